@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Events, and how a program's main loop and the library meet.
+ *
+ * The canonical loops (each is a test in tests/c):
+ *
+ *   own thread      for (;;) { libxl_event_wait(ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL); ... }
+ *   any event loop  watch libxl_ctx_fd(ctx) for reading; when it is readable:
+ *                       n = libxl_event_take(ctx, records, N);   until n < N
+ *                   or, with callbacks only, libxl_ctx_process(ctx)
+ *   poll(2)         libxl_osevent_beforepoll, poll, libxl_osevent_afterpoll, libxl_event_check
+ */
+#ifndef LIBXL_EVENT_H
+#define LIBXL_EVENT_H
+
+#include <libxl.h>
+
+#include <poll.h>
+#include <sys/time.h>
+#include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ------------------------------------------------------------------ one descriptor, one step */
+
+/*
+ * A descriptor that is readable (level-triggered) while the library has something to do or an event
+ * that no one has looked at. It stays the library's and the same for the context's whole life: watch it with
+ * epoll, poll, select or any event library; never read it.
+ */
+int libxl_ctx_fd(libxl_ctx *ctx);
+
+/* Does whatever is ready and runs callbacks that are due; never blocks. 0, or FAIL. */
+int libxl_ctx_process(libxl_ctx *ctx);
+
+/* Makes every libxl_event_wait that is under way return ERROR_NOT_READY now. Async-signal-safe: no. */
+void libxl_ctx_wake(libxl_ctx *ctx);
+
+/* ------------------------------------------------------------------ events, many at a time */
+
+/*
+ * An event laid flat. `value` is the rc of OPERATION_COMPLETE and the reason of DOMAIN_SHUTDOWN, else 0.
+ * `event` is NULL unless there is more to it (a message, a vdev): then it is the whole event, the caller
+ * owns it and frees it with libxl_event_free.
+ */
+typedef struct libxl_event_record {
+    uint64_t for_user;
+    struct libxl_event *event;
+    uint32_t type; /* libxl_event_type */
+    uint32_t domid;
+    int32_t value;
+    libxl_uuid domuuid;
+} libxl_event_record;
+
+/*
+ * One step as libxl_ctx_process, then moves up to `max` events, in order of occurrence, to `records`.
+ * The cost is that of the events taken. Returns their number, or a negative error.
+ */
+int libxl_event_take(libxl_ctx *ctx, libxl_event_record *records, int max);
+
+/* ------------------------------------------------------------------ events, one at a time */
+
+#define LIBXL_EVENTMASK_ALL (~(uint64_t)0)
+
+/* Whether an event is wanted. Called with the context locked: it looks at the event and nothing else. */
+typedef int libxl_event_predicate(const libxl_event *event, void *user);
+
+/*
+ * The oldest event whose type's bit is in `typemask` and that `predicate` (NULL: all) wants; the caller
+ * owns it. ERROR_NOT_READY if there is none.
+ */
+int libxl_event_check(libxl_ctx *ctx, libxl_event **event_out, uint64_t typemask,
+                      libxl_event_predicate *predicate, void *predicate_user);
+
+/* The same, but waits, and meanwhile does the library's work. ERROR_NOT_READY after libxl_ctx_wake. */
+int libxl_event_wait(libxl_ctx *ctx, libxl_event **event_out, uint64_t typemask,
+                     libxl_event_predicate *predicate, void *predicate_user);
+
+/* The same, at most `milliseconds` (< 0: for ever): then ERROR_TIMEDOUT. */
+int libxl_event_wait_limit(libxl_ctx *ctx, libxl_event **event_out, uint64_t typemask,
+                           libxl_event_predicate *predicate, void *predicate_user, int milliseconds);
+
+/* NULL is fine. */
+void libxl_event_free(libxl_ctx *ctx, libxl_event *event);
+
+/* ------------------------------------------------------------------ event generators */
+
+/*
+ * Each libxl_evenable_X starts a kind of event, with `user` as its for_user; libxl_evdisable_X ends it;
+ * events that have occurred before are still delivered.
+ */
+
+typedef struct libxl__evgen libxl_evgen_domain_death;
+typedef struct libxl__evgen libxl_evgen_domain_lifecycle;
+
+/* DOMAIN_SHUTDOWN, then DOMAIN_DEATH (perhaps only that) of one domain, each once: libxl's pair. */
+int libxl_evenable_domain_death(libxl_ctx *ctx, uint32_t domid, libxl_ev_user user,
+                                libxl_evgen_domain_death **evgen_out);
+void libxl_evdisable_domain_death(libxl_ctx *ctx, libxl_evgen_domain_death *evgen);
+
+/*
+ * DOMAIN_SHUTDOWN, DOMAIN_DYING and DOMAIN_GONE of one domain, or of all (LIBXL_DOMID_ALL: those that exist
+ * and those that will). SHUTDOWN may be missing when a domain is destroyed while it runs; DYING and GONE
+ * always come, in this order. What has happened before the call is told too, except of LIBXL_DOMID_ALL's
+ * domains that are gone already. ERROR_DOMAIN_NOTFOUND: no such domain now.
+ */
+int libxl_evenable_domain_lifecycle(libxl_ctx *ctx, uint32_t domid, libxl_ev_user user,
+                                    libxl_evgen_domain_lifecycle **evgen_out);
+void libxl_evdisable_domain_lifecycle(libxl_ctx *ctx, libxl_evgen_domain_lifecycle *evgen);
+
+/* ------------------------------------------------------------------ libxl's ways into a main loop */
+
+/*
+ * For poll(2): stores the descriptors to poll, and lowers *timeout_upd (ms, -1: none) where the library
+ * has a deadline. There is one descriptor, libxl_ctx_fd, whatever is going on. *nfds_io: room in, number
+ * out; ERROR_BUFFERFULL if there is no room.
+ */
+int libxl_osevent_beforepoll(libxl_ctx *ctx, int *nfds_io, struct pollfd *fds, int *timeout_upd,
+                             struct timeval now);
+void libxl_osevent_afterpoll(libxl_ctx *ctx, int nfds, const struct pollfd *fds, struct timeval now);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* LIBXL_EVENT_H */
