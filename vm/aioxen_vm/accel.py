@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Whether this machine's KVM really runs code: /dev/kvm is often there and openable, and still does nothing."""
+
+import subprocess
+import tempfile
+from pathlib import Path
+
+# The last 16 bytes below 4 GiB, where a processor starts: mov $42, %al; out %al, $0xf4; hlt
+RESET_VECTOR = bytes.fromhex("b02ae6f4f4").ljust(16, b"\0")
+BIOS_SIZE = 65536
+EXPECTED_STATUS = 42 << 1 | 1  # how isa-debug-exit ends QEMU
+PROBE_SECONDS = 5
+NESTED = [Path(f"/sys/module/kvm_{vendor}/parameters/nested") for vendor in ("intel", "amd")]
+
+
+def choose(cache: Path) -> str:
+    """`kvm` or `tcg` (emulation); asked once per boot of this machine, remembered in `cache`."""
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text()
+    try:
+        known_boot, known = cache.read_text().split("\n", 1)[0] + "\n", cache.read_text().split("\n", 1)[1]
+        if known_boot == boot and known in ("kvm", "tcg"):
+            return known
+    except (FileNotFoundError, IndexError):
+        pass
+    accel = "kvm" if kvm_works() else "tcg"
+    remember(cache, accel)
+    return accel
+
+
+def remember(cache: Path, accel: str) -> None:
+    cache.write_text(Path("/proc/sys/kernel/random/boot_id").read_text() + accel)
+
+
+def kvm_works() -> bool:
+    """Runs three instructions under KVM. Xen's PVH guests also need nested virtualisation."""
+    if not any(path.exists() and path.read_text().strip() in ("Y", "1") for path in NESTED):
+        return False
+    with tempfile.NamedTemporaryFile() as bios:
+        bios.write(b"\xf4" * (BIOS_SIZE - len(RESET_VECTOR)) + RESET_VECTOR)
+        bios.flush()
+        command = ["qemu-system-x86_64", "-accel", "kvm", "-nodefaults", "-no-user-config", "-display", "none"]
+        command += ["-bios", bios.name, "-device", "isa-debug-exit,iobase=0xf4,iosize=1"]
+        try:
+            return subprocess.run(command, capture_output=True, timeout=PROBE_SECONDS).returncode == EXPECTED_STATUS
+        except (OSError, subprocess.TimeoutExpired):
+            return False

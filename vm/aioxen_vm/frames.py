@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The language between launcher and agent: frames of one kind byte, a length, and that many bytes.
+
+Both ends import this file. Standard library only: one of the ends is the agent in dom0.
+"""
+
+import enum
+import json
+import struct
+from collections.abc import Iterator
+from typing import Any
+
+HEADER = struct.Struct("!BI")
+
+
+class Kind(enum.IntEnum):
+    """What a frame carries, and who sends it."""
+
+    READY = 1  # agent: dom0 is up
+    RUN = 2  # launcher: JSON, the command and what it needs
+    OUT = 3  # agent: bytes of standard output
+    ERR = 4  # agent: bytes of standard error
+    IN = 5  # launcher: bytes of standard input; empty: its end
+    SIGNAL = 6  # launcher: a signal number in decimal, for the command
+    WINDOW = 7  # launcher: "rows columns"
+    EXIT = 8  # agent: exit status in decimal; nothing comes after it
+
+
+def pack(kind: Kind, data: bytes = b"") -> bytes:
+    return HEADER.pack(kind, len(data)) + data
+
+
+def pack_json(kind: Kind, value: Any) -> bytes:
+    return pack(kind, json.dumps(value).encode())
+
+
+class Reader:
+    """Puts frames together from pieces as they arrive."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[tuple[Kind, bytes]]:
+        self._buffer += data
+        while len(self._buffer) >= HEADER.size:
+            kind, length = HEADER.unpack_from(self._buffer)
+            end = HEADER.size + length
+            if len(self._buffer) < end:
+                return
+            content = bytes(self._buffer[HEADER.size : end])
+            del self._buffer[:end]
+            yield Kind(kind), content

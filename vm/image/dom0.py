@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What dom0's root holds: busybox, Xen's toolstack, Python with the packages that programs and tests use.
+
+Two sources: the packages unpacked in build/dom0 (what must not be installed on a machine), and the files of packages
+installed on this machine (Python: what the project builds here must load there).
+What the project builds is not in the image: dom0 sees the project's tree at run time.
+"""
+
+import re
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+
+from .archive import Archive
+from .kernel import Modules
+
+MODULES = """
+    xen-evtchn xen-privcmd xenfs xen-gntdev xen-gntalloc
+    virtio_pci virtio_console 9pnet_virtio 9p
+""".split()
+
+XEN_PROGRAMS = """
+    xl libxl-save-helper xenstored xenstore-control xenconsoled xenconsole xen-init-dom0
+    lsevtchn xenctx xenpm xen-hvmctx
+""".split()
+
+PYTHON_PACKAGES = """
+    python3-minimal python3.11-minimal libpython3.11-minimal libpython3.11-stdlib
+    python3-cffi python3-cffi-backend python3-pycparser python3-ply
+    python3-click python3-colorama python3-rich python3-markdown-it python3-mdurl python3-pygments
+    python3-pytest python3-pluggy python3-iniconfig python3-packaging python3-attr
+    python3-hypothesis python3-sortedcontainers
+    python3-trio python3-outcome python3-sniffio python3-async-generator python3-idna python3-exceptiongroup
+    python3-typing-extensions
+""".split()
+
+PYTHON_UNUSED = re.compile(r"/(lib2to3|pydoc_data|ensurepip|idlelib|turtledemo|config-3[^/]*)/|/share/(doc|man|lintian|pixmaps|menu)/")
+
+LIBRARY_DIRECTORY = "/usr/lib/x86_64-linux-gnu"
+# Loaded by name at run time, so that no program lists it: thread cancellation, which libxenstore uses.
+LOADED_BY_NAME = [Path(LIBRARY_DIRECTORY) / "libgcc_s.so.1"]
+
+DIRECTORIES = "/proc /sys /dev /run /root /mnt /var/lib/xen /var/log/xen /var/lib/xenstored /usr/local/bin".split()
+
+
+def busybox(archive: Archive, unpacked: Path) -> None:
+    """busybox and a link for each of its applets."""
+    program = unpacked / "bin/busybox"
+    archive.file("/bin/busybox", program)
+    for applet in subprocess.run([program, "--list-full"], check=True, text=True, capture_output=True).stdout.split():
+        if applet != "bin/busybox":
+            archive.symlink(f"/{applet}", "/bin/busybox")
+
+
+def root(unpacked: Path, scripts: Path) -> Archive:
+    """dom0's root. `unpacked`: the unpacked packages; `scripts`: where init and the agent are."""
+    archive = Archive()
+    busybox(archive, unpacked)
+    for path in DIRECTORIES:
+        archive.directory(path)
+    archive.directory("/tmp", 0o1777)
+    archive.node("/dev/console", 5, 1)
+    archive.symlink("/var/run", "/run")
+    archive.symlink("/var/lock", "/run/lock")
+    archive.text("/etc/passwd", "root:x:0:0:root:/root:/bin/sh\n")
+    archive.text("/etc/group", "root:x:0:\n")
+    archive.text("/etc/hosts", "127.0.0.1 localhost dom0\n")
+
+    _modules(archive, unpacked)
+    programs = [*_xen(archive, unpacked), *_installed(archive, ["bash", *PYTHON_PACKAGES])]
+    _libraries(archive, [*programs, *LOADED_BY_NAME], unpacked)
+
+    archive.file("/init", scripts / "init", 0o755)
+    archive.file("/agent/agent.py", scripts / "agent.py")
+    archive.file("/agent/frames.py", scripts.parent / "aioxen_vm/frames.py")
+    return archive
+
+
+def _modules(archive: Archive, unpacked: Path) -> None:
+    (directory,) = (unpacked / "lib/modules").iterdir()
+    order = list(Modules(directory).in_load_order(MODULES))
+    for path in order:
+        archive.file(f"/lib/modules/{path.name}", path)
+    archive.text("/lib/modules/order", "".join(f"{path.name}\n" for path in order))
+
+
+def _xen(archive: Archive, unpacked: Path) -> list[Path]:
+    """Xen's programs, reached without Debian's wrapper scripts, which look for the running version at each call."""
+    (directory,) = (unpacked / "usr/lib").glob("xen-4.*")
+    place = f"/usr/lib/{directory.name}/bin"
+    programs = []
+    for name in XEN_PROGRAMS:
+        programs.append(directory / "bin" / name)
+        archive.file(f"{place}/{name}", programs[-1])
+        archive.symlink(f"/usr/sbin/{name}", f"{place}/{name}")
+    for path in (unpacked / "usr/bin").glob("xenstore-*"):
+        programs.append(path)
+        archive.file(f"/usr/bin/{path.name}", path)
+    archive.text("/etc/xen/xl.conf", "")
+    archive.text("/etc/xen-bin", place + "\n")
+    return programs
+
+
+def _installed(archive: Archive, packages: Iterable[str]) -> list[Path]:
+    """The files of packages installed on this machine; returns those that may need libraries."""
+    listing = subprocess.run(["dpkg", "-L", *packages], text=True, capture_output=True)
+    if listing.returncode:
+        raise ValueError(f"not installed: {listing.stderr.strip()}")
+    binaries = []
+    for path in map(Path, sorted(set(listing.stdout.split("\n")))):
+        name = str(path)
+        if not name.startswith(("/usr/", "/bin/", "/lib/")) or PYTHON_UNUSED.search(name):
+            continue
+        if path.is_symlink():
+            archive.symlink(name, str(path.readlink()))
+        elif path.is_file():
+            archive.file(name, path)
+            if path.suffix == ".py":
+                compiled = path.parent / "__pycache__" / f"{path.stem}.cpython-311.pyc"
+                if compiled.exists():
+                    archive.file(str(compiled), compiled)
+            elif path.suffix != ".pyc":
+                binaries.append(path)
+    return [path for path in binaries if _is_elf(path)]
+
+
+def _is_elf(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(4) == b"\x7fELF"
+
+
+def _libraries(archive: Archive, binaries: list[Path], unpacked: Path) -> None:
+    """Every shared library that the binaries need: Xen's own from the unpacked packages before this machine's."""
+    directory = unpacked / LIBRARY_DIRECTORY[1:]
+    own = [path for path in directory.glob("libx*.so.*") if not path.is_symlink()]
+    # a directory of its own for the search: other libraries unpacked there would hide the machine's
+    listing = subprocess.run(
+        ["ldd", *binaries, *own], env={"LD_LIBRARY_PATH": str(directory), "PATH": "/usr/bin:/bin"}, text=True, capture_output=True
+    ).stdout
+    if missing := re.findall(r"(\S+) => not found", listing):
+        raise ValueError(f"libraries missing on this machine: {' '.join(sorted(set(missing)))}")
+    found = dict(re.findall(r"(\S+) => (/\S+)", listing))
+    found |= {Path(loader).name: loader for loader in re.findall(r"^\s+(/\S+) \(0x", listing, re.MULTILINE)}
+    for name, path in found.items():
+        archive.file(f"/lib64/{name}" if name.startswith("ld-linux") else f"{LIBRARY_DIRECTORY}/{name}", Path(path).resolve())
+    for path in (*own, *LOADED_BY_NAME):
+        archive.file(f"{LIBRARY_DIRECTORY}/{_soname(path)}", path.resolve())
+
+
+def _soname(path: Path) -> str:
+    """libxenctrl.so.4.17.0 is asked for as libxenctrl.so.4.17."""
+    for link in path.parent.glob(path.name.split(".so.")[0] + ".so.*"):
+        if link.is_symlink() and link.resolve() == path.resolve():
+            return link.name
+    return path.name

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The Linux kernel: its uncompressed ELF, and modules in the order in which they load."""
+
+import lzma
+import re
+import struct
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+
+def uncompressed(bzimage: Path) -> bytes:
+    """The ELF inside a bzImage: Xen would spend seconds of emulated time on unpacking it at every boot."""
+    image = bzimage.read_bytes()
+    (setup_sectors,) = struct.unpack_from("<B", image, 0x1F1)
+    payload_offset, payload_length = struct.unpack_from("<II", image, 0x248)
+    start = (setup_sectors + 1) * 512 + payload_offset
+    elf = lzma.LZMADecompressor().decompress(image[start : start + payload_length])
+    if elf[:4] != b"\x7fELF":
+        raise ValueError(f"{bzimage}: no ELF kernel inside")
+    return elf
+
+
+class Modules:
+    """The modules of one kernel, found without depmod, which would want to write beside them."""
+
+    def __init__(self, directory: Path) -> None:
+        self._paths = {_name(path.stem): path for path in directory.rglob("*.ko")}
+        self._builtin = {_name(Path(line).stem) for line in (directory / "modules.builtin").read_text().split()}
+
+    def in_load_order(self, names: Iterable[str]) -> Iterator[Path]:
+        """The modules' files, each after all that it depends on."""
+        done: set[str] = set()
+
+        def visit(name: str) -> Iterator[Path]:
+            if name in done or name in self._builtin:
+                return
+            done.add(name)
+            if name not in self._paths:
+                raise ValueError(f"this kernel has no module {name}")
+            path = self._paths[name]
+            for dependency in _depends(path):
+                yield from visit(dependency)
+            yield path
+
+        for name in names:
+            yield from visit(_name(name))
+
+
+def _name(stem: str) -> str:
+    return stem.replace("-", "_")
+
+
+def _depends(module: Path) -> list[str]:
+    found = re.search(rb"\0depends=([^\0]*)\0", module.read_bytes())
+    return [_name(name) for name in found[1].decode().split(",") if name] if found else []

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A small Linux guest: busybox, and the two programs that the kernel runs when the toolstack asks for shutdown."""
+
+from pathlib import Path
+
+from . import dom0
+from .archive import Archive
+
+# The kernel itself watches control/shutdown and runs these as its helpers; the script that is init cannot be asked.
+HELPERS = {"/sbin/poweroff": "poweroff -f", "/sbin/reboot": "reboot -f"}
+
+
+def root(unpacked: Path, init: Path) -> Archive:
+    archive = Archive()
+    dom0.busybox(archive, unpacked)
+    for path in ("/proc", "/sys", "/dev"):
+        archive.directory(path)
+    archive.node("/dev/console", 5, 1)
+    archive.file("/init", init, 0o755)
+    for path, command in HELPERS.items():
+        archive.text(path, f"#!/bin/busybox sh\nexec /bin/busybox {command}\n", 0o755)
+    return archive
