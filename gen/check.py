@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What no single constructor can see: whether names are usable and unique, whether everything is
+documented, whether limits and references make sense. Run on every generation.
+
+A file that documents one of its types documents them all; errors, events and operations are
+always documented. (libxl's own type files document none.)
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Iterable, Iterator
+
+from gen import model as m
+from gen.model import Mistake, Place
+
+C_KEYWORDS = frozenset(
+    """auto bool break case char const continue default do double else enum extern false float for
+    goto if inline int long register restrict return short signed sizeof static struct switch true
+    typedef union unsigned void volatile while""".split()
+)
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+SINCE = re.compile(r"[0-9]+(\.[0-9]+)+")
+NOT_ABORTABLE = "Not abortable"
+
+
+def check(model: m.Model) -> list[Mistake]:
+    """Every mistake in the model, in order of files and lines."""
+    found = [
+        *unique_names(model),
+        *(mistake for t in model.types for mistake in check_type(t)),
+        *undocumented_types(model),
+        *check_errors(model),
+        *check_events(model),
+        *(mistake for o in model.operations for mistake in check_operation(o)),
+    ]
+    told: set[str] = set()
+    return sorted(
+        (f for f in found if not (str(f) in told or told.add(str(f)))),  # type: ignore[func-returns-value]
+        key=lambda f: f.place,
+    )
+
+
+# Names
+
+
+def unique(names: Iterable[tuple[str, Place]], what: str) -> Iterator[Mistake]:
+    first: dict[str, Place] = {}
+    for name, place in names:
+        if name in first:
+            yield Mistake(place, f"{what} {name}: declared already at {first[name]}")
+        first.setdefault(name, place)
+
+
+def unique_names(model: m.Model) -> Iterator[Mistake]:
+    values = [v for e in model.enumerations for v in e.values]
+    yield from unique(((t.c_name, t.place) for t in model.types), "type")
+    yield from unique(
+        [(v.c_name, v.place) for v in values] + [(a, v.place) for v in values for a in v.aliases],
+        "enumeration value",
+    )
+    yield from unique(((e.name, e.place) for e in model.errors), "error")
+    yield from unique(((e.name, e.place) for e in model.events), "event")
+    yield from unique(((o.name, o.place) for o in model.operations), "operation")
+    yield from unique(((o.python_name, o.place) for o in model.operations), "Python's operation")
+
+
+def check_name(name: str, place: Place, what: str) -> Iterator[Mistake]:
+    if not NAME.fullmatch(name):
+        yield Mistake(place, f"{what}: not a name: {name!r}")
+    elif name in C_KEYWORDS:
+        yield Mistake(place, f"{what}: {name} is a keyword of C")
+    elif keyword.iskeyword(name):
+        yield Mistake(place, f"{what}: {name} is a keyword of Python")
+
+
+def check_doc(thing: str, doc: str, place: Place) -> Iterator[Mistake]:
+    if not doc:
+        yield Mistake(place, f"{thing}: no documentation")
+    elif not doc.endswith((".", ":", "?", "!")):
+        yield Mistake(place, f"{thing}: the documentation does not end with a full stop")
+    elif "*/" in doc:
+        yield Mistake(place, f"{thing}: the documentation contains the end of a C comment")
+
+
+def check_since(thing: str, since: str, place: Place) -> Iterator[Mistake]:
+    if not since:
+        yield Mistake(place, f"{thing}: since is missing")
+    elif not SINCE.fullmatch(since):
+        yield Mistake(place, f"{thing}: since is a version such as 0.1, not {since!r}")
+
+
+# Types
+
+
+def title(kind: m.Type) -> str:
+    return f"{type(kind).__name__} {kind.name}" if kind.name else type(kind).__name__
+
+
+def members(kind: m.Type) -> list[m.Field]:
+    """The fields of an aggregate as C sees them: keys and lengths included."""
+    if not isinstance(kind, m.Aggregate):
+        return []
+    seen: list[m.Field] = []
+    for f in kind.fields:
+        if isinstance(f.type, m.KeyedUnion):
+            seen.append(f.type.keyvar)
+        if isinstance(f.type, m.Array):
+            seen.append(f.type.lenvar)
+        seen.append(f)
+    return seen
+
+
+def check_type(kind: m.Type) -> Iterator[Mistake]:
+    what = title(kind)
+    for pointer in " *", "*":
+        if kind.name and kind.name.endswith(pointer):
+            return
+    if kind.name:
+        yield from check_name(kind.name, kind.place, what)
+    if isinstance(kind, m.Enumeration):
+        yield from check_enumeration(kind)
+    if isinstance(kind, m.Aggregate) and not isinstance(kind, m.KeyedUnion):
+        if not kind.fields and kind.name:
+            yield Mistake(kind.place, f"{what}: no fields")
+    yield from unique(((f.name, f.place) for f in members(kind)), f"{what}: field")
+    for f in members(kind):
+        yield from check_field(f, what)
+        if f.type is not None and f.type.name is None:
+            yield from check_type(f.type)
+
+
+def check_enumeration(kind: m.Enumeration) -> Iterator[Mistake]:
+    what = title(kind)
+    if not kind.values:
+        yield Mistake(kind.place, f"{what}: no values")
+    seen: dict[int, str] = {}
+    for value in kind.values:
+        yield from check_name(value.name, value.place, what)
+        if value.value in seen:
+            yield Mistake(value.place, f"{what}: {value.name} has the number of {seen[value.value]}")
+        if not -(1 << 31) <= value.value < 1 << 31:
+            yield Mistake(value.place, f"{what}: {value.name} does not fit a C int")
+        seen.setdefault(value.value, value.name)
+
+
+def check_field(given: m.Field, what: str) -> Iterator[Mistake]:
+    here = f"{what}.{given.name}"
+    yield from check_name(given.name, given.place, here)
+    if given.min is None and given.max is None:
+        return
+    if given.min is not None and given.max is not None and given.min > given.max:
+        yield Mistake(given.place, f"{here}: min is greater than max")
+    if isinstance(given.type, m.Array):
+        limits: tuple[int, int] | None = (0, (1 << 31) - 1)
+    elif isinstance(given.type, m.Number):
+        limits = given.type.range
+    else:
+        yield Mistake(given.place, f"{here}: only numbers and arrays have min and max")
+        return
+    for bound in given.min, given.max:
+        if bound is not None and limits and not limits[0] <= bound <= limits[1]:
+            yield Mistake(given.place, f"{here}: {bound} does not fit {given.kind.c_name or 'a length'}")
+
+
+def undocumented_types(model: m.Model) -> Iterator[Mistake]:
+    documented = {t.place.file for t in model.types if t.doc}
+    for kind in model.types:
+        if kind.place.file not in documented or kind in (model.event, model.event_type):
+            continue
+        yield from check_doc(title(kind), kind.doc, kind.place)
+        yield from check_since(title(kind), kind.since, kind.place)
+        if isinstance(kind, m.Enumeration):
+            for value in kind.values:
+                yield from check_doc(f"{title(kind)}: {value.name}", value.doc, value.place)
+        yield from undocumented_fields(kind, title(kind))
+
+
+def undocumented_fields(kind: m.Type, what: str) -> Iterator[Mistake]:
+    if not isinstance(kind, m.Aggregate):
+        return
+    for f in kind.fields:
+        here = f"{what}.{f.name}"
+        yield from check_doc(here, f.doc, f.place)
+        if f.type is not None and f.type.name is None:
+            inner = f.type.element if isinstance(f.type, m.Array) else f.type
+            if inner.name is None:
+                yield from undocumented_fields(inner, here)
+
+
+# Errors, events, operations
+
+
+def check_errors(model: m.Model) -> Iterator[Mistake]:
+    seen: dict[int, str] = {}
+    for error in model.errors:
+        what = f"error {error.name}"
+        yield from check_name(error.name, error.place, "error")
+        yield from check_doc(what, error.doc, error.place)
+        if "\n" in error.doc:
+            yield Mistake(error.place, f"{what}: the documentation is more than one line")
+        if error.value >= 0:
+            yield Mistake(error.place, f"{what}: {error.value} is not negative")
+        if error.value in seen:
+            yield Mistake(error.place, f"{what}: {error.value} is the number of {seen[error.value]}")
+        seen.setdefault(error.value, error.name)
+
+
+def check_events(model: m.Model) -> Iterator[Mistake]:
+    seen: dict[int, str] = {}
+    for event in model.events:
+        what = f"Event {event.name}"
+        yield from check_name(event.name, event.place, "Event")
+        yield from check_doc(what, event.doc, event.place)
+        yield from check_since(what, event.since, event.place)
+        if not 0 < event.number < 1 << 31:
+            yield Mistake(event.place, f"{what}: {event.number} is not a positive C int")
+        if event.number in seen:
+            yield Mistake(event.place, f"{what}: {event.number} is the number of {seen[event.number]}")
+        seen.setdefault(event.number, event.name)
+        yield from check_fields(event.fields, what)
+
+
+def check_fields(fields: list[m.Field], what: str) -> Iterator[Mistake]:
+    yield from unique(((f.name, f.place) for f in fields), f"{what}: field")
+    for f in fields:
+        yield from check_field(f, what)
+        yield from check_doc(f"{what}.{f.name}", f.doc, f.place)
+        for kind in walk_once(f):
+            if kind.c_name == "void *":
+                yield Mistake(f.place, f"{what}.{f.name}: a raw pointer has no owner")
+
+
+def walk_once(f: m.Field) -> Iterator[m.Type]:
+    return m.walk(f.type) if f.type is not None else iter(())
+
+
+def check_operation(operation: m.Operation) -> Iterator[Mistake]:
+    o, what = operation, f"Operation {operation.name}"
+    yield from check_name(o.name, o.place, "Operation")
+    yield from check_name(o.python_name, o.place, f"{what}: python")
+    yield from check_doc(what, o.doc, o.place)
+    yield from check_since(what, o.since, o.place)
+    yield from check_doc(f"{what}: abort", o.abort, o.place)
+    if o.abort.startswith(NOT_ABORTABLE) and not o.abort.startswith(NOT_ABORTABLE + ": "):
+        yield Mistake(o.place, f'{what}: "{NOT_ABORTABLE}: " needs a reason')
+    if o.limit is not None and not 0 < o.limit <= 1_000_000:
+        yield Mistake(o.place, f"{what}: limit is in seconds, above 0, or None, not {o.limit}")
+    if not o.errors:
+        yield Mistake(o.place, f"{what}: no errors")
+    taken = ["ctx", "ao_how", f"aop_{o.progress_what}_how", "ao", "args", "rc"]
+    for f in o.inputs + o.results:
+        if f.name in taken:
+            yield Mistake(f.place, f"{what}: {f.name} is the name of a parameter that all have")
+        if f.type is not None and f.type.name is None:
+            yield Mistake(f.place, f"{what}.{f.name}: wrap it in a named Struct")
+    yield from check_fields(o.inputs + o.results, what)
+    if o.undo is not None:
+        wanted, there = [f.type for f in o.undo.inputs], [f.type for f in o.results + o.inputs]
+        if not all(w in there for w in wanted):
+            yield Mistake(o.place, f"{what}: undo: {o.undo.name} needs more than this takes and gives")

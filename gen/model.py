@@ -1,0 +1,338 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What an IDL says, as classes. Outputs read these and nothing else.
+
+A `Model` holds everything in order of declaration. Types come as one of
+
+    Builtin       written by hand in C; the library supplies its helpers
+    Number        an integer of C, by name; `uint8` ... `uint64`, `integer`, `size_t`
+    Enumeration   fixed values, each with a name
+    Struct        named fields; anonymous (name None) when it stands inside another
+    Union         a bare union: copied as bytes, owning nothing
+    KeyedUnion    a union and the enumeration that says which arm counts
+    Array         a pointer to elements and the field that counts them
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+
+PASS_BY_VALUE = 1
+PASS_BY_REFERENCE = 2
+
+DIR_NONE = 0
+DIR_IN = 1
+DIR_OUT = 2
+DIR_BOTH = 3
+
+
+@dataclass(frozen=True, order=True)
+class Place:
+    """Where in the IDL something was said."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+class Mistake(Exception):
+    """Something wrong in the IDL; its text is `file:line: message`."""
+
+    def __init__(self, place: Place, message: str) -> None:
+        super().__init__(f"{place}: {message}")
+        self.place = place
+        self.message = message
+
+
+@dataclass(kw_only=True, eq=False)
+class Type:
+    """What all types have. `name` is without the namespace; None for an anonymous type.
+
+    The *_fn are names of C functions; None says that the type needs none (no memory to free,
+    copied by assignment, zero is its initial value).
+    """
+
+    name: str | None
+    place: Place
+    namespace: str = ""
+    doc: str = ""
+    since: str = ""
+    comment: str | None = None
+    dir: int = DIR_BOTH
+    passby: int = PASS_BY_VALUE
+    private: bool = False
+    hidden: bool = False
+    init_val: str | None = None
+    init_fn: str | None = None
+    dispose_fn: str | None = None
+    copy_fn: str | None = None
+    check_default_fn: str | None = None
+    copy_deprecated_fn: str | None = None
+    json_gen_fn: str | None = None
+    jsonc_json_gen_fn: str | None = None
+    json_parse_type: str | None = None
+    json_parse_fn: str | None = None
+    autogenerate_init_fn: bool = True
+    autogenerate_dispose_fn: bool = True
+    autogenerate_copy_fn: bool = True
+    autogenerate_json: bool = True
+
+    @property
+    def c_name(self) -> str:
+        """The C type's name, with its namespace: `libxl_dominfo`, `uint64_t`, `char *`."""
+        return f"{self.namespace}{self.name}" if self.name is not None else ""
+
+    @property
+    def owns(self) -> bool:
+        """Whether a value holds memory (or whatever its dispose function gives back)."""
+        return self.dispose_fn is not None
+
+
+@dataclass(kw_only=True, eq=False)
+class Builtin(Type):
+    """A type written by hand in C."""
+
+
+@dataclass(kw_only=True, eq=False)
+class Number(Builtin):
+    """An integer. `width` is in bits; None if C alone knows it (`size_t`)."""
+
+    signed: bool = False
+    width: int | None = None
+
+    @property
+    def range(self) -> tuple[int, int] | None:
+        """The least and the greatest value, if the width is known."""
+        if self.width is None:
+            return None
+        if self.signed:
+            return -(1 << (self.width - 1)), (1 << (self.width - 1)) - 1
+        return 0, (1 << self.width) - 1
+
+
+@dataclass(kw_only=True, eq=False)
+class EnumValue:
+    """One value: `name` as in the IDL ("PVH"), `c_name` in full ("LIBXL_DOMAIN_TYPE_PVH")."""
+
+    value: int
+    name: str
+    c_name: str
+    place: Place
+    doc: str = ""
+    aliases: tuple[str, ...] = ()  # further C names in full, for callers who know the old one
+
+    @property
+    def text(self) -> str:
+        """The word for it in strings and JSON."""
+        return self.name.lower()
+
+
+@dataclass(kw_only=True, eq=False)
+class Enumeration(Type):
+    values: list[EnumValue] = field(default_factory=list)
+    value_namespace: str = ""
+
+    def find(self, name: str) -> EnumValue | None:
+        """The value of that name, in any case."""
+        return next((v for v in self.values if v.name == name.upper()), None)
+
+
+@dataclass(kw_only=True, eq=False)
+class Field:
+    """A member of an aggregate, or an input or result of an operation.
+
+    `min` and `max` bound a number's value or an array's length. In a KeyedUnion `value` is the
+    key's value that selects this arm, and `type` is None for an arm that carries nothing.
+    """
+
+    name: str
+    type: Type | None
+    place: Place
+    doc: str = ""
+    const: bool = False
+    init_val: str | None = None
+    enumname: str | None = None
+    deprecated_by: str | None = None
+    min: int | None = None
+    max: int | None = None
+    value: EnumValue | None = None
+
+    @property
+    def kind(self) -> Type:
+        """The type, for fields that have one: all but empty arms."""
+        assert self.type is not None, self.name
+        return self.type
+
+
+@dataclass(kw_only=True, eq=False)
+class Aggregate(Type):
+    fields: list[Field] = field(default_factory=list)
+
+
+@dataclass(kw_only=True, eq=False)
+class Struct(Aggregate):
+    @property
+    def owns(self) -> bool:
+        by_hand = self.dispose_fn is not None and not self.autogenerate_dispose_fn
+        return by_hand or any(f.kind.owns for f in self.fields if not f.const)
+
+
+@dataclass(kw_only=True, eq=False)
+class Union(Aggregate):
+    pass
+
+
+@dataclass(kw_only=True, eq=False)
+class KeyedUnion(Aggregate):
+    """`keyvar` stands beside the union, in the struct that holds both."""
+
+    keyvar: Field
+
+    @property
+    def key(self) -> Enumeration:
+        """The key's type."""
+        kind = self.keyvar.kind
+        assert isinstance(kind, Enumeration)
+        return kind
+
+    @property
+    def owns(self) -> bool:
+        return any(f.type.owns for f in self.fields if f.type is not None)
+
+
+@dataclass(kw_only=True, eq=False)
+class Array(Type):
+    """`lenvar` stands beside the pointer, in the struct that holds both."""
+
+    element: Type
+    lenvar: Field
+
+    @property
+    def owns(self) -> bool:
+        return True
+
+
+@dataclass(kw_only=True, eq=False)
+class Error:
+    """One `ERROR_<name>`; `value` is negative, `doc` one line."""
+
+    value: int
+    name: str
+    doc: str
+    place: Place
+
+    @property
+    def c_name(self) -> str:
+        return f"ERROR_{self.name}"
+
+
+@dataclass(kw_only=True, eq=False)
+class Event:
+    """Something told unasked; `fields` are what it carries beyond domid, domuuid and for_user."""
+
+    number: int
+    name: str
+    fields: list[Field]
+    doc: str
+    since: str
+    place: Place
+    aliases: tuple[str, ...] = ()
+
+
+class Speed(Enum):
+    """slow: waits for something. instant: a few hypercalls, done inside the initiator."""
+
+    SLOW = "slow"
+    INSTANT = "instant"
+
+
+@dataclass(kw_only=True, eq=False)
+class Operation:
+    """Something the library can do.
+
+    `name` is C's, without the namespace; `python_name` Python's. `errors` excludes those every
+    operation can give (`Model.common_errors`). `limit` is the default time limit in seconds.
+    `progress` is the event it reports before its completion and `progress_what` the word for it in
+    the last parameter's name, `aop_<what>_how`. `undo` is the operation that takes it back.
+    """
+
+    name: str
+    namespace: str
+    python_name: str
+    doc: str
+    since: str
+    inputs: list[Field]
+    results: list[Field]
+    errors: list[Error]
+    abort: str
+    limit: float | None
+    speed: Speed
+    place: Place
+    progress: Event | None = None
+    progress_what: str = ""
+    undo: Operation | None = None
+
+    @property
+    def c_name(self) -> str:
+        return f"{self.namespace}{self.name}"
+
+    @property
+    def summary(self) -> str:
+        """The documentation's first paragraph, as one line."""
+        return " ".join(self.doc.split("\n\n")[0].split())
+
+    @property
+    def abortable(self) -> bool:
+        return not self.abort.startswith("Not abortable")
+
+    @property
+    def domid(self) -> Field | None:
+        """The input that says which domain it is about, if it is about one."""
+        return next((f for f in self.inputs if f.kind.name == "domid"), None)
+
+
+@dataclass(kw_only=True, eq=False)
+class Model:
+    """All that the IDL says, in order of declaration.
+
+    `types` are the named ones; the language's own (`string`, `uint8`...) are not among them.
+    `event_type` and `event`, made from the events, are the last of them.
+    """
+
+    files: list[str] = field(default_factory=list)
+    types: list[Type] = field(default_factory=list)
+    errors: list[Error] = field(default_factory=list)
+    common_errors: list[Error] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    event_type: Enumeration | None = None
+    event: Struct | None = None
+    operations: list[Operation] = field(default_factory=list)
+
+    @property
+    def enumerations(self) -> list[Enumeration]:
+        return [t for t in self.types if isinstance(t, Enumeration)]
+
+    @property
+    def aggregates(self) -> list[Aggregate]:
+        """Structs, unions and keyed unions that have a name."""
+        return [t for t in self.types if isinstance(t, Aggregate)]
+
+    @property
+    def structs(self) -> list[Struct]:
+        return [t for t in self.types if isinstance(t, Struct)]
+
+
+def walk(kind: Type) -> Iterator[Type]:
+    """`kind` and every type within it, outermost first."""
+    yield kind
+    if isinstance(kind, Array):
+        yield from walk(kind.element)
+    elif isinstance(kind, KeyedUnion):
+        yield kind.key
+    if isinstance(kind, Aggregate):
+        for member in kind.fields:
+            if member.type is not None:
+                yield from walk(member.type)

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Puts generated files in place: what has not changed is not touched, what is no longer made goes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+MANIFEST = ".generated"
+
+
+def write(out: Path, files: dict[str, str]) -> list[str]:
+    """Make the generated files below `out` be `files`; the paths that were written or removed.
+
+    Only what an earlier run is known to have written (MANIFEST) is ever removed.
+    """
+    changed = [path for path, text in files.items() if replace(out / path, text)]
+    manifest = out / MANIFEST
+    before = manifest.read_text(encoding="utf-8").splitlines() if manifest.exists() else []
+    for path in sorted(set(before) - set(files)):
+        if (out / path).is_file():
+            (out / path).unlink()
+            changed.append(path)
+    replace(manifest, "".join(f"{path}\n" for path in sorted(files)))
+    return changed
+
+
+def replace(path: Path, text: str) -> bool:
+    """Write `text` unless the file has it already; whether it was written."""
+    if path.is_file() and path.read_text(encoding="utf-8") == text:
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return True
