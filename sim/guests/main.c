@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * aioxen-sim-guests DIR MEMORY_MB: switches on the machine of a world and plays all its guests in one
+ * process. It says "ready" on its standard output when the machine can be used, and then never ends by
+ * itself. Lock: one thread; machine->lock is taken inside guest.c for each look at a domain.
+ */
+#include "guest.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+int main(int argc, char **argv)
+{
+    if (argc != 3) {
+        fprintf(stderr, "usage: %s DIR MEMORY_MB\n", argv[0]);
+        return EXIT_FAILURE;
+    }
+    setenv("AIOXEN_SIM_DIR", argv[1], 1);
+    if (!machine_create(argv[1], strtoull(argv[2], NULL, 10))) {
+        perror(argv[1]);
+        return EXIT_FAILURE;
+    }
+    if (!guests_attach()) {
+        perror("event channels");
+        return EXIT_FAILURE;
+    }
+    if (write(STDOUT_FILENO, "ready\n", 6) != 6)
+        return EXIT_FAILURE;
+    guests_play();
+}

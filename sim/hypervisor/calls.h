@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Every call that can be counted, traced, told to fail or told to wait has one number: the hypercalls with
+ * their subcommands, and the entry points of the libraries above them. The names of the subcommands come from
+ * Xen's own headers (call-names.awk). Constant data: no lock.
+ */
+#ifndef AIOXEN_SIM_CALLS_H
+#define AIOXEN_SIM_CALLS_H
+
+#include <stdint.h>
+
+#define LIBRARY_CALLS(CALL)                                                                                  \
+    CALL(XENCALL_OPEN, "xencall_open")                                                                       \
+    CALL(XENCALL_ALLOC, "xencall.alloc_buffer")                                                              \
+    CALL(EVTCHN_OPEN, "evtchn.open")                                                                         \
+    CALL(EVTCHN_BIND_UNBOUND, "evtchn.bind_unbound_port")                                                    \
+    CALL(EVTCHN_BIND_INTERDOMAIN, "evtchn.bind_interdomain")                                                 \
+    CALL(EVTCHN_BIND_VIRQ, "evtchn.bind_virq")                                                               \
+    CALL(EVTCHN_NOTIFY, "evtchn.notify")                                                                     \
+    CALL(EVTCHN_UNMASK, "evtchn.unmask")                                                                     \
+    CALL(EVTCHN_UNBIND, "evtchn.unbind")                                                                     \
+    CALL(FOREIGN_OPEN, "foreign.open")                                                                       \
+    CALL(FOREIGN_MAP, "foreign.map")                                                                         \
+    CALL(FOREIGN_MAP_RESOURCE, "foreign.map_resource")                                                       \
+    CALL(GNTTAB_OPEN, "gnttab.open")                                                                         \
+    CALL(GNTTAB_MAP, "gnttab.map")                                                                           \
+    CALL(DEVICEMODEL_OPEN, "devicemodel.open")                                                               \
+    CALL(XENSTORE_OPEN, "xenstore.open")
+
+enum call {
+    CALL_HYPERCALL = 0, /* + __HYPERVISOR_*, for those without subcommands that are worth a name */
+    CALL_DOMCTL = 64,   /* + XEN_DOMCTL_* */
+    CALL_SYSCTL = 192,  /* + XEN_SYSCTL_* */
+    CALL_MEMORY = 256,  /* + XENMEM_* */
+    CALL_EVTCHN = 320,  /* + EVTCHNOP_* */
+    CALL_SCHED = 352,   /* + SCHEDOP_* */
+    CALL_HVM = 384,     /* + HVMOP_* */
+    CALL_VERSION = 448, /* + XENVER_* */
+    CALL_LIBRARY = 480,
+#define CALL(id, name) CALL_##id,
+    LIBRARY_CALLS(CALL)
+#undef CALL
+        NR_CALLS
+};
+
+const char *call_name(enum call call);    /* NULL: there is no such call */
+enum call call_by_name(const char *name); /* NR_CALLS: there is no such name */
+enum call call_of_hypercall(unsigned int op, uint64_t arg1);
+
+#endif

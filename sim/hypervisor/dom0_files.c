@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The few files that the kernel of a dom0 offers and a kernel without Xen does not: opened by their usual
+ * names, found in the world's folder. And the one way to xenstored, so that it can be told to fail. No lock:
+ * this file owns nothing.
+ */
+#include "machine.h"
+
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+static const char *redirect(const char *path, char *buffer, size_t size)
+{
+    static const char folder[] = "/proc/xen/";
+    if (strncmp(path, folder, sizeof folder - 1))
+        return path;
+    const char *name = path + sizeof folder - 1;
+    if ((strcmp(name, "xsd_port") && strcmp(name, "xsd_kva")) || !machine_attach())
+        return path;
+    snprintf(buffer, size, "%s/%s", world_dir, name);
+    return buffer;
+}
+
+#define OPEN(name)                                                                                           \
+    EXPORT int name(const char *path, int flags, ...)                                                        \
+    {                                                                                                        \
+        static int (*next)(const char *, int, ...);                                                          \
+        char buffer[sizeof world_dir + 16];                                                                  \
+        mode_t mode = 0;                                                                                     \
+        if (flags & (O_CREAT | O_TMPFILE)) {                                                                 \
+            va_list args;                                                                                    \
+            va_start(args, flags);                                                                           \
+            mode = va_arg(args, mode_t);                                                                     \
+            va_end(args);                                                                                    \
+        }                                                                                                    \
+        if (!next)                                                                                           \
+            next = dlsym(RTLD_NEXT, #name);                                                                  \
+        return next(redirect(path, buffer, sizeof buffer), flags, mode);                                     \
+    }
+
+OPEN(open)
+OPEN(open64)

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Owns the domains: their numbers, states and ends.
+ * Lock: machine->lock throughout.
+ * Lifetime: domain_create to domain_destroy it is alive; then dying, until nobody maps its memory any more,
+ * the player of the guests has heard of it and the ordered lingering is over; whoever looks next finds it
+ * gone. A struct domain pointer is good until the lock is released.
+ */
+#include "machine.h"
+
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+/* As many as the hypervisor of a big machine allows. */
+#define MAX_VCPUS_PV  8192
+#define MAX_VCPUS_HVM 128
+
+static bool is_held(struct domain *d)
+{
+    bool held = false;
+    for (int i = 0; i < MAX_HOLDERS; i++) {
+        struct holder *h = &d->holders[i];
+        if (h->maps && kill(h->pid, 0) && errno == ESRCH)
+            h->maps = 0;
+        held |= h->maps != 0;
+    }
+    return held;
+}
+
+static bool has_gone(struct domain *d)
+{
+    if (d->state != DOMAIN_DYING || d->ports[0].queued || now_ns() < d->gone_ns || is_held(d))
+        return false;
+    d->state = DOMAIN_FREE;
+    machine->slot_of[d->domid] = 0;
+    machine->nr_domains--;
+    return true;
+}
+
+struct domain *domain_get(uint32_t domid)
+{
+    if (domid == DOMID_SELF)
+        domid = 0;
+    if (domid >= DOMID_FIRST_RESERVED || !machine->slot_of[domid])
+        return NULL;
+    struct domain *d = &machine->domains[machine->slot_of[domid] - 1];
+    return has_gone(d) ? NULL : d;
+}
+
+struct domain *domain_next(uint32_t domid)
+{
+    for (; domid <= machine->top_domid; domid++) {
+        struct domain *d = domain_get(domid);
+        if (d)
+            return d;
+    }
+    return NULL;
+}
+
+/* A free struct domain: the search goes on where the last one ended. */
+static struct domain *take_slot(void)
+{
+    for (uint32_t i = 0; i < MAX_DOMAINS; i++) {
+        struct domain *d = &machine->domains[machine->next_slot++ % MAX_DOMAINS];
+        if (d->state == DOMAIN_FREE || has_gone(d))
+            return d;
+    }
+    return NULL;
+}
+
+static long take_domid(uint32_t wanted)
+{
+    if (wanted && wanted < DOMID_FIRST_RESERVED)
+        return domain_get(wanted) ? -EEXIST : (long)wanted;
+    for (uint32_t i = 1; i < DOMID_FIRST_RESERVED; i++) {
+        uint32_t domid = machine->next_domid;
+        machine->next_domid = domid + 1 < DOMID_FIRST_RESERVED ? domid + 1 : 1;
+        if (!domain_get(domid))
+            return domid;
+    }
+    return -ENOMEM;
+}
+
+long domain_create(uint32_t *domid, const struct xen_domctl_createdomain *config)
+{
+    bool hvm = config->flags & XEN_DOMCTL_CDF_hvm;
+    if ((config->flags & ~(XEN_DOMCTL_CDF_MAX * 2 - 1)) || !config->max_vcpus ||
+        config->max_vcpus > (hvm ? MAX_VCPUS_HVM : MAX_VCPUS_PV))
+        return -EINVAL;
+    long id = take_domid(*domid);
+    if (id < 0)
+        return id;
+    struct domain *d = take_slot();
+    if (!d || machine->free_frames < GRANT_FRAMES + 1)
+        return -ENOMEM;
+
+    /* The context and the policy are big; their size field says that they are empty. */
+    memset(d, 0, offsetof(struct domain, hvm_context));
+    d->nr_leaves = 0;
+    d->domid = id;
+    d->state = DOMAIN_ALIVE;
+    d->serial = machine->next_serial++;
+    d->pause_count = 1;
+    d->flags = config->flags;
+    d->ssidref = config->ssidref;
+    d->cpupool = config->cpupool_id;
+    d->max_vcpus = config->max_vcpus;
+    d->arch = config->arch;
+    memcpy(d->handle, config->handle, sizeof d->handle);
+    for (int i = 0; i < GRANT_FRAMES; i++)
+        d->grant_frame[i] = frames_alloc(d, 1);
+    d->shared_info = frames_alloc(d, 1);
+    d->ports[0].listener = machine->player;
+
+    machine->slot_of[id] = d - machine->domains + 1;
+    machine->nr_domains++;
+    if (id > machine->top_domid)
+        machine->top_domid = id;
+    *domid = id;
+    return 0;
+}
+
+long domain_destroy(struct domain *d)
+{
+    if (!d->domid)
+        return -EINVAL;
+    if (d->state == DOMAIN_DYING)
+        return 0;
+    for (uint32_t port = 1; port < GUEST_PORTS; port++)
+        channel_close(d->domid, port);
+    domain_run(d, false);
+    frames_free_all(d);
+    d->state = DOMAIN_DYING;
+    d->gone_ns = now_ns() + fault_dying_ms() * 1000000ull;
+    domain_changed(d);
+    virq_raise(VIRQ_DOM_EXC);
+    return 0;
+}
+
+void domain_shutdown(struct domain *d, uint8_t reason)
+{
+    if (d->shut_down || d->state != DOMAIN_ALIVE)
+        return;
+    d->shutdown_code = reason;
+    d->shut_down = true;
+    domain_run(d, false);
+    domain_changed(d);
+    virq_raise(VIRQ_DOM_EXC);
+}
+
+void domain_changed(struct domain *d)
+{
+    if (d->domid)
+        channel_raise(d->domid, 0);
+}
+
+void domain_run(struct domain *d, bool running)
+{
+    if (d->running == running)
+        return;
+    uint64_t now = now_ns();
+    if (d->running)
+        d->cpu_ns += now - d->run_since_ns;
+    d->run_since_ns = now;
+    d->running = running;
+}
+
+void domain_info(const struct domain *d, struct xen_domctl_getdomaininfo *info)
+{
+    *info = (struct xen_domctl_getdomaininfo){
+        .domain = d->domid,
+        .flags = (d->state == DOMAIN_DYING ? XEN_DOMINF_dying : 0) |
+                 (domain_is_hvm(d) ? XEN_DOMINF_hvm_guest : 0) | (d->shut_down ? XEN_DOMINF_shutdown : 0) |
+                 (d->pause_count ? XEN_DOMINF_paused : 0) | (d->debugged ? XEN_DOMINF_debugged : 0) |
+                 (d->running        ? XEN_DOMINF_running
+                  : d->online_vcpus ? XEN_DOMINF_blocked
+                                    : 0) |
+                 (d->flags & XEN_DOMCTL_CDF_xs_domain ? XEN_DOMINF_xs_domain : 0) |
+                 (d->flags & XEN_DOMCTL_CDF_hap ? XEN_DOMINF_hap : 0) |
+                 (uint32_t)d->shutdown_code << XEN_DOMINF_shutdownshift,
+        .tot_pages = d->tot_pages,
+        .max_pages = d->max_pages,
+        .outstanding_pages = d->claimed,
+        .shared_info_frame = d->shared_info ? d->shared_info : ~0ull,
+        .cpu_time = d->cpu_ns + (d->running ? now_ns() - d->run_since_ns : 0),
+        .nr_online_vcpus = d->online_vcpus,
+        .max_vcpu_id = d->max_vcpus - 1,
+        .ssidref = d->ssidref,
+        .cpupool = d->cpupool,
+        .gpaddr_bits = 46,
+        .arch_config = d->arch,
+    };
+    memcpy(info->handle, d->handle, sizeof info->handle);
+}
+
+bool domain_hold(struct domain *d, uint32_t maps)
+{
+    struct holder *mine = NULL;
+    pid_t pid = getpid();
+    is_held(d); /* forget the dead */
+    for (int i = 0; i < MAX_HOLDERS; i++)
+        if (d->holders[i].maps ? d->holders[i].pid == pid : !mine)
+            mine = &d->holders[i];
+    if (!mine)
+        return false;
+    mine->pid = pid;
+    mine->maps += maps;
+    return true;
+}
+
+void domain_let_go(uint32_t domid, uint64_t serial, uint32_t maps)
+{
+    struct domain *d = domain_get(domid);
+    for (int i = 0; d && d->serial == serial && i < MAX_HOLDERS; i++)
+        if (d->holders[i].maps >= maps && d->holders[i].pid == getpid())
+            d->holders[i].maps -= maps;
+}

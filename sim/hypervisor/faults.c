@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Owns the decision whether a call fails or waits: rules of this process (from AIOXEN_SIM_FAULTS, which count
+ * its own calls) and rules of the world (from aioxen-sim-ctl, which count everybody's). Lock: machine->lock
+ * for all rules; it is released before a delay sleeps.
+ */
+#include "machine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static struct fault own[MAX_FAULTS];
+static uint32_t nr_own, own_dying_ms;
+
+static void refuse(const char *spec, const char *why)
+{
+    fprintf(stderr, "aioxen-sim: AIOXEN_SIM_FAULTS: %s: %s\n", spec, why);
+    _exit(EXIT_FAILURE);
+}
+
+static void add_own(const char *spec)
+{
+    struct fault_order order;
+    char why[256];
+    if (!fault_parse(spec, &order, why))
+        refuse(spec, why);
+    if (order.dying)
+        own_dying_ms = order.dying_ms;
+    else if (nr_own == MAX_FAULTS)
+        refuse(spec, "too many rules");
+    else
+        own[nr_own++] = order.rule;
+}
+
+void fault_attach(void)
+{
+    const char *all = getenv("AIOXEN_SIM_FAULTS");
+    char *copy = all ? strdup(all) : NULL, *rest = copy;
+    for (char *spec; (spec = strsep(&rest, ","));)
+        if (*spec)
+            add_own(spec);
+    free(copy);
+}
+
+static bool applies(struct fault *f, enum call call)
+{
+    if (f->call != call || (f->pid && f->pid != getpid()))
+        return false;
+    uint64_t n = ++f->seen;
+    if (n < f->first || n > f->last || (n - f->first) % f->every)
+        return false;
+    f->hits++;
+    return true;
+}
+
+static void consult(struct fault *f, enum call call, int *error, uint32_t *delay_ms)
+{
+    if (!applies(f, call))
+        return;
+    if (f->delay_ms > *delay_ms)
+        *delay_ms = f->delay_ms;
+    if (!*error)
+        *error = f->error;
+}
+
+static void sleep_ms(uint32_t ms)
+{
+    struct timespec left = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
+    while (clock_nanosleep(CLOCK_MONOTONIC, 0, &left, &left) == EINTR)
+        ; /* a hypercall is not interrupted by signals */
+}
+
+int fault_check(enum call call)
+{
+    int error = 0;
+    uint32_t delay_ms = 0;
+
+    __atomic_fetch_add(&machine->calls[call], 1, __ATOMIC_RELAXED);
+    if (__builtin_expect(!nr_own && !__atomic_load_n(&machine->nr_faults, __ATOMIC_RELAXED), 1))
+        return 0;
+    machine_lock();
+    for (uint32_t i = 0; i < nr_own; i++)
+        consult(&own[i], call, &error, &delay_ms);
+    for (uint32_t i = 0; i < MAX_FAULTS; i++)
+        if (machine->faults[i].id)
+            consult(&machine->faults[i], call, &error, &delay_ms);
+    machine_unlock();
+    if (delay_ms)
+        sleep_ms(delay_ms);
+    if (error)
+        trace("%s: made to fail with %s", call_name(call), strerrorname_np(error));
+    return error;
+}
+
+uint32_t fault_dying_ms(void)
+{
+    return own_dying_ms > machine->dying_ms ? own_dying_ms : machine->dying_ms;
+}

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * libxencall: every hypercall comes in here, is counted, traced, perhaps told to fail, and dispatched.
+ * Lock: taken around each hypercall, of a multicall around each part; never while a fault's delay sleeps.
+ * Lifetime: handles and buffers are plain heap memory, so that leaks and overruns of callers are seen by
+ * their tools.
+ */
+#include "machine.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <xen/event_channel.h>
+#include <xen/sched.h>
+#include <xencall.h>
+
+struct xencall_handle {
+    char unused;
+};
+
+static long remote_shutdown(const sched_remote_shutdown_t *r)
+{
+    struct domain *d = domain_get(r->domain_id);
+    if (!d || !d->domid)
+        return -ESRCH;
+    domain_shutdown(d, r->reason);
+    return 0;
+}
+
+static long dispatch(unsigned int op, uint64_t arg1, void *arg2)
+{
+    void *structure = (void *)(uintptr_t)arg1;
+    switch (op) {
+    case __HYPERVISOR_domctl: return do_domctl(structure);
+    case __HYPERVISOR_sysctl: return do_sysctl(structure);
+    case __HYPERVISOR_memory_op: return do_memory_op(arg1, arg2);
+    case __HYPERVISOR_event_channel_op: return do_event_channel_op(arg1, arg2);
+    case __HYPERVISOR_hvm_op: return do_hvm_op(arg1, arg2);
+    case __HYPERVISOR_xen_version: return do_xen_version(arg1, arg2);
+    case __HYPERVISOR_sched_op: return arg1 == SCHEDOP_remote_shutdown ? remote_shutdown(arg2) : -ENOSYS;
+    /* PV page tables are what the toolstack wrote: nothing to validate, nothing to pin. */
+    case __HYPERVISOR_mmuext_op:
+    case __HYPERVISOR_mmu_update: return 0;
+    default: return -ENOSYS;
+    }
+}
+
+static long one(unsigned int op, uint64_t arg1, uint64_t arg2)
+{
+    enum call call = call_of_hypercall(op, arg1);
+    long result = -fault_check(call);
+    if (!result) {
+        machine_lock();
+        result = dispatch(op, arg1, (void *)(uintptr_t)arg2);
+        machine_unlock();
+    }
+    if (op == __HYPERVISOR_domctl)
+        trace("%s dom %u -> %ld", call_name(call), ((struct xen_domctl *)(uintptr_t)arg1)->domain, result);
+    else
+        trace("%s -> %ld", call_name(call) ? call_name(call) : "hypercall", result);
+    return result;
+}
+
+static long hypercall(unsigned int op, uint64_t arg1, uint64_t arg2)
+{
+    if (op != __HYPERVISOR_multicall)
+        return one(op, arg1, arg2);
+    multicall_entry_t *entry = (multicall_entry_t *)(uintptr_t)arg1;
+    for (uint64_t i = 0; i < arg2; i++)
+        entry[i].result = one(entry[i].op, entry[i].args[0], entry[i].args[1]);
+    return 0;
+}
+
+static long call(unsigned int op, uint64_t arg1, uint64_t arg2)
+{
+    long result = hypercall(op, arg1, arg2);
+    if (result >= 0)
+        return result;
+    errno = -result;
+    return -1;
+}
+
+EXPORT xencall_handle *xencall_open(struct xentoollog_logger *logger, unsigned int flags)
+{
+    (void)logger, (void)flags;
+    if (!machine_attach())
+        return NULL;
+    int error = fault_check(CALL_XENCALL_OPEN);
+    if (error) {
+        errno = error;
+        return NULL;
+    }
+    return calloc(1, sizeof(xencall_handle));
+}
+
+EXPORT int xencall_close(xencall_handle *h)
+{
+    free(h);
+    return 0;
+}
+
+EXPORT int xencall_fd(xencall_handle *h)
+{
+    (void)h;
+    return -1;
+}
+
+EXPORT int xencall_buffers_never_fault(xencall_handle *h)
+{
+    (void)h;
+    return 1;
+}
+
+EXPORT int xencall0(xencall_handle *h, unsigned int op)
+{
+    (void)h;
+    return call(op, 0, 0);
+}
+
+EXPORT int xencall1(xencall_handle *h, unsigned int op, uint64_t a)
+{
+    (void)h;
+    return call(op, a, 0);
+}
+
+EXPORT int xencall2(xencall_handle *h, unsigned int op, uint64_t a, uint64_t b)
+{
+    (void)h;
+    return call(op, a, b);
+}
+
+EXPORT long xencall2L(xencall_handle *h, unsigned int op, uint64_t a, uint64_t b)
+{
+    (void)h;
+    return call(op, a, b);
+}
+
+EXPORT int xencall3(xencall_handle *h, unsigned int op, uint64_t a, uint64_t b, uint64_t c)
+{
+    (void)h, (void)c;
+    return call(op, a, b);
+}
+
+EXPORT int xencall4(xencall_handle *h, unsigned int op, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
+{
+    (void)h, (void)c, (void)d;
+    return call(op, a, b);
+}
+
+EXPORT int xencall5(xencall_handle *h, unsigned int op, uint64_t a, uint64_t b, uint64_t c, uint64_t d,
+                    uint64_t e)
+{
+    (void)h, (void)c, (void)d, (void)e;
+    return call(op, a, b);
+}
+
+EXPORT void *xencall_alloc_buffer_pages(xencall_handle *h, size_t pages)
+{
+    (void)h;
+    int error = fault_check(CALL_XENCALL_ALLOC);
+    void *p = error ? NULL : aligned_alloc(XC_PAGE_SIZE, pages << XC_PAGE_SHIFT);
+    if (!p) {
+        errno = error ? error : ENOMEM;
+        return NULL;
+    }
+    return memset(p, 0, pages << XC_PAGE_SHIFT);
+}
+
+EXPORT void xencall_free_buffer_pages(xencall_handle *h, void *p, size_t pages)
+{
+    (void)h, (void)pages;
+    free(p); /* keeps errno since glibc 2.33 */
+}
+
+EXPORT void *xencall_alloc_buffer(xencall_handle *h, size_t size)
+{
+    return xencall_alloc_buffer_pages(h, (size + XC_PAGE_SIZE - 1) >> XC_PAGE_SHIFT);
+}
+
+EXPORT void xencall_free_buffer(xencall_handle *h, void *p)
+{
+    (void)h;
+    free(p);
+}

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The simulated machine: what every part of the simulated hypervisor shares.
+ *
+ * A world is a folder (AIOXEN_SIM_DIR) with two files that every process of the world maps: `machine` (struct
+ * machine and the tables behind it) and `memory` (byte n of it is byte n of the machine's memory; sparse).
+ *
+ * Lock: everything in struct machine is protected by machine->lock, a robust mutex shared by all processes.
+ * Functions declared here want it held unless they say otherwise. Nothing sleeps while it is held.
+ * Lifetime: the files are mapped at the first use and stay mapped until the process ends.
+ */
+#ifndef AIOXEN_SIM_MACHINE_H
+#define AIOXEN_SIM_MACHINE_H
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <xenctrl.h>
+#include <xen/hvm/params.h>
+
+#include "calls.h"
+
+#define EXPORT __attribute__((visibility("default")))
+
+#define MAX_DOMAINS     16384 /* that exist at the same time */
+#define MAX_LISTENERS   4096  /* open event channel handles, in all processes together */
+#define MAX_FAULTS      64    /* rules for all processes */
+#define DOM0_PORTS      65536
+#define GUEST_PORTS     16
+#define GRANT_FRAMES    4
+#define POLICY_LEAVES   120 /* libxenguest 4.17 accepts no other number */
+#define POLICY_MSRS     16
+#define HVM_CONTEXT_MAX 6144
+#define DOM0_PAGES      131072
+#define NR_CPUS         2
+#define NO_FRAME        0u /* frame 0 belongs to nobody */
+
+enum channel_state { CHANNEL_FREE, CHANNEL_UNBOUND, CHANNEL_INTERDOMAIN, CHANNEL_VIRQ };
+
+/* One end of an event channel. Port 0 of a guest is no channel: it tells the player that the domain has
+ * changed. */
+struct channel {
+    uint8_t state;
+    uint8_t virq;
+    bool masked, pending, queued;
+    uint16_t remote_domid; /* when unbound: the domain that may bind */
+    uint16_t listener;     /* whose descriptor becomes readable; 0: nobody's */
+    uint32_t remote_port;
+    uint32_t next; /* while queued: the key of the next one, 0 at the end */
+};
+
+/* An open event channel handle: a datagram socket, and a queue of ports threaded through their channels.
+ * There is a datagram in the socket exactly while the queue is not empty. */
+struct listener {
+    bool used;
+    pid_t pid;
+    uint64_t id; /* names the socket */
+    uint32_t head, tail;
+};
+
+/* Neighbouring frames given to one domain; some may since have been returned. */
+struct run {
+    uint32_t first, count;
+    uint32_t next; /* index, 0 at the end */
+};
+
+/* A node of a domain's tree from guest frames to machine frames (10 bits of the guest frame number a level).
+ */
+#define NODE_BITS  10
+#define NODE_SLOTS (1u << NODE_BITS)
+#define TREE_LEVEL 3
+struct node {
+    uint32_t slot[NODE_SLOTS];
+};
+
+enum domain_state { DOMAIN_FREE, DOMAIN_ALIVE, DOMAIN_DYING };
+
+/* A process that maps memory of a domain by grants: a dying domain stays until the last one lets go. */
+#define MAX_HOLDERS 4
+struct holder {
+    pid_t pid;
+    uint32_t maps;
+};
+
+struct domain {
+    uint64_t serial; /* never reused: tells a domain from a later one with its domid */
+    uint16_t domid;
+    uint8_t state;
+    bool shut_down, started, running, debugged, address32;
+    uint8_t shutdown_code;
+    uint32_t pause_count, flags, ssidref, cpupool;
+    uint32_t max_vcpus, online_vcpus;
+    xen_domain_handle_t handle;
+    struct xen_arch_domainconfig arch;
+    uint64_t max_pages, tot_pages, claimed, max_gfn;
+    uint64_t run_since_ns, cpu_ns, gone_ns;
+    uint64_t paging_pool;
+    uint32_t shadow_mb, tsc_mode;
+    int32_t time_offset;
+    uint64_t cr3, start_info; /* PV: of vcpu 0 when it starts */
+    uint64_t hvm_params[HVM_NR_PARAMS];
+    uint32_t grant_frame[GRANT_FRAMES], shared_info;
+    uint32_t runs, tree;
+    struct holder holders[MAX_HOLDERS];
+    struct channel ports[GUEST_PORTS];
+    uint32_t hvm_context_size;
+    char hvm_context[HVM_CONTEXT_MAX];
+    uint32_t nr_leaves;
+    xen_cpuid_leaf_t leaves[POLICY_LEAVES];
+};
+
+struct fault {
+    uint32_t id;   /* 0: free */
+    uint16_t call; /* enum call */
+    pid_t pid;     /* 0: every process */
+    int error;
+    uint32_t delay_ms;
+    uint64_t first, last, every; /* of the calls counted in `seen` */
+    uint64_t seen, hits;
+};
+
+struct machine {
+    uint64_t magic, world;
+    pthread_mutex_t lock;
+    uint32_t nr_frames, free_frames, next_frame;
+    uint32_t nr_runs, next_run, free_run;
+    uint32_t nr_nodes, next_node, free_node;
+    uint32_t next_slot, nr_domains;
+    uint16_t next_domid, top_domid;
+    uint64_t next_serial, next_listener;
+    uint16_t player; /* the listener that plays the guests; 0: nobody does */
+    uint32_t low_port, top_port;
+    uint32_t virq_port[NR_VIRQS];
+    uint32_t dying_ms, next_fault, nr_faults;
+    uint64_t calls[NR_CALLS]; /* atomic, without the lock */
+    struct fault faults[MAX_FAULTS];
+    struct listener listeners[MAX_LISTENERS]; /* [0] is never used */
+    uint16_t slot_of[DOMID_FIRST_RESERVED];   /* 0: no such domain, else its index + 1 */
+    struct channel dom0_ports[DOM0_PORTS];
+    struct domain domains[MAX_DOMAINS];
+};
+
+/* machine.c: this process's view of its world */
+extern struct machine *machine;
+extern uint16_t *frame_owner; /* domid + 1, 0: free */
+extern struct run *runs;
+extern struct node *nodes;
+extern int memory_fd;
+extern char world_dir[128];
+
+bool machine_attach(void);                                /* without the lock; false: no world, errno */
+bool machine_create(const char *dir, uint64_t memory_mb); /* without the lock; false: errno */
+void machine_lock(void);
+void machine_unlock(void);
+uint64_t now_ns(void);     /* CLOCK_MONOTONIC; lock not needed */
+int result_of(long value); /* a hypercall's result as the libraries give it: -1 and errno; lock not needed */
+
+/* domain.c */
+struct domain *domain_get(uint32_t domid);  /* NULL: no such domain, or it has just gone */
+struct domain *domain_next(uint32_t domid); /* the first one with this domid or a higher one */
+long domain_create(uint32_t *domid, const struct xen_domctl_createdomain *config);
+long domain_destroy(struct domain *d);
+void domain_shutdown(struct domain *d, uint8_t reason);
+void domain_changed(struct domain *d);           /* tell the player */
+void domain_run(struct domain *d, bool running); /* account its CPU time */
+void domain_info(const struct domain *d, struct xen_domctl_getdomaininfo *info);
+bool domain_hold(struct domain *d, uint32_t maps);
+void domain_let_go(uint32_t domid, uint64_t serial, uint32_t maps);
+static inline bool domain_is_hvm(const struct domain *d)
+{
+    return d->flags & XEN_DOMCTL_CDF_hvm;
+}
+static inline bool domain_runs(const struct domain *d)
+{
+    return d->state == DOMAIN_ALIVE && !d->pause_count && !d->shut_down;
+}
+
+/* frames.c: machine memory and guest physical memory */
+uint32_t frames_alloc(struct domain *d, uint32_t count); /* the first of a run, or NO_FRAME */
+void frame_free(struct domain *d, uint32_t frame);
+void frames_free_all(struct domain *d);
+int gfn_set(struct domain *d, uint64_t gfn, uint32_t frame); /* 0 or -errno */
+uint32_t gfn_get(const struct domain *d, uint64_t gfn);
+uint32_t frame_of(const struct domain *d, uint64_t number); /* what a toolstack's map of this number shows */
+void *frames_map(void *addr, int prot, int flags, size_t count, const uint32_t *frames); /* lock not needed */
+
+/* channels.c: event channels; 0 or a port, or -errno */
+struct channel *channel_get(uint32_t domid, uint32_t port);
+int channel_alloc(uint32_t domid);
+long channel_bind_interdomain(uint16_t listener, uint32_t domid, uint32_t remote_domid, uint32_t remote_port);
+long channel_bind_virq(uint16_t listener, uint32_t virq);
+void channel_raise(uint32_t domid, uint32_t port);
+long channel_notify(uint32_t domid, uint32_t port);
+long channel_unmask(uint32_t domid, uint32_t port);
+void channel_close(uint32_t domid, uint32_t port);
+void virq_raise(uint32_t virq);
+
+/* listeners.c */
+bool listeners_attach(void);                         /* once per process; false: errno */
+int listener_open(bool cloexec, uint16_t *listener); /* the descriptor, or -errno */
+void listener_close(uint16_t listener, int fd);      /* fd -1: its owner is dead */
+void listener_queue(uint16_t listener, uint32_t domid, uint32_t port);
+void listener_unqueue(uint16_t listener, uint32_t domid, uint32_t port);
+void listener_drain(uint16_t listener, int fd); /* after unqueueing: an empty queue is not readable */
+bool listener_pop(uint16_t listener, int fd, uint32_t *domid, uint32_t *port);
+
+/* faults.c; without the lock, except fault_dying_ms */
+void fault_attach(
+    void); /* reads the rules in this process's environment; ends the process if they are wrong */
+int fault_check(enum call call); /* counts the call; 0 or the errno to fail with; sleeps as told */
+uint32_t fault_dying_ms(void);   /* how long a destroyed domain lingers */
+
+/* fault_spec.c */
+struct fault_order { /* what one specification asks for: a rule, or a time of dying */
+    struct fault rule;
+    bool dying;
+    uint32_t dying_ms;
+};
+bool fault_parse(const char *spec, struct fault_order *order,
+                 char why[256]); /* false: `why` says what is wrong */
+void fault_format(const struct fault *rule, char text[128]);
+
+/* trace.c; without the lock */
+extern bool tracing;
+void trace_open(void);
+void trace_(const char *format, ...) __attribute__((format(printf, 1, 2)));
+#define trace(...)                                                                                           \
+    do {                                                                                                     \
+        if (__builtin_expect(tracing, 0))                                                                    \
+            trace_(__VA_ARGS__);                                                                             \
+    } while (0)
+
+/* The hypercalls, one file each; 0, a positive result or -errno */
+long do_domctl(struct xen_domctl *op);
+long do_domctl_vcpu(struct domain *d, struct xen_domctl *op); /* the part of do_domctl about processors */
+long do_sysctl(struct xen_sysctl *op);
+long do_memory_op(unsigned int cmd, void *arg);
+long do_event_channel_op(unsigned int cmd, void *arg);
+long do_xen_version(unsigned int cmd, void *arg);
+long do_hvm_op(unsigned int cmd, void *arg);
+long hvm_get_context(struct domain *d, struct xen_domctl_hvmcontext *context);
+long hvm_set_context(struct domain *d, const struct xen_domctl_hvmcontext *context);
+uint32_t policy_of_host(xen_cpuid_leaf_t leaves[POLICY_LEAVES]);
+long policy_get(struct domain *d, struct xen_domctl_cpu_policy *policy);
+long policy_set(struct domain *d, const struct xen_domctl_cpu_policy *policy);
+long policy_get_system(struct xen_sysctl_cpu_policy *policy);
+long policy_get_featureset(struct xen_sysctl_cpu_featureset *set);
+
+#endif

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* CPU policies: what CPUID says, to the machine and to each domain. Lock: machine->lock. */
+#include "machine.h"
+
+#include <cpuid.h>
+#include <string.h>
+
+#define LAST_LEAF          0xdu
+#define LAST_EXTENDED_LEAF 0x80000008u
+#define NR_FEATURE_WORDS   16
+
+/* libxenguest uses the number of leaves that it gets as the size of a buffer that it later fills with all
+ * leaves that there could be: so give that many (a leaf that comes twice is harmless). */
+uint32_t policy_of_host(xen_cpuid_leaf_t leaves[POLICY_LEAVES])
+{
+    static const uint8_t subleaves[LAST_LEAF + 1] = {[4] = 4, [7] = 1, [0xb] = 2, [0xd] = 3};
+    uint32_t n = 0, max = __get_cpuid_max(0, NULL), extended_max = __get_cpuid_max(0x80000000u, NULL);
+
+    for (uint32_t leaf = 0; leaf <= max && leaf <= LAST_LEAF; leaf++)
+        for (uint32_t sub = 0; sub == 0 || sub < subleaves[leaf]; sub++) {
+            xen_cpuid_leaf_t *l = &leaves[n++];
+            l->leaf = leaf;
+            l->subleaf = subleaves[leaf] ? sub : XEN_CPUID_NO_SUBLEAF;
+            __cpuid_count(leaf, sub, l->a, l->b, l->c, l->d);
+        }
+    for (uint32_t leaf = 0x80000000u; leaf <= extended_max && leaf <= LAST_EXTENDED_LEAF; leaf++) {
+        xen_cpuid_leaf_t *l = &leaves[n++];
+        l->leaf = leaf;
+        l->subleaf = XEN_CPUID_NO_SUBLEAF;
+        __cpuid(leaf, l->a, l->b, l->c, l->d);
+    }
+    while (n < POLICY_LEAVES)
+        leaves[n++] = leaves[0];
+    return n;
+}
+
+long policy_get(struct domain *d, struct xen_domctl_cpu_policy *policy)
+{
+    if (!d->nr_leaves)
+        d->nr_leaves = policy_of_host(d->leaves);
+    if (policy->leaves.p) {
+        if (policy->nr_leaves < d->nr_leaves)
+            return -ENOBUFS;
+        memcpy(policy->leaves.p, d->leaves, d->nr_leaves * sizeof *d->leaves);
+    }
+    policy->nr_leaves = d->nr_leaves;
+    policy->nr_msrs = 0;
+    return 0;
+}
+
+long policy_set(struct domain *d, const struct xen_domctl_cpu_policy *policy)
+{
+    if (policy->nr_leaves > POLICY_LEAVES)
+        return -E2BIG;
+    memcpy(d->leaves, policy->leaves.p, policy->nr_leaves * sizeof *d->leaves);
+    d->nr_leaves = policy->nr_leaves;
+    return 0;
+}
+
+long policy_get_system(struct xen_sysctl_cpu_policy *policy)
+{
+    xen_cpuid_leaf_t leaves[POLICY_LEAVES];
+    uint32_t n = policy_of_host(leaves);
+    if (policy->leaves.p) {
+        if (policy->nr_leaves < n)
+            return -ENOBUFS;
+        memcpy(policy->leaves.p, leaves, n * sizeof *leaves);
+    }
+    policy->nr_msrs = policy->leaves.p ? 0 : POLICY_MSRS;
+    policy->nr_leaves = n;
+    return 0;
+}
+
+long policy_get_featureset(struct xen_sysctl_cpu_featureset *set)
+{
+    uint32_t word[NR_FEATURE_WORDS] = {0}, a, b, c, d;
+    __cpuid(1, a, b, c, d);
+    word[0] = d;
+    word[1] = c;
+    __cpuid(0x80000001u, a, b, c, d);
+    word[2] = d;
+    word[3] = c;
+    __cpuid_count(7, 0, a, b, c, d);
+    word[5] = b;
+    word[6] = c;
+    word[9] = d;
+    (void)a;
+    if (set->features.p)
+        memcpy(set->features.p, word,
+               sizeof *word * (set->nr_features < NR_FEATURE_WORDS ? set->nr_features : NR_FEATURE_WORDS));
+    set->nr_features = NR_FEATURE_WORDS;
+    return 0;
+}

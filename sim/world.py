@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A world: a simulated machine, the daemons of a dom0, and one command, alone in their own name spaces."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import namespaces
+
+STATE = Path("/run/aioxen-sim")
+START_LIMIT_S = 10.0
+GRACE_S = 5.0
+Mask = set[int]
+_FORWARDED: Mask = {signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP}
+_FATAL: Mask = {signal.SIGTERM, signal.SIGHUP}
+_SENT_BY_TERMINAL = 0x80  # si_code SI_KERNEL
+
+
+class WorldError(Exception):
+    """The world could not be made; the text is for the user."""
+
+
+@dataclass(frozen=True)
+class Tools:
+    """Where the programs are."""
+
+    sim: Path
+    dom0: Path
+
+    @property
+    def library(self) -> Path:
+        return self.sim / "libaioxen-sim.so"
+
+    @property
+    def guests(self) -> Path:
+        return self.sim / "aioxen-sim-guests"
+
+    @property
+    def path(self) -> list[Path]:
+        """Folders that come first in PATH."""
+        xen = sorted((self.dom0 / "usr/lib").glob("xen-*/bin"))
+        return [self.sim, *xen, self.dom0 / "usr/sbin", self.dom0 / "usr/bin"]
+
+    def check(self) -> None:
+        if not self.library.exists() or not self.guests.exists():
+            raise WorldError(f"{self.library} is missing: make sim")
+        if not (self.dom0 / "usr/sbin/xenstored").exists() and not any(
+            (folder / "xenstored").exists() for folder in self.path
+        ):
+            raise WorldError(f"the tools of a dom0 are not in {self.dom0}: make build/dom0/.unpacked")
+
+
+@dataclass(frozen=True)
+class World:
+    """What to make, and what to run in it."""
+
+    tools: Tools
+    command: Sequence[str]
+    memory_mb: int
+    hypervisor: bool = True
+    xenstored: bool = True
+    trace: Path | None = None
+    faults: Sequence[str] = field(default_factory=tuple)
+
+    def run(self) -> int:
+        """Makes the world, runs the command in it, ends the world; the command's exit status (128 + n: signal n).
+
+        The calling process must have one thread; it has left its name spaces afterwards."""
+        try:
+            namespaces.leave_the_machine()
+        except OSError as error:
+            raise WorldError(f"no private world is possible here: {error.filename}: {error.strerror}") from error
+        mask: Mask = set(signal.pthread_sigmask(signal.SIG_BLOCK, _FORWARDED | {signal.SIGCHLD}))
+        alive, parent_end = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.close(parent_end)
+            namespaces.die_with_parent()
+            if not os.read(alive, 1):
+                os._exit(1)
+            status = 1
+            try:
+                status = self._live(mask)
+            except WorldError as error:
+                print(f"aioxen-sim: {error}", file=sys.stderr)
+            except OSError as error:
+                print(f"aioxen-sim: {error.filename or 'world'}: {error.strerror}", file=sys.stderr)
+            finally:
+                sys.stderr.flush()
+                os._exit(status)
+        os.write(parent_end, b"x")
+        return _wait(child, grace_s=None)
+
+    def _live(self, mask: Mask) -> int:
+        """As the first process of the name space: everything else dies when this returns."""
+        namespaces.keep_mounts_private()
+        namespaces.mount_proc()
+        namespaces.mount_empty(Path("/run"))
+        (STATE / "log").mkdir(parents=True)
+        Path("/run/lock").mkdir()
+        for folder in "etc", "var/lib", "var/log":
+            namespaces.mount_extensible(Path("/", folder), STATE / "outside" / folder)
+        for folder in "/run/xen", "/run/xenstored", "/var/lib/xen", "/var/lib/xenstored", "/var/log/xen":
+            _free(Path(folder)).mkdir()
+        _free(Path("/etc/xen")).symlink_to(self.tools.dom0 / "etc/xen")
+        if self.hypervisor:
+            self._start_dom0(mask)
+        env = self._environment()
+        if self.faults:
+            env["AIOXEN_SIM_FAULTS"] = ",".join(self.faults)
+        try:
+            command = _start(self.command, env, mask)
+        except FileNotFoundError:
+            print(f"aioxen-sim: {self.command[0]}: command not found", file=sys.stderr)
+            return 127
+        except PermissionError:
+            print(f"aioxen-sim: {self.command[0]}: permission denied", file=sys.stderr)
+            return 126
+        return _wait(command.pid, grace_s=GRACE_S)
+
+    def _environment(self) -> dict[str, str]:
+        env = dict(os.environ)
+        env["LD_PRELOAD"] = ":".join(filter(None, [env.get("LD_PRELOAD", ""), str(self.tools.library)]))
+        env["PATH"] = ":".join([*map(str, self.tools.path), env.get("PATH", "/usr/sbin:/usr/bin")])
+        env.pop("AIOXEN_SIM_FAULTS", None)
+        env.pop("AIOXEN_SIM_DIR", None)
+        for name in [name for name in env if name.startswith("XENSTORED_")]:
+            del env[name]
+        for helper in (folder / "libxl-save-helper" for folder in self.tools.path):
+            if helper.exists():
+                env["LIBXL_SAVE_HELPER"] = str(helper)
+        if self.hypervisor:
+            env["AIOXEN_SIM_DIR"] = str(STATE)
+        if self.trace:
+            env["AIOXEN_SIM_TRACE"] = str(self.trace)
+        return env
+
+    def _start_dom0(self, mask: Mask) -> None:
+        env = self._environment()
+        env["LD_PRELOAD"] = str(self.tools.library)  # what the user preloads is for the command
+        plain = {name: value for name, value in env.items() if name != "LD_PRELOAD"}
+        guests = Daemon([str(self.tools.guests), str(STATE), str(self.memory_mb)], plain, mask)
+        guests.wait_until(lambda: guests.log.read_text().startswith("ready"))
+        if not self.xenstored:
+            return
+        xenstored = Daemon(["xenstored", "-N", "-I"], env, mask)
+        (STATE / "xenstored.pid").write_text(str(xenstored.process.pid))
+        xenstored.wait_until(lambda: _answers(Path("/run/xenstored/socket")))
+        subprocess.run(["xen-init-dom0"], env=env, check=True, stdout=subprocess.DEVNULL)
+        Daemon(["xenconsoled", "-i", "--log=none"], env, mask)
+
+
+class Daemon:
+    """A program of dom0 that runs in the background. A terminal's signals do not reach it."""
+
+    def __init__(self, command: Sequence[str], env: Mapping[str, str], mask: Mask) -> None:
+        name = Path(command[0]).name
+        self.name = name
+        self.log = STATE / "log" / name
+        with self.log.open("wb") as log:
+            self.process = _start(command, env, mask, new_session=True, stdin=subprocess.DEVNULL, output=log.fileno())
+
+    def wait_until(self, ready: Callable[[], bool]) -> None:
+        """Polls until `ready`; raises WorldError when the daemon ends or takes too long."""
+        end = time.monotonic() + START_LIMIT_S
+        while not ready():
+            if self.process.poll() is not None or time.monotonic() > end:
+                raise WorldError(f"{self.name} did not start: {self.log.read_text().strip() or 'it says nothing'}")
+            time.sleep(0.001)
+
+
+def _free(path: Path) -> Path:
+    """`path`, where nothing of the machine's is any more."""
+    path.unlink(missing_ok=True)
+    return path
+
+
+def _start(
+    command: Sequence[str],
+    env: Mapping[str, str],
+    mask: Mask,
+    *,
+    new_session: bool = False,
+    stdin: int | None = None,
+    output: int | None = None,
+) -> subprocess.Popen[bytes]:
+    """Starts a program, found by the PATH in `env`, with the signal mask that the launcher itself was started with."""
+
+    def restore() -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+    return subprocess.Popen(
+        command,
+        env=env,
+        stdin=stdin,
+        stdout=output,
+        stderr=output,
+        preexec_fn=restore,
+        start_new_session=new_session,
+    )
+
+
+def _answers(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as connection:
+        return connection.connect_ex(str(path)) == 0
+
+
+def _wait(child: int, grace_s: float | None) -> int:
+    """Waits for `child`, passes signals on to it, reaps all others; its exit status as a shell would say it.
+
+    A child that was told to end has `grace_s` seconds for it."""
+    end: float | None = None
+    while True:
+        while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+            if ended[0] == child:
+                code = os.waitstatus_to_exitcode(ended[1])
+                return code if code >= 0 else 128 - code
+        left = 3600.0 if end is None else end - time.monotonic()
+        if left <= 0:
+            return 128 + signal.SIGKILL
+        got = signal.sigtimedwait(_FORWARDED | {signal.SIGCHLD}, left)
+        if got is None or got.si_signo == signal.SIGCHLD or got.si_code == _SENT_BY_TERMINAL:
+            continue
+        os.kill(child, got.si_signo)
+        if grace_s is not None and got.si_signo in _FATAL:
+            end = time.monotonic() + grace_s
