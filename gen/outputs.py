@@ -5,11 +5,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from gen import c_initiators, c_operations, c_types, c_types_source
 from gen import model as m
 
 Output = Callable[[m.Model], dict[str, str]]
 
-OUTPUTS: list[Output] = []
+OUTPUTS: list[Output] = [
+    c_types.outputs,
+    c_types_source.outputs,
+    c_operations.outputs,
+    c_initiators.outputs,
+]
 
 
 def produce(model: m.Model) -> dict[str, str]:

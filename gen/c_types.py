@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""include/_libxl_types.h: errors, enumerations and structs, and the functions that each type has."""
+
+from __future__ import annotations
+
+from gen import c
+from gen import model as m
+
+FUNCTIONS = """What every type has. None of these takes a lock; any thread may call them.
+
+T_init fills in the initial values: fit for a T_dispose, a T_copy from it, or to be filled in by hand.
+T_init_<key> also says which arm of the type's union counts, and fills in that arm's initial values.
+T_dispose frees what the value owns and leaves zeroes; NULL is fine, and so is a second time.
+T_copy overwrites *dst, which is not disposed of first: 0, or ERROR_NOMEM and *dst is as T_init leaves it.
+T_to_string gives a value's word in lower case, a constant; NULL for an unknown value.
+T_from_string takes that word in any case: 0, or ERROR_INVAL and *out is unchanged."""
+
+
+def outputs(model: m.Model) -> dict[str, str]:
+    parts = [c.comment(FUNCTIONS)]
+    if model.errors:
+        parts.insert(0, errors(model))
+    for kind in model.types:
+        if isinstance(kind, m.Enumeration):
+            parts.append(enumeration(kind))
+        elif isinstance(kind, m.Aggregate):
+            parts.append(aggregate(kind))
+    text = c.banner("The types that operations take and give. Included by libxl.h.")
+    return {"include/_libxl_types.h": text + c.guarded("LIBXL__TYPES_H", "\n".join(parts))}
+
+
+def errors(model: m.Model) -> str:
+    values = [(f"    {e.c_name} = {e.value},", e.doc) for e in model.errors]
+    return (
+        c.comment("What can go wrong. Every call that can fail returns 0 or one of these.")
+        + "typedef enum libxl_error {\n"
+        + c.with_comments(values)
+        + "} libxl_error;\n\n"
+        + c.comment('The name of an error without its prefix ("DOMAIN_NOTFOUND"), or NULL; a constant.')
+        + "const char *libxl_error_name(int rc);\n\n"
+        + c.comment("What an error means, in one line, or NULL; a constant.")
+        + "const char *libxl_error_describe(int rc);\n"
+    )
+
+
+def description(kind: m.Type) -> str:
+    return c.comment(kind.doc) if kind.doc else ""
+
+
+def enumeration(kind: m.Enumeration) -> str:
+    name = kind.c_name
+    lines: list[c.Line] = []
+    for v in kind.values:
+        lines.append((f"    {v.c_name} = {v.value},", v.doc))
+        lines += [(f"    {alias} = {v.value},", "Another name of it.") for alias in v.aliases]
+    text = f"{description(kind)}typedef enum {name} {{\n{c.with_comments(lines)}}} {name};\n\n"
+    for head in enumeration_heads(kind).values():
+        text += hidden(kind) + head + ";\n"
+    return text
+
+
+def enumeration_heads(kind: m.Enumeration) -> dict[str, str]:
+    name = kind.c_name
+    return {
+        "to_string": c.prototype("const char *", f"{name}_to_string", [f"{name} value"]),
+        "from_string": c.prototype("int", f"{name}_from_string", ["const char *text", f"{name} *out"]),
+    }
+
+
+def hidden(kind: m.Type) -> str:
+    return '__attribute__((visibility("hidden"))) ' if kind.hidden else ""
+
+
+def aggregate(kind: m.Aggregate) -> str:
+    word = "union" if isinstance(kind, m.Union) else "struct"
+    name = kind.c_name
+    body = c.with_comments(line for f in kind.fields for line in member(f, 4))
+    text = f"{description(kind)}typedef {word} {name} {{\n{body}}} {name};\n\n"
+    if isinstance(kind, m.Struct):
+        for head in struct_heads(kind).values():
+            text += hidden(kind) + head + ";\n"
+    return text
+
+
+def member(f: m.Field, indent: int) -> list[c.Line]:
+    """The lines that declare a field: with its key before a keyed union, its length before an array."""
+    margin = " " * indent
+    kind = f.kind
+    if isinstance(kind, m.KeyedUnion):
+        key = kind.keyvar
+        arms = [line for arm in kind.fields if arm.type is not None for line in member(arm, indent + 4)]
+        lines = [(f"{margin}{c.declare(key.kind, key.name)};", key.doc or f"Which arm of {f.name} counts.")]
+        return [*lines, (f"{margin}union {{", ""), *arms, (f"{margin}}} {f.name};", "")] if arms else lines
+    if isinstance(kind, m.Array):
+        counts = kind.lenvar.doc or f"The number of {f.name}."
+        return [
+            (f"{margin}int {kind.lenvar.name};", counts),
+            (f"{margin}{c.declare(kind.element, f.name, pointer=True, const=f.const)};", f.doc),
+        ]
+    if isinstance(kind, m.Aggregate) and kind.name is None:
+        word = "union" if isinstance(kind, m.Union) else "struct"
+        inner = [line for g in kind.fields for line in member(g, indent + 4)]
+        above = [(c.comment(c.one_line(f.doc), indent).rstrip("\n"), "")] if f.doc else []
+        return [*above, (f"{margin}{word} {{", ""), *inner, (f"{margin}}} {f.name};", "")]
+    return [(f"{margin}{c.declare(kind, f.name, const=f.const)};", f.doc)]
+
+
+def struct_heads(kind: m.Struct) -> dict[str, str]:
+    """The heads of a struct's functions, by what they do; init_<key> for each of its keyed unions."""
+    name = kind.c_name
+    heads: dict[str, str] = {}
+    if kind.init_fn:
+        heads["init"] = c.prototype("void", kind.init_fn, [f"{name} *p"])
+        for path, union in keyed_unions(kind):
+            key = union.keyvar
+            heads[f"init_{path}"] = c.prototype(
+                "void", init_key_name(kind, path, key), [f"{name} *p", c.declare(key.kind, key.name)]
+            )
+    if kind.dispose_fn:
+        heads["dispose"] = c.prototype("void", kind.dispose_fn, [f"{name} *p"])
+    if kind.copy_fn:
+        heads["copy"] = c.prototype(
+            "int", kind.copy_fn, ["libxl_ctx *ctx", f"{name} *dst", f"const {name} *src"]
+        )
+    return heads
+
+
+def init_key_name(kind: m.Struct, path: str, key: m.Field) -> str:
+    """`libxl_event_init_type`; for a union inside another, with the way there."""
+    way = path.split(".")[:-1]
+    return "_".join([kind.init_fn or "", *way, key.name])
+
+
+def keyed_unions(kind: m.Aggregate, prefix: str = "") -> list[tuple[str, m.KeyedUnion]]:
+    """The keyed unions in a struct and in its anonymous members, with the path to each."""
+    found: list[tuple[str, m.KeyedUnion]] = []
+    for f in kind.fields:
+        if isinstance(f.type, m.KeyedUnion):
+            found.append((prefix + f.name, f.type))
+        if isinstance(f.type, m.Aggregate) and f.type.name is None:
+            found += keyed_unions(f.type, f"{prefix}{f.name}.")
+    return found
