@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from gen.check import check
-from gen.load import Loader
+from gen.load import load
 from gen.model import Mistake
 from gen.outputs import produce
 from gen.write import write
@@ -26,7 +26,7 @@ def main() -> int:
         print("no IDL file given, and no idl/*.idl here", file=sys.stderr)
         return 1
     try:
-        model = Loader().load(files)
+        model = load(files)
     except Mistake as mistake:
         print(mistake, file=sys.stderr)
         return 1

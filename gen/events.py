@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What callers see of the events: `event_type`, and `event`, one struct with a union keyed by it."""
+
+from __future__ import annotations
+
+from gen import model as m
+from gen.language_types import TYPES
+from gen.model import Mistake, Place
+
+
+def synthesise(model: m.Model, prefix: str, place: Place) -> None:
+    """Add the two types to the model, after all others."""
+    named = {t.name: t for t in model.types}
+    for needed in "domid", "uuid":
+        if needed not in named:
+            raise Mistake(place, f"Events: a type named {needed} is needed")
+    model.event_type = event_type(model, prefix, place)
+    model.event = event(model, model.event_type, named["domid"], named["uuid"])
+    model.types += [model.event_type, model.event]
+
+
+def event_type(model: m.Model, prefix: str, place: Place) -> m.Enumeration:
+    stem = f"{prefix}event_type_".upper()
+    values = [
+        m.EnumValue(
+            value=e.number,
+            name=e.name.upper(),
+            c_name=stem + e.name.upper(),
+            place=e.place,
+            doc=e.doc,
+            aliases=tuple(stem + a.upper() for a in e.aliases),
+        )
+        for e in model.events
+    ]
+    return m.Enumeration(
+        name="event_type",
+        namespace=prefix,
+        value_namespace=prefix,
+        place=place,
+        doc="What kind of event it is.",
+        since=model.events[0].since,
+        values=values,
+    )
+
+
+def event(model: m.Model, key: m.Enumeration, domid: m.Type, uuid: m.Type) -> m.Struct:
+    place, prefix = key.place, key.namespace
+    keyvar = m.Field(name="type", type=key, place=place, doc="Which arm of u counts.")
+    arms = m.KeyedUnion(name=None, place=place, keyvar=keyvar)
+    for told, value in zip(model.events, key.values, strict=True):
+        carried = m.Struct(name=None, place=told.place, fields=told.fields) if told.fields else None
+        arms.fields.append(
+            m.Field(name=told.name, type=carried, place=told.place, doc=told.doc, value=value)
+        )
+    link = m.Builtin(name="ev_link", namespace=prefix, place=place, private=True)
+    uint64 = TYPES["uint64"]
+    assert isinstance(uint64, m.Type)
+
+    def field(name: str, kind: m.Type, doc: str) -> m.Field:
+        return m.Field(name=name, type=kind, place=place, doc=doc)
+
+    return m.Struct(
+        name="event",
+        namespace=prefix,
+        place=place,
+        doc="Something that has happened.",
+        since=key.since,
+        dir=m.DIR_OUT,
+        passby=m.PASS_BY_REFERENCE,
+        init_fn=f"{prefix}event_init",
+        dispose_fn=f"{prefix}event_dispose",
+        copy_fn=f"{prefix}event_copy",
+        fields=[
+            field("link", link, "For the holder's own list."),
+            field("domid", domid, "The domain it is about."),
+            field("domuuid", uuid, "That domain's identity."),
+            field("for_user", uint64, "What the application gave when it asked."),
+            field("u", arms, ""),
+        ],
+    )

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The constructors of errors, events and operations, as IDL files call them.
+
+They may name one another in any order and from any file: what is named is looked up at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from gen import events, model as m
+from gen.attributes import checked, describe, expect, tidy
+from gen.language_types import TYPES, TypeLanguage
+from gen.locate import At, Item, Lines, Word
+from gen.model import Mistake
+
+OPERATION: dict[str, tuple[type, ...]] = {
+    "python": (str, type(None)),
+    "doc": (str,),
+    "inputs": (list,),
+    "results": (list,),
+    "progress": (tuple,),
+    "errors": (list,),
+    "abort": (str,),
+    "undo": (str,),
+    "limit": (float, int, type(None)),
+    "speed": (str,),
+    "since": (str,),
+}
+EVENT: dict[str, tuple[type, ...]] = {"doc": (str,), "since": (str,), "aliases": (list,)}
+
+
+class Language(TypeLanguage):
+    """Everything that an IDL file can say."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.to_find: list[Callable[[], None]] = []
+
+    def names(self) -> dict[str, Any]:
+        """What an IDL file sees."""
+        constants = {n: getattr(m, n) for n in dir(m) if n.startswith(("PASS_BY_", "DIR_"))}
+        return constants | TYPES | self.constructors() | {"_item": Item.at, "_word": Word.at}
+
+    def constructors(self) -> dict[str, Callable[..., object]]:
+        return {n.removeprefix("idl_"): getattr(self, n) for n in dir(self) if n.startswith("idl_")}
+
+    def finish(self) -> m.Model:
+        """Look up what was named; the whole model."""
+        for find in self.to_find:
+            find()
+        return self.model
+
+    def idl_Errors(self, errors: object, _at: At, common: object = None) -> None:
+        lines = self.lines(_at)
+        for given in expect(errors, (list,), lines.place(), "Errors"):
+            number, name, doc, place = self.triple(given, lines, "Errors", "error")
+            self.model.errors.append(m.Error(value=number, name=name, doc=doc, place=place))
+        names = expect(common or [], (list,), lines.place("common"), "Errors: common")
+        self.model.common_errors += self.errors(names, lines, "Errors: common")
+
+    def errors(self, names: list[object], lines: Lines, what: str) -> Iterator[m.Error]:
+        """The errors of those names."""
+        told: set[object] = set()
+        for name in names:
+            error = next((e for e in self.model.errors if e.name == name), None)
+            if error is None:
+                raise Mistake(lines.of(name), f"{what}: no such error: {describe(name)}")
+            if name in told:
+                raise Mistake(lines.of(name), f"{what}: given twice: {name}")
+            told.add(name)
+            yield error
+
+    def idl_Event(self, number: int, name: str, fields: object, _at: At, **given: Any) -> m.Event:
+        lines = self.lines(_at)
+        what = f"Event {expect(name, (str,), lines.place(), 'Event')}"
+        expect(number, (int,), lines.place(), f"{what}: the number")
+        about = checked(given, EVENT, lines, what)
+        aliases = [
+            expect(a, (str,), lines.place("aliases"), f"{what}: aliases") for a in about.pop("aliases", [])
+        ]
+        return m.Event(
+            number=number,
+            name=name,
+            fields=self.fields(fields, lines, what),
+            doc=tidy(about.get("doc", "")),
+            since=about.get("since", ""),
+            place=lines.place(),
+            aliases=tuple(aliases),
+        )
+
+    def idl_Events(self, given: object, _at: At) -> None:
+        lines = self.lines(_at)
+        prefix = self.prefix
+        if self.model.events:
+            raise Mistake(lines.place(), "Events: declared once already")
+        for event in expect(given, (list,), lines.place(), "Events"):
+            self.model.events.append(expect(event, (m.Event,), lines.place(), "Events"))
+        if self.model.events:
+            self.to_find.append(lambda: events.synthesise(self.model, prefix, lines.place()))
+
+    def idl_Operation(self, name: str, _at: At, **given: Any) -> None:
+        lines = self.lines(_at)
+        what = f"Operation {expect(name, (str,), lines.place(), 'Operation')}"
+        about = checked(given, OPERATION, lines, what)
+        speed = about.get("speed", "slow")
+        if speed not in [s.value for s in m.Speed]:
+            raise Mistake(lines.place("speed"), f'{what}: speed: "slow" or "instant", not {describe(speed)}')
+        operation = m.Operation(
+            name=name,
+            namespace=self.prefix,
+            python_name=about.get("python") or name,
+            doc=tidy(about.get("doc", "")),
+            since=about.get("since", ""),
+            inputs=self.fields(about.get("inputs", []), lines, what),
+            results=self.fields(about.get("results", []), lines, what),
+            errors=[],
+            abort=tidy(about.get("abort", "")),
+            limit=about.get("limit"),
+            speed=m.Speed(speed),
+            place=lines.place(),
+        )
+        self.model.operations.append(operation)
+        self.to_find.append(lambda: self.find(operation, about, lines, what))
+
+    def find(self, operation: m.Operation, about: dict[str, Any], lines: Lines, what: str) -> None:
+        """Look up the errors, the event and the operation that an operation names."""
+        where = Lines(lines.file, lines.place("errors").line, {})
+        operation.errors += self.errors(about.get("errors", []), where, what)
+        if "progress" in about:
+            progress = about["progress"]
+            if len(progress) != 2 or not all(isinstance(p, str) for p in progress):
+                raise Mistake(
+                    lines.place("progress"),
+                    f'{what}: progress is ("word", "name of an event"), not {describe(progress)}',
+                )
+            operation.progress_what = progress[0]
+            operation.progress = next((e for e in self.model.events if e.name == progress[1]), None)
+            if operation.progress is None:
+                raise Mistake(lines.place("progress"), f"{what}: no such event: {describe(progress[1])}")
+        if "undo" in about:
+            operation.undo = next((o for o in self.model.operations if o.name == about["undo"]), None)
+            if operation.undo is None:
+                raise Mistake(lines.place("undo"), f"{what}: no such operation: {describe(about['undo'])}")

@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The constructors of types, as IDL files call them. Each method `idl_<Name>` is one."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from gen import attributes, model as m
+from gen.attributes import Names, checked, describe, expect, split, tidy
+from gen.locate import At, Item, Lines
+from gen.model import Mistake, Place
+
+T = TypeVar("T", bound=m.Type)
+
+FIELD_FORM = "a field is (name, type[, doc][, {attributes}])"
+ARM_FORM = "an arm is (name of a value, type or None[, doc])"
+
+NOWHERE = Place("", 0)
+INTEGER = m.Number(name="int", place=NOWHERE, signed=True, width=32)
+STRING = m.Builtin(
+    name="char *",
+    place=NOWHERE,
+    dispose_fn="free",
+    copy_fn="libxl_string_copy",
+    json_parse_type="JSON_STRING | JSON_NULL",
+)
+TYPES: Names = {
+    "void": m.Builtin(name="void *", place=NOWHERE),
+    "bool": m.Builtin(name="bool", place=NOWHERE, json_parse_type="JSON_BOOL"),
+    "string": STRING,
+    "size_t": m.Number(name="size_t", place=NOWHERE),
+    "integer": INTEGER,
+    **{f"uint{w}": m.Number(name=f"uint{w}_t", place=NOWHERE, width=w) for w in (8, 16, 32, 64)},
+}
+
+
+class TypeLanguage:
+    """The state of the file that is running, and the constructors of types."""
+
+    def __init__(self) -> None:
+        self.model = m.Model()
+        self.begin("")
+
+    def begin(self, file: str) -> None:
+        """A file begins: with no namespace, hiding nothing."""
+        self.file = file
+        self.prefix = ""
+        self.hide = False
+
+    def lines(self, at: At) -> Lines:
+        return Lines(self.file, at[0], dict(at[1]))
+
+    # Directives
+
+    def idl_namespace(self, prefix: str, _at: At) -> None:
+        self.prefix = expect(prefix, (str,), self.lines(_at).place(), "namespace")
+
+    def idl_hidden(self, hide: bool, _at: At) -> None:
+        self.hide = expect(hide, (bool,), self.lines(_at).place(), "hidden")
+
+    # Types
+
+    def idl_Builtin(self, name: str, _at: At, **given: object) -> m.Type:
+        return self.declare(m.Builtin(**self.common("Builtin", name, given, self.lines(_at))))
+
+    def idl_Number(self, name: str, _at: At, **given: object) -> m.Type:
+        return self.declare(
+            m.Number(**self.common("Number", name, {"namespace": None} | given, self.lines(_at)))
+        )
+
+    def idl_UInt(self, width: int, _at: At, **given: object) -> m.Type:
+        lines = self.lines(_at)
+        if width not in (8, 16, 32, 64):
+            raise Mistake(lines.place(), f"UInt: 8, 16, 32 or 64 bits, not {describe(width)}")
+        common = self.common("UInt", f"uint{width}_t", {"namespace": None} | given, lines)
+        return m.Number(width=width, **common)
+
+    def idl_Enumeration(self, name: str, values: object, _at: At, **given: object) -> m.Type:
+        lines = self.lines(_at)
+        common = self.common("Enumeration", name, given, lines)
+        prefix = common["value_namespace"] = common.get("value_namespace", common["namespace"]) or ""
+        kind = m.Enumeration(**common)
+        for given_value in expect(values, (list,), lines.place(), f"Enumeration {name}"):
+            number, word, doc, place = self.triple(given_value, lines, f"Enumeration {name}", "value")
+            full = f"{prefix}{name}_{word}".upper()
+            value = m.EnumValue(value=number, name=word.upper(), c_name=full, place=place, doc=doc)
+            kind.values.append(value)
+        return self.declare(kind)
+
+    def idl_Struct(self, name: str | None, fields: object, _at: At, **given: object) -> m.Type:
+        lines = self.lines(_at)
+        kind = m.Struct(**self.common("Struct", name, {"passby": m.PASS_BY_REFERENCE} | given, lines))
+        kind.fields = self.fields(fields, lines, f"Struct {name}" if name else "Struct")
+        return self.declare(kind)
+
+    def idl_Union(self, name: str | None, fields: object, _at: At, **given: object) -> m.Type:
+        lines = self.lines(_at)
+        kind = m.Union(**self.common("Union", name, given, lines))
+        kind.fields = self.fields(fields, lines, f"Union {name}" if name else "Union")
+        return self.declare(kind)
+
+    def idl_KeyedUnion(
+        self, name: None, key: object, keyname: str, arms: object, _at: At, **given: object
+    ) -> m.Type:
+        lines = self.lines(_at)
+        what = f"KeyedUnion {keyname}"
+        if name is not None:
+            raise Mistake(lines.place(), f"{what}: stands inside a Struct and has no name: None, not {name!r}")
+        if not isinstance(key, m.Enumeration):
+            raise Mistake(lines.place(), f"{what}: the key is an Enumeration, not {describe(key)}")
+        about_key, rest = split(given, "keyvar_")
+        keyvar = self.beside("keyvar_", keyname, key, about_key, lines, what)
+        kind = m.KeyedUnion(keyvar=keyvar, **self.common("KeyedUnion", None, rest, lines))
+        kind.fields = [self.arm(a, key, lines, what) for a in expect(arms, (list,), lines.place(), what)]
+        return kind
+
+    def idl_Array(self, element: object, lenname: str, _at: At, **given: object) -> m.Type:
+        lines = self.lines(_at)
+        what = f"Array {lenname}"
+        kind: m.Type = expect(element, (m.Type,), lines.place(), f"{what}: the element")
+        if kind.name is None:
+            raise Mistake(lines.place(), f"{what}: the element is {describe(kind)}: it needs a name")
+        about_length, rest = split(given, "lenvar_")
+        lenvar = self.beside("lenvar_", lenname, INTEGER, about_length, lines, what)
+        return m.Array(element=kind, lenvar=lenvar, **self.common("Array", None, rest, lines))
+
+    # What they share
+
+    def declare(self, kind: T) -> T:
+        if kind.name is not None:
+            self.model.types.append(kind)
+        return kind
+
+    def common(self, kind: str, name: object, given: Names, lines: Lines) -> dict[str, Any]:
+        """A type's attributes, completed with what its kind has by default."""
+        what = kind if name is None else f"{kind} {expect(name, (str,), lines.place(), kind)}"
+        allowed = attributes.TYPE | attributes.OWN.get(kind, {})
+        result: dict[str, Any] = {"namespace": self.prefix, "hidden": self.hide}
+        result |= checked(given, allowed, lines, what)
+        result["namespace"] = result["namespace"] or ""
+        if name is not None:
+            for function, form in attributes.FUNCTIONS.get(kind, {}).items():
+                result.setdefault(function, form.format(f"{result['namespace']}{name}"))
+        return result | {"name": name, "place": lines.place(), "doc": tidy(result.get("doc", ""))}
+
+    def triple(self, given: object, lines: Lines, what: str, which: str) -> tuple[int, str, str, Place]:
+        """(number, name[, doc]), as values and errors are written."""
+        place = lines.of(given)
+        if not isinstance(given, Item) or len(given) not in (2, 3):
+            raise Mistake(place, f"{what}: a {which} is (number, name[, doc]), not {describe(given)}")
+        number = expect(given[0], (int,), place, f"{what}: a {which}'s number")
+        name = expect(given[1], (str,), place, f"{what}: a {which}'s name")
+        doc = expect(given[2], (str,), place, f"{what}: {name}: doc") if len(given) == 3 else ""
+        return number, name, tidy(doc), place
+
+    def fields(self, given: object, lines: Lines, what: str) -> list[m.Field]:
+        return [self.field(f, lines, what) for f in expect(given, (list,), lines.place(), what)]
+
+    def field(self, given: object, lines: Lines, what: str) -> m.Field:
+        place = lines.of(given)
+        if not isinstance(given, Item) or not 2 <= len(given) <= 4:
+            raise Mistake(place, f"{what}: {FIELD_FORM}, not {describe(given)}")
+        name = expect(given[0], (str,), place, f"{what}: a field's name")
+        what = f"{what}.{name}"
+        kind: m.Type = expect(given[1], (m.Type,), place, what)
+        rest = list(given[2:])
+        doc = rest.pop(0) if rest and isinstance(rest[0], str) else ""
+        about = rest.pop(0) if rest and isinstance(rest[0], dict) else {}
+        if rest:
+            raise Mistake(place, f"{what}: {FIELD_FORM}, not {describe(given)}")
+        about = checked(about, attributes.FIELD, Lines(place.file, place.line, {}), what)
+        return m.Field(name=name, type=kind, place=place, doc=tidy(doc), **about)
+
+    def arm(self, given: object, key: m.Enumeration, lines: Lines, what: str) -> m.Field:
+        place = lines.of(given)
+        if not isinstance(given, Item) or len(given) not in (2, 3):
+            raise Mistake(place, f"{what}: {ARM_FORM}, not {describe(given)}")
+        name = expect(given[0], (str,), place, f"{what}: an arm's name")
+        what = f"{what}.{name}"
+        kind: m.Type | None = expect(given[1], (m.Type, type(None)), place, what)
+        doc = expect(given[2], (str,), place, f"{what}: doc") if len(given) == 3 else ""
+        value = key.find(name)
+        if value is None:
+            raise Mistake(place, f"{what}: {key.name} has no such value")
+        return m.Field(name=name, type=kind, place=place, doc=tidy(doc), value=value)
+
+    def beside(self, stem: str, name: str, kind: m.Type, given: Names, lines: Lines, what: str) -> m.Field:
+        """The field that stands beside a keyed union or an array: its key or its length."""
+        expect(name, (str,), lines.place(), f"{what}: the name of its {stem.rstrip('_')}")
+        here = Lines(lines.file, lines.call, {k: lines.place(stem + k).line for k in given})
+        about = checked(given, attributes.FIELD, here, f"{what}: {stem.rstrip('_')}")
+        return m.Field(name=name, type=kind, place=lines.place(), **about)

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Where things stand in IDL files, and in which order the files are run.
+
+An IDL file is Python. Before it runs, every tuple, every constructor call and every string in a
+list is told its line: `("a", uint8)` becomes `_item(7, ("a", uint8))`, `Struct(...)` becomes
+`Struct(..., _at=(7, (("doc", 9), ...)))`, `["FAIL"]` becomes `[_word(7, "FAIL")]`.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gen.model import Mistake, Place
+
+At = tuple[int, tuple[tuple[str, int], ...]]  # a call's line, and its keywords' lines
+
+
+class Item(tuple[Any, ...]):
+    """A tuple that knows its line."""
+
+    line: int
+
+    @classmethod
+    def at(cls, line: int, values: tuple[Any, ...]) -> Item:
+        item = cls(values)
+        item.line = line
+        return item
+
+
+class Word(str):
+    """A string in a list that knows its line."""
+
+    line: int
+
+    @classmethod
+    def at(cls, line: int, text: str) -> Word:
+        word = cls(text)
+        word.line = line
+        return word
+
+
+@dataclass
+class Lines:
+    """The lines of a constructor call: its own and its keywords'."""
+
+    file: str
+    call: int
+    keywords: dict[str, int]
+
+    def place(self, keyword: str = "") -> Place:
+        """Of a keyword, or of the call if it has no such keyword."""
+        return Place(self.file, self.keywords.get(keyword, self.call))
+
+    def of(self, thing: object) -> Place:
+        """Of a tuple or a word, or of the call if the thing knows no line."""
+        return Place(self.file, thing.line if isinstance(thing, (Item, Word)) else self.call)
+
+
+class Locate(ast.NodeTransformer):
+    """Writes the line numbers into a file's syntax tree."""
+
+    def __init__(self, constructors: Iterable[str]) -> None:
+        self.constructors = frozenset(constructors)
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        self.generic_visit(node)
+        if isinstance(node.func, ast.Name) and node.func.id in self.constructors:
+            keywords = tuple((k.arg, k.value.lineno) for k in node.keywords if k.arg)
+            node.keywords.append(ast.keyword("_at", ast.Constant((node.lineno, keywords))))
+        return node
+
+    def visit_Tuple(self, node: ast.Tuple) -> ast.AST:
+        self.generic_visit(node)
+        return self.wrapped("_item", node) if isinstance(node.ctx, ast.Load) else node
+
+    def visit_List(self, node: ast.List) -> ast.AST:
+        self.generic_visit(node)
+        node.elts = [
+            self.wrapped("_word", e) if isinstance(e, ast.Constant) and isinstance(e.value, str) else e
+            for e in node.elts
+        ]
+        return node
+
+    @staticmethod
+    def wrapped(function: str, node: ast.expr) -> ast.expr:
+        call = ast.Call(ast.Name(function, ast.Load()), [ast.Constant(node.lineno), node], [])
+        return ast.copy_location(call, node)
+
+
+def parse(path: Path) -> ast.Module:
+    """A file's syntax tree."""
+    shown = str(path)
+    try:
+        return ast.parse(path.read_text(encoding="utf-8"), shown)
+    except SyntaxError as error:
+        raise Mistake(Place(shown, error.lineno or 1), f"not valid Python: {error.msg}") from None
+    except (UnicodeDecodeError, ValueError):
+        raise Mistake(Place(shown, 1), "not UTF-8 text") from None
+    except OSError as error:
+        raise Mistake(Place(shown, 1), f"cannot be read: {error.strerror}") from None
+
+
+def in_order(trees: dict[str, ast.Module]) -> list[str]:
+    """The files such that each comes after those whose names it uses; otherwise as given."""
+    assigned = {file: set(assigned_names(tree)) for file, tree in trees.items()}
+    used = {file: set(used_names(tree)) - assigned[file] for file, tree in trees.items()}
+    ordered: list[str] = []
+    waiting = list(trees)
+    while waiting:
+        ready = [f for f in waiting if not any(used[f] & assigned[o] for o in waiting if o != f)]
+        ordered.append((ready or waiting)[0])
+        waiting.remove(ordered[-1])
+    return ordered
+
+
+def assigned_names(tree: ast.Module) -> Iterable[str]:
+    for statement in tree.body:
+        if isinstance(statement, ast.Assign):
+            yield from (t.id for t in statement.targets if isinstance(t, ast.Name))
+
+
+def used_names(tree: ast.Module) -> Iterable[str]:
+    return (n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load))
