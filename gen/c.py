@@ -86,18 +86,22 @@ def is_pointer(kind: m.Type) -> bool:
 
 
 def prototype(returns: str, name: str, parameters: Iterable[str]) -> str:
-    """A function's head, broken under its parenthesis where it is too long; without a semicolon."""
-    head = f"{returns}{'' if returns.endswith('*') else ' '}{name}("
-    lines = [head]
-    given = list(parameters) or ["void"]
-    for number, parameter in enumerate(given):
-        piece = parameter + (")" if number == len(given) - 1 else ",")
-        space = "" if lines[-1].endswith("(") else " "
-        # one column is kept for the semicolon
-        if lines[-1].strip() and len(lines[-1]) + len(space) + len(piece) + 1 > WIDTH:
-            lines.append(" " * len(head) + piece)
+    """A function's head, without a semicolon."""
+    head = f"{returns}{'' if returns.endswith('*') else ' '}{name}"
+    return call(head, list(parameters) or ["void"], 0)
+
+
+def call(head: str, arguments: Iterable[str], indent: int) -> str:
+    """`head(arguments)`, broken under its parenthesis where the line would be too long; it will be
+    indented by `indent`. One column is kept for what follows it."""
+    lines = [f"{head}("]
+    given = list(arguments)
+    for number, argument in enumerate(given, 1):
+        piece = argument + (")" if number == len(given) else ",")
+        if number > 1 and indent + len(lines[-1]) + len(piece) + 2 > WIDTH:
+            lines.append(" " * (len(head) + 1) + piece)
         else:
-            lines[-1] += space + piece
+            lines[-1] += (" " if number > 1 else "") + piece
     return "\n".join(lines)
 
 

@@ -124,8 +124,9 @@ def initiator(o: m.Operation) -> str:
     steps = list(start_steps(o))
     if o.inputs or o.results:
         text += f"{args_type(o)} *args;\n"
-    text += f"int rc = libxl__ao_create(ctx, &libxl__operations[{row(o)}], {domid}, ao_how, &ao);\n\n"
-    text += "if (rc)\n    return rc;\n"
+    text += "int rc;\n\n"
+    create = ["ctx", f"&libxl__operations[{row(o)}]", domid, "ao_how", "&ao"]
+    text += c.call("rc = libxl__ao_create", create, 4) + ";\nif (rc)\n    return rc;\n"
     if o.inputs or o.results:
         text += "args = libxl__ao_args(ao);\n"
     text += "".join(f"args->in.{f.name} = {f.name};\n" for f in o.inputs if by_assignment(f))
@@ -186,13 +187,11 @@ def check_body(f: m.Field) -> str:
     return check_field(f, "", "", [])
 
 
-def refuse(condition: str, shown: str, indices: list[str], message: str, value: str = "") -> str:
+def refuse(condition: str, said: str, indices: list[str], message: str, value: str = "") -> str:
     """`if (condition)` fail with a message that begins with the path."""
-    arguments = "".join(f", {a}" for a in [*indices, *([value] if value else [])])
-    return (
-        f"if ({condition})\n"
-        f'    return libxl__ao_fail(ao, ERROR_INVAL, "{shown}: {message}"{arguments});\n'
-    )
+    arguments = ["ao", "ERROR_INVAL", f'"{said}: {message}"', *indices, *([value] if value else [])]
+    failing = c.call("    return libxl__ao_fail", arguments, 4 + 4 * len(indices))
+    return f"if ({condition})\n{failing};\n"
 
 
 def check_field(f: m.Field, access: str, shown: str, indices: list[str]) -> str:

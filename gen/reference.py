@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""doc/operations.md: the reference page of operations, events, types and errors, for C and Python."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from gen import c
+from gen import model as m
+
+INTRODUCTION = """\
+# Reference
+
+Generated from the IDL. In C every operation is `int libxl_NAME(ctx, inputs, results, ao_how)`; in Python it is a
+method of `aioxen.Context` that takes the inputs and gives the result. Names of errors are those of C without
+`ERROR_`.
+"""
+
+
+def outputs(model: m.Model) -> dict[str, str]:
+    parts = [INTRODUCTION]
+    if model.operations:
+        parts += ["## Operations\n", overview(model), *(operation(o) for o in model.operations)]
+    if model.events:
+        parts += ["## Events\n", events(model)]
+    types = [t for t in model.types if t not in (model.event, model.event_type)]
+    if types:
+        parts += ["## Types\n", *(described(t) for t in types)]
+    if model.errors:
+        parts += ["## Errors\n", errors(model)]
+    return {"doc/operations.md": "\n".join(parts)}
+
+
+def table(heads: list[str], rows: Iterable[list[str]]) -> str:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
+
+
+def overview(model: m.Model) -> str:
+    common = ", ".join(e.name for e in model.common_errors)
+    note = f"Every operation can also give {common}.\n\n" if common else ""
+    rows = [
+        [f"[{o.c_name}](#{o.c_name})", f"`{o.python_name}`", o.summary, o.speed.value]
+        for o in model.operations
+    ]
+    return note + table(["C", "Python", "", "speed"], rows)
+
+
+def operation(o: m.Operation) -> str:
+    head = c.prototype("int", o.c_name, c.parameters(o))
+    text = f"### {o.c_name}\n\n```c\n{head};\n```\n\n{o.doc}\n"
+    rows = [[f"`{f.name}`", "in", shown(f.kind), limits(f)] for f in o.inputs]
+    rows += [[f"`{f.name}`", "out", shown(f.kind), c.one_line(f.doc)] for f in o.results]
+    if o.progress is not None:
+        rows.append([f"`{c.progress_parameter(o)}`", "progress", f"`{o.progress.name}`", o.progress.doc])
+    if rows:
+        text += "\n" + table(["", "", "type", ""], rows)
+    facts = [
+        ("Python", f"`{o.python_name}`"),
+        ("Errors", ", ".join(e.name for e in o.errors)),
+        ("Abort", c.one_line(o.abort)),
+        ("Time limit", f"{o.limit:g} s" if o.limit is not None else "none unless given"),
+        ("Speed", o.speed.value),
+        ("Since", o.since),
+    ]
+    if o.undo is not None:
+        facts.insert(3, ("Taken back by", f"[{o.undo.c_name}](#{o.undo.c_name})"))
+    return text + "\n" + "".join(f"- **{name}:** {fact}\n" for name, fact in facts)
+
+
+def events(model: m.Model) -> str:
+    rows: list[list[str]] = []
+    for event in model.events:
+        carried = "; ".join(f"`{f.name}` ({f.kind.c_name}): {c.one_line(f.doc)}" for f in event.fields)
+        names = ", ".join(f"`{n.upper()}`" for n in (event.name, *event.aliases))
+        rows.append([str(event.number), names, c.one_line(event.doc), carried, event.since])
+    return "Each also carries `domid`, `domuuid` and `for_user`.\n\n" + table(
+        ["number", "name", "", "carries", "since"], rows
+    )
+
+
+def described(kind: m.Type) -> str:
+    word = {m.Struct: "struct", m.Union: "union", m.Enumeration: "enum"}.get(type(kind), "by hand")
+    text = f"### {kind.c_name}\n\n{kind.doc or word}"
+    text += f" ({word}, since {kind.since})\n" if kind.since else "\n"
+    if isinstance(kind, m.Enumeration):
+        rows = [[str(v.value), f"`{v.c_name}`", f'"{v.text}"', c.one_line(v.doc)] for v in kind.values]
+        return text + "\n" + table(["value", "C", "word", ""], rows)
+    if isinstance(kind, m.Aggregate):
+        return text + "\n" + table(["field", "type", ""], fields(kind, ""))
+    return text
+
+
+def fields(kind: m.Aggregate, prefix: str) -> Iterable[list[str]]:
+    for f in kind.fields:
+        path = prefix + f.name
+        inner = f.type
+        if isinstance(inner, m.KeyedUnion):
+            yield [f"`{prefix}{inner.keyvar.name}`", shown(inner.key), f"Which arm of `{path}` counts."]
+        if isinstance(inner, m.Array):
+            yield [f"`{prefix}{inner.lenvar.name}`", "`int`", f"The number of `{path}`."]
+        yield [f"`{path}`", shown(inner), limits(f)]
+        if isinstance(inner, m.Aggregate) and inner.name is None:
+            yield from fields(inner, f"{path}.")
+
+
+def shown(kind: m.Type | None) -> str:
+    """A type's name, as a link where this page has it."""
+    if kind is None:
+        return "nothing"
+    if isinstance(kind, m.Array):
+        return f"array of {shown(kind.element)}"
+    if isinstance(kind, m.Aggregate) and kind.name is None:
+        return "union" if isinstance(kind, (m.Union, m.KeyedUnion)) else "struct"
+    linked = isinstance(kind, (m.Aggregate, m.Enumeration)) or kind.since
+    return f"[{kind.c_name}](#{kind.c_name})" if linked else f"`{kind.c_name}`"
+
+
+def limits(f: m.Field) -> str:
+    """What is said of a field, with its bounds."""
+    doc = c.one_line(f.doc)
+    if f.min is None and f.max is None:
+        return doc
+    if f.min is not None and f.max is not None:
+        return f"{doc} {f.min} to {f.max}."
+    return f"{doc} At least {f.min}." if f.min is not None else f"{doc} At most {f.max}."
+
+
+def errors(model: m.Model) -> str:
+    return table(["number", "name", ""], [[str(e.value), f"`{e.name}`", e.doc] for e in model.errors])
