@@ -60,14 +60,6 @@ class Port:
         return list(self._reader.feed(data))
 
 
-def warm_up() -> None:
-    """Uses once what most commands use, so that the snapshot has it at hand."""
-    quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    subprocess.run(["xl", "info"], **quiet)
-    subprocess.run(["xl", "list"], **quiet)
-    subprocess.run(["python3", "-c", "import asyncio, cffi, click, pytest, rich.progress"], **quiet)
-
-
 def set_clock_and_randomness(now: float, entropy: bytes) -> None:
     """Two machines from one snapshot must not hand out the same random numbers, nor live in the past."""
     time.clock_settime(time.CLOCK_REALTIME, now)
@@ -257,7 +249,6 @@ def serve(port: Port) -> None:
 def main() -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     port = Port("agent")
-    warm_up()
     serve(port)
     while True:
         time.sleep(3600)

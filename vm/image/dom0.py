@@ -34,7 +34,7 @@ PYTHON_PACKAGES = """
     python3-typing-extensions
 """.split()
 
-PYTHON_UNUSED = re.compile(r"/(lib2to3|pydoc_data|ensurepip|idlelib|turtledemo|config-3[^/]*)/|/share/(doc|man|lintian|pixmaps|menu)/")
+PYTHON_UNUSED = re.compile(r"/(lib2to3|pydoc_data|ensurepip|idlelib|turtledemo|config-3[^/]*)/|/share/(doc|man|locale|lintian|pixmaps|menu)/")
 
 LIBRARY_DIRECTORY = "/usr/lib/x86_64-linux-gnu"
 # Loaded by name at run time, so that no program lists it: thread cancellation, which libxenstore uses.

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The tiny guest: one vCPU, no interrupts, no memory management. It waits by polling event channels.
+ */
+#ifndef GUEST_H
+#define GUEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define __XEN_INTERFACE_VERSION__ 0x00040e00
+#include <xen/xen.h>
+#include <xen/event_channel.h>
+#include <xen/sched.h>
+#include <xen/io/console.h>
+#include <xen/io/xs_wire.h>
+
+#define NANOSECONDS_PER_TENTH 100000000ull
+
+/* What the domain builder gave us. A ring that it did not set up is NULL. */
+struct guest {
+    const char *command_line;
+    struct shared_info *shared;
+    struct xencons_interface *console;
+    struct xenstore_domain_interface *store;
+    evtchn_port_t console_port, store_port;
+};
+extern struct guest guest;
+
+/* platform.c: fills `guest`; exactly one of the two is not NULL. */
+void platform_init(const struct start_info *pv, const void *pvh);
+
+/* hypercall.c */
+long hypercall(unsigned number, uint64_t a, uint64_t b, uint64_t c, uint64_t d);
+void shutdown(unsigned reason); /* returns from a suspend only */
+_Noreturn void block(void);     /* for ever */
+uint64_t now(void);             /* Xen's system time in nanoseconds */
+void notify(evtchn_port_t port);
+/* Waits for an event on `port` (0: none) until `deadline` (0: for ever); tells whether there is time left. */
+bool wait_event(evtchn_port_t port, uint64_t deadline);
+
+/* console.c: writes what there is room for. */
+void console_write(const char *text);
+
+/* xenstore.c: all paths are relative to the domain's own directory. */
+void xenstore_write(const char *path, const char *value);
+void xenstore_watch(const char *path);
+/* Waits for a watch to fire; false: the deadline came first. */
+bool xenstore_wait(uint64_t deadline);
+/* Reads into `value`, at most `size` bytes with the terminating NUL; "" if it cannot be read. */
+void xenstore_read(const char *path, char *value, size_t size);
+
+/* strings.c: also what the compiler itself may call */
+void *memcpy(void *to, const void *from, size_t length);
+size_t strlen(const char *text);
+bool equal(const char *a, const char *b);
+
+#endif

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * A guest whose command line says what it does, by its first letter:
+ *   p   poweroff (also when there is none)      b   block for ever, deaf to the toolstack
+ *   r   reboot                                  s   spin: burn CPU for ever
+ *   c   crash                                   dN  poweroff after N/10 s (one digit)
+ *   l   listen: obey control/shutdown           lN  the same, and poweroff after N/10 s
+ */
+#include "guest.h"
+
+static const struct {
+    const char *request;
+    unsigned reason;
+} requests[] = {
+    {"poweroff", SHUTDOWN_poweroff},
+    {"halt", SHUTDOWN_poweroff},
+    {"reboot", SHUTDOWN_reboot},
+    {"suspend", SHUTDOWN_suspend},
+};
+
+/* What the toolstack may ask of this guest. */
+static const char *const features[] = {
+    "control/feature-poweroff",
+    "control/feature-reboot",
+    "control/feature-suspend",
+};
+
+static void obey(void)
+{
+    char value[16];
+
+    xenstore_read("control/shutdown", value, sizeof(value));
+    if (!*value)
+        return;
+    xenstore_write("control/shutdown", ""); /* the acknowledgement */
+    for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++)
+        if (equal(value, requests[i].request))
+            shutdown(requests[i].reason);
+}
+
+static void listen(uint64_t deadline)
+{
+    if (!guest.store)
+        block();
+    for (size_t i = 0; i < sizeof(features) / sizeof(features[0]); i++)
+        xenstore_write(features[i], "1");
+    xenstore_watch("control/shutdown");
+    while (xenstore_wait(deadline))
+        obey();
+    shutdown(SHUTDOWN_poweroff);
+}
+
+void guest_main(const struct start_info *pv, const void *pvh)
+{
+    uint64_t deadline = 0;
+
+    platform_init(pv, pvh);
+    console_write("tiny: ");
+    console_write(guest.command_line);
+    console_write("\n");
+
+    const char *letter = guest.command_line;
+    if (*letter && letter[1] >= '0' && letter[1] <= '9')
+        deadline = now() + (uint64_t)(letter[1] - '0') * NANOSECONDS_PER_TENTH;
+
+    switch (*letter) {
+    case 'r': shutdown(SHUTDOWN_reboot); break;
+    case 'c': shutdown(SHUTDOWN_crash); break;
+    case 'l': listen(deadline); break;
+    case 'b': block();
+    case 's':
+        for (;;)
+            __asm__ volatile("pause");
+    case 'd':
+        while (deadline && wait_event(0, deadline))
+            ;
+        /* fall through */
+    default: shutdown(SHUTDOWN_poweroff);
+    }
+    block();
+}
