@@ -2,9 +2,9 @@
 /*
  * aioxen-sim-guests DIR MEMORY_MB: switches on the machine of a world and plays all its guests in one
  * process. It says "ready" on its standard output when the machine can be used, and then never ends by
- * itself. Lock: one thread; machine->lock is taken inside guest.c for each look at a domain.
+ * itself. Lock: one thread; machine->lock is taken inside guests.c for each look at a domain.
  */
-#include "guest.h"
+#include "guests.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Plays all guests: see guests.h for the language, the lock and lifetimes. */
+#include "guests.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <time.h>
+#include <xen/sched.h>
+
+#define NEVER        UINT64_MAX
+#define TENTH_S      100000000ull
+#define NO_GUEST     NULL
+#define NANOSECOND_S 1000000000ull
+
+struct guest {
+    uint64_t serial; /* of its domain */
+    uint64_t deadline;
+    char action;
+    struct ring ring;
+};
+
+static struct guest *guests[DOMID_FIRST_RESERVED];
+static uint64_t next_deadline = NEVER;
+static uint16_t player;
+static int events_fd;
+
+static struct guest *begin(struct domain *d)
+{
+    struct boot_info info;
+    struct guest *g = calloc(1, sizeof *g);
+    if (!g)
+        return NO_GUEST;
+    bool boots = boot_read(d, &info);
+    g->serial = d->serial;
+    g->deadline = NEVER;
+    g->action = !boots ? 'c' : info.command_line[0] ? info.command_line[0] : 'p';
+    g->ring = (struct ring){.port = info.store_port, .store_frame = info.store_frame};
+    if (g->action == 'd' && info.command_line[1] >= '0' && info.command_line[1] <= '9')
+        g->deadline = now_ns() + (info.command_line[1] - '0') * TENTH_S;
+    return g;
+}
+
+static void end(uint32_t domid)
+{
+    ring_close(&guests[domid]->ring);
+    free(guests[domid]);
+    guests[domid] = NO_GUEST;
+}
+
+static void listen(struct guest *g, struct domain *d)
+{
+    if (!g->ring.page && !ring_open(&g->ring, d, player))
+        return;
+    int reason = ring_step(&g->ring, d);
+    if (reason != NO_REQUEST)
+        domain_shutdown(d, reason);
+}
+
+static void wait_for_deadline(struct guest *g, struct domain *d)
+{
+    if (g->deadline <= now_ns())
+        domain_shutdown(d, SHUTDOWN_poweroff);
+    else if (g->deadline < next_deadline)
+        next_deadline = g->deadline;
+}
+
+static void step(struct guest *g, struct domain *d)
+{
+    switch (g->action) {
+    case 'p': domain_shutdown(d, SHUTDOWN_poweroff); break;
+    case 'r': domain_shutdown(d, SHUTDOWN_reboot); break;
+    case 'c': domain_shutdown(d, SHUTDOWN_crash); break;
+    case 'd': wait_for_deadline(g, d); break;
+    case 's': domain_run(d, true); break;
+    case 'l': listen(g, d); break;
+    default: break; /* b, or a letter that nobody knows: sleeps */
+    }
+}
+
+/* Something has happened to a domain. */
+static void look_at(uint32_t domid)
+{
+    struct domain *d = domain_get(domid);
+    struct guest *g = guests[domid];
+    if (g && (!d || d->serial != g->serial || d->state != DOMAIN_ALIVE)) {
+        end(domid);
+        g = NO_GUEST;
+    }
+    if (!d || !domain_runs(d))
+        return;
+    if (!g)
+        g = guests[domid] = begin(d);
+    if (g)
+        step(g, d);
+}
+
+static void look_at_deadlines(void)
+{
+    uint64_t now = now_ns();
+    if (now < next_deadline)
+        return;
+    next_deadline = NEVER;
+    for (uint32_t domid = 1; domid <= machine->top_domid; domid++)
+        if (guests[domid] && guests[domid]->deadline != NEVER)
+            look_at(domid);
+}
+
+bool guests_attach(void)
+{
+    machine_lock();
+    events_fd = listener_open(true, &player);
+    machine->player = player;
+    machine_unlock();
+    return events_fd >= 0;
+}
+
+static void wait(void)
+{
+    struct pollfd event = {.fd = events_fd, .events = POLLIN};
+    uint64_t now = now_ns(), left = next_deadline > now ? next_deadline - now : 0;
+    struct timespec limit = {.tv_sec = left / NANOSECOND_S, .tv_nsec = left % NANOSECOND_S};
+    ppoll(&event, 1, next_deadline == NEVER ? NULL : &limit, NULL);
+}
+
+void guests_play(void)
+{
+    for (;;) {
+        uint32_t domid, port;
+        wait();
+        machine_lock();
+        bool found = listener_pop(player, events_fd, &domid, &port);
+        if (found) {
+            if (port)
+                channel_unmask(domid, port);
+            look_at(domid);
+        }
+        look_at_deadlines();
+        machine_unlock();
+    }
+}
