@@ -42,18 +42,28 @@ class Tools:
         return self.sim / "aioxen-sim-guests"
 
     @property
+    def ctl(self) -> Path:
+        return self.sim / "aioxen-sim-ctl"
+
+    @property
     def path(self) -> list[Path]:
         """Folders that come first in PATH."""
         xen = sorted((self.dom0 / "usr/lib").glob("xen-*/bin"))
         return [self.sim, *xen, self.dom0 / "usr/sbin", self.dom0 / "usr/bin"]
 
     def check(self) -> None:
-        if not self.library.exists() or not self.guests.exists():
-            raise WorldError(f"{self.library} is missing: make sim")
-        if not (self.dom0 / "usr/sbin/xenstored").exists() and not any(
-            (folder / "xenstored").exists() for folder in self.path
-        ):
-            raise WorldError(f"the tools of a dom0 are not in {self.dom0}: make build/dom0/.unpacked")
+        """Raises WorldError when something is not built or not unpacked."""
+        for file in self.library, self.guests, self.ctl:
+            if not file.exists():
+                raise WorldError(f"{file} is missing: make sim")
+        if not any((folder / "xenstored").exists() for folder in self.path):
+            raise WorldError(f"the programs of a Xen dom0 are not in {self.dom0}: make build/dom0/.unpacked")
+
+    def check_fault(self, spec: str) -> None:
+        """Raises WorldError when `spec` is no fault."""
+        result = subprocess.run([self.ctl, "fault", "check", spec], stderr=subprocess.PIPE, text=True)
+        if result.returncode:
+            raise WorldError(f"--fault: {result.stderr.strip().partition(': ')[2]}")
 
 
 @dataclass(frozen=True)

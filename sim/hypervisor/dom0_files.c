@@ -46,3 +46,43 @@ static const char *redirect(const char *path, char *buffer, size_t size)
 
 OPEN(open)
 OPEN(open64)
+
+/* libxenstore tries the daemon's socket, then the kernel's device, and reports the second error: give it the
+ * same. */
+static __thread int xenstore_error;
+
+static bool is_xenstored(const struct sockaddr *address)
+{
+    static const char end[] = "/xenstored/socket";
+    const struct sockaddr_un *un = (const struct sockaddr_un *)address;
+    if (address->sa_family != AF_UNIX)
+        return false;
+    size_t length = strnlen(un->sun_path, sizeof un->sun_path);
+    return length >= sizeof end - 1 &&
+           !strncmp(un->sun_path + length - (sizeof end - 1), end, sizeof end - 1);
+}
+
+EXPORT int connect(int fd, const struct sockaddr *address, socklen_t size)
+{
+    static int (*next)(int, const struct sockaddr *, socklen_t);
+    if (!next)
+        next = dlsym(RTLD_NEXT, "connect");
+    if (is_xenstored(address) && machine_attach() && (xenstore_error = fault_check(CALL_XENSTORE_OPEN))) {
+        errno = xenstore_error;
+        return -1;
+    }
+    return next(fd, address, size);
+}
+
+EXPORT int stat(const char *restrict path, struct stat *restrict result)
+{
+    static int (*next)(const char *, struct stat *);
+    if (!next)
+        next = dlsym(RTLD_NEXT, "stat");
+    if (xenstore_error && (!strcmp(path, "/dev/xen/xenbus") || !strcmp(path, "/proc/xen/xenbus"))) {
+        errno = xenstore_error;
+        xenstore_error = 0;
+        return -1;
+    }
+    return next(path, result);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The commands of aioxen-sim-ctl. Each takes its arguments, and ends the program when they are wrong. */
+#ifndef AIOXEN_SIM_CTL_H
+#define AIOXEN_SIM_CTL_H
+
+#include "machine.h"
+
+_Noreturn void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+uint64_t number_in(const char *text, const char *what, uint64_t max);
+
+void fault_add(int argc, char **argv);
+void fault_list(int argc, char **argv);
+void fault_clear(int argc, char **argv);
+void fault_check_spec(int argc, char **argv);
+void calls_list(int argc, char **argv);
+void names_list(int argc, char **argv);
+void guest_shutdown(int argc, char **argv);
+void xenstored_stop(int argc, char **argv);
+void xenstored_cont(int argc, char **argv);
+
+#endif

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * aioxen-sim-ctl: tells the simulated machine that this process lives in what to do.
+ * Lock: machine->lock, taken by each command for its time.
+ */
+#include "ctl.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct command {
+    const char *words[2]; /* the second may be missing */
+    int min_args, max_args;
+    bool needs_world;
+    void (*run)(int argc, char **argv);
+    const char *help;
+};
+
+static const struct command commands[] = {
+    {{"fault", "add"},
+     1,
+     3,
+     true,
+     fault_add,
+     "[--pid PID] SPEC   make calls fail or wait; prints the rule's number"},
+    {{"fault", "list"},
+     0,
+     0,
+     true,
+     fault_list,
+     "                  the rules: number, rule, process, calls seen, hit"},
+    {{"fault", "clear"}, 0, 1, true, fault_clear, "[NUMBER]         forget that rule, or all of them"},
+    {{"fault", "check"},
+     1,
+     1,
+     false,
+     fault_check_spec,
+     "SPEC             is it well formed? (needs no machine)"},
+    {{"calls", NULL}, 0, 1, true, calls_list, "[PREFIX]               how often each call was made"},
+    {{"names", NULL},
+     0,
+     1,
+     false,
+     names_list,
+     "[PREFIX]               the names of all calls (needs no machine)"},
+    {{"shutdown", NULL},
+     2,
+     2,
+     true,
+     guest_shutdown,
+     "DOMID REASON        the guest stops by itself: poweroff, reboot, "
+     "suspend, crash, watchdog, soft_reset"},
+    {{"xenstored", "stop"}, 0, 0, true, xenstored_stop, "              xenstored answers nobody ..."},
+    {{"xenstored", "cont"}, 0, 0, true, xenstored_cont, "              ... and goes on"},
+};
+#define NR_COMMANDS (sizeof commands / sizeof *commands)
+
+void fail(const char *format, ...)
+{
+    va_list args;
+    fprintf(stderr, "aioxen-sim-ctl: ");
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fprintf(stderr, "\n");
+    exit(EXIT_FAILURE);
+}
+
+static void usage(FILE *to)
+{
+    fprintf(to, "Usage, inside a world of aioxen-sim:\n");
+    for (size_t i = 0; i < NR_COMMANDS; i++)
+        fprintf(to, "  aioxen-sim-ctl %s%s%s %s\n", commands[i].words[0], commands[i].words[1] ? " " : "",
+                commands[i].words[1] ? commands[i].words[1] : "", commands[i].help);
+    fprintf(to, "SPEC is CALL[:WHEN]:ACTION or dying=MS.  WHEN: * (every call), N (the n-th), N+, N-M, /N "
+                "(every n-th).\n"
+                "ACTION: the name of an errno, or a delay like 200ms.\n");
+}
+
+static const struct command *find(int argc, char **argv)
+{
+    for (const struct command *c = commands; c < commands + NR_COMMANDS; c++) {
+        int words = c->words[1] ? 2 : 1;
+        if (argc > words && !strcmp(argv[1], c->words[0]) && (words == 1 || !strcmp(argv[2], c->words[1])) &&
+            argc - 1 - words >= c->min_args && argc - 1 - words <= c->max_args)
+            return c;
+    }
+    return NULL;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 2 && !strcmp(argv[1], "--help")) {
+        usage(stdout);
+        return EXIT_SUCCESS;
+    }
+    const struct command *c = find(argc, argv);
+    if (!c) {
+        usage(stderr);
+        return 2;
+    }
+    unsetenv("AIOXEN_SIM_FAULTS"); /* they are not meant for this program */
+    if (c->needs_world && !machine_attach())
+        fail("this is not a world of aioxen-sim with a hypervisor: %s", strerror(errno));
+    int words = c->words[1] ? 2 : 1;
+    c->run(argc - 1 - words, argv + 1 + words);
+    return EXIT_SUCCESS;
+}
