@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from gen import c
 from gen import model as m
+from gen.c_checks import check_input, checks
 
 INTERNAL = (
     "Each operation's arguments, its body, and the table of operations.\n\n"
@@ -139,6 +140,8 @@ def initiator(o: m.Operation) -> str:
             for number, step in enumerate(steps)
         )
         text += "if (rc)\n    return libxl__ao_abort_start(ao, rc);\n"
+    plain = [f for f in o.inputs if c.is_pointer(f.kind) and not f.kind.copy_fn]
+    text += "".join(f"args->in.{f.name} = *{f.name};\n" for f in plain)
     text += "return libxl__ao_start(ao);\n"
     return c.function(c.prototype("int", o.c_name, c.parameters(o)), text)
 
@@ -155,115 +158,10 @@ def start_steps(o: m.Operation) -> Iterator[str]:
     for f in o.results:
         yield f'not_null(ao, "{f.name}", {f.name})'
     for f in o.inputs:
-        if check_body(f):
+        if check_input(f):
             yield f"{o.name}_check_{f.name}(ao, {f.name})"
     for f in o.inputs:
         if c.is_string(f.kind):
             yield f"(args->in.{f.name} = strdup({f.name})) ? 0 : ERROR_NOMEM"
         elif c.is_pointer(f.kind) and f.kind.copy_fn:
             yield f"{f.kind.copy_fn}(ctx, &args->in.{f.name}, {f.name})"
-        elif c.is_pointer(f.kind):
-            yield f"(args->in.{f.name} = *{f.name}, 0)"
-
-
-# Checks: bounds, unknown values of enumerations, arrays that are not there
-
-
-def checks(o: m.Operation) -> list[str]:
-    found: list[str] = []
-    for f in o.inputs:
-        body = check_body(f)
-        if body:
-            head = c.prototype(
-                "static int", f"{o.name}_check_{f.name}", ["libxl__ao *ao", c.input_parameter(f)]
-            )
-            found.append(c.function(head, body + "return 0;\n"))
-    return found
-
-
-def check_body(f: m.Field) -> str:
-    if isinstance(f.kind, m.Struct):
-        return "".join(check_field(g, f"{f.name}->", f"{f.name}.", []) for g in f.kind.fields)
-    return check_field(f, "", "", [])
-
-
-def refuse(condition: str, said: str, indices: list[str], message: str, value: str = "") -> str:
-    """`if (condition)` fail with a message that begins with the path."""
-    arguments = ["ao", "ERROR_INVAL", f'"{said}: {message}"', *indices, *([value] if value else [])]
-    failing = c.call("    return libxl__ao_fail", arguments, 4 + 4 * len(indices))
-    return f"if ({condition})\n{failing};\n"
-
-
-def check_field(f: m.Field, access: str, shown: str, indices: list[str]) -> str:
-    """Statements that check a field and what is in it. `access` and `shown` are the way to it, in C and in
-    messages; `indices` fill the %d in `shown`."""
-    kind = f.kind
-    here, said = access + f.name, shown + f.name
-    if isinstance(kind, m.Enumeration):
-        return refuse(f"!{kind.c_name}_to_string({here})", said, indices, f"%d is not a {kind.name}", f"(int){here}")
-    if isinstance(kind, m.Number):
-        return check_bounds(f, here, said, indices)
-    if isinstance(kind, m.Array):
-        return check_array(f, kind, access, shown, indices)
-    if isinstance(kind, m.KeyedUnion):
-        return check_keyed_union(f, kind, access, shown, indices)
-    if isinstance(kind, m.Struct):
-        return "".join(check_field(g, f"{here}.", f"{said}.", indices) for g in kind.fields)
-    return ""
-
-
-def check_bounds(f: m.Field, here: str, said: str, indices: list[str]) -> str:
-    kind = f.kind
-    assert isinstance(kind, m.Number)
-    low, high = f.min, f.max
-    if kind.range and low is not None and low <= kind.range[0]:
-        low = None  # a comparison that is always true draws a warning
-    if kind.range and high is not None and high >= kind.range[1]:
-        high = None
-    if low is None and high is None:
-        return ""
-    suffix = "" if kind.signed else "u"
-    long = "ll" if (kind.width or 64) > 32 else ""
-    tests = [f"{here} < {low}{suffix}{long}"] * (low is not None)
-    tests += [f"{here} > {high}{suffix}{long}"] * (high is not None)
-    shown = f"(long long){here}" if kind.signed else f"(unsigned long long){here}"
-    form = "%lld" if kind.signed else "%llu"
-    if low is not None and high is not None:
-        wanted = f"between {low} and {high}"
-    else:
-        wanted = f"{low} or more" if low is not None else f"{high} or less"
-    return refuse(" || ".join(tests), said, indices, f"{form} is not {wanted}", shown)
-
-
-def check_array(f: m.Field, array: m.Array, access: str, shown: str, indices: list[str]) -> str:
-    length, here, said = access + array.lenvar.name, access + f.name, shown + f.name
-    low, high = f.min or 0, f.max
-    test = f"{length} < {low}" + (f" || {length} > {high}" if high is not None else "")
-    wanted = f"between {low} and {high}" if high is not None else f"{low} or more"
-    counted = shown + array.lenvar.name
-    text = refuse(test, counted, indices, f"%d is not {wanted}", length)
-    text += refuse(f"{length} && !{here}", said, indices, "NULL")
-    index = "ijklmn"[len(indices)]
-    element = m.Field(name="", type=array.element, place=f.place)
-    if isinstance(array.element, m.Struct):
-        inner = "".join(
-            check_field(g, f"{here}[{index}].", f"{said}[%d].", [*indices, index]) for g in array.element.fields
-        )
-    else:
-        inner = check_field(element, f"{here}[{index}]", f"{said}[%d]", [*indices, index])
-    if inner:
-        body = "".join(f"    {line}\n" for line in inner.splitlines())
-        text += f"for (int {index} = 0; {index} < {length}; {index}++) {{\n{body}}}\n"
-    return text
-
-
-def check_keyed_union(f: m.Field, union: m.KeyedUnion, access: str, shown: str, indices: list[str]) -> str:
-    text = check_field(union.keyvar, access, shown, indices)
-    for arm in union.fields:
-        if arm.type is None or arm.value is None:
-            continue
-        inner = check_field(arm, f"{access}{f.name}.", f"{shown}{f.name}.", indices)
-        if inner:
-            body = "".join(f"    {line}\n" for line in inner.splitlines())
-            text += f"if ({access}{union.keyvar.name} == {arm.value.c_name}) {{\n{body}}}\n"
-    return text

@@ -68,7 +68,7 @@ def enumeration_heads(kind: m.Enumeration) -> dict[str, str]:
 
 
 def hidden(kind: m.Type) -> str:
-    return '__attribute__((visibility("hidden"))) ' if kind.hidden else ""
+    return '__attribute__((visibility("hidden")))\n' if kind.hidden else ""
 
 
 def aggregate(kind: m.Aggregate) -> str:

@@ -140,7 +140,7 @@ def init(kind: m.Aggregate, prefix: str) -> list[str]:
     for f in kind.fields:
         inner = f.kind
         if isinstance(inner, m.KeyedUnion):
-            lines += assign(inner.keyvar, prefix)
+            lines += assign(inner.keyvar, prefix) + init_first_arm(inner, f"{prefix}{f.name}.")
         elif isinstance(inner, m.Array):
             lines += assign(inner.lenvar, prefix)
         elif f.const:
@@ -152,6 +152,13 @@ def init(kind: m.Aggregate, prefix: str) -> list[str]:
         else:
             lines += assign(f, prefix)
     return lines
+
+
+def init_first_arm(union: m.KeyedUnion, prefix: str) -> list[str]:
+    """The initial values of the arm that the key selects at first, if it selects one."""
+    first = initial(union.keyvar) or "0"
+    arms = [a for a in union.fields if a.value and first in (a.value.c_name, str(a.value.value))]
+    return init_arm(arms[0], prefix) if arms else []
 
 
 def assign(f: m.Field, prefix: str) -> list[str]:
@@ -251,7 +258,12 @@ class Copy:
             inner, path = f.kind, prefix + f.name
             if inner.private:
                 continue
-            if isinstance(inner, m.KeyedUnion):
+            if f.const:  # not the struct's own: both point to the same
+                if isinstance(inner, m.Array):
+                    length = prefix + inner.lenvar.name
+                    assignments.append(f"dst->{length} = src->{length};\n")
+                assignments.append(f"dst->{path} = src->{path};\n")
+            elif isinstance(inner, m.KeyedUnion):
                 key = prefix + inner.keyvar.name
                 assignments.append(f"dst->{key} = src->{key};\n")
                 calls += self.keyed_union(inner, path, key)
@@ -261,17 +273,18 @@ class Copy:
                 more = self.fields(inner, f"{path}.")
                 assignments += more[0]
                 calls += more[1]
-            elif inner.copy_fn and not f.const:
+            elif inner.copy_fn:
                 calls.append(self.one(inner, f"dst->{path}", f"src->{path}"))
-            elif not f.const or inner.c_name.endswith("*"):
+            else:
                 assignments.append(f"dst->{path} = src->{path};\n")
         return assignments, calls
 
     @staticmethod
-    def one(kind: m.Type, dst: str, src: str) -> str:
+    def one(kind: m.Type, dst: str, src: str, before: str = "", indent: int = 8) -> str:
+        """The call that copies one value, not 0 on failure."""
         if c.is_string(kind):
-            return f"copy_string(&{dst}, {src})"
-        return f"{kind.copy_fn}(ctx, &{dst}, &{src})"
+            return c.call(f"{before}copy_string", [f"&{dst}", src], indent)
+        return c.call(f"{before}{kind.copy_fn}", ["ctx", f"&{dst}", f"&{src}"], indent)
 
     def helper(self, path: str, body: str) -> str:
         """Define a static function that copies the part at `path`; the call of it."""
@@ -302,13 +315,15 @@ class Copy:
     def array(self, f: m.Field, array: m.Array, path: str, length: str) -> str:
         element = array.element
         body = f"if (src->{length} <= 0)\n    return 0;\n"
-        body += f"dst->{path} = calloc((size_t)src->{length}, sizeof(*dst->{path}));\n"
+        size = [f"(size_t)src->{length}", f"sizeof(*dst->{path})"]
+        body += c.call(f"dst->{path} = calloc", size, 4) + ";\n"
         body += f"if (!dst->{path})\n    return ERROR_NOMEM;\n"
         if element.copy_fn:
             # The length grows with what has been copied, so that a failure can be disposed of.
-            copied = self.one(element, f"dst->{path}[dst->{length}]", f"src->{path}[dst->{length}]")
+            at = f"{path}[dst->{length}]"
+            copied = self.one(element, f"dst->{at}", f"src->{at}", "    if (", 4)
             body += f"for (; dst->{length} < src->{length}; dst->{length}++) {{\n"
-            body += f"    if ({copied})\n        return ERROR_NOMEM;\n}}\n"
+            body += f"{copied})\n        return ERROR_NOMEM;\n}}\n"
         else:
             body += f"memcpy(dst->{path}, src->{path}, (size_t)src->{length} * sizeof(*dst->{path}));\n"
             body += f"dst->{length} = src->{length};\n"

@@ -33,13 +33,10 @@ def check(model: m.Model) -> list[Mistake]:
         *undocumented_types(model),
         *check_errors(model),
         *check_events(model),
-        *(mistake for o in model.operations for mistake in check_operation(o)),
+        *(mistake for o in model.operations for mistake in check_operation(o, model.common_errors)),
     ]
-    told: set[str] = set()
-    return sorted(
-        (f for f in found if not (str(f) in told or told.add(str(f)))),  # type: ignore[func-returns-value]
-        key=lambda f: f.place,
-    )
+    once = {str(mistake): mistake for mistake in found}
+    return sorted(once.values(), key=lambda mistake: mistake.place)
 
 
 # Names
@@ -114,10 +111,7 @@ def members(kind: m.Type) -> list[m.Field]:
 
 def check_type(kind: m.Type) -> Iterator[Mistake]:
     what = title(kind)
-    for pointer in " *", "*":
-        if kind.name and kind.name.endswith(pointer):
-            return
-    if kind.name:
+    if kind.name and not kind.name.endswith("*"):  # libxl declares `char **` so
         yield from check_name(kind.name, kind.place, what)
     if isinstance(kind, m.Enumeration):
         yield from check_enumeration(kind)
@@ -148,6 +142,8 @@ def check_enumeration(kind: m.Enumeration) -> Iterator[Mistake]:
 def check_field(given: m.Field, what: str) -> Iterator[Mistake]:
     here = f"{what}.{given.name}"
     yield from check_name(given.name, given.place, here)
+    if given.const and not isinstance(given.type, m.Array) and not given.kind.c_name.endswith("*"):
+        yield Mistake(given.place, f"{here}: only strings and arrays are const")
     if given.min is None and given.max is None:
         return
     if given.min is not None and given.max is not None and given.min > given.max:
@@ -236,8 +232,8 @@ def walk_once(f: m.Field) -> Iterator[m.Type]:
     return m.walk(f.type) if f.type is not None else iter(())
 
 
-def check_operation(operation: m.Operation) -> Iterator[Mistake]:
-    o, what = operation, f"Operation {operation.name}"
+def check_operation(o: m.Operation, common: list[m.Error]) -> Iterator[Mistake]:
+    what = f"Operation {o.name}"
     yield from check_name(o.name, o.place, "Operation")
     yield from check_name(o.python_name, o.place, f"{what}: python")
     yield from check_doc(what, o.doc, o.place)
@@ -247,8 +243,13 @@ def check_operation(operation: m.Operation) -> Iterator[Mistake]:
         yield Mistake(o.place, f'{what}: "{NOT_ABORTABLE}: " needs a reason')
     if o.limit is not None and not 0 < o.limit <= 1_000_000:
         yield Mistake(o.place, f"{what}: limit is in seconds, above 0, or None, not {o.limit}")
+    if o.limit is not None and o.speed is m.Speed.INSTANT:
+        yield Mistake(o.place, f"{what}: limit: an instant operation needs none")
     if not o.errors:
         yield Mistake(o.place, f"{what}: no errors")
+    for error in o.errors:
+        if error in common:
+            yield Mistake(o.place, f"{what}: every operation can give {error.name}: it is not repeated")
     taken = ["ctx", "ao_how", f"aop_{o.progress_what}_how", "ao", "args", "rc"]
     for f in o.inputs + o.results:
         if f.name in taken:

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What an initiator refuses: numbers out of bounds, unknown values of enumerations, arrays that are not there.
+
+The message begins with the path of what is wrong: `d_config.disks[2].format: 7 is not a disk_format`.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass, replace
+
+from gen import c
+from gen import model as m
+
+
+@dataclass(frozen=True)
+class Spot:
+    """A place in an input: how C gets there, how a message names it, and which loop variables fill the
+    %d in that name. `indent` is that of the code that looks at it."""
+
+    access: str
+    path: str
+    indices: tuple[str, ...] = ()
+    indent: int = 4
+
+    def member(self, name: str, through: str = ".") -> Spot:
+        return replace(self, access=f"{self.access}{through}{name}", path=f"{self.path}.{name}")
+
+    def element(self) -> Spot:
+        index = "ijklmn"[len(self.indices)]
+        at, path = f"{self.access}[{index}]", f"{self.path}[%d]"
+        return replace(self, access=at, path=path, indices=(*self.indices, index), indent=self.indent + 4)
+
+    def refuse(self, condition: str, message: str, value: str = "") -> str:
+        """`if (condition)` fail, saying so."""
+        given = ["ao", "ERROR_INVAL", f'"{self.path}: {message}"', *self.indices, *([value] if value else [])]
+        failing = c.call("    return libxl__ao_fail", given, self.indent)
+        return f"if ({condition})\n{failing};\n"
+
+
+def checks(o: m.Operation) -> list[str]:
+    """The functions that check an operation's inputs; none for an input of which every value is good."""
+    found: list[str] = []
+    for f in o.inputs:
+        body = check_input(f)
+        if body:
+            name = f"{o.name}_check_{f.name}"
+            head = c.prototype("static int", name, ["libxl__ao *ao", c.input_parameter(f)])
+            found.append(c.function(head, body + "return 0;\n"))
+    return found
+
+
+def check_input(f: m.Field) -> str:
+    """The body of such a function; empty if there is nothing to check."""
+    spot = Spot(f.name, f.name)
+    if isinstance(f.kind, m.Struct):
+        return "".join(check_field(g, spot, "->") for g in f.kind.fields)
+    return check_value(f, spot)
+
+
+def check_field(f: m.Field, parent: Spot, through: str = ".") -> str:
+    kind = f.kind
+    spot = parent.member(f.name, through)
+    if isinstance(kind, m.Array):
+        return check_array(f, kind, spot, parent.member(kind.lenvar.name, through))
+    if isinstance(kind, m.KeyedUnion):
+        return check_keyed_union(kind, spot, parent.member(kind.keyvar.name, through))
+    return check_value(f, spot)
+
+
+def check_value(f: m.Field, spot: Spot) -> str:
+    """Of a field that stands for itself, or of an element."""
+    kind = f.kind
+    if isinstance(kind, m.Enumeration):
+        unknown = f"!{kind.c_name}_to_string({spot.access})"
+        return spot.refuse(unknown, f"%d is not a {kind.name}", f"(int){spot.access}")
+    if isinstance(kind, m.Number):
+        return check_bounds(f, kind, spot)
+    if isinstance(kind, m.Struct):
+        return "".join(check_field(g, spot) for g in kind.fields)
+    return ""
+
+
+def check_bounds(f: m.Field, kind: m.Number, spot: Spot) -> str:
+    least, greatest = kind.range or (None, None)
+    suffix = ("" if kind.signed else "u") + ("ll" if (kind.width or 64) > 32 else "")
+    tests: list[str] = []  # without those that the type itself makes sure of: they draw a warning
+    if f.min is not None and f.min != least:
+        tests.append(f"{spot.access} < {f.min}{suffix}")
+    if f.max is not None and f.max != greatest:
+        tests.append(f"{spot.access} > {f.max}{suffix}")
+    if not tests:
+        return ""
+    form, cast = ("%lld", "(long long)") if kind.signed else ("%llu", "(unsigned long long)")
+    return spot.refuse(" || ".join(tests), f"{form} is not {bounds(f)}", cast + spot.access)
+
+
+def bounds(f: m.Field) -> str:
+    """What a number is to be, in words."""
+    if f.min is not None and f.max is not None:
+        return f"between {f.min} and {f.max}"
+    return f"{f.min} or more" if f.min is not None else f"{f.max} or less"
+
+
+def check_array(f: m.Field, array: m.Array, spot: Spot, length: Spot) -> str:
+    number = array.lenvar.kind
+    assert isinstance(number, m.Number)
+    text = check_bounds(replace(f, min=f.min or 0), number, length)
+    text += length.refuse(f"{length.access} && !{spot.access}", f"%d, but {f.name} is NULL", length.access)
+    inner = check_value(m.Field(name="", type=array.element, place=f.place), spot.element())
+    if inner:
+        index = spot.element().indices[-1]
+        body = textwrap.indent(inner, "    ")
+        text += f"for (int {index} = 0; {index} < {length.access}; {index}++) {{\n{body}}}\n"
+    return text
+
+
+def check_keyed_union(union: m.KeyedUnion, spot: Spot, key: Spot) -> str:
+    text = check_value(union.keyvar, key)
+    for arm in union.fields:
+        inner = check_field(arm, replace(spot, indent=spot.indent + 4)) if arm.type is not None else ""
+        if inner and arm.value:
+            body = textwrap.indent(inner, "    ")
+            text += f"if ({key.access} == {arm.value.c_name}) {{\n{body}}}\n"
+    return text

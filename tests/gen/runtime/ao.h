@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The interface that generated initiators use, without the machinery behind it: one operation at a time. */
+#ifndef LIBXL__AO_H
+#define LIBXL__AO_H
+
+#include <libxl.h>
+
+typedef struct libxl__ao {
+    const struct libxl__ao_class *cls;
+    void *args;
+    uint32_t domid;
+    const libxl_asyncprogress_how *progress;
+} libxl__ao;
+
+typedef struct libxl__ao_class {
+    const char *name;
+    int (*body)(libxl__ao *ao, void *args);
+    void (*dispose)(void *args);
+    size_t args_size;
+    unsigned limit_ms;
+    bool slow;
+} libxl__ao_class;
+
+extern char message[256]; /* of the latest failure */
+
+int libxl__ao_create(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t domid, const libxl_asyncop_how *how,
+                     libxl__ao **ao_out);
+void *libxl__ao_args(libxl__ao *ao);
+void libxl__ao_progress_how(libxl__ao *ao, const libxl_asyncprogress_how *how);
+int libxl__ao_fail(libxl__ao *ao, int rc, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+int libxl__ao_abort_start(libxl__ao *ao, int rc);
+int libxl__ao_start(libxl__ao *ao);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the fixture's generated headers expect of a hand-written libxl.h: the basic types and the builtins. */
+#ifndef LIBXL_H
+#define LIBXL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define LIBXL_DOMID_INVALID (~(uint32_t)0)
+#define LIBXL_MEMKB_DEFAULT (~(uint64_t)0)
+
+typedef struct libxl_ctx libxl_ctx;
+typedef uint32_t libxl_domid;
+
+typedef struct {
+    unsigned char uuid[16];
+} libxl_uuid;
+
+typedef struct {
+    void *next, *prev;
+} libxl_ev_link;
+
+typedef struct {
+    size_t size;
+    unsigned char *map;
+} libxl_bitmap;
+
+void libxl_bitmap_init(libxl_bitmap *map);
+void libxl_bitmap_dispose(libxl_bitmap *map);
+int libxl_bitmap_copy(libxl_ctx *ctx, libxl_bitmap *dst, const libxl_bitmap *src);
+
+typedef struct {
+    int how;
+} libxl_asyncop_how;
+
+typedef struct {
+    int how;
+} libxl_asyncprogress_how;
+
+#include <_libxl_types.h>
+#include <_libxl_operations.h>
+
+#endif

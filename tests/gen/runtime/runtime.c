@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The builtins and the least machinery under generated code, and allocation that fails on request. */
+#include "runtime.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+char message[256];
+int fail_allocation;
+
+/* ------------------------------------------------------------------ allocation (ld --wrap) */
+
+void *__real_calloc(size_t count, size_t size);
+char *__real_strdup(const char *text);
+void *__wrap_calloc(size_t count, size_t size);
+char *__wrap_strdup(const char *text);
+
+static bool fails(void)
+{
+    return fail_allocation && !--fail_allocation;
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    return fails() ? NULL : __real_calloc(count, size);
+}
+
+char *__wrap_strdup(const char *text)
+{
+    return fails() ? NULL : __real_strdup(text);
+}
+
+/* ------------------------------------------------------------------ builtins and types by hand */
+
+void libxl_bitmap_init(libxl_bitmap *map)
+{
+    memset(map, 0, sizeof(*map));
+}
+
+void libxl_bitmap_dispose(libxl_bitmap *map)
+{
+    free(map->map);
+    libxl_bitmap_init(map);
+}
+
+int libxl_bitmap_copy(libxl_ctx *ctx, libxl_bitmap *dst, const libxl_bitmap *src)
+{
+    (void)ctx;
+    libxl_bitmap_init(dst);
+    if (!src->size)
+        return 0;
+    dst->map = calloc(src->size, 1);
+    if (!dst->map)
+        return ERROR_NOMEM;
+    memcpy(dst->map, src->map, src->size);
+    dst->size = src->size;
+    return 0;
+}
+
+void libxl_by_hand_init(libxl_by_hand *p)
+{
+    p->p = NULL;
+}
+
+void libxl_by_hand_dispose(libxl_by_hand *p)
+{
+    free(p->p);
+    p->p = NULL;
+}
+
+int libxl_by_hand_copy(libxl_ctx *ctx, libxl_by_hand *dst, const libxl_by_hand *src)
+{
+    (void)ctx;
+    dst->p = src->p ? strdup(src->p) : NULL;
+    return src->p && !dst->p ? ERROR_NOMEM : 0;
+}
+
+/* ------------------------------------------------------------------ operations */
+
+int libxl__ao_create(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t domid, const libxl_asyncop_how *how,
+                     libxl__ao **ao_out)
+{
+    libxl__ao *ao = malloc(sizeof(*ao));
+
+    (void)ctx;
+    (void)how;
+    message[0] = '\0';
+    *ao = (libxl__ao){.cls = cls, .args = __real_calloc(1, cls->args_size), .domid = domid};
+    *ao_out = ao;
+    return 0;
+}
+
+void *libxl__ao_args(libxl__ao *ao)
+{
+    return ao->args;
+}
+
+void libxl__ao_progress_how(libxl__ao *ao, const libxl_asyncprogress_how *how)
+{
+    ao->progress = how;
+}
+
+int libxl__ao_fail(libxl__ao *ao, int rc, const char *fmt, ...)
+{
+    va_list args;
+
+    (void)ao;
+    va_start(args, fmt);
+    vsnprintf(message, sizeof(message), fmt, args);
+    va_end(args);
+    return rc;
+}
+
+int libxl__ao_abort_start(libxl__ao *ao, int rc)
+{
+    if (ao->cls->dispose)
+        ao->cls->dispose(ao->args);
+    free(ao->args);
+    free(ao);
+    return rc;
+}
+
+int libxl__ao_start(libxl__ao *ao)
+{
+    int rc = ao->cls->body(ao, ao->args);
+
+    return libxl__ao_abort_start(ao, rc);
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The generated initiators: what they refuse and how they say so, what the body gets, and that nothing leaks
+ * when memory runs out at any place. */
+#undef NDEBUG
+#include "runtime.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *seen_name;
+static libxl_machine *seen_machine;
+static uint32_t seen_domid;
+static const libxl_asyncprogress_how *seen_progress;
+static libxl_uuid seen_uuid;
+
+int libxl__machine_create_body(libxl__ao *ao, libxl__machine_create_args *args)
+{
+    seen_name = args->in.name;
+    seen_machine = &args->in.machine;
+    seen_domid = ao->domid;
+    seen_progress = ao->progress;
+    seen_uuid = args->in.uuid;
+    assert(!strcmp(args->in.name, "given") && !strcmp(args->in.machine.name, "m"));
+    assert(args->in.colour == LIBXL_COLOUR_RED && args->in.count == 2);
+    *args->out.domid = 5;
+    *args->out.label = NULL;
+    return 0;
+}
+
+int libxl__machine_destroy_body(libxl__ao *ao, libxl__machine_destroy_args *args)
+{
+    seen_domid = ao->domid;
+    assert(args->in.domid == 9);
+    return ERROR_ASYNC_INPROGRESS;
+}
+
+int libxl__nothing_body(libxl__ao *ao, libxl__nothing_args *args)
+{
+    (void)args;
+    seen_domid = ao->domid;
+    return 0;
+}
+
+static libxl_machine machine;
+static libxl_uuid uuid;
+static libxl_domid domid;
+static char *label;
+static char name[] = "given";
+static const libxl_asyncprogress_how progress;
+
+static int create(void)
+{
+    return libxl_machine_create(NULL, &machine, name, LIBXL_COLOUR_RED, 2, &uuid, &domid, &label, NULL,
+                                &progress);
+}
+
+static void test_body(void)
+{
+    uuid.uuid[3] = 3;
+    assert(!create());
+    assert(domid == 5 && seen_domid == LIBXL_DOMID_INVALID && seen_progress == &progress);
+    assert(seen_name != name && seen_machine != &machine && seen_uuid.uuid[3] == 3);
+    assert((libxl_machine_destroy)(NULL, 9, NULL) == ERROR_ASYNC_INPROGRESS);
+    assert(seen_domid == 9);
+    assert(!libxl_nothing(NULL, NULL));
+}
+
+static void refused(int rc, const char *expected)
+{
+    assert(rc == ERROR_INVAL);
+    assert(!strcmp(message, expected));
+}
+
+static void test_null(void)
+{
+    refused(libxl_machine_create(NULL, NULL, "n", 0, 2, &uuid, &domid, &label, NULL, NULL), "machine: NULL");
+    refused(libxl_machine_create(NULL, &machine, NULL, 0, 2, &uuid, &domid, &label, NULL, NULL), "name: NULL");
+    refused(libxl_machine_create(NULL, &machine, "n", 0, 2, NULL, &domid, &label, NULL, NULL), "uuid: NULL");
+    refused(libxl_machine_create(NULL, &machine, "n", 0, 2, &uuid, NULL, &label, NULL, NULL), "domid: NULL");
+    refused(libxl_machine_create(NULL, &machine, "n", 0, 2, &uuid, &domid, NULL, NULL, NULL), "label: NULL");
+}
+
+static void test_bounds(void)
+{
+    refused(libxl_machine_create(NULL, &machine, "n", 0, 1, &uuid, &domid, &label, NULL, NULL),
+            "count: 1 is not 2 or more");
+    refused(libxl_machine_create(NULL, &machine, "n", 3, 2, &uuid, &domid, &label, NULL, NULL),
+            "colour: 3 is not a colour");
+    machine.weight = 0;
+    refused(create(), "machine.weight: 0 is not between 1 and 65535");
+    machine.weight = 1;
+    machine.load = UINT64_MAX;
+    refused(create(), "machine.load: 18446744073709551615 is not 18446744073709551614 or less");
+    machine.load = 0;
+    machine.colour = 99;
+    refused(create(), "machine.colour: 99 is not a colour");
+    machine.colour = LIBXL_COLOUR_RED;
+}
+
+static void test_inside_arrays_and_unions(void)
+{
+    libxl_disk disks[2];
+
+    libxl_disk_init(&disks[0]);
+    libxl_disk_init(&disks[1]);
+    machine.num_disks = 2;
+    refused(create(), "machine.num_disks: 2, but disks is NULL");
+    machine.num_disks = 5;
+    refused(create(), "machine.num_disks: 5 is not between 0 and 4");
+    machine.num_disks = -1;
+    refused(create(), "machine.num_disks: -1 is not between 0 and 4");
+    machine.num_disks = 2;
+    machine.disks = disks;
+    disks[1].backend_type = 7;
+    refused(create(), "machine.disks[1].backend_type: 7 is not a backend");
+    libxl_disk_init_backend_type(&disks[1], FIXTURE_BACKEND_NUMBER);
+    disks[1].backend.number.number = 10;
+    refused(create(), "machine.disks[1].backend.number.number: 10 is not between -1 and 9");
+    disks[1].backend.number.number = 9;
+    disks[0].backend.file.shade = 5;
+    refused(create(), "machine.disks[0].backend.file.shade: 5 is not a colour");
+    disks[0].backend.file.shade = LIBXL_COLOUR_RED;
+    assert(!create());
+    machine.num_disks = 0;
+    machine.disks = NULL;
+}
+
+static void test_out_of_memory(void)
+{
+    int failures = 0;
+
+    for (int n = 1;; n++, failures++) {
+        fail_allocation = n;
+        int rc = create();
+        if (!rc)
+            break;
+        assert(rc == ERROR_NOMEM);
+    }
+    fail_allocation = 0;
+    assert(failures == 2); /* the machine's name and the name */
+}
+
+static void test_table(void)
+{
+    const libxl__ao_class *row = &libxl__operations[LIBXL__OP_MACHINE_CREATE];
+
+    assert(LIBXL__OP_COUNT == 3 && !strcmp(row->name, "machine_create"));
+    assert(row->limit_ms == 2500 && row->slow && row->dispose);
+    row = &libxl__operations[LIBXL__OP_MACHINE_DESTROY];
+    assert(!row->limit_ms && !row->slow && !row->dispose);
+}
+
+int main(void)
+{
+    libxl_machine_init(&machine);
+    machine.name = strdup("m");
+    test_body();
+    test_null();
+    test_bounds();
+    test_inside_arrays_and_unions();
+    test_out_of_memory();
+    test_table();
+#ifdef LIBXL_API_VERSION
+    assert(libxl_machine_destroy(NULL, 9, NULL) == 0);
+#else
+    assert(libxl_machine_destroy(NULL, 9, NULL) == ERROR_ASYNC_INPROGRESS);
+#endif
+    libxl_machine_dispose(&machine);
+    return 0;
+}
