@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Whether this machine's KVM really runs code: /dev/kvm is often there and openable, and still does nothing."""
 
+import contextlib
+import os
 import subprocess
 import tempfile
 from pathlib import Path
@@ -14,21 +16,24 @@ NESTED = [Path(f"/sys/module/kvm_{vendor}/parameters/nested") for vendor in ("in
 
 
 def choose(cache: Path) -> str:
-    """`kvm` or `tcg` (emulation); asked once per boot of this machine, remembered in `cache`."""
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text()
-    try:
-        known_boot, known = cache.read_text().split("\n", 1)[0] + "\n", cache.read_text().split("\n", 1)[1]
-        if known_boot == boot and known in ("kvm", "tcg"):
-            return known
-    except (FileNotFoundError, IndexError):
-        pass
+    """`kvm` or `tcg` (emulation); asked once per boot of this machine, remembered in the file `cache`."""
+    with contextlib.suppress(FileNotFoundError, ValueError):
+        boot, accel = cache.read_text().split()
+        if boot == _boot() and accel in ("kvm", "tcg"):
+            return accel
     accel = "kvm" if kvm_works() else "tcg"
     remember(cache, accel)
     return accel
 
 
 def remember(cache: Path, accel: str) -> None:
-    cache.write_text(Path("/proc/sys/kernel/random/boot_id").read_text() + accel)
+    partial = cache.with_name(f"{cache.name}.{os.getpid()}")
+    partial.write_text(f"{_boot()} {accel}\n")
+    partial.replace(cache)
+
+
+def _boot() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
 def kvm_works() -> bool:

@@ -2,17 +2,21 @@
 """The command line of aioxen-vm."""
 
 import os
+import signal
 import sys
 import termios
 import tty
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import IO
 
 import click
 
 from . import accel, session, snapshot
-from .machine import Console, MachineError, Shape
+from .console import Console
+from .machine import Machine, MachineError, Shape
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 PATH = "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -51,69 +55,88 @@ def _raw_terminal(wanted: bool) -> Iterator[None]:
         termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
 
 
-@click.command(context_settings={"ignore_unknown_options": False, "allow_interspersed_args": False})
+@click.command(context_settings={"allow_interspersed_args": False})
 @click.argument("command", nargs=-1, required=True)
-@click.option("-e", "--env", multiple=True, metavar="NAME[=VALUE]", help="Sets or passes on an environment variable.")
-@click.option("-t", "--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="Time limit; exit status 124.")
-@click.option("-i", "--interactive", is_flag=True, help="The terminal is the command's, with all keys (a shell, an editor).")
+@click.option("-e", "--env", multiple=True, metavar="NAME[=VALUE]", help="Sets or passes on a variable.")
+@click.option("-t", "--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="Time limit.")
+@click.option("-i", "--interactive", is_flag=True, help="All keys go to COMMAND (a shell, an editor).")
 @click.option("-c", "--console", type=click.File("wb"), help="Writes Xen's console to a file.")
 @click.option("-m", "--memory", type=click.IntRange(640), default=1024, show_default=True, help="MiB for all domains.")
-@click.option("-d", "--dom0-memory", type=click.IntRange(320), default=512, show_default=True, help="MiB of these for dom0.")
+@click.option("-d", "--dom0-memory", type=click.IntRange(320), default=512, show_default=True, help="MiB of it for dom0.")
 @click.option("-n", "--cpus", type=click.IntRange(1, 16), default=1, show_default=True, help="Processors.")
 @click.option("--xen", default="", metavar="ARGS", help="More for Xen's command line.")
 @click.option("--linux", default="", metavar="ARGS", help="More for the command line of dom0's kernel.")
-@click.option("--accel", "accelerator", type=click.Choice(["auto", "kvm", "tcg"]), default="auto", show_default=True)
-@click.option("--image", type=click.Path(path_type=Path), default=PROJECT / "build/vm", help="What `make vm` built.")
+@click.option("--accel", "wanted", type=click.Choice(["auto", "kvm", "tcg"]), default="auto", show_default=True)
+@click.option("--image", type=click.Path(path_type=Path, exists=True, resolve_path=True), default=PROJECT / "build/vm")
 def main(
     command: tuple[str, ...],
     env: tuple[str, ...],
     timeout: float | None,
     interactive: bool,
-    console: click.utils.LazyFile | None,
+    console: IO[bytes] | None,
     memory: int,
     dom0_memory: int,
     cpus: int,
     xen: str,
     linux: str,
-    accelerator: str,
+    wanted: str,
     image: Path,
 ) -> None:
     """Runs COMMAND in the dom0 of a real Xen in QEMU.
 
-    It sees the project's tree at its own path, works in the current directory, and its output and exit status come back.
-    124: out of time, 125: the machine died, 126 and 127: COMMAND cannot be run or was not found.
+    It sees the project's tree at its own path and works in the current directory; its output and exit status come
+    back. 124: out of time, 125: the machine died, 126: COMMAND cannot be run, 127: it was not found.
     """
     if interactive and not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise click.UsageError("--interactive needs a terminal")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(session.SIGNALLED + signal.SIGTERM))
+    shape = Shape(wanted, memory, dom0_memory, cpus, xen, linux)
+    try:
+        sys.exit(_run(command, _environment(env), timeout, interactive, Console(console), shape, image))
+    except MachineError as error:
+        click.echo(f"aioxen-vm: {error}", err=True)
+        sys.exit(session.MACHINE_DIED)
+    except BrokenPipeError:  # nobody reads our output any more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(session.SIGNALLED + signal.SIGPIPE)
+
+
+def _run(
+    command: tuple[str, ...],
+    environment: dict[str, str],
+    timeout: float | None,
+    interactive: bool,
+    console: Console,
+    shape: Shape,
+    image: Path,
+) -> int:
     cwd = Path.cwd()
     shares = {"project": PROJECT}
     if not cwd.is_relative_to(PROJECT):
         shares["cwd"] = cwd
-    image.mkdir(parents=True, exist_ok=True)
-    chosen = accel.choose(image / "accel") if accelerator == "auto" else accelerator
-    shape = Shape(chosen, memory, dom0_memory, cpus, xen, linux)
+    machine = _start(image, shape, shares)
     try:
+        run = {
+            "argv": command,
+            "cwd": str(cwd),
+            "env": environment,
+            "mounts": [(tag, str(path)) for tag, path in shares.items()],
+        }
+        with _raw_terminal(interactive):
+            return session.Session(machine, run, timeout, interactive, console).run()
+    finally:
+        machine.end()
+
+
+def _start(image: Path, shape: Shape, shares: dict[str, Path]) -> Machine:
+    """With KVM if that is wanted and found to work; otherwise emulated."""
+    if shape.accel != "auto":
+        return snapshot.start(image, shape, shares)
+    remembered = image / "accel"
+    if accel.choose(remembered) == "kvm":
         try:
-            machine = snapshot.start(image.resolve(), shape, shares)
+            return snapshot.start(image, replace(shape, accel="kvm"), shares)
         except MachineError:
-            if chosen != "kvm" or accelerator == "kvm":
-                raise
             click.echo("aioxen-vm: Xen does not come up under KVM here; emulating", err=True)
-            accel.remember(image / "accel", "tcg")
-            shape = Shape("tcg", memory, dom0_memory, cpus, xen, linux)
-            machine = snapshot.start(image.resolve(), shape, shares)
-        try:
-            run = {
-                "argv": command,
-                "cwd": str(cwd),
-                "env": _environment(env),
-                "mounts": [(tag, str(path)) for tag, path in shares.items()],
-            }
-            with _raw_terminal(interactive):
-                status = session.Session(machine, run, timeout, interactive, Console(console)).run()
-        finally:
-            machine.end()
-    except MachineError as error:
-        click.echo(f"aioxen-vm: {error}", err=True)
-        status = session.MACHINE_DIED
-    sys.exit(status)
+            accel.remember(remembered, "tcg")
+    return snapshot.start(image, replace(shape, accel="tcg"), shares)

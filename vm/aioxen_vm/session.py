@@ -1,151 +1,174 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """One command in a machine: its streams, signals and time limit, until its exit status is known."""
 
+import contextlib
 import os
 import selectors
 import signal
 import socket
 import sys
 import time
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Any
 
+from .console import Console
 from .frames import Kind, Reader, pack, pack_json
-from .machine import Console, Machine
+from .machine import Machine
 
 TIMED_OUT = 124
 MACHINE_DIED = 125
+SIGNALLED = 128
 GRACE_SECONDS = 10  # for the command's own cleaning up after a signal, before the machine is ended
 CHUNK = 65536
+UNSENT_LIMIT = 1 << 20  # no more standard input is read while so much waits to be sent
 FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-@dataclass
 class Session:
-    """Runs `command` in `machine`. Where our own streams are terminals, the command gets one."""
+    """Runs one command in `machine`. Where our own streams are terminals, the command gets one.
 
-    machine: Machine
-    command: dict[str, Any]  # what the agent needs to run it
-    limit: float | None  # seconds
-    interactive: bool = False
-    console: Console = field(default_factory=Console)
+    limit: seconds; None: no limit. interactive: our terminal's input is the command's, with all keys.
+    """
 
-    def __post_init__(self) -> None:
+    def __init__(
+        self, machine: Machine, command: dict[str, Any], limit: float | None, interactive: bool, console: Console
+    ) -> None:
+        self._machine = machine
+        self._command = command
+        self._limit = limit
+        self._interactive = interactive
+        self._console = console
         self._reader = Reader()
+        self._unsent = bytearray()
+        self._deadline = None if limit is None else time.monotonic() + limit
+        self._ending: int | None = None  # the status that we end with if the command does not end by itself
         self._status: int | None = None
-        self._deadline = None if self.limit is None else time.monotonic() + self.limit
-        self._deadline_status = TIMED_OUT  # what the deadline means
-        self._signals, self._signals_in = socket.socketpair()
-        self._selector = selectors.DefaultSelector()
+        self._signals = _caught_signals()
+        self._selector = selectors.PollSelector()  # takes plain files too, as standard input may be one
+        self._stdin = sys.stdin.fileno() if interactive or not sys.stdin.isatty() else None
 
     def run(self) -> int:
         """Returns the command's exit status, 124 when out of time, 125 when the machine died."""
-        self._catch_signals()
-        died = os.pidfd_open(self.machine.process.pid)
-        forward_stdin = self.interactive or not sys.stdin.isatty()
-        for source, action in (
-            (self.machine.agent, self._from_agent),
-            (self.machine.console, self._from_console),
-            (self._signals, self._from_signals),
-            (died, self._died),
-        ):
-            self._selector.register(source, selectors.EVENT_READ, action)
-        self.machine.agent.sendall(pack_json(Kind.RUN, self._run_frame(forward_stdin)))
-        if forward_stdin:
-            try:
-                self._selector.register(sys.stdin.fileno(), selectors.EVENT_READ, self._from_stdin)
-            except PermissionError:  # a plain file: always ready, so it needs no waiting
-                self._send_file(sys.stdin.fileno())
+        self._machine.agent.setblocking(False)
+        died = os.pidfd_open(self._machine.process.pid)
+        self._watch(died, self._died)
+        self._watch(self._signals, self._from_signals)
+        self._watch(self._machine.console, self._from_console)
+        self._send(pack_json(Kind.RUN, self._command | self._surroundings()))
         while self._status is None:
-            ready = self._selector.select(self._time_left())
+            self._watch_agent_and_stdin()
+            left = None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
+            ready = self._selector.select(left)
             if not ready:
                 self._out_of_time()
             # the machine's death last: what it said before is still to be read
-            for key, _ in sorted(ready, key=lambda item: item[0].fileobj == died):
+            for key, events in sorted(ready, key=lambda item: item[0].fd == died):
                 if self._status is None:
-                    key.data()
+                    key.data(events)
         return self._status
 
-    def _run_frame(self, forward_stdin: bool) -> dict[str, Any]:
-        terminals = [name for name, stream in (("out", sys.stdout), ("err", sys.stderr)) if stream.isatty()]
-        if self.interactive:
-            terminals.append("in")
-        return self.command | {
-            "terminals": terminals,
-            "stdin": forward_stdin,
+    def _watch(self, source: int | socket.socket, action: Callable[[int], None]) -> None:
+        self._selector.register(source, selectors.EVENT_READ, action)
+
+    def _watch_agent_and_stdin(self) -> None:
+        """Waits for room to send only if there is something to send, and takes no input that would pile up."""
+        agent = self._machine.agent
+        wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._unsent else 0)
+        if agent not in self._selector.get_map():
+            self._selector.register(agent, wanted, self._from_agent)
+        elif self._selector.get_key(agent).events != wanted:
+            self._selector.modify(agent, wanted, self._from_agent)
+        if self._stdin is None:
+            return
+        watched, room = self._stdin in self._selector.get_map(), len(self._unsent) < UNSENT_LIMIT
+        if room and not watched:
+            self._watch(self._stdin, self._from_stdin)
+        elif watched and not room:
+            self._selector.unregister(self._stdin)
+
+    def _surroundings(self) -> dict[str, Any]:
+        streams = {"out": sys.stdout, "err": sys.stderr}
+        terminals = [name for name, stream in streams.items() if stream.isatty()]
+        return {
+            "terminals": terminals + (["in"] if self._interactive else []),
+            "stdin": self._stdin is not None,
             "window": _window(),
             "time": time.time(),
             "entropy": os.urandom(32).hex(),
         }
 
-    def _catch_signals(self) -> None:
-        self._signals_in.setblocking(False)
-        signal.set_wakeup_fd(self._signals_in.fileno())
-        for number in (*FORWARDED, signal.SIGWINCH):
-            signal.signal(number, lambda *_: None)
-
-    def _time_left(self) -> float | None:
-        return None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
+    def _send(self, frame: bytes) -> None:
+        self._unsent += frame
 
     def _out_of_time(self) -> None:
-        if self._deadline_status == TIMED_OUT and self.limit is not None:
-            print(f"aioxen-vm: time limit of {self.limit:g} s reached", file=sys.stderr)
-            self.limit = None
+        if self._ending is None:
+            print(f"aioxen-vm: time limit of {self._limit:g} s reached", file=sys.stderr)
             self._ask_to_end(signal.SIGINT, TIMED_OUT)  # a test suite then says where it was
         else:
-            self._status = self._deadline_status
+            self._status = self._ending
 
     def _ask_to_end(self, number: int, status: int) -> None:
-        self.machine.agent.sendall(pack(Kind.SIGNAL, str(int(number)).encode()))
-        self._deadline, self._deadline_status = time.monotonic() + GRACE_SECONDS, status
+        self._send(pack(Kind.SIGNAL, b"%d" % number))
+        self._deadline, self._ending = time.monotonic() + GRACE_SECONDS, status
 
-    def _from_signals(self) -> None:
-        for number in self._signals.recv(CHUNK):
+    def _died(self, _: int) -> None:
+        words = self._machine.last_words()
+        print(f"aioxen-vm: the machine died (QEMU: {words}); Xen's console said:", file=sys.stderr)
+        print(self._console.text(), file=sys.stderr)
+        self._status = MACHINE_DIED
+
+    def _from_signals(self, _: int) -> None:
+        for number in os.read(self._signals, CHUNK):
             if number == signal.SIGWINCH:
-                self.machine.agent.sendall(pack(Kind.WINDOW, b"%d %d" % tuple(_window())))
-            elif self._deadline_status == 128 + number:  # the second time: at once
-                self._status = self._deadline_status
+                self._send(pack(Kind.WINDOW, b"%d %d" % tuple(_window())))
+            elif self._ending == SIGNALLED + number:  # the second time: at once
+                self._status = self._ending
             elif number in FORWARDED:
-                self._ask_to_end(number, 128 + number)
+                self._ask_to_end(number, SIGNALLED + number)
 
-    def _from_stdin(self) -> None:
-        data = os.read(sys.stdin.fileno(), CHUNK)
-        self.machine.agent.sendall(pack(Kind.IN, data))
+    def _from_stdin(self, _: int) -> None:
+        assert self._stdin is not None
+        data = os.read(self._stdin, CHUNK)
+        self._send(pack(Kind.IN, data))
         if not data:
-            self._selector.unregister(sys.stdin.fileno())
+            self._selector.unregister(self._stdin)
+            self._stdin = None
 
-    def _send_file(self, fd: int) -> None:
-        while data := os.read(fd, CHUNK):
-            self.machine.agent.sendall(pack(Kind.IN, data))
-        self.machine.agent.sendall(pack(Kind.IN))
-
-    def _from_console(self) -> None:
-        if data := self.machine.console.recv(CHUNK):
-            self.console.add(data)
+    def _from_console(self, _: int) -> None:
+        if data := self._machine.console.recv(CHUNK):
+            self._console.add(data)
         else:
-            self._selector.unregister(self.machine.console)
+            self._selector.unregister(self._machine.console)
 
-    def _from_agent(self) -> None:
-        data = self.machine.agent.recv(CHUNK)
-        if not data:
-            self._selector.unregister(self.machine.agent)
+    def _from_agent(self, events: int) -> None:
+        if events & selectors.EVENT_WRITE:
+            with contextlib.suppress(ConnectionError):  # QEMU is ending: its death is the next event
+                del self._unsent[: self._machine.agent.send(self._unsent)]
+        if not events & selectors.EVENT_READ:
+            return
+        data = b""
+        with contextlib.suppress(ConnectionError):
+            data = self._machine.agent.recv(CHUNK)
         for kind, content in self._reader.feed(data):
             if kind is Kind.OUT:
                 _write(sys.stdout.fileno(), content)
             elif kind is Kind.ERR:
                 _write(sys.stderr.fileno(), content)
             elif kind is Kind.EXIT:
-                status = int(content)
-                self._status = TIMED_OUT if self.limit is None and self._deadline_status == TIMED_OUT and self._deadline else status
+                self._status = TIMED_OUT if self._ending == TIMED_OUT else int(content)
 
-    def _died(self) -> None:
-        words = self.machine.last_words()
-        print(f"aioxen-vm: the machine died (QEMU: {words}); Xen's console said:", file=sys.stderr)
-        print(self.console.text() or "(nothing)", file=sys.stderr)
-        self._status = MACHINE_DIED
+
+def _caught_signals() -> int:
+    """From now on the signals that we care about are bytes to read here."""
+    reading, writing = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    signal.set_wakeup_fd(writing)
+    for number in (*FORWARDED, signal.SIGWINCH):
+        signal.signal(number, lambda *_: None)
+    return reading
 
 
 def _window() -> list[int]:
+    """Rows and columns of our terminal, if one of our streams is one."""
     for stream in (sys.stdout, sys.stderr, sys.stdin):
         if stream.isatty():
             size = os.get_terminal_size(stream.fileno())

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Snapshots of a dom0 that waits for its command, made on first use.
 
-A snapshot is a directory with QEMU's device state and the machine's memory as a file. A machine that starts from it maps
-that file privately: nothing is read before it is used, and any number of machines can share it.
+A snapshot is a directory with QEMU's device state and the machine's memory as a file. A machine that starts from it
+maps that file privately: nothing is read before it is used, and any number of machines can share it.
 """
 
 import fcntl
 import hashlib
 import os
+import selectors
 import shutil
 import sys
 import time
@@ -17,10 +18,12 @@ from dataclasses import astuple
 from pathlib import Path
 
 from . import machine
+from .console import Console
 from .frames import Kind, Reader
-from .machine import Console, Machine, MachineError, Shape
+from .machine import Machine, MachineError, Shape
 
-BOOT_SECONDS = 120
+BOOT_SECONDS = 180
+CHUNK = 65536
 FILES = ("xen", "vmlinux", "initramfs")
 
 
@@ -28,18 +31,15 @@ def _say(text: str) -> None:
     print(f"aioxen-vm: {text}", file=sys.stderr, flush=True)
 
 
-def _identity(path: Path) -> str:
-    status = path.stat()
-    return f"{path.name} {status.st_size} {status.st_mtime_ns}"
-
-
 def _name(image: Path, shape: Shape) -> str:
     """A name that changes with everything that the snapshot depends on."""
-    qemu = shutil.which("qemu-system-x86_64")
-    if qemu is None:
-        raise MachineError("no qemu-system-x86_64: run tools/install-packages")
-    parts = [_identity(path) for path in (*(image / name for name in FILES), Path(qemu), Path(machine.__file__))]
-    text = "\n".join([*parts, str(image), repr(astuple(shape))])
+
+    def identity(path: Path) -> str:
+        status = path.stat()
+        return f"{path} {status.st_size} {status.st_mtime_ns}"
+
+    files = [*(image / name for name in FILES), Path(machine.qemu()), Path(machine.__file__)]
+    text = "\n".join([*map(identity, files), repr(astuple(shape))])
     return "snapshot-" + hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -57,7 +57,7 @@ def start(image: Path, shape: Shape, shares: dict[str, Path]) -> Machine:
             raise MachineError(f"{image / name} is missing: run `make vm`")
     directory = image / _name(image, shape)
     while True:
-        with _locked(image, fcntl.LOCK_SH):  # while the files are being opened nobody may remove them
+        with _locked(image, fcntl.LOCK_SH):  # while its files are being opened nobody may remove it
             if directory.exists():
                 return _restore(image, shape, directory, shares)
         with _locked(image, fcntl.LOCK_EX):
@@ -66,9 +66,9 @@ def start(image: Path, shape: Shape, shares: dict[str, Path]) -> Machine:
 
 
 def _restore(image: Path, shape: Shape, directory: Path, shares: dict[str, Path]) -> Machine:
-    started = Machine(image, shape, directory / "memory", create=False, shares=shares)
+    started = Machine(image, shape, directory / "memory", boot=False, shares=shares)
     try:
-        started.migrate("migrate-incoming", f"exec:cat '{directory}/devices'")
+        started.restore(directory / "devices")
     except BaseException:
         started.end()
         raise
@@ -78,19 +78,17 @@ def _restore(image: Path, shape: Shape, directory: Path, shares: dict[str, Path]
 def _make(image: Path, shape: Shape, directory: Path) -> None:
     begin = time.monotonic()
     _say("booting Xen to make a snapshot (first use)")
-    partial = directory.with_name(directory.name + ".new")
-    shutil.rmtree(partial, ignore_errors=True)
+    for old in image.glob("snapshot-*"):  # of an image or a shape that is no more, or half made
+        shutil.rmtree(old)
+    partial = directory.with_suffix(".new")
     partial.mkdir()
     try:
-        booting = Machine(image, shape, partial / "memory", create=True, shares={})
+        booting = Machine(image, shape, partial / "memory", boot=True, shares={})
         try:
             _wait_until_ready(booting)
-            booting.migrate("migrate", f"exec:cat >'{partial}/devices'")
+            booting.save(partial / "devices")
         finally:
             booting.end()
-        for old in image.glob("snapshot-*"):  # of an image or a machine that has changed
-            if old != partial:
-                shutil.rmtree(old)
         partial.rename(directory)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -98,24 +96,20 @@ def _make(image: Path, shape: Shape, directory: Path) -> None:
 
 
 def _wait_until_ready(booting: Machine) -> None:
-    """Waits for the agent's first word; Xen's console tells the reason if it does not come."""
+    """Waits for the agent's first word. If it does not come, the console tells why."""
     console, reader = Console(), Reader()
     deadline = time.monotonic() + BOOT_SECONDS
-    for end in (booting.agent, booting.console):
-        end.setblocking(False)
-    while True:
-        for kind, _ in reader.feed(_available(booting.agent)):
-            if kind is Kind.READY:
-                booting.agent.setblocking(True)
-                return
-        console.add(_available(booting.console))
-        if booting.process.poll() is not None or time.monotonic() > deadline:
-            raise MachineError(f"dom0 did not come up; QEMU: {booting.last_words()}\nthe console's last lines:\n{console.text()}")
-        time.sleep(0.02)
-
-
-def _available(end: "machine.socket.socket") -> bytes:
-    try:
-        return os.read(end.fileno(), 65536)
-    except BlockingIOError:
-        return b""
+    with selectors.DefaultSelector() as selector:
+        for source in (booting.agent, booting.console):
+            selector.register(source, selectors.EVENT_READ)
+        while ready := selector.select(deadline - time.monotonic()):
+            for key, _ in ready:
+                data = os.read(key.fd, CHUNK)
+                if not data:  # QEMU is gone
+                    deadline = time.monotonic()
+                    selector.unregister(key.fileobj)
+                elif key.fileobj is booting.console:
+                    console.add(data)
+                elif any(kind is Kind.READY for kind, _ in reader.feed(data)):
+                    return
+    raise MachineError(f"dom0 did not come up; QEMU: {booting.last_words()}; Xen's console said:\n{console.text()}")

@@ -26,6 +26,7 @@ from frames import Kind, Reader, pack
 RNDADDENTROPY = 0x40085203
 RNDRESEEDCRNG = 0x5207
 CHUNK = 65536
+# loose: nobody else changes the tree while a command runs, so what was seen once is not asked for again.
 MOUNT_9P = "trans=virtio,version=9p2000.L,msize=512000,cache=loose"
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -86,7 +87,7 @@ class Command:
         self._stdin_ends = False
         theirs: list[int] = []
 
-        if "out" in run["terminals"] or "err" in run["terminals"] or "in" in run["terminals"]:
+        if run["terminals"]:
             self._terminal, slave = pty.openpty()
             theirs.append(slave)
             self.set_window(*run["window"])
@@ -99,7 +100,7 @@ class Command:
         def output(name: str, kind: Kind) -> int:
             if name in run["terminals"]:
                 assert self._terminal is not None
-                self._streams[self._terminal] = Kind.OUT
+                self._streams.setdefault(self._terminal, kind)
                 return theirs[0]
             ours, end = os.pipe()
             self._streams[ours] = kind
@@ -234,9 +235,9 @@ def serve(port: Port) -> None:
     try:
         command = Command(port, run)
     except OSError as error:
-        found = error.errno == errno.ENOENT
+        found = error.errno != errno.ENOENT
         port.send(Kind.ERR, f"aioxen-vm: {error.filename or run['argv'][0]}: {error.strerror}\n".encode())
-        status = 127 if found else 126
+        status = 126 if found else 127
     else:
         for frame in later:
             command.obey(*frame)
