@@ -33,9 +33,9 @@ static struct guest *begin(struct domain *d)
     bool boots = boot_read(d, &info);
     g->serial = d->serial;
     g->deadline = NEVER;
-    g->action = !boots ? 'c' : info.command_line[0] ? info.command_line[0] : 'p';
+    g->action = boots ? info.command_line[0] : 'c';
     g->ring = (struct ring){.port = info.store_port, .store_frame = info.store_frame};
-    if (g->action == 'd' && info.command_line[1] >= '0' && info.command_line[1] <= '9')
+    if (info.command_line[1] >= '0' && info.command_line[1] <= '9')
         g->deadline = now_ns() + (info.command_line[1] - '0') * TENTH_S;
     return g;
 }
@@ -51,29 +51,35 @@ static void listen(struct guest *g, struct domain *d)
 {
     if (!g->ring.page && !ring_open(&g->ring, d, player))
         return;
-    int reason = ring_step(&g->ring, d);
-    if (reason != NO_REQUEST)
-        domain_shutdown(d, reason);
+    int order = ring_step(&g->ring, d);
+    if (order != NO_ORDER)
+        domain_shutdown(d, order);
 }
 
-static void wait_for_deadline(struct guest *g, struct domain *d)
+static bool is_over(const struct guest *g)
 {
-    if (g->deadline <= now_ns())
-        domain_shutdown(d, SHUTDOWN_poweroff);
-    else if (g->deadline < next_deadline)
+    if (g->deadline < next_deadline)
         next_deadline = g->deadline;
+    return g->deadline <= now_ns();
 }
 
 static void step(struct guest *g, struct domain *d)
 {
     switch (g->action) {
-    case 'p': domain_shutdown(d, SHUTDOWN_poweroff); break;
     case 'r': domain_shutdown(d, SHUTDOWN_reboot); break;
     case 'c': domain_shutdown(d, SHUTDOWN_crash); break;
-    case 'd': wait_for_deadline(g, d); break;
+    case 'b': break;
     case 's': domain_run(d, true); break;
-    case 'l': listen(g, d); break;
-    default: break; /* b, or a letter that nobody knows: sleeps */
+    case 'l':
+        listen(g, d);
+        if (is_over(g))
+            domain_shutdown(d, SHUTDOWN_poweroff);
+        break;
+    case 'd':
+        if (g->deadline != NEVER && !is_over(g))
+            break;
+        /* fall through */
+    default: domain_shutdown(d, SHUTDOWN_poweroff);
     }
 }
 

@@ -12,6 +12,19 @@
 
 static const char node[] = "control/shutdown";
 
+/* What the guest says first, one request after the other. */
+static const struct {
+    uint32_t type;
+    const char *path, *value;
+    uint32_t size;
+} greetings[] = {
+    {XS_WRITE, "control/feature-poweroff", "1", 1},
+    {XS_WRITE, "control/feature-reboot", "1", 1},
+    {XS_WRITE, "control/feature-suspend", "1", 1},
+    {XS_WATCH, node, "shutdown", sizeof "shutdown"},
+};
+#define NR_GREETINGS (sizeof greetings / sizeof *greetings)
+
 static const struct {
     const char *order;
     int reason;
@@ -30,14 +43,21 @@ static void put(struct ring *r, const void *data, uint32_t size)
     __atomic_store_n(&r->page->req_prod, at + size, __ATOMIC_RELEASE);
 }
 
-static void request(struct ring *r, const struct domain *d, uint32_t type, const char *more,
-                    uint32_t more_size)
+static void request(struct ring *r, const struct domain *d, uint32_t type, const char *path,
+                    const char *value, uint32_t size)
 {
-    struct xsd_sockmsg header = {.type = type, .len = sizeof node + more_size};
+    struct xsd_sockmsg header = {.type = type, .len = strlen(path) + 1 + size};
     put(r, &header, sizeof header);
-    put(r, node, sizeof node);
-    put(r, more, more_size);
+    put(r, path, strlen(path) + 1);
+    put(r, value, size);
     channel_notify(d->domid, r->port);
+}
+
+static void greet(struct ring *r, const struct domain *d)
+{
+    uint32_t i = r->greeted++;
+    r->state = RING_GREETING;
+    request(r, d, greetings[i].type, greetings[i].path, greetings[i].value, greetings[i].size);
 }
 
 static uint32_t message_size(const struct ring *r)
@@ -73,7 +93,7 @@ static int order_in(const struct ring *r)
     for (size_t i = 0; r->header.type == XS_READ && i < sizeof orders / sizeof *orders; i++)
         if (!strcmp(r->body, orders[i].order))
             return orders[i].reason;
-    return NO_REQUEST;
+    return NO_ORDER;
 }
 
 bool ring_open(struct ring *r, struct domain *d, uint16_t listener)
@@ -87,8 +107,7 @@ bool ring_open(struct ring *r, struct domain *d, uint16_t listener)
         return false;
     c->listener = listener;
     channel_unmask(d->domid, r->port);
-    r->state = RING_WATCHING;
-    request(r, d, XS_WATCH, "shutdown", sizeof "shutdown");
+    greet(r, d);
     return true;
 }
 
@@ -99,25 +118,37 @@ void ring_close(struct ring *r)
     r->page = NULL;
 }
 
+/* The answer to the request that was under way has come. */
+static int go_on(struct ring *r, const struct domain *d)
+{
+    if (r->state == RING_ACKNOWLEDGING) {
+        r->state = RING_IDLE;
+        return r->order;
+    }
+    if (r->state == RING_READING && (r->order = order_in(r)) != NO_ORDER) {
+        r->state = RING_ACKNOWLEDGING;
+        request(r, d, XS_WRITE, node, NULL, 0);
+    } else if (r->greeted < NR_GREETINGS) {
+        greet(r, d);
+    } else {
+        r->state = RING_IDLE;
+    }
+    return NO_ORDER;
+}
+
 int ring_step(struct ring *r, const struct domain *d)
 {
-    while (receive(r, d)) {
-        if (r->header.type == XS_WATCH_EVENT) {
+    int order = NO_ORDER;
+    while (order == NO_ORDER && receive(r, d)) {
+        if (r->header.type == XS_WATCH_EVENT)
             r->fired = true;
-        } else if (r->state == RING_ACKNOWLEDGING) {
-            r->state = RING_IDLE;
-            return r->request;
-        } else if (r->state == RING_READING && (r->request = order_in(r)) != NO_REQUEST) {
-            r->state = RING_ACKNOWLEDGING;
-            request(r, d, XS_WRITE, NULL, 0);
-        } else {
-            r->state = RING_IDLE;
-        }
-        if (r->state == RING_IDLE && r->fired) {
+        else
+            order = go_on(r, d);
+        if (r->state == RING_IDLE && r->fired && order == NO_ORDER) {
             r->fired = false;
             r->state = RING_READING;
-            request(r, d, XS_READ, NULL, 0);
+            request(r, d, XS_READ, node, NULL, 0);
         }
     }
-    return NO_REQUEST;
+    return order;
 }
