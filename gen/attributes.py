@@ -61,7 +61,13 @@ FUNCTIONS: dict[str, dict[str, str]] = {
     "Struct": {"init_fn": "{}_init", "dispose_fn": "{}_dispose", "copy_fn": "{}_copy"},
 }
 
-WORDS = {str: "a string", int: "a number", bool: "True or False", list: "a list", float: "a number"}
+WORDS: dict[type, str] = {
+    str: "a string",
+    int: "a number",
+    float: "a number",
+    bool: "True or False",
+    m.Type: "a type",
+}
 
 
 def expect(value: object, kinds: tuple[type[T], ...], place: Place, what: str) -> T:
@@ -91,7 +97,7 @@ def describe(value: object) -> str:
     if isinstance(value, m.Type):
         return value.c_name or f"an anonymous {type(value).__name__}"
     if isinstance(value, tuple):
-        return "(" + ", ".join(describe(v) for v in value) + ")"
+        return "(" + ", ".join(describe(v) for v in value) + ("," if len(value) == 1 else "") + ")"
     if value is None or isinstance(value, (str, int, float)):
         return repr(value)
     return f"a {type(value).__name__}"

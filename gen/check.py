@@ -27,10 +27,12 @@ NOT_ABORTABLE = "Not abortable"
 
 def check(model: m.Model) -> list[Mistake]:
     """Every mistake in the model, in order of files and lines."""
+    # What is made of the events is as good as they are.
+    types = [t for t in model.types if t not in (model.event, model.event_type)]
     found = [
-        *unique_names(model),
-        *(mistake for t in model.types for mistake in check_type(t)),
-        *undocumented_types(model),
+        *unique_names(model, types),
+        *(mistake for t in types for mistake in check_type(t, title(t))),
+        *undocumented_types(types),
         *check_errors(model),
         *check_events(model),
         *(mistake for o in model.operations for mistake in check_operation(o, model.common_errors)),
@@ -50,17 +52,15 @@ def unique(names: Iterable[tuple[str, Place]], what: str) -> Iterator[Mistake]:
         first.setdefault(name, place)
 
 
-def unique_names(model: m.Model) -> Iterator[Mistake]:
-    values = [v for e in model.enumerations for v in e.values]
-    yield from unique(((t.c_name, t.place) for t in model.types), "type")
-    yield from unique(
-        [(v.c_name, v.place) for v in values] + [(a, v.place) for v in values for a in v.aliases],
-        "enumeration value",
-    )
+def unique_names(model: m.Model, types: list[m.Type]) -> Iterator[Mistake]:
+    values = [v for t in types if isinstance(t, m.Enumeration) for v in t.values]
+    yield from unique(((t.c_name, t.place) for t in types), "type")
+    yield from unique(((v.c_name, v.place) for v in values), "enumeration value")
     yield from unique(((e.name, e.place) for e in model.errors), "error")
-    yield from unique(((e.name, e.place) for e in model.events), "event")
+    yield from unique(((name, e.place) for e in model.events for name in (e.name, *e.aliases)), "event")
     yield from unique(((o.name, o.place) for o in model.operations), "operation")
-    yield from unique(((o.python_name, o.place) for o in model.operations), "Python's operation")
+    once = {o.name: o for o in reversed(model.operations)}.values()
+    yield from unique(((o.python_name, o.at("python")) for o in reversed(once)), "Python operation")
 
 
 def check_name(name: str, place: Place, what: str) -> Iterator[Mistake]:
@@ -109,8 +109,7 @@ def members(kind: m.Type) -> list[m.Field]:
     return seen
 
 
-def check_type(kind: m.Type) -> Iterator[Mistake]:
-    what = title(kind)
+def check_type(kind: m.Type, what: str) -> Iterator[Mistake]:
     if kind.name and not kind.name.endswith("*"):  # libxl declares `char **` so
         yield from check_name(kind.name, kind.place, what)
     if isinstance(kind, m.Enumeration):
@@ -122,7 +121,7 @@ def check_type(kind: m.Type) -> Iterator[Mistake]:
     for f in members(kind):
         yield from check_field(f, what)
         if f.type is not None and f.type.name is None:
-            yield from check_type(f.type)
+            yield from check_type(f.type, f"{what}.{f.name}")
 
 
 def check_enumeration(kind: m.Enumeration) -> Iterator[Mistake]:
@@ -160,13 +159,13 @@ def check_field(given: m.Field, what: str) -> Iterator[Mistake]:
             yield Mistake(given.place, f"{here}: {bound} does not fit {given.kind.c_name or 'a length'}")
 
 
-def undocumented_types(model: m.Model) -> Iterator[Mistake]:
-    documented = {t.place.file for t in model.types if t.doc}
-    for kind in model.types:
-        if kind.place.file not in documented or kind in (model.event, model.event_type):
+def undocumented_types(types: list[m.Type]) -> Iterator[Mistake]:
+    documented = {t.place.file for t in types if t.doc}
+    for kind in types:
+        if kind.place.file not in documented:
             continue
-        yield from check_doc(title(kind), kind.doc, kind.place)
-        yield from check_since(title(kind), kind.since, kind.place)
+        yield from check_doc(title(kind), kind.doc, kind.at("doc"))
+        yield from check_since(title(kind), kind.since, kind.at("since"))
         if isinstance(kind, m.Enumeration):
             for value in kind.values:
                 yield from check_doc(f"{title(kind)}: {value.name}", value.doc, value.place)
@@ -208,8 +207,8 @@ def check_events(model: m.Model) -> Iterator[Mistake]:
     for event in model.events:
         what = f"Event {event.name}"
         yield from check_name(event.name, event.place, "Event")
-        yield from check_doc(what, event.doc, event.place)
-        yield from check_since(what, event.since, event.place)
+        yield from check_doc(what, event.doc, event.at("doc"))
+        yield from check_since(what, event.since, event.at("since"))
         if not 0 < event.number < 1 << 31:
             yield Mistake(event.place, f"{what}: {event.number} is not a positive C int")
         if event.number in seen:
@@ -235,21 +234,26 @@ def walk_once(f: m.Field) -> Iterator[m.Type]:
 def check_operation(o: m.Operation, common: list[m.Error]) -> Iterator[Mistake]:
     what = f"Operation {o.name}"
     yield from check_name(o.name, o.place, "Operation")
-    yield from check_name(o.python_name, o.place, f"{what}: python")
-    yield from check_doc(what, o.doc, o.place)
-    yield from check_since(what, o.since, o.place)
-    yield from check_doc(f"{what}: abort", o.abort, o.place)
+    if o.python_name != o.name:
+        yield from check_name(o.python_name, o.at("python"), f"{what}: python")
+    yield from check_doc(what, o.doc, o.at("doc"))
+    yield from check_since(what, o.since, o.at("since"))
+    if not o.abort:
+        yield Mistake(o.place, f"{what}: abort is missing: what it leaves behind")
+    else:
+        yield from check_doc(f"{what}: abort", o.abort, o.at("abort"))
     if o.abort.startswith(NOT_ABORTABLE) and not o.abort.startswith(NOT_ABORTABLE + ": "):
-        yield Mistake(o.place, f'{what}: "{NOT_ABORTABLE}: " needs a reason')
+        yield Mistake(o.at("abort"), f'{what}: "{NOT_ABORTABLE}: " needs a reason')
     if o.limit is not None and not 0 < o.limit <= 1_000_000:
-        yield Mistake(o.place, f"{what}: limit is in seconds, above 0, or None, not {o.limit}")
+        yield Mistake(o.at("limit"), f"{what}: limit is in seconds, above 0, or None, not {o.limit}")
     if o.limit is not None and o.speed is m.Speed.INSTANT:
-        yield Mistake(o.place, f"{what}: limit: an instant operation needs none")
+        yield Mistake(o.at("limit"), f"{what}: limit: an instant operation needs none")
     if not o.errors:
-        yield Mistake(o.place, f"{what}: no errors")
+        yield Mistake(o.at("errors"), f"{what}: no errors")
     for error in o.errors:
         if error in common:
-            yield Mistake(o.place, f"{what}: every operation can give {error.name}: it is not repeated")
+            message = f"{what}: every operation can give {error.name}: it is not repeated"
+            yield Mistake(o.at("errors"), message)
     taken = ["ctx", "ao_how", f"aop_{o.progress_what}_how", "ao", "args", "rc"]
     for f in o.inputs + o.results:
         if f.name in taken:
@@ -260,4 +264,4 @@ def check_operation(o: m.Operation, common: list[m.Error]) -> Iterator[Mistake]:
     if o.undo is not None:
         wanted, there = [f.type for f in o.undo.inputs], [f.type for f in o.results + o.inputs]
         if not all(w in there for w in wanted):
-            yield Mistake(o.place, f"{what}: undo: {o.undo.name} needs more than this takes and gives")
+            yield Mistake(o.at("undo"), f"{what}: undo: {o.undo.name} needs more than this takes and gives")

@@ -87,6 +87,7 @@ class Language(TypeLanguage):
             doc=tidy(about.get("doc", "")),
             since=about.get("since", ""),
             place=lines.place(),
+            keywords=lines.keywords,
             aliases=tuple(aliases),
         )
 
@@ -120,6 +121,7 @@ class Language(TypeLanguage):
             limit=about.get("limit"),
             speed=m.Speed(speed),
             place=lines.place(),
+            keywords=lines.keywords,
         )
         self.model.operations.append(operation)
         self.to_find.append(lambda: self.find(operation, about, lines, what))

@@ -141,7 +141,8 @@ class TypeLanguage:
         if name is not None:
             for function, form in attributes.FUNCTIONS.get(kind, {}).items():
                 result.setdefault(function, form.format(f"{result['namespace']}{name}"))
-        return result | {"name": name, "place": lines.place(), "doc": tidy(result.get("doc", ""))}
+        result["doc"] = tidy(result.get("doc", ""))
+        return result | {"name": name, "place": lines.place(), "keywords": lines.keywords}
 
     def triple(self, given: object, lines: Lines, what: str, which: str) -> tuple[int, str, str, Place]:
         """(number, name[, doc]), as values and errors are written."""

@@ -48,7 +48,19 @@ class Mistake(Exception):
 
 
 @dataclass(kw_only=True, eq=False)
-class Type:
+class Declared:
+    """Something that a constructor of the language has made."""
+
+    place: Place
+    keywords: dict[str, int] = field(default_factory=dict)  # the lines of its attributes
+
+    def at(self, keyword: str) -> Place:
+        """Where an attribute is given; the whole if it is not."""
+        return Place(self.place.file, self.keywords.get(keyword, self.place.line))
+
+
+@dataclass(kw_only=True, eq=False)
+class Type(Declared):
     """What all types have. `name` is without the namespace; None for an anonymous type.
 
     The *_fn are names of C functions; None says that the type needs none (no memory to free,
@@ -56,7 +68,6 @@ class Type:
     """
 
     name: str | None
-    place: Place
     namespace: str = ""
     doc: str = ""
     since: str = ""
@@ -230,7 +241,7 @@ class Error:
 
 
 @dataclass(kw_only=True, eq=False)
-class Event:
+class Event(Declared):
     """Something told unasked; `fields` are what it carries beyond domid, domuuid and for_user."""
 
     number: int
@@ -238,7 +249,6 @@ class Event:
     fields: list[Field]
     doc: str
     since: str
-    place: Place
     aliases: tuple[str, ...] = ()
 
 
@@ -250,7 +260,7 @@ class Speed(Enum):
 
 
 @dataclass(kw_only=True, eq=False)
-class Operation:
+class Operation(Declared):
     """Something the library can do.
 
     `name` is C's, without the namespace; `python_name` Python's. `errors` excludes those every
@@ -270,7 +280,6 @@ class Operation:
     abort: str
     limit: float | None
     speed: Speed
-    place: Place
     progress: Event | None = None
     progress_what: str = ""
     undo: Operation | None = None

@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from gen_support import FIXTURE, generate
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="make the golden files what is generated")
+
+
+@pytest.fixture(scope="session")
+def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What is generated from the fixture."""
+    out = tmp_path_factory.mktemp("generated")
+    done = generate(out, *FIXTURE)
+    assert done.returncode == 0, done.stderr
+    return out

@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What the generator's tests share."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+GOLDEN = HERE / "golden"
+RUNTIME = HERE / "runtime"
+WRONG = HERE / "wrong"
+FIXTURE = sorted((HERE / "fixture").glob("*.idl"))
+
+
+def generate(
+    out: Path, *files: Path, cwd: Path = ROOT, options: tuple[str, ...] = ()
+) -> subprocess.CompletedProcess[str]:
+    """Run the generator as a user does."""
+    return subprocess.run(
+        [sys.executable, "-m", "gen", *map(str, files), "--out", str(out), *options],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )

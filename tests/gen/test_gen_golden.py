@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The fixture's outputs, character by character. After an intended change: pytest --update-golden."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from gen_support import FIXTURE, GOLDEN, HERE, generate
+
+FILES = [
+    "include/_libxl_types.h",
+    "include/_libxl_operations.h",
+    "src/_libxl_types.c",
+    "src/_libxl_operations.c",
+    "src/_libxl_operations_internal.h",
+    "doc/operations.md",
+]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_golden(name: str, generated: Path, request: pytest.FixtureRequest) -> None:
+    text = (generated / name).read_text()
+    golden = GOLDEN / (name.replace("/", "__") + ".txt")
+    if request.config.getoption("--update-golden", default=False):
+        golden.write_text(text)
+    assert text == golden.read_text()
+
+
+def test_every_golden_file_has_its_output() -> None:
+    assert {p.name for p in GOLDEN.iterdir()} == {name.replace("/", "__") + ".txt" for name in FILES}
+
+
+def test_lines_fit(generated: Path) -> None:
+    for name in FILES[:-1]:
+        too_long = [line for line in (generated / name).read_text().splitlines() if len(line) > 110]
+        assert not too_long, name
+
+
+def test_the_fixture_uses_every_kind() -> None:
+    text = "".join(path.read_text() for path in FIXTURE)
+    for kind in "Builtin Number UInt Enumeration Struct Union KeyedUnion Array Errors Event Operation".split():
+        assert f"{kind}(" in text
+
+
+def test_order_of_files_does_not_matter(generated: Path, tmp_path: Path) -> None:
+    done = generate(tmp_path, *reversed(FIXTURE), cwd=HERE)
+    assert done.returncode == 0, done.stderr
+    for name in FILES:
+        assert (tmp_path / name).read_text() == (generated / name).read_text()

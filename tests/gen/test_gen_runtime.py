@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The fixture's generated C, compiled without a warning and run under the sanitizers."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from gen_support import ROOT, RUNTIME, generate
+
+STRICT = ["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-g"]
+SANITIZED = ["-fsanitize=address,undefined", "-fno-sanitize-recover", "-Wl,--wrap=calloc,--wrap=strdup"]
+COMPILERS = [
+    pytest.param(c, marks=pytest.mark.skipif(not shutil.which(c), reason=f"{c} is not installed"))
+    for c in ("gcc", "clang")
+]
+
+
+def run(*command: object) -> None:
+    done = subprocess.run([str(c) for c in command], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def include(generated: Path) -> list[str]:
+    return [f"-I{RUNTIME}", f"-I{generated}/include", f"-I{generated}/src"]
+
+
+@pytest.mark.parametrize("compiler", COMPILERS)
+def test_types(compiler: str, generated: Path, tmp_path: Path) -> None:
+    sources = [RUNTIME / "runtime.c", RUNTIME / "test_types.c", generated / "src/_libxl_types.c"]
+    run(compiler, *STRICT, *SANITIZED, *include(generated), *sources, "-o", tmp_path / "test")
+    run(tmp_path / "test")
+
+
+@pytest.mark.parametrize("callers", [[], ["-DLIBXL_API_VERSION=0x041100"]], ids=["ours", "libxl's"])
+@pytest.mark.parametrize("compiler", COMPILERS)
+def test_operations(compiler: str, callers: list[str], generated: Path, tmp_path: Path) -> None:
+    test = tmp_path / "test.o"
+    run(compiler, *STRICT, *callers, *include(generated), "-c", RUNTIME / "test_operations.c", "-o", test)
+    sources = [RUNTIME / "runtime.c", *(generated / "src").glob("*.c")]
+    run(compiler, *STRICT, *SANITIZED, *include(generated), *sources, test, "-o", tmp_path / "test")
+    run(tmp_path / "test")
+
+
+def test_a_missing_body_is_a_link_error(generated: Path, tmp_path: Path) -> None:
+    sources = [RUNTIME / "runtime.c", RUNTIME / "test_types.c", *(generated / "src").glob("*.c")]
+    command = ["gcc", *SANITIZED, *include(generated), *map(str, sources), "-o", str(tmp_path / "test")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert "libxl__machine_create_body" in done.stderr
+
+
+def test_headers_are_cxx_too(generated: Path, tmp_path: Path) -> None:
+    if not shutil.which("g++"):
+        pytest.skip("g++ is not installed")
+    source = tmp_path / "test.cc"
+    source.write_text("#include <libxl.h>\n")
+    run("g++", "-Wall", "-Wextra", "-Werror", *include(generated), "-c", source, "-o", tmp_path / "test.o")
+
+
+@pytest.mark.parametrize("compiler", COMPILERS)
+def test_the_project_s_own_idl_compiles(compiler: str, tmp_path: Path) -> None:
+    assert generate(tmp_path).returncode == 0
+    public = ROOT / "src/include"
+    if not (public / "libxl.h").exists():
+        pytest.skip("no libxl.h")
+    where = [f"-I{d}" for d in (public, tmp_path / "include", ROOT / "src/core", tmp_path / "src")]
+    for source in sorted((tmp_path / "src").glob("_libxl*.c")):
+        run(compiler, *STRICT, *where, "-c", source, "-o", tmp_path / "test.o")

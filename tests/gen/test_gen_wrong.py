@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Wrong IDL files, each refused with exactly the messages that its lines `#: LINE: MESSAGE` say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from gen_support import ROOT, WRONG, generate
+
+FILES = sorted(WRONG.glob("*.idl"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=[p.stem for p in FILES])
+def test_wrong(path: Path, tmp_path: Path) -> None:
+    shown = path.relative_to(ROOT)
+    text = path.read_bytes().decode(errors="replace")
+    said = [line.removeprefix("#: ") for line in text.splitlines() if line.startswith("#: ")]
+    assert said
+    done = generate(tmp_path / "out", shown)
+    assert done.stderr.splitlines() == [f"{shown}:{line}" for line in said]
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert not (tmp_path / "out").exists()
+
+
+def test_there_are_many() -> None:
+    assert len(FILES) >= 40
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    done = generate(tmp_path, Path("no/such.idl"))
+    assert (done.returncode, done.stderr) == (1, "no/such.idl:1: cannot be read: No such file or directory\n")
+
+
+def test_all_mistakes_are_told_in_order(tmp_path: Path) -> None:
+    file = tmp_path / "x.idl"
+    file.write_text('Struct("a", [("if", uint8)])\nStruct("b", [\n    ("c", uint8),\n    ("c", uint8),\n])\n')
+    done = generate(tmp_path / "out", file)
+    assert done.stderr == (
+        f"{file}:1: Struct a.if: if is a keyword of C\n"
+        f"{file}:4: Struct b: field c: declared already at {file}:3\n"
+    )
