@@ -72,7 +72,7 @@ int libxl_uuid_compare(const libxl_uuid *a, const libxl_uuid *b);
 
 /* For the library's own use inside libxl_event. */
 typedef struct {
-    struct libxl_event *next, *prev;
+    struct libxl_event *tqe_next, **tqe_prev; /* as TAILQ_ENTRY(libxl_event) of <sys/queue.h> */
 } libxl_ev_link;
 
 /* ------------------------------------------------------------------ the context */

@@ -85,6 +85,20 @@ int libxl_event_wait_limit(libxl_ctx *ctx, libxl_event **event_out, uint64_t typ
 /* NULL is fine. */
 void libxl_event_free(libxl_ctx *ctx, libxl_event *event);
 
+/*
+ * The application's own receiver: events whose type's bit is in the mask are given to event_occurs, which owns them,
+ * instead of being queued. Called with no lock held, on a thread that is inside a call of this library; it may call the
+ * library. `disaster` is told when events may have been missed. The structure stays the application's and valid; NULL
+ * ends it. Not to be called while another call is under way.
+ */
+typedef struct libxl_event_hooks {
+    uint64_t event_occurs_mask;
+    void (*event_occurs)(void *user, libxl_event *event);
+    void (*disaster)(void *user, libxl_event_type type, const char *message, int errnoval);
+} libxl_event_hooks;
+
+void libxl_event_register_callbacks(libxl_ctx *ctx, const libxl_event_hooks *hooks, void *user);
+
 /* ------------------------------------------------------------------ event generators */
 
 /*

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Asynchronous operations ("ao").
+ *
+ * An operation is slow if it waits for a xenstore watch, runs a subprocess, calls something that can block, or has a
+ * time limit; all of them, and the instant ones too, go this way:
+ *
+ *   create ─ body ┬─ error ──────────── abort: the initiator returns the error; there is no notification
+ *                 ├─ done ───────────┐
+ *                 └─ WAIT ─ in progress ─ a source fires ─ body ─ ... ─ done
+ *                                    └────────────────────────────────────┴─ complete ┬─ the synchronous caller is woken
+ *                                                                                     ├─ the callback is due
+ *                                                                                     └─ the event is queued
+ *   Initiator thread                       Whichever thread runs the loop
+ *     create (locks)
+ *     body, first step -----------------> sources may fire as soon as the lock is free
+ *     synchronous: wait, or               body, further steps
+ *     asynchronous: return INPROGRESS     complete, exactly once
+ *     (synchronous) destroy               destroy: after the callback, or with the event
+ *
+ * A body is called once to start and again each time a source of its fires. It reads top to bottom as the steps of
+ * `ao->step`, never blocks, and returns LIBXL__AO_WAIT or the operation's result. When it returns a result all its
+ * sources are stopped, and completion waits for jobs that still run. Spurious calls are possible: a step looks at what
+ * it waits for, not at having been called.
+ *
+ * Everything here is called with the context locked, unless it says otherwise.
+ */
+#ifndef LIBXL__AO_H
+#define LIBXL__AO_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include <libxl.h>
+
+#include "loop.h"
+#include "gc.h"
+#include "timer.h"
+
+typedef struct libxl__ao libxl__ao;
+
+/* What a body returns while it waits; never seen outside. */
+#define LIBXL__AO_WAIT 1
+
+/* One row of the generated table: what is the same for all operations of a kind. */
+typedef struct libxl__ao_class {
+    const char *name;
+    int (*body)(libxl__ao *ao, void *args);
+    void (*dispose)(void *args); /* frees the copies of the inputs; NULL: there is nothing to free */
+    size_t args_size;
+    unsigned limit_ms; /* the default time limit; 0: none */
+    bool slow;
+} libxl__ao_class;
+
+/* ---- sources: what operations wait for */
+
+typedef struct libxl__source libxl__source;
+struct libxl__source { /* all zero: not attached */
+    libxl__ao *ao;
+    void (*stop)(libxl_ctx *ctx, libxl__source *source); /* deregisters; it never fires afterwards */
+    bool fired;
+    LIST_ENTRY(libxl__source) link;
+};
+LIST_HEAD(libxl__sources, libxl__source);
+
+/* Attaches a source: it is stopped when the operation ends, at the latest. */
+void libxl__source_attach(libxl__ao *ao, libxl__source *source,
+                          void (*stop)(libxl_ctx *ctx, libxl__source *source));
+/* Stops it now. Not attached: nothing happens. */
+void libxl__source_stop(libxl_ctx *ctx, libxl__source *source);
+/* Notes that it has fired, and has the body called. */
+void libxl__source_fire(libxl__source *source);
+
+/* A source that fires after a time. */
+typedef struct libxl__alarm {
+    libxl__source source;
+    libxl__timer timer;
+} libxl__alarm;
+
+/* Errors: NOMEM. An alarm that is set already is moved. */
+int libxl__alarm_set(libxl__ao *ao, libxl__alarm *alarm, uint64_t delay_ns);
+
+/* ---- the operation */
+
+#define LIBXL__AO_MAGIC           0xA0FACE00ul
+#define LIBXL__AO_MAGIC_DESTROYED 0xA0DEAD00ul
+
+struct libxl__ao_report; /* a progress report that waits for its callback */
+STAILQ_HEAD(libxl__ao_reports, libxl__ao_report);
+
+struct libxl__ao {
+    uint32_t magic;
+    bool in_initiator : 1;
+    bool asynchronous : 1;
+    bool complete : 1; /* rc is final */
+    bool notified : 1; /* and the application has been told, or is about to be */
+    bool ending : 1;     /* the body has given rc; jobs still run */
+    bool unwinds : 1;    /* the body looks at `stop` itself, because it has things to put back */
+    bool runnable : 1;   /* the body is to be called */
+    bool deliverable : 1; /* waits in line for its callbacks */
+    bool indexed : 1;
+    int rc;
+    int stop;      /* ABORTED or TIMEDOUT once it has been asked to stop, else 0 */
+    int step;      /* the body's */
+    uint32_t domid; /* the domain it is about; a body that makes one sets it */
+    uint32_t jobs;  /* running or queued, that must end before completion */
+    libxl_ctx *ctx;
+    const libxl__ao_class *cls;
+    void *state; /* the body's */
+    char *message; /* malloc'ed: what failed, in words */
+    libxl__waiter *waiter; /* the synchronous caller */
+    libxl_asyncop_how how;
+    libxl_asyncprogress_how progress_how;
+    bool progress_wanted;
+    struct libxl__ao_reports reports;
+    struct libxl__sources sources;
+    libxl__timer limit;
+    TAILQ_ENTRY(libxl__ao) live_link;
+    STAILQ_ENTRY(libxl__ao) run_link, deliver_link;
+    LIST_ENTRY(libxl__ao) index_link;
+    libxl__gc gc;
+    size_t size; /* of the whole record */
+    libxl_event event; /* its completion, when that is an event */
+    _Alignas(16) char args[]; /* the class's args, then the first memory of gc */
+};
+
+TAILQ_HEAD(libxl__ao_list, libxl__ao);
+STAILQ_HEAD(libxl__ao_queue, libxl__ao);
+LIST_HEAD(libxl__ao_bucket, libxl__ao);
+
+typedef struct libxl__aos {
+    struct libxl__ao_list live;      /* in progress */
+    struct libxl__ao_queue runnable; /* bodies to call */
+    struct libxl__ao_queue deliverable;
+    uint32_t delivering; /* application callbacks under way */
+    struct libxl__ao_bucket *index; /* by how */
+    uint32_t index_size, indexed;
+    struct libxl__ao_bucket first_index[16];
+    struct libxl__ao_record *free_records;
+    uint32_t free_count;
+    libxl__waiter *drained; /* the closing thread, woken when the last one ends */
+    uint64_t started, completed, aborted;
+} libxl__aos;
+
+/* -- for the generated initiators */
+
+/*
+ * Makes the record and takes the context's lock. 0; or NOMEM or CLOSED, and the context is not locked.
+ * Called unlocked.
+ */
+int libxl__ao_create(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t domid, const libxl_asyncop_how *how,
+                     libxl__ao **ao_out);
+void *libxl__ao_args(libxl__ao *ao);
+void libxl__ao_progress_how(libxl__ao *ao, const libxl_asyncprogress_how *how);
+/* Starting failed before the body ran: destroys the record, unlocks, returns rc. */
+int libxl__ao_abort_start(libxl__ao *ao, int rc);
+/* Calls the body for the first time, unlocks, and returns what the initiator returns. */
+int libxl__ao_start(libxl__ao *ao);
+
+/* -- for bodies */
+
+/* The body's own state, zeroed at the first call. NULL: NOMEM has been noted. */
+void *libxl__ao_state(libxl__ao *ao, size_t size);
+/* This body looks at ao->stop itself. */
+void libxl__ao_unwinds(libxl__ao *ao);
+/* Notes what failed, unless something was noted before; logs it; returns rc. */
+int libxl__ao_fail(libxl__ao *ao, int rc, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* Reports progress: an event of `type`. Delivered before the completion; discarded where nobody wants it. */
+void libxl__ao_progress(libxl__ao *ao, libxl_event_type type);
+
+/* -- the machinery's own */
+
+/* Has the body called, soon, by whichever thread is in the library. */
+void libxl__ao_wake(libxl__ao *ao);
+/* A job of its has ended. */
+void libxl__ao_job_ended(libxl__ao *ao);
+/* The one terminal function; exactly once for each operation that is in progress. */
+void libxl__ao_complete(libxl__ao *ao, int rc);
+/* The initiator's last act: waits (synchronous) or returns ASYNC_INPROGRESS; unlocks. */
+int libxl__ao_inprogress(libxl__ao *ao);
+void libxl__ao__destroy(libxl_ctx *ctx, libxl__ao *ao);
+/* The operation whose completion event this is. */
+libxl__ao *libxl__ao_of_event(libxl_event *event);
+
+void libxl__aos_open(libxl_ctx *ctx);
+void libxl__aos_close(libxl_ctx *ctx);
+/* Calls the bodies that are runnable. */
+void libxl__aos_run(libxl_ctx *ctx);
+/* Delivers one thing to the application, unlocked meanwhile; whether there was one. */
+bool libxl__aos_deliver_one(libxl_ctx *ctx);
+bool libxl__aos_delivering(libxl_ctx *ctx);
+bool libxl__aos_live(libxl_ctx *ctx);
+/* Asks all to stop. */
+void libxl__aos_abort_all(libxl_ctx *ctx);
+
+/* ---- src/core/ao_record.c: records from a free list, and the index by how */
+
+libxl__ao *libxl__ao_record_get(libxl_ctx *ctx, const libxl__ao_class *cls);
+void libxl__ao_record_put(libxl_ctx *ctx, libxl__ao *ao);
+void libxl__ao_records_free(libxl_ctx *ctx);
+void libxl__ao_index_add(libxl__ao *ao);
+void libxl__ao_index_remove(libxl__ao *ao);
+/* The oldest with this how, or NULL. */
+libxl__ao *libxl__ao_index_find(libxl_ctx *ctx, const libxl_asyncop_how *how);
+
+#endif

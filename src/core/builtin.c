@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Owns: nothing. The built-in types that the IDL names and no generator can write. Any thread. */
+#include "libxl_internal.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+void libxl_uuid_init(libxl_uuid *uuid)
+{
+    memset(uuid, 0, sizeof(*uuid));
+}
+
+void libxl_uuid_dispose(libxl_uuid *uuid)
+{
+    libxl_uuid_init(uuid);
+}
+
+int libxl_uuid_is_nil(const libxl_uuid *uuid)
+{
+    static const libxl_uuid nil;
+    return libxl_uuid_compare(uuid, &nil) == 0;
+}
+
+void libxl_uuid_generate(libxl_uuid *uuid)
+{
+    size_t got = 0;
+    while (got < sizeof(uuid->uuid)) {
+        ssize_t more = getrandom(uuid->uuid + got, sizeof(uuid->uuid) - got, 0);
+        got += more > 0 ? (size_t)more : 0;
+    }
+    uuid->uuid[6] = (uuid->uuid[6] & 0x0f) | 0x40; /* version 4 */
+    uuid->uuid[8] = (uuid->uuid[8] & 0x3f) | 0x80; /* RFC 4122's variant */
+}
+
+int libxl_uuid_from_string(libxl_uuid *uuid, const char *text)
+{
+    libxl_uuid parsed;
+    for (size_t i = 0; i < sizeof(parsed.uuid); i++) {
+        unsigned octet;
+        if (*text == '-' && (i == 4 || i == 6 || i == 8 || i == 10))
+            text++;
+        if (!isxdigit((unsigned char)text[0]) || !isxdigit((unsigned char)text[1]))
+            return -1;
+        sscanf(text, "%2x", &octet);
+        parsed.uuid[i] = (unsigned char)octet;
+        text += 2;
+    }
+    if (*text)
+        return -1;
+    *uuid = parsed;
+    return 0;
+}
+
+void libxl_uuid_copy(libxl_ctx *ctx_or_null, libxl_uuid *dst, const libxl_uuid *src)
+{
+    (void)ctx_or_null;
+    *dst = *src;
+}
+
+int libxl_uuid_compare(const libxl_uuid *a, const libxl_uuid *b)
+{
+    return memcmp(a->uuid, b->uuid, sizeof(a->uuid));
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Owns: the context and its one lock, which guards everything that hangs from the context. The lock is not recursive;
+ * it is never held while application code runs, nor while anything blocks.
+ */
+#include "libxl_internal.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+void libxl__ctx_lock(libxl_ctx *ctx)
+{
+    pthread_mutex_lock(&ctx->lock);
+}
+
+void libxl__ctx_unlock(libxl_ctx *ctx)
+{
+    pthread_mutex_unlock(&ctx->lock);
+}
+
+void libxl__ctx_flush(libxl_ctx *ctx)
+{
+    do
+        libxl__aos_run(ctx);
+    while (libxl__aos_deliver_one(ctx));
+}
+
+void libxl__ctx_leave(libxl_ctx *ctx)
+{
+    libxl__ctx_flush(ctx);
+    libxl__ctx_unlock(ctx);
+}
+
+int libxl__ctx_create(libxl_ctx **ctx_out, xentoollog_logger *logger)
+{
+    *ctx_out = NULL;
+    libxl_ctx *ctx = calloc(1, sizeof(*ctx));
+    if (!ctx)
+        return ERROR_NOMEM;
+    ctx->logger = logger;
+    pthread_mutex_init(&ctx->lock, NULL);
+    libxl__aos_open(ctx);
+    libxl__events_open(ctx);
+    libxl__workers_open(ctx);
+    int rc = libxl__loop_open(ctx);
+    if (!rc) {
+        rc = libxl__timers_open(ctx);
+        if (rc)
+            libxl__loop_close(ctx);
+    }
+    if (rc) {
+        pthread_mutex_destroy(&ctx->lock);
+        free(ctx);
+        return rc;
+    }
+    ctx->loop.descriptors = 0; /* so far they are the context's own */
+    *ctx_out = ctx;
+    return 0;
+}
+
+int libxl__ctx_drain(libxl_ctx *ctx)
+{
+    libxl__ctx_lock(ctx);
+    if (libxl__aos_delivering(ctx)) {
+        libxl__ctx_unlock(ctx);
+        libxl__error_message_set(ERROR_INVAL, "libxl_ctx_free: called from a callback, or while one runs");
+        return ERROR_INVAL;
+    }
+    ctx->closing = true;
+    libxl__aos_abort_all(ctx);
+    libxl__waiter waiter = {.predicate = NULL};
+    libxl__waiter_begin(ctx, &waiter);
+    ctx->aos.drained = &waiter;
+    int rc = 0;
+    libxl__ctx_flush(ctx);
+    while (!rc && libxl__aos_live(ctx))
+        rc = libxl__waiter_wait(ctx, &waiter, 0);
+    ctx->aos.drained = NULL;
+    libxl__waiter_end(ctx, &waiter);
+    libxl__ctx_leave(ctx);
+    libxl__workers_close(ctx);
+    return rc;
+}
+
+void libxl__ctx_destroy(libxl_ctx *ctx)
+{
+    libxl__events_close(ctx);
+    libxl__aos_close(ctx);
+    libxl__timers_close(ctx);
+    libxl__loop_close(ctx);
+    pthread_mutex_destroy(&ctx->lock);
+    free(ctx);
+}
+
+/* ---- public */
+
+int libxl_ctx_fd(libxl_ctx *ctx)
+{
+    return ctx->loop.outer;
+}
+
+int libxl_ctx_process(libxl_ctx *ctx)
+{
+    libxl__ctx_lock(ctx);
+    int rc = libxl__loop_dispatch(ctx);
+    libxl__ctx_leave(ctx);
+    return rc;
+}
+
+void libxl__ctx_count(libxl_ctx *ctx, libxl_counters *out)
+{
+    *out = (libxl_counters){
+        .operations_started = ctx->aos.started,
+        .operations_completed = ctx->aos.completed,
+        .operations_aborted = ctx->aos.aborted,
+        .operations = (uint32_t)(ctx->aos.started - ctx->aos.completed),
+        .events = ctx->events.queued,
+        .timers = ctx->timers.count,
+        .descriptors = ctx->loop.descriptors,
+    };
+    libxl__workers_count(ctx, out);
+}
+
+void libxl_postfork_child_noexec(libxl_ctx *ctx)
+{
+    if (!ctx)
+        return;
+    /* Only the numbers are ours in this process: what they name is the parent's and is not touched. */
+    close(ctx->loop.inner);
+    close(ctx->loop.outer);
+    close(ctx->loop.events_fd);
+    close(ctx->loop.look_again.fd);
+    close(ctx->timers.source.fd);
+    ctx->closing = true;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The context: everything the library knows, under one lock. */
+#ifndef LIBXL__CONTEXT_H
+#define LIBXL__CONTEXT_H
+
+#include <pthread.h>
+
+#include "ao.h"
+#include "event.h"
+#include "loop.h"
+#include "timer.h"
+#include "worker.h"
+
+struct libxl__xen; /* src/xen */
+
+struct libxl__ctx {
+    pthread_mutex_t lock;
+    xentoollog_logger *logger;
+    bool closing; /* no operation starts any more */
+    libxl__loop loop;
+    libxl__timers timers;
+    libxl__workers workers;
+    libxl__aos aos;
+    libxl__events events;
+    struct libxl__xen *xen;
+};
+
+/* The core without a hypervisor. Errors: NOMEM, FAIL; *ctx_out is NULL then. */
+int libxl__ctx_create(libxl_ctx **ctx_out, xentoollog_logger *logger);
+
+/* Stops new operations, aborts all, delivers every completion, joins the workers. Not locked. INVAL in a callback. */
+int libxl__ctx_drain(libxl_ctx *ctx);
+
+/* Frees a drained context. Not locked. */
+void libxl__ctx_destroy(libxl_ctx *ctx);
+
+/* Locked: the core's part of the counters; the rest is 0. */
+void libxl__ctx_count(libxl_ctx *ctx, libxl_counters *out);
+
+void libxl__ctx_lock(libxl_ctx *ctx);
+void libxl__ctx_unlock(libxl_ctx *ctx);
+
+/*
+ * Locked: runs the operations that are due and delivers what is to be delivered to the application, for which the
+ * lock is given up meanwhile. Returns when there is no more.
+ */
+void libxl__ctx_flush(libxl_ctx *ctx);
+
+/* How every public function ends: flush, then unlock. */
+void libxl__ctx_leave(libxl_ctx *ctx);
+
+#endif

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Owns: events from their occurrence until they are taken. Guarded by the context's lock.
+ *
+ * The event of an operation's completion lies in the operation's record, so there is always room for it; taking or
+ * freeing it gives the record back. Every other event is malloc'ed.
+ */
+#include "libxl_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool is_completion(const libxl_event *event)
+{
+    return event->type == LIBXL_EVENT_TYPE_OPERATION_COMPLETE;
+}
+
+void libxl__events_open(libxl_ctx *ctx)
+{
+    TAILQ_INIT(&ctx->events.queue);
+    TAILQ_INIT(&ctx->events.for_hook);
+}
+
+libxl_event *libxl__event_new(libxl_ctx *ctx, libxl_event_type type, uint32_t domid, libxl_ev_user for_user)
+{
+    (void)ctx;
+    libxl_event *event = malloc(sizeof(*event));
+    if (!event)
+        return NULL;
+    libxl_event_init(event);
+    libxl_event_init_type(event, type);
+    event->domid = domid;
+    event->for_user = for_user;
+    return event;
+}
+
+void libxl__event_discard(libxl_ctx *ctx, libxl_event *event)
+{
+    bool completion = is_completion(event);
+    libxl_event_dispose(event);
+    if (completion)
+        libxl__ao__destroy(ctx, libxl__ao_of_event(event));
+    else
+        free(event);
+}
+
+static bool wanted(const libxl_event *event, uint64_t typemask, libxl_event_predicate *predicate, void *user)
+{
+    return event->type < 64 && !(typemask >> event->type & 1) ? false : !predicate || predicate(event, user);
+}
+
+void libxl__event_occurred(libxl_ctx *ctx, libxl_event *event)
+{
+    libxl__events *events = &ctx->events;
+    if (events->hooks && wanted(event, events->hooks->event_occurs_mask, NULL, NULL)) {
+        TAILQ_INSERT_TAIL(&events->for_hook, event, link);
+        return;
+    }
+    TAILQ_INSERT_TAIL(&events->queue, event, link);
+    events->queued++;
+    libxl__loop_show_events(ctx, true);
+    libxl__waiter *waiter;
+    TAILQ_FOREACH (waiter, &ctx->loop.waiters, link)
+        if (waiter->typemask && !waiter->woken &&
+            wanted(event, waiter->typemask, waiter->predicate, waiter->predicate_user)) {
+            libxl__waiter_wake(ctx, waiter);
+            break; /* only one can take it */
+        }
+}
+
+void libxl__event_missed(libxl_ctx *ctx, libxl_event_type type)
+{
+    const libxl_event_hooks *hooks = ctx->events.hooks;
+    libxl__log(ctx, XTL_CRITICAL, ENOMEM, "an event may have been missed");
+    if (hooks && hooks->disaster)
+        hooks->disaster(ctx->events.hooks_user, type, "an event may have been missed", ENOMEM);
+}
+
+bool libxl__events_deliver_one(libxl_ctx *ctx)
+{
+    libxl__events *events = &ctx->events;
+    libxl_event *event = TAILQ_FIRST(&events->for_hook);
+    if (!event)
+        return false;
+    TAILQ_REMOVE(&events->for_hook, event, link);
+    libxl__loop_hand_over(ctx);
+    ctx->aos.delivering++;
+    libxl__ctx_unlock(ctx);
+    events->hooks->event_occurs(events->hooks_user, event);
+    libxl__ctx_lock(ctx);
+    ctx->aos.delivering--;
+    return true;
+}
+
+static void take_out(libxl_ctx *ctx, libxl_event *event)
+{
+    TAILQ_REMOVE(&ctx->events.queue, event, link);
+    if (--ctx->events.queued == 0)
+        libxl__loop_show_events(ctx, false);
+}
+
+void libxl__events_close(libxl_ctx *ctx)
+{
+    libxl_event *event;
+    while ((event = TAILQ_FIRST(&ctx->events.queue))) {
+        take_out(ctx, event);
+        libxl__event_discard(ctx, event);
+    }
+}
+
+/* ---- many at a time */
+
+/* Lays the event flat; keeps it only where that is not the whole of it. */
+static void lay_flat(libxl_ctx *ctx, libxl_event *event, libxl_event_record *record)
+{
+    *record = (libxl_event_record){
+        .for_user = event->for_user,
+        .type = (uint32_t)event->type,
+        .domid = event->domid,
+        .domuuid = event->domuuid,
+    };
+    bool more = false;
+    if (is_completion(event)) {
+        record->value = event->u.operation_complete.rc;
+        more = event->u.operation_complete.message;
+    } else if (event->type == LIBXL_EVENT_TYPE_DOMAIN_SHUTDOWN) {
+        record->value = event->u.domain_shutdown.shutdown_reason;
+    } else if (event->type == LIBXL_EVENT_TYPE_DISK_EJECT) {
+        more = true;
+    }
+    if (more)
+        record->event = event;
+    else
+        libxl__event_discard(ctx, event);
+}
+
+int libxl_event_take(libxl_ctx *ctx, libxl_event_record *records, int max)
+{
+    libxl__ctx_lock(ctx);
+    int count = libxl__loop_dispatch(ctx);
+    libxl__ctx_flush(ctx);
+    if (!count)
+        while (count < max && ctx->events.queued) {
+            libxl_event *event = TAILQ_FIRST(&ctx->events.queue);
+            take_out(ctx, event);
+            lay_flat(ctx, event, &records[count++]);
+        }
+    libxl__ctx_unlock(ctx);
+    return count;
+}
+
+/* ---- one at a time */
+
+static libxl_event *find(libxl_ctx *ctx, const libxl__waiter *want)
+{
+    libxl_event *event;
+    TAILQ_FOREACH (event, &ctx->events.queue, link)
+        if (wanted(event, want->typemask, want->predicate, want->predicate_user)) {
+            take_out(ctx, event);
+            return event;
+        }
+    return NULL;
+}
+
+int libxl_event_check(libxl_ctx *ctx, libxl_event **event_out, uint64_t typemask,
+                      libxl_event_predicate *predicate, void *predicate_user)
+{
+    const libxl__waiter want = {
+        .typemask = typemask, .predicate = predicate, .predicate_user = predicate_user};
+    libxl__ctx_lock(ctx);
+    libxl__ctx_flush(ctx);
+    *event_out = find(ctx, &want);
+    libxl__ctx_unlock(ctx);
+    return *event_out ? 0 : ERROR_NOT_READY;
+}
+
+int libxl_event_wait_limit(libxl_ctx *ctx, libxl_event **event_out, uint64_t typemask,
+                           libxl_event_predicate *predicate, void *predicate_user, int milliseconds)
+{
+    libxl__waiter waiter = {.typemask = typemask, .predicate = predicate, .predicate_user = predicate_user};
+    uint64_t deadline = milliseconds < 0 ? 0 : libxl__now() + LIBXL__MILLISECONDS(milliseconds);
+    *event_out = NULL;
+    libxl__ctx_lock(ctx);
+    uint64_t wakes = ctx->events.wakes;
+    libxl__waiter_begin(ctx, &waiter);
+    libxl__ctx_flush(ctx);
+    int rc = 0;
+    while (!(*event_out = find(ctx, &waiter)) && !rc) {
+        if (ctx->events.wakes != wakes)
+            rc = ERROR_NOT_READY;
+        else if (deadline && libxl__now() >= deadline)
+            rc = ERROR_TIMEDOUT;
+        else
+            rc = libxl__waiter_wait(ctx, &waiter, deadline);
+    }
+    libxl__waiter_end(ctx, &waiter);
+    libxl__ctx_leave(ctx);
+    return *event_out ? 0 : rc;
+}
+
+int libxl_event_wait(libxl_ctx *ctx, libxl_event **event_out, uint64_t typemask,
+                     libxl_event_predicate *predicate, void *predicate_user)
+{
+    return libxl_event_wait_limit(ctx, event_out, typemask, predicate, predicate_user, -1);
+}
+
+void libxl_event_free(libxl_ctx *ctx, libxl_event *event)
+{
+    if (!event)
+        return;
+    libxl__ctx_lock(ctx);
+    libxl__event_discard(ctx, event);
+    libxl__ctx_unlock(ctx);
+}
+
+void libxl_ctx_wake(libxl_ctx *ctx)
+{
+    libxl__waiter *waiter;
+    libxl__ctx_lock(ctx);
+    ctx->events.wakes++;
+    TAILQ_FOREACH (waiter, &ctx->loop.waiters, link)
+        if (waiter->typemask)
+            libxl__waiter_wake(ctx, waiter);
+    libxl__ctx_leave(ctx);
+}
+
+/* ---- hooks and poll(2) */
+
+void libxl_event_register_callbacks(libxl_ctx *ctx, const libxl_event_hooks *hooks, void *user)
+{
+    libxl__ctx_lock(ctx);
+    ctx->events.hooks = hooks;
+    ctx->events.hooks_user = user;
+    libxl__ctx_unlock(ctx);
+}
+
+int libxl_osevent_beforepoll(libxl_ctx *ctx, int *nfds_io, struct pollfd *fds, int *timeout_upd,
+                             struct timeval now)
+{
+    (void)timeout_upd; /* deadlines make the descriptor readable: there is never a reason to shorten the poll */
+    (void)now;
+    int room = *nfds_io;
+    *nfds_io = 1;
+    if (room < 1)
+        return ERROR_BUFFERFULL;
+    fds[0] = (struct pollfd){.fd = libxl_ctx_fd(ctx), .events = POLLIN};
+    return 0;
+}
+
+void libxl_osevent_afterpoll(libxl_ctx *ctx, int nfds, const struct pollfd *fds, struct timeval now)
+{
+    (void)now;
+    for (int i = 0; i < nfds; i++)
+        if (fds[i].fd == libxl_ctx_fd(ctx) && fds[i].revents)
+            libxl_ctx_process(ctx);
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Owns: the blocks of a gc. No lock of its own: a gc belongs to an operation, whose context's lock guards it.
+ */
+#include "gc.h"
+
+#include <stdalign.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BLOCK_SIZE = 1024 };
+
+struct libxl__gc_block {
+    struct libxl__gc_block *older;
+    alignas(max_align_t) char memory[];
+};
+
+void libxl__gc_begin(libxl__gc *gc, void *memory, size_t size)
+{
+    gc->blocks = NULL;
+    gc->next = memory;
+    gc->end = gc->next + size;
+}
+
+static int add_block(libxl__gc *gc, size_t at_least)
+{
+    size_t size = at_least > BLOCK_SIZE ? at_least : BLOCK_SIZE;
+    struct libxl__gc_block *block = malloc(sizeof(*block) + size);
+    if (!block)
+        return -1;
+    block->older = gc->blocks;
+    gc->blocks = block;
+    gc->next = block->memory;
+    gc->end = block->memory + size;
+    return 0;
+}
+
+void *libxl__gc_alloc(libxl__gc *gc, size_t size)
+{
+    const size_t align = alignof(max_align_t);
+    if (size > SIZE_MAX / 2)
+        return NULL;
+    size = (size + align - 1) & ~(align - 1);
+    if ((size_t)(gc->end - gc->next) < size && add_block(gc, size))
+        return NULL;
+    void *memory = gc->next;
+    gc->next += size;
+    return memset(memory, 0, size);
+}
+
+char *libxl__gc_vprintf(libxl__gc *gc, const char *fmt, va_list args)
+{
+    va_list again;
+    va_copy(again, args);
+    int length = vsnprintf(NULL, 0, fmt, again);
+    va_end(again);
+    char *text = length < 0 ? NULL : libxl__gc_alloc(gc, (size_t)length + 1);
+    if (text)
+        vsnprintf(text, (size_t)length + 1, fmt, args);
+    return text;
+}
+
+char *libxl__gc_printf(libxl__gc *gc, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    char *text = libxl__gc_vprintf(gc, fmt, args);
+    va_end(args);
+    return text;
+}
+
+void libxl__gc_end(libxl__gc *gc)
+{
+    while (gc->blocks) {
+        struct libxl__gc_block *block = gc->blocks;
+        gc->blocks = block->older;
+        free(block);
+    }
+    gc->next = gc->end = NULL;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What every source of the library includes: the public headers and the core. */
+#ifndef LIBXL_INTERNAL_H
+#define LIBXL_INTERNAL_H
+
+#include <libxl.h>
+
+#include "ao.h"
+#include "context.h"
+#include "event.h"
+#include "log.h"
+#include "loop.h"
+#include "gc.h"
+#include "timer.h"
+#include "worker.h"
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Owns: the calling thread's last error message (thread-local). Takes no lock; the logger must be thread-safe,
+ * as xentoollog's own are.
+ */
+#include "libxl_internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static _Thread_local char last_message[512];
+
+void libxl__error_message_set(int rc, const char *message)
+{
+    if (!message)
+        message = libxl_error_describe(rc);
+    snprintf(last_message, sizeof(last_message), "%s", message ? message : "");
+}
+
+const char *libxl_error_message(void)
+{
+    return last_message;
+}
+
+void libxl__log(libxl_ctx *ctx, xentoollog_level level, int errnoval, const char *fmt, ...)
+{
+    if (!ctx->logger)
+        return;
+    va_list args;
+    va_start(args, fmt);
+    xtl_logv(ctx->logger, level, errnoval, "libxl", fmt, args);
+    va_end(args);
+}
+
+int libxl__log_errno(libxl_ctx *ctx, int rc, const char *fmt, ...)
+{
+    int saved = errno;
+    va_list args;
+    va_start(args, fmt);
+    size_t length = (size_t)vsnprintf(last_message, sizeof(last_message), fmt, args);
+    va_end(args);
+    if (length < sizeof(last_message))
+        snprintf(last_message + length, sizeof(last_message) - length, ": %s", strerror(saved));
+    libxl__log(ctx, XTL_ERROR, -1, "%s", last_message);
+    errno = saved;
+    return rc;
+}

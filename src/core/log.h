@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Messages: to the application's logger, and for libxl_error_message. */
+#ifndef LIBXL__LOG_H
+#define LIBXL__LOG_H
+
+#include <xentoollog.h>
+
+#include <libxl.h>
+
+/* Hands a message to the logger, which formats it only if it wants it; `errnoval` < 0: none. Any thread. */
+void libxl__log(libxl_ctx *ctx, xentoollog_level level, int errnoval, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* Logs "fmt: strerror(errno)", makes it this thread's error message, returns rc. Any thread. */
+int libxl__log_errno(libxl_ctx *ctx, int rc, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/* What libxl_error_message will say to this thread. NULL: what `rc` means in general. */
+void libxl__error_message_set(int rc, const char *message);
+
+#endif

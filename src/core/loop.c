@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Owns: both epoll descriptors, the two eventfds, the list of waiting threads. Guarded by the context's lock.
+ *
+ * The leader polls the inner descriptor without the lock and only learns "something is ready"; what it is, is
+ * fetched under the lock. So a fetched event never names a descriptor that was deregistered meanwhile, and
+ * whoever comes second finds nothing and does not block.
+ */
+#include "libxl_internal.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { BATCH = 64 };
+
+static void raise_eventfd(libxl_ctx *ctx, int fd)
+{
+    const uint64_t one = 1;
+    if (write(fd, &one, sizeof(one)) < 0 && errno != EAGAIN)
+        libxl__log(ctx, XTL_ERROR, errno, "writing an eventfd");
+}
+
+static void clear_eventfd(libxl_ctx *ctx, int fd)
+{
+    uint64_t count;
+    if (read(fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
+        libxl__log(ctx, XTL_ERROR, errno, "reading an eventfd");
+}
+
+static void looked(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
+{
+    (void)revents;
+    ctx->loop.looking_again = false;
+    clear_eventfd(ctx, fd->fd);
+}
+
+void libxl__loop_look_again(libxl_ctx *ctx)
+{
+    if (ctx->loop.looking_again)
+        return;
+    ctx->loop.looking_again = true;
+    raise_eventfd(ctx, ctx->loop.look_again.fd);
+}
+
+void libxl__loop_show_events(libxl_ctx *ctx, bool queued)
+{
+    if (ctx->loop.events_shown == queued)
+        return;
+    ctx->loop.events_shown = queued;
+    if (queued)
+        raise_eventfd(ctx, ctx->loop.events_fd);
+    else
+        clear_eventfd(ctx, ctx->loop.events_fd);
+}
+
+/* ---- opening and closing */
+
+static int open_descriptors(libxl_ctx *ctx)
+{
+    libxl__loop *loop = &ctx->loop;
+    loop->outer = epoll_create1(EPOLL_CLOEXEC);
+    if (loop->outer < 0)
+        return libxl__log_errno(ctx, ERROR_FAIL, "epoll_create1");
+    loop->inner = epoll_create1(EPOLL_CLOEXEC);
+    if (loop->inner < 0)
+        return libxl__log_errno(ctx, ERROR_FAIL, "epoll_create1");
+    loop->events_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (loop->events_fd < 0)
+        return libxl__log_errno(ctx, ERROR_FAIL, "eventfd");
+    struct epoll_event readable = {.events = EPOLLIN};
+    if (epoll_ctl(loop->outer, EPOLL_CTL_ADD, loop->inner, &readable) ||
+        epoll_ctl(loop->outer, EPOLL_CTL_ADD, loop->events_fd, &readable))
+        return libxl__log_errno(ctx, ERROR_FAIL, "epoll_ctl");
+    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (fd < 0)
+        return libxl__log_errno(ctx, ERROR_FAIL, "eventfd");
+    int rc = libxl__fd_register(ctx, &loop->look_again, fd, EPOLLIN, looked);
+    if (rc)
+        close(fd);
+    return rc;
+}
+
+int libxl__loop_open(libxl_ctx *ctx)
+{
+    libxl__loop *loop = &ctx->loop;
+    TAILQ_INIT(&loop->ready);
+    TAILQ_INIT(&loop->waiters);
+    loop->outer = loop->inner = loop->events_fd = -1;
+    int rc = open_descriptors(ctx);
+    if (rc)
+        libxl__loop_close(ctx);
+    return rc;
+}
+
+static void close_if_open(int fd)
+{
+    if (fd >= 0)
+        close(fd);
+}
+
+void libxl__loop_close(libxl_ctx *ctx)
+{
+    libxl__loop *loop = &ctx->loop;
+    if (loop->look_again.registered) {
+        int fd = loop->look_again.fd;
+        libxl__fd_deregister(ctx, &loop->look_again);
+        close(fd);
+    }
+    close_if_open(loop->events_fd);
+    close_if_open(loop->inner);
+    close_if_open(loop->outer);
+}
+
+/* ---- descriptors */
+
+int libxl__fd_register(libxl_ctx *ctx, libxl__fd *fd, int number, uint32_t events, libxl__fd_callback *callback)
+{
+    assert(!fd->registered);
+    struct epoll_event wanted = {.events = events, .data.ptr = fd};
+    if (epoll_ctl(ctx->loop.inner, EPOLL_CTL_ADD, number, &wanted))
+        return libxl__log_errno(ctx, ERROR_FAIL, "epoll_ctl");
+    *fd = (libxl__fd){.callback = callback, .fd = number, .registered = true};
+    ctx->loop.descriptors++;
+    return 0;
+}
+
+void libxl__fd_deregister(libxl_ctx *ctx, libxl__fd *fd)
+{
+    if (!fd->registered)
+        return;
+    if (fd->ready)
+        TAILQ_REMOVE(&ctx->loop.ready, fd, ready_link);
+    epoll_ctl(ctx->loop.inner, EPOLL_CTL_DEL, fd->fd, NULL);
+    memset(fd, 0, sizeof(*fd));
+    ctx->loop.descriptors--;
+}
+
+static int fetch_ready(libxl_ctx *ctx)
+{
+    struct epoll_event found[BATCH];
+    int count = epoll_wait(ctx->loop.inner, found, BATCH, 0);
+    if (count < 0)
+        return errno == EINTR ? 0 : libxl__log_errno(ctx, ERROR_FAIL, "epoll_wait");
+    for (int i = 0; i < count; i++) {
+        libxl__fd *fd = found[i].data.ptr;
+        fd->revents |= found[i].events;
+        if (!fd->ready)
+            TAILQ_INSERT_TAIL(&ctx->loop.ready, fd, ready_link);
+        fd->ready = true;
+    }
+    return count;
+}
+
+int libxl__loop_dispatch(libxl_ctx *ctx)
+{
+    int count = fetch_ready(ctx);
+    libxl__fd *fd;
+    while ((fd = TAILQ_FIRST(&ctx->loop.ready))) {
+        uint32_t revents = fd->revents;
+        TAILQ_REMOVE(&ctx->loop.ready, fd, ready_link);
+        fd->ready = false;
+        fd->revents = 0;
+        fd->callback(ctx, fd, revents);
+    }
+    return count < 0 ? count : 0;
+}
+
+/* ---- waiting */
+
+void libxl__waiter_begin(libxl_ctx *ctx, libxl__waiter *waiter)
+{
+    pthread_cond_init(&waiter->cond, NULL);
+    waiter->woken = waiter->following = false;
+    TAILQ_INSERT_TAIL(&ctx->loop.waiters, waiter, link);
+}
+
+void libxl__waiter_end(libxl_ctx *ctx, libxl__waiter *waiter)
+{
+    TAILQ_REMOVE(&ctx->loop.waiters, waiter, link);
+    pthread_cond_destroy(&waiter->cond);
+    libxl__loop_hand_over(ctx);
+}
+
+void libxl__loop_hand_over(libxl_ctx *ctx)
+{
+    if (ctx->loop.leader)
+        return;
+    libxl__waiter *next;
+    TAILQ_FOREACH (next, &ctx->loop.waiters, link)
+        if (next->following) {
+            pthread_cond_signal(&next->cond);
+            return;
+        }
+}
+
+void libxl__waiter_wake(libxl_ctx *ctx, libxl__waiter *waiter)
+{
+    if (waiter->woken)
+        return;
+    waiter->woken = true;
+    if (ctx->loop.leader == waiter)
+        libxl__loop_look_again(ctx);
+    else if (waiter->following)
+        pthread_cond_signal(&waiter->cond);
+}
+
+static int milliseconds_until(uint64_t deadline)
+{
+    if (!deadline)
+        return -1;
+    uint64_t now = libxl__now();
+    if (deadline <= now)
+        return 0;
+    uint64_t ms = (deadline - now) / LIBXL__MILLISECONDS(1) + 1;
+    return ms > INT32_MAX ? INT32_MAX : (int)ms;
+}
+
+static int lead(libxl_ctx *ctx, libxl__waiter *waiter, uint64_t deadline)
+{
+    struct pollfd ready = {.fd = ctx->loop.inner, .events = POLLIN};
+    int timeout = milliseconds_until(deadline);
+    ctx->loop.leader = waiter;
+    libxl__ctx_unlock(ctx);
+    int polled = poll(&ready, 1, timeout);
+    int saved = errno;
+    libxl__ctx_lock(ctx);
+    ctx->loop.leader = NULL;
+    if (polled < 0 && saved != EINTR) {
+        errno = saved;
+        return libxl__log_errno(ctx, ERROR_FAIL, "poll");
+    }
+    return libxl__loop_dispatch(ctx);
+}
+
+static void follow(libxl_ctx *ctx, libxl__waiter *waiter, uint64_t deadline)
+{
+    waiter->following = true;
+    if (deadline) {
+        struct timespec until = {.tv_sec = (time_t)(deadline / LIBXL__SECONDS(1)),
+                                 .tv_nsec = (long)(deadline % LIBXL__SECONDS(1))};
+        pthread_cond_clockwait(&waiter->cond, &ctx->lock, CLOCK_MONOTONIC, &until);
+    } else {
+        pthread_cond_wait(&waiter->cond, &ctx->lock);
+    }
+    waiter->following = false;
+}
+
+int libxl__waiter_wait(libxl_ctx *ctx, libxl__waiter *waiter, uint64_t deadline)
+{
+    int rc = 0;
+    libxl__ctx_flush(ctx);
+    if (!waiter->woken && ctx->loop.leader)
+        follow(ctx, waiter, deadline);
+    else if (!waiter->woken)
+        rc = lead(ctx, waiter, deadline);
+    libxl__ctx_flush(ctx);
+    waiter->woken = false;
+    return rc;
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The loop: what is watched, who waits, and what runs next.
+ *
+ *      application's poll  ->  outer epoll = libxl_ctx_fd          readable: work to do, or events queued
+ *                                |       \
+ *      leader's poll   ->     inner epoll  eventfd "events queued"
+ *                             |   |   \
+ *                           fds timerfd eventfd "look again"
+ *
+ * Of the threads that wait inside the library one, the leader, polls; the others sleep on conditions of their own
+ * and are woken for what they wait for, or to take over the lead.
+ */
+#ifndef LIBXL__LOOP_H
+#define LIBXL__LOOP_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/queue.h>
+
+#include <libxl.h>
+
+/* ---- a descriptor that is watched */
+
+typedef struct libxl__fd libxl__fd;
+
+/* Called under the lock with the EPOLL* bits that are up. May register and deregister anything. */
+typedef void libxl__fd_callback(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents);
+
+struct libxl__fd { /* all zero: not registered */
+    libxl__fd_callback *callback;
+    TAILQ_ENTRY(libxl__fd) ready_link;
+    int fd; /* the registrant's to close, after deregistering */
+    uint32_t revents;
+    bool registered, ready;
+};
+
+/* ---- a thread that waits */
+
+typedef struct libxl__waiter {
+    pthread_cond_t cond;
+    bool woken;     /* its condition may have become true */
+    bool following; /* asleep on cond */
+    TAILQ_ENTRY(libxl__waiter) link;
+
+    /* for threads that wait for an event: which; NULL predicate: all of the mask */
+    uint64_t typemask;
+    libxl_event_predicate *predicate;
+    void *predicate_user;
+} libxl__waiter;
+
+TAILQ_HEAD(libxl__waiters, libxl__waiter);
+TAILQ_HEAD(libxl__ready_fds, libxl__fd);
+
+typedef struct libxl__loop {
+    int outer, inner;
+    libxl__fd look_again; /* eventfd: something for the leader that is no descriptor of its own */
+    int events_fd;        /* eventfd: readable while events are queued */
+    bool looking_again, events_shown;
+    struct libxl__ready_fds ready;
+    struct libxl__waiters waiters;
+    libxl__waiter *leader;
+    uint32_t descriptors; /* registered, besides the context's own */
+} libxl__loop;
+
+/* Everything below: the context locked, unless it says otherwise. */
+
+/* Errors: FAIL, with nothing left open. */
+int libxl__loop_open(libxl_ctx *ctx);
+void libxl__loop_close(libxl_ctx *ctx);
+
+/* Watches `number` for `events` (EPOLLIN ...). Errors: FAIL, and *fd is as before. */
+int libxl__fd_register(libxl_ctx *ctx, libxl__fd *fd, int number, uint32_t events, libxl__fd_callback *callback);
+/* Not registered: nothing happens. Afterwards callback is not called again. */
+void libxl__fd_deregister(libxl_ctx *ctx, libxl__fd *fd);
+
+/* Calls the callbacks of what is ready; never blocks. Errors: FAIL. */
+int libxl__loop_dispatch(libxl_ctx *ctx);
+
+/* Makes the polling thread, inside or outside, come and look. */
+void libxl__loop_look_again(libxl_ctx *ctx);
+
+/* Shows on the outer descriptor whether events are queued. */
+void libxl__loop_show_events(libxl_ctx *ctx, bool queued);
+
+/*
+ * Waiting: begin, then `while (!condition) wait`, then end. One wait gives up the lock, polls or sleeps until
+ * something may have changed or `deadline` (ns, monotonic; 0: none) has passed, and runs what is due,
+ * application callbacks included. Errors of wait: FAIL, the loop is broken.
+ */
+void libxl__waiter_begin(libxl_ctx *ctx, libxl__waiter *waiter);
+int libxl__waiter_wait(libxl_ctx *ctx, libxl__waiter *waiter, uint64_t deadline);
+void libxl__waiter_end(libxl_ctx *ctx, libxl__waiter *waiter);
+
+/* Its condition may have become true. */
+void libxl__waiter_wake(libxl_ctx *ctx, libxl__waiter *waiter);
+
+/* Lets another waiting thread poll while this one is busy with the application's code. */
+void libxl__loop_hand_over(libxl_ctx *ctx);
+
+#endif

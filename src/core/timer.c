@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Owns: the timerfd and the heap array; the timers in it belong to their users. Guarded by the context's lock.
+ * A timer is in the heap exactly while heap_place is not 0, so stopping one is O(log n) and needs no search.
+ */
+#include "libxl_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+uint64_t libxl__now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return LIBXL__SECONDS(now.tv_sec) + (uint64_t)now.tv_nsec;
+}
+
+static void place(libxl__timers *timers, uint32_t index, libxl__timer *timer)
+{
+    timers->heap[index] = timer;
+    timer->heap_place = index + 1;
+}
+
+static void sift_up(libxl__timers *timers, uint32_t index, libxl__timer *timer)
+{
+    while (index > 0) {
+        uint32_t parent = (index - 1) / 2;
+        if (timers->heap[parent]->deadline <= timer->deadline)
+            break;
+        place(timers, index, timers->heap[parent]);
+        index = parent;
+    }
+    place(timers, index, timer);
+}
+
+static void sift_down(libxl__timers *timers, uint32_t index, libxl__timer *timer)
+{
+    for (;;) {
+        uint32_t child = 2 * index + 1;
+        if (child >= timers->count)
+            break;
+        if (child + 1 < timers->count && timers->heap[child + 1]->deadline < timers->heap[child]->deadline)
+            child++;
+        if (timers->heap[child]->deadline >= timer->deadline)
+            break;
+        place(timers, index, timers->heap[child]);
+        index = child;
+    }
+    place(timers, index, timer);
+}
+
+static void take_out(libxl__timers *timers, libxl__timer *timer)
+{
+    uint32_t index = timer->heap_place - 1;
+    timer->heap_place = 0;
+    libxl__timer *last = timers->heap[--timers->count];
+    if (last == timer)
+        return;
+    if (index > 0 && last->deadline < timers->heap[(index - 1) / 2]->deadline)
+        sift_up(timers, index, last);
+    else
+        sift_down(timers, index, last);
+}
+
+/*
+ * Sets the timerfd for the nearest deadline. An armed time that is too early is left: one spurious wakeup is
+ * cheaper than a system call for every operation that ends before its limit.
+ */
+static void arm(libxl__timers *timers)
+{
+    uint64_t nearest = timers->count ? timers->heap[0]->deadline : 0;
+    if (!nearest || (timers->armed && timers->armed <= nearest))
+        return;
+    struct itimerspec when = {
+        .it_value = {.tv_sec = (time_t)(nearest / LIBXL__SECONDS(1)),
+                     .tv_nsec = (long)(nearest % LIBXL__SECONDS(1))},
+    };
+    timers->armed = nearest;
+    timerfd_settime(timers->source.fd, TFD_TIMER_ABSTIME, &when, NULL);
+}
+
+static void expired(libxl_ctx *ctx, libxl__fd *source, uint32_t revents)
+{
+    (void)revents;
+    libxl__timers *timers = &ctx->timers;
+    uint64_t expirations, now = libxl__now();
+    if (read(source->fd, &expirations, sizeof(expirations)) < 0 && errno != EAGAIN)
+        libxl__log(ctx, XTL_ERROR, errno, "reading the timer");
+    timers->armed = 0;
+    while (timers->count && timers->heap[0]->deadline <= now) {
+        libxl__timer *timer = timers->heap[0];
+        take_out(timers, timer);
+        timer->callback(ctx, timer);
+    }
+    arm(timers);
+}
+
+int libxl__timer_start(libxl_ctx *ctx, libxl__timer *timer, uint64_t delay, libxl__timer_callback *callback)
+{
+    libxl__timers *timers = &ctx->timers;
+    uint64_t now = libxl__now();
+    if (timer->heap_place) {
+        take_out(timers, timer);
+    } else if (timers->count == timers->room) {
+        uint32_t room = timers->room ? 2 * timers->room : 16;
+        libxl__timer **heap = realloc(timers->heap, room * sizeof(libxl__timer *));
+        if (!heap)
+            return ERROR_NOMEM;
+        timers->heap = heap;
+        timers->room = room;
+    }
+    timer->deadline = delay > UINT64_MAX / 2 - now ? UINT64_MAX / 2 : now + delay;
+    timer->callback = callback;
+    sift_up(timers, timers->count++, timer);
+    arm(timers);
+    return 0;
+}
+
+void libxl__timer_stop(libxl_ctx *ctx, libxl__timer *timer)
+{
+    if (timer->heap_place)
+        take_out(&ctx->timers, timer);
+}
+
+int libxl__timers_open(libxl_ctx *ctx)
+{
+    int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (fd < 0)
+        return libxl__log_errno(ctx, ERROR_FAIL, "timerfd_create");
+    int rc = libxl__fd_register(ctx, &ctx->timers.source, fd, EPOLLIN, expired);
+    if (rc)
+        close(fd);
+    return rc;
+}
+
+void libxl__timers_close(libxl_ctx *ctx)
+{
+    int fd = ctx->timers.source.fd;
+    if (ctx->timers.source.registered) {
+        libxl__fd_deregister(ctx, &ctx->timers.source);
+        close(fd);
+    }
+    free(ctx->timers.heap);
+}

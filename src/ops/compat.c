@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Owns: the version information that libxl_get_version_info lends. libxl's names for the instant queries. */
+#include "ops.h"
+
+#include <stdlib.h>
+
+int libxl_domain_info(libxl_ctx *ctx, libxl_dominfo *info_out, uint32_t domid)
+{
+    return libxl_domain_get_info(ctx, domid, info_out, NULL);
+}
+
+libxl_dominfo *libxl_list_domain(libxl_ctx *ctx, int *nb_domain_out)
+{
+    libxl_dominfo_list list;
+    *nb_domain_out = 0;
+    if (libxl_domain_list(ctx, &list, NULL))
+        return NULL;
+    *nb_domain_out = list.num_domains;
+    return list.domains; /* now the caller's */
+}
+
+void libxl_dominfo_list_free(libxl_dominfo *list, int nb_domain)
+{
+    for (int i = 0; i < nb_domain; i++)
+        libxl_dominfo_dispose(&list[i]);
+    free(list);
+}
+
+int libxl_get_physinfo(libxl_ctx *ctx, libxl_physinfo *physinfo)
+{
+    return libxl_host_info(ctx, physinfo, NULL);
+}
+
+const libxl_version_info *libxl_get_version_info(libxl_ctx *ctx)
+{
+    libxl_version_info *fresh = calloc(1, sizeof(*fresh));
+    if (!fresh || libxl_host_version(ctx, fresh, NULL)) {
+        free(fresh);
+        return NULL;
+    }
+    libxl__ctx_lock(ctx);
+    libxl_version_info *kept = ctx->xen->version;
+    if (!kept)
+        ctx->xen->version = fresh;
+    libxl__ctx_unlock(ctx);
+    if (!kept)
+        return fresh;
+    libxl_version_info_dispose(fresh);
+    free(fresh);
+    return kept;
+}

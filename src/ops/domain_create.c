@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Owns: the domain that it is making, until it completes with success: on any failure, abort or time limit the domain is
+ * destroyed again, xenstore nodes and all, before the operation completes. The first error is the one that is told.
+ */
+#include "ops.h"
+
+#include <ctype.h>
+#include <string.h>
+
+enum {
+    LEAST_PV_KB = 4 << 10,
+    LEAST_PVH_KB = 20 << 10, /* the builder puts tables and shared pages into it */
+    CONSOLE_SECONDS = 10,
+    NAME_LENGTH = 255,
+};
+
+#define MOST_KB (16ull << 30) /* 16 TiB: what the hypervisor can address */
+
+struct create {
+    libxl__names names;
+    libxl__build build;
+    libxl__xs_batch *introducing, *reading;
+    libxl__xs_request *tty;
+    libxl__watch_source console;
+    libxl__alarm patience;
+    xc_domaininfo_t info;
+    libxl__teardown teardown;
+    int rc; /* why it is being undone */
+};
+
+/* ---- what is asked for */
+
+static int check_name(libxl__ao *ao, const char *name)
+{
+    if (!name || !*name)
+        return libxl__ao_fail(ao, ERROR_INVAL, "d_config.c_info.name: missing");
+    if (strlen(name) > NAME_LENGTH)
+        return libxl__ao_fail(ao, ERROR_INVAL, "d_config.c_info.name: longer than %d octets", NAME_LENGTH);
+    if (isdigit((unsigned char)*name) && strspn(name, "0123456789") == strlen(name))
+        return libxl__ao_fail(ao, ERROR_INVAL, "d_config.c_info.name: '%s' would be taken for a domid", name);
+    for (const char *c = name; *c; c++)
+        if (*c == '/' || iscntrl((unsigned char)*c))
+            return libxl__ao_fail(ao, ERROR_INVAL, "d_config.c_info.name: has a '/' or a control character");
+    return 0;
+}
+
+static int check_memory(libxl__ao *ao, const libxl_domain_config *config, struct create *s)
+{
+    const libxl_domain_build_info *info = &config->b_info;
+    const uint64_t least = config->c_info.type == LIBXL_DOMAIN_TYPE_PVH ? LEAST_PVH_KB : LEAST_PV_KB;
+    uint64_t target = info->target_memkb ? info->target_memkb : info->max_memkb;
+    uint64_t max = info->max_memkb ? info->max_memkb : target;
+    const char *field = info->target_memkb ? "target_memkb" : "max_memkb";
+    if (target < least || target > MOST_KB)
+        return libxl__ao_fail(ao, ERROR_INVAL, "d_config.b_info.%s: %llu KiB is not between %llu and %llu", field,
+                              (unsigned long long)target, (unsigned long long)least, (unsigned long long)MOST_KB);
+    if (max < target || max > MOST_KB)
+        return libxl__ao_fail(ao, ERROR_INVAL, "d_config.b_info.max_memkb: %llu KiB is not between %llu and %llu",
+                              (unsigned long long)max, (unsigned long long)target, (unsigned long long)MOST_KB);
+    s->build.target_kb = target & ~1023ull; /* the builder counts in MiB */
+    s->build.max_kb = max;
+    return 0;
+}
+
+static int check(libxl__ao *ao, const libxl_domain_config *config, struct create *s)
+{
+    int rc = check_name(ao, config->c_info.name);
+    if (rc)
+        return rc;
+    if (config->c_info.type == LIBXL_DOMAIN_TYPE_HVM)
+        return libxl__ao_fail(ao, ERROR_NI, "d_config.c_info.type: HVM is not implemented; PV and PVH are");
+    if (config->c_info.type == LIBXL_DOMAIN_TYPE_INVALID)
+        return libxl__ao_fail(ao, ERROR_INVAL, "d_config.c_info.type: missing");
+    if (!config->b_info.kernel || !*config->b_info.kernel)
+        return libxl__ao_fail(ao, ERROR_INVAL, "d_config.b_info.kernel: missing");
+    return check_memory(ao, config, s);
+}
+
+/* Another creation of this context that has got this name but not written it yet. */
+static bool name_is_being_taken(const libxl__ao *ao, const char *name)
+{
+    const libxl__ao *other;
+    TAILQ_FOREACH (other, &ao->ctx->aos.live, live_link) {
+        const libxl__domain_create_new_args *args = (const void *)other->args;
+        if (other != ao && other->cls == ao->cls && strcmp(args->in.d_config.c_info.name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+static int name_exists(libxl__ao *ao, const char *name)
+{
+    return libxl__ao_fail(ao, ERROR_DOMAIN_EXISTS, "d_config.c_info.name: there is a domain '%s' already", name);
+}
+
+/* ---- the domain's tree in xenstore */
+
+static void write_domain(libxl__xs_batch *b, const struct create *s, const libxl_domain_config *config)
+{
+    const unsigned domid = s->build.domid;
+    char text[64];
+    /* A guest may read its tree; what it may write is made here, empty, and given to it. */
+    static const char *const guests_nodes[] = {
+        "control/shutdown",      "control/feature-poweroff", "control/feature-reboot", "control/feature-suspend",
+        "control/sysrq",         "device/suspend/event-channel", "data",               "drivers",
+        "feature",               "attr",                     "error",
+    };
+    static const char *const our_nodes[] = {"", "/cpu", "/memory", "/device", "/device/suspend", "/control", "/store",
+                                            "/console"};
+    for (size_t i = 0; i < sizeof(our_nodes) / sizeof(*our_nodes); i++)
+        libxl__xs_write(b, LIBXL__XS_GUEST_READS, "", "/local/domain/%u%s", domid, our_nodes[i]);
+    for (size_t i = 0; i < sizeof(guests_nodes) / sizeof(*guests_nodes); i++)
+        libxl__xs_write(b, LIBXL__XS_GUESTS, "", "/local/domain/%u/%s", domid, guests_nodes[i]);
+
+#define NODE(path, fmt, ...)                                                                                 \
+    do {                                                                                                     \
+        snprintf(text, sizeof(text), fmt, __VA_ARGS__);                                                      \
+        libxl__xs_write(b, LIBXL__XS_GUEST_READS, text, "/local/domain/%u/" path, domid);                    \
+    } while (0)
+    libxl__xs_write(b, LIBXL__XS_GUEST_READS, config->c_info.name, "/local/domain/%u/name", domid);
+    NODE("domid", "%u", domid);
+    NODE("vm", "/vm/" LIBXL_UUID_FMT, LIBXL_UUID_BYTES(s->build.uuid));
+    NODE("memory/static-max", "%llu", (unsigned long long)s->build.max_kb);
+    NODE("memory/target", "%llu", (unsigned long long)s->build.target_kb);
+    NODE("store/port", "%u", s->build.store_port);
+    NODE("store/ring-ref", "%lu", s->build.store_gfn);
+    NODE("console/port", "%u", s->build.console_port);
+    NODE("console/ring-ref", "%lu", s->build.console_gfn);
+    NODE("console/limit", "%d", 1 << 20);
+    NODE("console/type", "%s", "xenconsoled");
+    NODE("console/output", "%s", "pty");
+    NODE("control/platform-feature-multiprocessor-suspend", "%d", 1);
+    NODE("control/platform-feature-xs_reset_watches", "%d", 1);
+#undef NODE
+    for (int i = 0; i < config->b_info.max_vcpus; i++) {
+        libxl__xs_write(b, LIBXL__XS_GUEST_READS, "", "/local/domain/%u/cpu/%d", domid, i);
+        libxl__xs_write(b, LIBXL__XS_GUEST_READS, "online", "/local/domain/%u/cpu/%d/availability", domid, i);
+    }
+}
+
+/* What other toolstacks look for. */
+static void write_vm(libxl__xs_batch *b, const struct create *s, const libxl_domain_config *config)
+{
+    char vm[64], uuid[LIBXL_UUID_FMTLEN + 1];
+    const unsigned domid = s->build.domid;
+    snprintf(uuid, sizeof(uuid), LIBXL_UUID_FMT, LIBXL_UUID_BYTES(s->build.uuid));
+    snprintf(vm, sizeof(vm), "/vm/%s", uuid);
+    libxl__xs_write(b, LIBXL__XS_GUEST_READS, "", "%s", vm);
+    libxl__xs_write(b, LIBXL__XS_GUEST_READS, uuid, "%s/uuid", vm);
+    libxl__xs_write(b, LIBXL__XS_GUEST_READS, config->c_info.name, "%s/name", vm);
+    libxl__xs_write(b, LIBXL__XS_OURS, "", "/libxl/%u", domid);
+    libxl__xs_write(b, LIBXL__XS_OURS, config->c_info.type == LIBXL_DOMAIN_TYPE_PV ? "pv" : "pvh", "/libxl/%u/type",
+                    domid);
+}
+
+static int introduce(libxl__ao *ao, struct create *s, const libxl_domain_config *config)
+{
+    s->introducing = libxl__xs_batch_new(ao, s->build.domid);
+    if (!s->introducing)
+        return ERROR_NOMEM;
+    write_domain(s->introducing, s, config);
+    write_vm(s->introducing, s, config);
+    libxl__xs_introduce(s->introducing, s->build.store_gfn, s->build.store_port);
+    return libxl__xs_run(s->introducing, LIBXL__XS_ONE_BY_ONE);
+}
+
+/* ---- its console, which xenconsoled serves when it has written the terminal's name */
+
+static int watch_console(libxl__ao *ao, struct create *s)
+{
+    char path[64];
+    snprintf(path, sizeof(path), "/local/domain/%u/console/tty", s->build.domid);
+    int rc = libxl__watch_start(ao, &s->console, path);
+    return rc ? rc : libxl__alarm_set(ao, &s->patience, LIBXL__SECONDS(CONSOLE_SECONDS));
+}
+
+static int read_console(libxl__ao *ao, struct create *s)
+{
+    libxl__xs_batch_free(s->reading);
+    s->reading = libxl__xs_batch_new(ao, s->build.domid);
+    if (!s->reading)
+        return ERROR_NOMEM;
+    s->tty = libxl__xs_read(s->reading, "/local/domain/%u/console/tty", s->build.domid);
+    return libxl__xs_run(s->reading, LIBXL__XS_ONE_BY_ONE);
+}
+
+/* ---- the operation */
+
+enum { START, NAMES_READ, BUILT, INTRODUCED, CONSOLE_CHANGED, CONSOLE_READ, UNDOING };
+
+/* Puts everything back, then says rc: the first step of that. */
+static int undo(libxl__ao *ao, struct create *s, int rc)
+{
+    if (!s->build.made)
+        return rc;
+    s->rc = rc;
+    libxl__xs_batch_free(s->introducing);
+    s->introducing = NULL;
+    if (libxl__hv_look(ao, s->build.domid, &s->info))
+        return rc; /* somebody else has destroyed it */
+    ao->step = UNDOING;
+    libxl__ao_wake(ao);
+    return LIBXL__AO_WAIT;
+}
+
+static int forward(libxl__ao *ao, struct create *s, libxl__domain_create_new_args *args)
+{
+    const libxl_domain_config *config = &args->in.d_config;
+    uint32_t namesake;
+    int rc;
+    switch (ao->step) {
+    case START:
+        rc = check(ao, config, s);
+        if (!rc && name_is_being_taken(ao, config->c_info.name))
+            rc = name_exists(ao, config->c_info.name);
+        if (!rc)
+            rc = libxl__names_start(ao, &s->names);
+        ao->step = NAMES_READ;
+        return rc ? rc : LIBXL__AO_WAIT;
+
+    case NAMES_READ:
+        if (!libxl__xs_done(s->names.reading))
+            return LIBXL__AO_WAIT;
+        rc = libxl__names_find(&s->names, config->c_info.name, &namesake);
+        if (!rc && namesake != LIBXL_DOMID_INVALID)
+            rc = name_exists(ao, config->c_info.name);
+        if (rc)
+            return rc;
+        s->build.config = config;
+        s->build.uuid = config->c_info.uuid;
+        if (libxl_uuid_is_nil(&s->build.uuid))
+            libxl_uuid_generate(&s->build.uuid);
+        rc = libxl__build_start(ao, &s->build);
+        ao->step = BUILT;
+        return rc ? rc : LIBXL__AO_WAIT;
+
+    case BUILT:
+        if (!libxl__build_done(&s->build))
+            return LIBXL__AO_WAIT;
+        if (s->build.made)
+            ao->domid = s->build.domid;
+        rc = s->build.rc ? libxl__ao_fail(ao, s->build.rc, "%s", s->build.message) : introduce(ao, s, config);
+        ao->step = INTRODUCED;
+        return rc ? rc : LIBXL__AO_WAIT;
+
+    case INTRODUCED:
+        if (!libxl__xs_done(s->introducing))
+            return LIBXL__AO_WAIT;
+        rc = libxl__xs_result(s->introducing);
+        if (!rc)
+            rc = watch_console(ao, s);
+        ao->step = CONSOLE_CHANGED;
+        return rc ? rc : LIBXL__AO_WAIT;
+
+    case CONSOLE_CHANGED:
+        if (s->patience.source.fired)
+            return libxl__ao_fail(ao, ERROR_NO_CONSOLE, "xenconsoled did not serve the console within %d s",
+                                  CONSOLE_SECONDS);
+        if (!s->console.source.fired)
+            return LIBXL__AO_WAIT;
+        s->console.source.fired = false;
+        rc = read_console(ao, s);
+        ao->step = CONSOLE_READ;
+        return rc ? rc : LIBXL__AO_WAIT;
+
+    case CONSOLE_READ: {
+        if (!libxl__xs_done(s->reading))
+            return LIBXL__AO_WAIT;
+        rc = libxl__xs_result(s->reading);
+        if (rc)
+            return rc;
+        const char *tty = libxl__xs_value(s->tty);
+        if (!tty || !*tty) {
+            ao->step = CONSOLE_CHANGED;
+            libxl__ao_wake(ao);
+            return LIBXL__AO_WAIT;
+        }
+        libxl__ao_progress(ao, LIBXL_EVENT_TYPE_DOMAIN_CREATE_CONSOLE_AVAILABLE);
+        *args->out.domid = s->build.domid;
+        return 0;
+    }
+    }
+    return ERROR_BADFAIL;
+}
+
+int libxl__domain_create_new_body(libxl__ao *ao, libxl__domain_create_new_args *args)
+{
+    struct create *s = libxl__ao_state(ao, sizeof(*s));
+    if (!s)
+        return ERROR_NOMEM;
+    libxl__ao_unwinds(ao);
+    if (ao->step == UNDOING) {
+        int rc = libxl__teardown_step(ao, &s->teardown, &s->info);
+        return rc == LIBXL__AO_WAIT ? rc : s->rc;
+    }
+    /* A build that is under way is not left alone with the operation's memory: it is told, and its end awaited. */
+    if (ao->stop && ao->step == BUILT && !libxl__build_done(&s->build)) {
+        atomic_store(&s->build.cancel, true);
+        return LIBXL__AO_WAIT;
+    }
+    if (ao->stop)
+        return undo(ao, s, ao->stop);
+    int rc = forward(ao, s, args);
+    return rc < 0 ? undo(ao, s, rc) : rc;
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Following domains: running, shut down, dying, gone.
+ *
+ * xenstored fires @releaseDomain when a domain shuts down and when it begins to die; nothing fires when it is finally
+ * gone: only the hypervisor's list tells. So a look at the list is taken when the watch fires and, while a followed
+ * domain is dying, at short intervals. One look serves all followers.
+ */
+#ifndef LIBXL__DOMAINS_H
+#define LIBXL__DOMAINS_H
+
+#include <xenctrl.h>
+
+#include "ao.h"
+#include "timer.h"
+#include "watch.h"
+
+typedef enum libxl__domain_phase {
+    LIBXL__DOMAIN_RUNNING, /* or paused, or being built */
+    LIBXL__DOMAIN_SHUTDOWN,
+    LIBXL__DOMAIN_DYING,
+    LIBXL__DOMAIN_GONE,
+} libxl__domain_phase;
+
+typedef struct libxl__domain_follower libxl__domain_follower;
+
+/* Locked. The domain is in a later phase than before; follower->phase and ->reason say which. */
+typedef void libxl__domain_callback(libxl_ctx *ctx, libxl__domain_follower *follower);
+
+struct libxl__domain_follower {
+    uint32_t domid;
+    uint32_t place; /* in the array of followers, + 1; 0: follows nothing */
+    libxl_uuid uuid; /* another domain behind the same domid means: gone */
+    libxl__domain_phase phase;
+    libxl_shutdown_reason reason;
+    libxl__domain_callback *callback;
+    struct libxl__evgen *evgen; /* whose it is, or NULL */
+    bool changed;
+    TAILQ_ENTRY(libxl__domain_follower) changed_link;
+};
+
+LIST_HEAD(libxl__evgen_list, libxl__evgen);
+
+typedef struct libxl__domains {
+    libxl__domain_follower **followers; /* sorted by domid at each look */
+    uint32_t count, room;
+    bool sorted;
+    TAILQ_HEAD(, libxl__domain_follower) changed;
+    libxl__watch *released, *introduced; /* @releaseDomain, @introduceDomain: once anyone follows */
+    libxl__timer again; /* the next look, while someone is dying */
+    uint64_t interval;
+    struct libxl__evgen_list evgen_list;
+    uint32_t evgens;
+} libxl__domains;
+
+/* Locked, all of them. */
+
+int libxl__domains_open(libxl_ctx *ctx);
+void libxl__domains_close(libxl_ctx *ctx);
+
+/*
+ * Follows a domain from its phase at this moment on, of which the callback is told at the next look.
+ * Errors: NOMEM, FAIL.
+ */
+int libxl__domain_follow(libxl_ctx *ctx, libxl__domain_follower *follower, const xc_domaininfo_t *info,
+                         libxl__domain_callback *callback);
+void libxl__domain_unfollow(libxl_ctx *ctx, libxl__domain_follower *follower);
+
+/* Watches what xenstored says of domains; done once, by the first who follows. Errors: FAIL. */
+int libxl__domains_watch(libxl_ctx *ctx);
+/* Brings the array of followers in order of domid. */
+void libxl__domains_sort(libxl_ctx *ctx);
+
+/* Takes a look soon: something has just been done to a domain. */
+void libxl__domains_look_soon(libxl_ctx *ctx);
+
+/* Follows a domain for an operation: the source fires at each change of phase. */
+typedef struct libxl__domain_source {
+    libxl__source source;
+    libxl__domain_follower follower;
+} libxl__domain_source;
+
+/* As libxl__domain_follow, for the domain that info describes. */
+int libxl__domain_source_start(libxl__ao *ao, libxl__domain_source *domain, const xc_domaininfo_t *info);
+
+/* src/xen/evgen.c: for every domain in the list that an evgen for all domains does not follow yet, follow it. */
+void libxl__evgens_follow_new(libxl_ctx *ctx, const xc_domaininfo_t *list, uint32_t count);
+void libxl__evgens_close(libxl_ctx *ctx);
+
+#endif

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Owns: the application's event generators and their followers. Guarded by the context's lock.
+ *
+ * An evgen for one domain has one follower; an evgen for all domains has one for each that exists, made when it is first
+ * seen and freed when its domain is gone.
+ */
+#include "xen.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct libxl__evgen {
+    uint32_t domid; /* LIBXL_DOMID_ALL: every one */
+    libxl_ev_user user;
+    bool lifecycle; /* DYING and GONE; else libxl's DOMAIN_DEATH */
+    LIST_ENTRY(libxl__evgen) link;
+};
+
+/* A follower of an evgen's, and what has been told of its domain. */
+struct followed {
+    libxl__domain_follower follower;
+    libxl__domain_phase told;
+};
+
+static void tell(libxl_ctx *ctx, const libxl__domain_follower *follower, libxl_event_type type)
+{
+    libxl_event *event = libxl__event_new(ctx, type, follower->domid, follower->evgen->user);
+    if (!event) {
+        libxl__event_missed(ctx, type);
+        return;
+    }
+    event->domuuid = follower->uuid;
+    if (type == LIBXL_EVENT_TYPE_DOMAIN_SHUTDOWN)
+        event->u.domain_shutdown.shutdown_reason = (uint8_t)follower->reason;
+    libxl__event_occurred(ctx, event);
+}
+
+/* Tells of every phase between the last one told and the present one. */
+static void phase_changed(libxl_ctx *ctx, libxl__domain_follower *follower)
+{
+    struct followed *followed = (struct followed *)follower;
+    const libxl__domain_phase from = followed->told, to = follower->phase;
+    const bool lifecycle = follower->evgen->lifecycle;
+    followed->told = to;
+    if (from < LIBXL__DOMAIN_SHUTDOWN && follower->reason != LIBXL_SHUTDOWN_REASON_UNKNOWN)
+        tell(ctx, follower, LIBXL_EVENT_TYPE_DOMAIN_SHUTDOWN);
+    if (from < LIBXL__DOMAIN_DYING && to >= LIBXL__DOMAIN_DYING)
+        tell(ctx, follower, lifecycle ? LIBXL_EVENT_TYPE_DOMAIN_DYING : LIBXL_EVENT_TYPE_DOMAIN_DEATH);
+    if (to == LIBXL__DOMAIN_GONE) {
+        if (lifecycle)
+            tell(ctx, follower, LIBXL_EVENT_TYPE_DOMAIN_GONE);
+        libxl__domain_unfollow(ctx, follower);
+        free(followed);
+    }
+}
+
+static int follow(libxl_ctx *ctx, struct libxl__evgen *evgen, const xc_domaininfo_t *info)
+{
+    struct followed *followed = calloc(1, sizeof(*followed));
+    if (!followed)
+        return ERROR_NOMEM;
+    followed->follower.evgen = evgen;
+    int rc = libxl__domain_follow(ctx, &followed->follower, info, phase_changed);
+    if (rc)
+        free(followed);
+    return rc;
+}
+
+/* One evgen's part: both the list and the first `known` followers are in order of domid. */
+static void follow_new(libxl_ctx *ctx, struct libxl__evgen *evgen, const xc_domaininfo_t *list, uint32_t count,
+                       uint32_t known)
+{
+    const libxl__domains *domains = &ctx->xen->domains;
+    uint32_t at = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        bool followed = list[i].domain == 0; /* domain 0 has no lifecycle */
+        while (at < known && domains->followers[at]->domid < list[i].domain)
+            at++;
+        for (uint32_t same = at; same < known && domains->followers[same]->domid == list[i].domain; same++)
+            followed |= domains->followers[same]->evgen == evgen &&
+                        !memcmp(domains->followers[same]->uuid.uuid, list[i].handle, sizeof(list[i].handle));
+        if (!followed && follow(ctx, evgen, &list[i]))
+            libxl__event_missed(ctx, 0);
+    }
+}
+
+void libxl__evgens_follow_new(libxl_ctx *ctx, const xc_domaininfo_t *list, uint32_t count)
+{
+    struct libxl__evgen *evgen;
+    LIST_FOREACH (evgen, &ctx->xen->domains.evgen_list, link)
+        if (evgen->domid == LIBXL_DOMID_ALL) {
+            libxl__domains_sort(ctx);
+            follow_new(ctx, evgen, list, count, ctx->xen->domains.count);
+        }
+}
+
+static void unfollow_all(libxl_ctx *ctx, const struct libxl__evgen *evgen)
+{
+    libxl__domains *domains = &ctx->xen->domains;
+    for (uint32_t i = domains->count; i-- > 0;) {
+        libxl__domain_follower *follower = domains->followers[i];
+        if (follower->evgen != evgen)
+            continue;
+        libxl__domain_unfollow(ctx, follower); /* the last one, looked at already, takes its place */
+        free(follower);
+    }
+}
+
+static void add(libxl_ctx *ctx, struct libxl__evgen *evgen)
+{
+    LIST_INSERT_HEAD(&ctx->xen->domains.evgen_list, evgen, link);
+    ctx->xen->domains.evgens++;
+}
+
+static int enable_locked(libxl_ctx *ctx, struct libxl__evgen *evgen)
+{
+    xc_domaininfo_t info;
+    if (evgen->domid == LIBXL_DOMID_ALL) {
+        int rc = libxl__domains_watch(ctx);
+        if (rc)
+            return rc;
+        add(ctx, evgen);
+        libxl__domains_look_soon(ctx);
+        return 0;
+    }
+    if (xc_domain_getinfolist(ctx->xen->xch, evgen->domid, 1, &info) != 1 || info.domain != evgen->domid) {
+        libxl__error_message_set(ERROR_DOMAIN_NOTFOUND, NULL);
+        return ERROR_DOMAIN_NOTFOUND;
+    }
+    int rc = follow(ctx, evgen, &info);
+    if (!rc)
+        add(ctx, evgen);
+    return rc;
+}
+
+static int enable(libxl_ctx *ctx, uint32_t domid, libxl_ev_user user, bool lifecycle, struct libxl__evgen **evgen_out)
+{
+    *evgen_out = NULL;
+    struct libxl__evgen *evgen = calloc(1, sizeof(*evgen));
+    if (!evgen)
+        return ERROR_NOMEM;
+    *evgen = (struct libxl__evgen){.domid = domid, .user = user, .lifecycle = lifecycle};
+    libxl__ctx_lock(ctx);
+    int rc = enable_locked(ctx, evgen);
+    libxl__ctx_leave(ctx);
+    if (rc)
+        free(evgen);
+    else
+        *evgen_out = evgen;
+    return rc;
+}
+
+static void disable(libxl_ctx *ctx, struct libxl__evgen *evgen)
+{
+    if (!evgen)
+        return;
+    libxl__ctx_lock(ctx);
+    unfollow_all(ctx, evgen);
+    LIST_REMOVE(evgen, link);
+    ctx->xen->domains.evgens--;
+    libxl__ctx_leave(ctx);
+    free(evgen);
+}
+
+void libxl__evgens_close(libxl_ctx *ctx)
+{
+    struct libxl__evgen *evgen;
+    while ((evgen = LIST_FIRST(&ctx->xen->domains.evgen_list))) {
+        unfollow_all(ctx, evgen);
+        LIST_REMOVE(evgen, link);
+        free(evgen);
+    }
+}
+
+int libxl_evenable_domain_death(libxl_ctx *ctx, uint32_t domid, libxl_ev_user user,
+                                libxl_evgen_domain_death **evgen_out)
+{
+    return enable(ctx, domid, user, false, evgen_out);
+}
+
+void libxl_evdisable_domain_death(libxl_ctx *ctx, libxl_evgen_domain_death *evgen)
+{
+    disable(ctx, evgen);
+}
+
+int libxl_evenable_domain_lifecycle(libxl_ctx *ctx, uint32_t domid, libxl_ev_user user,
+                                    libxl_evgen_domain_lifecycle **evgen_out)
+{
+    return enable(ctx, domid, user, true, evgen_out);
+}
+
+void libxl_evdisable_domain_lifecycle(libxl_ctx *ctx, libxl_evgen_domain_lifecycle *evgen)
+{
+    disable(ctx, evgen);
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Owns: nothing; the handle is the context's. Locked throughout; nothing here takes long. */
+#include "xen.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PAGE_KB = 4, LIST_STEP = 512 };
+
+static int hypercall_failed(libxl__ao *ao, const char *what)
+{
+    int saved = errno;
+    return libxl__ao_fail(ao, libxl__errno_rc(saved), "%s: %s", what, strerror(saved));
+}
+
+static int domain_hypercall_failed(libxl__ao *ao, const char *what, uint32_t domid)
+{
+    int saved = errno;
+    if (saved == ESRCH)
+        return libxl__ao_fail(ao, ERROR_DOMAIN_NOTFOUND, "domid: there is no domain %u", domid);
+    return libxl__ao_fail(ao, libxl__errno_rc(saved), "%s domain %u: %s", what, domid, strerror(saved));
+}
+
+static int check_domid(libxl__ao *ao, uint32_t domid)
+{
+    if (domid < LIBXL__DOMID_FIRST_RESERVED)
+        return 0;
+    return libxl__ao_fail(ao, ERROR_INVAL, "domid: %u is not between 0 and %u", domid,
+                          LIBXL__DOMID_FIRST_RESERVED - 1);
+}
+
+int libxl__hv_pause(libxl__ao *ao, uint32_t domid)
+{
+    int rc = check_domid(ao, domid);
+    if (!rc && xc_domain_pause(ao->ctx->xen->xch, domid))
+        rc = domain_hypercall_failed(ao, "pausing", domid);
+    return rc;
+}
+
+int libxl__hv_unpause(libxl__ao *ao, uint32_t domid)
+{
+    int rc = check_domid(ao, domid);
+    if (!rc && xc_domain_unpause(ao->ctx->xen->xch, domid))
+        rc = domain_hypercall_failed(ao, "unpausing", domid);
+    return rc;
+}
+
+int libxl__hv_look(libxl__ao *ao, uint32_t domid, xc_domaininfo_t *info)
+{
+    int rc = check_domid(ao, domid);
+    if (rc)
+        return rc;
+    /* "The first domain from this number on": another one may answer. */
+    int count = xc_domain_getinfolist(ao->ctx->xen->xch, domid, 1, info);
+    if (count < 0 && errno != ESRCH)
+        return domain_hypercall_failed(ao, "looking at", domid);
+    return count == 1 && info->domain == domid ? 0 : ERROR_DOMAIN_NOTFOUND;
+}
+
+int libxl__hv_info(libxl__ao *ao, uint32_t domid, xc_domaininfo_t *info)
+{
+    int rc = libxl__hv_look(ao, domid, info);
+    if (rc == ERROR_DOMAIN_NOTFOUND)
+        return libxl__ao_fail(ao, rc, "domid: there is no domain %u", domid);
+    return rc;
+}
+
+int libxl__hv_list(libxl_ctx *ctx, xc_domaininfo_t **list_out)
+{
+    xc_domaininfo_t *list = NULL;
+    uint32_t room = 0, count = 0, first = 0;
+    *list_out = NULL;
+    for (;;) {
+        if (room - count < LIST_STEP) {
+            room = room ? 2 * room : LIST_STEP;
+            xc_domaininfo_t *larger = realloc(list, room * sizeof(*list));
+            if (!larger) {
+                free(list);
+                errno = ENOMEM;
+                return -1;
+            }
+            list = larger;
+        }
+        int got = xc_domain_getinfolist(ctx->xen->xch, first, room - count, list + count);
+        if (got < 0) {
+            int saved = errno;
+            free(list);
+            errno = saved;
+            return -1;
+        }
+        count += (uint32_t)got;
+        if (count < room)
+            break;
+        first = list[count - 1].domain + 1u;
+    }
+    *list_out = list;
+    return (int)count;
+}
+
+libxl_shutdown_reason libxl__hv_shutdown_reason(const xc_domaininfo_t *info)
+{
+    if (!(info->flags & XEN_DOMINF_shutdown))
+        return LIBXL_SHUTDOWN_REASON_UNKNOWN;
+    unsigned reason = info->flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask;
+    return reason <= LIBXL_SHUTDOWN_REASON_SOFT_RESET ? (libxl_shutdown_reason)reason
+                                                      : LIBXL_SHUTDOWN_REASON_UNKNOWN;
+}
+
+static libxl_domain_type type_of(const xc_domaininfo_t *info)
+{
+    if (!(info->flags & XEN_DOMINF_hvm_guest))
+        return LIBXL_DOMAIN_TYPE_PV;
+    /* Without an emulated interrupt controller or timer nothing that expects a PC can run. */
+    const uint32_t pc_devices = XEN_X86_EMU_PIC | XEN_X86_EMU_IOAPIC | XEN_X86_EMU_PIT;
+    return info->arch_config.emulation_flags & pc_devices ? LIBXL_DOMAIN_TYPE_HVM : LIBXL_DOMAIN_TYPE_PVH;
+}
+
+void libxl__hv_dominfo(const xc_domaininfo_t *info, libxl_dominfo *out)
+{
+    *out = (libxl_dominfo){
+        .domid = info->domain,
+        .running = info->flags & XEN_DOMINF_running,
+        .blocked = info->flags & XEN_DOMINF_blocked,
+        .paused = info->flags & XEN_DOMINF_paused,
+        .shutdown = info->flags & XEN_DOMINF_shutdown,
+        .dying = info->flags & XEN_DOMINF_dying,
+        .shutdown_reason = libxl__hv_shutdown_reason(info),
+        .outstanding_memkb = info->outstanding_pages * PAGE_KB,
+        .current_memkb = info->tot_pages * PAGE_KB,
+        .shared_memkb = info->shr_pages * PAGE_KB,
+        .paged_memkb = info->paged_pages * PAGE_KB,
+        .max_memkb = info->max_pages * PAGE_KB,
+        .cpu_time = info->cpu_time,
+        .vcpu_max_id = info->max_vcpu_id,
+        .vcpu_online = info->nr_online_vcpus,
+        .cpupool = info->cpupool,
+        .domain_type = type_of(info),
+    };
+    memcpy(out->uuid.uuid, info->handle, sizeof(out->uuid.uuid));
+}
+
+int libxl__hv_physinfo(libxl__ao *ao, libxl_physinfo *out)
+{
+    xc_physinfo_t info = {.max_cpu_id = 0};
+    if (xc_physinfo(ao->ctx->xen->xch, &info))
+        return hypercall_failed(ao, "asking about the host");
+    *out = (libxl_physinfo){
+        .threads_per_core = info.threads_per_core,
+        .cores_per_socket = info.cores_per_socket,
+        .max_cpu_id = info.max_cpu_id,
+        .nr_cpus = info.nr_cpus,
+        .cpu_khz = info.cpu_khz,
+        .total_pages = info.total_pages,
+        .free_pages = info.free_pages,
+        .scrub_pages = info.scrub_pages,
+        .outstanding_pages = info.outstanding_pages,
+        .nr_nodes = info.nr_nodes,
+        .cap_hvm = info.capabilities & XEN_SYSCTL_PHYSCAP_hvm,
+        .cap_pv = info.capabilities & XEN_SYSCTL_PHYSCAP_pv,
+        .cap_hap = info.capabilities & XEN_SYSCTL_PHYSCAP_hap,
+        .cap_shadow = info.capabilities & XEN_SYSCTL_PHYSCAP_shadow,
+    };
+    return 0;
+}
+
+int libxl__hv_version(libxl__ao *ao, libxl_version_info *out)
+{
+    xc_interface *xch = ao->ctx->xen->xch;
+    union {
+        xen_extraversion_t extra;
+        xen_compile_info_t build;
+        xen_capabilities_info_t capabilities;
+        xen_changeset_info_t changeset;
+        xen_commandline_t commandline;
+    } u;
+    int version = xc_version(xch, XENVER_version, NULL);
+    if (version < 0)
+        return hypercall_failed(ao, "asking for the hypervisor's version");
+    libxl_version_info_init(out);
+    out->xen_version_major = version >> 16;
+    out->xen_version_minor = version & 0xffff;
+    out->pagesize = xc_version(xch, XENVER_pagesize, NULL);
+    bool failed = false;
+    /* Texts of the hypervisor's, in arrays that it fills with zeroes; a last one is put there in any case. */
+#define TEXT(command, member, source)                                                                        \
+    do {                                                                                                     \
+        memset(&u, 0, sizeof(u));                                                                            \
+        if (xc_version(xch, command, &u) < 0)                                                                \
+            failed = true;                                                                                   \
+        else if (!(out->member = strndup(source, sizeof(source) - 1)))                                       \
+            failed = true;                                                                                   \
+    } while (0)
+    TEXT(XENVER_extraversion, xen_version_extra, u.extra);
+    TEXT(XENVER_capabilities, capabilities, u.capabilities);
+    TEXT(XENVER_changeset, changeset, u.changeset);
+    TEXT(XENVER_commandline, commandline, u.commandline);
+    TEXT(XENVER_compile_info, compiler, u.build.compiler);
+    TEXT(XENVER_compile_info, compile_date, u.build.compile_date);
+#undef TEXT
+    if (!failed)
+        return 0;
+    libxl_version_info_dispose(out);
+    return hypercall_failed(ao, "asking for the hypervisor's version");
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Hypercalls that take microseconds and so are made at once, with the context locked. */
+#ifndef LIBXL__HYPERVISOR_H
+#define LIBXL__HYPERVISOR_H
+
+#include <xenctrl.h>
+
+#include <libxl.h>
+
+struct libxl__ao;
+
+/* A domid that can be a guest's or domain 0's. */
+#define LIBXL__DOMID_FIRST_RESERVED 0x7ff0u
+
+/* Each returns 0, or the operation's error with its message noted in ao. */
+int libxl__hv_pause(struct libxl__ao *ao, uint32_t domid);
+int libxl__hv_unpause(struct libxl__ao *ao, uint32_t domid);
+/* Errors: DOMAIN_NOTFOUND, INVAL (no domid), PERMISSION, FAIL. */
+int libxl__hv_info(struct libxl__ao *ao, uint32_t domid, xc_domaininfo_t *info);
+/* The same for whom a missing domain is no failure: nothing is noted for DOMAIN_NOTFOUND. */
+int libxl__hv_look(struct libxl__ao *ao, uint32_t domid, xc_domaininfo_t *info);
+int libxl__hv_physinfo(struct libxl__ao *ao, libxl_physinfo *out);
+int libxl__hv_version(struct libxl__ao *ao, libxl_version_info *out);
+
+/*
+ * All domains, in order of domid, in memory that the caller frees: their number, or -1 with errno. For a few thousand
+ * domains a few hypercalls.
+ */
+int libxl__hv_list(libxl_ctx *ctx, xc_domaininfo_t **list_out);
+
+/* The reason in flags of a domain that has shut down. */
+libxl_shutdown_reason libxl__hv_shutdown_reason(const xc_domaininfo_t *info);
+
+/* One domain's info in the public form. */
+void libxl__hv_dominfo(const xc_domaininfo_t *info, libxl_dominfo *out);
+
+#endif

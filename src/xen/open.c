@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Owns: the handles to the hypervisor and to xenstored, from libxl_ctx_alloc to libxl_ctx_free; both functions are here
+ * because a context is the core's part and Xen's part together.
+ */
+#include "xen.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void say_nothing(struct xentoollog_logger *logger, xentoollog_level level, int errnoval,
+                        const char *context, const char *format, va_list al)
+{
+    (void)logger, (void)level, (void)errnoval, (void)context, (void)format, (void)al;
+}
+
+static void show_nothing(struct xentoollog_logger *logger, const char *context, const char *doing_what, int percent,
+                         unsigned long done, unsigned long total)
+{
+    (void)logger, (void)context, (void)doing_what, (void)percent, (void)done, (void)total;
+}
+
+static void destroy_nothing(struct xentoollog_logger *logger)
+{
+    (void)logger;
+}
+
+xentoollog_logger libxl__silent_logger = {
+    .vmessage = say_nothing, .progress = show_nothing, .destroy = destroy_nothing};
+
+int libxl__errno_rc(int errnoval)
+{
+    switch (errnoval) {
+    case ESRCH: return ERROR_DOMAIN_NOTFOUND;
+    case EPERM:
+    case EACCES: return ERROR_PERMISSION;
+    case ENOMEM: return ERROR_NO_MEMORY_FOR_GUEST;
+    case EEXIST: return ERROR_DOMAIN_EXISTS;
+    case ENOSYS:
+    case EOPNOTSUPP: return ERROR_NI;
+    default: return ERROR_FAIL;
+    }
+}
+
+static bool refused(int errnoval)
+{
+    return errnoval == EPERM || errnoval == EACCES;
+}
+
+static int open_handles(libxl_ctx *ctx)
+{
+    struct libxl__xen *xen = ctx->xen;
+    xentoollog_logger *logger = ctx->logger ? ctx->logger : &libxl__silent_logger;
+    xen->xch = xc_interface_open(logger, logger, 0);
+    if (!xen->xch)
+        return libxl__log_errno(ctx, refused(errno) ? ERROR_PERMISSION : ERROR_NO_HYPERVISOR,
+                                "opening the hypervisor's interface");
+    if (xc_version(xen->xch, XENVER_version, NULL) < 0)
+        return libxl__log_errno(ctx, refused(errno) ? ERROR_PERMISSION : ERROR_NO_HYPERVISOR,
+                                "asking for the hypervisor's version");
+    xen->requests = xs_open(0);
+    if (!xen->requests)
+        return libxl__log_errno(ctx, refused(errno) ? ERROR_PERMISSION : ERROR_NO_XENSTORE, "connecting to xenstored");
+    int rc = libxl__watches_open(ctx);
+    return rc ? rc : libxl__domains_open(ctx);
+}
+
+static void close_handles(libxl_ctx *ctx)
+{
+    struct libxl__xen *xen = ctx->xen;
+    libxl__domains_close(ctx);
+    libxl__watches_close(ctx);
+    if (xen->requests)
+        xs_close(xen->requests);
+    if (xen->xch)
+        xc_interface_close(xen->xch);
+    libxl_version_info_dispose(xen->version);
+    free(xen->version);
+    free(xen);
+    ctx->xen = NULL;
+}
+
+int libxl_ctx_alloc(libxl_ctx **ctx_out, int version, unsigned flags, xentoollog_logger *logger)
+{
+    *ctx_out = NULL;
+    if (version != LIBXL_VERSION || flags) {
+        int rc = version != LIBXL_VERSION ? ERROR_VERSION : ERROR_INVAL;
+        libxl__error_message_set(rc, NULL);
+        return rc;
+    }
+    libxl_ctx *ctx;
+    int rc = libxl__ctx_create(&ctx, logger);
+    if (rc)
+        return rc;
+    ctx->xen = calloc(1, sizeof(*ctx->xen));
+    if (!ctx->xen) {
+        libxl__workers_close(ctx);
+        libxl__ctx_destroy(ctx);
+        libxl__error_message_set(ERROR_NOMEM, NULL);
+        return ERROR_NOMEM;
+    }
+    rc = open_handles(ctx);
+    if (rc) {
+        close_handles(ctx);
+        libxl__workers_close(ctx);
+        libxl__ctx_destroy(ctx);
+        return rc;
+    }
+    ctx->loop.descriptors = 0; /* so far they are the context's own */
+    *ctx_out = ctx;
+    return 0;
+}
+
+int libxl_ctx_free(libxl_ctx *ctx)
+{
+    if (!ctx)
+        return 0;
+    int rc = libxl__ctx_drain(ctx);
+    if (rc == ERROR_INVAL)
+        return rc;
+    close_handles(ctx);
+    libxl__ctx_destroy(ctx);
+    return rc;
+}
+
+void libxl_ctx_counters(libxl_ctx *ctx, libxl_counters *out)
+{
+    libxl__ctx_lock(ctx);
+    libxl__ctx_count(ctx, out);
+    out->watches = ctx->xen->watches.count;
+    out->evgens = ctx->xen->domains.evgens;
+    libxl__ctx_unlock(ctx);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What a context has of Xen: the hypervisor's handle, xenstore's, and what is followed there. */
+#ifndef LIBXL__XEN_H
+#define LIBXL__XEN_H
+
+#include <xenctrl.h>
+#include <xenstore.h>
+
+#include "domains.h"
+#include "hypervisor.h"
+#include "libxl_internal.h"
+#include "watch.h"
+#include "xs.h"
+
+struct libxl__xen {
+    xc_interface *xch; /* thread-safe, but for its last error, which nobody reads */
+    struct xs_handle *requests; /* used by the xenstore lane only */
+    libxl__watches watches;
+    libxl__domains domains;
+    libxl_version_info *version; /* of libxl_get_version_info; NULL until asked for */
+};
+
+/* What an errno of libxenctrl means. ESRCH: DOMAIN_NOTFOUND, EPERM and EACCES: PERMISSION, ... */
+int libxl__errno_rc(int errnoval);
+
+/* A logger that says nothing: libxenctrl would write to stderr if it were given none. */
+extern xentoollog_logger libxl__silent_logger;
+
+#endif
