@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Fixtures of the tests of the virtual machine: the launcher, and a dom0 that stays up for a file of tests."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+from launching import LAUNCHER, LIMIT, PROJECT, Dom0, Run
+
+
+@pytest.fixture(scope="session", autouse=True)
+def image() -> None:
+    """The image must be there, and the snapshot is made before any test is timed."""
+    if shutil.which("qemu-system-x86_64") is None:
+        pytest.skip("no QEMU on this machine")
+    for path in (PROJECT / "build/vm/initramfs", PROJECT / "build/guest/tiny"):
+        assert path.exists(), f"{path} is missing: run `make vm guest`"
+    subprocess.run([LAUNCHER, "true"], check=True, stdin=subprocess.DEVNULL)
+
+
+@pytest.fixture
+def run() -> Run:
+    """Runs the launcher with arguments, to the end."""
+
+    def launch(*arguments: str, **options: object) -> "subprocess.CompletedProcess[str]":
+        settings = {"text": True, "capture_output": True, "timeout": LIMIT, "cwd": PROJECT} | options
+        if "input" not in settings:
+            settings["stdin"] = subprocess.DEVNULL
+        return subprocess.run([LAUNCHER, *arguments], **settings)  # type: ignore[call-overload,no-any-return]
+
+    return launch
+
+
+@pytest.fixture(scope="module")
+def dom0() -> Iterator[Dom0]:
+    process = subprocess.Popen(
+        [LAUNCHER, "--timeout", str(LIMIT), "--", "bash"],
+        text=True,
+        cwd=PROJECT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    yield Dom0(process)
+    assert process.stdin is not None and process.stdout is not None
+    process.stdin.close()
+    process.stdout.close()
+    process.wait(LIMIT)

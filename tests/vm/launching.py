@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""How tests of the virtual machine use the launcher."""
+
+import subprocess
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[2]
+LAUNCHER = str(PROJECT / "vm/aioxen-vm")
+LIMIT = 120  # seconds, for anything that a test runs
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@dataclass
+class Dom0:
+    """A shell in dom0 that stays up: each test pays for its commands only."""
+
+    process: "subprocess.Popen[str]"
+
+    def __call__(self, command: str, check: bool = True) -> str:
+        """Runs shell text; returns what it printed, on both streams."""
+        assert self.process.stdin is not None and self.process.stdout is not None
+        mark = uuid.uuid4().hex
+        self.process.stdin.write(f"{{ {command}\n}} </dev/null 2>&1; echo {mark} $?\n")
+        self.process.stdin.flush()
+        lines = []
+        for line in self.process.stdout:
+            before, found, status = line.partition(mark)
+            lines.append(before)
+            if found:
+                output = "".join(lines)
+                assert not check or int(status) == 0, f"{command}: status{status}{output}"
+                return output
+        raise AssertionError(f"dom0 ended during: {command}\n{''.join(lines)}")
