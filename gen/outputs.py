@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gen import c_initiators, c_operations, c_types, c_types_source, reference
+from gen import c_initiators, c_operations, c_types, c_types_source, python, reference
 from gen import model as m
 
 Output = Callable[[m.Model], dict[str, str]]
@@ -15,6 +15,7 @@ OUTPUTS: list[Output] = [
     c_types_source.outputs,
     c_operations.outputs,
     c_initiators.outputs,
+    python.outputs,
     reference.outputs,
 ]
 

@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A C context, without an event loop: what owns it, what it tells, what ends it.
+
+The C library never calls Python. Whatever it has to tell is a record in a queue behind one
+descriptor; `_take` moves records out, many at a time. Records find their receiver by a token of 64
+bits that is never used again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+import os
+import warnings
+import weakref
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TypeAlias, cast
+
+from aioxen import _values as v
+from aioxen import errors, types
+from aioxen._convert import EVENTS
+from aioxen._native import ffi, lib
+from aioxen._operations import ContextOperations
+from aioxen.domain import Domain
+
+BATCH = 256
+"""Records taken in one call."""
+
+LONGEST = 4_000_000
+"""The longest limit, in seconds: what the library counts in milliseconds, in 32 bits."""
+
+Record: TypeAlias = tuple[int, int, int, int, int, bytes]
+"""token, address of the whole event or 0, type, domid, value, uuid: libxl_event_record."""
+
+_record = v.Flat("libxl_event_record", "@QPIIi16s")
+_counters = v.Flat("libxl_counters", "@QQQIIIIIIII")
+_contexts: weakref.WeakSet[BaseContext] = weakref.WeakSet()
+
+
+@dataclass(slots=True)
+class Counters:
+    """How many of each thing a context has alive, for tests and monitoring."""
+
+    operations_started: int
+    """Since the context was made."""
+
+    operations_completed: int
+    """Of these, ended; whatever the result."""
+
+    operations_aborted: int
+    """Of these, ended because they were cancelled or reached their limit."""
+
+    operations: int
+    """Live: started, completion not delivered."""
+
+    events: int
+    """Queued, not taken."""
+
+    timers: int
+    """Armed."""
+
+    watches: int
+    """Xenstore watches registered, besides the context's own."""
+
+    descriptors: int
+    """Watched by operations and event generators."""
+
+    jobs: int
+    """Queued for or running on workers."""
+
+    threads: int
+    """Workers alive."""
+
+    evgens: int
+    """Event generators enabled."""
+
+
+def error_of(rc: int, message: str, operation: str | None = None, domid: int | None = None) -> errors.Error:
+    """The exception for a number of the library's."""
+    kind = errors.BY_RC.get(rc)
+    if kind is not None:
+        return kind(message, operation, domid)
+    unknown = errors.Error(message or f"error {rc}", operation, domid)
+    unknown.rc = rc
+    return unknown
+
+
+def last_message() -> str:
+    """The words for the failure that a call has just returned."""
+    return v.get_string(lib.libxl_error_message())
+
+
+class BaseContext(ContextOperations):
+    """Owns the C context. A side for an event loop adds how operations and events are awaited."""
+
+    def __init__(self) -> None:
+        out = ffi.new("libxl_ctx **")
+        rc = lib.libxl_ctx_alloc(out, lib.LIBXL_VERSION, 0, ffi.NULL)
+        if rc:
+            raise error_of(rc, last_message())
+        self._c: v.CData = out[0]
+        self._ended: Counters | None = None
+        self._tokens = itertools.count(1)
+        self._how: v.CData = ffi.new("libxl_asyncop_how *")
+        self._how_for: v.CData = self._how.u
+        self._records: v.CData = ffi.new("libxl_event_record[]", BATCH)
+        # Runs at the interpreter's exit, too, while everything is still there: half-made domains are
+        # taken back, and no operation writes its results into memory that is gone.
+        self._finalizer = weakref.finalize(self, _free_forgotten, self._c)
+        _contexts.add(self)
+
+    @property
+    def closed(self) -> bool:
+        """Whether it has ended; from the beginning of aclose() on it refuses new operations."""
+        return self._c is None
+
+    def counters(self) -> Counters:
+        """What is alive now; after the end, what was at the end."""
+        if self._ended is not None:
+            return self._ended
+        c = ffi.new("libxl_counters *")
+        lib.libxl_ctx_counters(self._c, c)
+        return Counters(*next(_counters.unpack(c, 1)))
+
+    def _domain(self, domid: int) -> Domain:
+        """The handle of a domain, whose identity is looked up now. No thread waits for this."""
+        info = ffi.new("libxl_dominfo *")
+        rc = lib.libxl_domain_get_info(self._c, domid, info, ffi.NULL)
+        return Domain(self, domid, v.NIL if rc else v.uuid_of(info.uuid.uuid))
+
+    def _take(self) -> tuple[int, Iterator[Record]]:
+        """One step of the library's work; then the next records, and how many there are."""
+        n: int = lib.libxl_event_take(self._c, self._records, BATCH)
+        if n < 0:
+            raise error_of(n, last_message())
+        return n, cast(Iterator[Record], _record.unpack(self._records, n))
+
+    def _message(self, address: int) -> str:
+        """The words in a completion's whole event, which is freed."""
+        if not address:
+            return ""
+        event = ffi.cast("libxl_event *", address)
+        message = v.get_string(event.u.operation_complete.message)
+        lib.libxl_event_free(self._c, event)
+        return message
+
+    def _event(self, kind: int, domid: int, value: int, octets: bytes, address: int) -> types.Event | None:
+        """The event that a record tells; None if this release does not know its type."""
+        whole = ffi.cast("libxl_event *", address)
+        try:
+            make = EVENTS.get(kind)
+            return make(domid, v.uuid_of(octets), value, whole) if make else None
+        finally:
+            lib.libxl_event_free(self._c, whole)
+
+    def _abort(self, token: int) -> None:
+        """Ask for an operation's end. One that has completed meanwhile is none to ask."""
+        self._how_for.for_event = token
+        lib.libxl_ao_abort(self._c, self._how)
+
+    def _limit(self, token: int, milliseconds: int) -> None:
+        self._how_for.for_event = token
+        lib.libxl_ao_set_limit(self._c, self._how, milliseconds)
+
+    def _evenable(self, domid: int | None, token: int) -> v.CData:
+        """Have a domain's lifecycle told, or every domain's; what _evdisable ends."""
+        out = ffi.new("libxl_evgen_domain_lifecycle **")
+        which = lib.LIBXL_DOMID_ALL if domid is None else domid
+        rc = lib.libxl_evenable_domain_lifecycle(self._c, which, token, out)
+        if rc:
+            raise error_of(rc, last_message(), "events", domid)
+        return out[0]
+
+    def _evdisable(self, generator: v.CData) -> None:
+        if self._c is not None:
+            lib.libxl_evdisable_domain_lifecycle(self._c, generator)
+
+    def _free(self) -> Callable[[], None]:
+        """Give up the C context: what is returned frees it, and may be called on any thread."""
+        self._ended = self.counters()
+        c, self._c = self._c, None
+        self._finalizer.detach()
+        return lambda: lib.libxl_ctx_free(c)
+
+    def _forked(self) -> None:
+        """In a child: the descriptors are closed, and everything is left to the parent."""
+        if self._c is not None:
+            self._ended = Counters(*[0] * len(dataclasses.fields(Counters)))
+            c, self._c = self._c, None
+            self._finalizer.detach()
+            lib.libxl_postfork_child_noexec(c)
+
+
+def milliseconds(limit: float) -> int:
+    """A limit in the library's unit, in which 0 would mean none."""
+    if not 0 <= limit <= LONGEST:
+        raise ValueError(f"limit: {limit!r} is not between 0 and {LONGEST} seconds")
+    return max(1, math.ceil(limit * 1000))
+
+
+def _free_forgotten(c: v.CData) -> None:
+    warnings.warn("a Context was not closed: use `async with`", ResourceWarning, stacklevel=2)
+    lib.libxl_ctx_free(c)
+
+
+def _after_fork_in_child() -> None:
+    for context in list(_contexts):
+        context._forked()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)

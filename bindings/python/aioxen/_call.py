@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What starting an operation needs to know: a Call, generated, one per operation."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from aioxen._native import ffi
+from aioxen._values import CData
+
+if TYPE_CHECKING:
+    from aioxen.domain import Domain
+    from aioxen.operation import Operation
+
+
+class Result:
+    """One result: the pointer C writes through, what reads it, and what frees what it owns."""
+
+    __slots__ = ("pointer", "read", "free")
+
+    def __init__(
+        self, pointer: str, read: Callable[[CData], Any], free: Callable[[CData], None] | None = None
+    ) -> None:
+        self.pointer = ffi.typeof(pointer)
+        self.read = read
+        self.free = free
+
+    def take(self, xen: Operations, c: CData) -> Any:
+        """The value; what C had allocated for it is freed."""
+        try:
+            return self.read(c)
+        finally:
+            self.drop(c)
+
+
+    def drop(self, c: CData) -> None:
+        """Free what C had allocated for it."""
+        if self.free is not None:
+            self.free(c)
+
+
+class DomainResult(Result):
+    """A domid, which becomes a Domain."""
+
+    def __init__(self, pointer: str) -> None:
+        super().__init__(pointer, lambda c: c[0])
+
+    def take(self, xen: Operations, c: CData) -> Domain:
+        return xen._domain(c[0])
+
+
+class Call:
+    """An operation: its C function, which inputs and results it has, and what takes it back."""
+
+    __slots__ = ("name", "function", "inputs", "domid", "results", "tail", "undo", "limit")
+
+    def __init__(
+        self,
+        name: str,
+        function: Callable[..., int],
+        inputs: tuple[str, ...] = (),
+        domid: int | None = None,
+        results: tuple[Result, ...] = (),
+        progress: bool = False,
+        undo: tuple[Call, tuple[int, ...]] | None = None,
+        limit: float | None = None,
+    ) -> None:
+        self.name = name
+        self.function = function
+        self.inputs = inputs
+        self.domid = domid
+        """Which of the inputs is the domain that it is about."""
+        self.results = results
+        self.tail = (ffi.NULL,) if progress else ()
+        self.undo = undo
+        """The operation that takes it back, and which of the results are that one's inputs."""
+        self.limit = limit
+        """What C limits it to unless told otherwise, in seconds."""
+
+    def out(self) -> tuple[CData, ...]:
+        """Memory for the results."""
+        return tuple([ffi.new(result.pointer) for result in self.results])
+
+    def value(self, xen: Operations, out: tuple[CData, ...]) -> Any:
+        """What `await` gives: nothing, the one result, or a tuple of them."""
+        values = [result.take(xen, c) for result, c in zip(self.results, out, strict=True)]
+        return values[0] if len(values) == 1 else tuple(values) or None
+
+    def drop(self, out: tuple[CData, ...]) -> None:
+        """Free results that nobody wants."""
+        for result, c in zip(self.results, out, strict=True):
+            result.drop(c)
+
+    def about(self, inputs: tuple[Any, ...]) -> int | None:
+        """The domain that a call with these inputs is about."""
+        return None if self.domid is None else int(inputs[self.domid])
+
+    def refused(self, error: Exception, inputs: tuple[Any, ...]) -> Exception:
+        """What to raise when cffi refuses an input: it does not say which."""
+        given = ", ".join(f"{n}={value!r}" for n, value in zip(self.inputs, inputs, strict=True))
+        return type(error)(f"{self.name}({given}): {error}")
+
+
+class Operations(ABC):
+    """What the generated methods stand on."""
+
+    @abstractmethod
+    def _call(self, call: Call, limit: float | None, *inputs: Any) -> Operation[Any]:
+        """An instant operation: done when this returns."""
+
+    @abstractmethod
+    def _start(self, call: Call, limit: float | None, *inputs: Any) -> Operation[Any]:
+        """Any other: started when this returns."""
+
+    @abstractmethod
+    def _domain(self, domid: int) -> Domain:
+        """The handle of a domain."""

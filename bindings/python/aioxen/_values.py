@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Single values to and from C: what the generated conversions are made of.
+
+Text is UTF-8 with surrogateescape, both ways: what Linux and Xen keep as octets (paths, names in
+xenstore) comes back as it went in, also where it is not valid UTF-8.
+"""
+
+from __future__ import annotations
+
+import enum
+import struct
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias, TypeVar
+from uuid import UUID, SafeUUID
+
+from aioxen._native import ffi, lib
+
+CData: TypeAlias = Any
+"""C data. cffi has one class for all of it."""
+
+Keep: TypeAlias = list[CData]
+"""What must live as long as the C data that points to it."""
+
+E = TypeVar("E", bound=enum.IntEnum)
+
+NIL = UUID(int=0)
+
+_new_uuid = UUID.__new__
+_set_int = UUID.__dict__["int"].__set__
+_set_is_safe = UUID.__dict__["is_safe"].__set__
+
+
+# From C
+
+
+class Members(dict[int, E]):
+    """An enumeration's members by value; `unknown` stands for any other value."""
+
+    def __init__(self, kind: type[E], unknown: E | None = None) -> None:
+        super().__init__((member.value, member) for member in kind)
+        self.unknown = unknown
+
+    def __missing__(self, value: int) -> E:
+        if self.unknown is None:
+            raise KeyError(value)
+        return self.unknown
+
+
+class Flat:
+    """A struct of numbers only, as a format of the module struct."""
+
+    def __init__(self, ctype: str, code: str) -> None:
+        self.size = ffi.sizeof(ctype)
+        padding = self.size - struct.calcsize(code)
+        self.format = struct.Struct(f"{code}{padding}x")
+
+    def unpack(self, c: CData, n: int) -> Iterator[tuple[Any, ...]]:
+        """The fields of each of the `n` structs at `c`."""
+        return self.format.iter_unpack(ffi.buffer(c, n * self.size)) if n else iter(())
+
+
+def uuid_of(octets: bytes | CData) -> UUID:
+    """As UUID(bytes=octets), at a fifth of the time: a list of many domains is mostly this."""
+    made = _new_uuid(UUID)
+    _set_int(made, int.from_bytes(octets, "big"))
+    _set_is_safe(made, SafeUUID.unknown)
+    return made
+
+
+def optional_uuid_of(octets: bytes | CData) -> UUID | None:
+    return uuid_of(octets) if any(octets) else None
+
+
+def get_string(c: CData) -> str:
+    """NULL is empty."""
+    return ffi.string(c).decode("utf-8", "surrogateescape") if c else ""
+
+
+def get_optional_string(c: CData) -> str | None:
+    return get_string(c) if c else None
+
+
+def take_string(c: CData) -> str:
+    return get_string(c[0])
+
+
+def free_string(c: CData) -> None:
+    """Of a result, which is the caller's."""
+    lib.free(c[0])
+
+
+def take_uuid(c: CData) -> UUID:
+    return uuid_of(c.uuid)
+
+
+def take_number(c: CData) -> int:
+    number: int = c[0]
+    return number
+
+
+# To C
+
+
+def expect(value: object, kind: type, path: str) -> None:
+    if not isinstance(value, kind):
+        what = "nothing" if kind is type(None) else f"{kind.__name__}"
+        raise TypeError(f"{path}: {what} is expected, not {value!r}")
+
+
+def put(c: CData, name: str, value: int, path: str) -> None:
+    """A number; cffi sees to its range."""
+    try:
+        setattr(c, name, value)
+    except (TypeError, OverflowError) as error:
+        raise type(error)(f"{path}.{name}: {value!r}: {error}") from None
+
+
+def string(value: str, path: str) -> bytes:
+    expect(value, str, path)
+    if "\0" in value:
+        raise ValueError(f"{path}: a NUL character in {value!r}")
+    try:
+        return value.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError as error:
+        raise ValueError(f"{path}: {value!r}: {error.reason}") from None
+
+
+def put_string(c: CData, name: str, value: str | None, path: str, keep: Keep) -> None:
+    if value is not None:
+        keep.append(ffi.new("char[]", string(value, f"{path}.{name}")))
+        setattr(c, name, keep[-1])
+
+
+def put_uuid(c: CData, name: str, value: UUID | None, path: str) -> None:
+    if value is not None:
+        expect(value, UUID, f"{path}.{name}")
+        setattr(c, name, [value.bytes])
+
+
+def put_enumeration(c: CData, name: str, value: int, path: str, kind: type[E]) -> None:
+    setattr(c, name, enumeration(value, f"{path}.{name}", kind))
+
+
+def enumeration(value: int, path: str, kind: type[E]) -> int:
+    try:
+        return kind(value).value
+    except ValueError:
+        words = ", ".join(member.name for member in kind)
+        raise ValueError(f"{path}: {kind.__name__} is one of {words}, not {value!r}") from None
+
+
+PutAt: TypeAlias = Callable[[CData, Any, str, Keep], None]
+
+
+def put_array(
+    c: CData, name: str, values: list[Any], path: str, keep: Keep, length: str, ctype: str, put_at: PutAt
+) -> None:
+    """A list, as a pointer and the field that counts it. `put_at` puts one element."""
+    here = f"{path}.{name}"
+    expect(values, list, here)
+    array = ffi.new(ctype, len(values))
+    keep.append(array)
+    for i, value in enumerate(values):
+        put_at(array + i, value, f"{here}[{i}]", keep)
+    setattr(c, name, array if values else ffi.NULL)
+    setattr(c, length, len(values))
+
+
+def at(c: CData, value: int, path: str, keep: Keep) -> None:
+    try:
+        c[0] = value
+    except (TypeError, OverflowError) as error:
+        raise type(error)(f"{path}: {value!r}: {error}") from None
+
+
+def string_at(c: CData, value: str, path: str, keep: Keep) -> None:
+    keep.append(ffi.new("char[]", string(value, path)))
+    c[0] = keep[-1]
+
+
+def uuid_at(c: CData, value: UUID, path: str, keep: Keep) -> None:
+    expect(value, UUID, path)
+    c[0] = [value.bytes]
+
+
+def enumeration_at(kind: type[E]) -> PutAt:
+    def put(c: CData, value: int, path: str, keep: Keep) -> None:
+        c[0] = enumeration(value, path, kind)
+
+    return put

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Configurations in one line: pv() and pvh()."""
+
+from __future__ import annotations
+
+import os
+import re
+from uuid import UUID
+
+from aioxen.types import DomainBuildInfo, DomainConfig, DomainCreateInfo, DomainType
+
+_SIZE = re.compile(r"(\d+)\s*([KMGT])i?B?", re.IGNORECASE)
+_KIB = {"K": 1, "M": 1 << 10, "G": 1 << 20, "T": 1 << 30}
+
+
+def pv(
+    name: str,
+    kernel: str | os.PathLike[str],
+    *,
+    memory: int | str = "64M",
+    vcpus: int = 1,
+    cmdline: str = "",
+    ramdisk: str | os.PathLike[str] | None = None,
+    uuid: UUID | str | None = None,
+) -> DomainConfig:
+    """A paravirtualised guest, by its kernel. `memory` is in MiB, or says its unit: "64M", "2G".
+
+    Without `uuid` the domain gets a random one. Everything else has its place in DomainConfig.
+    """
+    return _direct(DomainType.PV, name, kernel, memory, vcpus, cmdline, ramdisk, uuid)
+
+
+def pvh(
+    name: str,
+    kernel: str | os.PathLike[str],
+    *,
+    memory: int | str = "64M",
+    vcpus: int = 1,
+    cmdline: str = "",
+    ramdisk: str | os.PathLike[str] | None = None,
+    uuid: UUID | str | None = None,
+) -> DomainConfig:
+    """As pv(), for a guest in a hardware-assisted machine without emulated devices."""
+    return _direct(DomainType.PVH, name, kernel, memory, vcpus, cmdline, ramdisk, uuid)
+
+
+def _direct(
+    kind: DomainType,
+    name: str,
+    kernel: str | os.PathLike[str],
+    memory: int | str,
+    vcpus: int,
+    cmdline: str,
+    ramdisk: str | os.PathLike[str] | None,
+    uuid: UUID | str | None,
+) -> DomainConfig:
+    kib = _kib(memory)
+    return DomainConfig(
+        c_info=DomainCreateInfo(type=kind, name=name, uuid=_uuid(uuid)),
+        b_info=DomainBuildInfo(
+            max_vcpus=vcpus,
+            max_memkb=kib,
+            target_memkb=kib,
+            kernel=_path("kernel", kernel),
+            cmdline=cmdline,
+            ramdisk=None if ramdisk is None else _path("ramdisk", ramdisk),
+        ),
+    )
+
+
+def _kib(memory: int | str) -> int:
+    if isinstance(memory, int) and not isinstance(memory, bool) and memory > 0:
+        return memory << 10
+    found = _SIZE.fullmatch(memory.strip()) if isinstance(memory, str) else None
+    if not found or not int(found[1]):
+        raise ValueError(f'memory: MiB as a number, or a size such as "64M" or "2G", not {memory!r}')
+    return int(found[1]) * _KIB[found[2].upper()]
+
+
+def _path(field: str, path: str | os.PathLike[str]) -> str:
+    try:
+        text = os.fspath(path)
+    except TypeError:
+        raise TypeError(f"{field}: a path is expected, not {path!r}") from None
+    if not isinstance(text, str) or not text:
+        raise ValueError(f"{field}: a path is expected, not {path!r}")
+    return os.path.abspath(text)
+
+
+def _uuid(uuid: UUID | str | None) -> UUID | None:
+    try:
+        return UUID(uuid) if isinstance(uuid, str) else uuid
+    except ValueError:
+        raise ValueError(f"uuid: {uuid!r} is not a UUID") from None

@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The context under asyncio.
+
+All of it belongs to the thread of the event loop. The C context's descriptor is among the loop's
+readers; one callback takes what has happened, many records at a time, and ends the futures.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import weakref
+from asyncio.events import _get_running_loop
+from collections.abc import Iterable, Iterator
+from types import TracebackType
+from typing import Any
+
+from aioxen import errors
+from aioxen._base import BATCH, BaseContext, Record, error_of, last_message, milliseconds
+from aioxen._call import Call
+from aioxen._native import ffi, lib
+from aioxen.domain import Domain
+from aioxen.events import Events
+from aioxen.operation import Operation, Stop, Undoable, end_with_exception, end_with_result
+from aioxen.types import Event
+
+_IN_PROGRESS: int = lib.ERROR_ASYNC_INPROGRESS
+_OPERATION_COMPLETE: int = lib.LIBXL_EVENT_TYPE_OPERATION_COMPLETE
+
+
+class Context(BaseContext):
+    """The library, opened: the way to this host's domains.
+
+    Use it as `async with aioxen.Context() as xen:`. It may be made anywhere; it serves the event loop
+    that runs when it is first used, and is used on that loop's thread only.
+
+    Raises: NoHypervisorError, NoXenstoreError, PermissionError, FailedError, when it is made.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._open: asyncio.AbstractEventLoop | None = None  # the same, while operations are welcome
+        self._live: dict[int, Operation[Any]] = {}
+        self._streams: weakref.WeakValueDictionary[int, Events] = weakref.WeakValueDictionary()
+        self._idle: asyncio.Future[None] | None = None  # done when nothing is live
+        self._end: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Context:
+        self._bind()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def _bind(self) -> asyncio.AbstractEventLoop:
+        """Make the running loop ours at the first use; refuse any other, and use after the end."""
+        if self._end is not None or self._c is None:
+            raise errors.ClosedError("the context is closed")
+        loop = asyncio.get_running_loop()
+        if self._loop is None:
+            loop.add_reader(lib.libxl_ctx_fd(self._c), self._drain)
+            self._loop = self._open = loop
+            self._done: Operation[None] = Operation(loop=loop)
+            end_with_result(self._done, None)
+        elif self._loop is not loop:
+            raise RuntimeError("this Context serves another event loop")
+        return loop
+
+    # Operations
+
+    def _call(self, call: Call, limit: float | None, *inputs: Any) -> Operation[Any]:
+        if _get_running_loop() is not self._open:
+            self._bind()
+        out = call.out() if call.results else ()
+        try:
+            rc = call.function(self._c, *inputs, *out, ffi.NULL)
+        except (TypeError, OverflowError) as error:
+            raise call.refused(error, inputs) from None
+        if not rc and not out:
+            return self._done
+        operation: Operation[Any] = Operation(loop=self._loop)
+        if rc:
+            error = error_of(rc, last_message(), call.name, call.about(inputs))
+            end_with_exception(operation, error)
+        else:
+            end_with_result(operation, call.value(self, out))
+        return operation
+
+    def _start(self, call: Call, limit: float | None, *inputs: Any) -> Operation[Any]:
+        if _get_running_loop() is not self._open:
+            self._bind()
+        if limit == call.limit:
+            return self._launch(Undoable if call.undo else Operation, call, inputs)
+        wanted = 0 if limit is None else milliseconds(limit)
+        operation = self._launch(Undoable if call.undo else Operation, call, inputs)
+        self._limit(operation._token, wanted)
+        return operation
+
+    def _launch(self, kind: type[Operation[Any]], call: Call, inputs: tuple[Any, ...]) -> Any:
+        operation = kind(loop=self._loop)
+        operation._xen = self
+        operation._token = token = next(self._tokens)
+        operation._call = call
+        operation._inputs = inputs
+        operation._out = out = call.out() if call.results else ()
+        operation._stop = None
+        # Before the call: an interrupt just behind it must not free what C will write to.
+        self._live[token] = operation
+        self._how_for.for_event = token
+        try:
+            rc = call.function(self._c, *inputs, *out, self._how, *call.tail)
+        except (TypeError, OverflowError) as error:
+            del self._live[token]
+            raise call.refused(error, inputs) from None
+        if rc != _IN_PROGRESS:
+            del self._live[token]
+            operation._end(rc, last_message())
+        return operation
+
+    # Events
+
+    def events(
+        self,
+        domid: int | Domain | None = None,
+        types: Iterable[type[Event]] | None = None,
+        *,
+        capacity: int = 1024,
+    ) -> Events:
+        """What happens to a domain, or to all: DomainShutdown, DomainDying, DomainGone.
+
+        The subscription begins with this call, not with the first iteration: subscribe first, act
+        after. What has happened already is told, too; of all domains, only of those that exist. Events
+        beyond `capacity` that nobody has read are dropped, and an EventsLost stands where they were.
+        The iteration ends after the domain's DomainGone, with aclose(), and with the context.
+
+        domid: The domain; None: all of them.
+
+        types: The kinds of events wanted; None: all of them.
+
+        Raises: DomainNotFoundError.
+        """
+        if _get_running_loop() is not self._open:
+            self._bind()
+        token = next(self._tokens)
+        return Events(self, token, None if domid is None else int(domid), types, capacity)
+
+    # What has happened
+
+    def _drain(self) -> None:
+        """The descriptor is readable."""
+        n = BATCH
+        while n == BATCH and self._c is not None:
+            n, records = self._take()
+            self._deliver(records)
+        if self._idle is not None and not self._live and not self._idle.done():
+            self._idle.set_result(None)
+
+    def _deliver(self, records: Iterator[Record]) -> None:
+        live = self._live
+        record: Record | None = None
+        try:
+            for record in records:
+                token, whole, kind, _, value, _ = record
+                if kind != _OPERATION_COMPLETE:
+                    self._tell(record)
+                    continue
+                operation = live[token]
+                if value or operation._stop or operation._out:
+                    operation._end(value, self._message(whole))
+                else:
+                    end_with_result(operation, None)
+                del live[token]
+        except BaseException as error:
+            self._redeliver(record, list(records), isinstance(error, Exception))
+            raise
+
+    def _redeliver(self, record: Record | None, rest: list[Record], faulty: bool) -> None:
+        """Interrupted, perhaps by Ctrl-C: what has been taken from C must not be lost."""
+        if record is not None:
+            operation = self._live.get(record[0])
+            if faulty or operation is None or operation.done():
+                self._live.pop(record[0], None)
+            else:
+                rest.insert(0, record)
+        assert self._loop is not None
+        self._loop.call_soon(self._deliver, iter(rest))
+
+    def _tell(self, record: Record) -> None:
+        token, whole, kind, domid, value, octets = record
+        event = self._event(kind, domid, value, octets, whole)
+        stream = self._streams.get(token)
+        if stream is not None and event is not None:
+            stream._put(event)
+
+    # The end
+
+    async def aclose(self) -> None:
+        """Stop what is under way, wait until it has ended, and give everything back.
+
+        Whoever awaits an operation gets ClosedError; every events() ends. Does not block the loop. A
+        cancellation does not stop it but is raised when all is done. May be called again.
+        """
+        if self._end is None and self._c is not None:
+            self._open = None
+            self._end = asyncio.get_running_loop().create_task(self._close())
+        if self._end is not None:
+            await to_the_end(self._end)
+
+    async def _close(self) -> None:
+        for operation in list(self._live.values()):
+            operation._ask(Stop.CLOSE)
+        loop = asyncio.get_running_loop()
+        with contextlib.suppress(asyncio.CancelledError):
+            while self._live:
+                self._idle = loop.create_future()
+                await to_the_end(self._idle)
+        for stream in list(self._streams.values()):
+            stream._finish()
+        if self._loop is not None:
+            self._loop.remove_reader(lib.libxl_ctx_fd(self._c))
+        free = self._free()
+        if self._ended is not None and self._ended.jobs:
+            # A worker is still in a call that nothing can interrupt, of an operation that was aborted:
+            # the destruction of a large guest takes minutes.
+            with contextlib.suppress(asyncio.CancelledError):
+                await to_the_end(loop.run_in_executor(None, free))
+        else:
+            free()
+
+    def _forked(self) -> None:
+        self._open = None
+        super()._forked()
+
+
+async def to_the_end(future: asyncio.Future[None]) -> None:
+    """Wait until it is done; a cancellation is raised only then."""
+    cancelled: asyncio.CancelledError | None = None
+    while not future.done():
+        try:
+            await asyncio.wait([future])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
+    future.result()

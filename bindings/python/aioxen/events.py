@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Events under asyncio: a subscription that is an asynchronous iterator."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from aioxen._queue import EventsLost, Queue
+from aioxen.types import DomainGone, Event
+
+if TYPE_CHECKING:
+    from aioxen.context import Context
+
+
+class Events:
+    """What Context.events() returns: `async for event in xen.events():`, by one task at a time.
+
+    It ends its subscription when it is closed (`async with`, aclose()) or no longer referred to.
+    """
+
+    def __init__(
+        self,
+        xen: Context,
+        token: int,
+        domid: int | None,
+        types: Iterable[type[Event]] | None,
+        capacity: int,
+    ) -> None:
+        self._queue = Queue(capacity, None if types is None else tuple(types))
+        self._waiter: asyncio.Future[None] | None = None
+        self._domid = domid
+        self._xen = xen
+        self._generator = xen._evenable(domid, token)
+        xen._streams[token] = self
+
+    def __aiter__(self) -> Events:
+        return self
+
+    async def __anext__(self) -> Event | EventsLost:
+        while (event := self._queue.get()) is None:
+            if self._generator is None:
+                raise StopAsyncIteration
+            if self._waiter is not None:
+                raise RuntimeError("another task awaits these events")
+            self._waiter = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+        return event
+
+    async def __aenter__(self) -> Events:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """End the subscription. What has been told already can still be read; then the iteration ends."""
+        self._finish()
+
+    def _put(self, event: Event) -> None:
+        if self._generator is None:
+            return
+        self._queue.put(event)
+        self._wake()
+        if self._domid is not None and isinstance(event, DomainGone):
+            self._finish()
+
+    def _finish(self) -> None:
+        generator, self._generator = self._generator, None
+        if generator is not None:
+            self._xen._evdisable(generator)
+            self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def __del__(self) -> None:
+        if getattr(self, "_generator", None) is not None:
+            self._xen._evdisable(self._generator)

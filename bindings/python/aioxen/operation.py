@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Operations under asyncio: futures that the library ends.
+
+An operation's arguments and results are its own until the C operation has ended, whoever still
+awaits it. So cancelling asks C to abort, and the future is cancelled only when C has answered. If
+the operation succeeded all the same, its result is taken back first (`undo` in the IDL).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from aioxen import errors
+from aioxen._base import error_of
+from aioxen._call import Call
+
+if TYPE_CHECKING:
+    from aioxen.context import Context
+
+T = TypeVar("T")
+
+# The parent's methods: an Operation's own refuse, or do something else.
+end_with_result = asyncio.Future.set_result
+end_with_exception = asyncio.Future.set_exception
+end_cancelled = asyncio.Future.cancel
+
+
+class Stop(enum.Enum):
+    """Why an operation has been asked to stop."""
+
+    CANCEL = "cancelled"
+    CLOSE = "the context is being closed"
+
+
+class Operation(asyncio.Future[T]):
+    """An operation under way: awaitable, and ended by the library alone."""
+
+    __slots__ = ("_xen", "_token", "_call", "_inputs", "_out", "_stop", "_why")
+
+    _xen: Context
+    _token: int
+    _call: Call
+    _inputs: tuple[Any, ...]
+    _out: tuple[Any, ...]
+    _stop: Stop | None
+    _why: Any
+
+    def cancel(self, msg: Any = None) -> bool:
+        """Ask for its end; it is cancelled when that has come. False if it has ended already."""
+        if self.done():
+            return False
+        self._why = msg
+        self._ask(Stop.CANCEL)
+        return True
+
+    def set_result(self, result: T, /) -> None:
+        raise RuntimeError("an Operation is ended by the library")
+
+    def set_exception(self, exception: type | BaseException, /) -> None:
+        raise RuntimeError("an Operation is ended by the library")
+
+    def _ask(self, why: Stop) -> None:
+        before, self._stop = self._stop, why
+        if before is None:
+            self._xen._abort(self._token)
+
+    def _end(self, rc: int, message: str) -> None:
+        """The C operation has ended."""
+        if self._stop is None:
+            if rc == 0:
+                self._succeed()
+            else:
+                end_with_exception(self, self._error(rc, message))
+        elif rc == 0 and self._call.undo is not None:
+            self._take_back().add_done_callback(self._stopped)
+        else:
+            if rc == 0:
+                self._call.drop(self._out)
+            self._stopped()
+
+    def _succeed(self) -> None:
+        try:
+            value = self._call.value(self._xen, self._out)
+        except Exception as error:
+            end_with_exception(self, error)
+        else:
+            end_with_result(self, value)
+
+    def _stopped(self, _: object = None) -> None:
+        if self._stop is Stop.CLOSE:
+            end_with_exception(self, self._error(errors.ClosedError.rc, Stop.CLOSE.value))
+        else:
+            end_cancelled(self, self._why)
+
+    def _take_back(self) -> Undo:
+        """Start what undoes this operation's success."""
+        assert self._call.undo is not None
+        call, results = self._call.undo
+        return self._xen._launch(Undo, call, tuple([self._out[i][0] for i in results]))
+
+    def _error(self, rc: int, message: str) -> errors.Error:
+        return error_of(rc, message, self._call.name, self._call.about(self._inputs))
+
+
+class Undoable(Operation[T]):
+    """An operation whose result must not be lost: nobody would destroy the domain."""
+
+    __slots__ = ("_awaited",)
+
+    def __await__(self) -> Generator[Any, None, T]:
+        """As Future's. But a task that is cancelled after this has ended and before the task goes on
+        never sees the result: then it is taken back, unless someone else has it."""
+        if not self.done():
+            self._awaited = getattr(self, "_awaited", 0) + 1
+            self._asyncio_future_blocking = True
+            try:
+                yield self
+            except BaseException as error:
+                self._awaited -= 1
+                if not self._awaited and self.done() and not self.cancelled() and not self.exception():
+                    undo = self._take_back()
+                    if not isinstance(error, GeneratorExit):
+                        yield from undo.quietly()
+                raise
+        return self.result()
+
+    __iter__ = __await__
+
+
+class Undo(Operation[None]):
+    """Takes back a result that nobody will see. It cannot be stopped; who waits for it is cancelled."""
+
+    __slots__ = ()
+
+    def cancel(self, msg: Any = None) -> bool:
+        return not self.done()
+
+    def quietly(self) -> Generator[Any, None, None]:
+        """Wait for its end, whatever happens."""
+        while not self.done():
+            self._asyncio_future_blocking = True
+            try:
+                yield self
+            except asyncio.CancelledError:
+                pass
+
+    def _ask(self, why: Stop) -> None:
+        """It goes on."""
+
+    def _end(self, rc: int, message: str) -> None:
+        if rc:
+            self._complain(self._error(rc, message))
+        end_with_result(self, None)
+
+    def _complain(self, error: errors.Error) -> None:
+        if not isinstance(error, LookupError):  # gone already: all the better
+            said = {"message": "a domain that nobody awaits could not be destroyed", "exception": error}
+            self.get_loop().call_exception_handler(said)

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The C headers, as cffi reads them.
+
+The public headers keep to what cffi's parser knows once their comments and the preprocessor's lines
+are gone, so there is no second list of declarations that could differ from them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+# What the headers take from the system's.
+SYSTEM = """
+typedef int pid_t;
+typedef ... xentoollog_logger;
+struct pollfd { int fd; short events; short revents; };
+struct timeval { long tv_sec; long tv_usec; };
+void free(void *memory);
+"""
+
+COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+INCLUDE = re.compile(r'#\s*include\s*[<"](_?libxl\w*\.h)[>"]')
+CONSTANT = re.compile(r"#\s*define\s+([A-Z]\w*)\s+[^\s\\\"]")
+HIDDEN = re.compile(r'__attribute__\(\(visibility\("hidden"\)\)\)[^;]*;')
+
+
+def declarations(header: str, folders: Sequence[Path]) -> str:
+    """`header` and those of the library that it includes, each once, as a text for cffi's cdef."""
+    lines = list(expand(header, folders, set()))
+    return SYSTEM + HIDDEN.sub("", "\n".join(lines))
+
+
+def expand(header: str, folders: Sequence[Path], seen: set[str]) -> Iterator[str]:
+    if header in seen:
+        return
+    seen.add(header)
+    text = COMMENT.sub(" ", find(header, folders).read_text(encoding="utf-8")).replace("\\\n", " ")
+    skipped: list[bool] = []  # of each #if that is open: whether its lines do not count
+    for line in text.splitlines():
+        if not line.lstrip().startswith("#"):
+            if not any(skipped):
+                yield line
+        elif re.match(r"\s*#\s*if", line):
+            skipped.append("ifndef" not in line)
+        elif re.match(r"\s*#\s*else", line):
+            skipped[-1] = not skipped[-1]
+        elif re.match(r"\s*#\s*endif", line):
+            skipped.pop()
+        elif not any(skipped) and (include := INCLUDE.match(line.strip())):
+            yield from expand(include[1], folders, seen)
+        elif not any(skipped) and (constant := CONSTANT.match(line.strip())):
+            yield f"#define {constant[1]} ..."
+
+
+def find(header: str, folders: Sequence[Path]) -> Path:
+    for folder in folders:
+        if (folder / header).is_file():
+            return folder / header
+    raise FileNotFoundError(f"{header}: not in {', '.join(map(str, folders))}")

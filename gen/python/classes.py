@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Enumerations, dataclasses and events."""
+
+from __future__ import annotations
+
+from gen import model as m
+from gen.python.names import HEAD, Names, camel, docstring, exported, members
+
+IMPORTS = '''"""What operations take and give, and what events tell."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from uuid import UUID
+
+'''
+
+
+def text(model: m.Model) -> str:
+    names = Names(model)
+    events = [e for e in model.events if e.name != "operation_complete"]
+    classes = [
+        *(camel(e.name or "") for e in names.enumerations),
+        *names.structs.values(),
+        *(camel(e.name) for e in events),
+    ]
+    return "".join(
+        [
+            HEAD, IMPORTS, exported([*classes, "Event"]),
+            *("\n\n" + enumeration(e) for e in names.enumerations),
+            *("\n\n" + struct(names, s, name) for s, name in names.structs.items()),
+            "\n\n" + EVENT,
+            *("\n\n" + event_class(names, e) for e in events),
+        ]
+    )  # fmt: skip
+
+
+def enumeration(kind: m.Enumeration) -> str:
+    lines = [f"class {camel(kind.name or '')}(enum.IntEnum):\n", docstring(kind.doc or f"libxl's {kind.name}.")]
+    for value in kind.values:
+        lines.append(f"\n    {value.name} = {value.value}\n")
+        if value.doc:
+            lines.append(docstring(value.doc))
+    return "".join(lines)
+
+
+def struct(names: Names, kind: m.Struct, name: str) -> str:
+    doc = kind.doc or (f"libxl's {kind.name}." if kind.name else "A part of what holds it.")
+    lines = ["@dataclass(slots=True)\n", f"class {name}:\n", docstring(doc)]
+    if not kind.fields:
+        lines.append("\n    pass\n")
+    for f in members(kind):
+        optional = kind.dir != m.DIR_OUT
+        lines.append(f"\n    {f.name}: {names.annotation(f.kind, optional)}")
+        lines.append(f"{default(names, f, kind)}\n")
+        if f.doc:
+            lines.append(docstring(f.doc))
+    return "".join(lines)
+
+
+def default(names: Names, f: m.Field, owner: m.Struct) -> str:
+    """What a field is if not given: only for what goes to C."""
+    if owner.dir == m.DIR_OUT:
+        return ""
+    kind = f.kind
+    value = f.init_val or kind.init_val
+    if isinstance(kind, m.Number):
+        return f" = {value or 0}"
+    if isinstance(kind, m.Enumeration):
+        return f" = {enum_default(kind, value)}"
+    if isinstance(kind, m.Struct):
+        return f" = field(default_factory={names.annotation(kind)})"
+    if isinstance(kind, m.Array):
+        return " = field(default_factory=list)"
+    return " = False" if kind.c_name == "bool" else " = None"
+
+
+def enum_default(kind: m.Enumeration, value: str | None) -> str:
+    """The member that C's initial value means."""
+    for v in kind.values:
+        if value in (v.c_name, str(v.value)):
+            return f"{camel(kind.name or '')}.{v.name}"
+    zero = next((v for v in kind.values if v.value == 0), kind.values[0])
+    return f"{camel(kind.name or '')}.{zero.name}"
+
+
+EVENT = '''@dataclass(slots=True)
+class Event:
+    """Something that has happened to a domain."""
+
+    domid: int
+    """The domain's number."""
+
+    uuid: UUID
+    """The domain's identity; nil where it is not known."""
+'''
+
+
+def event_class(names: Names, event: m.Event) -> str:
+    lines = ["@dataclass(slots=True)\n", f"class {camel(event.name)}(Event):\n", docstring(event.doc)]
+    for f in event.fields:
+        values = names.enumeration_named(f)
+        lines.append(f"\n    {f.name}: {names.annotation(values or f.kind)}\n")
+        lines.append(docstring(f.doc))
+    return "".join(lines)

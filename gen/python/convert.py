@@ -1,0 +1,268 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Values to and from C: one function per struct and direction, nothing looked up while they run.
+
+`put_X(c, value, path, keep)` fills *c; `path` names the value in errors, and what `keep` holds
+must live as long as *c is used. `get_X(c)` makes a value of *c, `get_X_list(c, n)` of n of them.
+A struct of numbers only is flat: read by one struct.unpack, many of them in one pass.
+"""
+
+from __future__ import annotations
+
+from textwrap import indent
+
+from gen import model as m
+from gen.python.classes import enum_default
+from gen.python.names import (
+    BUILTINS,
+    HEAD,
+    Names,
+    camel,
+    is_domid,
+    is_string,
+    is_uuid,
+    members,
+    sole_array,
+)
+
+IMPORTS = '''"""Values to and from C."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from uuid import UUID
+
+from aioxen import _values as v
+from aioxen import types
+from aioxen._native import ffi
+from aioxen._values import CData, Keep
+'''
+
+
+def text(model: m.Model) -> str:
+    convert = Converters(Names(model))
+    parts = [table(e) for e in convert.names.enumerations]
+    for struct, name in convert.names.structs.items():
+        if struct.dir != m.DIR_OUT:
+            parts.append(convert.put(struct, name))
+        if struct.dir != m.DIR_IN:
+            parts.append(convert.get(struct, name))
+    parts += [convert.get_sole(s, a) for s in model.structs if (a := sole_array(s))]
+    parts.append(convert.events(model.events))
+    return HEAD + IMPORTS + "".join("\n\n" + p for p in parts)
+
+
+def table(kind: m.Enumeration) -> str:
+    """The members by value. What this release does not know becomes the initial value."""
+    unknown = f", types.{enum_default(kind, kind.init_val)}" if kind.init_val else ""
+    name, values = camel(kind.name or ""), f"_{kind.name}"
+    return (
+        f"{values} = v.Members(types.{name}{unknown})\n\n\n"
+        f"def take_{kind.name}(c: CData) -> types.{name}:\n"
+        f"    return {values}[c[0]]\n"
+    )
+
+
+def flat_code(kind: m.Type) -> str:
+    """A type's code in a format of struct, or "" if it has none."""
+    if isinstance(kind, m.Enumeration):
+        return "i"
+    if is_domid(kind):
+        return "I"
+    if isinstance(kind, m.Number):
+        code = {8: "b", 16: "h", 32: "i", 64: "q"}.get(kind.width or 0, "")
+        return code if kind.signed else code.upper()
+    return BUILTINS[kind.c_name][1] if kind.c_name in BUILTINS else ""
+
+
+def flat_format(struct: m.Struct) -> str:
+    """The struct as a format of struct, or "" if it holds pointers or parts."""
+    codes = [flat_code(f.kind) for f in struct.fields]
+    return "@" + "".join(codes) if all(codes) else ""
+
+
+class Converters:
+    """What is generated of each struct, given what things are called."""
+
+    def __init__(self, names: Names) -> None:
+        self.names = names
+
+    # To C
+
+    def put(self, struct: m.Struct, name: str) -> str:
+        body = [f"v.expect(value, types.{name}, path)\n"]
+        for f in members(struct):
+            body += self.put_field(f, name)
+        return (
+            f"def put_{name}(c: CData, value: types.{name}, path: str, keep: Keep) -> None:\n"
+            + indent("".join(body), "    ")
+            + "".join(self.put_union(f, name) for f in struct.fields if isinstance(f.type, m.KeyedUnion))
+        )
+
+    def put_field(self, f: m.Field, owner: str) -> list[str]:
+        kind, at = f.kind, f'c, "{f.name}", value.{f.name}, path'
+        if is_string(kind):
+            return [f"v.put_string({at}, keep)\n"]
+        if is_uuid(kind):
+            return [f"v.put_uuid({at})\n"]
+        if isinstance(kind, m.Enumeration):
+            return [f"v.put_enumeration({at}, types.{camel(kind.name or '')})\n"]
+        if isinstance(kind, m.Array):
+            call = f'v.put_array({at}, keep, "{kind.lenvar.name}", {self.element(kind)})\n'
+            return [call]
+        if isinstance(kind, m.KeyedUnion):
+            return [f"_put_{owner}_{f.name}(c, value, path, keep)\n"]
+        if isinstance(kind, m.Struct):
+            inner = self.names.structs[kind]
+            return [f'put_{inner}(c.{f.name}, value.{f.name}, path + ".{f.name}", keep)\n']
+        return [f"v.put({at})\n"]
+
+    def element(self, array: m.Array) -> str:
+        """An array's C type, and what puts one element."""
+        kind = array.element
+        if isinstance(kind, m.Struct):
+            return f'"{kind.c_name}[]", put_{self.names.structs[kind]}'
+        if isinstance(kind, m.Enumeration):
+            return f'"{kind.c_name}[]", v.enumeration_at(types.{camel(kind.name or "")})'
+        what = "string_at" if is_string(kind) else "uuid_at" if is_uuid(kind) else "at"
+        return f'"{kind.c_name}[]", v.{what}'
+
+    def put_union(self, f: m.Field, owner: str) -> str:
+        union = f.kind
+        assert isinstance(union, m.KeyedUnion)
+        key = camel(union.key.name or "")
+        lines = [
+            f"\n\ndef _put_{owner}_{f.name}(c: CData, value: types.{owner}, path: str, keep: Keep) -> None:\n",
+            f"    arm, here = value.{f.name}, path + \".{f.name}\"\n",
+        ]  # fmt: skip
+        for arm in union.fields:
+            assert arm.value is not None
+            lines.append(f"    if value.{union.keyvar.name} == types.{key}.{arm.value.name}:\n")
+            if isinstance(arm.type, m.Struct):
+                inner = self.names.structs[arm.type]
+                lines.append(f"        v.expect(arm, types.{inner}, here)\n")
+                lines.append(f"        put_{inner}(c.{f.name}.{arm.name}, arm, here, keep)\n")
+                lines.append("        return\n")
+        lines += ["    v.expect(arm, type(None), here)\n"]
+        return "".join(lines)
+
+    # From C
+
+    def get(self, struct: m.Struct, name: str) -> str:
+        code = flat_format(struct)
+        return self.get_flat(struct, name, code) if code else self.get_by_field(struct, name)
+
+    def get_flat(self, struct: m.Struct, name: str, code: str) -> str:
+        variables = [f.name for f in struct.fields]
+        values = [self.flat_value(f, struct.dir == m.DIR_OUT) for f in struct.fields]
+        if values == variables:
+            made = f"    return [types.{name}(*fields) for fields in _{name}.unpack(c, n)]\n"
+        else:
+            made = (
+                f"    return [\n        types.{name}(\n" + listed(values, 12) + "        )\n"
+                "        for (\n" + listed(variables, 12) + f"        ) in _{name}.unpack(c, n)\n    ]\n"
+            )
+        return (
+            f'_{name} = v.Flat("{struct.c_name}", "{code}")\n\n\n'
+            f"def get_{name}_list(c: CData, n: int) -> list[types.{name}]:\n{made}\n\n"
+            f"def get_{name}(c: CData) -> types.{name}:\n"
+            f"    return get_{name}_list(c, 1)[0]\n"
+        )
+
+    def flat_value(self, f: m.Field, out: bool) -> str:
+        if is_uuid(f.kind):
+            return f"v.uuid_of({f.name})" if out else f"v.optional_uuid_of({f.name})"
+        if isinstance(f.kind, m.Enumeration):
+            return f"_{f.kind.name}[{f.name}]"
+        return f.name
+
+    def get_by_field(self, struct: m.Struct, name: str) -> str:
+        values = [self.got(f.kind, f"c.{f.name}", struct.dir == m.DIR_OUT, f, name) for f in members(struct)]
+        return (
+            f"def get_{name}(c: CData) -> types.{name}:\n"
+            f"    return types.{name}(\n" + listed(values, 8) + "    )\n\n\n"
+            f"def get_{name}_list(c: CData, n: int) -> list[types.{name}]:\n"
+            f"    return [get_{name}(c + i) for i in range(n)]\n"
+            + "".join(self.get_union(f, name) for f in struct.fields if isinstance(f.type, m.KeyedUnion))
+        )
+
+    def got(self, kind: m.Type, at: str, out: bool, f: m.Field, owner: str) -> str:
+        """The Python value of what stands at `at`."""
+        if is_string(kind):
+            return f"v.get_string({at})" if out else f"v.get_optional_string({at})"
+        if is_uuid(kind):
+            return f"v.uuid_of({at}.uuid)" if out else f"v.optional_uuid_of({at}.uuid)"
+        if isinstance(kind, m.Enumeration):
+            return f"_{kind.name}[{at}]"
+        if isinstance(kind, m.Array):
+            return self.got_list(kind, "c", f.name)
+        if isinstance(kind, m.KeyedUnion):
+            return f"_get_{owner}_{f.name}(c)"
+        if array := sole_array(kind):
+            return self.got_list(array, at, kind.fields[0].name if isinstance(kind, m.Struct) else "")
+        if isinstance(kind, m.Struct):
+            return f"get_{self.names.structs[kind]}(ffi.addressof({at}))"
+        return at
+
+    def got_list(self, array: m.Array, owner: str, name: str) -> str:
+        kind, at, count = array.element, f"{owner}.{name}", f"{owner}.{array.lenvar.name}"
+        if isinstance(kind, m.Struct):
+            return f"get_{self.names.structs[kind]}_list({at}, {count})"
+        one = self.got(kind, f"{at}[i]", True, array.lenvar, "")
+        return f"[{one} for i in range({count})]"
+
+    def get_sole(self, struct: m.Struct, array: m.Array) -> str:
+        """A struct that is nothing but an array."""
+        f = struct.fields[0]
+        return (
+            f"def get_{camel(struct.name or '')}(c: CData) -> {self.typed(array)}:\n"
+            f"    return {self.got_list(array, 'c', f.name)}\n"
+        )
+
+    def typed(self, kind: m.Type) -> str:
+        if isinstance(kind, m.Array):
+            return f"list[{self.typed(kind.element)}]"
+        named = isinstance(kind, (m.Struct, m.Enumeration))
+        return ("types." if named else "") + self.names.annotation(kind)
+
+    def get_union(self, f: m.Field, owner: str) -> str:
+        union = f.kind
+        assert isinstance(union, m.KeyedUnion)
+        arms = [a for a in union.fields if isinstance(a.type, m.Struct)]
+        kinds = [f"types.{self.names.structs[a.type]}" for a in arms if isinstance(a.type, m.Struct)]
+        lines = [f"\n\ndef _get_{owner}_{f.name}(c: CData) -> {' | '.join([*dict.fromkeys(kinds), 'None'])}:\n"]
+        for arm in arms:
+            assert arm.value is not None and isinstance(arm.type, m.Struct)
+            inner = self.names.structs[arm.type]
+            lines.append(f"    if c.{union.keyvar.name} == {arm.value.value}:\n")
+            lines.append(f"        return get_{inner}(ffi.addressof(c.{f.name}.{arm.name}))\n")
+        return "".join([*lines, "    return None\n"])
+
+    # Events
+
+    def events(self, events: list[m.Event]) -> str:
+        """What makes each event: of the flat record's value, or of the whole event where there is one."""
+        told = [e for e in events if e.name != "operation_complete"]
+        functions = [self.event(e) for e in told]
+        rows = [f"{e.number}: _{e.name}" for e in told]
+        kind = "Callable[[int, UUID, int, CData], types.Event]"
+        return "\n\n".join(functions) + f"\n\nEVENTS: dict[int, {kind}] = {{\n" + listed(rows, 4) + "}\n"
+
+    def event(self, event: m.Event) -> str:
+        name = camel(event.name)
+        values = ["domid", "uuid"]
+        for f in event.fields:
+            values.append(self.event_value(f, f"whole.u.{event.name}.{f.name}"))
+        return (
+            f"def _{event.name}(domid: int, uuid: UUID, value: int, whole: CData) -> types.{name}:\n"
+            f"    return types.{name}({', '.join(values)})\n"
+        )
+
+    def event_value(self, f: m.Field, at: str) -> str:
+        values = self.names.enumeration_named(f)
+        if values is not None:
+            return f"_{values.name}[value]"
+        return "value" if isinstance(f.kind, m.Number) else self.got(f.kind, at, True, f, "")
+
+
+def listed(items: list[str], margin: int) -> str:
+    return "".join(f"{' ' * margin}{item},\n" for item in items)

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""One exception class per error."""
+
+from __future__ import annotations
+
+from gen import model as m
+from gen.python.names import HEAD, docstring, error_class, exported
+
+# Errors that Python has a class for, too.
+ALSO = {
+    "NI": "NotImplementedError",
+    "NOMEM": "MemoryError",
+    "INVAL": "ValueError",
+    "GUEST_TIMEDOUT": "TimeoutError",
+    "TIMEDOUT": "TimeoutError",
+    "DOMAIN_NOTFOUND": "KeyError",
+    "NOTFOUND": "KeyError",
+    "PERMISSION": "PermissionError",
+    "NO_XENSTORE": "ConnectionError",
+}
+
+IMPORTS = '''"""What can go wrong: one class per error of the library."""
+
+from __future__ import annotations
+
+import builtins
+
+from aioxen._error import Error
+
+'''
+
+
+def text(model: m.Model) -> str:
+    classes = [error_class(e) for e in model.errors]
+    return "".join(
+        [
+            HEAD,
+            IMPORTS,
+            exported(["Error", *classes]),
+            *("\n\n" + exception(e) for e in model.errors),
+            "\n\nBY_RC: dict[int, type[Error]] = {\n",
+            *(f"    {e.value}: {error_class(e)},\n" for e in model.errors),
+            "}\n",
+        ]
+    )
+
+
+def exception(error: m.Error) -> str:
+    bases = "Error" + (f", builtins.{ALSO[error.name]}" if error.name in ALSO else "")
+    return f"class {error_class(error)}({bases}):\n{docstring(error.doc)}\n    rc = {error.value}\n"

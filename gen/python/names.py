@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What things are called in Python, and as what types their values come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from textwrap import fill, indent
+
+from gen import model as m
+
+HEAD = "# SPDX-License-Identifier: LGPL-2.1-or-later\n# Generated from idl/ by gen/. Do not edit.\n"
+
+# Words of the IDL that are several words, or an abbreviation.
+SPELLING = {
+    "badfail": "BadFail",
+    "bufferfull": "BufferFull",
+    "devops": "DevOps",
+    "dominfo": "DomInfo",
+    "fail": "Failed",
+    "inprogress": "InProgress",
+    "inval": "Invalid",
+    "ni": "NotSupported",
+    "nomem": "NoMemory",
+    "noparavirt": "NoParavirt",
+    "notfound": "NotFound",
+    "osevent": "OsEvent",
+    "physinfo": "PhysInfo",
+    "pv": "PV",
+    "pvh": "PVH",
+    "timedout": "TimedOut",
+    "uuid": "UUID",
+}
+
+# Types written by hand in C that Python has a form of: its annotation, and its code in struct.
+BUILTINS = {"bool": ("bool", "?"), "char *": ("str", ""), "libxl_uuid": ("UUID", "16s")}
+
+LINE = 110
+
+
+def camel(name: str) -> str:
+    """`domain_create_info` -> `DomainCreateInfo`."""
+    words = name.lower().split("_")
+    return "".join(SPELLING.get(word, word.capitalize()) for word in words if word)
+
+
+def error_class(error: m.Error) -> str:
+    return camel(error.name) + "Error"
+
+
+def is_string(kind: m.Type) -> bool:
+    return kind.c_name == "char *"
+
+
+def is_uuid(kind: m.Type) -> bool:
+    return kind.c_name == "libxl_uuid"
+
+
+def is_domid(kind: m.Type) -> bool:
+    return kind.c_name == "libxl_domid"
+
+
+def sole_array(kind: m.Type) -> m.Array | None:
+    """The array of a struct that is nothing but an array: a list in Python."""
+    if isinstance(kind, m.Struct) and len(kind.fields) == 1 and isinstance(kind.fields[0].type, m.Array):
+        return kind.fields[0].type
+    return None
+
+
+def known(kind: m.Type) -> bool:
+    """Whether Python has a form for it and all within it."""
+    if isinstance(kind, m.Union):
+        return False
+    if isinstance(kind, m.Builtin) and not isinstance(kind, m.Number):
+        return kind.c_name in BUILTINS
+    return all(known(inner) for inner in m.walk(kind) if inner is not kind)
+
+
+class Names:
+    """The classes of a model, those of anonymous structs included, each after what it is made of."""
+
+    def __init__(self, model: m.Model) -> None:
+        self.model = model
+        self.enumerations = [e for e in model.enumerations if e is not model.event_type]
+        self.structs: dict[m.Struct, str] = {}
+        for struct in model.structs:
+            if struct is not model.event and not struct.private and known(struct):
+                self.add(struct, camel(struct.name or ""))
+
+    def add(self, struct: m.Struct, name: str) -> None:
+        for f in struct.fields:
+            self.add_inner(f.type, name + camel(f.name))
+        if not sole_array(struct):
+            self.structs[struct] = name
+
+    def add_inner(self, kind: m.Type | None, name: str) -> None:
+        if isinstance(kind, m.Array):
+            self.add_inner(kind.element, name)
+        elif isinstance(kind, m.KeyedUnion):
+            for arm in kind.fields:
+                self.add_inner(arm.type, name.removesuffix("U") + camel(arm.name))
+        elif isinstance(kind, m.Struct) and kind.name is None:
+            self.add(kind, name)
+
+    def annotation(self, kind: m.Type, optional: bool = False) -> str:
+        """The Python type of a value. `optional`: where C may have none, so may Python."""
+        if isinstance(kind, m.Number):
+            return "int"
+        if isinstance(kind, m.Enumeration):
+            return camel(kind.name or "")
+        if isinstance(kind, m.Array):
+            return f"list[{self.annotation(kind.element)}]"
+        if isinstance(kind, m.KeyedUnion):
+            arms = [self.annotation(a.type) for a in kind.fields if a.type is not None]
+            return " | ".join([*dict.fromkeys(arms), "None"])
+        if array := sole_array(kind):
+            return self.annotation(array)
+        if isinstance(kind, m.Struct):
+            return self.structs[kind]
+        return BUILTINS[kind.c_name][0] + (" | None" if optional else "")
+
+    def enumeration_named(self, f: m.Field) -> m.Enumeration | None:
+        """The enumeration of a field's values: also when libxl declares the field as a number."""
+        if isinstance(f.type, m.Enumeration):
+            return f.type
+        if isinstance(f.type, m.Number):
+            return next((e for e in self.enumerations if e.name == f.name), None)
+        return None
+
+
+def members(struct: m.Struct) -> list[m.Field]:
+    """The fields that Python has: keys of unions too, lengths of arrays not."""
+    seen: list[m.Field] = []
+    for f in struct.fields:
+        if isinstance(f.type, m.KeyedUnion):
+            seen.append(f.type.keyvar)
+        seen.append(f)
+    return seen
+
+
+def docstring(text: str, margin: int = 4) -> str:
+    """`text` as a docstring, indented and wrapped."""
+    text = text.replace("\\", "\\\\").replace('"""', "'''")
+    paragraphs = [
+        p if p.startswith("    ") else fill(p, LINE - margin - 3) for p in text.strip().split("\n\n")
+    ]
+    body = "\n\n".join(paragraphs)
+    return indent(f'"""{body}"""' if "\n" not in body else f'"""{body}\n"""', " " * margin) + "\n"
+
+
+def exported(names: Iterable[str]) -> str:
+    """The module's `__all__`."""
+    return "__all__ = [\n" + "".join(f'    "{name}",\n' for name in sorted(names)) + "]\n"

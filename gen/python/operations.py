@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The methods of Context and of Domain: one per operation, and the table of what they call."""
+
+from __future__ import annotations
+
+from gen import model as m
+from gen.model import Mistake, Speed
+from gen.python.names import (
+    HEAD,
+    LINE,
+    Names,
+    camel,
+    docstring,
+    error_class,
+    is_domid,
+    is_string,
+    is_uuid,
+    known,
+    sole_array,
+)
+
+IMPORTS = '''"""Every operation of the library, as a method."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from aioxen import _convert, types
+from aioxen import _values as v
+from aioxen._call import Call, DomainResult, Operations, Result
+from aioxen._native import ffi, lib
+from aioxen._values import Keep
+
+if TYPE_CHECKING:
+    from aioxen.domain import Domain
+    from aioxen.operation import Operation
+'''
+
+
+def text(model: m.Model) -> str:
+    names = Names(model)
+    for operation in model.operations:
+        for f in operation.inputs + operation.results:
+            if not known(f.kind):
+                raise Mistake(f.place, f"Operation {operation.name}.{f.name}: Python has no form for it")
+    of_domain = [o for o in model.operations if o.inputs and is_domid(o.inputs[0].kind)]
+    body = "".join(
+        [
+            *(f"\n{call(o)}" for o in in_order(model.operations)),
+            "\n\nclass ContextOperations(Operations):\n",
+            docstring("What a Context can do."),
+            *("\n" + context_method(names, o) for o in model.operations),
+            "\n\nclass DomainOperations:\n",
+            docstring("What can be done with one Domain."),
+            "\n    __slots__ = ()\n\n    domid: int\n    _xen: ContextOperations\n",
+            *("\n" + domain_method(names, o) for o in of_domain),
+        ]
+    )
+    head = IMPORTS if "UUID" in body else IMPORTS.replace("from uuid import UUID\n", "")
+    head = head if "v." in body else head.replace("from aioxen import _values as v\n", "")
+    return HEAD + head + body
+
+
+def in_order(operations: list[m.Operation]) -> list[m.Operation]:
+    """Each after the one that undoes it."""
+    undoes = [o.undo for o in operations if o.undo is not None]
+    return [o for o in operations if o in undoes] + [o for o in operations if o not in undoes]
+
+
+def row(operation: m.Operation) -> str:
+    return f"_{operation.python_name.upper()}"
+
+
+# The table
+
+
+def call(operation: m.Operation) -> str:
+    o = operation
+    lines = [f'{row(o)} = Call(\n    "{o.python_name}",\n    lib.{o.c_name},\n']
+    if o.inputs:
+        lines.append(f"    inputs=({''.join(repr(f.name) + ', ' for f in o.inputs).rstrip(' ')}),\n".replace("'", '"'))
+    if o.domid is not None:
+        lines.append(f"    domid={o.inputs.index(o.domid)},\n")
+    if o.results:
+        results = [result(f.kind) for f in o.results]
+        lines.append(f"    results=({', '.join(results)},),\n")
+    if o.progress:
+        lines.append("    progress=True,\n")
+    if o.undo:
+        order = [index_of(w, o.results) for w in o.undo.inputs]
+        lines.append(f"    undo=({row(o.undo)}, ({', '.join(map(str, order))},)),\n")
+    if o.limit is not None:
+        lines.append(f"    limit={o.limit},\n")
+    return "".join(lines) + ")\n"
+
+
+def index_of(wanted: m.Field, results: list[m.Field]) -> int:
+    """Which of the results undoing needs."""
+    return next(i for i, f in enumerate(results) if f.type is wanted.type)
+
+
+def result(kind: m.Type) -> str:
+    """Where C puts it, what reads it, and what frees it."""
+    pointer = f'"{kind.c_name}*"' if is_string(kind) else f'"{kind.c_name} *"'
+    if is_domid(kind):
+        return f"DomainResult({pointer})"
+    if is_string(kind):
+        return f"Result({pointer}, v.take_string, v.free_string)"
+    if is_uuid(kind):
+        return f"Result({pointer}, v.take_uuid)"
+    if isinstance(kind, m.Enumeration):
+        return f"Result({pointer}, _convert.take_{kind.name})"
+    if isinstance(kind, m.Struct):
+        read = f"_convert.get_{camel(kind.name or '')}"
+        return f"Result({pointer}, {read}" + (f", lib.{kind.dispose_fn})" if kind.owns else ")")
+    return f"Result({pointer}, v.take_number)"
+
+
+# The methods
+
+
+def typed(names: Names, kind: m.Type) -> str:
+    """A type as the operations' module spells it."""
+    if isinstance(kind, m.Array) or sole_array(kind):
+        array = sole_array(kind) or kind
+        assert isinstance(array, m.Array)
+        return f"list[{typed(names, array.element)}]"
+    if is_domid(kind):
+        return "Domain"
+    named = isinstance(kind, (m.Struct, m.Enumeration))
+    return ("types." if named else "") + names.annotation(kind)
+
+
+def returned(names: Names, operation: m.Operation) -> str:
+    values = [typed(names, f.kind) for f in operation.results]
+    if len(values) == 1:
+        return f"Operation[{values[0]}]"
+    return f"Operation[tuple[{', '.join(values)}]]" if values else "Operation[None]"
+
+
+def limit_of(operation: m.Operation) -> str:
+    return f"limit: float | None = {operation.limit}"
+
+
+def context_method(names: Names, operation: m.Operation) -> str:
+    o = operation
+    parameters = ["self"]
+    for f in o.inputs:
+        parameters.append(f"{f.name}: int | Domain" if is_domid(f.kind) else f"{f.name}: {typed(names, f.kind)}")
+    head = signature(o.python_name, [*parameters, "*", limit_of(o)], returned(names, o))
+    keep, put = [], []
+    for f in o.inputs:
+        if isinstance(f.kind, m.Struct):
+            name = names.structs[f.kind]
+            keep = ["        keep: Keep = []\n"]
+            put.append(f'        c_{f.name} = ffi.new("{f.kind.c_name} *")\n')
+            put.append(f'        _convert.put_{name}(c_{f.name}, {f.name}, "{f.name}", keep)\n')
+    values = "".join(f", {argument(f)}" for f in o.inputs)
+    verb = "_call" if o.speed is Speed.INSTANT else "_start"
+    last = f"        return self.{verb}({row(o)}, limit{values})\n"
+    return head + docstring(document(o), 8) + "".join([*keep, *put, last])
+
+
+def argument(f: m.Field) -> str:
+    if is_string(f.kind):
+        return f'v.string({f.name}, "{f.name}")'
+    if is_uuid(f.kind):
+        return f'v.uuid({f.name}, "{f.name}")'
+    return f"c_{f.name}" if isinstance(f.kind, m.Struct) else f.name
+
+
+def domain_method(names: Names, operation: m.Operation) -> str:
+    """The same with the domain's own number: `domain_get_info` is `info`."""
+    o = operation
+    name = o.python_name.removeprefix("domain_").removeprefix("get_")
+    parameters = ["self", *(f"{f.name}: {typed(names, f.kind)}" for f in o.inputs[1:]), "*", limit_of(o)]
+    values = "".join(f", {f.name}" for f in o.inputs[1:])
+    return (
+        signature(name, parameters, returned(names, o))
+        + docstring(o.summary, 8)
+        + f"        return self._xen.{o.python_name}(self.domid{values}, limit=limit)\n"
+    )
+
+
+def signature(name: str, parameters: list[str], result: str) -> str:
+    line = f"    def {name}({', '.join(parameters)}) -> {result}:\n"
+    if len(line) <= LINE:
+        return line
+    return f"    def {name}(\n        {', '.join(parameters)}\n    ) -> {result}:\n"
+
+
+def document(operation: m.Operation) -> str:
+    o = operation
+    parts = [o.doc]
+    parts += [f"{f.name}: {f.doc}" for f in o.inputs]
+    if o.speed is Speed.INSTANT:
+        parts.append("limit: It is over before any limit could matter.")
+    else:
+        parts.append("limit: Seconds until it is stopped and gives TimedOutError; None: no limit.")
+    if o.results:
+        parts.append("Gives: " + " ".join(f.doc for f in o.results))
+    parts.append("Raises: " + ", ".join(error_class(e) for e in o.errors) + ".")
+    parts.append("Cancelled: " + o.abort)
+    return "\n\n".join(parts)

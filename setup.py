@@ -1,0 +1,40 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Builds the Python package: its modules, those that the generator writes, and the extension.
+
+    AIOXEN_BUILD=build ./setup.py -q build --build-lib build/python     in the tree, for make
+    pip install .                                                       against the installed library
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from setuptools import setup
+from setuptools.command.build_py import build_py
+
+ROOT = Path(__file__).resolve().parent
+
+
+class BuildWithGenerated(build_py):
+    """The package's modules come from two folders: by hand, and generated."""
+
+    def run(self) -> None:
+        super().run()
+        build = os.environ.get("AIOXEN_BUILD") or self.get_finalized_command("build").build_temp
+        generated = ROOT / build / "gen"
+        subprocess.run([sys.executable, "-m", "gen", "--out", str(generated)], cwd=ROOT, check=True)
+        for module in sorted((generated / "python" / "aioxen").iterdir()):
+            self.copy_file(str(module), str(Path(self.build_lib, "aioxen", module.name)))
+
+
+setup(
+    packages=["aioxen"],
+    package_dir={"aioxen": "bindings/python/aioxen"},
+    package_data={"aioxen": ["py.typed"]},
+    cffi_modules=["bindings/python/build.py:ffibuilder"],
+    cmdclass={"build_py": BuildWithGenerated},
+)
