@@ -29,7 +29,7 @@ def comment(text: str, indent: int = 0) -> str:
     if "\n" not in text and len(one) <= WIDTH:
         return one + "\n"
     lines = [f"{margin}/*"]
-    for number, part in enumerate(text.split("\n")):
+    for part in text.split("\n"):
         hanging = len(part) - len(part.lstrip())
         wrapped = textwrap.wrap(part, WIDTH - indent - 3, subsequent_indent=" " * hanging) or [""]
         lines += [f"{margin} * {line}".rstrip() for line in wrapped]
@@ -92,8 +92,10 @@ def prototype(returns: str, name: str, parameters: Iterable[str]) -> str:
 
 
 def call(head: str, arguments: Iterable[str], indent: int) -> str:
-    """`head(arguments)`, broken under its parenthesis where the line would be too long; it will be
-    indented by `indent`. One column is kept for what follows it."""
+    """`head(arguments)`, broken under its parenthesis where the line would be too long.
+
+    The caller will indent it by `indent`. One column is kept for what follows it.
+    """
     lines = [f"{head}("]
     given = list(arguments)
     for number, argument in enumerate(given, 1):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What an initiator refuses: numbers out of bounds, unknown values of enumerations, arrays that are not there.
+"""What an initiator refuses: numbers out of bounds, unknown values of enumerations, missing arrays.
 
 The message begins with the path of what is wrong: `d_config.disks[2].format: 7 is not a disk_format`.
 """
@@ -15,8 +15,10 @@ from gen import model as m
 
 @dataclass(frozen=True)
 class Spot:
-    """A place in an input: how C gets there, how a message names it, and which loop variables fill the
-    %d in that name. `indent` is that of the code that looks at it."""
+    """A place in an input: how C gets there and how a message names it.
+
+    `indices` are the loop variables that fill the %d in that name; `indent` is that of the code that looks.
+    """
 
     access: str
     path: str

@@ -11,9 +11,9 @@ from gen.c_checks import check_input, checks
 
 INTERNAL = (
     "Each operation's arguments, its body, and the table of operations.\n\n"
-    "The bodies are written by hand in src/ops and called with the context locked; see ao.h. args belongs to "
-    "the operation: `in` are its own copies of the inputs, `out` is the caller's memory for the results, valid "
-    "until the completion."
+    "The bodies are written by hand in src/ops and called with the context locked; see ao.h. args "
+    "belongs to the operation: `in` are its own copies of the inputs, `out` is the caller's memory for the "
+    "results, valid until the completion."
 )
 
 
@@ -71,9 +71,8 @@ def arguments(o: m.Operation) -> str:
 
 def source(model: m.Model) -> str:
     parts = [
-        c.banner("The operations' beginnings: what a caller gives is checked and copied, then the body runs."),
-        "#include <stdlib.h>\n#include <string.h>\n\n"
-        '#include "_libxl_operations_internal.h"\n',
+        c.banner("How operations begin: what a caller gives is checked and copied, then the body runs."),
+        '#include <stdlib.h>\n#include <string.h>\n\n#include "_libxl_operations_internal.h"\n',
     ]
     if any(c.is_pointer(f.kind) or o.results for o in model.operations for f in [*o.inputs, *o.results]):
         parts.append(

@@ -9,8 +9,8 @@ from gen import model as m
 INTRODUCTION = (
     "What the library can do. Any thread may call any of these, holding no lock that a callback takes.\n\n"
     "ao_how says how the operation completes; see libxl_asyncop_how. Inputs are copied. Results are written "
-    "only on success and before the completion; their memory must stay valid until then, and what they own is "
-    "then the caller's. A time limit that is named here applies unless libxl_ao_set_limit says otherwise."
+    "only on success and before the completion; their memory must stay valid until then, and what they own "
+    "is then the caller's. A time limit that is named here applies unless libxl_ao_set_limit says otherwise."
 )
 
 STARTED = """\

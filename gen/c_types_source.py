@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from gen import c
 from gen import model as m
-from gen.c_types import enumeration_heads, init_key_name, keyed_unions, struct_heads
+from gen.c_types import enumeration_heads, keyed_unions, struct_heads
 
 NAMES = """\
 struct name {
@@ -290,9 +290,7 @@ class Copy:
         """Define a static function that copies the part at `path`; the call of it."""
         name = f"{self.kind.name}_copy_{path.replace('.', '_')}"
         own = self.kind.c_name
-        head = c.prototype(
-            "static int", name, ["libxl_ctx *ctx", f"{own} *dst", f"const {own} *src"]
-        )
+        head = c.prototype("static int", name, ["libxl_ctx *ctx", f"{own} *dst", f"const {own} *src"])
         if "(ctx" not in body:
             body = "(void)ctx;\n" + body
         self.helpers.append(c.function(head, body))

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What no single constructor can see: whether names are usable and unique, whether everything is
-documented, whether limits and references make sense. Run on every generation.
+"""What no single constructor can see. Run on every generation.
+
+Whether names are usable and unique, whether everything is documented, whether limits make sense.
 
 A file that documents one of its types documents them all; errors, events and operations are
 always documented. (libxl's own type files document none.)
@@ -16,9 +17,12 @@ from gen import model as m
 from gen.model import Mistake, Place
 
 C_KEYWORDS = frozenset(
-    """auto bool break case char const continue default do double else enum extern false float for
-    goto if inline int long register restrict return short signed sizeof static struct switch true
-    typedef union unsigned void volatile while""".split()
+    re.findall(
+        r"\w+",
+        """auto bool break case char const continue default do double else enum extern false float for goto
+        if inline int long register restrict return short signed sizeof static struct switch true typedef
+        union unsigned void volatile while""",
+    )
 )
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 SINCE = re.compile(r"[0-9]+(\.[0-9]+)+")
@@ -114,9 +118,8 @@ def check_type(kind: m.Type, what: str) -> Iterator[Mistake]:
         yield from check_name(kind.name, kind.place, what)
     if isinstance(kind, m.Enumeration):
         yield from check_enumeration(kind)
-    if isinstance(kind, m.Aggregate) and not isinstance(kind, m.KeyedUnion):
-        if not kind.fields and kind.name:
-            yield Mistake(kind.place, f"{what}: no fields")
+    if isinstance(kind, m.Aggregate) and kind.name and not kind.fields:
+        yield Mistake(kind.place, f"{what}: no fields")
     yield from unique(((f.name, f.place) for f in members(kind)), f"{what}: field")
     for f in members(kind):
         yield from check_field(f, what)

@@ -49,9 +49,7 @@ def event(model: m.Model, key: m.Enumeration, domid: m.Type, uuid: m.Type) -> m.
     arms = m.KeyedUnion(name=None, place=place, keyvar=keyvar)
     for told, value in zip(model.events, key.values, strict=True):
         carried = m.Struct(name=None, place=told.place, fields=told.fields) if told.fields else None
-        arms.fields.append(
-            m.Field(name=told.name, type=carried, place=told.place, doc=told.doc, value=value)
-        )
+        arms.fields.append(m.Field(name=told.name, type=carried, place=told.place, doc=told.doc, value=value))
     link = m.Builtin(name="ev_link", namespace=prefix, place=place, private=True)
     uint64 = TYPES["uint64"]
     assert isinstance(uint64, m.Type)

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from gen import events, model as m
+from gen import events
+from gen import model as m
 from gen.attributes import checked, describe, expect, tidy
 from gen.language_types import TYPES, TypeLanguage
 from gen.locate import At, Item, Lines, Word

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from gen import attributes, model as m
+from gen import attributes
+from gen import model as m
 from gen.attributes import Names, checked, describe, expect, split, tidy
 from gen.locate import At, Item, Lines
 from gen.model import Mistake, Place
@@ -105,7 +106,7 @@ class TypeLanguage:
         lines = self.lines(_at)
         what = f"KeyedUnion {keyname}"
         if name is not None:
-            raise Mistake(lines.place(), f"{what}: stands inside a Struct and has no name: None, not {name!r}")
+            raise Mistake(lines.place(), f"{what}: it stands inside a Struct: its name is None, not {name!r}")
         if not isinstance(key, m.Enumeration):
             raise Mistake(lines.place(), f"{what}: the key is an Enumeration, not {describe(key)}")
         about_key, rest = split(given, "keyvar_")

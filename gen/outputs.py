@@ -3,27 +3,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from gen import c_initiators, c_operations, c_types, c_types_source, python, reference
 from gen import model as m
 
 Output = Callable[[m.Model], dict[str, str]]
 
-OUTPUTS: list[Output] = [
-    c_types.outputs,
-    c_types_source.outputs,
-    c_operations.outputs,
-    c_initiators.outputs,
-    python.outputs,
-    reference.outputs,
-]
+OUTPUTS: dict[str, list[Output]] = {
+    "c": [c_types.outputs, c_types_source.outputs, c_operations.outputs, c_initiators.outputs],
+    "python": [python.outputs],
+    "doc": [reference.outputs],
+}
 
 
-def produce(model: m.Model) -> dict[str, str]:
-    """Every output's files. No two outputs write the same one."""
+def produce(model: m.Model, names: Iterable[str] = OUTPUTS) -> dict[str, str]:
+    """The files of the outputs named. No two outputs write the same one."""
     files: dict[str, str] = {}
-    for output in OUTPUTS:
+    for output in (output for name in names for output in OUTPUTS[name]):
         for path, text in output(model).items():
             assert path not in files, path
             files[path] = text

@@ -11,8 +11,8 @@ from gen import model as m
 INTRODUCTION = """\
 # Reference
 
-Generated from the IDL. In C every operation is `int libxl_NAME(ctx, inputs, results, ao_how)`; in Python it is a
-method of `aioxen.Context` that takes the inputs and gives the result. Names of errors are those of C without
+Generated from the IDL. In C every operation is `int libxl_NAME(ctx, inputs, results, ao_how)`; in Python it
+is a method of `aioxen.Context` that takes the inputs and gives the result. Errors are named as in C, without
 `ERROR_`.
 """
 

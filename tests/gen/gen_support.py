@@ -14,10 +14,12 @@ GOLDEN = HERE / "golden"
 RUNTIME = HERE / "runtime"
 WRONG = HERE / "wrong"
 FIXTURE = sorted((HERE / "fixture").glob("*.idl"))
+# The fixture's operations take what only C can: the Python output has its own tests.
+ONLY = ("--only", "c", "--only", "doc")
 
 
 def generate(
-    out: Path, *files: Path, cwd: Path = ROOT, options: tuple[str, ...] = ()
+    out: Path, *files: Path, cwd: Path = ROOT, options: tuple[str, ...] = ONLY
 ) -> subprocess.CompletedProcess[str]:
     """Run the generator as a user does."""
     return subprocess.run(

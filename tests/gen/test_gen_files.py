@@ -7,7 +7,7 @@ import os
 import time
 from pathlib import Path
 
-from gen_support import FIXTURE, generate
+from gen_support import FIXTURE, ONLY, generate
 
 
 def tree(out: Path) -> dict[str, bytes]:
@@ -30,7 +30,7 @@ def test_what_is_the_same_is_not_touched(tmp_path: Path) -> None:
         os.utime(path, (1, 1))
     changed = tmp_path / "src/_libxl_types.c"
     changed.write_text("something else")
-    done = generate(tmp_path, *FIXTURE, options=("--verbose",))
+    done = generate(tmp_path, *FIXTURE, options=(*ONLY, "--verbose"))
     assert done.stdout == "src/_libxl_types.c\n"
     touched = {p for p in tmp_path.rglob("*") if p.is_file() and p.stat().st_mtime != 1}
     assert touched == {changed}
@@ -79,6 +79,13 @@ def test_less_than_a_second(tmp_path: Path) -> None:
     taken: list[float] = []
     for _ in range(3):
         start = time.monotonic()
-        assert generate(tmp_path).returncode == 0
+        assert generate(tmp_path, options=()).returncode == 0
         taken.append(time.monotonic() - start)
     assert min(taken) < 1.0
+
+
+def test_only_what_is_asked_for(tmp_path: Path) -> None:
+    assert generate(tmp_path, options=("--only", "doc")).returncode == 0
+    assert set(tree(tmp_path)) == {"doc/operations.md", ".generated"}
+    assert generate(tmp_path, options=("--only", "c")).returncode == 0
+    assert not (tmp_path / "doc/operations.md").exists()
