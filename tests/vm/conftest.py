@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Fixtures of the tests of the virtual machine: the launcher, and a dom0 that stays up for a file of tests."""
+"""The launcher, and a dom0 that stays up for a file of tests."""
 
 import shutil
 import subprocess
@@ -42,7 +42,8 @@ def dom0() -> Iterator[Dom0]:
         stdout=subprocess.PIPE,
     )
     yield Dom0(process)
-    assert process.stdin is not None and process.stdout is not None
+    assert process.stdin is not None
+    assert process.stdout is not None
     process.stdin.close()
     process.stdout.close()
     process.wait(LIMIT)

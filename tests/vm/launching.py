@@ -22,7 +22,8 @@ class Dom0:
 
     def __call__(self, command: str, check: bool = True) -> str:
         """Runs shell text; returns what it printed, on both streams."""
-        assert self.process.stdin is not None and self.process.stdout is not None
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
         mark = uuid.uuid4().hex
         self.process.stdin.write(f"{{ {command}\n}} </dev/null 2>&1; echo {mark} $?\n")
         self.process.stdin.flush()

@@ -5,7 +5,6 @@ import time
 from collections.abc import Iterator
 
 import pytest
-
 from launching import Dom0
 
 MEMORY = {"pv": 4, "pvh": 20}  # MiB: the least that works
@@ -49,7 +48,8 @@ def no_guest_stays(dom0: Dom0) -> Iterator[None]:
 
 @TYPES
 @pytest.mark.parametrize(
-    ("command_line", "reason"), [("", POWEROFF), ("p", POWEROFF), ("r", REBOOT), ("c", CRASH), ("d3", POWEROFF)]
+    ("command_line", "reason"),
+    [("", POWEROFF), ("p", POWEROFF), ("r", REBOOT), ("c", CRASH), ("d3", POWEROFF)],
 )
 def test_guest_ends_as_told(dom0: Dom0, kind: str, command_line: str, reason: int) -> None:
     create(dom0, kind, command_line)

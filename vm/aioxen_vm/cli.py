@@ -24,6 +24,9 @@ PATH = "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 PASSED = ("PYTHONPATH", "LD_LIBRARY_PATH", "TERM", "COLORTERM", "NO_COLOR", "FORCE_COLOR", "CI")
 PASSED_PREFIXES = ("AIOXEN_", "PYTEST_", "HYPOTHESIS_", "PYTHON")
 
+POSITIVE = click.FloatRange(min=0, min_open=True)
+DIRECTORY = click.Path(path_type=Path, exists=True, resolve_path=True)
+
 
 def _environment(extra: tuple[str, ...]) -> dict[str, str]:
     environment = {"HOME": "/root", "LANG": "C.UTF-8", "TERM": "dumb"}
@@ -55,19 +58,19 @@ def _raw_terminal(wanted: bool) -> Iterator[None]:
         termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
 
 
-@click.command(context_settings={"allow_interspersed_args": False})
+@click.command(context_settings={"allow_interspersed_args": False, "show_default": True})
 @click.argument("command", nargs=-1, required=True)
 @click.option("-e", "--env", multiple=True, metavar="NAME[=VALUE]", help="Sets or passes on a variable.")
-@click.option("-t", "--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="Time limit.")
+@click.option("-t", "--timeout", type=POSITIVE, metavar="SECONDS", help="Time limit.")
 @click.option("-i", "--interactive", is_flag=True, help="All keys go to COMMAND (a shell, an editor).")
 @click.option("-c", "--console", type=click.File("wb"), help="Writes Xen's console to a file.")
-@click.option("-m", "--memory", type=click.IntRange(640), default=1024, show_default=True, help="MiB for all domains.")
-@click.option("-d", "--dom0-memory", type=click.IntRange(320), default=512, show_default=True, help="MiB of it for dom0.")
-@click.option("-n", "--cpus", type=click.IntRange(1, 16), default=1, show_default=True, help="Processors.")
+@click.option("-m", "--memory", type=click.IntRange(640), default=1024, help="MiB for all domains.")
+@click.option("-d", "--dom0-memory", type=click.IntRange(320), default=512, help="MiB of it for dom0.")
+@click.option("-n", "--cpus", type=click.IntRange(1, 16), default=1, help="Processors.")
 @click.option("--xen", default="", metavar="ARGS", help="More for Xen's command line.")
 @click.option("--linux", default="", metavar="ARGS", help="More for the command line of dom0's kernel.")
-@click.option("--accel", "wanted", type=click.Choice(["auto", "kvm", "tcg"]), default="auto", show_default=True)
-@click.option("--image", type=click.Path(path_type=Path, exists=True, resolve_path=True), default=PROJECT / "build/vm")
+@click.option("--accel", "wanted", type=click.Choice(["auto", "kvm", "tcg"]), default="auto")
+@click.option("--image", type=DIRECTORY, default=PROJECT / "build/vm", help="What `make vm` built.")
 def main(
     command: tuple[str, ...],
     env: tuple[str, ...],
@@ -84,8 +87,8 @@ def main(
 ) -> None:
     """Runs COMMAND in the dom0 of a real Xen in QEMU.
 
-    It sees the project's tree at its own path and works in the current directory; its output and exit status come
-    back. 124: out of time, 125: the machine died, 126: COMMAND cannot be run, 127: it was not found.
+    It sees the project's tree at its own path and works in the current directory; its output and exit status
+    come back. 124: out of time, 125: the machine died, 126: COMMAND cannot be run, 127: it was not found.
     """
     if interactive and not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise click.UsageError("--interactive needs a terminal")

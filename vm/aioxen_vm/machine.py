@@ -57,7 +57,9 @@ def _quote(value: object) -> str:
     return str(value).replace(",", ",,")
 
 
-def _command_line(image: Path, shape: Shape, memory: str, shares: dict[str, Path], sockets: dict[str, int]) -> list[str]:
+def _command_line(
+    image: Path, shape: Shape, memory: str, shares: dict[str, Path], sockets: dict[str, int]
+) -> list[str]:
     xen = f"{XEN} dom0_mem={shape.dom0_memory}M,max:{shape.dom0_memory}M {shape.xen}"
     linux = f"{image}/vmlinux {LINUX} {shape.linux}"
     command = [qemu(), "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
@@ -80,8 +82,10 @@ def _command_line(image: Path, shape: Shape, memory: str, shares: dict[str, Path
 class Machine:
     """A running QEMU. `agent` and `console` are sockets: to dom0's agent, and from Xen's console."""
 
-    def __init__(self, image: Path, shape: Shape, memory: Path, *, boot: bool, shares: dict[str, Path]) -> None:
-        """Boots, with its memory in the file `memory`; or maps that file, leaving it as it is, and awaits `restore`."""
+    def __init__(
+        self, image: Path, shape: Shape, memory: Path, *, boot: bool, shares: dict[str, Path]
+    ) -> None:
+        """Boots, with its memory in the file `memory`; or maps a copy of that and awaits `restore`."""
         ours, theirs = {}, {}
         for name in ("agent", "console", "qmp"):
             ours[name], theirs[name] = socket.socketpair()
@@ -127,7 +131,8 @@ class Machine:
         """What QEMU itself printed, for error messages; ends it."""
         self.end()
         assert self.process.stdout is not None
-        return self.process.stdout.read().decode(errors="replace").strip() or f"status {self.process.returncode}"
+        words = self.process.stdout.read().decode(errors="replace").strip()
+        return words or f"status {self.process.returncode}"
 
     def end(self) -> None:
         """Ends the machine at once: nothing in it is to be kept."""

@@ -31,7 +31,12 @@ class Session:
     """
 
     def __init__(
-        self, machine: Machine, command: dict[str, Any], limit: float | None, interactive: bool, console: Console
+        self,
+        machine: Machine,
+        command: dict[str, Any],
+        limit: float | None,
+        interactive: bool,
+        console: Console,
     ) -> None:
         self._machine = machine
         self._command = command
@@ -71,7 +76,7 @@ class Session:
         self._selector.register(source, selectors.EVENT_READ, action)
 
     def _watch_agent_and_stdin(self) -> None:
-        """Waits for room to send only if there is something to send, and takes no input that would pile up."""
+        """Waits for room only if there is something to send; takes no input that would pile up."""
         agent = self._machine.agent
         wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._unsent else 0)
         if agent not in self._selector.get_map():

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Snapshots of a dom0 that waits for its command, made on first use.
 
-A snapshot is a directory with QEMU's device state and the machine's memory as a file. A machine that starts from it
-maps that file privately: nothing is read before it is used, and any number of machines can share it.
+A snapshot is a directory with QEMU's device state and the machine's memory as a file. A machine that starts
+from it maps that file privately: nothing is read before it is used, and any number of machines can share it.
 """
 
 import fcntl
@@ -31,16 +31,19 @@ def _say(text: str) -> None:
     print(f"aioxen-vm: {text}", file=sys.stderr, flush=True)
 
 
-def _name(image: Path, shape: Shape) -> str:
-    """A name that changes with everything that the snapshot depends on."""
+def _digest(*parts: object) -> str:
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
 
-    def identity(path: Path) -> str:
+
+def _directory(image: Path, shape: Shape) -> Path:
+    """A name that changes with everything that the snapshot depends on: files, then shape."""
+
+    def identity(path: Path) -> tuple[Path, int, int]:
         status = path.stat()
-        return f"{path} {status.st_size} {status.st_mtime_ns}"
+        return path, status.st_size, status.st_mtime_ns
 
     files = [*(image / name for name in FILES), Path(machine.qemu()), Path(machine.__file__)]
-    text = "\n".join([*map(identity, files), repr(astuple(shape))])
-    return "snapshot-" + hashlib.sha256(text.encode()).hexdigest()[:12]
+    return image / f"snapshot-{_digest(*map(identity, files))}-{_digest(astuple(shape))}"
 
 
 @contextmanager
@@ -55,7 +58,7 @@ def start(image: Path, shape: Shape, shares: dict[str, Path]) -> Machine:
     for name in FILES:
         if not (image / name).exists():
             raise MachineError(f"{image / name} is missing: run `make vm`")
-    directory = image / _name(image, shape)
+    directory = _directory(image, shape)
     while True:
         with _locked(image, fcntl.LOCK_SH):  # while its files are being opened nobody may remove it
             if directory.exists():
@@ -78,8 +81,10 @@ def _restore(image: Path, shape: Shape, directory: Path, shares: dict[str, Path]
 def _make(image: Path, shape: Shape, directory: Path) -> None:
     begin = time.monotonic()
     _say("booting Xen to make a snapshot (first use)")
-    for old in image.glob("snapshot-*"):  # of an image or a shape that is no more, or half made
-        shutil.rmtree(old)
+    of_this_image = directory.name.rsplit("-", 1)[0]
+    for old in image.glob("snapshot-*"):  # of an image that is no more, or half made
+        if not old.name.startswith(of_this_image) or old.suffix:
+            shutil.rmtree(old)
     partial = directory.with_suffix(".new")
     partial.mkdir()
     try:
@@ -112,4 +117,5 @@ def _wait_until_ready(booting: Machine) -> None:
                     console.add(data)
                 elif any(kind is Kind.READY for kind, _ in reader.feed(data)):
                     return
-    raise MachineError(f"dom0 did not come up; QEMU: {booting.last_words()}; Xen's console said:\n{console.text()}")
+    words = booting.last_words()
+    raise MachineError(f"dom0 did not come up; QEMU: {words}; Xen's console said:\n{console.text()}")

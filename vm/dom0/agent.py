@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The agent in dom0: says that it is ready (there the snapshot is made), runs one command, returns all that it says.
+"""The agent in dom0: says that it is ready (there the snapshot is made), then runs one command.
 
 It is process 1 and never ends: the launcher stops the machine when it has the exit status.
 """

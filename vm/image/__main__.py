@@ -20,7 +20,12 @@ def _only(directory: Path, pattern: str) -> Path:
 @click.command()
 @click.argument("what", type=click.Choice(["xen", "kernel", "dom0", "guest"]))
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option("--unpacked", type=click.Path(path_type=Path, exists=True, resolve_path=True), required=True, help="The unpacked packages.")
+@click.option(
+    "--unpacked",
+    type=click.Path(path_type=Path, exists=True, resolve_path=True),
+    required=True,
+    help="The unpacked packages.",
+)
 def main(what: str, out: Path, unpacked: Path) -> None:
     """Builds the hypervisor (xen), the kernel, dom0's initramfs (dom0) or a Linux guest's (guest) as OUT."""
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -70,6 +70,8 @@ class Archive:
         file: BinaryIO, inode: int, name: str, mode: int, mtime: int, device: int, content: bytes | Path
     ) -> None:
         data = content if isinstance(content, bytes) else content.read_bytes()
-        fields = (inode, mode, 0, 0, 1, mtime, len(data), 0, 0, os.major(device), os.minor(device), len(name) + 1, 0)
+        owner, links, check = (0, 0), 1, 0
+        on_device, is_device = (0, 0), (os.major(device), os.minor(device))
+        fields = (inode, mode, *owner, links, mtime, len(data), *on_device, *is_device, len(name) + 1, check)
         header = b"070701" + b"".join(b"%08x" % field for field in fields) + name.encode() + b"\0"
         file.write(header + b"\0" * (-len(header) % 4) + data + b"\0" * (-len(data) % 4))

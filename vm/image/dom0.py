@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What dom0's root holds: busybox, Xen's toolstack, Python with the packages that programs and tests use.
 
-Two sources: the packages unpacked in build/dom0 (what must not be installed on a machine), and the files of packages
-installed on this machine (Python: what the project builds here must load there).
+Two sources: the packages unpacked in build/dom0 (what must not be installed on a machine), and the files of
+packages installed on this machine (Python: what the project builds here must load there).
 What the project builds is not in the image: dom0 sees the project's tree at run time.
 """
 
@@ -14,17 +14,22 @@ from pathlib import Path
 from .archive import Archive
 from .kernel import Modules
 
-MODULES = """
+
+def _words(text: str) -> list[str]:
+    return text.split()
+
+
+MODULES = _words("""
     xen-evtchn xen-privcmd xenfs xen-gntdev xen-gntalloc
     virtio_pci virtio_console 9pnet_virtio 9p
-""".split()
+""")
 
-XEN_PROGRAMS = """
+XEN_PROGRAMS = _words("""
     xl libxl-save-helper xenstored xenstore-control xenconsoled xenconsole xen-init-dom0
     lsevtchn xenctx xenpm xen-hvmctx
-""".split()
+""")
 
-PYTHON_PACKAGES = """
+PYTHON_PACKAGES = _words("""
     python3-minimal python3.11-minimal libpython3.11-minimal libpython3.11-stdlib
     python3-cffi python3-cffi-backend python3-pycparser python3-ply
     python3-click python3-colorama python3-rich python3-markdown-it python3-mdurl python3-pygments
@@ -32,22 +37,25 @@ PYTHON_PACKAGES = """
     python3-hypothesis python3-sortedcontainers
     python3-trio python3-outcome python3-sniffio python3-async-generator python3-idna python3-exceptiongroup
     python3-typing-extensions
-""".split()
+""")
 
-PYTHON_UNUSED = re.compile(r"/(lib2to3|pydoc_data|ensurepip|idlelib|turtledemo|config-3[^/]*)/|/share/(doc|man|locale|lintian|pixmaps|menu)/")
+UNUSED = re.compile(r"/(lib2to3|pydoc_data|ensurepip|idlelib|turtledemo|config-3[^/]*)/|/usr/share/")
 
 LIBRARY_DIRECTORY = "/usr/lib/x86_64-linux-gnu"
 # Loaded by name at run time, so that no program lists it: thread cancellation, which libxenstore uses.
 LOADED_BY_NAME = [Path(LIBRARY_DIRECTORY) / "libgcc_s.so.1"]
 
-DIRECTORIES = "/proc /sys /dev /run /root /mnt /var/lib/xen /var/log/xen /var/lib/xenstored /usr/local/bin".split()
+DIRECTORIES = _words(
+    "/proc /sys /dev /run /root /mnt /usr/local/bin /var/lib/xen /var/lib/xenstored /var/log/xen"
+)
 
 
 def busybox(archive: Archive, unpacked: Path) -> None:
     """busybox and a link for each of its applets."""
     program = unpacked / "bin/busybox"
     archive.file("/bin/busybox", program)
-    for applet in subprocess.run([program, "--list-full"], check=True, text=True, capture_output=True).stdout.split():
+    listing = subprocess.run([program, "--list-full"], check=True, text=True, capture_output=True).stdout
+    for applet in listing.split():
         if applet != "bin/busybox":
             archive.symlink(f"/{applet}", "/bin/busybox")
 
@@ -85,7 +93,7 @@ def _modules(archive: Archive, unpacked: Path) -> None:
 
 
 def _xen(archive: Archive, unpacked: Path) -> list[Path]:
-    """Xen's programs, reached without Debian's wrapper scripts, which look for the running version at each call."""
+    """Xen's programs, without Debian's wrapper scripts, which look for the running version at each call."""
     (directory,) = (unpacked / "usr/lib").glob("xen-4.*")
     place = f"/usr/lib/{directory.name}/bin"
     programs = []
@@ -109,7 +117,7 @@ def _installed(archive: Archive, packages: Iterable[str]) -> list[Path]:
     binaries = []
     for path in map(Path, sorted(set(listing.stdout.split("\n")))):
         name = str(path)
-        if not name.startswith(("/usr/", "/bin/", "/lib/")) or PYTHON_UNUSED.search(name):
+        if not name.startswith(("/usr/", "/bin/", "/lib/")) or UNUSED.search(name):
             continue
         if path.is_symlink():
             archive.symlink(name, str(path.readlink()))
@@ -130,19 +138,18 @@ def _is_elf(path: Path) -> bool:
 
 
 def _libraries(archive: Archive, binaries: list[Path], unpacked: Path) -> None:
-    """Every shared library that the binaries need: Xen's own from the unpacked packages before this machine's."""
+    """Every shared library that the binaries need; Xen's own come from the unpacked packages."""
     directory = unpacked / LIBRARY_DIRECTORY[1:]
     own = [path for path in directory.glob("libx*.so.*") if not path.is_symlink()]
-    # a directory of its own for the search: other libraries unpacked there would hide the machine's
-    listing = subprocess.run(
-        ["ldd", *binaries, *own], env={"LD_LIBRARY_PATH": str(directory), "PATH": "/usr/bin:/bin"}, text=True, capture_output=True
-    ).stdout
+    search = {"LD_LIBRARY_PATH": str(directory), "PATH": "/usr/bin:/bin"}
+    listing = subprocess.run(["ldd", *binaries, *own], env=search, text=True, capture_output=True).stdout
     if missing := re.findall(r"(\S+) => not found", listing):
         raise ValueError(f"libraries missing on this machine: {' '.join(sorted(set(missing)))}")
     found = dict(re.findall(r"(\S+) => (/\S+)", listing))
     found |= {Path(loader).name: loader for loader in re.findall(r"^\s+(/\S+) \(0x", listing, re.MULTILINE)}
     for name, path in found.items():
-        archive.file(f"/lib64/{name}" if name.startswith("ld-linux") else f"{LIBRARY_DIRECTORY}/{name}", Path(path).resolve())
+        place = "/lib64" if name.startswith("ld-linux") else LIBRARY_DIRECTORY
+        archive.file(f"{place}/{name}", Path(path).resolve())
     for path in (*own, *LOADED_BY_NAME):
         archive.file(f"{LIBRARY_DIRECTORY}/{_soname(path)}", path.resolve())
 

@@ -25,7 +25,8 @@ class Modules:
 
     def __init__(self, directory: Path) -> None:
         self._paths = {_name(path.stem): path for path in directory.rglob("*.ko")}
-        self._builtin = {_name(Path(line).stem) for line in (directory / "modules.builtin").read_text().split()}
+        builtin = (directory / "modules.builtin").read_text().split()
+        self._builtin = {_name(Path(path).stem) for path in builtin}
 
     def in_load_order(self, names: Iterable[str]) -> Iterator[Path]:
         """The modules' files, each after all that it depends on."""
