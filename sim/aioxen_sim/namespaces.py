@@ -24,8 +24,10 @@ def _check(result: int, what: str) -> None:
 
 
 def leave_the_machine() -> None:
-    """New mount and process name spaces for this process's future children; as an ordinary user also a user name space
-    in which it is root. Raises OSError."""
+    """Give this process's future children mount and process name spaces of their own.
+
+    As an ordinary user also a user name space, in which it is root. Raises OSError.
+    """
     uid, gid = os.getuid(), os.getgid()
     flags = _CLONE_NEWNS | _CLONE_NEWPID | (_CLONE_NEWUSER if uid else 0)
     _check(_libc.unshare(flags), "unshare")
@@ -69,8 +71,10 @@ def mount_empty(folder: Path) -> None:
 
 
 def mount_extensible(folder: Path, original: Path) -> None:
-    """`folder` shows what it had, and what is made in it from now on is in memory. `original`: a new folder where the
-    true one stays visible."""
+    """`folder` shows what it had, and what is made in it from now on is in memory.
+
+    `original`: a new folder, where the true one stays visible.
+    """
     original.mkdir(parents=True)
     _mount(str(folder), original, None, _MS_BIND | _MS_REC)
     mount_empty(folder)

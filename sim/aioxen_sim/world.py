@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import namespaces
+from aioxen_sim import namespaces
 
 STATE = Path("/run/aioxen-sim")
 START_LIMIT_S = 10.0
@@ -61,7 +61,9 @@ class Tools:
 
     def check_fault(self, spec: str) -> None:
         """Raises WorldError when `spec` is no fault."""
-        result = subprocess.run([self.ctl, "fault", "check", spec], check=False, stderr=subprocess.PIPE, text=True)
+        result = subprocess.run(
+            [self.ctl, "fault", "check", spec], check=False, stderr=subprocess.PIPE, text=True
+        )
         if result.returncode:
             raise WorldError(f"--fault: {result.stderr.strip().partition(': ')[2]}")
 
@@ -79,13 +81,17 @@ class World:
     faults: Sequence[str] = field(default_factory=tuple)
 
     def run(self) -> int:
-        """Makes the world, runs the command in it, ends the world; the command's exit status (128 + n: signal n).
+        """Makes the world, runs the command in it, ends the world.
 
-        The calling process must have one thread; it has left its name spaces afterwards."""
+        Returns the command's exit status (128 + n: killed by signal n). The calling process must have one
+        thread; it has left its name spaces afterwards. Raises WorldError.
+        """
         try:
             namespaces.leave_the_machine()
         except OSError as error:
-            raise WorldError(f"no private world is possible here: {error.filename}: {error.strerror}") from error
+            raise WorldError(
+                f"no private world is possible here: {error.filename}: {error.strerror}"
+            ) from error
         mask: Mask = set(signal.pthread_sigmask(signal.SIG_BLOCK, _FORWARDED | {signal.SIGCHLD}))
         alive, parent_end = os.pipe()
         child = os.fork()
@@ -174,14 +180,18 @@ class Daemon:
         self.name = name
         self.log = STATE / "log" / name
         with self.log.open("wb") as log:
-            self.process = _start(command, env, mask, new_session=True, stdin=subprocess.DEVNULL, output=log.fileno())
+            self.process = _start(
+                command, env, mask, new_session=True, stdin=subprocess.DEVNULL, output=log.fileno()
+            )
 
     def wait_until(self, ready: Callable[[], bool]) -> None:
         """Polls until `ready`; raises WorldError when the daemon ends or takes too long."""
         end = time.monotonic() + START_LIMIT_S
         while not ready():
             if self.process.poll() is not None or time.monotonic() > end:
-                raise WorldError(f"{self.name} did not start: {self.log.read_text().strip() or 'it says nothing'}")
+                raise WorldError(
+                    f"{self.name} did not start: {self.log.read_text().strip() or 'it says nothing'}"
+                )
             time.sleep(0.001)
 
 
@@ -200,7 +210,7 @@ def _start(
     stdin: int | None = None,
     output: int | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Starts a program, found by the PATH in `env`, with the signal mask that the launcher itself was started with."""
+    """Starts a program, found by the PATH in `env`, with the signal mask that the launcher had at first."""
 
     def restore() -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
@@ -211,7 +221,7 @@ def _start(
         stdin=stdin,
         stdout=output,
         stderr=output,
-        preexec_fn=restore,  # noqa: PLW1509 - this process has one thread
+        preexec_fn=restore,  # safe: this process has one thread
         start_new_session=new_session,
     )
 
@@ -224,7 +234,8 @@ def _answers(path: Path) -> bool:
 def _wait(child: int, grace_s: float | None) -> int:
     """Waits for `child`, passes signals on to it, reaps all others; its exit status as a shell would say it.
 
-    A child that was told to end has `grace_s` seconds for it."""
+    A child that was told to end has `grace_s` seconds for it.
+    """
     end: float | None = None
     while True:
         while (ended := os.waitpid(-1, os.WNOHANG))[0]:

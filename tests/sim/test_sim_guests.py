@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A guest does what the first letter of its command line says."""
+
+import pytest
+from sim_support import World, WriteConfig, domains
+
+STOPPED = {"p": "bs", "r": "bsr", "c": "bsc", "d2": "bs", "l2": "bs"}
+RUNNING = {"b": "b", "s": "r", "l": "b", "d9": "b"}
+
+
+def order(domid: int) -> str:
+    """The command that orders a guest to power off without waiting for it, as `xl shutdown` would."""
+    return f"xenstore-write /local/domain/{domid}/control/shutdown poweroff"
+
+
+@pytest.mark.parametrize("kind", ["pv", "pvh"])
+def test_each_letter(world: World, config: WriteConfig, kind: str) -> None:
+    expected = STOPPED | RUNNING
+    create = "".join(f"xl create -q {config(kind, does)}\n" for does in expected)
+    found = domains(world(f"{create} sleep 0.25; xl list").stdout)
+    assert {
+        name.removeprefix(f"{kind}-"): state for name, (_, state) in found.items() if name != "Domain-0"
+    } == expected
+
+
+def test_without_a_command_line_it_powers_off(world: World, config: WriteConfig) -> None:
+    found = domains(world(f"xl create -q {config('pvh', '', name='one')}; sleep 0.02; xl list").stdout)
+    assert found["one"][1] == "bs"
+
+
+def test_a_delay_lasts_as_long_as_it_says(world: World, config: WriteConfig) -> None:
+    cfg = config("pvh", "d4", name="one")
+    script = f"""xl create -qp {cfg}; date +%s%N; xl unpause one
+        until xl list one | grep -q -- '---s--\\|-b-s--'; do sleep 0.005; done; date +%s%N"""
+    begin, end = map(int, world(script).stdout.split())
+    assert 0.4 <= (end - begin) / 1e9 < 0.6
+
+
+def test_a_paused_guest_does_not_run(world: World, config: WriteConfig) -> None:
+    cfg = config("pv", "d1", name="one"), config("pvh", "p", name="two"), config("pvh", "l", name="three")
+    script = f"""
+        xl create -q {cfg[0]}; xl pause one; xl create -qp {cfg[1]}
+        xl create -q {cfg[2]}; sleep 0.02; xl pause three; {order(3)}
+        sleep 0.15; xl list; xl unpause one; xl unpause two; xl unpause three; sleep 0.03; echo; xl list"""
+    paused, running = map(domains, world(script).stdout.split("\n\n"))
+    assert [paused[name][1] for name in ("one", "two", "three")] == ["bp", "bp", "bp"]
+    assert [running[name][1] for name in ("one", "two", "three")] == ["bs", "bs", "bs"]
+
+
+def test_a_mute_guest_does_not_acknowledge(world: World, config: WriteConfig) -> None:
+    script = (
+        f"xl create -q {config('pv', 'b', name='one')}; {order(1)}; sleep 0.1; "
+        "xenstore-read /local/domain/1/control/shutdown; xl list"
+    )
+    out = world(script).stdout
+    assert out.startswith("poweroff\n")
+    assert domains(out)["one"][1] == "b"
+
+
+def test_a_listening_guest_says_so(world: World, config: WriteConfig) -> None:
+    script = (
+        f"xl create -q {config('pvh', 'l')}; sleep 0.05; for what in poweroff reboot suspend; do "
+        "xenstore-read /local/domain/1/control/feature-$what; done"
+    )
+    assert world(script).stdout.split() == ["1", "1", "1"]
+
+
+@pytest.mark.parametrize(("reason", "state"), [("poweroff", "bs"), ("reboot", "bsr"), ("crash", "bsc")])
+def test_a_guest_can_be_told_to_stop(world: World, config: WriteConfig, reason: str, state: str) -> None:
+    out = world(
+        f"xl create -q {config('pvh', 'b', name='one')}; aioxen-sim-ctl shutdown 1 {reason}; xl list"
+    ).stdout
+    assert domains(out)["one"] == (1, state)
+
+
+def test_a_spinning_guest_uses_processor_time(world: World, config: WriteConfig) -> None:
+    show = "xl list one | tail -1"
+    script = (
+        f"xl create -q {config('pv', 's', name='one')}; sleep 0.3; xl pause one; {show}; sleep 0.2; {show}"
+    )
+    first, second = (float(line.split()[5]) for line in world(script).stdout.splitlines())
+    assert 0.2 <= first == second
+
+
+def test_many_guests_share_one_process(world: World, config: WriteConfig) -> None:
+    count = 40
+    files = " ".join(str(config("pvh", "l", name=f"many{i}")) for i in range(count))
+    script = f"""
+        for config in {files}; do xl create -qe $config; done
+        ls -d /proc/[0-9]* | wc -l
+        for i in $(seq {count}); do xenstore-write /local/domain/$i/control/shutdown poweroff; done
+        until [ $(xl list | grep -c 'b-s') = {count} ]; do sleep 0.01; done"""
+    assert int(world(script).stdout) < 10
