@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
-from gen_support import FIXTURE, generate
+from gen_support import FIXTURE, ROOT, generate
+
+sys.path.insert(0, str(ROOT))  # for `import gen`, however pytest was started
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
