@@ -1,11 +1,36 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # `make demo` and `make test` are all that a newcomer needs; `make help` lists the rest.
 .DEFAULT_GOAL := all
-MAKEFLAGS += --no-builtin-rules
+MAKEFLAGS     += --no-builtin-rules
+B             ?= build
+PYTHON        ?= /usr/bin/python3
 
 include src/Makefile.inc
 include sim/Makefile.inc
 include vm/Makefile.inc
+-include bindings/Makefile.inc
+-include tests/Makefile.inc
 
-.PHONY: all
-all: lib
+.PHONY: all help demo test test-fast lint clean
+all: lib python examples ## the C library, the Python package, the examples
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
+
+# What a target needs is installed before make looks at any file: hence the second make.
+INSTALLED = @tools/install-packages $(1) && $(MAKE) --no-print-directory -j$$(nproc)
+
+demo: ## installs what is missing, builds, and shows guests on a real Xen
+	$(call INSTALLED,build) -s all guest sim && PYTHONPATH=$(B)/python tools/on-xen $(PYTHON) examples/lifecycle.py
+
+test: ## the same set-up, then all tests: on the machine, in the simulated world, on the real Xen
+	$(call INSTALLED,build test) -s all guest sim vm tests && tests/run
+
+test-fast: ## without the virtual machine
+	$(call INSTALLED,build test) -s all guest sim tests && tests/run --fast
+
+lint: $(GEN)/.generated python ## formatting, clang-tidy, ruff, mypy, stubtest
+	tools/lint
+
+clean: ## removes everything that was made
+	rm -rf $(B)

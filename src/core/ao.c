@@ -2,8 +2,8 @@
 /*
  * Owns: the life of every operation, from create to destroy; ao.h draws it. Guarded by the context's lock.
  *
- * Who frees a record: its synchronous caller, or the delivery of its callback, or whoever takes its event. Each of
- * these happens once and last, so nobody else needs to hold the record.
+ * Who frees a record: its synchronous caller, or the delivery of its callback, or whoever takes its event.
+ * Each of these happens once and last, so nobody else needs to hold the record.
  */
 #include "libxl_internal.h"
 
@@ -203,7 +203,8 @@ static int wait_until_complete(libxl__ao *ao)
     libxl__waiter_begin(ctx, &waiter);
     ao->waiter = &waiter;
     while (!ao->notified)
-        /* A broken loop cannot be waited with: then the operation is asked to stop, and its jobs still end it. */
+        /* A broken loop cannot be waited with: then the operation is asked to stop, and its jobs still end
+         * it. */
         if (libxl__waiter_wait(ctx, &waiter, 0) && !ao->stop) {
             ao->stop = ERROR_FAIL;
             libxl__ao_wake(ao);
@@ -404,8 +405,8 @@ static void deliver_completion(libxl_ctx *ctx, libxl__ao *ao)
 }
 
 /*
- * While one of an operation's reports is under way the operation stays marked deliverable, so that no other thread
- * can overtake it: its reports and its completion reach the application one after the other.
+ * While one of an operation's reports is under way the operation stays marked deliverable, so that no other
+ * thread can overtake it: its reports and its completion reach the application one after the other.
  */
 bool libxl__aos_deliver_one(libxl_ctx *ctx)
 {
@@ -466,8 +467,8 @@ int libxl_ao_set_limit(libxl_ctx *ctx, const libxl_asyncop_how *how, unsigned mi
 void libxl__aos_abort_all(libxl_ctx *ctx)
 {
     libxl__ao *ao;
-    TAILQ_FOREACH (ao, &ctx->aos.live, live_link)
-        request_stop(ao, ERROR_ABORTED);
+    TAILQ_FOREACH(ao, &ctx->aos.live, live_link)
+    request_stop(ao, ERROR_ABORTED);
 }
 
 bool libxl__aos_live(libxl_ctx *ctx)

@@ -2,26 +2,23 @@
 /*
  * Asynchronous operations ("ao").
  *
- * An operation is slow if it waits for a xenstore watch, runs a subprocess, calls something that can block, or has a
- * time limit; all of them, and the instant ones too, go this way:
+ * An operation is slow if it waits for a xenstore watch, runs a subprocess, calls something that can block,
+ * or has a time limit; all of them, and the instant ones too, go this way:
  *
  *   create ─ body ┬─ error ──────────── abort: the initiator returns the error; there is no notification
  *                 ├─ done ───────────┐
  *                 └─ WAIT ─ in progress ─ a source fires ─ body ─ ... ─ done
- *                                    └────────────────────────────────────┴─ complete ┬─ the synchronous caller is woken
- *                                                                                     ├─ the callback is due
- *                                                                                     └─ the event is queued
- *   Initiator thread                       Whichever thread runs the loop
- *     create (locks)
- *     body, first step -----------------> sources may fire as soon as the lock is free
+ *                                    └────────────────────────────────────┴─ complete ┬─ the synchronous
+ * caller is woken ├─ the callback is due └─ the event is queued Initiator thread Whichever thread runs the
+ * loop create (locks) body, first step -----------------> sources may fire as soon as the lock is free
  *     synchronous: wait, or               body, further steps
  *     asynchronous: return INPROGRESS     complete, exactly once
  *     (synchronous) destroy               destroy: after the callback, or with the event
  *
- * A body is called once to start and again each time a source of its fires. It reads top to bottom as the steps of
- * `ao->step`, never blocks, and returns LIBXL__AO_WAIT or the operation's result. When it returns a result all its
- * sources are stopped, and completion waits for jobs that still run. Spurious calls are possible: a step looks at what
- * it waits for, not at having been called.
+ * A body is called once to start and again each time a source of its fires. It reads top to bottom as the
+ * steps of `ao->step`, never blocks, and returns LIBXL__AO_WAIT or the operation's result. When it returns a
+ * result all its sources are stopped, and completion waits for jobs that still run. Spurious calls are
+ * possible: a step looks at what it waits for, not at having been called.
  *
  * Everything here is called with the context locked, unless it says otherwise.
  */
@@ -93,22 +90,22 @@ struct libxl__ao {
     uint32_t magic;
     bool in_initiator : 1;
     bool asynchronous : 1;
-    bool complete : 1; /* rc is final */
-    bool notified : 1; /* and the application has been told, or is about to be */
-    bool ending : 1;     /* the body has given rc; jobs still run */
-    bool unwinds : 1;    /* the body looks at `stop` itself, because it has things to put back */
-    bool runnable : 1;   /* the body is to be called */
+    bool complete : 1;    /* rc is final */
+    bool notified : 1;    /* and the application has been told, or is about to be */
+    bool ending : 1;      /* the body has given rc; jobs still run */
+    bool unwinds : 1;     /* the body looks at `stop` itself, because it has things to put back */
+    bool runnable : 1;    /* the body is to be called */
     bool deliverable : 1; /* waits in line for its callbacks */
     bool indexed : 1;
     int rc;
-    int stop;      /* ABORTED or TIMEDOUT once it has been asked to stop, else 0 */
-    int step;      /* the body's */
+    int stop;       /* ABORTED or TIMEDOUT once it has been asked to stop, else 0 */
+    int step;       /* the body's */
     uint32_t domid; /* the domain it is about; a body that makes one sets it */
     uint32_t jobs;  /* running or queued, that must end before completion */
     libxl_ctx *ctx;
     const libxl__ao_class *cls;
-    void *state; /* the body's */
-    char *message; /* malloc'ed: what failed, in words */
+    void *state;           /* the body's */
+    char *message;         /* malloc'ed: what failed, in words */
     libxl__waiter *waiter; /* the synchronous caller */
     libxl_asyncop_how how;
     libxl_asyncprogress_how progress_how;
@@ -120,8 +117,8 @@ struct libxl__ao {
     STAILQ_ENTRY(libxl__ao) run_link, deliver_link;
     LIST_ENTRY(libxl__ao) index_link;
     libxl__gc gc;
-    size_t size; /* of the whole record */
-    libxl_event event; /* its completion, when that is an event */
+    size_t size;              /* of the whole record */
+    libxl_event event;        /* its completion, when that is an event */
     _Alignas(16) char args[]; /* the class's args, then the first memory of gc */
 };
 
@@ -133,7 +130,7 @@ typedef struct libxl__aos {
     struct libxl__ao_list live;      /* in progress */
     struct libxl__ao_queue runnable; /* bodies to call */
     struct libxl__ao_queue deliverable;
-    uint32_t delivering; /* application callbacks under way */
+    uint32_t delivering;            /* application callbacks under way */
     struct libxl__ao_bucket *index; /* by how */
     uint32_t index_size, indexed;
     struct libxl__ao_bucket first_index[16];

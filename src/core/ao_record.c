@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the records that are not in use, and the hash table that finds an operation by its `how`. Guarded by the
- * context's lock, but for records that have no context yet.
+ * Owns: the records that are not in use, and the hash table that finds an operation by its `how`. Guarded by
+ * the context's lock, but for records that have no context yet.
  */
 #include "libxl_internal.h"
 
@@ -107,9 +107,9 @@ void libxl__ao_index_remove(libxl__ao *ao)
 libxl__ao *libxl__ao_index_find(libxl_ctx *ctx, const libxl_asyncop_how *how)
 {
     libxl__ao *ao, *oldest = NULL; /* new ones are put in front */
-    LIST_FOREACH (ao, bucket_of(&ctx->aos, how), index_link)
-        if (ao->how.callback == how->callback && ao->how.u.for_event == how->u.for_event)
-            oldest = ao;
+    LIST_FOREACH(ao, bucket_of(&ctx->aos, how), index_link)
+    if (ao->how.callback == how->callback && ao->how.u.for_event == how->u.for_event)
+        oldest = ao;
     return oldest;
 }
 

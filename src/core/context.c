@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the context and its one lock, which guards everything that hangs from the context. The lock is not recursive;
- * it is never held while application code runs, nor while anything blocks.
+ * Owns: the context and its one lock, which guards everything that hangs from the context. The lock is not
+ * recursive; it is never held while application code runs, nor while anything blocks.
  */
 #include "libxl_internal.h"
 

@@ -28,7 +28,8 @@ struct libxl__ctx {
 /* The core without a hypervisor. Errors: NOMEM, FAIL; *ctx_out is NULL then. */
 int libxl__ctx_create(libxl_ctx **ctx_out, xentoollog_logger *logger);
 
-/* Stops new operations, aborts all, delivers every completion, joins the workers. Not locked. INVAL in a callback. */
+/* Stops new operations, aborts all, delivers every completion, joins the workers. Not locked. INVAL in a
+ * callback. */
 int libxl__ctx_drain(libxl_ctx *ctx);
 
 /* Frees a drained context. Not locked. */
@@ -41,8 +42,8 @@ void libxl__ctx_lock(libxl_ctx *ctx);
 void libxl__ctx_unlock(libxl_ctx *ctx);
 
 /*
- * Locked: runs the operations that are due and delivers what is to be delivered to the application, for which the
- * lock is given up meanwhile. Returns when there is no more.
+ * Locked: runs the operations that are due and delivers what is to be delivered to the application, for which
+ * the lock is given up meanwhile. Returns when there is no more.
  */
 void libxl__ctx_flush(libxl_ctx *ctx);
 

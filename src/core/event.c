@@ -2,8 +2,8 @@
 /*
  * Owns: events from their occurrence until they are taken. Guarded by the context's lock.
  *
- * The event of an operation's completion lies in the operation's record, so there is always room for it; taking or
- * freeing it gives the record back. Every other event is malloc'ed.
+ * The event of an operation's completion lies in the operation's record, so there is always room for it;
+ * taking or freeing it gives the record back. Every other event is malloc'ed.
  */
 #include "libxl_internal.h"
 
@@ -61,12 +61,12 @@ void libxl__event_occurred(libxl_ctx *ctx, libxl_event *event)
     events->queued++;
     libxl__loop_show_events(ctx, true);
     libxl__waiter *waiter;
-    TAILQ_FOREACH (waiter, &ctx->loop.waiters, link)
-        if (waiter->typemask && !waiter->woken &&
-            wanted(event, waiter->typemask, waiter->predicate, waiter->predicate_user)) {
-            libxl__waiter_wake(ctx, waiter);
-            break; /* only one can take it */
-        }
+    TAILQ_FOREACH(waiter, &ctx->loop.waiters, link)
+    if (waiter->typemask && !waiter->woken &&
+        wanted(event, waiter->typemask, waiter->predicate, waiter->predicate_user)) {
+        libxl__waiter_wake(ctx, waiter);
+        break; /* only one can take it */
+    }
 }
 
 void libxl__event_missed(libxl_ctx *ctx, libxl_event_type type)
@@ -155,11 +155,11 @@ int libxl_event_take(libxl_ctx *ctx, libxl_event_record *records, int max)
 static libxl_event *find(libxl_ctx *ctx, const libxl__waiter *want)
 {
     libxl_event *event;
-    TAILQ_FOREACH (event, &ctx->events.queue, link)
-        if (wanted(event, want->typemask, want->predicate, want->predicate_user)) {
-            take_out(ctx, event);
-            return event;
-        }
+    TAILQ_FOREACH(event, &ctx->events.queue, link)
+    if (wanted(event, want->typemask, want->predicate, want->predicate_user)) {
+        take_out(ctx, event);
+        return event;
+    }
     return NULL;
 }
 
@@ -219,9 +219,9 @@ void libxl_ctx_wake(libxl_ctx *ctx)
     libxl__waiter *waiter;
     libxl__ctx_lock(ctx);
     ctx->events.wakes++;
-    TAILQ_FOREACH (waiter, &ctx->loop.waiters, link)
-        if (waiter->typemask)
-            libxl__waiter_wake(ctx, waiter);
+    TAILQ_FOREACH(waiter, &ctx->loop.waiters, link)
+    if (waiter->typemask)
+        libxl__waiter_wake(ctx, waiter);
     libxl__ctx_leave(ctx);
 }
 
@@ -238,7 +238,8 @@ void libxl_event_register_callbacks(libxl_ctx *ctx, const libxl_event_hooks *hoo
 int libxl_osevent_beforepoll(libxl_ctx *ctx, int *nfds_io, struct pollfd *fds, int *timeout_upd,
                              struct timeval now)
 {
-    (void)timeout_upd; /* deadlines make the descriptor readable: there is never a reason to shorten the poll */
+    (void)
+        timeout_upd; /* deadlines make the descriptor readable: there is never a reason to shorten the poll */
     (void)now;
     int room = *nfds_io;
     *nfds_io = 1;

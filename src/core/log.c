@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the calling thread's last error message (thread-local). Takes no lock; the logger must be thread-safe,
- * as xentoollog's own are.
+ * Owns: the calling thread's last error message (thread-local). Takes no lock; the logger must be
+ * thread-safe, as xentoollog's own are.
  */
 #include "libxl_internal.h"
 

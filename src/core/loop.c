@@ -118,7 +118,8 @@ void libxl__loop_close(libxl_ctx *ctx)
 
 /* ---- descriptors */
 
-int libxl__fd_register(libxl_ctx *ctx, libxl__fd *fd, int number, uint32_t events, libxl__fd_callback *callback)
+int libxl__fd_register(libxl_ctx *ctx, libxl__fd *fd, int number, uint32_t events,
+                       libxl__fd_callback *callback)
 {
     assert(!fd->registered);
     struct epoll_event wanted = {.events = events, .data.ptr = fd};
@@ -191,11 +192,11 @@ void libxl__loop_hand_over(libxl_ctx *ctx)
     if (ctx->loop.leader)
         return;
     libxl__waiter *next;
-    TAILQ_FOREACH (next, &ctx->loop.waiters, link)
-        if (next->following) {
-            pthread_cond_signal(&next->cond);
-            return;
-        }
+    TAILQ_FOREACH(next, &ctx->loop.waiters, link)
+    if (next->following) {
+        pthread_cond_signal(&next->cond);
+        return;
+    }
 }
 
 void libxl__waiter_wake(libxl_ctx *ctx, libxl__waiter *waiter)

@@ -8,8 +8,8 @@
  *                             |   |   \
  *                           fds timerfd eventfd "look again"
  *
- * Of the threads that wait inside the library one, the leader, polls; the others sleep on conditions of their own
- * and are woken for what they wait for, or to take over the lead.
+ * Of the threads that wait inside the library one, the leader, polls; the others sleep on conditions of their
+ * own and are woken for what they wait for, or to take over the lead.
  */
 #ifndef LIBXL__LOOP_H
 #define LIBXL__LOOP_H
@@ -72,7 +72,8 @@ int libxl__loop_open(libxl_ctx *ctx);
 void libxl__loop_close(libxl_ctx *ctx);
 
 /* Watches `number` for `events` (EPOLLIN ...). Errors: FAIL, and *fd is as before. */
-int libxl__fd_register(libxl_ctx *ctx, libxl__fd *fd, int number, uint32_t events, libxl__fd_callback *callback);
+int libxl__fd_register(libxl_ctx *ctx, libxl__fd *fd, int number, uint32_t events,
+                       libxl__fd_callback *callback);
 /* Not registered: nothing happens. Afterwards callback is not called again. */
 void libxl__fd_deregister(libxl_ctx *ctx, libxl__fd *fd);
 

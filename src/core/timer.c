@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the timerfd and the heap array; the timers in it belong to their users. Guarded by the context's lock.
- * A timer is in the heap exactly while heap_place is not 0, so stopping one is O(log n) and needs no search.
+ * Owns: the timerfd and the heap array; the timers in it belong to their users. Guarded by the context's
+ * lock. A timer is in the heap exactly while heap_place is not 0, so stopping one is O(log n) and needs no
+ * search.
  */
 #include "libxl_internal.h"
 

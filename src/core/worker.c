@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the worker threads and the queues of jobs. Guarded by the context's lock; a worker gives it up only for
- * job->work. A worker that goes joins the one that went before it; closing joins the last.
+ * Owns: the worker threads and the queues of jobs. Guarded by the context's lock; a worker gives it up only
+ * for job->work. A worker that goes joins the one that went before it; closing joins the last.
  */
 #include "libxl_internal.h"
 

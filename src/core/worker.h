@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Workers: threads for calls that really block. They are started when needed, bounded in number, gone when idle;
- * they run none of the application's code.
+ * Workers: threads for calls that really block. They are started when needed, bounded in number, gone when
+ * idle; they run none of the application's code.
  *
  * Jobs stand in lanes by what they block on, so that a slow one of a kind only holds up its own kind.
  */
@@ -62,8 +62,8 @@ void libxl__workers_close(libxl_ctx *ctx);
 void libxl__workers_count(libxl_ctx *ctx, libxl_counters *out);
 
 /*
- * Locked. Has job->work called on a worker, then wakes the operation `ao` (NULL: none). The operation does not complete
- * before the job is done, unless the job has `orphaned`: then the operation may leave it behind.
+ * Locked. Has job->work called on a worker, then wakes the operation `ao` (NULL: none). The operation does
+ * not complete before the job is done, unless the job has `orphaned`: then the operation may leave it behind.
  * Errors: FAIL (no thread can be had), and the job is idle.
  */
 int libxl__job_submit(libxl_ctx *ctx, struct libxl__ao *ao, libxl__job *job, libxl__lane lane);

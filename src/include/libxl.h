@@ -25,14 +25,14 @@ extern "C" {
 #endif
 
 /* What this library has beyond libxl, for conditional compilation (libxl's convention). */
-#define LIBXL_HAVE_AIOXEN             1 /* this is aioxen */
-#define LIBXL_HAVE_CTX_FD             1 /* libxl_ctx_fd, libxl_ctx_process */
-#define LIBXL_HAVE_EVENT_TAKE         1 /* libxl_event_take */
-#define LIBXL_HAVE_EVENT_WAIT_LIMIT   1 /* libxl_event_wait_limit, libxl_ctx_wake */
-#define LIBXL_HAVE_AO_LIMIT           1 /* libxl_ao_set_limit */
-#define LIBXL_HAVE_DOMAIN_LIFECYCLE   1 /* libxl_evenable_domain_lifecycle: SHUTDOWN, DYING, GONE */
-#define LIBXL_HAVE_AO_ABORT           1
-#define LIBXL_HAVE_ERROR_DOMAIN_NOTFOUND 1
+#define LIBXL_HAVE_AIOXEN                          1 /* this is aioxen */
+#define LIBXL_HAVE_CTX_FD                          1 /* libxl_ctx_fd, libxl_ctx_process */
+#define LIBXL_HAVE_EVENT_TAKE                      1 /* libxl_event_take */
+#define LIBXL_HAVE_EVENT_WAIT_LIMIT                1 /* libxl_event_wait_limit, libxl_ctx_wake */
+#define LIBXL_HAVE_AO_LIMIT                        1 /* libxl_ao_set_limit */
+#define LIBXL_HAVE_DOMAIN_LIFECYCLE                1 /* libxl_evenable_domain_lifecycle: SHUTDOWN, DYING, GONE */
+#define LIBXL_HAVE_AO_ABORT                        1
+#define LIBXL_HAVE_ERROR_DOMAIN_NOTFOUND           1
 #define LIBXL_HAVE_NONCONST_EVENT_OCCURS_EVENT_ARG 1
 
 /* ------------------------------------------------------------------ the basic types */
@@ -44,7 +44,7 @@ typedef uint64_t libxl_ev_user;
 /* No domain: where an operation or an event has none. */
 #define LIBXL_DOMID_INVALID (~(uint32_t)0)
 /* Every domain: where one may be named. */
-#define LIBXL_DOMID_ALL     (~(uint32_t)1)
+#define LIBXL_DOMID_ALL (~(uint32_t)1)
 
 /* A domain's identity, 16 octets in big-endian order; all zero: none. */
 typedef struct {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the domain that it is making, until it completes with success: on any failure, abort or time limit the domain is
- * destroyed again, xenstore nodes and all, before the operation completes. The first error is the one that is told.
+ * Owns: the domain that it is making, until it completes with success: on any failure, abort or time limit
+ * the domain is destroyed again, xenstore nodes and all, before the operation completes. The first error is
+ * the one that is told.
  */
 #include "ops.h"
 
@@ -53,11 +54,13 @@ static int check_memory(libxl__ao *ao, const libxl_domain_config *config, struct
     uint64_t max = info->max_memkb ? info->max_memkb : target;
     const char *field = info->target_memkb ? "target_memkb" : "max_memkb";
     if (target < least || target > MOST_KB)
-        return libxl__ao_fail(ao, ERROR_INVAL, "d_config.b_info.%s: %llu KiB is not between %llu and %llu", field,
-                              (unsigned long long)target, (unsigned long long)least, (unsigned long long)MOST_KB);
+        return libxl__ao_fail(ao, ERROR_INVAL, "d_config.b_info.%s: %llu KiB is not between %llu and %llu",
+                              field, (unsigned long long)target, (unsigned long long)least,
+                              (unsigned long long)MOST_KB);
     if (max < target || max > MOST_KB)
-        return libxl__ao_fail(ao, ERROR_INVAL, "d_config.b_info.max_memkb: %llu KiB is not between %llu and %llu",
-                              (unsigned long long)max, (unsigned long long)target, (unsigned long long)MOST_KB);
+        return libxl__ao_fail(
+            ao, ERROR_INVAL, "d_config.b_info.max_memkb: %llu KiB is not between %llu and %llu",
+            (unsigned long long)max, (unsigned long long)target, (unsigned long long)MOST_KB);
     s->build.target_kb = target & ~1023ull; /* the builder counts in MiB */
     s->build.max_kb = max;
     return 0;
@@ -81,7 +84,8 @@ static int check(libxl__ao *ao, const libxl_domain_config *config, struct create
 static bool name_is_being_taken(const libxl__ao *ao, const char *name)
 {
     const libxl__ao *other;
-    TAILQ_FOREACH (other, &ao->ctx->aos.live, live_link) {
+    TAILQ_FOREACH(other, &ao->ctx->aos.live, live_link)
+    {
         const libxl__domain_create_new_args *args = (const void *)other->args;
         if (other != ao && other->cls == ao->cls && strcmp(args->in.d_config.c_info.name, name) == 0)
             return true;
@@ -91,7 +95,8 @@ static bool name_is_being_taken(const libxl__ao *ao, const char *name)
 
 static int name_exists(libxl__ao *ao, const char *name)
 {
-    return libxl__ao_fail(ao, ERROR_DOMAIN_EXISTS, "d_config.c_info.name: there is a domain '%s' already", name);
+    return libxl__ao_fail(ao, ERROR_DOMAIN_EXISTS, "d_config.c_info.name: there is a domain '%s' already",
+                          name);
 }
 
 /* ---- the domain's tree in xenstore */
@@ -102,12 +107,20 @@ static void write_domain(libxl__xs_batch *b, const struct create *s, const libxl
     char text[64];
     /* A guest may read its tree; what it may write is made here, empty, and given to it. */
     static const char *const guests_nodes[] = {
-        "control/shutdown",      "control/feature-poweroff", "control/feature-reboot", "control/feature-suspend",
-        "control/sysrq",         "device/suspend/event-channel", "data",               "drivers",
-        "feature",               "attr",                     "error",
+        "control/shutdown",
+        "control/feature-poweroff",
+        "control/feature-reboot",
+        "control/feature-suspend",
+        "control/sysrq",
+        "device/suspend/event-channel",
+        "data",
+        "drivers",
+        "feature",
+        "attr",
+        "error",
     };
-    static const char *const our_nodes[] = {"", "/cpu", "/memory", "/device", "/device/suspend", "/control", "/store",
-                                            "/console"};
+    static const char *const our_nodes[] = {"",         "/cpu",   "/memory", "/device", "/device/suspend",
+                                            "/control", "/store", "/console"};
     for (size_t i = 0; i < sizeof(our_nodes) / sizeof(*our_nodes); i++)
         libxl__xs_write(b, LIBXL__XS_GUEST_READS, "", "/local/domain/%u%s", domid, our_nodes[i]);
     for (size_t i = 0; i < sizeof(guests_nodes) / sizeof(*guests_nodes); i++)
@@ -150,8 +163,8 @@ static void write_vm(libxl__xs_batch *b, const struct create *s, const libxl_dom
     libxl__xs_write(b, LIBXL__XS_GUEST_READS, uuid, "%s/uuid", vm);
     libxl__xs_write(b, LIBXL__XS_GUEST_READS, config->c_info.name, "%s/name", vm);
     libxl__xs_write(b, LIBXL__XS_OURS, "", "/libxl/%u", domid);
-    libxl__xs_write(b, LIBXL__XS_OURS, config->c_info.type == LIBXL_DOMAIN_TYPE_PV ? "pv" : "pvh", "/libxl/%u/type",
-                    domid);
+    libxl__xs_write(b, LIBXL__XS_OURS, config->c_info.type == LIBXL_DOMAIN_TYPE_PV ? "pv" : "pvh",
+                    "/libxl/%u/type", domid);
 }
 
 static int introduce(libxl__ao *ao, struct create *s, const libxl_domain_config *config)
@@ -294,7 +307,8 @@ int libxl__domain_create_new_body(libxl__ao *ao, libxl__domain_create_new_args *
         int rc = libxl__teardown_step(ao, &s->teardown, &s->info);
         return rc == LIBXL__AO_WAIT ? rc : s->rc;
     }
-    /* A build that is under way is not left alone with the operation's memory: it is told, and its end awaited. */
+    /* A build that is under way is not left alone with the operation's memory: it is told, and its end
+     * awaited. */
     if (ao->stop && ao->step == BUILT && !libxl__build_done(&s->build)) {
         atomic_store(&s->build.cancel, true);
         return LIBXL__AO_WAIT;

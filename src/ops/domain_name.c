@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: nothing beyond its operation. Names are xenstore's /local/domain/N/name, written by toolstacks only. */
+/* Owns: nothing beyond its operation. Names are xenstore's /local/domain/N/name, written by toolstacks only.
+ */
 #include "ops.h"
 
 #include <errno.h>
@@ -22,7 +23,8 @@ int libxl__names_start(libxl__ao *ao, libxl__names *names)
     if (!names->list || !names->names || !names->reading)
         return ERROR_NOMEM;
     for (uint32_t i = 0; i < names->count; i++)
-        names->names[i] = libxl__xs_read(names->reading, "/local/domain/%u/name", (unsigned)names->list[i].domain);
+        names->names[i] =
+            libxl__xs_read(names->reading, "/local/domain/%u/name", (unsigned)names->list[i].domain);
     return libxl__xs_run(names->reading, LIBXL__XS_ONE_BY_ONE);
 }
 
@@ -108,7 +110,8 @@ int libxl__domain_get_name_body(libxl__ao *ao, libxl__domain_get_name_args *args
         if (*args->out.name)
             return 0;
         return name ? ERROR_NOMEM
-                    : libxl__ao_fail(ao, ERROR_DOMAIN_NOTFOUND, "domid: domain %u has no name", args->in.domid);
+                    : libxl__ao_fail(ao, ERROR_DOMAIN_NOTFOUND, "domid: domain %u has no name",
+                                     args->in.domid);
     }
     }
     return ERROR_BADFAIL;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: nothing beyond its operation. Asking a guest to stop: the toolstack writes control/shutdown, the guest
- * acknowledges by emptying or removing it, and in its own time shuts down (xen/io/xs_wire.h has no word for it; the
- * protocol is docs/misc/xenstore-paths.pandoc of Xen, ~/control/shutdown).
+ * Owns: nothing beyond its operation. Asking a guest to stop: the toolstack writes control/shutdown, the
+ * guest acknowledges by emptying or removing it, and in its own time shuts down (xen/io/xs_wire.h has no word
+ * for it; the protocol is docs/misc/xenstore-paths.pandoc of Xen, ~/control/shutdown).
  *
  * The node belongs to the guest: what it holds is compared, never used.
  */
@@ -104,8 +104,9 @@ static int ask(libxl__ao *ao, uint32_t domid, const char *request)
         return ao->stop;
     if (ao->stop || (s->patience.source.fired && ao->step != ACKNOWLEDGED)) {
         rc = ao->stop ? ao->stop
-                      : libxl__ao_fail(ao, ERROR_GUEST_TIMEDOUT, "domid: domain %u did not acknowledge within %d s",
-                                       domid, PATIENCE_SECONDS);
+                      : libxl__ao_fail(ao, ERROR_GUEST_TIMEDOUT,
+                                       "domid: domain %u did not acknowledge within %d s", domid,
+                                       PATIENCE_SECONDS);
         int error = withdraw(ao, s, domid, rc);
         ao->step = WITHDRAWING;
         return error ? error : LIBXL__AO_WAIT;

@@ -2,7 +2,8 @@
 /*
  * Owns: nothing beyond its operation. Taking a domain down, and the operation that does just that.
  *
- * Paths are built from the domid and from the uuid that the hypervisor has, never from values read in xenstore.
+ * Paths are built from the domid and from the uuid that the hypervisor has, never from values read in
+ * xenstore.
  */
 #include "ops.h"
 

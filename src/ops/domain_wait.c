@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: nothing beyond its operation. Waiting for a domain to stop, or to be gone, whoever brings it about. */
+/* Owns: nothing beyond its operation. Waiting for a domain to stop, or to be gone, whoever brings it about.
+ */
 #include "ops.h"
 
 enum { START, WATCHING };

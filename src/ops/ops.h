@@ -7,7 +7,8 @@
 #include "build.h"
 #include "xen.h"
 
-/* ---- taking a domain down (domain_teardown.c): by domain_destroy, and by domain_create_new for what it has made */
+/* ---- taking a domain down (domain_teardown.c): by domain_destroy, and by domain_create_new for what it has
+ * made */
 
 typedef struct libxl__teardown {
     int step;
@@ -18,8 +19,8 @@ typedef struct libxl__teardown {
 } libxl__teardown; /* the operation's, zeroed */
 
 /*
- * Called each time the body is, with the same `info`: destroys the domain in the hypervisor, removes its xenstore nodes,
- * waits until it is gone. LIBXL__AO_WAIT, or 0 or an error, which is noted in ao.
+ * Called each time the body is, with the same `info`: destroys the domain in the hypervisor, removes its
+ * xenstore nodes, waits until it is gone. LIBXL__AO_WAIT, or 0 or an error, which is noted in ao.
  */
 int libxl__teardown_step(libxl__ao *ao, libxl__teardown *teardown, const xc_domaininfo_t *info);
 

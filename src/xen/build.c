@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: nothing that outlives a job. Everything here but the four short functions at the end runs on a worker, without
- * the lock, on the job's own data; a build has a hypervisor handle of its own, because the reason of a failure is kept
- * in the handle.
+ * Owns: nothing that outlives a job. Everything here but the four short functions at the end runs on a
+ * worker, without the lock, on the job's own data; a build has a hypervisor handle of its own, because the
+ * reason of a failure is kept in the handle.
  *
  * The order of the steps is that of libxenguest's builder (xenguest.h): image, memory, build, boot.
  */
@@ -21,10 +21,10 @@
 #include <xenguest.h>
 
 enum {
-    SLACK_KB = 1024,              /* pages that the toolstack adds to a guest's own */
+    SLACK_KB = 1024, /* pages that the toolstack adds to a guest's own */
     MAX_EVENT_CHANNELS = 1023,
-    VCPU_PAGING_KB = 1024,        /* what the hypervisor needs for the page tables of a PVH guest: */
-    MB_PAGING_KB = 8,             /* xl.cfg(5), shadow_memory */
+    VCPU_PAGING_KB = 1024, /* what the hypervisor needs for the page tables of a PVH guest: */
+    MB_PAGING_KB = 8,      /* xl.cfg(5), shadow_memory */
 };
 
 static bool is_pvh(const libxl__build *build)
@@ -48,7 +48,8 @@ static int fail_errno(libxl__build *build, const char *what)
 }
 
 /* libxenguest tells its reason in words: "panic: file.c:123: reason". */
-static int fail_builder(libxl__build *build, xc_interface *xch, int rc, const char *field, const char *subject)
+static int fail_builder(libxl__build *build, xc_interface *xch, int rc, const char *field,
+                        const char *subject)
 {
     const char *reason = xc_get_last_error(xch)->message;
     const char *after = strstr(reason, ".c:");
@@ -82,10 +83,12 @@ static int check_host(libxl__build *build, xc_interface *xch)
         return fail_errno(build, "asking about the host");
     const uint32_t needed = is_pvh(build) ? XEN_SYSCTL_PHYSCAP_hvm : XEN_SYSCTL_PHYSCAP_pv;
     if (!(host.capabilities & needed))
-        return fail(build, ERROR_NI, "d_config.c_info.type: this host cannot run %s domains", is_pvh(build) ? "PVH" : "PV");
+        return fail(build, ERROR_NI, "d_config.c_info.type: this host cannot run %s domains",
+                    is_pvh(build) ? "PVH" : "PV");
     uint64_t free_kb = (host.free_pages + host.scrub_pages - host.outstanding_pages) * 4;
     if (build->target_kb > free_kb)
-        return fail(build, ERROR_NO_MEMORY_FOR_GUEST, "d_config.b_info.target_memkb: %llu KiB, but the host has %llu KiB free",
+        return fail(build, ERROR_NO_MEMORY_FOR_GUEST,
+                    "d_config.b_info.target_memkb: %llu KiB, but the host has %llu KiB free",
                     (unsigned long long)build->target_kb, (unsigned long long)free_kb);
     return 0;
 }
@@ -162,7 +165,8 @@ static int fill_memory(libxl__build *build, xc_interface *xch, struct xc_dom_ima
 {
     const libxl_domain_build_info *info = &build->config->b_info;
     if (is_pvh(build)) {
-        errno = libxl__build_pvh_memory(xch, dom, build->domid, build->target_kb, build->target_kb, info->max_vcpus);
+        errno = libxl__build_pvh_memory(xch, dom, build->domid, build->target_kb, build->target_kb,
+                                        info->max_vcpus);
         if (errno)
             return fail_errno(build, "laying out the memory");
     }

@@ -27,7 +27,8 @@ typedef struct libxl__build {
     char message[1200];
 } libxl__build;
 
-/* Locked. Sets the job going. When it is done: rc is 0, ABORTED, KERNEL, NO_MEMORY_FOR_GUEST, NI, PERMISSION or FAIL. */
+/* Locked. Sets the job going. When it is done: rc is 0, ABORTED, KERNEL, NO_MEMORY_FOR_GUEST, NI, PERMISSION
+ * or FAIL. */
 int libxl__build_start(libxl__ao *ao, libxl__build *build);
 bool libxl__build_done(const libxl__build *build);
 
@@ -41,7 +42,8 @@ typedef struct libxl__hv_destroy {
 int libxl__hv_destroy_start(libxl__ao *ao, libxl__hv_destroy *destroy, uint32_t domid);
 bool libxl__hv_destroy_done(const libxl__hv_destroy *destroy);
 
-/* src/xen/build_memory.c: a PVH guest's memory map and ACPI tables. Not locked, on the worker. 0, or an errno. */
+/* src/xen/build_memory.c: a PVH guest's memory map and ACPI tables. Not locked, on the worker. 0, or an
+ * errno. */
 struct xc_dom_image;
 int libxl__build_pvh_memory(xc_interface *xch, struct xc_dom_image *dom, uint32_t domid, uint64_t target_kb,
                             uint64_t max_kb, int vcpus);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: nothing; the map and the tables that it hangs on the builder's image are freed by who releases the image. On a
- * worker, not locked.
+ * Owns: nothing; the map and the tables that it hangs on the builder's image are freed by who releases the
+ * image. On a worker, not locked.
  *
- * The memory of a PVH guest, as its start_info describes it: RAM below 4 GiB up to the hole for devices that no PVH
- * guest has, the pages that it shares with the toolstack, the ACPI tables, and the rest of the RAM above 4 GiB. The
- * tables are few: enough for a kernel to find its processors (ACPI 5.1: RSDP, XSDT, FADT, MADT, an empty DSDT).
+ * The memory of a PVH guest, as its start_info describes it: RAM below 4 GiB up to the hole for devices that
+ * no PVH guest has, the pages that it shares with the toolstack, the ACPI tables, and the rest of the RAM
+ * above 4 GiB. The tables are few: enough for a kernel to find its processors (ACPI 5.1: RSDP, XSDT, FADT,
+ * MADT, an empty DSDT).
  */
 #include "build.h"
 
@@ -152,7 +153,8 @@ static struct tables *make_tables(int vcpus)
 
 static int give_map(xc_interface *xch, struct xc_dom_image *dom, uint32_t domid)
 {
-    const uint64_t shared = (uint64_t)(X86_HVM_END_SPECIAL_REGION - X86_HVM_NR_SPECIAL_PAGES) << XC_PAGE_SHIFT;
+    const uint64_t shared = (uint64_t)(X86_HVM_END_SPECIAL_REGION - X86_HVM_NR_SPECIAL_PAGES)
+                            << XC_PAGE_SHIFT;
     struct e820entry map[] = {
         {.addr = 0, .size = dom->lowmem_end, .type = E820_RAM},
         {.addr = ACPI_START, .size = ACPI_SIZE, .type = E820_ACPI},

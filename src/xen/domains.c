@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the array of followers (the followers are their users'), the two watches, the timer. Guarded by the context's
- * lock. A look first compares, then calls: callbacks may follow and unfollow whatever they like.
+ * Owns: the array of followers (the followers are their users'), the two watches, the timer. Guarded by the
+ * context's lock. A look first compares, then calls: callbacks may follow and unfollow whatever they like.
  */
 #include "xen.h"
 
@@ -189,6 +189,12 @@ void libxl__domain_unfollow(libxl_ctx *ctx, libxl__domain_follower *follower)
     follower->place = 0;
     follower->changed = false;
     domains->sorted = false;
+    libxl__domains_rest(ctx);
+}
+
+void libxl__domains_rest(libxl_ctx *ctx)
+{
+    libxl__domains *domains = &ctx->xen->domains;
     if (!domains->count && LIST_EMPTY(&domains->evgen_list))
         libxl__timer_stop(ctx, &domains->again);
 }
@@ -215,7 +221,8 @@ void libxl__domains_close(libxl_ctx *ctx)
 static void fire(libxl_ctx *ctx, libxl__domain_follower *follower)
 {
     (void)ctx;
-    libxl__source_fire(&((libxl__domain_source *)((char *)follower - offsetof(libxl__domain_source, follower)))->source);
+    libxl__source_fire(
+        &((libxl__domain_source *)((char *)follower - offsetof(libxl__domain_source, follower)))->source);
 }
 
 static void stop(libxl_ctx *ctx, libxl__source *source)

@@ -2,9 +2,9 @@
 /*
  * Following domains: running, shut down, dying, gone.
  *
- * xenstored fires @releaseDomain when a domain shuts down and when it begins to die; nothing fires when it is finally
- * gone: only the hypervisor's list tells. So a look at the list is taken when the watch fires and, while a followed
- * domain is dying, at short intervals. One look serves all followers.
+ * xenstored fires @releaseDomain when a domain shuts down and when it begins to die; nothing fires when it is
+ * finally gone: only the hypervisor's list tells. So a look at the list is taken when the watch fires and,
+ * while a followed domain is dying, at short intervals. One look serves all followers.
  */
 #ifndef LIBXL__DOMAINS_H
 #define LIBXL__DOMAINS_H
@@ -29,7 +29,7 @@ typedef void libxl__domain_callback(libxl_ctx *ctx, libxl__domain_follower *foll
 
 struct libxl__domain_follower {
     uint32_t domid;
-    uint32_t place; /* in the array of followers, + 1; 0: follows nothing */
+    uint32_t place;  /* in the array of followers, + 1; 0: follows nothing */
     libxl_uuid uuid; /* another domain behind the same domid means: gone */
     libxl__domain_phase phase;
     libxl_shutdown_reason reason;
@@ -47,7 +47,7 @@ typedef struct libxl__domains {
     bool sorted;
     TAILQ_HEAD(, libxl__domain_follower) changed;
     libxl__watch *released, *introduced; /* @releaseDomain, @introduceDomain: once anyone follows */
-    libxl__timer again; /* the next look, while someone is dying */
+    libxl__timer again;                  /* the next look, while someone is dying */
     uint64_t interval;
     struct libxl__evgen_list evgen_list;
     uint32_t evgens;
@@ -71,6 +71,9 @@ int libxl__domains_watch(libxl_ctx *ctx);
 /* Brings the array of followers in order of domid. */
 void libxl__domains_sort(libxl_ctx *ctx);
 
+/* Stops looking if nobody follows. */
+void libxl__domains_rest(libxl_ctx *ctx);
+
 /* Takes a look soon: something has just been done to a domain. */
 void libxl__domains_look_soon(libxl_ctx *ctx);
 
@@ -83,7 +86,8 @@ typedef struct libxl__domain_source {
 /* As libxl__domain_follow, for the domain that info describes. */
 int libxl__domain_source_start(libxl__ao *ao, libxl__domain_source *domain, const xc_domaininfo_t *info);
 
-/* src/xen/evgen.c: for every domain in the list that an evgen for all domains does not follow yet, follow it. */
+/* src/xen/evgen.c: for every domain in the list that an evgen for all domains does not follow yet, follow it.
+ */
 void libxl__evgens_follow_new(libxl_ctx *ctx, const xc_domaininfo_t *list, uint32_t count);
 void libxl__evgens_close(libxl_ctx *ctx);
 

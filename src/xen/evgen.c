@@ -2,8 +2,8 @@
 /*
  * Owns: the application's event generators and their followers. Guarded by the context's lock.
  *
- * An evgen for one domain has one follower; an evgen for all domains has one for each that exists, made when it is first
- * seen and freed when its domain is gone.
+ * An evgen for one domain has one follower; an evgen for all domains has one for each that exists, made when
+ * it is first seen and freed when its domain is gone.
  */
 #include "xen.h"
 
@@ -68,8 +68,8 @@ static int follow(libxl_ctx *ctx, struct libxl__evgen *evgen, const xc_domaininf
 }
 
 /* One evgen's part: both the list and the first `known` followers are in order of domid. */
-static void follow_new(libxl_ctx *ctx, struct libxl__evgen *evgen, const xc_domaininfo_t *list, uint32_t count,
-                       uint32_t known)
+static void follow_new(libxl_ctx *ctx, struct libxl__evgen *evgen, const xc_domaininfo_t *list,
+                       uint32_t count, uint32_t known)
 {
     const libxl__domains *domains = &ctx->xen->domains;
     uint32_t at = 0;
@@ -88,11 +88,11 @@ static void follow_new(libxl_ctx *ctx, struct libxl__evgen *evgen, const xc_doma
 void libxl__evgens_follow_new(libxl_ctx *ctx, const xc_domaininfo_t *list, uint32_t count)
 {
     struct libxl__evgen *evgen;
-    LIST_FOREACH (evgen, &ctx->xen->domains.evgen_list, link)
-        if (evgen->domid == LIBXL_DOMID_ALL) {
-            libxl__domains_sort(ctx);
-            follow_new(ctx, evgen, list, count, ctx->xen->domains.count);
-        }
+    LIST_FOREACH(evgen, &ctx->xen->domains.evgen_list, link)
+    if (evgen->domid == LIBXL_DOMID_ALL) {
+        libxl__domains_sort(ctx);
+        follow_new(ctx, evgen, list, count, ctx->xen->domains.count);
+    }
 }
 
 static void unfollow_all(libxl_ctx *ctx, const struct libxl__evgen *evgen)
@@ -134,7 +134,8 @@ static int enable_locked(libxl_ctx *ctx, struct libxl__evgen *evgen)
     return rc;
 }
 
-static int enable(libxl_ctx *ctx, uint32_t domid, libxl_ev_user user, bool lifecycle, struct libxl__evgen **evgen_out)
+static int enable(libxl_ctx *ctx, uint32_t domid, libxl_ev_user user, bool lifecycle,
+                  struct libxl__evgen **evgen_out)
 {
     *evgen_out = NULL;
     struct libxl__evgen *evgen = calloc(1, sizeof(*evgen));
@@ -156,9 +157,10 @@ static void disable(libxl_ctx *ctx, struct libxl__evgen *evgen)
     if (!evgen)
         return;
     libxl__ctx_lock(ctx);
-    unfollow_all(ctx, evgen);
     LIST_REMOVE(evgen, link);
     ctx->xen->domains.evgens--;
+    unfollow_all(ctx, evgen);
+    libxl__domains_rest(ctx);
     libxl__ctx_leave(ctx);
     free(evgen);
 }

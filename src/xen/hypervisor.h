@@ -23,8 +23,8 @@ int libxl__hv_physinfo(struct libxl__ao *ao, libxl_physinfo *out);
 int libxl__hv_version(struct libxl__ao *ao, libxl_version_info *out);
 
 /*
- * All domains, in order of domid, in memory that the caller frees: their number, or -1 with errno. For a few thousand
- * domains a few hypercalls.
+ * All domains, in order of domid, in memory that the caller frees: their number, or -1 with errno. For a few
+ * thousand domains a few hypercalls.
  */
 int libxl__hv_list(libxl_ctx *ctx, xc_domaininfo_t **list_out);
 

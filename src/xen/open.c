@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the handles to the hypervisor and to xenstored, from libxl_ctx_alloc to libxl_ctx_free; both functions are here
- * because a context is the core's part and Xen's part together.
+ * Owns: the handles to the hypervisor and to xenstored, from libxl_ctx_alloc to libxl_ctx_free; both
+ * functions are here because a context is the core's part and Xen's part together.
  */
 #include "xen.h"
 
@@ -15,8 +15,8 @@ static void say_nothing(struct xentoollog_logger *logger, xentoollog_level level
     (void)logger, (void)level, (void)errnoval, (void)context, (void)format, (void)al;
 }
 
-static void show_nothing(struct xentoollog_logger *logger, const char *context, const char *doing_what, int percent,
-                         unsigned long done, unsigned long total)
+static void show_nothing(struct xentoollog_logger *logger, const char *context, const char *doing_what,
+                         int percent, unsigned long done, unsigned long total)
 {
     (void)logger, (void)context, (void)doing_what, (void)percent, (void)done, (void)total;
 }
@@ -61,7 +61,8 @@ static int open_handles(libxl_ctx *ctx)
                                 "asking for the hypervisor's version");
     xen->requests = xs_open(0);
     if (!xen->requests)
-        return libxl__log_errno(ctx, refused(errno) ? ERROR_PERMISSION : ERROR_NO_XENSTORE, "connecting to xenstored");
+        return libxl__log_errno(ctx, refused(errno) ? ERROR_PERMISSION : ERROR_NO_XENSTORE,
+                                "connecting to xenstored");
     int rc = libxl__watches_open(ctx);
     return rc ? rc : libxl__domains_open(ctx);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the watches and their libxenstore handle. Guarded by the context's lock; registering and unregistering are round
- * trips to xenstored and so are jobs of the xenstore lane, which uses the handle without the lock (libxenstore has its
- * own). A token is a number that is never used again: an event of a watch that is gone finds nothing.
+ * Owns: the watches and their libxenstore handle. Guarded by the context's lock; registering and
+ * unregistering are round trips to xenstored and so are jobs of the xenstore lane, which uses the handle
+ * without the lock (libxenstore has its own). A token is a number that is never used again: an event of a
+ * watch that is gone finds nothing.
  */
 #include "xen.h"
 
@@ -83,7 +84,8 @@ static void lane_done(libxl_ctx *ctx, libxl__job *job)
     }
 }
 
-libxl__watch *libxl__watch_add(libxl_ctx *ctx, const char *path, libxl__watch_callback *callback, void *user, bool own)
+libxl__watch *libxl__watch_add(libxl_ctx *ctx, const char *path, libxl__watch_callback *callback, void *user,
+                               bool own)
 {
     libxl__watches *watches = &ctx->xen->watches;
     size_t length = strlen(path) + 1;
@@ -126,12 +128,12 @@ static void changed(libxl_ctx *ctx, libxl__fd *source, uint32_t revents)
     while ((event = xs_check_watch(watches->xs))) {
         libxl__watch *watch;
         uint64_t token = strtoull(event[XS_WATCH_TOKEN], NULL, 16);
-        LIST_FOREACH (watch, &watches->list, link)
-            if (watch->token == token) {
-                if (watch->callback)
-                    watch->callback(ctx, watch->user);
-                break;
-            }
+        LIST_FOREACH(watch, &watches->list, link)
+        if (watch->token == token) {
+            if (watch->callback)
+                watch->callback(ctx, watch->user);
+            break;
+        }
         free(event);
     }
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Xenstore watches. xenstored fires a watch once when it is registered and then at every change of the node or of one
- * below it: so register first, act then, and read each time it fires.
+ * Xenstore watches. xenstored fires a watch once when it is registered and then at every change of the node
+ * or of one below it: so register first, act then, and read each time it fires.
  */
 #ifndef LIBXL__WATCH_H
 #define LIBXL__WATCH_H
@@ -36,11 +36,13 @@ int libxl__watches_open(libxl_ctx *ctx);
 void libxl__watches_close(libxl_ctx *ctx);
 
 /* Calls `callback` for `path`, from its registration on. NULL: NOMEM or FAIL. `own`: not counted. */
-libxl__watch *libxl__watch_add(libxl_ctx *ctx, const char *path, libxl__watch_callback *callback, void *user, bool own);
+libxl__watch *libxl__watch_add(libxl_ctx *ctx, const char *path, libxl__watch_callback *callback, void *user,
+                               bool own);
 /* NULL is fine. Afterwards callback is not called again. */
 void libxl__watch_remove(libxl_ctx *ctx, libxl__watch *watch);
 
-/* Watches a path for an operation: the source fires at registration and at each change. Errors: NOMEM, FAIL. */
+/* Watches a path for an operation: the source fires at registration and at each change. Errors: NOMEM, FAIL.
+ */
 int libxl__watch_start(libxl__ao *ao, libxl__watch_source *watch, const char *path);
 
 #endif

@@ -13,7 +13,7 @@
 #include "xs.h"
 
 struct libxl__xen {
-    xc_interface *xch; /* thread-safe, but for its last error, which nobody reads */
+    xc_interface *xch;          /* thread-safe, but for its last error, which nobody reads */
     struct xs_handle *requests; /* used by the xenstore lane only */
     libxl__watches watches;
     libxl__domains domains;

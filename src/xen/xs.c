@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: batches and all that is in them. A batch belongs to its operation (locked) until it is run, to the xenstore lane
- * while it is under way, then to the operation again; one that is given up meanwhile is freed by the lane.
+ * Owns: batches and all that is in them. A batch belongs to its operation (locked) until it is run, to the
+ * xenstore lane while it is under way, then to the operation again; one that is given up meanwhile is freed
+ * by the lane.
  */
 #include "xen.h"
 
@@ -15,7 +16,7 @@ typedef enum kind { READ, WRITE, REMOVE, REQUIRE, INTRODUCE } kind;
 struct libxl__xs_request {
     kind kind;
     libxl__xs_perms perms;
-    int rc;            /* REQUIRE: the error */
+    int rc; /* REQUIRE: the error */
     const char *path, *value;
     unsigned long gfn; /* INTRODUCE */
     uint32_t port;
@@ -48,8 +49,8 @@ static void free_batch(libxl_ctx *ctx, libxl__job *job)
     (void)ctx;
     libxl__xs_batch *batch = batch_of_job(job);
     libxl__xs_request *request;
-    STAILQ_FOREACH (request, &batch->requests, link)
-        free(request->found);
+    STAILQ_FOREACH(request, &batch->requests, link)
+    free(request->found);
     libxl__gc_end(&batch->gc);
     free(batch);
 }
@@ -152,7 +153,8 @@ void libxl__xs_introduce(libxl__xs_batch *batch, unsigned long gfn, uint32_t por
 static bool set_perms(struct xs_handle *xs, xs_transaction_t transaction, const libxl__xs_batch *batch,
                       const libxl__xs_request *request)
 {
-    struct xs_permissions perms[2] = {{.id = 0, .perms = XS_PERM_NONE}, {.id = batch->domid, .perms = XS_PERM_READ}};
+    struct xs_permissions perms[2] = {{.id = 0, .perms = XS_PERM_NONE},
+                                      {.id = batch->domid, .perms = XS_PERM_READ}};
     switch (request->perms) {
     case LIBXL__XS_OURS: return xs_set_permissions(xs, transaction, request->path, perms, 1);
     case LIBXL__XS_GUEST_READS: break;
@@ -203,11 +205,11 @@ static void failed(libxl__xs_batch *batch, const libxl__xs_request *request, con
 static void make_all(struct xs_handle *xs, xs_transaction_t transaction, libxl__xs_batch *batch)
 {
     libxl__xs_request *request;
-    STAILQ_FOREACH (request, &batch->requests, link)
-        if (!make(xs, transaction, batch, request)) {
-            failed(batch, request, NULL);
-            return;
-        }
+    STAILQ_FOREACH(request, &batch->requests, link)
+    if (!make(xs, transaction, batch, request)) {
+        failed(batch, request, NULL);
+        return;
+    }
 }
 
 static void make_transaction(struct xs_handle *xs, libxl__xs_batch *batch)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Requests to xenstored, many at a time. An operation collects requests in a batch and runs it; the batch is a source
- * that fires when all are done, or the first has failed. A batch does not block the operation: it goes to the xenstore
- * lane, where requests are made in the order in which the batches were run.
+ * Requests to xenstored, many at a time. An operation collects requests in a batch and runs it; the batch is
+ * a source that fires when all are done, or the first has failed. A batch does not block the operation: it
+ * goes to the xenstore lane, where requests are made in the order in which the batches were run.
  */
 #ifndef LIBXL__XS_H
 #define LIBXL__XS_H
@@ -27,17 +27,18 @@ typedef struct libxl__xs_request libxl__xs_request;
 libxl__xs_batch *libxl__xs_batch_new(libxl__ao *ao, uint32_t domid);
 
 /*
- * Requests; each takes the path as a format with arguments. Memory that runs out is reported by libxl__xs_run.
- *  read     the value, later by libxl__xs_value; a missing node is no error
- *  write    makes the node, and those above it
- *  remove   with all below it; a missing node is no error
- *  require  fails with `rc` if the node is missing: for transactions that must not revive a domain's tree
+ * Requests; each takes the path as a format with arguments. Memory that runs out is reported by
+ * libxl__xs_run. read     the value, later by libxl__xs_value; a missing node is no error write    makes the
+ * node, and those above it remove   with all below it; a missing node is no error require  fails with `rc` if
+ * the node is missing: for transactions that must not revive a domain's tree
  */
-libxl__xs_request *libxl__xs_read(libxl__xs_batch *batch, const char *path, ...) __attribute__((format(printf, 2, 3)));
+libxl__xs_request *libxl__xs_read(libxl__xs_batch *batch, const char *path, ...)
+    __attribute__((format(printf, 2, 3)));
 void libxl__xs_write(libxl__xs_batch *batch, libxl__xs_perms perms, const char *value, const char *path, ...)
     __attribute__((format(printf, 4, 5)));
 void libxl__xs_remove(libxl__xs_batch *batch, const char *path, ...) __attribute__((format(printf, 2, 3)));
-void libxl__xs_require(libxl__xs_batch *batch, int rc, const char *path, ...) __attribute__((format(printf, 3, 4)));
+void libxl__xs_require(libxl__xs_batch *batch, int rc, const char *path, ...)
+    __attribute__((format(printf, 3, 4)));
 /* Tells xenstored of a domain with this page for its ring and this event channel. */
 void libxl__xs_introduce(libxl__xs_batch *batch, unsigned long gfn, uint32_t port);
 
