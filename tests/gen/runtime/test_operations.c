@@ -75,7 +75,8 @@ static void refused(int rc, const char *expected)
 static void test_null(void)
 {
     refused(libxl_machine_create(NULL, NULL, "n", 0, 2, &uuid, &domid, &label, NULL, NULL), "machine: NULL");
-    refused(libxl_machine_create(NULL, &machine, NULL, 0, 2, &uuid, &domid, &label, NULL, NULL), "name: NULL");
+    refused(libxl_machine_create(NULL, &machine, NULL, 0, 2, &uuid, &domid, &label, NULL, NULL),
+            "name: NULL");
     refused(libxl_machine_create(NULL, &machine, "n", 0, 2, NULL, &domid, &label, NULL, NULL), "uuid: NULL");
     refused(libxl_machine_create(NULL, &machine, "n", 0, 2, &uuid, NULL, &label, NULL, NULL), "domid: NULL");
     refused(libxl_machine_create(NULL, &machine, "n", 0, 2, &uuid, &domid, NULL, NULL, NULL), "label: NULL");

@@ -118,7 +118,8 @@ static void test_init(void)
 
     memset(&machine, 0x55, sizeof(machine));
     libxl_machine_init(&machine);
-    assert(machine.colour == LIBXL_COLOUR_UNKNOWN && machine.weight == 256 && !machine.name && !machine.disks);
+    assert(machine.colour == LIBXL_COLOUR_UNKNOWN && machine.weight == 256 && !machine.name &&
+           !machine.disks);
     assert(machine.first.size == LIBXL_MEMKB_DEFAULT && machine.first.backend_type == FIXTURE_BACKEND_FILE);
     assert(machine.first.backend.file.shade == LIBXL_COLOUR_UNKNOWN);
     libxl_machine_dispose(&machine);
