@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""tools/install-packages and tools/unpack-packages: what they do to a machine, and what they never do."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from launching import PROJECT
+
+INSTALL = PROJECT / "tools/install-packages"
+UNPACK = PROJECT / "tools/unpack-packages"
+LISTS = PROJECT / "tools/packages"
+
+Result = subprocess.CompletedProcess[str]
+
+
+def names(list_name: str) -> list[str]:
+    lines = (LISTS / f"{list_name}.txt").read_text().splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+class FakeMachine:
+    """Programs found before the real ones: what is installed, who asks, and a log of what would be done."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.log = directory / "log"
+        self.program("apt-cache", "exit 0")
+        self.program("apt-get", f'echo "apt-get $*" >>{self.log}')
+        self.program("sudo", "exit 1")
+        self.user(0)
+
+    def program(self, name: str, script: str) -> None:
+        path = self.directory / name
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+
+    def user(self, number: int) -> None:
+        self.program("id", f"echo {number}")
+
+    def installed(self, packages: list[str]) -> None:
+        lines = "".join(f"{package} installed\\n" for package in packages)
+        self.program("dpkg-query", f"printf '{lines}'")
+
+    def run(self, *arguments: str) -> Result:
+        environment = os.environ | {"PATH": f"{self.directory}:/usr/bin:/bin"}
+        return subprocess.run([INSTALL, *arguments], env=environment, text=True, capture_output=True)
+
+    def done(self) -> str:
+        return self.log.read_text() if self.log.exists() else ""
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> FakeMachine:
+    return FakeMachine(tmp_path)
+
+
+def test_nothing_missing_is_silent(machine: FakeMachine) -> None:
+    machine.installed(names("build") + names("test"))
+    done = machine.run()
+    assert (done.returncode, done.stdout, done.stderr, machine.done()) == (0, "", "", "")
+
+
+def test_only_what_is_missing_is_installed_and_nothing_recommended(machine: FakeMachine) -> None:
+    machine.installed([name for name in names("build") if name != "gcc"])
+    done = machine.run("build")
+    assert (done.returncode, done.stderr) == (0, "install-packages: installing: gcc\n")
+    assert machine.done().endswith("install -y --no-install-recommends gcc\n")
+
+
+def test_unknown_packages_mean_an_update_first(machine: FakeMachine) -> None:
+    machine.installed([])
+    machine.program("apt-cache", "exit 100")
+    assert machine.run("test").returncode == 0
+    update, install = machine.done().splitlines()
+    assert update.endswith(" update")
+    assert " install " in install
+
+
+def test_without_root_and_sudo_one_line_says_what_to_install(machine: FakeMachine) -> None:
+    machine.installed([name for name in names("build") if name not in ("gcc", "make")])
+    machine.user(1000)
+    done = machine.run("build")
+    assert (done.returncode, machine.done()) == (1, "")
+    assert (
+        done.stderr
+        == "install-packages: neither root nor sudo without a password; please install: make gcc\n"
+    )
+
+
+def test_sudo_is_used_where_it_asks_for_nothing(machine: FakeMachine) -> None:
+    machine.installed([name for name in names("build") if name != "gcc"])
+    machine.user(1000)
+    machine.program("sudo", f'echo "sudo $*" >>{machine.log}')
+    assert machine.run("build").returncode == 0
+    assert "sudo -n env DEBIAN_FRONTEND=noninteractive" in machine.done()
+
+
+def test_an_unknown_list_is_named(machine: FakeMachine) -> None:
+    done = machine.run("bulid")
+    assert (done.returncode, done.stderr) == (2, "install-packages: no such list of packages: bulid\n")
+
+
+def test_nothing_of_xen_is_ever_installed() -> None:
+    installed = names("build") + names("test")
+    assert not set(installed) & set(names("unpack"))
+    assert [name for name in installed if "xen" in name] == ["libxen-dev"]
+    assert not [name for name in installed if name.startswith(("linux-image", "grub"))]
+
+
+def test_what_was_unpacked_is_not_unpacked_again(tmp_path: Path) -> None:
+    (tmp_path / "dom0").mkdir()
+    (tmp_path / "dom0/.unpacked").write_text((LISTS / "unpack.txt").read_text())
+    done = subprocess.run([UNPACK, tmp_path / "dom0"], text=True, capture_output=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [path.name for path in (tmp_path / "dom0").iterdir()] == [".unpacked"]
