@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from aioxen_sim import namespaces
 STATE = Path("/run/aioxen-sim")
 START_LIMIT_S = 10.0
 GRACE_S = 5.0
+FAILED = 125  # exit status: the world could not be made
 Mask = set[int]
 _FORWARDED: Mask = {signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP}
 _FATAL: Mask = {signal.SIGTERM, signal.SIGHUP}
@@ -100,13 +102,15 @@ class World:
             namespaces.die_with_parent()
             if not os.read(alive, 1):
                 os._exit(1)
-            status = 1
+            status = FAILED
             try:
                 status = self._live(mask)
             except WorldError as error:
                 print(f"aioxen-sim: {error}", file=sys.stderr)
             except OSError as error:
                 print(f"aioxen-sim: {error.filename or 'world'}: {error.strerror}", file=sys.stderr)
+            except Exception:
+                traceback.print_exc()
             finally:
                 sys.stderr.flush()
                 os._exit(status)
@@ -168,7 +172,9 @@ class World:
         xenstored = Daemon(["xenstored", "-N", "-I"], env, mask)
         (STATE / "xenstored.pid").write_text(str(xenstored.process.pid))
         xenstored.wait_until(lambda: _answers(Path("/run/xenstored/socket")))
-        subprocess.run(["xen-init-dom0"], env=env, check=True, stdout=subprocess.DEVNULL)
+        init = subprocess.run(["xen-init-dom0"], env=env, check=False, capture_output=True, text=True)
+        if init.returncode:
+            raise WorldError(f"xen-init-dom0 failed: {init.stderr.strip()}")
         Daemon(["xenconsoled", "-i", "--log=none"], env, mask)
 
 

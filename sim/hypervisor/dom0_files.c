@@ -33,7 +33,7 @@ static const char *redirect(const char *path, char *buffer, size_t size)
         static int (*next)(const char *, int, ...);                                                          \
         char buffer[sizeof world_dir + 16];                                                                  \
         mode_t mode = 0;                                                                                     \
-        if (flags & (O_CREAT | O_TMPFILE)) {                                                                 \
+        if (__OPEN_NEEDS_MODE(flags)) {                                                                      \
             va_list args;                                                                                    \
             va_start(args, flags);                                                                           \
             mode = va_arg(args, mode_t);                                                                     \
