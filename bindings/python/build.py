@@ -24,7 +24,9 @@ from headers import declarations  # noqa: E402
 
 def pkg_config(*arguments: str) -> list[str]:
     try:
-        done = subprocess.run(["pkg-config", *arguments, "aioxen"], check=True, capture_output=True, text=True)
+        done = subprocess.run(
+            ["pkg-config", *arguments, "aioxen"], check=True, capture_output=True, text=True
+        )
     except (OSError, subprocess.CalledProcessError) as error:
         said = getattr(error, "stderr", "") or str(error)
         raise SystemExit(

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Python's side of the IDL, below `python/` of the output.
 
-    names        what things are called in Python, and as what types their values come
-    classes      enumerations, dataclasses, events        -> aioxen/types.py
-    errors       one exception class per error            -> aioxen/errors.py
-    convert      values to and from C                     -> aioxen/_convert.py
-    operations   the methods of Context and Domain        -> aioxen/_operations.py
-    native       the types of the extension module        -> aioxen/_native.pyi
+names        what things are called in Python, and as what types their values come
+classes      enumerations, dataclasses, events        -> aioxen/types.py
+errors       one exception class per error            -> aioxen/errors.py
+convert      values to and from C                     -> aioxen/_convert.py
+operations   the methods of Context and Domain        -> aioxen/_operations.py
+native       the types of the extension module        -> aioxen/_native.pyi
 """
 
 from __future__ import annotations

@@ -17,6 +17,14 @@ from uuid import UUID
 '''
 
 
+WORDS = '''class _Words(enum.IntEnum):
+    """Numbers for C, words for people."""
+
+    def __str__(self) -> str:
+        return self.name.lower()
+'''
+
+
 def text(model: m.Model) -> str:
     names = Names(model)
     events = [e for e in model.events if e.name != "operation_complete"]
@@ -28,6 +36,7 @@ def text(model: m.Model) -> str:
     return "".join(
         [
             HEAD, IMPORTS, exported([*classes, "Event"]),
+            "\n\n" + WORDS,
             *("\n\n" + enumeration(e) for e in names.enumerations),
             *("\n\n" + struct(names, s, name) for s, name in names.structs.items()),
             "\n\n" + EVENT,
@@ -37,7 +46,10 @@ def text(model: m.Model) -> str:
 
 
 def enumeration(kind: m.Enumeration) -> str:
-    lines = [f"class {camel(kind.name or '')}(enum.IntEnum):\n", docstring(kind.doc or f"libxl's {kind.name}.")]
+    lines = [
+        f"class {camel(kind.name or '')}(_Words):\n",
+        docstring(kind.doc or f"libxl's {kind.name}."),
+    ]
     for value in kind.values:
         lines.append(f"\n    {value.name} = {value.value}\n")
         if value.doc:

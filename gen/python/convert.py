@@ -17,6 +17,7 @@ from gen.python.names import (
     HEAD,
     Names,
     camel,
+    function,
     is_domid,
     is_string,
     is_uuid,
@@ -33,7 +34,6 @@ from uuid import UUID
 
 from aioxen import _values as v
 from aioxen import types
-from aioxen._native import ffi
 from aioxen._values import CData, Keep
 '''
 
@@ -48,7 +48,7 @@ def text(model: m.Model) -> str:
             parts.append(convert.get(struct, name))
     parts += [convert.get_sole(s, a) for s in model.structs if (a := sole_array(s))]
     parts.append(convert.events(model.events))
-    return HEAD + IMPORTS + "".join("\n\n" + p for p in parts)
+    return HEAD + IMPORTS + "\n" + "\n\n".join(parts)
 
 
 def table(kind: m.Enumeration) -> str:
@@ -93,7 +93,7 @@ class Converters:
         for f in members(struct):
             body += self.put_field(f, name)
         return (
-            f"def put_{name}(c: CData, value: types.{name}, path: str, keep: Keep) -> None:\n"
+            function(f"put_{name}", put_parameters(name), "None")
             + indent("".join(body), "    ")
             + "".join(self.put_union(f, name) for f in struct.fields if isinstance(f.type, m.KeyedUnion))
         )
@@ -131,9 +131,9 @@ class Converters:
         assert isinstance(union, m.KeyedUnion)
         key = camel(union.key.name or "")
         lines = [
-            f"\n\ndef _put_{owner}_{f.name}(c: CData, value: types.{owner}, path: str, keep: Keep) -> None:\n",
-            f"    arm, here = value.{f.name}, path + \".{f.name}\"\n",
-        ]  # fmt: skip
+            "\n\n" + function(f"_put_{owner}_{f.name}", put_parameters(owner), "None"),
+            f'    arm, here = value.{f.name}, path + ".{f.name}"\n',
+        ]
         for arm in union.fields:
             assert arm.value is not None
             lines.append(f"    if value.{union.keyvar.name} == types.{key}.{arm.value.name}:\n")
@@ -200,7 +200,7 @@ class Converters:
         if array := sole_array(kind):
             return self.got_list(array, at, kind.fields[0].name if isinstance(kind, m.Struct) else "")
         if isinstance(kind, m.Struct):
-            return f"get_{self.names.structs[kind]}(ffi.addressof({at}))"
+            return f"get_{self.names.structs[kind]}(v.addressof({at}))"
         return at
 
     def got_list(self, array: m.Array, owner: str, name: str) -> str:
@@ -229,12 +229,13 @@ class Converters:
         assert isinstance(union, m.KeyedUnion)
         arms = [a for a in union.fields if isinstance(a.type, m.Struct)]
         kinds = [f"types.{self.names.structs[a.type]}" for a in arms if isinstance(a.type, m.Struct)]
-        lines = [f"\n\ndef _get_{owner}_{f.name}(c: CData) -> {' | '.join([*dict.fromkeys(kinds), 'None'])}:\n"]
+        returned = " | ".join([*dict.fromkeys(kinds), "None"])
+        lines = ["\n\n" + function(f"_get_{owner}_{f.name}", ["c: CData"], returned)]
         for arm in arms:
             assert arm.value is not None and isinstance(arm.type, m.Struct)
             inner = self.names.structs[arm.type]
             lines.append(f"    if c.{union.keyvar.name} == {arm.value.value}:\n")
-            lines.append(f"        return get_{inner}(ffi.addressof(c.{f.name}.{arm.name}))\n")
+            lines.append(f"        return get_{inner}(v.addressof(c.{f.name}.{arm.name}))\n")
         return "".join([*lines, "    return None\n"])
 
     # Events
@@ -252,9 +253,10 @@ class Converters:
         values = ["domid", "uuid"]
         for f in event.fields:
             values.append(self.event_value(f, f"whole.u.{event.name}.{f.name}"))
+        parameters = ["domid: int", "uuid: UUID", "value: int", "whole: CData"]
         return (
-            f"def _{event.name}(domid: int, uuid: UUID, value: int, whole: CData) -> types.{name}:\n"
-            f"    return types.{name}({', '.join(values)})\n"
+            function(f"_{event.name}", parameters, f"types.{name}")
+            + f"    return types.{name}({', '.join(values)})\n"
         )
 
     def event_value(self, f: m.Field, at: str) -> str:
@@ -262,6 +264,10 @@ class Converters:
         if values is not None:
             return f"_{values.name}[value]"
         return "value" if isinstance(f.kind, m.Number) else self.got(f.kind, at, True, f, "")
+
+
+def put_parameters(name: str) -> list[str]:
+    return ["c: CData", f"value: types.{name}", "path: str", "keep: Keep"]
 
 
 def listed(items: list[str], margin: int) -> str:

@@ -141,10 +141,19 @@ def docstring(text: str, margin: int = 4) -> str:
     """`text` as a docstring, indented and wrapped."""
     text = text.replace("\\", "\\\\").replace('"""', "'''")
     paragraphs = [
-        p if p.startswith("    ") else fill(p, LINE - margin - 3) for p in text.strip().split("\n\n")
+        p if p.startswith("    ") else fill(p, LINE - margin - 6) for p in text.strip().split("\n\n")
     ]
     body = "\n\n".join(paragraphs)
     return indent(f'"""{body}"""' if "\n" not in body else f'"""{body}\n"""', " " * margin) + "\n"
+
+
+def function(name: str, parameters: list[str], returned: str, margin: int = 0, body: str = "") -> str:
+    """The head of a function, as ruff would break it; `body` is what follows on its line."""
+    space = " " * margin
+    line = f"{space}def {name}({', '.join(parameters)}) -> {returned}:{body}\n"
+    if len(line) <= LINE + 1:
+        return line
+    return f"{space}def {name}(\n{space}    {', '.join(parameters)}\n{space}) -> {returned}:{body}\n"
 
 
 def exported(names: Iterable[str]) -> str:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from gen import model as m
-from gen.python.names import HEAD
+from gen.python.names import HEAD, function
 
 TEXT = '''"""The C library, through cffi: `lib` has its functions, `ffi` makes and reads C's data."""
 
@@ -31,15 +31,14 @@ class _Lib:
 
 
 def text(model: m.Model) -> str:
-    return HEAD + TEXT + "".join(function(o) for o in model.operations) + "\nffi: _FFI\nlib: _Lib\n"
+    return HEAD + TEXT + "".join(declaration(o) for o in model.operations) + "\nffi: _FFI\nlib: _Lib\n"
 
 
-def function(operation: m.Operation) -> str:
+def declaration(operation: m.Operation) -> str:
     """An operation as cffi offers it: numbers as int, everything else as C data."""
-    values = [f for f in operation.inputs + operation.results]
-    names = ["ctx", *(f.name for f in values), "ao_how"]
+    names = ["ctx", *(f.name for f in operation.inputs + operation.results), "ao_how"]
     if operation.progress:
         names.append(f"aop_{operation.progress_what}_how")
     numbers = {f.name for f in operation.inputs if isinstance(f.kind, (m.Number, m.Enumeration))}
     typed = [f"{name}: {'int' if name in numbers else 'Any'}" for name in names]
-    return f"    def {operation.c_name}(self, {', '.join(typed)}, /) -> int: ...\n"
+    return function(operation.c_name, ["self", *typed, "/"], "int", 4, " ...")

@@ -7,11 +7,11 @@ from gen import model as m
 from gen.model import Mistake, Speed
 from gen.python.names import (
     HEAD,
-    LINE,
     Names,
     camel,
     docstring,
     error_class,
+    function,
     is_domid,
     is_string,
     is_uuid,
@@ -79,7 +79,8 @@ def call(operation: m.Operation) -> str:
     o = operation
     lines = [f'{row(o)} = Call(\n    "{o.python_name}",\n    lib.{o.c_name},\n']
     if o.inputs:
-        lines.append(f"    inputs=({''.join(repr(f.name) + ', ' for f in o.inputs).rstrip(' ')}),\n".replace("'", '"'))
+        inputs = " ".join(f'"{f.name}",' for f in o.inputs)
+        lines.append(f"    inputs=({inputs}),\n")
     if o.domid is not None:
         lines.append(f"    domid={o.inputs.index(o.domid)},\n")
     if o.results:
@@ -147,8 +148,9 @@ def context_method(names: Names, operation: m.Operation) -> str:
     o = operation
     parameters = ["self"]
     for f in o.inputs:
-        parameters.append(f"{f.name}: int | Domain" if is_domid(f.kind) else f"{f.name}: {typed(names, f.kind)}")
-    head = signature(o.python_name, [*parameters, "*", limit_of(o)], returned(names, o))
+        kind = "int | Domain" if is_domid(f.kind) else typed(names, f.kind)
+        parameters.append(f"{f.name}: {kind}")
+    head = function(o.python_name, [*parameters, "*", limit_of(o)], returned(names, o), 4)
     keep, put = [], []
     for f in o.inputs:
         if isinstance(f.kind, m.Struct):
@@ -177,17 +179,10 @@ def domain_method(names: Names, operation: m.Operation) -> str:
     parameters = ["self", *(f"{f.name}: {typed(names, f.kind)}" for f in o.inputs[1:]), "*", limit_of(o)]
     values = "".join(f", {f.name}" for f in o.inputs[1:])
     return (
-        signature(name, parameters, returned(names, o))
+        function(name, parameters, returned(names, o), 4)
         + docstring(o.summary, 8)
         + f"        return self._xen.{o.python_name}(self.domid{values}, limit=limit)\n"
     )
-
-
-def signature(name: str, parameters: list[str], result: str) -> str:
-    line = f"    def {name}({', '.join(parameters)}) -> {result}:\n"
-    if len(line) <= LINE:
-        return line
-    return f"    def {name}(\n        {', '.join(parameters)}\n    ) -> {result}:\n"
 
 
 def document(operation: m.Operation) -> str:

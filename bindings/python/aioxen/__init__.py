@@ -8,6 +8,7 @@ async with aioxen.Context() as xen:
     await dom.destroy()
 """
 
+from aioxen import errors, types
 from aioxen._base import Counters
 from aioxen._queue import EventsLost
 from aioxen.config import pv, pvh
@@ -17,3 +18,7 @@ from aioxen.errors import *
 from aioxen.events import Events
 from aioxen.operation import Operation
 from aioxen.types import *
+
+__all__ = ["Context", "Counters", "Domain", "Events", "EventsLost", "Operation", "pv", "pvh"]
+__all__ += errors.__all__
+__all__ += types.__all__

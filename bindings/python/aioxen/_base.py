@@ -182,7 +182,11 @@ class BaseContext(ContextOperations):
         self._ended = self.counters()
         c, self._c = self._c, None
         self._finalizer.detach()
-        return lambda: lib.libxl_ctx_free(c)
+
+        def free() -> None:
+            lib.libxl_ctx_free(c)
+
+        return free
 
     def _forked(self) -> None:
         """In a child: the descriptors are closed, and everything is left to the parent."""

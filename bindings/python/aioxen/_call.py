@@ -34,7 +34,6 @@ class Result:
         finally:
             self.drop(c)
 
-
     def drop(self, c: CData) -> None:
         """Free what C had allocated for it."""
         if self.free is not None:

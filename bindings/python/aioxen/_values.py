@@ -25,6 +25,8 @@ E = TypeVar("E", bound=enum.IntEnum)
 
 NIL = UUID(int=0)
 
+addressof = ffi.addressof
+
 _new_uuid = UUID.__new__
 _set_int = UUID.__dict__["int"].__set__
 _set_is_safe = UUID.__dict__["is_safe"].__set__

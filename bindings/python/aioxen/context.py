@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import weakref
-from asyncio.events import _get_running_loop
 from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import Any
@@ -55,24 +54,24 @@ class Context(BaseContext):
     ) -> None:
         await self.aclose()
 
-    def _bind(self) -> asyncio.AbstractEventLoop:
-        """Make the running loop ours at the first use; refuse any other, and use after the end."""
+    def _bind(self) -> None:
+        """Make the running loop ours at the first use; refuse use after the end.
+
+        That it is the running one at every later use is not checked: asking costs as much as the whole
+        call, and asyncio refuses to await what belongs to another loop.
+        """
         if self._end is not None or self._c is None:
             raise errors.ClosedError("the context is closed")
         loop = asyncio.get_running_loop()
-        if self._loop is None:
-            loop.add_reader(lib.libxl_ctx_fd(self._c), self._drain)
-            self._loop = self._open = loop
-            self._done: Operation[None] = Operation(loop=loop)
-            end_with_result(self._done, None)
-        elif self._loop is not loop:
-            raise RuntimeError("this Context serves another event loop")
-        return loop
+        loop.add_reader(lib.libxl_ctx_fd(self._c), self._drain)
+        self._loop = self._open = loop
+        self._done: Operation[None] = Operation(loop=loop)
+        end_with_result(self._done, None)
 
     # Operations
 
     def _call(self, call: Call, limit: float | None, *inputs: Any) -> Operation[Any]:
-        if _get_running_loop() is not self._open:
+        if self._open is None:
             self._bind()
         out = call.out() if call.results else ()
         try:
@@ -83,24 +82,25 @@ class Context(BaseContext):
             return self._done
         operation: Operation[Any] = Operation(loop=self._loop)
         if rc:
-            error = error_of(rc, last_message(), call.name, call.about(inputs))
-            end_with_exception(operation, error)
+            failure = error_of(rc, last_message(), call.name, call.about(inputs))
+            end_with_exception(operation, failure)
         else:
             end_with_result(operation, call.value(self, out))
         return operation
 
     def _start(self, call: Call, limit: float | None, *inputs: Any) -> Operation[Any]:
-        if _get_running_loop() is not self._open:
+        if self._open is None:
             self._bind()
-        if limit == call.limit:
-            return self._launch(Undoable if call.undo else Operation, call, inputs)
         wanted = 0 if limit is None else milliseconds(limit)
-        operation = self._launch(Undoable if call.undo else Operation, call, inputs)
-        self._limit(operation._token, wanted)
+        kind: type[Operation[Any]] = Undoable if call.undo else Operation
+        operation = kind(loop=self._loop)
+        self._launch(operation, call, inputs)
+        if limit != call.limit:
+            self._limit(operation._token, wanted)
         return operation
 
-    def _launch(self, kind: type[Operation[Any]], call: Call, inputs: tuple[Any, ...]) -> Any:
-        operation = kind(loop=self._loop)
+    def _launch(self, operation: Operation[Any], call: Call, inputs: tuple[Any, ...]) -> None:
+        """Start the C operation behind `operation`, which has failed on return if it did not start."""
         operation._xen = self
         operation._token = token = next(self._tokens)
         operation._call = call
@@ -118,7 +118,6 @@ class Context(BaseContext):
         if rc != _IN_PROGRESS:
             del self._live[token]
             operation._end(rc, last_message())
-        return operation
 
     # Events
 
@@ -142,7 +141,7 @@ class Context(BaseContext):
 
         Raises: DomainNotFoundError.
         """
-        if _get_running_loop() is not self._open:
+        if self._open is None:
             self._bind()
         token = next(self._tokens)
         return Events(self, token, None if domid is None else int(domid), types, capacity)

@@ -9,6 +9,7 @@ the operation succeeded all the same, its result is taken back first (`undo` in 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import enum
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -99,7 +100,9 @@ class Operation(asyncio.Future[T]):
         """Start what undoes this operation's success."""
         assert self._call.undo is not None
         call, results = self._call.undo
-        return self._xen._launch(Undo, call, tuple([self._out[i][0] for i in results]))
+        undo = Undo(loop=self.get_loop())
+        self._xen._launch(undo, call, tuple([self._out[i][0] for i in results]))
+        return undo
 
     def _error(self, rc: int, message: str) -> errors.Error:
         return error_of(rc, message, self._call.name, self._call.about(self._inputs))
@@ -111,8 +114,10 @@ class Undoable(Operation[T]):
     __slots__ = ("_awaited",)
 
     def __await__(self) -> Generator[Any, None, T]:
-        """As Future's. But a task that is cancelled after this has ended and before the task goes on
-        never sees the result: then it is taken back, unless someone else has it."""
+        """As Future's, and the result is taken back if its task is cancelled before it can go on.
+
+        Such a task never sees the result. If someone else awaits this, too, it is theirs.
+        """
         if not self.done():
             self._awaited = getattr(self, "_awaited", 0) + 1
             self._asyncio_future_blocking = True
@@ -142,10 +147,8 @@ class Undo(Operation[None]):
         """Wait for its end, whatever happens."""
         while not self.done():
             self._asyncio_future_blocking = True
-            try:
+            with contextlib.suppress(asyncio.CancelledError):
                 yield self
-            except asyncio.CancelledError:
-                pass
 
     def _ask(self, why: Stop) -> None:
         """It goes on."""
