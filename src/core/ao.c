@@ -150,7 +150,7 @@ libxl__ao *libxl__ao_of_event(libxl_event *event)
 int libxl__ao_abort_start(libxl__ao *ao, int rc)
 {
     libxl_ctx *ctx = ao->ctx;
-    assert(rc < 0 && ao->in_initiator && !ao->complete);
+    assert(rc && ao->in_initiator && !ao->complete);
     libxl__error_message_set(rc, ao->message);
     release_work(ao);
     if (ao->deliverable)
@@ -185,7 +185,10 @@ static void enter_progress(libxl__ao *ao)
 
 int libxl__ao_start(libxl__ao *ao)
 {
-    int rc = ao->cls->body(ao, ao->args);
+    int rc = ao->asynchronous && ao->cls->slow ? libxl__hooks_need_loop(ao->ctx) : 0;
+    if (rc)
+        return libxl__ao_abort_start(ao, rc);
+    rc = ao->cls->body(ao, ao->args);
     if (rc < 0 && !ao->jobs)
         return libxl__ao_abort_start(ao, rc);
     ao->ctx->aos.started++;
@@ -413,7 +416,7 @@ bool libxl__aos_deliver_one(libxl_ctx *ctx)
     libxl__aos *aos = &ctx->aos;
     libxl__ao *ao = STAILQ_FIRST(&aos->deliverable);
     if (!ao)
-        return libxl__events_deliver_one(ctx);
+        return libxl__hooks_deliver_one(ctx);
     STAILQ_REMOVE_HEAD(&aos->deliverable, deliver_link);
     libxl__loop_hand_over(ctx);
     aos->delivering++;

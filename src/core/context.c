@@ -42,6 +42,7 @@ int libxl__ctx_create(libxl_ctx **ctx_out, xentoollog_logger *logger)
     pthread_mutex_init(&ctx->lock, NULL);
     libxl__aos_open(ctx);
     libxl__events_open(ctx);
+    libxl__hooks_open(ctx);
     libxl__workers_open(ctx);
     int rc = libxl__loop_open(ctx);
     if (!rc) {
@@ -85,6 +86,7 @@ int libxl__ctx_drain(libxl_ctx *ctx)
 
 void libxl__ctx_destroy(libxl_ctx *ctx)
 {
+    libxl__hooks_close(ctx);
     libxl__events_close(ctx);
     libxl__aos_close(ctx);
     libxl__timers_close(ctx);

@@ -7,6 +7,7 @@
 
 #include "ao.h"
 #include "event.h"
+#include "hooks.h"
 #include "loop.h"
 #include "timer.h"
 #include "worker.h"
@@ -22,6 +23,7 @@ struct libxl__ctx {
     libxl__workers workers;
     libxl__aos aos;
     libxl__events events;
+    libxl__hooks hooks;
     struct libxl__xen *xen;
 };
 

@@ -7,7 +7,6 @@
  */
 #include "libxl_internal.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,7 +18,6 @@ static bool is_completion(const libxl_event *event)
 void libxl__events_open(libxl_ctx *ctx)
 {
     TAILQ_INIT(&ctx->events.queue);
-    TAILQ_INIT(&ctx->events.for_hook);
 }
 
 libxl_event *libxl__event_new(libxl_ctx *ctx, libxl_event_type type, uint32_t domid, libxl_ev_user for_user)
@@ -45,16 +43,18 @@ void libxl__event_discard(libxl_ctx *ctx, libxl_event *event)
         free(event);
 }
 
-static bool wanted(const libxl_event *event, uint64_t typemask, libxl_event_predicate *predicate, void *user)
+bool libxl__event_wanted(const libxl_event *event, uint64_t typemask, libxl_event_predicate *predicate,
+                         void *user)
 {
-    return event->type < 64 && !(typemask >> event->type & 1) ? false : !predicate || predicate(event, user);
+    const unsigned bit = event->type < 63 ? (unsigned)event->type : 63;
+    return typemask >> bit & 1 && (!predicate || predicate(event, user));
 }
 
 void libxl__event_occurred(libxl_ctx *ctx, libxl_event *event)
 {
     libxl__events *events = &ctx->events;
-    if (events->hooks && wanted(event, events->hooks->event_occurs_mask, NULL, NULL)) {
-        TAILQ_INSERT_TAIL(&events->for_hook, event, link);
+    if (libxl__hooks_want(ctx, event)) {
+        TAILQ_INSERT_TAIL(&ctx->hooks.events, event, link);
         return;
     }
     TAILQ_INSERT_TAIL(&events->queue, event, link);
@@ -63,34 +63,10 @@ void libxl__event_occurred(libxl_ctx *ctx, libxl_event *event)
     libxl__waiter *waiter;
     TAILQ_FOREACH(waiter, &ctx->loop.waiters, link)
     if (waiter->typemask && !waiter->woken &&
-        wanted(event, waiter->typemask, waiter->predicate, waiter->predicate_user)) {
+        libxl__event_wanted(event, waiter->typemask, waiter->predicate, waiter->predicate_user)) {
         libxl__waiter_wake(ctx, waiter);
         break; /* only one can take it */
     }
-}
-
-void libxl__event_missed(libxl_ctx *ctx, libxl_event_type type)
-{
-    const libxl_event_hooks *hooks = ctx->events.hooks;
-    libxl__log(ctx, XTL_CRITICAL, ENOMEM, "an event may have been missed");
-    if (hooks && hooks->disaster)
-        hooks->disaster(ctx->events.hooks_user, type, "an event may have been missed", ENOMEM);
-}
-
-bool libxl__events_deliver_one(libxl_ctx *ctx)
-{
-    libxl__events *events = &ctx->events;
-    libxl_event *event = TAILQ_FIRST(&events->for_hook);
-    if (!event)
-        return false;
-    TAILQ_REMOVE(&events->for_hook, event, link);
-    libxl__loop_hand_over(ctx);
-    ctx->aos.delivering++;
-    libxl__ctx_unlock(ctx);
-    events->hooks->event_occurs(events->hooks_user, event);
-    libxl__ctx_lock(ctx);
-    ctx->aos.delivering--;
-    return true;
 }
 
 static void take_out(libxl_ctx *ctx, libxl_event *event)
@@ -156,7 +132,7 @@ static libxl_event *find(libxl_ctx *ctx, const libxl__waiter *want)
 {
     libxl_event *event;
     TAILQ_FOREACH(event, &ctx->events.queue, link)
-    if (wanted(event, want->typemask, want->predicate, want->predicate_user)) {
+    if (libxl__event_wanted(event, want->typemask, want->predicate, want->predicate_user)) {
         take_out(ctx, event);
         return event;
     }
@@ -223,36 +199,4 @@ void libxl_ctx_wake(libxl_ctx *ctx)
     if (waiter->typemask)
         libxl__waiter_wake(ctx, waiter);
     libxl__ctx_leave(ctx);
-}
-
-/* ---- hooks and poll(2) */
-
-void libxl_event_register_callbacks(libxl_ctx *ctx, const libxl_event_hooks *hooks, void *user)
-{
-    libxl__ctx_lock(ctx);
-    ctx->events.hooks = hooks;
-    ctx->events.hooks_user = user;
-    libxl__ctx_unlock(ctx);
-}
-
-int libxl_osevent_beforepoll(libxl_ctx *ctx, int *nfds_io, struct pollfd *fds, int *timeout_upd,
-                             struct timeval now)
-{
-    (void)
-        timeout_upd; /* deadlines make the descriptor readable: there is never a reason to shorten the poll */
-    (void)now;
-    int room = *nfds_io;
-    *nfds_io = 1;
-    if (room < 1)
-        return ERROR_BUFFERFULL;
-    fds[0] = (struct pollfd){.fd = libxl_ctx_fd(ctx), .events = POLLIN};
-    return 0;
-}
-
-void libxl_osevent_afterpoll(libxl_ctx *ctx, int nfds, const struct pollfd *fds, struct timeval now)
-{
-    (void)now;
-    for (int i = 0; i < nfds; i++)
-        if (fds[i].fd == libxl_ctx_fd(ctx) && fds[i].revents)
-            libxl_ctx_process(ctx);
 }

@@ -12,12 +12,9 @@
 TAILQ_HEAD(libxl__event_list, libxl_event);
 
 typedef struct libxl__events {
-    struct libxl__event_list queue;    /* for libxl_event_take, _check and _wait */
-    struct libxl__event_list for_hook; /* for the application's event_occurs */
+    struct libxl__event_list queue; /* for libxl_event_take, _check and _wait */
     uint32_t queued;
     uint64_t wakes; /* calls of libxl_ctx_wake */
-    const libxl_event_hooks *hooks;
-    void *hooks_user;
 } libxl__events;
 
 /* Everything here: the context locked. */
@@ -32,9 +29,8 @@ libxl_event *libxl__event_new(libxl_ctx *ctx, libxl_event_type type, uint32_t do
 void libxl__event_discard(libxl_ctx *ctx, libxl_event *event);
 /* Gives the event to the hook or the queue; it is no longer the caller's. Never fails. */
 void libxl__event_occurred(libxl_ctx *ctx, libxl_event *event);
-/* Events of `type` (0: any) may have been missed, for want of memory: tells the disaster hook, or the log. */
-void libxl__event_missed(libxl_ctx *ctx, libxl_event_type type);
-/* Delivers one event to the hook, unlocked meanwhile; whether there was one. */
-bool libxl__events_deliver_one(libxl_ctx *ctx);
+/* Whether an event passes a mask and a predicate. */
+bool libxl__event_wanted(const libxl_event *event, uint64_t typemask, libxl_event_predicate *predicate,
+                         void *user);
 
 #endif

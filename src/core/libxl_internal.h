@@ -8,9 +8,10 @@
 #include "ao.h"
 #include "context.h"
 #include "event.h"
+#include "gc.h"
+#include "hooks.h"
 #include "log.h"
 #include "loop.h"
-#include "gc.h"
 #include "timer.h"
 #include "worker.h"
 

@@ -63,6 +63,8 @@ int libxl_event_take(libxl_ctx *ctx, libxl_event_record *records, int max);
 /* ------------------------------------------------------------------ events, one at a time */
 
 #define LIBXL_EVENTMASK_ALL (~(uint64_t)0)
+/* Bit n of a mask stands for type n; the highest one for all types from 63 on. */
+#define LIBXL_EVENTMASK(type) ((uint64_t)1 << ((type) < 63 ? (type) : 63))
 
 /* Whether an event is wanted. Called with the context locked: it looks at the event and nothing else. */
 typedef int libxl_event_predicate(const libxl_event *event, void *user);
@@ -127,6 +129,30 @@ void libxl_evdisable_domain_lifecycle(libxl_ctx *ctx, libxl_evgen_domain_lifecyc
 /* ------------------------------------------------------------------ libxl's ways into a main loop */
 
 /*
+ * For a program with an event library of its own. The library registers one descriptor (libxl_ctx_fd, POLLIN)
+ * when something first has to be waited for, and deregisters it in libxl_ctx_free; it never registers a
+ * timeout. A hook that fails returns ERROR_OSEVENT_REG_FAIL or any positive number, which the call that
+ * needed it returns unchanged. The hooks are called with the context locked and must not call the library;
+ * *hooks stays the application's and valid. When the descriptor is readable the program calls
+ * libxl_osevent_occurred_fd with the for_libxl it was given.
+ */
+typedef struct libxl_osevent_hooks {
+    int (*fd_register)(void *user, int fd, void **for_app_registration_out, short events, void *for_libxl);
+    int (*fd_modify)(void *user, int fd, void **for_app_registration_update, short events);
+    void (*fd_deregister)(void *user, int fd, void *for_app_registration);
+    int (*timeout_register)(void *user, void **for_app_registration_out, struct timeval abs, void *for_libxl);
+    int (*timeout_modify)(void *user, void **for_app_registration_update, struct timeval abs);
+    void (*timeout_deregister)(void *user, void *for_app_registration);
+} libxl_osevent_hooks;
+
+/* Once for each context, before anything is waited for. */
+void libxl_osevent_register_hooks(libxl_ctx *ctx, const libxl_osevent_hooks *hooks, void *user);
+
+/* Occurrences that come late, repeatedly or for nothing are harmless. Not from within a hook. */
+void libxl_osevent_occurred_fd(libxl_ctx *ctx, void *for_libxl, int fd, short events, short revents);
+void libxl_osevent_occurred_timeout(libxl_ctx *ctx, void *for_libxl);
+
+/*
  * For poll(2): stores the descriptors to poll, and lowers *timeout_upd (ms, -1: none) where the library
  * has a deadline. There is one descriptor, libxl_ctx_fd, whatever is going on. *nfds_io: room in, number
  * out; ERROR_BUFFERFULL if there is no room.
@@ -134,6 +160,30 @@ void libxl_evdisable_domain_lifecycle(libxl_ctx *ctx, libxl_evgen_domain_lifecyc
 int libxl_osevent_beforepoll(libxl_ctx *ctx, int *nfds_io, struct pollfd *fds, int *timeout_upd,
                              struct timeval now);
 void libxl_osevent_afterpoll(libxl_ctx *ctx, int nfds, const struct pollfd *fds, struct timeval now);
+
+/* ------------------------------------------------------------------ children */
+
+/*
+ * libxl's agreement about SIGCHLD. This library follows its children by pidfd, reaps them and no others, and
+ * installs no signal handler: whatever is agreed, nothing has to be done. _reaped always says
+ * ERROR_UNKNOWN_CHILD.
+ */
+typedef enum {
+    libxl_sigchld_owner_libxl,
+    libxl_sigchld_owner_mainloop,
+    libxl_sigchld_owner_libxl_always,
+    libxl_sigchld_owner_libxl_always_selective_reap,
+} libxl_sigchld_owner;
+
+typedef struct {
+    libxl_sigchld_owner chldowner;
+    pid_t (*fork_replacement)(void *user);
+    int (*reaped_callback)(pid_t pid, int status, void *user);
+} libxl_childproc_hooks;
+
+void libxl_childproc_setmode(libxl_ctx *ctx, const libxl_childproc_hooks *hooks, void *user);
+int libxl_childproc_reaped(libxl_ctx *ctx, pid_t pid, int status);
+void libxl_childproc_sigchld_occurred(libxl_ctx *ctx);
 
 #ifdef __cplusplus
 }

@@ -143,7 +143,9 @@ static int enable(libxl_ctx *ctx, uint32_t domid, libxl_ev_user user, bool lifec
         return ERROR_NOMEM;
     *evgen = (struct libxl__evgen){.domid = domid, .user = user, .lifecycle = lifecycle};
     libxl__ctx_lock(ctx);
-    int rc = enable_locked(ctx, evgen);
+    int rc = libxl__hooks_need_loop(ctx);
+    if (!rc)
+        rc = enable_locked(ctx, evgen);
     libxl__ctx_leave(ctx);
     if (rc)
         free(evgen);

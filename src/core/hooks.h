@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What an application hooks into the library: its receiver of events, and its event loop. */
+#ifndef LIBXL__HOOKS_H
+#define LIBXL__HOOKS_H
+
+#include <stdbool.h>
+
+#include <libxl.h>
+
+#include "event.h"
+
+typedef struct libxl__hooks {
+    struct libxl__event_list events; /* for event_occurs */
+    const libxl_event_hooks *receiver;
+    void *receiver_user;
+    const libxl_osevent_hooks *loop;
+    void *loop_user;
+    void *for_app; /* the application's word for our registration */
+    bool registered;
+} libxl__hooks;
+
+/* Locked, all of them. */
+
+void libxl__hooks_open(libxl_ctx *ctx);
+/* Ends the registration; frees events that event_occurs has not been given. */
+void libxl__hooks_close(libxl_ctx *ctx);
+
+/* Whether the application's receiver takes this event. */
+bool libxl__hooks_want(libxl_ctx *ctx, const libxl_event *event);
+/* Gives it one event, unlocked meanwhile; whether there was one. */
+bool libxl__hooks_deliver_one(libxl_ctx *ctx);
+/* Events of `type` (0: any) may have been missed, for want of memory: tells the disaster hook, and the log.
+ */
+void libxl__event_missed(libxl_ctx *ctx, libxl_event_type type);
+
+/*
+ * Something will have to be waited for from now on: registers the context's descriptor with the application's
+ * loop, if there are hooks and it is not registered yet. 0, or what the hook returned, unchanged.
+ */
+int libxl__hooks_need_loop(libxl_ctx *ctx);
+
+#endif
