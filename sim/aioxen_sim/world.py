@@ -59,7 +59,7 @@ class Tools:
             if not file.exists():
                 raise WorldError(f"{file} is missing: make sim")
         if not any((folder / "xenstored").exists() for folder in self.path):
-            raise WorldError(f"the programs of a Xen dom0 are not in {self.dom0}: make build/dom0/.unpacked")
+            raise WorldError(f"the programs of a Xen dom0 are not in {self.dom0}: make sim")
 
     def check_fault(self, spec: str) -> None:
         """Raises WorldError when `spec` is no fault."""
