@@ -66,6 +66,17 @@ int libxl__alarm_set(libxl__ao *ao, libxl__alarm *alarm, uint64_t delay_ns)
 
 /* ---- starting */
 
+static void prepare(libxl__ao *ao, libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t domid)
+{
+    ao->magic = LIBXL__AO_MAGIC;
+    ao->in_initiator = true;
+    ao->ctx = ctx;
+    ao->cls = cls;
+    ao->domid = domid;
+    STAILQ_INIT(&ao->reports);
+    LIST_INIT(&ao->sources);
+}
+
 static int refused(libxl_ctx *ctx, int rc)
 {
     libxl__ctx_unlock(ctx);
@@ -82,19 +93,25 @@ int libxl__ao_create(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t domid,
     libxl__ao *ao = libxl__ao_record_get(ctx, cls);
     if (!ao)
         return refused(ctx, ERROR_NOMEM);
-    ao->magic = LIBXL__AO_MAGIC;
-    ao->in_initiator = true;
-    ao->ctx = ctx;
-    ao->cls = cls;
-    ao->domid = domid;
-    STAILQ_INIT(&ao->reports);
-    LIST_INIT(&ao->sources);
+    prepare(ao, ctx, cls, domid);
     if (how) {
         ao->asynchronous = true;
         ao->how = *how;
     }
     *ao_out = ao;
     return 0;
+}
+
+libxl__ao *libxl__ao_create_nested(libxl__ao *parent, struct libxl__nested *nested,
+                                   const libxl__ao_class *cls)
+{
+    libxl__ao *ao = libxl__ao_record_get(parent->ctx, cls);
+    if (!ao)
+        return NULL;
+    prepare(ao, parent->ctx, cls, parent->domid);
+    ao->parent = parent;
+    ao->nested = nested;
+    return ao;
 }
 
 void *libxl__ao_args(libxl__ao *ao)
@@ -197,6 +214,16 @@ int libxl__ao_start(libxl__ao *ao)
     if (rc != LIBXL__AO_WAIT)
         libxl__ao_complete(ao, rc);
     return libxl__ao_inprogress(ao);
+}
+
+void libxl__ao_start_nested(libxl__ao *ao)
+{
+    int rc = ao->cls->body(ao, ao->args);
+    ao->in_initiator = false;
+    if (rc == LIBXL__AO_WAIT || ao->jobs)
+        enter_progress(ao);
+    if (rc != LIBXL__AO_WAIT)
+        libxl__ao_complete(ao, rc);
 }
 
 static int wait_until_complete(libxl__ao *ao)
@@ -307,7 +334,9 @@ static void notify(libxl__ao *ao)
     if (ao->deliverable)
         return; /* progress reports go first; the last one's delivery comes back here */
     ao->notified = true;
-    if (!ao->asynchronous) {
+    if (ao->parent) {
+        libxl__nested_ended(ao);
+    } else if (!ao->asynchronous) {
         if (ao->waiter)
             libxl__waiter_wake(ctx, ao->waiter);
     } else if (ao->how.callback) {
@@ -336,9 +365,10 @@ static void finish(libxl__ao *ao)
     }
     if (ao->live_link.tqe_prev)
         TAILQ_REMOVE(&aos->live, ao, live_link);
-    aos->completed++;
-    if (ao->rc == ERROR_ABORTED || ao->rc == ERROR_TIMEDOUT)
-        aos->aborted++;
+    if (!ao->parent) {
+        aos->completed++;
+        aos->aborted += ao->rc == ERROR_ABORTED || ao->rc == ERROR_TIMEDOUT;
+    }
     if (aos->drained && TAILQ_EMPTY(&aos->live))
         libxl__waiter_wake(ao->ctx, aos->drained);
     notify(ao);
@@ -436,7 +466,7 @@ bool libxl__aos_deliver_one(libxl_ctx *ctx)
 
 /* ---- stopping */
 
-static int request_stop(libxl__ao *ao, int why)
+int libxl__ao_request_stop(libxl__ao *ao, int why)
 {
     if (ao->stop)
         return ERROR_ABORTED;
@@ -449,7 +479,7 @@ int libxl_ao_abort(libxl_ctx *ctx, const libxl_asyncop_how *how)
 {
     libxl__ctx_lock(ctx);
     libxl__ao *ao = libxl__ao_index_find(ctx, how);
-    int rc = ao ? request_stop(ao, ERROR_ABORTED) : ERROR_NOTFOUND;
+    int rc = ao ? libxl__ao_request_stop(ao, ERROR_ABORTED) : ERROR_NOTFOUND;
     libxl__ctx_leave(ctx);
     return rc;
 }
@@ -471,7 +501,7 @@ void libxl__aos_abort_all(libxl_ctx *ctx)
 {
     libxl__ao *ao;
     TAILQ_FOREACH(ao, &ctx->aos.live, live_link)
-    request_stop(ao, ERROR_ABORTED);
+    libxl__ao_request_stop(ao, ERROR_ABORTED);
 }
 
 bool libxl__aos_live(libxl_ctx *ctx)

@@ -107,6 +107,8 @@ struct libxl__ao {
     void *state;           /* the body's */
     char *message;         /* malloc'ed: what failed, in words */
     libxl__waiter *waiter; /* the synchronous caller */
+    libxl__ao *parent;     /* of a nested one */
+    struct libxl__nested *nested;
     libxl_asyncop_how how;
     libxl_asyncprogress_how progress_how;
     bool progress_wanted;
@@ -168,6 +170,14 @@ void libxl__ao_progress(libxl__ao *ao, libxl_event_type type);
 
 /* -- the machinery's own */
 
+/* For src/core/nested.c: a nested one, and its start. NULL: NOMEM. */
+libxl__ao *libxl__ao_create_nested(libxl__ao *parent, struct libxl__nested *nested,
+                                   const libxl__ao_class *cls);
+void libxl__ao_start_nested(libxl__ao *ao);
+/* A nested operation has ended: tells its parent, and destroys it. */
+void libxl__nested_ended(libxl__ao *child);
+/* Asks it to stop, as ABORTED or TIMEDOUT. 0; ABORTED: it has been asked already. */
+int libxl__ao_request_stop(libxl__ao *ao, int why);
 /* Has the body called, soon, by whichever thread is in the library. */
 void libxl__ao_wake(libxl__ao *ao);
 /* A job of its has ended. */

@@ -6,12 +6,15 @@
 #include <libxl.h>
 
 #include "ao.h"
+#include "child.h"
 #include "context.h"
+#include "copy.h"
 #include "event.h"
 #include "gc.h"
 #include "hooks.h"
 #include "log.h"
 #include "loop.h"
+#include "nested.h"
 #include "timer.h"
 #include "worker.h"
 

@@ -21,10 +21,8 @@ enum {
 struct create {
     libxl__names names;
     libxl__build build;
-    libxl__xs_batch *introducing, *reading;
-    libxl__xs_request *tty;
-    libxl__watch_source console;
-    libxl__alarm patience;
+    libxl__xs_batch *introducing;
+    libxl__await console;
     xc_domaininfo_t info;
     libxl__teardown teardown;
     int rc; /* why it is being undone */
@@ -180,27 +178,17 @@ static int introduce(libxl__ao *ao, struct create *s, const libxl_domain_config 
 
 /* ---- its console, which xenconsoled serves when it has written the terminal's name */
 
-static int watch_console(libxl__ao *ao, struct create *s)
+static int await_console(libxl__ao *ao, struct create *s)
 {
     char path[64];
     snprintf(path, sizeof(path), "/local/domain/%u/console/tty", s->build.domid);
-    int rc = libxl__watch_start(ao, &s->console, path);
-    return rc ? rc : libxl__alarm_set(ao, &s->patience, LIBXL__SECONDS(CONSOLE_SECONDS));
-}
-
-static int read_console(libxl__ao *ao, struct create *s)
-{
-    libxl__xs_batch_free(s->reading);
-    s->reading = libxl__xs_batch_new(ao, s->build.domid);
-    if (!s->reading)
-        return ERROR_NOMEM;
-    s->tty = libxl__xs_read(s->reading, "/local/domain/%u/console/tty", s->build.domid);
-    return libxl__xs_run(s->reading, LIBXL__XS_ONE_BY_ONE);
+    return libxl__await_start(ao, &s->console, path, libxl__await_present, NULL,
+                              LIBXL__SECONDS(CONSOLE_SECONDS));
 }
 
 /* ---- the operation */
 
-enum { START, NAMES_READ, BUILT, INTRODUCED, CONSOLE_CHANGED, CONSOLE_READ, UNDOING };
+enum { START, NAMES_READ, BUILT, INTRODUCED, CONSOLE, UNDOING };
 
 /* Puts everything back, then says rc: the first step of that. */
 static int undo(libxl__ao *ao, struct create *s, int rc)
@@ -262,37 +250,19 @@ static int forward(libxl__ao *ao, struct create *s, libxl__domain_create_new_arg
             return LIBXL__AO_WAIT;
         rc = libxl__xs_result(s->introducing);
         if (!rc)
-            rc = watch_console(ao, s);
-        ao->step = CONSOLE_CHANGED;
+            rc = await_console(ao, s);
+        ao->step = CONSOLE;
         return rc ? rc : LIBXL__AO_WAIT;
 
-    case CONSOLE_CHANGED:
-        if (s->patience.source.fired)
-            return libxl__ao_fail(ao, ERROR_NO_CONSOLE, "xenconsoled did not serve the console within %d s",
-                                  CONSOLE_SECONDS);
-        if (!s->console.source.fired)
-            return LIBXL__AO_WAIT;
-        s->console.source.fired = false;
-        rc = read_console(ao, s);
-        ao->step = CONSOLE_READ;
-        return rc ? rc : LIBXL__AO_WAIT;
-
-    case CONSOLE_READ: {
-        if (!libxl__xs_done(s->reading))
-            return LIBXL__AO_WAIT;
-        rc = libxl__xs_result(s->reading);
+    case CONSOLE:
+        rc = libxl__await_step(ao, &s->console);
+        if (rc == ERROR_TIMEDOUT)
+            return ERROR_NO_CONSOLE;
         if (rc)
             return rc;
-        const char *tty = libxl__xs_value(s->tty);
-        if (!tty || !*tty) {
-            ao->step = CONSOLE_CHANGED;
-            libxl__ao_wake(ao);
-            return LIBXL__AO_WAIT;
-        }
         libxl__ao_progress(ao, LIBXL_EVENT_TYPE_DOMAIN_CREATE_CONSOLE_AVAILABLE);
         *args->out.domid = s->build.domid;
         return 0;
-    }
     }
     return ERROR_BADFAIL;
 }

@@ -10,16 +10,22 @@
 
 #include <string.h>
 
-enum { PATIENCE_SECONDS = 60 };
+enum { PATIENCE_SECONDS = 60, WITHDRAWAL_SECONDS = 5 };
+enum { START, WRITING, ASKED, ACKNOWLEDGED, WITHDRAWING };
 
 struct ask {
     libxl__domain_source domain;
-    libxl__watch_source node;
-    libxl__alarm patience;
-    libxl__xs_batch *writing, *reading, *withdrawing;
-    libxl__xs_request *value;
-    int rc; /* what to say after withdrawing */
+    libxl__await acknowledged;
+    libxl__xs_batch *writing, *withdrawing;
+    libxl__alarm withdrawal; /* a xenstored that does not answer must not keep us */
+    int rc;                  /* what to say after withdrawing */
 };
+
+/* Emptied or removed; or the guest has put something else there, which is as good as an answer. */
+static bool acknowledged(const libxl__await *await, const char *value)
+{
+    return !libxl__await_equal(await, value);
+}
 
 static int start(libxl__ao *ao, struct ask *s, uint32_t domid, const char *request)
 {
@@ -39,33 +45,27 @@ static int start(libxl__ao *ao, struct ask *s, uint32_t domid, const char *reque
     libxl__xs_write(s->writing, LIBXL__XS_GUESTS, request, "%s", path);
     rc = libxl__domain_source_start(ao, &s->domain, &info);
     if (!rc)
-        rc = libxl__watch_start(ao, &s->node, path); /* before the change that it is to see */
-    if (!rc)
         rc = libxl__xs_run(s->writing, LIBXL__XS_TRANSACTION);
-    if (!rc)
-        rc = libxl__alarm_set(ao, &s->patience, LIBXL__SECONDS(PATIENCE_SECONDS));
+    if (!rc) /* after the request in the lane: what the watch tells first is our own change, or the answer to
+                it */
+        rc = libxl__await_start(ao, &s->acknowledged, path, acknowledged, request,
+                                LIBXL__SECONDS(PATIENCE_SECONDS));
     return rc;
 }
 
-static int read_node(libxl__ao *ao, struct ask *s, uint32_t domid)
-{
-    libxl__xs_batch_free(s->reading);
-    s->reading = libxl__xs_batch_new(ao, domid);
-    if (!s->reading)
-        return ERROR_NOMEM;
-    s->value = libxl__xs_read(s->reading, "/local/domain/%u/control/shutdown", domid);
-    return libxl__xs_run(s->reading, LIBXL__XS_ONE_BY_ONE);
-}
-
+/* Takes the request back, then says rc. */
 static int withdraw(libxl__ao *ao, struct ask *s, uint32_t domid, int rc)
 {
     s->rc = rc;
+    ao->step = WITHDRAWING;
     s->withdrawing = libxl__xs_batch_new(ao, domid);
     if (!s->withdrawing)
-        return ERROR_NOMEM;
+        return rc;
     libxl__xs_require(s->withdrawing, rc, "/local/domain/%u/domid", domid);
     libxl__xs_write(s->withdrawing, LIBXL__XS_GUESTS, "", "/local/domain/%u/control/shutdown", domid);
-    return libxl__xs_run(s->withdrawing, LIBXL__XS_TRANSACTION);
+    if (libxl__alarm_set(ao, &s->withdrawal, LIBXL__SECONDS(WITHDRAWAL_SECONDS)))
+        return rc;
+    return libxl__xs_run(s->withdrawing, LIBXL__XS_TRANSACTION) ? rc : LIBXL__AO_WAIT;
 }
 
 /* Whatever the steps wait for: the domain's end decides. */
@@ -82,35 +82,24 @@ static int look_at_domain(libxl__ao *ao, const struct ask *s, uint32_t domid)
 
 static int ask(libxl__ao *ao, uint32_t domid, const char *request)
 {
-    enum { START, WRITING, ASKED, READING, ACKNOWLEDGED, WITHDRAWING };
     struct ask *s = libxl__ao_state(ao, sizeof(*s));
+    int rc;
     if (!s)
         return ERROR_NOMEM;
     if (ao->step == START) {
         libxl__ao_unwinds(ao);
-        int rc = start(ao, s, domid, request);
-        if (rc)
-            return rc;
+        rc = start(ao, s, domid, request);
         ao->step = WRITING;
-        return LIBXL__AO_WAIT;
+        return rc ? rc : LIBXL__AO_WAIT;
     }
     if (ao->step == WITHDRAWING)
-        return libxl__xs_done(s->withdrawing) ? s->rc : LIBXL__AO_WAIT;
+        return libxl__xs_done(s->withdrawing) || s->withdrawal.source.fired ? s->rc : LIBXL__AO_WAIT;
 
-    int rc = look_at_domain(ao, s, domid);
+    rc = look_at_domain(ao, s, domid);
     if (rc != LIBXL__AO_WAIT)
         return rc;
-    if (ao->stop && ao->step == ACKNOWLEDGED)
-        return ao->stop;
-    if (ao->stop || (s->patience.source.fired && ao->step != ACKNOWLEDGED)) {
-        rc = ao->stop ? ao->stop
-                      : libxl__ao_fail(ao, ERROR_GUEST_TIMEDOUT,
-                                       "domid: domain %u did not acknowledge within %d s", domid,
-                                       PATIENCE_SECONDS);
-        int error = withdraw(ao, s, domid, rc);
-        ao->step = WITHDRAWING;
-        return error ? error : LIBXL__AO_WAIT;
-    }
+    if (ao->stop)
+        return ao->step == ACKNOWLEDGED ? ao->stop : withdraw(ao, s, domid, ao->stop);
 
     switch (ao->step) {
     case WRITING:
@@ -120,33 +109,16 @@ static int ask(libxl__ao *ao, uint32_t domid, const char *request)
         if (rc)
             return rc;
         ao->step = ASKED;
-        s->node.source.fired = true; /* it may have been acknowledged already */
         __attribute__((fallthrough));
     case ASKED:
-        if (!s->node.source.fired)
-            return LIBXL__AO_WAIT;
-        s->node.source.fired = false;
-        rc = read_node(ao, s, domid);
+        rc = libxl__await_step(ao, &s->acknowledged);
+        if (rc == ERROR_TIMEDOUT)
+            return withdraw(ao, s, domid, ERROR_GUEST_TIMEDOUT);
         if (rc)
             return rc;
-        ao->step = READING;
-        return LIBXL__AO_WAIT;
-    case READING:
-        if (!libxl__xs_done(s->reading))
-            return LIBXL__AO_WAIT;
-        rc = libxl__xs_result(s->reading);
-        if (rc)
-            return rc;
-        const char *value = libxl__xs_value(s->value);
-        if (value && strcmp(value, request) == 0) {
-            ao->step = ASKED;
-            if (s->node.source.fired)
-                libxl__ao_wake(ao); /* it changed while we were reading */
-            return LIBXL__AO_WAIT;
-        }
         ao->step = ACKNOWLEDGED;
-        return LIBXL__AO_WAIT;
-    case ACKNOWLEDGED: return LIBXL__AO_WAIT;
+        __attribute__((fallthrough));
+    case ACKNOWLEDGED: return LIBXL__AO_WAIT; /* for the domain */
     }
     return ERROR_BADFAIL;
 }

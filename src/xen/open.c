@@ -72,6 +72,7 @@ static void close_handles(libxl_ctx *ctx)
     struct libxl__xen *xen = ctx->xen;
     libxl__domains_close(ctx);
     libxl__watches_close(ctx);
+    libxl__evtchns_close(ctx);
     if (xen->requests)
         xs_close(xen->requests);
     if (xen->xch)

@@ -6,7 +6,9 @@
 #include <xenctrl.h>
 #include <xenstore.h>
 
+#include "await.h"
 #include "domains.h"
+#include "evtchn.h"
 #include "hypervisor.h"
 #include "libxl_internal.h"
 #include "watch.h"
@@ -17,6 +19,7 @@ struct libxl__xen {
     struct xs_handle *requests; /* used by the xenstore lane only */
     libxl__watches watches;
     libxl__domains domains;
+    libxl__evtchns evtchns;
     libxl_version_info *version; /* of libxl_get_version_info; NULL until asked for */
 };
 

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Owns: the pidfd of each running child. Guarded by the context's lock. A child counts among its operation's
+ * jobs until it has been reaped, so the operation never completes over a zombie.
+ */
+#include "libxl_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+static void kill_it(const libxl__child *child)
+{
+    if (child->running)
+        pidfd_send_signal(child->exited.fd, SIGKILL, NULL, 0);
+}
+
+static void stop(libxl_ctx *ctx, libxl__source *source)
+{
+    (void)ctx;
+    kill_it((libxl__child *)source);
+}
+
+static void limit_reached(libxl_ctx *ctx, libxl__timer *timer)
+{
+    (void)ctx;
+    libxl__child *child = (libxl__child *)((char *)timer - offsetof(libxl__child, limit));
+    child->timed_out = true;
+    kill_it(child);
+}
+
+static void exited(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
+{
+    (void)revents;
+    libxl__child *child = (libxl__child *)((char *)fd - offsetof(libxl__child, exited));
+    const int pidfd = fd->fd;
+    if (waitpid(child->pid, &child->status, WNOHANG) == 0)
+        return;
+    libxl__fd_deregister(ctx, fd);
+    close(pidfd);
+    libxl__timer_stop(ctx, &child->limit);
+    child->running = false;
+    child->done = true;
+    if (child->source.ao)
+        libxl__source_fire(&child->source);
+    libxl__ao_job_ended(child->ao);
+}
+
+static void close_all(const int fds[3])
+{
+    for (int i = 0; i < 3; i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
+}
+
+/* Copies of the sources with numbers from 3 on: a source may itself be 0, 1 or 2. 0, or an errno. */
+static int set_aside(const int stdio[3], int aside[3])
+{
+    aside[0] = aside[1] = aside[2] = -1;
+    for (int i = 0; i < 3; i++) {
+        int source = stdio[i] >= 0 ? stdio[i] : open("/dev/null", O_RDWR | O_CLOEXEC);
+        aside[i] = source < 0 ? -1 : fcntl(source, F_DUPFD_CLOEXEC, 3);
+        int error = errno;
+        if (source >= 0 && source != stdio[i])
+            close(source);
+        if (aside[i] < 0) {
+            close_all(aside);
+            return error;
+        }
+    }
+    return 0;
+}
+
+/* 0, or an errno; that of a program that cannot be executed, too. */
+static int spawn(pid_t *pid, const char *const argv[], const int stdio[3])
+{
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t none, all;
+    int aside[3];
+    int error = set_aside(stdio, aside);
+    if (error)
+        return error;
+    sigemptyset(&none);
+    sigfillset(&all);
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setsigdefault(&attributes, &all);
+    posix_spawn_file_actions_init(&actions);
+    for (int i = 0; i < 3; i++)
+        posix_spawn_file_actions_adddup2(&actions, aside[i], i);
+    posix_spawn_file_actions_addclosefrom_np(&actions, 3);
+    error = posix_spawnp(pid, argv[0], &actions, &attributes, (char *const *)argv, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attributes);
+    close_all(aside);
+    return error;
+}
+
+static int follow(libxl__ao *ao, libxl__child *child)
+{
+    int pidfd = pidfd_open(child->pid, 0);
+    if (pidfd < 0)
+        return ERROR_FAIL;
+    int rc = libxl__fd_register(ao->ctx, &child->exited, pidfd, EPOLLIN, exited);
+    if (rc)
+        close(pidfd);
+    return rc;
+}
+
+int libxl__child_start(libxl__ao *ao, libxl__child *child, const char *const argv[], const int stdio[3],
+                       uint64_t limit_ns)
+{
+    int error = spawn(&child->pid, argv, stdio);
+    if (error)
+        return libxl__ao_fail(ao, ERROR_FAIL, "running %s: %s", argv[0], strerror(error));
+    if (follow(ao, child)) {
+        error = errno;
+        kill(child->pid, SIGKILL);
+        waitpid(child->pid, NULL, 0); /* it is dead: this does not wait */
+        return libxl__ao_fail(ao, ERROR_FAIL, "following %s: %s", argv[0], strerror(error));
+    }
+    child->ao = ao;
+    child->running = true;
+    ao->jobs++;
+    libxl__source_attach(ao, &child->source, stop);
+    if (limit_ns && libxl__timer_start(ao->ctx, &child->limit, limit_ns, limit_reached))
+        return ERROR_NOMEM;
+    return 0;
+}
+
+int libxl__child_result(const libxl__child *child, const char *name)
+{
+    if (child->timed_out)
+        return libxl__ao_fail(child->ao, ERROR_TIMEDOUT, "%s: did not end in time", name);
+    if (WIFSIGNALED(child->status))
+        return libxl__ao_fail(child->ao, ERROR_FAIL, "%s: killed by signal %d", name,
+                              WTERMSIG(child->status));
+    if (WEXITSTATUS(child->status))
+        return libxl__ao_fail(child->ao, ERROR_FAIL, "%s: exit status %d", name, WEXITSTATUS(child->status));
+    return 0;
+}

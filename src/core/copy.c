@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Owns: while a copy is under way, the O_NONBLOCK flags of its two descriptors. Guarded by the context's
+ * lock.
+ *
+ * Regular files cannot be polled and need not be: they are always ready, which is what EPERM of epoll means.
+ */
+#include "libxl_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+static void step(libxl_ctx *ctx, libxl__copy *copy);
+
+static void stop(libxl_ctx *ctx, libxl__source *source)
+{
+    libxl__copy *copy = (libxl__copy *)source;
+    libxl__fd_deregister(ctx, &copy->from);
+    libxl__fd_deregister(ctx, &copy->to);
+    fcntl(copy->from_fd, F_SETFL, copy->from_flags);
+    fcntl(copy->to_fd, F_SETFL, copy->to_flags);
+}
+
+static void finish(libxl__copy *copy, int rc, const char *what)
+{
+    libxl__ao *ao = copy->source.ao;
+    copy->rc = rc ? libxl__ao_fail(ao, rc, "%s: %s", what, strerror(errno)) : 0;
+    copy->done = true;
+    libxl__source_stop(ao->ctx, &copy->source);
+    copy->source.fired = true;
+    libxl__ao_wake(ao);
+}
+
+static void from_ready(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
+{
+    (void)revents;
+    libxl__copy *copy = (libxl__copy *)((char *)fd - offsetof(libxl__copy, from));
+    libxl__fd_deregister(ctx, fd);
+    step(ctx, copy);
+}
+
+static void to_ready(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
+{
+    (void)revents;
+    libxl__copy *copy = (libxl__copy *)((char *)fd - offsetof(libxl__copy, to));
+    libxl__fd_deregister(ctx, fd);
+    step(ctx, copy);
+}
+
+/* Reads once. Whether there is anything new to do. */
+static bool fill(libxl_ctx *ctx, libxl__copy *copy)
+{
+    ssize_t got = read(copy->from_fd, copy->buffer, LIBXL__COPY_ROOM);
+    if (got > 0) {
+        copy->begin = 0;
+        copy->end = (size_t)got;
+    } else if (got == 0 || errno == EIO) { /* a terminal whose other end is gone says EIO */
+        copy->ended = true;
+    } else if (errno == EAGAIN) {
+        if (libxl__fd_register(ctx, &copy->from, copy->from_fd, EPOLLIN, from_ready))
+            finish(copy, ERROR_FAIL, "polling");
+        return false;
+    } else if (errno != EINTR) {
+        finish(copy, ERROR_FAIL, "reading");
+        return false;
+    }
+    return true;
+}
+
+/* Writes once. Whether there is anything new to do. */
+static bool drain(libxl_ctx *ctx, libxl__copy *copy)
+{
+    ssize_t put = write(copy->to_fd, copy->buffer + copy->begin, copy->end - copy->begin);
+    if (put >= 0) {
+        copy->begin += (size_t)put;
+        copy->copied += (uint64_t)put;
+    } else if (errno == EAGAIN) {
+        if (libxl__fd_register(ctx, &copy->to, copy->to_fd, EPOLLOUT, to_ready))
+            finish(copy, ERROR_FAIL, "polling");
+        return false;
+    } else if (errno != EINTR) {
+        finish(copy, ERROR_FAIL, "writing");
+        return false;
+    }
+    return true;
+}
+
+static void step(libxl_ctx *ctx, libxl__copy *copy)
+{
+    bool more = true;
+    while (more)
+        if (copy->begin < copy->end) {
+            more = drain(ctx, copy);
+        } else if (!copy->ended) {
+            more = fill(ctx, copy);
+        } else {
+            finish(copy, 0, NULL);
+            more = false;
+        }
+}
+
+int libxl__copy_start(libxl__ao *ao, libxl__copy *copy, int from, int to, const void *prefix, size_t length)
+{
+    copy->buffer = libxl__gc_alloc(&ao->gc, length > LIBXL__COPY_ROOM ? length : LIBXL__COPY_ROOM);
+    if (!copy->buffer)
+        return ERROR_NOMEM;
+    copy->from_fd = from;
+    copy->to_fd = to;
+    copy->from_flags = fcntl(from, F_GETFL);
+    copy->to_flags = fcntl(to, F_GETFL);
+    if (copy->from_flags < 0 || copy->to_flags < 0)
+        return libxl__ao_fail(ao, ERROR_FAIL, "copying: %s", strerror(errno));
+    if (length)
+        memcpy(copy->buffer, prefix, length);
+    copy->end = length;
+    libxl__source_attach(ao, &copy->source, stop);
+    fcntl(from, F_SETFL, copy->from_flags | O_NONBLOCK);
+    fcntl(to, F_SETFL, copy->to_flags | O_NONBLOCK);
+    step(ao->ctx, copy);
+    return 0;
+}

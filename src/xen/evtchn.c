@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Owns: the context's event channel handle and the ports bound through it. Guarded by the context's lock. */
+#include "xen.h"
+
+#include <errno.h>
+#include <string.h>
+
+static void notified(libxl_ctx *ctx, libxl__fd *source, uint32_t revents)
+{
+    (void)source, (void)revents;
+    libxl__evtchns *evtchns = &ctx->xen->evtchns;
+    libxl__evtchn *evtchn;
+    xenevtchn_port_or_error_t port = xenevtchn_pending(evtchns->handle);
+    if (port < 0)
+        return;
+    LIST_FOREACH(evtchn, &evtchns->list, link)
+    if (evtchn->port == (evtchn_port_t)port) {
+        xenevtchn_unmask(evtchns->handle, evtchn->port);
+        libxl__source_fire(&evtchn->source);
+        return;
+    }
+}
+
+static int open_handle(libxl__ao *ao)
+{
+    libxl__evtchns *evtchns = &ao->ctx->xen->evtchns;
+    if (evtchns->handle)
+        return 0;
+    xentoollog_logger *logger = ao->ctx->logger ? ao->ctx->logger : &libxl__silent_logger;
+    evtchns->handle = xenevtchn_open(logger, 0);
+    if (!evtchns->handle)
+        return libxl__ao_fail(ao, libxl__errno_rc(errno), "opening event channels: %s", strerror(errno));
+    int rc = libxl__fd_register(ao->ctx, &evtchns->source, xenevtchn_fd(evtchns->handle), EPOLLIN, notified);
+    if (!rc)
+        return 0;
+    xenevtchn_close(evtchns->handle);
+    evtchns->handle = NULL;
+    return libxl__ao_fail(ao, rc, "watching event channels");
+}
+
+void libxl__evtchns_close(libxl_ctx *ctx)
+{
+    libxl__fd_deregister(ctx, &ctx->xen->evtchns.source);
+    if (ctx->xen->evtchns.handle)
+        xenevtchn_close(ctx->xen->evtchns.handle);
+}
+
+static void stop(libxl_ctx *ctx, libxl__source *source)
+{
+    libxl__evtchn *evtchn = (libxl__evtchn *)source;
+    LIST_REMOVE(evtchn, link);
+    xenevtchn_unbind(ctx->xen->evtchns.handle, evtchn->port);
+}
+
+static int attach(libxl__ao *ao, libxl__evtchn *evtchn, xenevtchn_port_or_error_t port, uint32_t domid)
+{
+    if (port < 0)
+        return libxl__ao_fail(ao, libxl__errno_rc(errno), "binding an event channel to domain %u: %s", domid,
+                              strerror(errno));
+    evtchn->port = (evtchn_port_t)port;
+    LIST_INSERT_HEAD(&ao->ctx->xen->evtchns.list, evtchn, link);
+    libxl__source_attach(ao, &evtchn->source, stop);
+    return 0;
+}
+
+int libxl__evtchn_bind(libxl__ao *ao, libxl__evtchn *evtchn, uint32_t domid, evtchn_port_t remote_port)
+{
+    int rc = open_handle(ao);
+    if (rc)
+        return rc;
+    xenevtchn_handle *handle = ao->ctx->xen->evtchns.handle;
+    return attach(ao, evtchn, xenevtchn_bind_interdomain(handle, domid, remote_port), domid);
+}
+
+int libxl__evtchn_offer(libxl__ao *ao, libxl__evtchn *evtchn, uint32_t domid)
+{
+    int rc = open_handle(ao);
+    if (rc)
+        return rc;
+    return attach(ao, evtchn, xenevtchn_bind_unbound_port(ao->ctx->xen->evtchns.handle, domid), domid);
+}
+
+int libxl__evtchn_notify(libxl__ao *ao, const libxl__evtchn *evtchn)
+{
+    if (xenevtchn_notify(ao->ctx->xen->evtchns.handle, evtchn->port))
+        return libxl__ao_fail(ao, ERROR_FAIL, "notifying event channel %u: %s", evtchn->port,
+                              strerror(errno));
+    return 0;
+}
