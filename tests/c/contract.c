@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The promises about operations, O1 to O10, each by its number. */
+#include "harness.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* ---- O1: every function that may take long takes `const libxl_asyncop_how *ao_how` */
+
+static void o1_every_operation_takes_a_how(scene *s)
+{
+    typedef const libxl_asyncop_how *how;
+    int (*by_domid[])(libxl_ctx *, libxl_domid, how) = {
+        libxl_domain_unpause, libxl_domain_pause,   libxl_domain_shutdown,
+        libxl_domain_reboot,  libxl_domain_destroy, libxl_domain_wait_gone,
+    };
+    int (*create)(libxl_ctx *, const libxl_domain_config *, libxl_domid *, how,
+                  const libxl_asyncprogress_how *) = libxl_domain_create_new;
+    int (*wait)(libxl_ctx *, libxl_domid, libxl_shutdown_reason *, how) = libxl_domain_wait_shutdown;
+    int (*name)(libxl_ctx *, libxl_domid, char **, how) = libxl_domain_get_name;
+    int (*find)(libxl_ctx *, const char *, libxl_domid *, how) = libxl_domain_find;
+    (void)s, (void)by_domid, (void)create, (void)wait, (void)name,
+        (void)find; /* that it compiles is the test */
+}
+
+/* ---- O2: NULL is synchronous and returns the operation's rc */
+
+static void o2_synchronous_returns_the_result(scene *s)
+{
+    char *name = NULL;
+    libxl_domid domid = guest_new(s->ctx, "b", false);
+    assert_int_equal(libxl_domain_get_name(s->ctx, domid, &name, NULL), 0);
+    assert_int_equal(strncmp(name, "test-", 5), 0);
+    free(name);
+    assert_int_equal(libxl_domain_destroy(s->ctx, domid, NULL), 0);
+    assert_int_equal(libxl_domain_destroy(s->ctx, domid, NULL), ERROR_DOMAIN_NOTFOUND);
+    assert_int_equal(libxl_domain_find(s->ctx, "nobody", &domid, NULL),
+                     ERROR_NOTFOUND); /* a failure at the end */
+}
+
+/* ---- O3: ASYNC_INPROGRESS means started; anything else means no notification */
+
+static void o3_what_was_refused_is_not_notified(scene *s)
+{
+    op *o = START(s, libxl_domain_pause(s->ctx, 0x7000, how));
+    assert_false(o->started);
+    assert_int_equal(o->rc, ERROR_DOMAIN_NOTFOUND);
+    o = START(s, libxl_domain_get_name(s->ctx, 0, NULL, how));
+    assert_false(o->started);
+    assert_int_equal(o->rc, ERROR_INVAL);
+    pump(s, 50); /* a late notification would be counted at the end of the test */
+}
+
+static void o3_started_is_asynchronous(scene *s)
+{
+    char *name = NULL;
+    const libxl_asyncop_how *how = op_how(op_begin(s));
+    int rc = libxl_domain_get_name(s->ctx, 0, &name, how);
+    op_started(s->ops, rc);
+    assert_int_equal(rc, -14);
+    assert_int_equal(op_result(s->ops), 0);
+    assert_string_equal(name, "Domain-0");
+    free(name);
+}
+
+/* ---- O4: the callback is called once, with no lock held */
+
+struct from_callback {
+    int calls, rc;
+    char *name;
+    libxl_physinfo info;
+};
+
+static void call_the_library(libxl_ctx *ctx, int rc, void *user)
+{
+    struct from_callback *f = user;
+    f->calls++;
+    f->rc = rc;
+    f->rc |= libxl_host_info(ctx, &f->info, NULL);
+    f->rc |= libxl_domain_get_name(ctx, 0, &f->name, NULL); /* one that has to wait */
+    libxl_ctx_wake(ctx);
+}
+
+static void o4_the_callback_may_call_the_library(scene *s)
+{
+    struct from_callback f = {.name = NULL};
+    char *name = NULL;
+    libxl_asyncop_how how = {.callback = call_the_library, .u.for_callback = &f};
+    assert_int_equal(libxl_domain_get_name(s->ctx, 0, &name, &how), ERROR_ASYNC_INPROGRESS);
+    while (!f.calls)
+        pump(s, -1);
+    pump(s, 50);
+    assert_int_equal(f.calls, 1);
+    assert_int_equal(f.rc, 0);
+    assert_string_equal(f.name, name);
+    free(f.name);
+    free(name);
+}
+
+static void o4_a_slow_operation_in_every_way(scene *s)
+{
+    char *name = NULL;
+    assert_int_equal(RUN(s, libxl_domain_get_name(s->ctx, 0, &name, how)), 0);
+    assert_string_equal(name, "Domain-0");
+    free(name);
+}
+
+static void o4_a_failing_operation_in_every_way(scene *s)
+{
+    libxl_domid domid;
+    assert_int_equal(RUN(s, libxl_domain_find(s->ctx, "nobody", &domid, how)), ERROR_NOTFOUND);
+    assert_non_null(strstr(last_message(s), "nobody"));
+}
+
+/* ---- O5: without a callback exactly one OPERATION_COMPLETE, with for_user, domid and rc */
+
+static void o5_the_event_says_which_operation(scene *s)
+{
+    libxl_event *event;
+    libxl_domid domid = guest_new(s->ctx, "b", true);
+    const libxl_asyncop_how how = {.u.for_event = 0xfeedfacecafebeefull};
+    assert_int_equal(libxl_domain_destroy(s->ctx, domid, &how), ERROR_ASYNC_INPROGRESS);
+    assert_int_equal(libxl_event_wait(s->ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL), 0);
+    assert_int_equal(event->type, LIBXL_EVENT_TYPE_OPERATION_COMPLETE);
+    assert_int_equal(event->type, 4);
+    assert_true(event->for_user == how.u.for_event);
+    assert_int_equal(event->domid, domid);
+    assert_int_equal(event->u.operation_complete.rc, 0);
+    assert_null(event->u.operation_complete.message);
+    libxl_event_free(s->ctx, event);
+    assert_int_equal(libxl_event_wait_limit(s->ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL, 50),
+                     ERROR_TIMEDOUT);
+}
+
+static void o5_the_event_of_a_failure_has_its_message(scene *s)
+{
+    libxl_event *event;
+    libxl_domid domid;
+    const libxl_asyncop_how how = {.u.for_event = 7};
+    assert_int_equal(libxl_domain_find(s->ctx, "nobody", &domid, &how), ERROR_ASYNC_INPROGRESS);
+    assert_int_equal(libxl_event_wait(s->ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL), 0);
+    assert_int_equal(event->u.operation_complete.rc, ERROR_NOTFOUND);
+    assert_non_null(strstr(event->u.operation_complete.message, "nobody"));
+    libxl_event_free(s->ctx, event);
+}
+
+static void o5_the_event_of_a_creation_has_the_new_domid(scene *s)
+{
+    libxl_domid domid;
+    libxl_domain_config config = guest_config("b");
+    op *o = START(s, libxl_domain_create_new(s->ctx, &config, &domid, how, NULL));
+    libxl_domain_config_dispose(&config);
+    assert_int_equal(op_result(o), 0);
+    assert_int_equal(o->domid, domid);
+    guest_destroy(s->ctx, domid);
+}
+
+/* ---- O6: an operation may finish inside its initiating call */
+
+static void note_call(libxl_ctx *ctx, int rc, void *user)
+{
+    (void)ctx;
+    *(int *)user = 1 + rc;
+}
+
+static void o6_an_instant_callback_has_happened(scene *s)
+{
+    int called = 0;
+    libxl_physinfo info;
+    const libxl_asyncop_how how = {.callback = note_call, .u.for_callback = &called};
+    assert_int_equal(libxl_host_info(s->ctx, &info, &how), ERROR_ASYNC_INPROGRESS);
+    assert_int_equal(called, 1);
+}
+
+static void o6_an_instant_event_is_queued(scene *s)
+{
+    libxl_event *event;
+    libxl_physinfo info;
+    const libxl_asyncop_how how = {.u.for_event = 6};
+    assert_int_equal(libxl_host_info(s->ctx, &info, &how), ERROR_ASYNC_INPROGRESS);
+    assert_int_equal(libxl_event_check(s->ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL), 0);
+    assert_true(event->for_user == 6);
+    libxl_event_free(s->ctx, event);
+}
+
+static void o6_instant_in_every_way(scene *s)
+{
+    libxl_physinfo info = {.nr_cpus = 0};
+    libxl_dominfo_list list;
+    assert_int_equal(RUN(s, libxl_host_info(s->ctx, &info, how)), 0);
+    assert_true(info.nr_cpus >= 1);
+    assert_int_equal(RUN(s, libxl_domain_list(s->ctx, &list, how)), 0);
+    assert_int_equal(list.domains[0].domid, 0);
+    libxl_dominfo_list_dispose(&list);
+}
+
+/* ---- O7: the how and every input are copied */
+
+static void o7_inputs_may_be_freed_at_once(scene *s)
+{
+    libxl_domid domid;
+    libxl_domain_config config = guest_config("b"), before = config;
+    op *o = op_begin(s);
+    libxl_asyncop_how *how = malloc(sizeof(*how));
+    *how = o->how;
+    op_started(o, libxl_domain_create_new(s->ctx, &config, &domid, s->way.mode == SYNC ? NULL : how, NULL));
+    assert_memory_equal(&config, &before, sizeof(config)); /* not written to */
+    memset(how, 0xa5, sizeof(*how));
+    free(how);
+    memset(config.b_info.kernel, 'x', strlen(config.b_info.kernel));
+    memset(config.c_info.name, 'x', strlen(config.c_info.name));
+    libxl_domain_config_dispose(&config);
+    memset(&config, 0xa5, sizeof(config));
+    assert_int_equal(op_result(o), 0);
+    char *name = guest_node(domid, "name");
+    assert_int_equal(strncmp(name, "test-", 5), 0);
+    free(name);
+    guest_destroy(s->ctx, domid);
+}
+
+/* ---- O8: callbacks run on a thread on which the application calls the library */
+
+static void o8_the_callback_is_on_the_thread_that_waits(scene *s)
+{
+    char *name = NULL;
+    op *o = START(s, libxl_domain_get_name(s->ctx, 0, &name, how)); /* has its work done by a worker */
+    sleep_ms(50);
+    assert_false(op_done(o)); /* nobody was in the library */
+    assert_int_equal(op_result(o), 0);
+    assert_true(pthread_equal(o->thread, pthread_self()));
+    free(name);
+}
+
+/* ---- O9: never lost, never doubled (the harness counts; see also close.c and sim/memory.c) */
+
+static void o9_aborted_operations_complete_once(scene *s)
+{
+    libxl_shutdown_reason reason;
+    libxl_domid domid = guest_new(s->ctx, "b", false);
+    op *ops[20];
+    for (int i = 0; i < 20; i++)
+        ops[i] = START(s, libxl_domain_wait_shutdown(s->ctx, domid, &reason, how));
+    for (int i = 0; i < 20; i += 2)
+        assert_int_equal(libxl_ao_abort(s->ctx, &ops[i]->how), 0);
+    for (int i = 0; i < 20; i += 2)
+        assert_int_equal(op_result(ops[i]), ERROR_ABORTED);
+    guest_destroy(s->ctx, domid);
+    for (int i = 1; i < 20; i += 2)
+        assert_int_equal(op_result(ops[i]), ERROR_DOMAIN_DESTROYED);
+}
+
+/* ---- O10: complete means done */
+
+static void o10_a_created_domain_is_there(scene *s)
+{
+    libxl_dominfo info;
+    libxl_domid domid = LIBXL_DOMID_INVALID;
+    libxl_domain_config config = guest_config("b");
+    assert_int_equal(RUN(s, libxl_domain_create_new(s->ctx, &config, &domid, how, NULL)), 0);
+    assert_int_equal(libxl_domain_info(s->ctx, &info, domid), 0);
+    assert_true(info.paused);
+    char *tty = guest_node(domid, "console/tty"), *name = guest_node(domid, "name");
+    assert_true(tty && *tty);
+    assert_string_equal(name, config.c_info.name);
+    free(tty);
+    free(name);
+    libxl_domain_config_dispose(&config);
+    assert_int_equal(RUN(s, libxl_domain_destroy(s->ctx, domid, how)), 0);
+    assert_int_equal(libxl_domain_info(s->ctx, &info, domid), ERROR_DOMAIN_NOTFOUND);
+    assert_null(guest_node(domid, "name"));
+}
+
+static void o10_a_guest_that_was_shut_down_has_acknowledged(scene *s)
+{
+    libxl_dominfo info;
+    libxl_domid domid = guest_new(s->ctx, "l", true);
+    assert_int_equal(RUN(s, libxl_domain_shutdown(s->ctx, domid, how)), 0);
+    char *node = guest_node(domid, "control/shutdown");
+    assert_string_equal(node, "");
+    free(node);
+    assert_int_equal(libxl_domain_info(s->ctx, &info, domid), 0);
+    assert_true(info.shutdown);
+    assert_int_equal(info.shutdown_reason, LIBXL_SHUTDOWN_REASON_POWEROFF);
+    guest_destroy(s->ctx, domid);
+}
+
+static const body bodies[] = {
+    BODY(o1_every_operation_takes_a_how, NO_CONTEXT),
+    BODY(o2_synchronous_returns_the_result, ONE_WAY),
+    BODY(o3_what_was_refused_is_not_notified, ASYNC),
+    BODY(o3_started_is_asynchronous, ASYNC),
+    BODY(o4_the_callback_may_call_the_library, ASYNC),
+    BODY(o4_a_slow_operation_in_every_way, ALL_WAYS),
+    BODY(o4_a_failing_operation_in_every_way, EACH_MODE),
+    BODY(o5_the_event_says_which_operation, ONE_WAY),
+    BODY(o5_the_event_of_a_failure_has_its_message, ONE_WAY),
+    BODY(o5_the_event_of_a_creation_has_the_new_domid, ONE_WAY),
+    BODY(o6_an_instant_callback_has_happened, ONE_WAY),
+    BODY(o6_an_instant_event_is_queued, ONE_WAY),
+    BODY(o6_instant_in_every_way, ALL_WAYS),
+    BODY(o7_inputs_may_be_freed_at_once, EACH_MODE),
+    BODY(o8_the_callback_is_on_the_thread_that_waits, ASYNC),
+    BODY(o9_aborted_operations_complete_once, ASYNC),
+    BODY(o10_a_created_domain_is_there, ALL_WAYS),
+    BODY(o10_a_guest_that_was_shut_down_has_acknowledged, EACH_MODE),
+};
+
+HARNESS_MAIN(bodies)

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What must be the same before and after a test: descriptors, threads, domains, xenstore nodes. One thread.
+ */
+#ifndef FIXTURE_H
+#define FIXTURE_H
+
+#include <stdbool.h>
+
+#include <libxl.h>
+
+struct fixture {
+    int descriptors, threads;
+    bool has_world;         /* there is a xenstored: domains and nodes can be looked at */
+    libxl_domid domids[64]; /* of the nodes below /local/domain */
+    int domains, nodes;
+};
+
+void fixture_begin(struct fixture *before);
+/* Fails the test when something is different. Threads and descriptors have a moment to go. */
+void fixture_check(const struct fixture *before);
+/* Destroys the domains that are new. */
+void fixture_clean(const struct fixture *before);
+/* Fails the test unless the context has nothing alive but idle workers. */
+void fixture_check_counters(libxl_ctx *ctx);
+
+#endif

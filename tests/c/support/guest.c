@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Owns: nothing; the domains are the tests'. The number in names is atomic. */
+#include "harness.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <xenstore.h>
+
+enum { PV_KB = 4 << 10, PVH_KB = 20 << 10, PATIENCE_MS = 10000 };
+
+const char *guest_kernel(void)
+{
+    const char *path = getenv("AIOXEN_TEST_KERNEL");
+    return path ? path : "build/guest/tiny";
+}
+
+static libxl_domain_config config_of(libxl_domain_type type, uint64_t kb, const char *command_line)
+{
+    static atomic_uint number;
+    libxl_domain_config config;
+    libxl_domain_config_init(&config);
+    config.c_info.type = type;
+    if (asprintf(&config.c_info.name, "test-%d-%u", (int)getpid(), atomic_fetch_add(&number, 1)) < 0)
+        abort();
+    config.b_info.target_memkb = kb;
+    config.b_info.kernel = strdup(guest_kernel());
+    config.b_info.cmdline = strdup(command_line);
+    return config;
+}
+
+libxl_domain_config guest_config(const char *command_line)
+{
+    return config_of(LIBXL_DOMAIN_TYPE_PV, PV_KB, command_line);
+}
+
+libxl_domain_config guest_config_pvh(const char *command_line)
+{
+    return config_of(LIBXL_DOMAIN_TYPE_PVH, PVH_KB, command_line);
+}
+
+libxl_domid guest_new(libxl_ctx *ctx, const char *command_line, bool run)
+{
+    libxl_domain_config config = guest_config(command_line);
+    libxl_domid domid = LIBXL_DOMID_INVALID;
+    int rc = libxl_domain_create_new(ctx, &config, &domid, NULL, NULL);
+    if (rc)
+        fail_msg("creating a guest: %d: %s", rc, libxl_error_message());
+    libxl_domain_config_dispose(&config);
+    if (run)
+        assert_int_equal(libxl_domain_unpause(ctx, domid, NULL), 0);
+    return domid;
+}
+
+void guest_destroy(libxl_ctx *ctx, libxl_domid domid)
+{
+    int rc = libxl_domain_destroy(ctx, domid, NULL);
+    if (rc)
+        fail_msg("destroying guest %u: %d: %s", domid, rc, libxl_error_message());
+}
+
+char *guest_node(libxl_domid domid, const char *path)
+{
+    struct xs_handle *xs = xs_open(0);
+    char full[128];
+    unsigned length;
+    snprintf(full, sizeof(full), "/local/domain/%u/%s", domid, path);
+    char *value = xs ? xs_read(xs, XBT_NULL, full, &length) : NULL;
+    if (xs)
+        xs_close(xs);
+    return value;
+}
+
+void guest_wait_node(libxl_domid domid, const char *path, const char *value)
+{
+    bool is = false;
+    for (uint64_t end = now_ms() + PATIENCE_MS; !is && now_ms() < end;) {
+        char *now = guest_node(domid, path);
+        is = now && strcmp(now, value) == 0;
+        free(now);
+        if (!is)
+            sleep_ms(5);
+    }
+    assert_true(is);
+}
