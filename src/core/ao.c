@@ -114,6 +114,17 @@ libxl__ao *libxl__ao_create_nested(libxl__ao *parent, struct libxl__nested *nest
     return ao;
 }
 
+libxl__ao *libxl__ao_create_background(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t domid,
+                                       libxl__ao **handle)
+{
+    libxl__ao *ao = libxl__ao_record_get(ctx, cls);
+    if (!ao)
+        return NULL;
+    prepare(ao, ctx, cls, domid);
+    ao->background = handle;
+    return ao;
+}
+
 void *libxl__ao_args(libxl__ao *ao)
 {
     return ao->args;
@@ -336,6 +347,9 @@ static void notify(libxl__ao *ao)
     ao->notified = true;
     if (ao->parent) {
         libxl__nested_ended(ao);
+    } else if (ao->background) {
+        *ao->background = NULL;
+        libxl__ao__destroy(ctx, ao);
     } else if (!ao->asynchronous) {
         if (ao->waiter)
             libxl__waiter_wake(ctx, ao->waiter);
@@ -365,7 +379,7 @@ static void finish(libxl__ao *ao)
     }
     if (ao->live_link.tqe_prev)
         TAILQ_REMOVE(&aos->live, ao, live_link);
-    if (!ao->parent) {
+    if (!ao->parent && !ao->background) {
         aos->completed++;
         aos->aborted += ao->rc == ERROR_ABORTED || ao->rc == ERROR_TIMEDOUT;
     }

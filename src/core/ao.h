@@ -109,6 +109,7 @@ struct libxl__ao {
     libxl__waiter *waiter; /* the synchronous caller */
     libxl__ao *parent;     /* of a nested one */
     struct libxl__nested *nested;
+    libxl__ao **background; /* of one of the library's own: set to NULL when it ends */
     libxl_asyncop_how how;
     libxl_asyncprogress_how progress_how;
     bool progress_wanted;
@@ -173,6 +174,9 @@ void libxl__ao_progress(libxl__ao *ao, libxl_event_type type);
 /* For src/core/nested.c: a nested one, and its start. NULL: NOMEM. */
 libxl__ao *libxl__ao_create_nested(libxl__ao *parent, struct libxl__nested *nested,
                                    const libxl__ao_class *cls);
+/* One that nobody waits for: it runs until it ends or is asked to stop, and destroys itself. NULL: NOMEM. */
+libxl__ao *libxl__ao_create_background(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t domid,
+                                       libxl__ao **handle);
 void libxl__ao_start_nested(libxl__ao *ao);
 /* A nested operation has ended: tells its parent, and destroys it. */
 void libxl__nested_ended(libxl__ao *child);

@@ -110,6 +110,7 @@ void libxl_event_register_callbacks(libxl_ctx *ctx, const libxl_event_hooks *hoo
 
 typedef struct libxl__evgen libxl_evgen_domain_death;
 typedef struct libxl__evgen libxl_evgen_domain_lifecycle;
+typedef struct libxl__evgen_disk_eject libxl_evgen_disk_eject;
 
 /* DOMAIN_SHUTDOWN, then DOMAIN_DEATH (perhaps only that) of one domain, each once: libxl's pair. */
 int libxl_evenable_domain_death(libxl_ctx *ctx, uint32_t domid, libxl_ev_user user,
@@ -125,6 +126,14 @@ void libxl_evdisable_domain_death(libxl_ctx *ctx, libxl_evgen_domain_death *evge
 int libxl_evenable_domain_lifecycle(libxl_ctx *ctx, uint32_t domid, libxl_ev_user user,
                                     libxl_evgen_domain_lifecycle **evgen_out);
 void libxl_evdisable_domain_lifecycle(libxl_ctx *ctx, libxl_evgen_domain_lifecycle *evgen);
+
+/*
+ * DISK_EJECT each time the guest ejects the medium of the virtual disk `vdev` ("xvda", "hdc", ...), of which
+ * the event has a copy. ERROR_INVAL: no such name. It ends with the domain.
+ */
+int libxl_evenable_disk_eject(libxl_ctx *ctx, uint32_t domid, const char *vdev, libxl_ev_user user,
+                              libxl_evgen_disk_eject **evgen_out);
+void libxl_evdisable_disk_eject(libxl_ctx *ctx, libxl_evgen_disk_eject *evgen);
 
 /* ------------------------------------------------------------------ libxl's ways into a main loop */
 

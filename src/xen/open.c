@@ -70,6 +70,7 @@ static int open_handles(libxl_ctx *ctx)
 static void close_handles(libxl_ctx *ctx)
 {
     struct libxl__xen *xen = ctx->xen;
+    libxl__disk_ejects_close(ctx);
     libxl__domains_close(ctx);
     libxl__watches_close(ctx);
     libxl__evtchns_close(ctx);

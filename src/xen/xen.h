@@ -20,8 +20,12 @@ struct libxl__xen {
     libxl__watches watches;
     libxl__domains domains;
     libxl__evtchns evtchns;
+    LIST_HEAD(, libxl__evgen_disk_eject) disk_ejects;
     libxl_version_info *version; /* of libxl_get_version_info; NULL until asked for */
 };
+
+/* src/xen/disk_eject.c: frees those that are still enabled. */
+void libxl__disk_ejects_close(libxl_ctx *ctx);
 
 /* What an errno of libxenctrl means. ESRCH: DOMAIN_NOTFOUND, EPERM and EACCES: PERMISSION, ... */
 int libxl__errno_rc(int errnoval);

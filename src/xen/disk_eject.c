@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Owns: the event generators for ejected media: each is an operation of the library's own that runs until it
+ * is disabled. Guarded by the context's lock.
+ *
+ * A guest ejects by writing "eject" into its frontend's node; we empty the node and tell. The value is the
+ * guest's: it is compared, nothing else.
+ */
+#include "vdev.h"
+#include "xen.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct libxl__evgen_disk_eject {
+    libxl__ao *ao;
+    uint32_t domid;
+    int number;
+    libxl_ev_user user;
+    char *vdev;
+    LIST_ENTRY(libxl__evgen_disk_eject) link;
+};
+
+struct args {
+    libxl_evgen_disk_eject *evgen;
+};
+
+struct state {
+    libxl__await ejected;
+    libxl__xs_batch *emptying;
+};
+
+static void tell(libxl_ctx *ctx, const libxl_evgen_disk_eject *evgen)
+{
+    libxl_event *event = libxl__event_new(ctx, LIBXL_EVENT_TYPE_DISK_EJECT, evgen->domid, evgen->user);
+    char *vdev = strdup(evgen->vdev);
+    if (!event || !vdev) {
+        free(vdev);
+        if (event)
+            libxl__event_discard(ctx, event);
+        libxl__event_missed(ctx, LIBXL_EVENT_TYPE_DISK_EJECT);
+        return;
+    }
+    event->u.disk_eject.vdev = vdev;
+    libxl__event_occurred(ctx, event);
+}
+
+static int empty_node(libxl__ao *ao, struct state *s, const char *path)
+{
+    const uint32_t domid = ao->domid;
+    libxl__xs_batch_free(s->emptying);
+    s->emptying = libxl__xs_batch_new(ao, domid);
+    if (!s->emptying)
+        return ERROR_NOMEM;
+    libxl__xs_require(s->emptying, ERROR_DOMAIN_DESTROYED, "/local/domain/%u/domid", domid);
+    libxl__xs_write(s->emptying, LIBXL__XS_GUESTS, "", "%s", path);
+    return libxl__xs_run(s->emptying, LIBXL__XS_TRANSACTION);
+}
+
+static int body(libxl__ao *ao, void *p)
+{
+    enum { START, WATCHING, EMPTYING };
+    const libxl_evgen_disk_eject *evgen = ((struct args *)p)->evgen;
+    struct state *s = libxl__ao_state(ao, sizeof(*s));
+    char path[96];
+    int rc;
+    if (!s)
+        return ERROR_NOMEM;
+    snprintf(path, sizeof(path), "/local/domain/%u/device/vbd/%d/eject", evgen->domid, evgen->number);
+    switch (ao->step) {
+    case START:
+        rc = libxl__await_start(ao, &s->ejected, path, libxl__await_equal, "eject", 0);
+        ao->step = WATCHING;
+        return rc ? rc : LIBXL__AO_WAIT;
+    case WATCHING:
+        rc = libxl__await_step(ao, &s->ejected);
+        if (rc)
+            return rc;
+        rc = empty_node(ao, s, path);
+        ao->step = EMPTYING;
+        return rc ? rc : LIBXL__AO_WAIT;
+    case EMPTYING:
+        if (!libxl__xs_done(s->emptying))
+            return LIBXL__AO_WAIT;
+        rc = libxl__xs_result(s->emptying);
+        if (rc)
+            return rc; /* the domain is no more: there will be no event */
+        tell(ao->ctx, evgen);
+        rc = libxl__await_start(ao, &s->ejected, path, libxl__await_equal, "eject", 0);
+        ao->step = WATCHING;
+        return rc ? rc : LIBXL__AO_WAIT;
+    }
+    return ERROR_BADFAIL;
+}
+
+static const libxl__ao_class class = {.name = "disk_eject", .body = body, .args_size = sizeof(struct args)};
+
+static void forget(libxl_evgen_disk_eject *evgen)
+{
+    LIST_REMOVE(evgen, link);
+    free(evgen->vdev);
+    free(evgen);
+}
+
+static int enable_locked(libxl_ctx *ctx, libxl_evgen_disk_eject *evgen)
+{
+    int rc = libxl__hooks_need_loop(ctx);
+    if (rc)
+        return rc;
+    evgen->ao = libxl__ao_create_background(ctx, &class, evgen->domid, &evgen->ao);
+    if (!evgen->ao)
+        return ERROR_NOMEM;
+    ((struct args *)libxl__ao_args(evgen->ao))->evgen = evgen;
+    LIST_INSERT_HEAD(&ctx->xen->disk_ejects, evgen, link);
+    ctx->xen->domains.evgens++;
+    libxl__ao_start_nested(evgen->ao);
+    return 0;
+}
+
+int libxl_evenable_disk_eject(libxl_ctx *ctx, uint32_t domid, const char *vdev, libxl_ev_user user,
+                              libxl_evgen_disk_eject **evgen_out)
+{
+    *evgen_out = NULL;
+    int number = vdev ? libxl__vdev_number(vdev) : -1;
+    if (number < 0) {
+        libxl__error_message_set(ERROR_INVAL, "vdev: not the name of a virtual disk");
+        return ERROR_INVAL;
+    }
+    libxl_evgen_disk_eject *evgen = calloc(1, sizeof(*evgen));
+    if (!evgen)
+        return ERROR_NOMEM;
+    *evgen = (libxl_evgen_disk_eject){.domid = domid, .number = number, .user = user, .vdev = strdup(vdev)};
+    libxl__ctx_lock(ctx);
+    int rc = evgen->vdev ? enable_locked(ctx, evgen) : ERROR_NOMEM;
+    libxl__ctx_leave(ctx);
+    if (rc) {
+        free(evgen->vdev);
+        free(evgen);
+        return rc;
+    }
+    *evgen_out = evgen;
+    return 0;
+}
+
+void libxl_evdisable_disk_eject(libxl_ctx *ctx, libxl_evgen_disk_eject *evgen)
+{
+    if (!evgen)
+        return;
+    libxl__ctx_lock(ctx);
+    if (evgen->ao)
+        libxl__ao_request_stop(evgen->ao, ERROR_ABORTED);
+    libxl__aos_run(ctx); /* its end: nothing of it waits for a job */
+    ctx->xen->domains.evgens--;
+    forget(evgen);
+    libxl__ctx_leave(ctx);
+}
+
+void libxl__disk_ejects_close(libxl_ctx *ctx)
+{
+    libxl_evgen_disk_eject *evgen;
+    while ((evgen = LIST_FIRST(&ctx->xen->disk_ejects)))
+        forget(evgen);
+}
