@@ -64,9 +64,10 @@ class Operation(asyncio.Future[T]):
         raise RuntimeError("an Operation is ended by the library")
 
     def _ask(self, why: Stop) -> None:
-        before, self._stop = self._stop, why
-        if before is None:
+        if self._stop is None:
             self._xen._abort(self._token)
+        if self._stop is not Stop.CANCEL:
+            self._stop = why
 
     def _end(self, rc: int, message: str) -> None:
         """The C operation has ended."""

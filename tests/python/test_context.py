@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A context's end: in order, at any moment, also when it is forgotten; threads, forks, loops."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Callable
+
+import aioxen
+import pytest
+from conftest import Configure, descriptors, domids, threads
+
+pytestmark = pytest.mark.usefixtures("hypervisor")
+
+
+def script(text: str, *options: str) -> subprocess.CompletedProcess[str]:
+    """A Python program of its own."""
+    return subprocess.run(
+        [sys.executable, *options, "-c", textwrap.dedent(text)], capture_output=True, text=True, timeout=60
+    )
+
+
+async def test_closing_ends_what_is_under_way(guest: Configure) -> None:
+    before = await domids()
+    async with aioxen.Context() as xen:
+        waiting = [xen.domain_wait_shutdown(0) for _ in range(10)]
+        creating = [xen.domain_create(guest(memory="64M", name=f"closing{i}")) for i in range(3)]
+        await asyncio.sleep(0.003)
+    for operation in waiting:
+        error = operation.exception()
+        assert isinstance(error, aioxen.ClosedError)
+        assert (error.operation, error.domid) == ("domain_wait_shutdown", 0)
+    for creation in creating:
+        assert isinstance(creation.exception(), aioxen.ClosedError)
+    counters = xen.counters()
+    assert (counters.operations_started, counters.operations) == (counters.operations_completed, 0)
+    assert await domids() == before
+
+
+async def test_closing_twice_and_at_once() -> None:
+    xen = aioxen.Context()
+    waiting = xen.domain_wait_shutdown(0)
+    await asyncio.gather(xen.aclose(), xen.aclose(), xen.aclose())
+    assert isinstance(waiting.exception(), aioxen.ClosedError)
+    await xen.aclose()
+    assert xen.closed
+
+
+async def test_use_after_the_end() -> None:
+    xen = aioxen.Context()
+    await xen.aclose()
+    for use in (xen.domain_list, xen.events, lambda: xen.domain_destroy(1), xen.__aenter__):
+        with pytest.raises(aioxen.ClosedError):
+            result = use()
+            if asyncio.iscoroutine(result):
+                await result
+
+
+async def test_closing_cannot_be_cancelled_but_says_so() -> None:
+    xen = aioxen.Context()
+    xen.domain_wait_shutdown(0).add_done_callback(lambda operation: operation.exception())
+    closing = asyncio.create_task(xen.aclose())
+    await asyncio.sleep(0)
+    closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    assert xen.closed
+
+
+async def test_a_cancelled_operation_is_cancelled_when_the_context_closes() -> None:
+    async with aioxen.Context() as xen:
+        waiting = xen.domain_wait_shutdown(0)
+        waiting.cancel()
+    assert waiting.cancelled()
+
+
+async def test_closing_does_not_hold_the_loop(guest: Configure, sim: Callable[..., str]) -> None:
+    """A destruction that hangs in the hypervisor is waited for by another thread."""
+    xen = aioxen.Context()
+    dom = await xen.domain_create(guest())
+    sim("fault", "add", "domctl.destroydomain:1:300ms")
+    destroying = dom.destroy()
+    await asyncio.sleep(0.05)
+    destroying.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await destroying
+    longest, last = 0.0, time.monotonic()
+    closing = asyncio.create_task(xen.aclose())
+    while not closing.done():
+        await asyncio.sleep(0.005)
+        longest, last = max(longest, time.monotonic() - last), time.monotonic()
+    assert longest < 0.15
+    while dom.domid in await domids():
+        await asyncio.sleep(0.01)
+
+
+async def test_a_hundred_contexts() -> None:
+    contexts = [aioxen.Context() for _ in range(100)]
+    lists = await asyncio.gather(*[xen.domain_list() for xen in contexts])
+    assert all(listed[0].domid == 0 for listed in lists)
+    await asyncio.gather(*[xen.aclose() for xen in contexts])
+
+
+def test_a_context_without_a_loop() -> None:
+    xen = aioxen.Context()
+    with pytest.raises(RuntimeError, match="no running event loop"):
+        xen.domain_list()
+    asyncio.run(xen.aclose())
+
+
+def test_a_forgotten_context_is_freed_and_told() -> None:
+    before = descriptors(), threads()
+    with pytest.warns(ResourceWarning, match="Context was not closed"):
+        aioxen.Context()
+        gc.collect()
+
+    async def forget() -> None:
+        xen = aioxen.Context()
+        xen.domain_wait_shutdown(0).add_done_callback(print)
+        await xen.domain_get_name(0)
+
+    with pytest.warns(ResourceWarning, match="Context was not closed"):
+        asyncio.run(forget())
+        gc.collect()
+    assert (descriptors(), threads()) == before
+
+
+def test_a_thread_of_its_own() -> None:
+    found: list[list[int]] = []
+    thread = threading.Thread(target=lambda: found.append(asyncio.run(domids())))
+    thread.start()
+    thread.join()
+    assert found == [asyncio.run(domids())]
+
+
+def test_the_interpreters_end(guest: Configure, kernel: object) -> None:
+    """With operations under way, unclosed, unawaited: ends at once, without a crash or a domain."""
+    before = asyncio.run(domids())
+    done = script(f"""
+        import asyncio, aioxen
+        async def main():
+            global xen, operations
+            xen = aioxen.Context()
+            operations = [xen.domain_wait_shutdown(0), xen.domain_create(aioxen.pv("end", {str(kernel)!r}))]
+            await asyncio.sleep(0.005)
+        asyncio.run(main())
+    """)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    assert asyncio.run(domids()) == before
+
+
+def test_an_exit_in_the_middle() -> None:
+    done = script("""
+        import asyncio, sys, aioxen
+        async def main():
+            xen = aioxen.Context()
+            xen.domain_wait_shutdown(0)
+            sys.exit(3)
+        asyncio.run(main())
+    """)
+    assert done.returncode == 3, done.stderr
+
+
+async def test_a_forked_child_leaves_everything_to_its_parent() -> None:
+    async with aioxen.Context() as xen:
+        waiting = xen.domain_wait_shutdown(0)
+        events = xen.events()
+        await xen.domain_get_name(0)
+        child = os.fork()
+        if child == 0:
+            try:
+                assert xen.closed
+                with pytest.raises(aioxen.ClosedError):
+                    xen.domain_list()
+                assert xen.counters().operations == 0
+                del events
+                gc.collect()
+                os._exit(0)
+            except BaseException:
+                os._exit(1)
+        assert os.waitpid(child, 0)[1] == 0
+        assert await xen.domain_get_name(0) == "Domain-0"
+        assert not waiting.done()
+        waiting.cancel()
+        await events.aclose()
+
+
+async def test_counters_count(guest: Configure) -> None:
+    async with aioxen.Context() as xen:
+        assert xen.counters().operations_started == 0
+        waiting = xen.domain_wait_shutdown(0)
+        events = xen.events()
+        counters = xen.counters()
+        assert (counters.operations_started, counters.operations, counters.evgens) == (1, 1, 1)
+        waiting.cancel()
+        await events.aclose()
+        await asyncio.wait([waiting])
+        counters = xen.counters()
+        assert (counters.operations_completed, counters.operations_aborted, counters.evgens) == (1, 1, 0)

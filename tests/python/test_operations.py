@@ -1,0 +1,307 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Operations as futures: cancelled at any moment, limited, dropped, awaited in every way."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import time
+from collections.abc import Callable
+
+import aioxen
+import pytest
+from aioxen.operation import Operation
+from conftest import Configure, domids
+
+
+async def settle(future: asyncio.Future[object]) -> BaseException | None:
+    """How it ended."""
+    try:
+        await future
+    except (asyncio.CancelledError, Exception) as error:
+        return error
+    return None
+
+
+async def existing(xen: aioxen.Context) -> list[int]:
+    return [info.domid for info in await xen.domain_list()]
+
+
+# Cancelling
+
+
+@pytest.mark.parametrize("delay", [0, 0.002, 0.01, 0.05, 0.3])
+async def test_a_cancelled_creation_leaves_nothing(
+    xen: aioxen.Context, guest: Configure, delay: float
+) -> None:
+    before = await existing(xen)
+    creation = xen.domain_create(guest(memory="64M", machine="pvh"))
+    await asyncio.sleep(delay)
+    if creation.cancel():
+        assert isinstance(await settle(creation), asyncio.CancelledError)
+        assert creation.cancelled()
+    else:
+        await creation.result().destroy()
+    assert await existing(xen) == before
+
+
+async def test_cancelling_ends_when_the_operation_does(xen: aioxen.Context) -> None:
+    waiting = xen.domain_wait_shutdown(0)
+    assert waiting.cancel("enough")
+    assert not waiting.done()
+    assert waiting.cancel()  # a second time: still wanted
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert not waiting.cancel()
+    assert xen.counters().operations_aborted == 1
+
+
+async def test_a_cancelled_task_waits_for_the_real_end(xen: aioxen.Context) -> None:
+    async def wait() -> None:
+        await xen.domain_wait_shutdown(0)
+
+    task = asyncio.create_task(wait())
+    await asyncio.sleep(0)
+    task.cancel()
+    assert isinstance(await settle(task), asyncio.CancelledError)
+    assert xen.counters().operations == 0
+
+
+async def test_success_that_nobody_wants_is_taken_back(xen: aioxen.Context, guest: Configure) -> None:
+    """Cancelled when C has completed and Python does not know yet."""
+    before = await existing(xen)
+    creation = xen.domain_create(guest())
+    asyncio.get_running_loop().remove_reader(fd := fileno(xen))
+    while not xen.counters().events:
+        await asyncio.sleep(0.001)
+        step(xen)
+    assert await existing(xen) != before
+    assert creation.cancel()
+    asyncio.get_running_loop().add_reader(fd, xen._drain)
+    assert isinstance(await settle(creation), asyncio.CancelledError)
+    assert await existing(xen) == before
+    assert xen.counters().operations_aborted == 0
+
+
+async def test_a_result_that_its_task_never_sees_is_taken_back(xen: aioxen.Context, guest: Configure) -> None:
+    """Cancelled when the operation is done and the task has not run yet."""
+    before = await existing(xen)
+    seen: list[aioxen.Domain] = []
+
+    async def create() -> None:
+        seen.append(await xen.domain_create(guest()))
+
+    task = asyncio.create_task(create())
+    await asyncio.sleep(0)
+    (creation,) = xen._live.values()
+    while not creation.done():
+        await asyncio.sleep(0)
+    assert not seen
+    task.cancel()
+    assert isinstance(await settle(task), asyncio.CancelledError)
+    assert not seen
+    assert await existing(xen) == before
+
+
+async def test_a_result_that_someone_else_sees_is_kept(xen: aioxen.Context, guest: Configure) -> None:
+    creation = xen.domain_create(guest())
+
+    async def wait() -> aioxen.Domain:
+        return await creation
+
+    first, second = asyncio.create_task(wait()), asyncio.create_task(wait())
+    await asyncio.sleep(0)
+    while not creation.done():
+        await asyncio.sleep(0)
+    first.cancel()
+    dom = await second
+    assert isinstance(await settle(first), asyncio.CancelledError)
+    assert (await dom.info()).domid == dom.domid
+    await dom.destroy()
+
+
+async def test_an_undo_that_fails_is_told(
+    xen: aioxen.Context, guest: Configure, sim: Callable[..., str]
+) -> None:
+    told: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: told.append(context))
+    creation = xen.domain_create(guest())
+    fd = fileno(xen)
+    asyncio.get_running_loop().remove_reader(fd)
+    while not xen.counters().events:
+        await asyncio.sleep(0.001)
+        step(xen)
+    sim("fault", "add", "domctl.destroydomain:1:EPERM")
+    creation.cancel()
+    asyncio.get_running_loop().add_reader(fd, xen._drain)
+    assert isinstance(await settle(creation), asyncio.CancelledError)
+    sim("fault", "clear")
+    assert [type(context["exception"]).__mro__[1] for context in told] == [aioxen.Error]
+    await xen.domain_destroy((await existing(xen))[-1])
+
+
+async def test_a_group_that_fails_takes_everything_back(xen: aioxen.Context, guest: Configure) -> None:
+    before = await existing(xen)
+
+    async def create(i: int) -> None:
+        await xen.domain_create(guest(name=f"group{i}"))
+
+    async def fail() -> None:
+        await asyncio.sleep(0.01)
+        raise ZeroDivisionError
+
+    with pytest.raises(ExceptionGroup):
+        async with asyncio.TaskGroup() as group:
+            for i in range(4):
+                group.create_task(create(i))
+            group.create_task(fail())
+    left = set(await existing(xen)) - set(before)
+    for domid in left:  # of those that were created and seen before the failure
+        await xen.domain_destroy(domid)
+
+
+def fileno(xen: aioxen.Context) -> int:
+    from aioxen._native import lib
+
+    fd: int = lib.libxl_ctx_fd(xen._c)
+    return fd
+
+
+def step(xen: aioxen.Context) -> None:
+    """The library's work, without taking its events."""
+    from aioxen._native import lib
+
+    lib.libxl_ctx_process(xen._c)
+
+
+# Limits
+
+
+async def test_a_limit(xen: aioxen.Context) -> None:
+    began = time.monotonic()
+    with pytest.raises(aioxen.TimedOutError) as raised:
+        await xen.domain_wait_shutdown(0, limit=0.1)
+    assert 0.1 <= time.monotonic() - began < 5
+    assert isinstance(raised.value, TimeoutError)
+    assert (raised.value.operation, raised.value.domid, raised.value.rc) == ("domain_wait_shutdown", 0, -9)
+
+
+async def test_a_limit_of_nothing(xen: aioxen.Context) -> None:
+    with pytest.raises(TimeoutError):
+        await xen.domain_wait_shutdown(0, limit=0)
+
+
+@pytest.mark.parametrize("limit", [-1, float("nan"), float("inf"), 1e9])
+async def test_a_limit_that_is_none(xen: aioxen.Context, limit: float) -> None:
+    with pytest.raises(ValueError, match="limit: "):
+        xen.domain_wait_shutdown(0, limit=limit)
+
+
+async def test_a_limit_that_is_not_reached(xen: aioxen.Context, guest: Configure) -> None:
+    dom = await xen.domain_create(guest(), limit=60)
+    await dom.destroy(limit=60)
+
+
+async def test_a_limited_creation_leaves_nothing(xen: aioxen.Context, guest: Configure) -> None:
+    before = await existing(xen)
+    error = await settle(xen.domain_create(guest(memory="256M"), limit=0.002))
+    assert isinstance(error, aioxen.TimedOutError)
+    assert await existing(xen) == before
+
+
+# Every way to await
+
+
+async def test_asyncios_own_ways(xen: aioxen.Context) -> None:
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await xen.domain_wait_shutdown(0)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(xen.domain_wait_shutdown(0), 0.05)
+    inner = xen.domain_wait_shutdown(0)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(asyncio.shield(inner), 0.05)
+    assert not inner.done()
+    done, pending = await asyncio.wait([inner, xen.domain_wait_gone(32000)], return_when="FIRST_COMPLETED")
+    assert (len(done), pending) == (1, {inner})
+    gathered = asyncio.gather(inner, xen.domain_wait_shutdown(0))
+    gathered.cancel()
+    assert isinstance(await settle(gathered), asyncio.CancelledError)
+    assert inner.cancelled()
+
+
+async def test_instant_operations_are_done_when_they_return(xen: aioxen.Context) -> None:
+    listing = xen.domain_list()
+    assert listing.done()
+    assert isinstance(listing, Operation)
+    assert not listing.cancel()
+    assert listing.result()[0].domid == 0
+    failed = xen.domain_pause(32000)
+    assert isinstance(failed.exception(), aioxen.DomainNotFoundError)
+    assert await asyncio.gather(xen.domain_list(), xen.host_info())
+
+
+async def test_only_the_library_ends_an_operation(xen: aioxen.Context) -> None:
+    waiting = xen.domain_wait_shutdown(0)
+    with pytest.raises(RuntimeError):
+        waiting.set_result(aioxen.ShutdownReason.CRASH)
+    with pytest.raises(RuntimeError):
+        waiting.set_exception(ZeroDivisionError())
+    waiting.cancel()
+    await settle(waiting)
+
+
+async def test_a_failure_that_nobody_awaits_is_logged(
+    xen: aioxen.Context, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.ERROR, "asyncio"):
+        operation = xen.domain_get_name(32000)
+        while not operation.done():
+            await asyncio.sleep(0.001)
+        del operation
+        gc.collect()
+    assert "exception was never retrieved" in caplog.text
+
+
+async def test_a_dropped_operation_goes_on(xen: aioxen.Context, guest: Configure) -> None:
+    before = await existing(xen)
+    xen.domain_create(guest(name="dropped"))
+    gc.collect()
+    while xen.counters().operations:
+        await asyncio.sleep(0.001)
+    await (await xen.domain_find("dropped")).destroy()
+    assert await existing(xen) == before
+
+
+async def test_collecting_garbage_all_the_time(xen: aioxen.Context) -> None:
+    thresholds = gc.get_threshold()
+    gc.set_threshold(1)
+    try:
+        waiting = [xen.domain_wait_shutdown(0) for _ in range(50)]
+        names = [xen.domain_get_name(0) for _ in range(50)]
+        for operation in waiting[::2]:
+            operation.cancel()
+        del waiting
+        assert await asyncio.gather(*names) == ["Domain-0"] * 50
+    finally:
+        gc.set_threshold(*thresholds)
+
+
+def test_cancelled_by_the_end_of_the_loop(hypervisor: None, guest: Configure) -> None:
+    """asyncio.run cancels what still runs."""
+
+    async def create(xen: aioxen.Context) -> None:
+        async with xen:
+            await xen.domain_create(guest(memory="64M"))
+
+    async def main() -> asyncio.Task[None]:
+        task = asyncio.create_task(create(aioxen.Context()))
+        await asyncio.sleep(0.003)
+        return task
+
+    before = asyncio.run(domids())
+    task = asyncio.run(main())
+    left = set(asyncio.run(domids())) - set(before)
+    assert task.cancelled()
+    assert not left
