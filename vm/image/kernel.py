@@ -7,16 +7,24 @@ import struct
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+# Where the boot protocol puts things in a bzImage.
+SETUP_SECTORS = 0x1F1
+SIGNATURE = 0x202
+PAYLOAD = 0x248
+SECTOR = 512
+
 
 def uncompressed(bzimage: Path) -> bytes:
     """The ELF inside a bzImage: Xen would spend seconds of emulated time on unpacking it at every boot."""
     image = bzimage.read_bytes()
-    (setup_sectors,) = struct.unpack_from("<B", image, 0x1F1)
-    payload_offset, payload_length = struct.unpack_from("<II", image, 0x248)
-    start = (setup_sectors + 1) * 512 + payload_offset
-    elf = lzma.LZMADecompressor().decompress(image[start : start + payload_length])
+    if image[SIGNATURE : SIGNATURE + 4] != b"HdrS":
+        raise ValueError(f"{bzimage}: no compressed kernel inside")
+    setup_sectors = image[SETUP_SECTORS]
+    offset, length = struct.unpack_from("<II", image, PAYLOAD)
+    start = (setup_sectors + 1) * SECTOR + offset
+    elf = lzma.LZMADecompressor().decompress(image[start : start + length])
     if elf[:4] != b"\x7fELF":
-        raise ValueError(f"{bzimage}: no ELF kernel inside")
+        raise ValueError(f"{bzimage}: no ELF inside")
     return elf
 
 
