@@ -61,7 +61,8 @@ def test_what_was_found_about_kvm_is_remembered_until_the_next_boot(
 
 def members(archive: bytes) -> dict[str, tuple[int, bytes]]:
     """Mode and content of each member of a cpio archive, read by the format's own definition."""
-    found, offset = {}, 0
+    found: dict[str, tuple[int, bytes]] = {}
+    offset = 0
     while True:
         assert archive[offset : offset + 6] == b"070701"
         fields = [int(archive[offset + 6 + 8 * i : offset + 14 + 8 * i], 16) for i in range(13)]

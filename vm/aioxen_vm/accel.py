@@ -38,9 +38,8 @@ def _boot() -> str:
 
 def kvm_works() -> bool:
     """KVM runs code, and can run what Xen needs for PVH guests: machines inside a machine."""
-    return any(path.exists() and path.read_text().strip() in ("Y", "1") for path in NESTED) and runs_code(
-        "kvm"
-    )
+    nested = any(path.exists() and path.read_text().strip() in ("Y", "1") for path in NESTED)
+    return nested and runs_code("kvm")
 
 
 def runs_code(accel: str) -> bool:
