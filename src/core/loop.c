@@ -35,6 +35,8 @@ static void clear_eventfd(libxl_ctx *ctx, int fd)
 static void looked(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
 {
     (void)revents;
+    if (ctx->loop.leader && ctx->loop.leader->woken)
+        return; /* another thread came first: the call is still for the leader, who would sleep on if it were cleared */
     ctx->loop.looking_again = false;
     clear_eventfd(ctx, fd->fd);
 }
