@@ -31,6 +31,7 @@ TYPE: Kinds = {
     "check_default_fn": (str, NONE),
     "copy_deprecated_fn": (str, NONE),
     "json_gen_fn": (str, NONE),
+    "json_fn": (str, NONE),
     "jsonc_json_gen_fn": (str, NONE),
     "json_parse_type": (str, NONE),
     "json_parse_fn": (str, NONE),
@@ -42,6 +43,7 @@ TYPE: Kinds = {
 
 # What a kind of type adds to these.
 OWN: dict[str, Kinds] = {
+    "Builtin": {"signed": (bool,)},
     "Number": {"signed": (bool,), "width": (int,)},
     "Enumeration": {"value_namespace": (str, NONE)},
 }
@@ -87,6 +89,8 @@ def checked(given: Names, allowed: Kinds, lines: Lines, what: str) -> dict[str, 
             raise Mistake(lines.place(name), f"{what}: no such attribute: {name}")
         expect(value, allowed[name], lines.place(name), f"{what}: {name}")
     result: dict[str, Any] = dict(given)
+    if "json_fn" in result:  # what libxl 4.2 calls it
+        result["json_gen_fn"] = result.pop("json_fn")
     if isinstance(result.get("init_val"), int):
         result["init_val"] = str(result["init_val"])
     return result

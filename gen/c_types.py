@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from gen import c
 from gen import model as m
+from gen.json_forms import Form, form
 
 FUNCTIONS = """What every type has. None of these takes a lock; any thread may call them.
 
@@ -12,6 +13,8 @@ T_init fills in the initial values: fit for a T_dispose, a T_copy from it, or to
 T_init_<key> also says which arm of the type's union counts, and fills in that arm's initial values.
 T_dispose frees what the value owns and leaves zeroes; NULL is fine, and so is a second time.
 T_copy overwrites *dst, which is not disposed of first: 0, or ERROR_NOMEM and *dst is as T_init leaves it.
+T_to_json gives the value in JSON, without what is as T_init leaves it, to be freed with free(); or NULL.
+T_from_json overwrites *p, which is not disposed of first: 0, or ERROR_INVAL or ERROR_NOMEM and *p is as T_init leaves it. A document of 16 MiB, 64 levels deep, is the greatest. Of both, libxl_error_message tells the path of what is wrong (disks[2].format).
 T_to_string gives a value's word in lower case, a constant; NULL for an unknown value.
 T_from_string takes that word in any case: 0, or ERROR_INVAL and *out is unchanged."""
 
@@ -121,6 +124,11 @@ def struct_heads(kind: m.Struct) -> dict[str, str]:
     if kind.copy_fn:
         heads["copy"] = c.prototype(
             "int", kind.copy_fn, ["libxl_ctx *ctx", f"{name} *dst", f"const {name} *src"]
+        )
+    if form(kind) is Form.STRUCT:
+        heads["to_json"] = c.prototype("char *", f"{name}_to_json", ["libxl_ctx *ctx", f"const {name} *p"])
+        heads["from_json"] = c.prototype(
+            "int", f"{name}_from_json", ["libxl_ctx *ctx", f"{name} *p", "const char *json"]
         )
     return heads
 

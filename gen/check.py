@@ -133,7 +133,7 @@ def check_enumeration(kind: m.Enumeration) -> Iterator[Mistake]:
         yield Mistake(kind.place, f"{what}: no values")
     seen: dict[int, str] = {}
     for value in kind.values:
-        yield from check_name(value.name, value.place, what)
+        yield from check_name(value.c_name, value.place, what)
         if value.value in seen:
             yield Mistake(value.place, f"{what}: {value.name} has the number of {seen[value.value]}")
         if not -(1 << 31) <= value.value < 1 << 31:

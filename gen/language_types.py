@@ -62,7 +62,10 @@ class TypeLanguage:
     # Types
 
     def idl_Builtin(self, name: str, _at: At, **given: object) -> m.Type:
-        return self.declare(m.Builtin(**self.common("Builtin", name, given, self.lines(_at))))
+        kind = m.Builtin(**self.common("Builtin", name, given, self.lines(_at)))
+        # It is written by hand once, wherever it is named: libxl's files name some of theirs twice.
+        again = any(type(t) is m.Builtin and t.c_name == kind.c_name for t in self.model.types)
+        return kind if again else self.declare(kind)
 
     def idl_Number(self, name: str, _at: At, **given: object) -> m.Type:
         return self.declare(

@@ -106,12 +106,13 @@ class Type(Declared):
 class Builtin(Type):
     """A type written by hand in C."""
 
+    signed: bool = False
+
 
 @dataclass(kw_only=True, eq=False)
 class Number(Builtin):
     """An integer. `width` is in bits; None if C alone knows it (`size_t`)."""
 
-    signed: bool = False
     width: int | None = None
 
     @property

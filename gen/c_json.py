@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""src/_libxl_types_json.c: the tables by which src/json reads and writes each struct."""
+
+from __future__ import annotations
+
+from gen import c
+from gen import model as m
+from gen.c_types import init_key_name, struct_heads
+from gen.json_forms import Form, form, members, structs
+
+HEADER = """\
+The tables of the structs, for src/json and for structs that hold them.
+
+Of a type that is written by hand, these are too: they return 0, NOMEM or INVAL."""
+
+
+def outputs(model: m.Model) -> dict[str, str]:
+    return {"src/_libxl_types_json.h": header(model), "src/_libxl_types_json.c": source(model)}
+
+
+def table_name(kind: m.Struct) -> str:
+    return f"{kind.namespace}_json_{kind.name}"
+
+
+def by_hand(model: m.Model) -> list[m.Type]:
+    """The types in the structs whose JSON is written by hand."""
+    used = {t: None for s in structs(model) for t in m.walk(s)}
+    return [t for t in model.types if t in used and form(t) is Form.BY_HAND]
+
+
+def write_function(kind: m.Type) -> str:
+    return kind.json_gen_fn or f"{kind.namespace}_{kind.name}_gen_json"
+
+
+def read_function(kind: m.Type) -> str:
+    return kind.json_parse_fn or f"{kind.namespace}_{kind.name}_parse_json"
+
+
+def header(model: m.Model) -> str:
+    parts = ['#include "json_table.h"\n']
+    heads = []
+    for kind in by_hand(model):
+        name = kind.c_name
+        heads.append(
+            c.prototype("int", write_function(kind), [f"const {name} *p", "json_object **out"]) + ";\n"
+        )
+        heads.append(
+            c.prototype("int", read_function(kind), ["libxl_ctx *ctx", f"{name} *p", "json_object *in"])
+            + ";\n"
+        )
+    if heads:
+        parts.append("".join(heads))
+    parts.append("".join(f"extern const libxl__json_type {table_name(s)};\n" for s in structs(model)))
+    return c.banner(HEADER) + c.guarded("LIBXL__TYPES_JSON_H", "\n".join(parts))
+
+
+def source(model: m.Model) -> str:
+    parts = [c.banner("The structs' forms in JSON."), '#include "_libxl_types_json.h"\n']
+    used = {t: None for s in structs(model) for t in m.walk(s)}
+    macros = [f'LIBXL__JSON_WORDS_OF({t.c_name}, "{t.name}");\n' for t in model.enumerations if t in used]
+    for kind in by_hand(model):
+        given = ", ".join([kind.c_name, f'"{kind.name}"', write_function(kind), read_function(kind)])
+        macros.append(f"LIBXL__JSON_BUILTIN_OF({given});\n")
+    if macros:
+        parts.append("".join(macros))
+    return "\n".join(parts + [part for kind in structs(model) for part in Tables(kind).parts()])
+
+
+class Tables:
+    """The tables of one struct: its own, and before it those of its groups and arms."""
+
+    def __init__(self, kind: m.Struct) -> None:
+        self.kind = kind
+        self.macros: list[str] = []
+        self.tables: list[str] = []
+
+    def parts(self) -> list[str]:
+        kind, name = self.kind, self.kind.c_name
+        fields = self.table(kind, "")
+        about = [f".size = sizeof({name})"]
+        if kind.init_fn:
+            self.macros.append(f"LIBXL__JSON_INIT_OF({name}, {kind.init_fn});\n")
+            about.append(f".init = {name}_json_init")
+        if kind.dispose_fn:
+            self.macros.append(f"LIBXL__JSON_DISPOSE_OF({name}, {kind.dispose_fn});\n")
+            about.append(f".dispose = {name}_json_dispose")
+        about.append(f".fields = {fields}")
+        heads = struct_heads(kind)
+        table = table_name(kind)
+        return [
+            c.section(kind.name or ""),
+            *(["".join(self.macros)] if self.macros else []),
+            *self.tables,
+            f"const libxl__json_type {table} = {{\n" + "".join(f"    {a},\n" for a in about) + "};\n",
+            c.function(heads["to_json"], f"(void)ctx;\nreturn libxl__json_write(&{table}, p);\n"),
+            c.function(heads["from_json"], f"return libxl__json_read(ctx, &{table}, p, json);\n"),
+        ]
+
+    def table(self, kind: m.Aggregate, path: str) -> str:
+        """Define the table of the fields below `path`; its name."""
+        rows = [self.row(f, found, path) for f, found in members(kind)]
+        return self.define("_".join([self.kind.c_name, *path.split(".")[:-1], "fields"]), rows)
+
+    def define(self, name: str, rows: list[list[str]]) -> str:
+        text = "".join(f"    {braced(row, 4)},\n" for row in [*rows, [".name = NULL"]])
+        self.tables.append(f"static const libxl__json_field {name}[] = {{\n{text}}};\n")
+        return name
+
+    def row(self, f: m.Field, found: Form, path: str) -> list[str]:
+        kind, here = f.kind, f"{path}{f.name}"
+        owner = self.kind.c_name
+        if isinstance(kind, m.KeyedUnion):
+            return self.union_row(kind, path, here)
+        row = [f'.name = "{f.name}"']
+        if isinstance(kind, m.Struct) and found is Form.GROUP:
+            return [*row, ".kind = LIBXL__JSON_GROUP", f".fields = {self.table(kind, here + '.')}"]
+        if isinstance(kind, m.Array):
+            row.append(f"LIBXL__JSON_ARRAY_AT({owner}, {here}, {path}{kind.lenvar.name})")
+            kind = kind.element
+        else:
+            row.append(f"LIBXL__JSON_AT({owner}, {here})")
+        row.append(of_kind(kind, found))
+        if f.min is not None or f.max is not None:
+            row.append(f"LIBXL__JSON_BOUNDS({', '.join(bounds(f))})")
+        if found is Form.STRING and self.kind.dir == m.DIR_OUT:
+            row.append(".empty_is_none = true")
+        return row
+
+    def union_row(self, union: m.KeyedUnion, beside: str, path: str) -> list[str]:
+        key = union.keyvar
+        arms: list[list[str]] = []
+        for f, found in members(union):
+            assert f.value is not None
+            arms.append([*self.row(f, found, f"{path}."), f".value = {f.value.c_name}"])
+        name = "_".join([self.kind.c_name, *path.split("."), "arms"])
+        init = init_key_name(self.kind, path, key)
+        self.macros.append(f"LIBXL__JSON_KEY_OF({init}, {key.kind.c_name});\n")
+        return [
+            f'.name = "{key.name}"',
+            ".kind = LIBXL__JSON_UNION",
+            f"LIBXL__JSON_AT({self.kind.c_name}, {beside}{key.name})",
+            f".words = &{key.kind.c_name}_json_words",
+            f".fields = {self.define(name, arms)}",
+            f".init_key = {init}_json",
+        ]
+
+
+def of_kind(kind: m.Type, found: Form) -> str:
+    """What a field holds, in a row."""
+    if isinstance(kind, m.Struct) and found is Form.STRUCT:
+        return f"LIBXL__JSON_A_STRUCT({table_name(kind)})"
+    word = {Form.WORD: "WORD", Form.BY_HAND: "BUILTIN", Form.NUMBER: "NUMBER"}.get(found)
+    return f"LIBXL__JSON_A_{word}({kind.c_name})" if word else f".kind = LIBXL__JSON_{found.value}"
+
+
+def bounds(f: m.Field) -> tuple[str, str]:
+    """The least and the greatest value, in C; where only one is given the other is the type's."""
+    kind = f.kind.element if isinstance(f.kind, m.Array) else f.kind
+    least, greatest = (0, (1 << 31) - 1) if isinstance(f.kind, m.Array) else (None, None)
+    if least is None and isinstance(kind, m.Number):
+        least, greatest = kind.range or (0, (1 << 64) - 1)
+    low = least if f.min is None else f.min
+    high = greatest if f.max is None else f.max
+    assert low is not None and high is not None
+    return constant(low), constant(high)
+
+
+def constant(value: int) -> str:
+    if value == -(1 << 63):
+        return "INT64_MIN"
+    return f"{value}ull" if value >= 1 << 63 else f"{value}ll" if abs(value) >= 1 << 31 else str(value)
+
+
+def braced(parts: list[str], indent: int) -> str:
+    """`{parts}`, broken after the brace's column where the line would be too long."""
+    lines = ["{"]
+    for number, part in enumerate(parts, 1):
+        piece = part + ("}" if number == len(parts) else ",")
+        if number > 1 and indent + len(lines[-1]) + len(piece) + 2 > c.WIDTH:
+            lines.append(" " * (indent + 1) + piece)
+        else:
+            lines[-1] += (" " if number > 1 else "") + piece
+    return "\n".join(lines)

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What has a form in JSON, and which: shared by the tables in C and by the JSON Schema."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import Enum
+
+from gen import model as m
+
+# How libxl's files say that a builtin is an integer.
+INTEGER_FUNCTIONS = ("yajl_gen_integer", "libxl__uint64_gen_json")
+
+
+class Form(Enum):
+    BOOL = "BOOL"
+    NUMBER = "NUMBER"
+    STRING = "STRING"
+    WORD = "WORD"
+    STRUCT = "STRUCT"
+    GROUP = "GROUP"
+    UNION = "UNION"
+    BY_HAND = "BY_HAND"
+
+
+def form(kind: m.Type) -> Form | None:
+    """The form of a value, of an array the form of its elements; None if it has none."""
+    if isinstance(kind, m.Array):
+        return form(kind.element)
+    if kind.private or isinstance(kind, m.Union) or ("*" in kind.c_name and kind.c_name != "char *"):
+        return None
+    if isinstance(kind, m.KeyedUnion):
+        return Form.UNION
+    if isinstance(kind, m.Struct) and kind.name is None:
+        return Form.GROUP
+    if isinstance(kind, m.Struct) and kind.autogenerate_json:
+        return Form.STRUCT
+    if isinstance(kind, m.Enumeration):
+        return Form.WORD
+    if isinstance(kind, m.Number) or kind.json_gen_fn in INTEGER_FUNCTIONS:
+        return Form.NUMBER
+    return {"bool": Form.BOOL, "char *": Form.STRING}.get(kind.c_name, Form.BY_HAND)
+
+
+def members(kind: m.Aggregate) -> Iterator[tuple[m.Field, Form]]:
+    """The fields that are in JSON. What a struct does not own is not: nobody would free what is read."""
+    for f in kind.fields:
+        if f.const or f.type is None:
+            continue
+        found = form(f.type)
+        if found is not None:
+            yield f, found
+
+
+def structs(model: m.Model) -> list[m.Struct]:
+    """The structs that have functions for JSON."""
+    return [s for s in model.structs if form(s) is Form.STRUCT]

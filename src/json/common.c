@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Owns: nothing. Paths, numbers and text, for reading and writing. Any thread. */
+#include "json_common.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "log.h"
+
+enum { MESSAGE = 512 };
+
+static void print_path(FILE *out, const libxl__json_spot *at)
+{
+    if (!at)
+        return;
+    print_path(out, at->up);
+    if (at->name)
+        fprintf(out, "%s%s", at->up ? "." : "", at->name);
+    else
+        fprintf(out, "[%zu]", at->index);
+}
+
+static int tell(const char *path, int rc, const char *fmt, va_list args)
+{
+    char message[MESSAGE];
+    int used = snprintf(message, sizeof(message), *path ? "%.300s: " : "%s", path);
+
+    vsnprintf(message + used, sizeof(message) - (size_t)used, fmt, args);
+    /* A name out of the document, cut in the middle of a character, is still to be text. */
+    message[libxl__json_utf8(message, strlen(message))] = '\0';
+    libxl__error_message_set(rc, message);
+    return rc;
+}
+
+int libxl__json_fail_at(const char *path, int rc, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    tell(path, rc, fmt, args);
+    va_end(args);
+    return rc;
+}
+
+int libxl__json_fail(const libxl__json_spot *at, int rc, const char *fmt, ...)
+{
+    va_list args;
+    char path[MESSAGE] = "";
+    FILE *out = fmemopen(path, sizeof(path), "w");
+
+    if (out) {
+        print_path(out, at);
+        fclose(out);
+        path[sizeof(path) - 1] = '\0';
+    }
+    va_start(args, fmt);
+    tell(path, rc, fmt, args);
+    va_end(args);
+    return rc;
+}
+
+/* How many octets the character at p takes, of at most `left`; 0: it is none. */
+static size_t character(const unsigned char *p, size_t left)
+{
+    static const struct {
+        unsigned char mask, lead;
+        uint32_t least;
+    } forms[] = {{0x80, 0x00, 0}, {0xe0, 0xc0, 0x80}, {0xf0, 0xe0, 0x800}, {0xf8, 0xf0, 0x10000}};
+
+    for (size_t more = 0; more < sizeof(forms) / sizeof(forms[0]); more++) {
+        if ((p[0] & forms[more].mask) != forms[more].lead)
+            continue;
+        if (more >= left)
+            return 0;
+        uint32_t code = p[0] & (uint32_t)~forms[more].mask;
+        for (size_t i = 1; i <= more; i++) {
+            if ((p[i] & 0xc0) != 0x80)
+                return 0;
+            code = code << 6 | (p[i] & 0x3fu);
+        }
+        bool surrogate = code >= 0xd800 && code <= 0xdfff;
+        return code < forms[more].least || surrogate || code > 0x10ffff ? 0 : more + 1;
+    }
+    return 0;
+}
+
+size_t libxl__json_utf8(const char *text, size_t length)
+{
+    size_t at = 0;
+
+    while (at < length) {
+        size_t used = character((const unsigned char *)text + at, length - at);
+        if (!used)
+            break;
+        at += used;
+    }
+    return at;
+}
+
+uint64_t libxl__json_load(const libxl__json_field *field, const void *p)
+{
+    uint64_t value = 0;
+    unsigned unused = (unsigned)(sizeof(value) - field->size) * 8;
+
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    memcpy((char *)&value + sizeof(value) - field->size, p, field->size);
+#else
+    memcpy(&value, p, field->size);
+#endif
+    return field->is_signed ? (uint64_t)((int64_t)(value << unused) >> unused) : value;
+}
+
+int libxl__json_load_int(const void *p)
+{
+    int value;
+
+    memcpy(&value, p, sizeof(value));
+    return value;
+}

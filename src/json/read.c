@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Owns: nothing. JSON to values, strictly: whatever is not understood is refused. Any thread. */
+#include "json_common.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+
+typedef libxl__json_spot spot;
+
+/* The context is only for functions written by hand. */
+typedef struct reader {
+    libxl_ctx *ctx;
+} reader;
+
+static int read_object(const reader *r, const spot *at, const libxl__json_field *fields, char *p,
+                       json_object *in);
+
+static int wrong(const spot *at, const char *wanted, json_object *in)
+{
+    static const char *const kinds[] = {
+        [json_type_null] = "null",       [json_type_boolean] = "a boolean", [json_type_double] = "a fraction",
+        [json_type_int] = "a number",    [json_type_object] = "an object",  [json_type_array] = "an array",
+        [json_type_string] = "a string",
+    };
+    return libxl__json_fail(at, ERROR_INVAL, "%s is expected, not %s", wanted,
+                            kinds[json_object_get_type(in)]);
+}
+
+/* ------------------------------------------------------------------ single values */
+
+/* The string, with nothing in it that C would not see. */
+static int get_string(const spot *at, json_object *in, const char **out)
+{
+    if (!json_object_is_type(in, json_type_string))
+        return wrong(at, "a string", in);
+    *out = json_object_get_string(in);
+    if (strlen(*out) != (size_t)json_object_get_string_len(in))
+        return libxl__json_fail(at, ERROR_INVAL, "a NUL character");
+    return 0;
+}
+
+static int read_string(const spot *at, char **p, json_object *in)
+{
+    const char *text;
+
+    if (!in)
+        return 0;
+    int rc = get_string(at, in, &text);
+    if (rc)
+        return rc;
+    *p = strdup(text);
+    return *p ? 0 : ERROR_NOMEM;
+}
+
+static int read_word(const spot *at, const libxl__json_field *field, void *p, json_object *in)
+{
+    const char *text;
+    int value;
+    int rc = get_string(at, in, &text);
+
+    if (rc)
+        return rc;
+    /* from_string takes any case; a document has one form. */
+    if (field->words->value(text, &value) || strcmp(field->words->word(value), text))
+        return libxl__json_fail(at, ERROR_INVAL, "\"%s\" is not a %s", text, field->words->name);
+    memcpy(p, &value, sizeof(value));
+    return 0;
+}
+
+static int read_signed(const spot *at, const libxl__json_field *field, json_object *in, uint64_t *out)
+{
+    int64_t value = json_object_get_int64(in);
+    int64_t least = INT64_MIN >> (64 - 8 * field->size), greatest = INT64_MAX >> (64 - 8 * field->size);
+
+    if (field->bounded && !field->array) {
+        least = (int64_t)field->min;
+        greatest = (int64_t)field->max;
+    }
+    *out = (uint64_t)value;
+    if (value >= least && value <= greatest && json_object_get_uint64(in) <= INT64_MAX)
+        return 0;
+    return libxl__json_fail(at, ERROR_INVAL, "%s is not between %" PRId64 " and %" PRId64,
+                            json_object_get_string(in), least, greatest);
+}
+
+static int read_unsigned(const spot *at, const libxl__json_field *field, json_object *in, uint64_t *out)
+{
+    uint64_t value = json_object_get_uint64(in);
+    uint64_t least = 0, greatest = UINT64_MAX >> (64 - 8 * field->size);
+
+    if (field->bounded && !field->array) {
+        least = field->min;
+        greatest = field->max;
+    }
+    *out = value;
+    if (json_object_get_int64(in) >= 0 && value >= least && value <= greatest)
+        return 0;
+    return libxl__json_fail(at, ERROR_INVAL, "%s is not between %" PRIu64 " and %" PRIu64,
+                            json_object_get_string(in), least, greatest);
+}
+
+static int read_number(const spot *at, const libxl__json_field *field, void *p, json_object *in)
+{
+    uint64_t value = 0;
+
+    if (!json_object_is_type(in, json_type_int))
+        return wrong(at, "a number", in);
+    int rc = field->is_signed ? read_signed(at, field, in, &value) : read_unsigned(at, field, in, &value);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    memcpy(p, (char *)&value + sizeof(value) - field->size, field->size);
+#else
+    memcpy(p, &value, field->size);
+#endif
+    return rc;
+}
+
+static int read_by_hand(const reader *r, const spot *at, const libxl__json_field *field, void *p,
+                        json_object *in)
+{
+    int rc = field->by_hand->read(r->ctx, p, in);
+    return rc == ERROR_INVAL ? libxl__json_fail(at, rc, "not a %s", field->by_hand->name) : rc;
+}
+
+static int read_value(const reader *r, const spot *at, const libxl__json_field *field, void *p,
+                      json_object *in)
+{
+    switch (field->kind) {
+    case LIBXL__JSON_BOOL:
+        if (!json_object_is_type(in, json_type_boolean))
+            return wrong(at, "true or false", in);
+        *(bool *)p = json_object_get_boolean(in);
+        return 0;
+    case LIBXL__JSON_NUMBER: return read_number(at, field, p, in);
+    case LIBXL__JSON_STRING: return read_string(at, p, in);
+    case LIBXL__JSON_WORD: return read_word(at, field, p, in);
+    case LIBXL__JSON_STRUCT: return read_object(r, at, field->type->fields, p, in);
+    case LIBXL__JSON_BY_HAND: return read_by_hand(r, at, field, p, in);
+    case LIBXL__JSON_GROUP:
+    case LIBXL__JSON_UNION: break; /* their offsets are their owner's */
+    }
+    return libxl__json_fail(at, ERROR_BADFAIL, "no such kind");
+}
+
+/* ------------------------------------------------------------------ arrays, unions, objects */
+
+static int read_array(const reader *r, const spot *at, const libxl__json_field *field, char *p,
+                      json_object *in)
+{
+    if (!json_object_is_type(in, json_type_array))
+        return wrong(at, "an array", in);
+    size_t count = json_object_array_length(in);
+    size_t least = field->bounded ? field->min : 0, greatest = field->bounded ? field->max : INT_MAX;
+    if (count < least || count > greatest)
+        return libxl__json_fail(at, ERROR_INVAL, "%zu elements are not between %zu and %zu", count, least,
+                                greatest);
+    if (!count)
+        return 0;
+    char *elements = calloc(count, field->size);
+    if (!elements)
+        return ERROR_NOMEM;
+    memcpy(p + field->offset, &elements, sizeof(elements));
+    int rc = 0;
+    for (int i = 0; !rc && i < (int)count; i++) {
+        char *element = elements + (size_t)i * field->size;
+        spot here = {.up = at, .index = (size_t)i};
+        if (field->kind == LIBXL__JSON_STRUCT && field->type->init)
+            field->type->init(element);
+        /* Counted before it is read, so that what has been read of it is disposed of. */
+        int counted = i + 1;
+        memcpy(p + field->length, &counted, sizeof(counted));
+        rc = read_value(r, &here, field, element, json_object_array_get_idx(in, (size_t)i));
+    }
+    return rc;
+}
+
+static const libxl__json_field *arm_of(const libxl__json_field *field, int key)
+{
+    for (const libxl__json_field *arm = field->fields; arm && arm->name; arm++) {
+        if (arm->value == key)
+            return arm;
+    }
+    return NULL;
+}
+
+static int read_arm(const reader *r, const spot *at, const libxl__json_field *field, int key, char *p,
+                    json_object *in)
+{
+    static const libxl__json_field nothing[] = {{.name = NULL}};
+    const libxl__json_field *arm = arm_of(field, key);
+
+    field->init_key(p, key);
+    if (!arm)
+        return read_object(r, at, nothing, p, in);
+    if (arm->kind == LIBXL__JSON_GROUP)
+        return read_object(r, at, arm->fields, p, in);
+    return read_value(r, at, arm, p + arm->offset, in);
+}
+
+static bool names_arm(const libxl__json_field *field, const char *name, const char **word)
+{
+    size_t length = strlen(field->name);
+    *word = name + length + 1;
+    return field->kind == LIBXL__JSON_UNION && !strncmp(name, field->name, length) && name[length] == '.';
+}
+
+/* The arm `word` of a union; no other member of `object` may be one. */
+static int read_union(const reader *r, const spot *at, const libxl__json_field *field, const char *word,
+                      char *p, json_object *object, json_object *in)
+{
+    int key;
+
+    if (field->words->value(word, &key) || strcmp(field->words->word(key), word))
+        return libxl__json_fail(at, ERROR_INVAL, "\"%s\" is not a %s", word, field->words->name);
+    json_object_object_foreach(object, name, other)
+    {
+        const char *word_of_other;
+        (void)other;
+        if (names_arm(field, name, &word_of_other) && strcmp(word_of_other, word))
+            return libxl__json_fail(at, ERROR_INVAL, "another arm, %s, is given too", name);
+    }
+    return read_arm(r, at, field, key, p, in);
+}
+
+static int read_member(const reader *r, const spot *at, const libxl__json_field *fields, char *p,
+                       json_object *object, json_object *in)
+{
+    for (const libxl__json_field *field = fields; field->name; field++) {
+        const char *word;
+        if (names_arm(field, at->name, &word))
+            return read_union(r, at, field, word, p, object, in);
+        if (field->kind == LIBXL__JSON_UNION || strcmp(field->name, at->name))
+            continue;
+        if (field->array)
+            return read_array(r, at, field, p, in);
+        if (field->kind == LIBXL__JSON_GROUP)
+            return read_object(r, at, field->fields, p, in);
+        return read_value(r, at, field, p + field->offset, in);
+    }
+    return libxl__json_fail(at, ERROR_INVAL, "there is no such member");
+}
+
+static int read_object(const reader *r, const spot *up, const libxl__json_field *fields, char *p,
+                       json_object *in)
+{
+    int rc = 0;
+
+    if (!json_object_is_type(in, json_type_object))
+        return wrong(up, "an object", in);
+    json_object_object_foreach(in, name, value)
+    {
+        spot at = {.up = up, .name = name};
+        rc = read_member(r, &at, fields, p, in, value);
+        if (rc)
+            break;
+    }
+    return rc;
+}
+
+/* ------------------------------------------------------------------ the document */
+
+static int parse(const char *text, json_object **out)
+{
+    size_t length = strnlen(text, LIBXL__JSON_SIZE + 1);
+    if (length > LIBXL__JSON_SIZE)
+        return libxl__json_fail_at("", ERROR_INVAL, "longer than %u octets", LIBXL__JSON_SIZE);
+    size_t good = libxl__json_utf8(text, length);
+    if (good != length)
+        return libxl__json_scan(text, good, "not UTF-8");
+    struct json_tokener *tokener = json_tokener_new_ex(LIBXL__JSON_DEPTH);
+    if (!tokener)
+        return ERROR_NOMEM;
+    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
+    /* With its NUL, so that a number at the end ends. */
+    *out = json_tokener_parse_ex(tokener, text, (int)length + 1);
+    enum json_tokener_error error = json_tokener_get_error(tokener);
+    size_t end = json_tokener_get_parse_end(tokener);
+    json_tokener_free(tokener);
+    if (error == json_tokener_continue)
+        return libxl__json_scan(text, length, "the document is cut off");
+    if (error != json_tokener_success)
+        return libxl__json_scan(text, end, json_tokener_error_desc(error));
+    return libxl__json_scan(text, length, NULL);
+}
+
+int libxl__json_read(libxl_ctx *ctx, const libxl__json_type *type, void *p, const char *text)
+{
+    const reader r = {.ctx = ctx};
+    json_object *document = NULL;
+
+    memset(p, 0, type->size);
+    if (type->init)
+        type->init(p);
+    int rc = text ? parse(text, &document) : libxl__json_fail_at("", ERROR_INVAL, "NULL");
+    if (!rc)
+        rc = read_object(&r, NULL, type->fields, p, document);
+    json_object_put(document);
+    if (rc == ERROR_NOMEM)
+        libxl__error_message_set(rc, NULL);
+    if (rc) {
+        if (type->dispose)
+            type->dispose(p);
+        memset(p, 0, type->size);
+        if (type->init)
+            type->init(p);
+    }
+    return rc;
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Owns: nothing. Values to JSON. Any thread.
+ *
+ * Beside each value walks an initial one of the same type: what is the same in both is left out. Where the
+ * value has chosen another arm of a union, the initial one is told to choose it too.
+ */
+#include "json_common.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+
+typedef libxl__json_spot spot;
+
+static int write_fields(const spot *at, const libxl__json_field *fields, const char *p, char *initial,
+                        json_object *object);
+
+static int add(json_object *object, const char *name, json_object *value)
+{
+    if (!json_object_object_add(object, name, value))
+        return 0;
+    json_object_put(value);
+    return ERROR_NOMEM;
+}
+
+static int is_text(const spot *at, const char *text)
+{
+    size_t length = strlen(text);
+    size_t good = libxl__json_utf8(text, length);
+
+    return good == length ? 0 : libxl__json_fail(at, ERROR_INVAL, "not UTF-8 at octet %zu", good);
+}
+
+static int write_string(const spot *at, const libxl__json_field *field, const char *text, json_object **out)
+{
+    if (!text || (field->empty_is_none && !*text))
+        return 0;
+    int rc = is_text(at, text);
+    if (rc)
+        return rc;
+    *out = json_object_new_string(text);
+    return *out ? 0 : ERROR_NOMEM;
+}
+
+static int write_word(const spot *at, const libxl__json_field *field, int value, json_object **out)
+{
+    const char *word = field->words->word(value);
+
+    if (!word)
+        return libxl__json_fail(at, ERROR_INVAL, "%d is not a %s", value, field->words->name);
+    *out = json_object_new_string(word);
+    return *out ? 0 : ERROR_NOMEM;
+}
+
+static int write_by_hand(const spot *at, const libxl__json_field *field, const void *p, const void *initial,
+                         json_object **out)
+{
+    json_object *same = NULL;
+    int rc = field->by_hand->write(p, out);
+
+    if (!rc && initial)
+        rc = field->by_hand->write(initial, &same);
+    if (!rc && initial && json_object_equal(*out, same)) {
+        json_object_put(*out);
+        *out = NULL;
+    }
+    json_object_put(same);
+    return rc == ERROR_INVAL ? libxl__json_fail(at, rc, "not a %s", field->by_hand->name) : rc;
+}
+
+/* An object of the fields; none if it would be empty and may be left out. */
+static int write_object(const spot *at, const libxl__json_field *fields, const void *p, void *initial,
+                        bool always, json_object **out)
+{
+    *out = json_object_new_object();
+    int rc = *out ? write_fields(at, fields, p, initial, *out) : ERROR_NOMEM;
+    if (rc || (!always && !json_object_object_length(*out))) {
+        json_object_put(*out);
+        *out = NULL;
+    }
+    return rc;
+}
+
+/* One value at p, to *out; NULL if it is the initial one. `initial` NULL: it is an element, never left out.
+ */
+static int write_value(const spot *at, const libxl__json_field *field, const void *p, void *initial,
+                       json_object **out)
+{
+    bool same = initial && field->size && memcmp(p, initial, field->size) == 0;
+    uint64_t number;
+
+    *out = NULL;
+    switch (field->kind) {
+    case LIBXL__JSON_BOOL:
+        if (same)
+            return 0;
+        *out = json_object_new_boolean(*(const bool *)p);
+        return *out ? 0 : ERROR_NOMEM;
+    case LIBXL__JSON_NUMBER:
+        if (same)
+            return 0;
+        number = libxl__json_load(field, p);
+        *out = field->is_signed ? json_object_new_int64((int64_t)number) : json_object_new_uint64(number);
+        return *out ? 0 : ERROR_NOMEM;
+    case LIBXL__JSON_STRING: return write_string(at, field, *(char *const *)p, out);
+    case LIBXL__JSON_WORD: return same ? 0 : write_word(at, field, libxl__json_load_int(p), out);
+    case LIBXL__JSON_STRUCT: return write_object(at, field->type->fields, p, initial, false, out);
+    case LIBXL__JSON_BY_HAND: return write_by_hand(at, field, p, initial, out);
+    case LIBXL__JSON_GROUP:
+    case LIBXL__JSON_UNION: break; /* their offsets are their owner's */
+    }
+    return libxl__json_fail(at, ERROR_BADFAIL, "no such kind");
+}
+
+/* A struct among elements: what is left out is what a fresh one has. */
+static int write_element(const spot *at, const libxl__json_field *field, const void *p, json_object **out)
+{
+    if (field->kind != LIBXL__JSON_STRUCT)
+        return write_value(at, field, p, NULL, out);
+    char *initial = calloc(1, field->size);
+    if (!initial)
+        return ERROR_NOMEM;
+    if (field->type->init)
+        field->type->init(initial);
+    int rc = write_object(at, field->type->fields, p, initial, true, out);
+    if (field->type->dispose)
+        field->type->dispose(initial);
+    free(initial);
+    return rc;
+}
+
+static int write_array(const spot *at, const libxl__json_field *field, const char *p, json_object **out)
+{
+    int count = libxl__json_load_int(p + field->length);
+    const char *elements = *(char *const *)(p + field->offset);
+    int rc = 0;
+
+    *out = NULL;
+    if (count <= 0)
+        return 0;
+    if (!elements)
+        return libxl__json_fail(at, ERROR_INVAL, "%d elements, but the array is NULL", count);
+    *out = json_object_new_array();
+    if (!*out)
+        return ERROR_NOMEM;
+    for (size_t i = 0; !rc && i < (size_t)count; i++) {
+        spot here = {.up = at, .index = i};
+        json_object *element;
+        rc = write_element(&here, field, elements + i * field->size, &element);
+        if (!rc && json_object_array_add(*out, element)) {
+            json_object_put(element);
+            rc = ERROR_NOMEM;
+        }
+    }
+    if (rc) {
+        json_object_put(*out);
+        *out = NULL;
+    }
+    return rc;
+}
+
+static const libxl__json_field *arm_of(const libxl__json_field *field, int key)
+{
+    for (const libxl__json_field *arm = field->fields; arm && arm->name; arm++) {
+        if (arm->value == key)
+            return arm;
+    }
+    return NULL;
+}
+
+static int write_union(const spot *up, const libxl__json_field *field, const char *p, char *initial,
+                       json_object *object)
+{
+    int key = libxl__json_load_int(p + field->offset);
+    bool chosen = key != libxl__json_load_int(initial + field->offset);
+    const libxl__json_field *arm = arm_of(field, key);
+    const char *word = field->words->word(key);
+    spot key_at = {.up = up, .name = field->name};
+    spot at = {.up = &key_at, .name = word};
+    json_object *value = NULL;
+    int rc = 0;
+
+    if (!word)
+        return chosen ? libxl__json_fail(&key_at, ERROR_INVAL, "%d is not a %s", key, field->words->name) : 0;
+    if (chosen)
+        field->init_key(initial, key);
+    if (arm && arm->kind == LIBXL__JSON_GROUP)
+        rc = write_object(&at, arm->fields, p, initial, chosen, &value);
+    else if (arm && arm->kind == LIBXL__JSON_STRUCT)
+        rc = write_object(&at, arm->type->fields, p + arm->offset, initial + arm->offset, chosen, &value);
+    else if (arm)
+        rc = write_value(&at, arm, p + arm->offset, chosen ? NULL : initial + arm->offset, &value);
+    else if (chosen && !(value = json_object_new_object()))
+        rc = ERROR_NOMEM;
+    if (rc || (!value && !chosen))
+        return rc;
+    char name[256];
+    snprintf(name, sizeof(name), "%s.%s", field->name, word);
+    return add(object, name, value);
+}
+
+static int write_fields(const spot *up, const libxl__json_field *fields, const char *p, char *initial,
+                        json_object *object)
+{
+    int rc = 0;
+
+    for (const libxl__json_field *field = fields; !rc && field->name; field++) {
+        spot at = {.up = up, .name = field->name};
+        json_object *value = NULL;
+        if (field->kind == LIBXL__JSON_UNION) {
+            rc = write_union(up, field, p, initial, object);
+            continue;
+        }
+        if (field->array)
+            rc = write_array(&at, field, p, &value);
+        else if (field->kind == LIBXL__JSON_GROUP)
+            rc = write_object(&at, field->fields, p, initial, false, &value);
+        else
+            rc = write_value(&at, field, p + field->offset, initial + field->offset, &value);
+        if (!rc && value)
+            rc = add(object, field->name, value);
+    }
+    return rc;
+}
+
+char *libxl__json_write(const libxl__json_type *type, const void *p)
+{
+    const libxl__json_field top = {.kind = LIBXL__JSON_STRUCT, .size = type->size, .type = type};
+    json_object *object = NULL;
+    char *text = NULL;
+    int rc = write_element(NULL, &top, p, &object);
+
+    if (!rc) {
+        const char *printed =
+            json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+        text = printed ? strdup(printed) : NULL;
+    }
+    json_object_put(object);
+    if (!text && rc != ERROR_INVAL)
+        libxl__error_message_set(ERROR_NOMEM, NULL);
+    return text;
+}
