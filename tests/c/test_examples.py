@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The examples do in this world, simulated or real, what they say they do."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = Path(os.environ.get("AIOXEN_BUILD", ROOT / "build"))
+STORIES = {
+    "poweroff": ["created", "unpaused", "has stopped", "the reason is poweroff", "destroyed"],
+    "reboot": ["created", "unpaused", "has stopped", "the reason is reboot", "destroyed"],
+    "crash": ["created", "unpaused", "has stopped", "the reason is crash", "destroyed"],
+    "later": ["created", "unpaused", "has stopped", "the reason is poweroff", "destroyed"],
+    "asked": ["asked to switch off, and did", "the reason is poweroff", "destroyed"],
+    "restarted": ["asked to reboot, and did", "the reason is reboot", "destroyed"],
+    "deaf": ["created", "unpaused", "asked, with a time limit (as expected)", "destroyed"],
+    "unborn": ["half made, then aborted (as expected)"],
+}
+
+
+@pytest.mark.parametrize("style", ["callbacks", "events", "sync"])
+def test_lifecycle(style: str) -> None:
+    done = subprocess.run(
+        [BUILD / "examples/lifecycle", style, ROOT / "build/guest/tiny"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    told: dict[str, list[str]] = {name: [] for name in STORIES}
+    for line in done.stdout.splitlines()[:-1]:
+        _, name, what = line.split(maxsplit=2)
+        told[name].append(what)
+    for name, story in STORIES.items():
+        assert [what for what in told[name] if what in story] == story, done.stdout
+        events = [what.removeprefix("event: ") for what in told[name] if what.startswith("event: ")]
+        if name in ("deaf", "unborn"):
+            assert events == (["DYING", "GONE"] if name == "deaf" else []), done.stdout
+        else:
+            assert [event.partition(",")[0] for event in events] == ["SHUTDOWN", "DYING", "GONE"], done.stdout
+    assert "2 aborted, 0 live; domains left: 0" in done.stdout
+
+
+def test_lifecycle_says_how_it_is_used() -> None:
+    done = subprocess.run([BUILD / "examples/lifecycle", "never"], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "callbacks|events|sync" in done.stderr
