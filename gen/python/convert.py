@@ -75,9 +75,9 @@ def flat_code(kind: m.Type) -> str:
 
 
 def flat_format(struct: m.Struct) -> str:
-    """The struct as a format of struct, or "" if it holds pointers or parts."""
+    """The struct as a format of struct, or "" if it holds pointers or parts, or has no name in C."""
     codes = [flat_code(f.kind) for f in struct.fields]
-    return "@" + "".join(codes) if all(codes) else ""
+    return "@" + "".join(codes) if all(codes) and struct.name else ""
 
 
 class Converters:
@@ -136,9 +136,9 @@ class Converters:
         ]
         for arm in union.fields:
             assert arm.value is not None
-            lines.append(f"    if value.{union.keyvar.name} == types.{key}.{arm.value.name}:\n")
             if isinstance(arm.type, m.Struct):
                 inner = self.names.structs[arm.type]
+                lines.append(f"    if value.{union.keyvar.name} == types.{key}.{arm.value.name}:\n")
                 lines.append(f"        v.expect(arm, types.{inner}, here)\n")
                 lines.append(f"        put_{inner}(c.{f.name}.{arm.name}, arm, here, keep)\n")
                 lines.append("        return\n")

@@ -11,6 +11,7 @@ must be as it was before: domains, descriptors, threads, and the context's count
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import inspect
 import os
@@ -91,10 +92,8 @@ async def domids() -> list[int]:
 def descriptors() -> dict[str, str]:
     opened = {}
     for fd in os.listdir("/proc/self/fd"):
-        try:
+        with contextlib.suppress(FileNotFoundError):  # listdir's own
             opened[fd] = os.readlink(f"/proc/self/fd/{fd}")
-        except FileNotFoundError:
-            pass  # listdir's own
     return opened
 
 

@@ -144,7 +144,7 @@ async def test_xl_sees_what_we_see(xen: aioxen.Context, guest: Configure, xl: Xl
     dom = await xen.domain_create(guest("b", name="seen"))
     lines = [line.split() for line in xl("list").splitlines()[1:]]
     assert [int(line[1]) for line in lines] == [info.domid for info in await xen.domain_list()]
-    name, domid, memory, vcpus, state, _ = next(line for line in lines if line[0] == "seen")
+    _, domid, memory, vcpus, state, _ = next(line for line in lines if line[0] == "seen")
     info = await dom.info()
     assert int(domid) == dom.domid
     assert int(memory) == info.current_memkb >> 10

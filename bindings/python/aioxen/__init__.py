@@ -8,17 +8,13 @@ async with aioxen.Context() as xen:
     await dom.destroy()
 """
 
-from aioxen import errors, types
-from aioxen._base import Counters
-from aioxen._queue import EventsLost
-from aioxen.config import pv, pvh
-from aioxen.context import Context
-from aioxen.domain import Domain
+from aioxen._base import Counters as Counters
+from aioxen._queue import EventsLost as EventsLost
+from aioxen.config import pv as pv
+from aioxen.config import pvh as pvh
+from aioxen.context import Context as Context
+from aioxen.domain import Domain as Domain
 from aioxen.errors import *
-from aioxen.events import Events
-from aioxen.operation import Operation
+from aioxen.events import Events as Events
+from aioxen.operation import Operation as Operation
 from aioxen.types import *
-
-__all__ = ["Context", "Counters", "Domain", "Events", "EventsLost", "Operation", "pv", "pvh"]
-__all__ += errors.__all__
-__all__ += types.__all__

@@ -160,6 +160,6 @@ class Undo(Operation[None]):
         end_with_result(self, None)
 
     def _complain(self, error: errors.Error) -> None:
-        if not isinstance(error, LookupError):  # gone already: all the better
+        if not isinstance(error, errors.DomainNotFoundError):  # gone already: all the better
             said = {"message": "a domain that nobody awaits could not be destroyed", "exception": error}
             self.get_loop().call_exception_handler(said)

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Values to C and back: every shape, over the whole range of each kind; and what is refused, by its path."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+from uuid import UUID
+
+import aioxen
+import pytest
+from aioxen import _convert, _values
+from aioxen._native import ffi
+from conftest import ROOT
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+PRELUDE = """
+typedef struct libxl_ctx libxl_ctx;
+typedef uint32_t libxl_domid;
+typedef struct { unsigned char uuid[16]; } libxl_uuid;
+"""
+NATIVE = """
+from cffi import FFI
+ffi = FFI()
+ffi.cdef({0!r})
+class lib:
+    def __getattr__(self, name): raise AttributeError(name)
+"""
+
+
+@pytest.fixture(scope="session")
+def shapes(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
+    """What is generated from shapes.idl, as a package of its own, on C data without a C library."""
+    out = tmp_path_factory.mktemp("shapes")
+    idl = Path(__file__).with_name("shapes.idl")
+    subprocess.run([sys.executable, "-m", "gen", str(idl), "--out", str(out)], cwd=ROOT, check=True)
+    sys.path[:0] = [str(ROOT / "bindings" / "python"), str(out)]
+    try:
+        headers = importlib.import_module("headers")
+        package = out / "shapes"
+        package.mkdir()
+        declared = PRELUDE + "\n".join(headers.expand("_libxl_types.h", [out / "include"], set()))
+        (package / "__init__.py").touch()
+        (package / "_native.py").write_text(NATIVE.format(declared))
+        for source in (out / "python" / "aioxen" / "types.py", out / "python" / "aioxen" / "_convert.py"):
+            (package / source.name).write_text(source.read_text().replace("aioxen", "shapes"))
+        values = ROOT / "bindings" / "python" / "aioxen" / "_values.py"
+        (package / "_values.py").write_text(values.read_text().replace("aioxen", "shapes"))
+        return importlib.import_module("shapes._convert")
+    finally:
+        del sys.path[:2]
+
+
+TEXT = st.text(st.characters(blacklist_characters="\0", blacklist_categories=["Cs"])) | st.binary().map(
+    lambda octets: octets.replace(b"\0", b"x").decode("utf-8", "surrogateescape")
+)
+UUIDS = st.none() | st.uuids()
+
+
+def unsigned(bits: int) -> st.SearchStrategy[int]:
+    return st.integers(0, 2**bits - 1)
+
+
+def machines(t: Any) -> st.SearchStrategy[Any]:
+    colours = st.sampled_from(list(t.Colour))
+    point = st.builds(t.Point, st.integers(-(2**31), 2**31 - 1), unsigned(64), st.booleans(), colours, UUIDS)
+    disk = st.one_of(
+        st.builds(t.Disk, st.none() | TEXT, st.just(t.Backend.NONE), st.none()),
+        st.builds(t.Disk, TEXT, st.just(t.Backend.FILE), st.builds(t.DiskFile, TEXT, st.lists(TEXT))),
+        st.builds(t.Disk, TEXT, st.just(t.Backend.NUMBER), st.builds(t.DiskNumber, st.integers(-9, 9))),
+    )
+    return st.builds(
+        t.Machine, st.none() | TEXT, unsigned(32), UUIDS, colours, unsigned(16),
+        st.builds(t.MachinePlace, unsigned(8), TEXT), point, st.lists(point), st.lists(disk),
+        st.lists(unsigned(32)), st.lists(colours), st.lists(TEXT), st.lists(st.uuids()),
+    )  # fmt: skip
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data())
+def test_there_and_back(shapes: Any, data: st.DataObject) -> None:
+    value = data.draw(machines(shapes.types))
+    for field in [value, value.middle, *value.corners]:  # nil is none
+        for name in "identity", "owner":
+            if getattr(field, name, None) == UUID(int=0):
+                setattr(field, name, None)
+    c, keep = shapes.v.ffi.new("libxl_machine *"), []
+    shapes.put_Machine(c, value, "machine", keep)
+    assert shapes.get_Machine(c) == value
+
+
+def test_nothing_but_an_array_is_a_list(shapes: Any) -> None:
+    ffi = shapes.v.ffi
+    assert shapes.get_Points(ffi.new("libxl_points *")) == []
+    c = ffi.new("libxl_points *", {"all": (corners := ffi.new("libxl_point[]", 2)), "num_all": 2})
+    corners[1].x = -5
+    assert [point.x for point in shapes.get_Points(c)] == [0, -5]
+
+
+def test_what_this_release_does_not_know(shapes: Any) -> None:
+    c = shapes.v.ffi.new("libxl_point *", {"colour": 1000})
+    assert shapes.get_Point(c).colour is shapes.types.Colour.UNKNOWN
+
+
+def test_defaults_are_those_of_c(shapes: Any) -> None:
+    machine = shapes.types.Machine()
+    assert (machine.weight, machine.colour, machine.names) == (256, shapes.types.Colour.UNKNOWN, [])
+    assert aioxen.DomainConfig().b_info.max_vcpus == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        ({"name": "a\0b"}, ValueError, r"machine\.name: a NUL character in 'a\\x00b'"),
+        ({"name": 5}, TypeError, r"machine\.name: str is expected, not 5"),
+        ({"name": "\ud800"}, ValueError, r"machine\.name: "),
+        ({"weight": 65536}, OverflowError, r"machine\.weight: 65536: "),
+        ({"weight": -1}, OverflowError, r"machine\.weight: -1: "),
+        ({"weight": "1"}, TypeError, r"machine\.weight: '1': "),
+        ({"colour": 5}, ValueError, r"machine\.colour: Colour is one of UNKNOWN, RED, BLUE, not 5"),
+        ({"identity": "x"}, TypeError, r"machine\.identity: UUID is expected, not 'x'"),
+        ({"middle": None}, TypeError, r"machine\.middle: Point is expected, not None"),
+        ({"cores": [0, 1 << 32]}, OverflowError, r"machine\.cores\[1\]: "),
+        ({"cores": None}, TypeError, r"machine\.cores: list is expected, not None"),
+        ({"names": ["", None]}, TypeError, r"machine\.names\[1\]: str is expected, not None"),
+        ({"ids": [1]}, TypeError, r"machine\.ids\[0\]: UUID is expected, not 1"),
+        ({"colours": [0, 9]}, ValueError, r"machine\.colours\[1\]: Colour is one of "),
+        ({"disks": ["x"]}, TypeError, r"machine\.disks\[0\]: Disk is expected, not 'x'"),
+    ],
+)
+def test_what_is_refused(shapes: Any, change: dict[str, Any], error: type[Exception], words: str) -> None:
+    machine = shapes.types.Machine(**change)
+    with pytest.raises(error, match=words):
+        shapes.put_Machine(shapes.v.ffi.new("libxl_machine *"), machine, "machine", [])
+
+
+def test_a_union_with_the_wrong_arm(shapes: Any) -> None:
+    t = shapes.types
+    for key, arm, words in [
+        (t.Backend.FILE, None, r"disk\.u: DiskFile is expected, not None"),
+        (t.Backend.FILE, t.DiskNumber(1), r"disk\.u: DiskFile is expected, not DiskNumber"),
+        (t.Backend.NONE, t.DiskNumber(1), r"disk\.u: nothing is expected, not DiskNumber"),
+    ]:
+        with pytest.raises(TypeError, match=words):
+            shapes.put_Disk(shapes.v.ffi.new("libxl_disk *"), t.Disk("", key, arm), "disk", [])
+
+
+# The factories
+
+
+def test_pv_and_pvh() -> None:
+    identity = UUID(int=5)
+    config = aioxen.pv("x", Path("/k"), memory=64, vcpus=2, cmdline="c", ramdisk="/r", uuid=str(identity))
+    assert config.c_info == aioxen.DomainCreateInfo(aioxen.DomainType.PV, "x", identity)
+    assert config.b_info == aioxen.DomainBuildInfo(2, 65536, 65536, "/k", "c", "/r")
+    assert aioxen.pvh("x", "/k").c_info.type is aioxen.DomainType.PVH
+    c, keep = ffi.new("libxl_domain_config *"), []  # type: ignore[var-annotated]
+    _convert.put_DomainConfig(c, config, "d_config", keep)
+    assert ffi.string(c.b_info.kernel) == b"/k"
+    assert c.c_info.type == 2
+    assert _values.uuid_of(c.c_info.uuid.uuid) == identity
+
+
+@pytest.mark.parametrize(
+    ("memory", "kib"), [(1, 1024), ("64M", 65536), ("64 MiB", 65536), ("2g", 2 << 20), ("4096K", 4096)]
+)
+def test_memory(memory: int | str, kib: int) -> None:
+    assert aioxen.pv("x", "/k", memory=memory).b_info.target_memkb == kib
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"memory": "64"}, "memory"),
+        ({"memory": "-1M"}, "memory"),
+        ({"memory": 0}, "memory"),
+        ({"memory": True}, "memory"),
+        ({"memory": None}, "memory"),
+        ({"kernel": ""}, "kernel"),
+        ({"kernel": 5}, "kernel"),
+        ({"kernel": b"/k"}, "kernel"),
+        ({"ramdisk": 5}, "ramdisk"),
+        ({"uuid": "x"}, "uuid"),
+    ],
+)
+def test_a_factory_names_the_field(change: dict[str, Any], field: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=f"^{field}: "):
+        aioxen.pv(**{"name": "x", "kernel": "/k", **change})

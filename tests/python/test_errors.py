@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What goes wrong is told in time, in words, by a class of its own; and nothing is left behind."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import aioxen
+import pytest
+from aioxen import errors
+from aioxen._base import error_of
+from aioxen._native import lib
+from conftest import Configure
+
+Sim = Callable[..., str]
+
+
+# The classes
+
+
+@pytest.mark.parametrize("rc", sorted(errors.BY_RC))
+def test_every_code_has_its_class(rc: int) -> None:
+    error = error_of(rc, "words", "domain_pause", 7)
+    assert type(error) is errors.BY_RC[rc]
+    assert (error.rc, error.message, error.operation, error.domid) == (rc, "words", "domain_pause", 7)
+    assert str(error) == "domain_pause of domain 7: words"
+    copy = pickle.loads(pickle.dumps(error))
+    assert (type(copy), copy.__dict__) == (type(error), error.__dict__)
+    assert str(type(error)()) == type(error).__doc__
+
+
+def test_every_code_of_c_has_a_class() -> None:
+    codes = {name: getattr(lib, name) for name in dir(lib) if re.fullmatch(r"ERROR_[A-Z_]+", name)}
+    assert set(codes.values()) == set(errors.BY_RC)
+
+
+def test_a_code_of_a_newer_library() -> None:
+    error = error_of(-999, "")
+    assert (type(error), error.rc, str(error)) == (aioxen.Error, -999, "error -999")
+
+
+def test_pythons_own_classes() -> None:
+    for ours, pythons in [
+        (aioxen.TimedOutError, TimeoutError),
+        (aioxen.GuestTimedOutError, TimeoutError),
+        (aioxen.DomainNotFoundError, KeyError),
+        (aioxen.PermissionError, PermissionError),
+        (aioxen.InvalidError, ValueError),
+        (aioxen.NoMemoryError, MemoryError),
+    ]:
+        with pytest.raises(pythons):
+            raise ours("words")
+
+
+# Bad input
+
+
+def truncated(kernel: Path, folder: Path) -> Path:
+    path = folder / "truncated"
+    path.write_bytes(kernel.read_bytes()[:600])
+    return path
+
+
+def text(kernel: Path, folder: Path) -> Path:
+    path = folder / "text"
+    path.write_text("not a kernel\n" * 1000)
+    return path
+
+
+def missing(kernel: Path, folder: Path) -> Path:
+    return folder / "missing"
+
+
+@pytest.mark.parametrize("machine", ["pv", "pvh"])
+@pytest.mark.parametrize("spoil", [truncated, text, missing])
+async def test_a_bad_kernel(
+    xen: aioxen.Context, kernel: Path, tmp_path: Path, machine: str, spoil: Callable[[Path, Path], Path]
+) -> None:
+    path = spoil(kernel, tmp_path)
+    make = aioxen.pv if machine == "pv" else aioxen.pvh
+    with pytest.raises(aioxen.KernelError) as raised:
+        await xen.domain_create(make("bad", path, memory="24M"))
+    assert str(path) in raised.value.message
+    assert "d_config.b_info.kernel" in raised.value.message
+    assert raised.value.operation == "domain_create"
+
+
+async def test_a_missing_ramdisk(xen: aioxen.Context, guest: Configure, tmp_path: Path) -> None:
+    with pytest.raises(aioxen.Error) as raised:
+        await xen.domain_create(guest(ramdisk=tmp_path / "missing"))
+    assert str(tmp_path / "missing") in raised.value.message
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        ({"memory": 1}, aioxen.InvalidError, "target_memkb"),
+        ({"memory": "16383G"}, aioxen.NoMemoryForGuestError, "memkb"),
+        ({"memory": "9999999G"}, aioxen.InvalidError, "memkb"),
+        ({"vcpus": 0}, aioxen.InvalidError, "max_vcpus"),
+        ({"vcpus": 1000}, aioxen.InvalidError, "max_vcpus"),
+        ({"name": "a/b"}, aioxen.InvalidError, "name"),
+        ({"name": "a\nb"}, aioxen.InvalidError, "name"),
+        ({"name": "Domain-0"}, aioxen.DomainExistsError, "Domain-0"),
+    ],
+)
+async def test_a_bad_configuration(
+    xen: aioxen.Context, guest: Configure, change: dict[str, object], error: type[aioxen.Error], words: str
+) -> None:
+    with pytest.raises(error) as raised:
+        await xen.domain_create(guest(**change))  # type: ignore[arg-type]
+    assert words in raised.value.message
+
+
+async def test_a_name_twice(xen: aioxen.Context, guest: Configure) -> None:
+    dom = await xen.domain_create(guest(name="twice"))
+    with pytest.raises(aioxen.DomainExistsError, match="twice"):
+        await xen.domain_create(guest(name="twice"))
+    await dom.destroy()
+
+
+async def test_an_empty_configuration(xen: aioxen.Context) -> None:
+    with pytest.raises(aioxen.InvalidError, match="d_config"):
+        await xen.domain_create(aioxen.DomainConfig())
+
+
+async def test_no_such_domain(xen: aioxen.Context) -> None:
+    for operation in (
+        xen.domain_pause, xen.domain_unpause, xen.domain_shutdown, xen.domain_reboot, xen.domain_destroy,
+        xen.domain_wait_shutdown, xen.domain_get_info, xen.domain_get_name,
+    ):  # fmt: skip
+        with pytest.raises(aioxen.DomainNotFoundError) as raised:
+            await operation(31999)
+        assert (raised.value.domid, raised.value.operation) == (31999, operation.__name__)
+
+
+async def test_domain_0_is_spared(xen: aioxen.Context) -> None:
+    with pytest.raises(aioxen.InvalidError):
+        await xen.domain_destroy(0)
+
+
+@pytest.mark.parametrize("domid", [-1, 1 << 32, "1", 1.0, None])
+async def test_what_is_no_domid(xen: aioxen.Context, domid: int) -> None:
+    for operation in xen.domain_pause, xen.domain_shutdown:
+        with pytest.raises((TypeError, OverflowError), match=rf"{operation.__name__}\(domid={domid!r}\): "):
+            operation(domid)
+    assert xen.counters().operations_started == 0
+
+
+# A hypervisor that fails
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        ("domctl.createdomain:1:EPERM", aioxen.PermissionError),
+        ("domctl.createdomain:1:ENOMEM", aioxen.Error),
+        ("memory_op.populate_physmap:1:ENOMEM", aioxen.Error),
+        ("domctl.max_vcpus:1:EINVAL", aioxen.Error),
+    ],
+)
+async def test_a_creation_that_fails_in_the_middle(
+    xen: aioxen.Context, guest: Configure, sim: Sim, fault: str, error: type[aioxen.Error]
+) -> None:
+    sim("fault", "add", "--pid", str(os.getpid()), fault)
+    with pytest.raises(error):
+        await xen.domain_create(guest())
+
+
+async def test_an_instant_operation_that_fails(xen: aioxen.Context, sim: Sim) -> None:
+    sim("fault", "add", "--pid", str(os.getpid()), "domctl.pausedomain:1:EPERM")
+    with pytest.raises(aioxen.PermissionError) as raised:
+        await xen.domain_pause(0)
+    assert isinstance(raised.value, PermissionError)
+    assert raised.value.domid == 0

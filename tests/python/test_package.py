@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The package as a whole: complete, typed, quick to import."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import aioxen
+import pytest
+from aioxen._native import lib
+from aioxen._operations import ContextOperations, DomainOperations
+from conftest import ROOT
+
+
+def test_every_symbol_of_the_library_is_bound() -> None:
+    done = subprocess.run(
+        ["nm", "-D", "--defined-only", str(ROOT / "build" / "libaioxen.so")], capture_output=True, text=True
+    )
+    if done.returncode:
+        pytest.skip(f"nm: {done.stderr}")
+    exported = {name.split("@")[0] for name in done.stdout.split() if name.startswith("libxl_")}
+    assert exported
+    assert exported - set(dir(lib)) == set()
+
+
+def test_every_operation_is_documented_and_typed() -> None:
+    for owner in ContextOperations, DomainOperations:
+        methods = {name: f for name, f in vars(owner).items() if not name.startswith("_") and callable(f)}
+        assert methods
+        for name, method in methods.items():
+            assert method.__doc__, name
+            assert "limit" in inspect.signature(method).parameters, name
+            assert method.__annotations__["return"].startswith("Operation["), name
+
+
+def test_all_that_is_offered_is_there() -> None:
+    offered = {name: value for name, value in vars(aioxen).items() if not name.startswith("_")}
+    assert {"Context", "Domain", "DomainConfig", "DomainGone", "TimedOutError", "pv"} <= set(offered)
+    for name, value in offered.items():
+        assert value.__doc__, name
+
+
+CONFIG = ROOT / "pyproject.toml"
+ALLOWED = ROOT / "bindings" / "python" / "stubtest.allow"
+
+
+@pytest.mark.parametrize(
+    "tool",
+    [
+        ["mypy", "--strict", "-p", "aioxen", f"--config-file={CONFIG}"],
+        ["mypy.stubtest", "aioxen", f"--mypy-config-file={CONFIG}", f"--allowlist={ALLOWED}"],
+    ],
+    ids=["mypy", "stubtest"],
+)
+def test_types(tool: list[str]) -> None:
+    if importlib.util.find_spec("mypy") is None:
+        pytest.skip("needs mypy")
+    package = Path(aioxen.__file__).parent.parent
+    done = subprocess.run([sys.executable, "-m", *tool], cwd=package, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr

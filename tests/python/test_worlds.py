@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Machines without Xen, without xenstored, without permission: told at once, and by its name."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+PROGRAM = """
+import aioxen
+try:
+    aioxen.Context()
+except aioxen.Error as error:
+    print(type(error).__name__, error)
+"""
+
+
+@pytest.mark.parametrize(
+    ("option", "error"),
+    [
+        ("--no-hypervisor", "NoHypervisorError"),
+        ("--no-xenstored", "NoXenstoreError"),
+        ("--no-permission", "PermissionError"),
+    ],
+)
+def test_a_machine_that_lacks_something(option: str, error: str) -> None:
+    if "LD_PRELOAD" in os.environ or Path("/proc/xen/capabilities").exists():
+        pytest.skip("starts worlds of its own: run it outside of one")
+    done = subprocess.run(
+        [str(ROOT / "sim" / "aioxen-sim"), option, "--", sys.executable, "-c", PROGRAM],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stdout.split()[:1] == [error], done
+    assert len(done.stdout.split()) > 3  # in words
