@@ -55,6 +55,7 @@ int libxl__teardown_step(libxl__ao *ao, libxl__teardown *t, const xc_domaininfo_
         if (!libxl__xs_done(t->cleaning))
             return LIBXL__AO_WAIT;
         t->rc = libxl__xs_result(t->cleaning);
+        t->cleaned = true;
         t->step = GONE;
         __attribute__((fallthrough));
     case GONE: return t->domain.follower.phase == LIBXL__DOMAIN_GONE ? t->rc : LIBXL__AO_WAIT;
@@ -78,7 +79,10 @@ int libxl__domain_destroy_body(libxl__ao *ao, libxl__domain_destroy_args *args)
         int rc = libxl__hv_info(ao, args->in.domid, &s->info);
         if (rc)
             return rc;
+        libxl__ao_unwinds(ao);
         ao->step = 1;
     }
-    return libxl__teardown_step(ao, &s->teardown, &s->info);
+    int rc = libxl__teardown_step(ao, &s->teardown, &s->info);
+    /* Who gives it up is not kept waiting for the end; but nobody else would remove the nodes. */
+    return rc == LIBXL__AO_WAIT && ao->stop && s->teardown.cleaned ? ao->stop : rc;
 }

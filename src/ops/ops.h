@@ -15,6 +15,7 @@ typedef struct libxl__teardown {
     libxl__domain_source domain;
     libxl__hv_destroy destroy;
     libxl__xs_batch *cleaning;
+    bool cleaned; /* nothing is left to be done but to wait */
     int rc;
 } libxl__teardown; /* the operation's, zeroed */
 
