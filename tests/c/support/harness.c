@@ -393,6 +393,7 @@ static const struct {
 } ways_table[] = {
     [ONE_WAY] = {1 << EVENT, 1 << WAIT, false},
     [NO_CONTEXT] = {1 << EVENT, 1 << WAIT, false},
+    [BOTH] = {1 << CALLBACK | 1 << EVENT, 1 << WAIT, false},
     [EACH_MODE] = {1 << SYNC | 1 << CALLBACK | 1 << EVENT, 1 << WAIT, false},
     [ASYNC] = {1 << CALLBACK | 1 << EVENT, 1 << WAIT | 1 << POLL | 1 << DESCRIPTOR | 1 << HOOK, false},
     [ALL_WAYS] = {1 << SYNC | 1 << CALLBACK | 1 << EVENT, 1 << WAIT | 1 << POLL | 1 << DESCRIPTOR | 1 << HOOK,

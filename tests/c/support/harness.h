@@ -48,6 +48,7 @@ typedef struct way {
 /* Which ways a body is run in. */
 enum ways {
     ONE_WAY,    /* once; the body waits as it likes (way: EVENT, WAIT) */
+    BOTH,       /* callback and event, with libxl_event_wait and one thread */
     EACH_MODE,  /* the three modes, with libxl_event_wait and one thread */
     ASYNC,      /* callback and event, each style, one thread */
     ALL_WAYS,   /* everything above times threads */

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Stopping operations: by libxl_ao_abort and by a time limit, and what each operation leaves behind then. */
+#include "harness.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static op *start_waiting(scene *s, libxl_domid domid)
+{
+    static libxl_shutdown_reason ignored;
+    return START(s, libxl_domain_wait_shutdown(s->ctx, domid, &ignored, how));
+}
+
+static int abort_op(scene *s, const op *o)
+{
+    return libxl_ao_abort(s->ctx, &o->how);
+}
+
+static int limit_op(scene *s, const op *o, unsigned milliseconds)
+{
+    return libxl_ao_set_limit(s->ctx, &o->how, milliseconds);
+}
+
+/* The domain is as it was: it runs, and can be paused and unpaused. */
+static void assert_untouched(scene *s, libxl_domid domid)
+{
+    libxl_dominfo info;
+    assert_int_equal(libxl_domain_info(s->ctx, &info, domid), 0);
+    assert_false(info.shutdown || info.dying || info.paused);
+    assert_int_equal(libxl_domain_pause(s->ctx, domid, NULL), 0);
+    assert_int_equal(libxl_domain_unpause(s->ctx, domid, NULL), 0);
+}
+
+/* ---- the three answers */
+
+static void abort_has_three_answers(scene *s)
+{
+    libxl_domid domid = guest_new(s->ctx, "b", true), gone;
+    op *o = START(s, libxl_domain_find(s->ctx, "nobody", &gone, how));
+    assert_int_equal(op_result(o), ERROR_NOTFOUND);
+    assert_int_equal(abort_op(s, o), ERROR_NOTFOUND); /* it has completed */
+
+    op *never = op_begin(s);
+    assert_int_equal(abort_op(s, never), ERROR_NOTFOUND); /* it was never started */
+
+    o = start_waiting(s, domid);
+    assert_int_equal(abort_op(s, o), 0);
+    assert_int_equal(op_result(o), ERROR_ABORTED);
+    assert_int_equal(abort_op(s, o), ERROR_NOTFOUND);
+    guest_destroy(s->ctx, domid);
+}
+
+/* A shutdown has to be withdrawn, so there is time to ask twice. */
+static void a_second_abort_is_told_so(scene *s)
+{
+    libxl_domid domid = guest_new(s->ctx, "b", true);
+    op *o = START(s, libxl_domain_shutdown(s->ctx, domid, how));
+    assert_int_equal(abort_op(s, o), 0);
+    assert_int_equal(abort_op(s, o), ERROR_ABORTED);
+    assert_int_equal(op_result(o), ERROR_ABORTED);
+    guest_destroy(s->ctx, domid);
+}
+
+static void of_several_alike_the_oldest_is_meant(scene *s)
+{
+    libxl_shutdown_reason reason;
+    libxl_event *event;
+    libxl_domid domids[2] = {guest_new(s->ctx, "b", true), guest_new(s->ctx, "b", true)};
+    const libxl_asyncop_how how = {.u.for_event = 5};
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(libxl_domain_wait_shutdown(s->ctx, domids[i], &reason, &how),
+                         ERROR_ASYNC_INPROGRESS);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(libxl_ao_abort(s->ctx, &how), 0);
+        assert_int_equal(libxl_event_wait(s->ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL), 0);
+        assert_int_equal(event->u.operation_complete.rc, ERROR_ABORTED);
+        assert_int_equal(event->domid, domids[i]);
+        libxl_event_free(s->ctx, event);
+    }
+    assert_int_equal(libxl_ao_abort(s->ctx, &how), ERROR_NOTFOUND);
+    for (int i = 0; i < 2; i++)
+        guest_destroy(s->ctx, domids[i]);
+}
+
+/* The same number given to a callback and to an event names two operations. */
+static void abort_tells_a_callback_from_an_event(scene *s)
+{
+    libxl_domid domid = guest_new(s->ctx, "b", true);
+    op *o = start_waiting(s, domid);
+    libxl_asyncop_how other = o->how;
+    other.callback = o->how.callback ? NULL : (void (*)(libxl_ctx *, int, void *))(uintptr_t)1;
+    assert_int_equal(libxl_ao_abort(s->ctx, &other), ERROR_NOTFOUND);
+    assert_int_equal(abort_op(s, o), 0);
+    assert_int_equal(op_result(o), ERROR_ABORTED);
+    guest_destroy(s->ctx, domid);
+}
+
+/* ---- what an abort leaves, operation by operation */
+
+static void an_aborted_creation_leaves_nothing(scene *s)
+{
+    const unsigned moments_ms[] = {0, 1, 3, 10, 40};
+    for (size_t i = 0; i < sizeof(moments_ms) / sizeof(*moments_ms); i++) {
+        libxl_domid domid;
+        libxl_domain_config config = guest_config("b");
+        op *o = START(s, libxl_domain_create_new(s->ctx, &config, &domid, how, NULL));
+        libxl_domain_config_dispose(&config);
+        for (uint64_t end = now_ms() + moments_ms[i]; now_ms() < end && !op_done(o);)
+            pump(s, (int)(end - now_ms()));
+        int asked = abort_op(s, o), rc = op_result(o);
+        if (rc == 0)
+            guest_destroy(s->ctx, domid); /* it was faster */
+        assert_int_equal(asked, rc ? 0 : ERROR_NOTFOUND);
+        assert_int_equal(rc, rc ? ERROR_ABORTED : 0);
+    }
+}
+
+static void an_aborted_shutdown_is_withdrawn(scene *s)
+{
+    libxl_domid domid = guest_new(s->ctx, "b", true);
+    op *o = START(s, libxl_domain_shutdown(s->ctx, domid, how));
+    guest_wait_node(domid, "control/shutdown", "poweroff");
+    assert_int_equal(abort_op(s, o), 0);
+    assert_int_equal(op_result(o), ERROR_ABORTED);
+    char *node = guest_node(domid, "control/shutdown");
+    assert_string_equal(node, "");
+    free(node);
+    assert_untouched(s, domid);
+    guest_destroy(s->ctx, domid);
+}
+
+static void an_aborted_destruction_goes_on(scene *s)
+{
+    libxl_domid domid = guest_new(s->ctx, "b", true);
+    op *o = START(s, libxl_domain_destroy(s->ctx, domid, how));
+    assert_int_equal(abort_op(s, o), 0);
+    int rc = op_result(o);
+    assert_true(rc == ERROR_ABORTED ||
+                rc == 0); /* 0: it is gone already; sim/slow.c has one that takes longer */
+    assert_int_equal(libxl_domain_wait_gone(s->ctx, domid, NULL), 0);
+    assert_null(guest_node(domid, "name"));
+}
+
+static void an_aborted_look_has_no_effect(scene *s)
+{
+    char *name = NULL;
+    libxl_domid domid = guest_new(s->ctx, "b", true), found;
+    op *ops[] = {
+        start_waiting(s, domid),
+        START(s, libxl_domain_wait_gone(s->ctx, domid, how)),
+        START(s, libxl_domain_get_name(s->ctx, domid, &name, how)),
+        START(s, libxl_domain_find(s->ctx, "Domain-0", &found, how)),
+    };
+    for (size_t i = 0; i < sizeof(ops) / sizeof(*ops); i++) {
+        assert_int_equal(abort_op(s, ops[i]), 0);
+        assert_int_equal(op_result(ops[i]), ERROR_ABORTED);
+    }
+    assert_untouched(s, domid);
+    guest_destroy(s->ctx, domid);
+}
+
+/* ---- time limits */
+
+static void a_limit_ends_what_a_mute_guest_would_not(scene *s)
+{
+    libxl_domid domid = guest_new(s->ctx, "b", true);
+    uint64_t began = now_ms();
+    op *o = START(s, libxl_domain_shutdown(s->ctx, domid, how));
+    assert_int_equal(limit_op(s, o, 200), 0);
+    assert_int_equal(op_result(o), ERROR_TIMEDOUT);
+    assert_in_range(now_ms() - began, 200, 2000);
+    assert_untouched(s, domid);
+    guest_destroy(s->ctx, domid);
+}
+
+static void a_limit_can_be_replaced_and_removed(scene *s)
+{
+    libxl_domid domid = guest_new(s->ctx, "b", true);
+    op *o = start_waiting(s, domid);
+    assert_int_equal(limit_op(s, o, 30), 0);
+    assert_int_equal(limit_op(s, o, 0), 0);
+    pump(s, 100);
+    assert_false(op_done(o));
+    assert_int_equal(limit_op(s, o, 60000), 0);
+    assert_int_equal(limit_op(s, o, 20), 0);
+    assert_int_equal(op_result(o), ERROR_TIMEDOUT);
+    assert_int_equal(limit_op(s, o, 20), ERROR_NOTFOUND);
+    guest_destroy(s->ctx, domid);
+}
+
+static void what_stopped_it_first_is_told(scene *s)
+{
+    libxl_domid domid = guest_new(s->ctx, "b", true);
+    op *o = START(s, libxl_domain_shutdown(s->ctx, domid, how)); /* withdraws before it completes */
+    guest_wait_node(domid, "control/shutdown", "poweroff");
+    assert_int_equal(limit_op(s, o, 1), 0);
+    sleep_ms(20);
+    assert_int_equal(libxl_ctx_process(s->ctx), 0); /* the limit has been reached */
+    int asked = abort_op(s, o);
+    assert_true(asked == ERROR_ABORTED || asked == ERROR_NOTFOUND);
+    assert_int_equal(op_result(o), ERROR_TIMEDOUT);
+    guest_destroy(s->ctx, domid);
+}
+
+static void a_limit_in_time_changes_nothing(scene *s)
+{
+    char *name = NULL;
+    op *o = START(s, libxl_domain_get_name(s->ctx, 0, &name, how));
+    assert_int_equal(limit_op(s, o, 60000), 0);
+    assert_int_equal(op_result(o), 0);
+    assert_string_equal(name, "Domain-0");
+    free(name);
+}
+
+static const body bodies[] = {
+    BODY(abort_has_three_answers, ASYNC),
+    BODY(a_second_abort_is_told_so, BOTH),
+    BODY(of_several_alike_the_oldest_is_meant, ONE_WAY),
+    BODY(abort_tells_a_callback_from_an_event, BOTH),
+    BODY(an_aborted_creation_leaves_nothing, BOTH),
+    BODY(an_aborted_shutdown_is_withdrawn, BOTH),
+    BODY(an_aborted_destruction_goes_on, BOTH),
+    BODY(an_aborted_look_has_no_effect, BOTH),
+    BODY(a_limit_ends_what_a_mute_guest_would_not, ASYNC),
+    BODY(a_limit_can_be_replaced_and_removed, BOTH),
+    BODY(what_stopped_it_first_is_told, BOTH),
+    BODY(a_limit_in_time_changes_nothing, ASYNC),
+};
+
+HARNESS_MAIN(bodies)
