@@ -19,7 +19,7 @@ from setuptools.command.build_py import build_py
 ROOT = Path(__file__).resolve().parent
 
 
-class BuildWithGenerated(build_py):
+class BuildWithGenerated(build_py):  # type: ignore[misc]  # setuptools has no types
     """The package's modules come from two folders: by hand, and generated."""
 
     def run(self) -> None:
@@ -40,4 +40,5 @@ setup(
     package_data={"aioxen": ["py.typed"]},
     cffi_modules=["bindings/python/build.py:ffibuilder"],
     cmdclass={"build_py": BuildWithGenerated},
+    options={"bdist_wheel": {"py_limited_api": "cp311"}},
 )

@@ -19,6 +19,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import aioxen
 import pytest
@@ -28,19 +29,19 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 Configure = Callable[..., aioxen.DomainConfig]
 
 
-@pytest.hookimpl(tryfirst=True)
+@pytest.hookimpl(tryfirst=True)  # type: ignore[misc]
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> object:
     """Run coroutine functions; close the context that they were given before the loop ends."""
     if not inspect.iscoroutinefunction(pyfuncitem.obj):
         return None
-    arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
+    arguments: dict[str, Any] = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
 
     async def run() -> None:
         try:
             await pyfuncitem.obj(**arguments)
         finally:
-            if "xen" in pyfuncitem.funcargs:
-                await pyfuncitem.funcargs["xen"].aclose()
+            if "xen" in arguments:
+                await arguments["xen"].aclose()
 
     asyncio.run(run(), debug=True)
     return True

@@ -56,11 +56,12 @@ async def test_closing_twice_and_at_once() -> None:
 async def test_use_after_the_end() -> None:
     xen = aioxen.Context()
     await xen.aclose()
-    for use in (xen.domain_list, xen.events, lambda: xen.domain_destroy(1), xen.__aenter__):
+    uses: list[Callable[[], object]] = [xen.domain_list, xen.events, lambda: xen.domain_destroy(1)]
+    for use in uses:
         with pytest.raises(aioxen.ClosedError):
-            result = use()
-            if asyncio.iscoroutine(result):
-                await result
+            use()
+    with pytest.raises(aioxen.ClosedError):
+        await xen.__aenter__()
 
 
 async def test_closing_cannot_be_cancelled_but_says_so() -> None:

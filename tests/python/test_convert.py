@@ -68,7 +68,9 @@ def unsigned(bits: int) -> st.SearchStrategy[int]:
 
 def machines(t: Any) -> st.SearchStrategy[Any]:
     colours = st.sampled_from(list(t.Colour))
-    point = st.builds(t.Point, st.integers(-(2**31), 2**31 - 1), unsigned(64), st.booleans(), colours, UUIDS)
+    point: st.SearchStrategy[Any] = st.builds(
+        t.Point, st.integers(-(2**31), 2**31 - 1), unsigned(64), st.booleans(), colours, UUIDS
+    )
     disk = st.one_of(
         st.builds(t.Disk, st.none() | TEXT, st.just(t.Backend.NONE), st.none()),
         st.builds(t.Disk, TEXT, st.just(t.Backend.FILE), st.builds(t.DiskFile, TEXT, st.lists(TEXT))),
@@ -81,7 +83,7 @@ def machines(t: Any) -> st.SearchStrategy[Any]:
     )  # fmt: skip
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_there_and_back(shapes: Any, data: st.DataObject) -> None:
     value = data.draw(machines(shapes.types))
@@ -89,7 +91,7 @@ def test_there_and_back(shapes: Any, data: st.DataObject) -> None:
         for name in "identity", "owner":
             if getattr(field, name, None) == UUID(int=0):
                 setattr(field, name, None)
-    c, keep = shapes.v.ffi.new("libxl_machine *"), []
+    c, keep = shapes.v.ffi.new("libxl_machine *"), list[Any]()
     shapes.put_Machine(c, value, "machine", keep)
     assert shapes.get_Machine(c) == value
 
@@ -159,7 +161,7 @@ def test_pv_and_pvh() -> None:
     assert config.c_info == aioxen.DomainCreateInfo(aioxen.DomainType.PV, "x", identity)
     assert config.b_info == aioxen.DomainBuildInfo(2, 65536, 65536, "/k", "c", "/r")
     assert aioxen.pvh("x", "/k").c_info.type is aioxen.DomainType.PVH
-    c, keep = ffi.new("libxl_domain_config *"), []  # type: ignore[var-annotated]
+    c, keep = ffi.new("libxl_domain_config *"), list[Any]()
     _convert.put_DomainConfig(c, config, "d_config", keep)
     assert ffi.string(c.b_info.kernel) == b"/k"
     assert c.c_info.type == 2
@@ -190,4 +192,4 @@ def test_memory(memory: int | str, kib: int) -> None:
 )
 def test_a_factory_names_the_field(change: dict[str, Any], field: str) -> None:
     with pytest.raises((TypeError, ValueError), match=f"^{field}: "):
-        aioxen.pv(**{"name": "x", "kernel": "/k", **change})
+        aioxen.pv(**{**dict[str, Any](name="x", kernel="/k"), **change})

@@ -8,10 +8,11 @@ import pickle
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import aioxen
 import pytest
-from aioxen import errors
+from aioxen import Operation, errors
 from aioxen._base import error_of
 from aioxen._native import lib
 from conftest import Configure
@@ -112,7 +113,7 @@ async def test_a_bad_configuration(
     xen: aioxen.Context, guest: Configure, change: dict[str, object], error: type[aioxen.Error], words: str
 ) -> None:
     with pytest.raises(error) as raised:
-        await xen.domain_create(guest(**change))  # type: ignore[arg-type]
+        await xen.domain_create(guest(**change))
     assert words in raised.value.message
 
 
@@ -129,10 +130,11 @@ async def test_an_empty_configuration(xen: aioxen.Context) -> None:
 
 
 async def test_no_such_domain(xen: aioxen.Context) -> None:
-    for operation in (
+    operations: list[Callable[[int], Operation[Any]]] = [
         xen.domain_pause, xen.domain_unpause, xen.domain_shutdown, xen.domain_reboot, xen.domain_destroy,
         xen.domain_wait_shutdown, xen.domain_get_info, xen.domain_get_name,
-    ):  # fmt: skip
+    ]  # fmt: skip
+    for operation in operations:
         with pytest.raises(aioxen.DomainNotFoundError) as raised:
             await operation(31999)
         assert (raised.value.domid, raised.value.operation) == (31999, operation.__name__)

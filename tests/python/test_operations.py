@@ -8,6 +8,7 @@ import gc
 import logging
 import time
 from collections.abc import Callable
+from typing import Any
 
 import aioxen
 import pytest
@@ -15,7 +16,7 @@ from aioxen.operation import Operation
 from conftest import Configure, domids
 
 
-async def settle(future: asyncio.Future[object]) -> BaseException | None:
+async def settle(future: asyncio.Future[Any]) -> BaseException | None:
     """How it ended."""
     try:
         await future
@@ -223,7 +224,8 @@ async def test_asyncios_own_ways(xen: aioxen.Context) -> None:
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(asyncio.shield(inner), 0.05)
     assert not inner.done()
-    done, pending = await asyncio.wait([inner, xen.domain_wait_gone(32000)], return_when="FIRST_COMPLETED")
+    both: list[asyncio.Future[Any]] = [inner, xen.domain_wait_gone(32000)]
+    done, pending = await asyncio.wait(both, return_when="FIRST_COMPLETED")
     assert (len(done), pending) == (1, {inner})
     gathered = asyncio.gather(inner, xen.domain_wait_shutdown(0))
     gathered.cancel()
