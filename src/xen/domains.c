@@ -12,8 +12,6 @@
 #define FIRST_INTERVAL LIBXL__MILLISECONDS(1)
 #define LAST_INTERVAL  LIBXL__MILLISECONDS(50)
 
-static void look(libxl_ctx *ctx);
-
 static int by_domid(const void *left, const void *right)
 {
     uint32_t a = (*(libxl__domain_follower *const *)left)->domid;
@@ -84,7 +82,7 @@ static void call_changed(libxl_ctx *ctx)
 static void again(libxl_ctx *ctx, libxl__timer *timer)
 {
     (void)timer;
-    look(ctx);
+    libxl__domains_look(ctx);
 }
 
 static void look_again_if_dying(libxl_ctx *ctx)
@@ -102,7 +100,7 @@ static void look_again_if_dying(libxl_ctx *ctx)
         domains->interval *= 2;
 }
 
-static void look(libxl_ctx *ctx)
+void libxl__domains_look(libxl_ctx *ctx)
 {
     libxl__domains *domains = &ctx->xen->domains;
     xc_domaininfo_t *list;
@@ -124,7 +122,7 @@ static void look_now(libxl_ctx *ctx, void *user)
     (void)user;
     ctx->xen->domains.interval = FIRST_INTERVAL;
     if (ctx->xen->domains.count || !LIST_EMPTY(&ctx->xen->domains.evgen_list))
-        look(ctx);
+        libxl__domains_look(ctx);
 }
 
 void libxl__domains_look_soon(libxl_ctx *ctx)

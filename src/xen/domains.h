@@ -74,6 +74,9 @@ void libxl__domains_sort(libxl_ctx *ctx);
 /* Stops looking if nobody follows. */
 void libxl__domains_rest(libxl_ctx *ctx);
 
+/* Takes a look at the hypervisor's list, and tells the followers. */
+void libxl__domains_look(libxl_ctx *ctx);
+
 /* Takes a look soon: something has just been done to a domain. */
 void libxl__domains_look_soon(libxl_ctx *ctx);
 

@@ -88,11 +88,11 @@ static void follow_new(libxl_ctx *ctx, struct libxl__evgen *evgen, const xc_doma
 void libxl__evgens_follow_new(libxl_ctx *ctx, const xc_domaininfo_t *list, uint32_t count)
 {
     struct libxl__evgen *evgen;
-    LIST_FOREACH(evgen, &ctx->xen->domains.evgen_list, link)
-    if (evgen->domid == LIBXL_DOMID_ALL) {
-        libxl__domains_sort(ctx);
-        follow_new(ctx, evgen, list, count, ctx->xen->domains.count);
-    }
+    LIST_FOREACH (evgen, &ctx->xen->domains.evgen_list, link)
+        if (evgen->domid == LIBXL_DOMID_ALL) {
+            libxl__domains_sort(ctx);
+            follow_new(ctx, evgen, list, count, ctx->xen->domains.count);
+        }
 }
 
 static void unfollow_all(libxl_ctx *ctx, const struct libxl__evgen *evgen)
@@ -121,7 +121,7 @@ static int enable_locked(libxl_ctx *ctx, struct libxl__evgen *evgen)
         if (rc)
             return rc;
         add(ctx, evgen);
-        libxl__domains_look_soon(ctx);
+        libxl__domains_look(ctx); /* now: of a domain that goes before a later look nothing would be told */
         return 0;
     }
     if (xc_domain_getinfolist(ctx->xen->xch, evgen->domid, 1, &info) != 1 || info.domain != evgen->domid) {
