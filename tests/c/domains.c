@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What operations do to domains that live, stop, die or are not there. */
+#include "harness.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* ---- domains that are not there */
+
+static const libxl_domid UNKNOWN = 0x7000, NO_DOMID = 0x7ff0;
+
+static void an_unknown_domid_is_refused(scene *s)
+{
+    libxl_dominfo info;
+    libxl_shutdown_reason reason;
+    char *name;
+    const struct {
+        libxl_domid domid;
+        int rc;
+        const char *message;
+    } cases[] = {
+        {UNKNOWN, ERROR_DOMAIN_NOTFOUND, "domid: there is no domain 28672"},
+        {NO_DOMID, ERROR_INVAL, "domid: 32752 is not between"},
+        {LIBXL_DOMID_INVALID, ERROR_INVAL, "domid: "},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        const libxl_domid domid = cases[i].domid;
+#define REFUSED(call)                                                                                        \
+    assert_int_equal(RUN(s, call), cases[i].rc);                                                             \
+    assert_non_null(strstr(last_message(s), cases[i].message))
+        REFUSED(libxl_domain_pause(s->ctx, domid, how));
+        REFUSED(libxl_domain_unpause(s->ctx, domid, how));
+        REFUSED(libxl_domain_shutdown(s->ctx, domid, how));
+        REFUSED(libxl_domain_reboot(s->ctx, domid, how));
+        REFUSED(libxl_domain_destroy(s->ctx, domid, how));
+        REFUSED(libxl_domain_wait_shutdown(s->ctx, domid, &reason, how));
+        REFUSED(libxl_domain_get_info(s->ctx, domid, &info, how));
+        REFUSED(libxl_domain_get_name(s->ctx, domid, &name, how));
+#undef REFUSED
+    }
+    assert_int_equal(RUN(s, libxl_domain_wait_gone(s->ctx, UNKNOWN, how)), 0); /* it is gone, in a way */
+    assert_int_equal(RUN(s, libxl_domain_wait_gone(s->ctx, NO_DOMID, how)), ERROR_INVAL);
+}
+
+static void a_number_below_a_living_domain_is_unknown(scene *s)
+{
+    libxl_domid first = guest_new(s->ctx, "b", false), second = guest_new(s->ctx, "b", false);
+    libxl_dominfo info;
+    guest_destroy(s->ctx, first);
+    assert_int_equal(libxl_domain_info(s->ctx, &info, first), ERROR_DOMAIN_NOTFOUND);
+    assert_int_equal(libxl_domain_info(s->ctx, &info, second), 0);
+    assert_int_equal(info.domid, second);
+    guest_destroy(s->ctx, second);
+}
+
+static void domain_0_is_no_guest(scene *s)
+{
+    assert_int_equal(RUN(s, libxl_domain_destroy(s->ctx, 0, how)), ERROR_INVAL);
+    assert_non_null(strstr(last_message(s), "domain 0"));
+    assert_int_equal(RUN(s, libxl_domain_shutdown(s->ctx, 0, how)), ERROR_INVAL);
+    assert_int_equal(RUN(s, libxl_domain_wait_gone(s->ctx, 0, how)), ERROR_INVAL);
+}
+
+/* ---- domains that run and stop */
+
+static void pauses_are_counted(scene *s)
+{
+    libxl_dominfo info;
+    libxl_domid domid = guest_new(s->ctx, "b", false);
+    assert_int_equal(RUN(s, libxl_domain_pause(s->ctx, domid, how)), 0);
+    for (int left = 1; left >= 0; left--) {
+        assert_int_equal(RUN(s, libxl_domain_unpause(s->ctx, domid, how)), 0);
+        assert_int_equal(RUN(s, libxl_domain_get_info(s->ctx, domid, &info, how)), 0);
+        assert_int_equal(info.paused, left > 0);
+    }
+    guest_destroy(s->ctx, domid);
+}
+
+static void a_domain_says_why_it_stopped(scene *s)
+{
+    const struct {
+        const char *orders;
+        libxl_shutdown_reason reason;
+    } guests[] = {{"p", LIBXL_SHUTDOWN_REASON_POWEROFF},
+                  {"r", LIBXL_SHUTDOWN_REASON_REBOOT},
+                  {"c", LIBXL_SHUTDOWN_REASON_CRASH}};
+    for (size_t i = 0; i < sizeof(guests) / sizeof(*guests); i++) {
+        libxl_shutdown_reason reason;
+        libxl_dominfo info;
+        libxl_domid domid = guest_new(s->ctx, guests[i].orders, true);
+        for (int again = 0; again < 2; again++) { /* the second time it has stopped already */
+            reason = LIBXL_SHUTDOWN_REASON_UNKNOWN;
+            assert_int_equal(RUN(s, libxl_domain_wait_shutdown(s->ctx, domid, &reason, how)), 0);
+            assert_int_equal(reason, guests[i].reason);
+        }
+        assert_int_equal(libxl_domain_info(s->ctx, &info, domid), 0);
+        assert_true(info.shutdown && info.shutdown_reason == guests[i].reason);
+        /* There is nothing to ask for any more, and nobody to answer. */
+        assert_int_equal(RUN(s, libxl_domain_shutdown(s->ctx, domid, how)), 0);
+        guest_destroy(s->ctx, domid);
+    }
+}
+
+static void a_listening_guest_reboots(scene *s)
+{
+    libxl_shutdown_reason reason;
+    libxl_domid domid = guest_new(s->ctx, "l", true);
+    assert_int_equal(RUN(s, libxl_domain_reboot(s->ctx, domid, how)), 0);
+    assert_int_equal(RUN(s, libxl_domain_wait_shutdown(s->ctx, domid, &reason, how)), 0);
+    assert_int_equal(reason, LIBXL_SHUTDOWN_REASON_REBOOT);
+    guest_destroy(s->ctx, domid);
+}
+
+/* ---- domains that are destroyed meanwhile */
+
+static void destroying_ends_what_waits_for_a_domain(scene *s)
+{
+    libxl_shutdown_reason reason;
+    libxl_domid domid = guest_new(s->ctx, "b", true);
+    op *asking = START(s, libxl_domain_shutdown(s->ctx, domid, how));
+    op *asking_too = START(s, libxl_domain_reboot(s->ctx, domid, how));
+    op *stopping = START(s, libxl_domain_wait_shutdown(s->ctx, domid, &reason, how));
+    op *going = START(s, libxl_domain_wait_gone(s->ctx, domid, how));
+    guest_wait_node(domid, "control/shutdown", "reboot");
+    op *destroying = START(s, libxl_domain_destroy(s->ctx, domid, how));
+    assert_int_equal(op_result(asking), ERROR_DOMAIN_DESTROYED);
+    assert_int_equal(op_result(asking_too), ERROR_DOMAIN_DESTROYED);
+    assert_int_equal(op_result(stopping), ERROR_DOMAIN_DESTROYED);
+    assert_int_equal(op_result(going), 0);
+    assert_int_equal(op_result(destroying), 0);
+}
+
+static void a_shutdown_begun_while_it_dies_leaves_no_node(scene *s)
+{
+    libxl_domid domid = guest_new(s->ctx, "b", true);
+    op *destroying = START(s, libxl_domain_destroy(s->ctx, domid, how));
+    op *asking = START(s, libxl_domain_shutdown(s->ctx, domid, how));
+    int rc = op_result(asking);
+    assert_true(rc == ERROR_DOMAIN_DESTROYED || rc == ERROR_DOMAIN_NOTFOUND);
+    assert_int_equal(op_result(destroying), 0);
+}
+
+static void two_may_destroy_the_same_domain(scene *s)
+{
+    libxl_domid domid = guest_new(s->ctx, "b", true);
+    op *first = START(s, libxl_domain_destroy(s->ctx, domid, how));
+    op *second = START(s, libxl_domain_destroy(s->ctx, domid, how));
+    assert_int_equal(op_result(first), 0);
+    int rc = op_result(second);
+    assert_true(rc == 0 || rc == ERROR_DOMAIN_NOTFOUND);
+}
+
+/* ---- looking */
+
+static void the_list_agrees_with_each_domain(scene *s)
+{
+    libxl_domid domid = guest_new(s->ctx, "b", true);
+    libxl_dominfo_list list;
+    libxl_dominfo info;
+    char *name = NULL;
+    assert_int_equal(RUN(s, libxl_domain_list(s->ctx, &list, how)), 0);
+    assert_int_equal(list.num_domains, 2);
+    assert_int_equal(list.domains[0].domid, 0);
+    assert_int_equal(list.domains[1].domid, domid);
+    assert_int_equal(RUN(s, libxl_domain_get_info(s->ctx, domid, &info, how)), 0);
+    assert_memory_equal(&info.uuid, &list.domains[1].uuid, sizeof(info.uuid));
+    assert_int_equal(info.domain_type, LIBXL_DOMAIN_TYPE_PV);
+    assert_int_equal(info.vcpu_online, 1);
+    assert_in_range(info.current_memkb, 3 << 10, 4 << 10);
+    libxl_dominfo_list_dispose(&list);
+
+    assert_int_equal(RUN(s, libxl_domain_get_name(s->ctx, domid, &name, how)), 0);
+    libxl_domid found = 0;
+    assert_int_equal(RUN(s, libxl_domain_find(s->ctx, name, &found, how)), 0);
+    assert_int_equal(found, domid);
+    guest_destroy(s->ctx, domid);
+    assert_int_equal(RUN(s, libxl_domain_find(s->ctx, name, &found, how)), ERROR_NOTFOUND);
+    free(name);
+}
+
+static void libxl_names_of_the_queries_work(scene *s)
+{
+    int count;
+    libxl_dominfo info;
+    libxl_physinfo host;
+    libxl_dominfo *list = libxl_list_domain(s->ctx, &count);
+    assert_non_null(list);
+    assert_int_equal(count, 1);
+    libxl_dominfo_list_free(list, count);
+    assert_int_equal(libxl_domain_info(s->ctx, &info, 0), 0);
+    assert_int_equal(info.domid, 0);
+    assert_int_equal(libxl_get_physinfo(s->ctx, &host), 0);
+    assert_true(host.total_pages > host.free_pages);
+    const libxl_version_info *version = libxl_get_version_info(s->ctx);
+    assert_non_null(version);
+    assert_ptr_equal(version, libxl_get_version_info(s->ctx));
+    assert_int_equal(version->xen_version_major, 4);
+    assert_int_equal(version->pagesize, 4096);
+}
+
+static void a_pvh_guest_lives_and_dies(scene *s)
+{
+    libxl_physinfo host;
+    libxl_dominfo info;
+    libxl_shutdown_reason reason;
+    libxl_domid domid;
+    libxl_get_physinfo(s->ctx, &host);
+    libxl_domain_config config = guest_config_pvh("p");
+    int rc = RUN(s, libxl_domain_create_new(s->ctx, &config, &domid, how, NULL));
+    libxl_domain_config_dispose(&config);
+    if (!host.cap_hvm) {
+        assert_int_equal(rc, ERROR_NI); /* no hardware for it, and it says so */
+        assert_non_null(strstr(last_message(s), "c_info.type"));
+        return;
+    }
+    assert_int_equal(rc, 0);
+    assert_int_equal(libxl_domain_info(s->ctx, &info, domid), 0);
+    assert_int_equal(info.domain_type, LIBXL_DOMAIN_TYPE_PVH);
+    assert_int_equal(RUN(s, libxl_domain_unpause(s->ctx, domid, how)), 0);
+    assert_int_equal(RUN(s, libxl_domain_wait_shutdown(s->ctx, domid, &reason, how)), 0);
+    assert_int_equal(reason, LIBXL_SHUTDOWN_REASON_POWEROFF);
+    guest_destroy(s->ctx, domid);
+}
+
+/* ---- the other toolstack */
+
+static void xl(const char *verb, libxl_domid domid)
+{
+    char command[64];
+    snprintf(command, sizeof(command), "xl %s %u", verb, domid);
+    assert_int_equal(system(command), 0);
+}
+
+static void xl_can_handle_our_domains(scene *s)
+{
+    libxl_dominfo info;
+    libxl_domid domid = guest_new(s->ctx, "b", true);
+    xl("pause", domid);
+    assert_int_equal(libxl_domain_info(s->ctx, &info, domid), 0);
+    assert_true(info.paused);
+    xl("unpause", domid);
+    op *going = START(s, libxl_domain_wait_gone(s->ctx, domid, how));
+    op *asking = START(s, libxl_domain_shutdown(s->ctx, domid, how));
+    xl("destroy", domid);
+    assert_int_equal(op_result(asking), ERROR_DOMAIN_DESTROYED);
+    assert_int_equal(op_result(going), 0);
+}
+
+static void we_can_handle_a_domain_of_xl(scene *s)
+{
+    char command[512];
+    libxl_domid domid;
+    libxl_shutdown_reason reason;
+    snprintf(
+        command, sizeof(command),
+        "xl create -q -e /dev/null 'name=\"of-xl\"' 'type=\"pv\"' 'kernel=\"%s\"' 'extra=\"l\"' memory=4 "
+        "'on_poweroff=\"preserve\"'",
+        guest_kernel());
+    assert_int_equal(system(command), 0);
+    assert_int_equal(RUN(s, libxl_domain_find(s->ctx, "of-xl", &domid, how)), 0);
+    assert_int_equal(RUN(s, libxl_domain_pause(s->ctx, domid, how)), 0);
+    assert_int_equal(RUN(s, libxl_domain_unpause(s->ctx, domid, how)), 0);
+    assert_int_equal(RUN(s, libxl_domain_shutdown(s->ctx, domid, how)), 0);
+    assert_int_equal(RUN(s, libxl_domain_wait_shutdown(s->ctx, domid, &reason, how)), 0);
+    assert_int_equal(reason, LIBXL_SHUTDOWN_REASON_POWEROFF);
+    assert_int_equal(RUN(s, libxl_domain_destroy(s->ctx, domid, how)), 0);
+}
+
+static const body bodies[] = {
+    BODY(an_unknown_domid_is_refused, EACH_MODE),
+    BODY(a_number_below_a_living_domain_is_unknown, ONE_WAY),
+    BODY(domain_0_is_no_guest, EACH_MODE),
+    BODY(pauses_are_counted, EACH_MODE),
+    BODY(a_domain_says_why_it_stopped, EACH_MODE),
+    BODY(a_listening_guest_reboots, EACH_MODE),
+    BODY(destroying_ends_what_waits_for_a_domain, ASYNC),
+    BODY(a_shutdown_begun_while_it_dies_leaves_no_node, BOTH),
+    BODY(two_may_destroy_the_same_domain, BOTH),
+    BODY(the_list_agrees_with_each_domain, EACH_MODE),
+    BODY(libxl_names_of_the_queries_work, ONE_WAY),
+    BODY(a_pvh_guest_lives_and_dies, EACH_MODE),
+    BODY(xl_can_handle_our_domains, ONE_WAY),
+    BODY(we_can_handle_a_domain_of_xl, ONE_WAY),
+};
+
+HARNESS_MAIN(bodies)
