@@ -19,7 +19,7 @@ def outputs(model: m.Model) -> dict[str, str]:
 
 
 def table_name(kind: m.Struct) -> str:
-    return f"{kind.namespace}_json_{kind.name}"
+    return f"{kind.namespace}_json_of_{kind.name}"
 
 
 def by_hand(model: m.Model) -> list[m.Type]:

@@ -2,8 +2,10 @@
 /* Owns: nothing. Paths, numbers and text, for reading and writing. Any thread. */
 #include "json_common.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "log.h"
@@ -27,7 +29,11 @@ static int tell(const char *path, int rc, const char *fmt, va_list args)
     int used = snprintf(message, sizeof(message), *path ? "%.300s: " : "%s", path);
 
     vsnprintf(message + used, sizeof(message) - (size_t)used, fmt, args);
-    /* A name out of the document, cut in the middle of a character, is still to be text. */
+    /* Names and words out of the document make no new lines, and end with a whole character. */
+    for (char *p = message; *p; p++) {
+        if (iscntrl((unsigned char)*p))
+            *p = '?';
+    }
     message[libxl__json_utf8(message, strlen(message))] = '\0';
     libxl__error_message_set(rc, message);
     return rc;
@@ -83,6 +89,47 @@ static size_t character(const unsigned char *p, size_t left)
         return code < forms[more].least || surrogate || code > 0x10ffff ? 0 : more + 1;
     }
     return 0;
+}
+
+unsigned libxl__json_surrogate(const char *p, const char *end)
+{
+    char digits[5] = "";
+
+    if (end - p >= 4)
+        memcpy(digits, p, 4);
+    unsigned code = (unsigned)strtoul(digits, NULL, 16);
+    return code >= 0xd800 && code <= 0xdfff ? code : 0;
+}
+
+/* Makes one character of the two escapes at p, if they are a pair; its octets, or 0. */
+static size_t join(const char *p, const char *end, char *out)
+{
+    unsigned high = end - p >= 12 && p[6] == '\\' && p[7] == 'u' ? libxl__json_surrogate(p + 2, end) : 0;
+    unsigned low = high ? libxl__json_surrogate(p + 8, end) : 0;
+
+    if (!low || high >= 0xdc00 || low < 0xdc00)
+        return 0;
+    unsigned code = 0x10000 + ((high & 0x3ff) << 10) + (low & 0x3ff);
+    out[0] = (char)(0xf0 | code >> 18);
+    for (int i = 1; i < 4; i++)
+        out[i] = (char)(0x80 | (code >> (18 - 6 * i) & 0x3f));
+    return 4;
+}
+
+size_t libxl__json_join_surrogates(char *text, size_t length)
+{
+    const char *p = text, *end = text + length;
+    char *out = text;
+
+    while (p < end) {
+        size_t joined = *p == '\\' && end - p > 1 && p[1] == 'u' ? join(p, end, out) : 0;
+        size_t copied = joined ? 0 : *p == '\\' && end - p > 1 ? 2 : 1;
+        memmove(out, p, copied);
+        out += joined + copied;
+        p += joined ? 12 : copied;
+    }
+    *out = '\0';
+    return (size_t)(out - text);
 }
 
 size_t libxl__json_utf8(const char *text, size_t length)

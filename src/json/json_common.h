@@ -21,6 +21,14 @@ int libxl__json_fail_at(const char *path, int rc, const char *fmt, ...) __attrib
 /* The longest part of `text` that is UTF-8: no overlong forms, no surrogates. */
 size_t libxl__json_utf8(const char *text, size_t length);
 
+/* The half of a character whose four hexadecimal digits are at p; 0: they are none. */
+unsigned libxl__json_surrogate(const char *p, const char *end);
+/*
+ * Makes the pairs of escapes that are one character that character, for json-c (0.16) mistakes some of them
+ * for halves. `text` has room for a NUL. The new length.
+ */
+size_t libxl__json_join_surrogates(char *text, size_t length);
+
 /*
  * What json-c does not tell: in a text that it has parsed (or has parsed up to `end`), the first member that
  * an object has twice, number that does not fit 64 bits, or escape that is no character. 0, or INVAL and the

@@ -143,7 +143,7 @@ static int read_value(const reader *r, const spot *at, const libxl__json_field *
     case LIBXL__JSON_GROUP:
     case LIBXL__JSON_UNION: break; /* their offsets are their owner's */
     }
-    return libxl__json_fail(at, ERROR_BADFAIL, "no such kind");
+    return libxl__json_fail(at, ERROR_INVAL, "no such kind");
 }
 
 /* ------------------------------------------------------------------ arrays, unions, objects */
@@ -263,14 +263,9 @@ static int read_object(const reader *r, const spot *up, const libxl__json_field 
 
 /* ------------------------------------------------------------------ the document */
 
-static int parse(const char *text, json_object **out)
+/* `text` has been looked at: it is UTF-8 of an acceptable length. */
+static int parse_text(const char *text, size_t length, json_object **out)
 {
-    size_t length = strnlen(text, LIBXL__JSON_SIZE + 1);
-    if (length > LIBXL__JSON_SIZE)
-        return libxl__json_fail_at("", ERROR_INVAL, "longer than %u octets", LIBXL__JSON_SIZE);
-    size_t good = libxl__json_utf8(text, length);
-    if (good != length)
-        return libxl__json_scan(text, good, "not UTF-8");
     struct json_tokener *tokener = json_tokener_new_ex(LIBXL__JSON_DEPTH);
     if (!tokener)
         return ERROR_NOMEM;
@@ -280,11 +275,27 @@ static int parse(const char *text, json_object **out)
     enum json_tokener_error error = json_tokener_get_error(tokener);
     size_t end = json_tokener_get_parse_end(tokener);
     json_tokener_free(tokener);
-    if (error == json_tokener_continue)
+    if (error == json_tokener_continue || error == json_tokener_error_parse_eof)
         return libxl__json_scan(text, length, "the document is cut off");
     if (error != json_tokener_success)
         return libxl__json_scan(text, end, json_tokener_error_desc(error));
     return libxl__json_scan(text, length, NULL);
+}
+
+static int parse(const char *text, json_object **out)
+{
+    size_t length = strnlen(text, LIBXL__JSON_SIZE + 1);
+    if (length > LIBXL__JSON_SIZE)
+        return libxl__json_fail_at("", ERROR_INVAL, "longer than %u octets", LIBXL__JSON_SIZE);
+    size_t good = libxl__json_utf8(text, length);
+    if (good != length)
+        return libxl__json_scan(text, good, "not UTF-8");
+    char *joined = strdup(text);
+    if (!joined)
+        return ERROR_NOMEM;
+    int rc = parse_text(joined, libxl__json_join_surrogates(joined, length), out);
+    free(joined);
+    return rc;
 }
 
 int libxl__json_read(libxl_ctx *ctx, const libxl__json_type *type, void *p, const char *text)

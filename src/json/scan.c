@@ -47,15 +47,6 @@ static int fail(const scan *s, int rc, const char *message, const char *what)
     return libxl__json_fail_at(path, rc, message, what);
 }
 
-static unsigned hex4(const char *p, const char *end)
-{
-    char digits[5] = "";
-
-    if (end - p >= 4)
-        memcpy(digits, p, 4);
-    return (unsigned)strtoul(digits, NULL, 16);
-}
-
 /* The end of the string that begins at s->at; NULL: an escape in it is half a character. */
 static const char *string_end(const scan *s)
 {
@@ -64,18 +55,9 @@ static const char *string_end(const scan *s)
     for (; p < s->end && *p != '"'; p++) {
         if (*p != '\\')
             continue;
-        if (++p < s->end && *p == 'u') {
-            unsigned code = hex4(p + 1, s->end);
-            if (code >= 0xdc00 && code <= 0xdfff)
-                return NULL;
-            if (code >= 0xd800 && code <= 0xdbff) {
-                unsigned low = s->end - p > 10 && p[5] == '\\' && p[6] == 'u' ? hex4(p + 7, s->end) : 0;
-                if (low < 0xdc00 || low > 0xdfff)
-                    return NULL;
-                p += 6;
-            }
-            p += 4;
-        }
+        p++;
+        if (p < s->end && *p == 'u' && libxl__json_surrogate(p + 1, s->end))
+            return NULL;
     }
     return p < s->end ? p + 1 : s->end;
 }

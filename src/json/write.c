@@ -112,7 +112,7 @@ static int write_value(const spot *at, const libxl__json_field *field, const voi
     case LIBXL__JSON_GROUP:
     case LIBXL__JSON_UNION: break; /* their offsets are their owner's */
     }
-    return libxl__json_fail(at, ERROR_BADFAIL, "no such kind");
+    return libxl__json_fail(at, ERROR_INVAL, "no such kind");
 }
 
 /* A struct among elements: what is left out is what a fresh one has. */

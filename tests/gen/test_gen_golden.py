@@ -12,6 +12,8 @@ FILES = [
     "include/_libxl_types.h",
     "include/_libxl_operations.h",
     "src/_libxl_types.c",
+    "src/_libxl_types_json.c",
+    "src/_libxl_types_json.h",
     "src/_libxl_operations.c",
     "src/_libxl_operations_internal.h",
     "doc/operations.md",

@@ -10,12 +10,17 @@ from pathlib import Path
 import pytest
 from gen_support import ROOT, RUNTIME, generate
 
-STRICT = ["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-g"]
+STRICT = ["-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-g"]
 SANITIZED = ["-fsanitize=address,undefined", "-fno-sanitize-recover", "-Wl,--wrap=calloc,--wrap=strdup"]
 COMPILERS = [
     pytest.param(c, marks=pytest.mark.skipif(not shutil.which(c), reason=f"{c} is not installed"))
     for c in ("gcc", "clang")
 ]
+
+
+# What generated code stands on, without the project's own types.
+JSON = sorted(set((ROOT / "src/json").glob("*.c")) - {ROOT / "src/json/builtin.c"})
+UNDER = [RUNTIME / "runtime.c", RUNTIME / "by_hand.c", *JSON]
 
 
 def run(*command: object) -> None:
@@ -24,13 +29,14 @@ def run(*command: object) -> None:
 
 
 def include(generated: Path) -> list[str]:
-    return [f"-I{RUNTIME}", f"-I{generated}/include", f"-I{generated}/src"]
+    folders = [RUNTIME, generated / "include", generated / "src", ROOT / "src/json", ROOT / "src/core"]
+    return [f"-I{folder}" for folder in folders]
 
 
 @pytest.mark.parametrize("compiler", COMPILERS)
 def test_types(compiler: str, generated: Path, tmp_path: Path) -> None:
-    sources = [RUNTIME / "runtime.c", RUNTIME / "test_types.c", generated / "src/_libxl_types.c"]
-    run(compiler, *STRICT, *SANITIZED, *include(generated), *sources, "-o", tmp_path / "test")
+    sources = [*UNDER, RUNTIME / "test_types.c", *(generated / "src").glob("_libxl_types*.c")]
+    run(compiler, *STRICT, *SANITIZED, *include(generated), *sources, "-ljson-c", "-o", tmp_path / "test")
     run(tmp_path / "test")
 
 
@@ -39,14 +45,16 @@ def test_types(compiler: str, generated: Path, tmp_path: Path) -> None:
 def test_operations(compiler: str, callers: list[str], generated: Path, tmp_path: Path) -> None:
     test = tmp_path / "test.o"
     run(compiler, *STRICT, *callers, *include(generated), "-c", RUNTIME / "test_operations.c", "-o", test)
-    sources = [RUNTIME / "runtime.c", *(generated / "src").glob("*.c")]
-    run(compiler, *STRICT, *SANITIZED, *include(generated), *sources, test, "-o", tmp_path / "test")
+    sources = [*UNDER, *(generated / "src").glob("*.c")]
+    objects = [*sources, test, "-ljson-c"]
+    run(compiler, *STRICT, *SANITIZED, *include(generated), *objects, "-o", tmp_path / "test")
     run(tmp_path / "test")
 
 
 def test_a_missing_body_is_a_link_error(generated: Path, tmp_path: Path) -> None:
-    sources = [RUNTIME / "runtime.c", RUNTIME / "test_types.c", *(generated / "src").glob("*.c")]
-    command = ["gcc", *SANITIZED, *include(generated), *map(str, sources), "-o", str(tmp_path / "test")]
+    sources = [*UNDER, RUNTIME / "test_types.c", *(generated / "src").glob("*.c")]
+    objects = [*map(str, sources), "-ljson-c"]
+    command = ["gcc", *SANITIZED, *include(generated), *objects, "-o", str(tmp_path / "test")]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode != 0
     assert "libxl__machine_create_body" in done.stderr
@@ -66,6 +74,6 @@ def test_the_project_s_own_idl_compiles(compiler: str, tmp_path: Path) -> None:
     public = ROOT / "src/include"
     if not (public / "libxl.h").exists():
         pytest.skip("no libxl.h")
-    where = [f"-I{d}" for d in (public, tmp_path / "include", ROOT / "src/core", tmp_path / "src")]
+    where = [f"-I{d}" for d in (public, tmp_path / "include", ROOT / "src/core", ROOT / "src/json", tmp_path / "src")]
     for source in sorted((tmp_path / "src").glob("_libxl*.c")):
         run(compiler, *STRICT, *where, "-c", source, "-o", tmp_path / "test.o")

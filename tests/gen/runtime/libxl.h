@@ -38,6 +38,8 @@ typedef struct {
     int how;
 } libxl_asyncprogress_how;
 
+const char *libxl_error_message(void);
+
 #include <_libxl_types.h>
 #include <_libxl_operations.h>
 

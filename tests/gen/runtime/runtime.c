@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The builtins and the least machinery under generated code, and allocation that fails on request. */
+/* The least machinery under generated code, and allocation that fails on request. */
 #include "runtime.h"
 
 #include <stdarg.h>
@@ -30,51 +30,6 @@ void *__wrap_calloc(size_t count, size_t size)
 char *__wrap_strdup(const char *text)
 {
     return fails() ? NULL : __real_strdup(text);
-}
-
-/* ------------------------------------------------------------------ builtins and types by hand */
-
-void libxl_bitmap_init(libxl_bitmap *map)
-{
-    memset(map, 0, sizeof(*map));
-}
-
-void libxl_bitmap_dispose(libxl_bitmap *map)
-{
-    free(map->map);
-    libxl_bitmap_init(map);
-}
-
-int libxl_bitmap_copy(libxl_ctx *ctx, libxl_bitmap *dst, const libxl_bitmap *src)
-{
-    (void)ctx;
-    libxl_bitmap_init(dst);
-    if (!src->size)
-        return 0;
-    dst->map = calloc(src->size, 1);
-    if (!dst->map)
-        return ERROR_NOMEM;
-    memcpy(dst->map, src->map, src->size);
-    dst->size = src->size;
-    return 0;
-}
-
-void libxl_by_hand_init(libxl_by_hand *p)
-{
-    p->p = NULL;
-}
-
-void libxl_by_hand_dispose(libxl_by_hand *p)
-{
-    free(p->p);
-    p->p = NULL;
-}
-
-int libxl_by_hand_copy(libxl_ctx *ctx, libxl_by_hand *dst, const libxl_by_hand *src)
-{
-    (void)ctx;
-    dst->p = src->p ? strdup(src->p) : NULL;
-    return src->p && !dst->p ? ERROR_NOMEM : 0;
 }
 
 /* ------------------------------------------------------------------ operations */

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The fixture's types that are written by hand. Octets are a string of hexadecimal digits in JSON. */
+#include "_libxl_types_json.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+
+/* ------------------------------------------------------------------ what src/json needs of the library */
+
+static char last_message[1024];
+
+void libxl__error_message_set(int rc, const char *text)
+{
+    snprintf(last_message, sizeof(last_message), "%s", text ? text : libxl_error_describe(rc));
+}
+
+const char *libxl_error_message(void)
+{
+    return last_message;
+}
+
+/* ------------------------------------------------------------------ a builtin that owns memory, a struct */
+
+void libxl_bitmap_init(libxl_bitmap *map)
+{
+    memset(map, 0, sizeof(*map));
+}
+
+void libxl_bitmap_dispose(libxl_bitmap *map)
+{
+    free(map->map);
+    libxl_bitmap_init(map);
+}
+
+int libxl_bitmap_copy(libxl_ctx *ctx, libxl_bitmap *dst, const libxl_bitmap *src)
+{
+    (void)ctx;
+    libxl_bitmap_init(dst);
+    if (!src->size)
+        return 0;
+    dst->map = calloc(src->size, 1);
+    if (!dst->map)
+        return ERROR_NOMEM;
+    memcpy(dst->map, src->map, src->size);
+    dst->size = src->size;
+    return 0;
+}
+
+void libxl_by_hand_init(libxl_by_hand *p)
+{
+    p->p = NULL;
+}
+
+void libxl_by_hand_dispose(libxl_by_hand *p)
+{
+    if (!p)
+        return;
+    free(p->p);
+    p->p = NULL;
+}
+
+int libxl_by_hand_copy(libxl_ctx *ctx, libxl_by_hand *dst, const libxl_by_hand *src)
+{
+    (void)ctx;
+    dst->p = src->p ? strdup(src->p) : NULL;
+    return src->p && !dst->p ? ERROR_NOMEM : 0;
+}
+
+/* ------------------------------------------------------------------ octets in JSON */
+
+static int write_hex(const unsigned char *octets, size_t size, json_object **out)
+{
+    char *text = calloc(2 * size + 1, 1);
+
+    if (!text)
+        return ERROR_NOMEM;
+    for (size_t i = 0; i < size; i++)
+        snprintf(text + 2 * i, 3, "%02x", octets[i]);
+    *out = json_object_new_string(text);
+    free(text);
+    return *out ? 0 : ERROR_NOMEM;
+}
+
+static int read_hex(unsigned char *octets, size_t size, json_object *in)
+{
+    const char *text = json_object_get_string(in);
+
+    if (!json_object_is_type(in, json_type_string) || strlen(text) != 2 * size)
+        return ERROR_INVAL;
+    for (size_t i = 0; i < size; i++) {
+        if (strspn(text, "0123456789abcdef") != 2 * size || sscanf(text + 2 * i, "%2hhx", &octets[i]) != 1)
+            return ERROR_INVAL;
+    }
+    return 0;
+}
+
+int libxl__uuid_gen_json(const libxl_uuid *p, json_object **out)
+{
+    return write_hex(p->uuid, sizeof(p->uuid), out);
+}
+
+int libxl__uuid_parse_json(libxl_ctx *ctx, libxl_uuid *p, json_object *in)
+{
+    (void)ctx;
+    return read_hex(p->uuid, sizeof(p->uuid), in);
+}
+
+int libxl__bitmap_gen_json(const libxl_bitmap *p, json_object **out)
+{
+    return write_hex(p->map, p->size, out);
+}
+
+int libxl__bitmap_parse_json(libxl_ctx *ctx, libxl_bitmap *p, json_object *in)
+{
+    (void)ctx;
+    if (!json_object_is_type(in, json_type_string))
+        return ERROR_INVAL;
+    size_t size = (size_t)json_object_get_string_len(in) / 2;
+    if (!size)
+        return read_hex(NULL, 0, in);
+    p->map = calloc(size, 1);
+    if (!p->map)
+        return ERROR_NOMEM;
+    p->size = size;
+    return read_hex(p->map, size, in);
+}

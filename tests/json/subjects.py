@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What is tested: the generator's fixture, which has every kind of type, and the project's own types."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+from json_support import ROOT, Subject
+
+RUNTIME = ROOT / "tests/gen/runtime"
+
+HEX = st.binary(min_size=16, max_size=16).map(bytes.hex)
+
+FIXTURE = Subject(
+    files=sorted((ROOT / "tests/gen/fixture").glob("*.idl")),
+    folders=[RUNTIME],
+    sources=[RUNTIME / "by_hand.c"],
+    by_hand={
+        "libxl_uuid": (HEX, "0" * 32),
+        "libxl_bitmap": (st.binary(max_size=4).map(bytes.hex), ""),
+    },
+    constants={"LIBXL_MEMKB_DEFAULT": (1 << 64) - 1},
+)
+
+OWN = Subject(
+    files=sorted((ROOT / "idl").glob("*.idl")),
+    folders=[ROOT / "src/include"],
+    sources=[ROOT / "src/core/log.c", ROOT / "src/core/builtin.c", ROOT / "src/json/builtin.c"],
+    by_hand={"libxl_uuid": (st.uuids().map(str), "00000000-0000-0000-0000-000000000000")},
+)
