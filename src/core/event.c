@@ -162,10 +162,11 @@ int libxl_event_wait_limit(libxl_ctx *ctx, libxl_event **event_out, uint64_t typ
     libxl__waiter_begin(ctx, &waiter);
     libxl__ctx_flush(ctx);
     int rc = 0;
-    while (!(*event_out = find(ctx, &waiter)) && !rc) {
+    /* With no time at all there is still one look: who only ever looks must get on, too. */
+    for (bool looked = false; !(*event_out = find(ctx, &waiter)) && !rc; looked = true) {
         if (ctx->events.wakes != wakes)
             rc = ERROR_NOT_READY;
-        else if (deadline && libxl__now() >= deadline)
+        else if (looked && deadline && libxl__now() >= deadline)
             rc = ERROR_TIMEDOUT;
         else
             rc = libxl__waiter_wait(ctx, &waiter, deadline);
