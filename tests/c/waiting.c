@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Waiting: nobody sleeps on what has happened, and nobody is woken for nothing. */
+#include "harness.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/time.h>
+
+enum {
+    SOON_MS = 500,
+    LONG_MS = 10000
+}; /* a moment, on a busy machine; for ever, for a wakeup that is lost */
+
+struct waiting {
+    libxl_ctx *ctx;
+    int limit_ms;
+    atomic_bool under_way;
+    int rc;
+    uint64_t for_user, took_ms;
+};
+
+static void *wait_for_event(void *argument)
+{
+    struct waiting *w = argument;
+    libxl_event *event = NULL;
+    atomic_store(&w->under_way, true);
+    uint64_t began = now_ms();
+    w->rc = libxl_event_wait_limit(w->ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL, w->limit_ms);
+    w->took_ms = now_ms() - began;
+    w->for_user = event ? event->for_user : 0;
+    libxl_event_free(w->ctx, event);
+    return NULL;
+}
+
+static pthread_t start(struct waiting *w, scene *s)
+{
+    pthread_t thread;
+    *w = (struct waiting){.ctx = s->ctx, .limit_ms = LONG_MS};
+    pthread_create(&thread, NULL, wait_for_event, w);
+    while (!atomic_load(&w->under_way))
+        sleep_ms(1);
+    sleep_ms(20); /* it is asleep now */
+    return thread;
+}
+
+static void complete_instantly(libxl_ctx *ctx, uint64_t for_event)
+{
+    libxl_physinfo info;
+    const libxl_asyncop_how how = {.u.for_event = for_event};
+    assert_int_equal(libxl_host_info(ctx, &info, &how), ERROR_ASYNC_INPROGRESS);
+}
+
+/* ---- libxl_event_wait and other threads */
+
+static void an_event_queued_by_another_thread_wakes(scene *s)
+{
+    struct waiting w;
+    pthread_t thread = start(&w, s);
+    complete_instantly(s->ctx, 42);
+    pthread_join(thread, NULL);
+    assert_int_equal(w.rc, 0);
+    assert_true(w.for_user == 42);
+    assert_in_range(w.took_ms, 0, 20 + SOON_MS);
+}
+
+static void each_of_several_events_wakes_one_waiter(scene *s)
+{
+    enum { WAITERS = 4 };
+    struct waiting w[WAITERS];
+    pthread_t threads[WAITERS];
+    uint64_t sum = 0;
+    for (int i = 0; i < WAITERS; i++)
+        threads[i] = start(&w[i], s);
+    for (int i = 0; i < WAITERS; i++)
+        complete_instantly(s->ctx, 1ull << i);
+    for (int i = 0; i < WAITERS; i++) {
+        pthread_join(threads[i], NULL);
+        assert_int_equal(w[i].rc, 0);
+        assert_in_range(w[i].took_ms, 0, WAITERS * 20 + SOON_MS);
+        sum += w[i].for_user;
+    }
+    assert_int_equal(sum, (1 << WAITERS) - 1); /* each event once */
+}
+
+/* The thread that polls goes; another one must take over, or nobody would see the domain stop. */
+static void the_lead_is_handed_over(scene *s)
+{
+    struct waiting leader, follower;
+    libxl_evgen_domain_death *evgen;
+    libxl_domid domid = guest_new(s->ctx, "p", false);
+    assert_int_equal(libxl_evenable_domain_death(s->ctx, domid, 7, &evgen), 0);
+    pthread_t first = start(&leader, s), second = start(&follower, s);
+    complete_instantly(s->ctx, 1);
+    pthread_join(first, NULL);
+    assert_int_equal(leader.rc, 0);
+    assert_int_equal(libxl_domain_unpause(s->ctx, domid, NULL), 0);
+    pthread_join(second, NULL);
+    assert_int_equal(follower.rc, 0);
+    assert_true(follower.for_user == 7);
+    libxl_evdisable_domain_death(s->ctx, evgen);
+    guest_destroy(s->ctx, domid);
+}
+
+static void *process_often(void *argument)
+{
+    struct waiting *w = argument;
+    while (!atomic_load(&w->under_way))
+        libxl_ctx_process(w->ctx);
+    return NULL;
+}
+
+/* What wakes the thread that polls must not be swallowed by one that processes the context at the same time.
+ */
+static void a_thread_that_processes_steals_no_wakeup(scene *s)
+{
+    struct waiting busy = {.ctx = s->ctx};
+    pthread_t thread;
+    pthread_create(&thread, NULL, process_often, &busy);
+    for (int i = 0; i < 50; i++) {
+        char *name = NULL;
+        assert_int_equal(libxl_domain_get_name(s->ctx, 0, &name, NULL), 0);
+        free(name);
+    }
+    atomic_store(&busy.under_way, true);
+    pthread_join(thread, NULL);
+}
+
+static void wake_ends_every_wait(scene *s)
+{
+    struct waiting w[3];
+    pthread_t threads[3];
+    for (int i = 0; i < 3; i++)
+        threads[i] = start(&w[i], s);
+    libxl_ctx_wake(s->ctx);
+    for (int i = 0; i < 3; i++) {
+        pthread_join(threads[i], NULL);
+        assert_int_equal(w[i].rc, ERROR_NOT_READY);
+        assert_in_range(w[i].took_ms, 0, 3 * 20 + SOON_MS);
+    }
+}
+
+static void wake_leaves_operations_alone(scene *s)
+{
+    char *name = NULL;
+    op *o = START(s, libxl_domain_get_name(s->ctx, 0, &name, how));
+    libxl_ctx_wake(s->ctx);
+    libxl_ctx_wake(s->ctx);
+    assert_int_equal(op_result(o), 0);
+    free(name);
+}
+
+/* ---- limits */
+
+static void a_wait_has_a_limit(scene *s)
+{
+    libxl_event *event = (void *)1;
+    const int limits_ms[] = {0, 1, 50};
+    for (size_t i = 0; i < 3; i++) {
+        uint64_t began = now_ms();
+        assert_int_equal(
+            libxl_event_wait_limit(s->ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL, limits_ms[i]),
+            ERROR_TIMEDOUT);
+        assert_null(event);
+        assert_in_range(now_ms() - began, (uint64_t)(limits_ms[i] ? limits_ms[i] - 1 : 0),
+                        (uint64_t)limits_ms[i] + SOON_MS);
+    }
+}
+
+/* A program that only ever looks must get on as well. */
+static void a_wait_of_nothing_does_what_is_due(scene *s)
+{
+    libxl_event *event = NULL;
+    libxl_shutdown_reason reason;
+    libxl_domid domid = guest_new(s->ctx, "p", false);
+    const libxl_asyncop_how how = {.u.for_event = 1};
+    assert_int_equal(libxl_domain_wait_shutdown(s->ctx, domid, &reason, &how), ERROR_ASYNC_INPROGRESS);
+    assert_int_equal(libxl_domain_unpause(s->ctx, domid, NULL), 0);
+    for (uint64_t end = now_ms() + 5000; !event && now_ms() < end; sleep_ms(1))
+        libxl_event_wait_limit(s->ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL, 0);
+    assert_non_null(event);
+    libxl_event_free(s->ctx, event);
+    guest_destroy(s->ctx, domid);
+}
+
+/* ---- the one descriptor */
+
+static bool readable_within(scene *s, int milliseconds)
+{
+    struct pollfd fd = {.fd = libxl_ctx_fd(s->ctx), .events = POLLIN};
+    return poll(&fd, 1, milliseconds) == 1;
+}
+
+static void the_descriptor_shows_what_is_to_be_done(scene *s)
+{
+    char *name = NULL;
+    libxl_event_record record;
+    int fd = libxl_ctx_fd(s->ctx);
+    assert_false(readable_within(s, 20)); /* nothing */
+
+    const libxl_asyncop_how how = {.u.for_event = 1};
+    assert_int_equal(libxl_domain_get_name(s->ctx, 0, &name, &how), ERROR_ASYNC_INPROGRESS);
+    assert_true(readable_within(s, LONG_MS)); /* a worker has finished */
+    assert_true(readable_within(s, 0));       /* and it stays so */
+    int taken = 0;
+    for (; !taken && readable_within(s, LONG_MS);)
+        taken = libxl_event_take(s->ctx, &record, 1);
+    assert_int_equal(taken, 1);
+    assert_false(readable_within(s, 20));
+
+    complete_instantly(s->ctx, 2);
+    complete_instantly(s->ctx, 3);
+    assert_true(readable_within(s, 0)); /* events */
+    assert_int_equal(libxl_event_take(s->ctx, &record, 1), 1);
+    assert_true(readable_within(s, 0)); /* one more */
+    assert_int_equal(libxl_event_take(s->ctx, &record, 1), 1);
+    assert_false(readable_within(s, 20));
+    assert_int_equal(libxl_ctx_fd(s->ctx), fd);
+    free(name);
+}
+
+static void the_descriptor_shows_a_limit_that_is_reached(scene *s)
+{
+    libxl_event_record record;
+    libxl_shutdown_reason reason;
+    libxl_domid domid = guest_new(s->ctx, "b", true);
+    const libxl_asyncop_how how = {.u.for_event = 1};
+    assert_int_equal(libxl_domain_wait_shutdown(s->ctx, domid, &reason, &how), ERROR_ASYNC_INPROGRESS);
+    assert_int_equal(libxl_ao_set_limit(s->ctx, &how, 100), 0);
+    uint64_t began = now_ms();
+    int taken = 0;
+    while (!taken && readable_within(s, LONG_MS))
+        taken = libxl_event_take(s->ctx, &record, 1);
+    assert_int_equal(taken, 1);
+    assert_int_equal(record.value, ERROR_TIMEDOUT);
+    assert_in_range(now_ms() - began, 99, 1000);
+    libxl_event_free(s->ctx, record.event);
+    guest_destroy(s->ctx, domid);
+}
+
+static void process_runs_callbacks_that_are_due_and_never_blocks(scene *s)
+{
+    libxl_shutdown_reason reason;
+    libxl_domid domid = guest_new(s->ctx, "b", true);
+    op *o = START(s, libxl_domain_wait_shutdown(s->ctx, domid, &reason, how));
+    uint64_t began = now_ms();
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(libxl_ctx_process(s->ctx), 0);
+    assert_in_range(now_ms() - began, 0, 1000);
+    assert_false(op_done(o));
+    assert_int_equal(libxl_ao_abort(s->ctx, &o->how), 0);
+    assert_int_equal(op_result(o), ERROR_ABORTED);
+    guest_destroy(s->ctx, domid);
+}
+
+static void beforepoll_says_when_there_is_no_room(scene *s)
+{
+    struct pollfd fds[3];
+    struct timeval now = {.tv_sec = 0};
+    int count = 0, timeout = -1;
+    assert_int_equal(libxl_osevent_beforepoll(s->ctx, &count, fds, &timeout, now), ERROR_BUFFERFULL);
+    assert_int_equal(count, 1); /* the room it takes */
+    count = 3;
+    assert_int_equal(libxl_osevent_beforepoll(s->ctx, &count, fds, &timeout, now), 0);
+    assert_int_equal(count, 1);
+    assert_int_equal(fds[0].fd, libxl_ctx_fd(s->ctx));
+    assert_int_equal(timeout, -1);
+}
+
+static void *poll_descriptor(void *argument)
+{
+    struct waiting *w = argument;
+    struct pollfd fd = {.fd = libxl_ctx_fd(w->ctx), .events = POLLIN};
+    atomic_store(&w->under_way, true);
+    uint64_t began = now_ms();
+    w->rc = poll(&fd, 1, LONG_MS);
+    w->took_ms = now_ms() - began;
+    return NULL;
+}
+
+static void an_application_s_poll_is_ended_by_another_thread(scene *s)
+{
+    struct waiting w = {.ctx = s->ctx};
+    libxl_event_record record;
+    pthread_t thread;
+    pthread_create(&thread, NULL, poll_descriptor, &w);
+    while (!atomic_load(&w.under_way))
+        sleep_ms(1);
+    sleep_ms(20);
+    complete_instantly(s->ctx, 5);
+    pthread_join(thread, NULL);
+    assert_int_equal(w.rc, 1);
+    assert_in_range(w.took_ms, 0, 20 + SOON_MS);
+    assert_int_equal(libxl_event_take(s->ctx, &record, 1), 1);
+    assert_true(record.for_user == 5);
+}
+
+/* ---- descriptors and threads of a context that is used */
+
+static void many_operations_leave_as_many_descriptors(scene *s)
+{
+    struct fixture before, after;
+    char *name = NULL;
+    fixture_begin(&before);
+    for (int i = 0; i < 200; i++) {
+        assert_int_equal(RUN(s, libxl_domain_get_name(s->ctx, 0, &name, how)), 0);
+        free(name);
+    }
+    fixture_begin(&after);
+    assert_int_equal(after.descriptors, before.descriptors);
+    assert_in_range(after.threads, before.threads, before.threads + 1); /* the worker that serves xenstore */
+}
+
+static void idle_workers_go(scene *s)
+{
+    libxl_counters count;
+    char *name = NULL;
+    assert_int_equal(libxl_domain_get_name(s->ctx, 0, &name, NULL), 0);
+    free(name);
+    libxl_ctx_counters(s->ctx, &count);
+    assert_int_equal(count.threads, 1);
+    for (uint64_t end = now_ms() + 5000; count.threads && now_ms() < end; sleep_ms(50))
+        libxl_ctx_counters(s->ctx, &count);
+    assert_int_equal(count.threads, 0);
+    assert_int_equal(libxl_domain_get_name(s->ctx, 0, &name, NULL), 0); /* and come again */
+    free(name);
+}
+
+static const body bodies[] = {
+    BODY(an_event_queued_by_another_thread_wakes, ONE_WAY),
+    BODY(each_of_several_events_wakes_one_waiter, ONE_WAY),
+    BODY(the_lead_is_handed_over, ONE_WAY),
+    BODY(a_thread_that_processes_steals_no_wakeup, ONE_WAY),
+    BODY(wake_ends_every_wait, ONE_WAY),
+    BODY(wake_leaves_operations_alone, ASYNC),
+    BODY(a_wait_has_a_limit, ONE_WAY),
+    BODY(a_wait_of_nothing_does_what_is_due, ONE_WAY),
+    BODY(the_descriptor_shows_what_is_to_be_done, ONE_WAY),
+    BODY(the_descriptor_shows_a_limit_that_is_reached, ONE_WAY),
+    BODY(process_runs_callbacks_that_are_due_and_never_blocks, ASYNC),
+    BODY(beforepoll_says_when_there_is_no_room, ONE_WAY),
+    BODY(an_application_s_poll_is_ended_by_another_thread, ONE_WAY),
+    BODY(many_operations_leave_as_many_descriptors, BOTH),
+    BODY(idle_workers_go, ONE_WAY),
+};
+
+HARNESS_MAIN(bodies)
