@@ -75,6 +75,9 @@ static int check(libxl__ao *ao, const libxl_domain_config *config, struct create
         return libxl__ao_fail(ao, ERROR_INVAL, "d_config.c_info.type: missing");
     if (!config->b_info.kernel || !*config->b_info.kernel)
         return libxl__ao_fail(ao, ERROR_INVAL, "d_config.b_info.kernel: missing");
+    const char *cmdline = config->b_info.cmdline;
+    if (config->c_info.type == LIBXL_DOMAIN_TYPE_PV && cmdline && strlen(cmdline) >= MAX_GUEST_CMDLINE)
+        return libxl__ao_fail(ao, ERROR_INVAL, "d_config.b_info.cmdline: longer than %d octets", MAX_GUEST_CMDLINE - 1);
     return check_memory(ao, config, s);
 }
 
