@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Opening and closing contexts: whatever is under way, and whatever fails. */
+#include "harness.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static libxl_ctx *open_context(void)
+{
+    libxl_ctx *ctx;
+    assert_int_equal(libxl_ctx_alloc(&ctx, LIBXL_VERSION, 0, NULL), 0);
+    return ctx;
+}
+
+/* ---- closing with operations in flight */
+
+enum { WAITING = 10, OPERATIONS = WAITING + 3 };
+
+struct completions {
+    int count[OPERATIONS], rc[OPERATIONS];
+};
+static struct completions told;
+
+static void complete_number(libxl_ctx *ctx, int rc, void *number)
+{
+    int *i = number;
+    libxl_dominfo_list list;
+    told.count[*i]++;
+    told.rc[*i] = rc;
+    /* The library may be called, but it starts nothing any more. */
+    assert_int_equal(libxl_domain_list(ctx, &list, NULL), ERROR_CLOSED);
+}
+
+static void event_number(void *user, libxl_event *event)
+{
+    told.count[event->for_user]++;
+    told.rc[event->for_user] = event->u.operation_complete.rc;
+    libxl_event_free(*(libxl_ctx **)user, event);
+}
+
+/* Starts operations that end late or never, on guest `domid`; by callback or by event. */
+static void start_many(libxl_ctx *ctx, libxl_domid domid, bool callbacks)
+{
+    static int numbers[OPERATIONS];
+    static libxl_shutdown_reason reason;
+    static libxl_domid made;
+    libxl_domain_config config = guest_config("b");
+    memset(&told, 0, sizeof(told));
+    for (int i = 0; i < OPERATIONS; i++) {
+        libxl_asyncop_how how = {.u.for_event = (uint64_t)i};
+        numbers[i] = i;
+        if (callbacks)
+            how = (libxl_asyncop_how){.callback = complete_number, .u.for_callback = &numbers[i]};
+        int rc = i < WAITING        ? libxl_domain_wait_shutdown(ctx, domid, &reason, &how)
+                 : i == WAITING     ? libxl_domain_shutdown(ctx, domid, &how)
+                 : i == WAITING + 1 ? libxl_domain_wait_gone(ctx, domid, &how)
+                                    : libxl_domain_create_new(ctx, &config, &made, &how, NULL);
+        assert_int_equal(rc, ERROR_ASYNC_INPROGRESS);
+    }
+    libxl_domain_config_dispose(&config);
+}
+
+static void assert_all_aborted_once(void)
+{
+    for (int i = 0; i < OPERATIONS; i++) {
+        assert_int_equal(told.count[i], 1);
+        assert_int_equal(told.rc[i], ERROR_ABORTED);
+    }
+}
+
+static void closing_calls_back_once_for_each_operation(scene *s)
+{
+    libxl_ctx *other = open_context();
+    libxl_domid domid = guest_new(other, "b", true);
+    (void)s;
+    for (int round = 0; round < 3; round++) { /* at once; when the work is under way; a little later */
+        libxl_ctx *ctx = open_context();
+        start_many(ctx, domid, true);
+        sleep_ms((unsigned)round * 3);
+        assert_int_equal(libxl_ctx_free(ctx), 0);
+        assert_all_aborted_once();
+    }
+    guest_destroy(other, domid);
+    libxl_ctx_free(other);
+}
+
+static void closing_gives_the_hook_each_event_once(scene *s)
+{
+    libxl_ctx *other = open_context(), *ctx = open_context();
+    const libxl_event_hooks hooks = {.event_occurs_mask = LIBXL_EVENTMASK_ALL, .event_occurs = event_number};
+    libxl_domid domid = guest_new(other, "b", true);
+    (void)s;
+    libxl_event_register_callbacks(ctx, &hooks, &ctx);
+    start_many(ctx, domid, false);
+    assert_int_equal(libxl_ctx_free(ctx), 0);
+    assert_all_aborted_once();
+    guest_destroy(other, domid);
+    libxl_ctx_free(other);
+}
+
+static void closing_drops_events_that_nobody_took(scene *s)
+{
+    libxl_evgen_domain_lifecycle *evgen;
+    libxl_ctx *other = open_context(), *ctx = open_context();
+    libxl_domid domid = guest_new(other, "b", true);
+    (void)s;
+    assert_int_equal(libxl_evenable_domain_lifecycle(ctx, LIBXL_DOMID_ALL, 1, &evgen), 0);
+    start_many(ctx, domid, false);
+    sleep_ms(5);
+    libxl_ctx_process(ctx);
+    assert_int_equal(libxl_ctx_free(ctx), 0); /* with an event generator enabled, too */
+    guest_destroy(other, domid);
+    libxl_ctx_free(other);
+}
+
+static void try_to_close(libxl_ctx *ctx, int rc, void *user)
+{
+    (void)rc;
+    *(int *)user = libxl_ctx_free(ctx);
+}
+
+static void closing_from_a_callback_is_refused(scene *s)
+{
+    int refused = 0;
+    libxl_physinfo info;
+    const libxl_asyncop_how how = {.callback = try_to_close, .u.for_callback = &refused};
+    assert_int_equal(libxl_host_info(s->ctx, &info, &how), ERROR_ASYNC_INPROGRESS);
+    assert_int_equal(refused, ERROR_INVAL);
+    assert_int_equal(libxl_host_info(s->ctx, &info, NULL), 0); /* it is open as before */
+}
+
+static void closing_nothing_is_fine(scene *s)
+{
+    (void)s;
+    assert_int_equal(libxl_ctx_free(NULL), 0);
+}
+
+/* ---- opening */
+
+static void wrong_arguments_are_refused(scene *s)
+{
+    libxl_ctx *ctx = (void *)1;
+    (void)s;
+    assert_int_equal(libxl_ctx_alloc(&ctx, LIBXL_VERSION + 1, 0, NULL), ERROR_VERSION);
+    assert_null(ctx);
+    ctx = (void *)1;
+    assert_int_equal(libxl_ctx_alloc(&ctx, LIBXL_VERSION, 1, NULL), ERROR_INVAL);
+    assert_null(ctx);
+    assert_true(*libxl_error_message());
+}
+
+static void contexts_do_not_know_of_each_other(scene *s)
+{
+    enum { CONTEXTS = 8 };
+    libxl_ctx *contexts[CONTEXTS];
+    libxl_event *event;
+    libxl_physinfo info;
+    const libxl_asyncop_how how = {.u.for_event = 1};
+    for (int i = 0; i < CONTEXTS; i++)
+        contexts[i] = open_context();
+    assert_int_equal(libxl_host_info(contexts[3], &info, &how), ERROR_ASYNC_INPROGRESS);
+    for (int i = 0; i < CONTEXTS; i++)
+        assert_int_equal(libxl_event_check(contexts[i], &event, LIBXL_EVENTMASK_ALL, NULL, NULL),
+                         i == 3 ? 0 : ERROR_NOT_READY);
+    assert_int_equal(libxl_event_check(contexts[3], &event, LIBXL_EVENTMASK_ALL, NULL, NULL),
+                     ERROR_NOT_READY);
+    for (int i = 0; i < CONTEXTS; i++)
+        assert_int_equal(libxl_ctx_free(contexts[i]), 0);
+    (void)s;
+}
+
+static int open_descriptors(void)
+{
+    struct fixture now;
+    fixture_begin(&now);
+    return now.descriptors;
+}
+
+/* One descriptor more is allowed each time, until a context can be opened: so each step of opening fails
+ * once. */
+static void opening_without_descriptors_leaves_nothing(scene *s)
+{
+    struct rlimit before, limit;
+    libxl_ctx *ctx = NULL;
+    (void)s;
+    int at_first = open_descriptors(), failures = 0;
+    getrlimit(RLIMIT_NOFILE, &before);
+    for (rlim_t allowed = 3; !ctx && allowed < 200; allowed++) {
+        limit = (struct rlimit){.rlim_cur = allowed, .rlim_max = before.rlim_max};
+        setrlimit(RLIMIT_NOFILE, &limit);
+        int rc = libxl_ctx_alloc(&ctx, LIBXL_VERSION, 0, NULL);
+        setrlimit(RLIMIT_NOFILE, &before);
+        if (rc) {
+            failures++;
+            assert_null(ctx);
+            assert_true(*libxl_error_message());
+            assert_int_equal(open_descriptors(), at_first);
+        }
+    }
+    assert_non_null(ctx);
+    assert_in_range(failures, 5, 200);
+    assert_int_equal(libxl_ctx_free(ctx), 0);
+}
+
+/* ---- fork and exec */
+
+static void a_child_of_fork_gives_its_copy_up(scene *s)
+{
+    libxl_physinfo info;
+    libxl_ctx *ctx = open_context();
+    int with = open_descriptors();
+    pid_t child = fork();
+    if (child == 0) {
+        libxl_postfork_child_noexec(ctx);
+        _exit(open_descriptors() < with ? 0 : 1);
+    }
+    int status;
+    waitpid(child, &status, 0);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    char *name = NULL;
+    assert_int_equal(libxl_host_info(ctx, &info, NULL), 0); /* ours works on */
+    assert_int_equal(libxl_domain_get_name(ctx, 0, &name, NULL), 0);
+    assert_string_equal(name, "Domain-0");
+    free(name);
+    libxl_ctx_free(ctx);
+    (void)s;
+}
+
+static int descriptors_of_a_program(void)
+{
+    int count = -1;
+    FILE *pipe = popen("ls /proc/self/fd | wc -l", "re");
+    assert_int_equal(fscanf(pipe, "%d", &count), 1);
+    pclose(pipe);
+    return count;
+}
+
+static void no_descriptor_gets_into_a_program(scene *s)
+{
+    (void)s;
+    int without = descriptors_of_a_program();
+    libxl_ctx *ctx = open_context();
+    assert_int_equal(descriptors_of_a_program(), without);
+    libxl_ctx_free(ctx);
+}
+
+static const body bodies[] = {
+    BODY(closing_calls_back_once_for_each_operation, NO_CONTEXT),
+    BODY(closing_gives_the_hook_each_event_once, NO_CONTEXT),
+    BODY(closing_drops_events_that_nobody_took, NO_CONTEXT),
+    BODY(closing_from_a_callback_is_refused, ONE_WAY),
+    BODY(closing_nothing_is_fine, NO_CONTEXT),
+    BODY(wrong_arguments_are_refused, NO_CONTEXT),
+    BODY(contexts_do_not_know_of_each_other, NO_CONTEXT),
+    BODY(opening_without_descriptors_leaves_nothing, NO_CONTEXT),
+    BODY(a_child_of_fork_gives_its_copy_up, NO_CONTEXT),
+    BODY(no_descriptor_gets_into_a_program, NO_CONTEXT),
+};
+
+HARNESS_MAIN(bodies)

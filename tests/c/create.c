@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Creating domains: what is wrong with the input is said by field or path, and nothing is left behind. */
+#include "harness.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int create(scene *s, const libxl_domain_config *config, libxl_domid *domid)
+{
+    return RUN(s, libxl_domain_create_new(s->ctx, config, domid, how, NULL));
+}
+
+static void refused(scene *s, libxl_domain_config *config, int rc, const char *message)
+{
+    libxl_domid domid = 4711;
+    int got = create(s, config, &domid);
+    if (got == 0)
+        guest_destroy(s->ctx, domid);
+    libxl_domain_config_dispose(config);
+    if (got != rc || !strstr(last_message(s), message))
+        fail_msg("%d '%s', and not %d '...%s...'", got, last_message(s), rc, message);
+    assert_int_equal(domid, 4711); /* results are written on success only */
+}
+
+static void set(char **text, const char *value)
+{
+    free(*text);
+    *text = value ? strdup(value) : NULL;
+}
+
+/* A kernel that is a file in a folder of its own, with `size` octets of `content`; size 0: empty. */
+static void refused_file(scene *s, const char *content, size_t size, const char *message)
+{
+    char folder[] = "/tmp/aioxen-test-XXXXXX", path[64];
+    libxl_domain_config config = guest_config("b");
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof(path), "%s/kernel", folder);
+    FILE *file = fopen(path, "we");
+    assert_int_equal(fwrite(content, 1, size, file), size);
+    fclose(file);
+    set(&config.b_info.kernel, path);
+    refused(s, &config, ERROR_KERNEL, "d_config.b_info.kernel");
+    assert_non_null(strstr(last_message(s), path));
+    assert_non_null(strstr(last_message(s), message));
+    unlink(path);
+    rmdir(folder);
+}
+
+/* One test for each thing that can be wrong: what is changed in a good configuration, the error, its words.
+ */
+#define REFUSED(name, rc, message, change)                                                                   \
+    static void name(scene *s)                                                                               \
+    {                                                                                                        \
+        libxl_domain_config config = guest_config("b");                                                      \
+        libxl_domain_create_info *c = &config.c_info;                                                        \
+        libxl_domain_build_info *b = &config.b_info;                                                         \
+        (void)c, (void)b;                                                                                    \
+        change;                                                                                              \
+        refused(s, &config, rc, message);                                                                    \
+    }
+
+REFUSED(no_kernel, ERROR_INVAL, "d_config.b_info.kernel", set(&b->kernel, NULL))
+REFUSED(kernel_not_there, ERROR_KERNEL, "/nowhere/kernel: No such file", set(&b->kernel, "/nowhere/kernel"))
+REFUSED(kernel_is_a_folder, ERROR_KERNEL, "/tmp: not a regular file", set(&b->kernel, "/tmp"))
+REFUSED(kernel_is_a_device, ERROR_KERNEL, "/dev/zero: not a regular file", set(&b->kernel, "/dev/zero"))
+REFUSED(ramdisk_not_there, ERROR_KERNEL, "d_config.b_info.ramdisk: /nowhere/ramdisk",
+        set(&b->ramdisk, "/nowhere/ramdisk"))
+REFUSED(no_memory, ERROR_INVAL, "memkb", b->target_memkb = 0)
+REFUSED(too_little_memory, ERROR_INVAL, "d_config.b_info.target_memkb", b->target_memkb = 1)
+REFUSED(absurd_memory, ERROR_INVAL, "d_config.b_info.target_memkb", b->target_memkb = 1ull << 60)
+REFUSED(more_memory_than_the_host_has, ERROR_NO_MEMORY_FOR_GUEST, "d_config.b_info.target_memkb",
+        b->target_memkb = 1ull << 30)
+REFUSED(most_memory_below_memory, ERROR_INVAL, "d_config.b_info.max_memkb", b->max_memkb = 1024)
+REFUSED(no_name, ERROR_INVAL, "d_config.c_info.name", set(&c->name, NULL))
+REFUSED(empty_name, ERROR_INVAL, "d_config.c_info.name", set(&c->name, ""))
+REFUSED(name_with_a_slash, ERROR_INVAL, "d_config.c_info.name", set(&c->name, "a/b"))
+REFUSED(name_with_a_control_character, ERROR_INVAL, "d_config.c_info.name", set(&c->name, "a\nb"))
+REFUSED(name_that_is_a_number, ERROR_INVAL, "d_config.c_info.name", set(&c->name, "12"))
+REFUSED(name_of_another, ERROR_DOMAIN_EXISTS, "Domain-0", set(&c->name, "Domain-0"))
+REFUSED(no_vcpu, ERROR_INVAL, "d_config.b_info.max_vcpus: 0", b->max_vcpus = 0)
+REFUSED(too_many_vcpus, ERROR_INVAL, "d_config.b_info.max_vcpus: 129", b->max_vcpus = 129)
+REFUSED(negative_vcpus, ERROR_INVAL, "d_config.b_info.max_vcpus: -1", b->max_vcpus = -1)
+REFUSED(no_type, ERROR_INVAL, "d_config.c_info.type", c->type = LIBXL_DOMAIN_TYPE_INVALID)
+REFUSED(unknown_type, ERROR_INVAL, "d_config.c_info.type: 99", c->type = (libxl_domain_type)99)
+REFUSED(type_hvm, ERROR_NI, "d_config.c_info.type", c->type = LIBXL_DOMAIN_TYPE_HVM)
+
+static void name_too_long(scene *s)
+{
+    char name[1000];
+    libxl_domain_config config = guest_config("b");
+    memset(name, 'n', sizeof(name));
+    name[sizeof(name) - 1] = '\0';
+    set(&config.c_info.name, name);
+    refused(s, &config, ERROR_INVAL, "d_config.c_info.name");
+}
+
+/* A PV guest has room for 1023 octets: more would be cut in silence. */
+static void command_line_too_long(scene *s)
+{
+    char line[5000];
+    libxl_domain_config config = guest_config("b");
+    memset(line, 'b', sizeof(line));
+    line[sizeof(line) - 1] = '\0';
+    set(&config.b_info.cmdline, line);
+    refused(s, &config, ERROR_INVAL, "d_config.b_info.cmdline");
+}
+
+static void empty_kernel(scene *s)
+{
+    refused_file(s, "", 0, "empty");
+}
+
+static void kernel_that_is_text(scene *s)
+{
+    static const char text[] = "This is not a kernel.\n";
+    refused_file(s, text, sizeof(text), "");
+}
+
+static void truncated_kernel(scene *s)
+{
+    char image[1 << 16];
+    FILE *file = fopen(guest_kernel(), "re");
+    size_t size = fread(image, 1, sizeof(image), file);
+    fclose(file);
+    const size_t lengths[] = {4, 63, 64, 200, size / 2};
+    for (size_t i = 0; i < sizeof(lengths) / sizeof(*lengths); i++)
+        refused_file(s, image, lengths[i], "");
+}
+
+static void kernel_is_a_pipe(scene *s)
+{
+    char folder[] = "/tmp/aioxen-test-XXXXXX", path[64];
+    libxl_domain_config config = guest_config("b");
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof(path), "%s/pipe", folder);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    set(&config.b_info.kernel, path);
+    refused(s, &config, ERROR_KERNEL, "not a regular file"); /* and nobody waits for a writer */
+    unlink(path);
+    rmdir(folder);
+}
+
+static void missing_arguments(scene *s)
+{
+    libxl_domid domid;
+    libxl_domain_config config = guest_config("b");
+    assert_int_equal(create(s, NULL, &domid), ERROR_INVAL);
+    assert_non_null(strstr(last_message(s), "d_config: NULL"));
+    assert_int_equal(create(s, &config, NULL), ERROR_INVAL);
+    assert_non_null(strstr(last_message(s), "domid: NULL"));
+    libxl_domain_config_dispose(&config);
+}
+
+/* ---- names are unique, also among creations that are under way */
+
+static void one_of_two_at_once_gets_the_name(scene *s)
+{
+    libxl_domid domids[2];
+    op *ops[2];
+    libxl_domain_config config = guest_config("b");
+    int won = 0;
+    for (int i = 0; i < 2; i++)
+        ops[i] = START(s, libxl_domain_create_new(s->ctx, &config, &domids[i], how, NULL));
+    for (int i = 0; i < 2; i++) {
+        int rc = op_result(ops[i]);
+        assert_true(rc == 0 || rc == ERROR_DOMAIN_EXISTS);
+        won += rc == 0;
+        if (rc == 0)
+            guest_destroy(s->ctx, domids[i]);
+    }
+    assert_int_equal(won, 1);
+    libxl_domain_config_dispose(&config);
+}
+
+static void a_name_is_free_again(scene *s)
+{
+    libxl_domid domid;
+    libxl_domain_config config = guest_config("b");
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(create(s, &config, &domid), 0);
+        assert_int_equal(create(s, &config, &(libxl_domid){0}), ERROR_DOMAIN_EXISTS);
+        assert_int_equal(RUN(s, libxl_domain_destroy(s->ctx, domid, how)), 0);
+    }
+    libxl_domain_config_dispose(&config);
+}
+
+/* ---- what is asked for is what is made */
+
+static void the_domain_is_as_configured(scene *s)
+{
+    libxl_domid domid;
+    libxl_dominfo info;
+    libxl_domain_config config = guest_config("b");
+    assert_int_equal(libxl_uuid_from_string(&config.c_info.uuid, "01234567-89ab-cdef-0123-456789abcdef"), 0);
+    config.b_info.max_vcpus = 3;
+    config.b_info.target_memkb = 6 << 10;
+    config.b_info.max_memkb = 8 << 10;
+    assert_int_equal(create(s, &config, &domid), 0);
+    assert_int_equal(libxl_domain_info(s->ctx, &info, domid), 0);
+    assert_memory_equal(&info.uuid, &config.c_info.uuid, sizeof(info.uuid));
+    assert_int_equal(info.vcpu_max_id, 2);
+    assert_in_range(info.current_memkb, 5 << 10, 6 << 10);
+    static const struct {
+        const char *path, *value;
+    } nodes[] = {{"vm", "/vm/01234567-89ab-cdef-0123-456789abcdef"},
+                 {"memory/target", "6144"},
+                 {"memory/static-max", "8192"},
+                 {"cpu/2/availability", "online"},
+                 {"control/shutdown", ""}};
+    for (size_t i = 0; i < sizeof(nodes) / sizeof(*nodes); i++) {
+        char *value = guest_node(domid, nodes[i].path);
+        assert_string_equal(value, nodes[i].value);
+        free(value);
+    }
+    guest_destroy(s->ctx, domid);
+    libxl_domain_config_dispose(&config);
+}
+
+/* ---- progress: the console can be connected to before the operation completes */
+
+static atomic_int reports, reports_before_completion;
+
+static void console_ready(libxl_ctx *ctx, libxl_event *event, void *user)
+{
+    op *o = *(op **)user;
+    assert_int_equal(event->type, LIBXL_EVENT_TYPE_DOMAIN_CREATE_CONSOLE_AVAILABLE);
+    char *tty = guest_node(event->domid, "console/tty");
+    assert_true(tty && *tty);
+    free(tty);
+    libxl_event_free(ctx, event);
+    reports++;
+    reports_before_completion += !atomic_load(&o->completions);
+}
+
+static void progress_comes_before_completion(scene *s)
+{
+    libxl_domid domid;
+    libxl_domain_config config = guest_config("b");
+    op *o = op_begin(s);
+    const libxl_asyncprogress_how progress = {.callback = console_ready, .u.for_callback = &o};
+    reports = reports_before_completion = 0;
+    op_started(o, libxl_domain_create_new(s->ctx, &config, &domid, op_how(o), &progress));
+    assert_int_equal(op_result(o), 0);
+    assert_int_equal(reports, 1);
+    if (s->way.mode != SYNC)
+        assert_int_equal(reports_before_completion, 1);
+    guest_destroy(s->ctx, domid);
+    libxl_domain_config_dispose(&config);
+}
+
+static void progress_can_be_an_event(scene *s)
+{
+    libxl_domid domid;
+    libxl_domain_config config = guest_config("b");
+    const libxl_asyncprogress_how progress = {.u.for_event = 99};
+    int rc = RUN(s, libxl_domain_create_new(s->ctx, &config, &domid, how, &progress));
+    assert_int_equal(rc, 0);
+    seen event = next_event(s);
+    assert_int_equal(event.type, LIBXL_EVENT_TYPE_DOMAIN_CREATE_CONSOLE_AVAILABLE);
+    assert_int_equal(event.domid, domid);
+    assert_true(event.for_user == 99);
+    guest_destroy(s->ctx, domid);
+    libxl_domain_config_dispose(&config);
+}
+
+static const body bodies[] = {
+    BODY(no_kernel, EACH_MODE),
+    BODY(kernel_not_there, EACH_MODE),
+    BODY(kernel_is_a_folder, ONE_WAY),
+    BODY(kernel_is_a_device, ONE_WAY),
+    BODY(kernel_is_a_pipe, ONE_WAY),
+    BODY(empty_kernel, ONE_WAY),
+    BODY(kernel_that_is_text, ONE_WAY),
+    BODY(truncated_kernel, ONE_WAY),
+    BODY(ramdisk_not_there, ONE_WAY),
+    BODY(no_memory, ONE_WAY),
+    BODY(too_little_memory, ONE_WAY),
+    BODY(absurd_memory, ONE_WAY),
+    BODY(more_memory_than_the_host_has, EACH_MODE),
+    BODY(most_memory_below_memory, ONE_WAY),
+    BODY(no_name, ONE_WAY),
+    BODY(empty_name, ONE_WAY),
+    BODY(name_with_a_slash, ONE_WAY),
+    BODY(name_with_a_control_character, ONE_WAY),
+    BODY(name_that_is_a_number, ONE_WAY),
+    BODY(name_of_another, EACH_MODE),
+    BODY(name_too_long, ONE_WAY),
+    BODY(command_line_too_long, ONE_WAY),
+    BODY(no_vcpu, ONE_WAY),
+    BODY(too_many_vcpus, EACH_MODE),
+    BODY(negative_vcpus, ONE_WAY),
+    BODY(no_type, ONE_WAY),
+    BODY(unknown_type, ONE_WAY),
+    BODY(type_hvm, ONE_WAY),
+    BODY(missing_arguments, EACH_MODE),
+    BODY(one_of_two_at_once_gets_the_name, BOTH),
+    BODY(a_name_is_free_again, BOTH),
+    BODY(the_domain_is_as_configured, ONE_WAY),
+    BODY(progress_comes_before_completion, EACH_MODE),
+    BODY(progress_can_be_an_event, BOTH),
+};
+
+HARNESS_MAIN(bodies)
