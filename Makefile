@@ -8,6 +8,7 @@ PYTHON        ?= /usr/bin/python3
 include src/Makefile.inc
 include sim/Makefile.inc
 include vm/Makefile.inc
+include gen/Makefile.inc
 -include bindings/Makefile.inc
 -include tests/Makefile.inc
 

@@ -39,6 +39,8 @@ class Subject:
     """For a type that is written by hand: its documents, and the initial one."""
     constants: dict[str, int] = field(default_factory=dict)
     """C's names in init_val."""
+    options: list[str] = field(default_factory=list)
+    """For the compiler."""
 
     def __post_init__(self) -> None:
         self.model = load(self.files)
@@ -56,7 +58,7 @@ def build(subject: Subject, out: Path, compiler: str = "gcc") -> Path:
     sources = [HERE / "driver.c", *subject.sources, *sorted((out / "src").glob("_libxl_types*.c"))]
     sources += [s for s in sorted((ROOT / "src/json").glob("*.c")) if s.name != "builtin.c"]
     include = [f"-I{f}" for f in folders]
-    run(compiler, *STRICT, *SANITIZED, *include, *sources, "-ljson-c", "-lxentoollog", "-o", out / "driver")
+    run(compiler, *STRICT, *SANITIZED, *subject.options, *include, *sources, "-ljson-c", "-lxentoollog", "-o", out / "driver")
     return out / "driver"
 
 

@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What libxl's own type files do that this project's do not: a small file in their manner goes through."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from json_support import HERE
+
+
+def test_libxl_s_manner() -> None:
+    done = subprocess.run(
+        [sys.executable, HERE / "xen_idl.py", HERE / "xen/manner.idl", HERE / "xen/manner_internal.idl"],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "4 structs, 6 enumerations of 11 values: good\n"
+
+
+def test_a_file_that_is_not_there() -> None:
+    done = subprocess.run(
+        [sys.executable, HERE / "xen_idl.py", Path("no/such.idl")], capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert done.stderr.endswith("such.idl:1: cannot be read: No such file or directory\n")
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What Xen's own type files, of releases 4.2 to today, expect to be written by hand: the builtin types, and
+ * the numbers behind the names in their initial values. (This is all that a user of them supplies.)
+ */
+#ifndef LIBXL_H
+#define LIBXL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct libxl_ctx libxl_ctx;
+
+#define LIBXL_MEMKB_DEFAULT                        (~(uint64_t)0)
+#define LIBXL_INVALID_GFN                          (~(uint64_t)0)
+#define LIBXL_MAX_GRANT_DEFAULT                    (~(uint32_t)0)
+#define LIBXL_TIMER_MODE_DEFAULT                   -1
+#define LIBXL_SCHED_PARAM_VCPU_INDEX_DEFAULT       -1
+#define LIBXL_DOMAIN_SCHED_PARAM_WEIGHT_DEFAULT    -1
+#define LIBXL_DOMAIN_SCHED_PARAM_CAP_DEFAULT       -1
+#define LIBXL_DOMAIN_SCHED_PARAM_PERIOD_DEFAULT    -1
+#define LIBXL_DOMAIN_SCHED_PARAM_SLICE_DEFAULT     -1
+#define LIBXL_DOMAIN_SCHED_PARAM_LATENCY_DEFAULT   -1
+#define LIBXL_DOMAIN_SCHED_PARAM_EXTRATIME_DEFAULT -1
+#define LIBXL_DOMAIN_SCHED_PARAM_BUDGET_DEFAULT    -1
+
+/* ------------------------------------------------------------------ numbers */
+
+typedef uint32_t libxl_domid;
+typedef int libxl_devid;
+
+/* 4.2 says of no builtin that it is copied by assignment. */
+static inline int libxl_domid_copy(libxl_ctx *ctx, libxl_domid *dst, const libxl_domid *src)
+{
+    (void)ctx;
+    *dst = *src;
+    return 0;
+}
+
+static inline int libxl_devid_copy(libxl_ctx *ctx, libxl_devid *dst, const libxl_devid *src)
+{
+    (void)ctx;
+    *dst = *src;
+    return 0;
+}
+
+/* ------------------------------------------------------------------ octets, and what is copied by assignment
+ */
+
+typedef struct {
+    int val; /* 0: default, > 0: true, < 0: false */
+} libxl_defbool;
+
+typedef struct {
+    uint8_t octets[16];
+} libxl_uuid, libxl_ms_vm_genid;
+
+typedef uint8_t libxl_mac[6];
+typedef uint32_t libxl_hwcap[8];
+
+typedef struct {
+    void *next, **previous;
+} libxl_ev_link;
+
+int libxl_defbool_copy(libxl_ctx *ctx, libxl_defbool *dst, const libxl_defbool *src);
+int libxl_uuid_copy(libxl_ctx *ctx, libxl_uuid *dst, const libxl_uuid *src);
+int libxl_ms_vm_genid_copy(libxl_ctx *ctx, libxl_ms_vm_genid *dst, const libxl_ms_vm_genid *src);
+int libxl_mac_copy(libxl_ctx *ctx, libxl_mac *dst, const libxl_mac *src);
+int libxl_hwcap_copy(libxl_ctx *ctx, libxl_hwcap *dst, const libxl_hwcap *src);
+
+/* ------------------------------------------------------------------ what owns memory */
+
+typedef struct {
+    uint32_t size; /* in octets */
+    uint8_t *map;
+} libxl_bitmap, libxl_cpumap;
+
+/* Ended by NULL; of key_value_list every second is a value. */
+typedef char **libxl_string_list;
+typedef char **libxl_key_value_list;
+typedef char *libxl_cpuid_policy_list;
+
+#define libxl_bitmap_copy libxl_bitmap_copy_alloc
+void libxl_bitmap_dispose(libxl_bitmap *map);
+int libxl_bitmap_copy_alloc(libxl_ctx *ctx, libxl_bitmap *dst, const libxl_bitmap *src);
+void libxl_string_list_dispose(libxl_string_list *list);
+int libxl_string_list_copy(libxl_ctx *ctx, libxl_string_list *dst, const libxl_string_list *src);
+void libxl_key_value_list_dispose(libxl_key_value_list *list);
+int libxl_key_value_list_copy(libxl_ctx *ctx, libxl_key_value_list *dst, const libxl_key_value_list *src);
+void libxl_cpuid_dispose(libxl_cpuid_policy_list *list);
+int libxl_cpuid_policy_list_copy(libxl_ctx *ctx, libxl_cpuid_policy_list *dst,
+                                 const libxl_cpuid_policy_list *src);
+
+#ifdef XEN_WITHOUT_ERRORS /* before 4.5 they are no part of the type files */
+enum { ERROR_NOMEM = -5, ERROR_INVAL = -6 };
+#endif
+
+const char *libxl_error_message(void);
+
+#include <_libxl_types.h>
+
+#endif
