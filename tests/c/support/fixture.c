@@ -79,7 +79,7 @@ static bool is_new(const struct fixture *before, libxl_domid domid)
     return true;
 }
 
-static void check_world(const struct fixture *before)
+void fixture_check_world(const struct fixture *before)
 {
     struct fixture now;
     look_at_world(&now);
@@ -97,7 +97,7 @@ static void check_world(const struct fixture *before)
 void fixture_check(const struct fixture *before)
 {
     if (before->has_world)
-        check_world(before);
+        fixture_check_world(before);
     check_count("descriptors", "/proc/self/fd", before->descriptors);
     check_count("threads", "/proc/self/task", before->threads);
 }

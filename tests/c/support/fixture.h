@@ -18,6 +18,8 @@ struct fixture {
 void fixture_begin(struct fixture *before);
 /* Fails the test when something is different. Threads and descriptors have a moment to go. */
 void fixture_check(const struct fixture *before);
+/* The same for domains and xenstore nodes only. */
+void fixture_check_world(const struct fixture *before);
 /* Destroys the domains that are new. */
 void fixture_clean(const struct fixture *before);
 /* Fails the test unless the context has nothing alive but idle workers. */

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Every call to the hypervisor fails once: the error is told, nothing is left, and the next attempt works. */
+#include "harness.h"
+#include "simulation.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { MOST_CALLS = 64 };
+
+static char names[MOST_CALLS][64];
+static int count;
+
+static void note_name(const char *call, void *user)
+{
+    (void)user;
+    if (count < MOST_CALLS)
+        snprintf(names[count++], sizeof(names[0]), "%s", call);
+}
+
+static int create(scene *s, libxl_domid *domid)
+{
+    libxl_domain_config config = guest_config("b");
+    int rc = RUN(s, libxl_domain_create_new(s->ctx, &config, domid, how, NULL));
+    libxl_domain_config_dispose(&config);
+    return rc;
+}
+
+static void learn_calls_of_a_creation(scene *s)
+{
+    libxl_domid domid;
+    count = 0;
+    calls_begin();
+    assert_int_equal(create(s, &domid), 0);
+    calls_end(note_name, NULL);
+    guest_destroy(s->ctx, domid);
+    assert_in_range(count, 15, MOST_CALLS);
+}
+
+/* The n-th call of this name fails; whether there was one. */
+static bool fail_one(scene *s, const char *call, int n, int *failures)
+{
+    struct fixture before;
+    libxl_domid domid;
+    fixture_begin(&before);
+    int rule = fault_add("%s:%d:EIO", call, n), rc = create(s, &domid);
+    bool hit = fault_hits(rule);
+    faults_clear();
+    if (rc == 0)
+        guest_destroy(s->ctx, domid); /* it was not needed, or not ours */
+    else if (!hit || !*last_message(s))
+        fail_msg("%s, call %d: %d '%s' %s", call, n, rc, last_message(s), hit ? "" : "without the fault");
+    *failures += rc != 0;
+    fixture_check_world(&before);
+    return hit;
+}
+
+static void each_call_of_a_creation_can_fail(scene *s)
+{
+    enum { MOST_TIMES = 100 };
+    libxl_domid domid;
+    int failures = 0;
+    learn_calls_of_a_creation(s);
+    for (int i = 0; i < count; i++)
+        for (int n = 1; n < MOST_TIMES && fail_one(s, names[i], n, &failures); n++)
+            ;
+    assert_in_range(failures, 15, 1000);
+    assert_int_equal(create(s, &domid), 0);
+    guest_destroy(s->ctx, domid);
+}
+
+/* At each kind of call it is held up, and meanwhile aborted. */
+static void a_creation_can_be_aborted_at_each_call(scene *s)
+{
+    int aborted = 0;
+    learn_calls_of_a_creation(s);
+    for (int i = 0; i < count; i++) {
+        struct fixture before;
+        libxl_domid domid;
+        libxl_domain_config config = guest_config("b");
+        fixture_begin(&before);
+        int rule = fault_add("%s:1:30ms", names[i]);
+        op *o = START(s, libxl_domain_create_new(s->ctx, &config, &domid, how, NULL));
+        for (uint64_t end = now_ms() + 200; !op_done(o) && !fault_hits(rule) && now_ms() < end;)
+            pump(s, 1);
+        int asked = libxl_ao_abort(s->ctx, &o->how), rc = op_result(o);
+        if (rc == 0)
+            guest_destroy(s->ctx, domid);
+        assert_int_equal(asked, rc == 0 ? ERROR_NOTFOUND : 0);
+        assert_true(rc == 0 || rc == ERROR_ABORTED);
+        aborted += rc != 0;
+        faults_clear();
+        libxl_domain_config_dispose(&config);
+        fixture_check_world(&before);
+    }
+    assert_in_range(aborted, 5, MOST_CALLS);
+}
+
+/* ---- what an errno means */
+
+static void errors_are_specific(scene *s)
+{
+    static const struct {
+        const char *fault;
+        int rc;
+        const char *message;
+    } cases[] = {
+        {"domctl.createdomain:EPERM", ERROR_PERMISSION, "making the domain"},
+        {"domctl.createdomain:ENOMEM", ERROR_NO_MEMORY_FOR_GUEST, "making the domain"},
+        {"domctl.createdomain:EINVAL", ERROR_FAIL, "Invalid argument"},
+        {"domctl.max_vcpus:EINVAL", ERROR_FAIL, "d_config.b_info.max_vcpus"},
+        {"memory_op.populate_physmap:ENOMEM", ERROR_NO_MEMORY_FOR_GUEST, "d_config.b_info.target_memkb"},
+        {"sysctl.getdomaininfolist:EPERM", ERROR_PERMISSION, "listing the domains"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        libxl_domid domid;
+        fault_add("%s", cases[i].fault);
+        int rc = create(s, &domid);
+        faults_clear();
+        if (rc != cases[i].rc || !strstr(last_message(s), cases[i].message))
+            fail_msg("%s: %d '%s'", cases[i].fault, rc, last_message(s));
+    }
+}
+
+static void the_first_error_is_told(scene *s)
+{
+    libxl_domid domid;
+    fault_add("domctl.max_vcpus:1:EPERM");
+    fault_add("domctl.destroydomain:1:EIO"); /* and putting things back fails as well */
+    assert_int_equal(create(s, &domid), ERROR_PERMISSION);
+    assert_non_null(strstr(last_message(s), "max_vcpus"));
+    faults_clear();
+    int left;
+    libxl_dominfo *list = libxl_list_domain(s->ctx, &left);
+    assert_int_equal(left, 2);
+    guest_destroy(s->ctx, list[1].domid);
+    libxl_dominfo_list_free(list, left);
+}
+
+static void other_operations_tell_their_errors(scene *s)
+{
+    libxl_dominfo_list list;
+    libxl_dominfo info;
+    libxl_physinfo host;
+    libxl_version_info version;
+    libxl_domid domid = guest_new(s->ctx, "b", true);
+#define FAILS(fault, rc, call)                                                                               \
+    fault_add(fault);                                                                                        \
+    assert_int_equal(RUN(s, call), rc);                                                                      \
+    assert_true(*last_message(s));                                                                           \
+    faults_clear()
+    FAILS("domctl.pausedomain:EPERM", ERROR_PERMISSION, libxl_domain_pause(s->ctx, domid, how));
+    FAILS("domctl.unpausedomain:EIO", ERROR_FAIL, libxl_domain_unpause(s->ctx, domid, how));
+    FAILS("domctl.destroydomain:EIO", ERROR_FAIL, libxl_domain_destroy(s->ctx, domid, how));
+    FAILS("sysctl.getdomaininfolist:EPERM", ERROR_PERMISSION, libxl_domain_list(s->ctx, &list, how));
+    FAILS("sysctl.getdomaininfolist:EIO", ERROR_FAIL, libxl_domain_get_info(s->ctx, domid, &info, how));
+    FAILS("sysctl.physinfo:EPERM", ERROR_PERMISSION, libxl_host_info(s->ctx, &host, how));
+    FAILS("xen_version.version:EPERM", ERROR_PERMISSION, libxl_host_version(s->ctx, &version, how));
+    FAILS("xen_version.changeset:EIO", ERROR_FAIL, libxl_host_version(s->ctx, &version, how));
+#undef FAILS
+    guest_destroy(s->ctx, domid);
+}
+
+/* ---- opening a context */
+
+static void each_call_of_opening_can_fail(scene *s)
+{
+    libxl_ctx *ctx = NULL;
+    (void)s;
+    count = 0;
+    calls_begin();
+    assert_int_equal(libxl_ctx_alloc(&ctx, LIBXL_VERSION, 0, NULL), 0);
+    calls_end(note_name, NULL);
+    libxl_ctx_free(ctx);
+    int failures = 0;
+    for (int i = 0; i < count; i++)
+        for (int n = 1, hit = 1; hit; n++) {
+            struct fixture before;
+            fixture_begin(&before);
+            int rule = fault_add("%s:%d:EIO", names[i], n);
+            int rc = libxl_ctx_alloc(&ctx, LIBXL_VERSION, 0, NULL);
+            hit = fault_hits(rule);
+            faults_clear();
+            assert_true((rc == 0) == (ctx != NULL));
+            assert_int_equal(libxl_ctx_free(ctx), 0);
+            failures += rc != 0;
+            fixture_check(&before);
+        }
+    assert_in_range(failures, 4, 100);
+}
+
+static void opening_says_what_is_missing(scene *s)
+{
+    static const struct {
+        const char *fault;
+        int rc;
+        const char *message;
+    } cases[] = {
+        {"xencall_open:EACCES", ERROR_PERMISSION, "hypervisor"},
+        {"xencall_open:ENOENT", ERROR_NO_HYPERVISOR, "hypervisor"},
+        {"xen_version.version:ENOSYS", ERROR_NO_HYPERVISOR, "hypervisor"},
+        {"xenstore.open:EACCES", ERROR_PERMISSION, "xenstored"},
+        {"xenstore.open:ENOENT", ERROR_NO_XENSTORE, "xenstored"},
+        {"xenstore.open:ECONNREFUSED", ERROR_NO_XENSTORE, "xenstored"},
+    };
+    (void)s;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        libxl_ctx *ctx;
+        fault_add("%s", cases[i].fault);
+        int rc = libxl_ctx_alloc(&ctx, LIBXL_VERSION, 0, NULL);
+        faults_clear();
+        assert_null(ctx);
+        if (rc != cases[i].rc || !strstr(libxl_error_message(), cases[i].message))
+            fail_msg("%s: %d '%s'", cases[i].fault, rc, libxl_error_message());
+    }
+}
+
+static const body bodies[] = {
+    BODY(each_call_of_a_creation_can_fail, ONE_WAY),
+    BODY(a_creation_can_be_aborted_at_each_call, BOTH),
+    BODY(errors_are_specific, EACH_MODE),
+    BODY(the_first_error_is_told, EACH_MODE),
+    BODY(other_operations_tell_their_errors, EACH_MODE),
+    BODY(each_call_of_opening_can_fail, NO_CONTEXT),
+    BODY(opening_says_what_is_missing, NO_CONTEXT),
+};
+
+HARNESS_MAIN(bodies)

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Slow builds, slow deaths, a xenstored that has stopped: what need not wait for them does not. */
+#include "harness.h"
+#include "simulation.h"
+
+#include <stdlib.h>
+
+enum { PROMPT_MS = 50 };
+
+/* Whether a pause, an unpause and a list were prompt at least once: a busy machine has its own delays. */
+static bool others_are_prompt(scene *s, libxl_domid domid)
+{
+    uint64_t fastest = UINT64_MAX;
+    for (int i = 0; i < 5; i++) {
+        libxl_dominfo_list list;
+        uint64_t began = now_ms();
+        assert_int_equal(RUN(s, libxl_domain_pause(s->ctx, domid, how)), 0);
+        assert_int_equal(RUN(s, libxl_domain_unpause(s->ctx, domid, how)), 0);
+        assert_int_equal(RUN(s, libxl_domain_list(s->ctx, &list, how)), 0);
+        libxl_dominfo_list_dispose(&list);
+        if (now_ms() - began < fastest)
+            fastest = now_ms() - began;
+    }
+    return fastest < PROMPT_MS;
+}
+
+static void a_slow_build_holds_nobody_up(scene *s)
+{
+    libxl_domid other = guest_new(s->ctx, "b", true), domid;
+    libxl_domain_config config = guest_config("b");
+    int rule = fault_add("domctl.max_vcpus:1:300ms");
+    op *o = START(s, libxl_domain_create_new(s->ctx, &config, &domid, how, NULL));
+    while (!fault_hits(rule))
+        pump(s, 1);
+    assert_true(others_are_prompt(s, other));
+    char *name = NULL;
+    assert_int_equal(RUN(s, libxl_domain_get_name(s->ctx, other, &name, how)),
+                     0); /* nor what asks xenstore */
+    free(name);
+    assert_false(op_done(o));
+    assert_int_equal(op_result(o), 0);
+    faults_clear();
+    libxl_domain_config_dispose(&config);
+    guest_destroy(s->ctx, domid);
+    guest_destroy(s->ctx, other);
+}
+
+static void a_slow_destruction_holds_nobody_up(scene *s)
+{
+    libxl_domid other = guest_new(s->ctx, "b", true), domid = guest_new(s->ctx, "b", true);
+    int rule = fault_add("domctl.destroydomain:1:300ms");
+    op *o = START(s, libxl_domain_destroy(s->ctx, domid, how));
+    fault_wait(rule);
+    assert_true(others_are_prompt(s, other));
+    assert_false(op_done(o));
+    assert_int_equal(op_result(o), 0);
+    faults_clear();
+    guest_destroy(s->ctx, other);
+}
+
+static void a_stopped_xenstored_holds_nobody_up(scene *s)
+{
+    char *name = NULL;
+    libxl_domid domid = guest_new(s->ctx, "b", true);
+    simulate("xenstored stop");
+    op *asking = START(s, libxl_domain_get_name(s->ctx, domid, &name, how));
+    op *shutting = START(s, libxl_domain_shutdown(s->ctx, domid, how));
+    assert_true(others_are_prompt(s, domid));
+    assert_false(op_done(asking) || op_done(shutting));
+    assert_int_equal(libxl_ao_set_limit(s->ctx, &asking->how, 50),
+                     0); /* and a limit ends what waits for it */
+    assert_int_equal(op_result(asking), ERROR_TIMEDOUT);
+    simulate("xenstored cont");
+    assert_int_equal(libxl_ao_abort(s->ctx, &shutting->how), 0);
+    assert_int_equal(op_result(shutting), ERROR_ABORTED);
+    assert_int_equal(RUN(s, libxl_domain_get_name(s->ctx, domid, &name, how)), 0);
+    free(name);
+    guest_destroy(s->ctx, domid);
+}
+
+/* ---- domains that take their time to die */
+
+static void destroyed_means_gone(scene *s)
+{
+    libxl_dominfo info;
+    libxl_evgen_domain_lifecycle *evgen;
+    libxl_domid domid = guest_new(s->ctx, "b", true);
+    assert_int_equal(libxl_evenable_domain_lifecycle(s->ctx, domid, 1, &evgen), 0);
+    simulate("fault add dying=300");
+    uint64_t began = now_ms();
+    op *o = START(s, libxl_domain_destroy(s->ctx, domid, how));
+    assert_int_equal(next_event(s).type, LIBXL_EVENT_TYPE_DOMAIN_DYING);
+    assert_false(op_done(o));
+    assert_int_equal(libxl_domain_info(s->ctx, &info, domid), 0);
+    assert_true(info.dying);
+    assert_int_equal(next_event(s).type, LIBXL_EVENT_TYPE_DOMAIN_GONE);
+    assert_int_equal(op_result(o), 0);
+    assert_in_range(now_ms() - began, 295, 2000);
+    assert_int_equal(libxl_domain_info(s->ctx, &info, domid), ERROR_DOMAIN_NOTFOUND);
+    faults_clear();
+    libxl_evdisable_domain_lifecycle(s->ctx, evgen);
+}
+
+static void a_dying_domain_is_asked_for_nothing(scene *s)
+{
+    libxl_shutdown_reason reason;
+    libxl_domid domid = guest_new(s->ctx, "b", true);
+    simulate("fault add dying=400");
+    op *o = START(s, libxl_domain_destroy(s->ctx, domid, how));
+    assert_int_equal(libxl_ao_set_limit(s->ctx, &o->how, 100), 0);
+    assert_int_equal(op_result(o), ERROR_TIMEDOUT); /* only the waiting */
+    assert_null(guest_node(domid, "name"));
+
+    assert_int_equal(RUN(s, libxl_domain_shutdown(s->ctx, domid, how)), ERROR_DOMAIN_DESTROYED);
+    assert_int_equal(RUN(s, libxl_domain_reboot(s->ctx, domid, how)), ERROR_DOMAIN_DESTROYED);
+    assert_int_equal(RUN(s, libxl_domain_wait_shutdown(s->ctx, domid, &reason, how)), ERROR_DOMAIN_DESTROYED);
+    assert_null(guest_node(domid, "name")); /* nothing of it has come back */
+    op *going = START(s, libxl_domain_wait_gone(s->ctx, domid, how));
+    int rc = RUN(s, libxl_domain_destroy(s->ctx, domid, how));
+    assert_true(rc == 0 || rc == ERROR_DOMAIN_NOTFOUND);
+    assert_int_equal(op_result(going), 0);
+    faults_clear();
+}
+
+static void an_aborted_destruction_cleans_up(scene *s)
+{
+    libxl_domid domid = guest_new(s->ctx, "b", true);
+    simulate("fault add dying=200");
+    int rule = fault_add("domctl.destroydomain:1:100ms");
+    op *o = START(s, libxl_domain_destroy(s->ctx, domid, how));
+    fault_wait(rule);
+    assert_int_equal(libxl_ao_abort(s->ctx, &o->how), 0);
+    assert_int_equal(libxl_ao_abort(s->ctx, &o->how), ERROR_ABORTED);
+    assert_int_equal(op_result(o), ERROR_ABORTED);
+    assert_null(guest_node(domid, "name"));
+    assert_int_equal(RUN(s, libxl_domain_wait_gone(s->ctx, domid, how)), 0);
+    faults_clear();
+}
+
+static void closing_waits_for_what_cannot_be_stopped(scene *s)
+{
+    libxl_ctx *ctx;
+    libxl_domid domid = guest_new(s->ctx, "b", true);
+    const libxl_asyncop_how how = {.u.for_event = 1};
+    assert_int_equal(libxl_ctx_alloc(&ctx, LIBXL_VERSION, 0, NULL), 0);
+    int rule = fault_add("domctl.destroydomain:1:200ms");
+    assert_int_equal(libxl_domain_destroy(ctx, domid, &how), ERROR_ASYNC_INPROGRESS);
+    fault_wait(rule);
+    assert_int_equal(libxl_ctx_free(ctx), 0);
+    faults_clear();
+    assert_null(guest_node(domid, "name"));
+    assert_int_equal(libxl_domain_wait_gone(s->ctx, domid, NULL), 0);
+}
+
+static const body bodies[] = {
+    BODY(a_slow_build_holds_nobody_up, BOTH),
+    BODY(a_slow_destruction_holds_nobody_up, BOTH),
+    BODY(a_stopped_xenstored_holds_nobody_up, BOTH),
+    BODY(destroyed_means_gone, ASYNC),
+    BODY(a_dying_domain_is_asked_for_nothing, BOTH),
+    BODY(an_aborted_destruction_cleans_up, BOTH),
+    BODY(closing_waits_for_what_cannot_be_stopped, ONE_WAY),
+};
+
+HARNESS_MAIN(bodies)

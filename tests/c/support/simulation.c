@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Owns: what calls_begin has read. */
+#include "simulation.h"
+
+#include "harness.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { PATIENCE_MS = 10000 };
+
+static char *run(const char *arguments)
+{
+    char command[256], *out = NULL;
+    size_t size = 0;
+    snprintf(command, sizeof(command), "aioxen-sim-ctl %s", arguments);
+    FILE *pipe = popen(command, "re"), *text = open_memstream(&out, &size);
+    for (int c; (c = fgetc(pipe)) != EOF;)
+        fputc(c, text);
+    fclose(text);
+    if (pclose(pipe))
+        fail_msg("%s", command);
+    return out;
+}
+
+char *simulation(const char *fmt, ...)
+{
+    char arguments[192];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(arguments, sizeof(arguments), fmt, args);
+    va_end(args);
+    return run(arguments);
+}
+
+void simulate(const char *fmt, ...)
+{
+    char arguments[192];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(arguments, sizeof(arguments), fmt, args);
+    va_end(args);
+    free(run(arguments));
+}
+
+int fault_add(const char *fmt, ...)
+{
+    char spec[128];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(spec, sizeof(spec), fmt, args);
+    va_end(args);
+    char *number = simulation("fault add --pid %d %s", (int)getpid(), spec);
+    int rule = atoi(number);
+    free(number);
+    return rule;
+}
+
+int fault_hits(int rule)
+{
+    int found = 0;
+    char *list = simulation("fault list");
+    for (char *rest = list, *line; (line = strsep(&rest, "\n"));) {
+        int number, pid, seen, hits;
+        if (sscanf(line, "%d %*s %d %d %d", &number, &pid, &seen, &hits) == 4 && number == rule)
+            found = hits;
+    }
+    free(list);
+    return found;
+}
+
+void fault_wait(int rule)
+{
+    for (uint64_t end = now_ms() + PATIENCE_MS; !fault_hits(rule);)
+        if (now_ms() > end)
+            fail_msg("rule %d was never hit", rule);
+}
+
+void faults_clear(void)
+{
+    simulate("fault clear");
+}
+
+static char *calls_before;
+
+void calls_begin(void)
+{
+    calls_before = simulation("calls");
+}
+
+void calls_end(void (*each)(const char *call, void *user), void *user)
+{
+    char *calls = simulation("calls");
+    for (char *rest = calls, *line; (line = strsep(&rest, "\n"));) {
+        const char *name = strchr(line, ' ');
+        if (name && !strstr(calls_before, line)) /* its count is another one now */
+            each(name + 1, user);
+    }
+    free(calls);
+    free(calls_before);
+}
