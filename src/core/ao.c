@@ -11,11 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-struct libxl__ao_report {
-    libxl_event *event;
-    STAILQ_ENTRY(libxl__ao_report) link;
-};
-
 /* ---- sources */
 
 void libxl__source_attach(libxl__ao *ao, libxl__source *source,
@@ -50,7 +45,7 @@ static void alarm_stop(libxl_ctx *ctx, libxl__source *source)
 static void alarm_rings(libxl_ctx *ctx, libxl__timer *timer)
 {
     (void)ctx;
-    libxl__source_fire(&((libxl__alarm *)((char *)timer - offsetof(libxl__alarm, timer)))->source);
+    libxl__source_fire(&LIBXL__CONTAINER(timer, libxl__alarm, timer)->source);
 }
 
 int libxl__alarm_set(libxl__ao *ao, libxl__alarm *alarm, uint64_t delay_ns)
@@ -66,15 +61,17 @@ int libxl__alarm_set(libxl__ao *ao, libxl__alarm *alarm, uint64_t delay_ns)
 
 /* ---- starting */
 
-static void prepare(libxl__ao *ao, libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t domid)
+static libxl__ao *create(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t domid)
 {
+    libxl__ao *ao = libxl__ao_record_get(ctx, cls);
+    if (!ao)
+        return NULL;
     ao->magic = LIBXL__AO_MAGIC;
-    ao->in_initiator = true;
     ao->ctx = ctx;
     ao->cls = cls;
     ao->domid = domid;
-    STAILQ_INIT(&ao->reports);
     LIST_INIT(&ao->sources);
+    return ao;
 }
 
 static int refused(libxl_ctx *ctx, int rc)
@@ -88,12 +85,12 @@ int libxl__ao_create(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t domid,
                      libxl__ao **ao_out)
 {
     libxl__ctx_lock(ctx);
-    if (ctx->closing)
-        return refused(ctx, ERROR_CLOSED);
-    libxl__ao *ao = libxl__ao_record_get(ctx, cls);
+    int rc = how && cls->slow ? libxl__hooks_need_loop(ctx) : 0;
+    if (rc || ctx->closing)
+        return refused(ctx, rc ? rc : ERROR_CLOSED);
+    libxl__ao *ao = create(ctx, cls, domid);
     if (!ao)
         return refused(ctx, ERROR_NOMEM);
-    prepare(ao, ctx, cls, domid);
     if (how) {
         ao->asynchronous = true;
         ao->how = *how;
@@ -105,10 +102,9 @@ int libxl__ao_create(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t domid,
 libxl__ao *libxl__ao_create_nested(libxl__ao *parent, struct libxl__nested *nested,
                                    const libxl__ao_class *cls)
 {
-    libxl__ao *ao = libxl__ao_record_get(parent->ctx, cls);
+    libxl__ao *ao = create(parent->ctx, cls, parent->domid);
     if (!ao)
         return NULL;
-    prepare(ao, parent->ctx, cls, parent->domid);
     ao->parent = parent;
     ao->nested = nested;
     return ao;
@@ -117,11 +113,11 @@ libxl__ao *libxl__ao_create_nested(libxl__ao *parent, struct libxl__nested *nest
 libxl__ao *libxl__ao_create_background(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t domid,
                                        libxl__ao **handle)
 {
-    libxl__ao *ao = libxl__ao_record_get(ctx, cls);
+    libxl__ao *ao = create(ctx, cls, domid);
     if (!ao)
         return NULL;
-    prepare(ao, ctx, cls, domid);
-    ao->background = handle;
+    ao->background = true;
+    ao->handle = handle;
     return ao;
 }
 
@@ -151,6 +147,9 @@ static void release_work(libxl__ao *ao)
     stop_sources(ao);
     libxl__timer_stop(ao->ctx, &ao->limit);
     libxl__ao_index_remove(ao);
+    if (ao->runnable)
+        STAILQ_REMOVE(&ao->ctx->aos.runnable, ao, libxl__ao, run_link);
+    ao->runnable = false;
     if (ao->cls->dispose)
         ao->cls->dispose(ao->args);
     libxl__gc_end(&ao->gc);
@@ -160,42 +159,34 @@ void libxl__ao__destroy(libxl_ctx *ctx, libxl__ao *ao)
 {
     assert(ao->magic == LIBXL__AO_MAGIC);
     ao->magic = LIBXL__AO_MAGIC_DESTROYED;
-    struct libxl__ao_report *report;
-    while ((report = STAILQ_FIRST(&ao->reports))) { /* of one that failed to start */
-        STAILQ_REMOVE_HEAD(&ao->reports, link);
-        libxl__event_discard(ctx, report->event);
-        free(report);
-    }
     free(ao->message);
     libxl__ao_record_put(ctx, ao);
 }
 
-libxl__ao *libxl__ao_of_event(libxl_event *event)
+/* What the initiator returns when all is over: last, since what it lets happen may set messages of its own.
+ */
+static int leave_with(libxl_ctx *ctx, libxl__ao *ao, int rc)
 {
-    return (libxl__ao *)((char *)event - offsetof(libxl__ao, event));
+    libxl__ctx_settle(ctx);
+    if (rc)
+        libxl__error_message_set(rc, ao->message);
+    libxl__ao__destroy(ctx, ao);
+    libxl__ctx_unlock(ctx);
+    return rc;
 }
 
 int libxl__ao_abort_start(libxl__ao *ao, int rc)
 {
-    libxl_ctx *ctx = ao->ctx;
-    assert(rc && ao->in_initiator && !ao->complete);
-    libxl__error_message_set(rc, ao->message);
+    assert(rc && !ao->complete);
     release_work(ao);
-    if (ao->deliverable)
-        STAILQ_REMOVE(&ctx->aos.deliverable, ao, libxl__ao, deliver_link);
-    libxl__ao__destroy(ctx, ao);
-    libxl__ctx_leave(ctx);
-    return rc;
+    libxl__deliver_drop(ao->ctx, ao);
+    return leave_with(ao->ctx, ao, rc);
 }
 
 static void limit_reached(libxl_ctx *ctx, libxl__timer *timer)
 {
     (void)ctx;
-    libxl__ao *ao = (libxl__ao *)((char *)timer - offsetof(libxl__ao, limit));
-    if (ao->stop)
-        return;
-    ao->stop = ERROR_TIMEDOUT;
-    libxl__ao_wake(ao);
+    libxl__ao_request_stop(LIBXL__CONTAINER(timer, libxl__ao, limit), ERROR_TIMEDOUT);
 }
 
 /* It waits: now it can be found, aborted and limited. */
@@ -205,39 +196,35 @@ static void enter_progress(libxl__ao *ao)
     if (ao->asynchronous)
         libxl__ao_index_add(ao);
     if (ao->cls->limit_ms &&
-        libxl__timer_start(ao->ctx, &ao->limit, LIBXL__MILLISECONDS(ao->cls->limit_ms), limit_reached)) {
-        ao->stop = ERROR_NOMEM;
-        libxl__ao_wake(ao);
-    }
+        libxl__timer_start(ao->ctx, &ao->limit, LIBXL__MILLISECONDS(ao->cls->limit_ms), limit_reached))
+        libxl__ao_request_stop(ao, ERROR_NOMEM);
 }
 
-int libxl__ao_start(libxl__ao *ao)
+/* What the body's first call has given. */
+static void began(libxl__ao *ao, int rc)
 {
-    int rc = ao->asynchronous && ao->cls->slow ? libxl__hooks_need_loop(ao->ctx) : 0;
-    if (rc)
-        return libxl__ao_abort_start(ao, rc);
-    rc = ao->cls->body(ao, ao->args);
-    if (rc < 0 && !ao->jobs)
-        return libxl__ao_abort_start(ao, rc);
-    ao->ctx->aos.started++;
     if (rc == LIBXL__AO_WAIT || ao->jobs)
         enter_progress(ao);
     if (rc != LIBXL__AO_WAIT)
         libxl__ao_complete(ao, rc);
+}
+
+int libxl__ao_start(libxl__ao *ao)
+{
+    int rc = ao->cls->body(ao, ao->args);
+    if (rc < 0 && !ao->jobs)
+        return libxl__ao_abort_start(ao, rc);
+    ao->ctx->aos.started++;
+    began(ao, rc);
     return libxl__ao_inprogress(ao);
 }
 
 void libxl__ao_start_nested(libxl__ao *ao)
 {
-    int rc = ao->cls->body(ao, ao->args);
-    ao->in_initiator = false;
-    if (rc == LIBXL__AO_WAIT || ao->jobs)
-        enter_progress(ao);
-    if (rc != LIBXL__AO_WAIT)
-        libxl__ao_complete(ao, rc);
+    began(ao, ao->cls->body(ao, ao->args));
 }
 
-static int wait_until_complete(libxl__ao *ao)
+static void wait_until_notified(libxl__ao *ao)
 {
     libxl_ctx *ctx = ao->ctx;
     libxl__waiter waiter = {.predicate = NULL};
@@ -246,31 +233,23 @@ static int wait_until_complete(libxl__ao *ao)
     while (!ao->notified)
         /* A broken loop cannot be waited with: then the operation is asked to stop, and its jobs still end
          * it. */
-        if (libxl__waiter_wait(ctx, &waiter, 0) && !ao->stop) {
-            ao->stop = ERROR_FAIL;
-            libxl__ao_wake(ao);
-        }
+        if (libxl__waiter_wait(ctx, &waiter, 0))
+            libxl__ao_request_stop(ao, ERROR_FAIL);
     ao->waiter = NULL;
     libxl__waiter_end(ctx, &waiter);
-    return ao->rc;
 }
 
 int libxl__ao_inprogress(libxl__ao *ao)
 {
     libxl_ctx *ctx = ao->ctx;
-    assert(ao->magic == LIBXL__AO_MAGIC && ao->in_initiator);
-    int rc = ERROR_ASYNC_INPROGRESS;
+    assert(ao->magic == LIBXL__AO_MAGIC);
     if (ao->asynchronous) {
-        ao->in_initiator = false;
-        libxl__ctx_leave(ctx);
-        return rc;
+        libxl__ctx_leave(ctx); /* from here on the record may be gone */
+        return ERROR_ASYNC_INPROGRESS;
     }
-    rc = ao->notified ? ao->rc : wait_until_complete(ao);
-    if (rc)
-        libxl__error_message_set(rc, ao->message);
-    libxl__ao__destroy(ctx, ao);
-    libxl__ctx_leave(ctx);
-    return rc;
+    if (!ao->notified)
+        wait_until_notified(ao);
+    return leave_with(ctx, ao, ao->rc);
 }
 
 /* ---- running */
@@ -283,11 +262,16 @@ void libxl__ao_wake(libxl__ao *ao)
     STAILQ_INSERT_TAIL(&ao->ctx->aos.runnable, ao, run_link);
 }
 
+static void finish(libxl__ao *ao);
+
 static void run(libxl__ao *ao)
 {
-    int rc = ao->stop;
-    if (ao->ending)
+    if (ao->ending) {
+        if (!ao->jobs)
+            finish(ao);
         return;
+    }
+    int rc = ao->stop;
     if (!rc || ao->unwinds)
         rc = ao->cls->body(ao, ao->args);
     if (rc != LIBXL__AO_WAIT)
@@ -329,35 +313,48 @@ int libxl__ao_fail(libxl__ao *ao, int rc, const char *fmt, ...)
     return rc;
 }
 
-/* ---- ending */
-
-static void stand_in_line(libxl__ao *ao)
+void libxl__ao_progress(libxl__ao *ao, libxl_event_type type)
 {
-    if (!ao->deliverable)
-        STAILQ_INSERT_TAIL(&ao->ctx->aos.deliverable, ao, deliver_link);
-    ao->deliverable = true;
+    if (!ao->progress_wanted)
+        return;
+    libxl_event *event = libxl__event_new(ao->ctx, type, ao->domid, ao->progress_how.u.for_event);
+    if (!event)
+        return; /* a report may be missed; a completion never */
+    event->domuuid = ao->domuuid;
+    if (ao->progress_how.callback) {
+        event->for_user = 0;
+        ao->reports++;
+        libxl__deliver_report(ao->ctx, event, ao);
+    } else if (libxl__hooks_want(ao->ctx, event)) {
+        ao->reports++;
+        libxl__deliver_event(ao->ctx, event, ao);
+    } else {
+        libxl__event_queue(ao->ctx, event);
+    }
 }
+
+/* ---- ending */
 
 /* The one place where a completion becomes a woken caller, a callback or an event. */
 static void notify(libxl__ao *ao)
 {
     libxl_ctx *ctx = ao->ctx;
-    if (ao->deliverable)
-        return; /* progress reports go first; the last one's delivery comes back here */
     ao->notified = true;
     if (ao->parent) {
         libxl__nested_ended(ao);
     } else if (ao->background) {
-        *ao->background = NULL;
+        if (ao->handle)
+            *ao->handle = NULL;
         libxl__ao__destroy(ctx, ao);
     } else if (!ao->asynchronous) {
         if (ao->waiter)
             libxl__waiter_wake(ctx, ao->waiter);
     } else if (ao->how.callback) {
-        stand_in_line(ao);
+        libxl__deliver_completion(ctx, ao);
     } else {
         ao->event.type = LIBXL_EVENT_TYPE_OPERATION_COMPLETE;
         ao->event.domid = ao->domid;
+        ao->event.domuuid = ao->domuuid;
         ao->event.for_user = ao->how.u.for_event;
         ao->event.u.operation_complete.rc = ao->rc;
         if (ao->rc) {
@@ -368,15 +365,18 @@ static void notify(libxl__ao *ao)
     }
 }
 
+void libxl__ao_report_delivered(libxl_ctx *ctx, libxl__ao *ao)
+{
+    (void)ctx;
+    if (--ao->reports == 0 && ao->complete)
+        notify(ao);
+}
+
 static void finish(libxl__ao *ao)
 {
     libxl__aos *aos = &ao->ctx->aos;
     release_work(ao);
     ao->complete = true;
-    if (ao->runnable) {
-        STAILQ_REMOVE(&aos->runnable, ao, libxl__ao, run_link);
-        ao->runnable = false;
-    }
     if (ao->live_link.tqe_prev)
         TAILQ_REMOVE(&aos->live, ao, live_link);
     if (!ao->parent && !ao->background) {
@@ -385,7 +385,8 @@ static void finish(libxl__ao *ao)
     }
     if (aos->drained && TAILQ_EMPTY(&aos->live))
         libxl__waiter_wake(ao->ctx, aos->drained);
-    notify(ao);
+    if (!ao->reports)
+        notify(ao);
 }
 
 void libxl__ao_complete(libxl__ao *ao, int rc)
@@ -402,80 +403,9 @@ void libxl__ao_complete(libxl__ao *ao, int rc)
 void libxl__ao_job_ended(libxl__ao *ao)
 {
     assert(ao->jobs);
-    if (--ao->jobs == 0 && ao->ending)
-        finish(ao);
-}
-
-/* ---- delivering to the application */
-
-void libxl__ao_progress(libxl__ao *ao, libxl_event_type type)
-{
-    if (!ao->progress_wanted)
-        return;
-    libxl_event *event = libxl__event_new(ao->ctx, type, ao->domid, ao->progress_how.u.for_event);
-    if (!event)
-        return; /* a report may be missed; a completion never */
-    if (!ao->progress_how.callback) {
-        libxl__event_occurred(ao->ctx, event);
-        return;
-    }
-    struct libxl__ao_report *report = malloc(sizeof(*report));
-    if (!report) {
-        libxl__event_discard(ao->ctx, event);
-        return;
-    }
-    report->event = event;
-    STAILQ_INSERT_TAIL(&ao->reports, report, link);
-    stand_in_line(ao);
-}
-
-static void deliver_report(libxl_ctx *ctx, libxl__ao *ao)
-{
-    struct libxl__ao_report *report = STAILQ_FIRST(&ao->reports);
-    STAILQ_REMOVE_HEAD(&ao->reports, link);
-    libxl_asyncprogress_how how = ao->progress_how;
-    libxl__ctx_unlock(ctx);
-    how.callback(ctx, report->event, how.u.for_callback);
-    free(report);
-    libxl__ctx_lock(ctx);
-}
-
-static void deliver_completion(libxl_ctx *ctx, libxl__ao *ao)
-{
-    libxl_asyncop_how how = ao->how;
-    int rc = ao->rc;
-    libxl__ctx_unlock(ctx);
-    libxl__error_message_set(rc, rc ? ao->message : NULL);
-    how.callback(ctx, rc, how.u.for_callback);
-    libxl__ctx_lock(ctx);
-    libxl__ao__destroy(ctx, ao);
-}
-
-/*
- * While one of an operation's reports is under way the operation stays marked deliverable, so that no other
- * thread can overtake it: its reports and its completion reach the application one after the other.
- */
-bool libxl__aos_deliver_one(libxl_ctx *ctx)
-{
-    libxl__aos *aos = &ctx->aos;
-    libxl__ao *ao = STAILQ_FIRST(&aos->deliverable);
-    if (!ao)
-        return libxl__hooks_deliver_one(ctx);
-    STAILQ_REMOVE_HEAD(&aos->deliverable, deliver_link);
-    libxl__loop_hand_over(ctx);
-    aos->delivering++;
-    if (STAILQ_EMPTY(&ao->reports)) {
-        deliver_completion(ctx, ao);
-    } else {
-        deliver_report(ctx, ao);
-        ao->deliverable = false;
-        if (!STAILQ_EMPTY(&ao->reports))
-            stand_in_line(ao);
-        else if (ao->complete)
-            notify(ao);
-    }
-    aos->delivering--;
-    return true;
+    ao->jobs--;
+    libxl__ao_wake(
+        ao); /* never ended here: this may be a worker, on which nothing of the application's is called */
 }
 
 /* ---- stopping */
@@ -514,8 +444,8 @@ int libxl_ao_set_limit(libxl_ctx *ctx, const libxl_asyncop_how *how, unsigned mi
 void libxl__aos_abort_all(libxl_ctx *ctx)
 {
     libxl__ao *ao;
-    TAILQ_FOREACH(ao, &ctx->aos.live, live_link)
-    libxl__ao_request_stop(ao, ERROR_ABORTED);
+    TAILQ_FOREACH (ao, &ctx->aos.live, live_link)
+        libxl__ao_request_stop(ao, ERROR_ABORTED);
 }
 
 bool libxl__aos_live(libxl_ctx *ctx)
@@ -523,24 +453,17 @@ bool libxl__aos_live(libxl_ctx *ctx)
     return !TAILQ_EMPTY(&ctx->aos.live);
 }
 
-bool libxl__aos_delivering(libxl_ctx *ctx)
-{
-    return ctx->aos.delivering > 0;
-}
-
 void libxl__aos_open(libxl_ctx *ctx)
 {
     libxl__aos *aos = &ctx->aos;
     TAILQ_INIT(&aos->live);
     STAILQ_INIT(&aos->runnable);
-    STAILQ_INIT(&aos->deliverable);
     aos->index = aos->first_index;
     aos->index_size = sizeof(aos->first_index) / sizeof(aos->first_index[0]);
 }
 
 void libxl__aos_close(libxl_ctx *ctx)
 {
-    libxl__aos *aos = &ctx->aos;
-    assert(TAILQ_EMPTY(&aos->live) && !aos->indexed);
+    assert(TAILQ_EMPTY(&ctx->aos.live) && !ctx->aos.indexed);
     libxl__ao_records_free(ctx);
 }

@@ -32,6 +32,7 @@
 #include <libxl.h>
 
 #include "loop.h"
+#include "deliver.h"
 #include "gc.h"
 #include "timer.h"
 
@@ -83,20 +84,17 @@ int libxl__alarm_set(libxl__ao *ao, libxl__alarm *alarm, uint64_t delay_ns);
 #define LIBXL__AO_MAGIC           0xA0FACE00ul
 #define LIBXL__AO_MAGIC_DESTROYED 0xA0DEAD00ul
 
-struct libxl__ao_report; /* a progress report that waits for its callback */
-STAILQ_HEAD(libxl__ao_reports, libxl__ao_report);
-
 struct libxl__ao {
     uint32_t magic;
-    bool in_initiator : 1;
     bool asynchronous : 1;
-    bool complete : 1;    /* rc is final */
-    bool notified : 1;    /* and the application has been told, or is about to be */
-    bool ending : 1;      /* the body has given rc; jobs still run */
-    bool unwinds : 1;     /* the body looks at `stop` itself, because it has things to put back */
-    bool runnable : 1;    /* the body is to be called */
-    bool deliverable : 1; /* waits in line for its callbacks */
+    bool complete : 1;   /* rc is final */
+    bool notified : 1;   /* and the application has been told, or is about to be */
+    bool ending : 1;     /* the body has given rc; jobs still run */
+    bool unwinds : 1;    /* the body looks at `stop` itself, because it has things to put back */
+    bool runnable : 1;   /* the body is to be called, or its ending goes on */
+    bool delivering : 1; /* one of its deliveries is under way */
     bool indexed : 1;
+    bool progress_wanted : 1;
     int rc;
     int stop;       /* ABORTED or TIMEDOUT once it has been asked to stop, else 0 */
     int step;       /* the body's */
@@ -109,18 +107,20 @@ struct libxl__ao {
     libxl__waiter *waiter; /* the synchronous caller */
     libxl__ao *parent;     /* of a nested one */
     struct libxl__nested *nested;
-    libxl__ao **background; /* of one of the library's own: set to NULL when it ends */
+    bool background;    /* nobody waits for it */
+    libxl__ao **handle; /* of such a one: set to NULL when it ends; may be NULL */
     libxl_asyncop_how how;
     libxl_asyncprogress_how progress_how;
-    bool progress_wanted;
-    struct libxl__ao_reports reports;
+    uint32_t reports; /* of progress, not delivered yet: they go before the completion */
     struct libxl__sources sources;
     libxl__timer limit;
     TAILQ_ENTRY(libxl__ao) live_link;
-    STAILQ_ENTRY(libxl__ao) run_link, deliver_link;
+    STAILQ_ENTRY(libxl__ao) run_link;
+    libxl__delivery delivery; /* of its completion */
     LIST_ENTRY(libxl__ao) index_link;
     libxl__gc gc;
     size_t size;              /* of the whole record */
+    libxl_uuid domuuid;       /* its domain's identity, once the body has learnt it */
     libxl_event event;        /* its completion, when that is an event */
     _Alignas(16) char args[]; /* the class's args, then the first memory of gc */
 };
@@ -132,9 +132,7 @@ LIST_HEAD(libxl__ao_bucket, libxl__ao);
 typedef struct libxl__aos {
     struct libxl__ao_list live;      /* in progress */
     struct libxl__ao_queue runnable; /* bodies to call */
-    struct libxl__ao_queue deliverable;
-    uint32_t delivering;            /* application callbacks under way */
-    struct libxl__ao_bucket *index; /* by how */
+    struct libxl__ao_bucket *index;  /* by how */
     uint32_t index_size, indexed;
     struct libxl__ao_bucket first_index[16];
     struct libxl__ao_record *free_records;
@@ -198,9 +196,8 @@ void libxl__aos_open(libxl_ctx *ctx);
 void libxl__aos_close(libxl_ctx *ctx);
 /* Calls the bodies that are runnable. */
 void libxl__aos_run(libxl_ctx *ctx);
-/* Delivers one thing to the application, unlocked meanwhile; whether there was one. */
-bool libxl__aos_deliver_one(libxl_ctx *ctx);
-bool libxl__aos_delivering(libxl_ctx *ctx);
+/* A report of its has been delivered. */
+void libxl__ao_report_delivered(libxl_ctx *ctx, libxl__ao *ao);
 bool libxl__aos_live(libxl_ctx *ctx);
 /* Asks all to stop. */
 void libxl__aos_abort_all(libxl_ctx *ctx);

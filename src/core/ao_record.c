@@ -11,7 +11,11 @@
 enum {
     RECORD_SIZE = 768, /* of the records that are kept: all but the largest operations fit */
     STATE_SIZE = 192,  /* first memory that every operation has behind its args */
-    KEEP = 256,        /* records kept */
+#ifdef __SANITIZE_ADDRESS__
+    KEEP = 0, /* a use after free is to be seen */
+#else
+    KEEP = 256, /* records kept */
+#endif
 };
 
 struct libxl__ao_record {
@@ -107,9 +111,9 @@ void libxl__ao_index_remove(libxl__ao *ao)
 libxl__ao *libxl__ao_index_find(libxl_ctx *ctx, const libxl_asyncop_how *how)
 {
     libxl__ao *ao, *oldest = NULL; /* new ones are put in front */
-    LIST_FOREACH(ao, bucket_of(&ctx->aos, how), index_link)
-    if (ao->how.callback == how->callback && ao->how.u.for_event == how->u.for_event)
-        oldest = ao;
+    LIST_FOREACH (ao, bucket_of(&ctx->aos, how), index_link)
+        if (ao->how.callback == how->callback && ao->how.u.for_event == how->u.for_event)
+            oldest = ao;
     return oldest;
 }
 

@@ -31,7 +31,7 @@ static void stop(libxl_ctx *ctx, libxl__source *source)
 static void limit_reached(libxl_ctx *ctx, libxl__timer *timer)
 {
     (void)ctx;
-    libxl__child *child = (libxl__child *)((char *)timer - offsetof(libxl__child, limit));
+    libxl__child *child = LIBXL__CONTAINER(timer, libxl__child, limit);
     child->timed_out = true;
     kill_it(child);
 }
@@ -39,10 +39,15 @@ static void limit_reached(libxl_ctx *ctx, libxl__timer *timer)
 static void exited(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
 {
     (void)revents;
-    libxl__child *child = (libxl__child *)((char *)fd - offsetof(libxl__child, exited));
+    libxl__child *child = LIBXL__CONTAINER(fd, libxl__child, exited);
     const int pidfd = fd->fd;
-    if (waitpid(child->pid, &child->status, WNOHANG) == 0)
+    siginfo_t how = {.si_pid = 0};
+    int error = waitid(P_PIDFD, (id_t)pidfd, &how, WEXITED | WNOHANG) ? errno : 0;
+    if (!error && !how.si_pid)
         return;
+    child->lost = error; /* ECHILD: the application reaps what is not its own, or ignores SIGCHLD */
+    child->signal = how.si_code == CLD_EXITED ? 0 : how.si_status;
+    child->status = how.si_code == CLD_EXITED ? how.si_status : 0;
     libxl__fd_deregister(ctx, fd);
     close(pidfd);
     libxl__timer_stop(ctx, &child->limit);
@@ -125,7 +130,7 @@ int libxl__child_start(libxl__ao *ao, libxl__child *child, const char *const arg
     if (follow(ao, child)) {
         error = errno;
         kill(child->pid, SIGKILL);
-        waitpid(child->pid, NULL, 0); /* it is dead: this does not wait */
+        waitpid(child->pid, NULL, 0); /* it is being killed: this takes microseconds */
         return libxl__ao_fail(ao, ERROR_FAIL, "following %s: %s", argv[0], strerror(error));
     }
     child->ao = ao;
@@ -141,10 +146,12 @@ int libxl__child_result(const libxl__child *child, const char *name)
 {
     if (child->timed_out)
         return libxl__ao_fail(child->ao, ERROR_TIMEDOUT, "%s: did not end in time", name);
-    if (WIFSIGNALED(child->status))
-        return libxl__ao_fail(child->ao, ERROR_FAIL, "%s: killed by signal %d", name,
-                              WTERMSIG(child->status));
-    if (WEXITSTATUS(child->status))
-        return libxl__ao_fail(child->ao, ERROR_FAIL, "%s: exit status %d", name, WEXITSTATUS(child->status));
+    if (child->lost)
+        return libxl__ao_fail(child->ao, ERROR_FAIL, "%s: its exit status was taken away: %s", name,
+                              strerror(child->lost));
+    if (child->signal)
+        return libxl__ao_fail(child->ao, ERROR_FAIL, "%s: killed by signal %d", name, child->signal);
+    if (child->status)
+        return libxl__ao_fail(child->ao, ERROR_FAIL, "%s: exit status %d", name, child->status);
     return 0;
 }

@@ -19,7 +19,8 @@ typedef struct libxl__child {
     pid_t pid;
     bool running, done;
     bool timed_out;
-    int status; /* as of waitpid(2), once done */
+    int status, signal; /* once done: its exit status, or the signal that killed it */
+    int lost;           /* or the errno of not learning either */
 } libxl__child;
 
 /*

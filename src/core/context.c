@@ -23,12 +23,20 @@ void libxl__ctx_flush(libxl_ctx *ctx)
 {
     do
         libxl__aos_run(ctx);
-    while (libxl__aos_deliver_one(ctx));
+    while (libxl__deliver_one(ctx));
+}
+
+void libxl__ctx_settle(libxl_ctx *ctx)
+{
+    if (libxl__delivering_here(ctx))
+        libxl__aos_run(ctx); /* the loop around the delivery will do the rest */
+    else
+        libxl__ctx_flush(ctx);
 }
 
 void libxl__ctx_leave(libxl_ctx *ctx)
 {
-    libxl__ctx_flush(ctx);
+    libxl__ctx_settle(ctx);
     libxl__ctx_unlock(ctx);
 }
 
@@ -42,7 +50,7 @@ int libxl__ctx_create(libxl_ctx **ctx_out, xentoollog_logger *logger)
     pthread_mutex_init(&ctx->lock, NULL);
     libxl__aos_open(ctx);
     libxl__events_open(ctx);
-    libxl__hooks_open(ctx);
+    libxl__deliveries_open(ctx);
     libxl__workers_open(ctx);
     int rc = libxl__loop_open(ctx);
     if (!rc) {
@@ -63,7 +71,7 @@ int libxl__ctx_create(libxl_ctx **ctx_out, xentoollog_logger *logger)
 int libxl__ctx_drain(libxl_ctx *ctx)
 {
     libxl__ctx_lock(ctx);
-    if (libxl__aos_delivering(ctx)) {
+    if (ctx->deliveries.under_way) {
         libxl__ctx_unlock(ctx);
         libxl__error_message_set(ERROR_INVAL, "libxl_ctx_free: called from a callback, or while one runs");
         return ERROR_INVAL;
@@ -87,6 +95,7 @@ int libxl__ctx_drain(libxl_ctx *ctx)
 void libxl__ctx_destroy(libxl_ctx *ctx)
 {
     libxl__hooks_close(ctx);
+    libxl__deliveries_close(ctx);
     libxl__events_close(ctx);
     libxl__aos_close(ctx);
     libxl__timers_close(ctx);
@@ -124,15 +133,11 @@ void libxl__ctx_count(libxl_ctx *ctx, libxl_counters *out)
     libxl__workers_count(ctx, out);
 }
 
-void libxl_postfork_child_noexec(libxl_ctx *ctx)
+void libxl__ctx_postfork(libxl_ctx *ctx)
 {
-    if (!ctx)
-        return;
-    /* Only the numbers are ours in this process: what they name is the parent's and is not touched. */
-    close(ctx->loop.inner);
-    close(ctx->loop.outer);
-    close(ctx->loop.events_fd);
-    close(ctx->loop.look_again.fd);
-    close(ctx->timers.source.fd);
+    int fds[] = {ctx->loop.inner, ctx->loop.outer, ctx->loop.events_fd, ctx->loop.look_again.fd,
+                 ctx->timers.source.fd};
+    for (size_t i = 0; i < sizeof(fds) / sizeof(*fds); i++)
+        close(fds[i]);
     ctx->closing = true;
 }

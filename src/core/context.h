@@ -6,6 +6,7 @@
 #include <pthread.h>
 
 #include "ao.h"
+#include "deliver.h"
 #include "event.h"
 #include "hooks.h"
 #include "loop.h"
@@ -24,6 +25,7 @@ struct libxl__ctx {
     libxl__aos aos;
     libxl__events events;
     libxl__hooks hooks;
+    libxl__deliveries deliveries;
     struct libxl__xen *xen;
 };
 
@@ -33,6 +35,9 @@ int libxl__ctx_create(libxl_ctx **ctx_out, xentoollog_logger *logger);
 /* Stops new operations, aborts all, delivers every completion, joins the workers. Not locked. INVAL in a
  * callback. */
 int libxl__ctx_drain(libxl_ctx *ctx);
+
+/* In the child of a fork: gives up the core's descriptors. */
+void libxl__ctx_postfork(libxl_ctx *ctx);
 
 /* Frees a drained context. Not locked. */
 void libxl__ctx_destroy(libxl_ctx *ctx);
@@ -49,7 +54,13 @@ void libxl__ctx_unlock(libxl_ctx *ctx);
  */
 void libxl__ctx_flush(libxl_ctx *ctx);
 
-/* How every public function ends: flush, then unlock. */
+/*
+ * Locked: the same at the end of a public function. Inside a delivery of this context only the operations are
+ * run, and the rest is left to the loop around it.
+ */
+void libxl__ctx_settle(libxl_ctx *ctx);
+
+/* How every public function ends: settle, then unlock. */
 void libxl__ctx_leave(libxl_ctx *ctx);
 
 #endif

@@ -9,16 +9,26 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
+enum { TURNS = 32 };
+
 static void step(libxl_ctx *ctx, libxl__copy *copy);
+
+static void next_turn(libxl_ctx *ctx, libxl__timer *timer)
+{
+    step(ctx, LIBXL__CONTAINER(timer, libxl__copy, turn));
+}
 
 static void stop(libxl_ctx *ctx, libxl__source *source)
 {
     libxl__copy *copy = (libxl__copy *)source;
     libxl__fd_deregister(ctx, &copy->from);
     libxl__fd_deregister(ctx, &copy->to);
+    libxl__timer_stop(ctx, &copy->turn);
     fcntl(copy->from_fd, F_SETFL, copy->from_flags);
     fcntl(copy->to_fd, F_SETFL, copy->to_flags);
 }
@@ -36,7 +46,7 @@ static void finish(libxl__copy *copy, int rc, const char *what)
 static void from_ready(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
 {
     (void)revents;
-    libxl__copy *copy = (libxl__copy *)((char *)fd - offsetof(libxl__copy, from));
+    libxl__copy *copy = LIBXL__CONTAINER(fd, libxl__copy, from);
     libxl__fd_deregister(ctx, fd);
     step(ctx, copy);
 }
@@ -44,7 +54,7 @@ static void from_ready(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
 static void to_ready(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
 {
     (void)revents;
-    libxl__copy *copy = (libxl__copy *)((char *)fd - offsetof(libxl__copy, to));
+    libxl__copy *copy = LIBXL__CONTAINER(fd, libxl__copy, to);
     libxl__fd_deregister(ctx, fd);
     step(ctx, copy);
 }
@@ -69,10 +79,27 @@ static bool fill(libxl_ctx *ctx, libxl__copy *copy)
     return true;
 }
 
+/* write(2) that says EPIPE without the signal, whatever the application has made of SIGPIPE. */
+static ssize_t write_quietly(int fd, const void *data, size_t length)
+{
+    sigset_t pipe, before, pending;
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE);
+    sigpending(&pending);
+    pthread_sigmask(SIG_BLOCK, &pipe, &before);
+    ssize_t put = write(fd, data, length);
+    int saved = errno;
+    if (put < 0 && saved == EPIPE && !sigismember(&pending, SIGPIPE))
+        sigtimedwait(&pipe, NULL, &(struct timespec){0}); /* ours */
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    errno = saved;
+    return put;
+}
+
 /* Writes once. Whether there is anything new to do. */
 static bool drain(libxl_ctx *ctx, libxl__copy *copy)
 {
-    ssize_t put = write(copy->to_fd, copy->buffer + copy->begin, copy->end - copy->begin);
+    ssize_t put = write_quietly(copy->to_fd, copy->buffer + copy->begin, copy->end - copy->begin);
     if (put >= 0) {
         copy->begin += (size_t)put;
         copy->copied += (uint64_t)put;
@@ -90,8 +117,13 @@ static bool drain(libxl_ctx *ctx, libxl__copy *copy)
 static void step(libxl_ctx *ctx, libxl__copy *copy)
 {
     bool more = true;
+    int turns = 0;
     while (more)
-        if (copy->begin < copy->end) {
+        if (++turns > TURNS) { /* others want to be served as well */
+            if (libxl__timer_start(ctx, &copy->turn, 0, next_turn))
+                finish(copy, ERROR_NOMEM, "copying");
+            more = false;
+        } else if (copy->begin < copy->end) {
             more = drain(ctx, copy);
         } else if (!copy->ended) {
             more = fill(ctx, copy);

@@ -11,6 +11,7 @@ enum { LIBXL__COPY_ROOM = 64 << 10 };
 typedef struct libxl__copy {
     libxl__source source; /* fires when it is done */
     libxl__fd from, to;
+    libxl__timer turn; /* to go on when others have been served */
     int from_fd, to_fd, from_flags, to_flags;
     uint64_t copied; /* octets written */
     bool ended;      /* nothing more to read */

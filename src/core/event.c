@@ -7,12 +7,30 @@
  */
 #include "libxl_internal.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* Every other event: with what its way to the application's receiver needs. */
+struct event_box {
+    libxl_event event;
+    libxl__delivery delivery;
+};
 
 static bool is_completion(const libxl_event *event)
 {
     return event->type == LIBXL_EVENT_TYPE_OPERATION_COMPLETE;
+}
+
+static libxl__ao *operation_of(libxl_event *event)
+{
+    return LIBXL__CONTAINER(event, libxl__ao, event);
+}
+
+libxl__delivery *libxl__delivery_of_event(libxl_event *event)
+{
+    return is_completion(event) ? &operation_of(event)->delivery
+                                : &LIBXL__CONTAINER(event, struct event_box, event)->delivery;
 }
 
 void libxl__events_open(libxl_ctx *ctx)
@@ -23,14 +41,14 @@ void libxl__events_open(libxl_ctx *ctx)
 libxl_event *libxl__event_new(libxl_ctx *ctx, libxl_event_type type, uint32_t domid, libxl_ev_user for_user)
 {
     (void)ctx;
-    libxl_event *event = malloc(sizeof(*event));
-    if (!event)
+    struct event_box *box = malloc(sizeof(*box));
+    if (!box)
         return NULL;
-    libxl_event_init(event);
-    libxl_event_init_type(event, type);
-    event->domid = domid;
-    event->for_user = for_user;
-    return event;
+    libxl_event_init(&box->event);
+    libxl_event_init_type(&box->event, type);
+    box->event.domid = domid;
+    box->event.for_user = for_user;
+    return &box->event;
 }
 
 void libxl__event_discard(libxl_ctx *ctx, libxl_event *event)
@@ -38,9 +56,9 @@ void libxl__event_discard(libxl_ctx *ctx, libxl_event *event)
     bool completion = is_completion(event);
     libxl_event_dispose(event);
     if (completion)
-        libxl__ao__destroy(ctx, libxl__ao_of_event(event));
+        libxl__ao__destroy(ctx, operation_of(event));
     else
-        free(event);
+        free(LIBXL__CONTAINER(event, struct event_box, event));
 }
 
 bool libxl__event_wanted(const libxl_event *event, uint64_t typemask, libxl_event_predicate *predicate,
@@ -50,23 +68,45 @@ bool libxl__event_wanted(const libxl_event *event, uint64_t typemask, libxl_even
     return typemask >> bit & 1 && (!predicate || predicate(event, user));
 }
 
+/*
+ * Only one waiter can take the event, and one that sleeps or polls is woken for it. Those that are busy,
+ * perhaps for long in a callback, will look at the queue before they sleep again.
+ */
+static void wake_one(libxl_ctx *ctx, const libxl_event *event)
+{
+    libxl__waiter *waiter;
+    TAILQ_FOREACH (waiter, &ctx->loop.waiters, link) {
+        bool idle = waiter->following || ctx->loop.leader == waiter;
+        if (!waiter->typemask || waiter->woken ||
+            !libxl__event_wanted(event, waiter->typemask, waiter->predicate, waiter->predicate_user))
+            continue;
+        libxl__waiter_wake(ctx, waiter);
+        if (idle)
+            return;
+    }
+}
+
+void libxl__event_queue(libxl_ctx *ctx, libxl_event *event)
+{
+    TAILQ_INSERT_TAIL(&ctx->events.queue, event, link);
+    ctx->events.queued++;
+    libxl__loop_show_events(ctx, true);
+    wake_one(ctx, event);
+}
+
 void libxl__event_occurred(libxl_ctx *ctx, libxl_event *event)
 {
-    libxl__events *events = &ctx->events;
-    if (libxl__hooks_want(ctx, event)) {
-        TAILQ_INSERT_TAIL(&ctx->hooks.events, event, link);
-        return;
-    }
-    TAILQ_INSERT_TAIL(&events->queue, event, link);
-    events->queued++;
-    libxl__loop_show_events(ctx, true);
-    libxl__waiter *waiter;
-    TAILQ_FOREACH(waiter, &ctx->loop.waiters, link)
-    if (waiter->typemask && !waiter->woken &&
-        libxl__event_wanted(event, waiter->typemask, waiter->predicate, waiter->predicate_user)) {
-        libxl__waiter_wake(ctx, waiter);
-        break; /* only one can take it */
-    }
+    if (libxl__hooks_want(ctx, event))
+        libxl__deliver_event(ctx, event, NULL);
+    else
+        libxl__event_queue(ctx, event);
+}
+
+void libxl__event_missed(libxl_ctx *ctx, libxl_event_type type)
+{
+    libxl__log(ctx, XTL_CRITICAL, ENOMEM, "an event may have been missed");
+    ctx->deliveries.missed = true;
+    ctx->deliveries.missed_type = type;
 }
 
 static void take_out(libxl_ctx *ctx, libxl_event *event)
@@ -115,7 +155,7 @@ int libxl_event_take(libxl_ctx *ctx, libxl_event_record *records, int max)
 {
     libxl__ctx_lock(ctx);
     int count = libxl__loop_dispatch(ctx);
-    libxl__ctx_flush(ctx);
+    libxl__ctx_settle(ctx);
     if (!count)
         while (count < max && ctx->events.queued) {
             libxl_event *event = TAILQ_FIRST(&ctx->events.queue);
@@ -131,11 +171,11 @@ int libxl_event_take(libxl_ctx *ctx, libxl_event_record *records, int max)
 static libxl_event *find(libxl_ctx *ctx, const libxl__waiter *want)
 {
     libxl_event *event;
-    TAILQ_FOREACH(event, &ctx->events.queue, link)
-    if (libxl__event_wanted(event, want->typemask, want->predicate, want->predicate_user)) {
-        take_out(ctx, event);
-        return event;
-    }
+    TAILQ_FOREACH (event, &ctx->events.queue, link)
+        if (libxl__event_wanted(event, want->typemask, want->predicate, want->predicate_user)) {
+            take_out(ctx, event);
+            return event;
+        }
     return NULL;
 }
 
@@ -145,7 +185,7 @@ int libxl_event_check(libxl_ctx *ctx, libxl_event **event_out, uint64_t typemask
     const libxl__waiter want = {
         .typemask = typemask, .predicate = predicate, .predicate_user = predicate_user};
     libxl__ctx_lock(ctx);
-    libxl__ctx_flush(ctx);
+    libxl__ctx_settle(ctx);
     *event_out = find(ctx, &want);
     libxl__ctx_unlock(ctx);
     return *event_out ? 0 : ERROR_NOT_READY;
@@ -196,8 +236,8 @@ void libxl_ctx_wake(libxl_ctx *ctx)
     libxl__waiter *waiter;
     libxl__ctx_lock(ctx);
     ctx->events.wakes++;
-    TAILQ_FOREACH(waiter, &ctx->loop.waiters, link)
-    if (waiter->typemask)
-        libxl__waiter_wake(ctx, waiter);
+    TAILQ_FOREACH (waiter, &ctx->loop.waiters, link)
+        if (waiter->typemask)
+            libxl__waiter_wake(ctx, waiter);
     libxl__ctx_leave(ctx);
 }

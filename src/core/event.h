@@ -9,6 +9,8 @@
 
 #include <libxl.h>
 
+#include "deliver.h"
+
 TAILQ_HEAD(libxl__event_list, libxl_event);
 
 typedef struct libxl__events {
@@ -29,6 +31,14 @@ libxl_event *libxl__event_new(libxl_ctx *ctx, libxl_event_type type, uint32_t do
 void libxl__event_discard(libxl_ctx *ctx, libxl_event *event);
 /* Gives the event to the hook or the queue; it is no longer the caller's. Never fails. */
 void libxl__event_occurred(libxl_ctx *ctx, libxl_event *event);
+/* Queues it for libxl_event_take, _check and _wait, whoever else might want it. Never fails. */
+void libxl__event_queue(libxl_ctx *ctx, libxl_event *event);
+/* Events of `type` (0: any) may have been missed, for want of memory: the log and the disaster hook are told.
+ */
+void libxl__event_missed(libxl_ctx *ctx, libxl_event_type type);
+/* An event's place in the line of deliveries. */
+libxl__delivery *libxl__delivery_of_event(libxl_event *event);
+
 /* Whether an event passes a mask and a predicate. */
 bool libxl__event_wanted(const libxl_event *event, uint64_t typemask, libxl_event_predicate *predicate,
                          void *user);

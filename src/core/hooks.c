@@ -9,13 +9,6 @@
  */
 #include "libxl_internal.h"
 
-#include <errno.h>
-
-void libxl__hooks_open(libxl_ctx *ctx)
-{
-    TAILQ_INIT(&ctx->hooks.events);
-}
-
 /* ---- events */
 
 bool libxl__hooks_want(libxl_ctx *ctx, const libxl_event *event)
@@ -23,30 +16,6 @@ bool libxl__hooks_want(libxl_ctx *ctx, const libxl_event *event)
     const libxl_event_hooks *receiver = ctx->hooks.receiver;
     return receiver && receiver->event_occurs_mask &&
            libxl__event_wanted(event, receiver->event_occurs_mask, NULL, NULL);
-}
-
-bool libxl__hooks_deliver_one(libxl_ctx *ctx)
-{
-    libxl__hooks *hooks = &ctx->hooks;
-    libxl_event *event = TAILQ_FIRST(&hooks->events);
-    if (!event)
-        return false;
-    TAILQ_REMOVE(&hooks->events, event, link);
-    libxl__loop_hand_over(ctx);
-    ctx->aos.delivering++;
-    libxl__ctx_unlock(ctx);
-    hooks->receiver->event_occurs(hooks->receiver_user, event);
-    libxl__ctx_lock(ctx);
-    ctx->aos.delivering--;
-    return true;
-}
-
-void libxl__event_missed(libxl_ctx *ctx, libxl_event_type type)
-{
-    const libxl_event_hooks *receiver = ctx->hooks.receiver;
-    libxl__log(ctx, XTL_CRITICAL, ENOMEM, "an event may have been missed");
-    if (receiver && receiver->disaster)
-        receiver->disaster(ctx->hooks.receiver_user, type, "an event may have been missed", ENOMEM);
 }
 
 void libxl_event_register_callbacks(libxl_ctx *ctx, const libxl_event_hooks *hooks, void *user)
@@ -72,13 +41,15 @@ int libxl__hooks_need_loop(libxl_ctx *ctx)
     libxl__hooks *hooks = &ctx->hooks;
     if (!hooks->loop || hooks->registered)
         return 0;
+    hooks->registered = true; /* by this thread, now; unlocked, as all that is the application's */
     void *for_app = NULL;
+    libxl__ctx_unlock(ctx);
     int rc = hooks->loop->fd_register(hooks->loop_user, libxl_ctx_fd(ctx), &for_app, POLLIN, hooks);
-    if (rc)
-        return rc;
-    hooks->for_app = for_app;
-    hooks->registered = true;
-    return 0;
+    libxl__ctx_lock(ctx);
+    hooks->registered = !rc;
+    if (!rc)
+        hooks->for_app = for_app;
+    return rc;
 }
 
 void libxl__hooks_close(libxl_ctx *ctx)
@@ -87,11 +58,6 @@ void libxl__hooks_close(libxl_ctx *ctx)
     if (hooks->registered)
         hooks->loop->fd_deregister(hooks->loop_user, libxl_ctx_fd(ctx), hooks->for_app);
     hooks->registered = false;
-    libxl_event *event;
-    while ((event = TAILQ_FIRST(&hooks->events))) {
-        TAILQ_REMOVE(&hooks->events, event, link);
-        libxl__event_discard(ctx, event);
-    }
 }
 
 void libxl_osevent_occurred_fd(libxl_ctx *ctx, void *for_libxl, int fd, short events, short revents)

@@ -10,7 +10,6 @@
 #include "event.h"
 
 typedef struct libxl__hooks {
-    struct libxl__event_list events; /* for event_occurs */
     const libxl_event_hooks *receiver;
     void *receiver_user;
     const libxl_osevent_hooks *loop;
@@ -21,21 +20,16 @@ typedef struct libxl__hooks {
 
 /* Locked, all of them. */
 
-void libxl__hooks_open(libxl_ctx *ctx);
-/* Ends the registration; frees events that event_occurs has not been given. */
+/* Ends the registration. Not locked: nobody else has the context any more. */
 void libxl__hooks_close(libxl_ctx *ctx);
 
 /* Whether the application's receiver takes this event. */
 bool libxl__hooks_want(libxl_ctx *ctx, const libxl_event *event);
-/* Gives it one event, unlocked meanwhile; whether there was one. */
-bool libxl__hooks_deliver_one(libxl_ctx *ctx);
-/* Events of `type` (0: any) may have been missed, for want of memory: tells the disaster hook, and the log.
- */
-void libxl__event_missed(libxl_ctx *ctx, libxl_event_type type);
 
 /*
  * Something will have to be waited for from now on: registers the context's descriptor with the application's
- * loop, if there are hooks and it is not registered yet. 0, or what the hook returned, unchanged.
+ * loop, if there are hooks and it is not registered yet. Gives up the lock meanwhile. 0, or what the hook
+ * returned, unchanged.
  */
 int libxl__hooks_need_loop(libxl_ctx *ctx);
 

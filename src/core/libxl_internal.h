@@ -9,6 +9,7 @@
 #include "child.h"
 #include "context.h"
 #include "copy.h"
+#include "deliver.h"
 #include "event.h"
 #include "gc.h"
 #include "hooks.h"

@@ -36,7 +36,7 @@ static void looked(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
 {
     (void)revents;
     if (ctx->loop.leader && ctx->loop.leader->woken)
-        return; /* another thread came first: the call is still for the leader, who would sleep on if it were cleared */
+        return; /* it is for the leader, who would sleep on if another thread cleared it */
     ctx->loop.looking_again = false;
     clear_eventfd(ctx, fd->fd);
 }
@@ -132,6 +132,12 @@ int libxl__fd_register(libxl_ctx *ctx, libxl__fd *fd, int number, uint32_t event
     return 0;
 }
 
+void libxl__fd_modify(libxl_ctx *ctx, libxl__fd *fd, uint32_t events)
+{
+    struct epoll_event wanted = {.events = events, .data.ptr = fd};
+    epoll_ctl(ctx->loop.inner, EPOLL_CTL_MOD, fd->fd, &wanted);
+}
+
 void libxl__fd_deregister(libxl_ctx *ctx, libxl__fd *fd)
 {
     if (!fd->registered)
@@ -194,11 +200,11 @@ void libxl__loop_hand_over(libxl_ctx *ctx)
     if (ctx->loop.leader)
         return;
     libxl__waiter *next;
-    TAILQ_FOREACH(next, &ctx->loop.waiters, link)
-    if (next->following) {
-        pthread_cond_signal(&next->cond);
-        return;
-    }
+    TAILQ_FOREACH (next, &ctx->loop.waiters, link)
+        if (next->following) {
+            pthread_cond_signal(&next->cond);
+            return;
+        }
 }
 
 void libxl__waiter_wake(libxl_ctx *ctx, libxl__waiter *waiter)

@@ -22,6 +22,9 @@
 
 #include <libxl.h>
 
+/* The structure of which `pointer` is a member. */
+#define LIBXL__CONTAINER(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
+
 /* ---- a descriptor that is watched */
 
 typedef struct libxl__fd libxl__fd;
@@ -74,6 +77,8 @@ void libxl__loop_close(libxl_ctx *ctx);
 /* Watches `number` for `events` (EPOLLIN ...). Errors: FAIL, and *fd is as before. */
 int libxl__fd_register(libxl_ctx *ctx, libxl__fd *fd, int number, uint32_t events,
                        libxl__fd_callback *callback);
+/* Watches for other events. */
+void libxl__fd_modify(libxl_ctx *ctx, libxl__fd *fd, uint32_t events);
 /* Not registered: nothing happens. Afterwards callback is not called again. */
 void libxl__fd_deregister(libxl_ctx *ctx, libxl__fd *fd);
 

@@ -11,8 +11,16 @@ static void stop(libxl_ctx *ctx, libxl__source *source)
 {
     (void)ctx;
     libxl__nested *nested = (libxl__nested *)source;
-    if (nested->child)
-        libxl__ao_request_stop(nested->child, ERROR_ABORTED);
+    libxl__ao *child = nested->child;
+    if (child && nested->outlives) {
+        libxl__ao *parent = child->parent;
+        child->parent = NULL;
+        child->background = true;
+        nested->child = NULL;
+        libxl__ao_job_ended(parent);
+    } else if (child) {
+        libxl__ao_request_stop(child, ERROR_ABORTED);
+    }
 }
 
 libxl__ao *libxl__nested_create(libxl__ao *parent, libxl__nested *nested, const libxl__ao_class *cls)

@@ -13,6 +13,7 @@
 typedef struct libxl__nested {
     libxl__source source;
     libxl__ao *child; /* NULL once it has ended */
+    bool outlives;    /* set before the start: when the parent ends first, this one goes on alone */
     bool done;
     int rc;
 } libxl__nested;

@@ -31,9 +31,9 @@ static void end_job(libxl_ctx *ctx, libxl__job *job)
             job->orphaned(ctx, job);
         return;
     }
-    bool counted = !job->orphaned;
-    libxl__ao_wake(ao);
-    if (counted)
+    if (job->orphaned)
+        libxl__ao_wake(ao);
+    else
         libxl__ao_job_ended(ao);
     libxl__loop_look_again(ctx);
 }

@@ -79,11 +79,13 @@ typedef struct {
 
 #define LIBXL_VERSION 0
 
+/* For libxl_ctx_alloc: speak with xenstored by libxenstore, on a worker, instead of directly. */
+#define LIBXL_CTX_LIBXENSTORE 1u
+
 /*
- * Opens the hypervisor and xenstore. `version` is LIBXL_VERSION; `flags` is 0. `logger` (may be NULL:
- * silent) is used until libxl_ctx_free and stays the caller's.
- * Errors: VERSION, INVAL, NOMEM, NO_HYPERVISOR, NO_XENSTORE, PERMISSION, FAIL; *ctx_out is then NULL and
- * nothing is left behind.
+ * Opens the hypervisor and xenstore. `version` is LIBXL_VERSION; `flags` is 0 or LIBXL_CTX_LIBXENSTORE.
+ * `logger` (may be NULL: silent) is used until libxl_ctx_free and stays the caller's. Errors: VERSION, INVAL,
+ * NOMEM, NO_HYPERVISOR, NO_XENSTORE, PERMISSION, FAIL; *ctx_out is then NULL and nothing is left behind.
  */
 int libxl_ctx_alloc(libxl_ctx **ctx_out, int version, unsigned flags, xentoollog_logger *logger);
 

@@ -17,7 +17,7 @@ typedef struct reader {
     libxl_ctx *ctx;
 } reader;
 
-static int read_object(const reader *r, const spot *at, const libxl__json_field *fields, char *p,
+static int read_object(const reader *r, const spot *up, const libxl__json_field *fields, char *p,
                        json_object *in);
 
 static int wrong(const spot *at, const char *wanted, json_object *in)
@@ -66,7 +66,7 @@ static int read_word(const spot *at, const libxl__json_field *field, void *p, js
     if (rc)
         return rc;
     /* from_string takes any case; a document has one form. */
-    if (field->words->value(text, &value) || strcmp(field->words->word(value), text))
+    if (field->words->value(text, &value) || strcmp(field->words->word(value), text) != 0)
         return libxl__json_fail(at, ERROR_INVAL, "\"%s\" is not a %s", text, field->words->name);
     memcpy(p, &value, sizeof(value));
     return 0;
@@ -205,7 +205,7 @@ static bool names_arm(const libxl__json_field *field, const char *name, const ch
 {
     size_t length = strlen(field->name);
     *word = name + length + 1;
-    return field->kind == LIBXL__JSON_UNION && !strncmp(name, field->name, length) && name[length] == '.';
+    return field->kind == LIBXL__JSON_UNION && strncmp(name, field->name, length) == 0 && name[length] == '.';
 }
 
 /* The arm `word` of a union; no other member of `object` may be one. */
@@ -214,13 +214,13 @@ static int read_union(const reader *r, const spot *at, const libxl__json_field *
 {
     int key;
 
-    if (field->words->value(word, &key) || strcmp(field->words->word(key), word))
+    if (field->words->value(word, &key) || strcmp(field->words->word(key), word) != 0)
         return libxl__json_fail(at, ERROR_INVAL, "\"%s\" is not a %s", word, field->words->name);
     json_object_object_foreach(object, name, other)
     {
         const char *word_of_other;
         (void)other;
-        if (names_arm(field, name, &word_of_other) && strcmp(word_of_other, word))
+        if (names_arm(field, name, &word_of_other) && strcmp(word_of_other, word) != 0)
             return libxl__json_fail(at, ERROR_INVAL, "another arm, %s, is given too", name);
     }
     return read_arm(r, at, field, key, p, in);
@@ -233,7 +233,7 @@ static int read_member(const reader *r, const spot *at, const libxl__json_field 
         const char *word;
         if (names_arm(field, at->name, &word))
             return read_union(r, at, field, word, p, object, in);
-        if (field->kind == LIBXL__JSON_UNION || strcmp(field->name, at->name))
+        if (field->kind == LIBXL__JSON_UNION || strcmp(field->name, at->name) != 0)
             continue;
         if (field->array)
             return read_array(r, at, field, p, in);

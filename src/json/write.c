@@ -15,7 +15,7 @@
 
 typedef libxl__json_spot spot;
 
-static int write_fields(const spot *at, const libxl__json_field *fields, const char *p, char *initial,
+static int write_fields(const spot *up, const libxl__json_field *fields, const char *p, char *initial,
                         json_object *object);
 
 static int add(json_object *object, const char *name, json_object *value)

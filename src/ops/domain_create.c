@@ -23,8 +23,8 @@ struct create {
     libxl__build build;
     libxl__xs_batch *introducing;
     libxl__await console;
-    xc_domaininfo_t info;
-    libxl__teardown teardown;
+    libxl__domain_source domain;
+    libxl__nested teardown;
     int rc; /* why it is being undone */
 };
 
@@ -77,7 +77,8 @@ static int check(libxl__ao *ao, const libxl_domain_config *config, struct create
         return libxl__ao_fail(ao, ERROR_INVAL, "d_config.b_info.kernel: missing");
     const char *cmdline = config->b_info.cmdline;
     if (config->c_info.type == LIBXL_DOMAIN_TYPE_PV && cmdline && strlen(cmdline) >= MAX_GUEST_CMDLINE)
-        return libxl__ao_fail(ao, ERROR_INVAL, "d_config.b_info.cmdline: longer than %d octets", MAX_GUEST_CMDLINE - 1);
+        return libxl__ao_fail(ao, ERROR_INVAL, "d_config.b_info.cmdline: longer than %d octets",
+                              MAX_GUEST_CMDLINE - 1);
     return check_memory(ao, config, s);
 }
 
@@ -85,8 +86,7 @@ static int check(libxl__ao *ao, const libxl_domain_config *config, struct create
 static bool name_is_being_taken(const libxl__ao *ao, const char *name)
 {
     const libxl__ao *other;
-    TAILQ_FOREACH(other, &ao->ctx->aos.live, live_link)
-    {
+    TAILQ_FOREACH (other, &ao->ctx->aos.live, live_link) {
         const libxl__domain_create_new_args *args = (const void *)other->args;
         if (other != ao && other->cls == ao->cls && strcmp(args->in.d_config.c_info.name, name) == 0)
             return true;
@@ -199,13 +199,19 @@ static int undo(libxl__ao *ao, struct create *s, int rc)
     if (!s->build.made)
         return rc;
     s->rc = rc;
-    libxl__xs_batch_free(s->introducing);
+    libxl__xs_batch_free(s->introducing); /* what it has sent is answered before the teardown's requests */
     s->introducing = NULL;
-    if (libxl__hv_look(ao, s->build.domid, &s->info))
-        return rc; /* somebody else has destroyed it */
     ao->step = UNDOING;
-    libxl__ao_wake(ao);
-    return LIBXL__AO_WAIT;
+    return libxl__teardown_start(ao, &s->teardown, s->build.domid, &s->build.uuid) ? rc : LIBXL__AO_WAIT;
+}
+
+/* Once it is made: somebody else may destroy it. */
+static int follow(libxl__ao *ao, struct create *s)
+{
+    xc_domaininfo_t info;
+    ao->domid = s->build.domid;
+    int rc = libxl__hv_info(ao, s->build.domid, &info);
+    return rc ? rc : libxl__domain_source_start(ao, &s->domain, &info);
 }
 
 static int forward(libxl__ao *ao, struct create *s, libxl__domain_create_new_args *args)
@@ -242,9 +248,9 @@ static int forward(libxl__ao *ao, struct create *s, libxl__domain_create_new_arg
     case BUILT:
         if (!libxl__build_done(&s->build))
             return LIBXL__AO_WAIT;
-        if (s->build.made)
-            ao->domid = s->build.domid;
-        rc = s->build.rc ? libxl__ao_fail(ao, s->build.rc, "%s", s->build.message) : introduce(ao, s, config);
+        rc = s->build.rc ? libxl__ao_fail(ao, s->build.rc, "%s", s->build.message) : follow(ao, s);
+        if (!rc)
+            rc = introduce(ao, s, config);
         ao->step = INTRODUCED;
         return rc ? rc : LIBXL__AO_WAIT;
 
@@ -258,6 +264,9 @@ static int forward(libxl__ao *ao, struct create *s, libxl__domain_create_new_arg
         return rc ? rc : LIBXL__AO_WAIT;
 
     case CONSOLE:
+        if (s->domain.follower.phase >= LIBXL__DOMAIN_DYING)
+            return libxl__ao_fail(ao, ERROR_DOMAIN_DESTROYED, "domain %u was destroyed while it was made",
+                                  s->build.domid);
         rc = libxl__await_step(ao, &s->console);
         if (rc == ERROR_TIMEDOUT)
             return ERROR_NO_CONSOLE;
@@ -276,10 +285,8 @@ int libxl__domain_create_new_body(libxl__ao *ao, libxl__domain_create_new_args *
     if (!s)
         return ERROR_NOMEM;
     libxl__ao_unwinds(ao);
-    if (ao->step == UNDOING) {
-        int rc = libxl__teardown_step(ao, &s->teardown, &s->info);
-        return rc == LIBXL__AO_WAIT ? rc : s->rc;
-    }
+    if (ao->step == UNDOING)
+        return s->teardown.done ? s->rc : LIBXL__AO_WAIT;
     /* A build that is under way is not left alone with the operation's memory: it is told, and its end
      * awaited. */
     if (ao->stop && ao->step == BUILT && !libxl__build_done(&s->build)) {

@@ -21,10 +21,12 @@ struct ask {
     int rc;                  /* what to say after withdrawing */
 };
 
-/* Emptied or removed; or the guest has put something else there, which is as good as an answer. */
+/* Emptied or removed. Anything else is a request that waits: ours, or one that another toolstack has put in
+ * its place. */
 static bool acknowledged(const libxl__await *await, const char *value)
 {
-    return !libxl__await_equal(await, value);
+    (void)await;
+    return !value || !*value;
 }
 
 static int start(libxl__ao *ao, struct ask *s, uint32_t domid, const char *request)
@@ -41,42 +43,39 @@ static int start(libxl__ao *ao, struct ask *s, uint32_t domid, const char *reque
     if (!s->writing)
         return ERROR_NOMEM;
     /* In a transaction, so that a domain that dies meanwhile gets no new tree. */
-    libxl__xs_require(s->writing, ERROR_DOMAIN_DESTROYED, "/local/domain/%u/domid", domid);
+    libxl__xs_require(s->writing, ERROR_DOMAIN_DESTROYED, NULL, "/local/domain/%u/domid", domid);
     libxl__xs_write(s->writing, LIBXL__XS_GUESTS, request, "%s", path);
     rc = libxl__domain_source_start(ao, &s->domain, &info);
     if (!rc)
-        rc = libxl__xs_run(s->writing, LIBXL__XS_TRANSACTION);
-    if (!rc) /* after the request in the lane: what the watch tells first is our own change, or the answer to
-                it */
-        rc = libxl__await_start(ao, &s->acknowledged, path, acknowledged, request,
+        rc = libxl__await_start(ao, &s->acknowledged, path, acknowledged, NULL,
                                 LIBXL__SECONDS(PATIENCE_SECONDS));
-    return rc;
+    return rc ? rc
+              : libxl__xs_run(s->writing, LIBXL__XS_TRANSACTION); /* last: what comes after may not fail */
 }
 
 /* Takes the request back, then says rc. */
-static int withdraw(libxl__ao *ao, struct ask *s, uint32_t domid, int rc)
+static int withdraw(libxl__ao *ao, struct ask *s, uint32_t domid, const char *request, int rc)
 {
     s->rc = rc;
     ao->step = WITHDRAWING;
     s->withdrawing = libxl__xs_batch_new(ao, domid);
     if (!s->withdrawing)
         return rc;
-    libxl__xs_require(s->withdrawing, rc, "/local/domain/%u/domid", domid);
+    libxl__xs_require(s->withdrawing, rc, request, "/local/domain/%u/control/shutdown", domid);
     libxl__xs_write(s->withdrawing, LIBXL__XS_GUESTS, "", "/local/domain/%u/control/shutdown", domid);
     if (libxl__alarm_set(ao, &s->withdrawal, LIBXL__SECONDS(WITHDRAWAL_SECONDS)))
         return rc;
     return libxl__xs_run(s->withdrawing, LIBXL__XS_TRANSACTION) ? rc : LIBXL__AO_WAIT;
 }
 
-/* Whatever the steps wait for: the domain's end decides. */
+/* Whatever the steps wait for: the domain's end decides. One that has stopped and is being destroyed has
+ * stopped. */
 static int look_at_domain(libxl__ao *ao, const struct ask *s, uint32_t domid)
 {
-    switch (s->domain.follower.phase) {
-    case LIBXL__DOMAIN_RUNNING: return LIBXL__AO_WAIT;
-    case LIBXL__DOMAIN_SHUTDOWN: return 0;
-    case LIBXL__DOMAIN_DYING:
-    case LIBXL__DOMAIN_GONE: break;
-    }
+    if (s->domain.follower.was_shutdown)
+        return 0;
+    if (s->domain.follower.phase < LIBXL__DOMAIN_DYING)
+        return LIBXL__AO_WAIT;
     return libxl__ao_fail(ao, ERROR_DOMAIN_DESTROYED, "domid: domain %u was destroyed", domid);
 }
 
@@ -99,7 +98,7 @@ static int ask(libxl__ao *ao, uint32_t domid, const char *request)
     if (rc != LIBXL__AO_WAIT)
         return rc;
     if (ao->stop)
-        return ao->step == ACKNOWLEDGED ? ao->stop : withdraw(ao, s, domid, ao->stop);
+        return ao->step == ACKNOWLEDGED ? ao->stop : withdraw(ao, s, domid, request, ao->stop);
 
     switch (ao->step) {
     case WRITING:
@@ -108,12 +107,13 @@ static int ask(libxl__ao *ao, uint32_t domid, const char *request)
         rc = libxl__xs_result(s->writing);
         if (rc)
             return rc;
+        s->acknowledged.node.source.fired = true; /* from now on the node tells something: look at it */
         ao->step = ASKED;
         __attribute__((fallthrough));
     case ASKED:
         rc = libxl__await_step(ao, &s->acknowledged);
         if (rc == ERROR_TIMEDOUT)
-            return withdraw(ao, s, domid, ERROR_GUEST_TIMEDOUT);
+            return withdraw(ao, s, domid, request, ERROR_GUEST_TIMEDOUT);
         if (rc)
             return rc;
         ao->step = ACKNOWLEDGED;

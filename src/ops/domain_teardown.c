@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: nothing beyond its operation. Taking a domain down, and the operation that does just that.
+ * Owns: nothing beyond its operation. Taking a domain down is an operation of its own, nested in
+ * domain_destroy, which may give up waiting for it, and in domain_create_new, for what that has made; once
+ * begun it goes on to its end.
  *
  * Paths are built from the domid and from the uuid that the hypervisor has, never from values read in
  * xenstore.
@@ -10,79 +12,109 @@
 #include <errno.h>
 #include <string.h>
 
-static int clean_xenstore(libxl__ao *ao, libxl__teardown *t, const xc_domaininfo_t *info)
+struct teardown {
+    libxl__domain_source domain;
+    libxl__hv_destroy destroy;
+    libxl__xs_batch *cleaning;
+    bool there; /* the hypervisor has it */
+    int rc;
+};
+
+static int clean_xenstore(libxl__ao *ao, struct teardown *t, const libxl__teardown_args *args)
 {
-    const unsigned domid = info->domain;
-    libxl_uuid uuid;
-    memcpy(uuid.uuid, info->handle, sizeof(uuid.uuid));
-    t->cleaning = libxl__xs_batch_new(ao, domid);
+    t->cleaning = libxl__xs_batch_new(ao, args->domid);
     if (!t->cleaning)
         return ERROR_NOMEM;
-    libxl__xs_remove(t->cleaning, "/local/domain/%u", domid);
-    libxl__xs_remove(t->cleaning, "/vm/" LIBXL_UUID_FMT, LIBXL_UUID_BYTES(uuid));
-    libxl__xs_remove(t->cleaning, "/libxl/%u", domid);
+    libxl__xs_remove(t->cleaning, "/local/domain/%u", args->domid);
+    libxl__xs_remove(t->cleaning, "/vm/" LIBXL_UUID_FMT, LIBXL_UUID_BYTES(args->uuid));
+    libxl__xs_remove(t->cleaning, "/libxl/%u", args->domid);
     return libxl__xs_run(t->cleaning, LIBXL__XS_ONE_BY_ONE);
 }
 
-int libxl__teardown_step(libxl__ao *ao, libxl__teardown *t, const xc_domaininfo_t *info)
+/* Destroys it, unless it is gone already, or another domain has its domid. */
+static int destroy(libxl__ao *ao, struct teardown *t, const libxl__teardown_args *args)
+{
+    xc_domaininfo_t info;
+    int rc = libxl__hv_look(ao, args->domid, &info);
+    if (rc == ERROR_DOMAIN_NOTFOUND)
+        return 0;
+    if (rc)
+        return rc;
+    if (memcmp(info.handle, args->uuid.uuid, sizeof(info.handle)) != 0)
+        return 0;
+    t->there = true;
+    rc = libxl__domain_source_start(ao, &t->domain, &info);
+    return rc ? rc : libxl__hv_destroy_start(ao, &t->destroy, args->domid);
+}
+
+static int body(libxl__ao *ao, void *p)
 {
     enum { START, DESTROYED, CLEANED, GONE };
-    switch (t->step) {
-    case START: {
-        int rc = libxl__domain_source_start(ao, &t->domain, info);
-        if (!rc)
-            rc = libxl__hv_destroy_start(ao, &t->destroy, info->domain);
+    const libxl__teardown_args *args = p;
+    struct teardown *t = libxl__ao_state(ao, sizeof(*t));
+    int rc;
+    if (!t)
+        return ERROR_NOMEM;
+    libxl__ao_unwinds(ao); /* asked to stop, it goes on: there is nothing to go back to */
+    switch (ao->step) {
+    case START:
+        rc = destroy(ao, t, args);
         if (rc)
             return rc;
-        t->step = DESTROYED;
-        return LIBXL__AO_WAIT;
-    }
-    case DESTROYED: {
-        if (!libxl__hv_destroy_done(&t->destroy))
+        ao->step = DESTROYED;
+        __attribute__((fallthrough));
+    case DESTROYED:
+        if (t->there && !libxl__hv_destroy_done(&t->destroy))
             return LIBXL__AO_WAIT;
-        libxl__domains_look_soon(ao->ctx);
         /* ESRCH: somebody else was faster, which is as good. */
         if (t->destroy.errnoval && t->destroy.errnoval != ESRCH)
             return libxl__ao_fail(ao, libxl__errno_rc(t->destroy.errnoval), "destroying domain %u: %s",
-                                  (unsigned)info->domain, strerror(t->destroy.errnoval));
-        int rc = clean_xenstore(ao, t, info);
-        if (rc)
-            return rc;
-        t->step = CLEANED;
-        return LIBXL__AO_WAIT;
-    }
+                                  args->domid, strerror(t->destroy.errnoval));
+        libxl__domains_look_soon(ao->ctx);
+        rc = clean_xenstore(ao, t, args);
+        ao->step = CLEANED;
+        return rc ? rc : LIBXL__AO_WAIT;
     case CLEANED:
         if (!libxl__xs_done(t->cleaning))
             return LIBXL__AO_WAIT;
         t->rc = libxl__xs_result(t->cleaning);
-        t->cleaned = true;
-        t->step = GONE;
+        ao->step = GONE;
         __attribute__((fallthrough));
-    case GONE: return t->domain.follower.phase == LIBXL__DOMAIN_GONE ? t->rc : LIBXL__AO_WAIT;
+    case GONE: return t->there && t->domain.follower.phase != LIBXL__DOMAIN_GONE ? LIBXL__AO_WAIT : t->rc;
     }
     return ERROR_BADFAIL;
 }
 
-struct destroy {
-    xc_domaininfo_t info;
-    libxl__teardown teardown;
-};
+static const libxl__ao_class teardown_class = {
+    .name = "domain_teardown", .body = body, .args_size = sizeof(libxl__teardown_args)};
+
+int libxl__teardown_start(libxl__ao *ao, libxl__nested *nested, uint32_t domid, const libxl_uuid *uuid)
+{
+    libxl__ao *child = libxl__nested_create(ao, nested, &teardown_class);
+    if (!child)
+        return ERROR_NOMEM;
+    child->domid = domid;
+    *(libxl__teardown_args *)libxl__ao_args(child) = (libxl__teardown_args){.domid = domid, .uuid = *uuid};
+    nested->outlives = true;
+    libxl__nested_start(nested);
+    return 0;
+}
 
 int libxl__domain_destroy_body(libxl__ao *ao, libxl__domain_destroy_args *args)
 {
-    struct destroy *s = libxl__ao_state(ao, sizeof(*s));
-    if (!s)
+    enum { START, WAITING };
+    libxl__nested *teardown = libxl__ao_state(ao, sizeof(*teardown));
+    if (!teardown)
         return ERROR_NOMEM;
-    if (ao->step == 0) {
+    if (ao->step == START) {
+        xc_domaininfo_t info;
         if (args->in.domid == 0)
             return libxl__ao_fail(ao, ERROR_INVAL, "domid: domain 0 cannot be destroyed");
-        int rc = libxl__hv_info(ao, args->in.domid, &s->info);
-        if (rc)
-            return rc;
-        libxl__ao_unwinds(ao);
-        ao->step = 1;
+        int rc = libxl__hv_info(ao, args->in.domid, &info);
+        if (!rc)
+            rc = libxl__teardown_start(ao, teardown, args->in.domid, &ao->domuuid);
+        ao->step = WAITING;
+        return rc ? rc : LIBXL__AO_WAIT;
     }
-    int rc = libxl__teardown_step(ao, &s->teardown, &s->info);
-    /* Who gives it up is not kept waiting for the end; but nobody else would remove the nodes. */
-    return rc == LIBXL__AO_WAIT && ao->stop && s->teardown.cleaned ? ao->stop : rc;
+    return teardown->done ? teardown->rc : LIBXL__AO_WAIT;
 }

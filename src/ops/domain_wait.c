@@ -18,12 +18,12 @@ int libxl__domain_wait_shutdown_body(libxl__ao *ao, libxl__domain_wait_shutdown_
         ao->step = WATCHING;
         return rc ? rc : LIBXL__AO_WAIT;
     }
-    switch (domain->follower.phase) {
-    case LIBXL__DOMAIN_RUNNING: return LIBXL__AO_WAIT;
-    case LIBXL__DOMAIN_SHUTDOWN: *args->out.reason = domain->follower.reason; return 0;
-    case LIBXL__DOMAIN_DYING:
-    case LIBXL__DOMAIN_GONE: break;
+    if (domain->follower.was_shutdown) {
+        *args->out.reason = libxl__hv_shutdown_reason(domain->follower.code);
+        return 0;
     }
+    if (domain->follower.phase < LIBXL__DOMAIN_DYING)
+        return LIBXL__AO_WAIT;
     return libxl__ao_fail(ao, ERROR_DOMAIN_DESTROYED, "domid: domain %u was destroyed", args->in.domid);
 }
 

@@ -7,23 +7,19 @@
 #include "build.h"
 #include "xen.h"
 
-/* ---- taking a domain down (domain_teardown.c): by domain_destroy, and by domain_create_new for what it has
- * made */
+/* ---- taking a domain down (domain_teardown.c): for domain_destroy, and for what domain_create_new has made
+ */
 
-typedef struct libxl__teardown {
-    int step;
-    libxl__domain_source domain;
-    libxl__hv_destroy destroy;
-    libxl__xs_batch *cleaning;
-    bool cleaned; /* nothing is left to be done but to wait */
-    int rc;
-} libxl__teardown; /* the operation's, zeroed */
+typedef struct libxl__teardown_args {
+    uint32_t domid;
+    libxl_uuid uuid; /* another domain behind the same domid is left alone */
+} libxl__teardown_args;
 
 /*
- * Called each time the body is, with the same `info`: destroys the domain in the hypervisor, removes its
- * xenstore nodes, waits until it is gone. LIBXL__AO_WAIT, or 0 or an error, which is noted in ao.
+ * Destroys the domain in the hypervisor, removes its xenstore nodes, waits until it is gone; done when
+ * nested->done. It goes on if the operation ends before it. Errors: NOMEM.
  */
-int libxl__teardown_step(libxl__ao *ao, libxl__teardown *teardown, const xc_domaininfo_t *info);
+int libxl__teardown_start(libxl__ao *ao, libxl__nested *nested, uint32_t domid, const libxl_uuid *uuid);
 
 /* ---- names (domain_name.c): the names of all domains, read at once */
 

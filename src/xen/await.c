@@ -54,13 +54,11 @@ static int read_node(libxl__ao *ao, libxl__await *await)
     return libxl__xs_run(await->reading, LIBXL__XS_ONE_BY_ONE);
 }
 
-static int done(libxl__ao *ao, libxl__await *await, const char *value)
+static int done(libxl__ao *ao, libxl__await *await)
 {
     await->state = LIBXL__AWAIT_DONE;
-    if (value && !(await->value = libxl__gc_printf(&ao->gc, "%s", value)))
-        return ERROR_NOMEM;
     libxl__xs_batch_free(await->reading);
-    libxl__source_stop(ao->ctx, &await->node.source);
+    await->reading = NULL;
     libxl__source_stop(ao->ctx, &await->patience.source);
     return 0;
 }
@@ -73,13 +71,15 @@ int libxl__await_step(libxl__ao *ao, libxl__await *await)
         int rc = libxl__xs_result(await->reading);
         const char *value = rc ? NULL : libxl__xs_value(await->request);
         if (!rc && await->test(await, value))
-            return done(ao, await, value);
+            return done(ao, await);
         libxl__xs_batch_free(await->reading);
         await->reading = NULL;
         if (rc)
             return rc;
         await->state = LIBXL__AWAIT_WATCHING;
     }
+    if (await->node.failed)
+        return libxl__ao_fail(ao, ERROR_XENSTORE, "xenstore: %s: cannot be watched", await->path);
     if (await->patience.source.fired)
         return libxl__ao_fail(ao, ERROR_TIMEDOUT, "xenstore: %s: not what was waited for in time",
                               await->path);
@@ -89,4 +89,9 @@ int libxl__await_step(libxl__ao *ao, libxl__await *await)
             return rc;
     }
     return LIBXL__AO_WAIT;
+}
+
+void libxl__await_again(libxl__await *await)
+{
+    await->state = LIBXL__AWAIT_WATCHING;
 }

@@ -21,9 +21,7 @@ struct libxl__await {
     libxl__xs_request *request;
     libxl__await_test *test;
     const char *path;   /* the operation's memory */
-    const char *value;  /* once done: the operation's copy, or NULL */
     const char *wanted; /* for test */
-    uint32_t domid;
 };
 
 /* Locked, all of them. */
@@ -38,6 +36,9 @@ int libxl__await_start(libxl__ao *ao, libxl__await *await, const char *path, lib
  * another error, noted in ao with the path.
  */
 int libxl__await_step(libxl__ao *ao, libxl__await *await);
+
+/* After it was done: waits for the next time, by the same watch and without a limit. */
+void libxl__await_again(libxl__await *await);
 
 /* Tests. Is `wanted`; is there and not empty; is a device's state (xen/io/xenbus.h) of at least `wanted`, or
  * gone. */

@@ -52,7 +52,7 @@ static int empty_node(libxl__ao *ao, struct state *s, const char *path)
     s->emptying = libxl__xs_batch_new(ao, domid);
     if (!s->emptying)
         return ERROR_NOMEM;
-    libxl__xs_require(s->emptying, ERROR_DOMAIN_DESTROYED, "/local/domain/%u/domid", domid);
+    libxl__xs_require(s->emptying, ERROR_DOMAIN_DESTROYED, "eject", "%s", path);
     libxl__xs_write(s->emptying, LIBXL__XS_GUESTS, "", "%s", path);
     return libxl__xs_run(s->emptying, LIBXL__XS_TRANSACTION);
 }
@@ -86,14 +86,16 @@ static int body(libxl__ao *ao, void *p)
         if (rc)
             return rc; /* the domain is no more: there will be no event */
         tell(ao->ctx, evgen);
-        rc = libxl__await_start(ao, &s->ejected, path, libxl__await_equal, "eject", 0);
+        libxl__await_again(&s->ejected);
         ao->step = WATCHING;
-        return rc ? rc : LIBXL__AO_WAIT;
+        libxl__ao_wake(ao);
+        return LIBXL__AO_WAIT;
     }
     return ERROR_BADFAIL;
 }
 
-static const libxl__ao_class class = {.name = "disk_eject", .body = body, .args_size = sizeof(struct args)};
+static const libxl__ao_class eject_class = {
+    .name = "disk_eject", .body = body, .args_size = sizeof(struct args)};
 
 static void forget(libxl_evgen_disk_eject *evgen)
 {
@@ -107,7 +109,7 @@ static int enable_locked(libxl_ctx *ctx, libxl_evgen_disk_eject *evgen)
     int rc = libxl__hooks_need_loop(ctx);
     if (rc)
         return rc;
-    evgen->ao = libxl__ao_create_background(ctx, &class, evgen->domid, &evgen->ao);
+    evgen->ao = libxl__ao_create_background(ctx, &eject_class, evgen->domid, &evgen->ao);
     if (!evgen->ao)
         return ERROR_NOMEM;
     ((struct args *)libxl__ao_args(evgen->ao))->evgen = evgen;

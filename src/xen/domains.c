@@ -11,6 +11,8 @@
 
 #define FIRST_INTERVAL LIBXL__MILLISECONDS(1)
 #define LAST_INTERVAL  LIBXL__MILLISECONDS(50)
+#define IDLE_INTERVAL  LIBXL__SECONDS(2) /* for a domain that xenstored does not know of */
+#define NEVER          (UINT64_MAX / 2)
 
 static int by_domid(const void *left, const void *right)
 {
@@ -44,10 +46,10 @@ static void compare(libxl__domains *domains, libxl__domain_follower *follower, c
     libxl__domain_phase phase = LIBXL__DOMAIN_GONE;
     if (info && memcmp(info->handle, follower->uuid.uuid, sizeof(follower->uuid.uuid)) == 0) {
         phase = phase_of(info);
-        if (info->flags & XEN_DOMINF_shutdown)
-            follower->reason = libxl__hv_shutdown_reason(info);
+        follower->was_shutdown = info->flags & XEN_DOMINF_shutdown;
+        follower->code = libxl__hv_shutdown_code(info);
     }
-    if (phase <= follower->phase)
+    if (phase == follower->phase || follower->phase == LIBXL__DOMAIN_GONE)
         return;
     follower->phase = phase;
     if (!follower->changed)
@@ -85,19 +87,23 @@ static void again(libxl_ctx *ctx, libxl__timer *timer)
     libxl__domains_look(ctx);
 }
 
-static void look_again_if_dying(libxl_ctx *ctx)
+/* While someone is dying, soon; while anyone is followed, after a while, whatever xenstored has told or not;
+ * or never. */
+static void plan_next_look(libxl_ctx *ctx)
 {
     libxl__domains *domains = &ctx->xen->domains;
     bool dying = false;
     for (uint32_t i = 0; i < domains->count && !dying; i++)
         dying = domains->followers[i]->phase == LIBXL__DOMAIN_DYING;
-    if (!dying) {
+    if (dying) {
+        libxl__timer_start(ctx, &domains->again, domains->interval, again);
+        if (domains->interval < LAST_INTERVAL)
+            domains->interval *= 2;
+    } else {
         domains->interval = FIRST_INTERVAL;
-        return;
+        bool anyone = domains->count || !LIST_EMPTY(&domains->evgen_list);
+        libxl__timer_start(ctx, &domains->again, anyone ? IDLE_INTERVAL : NEVER, again);
     }
-    libxl__timer_start(ctx, &domains->again, domains->interval, again);
-    if (domains->interval < LAST_INTERVAL)
-        domains->interval *= 2;
 }
 
 void libxl__domains_look(libxl_ctx *ctx)
@@ -114,12 +120,16 @@ void libxl__domains_look(libxl_ctx *ctx)
     compare_all(ctx, list, (uint32_t)count);
     free(list);
     call_changed(ctx);
-    look_again_if_dying(ctx);
+    plan_next_look(ctx);
 }
 
-static void look_now(libxl_ctx *ctx, void *user)
+static void look_now(libxl_ctx *ctx, void *user, bool failed)
 {
-    (void)user;
+    libxl__watch **watch = user;
+    if (failed) { /* the next who follows tries again; until then the idle interval must do */
+        libxl__watch_remove(ctx, *watch);
+        *watch = NULL;
+    }
     ctx->xen->domains.interval = FIRST_INTERVAL;
     if (ctx->xen->domains.count || !LIST_EMPTY(&ctx->xen->domains.evgen_list))
         libxl__domains_look(ctx);
@@ -139,9 +149,9 @@ int libxl__domains_watch(libxl_ctx *ctx)
 {
     libxl__domains *domains = &ctx->xen->domains;
     if (!domains->released)
-        domains->released = libxl__watch_add(ctx, "@releaseDomain", look_now, NULL, true);
+        domains->released = libxl__watch_add(ctx, "@releaseDomain", look_now, &domains->released, true);
     if (!domains->introduced)
-        domains->introduced = libxl__watch_add(ctx, "@introduceDomain", look_now, NULL, true);
+        domains->introduced = libxl__watch_add(ctx, "@introduceDomain", look_now, &domains->introduced, true);
     return domains->released && domains->introduced ? 0 : ERROR_FAIL;
 }
 
@@ -163,7 +173,7 @@ int libxl__domain_follow(libxl_ctx *ctx, libxl__domain_follower *follower, const
     follower->domid = info->domain;
     memcpy(follower->uuid.uuid, info->handle, sizeof(follower->uuid.uuid));
     follower->phase = LIBXL__DOMAIN_RUNNING;
-    follower->reason = LIBXL_SHUTDOWN_REASON_UNKNOWN;
+    follower->was_shutdown = false;
     follower->callback = callback;
     follower->changed = false;
     domains->followers[domains->count++] = follower;
@@ -171,6 +181,8 @@ int libxl__domain_follow(libxl_ctx *ctx, libxl__domain_follower *follower, const
     domains->sorted = false;
     if (phase_of(info) != LIBXL__DOMAIN_RUNNING)
         libxl__domains_look_soon(ctx);
+    else if (domains->count == 1)
+        plan_next_look(ctx);
     return 0;
 }
 
@@ -192,9 +204,9 @@ void libxl__domain_unfollow(libxl_ctx *ctx, libxl__domain_follower *follower)
 
 void libxl__domains_rest(libxl_ctx *ctx)
 {
-    libxl__domains *domains = &ctx->xen->domains;
+    const libxl__domains *domains = &ctx->xen->domains;
     if (!domains->count && LIST_EMPTY(&domains->evgen_list))
-        libxl__timer_stop(ctx, &domains->again);
+        plan_next_look(ctx);
 }
 
 int libxl__domains_open(libxl_ctx *ctx)
@@ -203,14 +215,14 @@ int libxl__domains_open(libxl_ctx *ctx)
     domains->interval = FIRST_INTERVAL;
     TAILQ_INIT(&domains->changed);
     LIST_INIT(&domains->evgen_list);
-    return 0;
+    return libxl__timer_start(ctx, &domains->again, NEVER, again);
 }
 
 void libxl__domains_close(libxl_ctx *ctx)
 {
     libxl__domains *domains = &ctx->xen->domains;
-    libxl__timer_stop(ctx, &domains->again);
     libxl__evgens_close(ctx);
+    libxl__timer_stop(ctx, &domains->again);
     free(domains->followers); /* the watches go with all watches */
 }
 
@@ -219,8 +231,7 @@ void libxl__domains_close(libxl_ctx *ctx)
 static void fire(libxl_ctx *ctx, libxl__domain_follower *follower)
 {
     (void)ctx;
-    libxl__source_fire(
-        &((libxl__domain_source *)((char *)follower - offsetof(libxl__domain_source, follower)))->source);
+    libxl__source_fire(&LIBXL__CONTAINER(follower, libxl__domain_source, follower)->source);
 }
 
 static void stop(libxl_ctx *ctx, libxl__source *source)

@@ -24,7 +24,7 @@ typedef enum libxl__domain_phase {
 
 typedef struct libxl__domain_follower libxl__domain_follower;
 
-/* Locked. The domain is in a later phase than before; follower->phase and ->reason say which. */
+/* Locked. The domain is in another phase than before: a later one, or RUNNING again after SHUTDOWN. */
 typedef void libxl__domain_callback(libxl_ctx *ctx, libxl__domain_follower *follower);
 
 struct libxl__domain_follower {
@@ -32,7 +32,8 @@ struct libxl__domain_follower {
     uint32_t place;  /* in the array of followers, + 1; 0: follows nothing */
     libxl_uuid uuid; /* another domain behind the same domid means: gone */
     libxl__domain_phase phase;
-    libxl_shutdown_reason reason;
+    bool was_shutdown; /* at the last look at which it was there; also when dying */
+    uint8_t code;      /* the guest's reason, then: any number */
     libxl__domain_callback *callback;
     struct libxl__evgen *evgen; /* whose it is, or NULL */
     bool changed;
@@ -47,7 +48,7 @@ typedef struct libxl__domains {
     bool sorted;
     TAILQ_HEAD(, libxl__domain_follower) changed;
     libxl__watch *released, *introduced; /* @releaseDomain, @introduceDomain: once anyone follows */
-    libxl__timer again;                  /* the next look, while someone is dying */
+    libxl__timer again;                  /* the next look; always started, so that starting it cannot fail */
     uint64_t interval;
     struct libxl__evgen_list evgen_list;
     uint32_t evgens;

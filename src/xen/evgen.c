@@ -7,6 +7,7 @@
  */
 #include "xen.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,7 +21,7 @@ struct libxl__evgen {
 /* A follower of an evgen's, and what has been told of its domain. */
 struct followed {
     libxl__domain_follower follower;
-    libxl__domain_phase told;
+    bool told_shutdown, told_dying;
 };
 
 static void tell(libxl_ctx *ctx, const libxl__domain_follower *follower, libxl_event_type type)
@@ -32,22 +33,24 @@ static void tell(libxl_ctx *ctx, const libxl__domain_follower *follower, libxl_e
     }
     event->domuuid = follower->uuid;
     if (type == LIBXL_EVENT_TYPE_DOMAIN_SHUTDOWN)
-        event->u.domain_shutdown.shutdown_reason = (uint8_t)follower->reason;
+        event->u.domain_shutdown.shutdown_reason = follower->code;
     libxl__event_occurred(ctx, event);
 }
 
-/* Tells of every phase between the last one told and the present one. */
+/* Tells all that has happened and has not been told, in its order. */
 static void phase_changed(libxl_ctx *ctx, libxl__domain_follower *follower)
 {
     struct followed *followed = (struct followed *)follower;
-    const libxl__domain_phase from = followed->told, to = follower->phase;
     const bool lifecycle = follower->evgen->lifecycle;
-    followed->told = to;
-    if (from < LIBXL__DOMAIN_SHUTDOWN && follower->reason != LIBXL_SHUTDOWN_REASON_UNKNOWN)
+    if (follower->was_shutdown && !followed->told_shutdown)
         tell(ctx, follower, LIBXL_EVENT_TYPE_DOMAIN_SHUTDOWN);
-    if (from < LIBXL__DOMAIN_DYING && to >= LIBXL__DOMAIN_DYING)
+    followed->told_shutdown = follower->was_shutdown; /* a resumed domain may shut down again */
+    if (follower->phase < LIBXL__DOMAIN_DYING)
+        return;
+    if (!followed->told_dying)
         tell(ctx, follower, lifecycle ? LIBXL_EVENT_TYPE_DOMAIN_DYING : LIBXL_EVENT_TYPE_DOMAIN_DEATH);
-    if (to == LIBXL__DOMAIN_GONE) {
+    followed->told_dying = true;
+    if (follower->phase == LIBXL__DOMAIN_GONE) {
         if (lifecycle)
             tell(ctx, follower, LIBXL_EVENT_TYPE_DOMAIN_GONE);
         libxl__domain_unfollow(ctx, follower);
@@ -113,18 +116,27 @@ static void add(libxl_ctx *ctx, struct libxl__evgen *evgen)
     ctx->xen->domains.evgens++;
 }
 
-static int enable_locked(libxl_ctx *ctx, struct libxl__evgen *evgen)
+/* Those that exist now are followed from now on: what becomes of them is told, however soon it happens. */
+static int enable_all(libxl_ctx *ctx, struct libxl__evgen *evgen)
+{
+    xc_domaininfo_t *list;
+    int rc = libxl__domains_watch(ctx);
+    int count = rc ? 0 : libxl__hv_list(ctx, &list);
+    if (rc || count < 0)
+        return rc ? rc : libxl__log_errno(ctx, libxl__errno_rc(errno), "listing the domains");
+    add(ctx, evgen);
+    libxl__evgens_follow_new(ctx, list, (uint32_t)count);
+    free(list);
+    return 0;
+}
+
+static int enable_one(libxl_ctx *ctx, struct libxl__evgen *evgen)
 {
     xc_domaininfo_t info;
-    if (evgen->domid == LIBXL_DOMID_ALL) {
-        int rc = libxl__domains_watch(ctx);
-        if (rc)
-            return rc;
-        add(ctx, evgen);
-        libxl__domains_look(ctx); /* now: of a domain that goes before a later look nothing would be told */
-        return 0;
-    }
-    if (xc_domain_getinfolist(ctx->xen->xch, evgen->domid, 1, &info) != 1 || info.domain != evgen->domid) {
+    int count = xc_domain_getinfolist(ctx->xen->xch, evgen->domid, 1, &info);
+    if (count < 0 && errno != ESRCH)
+        return libxl__log_errno(ctx, libxl__errno_rc(errno), "looking at domain %u", evgen->domid);
+    if (count != 1 || info.domain != evgen->domid) {
         libxl__error_message_set(ERROR_DOMAIN_NOTFOUND, NULL);
         return ERROR_DOMAIN_NOTFOUND;
     }
@@ -145,7 +157,7 @@ static int enable(libxl_ctx *ctx, uint32_t domid, libxl_ev_user user, bool lifec
     libxl__ctx_lock(ctx);
     int rc = libxl__hooks_need_loop(ctx);
     if (!rc)
-        rc = enable_locked(ctx, evgen);
+        rc = domid == LIBXL_DOMID_ALL ? enable_all(ctx, evgen) : enable_one(ctx, evgen);
     libxl__ctx_leave(ctx);
     if (rc)
         free(evgen);

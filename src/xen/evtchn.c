@@ -13,12 +13,12 @@ static void notified(libxl_ctx *ctx, libxl__fd *source, uint32_t revents)
     xenevtchn_port_or_error_t port = xenevtchn_pending(evtchns->handle);
     if (port < 0)
         return;
-    LIST_FOREACH(evtchn, &evtchns->list, link)
-    if (evtchn->port == (evtchn_port_t)port) {
-        xenevtchn_unmask(evtchns->handle, evtchn->port);
-        libxl__source_fire(&evtchn->source);
-        return;
-    }
+    LIST_FOREACH (evtchn, &evtchns->list, link)
+        if (evtchn->port == (evtchn_port_t)port) {
+            xenevtchn_unmask(evtchns->handle, evtchn->port);
+            libxl__source_fire(&evtchn->source);
+            return;
+        }
 }
 
 static int open_handle(libxl__ao *ao)

@@ -55,7 +55,11 @@ int libxl__hv_look(libxl__ao *ao, uint32_t domid, xc_domaininfo_t *info)
     int count = xc_domain_getinfolist(ao->ctx->xen->xch, domid, 1, info);
     if (count < 0 && errno != ESRCH)
         return domain_hypercall_failed(ao, "looking at", domid);
-    return count == 1 && info->domain == domid ? 0 : ERROR_DOMAIN_NOTFOUND;
+    if (count != 1 || info->domain != domid)
+        return ERROR_DOMAIN_NOTFOUND;
+    if (domid == ao->domid)
+        memcpy(ao->domuuid.uuid, info->handle, sizeof(ao->domuuid.uuid));
+    return 0;
 }
 
 int libxl__hv_info(libxl__ao *ao, uint32_t domid, xc_domaininfo_t *info)
@@ -98,13 +102,15 @@ int libxl__hv_list(libxl_ctx *ctx, xc_domaininfo_t **list_out)
     return (int)count;
 }
 
-libxl_shutdown_reason libxl__hv_shutdown_reason(const xc_domaininfo_t *info)
+uint8_t libxl__hv_shutdown_code(const xc_domaininfo_t *info)
 {
-    if (!(info->flags & XEN_DOMINF_shutdown))
-        return LIBXL_SHUTDOWN_REASON_UNKNOWN;
-    unsigned reason = info->flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask;
-    return reason <= LIBXL_SHUTDOWN_REASON_SOFT_RESET ? (libxl_shutdown_reason)reason
-                                                      : LIBXL_SHUTDOWN_REASON_UNKNOWN;
+    return info->flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask;
+}
+
+libxl_shutdown_reason libxl__hv_shutdown_reason(uint8_t code)
+{
+    return code <= LIBXL_SHUTDOWN_REASON_SOFT_RESET ? (libxl_shutdown_reason)code
+                                                    : LIBXL_SHUTDOWN_REASON_UNKNOWN;
 }
 
 static libxl_domain_type type_of(const xc_domaininfo_t *info)
@@ -125,7 +131,9 @@ void libxl__hv_dominfo(const xc_domaininfo_t *info, libxl_dominfo *out)
         .paused = info->flags & XEN_DOMINF_paused,
         .shutdown = info->flags & XEN_DOMINF_shutdown,
         .dying = info->flags & XEN_DOMINF_dying,
-        .shutdown_reason = libxl__hv_shutdown_reason(info),
+        .shutdown_reason = info->flags & XEN_DOMINF_shutdown
+                               ? libxl__hv_shutdown_reason(libxl__hv_shutdown_code(info))
+                               : LIBXL_SHUTDOWN_REASON_UNKNOWN,
         .outstanding_memkb = info->outstanding_pages * PAGE_KB,
         .current_memkb = info->tot_pages * PAGE_KB,
         .shared_memkb = info->shr_pages * PAGE_KB,

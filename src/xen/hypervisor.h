@@ -28,8 +28,10 @@ int libxl__hv_version(struct libxl__ao *ao, libxl_version_info *out);
  */
 int libxl__hv_list(libxl_ctx *ctx, xc_domaininfo_t **list_out);
 
-/* The reason in flags of a domain that has shut down. */
-libxl_shutdown_reason libxl__hv_shutdown_reason(const xc_domaininfo_t *info);
+/* The guest's number for why it has shut down, which may be any. */
+uint8_t libxl__hv_shutdown_code(const xc_domaininfo_t *info);
+/* What that means; UNKNOWN: nothing that Xen defines. */
+libxl_shutdown_reason libxl__hv_shutdown_reason(uint8_t code);
 
 /* One domain's info in the public form. */
 void libxl__hv_dominfo(const xc_domaininfo_t *info, libxl_dominfo *out);

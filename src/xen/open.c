@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static void say_nothing(struct xentoollog_logger *logger, xentoollog_level level, int errnoval,
                         const char *context, const char *format, va_list al)
@@ -43,28 +44,43 @@ int libxl__errno_rc(int errnoval)
     }
 }
 
-static bool refused(int errnoval)
+int libxl__open_rc(int errnoval, int not_there)
 {
-    return errnoval == EPERM || errnoval == EACCES;
+    return errnoval == EPERM || errnoval == EACCES ? ERROR_PERMISSION : not_there;
 }
 
-static int open_handles(libxl_ctx *ctx)
+static int open_hypervisor(libxl_ctx *ctx)
 {
     struct libxl__xen *xen = ctx->xen;
     xentoollog_logger *logger = ctx->logger ? ctx->logger : &libxl__silent_logger;
     xen->xch = xc_interface_open(logger, logger, 0);
     if (!xen->xch)
-        return libxl__log_errno(ctx, refused(errno) ? ERROR_PERMISSION : ERROR_NO_HYPERVISOR,
+        return libxl__log_errno(ctx, libxl__open_rc(errno, ERROR_NO_HYPERVISOR),
                                 "opening the hypervisor's interface");
     if (xc_version(xen->xch, XENVER_version, NULL) < 0)
-        return libxl__log_errno(ctx, refused(errno) ? ERROR_PERMISSION : ERROR_NO_HYPERVISOR,
+        return libxl__log_errno(ctx, libxl__open_rc(errno, ERROR_NO_HYPERVISOR),
                                 "asking for the hypervisor's version");
-    xen->requests = xs_open(0);
-    if (!xen->requests)
-        return libxl__log_errno(ctx, refused(errno) ? ERROR_PERMISSION : ERROR_NO_XENSTORE,
-                                "connecting to xenstored");
-    int rc = libxl__watches_open(ctx);
-    return rc ? rc : libxl__domains_open(ctx);
+    return 0;
+}
+
+/* The socket; or libxenstore, where it is asked for, or where only the kernel's device leads to xenstored. */
+static int open_xenstore(libxl_ctx *ctx, unsigned flags)
+{
+    struct libxl__xen *xen = ctx->xen;
+    xen->transport = flags & LIBXL_CTX_LIBXENSTORE ? &libxl__xs_lib : &libxl__xs_wire;
+    int rc = xen->transport->open(ctx);
+    if (rc != ERROR_NO_XENSTORE || access("/dev/xen/xenbus", F_OK))
+        return rc;
+    xen->transport = &libxl__xs_lib;
+    return xen->transport->open(ctx);
+}
+
+static int open_handles(libxl_ctx *ctx, unsigned flags)
+{
+    int rc = libxl__domains_open(ctx);
+    if (!rc)
+        rc = open_hypervisor(ctx);
+    return rc ? rc : open_xenstore(ctx, flags);
 }
 
 static void close_handles(libxl_ctx *ctx)
@@ -72,10 +88,10 @@ static void close_handles(libxl_ctx *ctx)
     struct libxl__xen *xen = ctx->xen;
     libxl__disk_ejects_close(ctx);
     libxl__domains_close(ctx);
+    if (xen->transport)
+        xen->transport->close(ctx);
     libxl__watches_close(ctx);
     libxl__evtchns_close(ctx);
-    if (xen->requests)
-        xs_close(xen->requests);
     if (xen->xch)
         xc_interface_close(xen->xch);
     libxl_version_info_dispose(xen->version);
@@ -87,7 +103,7 @@ static void close_handles(libxl_ctx *ctx)
 int libxl_ctx_alloc(libxl_ctx **ctx_out, int version, unsigned flags, xentoollog_logger *logger)
 {
     *ctx_out = NULL;
-    if (version != LIBXL_VERSION || flags) {
+    if (version != LIBXL_VERSION || flags & ~LIBXL_CTX_LIBXENSTORE) {
         int rc = version != LIBXL_VERSION ? ERROR_VERSION : ERROR_INVAL;
         libxl__error_message_set(rc, NULL);
         return rc;
@@ -103,7 +119,7 @@ int libxl_ctx_alloc(libxl_ctx **ctx_out, int version, unsigned flags, xentoollog
         libxl__error_message_set(ERROR_NOMEM, NULL);
         return ERROR_NOMEM;
     }
-    rc = open_handles(ctx);
+    rc = open_handles(ctx, flags);
     if (rc) {
         close_handles(ctx);
         libxl__workers_close(ctx);
@@ -131,7 +147,20 @@ void libxl_ctx_counters(libxl_ctx *ctx, libxl_counters *out)
 {
     libxl__ctx_lock(ctx);
     libxl__ctx_count(ctx, out);
+    out->timers -= 1; /* the one that plans the next look at the domains */
     out->watches = ctx->xen->watches.count;
     out->evgens = ctx->xen->domains.evgens;
     libxl__ctx_unlock(ctx);
+}
+
+void libxl_postfork_child_noexec(libxl_ctx *ctx)
+{
+    if (!ctx)
+        return;
+    /* Only numbers and copies of memory are this process's own: what they name is the parent's and is not
+     * touched. */
+    ctx->xen->transport->postfork(ctx);
+    if (ctx->xen->evtchns.handle)
+        close(xenevtchn_fd(ctx->xen->evtchns.handle));
+    libxl__ctx_postfork(ctx);
 }

@@ -6,21 +6,23 @@
 #ifndef LIBXL__WATCH_H
 #define LIBXL__WATCH_H
 
-#include <xenstore.h>
-
 #include "ao.h"
 #include "worker.h"
 
 typedef struct libxl__watch libxl__watch;
 
-/* Locked. The node may have changed. */
-typedef void libxl__watch_callback(libxl_ctx *ctx, void *user);
+/* Locked. The node may have changed; `failed`: xenstored does not watch it, and this is the only call. */
+typedef void libxl__watch_callback(libxl_ctx *ctx, void *user, bool failed);
+
+struct libxl__watch_slot {
+    libxl__watch *watch; /* NULL: free */
+    uint32_t generation; /* part of the token, so that none is ever used again */
+    uint32_t next_free;
+};
 
 typedef struct libxl__watches {
-    struct xs_handle *xs; /* for watches only; libxenstore makes a thread for reading them */
-    libxl__fd source;
-    uint64_t next_token;
-    LIST_HEAD(, libxl__watch) list;
+    struct libxl__watch_slot *slots;
+    uint32_t room, first_free;
     uint32_t count; /* of operations and event generators; not the context's own */
 } libxl__watches;
 
@@ -28,20 +30,23 @@ typedef struct libxl__watches {
 typedef struct libxl__watch_source {
     libxl__source source;
     libxl__watch *watch;
+    bool failed;
 } libxl__watch_source;
 
 /* Locked, all of them. */
 
-int libxl__watches_open(libxl_ctx *ctx);
+/* Frees all of them; the transport is closed. */
 void libxl__watches_close(libxl_ctx *ctx);
 
-/* Calls `callback` for `path`, from its registration on. NULL: NOMEM or FAIL. `own`: not counted. */
+/* Calls `callback` for `path`, from its registration on. NULL: NOMEM or no xenstored. `own`: not counted. */
 libxl__watch *libxl__watch_add(libxl_ctx *ctx, const char *path, libxl__watch_callback *callback, void *user,
                                bool own);
 /* NULL is fine. Afterwards callback is not called again. */
 void libxl__watch_remove(libxl_ctx *ctx, libxl__watch *watch);
 
-/* Watches a path for an operation: the source fires at registration and at each change. Errors: NOMEM, FAIL.
+/*
+ * Watches a path for an operation: the source fires at registration and at each change, and if xenstored
+ * refuses the watch (`failed`). Errors: NOMEM.
  */
 int libxl__watch_start(libxl__ao *ao, libxl__watch_source *watch, const char *path);
 

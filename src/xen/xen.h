@@ -4,7 +4,6 @@
 #define LIBXL__XEN_H
 
 #include <xenctrl.h>
-#include <xenstore.h>
 
 #include "await.h"
 #include "domains.h"
@@ -13,10 +12,13 @@
 #include "libxl_internal.h"
 #include "watch.h"
 #include "xs.h"
+#include "xs_transport.h"
 
 struct libxl__xen {
-    xc_interface *xch;          /* thread-safe, but for its last error, which nobody reads */
-    struct xs_handle *requests; /* used by the xenstore lane only */
+    xc_interface *xch; /* thread-safe, but for its last error, which nobody reads */
+    const libxl__xs_transport *transport;
+    struct libxl__xs_wire *wire; /* one of these two: the transport's */
+    struct libxl__xs_lib *lib;
     libxl__watches watches;
     libxl__domains domains;
     libxl__evtchns evtchns;
@@ -26,6 +28,9 @@ struct libxl__xen {
 
 /* src/xen/disk_eject.c: frees those that are still enabled. */
 void libxl__disk_ejects_close(libxl_ctx *ctx);
+
+/* What opening something failed with: PERMISSION, or that it is not there. */
+int libxl__open_rc(int errnoval, int not_there);
 
 /* What an errno of libxenctrl means. ESRCH: DOMAIN_NOTFOUND, EPERM and EACCES: PERMISSION, ... */
 int libxl__errno_rc(int errnoval);

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Owns: the line of deliveries. Guarded by the context's lock, which is given up while the application's code
+ * runs; what that needs is copied before. Any thread that is inside the library delivers; a thread that is
+ * inside a delivery leaves what its own calls bring about to the loop that it will return to, so chains of
+ * callbacks use no stack.
+ */
+#include "libxl_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static _Thread_local const libxl_ctx *here;
+
+bool libxl__delivering_here(const libxl_ctx *ctx)
+{
+    return here == ctx;
+}
+
+void libxl__deliveries_open(libxl_ctx *ctx)
+{
+    STAILQ_INIT(&ctx->deliveries.line);
+}
+
+void libxl__deliver(libxl_ctx *ctx, libxl__delivery *delivery)
+{
+    STAILQ_INSERT_TAIL(&ctx->deliveries.line, delivery, link);
+}
+
+/* ---- the kinds */
+
+static void event_delivered(libxl_ctx *ctx, libxl__ao *ao)
+{
+    if (!ao)
+        return;
+    ao->delivering = false;
+    libxl__ao_report_delivered(ctx, ao);
+}
+
+static void deliver_event(libxl_ctx *ctx, libxl__delivery *delivery)
+{
+    libxl_event *event = delivery->event;
+    libxl__ao *ao = delivery->ao;
+    const libxl_event_hooks *receiver = ctx->hooks.receiver;
+    if (!libxl__hooks_want(ctx, event)) {
+        libxl__event_queue(ctx, event); /* the receiver has been taken away meanwhile */
+    } else {
+        void (*occurs)(void *, libxl_event *) = receiver->event_occurs;
+        void *user = ctx->hooks.receiver_user;
+        libxl__ctx_unlock(ctx);
+        occurs(user, event);
+        libxl__ctx_lock(ctx);
+    }
+    event_delivered(ctx, ao);
+}
+
+static void deliver_report(libxl_ctx *ctx, libxl__delivery *delivery)
+{
+    libxl_event *event = delivery->event;
+    libxl__ao *ao = delivery->ao;
+    libxl_asyncprogress_how how = ao->progress_how;
+    libxl__ctx_unlock(ctx);
+    how.callback(ctx, event, how.u.for_callback);
+    libxl__ctx_lock(ctx);
+    event_delivered(ctx, ao);
+}
+
+static void deliver_completion(libxl_ctx *ctx, libxl__delivery *delivery)
+{
+    libxl__ao *ao = delivery->ao;
+    libxl_asyncop_how how = ao->how;
+    int rc = ao->rc;
+    libxl__ctx_unlock(ctx);
+    libxl__error_message_set(rc, rc ? ao->message : NULL);
+    how.callback(ctx, rc, how.u.for_callback);
+    libxl__ctx_lock(ctx);
+    libxl__ao__destroy(ctx, ao);
+}
+
+void libxl__deliver_event(libxl_ctx *ctx, libxl_event *event, libxl__ao *ao)
+{
+    libxl__delivery *delivery = libxl__delivery_of_event(event);
+    *delivery = (libxl__delivery){.deliver = deliver_event, .ao = ao, .event = event};
+    libxl__deliver(ctx, delivery);
+}
+
+void libxl__deliver_report(libxl_ctx *ctx, libxl_event *event, libxl__ao *ao)
+{
+    libxl__delivery *delivery = libxl__delivery_of_event(event);
+    *delivery = (libxl__delivery){.deliver = deliver_report, .ao = ao, .event = event};
+    libxl__deliver(ctx, delivery);
+}
+
+void libxl__deliver_completion(libxl_ctx *ctx, libxl__ao *ao)
+{
+    ao->delivery = (libxl__delivery){.deliver = deliver_completion, .ao = ao};
+    libxl__deliver(ctx, &ao->delivery);
+}
+
+/* ---- delivering */
+
+static void tell_of_disaster(libxl_ctx *ctx)
+{
+    const libxl_event_hooks *receiver = ctx->hooks.receiver;
+    void (*disaster)(void *, libxl_event_type, const char *, int) = receiver ? receiver->disaster : NULL;
+    void *user = ctx->hooks.receiver_user;
+    libxl_event_type type = ctx->deliveries.missed_type;
+    ctx->deliveries.missed = false;
+    if (!disaster)
+        return;
+    libxl__ctx_unlock(ctx);
+    disaster(user, type, "an event may have been missed", ENOMEM);
+    libxl__ctx_lock(ctx);
+}
+
+/* The first whose operation has no other under way. */
+static libxl__delivery *next(libxl_ctx *ctx)
+{
+    libxl__delivery *delivery;
+    STAILQ_FOREACH (delivery, &ctx->deliveries.line, link)
+        if (!delivery->ao || !delivery->ao->delivering)
+            return delivery;
+    return NULL;
+}
+
+bool libxl__deliver_one(libxl_ctx *ctx)
+{
+    libxl__deliveries *deliveries = &ctx->deliveries;
+    libxl__delivery *delivery = next(ctx);
+    if (!delivery && !deliveries->missed)
+        return false;
+    libxl__loop_hand_over(ctx);
+    const libxl_ctx *outer = here;
+    here = ctx;
+    deliveries->under_way++;
+    if (deliveries->missed) {
+        tell_of_disaster(ctx);
+    } else {
+        STAILQ_REMOVE(&deliveries->line, delivery, libxl__delivery, link);
+        if (delivery->ao)
+            delivery->ao->delivering = true;
+        delivery->deliver(ctx, delivery);
+    }
+    deliveries->under_way--;
+    here = outer;
+    return true;
+}
+
+void libxl__deliver_drop(libxl_ctx *ctx, const libxl__ao *ao)
+{
+    libxl__deliveries *deliveries = &ctx->deliveries;
+    libxl__delivery *delivery = STAILQ_FIRST(&deliveries->line), *following;
+    for (; delivery; delivery = following) {
+        following = STAILQ_NEXT(delivery, link);
+        if (delivery->ao != ao)
+            continue;
+        STAILQ_REMOVE(&deliveries->line, delivery, libxl__delivery, link);
+        libxl__event_discard(ctx, delivery->event);
+    }
+}
+
+void libxl__deliveries_close(libxl_ctx *ctx)
+{
+    libxl__delivery *delivery;
+    while ((delivery = STAILQ_FIRST(&ctx->deliveries.line))) { /* events only: completions were waited for */
+        STAILQ_REMOVE_HEAD(&ctx->deliveries.line, link);
+        libxl__event_discard(ctx, delivery->event);
+    }
+}

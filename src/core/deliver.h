@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What is due to the application: completion callbacks, progress reports, events for its receiver. They stand
+ * in one line, in order of occurrence; what belongs to one operation is delivered one after the other.
+ */
+#ifndef LIBXL__DELIVER_H
+#define LIBXL__DELIVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include <libxl.h>
+
+struct libxl__ao;
+
+typedef struct libxl__delivery libxl__delivery;
+struct libxl__delivery {
+    /* Called locked; gives up the lock for the application's code; ends with ao->delivering false, or ao
+     * destroyed. */
+    void (*deliver)(libxl_ctx *ctx, libxl__delivery *delivery);
+    struct libxl__ao *ao; /* whose it is; NULL: no operation's */
+    libxl_event *event;   /* NULL: a completion's callback */
+    STAILQ_ENTRY(libxl__delivery) link;
+};
+
+typedef struct libxl__deliveries {
+    STAILQ_HEAD(, libxl__delivery) line;
+    uint32_t under_way; /* the application's code is running */
+    bool missed;        /* events may have been missed: the disaster hook is to be told */
+    libxl_event_type missed_type;
+} libxl__deliveries;
+
+/* Locked, all of them. */
+
+void libxl__deliveries_open(libxl_ctx *ctx);
+/* Frees what has not been delivered. */
+void libxl__deliveries_close(libxl_ctx *ctx);
+
+/* Puts it in line. Its memory is its owner's until it has been delivered. */
+void libxl__deliver(libxl_ctx *ctx, libxl__delivery *delivery);
+/* Delivers the first that may be; whether there was one. */
+bool libxl__deliver_one(libxl_ctx *ctx);
+/* Whether this thread is inside one of the context's deliveries. */
+bool libxl__delivering_here(const libxl_ctx *ctx);
+
+/* An event for the application's receiver; if there is none by then, it is queued. `ao`: whose report it is,
+ * or NULL. */
+void libxl__deliver_event(libxl_ctx *ctx, libxl_event *event, struct libxl__ao *ao);
+/* An operation's progress report, to its callback; the event is the delivery's. */
+void libxl__deliver_report(libxl_ctx *ctx, libxl_event *event, struct libxl__ao *ao);
+/* An operation's completion, to its callback. */
+void libxl__deliver_completion(libxl_ctx *ctx, struct libxl__ao *ao);
+/* Drops the reports of an operation that did not start. */
+void libxl__deliver_drop(libxl_ctx *ctx, const struct libxl__ao *ao);
+
+#endif

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Owns: two libxenstore handles, one for requests and one for watches, because a handle with watches has a
+ * thread that reads for it. Requests are made on the xenstore lane's one worker, which has the batch, or the
+ * watch, to itself meanwhile; the rest is guarded by the context's lock.
+ *
+ * libxenstore's calls block and cannot be interrupted, and while one is made SIGPIPE is ignored in the whole
+ * process: hence the other transport.
+ */
+#include "xen.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <xenstore.h>
+
+struct libxl__xs_lib {
+    struct xs_handle *requests, *watches;
+    libxl__fd source;
+};
+
+/* ---- on the lane, not locked */
+
+static bool set_perms(struct xs_handle *xs, xs_transaction_t transaction, const libxl__xs_batch *batch,
+                      const libxl__xs_request *request)
+{
+    const bool guests = request->perms == LIBXL__XS_GUESTS;
+    struct xs_permissions perms[2] = {{.id = guests ? batch->domid : 0, .perms = XS_PERM_NONE},
+                                      {.id = batch->domid, .perms = XS_PERM_READ}};
+    return xs_set_permissions(xs, transaction, request->path, perms,
+                              request->perms == LIBXL__XS_GUEST_READS ? 2 : 1);
+}
+
+static bool make(struct xs_handle *xs, xs_transaction_t transaction, const libxl__xs_batch *batch,
+                 libxl__xs_request *request)
+{
+    unsigned length;
+    switch (request->kind) {
+    case LIBXL__XS_READ:
+    case LIBXL__XS_REQUIRE:
+        free(request->found);
+        request->found = xs_read(xs, transaction, request->path, &length);
+        if (!request->found && errno != ENOENT)
+            return false;
+        errno = ENOENT;
+        return request->kind == LIBXL__XS_READ || !libxl__xs_unmet(request);
+    case LIBXL__XS_WRITE:
+        return xs_write(xs, transaction, request->path, request->value, (unsigned)strlen(request->value)) &&
+               set_perms(xs, transaction, batch, request);
+    case LIBXL__XS_REMOVE: return xs_rm(xs, transaction, request->path) || errno == ENOENT;
+    case LIBXL__XS_INTRODUCE: return xs_introduce_domain(xs, batch->domid, request->gfn, request->port);
+    }
+    return false;
+}
+
+static void make_all(struct xs_handle *xs, xs_transaction_t transaction, libxl__xs_batch *batch)
+{
+    libxl__xs_request *request;
+    STAILQ_FOREACH (request, &batch->requests, link)
+        if (!make(xs, transaction, batch, request)) {
+            libxl__xs_failed(batch, request, errno);
+            return;
+        }
+}
+
+static void make_transaction(struct xs_handle *xs, libxl__xs_batch *batch)
+{
+    for (;;) {
+        xs_transaction_t transaction = xs_transaction_start(xs);
+        if (transaction == XBT_NULL) {
+            libxl__xs_failed(batch, NULL, errno);
+            return;
+        }
+        make_all(xs, transaction, batch);
+        if (xs_transaction_end(xs, transaction, batch->rc != 0) || batch->rc)
+            return;
+        if (errno != EAGAIN) { /* EAGAIN: somebody else has changed what we read */
+            libxl__xs_failed(batch, NULL, errno);
+            return;
+        }
+    }
+}
+
+static void batch_work(libxl_ctx *ctx, libxl__job *job)
+{
+    libxl__xs_batch *batch = LIBXL__CONTAINER(job, libxl__xs_batch, job);
+    struct xs_handle *xs = ctx->xen->lib->requests;
+    if (batch->mode == LIBXL__XS_TRANSACTION)
+        make_transaction(xs, batch);
+    else
+        make_all(xs, XBT_NULL, batch);
+}
+
+static void watch_work(libxl_ctx *ctx, libxl__job *job)
+{
+    libxl__watch *watch = LIBXL__CONTAINER(job, libxl__watch, job);
+    watch->failed = !xs_watch(ctx->xen->lib->watches, watch->path, watch->token);
+}
+
+static void unwatch_work(libxl_ctx *ctx, libxl__job *job)
+{
+    libxl__watch *watch = LIBXL__CONTAINER(job, libxl__watch, job);
+    xs_unwatch(ctx->xen->lib->watches, watch->path, watch->token);
+}
+
+/* ---- locked, on the lane's worker when a job is over */
+
+static void batch_over(libxl_ctx *ctx, libxl__job *job)
+{
+    libxl__xs_batch_ended(LIBXL__CONTAINER(job, libxl__xs_batch, job));
+    libxl__loop_look_again(ctx);
+}
+
+static void watch_over(libxl_ctx *ctx, libxl__job *job)
+{
+    libxl__watch *watch = LIBXL__CONTAINER(job, libxl__watch, job);
+    libxl__watch_added(ctx, watch, !watch->failed);
+    libxl__loop_look_again(ctx);
+}
+
+static void unwatch_over(libxl_ctx *ctx, libxl__job *job)
+{
+    libxl__watch_free(ctx, LIBXL__CONTAINER(job, libxl__watch, job));
+}
+
+/* ---- the transport */
+
+static int submit(libxl_ctx *ctx, libxl__job *job, void (*work)(libxl_ctx *, libxl__job *),
+                  void (*over)(libxl_ctx *, libxl__job *))
+{
+    job->work = work;
+    job->orphaned = over;
+    return libxl__job_submit(ctx, NULL, job, LIBXL__LANE_XENSTORE);
+}
+
+static int run(libxl_ctx *ctx, libxl__xs_batch *batch)
+{
+    return submit(ctx, &batch->job, batch_work, batch_over);
+}
+
+static bool withdraw(libxl_ctx *ctx, libxl__xs_batch *batch)
+{
+    return libxl__job_withdraw(ctx, &batch->job);
+}
+
+static int add_watch(libxl_ctx *ctx, libxl__watch *watch)
+{
+    return submit(ctx, &watch->job, watch_work, watch_over);
+}
+
+static void remove_watch(libxl_ctx *ctx, libxl__watch *watch)
+{
+    if (libxl__job_withdraw(ctx, &watch->job))
+        libxl__watch_free(ctx, watch);
+    else if (watch->job.state == LIBXL__JOB_DONE && submit(ctx, &watch->job, unwatch_work, unwatch_over))
+        libxl__watch_free(ctx, watch); /* xenstored keeps it until we disconnect */
+    /* else it is being added: libxl__watch_added will come back here */
+}
+
+static void watch_fired(libxl_ctx *ctx, libxl__fd *source, uint32_t revents)
+{
+    (void)source, (void)revents;
+    char **event;
+    while ((event = xs_check_watch(ctx->xen->lib->watches))) {
+        libxl__watch_event(ctx, event[XS_WATCH_TOKEN]);
+        free(event);
+    }
+}
+
+static void close_lib(libxl_ctx *ctx)
+{
+    struct libxl__xs_lib *lib = ctx->xen->lib;
+    if (!lib)
+        return;
+    libxl__fd_deregister(ctx, &lib->source);
+    if (lib->watches)
+        xs_close(lib->watches);
+    if (lib->requests)
+        xs_close(lib->requests);
+    free(lib);
+    ctx->xen->lib = NULL;
+}
+
+static int open_lib(libxl_ctx *ctx)
+{
+    struct libxl__xs_lib *lib = ctx->xen->lib = calloc(1, sizeof(*lib));
+    if (!lib)
+        return ERROR_NOMEM;
+    lib->requests = xs_open(0);
+    lib->watches = lib->requests ? xs_open(0) : NULL;
+    if (!lib->watches) {
+        int rc = libxl__log_errno(ctx, libxl__open_rc(errno, ERROR_NO_XENSTORE), "connecting to xenstored");
+        close_lib(ctx);
+        return rc;
+    }
+    int fd = xs_fileno(lib->watches);
+    int rc = fd < 0 ? libxl__log_errno(ctx, ERROR_FAIL, "xs_fileno") : 0;
+    if (!rc)
+        rc = libxl__fd_register(ctx, &lib->source, fd, EPOLLIN, watch_fired);
+    if (rc)
+        close_lib(ctx);
+    else
+        fcntl(fd, F_SETFD, FD_CLOEXEC);
+    return rc;
+}
+
+static void postfork(libxl_ctx *ctx)
+{
+    xs_daemon_destroy_postfork(ctx->xen->lib->watches);
+    xs_daemon_destroy_postfork(ctx->xen->lib->requests);
+}
+
+const libxl__xs_transport libxl__xs_lib = {
+    .open = open_lib,
+    .close = close_lib,
+    .postfork = postfork,
+    .run = run,
+    .withdraw = withdraw,
+    .add_watch = add_watch,
+    .remove_watch = remove_watch,
+};

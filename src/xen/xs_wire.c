@@ -1,0 +1,468 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Owns: the socket to xenstored, what is still to be written to it, and the line of answers that are
+ * expected. Guarded by the context's lock; nothing blocks, no thread of its own.
+ *
+ * The protocol is xen/io/xs_wire.h. xenstored answers the requests of one connection in order, so answers
+ * need no search; between them come events of watches. All requests of a batch are sent at once; a
+ * transaction takes two more round trips, for its beginning and its end. When the connection is lost
+ * everything under way fails, and so does what comes later.
+ */
+#include "xen.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <xen/io/xs_wire.h>
+
+enum { READS_AT_ONCE = 64, BUFFER = 64 << 10 };
+
+struct libxl__xs_wire {
+    libxl__fd source;
+    int fd;
+    bool lost, writing; /* writing: waits until the socket takes more */
+    char *out;
+    size_t out_begin, out_end, out_room;
+    uint32_t next_id;
+    size_t have; /* octets of `in` */
+    STAILQ_HEAD(, libxl__xs_expected) expected;
+    char in[BUFFER];
+};
+
+/* ---- sending */
+
+static struct libxl__xs_wire *wire_of(libxl_ctx *ctx)
+{
+    return ctx->xen->wire;
+}
+
+static int reserve(struct libxl__xs_wire *wire, size_t length)
+{
+    if (wire->out_begin == wire->out_end)
+        wire->out_begin = wire->out_end = 0;
+    if (wire->out_room - wire->out_end >= length)
+        return 0;
+    size_t room = wire->out_room ? wire->out_room : 4096;
+    while (room - wire->out_end < length)
+        room *= 2;
+    char *larger = realloc(wire->out, room);
+    if (!larger)
+        return ERROR_NOMEM;
+    wire->out = larger;
+    wire->out_room = room;
+    return 0;
+}
+
+struct part {
+    const char *text;
+    size_t length;
+};
+
+#define TEXT(string)  ((struct part){string, strlen(string) + 1}) /* with its zero */
+#define VALUE(string) ((struct part){string, strlen(string)})
+#define NOTHING       ((struct part){NULL, 0})
+
+/* Appends a message, whose answer goes to `expected`. Errors: NOMEM; INVAL: longer than a message may be. */
+static int put(struct libxl__xs_wire *wire, libxl__xs_expected *expected, uint32_t type, uint32_t transaction,
+               struct part a, struct part b, struct part c)
+{
+    struct xsd_sockmsg header = {
+        .type = type,
+        .req_id = ++wire->next_id,
+        .tx_id = transaction,
+        .len = (uint32_t)(a.length + b.length + c.length),
+    };
+    if (a.length + b.length + c.length > XENSTORE_PAYLOAD_MAX)
+        return ERROR_INVAL;
+    if (reserve(wire, sizeof(header) + header.len))
+        return ERROR_NOMEM;
+    const struct part parts[] = {{(const char *)&header, sizeof(header)}, a, b, c};
+    for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
+        if (parts[i].length)
+            memcpy(wire->out + wire->out_end, parts[i].text, parts[i].length);
+        wire->out_end += parts[i].length;
+    }
+    expected->id = header.req_id;
+    STAILQ_INSERT_TAIL(&wire->expected, expected, link);
+    return 0;
+}
+
+static void lose(libxl_ctx *ctx, int errnoval)
+{
+    struct libxl__xs_wire *wire = wire_of(ctx);
+    libxl__xs_expected *expected;
+    if (wire->lost)
+        return;
+    wire->lost = true;
+    if (errnoval != ESHUTDOWN) /* we are not closing it ourselves */
+        libxl__log(ctx, XTL_ERROR, errnoval, "the connection to xenstored is lost");
+    libxl__fd_deregister(ctx, &wire->source);
+    while ((expected = STAILQ_FIRST(&wire->expected))) {
+        STAILQ_REMOVE_HEAD(&wire->expected, link);
+        expected->answered(ctx, expected, errnoval, NULL, 0);
+    }
+}
+
+static void flush(libxl_ctx *ctx)
+{
+    struct libxl__xs_wire *wire = wire_of(ctx);
+    while (!wire->lost && wire->out_begin < wire->out_end) {
+        ssize_t put = send(wire->fd, wire->out + wire->out_begin, wire->out_end - wire->out_begin,
+                           MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (put > 0)
+            wire->out_begin += (size_t)put;
+        else if (errno == EAGAIN)
+            break;
+        else if (errno != EINTR)
+            lose(ctx, errno);
+    }
+    bool more = wire->out_begin < wire->out_end;
+    if (!wire->lost && more != wire->writing) {
+        wire->writing = more;
+        libxl__fd_modify(ctx, &wire->source, more ? EPOLLIN | EPOLLOUT : EPOLLIN);
+    }
+}
+
+/* ---- batches */
+
+static libxl__xs_answered batch_answered;
+
+static libxl__xs_expected *expect(libxl__xs_batch *batch, libxl__xs_request *request)
+{
+    libxl__xs_expected *expected = &batch->expected[batch->used++];
+    *expected = (libxl__xs_expected){.answered = batch_answered, .owner = batch, .request = request};
+    batch->unanswered++;
+    return expected;
+}
+
+static int put_perms(struct libxl__xs_wire *wire, libxl__xs_batch *batch, libxl__xs_request *request)
+{
+    char owner[16], reader[16];
+    snprintf(owner, sizeof(owner), "n%u", request->perms == LIBXL__XS_GUESTS ? batch->domid : 0);
+    snprintf(reader, sizeof(reader), "r%u", batch->domid);
+    return put(wire, expect(batch, request), XS_SET_PERMS, batch->transaction, TEXT(request->path),
+               TEXT(owner), request->perms == LIBXL__XS_GUEST_READS ? TEXT(reader) : NOTHING);
+}
+
+static int put_request(struct libxl__xs_wire *wire, libxl__xs_batch *batch, libxl__xs_request *request)
+{
+    const uint32_t tx = batch->transaction;
+    char domid[16], gfn[24], port[16];
+    int rc;
+    switch (request->kind) {
+    case LIBXL__XS_READ:
+    case LIBXL__XS_REQUIRE:
+        free(request->found);
+        request->found = NULL;
+        return put(wire, expect(batch, request), XS_READ, tx, TEXT(request->path), NOTHING, NOTHING);
+    case LIBXL__XS_REMOVE:
+        return put(wire, expect(batch, request), XS_RM, tx, TEXT(request->path), NOTHING, NOTHING);
+    case LIBXL__XS_WRITE:
+        rc = put(wire, expect(batch, request), XS_WRITE, tx, TEXT(request->path), VALUE(request->value),
+                 NOTHING);
+        return rc ? rc : put_perms(wire, batch, request);
+    case LIBXL__XS_INTRODUCE:
+        snprintf(domid, sizeof(domid), "%u", batch->domid);
+        snprintf(gfn, sizeof(gfn), "%lu", request->gfn);
+        snprintf(port, sizeof(port), "%u", request->port);
+        return put(wire, expect(batch, request), XS_INTRODUCE, tx, TEXT(domid), TEXT(gfn), TEXT(port));
+    }
+    return ERROR_INVAL;
+}
+
+/* What could not be put is not expected either. */
+static int took(libxl__xs_batch *batch, int rc)
+{
+    if (rc)
+        batch->unanswered--;
+    return rc;
+}
+
+static void put_requests(struct libxl__xs_wire *wire, libxl__xs_batch *batch)
+{
+    libxl__xs_request *request;
+    STAILQ_FOREACH (request, &batch->requests, link) {
+        int rc = took(batch, put_request(wire, batch, request));
+        if (rc) {
+            libxl__xs_failed(batch, request, rc == ERROR_NOMEM ? ENOMEM : E2BIG);
+            return;
+        }
+    }
+}
+
+static void begin(libxl_ctx *ctx, libxl__xs_batch *batch)
+{
+    struct libxl__xs_wire *wire = wire_of(ctx);
+    batch->used = 0;
+    batch->transaction = 0;
+    if (batch->mode == LIBXL__XS_ONE_BY_ONE)
+        put_requests(wire, batch);
+    else if (took(batch, put(wire, expect(batch, NULL), XS_TRANSACTION_START, 0, TEXT(""), NOTHING, NOTHING)))
+        libxl__xs_failed(batch, NULL, ENOMEM);
+}
+
+/* A transaction's requests have been answered: it is ended. Whether there is an answer to come. */
+static bool end(libxl_ctx *ctx, libxl__xs_batch *batch)
+{
+    const bool keep = !batch->rc && batch->source.ao;
+    if (!batch->transaction || wire_of(ctx)->lost)
+        return false;
+    if (took(batch, put(wire_of(ctx), expect(batch, NULL), XS_TRANSACTION_END, batch->transaction,
+                        TEXT(keep ? "T" : "F"), NOTHING, NOTHING)))
+        libxl__xs_failed(batch, NULL, ENOMEM);
+    batch->transaction = 0;
+    return batch->unanswered;
+}
+
+static void answer_to_request(libxl__xs_batch *batch, libxl__xs_request *request, int errnoval,
+                              const char *body, size_t length)
+{
+    const bool reads = request->kind == LIBXL__XS_READ || request->kind == LIBXL__XS_REQUIRE;
+    if (reads && !errnoval && !(request->found = strndup(body, length)))
+        errnoval = ENOMEM;
+    if (request->kind == LIBXL__XS_REQUIRE && !errnoval && libxl__xs_unmet(request))
+        errnoval = ENOENT;
+    if (errnoval == ENOENT && (request->kind == LIBXL__XS_READ || request->kind == LIBXL__XS_REMOVE))
+        errnoval = 0;
+    if (errnoval)
+        libxl__xs_failed(batch, request, errnoval);
+}
+
+/*
+ * In order: a transaction's beginning (no request, nothing sent yet but this), its requests, its end (no
+ * request, and batch->transaction 0 again). One by one: requests only.
+ */
+static void batch_answered(libxl_ctx *ctx, libxl__xs_expected *expected, int errnoval, const char *body,
+                           size_t length)
+{
+    libxl__xs_batch *batch = expected->owner;
+    const bool beginning = !expected->request && expected == batch->expected;
+    batch->unanswered--;
+    if (expected->request) {
+        answer_to_request(batch, expected->request, errnoval, body, length);
+    } else if (!errnoval && beginning) {
+        batch->transaction = (uint32_t)strtoul(body, NULL, 10);
+        put_requests(wire_of(ctx), batch);
+    } else if (errnoval == EAGAIN && !beginning && !batch->rc && batch->source.ao) {
+        begin(ctx, batch); /* somebody else has changed what we read */
+    } else if (errnoval && errnoval != EAGAIN) {
+        libxl__xs_failed(batch, NULL, errnoval);
+    }
+    if (!batch->unanswered && !end(ctx, batch))
+        libxl__xs_batch_ended(batch);
+}
+
+static int run(libxl_ctx *ctx, libxl__xs_batch *batch)
+{
+    if (wire_of(ctx)->lost)
+        return ERROR_NO_XENSTORE;
+    const size_t most = 2 * (size_t)batch->count + 2; /* a write is two messages; a transaction two more */
+    batch->expected = libxl__gc_alloc(&batch->gc, most * sizeof(*batch->expected));
+    if (!batch->expected)
+        return ERROR_NOMEM;
+    begin(ctx, batch);
+    if (batch->unanswered) {
+        flush(ctx);
+        return 0;
+    }
+    if (batch->rc)
+        return ERROR_NOMEM;
+    libxl__xs_batch_ended(batch); /* there was nothing to do */
+    return 0;
+}
+
+static bool withdraw(libxl_ctx *ctx, libxl__xs_batch *batch)
+{
+    (void)ctx, (void)batch;
+    return false; /* it has been sent */
+}
+
+/* ---- watches */
+
+static void watch_added(libxl_ctx *ctx, libxl__xs_expected *expected, int errnoval, const char *body,
+                        size_t length)
+{
+    (void)body, (void)length;
+    libxl__watch *watch = expected->owner;
+    if (watch->callback)
+        libxl__watch_added(ctx, watch, !errnoval);
+}
+
+static void watch_removed(libxl_ctx *ctx, libxl__xs_expected *expected, int errnoval, const char *body,
+                          size_t length)
+{
+    (void)errnoval, (void)body, (void)length;
+    libxl__watch_free(ctx, expected->owner);
+}
+
+static int add_watch(libxl_ctx *ctx, libxl__watch *watch)
+{
+    struct libxl__xs_wire *wire = wire_of(ctx);
+    if (wire->lost)
+        return ERROR_NO_XENSTORE;
+    watch->adding = (libxl__xs_expected){.answered = watch_added, .owner = watch};
+    int rc = put(wire, &watch->adding, XS_WATCH, 0, TEXT(watch->path), TEXT(watch->token), NOTHING);
+    if (!rc)
+        flush(ctx);
+    return rc;
+}
+
+static void remove_watch(libxl_ctx *ctx, libxl__watch *watch)
+{
+    struct libxl__xs_wire *wire = wire_of(ctx);
+    watch->removing = (libxl__xs_expected){.answered = watch_removed, .owner = watch};
+    if (wire->lost) {
+        libxl__watch_free(ctx, watch);
+    } else if (!put(wire, &watch->removing, XS_UNWATCH, 0, TEXT(watch->path), TEXT(watch->token), NOTHING)) {
+        flush(ctx);
+    } /* else it stays, deaf, until the context is closed */
+}
+
+/* ---- receiving */
+
+static int errno_of(const char *name, size_t length)
+{
+    for (size_t i = 0; i < sizeof(xsd_errors) / sizeof(*xsd_errors); i++)
+        if (strncmp(xsd_errors[i].errstring, name, length) == 0 && strlen(xsd_errors[i].errstring) <= length)
+            return xsd_errors[i].errnum;
+    return EIO;
+}
+
+/* An event is a path and a token, each with its zero. */
+static void watch_event(libxl_ctx *ctx, const char *body, size_t length)
+{
+    size_t path = strnlen(body, length) + 1;
+    if (path < length && memchr(body + path, 0, length - path))
+        libxl__watch_event(ctx, body + path);
+}
+
+static void message(libxl_ctx *ctx, const struct xsd_sockmsg *header, const char *body)
+{
+    struct libxl__xs_wire *wire = wire_of(ctx);
+    if (header->type == XS_WATCH_EVENT) {
+        watch_event(ctx, body, header->len);
+        return;
+    }
+    libxl__xs_expected *expected = STAILQ_FIRST(&wire->expected);
+    if (!expected || expected->id != header->req_id) {
+        lose(ctx, EPROTO);
+        return;
+    }
+    STAILQ_REMOVE_HEAD(&wire->expected, link);
+    int errnoval = header->type == XS_ERROR ? errno_of(body, header->len) : 0;
+    expected->answered(ctx, expected, errnoval, body, header->len);
+}
+
+/* Handles the whole messages that have come, and keeps the rest. */
+static void messages(libxl_ctx *ctx)
+{
+    struct libxl__xs_wire *wire = wire_of(ctx);
+    struct xsd_sockmsg header;
+    size_t at = 0;
+    while (!wire->lost && wire->have - at >= sizeof(header)) {
+        memcpy(&header, wire->in + at, sizeof(header));
+        if (header.len > XENSTORE_PAYLOAD_MAX) {
+            lose(ctx, EPROTO);
+            return;
+        }
+        if (wire->have - at < sizeof(header) + header.len)
+            break;
+        message(ctx, &header, wire->in + at + sizeof(header));
+        at += sizeof(header) + header.len;
+    }
+    wire->have -= at;
+    memmove(wire->in, wire->in + at, wire->have);
+}
+
+static void ready(libxl_ctx *ctx, libxl__fd *source, uint32_t revents)
+{
+    (void)source, (void)revents;
+    struct libxl__xs_wire *wire = wire_of(ctx);
+    for (int i = 0; i < READS_AT_ONCE && !wire->lost; i++) {
+        ssize_t got = recv(wire->fd, wire->in + wire->have, sizeof(wire->in) - wire->have, MSG_DONTWAIT);
+        if (got > 0) {
+            wire->have += (size_t)got;
+            messages(ctx);
+        } else if (got == 0) {
+            lose(ctx, EPIPE);
+        } else if (errno == EAGAIN) {
+            break;
+        } else if (errno != EINTR) {
+            lose(ctx, errno);
+        }
+    }
+    flush(ctx);
+}
+
+/* ---- opening and closing */
+
+/* As libxenstore finds it: XENSTORED_PATH, or "socket" in XENSTORED_RUNDIR. */
+static int socket_path(struct sockaddr_un *address)
+{
+    const char *path = getenv("XENSTORED_PATH"), *rundir = getenv("XENSTORED_RUNDIR");
+    int length = path ? snprintf(address->sun_path, sizeof(address->sun_path), "%s", path)
+                      : snprintf(address->sun_path, sizeof(address->sun_path), "%s/socket",
+                                 rundir ? rundir : "/run/xenstored");
+    address->sun_family = AF_UNIX;
+    return length < (int)sizeof(address->sun_path) ? 0 : ENAMETOOLONG;
+}
+
+static int connect_socket(int fd)
+{
+    struct sockaddr_un address;
+    int error = socket_path(&address);
+    if (!error && connect(fd, (const struct sockaddr *)&address, sizeof(address)))
+        error = errno;
+    return error;
+}
+
+static void close_wire(libxl_ctx *ctx)
+{
+    struct libxl__xs_wire *wire = wire_of(ctx);
+    if (!wire)
+        return;
+    lose(ctx, ESHUTDOWN);
+    if (wire->fd >= 0)
+        close(wire->fd);
+    free(wire->out);
+    free(wire);
+    ctx->xen->wire = NULL;
+}
+
+static int open_wire(libxl_ctx *ctx)
+{
+    struct libxl__xs_wire *wire = ctx->xen->wire = calloc(1, sizeof(*wire));
+    if (!wire)
+        return ERROR_NOMEM;
+    STAILQ_INIT(&wire->expected);
+    int rc;
+    wire->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    errno = wire->fd < 0 ? errno : connect_socket(wire->fd);
+    if (errno)
+        rc = libxl__log_errno(ctx, libxl__open_rc(errno, ERROR_NO_XENSTORE), "connecting to xenstored");
+    else
+        rc = libxl__fd_register(ctx, &wire->source, wire->fd, EPOLLIN, ready);
+    if (rc)
+        close_wire(ctx);
+    return rc;
+}
+
+static void postfork(libxl_ctx *ctx)
+{
+    close(wire_of(ctx)->fd);
+}
+
+const libxl__xs_transport libxl__xs_wire = {
+    .open = open_wire,
+    .close = close_wire,
+    .postfork = postfork,
+    .run = run,
+    .withdraw = withdraw,
+    .add_watch = add_watch,
+    .remove_watch = remove_watch,
+};
