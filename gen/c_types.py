@@ -14,7 +14,9 @@ T_init_<key> also says which arm of the type's union counts, and fills in that a
 T_dispose frees what the value owns and leaves zeroes; NULL is fine, and so is a second time.
 T_copy overwrites *dst, which is not disposed of first: 0, or ERROR_NOMEM and *dst is as T_init leaves it.
 T_to_json gives the value in JSON, without what is as T_init leaves it, to be freed with free(); or NULL.
-T_from_json overwrites *p, which is not disposed of first: 0, or ERROR_INVAL or ERROR_NOMEM and *p is as T_init leaves it. A document of 16 MiB, 64 levels deep, is the greatest. Of both, libxl_error_message tells the path of what is wrong (disks[2].format).
+T_from_json overwrites *p, which is not disposed of first: 0, or ERROR_INVAL or ERROR_NOMEM and *p is as \
+T_init leaves it. 16 MiB and 64 levels are the most that it reads.
+After both libxl_error_message tells the path of what is wrong (disks[2].format).
 T_to_string gives a value's word in lower case, a constant; NULL for an unknown value.
 T_from_string takes that word in any case: 0, or ERROR_INVAL and *out is unchanged."""
 

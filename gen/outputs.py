@@ -5,13 +5,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from gen import c_initiators, c_json, c_operations, c_types, c_types_source, python, reference
+from gen import (
+    c_initiators,
+    c_json,
+    c_operations,
+    c_types,
+    c_types_source,
+    python,
+    reference,
+)
 from gen import model as m
 
 Output = Callable[[m.Model], dict[str, str]]
 
 OUTPUTS: dict[str, list[Output]] = {
-    "c": [c_types.outputs, c_types_source.outputs, c_json.outputs, c_operations.outputs, c_initiators.outputs],
+    "c": [
+        c_types.outputs,
+        c_types_source.outputs,
+        c_json.outputs,
+        c_operations.outputs,
+        c_initiators.outputs,
+    ],
     "python": [python.outputs],
     "doc": [reference.outputs],
 }

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from gen import model as m
-from gen.python.names import HEAD, Names, camel, docstring, exported, members
+from gen.python.names import HEAD, Names, camel, docstring, exported, member, members
 
 IMPORTS = '''"""What operations take and give, and what events tell."""
 
@@ -21,7 +21,7 @@ WORDS = '''class _Words(enum.IntEnum):
     """Numbers for C, words for people."""
 
     def __str__(self) -> str:
-        return self.name.lower()
+        return self.name.lower().removeprefix("_")
 '''
 
 
@@ -51,7 +51,7 @@ def enumeration(kind: m.Enumeration) -> str:
         docstring(kind.doc or f"libxl's {kind.name}."),
     ]
     for value in kind.values:
-        lines.append(f"\n    {value.name} = {value.value}\n")
+        lines.append(f"\n    {member(value)} = {value.value}\n")
         if value.doc:
             lines.append(docstring(value.doc))
     return "".join(lines)
@@ -92,9 +92,9 @@ def enum_default(kind: m.Enumeration, value: str | None) -> str:
     """The member that C's initial value means."""
     for v in kind.values:
         if value in (v.c_name, str(v.value)):
-            return f"{camel(kind.name or '')}.{v.name}"
+            return f"{camel(kind.name or '')}.{member(v)}"
     zero = next((v for v in kind.values if v.value == 0), kind.values[0])
-    return f"{camel(kind.name or '')}.{zero.name}"
+    return f"{camel(kind.name or '')}.{member(zero)}"
 
 
 EVENT = '''@dataclass(slots=True)

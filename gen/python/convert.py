@@ -21,6 +21,7 @@ from gen.python.names import (
     is_domid,
     is_string,
     is_uuid,
+    member,
     members,
     sole_array,
 )
@@ -42,10 +43,7 @@ def text(model: m.Model) -> str:
     convert = Converters(Names(model))
     parts = [table(e) for e in convert.names.enumerations]
     for struct, name in convert.names.structs.items():
-        if struct.dir != m.DIR_OUT:
-            parts.append(convert.put(struct, name))
-        if struct.dir != m.DIR_IN:
-            parts.append(convert.get(struct, name))
+        parts += [convert.put(struct, name), convert.get(struct, name)]
     parts += [convert.get_sole(s, a) for s in model.structs if (a := sole_array(s))]
     parts.append(convert.events(model.events))
     return HEAD + IMPORTS + "\n" + "\n\n".join(parts)
@@ -138,7 +136,7 @@ class Converters:
             assert arm.value is not None
             if isinstance(arm.type, m.Struct):
                 inner = self.names.structs[arm.type]
-                lines.append(f"    if value.{union.keyvar.name} == types.{key}.{arm.value.name}:\n")
+                lines.append(f"    if value.{union.keyvar.name} == types.{key}.{member(arm.value)}:\n")
                 lines.append(f"        v.expect(arm, types.{inner}, here)\n")
                 lines.append(f"        put_{inner}(c.{f.name}.{arm.name}, arm, here, keep)\n")
                 lines.append("        return\n")

@@ -43,6 +43,11 @@ def camel(name: str) -> str:
     return "".join(SPELLING.get(word, word.capitalize()) for word in words if word)
 
 
+def member(value: m.EnumValue) -> str:
+    """`DARK_BLUE`; a word of libxl's that is no name (`9PFS`) after an underscore."""
+    return value.name if value.name.isidentifier() else f"_{value.name}"
+
+
 def error_class(error: m.Error) -> str:
     return camel(error.name) + "Error"
 

@@ -74,6 +74,9 @@ def test_the_project_s_own_idl_compiles(compiler: str, tmp_path: Path) -> None:
     public = ROOT / "src/include"
     if not (public / "libxl.h").exists():
         pytest.skip("no libxl.h")
-    where = [f"-I{d}" for d in (public, tmp_path / "include", ROOT / "src/core", ROOT / "src/json", tmp_path / "src")]
+    where = [
+        f"-I{d}"
+        for d in (public, tmp_path / "include", ROOT / "src/core", ROOT / "src/json", tmp_path / "src")
+    ]
     for source in sorted((tmp_path / "src").glob("_libxl*.c")):
         run(compiler, *STRICT, *where, "-c", source, "-o", tmp_path / "test.o")

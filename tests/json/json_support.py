@@ -58,7 +58,18 @@ def build(subject: Subject, out: Path, compiler: str = "gcc") -> Path:
     sources = [HERE / "driver.c", *subject.sources, *sorted((out / "src").glob("_libxl_types*.c"))]
     sources += [s for s in sorted((ROOT / "src/json").glob("*.c")) if s.name != "builtin.c"]
     include = [f"-I{f}" for f in folders]
-    run(compiler, *STRICT, *SANITIZED, *subject.options, *include, *sources, "-ljson-c", "-lxentoollog", "-o", out / "driver")
+    run(
+        compiler,
+        *STRICT,
+        *SANITIZED,
+        *subject.options,
+        *include,
+        *sources,
+        "-ljson-c",
+        "-lxentoollog",
+        "-o",
+        out / "driver",
+    )
     return out / "driver"
 
 

@@ -16,7 +16,9 @@ from subjects import FIXTURE, OWN
 
 SUBJECTS = {"fixture": FIXTURE, "own": OWN}
 CASES = [
-    pytest.param(name, kind.name, id=f"{name}-{kind.name}") for name, s in SUBJECTS.items() for kind in s.structs
+    pytest.param(name, kind.name, id=f"{name}-{kind.name}")
+    for name, s in SUBJECTS.items()
+    for kind in s.structs
 ]
 
 
@@ -50,7 +52,9 @@ def test_values(drivers: dict[str, Driver], name: str, kind: str) -> None:
 
 
 def test_every_struct_is_tried() -> None:
-    assert {s.name for s in OWN.model.structs} == {kind.values[1] for kind in CASES if kind.values[0] == "own"}
+    assert {s.name for s in OWN.model.structs} == {
+        kind.values[1] for kind in CASES if kind.values[0] == "own"
+    }
 
 
 def test_clang(tmp_path: Path) -> None:

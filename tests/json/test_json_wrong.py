@@ -51,13 +51,15 @@ def test_huge_number(driver: Driver) -> None:
 
 def test_a_long_name_is_cut_at_a_character(driver: Driver) -> None:
     for size in range(300, 320):
-        answer = driver.ask("plain", ('{"%s": 1}' % ("é" * size)).encode())  # noqa: UP031
+        answer = driver.ask("plain", ('{"%s": 1}' % ("é" * size)).encode())
         assert answer.startswith("! éééé")
 
 
 def test_what_is_wrong_at_every_octet(driver: Driver) -> None:
     """A document that is cut off anywhere, or has an octet that does not belong, is refused or well read."""
-    whole = b'{"name":"a\\u00e9","disks":[{"path":"p","backend_type.file":{"aliases":["x",null]}}],"weight":3}'
+    whole = (
+        b'{"name":"a\\u00e9","disks":[{"path":"p","backend_type.file":{"aliases":["x",null]}}],"weight":3}'
+    )
     for end in range(len(whole)):
         assert driver.ask("machine", whole[:end])[0] == "!"
     for at in range(len(whole)):

@@ -76,7 +76,10 @@ def subject_of(names: list[str]) -> Subject:
 
 def main() -> int:
     if len(sys.argv) < 2:
-        print('name the files: make test-xen-idl IDL="libxl_types.idl libxl_types_internal.idl"', file=sys.stderr)
+        print(
+            'name the files: make test-xen-idl IDL="libxl_types.idl libxl_types_internal.idl"',
+            file=sys.stderr,
+        )
         return 2
     try:
         subject = subject_of(sys.argv[1:])
@@ -90,8 +93,9 @@ def main() -> int:
                 check(driver, subject, kind)
             said = driver.end()
             assert not said, said
-    values = sum(len(e.values) for e in subject.model.enumerations)
-    print(f"{len(subject.structs)} structs, {len(subject.model.enumerations)} enumerations of {values} values: good")
+    enumerations = subject.model.enumerations
+    values = sum(len(e.values) for e in enumerations)
+    print(f"{len(subject.structs)} structs, {len(enumerations)} enumerations of {values} values: good")
     return 0
 
 

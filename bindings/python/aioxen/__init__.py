@@ -16,5 +16,7 @@ from aioxen.context import Context as Context
 from aioxen.domain import Domain as Domain
 from aioxen.errors import *
 from aioxen.events import Events as Events
+from aioxen.json import from_json as from_json
+from aioxen.json import to_json as to_json
 from aioxen.operation import Operation as Operation
 from aioxen.types import *

@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 import struct
 from collections.abc import Callable, Iterator
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 from uuid import UUID, SafeUUID
 
 from aioxen._native import ffi, lib
@@ -22,6 +22,7 @@ Keep: TypeAlias = list[CData]
 """What must live as long as the C data that points to it."""
 
 E = TypeVar("E", bound=enum.IntEnum)
+T = TypeVar("T")
 
 NIL = UUID(int=0)
 
@@ -30,6 +31,28 @@ addressof = ffi.addressof
 _new_uuid = UUID.__new__
 _set_int = UUID.__dict__["int"].__set__
 _set_is_safe = UUID.__dict__["is_safe"].__set__
+
+
+class Form(Generic[T]):
+    """How a dataclass goes to JSON and back: through C's type, by C's functions."""
+
+    __slots__ = ("pointer", "put", "get", "to_json", "from_json", "dispose")
+
+    def __init__(
+        self,
+        pointer: str,
+        put: Callable[[CData, T, str, Keep], None],
+        get: Callable[[CData], T],
+        to_json: Callable[[CData, CData], CData],
+        from_json: Callable[[CData, CData, bytes], int],
+        dispose: Callable[[CData], None] | None,
+    ) -> None:
+        self.pointer = ffi.typeof(pointer)
+        self.put = put
+        self.get = get
+        self.to_json = to_json
+        self.from_json = from_json
+        self.dispose = dispose
 
 
 # From C

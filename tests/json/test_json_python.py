@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Python's to_json and from_json agree with C's, octet by octet: for every type, and in what they refuse."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import aioxen
+import pytest
+from aioxen._json import FORMS
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from json_support import Documents, Driver, build, canonical
+from subjects import OWN
+
+from gen.python.names import camel
+
+KINDS = [
+    pytest.param(s, id=s.name)
+    for s in OWN.structs
+    if getattr(aioxen.types, camel(s.name or ""), None) in FORMS
+]
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driver]:
+    made = Driver(build(OWN, tmp_path_factory.mktemp("own")))
+    yield made
+    assert made.end() == ""
+
+
+def answer(kind: Any, document: str) -> str:
+    """In the driver's form."""
+    try:
+        return f"= {aioxen.to_json(aioxen.from_json(kind, document))}"
+    except aioxen.InvalidError as error:
+        return f"! {error}"
+
+
+@pytest.mark.parametrize("struct", KINDS)
+def test_values(driver: Driver, struct: Any) -> None:
+    kind = getattr(aioxen.types, camel(struct.name))
+
+    @settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(Documents(OWN).of(struct), st.booleans())
+    def check(pair: tuple[Any, Any], escaped: bool) -> None:
+        document = json.dumps(pair[0], ensure_ascii=escaped)
+        assert answer(kind, document) == driver.ask(struct.name, document.encode())
+        value = aioxen.from_json(kind, document)
+        assert aioxen.from_json(kind, aioxen.to_json(value)) == value
+        assert aioxen.to_json(value) == canonical(pair[1])
+
+    check()
+
+
+def test_every_dataclass_has_a_form() -> None:
+    events = (aioxen.Event, *aioxen.Event.__subclasses__())
+    made = [getattr(aioxen.types, name) for name in aioxen.types.__all__]
+    assert {k for k in made if dataclasses.is_dataclass(k) and k not in events} == set(FORMS)
+
+
+DOCUMENTS = [
+    "",
+    "[]",
+    "{",
+    '{"c_info": {"name": 7}}',
+    '{"c_info": {"name": "a", "name": "b"}}',
+    '{"c_info": {"uuid": "zz"}}',
+    '{"c_info": {"type": "pvx"}}',
+    '{"b_info": {"max_vcpus": 0}}',
+    '{"b_info": {"max_memkb": 18446744073709551616}}',
+    '{"b_info": {"memory": 1}}',
+    '{"b_info": {"kernel": "\\u0000"}}',
+    '{"b_info": {"kernel": "\\ud800"}}',
+]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_refused_in_the_same_words(driver: Driver, document: str) -> None:
+    said = answer(aioxen.DomainConfig, document)
+    assert said.startswith("! ")
+    assert said == driver.ask("domain_config", document.encode())
+
+
+def test_octets_that_are_no_text() -> None:
+    with pytest.raises(aioxen.InvalidError, match=r"^c_info\.name: not UTF-8$"):
+        aioxen.from_json(aioxen.DomainConfig, b'{"c_info": {"name": "\xff"}}')
+    with pytest.raises(aioxen.InvalidError, match=r"^c_info\.name: not UTF-8$"):
+        aioxen.from_json(aioxen.DomainConfig, '{"c_info": {"name": "\udcff"}}')
+    with pytest.raises(aioxen.InvalidError, match="NUL"):
+        aioxen.from_json(aioxen.DomainConfig, "{}\0")
+    config = aioxen.DomainConfig()
+    config.c_info.name = "a\udcff"
+    with pytest.raises(aioxen.InvalidError, match=r"^c_info\.name: not UTF-8 at octet 1$"):
+        aioxen.to_json(config)
+
+
+def test_what_is_no_such_value() -> None:
+    with pytest.raises(TypeError, match="int has no form in JSON"):
+        aioxen.to_json(7)
+    with pytest.raises(TypeError, match="Event has no form in JSON"):
+        aioxen.from_json(aioxen.Event, "{}")
+    config = aioxen.DomainConfig()
+    config.b_info.max_memkb = -1
+    with pytest.raises(OverflowError, match=r"DomainConfig\.b_info\.max_memkb"):
+        aioxen.to_json(config)
