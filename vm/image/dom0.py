@@ -42,8 +42,9 @@ PYTHON_PACKAGES = _words("""
 UNUSED = re.compile(r"/(lib2to3|pydoc_data|ensurepip|idlelib|turtledemo|config-3[^/]*)/|/usr/share/")
 
 LIBRARY_DIRECTORY = "/usr/lib/x86_64-linux-gnu"
-# Loaded by name at run time, so that no program lists it: thread cancellation, which libxenstore uses.
-LOADED_BY_NAME = [Path(LIBRARY_DIRECTORY) / "libgcc_s.so.1"]
+# Libraries that no program in the image lists: thread cancellation, which libxenstore loads by name; and what libaioxen,
+# which is not in the image but seen from dom0, needs besides.
+OTHER_LIBRARIES = [Path(LIBRARY_DIRECTORY) / name for name in ("libgcc_s.so.1", "libjson-c.so.5")]
 
 DIRECTORIES = _words(
     "/proc /sys /dev /run /root /mnt /usr/local/bin /var/lib/xen /var/lib/xenstored /var/log/xen"
@@ -76,7 +77,7 @@ def root(unpacked: Path, scripts: Path) -> Archive:
 
     _modules(archive, unpacked)
     programs = [*_xen(archive, unpacked), *_installed(archive, ["bash", *PYTHON_PACKAGES])]
-    _libraries(archive, [*programs, *LOADED_BY_NAME], unpacked)
+    _libraries(archive, [*programs, *OTHER_LIBRARIES], unpacked)
 
     archive.file("/init", scripts / "init", 0o755)
     archive.file("/agent/agent.py", scripts / "agent.py")
@@ -150,7 +151,7 @@ def _libraries(archive: Archive, binaries: list[Path], unpacked: Path) -> None:
     for name, path in found.items():
         place = "/lib64" if name.startswith("ld-linux") else LIBRARY_DIRECTORY
         archive.file(f"{place}/{name}", Path(path).resolve())
-    for path in (*own, *LOADED_BY_NAME):
+    for path in (*own, *OTHER_LIBRARIES):
         archive.file(f"{LIBRARY_DIRECTORY}/{_soname(path)}", path.resolve())
 
 
