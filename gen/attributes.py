@@ -43,7 +43,7 @@ TYPE: Kinds = {
 
 # What a kind of type adds to these.
 OWN: dict[str, Kinds] = {
-    "Builtin": {"signed": (bool,)},
+    "Builtin": {"signed": (bool,), "json_pattern": (str,)},
     "Number": {"signed": (bool,), "width": (int,)},
     "Enumeration": {"value_namespace": (str, NONE)},
 }

@@ -107,6 +107,7 @@ class Builtin(Type):
     """A type written by hand in C."""
 
     signed: bool = False
+    json_pattern: str | None = None
 
 
 @dataclass(kw_only=True, eq=False)

@@ -13,6 +13,7 @@ from gen import (
     c_types_source,
     python,
     reference,
+    schema,
 )
 from gen import model as m
 
@@ -28,6 +29,7 @@ OUTPUTS: dict[str, list[Output]] = {
     ],
     "python": [python.outputs],
     "doc": [reference.outputs],
+    "schema": [schema.outputs],
 }
 
 

@@ -17,6 +17,7 @@ FILES = [
     "src/_libxl_operations.c",
     "src/_libxl_operations_internal.h",
     "doc/operations.md",
+    "schema/aioxen.schema.json",
 ]
 
 
@@ -34,7 +35,7 @@ def test_every_golden_file_has_its_output() -> None:
 
 
 def test_lines_fit(generated: Path) -> None:
-    for name in FILES[:-1]:
+    for name in (f for f in FILES if f.endswith((".h", ".c"))):
         too_long = [line for line in (generated / name).read_text().splitlines() if len(line) > 110]
         assert not too_long, name
 

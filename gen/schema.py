@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""schema/aioxen.schema.json: the JSON of every struct as a JSON Schema (draft 2020-12).
+
+`{"$ref": "aioxen.schema.json#/$defs/domain_config"}` is the schema of a domain_config. What a schema
+cannot say is said by from_json alone: keys that are given twice, 1.0 in place of 1.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from gen import model as m
+from gen.c import one_line
+from gen.json_forms import Form, members, structs
+
+Schema = dict[str, Any]
+
+TEXT: Schema = {"type": ["string", "null"], "pattern": "^[^\\u0000]*$"}
+
+
+def outputs(model: m.Model) -> dict[str, str]:
+    definitions = {s.name or "": described(whole(s), s.doc) for s in structs(model)}
+    enumerations = {
+        e.name or "": described({"enum": [v.text for v in e.values]}, e.doc) for e in model.enumerations
+    }
+    schema: Schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "aioxen.schema.json",
+        "title": "What aioxen's types are in JSON",
+        "$defs": dict(sorted({**definitions, **enumerations}.items())),
+    }
+    return {"schema/aioxen.schema.json": json.dumps(schema, indent=2, ensure_ascii=False) + "\n"}
+
+
+def described(schema: Schema, doc: str) -> Schema:
+    return {"description": one_line(doc), **schema} if doc else schema
+
+
+def whole(kind: m.Aggregate) -> Schema:
+    """An object with these fields and no others."""
+    properties: dict[str, Schema] = {}
+    choices: list[Schema] = []
+    for f, found in members(kind):
+        if isinstance(f.kind, m.KeyedUnion):
+            arms = arms_of(f.kind)
+            properties |= arms
+            choices.append(at_most_one(list(arms)))
+        else:
+            properties[f.name] = described(member(f, found), f.doc)
+    schema: Schema = {"type": "object", "properties": properties, "additionalProperties": False}
+    return {**schema, "allOf": choices} if choices else schema
+
+
+def arms_of(union: m.KeyedUnion) -> dict[str, Schema]:
+    held = {f.value: (f, found) for f, found in members(union)}
+    arms: dict[str, Schema] = {}
+    for value in union.key.values:
+        name = f"{union.keyvar.name}.{value.text}"
+        if value in held:
+            f, found = held[value]
+            arms[name] = described(member(f, found), f.doc)
+        else:
+            arms[name] = described({"type": "object", "maxProperties": 0}, value.doc)
+    return arms
+
+
+def at_most_one(names: list[str]) -> Schema:
+    """Of several members one may be given, or none."""
+    return {
+        "oneOf": [
+            *({"required": [name]} for name in names),
+            {"not": {"anyOf": [{"required": [name]} for name in names]}},
+        ]
+    }
+
+
+def member(f: m.Field, found: Form) -> Schema:
+    kind = f.kind
+    if isinstance(kind, m.Array):
+        element = m.Field(name="", type=kind.element, place=f.place)
+        schema: Schema = {"type": "array", "items": member(element, found)}
+        return schema | bounds(f, "minItems", "maxItems", None)
+    if isinstance(kind, m.Struct) and found is Form.GROUP:
+        return whole(kind)
+    if found in (Form.STRUCT, Form.WORD):
+        return {"$ref": f"#/$defs/{kind.name}"}
+    if found is Form.NUMBER:
+        limits = kind.range if isinstance(kind, m.Number) else None
+        return {"type": "integer"} | bounds(f, "minimum", "maximum", limits)
+    if found is Form.BY_HAND:
+        pattern = kind.json_pattern if isinstance(kind, m.Builtin) else None
+        return {"type": "string", "pattern": pattern} if pattern else {}
+    return {"type": "boolean"} if found is Form.BOOL else TEXT
+
+
+def bounds(f: m.Field, least: str, greatest: str, limits: tuple[int, int] | None) -> Schema:
+    low, high = limits or (None, None)
+    low = low if f.min is None else f.min
+    high = high if f.max is None else f.max
+    return ({} if low is None else {least: low}) | ({} if high is None else {greatest: high})
