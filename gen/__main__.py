@@ -1,17 +1,28 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""python3 -m gen [FILE...] [--out DIR] [--only OUTPUT]: read the IDL, check it, write every output."""
+"""python3 -m gen [FILE...] [--out DIR] [--only OUTPUT]: read the IDL, check it, write every output.
+
+python3 -m gen [FILE...] --compare idl/released.json: tell what breaks those who use the release.
+"""
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
 from gen.check import check
+from gen.compare import compare
 from gen.load import load
 from gen.model import Mistake
 from gen.outputs import OUTPUTS, produce
 from gen.write import write
+
+
+def told(mistakes: list[Mistake]) -> int:
+    """Print the mistakes; the exit status."""
+    print("".join(f"{mistake}\n" for mistake in mistakes), end="", file=sys.stderr)
+    return 1 if mistakes else 0
 
 
 def main() -> int:
@@ -20,6 +31,7 @@ def main() -> int:
     add("files", nargs="*", type=Path, metavar="FILE", help="default: idl/*.idl")
     add("--out", type=Path, default=Path("build/gen"), metavar="DIR", help="default: %(default)s")
     add("--only", action="append", choices=list(OUTPUTS), help="may be repeated; default: all")
+    add("--compare", type=Path, metavar="DUMP", help="only compare with a release's idl.json")
     add("--verbose", action="store_true", help="name the files that changed")
     given = parser.parse_args()
     files: list[Path] = given.files or sorted(Path("idl").glob("*.idl"))
@@ -29,12 +41,16 @@ def main() -> int:
     try:
         model = load(files)
         mistakes = check(model)
+        if given.compare and not mistakes:
+            return told(compare(json.loads(given.compare.read_text(encoding="utf-8")), model))
         made = produce(model, given.only or OUTPUTS) if not mistakes else {}
     except Mistake as mistake:
         mistakes = [mistake]
-    if mistakes:
-        print(*mistakes, sep="\n", file=sys.stderr)
+    except (OSError, ValueError) as error:
+        print(f"{given.compare}: no dump of an IDL: {error}", file=sys.stderr)
         return 1
+    if mistakes:
+        return told(mistakes)
     try:
         changed = write(given.out, made)
     except OSError as error:

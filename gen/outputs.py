@@ -11,6 +11,7 @@ from gen import (
     c_operations,
     c_types,
     c_types_source,
+    dump,
     python,
     reference,
     schema,
@@ -30,6 +31,7 @@ OUTPUTS: dict[str, list[Output]] = {
     "python": [python.outputs],
     "doc": [reference.outputs],
     "schema": [schema.outputs],
+    "dump": [dump.outputs],
 }
 
 

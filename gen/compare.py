@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What in an IDL breaks those who were built against a released one: `file:line: message` of each.
+
+C programs are compiled against structs and numbers, and call with the parameters there were. So of a
+released type nothing may go, move, or change its type or number; nothing may be put between its fields, or
+after them, for the size is the callers' too. Operations keep their parameters, in order. What is new stands
+beside: types, values, events, operations, errors that an operation can give.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from gen import model as m
+from gen.dump import Dump, dump
+from gen.model import Mistake, Place
+
+# What each kind of thing may not change; the words for it.
+FIXED = {
+    "kind": "the kind of type",
+    "type": "the type",
+    "value": "the number",
+    "width": "the width",
+    "signed": "the sign",
+    "const": "const",
+    "length": "the name of the length",
+    "key": "the name of the key",
+    "key_type": "the type of the key",
+    "progress": "the progress",
+    "python": "the name in Python",
+}
+
+
+def compare(released: Dump, model: m.Model) -> list[Mistake]:
+    """Every incompatible change, in order of files and lines."""
+    found = Compare(places(model), Place(model.files[0] if model.files else "idl", 1))
+    found.all(released, dump(model))
+    return sorted(found.mistakes, key=lambda mistake: mistake.place)
+
+
+def places(model: m.Model) -> dict[str, Place]:
+    """Where each thing is declared."""
+    at: dict[str, Place] = {}
+
+    def fields(prefix: str, given: list[m.Field]) -> None:
+        for f in given:
+            at[f"{prefix}.{f.name}"] = f.place
+            if isinstance(f.type, m.Aggregate) and f.type.name is None:
+                fields(f"{prefix}.{f.name}", f.type.fields)
+
+    for t in model.types:
+        at[t.c_name] = t.place
+        if isinstance(t, m.Enumeration):
+            at |= {f"{t.c_name}.{v.c_name}": v.place for v in t.values}
+        if isinstance(t, m.Aggregate):
+            fields(t.c_name, t.fields)
+    at |= {e.c_name: e.place for e in model.errors}
+    for e in model.events:
+        at[f"event {e.name}"] = e.place
+        fields(f"event {e.name}", e.fields)
+    for o in model.operations:
+        at[o.c_name] = o.place
+        fields(o.c_name, o.inputs + o.results)
+    return at
+
+
+class Compare:
+    def __init__(self, at: dict[str, Place], top: Place) -> None:
+        self.at = at
+        self.top = top
+        self.mistakes: list[Mistake] = []
+
+    def tell(self, path: str, message: str) -> None:
+        """A mistake at `path`, or at what holds it if it is gone."""
+        holder = path
+        while holder not in self.at and "." in holder:
+            holder = holder.rpartition(".")[0]
+        self.mistakes.append(Mistake(self.at.get(holder, self.top), f"{path}: {message}"))
+
+    def all(self, old: Dump, new: Dump) -> None:
+        for name, was, now in self.kept(old["types"], new["types"], ""):
+            self.fixed(name, was, now)
+            if "values" in was:
+                for path, a, b in self.kept(was["values"], now.get("values", {}), name):
+                    self.fixed(path, a, b)
+            self.fields(name, was, now, whole=True)
+        for name, was, now in self.kept(old["errors"], new["errors"], ""):
+            self.fixed(name, was, now)
+        for error in sorted(set(new["common_errors"]) - set(old["common_errors"])):
+            self.tell(f"ERROR_{error}", "every operation can give it now")
+        for name, was, now in self.kept(old["events"], new["events"], "event "):
+            self.fixed(name, was, now)
+            for alias in sorted(set(was.get("aliases", [])) - set(now.get("aliases", []))):
+                self.tell(name, f"its name {alias} is gone")
+        for name, was, now in self.kept(old["operations"], new["operations"], ""):
+            self.operation(name, was, now)
+
+    def kept(self, old: Dump, new: Dump, prefix: str) -> Iterator[tuple[str, Any, Any]]:
+        """What is in both, with its path; what is gone is told."""
+        join = prefix if not prefix or prefix.endswith(" ") else f"{prefix}."
+        for name, was in old.items():
+            if name in new:
+                yield f"{join}{name}", was, new[name]
+            else:
+                self.tell(f"{join}{name}", "is gone")
+
+    def fixed(self, path: str, was: Dump, now: Dump) -> None:
+        for name, words in FIXED.items():
+            if was.get(name) != now.get(name):
+                self.tell(path, f"{words} was {shown(was.get(name))}, and is {shown(now.get(name))}")
+        for name, inwards in ("min", 1), ("max", -1):
+            a, b = was.get(name), now.get(name)
+            if b is not None and (a is None or (b - a) * inwards > 0):
+                self.tell(path, f"{name} was {shown(a)}, and is {b}: values that were good are refused")
+
+    def fields(self, path: str, was: Dump, now: Dump, whole: bool) -> None:
+        """Fields as C lays them out. `whole`: nothing may be added."""
+        old, new = was.get("fields", {}), now.get("fields", {})
+        for name, a, b in self.kept(old, new, path):
+            self.fixed(name, a, b)
+            # An arm may come to a union whose size it does not change; that is not known here.
+            self.fields(name, a, b, whole="key" not in a)
+        if not whole:
+            return
+        for name in new:
+            if name not in old:
+                self.tell(f"{path}.{name}", "is new: the struct's size and layout change")
+        if [n for n in new if n in old] != [n for n in old if n in new]:
+            self.tell(path, "the order of the fields has changed")
+
+    def operation(self, path: str, was: Dump, now: Dump) -> None:
+        self.fixed(path, was, now)
+        for part, word in ("inputs", "input"), ("results", "result"):
+            old, new = was.get(part, {}), now.get(part, {})
+            for name, a, b in self.kept(old, new, path):
+                self.fixed(name, a, b)
+            for name in new:
+                if name not in old:
+                    self.tell(f"{path}.{name}", f"is a new {word}")
+            if [n for n in new if n in old] != [n for n in old if n in new]:
+                self.tell(path, f"the order of the {part} has changed")
+        if was.get("speed") == "instant" and now.get("speed") == "slow":
+            self.tell(path, "was instant, and is slow")
+
+
+def shown(value: object) -> str:
+    return "none" if value is None else str(value)

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What breaks users of a release is told by file and line; what does not is not."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from gen_support import FIXTURE, HERE, generate
+
+# (file, what is written there, what instead, the message without its place; None: compatible)
+CHANGES = [
+    ("types.idl", '    (7, "DARK_BLUE"', '    (8, "DARK_BLUE"',
+     "libxl_colour.LIBXL_COLOUR_DARK_BLUE: the number was 7, and is 8"),
+    ("events.idl", 'aliases=["gone"]', 'aliases=["away"]', "event left: its name gone is gone"),
+    ("events.idl", '"left"', '"went"', "libxl_event_type.LIBXL_EVENT_TYPE_LEFT: is gone"),
+    ("types.idl", '    (0, "RED", "As fire."),\n', '    (0, "RED", "As fire."),\n    (9, "NEW", "New."),\n',
+     None),
+    ("types.idl", '    ("a", uint8, "One."),\n', '    ("a", uint16, "One."),\n',
+     "libxl_plain.a: the type was uint8_t, and is uint16_t"),
+    ("types.idl", '    ("a", uint8, "One."),\n', "", "libxl_plain.a: is gone"),
+    ("types.idl", '    ("a", uint8, "One."),\n', '    ("a", uint8, "One."),\n    ("c", uint8, "New."),\n',
+     "libxl_plain.c: is new: the struct's size and layout change"),
+    ("types.idl", '    ("a", uint8, "One."),\n    ("b", integer, "Another."),\n',
+     '    ("b", integer, "Another."),\n    ("a", uint8, "One."),\n',
+     "libxl_plain: the order of the fields has changed"),
+    ("types.idl", '"max": 65535', '"max": 1000',
+     "libxl_machine.weight: max was 65535, and is 1000: values that were good are refused"),
+    ("types.idl", '{"init_val": 256, "min": 1, "max": 65535}', '{"init_val": 256}', None),
+    ("types.idl", '("row", uint8, "Row.")', '("row", uint32, "Row.")',
+     "libxl_machine.place.row: the type was uint8_t, and is uint32_t"),
+    ("types.idl", '("sea", string, "Which.")', '("sea", uint64, "Which.")',
+     "libxl_disk.backend.file.inner.dark_blue.sea: the type was char *, and is uint64_t"),
+    ("types.idl", '"num_cores"', '"count_cores"',
+     "libxl_machine.cores: the name of the length was num_cores, and is count_cores"),
+    ("types.idl", 'doc="A bare union."', 'doc="Said otherwise."', None),
+    ("errors.idl", '(-3, "FAIL"', '(-33, "FAIL"', "ERROR_FAIL: the number was -3, and is -33"),
+    ("errors.idl", 'common=["NOMEM"]', 'common=["NOMEM", "ASYNC_INPROGRESS"]',
+     "ERROR_ASYNC_INPROGRESS: every operation can give it now"),
+    ("events.idl", 'Event(2, "left"', 'Event(5, "left"', "event left: the number was 2, and is 5"),
+    ("events.idl", "\n])", '\n    Event(9, "new", [], doc="New.", since="0.3"),\n])', None),
+    ("operations.idl", '        ("colour", colour, "An enumeration."),\n', "",
+     "libxl_machine_create.colour: is gone"),
+    ("operations.idl", '("domid", domid, "Which.")]', '("domid", domid, "Which."), ("how", uint8, "How.")]',
+     "libxl_machine_destroy.how: is a new input"),
+    ("operations.idl", 'python="create"', 'python="make"',
+     "libxl_machine_create: the name in Python was create, and is make"),
+    ("operations.idl", 'errors=["INVAL", "FAIL"],\n', 'errors=["INVAL"],\n', None),
+    ("operations.idl", 'it does nothing.", speed="instant"', 'it does nothing.", speed="slow"',
+     "libxl_nothing: was instant, and is slow"),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("released")
+    assert generate(out, *FIXTURE, options=("--only", "dump")).returncode == 0
+    return out / "idl.json"
+
+
+@pytest.mark.parametrize(("file", "old", "new", "message"), CHANGES)
+def test_change(released: Path, tmp_path: Path, file: str, old: str, new: str, message: str | None) -> None:
+    for path in FIXTURE:
+        text = path.read_text()
+        (tmp_path / path.name).write_text(text.replace(old, new, 1) if path.name == file else text)
+    files = [tmp_path / path.name for path in FIXTURE]
+    done = generate(tmp_path / "out", *files, options=("--compare", str(released)))
+    told = [re.sub(r"^(.*?):(\d+): ", "", line) for line in done.stderr.splitlines()]
+    assert done.returncode == (0 if message is None else 1)
+    assert told == [] if message is None else message in told
+    for line in done.stderr.splitlines():
+        assert re.match(rf"{re.escape(str(tmp_path))}/\w+\.idl:\d+: ", line)
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_line_is_the_changed_one(released: Path, tmp_path: Path) -> None:
+    for path in FIXTURE:
+        text = path.read_text().replace('("b", integer, "Another.")', '("b", uint32, "Another.")')
+        (tmp_path / path.name).write_text(text)
+    lines = (tmp_path / "types.idl").read_text().splitlines()
+    done = generate(
+        tmp_path,
+        *(tmp_path / p.name for p in FIXTURE),
+        options=("--compare", str(released)),
+        cwd=HERE.parent.parent,
+    )
+    number = int(done.stderr.split(":")[1])
+    assert "Another." in lines[number - 1]
+
+
+def test_what_is_no_dump(tmp_path: Path) -> None:
+    (tmp_path / "no.json").write_text("{")
+    done = generate(tmp_path / "out", *FIXTURE, options=("--compare", str(tmp_path / "no.json")))
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"{tmp_path}/no.json: no dump of an IDL: ")
+
+
+def test_the_project_s_own(tmp_path: Path) -> None:
+    done = generate(tmp_path / "out", options=("--compare", "idl/released.json"))
+    assert (done.returncode, done.stderr) == (0, "")
