@@ -147,7 +147,7 @@ static void wrong_arguments_are_refused(scene *s)
     assert_int_equal(libxl_ctx_alloc(&ctx, LIBXL_VERSION + 1, 0, NULL), ERROR_VERSION);
     assert_null(ctx);
     ctx = (void *)1;
-    assert_int_equal(libxl_ctx_alloc(&ctx, LIBXL_VERSION, 1, NULL), ERROR_INVAL);
+    assert_int_equal(libxl_ctx_alloc(&ctx, LIBXL_VERSION, 1u << 31, NULL), ERROR_INVAL);
     assert_null(ctx);
     assert_true(*libxl_error_message());
 }

@@ -121,7 +121,7 @@ static void destroying_ends_what_waits_for_a_domain(scene *s)
     op *asking_too = START(s, libxl_domain_reboot(s->ctx, domid, how));
     op *stopping = START(s, libxl_domain_wait_shutdown(s->ctx, domid, &reason, how));
     op *going = START(s, libxl_domain_wait_gone(s->ctx, domid, how));
-    guest_wait_node(domid, "control/shutdown", "reboot");
+    wait_node(s, domid, "control/shutdown", "reboot");
     op *destroying = START(s, libxl_domain_destroy(s->ctx, domid, how));
     assert_int_equal(op_result(asking), ERROR_DOMAIN_DESTROYED);
     assert_int_equal(op_result(asking_too), ERROR_DOMAIN_DESTROYED);

@@ -313,16 +313,14 @@ static void many_operations_leave_as_many_descriptors(scene *s)
 static void idle_workers_go(scene *s)
 {
     libxl_counters count;
-    char *name = NULL;
-    assert_int_equal(libxl_domain_get_name(s->ctx, 0, &name, NULL), 0);
-    free(name);
-    libxl_ctx_counters(s->ctx, &count);
-    assert_int_equal(count.threads, 1);
-    for (uint64_t end = now_ms() + 5000; count.threads && now_ms() < end; sleep_ms(50))
+    for (int round = 0; round < 2; round++) { /* and come again */
+        guest_destroy(s->ctx, guest_new(s->ctx, "b", false));
         libxl_ctx_counters(s->ctx, &count);
-    assert_int_equal(count.threads, 0);
-    assert_int_equal(libxl_domain_get_name(s->ctx, 0, &name, NULL), 0); /* and come again */
-    free(name);
+        assert_in_range(count.threads, 1, 3);
+        for (uint64_t end = now_ms() + 5000; count.threads && now_ms() < end; sleep_ms(50))
+            libxl_ctx_counters(s->ctx, &count);
+        assert_int_equal(count.threads, 0);
+    }
 }
 
 static const body bodies[] = {

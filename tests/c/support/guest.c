@@ -7,7 +7,7 @@
 #include <unistd.h>
 #include <xenstore.h>
 
-enum { PV_KB = 4 << 10, PVH_KB = 20 << 10, PATIENCE_MS = 10000 };
+enum { PV_KB = 4 << 10, PVH_KB = 20 << 10 };
 
 const char *guest_kernel(void)
 {
@@ -69,17 +69,4 @@ char *guest_node(libxl_domid domid, const char *path)
     if (xs)
         xs_close(xs);
     return value;
-}
-
-void guest_wait_node(libxl_domid domid, const char *path, const char *value)
-{
-    bool is = false;
-    for (uint64_t end = now_ms() + PATIENCE_MS; !is && now_ms() < end;) {
-        char *now = guest_node(domid, path);
-        is = now && strcmp(now, value) == 0;
-        free(now);
-        if (!is)
-            sleep_ms(5);
-    }
-    assert_true(is);
 }

@@ -25,7 +25,4 @@ void guest_destroy(libxl_ctx *ctx, libxl_domid domid);
 
 /* A node below /local/domain/DOMID, freed by the caller; NULL: there is none. */
 char *guest_node(libxl_domid domid, const char *path);
-/* Waits until the guest listens to control/shutdown, or another value is in the node; at most 10 s. */
-void guest_wait_node(libxl_domid domid, const char *path, const char *value);
-
 #endif

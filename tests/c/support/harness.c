@@ -209,6 +209,18 @@ bool no_event(scene *s, int milliseconds)
     return !event_within(s, &event, milliseconds);
 }
 
+void wait_node(scene *s, libxl_domid domid, const char *path, const char *value)
+{
+    for (uint64_t end = now_ms() + EVENT_LIMIT_MS; now_ms() < end; pump(s, 5)) {
+        char *now = guest_node(domid, path);
+        bool is = value && now ? strcmp(now, value) == 0 : !value && !now;
+        free(now);
+        if (is)
+            return;
+    }
+    fail_msg("%s of domain %u does not become '%s'", path, domid, value ? value : "");
+}
+
 /* ---- operations */
 
 op *op_begin(scene *s)
@@ -274,7 +286,9 @@ static void scene_open(scene *s)
     s->events_end = &s->events;
     pthread_mutex_init(&s->lock, NULL);
     s->over = false;
-    assert_int_equal(libxl_ctx_alloc(&s->ctx, LIBXL_VERSION, 0, NULL), 0);
+    /* The environment may ask for the other way to xenstored. */
+    const char *flags = getenv("AIOXEN_TEST_FLAGS");
+    assert_int_equal(libxl_ctx_alloc(&s->ctx, LIBXL_VERSION, flags ? (unsigned)atoi(flags) : 0, NULL), 0);
     s->epoll = epoll_create1(EPOLL_CLOEXEC);
     struct epoll_event wanted = {.events = EPOLLIN};
     assert_int_equal(epoll_ctl(s->epoll, EPOLL_CTL_ADD, libxl_ctx_fd(s->ctx), &wanted), 0);

@@ -151,6 +151,9 @@ seen next_event(scene *s);
 /* Whether there is none, after `milliseconds` of waiting. */
 bool no_event(scene *s, int milliseconds);
 
+/* Waits until a node below /local/domain/DOMID has this value (NULL: is not there), at most 10 s. */
+void wait_node(scene *s, libxl_domid domid, const char *path, const char *value);
+
 /* Milliseconds on the monotonic clock. */
 uint64_t now_ms(void);
 void sleep_ms(unsigned milliseconds);
