@@ -55,20 +55,27 @@ void libxl__nested_ended(libxl__ao *child)
     libxl__ao_job_ended(parent);
 }
 
+/* Looks through those that have been started. */
+static void count_done(libxl__gather *gather)
+{
+    gather->done = 0;
+    for (uint32_t i = 0; i < gather->started; i++) {
+        gather->done += gather->nested[i].done;
+        if (gather->nested[i].done && !gather->rc)
+            gather->rc = gather->nested[i].rc;
+    }
+}
+
 int libxl__gather_step(libxl__ao *parent, libxl__gather *gather)
 {
-    if (!gather->nested && gather->count) {
+    if (!gather->count)
+        return 0;
+    if (!gather->nested)
         gather->nested = libxl__gc_alloc(&parent->gc, gather->count * sizeof(*gather->nested));
-        if (!gather->nested)
-            return ERROR_NOMEM;
-    }
+    if (!gather->nested)
+        return ERROR_NOMEM;
     for (;;) {
-        gather->done = 0;
-        for (uint32_t i = 0; i < gather->started; i++) {
-            gather->done += gather->nested[i].done;
-            if (gather->nested[i].done && !gather->rc)
-                gather->rc = gather->nested[i].rc;
-        }
+        count_done(gather);
         bool more = !gather->rc && gather->started < gather->count;
         if (!more && gather->done == gather->started)
             return gather->rc;

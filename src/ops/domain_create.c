@@ -13,6 +13,7 @@ enum {
     LEAST_PV_KB = 4 << 10,
     LEAST_PVH_KB = 20 << 10, /* the builder puts tables and shared pages into it */
     CONSOLE_SECONDS = 10,
+    LAST_MOMENT_SECONDS = 1, /* for xenconsoled, when the creation has been aborted */
     NAME_LENGTH = 255,
 };
 
@@ -25,6 +26,7 @@ struct create {
     libxl__await console;
     libxl__domain_source domain;
     libxl__nested teardown;
+    bool hurried;
     int rc; /* why it is being undone */
 };
 
@@ -267,7 +269,13 @@ static int forward(libxl__ao *ao, struct create *s, libxl__domain_create_new_arg
         if (s->domain.follower.phase >= LIBXL__DOMAIN_DYING)
             return libxl__ao_fail(ao, ERROR_DOMAIN_DESTROYED, "domain %u was destroyed while it was made",
                                   s->build.domid);
+        if (ao->stop && !s->hurried) {
+            s->hurried = true;
+            libxl__alarm_set(ao, &s->console.patience, LIBXL__SECONDS(LAST_MOMENT_SECONDS));
+        }
         rc = libxl__await_step(ao, &s->console);
+        if (ao->stop && rc != LIBXL__AO_WAIT)
+            return ao->stop;
         if (rc == ERROR_TIMEDOUT)
             return ERROR_NO_CONSOLE;
         if (rc)
@@ -293,7 +301,9 @@ int libxl__domain_create_new_body(libxl__ao *ao, libxl__domain_create_new_args *
         atomic_store(&s->build.cancel, true);
         return LIBXL__AO_WAIT;
     }
-    if (ao->stop)
+    /* What xenconsoled writes after the teardown would stay for ever: once it has been told of the domain,
+     * its answer is awaited. */
+    if (ao->stop && ao->step != INTRODUCED && ao->step != CONSOLE)
         return undo(ao, s, ao->stop);
     int rc = forward(ao, s, args);
     return rc < 0 ? undo(ao, s, rc) : rc;

@@ -20,7 +20,8 @@ struct teardown {
     int rc;
 };
 
-static int clean_xenstore(libxl__ao *ao, struct teardown *t, const libxl__teardown_args *args)
+/* Made before anything is destroyed: once the domain is gone, nobody would remove its nodes. */
+static int prepare_cleaning(libxl__ao *ao, struct teardown *t, const libxl__teardown_args *args)
 {
     t->cleaning = libxl__xs_batch_new(ao, args->domid);
     if (!t->cleaning)
@@ -28,7 +29,7 @@ static int clean_xenstore(libxl__ao *ao, struct teardown *t, const libxl__teardo
     libxl__xs_remove(t->cleaning, "/local/domain/%u", args->domid);
     libxl__xs_remove(t->cleaning, "/vm/" LIBXL_UUID_FMT, LIBXL_UUID_BYTES(args->uuid));
     libxl__xs_remove(t->cleaning, "/libxl/%u", args->domid);
-    return libxl__xs_run(t->cleaning, LIBXL__XS_ONE_BY_ONE);
+    return libxl__xs_out_of_memory(t->cleaning) ? ERROR_NOMEM : 0;
 }
 
 /* Destroys it, unless it is gone already, or another domain has its domid. */
@@ -58,7 +59,9 @@ static int body(libxl__ao *ao, void *p)
     libxl__ao_unwinds(ao); /* asked to stop, it goes on: there is nothing to go back to */
     switch (ao->step) {
     case START:
-        rc = destroy(ao, t, args);
+        rc = prepare_cleaning(ao, t, args);
+        if (!rc)
+            rc = destroy(ao, t, args);
         if (rc)
             return rc;
         ao->step = DESTROYED;
@@ -71,7 +74,7 @@ static int body(libxl__ao *ao, void *p)
             return libxl__ao_fail(ao, libxl__errno_rc(t->destroy.errnoval), "destroying domain %u: %s",
                                   args->domid, strerror(t->destroy.errnoval));
         libxl__domains_look_soon(ao->ctx);
-        rc = clean_xenstore(ao, t, args);
+        rc = libxl__xs_run(t->cleaning, LIBXL__XS_ONE_BY_ONE);
         ao->step = CLEANED;
         return rc ? rc : LIBXL__AO_WAIT;
     case CLEANED:

@@ -154,6 +154,11 @@ void libxl__xs_batch_ended(libxl__xs_batch *batch)
 
 /* ---- running */
 
+bool libxl__xs_out_of_memory(const libxl__xs_batch *batch)
+{
+    return batch->out_of_memory;
+}
+
 int libxl__xs_run(libxl__xs_batch *batch, libxl__xs_mode mode)
 {
     if (batch->out_of_memory)

@@ -48,6 +48,9 @@ void libxl__xs_require(libxl__xs_batch *batch, int rc, const char *value, const 
 /* Tells xenstored of a domain with this page for its ring and this event channel. */
 void libxl__xs_introduce(libxl__xs_batch *batch, unsigned long gfn, uint32_t port);
 
+/* Whether memory ran out for one of the requests. */
+bool libxl__xs_out_of_memory(const libxl__xs_batch *batch);
+
 /* One by one: after one has failed, later ones may or may not be made. In a transaction: all or none. */
 typedef enum libxl__xs_mode { LIBXL__XS_ONE_BY_ONE, LIBXL__XS_TRANSACTION } libxl__xs_mode;
 

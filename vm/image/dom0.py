@@ -42,8 +42,8 @@ PYTHON_PACKAGES = _words("""
 UNUSED = re.compile(r"/(lib2to3|pydoc_data|ensurepip|idlelib|turtledemo|config-3[^/]*)/|/usr/share/")
 
 LIBRARY_DIRECTORY = "/usr/lib/x86_64-linux-gnu"
-# Libraries that no program in the image lists: thread cancellation, which libxenstore loads by name; and what libaioxen,
-# which is not in the image but seen from dom0, needs besides.
+# Libraries that no program in the image lists: thread cancellation, which libxenstore loads by name; and
+# what libaioxen, which is not in the image but seen from dom0, needs besides.
 OTHER_LIBRARIES = [Path(LIBRARY_DIRECTORY) / name for name in ("libgcc_s.so.1", "libjson-c.so.5")]
 
 DIRECTORIES = _words(
