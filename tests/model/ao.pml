@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* src/core/ao.c: what happens under the lock, in one step each; and src/core/event.c, the waking. */
+
+/* ---- ao.c: ending */
+
+inline destroy(o)
+{
+    touch(o);
+    /* nothing leads to the record any more */
+    assert(!ao[o].runnable && !ao[o].in_line && !ao[o].live && !ao[o].indexed && !ao[o].jobs);
+    assert(!ao[o].reports && !registered[o] && !limit[o] && ao[o].waiter == NONE);
+    ao[o].alive = false
+}
+
+inline release_work(o)
+{
+    registered[o] = false;
+    ready[o] = false;
+#ifndef FAULT_FAILED_START_STAYS_RUNNABLE
+    ao[o].runnable = false;
+#endif
+    limit[o] = false;
+    expired[o] = false;
+    ao[o].indexed = false
+}
+
+/* deliver.c */
+inline deliver_completion(o)
+{
+#ifdef FAULT_LINE_NOT_INITIALISED
+    assert(false);
+#endif
+    ao[o].in_line = true
+}
+
+/* Those who are busy with the application's code look for themselves when they are back; one sleeper is
+ * woken. */
+inline event_occurred(o)
+{
+    queued[o] = true;
+#ifndef FAULT_EVENT_WAKES_NOBODY
+    w = 0;
+    do
+    :: w == THREADS -> break
+    :: w < THREADS && wants(w, o) && !waiter[w].woken ->
+        waiter_wake(w);
+#ifdef FAULT_BUSY_WAITER_CHOSEN
+        break;
+#else
+        if
+        :: leader == w || waiter[w].following -> break
+        :: else -> w++
+        fi
+#endif
+    :: else -> w++
+    od;
+    w = 0
+#endif
+}
+
+inline notify(o)
+{
+#ifdef FAULT_NOTIFIED_UNLOCKED
+    ao[o].notified = ao[o].how != CALLBACK;
+#else
+    ao[o].notified = true;
+#endif
+    if
+    :: ao[o].how == SYNC && ao[o].waiter != NONE -> waiter_wake(ao[o].waiter)
+    :: ao[o].how == CALLBACK || ao[o].how == HOOKED -> deliver_completion(o)
+    :: ao[o].how == EVENT -> event_occurred(o)
+#ifdef FAULT_EVENT_ALLOCATED_LATE
+    :: ao[o].how == EVENT -> destroy(o) /* no memory for it */
+#endif
+    :: else -> skip
+    fi
+}
+
+inline finish(o)
+{
+    touch(o);
+    assert(!ao[o].complete);
+    release_work(o);
+    ao[o].complete = true;
+    ao[o].live = false;
+    if
+    :: closing -> waiter_wake(0) /* aos.drained */
+    :: else -> skip
+    fi;
+    if
+    :: !ao[o].reports -> notify(o)
+    :: else -> skip /* reports go first; the last one's delivery notifies */
+    fi
+}
+
+inline ao_complete(o)
+{
+    assert(!ao[o].complete && !ao[o].ending);
+    ao[o].ending = true;
+    registered[o] = false;
+    if
+#ifdef FAULT_COMPLETED_BEFORE_JOBS
+    :: true -> ao[o].jobs = 0; finish(o)
+#endif
+    :: !ao[o].jobs -> finish(o)
+    :: else -> skip
+    fi
+}
+
+/* ---- ao.c: starting and running */
+
+inline report(o)
+{
+    due[o]++;
+#ifdef FAULT_REPORT_OVERTAKEN
+    stray_reports[o]++
+#else
+    ao[o].reports++;
+    ao[o].reports_in_line++
+#endif
+}
+
+inline submit(o)
+{
+    ao[o].job = QUEUED;
+    ao[o].jobs++
+}
+
+/* The end of every body that succeeds: perhaps with a report just before. */
+inline body_done(o)
+{
+    if
+    :: ao[o].reporting == REPORTING && !ao[o].stop -> report(o)
+    :: else -> skip
+    fi;
+    result = DONE
+}
+
+inline first_step(o)
+{
+    if
+    :: ao[o].kind == FAILS -> result = ERROR
+    :: ao[o].kind == INSTANT -> body_done(o)
+    :: ao[o].kind == SOURCE || ao[o].kind == UNWINDS -> registered[o] = true; result = WAIT
+    :: ao[o].kind == JOB -> submit(o); result = WAIT
+    :: ao[o].kind == JOB_FAILS -> submit(o); result = ERROR
+    :: ao[o].kind == WAKES_FAILS -> ao_wake(o); result = ERROR
+    :: ao[o].kind == ENDLESS -> result = WAIT
+    fi
+}
+
+inline further_step(o)
+{
+    result = WAIT;
+    if
+    :: ao[o].unwinding && ao[o].job == ENDED -> result = ERROR
+    :: ao[o].kind == UNWINDS && ao[o].stop && !ao[o].unwinding -> ao[o].unwinding = true; submit(o)
+    :: !ao[o].unwinding && ao[o].fired && !ao[o].stop -> body_done(o)
+    :: ao[o].kind == JOB && ao[o].job == ENDED -> body_done(o)
+    :: else -> skip
+    fi
+}
+
+/* run(): of one that aos_run has taken out of the queue */
+inline run_body(o)
+{
+    assert(ao[o].alive && !failed[o]);
+    ao[o].runnable = false;
+    if
+    :: ao[o].ending && ao[o].jobs -> skip
+    :: ao[o].ending && !ao[o].jobs -> finish(o)
+    :: else ->
+        if
+        :: ao[o].stop && ao[o].kind != UNWINDS -> result = ERROR
+        :: else -> further_step(o)
+        fi;
+        if
+        :: result != WAIT -> ao_complete(o)
+        :: else -> skip
+        fi
+    fi
+}
+
+inline aos_run()
+{
+    do
+    :: r < OPS && ao[r].runnable -> run_body(r); r = 0
+    :: r < OPS && !ao[r].runnable -> r++
+    :: else -> break
+    od;
+    r = 0
+}
+
