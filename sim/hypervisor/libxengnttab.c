@@ -163,9 +163,9 @@ EXPORT int xengnttab_unmap(xengnttab_handle *h, void *addr, uint32_t count)
 {
     struct map *m;
     pthread_mutex_lock(&h->lock);
-    LIST_FOREACH(m, &h->maps, entry)
-    if (m->addr == addr)
-        break;
+    LIST_FOREACH (m, &h->maps, entry)
+        if (m->addr == addr)
+            break;
     int result = munmap(addr, (size_t)count << XC_PAGE_SHIFT);
     if (m)
         let_go(m);

@@ -14,8 +14,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-extern char **environ;
-
 static void kill_it(const libxl__child *child)
 {
     if (child->running)
