@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
+import faulthandler
 import gc
 import inspect
 import os
@@ -23,6 +25,9 @@ from typing import Any
 
 import aioxen
 import pytest
+
+PATIENCE = 300
+"""Seconds after which a test that hangs ends the run, showing where."""
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -72,10 +77,13 @@ def xen(hypervisor: None) -> Iterator[aioxen.Context]:
 @pytest.fixture
 def nothing_left(request: pytest.FixtureRequest) -> Iterator[None]:
     """Nothing that a test has made is there when it is over."""
-    domains, opened, running = asyncio.run(domids()), descriptors(), threads()
+    domains, nodes, opened, running = asyncio.run(domids()), xenstore(), descriptors(), threads()
+    faulthandler.dump_traceback_later(PATIENCE, exit=True)
     yield
+    faulthandler.cancel_dump_traceback_later()
     gc.collect()
     assert asyncio.run(domids()) == domains
+    assert xenstore() ^ nodes == set()
     assert descriptors() ^ opened == set()
     assert threads() == running
 
@@ -98,6 +106,22 @@ def descriptors() -> set[tuple[str, str]]:
         with contextlib.suppress(FileNotFoundError):  # listdir's own
             opened.add((fd, os.readlink(f"/proc/self/fd/{fd}")))
     return opened
+
+
+def xenstore() -> set[str]:
+    """The nodes that a domain has its own of."""
+    library = ctypes.CDLL("libxenstore.so.4")
+    library.xs_open.restype = ctypes.c_void_p
+    library.xs_directory.restype = ctypes.POINTER(ctypes.c_char_p)
+    store = ctypes.c_void_p(library.xs_open(0))
+    nodes = set()
+    for folder in "/local/domain", "/vm", "/libxl":
+        count = ctypes.c_uint()
+        found = library.xs_directory(store, 0, folder.encode(), ctypes.byref(count))
+        nodes |= {f"{folder}/{found[i].decode()}" for i in range(count.value)} if found else set()
+        library.free(found)
+    library.xs_close(store)
+    return nodes
 
 
 def threads() -> int:

@@ -31,8 +31,8 @@ async def test_closing_ends_what_is_under_way(guest: Configure) -> None:
     before = await domids()
     async with aioxen.Context() as xen:
         waiting = [xen.domain_wait_shutdown(0) for _ in range(10)]
-        creating = [xen.domain_create(guest(memory="64M", name=f"closing{i}")) for i in range(3)]
-        await asyncio.sleep(0.003)
+        creating = [xen.domain_create(guest(memory="256M", name=f"closing{i}")) for i in range(3)]
+        await asyncio.sleep(0.001)
     for operation in waiting:
         error = operation.exception()
         assert isinstance(error, aioxen.ClosedError)
@@ -149,8 +149,9 @@ def test_the_interpreters_end(guest: Configure, kernel: object) -> None:
         async def main():
             global xen, operations
             xen = aioxen.Context()
-            operations = [xen.domain_wait_shutdown(0), xen.domain_create(aioxen.pv("end", {str(kernel)!r}))]
-            await asyncio.sleep(0.005)
+            config = aioxen.pv("end", {str(kernel)!r}, memory="256M")
+            operations = [xen.domain_wait_shutdown(0), xen.domain_create(config)]
+            await asyncio.sleep(0)
             sys.exit(3)
         asyncio.run(main())
     """)

@@ -206,7 +206,7 @@ async def test_a_limit_that_is_not_reached(xen: aioxen.Context, guest: Configure
 
 async def test_a_limited_creation_leaves_nothing(xen: aioxen.Context, guest: Configure) -> None:
     before = await existing(xen)
-    error = await settle(xen.domain_create(guest(memory="256M"), limit=0.002))
+    error = await settle(xen.domain_create(guest(memory="256M"), limit=0.001))
     assert isinstance(error, aioxen.TimedOutError)
     assert await existing(xen) == before
 
@@ -295,11 +295,11 @@ def test_cancelled_by_the_end_of_the_loop(hypervisor: None, guest: Configure) ->
 
     async def create(xen: aioxen.Context) -> None:
         async with xen:
-            await xen.domain_create(guest(memory="64M"))
+            await xen.domain_create(guest(memory="256M"))
 
     async def main() -> asyncio.Task[None]:
         task = asyncio.create_task(create(aioxen.Context()))
-        await asyncio.sleep(0.003)
+        await asyncio.sleep(0.001)
         return task
 
     before = asyncio.run(domids())
