@@ -1,0 +1,475 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What a library says and does in a number of situations, one line each. Compiled twice, against Debian's
+ * libxl and against this library: test_differential.py compares. `sequence NAME` runs one, `sequence` prints
+ * the names.
+ *
+ * Nothing here depends on which of two independent things comes first: each is waited for on its own.
+ */
+#include <libxl.h>
+
+#include <poll.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "domain.h"
+#include "loop.h"
+
+enum { NOBODY = 32000 }; /* no such domain */
+
+static libxl_ctx *ctx;
+
+#define MASK(type) ((uint64_t)1 << LIBXL_EVENT_TYPE_##type)
+
+static libxl_asyncop_how event_how(uint64_t user)
+{
+    return (libxl_asyncop_how){.u.for_event = user};
+}
+
+static void say_event(const libxl_event *event, uint32_t domid)
+{
+    if (event->type == LIBXL_EVENT_TYPE_OPERATION_COMPLETE)
+        say("  completed %d, user %llx", event->u.operation_complete.rc, (unsigned long long)event->for_user);
+    else if (event->type == LIBXL_EVENT_TYPE_DOMAIN_SHUTDOWN)
+        say("  shutdown for %u, user %llx, domain %s", event->u.domain_shutdown.shutdown_reason,
+            (unsigned long long)event->for_user, event->domid == domid ? "right" : "wrong");
+    else
+        say("  event %d, user %llx, domain %s", event->type, (unsigned long long)event->for_user,
+            event->domid == domid ? "right" : "wrong");
+}
+
+static void wait_event(uint64_t mask, uint32_t domid)
+{
+    libxl_event *event = NULL;
+    int rc = libxl_event_wait(ctx, &event, mask, NULL, NULL);
+    if (rc)
+        say("  wait %d", rc);
+    else
+        say_event(event, domid);
+    if (event)
+        libxl_event_free(ctx, event);
+}
+
+static void check_event(uint64_t mask, libxl_event_predicate *predicate, void *user)
+{
+    libxl_event *event = NULL;
+    int rc = libxl_event_check(ctx, &event, mask, predicate, user);
+    say("check %d", rc);
+    if (!rc) {
+        say_event(event, 0);
+        libxl_event_free(ctx, event);
+    }
+}
+
+/* ---- operations */
+
+static void instant_synchronous(void)
+{
+    uint32_t domid = domain_new("b");
+    say("unpause %d", libxl_domain_unpause(ctx, domid, NULL));
+    say("pause %d", libxl_domain_pause(ctx, domid, NULL));
+    say("pause again %d", libxl_domain_pause(ctx, domid, NULL));
+    say("unpause %d", libxl_domain_unpause(ctx, domid, NULL));
+    say("unpause %d", libxl_domain_unpause(ctx, domid, NULL));
+    say("unpause a running one %d", libxl_domain_unpause(ctx, domid, NULL));
+}
+
+static int calls;
+
+static void called(libxl_ctx *in, int rc, void *user)
+{
+    say("  callback %d, user %s, context %s", rc, user == &calls ? "right" : "wrong",
+        in == ctx ? "right" : "wrong");
+    calls++;
+}
+
+static void instant_callback(void)
+{
+    uint32_t domid = domain_new("b");
+    libxl_asyncop_how how = {.callback = called, .u.for_callback = &calls};
+    say("pause %d", libxl_domain_pause(ctx, domid, &how));
+    say("calls: %d", calls);
+    check_event(LIBXL_EVENTMASK_ALL, NULL, NULL);
+}
+
+static void instant_event(void)
+{
+    uint32_t domid = domain_new("b");
+    libxl_asyncop_how how = event_how(0x1234567890abcdef);
+    say("pause %d", libxl_domain_pause(ctx, domid, &how));
+    memset(&how, 0xff, sizeof(how)); /* need not stay */
+    check_event(LIBXL_EVENTMASK_ALL, NULL, NULL);
+    check_event(LIBXL_EVENTMASK_ALL, NULL, NULL);
+}
+
+static int has_user(const libxl_event *event, void *user)
+{
+    return event->for_user == *(const uint64_t *)user;
+}
+
+static void masks_and_predicates(void)
+{
+    uint32_t domid = domain_new("b");
+    uint64_t second = 2;
+    for (uint64_t user = 1; user <= 3; user++) {
+        libxl_asyncop_how how = event_how(user);
+        say("pause %d", libxl_domain_pause(ctx, domid, &how));
+    }
+    check_event(MASK(DOMAIN_DEATH), NULL, NULL);
+    check_event(LIBXL_EVENTMASK_ALL, has_user, &second);
+    check_event(LIBXL_EVENTMASK_ALL, has_user, &second);
+    check_event(MASK(OPERATION_COMPLETE), NULL, NULL);
+    check_event(LIBXL_EVENTMASK_ALL, NULL, NULL);
+}
+
+static void again(libxl_ctx *in, int rc, void *user)
+{
+    uint32_t domid = *(uint32_t *)user;
+    say("  callback %d", rc);
+    say("  from the callback: pause %d", libxl_domain_pause(in, domid, NULL));
+    libxl_asyncop_how how = event_how(7);
+    say("  from the callback: unpause %d", libxl_domain_unpause(in, domid, &how));
+}
+
+static void call_from_a_callback(void)
+{
+    uint32_t domid = domain_new("b");
+    libxl_asyncop_how how = {.callback = again, .u.for_callback = &domid};
+    say("pause %d", libxl_domain_pause(ctx, domid, &how));
+    wait_event(LIBXL_EVENTMASK_ALL, domid);
+}
+
+static void no_such_domain(void)
+{
+    libxl_asyncop_how how = event_how(1);
+    say("pause %d", libxl_domain_pause(ctx, NOBODY, NULL));
+    say("unpause %d", libxl_domain_unpause(ctx, NOBODY, NULL));
+    say("shutdown %d", libxl_domain_shutdown(ctx, NOBODY, NULL));
+    say("reboot %d", libxl_domain_reboot(ctx, NOBODY, NULL));
+    say("destroy %d", libxl_domain_destroy(ctx, NOBODY, NULL));
+    say("shutdown, asynchronously %d", libxl_domain_shutdown(ctx, NOBODY, &how));
+    check_event(LIBXL_EVENTMASK_ALL, NULL, NULL);
+}
+
+static void destroyed_twice(void)
+{
+    uint32_t domid = domain_new("b");
+    libxl_asyncop_how how = event_how(1);
+    say("destroy %d", libxl_domain_destroy(ctx, domid, &how));
+    wait_event(LIBXL_EVENTMASK_ALL, domid);
+    say("destroy %d", libxl_domain_destroy(ctx, domid, NULL));
+}
+
+static void shut_down(void)
+{
+    uint32_t domid = domain_new("l");
+    libxl_evgen_domain_death *evgen;
+    libxl_asyncop_how how = event_how(2);
+    domain_listens(domid);
+    say("enable %d", libxl_evenable_domain_death(ctx, domid, 1, &evgen));
+    say("shutdown %d", libxl_domain_shutdown(ctx, domid, &how));
+    wait_event(MASK(OPERATION_COMPLETE), domid);
+    wait_event(MASK(DOMAIN_SHUTDOWN), domid);
+    libxl_evdisable_domain_death(ctx, evgen);
+}
+
+static void rebooted(void)
+{
+    uint32_t domid = domain_new("l");
+    libxl_evgen_domain_death *evgen;
+    domain_listens(domid);
+    say("enable %d", libxl_evenable_domain_death(ctx, domid, 1, &evgen));
+    say("reboot %d", libxl_domain_reboot(ctx, domid, NULL));
+    wait_event(MASK(DOMAIN_SHUTDOWN), domid);
+    say("destroy %d", libxl_domain_destroy(ctx, domid, NULL));
+    wait_event(MASK(DOMAIN_DEATH), domid);
+    check_event(LIBXL_EVENTMASK_ALL, NULL, NULL);
+}
+
+static void aborted(void)
+{
+    uint32_t domid = domain_new("b");
+    libxl_asyncop_how how = event_how(5), other = event_how(6);
+    domain_xl("unpause", domid);
+    say("abort of nothing %d", libxl_ao_abort(ctx, &how));
+    say("shutdown %d", libxl_domain_shutdown(ctx, domid, &how));
+    check_event(LIBXL_EVENTMASK_ALL, NULL, NULL);
+    say("abort of another %d", libxl_ao_abort(ctx, &other));
+    say("abort %d", libxl_ao_abort(ctx, &how));
+    wait_event(LIBXL_EVENTMASK_ALL, domid);
+    say("abort of what is over %d", libxl_ao_abort(ctx, &how));
+    check_event(LIBXL_EVENTMASK_ALL, NULL, NULL);
+}
+
+/* ---- events of domains */
+
+static void life_of(const char *command_line)
+{
+    uint32_t domid = domain_new(command_line);
+    libxl_evgen_domain_death *evgen;
+    say("enable %d", libxl_evenable_domain_death(ctx, domid, 0xabc, &evgen));
+    domain_xl("unpause", domid);
+    wait_event(LIBXL_EVENTMASK_ALL, domid);
+    domain_xl("destroy", domid);
+    wait_event(LIBXL_EVENTMASK_ALL, domid);
+    libxl_evdisable_domain_death(ctx, evgen);
+    check_event(LIBXL_EVENTMASK_ALL, NULL, NULL);
+}
+
+static void life_and_poweroff(void)
+{
+    life_of("p");
+}
+
+static void life_and_crash(void)
+{
+    life_of("c");
+}
+
+static void destroyed_while_running(void)
+{
+    uint32_t domid = domain_new("b");
+    libxl_evgen_domain_death *evgen;
+    domain_xl("unpause", domid);
+    say("enable %d", libxl_evenable_domain_death(ctx, domid, 1, &evgen));
+    domain_xl("destroy", domid);
+    wait_event(LIBXL_EVENTMASK_ALL, domid);
+}
+
+static void two_watch_one(void)
+{
+    uint32_t domid = domain_new("b");
+    libxl_evgen_domain_death *first, *second;
+    say("enable %d", libxl_evenable_domain_death(ctx, domid, 1, &first));
+    say("enable %d", libxl_evenable_domain_death(ctx, domid, 2, &second));
+    libxl_evdisable_domain_death(ctx, first);
+    domain_xl("destroy", domid);
+    wait_event(LIBXL_EVENTMASK_ALL, domid);
+    libxl_evdisable_domain_death(ctx, second);
+}
+
+static void watched_late(void)
+{
+    uint32_t domid = domain_new("p");
+    libxl_evgen_domain_death *evgen;
+    domain_xl("unpause", domid);
+    usleep(500000);
+    say("enable after the shutdown %d", libxl_evenable_domain_death(ctx, domid, 1, &evgen));
+    wait_event(LIBXL_EVENTMASK_ALL, domid);
+}
+
+static void eject_without_a_disk(void)
+{
+    uint32_t domid = domain_new("b");
+    libxl_evgen_disk_eject *evgen = NULL;
+    say("enable %d", libxl_evenable_disk_eject(ctx, domid, "xvda", 1, &evgen));
+    check_event(LIBXL_EVENTMASK_ALL, NULL, NULL);
+    libxl_evdisable_disk_eject(ctx, evgen);
+}
+
+/* ---- loops */
+
+static void poll_until(uint64_t mask)
+{
+    libxl_event *event = NULL;
+    while (libxl_event_check(ctx, &event, mask, NULL, NULL)) {
+        struct pollfd fds[16];
+        struct timeval now;
+        int count = 16, timeout = 5000;
+        gettimeofday(&now, NULL);
+        int rc = libxl_osevent_beforepoll(ctx, &count, fds, &timeout, now);
+        if (rc) {
+            say("beforepoll %d", rc);
+            return;
+        }
+        if (poll(fds, (nfds_t)count, timeout) < 0)
+            return;
+        gettimeofday(&now, NULL);
+        libxl_osevent_afterpoll(ctx, count, fds, now);
+    }
+    say_event(event, 0);
+    libxl_event_free(ctx, event);
+}
+
+static void poll_loop(void)
+{
+    uint32_t domid = domain_new("l");
+    libxl_asyncop_how how = event_how(3);
+    struct pollfd none[1];
+    struct timeval now = {0};
+    int count = 0, timeout = -1;
+    domain_listens(domid);
+    say("shutdown %d", libxl_domain_shutdown(ctx, domid, &how));
+    int rc = libxl_osevent_beforepoll(ctx, &count, none, &timeout, now);
+    say("beforepoll without room %d, needs some: %d", rc, count > 0);
+    poll_until(MASK(OPERATION_COMPLETE));
+}
+
+static void occurs(void *user, libxl_event *event)
+{
+    say("  the receiver's, user %s:", user == &calls ? "right" : "wrong");
+    say_event(event, 0);
+    libxl_event_free(ctx, event);
+}
+
+static void receiver_of_events(void)
+{
+    static const libxl_event_hooks hooks = {.event_occurs_mask = MASK(OPERATION_COMPLETE),
+                                            .event_occurs = occurs};
+    uint32_t domid = domain_new("b");
+    libxl_evgen_domain_death *evgen;
+    libxl_asyncop_how how = event_how(1);
+    libxl_event_register_callbacks(ctx, &hooks, &calls);
+    say("pause %d", libxl_domain_pause(ctx, domid, &how));
+    check_event(LIBXL_EVENTMASK_ALL, NULL, NULL);
+    say("enable %d", libxl_evenable_domain_death(ctx, domid, 2, &evgen));
+    domain_xl("destroy", domid);
+    wait_event(LIBXL_EVENTMASK_ALL, domid);
+    libxl_event_register_callbacks(ctx, NULL, NULL);
+    libxl_evdisable_domain_death(ctx, evgen);
+}
+
+static void a_loop_that_refuses(void)
+{
+    uint32_t domid = domain_new("b");
+    libxl_asyncop_how how = event_how(1);
+    libxl_osevent_register_hooks(ctx, &loop_hooks, NULL);
+    loop_answer = -77;
+    say("shutdown %d", libxl_domain_shutdown(ctx, domid, &how));
+    check_event(LIBXL_EVENTMASK_ALL, NULL, NULL);
+}
+
+static void a_loop_of_the_application(void)
+{
+    uint32_t domid = domain_new("l");
+    libxl_event *event = NULL;
+    libxl_asyncop_how how = event_how(4);
+    libxl_osevent_register_hooks(ctx, &loop_hooks, NULL);
+    domain_listens(domid);
+    say("shutdown %d", libxl_domain_shutdown(ctx, domid, &how));
+    while (libxl_event_check(ctx, &event, MASK(OPERATION_COMPLETE), NULL, NULL))
+        loop_step(ctx);
+    say_event(event, domid);
+    libxl_event_free(ctx, event);
+}
+
+static void a_loop_and_an_abort(void)
+{
+    uint32_t domid = domain_new("b");
+    libxl_event *event = NULL;
+    libxl_asyncop_how how = event_how(4);
+    libxl_osevent_register_hooks(ctx, &loop_hooks, NULL);
+    domain_xl("unpause", domid);
+    say("shutdown %d", libxl_domain_shutdown(ctx, domid, &how));
+    for (int i = 0; i < 2; i++)
+        say("abort %d", libxl_ao_abort(ctx, &how));
+    while (libxl_event_check(ctx, &event, MASK(OPERATION_COMPLETE), NULL, NULL))
+        loop_step(ctx);
+    say_event(event, domid);
+    libxl_event_free(ctx, event);
+}
+
+static void children(void)
+{
+    static const libxl_childproc_hooks hooks = {.chldowner = libxl_sigchld_owner_mainloop};
+    libxl_childproc_setmode(ctx, &hooks, NULL);
+    say("reaped a stranger: %s", libxl_childproc_reaped(ctx, 1, 0) == ERROR_UNKNOWN_CHILD ? "unknown" : "?");
+    libxl_childproc_sigchld_occurred(ctx);
+    say("ERROR_UNKNOWN_CHILD is %d", ERROR_UNKNOWN_CHILD);
+}
+
+/* ---- threads, closing */
+
+static volatile bool woken;
+
+static void *wait_on_a_thread(void *user)
+{
+    libxl_event *event = NULL;
+    (void)user;
+    int rc = libxl_event_wait(ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL);
+    woken = !rc;
+    return NULL;
+}
+
+static void event_of_another_thread(void)
+{
+    uint32_t domid = domain_new("b");
+    libxl_asyncop_how how = event_how(1);
+    pthread_t thread;
+    pthread_create(&thread, NULL, wait_on_a_thread, NULL);
+    usleep(300000);
+    say("pause %d", libxl_domain_pause(ctx, domid, &how));
+    usleep(700000);
+    say("the waiting thread %s", woken ? "has it" : "sleeps on");
+    domains_end();
+    _exit(0); /* it may sleep for ever */
+}
+
+static void closed_with_an_event_queued(void)
+{
+    uint32_t domid = domain_new("b");
+    libxl_asyncop_how how = event_how(1);
+    say("pause %d", libxl_domain_pause(ctx, domid, &how));
+    say("close %d", libxl_ctx_free(ctx));
+    ctx = NULL;
+}
+
+/* ---- */
+
+#define ROW(name)                                                                                            \
+    {                                                                                                        \
+#name, name                                                                                          \
+    }
+static const struct {
+    const char *name;
+    void (*run)(void);
+} table[] = {
+    ROW(instant_synchronous),
+    ROW(instant_callback),
+    ROW(instant_event),
+    ROW(masks_and_predicates),
+    ROW(call_from_a_callback),
+    ROW(no_such_domain),
+    ROW(destroyed_twice),
+    ROW(shut_down),
+    ROW(rebooted),
+    ROW(aborted),
+    ROW(life_and_poweroff),
+    ROW(life_and_crash),
+    ROW(destroyed_while_running),
+    ROW(two_watch_one),
+    ROW(watched_late),
+    ROW(eject_without_a_disk),
+    ROW(poll_loop),
+    ROW(receiver_of_events),
+    ROW(a_loop_that_refuses),
+    ROW(a_loop_of_the_application),
+    ROW(a_loop_and_an_abort),
+    ROW(children),
+    ROW(event_of_another_thread),
+    ROW(closed_with_an_event_queued),
+};
+
+int main(int argc, char **argv)
+{
+    for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
+        if (argc < 2)
+            puts(table[i].name);
+        if (argc < 2 || strcmp(argv[1], table[i].name) != 0)
+            continue;
+        xentoollog_logger *logger =
+            (xentoollog_logger *)xtl_createlogger_stdiostream(stderr, XTL_CRITICAL, 0);
+        say("open %d", libxl_ctx_alloc(&ctx, LIBXL_VERSION, 0, logger));
+        table[i].run();
+        if (ctx)
+            say("close %d", libxl_ctx_free(ctx));
+        xtl_logger_destroy(logger);
+        domains_end();
+        return 0;
+    }
+    return argc > 1;
+}

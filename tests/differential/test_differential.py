@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""One source, compiled against Debian's libxl and against this library, says and does the same.
+
+The programs run in a world each, simulated or real; `-k sim` needs no virtual machine. What may differ is in
+differences.toml.
+"""
+
+import difflib
+import functools
+import os
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+BUILD = Path(os.environ.get("AIOXEN_BUILD", ROOT / "build"))
+PROGRAMS = BUILD / "tests/differential"
+WORLDS = {
+    "sim": [ROOT / "sim/aioxen-sim"],
+    "vm": [ROOT / "vm/aioxen-vm", "--timeout", "400", "-e", "AIOXEN_TEST_KERNEL"],
+}
+LIMIT_S = 420
+FLAGS = ["-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-g", "-pthread"]
+# Both answer 0 for "started" to a client that says which interface it knows.
+FLAGS += ["-DLIBXL_API_VERSION=0x041400"]
+LIBRARIES = {
+    "libxl": (["-O1"], ["-lxenlight", "-lxentoollog"]),
+    "aioxen": (
+        ["-O1", "-I", ROOT / "src/include", "-I", BUILD / "gen/include"],
+        ["-L", BUILD, "-laioxen", "-lxentoollog", f"-Wl,-rpath,{BUILD}"],
+    ),
+}
+# The shell of the world: each sequence in a process of its own, which may hang or crash.
+SCRIPT = """
+cd /tmp
+for name in $("$1"); do
+    echo "== $name"
+    timeout -s KILL 30 "$1" "$name"
+    status=$?
+    [ $status -le 128 ] || echo "ended by signal $((status - 128))"
+done 2>/dev/null
+"""
+
+Sequence = tuple[str, ...]
+Difference = tuple[str, Sequence, Sequence]
+
+
+@functools.cache
+def program(library: str) -> Path:
+    includes, libraries = LIBRARIES[library]
+    PROGRAMS.mkdir(parents=True, exist_ok=True)
+    path = PROGRAMS / library
+    subprocess.run(["cc", *FLAGS, *includes, "-o", path, *sorted(HERE.glob("*.c")), *libraries], check=True)
+    return path
+
+
+@functools.cache
+def sequences(library: str, world: str) -> dict[str, Sequence]:
+    """What each sequence says in a world."""
+    done = subprocess.run(
+        [*WORLDS[world], "--", "sh", "-c", SCRIPT, "sh", program(library)],
+        env=os.environ | {"AIOXEN_TEST_KERNEL": str(BUILD / "guest/tiny")},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=LIMIT_S,
+    )
+    found: dict[str, Sequence] = {}
+    for part in done.stdout.split("== ")[1:]:
+        name, *lines = part.splitlines()
+        found[name] = tuple(lines)
+    return found
+
+
+def names() -> list[str]:
+    text = (HERE / "sequence.c").read_text()
+    return [row.split(")")[0] for row in text.split("ROW(")[2:]]
+
+
+def listed() -> list[Difference]:
+    rows = tomllib.loads((HERE / "differences.toml").read_text())["difference"]
+    return [(row["sequence"], tuple(row["libxl"]), tuple(row["aioxen"])) for row in rows]
+
+
+@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("world", WORLDS)
+def test_both_say_the_same(world: str, name: str) -> None:
+    theirs, ours = (sequences(library, world).get(name, ()) for library in LIBRARIES)
+    assert theirs and ours, f"{name} was not run: libxl {theirs}, aioxen {ours}"
+    matcher = difflib.SequenceMatcher(None, theirs, ours, autojunk=False)
+    found = [(name, theirs[a:b], ours[c:d]) for kind, a, b, c, d in matcher.get_opcodes() if kind != "equal"]
+    assert found == [row for row in listed() if row[0] == name], "\n".join(difflib.ndiff(theirs, ours))
+
+
+def test_the_table_is_of_sequences_that_exist() -> None:
+    assert {row[0] for row in listed()} <= set(names())
+    rows = tomllib.loads((HERE / "differences.toml").read_text())["difference"]
+    assert all(row["reason"] for row in rows)
