@@ -13,27 +13,32 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
 BUILD = Path(os.environ.get("AIOXEN_BUILD", ROOT / "build"))
-LIMIT_S = 120
+LIMIT_S = float(os.environ.get("AIOXEN_TEST_LIMIT", "120"))
 LINE = re.compile(r"\[ +(RUN|OK|FAILED|ERROR|SKIPPED) +\] (.+)")
 
 SIMULATED = "AIOXEN_SIM_DIR" in os.environ
 # In unit/ no hypervisor is needed, and once is enough; in sim/ calls are made to fail and to wait.
 FOLDERS = ["", "sim", "unit"] if SIMULATED else [""]
-HERE = Path(__file__).parent
 SOURCES = [source for folder in FOLDERS for source in sorted((HERE / folder).glob("*.c"))]
 PROGRAMS = [str(source.relative_to(HERE).with_suffix("")) for source in SOURCES if source.stem != "stress"]
+# The ways to xenstored: the wire, which is the usual one, and libxenstore, for those that depend on it.
+WIRE, LIBXENSTORE = 0, 1
+WAYS = [(program, WIRE) for program in PROGRAMS]
+if SIMULATED:
+    WAYS += [(program, LIBXENSTORE) for program in ("abort", "contract", "domains", "sim/faults")]
 
 
-def launch(program: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+def launch(program: str, way: int, *arguments: str) -> "subprocess.CompletedProcess[str]":
     path = BUILD / "tests/c" / program
     assert path.exists(), f"{path} is missing: make tests"
-    environment = os.environ | {"AIOXEN_TEST_KERNEL": str(ROOT / "build/guest/tiny")}
+    kernel = str(ROOT / "build/guest/tiny")
     return subprocess.run(
         [path, *arguments],
         cwd=ROOT,
-        env=environment,
+        env=os.environ | {"AIOXEN_TEST_KERNEL": kernel, "AIOXEN_TEST_FLAGS": str(way)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -49,11 +54,11 @@ def in_a_world() -> bool:
 
 
 @functools.cache
-def outcomes(program: str, wanted: tuple[str, ...]) -> dict[str, str]:
+def outcomes(program: str, way: int, wanted: tuple[str, ...]) -> dict[str, str]:
     """What each test of a program said; an empty text: it passed."""
     results: dict[str, str] = {}
     while missing := [name for name in wanted if name not in results]:
-        done = launch(program, *missing)
+        done = launch(program, way, *missing)
         said: list[str] = []
         running = missing[0]
         for line in done.stdout.splitlines():
@@ -65,23 +70,26 @@ def outcomes(program: str, wanted: tuple[str, ...]) -> dict[str, str]:
             elif mark[2] == running and running not in results:
                 results[running] = "" if mark[1] == "OK" else "\n".join(said)
         if running not in results:
-            results[running] = "\n".join(
-                [*said, f"{program} ended with status {done.returncode} in this test"]
-            )
+            said.append(f"{program} ended with status {done.returncode} in this test")
+            launch(program, way, "--clean")
+            results[running] = "\n".join(said)
+        elif done.returncode and not any(results.values()):
+            results[running] = "\n".join([*said, f"{program} ended with status {done.returncode} after all"])
     return results
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if not in_a_world():
         raise pytest.UsageError("tests/c needs a world: sim/aioxen-sim -- /usr/bin/python3 -m pytest tests/c")
-    pairs = [(program, name) for program in PROGRAMS for name in launch(program, "--list").stdout.split()]
-    metafunc.parametrize(("program", "name"), pairs, ids=[f"{program}:{name}" for program, name in pairs])
+    names = {program: launch(program, WIRE, "--list").stdout.split() for program in PROGRAMS}
+    items = [(program, way, name) for program, way in WAYS for name in names[program]]
+    ids = [f"{program}{'@libxenstore' if way else ''}:{name}" for program, way, name in items]
+    metafunc.parametrize(("program", "way", "name"), items, ids=ids)
 
 
-def test_c(request: pytest.FixtureRequest, program: str, name: str) -> None:
-    selected = (
-        getattr(item, "callspec", None) for item in request.session.items if item.path == request.path
-    )
-    wanted = tuple(call.params["name"] for call in selected if call and call.params["program"] == program)
-    said = outcomes(program, wanted)[name]
+def test_c(request: pytest.FixtureRequest, program: str, way: int, name: str) -> None:
+    items = [item for item in request.session.items if item.path == request.path]
+    selected = [item.callspec.params for item in items if isinstance(item, pytest.Function)]
+    mine = [params for params in selected if (params["program"], params["way"]) == (program, way)]
+    said = outcomes(program, way, tuple(params["name"] for params in mine))[name]
     assert not said, said

@@ -410,6 +410,8 @@ static const struct {
     [BOTH] = {1 << CALLBACK | 1 << EVENT, 1 << WAIT, false},
     [EACH_MODE] = {1 << SYNC | 1 << CALLBACK | 1 << EVENT, 1 << WAIT, false},
     [ASYNC] = {1 << CALLBACK | 1 << EVENT, 1 << WAIT | 1 << POLL | 1 << DESCRIPTOR | 1 << HOOK, false},
+    [DIAGONAL] = {1 << SYNC | 1 << CALLBACK | 1 << EVENT, 1 << WAIT | 1 << POLL | 1 << DESCRIPTOR | 1 << HOOK,
+                  true},
     [ALL_WAYS] = {1 << SYNC | 1 << CALLBACK | 1 << EVENT, 1 << WAIT | 1 << POLL | 1 << DESCRIPTOR | 1 << HOOK,
                   true},
 };
@@ -419,6 +421,8 @@ static bool is_wanted(const body *b, way w)
     if (!(ways_table[b->ways].modes >> w.mode & 1) || !(ways_table[b->ways].styles >> w.style & 1))
         return false;
     if (w.several && !ways_table[b->ways].several)
+        return false;
+    if (b->ways == DIAGONAL && ((int)w.mode + (int)w.style) % 3)
         return false;
     return w.mode != SYNC || w.style == WAIT || w.several; /* one synchronous thread has no style */
 }
@@ -448,6 +452,8 @@ int harness_main(int argc, char **argv, const body *bodies, size_t count)
     struct test *states = calloc(count * WAYS, sizeof(*states));
     bool list = argc == 2 && strcmp(argv[1], "--list") == 0;
     size_t n = 0;
+    if (argc == 2 && strcmp(argv[1], "--clean") == 0)
+        fixture_clean(&(struct fixture){.has_world = true, .domains = 1, .domids = {0}});
     for (size_t i = 0; i < count * WAYS; i++) {
         const body *b = &bodies[i / WAYS];
         const way w = {.mode = (enum mode)(i % 3), .style = (enum style)(i / 3 % 4), .several = i / 12 % 2};

@@ -51,6 +51,8 @@ enum ways {
     BOTH,       /* callback and event, with libxl_event_wait and one thread */
     EACH_MODE,  /* the three modes, with libxl_event_wait and one thread */
     ASYNC,      /* callback and event, each style, one thread */
+    DIAGONAL,   /* a third of all ways, in which each mode, style and number of threads occurs: for what is
+                   costly */
     ALL_WAYS,   /* everything above times threads */
     NO_CONTEXT, /* once, with no context open: s->ctx is NULL */
 };
@@ -89,7 +91,8 @@ typedef struct body {
 #name, name, (ways)                                                                                  \
     }
 
-/* main: `program` runs all tests, `program NAME...` these, `program --list` prints the names. */
+/* main: `program` runs all tests, `program NAME...` these, `program --list` prints the names, `program
+ * --clean` destroys all guests, after a test that has ended the process. */
 int harness_main(int argc, char **argv, const body *bodies, size_t count);
 #define HARNESS_MAIN(bodies)                                                                                 \
     int main(int argc, char **argv)                                                                          \
