@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """python3 -m gen [FILE...] [--out DIR] [--only OUTPUT]: read the IDL, check it, write every output.
 
+python3 -m gen FILE... --extends DIR [--name NAME]: the same of an extension of the library in DIR.
 python3 -m gen [FILE...] --compare idl/released.json: tell what breaks those who use the release.
 """
 
@@ -11,10 +12,11 @@ import json
 import sys
 from pathlib import Path
 
+from gen import extension
 from gen.check import check
 from gen.compare import compare
 from gen.load import load
-from gen.model import Mistake
+from gen.model import Mistake, Place
 from gen.outputs import OUTPUTS, produce
 from gen.write import write
 
@@ -25,12 +27,27 @@ def told(mistakes: list[Mistake]) -> int:
     return 1 if mistakes else 0
 
 
+def library(folder: Path | None) -> list[Path]:
+    """The files of the library that an extension extends."""
+    files = sorted(folder.glob("*.idl")) if folder else []
+    if folder and not files:
+        raise Mistake(Place(str(folder), 1), "no *.idl here")
+    return files
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python3 -m gen", description="Generate from the IDL.")
     add = parser.add_argument
     add("files", nargs="*", type=Path, metavar="FILE", help="default: idl/*.idl")
     add("--out", type=Path, default=Path("build/gen"), metavar="DIR", help="default: %(default)s")
     add("--only", action="append", choices=list(OUTPUTS), help="may be repeated; default: all")
+    add(
+        "--extends",
+        type=Path,
+        metavar="DIR",
+        help="the folder of the library's *.idl: FILEs are an extension",
+    )
+    add("--name", help="an extension's; default: the first FILE's")
     add("--compare", type=Path, metavar="DUMP", help="only compare with a release's idl.json")
     add("--verbose", action="store_true", help="name the files that changed")
     given = parser.parse_args()
@@ -39,8 +56,11 @@ def main() -> int:
         print("no IDL file given, and no idl/*.idl here", file=sys.stderr)
         return 1
     try:
-        model = load(files)
+        model = load([*library(given.extends), *files])
         mistakes = check(model)
+        if given.extends:
+            model = model.extension(given.name or files[0].stem, {str(f) for f in files})
+            mistakes += extension.check(model)
         if given.compare and not mistakes:
             return told(compare(json.loads(given.compare.read_text(encoding="utf-8")), model))
         made = produce(model, given.only or OUTPUTS) if not mistakes else {}

@@ -111,7 +111,13 @@ def function(head: str, body: str) -> str:
     return f"{head}\n{{\n{textwrap.indent(body, '    ')}}}\n"
 
 
+def included(model: m.Model) -> str:
+    """How a public header ends its first sentence."""
+    return f" Included by {model.name}.h."
+
+
 def guarded(guard: str, text: str) -> str:
+    guard = guard.upper()
     return f"#ifndef {guard}\n#define {guard}\n\n{text}\n#endif\n"
 
 

@@ -21,8 +21,8 @@ def outputs(model: m.Model) -> dict[str, str]:
     if not model.operations:
         return {}
     return {
-        "src/_libxl_operations_internal.h": internal_header(model),
-        "src/_libxl_operations.c": source(model),
+        f"src/_{model.name}_operations_internal.h": internal_header(model),
+        f"src/_{model.name}_operations.c": source(model),
     }
 
 
@@ -30,28 +30,41 @@ def outputs(model: m.Model) -> dict[str, str]:
 
 
 def internal_header(model: m.Model) -> str:
-    parts = ['#include "ao.h"\n', c.comment(INTERNAL)]
+    parts = [internal_includes(model), c.comment(INTERNAL)]
     parts += [arguments(o) for o in model.operations]
     rows = "".join(f"    {row(o)},\n" for o in model.operations)
     parts.append(
         c.comment("The operations' places in the table.")
-        + f"enum {{\n{rows}    LIBXL__OP_COUNT\n}};\n\n"
-        + "extern const libxl__ao_class libxl__operations[LIBXL__OP_COUNT];\n"
+        + f"enum {{\n{rows}    {row_count(model)}\n}};\n\n"
+        + f"extern const libxl__ao_class {table(model.operations[0])}[{row_count(model)}];\n"
     )
     head = c.banner("What src/ops and the generated initiators share.")
-    return head + c.guarded("LIBXL__OPERATIONS_INTERNAL_H", "\n".join(parts))
+    return head + c.guarded(f"{model.name}__OPERATIONS_INTERNAL_H", "\n".join(parts))
+
+
+def internal_includes(model: m.Model) -> str:
+    return f'#include "ao.h"\n#include "{model.name}.h"\n' if model.base else '#include "ao.h"\n'
 
 
 def row(o: m.Operation) -> str:
-    return f"LIBXL__OP_{o.name.upper()}"
+    return f"{o.namespace}_OP_{o.name}".upper()
+
+
+def row_count(model: m.Model) -> str:
+    return f"{model.operations[0].namespace}_OP_COUNT".upper()
+
+
+def table(o: m.Operation) -> str:
+    """The table that an operation is in: its namespace's."""
+    return f"{o.namespace}_operations"
 
 
 def args_type(o: m.Operation) -> str:
-    return f"libxl__{o.name}_args"
+    return f"{o.namespace}_{o.name}_args"
 
 
 def body_head(o: m.Operation) -> str:
-    return c.prototype("int", f"libxl__{o.name}_body", ["libxl__ao *ao", f"{args_type(o)} *args"])
+    return c.prototype("int", f"{o.namespace}_{o.name}_body", ["libxl__ao *ao", f"{args_type(o)} *args"])
 
 
 def arguments(o: m.Operation) -> str:
@@ -70,9 +83,10 @@ def arguments(o: m.Operation) -> str:
 
 
 def source(model: m.Model) -> str:
+    internal = f"_{model.name}_operations_internal.h"
     parts = [
         c.banner("How operations begin: what a caller gives is checked and copied, then the body runs."),
-        '#include <stdlib.h>\n#include <string.h>\n\n#include "_libxl_operations_internal.h"\n',
+        '#include <stdlib.h>\n#include <string.h>\n\n#include "' + internal + '"\n',
     ]
     if any(c.is_pointer(f.kind) or o.results for o in model.operations for f in [*o.inputs, *o.results]):
         parts.append(
@@ -84,7 +98,7 @@ def source(model: m.Model) -> str:
     for o in model.operations:
         parts += [c.section(o.name), *checks(o), trampoline(o), *dispose(o), initiator(o)]
     rows = "".join(class_row(o) for o in model.operations)
-    parts.append(f"const libxl__ao_class libxl__operations[LIBXL__OP_COUNT] = {{\n{rows}}};\n")
+    parts.append(f"const libxl__ao_class {table(model.operations[0])}[{row_count(model)}] = {{\n{rows}}};\n")
     return "\n".join(parts)
 
 
@@ -100,7 +114,7 @@ def class_row(o: m.Operation) -> str:
 
 def trampoline(o: m.Operation) -> str:
     head = c.prototype("static int", f"{o.name}_body", ["libxl__ao *ao", "void *args"])
-    return c.function(head, f"return libxl__{o.name}_body(ao, args);\n")
+    return c.function(head, f"return {o.namespace}_{o.name}_body(ao, args);\n")
 
 
 def owning(o: m.Operation) -> list[m.Field]:
@@ -125,7 +139,7 @@ def initiator(o: m.Operation) -> str:
     if o.inputs or o.results:
         text += f"{args_type(o)} *args;\n"
     text += "int rc;\n\n"
-    create = ["ctx", f"&libxl__operations[{row(o)}]", domid, "ao_how", "&ao"]
+    create = ["ctx", f"&{table(o)}[{row(o)}]", domid, "ao_how", "&ao"]
     text += c.call("rc = libxl__ao_create", create, 4) + ";\nif (rc)\n    return rc;\n"
     if o.inputs or o.results:
         text += "args = libxl__ao_args(ao);\n"

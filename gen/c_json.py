@@ -15,7 +15,10 @@ Of a type that is written by hand, these are too: they return 0, NOMEM or INVAL.
 
 
 def outputs(model: m.Model) -> dict[str, str]:
-    return {"src/_libxl_types_json.h": header(model), "src/_libxl_types_json.c": source(model)}
+    if model.base and not model.types:
+        return {}
+    stem = f"src/_{model.name}_types_json"
+    return {f"{stem}.h": header(model), f"{stem}.c": source(model)}
 
 
 def table_name(kind: m.Struct) -> str:
@@ -25,7 +28,7 @@ def table_name(kind: m.Struct) -> str:
 def by_hand(model: m.Model) -> list[m.Type]:
     """The types in the structs whose JSON is written by hand."""
     used = {t: None for s in structs(model) for t in m.walk(s)}
-    return [t for t in model.types if t in used and form(t) is Form.BY_HAND]
+    return [t for t in model.whole.types if t in used and form(t) is Form.BY_HAND]
 
 
 def write_function(kind: m.Type) -> str:
@@ -38,8 +41,10 @@ def read_function(kind: m.Type) -> str:
 
 def header(model: m.Model) -> str:
     parts = ['#include "json_table.h"\n']
+    if model.base:
+        parts = [f'#include "_libxl_types_json.h"\n#include "_{model.name}_types.h"\n']
     heads = []
-    for kind in by_hand(model):
+    for kind in (t for t in by_hand(model) if t in model.types):
         name = kind.c_name
         heads.append(
             c.prototype("int", write_function(kind), [f"const {name} *p", "json_object **out"]) + ";\n"
@@ -51,13 +56,15 @@ def header(model: m.Model) -> str:
     if heads:
         parts.append("".join(heads))
     parts.append("".join(f"extern const libxl__json_type {table_name(s)};\n" for s in structs(model)))
-    return c.banner(HEADER) + c.guarded("LIBXL__TYPES_JSON_H", "\n".join(parts))
+    return c.banner(HEADER) + c.guarded(f"{model.name}__TYPES_JSON_H", "\n".join(parts))
 
 
 def source(model: m.Model) -> str:
-    parts = [c.banner("The structs' forms in JSON."), '#include "_libxl_types_json.h"\n']
+    parts = [c.banner("The structs' forms in JSON."), f'#include "_{model.name}_types_json.h"\n']
     used = {t: None for s in structs(model) for t in m.walk(s)}
-    macros = [f'LIBXL__JSON_WORDS_OF({t.c_name}, "{t.name}");\n' for t in model.enumerations if t in used]
+    macros = [
+        f'LIBXL__JSON_WORDS_OF({t.c_name}, "{t.name}");\n' for t in model.whole.enumerations if t in used
+    ]
     for kind in by_hand(model):
         given = ", ".join([kind.c_name, f'"{kind.name}"', write_function(kind), read_function(kind)])
         macros.append(f"LIBXL__JSON_BUILTIN_OF({given});\n")

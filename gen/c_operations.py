@@ -31,9 +31,12 @@ def outputs(model: m.Model) -> dict[str, str]:
     text = INTRODUCTION + (f"\n\nEvery operation can also give {common}." if common else "")
     parts = [c.comment(text)]
     parts += [documented(o) for o in model.operations]
-    parts.append(STARTED + macros(model) + "#endif\n")
-    head = c.banner("The operations. Included by libxl.h.")
-    return {"include/_libxl_operations.h": head + c.guarded("LIBXL__OPERATIONS_H", "\n".join(parts))}
+    if model.base:
+        parts.insert(0, "#include <libxl.h>\n")
+    parts.append(("#ifdef LIBXL_API_VERSION\n" if model.base else STARTED) + macros(model) + "#endif\n")
+    head = c.banner("The operations." + c.included(model))
+    guard = f"{model.name}__OPERATIONS_H"
+    return {f"include/_{model.name}_operations.h": head + c.guarded(guard, "\n".join(parts))}
 
 
 def documented(o: m.Operation) -> str:

@@ -22,6 +22,8 @@ T_from_string takes that word in any case: 0, or ERROR_INVAL and *out is unchang
 
 
 def outputs(model: m.Model) -> dict[str, str]:
+    if model.base and not model.types:
+        return {}
     parts = [c.comment(FUNCTIONS)]
     if model.errors:
         parts.insert(0, errors(model))
@@ -30,8 +32,10 @@ def outputs(model: m.Model) -> dict[str, str]:
             parts.append(enumeration(kind))
         elif isinstance(kind, m.Aggregate):
             parts.append(aggregate(kind))
-    text = c.banner("The types that operations take and give. Included by libxl.h.")
-    return {"include/_libxl_types.h": text + c.guarded("LIBXL__TYPES_H", "\n".join(parts))}
+    if model.base:
+        parts.insert(0, "#include <libxl.h>\n")
+    text = c.banner("The types that operations take and give." + c.included(model))
+    return {f"include/_{model.name}_types.h": text + c.guarded(f"{model.name}__TYPES_H", "\n".join(parts))}
 
 
 def errors(model: m.Model) -> str:

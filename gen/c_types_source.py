@@ -48,8 +48,11 @@ static int copy_string(char **dst, const char *src)
 
 
 def outputs(model: m.Model) -> dict[str, str]:
+    if model.base and not model.types:
+        return {}
     parts = [c.banner("The types' functions. Nothing here takes a lock or knows a context.")]
-    parts += ["#include <stdlib.h>\n#include <string.h>\n#include <strings.h>\n\n#include <libxl.h>\n"]
+    parts += ["#include <stdlib.h>\n#include <string.h>\n#include <strings.h>\n"]
+    parts += [f'#include "_{model.name}_types.h"\n' if model.base else "#include <libxl.h>\n"]
     if model.errors or model.enumerations:
         parts.append(NAMES)
     if model.enumerations:
@@ -60,7 +63,7 @@ def outputs(model: m.Model) -> dict[str, str]:
     if model.errors:
         parts.append(errors(model))
     parts += [enumeration(kind) for kind in model.enumerations]
-    return {"src/_libxl_types.c": "\n".join(parts + functions)}
+    return {f"src/_{model.name}_types.c": "\n".join(parts + functions)}
 
 
 def table(name: str, rows: list[tuple[str, str]]) -> str:

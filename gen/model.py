@@ -14,8 +14,8 @@ A `Model` holds everything in order of declaration. Types come as one of
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 PASS_BY_VALUE = 1
@@ -310,7 +310,8 @@ class Model:
     """All that the IDL says, in order of declaration.
 
     `types` are the named ones; the language's own (`string`, `uint8`...) are not among them.
-    `event_type` and `event`, made from the events, are the last of them.
+    `event_type` and `event`, made from the events, are the last of them. `name` is what files and
+    tables are called after: the library's, or the extension's.
     """
 
     files: list[str] = field(default_factory=list)
@@ -321,6 +322,27 @@ class Model:
     event_type: Enumeration | None = None
     event: Struct | None = None
     operations: list[Operation] = field(default_factory=list)
+    name: str = "libxl"
+    base: Model | None = None
+
+    def extension(self, name: str, files: Collection[str]) -> Model:
+        """What these files add to the others; `base` has all."""
+        return replace(
+            self,
+            types=[t for t in self.types if t.place.file in files],
+            errors=[e for e in self.errors if e.place.file in files],
+            events=[e for e in self.events if e.place.file in files],
+            event_type=None,
+            event=None,
+            operations=[o for o in self.operations if o.place.file in files],
+            name=name,
+            base=self,
+        )
+
+    @property
+    def whole(self) -> Model:
+        """With what it extends, if it is an extension."""
+        return self.base or self
 
     @property
     def enumerations(self) -> list[Enumeration]:

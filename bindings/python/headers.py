@@ -21,7 +21,7 @@ void free(void *memory);
 """
 
 COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
-INCLUDE = re.compile(r'#\s*include\s*[<"](_?libxl\w*\.h)[>"]')
+INCLUDE = re.compile(r'#\s*include\s*[<"](\w+\.h)[>"]')
 CONSTANT = re.compile(r"#\s*define\s+([A-Z]\w*)\s+[^\s\\\"]")
 HIDDEN = re.compile(r'__attribute__\(\(visibility\("hidden"\)\)\)[^;]*;')
 
@@ -49,7 +49,8 @@ def expand(header: str, folders: Sequence[Path], seen: set[str]) -> Iterator[str
         elif re.match(r"\s*#\s*endif", line):
             skipped.pop()
         elif not any(skipped) and (include := INCLUDE.match(line.strip())):
-            yield from expand(include[1], folders, seen)
+            if any((folder / include[1]).is_file() for folder in folders):  # else it is the system's
+                yield from expand(include[1], folders, seen)
         elif not any(skipped) and (constant := CONSTANT.match(line.strip())):
             yield f"#define {constant[1]} ..."
 

@@ -16,6 +16,8 @@ from uuid import UUID
 
 '''
 
+# What an extension's types stand on.
+EXTENDED = "from aioxen.types import *\nfrom aioxen.types import _Words as _Words\n\n"
 
 WORDS = '''class _Words(enum.IntEnum):
     """Numbers for C, words for people."""
@@ -29,17 +31,18 @@ def text(model: m.Model) -> str:
     names = Names(model)
     events = [e for e in model.events if e.name != "operation_complete"]
     classes = [
-        *(camel(e.name or "") for e in names.enumerations),
-        *names.structs.values(),
+        *(camel(e.name or "") for e in names.own_enumerations),
+        *names.own_structs.values(),
         *(camel(e.name) for e in events),
     ]
+    base = model.base is None
     return "".join(
         [
-            HEAD, IMPORTS, exported([*classes, "Event"]),
-            "\n\n" + WORDS,
-            *("\n\n" + enumeration(e) for e in names.enumerations),
-            *("\n\n" + struct(names, s, name) for s, name in names.structs.items()),
-            "\n\n" + EVENT,
+            HEAD, IMPORTS, "" if base else EXTENDED, exported([*classes, "Event"] if base else classes),
+            "\n\n" + WORDS if base else "",
+            *("\n\n" + enumeration(e) for e in names.own_enumerations),
+            *("\n\n" + struct(names, s, name) for s, name in names.own_structs.items()),
+            "\n\n" + EVENT if base else "",
             *("\n\n" + event_class(names, e) for e in events),
         ]
     )  # fmt: skip

@@ -38,15 +38,21 @@ from aioxen import types
 from aioxen._values import CData, Keep
 '''
 
+# What an extension's conversions stand on.
+EXTENDED = "from aioxen._convert import *\nfrom {}._native import ffi\n"
+
 
 def text(model: m.Model) -> str:
     convert = Converters(Names(model))
-    parts = [table(e) for e in convert.names.enumerations]
-    for struct, name in convert.names.structs.items():
+    names = convert.names
+    used = {kind for s in names.own_structs for kind in m.walk(s)}
+    parts = [table(e) for e in names.enumerations if e in used or e in model.types]
+    for struct, name in names.own_structs.items():
         parts += [convert.put(struct, name), convert.get(struct, name)]
     parts += [convert.get_sole(s, a) for s in model.structs if (a := sole_array(s))]
-    parts.append(convert.events(model.events))
-    return HEAD + IMPORTS + "\n" + "\n\n".join(parts)
+    if model.base is None:
+        parts.append(convert.events(model.events))
+    return HEAD + names.imports(IMPORTS, EXTENDED.format(names.package)) + "\n" + "\n\n".join(parts)
 
 
 def table(kind: m.Enumeration) -> str:
@@ -117,12 +123,13 @@ class Converters:
     def element(self, array: m.Array) -> str:
         """An array's C type, and what puts one element."""
         kind = array.element
+        array_type = self.names.ctype(f"{kind.c_name}[]")
         if isinstance(kind, m.Struct):
-            return f'"{kind.c_name}[]", put_{self.names.structs[kind]}'
+            return f"{array_type}, put_{self.names.structs[kind]}"
         if isinstance(kind, m.Enumeration):
-            return f'"{kind.c_name}[]", v.enumeration_at(types.{camel(kind.name or "")})'
+            return f"{array_type}, v.enumeration_at(types.{camel(kind.name or '')})"
         what = "string_at" if is_string(kind) else "uuid_at" if is_uuid(kind) else "at"
-        return f'"{kind.c_name}[]", v.{what}'
+        return f"{array_type}, v.{what}"
 
     def put_union(self, f: m.Field, owner: str) -> str:
         union = f.kind
@@ -160,7 +167,7 @@ class Converters:
                 "        for (\n" + listed(variables, 12) + f"        ) in _{name}.unpack(c, n)\n    ]\n"
             )
         return (
-            f'_{name} = v.Flat("{struct.c_name}", "{code}")\n\n\n'
+            f'_{name} = v.Flat({self.names.ctype(struct.c_name)}, "{code}")\n\n\n'
             f"def get_{name}_list(c: CData, n: int) -> list[types.{name}]:\n{made}\n\n"
             f"def get_{name}(c: CData) -> types.{name}:\n"
             f"    return get_{name}_list(c, 1)[0]\n"

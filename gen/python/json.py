@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from textwrap import indent
+
 from gen import json_forms
 from gen import model as m
 from gen.python.names import HEAD, Names
@@ -19,17 +21,24 @@ from aioxen._values import Form
 '''
 
 
+# An extension's are found where the library's are.
+EXTENDED = "from aioxen._json import FORMS\nfrom {}._native import ffi\n"
+
+
 def text(model: m.Model) -> str:
     names = Names(model)
     written = json_forms.structs(model)
-    rows = [row(s, name) for s, name in names.structs.items() if s in written]
-    return HEAD + IMPORTS + "\nFORMS: dict[type, Form[Any]] = {\n" + "".join(rows) + "}\n"
+    rows = "".join(row(names, s, name) for s, name in names.own_structs.items() if s in written)
+    head = HEAD + names.imports(IMPORTS, EXTENDED.format(names.package))
+    if model.base:
+        return f"{head}\nFORMS.update(\n    {{\n{indent(rows, '    ')}    }}\n)\n"
+    return f"{head}\nFORMS: dict[type, Form[Any]] = {{\n{rows}}}\n"
 
 
-def row(kind: m.Struct, name: str) -> str:
+def row(names: Names, kind: m.Struct, name: str) -> str:
     dispose = f"lib.{kind.dispose_fn}" if kind.dispose_fn else "None"
     arguments = [
-        f'"{kind.c_name} *"',
+        names.ctype(f"{kind.c_name} *"),
         f"_convert.put_{name}",
         f"_convert.get_{name}",
         f"lib.{kind.c_name}_to_json",

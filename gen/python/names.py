@@ -84,12 +84,39 @@ class Names:
     """The classes of a model, those of anonymous structs included, each after what it is made of."""
 
     def __init__(self, model: m.Model) -> None:
+        whole = model.whole
         self.model = model
-        self.enumerations = [e for e in model.enumerations if e is not model.event_type]
+        self.package = "aioxen" if model is whole else model.name
+        self.enumerations = [e for e in whole.enumerations if e is not whole.event_type]
         self.structs: dict[m.Struct, str] = {}
-        for struct in model.structs:
-            if struct is not model.event and not struct.private and known(struct):
+        for struct in whole.structs:
+            if struct is not whole.event and not struct.private and known(struct):
                 self.add(struct, camel(struct.name or ""))
+
+    @property
+    def own_enumerations(self) -> list[m.Enumeration]:
+        """Those that the model itself declares: an extension uses the library's too."""
+        return [e for e in self.enumerations if e in self.model.types]
+
+    @property
+    def own_structs(self) -> dict[m.Struct, str]:
+        files = {t.place.file for t in self.model.types}
+        return {s: name for s, name in self.structs.items() if s.place.file in files}
+
+    def ctype(self, name: str) -> str:
+        """A C type in generated Python: each extension has an ffi of its own."""
+        return f'"{name}"' if self.package == "aioxen" else f'ffi.typeof("{name}")'
+
+    def imports(self, text: str, extended: str = "") -> str:
+        """A module's imports. An extension's are its own modules, after the library's in `extended`."""
+        if self.package == "aioxen":
+            return text
+        for module in "_convert", "_json", "_native", "types":
+            text = text.replace(f"from aioxen.{module} import", f"from {self.package}.{module} import")
+        for modules in "_convert, types", "types":
+            text = text.replace(f"from aioxen import {modules}\n", f"from {self.package} import {modules}\n")
+        head, found, rest = text.partition("from aioxen" if "from aioxen" in text else "\n\n")
+        return head + extended + found + rest
 
     def add(self, struct: m.Struct, name: str) -> None:
         for f in struct.fields:

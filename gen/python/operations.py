@@ -44,27 +44,46 @@ def text(model: m.Model) -> str:
         for f in operation.inputs + operation.results:
             if not known(f.kind):
                 raise Mistake(f.place, f"Operation {operation.name}.{f.name}: Python has no form for it")
-    of_domain = [o for o in model.operations if o.inputs and is_domid(o.inputs[0].kind)]
-    body = "".join(
-        [
-            *(f"\n{call(o)}" for o in in_order(model.operations)),
-            "\n\nclass ContextOperations(Operations):\n",
-            docstring("What a Context can do."),
-            *("\n" + context_method(names, o) for o in model.operations),
-            "\n\nclass DomainOperations:\n",
-            docstring("What can be done with one Domain."),
-            "\n    __slots__ = ()\n\n    domid: int\n    _xen: ContextOperations\n",
-            *("\n" + domain_method(names, o) for o in of_domain),
-        ]
-    )
-    head = IMPORTS if "UUID" in body else IMPORTS.replace("from uuid import UUID\n", "")
-    head = head if "v." in body else head.replace("from aioxen import _values as v\n", "")
-    return HEAD + head + body
+    parts = [
+        *(f"\n{call(names, o)}" for o in in_order(model.operations)),
+        "\n\nclass ContextOperations(Operations):\n",
+        docstring(
+            "What a Context can do." if model.base is None else f"What {model.name} lets a Context do."
+        ),
+        *("\n" + context_method(names, o) for o in model.operations),
+    ]
+    if model.base is None:
+        parts += of_domain(names, model.operations)
+    body = "".join(parts)
+    return head(names, model.operations, body) + body
+
+
+def head(names: Names, operations: list[m.Operation], body: str) -> str:
+    """The imports, without those that the body does not use."""
+    text = HEAD + names.imports(IMPORTS)
+    if "UUID" not in body:
+        text = text.replace("from uuid import UUID\n", "")
+    if "v." not in body:
+        text = text.replace("from aioxen import _values as v\n", "")
+    foreign = [o.undo for o in operations if o.undo is not None and o.undo not in operations]
+    rows = "".join(f"from aioxen._operations import {row(o)} as {row(o)}\n" for o in dict.fromkeys(foreign))
+    return text.replace("from aioxen._values import Keep\n", rows + "from aioxen._values import Keep\n")
+
+
+def of_domain(names: Names, operations: list[m.Operation]) -> list[str]:
+    """The operations on a domain, as methods of its handle."""
+    about = [o for o in operations if o.inputs and is_domid(o.inputs[0].kind)]
+    return [
+        "\n\nclass DomainOperations:\n",
+        docstring("What can be done with one Domain."),
+        "\n    __slots__ = ()\n\n    domid: int\n    _xen: ContextOperations\n",
+        *("\n" + domain_method(names, o) for o in about),
+    ]
 
 
 def in_order(operations: list[m.Operation]) -> list[m.Operation]:
     """Each after the one that undoes it."""
-    undoes = [o.undo for o in operations if o.undo is not None]
+    undoes = [o.undo for o in operations if o.undo in operations]
     return [o for o in operations if o in undoes] + [o for o in operations if o not in undoes]
 
 
@@ -75,7 +94,7 @@ def row(operation: m.Operation) -> str:
 # The table
 
 
-def call(operation: m.Operation) -> str:
+def call(names: Names, operation: m.Operation) -> str:
     o = operation
     lines = [f'{row(o)} = Call(\n    "{o.python_name}",\n    lib.{o.c_name},\n']
     if o.inputs:
@@ -84,7 +103,7 @@ def call(operation: m.Operation) -> str:
     if o.domid is not None:
         lines.append(f"    domid={o.inputs.index(o.domid)},\n")
     if o.results:
-        results = [result(f.kind) for f in o.results]
+        results = [result(names, f.kind) for f in o.results]
         lines.append(f"    results=({', '.join(results)},),\n")
     if o.progress:
         lines.append("    progress=True,\n")
@@ -101,9 +120,9 @@ def index_of(wanted: m.Field, results: list[m.Field]) -> int:
     return next(i for i, f in enumerate(results) if f.type is wanted.type)
 
 
-def result(kind: m.Type) -> str:
+def result(names: Names, kind: m.Type) -> str:
     """Where C puts it, what reads it, and what frees it."""
-    pointer = f'"{kind.c_name}*"' if is_string(kind) else f'"{kind.c_name} *"'
+    pointer = names.ctype(f"{kind.c_name}*" if is_string(kind) else f"{kind.c_name} *")
     if is_domid(kind):
         return f"DomainResult({pointer})"
     if is_string(kind):
@@ -150,7 +169,7 @@ def context_method(names: Names, operation: m.Operation) -> str:
     for f in o.inputs:
         kind = "int | Domain" if is_domid(f.kind) else typed(names, f.kind)
         parameters.append(f"{f.name}: {kind}")
-    head = function(o.python_name, [*parameters, "*", limit_of(o)], returned(names, o), 4)
+    signature = function(o.python_name, [*parameters, "*", limit_of(o)], returned(names, o), 4)
     keep, put = [], []
     for f in o.inputs:
         if isinstance(f.kind, m.Struct):
@@ -161,7 +180,7 @@ def context_method(names: Names, operation: m.Operation) -> str:
     values = "".join(f", {argument(f)}" for f in o.inputs)
     verb = "_call" if o.speed is Speed.INSTANT else "_start"
     last = f"        return self.{verb}({row(o)}, limit{values})\n"
-    return head + docstring(document(o), 8) + "".join([*keep, *put, last])
+    return signature + docstring(document(o), 8) + "".join([*keep, *put, last])
 
 
 def argument(f: m.Field) -> str:

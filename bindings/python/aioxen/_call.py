@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from aioxen._native import ffi
-from aioxen._values import CData
+from aioxen._values import CData, CType, ctype
 
 if TYPE_CHECKING:
     from aioxen.domain import Domain
@@ -21,9 +21,9 @@ class Result:
     __slots__ = ("pointer", "read", "free")
 
     def __init__(
-        self, pointer: str, read: Callable[[CData], Any], free: Callable[[CData], None] | None = None
+        self, pointer: str | CType, read: Callable[[CData], Any], free: Callable[[CData], None] | None = None
     ) -> None:
-        self.pointer = ffi.typeof(pointer)
+        self.pointer = ctype(pointer)
         self.read = read
         self.free = free
 
@@ -43,7 +43,7 @@ class Result:
 class DomainResult(Result):
     """A domid, which becomes a Domain."""
 
-    def __init__(self, pointer: str) -> None:
+    def __init__(self, pointer: str | CType) -> None:
         super().__init__(pointer, lambda c: c[0])
 
     def take(self, xen: Operations, c: CData) -> Domain:

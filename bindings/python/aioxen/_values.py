@@ -33,6 +33,15 @@ _set_int = UUID.__dict__["int"].__set__
 _set_is_safe = UUID.__dict__["is_safe"].__set__
 
 
+CType: TypeAlias = Any
+"""A C type, as the ffi of an extension has made it."""
+
+
+def ctype(name: str | CType) -> CType:
+    """A C type by its name, or itself."""
+    return ffi.typeof(name) if isinstance(name, str) else name
+
+
 class Form(Generic[T]):
     """How a dataclass goes to JSON and back: through C's type, by C's functions."""
 
@@ -40,14 +49,14 @@ class Form(Generic[T]):
 
     def __init__(
         self,
-        pointer: str,
+        pointer: str | CType,
         put: Callable[[CData, T, str, Keep], None],
         get: Callable[[CData], T],
         to_json: Callable[[CData, CData], CData],
         from_json: Callable[[CData, CData, bytes], int],
         dispose: Callable[[CData], None] | None,
     ) -> None:
-        self.pointer = ffi.typeof(pointer)
+        self.pointer = ctype(pointer)
         self.put = put
         self.get = get
         self.to_json = to_json

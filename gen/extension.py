@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""An extension: types and operations outside the library, under a namespace of their own.
+
+Its IDL is read together with the library's, whose types, errors and operations it names; only what it adds
+is written. Its operations run in the library's machinery, in the same contexts.
+"""
+
+from __future__ import annotations
+
+import keyword
+from collections.abc import Iterator
+
+from gen import c
+from gen import model as m
+from gen.model import Mistake, Place
+
+
+def check(model: m.Model) -> Iterator[Mistake]:
+    """What an extension may not do."""
+    assert model.base is not None
+    taken = {o.namespace for o in model.base.operations if o not in model.operations}
+    spaces: dict[str, Place] = {}
+    if not model.name.isidentifier() or keyword.iskeyword(model.name):
+        yield Mistake(Place(model.name, 1), "an extension's name is one for a Python package and a C header")
+    for error in model.errors:
+        yield Mistake(error.place, f"error {error.name}: an extension uses the library's errors")
+    for event in model.events:
+        yield Mistake(event.place, f"Event {event.name}: an extension uses the library's events")
+    for o in model.operations:
+        spaces.setdefault(o.namespace, o.place)
+        if o.namespace in taken or not o.namespace:
+            message = "an extension has a namespace of its own"
+            yield Mistake(o.place, f"Operation {o.name}: {message}, not {o.namespace!r}")
+    for space, place in list(spaces.items())[1:]:
+        yield Mistake(place, f"namespace {space}: an extension's operations have one namespace")
+
+
+def outputs(model: m.Model) -> dict[str, str]:
+    """include/NAME.h, which an extension's callers include."""
+    if model.base is None:
+        return {}
+    parts = ["types"] * bool(model.types) + ["operations"] * bool(model.operations)
+    text = '#include <libxl.h>\n\n#ifdef __cplusplus\nextern "C" {\n#endif\n\n'
+    text += "".join(f"#include <_{model.name}_{part}.h>\n" for part in parts)
+    text += "\n#ifdef __cplusplus\n}\n#endif\n"
+    head = c.banner("An extension of aioxen.")
+    return {f"include/{model.name}.h": head + c.guarded(f"{model.name}_H", text)}
