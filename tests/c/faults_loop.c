@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Faults of libxl between threads, loops and operations (docs/libxl-faults.md), on domains. */
+#include "harness.h"
+
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+/* ---- one answer when there are no descriptors */
+
+static void no_descriptors_is_no_obstacle(scene *s)
+{
+    libxl_domid domid = guest_new(s->ctx, "b", true);
+    struct rlimit before, none;
+    getrlimit(RLIMIT_NOFILE, &before);
+    none = (struct rlimit){.rlim_cur = 0, .rlim_max = before.rlim_max};
+    setrlimit(RLIMIT_NOFILE, &none);
+    libxl_asyncop_how how = {.u.for_event = 1};
+    libxl_event *event = NULL;
+    int synchronous = libxl_domain_pause(s->ctx, domid, NULL);
+    int started = libxl_domain_pause(s->ctx, domid, &how);
+    int waited = libxl_event_wait_limit(s->ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL, 5000);
+    setrlimit(RLIMIT_NOFILE, &before);
+    assert_int_equal(synchronous, 0);
+    assert_int_equal(started, ERROR_ASYNC_INPROGRESS);
+    assert_int_equal(waited, 0);
+    libxl_event_free(s->ctx, event);
+    guest_destroy(s->ctx, domid);
+}
+
+/* ---- a timer that has fired, and an abort, in an application's loop */
+
+struct registration {
+    void *for_libxl;
+    int fd;
+};
+
+static int fd_register(void *user, int fd, void **for_app, short events, void *for_libxl)
+{
+    struct registration *r = user;
+    (void)events;
+    *r = (struct registration){.for_libxl = for_libxl, .fd = fd};
+    *for_app = r;
+    return 0;
+}
+
+static int fd_modify(void *user, int fd, void **for_app, short events)
+{
+    (void)user, (void)fd, (void)for_app, (void)events;
+    return 0;
+}
+
+static void fd_deregister(void *user, int fd, void *for_app)
+{
+    (void)user, (void)fd, (void)for_app;
+}
+
+static int timeout_register(void *user, void **for_app, struct timeval at, void *for_libxl)
+{
+    (void)user, (void)for_app, (void)at, (void)for_libxl;
+    return ERROR_FAIL;
+}
+
+static int timeout_modify(void *user, void **for_app, struct timeval at)
+{
+    (void)user, (void)for_app, (void)at;
+    return ERROR_FAIL;
+}
+
+static void timeout_deregister(void *user, void *for_app)
+{
+    (void)user, (void)for_app;
+}
+
+static void an_abort_after_a_timer_that_fired_in_a_foreign_loop(scene *s)
+{
+    static const libxl_osevent_hooks hooks = {.fd_register = fd_register,
+                                              .fd_modify = fd_modify,
+                                              .fd_deregister = fd_deregister,
+                                              .timeout_register = timeout_register,
+                                              .timeout_modify = timeout_modify,
+                                              .timeout_deregister = timeout_deregister};
+    static struct registration registration; /* it is used until the context is closed */
+    libxl_domid domid = guest_new(s->ctx, "b", true);
+    libxl_osevent_register_hooks(s->ctx, &hooks, &registration);
+    for (int processed = 0; processed < 2; processed++) {
+        libxl_asyncop_how how = {.u.for_event = 1};
+        libxl_event *event = NULL;
+        assert_int_equal(libxl_domain_wait_shutdown(s->ctx, domid, &(libxl_shutdown_reason){0}, &how),
+                         ERROR_ASYNC_INPROGRESS);
+        assert_int_equal(libxl_ao_set_limit(s->ctx, &how, 1), 0);
+        sleep_ms(20); /* the timer has fired; once it has been seen, once not */
+        if (processed)
+            libxl_osevent_occurred_fd(s->ctx, registration.for_libxl, registration.fd, POLLIN, POLLIN);
+        int rc = libxl_ao_abort(s->ctx, &how);
+        assert_int_equal(rc, processed ? ERROR_NOTFOUND : 0);
+        while (libxl_event_check(s->ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL))
+            libxl_osevent_occurred_fd(s->ctx, registration.for_libxl, registration.fd, POLLIN, POLLIN);
+        assert_int_equal(event->u.operation_complete.rc, processed ? ERROR_TIMEDOUT : ERROR_ABORTED);
+        libxl_event_free(s->ctx, event);
+        libxl_osevent_occurred_timeout(s->ctx, &how); /* of nobody: ignored */
+    }
+    guest_destroy(s->ctx, domid);
+}
+
+/* ---- nobody is woken for nothing */
+
+enum { WAITERS = 20, ROUNDS = 200 };
+
+struct sleeper {
+    scene *s;
+    libxl_domid domid;
+    pthread_t thread;
+    long wakeups;
+    int rc;
+};
+
+static void *wait_synchronously(void *argument)
+{
+    struct sleeper *sleeper = argument;
+    struct rusage usage;
+    libxl_shutdown_reason reason;
+    getrusage(RUSAGE_THREAD, &usage);
+    long before = usage.ru_nvcsw;
+    sleeper->rc = libxl_domain_wait_shutdown(sleeper->s->ctx, sleeper->domid, &reason, NULL);
+    getrusage(RUSAGE_THREAD, &usage);
+    sleeper->wakeups = usage.ru_nvcsw - before;
+    return NULL;
+}
+
+static void a_completion_wakes_its_own_waiter_only(scene *s)
+{
+    libxl_domid domid = guest_new(s->ctx, "b", true), other = guest_new(s->ctx, "b", true);
+    struct sleeper sleepers[WAITERS];
+    for (int i = 0; i < WAITERS; i++) {
+        sleepers[i] = (struct sleeper){.s = s, .domid = domid};
+        pthread_create(&sleepers[i].thread, NULL, wait_synchronously, &sleepers[i]);
+    }
+    sleep_ms(50);
+    for (int i = 0; i < ROUNDS; i++) { /* slow ones: each is completed by a loop */
+        char *name;
+        assert_int_equal(libxl_domain_get_name(s->ctx, other, &name, NULL), 0);
+        free(name);
+    }
+    guest_destroy(s->ctx, domid);
+    long most = 0, all = 0;
+    for (int i = 0; i < WAITERS; i++) {
+        pthread_join(sleepers[i].thread, NULL);
+        assert_true(sleepers[i].rc == ERROR_DOMAIN_DESTROYED);
+        all += sleepers[i].wakeups;
+        most = sleepers[i].wakeups > most ? sleepers[i].wakeups : most;
+    }
+    /* The leader works for all; of the others each is woken a few times. */
+    if (all - most > 30 * WAITERS)
+        fail_msg("%d waiting threads were woken %ld times, without the leader", WAITERS, all - most);
+    guest_destroy(s->ctx, other);
+}
+
+/* ---- what an event costs does not depend on how many are queued */
+
+static double cost_of_events(scene *s, libxl_domid domid, int count)
+{
+    libxl_event *event;
+    for (int i = 0; i < count; i++) {
+        libxl_asyncop_how how = {.u.for_event = (uint64_t)i};
+        libxl_dominfo info;
+        assert_int_equal(libxl_domain_get_info(s->ctx, domid, &info, &how), ERROR_ASYNC_INPROGRESS);
+    }
+    uint64_t begin = now_ms();
+    for (int i = 0; i < count; i++) {
+        assert_int_equal(libxl_event_check(s->ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL), 0);
+        assert_int_equal(event->for_user, i);
+        libxl_event_free(s->ctx, event);
+    }
+    return (double)(now_ms() - begin);
+}
+
+static void many_queued_events_cost_little(scene *s)
+{
+    libxl_domid domid = guest_new(s->ctx, "b", false);
+    double few = cost_of_events(s, domid, 2500), many = cost_of_events(s, domid, 10000);
+    assert_true(many < 10 * few + 50);
+    guest_destroy(s->ctx, domid);
+}
+
+static const body bodies[] = {
+    BODY(no_descriptors_is_no_obstacle, ONE_WAY),
+    BODY(an_abort_after_a_timer_that_fired_in_a_foreign_loop, ONE_WAY),
+    BODY(a_completion_wakes_its_own_waiter_only, ONE_WAY),
+    BODY(many_queued_events_cost_little, ONE_WAY),
+};
+HARNESS_MAIN(bodies)
