@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Owns: nothing; contexts are the tests'. */
+#include "core.h"
+
+enum { PATIENCE_MS = 10000 };
+
+libxl_ctx *core_open(void)
+{
+    libxl_ctx *ctx;
+    assert_int_equal(libxl__ctx_create(&ctx, NULL), 0);
+    return ctx;
+}
+
+void core_close(libxl_ctx *ctx)
+{
+    assert_int_equal(libxl__ctx_drain(ctx), 0);
+    assert_int_equal(ctx->timers.count, 0);
+    assert_int_equal(ctx->loop.descriptors, 0);
+    libxl__ctx_destroy(ctx);
+}
+
+static void step(libxl_ctx *ctx, uint64_t end)
+{
+    libxl__waiter waiter = {.predicate = NULL};
+    libxl__waiter_begin(ctx, &waiter);
+    assert_int_equal(libxl__waiter_wait(ctx, &waiter, LIBXL__MILLISECONDS(end)), 0);
+    libxl__waiter_end(ctx, &waiter);
+}
+
+void core_run(libxl_ctx *ctx, const int *done)
+{
+    for (uint64_t end = now_ms() + PATIENCE_MS; !*done; step(ctx, end))
+        if (now_ms() >= end)
+            fail_msg("what was waited for did not happen");
+}
+
+void core_run_for(libxl_ctx *ctx, unsigned milliseconds)
+{
+    for (uint64_t end = now_ms() + milliseconds; now_ms() < end;)
+        step(ctx, end);
+}
+
+int core_start(libxl_ctx *ctx, const libxl__ao_class *cls, uint64_t for_event, void *user)
+{
+    libxl__ao *ao;
+    const libxl_asyncop_how how = {.u.for_event = for_event};
+    int rc = libxl__ao_create(ctx, cls, 0, &how, &ao);
+    if (rc)
+        return rc;
+    *(void **)libxl__ao_args(ao) = user;
+    return libxl__ao_start(ao);
+}
+
+void *core_user(libxl__ao *ao)
+{
+    return *(void **)libxl__ao_args(ao);
+}
+
+int core_result(libxl_ctx *ctx, uint64_t *for_event)
+{
+    libxl_event *event;
+    assert_int_equal(libxl_event_wait_limit(ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL, PATIENCE_MS), 0);
+    assert_int_equal(event->type, LIBXL_EVENT_TYPE_OPERATION_COMPLETE);
+    int rc = event->u.operation_complete.rc;
+    if (for_event)
+        *for_event = event->for_user;
+    libxl_event_free(ctx, event);
+    return rc;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The core alone, without a hypervisor: for tests that look inside. One thread, unless a test makes more. */
+#ifndef CORE_H
+#define CORE_H
+
+#include "harness.h"
+
+#include "libxl_internal.h"
+
+libxl_ctx *core_open(void);
+/* Everything must have ended; fails the test otherwise. */
+void core_close(libxl_ctx *ctx);
+
+/* Locked: lets the loop work until *done is not 0, at most 10 s, then fails the test. */
+void core_run(libxl_ctx *ctx, const int *done);
+/* Locked: lets it work for so long. */
+void core_run_for(libxl_ctx *ctx, unsigned milliseconds);
+
+/* Starts an operation of this class with an event of this number. What its initiator would return. */
+int core_start(libxl_ctx *ctx, const libxl__ao_class *cls, uint64_t for_event, void *user);
+/* The argument that a body was started with. */
+void *core_user(libxl__ao *ao);
+/* Waits for an operation's event; its rc, and its number in *for_event (may be NULL). */
+int core_result(libxl_ctx *ctx, uint64_t *for_event);
+
+#endif

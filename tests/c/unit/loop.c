@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The loop: descriptors that come and go while it runs, and threads that wait in it. */
+#include "core.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+struct watched {
+    libxl__fd fd; /* first */
+    int calls;
+    uint32_t revents;
+    struct watched *neighbours;
+    int count;
+};
+
+static int calls;
+
+static void note(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
+{
+    struct watched *w = (struct watched *)fd;
+    uint64_t value;
+    (void)ctx;
+    w->calls++;
+    w->revents = revents;
+    calls++;
+    if (read(fd->fd, &value, sizeof(value)) < 0)
+        w->calls += 0; /* not an eventfd, or empty: the test looks at revents */
+}
+
+static int ready_fd(void)
+{
+    return eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
+}
+
+static libxl_ctx *open_locked(void)
+{
+    libxl_ctx *ctx = core_open();
+    calls = 0;
+    libxl__ctx_lock(ctx);
+    return ctx;
+}
+
+static void close_locked(libxl_ctx *ctx)
+{
+    libxl__ctx_unlock(ctx);
+    core_close(ctx);
+}
+
+static void stop_watching(libxl_ctx *ctx, struct watched *w)
+{
+    int number = w->fd.fd;
+    libxl__fd_deregister(ctx, &w->fd);
+    close(number);
+}
+
+static void deregister_all(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
+{
+    struct watched *w = (struct watched *)fd;
+    struct watched *all = w->neighbours;
+    (void)revents;
+    calls++;
+    for (int i = 0; i < w->count; i++)
+        stop_watching(ctx, &all[i]);
+}
+
+/* All are ready at once; whichever is called first deregisters the others, and itself. */
+static void a_callback_may_deregister_its_neighbours(scene *s)
+{
+    enum { FDS = 100 };
+    libxl_ctx *ctx = open_locked();
+    struct watched w[FDS] = {{.calls = 0}};
+    for (int i = 0; i < FDS; i++) {
+        w[i].neighbours = w;
+        w[i].count = FDS;
+        assert_int_equal(libxl__fd_register(ctx, &w[i].fd, ready_fd(), EPOLLIN, deregister_all), 0);
+    }
+    assert_int_equal(ctx->loop.descriptors, FDS);
+    assert_int_equal(libxl__loop_dispatch(ctx), 0);
+    assert_int_equal(libxl__loop_dispatch(ctx), 0);
+    assert_int_equal(calls, 1);
+    close_locked(ctx);
+    (void)s;
+}
+
+static struct watched *reopened;
+
+static void close_and_reopen(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
+{
+    struct watched *w = (struct watched *)fd;
+    int number = w->neighbours->fd.fd;
+    (void)revents;
+    calls++;
+    stop_watching(ctx, w->neighbours); /* is ready, and has been fetched */
+    int again = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    assert_int_equal(again, number);
+    assert_int_equal(libxl__fd_register(ctx, &reopened->fd, again, EPOLLIN, note), 0);
+}
+
+/* What was ready under a number must not be taken for what has the number now. */
+static void a_number_may_be_used_again(scene *s)
+{
+    libxl_ctx *ctx = open_locked();
+    struct watched first = {.calls = 0}, second = {.calls = 0}, third = {.calls = 0};
+    reopened = &third;
+    first.neighbours = &second;
+    second.neighbours = &first;
+    assert_int_equal(libxl__fd_register(ctx, &first.fd, ready_fd(), EPOLLIN, close_and_reopen), 0);
+    assert_int_equal(libxl__fd_register(ctx, &second.fd, ready_fd(), EPOLLIN, close_and_reopen), 0);
+    assert_int_equal(libxl__loop_dispatch(ctx), 0);
+    assert_int_equal(calls, 1);
+    assert_int_equal(third.calls, 0);
+    const uint64_t one = 1;
+    assert_int_equal(write(third.fd.fd, &one, sizeof(one)), sizeof(one));
+    struct watched *kept = first.fd.registered ? &first : &second;
+    stop_watching(ctx, kept);
+    assert_int_equal(libxl__loop_dispatch(ctx), 0);
+    assert_int_equal(third.calls, 1);
+    stop_watching(ctx, &third);
+    close_locked(ctx);
+    (void)s;
+}
+
+static void hang_up_is_told(scene *s)
+{
+    libxl_ctx *ctx = open_locked();
+    int ends[2];
+    struct watched w = {.calls = 0};
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(libxl__fd_register(ctx, &w.fd, ends[0], EPOLLIN, note), 0);
+    close(ends[1]);
+    assert_int_equal(libxl__loop_dispatch(ctx), 0);
+    assert_int_equal(w.calls, 1);
+    assert_true(w.revents & EPOLLHUP);
+    stop_watching(ctx, &w);
+    close_locked(ctx);
+    (void)s;
+}
+
+static void what_cannot_be_watched_is_refused(scene *s)
+{
+    libxl_ctx *ctx = open_locked();
+    struct watched w = {.calls = 0};
+    assert_int_equal(libxl__fd_register(ctx, &w.fd, -1, EPOLLIN, note), ERROR_FAIL);
+    assert_int_equal(libxl__fd_register(ctx, &w.fd, 9999, EPOLLIN, note), ERROR_FAIL);
+    assert_false(w.fd.registered);
+    libxl__fd_deregister(ctx, &w.fd); /* never registered: nothing happens */
+    close_locked(ctx);
+    (void)s;
+}
+
+static void deregistering_leaves_it_silent(scene *s)
+{
+    libxl_ctx *ctx = open_locked();
+    struct watched w = {.calls = 0};
+    int number = ready_fd();
+    assert_int_equal(libxl__fd_register(ctx, &w.fd, number, EPOLLIN, note), 0);
+    libxl__fd_deregister(ctx, &w.fd);
+    assert_int_equal(libxl__loop_dispatch(ctx), 0);
+    assert_int_equal(w.calls, 0);
+    close(number);
+    close_locked(ctx);
+    (void)s;
+}
+
+static void a_million_calls_to_look_leave_one(scene *s)
+{
+    libxl_ctx *ctx = open_locked();
+    for (int i = 0; i < 1000000; i++)
+        libxl__loop_look_again(ctx);
+    struct pollfd fd = {.fd = libxl_ctx_fd(ctx), .events = POLLIN};
+    assert_int_equal(poll(&fd, 1, 0), 1);
+    assert_int_equal(libxl__loop_dispatch(ctx), 0);
+    assert_int_equal(poll(&fd, 1, 0), 0);
+    close_locked(ctx);
+    (void)s;
+}
+
+/* ---- threads that wait */
+
+struct waiting {
+    libxl_ctx *ctx;
+    libxl__waiter waiter;
+    atomic_int waits, returned;
+};
+
+static void *wait_here(void *argument)
+{
+    struct waiting *w = argument;
+    libxl__ctx_lock(w->ctx);
+    libxl__waiter_begin(w->ctx, &w->waiter);
+    w->waits = 1;
+    libxl__waiter_wait(w->ctx, &w->waiter, 0);
+    w->returned = 1;
+    libxl__waiter_end(w->ctx, &w->waiter);
+    libxl__ctx_unlock(w->ctx);
+    return NULL;
+}
+
+static bool returned_within(struct waiting *w, unsigned ms)
+{
+    for (uint64_t end = now_ms() + ms; !w->returned && now_ms() < end; sleep_ms(1))
+        ;
+    return w->returned;
+}
+
+static pthread_t start(struct waiting *w, libxl_ctx *ctx)
+{
+    pthread_t thread;
+    memset(w, 0, sizeof(*w));
+    w->ctx = ctx;
+    pthread_create(&thread, NULL, wait_here, w);
+    while (!w->waits)
+        sleep_ms(1);
+    sleep_ms(5);
+    return thread;
+}
+
+/* Its call to wake up is handled by another thread first, in the same moment. */
+static void the_leader_wakes_though_another_thread_dispatches(scene *s)
+{
+    libxl_ctx *ctx = core_open();
+    for (int i = 0; i < 50; i++) {
+        struct waiting w;
+        pthread_t thread = start(&w, ctx);
+        libxl__ctx_lock(ctx);
+        libxl__waiter_wake(ctx, &w.waiter);
+        libxl__loop_dispatch(ctx);
+        libxl__ctx_unlock(ctx);
+        assert_true(returned_within(&w, 5000));
+        pthread_join(thread, NULL);
+    }
+    core_close(ctx);
+    (void)s;
+}
+
+static void only_who_is_woken_wakes(scene *s)
+{
+    enum { WAITERS = 5 };
+    libxl_ctx *ctx = core_open();
+    struct waiting w[WAITERS];
+    pthread_t threads[WAITERS];
+    for (int i = 0; i < WAITERS; i++)
+        threads[i] = start(&w[i], ctx);
+    for (int i = WAITERS - 1; i >= 0; i--) { /* the leader is the first, and so the last to go */
+        libxl__ctx_lock(ctx);
+        libxl__waiter_wake(ctx, &w[i].waiter);
+        libxl__ctx_unlock(ctx);
+        assert_true(returned_within(&w[i], 5000));
+        sleep_ms(5);
+        for (int j = 0; j < i; j++)
+            assert_int_equal(w[j].returned, 0);
+        pthread_join(threads[i], NULL);
+    }
+    core_close(ctx);
+    (void)s;
+}
+
+static const body bodies[] = {
+    BODY(a_callback_may_deregister_its_neighbours, NO_CONTEXT),
+    BODY(a_number_may_be_used_again, NO_CONTEXT),
+    BODY(hang_up_is_told, NO_CONTEXT),
+    BODY(what_cannot_be_watched_is_refused, NO_CONTEXT),
+    BODY(deregistering_leaves_it_silent, NO_CONTEXT),
+    BODY(a_million_calls_to_look_leave_one, NO_CONTEXT),
+    BODY(the_leader_wakes_though_another_thread_dispatches, NO_CONTEXT),
+    BODY(only_who_is_woken_wakes, NO_CONTEXT),
+};
+
+HARNESS_MAIN(bodies)

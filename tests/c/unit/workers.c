@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Workers: bounded in each lane, in order where there is one, gone when idle; jobs withdrawn and orphaned. */
+#include "core.h"
+
+#include <stdlib.h>
+
+enum { JOBS = 40 };
+
+struct work {
+    libxl__job job; /* first */
+    unsigned ms;
+    int number, ended, orphaned;
+};
+
+static atomic_int at_once, most_at_once, worked;
+static int order[JOBS + 1];
+
+static void work(libxl_ctx *ctx, libxl__job *job)
+{
+    struct work *w = (struct work *)job;
+    (void)ctx;
+    int now = atomic_fetch_add(&at_once, 1) + 1;
+    for (int most = most_at_once; now > most && !atomic_compare_exchange_weak(&most_at_once, &most, now);)
+        ;
+    sleep_ms(w->ms);
+    order[atomic_fetch_add(&worked, 1)] = w->number;
+    atomic_fetch_sub(&at_once, 1);
+}
+
+static void orphaned(libxl_ctx *ctx, libxl__job *job)
+{
+    (void)ctx;
+    ((struct work *)job)->orphaned++;
+}
+
+static void begin(struct work *jobs, int count, unsigned ms)
+{
+    at_once = most_at_once = worked = 0;
+    for (int i = 0; i < count; i++)
+        jobs[i] = (struct work){.job = {.work = work, .orphaned = orphaned}, .ms = ms, .number = i};
+}
+
+static void submit(libxl_ctx *ctx, struct work *jobs, int count, libxl__lane lane)
+{
+    libxl__ctx_lock(ctx);
+    for (int i = 0; i < count; i++)
+        assert_int_equal(libxl__job_submit(ctx, NULL, &jobs[i].job, lane), 0);
+    libxl__ctx_unlock(ctx);
+}
+
+static libxl_counters counters(libxl_ctx *ctx)
+{
+    libxl_counters now = {.jobs = 0};
+    libxl__ctx_lock(ctx);
+    libxl__workers_count(ctx, &now);
+    libxl__ctx_unlock(ctx);
+    return now;
+}
+
+static void wait_until_done(libxl_ctx *ctx)
+{
+    for (uint64_t end = now_ms() + 10000; counters(ctx).jobs; sleep_ms(1))
+        assert_true(now_ms() < end);
+}
+
+static void the_xenstore_lane_is_one_thread_in_order(scene *s)
+{
+    libxl_ctx *ctx = core_open();
+    struct work jobs[JOBS];
+    begin(jobs, JOBS, 0);
+    submit(ctx, jobs, JOBS, LIBXL__LANE_XENSTORE);
+    wait_until_done(ctx);
+    assert_int_equal(most_at_once, 1);
+    for (int i = 0; i < JOBS; i++) {
+        assert_int_equal(order[i], i);
+        assert_int_equal(jobs[i].orphaned, 1); /* nobody's: told once that it is done */
+        assert_int_equal(jobs[i].job.state, LIBXL__JOB_DONE);
+    }
+    core_close(ctx);
+    (void)s;
+}
+
+static void the_build_lane_is_bounded(scene *s)
+{
+    libxl_ctx *ctx = core_open();
+    struct work jobs[JOBS];
+    begin(jobs, JOBS, 5);
+    submit(ctx, jobs, JOBS, LIBXL__LANE_BUILD);
+    wait_until_done(ctx);
+    assert_int_equal(worked, JOBS);
+    assert_in_range(most_at_once, 2, 8);
+    core_close(ctx);
+    (void)s;
+}
+
+static void a_slow_lane_holds_up_no_other(scene *s)
+{
+    libxl_ctx *ctx = core_open();
+    struct work slow[JOBS], quick[1];
+    begin(slow, JOBS, 20);
+    submit(ctx, slow, JOBS, LIBXL__LANE_BUILD);
+    quick[0] = (struct work){.job = {.work = work, .orphaned = orphaned}};
+    submit(ctx, quick, 1, LIBXL__LANE_XENSTORE);
+    for (uint64_t end = now_ms() + 5000; quick[0].job.state != LIBXL__JOB_DONE && now_ms() < end; sleep_ms(1))
+        ;
+    assert_int_equal(quick[0].job.state, LIBXL__JOB_DONE);
+    assert_true(counters(ctx).jobs > 0);
+    core_close(ctx); /* ends them all first */
+    assert_int_equal(worked, JOBS + 1);
+    (void)s;
+}
+
+static void a_queued_job_can_be_withdrawn(scene *s)
+{
+    libxl_ctx *ctx = core_open();
+    struct work jobs[3];
+    begin(jobs, 3, 30);
+    submit(ctx, jobs, 3, LIBXL__LANE_XENSTORE);
+    sleep_ms(10); /* the first is running */
+    libxl__ctx_lock(ctx);
+    assert_false(libxl__job_withdraw(ctx, &jobs[0].job));
+    assert_true(libxl__job_withdraw(ctx, &jobs[1].job));
+    assert_false(libxl__job_withdraw(ctx, &jobs[1].job));
+    assert_int_equal(jobs[1].job.state, LIBXL__JOB_IDLE);
+    libxl__job_orphan(ctx, &jobs[2].job); /* queued: freed now */
+    assert_int_equal(jobs[2].orphaned, 1);
+    libxl__job_orphan(ctx, &jobs[0].job); /* running: by the worker, later */
+    assert_int_equal(jobs[0].orphaned, 0);
+    libxl__ctx_unlock(ctx);
+    wait_until_done(ctx);
+    assert_int_equal(worked, 1);
+    assert_int_equal(jobs[0].orphaned, 1);
+    core_close(ctx);
+    (void)s;
+}
+
+static void idle_threads_go_and_come_again(scene *s)
+{
+    libxl_ctx *ctx = core_open();
+    struct work jobs[4];
+    for (int round = 0; round < 2; round++) {
+        begin(jobs, 4, 5);
+        submit(ctx, jobs, 4, LIBXL__LANE_DESTROY);
+        assert_true(counters(ctx).threads > 0);
+        for (uint64_t end = now_ms() + 5000; counters(ctx).threads && now_ms() < end; sleep_ms(20))
+            ;
+        assert_int_equal(counters(ctx).threads, 0);
+        assert_int_equal(worked, 4);
+    }
+    core_close(ctx);
+    (void)s;
+}
+
+static void a_thread_that_is_idle_is_used(scene *s)
+{
+    libxl_ctx *ctx = core_open();
+    struct work jobs[JOBS];
+    begin(jobs, JOBS, 0);
+    for (int i = 0; i < JOBS; i++) {
+        submit(ctx, &jobs[i], 1, LIBXL__LANE_DESTROY);
+        wait_until_done(ctx);
+    }
+    assert_int_equal(worked, JOBS);
+    assert_in_range(counters(ctx).threads, 1, 3);
+    core_close(ctx);
+    (void)s;
+}
+
+static const body bodies[] = {
+    BODY(the_xenstore_lane_is_one_thread_in_order, NO_CONTEXT),
+    BODY(the_build_lane_is_bounded, NO_CONTEXT),
+    BODY(a_slow_lane_holds_up_no_other, NO_CONTEXT),
+    BODY(a_queued_job_can_be_withdrawn, NO_CONTEXT),
+    BODY(idle_threads_go_and_come_again, NO_CONTEXT),
+    BODY(a_thread_that_is_idle_is_used, NO_CONTEXT),
+};
+
+HARNESS_MAIN(bodies)
