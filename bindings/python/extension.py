@@ -54,6 +54,7 @@ def main() -> None:
     for source in (build / "gen" / "python" / name).iterdir():
         shutil.copy(source, package)
     shutil.copy(module, package)
+    (package / "py.typed").touch()
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import contextlib
 import weakref
 from collections.abc import Iterable, Iterator
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from aioxen import errors
 from aioxen._base import BATCH, BaseContext, Record, error_of, last_message, milliseconds
@@ -45,7 +45,7 @@ class Context(BaseContext):
         self._idle: asyncio.Future[None] | None = None  # done when nothing is live
         self._end: asyncio.Task[None] | None = None
 
-    async def __aenter__(self) -> Context:
+    async def __aenter__(self) -> Self:
         self._bind()
         return self
 

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""docs/extending.md works, step by step: on a copy of the tree, and in a folder outside it.
+
+Each block of the page is put into the file that the line before it names, or run.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+BLOCK = re.compile(r"(?:`([^`\n]+)`(, at the end)?:\n\n)?```(\w+)\n(.*?)```", re.DOTALL)
+NEEDED = ["sim/libaioxen-sim.so", "dom0/.unpacked", "guest/tiny"]
+
+
+@dataclass
+class Block:
+    file: str
+    append: bool
+    language: str
+    text: str
+
+
+def blocks(section: str) -> list[Block]:
+    page = (ROOT / "docs/extending.md").read_text()
+    text = page.split(f"\n## {section}\n")[1].split("\n## ")[0]
+    return [Block(file, bool(append), language, body) for file, append, language, body in BLOCK.findall(text)]
+
+
+def perform(section: str, folder: Path, environment: dict[str, str]) -> str:
+    """Do what the section says; what its commands print."""
+    said = ""
+    for block in blocks(section):
+        if block.language == "sh":
+            done = subprocess.run(
+                ["bash", "-eux", "-c", block.text],
+                cwd=folder,
+                env={**os.environ, "CFLAGS": "-O0", "MAKEFLAGS": "-j2", **environment},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+            assert done.returncode == 0, done.stdout
+            said += done.stdout
+        else:
+            assert block.file, block.text
+            path = folder / block.file
+            with path.open("a" if block.append else "x") as file:
+                file.write(("\n" if block.append else "") + block.text)
+    return said
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the tree, with what simulates a machine as it is built here."""
+    for name in NEEDED:
+        if not (ROOT / "build" / name).exists():
+            pytest.skip(f"needs build/{name}: make sim guest")
+    copy = tmp_path_factory.mktemp("tree")
+    listed = ["git", "ls-files", "-co", "--exclude-standard"]
+    for name in subprocess.check_output(listed, cwd=ROOT, text=True).splitlines():
+        if (ROOT / name).is_file():
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, copy / name)
+    (copy / "build").mkdir()
+    for name in "sim", "dom0", "guest":
+        (copy / "build" / name).symlink_to(ROOT / "build" / name)
+    return copy
+
+
+def test_in_the_tree(tree: Path) -> None:
+    said = perform("In the tree", tree, {})
+    assert "[  PASSED  ] 8 test(s)" in said
+    assert "1 passed" in said
+
+
+def test_outside_the_tree(tree: Path, tmp_path: Path) -> None:
+    prefix, folder = tmp_path / "installed", tmp_path / "timed"
+    folder.mkdir()
+    installed = {
+        "PKG_CONFIG_PATH": f"{prefix}/lib/pkgconfig",
+        "LD_LIBRARY_PATH": f"{prefix}/lib",
+        "PYTHONPATH": f"{prefix}/python",
+    }
+    build = ["setup.py", "-q", "build", "--build-base", f"{tmp_path}/b", "--build-lib", f"{prefix}/python"]
+    environment = {name: value for name, value in os.environ.items() if name != "AIOXEN_BUILD"}
+    for command in (
+        ["make", "-s", "-j2", "CFLAGS=-O0", "install", f"PREFIX={prefix}"],
+        ["/usr/bin/python3", *build],
+    ):
+        done = subprocess.run(
+            command, cwd=tree, env={**environment, **installed}, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    before = {path: path.stat().st_mtime_ns for path in prefix.rglob("*") if path.is_file()}
+    there = {"SIM": f"{ROOT}/sim/aioxen-sim", "KERNEL": f"{ROOT}/build/guest/tiny"}
+    said = perform("Outside the tree", folder, {**installed, **there})
+    assert "paused three times" in said
+    after = {path: path.stat().st_mtime_ns for path in prefix.rglob("*") if path.is_file()}
+    assert before == {path: t for path, t in after.items() if "__pycache__" not in path.parts}
+    types(folder, prefix)
+
+
+def types(folder: Path, prefix: Path) -> None:
+    """What is generated for Python is typed."""
+    if not shutil.which("mypy"):
+        pytest.skip("needs mypy")
+    done = subprocess.run(
+        ["mypy", "--strict", "--no-incremental", "use.py"],
+        cwd=folder,
+        env={**os.environ, "MYPYPATH": f"build/python:{prefix}/python"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
