@@ -63,6 +63,13 @@ void domain_xl(const char *verb, uint32_t domid)
     shell(out, sizeof(out), "xl %s %u 2>&1", verb, domid);
 }
 
+void domains_die_slowly(void)
+{
+    char out[64];
+    if (getenv("AIOXEN_SIM_DIR"))
+        shell(out, sizeof(out), "aioxen-sim-ctl fault add dying=500");
+}
+
 void domains_end(void)
 {
     while (count)

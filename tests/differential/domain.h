@@ -13,10 +13,12 @@ uint32_t domain_new(const char *command_line);
 void domain_listens(uint32_t domid);
 /* xl VERB DOMID. */
 void domain_xl(const char *verb, uint32_t domid);
+/* In a simulated world: domains that are destroyed from now on stay dying for half a second. */
+void domains_die_slowly(void);
 /* Destroys what is left of all that were made. */
 void domains_end(void);
 
-/* One line of the sequence; domids are printed as their difference to the first domain's. */
+/* One line of the sequence. */
 void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

@@ -164,6 +164,18 @@ static void destroyed_twice(void)
     say("destroy %d", libxl_domain_destroy(ctx, domid, NULL));
 }
 
+/* A destroyed domain is dying for a while: in the simulated world, for as long as it is told. */
+static void destroyed_and_gone(void)
+{
+    uint32_t domid = domain_new("b");
+    libxl_dominfo info;
+    libxl_dominfo_init(&info);
+    domains_die_slowly();
+    say("destroy %d", libxl_domain_destroy(ctx, domid, NULL));
+    say("it is there: %s", libxl_domain_info(ctx, &info, domid) ? "no" : "yes");
+    libxl_dominfo_dispose(&info);
+}
+
 static void shut_down(void)
 {
     uint32_t domid = domain_new("l");
@@ -435,6 +447,7 @@ static const struct {
     ROW(call_from_a_callback),
     ROW(no_such_domain),
     ROW(destroyed_twice),
+    ROW(destroyed_and_gone),
     ROW(shut_down),
     ROW(rebooted),
     ROW(aborted),

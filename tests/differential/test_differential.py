@@ -8,9 +8,11 @@ differences.toml.
 import difflib
 import functools
 import os
+import re
 import subprocess
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +20,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 BUILD = Path(os.environ.get("AIOXEN_BUILD", ROOT / "build"))
 PROGRAMS = BUILD / "tests/differential"
-WORLDS = {
+WORLDS: dict[str, list[str | Path]] = {
     "sim": [ROOT / "sim/aioxen-sim"],
     "vm": [ROOT / "vm/aioxen-vm", "--timeout", "400", "-e", "AIOXEN_TEST_KERNEL"],
 }
@@ -26,7 +28,7 @@ LIMIT_S = 420
 FLAGS = ["-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-g", "-pthread"]
 # Both answer 0 for "started" to a client that says which interface it knows.
 FLAGS += ["-DLIBXL_API_VERSION=0x041400"]
-LIBRARIES = {
+LIBRARIES: dict[str, tuple[list[str | Path], list[str | Path]]] = {
     "libxl": (["-O1"], ["-lxenlight", "-lxentoollog"]),
     "aioxen": (
         ["-O1", "-I", ROOT / "src/include", "-I", BUILD / "gen/include"],
@@ -45,7 +47,7 @@ done 2>/dev/null
 """
 
 Sequence = tuple[str, ...]
-Difference = tuple[str, Sequence, Sequence]
+Difference = tuple[Sequence, Sequence]
 
 
 @functools.cache
@@ -80,9 +82,17 @@ def names() -> list[str]:
     return [row.split(")")[0] for row in text.split("ROW(")[2:]]
 
 
-def listed() -> list[Difference]:
-    rows = tomllib.loads((HERE / "differences.toml").read_text())["difference"]
-    return [(row["sequence"], tuple(row["libxl"]), tuple(row["aioxen"])) for row in rows]
+def rows() -> list[dict[str, Any]]:
+    table: list[dict[str, Any]] = tomllib.loads((HERE / "differences.toml").read_text())["difference"]
+    return table
+
+
+def listed(world: str, name: str) -> list[Difference]:
+    return [
+        (tuple(row["libxl"]), tuple(row["aioxen"]))
+        for row in rows()
+        if row["sequence"] == name and row.get("world", world) == world
+    ]
 
 
 @pytest.mark.parametrize("name", names())
@@ -91,11 +101,30 @@ def test_both_say_the_same(world: str, name: str) -> None:
     theirs, ours = (sequences(library, world).get(name, ()) for library in LIBRARIES)
     assert theirs and ours, f"{name} was not run: libxl {theirs}, aioxen {ours}"
     matcher = difflib.SequenceMatcher(None, theirs, ours, autojunk=False)
-    found = [(name, theirs[a:b], ours[c:d]) for kind, a, b, c, d in matcher.get_opcodes() if kind != "equal"]
-    assert found == [row for row in listed() if row[0] == name], "\n".join(difflib.ndiff(theirs, ours))
+    found = [(theirs[a:b], ours[c:d]) for kind, a, b, c, d in matcher.get_opcodes() if kind != "equal"]
+    assert found == listed(world, name), "\n".join(difflib.ndiff(theirs, ours))
 
 
 def test_the_table_is_of_sequences_that_exist() -> None:
-    assert {row[0] for row in listed()} <= set(names())
-    rows = tomllib.loads((HERE / "differences.toml").read_text())["difference"]
-    assert all(row["reason"] for row in rows)
+    assert {row["sequence"] for row in rows()} <= set(names())
+    assert all(row["reason"] for row in rows())
+
+
+def test_the_document_names_tests_that_exist() -> None:
+    document = (ROOT / "docs/libxl-faults.md").read_text()
+    found = re.findall(r"`(c|json|model|differential|gen):([^`]+)`", document)
+    assert len(found) > 20
+    missing = []
+    for kind, name in found:
+        file, _, test = name.rpartition(":")
+        place = {
+            "c": ROOT / f"tests/c/{file}.c",
+            "json": ROOT / "tests/json" / test,
+            "model": ROOT / "tests/model/test_model.py",
+            "differential": HERE / "sequence.c",
+            "gen": ROOT / f"tests/gen/wrong/{test}.idl",
+        }[kind]
+        names_it = kind in ("json", "gen") or (place.exists() and test in place.read_text())
+        if not place.exists() or not names_it:
+            missing.append(f"{kind}:{name}")
+    assert not missing
