@@ -9,7 +9,6 @@ shown as it happens. Nothing remains: not at the end, not after an error, not af
 import asyncio
 import contextlib
 import os
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -17,9 +16,7 @@ from uuid import uuid4
 
 import aioxen
 import click
-from rich.console import Console
-from rich.live import Live
-from rich.table import Table
+from timeline import Timeline
 
 TINY = Path(__file__).resolve().parent.parent / "build" / "guest" / "tiny"
 GUESTS = {  # name: kind of machine, and the tiny guest's orders, which are its kernel command line
@@ -78,69 +75,42 @@ async def find(xen: aioxen.Context, config: aioxen.DomainConfig) -> list[int]:
     return [info.domid for info in await xen.domain_list() if info.uuid == config.c_info.uuid]
 
 
-def cast(host: aioxen.PhysInfo, say: Note) -> dict[str, tuple[str, str]]:
-    """The guests as this hypervisor can run them."""
-    able = [kind for kind, can in (("pv", host.cap_pv), ("pvh", host.cap_hvm)) if can]
-    if len(able) == 1:
-        say(f"This hypervisor can run {able[0].upper()} guests only: all eight are.")
-    return {name: (kind if kind in able else able[0], orders) for name, (kind, orders) in GUESTS.items()}
-
-
-class Stage:
-    """What has happened to each guest: a table that grows, or lines where there is no terminal."""
-
-    def __init__(self) -> None:
-        self.console = Console(highlight=False)
-        self.began = time.monotonic()
-        self.story: dict[str, list[str]] = {name: [] for name in GUESTS}
-        live = Live(console=self.console, get_renderable=self.timelines, refresh_per_second=10)
-        self.live = live if self.console.is_terminal else None
-
-    def note(self, name: str, what: str) -> None:
-        self.story[name].append(f"[dim]{time.monotonic() - self.began:.2f}[/] {what}")
-        if self.live is None:
-            self.console.print(f"{name:>10}  {self.story[name][-1]}")
-
-    def timelines(self) -> Table:
-        table = Table("guest", "seconds, and what happened", box=None, pad_edge=False)
-        for name, lines in self.story.items():
-            table.add_row(name, " · ".join(lines))
-        return table
-
-    def report(self, count: aioxen.Counters, left: int) -> None:
-        if self.live is None:
-            self.console.print(self.timelines())
-        self.console.print(
-            f"operations: {count.operations_started} started, {count.operations_completed} completed, "
-            f"{count.operations_aborted} aborted, {count.operations} live; domains left: {left}"
-        )
-
-
-async def run(kernel: Path, stage: Stage) -> None:
+async def run(kernel: Path, timeline: Timeline) -> None:
     async with aioxen.Context() as xen:
-        before = len(await xen.domain_list())
+        host, before = await xen.host_info(), len(await xen.domain_list())
+        able = [kind for kind, can in (("pv", host.cap_pv), ("pvh", host.cap_hvm)) if can] or ["pv"]
+        if len(able) == 1:
+            timeline.say(f"This hypervisor can run {able[0].upper()} guests only: all are.")
         try:
-            with stage.live or contextlib.nullcontext():
+            with timeline:
                 async with asyncio.TaskGroup() as group:
-                    for name, (kind, orders) in cast(await xen.host_info(), stage.console.print).items():
-                        make = aioxen.pv if kind == "pv" else aioxen.pvh
+                    for name, (kind, orders) in GUESTS.items():
+                        make = aioxen.pv if (kind if kind in able else able[0]) == "pv" else aioxen.pvh
                         config = make(
                             f"{name}-{os.getpid()}", kernel, memory="32M", cmdline=orders, uuid=uuid4()
                         )
                         act = abandon if name == "unborn" else play
-                        group.create_task(act(xen, name, config, partial(stage.note, name)))
+                        group.create_task(act(xen, name, config, partial(timeline.note, name)))
         finally:
-            stage.report(xen.counters(), len(await xen.domain_list()) - before)
+            left = len(await xen.domain_list()) - before
+            count = xen.counters()
+            timeline.say(
+                f"operations: {count.operations_started} started, {count.operations_completed} completed, "
+                f"{count.operations_aborted} aborted, {count.operations} live; domains left: {left}"
+            )
 
 
 @click.command()
 @click.argument("kernel", type=click.Path(exists=True, dir_okay=False, path_type=Path), default=TINY)
 def main(kernel: Path) -> None:
     """Show the life of eight guests that run KERNEL (default: the tiny guest of this tree)."""
+    failures: list[str] = []
     try:
-        asyncio.run(run(kernel, Stage()))
+        asyncio.run(run(kernel, Timeline(GUESTS)))
     except* aioxen.Error as failed:
-        raise click.ClickException("; ".join(str(error) for error in failed.exceptions)) from None
+        failures = [str(error) for error in failed.exceptions]
+    if failures:
+        raise click.ClickException("; ".join(failures))
 
 
 if __name__ == "__main__":

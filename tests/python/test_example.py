@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The demonstration does what it says, and leaves the hypervisor as it found it: also on Ctrl-C."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+pytestmark = pytest.mark.usefixtures("hypervisor", "kernel")
+
+EXAMPLE = [sys.executable, str(ROOT / "examples" / "lifecycle.py")]
+
+
+def test_the_lives_of_eight_guests() -> None:
+    done = subprocess.run(EXAMPLE, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    for words in (
+        "has stopped: poweroff", "has stopped: reboot", "has stopped: crash", "time limit",
+        "then cancelled", "nothing is left of it", "0 live; domains left: 0",
+    ):  # fmt: skip
+        assert words in done.stdout
+    assert done.stdout.count("DomainGone") >= 7
+
+
+def test_interrupted() -> None:
+    with subprocess.Popen(EXAMPLE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as example:
+        assert example.stdout is not None
+        assert any("created as domain" in line for line in example.stdout)
+        example.send_signal(signal.SIGINT)
+        said, _ = example.communicate(timeout=120)
+    assert example.returncode == 1
+    assert "0 live; domains left: 0" in said
+
+
+def test_a_bad_kernel(tmp_path: Path) -> None:
+    kernel = tmp_path / "kernel"
+    kernel.write_text("no kernel\n")
+    done = subprocess.run([*EXAMPLE, str(kernel)], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1
+    assert f"{kernel}: " in done.stderr
+    assert "Traceback" not in done.stderr
