@@ -13,6 +13,8 @@ from gen import (
     c_types_source,
     dump,
     extension,
+    man,
+    manual,
     python,
     reference,
     schema,
@@ -32,6 +34,8 @@ OUTPUTS: dict[str, list[Output]] = {
     ],
     "python": [python.outputs],
     "doc": [reference.outputs],
+    "man": [man.outputs],
+    "manual": [manual.outputs],
     "schema": [schema.outputs],
     "dump": [dump.outputs],
 }

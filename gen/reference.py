@@ -104,6 +104,26 @@ def fields(kind: m.Aggregate, prefix: str) -> Iterable[list[str]]:
             yield from fields(inner, f"{path}.")
 
 
+def rows_of(kind: m.Aggregate, prefix: str) -> Iterable[tuple[str, str]]:
+    """The declaration of every field, with its path in unions and anonymous structs, and what is said of it."""
+    for f in kind.fields:
+        path, inner = prefix + f.name, f.type
+        if isinstance(inner, m.KeyedUnion):
+            key = inner.keyvar
+            yield (
+                c.declare(key.kind, prefix + key.name),
+                f"Which arm of {path} counts. {c.one_line(f.doc)}".strip(),
+            )
+            yield from rows_of(inner, f"{path}.")
+        elif isinstance(inner, m.Array):
+            yield f"int {prefix}{inner.lenvar.name}", f"The number of {path}."
+            yield c.declare(inner.element, path, pointer=True, const=f.const), limits(f)
+        elif isinstance(inner, m.Aggregate) and inner.name is None:
+            yield from rows_of(inner, f"{path}.")
+        elif inner is not None:
+            yield c.declare(inner, path, const=f.const), limits(f)
+
+
 def shown(kind: m.Type | None) -> str:
     """A type's name, as a link where this page has it."""
     if kind is None:

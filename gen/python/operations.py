@@ -163,13 +163,16 @@ def limit_of(operation: m.Operation) -> str:
     return f"limit: float | None = {operation.limit}"
 
 
+def context_parameters(names: Names, operation: m.Operation) -> list[str]:
+    """Of the method of Context, without self."""
+    kinds = ["int | Domain" if is_domid(f.kind) else typed(names, f.kind) for f in operation.inputs]
+    given = [f"{f.name}: {kind}" for f, kind in zip(operation.inputs, kinds, strict=True)]
+    return [*given, "*", limit_of(operation)]
+
+
 def context_method(names: Names, operation: m.Operation) -> str:
     o = operation
-    parameters = ["self"]
-    for f in o.inputs:
-        kind = "int | Domain" if is_domid(f.kind) else typed(names, f.kind)
-        parameters.append(f"{f.name}: {kind}")
-    signature = function(o.python_name, [*parameters, "*", limit_of(o)], returned(names, o), 4)
+    signature = function(o.python_name, ["self", *context_parameters(names, o)], returned(names, o), 4)
     keep, put = [], []
     for f in o.inputs:
         if isinstance(f.kind, m.Struct):
