@@ -42,7 +42,8 @@ void *libxl__gc_alloc(libxl__gc *gc, size_t size)
     const size_t align = alignof(max_align_t);
     if (size > SIZE_MAX / 2)
         return NULL;
-    size = (size + !size + align - 1) & ~(align - 1); /* nothing is something, too: NULL means out of memory */
+    size =
+        (size + !size + align - 1) & ~(align - 1); /* nothing is something, too: NULL means out of memory */
     if ((size_t)(gc->end - gc->next) < size && add_block(gc, size))
         return NULL;
     void *memory = gc->next;
