@@ -105,7 +105,7 @@ def fields(kind: m.Aggregate, prefix: str) -> Iterable[list[str]]:
 
 
 def rows_of(kind: m.Aggregate, prefix: str) -> Iterable[tuple[str, str]]:
-    """The declaration of every field, with its path in unions and anonymous structs, and what is said of it."""
+    """Each field as C declares it, with its path in unions and anonymous structs, and what is said of it."""
     for f in kind.fields:
         path, inner = prefix + f.name, f.type
         if isinstance(inner, m.KeyedUnion):
