@@ -5,20 +5,17 @@
  * An operation is slow if it waits for a xenstore watch, runs a subprocess, calls something that can block,
  * or has a time limit; all of them, and the instant ones too, go this way:
  *
- *   create ─ body ┬─ error ──────────── abort: the initiator returns the error; there is no notification
- *                 ├─ done ───────────┐
- *                 └─ WAIT ─ in progress ─ a source fires ─ body ─ ... ─ done
- *                                    └────────────────────────────────────┴─ complete ┬─ the synchronous
- * caller is woken ├─ the callback is due └─ the event is queued Initiator thread Whichever thread runs the
- * loop create (locks) body, first step -----------------> sources may fire as soon as the lock is free
- *     synchronous: wait, or               body, further steps
- *     asynchronous: return INPROGRESS     complete, exactly once
- *     (synchronous) destroy               destroy: after the callback, or with the event
+ *   create - body -+- error ----- abort_start: the initiator returns the error; there is no notification
+ *                  +- result ----------------------------------------------+
+ *                  +- WAIT: in progress - a source fires - body - ... -----+- complete -+- a woken caller
+ *                                                                                       +- a callback, due
+ *                                                                                       +- an event, queued
  *
- * A body is called once to start and again each time a source of its fires. It reads top to bottom as the
- * steps of `ao->step`, never blocks, and returns LIBXL__AO_WAIT or the operation's result. When it returns a
- * result all its sources are stopped, and completion waits for jobs that still run. Spurious calls are
- * possible: a step looks at what it waits for, not at having been called.
+ * docs/async.md draws it with its threads. A body is called once to start, and again each time a source of
+ * its fires. It reads top to bottom as the steps of `ao->step`, never blocks, and returns LIBXL__AO_WAIT or
+ * the operation's result. When it returns a result all its sources are stopped, and completion waits for
+ * jobs that still run. Spurious calls are possible: a step looks at what it waits for, not at having been
+ * called.
  *
  * Everything here is called with the context locked, unless it says otherwise.
  */

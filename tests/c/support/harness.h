@@ -3,8 +3,9 @@
  * One test body, every way in which an operation can complete and a program can wait for it:
  *
  *   mode      synchronous | callback | event
- *   style     libxl_event_wait | poll(2) with beforepoll and afterpoll | the one descriptor with epoll |
- * event hook threads   one | several: two threads run the body at once, a third one waits as well
+ *   style     libxl_event_wait | poll(2) with beforepoll and afterpoll | the one descriptor with epoll
+ *             | the event hook
+ *   threads   one | several: two threads run the body at once, a third one waits as well
  *
  * A body starts an operation and gets its result by RUN; `how` in the call is the way's own:
  *
