@@ -29,10 +29,12 @@ except aioxen.Error as error:
     ],
 )
 def test_a_machine_that_lacks_something(option: str, error: str) -> None:
-    if "LD_PRELOAD" in os.environ or Path("/proc/xen/capabilities").exists():
-        pytest.skip("starts worlds of its own: run it outside of one")
+    if Path("/proc/xen/capabilities").exists():
+        pytest.skip("starts simulated worlds of its own")
+    outside = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
     done = subprocess.run(
         [str(ROOT / "sim" / "aioxen-sim"), option, "--", sys.executable, "-c", PROGRAM],
+        env=outside,
         capture_output=True,
         text=True,
         timeout=60,
