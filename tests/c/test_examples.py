@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-BUILD = Path(os.environ.get("AIOXEN_BUILD", ROOT / "build"))
+BUILD = Path(os.environ.get("AIOXEN_TEST_BUILD") or os.environ.get("AIOXEN_BUILD", ROOT / "build"))
 STORIES = {
     "poweroff": ["created", "unpaused", "has stopped", "the reason is poweroff", "destroyed"],
     "reboot": ["created", "unpaused", "has stopped", "the reason is reboot", "destroyed"],

@@ -63,6 +63,14 @@ static void wait_until_done(libxl_ctx *ctx)
         assert_true(now_ms() < end);
 }
 
+static bool is_done(libxl_ctx *ctx, const struct work *w)
+{
+    libxl__ctx_lock(ctx);
+    bool done = w->job.state == LIBXL__JOB_DONE;
+    libxl__ctx_unlock(ctx);
+    return done;
+}
+
 static void the_xenstore_lane_is_one_thread_in_order(scene *s)
 {
     libxl_ctx *ctx = core_open();
@@ -101,9 +109,9 @@ static void a_slow_lane_holds_up_no_other(scene *s)
     submit(ctx, slow, JOBS, LIBXL__LANE_BUILD);
     quick[0] = (struct work){.job = {.work = work, .orphaned = orphaned}};
     submit(ctx, quick, 1, LIBXL__LANE_XENSTORE);
-    for (uint64_t end = now_ms() + 5000; quick[0].job.state != LIBXL__JOB_DONE && now_ms() < end; sleep_ms(1))
+    for (uint64_t end = now_ms() + 5000; !is_done(ctx, &quick[0]) && now_ms() < end; sleep_ms(1))
         ;
-    assert_int_equal(quick[0].job.state, LIBXL__JOB_DONE);
+    assert_true(is_done(ctx, &quick[0]));
     assert_true(counters(ctx).jobs > 0);
     core_close(ctx); /* ends them all first */
     assert_int_equal(worked, JOBS + 1);

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A short run of the stress program; `make stress` has the long one."""
+
+import os
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = Path(os.environ.get("AIOXEN_TEST_BUILD") or os.environ.get("AIOXEN_BUILD", ROOT / "build"))
+
+
+def stress(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    environment = os.environ | {"AIOXEN_TEST_KERNEL": str(ROOT / "build/guest/tiny")}
+    return subprocess.run(
+        [BUILD / "tests/c/stress", *arguments], env=environment, capture_output=True, text=True, timeout=120
+    )
+
+
+def test_every_operation_of_many_threads_completes_once() -> None:
+    done = stress("30000", "4")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.endswith("0 faults\n"), done.stdout
+
+
+def test_stress_says_how_it_is_used() -> None:
+    assert stress("none").returncode == 2
