@@ -63,7 +63,7 @@ static int write_by_hand(const spot *at, const libxl__json_field *field, const v
 
     if (!rc && initial)
         rc = field->by_hand->write(initial, &same);
-    if (!rc && initial && json_object_equal(*out, same)) {
+    if (rc || (initial && json_object_equal(*out, same))) {
         json_object_put(*out);
         *out = NULL;
     }

@@ -189,15 +189,18 @@ class Documents:
                 empty: Any = LEFT_OUT if chosen else {}
                 yield st.just((name, {}, empty))
                 continue
-            assert isinstance(f.type, m.Struct), "arms of other kinds have no test"
-            inner = self.object(f.type, f.type.dir == m.DIR_OUT if found is Form.STRUCT else out)
-            yield inner.map(
+            yield self.arm(f, found, out).map(
                 lambda v, name=name, chosen=chosen: (  # type: ignore[misc]
                     name,
                     v[0],
                     LEFT_OUT if chosen and not v[1] else v[1],
                 )
             )
+
+    def arm(self, f: m.Field, found: Form, out: bool) -> st.SearchStrategy[tuple[Any, Any]]:
+        if isinstance(f.type, m.Struct):
+            return self.object(f.type, f.type.dir == m.DIR_OUT if found is Form.STRUCT else out)
+        return self.value(f.kind, found, f).map(lambda v: (v, v))
 
     def element(self, kind: m.Type, found: Form, f: m.Field) -> st.SearchStrategy[tuple[Any, Any]]:
         if isinstance(kind, m.Struct) and found is Form.STRUCT:

@@ -13,7 +13,7 @@ import pytest
 from aioxen._json import FORMS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from json_support import Documents, Driver, build, canonical
+from json_support import ROOT, Documents, Driver, build, canonical
 from subjects import OWN
 
 from gen.python.names import camel
@@ -44,7 +44,7 @@ def answer(kind: Any, document: str) -> str:
 def test_values(driver: Driver, struct: Any) -> None:
     kind = getattr(aioxen.types, camel(struct.name))
 
-    @settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
     @given(Documents(OWN).of(struct), st.booleans())
     def check(pair: tuple[Any, Any], escaped: bool) -> None:
         document = json.dumps(pair[0], ensure_ascii=escaped)
@@ -107,3 +107,12 @@ def test_what_is_no_such_value() -> None:
     config.b_info.max_memkb = -1
     with pytest.raises(OverflowError, match=r"DomainConfig\.b_info\.max_memkb"):
         aioxen.to_json(config)
+
+
+def test_the_example_of_the_page() -> None:
+    page = (ROOT / "docs/json.md").read_text()
+    document = page.split("```json\n")[1].split("\n```")[0]
+    assert aioxen.to_json(aioxen.from_json(aioxen.DomainConfig, document)) == document
+    with pytest.raises(aioxen.InvalidError) as caught:
+        aioxen.from_json(aioxen.DomainConfig, '{"b_info": {"max_vcpus": 129}}')
+    assert str(caught.value) in page.splitlines()

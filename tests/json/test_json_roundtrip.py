@@ -38,7 +38,7 @@ def struct(subject: Subject, name: str) -> Any:
 def test_values(drivers: dict[str, Driver], name: str, kind: str) -> None:
     subject = SUBJECTS[name]
 
-    @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
     @given(Documents(subject).of(struct(subject, kind)), st.randoms(use_true_random=False), st.booleans())
     def check(pair: tuple[Any, Any], random: Any, escaped: bool) -> None:
         document, made = pair

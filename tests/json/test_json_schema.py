@@ -81,7 +81,7 @@ def test_it_is_a_schema(schemas: dict[str, Any], name: str) -> None:
 def test_good_documents(schemas: dict[str, Any], name: str, struct: Any) -> None:
     check = validator(schemas[name], struct.name)
 
-    @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
     @given(Documents(SUBJECTS[name]).of(struct))
     def accepted(pair: tuple[Any, Any]) -> None:
         check.validate(pair[0])

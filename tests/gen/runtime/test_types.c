@@ -186,6 +186,34 @@ static void test_copy_out_of_memory(void)
     libxl_machine_dispose(&machine);
 }
 
+/* Every allocation of the generated code's own fails once: nothing is left, and what was given is as before.
+ */
+static void test_json_out_of_memory(void)
+{
+    libxl_machine machine, other;
+    char *text = NULL;
+    int failures = 0;
+
+    fill_machine(&machine);
+    for (int n = 1; !text; n++) {
+        fail_allocation = n;
+        text = libxl_machine_to_json(ctx, &machine);
+    }
+    fail_allocation = 0;
+    for (int n = 1;; n++, failures++) {
+        fail_allocation = n;
+        if (!libxl_machine_from_json(ctx, &other, text))
+            break;
+        assert(!strcmp(libxl_error_message(), "Out of memory."));
+        assert(other.weight == 256 && !other.name && !other.disks);
+    }
+    fail_allocation = 0;
+    assert(failures > 15);
+    libxl_machine_dispose(&other);
+    libxl_machine_dispose(&machine);
+    free(text);
+}
+
 static void test_event(void)
 {
     libxl_event event, copy;
@@ -224,6 +252,7 @@ int main(void)
     test_dispose();
     test_copy();
     test_copy_out_of_memory();
+    test_json_out_of_memory();
     test_event();
     test_names();
     return 0;
