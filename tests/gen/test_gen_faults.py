@@ -94,5 +94,6 @@ def test_the_counts_are_about_right(tmp_path: Path) -> None:
 
     idl = sum(len(f.read_text().splitlines()) for f in (ROOT / "idl").glob("*.idl"))
     now = [idl, lines("."), lines("include", "src"), lines("python"), lines("doc", "man", "manual")]
-    for number, counted in zip((int(g.replace(",", "")) for g in said.groups()), now, strict=True):
-        assert 0.7 < number / counted < 1.4, (number, counted)
+    told = [int(group.replace(",", "")) for group in said.groups()]
+    for then, counted in zip(told, now, strict=True):
+        assert 0.7 < then / counted < 1.4, (then, counted)

@@ -160,10 +160,10 @@ class Documents:
         if isinstance(kind, m.KeyedUnion):
             return st.one_of(st.just(("", LEFT_OUT, LEFT_OUT)), *self.arms(kind, out))
         if isinstance(kind, m.Array):
-            values = st.lists(
+            lists = st.lists(
                 self.element(kind.element, found, f), min_size=f.min or 0, max_size=min(f.max or 3, 3)
             )
-            pairs = values.map(lambda v: ([g for g, _ in v], [made for _, made in v] or LEFT_OUT))
+            pairs = lists.map(lambda v: ([g for g, _ in v], [made for _, made in v] or LEFT_OUT))
         elif isinstance(kind, m.Struct) and found in (Form.STRUCT, Form.GROUP):
             pairs = self.object(kind, kind.dir == m.DIR_OUT if found is Form.STRUCT else out).map(
                 lambda v: (v[0], v[1] or LEFT_OUT)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from json_support import HERE, ROOT, Documents
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator  # type: ignore[import]
 from subjects import FIXTURE, OWN
 
 SUBJECTS = {"fixture": FIXTURE, "own": OWN}
