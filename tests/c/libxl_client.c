@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A client of libxl's, which says so by LIBXL_API_VERSION: "started" is 0 for it, as in libxl. And one that mixes all
+ * ways of waiting in one context.
+ */
+#define LIBXL_API_VERSION 0x041700
+
+#include "harness.h"
+
+#include <stdlib.h>
+
+static int calls;
+
+static void count_call(libxl_ctx *ctx, int rc, void *user)
+{
+    (void)ctx;
+    assert_int_equal(rc, 0);
+    *(int *)user += 1;
+}
+
+static void started_is_0(scene *s)
+{
+    libxl_event *event;
+    libxl_physinfo host;
+    char *name = NULL;
+    const libxl_asyncop_how by_event = {.u.for_event = 5};
+    const libxl_asyncop_how by_callback = {.callback = count_call, .u.for_callback = &calls};
+    calls = 0;
+    assert_int_equal(libxl_host_info(s->ctx, &host, &by_callback), 0);
+    assert_int_equal(calls, 1);
+    assert_int_equal(libxl_domain_get_name(s->ctx, 0, &name, &by_event), 0);
+    assert_int_equal(libxl_event_wait(s->ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL), 0);
+    assert_true(event->for_user == 5);
+    libxl_event_free(s->ctx, event);
+    assert_string_equal(name, "Domain-0");
+    free(name);
+    assert_int_equal(libxl_domain_pause(s->ctx, 0x7000, &by_event),
+                     ERROR_DOMAIN_NOTFOUND); /* refused as ever */
+    assert_int_equal(libxl_host_info(s->ctx, &host, NULL), 0);
+}
+
+static void all_styles_mix_in_one_context(scene *s)
+{
+    enum { ROUNDS = 20 };
+    libxl_event *event;
+    libxl_event_record record;
+    char *names[3] = {NULL};
+    calls = 0;
+    for (int i = 0; i < ROUNDS; i++) {
+        const libxl_asyncop_how by_event = {.u.for_event = (uint64_t)i + 1};
+        const libxl_asyncop_how by_callback = {.callback = count_call, .u.for_callback = &calls};
+        assert_int_equal(libxl_domain_get_name(s->ctx, 0, &names[0], &by_event), 0);
+        assert_int_equal(libxl_domain_get_name(s->ctx, 0, &names[1], &by_callback), 0);
+        assert_int_equal(libxl_domain_get_name(s->ctx, 0, &names[2], NULL), 0); /* does their work as well */
+        if (i % 2) {
+            assert_int_equal(libxl_event_wait(s->ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL), 0);
+            assert_true(event->for_user == by_event.u.for_event);
+            libxl_event_free(s->ctx, event);
+        } else {
+            while (!libxl_event_take(s->ctx, &record, 1))
+                sleep_ms(1);
+            assert_true(record.for_user == by_event.u.for_event);
+        }
+        while (calls <= i)
+            libxl_ctx_process(s->ctx);
+        for (int n = 0; n < 3; n++) {
+            assert_string_equal(names[n], "Domain-0");
+            free(names[n]);
+        }
+    }
+    assert_int_equal(calls, ROUNDS);
+}
+
+static const body bodies[] = {
+    BODY(started_is_0, ONE_WAY),
+    BODY(all_styles_mix_in_one_context, ONE_WAY),
+};
+
+HARNESS_MAIN(bodies)

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Machines where something is missing: a program is told what, by the specific error."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+BUILD = Path(os.environ.get("AIOXEN_TEST_BUILD") or os.environ.get("AIOXEN_BUILD", ROOT / "build"))
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        ("--no-hypervisor", "opening the hypervisor's interface: No such file or directory"),
+        ("--no-xenstored", "connecting to xenstored: "),
+        ("--no-permission", "opening the hypervisor's interface: Permission denied"),
+    ],
+)
+def test_a_machine_says_what_it_lacks(option: str, words: str) -> None:
+    done = subprocess.run(
+        [ROOT / "sim/aioxen-sim", option, "--", BUILD / "examples/lifecycle", "events"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert words in done.stderr
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+
+
+def test_too_little_memory_is_said_for_each_guest() -> None:
+    done = subprocess.run(
+        [ROOT / "sim/aioxen-sim", "--memory", "64", "--", BUILD / "examples/lifecycle", "events"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert "d_config.b_info.target_memkb" in done.stdout
+    assert "0 live; domains left: 0" in done.stdout
