@@ -48,7 +48,7 @@ def page(name: str, summary: str, sections: Iterable[tuple[str, str]]) -> str:
     head = (
         f'.\\" SPDX-License-Identifier: LGPL-2.1-or-later\n.TH {name.upper()} 3 "" aioxen "aioxen manual"\n'
     )
-    short = escaped(c.one_line(summary).rstrip("."))
+    short = escaped(c.one_line(summary.split("\n\n")[0]).rstrip("."))
     return head + f".SH NAME\n{name} \\- {short}\n" + "".join(f".SH {t}\n{s}" for t, s in sections if s)
 
 

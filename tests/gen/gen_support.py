@@ -15,7 +15,7 @@ RUNTIME = HERE / "runtime"
 WRONG = HERE / "wrong"
 FIXTURE = sorted((HERE / "fixture").glob("*.idl"))
 # The fixture's operations take what only C can: the Python output has its own tests.
-ONLY = ("--only", "c", "--only", "doc", "--only", "schema")
+ONLY = ("--only", "c", "--only", "doc", "--only", "man", "--only", "schema")
 
 
 def generate(

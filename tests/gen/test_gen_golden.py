@@ -17,6 +17,8 @@ FILES = [
     "src/_libxl_operations.c",
     "src/_libxl_operations_internal.h",
     "doc/operations.md",
+    "man/man3/libxl_machine_create.3",
+    "man/man3/libxl_machine.3",
     "schema/aioxen.schema.json",
 ]
 
