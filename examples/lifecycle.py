@@ -62,12 +62,14 @@ async def follow(events: aioxen.Events, note: Note) -> None:
 async def abandon(xen: aioxen.Context, name: str, config: aioxen.DomainConfig, note: Note) -> None:
     """A creation that is cancelled half-way: when the hypervisor has the domain already."""
     creation = xen.domain_create(config)
-    while not (domids := await find(xen, config)) and not creation.done():
-        await asyncio.sleep(0.001)
-    creation.cancel()
-    note(f"half made as domain {domids[0]}, then cancelled" if domids else "cancelled too late")
-    with contextlib.suppress(asyncio.CancelledError):
-        await creation
+    try:
+        while not (domids := await find(xen, config)) and not creation.done():
+            await asyncio.sleep(0.001)
+        note(f"half made as domain {domids[0]}, then cancelled" if domids else "cancelled too late")
+    finally:
+        creation.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await (await creation).destroy()
     note("[red]is still there[/]" if await find(xen, config) else "[bold]nothing is left of it[/]")
 
 
@@ -92,6 +94,8 @@ async def run(kernel: Path, timeline: Timeline) -> None:
                         act = abandon if name == "unborn" else play
                         group.create_task(act(xen, name, config, partial(timeline.note, name)))
         finally:
+            going = [info.domid for info in await xen.domain_list() if info.dying]
+            await asyncio.gather(*[xen.domain_wait_gone(domid) for domid in going])
             left = len(await xen.domain_list()) - before
             count = xen.counters()
             timeline.say(
