@@ -85,7 +85,7 @@ int libxl__ao_create(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t domid,
                      libxl__ao **ao_out)
 {
     libxl__ctx_lock(ctx);
-    int rc = how && cls->slow ? libxl__hooks_need_loop(ctx) : 0;
+    int rc = how && (cls->slow || !how->callback) ? libxl__hooks_need_loop(ctx) : 0;
     if (rc || ctx->closing)
         return refused(ctx, rc ? rc : ERROR_CLOSED);
     libxl__ao *ao = create(ctx, cls, domid);

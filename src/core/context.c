@@ -51,6 +51,7 @@ int libxl__ctx_create(libxl_ctx **ctx_out, xentoollog_logger *logger)
     libxl__aos_open(ctx);
     libxl__events_open(ctx);
     libxl__deliveries_open(ctx);
+    libxl__hooks_open(ctx);
     libxl__workers_open(ctx);
     int rc = libxl__loop_open(ctx);
     if (!rc) {

@@ -47,9 +47,11 @@ static void deliver_event(libxl_ctx *ctx, libxl__delivery *delivery)
     } else {
         void (*occurs)(void *, libxl_event *) = receiver->event_occurs;
         void *user = ctx->hooks.receiver_user;
+        ctx->deliveries.receiving++;
         libxl__ctx_unlock(ctx);
         occurs(user, event);
         libxl__ctx_lock(ctx);
+        ctx->deliveries.receiving--;
     }
     event_delivered(ctx, ao);
 }
@@ -113,13 +115,17 @@ static void tell_of_disaster(libxl_ctx *ctx)
     libxl__ctx_lock(ctx);
 }
 
-/* The first whose operation has no other under way. */
+/* The first whose operation, or receiver, has no other under way on another thread. */
 static libxl__delivery *next(libxl_ctx *ctx)
 {
     libxl__delivery *delivery;
-    STAILQ_FOREACH (delivery, &ctx->deliveries.line, link)
-        if (!delivery->ao || !delivery->ao->delivering)
-            return delivery;
+    STAILQ_FOREACH (delivery, &ctx->deliveries.line, link) {
+        if (delivery->ao && delivery->ao->delivering)
+            continue;
+        if (delivery->deliver == deliver_event && ctx->deliveries.receiving && !libxl__delivering_here(ctx))
+            continue;
+        return delivery;
+    }
     return NULL;
 }
 

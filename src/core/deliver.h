@@ -27,6 +27,7 @@ struct libxl__delivery {
 typedef struct libxl__deliveries {
     STAILQ_HEAD(, libxl__delivery) line;
     uint32_t under_way; /* the application's code is running */
+    uint32_t receiving; /* of these, event_occurs */
     bool missed;        /* events may have been missed: the disaster hook is to be told */
     libxl_event_type missed_type;
 } libxl__deliveries;

@@ -9,6 +9,11 @@
  */
 #include "libxl_internal.h"
 
+void libxl__hooks_open(libxl_ctx *ctx)
+{
+    pthread_cond_init(&ctx->hooks.settled, NULL);
+}
+
 /* ---- events */
 
 bool libxl__hooks_want(libxl_ctx *ctx, const libxl_event *event)
@@ -39,13 +44,17 @@ void libxl_osevent_register_hooks(libxl_ctx *ctx, const libxl_osevent_hooks *hoo
 int libxl__hooks_need_loop(libxl_ctx *ctx)
 {
     libxl__hooks *hooks = &ctx->hooks;
+    while (hooks->registering) /* by another thread: what comes of it decides for this one, too */
+        pthread_cond_wait(&hooks->settled, &ctx->lock);
     if (!hooks->loop || hooks->registered)
         return 0;
-    hooks->registered = true; /* by this thread, now; unlocked, as all that is the application's */
+    hooks->registering = true;
     void *for_app = NULL;
     libxl__ctx_unlock(ctx);
     int rc = hooks->loop->fd_register(hooks->loop_user, libxl_ctx_fd(ctx), &for_app, POLLIN, hooks);
     libxl__ctx_lock(ctx);
+    hooks->registering = false;
+    pthread_cond_broadcast(&hooks->settled);
     hooks->registered = !rc;
     if (!rc)
         hooks->for_app = for_app;
@@ -58,6 +67,7 @@ void libxl__hooks_close(libxl_ctx *ctx)
     if (hooks->registered)
         hooks->loop->fd_deregister(hooks->loop_user, libxl_ctx_fd(ctx), hooks->for_app);
     hooks->registered = false;
+    pthread_cond_destroy(&hooks->settled);
 }
 
 void libxl_osevent_occurred_fd(libxl_ctx *ctx, void *for_libxl, int fd, short events, short revents)

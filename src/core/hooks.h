@@ -3,6 +3,7 @@
 #ifndef LIBXL__HOOKS_H
 #define LIBXL__HOOKS_H
 
+#include <pthread.h>
 #include <stdbool.h>
 
 #include <libxl.h>
@@ -15,11 +16,13 @@ typedef struct libxl__hooks {
     const libxl_osevent_hooks *loop;
     void *loop_user;
     void *for_app; /* the application's word for our registration */
-    bool registered;
+    bool registered, registering;
+    pthread_cond_t settled; /* registering is over */
 } libxl__hooks;
 
 /* Locked, all of them. */
 
+void libxl__hooks_open(libxl_ctx *ctx);
 /* Ends the registration. Not locked: nobody else has the context any more. */
 void libxl__hooks_close(libxl_ctx *ctx);
 

@@ -141,7 +141,7 @@ void libxl_evdisable_disk_eject(libxl_ctx *ctx, libxl_evgen_disk_eject *evgen);
  * For a program with an event library of its own. The library registers one descriptor (libxl_ctx_fd, POLLIN)
  * when something first has to be waited for, and deregisters it in libxl_ctx_free; it never registers a
  * timeout. A hook that fails returns ERROR_OSEVENT_REG_FAIL or any positive number, which the call that
- * needed it returns unchanged. The hooks are called with the context locked and must not call the library;
+ * needed it returns unchanged. The hooks must not call the library;
  * *hooks stays the application's and valid. When the descriptor is readable the program calls
  * libxl_osevent_occurred_fd with the for_libxl it was given.
  */

@@ -14,6 +14,7 @@ enum {
     LEAST_PVH_KB = 20 << 10, /* the builder puts tables and shared pages into it */
     CONSOLE_SECONDS = 10,
     LAST_MOMENT_SECONDS = 1, /* for xenconsoled, when the creation has been aborted */
+    UNDO_SECONDS = 5,
     NAME_LENGTH = 255,
 };
 
@@ -26,6 +27,7 @@ struct create {
     libxl__await console;
     libxl__domain_source domain;
     libxl__nested teardown;
+    libxl__alarm patience; /* once asked to stop */
     bool hurried;
     int rc; /* why it is being undone */
 };
@@ -201,6 +203,8 @@ static int undo(libxl__ao *ao, struct create *s, int rc)
     if (!s->build.made)
         return rc;
     s->rc = rc;
+    libxl__source_stop(ao->ctx, &s->patience.source); /* the undoing has a patience of its own */
+    s->patience.source.fired = false;
     libxl__xs_batch_free(s->introducing); /* what it has sent is answered before the teardown's requests */
     s->introducing = NULL;
     ao->step = UNDOING;
@@ -293,8 +297,12 @@ int libxl__domain_create_new_body(libxl__ao *ao, libxl__domain_create_new_args *
     if (!s)
         return ERROR_NOMEM;
     libxl__ao_unwinds(ao);
+    /* Asked to stop, it waits for xenstored and for the domain's end, but not for ever: the teardown goes on by itself. */
+    if (ao->stop && ao->step >= INTRODUCED && !s->patience.source.ao)
+        libxl__alarm_set(ao, &s->patience,
+                         LIBXL__SECONDS(UNDO_SECONDS)); /* without it, it is only less in haste */
     if (ao->step == UNDOING)
-        return s->teardown.done ? s->rc : LIBXL__AO_WAIT;
+        return s->teardown.done || s->patience.source.fired ? s->rc : LIBXL__AO_WAIT;
     /* A build that is under way is not left alone with the operation's memory: it is told, and its end
      * awaited. */
     if (ao->stop && ao->step == BUILT && !libxl__build_done(&s->build)) {
@@ -303,7 +311,7 @@ int libxl__domain_create_new_body(libxl__ao *ao, libxl__domain_create_new_args *
     }
     /* What xenconsoled writes after the teardown would stay for ever: once it has been told of the domain,
      * its answer is awaited. */
-    if (ao->stop && ao->step != INTRODUCED && ao->step != CONSOLE)
+    if (ao->stop && ((ao->step != INTRODUCED && ao->step != CONSOLE) || s->patience.source.fired))
         return undo(ao, s, ao->stop);
     int rc = forward(ao, s, args);
     return rc < 0 ? undo(ao, s, rc) : rc;

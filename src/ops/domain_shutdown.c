@@ -58,6 +58,8 @@ static int withdraw(libxl__ao *ao, struct ask *s, uint32_t domid, const char *re
 {
     s->rc = rc;
     ao->step = WITHDRAWING;
+    libxl__xs_batch_free(s->writing); /* under way: it is not committed, or before our transaction begins */
+    s->writing = NULL;
     s->withdrawing = libxl__xs_batch_new(ao, domid);
     if (!s->withdrawing)
         return rc;

@@ -16,7 +16,9 @@ struct teardown {
     libxl__domain_source domain;
     libxl__hv_destroy destroy;
     libxl__xs_batch *cleaning;
-    bool there; /* the hypervisor has it */
+    libxl__alarm patience; /* once asked to stop */
+    bool there;            /* the hypervisor has it */
+    bool another;          /* it is another domain's domid now */
     int rc;
 };
 
@@ -26,9 +28,11 @@ static int prepare_cleaning(libxl__ao *ao, struct teardown *t, const libxl__tear
     t->cleaning = libxl__xs_batch_new(ao, args->domid);
     if (!t->cleaning)
         return ERROR_NOMEM;
-    libxl__xs_remove(t->cleaning, "/local/domain/%u", args->domid);
     libxl__xs_remove(t->cleaning, "/vm/" LIBXL_UUID_FMT, LIBXL_UUID_BYTES(args->uuid));
-    libxl__xs_remove(t->cleaning, "/libxl/%u", args->domid);
+    if (!t->another) {
+        libxl__xs_remove(t->cleaning, "/local/domain/%u", args->domid);
+        libxl__xs_remove(t->cleaning, "/libxl/%u", args->domid);
+    }
     return libxl__xs_out_of_memory(t->cleaning) ? ERROR_NOMEM : 0;
 }
 
@@ -41,22 +45,35 @@ static int destroy(libxl__ao *ao, struct teardown *t, const libxl__teardown_args
         return 0;
     if (rc)
         return rc;
-    if (memcmp(info.handle, args->uuid.uuid, sizeof(info.handle)) != 0)
+    t->another = memcmp(info.handle, args->uuid.uuid, sizeof(info.handle)) != 0;
+    if (t->another)
         return 0;
     t->there = true;
     rc = libxl__domain_source_start(ao, &t->domain, &info);
     return rc ? rc : libxl__hv_destroy_start(ao, &t->destroy, args->domid);
 }
 
+enum { PATIENCE_SECONDS = 5 };
+enum { START, DESTROYED, CLEANED, GONE };
+
 static int body(libxl__ao *ao, void *p)
 {
-    enum { START, DESTROYED, CLEANED, GONE };
     const libxl__teardown_args *args = p;
     struct teardown *t = libxl__ao_state(ao, sizeof(*t));
     int rc;
     if (!t)
         return ERROR_NOMEM;
-    libxl__ao_unwinds(ao); /* asked to stop, it goes on: there is nothing to go back to */
+    libxl__ao_unwinds(ao);
+    /*
+     * Asked to stop, because the context is being closed, it goes on: there is nothing to go back to. But for a domain
+     * that stays dying, or a xenstored that does not answer, it does not wait for ever; what it has asked for is on its
+     * way.
+     */
+    if (ao->stop && !t->patience.source.ao)
+        libxl__alarm_set(ao, &t->patience,
+                         LIBXL__SECONDS(PATIENCE_SECONDS)); /* without it, it only waits longer */
+    if (t->patience.source.fired && ao->step >= CLEANED)
+        return ao->stop;
     switch (ao->step) {
     case START:
         rc = prepare_cleaning(ao, t, args);

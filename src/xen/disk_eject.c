@@ -52,7 +52,8 @@ static int empty_node(libxl__ao *ao, struct state *s, const char *path)
     s->emptying = libxl__xs_batch_new(ao, domid);
     if (!s->emptying)
         return ERROR_NOMEM;
-    libxl__xs_require(s->emptying, ERROR_DOMAIN_DESTROYED, "eject", "%s", path);
+    libxl__xs_require(s->emptying, ERROR_DOMAIN_DESTROYED, NULL, "/local/domain/%u/domid", domid);
+    libxl__xs_require(s->emptying, ERROR_NOTFOUND, "eject", "%s", path);
     libxl__xs_write(s->emptying, LIBXL__XS_GUESTS, "", "%s", path);
     return libxl__xs_run(s->emptying, LIBXL__XS_TRANSACTION);
 }
@@ -83,9 +84,14 @@ static int body(libxl__ao *ao, void *p)
         if (!libxl__xs_done(s->emptying))
             return LIBXL__AO_WAIT;
         rc = libxl__xs_result(s->emptying);
-        if (rc)
-            return rc; /* the domain is no more: there will be no event */
-        tell(ao->ctx, evgen);
+        if (rc == ERROR_DOMAIN_DESTROYED)
+            return rc; /* there will be no event any more */
+        if (!rc ||
+            rc ==
+                ERROR_NOTFOUND) /* NOTFOUND: somebody else has emptied it; the guest has ejected all the same */
+            tell(ao->ctx, evgen);
+        else
+            libxl__event_missed(ao->ctx, LIBXL_EVENT_TYPE_DISK_EJECT);
         libxl__await_again(&s->ejected);
         ao->step = WATCHING;
         libxl__ao_wake(ao);
@@ -107,8 +113,8 @@ static void forget(libxl_evgen_disk_eject *evgen)
 static int enable_locked(libxl_ctx *ctx, libxl_evgen_disk_eject *evgen)
 {
     int rc = libxl__hooks_need_loop(ctx);
-    if (rc)
-        return rc;
+    if (rc || ctx->closing)
+        return rc ? rc : ERROR_CLOSED;
     evgen->ao = libxl__ao_create_background(ctx, &eject_class, evgen->domid, &evgen->ao);
     if (!evgen->ao)
         return ERROR_NOMEM;
@@ -116,7 +122,11 @@ static int enable_locked(libxl_ctx *ctx, libxl_evgen_disk_eject *evgen)
     LIST_INSERT_HEAD(&ctx->xen->disk_ejects, evgen, link);
     ctx->xen->domains.evgens++;
     libxl__ao_start_nested(evgen->ao);
-    return 0;
+    if (evgen->ao)
+        return 0;
+    LIST_REMOVE(evgen, link); /* it has ended at once: nothing can be watched */
+    ctx->xen->domains.evgens--;
+    return ERROR_NO_XENSTORE;
 }
 
 int libxl_evenable_disk_eject(libxl_ctx *ctx, uint32_t domid, const char *vdev, libxl_ev_user user,
@@ -134,14 +144,14 @@ int libxl_evenable_disk_eject(libxl_ctx *ctx, uint32_t domid, const char *vdev, 
     *evgen = (libxl_evgen_disk_eject){.domid = domid, .number = number, .user = user, .vdev = strdup(vdev)};
     libxl__ctx_lock(ctx);
     int rc = evgen->vdev ? enable_locked(ctx, evgen) : ERROR_NOMEM;
-    libxl__ctx_leave(ctx);
     if (rc) {
         free(evgen->vdev);
         free(evgen);
-        return rc;
+    } else {
+        *evgen_out = evgen;
     }
-    *evgen_out = evgen;
-    return 0;
+    libxl__ctx_leave(ctx);
+    return rc;
 }
 
 void libxl_evdisable_disk_eject(libxl_ctx *ctx, libxl_evgen_disk_eject *evgen)

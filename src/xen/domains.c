@@ -126,13 +126,14 @@ void libxl__domains_look(libxl_ctx *ctx)
 static void look_now(libxl_ctx *ctx, void *user, bool failed)
 {
     libxl__watch **watch = user;
+    ctx->xen->domains.interval = FIRST_INTERVAL;
     if (failed) { /* the next who follows tries again; until then the idle interval must do */
         libxl__watch_remove(ctx, *watch);
         *watch = NULL;
-    }
-    ctx->xen->domains.interval = FIRST_INTERVAL;
-    if (ctx->xen->domains.count || !LIST_EMPTY(&ctx->xen->domains.evgen_list))
+        libxl__domains_look_soon(ctx);
+    } else if (ctx->xen->domains.count || !LIST_EMPTY(&ctx->xen->domains.evgen_list)) {
         libxl__domains_look(ctx);
+    }
 }
 
 void libxl__domains_look_soon(libxl_ctx *ctx)
@@ -148,11 +149,13 @@ void libxl__domains_look_soon(libxl_ctx *ctx)
 int libxl__domains_watch(libxl_ctx *ctx)
 {
     libxl__domains *domains = &ctx->xen->domains;
+    int rc = 0;
     if (!domains->released)
-        domains->released = libxl__watch_add(ctx, "@releaseDomain", look_now, &domains->released, true);
-    if (!domains->introduced)
-        domains->introduced = libxl__watch_add(ctx, "@introduceDomain", look_now, &domains->introduced, true);
-    return domains->released && domains->introduced ? 0 : ERROR_FAIL;
+        rc = libxl__watch_add(ctx, "@releaseDomain", look_now, &domains->released, true, &domains->released);
+    if (!rc && !domains->introduced)
+        rc = libxl__watch_add(ctx, "@introduceDomain", look_now, &domains->introduced, true,
+                              &domains->introduced);
+    return rc;
 }
 
 int libxl__domain_follow(libxl_ctx *ctx, libxl__domain_follower *follower, const xc_domaininfo_t *info,

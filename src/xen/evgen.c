@@ -156,13 +156,15 @@ static int enable(libxl_ctx *ctx, uint32_t domid, libxl_ev_user user, bool lifec
     *evgen = (struct libxl__evgen){.domid = domid, .user = user, .lifecycle = lifecycle};
     libxl__ctx_lock(ctx);
     int rc = libxl__hooks_need_loop(ctx);
+    if (!rc && ctx->closing)
+        rc = ERROR_CLOSED;
     if (!rc)
         rc = domid == LIBXL_DOMID_ALL ? enable_all(ctx, evgen) : enable_one(ctx, evgen);
-    libxl__ctx_leave(ctx);
     if (rc)
         free(evgen);
     else
-        *evgen_out = evgen;
+        *evgen_out = evgen; /* before a callback may want to disable it */
+    libxl__ctx_leave(ctx);
     return rc;
 }
 

@@ -63,28 +63,31 @@ void libxl__watch_free(libxl_ctx *ctx, libxl__watch *watch)
 
 /* ---- watches */
 
-libxl__watch *libxl__watch_add(libxl_ctx *ctx, const char *path, libxl__watch_callback *callback, void *user,
-                               bool own)
+int libxl__watch_add(libxl_ctx *ctx, const char *path, libxl__watch_callback *callback, void *user, bool own,
+                     libxl__watch **watch_out)
 {
     libxl__watches *watches = &ctx->xen->watches;
     size_t length = strlen(path) + 1;
     libxl__watch *watch = calloc(1, sizeof(*watch) + length);
     if (!watch)
-        return NULL;
+        return ERROR_NOMEM;
     watch->callback = callback;
     watch->user = user;
     watch->own = own;
     memcpy(watch->path, path, length);
     if (take_slot(watches, watch)) {
         free(watch);
-        return NULL;
-    }
-    if (ctx->xen->transport->add_watch(ctx, watch)) {
-        libxl__watch_free(ctx, watch);
-        return NULL;
+        return ERROR_NOMEM;
     }
     watches->count += !own;
-    return watch;
+    *watch_out = watch; /* before xenstored is asked: that may fail at once, and call back */
+    int rc = ctx->xen->transport->add_watch(ctx, watch);
+    if (rc) {
+        *watch_out = NULL;
+        watches->count -= !own;
+        libxl__watch_free(ctx, watch);
+    }
+    return rc;
 }
 
 void libxl__watch_remove(libxl_ctx *ctx, libxl__watch *watch)
@@ -104,6 +107,16 @@ void libxl__watch_added(libxl_ctx *ctx, libxl__watch *watch, bool taken)
     } else if (!taken) {
         libxl__log(ctx, XTL_ERROR, -1, "xenstore: %s: cannot be watched", watch->path);
         watch->callback(ctx, watch->user, true);
+    }
+}
+
+void libxl__watches_lost(libxl_ctx *ctx)
+{
+    const libxl__watches *watches = &ctx->xen->watches;
+    for (uint32_t i = 0; i < watches->room; i++) {
+        libxl__watch *watch = watches->slots[i].watch;
+        if (watch && watch->callback && watch->registered && !watch->own)
+            watch->callback(ctx, watch->user, true);
     }
 }
 
@@ -142,9 +155,10 @@ static void stop(libxl_ctx *ctx, libxl__source *source)
 int libxl__watch_start(libxl__ao *ao, libxl__watch_source *watch, const char *path)
 {
     watch->failed = false;
-    watch->watch = libxl__watch_add(ao->ctx, path, fire, watch, false);
-    if (!watch->watch)
-        return libxl__ao_fail(ao, ERROR_NOMEM, "watching %s", path);
     libxl__source_attach(ao, &watch->source, stop);
-    return 0;
+    int rc = libxl__watch_add(ao->ctx, path, fire, watch, false, &watch->watch);
+    if (!rc)
+        return 0;
+    libxl__source_stop(ao->ctx, &watch->source);
+    return libxl__ao_fail(ao, rc, "xenstore: %s: cannot be watched: %s", path, libxl_error_describe(rc));
 }

@@ -38,15 +38,20 @@ typedef struct libxl__watch_source {
 /* Frees all of them; the transport is closed. */
 void libxl__watches_close(libxl_ctx *ctx);
 
-/* Calls `callback` for `path`, from its registration on. NULL: NOMEM or no xenstored. `own`: not counted. */
-libxl__watch *libxl__watch_add(libxl_ctx *ctx, const char *path, libxl__watch_callback *callback, void *user,
-                               bool own);
+/*
+ * Calls `callback` for `path`, from its registration on. `own`: not counted. *watch_out is set before the first call.
+ * Errors: NOMEM, NO_XENSTORE, FAIL.
+ */
+int libxl__watch_add(libxl_ctx *ctx, const char *path, libxl__watch_callback *callback, void *user, bool own,
+                     libxl__watch **watch_out);
+/* The connection is lost: tells the operations' watches that they have failed. */
+void libxl__watches_lost(libxl_ctx *ctx);
 /* NULL is fine. Afterwards callback is not called again. */
 void libxl__watch_remove(libxl_ctx *ctx, libxl__watch *watch);
 
 /*
  * Watches a path for an operation: the source fires at registration and at each change, and if xenstored
- * refuses the watch (`failed`). Errors: NOMEM.
+ * refuses the watch (`failed`). Errors: NOMEM, NO_XENSTORE, FAIL, noted in ao.
  */
 int libxl__watch_start(libxl__ao *ao, libxl__watch_source *watch, const char *path);
 

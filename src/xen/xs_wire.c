@@ -43,8 +43,12 @@ static struct libxl__xs_wire *wire_of(libxl_ctx *ctx)
 
 static int reserve(struct libxl__xs_wire *wire, size_t length)
 {
-    if (wire->out_begin == wire->out_end)
-        wire->out_begin = wire->out_end = 0;
+    if (wire->out_begin > wire->out_room / 2 || wire->out_begin == wire->out_end) {
+        if (wire->out)
+            memmove(wire->out, wire->out + wire->out_begin, wire->out_end - wire->out_begin);
+        wire->out_end -= wire->out_begin;
+        wire->out_begin = 0;
+    }
     if (wire->out_room - wire->out_end >= length)
         return 0;
     size_t room = wire->out_room ? wire->out_room : 4096;
@@ -106,6 +110,8 @@ static void lose(libxl_ctx *ctx, int errnoval)
         STAILQ_REMOVE_HEAD(&wire->expected, link);
         expected->answered(ctx, expected, errnoval, NULL, 0);
     }
+    if (errnoval != ESHUTDOWN)
+        libxl__watches_lost(ctx);
 }
 
 static void flush(libxl_ctx *ctx)
@@ -233,6 +239,13 @@ static void answer_to_request(libxl__xs_batch *batch, libxl__xs_request *request
         libxl__xs_failed(batch, request, errnoval);
 }
 
+/* Digits and a zero octet; 0: it is not that. */
+static uint32_t transaction_id(const char *body, size_t length)
+{
+    size_t digits = strspn(length && !body[length - 1] ? body : "", "0123456789");
+    return digits && digits + 1 == length ? (uint32_t)strtoul(body, NULL, 10) : 0;
+}
+
 /*
  * In order: a transaction's beginning (no request, nothing sent yet but this), its requests, its end (no
  * request, and batch->transaction 0 again). One by one: requests only.
@@ -246,11 +259,14 @@ static void batch_answered(libxl_ctx *ctx, libxl__xs_expected *expected, int err
     if (expected->request) {
         answer_to_request(batch, expected->request, errnoval, body, length);
     } else if (!errnoval && beginning) {
-        batch->transaction = (uint32_t)strtoul(body, NULL, 10);
-        put_requests(wire_of(ctx), batch);
+        batch->transaction = transaction_id(body, length);
+        if (batch->transaction)
+            put_requests(wire_of(ctx), batch);
+        else
+            libxl__xs_failed(batch, NULL, EPROTO);
     } else if (errnoval == EAGAIN && !beginning && !batch->rc && batch->source.ao) {
         begin(ctx, batch); /* somebody else has changed what we read */
-    } else if (errnoval && errnoval != EAGAIN) {
+    } else if (errnoval && (errnoval != EAGAIN || beginning)) {
         libxl__xs_failed(batch, NULL, errnoval);
     }
     if (!batch->unanswered && !end(ctx, batch))
@@ -289,7 +305,7 @@ static void watch_added(libxl_ctx *ctx, libxl__xs_expected *expected, int errnov
 {
     (void)body, (void)length;
     libxl__watch *watch = expected->owner;
-    if (watch->callback)
+    if (watch->callback && errnoval != ESHUTDOWN)
         libxl__watch_added(ctx, watch, !errnoval);
 }
 

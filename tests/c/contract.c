@@ -300,7 +300,7 @@ static const body bodies[] = {
     BODY(o6_instant_in_every_way, ALL_WAYS),
     BODY(o7_inputs_may_be_freed_at_once, EACH_MODE),
     BODY(o8_the_callback_is_on_the_thread_that_waits, ASYNC),
-    BODY(o9_aborted_operations_complete_once, ASYNC),
+    BODY(o9_aborted_operations_complete_once, BOTH),
     BODY(o10_a_created_domain_is_there, DIAGONAL),
     BODY(o10_a_guest_that_was_shut_down_has_acknowledged, EACH_MODE),
 };

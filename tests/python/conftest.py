@@ -11,8 +11,6 @@ must be as it was before: domains, descriptors, threads, and the context's count
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import ctypes
 import faulthandler
 import gc
 import inspect
@@ -25,13 +23,10 @@ from typing import Any
 
 import aioxen
 import pytest
+from worldly import ROOT, Configure, descriptors, domids, threads, xenstore
 
 PATIENCE = 300
 """Seconds after which a test that hangs ends the run, showing where."""
-
-ROOT = Path(__file__).resolve().parent.parent.parent
-
-Configure = Callable[..., aioxen.DomainConfig]
 
 
 @pytest.hookimpl(tryfirst=True)  # type: ignore[misc]
@@ -93,39 +88,6 @@ def _nothing_left(request: pytest.FixtureRequest) -> None:
     if "hypervisor" in request.fixturenames:
         request.getfixturevalue("hypervisor")
         request.getfixturevalue("nothing_left")
-
-
-async def domids() -> list[int]:
-    async with aioxen.Context() as xen:
-        return [info.domid for info in await xen.domain_list()]
-
-
-def descriptors() -> set[tuple[str, str]]:
-    opened = set()
-    for fd in os.listdir("/proc/self/fd"):
-        with contextlib.suppress(FileNotFoundError):  # listdir's own
-            opened.add((fd, os.readlink(f"/proc/self/fd/{fd}")))
-    return opened
-
-
-def xenstore() -> set[str]:
-    """The nodes that a domain has its own of."""
-    library = ctypes.CDLL("libxenstore.so.4")
-    library.xs_open.restype = ctypes.c_void_p
-    library.xs_directory.restype = ctypes.POINTER(ctypes.c_char_p)
-    store = ctypes.c_void_p(library.xs_open(0))
-    nodes = set()
-    for folder in "/local/domain", "/vm", "/libxl":
-        count = ctypes.c_uint()
-        found = library.xs_directory(store, 0, folder.encode(), ctypes.byref(count))
-        nodes |= {f"{folder}/{found[i].decode()}" for i in range(count.value)} if found else set()
-        library.free(found)
-    library.xs_close(store)
-    return nodes
-
-
-def threads() -> int:
-    return len(os.listdir("/proc/self/task"))
 
 
 @pytest.fixture(scope="session")

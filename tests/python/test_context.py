@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 import aioxen
 import pytest
-from conftest import Configure, descriptors, domids, threads
+from worldly import Configure, descriptors, domids, threads
 
 pytestmark = pytest.mark.usefixtures("hypervisor")
 

@@ -15,9 +15,9 @@ import aioxen
 import pytest
 from aioxen import _convert, _values
 from aioxen._native import ffi
-from conftest import ROOT
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from worldly import ROOT
 
 PRELUDE = """
 typedef struct libxl_ctx libxl_ctx;

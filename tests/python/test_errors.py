@@ -15,7 +15,7 @@ import pytest
 from aioxen import Operation, errors
 from aioxen._base import error_of
 from aioxen._native import lib
-from conftest import Configure
+from worldly import Configure
 
 Sim = Callable[..., str]
 

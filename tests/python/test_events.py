@@ -11,7 +11,7 @@ import aioxen
 import pytest
 from aioxen import DomainDying, DomainGone, DomainShutdown, ShutdownReason
 from aioxen._queue import EventsLost, Queue
-from conftest import Configure
+from worldly import Configure
 
 
 async def test_the_life_of_one_domain(xen: aioxen.Context, guest: Configure) -> None:

@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 import aioxen
 import pytest
 from aioxen import DomainType, ShutdownReason
-from conftest import Configure
+from worldly import Configure
 
 Xl = Callable[..., str]
 

@@ -13,7 +13,7 @@ from typing import Any
 import aioxen
 import pytest
 from aioxen.operation import Operation
-from conftest import Configure, domids
+from worldly import Configure, domids
 
 
 async def settle(future: asyncio.Future[Any]) -> BaseException | None:

@@ -15,7 +15,7 @@ import aioxen
 import pytest
 from aioxen._native import lib
 from aioxen._operations import ContextOperations, DomainOperations
-from conftest import ROOT
+from worldly import ROOT
 
 
 def test_every_public_symbol_of_the_library_is_bound() -> None:

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from worldly import ROOT
 
 PROGRAM = """
 import aioxen

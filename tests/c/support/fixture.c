@@ -1,15 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: nothing between calls. Looks at /proc/self and at xenstore by libxenstore itself, not by what is
- * tested. */
+/*
+ * Owns: handles to xenstored and the hypervisor, opened once for the whole program. Looks by them and at
+ * /proc/self, not by what is tested. Any thread may use them.
+ */
 #include "harness.h"
 
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include <xenctrl.h>
 #include <xenstore.h>
 
-enum { PATIENCE_MS = 2000 };
+enum { PATIENCE_MS = 2000, MOST_DOMAINS = 64 };
+
+static struct xs_handle *xs;
+static xc_interface *xch;
 
 static int entries(const char *directory)
 {
@@ -21,7 +27,7 @@ static int entries(const char *directory)
     return count;
 }
 
-static int nodes_below(struct xs_handle *xs, const char *path)
+static int nodes_below(const char *path)
 {
     unsigned count = 0;
     free(xs_directory(xs, XBT_NULL, path, &count));
@@ -30,18 +36,26 @@ static int nodes_below(struct xs_handle *xs, const char *path)
 
 static void look_at_world(struct fixture *f)
 {
-    struct xs_handle *xs = xs_open(0);
-    f->has_world = xs;
-    f->domains = f->nodes = 0;
     if (!xs)
+        xs = xs_open(0);
+    if (!xch)
+        xch = xc_interface_open(NULL, NULL, 0);
+    f->has_world = xs && xch;
+    f->domains = f->nodes = 0;
+    if (!f->has_world)
         return;
     unsigned count = 0;
     char **names = xs_directory(xs, XBT_NULL, "/local/domain", &count);
-    for (unsigned i = 0; i < count && f->domains < 64; i++)
+    for (unsigned i = 0; i < count && f->domains < MOST_DOMAINS; i++)
         f->domids[f->domains++] = (libxl_domid)strtoul(names[i], NULL, 10);
     free(names);
-    f->nodes = nodes_below(xs, "/vm") + nodes_below(xs, "/libxl");
-    xs_close(xs);
+    f->nodes = nodes_below("/vm") + nodes_below("/libxl");
+}
+
+char *fixture_node(const char *path)
+{
+    unsigned length;
+    return xs_read(xs, XBT_NULL, path, &length);
 }
 
 void fixture_begin(struct fixture *before)
@@ -59,16 +73,11 @@ static void check_count(const char *what, const char *directory, int before)
         fail_msg("%d %s before the test, %d after it", before, what, entries(directory));
 }
 
-/* The domains that the hypervisor has. */
-static libxl_dominfo *domains(int *count)
+/* The domains that the hypervisor has: how many. */
+static int domains(xc_domaininfo_t list[MOST_DOMAINS])
 {
-    libxl_ctx *ctx;
-    *count = 0;
-    if (libxl_ctx_alloc(&ctx, LIBXL_VERSION, 0, NULL))
-        return NULL;
-    libxl_dominfo *list = libxl_list_domain(ctx, count);
-    libxl_ctx_free(ctx);
-    return list;
+    int count = xc_domain_getinfolist(xch, 0, MOST_DOMAINS, list);
+    return count < 0 ? 0 : count;
 }
 
 static bool is_new(const struct fixture *before, libxl_domid domid)
@@ -86,12 +95,10 @@ void fixture_check_world(const struct fixture *before)
     if (now.domains != before->domains || now.nodes != before->nodes)
         fail_msg("xenstore has %d domains and %d other nodes; before the test %d and %d", now.domains,
                  now.nodes, before->domains, before->nodes);
-    int count;
-    libxl_dominfo *list = domains(&count);
-    for (int i = 0; i < count; i++)
-        if (is_new(before, list[i].domid))
-            fail_msg("domain %u is left", list[i].domid);
-    libxl_dominfo_list_free(list, count);
+    xc_domaininfo_t list[MOST_DOMAINS];
+    for (int i = domains(list) - 1; i >= 0; i--)
+        if (is_new(before, list[i].domain))
+            fail_msg("domain %u is left", (unsigned)list[i].domain);
 }
 
 void fixture_check(const struct fixture *before)
@@ -104,17 +111,16 @@ void fixture_check(const struct fixture *before)
 
 void fixture_clean(const struct fixture *before)
 {
-    int count;
     libxl_ctx *ctx;
-    if (!before->has_world)
+    xc_domaininfo_t list[MOST_DOMAINS];
+    struct fixture now;
+    look_at_world(&now);
+    if (!now.has_world || libxl_ctx_alloc(&ctx, LIBXL_VERSION, 0, NULL))
         return;
-    libxl_dominfo *list = domains(&count);
-    for (int i = 0; i < count; i++)
-        if (is_new(before, list[i].domid) && libxl_ctx_alloc(&ctx, LIBXL_VERSION, 0, NULL) == 0) {
-            libxl_domain_destroy(ctx, list[i].domid, NULL);
-            libxl_ctx_free(ctx);
-        }
-    libxl_dominfo_list_free(list, count);
+    for (int i = domains(list) - 1; i >= 0; i--)
+        if (is_new(before, list[i].domain))
+            libxl_domain_destroy(ctx, list[i].domain, NULL);
+    libxl_ctx_free(ctx);
 }
 
 void fixture_check_counters(libxl_ctx *ctx)

@@ -20,6 +20,8 @@ void fixture_begin(struct fixture *before);
 void fixture_check(const struct fixture *before);
 /* The same for domains and xenstore nodes only. */
 void fixture_check_world(const struct fixture *before);
+/* A node of xenstore, freed by the caller; NULL: there is none. After fixture_begin. */
+char *fixture_node(const char *path);
 /* Destroys the domains that are new. */
 void fixture_clean(const struct fixture *before);
 /* Fails the test unless the context has nothing alive but idle workers. */
