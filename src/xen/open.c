@@ -46,7 +46,14 @@ int libxl__errno_rc(int errnoval)
 
 int libxl__open_rc(int errnoval, int not_there)
 {
-    return errnoval == EPERM || errnoval == EACCES ? ERROR_PERMISSION : not_there;
+    switch (errnoval) {
+    case EPERM:
+    case EACCES: return ERROR_PERMISSION;
+    case EMFILE:
+    case ENFILE: return ERROR_FAIL;
+    case ENOMEM: return ERROR_NOMEM;
+    default: return not_there;
+    }
 }
 
 static int open_hypervisor(libxl_ctx *ctx)

@@ -29,7 +29,7 @@ struct libxl__xen {
 /* src/xen/disk_eject.c: frees those that are still enabled. */
 void libxl__disk_ejects_close(libxl_ctx *ctx);
 
-/* What opening something failed with: PERMISSION, or that it is not there. */
+/* What opening something failed with: PERMISSION, FAIL and NOMEM for want of descriptors and memory, or `not_there`. */
 int libxl__open_rc(int errnoval, int not_there);
 
 /* What an errno of libxenctrl means. ESRCH: DOMAIN_NOTFOUND, EPERM and EACCES: PERMISSION, ... */
