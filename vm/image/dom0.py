@@ -36,7 +36,6 @@ PYTHON_PACKAGES = _words("""
     python3-pytest python3-pluggy python3-iniconfig python3-packaging python3-attr
     python3-hypothesis python3-sortedcontainers
     python3-trio python3-outcome python3-sniffio python3-async-generator python3-idna python3-exceptiongroup
-    python3-typing-extensions
 """)
 
 UNUSED = re.compile(r"/(lib2to3|pydoc_data|ensurepip|idlelib|turtledemo|config-3[^/]*)/|/usr/share/")
