@@ -224,7 +224,7 @@ static const body bodies[] = {
     BODY(an_aborted_shutdown_is_withdrawn, BOTH),
     BODY(an_aborted_destruction_goes_on, BOTH),
     BODY(an_aborted_look_has_no_effect, BOTH),
-    BODY(a_limit_ends_what_a_mute_guest_would_not, ASYNC),
+    BODY(a_limit_ends_what_a_mute_guest_would_not, EACH_STYLE),
     BODY(a_limit_can_be_replaced_and_removed, BOTH),
     BODY(what_stopped_it_first_is_told, BOTH),
     BODY(a_limit_in_time_changes_nothing, ASYNC),

@@ -316,7 +316,7 @@ static void freeing_no_event_is_fine(scene *s)
 }
 
 static const body bodies[] = {
-    BODY(the_life_of_one_domain_is_told, ASYNC),
+    BODY(the_life_of_one_domain_is_told, EACH_STYLE),
     BODY(a_running_domain_that_is_destroyed_has_no_shutdown, BOTH),
     BODY(what_happened_before_is_told_too, BOTH),
     BODY(the_life_of_all_domains_is_told, BOTH),

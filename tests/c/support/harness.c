@@ -409,6 +409,7 @@ static const struct {
     [NO_CONTEXT] = {1 << EVENT, 1 << WAIT, false},
     [BOTH] = {1 << CALLBACK | 1 << EVENT, 1 << WAIT, false},
     [EACH_MODE] = {1 << SYNC | 1 << CALLBACK | 1 << EVENT, 1 << WAIT, false},
+    [EACH_STYLE] = {1 << CALLBACK | 1 << EVENT, 1 << WAIT | 1 << POLL | 1 << DESCRIPTOR | 1 << HOOK, false},
     [ASYNC] = {1 << CALLBACK | 1 << EVENT, 1 << WAIT | 1 << POLL | 1 << DESCRIPTOR | 1 << HOOK, false},
     [DIAGONAL] = {1 << SYNC | 1 << CALLBACK | 1 << EVENT, 1 << WAIT | 1 << POLL | 1 << DESCRIPTOR | 1 << HOOK,
                   true},
@@ -421,6 +422,8 @@ static bool is_wanted(const body *b, way w)
     if (!(ways_table[b->ways].modes >> w.mode & 1) || !(ways_table[b->ways].styles >> w.style & 1))
         return false;
     if (w.several && !ways_table[b->ways].several)
+        return false;
+    if (b->ways == EACH_STYLE && (w.mode == CALLBACK) != (w.style % 2))
         return false;
     if (b->ways == DIAGONAL && ((int)w.mode + (int)w.style) % 3)
         return false;

@@ -51,6 +51,7 @@ enum ways {
     ONE_WAY,    /* once; the body waits as it likes (way: EVENT, WAIT) */
     BOTH,       /* callback and event, with libxl_event_wait and one thread */
     EACH_MODE,  /* the three modes, with libxl_event_wait and one thread */
+    EACH_STYLE, /* the four styles, callback and event in turn, one thread */
     ASYNC,      /* callback and event, each style, one thread */
     DIAGONAL,   /* a third of all ways, in which each mode, style and number of threads occurs: for what is
                    costly */
