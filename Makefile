@@ -34,4 +34,4 @@ lint: $(GEN)/.generated python ## formatting, clang-tidy, ruff, mypy, stubtest
 	tools/lint
 
 clean: ## removes everything that was made
-	rm -rf $(B)
+	rm -rf $(B) aioxen.egg-info .hypothesis

@@ -63,7 +63,7 @@ static int open_hypervisor(libxl_ctx *ctx)
     xen->xch = xc_interface_open(logger, logger, 0);
     if (!xen->xch)
         return libxl__log_errno(ctx, libxl__open_rc(errno, ERROR_NO_HYPERVISOR),
-                                "opening the hypervisor's interface");
+                                "opening the hypervisor's interface, /dev/xen/privcmd");
     if (xc_version(xen->xch, XENVER_version, NULL) < 0)
         return libxl__log_errno(ctx, libxl__open_rc(errno, ERROR_NO_HYPERVISOR),
                                 "asking for the hypervisor's version");

@@ -428,13 +428,15 @@ static int socket_path(struct sockaddr_un *address)
     return length < (int)sizeof(address->sun_path) ? 0 : ENAMETOOLONG;
 }
 
-static int connect_socket(int fd)
+/* Errors: NO_XENSTORE, PERMISSION, FAIL, NOMEM. */
+static int connect_socket(libxl_ctx *ctx, int fd)
 {
     struct sockaddr_un address;
-    int error = socket_path(&address);
-    if (!error && connect(fd, (const struct sockaddr *)&address, sizeof(address)))
-        error = errno;
-    return error;
+    errno = socket_path(&address);
+    if (!errno && !connect(fd, (const struct sockaddr *)&address, sizeof(address)))
+        return 0;
+    return libxl__log_errno(ctx, libxl__open_rc(errno, ERROR_NO_XENSTORE), "connecting to xenstored, %s",
+                            address.sun_path);
 }
 
 static void close_wire(libxl_ctx *ctx)
@@ -458,10 +460,11 @@ static int open_wire(libxl_ctx *ctx)
     STAILQ_INIT(&wire->expected);
     int rc;
     wire->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    errno = wire->fd < 0 ? errno : connect_socket(wire->fd);
-    if (errno)
-        rc = libxl__log_errno(ctx, libxl__open_rc(errno, ERROR_NO_XENSTORE), "connecting to xenstored");
+    if (wire->fd < 0)
+        rc = libxl__log_errno(ctx, libxl__open_rc(errno, ERROR_FAIL), "socket");
     else
+        rc = connect_socket(ctx, wire->fd);
+    if (!rc)
         rc = libxl__fd_register(ctx, &wire->source, wire->fd, EPOLLIN, ready);
     if (rc)
         close_wire(ctx);
