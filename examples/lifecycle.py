@@ -15,10 +15,8 @@ from pathlib import Path
 from uuid import uuid4
 
 import aioxen
-import click
-from timeline import Timeline
+from stage import Stage, find, perform
 
-TINY = Path(__file__).resolve().parent.parent / "build" / "guest" / "tiny"
 GUESTS = {  # name: kind of machine, and the tiny guest's orders, which are its kernel command line
     "poweroff": ("pv", "p"),
     "reboot": ("pvh", "r"),
@@ -73,49 +71,16 @@ async def abandon(xen: aioxen.Context, name: str, config: aioxen.DomainConfig, n
     note("[red]is still there[/]" if await find(xen, config) else "[bold]nothing is left of it[/]")
 
 
-async def find(xen: aioxen.Context, config: aioxen.DomainConfig) -> list[int]:
-    return [info.domid for info in await xen.domain_list() if info.uuid == config.c_info.uuid]
-
-
-async def run(kernel: Path, timeline: Timeline) -> None:
-    async with aioxen.Context() as xen:
-        host, before = await xen.host_info(), len(await xen.domain_list())
-        able = [kind for kind, can in (("pv", host.cap_pv), ("pvh", host.cap_hvm)) if can] or ["pv"]
-        if len(able) == 1:
-            timeline.say(f"This hypervisor can run {able[0].upper()} guests only: all are.")
-        try:
-            with timeline:
-                async with asyncio.TaskGroup() as group:
-                    for name, (kind, orders) in GUESTS.items():
-                        make = aioxen.pv if (kind if kind in able else able[0]) == "pv" else aioxen.pvh
-                        config = make(
-                            f"{name}-{os.getpid()}", kernel, memory="32M", cmdline=orders, uuid=uuid4()
-                        )
-                        act = abandon if name == "unborn" else play
-                        group.create_task(act(xen, name, config, partial(timeline.note, name)))
-        finally:
-            going = [info.domid for info in await xen.domain_list() if info.dying]
-            await asyncio.gather(*[xen.domain_wait_gone(domid) for domid in going])
-            left = len(await xen.domain_list()) - before
-            count = xen.counters()
-            timeline.say(
-                f"operations: {count.operations_started} started, {count.operations_completed} completed, "
-                f"{count.operations_aborted} aborted, {count.operations} live; domains left: {left}"
-            )
-
-
-@click.command()
-@click.argument("kernel", type=click.Path(exists=True, dir_okay=False, path_type=Path), default=TINY)
-def main(kernel: Path) -> None:
-    """Show the life of eight guests that run KERNEL (default: the tiny guest of this tree)."""
-    failures: list[str] = []
-    try:
-        asyncio.run(run(kernel, Timeline(GUESTS)))
-    except* aioxen.Error as failed:
-        failures = [str(error) for error in failed.exceptions]
-    if failures:
-        raise click.ClickException("; ".join(failures))
+async def run(kernel: Path, stage: Stage) -> None:
+    async with aioxen.Context() as xen, stage.watched(xen):
+        kinds = await stage.kinds(xen)
+        async with asyncio.TaskGroup() as group:
+            for name, (kind, orders) in GUESTS.items():
+                make = aioxen.pv if kinds[kind] == "pv" else aioxen.pvh
+                config = make(f"{name}-{os.getpid()}", kernel, memory="32M", cmdline=orders, uuid=uuid4())
+                act = abandon if name == "unborn" else play
+                group.create_task(act(xen, name, config, partial(stage.note, name)))
 
 
 if __name__ == "__main__":
-    main()
+    perform(run, GUESTS)
