@@ -14,9 +14,9 @@ BUILD = Path(os.environ.get("AIOXEN_TEST_BUILD") or os.environ.get("AIOXEN_BUILD
 @pytest.mark.parametrize(
     ("option", "words"),
     [
-        ("--no-hypervisor", "opening the hypervisor's interface, /dev/xen/privcmd: No such file or directory"),
+        ("--no-hypervisor", "hypervisor's interface, /dev/xen/privcmd: No such file or directory"),
         ("--no-xenstored", "connecting to xenstored, "),
-        ("--no-permission", "opening the hypervisor's interface, /dev/xen/privcmd: Permission denied"),
+        ("--no-permission", "hypervisor's interface, /dev/xen/privcmd: Permission denied"),
     ],
 )
 def test_a_machine_says_what_it_lacks(option: str, words: str) -> None:
