@@ -251,6 +251,8 @@ def check_operation(o: m.Operation, common: list[m.Error]) -> Iterator[Mistake]:
         yield Mistake(o.at("limit"), f"{what}: limit is in seconds, above 0, or None, not {o.limit}")
     if o.limit is not None and o.speed is m.Speed.INSTANT:
         yield Mistake(o.at("limit"), f"{what}: limit: an instant operation needs none")
+    if o.progress is not None and o.speed is m.Speed.INSTANT:
+        yield Mistake(o.at("progress"), f"{what}: progress: an instant operation has none to report")
     if not o.errors:
         yield Mistake(o.at("errors"), f"{what}: no errors")
     for error in o.errors:

@@ -137,6 +137,8 @@ def python_manual(model: m.Model) -> str:
 def python_operation(names: Names, o: m.Operation) -> str:
     body = paragraphs(o.doc)
     body += "".join(f":param {f.name}: {escaped(limits(f))}\n" for f in o.inputs)
+    if o.progress is not None:
+        body += f":param progress: called with each {camel(o.progress.name)}, before this completes\n"
     if o.results:
         body += f":returns: {escaped(' '.join(c.one_line(f.doc) for f in o.results))}\n"
     errors = [f":py:exc:`{error_class(e)}`" for e in [*o.errors, *names.model.common_errors]]

@@ -185,7 +185,10 @@ def function(name: str, parameters: list[str], returned: str, margin: int = 0, b
     line = f"{space}def {name}({', '.join(parameters)}) -> {returned}:{body}\n"
     if len(line) <= LINE + 1:
         return line
-    return f"{space}def {name}(\n{space}    {', '.join(parameters)}\n{space}) -> {returned}:{body}\n"
+    one = f"{space}    {', '.join(parameters)}\n"
+    if len(one) > LINE + 1:
+        one = "".join(f"{space}    {p},\n" for p in parameters)
+    return f"{space}def {name}(\n{one}{space}) -> {returned}:{body}\n"
 
 
 def exported(names: Iterable[str]) -> str:

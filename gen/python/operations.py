@@ -23,6 +23,7 @@ IMPORTS = '''"""Every operation of the library, as a method."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -61,6 +62,8 @@ def text(model: m.Model) -> str:
 def head(names: Names, operations: list[m.Operation], body: str) -> str:
     """The imports, without those that the body does not use."""
     text = HEAD + names.imports(IMPORTS)
+    if "Callable" not in body:
+        text = text.replace("from collections.abc import Callable\n", "")
     if "UUID" not in body:
         text = text.replace("from uuid import UUID\n", "")
     if "v." not in body:
@@ -159,15 +162,23 @@ def returned(names: Names, operation: m.Operation) -> str:
     return f"Operation[tuple[{', '.join(values)}]]" if values else "Operation[None]"
 
 
-def limit_of(operation: m.Operation) -> str:
-    return f"limit: float | None = {operation.limit}"
+def keywords(operation: m.Operation) -> list[str]:
+    """What may be said of how it is done."""
+    given = ["*", f"limit: float | None = {operation.limit}"]
+    if operation.progress is not None:
+        given.append(f"progress: Callable[[{event(operation.progress)}], None] | None = None")
+    return given
+
+
+def event(told: m.Event) -> str:
+    return f"types.{camel(told.name)}"
 
 
 def context_parameters(names: Names, operation: m.Operation) -> list[str]:
     """Of the method of Context, without self."""
     kinds = ["int | Domain" if is_domid(f.kind) else typed(names, f.kind) for f in operation.inputs]
     given = [f"{f.name}: {kind}" for f, kind in zip(operation.inputs, kinds, strict=True)]
-    return [*given, "*", limit_of(operation)]
+    return given + keywords(operation)
 
 
 def context_method(names: Names, operation: m.Operation) -> str:
@@ -182,7 +193,10 @@ def context_method(names: Names, operation: m.Operation) -> str:
             put.append(f'        _convert.put_{name}(c_{f.name}, {f.name}, "{f.name}", keep)\n')
     values = "".join(f", {argument(f)}" for f in o.inputs)
     verb = "_call" if o.speed is Speed.INSTANT else "_start"
-    last = f"        return self.{verb}({row(o)}, limit{values})\n"
+    given = "limit"
+    if o.progress is not None:
+        verb, given = "_start_reporting", "limit, progress"
+    last = f"        return self.{verb}({row(o)}, {given}{values})\n"
     return signature + docstring(document(o), 8) + "".join([*keep, *put, last])
 
 
@@ -198,12 +212,13 @@ def domain_method(names: Names, operation: m.Operation) -> str:
     """The same with the domain's own number: `domain_get_info` is `info`."""
     o = operation
     name = o.python_name.removeprefix("domain_").removeprefix("get_")
-    parameters = ["self", *(f"{f.name}: {typed(names, f.kind)}" for f in o.inputs[1:]), "*", limit_of(o)]
+    parameters = ["self", *(f"{f.name}: {typed(names, f.kind)}" for f in o.inputs[1:]), *keywords(o)]
     values = "".join(f", {f.name}" for f in o.inputs[1:])
+    progress = "" if o.progress is None else ", progress=progress"
     return (
         function(name, parameters, returned(names, o), 4)
         + docstring(o.summary, 8)
-        + f"        return self._xen.{o.python_name}(self.domid{values}, limit=limit)\n"
+        + f"        return self._xen.{o.python_name}(self.domid{values}, limit=limit{progress})\n"
     )
 
 
@@ -215,6 +230,9 @@ def document(operation: m.Operation) -> str:
         parts.append("limit: It is over before any limit could matter.")
     else:
         parts.append("limit: Seconds until it is stopped and gives TimedOutError; None: no limit.")
+    if o.progress is not None:
+        what = f"with each {camel(o.progress.name)}, in the loop's thread, before this completes."
+        parts.append(f"progress: Called {what} {o.progress.doc}")
     if o.results:
         parts.append("Gives: " + " ".join(f.doc for f in o.results))
     parts.append("Raises: " + ", ".join(error_class(e) for e in o.errors) + ".")

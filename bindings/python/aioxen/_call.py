@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -92,6 +93,14 @@ class Call:
         for result, c in zip(self.results, out, strict=True):
             result.drop(c)
 
+    def reporting(self, token: int) -> Call:
+        """The same, and its progress is told in events with this token."""
+        how = ffi.new("libxl_asyncprogress_how *")
+        how.u.for_event = token
+        told = copy.copy(self)
+        told.tail = (how,)
+        return told
+
     def about(self, inputs: tuple[Any, ...]) -> int | None:
         """The domain that a call with these inputs is about."""
         return None if self.domid is None else int(inputs[self.domid])
@@ -112,6 +121,12 @@ class Operations(ABC):
     @abstractmethod
     def _start(self, call: Call, limit: float | None, *inputs: Any) -> Operation[Any]:
         """Any other: started when this returns."""
+
+    @abstractmethod
+    def _start_reporting(
+        self, call: Call, limit: float | None, progress: Callable[[Any], None] | None, *inputs: Any
+    ) -> Operation[Any]:
+        """The same; `progress`, unless None, is called with each event that the operation reports."""
 
     @abstractmethod
     def _domain(self, domid: int) -> Domain:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Any, Self
 
@@ -42,6 +42,7 @@ class Context(BaseContext):
         self._open: asyncio.AbstractEventLoop | None = None  # the same, while operations are welcome
         self._live: dict[int, Operation[Any]] = {}
         self._streams: weakref.WeakValueDictionary[int, Events] = weakref.WeakValueDictionary()
+        self._reports: dict[int, Callable[[Any], None]] = {}  # who is told of operations' progress
         self._idle: asyncio.Future[None] | None = None  # done when nothing is live
         self._end: asyncio.Task[None] | None = None
 
@@ -97,6 +98,21 @@ class Context(BaseContext):
         self._launch(operation, call, inputs)
         if limit != call.limit:
             self._limit(operation._token, wanted)
+        return operation
+
+    def _start_reporting(
+        self, call: Call, limit: float | None, progress: Callable[[Any], None] | None, *inputs: Any
+    ) -> Operation[Any]:
+        if progress is None:
+            return self._start(call, limit, *inputs)
+        token = next(self._tokens)
+        self._reports[token] = progress
+        try:
+            operation = self._start(call.reporting(token), limit, *inputs)
+        except BaseException:
+            del self._reports[token]
+            raise
+        operation.add_done_callback(lambda _: self._reports.pop(token))
         return operation
 
     def _launch(self, operation: Operation[Any], call: Call, inputs: tuple[Any, ...]) -> None:
@@ -190,9 +206,20 @@ class Context(BaseContext):
     def _tell(self, record: Record) -> None:
         token, whole, kind, domid, value, octets = record
         event = self._event(kind, domid, value, octets, whole)
-        stream = self._streams.get(token)
-        if stream is not None and event is not None:
+        if event is None:
+            return
+        if (stream := self._streams.get(token)) is not None:
             stream._put(event)
+        elif (progress := self._reports.get(token)) is not None:
+            self._report(progress, event)
+
+    def _report(self, progress: Callable[[Any], None], event: Event) -> None:
+        """Tell of progress. What is wrong with the listener is no fault of the operation."""
+        try:
+            progress(event)
+        except Exception as error:
+            assert self._loop is not None
+            self._loop.call_exception_handler({"message": f"{progress!r} failed", "exception": error})
 
     # The end
 
