@@ -10,6 +10,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -120,14 +121,28 @@ void libxl__loop_close(libxl_ctx *ctx)
 
 /* ---- descriptors */
 
+/* The number under which the inner epoll knows it, which takes each only once; -1: errno says why. */
+static int watch(libxl_ctx *ctx, int number, struct epoll_event *wanted)
+{
+    if (!epoll_ctl(ctx->loop.inner, EPOLL_CTL_ADD, number, wanted))
+        return number;
+    int duplicate = errno == EEXIST ? fcntl(number, F_DUPFD_CLOEXEC, 3) : -1;
+    if (duplicate >= 0 && epoll_ctl(ctx->loop.inner, EPOLL_CTL_ADD, duplicate, wanted)) {
+        close(duplicate);
+        return -1;
+    }
+    return duplicate;
+}
+
 int libxl__fd_register(libxl_ctx *ctx, libxl__fd *fd, int number, uint32_t events,
                        libxl__fd_callback *callback)
 {
     assert(!fd->registered);
     struct epoll_event wanted = {.events = events, .data.ptr = fd};
-    if (epoll_ctl(ctx->loop.inner, EPOLL_CTL_ADD, number, &wanted))
+    int polled = watch(ctx, number, &wanted);
+    if (polled < 0)
         return libxl__log_errno(ctx, ERROR_FAIL, "epoll_ctl");
-    *fd = (libxl__fd){.callback = callback, .fd = number, .registered = true};
+    *fd = (libxl__fd){.callback = callback, .fd = number, .polled = polled, .registered = true};
     ctx->loop.descriptors++;
     return 0;
 }
@@ -135,7 +150,7 @@ int libxl__fd_register(libxl_ctx *ctx, libxl__fd *fd, int number, uint32_t event
 void libxl__fd_modify(libxl_ctx *ctx, libxl__fd *fd, uint32_t events)
 {
     struct epoll_event wanted = {.events = events, .data.ptr = fd};
-    epoll_ctl(ctx->loop.inner, EPOLL_CTL_MOD, fd->fd, &wanted);
+    epoll_ctl(ctx->loop.inner, EPOLL_CTL_MOD, fd->polled, &wanted);
 }
 
 void libxl__fd_deregister(libxl_ctx *ctx, libxl__fd *fd)
@@ -144,7 +159,9 @@ void libxl__fd_deregister(libxl_ctx *ctx, libxl__fd *fd)
         return;
     if (fd->ready)
         TAILQ_REMOVE(&ctx->loop.ready, fd, ready_link);
-    epoll_ctl(ctx->loop.inner, EPOLL_CTL_DEL, fd->fd, NULL);
+    epoll_ctl(ctx->loop.inner, EPOLL_CTL_DEL, fd->polled, NULL);
+    if (fd->polled != fd->fd)
+        close(fd->polled);
     memset(fd, 0, sizeof(*fd));
     ctx->loop.descriptors--;
 }

@@ -35,7 +35,8 @@ typedef void libxl__fd_callback(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
 struct libxl__fd { /* all zero: not registered */
     libxl__fd_callback *callback;
     TAILQ_ENTRY(libxl__fd) ready_link;
-    int fd; /* the registrant's to close, after deregistering */
+    int fd;     /* the registrant's to close, after deregistering */
+    int polled; /* the same, or our own duplicate where another registration has the number already */
     uint32_t revents;
     bool registered, ready;
 };
@@ -74,7 +75,8 @@ typedef struct libxl__loop {
 int libxl__loop_open(libxl_ctx *ctx);
 void libxl__loop_close(libxl_ctx *ctx);
 
-/* Watches `number` for `events` (EPOLLIN ...). Errors: FAIL, and *fd is as before. */
+/* Watches `number` for `events` (EPOLLIN ...); several may watch one number, each for its own. Errors: FAIL,
+ * and *fd is as before. */
 int libxl__fd_register(libxl_ctx *ctx, libxl__fd *fd, int number, uint32_t events,
                        libxl__fd_callback *callback);
 /* Watches for other events. */

@@ -40,15 +40,20 @@ void core_run_for(libxl_ctx *ctx, unsigned milliseconds)
         step(ctx, end);
 }
 
-int core_start(libxl_ctx *ctx, const libxl__ao_class *cls, uint64_t for_event, void *user)
+int core_begin(libxl_ctx *ctx, const libxl__ao_class *cls, void *user, const libxl_asyncop_how *how)
 {
     libxl__ao *ao;
-    const libxl_asyncop_how how = {.u.for_event = for_event};
-    int rc = libxl__ao_create(ctx, cls, 0, &how, &ao);
+    int rc = libxl__ao_create(ctx, cls, 0, how, &ao);
     if (rc)
         return rc;
     *(void **)libxl__ao_args(ao) = user;
     return libxl__ao_start(ao);
+}
+
+int core_start(libxl_ctx *ctx, const libxl__ao_class *cls, uint64_t for_event, void *user)
+{
+    const libxl_asyncop_how how = {.u.for_event = for_event};
+    return core_begin(ctx, cls, user, &how);
 }
 
 void *core_user(libxl__ao *ao)

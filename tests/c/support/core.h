@@ -16,7 +16,9 @@ void core_run(libxl_ctx *ctx, const int *done);
 /* Locked: lets it work for so long. */
 void core_run_for(libxl_ctx *ctx, unsigned milliseconds);
 
-/* Starts an operation of this class with an event of this number. What its initiator would return. */
+/* What an initiator of this class does, and returns: in any of a scene's ways. The args are `user`. */
+int core_begin(libxl_ctx *ctx, const libxl__ao_class *cls, void *user, const libxl_asyncop_how *how);
+/* The same with an event of this number. */
 int core_start(libxl_ctx *ctx, const libxl__ao_class *cls, uint64_t for_event, void *user);
 /* The argument that a body was started with. */
 void *core_user(libxl__ao *ao);

@@ -17,7 +17,7 @@ enum { PATIENCE_MS = 2000, MOST_DOMAINS = 64 };
 static struct xs_handle *xs;
 static xc_interface *xch;
 
-static int entries(const char *directory)
+int fixture_entries(const char *directory)
 {
     int count = 0;
     DIR *dir = opendir(directory);
@@ -61,16 +61,16 @@ char *fixture_node(const char *path)
 void fixture_begin(struct fixture *before)
 {
     look_at_world(before);
-    before->descriptors = entries("/proc/self/fd");
-    before->threads = entries("/proc/self/task");
+    before->descriptors = fixture_entries("/proc/self/fd");
+    before->threads = fixture_entries("/proc/self/task");
 }
 
 static void check_count(const char *what, const char *directory, int before)
 {
-    for (uint64_t end = now_ms() + PATIENCE_MS; entries(directory) != before && now_ms() < end;)
+    for (uint64_t end = now_ms() + PATIENCE_MS; fixture_entries(directory) != before && now_ms() < end;)
         sleep_ms(5);
-    if (entries(directory) != before)
-        fail_msg("%d %s before the test, %d after it", before, what, entries(directory));
+    if (fixture_entries(directory) != before)
+        fail_msg("%d %s before the test, %d after it", before, what, fixture_entries(directory));
 }
 
 /* The domains that the hypervisor has: how many. */

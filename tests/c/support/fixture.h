@@ -15,6 +15,9 @@ struct fixture {
     int domains, nodes;
 };
 
+/* How many entries a directory has: of /proc/self/fd, /proc/self/task. */
+int fixture_entries(const char *directory);
+
 void fixture_begin(struct fixture *before);
 /* Fails the test when something is different. Threads and descriptors have a moment to go. */
 void fixture_check(const struct fixture *before);

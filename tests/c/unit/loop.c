@@ -2,9 +2,11 @@
 /* The loop: descriptors that come and go while it runs, and threads that wait in it. */
 #include "core.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 struct watched {
@@ -164,6 +166,39 @@ static void deregistering_leaves_it_silent(scene *s)
     (void)s;
 }
 
+/* Several may watch one descriptor, each for its own events; errors and hang-ups are told to all. */
+static void one_descriptor_may_be_watched_several_times(scene *s)
+{
+    libxl_ctx *ctx = open_locked();
+    int ends[2], before = fixture_entries("/proc/self/fd");
+    struct watched in = {.calls = 0}, out = in, urgent = in;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
+    assert_int_equal(libxl__fd_register(ctx, &in.fd, ends[0], EPOLLIN, note), 0);
+    assert_int_equal(libxl__fd_register(ctx, &urgent.fd, ends[0], EPOLLPRI, note), 0);
+    assert_int_equal(libxl__loop_dispatch(ctx), 0);
+    assert_int_equal(calls, 0);
+    assert_int_equal(libxl__fd_register(ctx, &out.fd, ends[0], EPOLLOUT, note), 0);
+    assert_int_equal(libxl__loop_dispatch(ctx), 0);
+    assert_int_equal(out.revents, EPOLLOUT);
+    assert_int_equal(write(ends[1], "12345678", 8), 8);
+    libxl__fd_deregister(ctx, &out.fd); /* leaves the others */
+    assert_int_equal(libxl__loop_dispatch(ctx), 0);
+    assert_int_equal(in.revents, EPOLLIN);
+    assert_int_equal(urgent.calls, 0);
+    libxl__fd_modify(ctx, &urgent.fd, EPOLLOUT);
+    assert_int_equal(libxl__loop_dispatch(ctx), 0);
+    assert_int_equal(urgent.revents, EPOLLOUT);
+    libxl__fd_modify(ctx, &urgent.fd, 0);
+    libxl__fd_deregister(ctx, &in.fd); /* the first, under whose number the other one is watched */
+    close(ends[1]);
+    assert_int_equal(libxl__loop_dispatch(ctx), 0);
+    assert_true(urgent.revents & EPOLLHUP);
+    stop_watching(ctx, &urgent);
+    assert_int_equal(fixture_entries("/proc/self/fd"), before);
+    close_locked(ctx);
+    (void)s;
+}
+
 static void a_million_calls_to_look_leave_one(scene *s)
 {
     libxl_ctx *ctx = open_locked();
@@ -257,15 +292,84 @@ static void only_who_is_woken_wakes(scene *s)
     (void)s;
 }
 
+/* ---- several that poll, and one thing that is ready */
+
+struct polling {
+    libxl_ctx *ctx;
+    libxl__fd fd;
+    atomic_int taken;
+    atomic_bool over;
+};
+
+/* Blocks where nothing is to be read. */
+static void take_one(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
+{
+    char octet;
+    (void)ctx, (void)revents;
+    assert_int_equal(read(fd->fd, &octet, 1), 1);
+    LIBXL__CONTAINER(fd, struct polling, fd)->taken++;
+}
+
+static void *poll_and_process(void *argument)
+{
+    struct polling *p = argument;
+    struct pollfd fd = {.fd = libxl_ctx_fd(p->ctx), .events = POLLIN};
+    while (!p->over)
+        if (poll(&fd, 1, 10) == 1)
+            libxl_ctx_process(p->ctx);
+    return NULL;
+}
+
+static void *wait_and_wait(void *argument)
+{
+    struct polling *p = argument;
+    libxl_event *event;
+    while (!p->over)
+        libxl_event_wait_limit(p->ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL, 10);
+    return NULL;
+}
+
+static void of_several_that_poll_one_takes_and_none_blocks(scene *s)
+{
+    enum { OCTETS = 2000, THREADS = 4 };
+    struct polling p = {.ctx = core_open()};
+    pthread_t threads[THREADS];
+    int ends[2];
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    libxl__ctx_lock(p.ctx);
+    assert_int_equal(libxl__fd_register(p.ctx, &p.fd, ends[0], EPOLLIN, take_one), 0);
+    libxl__ctx_unlock(p.ctx);
+    for (int i = 0; i < THREADS; i++)
+        pthread_create(&threads[i], NULL, i % 2 ? poll_and_process : wait_and_wait, &p);
+    for (int i = 0; i < OCTETS; i++) {
+        assert_int_equal(write(ends[1], "x", 1), 1);
+        while (p.taken <= i)
+            ;
+    }
+    p.over = true;
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    assert_int_equal(p.taken, OCTETS);
+    libxl__ctx_lock(p.ctx);
+    libxl__fd_deregister(p.ctx, &p.fd);
+    libxl__ctx_unlock(p.ctx);
+    close(ends[0]);
+    close(ends[1]);
+    core_close(p.ctx);
+    (void)s;
+}
+
 static const body bodies[] = {
     BODY(a_callback_may_deregister_its_neighbours, NO_CONTEXT),
     BODY(a_number_may_be_used_again, NO_CONTEXT),
     BODY(hang_up_is_told, NO_CONTEXT),
     BODY(what_cannot_be_watched_is_refused, NO_CONTEXT),
     BODY(deregistering_leaves_it_silent, NO_CONTEXT),
+    BODY(one_descriptor_may_be_watched_several_times, NO_CONTEXT),
     BODY(a_million_calls_to_look_leave_one, NO_CONTEXT),
     BODY(the_leader_wakes_though_another_thread_dispatches, NO_CONTEXT),
     BODY(only_who_is_woken_wakes, NO_CONTEXT),
+    BODY(of_several_that_poll_one_takes_and_none_blocks, NO_CONTEXT),
 };
 
 HARNESS_MAIN(bodies)
