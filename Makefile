@@ -11,6 +11,7 @@ include vm/Makefile.inc
 include gen/Makefile.inc
 -include bindings/Makefile.inc
 -include tests/Makefile.inc
+-include bench/Makefile.inc
 
 .PHONY: all help demo test test-fast lint clean
 all: lib python examples ## the C library, the Python package, the examples

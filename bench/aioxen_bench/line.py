@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What one measured line is, and when its goal is met."""
+
+from __future__ import annotations
+
+import enum
+import statistics
+from dataclasses import dataclass
+from typing import Literal
+
+Subject = Literal["ours", "peer", "floor"]
+Round = dict[str, float]
+"""What one round has measured: the numbers of "ours" and, where there are such, of "peer" and "floor"."""
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A bound on ours: a number or, with `of`, a multiple of the peer's or the floor's in the same round."""
+
+    sense: Literal["≤", "≥"]
+    bound: float
+    of: Literal["peer", "floor"] | None = None
+
+    def __str__(self) -> str:
+        if self.of is None:
+            return f"{self.sense} {self.bound:,g}"
+        return f"{self.sense} {self.of}" if self.bound == 1 else f"{self.sense} {self.bound:g} × {self.of}"
+
+    def met(self, rounds: list[Round]) -> bool | None:
+        """By the median; where it is of something else, by the median of the pairs. None: not measurable."""
+        pairs = [
+            (one["ours"], 1.0 if self.of is None else one[self.of])
+            for one in rounds
+            if "ours" in one and (self.of is None or self.of in one)
+        ]
+        if not pairs:
+            return None
+        # A floor of 0 is a floor all the same: then the difference decides.
+        ratios = [ours / unit if unit else (0.0 if not ours else float("inf")) for ours, unit in pairs]
+        ratio = statistics.median(ratios)
+        return ratio <= self.bound if self.sense == "≤" else ratio >= self.bound
+
+
+def at_most(bound: float, of: Literal["peer", "floor"] | None = None) -> Goal:
+    return Goal("≤", bound, of)
+
+
+def at_least(bound: float, of: Literal["peer", "floor"] | None = None) -> Goal:
+    return Goal("≥", bound, of)
+
+
+class Tool(enum.Enum):
+    """How a program is run."""
+
+    PLAIN = "plain"
+    CALLGRIND = "callgrind"
+    """Twice, under valgrind: what the second {n} costs more, in instructions for each."""
+    COUNTERS = "counters"
+    """With calls of the allocator and wakes counted (bench/c/counters.h)."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the table. `ours`, `peer` and `floor` are programs with their arguments.
+
+    In the arguments {n} stands for `n`, or for `quick` in quick runs. A program is a file in build/bench, or
+    NAME.py in bench/python; it prints one JSON object, of which `key` is the number.
+    """
+
+    row: int
+    what: str
+    unit: str
+    key: str
+    ours: str
+    peer: str | None = None
+    peer_name: str | None = None
+    floor: str | None = None
+    goal: Goal | None = None
+    n: int = 0
+    quick: int = 0
+    tool: Tool = Tool.PLAIN
+    once: bool = False
+    """One round is enough: it takes long, or is the same each time."""
+    size: int | None = None
+    """A point of a curve, at this size."""
+    on_xen: bool = False
+    """Measured on a real Xen in the virtual machine, not in a simulated world."""
+
+    def subjects(self) -> dict[Subject, str]:
+        programs: dict[Subject, str | None] = {"ours": self.ours, "peer": self.peer, "floor": self.floor}
+        return {subject: program for subject, program in programs.items() if program is not None}
+
+    def object(self, rounds: list[Round]) -> dict[str, object]:
+        """This line of build/bench.json."""
+
+        def median(subject: str) -> float | None:
+            values = [one[subject] for one in rounds if subject in one]
+            return float(f"{statistics.median(values):.4g}") if values else None
+
+        return {
+            "row": self.row,
+            "what": self.what,
+            "unit": self.unit,
+            "ours": median("ours"),
+            "peer": median("peer"),
+            "peer_name": self.peer_name,
+            "floor": median("floor"),
+            "goal": None if self.goal is None else str(self.goal),
+            "met": None if self.goal is None else self.goal.met(rounds),
+        }

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Runs programs inside a world: python3 -m aioxen_bench.measure ROUNDS QUICK INDEX...
+
+Prints one JSON object for each line of the table (by its index) and round. Programs that several lines
+need are run once per round; ours, the peer's and the floor's take turns.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from .line import Line, Round, Tool
+from .rows import LINES
+
+BENCH = Path(__file__).resolve().parent.parent
+BUILD = Path(os.environ.get("AIOXEN_BUILD", BENCH.parent / "build"))
+LIMIT_S = 600
+
+Numbers = dict[str, float]
+
+
+class MeasureError(Exception):
+    """A program did not measure."""
+
+
+def command(program: str, n: int) -> list[str]:
+    name, *arguments = program.format(n=n).split()
+    if name.endswith(".py"):
+        return [sys.executable, str(BENCH / "python" / name), *arguments]
+    return [str(BUILD / "bench" / name), *arguments]
+
+
+def run(arguments: list[str], environment: dict[str, str]) -> tuple[str, str]:
+    """What a program printed, and its messages."""
+    done = subprocess.run(
+        arguments, env=os.environ | environment, capture_output=True, text=True, timeout=LIMIT_S
+    )
+    if done.returncode:
+        raise MeasureError(f"{' '.join(arguments)}: {done.returncode}\n{done.stderr}")
+    return done.stdout, done.stderr
+
+
+def plain(program: str, n: int) -> Numbers:
+    return numbers(run(command(program, n), {})[0])
+
+
+def counters(program: str, n: int) -> Numbers:
+    preload = ":".join(filter(None, [str(BUILD / "bench/counters.so"), os.environ.get("LD_PRELOAD", "")]))
+    return numbers(run(["env", f"LD_PRELOAD={preload}", *command(program, n)], {})[0])
+
+
+def callgrind(program: str, n: int) -> Numbers:
+    """The difference of two runs: what comes before and after the operations falls out."""
+
+    def instructions(count: int) -> int:
+        tool = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"]
+        # Callgrind counts each byte that `rep stosb` writes as an instruction: memset shall not use it.
+        tunables = {"GLIBC_TUNABLES": "glibc.cpu.x86_rep_stosb_threshold=1000000000"}
+        messages = run([*tool, *command(program, count)], tunables)[1]
+        found = re.search(r"Collected : (\d+)", messages)
+        if not found:
+            raise MeasureError(messages)
+        return int(found[1])
+
+    return {"instructions": (instructions(2 * n) - instructions(n)) / n}
+
+
+def numbers(text: str) -> Numbers:
+    read: Numbers = json.loads(text.splitlines()[-1])
+    return read
+
+
+TOOLS = {Tool.PLAIN: plain, Tool.COUNTERS: counters, Tool.CALLGRIND: callgrind}
+
+
+def measure(lines: list[Line], quick: bool) -> list[Round]:
+    """One round."""
+    known: dict[tuple[str, int, Tool], Numbers] = {}
+    rounds: list[Round] = []
+    for line in lines:
+        one: Round = {}
+        for subject, program in line.subjects().items():
+            n = line.quick if quick else line.n
+            which = (program, n, line.tool)
+            if which not in known:
+                known[which] = TOOLS[line.tool](program, n)
+            one[subject] = known[which][line.key]
+        rounds.append(one)
+    return rounds
+
+
+def main(rounds: int, quick: bool, indices: list[int]) -> None:
+    for number in range(rounds):
+        chosen = [index for index in indices if number == 0 or not LINES[index].once]
+        for index, one in zip(chosen, measure([LINES[i] for i in chosen], quick), strict=True):
+            print(json.dumps({"line": index, "round": one}), flush=True)
+
+
+if __name__ == "__main__":
+    try:
+        main(int(sys.argv[1]), sys.argv[2] == "quick", [int(index) for index in sys.argv[3:]])
+    except MeasureError as error:
+        sys.exit(f"bench: {error}")

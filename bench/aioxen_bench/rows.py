@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What is measured: every line of the table, with its goal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from .line import Goal, Line, Tool, at_most
+
+LIBXL = "libxl 4.17"
+SIZES = (10, 100, 1_000, 10_000)
+"""Where rows that grow with something are measured."""
+AHEAD = at_most(1, of="peer")
+"""Where there is no other goal: libxl is not faster."""
+
+
+def both(row: int, what: str, unit: str, key: str, program: str, goal: Goal = AHEAD, **more: Any) -> Line:
+    """One source, compiled against this library and against libxl."""
+    line = Line(row, what, unit, key, f"aioxen/{program}", f"libxl/{program}", LIBXL, goal=goal)
+    return replace(line, **more)
+
+
+def instant(row: int, what: str, way: str, goal: Goal) -> Iterator[Line]:
+    program, raw = f"instant {way} {{n}}", "plain/hypercalls pause {n}"
+    yield both(row, what, "ns", "ns", program, goal, floor=raw, n=200_000, quick=100)
+    counts = (
+        ("instructions", "instructions", Tool.CALLGRIND, at_most(2, of="floor")),
+        ("allocator calls", "allocations", Tool.COUNTERS, at_most(1, of="floor")),
+    )
+    for unit, key, tool, bound in counts:
+        few: dict[str, Any] = {"n": 1_000, "quick": 100, "once": True, "floor": raw}
+        yield both(row, f"{what}: {unit}", unit, key, program, bound, tool=tool, **few)
+
+
+def queue(way: str, goal: Goal) -> Iterator[Line]:
+    words = {"batch": "by batch", "reverse": "by for_user, newest first", "random": "by for_user, any order"}
+    program = f"queue {way} {{n}}"
+    yield both(5, f"16,000 queued events taken {words[way]}", "ms", "ms", program, goal, n=16_000, quick=50)
+    for size in SIZES:
+        what = f"taking one of {size:,} queued events {words[way]}"
+        yield both(5, what, "ns", "ns", program, n=size, quick=10, size=size)
+
+
+def deaths() -> Iterator[Line]:
+    goals = {100: 0.05, 1_000: 0.1, 5_000: 0.4}
+    for size in sorted({*goals, *SIZES} - {10}):
+        goal = at_most(goals[size]) if size in goals else AHEAD
+        what = f"one of {size:,} watched domains dies"
+        floor = "plain/hypercalls list {n} 200"
+        yield both(6, what, "ms", "ms", "deaths {n}", goal, floor=floor, n=size, quick=20, size=size)
+
+
+def pending() -> Iterator[Line]:
+    for size in SIZES[:-1]:  # with 10,000 watches xenstored is slower than the shutdowns' own limit
+        what = f"memory of each of {size:,} pending shutdowns"
+        few: dict[str, Any] = {"n": size, "quick": 10, "once": True}
+        yield both(8, what, "bytes", "bytes", "pending {n}", at_most(512), size=size, **few)
+
+
+def futures() -> Iterator[Line]:
+    goals = {"asyncio": {1: 1.8, 16: 1.2, 256: 1.05}, "uvloop": {1: 2.4, 16: 1.7, 256: 1.6}}
+    for loop, batches in goals.items():
+        for size in sorted({*batches, *SIZES}):
+            goal = at_most(batches[size], of="floor") if size in batches else None
+            yield Line(
+                12,
+                f"{loop}: an operation awaited by each of {size:,} tasks",
+                "ns",
+                "ns",
+                f"futures.py {loop} operation {size} {{n}}",
+                floor=f"futures.py {loop} future {size} {{n}}",
+                goal=goal,
+                n=60_000,
+                quick=20,
+                size=size,
+            )
+    for loop in goals:
+        yield Line(
+            13,
+            f"{loop}: an operation that is done inside its initiator",
+            "ns",
+            "ns",
+            f"futures.py {loop} instant 16 {{n}}",
+            floor=f"futures.py {loop} future 16 {{n}}",
+            goal=at_most(0.15, of="floor"),
+            n=60_000,
+            quick=20,
+        )
+
+
+LINES: list[Line] = [
+    *instant(1, "pause, completed as an event, taken", "event", AHEAD),
+    *instant(2, "pause, synchronous", "sync", at_most(200)),
+    *instant(2, "pause, completed by a callback", "callback", at_most(200)),
+    *queue("batch", at_most(2)),
+    *queue("reverse", at_most(20)),
+    *queue("random", at_most(20)),
+    *deaths(),
+    *pending(),
+    *futures(),
+]

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What is counted where libbench-counters.so is preloaded; elsewhere these are NULL. Of the whole process,
+ * all threads.
+ */
+#ifndef COUNTERS_H
+#define COUNTERS_H
+
+/* Calls of malloc, calloc, realloc, posix_memalign and free. */
+unsigned long counters_allocations(void) __attribute__((weak));
+/* Returns from poll, epoll_wait, pthread_cond_wait and pthread_cond_timedwait. */
+unsigned long counters_wakes(void) __attribute__((weak));
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * deaths N: N domains are watched by libxl_evenable_domain_death; some stop, one after the other. "ms" is the
+ * processor time that this process takes for one, from the notice until the event is there and nothing is
+ * left to do.
+ */
+#include <stdlib.h>
+
+#include "bench.h"
+#include "domains.h"
+#include "library.h"
+
+enum { STOPS = 15, IDLE_MS = 30, PATIENCE_MS = 10000 };
+
+static void until_idle(libxl_ctx *ctx)
+{
+    while (library_step(ctx, IDLE_MS))
+        library_take(ctx, NULL);
+}
+
+static double stop(libxl_ctx *ctx, uint32_t domid)
+{
+    domain_stops(domid);
+    uint64_t began = bench_cpu(), end = bench_now() + PATIENCE_MS * UINT64_C(1000000);
+    for (long seen = 0; !seen; seen = library_take(ctx, NULL)) {
+        library_step(ctx, IDLE_MS);
+        bench_check(bench_now() < end, "no event");
+    }
+    until_idle(ctx);
+    return (double)(bench_cpu() - began) / 1e6;
+}
+
+int main(int argc, char **argv)
+{
+    long count = bench_number(argc, argv, 1);
+    uint32_t stopping[STOPS];
+    double took[STOPS];
+    libxl_ctx *ctx = library_open();
+
+    bench_check(count >= STOPS, "too few domains");
+    for (long i = 0; i < count; i++) {
+        uint32_t domid = i < STOPS ? (stopping[i] = domain_introduced()) : domain_bare();
+        libxl_evgen_domain_death *evgen;
+        bench_check(!libxl_evenable_domain_death(ctx, domid, domid, &evgen), "libxl_evenable_domain_death");
+    }
+    until_idle(ctx);
+    for (int i = 0; i < STOPS; i++)
+        took[i] = stop(ctx, stopping[i]);
+    bench_say("ms", bench_median(took, STOPS));
+    libxl_ctx_free(ctx);
+    return bench_done();
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Owns: a handle to the hypervisor and one to xenstored, opened at first use, for the whole program; the
+ * domains, which are destroyed at its end.
+ */
+#include "domains.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <xenctrl.h>
+#include <xenguest.h>
+#include <xenstore.h>
+
+#include "bench.h"
+
+enum { RING_GFN = 0xfeffc, MOST = 16384 };
+
+static uint32_t made[MOST];
+static unsigned count;
+
+void domains_end(void)
+{
+    while (count)
+        xc_domain_destroy(domains_xc(), made[--count]);
+}
+
+xc_interface *domains_xc(void)
+{
+    static xc_interface *xc;
+    if (!xc)
+        bench_check(xc = xc_interface_open(NULL, NULL, 0), "xc_interface_open");
+    return xc;
+}
+
+struct xs_handle *domains_xs(void)
+{
+    static struct xs_handle *xs;
+    if (!xs)
+        bench_check(xs = xs_open(0), "xs_open");
+    return xs;
+}
+
+static uint32_t create(uint32_t flags)
+{
+    struct xen_domctl_createdomain config = {
+        .flags = flags, .max_vcpus = 1, .max_evtchn_port = 1023, .grant_opts = 1};
+    uint32_t domid = 0;
+    bench_check(count < MOST, "too many domains");
+    if (!count)
+        atexit(domains_end);
+    bench_check(!xc_domain_create(domains_xc(), &domid, &config), "xc_domain_create");
+    return made[count++] = domid;
+}
+
+uint32_t domain_bare(void)
+{
+    return create(0);
+}
+
+uint32_t domain_named(void)
+{
+    uint32_t domid = create(0);
+    char path[64], value[32];
+    static const char *const nodes[] = {"domid", "name"};
+    for (int i = 0; i < 2; i++) {
+        snprintf(path, sizeof(path), "/local/domain/%u/%s", domid, nodes[i]);
+        snprintf(value, sizeof(value), i ? "bench-%u" : "%u", domid);
+        bench_check(xs_write(domains_xs(), XBT_NULL, path, value, (unsigned)strlen(value)), "xs_write");
+    }
+    return domid;
+}
+
+uint32_t domain_introduced(void)
+{
+    xc_interface *xc = domains_xc();
+    uint32_t domid = create(XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap);
+    xen_pfn_t ring = RING_GFN;
+    bench_check(!xc_domain_setmaxmem(xc, domid, 64), "xc_domain_setmaxmem");
+    bench_check(!xc_domain_populate_physmap_exact(xc, domid, 1, 0, 0, &ring), "xc_domain_populate_physmap");
+    int port = xc_evtchn_alloc_unbound(xc, domid, 0);
+    bench_check(port > 0, "xc_evtchn_alloc_unbound");
+    bench_check(!xc_dom_gnttab_seed(xc, domid, true, 0, RING_GFN, 0, 0), "xc_dom_gnttab_seed");
+    bench_check(xs_introduce_domain(domains_xs(), domid, RING_GFN, (unsigned)port), "xs_introduce_domain");
+    return domid;
+}
+
+void domain_stops(uint32_t domid)
+{
+    bench_check(!xc_domain_shutdown(domains_xc(), (int)domid, 0), "xc_domain_shutdown");
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * pending N: shutdowns of N guests that never answer. "bytes" is what each keeps allocated in this process
+ * while it waits; what the first one makes for all of them does not count.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "bench.h"
+#include "domains.h"
+#include "library.h"
+
+enum { IDLE_MS = 100 };
+
+static void begin(libxl_ctx *ctx, uint32_t domid)
+{
+    const libxl_asyncop_how how = {.u.for_event = domid};
+    bench_check(!libxl_domain_shutdown(ctx, domid, &how), "libxl_domain_shutdown");
+}
+
+static void until_idle(libxl_ctx *ctx)
+{
+    while (library_step(ctx, IDLE_MS))
+        bench_check(!library_take(ctx, NULL), "a shutdown has ended");
+}
+
+int main(int argc, char **argv)
+{
+    long count = bench_number(argc, argv, 1);
+    uint32_t *domids = calloc((size_t)count, sizeof(*domids));
+    libxl_ctx *ctx = library_open();
+
+    begin(ctx, domain_named());
+    for (long i = 0; i < count; i++)
+        domids[i] = domain_named();
+    until_idle(ctx);
+    size_t before = bench_live_bytes();
+    for (long i = 0; i < count; i++)
+        begin(ctx, domids[i]);
+    until_idle(ctx);
+    bench_say("bytes", (double)(bench_live_bytes() - before) / (double)count);
+    /* Not closed in order: the shutdowns would be aborted one by one, which is another measurement. */
+    int done = bench_done();
+    fflush(NULL);
+    domains_end();
+    _Exit(done);
+}

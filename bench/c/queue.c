@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * queue batch|reverse|random N: N completions are queued as events, then taken: as they come, or each by a
+ * predicate on its for_user. "ns" is that of taking one, "ms" of taking all.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench.h"
+#include "domains.h"
+#include "library.h"
+
+static void order(uint64_t *users, long count, bool shuffled)
+{
+    for (long i = 0; i < count; i++)
+        users[i] = (uint64_t)(count - i);
+    srand48(1);
+    for (long i = count - 1; shuffled && i > 0; i--) {
+        long other = (long)(drand48() * (double)(i + 1));
+        uint64_t user = users[i];
+        users[i] = users[other];
+        users[other] = user;
+    }
+}
+
+int main(int argc, char **argv)
+{
+    long count = bench_number(argc, argv, 2);
+    const bool batch = !strcmp(argv[1], "batch");
+    uint64_t *users = calloc((size_t)count, sizeof(*users));
+    libxl_ctx *ctx = library_open();
+    uint32_t domid = domain_bare();
+
+    order(users, count, !strcmp(argv[1], "random"));
+    for (long i = 0; i < count; i++) {
+        const libxl_asyncop_how how = {.u.for_event = (uint64_t)i + 1};
+        int rc = i % 2 ? libxl_domain_unpause(ctx, domid, &how) : libxl_domain_pause(ctx, domid, &how);
+        bench_check(!rc, "an initiator");
+    }
+    uint64_t began = bench_now();
+    if (batch)
+        bench_check(library_take(ctx, NULL) == count, "events that are not there");
+    else
+        for (long i = 0; i < count; i++)
+            library_take_for(ctx, users[i]);
+    double took = (double)(bench_now() - began);
+    bench_say("ns", took / (double)count);
+    bench_say("ms", took / 1e6);
+    libxl_ctx_free(ctx);
+    free(users);
+    return bench_done();
+}

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""futures.py LOOP WAY TASKS N: what awaiting costs.
+
+So many tasks await one thing after the other, N in all; "ns" is the processor time of one. WAY:
+
+future      a plain future that loop.call_soon completes: the floor
+operation   one that goes all the way: started, an event behind the descriptor, taken, the future ended
+instant     one that is done inside its initiator
+
+The operation is domain_wait_gone of a domain that never was. C has nothing to wait for, so that what is
+measured is the way from an initiator to a task that goes on, plus one hypercall.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import aioxen
+import uvloop
+from guests import guest
+
+NEVER_WAS = 30_000
+LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
+
+One = Callable[[], Awaitable[None]]
+
+
+@contextlib.asynccontextmanager
+async def future() -> AsyncIterator[One]:
+    loop = asyncio.get_running_loop()
+
+    def one() -> Awaitable[None]:
+        made = loop.create_future()
+        loop.call_soon(made.set_result, None)
+        return made
+
+    yield one
+
+
+@contextlib.asynccontextmanager
+async def operation() -> AsyncIterator[One]:
+    async with aioxen.Context() as xen:
+        yield lambda: xen.domain_wait_gone(NEVER_WAS)
+
+
+@contextlib.asynccontextmanager
+async def instant() -> AsyncIterator[One]:
+    async with aioxen.Context() as xen:
+        dom = await xen.domain_create(guest("b"))
+
+        async def pair() -> None:
+            await xen.domain_pause(dom.domid)
+            await xen.domain_unpause(dom.domid)
+
+        yield pair
+        await dom.destroy()
+
+
+WAYS = {"future": future, "operation": operation, "instant": instant}
+
+
+async def measure(way: str, tasks: int, count: int) -> float:
+    turns = max(1, count // tasks)
+    # A pair of operations is one turn.
+    per_turn = 2 if way == "instant" else 1
+
+    async def work(one: One) -> None:
+        for _ in range(turns):
+            await one()
+
+    async with WAYS[way]() as one:
+        await work(one)
+        began = time.process_time_ns()
+        await asyncio.gather(*[work(one) for _ in range(tasks)])
+        return (time.process_time_ns() - began) / (turns * tasks * per_turn)
+
+
+def main(loop: str, way: str, tasks: str, count: str) -> None:
+    with asyncio.Runner(loop_factory=LOOPS[loop]) as runner:
+        print(json.dumps({"ns": runner.run(measure(way, int(tasks), int(count)))}))
+
+
+main(*sys.argv[1:])
