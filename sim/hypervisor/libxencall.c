@@ -3,18 +3,24 @@
  * libxencall: every hypercall comes in here, is counted, traced, perhaps told to fail, and dispatched.
  * Lock: taken around each hypercall, of a multicall around each part; never while a fault's delay sleeps.
  * Lifetime: handles and buffers are plain heap memory, so that leaks and overruns of callers are seen by
- * their tools.
+ * their tools. As the real library does, a handle keeps a few free pages: a hypercall is to cost here what it
+ * costs there, no allocation.
  */
 #include "machine.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xen/event_channel.h>
 #include <xen/sched.h>
 #include <xencall.h>
 
+enum { KEEP = 4 };
+
 struct xencall_handle {
-    char unused;
+    pthread_mutex_t lock; /* of what follows */
+    void *kept[KEEP];     /* free pages */
+    uint32_t nr_kept;
 };
 
 static long remote_shutdown(const sched_remote_shutdown_t *r)
@@ -89,11 +95,19 @@ EXPORT xencall_handle *xencall_open(struct xentoollog_logger *logger, unsigned i
         errno = error;
         return NULL;
     }
-    return calloc(1, sizeof(xencall_handle));
+    xencall_handle *h = calloc(1, sizeof *h);
+    if (h)
+        pthread_mutex_init(&h->lock, NULL);
+    return h;
 }
 
 EXPORT int xencall_close(xencall_handle *h)
 {
+    if (!h)
+        return 0;
+    while (h->nr_kept)
+        free(h->kept[--h->nr_kept]);
+    pthread_mutex_destroy(&h->lock);
     free(h);
     return 0;
 }
@@ -153,11 +167,22 @@ EXPORT int xencall5(xencall_handle *h, unsigned int op, uint64_t a, uint64_t b, 
     return call(op, a, b);
 }
 
+/* ---- buffers */
+
+static void *take_kept(xencall_handle *h)
+{
+    pthread_mutex_lock(&h->lock);
+    void *p = h->nr_kept ? h->kept[--h->nr_kept] : NULL;
+    pthread_mutex_unlock(&h->lock);
+    return p;
+}
+
 EXPORT void *xencall_alloc_buffer_pages(xencall_handle *h, size_t pages)
 {
-    (void)h;
     int error = fault_check(CALL_XENCALL_ALLOC);
-    void *p = error ? NULL : aligned_alloc(XC_PAGE_SIZE, pages << XC_PAGE_SHIFT);
+    void *p = error || pages != 1 ? NULL : take_kept(h);
+    if (!error && !p)
+        p = aligned_alloc(XC_PAGE_SIZE, pages << XC_PAGE_SHIFT);
     if (!p) {
         errno = error ? error : ENOMEM;
         return NULL;
@@ -165,19 +190,27 @@ EXPORT void *xencall_alloc_buffer_pages(xencall_handle *h, size_t pages)
     return memset(p, 0, pages << XC_PAGE_SHIFT);
 }
 
+EXPORT void xencall_free_buffer(xencall_handle *h, void *p)
+{
+    bool keep = false;
+    if (p && malloc_usable_size(p) < 2 * XC_PAGE_SIZE) {
+        pthread_mutex_lock(&h->lock);
+        keep = h->nr_kept < KEEP;
+        if (keep)
+            h->kept[h->nr_kept++] = p;
+        pthread_mutex_unlock(&h->lock);
+    }
+    if (!keep)
+        free(p); /* keeps errno since glibc 2.33 */
+}
+
 EXPORT void xencall_free_buffer_pages(xencall_handle *h, void *p, size_t pages)
 {
-    (void)h, (void)pages;
-    free(p); /* keeps errno since glibc 2.33 */
+    (void)pages;
+    xencall_free_buffer(h, p);
 }
 
 EXPORT void *xencall_alloc_buffer(xencall_handle *h, size_t size)
 {
     return xencall_alloc_buffer_pages(h, (size + XC_PAGE_SIZE - 1) >> XC_PAGE_SHIFT);
-}
-
-EXPORT void xencall_free_buffer(xencall_handle *h, void *p)
-{
-    (void)h;
-    free(p);
 }

@@ -92,7 +92,7 @@ int libxl__ao_create(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t domid,
     if (!ao)
         return refused(ctx, ERROR_NOMEM);
     if (how) {
-        ao->asynchronous = true;
+        ao->told = LIBXL__AO_HOW;
         ao->how = *how;
     }
     *ao_out = ao;
@@ -105,6 +105,7 @@ libxl__ao *libxl__ao_create_nested(libxl__ao *parent, struct libxl__nested *nest
     libxl__ao *ao = create(parent->ctx, cls, parent->domid);
     if (!ao)
         return NULL;
+    ao->told = LIBXL__AO_PARENT;
     ao->parent = parent;
     ao->nested = nested;
     return ao;
@@ -116,7 +117,7 @@ libxl__ao *libxl__ao_create_background(libxl_ctx *ctx, const libxl__ao_class *cl
     libxl__ao *ao = create(ctx, cls, domid);
     if (!ao)
         return NULL;
-    ao->background = true;
+    ao->told = LIBXL__AO_NOBODY;
     ao->handle = handle;
     return ao;
 }
@@ -193,7 +194,8 @@ static void limit_reached(libxl_ctx *ctx, libxl__timer *timer)
 static void enter_progress(libxl__ao *ao)
 {
     TAILQ_INSERT_TAIL(&ao->ctx->aos.live, ao, live_link);
-    if (ao->asynchronous)
+    ao->live = true;
+    if (ao->told == LIBXL__AO_HOW)
         libxl__ao_index_add(ao);
     if (ao->cls->limit_ms &&
         libxl__timer_start(ao->ctx, &ao->limit, LIBXL__MILLISECONDS(ao->cls->limit_ms), limit_reached))
@@ -243,7 +245,7 @@ int libxl__ao_inprogress(libxl__ao *ao)
 {
     libxl_ctx *ctx = ao->ctx;
     assert(ao->magic == LIBXL__AO_MAGIC);
-    if (ao->asynchronous) {
+    if (ao->told == LIBXL__AO_HOW) {
         libxl__ctx_leave(ctx); /* from here on the record may be gone */
         return ERROR_ASYNC_INPROGRESS;
     }
@@ -335,33 +337,43 @@ void libxl__ao_progress(libxl__ao *ao, libxl_event_type type)
 
 /* ---- ending */
 
+static void tell_of_completion(libxl__ao *ao)
+{
+    ao->event = (libxl_event){
+        .type = LIBXL_EVENT_TYPE_OPERATION_COMPLETE,
+        .domid = ao->domid,
+        .domuuid = ao->domuuid,
+        .for_user = ao->how.u.for_event,
+        .u.operation_complete.rc = ao->rc,
+    };
+    if (ao->rc) {
+        ao->event.u.operation_complete.message = ao->message;
+        ao->message = NULL;
+    }
+    libxl__event_occurred(ao->ctx, &ao->event);
+}
+
 /* The one place where a completion becomes a woken caller, a callback or an event. */
 static void notify(libxl__ao *ao)
 {
-    libxl_ctx *ctx = ao->ctx;
     ao->notified = true;
-    if (ao->parent) {
-        libxl__nested_ended(ao);
-    } else if (ao->background) {
+    switch (ao->told) {
+    case LIBXL__AO_CALLER:
+        if (ao->waiter)
+            libxl__waiter_wake(ao->ctx, ao->waiter);
+        return;
+    case LIBXL__AO_HOW:
+        if (ao->how.callback)
+            libxl__deliver_completion(ao->ctx, ao);
+        else
+            tell_of_completion(ao);
+        return;
+    case LIBXL__AO_PARENT: libxl__nested_ended(ao); return;
+    case LIBXL__AO_NOBODY:
         if (ao->handle)
             *ao->handle = NULL;
-        libxl__ao__destroy(ctx, ao);
-    } else if (!ao->asynchronous) {
-        if (ao->waiter)
-            libxl__waiter_wake(ctx, ao->waiter);
-    } else if (ao->how.callback) {
-        libxl__deliver_completion(ctx, ao);
-    } else {
-        ao->event.type = LIBXL_EVENT_TYPE_OPERATION_COMPLETE;
-        ao->event.domid = ao->domid;
-        ao->event.domuuid = ao->domuuid;
-        ao->event.for_user = ao->how.u.for_event;
-        ao->event.u.operation_complete.rc = ao->rc;
-        if (ao->rc) {
-            ao->event.u.operation_complete.message = ao->message;
-            ao->message = NULL;
-        }
-        libxl__event_occurred(ctx, &ao->event);
+        libxl__ao__destroy(ao->ctx, ao);
+        return;
     }
 }
 
@@ -377,9 +389,10 @@ static void finish(libxl__ao *ao)
     libxl__aos *aos = &ao->ctx->aos;
     release_work(ao);
     ao->complete = true;
-    if (ao->live_link.tqe_prev)
+    if (ao->live)
         TAILQ_REMOVE(&aos->live, ao, live_link);
-    if (!ao->parent && !ao->background) {
+    ao->live = false;
+    if (ao->told <= LIBXL__AO_HOW) {
         aos->completed++;
         aos->aborted += ao->rc == ERROR_ABORTED || ao->rc == ERROR_TIMEDOUT;
     }

@@ -81,44 +81,62 @@ int libxl__alarm_set(libxl__ao *ao, libxl__alarm *alarm, uint64_t delay_ns);
 #define LIBXL__AO_MAGIC           0xA0FACE00ul
 #define LIBXL__AO_MAGIC_DESTROYED 0xA0DEAD00ul
 
+/* Who is told of its end. */
+typedef enum libxl__ao_told {
+    LIBXL__AO_CALLER, /* who waits in the initiator */
+    LIBXL__AO_HOW,    /* the application, by callback or event */
+    LIBXL__AO_PARENT,
+    LIBXL__AO_NOBODY, /* it runs in the background */
+} libxl__ao_told;
+
 struct libxl__ao {
     uint32_t magic;
-    bool asynchronous : 1;
+    libxl__ao_told told;
     bool complete : 1;   /* rc is final */
     bool notified : 1;   /* and the application has been told, or is about to be */
     bool ending : 1;     /* the body has given rc; jobs still run */
     bool unwinds : 1;    /* the body looks at `stop` itself, because it has things to put back */
     bool runnable : 1;   /* the body is to be called, or its ending goes on */
     bool delivering : 1; /* one of its deliveries is under way */
+    bool live : 1;       /* in progress: among the live ones */
     bool indexed : 1;
     bool progress_wanted : 1;
     int rc;
-    int stop;       /* ABORTED or TIMEDOUT once it has been asked to stop, else 0 */
-    int step;       /* the body's */
-    uint32_t domid; /* the domain it is about; a body that makes one sets it */
-    uint32_t jobs;  /* running or queued, that must end before completion */
+    int stop;         /* ABORTED or TIMEDOUT once it has been asked to stop, else 0 */
+    int step;         /* the body's */
+    uint32_t domid;   /* the domain it is about; a body that makes one sets it */
+    uint32_t jobs;    /* running or queued, that must end before completion */
+    uint32_t reports; /* of progress, not delivered yet: they go before the completion */
+    uint32_t size;    /* of the whole record */
     libxl_ctx *ctx;
     const libxl__ao_class *cls;
-    void *state;           /* the body's */
-    char *message;         /* malloc'ed: what failed, in words */
-    libxl__waiter *waiter; /* the synchronous caller */
-    libxl__ao *parent;     /* of a nested one */
-    struct libxl__nested *nested;
-    bool background;    /* nobody waits for it */
-    libxl__ao **handle; /* of such a one: set to NULL when it ends; may be NULL */
-    libxl_asyncop_how how;
+    char *message; /* malloc'ed: what failed, in words */
+    union {
+        libxl__waiter *waiter; /* CALLER: once it waits */
+        libxl_asyncop_how how; /* HOW */
+        struct {               /* PARENT */
+            libxl__ao *parent;
+            struct libxl__nested *nested;
+        };
+        libxl__ao **handle; /* NOBODY: set to NULL when it ends; may be NULL */
+    };
     libxl_asyncprogress_how progress_how;
-    uint32_t reports; /* of progress, not delivered yet: they go before the completion */
-    struct libxl__sources sources;
-    libxl__timer limit;
-    TAILQ_ENTRY(libxl__ao) live_link;
-    STAILQ_ENTRY(libxl__ao) run_link;
-    libxl__delivery delivery; /* of its completion */
-    LIST_ENTRY(libxl__ao) index_link;
-    libxl__gc gc;
-    size_t size;              /* of the whole record */
-    libxl_uuid domuuid;       /* its domain's identity, once the body has learnt it */
-    libxl_event event;        /* its completion, when that is an event */
+    libxl_uuid domuuid; /* its domain's identity, once the body has learnt it */
+    union {
+        struct { /* until it is complete */
+            struct libxl__sources sources;
+            libxl__timer limit;
+            void *state; /* the body's */
+            libxl__gc gc;
+            TAILQ_ENTRY(libxl__ao) live_link;
+            STAILQ_ENTRY(libxl__ao) run_link;
+            LIST_ENTRY(libxl__ao) index_link;
+        };
+        struct {                      /* then */
+            libxl_event event;        /* its completion, when that is an event */
+            libxl__delivery delivery; /* of its completion */
+        };
+    };
     _Alignas(16) char args[]; /* the class's args, then the first memory of gc */
 };
 

@@ -38,7 +38,7 @@ libxl__ao *libxl__ao_record_get(libxl_ctx *ctx, const libxl__ao_class *cls)
             return NULL;
     }
     memset(ao, 0, sizeof(*ao) + args);
-    ao->size = size <= RECORD_SIZE ? RECORD_SIZE : size;
+    ao->size = size <= RECORD_SIZE ? RECORD_SIZE : (uint32_t)size;
     libxl__gc_begin(&ao->gc, ao->args + args, ao->size - sizeof(*ao) - args);
     return ao;
 }

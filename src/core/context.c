@@ -109,7 +109,10 @@ void libxl__ctx_destroy(libxl_ctx *ctx)
 
 int libxl_ctx_fd(libxl_ctx *ctx)
 {
-    return ctx->loop.outer;
+    libxl__ctx_lock(ctx);
+    int fd = libxl__loop_show(ctx);
+    libxl__ctx_unlock(ctx);
+    return fd;
 }
 
 int libxl_ctx_process(libxl_ctx *ctx)

@@ -10,7 +10,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static _Thread_local const libxl_ctx *here;
+/* Looked at in every call: hence the quick kind of thread-local. */
+static _Thread_local const libxl_ctx *here __attribute__((tls_model("initial-exec")));
 
 bool libxl__delivering_here(const libxl_ctx *ctx)
 {

@@ -13,9 +13,11 @@ static _Thread_local char last_message[512];
 
 void libxl__error_message_set(int rc, const char *message)
 {
-    if (!message)
+    last_message[0] = 0;
+    if (!message && rc)
         message = libxl_error_describe(rc);
-    snprintf(last_message, sizeof(last_message), "%s", message ? message : "");
+    if (message)
+        snprintf(last_message, sizeof(last_message), "%s", message);
 }
 
 const char *libxl_error_message(void)

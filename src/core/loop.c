@@ -52,13 +52,22 @@ void libxl__loop_look_again(libxl_ctx *ctx)
 
 void libxl__loop_show_events(libxl_ctx *ctx, bool queued)
 {
-    if (ctx->loop.events_shown == queued)
-        return;
-    ctx->loop.events_shown = queued;
+    libxl__loop *loop = &ctx->loop;
+    loop->events_queued = queued;
+    if (!loop->shown || loop->events_showing == queued)
+        return; /* threads that wait inside are woken otherwise, and without a system call */
+    loop->events_showing = queued;
     if (queued)
-        raise_eventfd(ctx, ctx->loop.events_fd);
+        raise_eventfd(ctx, loop->events_fd);
     else
-        clear_eventfd(ctx, ctx->loop.events_fd);
+        clear_eventfd(ctx, loop->events_fd);
+}
+
+int libxl__loop_show(libxl_ctx *ctx)
+{
+    ctx->loop.shown = true;
+    libxl__loop_show_events(ctx, ctx->loop.events_queued);
+    return ctx->loop.outer;
 }
 
 /* ---- opening and closing */

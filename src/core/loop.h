@@ -62,7 +62,9 @@ typedef struct libxl__loop {
     int outer, inner;
     libxl__fd look_again; /* eventfd: something for the leader that is no descriptor of its own */
     int events_fd;        /* eventfd: readable while events are queued */
-    bool looking_again, events_shown;
+    bool looking_again;
+    bool shown;                         /* the application has asked for the outer descriptor */
+    bool events_queued, events_showing; /* the queue holds some; events_fd says so */
     struct libxl__ready_fds ready;
     struct libxl__waiters waiters;
     libxl__waiter *leader;
@@ -89,6 +91,9 @@ int libxl__loop_dispatch(libxl_ctx *ctx);
 
 /* Makes the polling thread, inside or outside, come and look. */
 void libxl__loop_look_again(libxl_ctx *ctx);
+
+/* The outer descriptor, for the application: from now on it tells of queued events, too. */
+int libxl__loop_show(libxl_ctx *ctx);
 
 /* Shows on the outer descriptor whether events are queued. */
 void libxl__loop_show_events(libxl_ctx *ctx, bool queued);

@@ -14,8 +14,8 @@ static void stop(libxl_ctx *ctx, libxl__source *source)
     libxl__ao *child = nested->child;
     if (child && nested->outlives) {
         libxl__ao *parent = child->parent;
-        child->parent = NULL;
-        child->background = true;
+        child->told = LIBXL__AO_NOBODY;
+        child->handle = NULL;
         nested->child = NULL;
         libxl__ao_job_ended(parent);
     } else if (child) {

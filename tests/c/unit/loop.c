@@ -204,7 +204,7 @@ static void a_million_calls_to_look_leave_one(scene *s)
     libxl_ctx *ctx = open_locked();
     for (int i = 0; i < 1000000; i++)
         libxl__loop_look_again(ctx);
-    struct pollfd fd = {.fd = libxl_ctx_fd(ctx), .events = POLLIN};
+    struct pollfd fd = {.fd = libxl__loop_show(ctx), .events = POLLIN};
     assert_int_equal(poll(&fd, 1, 0), 1);
     assert_int_equal(libxl__loop_dispatch(ctx), 0);
     assert_int_equal(poll(&fd, 1, 0), 0);
