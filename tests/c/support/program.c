@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Owns: nothing; programs are the tests'. */
+#include "program.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static int program_body(libxl__ao *ao, void *args)
+{
+    struct program *p = *(void **)args;
+    const char *const argv[] = {p->program, "-c", p->command, NULL};
+    libxl__child *child = libxl__ao_state(ao, sizeof(*child));
+    if (ao->step++) {
+        int rc = child->done ? libxl__child_result(child, p->program) : LIBXL__AO_WAIT;
+        return child->done && p->fails ? ERROR_INVAL : rc;
+    }
+    int rc = libxl__child_start(ao, child, argv, p->stdio, LIBXL__MILLISECONDS(p->limit_ms));
+    p->pid = child->pid;
+    if (p->fails && !rc)
+        rc = libxl__ao_fail(ao, ERROR_INVAL, "the first error");
+    if (p->cleans_up)
+        rc = kill(p->pid, SIGKILL) ? ERROR_FAIL : 0;
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+#define PROGRAM_CLASS .name = "program", .body = program_body, .args_size = sizeof(void *), .slow = true
+
+const libxl__ao_class program_class = {PROGRAM_CLASS};
+const libxl__ao_class limited_program_class = {PROGRAM_CLASS, .limit_ms = PROGRAM_LIMIT_MS};
+
+int run_program(scene *s, struct program *p)
+{
+    return RUN(s, core_begin(s->ctx, &program_class, p, how));
+}
+
+void check_gone(const struct program *p)
+{
+    assert_true(p->pid > 0);
+    assert_int_equal(kill(p->pid, 0), -1); /* not even a zombie */
+    assert_int_equal(errno, ESRCH);
+}
+
+void check_message(const scene *s, const char *part)
+{
+    if (!s->way.several && !strstr(last_message(s), part))
+        fail_msg("'%s' has no '%s'", last_message(s), part);
+}
+
+int scratch(const char *text)
+{
+    int fd = memfd_create("scratch", MFD_CLOEXEC);
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    lseek(fd, 0, SEEK_SET);
+    return fd;
+}
+
+const char *text_of(int fd)
+{
+    static _Thread_local char text[4096];
+    ssize_t length = pread(fd, text, sizeof(text) - 1, 0);
+    text[length < 0 ? 0 : length] = '\0';
+    return text;
+}

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Programs that operations run: none is left behind, and the application's own children are its own. */
+#include "program.h"
+
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* ---- how programs end */
+
+static void a_program_is_reaped_when_its_operation_ends(scene *s)
+{
+    static const struct {
+        const char *command;
+        int rc;
+        const char *message;
+    } ends[] = {
+        {"exit 0", 0, ""},
+        {"exit 3", ERROR_FAIL, "sh: exit status 3"},
+        {"kill -USR1 $$", ERROR_FAIL, "sh: killed by signal 10"},
+    };
+    for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++) {
+        struct program p = SHELL(ends[i].command, -1, -1, -1);
+        assert_int_equal(run_program(s, &p), ends[i].rc);
+        check_message(s, ends[i].message);
+        check_gone(&p);
+    }
+}
+
+static void a_limit_kills(scene *s)
+{
+    struct program own = SHELL("exec sleep 100", -1, -1, -1), whole = own;
+    own.limit_ms = PROGRAM_LIMIT_MS; /* the program's; the other one has its operation's */
+    assert_int_equal(run_program(s, &own), ERROR_TIMEDOUT);
+    check_message(s, "sh: did not end in time");
+    check_gone(&own);
+    assert_int_equal(RUN(s, core_begin(s->ctx, &limited_program_class, &whole, how)), ERROR_TIMEDOUT);
+    check_gone(&whole);
+}
+
+/* That it was killed follows from the abort, and is not what the application is told. */
+static void an_abort_kills_and_stays_the_reason(scene *s)
+{
+    struct program p = SHELL("exec sleep 100", -1, -1, -1);
+    op *o = START(s, core_begin(s->ctx, &program_class, &p, how));
+    assert_int_equal(kill(p.pid, 0), 0);
+    assert_int_equal(libxl_ao_abort(s->ctx, &o->how), 0);
+    assert_int_equal(op_result(o), ERROR_ABORTED);
+    assert_null(strstr(last_message(s), "killed"));
+    check_gone(&p);
+}
+
+/* Whether the operation leaves its program to the library, or kills it and looks at its status. */
+static void the_first_error_is_kept(scene *s)
+{
+    for (int cleans_up = 0; cleans_up <= 1; cleans_up++) {
+        struct program p = SHELL("exec sleep 100", -1, -1, -1);
+        p.fails = true;
+        p.cleans_up = cleans_up;
+        assert_int_equal(run_program(s, &p), ERROR_INVAL);
+        check_message(s, "the first error");
+        check_gone(&p);
+    }
+}
+
+/* ---- what cannot start */
+
+/* From now on the kernel refuses this thread new processes, as it does where there are too many. */
+static void refuse_processes(void)
+{
+    enum { CALLS = 4 };
+    static const int calls[CALLS] = {SYS_clone, SYS_clone3, SYS_fork, SYS_vfork};
+    struct sock_filter filter[CALLS + 3] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr))};
+    for (int i = 0; i < CALLS; i++)
+        filter[1 + i] =
+            (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)calls[i], CALLS - i, 0);
+    filter[CALLS + 1] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+    filter[CALLS + 2] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EAGAIN);
+    struct sock_fprog rules = {.len = CALLS + 3, .filter = filter};
+    assert_int_equal(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+    assert_int_equal(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &rules), 0);
+}
+
+struct refusal {
+    scene *s;
+    int rc;
+    char message[200];
+    struct program program;
+};
+
+static void *run_where_processes_are_refused(void *argument)
+{
+    struct refusal *r = argument;
+    const libxl_asyncop_how how = {.u.for_event = 1};
+    refuse_processes();
+    r->rc = core_begin(r->s->ctx, &program_class, &r->program, r->s->way.mode == SYNC ? NULL : &how);
+    snprintf(r->message, sizeof(r->message), "%s", libxl_error_message());
+    return NULL;
+}
+
+/* At once: the initiator returns the error, and there is no notification. */
+static void a_fork_that_fails_is_told_at_once(scene *s)
+{
+    struct refusal r = {.s = s, .program = SHELL("exit 0", -1, -1, -1)};
+    pthread_t thread; /* one of its own: there is no way back */
+    pthread_create(&thread, NULL, run_where_processes_are_refused, &r);
+    pthread_join(thread, NULL);
+    assert_int_equal(r.rc, ERROR_FAIL);
+    assert_non_null(strstr(r.message, strerror(EAGAIN)));
+    pump(s, 20);
+}
+
+static void a_program_that_is_missing_is_told_at_once(scene *s)
+{
+    struct program p = {.program = "/nonexistent/program", .stdio = {-1, -1, -1}};
+    op *o = op_begin(s);
+    op_started(o, core_begin(s->ctx, &program_class, &p, op_how(o)));
+    assert_true(s->way.mode == SYNC || !o->started);
+    assert_int_equal(o->rc, ERROR_FAIL);
+    assert_non_null(strstr(o->message, strerror(ENOENT)));
+}
+
+/* ---- what is the application's */
+
+static atomic_int signals;
+
+static void count_signal(int number)
+{
+    (void)number;
+    signals++;
+}
+
+static pid_t own_child(int status)
+{
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(status);
+    return pid;
+}
+
+static void the_application_reaps_its_own_children(scene *s)
+{
+    enum { CHILDREN = 5 };
+    struct sigaction counting = {.sa_handler = count_signal, .sa_flags = SA_RESTART}, before, after;
+    pid_t own[CHILDREN];
+    sigaction(SIGCHLD, &counting, &before);
+    int at_first = signals;
+    for (int i = 0; i < CHILDREN; i++) {
+        struct program p = SHELL("exit 0", -1, -1, -1);
+        own[i] = own_child(40 + i);
+        assert_int_equal(run_program(s, &p), 0);
+    }
+    for (int i = 0; i < CHILDREN; i++) {
+        int status;
+        assert_int_equal(waitpid(own[i], &status, 0), own[i]);
+        assert_int_equal(WEXITSTATUS(status), 40 + i);
+    }
+    assert_true(signals > at_first); /* its handler has been called all along */
+    sigaction(SIGCHLD, NULL, &after);
+    assert_true(after.sa_handler == count_signal && after.sa_flags & SA_RESTART);
+    sigaction(SIGCHLD, &before, NULL);
+}
+
+/* Where it reaps every child there is, ours too, an operation cannot know how its program ended: it says so. */
+static void a_status_that_was_taken_away_is_said(scene *s)
+{
+    struct sigaction ignore = {.sa_handler = SIG_IGN}, before;
+    struct program p = SHELL("exit 0", -1, -1, -1);
+    sigaction(SIGCHLD, &ignore, &before);
+    int rc = run_program(s, &p);
+    sigaction(SIGCHLD, &before, NULL);
+    assert_int_equal(rc, ERROR_FAIL);
+    check_message(s, strerror(ECHILD));
+    check_gone(&p);
+}
+
+static void contexts_have_children_of_their_own(scene *s)
+{
+    enum { CONTEXTS = 3, EACH = 4 };
+    libxl_ctx *contexts[CONTEXTS];
+    struct program programs[CONTEXTS][EACH];
+    for (int c = 0; c < CONTEXTS; c++) {
+        contexts[c] = core_open();
+        for (int i = 0; i < EACH; i++) {
+            programs[c][i] = SHELL(i % 2 ? "exit 0" : "sleep 0.02; exit 1", -1, -1, -1);
+            assert_int_equal(core_start(contexts[c], &program_class, (uint64_t)i, &programs[c][i]),
+                             ERROR_ASYNC_INPROGRESS);
+        }
+    }
+    for (int c = CONTEXTS; c-- > 0; core_close(contexts[c]))
+        for (int i = 0; i < EACH; i++) {
+            uint64_t which;
+            int rc = core_result(contexts[c], &which);
+            assert_int_equal(rc, which % 2 ? 0 : ERROR_FAIL);
+            check_gone(&programs[c][which]);
+        }
+    (void)s;
+}
+
+static const body bodies[] = {
+    BODY(a_program_is_reaped_when_its_operation_ends, ALL_WAYS),
+    BODY(a_limit_kills, ALL_WAYS),
+    BODY(an_abort_kills_and_stays_the_reason, ASYNC),
+    BODY(the_first_error_is_kept, ALL_WAYS),
+    BODY(a_fork_that_fails_is_told_at_once, ALL_WAYS),
+    BODY(a_program_that_is_missing_is_told_at_once, ALL_WAYS),
+    BODY(the_application_reaps_its_own_children, EACH_MODE),
+    BODY(a_status_that_was_taken_away_is_said, EACH_MODE),
+    BODY(contexts_have_children_of_their_own, NO_CONTEXT),
+};
+
+HARNESS_MAIN(bodies)

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What programs that operations run get: three descriptors and default signals, nothing else; and what the
+ * application's own programs get of ours: nothing.
+ */
+#include "program.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Every choice of sources among the program's own numbers 0, 1 and 2, which lie across each other then. */
+static void sources_may_be_0_1_and_2(scene *s)
+{
+    static const char *const names[] = {"zero", "one", "two"};
+    int kept[3], rc[27];
+    char got[27][3][16];
+    for (int i = 0; i < 3; i++)
+        kept[i] = fcntl(i, F_DUPFD_CLOEXEC, 3);
+    for (int n = 0; n < 27; n++) {
+        struct program p =
+            SHELL("read word; echo out >&1; echo err >&2; echo $word >&2", n / 9, n / 3 % 3, n % 3);
+        for (int i = 0; i < 3; i++) {
+            int fd = scratch(names[i]);
+            dup2(fd, i);
+            close(fd);
+            fcntl(i, F_SETFL, O_APPEND);
+        }
+        rc[n] = run_program(s, &p);
+        for (int i = 0; i < 3; i++)
+            snprintf(got[n][i], sizeof(got[n][i]), "%s", text_of(i) + strlen(names[i]));
+    }
+    for (int i = 0; i < 3; i++) {
+        dup2(kept[i], i);
+        close(kept[i]);
+    }
+    for (int n = 0; n < 27; n++) { /* now that there is an output again */
+        char expected[3][32] = {"", "", ""};
+        strcat(expected[n / 3 % 3], "out\n");
+        strcat(strcat(strcat(expected[n % 3], "err\n"), names[n / 9]), "\n");
+        assert_int_equal(rc[n], 0);
+        for (int i = 0; i < 3; i++)
+            assert_string_equal(got[n][i], expected[i]);
+    }
+}
+
+/* An application may have closed them: then descriptors of ours have these numbers. */
+static void the_application_may_have_none_of_0_1_and_2(scene *s)
+{
+    int kept[3], out = scratch("");
+    struct program p = SHELL("readlink /proc/self/fd/0 /proc/self/fd/2; exec ls /proc/self/fd", -1, out, -1);
+    for (int i = 0; i < 3; i++) {
+        kept[i] = fcntl(i, F_DUPFD_CLOEXEC, 3);
+        close(i);
+    }
+    int rc = run_program(s, &p);
+    for (int i = 0; i < 3; i++) {
+        dup2(kept[i], i);
+        close(kept[i]);
+    }
+    assert_int_equal(rc, 0);
+    assert_string_equal(text_of(out), "/dev/null\n/dev/null\n0\n1\n2\n3\n"); /* 3: the directory */
+    close(out);
+}
+
+static void a_program_has_no_other_descriptor(scene *s)
+{
+    int out = scratch(""), inheritable = dup(out); /* not even this one */
+    struct program p = SHELL("exec ls /proc/self/fd", -1, out, -1);
+    assert_int_equal(run_program(s, &p), 0);
+    assert_string_equal(text_of(out), "0\n1\n2\n3\n");
+    close(inheritable);
+    close(out);
+}
+
+static void a_program_has_default_signals(scene *s)
+{
+    sigset_t all, before;
+    struct sigaction ignore = {.sa_handler = SIG_IGN}, restored;
+    int out = scratch("");
+    /* Two at the end are the C library's own, and cannot be raised. */
+    struct program p =
+        SHELL("grep -E 'SigBlk|SigIgn' /proc/$$/status | sed s/0180000000/0000000000/", -1, out, -1);
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before);
+    sigaction(SIGUSR1, &ignore, &restored);
+    int rc = run_program(s, &p);
+    sigaction(SIGUSR1, &restored, NULL);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    assert_int_equal(rc, 0);
+    assert_string_equal(text_of(out), "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
+    close(out);
+}
+
+/* ---- while descriptors come and go */
+
+struct busy {
+    atomic_bool over;
+    atomic_int rounds;
+};
+
+static void *open_and_close(void *argument)
+{
+    struct busy *b = argument;
+    for (int ends[2]; !b->over; b->rounds++) {
+        assert_int_equal(pipe(ends), 0); /* inheritable */
+        close(ends[0]);
+        close(ends[1]);
+    }
+    return NULL;
+}
+
+/* However descriptors come and go meanwhile, a program gets none of the application's. */
+static void programs_start_while_descriptors_come_and_go(scene *s)
+{
+    struct busy busy = {.over = false};
+    pthread_t thread;
+    pthread_create(&thread, NULL, open_and_close, &busy);
+    for (int i = 0; i < 20; i++)
+        a_program_has_no_other_descriptor(s);
+    busy.over = true;
+    pthread_join(thread, NULL);
+    assert_true(busy.rounds > 20);
+}
+
+static void *run_programs(void *argument)
+{
+    struct busy *b = argument;
+    for (; !b->over; b->rounds++) {
+        libxl_ctx *ctx = core_open();
+        struct program p = SHELL("exit 0", -1, -1, -1);
+        assert_int_equal(core_begin(ctx, &program_class, &p, NULL), 0);
+        core_close(ctx);
+    }
+    return NULL;
+}
+
+/* The descriptors of a program that the application starts by fork and exec; besides the one it lists with. */
+static int descriptors_of_own_child(void)
+{
+    int count = 0, out = scratch("");
+    pid_t pid = fork();
+    if (pid == 0) {
+        dup2(out, 1);
+        execlp("ls", "ls", "/proc/self/fd", NULL);
+        _exit(127);
+    }
+    waitpid(pid, NULL, 0);
+    for (const char *c = text_of(out); *c; c++)
+        count += *c == '\n';
+    close(out);
+    return count;
+}
+
+static void the_application_s_programs_get_nothing_of_ours(scene *s)
+{
+    struct busy busy = {.over = false};
+    pthread_t thread;
+    int without = descriptors_of_own_child();
+    assert_true(without >= 4);
+    pthread_create(&thread, NULL, run_programs, &busy);
+    for (int i = 0; i < 200; i++)
+        assert_int_equal(descriptors_of_own_child(), without);
+    busy.over = true;
+    pthread_join(thread, NULL);
+    assert_true(busy.rounds > 10);
+    (void)s;
+}
+
+static const body bodies[] = {
+    BODY(sources_may_be_0_1_and_2, ONE_WAY),
+    BODY(the_application_may_have_none_of_0_1_and_2, ONE_WAY),
+    BODY(a_program_has_no_other_descriptor, ALL_WAYS),
+    BODY(a_program_has_default_signals, EACH_MODE),
+    BODY(programs_start_while_descriptors_come_and_go, EACH_MODE),
+    BODY(the_application_s_programs_get_nothing_of_ours, NO_CONTEXT),
+};
+
+HARNESS_MAIN(bodies)
