@@ -66,7 +66,7 @@ static const struct hvm_hw_cpu *find_cpu(const struct domain *d)
 {
     const struct hvm_save_descriptor *record;
     for (uint32_t at = 0; at + sizeof *record <= d->hvm_context_size; at += sizeof *record + record->length) {
-        record = (const void *)(d->hvm_context + at);
+        record = (const void *)(domain_big(d)->hvm_context + at);
         if (record->typecode == HVM_SAVE_CODE(CPU))
             return (const void *)(record + 1);
     }

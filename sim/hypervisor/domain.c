@@ -28,12 +28,20 @@ static bool is_held(struct domain *d)
     return held;
 }
 
+static void set_slot(uint32_t domid, uint16_t slot)
+{
+    uint64_t bit = 1ull << domid % 64;
+    machine->slot_of[domid] = slot;
+    machine->domids[domid / 64] &= ~bit;
+    machine->domids[domid / 64] |= slot ? bit : 0;
+}
+
 static bool has_gone(struct domain *d)
 {
     if (d->state != DOMAIN_DYING || d->ports[0].queued || now_ns() < d->gone_ns || is_held(d))
         return false;
     d->state = DOMAIN_FREE;
-    machine->slot_of[d->domid] = 0;
+    set_slot(d->domid, 0);
     machine->nr_domains--;
     return true;
 }
@@ -50,12 +58,24 @@ struct domain *domain_get(uint32_t domid)
 
 struct domain *domain_next(uint32_t domid)
 {
-    for (; domid <= machine->top_domid; domid++) {
+    while (domid < DOMID_FIRST_RESERVED) {
+        uint64_t rest = machine->domids[domid / 64] >> domid % 64;
+        if (!rest) {
+            domid = (domid / 64 + 1) * 64;
+            continue;
+        }
+        domid += (uint32_t)__builtin_ctzll(rest);
         struct domain *d = domain_get(domid);
         if (d)
             return d;
+        domid++;
     }
     return NULL;
+}
+
+struct domain_big *domain_big(const struct domain *d)
+{
+    return &machine->big[d - machine->domains];
 }
 
 /* A free struct domain: the search goes on where the last one ended. */
@@ -95,9 +115,7 @@ long domain_create(uint32_t *domid, const struct xen_domctl_createdomain *config
     if (!d || machine->free_frames < GRANT_FRAMES + 1)
         return -ENOMEM;
 
-    /* The context and the policy are big; their size field says that they are empty. */
-    memset(d, 0, offsetof(struct domain, hvm_context));
-    d->nr_leaves = 0;
+    memset(d, 0, sizeof *d); /* its sizes say that the big part is empty */
     d->domid = id;
     d->state = DOMAIN_ALIVE;
     d->serial = machine->next_serial++;
@@ -113,7 +131,7 @@ long domain_create(uint32_t *domid, const struct xen_domctl_createdomain *config
     d->shared_info = frames_alloc(d, 1);
     d->ports[0].listener = machine->player;
 
-    machine->slot_of[id] = d - machine->domains + 1;
+    set_slot(id, d - machine->domains + 1);
     machine->nr_domains++;
     if (id > machine->top_domid)
         machine->top_domid = id;

@@ -27,7 +27,7 @@ long do_hvm_op(unsigned int cmd, void *arg)
 
 static void *append(struct domain *d, uint16_t type, uint32_t size)
 {
-    struct hvm_save_descriptor *record = (void *)(d->hvm_context + d->hvm_context_size);
+    struct hvm_save_descriptor *record = (void *)(domain_big(d)->hvm_context + d->hvm_context_size);
     *record = (struct hvm_save_descriptor){.typecode = type, .length = size};
     d->hvm_context_size += sizeof *record + size;
     return memset(record + 1, 0, size);
@@ -56,7 +56,7 @@ long hvm_get_context(struct domain *d, struct xen_domctl_hvmcontext *context)
         return 0;
     if (room < d->hvm_context_size)
         return -ENOSPC;
-    memcpy(context->buffer.p, d->hvm_context, d->hvm_context_size);
+    memcpy(context->buffer.p, domain_big(d)->hvm_context, d->hvm_context_size);
     return 0;
 }
 
@@ -64,9 +64,9 @@ long hvm_set_context(struct domain *d, const struct xen_domctl_hvmcontext *conte
 {
     if (!domain_is_hvm(d))
         return -EINVAL;
-    if (context->size > sizeof d->hvm_context)
+    if (context->size > HVM_CONTEXT_MAX)
         return -ENOSPC;
-    memcpy(d->hvm_context, context->buffer.p, context->size);
+    memcpy(domain_big(d)->hvm_context, context->buffer.p, context->size);
     d->hvm_context_size = context->size;
     if (!d->online_vcpus)
         d->online_vcpus = 1;

@@ -155,7 +155,7 @@ static void power_on(void)
     *dom0 = (struct domain){
         .state = DOMAIN_ALIVE, .started = true, .max_vcpus = NR_CPUS, .online_vcpus = NR_CPUS};
     dom0->max_pages = dom0->tot_pages = DOM0_PAGES;
-    machine->slot_of[0] = 1;
+    machine->slot_of[0] = machine->domids[0] = 1;
     machine->nr_domains = 1;
     domain_run(dom0, true);
     /* What dom0's kernel would have prepared for xenstored. */

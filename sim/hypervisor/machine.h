@@ -101,14 +101,17 @@ struct domain {
     uint32_t shadow_mb, tsc_mode;
     int32_t time_offset;
     uint64_t cr3, start_info; /* PV: of vcpu 0 when it starts */
-    uint64_t hvm_params[HVM_NR_PARAMS];
     uint32_t grant_frame[GRANT_FRAMES], shared_info;
     uint32_t runs, tree;
     struct holder holders[MAX_HOLDERS];
+    uint64_t hvm_params[HVM_NR_PARAMS];
     struct channel ports[GUEST_PORTS];
-    uint32_t hvm_context_size;
+    uint32_t hvm_context_size, nr_leaves; /* of its big part */
+};
+
+/* What is big and seldom looked at lies apart, so that a list of all domains touches little memory. */
+struct domain_big {
     char hvm_context[HVM_CONTEXT_MAX];
-    uint32_t nr_leaves;
     xen_cpuid_leaf_t leaves[POLICY_LEAVES];
 };
 
@@ -137,10 +140,12 @@ struct machine {
     uint32_t dying_ms, next_fault, nr_faults;
     uint64_t calls[NR_CALLS]; /* atomic, without the lock */
     struct fault faults[MAX_FAULTS];
-    struct listener listeners[MAX_LISTENERS]; /* [0] is never used */
-    uint16_t slot_of[DOMID_FIRST_RESERVED];   /* 0: no such domain, else its index + 1 */
+    struct listener listeners[MAX_LISTENERS];          /* [0] is never used */
+    uint16_t slot_of[DOMID_FIRST_RESERVED];            /* 0: no such domain, else its index + 1 */
+    uint64_t domids[(DOMID_FIRST_RESERVED + 63) / 64]; /* a bit for each that is in slot_of */
     struct channel dom0_ports[DOM0_PORTS];
     struct domain domains[MAX_DOMAINS];
+    struct domain_big big[MAX_DOMAINS];
 };
 
 /* machine.c: this process's view of its world */
@@ -161,6 +166,7 @@ int result_of(long value); /* a hypercall's result as the libraries give it: -1 
 /* domain.c */
 struct domain *domain_get(uint32_t domid);  /* NULL: no such domain, or it has just gone */
 struct domain *domain_next(uint32_t domid); /* the first one with this domid or a higher one */
+struct domain_big *domain_big(const struct domain *d);
 long domain_create(uint32_t *domid, const struct xen_domctl_createdomain *config);
 long domain_destroy(struct domain *d);
 void domain_shutdown(struct domain *d, uint8_t reason);

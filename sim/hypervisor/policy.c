@@ -37,11 +37,11 @@ uint32_t policy_of_host(xen_cpuid_leaf_t leaves[POLICY_LEAVES])
 long policy_get(struct domain *d, struct xen_domctl_cpu_policy *policy)
 {
     if (!d->nr_leaves)
-        d->nr_leaves = policy_of_host(d->leaves);
+        d->nr_leaves = policy_of_host(domain_big(d)->leaves);
     if (policy->leaves.p) {
         if (policy->nr_leaves < d->nr_leaves)
             return -ENOBUFS;
-        memcpy(policy->leaves.p, d->leaves, d->nr_leaves * sizeof *d->leaves);
+        memcpy(policy->leaves.p, domain_big(d)->leaves, d->nr_leaves * sizeof *policy->leaves.p);
     }
     policy->nr_leaves = d->nr_leaves;
     policy->nr_msrs = 0;
@@ -52,7 +52,7 @@ long policy_set(struct domain *d, const struct xen_domctl_cpu_policy *policy)
 {
     if (policy->nr_leaves > POLICY_LEAVES)
         return -E2BIG;
-    memcpy(d->leaves, policy->leaves.p, policy->nr_leaves * sizeof *d->leaves);
+    memcpy(domain_big(d)->leaves, policy->leaves.p, policy->nr_leaves * sizeof *policy->leaves.p);
     d->nr_leaves = policy->nr_leaves;
     return 0;
 }
