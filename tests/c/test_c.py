@@ -30,7 +30,7 @@ if "AIOXEN_SANITIZER" in os.environ:
 WIRE, LIBXENSTORE = 0, 1
 WAYS = [(program, WIRE) for program in PROGRAMS]
 if SIMULATED:
-    WAYS += [(program, LIBXENSTORE) for program in ("abort", "contract", "domains", "sim/faults")]
+    WAYS += [(name, LIBXENSTORE) for name in ("abort", "contract", "disk_eject", "domains", "sim/faults")]
 
 
 def launch(program: str, way: int, *arguments: str) -> "subprocess.CompletedProcess[str]":

@@ -58,6 +58,14 @@ char *fixture_node(const char *path)
     return xs_read(xs, XBT_NULL, path, &length);
 }
 
+void fixture_write(const char *path, const char *value)
+{
+    bool written =
+        value ? xs_write(xs, XBT_NULL, path, value, (unsigned)strlen(value)) : xs_rm(xs, XBT_NULL, path);
+    if (!written)
+        fail_msg("%s: cannot be written", path);
+}
+
 void fixture_begin(struct fixture *before)
 {
     look_at_world(before);

@@ -25,6 +25,8 @@ void fixture_check(const struct fixture *before);
 void fixture_check_world(const struct fixture *before);
 /* A node of xenstore, freed by the caller; NULL: there is none. After fixture_begin. */
 char *fixture_node(const char *path);
+/* Writes one, as whoever may write there does; NULL: removes it. After fixture_begin. */
+void fixture_write(const char *path, const char *value);
 /* Destroys the domains that are new. */
 void fixture_clean(const struct fixture *before);
 /* Fails the test unless the context has nothing alive but idle workers. */

@@ -17,8 +17,7 @@ const char *guest_kernel(void);
 libxl_domain_config guest_config(const char *command_line);
 libxl_domain_config guest_config_pvh(const char *command_line);
 
-/* Creates one synchronously, on a context of its own unless ctx is given, and unpauses it if `run`. Fails the
- * test. */
+/* Creates one synchronously, and unpauses it if `run`. Or fails the test. */
 libxl_domid guest_new(libxl_ctx *ctx, const char *command_line, bool run);
 /* Destroys it synchronously. */
 void guest_destroy(libxl_ctx *ctx, libxl_domid domid);

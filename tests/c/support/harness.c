@@ -64,19 +64,24 @@ static void note_event(scene *s, seen event)
     pthread_mutex_unlock(&s->lock);
 }
 
+static seen seen_of(const libxl_event *event)
+{
+    seen e = {
+        .type = event->type, .domid = event->domid, .for_user = event->for_user, .uuid = event->domuuid};
+    if (event->type == LIBXL_EVENT_TYPE_DOMAIN_SHUTDOWN)
+        e.value = event->u.domain_shutdown.shutdown_reason;
+    if (event->type == LIBXL_EVENT_TYPE_DISK_EJECT)
+        snprintf(e.vdev, sizeof(e.vdev), "%s", event->u.disk_eject.vdev);
+    return e;
+}
+
 static void got_event(scene *s, libxl_event *event)
 {
     if (event->type == LIBXL_EVENT_TYPE_OPERATION_COMPLETE)
         completed((op *)(uintptr_t)event->for_user, event->u.operation_complete.rc, event->domid,
                   event->u.operation_complete.message);
     else
-        note_event(s, (seen){.type = event->type,
-                             .domid = event->domid,
-                             .for_user = event->for_user,
-                             .uuid = event->domuuid,
-                             .value = event->type == LIBXL_EVENT_TYPE_DOMAIN_SHUTDOWN
-                                          ? event->u.domain_shutdown.shutdown_reason
-                                          : 0});
+        note_event(s, seen_of(event));
     libxl_event_free(s->ctx, event);
 }
 
@@ -85,6 +90,8 @@ static void got_record(scene *s, const libxl_event_record *record)
     if (record->type == LIBXL_EVENT_TYPE_OPERATION_COMPLETE)
         completed((op *)(uintptr_t)record->for_user, record->value, record->domid,
                   record->event ? record->event->u.operation_complete.message : NULL);
+    else if (record->event)
+        note_event(s, seen_of(record->event));
     else
         note_event(s, (seen){.type = (libxl_event_type)record->type,
                              .domid = record->domid,

@@ -64,7 +64,8 @@ typedef struct seen {
     libxl_event_type type;
     uint32_t domid;
     uint64_t for_user;
-    int value; /* the reason of DOMAIN_SHUTDOWN */
+    int value;     /* the reason of DOMAIN_SHUTDOWN */
+    char vdev[16]; /* of DISK_EJECT */
     libxl_uuid uuid;
     struct seen *next;
 } seen;

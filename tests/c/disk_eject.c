@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Ejected media: each ejection is told once, with its disk. The frontend's nodes are the guest's to write;
+ * here the test writes them. Of them only the ejection counts, and none is followed.
+ */
+#include "harness.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { XVDA = 51712, XVDB = 51728, HDC = 5632, EJECT = LIBXL_EVENT_TYPE_DISK_EJECT };
+
+#define USER 0xfedcba9876543210ull
+
+static const char *node(libxl_domid domid, int disk, const char *name)
+{
+    static _Thread_local char path[96];
+    snprintf(path, sizeof(path), "/local/domain/%u/device/vbd/%d/%s", domid, disk, name);
+    return path;
+}
+
+static bool holds(const char *path, const char *value)
+{
+    char *now = fixture_node(path);
+    bool is = now && strcmp(now, value) == 0;
+    free(now);
+    return is;
+}
+
+static void eject(libxl_domid domid, int disk)
+{
+    fixture_write(node(domid, disk, "eject"), "eject");
+}
+
+static libxl_evgen_disk_eject *enable(scene *s, libxl_domid domid, const char *vdev, uint64_t user)
+{
+    libxl_evgen_disk_eject *evgen = NULL;
+    assert_int_equal(libxl_evenable_disk_eject(s->ctx, domid, vdev, user, &evgen), 0);
+    assert_non_null(evgen);
+    return evgen;
+}
+
+static void expect(scene *s, libxl_domid domid, const char *vdev, uint64_t user)
+{
+    seen event = next_event(s);
+    assert_int_equal(event.type, EJECT);
+    assert_int_equal(event.domid, domid);
+    assert_string_equal(event.vdev, vdev);
+    assert_true(event.for_user == user);
+}
+
+static void each_ejection_is_told_once(scene *s)
+{
+    libxl_domid domid = guest_new(s->ctx, "b", true);
+    libxl_evgen_disk_eject *evgen = enable(s, domid, "xvda", USER);
+    assert_true(no_event(s, 20));
+    for (int i = 0; i < 3; i++) {
+        eject(domid, XVDA);
+        expect(s, domid, "xvda", USER);
+        assert_true(holds(node(domid, XVDA, "eject"), "")); /* taken note of, for the guest to see */
+        assert_true(no_event(s, 20));
+    }
+    libxl_evdisable_disk_eject(s->ctx, evgen);
+    guest_destroy(s->ctx, domid);
+}
+
+static void an_ejection_before_enabling_is_told(scene *s)
+{
+    libxl_domid domid = guest_new(s->ctx, "b", true);
+    eject(domid, XVDA);
+    libxl_evgen_disk_eject *evgen = enable(s, domid, "xvda", USER);
+    expect(s, domid, "xvda", USER);
+    libxl_evdisable_disk_eject(s->ctx, evgen);
+    guest_destroy(s->ctx, domid);
+}
+
+static void disks_and_domains_are_told_apart(scene *s)
+{
+    libxl_domid one = guest_new(s->ctx, "b", true), other = guest_new(s->ctx, "b", true);
+    libxl_evgen_disk_eject *evgens[] = {enable(s, one, "xvda", 1), enable(s, one, "xvdb", 2),
+                                        enable(s, one, "hdc", 3), enable(s, other, "xvdb", 4)};
+    eject(one, XVDB);
+    expect(s, one, "xvdb", 2);
+    eject(other, XVDB);
+    expect(s, other, "xvdb", 4);
+    eject(one, HDC);
+    expect(s, one, "hdc", 3);
+    eject(other, XVDA); /* nobody asked */
+    assert_true(no_event(s, 30));
+    assert_true(holds(node(other, XVDA, "eject"), "eject"));
+    libxl_evdisable_disk_eject(s->ctx, evgens[1]);
+    eject(one, XVDB);
+    eject(one, XVDA);
+    expect(s, one, "xvda", 1);
+    assert_true(no_event(s, 30));
+    for (int i = 0; i < 4; i++)
+        if (i != 1)
+            libxl_evdisable_disk_eject(s->ctx, evgens[i]);
+    guest_destroy(s->ctx, one);
+    guest_destroy(s->ctx, other);
+}
+
+static void what_is_disabled_is_silent_and_may_be_enabled_again(scene *s)
+{
+    libxl_domid domid = guest_new(s->ctx, "b", true);
+    for (uint64_t user = 1; user <= 3; user++) {
+        libxl_evgen_disk_eject *evgen = enable(s, domid, "xvda", user);
+        eject(domid, XVDA);
+        expect(s, domid, "xvda", user);
+        libxl_evdisable_disk_eject(s->ctx, evgen);
+        eject(domid, XVDA);
+        assert_true(no_event(s, 20));
+        assert_true(holds(node(domid, XVDA, "eject"), "eject")); /* nor is anything written any more */
+        fixture_write(node(domid, XVDA, "eject"), "");
+    }
+    libxl_evdisable_disk_eject(s->ctx, NULL);
+    guest_destroy(s->ctx, domid);
+}
+
+/* ---- guests that mean harm */
+
+/* No other value is an ejection, whatever it is. */
+static void hostile_values_are_no_ejections(scene *s)
+{
+    char endless[2000];
+    memset(endless, 'e', sizeof(endless) - 1);
+    endless[sizeof(endless) - 1] = '\0';
+    const char *const values[] = {"",           "ejec",     "ejected",      "Eject",   " eject", "eject\n",
+                                  "eject/../x", "%s%n%s%n", "\xff\xfe\x80", "../../1", "/vm",    endless};
+    libxl_domid domid = guest_new(s->ctx, "b", true);
+    libxl_evgen_disk_eject *evgen = enable(s, domid, "xvda", USER);
+    for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++) {
+        fixture_write(node(domid, XVDA, "eject"), values[i]);
+        assert_true(no_event(s, 10));
+        assert_true(holds(node(domid, XVDA, "eject"), values[i])); /* left as it is */
+    }
+    fixture_write(node(domid, XVDA, "eject"), NULL);
+    fixture_write(node(domid, XVDA, "eject/eject"), "eject"); /* a directory; the value of it is empty */
+    assert_true(no_event(s, 10));
+    eject(domid, XVDA);
+    expect(s, domid, "xvda", USER);
+    libxl_evdisable_disk_eject(s->ctx, evgen);
+    guest_destroy(s->ctx, domid);
+}
+
+/* Whatever the frontend says of its backend and of itself: another domain's nodes stay as they are. */
+static void hostile_paths_are_not_followed(scene *s)
+{
+    static const char *const names[] = {"backend", "backend-id", "virtual-device",
+                                        "state",   "params",     "frontend"};
+    libxl_domid domid = guest_new(s->ctx, "b", true), victim = guest_new(s->ctx, "b", true);
+    char path[64], target[96];
+    libxl_evgen_disk_eject *evgen = enable(s, domid, "xvda", USER);
+    snprintf(path, sizeof(path), "/local/domain/%u/device/vbd/%d", victim, XVDA);
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+        snprintf(target, sizeof(target), "%s/%s", path, names[i]);
+        fixture_write(target, "eject");
+        fixture_write(node(domid, XVDA, names[i]), path);
+    }
+    eject(victim, XVDA);
+    eject(domid, XVDA);
+    expect(s, domid, "xvda", USER);
+    assert_true(no_event(s, 20));
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+        assert_true(holds(node(victim, XVDA, names[i]), "eject"));
+        assert_true(holds(node(domid, XVDA, names[i]), path));
+    }
+    assert_true(holds(node(victim, XVDA, "eject"), "eject"));
+    libxl_evdisable_disk_eject(s->ctx, evgen);
+    guest_destroy(s->ctx, domid);
+    guest_destroy(s->ctx, victim);
+}
+
+/* However fast a guest ejects, it is told at most as often, and the last ejection is not missed. */
+static void a_guest_that_ejects_without_pause_does_no_harm(scene *s)
+{
+    enum { TIMES = 200 };
+    libxl_domid domid = guest_new(s->ctx, "b", true);
+    libxl_evgen_disk_eject *evgen = enable(s, domid, "xvda", USER);
+    int told = 0;
+    for (int i = 0; i < TIMES; i++)
+        eject(domid, XVDA);
+    for (; !holds(node(domid, XVDA, "eject"), "") || told == 0; told++)
+        expect(s, domid, "xvda", USER);
+    while (!no_event(s, 30))
+        told++;
+    assert_in_range(told, 1, TIMES);
+    libxl_evdisable_disk_eject(s->ctx, evgen);
+    guest_destroy(s->ctx, domid);
+}
+
+/* ---- ends */
+
+static void it_ends_with_its_domain(scene *s)
+{
+    libxl_domid domid = guest_new(s->ctx, "b", true);
+    libxl_evgen_disk_eject *first = enable(s, domid, "xvda", USER), *second = enable(s, domid, "xvdb", USER);
+    libxl_evdisable_disk_eject(s->ctx, first); /* before the end, and after it */
+    guest_destroy(s->ctx, domid);
+    assert_true(no_event(s, 30));
+    assert_null(guest_node(domid, "device/vbd/51728/eject")); /* nothing of it has come back */
+    libxl_evdisable_disk_eject(s->ctx, second);
+}
+
+static void a_context_may_be_freed_with_it(scene *s)
+{
+    libxl_domid domid = guest_new(s->ctx, "b", true);
+    enable(s, domid, "xvda", USER);
+    enable(s, domid, "xvdb", USER);
+    eject(domid, XVDA);
+    expect(s, domid, "xvda", USER);
+    eject(domid, XVDB); /* not looked at any more */
+    assert_int_equal(libxl_ctx_free(s->ctx), 0);
+    assert_int_equal(libxl_ctx_alloc(&s->ctx, LIBXL_VERSION, 0, NULL), 0);
+    guest_destroy(s->ctx, domid);
+}
+
+static void what_is_no_disk_is_refused(scene *s)
+{
+    static const char *const names[] = {NULL,  "",     "xvd",     "xvda1b",     "sda16",
+                                        "hde", "disk", "../xvda", "xvda/eject", "-1"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+        libxl_evgen_disk_eject *evgen = (void *)1;
+        assert_int_equal(libxl_evenable_disk_eject(s->ctx, 1, names[i], USER, &evgen), ERROR_INVAL);
+        assert_null(evgen);
+        assert_non_null(strstr(libxl_error_message(), "vdev"));
+    }
+}
+
+static const body bodies[] = {
+    BODY(each_ejection_is_told_once, EACH_STYLE),
+    BODY(an_ejection_before_enabling_is_told, BOTH),
+    BODY(disks_and_domains_are_told_apart, BOTH),
+    BODY(what_is_disabled_is_silent_and_may_be_enabled_again, BOTH),
+    BODY(hostile_values_are_no_ejections, ONE_WAY),
+    BODY(hostile_paths_are_not_followed, ONE_WAY),
+    BODY(a_guest_that_ejects_without_pause_does_no_harm, ONE_WAY),
+    BODY(it_ends_with_its_domain, BOTH),
+    BODY(a_context_may_be_freed_with_it, ONE_WAY),
+    BODY(what_is_no_disk_is_refused, ONE_WAY),
+};
+
+HARNESS_MAIN(bodies)
