@@ -58,6 +58,17 @@ inline event_occurred(o)
 #endif
 }
 
+/* One that nobody waits for: who holds its handle learns it by that. */
+inline background_ended(o)
+{
+    assert(!forgotten); /* the handle is there to be written to */
+#ifndef FAULT_HANDLE_KEPT
+    handle = false;
+#endif
+    told[o]++;
+    destroy(o)
+}
+
 inline notify(o)
 {
 #ifdef FAULT_NOTIFIED_UNLOCKED
@@ -66,6 +77,10 @@ inline notify(o)
     ao[o].notified = true;
 #endif
     if
+#ifdef NESTED
+    :: ao[o].how == CHILD -> nested_ended(o)
+#endif
+    :: ao[o].how == BACKGROUND -> background_ended(o)
     :: ao[o].how == SYNC && ao[o].waiter != NONE -> waiter_wake(ao[o].waiter)
     :: ao[o].how == CALLBACK || ao[o].how == HOOKED -> deliver_completion(o)
     :: ao[o].how == EVENT -> event_occurred(o)
@@ -76,6 +91,8 @@ inline notify(o)
     fi
 }
 
+#define is_live(o) ao[o].live
+
 inline finish(o)
 {
     touch(o);
@@ -84,7 +101,7 @@ inline finish(o)
     ao[o].complete = true;
     ao[o].live = false;
     if
-    :: closing -> waiter_wake(0) /* aos.drained */
+    :: closing && !any(is_live) -> waiter_wake(0) /* aos.drained */
     :: else -> skip
     fi;
     if
@@ -97,7 +114,9 @@ inline ao_complete(o)
 {
     assert(!ao[o].complete && !ao[o].ending);
     ao[o].ending = true;
+    ao[o].error = result == ERROR;
     registered[o] = false;
+    stop_children(o);
     if
 #ifdef FAULT_COMPLETED_BEFORE_JOBS
     :: true -> ao[o].jobs = 0; finish(o)
@@ -161,6 +180,36 @@ inline further_step(o)
     fi
 }
 
+inline ao_create(o, how_, kind_, reporting_)
+{
+    ao[o].alive = true;
+    ao[o].in_initiator = true;
+    ao[o].waiter = NONE;
+    ao[o].how = how_;
+    ao[o].kind = kind_;
+    ao[o].reporting = reporting_;
+    ao[o].job = IDLE
+}
+
+inline enter_progress(o)
+{
+    ao[o].live = true;
+    ao[o].indexed = ao[o].how == CALLBACK || ao[o].how == EVENT || ao[o].how == HOOKED;
+    limit[o] = true
+}
+
+inline began(o)
+{
+    if
+    :: result == WAIT || ao[o].jobs -> enter_progress(o)
+    :: else -> skip
+    fi;
+    if
+    :: result != WAIT -> ao_complete(o)
+    :: else -> skip
+    fi
+}
+
 /* run(): of one that aos_run has taken out of the queue */
 inline run_body(o)
 {
@@ -172,7 +221,7 @@ inline run_body(o)
     :: else ->
         if
         :: ao[o].stop && ao[o].kind != UNWINDS -> result = ERROR
-        :: else -> further_step(o)
+        :: else -> parent_further_step(o)
         fi;
         if
         :: result != WAIT -> ao_complete(o)

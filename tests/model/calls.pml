@@ -19,17 +19,6 @@ inline record_have(o)
     d = 0
 }
 
-inline ao_create(o, how_, kind_, reporting_)
-{
-    ao[o].alive = true;
-    ao[o].in_initiator = true;
-    ao[o].waiter = NONE;
-    ao[o].how = how_;
-    ao[o].kind = kind_;
-    ao[o].reporting = reporting_;
-    ao[o].job = IDLE
-}
-
 inline abort_start(o)
 {
     release_work(o);
@@ -37,13 +26,6 @@ inline abort_start(o)
     ao[o].reports = 0;
     ao[o].reports_in_line = 0;
     failed[o] = true
-}
-
-inline enter_progress(o)
-{
-    ao[o].live = true;
-    ao[o].indexed = ao[o].how != SYNC;
-    limit[o] = true
 }
 
 inline wait_until_notified(o)
@@ -88,18 +70,10 @@ inline start(o, how_, kind_, reporting_)
         record_have(o);
 #endif
         ao_create(o, how_, kind_, reporting_);
-        first_step(o);
+        parent_first_step(o);
         if
         :: result == ERROR && !ao[o].jobs -> abort_start(o)
-        :: else ->
-            if
-            :: result == WAIT || ao[o].jobs -> enter_progress(o)
-            :: else -> skip
-            fi;
-            if
-            :: result != WAIT -> ao_complete(o)
-            :: else -> skip
-            fi
+        :: else -> began(o)
         fi
     }
 #ifdef FAULT_RETURN_HIDDEN
@@ -207,6 +181,42 @@ inline ctx_wake()
     leave()
 }
 
+/* libxl_ctx_process */
+inline process()
+{
+    atomic { take_lock(); dispatch() }
+    leave()
+}
+
+/* What nobody waits for, begun and ended as xen/disk_eject.c does. */
+inline enable(o, kind_)
+{
+    atomic {
+        take_lock();
+        ao_create(o, BACKGROUND, kind_, SILENT);
+        handle = true;
+        first_step(o);
+        began(o)
+    }
+    leave()
+}
+
+inline disable(o)
+{
+    atomic {
+        take_lock();
+        if
+        :: handle -> touch(o); ao[o].stop = true; ao_wake(o)
+        :: else -> skip
+        fi;
+#ifndef FAULT_FORGOTTEN_BEFORE_ITS_END
+        aos_run();
+#endif
+        forgotten = true
+    }
+    leave()
+}
+
 /* The application's own loop: poll libxl_ctx_fd, then libxl_event_take, until operation o is over. */
 inline serve(o)
 {
@@ -226,21 +236,32 @@ inline serve(o)
 }
 
 /* context.c libxl__ctx_drain and what follows it in libxl_ctx_free */
+#ifdef FAULT_CLOSED_OVER_BACKGROUND
+#define may_be_stopped(o) (ao[o].live && !ao[o].stop && ao[o].how != BACKGROUND)
+#define closed_over       (!ao[0].live || ao[0].how == BACKGROUND)
+#else
+#define may_be_stopped(o) (ao[o].live && !ao[o].stop)
+#define closed_over       (!any(is_live))
+#endif
+
 inline drain()
 {
     atomic {
         take_lock();
         closing = true;
-        if
-        :: ao[0].live && !ao[0].stop -> ao[0].stop = true; ao_wake(0)
-        :: else -> skip
-        fi;
+        d = 0;
+        do
+        :: d == OPS -> break
+        :: d < OPS && may_be_stopped(d) -> ao[d].stop = true; ao_wake(d); d++
+        :: else -> d++
+        od;
+        d = 0;
         waiter_begin(0)
     }
     flush();
     do
-    :: ao[0].live -> waiter_wait()
-    :: else -> break
+    :: closed_over -> break
+    :: else -> waiter_wait()
     od;
     atomic { waiter_end() }
     leave();

@@ -15,10 +15,7 @@ inline next()
 {
     picked = NONE;
     if
-    entry(0)
-#if OPS > 1
-    entry(1)
-#endif
+    each(entry)
     :: else -> skip
     fi
 }
@@ -60,7 +57,7 @@ inline delivered()
  */
 proctype flusher(byte me)
 {
-    byte w = 0, r = 0, picked = NONE;
+    byte w = 0, r = 0, g = 0, ended = 0, picked = NONE;
     mtype result = WAIT, what = COMPLETION;
 end:
     do

@@ -35,23 +35,19 @@ inline hand_over()
 
 /* What the polled descriptor shows: everything registered by now, by whomever. */
 #define shows(o) (registered[o] && ready[o])
-#if OPS == 1
-#define inner_readable (look_again || shows(0) || expired[0] || broken)
-#define events_shown   (queued[0])
-#else
-#define inner_readable (look_again || shows(0) || shows(1) || expired[0] || expired[1] || broken)
-#define events_shown   (queued[0] || queued[1])
-#endif
+#define has_expired(o) expired[o]
+#define is_queued(o)   queued[o]
+#define inner_readable (look_again || any(shows) || any(has_expired) || broken)
+#define events_shown   any(is_queued)
 #ifdef FAULT_STALE_SET
 bool set[OPS]; /* what the leader had seen registered when it began to poll */
-#if OPS == 1
-#define polled (look_again || (set[0] && shows(0)) || expired[0] || broken)
-#else
-#define polled (look_again || (set[0] && shows(0)) || (set[1] && shows(1)) || expired[0] || expired[1])
-#endif
+#define seen(o) (set[o] && shows(o))
+#define polled  (look_again || any(seen) || any(has_expired) || broken)
 #else
 #define polled inner_readable
 #endif
+/* The one way to go on for ever: somebody looks in vain; the leader has been woken and needs but the lock. */
+#define passed_over (leader != NONE && waiter[leader].woken && look_again)
 
 inline ao_wake(o)
 {
@@ -61,9 +57,9 @@ inline ao_wake(o)
 
 inline dispatch()
 {
-#ifdef FAULT_WAKEUP_TAKEN
+#if defined FAULT_WAKEUP_TAKEN
     look_again = false;
-#else
+#elif !defined FAULT_WAKEUP_KEPT
     look_again = look_again && leader != NONE && waiter[leader].woken; /* not yet seen by whom it is for */
 #endif
     d = 0;

@@ -3,8 +3,8 @@
  * The life of an operation, as src/core/{ao,deliver,loop,event,worker,context}.c live it. Inlines have the names of
  * the functions that they stand for; what the code does under the lock is one atomic step here.
  *
- * Scenarios (one of -DLIFE -DWAITING -DBUSY -DCLOSE) say who calls what, at the end of the file. Whatever a
- * scenario leaves open (how the operation completes, what its body does, who waits, who aborts, when things
+ * Scenarios (one of -DLIFE -DWAITING -DBUSY -DCLOSE -DNESTED -DALONE) say who calls what, at the end of the
+ * file. Whatever a scenario leaves open (how the operation completes, what its body does, who waits, who aborts, when things
  * happen) is tried in every way. -DFAULT_X puts fault X back: README.md lists them.
  */
 #define NONE 255
@@ -26,12 +26,34 @@
 #define THREADS 1
 #endif
 
-/* How the application is told: by return, by its callback, by the queue, by its event_occurs hook. */
-mtype = { SYNC, CALLBACK, EVENT, HOOKED };
+#ifdef NESTED
+#define OPS     3
+#define THREADS 2
+#endif
+#ifdef ALONE
+#define OPS     1
+#define THREADS 2
+#endif
+
+#if OPS == 1
+#define any(is)   (is(0))
+#define each(one) one(0)
+#elif OPS == 2
+#define any(is)   (is(0) || is(1))
+#define each(one) one(0) one(1)
+#else
+#define any(is)   (is(0) || is(1) || is(2))
+#define each(one) one(0) one(1) one(2)
+#endif
+
+/* How the application is told: by return, by its callback, by the queue, by its event_occurs hook.
+ * A child tells its parent, and what runs in the background nobody. */
+mtype = { SYNC, CALLBACK, EVENT, HOOKED, CHILD, BACKGROUND };
 /* Whether its body reports. Callback or hook: it is all the same to the line. */
 mtype = { SILENT, REPORTING };
-/* What a body does. ENDLESS ends only by being stopped; UNWINDS has a job to put things back with. */
-mtype = { FAILS, INSTANT, SOURCE, JOB, JOB_FAILS, WAKES_FAILS, UNWINDS, ENDLESS };
+/* What a body does. ENDLESS ends only by being stopped; UNWINDS has a job to put things back with.
+ * The last two have children: nested.pml. */
+mtype = { FAILS, INSTANT, SOURCE, JOB, JOB_FAILS, WAKES_FAILS, UNWINDS, ENDLESS, GATHERS, HANDS_ON };
 mtype = { IDLE, QUEUED, RUNNING, ENDED };
 mtype = { WAIT, DONE, ERROR }; /* what bodies return */
 
@@ -39,7 +61,7 @@ typedef Op {
     bool alive; /* the magic number is right */
     bool in_initiator, complete, notified, ending, runnable, live, indexed;
     bool in_line, delivering; /* its completion stands in line; something of it is under way */
-    bool stop, fired, unwinding;
+    bool stop, fired, unwinding, error;
     byte jobs, reports, reports_in_line, waiter;
     mtype how, kind, reporting, job;
 }
@@ -60,8 +82,10 @@ bool queued[OPS];                         /* completion events */
 byte stray_reports[OPS];                  /* reports in line that are taken for nobody's */
 bool closing, broken, woken_up;           /* woken_up: libxl_ctx_wake was called */
 byte holder[OPS];                         /* of a record: operation + 1 */
+bool handle, forgotten;                   /* of a background operation's starter, and whether that has freed it */
 
 /* What the application has seen. */
+mtype how0, kind0, reporting0, kinds[OPS]; /* what it asks for */
 byte told[OPS], due[OPS]; /* due: reports made and not yet handed over */
 bool failed[OPS];
 byte finished;
@@ -74,13 +98,13 @@ bool flushing[THREADS];
 #define unlock()     assert(lock == me); lock = NONE
 
 #include "loop.pml"
+#include "nested.pml"
 #include "ao.pml"
 #include "deliver.pml"
 #include "waiting.pml"
 #include "calls.pml"
 #include "world.pml"
 
-mtype how0, kind0, reporting0;
 byte consumer;
 
 #define any_how(x)                                                                                           \
@@ -88,6 +112,8 @@ byte consumer;
 #define any_kind(x)                                                                                          \
     if :: x = FAILS :: x = INSTANT :: x = SOURCE :: x = JOB :: x = JOB_FAILS :: x = WAKES_FAILS             \
        :: x = UNWINDS :: x = ENDLESS fi
+#define childs_kind(x)                                                                                       \
+    if :: x = FAILS :: x = INSTANT :: x = SOURCE :: x = JOB fi
 #define any_reporting(x)                                                                                     \
     if :: x = SILENT :: x = REPORTING fi
 
@@ -102,7 +128,7 @@ inline consume(o)
 
 proctype thread(byte me)
 {
-    byte w = 0, d = 0;
+    byte w = 0, d = 0, r = 0, g = 0, ended = 0;
     mtype result;
     bool error = false, found = false;
 
@@ -158,10 +184,53 @@ proctype thread(byte me)
     start(0, how0, kind0, reporting0);
     drain();
 #endif
+#ifdef NESTED
+    /* A parent with children is aborted, or not; the context is closed after its end or under it. */
+    if
+    :: me == 0 ->
+        start(0, how0, kind0, SILENT);
+        if
+        :: !over(0) -> consume(0)
+        :: skip
+        fi;
+        finished == 1;
+        drain()
+    :: me == 1 ->
+        if
+        :: ao_abort(0)
+        :: process()
+        :: skip
+        fi
+    fi;
+#endif
+#ifdef ALONE
+    /* An operation in the background is ended by who has begun it, or by itself, or by the context's end. */
+    if
+    :: me == 0 ->
+        enable(0, kind0);
+        if
+        :: handle -> disable(0)
+        :: skip
+        fi;
+        finished == 1;
+        drain()
+    :: me == 1 ->
+        if
+        :: process()
+        :: skip
+        fi
+    fi;
+#endif
     skip;
 gone:
     finished++
 }
+
+#ifdef NESTED
+#define asked_for(o) (o <= started)
+#else
+#define asked_for(o) 1
+#endif
 
 init
 {
@@ -185,6 +254,19 @@ init
         any_kind(kind0);
         any_reporting(reporting0);
 #endif
+#ifdef NESTED
+        if :: how0 = SYNC :: how0 = CALLBACK fi;
+        if
+        :: kind0 = HANDS_ON; any_kind(kinds[1])
+        :: kind0 = GATHERS
+        :: kind0 = GATHERS; count = 1; at_once = 1; any_kind(kinds[1])
+        :: kind0 = GATHERS; count = 2; childs_kind(kinds[1]); childs_kind(kinds[2]);
+            if :: at_once = 1 :: at_once = 2 fi
+        fi;
+#endif
+#ifdef ALONE
+        if :: kind0 = FAILS :: kind0 = SOURCE :: kind0 = ENDLESS fi;
+#endif
         run worker();
         run xen();
         do
@@ -197,12 +279,16 @@ init
     do
     :: t == OPS -> break
     :: t < OPS ->
-        assert(told[t] + failed[t] == 1); /* exactly one notification, or an error instead */
+        assert(told[t] + failed[t] == asked_for(t)); /* exactly one notification, or an error instead */
         assert(!ao[t].alive && !due[t]);  /* nothing is left */
         t++
     od;
     assert(lock == NONE && leader == NONE)
 }
 
-/* A waiter whose operation has been completed returns; in the end all threads do. */
-ltl returns { <> (finished == THREADS) }
+/*
+ * All threads return. Nothing is assumed to be fair: what goes on for ever ends in one thread passing over
+ * another one that needs but the lock, so any lock that lets everybody in at last is enough. (A broken loop is
+ * tried until somebody gets in to mend it.)
+ */
+ltl returns { <> (finished == THREADS) || <> [] (passed_over || broken) }

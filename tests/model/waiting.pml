@@ -21,15 +21,14 @@ inline follow()
     atomic { waiter[me].signalled && lock == NONE -> lock = me; waiter[me].following = false }
 }
 
+#define see(o) set[o] = registered[o];
+
 inline lead()
 {
     atomic {
         leader = me;
 #ifdef FAULT_STALE_SET
-        set[0] = registered[0];
-#if OPS > 1
-        set[1] = registered[1];
-#endif
+        each(see);
 #endif
         unlock()
     }

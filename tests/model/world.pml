@@ -2,19 +2,15 @@
 /* What is not the caller: workers (src/core/worker.c), Xen, the clock. */
 
 /* worker.c: a worker that takes jobs one by one */
+#define takes(x)                                                                                             \
+    :: atomic { ao[x].job == QUEUED && lock == NONE -> o = x; ao[x].job = RUNNING } goto work
+
 proctype worker()
 {
     byte me = THREADS, o = 0;
 end:
     do
-    :: atomic {
-        ao[0].job == QUEUED && lock == NONE -> o = 0; ao[0].job = RUNNING
-    } goto work
-#if OPS > 1
-    :: atomic {
-        ao[1].job == QUEUED && lock == NONE -> o = 1; ao[1].job = RUNNING
-    } goto work
-#endif
+    each(takes)
     od;
 work:
     skip; /* the work: not locked */
@@ -43,10 +39,7 @@ end:
     do
     :: atomic {
         if
-        happens(0)
-#if OPS > 1
-        happens(1)
-#endif
+        each(happens)
         fi
     }
     od
