@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+import re
+
 from gen import model as m
+from gen.model import Mistake
 from gen.python.names import HEAD, Names, camel, docstring, exported, member, members
 
 IMPORTS = '''"""What operations take and give, and what events tell."""
@@ -15,6 +18,9 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 '''
+
+# A number of C's.
+LITERAL = re.compile(r"(-?(?:0[xX][0-9a-fA-F]+|0|[1-9]\d*))[uUlL]*")
 
 # What an extension's types stand on.
 EXTENDED = "from aioxen.types import *\nfrom aioxen.types import _Words as _Words\n\n"
@@ -36,12 +42,15 @@ def text(model: m.Model) -> str:
         *(camel(e.name) for e in events),
     ]
     base = model.base is None
+    structs = [struct(names, s, name) for s, name in names.own_structs.items()]
+    native = f"from {names.package}._native import lib\n\n" if any("= lib." in s for s in structs) else ""
     return "".join(
         [
-            HEAD, IMPORTS, "" if base else EXTENDED, exported([*classes, "Event"] if base else classes),
+            HEAD, IMPORTS, native, "" if base else EXTENDED,
+            exported([*classes, "Event"] if base else classes),
             "\n\n" + WORDS if base else "",
             *("\n\n" + enumeration(e) for e in names.own_enumerations),
-            *("\n\n" + struct(names, s, name) for s, name in names.own_structs.items()),
+            *("\n\n" + s for s in structs),
             "\n\n" + EVENT if base else "",
             *("\n\n" + event_class(names, e) for e in events),
         ]
@@ -81,14 +90,25 @@ def default(names: Names, f: m.Field, owner: m.Struct) -> str:
     kind = f.kind
     value = f.init_val or kind.init_val
     if isinstance(kind, m.Number):
-        return f" = {value or 0}"
+        return f" = {number(f, value)}"
     if isinstance(kind, m.Enumeration):
         return f" = {enum_default(kind, value)}"
     if isinstance(kind, m.Struct):
         return f" = field(default_factory={names.annotation(kind)})"
     if isinstance(kind, m.Array):
         return " = field(default_factory=list)"
-    return " = False" if kind.c_name == "bool" else " = None"
+    return f" = {value == 'true'}" if kind.c_name == "bool" else " = None"
+
+
+def number(f: m.Field, value: str | None) -> str:
+    """An initial value: a number as Python writes it, a name as the C library has it."""
+    if value is None:
+        return "0"
+    if found := LITERAL.fullmatch(value):
+        return found[1]
+    if value.isidentifier():
+        return f"lib.{value}"
+    raise Mistake(f.place, f"{f.name}: init_val: a number or the name of one is expected, not {value!r}")
 
 
 def enum_default(kind: m.Enumeration, value: str | None) -> str:

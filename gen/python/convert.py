@@ -49,7 +49,7 @@ def text(model: m.Model) -> str:
     parts = [table(e) for e in names.enumerations if e in used or e in model.types]
     for struct, name in names.own_structs.items():
         parts += [convert.put(struct, name), convert.get(struct, name)]
-    parts += [convert.get_sole(s, a) for s in model.structs if (a := sole_array(s))]
+    parts += [convert.take_sole(s, a) for s in names.own_structs if s.name and (a := sole_array(s))]
     if model.base is None:
         parts.append(convert.events(model.events))
     return HEAD + names.imports(IMPORTS, EXTENDED.format(names.package)) + "\n" + "\n\n".join(parts)
@@ -80,7 +80,7 @@ def flat_code(kind: m.Type) -> str:
 
 def flat_format(struct: m.Struct) -> str:
     """The struct as a format of struct, or "" if it holds pointers or parts, or has no name in C."""
-    codes = [flat_code(f.kind) for f in struct.fields]
+    codes = ["" if f.const else flat_code(f.kind) for f in struct.fields]
     return "@" + "".join(codes) if all(codes) and struct.name else ""
 
 
@@ -103,7 +103,16 @@ class Converters:
         )
 
     def put_field(self, f: m.Field, owner: str) -> list[str]:
-        kind, at = f.kind, f'c, "{f.name}", value.{f.name}, path'
+        if isinstance(f.kind, m.KeyedUnion):
+            return [f"_put_{owner}_{f.name}(c, value, path, keep)\n"]
+        if isinstance(f.kind, m.Struct):
+            inner = self.names.structs[f.kind]
+            return [f'put_{inner}(c.{f.name}, value.{f.name}, path + ".{f.name}", keep)\n']
+        return self.put_value(f, f'c, "{f.name}", value.{f.name}, path')
+
+    def put_value(self, f: m.Field, at: str) -> list[str]:
+        """Of what is no struct and no union, at (holder, name, value, the holder's path)."""
+        kind = f.kind
         if is_string(kind):
             return [f"v.put_string({at}, keep)\n"]
         if is_uuid(kind):
@@ -113,11 +122,6 @@ class Converters:
         if isinstance(kind, m.Array):
             call = f'v.put_array({at}, keep, "{kind.lenvar.name}", {self.element(kind)})\n'
             return [call]
-        if isinstance(kind, m.KeyedUnion):
-            return [f"_put_{owner}_{f.name}(c, value, path, keep)\n"]
-        if isinstance(kind, m.Struct):
-            inner = self.names.structs[kind]
-            return [f'put_{inner}(c.{f.name}, value.{f.name}, path + ".{f.name}", keep)\n']
         return [f"v.put({at})\n"]
 
     def element(self, array: m.Array) -> str:
@@ -141,12 +145,17 @@ class Converters:
         ]
         for arm in union.fields:
             assert arm.value is not None
+            if arm.type is None:
+                continue
+            lines.append(f"    if value.{union.keyvar.name} == types.{key}.{member(arm.value)}:\n")
             if isinstance(arm.type, m.Struct):
                 inner = self.names.structs[arm.type]
-                lines.append(f"    if value.{union.keyvar.name} == types.{key}.{member(arm.value)}:\n")
                 lines.append(f"        v.expect(arm, types.{inner}, here)\n")
                 lines.append(f"        put_{inner}(c.{f.name}.{arm.name}, arm, here, keep)\n")
-                lines.append("        return\n")
+            else:
+                put = self.put_value(arm, f'c.{f.name}, "{arm.name}", arm, here')
+                lines += [f"        {line}" for line in put]
+            lines.append("        return\n")
         lines += ["    v.expect(arm, type(None), here)\n"]
         return "".join(lines)
 
@@ -202,8 +211,6 @@ class Converters:
             return self.got_list(kind, "c", f.name)
         if isinstance(kind, m.KeyedUnion):
             return f"_get_{owner}_{f.name}(c)"
-        if array := sole_array(kind):
-            return self.got_list(array, at, kind.fields[0].name if isinstance(kind, m.Struct) else "")
         if isinstance(kind, m.Struct):
             return f"get_{self.names.structs[kind]}(v.addressof({at}))"
         return at
@@ -215,11 +222,11 @@ class Converters:
         one = self.got(kind, f"{at}[i]", True, array.lenvar, "")
         return f"[{one} for i in range({count})]"
 
-    def get_sole(self, struct: m.Struct, array: m.Array) -> str:
-        """A struct that is nothing but an array."""
+    def take_sole(self, struct: m.Struct, array: m.Array) -> str:
+        """A result that is nothing but an array."""
         f = struct.fields[0]
         return (
-            f"def get_{camel(struct.name or '')}(c: CData) -> {self.typed(array)}:\n"
+            f"def take_{struct.name}(c: CData) -> {self.typed(array)}:\n"
             f"    return {self.got_list(array, 'c', f.name)}\n"
         )
 
@@ -232,15 +239,16 @@ class Converters:
     def get_union(self, f: m.Field, owner: str) -> str:
         union = f.kind
         assert isinstance(union, m.KeyedUnion)
-        arms = [a for a in union.fields if isinstance(a.type, m.Struct)]
-        kinds = [f"types.{self.names.structs[a.type]}" for a in arms if isinstance(a.type, m.Struct)]
-        returned = " | ".join([*dict.fromkeys(kinds), "None"])
+        arms = [a for a in union.fields if a.type is not None]
+        kinds = [self.typed(a.kind) + " | None" * is_string(a.kind) for a in arms]
+        words = [word for kind in kinds for word in kind.split(" | ") if word != "None"]
+        returned = " | ".join([*dict.fromkeys(words), "None"])
         lines = ["\n\n" + function(f"_get_{owner}_{f.name}", ["c: CData"], returned)]
         for arm in arms:
-            assert arm.value is not None and isinstance(arm.type, m.Struct)
-            inner = self.names.structs[arm.type]
+            assert arm.value is not None
+            got = self.got(arm.kind, f"c.{f.name}.{arm.name}", False, arm, owner)
             lines.append(f"    if c.{union.keyvar.name} == {arm.value.value}:\n")
-            lines.append(f"        return get_{inner}(v.addressof(c.{f.name}.{arm.name}))\n")
+            lines.append(f"        return {got}\n")
         return "".join([*lines, "    return None\n"])
 
     # Events

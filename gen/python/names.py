@@ -65,7 +65,7 @@ def is_domid(kind: m.Type) -> bool:
 
 
 def sole_array(kind: m.Type) -> m.Array | None:
-    """The array of a struct that is nothing but an array: a list in Python."""
+    """The array of a struct that is nothing but an array: as a result, a list in Python."""
     if isinstance(kind, m.Struct) and len(kind.fields) == 1 and isinstance(kind.fields[0].type, m.Array):
         return kind.fields[0].type
     return None
@@ -121,8 +121,7 @@ class Names:
     def add(self, struct: m.Struct, name: str) -> None:
         for f in struct.fields:
             self.add_inner(f.type, name + camel(f.name))
-        if not sole_array(struct):
-            self.structs[struct] = name
+        self.structs[struct] = name
 
     def add_inner(self, kind: m.Type | None, name: str) -> None:
         if isinstance(kind, m.Array):
@@ -142,10 +141,8 @@ class Names:
         if isinstance(kind, m.Array):
             return f"list[{self.annotation(kind.element)}]"
         if isinstance(kind, m.KeyedUnion):
-            arms = [self.annotation(a.type) for a in kind.fields if a.type is not None]
+            arms = [self.annotation(a.type) for a in kind.fields if a.type is not None and not a.const]
             return " | ".join([*dict.fromkeys(arms), "None"])
-        if array := sole_array(kind):
-            return self.annotation(array)
         if isinstance(kind, m.Struct):
             return self.structs[kind]
         return BUILTINS[kind.c_name][0] + (" | None" if optional else "")
@@ -160,12 +157,13 @@ class Names:
 
 
 def members(struct: m.Struct) -> list[m.Field]:
-    """The fields that Python has: keys of unions too, lengths of arrays not."""
+    """The fields that Python has: keys of unions too, but no lengths, and nothing const."""
     seen: list[m.Field] = []
     for f in struct.fields:
         if isinstance(f.type, m.KeyedUnion):
             seen.append(f.type.keyvar)
-        seen.append(f)
+        if not f.const:
+            seen.append(f)
     return seen
 
 

@@ -135,7 +135,7 @@ def result(names: Names, kind: m.Type) -> str:
     if isinstance(kind, m.Enumeration):
         return f"Result({pointer}, _convert.take_{kind.name})"
     if isinstance(kind, m.Struct):
-        read = f"_convert.get_{camel(kind.name or '')}"
+        read = f"_convert.take_{kind.name}" if sole_array(kind) else f"_convert.get_{names.structs[kind]}"
         return f"Result({pointer}, {read}" + (f", lib.{kind.dispose_fn})" if kind.owns else ")")
     return f"Result({pointer}, v.take_number)"
 
@@ -145,18 +145,20 @@ def result(names: Names, kind: m.Type) -> str:
 
 def typed(names: Names, kind: m.Type) -> str:
     """A type as the operations' module spells it."""
-    if isinstance(kind, m.Array) or sole_array(kind):
-        array = sole_array(kind) or kind
-        assert isinstance(array, m.Array)
-        return f"list[{typed(names, array.element)}]"
     if is_domid(kind):
         return "Domain"
     named = isinstance(kind, (m.Struct, m.Enumeration))
     return ("types." if named else "") + names.annotation(kind)
 
 
+def given(names: Names, kind: m.Type) -> str:
+    """The same of a result."""
+    array = sole_array(kind)
+    return f"list[{typed(names, array.element)}]" if array else typed(names, kind)
+
+
 def returned(names: Names, operation: m.Operation) -> str:
-    values = [typed(names, f.kind) for f in operation.results]
+    values = [given(names, f.kind) for f in operation.results]
     if len(values) == 1:
         return f"Operation[{values[0]}]"
     return f"Operation[tuple[{', '.join(values)}]]" if values else "Operation[None]"

@@ -235,7 +235,11 @@ class Documents:
             known = (v.text for v in f.kind.values if number in (v.c_name, str(v.value), v.value))
             return next(known, None)
         if found is Form.NUMBER:
-            return self.subject.constants[given] if given in self.subject.constants else int(given or "0", 0)
+            return (
+                self.subject.constants[given]
+                if given in self.subject.constants
+                else int((given or "0").rstrip("uUlL"), 0)
+            )
         return {Form.BOOL: False}.get(found)
 
 

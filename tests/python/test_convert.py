@@ -29,7 +29,7 @@ from cffi import FFI
 ffi = FFI()
 ffi.cdef({0!r})
 class lib:
-    def __getattr__(self, name): raise AttributeError(name)
+    LIBXL_PLENTY = (1 << 64) - 1
 """
 
 
@@ -75,9 +75,16 @@ def machines(t: Any) -> st.SearchStrategy[Any]:
         st.builds(t.Disk, st.none() | TEXT, st.just(t.Backend.NONE), st.none()),
         st.builds(t.Disk, TEXT, st.just(t.Backend.FILE), st.builds(t.DiskFile, TEXT, st.lists(TEXT))),
         st.builds(t.Disk, TEXT, st.just(t.Backend.NUMBER), st.builds(t.DiskNumber, st.integers(-9, 9))),
+        st.builds(t.Disk, TEXT, st.just(t.Backend.WORD), st.none() | TEXT),
+        st.builds(t.Disk, TEXT, st.just(t.Backend.AMOUNT), unsigned(64)),
+        st.builds(t.Disk, TEXT, st.just(t.Backend.SHADE), colours),
+        st.builds(t.Disk, TEXT, st.just(t.Backend.SPOT), point),
+        st.builds(t.Disk, TEXT, st.just(t.Backend.LATER), st.none()),
     )
+    group = st.builds(t.Points, st.lists(point))
     return st.builds(
-        t.Machine, st.none() | TEXT, unsigned(32), UUIDS, colours, unsigned(16),
+        t.Machine, st.none() | TEXT, unsigned(32), UUIDS, colours, unsigned(16), unsigned(64),
+        unsigned(32), st.booleans(), group, st.lists(group),
         st.builds(t.MachinePlace, unsigned(8), TEXT), point, st.lists(point), st.lists(disk),
         st.lists(unsigned(32)), st.lists(colours), st.lists(TEXT), st.lists(st.uuids()),
     )  # fmt: skip
@@ -90,7 +97,9 @@ def machines(t: Any) -> st.SearchStrategy[Any]:
 @given(data=st.data())
 def test_there_and_back(shapes: Any, data: st.DataObject) -> None:
     value = data.draw(machines(shapes.types))
-    for field in [value, value.middle, *value.corners]:  # nil is none
+    points = [value.middle, *value.corners, *value.group.all, *(p for g in value.groups for p in g.all)]
+    spots = [disk.u for disk in value.disks if isinstance(disk.u, shapes.types.Point)]
+    for field in [value, *points, *spots]:  # nil is none
         for name in "identity", "owner":
             if getattr(field, name, None) == UUID(int=0):
                 setattr(field, name, None)
@@ -99,12 +108,12 @@ def test_there_and_back(shapes: Any, data: st.DataObject) -> None:
     assert shapes.get_Machine(c) == value
 
 
-def test_nothing_but_an_array_is_a_list(shapes: Any) -> None:
+def test_a_result_that_is_nothing_but_an_array_is_a_list(shapes: Any) -> None:
     ffi = shapes.v.ffi
-    assert shapes.get_Points(ffi.new("libxl_points *")) == []
+    assert shapes.take_points(ffi.new("libxl_points *")) == []
     c = ffi.new("libxl_points *", {"all": (corners := ffi.new("libxl_point[]", 2)), "num_all": 2})
     corners[1].x = -5
-    assert [point.x for point in shapes.get_Points(c)] == [0, -5]
+    assert [point.x for point in shapes.take_points(c)] == [0, -5]
 
 
 def test_what_this_release_does_not_know(shapes: Any) -> None:
@@ -115,6 +124,7 @@ def test_what_this_release_does_not_know(shapes: Any) -> None:
 def test_defaults_are_those_of_c(shapes: Any) -> None:
     machine = shapes.types.Machine()
     assert (machine.weight, machine.colour, machine.names) == (256, shapes.types.Colour.UNKNOWN, [])
+    assert (machine.load, machine.factor, machine.ready, machine.group.all) == (2**64 - 1, 16, True, [])
     assert aioxen.DomainConfig().b_info.max_vcpus == 1
 
 
