@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Owns: events on their way to event_occurs, and the one registration with the application's loop. Guarded by
- * the context's lock. event_occurs is called unlocked; the loop's hooks are called locked, as libxl's rules
- * allow, and must not call the library.
+ * the context's lock. event_occurs and the loop's hooks are called unlocked; the latter must not call the
+ * library all the same, as libxl's rules have it.
  *
  * There is one descriptor to register, libxl_ctx_fd, and no timeout ever: deadlines make the descriptor
  * readable. So a late or repeated occurrence does no harm: it is a look that finds nothing.

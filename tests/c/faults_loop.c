@@ -30,75 +30,18 @@ static void no_descriptors_is_no_obstacle(scene *s)
 
 /* ---- a timer that has fired, and an abort, in an application's loop */
 
-struct registration {
-    void *for_libxl;
-    int fd;
-};
-
-static int fd_register(void *user, int fd, void **for_app, short events, void *for_libxl)
-{
-    struct registration *r = user;
-    (void)events;
-    *r = (struct registration){.for_libxl = for_libxl, .fd = fd};
-    *for_app = r;
-    return 0;
-}
-
-static int fd_modify(void *user, int fd, void **for_app, short events)
-{
-    (void)user, (void)fd, (void)for_app, (void)events;
-    return 0;
-}
-
-static void fd_deregister(void *user, int fd, void *for_app)
-{
-    (void)user, (void)fd, (void)for_app;
-}
-
-static int timeout_register(void *user, void **for_app, struct timeval at, void *for_libxl)
-{
-    (void)user, (void)for_app, (void)at, (void)for_libxl;
-    return ERROR_FAIL;
-}
-
-static int timeout_modify(void *user, void **for_app, struct timeval at)
-{
-    (void)user, (void)for_app, (void)at;
-    return ERROR_FAIL;
-}
-
-static void timeout_deregister(void *user, void *for_app)
-{
-    (void)user, (void)for_app;
-}
-
 static void an_abort_after_a_timer_that_fired_in_a_foreign_loop(scene *s)
 {
-    static const libxl_osevent_hooks hooks = {.fd_register = fd_register,
-                                              .fd_modify = fd_modify,
-                                              .fd_deregister = fd_deregister,
-                                              .timeout_register = timeout_register,
-                                              .timeout_modify = timeout_modify,
-                                              .timeout_deregister = timeout_deregister};
-    static struct registration registration; /* it is used until the context is closed */
     libxl_domid domid = guest_new(s->ctx, "b", true);
-    libxl_osevent_register_hooks(s->ctx, &hooks, &registration);
     for (int processed = 0; processed < 2; processed++) {
-        libxl_asyncop_how how = {.u.for_event = 1};
-        libxl_event *event = NULL;
-        assert_int_equal(libxl_domain_wait_shutdown(s->ctx, domid, &(libxl_shutdown_reason){0}, &how),
-                         ERROR_ASYNC_INPROGRESS);
-        assert_int_equal(libxl_ao_set_limit(s->ctx, &how, 1), 0);
+        libxl_shutdown_reason reason;
+        op *o = START(s, libxl_domain_wait_shutdown(s->ctx, domid, &reason, how));
+        assert_int_equal(libxl_ao_set_limit(s->ctx, &o->how, 1), 0);
         sleep_ms(20); /* the timer has fired; once it has been seen, once not */
         if (processed)
-            libxl_osevent_occurred_fd(s->ctx, registration.for_libxl, registration.fd, POLLIN, POLLIN);
-        int rc = libxl_ao_abort(s->ctx, &how);
-        assert_int_equal(rc, processed ? ERROR_NOTFOUND : 0);
-        while (libxl_event_check(s->ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL))
-            libxl_osevent_occurred_fd(s->ctx, registration.for_libxl, registration.fd, POLLIN, POLLIN);
-        assert_int_equal(event->u.operation_complete.rc, processed ? ERROR_TIMEDOUT : ERROR_ABORTED);
-        libxl_event_free(s->ctx, event);
-        libxl_osevent_occurred_timeout(s->ctx, &how); /* of nobody: ignored */
+            pump(s, 0);
+        assert_int_equal(libxl_ao_abort(s->ctx, &o->how), processed ? ERROR_NOTFOUND : 0);
+        assert_int_equal(op_result(o), processed ? ERROR_TIMEDOUT : ERROR_ABORTED);
     }
     guest_destroy(s->ctx, domid);
 }
@@ -185,7 +128,7 @@ static void many_queued_events_cost_little(scene *s)
 
 static const body bodies[] = {
     BODY(no_descriptors_is_no_obstacle, ONE_WAY),
-    BODY(an_abort_after_a_timer_that_fired_in_a_foreign_loop, ONE_WAY),
+    BODY(an_abort_after_a_timer_that_fired_in_a_foreign_loop, IN_LOOP),
     BODY(a_completion_wakes_its_own_waiter_only, ONE_WAY),
     BODY(many_queued_events_cost_little, ONE_WAY),
 };

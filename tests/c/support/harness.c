@@ -4,13 +4,10 @@
  * and the results, because any thread that waits may be the one that is told. Operations are freed when the
  * test has ended, so that a second completion of one is seen and not a use of freed memory.
  */
-#include "harness.h"
+#include "styles.h"
 
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/epoll.h>
-#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -18,7 +15,6 @@ enum {
     TICK_MS = 20, /* how often one of several threads looks whether another got what it waits for */
     TEST_LIMIT_S = 60,
     EVENT_LIMIT_MS = 10000,
-    BATCH = 8,
 };
 
 uint64_t now_ms(void)
@@ -35,7 +31,7 @@ void sleep_ms(unsigned milliseconds)
 
 /* ---- what comes back */
 
-static void completed(op *o, int rc, uint32_t domid, const char *message)
+void scene_completed(op *o, int rc, uint32_t domid, const char *message)
 {
     pthread_mutex_lock(&o->s->lock);
     o->rc = rc;
@@ -49,11 +45,11 @@ static void completed(op *o, int rc, uint32_t domid, const char *message)
 static void called_back(libxl_ctx *ctx, int rc, void *user)
 {
     op *o = user;
-    completed(o, rc, LIBXL_DOMID_INVALID, rc ? libxl_error_message() : NULL);
+    scene_completed(o, rc, LIBXL_DOMID_INVALID, rc ? libxl_error_message() : NULL);
     libxl_ctx_wake(ctx); /* for a test that sits in libxl_event_wait; and it shows that the lock is free */
 }
 
-static void note_event(scene *s, seen event)
+void scene_noted(scene *s, seen event)
 {
     seen *noted = malloc(sizeof(*noted));
     *noted = event;
@@ -63,109 +59,6 @@ static void note_event(scene *s, seen event)
     s->events_end = &noted->next;
     pthread_mutex_unlock(&s->lock);
 }
-
-static seen seen_of(const libxl_event *event)
-{
-    seen e = {
-        .type = event->type, .domid = event->domid, .for_user = event->for_user, .uuid = event->domuuid};
-    if (event->type == LIBXL_EVENT_TYPE_DOMAIN_SHUTDOWN)
-        e.value = event->u.domain_shutdown.shutdown_reason;
-    if (event->type == LIBXL_EVENT_TYPE_DISK_EJECT)
-        snprintf(e.vdev, sizeof(e.vdev), "%s", event->u.disk_eject.vdev);
-    return e;
-}
-
-static void got_event(scene *s, libxl_event *event)
-{
-    if (event->type == LIBXL_EVENT_TYPE_OPERATION_COMPLETE)
-        completed((op *)(uintptr_t)event->for_user, event->u.operation_complete.rc, event->domid,
-                  event->u.operation_complete.message);
-    else
-        note_event(s, seen_of(event));
-    libxl_event_free(s->ctx, event);
-}
-
-static void got_record(scene *s, const libxl_event_record *record)
-{
-    if (record->type == LIBXL_EVENT_TYPE_OPERATION_COMPLETE)
-        completed((op *)(uintptr_t)record->for_user, record->value, record->domid,
-                  record->event ? record->event->u.operation_complete.message : NULL);
-    else if (record->event)
-        note_event(s, seen_of(record->event));
-    else
-        note_event(s, (seen){.type = (libxl_event_type)record->type,
-                             .domid = record->domid,
-                             .for_user = record->for_user,
-                             .uuid = record->domuuid,
-                             .value = record->value});
-    libxl_event_free(s->ctx, record->event);
-}
-
-/* ---- the styles of waiting: each waits once and notes what came */
-
-static void wait_by_event_wait(scene *s, int milliseconds)
-{
-    libxl_event *event;
-    int rc = libxl_event_wait_limit(s->ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL, milliseconds);
-    if (rc == 0)
-        got_event(s, event);
-    else if (rc != ERROR_NOT_READY && rc != ERROR_TIMEDOUT)
-        fail_msg("libxl_event_wait: %d", rc);
-}
-
-static void wait_by_poll(scene *s, int milliseconds)
-{
-    struct pollfd fds[4];
-    struct timeval now;
-    libxl_event *event;
-    int count = sizeof(fds) / sizeof(*fds);
-    gettimeofday(&now, NULL);
-    assert_int_equal(libxl_osevent_beforepoll(s->ctx, &count, fds, &milliseconds, now), 0);
-    poll(fds, (nfds_t)count, milliseconds);
-    gettimeofday(&now, NULL);
-    libxl_osevent_afterpoll(s->ctx, count, fds, now);
-    while (libxl_event_check(s->ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL) == 0)
-        got_event(s, event);
-}
-
-static void wait_by_descriptor(scene *s, int milliseconds)
-{
-    struct epoll_event ready;
-    libxl_event_record records[BATCH];
-    int taken;
-    if (epoll_wait(s->epoll, &ready, 1, milliseconds) <= 0)
-        return;
-    do {
-        taken = libxl_event_take(s->ctx, records, BATCH);
-        assert_true(taken >= 0);
-        for (int i = 0; i < taken; i++)
-            got_record(s, &records[i]);
-    } while (taken == BATCH);
-}
-
-static void wait_by_hook(scene *s, int milliseconds)
-{
-    struct epoll_event ready;
-    if (epoll_wait(s->epoll, &ready, 1, milliseconds) > 0)
-        assert_int_equal(libxl_ctx_process(s->ctx), 0);
-}
-
-static void hook_event(void *user, libxl_event *event)
-{
-    got_event(user, event);
-}
-
-static const libxl_event_hooks hooks = {.event_occurs_mask = LIBXL_EVENTMASK_ALL, .event_occurs = hook_event};
-
-static const struct {
-    const char *name;
-    void (*wait)(scene *s, int milliseconds);
-} styles[] = {
-    [WAIT] = {"event_wait", wait_by_event_wait},
-    [POLL] = {"poll", wait_by_poll},
-    [DESCRIPTOR] = {"descriptor", wait_by_descriptor},
-    [HOOK] = {"hook", wait_by_hook},
-};
 
 static const char *const mode_names[] = {[SYNC] = "sync", [CALLBACK] = "callback", [EVENT] = "event"};
 
@@ -255,7 +148,7 @@ const libxl_asyncop_how *op_how(const op *o)
 void op_started(op *o, int returned)
 {
     if (o->s->way.mode == SYNC) {
-        completed(o, returned, LIBXL_DOMID_INVALID, returned ? libxl_error_message() : NULL);
+        scene_completed(o, returned, LIBXL_DOMID_INVALID, returned ? libxl_error_message() : NULL);
         o->started = true;
     } else if (returned == ERROR_ASYNC_INPROGRESS) {
         o->started = true;
@@ -296,11 +189,8 @@ static void scene_open(scene *s)
     /* The environment may ask for the other way to xenstored. */
     const char *flags = getenv("AIOXEN_TEST_FLAGS");
     assert_int_equal(libxl_ctx_alloc(&s->ctx, LIBXL_VERSION, flags ? (unsigned)atoi(flags) : 0, NULL), 0);
-    s->epoll = epoll_create1(EPOLL_CLOEXEC);
-    struct epoll_event wanted = {.events = EPOLLIN};
-    assert_int_equal(epoll_ctl(s->epoll, EPOLL_CTL_ADD, libxl_ctx_fd(s->ctx), &wanted), 0);
-    if (s->way.style == HOOK)
-        libxl_event_register_callbacks(s->ctx, &hooks, s);
+    if (styles[s->way.style].begin)
+        styles[s->way.style].begin(s);
     s->open = true;
 }
 
@@ -331,7 +221,8 @@ static void scene_close(scene *s)
         fixture_check_counters(s->ctx);
         assert_int_equal(libxl_ctx_free(s->ctx), 0);
     }
-    close(s->epoll);
+    if (styles[s->way.style].end)
+        styles[s->way.style].end(s);
     check_completions(s);
     scene_free(s);
 }
@@ -408,20 +299,22 @@ static int clean_up(void **state)
     return 0;
 }
 
+#define ANY_MODE  ((1u << MODES) - 1)
+#define ANY_STYLE ((1u << STYLES) - 1)
+
 static const struct {
     unsigned modes, styles;
     bool several;
 } ways_table[] = {
     [ONE_WAY] = {1 << EVENT, 1 << WAIT, false},
     [NO_CONTEXT] = {1 << EVENT, 1 << WAIT, false},
+    [IN_LOOP] = {1 << EVENT, 1 << LOOP, false},
     [BOTH] = {1 << CALLBACK | 1 << EVENT, 1 << WAIT, false},
-    [EACH_MODE] = {1 << SYNC | 1 << CALLBACK | 1 << EVENT, 1 << WAIT, false},
-    [EACH_STYLE] = {1 << CALLBACK | 1 << EVENT, 1 << WAIT | 1 << POLL | 1 << DESCRIPTOR | 1 << HOOK, false},
-    [ASYNC] = {1 << CALLBACK | 1 << EVENT, 1 << WAIT | 1 << POLL | 1 << DESCRIPTOR | 1 << HOOK, false},
-    [DIAGONAL] = {1 << SYNC | 1 << CALLBACK | 1 << EVENT, 1 << WAIT | 1 << POLL | 1 << DESCRIPTOR | 1 << HOOK,
-                  true},
-    [ALL_WAYS] = {1 << SYNC | 1 << CALLBACK | 1 << EVENT, 1 << WAIT | 1 << POLL | 1 << DESCRIPTOR | 1 << HOOK,
-                  true},
+    [EACH_MODE] = {ANY_MODE, 1 << WAIT, false},
+    [EACH_STYLE] = {1 << CALLBACK | 1 << EVENT, ANY_STYLE, false},
+    [ASYNC] = {1 << CALLBACK | 1 << EVENT, ANY_STYLE, false},
+    [DIAGONAL] = {ANY_MODE, ANY_STYLE, true},
+    [ALL_WAYS] = {ANY_MODE, ANY_STYLE, true},
 };
 
 static bool is_wanted(const body *b, way w)
@@ -440,7 +333,7 @@ static bool is_wanted(const body *b, way w)
 static char *test_name(const body *b, way w)
 {
     char *name;
-    int length = b->ways == ONE_WAY || b->ways == NO_CONTEXT
+    int length = b->ways == ONE_WAY || b->ways == NO_CONTEXT || b->ways == IN_LOOP
                      ? asprintf(&name, "%s", b->name)
                      : asprintf(&name, "%s[%s-%s-%s]", b->name, mode_names[w.mode], styles[w.style].name,
                                 w.several ? "threads" : "thread");
@@ -470,7 +363,7 @@ static void make_first_thread(void)
 
 int harness_main(int argc, char **argv, const body *bodies, size_t count)
 {
-    enum { WAYS = 3 * 4 * 2 };
+    enum { WAYS = MODES * STYLES * 2 };
     struct CMUnitTest *tests = calloc(count * WAYS, sizeof(*tests));
     struct test *states = calloc(count * WAYS, sizeof(*states));
     bool list = argc == 2 && strcmp(argv[1], "--list") == 0;
@@ -479,7 +372,9 @@ int harness_main(int argc, char **argv, const body *bodies, size_t count)
         fixture_clean(&(struct fixture){.has_world = true, .domains = 1, .domids = {0}});
     for (size_t i = 0; i < count * WAYS; i++) {
         const body *b = &bodies[i / WAYS];
-        const way w = {.mode = (enum mode)(i % 3), .style = (enum style)(i / 3 % 4), .several = i / 12 % 2};
+        const way w = {.mode = (enum mode)(i % MODES),
+                       .style = (enum style)(i / MODES % STYLES),
+                       .several = i / (MODES * STYLES) % 2};
         char *name = is_wanted(b, w) ? test_name(b, w) : NULL;
         if (name && list)
             puts(name);

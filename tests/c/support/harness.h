@@ -4,7 +4,7 @@
  *
  *   mode      synchronous | callback | event
  *   style     libxl_event_wait | poll(2) with beforepoll and afterpoll | the one descriptor with epoll
- *             | the event hook
+ *             | the event hook | an event loop of the application's, with libxl's hooks for descriptors
  *   threads   one | several: two threads run the body at once, a third one waits as well
  *
  * A body starts an operation and gets its result by RUN; `how` in the call is the way's own:
@@ -37,8 +37,8 @@
 #include "fixture.h"
 #include "guest.h"
 
-enum mode { SYNC, CALLBACK, EVENT };
-enum style { WAIT, POLL, DESCRIPTOR, HOOK };
+enum mode { SYNC, CALLBACK, EVENT, MODES };
+enum style { WAIT, POLL, DESCRIPTOR, HOOK, LOOP, STYLES };
 
 typedef struct way {
     enum mode mode;
@@ -49,9 +49,10 @@ typedef struct way {
 /* Which ways a body is run in. */
 enum ways {
     ONE_WAY,    /* once; the body waits as it likes (way: EVENT, WAIT) */
+    IN_LOOP,    /* once, in an event loop of the application's (way: EVENT, LOOP) */
     BOTH,       /* callback and event, with libxl_event_wait and one thread */
     EACH_MODE,  /* the three modes, with libxl_event_wait and one thread */
-    EACH_STYLE, /* the four styles, callback and event in turn, one thread */
+    EACH_STYLE, /* the styles, callback and event in turn, one thread */
     ASYNC,      /* callback and event, each style, one thread */
     DIAGONAL,   /* a third of all ways, in which each mode, style and number of threads occurs: for what is
                    costly */
@@ -70,13 +71,22 @@ typedef struct seen {
     struct seen *next;
 } seen;
 
+/* What the library has registered with the application's event loop. */
+typedef struct registration {
+    bool registered;
+    int fd;
+    short events;
+    void *for_libxl;
+} registration;
+
 typedef struct scene {
     libxl_ctx *ctx;
     way way;
     /* for the harness */
     struct op *ops; /* all that were begun */
     seen *events, **events_end;
-    pthread_mutex_t lock; /* guards the two lists and what operations got */
+    registration registration;
+    pthread_mutex_t lock; /* guards the above, and what operations got */
     int epoll;
     atomic_bool over;
     bool open;
