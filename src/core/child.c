@@ -108,15 +108,22 @@ static int spawn(pid_t *pid, const char *const argv[], const int stdio[3])
     return error;
 }
 
+/* 0, or an errno. */
 static int follow(libxl__ao *ao, libxl__child *child)
 {
     int pidfd = pidfd_open(child->pid, 0);
     if (pidfd < 0)
-        return ERROR_FAIL;
-    int rc = libxl__fd_register(ao->ctx, &child->exited, pidfd, EPOLLIN, exited);
-    if (rc)
-        close(pidfd);
-    return rc;
+        return errno;
+    if (!libxl__fd_register(ao->ctx, &child->exited, pidfd, EPOLLIN, exited))
+        return 0;
+    int error = errno;
+    close(pidfd);
+    return error;
+}
+
+static int status_lost(libxl__ao *ao, const char *name, int error)
+{
+    return libxl__ao_fail(ao, ERROR_FAIL, "%s: its exit status was taken away: %s", name, strerror(error));
 }
 
 int libxl__child_start(libxl__ao *ao, libxl__child *child, const char *const argv[], const int stdio[3],
@@ -125,8 +132,10 @@ int libxl__child_start(libxl__ao *ao, libxl__child *child, const char *const arg
     int error = spawn(&child->pid, argv, stdio);
     if (error)
         return libxl__ao_fail(ao, ERROR_FAIL, "running %s: %s", argv[0], strerror(error));
-    if (follow(ao, child)) {
-        error = errno;
+    error = follow(ao, child);
+    if (error == ESRCH)
+        return status_lost(ao, argv[0], ECHILD); /* it has ended, and been reaped, already */
+    if (error) {
         kill(child->pid, SIGKILL);
         waitpid(child->pid, NULL, 0); /* it is being killed: this takes microseconds */
         return libxl__ao_fail(ao, ERROR_FAIL, "following %s: %s", argv[0], strerror(error));
@@ -145,8 +154,7 @@ int libxl__child_result(const libxl__child *child, const char *name)
     if (child->timed_out)
         return libxl__ao_fail(child->ao, ERROR_TIMEDOUT, "%s: did not end in time", name);
     if (child->lost)
-        return libxl__ao_fail(child->ao, ERROR_FAIL, "%s: its exit status was taken away: %s", name,
-                              strerror(child->lost));
+        return status_lost(child->ao, name, child->lost);
     if (child->signal)
         return libxl__ao_fail(child->ao, ERROR_FAIL, "%s: killed by signal %d", name, child->signal);
     if (child->status)
