@@ -144,14 +144,18 @@ TAILQ_HEAD(libxl__ao_list, libxl__ao);
 STAILQ_HEAD(libxl__ao_queue, libxl__ao);
 LIST_HEAD(libxl__ao_bucket, libxl__ao);
 
+enum { LIBXL__AO_RECORD_SIZES = 2 };
+
 typedef struct libxl__aos {
     struct libxl__ao_list live;      /* in progress */
     struct libxl__ao_queue runnable; /* bodies to call */
     struct libxl__ao_bucket *index;  /* by how */
     uint32_t index_size, indexed;
     struct libxl__ao_bucket first_index[16];
-    struct libxl__ao_record *free_records;
-    uint32_t free_count;
+    struct libxl__ao_records {
+        struct libxl__ao_record *first;
+        uint32_t count;
+    } records[LIBXL__AO_RECORD_SIZES]; /* not in use */
     libxl__waiter *drained; /* the closing thread, woken when the last one ends */
     uint64_t started, completed, aborted;
 } libxl__aos;

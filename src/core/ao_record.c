@@ -9,51 +9,70 @@
 #include <string.h>
 
 enum {
-    RECORD_SIZE = 768, /* of the records that are kept: all but the largest operations fit */
-    STATE_SIZE = 192,  /* first memory that every operation has behind its args */
 #ifdef __SANITIZE_ADDRESS__
     KEEP = 0, /* a use after free is to be seen */
 #else
-    KEEP = 256, /* records kept */
+    KEEP = 256, /* records kept of each size */
 #endif
 };
+
+/*
+ * Records come in two sizes, with what malloc adds a multiple of 16: for what is instant, and for what waits and
+ * has state; the larger one is made to measure for libxl__domain_shutdown_body, of which a host has thousands.
+ * A few operations have larger args.
+ */
+static const uint32_t sizes[LIBXL__AO_RECORD_SIZES] = {312, 456};
+enum { STATE_SIZE = 192 }; /* first memory that every operation that waits has behind its args, at least */
 
 struct libxl__ao_record {
     struct libxl__ao_record *next;
 };
 
+/* Which of the sizes; LIBXL__AO_RECORD_SIZES: none. */
+static unsigned kind_of(size_t size)
+{
+    unsigned kind = 0;
+    while (kind < LIBXL__AO_RECORD_SIZES && sizes[kind] < size)
+        kind++;
+    return kind;
+}
+
 libxl__ao *libxl__ao_record_get(libxl_ctx *ctx, const libxl__ao_class *cls)
 {
-    libxl__aos *aos = &ctx->aos;
-    size_t args = (cls->args_size + 15) & ~(size_t)15;
-    size_t size = sizeof(libxl__ao) + args + STATE_SIZE;
-    libxl__ao *ao;
-    if (size <= RECORD_SIZE && aos->free_records) {
-        ao = (libxl__ao *)(void *)aos->free_records;
-        aos->free_records = aos->free_records->next;
-        aos->free_count--;
+    const size_t args = (cls->args_size + 15) & ~(size_t)15;
+    const size_t needed = sizeof(libxl__ao) + args + (cls->slow ? STATE_SIZE : 0);
+    const unsigned kind = kind_of(needed);
+    const size_t size = kind < LIBXL__AO_RECORD_SIZES ? sizes[kind] : needed;
+    struct libxl__ao_records *records = &ctx->aos.records[kind];
+    struct libxl__ao_record *record = NULL;
+    if (kind < LIBXL__AO_RECORD_SIZES && records->first) {
+        record = records->first;
+        records->first = record->next;
+        records->count--;
     } else {
-        ao = malloc(size <= RECORD_SIZE ? RECORD_SIZE : size);
-        if (!ao)
+        record = malloc(size);
+        if (!record)
             return NULL;
     }
+    libxl__ao *ao = (libxl__ao *)(void *)record;
     memset(ao, 0, sizeof(*ao) + args);
-    ao->size = size <= RECORD_SIZE ? RECORD_SIZE : (uint32_t)size;
-    libxl__gc_begin(&ao->gc, ao->args + args, ao->size - sizeof(*ao) - args);
+    ao->size = (uint32_t)size;
+    libxl__gc_begin(&ao->gc, ao->args + args, size - sizeof(*ao) - args);
     return ao;
 }
 
 void libxl__ao_record_put(libxl_ctx *ctx, libxl__ao *ao)
 {
-    libxl__aos *aos = &ctx->aos;
-    if (ao->size != RECORD_SIZE || aos->free_count == KEEP) {
+    const unsigned kind = kind_of(ao->size);
+    struct libxl__ao_records *records = &ctx->aos.records[kind];
+    if (kind == LIBXL__AO_RECORD_SIZES || records->count == KEEP) {
         free(ao);
         return;
     }
     struct libxl__ao_record *record = (struct libxl__ao_record *)(void *)ao;
-    record->next = aos->free_records;
-    aos->free_records = record;
-    aos->free_count++;
+    record->next = records->first;
+    records->first = record;
+    records->count++;
 }
 
 /* ---- the index */
@@ -120,11 +139,12 @@ libxl__ao *libxl__ao_index_find(libxl_ctx *ctx, const libxl_asyncop_how *how)
 void libxl__ao_records_free(libxl_ctx *ctx)
 {
     libxl__aos *aos = &ctx->aos;
-    while (aos->free_records) {
-        struct libxl__ao_record *record = aos->free_records;
-        aos->free_records = record->next;
-        free(record);
-    }
+    for (unsigned kind = 0; kind < LIBXL__AO_RECORD_SIZES; kind++)
+        while (aos->records[kind].first) {
+            struct libxl__ao_record *record = aos->records[kind].first;
+            aos->records[kind].first = record->next;
+            free(record);
+        }
     if (aos->index != aos->first_index)
         free(aos->index);
 }

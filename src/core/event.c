@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { WORTH_AN_INDEX = 32 }; /* events queued */
+
 /* Every other event: with what its way to the application's receiver needs. */
 struct event_box {
     libxl_event event;
@@ -90,6 +92,7 @@ void libxl__event_queue(libxl_ctx *ctx, libxl_event *event)
 {
     TAILQ_INSERT_TAIL(&ctx->events.queue, event, link);
     ctx->events.queued++;
+    libxl__event_index_add(&ctx->events.index, &ctx->events.queue, event);
     libxl__loop_show_events(ctx, true);
     wake_one(ctx, event);
 }
@@ -112,8 +115,11 @@ void libxl__event_missed(libxl_ctx *ctx, libxl_event_type type)
 static void take_out(libxl_ctx *ctx, libxl_event *event)
 {
     TAILQ_REMOVE(&ctx->events.queue, event, link);
-    if (--ctx->events.queued == 0)
-        libxl__loop_show_events(ctx, false);
+    libxl__event_index_remove(&ctx->events.index, event);
+    if (--ctx->events.queued)
+        return;
+    libxl__event_index_drop(&ctx->events.index);
+    libxl__loop_show_events(ctx, false);
 }
 
 void libxl__events_close(libxl_ctx *ctx)
@@ -168,15 +174,34 @@ int libxl_event_take(libxl_ctx *ctx, libxl_event_record *records, int max)
 
 /* ---- one at a time */
 
+int libxl_event_is_for(const libxl_event *event, void *user)
+{
+    return event->for_user == *(const libxl_ev_user *)user;
+}
+
+/* Whether the queue's index can be asked; it is made when there is reason to. */
+static bool indexed(libxl__events *events, const libxl__waiter *want)
+{
+    if (want->predicate != libxl_event_is_for)
+        return false;
+    return events->index.places ||
+           (events->queued > WORTH_AN_INDEX && libxl__event_index_make(&events->index, &events->queue));
+}
+
 static libxl_event *find(libxl_ctx *ctx, const libxl__waiter *want)
 {
+    libxl__events *events = &ctx->events;
     libxl_event *event;
-    TAILQ_FOREACH (event, &ctx->events.queue, link)
-        if (libxl__event_wanted(event, want->typemask, want->predicate, want->predicate_user)) {
-            take_out(ctx, event);
-            return event;
-        }
-    return NULL;
+    if (indexed(events, want))
+        event = libxl__event_index_find(&events->index, *(const libxl_ev_user *)want->predicate_user,
+                                        want->typemask);
+    else
+        TAILQ_FOREACH (event, &events->queue, link)
+            if (libxl__event_wanted(event, want->typemask, want->predicate, want->predicate_user))
+                break;
+    if (event)
+        take_out(ctx, event);
+    return event;
 }
 
 int libxl_event_check(libxl_ctx *ctx, libxl_event **event_out, uint64_t typemask,

@@ -10,13 +10,15 @@
 #include <libxl.h>
 
 #include "deliver.h"
+#include "event_index.h"
 
 TAILQ_HEAD(libxl__event_list, libxl_event);
 
 typedef struct libxl__events {
     struct libxl__event_list queue; /* for libxl_event_take, _check and _wait */
     uint32_t queued;
-    uint64_t wakes; /* calls of libxl_ctx_wake */
+    libxl__event_index index; /* of the queue, once someone takes by libxl_event_is_for; until it is empty */
+    uint64_t wakes;           /* calls of libxl_ctx_wake */
 } libxl__events;
 
 /* Everything here: the context locked. */

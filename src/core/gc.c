@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK_SIZE = 1024 };
+enum { BLOCK_SIZE = 488 }; /* with the block's head and malloc's 512 */
 
 struct libxl__gc_block {
     struct libxl__gc_block *older;
@@ -39,15 +39,17 @@ static int add_block(libxl__gc *gc, size_t at_least)
 
 void *libxl__gc_alloc(libxl__gc *gc, size_t size)
 {
-    const size_t align = alignof(max_align_t);
     if (size > SIZE_MAX / 2)
         return NULL;
-    size =
-        (size + !size + align - 1) & ~(align - 1); /* nothing is something, too: NULL means out of memory */
-    if ((size_t)(gc->end - gc->next) < size && add_block(gc, size))
-        return NULL;
-    void *memory = gc->next;
-    gc->next += size;
+    size += !size; /* nothing is something, too: NULL means out of memory */
+    size_t skip = -(uintptr_t)gc->next & (alignof(max_align_t) - 1);
+    if ((size_t)(gc->end - gc->next) < skip + size) {
+        if (add_block(gc, size))
+            return NULL;
+        skip = 0;
+    }
+    void *memory = gc->next + skip;
+    gc->next += skip + size;
     return memset(memory, 0, size);
 }
 

@@ -28,6 +28,7 @@ extern "C" {
 #define LIBXL_HAVE_AIOXEN                          1 /* this is aioxen */
 #define LIBXL_HAVE_CTX_FD                          1 /* libxl_ctx_fd, libxl_ctx_process */
 #define LIBXL_HAVE_EVENT_TAKE                      1 /* libxl_event_take */
+#define LIBXL_HAVE_EVENT_IS_FOR                    1 /* libxl_event_is_for */
 #define LIBXL_HAVE_EVENT_WAIT_LIMIT                1 /* libxl_event_wait_limit, libxl_ctx_wake */
 #define LIBXL_HAVE_AO_LIMIT                        1 /* libxl_ao_set_limit */
 #define LIBXL_HAVE_DOMAIN_LIFECYCLE                1 /* libxl_evenable_domain_lifecycle: SHUTDOWN, DYING, GONE */

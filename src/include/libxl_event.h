@@ -70,6 +70,12 @@ int libxl_event_take(libxl_ctx *ctx, libxl_event_record *records, int max);
 typedef int libxl_event_predicate(const libxl_event *event, void *user);
 
 /*
+ * The predicate for events of one for_user, to which `user` points (libxl_ev_user *). The library knows it: taking
+ * by it costs the same however many other events are queued. Any thread.
+ */
+libxl_event_predicate libxl_event_is_for;
+
+/*
  * The oldest event whose type's bit is in `typemask` and that `predicate` (NULL: all) wants; the caller
  * owns it. ERROR_NOT_READY if there is none.
  */

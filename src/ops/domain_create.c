@@ -275,7 +275,7 @@ static int forward(libxl__ao *ao, struct create *s, libxl__domain_create_new_arg
                                   s->build.domid);
         if (ao->stop && !s->hurried) {
             s->hurried = true;
-            libxl__alarm_set(ao, &s->console.patience, LIBXL__SECONDS(LAST_MOMENT_SECONDS));
+            libxl__await_limit(ao, &s->console, LIBXL__SECONDS(LAST_MOMENT_SECONDS));
         }
         rc = libxl__await_step(ao, &s->console);
         if (ao->stop && rc != LIBXL__AO_WAIT)

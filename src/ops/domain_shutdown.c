@@ -16,9 +16,8 @@ enum { START, WRITING, ASKED, ACKNOWLEDGED, WITHDRAWING };
 struct ask {
     libxl__domain_source domain;
     libxl__await acknowledged;
-    libxl__xs_batch *writing, *withdrawing;
-    libxl__alarm withdrawal; /* a xenstored that does not answer must not keep us */
-    int rc;                  /* what to say after withdrawing */
+    libxl__xs_batch *writing; /* the request, or its withdrawal */
+    int rc;                   /* what to say after withdrawing */
 };
 
 /* Emptied or removed. Anything else is a request that waits: ours, or one that another toolstack has put in
@@ -59,15 +58,15 @@ static int withdraw(libxl__ao *ao, struct ask *s, uint32_t domid, const char *re
     s->rc = rc;
     ao->step = WITHDRAWING;
     libxl__xs_batch_free(s->writing); /* under way: it is not committed, or before our transaction begins */
-    s->writing = NULL;
-    s->withdrawing = libxl__xs_batch_new(ao, domid);
-    if (!s->withdrawing)
+    s->writing = libxl__xs_batch_new(ao, domid);
+    if (!s->writing)
         return rc;
-    libxl__xs_require(s->withdrawing, rc, request, "/local/domain/%u/control/shutdown", domid);
-    libxl__xs_write(s->withdrawing, LIBXL__XS_GUESTS, "", "/local/domain/%u/control/shutdown", domid);
-    if (libxl__alarm_set(ao, &s->withdrawal, LIBXL__SECONDS(WITHDRAWAL_SECONDS)))
+    libxl__xs_require(s->writing, rc, request, "/local/domain/%u/control/shutdown", domid);
+    libxl__xs_write(s->writing, LIBXL__XS_GUESTS, "", "/local/domain/%u/control/shutdown", domid);
+    /* A xenstored that does not answer must not keep us. */
+    if (libxl__await_limit(ao, &s->acknowledged, LIBXL__SECONDS(WITHDRAWAL_SECONDS)))
         return rc;
-    return libxl__xs_run(s->withdrawing, LIBXL__XS_TRANSACTION) ? rc : LIBXL__AO_WAIT;
+    return libxl__xs_run(s->writing, LIBXL__XS_TRANSACTION) ? rc : LIBXL__AO_WAIT;
 }
 
 /* Whatever the steps wait for: the domain's end decides. One that has stopped and is being destroyed has
@@ -94,7 +93,7 @@ static int ask(libxl__ao *ao, uint32_t domid, const char *request)
         return rc ? rc : LIBXL__AO_WAIT;
     }
     if (ao->step == WITHDRAWING)
-        return libxl__xs_done(s->withdrawing) || s->withdrawal.source.fired ? s->rc : LIBXL__AO_WAIT;
+        return libxl__xs_done(s->writing) || s->acknowledged.late ? s->rc : LIBXL__AO_WAIT;
 
     rc = look_at_domain(ao, s, domid);
     if (rc != LIBXL__AO_WAIT)
@@ -109,7 +108,9 @@ static int ask(libxl__ao *ao, uint32_t domid, const char *request)
         rc = libxl__xs_result(s->writing);
         if (rc)
             return rc;
-        s->acknowledged.node.source.fired = true; /* from now on the node tells something: look at it */
+        libxl__xs_batch_free(s->writing);
+        s->writing = NULL;
+        libxl__await_look(&s->acknowledged); /* from now on the node tells something */
         ao->step = ASKED;
         __attribute__((fallthrough));
     case ASKED:

@@ -106,7 +106,7 @@ static int body(libxl__ao *ao, void *p)
 }
 
 static const libxl__ao_class teardown_class = {
-    .name = "domain_teardown", .body = body, .args_size = sizeof(libxl__teardown_args)};
+    .name = "domain_teardown", .body = body, .args_size = sizeof(libxl__teardown_args), .slow = true};
 
 int libxl__teardown_start(libxl__ao *ao, libxl__nested *nested, uint32_t domid, const libxl_uuid *uuid)
 {

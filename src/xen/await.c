@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: the watch, the alarm and the batch of each wait. Guarded by the context's lock. */
+/* Owns: the watch, the timer and the batch of each wait. Guarded by the context's lock. */
 #include "await.h"
 #include "xen.h"
 
@@ -28,62 +28,94 @@ bool libxl__await_device_state(const libxl__await *await, const char *value)
     return !value || device_state(value) >= device_state(await->wanted);
 }
 
+static void node_changed(libxl_ctx *ctx, void *user, bool failed)
+{
+    (void)ctx;
+    libxl__await *await = user;
+    await->changed = true;
+    await->failed = failed;
+    libxl__source_fire(&await->source);
+}
+
+static void time_is_up(libxl_ctx *ctx, libxl__timer *timer)
+{
+    (void)ctx;
+    libxl__await *await = LIBXL__CONTAINER(timer, libxl__await, patience);
+    await->late = true;
+    libxl__source_fire(&await->source);
+}
+
+static void stop(libxl_ctx *ctx, libxl__source *source)
+{
+    libxl__await *await = (libxl__await *)source;
+    libxl__timer_stop(ctx, &await->patience);
+    libxl__watch_remove(ctx, await->watch);
+    await->watch = NULL;
+}
+
 int libxl__await_start(libxl__ao *ao, libxl__await *await, const char *path, libxl__await_test *test,
                        const char *wanted, uint64_t limit_ns)
 {
-    *await = (libxl__await){.test = test};
-    await->path = libxl__gc_printf(&ao->gc, "%s", path);
-    await->wanted = libxl__gc_printf(&ao->gc, "%s", wanted ? wanted : "");
-    if (!await->path || !await->wanted)
-        return ERROR_NOMEM;
-    int rc = libxl__watch_start(ao, &await->node, path);
+    *await = (libxl__await){.test = test, .wanted = wanted};
+    libxl__source_attach(ao, &await->source, stop);
+    int rc = libxl__watch_add(ao->ctx, path, node_changed, await, false, &await->watch);
     if (!rc && limit_ns)
-        rc = libxl__alarm_set(ao, &await->patience, limit_ns);
-    await->state = LIBXL__AWAIT_WATCHING;
-    return rc;
+        rc = libxl__await_limit(ao, await, limit_ns);
+    if (!rc)
+        return 0;
+    libxl__source_stop(ao->ctx, &await->source);
+    return libxl__ao_fail(ao, rc, "xenstore: %s: cannot be watched: %s", path, libxl_error_describe(rc));
+}
+
+int libxl__await_limit(libxl__ao *ao, libxl__await *await, uint64_t limit_ns)
+{
+    await->late = false;
+    return libxl__timer_start(ao->ctx, &await->patience, limit_ns, time_is_up);
+}
+
+void libxl__await_look(libxl__await *await)
+{
+    await->changed = true;
 }
 
 static int read_node(libxl__ao *ao, libxl__await *await)
 {
-    await->node.source.fired = false; /* before reading: what changes from now on fires again */
+    await->changed = false; /* before reading: what changes from now on fires again */
     await->reading = libxl__xs_batch_new(ao, 0);
     if (!await->reading)
         return ERROR_NOMEM;
-    await->request = libxl__xs_read(await->reading, "%s", await->path);
-    await->state = LIBXL__AWAIT_READING;
+    libxl__xs_read(await->reading, "%s", await->watch->path);
     return libxl__xs_run(await->reading, LIBXL__XS_ONE_BY_ONE);
 }
 
-static int done(libxl__ao *ao, libxl__await *await)
+/* What has been read. 0, or an error; await->done tells whether it is what was waited for. */
+static int look_at_node(libxl__ao *ao, libxl__await *await)
 {
-    await->state = LIBXL__AWAIT_DONE;
+    int rc = libxl__xs_result(await->reading);
+    if (!rc)
+        await->done = await->test(await, libxl__xs_value(STAILQ_FIRST(&await->reading->requests)));
     libxl__xs_batch_free(await->reading);
     await->reading = NULL;
-    libxl__source_stop(ao->ctx, &await->patience.source);
-    return 0;
+    if (await->done)
+        libxl__timer_stop(ao->ctx, &await->patience);
+    return rc;
 }
 
 int libxl__await_step(libxl__ao *ao, libxl__await *await)
 {
-    if (await->state == LIBXL__AWAIT_DONE)
-        return 0;
-    if (await->state == LIBXL__AWAIT_READING && libxl__xs_done(await->reading)) {
-        int rc = libxl__xs_result(await->reading);
-        const char *value = rc ? NULL : libxl__xs_value(await->request);
-        if (!rc && await->test(await, value))
-            return done(ao, await);
-        libxl__xs_batch_free(await->reading);
-        await->reading = NULL;
+    if (!await->done && await->reading && libxl__xs_done(await->reading)) {
+        int rc = look_at_node(ao, await);
         if (rc)
             return rc;
-        await->state = LIBXL__AWAIT_WATCHING;
     }
-    if (await->node.failed)
-        return libxl__ao_fail(ao, ERROR_XENSTORE, "xenstore: %s: cannot be watched", await->path);
-    if (await->patience.source.fired)
+    if (await->done)
+        return 0;
+    if (await->failed)
+        return libxl__ao_fail(ao, ERROR_XENSTORE, "xenstore: %s: cannot be watched", await->watch->path);
+    if (await->late)
         return libxl__ao_fail(ao, ERROR_TIMEDOUT, "xenstore: %s: not what was waited for in time",
-                              await->path);
-    if (await->state == LIBXL__AWAIT_WATCHING && await->node.source.fired) {
+                              await->watch->path);
+    if (!await->reading && await->changed) {
         int rc = read_node(ao, await);
         if (rc)
             return rc;
@@ -93,5 +125,5 @@ int libxl__await_step(libxl__ao *ao, libxl__await *await)
 
 void libxl__await_again(libxl__await *await)
 {
-    await->state = LIBXL__AWAIT_WATCHING;
+    await->done = false;
 }

@@ -14,26 +14,34 @@ typedef bool libxl__await_test(const libxl__await *await, const char *value);
 
 /* A wait that is under way. The operation's, zeroed. */
 struct libxl__await {
-    enum { LIBXL__AWAIT_IDLE, LIBXL__AWAIT_WATCHING, LIBXL__AWAIT_READING, LIBXL__AWAIT_DONE } state;
-    libxl__watch_source node;
-    libxl__alarm patience;
-    libxl__xs_batch *reading;
-    libxl__xs_request *request;
+    libxl__source source; /* fires when the node may have changed, and when time is up */
+    libxl__watch *watch;
+    libxl__timer patience;
+    libxl__xs_batch *reading; /* under way, or NULL */
     libxl__await_test *test;
-    const char *path;   /* the operation's memory */
     const char *wanted; /* for test */
+    bool changed;       /* since the last reading began */
+    bool late, failed, done;
 };
 
 /* Locked, all of them. */
 
-/* Waits for `test` to be true of the node at `path`, at most `limit_ns` (0: for ever). Errors: NOMEM, FAIL.
+/*
+ * Waits for `test` to be true of the node at `path`, at most `limit_ns` (0: for ever). `wanted` is the test's,
+ * and stays the caller's. Errors: NOMEM, FAIL, NO_XENSTORE, noted in ao; then nothing is waited for.
  */
 int libxl__await_start(libxl__ao *ao, libxl__await *await, const char *path, libxl__await_test *test,
                        const char *wanted, uint64_t limit_ns);
 
+/* From now on at most so long. Errors: NOMEM, if it had no limit. */
+int libxl__await_limit(libxl__ao *ao, libxl__await *await, uint64_t limit_ns);
+
+/* Has the node read though it has not changed. */
+void libxl__await_look(libxl__await *await);
+
 /*
- * Called each time the body is. LIBXL__AO_WAIT; 0: it holds what was waited for, await->value; TIMEDOUT or
- * another error, noted in ao with the path.
+ * Called each time the body is. LIBXL__AO_WAIT; 0: it holds what was waited for; TIMEDOUT or another error,
+ * noted in ao with the path.
  */
 int libxl__await_step(libxl__ao *ao, libxl__await *await);
 

@@ -101,7 +101,7 @@ static int body(libxl__ao *ao, void *p)
 }
 
 static const libxl__ao_class eject_class = {
-    .name = "disk_eject", .body = body, .args_size = sizeof(struct args)};
+    .name = "disk_eject", .body = body, .args_size = sizeof(struct args), .slow = true};
 
 static void forget(libxl_evgen_disk_eject *evgen)
 {

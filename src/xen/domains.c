@@ -53,7 +53,7 @@ static void compare(libxl__domains *domains, libxl__domain_follower *follower, c
         return;
     follower->phase = phase;
     if (!follower->changed)
-        TAILQ_INSERT_TAIL(&domains->changed, follower, changed_link);
+        STAILQ_INSERT_TAIL(&domains->changed, follower, changed_link);
     follower->changed = true;
 }
 
@@ -74,8 +74,8 @@ static void call_changed(libxl_ctx *ctx)
 {
     libxl__domains *domains = &ctx->xen->domains;
     libxl__domain_follower *follower;
-    while ((follower = TAILQ_FIRST(&domains->changed))) {
-        TAILQ_REMOVE(&domains->changed, follower, changed_link);
+    while ((follower = STAILQ_FIRST(&domains->changed))) {
+        STAILQ_REMOVE_HEAD(&domains->changed, changed_link);
         follower->changed = false;
         follower->callback(ctx, follower);
     }
@@ -195,7 +195,7 @@ void libxl__domain_unfollow(libxl_ctx *ctx, libxl__domain_follower *follower)
     if (!follower->place)
         return;
     if (follower->changed)
-        TAILQ_REMOVE(&domains->changed, follower, changed_link);
+        STAILQ_REMOVE(&domains->changed, follower, libxl__domain_follower, changed_link);
     libxl__domain_follower *last = domains->followers[--domains->count];
     domains->followers[follower->place - 1] = last;
     last->place = follower->place;
@@ -216,7 +216,7 @@ int libxl__domains_open(libxl_ctx *ctx)
 {
     libxl__domains *domains = &ctx->xen->domains;
     domains->interval = FIRST_INTERVAL;
-    TAILQ_INIT(&domains->changed);
+    STAILQ_INIT(&domains->changed);
     LIST_INIT(&domains->evgen_list);
     return libxl__timer_start(ctx, &domains->again, NEVER, again);
 }

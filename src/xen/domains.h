@@ -31,13 +31,13 @@ struct libxl__domain_follower {
     uint32_t domid;
     uint32_t place;  /* in the array of followers, + 1; 0: follows nothing */
     libxl_uuid uuid; /* another domain behind the same domid means: gone */
-    libxl__domain_phase phase;
-    bool was_shutdown; /* at the last look at which it was there; also when dying */
-    uint8_t code;      /* the guest's reason, then: any number */
     libxl__domain_callback *callback;
     struct libxl__evgen *evgen; /* whose it is, or NULL */
-    bool changed;
-    TAILQ_ENTRY(libxl__domain_follower) changed_link;
+    STAILQ_ENTRY(libxl__domain_follower) changed_link;
+    libxl__domain_phase phase : 8;
+    bool was_shutdown : 1; /* at the last look at which it was there; also when dying */
+    bool changed : 1;
+    uint8_t code; /* the guest's reason, when it was shut down: any number */
 };
 
 LIST_HEAD(libxl__evgen_list, libxl__evgen);
@@ -46,7 +46,7 @@ typedef struct libxl__domains {
     libxl__domain_follower **followers; /* sorted by domid at each look */
     uint32_t count, room;
     bool sorted;
-    TAILQ_HEAD(, libxl__domain_follower) changed;
+    STAILQ_HEAD(, libxl__domain_follower) changed;
     libxl__watch *released, *introduced; /* @releaseDomain, @introduceDomain: once anyone follows */
     libxl__timer again;                  /* the next look; always started, so that starting it cannot fail */
     uint64_t interval;

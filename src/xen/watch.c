@@ -36,8 +36,14 @@ static int take_slot(libxl__watches *watches, libxl__watch *watch)
     watches->first_free = slot->next_free;
     slot->watch = watch;
     watch->generation = ++slot->generation;
-    snprintf(watch->token, sizeof(watch->token), "%x.%x", watch->slot, watch->generation);
     return 0;
+}
+
+libxl__watch_token libxl__watch_token_of(const libxl__watch *watch)
+{
+    libxl__watch_token token;
+    snprintf(token.text, sizeof(token.text), "%x.%x", watch->slot, watch->generation);
+    return token;
 }
 
 static libxl__watch *of_token(const libxl__watches *watches, const char *token)
@@ -51,6 +57,13 @@ static libxl__watch *of_token(const libxl__watches *watches, const char *token)
     return watch && watch->generation == generation ? watch : NULL;
 }
 
+/* Its memory, with the transport's in front. */
+static void free_memory(libxl_ctx *ctx, libxl__watch *watch)
+{
+    if (watch)
+        free((char *)watch - ctx->xen->transport->watch_room);
+}
+
 void libxl__watch_free(libxl_ctx *ctx, libxl__watch *watch)
 {
     libxl__watches *watches = &ctx->xen->watches;
@@ -58,7 +71,7 @@ void libxl__watch_free(libxl_ctx *ctx, libxl__watch *watch)
     slot->watch = NULL;
     slot->next_free = watches->first_free;
     watches->first_free = watch->slot;
-    free(watch);
+    free_memory(ctx, watch);
 }
 
 /* ---- watches */
@@ -67,16 +80,17 @@ int libxl__watch_add(libxl_ctx *ctx, const char *path, libxl__watch_callback *ca
                      libxl__watch **watch_out)
 {
     libxl__watches *watches = &ctx->xen->watches;
-    size_t length = strlen(path) + 1;
-    libxl__watch *watch = calloc(1, sizeof(*watch) + length);
-    if (!watch)
+    const size_t length = strlen(path) + 1, room = ctx->xen->transport->watch_room;
+    char *memory = calloc(1, room + offsetof(libxl__watch, path) + length);
+    if (!memory)
         return ERROR_NOMEM;
+    libxl__watch *watch = (libxl__watch *)(void *)(memory + room);
     watch->callback = callback;
     watch->user = user;
     watch->own = own;
     memcpy(watch->path, path, length);
     if (take_slot(watches, watch)) {
-        free(watch);
+        free_memory(ctx, watch);
         return ERROR_NOMEM;
     }
     watches->count += !own;
@@ -131,7 +145,7 @@ void libxl__watches_close(libxl_ctx *ctx)
 {
     libxl__watches *watches = &ctx->xen->watches;
     for (uint32_t i = 0; i < watches->room; i++)
-        free(watches->slots[i].watch);
+        free_memory(ctx, watches->slots[i].watch);
     free(watches->slots);
 }
 

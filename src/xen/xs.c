@@ -37,6 +37,7 @@ libxl__xs_batch *libxl__xs_batch_new(libxl__ao *ao, uint32_t domid)
     batch->ao = ao;
     batch->domid = domid;
     STAILQ_INIT(&batch->requests);
+    libxl__gc_begin(&batch->gc, batch->memory, sizeof(batch->memory));
     libxl__source_attach(ao, &batch->source, give_up);
     return batch;
 }

@@ -21,6 +21,17 @@ struct libxl__xs_lib {
     libxl__fd source;
 };
 
+/* In front of each watch. */
+static libxl__job *job_of(libxl__watch *watch)
+{
+    return (libxl__job *)(void *)watch - 1;
+}
+
+static libxl__watch *watch_of(libxl__job *job)
+{
+    return (libxl__watch *)(void *)(job + 1);
+}
+
 /* ---- on the lane, not locked */
 
 static bool set_perms(struct xs_handle *xs, xs_transaction_t transaction, const libxl__xs_batch *batch,
@@ -95,14 +106,14 @@ static void batch_work(libxl_ctx *ctx, libxl__job *job)
 
 static void watch_work(libxl_ctx *ctx, libxl__job *job)
 {
-    libxl__watch *watch = LIBXL__CONTAINER(job, libxl__watch, job);
-    watch->failed = !xs_watch(ctx->xen->lib->watches, watch->path, watch->token);
+    libxl__watch *watch = watch_of(job);
+    watch->failed = !xs_watch(ctx->xen->lib->watches, watch->path, libxl__watch_token_of(watch).text);
 }
 
 static void unwatch_work(libxl_ctx *ctx, libxl__job *job)
 {
-    libxl__watch *watch = LIBXL__CONTAINER(job, libxl__watch, job);
-    xs_unwatch(ctx->xen->lib->watches, watch->path, watch->token);
+    libxl__watch *watch = watch_of(job);
+    xs_unwatch(ctx->xen->lib->watches, watch->path, libxl__watch_token_of(watch).text);
 }
 
 /* ---- locked, on the lane's worker when a job is over */
@@ -115,14 +126,14 @@ static void batch_over(libxl_ctx *ctx, libxl__job *job)
 
 static void watch_over(libxl_ctx *ctx, libxl__job *job)
 {
-    libxl__watch *watch = LIBXL__CONTAINER(job, libxl__watch, job);
+    libxl__watch *watch = watch_of(job);
     libxl__watch_added(ctx, watch, !watch->failed);
     libxl__loop_look_again(ctx);
 }
 
 static void unwatch_over(libxl_ctx *ctx, libxl__job *job)
 {
-    libxl__watch_free(ctx, LIBXL__CONTAINER(job, libxl__watch, job));
+    libxl__watch_free(ctx, watch_of(job));
 }
 
 /* ---- the transport */
@@ -147,14 +158,15 @@ static bool withdraw(libxl_ctx *ctx, libxl__xs_batch *batch)
 
 static int add_watch(libxl_ctx *ctx, libxl__watch *watch)
 {
-    return submit(ctx, &watch->job, watch_work, watch_over);
+    return submit(ctx, job_of(watch), watch_work, watch_over);
 }
 
 static void remove_watch(libxl_ctx *ctx, libxl__watch *watch)
 {
-    if (libxl__job_withdraw(ctx, &watch->job))
+    libxl__job *job = job_of(watch);
+    if (libxl__job_withdraw(ctx, job))
         libxl__watch_free(ctx, watch);
-    else if (watch->job.state == LIBXL__JOB_DONE && submit(ctx, &watch->job, unwatch_work, unwatch_over))
+    else if (job->state == LIBXL__JOB_DONE && submit(ctx, job, unwatch_work, unwatch_over))
         libxl__watch_free(ctx, watch); /* xenstored keeps it until we disconnect */
     /* else it is being added: libxl__watch_added will come back here */
 }
@@ -213,6 +225,7 @@ static void postfork(libxl_ctx *ctx)
 }
 
 const libxl__xs_transport libxl__xs_lib = {
+    .watch_room = sizeof(libxl__job),
     .open = open_lib,
     .close = close_lib,
     .postfork = postfork,

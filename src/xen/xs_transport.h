@@ -32,20 +32,6 @@ struct libxl__xs_request {
     STAILQ_ENTRY(libxl__xs_request) link;
 };
 
-/* An answer that is expected on the wire. */
-typedef struct libxl__xs_expected libxl__xs_expected;
-/* Locked. errnoval: 0, or xenstored's refusal; `body` is valid during the call. */
-typedef void libxl__xs_answered(libxl_ctx *ctx, libxl__xs_expected *expected, int errnoval, const char *body,
-                                size_t length);
-
-struct libxl__xs_expected {
-    libxl__xs_answered *answered;
-    void *owner;
-    libxl__xs_request *request;
-    uint32_t id;
-    STAILQ_ENTRY(libxl__xs_expected) link;
-};
-
 struct libxl__xs_batch {
     libxl__source source; /* first; not attached: given up */
     libxl__ao *ao;
@@ -60,8 +46,9 @@ struct libxl__xs_batch {
     STAILQ_HEAD(, libxl__xs_request) requests;
     libxl__job job; /* xs_lib */
     /* xs_wire: */
-    libxl__xs_expected *expected; /* room for all answers of one try */
-    uint32_t used, unanswered, transaction;
+    bool begun; /* the transaction's id has been asked for and given */
+    uint32_t unanswered, transaction;
+    _Alignas(16) char memory[256]; /* the first of gc */
 };
 
 struct libxl__watch {
@@ -69,13 +56,11 @@ struct libxl__watch {
     libxl__watch_callback *callback; /* NULL: removed */
     void *user;
     bool own, registered, failed;
-    libxl__job job;                      /* xs_lib */
-    libxl__xs_expected adding, removing; /* xs_wire */
-    char token[20];
     char path[];
 };
 
 typedef struct libxl__xs_transport {
+    size_t watch_room; /* memory that it needs in front of each watch */
     /* Locked or not yet shared. Errors: NO_XENSTORE, PERMISSION, FAIL, NOMEM; nothing is left open then. */
     int (*open)(libxl_ctx *ctx);
     /* The workers are gone. What is still under way has been given up, and is freed. */
@@ -108,5 +93,11 @@ void libxl__watch_added(libxl_ctx *ctx, libxl__watch *watch, bool taken);
 /* Something has happened to what the watch with this token watches. */
 void libxl__watch_event(libxl_ctx *ctx, const char *token);
 void libxl__watch_free(libxl_ctx *ctx, libxl__watch *watch);
+
+/* By which xenstored names a watch to us. Needs no lock. */
+typedef struct libxl__watch_token {
+    char text[20];
+} libxl__watch_token;
+libxl__watch_token libxl__watch_token_of(const libxl__watch *watch);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the socket to xenstored, what is still to be written to it, and the line of answers that are
+ * Owns: the socket to xenstored, what is still to be written to it, and the ring of answers that are
  * expected. Guarded by the context's lock; nothing blocks, no thread of its own.
  *
  * The protocol is xen/io/xs_wire.h. xenstored answers the requests of one connection in order, so answers
@@ -20,7 +20,18 @@
 
 #include <xen/io/xs_wire.h>
 
-enum { READS_AT_ONCE = 64, BUFFER = 64 << 10 };
+enum { READS_AT_ONCE = 64, BUFFER = 64 << 10, KEPT_OUT = 16 << 10, KEPT_EXPECTED = 256 };
+
+/* Locked. errnoval: 0, or xenstored's refusal; `body` is valid during the call. */
+typedef void answered_fn(libxl_ctx *ctx, void *owner, libxl__xs_request *request, int errnoval,
+                         const char *body, size_t length);
+
+/* An answer that is expected; its number in order is the id of its request. */
+struct expected {
+    answered_fn *answered;
+    void *owner;
+    libxl__xs_request *request;
+};
 
 struct libxl__xs_wire {
     libxl__fd source;
@@ -28,9 +39,9 @@ struct libxl__xs_wire {
     bool lost, writing; /* writing: waits until the socket takes more */
     char *out;
     size_t out_begin, out_end, out_room;
-    uint32_t next_id;
-    size_t have; /* octets of `in` */
-    STAILQ_HEAD(, libxl__xs_expected) expected;
+    struct expected *expected;              /* a ring */
+    uint32_t sent, answered, expected_room; /* counts of messages, modulo 2^32; room is a power of 2 */
+    size_t have;                            /* octets of `in` */
     char in[BUFFER];
 };
 
@@ -62,6 +73,42 @@ static int reserve(struct libxl__xs_wire *wire, size_t length)
     return 0;
 }
 
+static struct expected *expected_at(const struct libxl__xs_wire *wire, uint32_t number)
+{
+    return &wire->expected[number & (wire->expected_room - 1)];
+}
+
+static int reserve_answer(struct libxl__xs_wire *wire)
+{
+    if (wire->sent - wire->answered < wire->expected_room)
+        return 0;
+    const uint32_t room = wire->expected_room ? 2 * wire->expected_room : 64;
+    struct expected *larger = malloc(room * sizeof(*larger));
+    if (!larger)
+        return ERROR_NOMEM;
+    for (uint32_t i = wire->answered; i != wire->sent; i++)
+        larger[i & (room - 1)] = *expected_at(wire, i);
+    free(wire->expected);
+    wire->expected = larger;
+    wire->expected_room = room;
+    return 0;
+}
+
+/* After a burst: memory is given back. */
+static void give_back(struct libxl__xs_wire *wire)
+{
+    if (wire->out_begin == wire->out_end && wire->out_room > KEPT_OUT) {
+        free(wire->out);
+        wire->out = NULL;
+        wire->out_begin = wire->out_end = wire->out_room = 0;
+    }
+    if (wire->answered == wire->sent && wire->expected_room > KEPT_EXPECTED) {
+        free(wire->expected);
+        wire->expected = NULL;
+        wire->expected_room = 0;
+    }
+}
+
 struct part {
     const char *text;
     size_t length;
@@ -71,19 +118,19 @@ struct part {
 #define VALUE(string) ((struct part){string, strlen(string)})
 #define NOTHING       ((struct part){NULL, 0})
 
-/* Appends a message, whose answer goes to `expected`. Errors: NOMEM; INVAL: longer than a message may be. */
-static int put(struct libxl__xs_wire *wire, libxl__xs_expected *expected, uint32_t type, uint32_t transaction,
+/* Appends a message, whose answer is expected. Errors: NOMEM; INVAL: longer than a message may be. */
+static int put(struct libxl__xs_wire *wire, struct expected expected, uint32_t type, uint32_t transaction,
                struct part a, struct part b, struct part c)
 {
     struct xsd_sockmsg header = {
         .type = type,
-        .req_id = ++wire->next_id,
+        .req_id = wire->sent,
         .tx_id = transaction,
         .len = (uint32_t)(a.length + b.length + c.length),
     };
     if (a.length + b.length + c.length > XENSTORE_PAYLOAD_MAX)
         return ERROR_INVAL;
-    if (reserve(wire, sizeof(header) + header.len))
+    if (reserve(wire, sizeof(header) + header.len) || reserve_answer(wire))
         return ERROR_NOMEM;
     const struct part parts[] = {{(const char *)&header, sizeof(header)}, a, b, c};
     for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
@@ -91,25 +138,29 @@ static int put(struct libxl__xs_wire *wire, libxl__xs_expected *expected, uint32
             memcpy(wire->out + wire->out_end, parts[i].text, parts[i].length);
         wire->out_end += parts[i].length;
     }
-    expected->id = header.req_id;
-    STAILQ_INSERT_TAIL(&wire->expected, expected, link);
+    *expected_at(wire, wire->sent++) = expected;
     return 0;
+}
+
+/* Gives the next answer to who expects it. */
+static void answer(libxl_ctx *ctx, int errnoval, const char *body, size_t length)
+{
+    struct libxl__xs_wire *wire = wire_of(ctx);
+    struct expected expected = *expected_at(wire, wire->answered++);
+    expected.answered(ctx, expected.owner, expected.request, errnoval, body, length);
 }
 
 static void lose(libxl_ctx *ctx, int errnoval)
 {
     struct libxl__xs_wire *wire = wire_of(ctx);
-    libxl__xs_expected *expected;
     if (wire->lost)
         return;
     wire->lost = true;
     if (errnoval != ESHUTDOWN) /* we are not closing it ourselves */
         libxl__log(ctx, XTL_ERROR, errnoval, "the connection to xenstored is lost");
     libxl__fd_deregister(ctx, &wire->source);
-    while ((expected = STAILQ_FIRST(&wire->expected))) {
-        STAILQ_REMOVE_HEAD(&wire->expected, link);
-        expected->answered(ctx, expected, errnoval, NULL, 0);
-    }
+    while (wire->answered != wire->sent)
+        answer(ctx, errnoval, NULL, 0);
     if (errnoval != ESHUTDOWN)
         libxl__watches_lost(ctx);
 }
@@ -127,6 +178,7 @@ static void flush(libxl_ctx *ctx)
         else if (errno != EINTR)
             lose(ctx, errno);
     }
+    give_back(wire);
     bool more = wire->out_begin < wire->out_end;
     if (!wire->lost && more != wire->writing) {
         wire->writing = more;
@@ -136,14 +188,12 @@ static void flush(libxl_ctx *ctx)
 
 /* ---- batches */
 
-static libxl__xs_answered batch_answered;
+static answered_fn batch_answered;
 
-static libxl__xs_expected *expect(libxl__xs_batch *batch, libxl__xs_request *request)
+static struct expected expect(libxl__xs_batch *batch, libxl__xs_request *request)
 {
-    libxl__xs_expected *expected = &batch->expected[batch->used++];
-    *expected = (libxl__xs_expected){.answered = batch_answered, .owner = batch, .request = request};
     batch->unanswered++;
-    return expected;
+    return (struct expected){.answered = batch_answered, .owner = batch, .request = request};
 }
 
 static int put_perms(struct libxl__xs_wire *wire, libxl__xs_batch *batch, libxl__xs_request *request)
@@ -204,7 +254,7 @@ static void put_requests(struct libxl__xs_wire *wire, libxl__xs_batch *batch)
 static void begin(libxl_ctx *ctx, libxl__xs_batch *batch)
 {
     struct libxl__xs_wire *wire = wire_of(ctx);
-    batch->used = 0;
+    batch->begun = false;
     batch->transaction = 0;
     if (batch->mode == LIBXL__XS_ONE_BY_ONE)
         put_requests(wire, batch);
@@ -250,15 +300,16 @@ static uint32_t transaction_id(const char *body, size_t length)
  * In order: a transaction's beginning (no request, nothing sent yet but this), its requests, its end (no
  * request, and batch->transaction 0 again). One by one: requests only.
  */
-static void batch_answered(libxl_ctx *ctx, libxl__xs_expected *expected, int errnoval, const char *body,
-                           size_t length)
+static void batch_answered(libxl_ctx *ctx, void *owner, libxl__xs_request *request, int errnoval,
+                           const char *body, size_t length)
 {
-    libxl__xs_batch *batch = expected->owner;
-    const bool beginning = !expected->request && expected == batch->expected;
+    libxl__xs_batch *batch = owner;
+    const bool beginning = !request && !batch->begun;
     batch->unanswered--;
-    if (expected->request) {
-        answer_to_request(batch, expected->request, errnoval, body, length);
+    if (request) {
+        answer_to_request(batch, request, errnoval, body, length);
     } else if (!errnoval && beginning) {
+        batch->begun = true;
         batch->transaction = transaction_id(body, length);
         if (batch->transaction)
             put_requests(wire_of(ctx), batch);
@@ -277,10 +328,6 @@ static int run(libxl_ctx *ctx, libxl__xs_batch *batch)
 {
     if (wire_of(ctx)->lost)
         return ERROR_NO_XENSTORE;
-    const size_t most = 2 * (size_t)batch->count + 2; /* a write is two messages; a transaction two more */
-    batch->expected = libxl__gc_alloc(&batch->gc, most * sizeof(*batch->expected));
-    if (!batch->expected)
-        return ERROR_NOMEM;
     begin(ctx, batch);
     if (batch->unanswered) {
         flush(ctx);
@@ -300,20 +347,27 @@ static bool withdraw(libxl_ctx *ctx, libxl__xs_batch *batch)
 
 /* ---- watches */
 
-static void watch_added(libxl_ctx *ctx, libxl__xs_expected *expected, int errnoval, const char *body,
-                        size_t length)
+static void watch_added(libxl_ctx *ctx, void *owner, libxl__xs_request *request, int errnoval,
+                        const char *body, size_t length)
 {
-    (void)body, (void)length;
-    libxl__watch *watch = expected->owner;
+    (void)request, (void)body, (void)length;
+    libxl__watch *watch = owner;
     if (watch->callback && errnoval != ESHUTDOWN)
         libxl__watch_added(ctx, watch, !errnoval);
 }
 
-static void watch_removed(libxl_ctx *ctx, libxl__xs_expected *expected, int errnoval, const char *body,
-                          size_t length)
+static void watch_removed(libxl_ctx *ctx, void *owner, libxl__xs_request *request, int errnoval,
+                          const char *body, size_t length)
 {
-    (void)errnoval, (void)body, (void)length;
-    libxl__watch_free(ctx, expected->owner);
+    (void)request, (void)errnoval, (void)body, (void)length;
+    libxl__watch_free(ctx, owner);
+}
+
+static int put_watch(struct libxl__xs_wire *wire, libxl__watch *watch, uint32_t type, answered_fn *answered)
+{
+    const libxl__watch_token token = libxl__watch_token_of(watch);
+    return put(wire, (struct expected){.answered = answered, .owner = watch}, type, 0, TEXT(watch->path),
+               TEXT(token.text), NOTHING);
 }
 
 static int add_watch(libxl_ctx *ctx, libxl__watch *watch)
@@ -321,8 +375,7 @@ static int add_watch(libxl_ctx *ctx, libxl__watch *watch)
     struct libxl__xs_wire *wire = wire_of(ctx);
     if (wire->lost)
         return ERROR_NO_XENSTORE;
-    watch->adding = (libxl__xs_expected){.answered = watch_added, .owner = watch};
-    int rc = put(wire, &watch->adding, XS_WATCH, 0, TEXT(watch->path), TEXT(watch->token), NOTHING);
+    int rc = put_watch(wire, watch, XS_WATCH, watch_added);
     if (!rc)
         flush(ctx);
     return rc;
@@ -331,12 +384,11 @@ static int add_watch(libxl_ctx *ctx, libxl__watch *watch)
 static void remove_watch(libxl_ctx *ctx, libxl__watch *watch)
 {
     struct libxl__xs_wire *wire = wire_of(ctx);
-    watch->removing = (libxl__xs_expected){.answered = watch_removed, .owner = watch};
-    if (wire->lost) {
+    if (wire->lost)
         libxl__watch_free(ctx, watch);
-    } else if (!put(wire, &watch->removing, XS_UNWATCH, 0, TEXT(watch->path), TEXT(watch->token), NOTHING)) {
+    else if (!put_watch(wire, watch, XS_UNWATCH, watch_removed))
         flush(ctx);
-    } /* else it stays, deaf, until the context is closed */
+    /* else it stays, deaf, until the context is closed */
 }
 
 /* ---- receiving */
@@ -364,14 +416,10 @@ static void message(libxl_ctx *ctx, const struct xsd_sockmsg *header, const char
         watch_event(ctx, body, header->len);
         return;
     }
-    libxl__xs_expected *expected = STAILQ_FIRST(&wire->expected);
-    if (!expected || expected->id != header->req_id) {
+    if (wire->answered == wire->sent || header->req_id != wire->answered)
         lose(ctx, EPROTO);
-        return;
-    }
-    STAILQ_REMOVE_HEAD(&wire->expected, link);
-    int errnoval = header->type == XS_ERROR ? errno_of(body, header->len) : 0;
-    expected->answered(ctx, expected, errnoval, body, header->len);
+    else
+        answer(ctx, header->type == XS_ERROR ? errno_of(body, header->len) : 0, body, header->len);
 }
 
 /* Handles the whole messages that have come, and keeps the rest. */
@@ -448,6 +496,7 @@ static void close_wire(libxl_ctx *ctx)
     if (wire->fd >= 0)
         close(wire->fd);
     free(wire->out);
+    free(wire->expected);
     free(wire);
     ctx->xen->wire = NULL;
 }
@@ -457,7 +506,6 @@ static int open_wire(libxl_ctx *ctx)
     struct libxl__xs_wire *wire = ctx->xen->wire = calloc(1, sizeof(*wire));
     if (!wire)
         return ERROR_NOMEM;
-    STAILQ_INIT(&wire->expected);
     int rc;
     wire->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (wire->fd < 0)

@@ -78,7 +78,8 @@ static int result(struct life *l, int started)
         result(l, (call));                                                                                   \
     })
 
-/* A domain that is left, for want of memory to destroy it, is destroyed at the second attempt. */
+/* A domain that is left, for want of memory to destroy it, is destroyed at the second attempt; and one that does
+ * not run would never obey. */
 static void live(struct life *l)
 {
     libxl_domid domid = LIBXL_DOMID_INVALID, found;
@@ -94,7 +95,8 @@ static void live(struct life *l)
     if (rc)
         return;
     libxl_evenable_domain_lifecycle(l->ctx, LIBXL_DOMID_ALL, 3, &evgen);
-    DO(l, libxl_domain_unpause(l->ctx, domid, how));
+    if (DO(l, libxl_domain_unpause(l->ctx, domid, how)))
+        DO(l, libxl_domain_unpause(l->ctx, domid, how));
     if (DO(l, libxl_domain_get_name(l->ctx, domid, &name, how)) == 0) {
         DO(l, libxl_domain_find(l->ctx, name, &found, how));
         free(name);

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Taking events by for_user: the oldest of that user's, whatever else is queued, and without a search. */
+#include "core.h"
+
+#include <stdlib.h>
+
+enum { MANY = 4000 };
+
+static void queue(libxl_ctx *ctx, libxl_ev_user user, uint32_t number)
+{
+    libxl_event *event = libxl__event_new(ctx, LIBXL_EVENT_TYPE_DOMAIN_DEATH, number, user);
+    assert_non_null(event);
+    libxl__ctx_lock(ctx);
+    libxl__event_queue(ctx, event);
+    libxl__ctx_unlock(ctx);
+}
+
+/* The number of the one that is taken, or -1. */
+static int take(libxl_ctx *ctx, libxl_event_predicate *predicate, libxl_ev_user user, uint64_t typemask)
+{
+    libxl_event *event;
+    if (libxl_event_check(ctx, &event, typemask, predicate, &user))
+        return -1;
+    assert_int_equal(event->for_user, user);
+    int number = (int)event->domid;
+    libxl_event_free(ctx, event);
+    return number;
+}
+
+/* The library does not know this one: it looks through the queue. */
+static int is_for(const libxl_event *event, void *user)
+{
+    return event->for_user == *(const libxl_ev_user *)user;
+}
+
+/* Two contexts get the same events at the same time, and are asked the same questions. */
+static void compare(libxl_ev_user users)
+{
+    libxl_ctx *known = core_open(), *plain = core_open();
+    uint32_t queued = 0;
+    srand(7);
+    for (int i = 0; i < 4 * MANY; i++) {
+        const libxl_ev_user user = (libxl_ev_user)rand() % users * 0x100000001ull;
+        if (i < MANY || rand() % 3 == 0) {
+            queue(known, user, queued);
+            queue(plain, user, queued++);
+        } else {
+            assert_int_equal(take(known, libxl_event_is_for, user, LIBXL_EVENTMASK_ALL),
+                             take(plain, is_for, user, LIBXL_EVENTMASK_ALL));
+        }
+    }
+    assert_int_equal(known->events.queued, plain->events.queued);
+    core_close(known);
+    core_close(plain);
+}
+
+static void the_oldest_of_a_user_is_taken(scene *s)
+{
+    compare(MANY); /* some have several, most one or none */
+    compare(40);   /* many have one user */
+    compare(1);
+    (void)s;
+}
+
+static void the_mask_counts_too(scene *s)
+{
+    const uint64_t other = LIBXL_EVENTMASK(LIBXL_EVENT_TYPE_DISK_EJECT);
+    libxl_ctx *ctx = core_open();
+    for (uint32_t i = 0; i < 100; i++)
+        queue(ctx, i, i);
+    assert_int_equal(take(ctx, libxl_event_is_for, 50, other), -1);
+    assert_int_equal(take(ctx, libxl_event_is_for, 50, ~other), 50);
+    assert_int_equal(take(ctx, libxl_event_is_for, 50, ~other), -1);
+    core_close(ctx);
+    (void)s;
+}
+
+static void the_index_goes_with_the_last_event(scene *s)
+{
+    libxl_ctx *ctx = core_open();
+    for (int round = 0; round < 2; round++) {
+        for (uint32_t i = 0; i < MANY; i++)
+            queue(ctx, i, i);
+        for (uint32_t i = MANY; i-- > 0;) {
+            assert_int_equal(take(ctx, libxl_event_is_for, i, LIBXL_EVENTMASK_ALL), i);
+            assert_int_equal(ctx->events.index.places != NULL, i > 0);
+            assert_int_equal(ctx->events.index.count, i);
+        }
+    }
+    core_close(ctx);
+    (void)s;
+}
+
+static void one_user_of_all_makes_no_index(scene *s)
+{
+    libxl_ctx *ctx = core_open();
+    for (uint32_t i = 0; i < MANY; i++)
+        queue(ctx, 1, i);
+    for (uint32_t i = 0; i < MANY; i++) {
+        assert_int_equal(take(ctx, libxl_event_is_for, 1, LIBXL_EVENTMASK_ALL), i);
+        assert_null(ctx->events.index.places);
+    }
+    core_close(ctx);
+    (void)s;
+}
+
+static const body bodies[] = {
+    BODY(the_oldest_of_a_user_is_taken, NO_CONTEXT),
+    BODY(the_mask_counts_too, NO_CONTEXT),
+    BODY(the_index_goes_with_the_last_event, NO_CONTEXT),
+    BODY(one_user_of_all_makes_no_index, NO_CONTEXT),
+};
+
+HARNESS_MAIN(bodies)
