@@ -170,7 +170,6 @@ class World:
         if not self.xenstored:
             return
         xenstored = Daemon(["xenstored", "-N", "-I"], env, mask)
-        (STATE / "xenstored.pid").write_text(str(xenstored.process.pid))
         xenstored.wait_until(lambda: _answers(Path("/run/xenstored/socket")))
         init = subprocess.run(["xen-init-dom0"], env=env, check=False, capture_output=True, text=True)
         if init.returncode:
@@ -189,6 +188,7 @@ class Daemon:
             self.process = _start(
                 command, env, mask, new_session=True, stdin=subprocess.DEVNULL, output=log.fileno()
             )
+        (STATE / f"{name}.pid").write_text(str(self.process.pid))
 
     def wait_until(self, ready: Callable[[], bool]) -> None:
         """Polls until `ready`; raises WorldError when the daemon ends or takes too long."""

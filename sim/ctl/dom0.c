@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What happens by itself in a real machine: a guest stops, xenstored is slow. Lock: machine->lock. */
+/* What happens by itself in a real machine: a guest stops, its daemons are slow. Lock: machine->lock. */
 #include "ctl.h"
 
 #include <signal.h>
@@ -27,14 +27,14 @@ void guest_shutdown(int argc, char **argv)
         fail("there is no guest %llu", (unsigned long long)domid);
 }
 
-static pid_t xenstored(void)
+static pid_t pid_of(const char *daemon)
 {
-    char path[sizeof world_dir + 16];
+    char path[sizeof world_dir + 32];
     int pid = 0;
-    snprintf(path, sizeof path, "%s/xenstored.pid", world_dir);
+    snprintf(path, sizeof path, "%s/%s.pid", world_dir, daemon);
     FILE *file = fopen(path, "re");
     if (!file || fscanf(file, "%d", &pid) != 1)
-        fail("there is no xenstored here");
+        fail("there is no %s here", daemon);
     fclose(file);
     return pid;
 }
@@ -53,23 +53,45 @@ static char state_of(pid_t pid)
 
 /* It must not be stopped while it has the lock; while it waits for it, it is stopped only on its way out of
  * the wait. */
-void xenstored_stop(int argc, char **argv)
+static void stop(const char *daemon)
 {
-    pid_t pid = xenstored();
+    pid_t pid = pid_of(daemon);
     char state;
-    (void)argc, (void)argv;
     machine_lock();
     int result = kill(pid, SIGSTOP);
     while (!result && (state = state_of(pid)) && state != 'T' && state != 'Z')
         usleep(100);
     machine_unlock();
     if (result)
-        fail("xenstored: %s", strerror(errno));
+        fail("%s: %s", daemon, strerror(errno));
+}
+
+static void cont(const char *daemon)
+{
+    if (kill(pid_of(daemon), SIGCONT))
+        fail("%s: %s", daemon, strerror(errno));
+}
+
+void xenstored_stop(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    stop("xenstored");
 }
 
 void xenstored_cont(int argc, char **argv)
 {
     (void)argc, (void)argv;
-    if (kill(xenstored(), SIGCONT))
-        fail("xenstored: %s", strerror(errno));
+    cont("xenstored");
+}
+
+void xenconsoled_stop(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    stop("xenconsoled");
+}
+
+void xenconsoled_cont(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    cont("xenconsoled");
 }

@@ -54,6 +54,8 @@ static const struct command commands[] = {
      "suspend, crash, watchdog, soft_reset"},
     {{"xenstored", "stop"}, 0, 0, true, xenstored_stop, "              xenstored answers nobody ..."},
     {{"xenstored", "cont"}, 0, 0, true, xenstored_cont, "              ... and goes on"},
+    {{"xenconsoled", "stop"}, 0, 0, true, xenconsoled_stop, "            xenconsoled serves no console ..."},
+    {{"xenconsoled", "cont"}, 0, 0, true, xenconsoled_cont, "            ... and goes on"},
 };
 #define NR_COMMANDS (sizeof commands / sizeof *commands)
 

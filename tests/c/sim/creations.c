@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Creations that do not come to their end, where the console is not served or somebody stops them: nothing is left. */
+#include "harness.h"
+#include "simulation.h"
+
+#include <stdlib.h>
+
+enum { CONSOLE_MS = 10000, LAST_MOMENT_MS = 1000, UNHURRIED_MS = 2000 };
+
+/* Without xenconsoled a creation says so, after its patience; meanwhile everything else goes on. */
+static void a_console_that_is_not_served_is_said(scene *s)
+{
+    enum { GUESTS = 3 };
+    libxl_domid domids[GUESTS], other = guest_new(s->ctx, "b", true);
+    op *ops[GUESTS];
+    simulate("xenconsoled stop");
+    uint64_t began = now_ms();
+    for (int i = 0; i < GUESTS; i++) {
+        libxl_domain_config config = guest_config("b");
+        ops[i] = START(s, libxl_domain_create_new(s->ctx, &config, &domids[i], how, NULL));
+        libxl_domain_config_dispose(&config);
+    }
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(RUN(s, libxl_domain_pause(s->ctx, other, how)), 0);
+        assert_int_equal(RUN(s, libxl_domain_unpause(s->ctx, other, how)), 0);
+    }
+    assert_in_range(now_ms() - began, 0, UNHURRIED_MS);
+    for (int i = 0; i < GUESTS; i++) {
+        assert_int_equal(op_result(ops[i]), ERROR_NO_CONSOLE);
+        assert_non_null(strstr(ops[i]->message, "console"));
+    }
+    assert_in_range(now_ms() - began, CONSOLE_MS, CONSOLE_MS + UNHURRIED_MS);
+    fixture_check_world(&(struct fixture){.has_world = true,
+                                          .domains = s->before.domains + 1,
+                                          .nodes = s->before.nodes + 2,
+                                          .domids = {0, other}}); /* what is known of the other one stays */
+    simulate("xenconsoled cont");                                 /* what it has missed brings nothing back */
+    guest_destroy(s->ctx, other);
+    pump(s, 50);
+}
+
+/* The same where one is asked to stop while it waits for its console. */
+static void a_creation_without_console_can_be_stopped(scene *s)
+{
+    for (int by_limit = 0; by_limit <= 1; by_limit++) {
+        libxl_domid domid;
+        libxl_domain_config config = guest_config("b");
+        simulate("xenconsoled stop");
+        uint64_t began = now_ms();
+        op *o = START(s, libxl_domain_create_new(s->ctx, &config, &domid, how, NULL));
+        libxl_domain_config_dispose(&config);
+        pump(s, 100);
+        if (by_limit)
+            assert_int_equal(libxl_ao_set_limit(s->ctx, &o->how, 10), 0);
+        else
+            assert_int_equal(libxl_ao_abort(s->ctx, &o->how), 0);
+        assert_int_equal(op_result(o), by_limit ? ERROR_TIMEDOUT : ERROR_ABORTED);
+        assert_in_range(now_ms() - began, 0, LAST_MOMENT_MS + UNHURRIED_MS);
+        fixture_check_world(&s->before);
+        simulate("xenconsoled cont");
+        pump(s, 50);
+        fixture_check_world(&s->before);
+    }
+}
+
+/* What is told at its end must be true then: nothing is left, or the guest is whole. */
+static void creations_stopped_at_any_moment_leave_nothing(scene *s)
+{
+    enum { WAVES = 5, EACH = 10, LATEST_MS = 30 };
+    unsigned seed = 4711;
+    int stopped = 0;
+    for (int wave = 0; wave < WAVES; wave++) {
+        op *ops[EACH];
+        libxl_domid domids[EACH];
+        for (int i = 0; i < EACH; i++) {
+            libxl_domain_config config = guest_config("b");
+            ops[i] = START(s, libxl_domain_create_new(s->ctx, &config, &domids[i], how, NULL));
+            libxl_domain_config_dispose(&config);
+        }
+        for (int i = 0; i < EACH; i++) {
+            pump(s, rand_r(&seed) % (LATEST_MS / EACH * 2));
+            int asked = rand_r(&seed) % 2 ? libxl_ao_abort(s->ctx, &ops[i]->how)
+                                          : libxl_ao_set_limit(s->ctx, &ops[i]->how, 1);
+            assert_true(asked == 0 || asked == ERROR_NOTFOUND);
+        }
+        for (int i = 0; i < EACH; i++) {
+            int rc = op_result(ops[i]);
+            assert_true(rc == 0 || rc == ERROR_ABORTED || rc == ERROR_TIMEDOUT);
+            stopped += rc != 0;
+            if (rc == 0)
+                guest_destroy(s->ctx, domids[i]);
+        }
+        fixture_check_world(&s->before);
+    }
+    assert_true(stopped > WAVES * EACH / 4);
+}
+
+static const body bodies[] = {
+    BODY(a_console_that_is_not_served_is_said, ONE_WAY),
+    BODY(a_creation_without_console_can_be_stopped, BOTH),
+    BODY(creations_stopped_at_any_moment_leave_nothing, ASYNC),
+};
+
+HARNESS_MAIN(bodies)
