@@ -19,7 +19,7 @@ from .rows import LINES
 
 BENCH = Path(__file__).resolve().parent.parent
 BUILD = Path(os.environ.get("AIOXEN_BUILD", BENCH.parent / "build"))
-LIMIT_S = 600
+LIMIT_S = 200
 
 Numbers = dict[str, float]
 
@@ -37,9 +37,12 @@ def command(program: str, n: int) -> list[str]:
 
 def run(arguments: list[str], environment: dict[str, str]) -> tuple[str, str]:
     """What a program printed, and its messages."""
-    done = subprocess.run(
-        arguments, env=os.environ | environment, capture_output=True, text=True, timeout=LIMIT_S
-    )
+    try:
+        done = subprocess.run(
+            arguments, env=os.environ | environment, capture_output=True, text=True, timeout=LIMIT_S
+        )
+    except subprocess.TimeoutExpired as error:
+        raise MeasureError(f"{' '.join(arguments)}: takes more than {LIMIT_S} s") from error
     if done.returncode:
         raise MeasureError(f"{' '.join(arguments)}: {done.returncode}\n{done.stderr}")
     return done.stdout, done.stderr

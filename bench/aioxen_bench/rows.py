@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from .line import Goal, Line, Tool, at_most
+from .line import Goal, Line, Tool, at_least, at_most
 
 LIBXL = "libxl 4.17"
 SIZES = (10, 100, 1_000, 10_000)
@@ -34,6 +34,46 @@ def instant(row: int, what: str, way: str, goal: Goal) -> Iterator[Line]:
         yield both(row, f"{what}: {unit}", unit, key, program, bound, tool=tool, **few)
 
 
+def loops(row: int, what: str, unit: str, key: str, program: str, **more: Any) -> Iterator[Line]:
+    """The core's loop beside libuv's and GLib's: libxl's cannot be driven from outside."""
+    for peer, name in ("uv", "libuv"), ("glib", "GLib"):
+        line = Line(row, what, unit, key, f"core/{program}", f"{peer}/{program}", name)
+        yield replace(line, **more)
+        more = {**more, "goal": AHEAD}  # the bound itself once
+
+
+def descriptors() -> Iterator[Line]:
+    what = "10,000 descriptors, all ready: one pass"
+    yield from loops(3, what, "ms", "ms", "descriptors all {n}", goal=at_most(10), n=10_000, quick=20)
+    for ready in "none", "one":
+        yield Line(
+            3,
+            f"10,000 descriptors, {ready} ready: one pass, beside that of 10",
+            "ns",
+            "ns",
+            f"core/descriptors {ready} {{n}}",
+            floor=f"core/descriptors {ready} 10",
+            goal=at_most(1.5, of="floor"),
+            n=10_000,
+            quick=20,
+        )
+    for ready in "all", "one", "none":
+        for size in SIZES:
+            what = f"{size:,} descriptors, {ready} ready: one pass"
+            yield from loops(
+                3, what, "ns", "ns", f"descriptors {ready} {{n}}", goal=AHEAD, n=size, quick=10, size=size
+            )
+
+
+def timers() -> Iterator[Line]:
+    for key, words in ("register", "registered, ascending"), ("fire", "called when due"):
+        what, many = f"16,000 timers {words}", {"n": 16_000, "quick": 20}
+        yield from loops(4, what, "ms", f"{key}_ms", "timers {n}", goal=at_most(5), **many)
+        for size in SIZES:
+            what, few = f"one of {size:,} timers {words}", {"n": size, "quick": 10}
+            yield from loops(4, what, "ns", f"{key}_ns", "timers {n}", goal=AHEAD, size=size, **few)
+
+
 def queue(way: str, goal: Goal) -> Iterator[Line]:
     words = {"batch": "by batch", "reverse": "by for_user, newest first", "random": "by for_user, any order"}
     program = f"queue {way} {{n}}"
@@ -57,6 +97,37 @@ def pending() -> Iterator[Line]:
         what = f"memory of each of {size:,} pending shutdowns"
         few: dict[str, Any] = {"n": size, "quick": 10, "once": True}
         yield both(8, what, "bytes", "bytes", "pending {n}", at_most(512), size=size, **few)
+
+
+def crowd() -> Iterator[Line]:
+    what = "200 threads in synchronous shutdowns, all finishing: each one's "
+    few: dict[str, Any] = {"n": 200, "quick": 5, "tool": Tool.COUNTERS}
+    yield both(7, what + "wakes", "wakes", "wakes", "crowd {n}", at_most(2), **few)
+    yield both(7, what + "context switches", "switches", "switches", "crowd {n}", **few)
+
+
+def threads() -> Iterator[Line]:
+    for key, words, goal in ("shared", "one context", at_least(1)), ("apart", "two contexts", at_least(1.9)):
+        what, many = f"two threads on {words}, beside one", {"n": 200_000, "quick": 100}
+        yield both(9, f"{what}: pauses", "×", key, "threads {n}", goal, floor="plain/threads {n}", **many)
+        alone = Line(9, f"{what}: in the core alone", "×", key, "core/threads {n}", goal=goal)
+        yield replace(alone, **many)
+
+
+def day() -> Iterator[Line]:
+    what, long = "10,000,000 operations: ", {"n": 10_000_000, "quick": 10_000, "once": True}
+    for line in (
+        Line(18, what + "growth", "kB", "kb", "aioxen/day {n}", goal=at_most(16)),
+        Line(
+            18,
+            what + "the last million, beside the first",
+            "×",
+            "ratio",
+            "aioxen/day {n}",
+            goal=at_most(1.05),
+        ),
+    ):
+        yield replace(line, **long)
 
 
 def futures() -> Iterator[Line]:
@@ -94,10 +165,15 @@ LINES: list[Line] = [
     *instant(1, "pause, completed as an event, taken", "event", AHEAD),
     *instant(2, "pause, synchronous", "sync", at_most(200)),
     *instant(2, "pause, completed by a callback", "callback", at_most(200)),
+    *descriptors(),
+    *timers(),
     *queue("batch", at_most(2)),
     *queue("reverse", at_most(20)),
     *queue("random", at_most(20)),
     *deaths(),
+    *crowd(),
     *pending(),
+    *threads(),
     *futures(),
+    *day(),
 ]

@@ -79,6 +79,9 @@ void free(void *memory)
     }
 
 WAKES(poll, "GLIBC_2.2.5", (struct pollfd * fds, nfds_t count_, int timeout), (fds, count_, timeout))
+/* poll, as a program calls it that Debian has hardened. */
+WAKES(__poll_chk, "GLIBC_2.16", (struct pollfd * fds, nfds_t count_, int timeout, size_t size),
+      (fds, count_, timeout, size))
 WAKES(ppoll, "GLIBC_2.4", (struct pollfd * fds, nfds_t count_, const struct timespec *t, const sigset_t *m),
       (fds, count_, t, m))
 WAKES(epoll_wait, "GLIBC_2.3.2", (int fd, struct epoll_event *events, int most, int timeout),

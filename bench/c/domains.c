@@ -59,9 +59,8 @@ uint32_t domain_bare(void)
     return create(0);
 }
 
-uint32_t domain_named(void)
+static void name(uint32_t domid)
 {
-    uint32_t domid = create(0);
     char path[64], value[32];
     static const char *const nodes[] = {"domid", "name"};
     for (int i = 0; i < 2; i++) {
@@ -69,20 +68,27 @@ uint32_t domain_named(void)
         snprintf(value, sizeof(value), i ? "bench-%u" : "%u", domid);
         bench_check(xs_write(domains_xs(), XBT_NULL, path, value, (unsigned)strlen(value)), "xs_write");
     }
+}
+
+uint32_t domain_named(void)
+{
+    uint32_t domid = create(0);
+    name(domid);
     return domid;
 }
 
 uint32_t domain_introduced(void)
 {
     xc_interface *xc = domains_xc();
-    uint32_t domid = create(XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap);
-    xen_pfn_t ring = RING_GFN;
+    uint32_t domid = create(0);
+    xen_pfn_t ring = RING_GFN; /* then the machine frame, as this is PV */
     bench_check(!xc_domain_setmaxmem(xc, domid, 64), "xc_domain_setmaxmem");
     bench_check(!xc_domain_populate_physmap_exact(xc, domid, 1, 0, 0, &ring), "xc_domain_populate_physmap");
     int port = xc_evtchn_alloc_unbound(xc, domid, 0);
     bench_check(port > 0, "xc_evtchn_alloc_unbound");
-    bench_check(!xc_dom_gnttab_seed(xc, domid, true, 0, RING_GFN, 0, 0), "xc_dom_gnttab_seed");
-    bench_check(xs_introduce_domain(domains_xs(), domid, RING_GFN, (unsigned)port), "xs_introduce_domain");
+    bench_check(!xc_dom_gnttab_seed(xc, domid, false, 0, ring, 0, 0), "xc_dom_gnttab_seed");
+    bench_check(xs_introduce_domain(domains_xs(), domid, ring, (unsigned)port), "xs_introduce_domain");
+    name(domid);
     return domid;
 }
 

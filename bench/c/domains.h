@@ -18,7 +18,7 @@ struct xs_handle *domains_xs(void);
 uint32_t domain_bare(void);
 /* One that has its nodes in xenstore: domid, name. */
 uint32_t domain_named(void);
-/* One that xenstored looks after: @releaseDomain is fired when it stops. */
+/* The same, and xenstored looks after it: @releaseDomain is fired when it stops. */
 uint32_t domain_introduced(void);
 /* It stops by itself, as with power off. */
 void domain_stops(uint32_t domid);

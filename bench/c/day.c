@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * day N: N operations in one process, each taken as an event. "kb" is what the process has grown by since the
+ * first tenth, "ratio" what an operation of the last tenth takes, beside one of the first: processor time,
+ * the median of a hundred blocks.
+ */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "bench.h"
+#include "domains.h"
+#include "library.h"
+
+enum { TENTHS = 10, BLOCKS = 100 };
+
+static libxl_ctx *ctx;
+static uint32_t domid;
+
+static double resident_kb(void)
+{
+    long pages = 0;
+    FILE *statm = fopen("/proc/self/statm", "r");
+    bench_check(statm && fscanf(statm, "%*d %ld", &pages) == 1, "/proc/self/statm");
+    fclose(statm);
+    return (double)pages * (double)sysconf(_SC_PAGESIZE) / 1024;
+}
+
+static void block(long count)
+{
+    const libxl_asyncop_how how = {.callback = NULL};
+    for (long i = 0; i < count; i++) {
+        bench_check(!(i % 2 ? libxl_domain_unpause(ctx, domid, &how) : libxl_domain_pause(ctx, domid, &how)),
+                    "an initiator");
+        bench_check(library_take(ctx, NULL) == 1, "not one event");
+    }
+}
+
+/* A tenth of the day; what a block of it takes. */
+static double tenth(long count)
+{
+    double took[BLOCKS];
+    for (int i = 0; i < BLOCKS; i++) {
+        uint64_t began = bench_cpu();
+        block(count / BLOCKS / 2 * 2);
+        took[i] = (double)(bench_cpu() - began);
+    }
+    return bench_median(took, BLOCKS);
+}
+
+int main(int argc, char **argv)
+{
+    long count = bench_number(argc, argv, 1);
+    ctx = library_open();
+    domid = domain_bare();
+    block(BLOCKS); /* what is done only once */
+    double first = tenth(count / TENTHS), last = first, resident = resident_kb();
+    for (int i = 1; i < TENTHS; i++)
+        last = tenth(count / TENTHS);
+    bench_say("ratio", last / first);
+    bench_say("kb", resident_kb() - resident);
+    libxl_ctx_free(ctx);
+    return bench_done();
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * descriptors all|one|none N: a loop watches N descriptors, of which all, one or none are ready. "ms" and
+ * "ns" are those of one pass.
+ */
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+
+#include "bench.h"
+#include "loop.h"
+
+enum { SPARE_FDS = 64, BUDGET = 100000, LEAST = 10, MOST = 20000 };
+
+int main(int argc, char **argv)
+{
+    long count = bench_number(argc, argv, 2);
+    long ready = !strcmp(argv[1], "all") ? count : !strcmp(argv[1], "one") ? 1 : 0;
+    struct rlimit limit;
+    getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = limit.rlim_max;
+    bench_check(limit.rlim_max >= (rlim_t)count + SPARE_FDS, "the machine allows too few descriptors");
+    setrlimit(RLIMIT_NOFILE, &limit);
+
+    loop_open(count);
+    for (long i = 0; i < count; i++) {
+        int fd = eventfd(i == count / 2 ? ready > 0 : ready == count, EFD_CLOEXEC | EFD_NONBLOCK);
+        bench_check(fd >= 0, "eventfd");
+        loop_watch(fd);
+    }
+    loop_pass();
+
+    long times = BUDGET / count < LEAST ? LEAST : BUDGET / count < MOST ? BUDGET / count : MOST;
+    bench_span span = bench_begin();
+    for (long i = 0; i < times; i++) {
+        loop_calls = 0;
+        do /* a loop may do less than all in one pass */
+            loop_pass();
+        while (loop_calls < ready);
+    }
+    bench_end(span, (double)times);
+    return bench_done();
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * timers N: a loop is given N timers, 1 us apart, and when all are due has them called. "register_ms" and
+ * "fire_ms" are those of all, "register_ns" and "fire_ns" of one.
+ */
+#include <unistd.h>
+
+#include "bench.h"
+#include "loop.h"
+
+enum { STEP_NS = 1000, FIRST_NS = 1000000 };
+
+int main(int argc, char **argv)
+{
+    long count = bench_number(argc, argv, 1);
+    loop_open(count);
+    uint64_t began = bench_now();
+    for (long i = 0; i < count; i++)
+        loop_timer(FIRST_NS + (uint64_t)i * STEP_NS);
+    double registering = (double)(bench_now() - began);
+    usleep((useconds_t)(FIRST_NS + count * STEP_NS) / 1000 * 2);
+    began = bench_now();
+    while (loop_calls < count)
+        loop_pass();
+    double firing = (double)(bench_now() - began);
+    bench_say("register_ms", registering / 1e6);
+    bench_say("fire_ms", firing / 1e6);
+    bench_say("register_ns", registering / (double)count);
+    bench_say("fire_ns", firing / (double)count);
+    return bench_done();
+}
