@@ -15,38 +15,44 @@ Kinds = dict[str, tuple[type, ...]]
 
 NONE: type = type(None)
 
-TYPE: Kinds = {
+TEXT = (str, NONE)
+
+# What is said of every type.
+SAID: Kinds = {
     "doc": (str,),
     "since": (str,),
-    "comment": (str, NONE),
-    "namespace": (str, NONE),
+    "comment": TEXT,
+    "namespace": TEXT,
     "dir": (int,),
-    "passby": (int,),
     "private": (bool,),
     "hidden": (bool,),
-    "init_val": (str, int, NONE),
-    "init_fn": (str, NONE),
-    "dispose_fn": (str, NONE),
-    "copy_fn": (str, NONE),
-    "check_default_fn": (str, NONE),
-    "copy_deprecated_fn": (str, NONE),
-    "json_gen_fn": (str, NONE),
-    "json_fn": (str, NONE),
-    "jsonc_json_gen_fn": (str, NONE),
-    "json_parse_type": (str, NONE),
-    "json_parse_fn": (str, NONE),
-    "autogenerate_init_fn": (bool,),
-    "autogenerate_dispose_fn": (bool,),
-    "autogenerate_copy_fn": (bool,),
+}
+PASSED: Kinds = {"passby": (int,)}
+INITIAL: Kinds = {"init_val": (str, int, NONE), "check_default_fn": TEXT}
+BY_HAND: Kinds = {"init_fn": TEXT, "dispose_fn": TEXT, "copy_fn": TEXT}
+JSON: Kinds = {
+    "json_gen_fn": TEXT,
+    "json_fn": TEXT,
+    "jsonc_json_gen_fn": TEXT,
+    "json_parse_type": TEXT,
+    "json_parse_fn": TEXT,
     "autogenerate_json": (bool,),
 }
+GENERATED: Kinds = {f"autogenerate_{what}_fn": (bool,) for what in ("init", "dispose", "copy")}
+NUMBER: Kinds = SAID | INITIAL | JSON | {"signed": (bool,)}
 
-# What a kind of type adds to these.
-OWN: dict[str, Kinds] = {
-    "Builtin": {"signed": (bool,), "json_pattern": (str,)},
-    "Number": {"signed": (bool,), "width": (int,)},
-    "Enumeration": {"value_namespace": (str, NONE)},
+# The attributes of each kind of type.
+TYPE: dict[str, Kinds] = {
+    "Builtin": SAID | PASSED | INITIAL | BY_HAND | JSON | {"signed": (bool,), "json_pattern": (str,)},
+    "Number": NUMBER | {"width": (int,)},
+    "UInt": NUMBER,
+    "Enumeration": SAID | INITIAL | {"value_namespace": TEXT},
+    "Struct": SAID | PASSED | BY_HAND | JSON | GENERATED | {"copy_deprecated_fn": TEXT},
+    "Union": SAID | PASSED,
+    "KeyedUnion": SAID,
+    "Array": SAID,
 }
+ANONYMOUS: Kinds = SAID  # of a Struct or a Union that stands inside another
 
 FIELD: Kinds = {
     "const": (bool,),
@@ -55,6 +61,25 @@ FIELD: Kinds = {
     "deprecated_by": (str, NONE),
     "min": (int,),
     "max": (int,),
+}
+
+# Of what stands beside a keyed union or an array.
+BESIDE: dict[str, Kinds] = {
+    "keyvar_": {"init_val": (str, int, NONE), "enumname": TEXT},
+    "lenvar_": {"init_val": (str, int, NONE)},
+}
+
+# The shapes of values in JSON, and JSON Schema's words for them.
+SHAPES = {
+    "JSON_ANY": "",
+    "JSON_NULL": "null",
+    "JSON_BOOL": "boolean",
+    "JSON_INTEGER": "integer",
+    "JSON_DOUBLE": "number",
+    "JSON_NUMBER": "number",
+    "JSON_STRING": "string",
+    "JSON_MAP": "object",
+    "JSON_ARRAY": "array",
 }
 
 # The functions that a kind of type has unless told otherwise; {} stands for the type's C name.

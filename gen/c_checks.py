@@ -73,9 +73,10 @@ def check_field(f: m.Field, parent: Spot, through: str = ".") -> str:
 def check_value(f: m.Field, spot: Spot) -> str:
     """Of a field that stands for itself, or of an element."""
     kind = f.kind
-    if isinstance(kind, m.Enumeration):
-        unknown = f"!{kind.c_name}_to_string({spot.access})"
-        return spot.refuse(unknown, f"%d is not a {kind.name}", f"(int){spot.access}")
+    if f.enumeration is not None:
+        value = spot.access if f.type is f.enumeration else f"({f.enumeration.c_name}){spot.access}"
+        unknown = f"!{f.enumeration.c_name}_to_string({value})"
+        return spot.refuse(unknown, f"%d is not a {f.enumeration.name}", f"(int){spot.access}")
     if isinstance(kind, m.Number):
         return check_bounds(f, kind, spot)
     if isinstance(kind, m.Struct):

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from gen import c
+from gen import c, c_deprecated
 from gen import model as m
 from gen.c_types import init_key_name, struct_heads
 from gen.json_forms import Form, form, members, structs
@@ -11,7 +11,8 @@ from gen.json_forms import Form, form, members, structs
 HEADER = """\
 The tables of the structs, for src/json and for structs that hold them.
 
-Of a type that is written by hand, these are too: they return 0, NOMEM or INVAL."""
+Of a type that is written by hand, these are too: they return 0, NOMEM or INVAL. So is what says whether a
+value is the one to leave out (check_default_fn)."""
 
 
 def outputs(model: m.Model) -> dict[str, str]:
@@ -32,11 +33,22 @@ def by_hand(model: m.Model) -> list[m.Type]:
 
 
 def write_function(kind: m.Type) -> str:
-    return kind.json_gen_fn or f"{kind.namespace}_{kind.name}_gen_json"
+    return kind.jsonc_json_gen_fn or kind.json_gen_fn or f"{kind.namespace}_{kind.name}_gen_json"
 
 
 def read_function(kind: m.Type) -> str:
     return kind.json_parse_fn or f"{kind.namespace}_{kind.name}_parse_json"
+
+
+def with_defaults(model: m.Model) -> list[m.Type]:
+    """The types of fields with a function that says which values are left out."""
+    found: dict[m.Type, None] = {}
+    holders: list[m.Aggregate] = [*structs(model)]
+    for holder in holders:
+        kinds = [f.kind for f, _ in members(holder)]
+        found |= {kind: None for kind in kinds if kind.check_default_fn}
+        holders += [k for k in kinds if isinstance(k, m.Aggregate) and k.name is None]
+    return list(found)
 
 
 def header(model: m.Model) -> str:
@@ -53,8 +65,11 @@ def header(model: m.Model) -> str:
             c.prototype("int", read_function(kind), ["libxl_ctx *ctx", f"{name} *p", "json_object *in"])
             + ";\n"
         )
+    for kind in with_defaults(model):
+        heads.append(c.prototype("bool", kind.check_default_fn or "", [f"const {kind.c_name} *p"]) + ";\n")
+    heads += [c_deprecated.head(s) + ";\n" for s in model.structs if s.copy_deprecated_fn]
     if heads:
-        parts.append("".join(heads))
+        parts.append("".join(dict.fromkeys(heads)))
     parts.append("".join(f"extern const libxl__json_type {table_name(s)};\n" for s in structs(model)))
     return c.banner(HEADER) + c.guarded(f"{model.name}__TYPES_JSON_H", "\n".join(parts))
 
@@ -68,9 +83,17 @@ def source(model: m.Model) -> str:
     for kind in by_hand(model):
         given = ", ".join([kind.c_name, f'"{kind.name}"', write_function(kind), read_function(kind)])
         macros.append(f"LIBXL__JSON_BUILTIN_OF({given});\n")
+    for kind in with_defaults(model):
+        macros.append(f"LIBXL__JSON_DEFAULT_OF({kind.c_name}, {kind.check_default_fn});\n")
+    macros = list(dict.fromkeys(macros))
     if macros:
         parts.append("".join(macros))
-    return "\n".join(parts + [part for kind in structs(model) for part in Tables(kind).parts()])
+    parts += [part for kind in structs(model) for part in Tables(kind).parts()]
+    deprecated = [c_deprecated.function(s) for s in model.structs if s.copy_deprecated_fn]
+    if deprecated:
+        parts[1] = parts[1].rstrip("\n") + '\n\n#include <stdio.h>\n#include <string.h>\n\n#include "log.h"\n'
+        parts += [c.section("deprecated fields"), c_deprecated.BOTH_GIVEN, *deprecated]
+    return "\n".join(parts)
 
 
 class Tables:
@@ -127,6 +150,8 @@ class Tables:
         else:
             row.append(f"LIBXL__JSON_AT({owner}, {here})")
         row.append(of_kind(kind, found))
+        if kind is f.kind and kind.check_default_fn:
+            row.append(f".is_default = {kind.c_name}_json_is_default")
         if f.min is not None or f.max is not None:
             row.append(f"LIBXL__JSON_BOUNDS({', '.join(bounds(f))})")
         if found is Form.STRING and self.kind.dir == m.DIR_OUT:

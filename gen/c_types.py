@@ -53,7 +53,8 @@ def errors(model: m.Model) -> str:
 
 
 def description(kind: m.Type) -> str:
-    return c.comment(kind.doc) if kind.doc else ""
+    said = kind.doc or kind.comment
+    return c.comment(said) if said else ""
 
 
 def enumeration(kind: m.Enumeration) -> str:

@@ -146,7 +146,7 @@ def init(kind: m.Aggregate, prefix: str) -> list[str]:
             lines += assign(inner.keyvar, prefix) + init_first_arm(inner, f"{prefix}{f.name}.")
         elif isinstance(inner, m.Array):
             lines += assign(inner.lenvar, prefix)
-        elif f.const:
+        elif f.const and f.init_val is None:
             continue
         elif f.init_val is None and inner.name is not None and inner.init_fn:
             lines.append(f"{inner.init_fn}(&{prefix}{f.name});\n")

@@ -37,6 +37,8 @@ def check(model: m.Model) -> list[Mistake]:
         *unique_names(model, types),
         *(mistake for t in types for mistake in check_type(t, title(t))),
         *undocumented_types(types),
+        *(mistake for f, what in all_fields(model, types) for mistake in check_said(f, what)),
+        *(mistake for s in model.structs for mistake in check_deprecated(s)),
         *check_errors(model),
         *check_events(model),
         *(mistake for o in model.operations for mistake in check_operation(o, model.common_errors)),
@@ -162,6 +164,72 @@ def check_field(given: m.Field, what: str) -> Iterator[Mistake]:
             yield Mistake(given.place, f"{here}: {bound} does not fit {given.kind.c_name or 'a length'}")
 
 
+def all_fields(model: m.Model, types: list[m.Type]) -> Iterator[tuple[m.Field, str]]:
+    """Every field of types, events and operations, however deep, with what holds it."""
+    holders = [(title(t), members(t)) for t in types]
+    holders += [(f"Event {e.name}", e.fields) for e in model.events]
+    holders += [(f"Operation {o.name}", o.inputs + o.results) for o in model.operations]
+    while holders:
+        what, fields = holders.pop()
+        for f in fields:
+            yield f, what
+            if f.type is not None and f.type.name is None:
+                holders.append((f"{what}.{f.name}", members(f.type)))
+
+
+def check_said(f: m.Field, what: str) -> Iterator[Mistake]:
+    """Whether a field's attributes can have an effect."""
+    here = f"{what}.{f.name}"
+    if f.init_val is not None:
+        compound = isinstance(f.type, (m.Aggregate, m.Array))
+        if compound or (f.type is not None and f.type.init_fn):
+            yield Mistake(f.place, f"{here}: init_val: it is initialised part by part")
+        elif f.kind.c_name == "char *" and not f.const and f.init_val != "NULL":
+            yield Mistake(
+                f.place, f"{here}: init_val: a string that is freed is NULL at first; const ones are not"
+            )
+    if f.enumname is not None:
+        if f.named is None:
+            yield Mistake(f.place, f"{here}: enumname: no such Enumeration: {f.enumname!r}")
+        elif f.type is not f.named and not isinstance(f.type, m.Number):
+            yield Mistake(f.place, f"{here}: enumname: it is no number and no {f.enumname}")
+
+
+def check_deprecated(kind: m.Struct) -> Iterator[Mistake]:
+    """Whether what is in the place of each deprecated field can be."""
+    found = list(deprecated(kind))
+    if kind.copy_deprecated_fn and not found:
+        message = f"{title(kind)}: copy_deprecated_fn: no field is deprecated"
+        yield Mistake(kind.at("copy_deprecated_fn"), message)
+    for path, f in found:
+        here = f"{title(kind)}.{path}"
+        instead = next((g for g in kind.fields if g.name == f.deprecated_by), None)
+        if not kind.copy_deprecated_fn:
+            yield Mistake(f.place, f"{here}: deprecated_by: {kind.name} has no copy_deprecated_fn")
+        elif instead is None:
+            yield Mistake(f.place, f"{here}: deprecated_by: {kind.name} has no field {f.deprecated_by}")
+        elif instead.type is not f.type or instead.init_val != f.init_val:
+            message = f"deprecated_by: {instead.name} has another type or initial value"
+            yield Mistake(f.place, f"{here}: {message}")
+        elif initial_is_unknown(f.kind):
+            yield Mistake(f.place, f"{here}: deprecated_by: {f.kind.name} has no check_default_fn")
+
+
+def deprecated(kind: m.Aggregate, prefix: str = "") -> Iterator[tuple[str, m.Field]]:
+    """The deprecated fields in a struct and in its anonymous members, with their paths."""
+    for f in kind.fields:
+        if f.deprecated_by:
+            yield prefix + f.name, f
+        if isinstance(f.type, m.Aggregate) and f.type.name is None:
+            yield from deprecated(f.type, f"{prefix}{f.name}.")
+
+
+def initial_is_unknown(kind: m.Type) -> bool:
+    """Whether C cannot compare a value with its initial one."""
+    simple = isinstance(kind, (m.Number, m.Enumeration)) or kind.c_name in ("bool", "char *")
+    return not simple and not kind.check_default_fn
+
+
 def undocumented_types(types: list[m.Type]) -> Iterator[Mistake]:
     documented = {t.place.file for t in types if t.doc}
     for kind in types:
@@ -266,6 +334,10 @@ def check_operation(o: m.Operation, common: list[m.Error]) -> Iterator[Mistake]:
         if f.type is not None and f.type.name is None:
             yield Mistake(f.place, f"{what}.{f.name}: wrap it in a named Struct")
     yield from check_fields(o.inputs + o.results, what)
+    for fields, needed, verb in ((o.inputs, m.DIR_IN, "takes"), (o.results, m.DIR_OUT, "gives")):
+        for f in fields:
+            if not f.kind.dir & needed:
+                yield Mistake(f.place, f"{what}.{f.name}: dir: the library never {verb} a {f.kind.name}")
     if o.undo is not None:
         wanted, there = [f.type for f in o.undo.inputs], [f.type for f in o.results + o.inputs]
         if not all(w in there for w in wanted):

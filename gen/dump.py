@@ -44,7 +44,12 @@ def kind(t: m.Type) -> Dump:
 def field(f: m.Field) -> Dump:
     initial = f.init_val if f.init_val is not None else f.type.init_val if f.type else None
     about = said(
-        type=spelled(f.type), doc=f.doc, const=f.const, initial=initial, deprecated_by=f.deprecated_by
+        type=spelled(f.type),
+        doc=f.doc,
+        const=f.const,
+        initial=initial,
+        deprecated_by=f.deprecated_by,
+        enumname=f.enumname,
     )
     about |= {name: bound for name, bound in (("min", f.min), ("max", f.max)) if bound is not None}
     if isinstance(f.type, m.Array):

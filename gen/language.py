@@ -51,6 +51,9 @@ class Language(TypeLanguage):
         """Look up what was named; the whole model."""
         for find in self.to_find:
             find()
+        enumerations = {e.name: e for e in self.model.enumerations}
+        for f in self.fields_to_name:
+            f.named = enumerations.get(f.enumname)
         return self.model
 
     def idl_Errors(self, errors: object, _at: At, common: object = None) -> None:

@@ -13,6 +13,8 @@ from gen.model import Mistake, Place
 
 T = TypeVar("T", bound=m.Type)
 
+DIRECTIONS = (m.DIR_NONE, m.DIR_IN, m.DIR_OUT, m.DIR_BOTH)
+WAYS = (m.PASS_BY_VALUE, m.PASS_BY_REFERENCE)
 FIELD_FORM = "a field is (name, type[, doc][, {attributes}])"
 ARM_FORM = "an arm is (name of a value, type or None[, doc])"
 
@@ -40,6 +42,7 @@ class TypeLanguage:
 
     def __init__(self) -> None:
         self.model = m.Model()
+        self.fields_to_name: list[m.Field] = []
         self.begin("")
 
     def begin(self, file: str) -> None:
@@ -93,14 +96,18 @@ class TypeLanguage:
 
     def idl_Struct(self, name: str | None, fields: object, _at: At, **given: object) -> m.Type:
         lines = self.lines(_at)
-        kind = m.Struct(**self.common("Struct", name, {"passby": m.PASS_BY_REFERENCE} | given, lines))
+        kind = m.Struct(**self.common("Struct", name, given, lines))
+        kind.passby = m.PASS_BY_REFERENCE
         kind.fields = self.fields(fields, lines, f"Struct {name}" if name else "Struct")
         return self.declare(kind)
 
     def idl_Union(self, name: str | None, fields: object, _at: At, **given: object) -> m.Type:
         lines = self.lines(_at)
         kind = m.Union(**self.common("Union", name, given, lines))
-        kind.fields = self.fields(fields, lines, f"Union {name}" if name else "Union")
+        what = f"Union {name}" if name else "Union"
+        kind.fields = self.fields(fields, lines, what)
+        for f in kind.fields:
+            self.one_place(f, what)
         return self.declare(kind)
 
     def idl_KeyedUnion(
@@ -138,9 +145,21 @@ class TypeLanguage:
     def common(self, kind: str, name: object, given: Names, lines: Lines) -> dict[str, Any]:
         """A type's attributes, completed with what its kind has by default."""
         what = kind if name is None else f"{kind} {expect(name, (str,), lines.place(), kind)}"
-        allowed = attributes.TYPE | attributes.OWN.get(kind, {})
+        allowed = attributes.ANONYMOUS if name is None else attributes.TYPE[kind]
         result: dict[str, Any] = {"namespace": self.prefix, "hidden": self.hide}
         result |= checked(given, allowed, lines, what)
+        for attribute, values in (("dir", DIRECTIONS), ("passby", WAYS)):
+            if result.get(attribute, values[-1]) not in values:
+                raise Mistake(
+                    lines.place(attribute), f"{what}: {attribute}: no such value: {result[attribute]}"
+                )
+        for word in (result.get("json_parse_type") or "JSON_ANY").split("|"):
+            if word.strip() not in attributes.SHAPES:
+                raise Mistake(
+                    lines.place("json_parse_type"), f"{what}: json_parse_type: no such shape: {word.strip()}"
+                )
+        if kind == "Struct" and result.get("passby", m.PASS_BY_REFERENCE) != m.PASS_BY_REFERENCE:
+            raise Mistake(lines.place("passby"), f"{what}: passby: a Struct is passed by reference")
         result["namespace"] = result["namespace"] or ""
         if name is not None:
             for function, form in attributes.FUNCTIONS.get(kind, {}).items():
@@ -174,7 +193,22 @@ class TypeLanguage:
         if rest:
             raise Mistake(place, f"{what}: {FIELD_FORM}, not {describe(given)}")
         about = checked(about, attributes.FIELD, Lines(place.file, place.line, {}), what)
-        return m.Field(name=name, type=kind, place=place, doc=tidy(doc), **about)
+        if about.get("deprecated_by"):
+            doc = f"{doc} Deprecated: {about['deprecated_by']} is in its place."
+        return self.to_name(m.Field(name=name, type=kind, place=place, doc=tidy(doc), **about))
+
+    def to_name(self, f: m.Field) -> m.Field:
+        """A field whose enumeration, if it names one, is looked up at the end."""
+        if f.enumname is not None:
+            self.fields_to_name.append(f)
+        return f
+
+    @staticmethod
+    def one_place(f: m.Field, what: str) -> None:
+        """Refuse what takes two: in a union its key or its length would lie on top of it."""
+        if isinstance(f.type, (m.Array, m.KeyedUnion)):
+            word = "an Array" if isinstance(f.type, m.Array) else "a KeyedUnion"
+            raise Mistake(f.place, f"{what}.{f.name}: {word} in a union: wrap it in a Struct")
 
     def arm(self, given: object, key: m.Enumeration, lines: Lines, what: str) -> m.Field:
         place = lines.of(given)
@@ -187,11 +221,15 @@ class TypeLanguage:
         value = key.find(name)
         if value is None:
             raise Mistake(place, f"{what}: {key.name} has no such value")
-        return m.Field(name=name, type=kind, place=place, doc=tidy(doc), value=value)
+        arm = m.Field(name=name, type=kind, place=place, doc=tidy(doc), value=value)
+        self.one_place(arm, what.rpartition(".")[0])
+        return arm
 
     def beside(self, stem: str, name: str, kind: m.Type, given: Names, lines: Lines, what: str) -> m.Field:
         """The field that stands beside a keyed union or an array: its key or its length."""
         expect(name, (str,), lines.place(), f"{what}: the name of its {stem.rstrip('_')}")
         here = Lines(lines.file, lines.call, {k: lines.place(stem + k).line for k in given})
-        about = checked(given, attributes.FIELD, here, f"{what}: {stem.rstrip('_')}")
-        return m.Field(name=name, type=kind, place=lines.place(), **about)
+        about = checked(given, attributes.BESIDE[stem], here, f"{what}: {stem.rstrip('_')}")
+        if stem == "lenvar_" and about.get("init_val") not in (None, "0"):
+            raise Mistake(here.place("init_val"), f"{what}: lenvar_init_val: an array is empty at first")
+        return self.to_name(m.Field(name=name, type=kind, place=lines.place(), **about))

@@ -152,7 +152,7 @@ def python_operation(names: Names, o: m.Operation) -> str:
 
 def attribute(names: Names, f: m.Field, owner: m.Struct) -> str:
     optional = owner.dir != m.DIR_OUT
-    options = f"   :type: {names.annotation(f.kind, optional)}\n"
+    options = f"   :type: {names.annotation(f.enumeration or f.kind, optional)}\n"
     value = default(names, f, owner).removeprefix(" = ")
     options += f"   :value: {value}\n" if value else ""
     return directive("py:attribute", f.name, paragraphs(f.doc), options)

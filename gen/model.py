@@ -71,7 +71,7 @@ class Type(Declared):
     namespace: str = ""
     doc: str = ""
     since: str = ""
-    comment: str | None = None
+    comment: str | None = None  # stands above the C type where there is no doc
     dir: int = DIR_BOTH
     passby: int = PASS_BY_VALUE
     private: bool = False
@@ -172,6 +172,12 @@ class Field:
     min: int | None = None
     max: int | None = None
     value: EnumValue | None = None
+    named: Enumeration | None = None  # by enumname
+
+    @property
+    def enumeration(self) -> Enumeration | None:
+        """The enumeration of its values, also where it is declared as a number."""
+        return self.type if isinstance(self.type, Enumeration) else self.named
 
     @property
     def kind(self) -> Type:

@@ -23,7 +23,7 @@ def outputs(model: m.Model) -> dict[str, str]:
         parts += ["## Operations\n", overview(model), *(operation(o) for o in model.operations)]
     if model.events:
         parts += ["## Events\n", events(model)]
-    types = [t for t in model.types if t not in (model.event, model.event_type)]
+    types = [t for t in model.types if t not in (model.event, model.event_type) and not t.hidden]
     if types:
         parts += ["## Types\n", *(described(t) for t in types)]
     if model.errors:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from gen import attributes
 from gen import model as m
 from gen.c import one_line
 from gen.json_forms import Form, members, structs
@@ -20,7 +21,7 @@ TEXT: Schema = {"type": ["string", "null"], "pattern": "^[^\\u0000]*$"}
 
 
 def outputs(model: m.Model) -> dict[str, str]:
-    definitions = {s.name or "": described(whole(s), s.doc) for s in structs(model)}
+    definitions = {s.name or "": described(whole(s), s.doc) for s in structs(model) if not s.hidden}
     enumerations = {
         e.name or "": described({"enum": [v.text for v in e.values]}, e.doc) for e in model.enumerations
     }
@@ -90,8 +91,14 @@ def member(f: m.Field, found: Form) -> Schema:
         return {"type": "integer"} | bounds(f, "minimum", "maximum", limits)
     if found is Form.BY_HAND:
         pattern = kind.json_pattern if isinstance(kind, m.Builtin) else None
-        return {"type": "string", "pattern": pattern} if pattern else {}
+        return {"type": "string", "pattern": pattern} if pattern else shape(kind)
     return {"type": "boolean"} if found is Form.BOOL else TEXT
+
+
+def shape(kind: m.Type) -> Schema:
+    """What json_parse_type says of a type that is written by hand."""
+    words = [word.strip() for word in (kind.json_parse_type or "JSON_ANY").split("|")]
+    return {} if "JSON_ANY" in words else {"type": [attributes.SHAPES[word] for word in words]}
 
 
 def bounds(f: m.Field, least: str, greatest: str, limits: tuple[int, int] | None) -> Schema:

@@ -76,7 +76,7 @@ def struct(names: Names, kind: m.Struct, name: str) -> str:
         lines.append("\n    pass\n")
     for f in members(kind):
         optional = kind.dir != m.DIR_OUT
-        lines.append(f"\n    {f.name}: {names.annotation(f.kind, optional)}")
+        lines.append(f"\n    {f.name}: {names.annotation(f.enumeration or f.kind, optional)}")
         lines.append(f"{default(names, f, kind)}\n")
         if f.doc:
             lines.append(docstring(f.doc))
@@ -87,8 +87,8 @@ def default(names: Names, f: m.Field, owner: m.Struct) -> str:
     """What a field is if not given: only for what goes to C."""
     if owner.dir == m.DIR_OUT:
         return ""
-    kind = f.kind
-    value = f.init_val or kind.init_val
+    kind = f.enumeration or f.kind
+    value = f.init_val or f.kind.init_val
     if isinstance(kind, m.Number):
         return f" = {number(f, value)}"
     if isinstance(kind, m.Enumeration):
@@ -135,7 +135,6 @@ class Event:
 def event_class(names: Names, event: m.Event) -> str:
     lines = ["@dataclass(slots=True)\n", f"class {camel(event.name)}(Event):\n", docstring(event.doc)]
     for f in event.fields:
-        values = names.enumeration_named(f)
-        lines.append(f"\n    {f.name}: {names.annotation(values or f.kind)}\n")
+        lines.append(f"\n    {f.name}: {names.annotation(f.enumeration or f.kind)}\n")
         lines.append(docstring(f.doc))
     return "".join(lines)

@@ -46,6 +46,7 @@ def text(model: m.Model) -> str:
     convert = Converters(Names(model))
     names = convert.names
     used = {kind for s in names.own_structs for kind in m.walk(s)}
+    used |= {f.enumeration for s in names.own_structs for f in s.fields if f.enumeration}
     parts = [table(e) for e in names.enumerations if e in used or e in model.types]
     for struct, name in names.own_structs.items():
         parts += [convert.put(struct, name), convert.get(struct, name)]
@@ -117,8 +118,8 @@ class Converters:
             return [f"v.put_string({at}, keep)\n"]
         if is_uuid(kind):
             return [f"v.put_uuid({at})\n"]
-        if isinstance(kind, m.Enumeration):
-            return [f"v.put_enumeration({at}, types.{camel(kind.name or '')})\n"]
+        if f.enumeration is not None:
+            return [f"v.put_enumeration({at}, types.{camel(f.enumeration.name or '')})\n"]
         if isinstance(kind, m.Array):
             call = f'v.put_array({at}, keep, "{kind.lenvar.name}", {self.element(kind)})\n'
             return [call]
@@ -185,12 +186,13 @@ class Converters:
     def flat_value(self, f: m.Field, out: bool) -> str:
         if is_uuid(f.kind):
             return f"v.uuid_of({f.name})" if out else f"v.optional_uuid_of({f.name})"
-        if isinstance(f.kind, m.Enumeration):
-            return f"_{f.kind.name}[{f.name}]"
-        return f.name
+        return f"_{f.enumeration.name}[{f.name}]" if f.enumeration else f.name
 
     def get_by_field(self, struct: m.Struct, name: str) -> str:
-        values = [self.got(f.kind, f"c.{f.name}", struct.dir == m.DIR_OUT, f, name) for f in members(struct)]
+        values = [
+            self.got(f.enumeration or f.kind, f"c.{f.name}", struct.dir == m.DIR_OUT, f, name)
+            for f in members(struct)
+        ]
         return (
             f"def get_{name}(c: CData) -> types.{name}:\n"
             f"    return types.{name}(\n" + listed(values, 8) + "    )\n\n\n"
@@ -273,9 +275,8 @@ class Converters:
         )
 
     def event_value(self, f: m.Field, at: str) -> str:
-        values = self.names.enumeration_named(f)
-        if values is not None:
-            return f"_{values.name}[value]"
+        if f.enumeration is not None:
+            return f"_{f.enumeration.name}[value]"
         return "value" if isinstance(f.kind, m.Number) else self.got(f.kind, at, True, f, "")
 
 

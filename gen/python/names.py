@@ -90,7 +90,7 @@ class Names:
         self.enumerations = [e for e in whole.enumerations if e is not whole.event_type]
         self.structs: dict[m.Struct, str] = {}
         for struct in whole.structs:
-            if struct is not whole.event and not struct.private and known(struct):
+            if struct is not whole.event and not struct.private and not struct.hidden and known(struct):
                 self.add(struct, camel(struct.name or ""))
 
     @property
@@ -146,14 +146,6 @@ class Names:
         if isinstance(kind, m.Struct):
             return self.structs[kind]
         return BUILTINS[kind.c_name][0] + (" | None" if optional else "")
-
-    def enumeration_named(self, f: m.Field) -> m.Enumeration | None:
-        """The enumeration of a field's values: also when libxl declares the field as a number."""
-        if isinstance(f.type, m.Enumeration):
-            return f.type
-        if isinstance(f.type, m.Number):
-            return next((e for e in self.enumerations if e.name == f.name), None)
-        return None
 
 
 def members(struct: m.Struct) -> list[m.Field]:

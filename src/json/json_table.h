@@ -67,6 +67,7 @@ struct libxl__json_field {
     const libxl__json_field *fields; /* of a group; of a union: its arms that hold something */
     void (*init_key)(void *p, int key);
     const libxl__json_by_hand *by_hand;
+    bool (*is_default)(const void *p); /* of what is left out beside the initial value; NULL: nothing is */
 };
 
 struct libxl__json_type {
@@ -125,7 +126,14 @@ int libxl__json_read(libxl_ctx *ctx, const libxl__json_type *type, void *p, cons
     }                                                                                                        \
     static const libxl__json_by_hand T##_json_by_hand = {title, T##_json_write, T##_json_read}
 
-/* The last line of these three is there for the semicolon. */
+#define LIBXL__JSON_DEFAULT_OF(T, check_fn)                                                                  \
+    static bool T##_json_is_default(const void *p)                                                           \
+    {                                                                                                        \
+        return check_fn(p);                                                                                  \
+    }                                                                                                        \
+    static bool T##_json_is_default(const void *p)
+
+/* The last line of these four is there for the semicolon. */
 #define LIBXL__JSON_INIT_OF(T, init_fn)                                                                      \
     static void T##_json_init(void *p)                                                                       \
     {                                                                                                        \

@@ -93,6 +93,8 @@ static int write_value(const spot *at, const libxl__json_field *field, const voi
     uint64_t number;
 
     *out = NULL;
+    if (initial && field->is_default && field->is_default(p))
+        return 0;
     switch (field->kind) {
     case LIBXL__JSON_BOOL:
         if (same)

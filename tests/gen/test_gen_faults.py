@@ -68,6 +68,13 @@ def test_a_wrong_type_of_field_has_its_line(tmp_path: Path) -> None:
     assert done.stderr == f"{idl}:3: Struct s.b: a type is expected, not 'uint8'\n"
 
 
+def test_a_comment_stands_above_the_type(tmp_path: Path) -> None:
+    idl = written(tmp_path / "a.idl", 'Struct("s", [("a", uint8)], comment="What libxl says of it.")\n')
+    assert generate(tmp_path / "out", idl).returncode == 0
+    header = (tmp_path / "out/include/_libxl_types.h").read_text()
+    assert "/* What libxl says of it. */\ntypedef struct s {" in header
+
+
 def test_every_fault_in_the_readme_has_its_test() -> None:
     table = README.split("\n## Faults that libxl's generator has\n")[1].split("\n## ")[0]
     rows = [line.split("|")[1:4] for line in table.splitlines() if line.startswith("| ")][2:]

@@ -60,6 +60,16 @@ def test_a_missing_body_is_a_link_error(generated: Path, tmp_path: Path) -> None
     assert "libxl__machine_create_body" in done.stderr
 
 
+def test_hidden_types_stay_in_the_library(generated: Path, tmp_path: Path) -> None:
+    sources = [*UNDER, *(generated / "src").glob("_libxl_types*.c")]
+    library = tmp_path / "libtypes.so"
+    run("gcc", *STRICT, "-fPIC", "-shared", *include(generated), *sources, "-ljson-c", "-o", library)
+    shown = subprocess.check_output(["nm", "-D", "--defined-only", library], text=True).split()
+    for function in "init", "dispose", "copy", "to_json", "from_json":
+        assert f"libxl_machine_{function}" in shown
+        assert f"libxl_secret_{function}" not in shown
+
+
 def test_headers_are_cxx_too(generated: Path, tmp_path: Path) -> None:
     if not shutil.which("g++"):
         pytest.skip("g++ is not installed")

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,12 +39,14 @@ class Subject:
     """For a type that is written by hand: its documents, and the initial one."""
     constants: dict[str, int] = field(default_factory=dict)
     """C's names in init_val."""
+    left_out: dict[str, Callable[[Any], bool]] = field(default_factory=dict)
+    """By a check_default_fn: which documents of such a type say nothing."""
     options: list[str] = field(default_factory=list)
     """For the compiler."""
 
     def __post_init__(self) -> None:
         self.model = load(self.files)
-        self.structs = [s for s in structs(self.model) if not s.hidden]
+        self.structs = structs(self.model)
 
 
 # The driver
@@ -174,7 +176,8 @@ class Documents:
             values = self.value(kind, found, f)
             if found is Form.STRING:
                 values = st.none() | values
-            pairs = values.map(lambda v: (v, LEFT_OUT if v in nothing else v))
+            left_out = self.subject.left_out.get(f.kind.c_name, lambda v: False)
+            pairs = values.map(lambda v: (v, LEFT_OUT if v in nothing or left_out(v) else v))
         return st.one_of(
             st.just((f.name, LEFT_OUT, LEFT_OUT)), pairs.map(lambda pair: (f.name, pair[0], pair[1]))
         )
@@ -240,7 +243,7 @@ class Documents:
                 if given in self.subject.constants
                 else int((given or "0").rstrip("uUlL"), 0)
             )
-        return {Form.BOOL: False}.get(found)
+        return {Form.BOOL: given == "true"}.get(found)
 
 
 def number_range(kind: m.Type) -> tuple[int, int]:

@@ -76,6 +76,7 @@ def test_it_is_a_schema(schemas: dict[str, Any], name: str) -> None:
         pytest.param(n, s, id=f"{n}-{s.name}")
         for n, u in (("fixture", FIXTURE), ("own", OWN))
         for s in u.structs
+        if not s.hidden
     ],
 )
 def test_good_documents(schemas: dict[str, Any], name: str, struct: Any) -> None:
@@ -88,6 +89,11 @@ def test_good_documents(schemas: dict[str, Any], name: str, struct: Any) -> None
         check.validate(pair[1])
 
     accepted()
+
+
+def test_hidden_types_have_none(schemas: dict[str, Any]) -> None:
+    assert "machine" in schemas["fixture"]["$defs"]
+    assert "secret" not in schemas["fixture"]["$defs"]
 
 
 @pytest.mark.parametrize("path", WRONG, ids=[p.stem for p in WRONG])

@@ -71,6 +71,8 @@ def subject_of(names: list[str]) -> Subject:
     )
     if not any(t.c_name == "libxl_error" for t in subject.model.types):
         subject.options.append("-DXEN_WITHOUT_ERRORS")
+    if any(e.check_default_fn == "libxl__timer_mode_is_default" for e in subject.model.enumerations):
+        subject.options.append("-DXEN_WITH_TIMER_MODE")
     return subject
 
 

@@ -84,7 +84,7 @@ def machines(t: Any) -> st.SearchStrategy[Any]:
     group = st.builds(t.Points, st.lists(point))
     return st.builds(
         t.Machine, st.none() | TEXT, unsigned(32), UUIDS, colours, unsigned(16), unsigned(64),
-        unsigned(32), st.booleans(), group, st.lists(group),
+        unsigned(32), st.sampled_from(list(t.Backend)), st.booleans(), group, st.lists(group),
         st.builds(t.MachinePlace, unsigned(8), TEXT), point, st.lists(point), st.lists(disk),
         st.lists(unsigned(32)), st.lists(colours), st.lists(TEXT), st.lists(st.uuids()),
     )  # fmt: skip
@@ -136,6 +136,7 @@ def test_defaults_are_those_of_c(shapes: Any) -> None:
         ({"name": "\ud800"}, ValueError, r"machine\.name: "),
         ({"weight": 65536}, OverflowError, r"machine\.weight: 65536: "),
         ({"weight": -1}, OverflowError, r"machine\.weight: -1: "),
+        ({"kind": 9}, ValueError, r"machine\.kind: Backend is one of NONE, .*, not 9"),
         ({"weight": "1"}, TypeError, r"machine\.weight: '1': "),
         ({"colour": 5}, ValueError, r"machine\.colour: Colour is one of UNKNOWN, RED, BLUE, not 5"),
         ({"identity": "x"}, TypeError, r"machine\.identity: UUID is expected, not 'x'"),

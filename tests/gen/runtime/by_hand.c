@@ -49,6 +49,16 @@ int libxl_bitmap_copy(libxl_ctx *ctx, libxl_bitmap *dst, const libxl_bitmap *src
     return 0;
 }
 
+/* No octet counts but one that is set. */
+bool libxl_bitmap_is_zero(const libxl_bitmap *p)
+{
+    size_t i = 0;
+
+    while (i < p->size && !p->map[i])
+        i++;
+    return i == p->size;
+}
+
 void libxl_by_hand_init(libxl_by_hand *p)
 {
     p->p = NULL;
@@ -126,4 +136,19 @@ int libxl__bitmap_parse_json(libxl_ctx *ctx, libxl_bitmap *p, json_object *in)
         return ERROR_NOMEM;
     p->size = size;
     return read_hex(p->map, size, in);
+}
+
+int libxl__by_hand_gen_json(const libxl_by_hand *p, json_object **out)
+{
+    *out = p->p ? json_object_new_string(p->p) : NULL;
+    return p->p && !*out ? ERROR_NOMEM : 0;
+}
+
+int libxl__by_hand_parse_json(libxl_ctx *ctx, libxl_by_hand *p, json_object *in)
+{
+    (void)ctx;
+    if (!json_object_is_type(in, json_type_string))
+        return in ? ERROR_INVAL : 0;
+    p->p = strdup(json_object_get_string(in));
+    return p->p ? 0 : ERROR_NOMEM;
 }

@@ -97,6 +97,10 @@ static void test_bounds(void)
     machine.colour = 99;
     refused(create(), "machine.colour: 99 is not a colour");
     machine.colour = LIBXL_COLOUR_RED;
+    machine.spare = 9;
+    refused(create(), "machine.spare: 9 is not a backend");
+    machine.spare = FIXTURE_BACKEND_LATER;
+    assert(!create());
 }
 
 static void test_inside_arrays_and_unions(void)

@@ -4,6 +4,8 @@
 #undef NDEBUG
 #include "runtime.h"
 
+#include "_libxl_types_json.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -122,6 +124,7 @@ static void test_init(void)
            !machine.disks);
     assert(machine.first.size == LIBXL_MEMKB_DEFAULT && machine.first.backend_type == FIXTURE_BACKEND_FILE);
     assert(machine.first.backend.file.shade == LIBXL_COLOUR_UNKNOWN);
+    assert(machine.ready && !machine.alive && !strcmp(machine.vendor, "us"));
     libxl_machine_dispose(&machine);
 
     libxl_disk_init(&disk);
@@ -214,6 +217,57 @@ static void test_json_out_of_memory(void)
     free(text);
 }
 
+static void deprecated_renamed(libxl_renamed *p)
+{
+    libxl_renamed_init(p);
+    libxl_renamed_init_kind(p, FIXTURE_BACKEND_FILE);
+    p->u.file.name = strdup("old");
+    p->u.file.size = 7;
+    p->u.file.inner.look = LIBXL_COLOUR_RED;
+    p->u.file.inner.reach = (libxl_bitmap){.size = 1, .map = (unsigned char *)strdup("a")};
+    p->loud = true;
+}
+
+static void refuses_both(libxl_renamed *p, const char *message)
+{
+    assert(libxl__renamed_copy_deprecated(ctx, p) == ERROR_INVAL);
+    assert(!strcmp(libxl_error_message(), message));
+    libxl_renamed_dispose(p);
+}
+
+/* What deprecated fields say is moved, not shared; where both say something neither is lost silently. */
+static void test_deprecated(void)
+{
+    libxl_renamed p;
+
+    deprecated_renamed(&p);
+    assert(!libxl__renamed_copy_deprecated(ctx, &p));
+    assert(!strcmp(p.title, "old") && !p.u.file.name);
+    assert(p.amount == 7 && p.u.file.size == LIBXL_MEMKB_DEFAULT);
+    assert(p.shade == LIBXL_COLOUR_RED && p.u.file.inner.look == LIBXL_COLOUR_UNKNOWN);
+    assert(p.extent.size == 1 && !p.u.file.inner.reach.map && !p.u.file.inner.reach.size);
+    assert(p.audible && !p.loud);
+    assert(!libxl__renamed_copy_deprecated(ctx, &p) && p.amount == 7);
+    libxl_renamed_dispose(&p);
+
+    deprecated_renamed(&p);
+    p.title = strdup("new");
+    refuses_both(&p, "u.file.name: deprecated by title, which is given, too");
+    deprecated_renamed(&p);
+    p.amount = 0;
+    refuses_both(&p, "u.file.size: deprecated by amount, which is given, too");
+    deprecated_renamed(&p);
+    p.audible = true;
+    refuses_both(&p, "loud: deprecated by audible, which is given, too");
+
+    libxl_renamed_init(&p);
+    libxl_renamed_init_kind(&p, FIXTURE_BACKEND_WORD);
+    p.u.word = 3;
+    p.title = strdup("new");
+    assert(!libxl__renamed_copy_deprecated(ctx, &p) && !strcmp(p.title, "new") && p.u.word == 3);
+    libxl_renamed_dispose(&p);
+}
+
 static void test_event(void)
 {
     libxl_event event, copy;
@@ -253,6 +307,7 @@ int main(void)
     test_copy();
     test_copy_out_of_memory();
     test_json_out_of_memory();
+    test_deprecated();
     test_event();
     test_names();
     return 0;

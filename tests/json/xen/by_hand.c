@@ -21,6 +21,40 @@ const char *libxl_error_message(void)
     return last_message;
 }
 
+/* ------------------------------------------------------------------ what JSON leaves out (check_default_fn) */
+
+static bool is_zero(const void *p, size_t size)
+{
+    const char *octets = p;
+
+    while (size && !octets[size - 1])
+        size--;
+    return !size;
+}
+
+#define LEFT_OUT(check_fn, T)                                                                                \
+    bool check_fn(const T *p)                                                                                \
+    {                                                                                                        \
+        return is_zero(p, sizeof(*p));                                                                       \
+    }
+
+LEFT_OUT(libxl__defbool_is_default, libxl_defbool)
+LEFT_OUT(libxl_uuid_is_nil, libxl_uuid)
+LEFT_OUT(libxl__mac_is_default, libxl_mac)
+LEFT_OUT(libxl__hwcap_is_default, libxl_hwcap)
+LEFT_OUT(libxl_ms_vm_genid_is_zero, libxl_ms_vm_genid)
+LEFT_OUT(libxl_bitmap_is_empty, libxl_bitmap)
+LEFT_OUT(libxl__string_list_is_empty, libxl_string_list)
+LEFT_OUT(libxl__key_value_list_is_empty, libxl_key_value_list)
+LEFT_OUT(libxl__cpuid_policy_is_empty, libxl_cpuid_policy_list)
+
+#ifdef XEN_WITH_TIMER_MODE
+bool libxl__timer_mode_is_default(const libxl_timer_mode *p)
+{
+    return *p == LIBXL_TIMER_MODE_DEFAULT;
+}
+#endif
+
 /* ------------------------------------------------------------------ octets: hexadecimal digits in JSON */
 
 static int write_hex(const void *p, size_t size, json_object **out)
