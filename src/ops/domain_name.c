@@ -9,22 +9,20 @@
 
 int libxl__names_start(libxl__ao *ao, libxl__names *names)
 {
-    xc_domaininfo_t *list;
+    const xc_domaininfo_t *list;
     int count = libxl__hv_list(ao->ctx, &list);
     if (count < 0)
         return libxl__ao_fail(ao, libxl__errno_rc(errno), "listing the domains: %s", strerror(errno));
     names->count = (uint32_t)count;
-    names->list = libxl__gc_alloc(&ao->gc, names->count * sizeof(*list));
+    names->domids = libxl__gc_alloc(&ao->gc, names->count * sizeof(*names->domids));
     names->names = libxl__gc_alloc(&ao->gc, names->count * sizeof(*names->names));
     names->reading = libxl__xs_batch_new(ao, 0);
-    if (names->list)
-        memcpy(names->list, list, names->count * sizeof(*list));
-    free(list);
-    if (!names->list || !names->names || !names->reading)
+    if (!names->domids || !names->names || !names->reading)
         return ERROR_NOMEM;
-    for (uint32_t i = 0; i < names->count; i++)
-        names->names[i] =
-            libxl__xs_read(names->reading, "/local/domain/%u/name", (unsigned)names->list[i].domain);
+    for (uint32_t i = 0; i < names->count; i++) {
+        names->domids[i] = list[i].domain;
+        names->names[i] = libxl__xs_read(names->reading, "/local/domain/%u/name", names->domids[i]);
+    }
     return libxl__xs_run(names->reading, LIBXL__XS_ONE_BY_ONE);
 }
 
@@ -35,7 +33,7 @@ int libxl__names_find(libxl__names *names, const char *name, uint32_t *domid_out
     for (uint32_t i = 0; !rc && i < names->count; i++) {
         const char *found = libxl__xs_value(names->names[i]);
         if (found && strcmp(found, name) == 0) {
-            *domid_out = names->list[i].domain;
+            *domid_out = names->domids[i];
             break;
         }
     }

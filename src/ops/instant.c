@@ -28,20 +28,17 @@ int libxl__domain_get_info_body(libxl__ao *ao, libxl__domain_get_info_args *args
 int libxl__domain_list_body(libxl__ao *ao, libxl__domain_list_args *args)
 {
     libxl_dominfo_list *out = args->out.list;
-    xc_domaininfo_t *list;
+    const xc_domaininfo_t *list;
     libxl_dominfo_list_init(out);
     int count = libxl__hv_list(ao->ctx, &list);
     if (count < 0)
         return libxl__ao_fail(ao, libxl__errno_rc(errno), "listing the domains: %s", strerror(errno));
     out->domains = calloc((size_t)count, sizeof(*out->domains));
-    if (!out->domains) {
-        free(list);
+    if (!out->domains)
         return libxl__ao_fail(ao, ERROR_NOMEM, "listing %d domains", count);
-    }
     out->num_domains = count;
     for (int i = 0; i < count; i++)
         libxl__hv_dominfo(&list[i], &out->domains[i]);
-    free(list);
     return 0;
 }
 

@@ -24,7 +24,7 @@ int libxl__teardown_start(libxl__ao *ao, libxl__nested *nested, uint32_t domid, 
 /* ---- names (domain_name.c): the names of all domains, read at once */
 
 typedef struct libxl__names {
-    xc_domaininfo_t *list; /* in the operation's memory */
+    uint32_t *domids; /* in the operation's memory */
     uint32_t count;
     libxl__xs_batch *reading;
     libxl__xs_request **names;

@@ -51,6 +51,7 @@ static void compare(libxl__domains *domains, libxl__domain_follower *follower, c
     }
     if (phase == follower->phase || follower->phase == LIBXL__DOMAIN_GONE)
         return;
+    domains->dying += (phase == LIBXL__DOMAIN_DYING) - (follower->phase == LIBXL__DOMAIN_DYING);
     follower->phase = phase;
     if (!follower->changed)
         STAILQ_INSERT_TAIL(&domains->changed, follower, changed_link);
@@ -92,10 +93,7 @@ static void again(libxl_ctx *ctx, libxl__timer *timer)
 static void plan_next_look(libxl_ctx *ctx)
 {
     libxl__domains *domains = &ctx->xen->domains;
-    bool dying = false;
-    for (uint32_t i = 0; i < domains->count && !dying; i++)
-        dying = domains->followers[i]->phase == LIBXL__DOMAIN_DYING;
-    if (dying) {
+    if (domains->dying) {
         libxl__timer_start(ctx, &domains->again, domains->interval, again);
         if (domains->interval < LAST_INTERVAL)
             domains->interval *= 2;
@@ -109,7 +107,7 @@ static void plan_next_look(libxl_ctx *ctx)
 void libxl__domains_look(libxl_ctx *ctx)
 {
     libxl__domains *domains = &ctx->xen->domains;
-    xc_domaininfo_t *list;
+    const xc_domaininfo_t *list;
     int count = libxl__hv_list(ctx, &list);
     if (count < 0) {
         libxl__log(ctx, XTL_ERROR, errno, "listing the domains");
@@ -118,7 +116,6 @@ void libxl__domains_look(libxl_ctx *ctx)
     }
     libxl__evgens_follow_new(ctx, list, (uint32_t)count);
     compare_all(ctx, list, (uint32_t)count);
-    free(list);
     call_changed(ctx);
     plan_next_look(ctx);
 }
@@ -196,6 +193,7 @@ void libxl__domain_unfollow(libxl_ctx *ctx, libxl__domain_follower *follower)
         return;
     if (follower->changed)
         STAILQ_REMOVE(&domains->changed, follower, libxl__domain_follower, changed_link);
+    domains->dying -= follower->phase == LIBXL__DOMAIN_DYING;
     libxl__domain_follower *last = domains->followers[--domains->count];
     domains->followers[follower->place - 1] = last;
     last->place = follower->place;

@@ -45,6 +45,7 @@ LIST_HEAD(libxl__evgen_list, libxl__evgen);
 typedef struct libxl__domains {
     libxl__domain_follower **followers; /* sorted by domid at each look */
     uint32_t count, room;
+    uint32_t dying; /* of them */
     bool sorted;
     STAILQ_HEAD(, libxl__domain_follower) changed;
     libxl__watch *released, *introduced; /* @releaseDomain, @introduceDomain: once anyone follows */

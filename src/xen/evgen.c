@@ -119,14 +119,13 @@ static void add(libxl_ctx *ctx, struct libxl__evgen *evgen)
 /* Those that exist now are followed from now on: what becomes of them is told, however soon it happens. */
 static int enable_all(libxl_ctx *ctx, struct libxl__evgen *evgen)
 {
-    xc_domaininfo_t *list;
+    const xc_domaininfo_t *list;
     int rc = libxl__domains_watch(ctx);
     int count = rc ? 0 : libxl__hv_list(ctx, &list);
     if (rc || count < 0)
         return rc ? rc : libxl__log_errno(ctx, libxl__errno_rc(errno), "listing the domains");
     add(ctx, evgen);
     libxl__evgens_follow_new(ctx, list, (uint32_t)count);
-    free(list);
     return 0;
 }
 

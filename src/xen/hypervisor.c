@@ -6,7 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PAGE_KB = 4, LIST_STEP = 512 };
+enum {
+    PAGE_KB = 4,
+    /* Domains asked for at a time: what one page holds. libxencall keeps single pages that hypercalls may use; larger
+     * buffers it maps, locks and unmaps each time, which costs more than another hypercall. */
+    LIST_STEP = XC_PAGE_SIZE / sizeof(xc_domaininfo_t),
+};
 
 static int hypercall_failed(libxl__ao *ao, const char *what)
 {
@@ -70,36 +75,40 @@ int libxl__hv_info(libxl__ao *ao, uint32_t domid, xc_domaininfo_t *info)
     return rc;
 }
 
-int libxl__hv_list(libxl_ctx *ctx, xc_domaininfo_t **list_out)
+/* At least LIST_STEP more fit afterwards. */
+static int make_room(struct libxl__domain_list *list)
 {
-    xc_domaininfo_t *list = NULL;
-    uint32_t room = 0, count = 0, first = 0;
-    *list_out = NULL;
-    for (;;) {
-        if (room - count < LIST_STEP) {
-            room = room ? 2 * room : LIST_STEP;
-            xc_domaininfo_t *larger = realloc(list, room * sizeof(*list));
-            if (!larger) {
-                free(list);
-                errno = ENOMEM;
-                return -1;
-            }
-            list = larger;
-        }
-        int got = xc_domain_getinfolist(ctx->xen->xch, first, room - count, list + count);
-        if (got < 0) {
-            int saved = errno;
-            free(list);
-            errno = saved;
+    if (list->room - list->count >= LIST_STEP)
+        return 0;
+    const uint32_t room = list->room ? 2 * list->room : 2 * LIST_STEP;
+    xc_domaininfo_t *larger = realloc(list->infos, room * sizeof(*larger));
+    if (!larger)
+        return -1;
+    list->infos = larger;
+    list->room = room;
+    return 0;
+}
+
+int libxl__hv_list(libxl_ctx *ctx, const xc_domaininfo_t **list_out)
+{
+    struct libxl__domain_list *list = &ctx->xen->list;
+    uint32_t first = 0;
+    int got;
+    list->count = 0;
+    do {
+        if (make_room(list)) {
+            errno = ENOMEM;
             return -1;
         }
-        count += (uint32_t)got;
-        if (count < room)
-            break;
-        first = list[count - 1].domain + 1u;
-    }
-    *list_out = list;
-    return (int)count;
+        got = xc_domain_getinfolist(ctx->xen->xch, first, LIST_STEP, list->infos + list->count);
+        if (got < 0)
+            return -1;
+        list->count += (uint32_t)got;
+        if (got)
+            first = list->infos[list->count - 1].domain + 1u;
+    } while (got == LIST_STEP);
+    *list_out = list->infos;
+    return (int)list->count;
 }
 
 uint8_t libxl__hv_shutdown_code(const xc_domaininfo_t *info)

@@ -23,10 +23,10 @@ int libxl__hv_physinfo(struct libxl__ao *ao, libxl_physinfo *out);
 int libxl__hv_version(struct libxl__ao *ao, libxl_version_info *out);
 
 /*
- * All domains, in order of domid, in memory that the caller frees: their number, or -1 with errno. For a few
- * thousand domains a few hypercalls.
+ * All domains, in order of domid: their number, or -1 with errno. The list is the context's, until it is asked
+ * for again. A domain that is there all the time is in it, though it is fetched piece by piece.
  */
-int libxl__hv_list(libxl_ctx *ctx, xc_domaininfo_t **list_out);
+int libxl__hv_list(libxl_ctx *ctx, const xc_domaininfo_t **list_out);
 
 /* The guest's number for why it has shut down, which may be any. */
 uint8_t libxl__hv_shutdown_code(const xc_domaininfo_t *info);

@@ -103,6 +103,7 @@ static void close_handles(libxl_ctx *ctx)
         xc_interface_close(xen->xch);
     libxl_version_info_dispose(xen->version);
     free(xen->version);
+    free(xen->list.infos);
     free(xen);
     ctx->xen = NULL;
 }

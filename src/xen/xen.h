@@ -19,6 +19,10 @@ struct libxl__xen {
     const libxl__xs_transport *transport;
     struct libxl__xs_wire *wire; /* one of these two: the transport's */
     struct libxl__xs_lib *lib;
+    struct libxl__domain_list {
+        xc_domaininfo_t *infos;
+        uint32_t count, room;
+    } list; /* the last one; its memory is used again */
     libxl__watches watches;
     libxl__domains domains;
     libxl__evtchns evtchns;

@@ -447,9 +447,12 @@ static void ready(libxl_ctx *ctx, libxl__fd *source, uint32_t revents)
 {
     (void)source, (void)revents;
     struct libxl__xs_wire *wire = wire_of(ctx);
-    for (int i = 0; i < READS_AT_ONCE && !wire->lost; i++) {
-        ssize_t got = recv(wire->fd, wire->in + wire->have, sizeof(wire->in) - wire->have, MSG_DONTWAIT);
+    bool more = true; /* a read that is not filled has emptied the socket, or epoll will tell */
+    for (int i = 0; i < READS_AT_ONCE && more && !wire->lost; i++) {
+        const size_t room = sizeof(wire->in) - wire->have;
+        const ssize_t got = recv(wire->fd, wire->in + wire->have, room, MSG_DONTWAIT);
         if (got > 0) {
+            more = (size_t)got == room;
             wire->have += (size_t)got;
             messages(ctx);
         } else if (got == 0) {
