@@ -140,6 +140,23 @@ static void hang_up_is_told(scene *s)
     (void)s;
 }
 
+/* Also to who did not ask for anything. */
+static void an_error_is_told(scene *s)
+{
+    libxl_ctx *ctx = open_locked();
+    int ends[2];
+    struct watched w = {.calls = 0};
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(libxl__fd_register(ctx, &w.fd, ends[1], 0, note), 0);
+    close(ends[0]);
+    assert_int_equal(libxl__loop_dispatch(ctx), 0);
+    assert_int_equal(w.calls, 1);
+    assert_true(w.revents & EPOLLERR);
+    stop_watching(ctx, &w);
+    close_locked(ctx);
+    (void)s;
+}
+
 static void what_cannot_be_watched_is_refused(scene *s)
 {
     libxl_ctx *ctx = open_locked();
@@ -205,7 +222,11 @@ static void a_million_calls_to_look_leave_one(scene *s)
     for (int i = 0; i < 1000000; i++)
         libxl__loop_look_again(ctx);
     struct pollfd fd = {.fd = libxl__loop_show(ctx), .events = POLLIN};
+    uint64_t pending = 0;
     assert_int_equal(poll(&fd, 1, 0), 1);
+    assert_int_equal(read(ctx->loop.look_again.fd, &pending, sizeof(pending)), sizeof(pending));
+    assert_int_equal(pending, 1);
+    assert_int_equal(write(ctx->loop.look_again.fd, &pending, sizeof(pending)), sizeof(pending));
     assert_int_equal(libxl__loop_dispatch(ctx), 0);
     assert_int_equal(poll(&fd, 1, 0), 0);
     close_locked(ctx);
@@ -363,6 +384,7 @@ static const body bodies[] = {
     BODY(a_callback_may_deregister_its_neighbours, NO_CONTEXT),
     BODY(a_number_may_be_used_again, NO_CONTEXT),
     BODY(hang_up_is_told, NO_CONTEXT),
+    BODY(an_error_is_told, NO_CONTEXT),
     BODY(what_cannot_be_watched_is_refused, NO_CONTEXT),
     BODY(deregistering_leaves_it_silent, NO_CONTEXT),
     BODY(one_descriptor_may_be_watched_several_times, NO_CONTEXT),

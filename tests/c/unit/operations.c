@@ -135,7 +135,7 @@ static void one_that_cycles_uses_no_more_memory(scene *s)
 {
     static const libxl__ao_class cycle = {.name = "cycle", .body = cycle_body, .args_size = sizeof(void *)};
     libxl_ctx *ctx = core_open();
-    struct play p = {.steps = 20000};
+    struct play p = {.steps = 100000};
     assert_int_equal(core_start(ctx, &cycle, 1, &p), ERROR_ASYNC_INPROGRESS);
     assert_int_equal(core_result(ctx, NULL), 0);
     assert_int_equal(p.calls, p.steps + 1);

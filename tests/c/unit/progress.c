@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Reports of progress: each is delivered before the completion, also where that is in the initiator; or dropped. */
+#include "core.h"
+
+#define REPORT LIBXL_EVENT_TYPE_DOMAIN_CREATE_CONSOLE_AVAILABLE
+enum { REPORTS = 3, FOR_REPORT = 77 };
+
+struct reporting {
+    scene *s;
+    int rc;           /* how it ends */
+    bool waits;       /* between its reports; else it ends in its initiator */
+    atomic_int calls; /* of the reports' callback */
+    op *o;
+    bool late; /* one came after the completion */
+};
+
+static int reporting_body(libxl__ao *ao, void *args)
+{
+    struct reporting *r = *(void **)args;
+    libxl__alarm *alarm = libxl__ao_state(ao, sizeof(*alarm));
+    do {
+        libxl__ao_progress(ao, REPORT);
+        if (++ao->step == REPORTS)
+            return r->rc;
+    } while (!r->waits);
+    return libxl__alarm_set(ao, alarm, LIBXL__MILLISECONDS(1)) ? ERROR_NOMEM : LIBXL__AO_WAIT;
+}
+
+static const libxl__ao_class reporting_class = {
+    .name = "reporting", .body = reporting_body, .args_size = sizeof(void *), .slow = true};
+
+static void reported(libxl_ctx *ctx, libxl_event *event, void *user)
+{
+    struct reporting *r = user;
+    r->calls++;
+    r->late |= r->o->started && op_done(r->o);
+    assert_int_equal(event->type, REPORT);
+    libxl_event_free(ctx, event);
+}
+
+static int begin(struct reporting *r, const libxl_asyncop_how *how, const libxl_asyncprogress_how *progress)
+{
+    libxl__ao *ao;
+    int rc = libxl__ao_create(r->s->ctx, &reporting_class, 0, how, &ao);
+    assert_int_equal(rc, 0);
+    *(void **)libxl__ao_args(ao) = r;
+    libxl__ao_progress_how(ao, progress);
+    return libxl__ao_start(ao);
+}
+
+static struct reporting report(scene *s, bool waits, int rc, const libxl_asyncprogress_how *progress)
+{
+    struct reporting r = {.s = s, .waits = waits, .rc = rc, .o = op_begin(s)};
+    libxl_asyncprogress_how own = progress ? *progress : (libxl_asyncprogress_how){.u.for_event = 0};
+    if (own.callback)
+        own.u.for_callback = &r;
+    op_started(r.o, begin(&r, op_how(r.o), progress ? &own : NULL));
+    assert_int_equal(op_result(r.o), rc);
+    return r;
+}
+
+static void reports_come_to_the_callback_before_the_end(scene *s)
+{
+    const libxl_asyncprogress_how progress = {.callback = reported};
+    for (int waits = 0; waits <= 1; waits++) {
+        struct reporting r = report(s, waits, 0, &progress);
+        assert_int_equal(r.calls, REPORTS);
+        assert_false(r.late);
+    }
+}
+
+static void reports_come_as_events_before_the_end(scene *s)
+{
+    const libxl_asyncprogress_how progress = {.u.for_event = FOR_REPORT};
+    for (int waits = 0; waits <= 1; waits++) {
+        report(s, waits, 0, &progress);
+        assert_true(s->way.mode != EVENT || s->events); /* taken before the completion was */
+        for (int i = 0; i < REPORTS; i++) {
+            seen event = next_event(s);
+            assert_int_equal(event.type, REPORT);
+            assert_int_equal(event.for_user, FOR_REPORT);
+        }
+        assert_true(no_event(s, 5));
+    }
+}
+
+static void reports_that_nobody_wants_are_dropped(scene *s)
+{
+    for (int waits = 0; waits <= 1; waits++)
+        report(s, waits, 0, NULL);
+    assert_true(no_event(s, 5));
+}
+
+/* What fails later has told of its progress; what was refused has not made any. */
+static void reports_of_what_fails(scene *s)
+{
+    const libxl_asyncprogress_how progress = {.callback = reported};
+    struct reporting later = report(s, true, ERROR_KERNEL, &progress);
+    assert_int_equal(later.calls, REPORTS);
+    assert_false(later.late);
+    struct reporting refused = report(s, false, ERROR_KERNEL, &progress);
+    assert_int_equal(refused.calls, 0);
+    pump(s, 5);
+    assert_int_equal(refused.calls, 0);
+}
+
+static const body bodies[] = {
+    BODY(reports_come_to_the_callback_before_the_end, ALL_WAYS),
+    BODY(reports_come_as_events_before_the_end, ASYNC),
+    BODY(reports_that_nobody_wants_are_dropped, ALL_WAYS),
+    BODY(reports_of_what_fails, ASYNC),
+};
+
+HARNESS_MAIN(bodies)

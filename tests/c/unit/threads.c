@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What another thread does to an operation, or to the loop, while this one is inside the library. */
+#include "core.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+/* ---- an operation ends while its initiator has not returned */
+
+/*
+ * Thread A starts `late`, which wakes `early`; before A's call returns, it runs early's callback, and in it
+ * waits until thread B has ended late and been told of it.
+ */
+struct meeting {
+    libxl_ctx *ctx;
+    libxl__ao *early, *late;
+    libxl_asyncop_how how; /* late's */
+    bool aborted;          /* by B; else B completes it */
+    atomic_bool inside, told;
+    atomic_int calls; /* of late's callback */
+    int rc, asked;
+};
+
+static int early_body(libxl__ao *ao, void *args)
+{
+    struct meeting *m = *(void **)args;
+    m->early = ao;
+    return ao->step++ ? 0 : LIBXL__AO_WAIT;
+}
+
+static int late_body(libxl__ao *ao, void *args)
+{
+    struct meeting *m = *(void **)args;
+    m->late = ao;
+    if (ao->step++)
+        return 0;
+    libxl__ao_wake(m->early);
+    return LIBXL__AO_WAIT;
+}
+
+static void early_done(libxl_ctx *ctx, int rc, void *user)
+{
+    struct meeting *m = user;
+    (void)ctx, (void)rc;
+    m->inside = true;
+    for (uint64_t end = now_ms() + 5000; !m->told && now_ms() < end;)
+        sleep_ms(1);
+}
+
+static void late_done(libxl_ctx *ctx, int rc, void *user)
+{
+    struct meeting *m = user;
+    m->rc = rc;
+    m->calls++;
+    libxl_ctx_wake(ctx);
+}
+
+static void take_result(struct meeting *m)
+{
+    libxl_event *event = NULL;
+    for (uint64_t end = now_ms() + 5000; !m->calls && !event && now_ms() < end;)
+        libxl_event_wait_limit(m->ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL, 20);
+    if (event)
+        m->rc = event->u.operation_complete.rc;
+    m->told = event || m->calls == 1;
+    libxl_event_free(m->ctx, event);
+}
+
+static void *end_it(void *argument)
+{
+    struct meeting *m = argument;
+    while (!m->inside)
+        sleep_ms(1);
+    if (m->aborted) {
+        m->asked = libxl_ao_abort(m->ctx, &m->how);
+    } else {
+        libxl__ctx_lock(m->ctx);
+        libxl__ao_wake(m->late);
+        libxl__ctx_leave(m->ctx);
+    }
+    take_result(m);
+    return NULL;
+}
+
+static void one_may_end_while_its_initiator_has_not_returned(scene *s)
+{
+    static const libxl__ao_class early_class = {
+        .name = "early", .body = early_body, .args_size = sizeof(void *)};
+    static const libxl__ao_class late_class = {
+        .name = "late", .body = late_body, .args_size = sizeof(void *), .slow = true};
+    for (int way = 0; way < 4; way++) {
+        struct meeting m = {.ctx = s->ctx, .aborted = way & 1};
+        const libxl_asyncop_how how = {.callback = early_done, .u.for_callback = &m};
+        pthread_t other;
+        m.how = way & 2 ? (libxl_asyncop_how){.callback = late_done, .u.for_callback = &m}
+                        : (libxl_asyncop_how){.u.for_event = 7};
+        assert_int_equal(core_begin(s->ctx, &early_class, &m, &how), ERROR_ASYNC_INPROGRESS);
+        pthread_create(&other, NULL, end_it, &m);
+        assert_int_equal(core_begin(s->ctx, &late_class, &m, &m.how), ERROR_ASYNC_INPROGRESS);
+        assert_true(m.inside && m.told); /* it had ended before this returned */
+        pthread_join(other, NULL);
+        assert_int_equal(m.asked, 0);
+        assert_int_equal(m.rc, m.aborted ? ERROR_ABORTED : 0);
+        assert_int_equal(libxl_ao_abort(s->ctx, &m.how), ERROR_NOTFOUND);
+    }
+}
+
+/* ---- descriptors change while another thread polls */
+
+struct watching {
+    libxl_ctx *ctx;
+    libxl__fd fd;
+    atomic_int calls, polls;
+    atomic_bool over;
+    bool outside; /* polls as applications do */
+};
+
+static void note_call(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
+{
+    uint64_t value;
+    (void)ctx, (void)revents;
+    LIBXL__CONTAINER(fd, struct watching, fd)->calls++;
+    assert_int_equal(read(fd->fd, &value, sizeof(value)), sizeof(value));
+}
+
+/* Polls without a limit of its own, until it is woken for good. */
+static void *poll_until_over(void *argument)
+{
+    struct watching *w = argument;
+    struct pollfd fd = {.fd = libxl_ctx_fd(w->ctx), .events = POLLIN};
+    libxl_event *event;
+    for (; !w->over; w->polls++)
+        if (!w->outside)
+            libxl_event_wait(w->ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL);
+        else if (poll(&fd, 1, 5000) == 1)
+            libxl_ctx_process(w->ctx);
+    return NULL;
+}
+
+static bool called_within(const struct watching *w, int calls, unsigned ms)
+{
+    for (uint64_t end = now_ms() + ms; w->calls < calls && now_ms() < end;)
+        sleep_ms(1);
+    return w->calls == calls;
+}
+
+/* Closes the descriptor that is watched, and watches a new one of the same number. */
+static void replace(struct watching *w)
+{
+    libxl__ctx_lock(w->ctx);
+    int number = w->fd.fd;
+    libxl__fd_deregister(w->ctx, &w->fd);
+    close(number);
+    int again = eventfd(0, EFD_CLOEXEC);
+    assert_int_equal(again, number);
+    assert_int_equal(libxl__fd_register(w->ctx, &w->fd, again, EPOLLIN, note_call), 0);
+    libxl__ctx_leave(w->ctx);
+}
+
+static void what_is_added_or_replaced_meanwhile_is_polled(scene *s)
+{
+    const uint64_t one = 1;
+    for (int outside = 0; outside <= 1; outside++) {
+        struct watching w = {.ctx = s->ctx, .outside = outside};
+        pthread_t thread;
+        pthread_create(&thread, NULL, poll_until_over, &w);
+        sleep_ms(30); /* it polls */
+        int number = eventfd(0, EFD_CLOEXEC);
+        libxl__ctx_lock(s->ctx);
+        assert_int_equal(libxl__fd_register(s->ctx, &w.fd, number, EPOLLIN, note_call), 0);
+        libxl__ctx_leave(s->ctx);
+        for (int i = 1; i <= 5; i++) {
+            assert_int_equal(write(number, &one, sizeof(one)), sizeof(one));
+            assert_true(called_within(&w, i, 2000));
+            sleep_ms(5);
+            replace(&w);
+        }
+        w.over = true;
+        assert_int_equal(write(number, &one, sizeof(one)), sizeof(one));
+        libxl_ctx_wake(s->ctx);
+        pthread_join(thread, NULL);
+        libxl__ctx_lock(s->ctx);
+        libxl__fd_deregister(s->ctx, &w.fd);
+        libxl__ctx_leave(s->ctx);
+        close(number);
+    }
+}
+
+/* ---- a loop that is broken */
+
+static int wait_body(libxl__ao *ao, void *args)
+{
+    (void)args;
+    libxl__alarm *alarm = libxl__ao_state(ao, sizeof(*alarm));
+    return libxl__alarm_set(ao, alarm, LIBXL__SECONDS(100)) ? ERROR_NOMEM : LIBXL__AO_WAIT;
+}
+
+/* What cannot wait any more says so at once: it neither sleeps nor tries again for ever. */
+static void a_loop_that_is_broken_is_told(scene *s)
+{
+    static const libxl__ao_class wait_class = {
+        .name = "wait", .body = wait_body, .args_size = sizeof(void *), .slow = true};
+    libxl_event *event;
+    libxl_ctx *ctx = core_open();
+    int whole = fcntl(ctx->loop.inner, F_DUPFD_CLOEXEC, 3), broken = eventfd(1, EFD_CLOEXEC);
+    assert_true(dup3(broken, ctx->loop.inner, O_CLOEXEC) >= 0);
+    uint64_t began = now_ms();
+    assert_int_equal(core_begin(ctx, &wait_class, NULL, NULL), ERROR_FAIL);
+    assert_int_equal(libxl_event_wait(ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL), ERROR_FAIL);
+    assert_int_equal(libxl_ctx_process(ctx), ERROR_FAIL);
+    assert_in_range(now_ms() - began, 0, 500);
+    assert_true(dup3(whole, ctx->loop.inner, O_CLOEXEC) >= 0);
+    close(whole);
+    close(broken);
+    core_close(ctx);
+    (void)s;
+}
+
+static const body bodies[] = {
+    BODY(one_may_end_while_its_initiator_has_not_returned, ONE_WAY),
+    BODY(what_is_added_or_replaced_meanwhile_is_polled, ONE_WAY),
+    BODY(a_loop_that_is_broken_is_told, NO_CONTEXT),
+};
+
+HARNESS_MAIN(bodies)
