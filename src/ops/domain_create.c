@@ -220,6 +220,13 @@ static int follow(libxl__ao *ao, struct create *s)
     return rc ? rc : libxl__domain_source_start(ao, &s->domain, &info);
 }
 
+/* There was no memory to wait for xenconsoled's answer, without which nothing can be put back: as if asked to
+ * stop, it is tried again. */
+static int once_more(libxl__ao *ao, int rc)
+{
+    return libxl__ao_request_stop(ao, rc) ? ao->stop : LIBXL__AO_WAIT;
+}
+
 static int forward(libxl__ao *ao, struct create *s, libxl__domain_create_new_args *args)
 {
     const libxl_domain_config *config = &args->in.d_config;
@@ -264,10 +271,14 @@ static int forward(libxl__ao *ao, struct create *s, libxl__domain_create_new_arg
         if (!libxl__xs_done(s->introducing))
             return LIBXL__AO_WAIT;
         rc = libxl__xs_result(s->introducing);
-        if (!rc)
-            rc = await_console(ao, s);
+        if (rc)
+            return rc;
+        libxl__source_stop(ao->ctx, &s->console.node.source); /* of an attempt that failed */
+        rc = await_console(ao, s);
+        if (rc)
+            return once_more(ao, rc);
         ao->step = CONSOLE;
-        return rc ? rc : LIBXL__AO_WAIT;
+        return LIBXL__AO_WAIT;
 
     case CONSOLE:
         if (s->domain.follower.phase >= LIBXL__DOMAIN_DYING)
@@ -282,6 +293,10 @@ static int forward(libxl__ao *ao, struct create *s, libxl__domain_create_new_arg
             return ao->stop;
         if (rc == ERROR_TIMEDOUT)
             return ERROR_NO_CONSOLE;
+        if (rc == ERROR_NOMEM) {
+            s->console.node.source.fired = true;
+            return once_more(ao, rc);
+        }
         if (rc)
             return rc;
         libxl__ao_progress(ao, LIBXL_EVENT_TYPE_DOMAIN_CREATE_CONSOLE_AVAILABLE);
