@@ -273,7 +273,6 @@ static int forward(libxl__ao *ao, struct create *s, libxl__domain_create_new_arg
         rc = libxl__xs_result(s->introducing);
         if (rc)
             return rc;
-        libxl__source_stop(ao->ctx, &s->console.node.source); /* of an attempt that failed */
         rc = await_console(ao, s);
         if (rc)
             return once_more(ao, rc);
@@ -294,7 +293,7 @@ static int forward(libxl__ao *ao, struct create *s, libxl__domain_create_new_arg
         if (rc == ERROR_TIMEDOUT)
             return ERROR_NO_CONSOLE;
         if (rc == ERROR_NOMEM) {
-            s->console.node.source.fired = true;
+            libxl__await_look(&s->console);
             return once_more(ao, rc);
         }
         if (rc)

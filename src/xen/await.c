@@ -85,7 +85,12 @@ static int read_node(libxl__ao *ao, libxl__await *await)
     if (!await->reading)
         return ERROR_NOMEM;
     libxl__xs_read(await->reading, "%s", await->watch->path);
-    return libxl__xs_run(await->reading, LIBXL__XS_ONE_BY_ONE);
+    int rc = libxl__xs_run(await->reading, LIBXL__XS_ONE_BY_ONE);
+    if (rc) {
+        libxl__xs_batch_free(await->reading);
+        await->reading = NULL;
+    }
+    return rc;
 }
 
 /* What has been read. 0, or an error; await->done tells whether it is what was waited for. */
