@@ -163,6 +163,25 @@ static void note_call(libxl_ctx *ctx, int rc, void *user)
     *(int *)user = 1 + rc;
 }
 
+static void o5_the_event_says_which_domain_it_was(scene *s)
+{
+    libxl_dominfo info;
+    libxl_event *event;
+    libxl_event_record record;
+    libxl_domid domid = guest_new(s->ctx, "b", false);
+    const libxl_asyncop_how how = {.u.for_event = 1};
+    assert_int_equal(libxl_domain_info(s->ctx, &info, domid), 0);
+    assert_int_equal(libxl_domain_unpause(s->ctx, domid, &how), ERROR_ASYNC_INPROGRESS);
+    assert_int_equal(libxl_event_wait(s->ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL), 0);
+    assert_int_equal(event->domid, domid);
+    libxl_event_free(s->ctx, event);
+    assert_int_equal(libxl_domain_destroy(s->ctx, domid, &how), ERROR_ASYNC_INPROGRESS);
+    while (!libxl_event_take(s->ctx, &record, 1))
+        sleep_ms(1);
+    assert_int_equal(record.domid, domid);
+    assert_memory_equal(&record.domuuid, &info.uuid, sizeof(info.uuid)); /* its number is free again */
+}
+
 static void o6_an_instant_callback_has_happened(scene *s)
 {
     int called = 0;
@@ -284,6 +303,21 @@ static void o10_a_guest_that_was_shut_down_has_acknowledged(scene *s)
     guest_destroy(s->ctx, domid);
 }
 
+/* The acknowledgement alone is not the end: a guest may take its time, or never stop. */
+static void o10_a_guest_that_has_acknowledged_has_not_stopped(scene *s)
+{
+    char path[64];
+    libxl_domid domid = guest_new(s->ctx, "b", true);
+    snprintf(path, sizeof(path), "/local/domain/%u/control/shutdown", domid);
+    op *o = START(s, libxl_domain_shutdown(s->ctx, domid, how));
+    wait_node(s, domid, "control/shutdown", "poweroff");
+    fixture_write(path, "");
+    pump(s, 100);
+    assert_false(op_done(o));
+    guest_destroy(s->ctx, domid);
+    assert_int_equal(op_result(o), ERROR_DOMAIN_DESTROYED);
+}
+
 static const body bodies[] = {
     BODY(o1_every_operation_takes_a_how, NO_CONTEXT),
     BODY(o2_synchronous_returns_the_result, ONE_WAY),
@@ -295,6 +329,7 @@ static const body bodies[] = {
     BODY(o5_the_event_says_which_operation, ONE_WAY),
     BODY(o5_the_event_of_a_failure_has_its_message, ONE_WAY),
     BODY(o5_the_event_of_a_creation_has_the_new_domid, ONE_WAY),
+    BODY(o5_the_event_says_which_domain_it_was, ONE_WAY),
     BODY(o6_an_instant_callback_has_happened, ONE_WAY),
     BODY(o6_an_instant_event_is_queued, ONE_WAY),
     BODY(o6_instant_in_every_way, ALL_WAYS),
@@ -303,6 +338,7 @@ static const body bodies[] = {
     BODY(o9_aborted_operations_complete_once, BOTH),
     BODY(o10_a_created_domain_is_there, DIAGONAL),
     BODY(o10_a_guest_that_was_shut_down_has_acknowledged, EACH_MODE),
+    BODY(o10_a_guest_that_has_acknowledged_has_not_stopped, BOTH),
 };
 
 HARNESS_MAIN(bodies)
