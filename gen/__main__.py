@@ -56,7 +56,7 @@ def main() -> int:
         print("no IDL file given, and no idl/*.idl here", file=sys.stderr)
         return 1
     try:
-        model = load([*library(given.extends), *files])
+        model = load([*library(given.extends), *files], extension=files if given.extends else ())
         mistakes = check(model)
         if given.extends:
             model = model.extension(given.name or files[0].stem, {str(f) for f in files})

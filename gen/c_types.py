@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from gen import c
 from gen import model as m
+from gen.extension import has_types
 from gen.json_forms import Form, form
 
 FUNCTIONS = """What every type has. None of these takes a lock; any thread may call them.
@@ -22,9 +23,11 @@ T_from_string takes that word in any case: 0, or ERROR_INVAL and *out is unchang
 
 
 def outputs(model: m.Model) -> dict[str, str]:
-    if model.base and not model.types:
+    if model.base and not has_types(model):
         return {}
-    parts = [c.comment(FUNCTIONS)]
+    parts = [c.comment(FUNCTIONS)] if model.types else []
+    if model.base and model.events:
+        parts.insert(0, events(model))
     if model.errors:
         parts.insert(0, errors(model))
     for kind in model.types:
@@ -42,13 +45,23 @@ def errors(model: m.Model) -> str:
     values = [(f"    {e.c_name} = {e.value},", e.doc) for e in model.errors]
     return (
         c.comment("What can go wrong. Every call that can fail returns 0 or one of these.")
-        + "typedef enum libxl_error {\n"
+        + f"typedef enum {model.name}_error {{\n"
         + c.with_comments(values)
-        + "} libxl_error;\n\n"
+        + f"}} {model.name}_error;\n\n"
         + c.comment('The name of an error without its prefix ("DOMAIN_NOTFOUND"), or NULL; a constant.')
-        + "const char *libxl_error_name(int rc);\n\n"
+        + f"const char *{model.name}_error_name(int rc);\n\n"
         + c.comment("What an error means, in one line, or NULL; a constant.")
-        + "const char *libxl_error_describe(int rc);\n"
+        + f"const char *{model.name}_error_describe(int rc);\n"
+    )
+
+
+def events(model: m.Model) -> str:
+    """The numbers of an extension's events; they come as libxl_event, cast to its type."""
+    stem = f"{model.name}_event_type"
+    values = [(f"    {stem.upper()}_{e.name.upper()} = {e.number},", c.one_line(e.doc)) for e in model.events]
+    return (
+        c.comment("What may be told: a libxl_event has one of these as its type, and no arm of u.")
+        + f"typedef enum {stem} {{\n{c.with_comments(values)}}} {stem};\n"
     )
 
 

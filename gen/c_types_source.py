@@ -48,7 +48,7 @@ static int copy_string(char **dst, const char *src)
 
 
 def outputs(model: m.Model) -> dict[str, str]:
-    if model.base and not model.types:
+    if model.base and not (model.types or model.errors):
         return {}
     parts = [c.banner("The types' functions. Nothing here takes a lock or knows a context.")]
     parts += ["#include <stdlib.h>\n#include <string.h>\n#include <strings.h>\n"]
@@ -82,12 +82,12 @@ def errors(model: m.Model) -> str:
         [
             names,
             c.function(
-                "const char *libxl_error_name(int rc)",
+                f"const char *{model.name}_error_name(int rc)",
                 "return name_of(error_names, COUNT(error_names), rc);\n",
             ),
             descriptions,
             c.function(
-                "const char *libxl_error_describe(int rc)",
+                f"const char *{model.name}_error_describe(int rc)",
                 "return name_of(error_descriptions, COUNT(error_descriptions), rc);\n",
             ),
         ]

@@ -8,18 +8,18 @@ from gen.language_types import TYPES
 from gen.model import Mistake, Place
 
 
-def synthesise(model: m.Model, prefix: str, place: Place) -> None:
+def synthesise(model: m.Model, events: list[m.Event], prefix: str, place: Place) -> None:
     """Add the two types to the model, after all others."""
     named = {t.name: t for t in model.types}
     for needed in "domid", "uuid":
         if needed not in named:
             raise Mistake(place, f"Events: a type named {needed} is needed")
-    model.event_type = event_type(model, prefix, place)
-    model.event = event(model, model.event_type, named["domid"], named["uuid"])
+    model.event_type = event_type(events, prefix, place)
+    model.event = event(events, model.event_type, named["domid"], named["uuid"])
     model.types += [model.event_type, model.event]
 
 
-def event_type(model: m.Model, prefix: str, place: Place) -> m.Enumeration:
+def event_type(events: list[m.Event], prefix: str, place: Place) -> m.Enumeration:
     stem = f"{prefix}event_type_".upper()
     values = [
         m.EnumValue(
@@ -30,7 +30,7 @@ def event_type(model: m.Model, prefix: str, place: Place) -> m.Enumeration:
             doc=e.doc,
             aliases=tuple(stem + a.upper() for a in e.aliases),
         )
-        for e in model.events
+        for e in events
     ]
     return m.Enumeration(
         name="event_type",
@@ -38,16 +38,16 @@ def event_type(model: m.Model, prefix: str, place: Place) -> m.Enumeration:
         value_namespace=prefix,
         place=place,
         doc="What kind of event it is.",
-        since=model.events[0].since,
+        since=events[0].since,
         values=values,
     )
 
 
-def event(model: m.Model, key: m.Enumeration, domid: m.Type, uuid: m.Type) -> m.Struct:
+def event(events: list[m.Event], key: m.Enumeration, domid: m.Type, uuid: m.Type) -> m.Struct:
     place, prefix = key.place, key.namespace
     keyvar = m.Field(name="type", type=key, place=place, doc="Which arm of u counts.")
     arms = m.KeyedUnion(name=None, place=place, keyvar=keyvar)
-    for told, value in zip(model.events, key.values, strict=True):
+    for told, value in zip(events, key.values, strict=True):
         carried = m.Struct(name=None, place=told.place, fields=told.fields) if told.fields else None
         arms.fields.append(m.Field(name=told.name, type=carried, place=told.place, doc=told.doc, value=value))
     link = m.Builtin(name="ev_link", namespace=prefix, place=place, private=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""An extension: types and operations outside the library, under a namespace of their own.
+"""An extension: types, errors, events and operations outside the library, under a namespace of their own.
 
 Its IDL is read together with the library's, whose types, errors and operations it names; only what it adds
 is written. Its operations run in the library's machinery, in the same contexts.
@@ -14,6 +14,14 @@ from gen import c
 from gen import model as m
 from gen.model import Mistake, Place
 
+FIRST = 1000
+"""The first number of events that are an extension's; of errors, negative."""
+
+
+def has_types(model: m.Model) -> bool:
+    """Whether an extension has a header of types."""
+    return bool(model.types or model.errors or model.events)
+
 
 def check(model: m.Model) -> Iterator[Mistake]:
     """What an extension may not do."""
@@ -23,9 +31,18 @@ def check(model: m.Model) -> Iterator[Mistake]:
     if not model.name.isidentifier() or keyword.iskeyword(model.name):
         yield Mistake(Place(model.name, 1), "an extension's name is one for a Python package and a C header")
     for error in model.errors:
-        yield Mistake(error.place, f"error {error.name}: an extension uses the library's errors")
+        if error.value > -FIRST:
+            yield Mistake(error.place, f"error {error.name}: an extension's numbers begin at {-FIRST}")
+        if not error.namespace:
+            yield Mistake(error.place, f"error {error.name}: an extension has a namespace of its own")
     for event in model.events:
-        yield Mistake(event.place, f"Event {event.name}: an extension uses the library's events")
+        if event.number < FIRST:
+            yield Mistake(event.place, f"Event {event.name}: an extension's numbers begin at {FIRST}")
+        if event.fields:
+            yield Mistake(event.place, f"Event {event.name}: an extension's event carries no fields")
+    for error in model.base.common_errors:
+        if error in model.errors:
+            yield Mistake(error.place, f"error {error.name}: the library's operations cannot give it")
     for o in model.operations:
         spaces.setdefault(o.namespace, o.place)
         if o.namespace in taken or not o.namespace:
@@ -39,7 +56,7 @@ def outputs(model: m.Model) -> dict[str, str]:
     """include/NAME.h, which an extension's callers include."""
     if model.base is None:
         return {}
-    parts = ["types"] * bool(model.types) + ["operations"] * bool(model.operations)
+    parts = ["types"] * has_types(model) + ["operations"] * bool(model.operations)
     text = '#include <libxl.h>\n\n#ifdef __cplusplus\nextern "C" {\n#endif\n\n'
     text += "".join(f"#include <_{model.name}_{part}.h>\n" for part in parts)
     text += "\n#ifdef __cplusplus\n}\n#endif\n"

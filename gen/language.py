@@ -60,7 +60,9 @@ class Language(TypeLanguage):
         lines = self.lines(_at)
         for given in expect(errors, (list,), lines.place(), "Errors"):
             number, name, doc, place = self.triple(given, lines, "Errors", "error")
-            self.model.errors.append(m.Error(value=number, name=name, doc=doc, place=place))
+            prefix = self.prefix if self.extending else ""
+            error = m.Error(value=number, name=name, doc=doc, place=place, namespace=prefix)
+            self.model.errors.append(error)
         names = expect(common or [], (list,), lines.place("common"), "Errors: common")
         self.model.common_errors += self.errors(names, lines, "Errors: common")
 
@@ -98,12 +100,15 @@ class Language(TypeLanguage):
     def idl_Events(self, given: object, _at: At) -> None:
         lines = self.lines(_at)
         prefix = self.prefix
-        if self.model.events:
+        if self.model.events and not self.extending:
             raise Mistake(lines.place(), "Events: declared once already")
-        for event in expect(given, (list,), lines.place(), "Events"):
-            self.model.events.append(expect(event, (m.Event,), lines.place(), "Events"))
-        if self.model.events:
-            self.to_find.append(lambda: events.synthesise(self.model, prefix, lines.place()))
+        told = [
+            expect(event, (m.Event,), lines.place(), "Events")
+            for event in expect(given, (list,), lines.place(), "Events")
+        ]
+        self.model.events += told
+        if told and not self.extending:
+            self.to_find.append(lambda: events.synthesise(self.model, told, prefix, lines.place()))
 
     def idl_Operation(self, name: str, _at: At, **given: Any) -> None:
         lines = self.lines(_at)

@@ -45,9 +45,10 @@ class TypeLanguage:
         self.fields_to_name: list[m.Field] = []
         self.begin("")
 
-    def begin(self, file: str) -> None:
-        """A file begins: with no namespace, hiding nothing."""
+    def begin(self, file: str, extending: bool = False) -> None:
+        """A file begins: with no namespace, hiding nothing. `extending`: it is an extension's."""
         self.file = file
+        self.extending = extending
         self.prefix = ""
         self.hide = False
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import ast
 import traceback
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,17 @@ from gen.locate import Locate, in_order, parse
 from gen.model import Mistake, Place
 
 
-def load(paths: Iterable[Path]) -> m.Model:
-    """The model that the files describe together. Names assigned in one are seen by the others."""
+def load(paths: Iterable[Path], extension: Collection[Path] = ()) -> m.Model:
+    """The model that the files describe together. Names assigned in one are seen by the others.
+
+    Those in `extension` extend the library that the others describe.
+    """
+    extending = {str(path) for path in extension}
     trees = {str(path): parse(path) for path in paths}
     language = Language()
     names = language.names()
     for file in in_order(trees):
-        language.begin(file)
+        language.begin(file, file in extending)
         language.model.files.append(file)
         run(file, ast.fix_missing_locations(Locate(language.constructors()).visit(trees[file])), names)
     return language.finish()

@@ -29,9 +29,9 @@ def outputs(model: m.Model) -> dict[str, str]:
         if kind.doc and not kind.hidden and kind not in hidden:
             pages[kind.c_name] = described(kind, model)
     if model.events:
-        pages["libxl_events"] = events(model)
+        pages[f"{model.name}_events"] = events(model)
     if model.errors:
-        pages["libxl_errors"] = errors(model)
+        pages[f"{model.name}_errors"] = errors(model)
     return {f"man/man3/{name}.3": text for name, text in pages.items()}
 
 
@@ -88,7 +88,7 @@ def operation(o: m.Operation, model: m.Model) -> str:
     if o.progress is not None:
         parameters.append((c.progress_parameter(o), f"How it reports {o.progress.name}; may be NULL."))
     whole = {e.name: e.doc for e in model.whole.errors}
-    given = [(f"ERROR_{e.name}", e.doc) for e in [*o.errors, *model.common_errors]]
+    given = [(e.c_name, e.doc) for e in [*o.errors, *model.common_errors]]
     started = [("ERROR_ASYNC_INPROGRESS", whole["ASYNC_INPROGRESS"])] if "ASYNC_INPROGRESS" in whole else []
     limit = f"{o.limit:g} s, unless libxl_ao_set_limit says otherwise." if o.limit else "None unless given."
     undo = [o.undo.c_name] if o.undo else []
@@ -135,12 +135,12 @@ def described(kind: m.Struct | m.Enumeration, model: m.Model) -> str:
 def events(model: m.Model) -> str:
     rows: list[Row] = []
     for e in model.events:
-        names = ", ".join(f"LIBXL_EVENT_TYPE_{n.upper()}" for n in (e.name, *e.aliases))
+        names = ", ".join(f"{model.name.upper()}_EVENT_TYPE_{n.upper()}" for n in (e.name, *e.aliases))
         carried = "".join(f" {f.name}: {c.one_line(f.doc)}" for f in e.fields)
         rows.append((f"{names} = {e.number}", f"{c.one_line(e.doc)}{carried}"))
     about = "Each also carries domid, domuuid and for_user."
     return page(
-        "libxl_events",
+        f"{model.name}_events",
         "What the library tells",
         [
             ("SYNOPSIS", code(f"#include <{model.name}.h>")),
@@ -154,7 +154,7 @@ def events(model: m.Model) -> str:
 def errors(model: m.Model) -> str:
     common = ", ".join(e.c_name for e in model.common_errors)
     return page(
-        "libxl_errors",
+        f"{model.name}_errors",
         "What can go wrong",
         [
             ("SYNOPSIS", code(f"#include <{model.name}.h>")),

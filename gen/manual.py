@@ -71,7 +71,7 @@ def c_manual(model: m.Model) -> str:
     if model.errors:
         text += title("Errors", "-")
         rows = "".join(directive("c:enumerator", f"{e.c_name} = {e.value}", e.doc) for e in model.errors)
-        text += directive("c:enum", "libxl_error", f"What can go wrong.\n\n{rows}")
+        text += directive("c:enum", f"{model.name}_error", f"What can go wrong.\n\n{rows}")
     return text
 
 
@@ -83,7 +83,7 @@ def c_operation(o: m.Operation, model: m.Model) -> str:
     body += ":param ao_how: how it completes: NULL, in this call; a callback; or an event\n"
     if o.progress is not None:
         body += f":param {c.progress_parameter(o)}: how it reports {o.progress.name}; may be NULL\n"
-    errors = [f":c:enumerator:`ERROR_{e.name}`" for e in [*o.errors, *model.common_errors]]
+    errors = [f":c:enumerator:`{e.c_name}`" for e in [*o.errors, *model.common_errors]]
     return directive(
         "c:function", " ".join(head.split()), body + facts(o, errors, o.undo.c_name if o.undo else "")
     )

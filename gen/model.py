@@ -242,10 +242,11 @@ class Error:
     name: str
     doc: str
     place: Place
+    namespace: str = ""  # of an extension's
 
     @property
     def c_name(self) -> str:
-        return f"ERROR_{self.name}"
+        return f"{self.namespace.upper()}ERROR_{self.name}"
 
 
 @dataclass(kw_only=True, eq=False)

@@ -14,24 +14,60 @@ from __future__ import annotations
 
 from gen import model as m
 from gen.python import classes, convert, errors, json, native, operations
-from gen.python.names import HEAD, Names
+from gen.python.names import HEAD, Names, is_domid
 
-EXTENSION = '''"""aioxen with the operations of {0}.
+EXTENSION = '''\
+"""aioxen with the operations of {0}.
 
 async with {0}.Context() as xen: ...
 
-With several extensions: class Context({0}.ContextOperations, ..., aioxen.Context).
+With several extensions:
+
+    class Domain({0}.DomainOperations, ..., aioxen.Domain): ...
+
+    class Context({0}.ContextOperations, ..., aioxen.Context):
+        domain_class = Domain
 """
+
+from typing import TYPE_CHECKING
 
 import aioxen
 from {0} import _json as _json
 from {0}._operations import ContextOperations as ContextOperations
+from {0}._operations import DomainOperations as DomainOperations
+from {0}.errors import *
 from {0}.types import *
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aioxen import types
+    from aioxen.operation import Operation
+
+
+class Domain(DomainOperations, aioxen.Domain):
+    """aioxen's Domain with the operations of {0}."""
+
+    __slots__ = ()
 
 
 class Context(ContextOperations, aioxen.Context):
     """aioxen's Context with the operations of {0}."""
+
+    domain_class = Domain
+
+    if TYPE_CHECKING:
+        # Those of the library that give a Domain give this one.
 '''
+
+
+def extended(model: m.Model) -> str:
+    """The package of an extension."""
+    names = Names(model)
+    inherited = [o for o in model.whole.operations if o not in model.operations]
+    giving = [o for o in inherited if any(is_domid(f.kind) for f in o.results)]
+    heads = [operations.retyped(names, o) for o in giving]
+    return HEAD + EXTENSION.format(names.package) + "".join(heads or ["        pass\n"])
 
 
 def outputs(model: m.Model) -> dict[str, str]:
@@ -45,6 +81,5 @@ def outputs(model: m.Model) -> dict[str, str]:
         "_native.pyi": native.text,
     }
     if model.base:
-        del modules["errors.py"]
-        modules["__init__.py"] = lambda _: HEAD + EXTENSION.format(package)
+        modules["__init__.py"] = extended
     return {f"python/{package}/{name}": text(model) for name, text in modules.items()}

@@ -39,7 +39,7 @@ from aioxen._values import CData, Keep
 '''
 
 # What an extension's conversions stand on.
-EXTENDED = "from aioxen._convert import *\nfrom {}._native import ffi\n"
+EXTENDED = "from aioxen._convert import *\nfrom aioxen._extend import register\nfrom {}._native import ffi\n"
 
 
 def text(model: m.Model) -> str:
@@ -51,8 +51,8 @@ def text(model: m.Model) -> str:
     for struct, name in names.own_structs.items():
         parts += [convert.put(struct, name), convert.get(struct, name)]
     parts += [convert.take_sole(s, a) for s in names.own_structs if s.name and (a := sole_array(s))]
-    if model.base is None:
-        parts.append(convert.events(model.events))
+    if model.base is None or model.events:
+        parts.append(convert.events(model))
     return HEAD + names.imports(IMPORTS, EXTENDED.format(names.package)) + "\n" + "\n\n".join(parts)
 
 
@@ -255,13 +255,16 @@ class Converters:
 
     # Events
 
-    def events(self, events: list[m.Event]) -> str:
+    def events(self, model: m.Model) -> str:
         """What makes each event: of the flat record's value, or of the whole event where there is one."""
-        told = [e for e in events if e.name != "operation_complete"]
+        told = [e for e in model.events if e.name != "operation_complete"]
         functions = [self.event(e) for e in told]
         rows = [f"{e.number}: _{e.name}" for e in told]
         kind = "Callable[[int, UUID, int, CData], types.Event]"
-        return "\n\n".join(functions) + f"\n\nEVENTS: dict[int, {kind}] = {{\n" + listed(rows, 4) + "}\n"
+        name = "EVENTS" if model.base is None else "_EVENTS"
+        table = f"\n\n{name}: dict[int, {kind}] = {{\n" + listed(rows, 4) + "}\n"
+        joined = "" if model.base is None else 'register(EVENTS, _EVENTS, "event")\n'
+        return "\n\n".join(functions) + table + joined
 
     def event(self, event: m.Event) -> str:
         name = camel(event.name)

@@ -30,17 +30,31 @@ from aioxen._error import Error
 '''
 
 
+# An extension's join the library's.
+EXTENDED = '''"""What else can go wrong: one class per error of {}."""
+
+from __future__ import annotations
+
+from aioxen._error import Error
+from aioxen._extend import register
+from aioxen.errors import BY_RC
+
+'''
+
+
 def text(model: m.Model) -> str:
     classes = [error_class(e) for e in model.errors]
+    rows = "".join(f"    {e.value}: {error_class(e)},\n" for e in model.errors)
+    table = f"BY_RC: dict[int, type[Error]] = {{\n{rows}}}\n"
+    if model.base:
+        table = f'_OWN: dict[int, type[Error]] = {{\n{rows}}}\nregister(BY_RC, _OWN, "error")\n'
     return "".join(
         [
             HEAD,
-            IMPORTS,
-            exported(["Error", *classes]),
+            EXTENDED.format(model.name) if model.base else IMPORTS,
+            exported(classes if model.base else ["Error", *classes]),
             *("\n\n" + exception(e) for e in model.errors),
-            "\n\nBY_RC: dict[int, type[Error]] = {\n",
-            *(f"    {e.value}: {error_class(e)},\n" for e in model.errors),
-            "}\n",
+            "\n\n" + table,
         ]
     )
 

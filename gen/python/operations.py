@@ -24,7 +24,7 @@ IMPORTS = '''"""Every operation of the library, as a method."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from aioxen import _convert, types
@@ -53,8 +53,7 @@ def text(model: m.Model) -> str:
         ),
         *("\n" + context_method(names, o) for o in model.operations),
     ]
-    if model.base is None:
-        parts += of_domain(names, model.operations)
+    parts += of_domain(names, model)
     body = "".join(parts)
     return head(names, model.operations, body) + body
 
@@ -64,6 +63,8 @@ def head(names: Names, operations: list[m.Operation], body: str) -> str:
     text = HEAD + names.imports(IMPORTS)
     if "Callable" not in body:
         text = text.replace("from collections.abc import Callable\n", "")
+    if " Any" not in body:
+        text = text.replace("TYPE_CHECKING, Any", "TYPE_CHECKING")
     if "UUID" not in body:
         text = text.replace("from uuid import UUID\n", "")
     if "v." not in body:
@@ -73,13 +74,19 @@ def head(names: Names, operations: list[m.Operation], body: str) -> str:
     return text.replace("from aioxen._values import Keep\n", rows + "from aioxen._values import Keep\n")
 
 
-def of_domain(names: Names, operations: list[m.Operation]) -> list[str]:
+def of_domain(names: Names, model: m.Model) -> list[str]:
     """The operations on a domain, as methods of its handle."""
-    about = [o for o in operations if o.inputs and is_domid(o.inputs[0].kind)]
+    about = [o for o in model.operations if o.inputs and is_domid(o.inputs[0].kind)]
     return [
         "\n\nclass DomainOperations:\n",
-        docstring("What can be done with one Domain."),
-        "\n    __slots__ = ()\n\n    domid: int\n    _xen: ContextOperations\n",
+        docstring(
+            "What can be done with one Domain."
+            if model.base is None
+            else f"What {model.name} lets one do with a Domain."
+        ),
+        "\n    __slots__ = ()\n\n    domid: int\n",
+        # An extension's Domain has both its own methods and the library's, whose contexts are others.
+        "    _xen: ContextOperations\n" if model.base is None else "    _xen: Any\n",
         *("\n" + domain_method(names, o) for o in about),
     ]
 
@@ -220,8 +227,19 @@ def domain_method(names: Names, operation: m.Operation) -> str:
     return (
         function(name, parameters, returned(names, o), 4)
         + docstring(o.summary, 8)
-        + f"        return self._xen.{o.python_name}(self.domid{values}, limit=limit{progress})\n"
+        + f"        return self._xen.{o.python_name}(self.domid{values}, limit=limit{progress})"
+        + ("" if names.model.base is None else "  # type: ignore[no-any-return]")
+        + "\n"
     )
+
+
+def retyped(names: Names, operation: m.Operation) -> str:
+    """An operation of the library's that gives a Domain, as an extension's Context has it."""
+    o = operation
+    head = function(o.python_name, ["self", *context_parameters(names, o)], returned(names, o), 8, " ...")
+    ignored = "  # type: ignore[override]"
+    first, newline, rest = head.partition("\n")
+    return first + ignored + newline + rest
 
 
 def document(operation: m.Operation) -> str:

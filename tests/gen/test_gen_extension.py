@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from gen_support import ROOT, generate
@@ -34,7 +37,32 @@ def test_only_its_own_is_written(tmp_path: Path) -> None:
     assert "int mine__op_body(libxl__ao *ao, mine__op_args *args);" in text
     assert "libxl_domain_create_new" not in text
     assert "python/mine/__init__.py" in files
-    assert "python/mine/errors.py" not in files
+    assert "python/mine/errors.py" in files
+
+
+def test_its_errors_and_events_are_its_own(tmp_path: Path) -> None:
+    text = 'Errors([(-1000, "NEW", "New.")])\nEvents([Event(1000, "told", [], doc="Told.", since="1.0")])\n'
+    assert extend(tmp_path, f'namespace("mine_")\n{text}')[:2] == (0, "")
+    header = (tmp_path / "out/include/_mine_types.h").read_text()
+    assert "    MINE_ERROR_NEW = -1000, /* New. */\n} mine_error;\n" in header
+    assert "    MINE_EVENT_TYPE_TOLD = 1000, /* Told. */\n} mine_event_type;\n" in header
+    assert "#include <_mine_types.h>" in (tmp_path / "out/include/mine.h").read_text()
+    assert "libxl_event_type" not in header
+
+
+def test_numbers_of_two_extensions_do_not_meet() -> None:
+    sys.path.insert(0, str(ROOT / "bindings/python/aioxen"))
+    try:
+        register = importlib.import_module("_extend").register
+    finally:
+        del sys.path[0]
+    mine, theirs = type("A", (), {"__module__": "mine"}), type("B", (), {"__module__": "theirs"})
+    known: dict[int, Any] = {}
+    register(known, {-1000: mine}, "error")
+    register(known, {-1000: mine, -1001: mine}, "error")
+    with pytest.raises(ImportError, match="error -1001 of theirs is one of mine already"):
+        register(known, {-1001: theirs}, "error")
+    assert known == {-1000: mine, -1001: mine}
 
 
 @pytest.mark.parametrize("text", [OPERATION, STRUCT])
@@ -52,14 +80,42 @@ def test_a_name_of_its_own(tmp_path: Path) -> None:
     assert (tmp_path / "out/python/other/_operations.py").exists()
 
 
+def line_of(error: str) -> int:
+    lines = (ROOT / "idl/errors.idl").read_text().splitlines()
+    return next(n for n, line in enumerate(lines, 1) if f'"{error}"' in line)
+
+
 WRONG = [
     (
         f'namespace("libxl_")\n{OPERATION}',
         "2: Operation op: an extension has a namespace of its own, not 'libxl_'",
     ),
     (OPERATION, "1: Operation op: an extension has a namespace of its own, not ''"),
-    ('Errors([(-200, "NEW", "New.")])\n', "1: error NEW: an extension uses the library's errors"),
-    ("Events([])\n", "1: Events: declared once already"),
+    (
+        'namespace("m_")\nErrors([(-999, "NEW", "New.")])\n',
+        "2: error NEW: an extension's numbers begin at -1000",
+    ),
+    ('Errors([(-1000, "NEW", "New.")])\n', "1: error NEW: an extension has a namespace of its own"),
+    (
+        'namespace("m_")\nErrors([(-1000, "A", "A."), (-1000, "B", "B.")])\n',
+        "2: error B: -1000 is the number of A",
+    ),
+    (
+        'namespace("m_")\nErrors([(-1000, "INVAL", "New.")])\n',
+        f"2: error INVAL: declared already at {LIBRARY}/errors.idl:{line_of('INVAL')}",
+    ),
+    (
+        'namespace("m_")\nErrors([(-1000, "NEW", "New.")], common=["NEW"])\n',
+        "2: error NEW: the library's operations cannot give it",
+    ),
+    (
+        'Events([Event(999, "new", [], doc="New.", since="1.0")])\n',
+        "1: Event new: an extension's numbers begin at 1000",
+    ),
+    (
+        'Events([Event(1000, "new", [("a", uint8, "A.")], doc="New.", since="1.0")])\n',
+        "1: Event new: an extension's event carries no fields",
+    ),
     ('namespace("mine_")\nStruct("s", [("a", nothing)])\n', "2: name 'nothing' is not defined"),
     (
         f'namespace("a_")\n{OPERATION}namespace("b_")\n{OPERATION.replace("op", "other", 1)}',

@@ -95,6 +95,9 @@ def last_message() -> str:
 class BaseContext(ContextOperations):
     """Owns the C context. A side for an event loop adds how operations and events are awaited."""
 
+    domain_class: type[Domain] = Domain
+    """What operations give as a domain; an extension's has methods of its own."""
+
     def __init__(self) -> None:
         out = ffi.new("libxl_ctx **")
         rc = lib.libxl_ctx_alloc(out, lib.LIBXL_VERSION, 0, ffi.NULL)
@@ -128,7 +131,7 @@ class BaseContext(ContextOperations):
         """The handle of a domain, whose identity is looked up now. No thread waits for this."""
         info = ffi.new("libxl_dominfo *")
         rc = lib.libxl_domain_get_info(self._c, domid, info, ffi.NULL)
-        return Domain(self, domid, v.NIL if rc else v.uuid_of(info.uuid.uuid))
+        return self.domain_class(self, domid, v.NIL if rc else v.uuid_of(info.uuid.uuid))
 
     def _take(self) -> tuple[int, Iterator[Record]]:
         """One step of the library's work; then the next records, and how many there are."""
