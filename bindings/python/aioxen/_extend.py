@@ -3,11 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 
-def register(known: dict[int, Any], more: Mapping[int, Any], what: str) -> None:
+def register(known: dict[int, Any], more: dict[int, Any], what: str) -> None:
     """Add to a table by numbers, none of which may be another extension's.
 
     Raises: ImportError.
