@@ -339,6 +339,6 @@ def check_operation(o: m.Operation, common: list[m.Error]) -> Iterator[Mistake]:
             if not f.kind.dir & needed:
                 yield Mistake(f.place, f"{what}.{f.name}: dir: the library never {verb} a {f.kind.name}")
     if o.undo is not None:
-        wanted, there = [f.type for f in o.undo.inputs], [f.type for f in o.results + o.inputs]
+        wanted, there = [f.type for f in o.undo.inputs], [f.type for f in o.results]
         if not all(w in there for w in wanted):
-            yield Mistake(o.at("undo"), f"{what}: undo: {o.undo.name} needs more than this takes and gives")
+            yield Mistake(o.at("undo"), f"{what}: undo: {o.undo.name} needs more than this gives")

@@ -8,7 +8,7 @@ A struct of numbers only is flat: read by one struct.unpack, many of them in one
 
 from __future__ import annotations
 
-from textwrap import indent
+from textwrap import dedent, indent
 
 from gen import model as m
 from gen.python.classes import enum_default
@@ -16,6 +16,7 @@ from gen.python.names import (
     BUILTINS,
     HEAD,
     Names,
+    call,
     camel,
     function,
     is_domid,
@@ -121,20 +122,20 @@ class Converters:
         if f.enumeration is not None:
             return [f"v.put_enumeration({at}, types.{camel(f.enumeration.name or '')})\n"]
         if isinstance(kind, m.Array):
-            call = f'v.put_array({at}, keep, "{kind.lenvar.name}", {self.element(kind)})\n'
-            return [call]
+            arguments = [*at.split(", "), "keep", f'"{kind.lenvar.name}"', *self.element(kind)]
+            return [dedent(call("v.put_array", arguments, 4))]
         return [f"v.put({at})\n"]
 
-    def element(self, array: m.Array) -> str:
+    def element(self, array: m.Array) -> tuple[str, str]:
         """An array's C type, and what puts one element."""
         kind = array.element
         array_type = self.names.ctype(f"{kind.c_name}[]")
         if isinstance(kind, m.Struct):
-            return f"{array_type}, put_{self.names.structs[kind]}"
+            return array_type, f"put_{self.names.structs[kind]}"
         if isinstance(kind, m.Enumeration):
-            return f"{array_type}, v.enumeration_at(types.{camel(kind.name or '')})"
+            return array_type, f"v.enumeration_at(types.{camel(kind.name or '')})"
         what = "string_at" if is_string(kind) else "uuid_at" if is_uuid(kind) else "at"
-        return f"{array_type}, v.{what}"
+        return array_type, f"v.{what}"
 
     def put_union(self, f: m.Field, owner: str) -> str:
         union = f.kind

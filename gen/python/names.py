@@ -175,10 +175,27 @@ def function(name: str, parameters: list[str], returned: str, margin: int = 0, b
     line = f"{space}def {name}({', '.join(parameters)}) -> {returned}:{body}\n"
     if len(line) <= LINE + 1:
         return line
-    one = f"{space}    {', '.join(parameters)}\n"
+    one = f"{space}    {', '.join(parameters)}{',' if len(parameters) == 1 else ''}\n"
     if len(one) > LINE + 1:
         one = "".join(f"{space}    {p},\n" for p in parameters)
     return f"{space}def {name}(\n{one}{space}) -> {returned}:{body}\n"
+
+
+def call(head: str, arguments: list[str], margin: int, tail: str = "") -> str:
+    """`head(arguments)tail`, as ruff would break it; for a tuple of one, `arguments` ends with its comma."""
+    space = " " * margin
+    line = f"{space}{head}({', '.join(arguments)}){tail}\n"
+    if len(line) <= LINE + 1:
+        return line
+    one = f"{space}    {', '.join(arguments)}\n"
+    if tail or len(one) > LINE + 1:
+        one = "".join(f"{space}    {a},\n" for a in arguments)
+    return f"{space}{head}(\n{one}{space}){tail}\n"
+
+
+def tuple_of(head: str, items: list[str], margin: int) -> str:
+    """`head(items),`: a tuple among a call's arguments."""
+    return f"{' ' * margin}{head}({items[0]},),\n" if len(items) == 1 else call(head, items, margin, ",")
 
 
 def exported(names: Iterable[str]) -> str:

@@ -17,7 +17,9 @@ from gen.python.names import (
     is_uuid,
     known,
     sole_array,
+    tuple_of,
 )
+from gen.python.names import call as called
 
 IMPORTS = '''"""Every operation of the library, as a method."""
 
@@ -108,13 +110,11 @@ def call(names: Names, operation: m.Operation) -> str:
     o = operation
     lines = [f'{row(o)} = Call(\n    "{o.python_name}",\n    lib.{o.c_name},\n']
     if o.inputs:
-        inputs = " ".join(f'"{f.name}",' for f in o.inputs)
-        lines.append(f"    inputs=({inputs}),\n")
+        lines.append(tuple_of("inputs=", [f'"{f.name}"' for f in o.inputs], 4))
     if o.domid is not None:
         lines.append(f"    domid={o.inputs.index(o.domid)},\n")
     if o.results:
-        results = [result(names, f.kind) for f in o.results]
-        lines.append(f"    results=({', '.join(results)},),\n")
+        lines.append(tuple_of("results=", [result(names, f.kind) for f in o.results], 4))
     if o.progress:
         lines.append("    progress=True,\n")
     if o.undo:
@@ -200,12 +200,12 @@ def context_method(names: Names, operation: m.Operation) -> str:
             keep = ["        keep: Keep = []\n"]
             put.append(f'        c_{f.name} = ffi.new("{f.kind.c_name} *")\n')
             put.append(f'        _convert.put_{name}(c_{f.name}, {f.name}, "{f.name}", keep)\n')
-    values = "".join(f", {argument(f)}" for f in o.inputs)
+    values = [argument(f) for f in o.inputs]
     verb = "_call" if o.speed is Speed.INSTANT else "_start"
-    given = "limit"
+    given = ["limit"]
     if o.progress is not None:
-        verb, given = "_start_reporting", "limit, progress"
-    last = f"        return self.{verb}({row(o)}, {given}{values})\n"
+        verb, given = "_start_reporting", ["limit", "progress"]
+    last = called(f"return self.{verb}", [row(o), *given, *values], 8)
     return signature + docstring(document(o), 8) + "".join([*keep, *put, last])
 
 

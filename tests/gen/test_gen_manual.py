@@ -89,6 +89,18 @@ def test_the_manual_is_made_without_a_warning(made: Path, tmp_path: Path) -> Non
     for o in MODEL.operations:
         assert f'id="c.{o.c_name}"' in c_page
         assert f'id="aioxen.Context.{o.python_name}"' in python_page
+        for page, mark in (
+            (c_page, f'id="c.{o.c_name}"'),
+            (python_page, f'id="aioxen.Context.{o.python_name}"'),
+        ):
+            said = page.split(mark)[1].split("</dd></dl>\n\n<dl")[0]
+            for f in o.inputs + (o.results if page is c_page else []):
+                assert f"<strong>{f.name}</strong>" in said, (o.name, f.name)
+            for part in "Errors", "Abort", "Time limit", "Speed", "Since":
+                assert f">{part}<" in said, (o.name, part)
+            assert page is c_page or not o.results or ">Returns<" in said
+            for error in [*o.errors, *MODEL.common_errors]:
+                assert (error.c_name if page is c_page else error_class(error)) in said, (o.name, error.name)
     for error in MODEL.errors:
         assert f'id="c.libxl_error.{error.c_name}"' in c_page or error.c_name in c_page
         assert f'id="aioxen.{error_class(error)}"' in python_page
