@@ -212,7 +212,8 @@ static void opening_without_descriptors_leaves_nothing(scene *s)
 static void a_child_of_fork_gives_its_copy_up(scene *s)
 {
     libxl_physinfo info;
-    libxl_ctx *ctx = open_context();
+    static libxl_ctx *ctx; /* the child's copy of the memory stays */
+    ctx = open_context();
     int with = open_descriptors();
     pid_t child = fork();
     if (child == 0) {

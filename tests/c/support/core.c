@@ -2,7 +2,7 @@
 /* Owns: nothing; contexts are the tests'. */
 #include "core.h"
 
-enum { PATIENCE_MS = 10000 };
+enum { PATIENCE_MS = 50000 };
 
 libxl_ctx *core_open(void)
 {

@@ -11,7 +11,7 @@ libxl_ctx *core_open(void);
 /* Everything must have ended; fails the test otherwise. */
 void core_close(libxl_ctx *ctx);
 
-/* Locked: lets the loop work until *done is not 0, at most 10 s, then fails the test. */
+/* Locked: lets the loop work until *done is not 0, at most 50 s, then fails the test. */
 void core_run(libxl_ctx *ctx, const int *done);
 /* Locked: lets it work for so long. */
 void core_run_for(libxl_ctx *ctx, unsigned milliseconds);
