@@ -30,7 +30,8 @@ def measured(row: int, rounds: int, quick: bool) -> dict[int, list[Round]]:
         arguments = ["-m", "aioxen_bench.measure", str(rounds), "quick" if quick else "full", *indices]
         done = subprocess.run(
             [*world, "/usr/bin/python3", *arguments],
-            env=os.environ | {"PYTHONPATH": f"{BENCH}:{BUILD}/python", "PYTHONDONTWRITEBYTECODE": "1"},
+            env=os.environ
+            | {"PYTHONPATH": f"{BENCH}:{BUILD}/python", "PYTHONPYCACHEPREFIX": str(BUILD / "bench/pycache")},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             text=True,

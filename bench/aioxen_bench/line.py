@@ -24,7 +24,7 @@ class Goal:
     def __str__(self) -> str:
         if self.of is None:
             return f"{self.sense} {self.bound:,g}"
-        return f"{self.sense} {self.of}" if self.bound == 1 else f"{self.sense} {self.bound:g} × {self.of}"
+        return f"{self.sense} {self.of}" if self.bound == 1 else f"{self.sense} {self.bound:.3g} × {self.of}"
 
     def met(self, rounds: list[Round]) -> bool | None:
         """By the median; where it is of something else, by the median of the pairs. None: not measurable."""
@@ -76,6 +76,8 @@ class Line:
     peer_name: str | None = None
     floor: str | None = None
     goal: Goal | None = None
+    peer_key: str | None = None
+    """The peer's number, where it is another one than `key`."""
     n: int = 0
     quick: int = 0
     tool: Tool = Tool.PLAIN

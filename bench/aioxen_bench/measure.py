@@ -20,6 +20,7 @@ from .rows import LINES
 BENCH = Path(__file__).resolve().parent.parent
 BUILD = Path(os.environ.get("AIOXEN_BUILD", BENCH.parent / "build"))
 LIMIT_S = 200
+ENVIRONMENT = {"AIOXEN_BENCH_BUILD": str(BUILD), "AIOXEN_BENCH_KERNEL": str(BUILD / "guest/tiny")}
 
 Numbers = dict[str, float]
 
@@ -39,7 +40,11 @@ def run(arguments: list[str], environment: dict[str, str]) -> tuple[str, str]:
     """What a program printed, and its messages."""
     try:
         done = subprocess.run(
-            arguments, env=os.environ | environment, capture_output=True, text=True, timeout=LIMIT_S
+            arguments,
+            env=os.environ | ENVIRONMENT | environment,
+            capture_output=True,
+            text=True,
+            timeout=LIMIT_S,
         )
     except subprocess.TimeoutExpired as error:
         raise MeasureError(f"{' '.join(arguments)}: takes more than {LIMIT_S} s") from error
@@ -53,7 +58,9 @@ def plain(program: str, n: int) -> Numbers:
 
 
 def counters(program: str, n: int) -> Numbers:
-    preload = ":".join(filter(None, [str(BUILD / "bench/counters.so"), os.environ.get("LD_PRELOAD", "")]))
+    preload = ":".join(
+        filter(None, [str(BUILD / "bench/shared/counters.so"), os.environ.get("LD_PRELOAD", "")])
+    )
     return numbers(run(["env", f"LD_PRELOAD={preload}", *command(program, n)], {})[0])
 
 
@@ -92,7 +99,8 @@ def measure(lines: list[Line], quick: bool) -> list[Round]:
             which = (program, n, line.tool)
             if which not in known:
                 known[which] = TOOLS[line.tool](program, n)
-            one[subject] = known[which][line.key]
+            key = line.peer_key if subject == "peer" and line.peer_key else line.key
+            one[subject] = known[which][key]
         rounds.append(one)
     return rounds
 

@@ -130,6 +130,67 @@ def day() -> Iterator[Line]:
         yield replace(line, **long)
 
 
+def creates() -> Iterator[Line]:
+    what, some = "create and destroy one of 100 PV and 100 PVH guests, 16 at a time", {"n": 100, "quick": 1}
+    third = at_most(1 / 3, of="peer")
+    yield both(10, f"{what}: C", "ms", "ms", "creates {n} 20", third, **some)
+    ours, xl = "creates.py aioxen {n} 20", "creates.py xl 10 20"
+    python = f"{what}: Python"
+    for peer, name, goal in ("libxl/creates {n} 20", LIBXL, third), (xl, "xl", at_most(0.1, of="peer")):
+        yield replace(Line(10, python, "ms", "ms", ours, peer, name, goal=goal), **some)
+
+
+def held() -> Iterator[Line]:
+    what = "16 PV and 16 PVH guests with 256 MB: "
+    ours, peer = "creates.py aioxen {n} 256", "libxl/creates held {n} 256"
+    for key, words, goal in (
+        ("held", "the loop's longest callback", at_most(5)),
+        ("busy", "the same in processor time", None),
+        ("late", "the latest that the loop came", None),
+    ):
+        line = Line(11, what + words, "ms", key, ours, goal=goal, n=16, quick=1)
+        yield replace(line, peer=peer, peer_name=LIBXL, peer_key="ms") if key == "held" else line
+
+
+def busy() -> Iterator[Line]:
+    what, ours, peer = (
+        "a C thread held by a completion while Python is busy",
+        "busy.py event {n}",
+        "busy.py callback {n}",
+    )
+    line = Line(14, what, "ns", "ns", ours, peer, "callback", floor="busy.py idle {n}", goal=at_most(1_000))
+    yield replace(line, n=200, quick=5)
+
+
+def ends() -> Iterator[Line]:
+    what = "a guest powers off, in the virtual machine: until "
+    few: dict[str, Any] = {"n": 10, "quick": 1, "on_xen": True, "once": True}
+    yield both(16, what + "the event (C)", "ms", "ms", "ends {n}", **few)
+    line = Line(
+        16, what + "the awaited future", "ms", "ms", "ends.py {n}", "libxl/ends {n}", LIBXL, goal=AHEAD
+    )
+    yield replace(line, **few)
+
+
+def reads() -> Iterator[Line]:
+    what, many = "a name from xenstore, 1,000 awaited together", {"n": 1_000, "quick": 20}
+    for peer, name, goal in ("loop", "libxenstore, one by one", 0.5), ("executor", "run_in_executor", 0.25):
+        line = Line(15, what, "ns", "ns", "reads.py aioxen {n}", f"reads.py {peer} {{n}}", name)
+        yield replace(line, floor="reads.py wire {n}", goal=at_most(goal, of="peer"), **many)
+
+
+def start() -> Iterator[Line]:
+    for key, words, goal in (
+        ("import", "import aioxen", at_most(50)),
+        ("context", "a context opened", None),
+        ("first", "the first operation", None),
+    ):
+        yield Line(17, words, "ms", key, "start.py", goal=goal)
+    what, many = "10,000 live domains listed", {"n": 10_000, "quick": 10}
+    floor = "plain/hypercalls list {n} 20"
+    yield both(17, what, "ms", "ms", "listing {n} 20", at_most(1.2, of="floor"), floor=floor, **many)
+
+
 def futures() -> Iterator[Line]:
     goals = {"asyncio": {1: 1.8, 16: 1.2, 256: 1.05}, "uvloop": {1: 2.4, 16: 1.7, 256: 1.6}}
     for loop, batches in goals.items():
@@ -174,6 +235,12 @@ LINES: list[Line] = [
     *crowd(),
     *pending(),
     *threads(),
+    *creates(),
+    *held(),
     *futures(),
+    *busy(),
+    *reads(),
+    *ends(),
+    *start(),
     *day(),
 ]

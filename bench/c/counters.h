@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What is counted where libbench-counters.so is preloaded; elsewhere these are NULL. Of the whole process,
+ * What is counted where build/bench/shared/counters.so is preloaded; elsewhere these are NULL. Of the whole process,
  * all threads.
  */
 #ifndef COUNTERS_H

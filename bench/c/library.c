@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: nothing. */
+/* Owns: what libxl wants to be polled, between library_wait and library_process. */
 #include "library.h"
 
 #include <poll.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/time.h>
+#include <unistd.h>
 #include <xentoollog.h>
 
 #include "bench.h"
@@ -21,13 +26,15 @@ libxl_ctx *library_open(void)
 
 enum { BATCH = 256 };
 
-bool library_step(libxl_ctx *ctx, int milliseconds)
+bool library_wait(libxl_ctx *ctx, int milliseconds)
 {
     struct pollfd fd = {.fd = libxl_ctx_fd(ctx), .events = POLLIN};
-    if (poll(&fd, 1, milliseconds) <= 0)
-        return false;
+    return poll(&fd, 1, milliseconds) > 0;
+}
+
+void library_process(libxl_ctx *ctx)
+{
     bench_check(!libxl_ctx_process(ctx), "libxl_ctx_process");
-    return true;
 }
 
 long library_take(libxl_ctx *ctx, void (*seen)(uint64_t for_user))
@@ -49,19 +56,29 @@ long library_take(libxl_ctx *ctx, void (*seen)(uint64_t for_user))
 
 #else
 
-enum { MOST_FDS = 64 };
+enum { MOST_FDS = 256 };
 
-bool library_step(libxl_ctx *ctx, int milliseconds)
+static struct pollfd fds[MOST_FDS];
+static int fd_count;
+
+static struct timeval now(void)
 {
-    struct pollfd fds[MOST_FDS];
-    struct timeval now;
-    int count = MOST_FDS, timeout = milliseconds;
-    gettimeofday(&now, NULL);
-    bench_check(!libxl_osevent_beforepoll(ctx, &count, fds, &timeout, now), "libxl_osevent_beforepoll");
-    int ready = poll(fds, (nfds_t)count, timeout);
-    gettimeofday(&now, NULL);
-    libxl_osevent_afterpoll(ctx, count, fds, now);
-    return ready > 0 || timeout < milliseconds;
+    struct timeval t;
+    gettimeofday(&t, NULL);
+    return t;
+}
+
+bool library_wait(libxl_ctx *ctx, int milliseconds)
+{
+    int timeout = milliseconds;
+    fd_count = MOST_FDS;
+    bench_check(!libxl_osevent_beforepoll(ctx, &fd_count, fds, &timeout, now()), "libxl_osevent_beforepoll");
+    return poll(fds, (nfds_t)fd_count, timeout) > 0 || timeout < milliseconds;
+}
+
+void library_process(libxl_ctx *ctx)
+{
+    libxl_osevent_afterpoll(ctx, fd_count, fds, now());
 }
 
 long library_take(libxl_ctx *ctx, void (*seen)(uint64_t for_user))
@@ -77,6 +94,38 @@ long library_take(libxl_ctx *ctx, void (*seen)(uint64_t for_user))
 }
 
 #endif
+
+bool library_step(libxl_ctx *ctx, int milliseconds)
+{
+    bool ready = library_wait(ctx, milliseconds);
+    if (ready)
+        library_process(ctx);
+    return ready;
+}
+
+libxl_domain_config library_guest(libxl_ctx *ctx, libxl_domain_type type, unsigned memory_mb,
+                                  const char *command_line)
+{
+    static atomic_uint number;
+    const char *kernel = getenv("AIOXEN_BENCH_KERNEL");
+    libxl_domain_config config;
+    bench_check(kernel, "AIOXEN_BENCH_KERNEL");
+    libxl_domain_config_init(&config);
+    config.c_info.type = type;
+    bench_check(asprintf(&config.c_info.name, "bench-%d-%u", (int)getpid(), number++) > 0, "asprintf");
+#ifndef LIBXL_HAVE_AIOXEN
+    libxl_domain_build_info_init_type(&config.b_info, type);
+    config.b_info.max_vcpus = 1;
+    bench_check(!libxl_cpu_bitmap_alloc(ctx, &config.b_info.avail_vcpus, 1), "libxl_cpu_bitmap_alloc");
+    libxl_bitmap_set(&config.b_info.avail_vcpus, 0);
+    config.b_info.max_memkb = (uint64_t)memory_mb << 10;
+#endif
+    config.b_info.target_memkb = (uint64_t)memory_mb << 10;
+    config.b_info.kernel = strdup(kernel);
+    config.b_info.cmdline = strdup(command_line);
+    (void)ctx;
+    return config;
+}
 
 #ifdef LIBXL_HAVE_EVENT_IS_FOR
 #define is_for libxl_event_is_for

@@ -11,11 +11,18 @@
 
 #include <libxl.h>
 #include <libxl_event.h>
+#ifndef LIBXL_HAVE_AIOXEN
+#include <libxl_utils.h>
+#endif
 
 /* Ends the program if it cannot be had. */
 libxl_ctx *library_open(void);
 
-/* Does what is ready, or waits for at most `milliseconds`; false: nothing was ready by then. */
+/* Waits for at most `milliseconds` until there is something to do; false: there is nothing by then. */
+bool library_wait(libxl_ctx *ctx, int milliseconds);
+/* Does what library_wait has found. */
+void library_process(libxl_ctx *ctx);
+/* Both. */
 bool library_step(libxl_ctx *ctx, int milliseconds);
 
 /*
@@ -23,6 +30,13 @@ bool library_step(libxl_ctx *ctx, int milliseconds);
  * batch where the library can.
  */
 long library_take(libxl_ctx *ctx, void (*seen)(uint64_t for_user));
+
+/*
+ * A configuration for a guest of the tiny kernel that does what the command line says (sim/README.md);
+ * libxl_domain_config_dispose frees it. Any thread.
+ */
+libxl_domain_config library_guest(libxl_ctx *ctx, libxl_domain_type type, unsigned memory_mb,
+                                  const char *command_line);
 
 /* The event that is for `user`, which must be there. */
 void library_take_for(libxl_ctx *ctx, uint64_t user);

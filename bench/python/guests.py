@@ -5,15 +5,14 @@ from __future__ import annotations
 
 import itertools
 import os
-from pathlib import Path
 
 import aioxen
 
-KERNEL = Path(os.environ.get("AIOXEN_BUILD", Path(__file__).resolve().parents[2] / "build"), "guest/tiny")
+KERNEL = os.environ["AIOXEN_BENCH_KERNEL"]
 _numbers = itertools.count()
 
 
-def guest(command_line: str, memory: str = "4M") -> aioxen.DomainConfig:
-    """A PV guest that does what the command line says (sim/README.md)."""
+def guest(command_line: str, memory: int = 4, pvh: bool = False) -> aioxen.DomainConfig:
+    """A guest with so many MB that does what the command line says (sim/README.md)."""
     name = f"bench-{os.getpid()}-{next(_numbers)}"
-    return aioxen.pv(name, str(KERNEL), memory=memory, cmdline=command_line)
+    return (aioxen.pvh if pvh else aioxen.pv)(name, KERNEL, memory=memory, cmdline=command_line)

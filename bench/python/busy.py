@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""busy.py event|callback|idle N: a C thread completes N operations while Python is busy for 2 ms at a time.
+
+event     each is an event; Python takes what there is when it comes to it, as the aioxen package does
+callback  C calls into Python for each
+idle      the floor: as event, and Python sleeps
+
+"ns" is the median of the time that the C thread is held by a completion, its hypercall included.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import json
+import os
+import sys
+import time
+from typing import Any
+
+import aioxen
+from guests import guest
+
+BUSY_S = 0.002
+BUILD = os.environ["AIOXEN_BENCH_BUILD"]
+Callback = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
+
+
+class Record(ctypes.Structure):
+    """libxl_event_record."""
+
+    _fields_ = (
+        ("for_user", ctypes.c_uint64),
+        ("event", ctypes.c_void_p),
+        ("type", ctypes.c_uint32),
+        ("domid", ctypes.c_uint32),
+        ("value", ctypes.c_int32),
+        ("domuuid", ctypes.c_uint8 * 16),
+    )
+
+
+def handle() -> None:
+    """What the application does about a completion."""
+    end = time.perf_counter() + BUSY_S
+    while time.perf_counter() < end:
+        pass
+
+
+async def main(way: str, count: int) -> float:
+    xl = ctypes.CDLL(f"{BUILD}/libaioxen.so", mode=ctypes.RTLD_GLOBAL)
+    completer = ctypes.CDLL(f"{BUILD}/bench/shared/busy.so")
+    completer.busy_end.restype = ctypes.c_double
+    records = (Record * 256)()
+    ctx = ctypes.c_void_p()
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+    seen = 0
+
+    def one(*_: Any) -> None:
+        nonlocal seen
+        seen += 1
+        if way != "idle":
+            handle()
+        if seen == count:
+            ended.set()
+
+    def take() -> None:
+        for _ in range(xl.libxl_event_take(ctx, records, len(records))):
+            one()
+
+    callback = Callback(lambda *_: loop.call_soon_threadsafe(one) and None)
+    async with aioxen.Context() as xen:
+        dom = await xen.domain_create(guest("b"))
+        assert not xl.libxl_ctx_alloc(ctypes.byref(ctx), 0, 0, None)
+        loop.add_reader(xl.libxl_ctx_fd(ctx), take)
+        asked = callback if way == "callback" else None
+        assert not completer.busy_start(ctx, ctypes.c_uint32(dom.domid), ctypes.c_long(count), asked)
+        await ended.wait()
+        took: float = completer.busy_end()
+        loop.remove_reader(xl.libxl_ctx_fd(ctx))
+        xl.libxl_ctx_free(ctx)
+        await dom.destroy()
+    return took
+
+
+print(json.dumps({"ns": asyncio.run(main(sys.argv[1], int(sys.argv[2])))}))

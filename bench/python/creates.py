@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""creates.py aioxen|xl N MB: creates N PV and N PVH guests of so many MB, 16 at a time; then destroys all.
+
+"ms" is the time that one guest takes, of all's. "late" is by how many ms at most the event loop came too
+late to what it was to do; "held" the longest that one of its callbacks took, "busy" the same in processor
+time, whatever else runs on the machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import aioxen
+from guests import KERNEL, guest
+
+AT_ONCE = 16
+BEAT_S = 0.0005
+
+
+class Watched:
+    """How long the loop is held, from now on."""
+
+    def __init__(self) -> None:
+        self.late = self.held = self.busy = 0.0
+        run = asyncio.Handle._run
+
+        def timed(handle: Any) -> None:
+            began, worked = time.perf_counter(), time.thread_time()
+            run(handle)
+            self.held = max(self.held, time.perf_counter() - began)
+            self.busy = max(self.busy, time.thread_time() - worked)
+
+        asyncio.Handle._run = timed  # type: ignore[attr-defined]
+        self.beat(asyncio.get_running_loop(), 0.0)
+
+    def beat(self, loop: asyncio.AbstractEventLoop, due: float) -> None:
+        now = loop.time()
+        self.late = max(self.late, now - due if due else 0.0)
+        loop.call_later(BEAT_S, self.beat, loop, now + BEAT_S)
+
+
+async def some_at_a_time(one: Callable[[Any], Awaitable[Any]], each: Iterable[Any]) -> list[Any]:
+    room = asyncio.Semaphore(AT_ONCE)
+
+    async def alone(item: Any) -> Any:
+        async with room:
+            return await one(item)
+
+    return await asyncio.gather(*[alone(item) for item in each])
+
+
+async def with_aioxen(count: int, memory: int) -> None:
+    async with aioxen.Context() as xen:
+        configs = [guest("b", memory, pvh=bool(i % 2)) for i in range(2 * count)]
+        doms = await some_at_a_time(xen.domain_create, configs)
+        await some_at_a_time(lambda dom: dom.destroy(), doms)
+
+
+async def xl(*arguments: str) -> None:
+    process = await asyncio.create_subprocess_exec("xl", *arguments, stdout=asyncio.subprocess.DEVNULL)
+    if await process.wait():
+        raise RuntimeError(f"xl {arguments}: {process.returncode}")
+
+
+def write_xl(path: Path, i: int, memory: int) -> Path:
+    kind = ("pv", "pvh")[i % 2]
+    path.write_text(f'name="xl-{i}"\ntype="{kind}"\nkernel="{KERNEL}"\ncmdline="b"\nmemory={memory}\n')
+    return path
+
+
+async def with_xl(count: int, memory: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [write_xl(Path(folder, str(i)), i, memory) for i in range(2 * count)]
+
+        await some_at_a_time(lambda path: xl("create", "-q", "-p", str(path)), paths)
+        await some_at_a_time(lambda i: xl("destroy", f"xl-{i}"), range(2 * count))
+
+
+async def main(way: str, count: int, memory: int) -> None:
+    watched = Watched()
+    began = time.perf_counter()
+    await (with_aioxen if way == "aioxen" else with_xl)(count, memory)
+    took = time.perf_counter() - began
+    ms = {"ms": took / (2 * count), "late": watched.late, "held": watched.held, "busy": watched.busy}
+    print(json.dumps({name: value * 1000 for name, value in ms.items()}))
+
+
+asyncio.run(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""start.py: what a program pays once, in ms: "import", "context" (opened), "first" (operation)."""
+
+import time
+
+began = time.perf_counter()
+import asyncio  # noqa: E402
+import json  # noqa: E402
+
+import aioxen  # noqa: E402
+
+imported = time.perf_counter()
+
+
+async def main() -> dict[str, float]:
+    entered = time.perf_counter()
+    async with aioxen.Context() as xen:
+        opened = time.perf_counter()
+        await xen.domain_get_name(0)
+        first = time.perf_counter()
+    return {"import": imported - began, "context": opened - entered, "first": first - opened}
+
+
+print(json.dumps({name: seconds * 1000 for name, seconds in asyncio.run(main()).items()}))
