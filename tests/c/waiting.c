@@ -101,6 +101,74 @@ static void the_lead_is_handed_over(scene *s)
     guest_destroy(s->ctx, domid);
 }
 
+/* ---- a thread that is busy in a callback */
+
+struct busy {
+    atomic_bool in_callback, released;
+};
+
+static void be_busy(libxl_ctx *ctx, int rc, void *user)
+{
+    struct busy *b = user;
+    (void)ctx, (void)rc;
+    atomic_store(&b->in_callback, true);
+    while (!atomic_load(&b->released))
+        sleep_ms(1);
+}
+
+static void start_limited(scene *s, libxl_domid domid, const libxl_asyncop_how *how, unsigned milliseconds)
+{
+    static libxl_shutdown_reason ignored;
+    assert_int_equal(libxl_domain_wait_shutdown(s->ctx, domid, &ignored, how), ERROR_ASYNC_INPROGRESS);
+    assert_int_equal(libxl_ao_set_limit(s->ctx, how, milliseconds), 0);
+}
+
+/* Two wait; the first one polls, and has got into a callback. */
+static void with_one_busy(scene *s, void (*happen)(scene *s, libxl_domid domid))
+{
+    struct busy b = {.released = false};
+    struct waiting first, second;
+    libxl_domid domid = guest_new(s->ctx, "b", false);
+    const libxl_asyncop_how how = {.callback = be_busy, .u.for_callback = &b};
+    pthread_t threads[2] = {start(&first, s), start(&second, s)};
+    start_limited(s, domid, &how, 50);
+    while (!atomic_load(&b.in_callback))
+        sleep_ms(1);
+    sleep_ms(20); /* the second one polls now */
+    happen(s, domid);
+    pthread_join(threads[1], NULL); /* the other one gets it */
+    assert_int_equal(second.rc, 0);
+    assert_true(second.for_user == 9);
+    assert_in_range(second.took_ms, 0, 2 * SOON_MS); /* not by chance, at the next look at the domains */
+    atomic_store(&b.released, true);
+    libxl_ctx_wake(s->ctx);
+    pthread_join(threads[0], NULL);
+    guest_destroy(s->ctx, domid);
+}
+
+static void complete_one(scene *s, libxl_domid domid)
+{
+    (void)domid;
+    complete_instantly(s->ctx, 9);
+}
+
+static void limit_one(scene *s, libxl_domid domid)
+{
+    const libxl_asyncop_how how = {.u.for_event = 9};
+    start_limited(s, domid, &how, 50);
+}
+
+static void who_is_busy_keeps_no_event_from_others(scene *s)
+{
+    with_one_busy(s, complete_one);
+}
+
+/* The limit is seen only by who polls. */
+static void who_is_busy_leaves_the_lead_to_others(scene *s)
+{
+    with_one_busy(s, limit_one);
+}
+
 static void *process_often(void *argument)
 {
     struct waiting *w = argument;
@@ -327,6 +395,8 @@ static const body bodies[] = {
     BODY(an_event_queued_by_another_thread_wakes, ONE_WAY),
     BODY(each_of_several_events_wakes_one_waiter, ONE_WAY),
     BODY(the_lead_is_handed_over, ONE_WAY),
+    BODY(who_is_busy_keeps_no_event_from_others, ONE_WAY),
+    BODY(who_is_busy_leaves_the_lead_to_others, ONE_WAY),
     BODY(a_thread_that_processes_steals_no_wakeup, ONE_WAY),
     BODY(wake_ends_every_wait, ONE_WAY),
     BODY(wake_leaves_operations_alone, ASYNC),

@@ -174,6 +174,44 @@ static void a_thread_that_is_idle_is_used(scene *s)
     (void)s;
 }
 
+/* ---- whose threads the application's code runs on */
+
+static int job_body(libxl__ao *ao, void *args)
+{
+    struct work *w = *(void **)args;
+    if (w->job.state == LIBXL__JOB_DONE)
+        return 0;
+    return libxl__job_submit(ao->ctx, ao, &w->job, LIBXL__LANE_BUILD) ? ERROR_FAIL : LIBXL__AO_WAIT;
+}
+
+static int foreign_calls;
+
+static int asked_here(const libxl_event *event, void *user)
+{
+    const pthread_t *mine = user;
+    (void)event;
+    foreign_calls += !pthread_equal(*mine, pthread_self());
+    return 1;
+}
+
+/* Not even the predicate of who waits for the event that the job's end leads to. */
+static void nothing_of_the_application_s_runs_on_a_worker(scene *s)
+{
+    static const libxl__ao_class with_job = {
+        .name = "job", .body = job_body, .args_size = sizeof(void *), .slow = true};
+    libxl_ctx *ctx = core_open();
+    pthread_t me = pthread_self();
+    libxl_event *event;
+    foreign_calls = 0;
+    struct work w = {.job = {.work = work}, .ms = 50};
+    assert_int_equal(core_start(ctx, &with_job, 1, &w), ERROR_ASYNC_INPROGRESS);
+    assert_int_equal(libxl_event_wait(ctx, &event, LIBXL_EVENTMASK_ALL, asked_here, &me), 0);
+    libxl_event_free(ctx, event);
+    assert_int_equal(foreign_calls, 0);
+    core_close(ctx);
+    (void)s;
+}
+
 static const body bodies[] = {
     BODY(the_xenstore_lane_is_one_thread_in_order, NO_CONTEXT),
     BODY(the_build_lane_is_bounded, NO_CONTEXT),
@@ -181,6 +219,7 @@ static const body bodies[] = {
     BODY(a_queued_job_can_be_withdrawn, NO_CONTEXT),
     BODY(idle_threads_go_and_come_again, NO_CONTEXT),
     BODY(a_thread_that_is_idle_is_used, NO_CONTEXT),
+    BODY(nothing_of_the_application_s_runs_on_a_worker, NO_CONTEXT),
 };
 
 HARNESS_MAIN(bodies)
