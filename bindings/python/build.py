@@ -47,9 +47,10 @@ def make() -> FFI:
         link = pkg_config("--libs")
     ffi = FFI()
     ffi.cdef(declarations("libxl.h", folders))
+    ffi.cdef("int aioxen_take(libxl_ctx *, libxl_event_record *, uint64_t *, int *, int);")
     ffi.set_source(
         "aioxen._native",
-        "#include <poll.h>\n#include <stdlib.h>\n#include <libxl.h>\n",
+        (HERE / "native.c").read_text(),
         include_dirs=[str(f) for f in folders],
         extra_link_args=link,
         extra_compile_args=["-O2"],

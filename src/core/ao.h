@@ -156,7 +156,7 @@ typedef struct libxl__aos {
         struct libxl__ao_record *first;
         uint32_t count;
     } records[LIBXL__AO_RECORD_SIZES]; /* not in use */
-    libxl__waiter *drained; /* the closing thread, woken when the last one ends */
+    libxl__waiter *drained;            /* the closing thread, woken when the last one ends */
     uint64_t started, completed, aborted;
 } libxl__aos;
 

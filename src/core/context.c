@@ -119,7 +119,9 @@ int libxl_ctx_process(libxl_ctx *ctx)
 {
     libxl__ctx_lock(ctx);
     int rc = libxl__loop_dispatch(ctx);
-    libxl__ctx_leave(ctx);
+    libxl__ctx_settle(ctx);
+    libxl__loop_hide_events(ctx);
+    libxl__ctx_unlock(ctx);
     return rc;
 }
 

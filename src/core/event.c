@@ -93,7 +93,7 @@ void libxl__event_queue(libxl_ctx *ctx, libxl_event *event)
     TAILQ_INSERT_TAIL(&ctx->events.queue, event, link);
     ctx->events.queued++;
     libxl__event_index_add(&ctx->events.index, &ctx->events.queue, event);
-    libxl__loop_show_events(ctx, true);
+    libxl__loop_show_events(ctx);
     wake_one(ctx, event);
 }
 
@@ -116,10 +116,8 @@ static void take_out(libxl_ctx *ctx, libxl_event *event)
 {
     TAILQ_REMOVE(&ctx->events.queue, event, link);
     libxl__event_index_remove(&ctx->events.index, event);
-    if (--ctx->events.queued)
-        return;
-    libxl__event_index_drop(&ctx->events.index);
-    libxl__loop_show_events(ctx, false);
+    if (--ctx->events.queued == 0)
+        libxl__event_index_drop(&ctx->events.index);
 }
 
 void libxl__events_close(libxl_ctx *ctx)
@@ -168,6 +166,8 @@ int libxl_event_take(libxl_ctx *ctx, libxl_event_record *records, int max)
             take_out(ctx, event);
             lay_flat(ctx, event, &records[count++]);
         }
+    if (!count)
+        libxl__loop_hide_events(ctx);
     libxl__ctx_unlock(ctx);
     return count;
 }
@@ -212,6 +212,8 @@ int libxl_event_check(libxl_ctx *ctx, libxl_event **event_out, uint64_t typemask
     libxl__ctx_lock(ctx);
     libxl__ctx_settle(ctx);
     *event_out = find(ctx, &want);
+    if (!*event_out)
+        libxl__loop_hide_events(ctx);
     libxl__ctx_unlock(ctx);
     return *event_out ? 0 : ERROR_NOT_READY;
 }

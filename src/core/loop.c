@@ -50,23 +50,29 @@ void libxl__loop_look_again(libxl_ctx *ctx)
     raise_eventfd(ctx, ctx->loop.look_again.fd);
 }
 
-void libxl__loop_show_events(libxl_ctx *ctx, bool queued)
+void libxl__loop_show_events(libxl_ctx *ctx)
 {
     libxl__loop *loop = &ctx->loop;
-    loop->events_queued = queued;
-    if (!loop->shown || loop->events_showing == queued)
+    if (!loop->shown || loop->events_shown)
         return; /* threads that wait inside are woken otherwise, and without a system call */
-    loop->events_showing = queued;
-    if (queued)
-        raise_eventfd(ctx, loop->events_fd);
-    else
-        clear_eventfd(ctx, loop->events_fd);
+    loop->events_shown = true;
+    raise_eventfd(ctx, loop->events_fd);
+}
+
+void libxl__loop_hide_events(libxl_ctx *ctx)
+{
+    libxl__loop *loop = &ctx->loop;
+    if (!loop->events_shown || ctx->events.queued)
+        return;
+    loop->events_shown = false;
+    clear_eventfd(ctx, loop->events_fd);
 }
 
 int libxl__loop_show(libxl_ctx *ctx)
 {
     ctx->loop.shown = true;
-    libxl__loop_show_events(ctx, ctx->loop.events_queued);
+    if (ctx->events.queued)
+        libxl__loop_show_events(ctx);
     return ctx->loop.outer;
 }
 

@@ -63,8 +63,8 @@ typedef struct libxl__loop {
     libxl__fd look_again; /* eventfd: something for the leader that is no descriptor of its own */
     int events_fd;        /* eventfd: readable while events are queued */
     bool looking_again;
-    bool shown;                         /* the application has asked for the outer descriptor */
-    bool events_queued, events_showing; /* the queue holds some; events_fd says so */
+    bool shown;        /* the application has asked for the outer descriptor */
+    bool events_shown; /* events_fd says that events are queued */
     struct libxl__ready_fds ready;
     struct libxl__waiters waiters;
     libxl__waiter *leader;
@@ -95,8 +95,15 @@ void libxl__loop_look_again(libxl_ctx *ctx);
 /* The outer descriptor, for the application: from now on it tells of queued events, too. */
 int libxl__loop_show(libxl_ctx *ctx);
 
-/* Shows on the outer descriptor whether events are queued. */
-void libxl__loop_show_events(libxl_ctx *ctx, bool queued);
+/* Shows on the outer descriptor that events are queued. */
+void libxl__loop_show_events(libxl_ctx *ctx);
+
+/*
+ * Someone has looked for events and found none: the descriptor says so. Not when the last one is taken: a busy
+ * application, which has the next operation completed before it looks again, pays two system calls less each time,
+ * and an idle one looks once more than it needs to.
+ */
+void libxl__loop_hide_events(libxl_ctx *ctx);
 
 /*
  * Waiting: begin, then `while (!condition) wait`, then end. One wait gives up the lock, polls or sleeps until

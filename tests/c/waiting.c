@@ -258,6 +258,15 @@ static bool readable_within(scene *s, int milliseconds)
     return poll(&fd, 1, milliseconds) == 1;
 }
 
+/* At most one that finds nothing. */
+static void silent_after_a_look(scene *s)
+{
+    libxl_event_record record;
+    if (readable_within(s, 0))
+        assert_int_equal(libxl_event_take(s->ctx, &record, 1), 0);
+    assert_false(readable_within(s, 20));
+}
+
 static void the_descriptor_shows_what_is_to_be_done(scene *s)
 {
     char *name = NULL;
@@ -273,7 +282,7 @@ static void the_descriptor_shows_what_is_to_be_done(scene *s)
     for (; !taken && readable_within(s, LONG_MS);)
         taken = libxl_event_take(s->ctx, &record, 1);
     assert_int_equal(taken, 1);
-    assert_false(readable_within(s, 20));
+    silent_after_a_look(s);
 
     complete_instantly(s->ctx, 2);
     complete_instantly(s->ctx, 3);
@@ -281,7 +290,7 @@ static void the_descriptor_shows_what_is_to_be_done(scene *s)
     assert_int_equal(libxl_event_take(s->ctx, &record, 1), 1);
     assert_true(readable_within(s, 0)); /* one more */
     assert_int_equal(libxl_event_take(s->ctx, &record, 1), 1);
-    assert_false(readable_within(s, 20));
+    silent_after_a_look(s);
     assert_int_equal(libxl_ctx_fd(s->ctx), fd);
     free(name);
 }

@@ -109,6 +109,8 @@ class BaseContext(ContextOperations):
         self._how: v.CData = ffi.new("libxl_asyncop_how *")
         self._how_for: v.CData = self._how.u
         self._records: v.CData = ffi.new("libxl_event_record[]", BATCH)
+        self._succeeded: v.CData = ffi.new("uint64_t[]", BATCH)
+        self._num_succeeded: v.CData = ffi.new("int *")
         # Runs at the interpreter's exit, too, while everything is still there: half-made domains are
         # taken back, and no operation writes its results into memory that is gone.
         self._finalizer = weakref.finalize(self, _free_forgotten, self._c)
@@ -133,12 +135,20 @@ class BaseContext(ContextOperations):
         rc = lib.libxl_domain_get_info(self._c, domid, info, ffi.NULL)
         return self.domain_class(self, domid, v.NIL if rc else v.uuid_of(info.uuid.uuid))
 
-    def _take(self) -> tuple[int, Iterator[Record]]:
-        """One step of the library's work; then the next records, and how many there are."""
-        n: int = lib.libxl_event_take(self._c, self._records, BATCH)
+    def _take(self) -> tuple[int, list[int], Iterator[Record]]:
+        """One step of the library's work; then how many events there were, BATCH at most.
+
+        The tokens of the operations that have succeeded, and the records of everything else, which come
+        before them: reports of progress are among these.
+        """
+        n: int = lib.aioxen_take(self._c, self._records, self._succeeded, self._num_succeeded, BATCH)
         if n < 0:
             raise error_of(n, last_message())
-        return n, cast(Iterator[Record], _record.unpack(self._records, n))
+        succeeded: int = self._num_succeeded[0]
+        if succeeded == n:
+            return n, ffi.unpack(self._succeeded, n) if n else [], iter(())
+        records = cast(Iterator[Record], _record.unpack(self._records, n - succeeded))
+        return n, ffi.unpack(self._succeeded, succeeded), records
 
     def _message(self, address: int) -> str:
         """The words in a completion's whole event, which is freed."""

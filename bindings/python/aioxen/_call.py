@@ -54,7 +54,7 @@ class DomainResult(Result):
 class Call:
     """An operation: its C function, which inputs and results it has, and what takes it back."""
 
-    __slots__ = ("name", "function", "inputs", "domid", "results", "tail", "undo", "limit")
+    __slots__ = ("name", "function", "inputs", "domid", "results", "tail", "undo", "limit", "plain")
 
     def __init__(
         self,
@@ -74,6 +74,8 @@ class Call:
         """Which of the inputs is the domain that it is about."""
         self.results = results
         self.tail = (ffi.NULL,) if progress else ()
+        self.plain = len(inputs) == 1 and not results and not progress
+        """One input, and nothing else: most are, and calling them is cheaper."""
         self.undo = undo
         """The operation that takes it back, and which of the results are that one's inputs."""
         self.limit = limit

@@ -23,6 +23,7 @@ from aioxen.events import Events
 from aioxen.operation import Operation, Stop, Undoable, end_with_exception, end_with_result
 from aioxen.types import Event
 
+_NULL = ffi.NULL
 _IN_PROGRESS: int = lib.ERROR_ASYNC_INPROGRESS
 _OPERATION_COMPLETE: int = lib.LIBXL_EVENT_TYPE_OPERATION_COMPLETE
 
@@ -76,7 +77,10 @@ class Context(BaseContext):
             self._bind()
         out = call.out() if call.results else ()
         try:
-            rc = call.function(self._c, *inputs, *out, ffi.NULL)
+            if call.plain:
+                rc = call.function(self._c, inputs[0], _NULL)
+            else:
+                rc = call.function(self._c, *inputs, *out, _NULL)
         except (TypeError, OverflowError) as error:
             raise call.refused(error, inputs) from None
         if not rc and not out:
@@ -92,12 +96,13 @@ class Context(BaseContext):
     def _start(self, call: Call, limit: float | None, *inputs: Any) -> Operation[Any]:
         if self._open is None:
             self._bind()
-        wanted = 0 if limit is None else milliseconds(limit)
+        if limit is not None:
+            milliseconds(limit)  # refused before anything has begun
         kind: type[Operation[Any]] = Undoable if call.undo else Operation
         operation = kind(loop=self._loop)
         self._launch(operation, call, inputs)
         if limit != call.limit:
-            self._limit(operation._token, wanted)
+            self._limit(operation._token, 0 if limit is None else milliseconds(limit))
         return operation
 
     def _start_reporting(
@@ -127,7 +132,10 @@ class Context(BaseContext):
         self._live[token] = operation
         self._how_for.for_event = token
         try:
-            rc = call.function(self._c, *inputs, *out, self._how, *call.tail)
+            if call.plain:
+                rc = call.function(self._c, inputs[0], self._how)
+            else:
+                rc = call.function(self._c, *inputs, *out, self._how, *call.tail)
         except (TypeError, OverflowError) as error:
             del self._live[token]
             raise call.refused(error, inputs) from None
@@ -168,10 +176,28 @@ class Context(BaseContext):
         """The descriptor is readable."""
         n = BATCH
         while n == BATCH and self._c is not None:
-            n, records = self._take()
-            self._deliver(records)
+            n, succeeded, records = self._take()
+            try:
+                self._deliver(records)
+            finally:
+                self._succeed(succeeded)
         if self._idle is not None and not self._live and not self._idle.done():
             self._idle.set_result(None)
+
+    def _succeed(self, tokens: list[int]) -> None:
+        live = self._live
+        try:
+            for token in tokens:
+                operation = live[token]
+                if operation._stop or operation._out:
+                    operation._end(0, "")
+                else:
+                    end_with_result(operation, None)
+                del live[token]
+        except BaseException as error:
+            rest: list[Record] = [(t, 0, _OPERATION_COMPLETE, 0, 0, b"") for t in tokens if t in live]
+            self._redeliver(rest[0] if rest else None, rest[1:], isinstance(error, Exception))
+            raise
 
     def _deliver(self, records: Iterator[Record]) -> None:
         live = self._live
