@@ -22,6 +22,8 @@ from uuid import UUID
 # A number of C's.
 LITERAL = re.compile(r"(-?(?:0[xX][0-9a-fA-F]+|0|[1-9]\d*))[uUlL]*")
 
+INVERSE = re.compile(r"~(0[xX][0-9a-fA-F]+|0|[1-9]\d*)[uUlL]*")
+
 # What an extension's types stand on.
 EXTENDED = "from aioxen.types import *\nfrom aioxen.types import _Words as _Words\n\n"
 
@@ -106,6 +108,8 @@ def number(f: m.Field, value: str | None) -> str:
         return "0"
     if found := LITERAL.fullmatch(value):
         return found[1]
+    if (found := INVERSE.fullmatch(value)) and isinstance(f.kind, m.Number) and f.kind.range:
+        return str(f.kind.range[1] - int(found[1], 0))
     if value.isidentifier():
         return f"lib.{value}"
     raise Mistake(f.place, f"{f.name}: init_val: a number or the name of one is expected, not {value!r}")

@@ -238,11 +238,10 @@ class Documents:
             known = (v.text for v in f.kind.values if number in (v.c_name, str(v.value), v.value))
             return next(known, None)
         if found is Form.NUMBER:
-            return (
-                self.subject.constants[given]
-                if given in self.subject.constants
-                else int((given or "0").rstrip("uUlL"), 0)
-            )
+            if given in self.subject.constants:
+                return self.subject.constants[given]
+            number = (given or "0").rstrip("uUlL")
+            return number_range(f.kind)[1] - int(number[1:], 0) if number[0] == "~" else int(number, 0)
         return {Form.BOOL: given == "true"}.get(found)
 
 

@@ -17,7 +17,7 @@ def test_libxl_s_manner() -> None:
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout == "5 structs, 6 enumerations of 11 values: good\n"
+    assert done.stdout == "6 structs, 6 enumerations of 11 values: good\n"
 
 
 def test_a_file_that_is_not_there() -> None:

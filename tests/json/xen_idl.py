@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""xen_idl.py FILE...: Xen's own type files through the generator, both compilers and JSON's round trip.
+"""xen_idl.py FILE...: Xen's own type files through the generator (all outputs), both compilers, and JSON and back.
 
 `make test-xen-idl IDL="FILE..."` runs it. The files are a Xen release's libxl_types.idl and
 libxl_types_internal.idl, from its source; none is part of this project.
@@ -17,7 +17,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from json_support import HERE, Documents, Driver, Subject, build, canonical
+from json_support import HERE, ROOT, Documents, Driver, Subject, build, canonical, run
 
 from gen.model import Mistake
 
@@ -88,6 +88,10 @@ def main() -> int:
     except Mistake as mistake:
         print(mistake, file=sys.stderr)
         return 1
+    with tempfile.TemporaryDirectory() as out:
+        run(sys.executable, "-m", "gen", *subject.files, "--out", out, cwd=ROOT)
+        for module in Path(out).rglob("*.py"):
+            compile(module.read_text(), module, "exec")
     for compiler in "gcc", "clang":
         with tempfile.TemporaryDirectory() as out:
             driver = Driver(build(subject, Path(out), compiler))

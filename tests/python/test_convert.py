@@ -84,7 +84,7 @@ def machines(t: Any) -> st.SearchStrategy[Any]:
     group = st.builds(t.Points, st.lists(point))
     return st.builds(
         t.Machine, st.none() | TEXT, unsigned(32), UUIDS, colours, unsigned(16), unsigned(64),
-        unsigned(32), st.sampled_from(list(t.Backend)), st.booleans(), group, st.lists(group),
+        unsigned(32), st.sampled_from(list(t.Backend)), unsigned(32), st.booleans(), group, st.lists(group),
         st.builds(t.MachinePlace, unsigned(8), TEXT), point, st.lists(point), st.lists(disk),
         st.lists(unsigned(32)), st.lists(colours), st.lists(TEXT), st.lists(st.uuids()),
     )  # fmt: skip
@@ -124,7 +124,8 @@ def test_what_this_release_does_not_know(shapes: Any) -> None:
 def test_defaults_are_those_of_c(shapes: Any) -> None:
     machine = shapes.types.Machine()
     assert (machine.weight, machine.colour, machine.names) == (256, shapes.types.Colour.UNKNOWN, [])
-    assert (machine.load, machine.factor, machine.ready, machine.group.all) == (2**64 - 1, 16, True, [])
+    assert (machine.load, machine.factor, machine.mask) == (2**64 - 1, 16, 2**32 - 1)
+    assert (machine.ready, machine.group.all) == (True, [])
     assert aioxen.DomainConfig().b_info.max_vcpus == 1
 
 
