@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""xen_idl.py FILE...: Xen's own type files through the generator (all outputs), both compilers, and JSON and back.
+"""xen_idl.py FILE...: Xen's own type files through the generator, both compilers, and JSON's round trip.
 
 `make test-xen-idl IDL="FILE..."` runs it. The files are a Xen release's libxl_types.idl and
 libxl_types_internal.idl, from its source; none is part of this project.
