@@ -9,6 +9,7 @@
 
 static uint32_t made[8];
 static unsigned count;
+static const char *type = "pv";
 
 static int shell(char *out, size_t size, const char *fmt, ...)
 {
@@ -25,15 +26,20 @@ static int shell(char *out, size_t size, const char *fmt, ...)
     return pclose(pipe);
 }
 
+void domains_are(const char *kind)
+{
+    type = kind;
+}
+
 uint32_t domain_new(const char *command_line)
 {
     char name[32], path[] = "/tmp/differential-XXXXXX", out[64];
     int fd = mkstemp(path);
     snprintf(name, sizeof(name), "diff-%d-%u", (int)getpid(), count);
     dprintf(fd,
-            "name=\"%s\"\ntype=\"pv\"\nkernel=\"%s\"\ncmdline=\"%s\"\nmemory=16\nvcpus=1\n"
+            "name=\"%s\"\ntype=\"%s\"\nkernel=\"%s\"\ncmdline=\"%s\"\nmemory=32\nvcpus=1\n"
             "on_poweroff=\"preserve\"\non_reboot=\"preserve\"\non_crash=\"preserve\"\n",
-            name, getenv("AIOXEN_TEST_KERNEL"), command_line);
+            name, type, getenv("AIOXEN_TEST_KERNEL"), command_line);
     close(fd);
     int status = shell(out, sizeof(out), "xl create -p -q -e %s 2>&1 >/dev/null && xl domid %s", path, name);
     unlink(path);

@@ -6,7 +6,9 @@
 
 #include <stdint.h>
 
-/* A paused PV domain whose guest does what the command line says (sim/README.md). Ends the program if it
+/* "pv", as at first, or "pvh": what is made from now on. */
+void domains_are(const char *kind);
+/* A paused domain whose guest does what the command line says (sim/README.md). Ends the program if it
  * fails. */
 uint32_t domain_new(const char *command_line);
 /* Lets it run, and waits until it listens to control/shutdown. */

@@ -434,11 +434,12 @@ static void closed_with_an_event_queued(void)
 
 #define ROW(name)                                                                                            \
     {                                                                                                        \
-#name, name                                                                                          \
+#name, name, "pv"                                                                                    \
     }
 static const struct {
     const char *name;
     void (*run)(void);
+    const char *type; /* of the domains in it */
 } table[] = {
     ROW(instant_synchronous),
     ROW(instant_callback),
@@ -465,6 +466,13 @@ static const struct {
     ROW(children),
     ROW(event_of_another_thread),
     ROW(closed_with_an_event_queued),
+    {"shut_down@pvh", shut_down, "pvh"},
+    {"rebooted@pvh", rebooted, "pvh"},
+    {"aborted@pvh", aborted, "pvh"},
+    {"destroyed_and_gone@pvh", destroyed_and_gone, "pvh"},
+    {"life_and_poweroff@pvh", life_and_poweroff, "pvh"},
+    {"life_and_crash@pvh", life_and_crash, "pvh"},
+    {"destroyed_while_running@pvh", destroyed_while_running, "pvh"},
 };
 
 int main(int argc, char **argv)
@@ -477,6 +485,7 @@ int main(int argc, char **argv)
         xentoollog_logger *logger =
             (xentoollog_logger *)xtl_createlogger_stdiostream(stderr, XTL_CRITICAL, 0);
         say("open %d", libxl_ctx_alloc(&ctx, LIBXL_VERSION, 0, logger));
+        domains_are(table[i].type);
         table[i].run();
         if (ctx)
             say("close %d", libxl_ctx_free(ctx));

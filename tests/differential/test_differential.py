@@ -79,7 +79,9 @@ def sequences(library: str, world: str) -> dict[str, Sequence]:
 
 def names() -> list[str]:
     text = (HERE / "sequence.c").read_text()
-    return [row.split(")")[0] for row in text.split("ROW(")[2:]]
+    return [
+        pv or pvh for pv, pvh in re.findall(r'^    (?:ROW\((\w+)\)|\{"(\w+@pvh)", .*),$', text, re.MULTILINE)
+    ]
 
 
 def rows() -> list[dict[str, Any]]:
@@ -91,7 +93,7 @@ def listed(world: str, name: str) -> list[Difference]:
     return [
         (tuple(row["libxl"]), tuple(row["aioxen"]))
         for row in rows()
-        if row["sequence"] == name and row.get("world", world) == world
+        if row["sequence"] == name.removesuffix("@pvh") and row.get("world", world) == world
     ]
 
 
