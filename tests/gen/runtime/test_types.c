@@ -138,6 +138,7 @@ static void test_dispose(void)
 {
     libxl_machine machine;
     libxl_secret secret;
+    char *text;
 
     fill_machine(&machine);
     libxl_machine_dispose(&machine);
@@ -147,6 +148,9 @@ static void test_dispose(void)
 
     libxl_secret_init(&secret);
     secret.by_hand.p = strdup("by hand");
+    text = libxl_secret_to_json(ctx, &secret);
+    assert(!strcmp(text, "{\"by_hand\":\"by hand\"}")); /* as libxl__by_hand_gen_json says it */
+    free(text);
     libxl_secret_dispose(&secret);
     assert(is_zero(&secret, sizeof(secret)));
 }
