@@ -96,6 +96,59 @@ static void closing_refuses_new_ones(scene *s)
     (void)s;
 }
 
+/* ---- stopping */
+
+/* Puts something back for a while, whatever it was stopped for. */
+static int slow_to_stop_body(libxl__ao *ao, void *args)
+{
+    struct play *p = *(void **)args;
+    p->ao = ao;
+    libxl__ao_unwinds(ao);
+    return ao->stop && p->steps-- <= 0 ? ao->stop : LIBXL__AO_WAIT;
+}
+
+static void the_first_reason_to_stop_is_kept(scene *s)
+{
+    static const libxl__ao_class slow_to_stop = {
+        .name = "slow_to_stop", .body = slow_to_stop_body, .args_size = sizeof(void *)};
+    libxl_ctx *ctx = core_open();
+    const int reasons[] = {ERROR_TIMEDOUT, ERROR_ABORTED};
+    for (int i = 0; i < 2; i++) {
+        struct play p = {.steps = 1};
+        assert_int_equal(core_start(ctx, &slow_to_stop, 1, &p), ERROR_ASYNC_INPROGRESS);
+        for (int k = 0; k < 2; k++) {
+            libxl__ctx_lock(ctx);
+            assert_int_equal(libxl__ao_request_stop(p.ao, reasons[i ^ k]), k ? ERROR_ABORTED : 0);
+            libxl__ctx_leave(ctx);
+        }
+        wake(ctx, &p);
+        assert_int_equal(core_result(ctx, NULL), reasons[i]);
+    }
+    core_close(ctx);
+    (void)s;
+}
+
+static void a_kind_s_own_limit_ends_it(scene *s)
+{
+    static const libxl__ao_class limited = {
+        .name = "limited", .body = play_body, .args_size = sizeof(void *), .limit_ms = 30};
+    libxl_ctx *ctx = core_open();
+    struct play p = {.steps = 100}, freed = {.steps = 1};
+    const libxl_asyncop_how how = {.u.for_event = 2};
+    uint64_t began = now_ms();
+    assert_int_equal(core_start(ctx, &limited, 1, &p), ERROR_ASYNC_INPROGRESS);
+    assert_int_equal(core_start(ctx, &limited, 2, &freed), ERROR_ASYNC_INPROGRESS);
+    assert_int_equal(libxl_ao_set_limit(ctx, &how, 0), 0); /* the application's word goes before it */
+    assert_int_equal(core_result(ctx, NULL), ERROR_TIMEDOUT);
+    assert_in_range(now_ms() - began, 29, 2000);
+    sleep_ms(40);
+    assert_int_equal(libxl_ctx_process(ctx), 0);
+    wake(ctx, &freed);
+    assert_int_equal(core_result(ctx, NULL), 0);
+    core_close(ctx);
+    (void)s;
+}
+
 /* ---- the run queue */
 
 static void bodies_run_in_the_order_of_waking_and_once(scene *s)
@@ -283,6 +336,8 @@ static const body bodies[] = {
     BODY(one_that_fails_at_once_is_refused, NO_CONTEXT),
     BODY(one_that_fails_later_is_told, NO_CONTEXT),
     BODY(closing_refuses_new_ones, NO_CONTEXT),
+    BODY(the_first_reason_to_stop_is_kept, NO_CONTEXT),
+    BODY(a_kind_s_own_limit_ends_it, NO_CONTEXT),
     BODY(bodies_run_in_the_order_of_waking_and_once, NO_CONTEXT),
     BODY(one_that_cycles_uses_no_more_memory, NO_CONTEXT),
     BODY(the_index_grows_and_finds_every_one, NO_CONTEXT),
