@@ -266,6 +266,18 @@ static void we_can_handle_a_domain_of_xl(scene *s)
     assert_int_equal(RUN(s, libxl_domain_destroy(s->ctx, domid, how)), 0);
 }
 
+/* Its tree has been removed, as at the end of one that dies: the request must not make a new one. */
+static void a_request_makes_no_tree(scene *s)
+{
+    char path[32];
+    libxl_domid domid = guest_new(s->ctx, "b", false);
+    snprintf(path, sizeof(path), "/local/domain/%u", domid);
+    fixture_write(path, NULL);
+    assert_int_equal(RUN(s, libxl_domain_shutdown(s->ctx, domid, how)), ERROR_DOMAIN_DESTROYED);
+    assert_null(fixture_node(path));
+    guest_destroy(s->ctx, domid);
+}
+
 static const body bodies[] = {
     BODY(an_unknown_domid_is_refused, EACH_MODE),
     BODY(a_number_below_a_living_domain_is_unknown, ONE_WAY),
@@ -281,6 +293,7 @@ static const body bodies[] = {
     BODY(a_pvh_guest_lives_and_dies, EACH_MODE),
     BODY(xl_can_handle_our_domains, ONE_WAY),
     BODY(we_can_handle_a_domain_of_xl, ONE_WAY),
+    BODY(a_request_makes_no_tree, EACH_MODE),
 };
 
 HARNESS_MAIN(bodies)

@@ -113,6 +113,8 @@ static void live(struct life *l)
     libxl_evdisable_domain_lifecycle(l->ctx, evgen);
 }
 
+static int missed; /* events, in all lives */
+
 /* The n-th allocation fails; whether there was one. */
 static bool live_with_failure(unsigned n, bool callbacks)
 {
@@ -127,6 +129,7 @@ static bool live_with_failure(unsigned n, bool callbacks)
         assert_int_equal(libxl_ctx_free(l.ctx), 0);
     }
     assert_int_equal(l.ends, l.starts);
+    missed += l.missed;
     bool failed = allocations() >= n;
     allocation_fail(0);
     fixture_check(&before);
@@ -136,9 +139,11 @@ static bool live_with_failure(unsigned n, bool callbacks)
 static void each_allocation_can_fail(bool callbacks)
 {
     unsigned n = 1;
+    missed = 0;
     while (live_with_failure(n, callbacks) && n < MOST)
         n++;
     assert_in_range(n, 50, MOST - 1);
+    assert_in_range(missed, 1, MOST); /* and the application was told */
 }
 
 static void each_allocation_can_fail_with_callbacks(scene *s)

@@ -277,14 +277,18 @@ static int part_body(libxl__ao *ao, void *p)
 static const libxl__ao_class part_class = {
     .name = "part", .body = part_body, .args_size = sizeof(struct part_args)};
 
-static int failing = -1; /* the part that fails */
+static int failing = -1, failing_too = -1; /* the parts that fail, each with an error of its own */
 
 /* Every second one ends at once, the others in steps. */
 static void fill_part(libxl__ao *parent, uint32_t index, void *p)
 {
     struct part_args *args = p;
     (void)parent;
-    *args = (struct part_args){.rc = (int)index == failing ? ERROR_KERNEL : 0, .waits = index % 2 ? 3 : 0};
+    *args = (struct part_args){.waits = index % 2 ? 3 : 0};
+    if ((int)index == failing)
+        args->rc = ERROR_KERNEL;
+    if ((int)index == failing_too)
+        args->rc = ERROR_INVAL;
 }
 
 static int gather_body(libxl__ao *ao, void *args)
@@ -326,7 +330,51 @@ static void the_first_error_of_a_part_is_kept(scene *s)
         assert_in_range(p.gather.started, failing + 1, failing + 3); /* no more were started */
         assert_int_equal(p.gather.done, p.gather.started);
     }
-    failing = -1;
+    failing = 1;
+    failing_too = 3; /* it ends next */
+    assert_int_equal(gather(ctx, 100, 4, &p), ERROR_KERNEL);
+    failing = failing_too = -1;
+    core_close(ctx);
+    (void)s;
+}
+
+/* ---- callbacks that start operations */
+
+struct chain {
+    int links, ended;
+};
+
+static void next_link(libxl_ctx *ctx, int rc, void *user)
+{
+    struct chain *c = user;
+    struct play p = {.rc = 0};
+    const libxl_asyncop_how how = {.callback = next_link, .u.for_callback = c};
+    assert_int_equal(rc, 0);
+    if (++c->ended < c->links)
+        assert_int_equal(core_begin(ctx, &play_class, &p, &how), ERROR_ASYNC_INPROGRESS);
+}
+
+/* On a small stack, which would not do if each were called inside the one before. */
+static void *start_chain(void *user)
+{
+    libxl_ctx *ctx = user;
+    struct chain c = {.links = 100000};
+    next_link(ctx, 0, &c);
+    return c.ended == c.links ? NULL : user;
+}
+
+static void a_chain_of_callbacks_uses_no_stack(scene *s)
+{
+    libxl_ctx *ctx = core_open();
+    pthread_attr_t attributes;
+    pthread_t thread;
+    void *bad;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, 1 << 20);
+    assert_int_equal(pthread_create(&thread, &attributes, start_chain, ctx), 0);
+    pthread_join(thread, &bad);
+    pthread_attr_destroy(&attributes);
+    assert_null(bad);
     core_close(ctx);
     (void)s;
 }
@@ -344,6 +392,7 @@ static const body bodies[] = {
     BODY(of_several_alike_the_oldest_is_found, NO_CONTEXT),
     BODY(none_one_and_many_parts_complete_once, NO_CONTEXT),
     BODY(the_first_error_of_a_part_is_kept, NO_CONTEXT),
+    BODY(a_chain_of_callbacks_uses_no_stack, NO_CONTEXT),
 };
 
 HARNESS_MAIN(bodies)

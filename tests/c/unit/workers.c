@@ -2,6 +2,7 @@
 /* Workers: bounded in each lane, in order where there is one, gone when idle; jobs withdrawn and orphaned. */
 #include "core.h"
 
+#include <signal.h>
 #include <stdlib.h>
 
 enum { JOBS = 40 };
@@ -184,6 +185,28 @@ static int job_body(libxl__ao *ao, void *args)
     return libxl__job_submit(ao->ctx, ao, &w->job, LIBXL__LANE_BUILD) ? ERROR_FAIL : LIBXL__AO_WAIT;
 }
 
+static void look_at_signals(libxl_ctx *ctx, libxl__job *job)
+{
+    sigset_t blocked;
+    (void)ctx;
+    pthread_sigmask(SIG_SETMASK, NULL, &blocked);
+    for (int number = 1; number < SIGRTMAX; number++)
+        if (number != SIGKILL && number != SIGSTOP && sigismember(&blocked, number) == 0)
+            ((struct work *)job)->ended++; /* it may be handled there */
+}
+
+/* The C library keeps 32 and 33 to itself. */
+static void workers_take_no_signals(scene *s)
+{
+    libxl_ctx *ctx = core_open();
+    struct work w = {.job = {.work = look_at_signals}};
+    submit(ctx, &w, 1, LIBXL__LANE_DESTROY);
+    wait_until_done(ctx);
+    assert_in_range(w.ended, 0, 2);
+    core_close(ctx);
+    (void)s;
+}
+
 static int foreign_calls;
 
 static int asked_here(const libxl_event *event, void *user)
@@ -220,6 +243,7 @@ static const body bodies[] = {
     BODY(idle_threads_go_and_come_again, NO_CONTEXT),
     BODY(a_thread_that_is_idle_is_used, NO_CONTEXT),
     BODY(nothing_of_the_application_s_runs_on_a_worker, NO_CONTEXT),
+    BODY(workers_take_no_signals, NO_CONTEXT),
 };
 
 HARNESS_MAIN(bodies)
