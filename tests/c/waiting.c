@@ -295,6 +295,25 @@ static void the_descriptor_shows_what_is_to_be_done(scene *s)
     free(name);
 }
 
+/* Once a node has been read it is left alone until it changes. */
+static void what_waits_is_quiet(scene *s)
+{
+    libxl_domid domid = guest_new(s->ctx, "b", false);
+    const libxl_asyncop_how how = {.u.for_event = 1};
+    assert_int_equal(libxl_domain_shutdown(s->ctx, domid, &how), ERROR_ASYNC_INPROGRESS);
+    bool quiet = false;
+    for (int i = 0; i < 50 && !quiet; i++) {
+        quiet = !readable_within(s, 50);
+        assert_int_equal(libxl_ctx_process(s->ctx), 0);
+    }
+    assert_true(quiet);
+    libxl_event *event;
+    assert_int_equal(libxl_ao_abort(s->ctx, &how), 0);
+    assert_int_equal(libxl_event_wait(s->ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL), 0);
+    libxl_event_free(s->ctx, event);
+    guest_destroy(s->ctx, domid);
+}
+
 static void the_descriptor_shows_a_limit_that_is_reached(scene *s)
 {
     libxl_event_record record;
@@ -412,6 +431,7 @@ static const body bodies[] = {
     BODY(a_wait_has_a_limit, ONE_WAY),
     BODY(a_wait_of_nothing_does_what_is_due, ONE_WAY),
     BODY(the_descriptor_shows_what_is_to_be_done, ONE_WAY),
+    BODY(what_waits_is_quiet, ONE_WAY),
     BODY(the_descriptor_shows_a_limit_that_is_reached, ONE_WAY),
     BODY(process_runs_callbacks_that_are_due_and_never_blocks, ASYNC),
     BODY(beforepoll_says_when_there_is_no_room, ONE_WAY),
