@@ -40,7 +40,8 @@ struct libxl__xs_wire {
     char *out;
     size_t out_begin, out_end, out_room;
     struct expected *expected;              /* a ring */
-    uint32_t sent, answered, expected_room; /* counts of messages, modulo 2^32; room is a power of 2 */
+    uint32_t put, sent, answered; /* counts of messages, modulo 2^32: appended, on their way, done */
+    uint32_t expected_room;       /* a power of 2 */
     size_t have;                            /* octets of `in` */
     char in[BUFFER];
 };
@@ -80,13 +81,13 @@ static struct expected *expected_at(const struct libxl__xs_wire *wire, uint32_t 
 
 static int reserve_answer(struct libxl__xs_wire *wire)
 {
-    if (wire->sent - wire->answered < wire->expected_room)
+    if (wire->put - wire->answered < wire->expected_room)
         return 0;
     const uint32_t room = wire->expected_room ? 2 * wire->expected_room : 64;
     struct expected *larger = malloc(room * sizeof(*larger));
     if (!larger)
         return ERROR_NOMEM;
-    for (uint32_t i = wire->answered; i != wire->sent; i++)
+    for (uint32_t i = wire->answered; i != wire->put; i++)
         larger[i & (room - 1)] = *expected_at(wire, i);
     free(wire->expected);
     wire->expected = larger;
@@ -102,7 +103,7 @@ static void give_back(struct libxl__xs_wire *wire)
         wire->out = NULL;
         wire->out_begin = wire->out_end = wire->out_room = 0;
     }
-    if (wire->answered == wire->sent && wire->expected_room > KEPT_EXPECTED) {
+    if (wire->answered == wire->put && wire->expected_room > KEPT_EXPECTED) {
         free(wire->expected);
         wire->expected = NULL;
         wire->expected_room = 0;
@@ -124,7 +125,7 @@ static int put(struct libxl__xs_wire *wire, struct expected expected, uint32_t t
 {
     struct xsd_sockmsg header = {
         .type = type,
-        .req_id = wire->sent,
+        .req_id = wire->put,
         .tx_id = transaction,
         .len = (uint32_t)(a.length + b.length + c.length),
     };
@@ -138,7 +139,7 @@ static int put(struct libxl__xs_wire *wire, struct expected expected, uint32_t t
             memcpy(wire->out + wire->out_end, parts[i].text, parts[i].length);
         wire->out_end += parts[i].length;
     }
-    *expected_at(wire, wire->sent++) = expected;
+    *expected_at(wire, wire->put++) = expected;
     return 0;
 }
 
@@ -159,7 +160,7 @@ static void lose(libxl_ctx *ctx, int errnoval)
     if (errnoval != ESHUTDOWN) /* we are not closing it ourselves */
         libxl__log(ctx, XTL_ERROR, errnoval, "the connection to xenstored is lost");
     libxl__fd_deregister(ctx, &wire->source);
-    while (wire->answered != wire->sent)
+    while (wire->answered != wire->put)
         answer(ctx, errnoval, NULL, 0);
     if (errnoval != ESHUTDOWN)
         libxl__watches_lost(ctx);
@@ -180,10 +181,23 @@ static void flush(libxl_ctx *ctx)
     }
     give_back(wire);
     bool more = wire->out_begin < wire->out_end;
+    if (!more)
+        wire->sent = wire->put;
     if (!wire->lost && more != wire->writing) {
         wire->writing = more;
         libxl__fd_modify(ctx, &wire->source, more ? EPOLLIN | EPOLLOUT : EPOLLIN);
     }
+}
+
+/*
+ * What has been put goes out now if xenstored has nothing else to answer, else with the next answer: one system
+ * call for all that is put meanwhile (Nagle's way).
+ */
+static void send_soon(libxl_ctx *ctx)
+{
+    const struct libxl__xs_wire *wire = wire_of(ctx);
+    if (wire->answered == wire->sent)
+        flush(ctx);
 }
 
 /* ---- batches */
@@ -330,7 +344,7 @@ static int run(libxl_ctx *ctx, libxl__xs_batch *batch)
         return ERROR_NO_XENSTORE;
     begin(ctx, batch);
     if (batch->unanswered) {
-        flush(ctx);
+        send_soon(ctx);
         return 0;
     }
     if (batch->rc)
@@ -377,7 +391,7 @@ static int add_watch(libxl_ctx *ctx, libxl__watch *watch)
         return ERROR_NO_XENSTORE;
     int rc = put_watch(wire, watch, XS_WATCH, watch_added);
     if (!rc)
-        flush(ctx);
+        send_soon(ctx);
     return rc;
 }
 
@@ -387,7 +401,7 @@ static void remove_watch(libxl_ctx *ctx, libxl__watch *watch)
     if (wire->lost)
         libxl__watch_free(ctx, watch);
     else if (!put_watch(wire, watch, XS_UNWATCH, watch_removed))
-        flush(ctx);
+        send_soon(ctx);
     /* else it stays, deaf, until the context is closed */
 }
 
@@ -416,7 +430,7 @@ static void message(libxl_ctx *ctx, const struct xsd_sockmsg *header, const char
         watch_event(ctx, body, header->len);
         return;
     }
-    if (wire->answered == wire->sent || header->req_id != wire->answered)
+    if (wire->answered == wire->put || header->req_id != wire->answered)
         lose(ctx, EPROTO);
     else
         answer(ctx, header->type == XS_ERROR ? errno_of(body, header->len) : 0, body, header->len);
