@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 import aioxen
 import pytest
+from aioxen._native import lib
 from worldly import Configure, descriptors, domids, threads
 
 pytestmark = pytest.mark.usefixtures("hypervisor")
@@ -164,10 +165,13 @@ async def test_a_forked_child_leaves_everything_to_its_parent() -> None:
         waiting = xen.domain_wait_shutdown(0)
         events = xen.events()
         await xen.domain_get_name(0)
+        fd = lib.libxl_ctx_fd(xen._c)
         child = os.fork()
         if child == 0:
             try:
                 assert xen.closed
+                with pytest.raises(OSError, match="Bad file descriptor"):
+                    os.fstat(fd)
                 with pytest.raises(aioxen.ClosedError):
                     xen.domain_list()
                 assert xen.counters().operations == 0
