@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Loops in several threads: the interpreter's lock and the contexts' never wait for each other."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+
+import aioxen
+import pytest
+
+THREADS, ROUNDS, LIMIT_S = 4, 300, 50
+
+pytestmark = pytest.mark.usefixtures("hypervisor")
+
+
+async def work(done: list[int]) -> None:
+    """Each of the ways in which both locks are taken: calls, completions, reports of errors, garbage."""
+    async with aioxen.Context() as xen:
+        for _ in range(ROUNDS):
+            names = await asyncio.gather(*[xen.domain_get_name(0) for _ in range(5)])
+            assert set(names) == {"Domain-0"}
+            with pytest.raises(aioxen.Error):
+                await xen.domain_find("nobody")
+            xen.domain_get_name(0).cancel()
+            gc.collect(0)
+        done.append(ROUNDS)
+
+
+def test_loops_in_several_threads_do_not_wait_for_each_other() -> None:
+    done: list[int] = []
+    threads = [threading.Thread(target=lambda: asyncio.run(work(done)), daemon=True) for _ in range(THREADS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(LIMIT_S)
+    assert done == [ROUNDS] * THREADS
