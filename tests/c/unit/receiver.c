@@ -114,9 +114,53 @@ static void a_report_is_received_before_the_completion_is_called(scene *s)
     (void)s;
 }
 
+static void reported(libxl_ctx *ctx, libxl_event *event, void *user)
+{
+    (void)ctx;
+    occurs(user, event);
+}
+
+static int reporting_body(libxl__ao *ao, void *args)
+{
+    (void)args;
+    libxl__ao_progress(ao, REPORT);
+    libxl__ao_progress(ao, REPORT);
+    return 0;
+}
+
+static void *report_twice(void *user)
+{
+    static const libxl__ao_class reporting = {
+        .name = "reporting", .body = reporting_body, .args_size = sizeof(void *)};
+    struct desk *d = user;
+    const libxl_asyncop_how how = {.callback = completed, .u.for_callback = d};
+    const libxl_asyncprogress_how progress = {.callback = reported, .u.for_callback = d};
+    libxl__ao *ao;
+    assert_int_equal(libxl__ao_create(d->ctx, &reporting, 0, &how, &ao), 0);
+    libxl__ao_progress_how(ao, &progress);
+    assert_int_equal(libxl__ao_start(ao), ERROR_ASYNC_INPROGRESS);
+    return NULL;
+}
+
+static void reports_of_one_operation_are_called_one_at_a_time(scene *s)
+{
+    struct desk d;
+    open_desk(&d);
+    pthread_t thread = hold(&d, report_twice);
+    assert_int_equal(libxl_ctx_process(d.ctx), 0);
+    assert_int_equal(d.calls, 1);
+    assert_int_equal(d.completed, 0);
+    let_go(&d, thread);
+    assert_int_equal(d.calls, 2);
+    assert_int_equal(d.completed, 1);
+    core_close(d.ctx);
+    (void)s;
+}
+
 static const body bodies[] = {
     BODY(events_are_received_one_at_a_time, NO_CONTEXT),
     BODY(a_report_is_received_before_the_completion_is_called, NO_CONTEXT),
+    BODY(reports_of_one_operation_are_called_one_at_a_time, NO_CONTEXT),
 };
 
 HARNESS_MAIN(bodies)
