@@ -11,7 +11,7 @@ struct reporting {
     bool waits;       /* between its reports; else it ends in its initiator */
     atomic_int calls; /* of the reports' callback */
     op *o;
-    bool late; /* one came after the completion */
+    atomic_bool late; /* one came after the completion */
 };
 
 static int reporting_body(libxl__ao *ao, void *args)
@@ -33,7 +33,8 @@ static void reported(libxl_ctx *ctx, libxl_event *event, void *user)
 {
     struct reporting *r = user;
     r->calls++;
-    r->late |= r->o->started && op_done(r->o);
+    if (atomic_load(&r->o->completions))
+        r->late = true;
     assert_int_equal(event->type, REPORT);
     libxl_event_free(ctx, event);
 }
