@@ -26,10 +26,10 @@ demo: ## installs what is missing, builds, and shows guests on a real Xen
 	$(call INSTALLED,build) -s all guest sim && PYTHONPATH=$(B)/python tools/on-xen $(PYTHON) examples/lifecycle.py
 
 test: ## the same set-up, then all tests: on the machine, in the simulated world, on the real Xen
-	$(call INSTALLED,build test) -s all guest sim vm tests && tests/run
+	$(call INSTALLED,build test bench) -s all guest sim vm tests bench-programs && tests/run
 
 test-fast: ## without the virtual machine
-	$(call INSTALLED,build test) -s all guest sim tests && tests/run --fast
+	$(call INSTALLED,build test bench) -s all guest sim tests bench-programs && tests/run --fast
 
 lint: $(GEN)/.generated python ## formatting, clang-tidy, ruff, mypy, stubtest
 	tools/lint

@@ -11,11 +11,13 @@ import click
 from rich.console import Console
 
 from . import report
-from .line import Round
+from .curve import curves
+from .line import Object, Round
 from .measure import BENCH, BUILD
 from .rows import LINES
 
 ROOT = BENCH.parent
+LAST = BENCH / "last.json"
 ROWS = sorted({line.row for line in LINES})
 
 
@@ -30,8 +32,7 @@ def measured(row: int, rounds: int, quick: bool) -> dict[int, list[Round]]:
         arguments = ["-m", "aioxen_bench.measure", str(rounds), "quick" if quick else "full", *indices]
         done = subprocess.run(
             [*world, "/usr/bin/python3", *arguments],
-            env=os.environ
-            | {"PYTHONPATH": f"{BENCH}:{BUILD}/python", "PYTHONPYCACHEPREFIX": str(BUILD / "bench/pycache")},
+            env=os.environ | {"PYTHONPATH": f"{BENCH}:{BUILD}/python", "PYTHONDONTWRITEBYTECODE": "1"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             text=True,
@@ -48,22 +49,45 @@ def measured(row: int, rounds: int, quick: bool) -> dict[int, list[Round]]:
 @click.option("--rounds", type=click.IntRange(1), default=5, show_default=True, help="Medians count.")
 @click.option("--quick", is_flag=True, help="Tiny numbers, one round: whether it works, not how fast.")
 @click.option("--out", type=click.Path(path_type=Path), default=BUILD / "bench.json", show_default=True)
-@click.option("--keep", is_flag=True, help="Also bench/last.json, and the table in docs/speed.md.")
-def main(rows: tuple[str, ...], rounds: int, quick: bool, out: Path, keep: bool) -> None:
+@click.option("--keep", is_flag=True, help="Also renew these rows in bench/last.json and in docs/speed.md.")
+@click.option("--plot", is_flag=True, help="Measure nothing: draw how costs grow, from what was measured.")
+def main(rows: tuple[str, ...], rounds: int, quick: bool, out: Path, keep: bool, plot: bool) -> None:
     """Measure ROWS of the table (all of them), print it and write it to build/bench.json."""
+    if plot:
+        from .plot import draw  # matplotlib is nothing to wait for elsewhere
+
+        for picture in draw(curves(json.loads(out.read_text())), out.parent / "bench"):
+            click.echo(picture)
+        return
     console = Console(width=None if sys.stdout.isatty() else 170)
-    lines: list[report.Object] = []
+    lines: list[Object] = []
+    failed: list[str] = []
     for row in [int(row) for row in rows] or ROWS:
         try:
             with console.status(f"row {row}"):
                 found = measured(row, 1 if quick else rounds, quick)
-        except subprocess.CalledProcessError as error:
-            raise click.ClickException(f"row {row} could not be measured") from error
+        except subprocess.CalledProcessError:
+            failed.append(str(row))
+            continue
         lines += [LINES[index].object(found[index]) for index in found]
     report.show(lines, console)
     out.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(lines, indent=1, ensure_ascii=False) + "\n"
-    out.write_text(text)
+    write(out, lines)
     if keep:
-        (BENCH / "last.json").write_text(text)
-        report.keep(lines, ROOT / "docs/speed.md")
+        kept = renewed(json.loads(LAST.read_text()), lines) if LAST.exists() else lines
+        write(LAST, kept)
+        report.keep(kept, ROOT / "docs/speed.md")
+    if failed:
+        raise click.ClickException(f"could not be measured: row {', '.join(failed)}")
+
+
+def write(path: Path, lines: list[Object]) -> None:
+    path.write_text(json.dumps(lines, indent=1, ensure_ascii=False) + "\n")
+
+
+def renewed(kept: list[Object], lines: list[Object]) -> list[Object]:
+    """What was kept, with the rows that have been measured now."""
+    rows = {line["row"] for line in lines}
+    return sorted(
+        [*lines, *(line for line in kept if line["row"] not in rows)], key=lambda line: int(str(line["row"]))
+    )

@@ -8,6 +8,8 @@ import statistics
 from dataclasses import dataclass
 from typing import Literal
 
+Object = dict[str, object]
+"""A line as it stands in build/bench.json."""
 Subject = Literal["ours", "peer", "floor"]
 Round = dict[str, float]
 """What one round has measured: the numbers of "ours" and, where there are such, of "peer" and "floor"."""
@@ -92,7 +94,7 @@ class Line:
         programs: dict[Subject, str | None] = {"ours": self.ours, "peer": self.peer, "floor": self.floor}
         return {subject: program for subject, program in programs.items() if program is not None}
 
-    def object(self, rounds: list[Round]) -> dict[str, object]:
+    def object(self, rounds: list[Round]) -> Object:
         """This line of build/bench.json."""
 
         def median(subject: str) -> float | None:

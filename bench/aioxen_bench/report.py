@@ -9,10 +9,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-Object = dict[str, object]
-HEAD = ("row", "what", "unit", "ours", "peer", "peer_name", "floor", "goal", "met")
+from .curve import curves, size_of
+from .line import Object
+from .rows import SIZES
+
 MET = {True: "yes", False: "no", None: "–"}
-BEGIN, END = "<!-- the table: bench/run --keep -->\n", "<!-- the table's end -->\n"
+BEGIN, END = "<!-- the tables: bench/run --keep -->\n", "<!-- the tables' end -->\n"
 
 
 def number(value: object) -> str:
@@ -50,10 +52,20 @@ def show(lines: Iterable[Object], console: Console) -> None:
     console.print(table)
 
 
-def keep(lines: Iterable[Object], page: Path) -> None:
-    """Put the table into the page, between its marks."""
-    rule = " | ".join(["---:", "---", "---", "---:", "---:", "---:", "---", "---"])
-    rows = [f"| {' | '.join(TITLES)} |", f"| {rule} |", *(f"| {' | '.join(cells(line))} |" for line in lines)]
-    text = page.read_text()
-    before, rest = text.split(BEGIN)
-    page.write_text(before + BEGIN + "\n".join(rows) + "\n" + END + rest.split(END)[1])
+def keep(lines: list[Object], page: Path) -> None:
+    """Put the tables into the page, between their marks: what has a goal of its own, and how costs grow."""
+    goals = [cells(line) for line in lines if line["goal"] not in (None, "≤ peer") or size_of(line) is None]
+    text = [*markdown(TITLES, "rlcrrrlc", goals), "", "## How it grows", ""]
+    grown = [
+        [str(curve.row), curve.what, curve.unit, name, *[number(points.get(size)) for size in SIZES]]
+        for curve in curves(lines)
+        for name, points in curve.subjects.items()
+    ]
+    text += markdown(("row", "what", "unit", "of", *[f"N = {size:,}" for size in SIZES]), "rlclrrrr", grown)
+    before, rest = page.read_text().split(BEGIN)
+    page.write_text(before + BEGIN + "\n".join(text) + "\n" + END + rest.split(END)[1])
+
+
+def markdown(titles: Iterable[str], sides: str, rows: Iterable[list[str]]) -> list[str]:
+    rules = {"l": "---", "r": "---:", "c": ":---:"}
+    return [f"| {' | '.join(row)} |" for row in (titles, [rules[side] for side in sides], *rows)]

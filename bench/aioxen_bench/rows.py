@@ -131,10 +131,11 @@ def day() -> Iterator[Line]:
 
 
 def creates() -> Iterator[Line]:
-    what, some = "create and destroy one of 100 PV and 100 PVH guests, 16 at a time", {"n": 100, "quick": 1}
+    what = "create and destroy one of 100 PV and 100 PVH guests, 16 at a time"
+    some: dict[str, Any] = {"n": 100, "quick": 1, "once": True}
     third = at_most(1 / 3, of="peer")
     yield both(10, f"{what}: C", "ms", "ms", "creates {n} 20", third, **some)
-    ours, xl = "creates.py aioxen {n} 20", "creates.py xl 10 20"
+    ours, xl = "creates.py aioxen {n} 20", "creates.py xl 5 20"
     python = f"{what}: Python"
     for peer, name, goal in ("libxl/creates {n} 20", LIBXL, third), (xl, "xl", at_most(0.1, of="peer")):
         yield replace(Line(10, python, "ms", "ms", ours, peer, name, goal=goal), **some)
@@ -158,7 +159,17 @@ def busy() -> Iterator[Line]:
         "busy.py event {n}",
         "busy.py callback {n}",
     )
-    line = Line(14, what, "ns", "ns", ours, peer, "callback", floor="busy.py idle {n}", goal=at_most(1_000))
+    line = Line(
+        14,
+        what,
+        "ns",
+        "ns",
+        ours,
+        peer,
+        "callback",
+        floor="plain/hypercalls pause 100000",
+        goal=at_most(1_000),
+    )
     yield replace(line, n=200, quick=5)
 
 
@@ -185,7 +196,8 @@ def start() -> Iterator[Line]:
         ("context", "a context opened", None),
         ("first", "the first operation", None),
     ):
-        yield Line(17, words, "ms", key, "start.py", goal=goal)
+        floor = "start.py bare" if key == "import" else None
+        yield Line(17, words, "ms", key, "start.py", floor=floor, goal=goal)
     what, many = "10,000 live domains listed", {"n": 10_000, "quick": 10}
     floor = "plain/hypercalls list {n} 20"
     yield both(17, what, "ms", "ms", "listing {n} 20", at_most(1.2, of="floor"), floor=floor, **many)
@@ -202,6 +214,8 @@ def futures() -> Iterator[Line]:
                 "ns",
                 "ns",
                 f"futures.py {loop} operation {size} {{n}}",
+                peer=f"futures.py {loop} executor {size} {{n}}" if goal else None,
+                peer_name="run_in_executor" if goal else None,
                 floor=f"futures.py {loop} future {size} {{n}}",
                 goal=goal,
                 n=60_000,

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""busy.py event|callback|idle N: a C thread completes N operations while Python is busy for 2 ms at a time.
+"""busy.py event|callback N: a C thread completes N operations while Python is busy for 2 ms at a time.
 
 event     each is an event; Python takes what there is when it comes to it, as the aioxen package does
 callback  C calls into Python for each
-idle      the floor: as event, and Python sleeps
 
 "ns" is the median of the time that the C thread is held by a completion, its hypercall included.
 """
@@ -58,8 +57,7 @@ async def main(way: str, count: int) -> float:
     def one(*_: Any) -> None:
         nonlocal seen
         seen += 1
-        if way != "idle":
-            handle()
+        handle()
         if seen == count:
             ended.set()
 

@@ -6,6 +6,7 @@ So many tasks await one thing after the other, N in all; "ns" is the processor t
 future      a plain future that loop.call_soon completes: the floor
 operation   one that goes all the way: started, an event behind the descriptor, taken, the future ended
 instant     one that is done inside its initiator
+executor    the same synchronously, by run_in_executor
 
 The operation is domain_wait_gone of a domain that never was. C has nothing to wait for, so that what is
 measured is the way from an initiator to a task that goes on, plus one hypercall.
@@ -15,8 +16,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import itertools
 import json
+import os
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -59,7 +62,20 @@ async def instant() -> AsyncIterator[One]:
         await dom.destroy()
 
 
-WAYS = {"future": future, "operation": operation, "instant": instant}
+@contextlib.asynccontextmanager
+async def executor() -> AsyncIterator[One]:
+    loop, xl = asyncio.get_running_loop(), ctypes.CDLL(f"{os.environ['AIOXEN_BENCH_BUILD']}/libaioxen.so")
+    ctx = ctypes.c_void_p()
+    assert not xl.libxl_ctx_alloc(ctypes.byref(ctx), 0, 0, None)
+
+    def one() -> Awaitable[None]:
+        return loop.run_in_executor(None, xl.libxl_domain_wait_gone, ctx, NEVER_WAS, None)
+
+    yield one
+    xl.libxl_ctx_free(ctx)
+
+
+WAYS = {"future": future, "operation": operation, "instant": instant, "executor": executor}
 
 
 async def measure(way: str, tasks: int, count: int) -> float:

@@ -1,11 +1,20 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""start.py: what a program pays once, in ms: "import", "context" (opened), "first" (operation)."""
+"""start.py [bare]: what a program pays once, in ms: "import", "context" (opened), "first" (operation).
 
+bare: the floor of "import", asyncio alone.
+"""
+
+import sys
 import time
 
 began = time.perf_counter()
 import asyncio  # noqa: E402
 import json  # noqa: E402
+
+imported = time.perf_counter()
+if sys.argv[1:] == ["bare"]:
+    print(json.dumps({"import": (imported - began) * 1000}))
+    sys.exit()
 
 import aioxen  # noqa: E402
 

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Lines of the table that differ in their size only, put together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from .line import Object
+from .rows import LINES
+
+_SIZES = {(line.row, line.what): line.size for line in LINES}
+
+
+@dataclass
+class Curve:
+    row: int
+    what: str
+    """With N in place of the size."""
+    unit: str
+    subjects: dict[str, dict[int, float]] = field(default_factory=dict)
+    """Of ours, the floor and each peer by its name: size and number."""
+
+    def add(self, size: int, line: Object) -> None:
+        for subject in "ours", "floor", "peer":
+            number = line[subject]
+            name = str(line["peer_name"]) if subject == "peer" else subject
+            if isinstance(number, int | float) and number > 0:
+                self.subjects.setdefault(name, {})[size] = float(number)
+
+
+def size_of(line: Object) -> int | None:
+    """The size at which a line was measured; None: it is no point of a curve."""
+    return _SIZES[int(str(line["row"])), str(line["what"])]
+
+
+def curves(lines: list[Object]) -> list[Curve]:
+    """Those that the lines make, in their order."""
+    found: dict[tuple[int, str], Curve] = {}
+    for line in lines:
+        row, what, unit = int(str(line["row"])), str(line["what"]), str(line["unit"])
+        size = size_of(line)
+        if size is not None:
+            what = what.replace(f"{size:,}", "N")
+            found.setdefault((row, what), Curve(row, what, unit)).add(size, line)
+    return list(found.values())

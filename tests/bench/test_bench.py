@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The measuring programs work, and what they print has its form. Nothing here is about how fast it is."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = Path(os.environ.get("AIOXEN_BUILD", ROOT / "build"))
+KEYS = {"row", "what", "unit", "ours", "peer", "peer_name", "floor", "goal", "met"}
+sys.path.insert(0, str(ROOT / "bench"))
+
+from aioxen_bench import report  # noqa: E402
+from aioxen_bench.curve import curves  # noqa: E402
+from aioxen_bench.line import Line, Round, at_least, at_most  # noqa: E402
+from aioxen_bench.rows import LINES  # noqa: E402
+
+LIMIT_S = 300
+IN_THE_SIMULATION = sorted({line.row for line in LINES if not line.on_xen})
+
+
+def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [ROOT / "bench/run", *arguments], capture_output=True, text=True, timeout=LIMIT_S, cwd=ROOT
+    )
+
+
+def test_all_rows_are_there() -> None:
+    assert {line.row for line in LINES} == set(range(1, 19))
+
+
+@pytest.mark.parametrize("row", IN_THE_SIMULATION)
+def test_a_row_is_measured(row: int, tmp_path: Path) -> None:
+    out = tmp_path / "bench.json"
+    done = bench(str(row), "--quick", "--out", str(out))
+    assert done.returncode == 0, done.stderr
+    objects: list[dict[str, Any]] = json.loads(out.read_text())
+    lines = [line for line in LINES if line.row == row]
+    assert [one["what"] for one in objects] == [line.what for line in lines]
+    for one, line in zip(objects, lines, strict=True):
+        assert set(one) == KEYS
+        assert isinstance(one["ours"], int | float)
+        assert isinstance(one["peer"], int | float) == (line.peer is not None) == bool(one["peer_name"])
+        assert isinstance(one["floor"], int | float) == (line.floor is not None)
+        assert isinstance(one["met"], bool) == (one["goal"] is not None)
+        assert one["what"] in " ".join(done.stdout.split()) or len(one["what"]) > 60
+
+
+def round_of(ours: float, peer: float = 0, floor: float = 0) -> Round:
+    return {"ours": ours, "peer": peer, "floor": floor}
+
+
+@pytest.mark.parametrize(
+    ("goal", "rounds", "met"),
+    [
+        (at_most(5), [round_of(4), round_of(5), round_of(90)], True),
+        (at_most(5), [round_of(4), round_of(6), round_of(90)], False),
+        (at_least(1.9), [round_of(2)], True),
+        (at_least(1.9), [round_of(1.8)], False),
+        # the median of the pairs, not the pair of the medians
+        (at_most(1, of="peer"), [round_of(1, 2), round_of(10, 11), round_of(5, 1)], True),
+        (at_most(1, of="peer"), [round_of(1, 2), round_of(12, 11), round_of(5, 1)], False),
+        (at_most(2, of="floor"), [round_of(3, 0, 1.5)], True),
+        (at_most(2, of="floor"), [round_of(3.1, 0, 1.5)], False),
+        (at_most(1, of="floor"), [round_of(0, 0, 0)], True),
+        (at_most(1, of="floor"), [round_of(1, 0, 0)], False),
+        (at_most(5), [], None),
+        (at_most(5, of="peer"), [{"ours": 3.0}], None),
+    ],
+)
+def test_a_goal_is_met_by_the_median(goal: Any, rounds: list[Round], met: bool | None) -> None:
+    assert goal.met(rounds) is met
+
+
+def test_the_median_of_the_rounds_is_written() -> None:
+    line = Line(1, "this", "ns", "ns", "ours", "peer", "its name", goal=at_most(2, of="peer"))
+    assert line.object([round_of(3, 1), round_of(1, 1), round_of(2, 7)]) == {
+        "row": 1,
+        "what": "this",
+        "unit": "ns",
+        "ours": 2,
+        "peer": 1,
+        "peer_name": "its name",
+        "floor": 0,
+        "goal": "≤ 2 × peer",
+        "met": True,
+    }
+
+
+def test_a_program_that_fails_is_told(tmp_path: Path) -> None:
+    program = BUILD / "bench/aioxen/listing"
+    done = subprocess.run([program, "10", "many"], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "an argument is not a number" in done.stderr
+    done = bench("19")
+    assert done.returncode == 2
+    assert "19" in done.stderr
+
+
+def test_the_kept_table_is_of_lines_that_exist() -> None:
+    kept = json.loads((ROOT / "bench/last.json").read_text())
+    assert {one["row"] for one in kept} == set(range(1, 19))
+    known = {(line.row, line.what) for line in LINES}
+    assert {(one["row"], one["what"]) for one in kept} <= known
+    assert all(set(one) == KEYS for one in kept)
+
+
+def test_the_page_has_the_kept_table(tmp_path: Path) -> None:
+    page = tmp_path / "speed.md"
+    page.write_text((ROOT / "docs/speed.md").read_text())
+    report.keep(json.loads((ROOT / "bench/last.json").read_text()), page)
+    assert page.read_text() == (ROOT / "docs/speed.md").read_text()
+
+
+def test_curves_are_drawn(tmp_path: Path) -> None:
+    out = tmp_path / "bench.json"
+    out.write_text((ROOT / "bench/last.json").read_text())
+    done = bench("--plot", "--out", str(out))
+    assert done.returncode == 0, done.stderr
+    pictures = {path.name for path in (tmp_path / "bench").iterdir()}
+    assert pictures == {f"row-{row}.svg" for row in (3, 4, 5, 6, 8, 12)}
+    drawn = curves(json.loads(out.read_text()))
+    assert all(len(curve.subjects["ours"]) >= 3 for curve in drawn)
