@@ -50,12 +50,12 @@ int bench_done(void)
 
 bench_span bench_begin(void)
 {
-    return (bench_span){bench_now(), counters_allocations ? counters_allocations() : 0};
+    return (bench_span){bench_cpu(), counters_allocations ? counters_allocations() : 0};
 }
 
 void bench_end(bench_span span, double times)
 {
-    double ns = (double)(bench_now() - span.began) / times;
+    double ns = (double)(bench_cpu() - span.began) / times;
     bench_say("ns", ns);
     bench_say("ms", ns / 1e6);
     if (counters_allocations)

@@ -27,7 +27,10 @@ void bench_say(const char *key, double value);
 /* The line's end: the program's last act. */
 int bench_done(void);
 
-/* A piece of work that is repeated: says "ns", "ms" and, where they are counted, "allocations", each per time. */
+/*
+ * A piece of work that is repeated and waits for nothing: says, in processor time, "ns", "ms" and, where they
+ * are counted, "allocations", each per time.
+ */
 typedef struct bench_span {
     uint64_t began;
     unsigned long allocations;

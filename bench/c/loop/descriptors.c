@@ -10,7 +10,7 @@
 #include "bench.h"
 #include "loop.h"
 
-enum { SPARE_FDS = 64, BUDGET = 100000, LEAST = 10, MOST = 20000 };
+enum { SPARE_FDS = 64, LONG_ENOUGH_NS = 50000000 };
 
 int main(int argc, char **argv)
 {
@@ -30,9 +30,9 @@ int main(int argc, char **argv)
     }
     loop_pass();
 
-    long times = BUDGET / count < LEAST ? LEAST : BUDGET / count < MOST ? BUDGET / count : MOST;
+    long times = 0;
     bench_span span = bench_begin();
-    for (long i = 0; i < times; i++) {
+    for (; bench_cpu() - span.began < LONG_ENOUGH_NS; times++) {
         loop_calls = 0;
         do /* a loop may do less than all in one pass */
             loop_pass();
