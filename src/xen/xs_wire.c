@@ -39,10 +39,10 @@ struct libxl__xs_wire {
     bool lost, writing; /* writing: waits until the socket takes more */
     char *out;
     size_t out_begin, out_end, out_room;
-    struct expected *expected;              /* a ring */
+    struct expected *expected;    /* a ring */
     uint32_t put, sent, answered; /* counts of messages, modulo 2^32: appended, on their way, done */
     uint32_t expected_room;       /* a power of 2 */
-    size_t have;                            /* octets of `in` */
+    size_t have;                  /* octets of `in` */
     char in[BUFFER];
 };
 

