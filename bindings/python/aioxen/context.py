@@ -75,16 +75,16 @@ class Context(BaseContext):
     def _call(self, call: Call, limit: float | None, *inputs: Any) -> Operation[Any]:
         if self._open is None:
             self._bind()
-        out = call.out() if call.results else ()
+        out: tuple[Any, ...] = ()
         try:
             if call.plain:
-                rc = call.function(self._c, inputs[0], _NULL)
+                if not (rc := call.function(self._c, inputs[0], _NULL)):
+                    return self._done
             else:
+                out = call.out()
                 rc = call.function(self._c, *inputs, *out, _NULL)
         except (TypeError, OverflowError) as error:
             raise call.refused(error, inputs) from None
-        if not rc and not out:
-            return self._done
         operation: Operation[Any] = Operation(loop=self._loop)
         if rc:
             failure = error_of(rc, last_message(), call.name, call.about(inputs))
