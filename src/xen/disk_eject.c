@@ -30,8 +30,9 @@ struct state {
     libxl__xs_batch *emptying;
 };
 
-static void tell(libxl_ctx *ctx, const libxl_evgen_disk_eject *evgen)
+static void tell(const libxl__ao *ao, const libxl_evgen_disk_eject *evgen)
 {
+    libxl_ctx *ctx = ao->ctx;
     libxl_event *event = libxl__event_new(ctx, LIBXL_EVENT_TYPE_DISK_EJECT, evgen->domid, evgen->user);
     char *vdev = strdup(evgen->vdev);
     if (!event || !vdev) {
@@ -41,6 +42,7 @@ static void tell(libxl_ctx *ctx, const libxl_evgen_disk_eject *evgen)
         libxl__event_missed(ctx, LIBXL_EVENT_TYPE_DISK_EJECT);
         return;
     }
+    event->domuuid = ao->domuuid;
     event->u.disk_eject.vdev = vdev;
     libxl__event_occurred(ctx, event);
 }
@@ -63,6 +65,7 @@ static int body(libxl__ao *ao, void *p)
     enum { START, WATCHING, EMPTYING };
     const libxl_evgen_disk_eject *evgen = ((struct args *)p)->evgen;
     struct state *s = libxl__ao_state(ao, sizeof(*s));
+    xc_domaininfo_t info;
     char path[96];
     int rc;
     if (!s)
@@ -70,6 +73,7 @@ static int body(libxl__ao *ao, void *p)
     snprintf(path, sizeof(path), "/local/domain/%u/device/vbd/%d/eject", evgen->domid, evgen->number);
     switch (ao->step) {
     case START:
+        (void)libxl__hv_look(ao, ao->domid, &info); /* for its identity; it need not be there */
         rc = libxl__await_start(ao, &s->ejected, path, libxl__await_equal, "eject", 0);
         ao->step = WATCHING;
         return rc ? rc : LIBXL__AO_WAIT;
@@ -89,7 +93,7 @@ static int body(libxl__ao *ao, void *p)
         if (!rc ||
             rc ==
                 ERROR_NOTFOUND) /* NOTFOUND: somebody else has emptied it; the guest has ejected all the same */
-            tell(ao->ctx, evgen);
+            tell(ao, evgen);
         else
             libxl__event_missed(ao->ctx, LIBXL_EVENT_TYPE_DISK_EJECT);
         libxl__await_again(&s->ejected);

@@ -47,6 +47,9 @@ static void expect(scene *s, libxl_domid domid, const char *vdev, uint64_t user)
     assert_int_equal(event.domid, domid);
     assert_string_equal(event.vdev, vdev);
     assert_true(event.for_user == user);
+    libxl_dominfo info;
+    assert_int_equal(libxl_domain_get_info(s->ctx, domid, &info, NULL), 0);
+    assert_memory_equal(&event.uuid, &info.uuid, sizeof(info.uuid));
 }
 
 static void each_ejection_is_told_once(scene *s)
