@@ -24,6 +24,8 @@ C_KEYWORDS = frozenset(
         union unsigned void volatile while""",
     )
 )
+# What gcc and the headers that every program includes define.
+C_MACROS = frozenset(("NULL", "errno", "linux", "stderr", "stdin", "stdout", "unix"))
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 SINCE = re.compile(r"[0-9]+(\.[0-9]+)+")
 NOT_ABORTABLE = "Not abortable"
@@ -35,6 +37,7 @@ def check(model: m.Model) -> list[Mistake]:
     types = [t for t in model.types if t not in (model.event, model.event_type)]
     found = [
         *unique_names(model, types),
+        *names_of_functions(model, types),
         *(mistake for t in types for mistake in check_type(t, title(t))),
         *undocumented_types(types),
         *(mistake for f, what in all_fields(model, types) for mistake in check_said(f, what)),
@@ -69,11 +72,32 @@ def unique_names(model: m.Model, types: list[m.Type]) -> Iterator[Mistake]:
     yield from unique(((o.python_name, o.at("python")) for o in reversed(once)), "Python operation")
 
 
+def names_of_functions(model: m.Model, types: list[m.Type]) -> Iterator[Mistake]:
+    """In C a type, an operation and the function of a type cannot share a name."""
+    declared = [(t.c_name, t.place, title(t)) for t in types]
+    declared += [(o.c_name, o.place, f"Operation {o.name}") for o in model.operations]
+    made = {name: t for t in types for name in functions(t)}
+    for name, place, what in declared:
+        if name in made:
+            yield Mistake(place, f"{what}: {name} is a function of {made[name].c_name}")
+
+
+def functions(kind: m.Type) -> Iterator[str]:
+    """The C functions that a type has."""
+    if isinstance(kind, m.Enumeration):
+        yield from (f"{kind.c_name}_to_string", f"{kind.c_name}_from_string")
+    if isinstance(kind, m.Struct):
+        yield from filter(None, (kind.init_fn, kind.dispose_fn, kind.copy_fn))
+        yield from (f"{kind.c_name}_to_json", f"{kind.c_name}_from_json")
+
+
 def check_name(name: str, place: Place, what: str) -> Iterator[Mistake]:
     if not NAME.fullmatch(name):
         yield Mistake(place, f"{what}: not a name: {name!r}")
     elif name in C_KEYWORDS:
         yield Mistake(place, f"{what}: {name} is a keyword of C")
+    elif name in C_MACROS:
+        yield Mistake(place, f"{what}: {name} is a macro of C")
     elif keyword.iskeyword(name):
         yield Mistake(place, f"{what}: {name} is a keyword of Python")
 
@@ -116,8 +140,10 @@ def members(kind: m.Type) -> list[m.Field]:
 
 
 def check_type(kind: m.Type, what: str) -> Iterator[Mistake]:
-    if kind.name and not kind.name.endswith("*"):  # libxl declares `char **` so
+    if kind.name is not None and not kind.name.endswith("*"):  # libxl declares `char **` so
         yield from check_name(kind.name, kind.place, what)
+    if not fits(kind.init_val, kind):
+        yield Mistake(kind.at("init_val"), f"{what}: init_val: {kind.init_val} does not fit {kind.c_name}")
     if isinstance(kind, m.Enumeration):
         yield from check_enumeration(kind)
     if isinstance(kind, m.Aggregate) and kind.name and not kind.fields:
@@ -188,11 +214,21 @@ def check_said(f: m.Field, what: str) -> Iterator[Mistake]:
             yield Mistake(
                 f.place, f"{here}: init_val: a string that is freed is NULL at first; const ones are not"
             )
+        elif not fits(f.init_val, f.kind):
+            yield Mistake(f.place, f"{here}: init_val: {f.init_val} does not fit {f.kind.c_name}")
     if f.enumname is not None:
         if f.named is None:
             yield Mistake(f.place, f"{here}: enumname: no such Enumeration: {f.enumname!r}")
         elif f.type is not f.named and not isinstance(f.type, m.Number):
             yield Mistake(f.place, f"{here}: enumname: it is no number and no {f.enumname}")
+
+
+def fits(initial: str | None, kind: m.Type) -> bool:
+    """Whether an initial value that is a plain number is one of the type's; -1 is all bits of any."""
+    if initial is None or not isinstance(kind, m.Number) or kind.range is None:
+        return True
+    plain = re.fullmatch(r"-?(0[xX][0-9a-fA-F]+|[1-9][0-9]*|0)", initial)
+    return not plain or initial == "-1" or kind.range[0] <= int(initial, 0) <= kind.range[1]
 
 
 def check_deprecated(kind: m.Struct) -> Iterator[Mistake]:
@@ -208,6 +244,8 @@ def check_deprecated(kind: m.Struct) -> Iterator[Mistake]:
             yield Mistake(f.place, f"{here}: deprecated_by: {kind.name} has no copy_deprecated_fn")
         elif instead is None:
             yield Mistake(f.place, f"{here}: deprecated_by: {kind.name} has no field {f.deprecated_by}")
+        elif instead is f:
+            yield Mistake(f.place, f"{here}: deprecated_by: a field cannot be in its own place")
         elif instead.type is not f.type or instead.init_val != f.init_val:
             message = f"deprecated_by: {instead.name} has another type or initial value"
             yield Mistake(f.place, f"{here}: {message}")
@@ -327,7 +365,7 @@ def check_operation(o: m.Operation, common: list[m.Error]) -> Iterator[Mistake]:
         if error in common:
             message = f"{what}: every operation can give {error.name}: it is not repeated"
             yield Mistake(o.at("errors"), message)
-    taken = ["ctx", "ao_how", f"aop_{o.progress_what}_how", "ao", "args", "rc"]
+    taken = ["ctx", "ao_how", f"aop_{o.progress_what}_how", "ao", "args", "rc", "self", "limit", "progress"]
     for f in o.inputs + o.results:
         if f.name in taken:
             yield Mistake(f.place, f"{what}: {f.name} is the name of a parameter that all have")

@@ -36,7 +36,7 @@ def run(file: str, tree: ast.Module, names: dict[str, Any]) -> None:
         exec(compile(tree, file, "exec"), names)
     except Mistake:
         raise
-    except Exception as error:  # the file is a program: anything can happen in it
+    except (Exception, SystemExit) as error:  # the file is a program: anything can happen in it
         lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == file]
         message = " ".join(str(error).replace("TypeLanguage.idl_", "").replace("Language.idl_", "").split())
         raise Mistake(
