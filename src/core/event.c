@@ -239,6 +239,8 @@ int libxl_event_wait_limit(libxl_ctx *ctx, libxl_event **event_out, uint64_t typ
             rc = libxl__waiter_wait(ctx, &waiter, deadline);
     }
     libxl__waiter_end(ctx, &waiter);
+    if (!*event_out)
+        libxl__loop_hide_events(ctx);
     libxl__ctx_leave(ctx);
     return *event_out ? 0 : rc;
 }

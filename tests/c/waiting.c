@@ -295,6 +295,20 @@ static void the_descriptor_shows_what_is_to_be_done(scene *s)
     free(name);
 }
 
+/* A program that polls the descriptor and fetches by a wait of nothing: it, too, is told when there is no more. */
+static void a_wait_that_finds_nothing_is_a_look(scene *s)
+{
+    libxl_event *event = NULL;
+    assert_false(readable_within(s, 20));
+    complete_instantly(s->ctx, 1);
+    assert_true(readable_within(s, 0));
+    assert_int_equal(libxl_event_wait_limit(s->ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL, 0), 0);
+    libxl_event_free(s->ctx, event);
+    assert_int_equal(libxl_event_wait_limit(s->ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL, 0),
+                     ERROR_TIMEDOUT);
+    assert_false(readable_within(s, 20));
+}
+
 /* Once a node has been read it is left alone until it changes. */
 static void what_waits_is_quiet(scene *s)
 {
@@ -431,6 +445,7 @@ static const body bodies[] = {
     BODY(a_wait_has_a_limit, ONE_WAY),
     BODY(a_wait_of_nothing_does_what_is_due, ONE_WAY),
     BODY(the_descriptor_shows_what_is_to_be_done, ONE_WAY),
+    BODY(a_wait_that_finds_nothing_is_a_look, ONE_WAY),
     BODY(what_waits_is_quiet, ONE_WAY),
     BODY(the_descriptor_shows_a_limit_that_is_reached, ONE_WAY),
     BODY(process_runs_callbacks_that_are_due_and_never_blocks, ASYNC),
