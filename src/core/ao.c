@@ -200,6 +200,8 @@ static void enter_progress(libxl__ao *ao)
     if (ao->cls->limit_ms &&
         libxl__timer_start(ao->ctx, &ao->limit, LIBXL__MILLISECONDS(ao->cls->limit_ms), limit_reached))
         libxl__ao_request_stop(ao, ERROR_NOMEM);
+    if (ao->ctx->closing) /* it puts back what another has made: libxl__aos_abort_all has not seen it */
+        libxl__ao_request_stop(ao, ERROR_ABORTED);
 }
 
 /* What the body's first call has given. */

@@ -197,6 +197,13 @@ static int await_console(libxl__ao *ao, struct create *s)
 
 enum { START, NAMES_READ, BUILT, INTRODUCED, CONSOLE, UNDOING };
 
+/* Asked to stop, it waits for xenstored and for the domain's end, but not for ever: the teardown goes on by itself.
+ * Without memory for that it is only less in haste. */
+static void be_patient(libxl__ao *ao, struct create *s)
+{
+    libxl__alarm_set(ao, &s->patience, LIBXL__SECONDS(UNDO_SECONDS));
+}
+
 /* Puts everything back, then says rc: the first step of that. */
 static int undo(libxl__ao *ao, struct create *s, int rc)
 {
@@ -208,6 +215,8 @@ static int undo(libxl__ao *ao, struct create *s, int rc)
     libxl__xs_batch_free(s->introducing); /* what it has sent is answered before the teardown's requests */
     s->introducing = NULL;
     ao->step = UNDOING;
+    if (ao->stop)
+        be_patient(ao, s);
     return libxl__teardown_start(ao, &s->teardown, s->build.domid, &s->build.uuid) ? rc : LIBXL__AO_WAIT;
 }
 
@@ -311,10 +320,8 @@ int libxl__domain_create_new_body(libxl__ao *ao, libxl__domain_create_new_args *
     if (!s)
         return ERROR_NOMEM;
     libxl__ao_unwinds(ao);
-    /* Asked to stop, it waits for xenstored and for the domain's end, but not for ever: the teardown goes on by itself. */
     if (ao->stop && ao->step >= INTRODUCED && !s->patience.source.ao)
-        libxl__alarm_set(ao, &s->patience,
-                         LIBXL__SECONDS(UNDO_SECONDS)); /* without it, it is only less in haste */
+        be_patient(ao, s);
     if (ao->step == UNDOING)
         return s->teardown.done || s->patience.source.fired ? s->rc : LIBXL__AO_WAIT;
     /* A build that is under way is not left alone with the operation's memory: it is told, and its end

@@ -78,6 +78,27 @@ static void a_stopped_xenstored_holds_nobody_up(scene *s)
     guest_destroy(s->ctx, domid);
 }
 
+/* What is made by then is put back, as far as that can be; it asks xenstored, and does not wait for ever. */
+static void an_abort_of_a_build_does_not_wait_for_xenstored(scene *s)
+{
+    libxl_domid domid;
+    libxl_domain_config config = guest_config("b");
+    int rule = fault_add("domctl.max_vcpus:1:300ms");
+    op *o = START(s, libxl_domain_create_new(s->ctx, &config, &domid, how, NULL));
+    while (!fault_hits(rule))
+        pump(s, 1);
+    simulate("xenstored stop");
+    assert_int_equal(libxl_ao_abort(s->ctx, &o->how), 0);
+    for (uint64_t end = now_ms() + 8000; !op_done(o) && now_ms() < end;)
+        pump(s, 20);
+    const bool done = op_done(o);
+    simulate("xenstored cont");
+    assert_int_equal(op_result(o), ERROR_ABORTED);
+    assert_true(done);
+    faults_clear();
+    libxl_domain_config_dispose(&config);
+}
+
 /* ---- domains that take their time to die */
 
 static void destroyed_means_gone(scene *s)
@@ -150,14 +171,57 @@ static void closing_waits_for_what_cannot_be_stopped(scene *s)
     assert_int_equal(libxl_domain_wait_gone(s->ctx, domid, NULL), 0);
 }
 
+struct closing {
+    libxl_ctx *ctx;
+    atomic_bool closed;
+};
+
+static void *close_context(void *argument)
+{
+    struct closing *closing = argument;
+    libxl_ctx_free(closing->ctx);
+    atomic_store(&closing->closed, true);
+    return NULL;
+}
+
+static void closing_does_not_wait_for_xenstored(scene *s)
+{
+    (void)s;
+    pthread_t thread;
+    libxl_domid domid;
+    struct closing closing = {.closed = false};
+    libxl_domain_config config = guest_config("b");
+    const libxl_asyncop_how how = {.u.for_event = 1};
+    assert_int_equal(libxl_ctx_alloc(&closing.ctx, LIBXL_VERSION, 0, NULL), 0);
+    int rule = fault_add("domctl.max_vcpus:1:300ms");
+    assert_int_equal(libxl_domain_create_new(closing.ctx, &config, &domid, &how, NULL),
+                     ERROR_ASYNC_INPROGRESS);
+    while (!fault_hits(rule)) {
+        libxl_ctx_process(closing.ctx);
+        sleep_ms(1);
+    }
+    simulate("xenstored stop");
+    pthread_create(&thread, NULL, close_context, &closing);
+    for (uint64_t end = now_ms() + 13000; !atomic_load(&closing.closed) && now_ms() < end;)
+        sleep_ms(20);
+    const bool closed = atomic_load(&closing.closed);
+    simulate("xenstored cont");
+    pthread_join(thread, NULL);
+    assert_true(closed);
+    faults_clear();
+    libxl_domain_config_dispose(&config);
+}
+
 static const body bodies[] = {
     BODY(a_slow_build_holds_nobody_up, BOTH),
     BODY(a_slow_destruction_holds_nobody_up, BOTH),
     BODY(a_stopped_xenstored_holds_nobody_up, BOTH),
+    BODY(an_abort_of_a_build_does_not_wait_for_xenstored, ONE_WAY),
     BODY(destroyed_means_gone, ASYNC),
     BODY(a_dying_domain_is_asked_for_nothing, BOTH),
     BODY(an_aborted_destruction_cleans_up, BOTH),
     BODY(closing_waits_for_what_cannot_be_stopped, ONE_WAY),
+    BODY(closing_does_not_wait_for_xenstored, ONE_WAY),
 };
 
 HARNESS_MAIN(bodies)
