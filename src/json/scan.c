@@ -47,15 +47,19 @@ static int fail(const scan *s, int rc, const char *message, const char *what)
     return libxl__json_fail_at(path, rc, message, what);
 }
 
-/* The end of the string that begins at s->at; NULL: an escape in it is half a character. */
-static const char *string_end(const scan *s)
+/* The end of the string that begins at s->at; NULL: there is this problem in it. */
+static const char *string_end(const scan *s, const char **problem)
 {
     const char *p = s->at + 1;
 
     for (; p < s->end && *p != '"'; p++) {
+        *problem = "a control character that is not escaped";
+        if ((unsigned char)*p < ' ')
+            return NULL;
         if (*p != '\\')
             continue;
         p++;
+        *problem = "half a character (a \\u escape without its partner)";
         if (p < s->end && *p == 'u' && libxl__json_surrogate(p + 1, s->end))
             return NULL;
     }
@@ -83,12 +87,12 @@ static int scan_key(scan *s, const char *end)
 
 static int scan_string(scan *s)
 {
-    const char *end = string_end(s);
+    const char *problem, *end = string_end(s, &problem);
     const container *c = &s->open[s->depth];
     int rc = 0;
 
     if (!end)
-        return fail(s, ERROR_INVAL, "%s", "half a character (a \\u escape without its partner)");
+        return fail(s, ERROR_INVAL, "%s", problem);
     if (s->depth && c->is_object && c->key_follows)
         rc = scan_key(s, end);
     s->at = end;
@@ -100,6 +104,10 @@ static int scan_number(scan *s)
     size_t length = strspn(s->at, "+-.0123456789eE");
     char digits[24] = "";
     bool fits = length < sizeof(digits);
+    const char *first = s->at + (*s->at == '-');
+
+    if (*first == '0' && first + 1 < s->end && first[1] >= '0' && first[1] <= '9')
+        return fail(s, ERROR_INVAL, "%s", "a number does not begin with 0");
 
     /* Fractions are refused later: no field is one. */
     if (strcspn(s->at, ".eE") >= length && fits) {

@@ -29,6 +29,8 @@ BEYOND = (
     "comment",
     "not_a_number",
     "leading_zero",
+    "zeros",
+    "raw_control",
     "bad_utf8",
     "overlong",
     "surrogate",
