@@ -52,6 +52,7 @@ def perform(section: str, folder: Path, environment: dict[str, str]) -> str:
         else:
             assert block.file, block.text
             path = folder / block.file
+            path.parent.mkdir(exist_ok=True)
             with path.open("a" if block.append else "x") as file:
                 file.write(("\n" if block.append else "") + block.text)
     return said
@@ -105,6 +106,10 @@ def test_outside_the_tree(tree: Path, tmp_path: Path) -> None:
     assert "paused three times" in said
     after = {path: path.stat().st_mtime_ns for path in prefix.rglob("*") if path.is_file()}
     assert before == {path: t for path, t in after.items() if "__pycache__" not in path.parts}
+    exported = subprocess.check_output(["nm", "-D", "--defined-only", folder / "build/libtimed.so"], text=True)
+    names = {line.split()[-1] for line in exported.splitlines()}
+    assert "timed_domain_pause_during" in names
+    assert {name for name in names if not name.startswith("timed_")} == set()
     types(folder, prefix)
 
 
