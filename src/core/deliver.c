@@ -10,12 +10,20 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* Looked at in every call: hence the quick kind of thread-local. */
-static _Thread_local const libxl_ctx *here __attribute__((tls_model("initial-exec")));
+/* The deliveries that this thread is inside, of any contexts. Looked at in every call: hence the quick kind of
+ * thread-local. */
+struct inside {
+    const libxl_ctx *ctx;
+    const struct inside *outer;
+};
+static _Thread_local const struct inside *innermost __attribute__((tls_model("initial-exec")));
 
 bool libxl__delivering_here(const libxl_ctx *ctx)
 {
-    return here == ctx;
+    const struct inside *inside = innermost;
+    while (inside && inside->ctx != ctx)
+        inside = inside->outer;
+    return inside;
 }
 
 void libxl__deliveries_open(libxl_ctx *ctx)
@@ -137,8 +145,8 @@ bool libxl__deliver_one(libxl_ctx *ctx)
     if (!delivery && !deliveries->missed)
         return false;
     libxl__loop_hand_over(ctx);
-    const libxl_ctx *outer = here;
-    here = ctx;
+    const struct inside here = {.ctx = ctx, .outer = innermost};
+    innermost = &here;
     deliveries->under_way++;
     if (deliveries->missed) {
         tell_of_disaster(ctx);
@@ -149,7 +157,7 @@ bool libxl__deliver_one(libxl_ctx *ctx)
         delivery->deliver(ctx, delivery);
     }
     deliveries->under_way--;
-    here = outer;
+    innermost = here.outer;
     return true;
 }
 
