@@ -155,5 +155,6 @@ void libxl__ctx_postfork(libxl_ctx *ctx)
                  ctx->timers.source.fd};
     for (size_t i = 0; i < sizeof(fds) / sizeof(*fds); i++)
         close(fds[i]);
+    pthread_mutex_init(&ctx->lock, NULL); /* who had it, at the fork, is not here */
     ctx->closing = true;
 }

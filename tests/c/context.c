@@ -236,6 +236,44 @@ static void a_child_of_fork_gives_its_copy_up(scene *s)
     (void)s;
 }
 
+struct asking {
+    libxl_ctx *ctx;
+    atomic_bool enough;
+};
+
+static void *ask_again_and_again(void *argument)
+{
+    struct asking *asking = argument;
+    libxl_physinfo info;
+    while (!atomic_load(&asking->enough))
+        libxl_host_info(asking->ctx, &info, NULL);
+    return NULL;
+}
+
+/* Whatever another thread has locked at that moment. */
+static void a_child_of_fork_has_a_dead_copy_at_any_moment(scene *s)
+{
+    struct asking asking = {.ctx = open_context()};
+    pthread_t thread;
+    libxl_physinfo info;
+    int status = 0;
+    pthread_create(&thread, NULL, ask_again_and_again, &asking);
+    for (int i = 0; i < 100 && status == 0; i++) {
+        pid_t child = fork();
+        if (child == 0) {
+            alarm(5);
+            libxl_postfork_child_noexec(asking.ctx);
+            _exit(libxl_host_info(asking.ctx, &info, NULL) == ERROR_CLOSED ? 0 : 1);
+        }
+        waitpid(child, &status, 0);
+    }
+    atomic_store(&asking.enough, true);
+    pthread_join(thread, NULL);
+    assert_int_equal(status, 0);
+    libxl_ctx_free(asking.ctx);
+    (void)s;
+}
+
 static int descriptors_of_a_program(void)
 {
     int count = -1;
@@ -264,6 +302,7 @@ static const body bodies[] = {
     BODY(contexts_do_not_know_of_each_other, NO_CONTEXT),
     BODY(opening_without_descriptors_leaves_nothing, NO_CONTEXT),
     BODY(a_child_of_fork_gives_its_copy_up, NO_CONTEXT),
+    BODY(a_child_of_fork_has_a_dead_copy_at_any_moment, NO_CONTEXT),
     BODY(no_descriptor_gets_into_a_program, NO_CONTEXT),
 };
 
