@@ -195,7 +195,11 @@ inline enter_progress(o)
 {
     ao[o].live = true;
     ao[o].indexed = ao[o].how == CALLBACK || ao[o].how == EVENT || ao[o].how == HOOKED;
-    limit[o] = true
+    limit[o] = true;
+    if
+    :: closing -> ao[o].stop = true; ao_wake(o) /* libxl__aos_abort_all has not seen it */
+    :: else -> skip
+    fi
 }
 
 inline began(o)
