@@ -106,8 +106,8 @@ def test_outside_the_tree(tree: Path, tmp_path: Path) -> None:
     assert "paused three times" in said
     after = {path: path.stat().st_mtime_ns for path in prefix.rglob("*") if path.is_file()}
     assert before == {path: t for path, t in after.items() if "__pycache__" not in path.parts}
-    exported = subprocess.check_output(["nm", "-D", "--defined-only", folder / "build/libtimed.so"], text=True)
-    names = {line.split()[-1] for line in exported.splitlines()}
+    listed = ["nm", "-D", "--defined-only", folder / "build/libtimed.so"]
+    names = {line.split()[-1] for line in subprocess.check_output(listed, text=True).splitlines()}
     assert "timed_domain_pause_during" in names
     assert {name for name in names if not name.startswith("timed_")} == set()
     types(folder, prefix)
