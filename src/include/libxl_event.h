@@ -27,8 +27,9 @@ extern "C" {
 
 /*
  * A descriptor that is readable (level-triggered) while the library has something to do or an event
- * that no one has taken; after the last one has been taken it may be so for one more look. It stays the library's and the same for the context's whole life: watch it with
- * epoll, poll, select or any event library; never read it.
+ * that no one has taken; after the last one has been taken it may be so for one more look. It stays the
+ * library's and the same for the context's whole life: watch it with epoll, poll, select or any event
+ * library; never read it.
  */
 int libxl_ctx_fd(libxl_ctx *ctx);
 
