@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from gen import c
 from gen import model as m
-from gen.c_types import enumeration_heads, struct_heads
+from gen.c_types import FUNCTIONS, enumeration_heads, struct_heads
 from gen.reference import limits, rows_of
 
 RETURNED = """\
@@ -109,6 +109,15 @@ def operation(o: m.Operation, model: m.Model) -> str:
     )
 
 
+def functions(kind: m.Type, heads: dict[str, str]) -> str:
+    """What the header says of such functions, by their names here."""
+    have = {f"T_{what}" for what, head in heads.items() if f"{kind.c_name}_{what}(" in head}
+    have |= {"T_init_<key>"} if any(what.startswith("init_") for what in heads) else set()
+    have |= {"After"} if "to_json" in heads else set()
+    said = [line for line in FUNCTIONS.splitlines() if line and line.split()[0] in have]
+    return paragraphs("\n\n".join(said).replace("T_", f"{kind.c_name}_"))
+
+
 def described(kind: m.Struct | m.Enumeration, model: m.Model) -> str:
     if isinstance(kind, m.Enumeration):
         heads = enumeration_heads(kind)
@@ -126,6 +135,7 @@ def described(kind: m.Struct | m.Enumeration, model: m.Model) -> str:
             ("SYNOPSIS", code(f"#include <{model.name}.h>\n\n{prototypes}")),
             ("DESCRIPTION", paragraphs(kind.doc)),
             ("FIELDS" if isinstance(kind, m.Struct) else "VALUES", items(inside)),
+            ("FUNCTIONS", functions(kind, heads)),
             ("HISTORY", paragraphs(f"Since {kind.since}.")),
             ("SEE ALSO", see([*also, "libxl_errors"])),
         ],

@@ -137,6 +137,8 @@ def python_manual(model: m.Model) -> str:
 def python_operation(names: Names, o: m.Operation) -> str:
     body = paragraphs(o.doc)
     body += "".join(f":param {f.name}: {escaped(limits(f))}\n" for f in o.inputs)
+    limited = "in seconds; None: no limit" if o.speed is m.Speed.SLOW else "it is over before any matters"
+    body += f":param limit: {limited}\n"
     if o.progress is not None:
         body += f":param progress: called with each {camel(o.progress.name)}, before this completes\n"
     if o.results:
