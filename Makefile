@@ -31,7 +31,7 @@ test: ## the same set-up, then all tests: on the machine, in the simulated world
 test-fast: ## without the virtual machine
 	$(call INSTALLED,build test bench) -s all guest sim tests bench-programs && tests/run --fast
 
-lint: $(GEN)/.generated python ## formatting, clang-tidy, ruff, mypy, stubtest
+lint: $(GEN)/.generated python ## formatting, clang-tidy, ruff, mypy, what a changed IDL breaks
 	tools/lint
 
 clean: ## removes everything that was made
