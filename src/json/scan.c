@@ -87,7 +87,7 @@ static int scan_key(scan *s, const char *end)
 
 static int scan_string(scan *s)
 {
-    const char *problem, *end = string_end(s, &problem);
+    const char *problem = NULL, *end = string_end(s, &problem);
     const container *c = &s->open[s->depth];
     int rc = 0;
 
