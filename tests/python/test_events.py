@@ -110,9 +110,11 @@ async def test_a_broken_off_iteration_ends_the_subscription(xen: aioxen.Context,
     dom = await xen.domain_create(guest())
     await dom.destroy()
     dom = await xen.domain_create(guest())
+    events = xen.events(dom)
     destroying = dom.destroy()
-    async for _ in xen.events(dom):
+    async for _ in events:
         break
+    del events
     await destroying
     gc.collect()
     assert xen.counters().evgens == 0
