@@ -1,225 +1,42 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the socket to xenstored, what is still to be written to it, and the ring of answers that are
- * expected. Guarded by the context's lock; nothing blocks, no thread of its own.
+ * Owns: nothing; batches and watches are their users'. Guarded by the context's lock.
  *
- * The protocol is xen/io/xs_wire.h. xenstored answers the requests of one connection in order, so answers
- * need no search; between them come events of watches. All requests of a batch are sent at once; a
- * transaction takes two more round trips, for its beginning and its end. When the connection is lost
- * everything under way fails, and so does what comes later.
+ * Requests and watches by xenstored's wire protocol. All requests of a batch are sent at once; a transaction
+ * takes two more round trips, for its beginning and its end.
  */
+#include "wire.h"
 #include "xen.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include <xen/io/xs_wire.h>
 
-enum { READS_AT_ONCE = 64, BUFFER = 64 << 10, KEPT_OUT = 16 << 10, KEPT_EXPECTED = 256 };
-
-/* Locked. errnoval: 0, or xenstored's refusal; `body` is valid during the call. */
-typedef void answered_fn(libxl_ctx *ctx, void *owner, libxl__xs_request *request, int errnoval,
-                         const char *body, size_t length);
-
-/* An answer that is expected; its number in order is the id of its request. */
-struct expected {
-    answered_fn *answered;
-    void *owner;
-    libxl__xs_request *request;
-};
-
-struct libxl__xs_wire {
-    libxl__fd source;
-    int fd;
-    bool lost, writing; /* writing: waits until the socket takes more */
-    char *out;
-    size_t out_begin, out_end, out_room;
-    struct expected *expected;    /* a ring */
-    uint32_t put, sent, answered; /* counts of messages, modulo 2^32: appended, on their way, done */
-    uint32_t expected_room;       /* a power of 2 */
-    size_t have;                  /* octets of `in` */
-    char in[BUFFER];
-};
-
-/* ---- sending */
-
-static struct libxl__xs_wire *wire_of(libxl_ctx *ctx)
-{
-    return ctx->xen->wire;
-}
-
-static int reserve(struct libxl__xs_wire *wire, size_t length)
-{
-    if (wire->out_begin > wire->out_room / 2 || wire->out_begin == wire->out_end) {
-        if (wire->out)
-            memmove(wire->out, wire->out + wire->out_begin, wire->out_end - wire->out_begin);
-        wire->out_end -= wire->out_begin;
-        wire->out_begin = 0;
-    }
-    if (wire->out_room - wire->out_end >= length)
-        return 0;
-    size_t room = wire->out_room ? wire->out_room : 4096;
-    while (room - wire->out_end < length)
-        room *= 2;
-    char *larger = realloc(wire->out, room);
-    if (!larger)
-        return ERROR_NOMEM;
-    wire->out = larger;
-    wire->out_room = room;
-    return 0;
-}
-
-static struct expected *expected_at(const struct libxl__xs_wire *wire, uint32_t number)
-{
-    return &wire->expected[number & (wire->expected_room - 1)];
-}
-
-static int reserve_answer(struct libxl__xs_wire *wire)
-{
-    if (wire->put - wire->answered < wire->expected_room)
-        return 0;
-    const uint32_t room = wire->expected_room ? 2 * wire->expected_room : 64;
-    struct expected *larger = malloc(room * sizeof(*larger));
-    if (!larger)
-        return ERROR_NOMEM;
-    for (uint32_t i = wire->answered; i != wire->put; i++)
-        larger[i & (room - 1)] = *expected_at(wire, i);
-    free(wire->expected);
-    wire->expected = larger;
-    wire->expected_room = room;
-    return 0;
-}
-
-/* After a burst: memory is given back. */
-static void give_back(struct libxl__xs_wire *wire)
-{
-    if (wire->out_begin == wire->out_end && wire->out_room > KEPT_OUT) {
-        free(wire->out);
-        wire->out = NULL;
-        wire->out_begin = wire->out_end = wire->out_room = 0;
-    }
-    if (wire->answered == wire->put && wire->expected_room > KEPT_EXPECTED) {
-        free(wire->expected);
-        wire->expected = NULL;
-        wire->expected_room = 0;
-    }
-}
-
-struct part {
-    const char *text;
-    size_t length;
-};
-
-#define TEXT(string)  ((struct part){string, strlen(string) + 1}) /* with its zero */
-#define VALUE(string) ((struct part){string, strlen(string)})
-#define NOTHING       ((struct part){NULL, 0})
-
-/* Appends a message, whose answer is expected. Errors: NOMEM; INVAL: longer than a message may be. */
-static int put(struct libxl__xs_wire *wire, struct expected expected, uint32_t type, uint32_t transaction,
-               struct part a, struct part b, struct part c)
-{
-    struct xsd_sockmsg header = {
-        .type = type,
-        .req_id = wire->put,
-        .tx_id = transaction,
-        .len = (uint32_t)(a.length + b.length + c.length),
-    };
-    if (a.length + b.length + c.length > XENSTORE_PAYLOAD_MAX)
-        return ERROR_INVAL;
-    if (reserve(wire, sizeof(header) + header.len) || reserve_answer(wire))
-        return ERROR_NOMEM;
-    const struct part parts[] = {{(const char *)&header, sizeof(header)}, a, b, c};
-    for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
-        if (parts[i].length)
-            memcpy(wire->out + wire->out_end, parts[i].text, parts[i].length);
-        wire->out_end += parts[i].length;
-    }
-    *expected_at(wire, wire->put++) = expected;
-    return 0;
-}
-
-/* Gives the next answer to who expects it. */
-static void answer(libxl_ctx *ctx, int errnoval, const char *body, size_t length)
-{
-    struct libxl__xs_wire *wire = wire_of(ctx);
-    struct expected expected = *expected_at(wire, wire->answered++);
-    expected.answered(ctx, expected.owner, expected.request, errnoval, body, length);
-}
-
-static void lose(libxl_ctx *ctx, int errnoval)
-{
-    struct libxl__xs_wire *wire = wire_of(ctx);
-    if (wire->lost)
-        return;
-    wire->lost = true;
-    if (errnoval != ESHUTDOWN) /* we are not closing it ourselves */
-        libxl__log(ctx, XTL_ERROR, errnoval, "the connection to xenstored is lost");
-    libxl__fd_deregister(ctx, &wire->source);
-    while (wire->answered != wire->put)
-        answer(ctx, errnoval, NULL, 0);
-    if (errnoval != ESHUTDOWN)
-        libxl__watches_lost(ctx);
-}
-
-static void flush(libxl_ctx *ctx)
-{
-    struct libxl__xs_wire *wire = wire_of(ctx);
-    while (!wire->lost && wire->out_begin < wire->out_end) {
-        ssize_t put = send(wire->fd, wire->out + wire->out_begin, wire->out_end - wire->out_begin,
-                           MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (put > 0)
-            wire->out_begin += (size_t)put;
-        else if (errno == EAGAIN)
-            break;
-        else if (errno != EINTR)
-            lose(ctx, errno);
-    }
-    give_back(wire);
-    bool more = wire->out_begin < wire->out_end;
-    if (!more)
-        wire->sent = wire->put;
-    if (!wire->lost && more != wire->writing) {
-        wire->writing = more;
-        libxl__fd_modify(ctx, &wire->source, more ? EPOLLIN | EPOLLOUT : EPOLLIN);
-    }
-}
-
-/*
- * What has been put goes out now if xenstored has nothing else to answer, else with the next answer: one system
- * call for all that is put meanwhile (Nagle's way).
- */
-static void send_soon(libxl_ctx *ctx)
-{
-    const struct libxl__xs_wire *wire = wire_of(ctx);
-    if (wire->answered == wire->sent)
-        flush(ctx);
-}
-
 /* ---- batches */
 
-static answered_fn batch_answered;
+static libxl__wire_answered batch_answered;
 
-static struct expected expect(libxl__xs_batch *batch, libxl__xs_request *request)
+static libxl__wire_expected expect(libxl__xs_batch *batch, libxl__xs_request *request)
 {
     batch->unanswered++;
-    return (struct expected){.answered = batch_answered, .owner = batch, .request = request};
+    return (libxl__wire_expected){.answered = batch_answered, .owner = batch, .request = request};
 }
 
-static int put_perms(struct libxl__xs_wire *wire, libxl__xs_batch *batch, libxl__xs_request *request)
+static int put_perms(libxl_ctx *ctx, libxl__xs_batch *batch, libxl__xs_request *request)
 {
     char owner[16], reader[16];
     snprintf(owner, sizeof(owner), "n%u", request->perms == LIBXL__XS_GUESTS ? batch->domid : 0);
     snprintf(reader, sizeof(reader), "r%u", batch->domid);
-    return put(wire, expect(batch, request), XS_SET_PERMS, batch->transaction, TEXT(request->path),
-               TEXT(owner), request->perms == LIBXL__XS_GUEST_READS ? TEXT(reader) : NOTHING);
+    return libxl__wire_put(ctx, expect(batch, request), XS_SET_PERMS, batch->transaction,
+                           LIBXL__WIRE_TEXT(request->path), LIBXL__WIRE_TEXT(owner),
+                           request->perms == LIBXL__XS_GUEST_READS ? LIBXL__WIRE_TEXT(reader)
+                                                                   : LIBXL__WIRE_NOTHING);
 }
 
-static int put_request(struct libxl__xs_wire *wire, libxl__xs_batch *batch, libxl__xs_request *request)
+static int put_request(libxl_ctx *ctx, libxl__xs_batch *batch, libxl__xs_request *request)
 {
     const uint32_t tx = batch->transaction;
     char domid[16], gfn[24], port[16];
@@ -229,18 +46,21 @@ static int put_request(struct libxl__xs_wire *wire, libxl__xs_batch *batch, libx
     case LIBXL__XS_REQUIRE:
         free(request->found);
         request->found = NULL;
-        return put(wire, expect(batch, request), XS_READ, tx, TEXT(request->path), NOTHING, NOTHING);
+        return libxl__wire_put(ctx, expect(batch, request), XS_READ, tx, LIBXL__WIRE_TEXT(request->path),
+                               LIBXL__WIRE_NOTHING, LIBXL__WIRE_NOTHING);
     case LIBXL__XS_REMOVE:
-        return put(wire, expect(batch, request), XS_RM, tx, TEXT(request->path), NOTHING, NOTHING);
+        return libxl__wire_put(ctx, expect(batch, request), XS_RM, tx, LIBXL__WIRE_TEXT(request->path),
+                               LIBXL__WIRE_NOTHING, LIBXL__WIRE_NOTHING);
     case LIBXL__XS_WRITE:
-        rc = put(wire, expect(batch, request), XS_WRITE, tx, TEXT(request->path), VALUE(request->value),
-                 NOTHING);
-        return rc ? rc : put_perms(wire, batch, request);
+        rc = libxl__wire_put(ctx, expect(batch, request), XS_WRITE, tx, LIBXL__WIRE_TEXT(request->path),
+                             LIBXL__WIRE_VALUE(request->value), LIBXL__WIRE_NOTHING);
+        return rc ? rc : put_perms(ctx, batch, request);
     case LIBXL__XS_INTRODUCE:
         snprintf(domid, sizeof(domid), "%u", batch->domid);
         snprintf(gfn, sizeof(gfn), "%lu", request->gfn);
         snprintf(port, sizeof(port), "%u", request->port);
-        return put(wire, expect(batch, request), XS_INTRODUCE, tx, TEXT(domid), TEXT(gfn), TEXT(port));
+        return libxl__wire_put(ctx, expect(batch, request), XS_INTRODUCE, tx, LIBXL__WIRE_TEXT(domid),
+                               LIBXL__WIRE_TEXT(gfn), LIBXL__WIRE_TEXT(port));
     }
     return ERROR_INVAL;
 }
@@ -253,11 +73,11 @@ static int took(libxl__xs_batch *batch, int rc)
     return rc;
 }
 
-static void put_requests(struct libxl__xs_wire *wire, libxl__xs_batch *batch)
+static void put_requests(libxl_ctx *ctx, libxl__xs_batch *batch)
 {
     libxl__xs_request *request;
     STAILQ_FOREACH (request, &batch->requests, link) {
-        int rc = took(batch, put_request(wire, batch, request));
+        int rc = took(batch, put_request(ctx, batch, request));
         if (rc) {
             libxl__xs_failed(batch, request, rc == ERROR_NOMEM ? ENOMEM : E2BIG);
             return;
@@ -267,12 +87,12 @@ static void put_requests(struct libxl__xs_wire *wire, libxl__xs_batch *batch)
 
 static void begin(libxl_ctx *ctx, libxl__xs_batch *batch)
 {
-    struct libxl__xs_wire *wire = wire_of(ctx);
     batch->begun = false;
     batch->transaction = 0;
     if (batch->mode == LIBXL__XS_ONE_BY_ONE)
-        put_requests(wire, batch);
-    else if (took(batch, put(wire, expect(batch, NULL), XS_TRANSACTION_START, 0, TEXT(""), NOTHING, NOTHING)))
+        put_requests(ctx, batch);
+    else if (took(batch, libxl__wire_put(ctx, expect(batch, NULL), XS_TRANSACTION_START, 0,
+                                         LIBXL__WIRE_TEXT(""), LIBXL__WIRE_NOTHING, LIBXL__WIRE_NOTHING)))
         libxl__xs_failed(batch, NULL, ENOMEM);
 }
 
@@ -280,10 +100,11 @@ static void begin(libxl_ctx *ctx, libxl__xs_batch *batch)
 static bool end(libxl_ctx *ctx, libxl__xs_batch *batch)
 {
     const bool keep = !batch->rc && batch->source.ao;
-    if (!batch->transaction || wire_of(ctx)->lost)
+    if (!batch->transaction || libxl__wire_lost(ctx))
         return false;
-    if (took(batch, put(wire_of(ctx), expect(batch, NULL), XS_TRANSACTION_END, batch->transaction,
-                        TEXT(keep ? "T" : "F"), NOTHING, NOTHING)))
+    if (took(batch,
+             libxl__wire_put(ctx, expect(batch, NULL), XS_TRANSACTION_END, batch->transaction,
+                             LIBXL__WIRE_TEXT(keep ? "T" : "F"), LIBXL__WIRE_NOTHING, LIBXL__WIRE_NOTHING)))
         libxl__xs_failed(batch, NULL, ENOMEM);
     batch->transaction = 0;
     return batch->unanswered;
@@ -326,7 +147,7 @@ static void batch_answered(libxl_ctx *ctx, void *owner, libxl__xs_request *reque
         batch->begun = true;
         batch->transaction = transaction_id(body, length);
         if (batch->transaction)
-            put_requests(wire_of(ctx), batch);
+            put_requests(ctx, batch);
         else
             libxl__xs_failed(batch, NULL, EPROTO);
     } else if (errnoval == EAGAIN && !beginning && !batch->rc && batch->source.ao) {
@@ -340,11 +161,11 @@ static void batch_answered(libxl_ctx *ctx, void *owner, libxl__xs_request *reque
 
 static int run(libxl_ctx *ctx, libxl__xs_batch *batch)
 {
-    if (wire_of(ctx)->lost)
+    if (libxl__wire_lost(ctx))
         return ERROR_NO_XENSTORE;
     begin(ctx, batch);
     if (batch->unanswered) {
-        send_soon(ctx);
+        libxl__wire_send_soon(ctx);
         return 0;
     }
     if (batch->rc)
@@ -377,174 +198,36 @@ static void watch_removed(libxl_ctx *ctx, void *owner, libxl__xs_request *reques
     libxl__watch_free(ctx, owner);
 }
 
-static int put_watch(struct libxl__xs_wire *wire, libxl__watch *watch, uint32_t type, answered_fn *answered)
+static int put_watch(libxl_ctx *ctx, libxl__watch *watch, uint32_t type, libxl__wire_answered *answered)
 {
     const libxl__watch_token token = libxl__watch_token_of(watch);
-    return put(wire, (struct expected){.answered = answered, .owner = watch}, type, 0, TEXT(watch->path),
-               TEXT(token.text), NOTHING);
+    return libxl__wire_put(ctx, (libxl__wire_expected){.answered = answered, .owner = watch}, type, 0,
+                           LIBXL__WIRE_TEXT(watch->path), LIBXL__WIRE_TEXT(token.text), LIBXL__WIRE_NOTHING);
 }
 
 static int add_watch(libxl_ctx *ctx, libxl__watch *watch)
 {
-    struct libxl__xs_wire *wire = wire_of(ctx);
-    if (wire->lost)
+    if (libxl__wire_lost(ctx))
         return ERROR_NO_XENSTORE;
-    int rc = put_watch(wire, watch, XS_WATCH, watch_added);
+    int rc = put_watch(ctx, watch, XS_WATCH, watch_added);
     if (!rc)
-        send_soon(ctx);
+        libxl__wire_send_soon(ctx);
     return rc;
 }
 
 static void remove_watch(libxl_ctx *ctx, libxl__watch *watch)
 {
-    struct libxl__xs_wire *wire = wire_of(ctx);
-    if (wire->lost)
+    if (libxl__wire_lost(ctx))
         libxl__watch_free(ctx, watch);
-    else if (!put_watch(wire, watch, XS_UNWATCH, watch_removed))
-        send_soon(ctx);
+    else if (!put_watch(ctx, watch, XS_UNWATCH, watch_removed))
+        libxl__wire_send_soon(ctx);
     /* else it stays, deaf, until the context is closed */
 }
 
-/* ---- receiving */
-
-static int errno_of(const char *name, size_t length)
-{
-    for (size_t i = 0; i < sizeof(xsd_errors) / sizeof(*xsd_errors); i++)
-        if (strncmp(xsd_errors[i].errstring, name, length) == 0 && strlen(xsd_errors[i].errstring) <= length)
-            return xsd_errors[i].errnum;
-    return EIO;
-}
-
-/* An event is a path and a token, each with its zero. */
-static void watch_event(libxl_ctx *ctx, const char *body, size_t length)
-{
-    size_t path = strnlen(body, length) + 1;
-    if (path < length && memchr(body + path, 0, length - path))
-        libxl__watch_event(ctx, body + path);
-}
-
-static void message(libxl_ctx *ctx, const struct xsd_sockmsg *header, const char *body)
-{
-    struct libxl__xs_wire *wire = wire_of(ctx);
-    if (header->type == XS_WATCH_EVENT) {
-        watch_event(ctx, body, header->len);
-        return;
-    }
-    if (wire->answered == wire->put || header->req_id != wire->answered)
-        lose(ctx, EPROTO);
-    else
-        answer(ctx, header->type == XS_ERROR ? errno_of(body, header->len) : 0, body, header->len);
-}
-
-/* Handles the whole messages that have come, and keeps the rest. */
-static void messages(libxl_ctx *ctx)
-{
-    struct libxl__xs_wire *wire = wire_of(ctx);
-    struct xsd_sockmsg header;
-    size_t at = 0;
-    while (!wire->lost && wire->have - at >= sizeof(header)) {
-        memcpy(&header, wire->in + at, sizeof(header));
-        if (header.len > XENSTORE_PAYLOAD_MAX) {
-            lose(ctx, EPROTO);
-            return;
-        }
-        if (wire->have - at < sizeof(header) + header.len)
-            break;
-        message(ctx, &header, wire->in + at + sizeof(header));
-        at += sizeof(header) + header.len;
-    }
-    wire->have -= at;
-    memmove(wire->in, wire->in + at, wire->have);
-}
-
-static void ready(libxl_ctx *ctx, libxl__fd *source, uint32_t revents)
-{
-    (void)source, (void)revents;
-    struct libxl__xs_wire *wire = wire_of(ctx);
-    bool more = true; /* a read that is not filled has emptied the socket, or epoll will tell */
-    for (int i = 0; i < READS_AT_ONCE && more && !wire->lost; i++) {
-        const size_t room = sizeof(wire->in) - wire->have;
-        const ssize_t got = recv(wire->fd, wire->in + wire->have, room, MSG_DONTWAIT);
-        if (got > 0) {
-            more = (size_t)got == room;
-            wire->have += (size_t)got;
-            messages(ctx);
-        } else if (got == 0) {
-            lose(ctx, EPIPE);
-        } else if (errno == EAGAIN) {
-            break;
-        } else if (errno != EINTR) {
-            lose(ctx, errno);
-        }
-    }
-    flush(ctx);
-}
-
-/* ---- opening and closing */
-
-/* As libxenstore finds it: XENSTORED_PATH, or "socket" in XENSTORED_RUNDIR. */
-static int socket_path(struct sockaddr_un *address)
-{
-    const char *path = getenv("XENSTORED_PATH"), *rundir = getenv("XENSTORED_RUNDIR");
-    int length = path ? snprintf(address->sun_path, sizeof(address->sun_path), "%s", path)
-                      : snprintf(address->sun_path, sizeof(address->sun_path), "%s/socket",
-                                 rundir ? rundir : "/run/xenstored");
-    address->sun_family = AF_UNIX;
-    return length < (int)sizeof(address->sun_path) ? 0 : ENAMETOOLONG;
-}
-
-/* Errors: NO_XENSTORE, PERMISSION, FAIL, NOMEM. */
-static int connect_socket(libxl_ctx *ctx, int fd)
-{
-    struct sockaddr_un address;
-    errno = socket_path(&address);
-    if (!errno && !connect(fd, (const struct sockaddr *)&address, sizeof(address)))
-        return 0;
-    return libxl__log_errno(ctx, libxl__open_rc(errno, ERROR_NO_XENSTORE), "connecting to xenstored, %s",
-                            address.sun_path);
-}
-
-static void close_wire(libxl_ctx *ctx)
-{
-    struct libxl__xs_wire *wire = wire_of(ctx);
-    if (!wire)
-        return;
-    lose(ctx, ESHUTDOWN);
-    if (wire->fd >= 0)
-        close(wire->fd);
-    free(wire->out);
-    free(wire->expected);
-    free(wire);
-    ctx->xen->wire = NULL;
-}
-
-static int open_wire(libxl_ctx *ctx)
-{
-    struct libxl__xs_wire *wire = ctx->xen->wire = calloc(1, sizeof(*wire));
-    if (!wire)
-        return ERROR_NOMEM;
-    int rc;
-    wire->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (wire->fd < 0)
-        rc = libxl__log_errno(ctx, libxl__open_rc(errno, ERROR_FAIL), "socket");
-    else
-        rc = connect_socket(ctx, wire->fd);
-    if (!rc)
-        rc = libxl__fd_register(ctx, &wire->source, wire->fd, EPOLLIN, ready);
-    if (rc)
-        close_wire(ctx);
-    return rc;
-}
-
-static void postfork(libxl_ctx *ctx)
-{
-    close(wire_of(ctx)->fd);
-}
-
 const libxl__xs_transport libxl__xs_wire = {
-    .open = open_wire,
-    .close = close_wire,
-    .postfork = postfork,
+    .open = libxl__wire_open,
+    .close = libxl__wire_close,
+    .postfork = libxl__wire_postfork,
     .run = run,
     .withdraw = withdraw,
     .add_watch = add_watch,
