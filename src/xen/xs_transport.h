@@ -2,9 +2,10 @@
 /*
  * How requests get to xenstored. Two ways, behind the same verbs (xs.h, watch.h):
  *
- *   xs_wire.c   the public wire protocol (xen/io/xs_wire.h) on a socket in the loop: requests are pipelined,
- * nothing blocks, no thread. The usual one. xs_lib.c    libxenstore on a worker, one batch after the other:
- * where xenstored is reached by the kernel's device, or the application asks for it (LIBXL_CTX_LIBXENSTORE).
+ *   xs_wire.c    the public wire protocol (xen/io/xs_wire.h), over the connection of wire.c: requests are
+ *                pipelined, nothing blocks, no thread. The usual one.
+ *   xs_lib.c     libxenstore on a worker, one batch after the other: where xenstored is reached by the
+ *                kernel's device, or the application asks for it (LIBXL_CTX_LIBXENSTORE).
  */
 #ifndef LIBXL__XS_TRANSPORT_H
 #define LIBXL__XS_TRANSPORT_H
