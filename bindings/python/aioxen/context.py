@@ -96,13 +96,12 @@ class Context(BaseContext):
     def _start(self, call: Call, limit: float | None, *inputs: Any) -> Operation[Any]:
         if self._open is None:
             self._bind()
-        if limit is not None:
-            milliseconds(limit)  # refused before anything has begun
+        wanted = 0 if limit is None else milliseconds(limit)
         kind: type[Operation[Any]] = Undoable if call.undo else Operation
         operation = kind(loop=self._loop)
         self._launch(operation, call, inputs)
         if limit != call.limit:
-            self._limit(operation._token, 0 if limit is None else milliseconds(limit))
+            self._limit(operation._token, wanted)
         return operation
 
     def _start_reporting(
