@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the line of deliveries. Guarded by the context's lock, which is given up while the application's code
+ * Owns: the lines of deliveries. Guarded by the context's lock, which is given up while the application's code
  * runs; what that needs is copied before. Any thread that is inside the library delivers; a thread that is
  * inside a delivery leaves what its own calls bring about to the loop that it will return to, so chains of
  * callbacks use no stack.
@@ -28,12 +28,8 @@ bool libxl__delivering_here(const libxl_ctx *ctx)
 
 void libxl__deliveries_open(libxl_ctx *ctx)
 {
-    STAILQ_INIT(&ctx->deliveries.line);
-}
-
-void libxl__deliver(libxl_ctx *ctx, libxl__delivery *delivery)
-{
-    STAILQ_INSERT_TAIL(&ctx->deliveries.line, delivery, link);
+    STAILQ_INIT(&ctx->deliveries.calls);
+    STAILQ_INIT(&ctx->deliveries.events);
 }
 
 /* ---- the kinds */
@@ -88,24 +84,36 @@ static void deliver_completion(libxl_ctx *ctx, libxl__delivery *delivery)
     libxl__ao__destroy(ctx, ao);
 }
 
+/* ---- the lines */
+
+static struct libxl__delivery_line *line_of(libxl_ctx *ctx, const libxl__delivery *delivery)
+{
+    return delivery->deliver == deliver_event ? &ctx->deliveries.events : &ctx->deliveries.calls;
+}
+
+/* Its memory is its owner's until it has been delivered. */
+static void put_in_line(libxl_ctx *ctx, libxl__delivery *place, libxl__delivery delivery)
+{
+    *place = delivery;
+    place->number = ctx->deliveries.count++;
+    STAILQ_INSERT_TAIL(line_of(ctx, place), place, link);
+}
+
 void libxl__deliver_event(libxl_ctx *ctx, libxl_event *event, libxl__ao *ao)
 {
-    libxl__delivery *delivery = libxl__delivery_of_event(event);
-    *delivery = (libxl__delivery){.deliver = deliver_event, .ao = ao, .event = event};
-    libxl__deliver(ctx, delivery);
+    put_in_line(ctx, libxl__delivery_of_event(event),
+                (libxl__delivery){.deliver = deliver_event, .ao = ao, .event = event});
 }
 
 void libxl__deliver_report(libxl_ctx *ctx, libxl_event *event, libxl__ao *ao)
 {
-    libxl__delivery *delivery = libxl__delivery_of_event(event);
-    *delivery = (libxl__delivery){.deliver = deliver_report, .ao = ao, .event = event};
-    libxl__deliver(ctx, delivery);
+    put_in_line(ctx, libxl__delivery_of_event(event),
+                (libxl__delivery){.deliver = deliver_report, .ao = ao, .event = event});
 }
 
 void libxl__deliver_completion(libxl_ctx *ctx, libxl__ao *ao)
 {
-    ao->delivery = (libxl__delivery){.deliver = deliver_completion, .ao = ao};
-    libxl__deliver(ctx, &ao->delivery);
+    put_in_line(ctx, &ao->delivery, (libxl__delivery){.deliver = deliver_completion, .ao = ao});
 }
 
 /* ---- delivering */
@@ -124,18 +132,25 @@ static void tell_of_disaster(libxl_ctx *ctx)
     libxl__ctx_lock(ctx);
 }
 
-/* The first whose operation, or receiver, has no other under way on another thread. */
+/* The first whose operation has no other under way; few have more than one. */
+static libxl__delivery *first_in(const struct libxl__delivery_line *line)
+{
+    libxl__delivery *delivery = STAILQ_FIRST(line);
+    while (delivery && delivery->ao && delivery->ao->delivering)
+        delivery = STAILQ_NEXT(delivery, link);
+    return delivery;
+}
+
+/* The first that nothing under way on another thread must be awaited for. */
 static libxl__delivery *next(libxl_ctx *ctx)
 {
-    libxl__delivery *delivery;
-    STAILQ_FOREACH (delivery, &ctx->deliveries.line, link) {
-        if (delivery->ao && delivery->ao->delivering)
-            continue;
-        if (delivery->deliver == deliver_event && ctx->deliveries.receiving && !libxl__delivering_here(ctx))
-            continue;
-        return delivery;
-    }
-    return NULL;
+    const libxl__deliveries *deliveries = &ctx->deliveries;
+    const bool busy = deliveries->receiving && !libxl__delivering_here(ctx);
+    libxl__delivery *call = first_in(&deliveries->calls),
+                    *event = busy ? NULL : first_in(&deliveries->events);
+    if (!call || !event)
+        return call ? call : event;
+    return call->number < event->number ? call : event;
 }
 
 bool libxl__deliver_one(libxl_ctx *ctx)
@@ -151,7 +166,7 @@ bool libxl__deliver_one(libxl_ctx *ctx)
     if (deliveries->missed) {
         tell_of_disaster(ctx);
     } else {
-        STAILQ_REMOVE(&deliveries->line, delivery, libxl__delivery, link);
+        STAILQ_REMOVE(line_of(ctx, delivery), delivery, libxl__delivery, link);
         if (delivery->ao)
             delivery->ao->delivering = true;
         delivery->deliver(ctx, delivery);
@@ -161,24 +176,29 @@ bool libxl__deliver_one(libxl_ctx *ctx)
     return true;
 }
 
-void libxl__deliver_drop(libxl_ctx *ctx, const libxl__ao *ao)
+/* Drops an operation's from a line, or (NULL) all. */
+static void drop(libxl_ctx *ctx, struct libxl__delivery_line *line, const libxl__ao *ao)
 {
-    libxl__deliveries *deliveries = &ctx->deliveries;
-    libxl__delivery *delivery = STAILQ_FIRST(&deliveries->line), *following;
+    libxl__delivery *delivery = STAILQ_FIRST(line), *following;
     for (; delivery; delivery = following) {
         following = STAILQ_NEXT(delivery, link);
-        if (delivery->ao != ao)
+        if (ao && delivery->ao != ao)
             continue;
-        STAILQ_REMOVE(&deliveries->line, delivery, libxl__delivery, link);
+        STAILQ_REMOVE(line, delivery, libxl__delivery, link);
         libxl__event_discard(ctx, delivery->event);
     }
 }
 
+void libxl__deliver_drop(libxl_ctx *ctx, const libxl__ao *ao)
+{
+    if (!ao->reports)
+        return;
+    drop(ctx, &ctx->deliveries.calls, ao);
+    drop(ctx, &ctx->deliveries.events, ao);
+}
+
 void libxl__deliveries_close(libxl_ctx *ctx)
 {
-    libxl__delivery *delivery;
-    while ((delivery = STAILQ_FIRST(&ctx->deliveries.line))) { /* events only: completions were waited for */
-        STAILQ_REMOVE_HEAD(&ctx->deliveries.line, link);
-        libxl__event_discard(ctx, delivery->event);
-    }
+    drop(ctx, &ctx->deliveries.calls, NULL); /* events only: completions were waited for */
+    drop(ctx, &ctx->deliveries.events, NULL);
 }

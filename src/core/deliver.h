@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What is due to the application: completion callbacks, progress reports, events for its receiver. They stand
- * in one line, in order of occurrence; what belongs to one operation is delivered one after the other.
+ * What is due to the application: completion callbacks, progress reports, events for its receiver. They are
+ * delivered in order of occurrence; what belongs to one operation, and what the receiver gets, one after the
+ * other. Events for the receiver have a line of their own: while it is busy, nobody looks through them.
  */
 #ifndef LIBXL__DELIVER_H
 #define LIBXL__DELIVER_H
@@ -21,15 +22,20 @@ struct libxl__delivery {
     void (*deliver)(libxl_ctx *ctx, libxl__delivery *delivery);
     struct libxl__ao *ao; /* whose it is; NULL: no operation's */
     libxl_event *event;   /* NULL: a completion's callback */
+    uint64_t number;      /* in order of occurrence */
     STAILQ_ENTRY(libxl__delivery) link;
 };
 
+STAILQ_HEAD(libxl__delivery_line, libxl__delivery);
+
 typedef struct libxl__deliveries {
-    STAILQ_HEAD(, libxl__delivery) line;
-    uint32_t under_way; /* the application's code is running */
-    uint32_t receiving; /* of these, event_occurs */
-    bool missed;        /* events may have been missed: the disaster hook is to be told */
-    libxl_event_type missed_type;
+    struct libxl__delivery_line calls;  /* of callbacks */
+    struct libxl__delivery_line events; /* for the receiver */
+    uint64_t count;                     /* of all that have occurred */
+    uint32_t under_way;                 /* the application's code is running */
+    uint32_t receiving;                 /* of these, event_occurs */
+    bool missed;                        /* events may have been missed: the disaster hook is to be told */
+    libxl_event_type missed_type;       /* 0: of several types, or of any */
 } libxl__deliveries;
 
 /* Locked, all of them. */
@@ -38,8 +44,6 @@ void libxl__deliveries_open(libxl_ctx *ctx);
 /* Frees what has not been delivered. */
 void libxl__deliveries_close(libxl_ctx *ctx);
 
-/* Puts it in line. Its memory is its owner's until it has been delivered. */
-void libxl__deliver(libxl_ctx *ctx, libxl__delivery *delivery);
 /* Delivers the first that may be; whether there was one. */
 bool libxl__deliver_one(libxl_ctx *ctx);
 /* Whether this thread is inside one of the context's deliveries. */

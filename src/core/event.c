@@ -107,9 +107,12 @@ void libxl__event_occurred(libxl_ctx *ctx, libxl_event *event)
 
 void libxl__event_missed(libxl_ctx *ctx, libxl_event_type type)
 {
+    libxl__deliveries *deliveries = &ctx->deliveries;
     libxl__log(ctx, XTL_CRITICAL, ENOMEM, "an event may have been missed");
-    ctx->deliveries.missed = true;
-    ctx->deliveries.missed_type = type;
+    if (deliveries->missed && deliveries->missed_type != type)
+        type = 0;
+    deliveries->missed = true;
+    deliveries->missed_type = type;
 }
 
 static void take_out(libxl_ctx *ctx, libxl_event *event)

@@ -97,8 +97,9 @@ void libxl_event_free(libxl_ctx *ctx, libxl_event *event);
 /*
  * The application's own receiver: events whose type's bit is in the mask are given to event_occurs, which
  * owns them, instead of being queued. Called with no lock held, on a thread that is inside a call of this
- * library; it may call the library. `disaster` is told when events may have been missed. The structure stays
- * the application's and valid; NULL ends it. Not to be called while another call is under way.
+ * library; it may call the library. `disaster` is told when events of `type` (0: of several types, or of any)
+ * may have been missed. The structure stays the application's and valid; NULL ends it. Not to be called while
+ * another call is under way.
  */
 typedef struct libxl_event_hooks {
     uint64_t event_occurs_mask;

@@ -157,10 +157,155 @@ static void reports_of_one_operation_are_called_one_at_a_time(scene *s)
     (void)s;
 }
 
+/* ---- order */
+
+struct sequence {
+    libxl_ctx *ctx;
+    int count;
+    uint64_t order[8];
+};
+
+static void occurs_in_sequence(void *user, libxl_event *event)
+{
+    struct sequence *sequence = user;
+    sequence->order[sequence->count++] = event->for_user;
+    libxl_event_free(sequence->ctx, event);
+}
+
+static void called_in_sequence(libxl_ctx *ctx, int rc, void *user)
+{
+    struct sequence *sequence = user;
+    (void)ctx, (void)rc;
+    sequence->order[sequence->count] = (uint64_t)sequence->count;
+    sequence->count++;
+}
+
+/* What this brings about is delivered when it has returned. */
+static void start_some(libxl_ctx *ctx, int rc, void *user)
+{
+    const libxl_asyncop_how by_callback = {.callback = called_in_sequence, .u.for_callback = user};
+    (void)rc;
+    for (uint64_t number = 0; number < 8; number++)
+        assert_int_equal(number % 2 ? core_begin(ctx, &instant, NULL, &by_callback)
+                                    : core_start(ctx, &instant, number, NULL),
+                         ERROR_ASYNC_INPROGRESS);
+}
+
+static void callbacks_and_events_come_in_the_order_of_occurrence(scene *s)
+{
+    struct sequence sequence = {.ctx = core_open()};
+    const libxl_event_hooks hooks = {.event_occurs_mask = LIBXL_EVENTMASK_ALL,
+                                     .event_occurs = occurs_in_sequence};
+    const libxl_asyncop_how how = {.callback = start_some, .u.for_callback = &sequence};
+    libxl_event_register_callbacks(sequence.ctx, &hooks, &sequence);
+    assert_int_equal(core_begin(sequence.ctx, &instant, NULL, &how), ERROR_ASYNC_INPROGRESS);
+    assert_int_equal(sequence.count, 8);
+    for (uint64_t i = 0; i < 8; i++)
+        assert_int_equal(sequence.order[i], i);
+    core_close(sequence.ctx);
+    (void)s;
+}
+
+/* ---- cost */
+
+static double cost_of_looking(libxl_ctx *ctx)
+{
+    enum { LOOKS = 1000 };
+    struct timespec begin, end;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &begin);
+    for (int i = 0; i < LOOKS; i++)
+        assert_int_equal(libxl_ctx_process(ctx), 0);
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &end);
+    return (double)(end.tv_sec - begin.tv_sec) + (double)(end.tv_nsec - begin.tv_nsec) / 1e9;
+}
+
+static void occurs_often(void *user, libxl_event *event)
+{
+    struct desk *d = user;
+    int call = atomic_fetch_add(&d->calls, 1);
+    libxl_event_free(d->ctx, event);
+    atomic_store(&d->held, true);
+    while (call == 0 && !atomic_load(&d->let_go))
+        sleep_ms(1);
+}
+
+static void what_waits_for_a_busy_receiver_costs_others_nothing(scene *s)
+{
+    enum { WAITING = 16000 };
+    static const libxl_event_hooks hooks = {.event_occurs_mask = LIBXL_EVENTMASK_ALL,
+                                            .event_occurs = occurs_often};
+    struct desk d;
+    open_desk(&d);
+    libxl_event_register_callbacks(d.ctx, &hooks, &d);
+    pthread_t thread = hold(&d, complete_first);
+    double alone = cost_of_looking(d.ctx);
+    for (uint64_t number = 1; number <= WAITING; number++)
+        assert_int_equal(core_start(d.ctx, &instant, number, &d), ERROR_ASYNC_INPROGRESS);
+    double among_many = cost_of_looking(d.ctx);
+    let_go(&d, thread);
+    assert_int_equal(d.calls, 1 + WAITING);
+    assert_true(among_many < 4 * alone + 0.002);
+    core_close(d.ctx);
+    (void)s;
+}
+
+/* ---- what was missed */
+
+struct told {
+    int times;
+    libxl_event_type type;
+};
+
+static void disaster(void *user, libxl_event_type type, const char *message, int errnoval)
+{
+    struct told *told = user;
+    (void)message, (void)errnoval;
+    told->times++;
+    told->type = type;
+}
+
+static struct told told_of_missing(libxl_ctx *ctx, const libxl_event_type *types, int count)
+{
+    const libxl_event_hooks hooks = {.disaster = disaster};
+    struct told told = {.times = 0};
+    libxl_event_register_callbacks(ctx, &hooks, &told);
+    libxl__ctx_lock(ctx);
+    for (int i = 0; i < count; i++)
+        libxl__event_missed(ctx, types[i]);
+    libxl__ctx_leave(ctx);
+    libxl_event_register_callbacks(ctx, NULL, NULL);
+    return told;
+}
+
+static void a_disaster_names_the_type_only_if_it_is_one(scene *s)
+{
+    const libxl_event_type DEATH = LIBXL_EVENT_TYPE_DOMAIN_DEATH, EJECT = LIBXL_EVENT_TYPE_DISK_EJECT;
+    const struct {
+        libxl_event_type missed[3];
+        int count;
+        libxl_event_type told;
+    } cases[] = {
+        {{DEATH}, 1, DEATH},    {{EJECT, EJECT}, 2, EJECT},
+        {{DEATH, EJECT}, 2, 0}, {{DEATH, EJECT, EJECT}, 3, 0},
+        {{0, EJECT}, 2, 0},     {{EJECT}, 1, EJECT}, /* what was told before is over */
+    };
+    libxl_ctx *ctx = core_open();
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct told told = told_of_missing(ctx, cases[i].missed, cases[i].count);
+        assert_int_equal(told.times, 1);
+        assert_int_equal(told.type, cases[i].told);
+    }
+    core_close(ctx);
+    (void)s;
+}
+
 static const body bodies[] = {
     BODY(events_are_received_one_at_a_time, NO_CONTEXT),
     BODY(a_report_is_received_before_the_completion_is_called, NO_CONTEXT),
     BODY(reports_of_one_operation_are_called_one_at_a_time, NO_CONTEXT),
+    BODY(callbacks_and_events_come_in_the_order_of_occurrence, NO_CONTEXT),
+    BODY(what_waits_for_a_busy_receiver_costs_others_nothing, NO_CONTEXT),
+    BODY(a_disaster_names_the_type_only_if_it_is_one, NO_CONTEXT),
 };
 
 HARNESS_MAIN(bodies)
