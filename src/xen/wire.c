@@ -21,6 +21,7 @@
 #include <xen/io/xs_wire.h>
 
 enum { READS_AT_ONCE = 64, BUFFER = 64 << 10, KEPT_OUT = 16 << 10, KEPT_EXPECTED = 256 };
+enum { SHORT_MESSAGE = sizeof(struct xsd_sockmsg) + 16 };
 
 struct libxl__xs_wire {
     libxl__fd source;
@@ -31,6 +32,7 @@ struct libxl__xs_wire {
     libxl__wire_expected *expected; /* a ring */
     uint32_t put, sent, answered;   /* counts of messages, modulo 2^32: appended, on their way, done */
     uint32_t expected_room;         /* a power of 2 */
+    uint32_t held;                  /* short messages for which there is room besides */
     size_t have;                    /* octets of `in` */
     char in[BUFFER];
 };
@@ -42,8 +44,10 @@ static struct libxl__xs_wire *wire_of(libxl_ctx *ctx)
     return ctx->xen->wire;
 }
 
+/* Room for so many octets, and for what is held. */
 static int reserve(struct libxl__xs_wire *wire, size_t length)
 {
+    length += (size_t)wire->held * SHORT_MESSAGE;
     if (wire->out_begin > wire->out_room / 2 || wire->out_begin == wire->out_end) {
         if (wire->out)
             memmove(wire->out, wire->out + wire->out_begin, wire->out_end - wire->out_begin);
@@ -70,9 +74,12 @@ static libxl__wire_expected *expected_at(const struct libxl__xs_wire *wire, uint
 
 static int reserve_answer(struct libxl__xs_wire *wire)
 {
-    if (wire->put - wire->answered < wire->expected_room)
+    const uint32_t needed = wire->put - wire->answered + wire->held + 1;
+    if (needed <= wire->expected_room)
         return 0;
-    const uint32_t room = wire->expected_room ? 2 * wire->expected_room : 64;
+    uint32_t room = wire->expected_room ? wire->expected_room : 64;
+    while (room < needed)
+        room *= 2;
     libxl__wire_expected *larger = malloc(room * sizeof(*larger));
     if (!larger)
         return ERROR_NOMEM;
@@ -87,6 +94,8 @@ static int reserve_answer(struct libxl__xs_wire *wire)
 /* After a burst: memory is given back. */
 static void give_back(struct libxl__xs_wire *wire)
 {
+    if (wire->held)
+        return;
     if (wire->out_begin == wire->out_end && wire->out_room > KEPT_OUT) {
         free(wire->out);
         wire->out = NULL;
@@ -121,6 +130,20 @@ int libxl__wire_put(libxl_ctx *ctx, libxl__wire_expected expected, uint32_t type
     }
     *expected_at(wire, wire->put++) = expected;
     return 0;
+}
+
+int libxl__wire_hold(libxl_ctx *ctx)
+{
+    struct libxl__xs_wire *wire = wire_of(ctx);
+    if (reserve(wire, SHORT_MESSAGE) || reserve_answer(wire))
+        return ERROR_NOMEM;
+    wire->held++;
+    return 0;
+}
+
+void libxl__wire_let_go(libxl_ctx *ctx)
+{
+    wire_of(ctx)->held--;
 }
 
 /* Gives the next answer to who expects it. */

@@ -42,6 +42,11 @@ bool libxl__wire_lost(const libxl_ctx *ctx);
 int libxl__wire_put(libxl_ctx *ctx, libxl__wire_expected expected, uint32_t type, uint32_t transaction,
                     libxl__wire_part a, libxl__wire_part b, libxl__wire_part c);
 
+/* Holds room for one short message, such as the end of a transaction: once it is let go, libxl__wire_put takes that
+ * message whatever memory there is. Errors: NOMEM. */
+int libxl__wire_hold(libxl_ctx *ctx);
+void libxl__wire_let_go(libxl_ctx *ctx);
+
 /*
  * What has been put goes out now if xenstored has nothing else to answer, else with the next answer: one system
  * call for all that is put meanwhile (Nagle's way).

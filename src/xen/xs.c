@@ -133,11 +133,22 @@ bool libxl__xs_unmet(const libxl__xs_request *request)
     return !request->found || (request->value && strcmp(request->found, request->value) != 0);
 }
 
+static int rc_of(int errnoval)
+{
+    switch (errnoval) {
+    case EACCES:
+    case EPERM: return ERROR_PERMISSION;
+    case E2BIG: return ERROR_INVAL; /* the request is longer than a message may be */
+    case ENOMEM: return ERROR_NOMEM;
+    default: return ERROR_XENSTORE;
+    }
+}
+
 void libxl__xs_failed(libxl__xs_batch *batch, const libxl__xs_request *request, int errnoval)
 {
     if (batch->rc)
         return;
-    batch->rc = errnoval == EACCES || errnoval == EPERM ? ERROR_PERMISSION : ERROR_XENSTORE;
+    batch->rc = rc_of(errnoval);
     if (request && request->kind == LIBXL__XS_REQUIRE && errnoval == ENOENT)
         batch->rc = request->rc;
     batch->message = libxl__gc_printf(&batch->gc, "xenstore: %s: %s", request ? request->path : "transaction",

@@ -58,7 +58,10 @@ typedef enum libxl__xs_mode { LIBXL__XS_ONE_BY_ONE, LIBXL__XS_TRANSACTION } libx
 int libxl__xs_run(libxl__xs_batch *batch, libxl__xs_mode mode);
 
 bool libxl__xs_done(const libxl__xs_batch *batch);
-/* Of a batch that is done: 0, or the operation's error with its message noted in ao. */
+/*
+ * Of a batch that is done: 0, or the first error, with its message noted in ao: XENSTORE, PERMISSION, INVAL (too long
+ * for xenstored), NOMEM, or what a libxl__xs_require says.
+ */
 int libxl__xs_result(libxl__xs_batch *batch);
 /* The value read, without anything that follows a zero octet; NULL: there is no such node. The batch's. */
 const char *libxl__xs_value(const libxl__xs_request *request);

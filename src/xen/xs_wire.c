@@ -3,11 +3,13 @@
  * Owns: nothing; batches and watches are their users'. Guarded by the context's lock.
  *
  * Requests and watches by xenstored's wire protocol. All requests of a batch are sent at once; a transaction
- * takes two more round trips, for its beginning and its end.
+ * takes two more round trips, for its beginning and its end. Room for its end is held from its beginning on: for
+ * want of memory it would stay open in xenstored.
  */
 #include "wire.h"
 #include "xen.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -89,10 +91,18 @@ static void begin(libxl_ctx *ctx, libxl__xs_batch *batch)
 {
     batch->begun = false;
     batch->transaction = 0;
-    if (batch->mode == LIBXL__XS_ONE_BY_ONE)
+    if (batch->mode == LIBXL__XS_ONE_BY_ONE) {
         put_requests(ctx, batch);
-    else if (took(batch, libxl__wire_put(ctx, expect(batch, NULL), XS_TRANSACTION_START, 0,
-                                         LIBXL__WIRE_TEXT(""), LIBXL__WIRE_NOTHING, LIBXL__WIRE_NOTHING)))
+        return;
+    }
+    int rc = libxl__wire_hold(ctx);
+    if (!rc) {
+        rc = took(batch, libxl__wire_put(ctx, expect(batch, NULL), XS_TRANSACTION_START, 0,
+                                         LIBXL__WIRE_TEXT(""), LIBXL__WIRE_NOTHING, LIBXL__WIRE_NOTHING));
+        if (rc)
+            libxl__wire_let_go(ctx);
+    }
+    if (rc)
         libxl__xs_failed(batch, NULL, ENOMEM);
 }
 
@@ -102,12 +112,13 @@ static bool end(libxl_ctx *ctx, libxl__xs_batch *batch)
     const bool keep = !batch->rc && batch->source.ao;
     if (!batch->transaction || libxl__wire_lost(ctx))
         return false;
-    if (took(batch,
-             libxl__wire_put(ctx, expect(batch, NULL), XS_TRANSACTION_END, batch->transaction,
-                             LIBXL__WIRE_TEXT(keep ? "T" : "F"), LIBXL__WIRE_NOTHING, LIBXL__WIRE_NOTHING)))
-        libxl__xs_failed(batch, NULL, ENOMEM);
+    libxl__wire_let_go(ctx);
+    int rc = took(batch, libxl__wire_put(ctx, expect(batch, NULL), XS_TRANSACTION_END, batch->transaction,
+                                         LIBXL__WIRE_TEXT(keep ? "T" : "F"), LIBXL__WIRE_NOTHING,
+                                         LIBXL__WIRE_NOTHING));
+    assert(!rc);
     batch->transaction = 0;
-    return batch->unanswered;
+    return true;
 }
 
 static void answer_to_request(libxl__xs_batch *batch, libxl__xs_request *request, int errnoval,
@@ -131,6 +142,27 @@ static uint32_t transaction_id(const char *body, size_t length)
     return digits && digits + 1 == length ? (uint32_t)strtoul(body, NULL, 10) : 0;
 }
 
+static void answer_to_beginning(libxl_ctx *ctx, libxl__xs_batch *batch, int errnoval, const char *body,
+                                size_t length)
+{
+    batch->begun = true;
+    batch->transaction = errnoval ? 0 : transaction_id(body, length);
+    if (batch->transaction) {
+        put_requests(ctx, batch);
+        return;
+    }
+    libxl__wire_let_go(ctx);
+    libxl__xs_failed(batch, NULL, errnoval ? errnoval : EPROTO);
+}
+
+static void answer_to_end(libxl_ctx *ctx, libxl__xs_batch *batch, int errnoval)
+{
+    if (errnoval && errnoval != EAGAIN)
+        libxl__xs_failed(batch, NULL, errnoval);
+    else if (errnoval && !batch->rc && batch->source.ao)
+        begin(ctx, batch); /* somebody else has changed what we read */
+}
+
 /*
  * In order: a transaction's beginning (no request, nothing sent yet but this), its requests, its end (no
  * request, and batch->transaction 0 again). One by one: requests only.
@@ -139,22 +171,13 @@ static void batch_answered(libxl_ctx *ctx, void *owner, libxl__xs_request *reque
                            const char *body, size_t length)
 {
     libxl__xs_batch *batch = owner;
-    const bool beginning = !request && !batch->begun;
     batch->unanswered--;
-    if (request) {
+    if (request)
         answer_to_request(batch, request, errnoval, body, length);
-    } else if (!errnoval && beginning) {
-        batch->begun = true;
-        batch->transaction = transaction_id(body, length);
-        if (batch->transaction)
-            put_requests(ctx, batch);
-        else
-            libxl__xs_failed(batch, NULL, EPROTO);
-    } else if (errnoval == EAGAIN && !beginning && !batch->rc && batch->source.ao) {
-        begin(ctx, batch); /* somebody else has changed what we read */
-    } else if (errnoval && (errnoval != EAGAIN || beginning)) {
-        libxl__xs_failed(batch, NULL, errnoval);
-    }
+    else if (!batch->begun)
+        answer_to_beginning(ctx, batch, errnoval, body, length);
+    else
+        answer_to_end(ctx, batch, errnoval);
     if (!batch->unanswered && !end(ctx, batch))
         libxl__xs_batch_ended(batch);
 }
@@ -164,13 +187,10 @@ static int run(libxl_ctx *ctx, libxl__xs_batch *batch)
     if (libxl__wire_lost(ctx))
         return ERROR_NO_XENSTORE;
     begin(ctx, batch);
-    if (batch->unanswered) {
+    if (batch->unanswered)
         libxl__wire_send_soon(ctx);
-        return 0;
-    }
-    if (batch->rc)
-        return ERROR_NOMEM;
-    libxl__xs_batch_ended(batch); /* there was nothing to do */
+    else
+        libxl__xs_batch_ended(batch); /* there was nothing to do, or nothing could be done */
     return 0;
 }
 

@@ -27,7 +27,8 @@ SOURCES = [source for folder in FOLDERS for source in sorted((HERE / folder).glo
 PROGRAMS = [str(source.relative_to(HERE).with_suffix("")) for source in SOURCES if source.stem != "stress"]
 # Nothing that has an allocator of its own runs beside another; valgrind (3.19) does not know pidfd_open.
 CHILDREN = ["unit/children", "unit/programs", "unit/faults_core"]
-CANNOT = {"asan": ["sim/memory"], "tsan": ["sim/memory"], "valgrind": ["sim/memory", *CHILDREN]}
+ALLOCATORS = ["sim/memory", "unit/xenstore_memory"]
+CANNOT = {"asan": ALLOCATORS, "tsan": ALLOCATORS, "valgrind": [*ALLOCATORS, *CHILDREN]}
 PROGRAMS = [name for name in PROGRAMS if name not in CANNOT.get(os.environ.get("AIOXEN_SANITIZER", ""), [])]
 UNDER = shlex.split(os.environ.get("AIOXEN_TEST_UNDER", ""))
 # The ways to xenstored: the wire, which is the usual one, and libxenstore, for those that depend on it.

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Owns: its socket, and a thread that answers on it until the other side hangs up. */
+#include "xenstored.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <xen/io/xs_wire.h>
+
+enum { PATIENCE_MS = 10000 };
+
+static bool receive(xenstored *x, void *to, size_t length)
+{
+    for (char *at = to; length;) {
+        ssize_t got = read(x->connection, at, length);
+        if (got <= 0)
+            return false;
+        at += got;
+        length -= (size_t)got;
+    }
+    return true;
+}
+
+/* Locked. A reader that has gone is no affair of its. */
+static void say(xenstored *x, struct xsd_sockmsg header, const void *body, size_t length)
+{
+    char text[sizeof(header) + XENSTORE_PAYLOAD_MAX];
+    header.len = (uint32_t)length;
+    memcpy(text, &header, sizeof(header));
+    memcpy(text + sizeof(header), body, length);
+    send(x->connection, text, sizeof(header) + length, MSG_NOSIGNAL);
+}
+
+static void refuse(xenstored *x, struct xsd_sockmsg header, const char *error)
+{
+    header.type = XS_ERROR;
+    say(x, header, error, strlen(error) + 1);
+}
+
+static void say_event(xenstored *x, const char *path, const char *token)
+{
+    char body[256];
+    int length = snprintf(body, sizeof(body), "%s%c%s", path, 0, token) + 1;
+    say(x, (struct xsd_sockmsg){.type = XS_WATCH_EVENT}, body, (size_t)length);
+}
+
+/* Locked. */
+static void answer(xenstored *x, struct xsd_sockmsg header, const char *body)
+{
+    static const char ERRORS[] = "/errors/";
+    char text[16];
+    if (strncmp(body, ERRORS, strlen(ERRORS)) == 0) {
+        snprintf(text, sizeof(text), "%.*s", (int)strcspn(body + strlen(ERRORS), "/"), body + strlen(ERRORS));
+        refuse(x, header, text);
+        return;
+    }
+    switch (header.type) {
+    case XS_TRANSACTION_START:
+        x->open++;
+        snprintf(text, sizeof(text), "%d", ++x->begun);
+        say(x, header, text, strlen(text) + 1);
+        return;
+    case XS_TRANSACTION_END:
+        x->open--;
+        if (x->conflicts) {
+            x->conflicts--;
+            refuse(x, header, "EAGAIN");
+            return;
+        }
+        break;
+    case XS_READ: say(x, header, body, strlen(body)); return;
+    case XS_WATCH:
+        say(x, header, "OK", 3);
+        if (x->watches < XENSTORED_WATCHES)
+            snprintf(x->tokens[x->watches++], sizeof(x->tokens[0]), "%s", body + strlen(body) + 1);
+        say_event(x, body, body + strlen(body) + 1);
+        return;
+    }
+    say(x, header, "OK", 3);
+}
+
+static void *serve(void *argument)
+{
+    xenstored *x = argument;
+    struct xsd_sockmsg header;
+    char body[XENSTORE_PAYLOAD_MAX + 1];
+    x->connection = accept(x->listener, NULL, NULL);
+    while (receive(x, &header, sizeof(header)) && receive(x, body, header.len)) {
+        body[header.len] = '\0';
+        pthread_mutex_lock(&x->lock);
+        answer(x, header, body);
+        pthread_mutex_unlock(&x->lock);
+    }
+    close(x->connection);
+    return NULL;
+}
+
+libxl_ctx *xenstored_open(xenstored *x)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path, sizeof(address.sun_path), "/tmp/aioxen-test-%d", (int)getpid());
+    *x = (xenstored){.listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    pthread_mutex_init(&x->lock, NULL);
+    unlink(address.sun_path);
+    assert_int_equal(bind(x->listener, (struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(listen(x->listener, 1), 0);
+    pthread_create(&x->thread, NULL, serve, x);
+    setenv("XENSTORED_PATH", address.sun_path, 1);
+    libxl_ctx *ctx = core_open();
+    ctx->xen = calloc(1, sizeof(*ctx->xen));
+    ctx->xen->transport = &libxl__xs_wire;
+    assert_int_equal(ctx->xen->transport->open(ctx), 0);
+    ctx->loop.descriptors = 0; /* so far they are the context's own */
+    unsetenv("XENSTORED_PATH");
+    unlink(address.sun_path);
+    return ctx;
+}
+
+void xenstored_close(xenstored *x, libxl_ctx *ctx)
+{
+    assert_int_equal(libxl__ctx_drain(ctx), 0);
+    assert_int_equal(ctx->loop.descriptors, 0);
+    assert_int_equal(ctx->xen->watches.count, 0);
+    ctx->xen->transport->close(ctx);
+    pthread_join(x->thread, NULL);
+    close(x->listener);
+    assert_int_equal(x->open, 0);
+    libxl__watches_close(ctx);
+    free(ctx->xen);
+    libxl__ctx_destroy(ctx);
+    pthread_mutex_destroy(&x->lock);
+}
+
+void xenstored_event(xenstored *x, const char *path, const char *token)
+{
+    pthread_mutex_lock(&x->lock);
+    say_event(x, path, token);
+    pthread_mutex_unlock(&x->lock);
+}
+
+void xenstored_wait_watches(xenstored *x, int count)
+{
+    for (uint64_t end = now_ms() + PATIENCE_MS; now_ms() < end; sleep_ms(1)) {
+        pthread_mutex_lock(&x->lock);
+        int set = x->watches;
+        pthread_mutex_unlock(&x->lock);
+        if (set >= count)
+            return;
+    }
+    fail_msg("%d watches were not set", count);
+}
+
+/* ---- the operation: a batch, which its user fills */
+
+struct batching {
+    void (*fill)(libxl__xs_batch *batch);
+    libxl__xs_mode mode;
+};
+
+static int batch_body(libxl__ao *ao, void *args)
+{
+    const struct batching *b = core_user(ao);
+    libxl__xs_batch **batch = libxl__ao_state(ao, sizeof(libxl__xs_batch *));
+    (void)args;
+    if (!batch)
+        return ERROR_NOMEM;
+    if (*batch)
+        return libxl__xs_done(*batch) ? libxl__xs_result(*batch) : LIBXL__AO_WAIT;
+    *batch = libxl__xs_batch_new(ao, 1);
+    if (!*batch)
+        return ERROR_NOMEM;
+    b->fill(*batch);
+    int rc = libxl__xs_run(*batch, b->mode);
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+static const libxl__ao_class batch_class = {
+    .name = "batch", .body = batch_body, .args_size = sizeof(void *), .slow = true};
+
+int xenstored_run(libxl_ctx *ctx, void (*fill)(libxl__xs_batch *batch), libxl__xs_mode mode, char **message)
+{
+    struct batching b = {.fill = fill, .mode = mode};
+    int rc = core_begin(ctx, &batch_class, &b, NULL);
+    if (message)
+        *message = strdup(libxl_error_message());
+    return rc;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A xenstored of the test's own, for unit tests of what speaks to it: it keeps no nodes. What it says follows from
+ * the path: /errors/NAME... is refused with that name, everything else is done, and holds its own path.
+ */
+#ifndef XENSTORED_H
+#define XENSTORED_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "core.h"
+
+#include "xen.h"
+
+enum { XENSTORED_WATCHES = 16 };
+
+typedef struct xenstored {
+    int listener, connection;
+    pthread_t thread;
+    pthread_mutex_t lock; /* guards what is written, and what follows */
+    int begun, open;      /* transactions: so far, and now */
+    int conflicts;        /* so many of the next ends of transactions are told to try again */
+    int watches;          /* set so far: their tokens */
+    char tokens[XENSTORED_WATCHES][32];
+} xenstored;
+
+/* A core whose xenstore is this one. */
+libxl_ctx *xenstored_open(xenstored *x);
+/* Closes both; fails the test unless all has ended, and no transaction is left open. */
+void xenstored_close(xenstored *x, libxl_ctx *ctx);
+/* Says that something has happened to what the watch of this token watches. */
+void xenstored_event(xenstored *x, const char *path, const char *token);
+/* Waits, at most 10 s, until so many watches have been set. */
+void xenstored_wait_watches(xenstored *x, int count);
+
+/*
+ * Runs a batch that `fill` fills as an operation; its result. *message (may be NULL): what it said, freed by the caller.
+ */
+int xenstored_run(libxl_ctx *ctx, void (*fill)(libxl__xs_batch *batch), libxl__xs_mode mode, char **message);
+
+#endif

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Requests and watches by the wire protocol, against a xenstored of the test's own. */
+#include "xenstored.h"
+
+#include <stdlib.h>
+
+static const libxl__xs_mode modes[] = {LIBXL__XS_ONE_BY_ONE, LIBXL__XS_TRANSACTION};
+enum { BOTH_MODES = sizeof(modes) / sizeof(*modes) };
+
+/* ---- errors */
+
+static void fill_with_two_errors(libxl__xs_batch *batch)
+{
+    libxl__xs_read(batch, "/good");
+    libxl__xs_write(batch, LIBXL__XS_OURS, "", "/errors/EACCES/first");
+    libxl__xs_write(batch, LIBXL__XS_OURS, "", "/errors/EIO/second");
+    libxl__xs_read(batch, "/errors/EINVAL/third");
+}
+
+static void the_first_error_of_a_batch_wins(scene *s)
+{
+    xenstored x;
+    libxl_ctx *ctx = xenstored_open(&x);
+    for (int i = 0; i < BOTH_MODES; i++) {
+        char *message;
+        assert_int_equal(xenstored_run(ctx, fill_with_two_errors, modes[i], &message), ERROR_PERMISSION);
+        assert_non_null(strstr(message, "/errors/EACCES/first: Permission denied"));
+        free(message);
+    }
+    assert_int_equal(x.begun, 1);
+    xenstored_close(&x, ctx);
+    (void)s;
+}
+
+static void fill_with_too_much(libxl__xs_batch *batch)
+{
+    char value[5000];
+    memset(value, 'x', sizeof(value) - 1);
+    value[sizeof(value) - 1] = '\0';
+    libxl__xs_write(batch, LIBXL__XS_OURS, value, "/too/long");
+}
+
+static void a_request_too_long_is_refused_by_its_path(scene *s)
+{
+    xenstored x;
+    libxl_ctx *ctx = xenstored_open(&x);
+    for (int i = 0; i < BOTH_MODES; i++) {
+        char *message;
+        assert_int_equal(xenstored_run(ctx, fill_with_too_much, modes[i], &message), ERROR_INVAL);
+        assert_non_null(strstr(message, "/too/long: Argument list too long"));
+        free(message);
+    }
+    xenstored_close(&x, ctx);
+    (void)s;
+}
+
+/* ---- transactions */
+
+static void fill_with_one(libxl__xs_batch *batch)
+{
+    libxl__xs_write(batch, LIBXL__XS_OURS, "1", "/one");
+}
+
+static void a_transaction_that_meets_another_is_made_again(scene *s)
+{
+    xenstored x;
+    libxl_ctx *ctx = xenstored_open(&x);
+    x.conflicts = 3;
+    assert_int_equal(xenstored_run(ctx, fill_with_one, LIBXL__XS_TRANSACTION, NULL), 0);
+    assert_int_equal(x.begun, 4);
+    xenstored_close(&x, ctx);
+    (void)s;
+}
+
+/* ---- watches */
+
+static void count_call(libxl_ctx *ctx, void *user, bool failed)
+{
+    (void)ctx;
+    assert_false(failed);
+    ++*(int *)user;
+}
+
+/* xenstored may have sent it before it heard that the watch is over. */
+static void an_event_of_a_watch_that_is_over_is_not_taken_for_its_successor_s(scene *s)
+{
+    xenstored x;
+    libxl_ctx *ctx = xenstored_open(&x);
+    libxl__watch *watch;
+    int first = 0, second = 0;
+    libxl__ctx_lock(ctx);
+    assert_int_equal(libxl__watch_add(ctx, "/watched", count_call, &first, false, &watch), 0);
+    core_run(ctx, &first);
+    libxl__watch_remove(ctx, watch);
+    core_run_for(ctx, 20); /* its place is free */
+    assert_int_equal(libxl__watch_add(ctx, "/watched", count_call, &second, false, &watch), 0);
+    core_run(ctx, &second);
+    assert_int_equal(watch->slot, 0); /* the same place */
+    xenstored_wait_watches(&x, 2);
+    xenstored_event(&x, "/watched", x.tokens[0]);
+    core_run_for(ctx, 20);
+    assert_int_equal(first, 1);
+    assert_int_equal(second, 1);
+    xenstored_event(&x, "/watched", x.tokens[1]);
+    core_run_for(ctx, 20);
+    assert_int_equal(second, 2);
+    libxl__watch_remove(ctx, watch);
+    libxl__ctx_unlock(ctx);
+    xenstored_close(&x, ctx);
+    (void)s;
+}
+
+/* Below a context: what there is of xenstore here is the connection alone. */
+static const body bodies[] = {
+    BODY(the_first_error_of_a_batch_wins, NO_CONTEXT),
+    BODY(a_request_too_long_is_refused_by_its_path, NO_CONTEXT),
+    BODY(a_transaction_that_meets_another_is_made_again, NO_CONTEXT),
+    BODY(an_event_of_a_watch_that_is_over_is_not_taken_for_its_successor_s, NO_CONTEXT),
+};
+
+HARNESS_MAIN(bodies)
