@@ -156,14 +156,14 @@ static libxl__delivery *next(libxl_ctx *ctx)
 bool libxl__deliver_one(libxl_ctx *ctx)
 {
     libxl__deliveries *deliveries = &ctx->deliveries;
-    libxl__delivery *delivery = next(ctx);
+    libxl__delivery *delivery = deliveries->missed ? NULL : next(ctx);
     if (!delivery && !deliveries->missed)
         return false;
     libxl__loop_hand_over(ctx);
     const struct inside here = {.ctx = ctx, .outer = innermost};
     innermost = &here;
     deliveries->under_way++;
-    if (deliveries->missed) {
+    if (!delivery) {
         tell_of_disaster(ctx);
     } else {
         STAILQ_REMOVE(line_of(ctx, delivery), delivery, libxl__delivery, link);
