@@ -221,26 +221,31 @@ int libxl_event_check(libxl_ctx *ctx, libxl_event **event_out, uint64_t typemask
     return *event_out ? 0 : ERROR_NOT_READY;
 }
 
+/* When this thread last returned from waiting for an event. What it has looked at since, it may have looked at before
+ * a libxl_ctx_wake. */
+static _Thread_local uint64_t returned_at __attribute__((tls_model("initial-exec")));
+
 int libxl_event_wait_limit(libxl_ctx *ctx, libxl_event **event_out, uint64_t typemask,
                            libxl_event_predicate *predicate, void *predicate_user, int milliseconds)
 {
     libxl__waiter waiter = {.typemask = typemask, .predicate = predicate, .predicate_user = predicate_user};
     uint64_t deadline = milliseconds < 0 ? 0 : libxl__now() + LIBXL__MILLISECONDS(milliseconds);
     *event_out = NULL;
+    const uint64_t since = returned_at;
     libxl__ctx_lock(ctx);
-    uint64_t wakes = ctx->events.wakes;
     libxl__waiter_begin(ctx, &waiter);
     libxl__ctx_flush(ctx);
     int rc = 0;
     /* With no time at all there is still one look: who only ever looks must get on, too. */
     for (bool looked = false; !(*event_out = find(ctx, &waiter)) && !rc; looked = true) {
-        if (ctx->events.wakes != wakes)
+        if (ctx->events.woken_at && ctx->events.woken_at >= since)
             rc = ERROR_NOT_READY;
         else if (looked && deadline && libxl__now() >= deadline)
             rc = ERROR_TIMEDOUT;
         else
             rc = libxl__waiter_wait(ctx, &waiter, deadline);
     }
+    returned_at = libxl__now();
     libxl__waiter_end(ctx, &waiter);
     if (!*event_out)
         libxl__loop_hide_events(ctx);
@@ -267,7 +272,7 @@ void libxl_ctx_wake(libxl_ctx *ctx)
 {
     libxl__waiter *waiter;
     libxl__ctx_lock(ctx);
-    ctx->events.wakes++;
+    ctx->events.woken_at = libxl__now();
     TAILQ_FOREACH (waiter, &ctx->loop.waiters, link)
         if (waiter->typemask)
             libxl__waiter_wake(ctx, waiter);

@@ -18,7 +18,7 @@ typedef struct libxl__events {
     struct libxl__event_list queue; /* for libxl_event_take, _check and _wait */
     uint32_t queued;
     libxl__event_index index; /* of the queue, once someone takes by libxl_event_is_for; until it is empty */
-    uint64_t wakes;           /* calls of libxl_ctx_wake */
+    uint64_t woken_at;        /* ns: the last call of libxl_ctx_wake; 0: none */
 } libxl__events;
 
 /* Everything here: the context locked. */

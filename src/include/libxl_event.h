@@ -36,7 +36,10 @@ int libxl_ctx_fd(libxl_ctx *ctx);
 /* Does whatever is ready and runs callbacks that are due; never blocks. 0, or FAIL. */
 int libxl_ctx_process(libxl_ctx *ctx);
 
-/* Makes every libxl_event_wait that is under way return ERROR_NOT_READY now. Async-signal-safe: no. */
+/*
+ * Makes every libxl_event_wait that is under way return ERROR_NOT_READY now, and the next one of each thread that has
+ * not returned from one since: what a thread looks at before it waits, it looks at again. Async-signal-safe: no.
+ */
 void libxl_ctx_wake(libxl_ctx *ctx);
 
 /* ------------------------------------------------------------------ events, many at a time */

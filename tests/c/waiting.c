@@ -207,6 +207,51 @@ static void wake_ends_every_wait(scene *s)
     }
 }
 
+/* It returns from a wait, looks whether it is to go on, and is woken before it waits again. */
+struct looking {
+    libxl_ctx *ctx;
+    atomic_bool looked, woken;
+    int first_rc, rc, next_rc;
+};
+
+static void *look_and_wait(void *argument)
+{
+    struct looking *l = argument;
+    libxl_event *event;
+    l->first_rc = libxl_event_wait_limit(l->ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL, 0);
+    atomic_store(&l->looked, true);
+    while (!atomic_load(&l->woken))
+        sleep_ms(1);
+    l->rc = libxl_event_wait_limit(l->ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL, LONG_MS);
+    l->next_rc = libxl_event_wait_limit(l->ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL, 20);
+    return NULL;
+}
+
+static void a_wake_before_the_wait_is_not_lost(scene *s)
+{
+    enum { THREADS = 3 };
+    struct looking l[THREADS];
+    struct waiting w;
+    pthread_t threads[THREADS], waiting = start(&w, s);
+    for (int i = 0; i < THREADS; i++) {
+        l[i] = (struct looking){.ctx = s->ctx};
+        pthread_create(&threads[i], NULL, look_and_wait, &l[i]);
+        while (!atomic_load(&l[i].looked))
+            sleep_ms(1);
+    }
+    libxl_ctx_wake(s->ctx);
+    pthread_join(waiting, NULL); /* it has heard of it; so must they */
+    assert_int_equal(w.rc, ERROR_NOT_READY);
+    for (int i = 0; i < THREADS; i++)
+        atomic_store(&l[i].woken, true);
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+        assert_int_equal(l[i].first_rc, ERROR_TIMEDOUT);
+        assert_int_equal(l[i].rc, ERROR_NOT_READY);
+        assert_int_equal(l[i].next_rc, ERROR_TIMEDOUT); /* once */
+    }
+}
+
 static void wake_leaves_operations_alone(scene *s)
 {
     char *name = NULL;
@@ -440,6 +485,7 @@ static const body bodies[] = {
     BODY(who_is_busy_keeps_no_event_from_others, ONE_WAY),
     BODY(who_is_busy_leaves_the_lead_to_others, ONE_WAY),
     BODY(a_thread_that_processes_steals_no_wakeup, ONE_WAY),
+    BODY(a_wake_before_the_wait_is_not_lost, ONE_WAY),
     BODY(wake_ends_every_wait, ONE_WAY),
     BODY(wake_leaves_operations_alone, ASYNC),
     BODY(a_wait_has_a_limit, ONE_WAY),

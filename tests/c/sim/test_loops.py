@@ -20,13 +20,13 @@ LOOPS = {
     for name in re.findall(r"^void (\w+)\(libxl_ctx \*ctx\)$", block, re.MULTILINE)
 }
 
-# The line that makes each loop see its events; without it the loop must not seem to work.
+# The line that makes each loop see its events, or its threads that it is over; without it the loop must not seem to work.
 ESSENTIAL = {
     "own_thread": "handle(event);",
     "one_descriptor": "epoll_ctl(epoll, EPOLL_CTL_ADD, libxl_ctx_fd(ctx), &wanted);",
     "poll_set": "libxl_osevent_afterpoll(ctx, count, fds, now);",
     "event_library": "libxl_osevent_occurred_fd(hooked->ctx, hooked->for_libxl, fd, POLLIN, (short)ready);",
-    "several_threads": "handle(event);",
+    "several_threads": "libxl_ctx_wake(ctx);",
 }
 
 
