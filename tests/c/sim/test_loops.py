@@ -20,7 +20,7 @@ LOOPS = {
     for name in re.findall(r"^void (\w+)\(libxl_ctx \*ctx\)$", block, re.MULTILINE)
 }
 
-# The line that makes each loop see its events, or its threads that it is over; without it the loop must not seem to work.
+# The line that makes each loop see its events, or that it is over: without it it must not seem to work.
 ESSENTIAL = {
     "own_thread": "handle(event);",
     "one_descriptor": "epoll_ctl(epoll, EPOLL_CTL_ADD, libxl_ctx_fd(ctx), &wanted);",
