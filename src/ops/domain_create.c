@@ -104,14 +104,18 @@ static int name_exists(libxl__ao *ao, const char *name)
                           name);
 }
 
-/* ---- the domain's tree in xenstore */
+/*
+ * ---- the domain's tree in xenstore
+ *
+ * Each change costs xenstored a look at every domain, and setting permissions is a change: so they are set where they
+ * differ from those of the node above, which a new node inherits, and there is no request for a node that comes into
+ * being with one below it.
+ */
 
-static void write_domain(libxl__xs_batch *b, const struct create *s, const libxl_domain_config *config)
+/* A guest may read its tree. What it may write is made while all of it is the guest's, who is not yet there. */
+static void write_guests_nodes(libxl__xs_batch *b, unsigned domid)
 {
-    const unsigned domid = s->build.domid;
-    char text[64];
-    /* A guest may read its tree; what it may write is made here, empty, and given to it. */
-    static const char *const guests_nodes[] = {
+    static const char *const guests[] = {
         "control/shutdown",
         "control/feature-poweroff",
         "control/feature-reboot",
@@ -124,37 +128,46 @@ static void write_domain(libxl__xs_batch *b, const struct create *s, const libxl
         "attr",
         "error",
     };
-    static const char *const our_nodes[] = {"",         "/cpu",   "/memory", "/device", "/device/suspend",
-                                            "/control", "/store", "/console"};
-    for (size_t i = 0; i < sizeof(our_nodes) / sizeof(*our_nodes); i++)
-        libxl__xs_write(b, LIBXL__XS_GUEST_READS, "", "/local/domain/%u%s", domid, our_nodes[i]);
-    for (size_t i = 0; i < sizeof(guests_nodes) / sizeof(*guests_nodes); i++)
-        libxl__xs_write(b, LIBXL__XS_GUESTS, "", "/local/domain/%u/%s", domid, guests_nodes[i]);
+    static const char *const ours[] = {"", "/control", "/device", "/device/suspend"}; /* above those */
+    libxl__xs_remove(b, "/local/domain/%u", domid); /* nothing is inherited from a forebear */
+    libxl__xs_write(b, LIBXL__XS_GUESTS, "", "/local/domain/%u", domid);
+    for (size_t i = 0; i < sizeof(guests) / sizeof(*guests); i++)
+        libxl__xs_write(b, LIBXL__XS_INHERITS, "", "/local/domain/%u/%s", domid, guests[i]);
+    for (size_t i = 0; i < sizeof(ours) / sizeof(*ours); i++)
+        libxl__xs_permit(b, LIBXL__XS_GUEST_READS, "/local/domain/%u%s", domid, ours[i]);
+}
 
-#define NODE(path, fmt, ...)                                                                                 \
+static void write_domain(libxl__xs_batch *b, const struct create *s, const libxl_domain_config *config)
+{
+    const unsigned domid = s->build.domid;
+    write_guests_nodes(b, domid);
+
+#define NODE(value, path, ...)                                                                               \
+    libxl__xs_write(b, LIBXL__XS_INHERITS, value, "/local/domain/%u/" path, domid, ##__VA_ARGS__)
+#define NODE_OF(path, ...)                                                                                   \
     do {                                                                                                     \
-        snprintf(text, sizeof(text), fmt, __VA_ARGS__);                                                      \
-        libxl__xs_write(b, LIBXL__XS_GUEST_READS, text, "/local/domain/%u/" path, domid);                    \
+        char text[64];                                                                                       \
+        snprintf(text, sizeof(text), __VA_ARGS__);                                                           \
+        NODE(text, path);                                                                                    \
     } while (0)
-    libxl__xs_write(b, LIBXL__XS_GUEST_READS, config->c_info.name, "/local/domain/%u/name", domid);
-    NODE("domid", "%u", domid);
-    NODE("vm", "/vm/" LIBXL_UUID_FMT, LIBXL_UUID_BYTES(s->build.uuid));
-    NODE("memory/static-max", "%llu", (unsigned long long)s->build.max_kb);
-    NODE("memory/target", "%llu", (unsigned long long)s->build.target_kb);
-    NODE("store/port", "%u", s->build.store_port);
-    NODE("store/ring-ref", "%lu", s->build.store_gfn);
-    NODE("console/port", "%u", s->build.console_port);
-    NODE("console/ring-ref", "%lu", s->build.console_gfn);
-    NODE("console/limit", "%d", 1 << 20);
-    NODE("console/type", "%s", "xenconsoled");
-    NODE("console/output", "%s", "pty");
-    NODE("control/platform-feature-multiprocessor-suspend", "%d", 1);
-    NODE("control/platform-feature-xs_reset_watches", "%d", 1);
+    NODE(config->c_info.name, "name");
+    NODE_OF("domid", "%u", domid);
+    NODE_OF("vm", "/vm/" LIBXL_UUID_FMT, LIBXL_UUID_BYTES(s->build.uuid));
+    NODE_OF("memory/static-max", "%llu", (unsigned long long)s->build.max_kb);
+    NODE_OF("memory/target", "%llu", (unsigned long long)s->build.target_kb);
+    NODE_OF("store/port", "%u", s->build.store_port);
+    NODE_OF("store/ring-ref", "%lu", s->build.store_gfn);
+    NODE_OF("console/port", "%u", s->build.console_port);
+    NODE_OF("console/ring-ref", "%lu", s->build.console_gfn);
+    NODE("1048576", "console/limit");
+    NODE("xenconsoled", "console/type");
+    NODE("pty", "console/output");
+    NODE("1", "control/platform-feature-multiprocessor-suspend");
+    NODE("1", "control/platform-feature-xs_reset_watches");
+    for (int i = 0; i < config->b_info.max_vcpus; i++)
+        NODE("online", "cpu/%d/availability", i);
+#undef NODE_OF
 #undef NODE
-    for (int i = 0; i < config->b_info.max_vcpus; i++) {
-        libxl__xs_write(b, LIBXL__XS_GUEST_READS, "", "/local/domain/%u/cpu/%d", domid, i);
-        libxl__xs_write(b, LIBXL__XS_GUEST_READS, "online", "/local/domain/%u/cpu/%d/availability", domid, i);
-    }
 }
 
 /* What other toolstacks look for. */
@@ -165,10 +178,10 @@ static void write_vm(libxl__xs_batch *b, const struct create *s, const libxl_dom
     snprintf(uuid, sizeof(uuid), LIBXL_UUID_FMT, LIBXL_UUID_BYTES(s->build.uuid));
     snprintf(vm, sizeof(vm), "/vm/%s", uuid);
     libxl__xs_write(b, LIBXL__XS_GUEST_READS, "", "%s", vm);
-    libxl__xs_write(b, LIBXL__XS_GUEST_READS, uuid, "%s/uuid", vm);
-    libxl__xs_write(b, LIBXL__XS_GUEST_READS, config->c_info.name, "%s/name", vm);
-    libxl__xs_write(b, LIBXL__XS_OURS, "", "/libxl/%u", domid);
-    libxl__xs_write(b, LIBXL__XS_OURS, config->c_info.type == LIBXL_DOMAIN_TYPE_PV ? "pv" : "pvh",
+    libxl__xs_write(b, LIBXL__XS_INHERITS, uuid, "%s/uuid", vm);
+    libxl__xs_write(b, LIBXL__XS_INHERITS, config->c_info.name, "%s/name", vm);
+    libxl__xs_remove(b, "/libxl/%u", domid);
+    libxl__xs_write(b, LIBXL__XS_INHERITS, config->c_info.type == LIBXL_DOMAIN_TYPE_PV ? "pv" : "pvh",
                     "/libxl/%u/type", domid);
 }
 

@@ -48,20 +48,24 @@ void libxl__xs_batch_free(libxl__xs_batch *batch)
         libxl__source_stop(batch->ao->ctx, &batch->source);
 }
 
-__attribute__((format(printf, 3, 0))) static libxl__xs_request *
-add(libxl__xs_batch *batch, libxl__xs_kind kind, const char *path, va_list args)
+static libxl__xs_request *add_for(libxl__xs_batch *batch, libxl__xs_kind kind, const char *path)
 {
-    libxl__xs_request *request = libxl__gc_alloc(&batch->gc, sizeof(*request));
-    const char *text = libxl__gc_vprintf(&batch->gc, path, args);
-    if (!request || !text) {
+    libxl__xs_request *request = path ? libxl__gc_alloc(&batch->gc, sizeof(*request)) : NULL;
+    if (!request) {
         batch->out_of_memory = true;
         return NULL;
     }
     request->kind = kind;
-    request->path = text;
+    request->path = path;
     STAILQ_INSERT_TAIL(&batch->requests, request, link);
     batch->count++;
     return request;
+}
+
+__attribute__((format(printf, 3, 0))) static libxl__xs_request *
+add(libxl__xs_batch *batch, libxl__xs_kind kind, const char *path, va_list args)
+{
+    return add_for(batch, kind, libxl__gc_vprintf(&batch->gc, path, args));
 }
 
 #define ADD(request, batch, kind, path)                                                                      \
@@ -91,8 +95,16 @@ void libxl__xs_write(libxl__xs_batch *batch, libxl__xs_perms perms, const char *
     ADD(request, batch, LIBXL__XS_WRITE, path);
     if (!request)
         return;
-    request->perms = perms;
     request->value = copy(batch, value);
+    if (perms != LIBXL__XS_INHERITS && (request = add_for(batch, LIBXL__XS_PERMIT, request->path)))
+        request->perms = perms;
+}
+
+void libxl__xs_permit(libxl__xs_batch *batch, libxl__xs_perms perms, const char *path, ...)
+{
+    ADD(request, batch, LIBXL__XS_PERMIT, path);
+    if (request)
+        request->perms = perms;
 }
 
 void libxl__xs_remove(libxl__xs_batch *batch, const char *path, ...)

@@ -10,9 +10,9 @@
 #include "ao.h"
 #include "worker.h"
 
-/* What a node allows. N: the domain that owns it may do all; the others nothing, or read. */
+/* What a node allows: who owns it may do all; the others nothing, or read. */
 typedef enum libxl__xs_perms {
-    LIBXL__XS_OURS,        /* ours */
+    LIBXL__XS_INHERITS,    /* a new node: as the one above it. A node that is there: as it was */
     LIBXL__XS_GUEST_READS, /* ours, the guest may read */
     LIBXL__XS_GUESTS,      /* the guest's */
 } libxl__xs_perms;
@@ -33,9 +33,12 @@ libxl__xs_batch *libxl__xs_batch_new(libxl__ao *ao, uint32_t domid);
 /* Its value, later by libxl__xs_value. A missing node is no error. */
 libxl__xs_request *libxl__xs_read(libxl__xs_batch *batch, const char *path, ...)
     __attribute__((format(printf, 2, 3)));
-/* Makes the node, and those above it. */
+/* Makes the node, and those above it, which inherit. */
 void libxl__xs_write(libxl__xs_batch *batch, libxl__xs_perms perms, const char *value, const char *path, ...)
     __attribute__((format(printf, 4, 5)));
+/* Of a node that is there. */
+void libxl__xs_permit(libxl__xs_batch *batch, libxl__xs_perms perms, const char *path, ...)
+    __attribute__((format(printf, 3, 4)));
 /* With all below it. A missing node is no error. */
 void libxl__xs_remove(libxl__xs_batch *batch, const char *path, ...) __attribute__((format(printf, 2, 3)));
 /*

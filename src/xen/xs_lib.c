@@ -58,8 +58,8 @@ static bool make(struct xs_handle *xs, xs_transaction_t transaction, const libxl
         errno = ENOENT;
         return request->kind == LIBXL__XS_READ || !libxl__xs_unmet(request);
     case LIBXL__XS_WRITE:
-        return xs_write(xs, transaction, request->path, request->value, (unsigned)strlen(request->value)) &&
-               set_perms(xs, transaction, batch, request);
+        return xs_write(xs, transaction, request->path, request->value, (unsigned)strlen(request->value));
+    case LIBXL__XS_PERMIT: return set_perms(xs, transaction, batch, request);
     case LIBXL__XS_REMOVE: return xs_rm(xs, transaction, request->path) || errno == ENOENT;
     case LIBXL__XS_INTRODUCE: return xs_introduce_domain(xs, batch->domid, request->gfn, request->port);
     }

@@ -16,6 +16,7 @@
 typedef enum libxl__xs_kind {
     LIBXL__XS_READ,
     LIBXL__XS_WRITE,
+    LIBXL__XS_PERMIT,
     LIBXL__XS_REMOVE,
     LIBXL__XS_REQUIRE,
     LIBXL__XS_INTRODUCE
@@ -23,8 +24,8 @@ typedef enum libxl__xs_kind {
 
 struct libxl__xs_request {
     libxl__xs_kind kind;
-    libxl__xs_perms perms;
-    int rc; /* REQUIRE: the error */
+    libxl__xs_perms perms; /* PERMIT: not INHERITS */
+    int rc;                /* REQUIRE: the error */
     const char *path;
     const char *value; /* WRITE; REQUIRE: what the node is to hold, NULL: anything */
     unsigned long gfn; /* INTRODUCE */

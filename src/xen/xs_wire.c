@@ -42,7 +42,6 @@ static int put_request(libxl_ctx *ctx, libxl__xs_batch *batch, libxl__xs_request
 {
     const uint32_t tx = batch->transaction;
     char domid[16], gfn[24], port[16];
-    int rc;
     switch (request->kind) {
     case LIBXL__XS_READ:
     case LIBXL__XS_REQUIRE:
@@ -54,9 +53,9 @@ static int put_request(libxl_ctx *ctx, libxl__xs_batch *batch, libxl__xs_request
         return libxl__wire_put(ctx, expect(batch, request), XS_RM, tx, LIBXL__WIRE_TEXT(request->path),
                                LIBXL__WIRE_NOTHING, LIBXL__WIRE_NOTHING);
     case LIBXL__XS_WRITE:
-        rc = libxl__wire_put(ctx, expect(batch, request), XS_WRITE, tx, LIBXL__WIRE_TEXT(request->path),
-                             LIBXL__WIRE_VALUE(request->value), LIBXL__WIRE_NOTHING);
-        return rc ? rc : put_perms(ctx, batch, request);
+        return libxl__wire_put(ctx, expect(batch, request), XS_WRITE, tx, LIBXL__WIRE_TEXT(request->path),
+                               LIBXL__WIRE_VALUE(request->value), LIBXL__WIRE_NOTHING);
+    case LIBXL__XS_PERMIT: return put_perms(ctx, batch, request);
     case LIBXL__XS_INTRODUCE:
         snprintf(domid, sizeof(domid), "%u", batch->domid);
         snprintf(gfn, sizeof(gfn), "%lu", request->gfn);

@@ -219,6 +219,109 @@ static void the_domain_is_as_configured(scene *s)
     libxl_domain_config_dispose(&config);
 }
 
+/* ---- who may do what to its nodes */
+
+static void check_perms(const char *const *nodes, const char *perms, libxl_domid domid)
+{
+    char path[128], wanted[32];
+    snprintf(wanted, sizeof(wanted), perms, domid);
+    for (; *nodes; nodes++) {
+        snprintf(path, sizeof(path), "/local/domain/%u%s", domid, *nodes);
+        char *found = fixture_perms(path);
+        if (!found || strcmp(found, wanted) != 0)
+            fail_msg("%s: %s, and not %s", path, found ? found : "no node", wanted);
+        free(found);
+    }
+}
+
+static void check_all_perms(libxl_domid domid)
+{
+    static const char *const guests[] = {"/control/shutdown",
+                                         "/control/feature-poweroff",
+                                         "/control/feature-reboot",
+                                         "/control/feature-suspend",
+                                         "/control/sysrq",
+                                         "/device/suspend/event-channel",
+                                         "/data",
+                                         "/drivers",
+                                         "/feature",
+                                         "/attr",
+                                         "/error",
+                                         NULL};
+    static const char *const ours[] = {"",
+                                       "/control",
+                                       "/device",
+                                       "/device/suspend",
+                                       "/cpu",
+                                       "/cpu/0",
+                                       "/cpu/0/availability",
+                                       "/memory",
+                                       "/memory/target",
+                                       "/store",
+                                       "/store/port",
+                                       "/console",
+                                       "/console/tty",
+                                       "/name",
+                                       "/domid",
+                                       "/vm",
+                                       "/control/platform-feature-xs_reset_watches",
+                                       NULL};
+    check_perms(guests, "n%u", domid);
+    check_perms(ours, "n0,r%u", domid);
+}
+
+static void a_guest_writes_its_own_nodes_and_reads_the_others(scene *s)
+{
+    libxl_domid domid = guest_new(s->ctx, "b", false);
+    char path[128], wanted[32], *vm = guest_node(domid, "vm");
+    check_all_perms(domid);
+    snprintf(wanted, sizeof(wanted), "n0,r%u", domid);
+    for (int i = 0; i < 3; i++) {
+        static const char *const nodes[] = {"", "/uuid", "/name"};
+        snprintf(path, sizeof(path), "%s%s", vm, nodes[i]);
+        char *found = fixture_perms(path);
+        assert_string_equal(found, wanted);
+        free(found);
+    }
+    snprintf(path, sizeof(path), "/libxl/%u/type", domid);
+    char *found = fixture_perms(path);
+    assert_string_equal(found, "n0");
+    free(found);
+    free(vm);
+    guest_destroy(s->ctx, domid);
+}
+
+/* Somebody has forgotten nodes of a domain with this domid: they are no part of the new one's tree, nor are their
+ * permissions. */
+static void nothing_is_left_of_a_forebear(scene *s)
+{
+    enum { LIKELY = 3 };
+    static const char *const forgotten[] = {"/local/domain/%u/control/shutdown",
+                                            "/local/domain/%u/device/vbd/51712",
+                                            "/libxl/%u/device/vbd/51712"};
+    char path[128];
+    libxl_domid before = guest_new(s->ctx, "b", false);
+    guest_destroy(s->ctx, before);
+    for (unsigned domid = before + 1; domid <= before + LIKELY; domid++)
+        for (int i = 0; i < 3; i++) {
+            snprintf(path, sizeof(path), forgotten[i], domid);
+            fixture_write(path, "forgotten");
+        }
+    libxl_domid domid = guest_new(s->ctx, "b", false);
+    assert_in_range(domid, before + 1, before + LIKELY);
+    for (int i = 1; i < 3; i++) {
+        snprintf(path, sizeof(path), forgotten[i], domid);
+        assert_null(fixture_node(path));
+    }
+    check_all_perms(domid);
+    guest_destroy(s->ctx, domid);
+    for (unsigned other = before + 1; other <= before + LIKELY; other++)
+        for (int i = 0; i < 2 && other != domid; i++) {
+            snprintf(path, sizeof(path), i ? "/libxl/%u" : "/local/domain/%u", other);
+            fixture_write(path, NULL);
+        }
+}
+
 /* ---- progress: the console can be connected to before the operation completes */
 
 static atomic_int reports, reports_before_completion;
@@ -299,6 +402,8 @@ static const body bodies[] = {
     BODY(one_of_two_at_once_gets_the_name, BOTH),
     BODY(a_name_is_free_again, BOTH),
     BODY(the_domain_is_as_configured, ONE_WAY),
+    BODY(a_guest_writes_its_own_nodes_and_reads_the_others, ONE_WAY),
+    BODY(nothing_is_left_of_a_forebear, ONE_WAY),
     BODY(progress_comes_before_completion, EACH_MODE),
     BODY(progress_can_be_an_event, BOTH),
 };

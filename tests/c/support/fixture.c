@@ -66,6 +66,24 @@ void fixture_write(const char *path, const char *value)
         fail_msg("%s: cannot be written", path);
 }
 
+char *fixture_perms(const char *path)
+{
+    static const char letters[] = {'n', 'r', 'w', 'b'};
+    _Static_assert(XS_PERM_READ == 1 && XS_PERM_WRITE == 2, "their order");
+    char *text = NULL;
+    unsigned count = 0;
+    struct xs_permissions *perms = xs_get_permissions(xs, XBT_NULL, path, &count);
+    for (unsigned i = 0; i < count; i++) {
+        char *before = text;
+        if (asprintf(&text, "%s%s%c%u", before ? before : "", before ? "," : "", letters[perms[i].perms & 3],
+                     perms[i].id) < 0)
+            fail_msg("%s: out of memory", path);
+        free(before);
+    }
+    free(perms);
+    return text;
+}
+
 void fixture_begin(struct fixture *before)
 {
     look_at_world(before);

@@ -27,6 +27,8 @@ void fixture_check_world(const struct fixture *before);
 char *fixture_node(const char *path);
 /* Writes one, as whoever may write there does; NULL: removes it. After fixture_begin. */
 void fixture_write(const char *path, const char *value);
+/* What it allows, as xenstore-ls -p writes it: "n0,r7". Freed by the caller; NULL: no node. After fixture_begin. */
+char *fixture_perms(const char *path);
 /* Destroys the domains that are new. */
 void fixture_clean(const struct fixture *before);
 /* Fails the test unless the context has nothing alive but idle workers. */
