@@ -114,11 +114,13 @@ static int follow(libxl__ao *ao, libxl__child *child)
     int pidfd = pidfd_open(child->pid, 0);
     if (pidfd < 0)
         return errno;
-    if (!libxl__fd_register(ao->ctx, &child->exited, pidfd, EPOLLIN, exited))
-        return 0;
-    int error = errno;
-    close(pidfd);
-    return error;
+    if (libxl__fd_register(ao->ctx, &child->exited, pidfd, EPOLLIN, exited)) {
+        int error = errno;
+        close(pidfd);
+        return error;
+    }
+    child->exited.ours = true;
+    return 0;
 }
 
 static int status_lost(libxl__ao *ao, const char *name, int error)

@@ -7,7 +7,6 @@
 
 #include <assert.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 void libxl__ctx_lock(libxl_ctx *ctx)
 {
@@ -151,10 +150,7 @@ void libxl__ctx_count(libxl_ctx *ctx, libxl_counters *out)
 
 void libxl__ctx_postfork(libxl_ctx *ctx)
 {
-    int fds[] = {ctx->loop.inner, ctx->loop.outer, ctx->loop.events_fd, ctx->loop.look_again.fd,
-                 ctx->timers.source.fd};
-    for (size_t i = 0; i < sizeof(fds) / sizeof(*fds); i++)
-        close(fds[i]);
+    libxl__loop_postfork(ctx);
     pthread_mutex_init(&ctx->lock, NULL); /* who had it, at the fork, is not here */
     ctx->closing = true;
 }

@@ -100,12 +100,14 @@ static int open_descriptors(libxl_ctx *ctx)
     int rc = libxl__fd_register(ctx, &loop->look_again, fd, EPOLLIN, looked);
     if (rc)
         close(fd);
+    loop->look_again.ours = !rc;
     return rc;
 }
 
 int libxl__loop_open(libxl_ctx *ctx)
 {
     libxl__loop *loop = &ctx->loop;
+    LIST_INIT(&loop->registered);
     TAILQ_INIT(&loop->ready);
     TAILQ_INIT(&loop->waiters);
     loop->outer = loop->inner = loop->events_fd = -1;
@@ -134,6 +136,21 @@ void libxl__loop_close(libxl_ctx *ctx)
     close_if_open(loop->outer);
 }
 
+void libxl__loop_postfork(libxl_ctx *ctx)
+{
+    const libxl__loop *loop = &ctx->loop;
+    const libxl__fd *fd;
+    LIST_FOREACH (fd, &loop->registered, link) {
+        if (fd->polled != fd->fd)
+            close(fd->polled);
+        if (fd->ours)
+            close(fd->fd);
+    }
+    close(loop->events_fd);
+    close(loop->inner);
+    close(loop->outer);
+}
+
 /* ---- descriptors */
 
 /* The number under which the inner epoll knows it, which takes each only once; -1: errno says why. */
@@ -158,6 +175,7 @@ int libxl__fd_register(libxl_ctx *ctx, libxl__fd *fd, int number, uint32_t event
     if (polled < 0)
         return libxl__log_errno(ctx, ERROR_FAIL, "epoll_ctl");
     *fd = (libxl__fd){.callback = callback, .fd = number, .polled = polled, .registered = true};
+    LIST_INSERT_HEAD(&ctx->loop.registered, fd, link);
     ctx->loop.descriptors++;
     return 0;
 }
@@ -174,6 +192,7 @@ void libxl__fd_deregister(libxl_ctx *ctx, libxl__fd *fd)
         return;
     if (fd->ready)
         TAILQ_REMOVE(&ctx->loop.ready, fd, ready_link);
+    LIST_REMOVE(fd, link);
     epoll_ctl(ctx->loop.inner, EPOLL_CTL_DEL, fd->polled, NULL);
     if (fd->polled != fd->fd)
         close(fd->polled);

@@ -35,10 +35,12 @@ typedef void libxl__fd_callback(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
 struct libxl__fd { /* all zero: not registered */
     libxl__fd_callback *callback;
     TAILQ_ENTRY(libxl__fd) ready_link;
+    LIST_ENTRY(libxl__fd) link;
     int fd;     /* the registrant's to close, after deregistering */
     int polled; /* the same, or our own duplicate where another registration has the number already */
     uint32_t revents;
     bool registered, ready;
+    bool ours; /* set by a registrant that has opened it: the child of a fork closes its copy */
 };
 
 /* ---- a thread that waits */
@@ -57,6 +59,7 @@ typedef struct libxl__waiter {
 
 TAILQ_HEAD(libxl__waiters, libxl__waiter);
 TAILQ_HEAD(libxl__ready_fds, libxl__fd);
+LIST_HEAD(libxl__registered_fds, libxl__fd);
 
 typedef struct libxl__loop {
     int outer, inner;
@@ -65,6 +68,7 @@ typedef struct libxl__loop {
     bool looking_again;
     bool shown;        /* the application has asked for the outer descriptor */
     bool events_shown; /* events_fd says that events are queued */
+    struct libxl__registered_fds registered;
     struct libxl__ready_fds ready;
     struct libxl__waiters waiters;
     libxl__waiter *leader;
@@ -76,6 +80,8 @@ typedef struct libxl__loop {
 /* Errors: FAIL, with nothing left open. */
 int libxl__loop_open(libxl_ctx *ctx);
 void libxl__loop_close(libxl_ctx *ctx);
+/* In the child of a fork, not locked: closes its copies of what the library has opened. */
+void libxl__loop_postfork(libxl_ctx *ctx);
 
 /* Watches `number` for `events` (EPOLLIN ...); several may watch one number, each for its own. Errors: FAIL,
  * and *fd is as before. */

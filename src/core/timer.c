@@ -134,6 +134,7 @@ int libxl__timers_open(libxl_ctx *ctx)
     int rc = libxl__fd_register(ctx, &ctx->timers.source, fd, EPOLLIN, expired);
     if (rc)
         close(fd);
+    ctx->timers.source.ours = !rc;
     return rc;
 }
 

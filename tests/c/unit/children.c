@@ -208,6 +208,28 @@ static void contexts_have_children_of_their_own(scene *s)
     (void)s;
 }
 
+/* That has no use for the ends of processes that are not its own. */
+static void a_child_of_fork_keeps_no_pidfd(scene *s)
+{
+    const libxl_asyncop_how how = {.u.for_event = 1};
+    struct program p = SHELL("exec sleep 100", -1, -1, -1);
+    const int before = fixture_entries("/proc/self/fd");
+    libxl_ctx *ctx = core_open();
+    assert_int_equal(core_begin(ctx, &program_class, &p, &how), ERROR_ASYNC_INPROGRESS);
+    pid_t child = fork();
+    if (child == 0) {
+        libxl__ctx_postfork(ctx);
+        _exit(fixture_entries("/proc/self/fd"));
+    }
+    int status;
+    waitpid(child, &status, 0);
+    assert_int_equal(WEXITSTATUS(status), before);
+    assert_int_equal(libxl_ao_abort(ctx, &how), 0);
+    assert_int_equal(core_result(ctx, NULL), ERROR_ABORTED);
+    core_close(ctx);
+    (void)s;
+}
+
 static const body bodies[] = {
     BODY(a_program_is_reaped_when_its_operation_ends, ALL_WAYS),
     BODY(a_limit_kills, ALL_WAYS),
@@ -218,6 +240,7 @@ static const body bodies[] = {
     BODY(the_application_reaps_its_own_children, EACH_MODE),
     BODY(a_status_that_was_taken_away_is_said, EACH_MODE),
     BODY(contexts_have_children_of_their_own, NO_CONTEXT),
+    BODY(a_child_of_fork_keeps_no_pidfd, NO_CONTEXT),
 };
 
 HARNESS_MAIN(bodies)
