@@ -12,8 +12,8 @@ enum { BOTH_MODES = sizeof(modes) / sizeof(*modes) };
 static void fill_with_two_errors(libxl__xs_batch *batch)
 {
     libxl__xs_read(batch, "/good");
-    libxl__xs_write(batch, LIBXL__XS_OURS, "", "/errors/EACCES/first");
-    libxl__xs_write(batch, LIBXL__XS_OURS, "", "/errors/EIO/second");
+    libxl__xs_write(batch, LIBXL__XS_INHERITS, "", "/errors/EACCES/first");
+    libxl__xs_write(batch, LIBXL__XS_INHERITS, "", "/errors/EIO/second");
     libxl__xs_read(batch, "/errors/EINVAL/third");
 }
 
@@ -37,7 +37,7 @@ static void fill_with_too_much(libxl__xs_batch *batch)
     char value[5000];
     memset(value, 'x', sizeof(value) - 1);
     value[sizeof(value) - 1] = '\0';
-    libxl__xs_write(batch, LIBXL__XS_OURS, value, "/too/long");
+    libxl__xs_write(batch, LIBXL__XS_INHERITS, value, "/too/long");
 }
 
 static void a_request_too_long_is_refused_by_its_path(scene *s)
@@ -58,7 +58,7 @@ static void a_request_too_long_is_refused_by_its_path(scene *s)
 
 static void fill_with_one(libxl__xs_batch *batch)
 {
-    libxl__xs_write(batch, LIBXL__XS_OURS, "1", "/one");
+    libxl__xs_write(batch, LIBXL__XS_INHERITS, "1", "/one");
 }
 
 static void a_transaction_that_meets_another_is_made_again(scene *s)

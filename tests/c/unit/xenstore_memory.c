@@ -6,14 +6,15 @@
 
 static void fill_with_one(libxl__xs_batch *batch)
 {
-    libxl__xs_write(batch, LIBXL__XS_OURS, "1", "/one");
+    libxl__xs_write(batch, LIBXL__XS_INHERITS, "1", "/one");
 }
 
 /* More than the connection keeps room for when it is idle. */
 static void fill_with_much(libxl__xs_batch *batch)
 {
     for (int i = 0; i < 300; i++)
-        libxl__xs_write(batch, LIBXL__XS_OURS, "a value of some length, so that much is sent", "/much/%d", i);
+        libxl__xs_write(batch, LIBXL__XS_INHERITS, "a value of some length, so that much is sent", "/much/%d",
+                        i);
 }
 
 /* The n-th allocation fails; whether there was one. */
