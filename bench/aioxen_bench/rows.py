@@ -135,7 +135,7 @@ def creates() -> Iterator[Line]:
     some: dict[str, Any] = {"n": 100, "quick": 1, "once": True}
     third = at_most(1 / 3, of="peer")
     yield both(10, f"{what}: C", "ms", "ms", "creates {n} 20", third, **some)
-    ours, xl = "creates.py aioxen {n} 20", "creates.py xl 5 20"
+    ours, xl = "creates.py aioxen {n} 20", "creates.py xl {n} 20"
     python = f"{what}: Python"
     for peer, name, goal in ("libxl/creates {n} 20", LIBXL, third), (xl, "xl", at_most(0.1, of="peer")):
         yield replace(Line(10, python, "ms", "ms", ours, peer, name, goal=goal), **some)

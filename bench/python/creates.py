@@ -79,7 +79,8 @@ async def with_xl(count: int, memory: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         paths = [write_xl(Path(folder, str(i)), i, memory) for i in range(2 * count)]
 
-        await some_at_a_time(lambda path: xl("create", "-q", "-p", str(path)), paths)
+        # -e: no process stays behind that waits for the guest's end
+        await some_at_a_time(lambda path: xl("create", "-q", "-e", "-p", str(path)), paths)
         await some_at_a_time(lambda i: xl("destroy", f"xl-{i}"), range(2 * count))
 
 
