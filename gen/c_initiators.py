@@ -11,7 +11,7 @@ from gen.c_checks import check_input, checks
 
 INTERNAL = (
     "Each operation's arguments, its body, and the table of operations.\n\n"
-    "The bodies are written by hand in src/ops and called with the context locked; see ao.h. args "
+    "The bodies are written by hand in src/ops; ao.h says how they are called. args "
     "belongs to the operation: `in` are its own copies of the inputs, `out` is the caller's memory for the "
     "results, valid until the completion."
 )
@@ -138,9 +138,15 @@ def initiator(o: m.Operation) -> str:
     steps = list(start_steps(o))
     if o.inputs or o.results:
         text += f"{args_type(o)} *args;\n"
+    if o.speed is m.Speed.INSTANT:
+        text += f"LIBXL__AO_HERE(here, {args_type(o)});\n"
     text += "int rc;\n\n"
     create = ["ctx", f"&{table(o)}[{row(o)}]", domid, "ao_how", "&ao"]
-    text += c.call("rc = libxl__ao_create", create, 4) + ";\nif (rc)\n    return rc;\n"
+    maker = "libxl__ao_create"
+    if o.speed is m.Speed.INSTANT:
+        maker += "_instant"
+        create.insert(4, "here")
+    text += c.call(f"rc = {maker}", create, 4) + ";\nif (rc)\n    return rc;\n"
     if o.inputs or o.results:
         text += "args = libxl__ao_args(ao);\n"
     text += "".join(f"args->in.{f.name} = {f.name};\n" for f in o.inputs if by_assignment(f))

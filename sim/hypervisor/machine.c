@@ -16,6 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { SPINS = 100 };
+
 #define MAGIC 0x61696f78656e0001ull
 
 struct machine *machine;
@@ -43,9 +45,19 @@ int result_of(long value)
     return -1;
 }
 
+/* A hypervisor's lock spins. This one does so for as long as most hypercalls take, then sleeps: its holder may
+ * have lost the processor. */
 void machine_lock(void)
 {
-    if (pthread_mutex_lock(&machine->lock) == EOWNERDEAD)
+    int taken = EBUSY;
+    for (int i = 0; i < SPINS && taken == EBUSY; i++) {
+        taken = pthread_mutex_trylock(&machine->lock);
+        if (taken == EBUSY)
+            __builtin_ia32_pause();
+    }
+    if (taken == EBUSY)
+        taken = pthread_mutex_lock(&machine->lock);
+    if (taken == EOWNERDEAD)
         pthread_mutex_consistent(&machine->lock);
 }
 

@@ -10,67 +10,26 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-/* ---- sources */
-
-void libxl__source_attach(libxl__ao *ao, libxl__source *source,
-                          void (*stop)(libxl_ctx *ctx, libxl__source *source))
-{
-    source->ao = ao;
-    source->stop = stop;
-    source->fired = false;
-    LIST_INSERT_HEAD(&ao->sources, source, link);
-}
-
-void libxl__source_stop(libxl_ctx *ctx, libxl__source *source)
-{
-    if (!source->ao)
-        return;
-    LIST_REMOVE(source, link);
-    source->ao = NULL;
-    source->stop(ctx, source);
-}
-
-void libxl__source_fire(libxl__source *source)
-{
-    source->fired = true;
-    libxl__ao_wake(source->ao);
-}
-
-static void alarm_stop(libxl_ctx *ctx, libxl__source *source)
-{
-    libxl__timer_stop(ctx, &((libxl__alarm *)source)->timer);
-}
-
-static void alarm_rings(libxl_ctx *ctx, libxl__timer *timer)
-{
-    (void)ctx;
-    libxl__source_fire(&LIBXL__CONTAINER(timer, libxl__alarm, timer)->source);
-}
-
-int libxl__alarm_set(libxl__ao *ao, libxl__alarm *alarm, uint64_t delay_ns)
-{
-    int rc = libxl__timer_start(ao->ctx, &alarm->timer, delay_ns, alarm_rings);
-    if (rc)
-        return rc;
-    if (!alarm->source.ao)
-        libxl__source_attach(ao, &alarm->source, alarm_stop);
-    alarm->source.fired = false;
-    return 0;
-}
+#include <string.h>
 
 /* ---- starting */
+
+static void begin(libxl__ao *ao, libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t domid)
+{
+    ao->magic = LIBXL__AO_MAGIC;
+    ao->ctx = ctx;
+    ao->cls = cls;
+    ao->domid = domid;
+    LIST_INIT(&ao->sources);
+}
 
 static libxl__ao *create(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t domid)
 {
     libxl__ao *ao = libxl__ao_record_get(ctx, cls);
     if (!ao)
         return NULL;
-    ao->magic = LIBXL__AO_MAGIC;
-    ao->ctx = ctx;
-    ao->cls = cls;
-    ao->domid = domid;
-    LIST_INIT(&ao->sources);
+    begin(ao, ctx, cls, domid);
+    ao->told = LIBXL__AO_CALLER;
     return ao;
 }
 
@@ -95,6 +54,23 @@ int libxl__ao_create(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t domid,
         ao->told = LIBXL__AO_HOW;
         ao->how = *how;
     }
+    *ao_out = ao;
+    return 0;
+}
+
+int libxl__ao_create_instant(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t domid,
+                             const libxl_asyncop_how *how, void *here, libxl__ao **ao_out)
+{
+    if (how)
+        return libxl__ao_create(ctx, cls, domid, how, ao_out);
+    if (ctx->closing) {
+        libxl__error_message_set(ERROR_CLOSED, NULL);
+        return ERROR_CLOSED;
+    }
+    libxl__ao *ao = here;
+    memset(ao, 0, sizeof(*ao) + cls->args_size);
+    begin(ao, ctx, cls, domid);
+    ao->told = LIBXL__AO_STACK;
     *ao_out = ao;
     return 0;
 }
@@ -176,9 +152,24 @@ static int leave_with(libxl_ctx *ctx, libxl__ao *ao, int rc)
     return rc;
 }
 
+/* The whole end of what nobody else has seen. */
+static int leave_stack_with(libxl__ao *ao, int rc)
+{
+    assert(rc <= 0 && !ao->jobs && LIST_EMPTY(&ao->sources));
+    if (rc)
+        libxl__error_message_set(rc, ao->message);
+    free(ao->message);
+    if (ao->cls->dispose)
+        ao->cls->dispose(ao->args);
+    libxl__gc_end(&ao->gc);
+    return rc;
+}
+
 int libxl__ao_abort_start(libxl__ao *ao, int rc)
 {
     assert(rc && !ao->complete);
+    if (ao->told == LIBXL__AO_STACK)
+        return leave_stack_with(ao, rc);
     release_work(ao);
     libxl__deliver_drop(ao->ctx, ao);
     return leave_with(ao->ctx, ao, rc);
@@ -216,6 +207,8 @@ static void began(libxl__ao *ao, int rc)
 int libxl__ao_start(libxl__ao *ao)
 {
     int rc = ao->cls->body(ao, ao->args);
+    if (ao->told == LIBXL__AO_STACK)
+        return leave_stack_with(ao, rc);
     if (rc < 0 && !ao->jobs)
         return libxl__ao_abort_start(ao, rc);
     ao->ctx->aos.started++;
@@ -360,6 +353,7 @@ static void notify(libxl__ao *ao)
 {
     ao->notified = true;
     switch (ao->told) {
+    case LIBXL__AO_STACK: return;
     case LIBXL__AO_CALLER:
         if (ao->waiter)
             libxl__waiter_wake(ao->ctx, ao->waiter);

@@ -17,7 +17,11 @@
  * jobs that still run. Spurious calls are possible: a step looks at what it waits for, not at having been
  * called.
  *
- * Everything here is called with the context locked, unless it says otherwise.
+ * An instant operation whose caller waits is nobody else's business: its record is on the caller's stack, and its
+ * body runs without the lock. So the body of an instant operation, however it was started, uses its args, the
+ * hypervisor's handle, libxl__ao_fail and its gc, and nothing that the lock guards.
+ *
+ * Everything else here is called with the context locked, unless it says otherwise.
  */
 #ifndef LIBXL__AO_H
 #define LIBXL__AO_H
@@ -31,9 +35,8 @@
 #include "loop.h"
 #include "deliver.h"
 #include "gc.h"
+#include "source.h"
 #include "timer.h"
-
-typedef struct libxl__ao libxl__ao;
 
 /* What a body returns while it waits; never seen outside. */
 #define LIBXL__AO_WAIT 1
@@ -48,34 +51,6 @@ typedef struct libxl__ao_class {
     bool slow;
 } libxl__ao_class;
 
-/* ---- sources: what operations wait for */
-
-typedef struct libxl__source libxl__source;
-struct libxl__source { /* all zero: not attached */
-    libxl__ao *ao;
-    void (*stop)(libxl_ctx *ctx, libxl__source *source); /* deregisters; it never fires afterwards */
-    bool fired;
-    LIST_ENTRY(libxl__source) link;
-};
-LIST_HEAD(libxl__sources, libxl__source);
-
-/* Attaches a source: it is stopped when the operation ends, at the latest. */
-void libxl__source_attach(libxl__ao *ao, libxl__source *source,
-                          void (*stop)(libxl_ctx *ctx, libxl__source *source));
-/* Stops it now. Not attached: nothing happens. */
-void libxl__source_stop(libxl_ctx *ctx, libxl__source *source);
-/* Notes that it has fired, and has the body called. */
-void libxl__source_fire(libxl__source *source);
-
-/* A source that fires after a time. */
-typedef struct libxl__alarm {
-    libxl__source source;
-    libxl__timer timer;
-} libxl__alarm;
-
-/* Errors: NOMEM. An alarm that is set already is moved. */
-int libxl__alarm_set(libxl__ao *ao, libxl__alarm *alarm, uint64_t delay_ns);
-
 /* ---- the operation */
 
 #define LIBXL__AO_MAGIC           0xA0FACE00ul
@@ -83,6 +58,7 @@ int libxl__alarm_set(libxl__ao *ao, libxl__alarm *alarm, uint64_t delay_ns);
 
 /* Who is told of its end. */
 typedef enum libxl__ao_told {
+    LIBXL__AO_STACK,  /* who is in the initiator, on whose stack it is; the context is not locked */
     LIBXL__AO_CALLER, /* who waits in the initiator */
     LIBXL__AO_HOW,    /* the application, by callback or event */
     LIBXL__AO_PARENT,
@@ -168,11 +144,16 @@ typedef struct libxl__aos {
  */
 int libxl__ao_create(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t domid, const libxl_asyncop_how *how,
                      libxl__ao **ao_out);
+/* The same for an instant operation; without a how the record is made `here`, and the context is not locked. */
+int libxl__ao_create_instant(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t domid,
+                             const libxl_asyncop_how *how, void *here, libxl__ao **ao_out);
+/* The room for that: a record with args of this type. */
+#define LIBXL__AO_HERE(name, args_type) _Alignas(16) char name[sizeof(libxl__ao) + sizeof(args_type)]
 void *libxl__ao_args(libxl__ao *ao);
 void libxl__ao_progress_how(libxl__ao *ao, const libxl_asyncprogress_how *how);
-/* Starting failed before the body ran: destroys the record, unlocks, returns rc. */
+/* Starting failed before the body ran: destroys the record, unlocks if it was locked, returns rc. */
 int libxl__ao_abort_start(libxl__ao *ao, int rc);
-/* Calls the body for the first time, unlocks, and returns what the initiator returns. */
+/* Calls the body for the first time, unlocks if it was locked, and returns what the initiator returns. */
 int libxl__ao_start(libxl__ao *ao);
 
 /* -- for bodies */

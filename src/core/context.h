@@ -4,6 +4,7 @@
 #define LIBXL__CONTEXT_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "ao.h"
 #include "deliver.h"
@@ -18,7 +19,7 @@ struct libxl__xen; /* src/xen */
 struct libxl__ctx {
     pthread_mutex_t lock;
     xentoollog_logger *logger;
-    bool closing; /* no operation starts any more */
+    atomic_bool closing; /* no operation starts any more; the one thing that is read unlocked */
     libxl__loop loop;
     libxl__timers timers;
     libxl__workers workers;

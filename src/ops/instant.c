@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: nothing. The operations that are one hypercall, or a few: each completes inside its initiator. */
+/* Owns: nothing. The operations that are one hypercall, or a few: each completes inside its initiator, perhaps
+ * without the lock (ao.h). */
 #include "ops.h"
 
 #include <errno.h>
@@ -25,20 +26,40 @@ int libxl__domain_get_info_body(libxl__ao *ao, libxl__domain_get_info_args *args
     return rc;
 }
 
+/* A page's domains behind those that there are. */
+static int add_page(libxl_dominfo_list *list, const xc_domaininfo_t *page, int count, int *room)
+{
+    if (list->num_domains + count > *room) {
+        *room = *room ? 2 * *room : LIBXL__HV_PAGE;
+        libxl_dominfo *larger = realloc(list->domains, (size_t)*room * sizeof(*larger));
+        if (!larger)
+            return -1;
+        list->domains = larger;
+    }
+    for (int i = 0; i < count; i++)
+        libxl__hv_dominfo(&page[i], &list->domains[list->num_domains++]);
+    return 0;
+}
+
 int libxl__domain_list_body(libxl__ao *ao, libxl__domain_list_args *args)
 {
     libxl_dominfo_list *out = args->out.list;
-    const xc_domaininfo_t *list;
+    xc_domaininfo_t page[LIBXL__HV_PAGE];
+    uint32_t first = 0;
+    int got, room = 0;
     libxl_dominfo_list_init(out);
-    int count = libxl__hv_list(ao->ctx, &list);
-    if (count < 0)
-        return libxl__ao_fail(ao, libxl__errno_rc(errno), "listing the domains: %s", strerror(errno));
-    out->domains = calloc((size_t)count, sizeof(*out->domains));
-    if (!out->domains)
-        return libxl__ao_fail(ao, ERROR_NOMEM, "listing %d domains", count);
-    out->num_domains = count;
-    for (int i = 0; i < count; i++)
-        libxl__hv_dominfo(&list[i], &out->domains[i]);
+    do {
+        got = libxl__hv_list_page(ao->ctx, &first, page);
+        int rc = 0;
+        if (got < 0)
+            rc = libxl__ao_fail(ao, libxl__errno_rc(errno), "listing the domains: %s", strerror(errno));
+        else if (add_page(out, page, got, &room))
+            rc = libxl__ao_fail(ao, ERROR_NOMEM, "listing %d domains and more", out->num_domains);
+        if (rc) {
+            libxl_dominfo_list_dispose(out);
+            return rc;
+        }
+    } while (got == LIBXL__HV_PAGE);
     return 0;
 }
 

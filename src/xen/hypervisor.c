@@ -1,17 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: nothing; the handle is the context's. Locked throughout; nothing here takes long. */
+/* Owns: nothing; the handle is the context's. Nothing here takes long. */
 #include "xen.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    PAGE_KB = 4,
-    /* Domains asked for at a time: what one page holds. libxencall keeps single pages that hypercalls may use; larger
-     * buffers it maps, locks and unmaps each time, which costs more than another hypercall. */
-    LIST_STEP = XC_PAGE_SIZE / sizeof(xc_domaininfo_t),
-};
+enum { PAGE_KB = 4 };
 
 static int hypercall_failed(libxl__ao *ao, const char *what)
 {
@@ -75,15 +70,25 @@ int libxl__hv_info(libxl__ao *ao, uint32_t domid, xc_domaininfo_t *info)
     return rc;
 }
 
-/* At least LIST_STEP more fit afterwards. */
+int libxl__hv_list_page(libxl_ctx *ctx, uint32_t *first, xc_domaininfo_t *page)
+{
+    int got = xc_domain_getinfolist(ctx->xen->xch, *first, LIBXL__HV_PAGE, page);
+    if (got > 0)
+        *first = page[got - 1].domain + 1u;
+    return got;
+}
+
+/* One page more fits afterwards. */
 static int make_room(struct libxl__domain_list *list)
 {
-    if (list->room - list->count >= LIST_STEP)
+    if (list->room - list->count >= LIBXL__HV_PAGE)
         return 0;
-    const uint32_t room = list->room ? 2 * list->room : 2 * LIST_STEP;
+    const uint32_t room = list->room ? 2 * list->room : 2 * LIBXL__HV_PAGE;
     xc_domaininfo_t *larger = realloc(list->infos, room * sizeof(*larger));
-    if (!larger)
+    if (!larger) {
+        errno = ENOMEM;
         return -1;
+    }
     list->infos = larger;
     list->room = room;
     return 0;
@@ -96,17 +101,11 @@ int libxl__hv_list(libxl_ctx *ctx, const xc_domaininfo_t **list_out)
     int got;
     list->count = 0;
     do {
-        if (make_room(list)) {
-            errno = ENOMEM;
-            return -1;
-        }
-        got = xc_domain_getinfolist(ctx->xen->xch, first, LIST_STEP, list->infos + list->count);
+        got = make_room(list) ? -1 : libxl__hv_list_page(ctx, &first, list->infos + list->count);
         if (got < 0)
             return -1;
         list->count += (uint32_t)got;
-        if (got)
-            first = list->infos[list->count - 1].domain + 1u;
-    } while (got == LIST_STEP);
+    } while (got == LIBXL__HV_PAGE);
     *list_out = list->infos;
     return (int)list->count;
 }

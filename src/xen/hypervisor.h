@@ -22,6 +22,16 @@ int libxl__hv_look(struct libxl__ao *ao, uint32_t domid, xc_domaininfo_t *info);
 int libxl__hv_physinfo(struct libxl__ao *ao, libxl_physinfo *out);
 int libxl__hv_version(struct libxl__ao *ao, libxl_version_info *out);
 
+/* Domains asked for at a time: what one page holds. libxencall keeps single pages that hypercalls may use; larger
+ * buffers it maps, locks and unmaps each time, which costs more than another hypercall. */
+enum { LIBXL__HV_PAGE = XC_PAGE_SIZE / sizeof(xc_domaininfo_t) };
+
+/*
+ * The domains from *first on, in order of domid, into `page`, as many as fit; *first goes behind them. Their
+ * number; less than LIBXL__HV_PAGE: those were all. -1: errno. Locked or not.
+ */
+int libxl__hv_list_page(libxl_ctx *ctx, uint32_t *first, xc_domaininfo_t *page);
+
 /*
  * All domains, in order of domid: their number, or -1 with errno. The list is the context's, until it is asked
  * for again. A domain that is there all the time is in it, though it is fetched piece by piece.

@@ -25,6 +25,9 @@ extern char message[256]; /* of the latest failure */
 
 int libxl__ao_create(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t domid, const libxl_asyncop_how *how,
                      libxl__ao **ao_out);
+#define LIBXL__AO_HERE(name, args_type) _Alignas(16) char name[sizeof(libxl__ao) + sizeof(args_type)]
+int libxl__ao_create_instant(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t domid,
+                             const libxl_asyncop_how *how, void *here, libxl__ao **ao_out);
 void *libxl__ao_args(libxl__ao *ao);
 void libxl__ao_progress_how(libxl__ao *ao, const libxl_asyncprogress_how *how);
 int libxl__ao_fail(libxl__ao *ao, int rc, const char *fmt, ...) __attribute__((format(printf, 3, 4)));

@@ -47,6 +47,13 @@ int libxl__ao_create(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t domid,
     return 0;
 }
 
+int libxl__ao_create_instant(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t domid,
+                             const libxl_asyncop_how *how, void *here, libxl__ao **ao_out)
+{
+    memset(here, 0xff, sizeof(libxl__ao) + cls->args_size); /* there is room for it */
+    return libxl__ao_create(ctx, cls, domid, how, ao_out);
+}
+
 void *libxl__ao_args(libxl__ao *ao)
 {
     return ao->args;

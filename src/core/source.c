@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Owns: nothing; sources are parts of what waits for them. Guarded by the context's lock. */
+#include "libxl_internal.h"
+
+void libxl__source_attach(libxl__ao *ao, libxl__source *source,
+                          void (*stop)(libxl_ctx *ctx, libxl__source *source))
+{
+    source->ao = ao;
+    source->stop = stop;
+    source->fired = false;
+    LIST_INSERT_HEAD(&ao->sources, source, link);
+}
+
+void libxl__source_stop(libxl_ctx *ctx, libxl__source *source)
+{
+    if (!source->ao)
+        return;
+    LIST_REMOVE(source, link);
+    source->ao = NULL;
+    source->stop(ctx, source);
+}
+
+void libxl__source_fire(libxl__source *source)
+{
+    source->fired = true;
+    libxl__ao_wake(source->ao);
+}
+
+static void alarm_stop(libxl_ctx *ctx, libxl__source *source)
+{
+    libxl__timer_stop(ctx, &((libxl__alarm *)source)->timer);
+}
+
+static void alarm_rings(libxl_ctx *ctx, libxl__timer *timer)
+{
+    (void)ctx;
+    libxl__source_fire(&LIBXL__CONTAINER(timer, libxl__alarm, timer)->source);
+}
+
+int libxl__alarm_set(libxl__ao *ao, libxl__alarm *alarm, uint64_t delay_ns)
+{
+    int rc = libxl__timer_start(ao->ctx, &alarm->timer, delay_ns, alarm_rings);
+    if (rc)
+        return rc;
+    if (!alarm->source.ao)
+        libxl__source_attach(ao, &alarm->source, alarm_stop);
+    alarm->source.fired = false;
+    return 0;
+}
