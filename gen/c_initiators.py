@@ -108,7 +108,8 @@ def class_row(o: m.Operation) -> str:
     return (
         f'    [{row(o)}] = {{\n        .name = "{o.name}",\n        .body = {o.name}_body,\n'
         f"        .dispose = {give_back},\n        .args_size = sizeof({args_type(o)}),\n"
-        f"        .limit_ms = {limit},\n        .slow = {str(o.speed is m.Speed.SLOW).lower()},\n    }},\n"
+        f"        .limit_ms = {limit},\n        .slow = {str(o.speed is m.Speed.SLOW).lower()},\n"
+        f"        .reports = {str(o.progress is not None).lower()},\n    }},\n"
     )
 
 

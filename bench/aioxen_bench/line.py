@@ -59,6 +59,8 @@ class Tool(enum.Enum):
     """Twice, under valgrind: what the second {n} costs more, in instructions for each."""
     COUNTERS = "counters"
     """With calls of the allocator and wakes counted (bench/c/counters.h)."""
+    LIVE = "live"
+    """Without malloc's caches of each thread, whose free memory it takes for used."""
 
 
 @dataclass(frozen=True)

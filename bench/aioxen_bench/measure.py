@@ -64,6 +64,10 @@ def counters(program: str, n: int) -> Numbers:
     return numbers(run(["env", f"LD_PRELOAD={preload}", *command(program, n)], {})[0])
 
 
+def live(program: str, n: int) -> Numbers:
+    return numbers(run(command(program, n), {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"})[0])
+
+
 def callgrind(program: str, n: int) -> Numbers:
     """The difference of two runs: what comes before and after the operations falls out."""
 
@@ -85,7 +89,7 @@ def numbers(text: str) -> Numbers:
     return read
 
 
-TOOLS = {Tool.PLAIN: plain, Tool.COUNTERS: counters, Tool.CALLGRIND: callgrind}
+TOOLS = {Tool.PLAIN: plain, Tool.COUNTERS: counters, Tool.LIVE: live, Tool.CALLGRIND: callgrind}
 
 
 def measure(lines: list[Line], quick: bool) -> list[Round]:

@@ -20,7 +20,7 @@ static void begin(libxl__ao *ao, libxl_ctx *ctx, const libxl__ao_class *cls, uin
     ao->ctx = ctx;
     ao->cls = cls;
     ao->domid = domid;
-    LIST_INIT(&ao->sources);
+    SLIST_INIT(&ao->sources);
 }
 
 static libxl__ao *create(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t domid)
@@ -103,18 +103,23 @@ void *libxl__ao_args(libxl__ao *ao)
     return ao->args;
 }
 
+libxl_asyncprogress_how *libxl__ao_progress_of(libxl__ao *ao)
+{
+    return (libxl_asyncprogress_how *)(void *)(ao->args + LIBXL__AO_ALIGN(ao->cls->args_size));
+}
+
 void libxl__ao_progress_how(libxl__ao *ao, const libxl_asyncprogress_how *how)
 {
     if (!how)
         return;
     ao->progress_wanted = true;
-    ao->progress_how = *how;
+    *libxl__ao_progress_of(ao) = *how;
 }
 
 static void stop_sources(libxl__ao *ao)
 {
     libxl__source *source;
-    while ((source = LIST_FIRST(&ao->sources)))
+    while ((source = SLIST_FIRST(&ao->sources)))
         libxl__source_stop(ao->ctx, source);
 }
 
@@ -155,7 +160,7 @@ static int leave_with(libxl_ctx *ctx, libxl__ao *ao, int rc)
 /* The whole end of what nobody else has seen. */
 static int leave_stack_with(libxl__ao *ao, int rc)
 {
-    assert(rc <= 0 && !ao->jobs && LIST_EMPTY(&ao->sources));
+    assert(rc <= 0 && !ao->jobs && SLIST_EMPTY(&ao->sources));
     if (rc)
         libxl__error_message_set(rc, ao->message);
     free(ao->message);
@@ -314,11 +319,12 @@ void libxl__ao_progress(libxl__ao *ao, libxl_event_type type)
 {
     if (!ao->progress_wanted)
         return;
-    libxl_event *event = libxl__event_new(ao->ctx, type, ao->domid, ao->progress_how.u.for_event);
+    const libxl_asyncprogress_how *how = libxl__ao_progress_of(ao);
+    libxl_event *event = libxl__event_new(ao->ctx, type, ao->domid, how->u.for_event);
     if (!event)
         return; /* a report may be missed; a completion never */
     event->domuuid = ao->domuuid;
-    if (ao->progress_how.callback) {
+    if (how->callback) {
         event->for_user = 0;
         ao->reports++;
         libxl__deliver_report(ao->ctx, event, ao);

@@ -49,6 +49,7 @@ typedef struct libxl__ao_class {
     size_t args_size;
     unsigned limit_ms; /* the default time limit; 0: none */
     bool slow;
+    bool reports; /* progress */
 } libxl__ao_class;
 
 /* ---- the operation */
@@ -67,7 +68,7 @@ typedef enum libxl__ao_told {
 
 struct libxl__ao {
     uint32_t magic;
-    libxl__ao_told told;
+    libxl__ao_told told : 3;
     bool complete : 1;   /* rc is final */
     bool notified : 1;   /* and the application has been told, or is about to be */
     bool ending : 1;     /* the body has given rc; jobs still run */
@@ -77,9 +78,9 @@ struct libxl__ao {
     bool live : 1;       /* in progress: among the live ones */
     bool indexed : 1;
     bool progress_wanted : 1;
+    uint16_t step; /* the body's */
     int rc;
     int stop;         /* ABORTED or TIMEDOUT once it has been asked to stop, else 0 */
-    int step;         /* the body's */
     uint32_t domid;   /* the domain it is about; a body that makes one sets it */
     uint32_t jobs;    /* running or queued, that must end before completion */
     uint32_t reports; /* of progress, not delivered yet: they go before the completion */
@@ -96,7 +97,6 @@ struct libxl__ao {
         };
         libxl__ao **handle; /* NOBODY: set to NULL when it ends; may be NULL */
     };
-    libxl_asyncprogress_how progress_how;
     libxl_uuid domuuid; /* its domain's identity, once the body has learnt it */
     union {
         struct { /* until it is complete */
@@ -113,8 +113,11 @@ struct libxl__ao {
             libxl__delivery delivery; /* of its completion */
         };
     };
-    _Alignas(16) char args[]; /* the class's args, then the first memory of gc */
+    char args[]; /* the class's args, then how to report, then the first memory of gc */
 };
+
+/* What is in a record, behind its head, is aligned like this. */
+#define LIBXL__AO_ALIGN(size) (((size) + 7) & ~(size_t)7)
 
 TAILQ_HEAD(libxl__ao_list, libxl__ao);
 STAILQ_HEAD(libxl__ao_queue, libxl__ao);
@@ -148,9 +151,11 @@ int libxl__ao_create(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t domid,
 int libxl__ao_create_instant(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t domid,
                              const libxl_asyncop_how *how, void *here, libxl__ao **ao_out);
 /* The room for that: a record with args of this type. */
-#define LIBXL__AO_HERE(name, args_type) _Alignas(16) char name[sizeof(libxl__ao) + sizeof(args_type)]
+#define LIBXL__AO_HERE(name, args_type) _Alignas(libxl__ao) char name[sizeof(libxl__ao) + sizeof(args_type)]
 void *libxl__ao_args(libxl__ao *ao);
 void libxl__ao_progress_how(libxl__ao *ao, const libxl_asyncprogress_how *how);
+/* Where that is kept; of classes that report. */
+libxl_asyncprogress_how *libxl__ao_progress_of(libxl__ao *ao);
 /* Starting failed before the body ran: destroys the record, unlocks if it was locked, returns rc. */
 int libxl__ao_abort_start(libxl__ao *ao, int rc);
 /* Calls the body for the first time, unlocks if it was locked, and returns what the initiator returns. */

@@ -21,8 +21,8 @@ enum {
  * has state; the larger one is made to measure for libxl__domain_shutdown_body, of which a host has thousands.
  * A few operations have larger args.
  */
-static const uint32_t sizes[LIBXL__AO_RECORD_SIZES] = {312, 456};
-enum { STATE_SIZE = 192 }; /* first memory that every operation that waits has behind its args, at least */
+static const uint32_t sizes[LIBXL__AO_RECORD_SIZES] = {232, 376};
+enum { STATE_SIZE = 128 }; /* first memory that every operation that waits has behind its args, at least */
 
 struct libxl__ao_record {
     struct libxl__ao_record *next;
@@ -39,7 +39,8 @@ static unsigned kind_of(size_t size)
 
 libxl__ao *libxl__ao_record_get(libxl_ctx *ctx, const libxl__ao_class *cls)
 {
-    const size_t args = (cls->args_size + 15) & ~(size_t)15;
+    const size_t args =
+        LIBXL__AO_ALIGN(cls->args_size) + (cls->reports ? sizeof(libxl_asyncprogress_how) : 0);
     const size_t needed = sizeof(libxl__ao) + args + (cls->slow ? STATE_SIZE : 0);
     const unsigned kind = kind_of(needed);
     const size_t size = kind < LIBXL__AO_RECORD_SIZES ? sizes[kind] : needed;

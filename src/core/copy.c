@@ -39,7 +39,6 @@ static void finish(libxl__copy *copy, int rc, const char *what)
     copy->rc = rc ? libxl__ao_fail(ao, rc, "%s: %s", what, strerror(errno)) : 0;
     copy->done = true;
     libxl__source_stop(ao->ctx, &copy->source);
-    copy->source.fired = true;
     libxl__ao_wake(ao);
 }
 

@@ -4,17 +4,19 @@
  */
 #include "gc.h"
 
-#include <stdalign.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK_SIZE = 488 }; /* with the block's head and malloc's 512 */
+enum {
+    BLOCK_SIZE = 496, /* with the block's head and malloc's 512 */
+    ALIGNMENT = 8,
+};
 
 struct libxl__gc_block {
     struct libxl__gc_block *older;
-    alignas(max_align_t) char memory[];
+    _Alignas(ALIGNMENT) char memory[];
 };
 
 void libxl__gc_begin(libxl__gc *gc, void *memory, size_t size)
@@ -42,7 +44,7 @@ void *libxl__gc_alloc(libxl__gc *gc, size_t size)
     if (size > SIZE_MAX / 2)
         return NULL;
     size += !size; /* nothing is something, too: NULL means out of memory */
-    size_t skip = -(uintptr_t)gc->next & (alignof(max_align_t) - 1);
+    size_t skip = -(uintptr_t)gc->next & (ALIGNMENT - 1);
     if ((size_t)(gc->end - gc->next) < skip + size) {
         if (add_block(gc, size))
             return NULL;

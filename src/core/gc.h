@@ -15,7 +15,7 @@ typedef struct libxl__gc {
 /* Lets gc begin with memory of the caller's, which outlives it. */
 void libxl__gc_begin(libxl__gc *gc, void *memory, size_t size);
 
-/* Zeroed memory, aligned for anything; NULL when the process is out of memory. */
+/* Zeroed memory, aligned for numbers of 64 bits and pointers; NULL when the process is out of memory. */
 void *libxl__gc_alloc(libxl__gc *gc, size_t size);
 
 /* printf into the gc's memory; NULL when out of memory. */

@@ -7,22 +7,20 @@ void libxl__source_attach(libxl__ao *ao, libxl__source *source,
 {
     source->ao = ao;
     source->stop = stop;
-    source->fired = false;
-    LIST_INSERT_HEAD(&ao->sources, source, link);
+    SLIST_INSERT_HEAD(&ao->sources, source, link);
 }
 
 void libxl__source_stop(libxl_ctx *ctx, libxl__source *source)
 {
     if (!source->ao)
         return;
-    LIST_REMOVE(source, link);
+    SLIST_REMOVE(&source->ao->sources, source, libxl__source, link);
     source->ao = NULL;
     source->stop(ctx, source);
 }
 
 void libxl__source_fire(libxl__source *source)
 {
-    source->fired = true;
     libxl__ao_wake(source->ao);
 }
 
@@ -34,7 +32,9 @@ static void alarm_stop(libxl_ctx *ctx, libxl__source *source)
 static void alarm_rings(libxl_ctx *ctx, libxl__timer *timer)
 {
     (void)ctx;
-    libxl__source_fire(&LIBXL__CONTAINER(timer, libxl__alarm, timer)->source);
+    libxl__alarm *alarm = LIBXL__CONTAINER(timer, libxl__alarm, timer);
+    alarm->rang = true;
+    libxl__source_fire(&alarm->source);
 }
 
 int libxl__alarm_set(libxl__ao *ao, libxl__alarm *alarm, uint64_t delay_ns)
@@ -44,6 +44,6 @@ int libxl__alarm_set(libxl__ao *ao, libxl__alarm *alarm, uint64_t delay_ns)
         return rc;
     if (!alarm->source.ao)
         libxl__source_attach(ao, &alarm->source, alarm_stop);
-    alarm->source.fired = false;
+    alarm->rang = false;
     return 0;
 }

@@ -19,26 +19,26 @@ typedef struct libxl__source libxl__source;
 struct libxl__source { /* all zero: not attached */
     libxl__ao *ao;
     void (*stop)(libxl_ctx *ctx, libxl__source *source); /* deregisters; it never fires afterwards */
-    bool fired;
-    LIST_ENTRY(libxl__source) link;
+    SLIST_ENTRY(libxl__source) link;                     /* an operation has few at a time */
 };
-LIST_HEAD(libxl__sources, libxl__source);
+SLIST_HEAD(libxl__sources, libxl__source);
 
 /* Attaches a source: it is stopped when the operation ends, at the latest. */
 void libxl__source_attach(libxl__ao *ao, libxl__source *source,
                           void (*stop)(libxl_ctx *ctx, libxl__source *source));
 /* Stops it now. Not attached: nothing happens. */
 void libxl__source_stop(libxl_ctx *ctx, libxl__source *source);
-/* Notes that it has fired, and has the body called. */
+/* Has the body called. */
 void libxl__source_fire(libxl__source *source);
 
 /* A source that fires after a time. */
 typedef struct libxl__alarm {
     libxl__source source;
     libxl__timer timer;
+    bool rang;
 } libxl__alarm;
 
-/* Errors: NOMEM. An alarm that is set already is moved. */
+/* Errors: NOMEM. An alarm that is set already is moved, one that rang is set again. */
 int libxl__alarm_set(libxl__ao *ao, libxl__alarm *alarm, uint64_t delay_ns);
 
 #endif

@@ -224,7 +224,7 @@ static int undo(libxl__ao *ao, struct create *s, int rc)
         return rc;
     s->rc = rc;
     libxl__source_stop(ao->ctx, &s->patience.source); /* the undoing has a patience of its own */
-    s->patience.source.fired = false;
+    s->patience.rang = false;
     libxl__xs_batch_free(s->introducing); /* what it has sent is answered before the teardown's requests */
     s->introducing = NULL;
     ao->step = UNDOING;
@@ -336,7 +336,7 @@ int libxl__domain_create_new_body(libxl__ao *ao, libxl__domain_create_new_args *
     if (ao->stop && ao->step >= INTRODUCED && !s->patience.source.ao)
         be_patient(ao, s);
     if (ao->step == UNDOING)
-        return s->teardown.done || s->patience.source.fired ? s->rc : LIBXL__AO_WAIT;
+        return s->teardown.done || s->patience.rang ? s->rc : LIBXL__AO_WAIT;
     /* A build that is under way is not left alone with the operation's memory: it is told, and its end
      * awaited. */
     if (ao->stop && ao->step == BUILT && !libxl__build_done(&s->build)) {
@@ -345,7 +345,7 @@ int libxl__domain_create_new_body(libxl__ao *ao, libxl__domain_create_new_args *
     }
     /* What xenconsoled writes after the teardown would stay for ever: once it has been told of the domain,
      * its answer is awaited. */
-    if (ao->stop && ((ao->step != INTRODUCED && ao->step != CONSOLE) || s->patience.source.fired))
+    if (ao->stop && ((ao->step != INTRODUCED && ao->step != CONSOLE) || s->patience.rang))
         return undo(ao, s, ao->stop);
     int rc = forward(ao, s, args);
     return rc < 0 ? undo(ao, s, rc) : rc;

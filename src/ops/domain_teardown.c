@@ -72,7 +72,7 @@ static int body(libxl__ao *ao, void *p)
     if (ao->stop && !t->patience.source.ao)
         libxl__alarm_set(ao, &t->patience,
                          LIBXL__SECONDS(PATIENCE_SECONDS)); /* without it, it only waits longer */
-    if (t->patience.source.fired && ao->step >= CLEANED)
+    if (t->patience.rang && ao->step >= CLEANED)
         return ao->stop;
     switch (ao->step) {
     case START:

@@ -32,7 +32,6 @@ struct libxl__domain_follower {
     uint32_t place;  /* in the array of followers, + 1; 0: follows nothing */
     libxl_uuid uuid; /* another domain behind the same domid means: gone */
     libxl__domain_callback *callback;
-    struct libxl__evgen *evgen; /* whose it is, or NULL */
     STAILQ_ENTRY(libxl__domain_follower) changed_link;
     libxl__domain_phase phase : 8;
     bool was_shutdown : 1; /* at the last look at which it was there; also when dying */

@@ -21,12 +21,14 @@ struct libxl__evgen {
 /* A follower of an evgen's, and what has been told of its domain. */
 struct followed {
     libxl__domain_follower follower;
+    struct libxl__evgen *evgen;
     bool told_shutdown, told_dying;
 };
 
 static void tell(libxl_ctx *ctx, const libxl__domain_follower *follower, libxl_event_type type)
 {
-    libxl_event *event = libxl__event_new(ctx, type, follower->domid, follower->evgen->user);
+    const struct libxl__evgen *evgen = ((const struct followed *)follower)->evgen;
+    libxl_event *event = libxl__event_new(ctx, type, follower->domid, evgen->user);
     if (!event) {
         libxl__event_missed(ctx, type);
         return;
@@ -41,7 +43,7 @@ static void tell(libxl_ctx *ctx, const libxl__domain_follower *follower, libxl_e
 static void phase_changed(libxl_ctx *ctx, libxl__domain_follower *follower)
 {
     struct followed *followed = (struct followed *)follower;
-    const bool lifecycle = follower->evgen->lifecycle;
+    const bool lifecycle = followed->evgen->lifecycle;
     if (follower->was_shutdown && !followed->told_shutdown)
         tell(ctx, follower, LIBXL_EVENT_TYPE_DOMAIN_SHUTDOWN);
     followed->told_shutdown = follower->was_shutdown; /* a resumed domain may shut down again */
@@ -58,12 +60,17 @@ static void phase_changed(libxl_ctx *ctx, libxl__domain_follower *follower)
     }
 }
 
+static bool is_of(const libxl__domain_follower *follower, const struct libxl__evgen *evgen)
+{
+    return follower->callback == phase_changed && ((const struct followed *)follower)->evgen == evgen;
+}
+
 static int follow(libxl_ctx *ctx, struct libxl__evgen *evgen, const xc_domaininfo_t *info)
 {
     struct followed *followed = calloc(1, sizeof(*followed));
     if (!followed)
         return ERROR_NOMEM;
-    followed->follower.evgen = evgen;
+    followed->evgen = evgen;
     int rc = libxl__domain_follow(ctx, &followed->follower, info, phase_changed);
     if (rc)
         free(followed);
@@ -81,7 +88,7 @@ static void follow_new(libxl_ctx *ctx, struct libxl__evgen *evgen, const xc_doma
         while (at < known && domains->followers[at]->domid < list[i].domain)
             at++;
         for (uint32_t same = at; same < known && domains->followers[same]->domid == list[i].domain; same++)
-            followed |= domains->followers[same]->evgen == evgen &&
+            followed |= is_of(domains->followers[same], evgen) &&
                         !memcmp(domains->followers[same]->uuid.uuid, list[i].handle, sizeof(list[i].handle));
         if (!followed && follow(ctx, evgen, &list[i]))
             libxl__event_missed(ctx, 0);
@@ -103,7 +110,7 @@ static void unfollow_all(libxl_ctx *ctx, const struct libxl__evgen *evgen)
     libxl__domains *domains = &ctx->xen->domains;
     for (uint32_t i = domains->count; i-- > 0;) {
         libxl__domain_follower *follower = domains->followers[i];
-        if (follower->evgen != evgen)
+        if (!is_of(follower, evgen))
             continue;
         libxl__domain_unfollow(ctx, follower); /* the last one, looked at already, takes its place */
         free(follower);

@@ -9,19 +9,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NONE = UINT32_MAX };
-
 /* ---- slots */
+
+static uintptr_t free_slot(uint32_t number)
+{
+    return 2 * (uintptr_t)number + 1;
+}
+
+static libxl__watch *watch_in(uintptr_t slot)
+{
+    return slot % 2 ? NULL : (libxl__watch *)slot;
+}
 
 static int add_slots(libxl__watches *watches)
 {
     uint32_t room = watches->room ? 2 * watches->room : 16;
-    struct libxl__watch_slot *larger = realloc(watches->slots, room * sizeof(*larger));
+    uintptr_t *larger = realloc(watches->slots, room * sizeof(*larger));
     if (!larger)
         return ERROR_NOMEM;
     for (uint32_t i = watches->room; i < room; i++)
-        larger[i] = (struct libxl__watch_slot){.next_free = i + 1 < room ? i + 1 : NONE};
-    watches->first_free = watches->room;
+        larger[i] = free_slot(i + 1);
+    watches->free = free_slot(watches->room);
     watches->slots = larger;
     watches->room = room;
     return 0;
@@ -29,13 +37,12 @@ static int add_slots(libxl__watches *watches)
 
 static int take_slot(libxl__watches *watches, libxl__watch *watch)
 {
-    if ((!watches->room || watches->first_free == NONE) && add_slots(watches))
+    if (watches->free / 2 == watches->room && add_slots(watches))
         return ERROR_NOMEM;
-    watch->slot = watches->first_free;
-    struct libxl__watch_slot *slot = &watches->slots[watch->slot];
-    watches->first_free = slot->next_free;
-    slot->watch = watch;
-    watch->generation = ++slot->generation;
+    watch->slot = (uint32_t)(watches->free / 2);
+    watch->generation = ++watches->generation;
+    watches->free = watches->slots[watch->slot];
+    watches->slots[watch->slot] = (uintptr_t)watch;
     return 0;
 }
 
@@ -53,7 +60,7 @@ static libxl__watch *of_token(const libxl__watches *watches, const char *token)
     unsigned long generation = *end == '.' ? strtoul(end + 1, NULL, 16) : 0;
     if (slot >= watches->room)
         return NULL;
-    libxl__watch *watch = watches->slots[slot].watch;
+    libxl__watch *watch = watch_in(watches->slots[slot]);
     return watch && watch->generation == generation ? watch : NULL;
 }
 
@@ -67,10 +74,8 @@ static void free_memory(libxl_ctx *ctx, libxl__watch *watch)
 void libxl__watch_free(libxl_ctx *ctx, libxl__watch *watch)
 {
     libxl__watches *watches = &ctx->xen->watches;
-    struct libxl__watch_slot *slot = &watches->slots[watch->slot];
-    slot->watch = NULL;
-    slot->next_free = watches->first_free;
-    watches->first_free = watch->slot;
+    watches->slots[watch->slot] = watches->free;
+    watches->free = free_slot(watch->slot);
     free_memory(ctx, watch);
 }
 
@@ -128,7 +133,7 @@ void libxl__watches_lost(libxl_ctx *ctx)
 {
     const libxl__watches *watches = &ctx->xen->watches;
     for (uint32_t i = 0; i < watches->room; i++) {
-        libxl__watch *watch = watches->slots[i].watch;
+        libxl__watch *watch = watch_in(watches->slots[i]);
         if (watch && watch->callback && watch->registered && !watch->own)
             watch->callback(ctx, watch->user, true);
     }
@@ -145,7 +150,7 @@ void libxl__watches_close(libxl_ctx *ctx)
 {
     libxl__watches *watches = &ctx->xen->watches;
     for (uint32_t i = 0; i < watches->room; i++)
-        free_memory(ctx, watches->slots[i].watch);
+        free_memory(ctx, watch_in(watches->slots[i]));
     free(watches->slots);
 }
 

@@ -20,7 +20,7 @@
 
 #include <xen/io/xs_wire.h>
 
-enum { READS_AT_ONCE = 64, BUFFER = 64 << 10, KEPT_OUT = 16 << 10, KEPT_EXPECTED = 256 };
+enum { READS_AT_ONCE = 64, BUFFER = 64 << 10, OUT = 16 << 10, EXPECTED = 256 };
 enum { SHORT_MESSAGE = sizeof(struct xsd_sockmsg) + 16 };
 
 struct libxl__xs_wire {
@@ -56,7 +56,7 @@ static int reserve(struct libxl__xs_wire *wire, size_t length)
     }
     if (wire->out_room - wire->out_end >= length)
         return 0;
-    size_t room = wire->out_room ? wire->out_room : 4096;
+    size_t room = wire->out_room ? wire->out_room : OUT;
     while (room - wire->out_end < length)
         room *= 2;
     char *larger = realloc(wire->out, room);
@@ -77,7 +77,7 @@ static int reserve_answer(struct libxl__xs_wire *wire)
     const uint32_t needed = wire->put - wire->answered + wire->held + 1;
     if (needed <= wire->expected_room)
         return 0;
-    uint32_t room = wire->expected_room ? wire->expected_room : 64;
+    uint32_t room = wire->expected_room ? wire->expected_room : EXPECTED;
     while (room < needed)
         room *= 2;
     libxl__wire_expected *larger = malloc(room * sizeof(*larger));
@@ -96,12 +96,12 @@ static void give_back(struct libxl__xs_wire *wire)
 {
     if (wire->held)
         return;
-    if (wire->out_begin == wire->out_end && wire->out_room > KEPT_OUT) {
+    if (wire->out_begin == wire->out_end && wire->out_room > OUT) {
         free(wire->out);
         wire->out = NULL;
         wire->out_begin = wire->out_end = wire->out_room = 0;
     }
-    if (wire->answered == wire->put && wire->expected_room > KEPT_EXPECTED) {
+    if (wire->answered == wire->put && wire->expected_room > EXPECTED) {
         free(wire->expected);
         wire->expected = NULL;
         wire->expected_room = 0;

@@ -240,7 +240,7 @@ static int instant_body(libxl__ao *ao, void *args)
     (void)args;
     libxl__alarm *alarm = libxl__ao_state(ao, sizeof(*alarm));
     if (ao->step++)
-        return alarm->source.fired ? 0 : LIBXL__AO_WAIT;
+        return alarm->rang ? 0 : LIBXL__AO_WAIT;
     return libxl__alarm_set(ao, alarm, LIBXL__MILLISECONDS(1)) ? ERROR_NOMEM : LIBXL__AO_WAIT;
 }
 

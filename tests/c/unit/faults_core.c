@@ -169,7 +169,7 @@ static int wait_10_ms(libxl__ao *ao, void *args)
     (void)args;
     libxl__alarm *alarm = libxl__ao_state(ao, sizeof(*alarm));
     if (ao->step++)
-        return alarm->source.fired ? 0 : LIBXL__AO_WAIT;
+        return alarm->rang ? 0 : LIBXL__AO_WAIT;
     int rc = libxl__alarm_set(ao, alarm, LIBXL__MILLISECONDS(10));
     return rc ? rc : LIBXL__AO_WAIT;
 }
@@ -220,12 +220,15 @@ struct late {
     libxl__source source;
     libxl__fd fd;
     int number;
+    bool came;
 };
 
 static void late_ready(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
 {
     (void)ctx, (void)revents;
-    libxl__source_fire(&LIBXL__CONTAINER(fd, struct late, fd)->source);
+    struct late *s = LIBXL__CONTAINER(fd, struct late, fd);
+    s->came = true;
+    libxl__source_fire(&s->source);
 }
 
 static void late_stop(libxl_ctx *ctx, libxl__source *source)
@@ -244,14 +247,14 @@ static int register_late(libxl__ao *ao, void *args)
         ao->step = 1;
         return libxl__alarm_set(ao, &s->alarm, LIBXL__MILLISECONDS(1)) ? ERROR_NOMEM : LIBXL__AO_WAIT;
     }
-    if (ao->step == 1 && s->alarm.source.fired) {
+    if (ao->step == 1 && s->alarm.rang) {
         ao->step = 2;
         s->number = eventfd(1, EFD_CLOEXEC);
         if (libxl__fd_register(ao->ctx, &s->fd, s->number, EPOLLIN, late_ready))
             return ERROR_FAIL;
         libxl__source_attach(ao, &s->source, late_stop);
     }
-    return s->source.fired ? 0 : LIBXL__AO_WAIT;
+    return s->came ? 0 : LIBXL__AO_WAIT;
 }
 
 static void a_descriptor_registered_late_is_polled(void **state)

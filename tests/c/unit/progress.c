@@ -27,7 +27,7 @@ static int reporting_body(libxl__ao *ao, void *args)
 }
 
 static const libxl__ao_class reporting_class = {
-    .name = "reporting", .body = reporting_body, .args_size = sizeof(void *), .slow = true};
+    .name = "reporting", .body = reporting_body, .args_size = sizeof(void *), .slow = true, .reports = true};
 
 static void reported(libxl_ctx *ctx, libxl_event *event, void *user)
 {

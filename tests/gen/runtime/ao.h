@@ -19,13 +19,14 @@ typedef struct libxl__ao_class {
     size_t args_size;
     unsigned limit_ms;
     bool slow;
+    bool reports;
 } libxl__ao_class;
 
 extern char message[256]; /* of the latest failure */
 
 int libxl__ao_create(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t domid, const libxl_asyncop_how *how,
                      libxl__ao **ao_out);
-#define LIBXL__AO_HERE(name, args_type) _Alignas(16) char name[sizeof(libxl__ao) + sizeof(args_type)]
+#define LIBXL__AO_HERE(name, args_type) _Alignas(libxl__ao) char name[sizeof(libxl__ao) + sizeof(args_type)]
 int libxl__ao_create_instant(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t domid,
                              const libxl_asyncop_how *how, void *here, libxl__ao **ao_out);
 void *libxl__ao_args(libxl__ao *ao);
