@@ -18,39 +18,56 @@ struct teardown {
     libxl__xs_batch *cleaning;
     libxl__alarm patience; /* once asked to stop */
     bool there;            /* the hypervisor has it */
-    bool another;          /* it is another domain's domid now */
     int rc;
 };
 
-/* Made before anything is destroyed: once the domain is gone, nobody would remove its nodes. */
-static int prepare_cleaning(libxl__ao *ao, struct teardown *t, const libxl__teardown_args *args)
+/*
+ * Made before anything is destroyed: once the domain is gone, nobody would remove its nodes. If its domid is
+ * another's by now, only what has its uuid is its own.
+ */
+static int prepare_cleaning(libxl__ao *ao, struct teardown *t, const libxl__teardown_args *args, bool another)
 {
+    libxl__xs_batch_free(t->cleaning);
     t->cleaning = libxl__xs_batch_new(ao, args->domid);
     if (!t->cleaning)
         return ERROR_NOMEM;
     libxl__xs_remove(t->cleaning, "/vm/" LIBXL_UUID_FMT, LIBXL_UUID_BYTES(args->uuid));
-    if (!t->another) {
+    if (!another) {
         libxl__xs_remove(t->cleaning, "/local/domain/%u", args->domid);
         libxl__xs_remove(t->cleaning, "/libxl/%u", args->domid);
     }
     return libxl__xs_out_of_memory(t->cleaning) ? ERROR_NOMEM : 0;
 }
 
+static bool is_another(const xc_domaininfo_t *info, const libxl__teardown_args *args)
+{
+    return memcmp(info->handle, args->uuid.uuid, sizeof(info->handle)) != 0;
+}
+
 /* Destroys it, unless it is gone already, or another domain has its domid. */
 static int destroy(libxl__ao *ao, struct teardown *t, const libxl__teardown_args *args)
 {
     xc_domaininfo_t info;
-    int rc = libxl__hv_look(ao, args->domid, &info);
-    if (rc == ERROR_DOMAIN_NOTFOUND)
-        return 0;
-    if (rc)
+    int found = libxl__hv_look(ao, args->domid, &info);
+    if (found && found != ERROR_DOMAIN_NOTFOUND)
+        return found;
+    const bool another = !found && is_another(&info, args);
+    t->there = !found && !another;
+    int rc = prepare_cleaning(ao, t, args, another);
+    if (rc || !t->there)
         return rc;
-    t->another = memcmp(info.handle, args->uuid.uuid, sizeof(info.handle)) != 0;
-    if (t->another)
-        return 0;
-    t->there = true;
     rc = libxl__domain_source_start(ao, &t->domain, &info);
-    return rc ? rc : libxl__hv_destroy_start(ao, &t->destroy, args->domid);
+    return rc ? rc : libxl__hv_destroy_start(ao, &t->destroy, args->domid, &args->uuid);
+}
+
+/* Its domid may have been given to another meanwhile. */
+static int clean(libxl__ao *ao, struct teardown *t, const libxl__teardown_args *args)
+{
+    xc_domaininfo_t info;
+    int rc = 0;
+    if (!libxl__hv_look(ao, args->domid, &info) && is_another(&info, args))
+        rc = prepare_cleaning(ao, t, args, true);
+    return rc ? rc : libxl__xs_run(t->cleaning, LIBXL__XS_ONE_BY_ONE);
 }
 
 enum { PATIENCE_SECONDS = 5 };
@@ -76,9 +93,7 @@ static int body(libxl__ao *ao, void *p)
         return ao->stop;
     switch (ao->step) {
     case START:
-        rc = prepare_cleaning(ao, t, args);
-        if (!rc)
-            rc = destroy(ao, t, args);
+        rc = destroy(ao, t, args);
         if (rc)
             return rc;
         ao->step = DESTROYED;
@@ -91,7 +106,7 @@ static int body(libxl__ao *ao, void *p)
             return libxl__ao_fail(ao, libxl__errno_rc(t->destroy.errnoval), "destroying domain %u: %s",
                                   args->domid, strerror(t->destroy.errnoval));
         libxl__domains_look_soon(ao->ctx);
-        rc = libxl__xs_run(t->cleaning, LIBXL__XS_ONE_BY_ONE);
+        rc = clean(ao, t, args);
         ao->step = CLEANED;
         return rc ? rc : LIBXL__AO_WAIT;
     case CLEANED:

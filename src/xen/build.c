@@ -261,7 +261,17 @@ static void build_work(libxl_ctx *ctx, libxl__job *job)
 static void destroy_work(libxl_ctx *ctx, libxl__job *job)
 {
     libxl__hv_destroy *destroy = (libxl__hv_destroy *)job;
-    destroy->errnoval = xc_domain_destroy(ctx->xen->xch, destroy->domid) ? errno : 0;
+    xc_interface *xch = ctx->xen->xch;
+    xc_domaininfo_t info;
+    /* While it stood in line somebody else may have destroyed it, and its domid may be another's. */
+    int count = xc_domain_getinfolist(xch, destroy->domid, 1, &info);
+    if (count < 0)
+        destroy->errnoval = errno;
+    else if (!count || info.domain != destroy->domid ||
+             memcmp(info.handle, destroy->uuid.uuid, sizeof(info.handle)) != 0)
+        destroy->errnoval = ESRCH;
+    else
+        destroy->errnoval = xc_domain_destroy(xch, destroy->domid) ? errno : 0;
 }
 
 /* ---- locked */
@@ -277,9 +287,10 @@ bool libxl__build_done(const libxl__build *build)
     return build->job.state == LIBXL__JOB_DONE;
 }
 
-int libxl__hv_destroy_start(libxl__ao *ao, libxl__hv_destroy *destroy, uint32_t domid)
+int libxl__hv_destroy_start(libxl__ao *ao, libxl__hv_destroy *destroy, uint32_t domid, const libxl_uuid *uuid)
 {
     destroy->domid = domid;
+    destroy->uuid = *uuid;
     destroy->job.work = destroy_work;
     return libxl__job_submit(ao->ctx, ao, &destroy->job, LIBXL__LANE_DESTROY);
 }

@@ -36,10 +36,12 @@ bool libxl__build_done(const libxl__build *build);
 typedef struct libxl__hv_destroy {
     libxl__job job;
     uint32_t domid;
-    int errnoval; /* out: 0, or why not */
+    libxl_uuid uuid;
+    int errnoval; /* out: 0, or why not; ESRCH: it is gone, whoever has its domid now */
 } libxl__hv_destroy;
 
-int libxl__hv_destroy_start(libxl__ao *ao, libxl__hv_destroy *destroy, uint32_t domid);
+int libxl__hv_destroy_start(libxl__ao *ao, libxl__hv_destroy *destroy, uint32_t domid,
+                            const libxl_uuid *uuid);
 bool libxl__hv_destroy_done(const libxl__hv_destroy *destroy);
 
 /* src/xen/build_memory.c: a PVH guest's memory map and ACPI tables. Not locked, on the worker. 0, or an

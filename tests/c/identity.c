@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A domid that is given to another domain, while one is followed under it: a domain is its domid and its uuid. */
+#include "harness.h"
+#include "replace.h"
+
+static libxl_uuid uuid_of(scene *s, libxl_domid domid)
+{
+    libxl_dominfo info;
+    assert_int_equal(libxl_domain_get_info(s->ctx, domid, &info, NULL), 0);
+    return info.uuid;
+}
+
+static void assert_event(scene *s, libxl_event_type type, libxl_domid domid, const libxl_uuid *uuid)
+{
+    seen e = next_event(s);
+    assert_int_equal(e.type, type);
+    assert_int_equal(e.domid, domid);
+    assert_memory_equal(e.uuid.uuid, uuid->uuid, sizeof(uuid->uuid));
+}
+
+/* It has gone, whoever has its domid now; and of that one nothing is told. */
+static void what_is_told_of_one_domain_is_not_another_s(scene *s)
+{
+    libxl_evgen_domain_lifecycle *evgen;
+    libxl_domid domid = guest_new(s->ctx, "b", true);
+    const libxl_uuid first = uuid_of(s, domid);
+    assert_int_equal(libxl_evenable_domain_lifecycle(s->ctx, domid, 1, &evgen), 0);
+    const libxl_uuid second = replace(domid); /* nobody looks meanwhile */
+    assert_event(s, LIBXL_EVENT_TYPE_DOMAIN_DYING, domid, &first);
+    assert_event(s, LIBXL_EVENT_TYPE_DOMAIN_GONE, domid, &first);
+    assert_true(is_there(domid, &second));
+    guest_destroy(s->ctx, domid);
+    assert_true(no_event(s, 20));
+    libxl_evdisable_domain_lifecycle(s->ctx, evgen);
+}
+
+static void of_all_domains_each_is_told_as_itself(scene *s)
+{
+    libxl_evgen_domain_lifecycle *evgen;
+    libxl_domid domid = guest_new(s->ctx, "b", true);
+    const libxl_uuid first = uuid_of(s, domid);
+    assert_int_equal(libxl_evenable_domain_lifecycle(s->ctx, LIBXL_DOMID_ALL, 1, &evgen), 0);
+    const libxl_uuid second = replace(domid);
+    assert_event(s, LIBXL_EVENT_TYPE_DOMAIN_DYING, domid, &first);
+    assert_event(s, LIBXL_EVENT_TYPE_DOMAIN_GONE, domid, &first);
+    guest_destroy(s->ctx, domid);
+    assert_event(s, LIBXL_EVENT_TYPE_DOMAIN_DYING, domid, &second);
+    assert_event(s, LIBXL_EVENT_TYPE_DOMAIN_GONE, domid, &second);
+    libxl_evdisable_domain_lifecycle(s->ctx, evgen);
+}
+
+static void who_waits_for_one_domain_does_not_wait_for_another(scene *s)
+{
+    libxl_shutdown_reason reason;
+    libxl_domid domid = guest_new(s->ctx, "b", true);
+    op *gone = START(s, libxl_domain_wait_gone(s->ctx, domid, how));
+    op *shut_down = START(s, libxl_domain_wait_shutdown(s->ctx, domid, &reason, how));
+    const libxl_uuid second = replace(domid);
+    assert_int_equal(op_result(gone), 0);
+    assert_int_equal(op_result(shut_down), ERROR_DOMAIN_DESTROYED);
+    assert_true(is_there(domid, &second));
+    guest_destroy(s->ctx, domid);
+}
+
+static const body bodies[] = {
+    BODY(what_is_told_of_one_domain_is_not_another_s, EACH_STYLE),
+    BODY(of_all_domains_each_is_told_as_itself, EACH_STYLE),
+    BODY(who_waits_for_one_domain_does_not_wait_for_another, ASYNC),
+};
+
+HARNESS_MAIN(bodies)

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Owns: nothing; a handle is opened for each call. */
+#include "replace.h"
+
+#include "harness.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <xenctrl.h>
+
+enum { PATIENCE_MS = 10000 };
+
+/* Whether there is a domain of this domid. */
+static bool look(xc_interface *xch, libxl_domid domid, xc_domaininfo_t *info)
+{
+    return xc_domain_getinfolist(xch, domid, 1, info) == 1 && info->domain == domid;
+}
+
+static int make(xc_interface *xch, libxl_domid domid, const libxl_uuid *uuid)
+{
+    uint32_t wanted = domid;
+    struct xen_domctl_createdomain config = {
+        .max_vcpus = 1, .max_evtchn_port = -1, .max_grant_frames = 4, .max_maptrack_frames = 4};
+    memcpy(config.handle, uuid->uuid, sizeof(config.handle));
+    return xc_domain_create(xch, &wanted, &config) ? errno : 0;
+}
+
+__attribute__((format(printf, 1, 2))) static void remove_node(const char *fmt, ...)
+{
+    char path[64];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(path, sizeof(path), fmt, args);
+    va_end(args);
+    fixture_write(path, NULL);
+}
+
+libxl_uuid replace(libxl_domid domid)
+{
+    xc_interface *xch = xc_interface_open(NULL, NULL, 0);
+    xc_domaininfo_t info;
+    libxl_uuid uuid;
+    assert_true(look(xch, domid, &info));
+    memcpy(uuid.uuid, info.handle, sizeof(uuid.uuid));
+    remove_node("/vm/" LIBXL_UUID_FMT, LIBXL_UUID_BYTES(uuid));
+    remove_node("/local/domain/%u", domid);
+    remove_node("/libxl/%u", domid);
+    libxl_uuid_generate(&uuid);
+    assert_int_equal(xc_domain_destroy(xch, domid), 0);
+    for (uint64_t end = now_ms() + PATIENCE_MS; look(xch, domid, &info) && now_ms() < end;)
+        sleep_ms(1);
+    assert_int_equal(make(xch, domid, &uuid), 0);
+    xc_interface_close(xch);
+    return uuid;
+}
+
+bool is_there(libxl_domid domid, const libxl_uuid *uuid)
+{
+    xc_interface *xch = xc_interface_open(NULL, NULL, 0);
+    xc_domaininfo_t info;
+    bool there = look(xch, domid, &info) && !memcmp(info.handle, uuid->uuid, sizeof(info.handle));
+    xc_interface_close(xch);
+    return there;
+}
