@@ -19,8 +19,11 @@ static bool look(xc_interface *xch, libxl_domid domid, xc_domaininfo_t *info)
 static int make(xc_interface *xch, libxl_domid domid, const libxl_uuid *uuid)
 {
     uint32_t wanted = domid;
-    struct xen_domctl_createdomain config = {
-        .max_vcpus = 1, .max_evtchn_port = -1, .max_grant_frames = 4, .max_maptrack_frames = 4};
+    struct xen_domctl_createdomain config = {.max_vcpus = 1,
+                                             .max_evtchn_port = -1,
+                                             .max_grant_frames = -1,
+                                             .max_maptrack_frames = -1,
+                                             .grant_opts = XEN_DOMCTL_GRANT_version(2)};
     memcpy(config.handle, uuid->uuid, sizeof(config.handle));
     return xc_domain_create(xch, &wanted, &config) ? errno : 0;
 }
