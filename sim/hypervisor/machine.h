@@ -86,7 +86,8 @@ struct holder {
 };
 
 struct domain {
-    uint64_t serial; /* never reused: tells a domain from a later one with its domid */
+    /* what a list of all domains looks at: two cache lines */
+    _Alignas(64) uint64_t serial; /* never reused: tells a domain from a later one with its domid */
     uint16_t domid;
     uint8_t state;
     bool shut_down, started, running, debugged, address32;
@@ -95,13 +96,16 @@ struct domain {
     uint32_t max_vcpus, online_vcpus;
     xen_domain_handle_t handle;
     struct xen_arch_domainconfig arch;
-    uint64_t max_pages, tot_pages, claimed, max_gfn;
-    uint64_t run_since_ns, cpu_ns, gone_ns;
+    uint64_t max_pages, tot_pages, claimed;
+    uint64_t run_since_ns, cpu_ns;
+    uint32_t shared_info;
+    /* the rest */
+    uint64_t max_gfn, gone_ns;
     uint64_t paging_pool;
     uint32_t shadow_mb, tsc_mode;
     int32_t time_offset;
     uint64_t cr3, start_info; /* PV: of vcpu 0 when it starts */
-    uint32_t grant_frame[GRANT_FRAMES], shared_info;
+    uint32_t grant_frame[GRANT_FRAMES];
     uint32_t runs, tree;
     struct holder holders[MAX_HOLDERS];
     uint64_t hvm_params[HVM_NR_PARAMS];

@@ -124,12 +124,12 @@ static int enable_locked(libxl_ctx *ctx, libxl_evgen_disk_eject *evgen)
         return ERROR_NOMEM;
     ((struct args *)libxl__ao_args(evgen->ao))->evgen = evgen;
     LIST_INSERT_HEAD(&ctx->xen->disk_ejects, evgen, link);
-    ctx->xen->domains.evgens++;
+    ctx->xen->domains.nr_evgens++;
     libxl__ao_start_nested(evgen->ao);
     if (evgen->ao)
         return 0;
     LIST_REMOVE(evgen, link); /* it has ended at once: nothing can be watched */
-    ctx->xen->domains.evgens--;
+    ctx->xen->domains.nr_evgens--;
     return ERROR_NO_XENSTORE;
 }
 
@@ -166,7 +166,7 @@ void libxl_evdisable_disk_eject(libxl_ctx *ctx, libxl_evgen_disk_eject *evgen)
     if (evgen->ao)
         libxl__ao_request_stop(evgen->ao, ERROR_ABORTED);
     libxl__aos_run(ctx); /* its end: nothing of it waits for a job */
-    ctx->xen->domains.evgens--;
+    ctx->xen->domains.nr_evgens--;
     forget(evgen);
     libxl__ctx_leave(ctx);
 }

@@ -14,23 +14,20 @@
 #define IDLE_INTERVAL  LIBXL__SECONDS(2) /* for a domain that xenstored does not know of */
 #define NEVER          (UINT64_MAX / 2)
 
-static int by_domid(const void *left, const void *right)
+/* The place of the first follower that is not before this one; those of one domid are in order of their addresses. */
+static uint32_t place_of(const libxl__domains *domains, uint32_t domid,
+                         const libxl__domain_follower *follower)
 {
-    uint32_t a = (*(libxl__domain_follower *const *)left)->domid;
-    uint32_t b = (*(libxl__domain_follower *const *)right)->domid;
-    return (a > b) - (a < b);
-}
-
-void libxl__domains_sort(libxl_ctx *ctx)
-{
-    libxl__domains *domains = &ctx->xen->domains;
-    if (domains->sorted)
-        return;
-    if (domains->count)
-        qsort(domains->followers, domains->count, sizeof(*domains->followers), by_domid);
-    for (uint32_t i = 0; i < domains->count; i++)
-        domains->followers[i]->place = i + 1;
-    domains->sorted = true;
+    uint32_t low = 0, high = domains->count;
+    while (low < high) {
+        const uint32_t middle = low + (high - low) / 2;
+        const libxl__domain_follower *other = domains->followers[middle];
+        if (other->domid < domid || (other->domid == domid && (uintptr_t)other < (uintptr_t)follower))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
 }
 
 static libxl__domain_phase phase_of(const xc_domaininfo_t *info)
@@ -58,17 +55,21 @@ static void compare(libxl__domains *domains, libxl__domain_follower *follower, c
     follower->changed = true;
 }
 
-static void compare_all(libxl_ctx *ctx, const xc_domaininfo_t *list, uint32_t count)
+/* Compares the followers from this place on with a page of the list, which is in order of domid as they are: as far as
+ * it goes, or, the last one, all. The place of the next. */
+static uint32_t compare_page(libxl__domains *domains, uint32_t place, const xc_domaininfo_t *page, int count,
+                             bool last)
 {
-    libxl__domains *domains = &ctx->xen->domains;
-    libxl__domains_sort(ctx);
-    uint32_t at = 0;
-    for (uint32_t i = 0; i < domains->count; i++) {
-        libxl__domain_follower *follower = domains->followers[i];
-        while (at < count && list[at].domain < follower->domid)
+    int at = 0;
+    for (; place < domains->count; place++) {
+        libxl__domain_follower *follower = domains->followers[place];
+        if (!last && follower->domid > page[count - 1].domain)
+            break;
+        while (at < count && page[at].domain < follower->domid)
             at++;
-        compare(domains, follower, at < count && list[at].domain == follower->domid ? &list[at] : NULL);
+        compare(domains, follower, at < count && page[at].domain == follower->domid ? &page[at] : NULL);
     }
+    return place;
 }
 
 static void call_changed(libxl_ctx *ctx)
@@ -99,25 +100,32 @@ static void plan_next_look(libxl_ctx *ctx)
             domains->interval *= 2;
     } else {
         domains->interval = FIRST_INTERVAL;
-        bool anyone = domains->count || !LIST_EMPTY(&domains->evgen_list);
+        bool anyone = domains->count || libxl__evgens_for_all(domains);
         libxl__timer_start(ctx, &domains->again, anyone ? IDLE_INTERVAL : NEVER, again);
     }
 }
 
-void libxl__domains_look(libxl_ctx *ctx)
+int libxl__domains_look(libxl_ctx *ctx)
 {
     libxl__domains *domains = &ctx->xen->domains;
-    const xc_domaininfo_t *list;
-    int count = libxl__hv_list(ctx, &list);
-    if (count < 0) {
-        libxl__log(ctx, XTL_ERROR, errno, "listing the domains");
-        libxl__timer_start(ctx, &domains->again, LAST_INTERVAL, again);
-        return;
-    }
-    libxl__evgens_follow_new(ctx, list, (uint32_t)count);
-    compare_all(ctx, list, (uint32_t)count);
+    xc_domaininfo_t page[LIBXL__HV_PAGE];
+    uint32_t first = 0, place = 0;
+    int count, rc = 0;
+    do {
+        count = libxl__hv_list_page(ctx, &first, page);
+        if (count < 0) {
+            rc = libxl__log_errno(ctx, libxl__errno_rc(errno), "listing the domains");
+            break;
+        }
+        libxl__evgens_follow_new(ctx, page, count, place);
+        place = compare_page(domains, place, page, count, count < LIBXL__HV_PAGE);
+    } while (count == LIBXL__HV_PAGE);
     call_changed(ctx);
-    plan_next_look(ctx);
+    if (rc)
+        libxl__timer_start(ctx, &domains->again, LAST_INTERVAL, again);
+    else
+        plan_next_look(ctx);
+    return rc;
 }
 
 static void look_now(libxl_ctx *ctx, void *user, bool failed)
@@ -128,7 +136,7 @@ static void look_now(libxl_ctx *ctx, void *user, bool failed)
         libxl__watch_remove(ctx, *watch);
         *watch = NULL;
         libxl__domains_look_soon(ctx);
-    } else if (ctx->xen->domains.count || !LIST_EMPTY(&ctx->xen->domains.evgen_list)) {
+    } else if (ctx->xen->domains.count || libxl__evgens_for_all(&ctx->xen->domains)) {
         libxl__domains_look(ctx);
     }
 }
@@ -176,9 +184,11 @@ int libxl__domain_follow(libxl_ctx *ctx, libxl__domain_follower *follower, const
     follower->was_shutdown = false;
     follower->callback = callback;
     follower->changed = false;
-    domains->followers[domains->count++] = follower;
-    follower->place = domains->count;
-    domains->sorted = false;
+    follower->follows = true;
+    libxl__domain_follower **place = domains->followers + place_of(domains, follower->domid, follower);
+    libxl__domain_follower **end = domains->followers + domains->count++;
+    memmove(place + 1, place, (size_t)(end - place) * sizeof(*place));
+    *place = follower;
     if (phase_of(info) != LIBXL__DOMAIN_RUNNING)
         libxl__domains_look_soon(ctx);
     else if (domains->count == 1)
@@ -189,24 +199,23 @@ int libxl__domain_follow(libxl_ctx *ctx, libxl__domain_follower *follower, const
 void libxl__domain_unfollow(libxl_ctx *ctx, libxl__domain_follower *follower)
 {
     libxl__domains *domains = &ctx->xen->domains;
-    if (!follower->place)
+    if (!follower->follows)
         return;
     if (follower->changed)
         STAILQ_REMOVE(&domains->changed, follower, libxl__domain_follower, changed_link);
     domains->dying -= follower->phase == LIBXL__DOMAIN_DYING;
-    libxl__domain_follower *last = domains->followers[--domains->count];
-    domains->followers[follower->place - 1] = last;
-    last->place = follower->place;
-    follower->place = 0;
+    libxl__domain_follower **place = domains->followers + place_of(domains, follower->domid, follower);
+    libxl__domain_follower **end = domains->followers + --domains->count;
+    memmove(place, place + 1, (size_t)(end - place) * sizeof(*place));
+    follower->follows = false;
     follower->changed = false;
-    domains->sorted = false;
     libxl__domains_rest(ctx);
 }
 
 void libxl__domains_rest(libxl_ctx *ctx)
 {
     const libxl__domains *domains = &ctx->xen->domains;
-    if (!domains->count && LIST_EMPTY(&domains->evgen_list))
+    if (!domains->count && !libxl__evgens_for_all(domains))
         plan_next_look(ctx);
 }
 
@@ -215,7 +224,7 @@ int libxl__domains_open(libxl_ctx *ctx)
     libxl__domains *domains = &ctx->xen->domains;
     domains->interval = FIRST_INTERVAL;
     STAILQ_INIT(&domains->changed);
-    LIST_INIT(&domains->evgen_list);
+    TAILQ_INIT(&domains->evgens);
     return libxl__timer_start(ctx, &domains->again, NEVER, again);
 }
 

@@ -29,29 +29,28 @@ typedef void libxl__domain_callback(libxl_ctx *ctx, libxl__domain_follower *foll
 
 struct libxl__domain_follower {
     uint32_t domid;
-    uint32_t place;  /* in the array of followers, + 1; 0: follows nothing */
     libxl_uuid uuid; /* another domain behind the same domid means: gone */
     libxl__domain_callback *callback;
     STAILQ_ENTRY(libxl__domain_follower) changed_link;
     libxl__domain_phase phase : 8;
     bool was_shutdown : 1; /* at the last look at which it was there; also when dying */
     bool changed : 1;
-    uint8_t code; /* the guest's reason, when it was shut down: any number */
+    bool follows : 1; /* it is in the array */
+    uint8_t code;     /* the guest's reason, when it was shut down: any number */
 };
 
-LIST_HEAD(libxl__evgen_list, libxl__evgen);
+TAILQ_HEAD(libxl__evgen_list, libxl__evgen);
 
 typedef struct libxl__domains {
-    libxl__domain_follower **followers; /* sorted by domid at each look */
+    libxl__domain_follower **followers; /* in order of domid */
     uint32_t count, room;
     uint32_t dying; /* of them */
-    bool sorted;
     STAILQ_HEAD(, libxl__domain_follower) changed;
     libxl__watch *released, *introduced; /* @releaseDomain, @introduceDomain: once anyone follows */
     libxl__timer again;                  /* the next look; always started, so that starting it cannot fail */
     uint64_t interval;
-    struct libxl__evgen_list evgen_list;
-    uint32_t evgens;
+    struct libxl__evgen_list evgens; /* those for all domains come first */
+    uint32_t nr_evgens;
 } libxl__domains;
 
 /* Locked, all of them. */
@@ -69,14 +68,11 @@ void libxl__domain_unfollow(libxl_ctx *ctx, libxl__domain_follower *follower);
 
 /* Watches what xenstored says of domains; done once, by the first who follows. Errors: FAIL. */
 int libxl__domains_watch(libxl_ctx *ctx);
-/* Brings the array of followers in order of domid. */
-void libxl__domains_sort(libxl_ctx *ctx);
-
 /* Stops looking if nobody follows. */
 void libxl__domains_rest(libxl_ctx *ctx);
 
-/* Takes a look at the hypervisor's list, and tells the followers. */
-void libxl__domains_look(libxl_ctx *ctx);
+/* Takes a look at the hypervisor's list, and tells the followers; or another one later. Errors: as of libxc. */
+int libxl__domains_look(libxl_ctx *ctx);
 
 /* Takes a look soon: something has just been done to a domain. */
 void libxl__domains_look_soon(libxl_ctx *ctx);
@@ -90,9 +86,11 @@ typedef struct libxl__domain_source {
 /* As libxl__domain_follow, for the domain that info describes. */
 int libxl__domain_source_start(libxl__ao *ao, libxl__domain_source *domain, const xc_domaininfo_t *info);
 
-/* src/xen/evgen.c: for every domain in the list that an evgen for all domains does not follow yet, follow it.
- */
-void libxl__evgens_follow_new(libxl_ctx *ctx, const xc_domaininfo_t *list, uint32_t count);
+/* src/xen/evgen.c: follows each domain in a page of the list that an evgen for all domains does not follow yet. The
+ * followers from `place` on are of its first domid, or of later ones. */
+void libxl__evgens_follow_new(libxl_ctx *ctx, const xc_domaininfo_t *page, int count, uint32_t place);
+/* Whether there is one for all domains. */
+bool libxl__evgens_for_all(const libxl__domains *domains);
 void libxl__evgens_close(libxl_ctx *ctx);
 
 #endif

@@ -14,8 +14,9 @@
 struct libxl__evgen {
     uint32_t domid; /* LIBXL_DOMID_ALL: every one */
     libxl_ev_user user;
-    bool lifecycle; /* DYING and GONE; else libxl's DOMAIN_DEATH */
-    LIST_ENTRY(libxl__evgen) link;
+    bool lifecycle;        /* DYING and GONE; else libxl's DOMAIN_DEATH */
+    struct followed *only; /* its domain, until that is gone; NULL for all */
+    TAILQ_ENTRY(libxl__evgen) link;
 };
 
 /* A follower of an evgen's, and what has been told of its domain. */
@@ -55,6 +56,7 @@ static void phase_changed(libxl_ctx *ctx, libxl__domain_follower *follower)
     if (follower->phase == LIBXL__DOMAIN_GONE) {
         if (lifecycle)
             tell(ctx, follower, LIBXL_EVENT_TYPE_DOMAIN_GONE);
+        followed->evgen->only = NULL;
         libxl__domain_unfollow(ctx, follower);
         free(followed);
     }
@@ -74,66 +76,94 @@ static int follow(libxl_ctx *ctx, struct libxl__evgen *evgen, const xc_domaininf
     int rc = libxl__domain_follow(ctx, &followed->follower, info, phase_changed);
     if (rc)
         free(followed);
+    else if (evgen->domid != LIBXL_DOMID_ALL)
+        evgen->only = followed;
     return rc;
 }
 
-/* One evgen's part: both the list and the first `known` followers are in order of domid. */
-static void follow_new(libxl_ctx *ctx, struct libxl__evgen *evgen, const xc_domaininfo_t *list,
-                       uint32_t count, uint32_t known)
+static bool follows(const libxl__domains *domains, uint32_t place, const struct libxl__evgen *evgen,
+                    const xc_domaininfo_t *info)
+{
+    for (; place < domains->count && domains->followers[place]->domid == info->domain; place++) {
+        const libxl__domain_follower *follower = domains->followers[place];
+        if (is_of(follower, evgen) && !memcmp(follower->uuid.uuid, info->handle, sizeof(info->handle)))
+            return true;
+    }
+    return false;
+}
+
+/* One evgen's part: both the page and the followers are in order of domid. */
+static void follow_new(libxl_ctx *ctx, struct libxl__evgen *evgen, const xc_domaininfo_t *page, int count,
+                       uint32_t place)
 {
     const libxl__domains *domains = &ctx->xen->domains;
-    uint32_t at = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        bool followed = list[i].domain == 0; /* domain 0 has no lifecycle */
-        while (at < known && domains->followers[at]->domid < list[i].domain)
-            at++;
-        for (uint32_t same = at; same < known && domains->followers[same]->domid == list[i].domain; same++)
-            followed |= is_of(domains->followers[same], evgen) &&
-                        !memcmp(domains->followers[same]->uuid.uuid, list[i].handle, sizeof(list[i].handle));
-        if (!followed && follow(ctx, evgen, &list[i]))
-            libxl__event_missed(ctx, 0);
+    for (int i = 0; i < count; i++) {
+        while (place < domains->count && domains->followers[place]->domid < page[i].domain)
+            place++;
+        if (page[i].domain && !follows(domains, place, evgen, &page[i]) && follow(ctx, evgen, &page[i]))
+            libxl__event_missed(ctx, 0); /* domain 0 has no lifecycle */
     }
 }
 
-void libxl__evgens_follow_new(libxl_ctx *ctx, const xc_domaininfo_t *list, uint32_t count)
+void libxl__evgens_follow_new(libxl_ctx *ctx, const xc_domaininfo_t *page, int count, uint32_t place)
 {
     struct libxl__evgen *evgen;
-    LIST_FOREACH (evgen, &ctx->xen->domains.evgen_list, link)
-        if (evgen->domid == LIBXL_DOMID_ALL) {
-            libxl__domains_sort(ctx);
-            follow_new(ctx, evgen, list, count, ctx->xen->domains.count);
-        }
+    TAILQ_FOREACH (evgen, &ctx->xen->domains.evgens, link) {
+        if (evgen->domid != LIBXL_DOMID_ALL)
+            return;
+        follow_new(ctx, evgen, page, count, place);
+    }
+}
+
+bool libxl__evgens_for_all(const libxl__domains *domains)
+{
+    const struct libxl__evgen *first = TAILQ_FIRST(&domains->evgens);
+    return first && first->domid == LIBXL_DOMID_ALL;
+}
+
+static void unfollow(libxl_ctx *ctx, libxl__domain_follower *follower)
+{
+    libxl__domain_unfollow(ctx, follower);
+    free(follower);
 }
 
 static void unfollow_all(libxl_ctx *ctx, const struct libxl__evgen *evgen)
 {
     libxl__domains *domains = &ctx->xen->domains;
-    for (uint32_t i = domains->count; i-- > 0;) {
-        libxl__domain_follower *follower = domains->followers[i];
-        if (!is_of(follower, evgen))
-            continue;
-        libxl__domain_unfollow(ctx, follower); /* the last one, looked at already, takes its place */
-        free(follower);
-    }
+    if (evgen->only)
+        unfollow(ctx, &evgen->only->follower);
+    for (uint32_t i = evgen->domid == LIBXL_DOMID_ALL ? domains->count : 0; i-- > 0;)
+        if (is_of(domains->followers[i], evgen))
+            unfollow(ctx, domains->followers[i]);
 }
 
 static void add(libxl_ctx *ctx, struct libxl__evgen *evgen)
 {
-    LIST_INSERT_HEAD(&ctx->xen->domains.evgen_list, evgen, link);
-    ctx->xen->domains.evgens++;
+    if (evgen->domid == LIBXL_DOMID_ALL)
+        TAILQ_INSERT_HEAD(&ctx->xen->domains.evgens, evgen, link);
+    else
+        TAILQ_INSERT_TAIL(&ctx->xen->domains.evgens, evgen, link);
+    ctx->xen->domains.nr_evgens++;
+}
+
+static void drop(libxl_ctx *ctx, struct libxl__evgen *evgen)
+{
+    TAILQ_REMOVE(&ctx->xen->domains.evgens, evgen, link);
+    ctx->xen->domains.nr_evgens--;
+    unfollow_all(ctx, evgen);
 }
 
 /* Those that exist now are followed from now on: what becomes of them is told, however soon it happens. */
 static int enable_all(libxl_ctx *ctx, struct libxl__evgen *evgen)
 {
-    const xc_domaininfo_t *list;
     int rc = libxl__domains_watch(ctx);
-    int count = rc ? 0 : libxl__hv_list(ctx, &list);
-    if (rc || count < 0)
-        return rc ? rc : libxl__log_errno(ctx, libxl__errno_rc(errno), "listing the domains");
+    if (rc)
+        return rc;
     add(ctx, evgen);
-    libxl__evgens_follow_new(ctx, list, (uint32_t)count);
-    return 0;
+    rc = libxl__domains_look(ctx);
+    if (rc)
+        drop(ctx, evgen);
+    return rc;
 }
 
 static int enable_one(libxl_ctx *ctx, struct libxl__evgen *evgen)
@@ -179,9 +209,7 @@ static void disable(libxl_ctx *ctx, struct libxl__evgen *evgen)
     if (!evgen)
         return;
     libxl__ctx_lock(ctx);
-    LIST_REMOVE(evgen, link);
-    ctx->xen->domains.evgens--;
-    unfollow_all(ctx, evgen);
+    drop(ctx, evgen);
     libxl__domains_rest(ctx);
     libxl__ctx_leave(ctx);
     free(evgen);
@@ -190,9 +218,8 @@ static void disable(libxl_ctx *ctx, struct libxl__evgen *evgen)
 void libxl__evgens_close(libxl_ctx *ctx)
 {
     struct libxl__evgen *evgen;
-    while ((evgen = LIST_FIRST(&ctx->xen->domains.evgen_list))) {
-        unfollow_all(ctx, evgen);
-        LIST_REMOVE(evgen, link);
+    while ((evgen = TAILQ_FIRST(&ctx->xen->domains.evgens))) {
+        drop(ctx, evgen);
         free(evgen);
     }
 }

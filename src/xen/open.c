@@ -157,7 +157,7 @@ void libxl_ctx_counters(libxl_ctx *ctx, libxl_counters *out)
     libxl__ctx_count(ctx, out);
     out->timers -= 1; /* the one that plans the next look at the domains */
     out->watches = ctx->xen->watches.count;
-    out->evgens = ctx->xen->domains.evgens;
+    out->evgens = ctx->xen->domains.nr_evgens;
     libxl__ctx_unlock(ctx);
 }
 
