@@ -189,6 +189,7 @@ static void limit_reached(libxl_ctx *ctx, libxl__timer *timer)
 /* It waits: now it can be found, aborted and limited. */
 static void enter_progress(libxl__ao *ao)
 {
+    libxl__log(ao->ctx, XTL_DEBUG, -1, "%s: in progress", ao->cls->name);
     TAILQ_INSERT_TAIL(&ao->ctx->aos.live, ao, live_link);
     ao->live = true;
     if (ao->told == LIBXL__AO_HOW)

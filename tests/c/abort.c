@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Stopping operations: by libxl_ao_abort and by a time limit, and what each operation leaves behind then. */
+/*
+ * Stopping operations: by libxl_ao_abort and by a time limit, and what each operation leaves behind then. Both
+ * name an operation by its `how`, so it is asynchronous.
+ */
 #include "harness.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { COMPLETE = LIBXL_EVENT_TYPE_OPERATION_COMPLETE };
+
 static op *start_waiting(scene *s, libxl_domid domid)
 {
     static libxl_shutdown_reason ignored;
-    return START(s, libxl_domain_wait_shutdown(s->ctx, domid, &ignored, how));
+    return START(s, libxl_domain_wait_shutdown, s->ctx, domid, &ignored, how);
 }
 
 static int abort_op(scene *s, const op *o)
@@ -36,7 +41,7 @@ static void assert_untouched(scene *s, libxl_domid domid)
 static void abort_has_three_answers(scene *s)
 {
     libxl_domid domid = guest_new(s->ctx, "b", true), gone;
-    op *o = START(s, libxl_domain_find(s->ctx, "nobody", &gone, how));
+    op *o = START(s, libxl_domain_find, s->ctx, "nobody", &gone, how);
     assert_int_equal(op_result(o), ERROR_NOTFOUND);
     assert_int_equal(abort_op(s, o), ERROR_NOTFOUND); /* it has completed */
 
@@ -54,9 +59,10 @@ static void abort_has_three_answers(scene *s)
 static void a_second_abort_is_told_so(scene *s)
 {
     libxl_domid domid = guest_new(s->ctx, "b", true);
-    op *o = START(s, libxl_domain_shutdown(s->ctx, domid, how));
+    op *o = START(s, libxl_domain_shutdown, s->ctx, domid, how);
     assert_int_equal(abort_op(s, o), 0);
-    assert_int_equal(abort_op(s, o), ERROR_ABORTED);
+    int again = abort_op(s, o);
+    assert_true(again == ERROR_ABORTED || (s->way.several && again == ERROR_NOTFOUND)); /* another was fast */
     assert_int_equal(op_result(o), ERROR_ABORTED);
     guest_destroy(s->ctx, domid);
 }
@@ -64,18 +70,14 @@ static void a_second_abort_is_told_so(scene *s)
 static void of_several_alike_the_oldest_is_meant(scene *s)
 {
     libxl_shutdown_reason reason;
-    libxl_event *event;
     libxl_domid domids[2] = {guest_new(s->ctx, "b", true), guest_new(s->ctx, "b", true)};
-    const libxl_asyncop_how how = {.u.for_event = 5};
+    const libxl_asyncop_how how = {.u.for_event = new_user()};
     for (int i = 0; i < 2; i++)
         assert_int_equal(libxl_domain_wait_shutdown(s->ctx, domids[i], &reason, &how),
                          ERROR_ASYNC_INPROGRESS);
     for (int i = 0; i < 2; i++) {
         assert_int_equal(libxl_ao_abort(s->ctx, &how), 0);
-        assert_int_equal(libxl_event_wait(s->ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL), 0);
-        assert_int_equal(event->u.operation_complete.rc, ERROR_ABORTED);
-        assert_int_equal(event->domid, domids[i]);
-        libxl_event_free(s->ctx, event);
+        assert_int_equal(next_event(s, domids[i], how.u.for_event, COMPLETE).value, ERROR_ABORTED);
     }
     assert_int_equal(libxl_ao_abort(s->ctx, &how), ERROR_NOTFOUND);
     for (int i = 0; i < 2; i++)
@@ -103,7 +105,7 @@ static void an_aborted_creation_leaves_nothing(scene *s)
     for (size_t i = 0; i < sizeof(moments_ms) / sizeof(*moments_ms); i++) {
         libxl_domid domid;
         libxl_domain_config config = guest_config("b");
-        op *o = START(s, libxl_domain_create_new(s->ctx, &config, &domid, how, NULL));
+        op *o = START(s, libxl_domain_create_new, s->ctx, &config, &domid, how, NULL);
         libxl_domain_config_dispose(&config);
         for (uint64_t end = now_ms() + moments_ms[i]; now_ms() < end && !op_done(o);)
             pump(s, (int)(end - now_ms()));
@@ -118,7 +120,7 @@ static void an_aborted_creation_leaves_nothing(scene *s)
 static void an_aborted_shutdown_is_withdrawn(scene *s)
 {
     libxl_domid domid = guest_new(s->ctx, "b", true);
-    op *o = START(s, libxl_domain_shutdown(s->ctx, domid, how));
+    op *o = START(s, libxl_domain_shutdown, s->ctx, domid, how);
     wait_node(s, domid, "control/shutdown", "poweroff");
     assert_int_equal(abort_op(s, o), 0);
     assert_int_equal(op_result(o), ERROR_ABORTED);
@@ -132,7 +134,7 @@ static void an_aborted_shutdown_is_withdrawn(scene *s)
 static void an_aborted_destruction_goes_on(scene *s)
 {
     libxl_domid domid = guest_new(s->ctx, "b", true);
-    op *o = START(s, libxl_domain_destroy(s->ctx, domid, how));
+    op *o = START(s, libxl_domain_destroy, s->ctx, domid, how);
     assert_int_equal(abort_op(s, o), 0);
     int rc = op_result(o);
     assert_true(rc == ERROR_ABORTED ||
@@ -147,9 +149,9 @@ static void an_aborted_look_has_no_effect(scene *s)
     libxl_domid domid = guest_new(s->ctx, "b", true), found;
     op *ops[] = {
         start_waiting(s, domid),
-        START(s, libxl_domain_wait_gone(s->ctx, domid, how)),
-        START(s, libxl_domain_get_name(s->ctx, domid, &name, how)),
-        START(s, libxl_domain_find(s->ctx, "Domain-0", &found, how)),
+        START(s, libxl_domain_wait_gone, s->ctx, domid, how),
+        START(s, libxl_domain_get_name, s->ctx, domid, &name, how),
+        START(s, libxl_domain_find, s->ctx, "Domain-0", &found, how),
     };
     for (size_t i = 0; i < sizeof(ops) / sizeof(*ops); i++) {
         int asked = abort_op(s, ops[i]), rc = op_result(ops[i]);
@@ -168,10 +170,10 @@ static void a_limit_ends_what_a_mute_guest_would_not(scene *s)
 {
     libxl_domid domid = guest_new(s->ctx, "b", true);
     uint64_t began = now_ms();
-    op *o = START(s, libxl_domain_shutdown(s->ctx, domid, how));
-    assert_int_equal(limit_op(s, o, 200), 0);
+    op *o = START(s, libxl_domain_shutdown, s->ctx, domid, how);
+    assert_int_equal(limit_op(s, o, 50), 0);
     assert_int_equal(op_result(o), ERROR_TIMEDOUT);
-    assert_in_range(now_ms() - began, 200, 2000);
+    assert_in_range(now_ms() - began, 50, 2000);
     assert_untouched(s, domid);
     guest_destroy(s->ctx, domid);
 }
@@ -180,9 +182,9 @@ static void a_limit_can_be_replaced_and_removed(scene *s)
 {
     libxl_domid domid = guest_new(s->ctx, "b", true);
     op *o = start_waiting(s, domid);
-    assert_int_equal(limit_op(s, o, 30), 0);
+    assert_int_equal(limit_op(s, o, 60), 0);
     assert_int_equal(limit_op(s, o, 0), 0);
-    pump(s, 100);
+    pump_for(s, 80);
     assert_false(op_done(o));
     assert_int_equal(limit_op(s, o, 60000), 0);
     assert_int_equal(limit_op(s, o, 20), 0);
@@ -194,7 +196,7 @@ static void a_limit_can_be_replaced_and_removed(scene *s)
 static void what_stopped_it_first_is_told(scene *s)
 {
     libxl_domid domid = guest_new(s->ctx, "b", true);
-    op *o = START(s, libxl_domain_shutdown(s->ctx, domid, how)); /* withdraws before it completes */
+    op *o = START(s, libxl_domain_shutdown, s->ctx, domid, how); /* withdraws before it completes */
     wait_node(s, domid, "control/shutdown", "poweroff");
     assert_int_equal(limit_op(s, o, 1), 0);
     sleep_ms(20);
@@ -208,26 +210,27 @@ static void what_stopped_it_first_is_told(scene *s)
 static void a_limit_in_time_changes_nothing(scene *s)
 {
     char *name = NULL;
-    op *o = START(s, libxl_domain_get_name(s->ctx, 0, &name, how));
-    assert_int_equal(limit_op(s, o, 60000), 0);
+    op *o = START(s, libxl_domain_get_name, s->ctx, 0, &name, how);
+    int asked = limit_op(s, o, 60000);
+    assert_true(asked == 0 || (s->way.several && asked == ERROR_NOTFOUND)); /* another was fast */
     assert_int_equal(op_result(o), 0);
     assert_string_equal(name, "Domain-0");
     free(name);
 }
 
 static const body bodies[] = {
-    BODY(abort_has_three_answers, BOTH),
-    BODY(a_second_abort_is_told_so, BOTH),
-    BODY(of_several_alike_the_oldest_is_meant, ONE_WAY),
-    BODY(abort_tells_a_callback_from_an_event, BOTH),
-    BODY(an_aborted_creation_leaves_nothing, BOTH),
-    BODY(an_aborted_shutdown_is_withdrawn, BOTH),
-    BODY(an_aborted_destruction_goes_on, BOTH),
-    BODY(an_aborted_look_has_no_effect, BOTH),
-    BODY(a_limit_ends_what_a_mute_guest_would_not, EACH_STYLE),
-    BODY(a_limit_can_be_replaced_and_removed, BOTH),
-    BODY(what_stopped_it_first_is_told, BOTH),
-    BODY(a_limit_in_time_changes_nothing, ASYNC),
+    BODY(abort_has_three_answers, ASYNCHRONOUS),
+    BODY(a_second_abort_is_told_so, ASYNCHRONOUS),
+    BODY(of_several_alike_the_oldest_is_meant, ASYNCHRONOUS),
+    BODY(abort_tells_a_callback_from_an_event, ASYNCHRONOUS),
+    BODY(an_aborted_creation_leaves_nothing, ASYNCHRONOUS),
+    BODY(an_aborted_shutdown_is_withdrawn, ASYNCHRONOUS),
+    BODY(an_aborted_destruction_goes_on, ASYNCHRONOUS),
+    BODY(an_aborted_look_has_no_effect, ASYNCHRONOUS),
+    BODY(a_limit_ends_what_a_mute_guest_would_not, ASYNCHRONOUS),
+    BODY(a_limit_can_be_replaced_and_removed, ASYNCHRONOUS),
+    BODY(what_stopped_it_first_is_told, ASYNCHRONOUS),
+    BODY(a_limit_in_time_changes_nothing, ASYNCHRONOUS),
 };
 
 HARNESS_MAIN(bodies)

@@ -117,12 +117,12 @@ static void destroying_ends_what_waits_for_a_domain(scene *s)
 {
     libxl_shutdown_reason reason;
     libxl_domid domid = guest_new(s->ctx, "b", true);
-    op *asking = START(s, libxl_domain_shutdown(s->ctx, domid, how));
-    op *asking_too = START(s, libxl_domain_reboot(s->ctx, domid, how));
-    op *stopping = START(s, libxl_domain_wait_shutdown(s->ctx, domid, &reason, how));
-    op *going = START(s, libxl_domain_wait_gone(s->ctx, domid, how));
+    op *asking = START(s, libxl_domain_shutdown, s->ctx, domid, how);
+    op *asking_too = START(s, libxl_domain_reboot, s->ctx, domid, how);
+    op *stopping = START(s, libxl_domain_wait_shutdown, s->ctx, domid, &reason, how);
+    op *going = START(s, libxl_domain_wait_gone, s->ctx, domid, how);
     wait_node(s, domid, "control/shutdown", "reboot");
-    op *destroying = START(s, libxl_domain_destroy(s->ctx, domid, how));
+    op *destroying = START(s, libxl_domain_destroy, s->ctx, domid, how);
     assert_int_equal(op_result(asking), ERROR_DOMAIN_DESTROYED);
     assert_int_equal(op_result(asking_too), ERROR_DOMAIN_DESTROYED);
     assert_int_equal(op_result(stopping), ERROR_DOMAIN_DESTROYED);
@@ -133,8 +133,8 @@ static void destroying_ends_what_waits_for_a_domain(scene *s)
 static void a_shutdown_begun_while_it_dies_leaves_no_node(scene *s)
 {
     libxl_domid domid = guest_new(s->ctx, "b", true);
-    op *destroying = START(s, libxl_domain_destroy(s->ctx, domid, how));
-    op *asking = START(s, libxl_domain_shutdown(s->ctx, domid, how));
+    op *destroying = START(s, libxl_domain_destroy, s->ctx, domid, how);
+    op *asking = START(s, libxl_domain_shutdown, s->ctx, domid, how);
     int rc = op_result(asking);
     assert_true(rc == ERROR_DOMAIN_DESTROYED || rc == ERROR_DOMAIN_NOTFOUND);
     assert_int_equal(op_result(destroying), 0);
@@ -143,8 +143,8 @@ static void a_shutdown_begun_while_it_dies_leaves_no_node(scene *s)
 static void two_may_destroy_the_same_domain(scene *s)
 {
     libxl_domid domid = guest_new(s->ctx, "b", true);
-    op *first = START(s, libxl_domain_destroy(s->ctx, domid, how));
-    op *second = START(s, libxl_domain_destroy(s->ctx, domid, how));
+    op *first = START(s, libxl_domain_destroy, s->ctx, domid, how);
+    op *second = START(s, libxl_domain_destroy, s->ctx, domid, how);
     assert_int_equal(op_result(first), 0);
     int rc = op_result(second);
     assert_true(rc == 0 || rc == ERROR_DOMAIN_NOTFOUND);
@@ -159,11 +159,13 @@ static void the_list_agrees_with_each_domain(scene *s)
     libxl_dominfo info;
     char *name = NULL;
     assert_int_equal(RUN(s, libxl_domain_list(s->ctx, &list, how)), 0);
-    assert_int_equal(list.num_domains, 2);
     assert_int_equal(list.domains[0].domid, 0);
-    assert_int_equal(list.domains[1].domid, domid);
+    int at = 0;
+    while (at < list.num_domains && list.domains[at].domid != domid)
+        at++;
+    assert_in_range(at, 1, list.num_domains - 1);
     assert_int_equal(RUN(s, libxl_domain_get_info(s->ctx, domid, &info, how)), 0);
-    assert_memory_equal(&info.uuid, &list.domains[1].uuid, sizeof(info.uuid));
+    assert_memory_equal(&info.uuid, &list.domains[at].uuid, sizeof(info.uuid));
     assert_int_equal(info.domain_type, LIBXL_DOMAIN_TYPE_PV);
     assert_int_equal(info.vcpu_online, 1);
     assert_in_range(info.current_memkb, 3 << 10, 4 << 10);
@@ -185,7 +187,8 @@ static void libxl_names_of_the_queries_work(scene *s)
     libxl_physinfo host;
     libxl_dominfo *list = libxl_list_domain(s->ctx, &count);
     assert_non_null(list);
-    assert_int_equal(count, 1);
+    assert_true(count >= 1);
+    assert_int_equal(list[0].domid, 0);
     libxl_dominfo_list_free(list, count);
     assert_int_equal(libxl_domain_info(s->ctx, &info, 0), 0);
     assert_int_equal(info.domid, 0);
@@ -239,8 +242,8 @@ static void xl_can_handle_our_domains(scene *s)
     assert_int_equal(libxl_domain_info(s->ctx, &info, domid), 0);
     assert_true(info.paused);
     xl("unpause", domid);
-    op *going = START(s, libxl_domain_wait_gone(s->ctx, domid, how));
-    op *asking = START(s, libxl_domain_shutdown(s->ctx, domid, how));
+    op *going = START(s, libxl_domain_wait_gone, s->ctx, domid, how);
+    op *asking = START(s, libxl_domain_shutdown, s->ctx, domid, how);
     xl("destroy", domid);
     assert_int_equal(op_result(asking), ERROR_DOMAIN_DESTROYED);
     assert_int_equal(op_result(going), 0);
@@ -248,16 +251,16 @@ static void xl_can_handle_our_domains(scene *s)
 
 static void we_can_handle_a_domain_of_xl(scene *s)
 {
-    char command[512];
+    char command[512], name[32];
     libxl_domid domid;
     libxl_shutdown_reason reason;
-    snprintf(
-        command, sizeof(command),
-        "xl create -q -e /dev/null 'name=\"of-xl\"' 'type=\"pv\"' 'kernel=\"%s\"' 'extra=\"l\"' memory=4 "
-        "'on_poweroff=\"preserve\"'",
-        guest_kernel());
+    snprintf(name, sizeof(name), "of-xl-%llx", (unsigned long long)new_user());
+    snprintf(command, sizeof(command),
+             "xl create -q -e /dev/null 'name=\"%s\"' 'type=\"pv\"' 'kernel=\"%s\"' 'extra=\"l\"' memory=4 "
+             "'on_poweroff=\"preserve\"'",
+             name, guest_kernel());
     assert_int_equal(system(command), 0);
-    assert_int_equal(RUN(s, libxl_domain_find(s->ctx, "of-xl", &domid, how)), 0);
+    assert_int_equal(RUN(s, libxl_domain_find(s->ctx, name, &domid, how)), 0);
     assert_int_equal(RUN(s, libxl_domain_pause(s->ctx, domid, how)), 0);
     assert_int_equal(RUN(s, libxl_domain_unpause(s->ctx, domid, how)), 0);
     assert_int_equal(RUN(s, libxl_domain_shutdown(s->ctx, domid, how)), 0);
@@ -279,21 +282,21 @@ static void a_request_makes_no_tree(scene *s)
 }
 
 static const body bodies[] = {
-    BODY(an_unknown_domid_is_refused, EACH_MODE),
-    BODY(a_number_below_a_living_domain_is_unknown, ONE_WAY),
-    BODY(domain_0_is_no_guest, EACH_MODE),
-    BODY(pauses_are_counted, EACH_MODE),
-    BODY(a_domain_says_why_it_stopped, BOTH),
-    BODY(a_listening_guest_reboots, EACH_MODE),
-    BODY(destroying_ends_what_waits_for_a_domain, BOTH),
-    BODY(a_shutdown_begun_while_it_dies_leaves_no_node, BOTH),
-    BODY(two_may_destroy_the_same_domain, BOTH),
-    BODY(the_list_agrees_with_each_domain, EACH_MODE),
-    BODY(libxl_names_of_the_queries_work, ONE_WAY),
-    BODY(a_pvh_guest_lives_and_dies, EACH_MODE),
-    BODY(xl_can_handle_our_domains, ONE_WAY),
-    BODY(we_can_handle_a_domain_of_xl, ONE_WAY),
-    BODY(a_request_makes_no_tree, EACH_MODE),
+    BODY(an_unknown_domid_is_refused),
+    BODY(a_number_below_a_living_domain_is_unknown),
+    BODY(domain_0_is_no_guest),
+    BODY(pauses_are_counted),
+    BODY(a_domain_says_why_it_stopped),
+    BODY(a_listening_guest_reboots),
+    BODY(destroying_ends_what_waits_for_a_domain),
+    BODY(a_shutdown_begun_while_it_dies_leaves_no_node),
+    BODY(two_may_destroy_the_same_domain),
+    BODY(the_list_agrees_with_each_domain),
+    BODY(libxl_names_of_the_queries_work),
+    BODY(a_pvh_guest_lives_and_dies),
+    BODY(xl_can_handle_our_domains),
+    BODY(we_can_handle_a_domain_of_xl),
+    BODY(a_request_makes_no_tree),
 };
 
 HARNESS_MAIN(bodies)

@@ -8,166 +8,168 @@
 enum { SHUTDOWN = LIBXL_EVENT_TYPE_DOMAIN_SHUTDOWN, DEATH = LIBXL_EVENT_TYPE_DOMAIN_DEATH };
 enum { DYING = LIBXL_EVENT_TYPE_DOMAIN_DYING, GONE = LIBXL_EVENT_TYPE_DOMAIN_GONE };
 
-#define USER 0x1234567890abcdefull
-
-static void expect(scene *s, libxl_domid domid, int type)
+static void expect(scene *s, libxl_domid domid, uint64_t user, int type)
 {
-    seen event = next_event(s);
-    assert_int_equal(event.type, type);
-    assert_int_equal(event.domid, domid);
-    assert_true(event.for_user == USER);
+    seen event = next_event(s, domid, user, type);
     assert_false(libxl_uuid_is_nil(&event.uuid));
+}
+
+static void expect_shutdown(scene *s, libxl_domid domid, uint64_t user, libxl_shutdown_reason reason)
+{
+    assert_int_equal(next_event(s, domid, user, SHUTDOWN).value, reason);
+}
+
+static void destroy(scene *s, libxl_domid domid)
+{
+    assert_int_equal(RUN(s, libxl_domain_destroy(s->ctx, domid, how)), 0);
+}
+
+static libxl_evgen_domain_lifecycle *enable(scene *s, libxl_domid domid, uint64_t user)
+{
+    libxl_evgen_domain_lifecycle *evgen = NULL;
+    assert_int_equal(libxl_evenable_domain_lifecycle(s->ctx, domid, user, &evgen), 0);
+    return evgen;
 }
 
 /* ---- the life of a domain */
 
 static void the_life_of_one_domain_is_told(scene *s)
 {
-    libxl_evgen_domain_lifecycle *evgen;
-    libxl_domid domid = guest_new(s->ctx, "b", true), stopping = guest_new(s->ctx, "p", false);
-    assert_int_equal(libxl_evenable_domain_lifecycle(s->ctx, stopping, USER, &evgen), 0);
-    assert_true(no_event(s, 20));
-    assert_int_equal(libxl_domain_unpause(s->ctx, stopping, NULL), 0);
-    seen event = next_event(s);
-    assert_int_equal(event.type, SHUTDOWN);
-    assert_int_equal(event.domid, stopping);
-    assert_int_equal(event.value, LIBXL_SHUTDOWN_REASON_POWEROFF);
-    guest_destroy(s->ctx, domid); /* another one: not ours to hear of */
-    assert_int_equal(RUN(s, libxl_domain_destroy(s->ctx, stopping, how)), 0);
-    expect(s, stopping, DYING);
-    expect(s, stopping, GONE);
-    assert_true(no_event(s, 50));
+    const uint64_t user = new_user();
+    libxl_domid other = guest_new(s->ctx, "b", true), stopping = guest_new(s->ctx, "p", false);
+    libxl_evgen_domain_lifecycle *evgen = enable(s, stopping, user);
+    assert_true(no_event(s, stopping, user, 10));
+    assert_int_equal(RUN(s, libxl_domain_unpause(s->ctx, stopping, how)), 0);
+    expect_shutdown(s, stopping, user, LIBXL_SHUTDOWN_REASON_POWEROFF);
+    destroy(s, other); /* not ours to hear of */
+    destroy(s, stopping);
+    expect(s, stopping, user, DYING);
+    expect(s, stopping, user, GONE);
+    assert_true(no_event(s, stopping, user, 20));
+    assert_true(no_event(s, other, user, 0));
     libxl_evdisable_domain_lifecycle(s->ctx, evgen);
 }
 
 static void a_running_domain_that_is_destroyed_has_no_shutdown(scene *s)
 {
-    libxl_evgen_domain_lifecycle *evgen;
+    const uint64_t user = new_user();
     libxl_domid domid = guest_new(s->ctx, "b", true);
-    assert_int_equal(libxl_evenable_domain_lifecycle(s->ctx, domid, USER, &evgen), 0);
-    guest_destroy(s->ctx, domid);
-    expect(s, domid, DYING);
-    expect(s, domid, GONE);
-    assert_true(no_event(s, 20));
+    libxl_evgen_domain_lifecycle *evgen = enable(s, domid, user);
+    destroy(s, domid);
+    expect(s, domid, user, DYING);
+    expect(s, domid, user, GONE);
+    assert_true(no_event(s, domid, user, 20));
     libxl_evdisable_domain_lifecycle(s->ctx, evgen);
 }
 
 static void what_happened_before_is_told_too(scene *s)
 {
+    const uint64_t user = new_user();
     libxl_shutdown_reason reason;
-    libxl_evgen_domain_lifecycle *evgen;
     libxl_domid domid = guest_new(s->ctx, "c", true);
-    assert_int_equal(libxl_domain_wait_shutdown(s->ctx, domid, &reason, NULL), 0);
-    assert_int_equal(libxl_evenable_domain_lifecycle(s->ctx, domid, USER, &evgen), 0);
-    seen event = next_event(s);
-    assert_int_equal(event.type, SHUTDOWN);
-    assert_int_equal(event.value, LIBXL_SHUTDOWN_REASON_CRASH);
-    guest_destroy(s->ctx, domid);
-    expect(s, domid, DYING);
-    expect(s, domid, GONE);
+    assert_int_equal(RUN(s, libxl_domain_wait_shutdown(s->ctx, domid, &reason, how)), 0);
+    libxl_evgen_domain_lifecycle *evgen = enable(s, domid, user);
+    expect_shutdown(s, domid, user, LIBXL_SHUTDOWN_REASON_CRASH);
+    destroy(s, domid);
+    expect(s, domid, user, DYING);
+    expect(s, domid, user, GONE);
     libxl_evdisable_domain_lifecycle(s->ctx, evgen);
 }
 
 /* Each of three domains has its three events in order, however they are mixed. */
 static void the_life_of_all_domains_is_told(scene *s)
 {
-    enum { DOMAINS = 3, TYPES = 3 };
-    static const int order[TYPES] = {SHUTDOWN, DYING, GONE};
-    libxl_evgen_domain_lifecycle *evgen;
+    enum { DOMAINS = 3 };
+    const uint64_t user = new_user();
     libxl_domid domids[DOMAINS];
-    int got[DOMAINS] = {0};
     domids[0] = guest_new(s->ctx, "p", false);
-    assert_int_equal(libxl_evenable_domain_lifecycle(s->ctx, LIBXL_DOMID_ALL, USER, &evgen), 0);
+    libxl_evgen_domain_lifecycle *evgen = enable(s, LIBXL_DOMID_ALL, user);
     for (int i = 1; i < DOMAINS; i++)
         domids[i] = guest_new(s->ctx, "p", false);
     for (int i = 0; i < DOMAINS; i++) {
         libxl_shutdown_reason reason;
-        assert_int_equal(libxl_domain_unpause(s->ctx, domids[i], NULL), 0);
+        assert_int_equal(RUN(s, libxl_domain_unpause(s->ctx, domids[i], how)), 0);
         assert_int_equal(RUN(s, libxl_domain_wait_shutdown(s->ctx, domids[i], &reason, how)), 0);
-        assert_int_equal(RUN(s, libxl_domain_destroy(s->ctx, domids[i], how)), 0);
+        destroy(s, domids[i]);
     }
-    for (int n = 0; n < DOMAINS * TYPES; n++) {
-        seen event = next_event(s);
-        int i = 0;
-        while (i < DOMAINS && domids[i] != event.domid)
-            i++;
-        assert_in_range(i, 0, DOMAINS - 1);
-        assert_in_range(got[i], 0, TYPES - 1);
-        assert_int_equal(event.type, order[got[i]++]);
+    for (int i = 0; i < DOMAINS; i++) {
+        expect(s, domids[i], user, SHUTDOWN);
+        expect(s, domids[i], user, DYING);
+        expect(s, domids[i], user, GONE);
     }
-    assert_true(no_event(s, 50));
+    pump_for(s, 20);
+    for (int i = 0; i < DOMAINS; i++)
+        assert_true(no_event(s, domids[i], user, 0));
     libxl_evdisable_domain_lifecycle(s->ctx, evgen);
 }
 
 static void a_domain_destroyed_by_xl_is_told(scene *s)
 {
     char command[64];
-    libxl_evgen_domain_lifecycle *one, *all;
+    const uint64_t users[] = {new_user(), new_user()};
     libxl_domid domid = guest_new(s->ctx, "b", true);
-    assert_int_equal(libxl_evenable_domain_lifecycle(s->ctx, domid, USER, &one), 0);
-    assert_int_equal(libxl_evenable_domain_lifecycle(s->ctx, LIBXL_DOMID_ALL, 2, &all), 0);
+    libxl_evgen_domain_lifecycle *evgens[] = {enable(s, domid, users[0]),
+                                              enable(s, LIBXL_DOMID_ALL, users[1])};
     snprintf(command, sizeof(command), "xl destroy %u", domid);
     assert_int_equal(system(command), 0);
-    int types[2] = {0};
-    for (int i = 0; i < 4; i++) { /* DYING and GONE, to each of the two */
-        seen event = next_event(s);
-        assert_int_equal(event.domid, domid);
-        int *type = &types[event.for_user == 2];
-        assert_int_equal(event.type, *type == 0 ? DYING : GONE);
-        *type = (int)event.type;
+    for (int i = 0; i < 2; i++) {
+        expect(s, domid, users[i], DYING);
+        expect(s, domid, users[i], GONE);
     }
-    assert_true(no_event(s, 20));
-    libxl_evdisable_domain_lifecycle(s->ctx, one);
-    libxl_evdisable_domain_lifecycle(s->ctx, all);
+    pump_for(s, 20);
+    for (int i = 0; i < 2; i++) {
+        assert_true(no_event(s, domid, users[i], 0));
+        libxl_evdisable_domain_lifecycle(s->ctx, evgens[i]);
+    }
 }
 
 static void libxl_s_pair_is_shutdown_and_death(scene *s)
 {
+    const uint64_t user = new_user();
     libxl_evgen_domain_death *evgen;
     libxl_domid domid = guest_new(s->ctx, "r", false);
-    assert_int_equal(libxl_evenable_domain_death(s->ctx, domid, USER, &evgen), 0);
-    assert_int_equal(libxl_domain_unpause(s->ctx, domid, NULL), 0);
-    seen event = next_event(s);
-    assert_int_equal(event.type, SHUTDOWN);
-    assert_int_equal(event.value, LIBXL_SHUTDOWN_REASON_REBOOT);
-    guest_destroy(s->ctx, domid);
-    expect(s, domid, DEATH);
-    assert_true(no_event(s, 20));
+    assert_int_equal(libxl_evenable_domain_death(s->ctx, domid, user, &evgen), 0);
+    assert_int_equal(RUN(s, libxl_domain_unpause(s->ctx, domid, how)), 0);
+    expect_shutdown(s, domid, user, LIBXL_SHUTDOWN_REASON_REBOOT);
+    destroy(s, domid);
+    expect(s, domid, user, DEATH);
+    assert_true(no_event(s, domid, user, 20));
     libxl_evdisable_domain_death(s->ctx, evgen);
 }
 
 static void an_unknown_domain_has_no_events(scene *s)
 {
     libxl_evgen_domain_lifecycle *evgen = (void *)1;
-    assert_int_equal(libxl_evenable_domain_lifecycle(s->ctx, 0x7000, USER, &evgen), ERROR_DOMAIN_NOTFOUND);
+    assert_int_equal(libxl_evenable_domain_lifecycle(s->ctx, 0x7000, 1, &evgen), ERROR_DOMAIN_NOTFOUND);
     assert_null(evgen);
 }
 
 static void what_is_disabled_is_silent(scene *s)
 {
-    libxl_evgen_domain_lifecycle *evgen, *all;
+    const uint64_t user = new_user();
     libxl_domid domid = guest_new(s->ctx, "b", true);
-    assert_int_equal(libxl_evenable_domain_lifecycle(s->ctx, domid, USER, &evgen), 0);
-    assert_int_equal(libxl_evenable_domain_lifecycle(s->ctx, LIBXL_DOMID_ALL, USER, &all), 0);
+    libxl_evgen_domain_lifecycle *one = enable(s, domid, user), *all = enable(s, LIBXL_DOMID_ALL, user);
     pump(s, 20);
-    libxl_evdisable_domain_lifecycle(s->ctx, evgen);
+    libxl_evdisable_domain_lifecycle(s->ctx, one);
     libxl_evdisable_domain_lifecycle(s->ctx, all);
-    guest_destroy(s->ctx, domid);
-    assert_true(no_event(s, 20));
+    destroy(s, domid);
+    assert_true(no_event(s, domid, user, 20));
 }
 
 static void what_occurred_before_disabling_is_delivered(scene *s)
 {
-    libxl_evgen_domain_lifecycle *evgen;
+    const uint64_t user = new_user();
     libxl_domid domid = guest_new(s->ctx, "b", true);
-    assert_int_equal(libxl_evenable_domain_lifecycle(s->ctx, domid, USER, &evgen), 0);
-    guest_destroy(s->ctx, domid);
+    libxl_evgen_domain_lifecycle *evgen = enable(s, domid, user);
+    destroy(s, domid);
     libxl_evdisable_domain_lifecycle(s->ctx, evgen);
-    expect(s, domid, DYING);
-    expect(s, domid, GONE);
+    expect(s, domid, user, DYING);
+    expect(s, domid, user, GONE);
 }
 
-/* ---- who gets which event */
+#define USER 0x1234567890abcdefull
+
+/* ---- who gets which event: alone, since these take what they want by themselves */
 
 static void complete_instantly(scene *s, uint64_t for_event)
 {
@@ -235,7 +237,7 @@ static void a_mask_of_some_types_has_none_without_a_bit(scene *s)
     assert_int_equal(libxl_event_check(s->ctx, &event, 1ull << 63, NULL, NULL), 0);
     assert_int_equal(event->type, DYING);
     libxl_event_free(s->ctx, event);
-    expect(s, domid, GONE);
+    expect(s, domid, USER, GONE);
     libxl_evdisable_domain_lifecycle(s->ctx, evgen);
 }
 
@@ -320,22 +322,22 @@ static void freeing_no_event_is_fine(scene *s)
 }
 
 static const body bodies[] = {
-    BODY(the_life_of_one_domain_is_told, EACH_STYLE),
-    BODY(a_running_domain_that_is_destroyed_has_no_shutdown, BOTH),
-    BODY(what_happened_before_is_told_too, BOTH),
-    BODY(the_life_of_all_domains_is_told, BOTH),
-    BODY(a_domain_destroyed_by_xl_is_told, ONE_WAY),
-    BODY(libxl_s_pair_is_shutdown_and_death, BOTH),
-    BODY(an_unknown_domain_has_no_events, ONE_WAY),
-    BODY(what_is_disabled_is_silent, BOTH),
-    BODY(what_occurred_before_disabling_is_delivered, BOTH),
-    BODY(a_predicate_chooses, ONE_WAY),
-    BODY(a_mask_chooses, ONE_WAY),
-    BODY(a_mask_of_some_types_has_none_without_a_bit, ONE_WAY),
-    BODY(the_hook_gets_its_types_and_the_queue_the_others, ONE_WAY),
-    BODY(a_batch_keeps_the_order, ONE_WAY),
-    BODY(a_record_has_the_event_where_there_is_a_message, ONE_WAY),
-    BODY(freeing_no_event_is_fine, ONE_WAY),
+    BODY(the_life_of_one_domain_is_told),
+    BODY(a_running_domain_that_is_destroyed_has_no_shutdown),
+    BODY(what_happened_before_is_told_too),
+    BODY(the_life_of_all_domains_is_told),
+    BODY(a_domain_destroyed_by_xl_is_told),
+    BODY(libxl_s_pair_is_shutdown_and_death),
+    BODY(an_unknown_domain_has_no_events),
+    BODY(what_is_disabled_is_silent),
+    BODY(what_occurred_before_disabling_is_delivered),
+    BODY(a_predicate_chooses, OF_WAITING),
+    BODY(a_mask_chooses, OF_WAITING),
+    BODY(a_mask_of_some_types_has_none_without_a_bit, OF_WAITING),
+    BODY(the_hook_gets_its_types_and_the_queue_the_others, OF_WAITING),
+    BODY(a_batch_keeps_the_order, OF_WAITING),
+    BODY(a_record_has_the_event_where_there_is_a_message, OF_WAITING),
+    BODY(freeing_no_event_is_fine),
 };
 
 HARNESS_MAIN(bodies)

@@ -72,8 +72,8 @@ static void all_styles_mix_in_one_context(scene *s)
 }
 
 static const body bodies[] = {
-    BODY(started_is_0, ONE_WAY),
-    BODY(all_styles_mix_in_one_context, ONE_WAY),
+    BODY(started_is_0, NOT_YET),
+    BODY(all_styles_mix_in_one_context, NOT_YET),
 };
 
 HARNESS_MAIN(bodies)

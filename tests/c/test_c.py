@@ -17,7 +17,7 @@ import pytest
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 BUILD = Path(os.environ.get("AIOXEN_TEST_BUILD") or os.environ.get("AIOXEN_BUILD", ROOT / "build"))
-LIMIT_S = float(os.environ.get("AIOXEN_TEST_LIMIT", "120"))
+LIMIT_S = float(os.environ.get("AIOXEN_TEST_LIMIT", "300"))
 LINE = re.compile(r"\[ +(RUN|OK|FAILED|ERROR|SKIPPED) +\] (.+)")
 
 SIMULATED = "AIOXEN_SIM_DIR" in os.environ
@@ -31,6 +31,8 @@ ALLOCATORS = ["sim/memory", "unit/xenstore_memory"]
 CANNOT = {"asan": ALLOCATORS, "tsan": ALLOCATORS, "valgrind": [*ALLOCATORS, *CHILDREN]}
 PROGRAMS = [name for name in PROGRAMS if name not in CANNOT.get(os.environ.get("AIOXEN_SANITIZER", ""), [])]
 UNDER = shlex.split(os.environ.get("AIOXEN_TEST_UNDER", ""))
+# Where each body runs in a few ways only: support/harness.h.
+SLOW = not SIMULATED or bool(UNDER)
 # The ways to xenstored: the wire, which is the usual one, and libxenstore, for those that depend on it.
 WIRE, LIBXENSTORE = 0, 1
 WAYS = [(program, WIRE) for program in PROGRAMS]
@@ -41,11 +43,13 @@ if SIMULATED:
 def launch(program: str, way: int, *arguments: str) -> "subprocess.CompletedProcess[str]":
     path = BUILD / "tests/c" / program
     assert path.exists(), f"{path} is missing: make tests"
-    kernel = str(ROOT / "build/guest/tiny")
+    settings = {"AIOXEN_TEST_KERNEL": str(ROOT / "build/guest/tiny"), "AIOXEN_TEST_FLAGS": str(way)}
+    if SLOW or way == LIBXENSTORE:
+        settings["AIOXEN_TEST_WAYS"] = "few"
     return subprocess.run(
         [*UNDER, path, *arguments],
         cwd=ROOT,
-        env=os.environ | {"AIOXEN_TEST_KERNEL": kernel, "AIOXEN_TEST_FLAGS": str(way)},
+        env=os.environ | settings,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -90,15 +94,22 @@ def outcomes(program: str, way: int, wanted: tuple[str, ...]) -> dict[str, str]:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if not in_a_world():
         raise pytest.UsageError("tests/c needs a world: sim/aioxen-sim -- /usr/bin/python3 -m pytest tests/c")
-    names = {program: launch(program, WIRE, "--list").stdout.split() for program in PROGRAMS}
-    items = [(program, way, name) for program, way in WAYS for name in names[program]]
+    items = [(*pair, name) for pair in WAYS for name in launch(*pair, "--list").stdout.split()]
     ids = [f"{program}{'@libxenstore' if way else ''}:{name}" for program, way, name in items]
     metafunc.parametrize(("program", "way", "name"), items, ids=ids)
 
 
+@functools.cache
+def selected(session: pytest.Session) -> dict[tuple[str, int], tuple[str, ...]]:
+    """The tests of each program that are to be run."""
+    names: dict[tuple[str, int], list[str]] = {}
+    for item in session.items:
+        if isinstance(item, pytest.Function) and item.originalname == "test_c":
+            params = item.callspec.params
+            names.setdefault((params["program"], params["way"]), []).append(params["name"])
+    return {pair: tuple(mine) for pair, mine in names.items()}
+
+
 def test_c(request: pytest.FixtureRequest, program: str, way: int, name: str) -> None:
-    items = [item for item in request.session.items if item.path == request.path]
-    selected = [item.callspec.params for item in items if isinstance(item, pytest.Function)]
-    mine = [params for params in selected if (params["program"], params["way"]) == (program, way)]
-    said = outcomes(program, way, tuple(params["name"] for params in mine))[name]
+    said = outcomes(program, way, selected(request.session)[program, way])[name]
     assert not said, said

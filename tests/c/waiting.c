@@ -255,7 +255,7 @@ static void a_wake_before_the_wait_is_not_lost(scene *s)
 static void wake_leaves_operations_alone(scene *s)
 {
     char *name = NULL;
-    op *o = START(s, libxl_domain_get_name(s->ctx, 0, &name, how));
+    op *o = START(s, libxl_domain_get_name, s->ctx, 0, &name, how);
     libxl_ctx_wake(s->ctx);
     libxl_ctx_wake(s->ctx);
     assert_int_equal(op_result(o), 0);
@@ -396,7 +396,7 @@ static void process_runs_callbacks_that_are_due_and_never_blocks(scene *s)
 {
     libxl_shutdown_reason reason;
     libxl_domid domid = guest_new(s->ctx, "b", true);
-    op *o = START(s, libxl_domain_wait_shutdown(s->ctx, domid, &reason, how));
+    op *o = START(s, libxl_domain_wait_shutdown, s->ctx, domid, &reason, how);
     uint64_t began = now_ms();
     for (int i = 0; i < 100; i++)
         assert_int_equal(libxl_ctx_process(s->ctx), 0);
@@ -479,26 +479,26 @@ static void idle_workers_go(scene *s)
 }
 
 static const body bodies[] = {
-    BODY(an_event_queued_by_another_thread_wakes, ONE_WAY),
-    BODY(each_of_several_events_wakes_one_waiter, ONE_WAY),
-    BODY(the_lead_is_handed_over, ONE_WAY),
-    BODY(who_is_busy_keeps_no_event_from_others, ONE_WAY),
-    BODY(who_is_busy_leaves_the_lead_to_others, ONE_WAY),
-    BODY(a_thread_that_processes_steals_no_wakeup, ONE_WAY),
-    BODY(a_wake_before_the_wait_is_not_lost, ONE_WAY),
-    BODY(wake_ends_every_wait, ONE_WAY),
-    BODY(wake_leaves_operations_alone, ASYNC),
-    BODY(a_wait_has_a_limit, ONE_WAY),
-    BODY(a_wait_of_nothing_does_what_is_due, ONE_WAY),
-    BODY(the_descriptor_shows_what_is_to_be_done, ONE_WAY),
-    BODY(a_wait_that_finds_nothing_is_a_look, ONE_WAY),
-    BODY(what_waits_is_quiet, ONE_WAY),
-    BODY(the_descriptor_shows_a_limit_that_is_reached, ONE_WAY),
-    BODY(process_runs_callbacks_that_are_due_and_never_blocks, ASYNC),
-    BODY(beforepoll_says_when_there_is_no_room, ONE_WAY),
-    BODY(an_application_s_poll_is_ended_by_another_thread, ONE_WAY),
-    BODY(many_operations_leave_as_many_descriptors, BOTH),
-    BODY(idle_workers_go, ONE_WAY),
+    BODY(an_event_queued_by_another_thread_wakes, NOT_YET),
+    BODY(each_of_several_events_wakes_one_waiter, NOT_YET),
+    BODY(the_lead_is_handed_over, NOT_YET),
+    BODY(who_is_busy_keeps_no_event_from_others, NOT_YET),
+    BODY(who_is_busy_leaves_the_lead_to_others, NOT_YET),
+    BODY(a_thread_that_processes_steals_no_wakeup, NOT_YET),
+    BODY(a_wake_before_the_wait_is_not_lost, NOT_YET),
+    BODY(wake_ends_every_wait, NOT_YET),
+    BODY(wake_leaves_operations_alone, NOT_YET),
+    BODY(a_wait_has_a_limit, NOT_YET),
+    BODY(a_wait_of_nothing_does_what_is_due, NOT_YET),
+    BODY(the_descriptor_shows_what_is_to_be_done, NOT_YET),
+    BODY(a_wait_that_finds_nothing_is_a_look, NOT_YET),
+    BODY(what_waits_is_quiet, NOT_YET),
+    BODY(the_descriptor_shows_a_limit_that_is_reached, NOT_YET),
+    BODY(process_runs_callbacks_that_are_due_and_never_blocks, NOT_YET),
+    BODY(beforepoll_says_when_there_is_no_room, NOT_YET),
+    BODY(an_application_s_poll_is_ended_by_another_thread, NOT_YET),
+    BODY(many_operations_leave_as_many_descriptors, NOT_YET),
+    BODY(idle_workers_go, NOT_YET),
 };
 
 HARNESS_MAIN(bodies)

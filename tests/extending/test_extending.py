@@ -78,7 +78,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_in_the_tree(tree: Path) -> None:
     said = perform("In the tree", tree, {})
-    assert "[  PASSED  ] 8 test(s)" in said
+    assert "[  PASSED  ] 80 test(s)" in said
     assert "1 passed" in said
 
 

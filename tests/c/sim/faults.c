@@ -80,7 +80,7 @@ static void a_creation_can_be_aborted_at_each_call(scene *s)
         libxl_domain_config config = guest_config("b");
         fixture_begin(&before);
         int rule = fault_add("%s:1:30ms", names[i]);
-        op *o = START(s, libxl_domain_create_new(s->ctx, &config, &domid, how, NULL));
+        op *o = START(s, libxl_domain_create_new, s->ctx, &config, &domid, how, NULL);
         for (uint64_t end = now_ms() + 200; !op_done(o) && !fault_hits(rule) && now_ms() < end;)
             pump(s, 1);
         int asked = libxl_ao_abort(s->ctx, &o->how), rc = op_result(o);
@@ -216,11 +216,11 @@ static void opening_says_what_is_missing(scene *s)
 }
 
 static const body bodies[] = {
-    BODY(each_call_of_a_creation_can_fail, ONE_WAY),
-    BODY(a_creation_can_be_aborted_at_each_call, BOTH),
-    BODY(errors_are_specific, EACH_MODE),
-    BODY(the_first_error_is_told, EACH_MODE),
-    BODY(other_operations_tell_their_errors, EACH_MODE),
+    BODY(each_call_of_a_creation_can_fail, NOT_YET),
+    BODY(a_creation_can_be_aborted_at_each_call, NOT_YET),
+    BODY(errors_are_specific, ALONE),
+    BODY(the_first_error_is_told, ALONE),
+    BODY(other_operations_tell_their_errors, ALONE),
     BODY(each_call_of_opening_can_fail, NO_CONTEXT),
     BODY(opening_says_what_is_missing, NO_CONTEXT),
 };

@@ -29,7 +29,7 @@ static void a_slow_build_holds_nobody_up(scene *s)
     libxl_domid other = guest_new(s->ctx, "b", true), domid;
     libxl_domain_config config = guest_config("b");
     int rule = fault_add("domctl.max_vcpus:1:300ms");
-    op *o = START(s, libxl_domain_create_new(s->ctx, &config, &domid, how, NULL));
+    op *o = START(s, libxl_domain_create_new, s->ctx, &config, &domid, how, NULL);
     while (!fault_hits(rule))
         pump(s, 1);
     assert_true(others_are_prompt(s, other));
@@ -49,7 +49,7 @@ static void a_slow_destruction_holds_nobody_up(scene *s)
 {
     libxl_domid other = guest_new(s->ctx, "b", true), domid = guest_new(s->ctx, "b", true);
     int rule = fault_add("domctl.destroydomain:1:300ms");
-    op *o = START(s, libxl_domain_destroy(s->ctx, domid, how));
+    op *o = START(s, libxl_domain_destroy, s->ctx, domid, how);
     fault_wait(rule);
     assert_true(others_are_prompt(s, other));
     assert_false(op_done(o));
@@ -63,8 +63,8 @@ static void a_stopped_xenstored_holds_nobody_up(scene *s)
     char *name = NULL;
     libxl_domid domid = guest_new(s->ctx, "b", true);
     simulate("xenstored stop");
-    op *asking = START(s, libxl_domain_get_name(s->ctx, domid, &name, how));
-    op *shutting = START(s, libxl_domain_shutdown(s->ctx, domid, how));
+    op *asking = START(s, libxl_domain_get_name, s->ctx, domid, &name, how);
+    op *shutting = START(s, libxl_domain_shutdown, s->ctx, domid, how);
     assert_true(others_are_prompt(s, domid));
     assert_false(op_done(asking) || op_done(shutting));
     assert_int_equal(libxl_ao_set_limit(s->ctx, &asking->how, 50),
@@ -84,7 +84,7 @@ static void an_abort_of_a_build_does_not_wait_for_xenstored(scene *s)
     libxl_domid domid;
     libxl_domain_config config = guest_config("b");
     int rule = fault_add("domctl.max_vcpus:1:300ms");
-    op *o = START(s, libxl_domain_create_new(s->ctx, &config, &domid, how, NULL));
+    op *o = START(s, libxl_domain_create_new, s->ctx, &config, &domid, how, NULL);
     while (!fault_hits(rule))
         pump(s, 1);
     simulate("xenstored stop");
@@ -109,12 +109,12 @@ static void destroyed_means_gone(scene *s)
     assert_int_equal(libxl_evenable_domain_lifecycle(s->ctx, domid, 1, &evgen), 0);
     simulate("fault add dying=300");
     uint64_t began = now_ms();
-    op *o = START(s, libxl_domain_destroy(s->ctx, domid, how));
-    assert_int_equal(next_event(s).type, LIBXL_EVENT_TYPE_DOMAIN_DYING);
+    op *o = START(s, libxl_domain_destroy, s->ctx, domid, how);
+    next_event(s, domid, 1, LIBXL_EVENT_TYPE_DOMAIN_DYING);
     assert_false(op_done(o));
     assert_int_equal(libxl_domain_info(s->ctx, &info, domid), 0);
     assert_true(info.dying);
-    assert_int_equal(next_event(s).type, LIBXL_EVENT_TYPE_DOMAIN_GONE);
+    next_event(s, domid, 1, LIBXL_EVENT_TYPE_DOMAIN_GONE);
     assert_int_equal(op_result(o), 0);
     assert_in_range(now_ms() - began, 295, 2000);
     assert_int_equal(libxl_domain_info(s->ctx, &info, domid), ERROR_DOMAIN_NOTFOUND);
@@ -127,7 +127,7 @@ static void a_dying_domain_is_asked_for_nothing(scene *s)
     libxl_shutdown_reason reason;
     libxl_domid domid = guest_new(s->ctx, "b", true);
     simulate("fault add dying=400");
-    op *o = START(s, libxl_domain_destroy(s->ctx, domid, how));
+    op *o = START(s, libxl_domain_destroy, s->ctx, domid, how);
     assert_int_equal(libxl_ao_set_limit(s->ctx, &o->how, 100), 0);
     assert_int_equal(op_result(o), ERROR_TIMEDOUT); /* only the waiting */
     wait_node(s, domid, "name", NULL);
@@ -135,7 +135,7 @@ static void a_dying_domain_is_asked_for_nothing(scene *s)
     assert_int_equal(RUN(s, libxl_domain_reboot(s->ctx, domid, how)), ERROR_DOMAIN_DESTROYED);
     assert_int_equal(RUN(s, libxl_domain_wait_shutdown(s->ctx, domid, &reason, how)), ERROR_DOMAIN_DESTROYED);
     assert_null(guest_node(domid, "name")); /* nothing of it has come back */
-    op *going = START(s, libxl_domain_wait_gone(s->ctx, domid, how));
+    op *going = START(s, libxl_domain_wait_gone, s->ctx, domid, how);
     int rc = RUN(s, libxl_domain_destroy(s->ctx, domid, how));
     assert_true(rc == 0 || rc == ERROR_DOMAIN_NOTFOUND);
     assert_int_equal(op_result(going), 0);
@@ -147,7 +147,7 @@ static void an_aborted_destruction_cleans_up(scene *s)
     libxl_domid domid = guest_new(s->ctx, "b", true);
     simulate("fault add dying=200");
     int rule = fault_add("domctl.destroydomain:1:100ms");
-    op *o = START(s, libxl_domain_destroy(s->ctx, domid, how));
+    op *o = START(s, libxl_domain_destroy, s->ctx, domid, how);
     fault_wait(rule);
     assert_int_equal(libxl_ao_abort(s->ctx, &o->how), 0);
     assert_int_equal(op_result(o), ERROR_ABORTED);
@@ -213,15 +213,15 @@ static void closing_does_not_wait_for_xenstored(scene *s)
 }
 
 static const body bodies[] = {
-    BODY(a_slow_build_holds_nobody_up, BOTH),
-    BODY(a_slow_destruction_holds_nobody_up, BOTH),
-    BODY(a_stopped_xenstored_holds_nobody_up, BOTH),
-    BODY(an_abort_of_a_build_does_not_wait_for_xenstored, ONE_WAY),
-    BODY(destroyed_means_gone, ASYNC),
-    BODY(a_dying_domain_is_asked_for_nothing, BOTH),
-    BODY(an_aborted_destruction_cleans_up, BOTH),
-    BODY(closing_waits_for_what_cannot_be_stopped, ONE_WAY),
-    BODY(closing_does_not_wait_for_xenstored, ONE_WAY),
+    BODY(a_slow_build_holds_nobody_up, NOT_YET),
+    BODY(a_slow_destruction_holds_nobody_up, NOT_YET),
+    BODY(a_stopped_xenstored_holds_nobody_up, NOT_YET),
+    BODY(an_abort_of_a_build_does_not_wait_for_xenstored, NOT_YET),
+    BODY(destroyed_means_gone, NOT_YET),
+    BODY(a_dying_domain_is_asked_for_nothing, NOT_YET),
+    BODY(an_aborted_destruction_cleans_up, NOT_YET),
+    BODY(closing_waits_for_what_cannot_be_stopped, NOT_YET),
+    BODY(closing_does_not_wait_for_xenstored, NOT_YET),
 };
 
 HARNESS_MAIN(bodies)

@@ -7,12 +7,18 @@
  *             | the event hook | an event loop of the application's, with libxl's hooks for descriptors
  *   threads   one | several: two threads run the body at once, a third one waits as well
  *
- * A body starts an operation and gets its result by RUN; `how` in the call is the way's own:
+ * A body runs in all of them unless it names a reason. It starts an operation and gets its result by RUN; `how`
+ * in the call is the way's own:
  *
  *     static void pause_works(scene *s)
  *     {
  *         assert_int_equal(RUN(s, libxl_domain_pause(s->ctx, domid, how)), 0);
  *     }
+ *
+ * Since another run of it is under way in the same context, it keeps its state in itself, has guests of its
+ * own, and means events by domain and for_user. With AIOXEN_TEST_WAYS=few, for the real Xen, which is slow, a
+ * body runs in six ways that have each mode with one and with several threads, and each style; which style goes
+ * with which of them is another from body to body.
  *
  * After each test everything must be as before it (fixture.h), and each operation has completed exactly once.
  * Assertions of cmocka end the process when they fail on a thread that is not the test's own;
@@ -22,6 +28,7 @@
 #define HARNESS_H
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -46,26 +53,24 @@ typedef struct way {
     bool several; /* threads */
 } way;
 
-/* Which ways a body is run in. */
-enum ways {
-    ONE_WAY,    /* once; the body waits as it likes (way: EVENT, WAIT) */
-    IN_LOOP,    /* once, in an event loop of the application's (way: EVENT, LOOP) */
-    BOTH,       /* callback and event, with libxl_event_wait and one thread */
-    EACH_MODE,  /* the three modes, with libxl_event_wait and one thread */
-    EACH_STYLE, /* the styles, callback and event in turn, one thread */
-    ASYNC,      /* callback and event, each style, one thread */
-    DIAGONAL,   /* a third of all ways, in which each mode, style and number of threads occurs: for what is
-                   costly */
-    ALL_WAYS,   /* everything above times threads */
-    NO_CONTEXT, /* once, with no context open: s->ctx is NULL */
+/* Why a body does not run in all ways. */
+enum reason {
+    NO_REASON,
+    ASYNCHRONOUS, /* of no synchronous operation: it asks for what is done by an operation's `how` */
+    OF_WAITING,   /* once, by itself: its subject is a call that waits or takes events, which it makes (way:
+                     EVENT, WAIT) */
+    ALONE,        /* what it does is done to the whole process or the whole world: with several threads, the
+                     others only wait */
+    NOT_YET,      /* for a while */
+    NO_CONTEXT,   /* once: of what is below a context, or of opening and closing them. s->ctx is NULL */
 };
 
-/* An event that was not the completion of an operation. */
+/* An event that was not the completion of an operation that the harness knows. */
 typedef struct seen {
     libxl_event_type type;
     uint32_t domid;
     uint64_t for_user;
-    int value;     /* the reason of DOMAIN_SHUTDOWN */
+    int value;     /* the reason of DOMAIN_SHUTDOWN, the rc of OPERATION_COMPLETE */
     char vdev[16]; /* of DISK_EJECT */
     libxl_uuid uuid;
     struct seen *next;
@@ -84,7 +89,7 @@ typedef struct scene {
     way way;
     /* for the harness */
     struct op *ops; /* all that were begun */
-    seen *events, **events_end;
+    seen *events;
     registration registration;
     pthread_mutex_t lock; /* guards the above, and what operations got */
     int epoll;
@@ -96,12 +101,13 @@ typedef struct scene {
 typedef struct body {
     const char *name;
     void (*run)(scene *s);
-    enum ways ways;
+    enum reason reason;
 } body;
 
-#define BODY(name, ways)                                                                                     \
+/* BODY(name) or BODY(name, reason) */
+#define BODY(name, ...)                                                                                      \
     {                                                                                                        \
-#name, name, (ways)                                                                                  \
+#name, name, (enum reason)(__VA_ARGS__ + 0)                                                          \
     }
 
 /* main: `program` runs all tests, `program NAME...` these, `program --list` prints the names, `program
@@ -119,11 +125,14 @@ typedef struct op {
     scene *s;
     libxl_asyncop_how how;
     bool started;           /* else it was refused, and must never complete */
-    atomic_int completions; /* callbacks run or events taken */
+    atomic_int completions; /* returns, callbacks run or events taken */
     int rc;
-    uint32_t domid;   /* of its event */
+    uint32_t domid; /* of its event: EVENT only */
+    libxl_uuid uuid;
     pthread_t thread; /* that its callback ran on, or took its event */
     char message[512];
+    /* for the harness: a synchronous call on a thread of its own */
+    struct call *call;
     struct op *next;
 } op;
 
@@ -146,26 +155,50 @@ bool op_done(const op *o);
         op_result(op_);                                                                                      \
     })
 
-/* Starts only; asynchronous ways. */
-#define START(s, call)                                                                                       \
+/*
+ * Starts only: START(s, libxl_domain_destroy, s->ctx, domid, how). A synchronous call is made by a thread of
+ * the harness's; it waits in the library, or has returned, when this returns. Hence what it is given by
+ * address must stay until its result is there.
+ */
+#define START(s, function, ...)                                                                              \
     ({                                                                                                       \
         op *op_ = op_begin(s);                                                                               \
         const libxl_asyncop_how *how = op_how(op_);                                                          \
-        op_started(op_, (call));                                                                             \
+        if (how)                                                                                             \
+            op_started(op_, function(__VA_ARGS__));                                                          \
+        else                                                                                                 \
+            op_call(op_, (initiator *)(void (*)(void))(function), WORDS(__VA_ARGS__));                       \
         op_;                                                                                                 \
     })
 
-/* The message of the operation that was begun last. One thread. */
+/* Any initiator. Its arguments are pointers and integers, which are passed alike wherever Xen runs; those that
+ * it has not are not looked at. */
+typedef int initiator(uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t);
+typedef struct words {
+    uintptr_t at[6];
+} words;
+#define WORDS(...) WORDS_OF(__VA_ARGS__, 0, 0, 0, 0, )
+#define WORDS_OF(a, b, c, d, e, f, ...)                                                                      \
+    ((words){                                                                                                \
+        {(uintptr_t)(a), (uintptr_t)(b), (uintptr_t)(c), (uintptr_t)(d), (uintptr_t)(e), (uintptr_t)(f)}})
+void op_call(op *o, initiator *function, words arguments);
+
+/* The message of the operation that this thread began last. */
 const char *last_message(const scene *s);
 
 /* ---- waiting */
 
 /* Waits once in the scene's style, at most `milliseconds` (-1: as long as it takes), and notes what came. */
 void pump(scene *s, int milliseconds);
-/* Waits for the next event that is no completion, at most 10 s. */
-seen next_event(scene *s);
+/* Lets that go on for so long. */
+void pump_for(scene *s, int milliseconds);
+/* Waits for the next event of this domain with this for_user, at most 10 s. It must have this type; with
+ * several threads another may be noted before it, since each notes what it has taken. */
+seen next_event(scene *s, libxl_domid domid, uint64_t for_user, int type);
 /* Whether there is none, after `milliseconds` of waiting. */
-bool no_event(scene *s, int milliseconds);
+bool no_event(scene *s, libxl_domid domid, uint64_t for_user, int milliseconds);
+/* A for_user that nobody else has. */
+uint64_t new_user(void);
 
 /* Waits until a node below /local/domain/DOMID has this value (NULL: is not there), at most 10 s. */
 void wait_node(scene *s, libxl_domid domid, const char *path, const char *value);

@@ -3,6 +3,7 @@
  * Owns: what each style needs while its scene is open: an epoll, or the registrations of an event loop. Each
  * waits once and notes what came, on any thread.
  */
+#include "scene.h"
 #include "styles.h"
 
 #include <poll.h>
@@ -14,41 +15,35 @@ enum { BATCH = 8 };
 
 /* ---- what comes */
 
-static seen seen_of(const libxl_event *event)
+static void got_event(scene *s, libxl_event *event)
 {
+    const char *message = NULL;
     seen e = {
         .type = event->type, .domid = event->domid, .for_user = event->for_user, .uuid = event->domuuid};
     if (event->type == LIBXL_EVENT_TYPE_DOMAIN_SHUTDOWN)
         e.value = event->u.domain_shutdown.shutdown_reason;
     if (event->type == LIBXL_EVENT_TYPE_DISK_EJECT)
         snprintf(e.vdev, sizeof(e.vdev), "%s", event->u.disk_eject.vdev);
-    return e;
-}
-
-static void got_event(scene *s, libxl_event *event)
-{
-    if (event->type == LIBXL_EVENT_TYPE_OPERATION_COMPLETE)
-        scene_completed((op *)(uintptr_t)event->for_user, event->u.operation_complete.rc, event->domid,
-                        event->u.operation_complete.message);
-    else
-        scene_noted(s, seen_of(event));
+    if (event->type == LIBXL_EVENT_TYPE_OPERATION_COMPLETE) {
+        e.value = event->u.operation_complete.rc;
+        message = event->u.operation_complete.message;
+    }
+    scene_noted(s, e, message);
     libxl_event_free(s->ctx, event);
 }
 
 static void got_record(scene *s, const libxl_event_record *record)
 {
-    if (record->type == LIBXL_EVENT_TYPE_OPERATION_COMPLETE)
-        scene_completed((op *)(uintptr_t)record->for_user, record->value, record->domid,
-                        record->event ? record->event->u.operation_complete.message : NULL);
-    else if (record->event)
-        scene_noted(s, seen_of(record->event));
+    if (record->event)
+        got_event(s, record->event);
     else
-        scene_noted(s, (seen){.type = (libxl_event_type)record->type,
-                              .domid = record->domid,
-                              .for_user = record->for_user,
-                              .uuid = record->domuuid,
-                              .value = record->value});
-    libxl_event_free(s->ctx, record->event);
+        scene_noted(s,
+                    (seen){.type = (libxl_event_type)record->type,
+                           .domid = record->domid,
+                           .for_user = record->for_user,
+                           .uuid = record->domuuid,
+                           .value = record->value},
+                    NULL);
 }
 
 /* ---- libxl_event_wait, poll(2) */

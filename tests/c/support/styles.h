@@ -12,8 +12,4 @@ extern const struct styles {
     void (*end)(scene *s); /* its context has been freed; may be NULL */
 } styles[STYLES];
 
-/* What waiting brings, for the scene to note. Any thread. */
-void scene_completed(op *o, int rc, uint32_t domid, const char *message);
-void scene_noted(scene *s, seen event);
-
 #endif

@@ -88,8 +88,8 @@ static void two_copies_go_both_ways_over_one_socket(scene *s)
     back.source = there.sink = far;
     there.copying = (struct copying){.ctx = s->ctx, .from = near.ours, .to = far.ours};
     back.copying = (struct copying){.ctx = s->ctx, .from = far.ours, .to = near.ours};
-    op *one = START(s, core_begin(s->ctx, &copy_class, &there.copying, how));
-    op *other = START(s, core_begin(s->ctx, &copy_class, &back.copying, how));
+    op *one = START(s, core_begin, s->ctx, &copy_class, &there.copying, how);
+    op *other = START(s, core_begin, s->ctx, &copy_class, &back.copying, how);
     struct peer *peers[2] = {&there, &back};
     for (int i = 0; i < 2; i++) {
         peers[i]->room = LENGTH;
@@ -216,7 +216,7 @@ static void an_abort_ends_a_copy_in_the_middle(scene *s)
     struct ends sink;
     begin_stuck(&c, &sink);
     c.ctx = s->ctx;
-    op *o = START(s, core_begin(s->ctx, &copy_class, &c, how));
+    op *o = START(s, core_begin, s->ctx, &copy_class, &c, how);
     while (copy_progress(&c) < PIPE_HOLDS)
         pump(s, 10);
     assert_int_equal(libxl_ao_abort(s->ctx, &o->how), 0);
@@ -251,7 +251,7 @@ static void an_endless_copy_keeps_nobody_waiting(scene *s)
         .name = "short", .body = instant_body, .args_size = sizeof(void *)};
     struct copying c = {.ctx = s->ctx, .from = open("/dev/zero", O_RDONLY | O_CLOEXEC)};
     c.to = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    op *endless = START(s, core_begin(s->ctx, &copy_class, &c, how));
+    op *endless = START(s, core_begin, s->ctx, &copy_class, &c, how);
     for (int i = 0; i < 3; i++)
         assert_int_equal(RUN(s, core_begin(s->ctx, &short_class, NULL, how)), 0);
     assert_false(op_done(endless));
@@ -280,17 +280,17 @@ static void what_cannot_be_read_is_said(scene *s)
 }
 
 static const body bodies[] = {
-    BODY(prefix_and_data_arrive_whole, ALL_WAYS),
-    BODY(however_a_source_ends_all_of_it_has_been_copied, ALL_WAYS),
-    BODY(a_reset_source_is_an_error_after_its_data, ALL_WAYS),
-    BODY(two_copies_go_both_ways_over_one_socket, ASYNC),
-    BODY(the_caller_s_flags_return, ALL_WAYS),
-    BODY(a_broken_sink_raises_no_signal, ALL_WAYS),
-    BODY(a_pending_signal_stays_pending, ONE_WAY),
-    BODY(an_abort_ends_a_copy_in_the_middle, ASYNC),
-    BODY(a_limit_ends_a_copy_in_the_middle, ALL_WAYS),
-    BODY(an_endless_copy_keeps_nobody_waiting, ASYNC),
-    BODY(what_cannot_be_read_is_said, ALL_WAYS),
+    BODY(prefix_and_data_arrive_whole),
+    BODY(however_a_source_ends_all_of_it_has_been_copied),
+    BODY(a_reset_source_is_an_error_after_its_data),
+    BODY(two_copies_go_both_ways_over_one_socket, NOT_YET),
+    BODY(the_caller_s_flags_return),
+    BODY(a_broken_sink_raises_no_signal),
+    BODY(a_pending_signal_stays_pending, NOT_YET),
+    BODY(an_abort_ends_a_copy_in_the_middle, NOT_YET),
+    BODY(a_limit_ends_a_copy_in_the_middle),
+    BODY(an_endless_copy_keeps_nobody_waiting, NOT_YET),
+    BODY(what_cannot_be_read_is_said),
 };
 
 HARNESS_MAIN(bodies)

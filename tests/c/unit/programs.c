@@ -170,11 +170,11 @@ static void the_application_s_programs_get_nothing_of_ours(scene *s)
 }
 
 static const body bodies[] = {
-    BODY(sources_may_be_0_1_and_2, ONE_WAY),
-    BODY(the_application_may_have_none_of_0_1_and_2, ONE_WAY),
-    BODY(a_program_has_no_other_descriptor, ALL_WAYS),
-    BODY(a_program_has_default_signals, EACH_MODE),
-    BODY(programs_start_while_descriptors_come_and_go, EACH_MODE),
+    BODY(sources_may_be_0_1_and_2, NOT_YET),
+    BODY(the_application_may_have_none_of_0_1_and_2, NOT_YET),
+    BODY(a_program_has_no_other_descriptor),
+    BODY(a_program_has_default_signals, ALONE),
+    BODY(programs_start_while_descriptors_come_and_go, ALONE),
     BODY(the_application_s_programs_get_nothing_of_ours, NO_CONTEXT),
 };
 

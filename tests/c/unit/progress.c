@@ -3,7 +3,7 @@
 #include "core.h"
 
 #define REPORT LIBXL_EVENT_TYPE_DOMAIN_CREATE_CONSOLE_AVAILABLE
-enum { REPORTS = 3, FOR_REPORT = 77 };
+enum { REPORTS = 3 };
 
 struct reporting {
     scene *s;
@@ -72,16 +72,13 @@ static void reports_come_to_the_callback_before_the_end(scene *s)
 
 static void reports_come_as_events_before_the_end(scene *s)
 {
-    const libxl_asyncprogress_how progress = {.u.for_event = FOR_REPORT};
+    const libxl_asyncprogress_how progress = {.u.for_event = new_user()};
     for (int waits = 0; waits <= 1; waits++) {
         report(s, waits, 0, &progress);
         assert_true(s->way.mode != EVENT || s->events); /* taken before the completion was */
-        for (int i = 0; i < REPORTS; i++) {
-            seen event = next_event(s);
-            assert_int_equal(event.type, REPORT);
-            assert_int_equal(event.for_user, FOR_REPORT);
-        }
-        assert_true(no_event(s, 5));
+        for (int i = 0; i < REPORTS; i++)
+            next_event(s, 0, progress.u.for_event, REPORT);
+        assert_true(no_event(s, 0, progress.u.for_event, 5));
     }
 }
 
@@ -89,7 +86,7 @@ static void reports_that_nobody_wants_are_dropped(scene *s)
 {
     for (int waits = 0; waits <= 1; waits++)
         report(s, waits, 0, NULL);
-    assert_true(no_event(s, 5));
+    assert_true(no_event(s, 0, 0, 5));
 }
 
 /* What fails later has told of its progress; what was refused has not made any. */
@@ -106,10 +103,10 @@ static void reports_of_what_fails(scene *s)
 }
 
 static const body bodies[] = {
-    BODY(reports_come_to_the_callback_before_the_end, ALL_WAYS),
-    BODY(reports_come_as_events_before_the_end, ASYNC),
-    BODY(reports_that_nobody_wants_are_dropped, ALL_WAYS),
-    BODY(reports_of_what_fails, ASYNC),
+    BODY(reports_come_to_the_callback_before_the_end),
+    BODY(reports_come_as_events_before_the_end),
+    BODY(reports_that_nobody_wants_are_dropped),
+    BODY(reports_of_what_fails),
 };
 
 HARNESS_MAIN(bodies)

@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Owns: the scene of the running test, its operations and the events it has got. scene->lock guards the lists
+ * and the results, because any thread that waits may be the one that is told. Operations are freed when the
+ * test has ended, so that a second completion of one is seen and not a use of freed memory.
+ */
+#include "scene.h"
+#include "styles.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    TICK_MS = 5, /* how often one of several threads looks whether another got what it waits for */
+    EVENT_LIMIT_MS = 10000,
+    ANY_TYPE = -1,
+};
+
+uint64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+void sleep_ms(unsigned milliseconds)
+{
+    usleep(milliseconds * 1000);
+}
+
+/* ---- what comes back */
+
+static void completed(op *o, const seen *event, const char *message)
+{
+    pthread_mutex_lock(&o->s->lock);
+    o->rc = event->value;
+    o->domid = event->domid;
+    o->uuid = event->uuid;
+    o->thread = pthread_self();
+    snprintf(o->message, sizeof(o->message), "%s", message ? message : "");
+    pthread_mutex_unlock(&o->s->lock);
+    atomic_fetch_add(&o->completions, 1);
+}
+
+static void called_back(libxl_ctx *ctx, int rc, void *user)
+{
+    completed(user, &(seen){.value = rc}, rc ? libxl_error_message() : NULL);
+    libxl_ctx_wake(ctx); /* for a test that sits in libxl_event_wait; and it shows that the lock is free */
+}
+
+static op *known(scene *s, uint64_t for_user)
+{
+    pthread_mutex_lock(&s->lock);
+    op *o = s->ops;
+    while (o && (uintptr_t)o != for_user)
+        o = o->next;
+    pthread_mutex_unlock(&s->lock);
+    return o;
+}
+
+void scene_noted(scene *s, seen event, const char *message)
+{
+    op *o = event.type == LIBXL_EVENT_TYPE_OPERATION_COMPLETE ? known(s, event.for_user) : NULL;
+    if (o) {
+        completed(o, &event, message);
+        return;
+    }
+    seen *noted = malloc(sizeof(*noted)), **end = &s->events;
+    *noted = event;
+    noted->next = NULL;
+    pthread_mutex_lock(&s->lock);
+    while (*end)
+        end = &(*end)->next;
+    *end = noted;
+    pthread_mutex_unlock(&s->lock);
+}
+
+/* ---- waiting */
+
+void pump(scene *s, int milliseconds)
+{
+    if (s->way.several && (milliseconds < 0 || milliseconds > TICK_MS))
+        milliseconds = TICK_MS; /* another thread may be told in our place */
+    styles[s->way.style].wait(s, milliseconds);
+}
+
+void pump_for(scene *s, int milliseconds)
+{
+    for (uint64_t end = now_ms() + (uint64_t)milliseconds, now; (now = now_ms()) < end;)
+        pump(s, (int)(end - now));
+}
+
+struct identity {
+    libxl_domid domid;
+    uint64_t for_user;
+    int type;
+};
+
+static bool is_meant(const seen *event, const struct identity *id)
+{
+    return event->domid == id->domid && event->for_user == id->for_user &&
+           (id->type == ANY_TYPE || (int)event->type == id->type);
+}
+
+static bool take_noted(scene *s, const struct identity *id, seen *out)
+{
+    pthread_mutex_lock(&s->lock);
+    seen **at = &s->events, *found;
+    while ((found = *at) && !is_meant(found, id))
+        at = &found->next;
+    if (found) {
+        *at = found->next;
+        *out = *found;
+        free(found);
+    }
+    pthread_mutex_unlock(&s->lock);
+    return found;
+}
+
+static bool event_within(scene *s, const struct identity *id, int milliseconds, seen *out)
+{
+    uint64_t end = now_ms() + (uint64_t)milliseconds;
+    for (uint64_t now; !take_noted(s, id, out);) {
+        if ((now = now_ms()) >= end)
+            return false;
+        pump(s, (int)(end - now));
+    }
+    return true;
+}
+
+seen next_event(scene *s, libxl_domid domid, uint64_t for_user, int type)
+{
+    seen event;
+    const struct identity id = {domid, for_user, s->way.several ? type : ANY_TYPE};
+    if (!event_within(s, &id, EVENT_LIMIT_MS, &event))
+        fail_msg("no event %d of domain %u came for %#llx", type, domid, (unsigned long long)for_user);
+    assert_int_equal(event.type, type);
+    return event;
+}
+
+bool no_event(scene *s, libxl_domid domid, uint64_t for_user, int milliseconds)
+{
+    seen event;
+    const struct identity id = {domid, for_user, ANY_TYPE};
+    return !event_within(s, &id, milliseconds, &event);
+}
+
+uint64_t new_user(void)
+{
+    static atomic_uint_fast64_t last = 0xfedcba9800000000;
+    return atomic_fetch_add(&last, 1) + 1;
+}
+
+void wait_node(scene *s, libxl_domid domid, const char *path, const char *value)
+{
+    for (uint64_t end = now_ms() + EVENT_LIMIT_MS; now_ms() < end; pump(s, 5)) {
+        char *now = guest_node(domid, path);
+        bool is = value && now ? strcmp(now, value) == 0 : !value && !now;
+        free(now);
+        if (is)
+            return;
+    }
+    fail_msg("%s of domain %u does not become '%s'", path, domid, value ? value : "");
+}
+
+/* ---- operations */
+
+static _Thread_local op *last_begun;
+
+op *op_begin(scene *s)
+{
+    op *o = calloc(1, sizeof(*o));
+    o->s = s;
+    o->started = s->way.mode == SYNC;
+    if (s->way.mode == CALLBACK) {
+        o->how.callback = called_back;
+        o->how.u.for_callback = o;
+    } else {
+        o->how.u.for_event = (uintptr_t)o;
+    }
+    pthread_mutex_lock(&s->lock);
+    o->next = s->ops;
+    s->ops = o;
+    pthread_mutex_unlock(&s->lock);
+    last_begun = o;
+    return o;
+}
+
+const libxl_asyncop_how *op_how(const op *o)
+{
+    return o->s->way.mode == SYNC ? NULL : &o->how;
+}
+
+void op_started(op *o, int returned)
+{
+    if (o->s->way.mode == SYNC) {
+        completed(o, &(seen){.value = returned}, returned ? libxl_error_message() : NULL);
+    } else if (returned == ERROR_ASYNC_INPROGRESS) {
+        o->started = true;
+    } else {
+        assert_true(returned < 0); /* refused: 0 is no answer */
+        o->rc = returned;
+        snprintf(o->message, sizeof(o->message), "%s", libxl_error_message());
+    }
+}
+
+bool op_done(const op *o)
+{
+    return !o->started || atomic_load(&o->completions);
+}
+
+const char *last_message(const scene *s)
+{
+    (void)s;
+    return last_begun->message;
+}
+
+/* ---- synchronous calls that are started, and then something is done meanwhile */
+
+struct call {
+    op *o;
+    initiator *function;
+    words arguments;
+    sem_t waits; /* in the library, or has returned */
+    bool told;
+    pthread_t thread;
+};
+
+static _Thread_local struct call *calling;
+
+static void tell_that_it_waits(struct call *call)
+{
+    if (!call->told)
+        sem_post(&call->waits);
+    call->told = true;
+}
+
+/* The context's logger: an operation says that it is in progress, on its initiator's thread. */
+static void say(xentoollog_logger *logger, xentoollog_level level, int errnoval, const char *context,
+                const char *format, va_list args)
+{
+    (void)logger, (void)errnoval, (void)context, (void)args;
+    if (calling && level == XTL_DEBUG && strcmp(format, "%s: in progress") == 0)
+        tell_that_it_waits(calling);
+}
+
+static void show(xentoollog_logger *logger, const char *context, const char *what, int percent,
+                 unsigned long done, unsigned long total)
+{
+    (void)logger, (void)context, (void)what, (void)percent, (void)done, (void)total;
+}
+
+static void keep(xentoollog_logger *logger)
+{
+    (void)logger;
+}
+
+static xentoollog_logger logger = {.vmessage = say, .progress = show, .destroy = keep};
+
+static void *make_call(void *argument)
+{
+    struct call *call = calling = argument;
+    const uintptr_t *a = call->arguments.at;
+    op_started(call->o, call->function(a[0], a[1], a[2], a[3], a[4], a[5]));
+    tell_that_it_waits(call);
+    return NULL;
+}
+
+void op_call(op *o, initiator *function, words arguments)
+{
+    struct call *call = o->call = calloc(1, sizeof(*call));
+    call->o = o;
+    call->function = function;
+    call->arguments = arguments;
+    sem_init(&call->waits, 0, 0);
+    pthread_create(&call->thread, NULL, make_call, call);
+    sem_wait(&call->waits);
+}
+
+static void end_call(op *o)
+{
+    if (!o->call)
+        return;
+    pthread_join(o->call->thread, NULL);
+    sem_destroy(&o->call->waits);
+    free(o->call);
+    o->call = NULL;
+}
+
+int op_result(op *o)
+{
+    end_call(o);
+    while (!op_done(o))
+        pump(o->s, -1);
+    pthread_mutex_lock(&o->s->lock);
+    int rc = o->rc;
+    pthread_mutex_unlock(&o->s->lock);
+    return rc;
+}
+
+/* ---- a scene */
+
+void scene_open(scene *s)
+{
+    pthread_mutex_init(&s->lock, NULL);
+    s->over = false;
+    /* The environment may ask for the other way to xenstored. */
+    const char *flags = getenv("AIOXEN_TEST_FLAGS");
+    assert_int_equal(libxl_ctx_alloc(&s->ctx, LIBXL_VERSION, flags ? (unsigned)atoi(flags) : 0, &logger), 0);
+    if (styles[s->way.style].begin)
+        styles[s->way.style].begin(s);
+    s->open = true;
+}
+
+struct run {
+    scene *s;
+    const body *body;
+};
+
+static void *run_on_thread(void *argument)
+{
+    const struct run *r = argument;
+    r->body->run(r->s);
+    return NULL;
+}
+
+static void *wait_too(void *argument)
+{
+    scene *s = argument;
+    while (!atomic_load(&s->over))
+        pump(s, TICK_MS);
+    return NULL;
+}
+
+/* A failure on a thread of these ends the program: nobody goes on with what the others still use. */
+void scene_run(scene *s, const body *b)
+{
+    const int runs = b->reason == ALONE ? 1 : 2;
+    struct run run = {s, b};
+    pthread_t waiting, running[2];
+    if (!s->way.several) {
+        b->run(s);
+        return;
+    }
+    pthread_create(&waiting, NULL, wait_too, s);
+    for (int i = 0; i < runs; i++)
+        pthread_create(&running[i], NULL, run_on_thread, &run);
+    for (int i = 0; i < runs; i++)
+        pthread_join(running[i], NULL);
+    atomic_store(&s->over, true);
+    pthread_join(waiting, NULL);
+}
+
+static void check_completions(const scene *s)
+{
+    for (const op *o = s->ops; o; o = o->next)
+        if (atomic_load(&o->completions) != (o->started ? 1 : 0))
+            fail_msg("an operation that was %s completed %d times, rc %d", o->started ? "started" : "refused",
+                     atomic_load(&o->completions), o->rc);
+}
+
+static void scene_free(scene *s)
+{
+    for (seen *event; (event = s->events); free(event))
+        s->events = event->next;
+    for (op *o; (o = s->ops); free(o))
+        s->ops = o->next;
+    pthread_mutex_destroy(&s->lock);
+}
+
+void scene_close(scene *s)
+{
+    for (op *o = s->ops; o; o = o->next)
+        end_call(o);
+    fixture_check_counters(s->ctx);
+    s->open = false;
+    assert_int_equal(libxl_ctx_free(s->ctx), 0);
+    if (styles[s->way.style].end)
+        styles[s->way.style].end(s);
+    check_completions(s);
+    scene_free(s);
+}
