@@ -58,19 +58,26 @@ static void wait_by_event_wait(scene *s, int milliseconds)
         fail_msg("libxl_event_wait: %d", rc);
 }
 
+static bool check_events(scene *s)
+{
+    libxl_event *event;
+    bool any = false;
+    for (; libxl_event_check(s->ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL) == 0; any = true)
+        got_event(s, event);
+    return any;
+}
+
 static void wait_by_poll(scene *s, int milliseconds)
 {
     struct pollfd fds[4];
     struct timeval now;
-    libxl_event *event;
     int count = sizeof(fds) / sizeof(*fds);
     gettimeofday(&now, NULL);
     assert_int_equal(libxl_osevent_beforepoll(s->ctx, &count, fds, &milliseconds, now), 0);
     poll(fds, (nfds_t)count, milliseconds);
     gettimeofday(&now, NULL);
     libxl_osevent_afterpoll(s->ctx, count, fds, now);
-    while (libxl_event_check(s->ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL) == 0)
-        got_event(s, event);
+    check_events(s);
 }
 
 /* ---- the one descriptor, with events taken in batches or given to the application's receiver */
@@ -187,18 +194,19 @@ static void begin_loop(scene *s)
     libxl_osevent_register_hooks(s->ctx, &loop_hooks, s);
 }
 
-/* One turn of the loop; it knows nothing but what has been registered with it. */
+/* One turn of the loop; it knows nothing but what has been registered with it. What the program's own calls
+ * have queued it takes first. */
 static void wait_by_loop(scene *s, int milliseconds)
 {
-    libxl_event *event;
+    if (check_events(s))
+        return;
     pthread_mutex_lock(&s->lock);
     const registration r = s->registration;
     pthread_mutex_unlock(&s->lock);
     struct pollfd fd = {.fd = r.fd, .events = r.events};
     if (poll(&fd, r.registered ? 1 : 0, milliseconds) > 0)
         libxl_osevent_occurred_fd(s->ctx, r.for_libxl, fd.fd, fd.events, fd.revents);
-    while (libxl_event_check(s->ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL) == 0)
-        got_event(s, event);
+    check_events(s);
 }
 
 static void end_loop(scene *s)
