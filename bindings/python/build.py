@@ -47,7 +47,7 @@ def make() -> FFI:
         link = pkg_config("--libs")
     ffi = FFI()
     ffi.cdef(declarations("libxl.h", folders))
-    ffi.cdef("int aioxen_take(libxl_ctx *, libxl_event_record *, uint64_t *, int *, int);")
+    ffi.cdef("int aioxen_take(libxl_ctx *, libxl_event_record *, uint64_t *, int[3], int);")
     ffi.set_source(
         "aioxen._native",
         (HERE / "native.c").read_text(),

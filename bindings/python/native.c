@@ -10,16 +10,19 @@
 
 /*
  * As libxl_event_take, but the tokens of operations that have succeeded go to `ended`, which has room for `max`,
- * too, and their number to *num_ended; the other records stand in front. How many were taken in all, or FAIL.
+ * too; the other records stand in front. counts: of those, of these, and 0, which the caller counts up as it goes
+ * through these. How many were taken in all, or FAIL.
  */
-static int aioxen_take(libxl_ctx *ctx, libxl_event_record *records, uint64_t *ended, int *num_ended, int max)
+static int aioxen_take(libxl_ctx *ctx, libxl_event_record *records, uint64_t *ended, int counts[3], int max)
 {
-    int taken = libxl_event_take(ctx, records, max), others = 0;
-    *num_ended = 0;
+    int taken = libxl_event_take(ctx, records, max), num_ended = 0, others = 0;
     for (int i = 0; i < taken; i++)
         if (records[i].type == LIBXL_EVENT_TYPE_OPERATION_COMPLETE && !records[i].value && !records[i].event)
-            ended[(*num_ended)++] = records[i].for_user;
+            ended[num_ended++] = records[i].for_user;
         else
             records[others++] = records[i];
+    counts[0] = num_ended;
+    counts[1] = others;
+    counts[2] = 0;
     return taken;
 }

@@ -110,7 +110,7 @@ class BaseContext(ContextOperations):
         self._how_for: v.CData = self._how.u
         self._records: v.CData = ffi.new("libxl_event_record[]", BATCH)
         self._succeeded: v.CData = ffi.new("uint64_t[]", BATCH)
-        self._num_succeeded: v.CData = ffi.new("int *")
+        self._counts: v.CData = ffi.new("int[3]")  # of the succeeded; of the records; of these, told
         # Runs at the interpreter's exit, too, while everything is still there: half-made domains are
         # taken back, and no operation writes its results into memory that is gone.
         self._finalizer = weakref.finalize(self, _free_forgotten, self._c)
@@ -135,38 +135,42 @@ class BaseContext(ContextOperations):
         rc = lib.libxl_domain_get_info(self._c, domid, info, ffi.NULL)
         return self.domain_class(self, domid, v.NIL if rc else v.uuid_of(info.uuid.uuid))
 
-    def _take(self) -> tuple[int, list[int], Iterator[Record]]:
-        """One step of the library's work; then how many events there were, BATCH at most.
+    def _take(self) -> int:
+        """One step of the library's work; then how many events have been taken, BATCH at most.
 
-        The tokens of the operations that have succeeded, and the records of everything else, which come
-        before them: reports of progress are among these.
+        They stay where they are until the next call: nothing that interrupts Python can lose them.
         """
-        n: int = lib.aioxen_take(self._c, self._records, self._succeeded, self._num_succeeded, BATCH)
+        n: int = lib.aioxen_take(self._c, self._records, self._succeeded, self._counts, BATCH)
         if n < 0:
             raise error_of(n, last_message())
-        succeeded: int = self._num_succeeded[0]
-        if succeeded == n:
-            return n, ffi.unpack(self._succeeded, n) if n else [], iter(())
-        records = cast(Iterator[Record], _record.unpack(self._records, n - succeeded))
-        return n, ffi.unpack(self._succeeded, succeeded), records
+        return n
+
+    def _taken(self) -> tuple[list[int], Iterator[Record]]:
+        """Of those: the operations that have succeeded, and the records of everything else.
+
+        The records come first: reports of progress are among them.
+        """
+        ended, others, told = ffi.unpack(self._counts, 3)
+        tokens: list[int] = ffi.unpack(self._succeeded, ended) if ended else []
+        if not others:
+            return tokens, iter(())
+        records = cast(Iterator[Record], _record.unpack(self._records, others))
+        return tokens, itertools.islice(records, told, None)
 
     def _message(self, address: int) -> str:
-        """The words in a completion's whole event, which is freed."""
+        """The words in a completion's whole event."""
         if not address:
             return ""
-        event = ffi.cast("libxl_event *", address)
-        message = v.get_string(event.u.operation_complete.message)
-        lib.libxl_event_free(self._c, event)
-        return message
+        return v.get_string(ffi.cast("libxl_event *", address).u.operation_complete.message)
 
     def _event(self, kind: int, domid: int, value: int, octets: bytes, address: int) -> types.Event | None:
         """The event that a record tells; None if this release does not know its type."""
-        whole = ffi.cast("libxl_event *", address)
-        try:
-            make = EVENTS.get(kind)
-            return make(domid, v.uuid_of(octets), value, whole) if make else None
-        finally:
-            lib.libxl_event_free(self._c, whole)
+        make = EVENTS.get(kind)
+        return make(domid, v.uuid_of(octets), value, ffi.cast("libxl_event *", address)) if make else None
+
+    def _free_event(self, address: int) -> None:
+        if address:
+            lib.libxl_event_free(self._c, ffi.cast("libxl_event *", address))
 
     def _abort(self, token: int) -> None:
         """Ask for an operation's end. One that has completed meanwhile is none to ask."""

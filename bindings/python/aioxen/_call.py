@@ -28,12 +28,9 @@ class Result:
         self.read = read
         self.free = free
 
-    def take(self, xen: Operations, c: CData) -> Any:
-        """The value; what C had allocated for it is freed."""
-        try:
-            return self.read(c)
-        finally:
-            self.drop(c)
+    def value(self, xen: Operations, c: CData) -> Any:
+        """The value, of which nothing is C's."""
+        return self.read(c)
 
     def drop(self, c: CData) -> None:
         """Free what C had allocated for it."""
@@ -47,7 +44,7 @@ class DomainResult(Result):
     def __init__(self, pointer: str | CType) -> None:
         super().__init__(pointer, lambda c: c[0])
 
-    def take(self, xen: Operations, c: CData) -> Domain:
+    def value(self, xen: Operations, c: CData) -> Domain:
         return xen._domain(c[0])
 
 
@@ -87,11 +84,11 @@ class Call:
 
     def value(self, xen: Operations, out: tuple[CData, ...]) -> Any:
         """What `await` gives: nothing, the one result, or a tuple of them."""
-        values = [result.take(xen, c) for result, c in zip(self.results, out, strict=True)]
+        values = [result.value(xen, c) for result, c in zip(self.results, out, strict=True)]
         return values[0] if len(values) == 1 else tuple(values) or None
 
     def drop(self, out: tuple[CData, ...]) -> None:
-        """Free results that nobody wants."""
+        """Free what C had allocated for the results."""
         for result, c in zip(self.results, out, strict=True):
             result.drop(c)
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, Self
 
 from aioxen import errors
-from aioxen._base import BATCH, BaseContext, Record, error_of, last_message, milliseconds
+from aioxen._base import BATCH, BaseContext, error_of, last_message, milliseconds
 from aioxen._call import Call
 from aioxen._native import ffi, lib
 from aioxen.domain import Domain
@@ -25,6 +25,7 @@ from aioxen.types import Event
 
 _NULL = ffi.NULL
 _IN_PROGRESS: int = lib.ERROR_ASYNC_INPROGRESS
+_TOLD = 2  # of _counts
 _OPERATION_COMPLETE: int = lib.LIBXL_EVENT_TYPE_OPERATION_COMPLETE
 
 
@@ -90,7 +91,10 @@ class Context(BaseContext):
             failure = error_of(rc, last_message(), call.name, call.about(inputs))
             end_with_exception(operation, failure)
         else:
-            end_with_result(operation, call.value(self, out))
+            try:
+                end_with_result(operation, call.value(self, out))
+            finally:
+                call.drop(out)
         return operation
 
     def _start(self, call: Call, limit: float | None, *inputs: Any) -> Operation[Any]:
@@ -173,64 +177,64 @@ class Context(BaseContext):
 
     def _drain(self) -> None:
         """The descriptor is readable."""
-        n = BATCH
-        while n == BATCH and self._c is not None:
-            n, succeeded, records = self._take()
-            try:
-                self._deliver(records)
-            finally:
-                self._succeed(succeeded)
-        if self._idle is not None and not self._live and not self._idle.done():
-            self._idle.set_result(None)
-
-    def _succeed(self, tokens: list[int]) -> None:
-        live = self._live
         try:
+            n = BATCH
+            while n == BATCH and self._c is not None:
+                n = self._take()
+                self._hand_out()
+            if self._idle is not None and not self._live and not self._idle.done():
+                self._idle.set_result(None)
+        except BaseException:
+            assert self._loop is not None
+            self._loop.call_soon(self._resume)
+            raise
+
+    def _resume(self) -> None:
+        """It was interrupted, perhaps by Ctrl-C: no operation whose end has been taken waits for ever."""
+        if self._c is None:
+            return
+        for token in [token for token, operation in self._live.items() if operation.done()]:
+            del self._live[token]
+        try:
+            self._hand_out()
+        except BaseException:
+            assert self._loop is not None
+            self._loop.call_soon(self._resume)
+            raise
+        self._drain()
+
+    def _hand_out(self) -> None:
+        """End the operations whose end has been taken, and tell the events. May be called again."""
+        live = self._live
+        token = 0
+        try:
+            tokens, records = self._taken()
+            for token, whole, kind, domid, value, octets in records:
+                if kind == _OPERATION_COMPLETE:
+                    if (operation := live.get(token)) is not None:
+                        operation._end(value, self._message(whole))
+                        del live[token]
+                    self._counts[_TOLD] += 1
+                    self._free_event(whole)
+                    continue
+                self._counts[_TOLD] += 1
+                try:
+                    self._tell(token, self._event(kind, domid, value, octets, whole))
+                finally:
+                    self._free_event(whole)
             for token in tokens:
-                operation = live[token]
+                if (operation := live.get(token)) is None:
+                    continue
                 if operation._stop or operation._out:
                     operation._end(0, "")
                 else:
                     end_with_result(operation, None)
                 del live[token]
-        except BaseException as error:
-            rest: list[Record] = [(t, 0, _OPERATION_COMPLETE, 0, 0, b"") for t in tokens if t in live]
-            self._redeliver(rest[0] if rest else None, rest[1:], isinstance(error, Exception))
+        except Exception:
+            live.pop(token, None)  # a fault: it would fail again
             raise
 
-    def _deliver(self, records: Iterator[Record]) -> None:
-        live = self._live
-        record: Record | None = None
-        try:
-            for record in records:
-                token, whole, kind, _, value, _ = record
-                if kind != _OPERATION_COMPLETE:
-                    self._tell(record)
-                    continue
-                operation = live[token]
-                if value or operation._stop or operation._out:
-                    operation._end(value, self._message(whole))
-                else:
-                    end_with_result(operation, None)
-                del live[token]
-        except BaseException as error:
-            self._redeliver(record, list(records), isinstance(error, Exception))
-            raise
-
-    def _redeliver(self, record: Record | None, rest: list[Record], faulty: bool) -> None:
-        """Interrupted, perhaps by Ctrl-C: what has been taken from C must not be lost."""
-        if record is not None:
-            operation = self._live.get(record[0])
-            if faulty or operation is None or operation.done():
-                self._live.pop(record[0], None)
-            else:
-                rest.insert(0, record)
-        assert self._loop is not None
-        self._loop.call_soon(self._deliver, iter(rest))
-
-    def _tell(self, record: Record) -> None:
-        token, whole, kind, domid, value, octets = record
-        event = self._event(kind, domid, value, octets, whole)
+    def _tell(self, token: int, event: Event | None) -> None:
         if event is None:
             return
         if (stream := self._streams.get(token)) is not None:

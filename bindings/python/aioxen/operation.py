@@ -90,6 +90,7 @@ class Operation(asyncio.Future[T]):
             end_with_exception(self, error)
         else:
             end_with_result(self, value)
+        self._call.drop(self._out)
 
     def _stopped(self, _: object = None) -> None:
         if self._stop is Stop.CLOSE:
