@@ -8,65 +8,74 @@
  */
 #include "ops.h"
 
-#include <string.h>
-
 enum { PATIENCE_SECONDS = 60, WITHDRAWAL_SECONDS = 5 };
-enum { START, WRITING, ASKED, ACKNOWLEDGED, WITHDRAWING };
+enum { START, WRITING, ASKED, WITHDRAWING, ACKNOWLEDGED };
 
 struct ask {
     libxl__domain_source domain;
-    libxl__await acknowledged;
+    libxl__alarm patience;
     libxl__xs_batch *writing; /* the request, or its withdrawal */
-    int rc;                   /* what to say after withdrawing */
 };
 
-/* Emptied or removed. Anything else is a request that waits: ours, or one that another toolstack has put in
- * its place. */
-static bool acknowledged(const libxl__await *await, const char *value)
-{
-    (void)await;
-    return !value || !*value;
-}
-
+/* That the guest has acknowledged is worth nothing until its time is up: nobody watches the node, which would cost
+ * xenstored a look at the watch at every change of any node. */
 static int start(libxl__ao *ao, struct ask *s, uint32_t domid, const char *request)
 {
     xc_domaininfo_t info;
-    char path[64];
     if (domid == 0)
         return libxl__ao_fail(ao, ERROR_INVAL, "domid: domain 0 is not a guest");
     int rc = libxl__hv_info(ao, domid, &info);
     if (rc)
         return rc;
-    snprintf(path, sizeof(path), "/local/domain/%u/control/shutdown", domid);
     s->writing = libxl__xs_batch_new(ao, domid);
     if (!s->writing)
         return ERROR_NOMEM;
     /* In a transaction, so that a domain that dies meanwhile gets no new tree. */
     libxl__xs_require(s->writing, ERROR_DOMAIN_DESTROYED, NULL, "/local/domain/%u/domid", domid);
-    libxl__xs_write(s->writing, LIBXL__XS_GUESTS, request, "%s", path);
+    libxl__xs_write(s->writing, LIBXL__XS_GUESTS, request, "/local/domain/%u/control/shutdown", domid);
     rc = libxl__domain_source_start(ao, &s->domain, &info);
     if (!rc)
-        rc = libxl__await_start(ao, &s->acknowledged, path, acknowledged, NULL,
-                                LIBXL__SECONDS(PATIENCE_SECONDS));
+        rc = libxl__alarm_set(ao, &s->patience, LIBXL__SECONDS(PATIENCE_SECONDS));
     return rc ? rc
               : libxl__xs_run(s->writing, LIBXL__XS_TRANSACTION); /* last: what comes after may not fail */
 }
 
-/* Takes the request back, then says rc. */
-static int withdraw(libxl__ao *ao, struct ask *s, uint32_t domid, const char *request, int rc)
+/* What is said if the guest has not acknowledged: why the request was withdrawn. */
+static int unanswered(libxl__ao *ao, uint32_t domid)
 {
-    s->rc = rc;
+    if (ao->stop)
+        return ao->stop;
+    return libxl__ao_fail(ao, ERROR_GUEST_TIMEDOUT, "domid: domain %u has not acknowledged in %d s", domid,
+                          PATIENCE_SECONDS);
+}
+
+/* Takes the request back, unless the guest has emptied or removed it, or another toolstack put its own in its place. */
+static int withdraw(libxl__ao *ao, struct ask *s, uint32_t domid, const char *request)
+{
     ao->step = WITHDRAWING;
     libxl__xs_batch_free(s->writing); /* under way: it is not committed, or before our transaction begins */
     s->writing = libxl__xs_batch_new(ao, domid);
     if (!s->writing)
-        return rc;
-    libxl__xs_require(s->writing, rc, request, "/local/domain/%u/control/shutdown", domid);
+        return unanswered(ao, domid);
+    libxl__xs_require(s->writing, ERROR_NOT_READY, request, "/local/domain/%u/control/shutdown", domid);
     libxl__xs_write(s->writing, LIBXL__XS_GUESTS, "", "/local/domain/%u/control/shutdown", domid);
     /* A xenstored that does not answer must not keep us. */
-    if (libxl__await_limit(ao, &s->acknowledged, LIBXL__SECONDS(WITHDRAWAL_SECONDS)))
-        return rc;
-    return libxl__xs_run(s->writing, LIBXL__XS_TRANSACTION) ? rc : LIBXL__AO_WAIT;
+    if (libxl__alarm_set(ao, &s->patience, LIBXL__SECONDS(WITHDRAWAL_SECONDS)) ||
+        libxl__xs_run(s->writing, LIBXL__XS_TRANSACTION))
+        return unanswered(ao, domid);
+    return LIBXL__AO_WAIT;
+}
+
+static int withdrawn(libxl__ao *ao, struct ask *s, uint32_t domid)
+{
+    if (!libxl__xs_done(s->writing) && !s->patience.rang)
+        return LIBXL__AO_WAIT;
+    if (ao->stop || !libxl__xs_done(s->writing) || !libxl__xs_rc(s->writing))
+        return unanswered(ao, domid);
+    if (libxl__xs_rc(s->writing) != ERROR_NOT_READY)
+        return libxl__xs_result(s->writing);
+    ao->step = ACKNOWLEDGED;
+    return LIBXL__AO_WAIT;
 }
 
 /* Whatever the steps wait for: the domain's end decides. One that has stopped and is being destroyed has
@@ -93,13 +102,13 @@ static int ask(libxl__ao *ao, uint32_t domid, const char *request)
         return rc ? rc : LIBXL__AO_WAIT;
     }
     if (ao->step == WITHDRAWING)
-        return libxl__xs_done(s->writing) || s->acknowledged.late ? s->rc : LIBXL__AO_WAIT;
+        return withdrawn(ao, s, domid);
 
     rc = look_at_domain(ao, s, domid);
     if (rc != LIBXL__AO_WAIT)
         return rc;
     if (ao->stop)
-        return ao->step == ACKNOWLEDGED ? ao->stop : withdraw(ao, s, domid, request, ao->stop);
+        return ao->step == ACKNOWLEDGED ? ao->stop : withdraw(ao, s, domid, request);
 
     switch (ao->step) {
     case WRITING:
@@ -110,17 +119,9 @@ static int ask(libxl__ao *ao, uint32_t domid, const char *request)
             return rc;
         libxl__xs_batch_free(s->writing);
         s->writing = NULL;
-        libxl__await_look(&s->acknowledged); /* from now on the node tells something */
         ao->step = ASKED;
         __attribute__((fallthrough));
-    case ASKED:
-        rc = libxl__await_step(ao, &s->acknowledged);
-        if (rc == ERROR_TIMEDOUT)
-            return withdraw(ao, s, domid, request, ERROR_GUEST_TIMEDOUT);
-        if (rc)
-            return rc;
-        ao->step = ACKNOWLEDGED;
-        __attribute__((fallthrough));
+    case ASKED: return s->patience.rang ? withdraw(ao, s, domid, request) : LIBXL__AO_WAIT;
     case ACKNOWLEDGED: return LIBXL__AO_WAIT; /* for the domain */
     }
     return ERROR_BADFAIL;

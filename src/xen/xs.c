@@ -202,6 +202,12 @@ bool libxl__xs_done(const libxl__xs_batch *batch)
     return batch->state == LIBXL__XS_DONE;
 }
 
+int libxl__xs_rc(const libxl__xs_batch *batch)
+{
+    assert(libxl__xs_done(batch));
+    return batch->rc;
+}
+
 int libxl__xs_result(libxl__xs_batch *batch)
 {
     assert(libxl__xs_done(batch));

@@ -66,6 +66,8 @@ bool libxl__xs_done(const libxl__xs_batch *batch);
  * for xenstored), NOMEM, or what a libxl__xs_require says.
  */
 int libxl__xs_result(libxl__xs_batch *batch);
+/* The same error, of which nothing is noted. */
+int libxl__xs_rc(const libxl__xs_batch *batch);
 /* The value read, without anything that follows a zero octet; NULL: there is no such node. The batch's. */
 const char *libxl__xs_value(const libxl__xs_request *request);
 /* Gives the batch up now, wherever it is. NULL is fine. */
