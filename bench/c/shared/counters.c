@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 
@@ -66,32 +67,39 @@ void free(void *memory)
     __libc_free(memory);
 }
 
-/* `name` of the C library, counted: what the caller asked for, then one wake. */
-#define WAKES(name, version, parameters, arguments)                                                          \
+static bool is_long(const struct timespec *t)
+{
+    return !t || t->tv_sec || t->tv_nsec;
+}
+
+/* `name` of the C library, counted where it may sleep: what the caller asked for, then one wake. */
+#define WAKES(name, version, parameters, arguments, may_sleep)                                               \
     int name parameters                                                                                      \
     {                                                                                                        \
         static int(*_Atomic original) parameters;                                                            \
         if (!original)                                                                                       \
             original = (int(*) parameters)dlvsym(RTLD_NEXT, #name, version);                                 \
         int result = original arguments;                                                                     \
-        count(&wakes);                                                                                       \
+        if (may_sleep)                                                                                       \
+            count(&wakes);                                                                                   \
         return result;                                                                                       \
     }
 
-WAKES(poll, "GLIBC_2.2.5", (struct pollfd * fds, nfds_t count_, int timeout), (fds, count_, timeout))
+WAKES(poll, "GLIBC_2.2.5", (struct pollfd * fds, nfds_t count_, int timeout), (fds, count_, timeout),
+      timeout != 0)
 /* poll, as a program calls it that Debian has hardened. */
 WAKES(__poll_chk, "GLIBC_2.16", (struct pollfd * fds, nfds_t count_, int timeout, size_t size),
-      (fds, count_, timeout, size))
+      (fds, count_, timeout, size), timeout != 0)
 WAKES(ppoll, "GLIBC_2.4", (struct pollfd * fds, nfds_t count_, const struct timespec *t, const sigset_t *m),
-      (fds, count_, t, m))
+      (fds, count_, t, m), is_long(t))
 WAKES(epoll_wait, "GLIBC_2.3.2", (int fd, struct epoll_event *events, int most, int timeout),
-      (fd, events, most, timeout))
+      (fd, events, most, timeout), timeout != 0)
 WAKES(epoll_pwait2, "GLIBC_2.35",
       (int fd, struct epoll_event *events, int most, const struct timespec *t, const sigset_t *m),
-      (fd, events, most, t, m))
-WAKES(pthread_cond_wait, "GLIBC_2.3.2", (pthread_cond_t * cond, pthread_mutex_t *lock), (cond, lock))
+      (fd, events, most, t, m), is_long(t))
+WAKES(pthread_cond_wait, "GLIBC_2.3.2", (pthread_cond_t * cond, pthread_mutex_t *lock), (cond, lock), true)
 WAKES(pthread_cond_timedwait, "GLIBC_2.3.2",
-      (pthread_cond_t * cond, pthread_mutex_t *lock, const struct timespec *t), (cond, lock, t))
+      (pthread_cond_t * cond, pthread_mutex_t *lock, const struct timespec *t), (cond, lock, t), true)
 WAKES(pthread_cond_clockwait, "GLIBC_2.30",
       (pthread_cond_t * cond, pthread_mutex_t *lock, clockid_t clock, const struct timespec *t),
-      (cond, lock, clock, t))
+      (cond, lock, clock, t), true)

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What becomes of a request to shut down whose 60 s have passed: here they pass at once. */
+#include "core.h"
+
+#include <stdlib.h>
+
+enum { LONG_S = 30, SHORT_MS = 100 };
+
+/* What was to happen in LONG_S or later happens now. */
+static void time_passes(libxl_ctx *ctx)
+{
+    libxl__ctx_lock(ctx);
+    const uint64_t far = libxl__now() + LIBXL__SECONDS(LONG_S);
+    for (uint32_t i = 0; i < ctx->timers.count; i++) {
+        libxl__timer *timer = ctx->timers.heap[i];
+        if (timer->deadline < far || timer->deadline > far + LIBXL__SECONDS(LONG_S))
+            continue; /* those that are for ever stay so */
+        libxl__timer_start(ctx, timer, 0, timer->callback);
+        i = (uint32_t)-1; /* the heap is in another order now */
+    }
+    libxl__ctx_leave(ctx);
+}
+
+static op *ask(scene *s, libxl_domid *domid)
+{
+    *domid = guest_new(s->ctx, "b", true);
+    op *o = START(s, libxl_domain_shutdown, s->ctx, *domid, how);
+    wait_node(s, *domid, "control/shutdown", "poweroff");
+    pump(s, SHORT_MS); /* and the library has been told of it */
+    return o;
+}
+
+static void put(libxl_domid domid, const char *value)
+{
+    char path[64];
+    snprintf(path, sizeof(path), "/local/domain/%u/control/shutdown", domid);
+    fixture_write(path, value);
+}
+
+static void who_has_not_acknowledged_is_asked_no_more(scene *s)
+{
+    libxl_domid domid;
+    op *o = ask(s, &domid);
+    assert_false(op_done(o));
+    time_passes(s->ctx);
+    assert_int_equal(op_result(o), ERROR_GUEST_TIMEDOUT);
+    wait_node(s, domid, "control/shutdown", "");
+    guest_destroy(s->ctx, domid);
+}
+
+/* Waits on, until the domain ends. */
+static void goes_on(scene *s, op *o, libxl_domid domid, const char *node)
+{
+    time_passes(s->ctx);
+    for (uint64_t end = now_ms() + SHORT_MS; now_ms() < end;)
+        pump(s, SHORT_MS);
+    assert_false(op_done(o));
+    wait_node(s, domid, "control/shutdown", node);
+    guest_destroy(s->ctx, domid);
+    assert_int_equal(op_result(o), ERROR_DOMAIN_DESTROYED);
+}
+
+static void who_has_acknowledged_is_waited_for(scene *s)
+{
+    libxl_domid domid;
+    op *o = ask(s, &domid);
+    put(domid, "");
+    goes_on(s, o, domid, "");
+}
+
+static void another_s_request_is_left_alone(scene *s)
+{
+    libxl_domid domid;
+    op *o = ask(s, &domid);
+    put(domid, "reboot");
+    goes_on(s, o, domid, "reboot");
+}
+
+static const body bodies[] = {
+    BODY(who_has_not_acknowledged_is_asked_no_more, ALONE),
+    BODY(who_has_acknowledged_is_waited_for, ALONE),
+    BODY(another_s_request_is_left_alone, ALONE),
+};
+
+HARNESS_MAIN(bodies)
