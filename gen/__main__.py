@@ -11,6 +11,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from gen import extension
 from gen.check import check
@@ -33,6 +34,14 @@ def library(folder: Path | None) -> list[Path]:
     if folder and not files:
         raise Mistake(Place(str(folder), 1), "no *.idl here")
     return files
+
+
+def dump(path: Path) -> Any:
+    """A release's idl.json."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise Mistake(Place(str(path), 1), f"no dump of an IDL: {error}") from None
 
 
 def main() -> int:
@@ -62,13 +71,10 @@ def main() -> int:
             model = model.extension(given.name or files[0].stem, {str(f) for f in files})
             mistakes += extension.check(model)
         if given.compare and not mistakes:
-            return told(compare(json.loads(given.compare.read_text(encoding="utf-8")), model))
+            return told(compare(dump(given.compare), model))
         made = produce(model, given.only or OUTPUTS) if not mistakes else {}
     except Mistake as mistake:
         mistakes = [mistake]
-    except (OSError, ValueError) as error:
-        print(f"{given.compare}: no dump of an IDL: {error}", file=sys.stderr)
-        return 1
     if mistakes:
         return told(mistakes)
     try:

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from gen import model as m
 
 WIDTH = 110
+NARROWEST = 40  # of a comment, however far in it stands
 Line = tuple[str, str]  # code, and what is to be said about it
 
 
@@ -31,7 +32,9 @@ def comment(text: str, indent: int = 0) -> str:
     lines = [f"{margin}/*"]
     for part in text.split("\n"):
         hanging = len(part) - len(part.lstrip())
-        wrapped = textwrap.wrap(part, WIDTH - indent - 3, subsequent_indent=" " * hanging) or [""]
+        wrapped = textwrap.wrap(
+            part, max(WIDTH - indent, NARROWEST) - 3, subsequent_indent=" " * hanging
+        ) or [""]
         lines += [f"{margin} * {line}".rstrip() for line in wrapped]
     return "\n".join([*lines, f"{margin} */"]) + "\n"
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from gen import attributes
@@ -12,6 +13,9 @@ from gen.locate import At, Item, Lines
 from gen.model import Mistake, Place
 
 T = TypeVar("T", bound=m.Type)
+
+DEEPEST = 64
+"""Types inside one another: as deep as a JSON document may be (src/json)."""
 
 DIRECTIONS = (m.DIR_NONE, m.DIR_IN, m.DIR_OUT, m.DIR_BOTH)
 WAYS = (m.PASS_BY_VALUE, m.PASS_BY_REFERENCE)
@@ -99,8 +103,9 @@ class TypeLanguage:
         lines = self.lines(_at)
         kind = m.Struct(**self.common("Struct", name, given, lines))
         kind.passby = m.PASS_BY_REFERENCE
-        kind.fields = self.fields(fields, lines, f"Struct {name}" if name else "Struct")
-        return self.declare(kind)
+        what = f"Struct {name}" if name else "Struct"
+        kind.fields = self.fields(fields, lines, what)
+        return self.declare(self.holding(kind, (f.type for f in kind.fields), what))
 
     def idl_Union(self, name: str | None, fields: object, _at: At, **given: object) -> m.Type:
         lines = self.lines(_at)
@@ -109,7 +114,7 @@ class TypeLanguage:
         kind.fields = self.fields(fields, lines, what)
         for f in kind.fields:
             self.one_place(f, what)
-        return self.declare(kind)
+        return self.declare(self.holding(kind, (f.type for f in kind.fields), what))
 
     def idl_KeyedUnion(
         self, name: None, key: object, keyname: str, arms: object, _at: At, **given: object
@@ -124,7 +129,7 @@ class TypeLanguage:
         keyvar = self.beside("keyvar_", keyname, key, about_key, lines, what)
         kind = m.KeyedUnion(keyvar=keyvar, **self.common("KeyedUnion", None, rest, lines))
         kind.fields = [self.arm(a, key, lines, what) for a in expect(arms, (list,), lines.place(), what)]
-        return kind
+        return self.holding(kind, (f.type for f in kind.fields), what)
 
     def idl_Array(self, element: object, lenname: str, _at: At, **given: object) -> m.Type:
         lines = self.lines(_at)
@@ -134,13 +139,22 @@ class TypeLanguage:
             raise Mistake(lines.place(), f"{what}: the element is {describe(kind)}: it needs a name")
         about_length, rest = split(given, "lenvar_")
         lenvar = self.beside("lenvar_", lenname, INTEGER, about_length, lines, what)
-        return m.Array(element=kind, lenvar=lenvar, **self.common("Array", None, rest, lines))
+        array = m.Array(element=kind, lenvar=lenvar, **self.common("Array", None, rest, lines))
+        return self.holding(array, (kind,), what)
 
     # What they share
 
     def declare(self, kind: T) -> T:
         if kind.name is not None:
             self.model.types.append(kind)
+        return kind
+
+    @staticmethod
+    def holding(kind: T, held: Iterable[m.Type | None], what: str) -> T:
+        """`kind`, which holds those."""
+        kind.depth = 1 + max((t.depth for t in held if t is not None), default=0)
+        if kind.depth > DEEPEST:
+            raise Mistake(kind.place, f"{what}: more than {DEEPEST} types inside one another")
         return kind
 
     def common(self, kind: str, name: object, given: Names, lines: Lines) -> dict[str, Any]:
@@ -189,7 +203,7 @@ class TypeLanguage:
         what = f"{what}.{name}"
         kind: m.Type = expect(given[1], (m.Type,), place, what)
         rest = list(given[2:])
-        doc = rest.pop(0) if rest and isinstance(rest[0], str) else ""
+        doc = expect(rest.pop(0), (str,), place, what) if rest and isinstance(rest[0], str) else ""
         about = rest.pop(0) if rest and isinstance(rest[0], dict) else {}
         if rest:
             raise Mistake(place, f"{what}: {FIELD_FORM}, not {describe(given)}")

@@ -11,7 +11,7 @@ from typing import Any
 
 from gen import model as m
 from gen.language import Language
-from gen.locate import Locate, in_order, parse
+from gen.locate import in_order, located, parse
 from gen.model import Mistake, Place
 
 
@@ -27,7 +27,7 @@ def load(paths: Iterable[Path], extension: Collection[Path] = ()) -> m.Model:
     for file in in_order(trees):
         language.begin(file, file in extending)
         language.model.files.append(file)
-        run(file, ast.fix_missing_locations(Locate(language.constructors()).visit(trees[file])), names)
+        run(file, located(trees[file], file, language.constructors()), names)
     return language.finish()
 
 

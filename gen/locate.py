@@ -102,6 +102,21 @@ def parse(path: Path) -> ast.Module:
         raise Mistake(Place(shown, 1), "not UTF-8 text") from None
     except OSError as error:
         raise Mistake(Place(shown, 1), f"cannot be read: {error.strerror}") from None
+    except (RecursionError, MemoryError):
+        raise too_deep(shown) from None
+
+
+def located(tree: ast.Module, file: str, constructors: Iterable[str]) -> ast.Module:
+    """The tree with its line numbers written into it."""
+    try:
+        written: ast.Module = Locate(constructors).visit(tree)
+        return ast.fix_missing_locations(written)
+    except RecursionError:
+        raise too_deep(file) from None
+
+
+def too_deep(file: str) -> Mistake:
+    return Mistake(Place(file, 1), "an expression is nested too deeply")
 
 
 def in_order(trees: dict[str, ast.Module]) -> list[str]:

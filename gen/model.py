@@ -90,6 +90,7 @@ class Type(Declared):
     autogenerate_dispose_fn: bool = True
     autogenerate_copy_fn: bool = True
     autogenerate_json: bool = True
+    depth: int = 0  # how many types are inside one another in it, itself included
 
     @property
     def c_name(self) -> str:

@@ -93,7 +93,7 @@ def test_what_is_no_dump(tmp_path: Path) -> None:
     (tmp_path / "no.json").write_text("{")
     done = generate(tmp_path / "out", *FIXTURE, options=("--compare", str(tmp_path / "no.json")))
     assert done.returncode == 1
-    assert done.stderr.startswith(f"{tmp_path}/no.json: no dump of an IDL: ")
+    assert done.stderr.startswith(f"{tmp_path}/no.json:1: no dump of an IDL: ")
 
 
 def test_the_project_s_own(tmp_path: Path) -> None:

@@ -41,3 +41,21 @@ def test_all_mistakes_are_told_in_order(tmp_path: Path) -> None:
         f"{file}:1: Struct a.if: if is a keyword of C\n"
         f"{file}:4: Struct b: field c: declared already at {file}:3\n"
     )
+
+
+@pytest.mark.parametrize("text", [f"x = {'-' * 5000}1\n", f"x = {'1 + ' * 5000}1\n"], ids=["parsed", "read"])
+def test_an_expression_that_is_too_deep(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "deep.idl"
+    file.write_text(text)
+    done = generate(tmp_path / "out", file)
+    assert (done.returncode, done.stderr) == (1, f"{file}:1: an expression is nested too deeply\n")
+
+
+def test_types_as_deep_as_they_may_be(tmp_path: Path) -> None:
+    file = tmp_path / "deep.idl"
+    file.write_text(
+        'kind = uint8\nfor _ in range(63):\n    kind = Struct(None, [("a", kind, "word " * 40 + ".")])\n'
+        'Struct("s", [("a", kind, "A.")], doc="S.", since="0.1")\n'
+    )
+    done = generate(tmp_path / "out", file)
+    assert (done.returncode, done.stderr) == (0, "")
