@@ -13,10 +13,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from setuptools import setup
+from setuptools import Extension, setup
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
+sys.path.insert(0, str(ROOT / "bindings" / "python"))
+from library import place  # noqa: E402
 
 
 class BuildWithGenerated(build_py):  # type: ignore[misc]  # setuptools has no types
@@ -34,10 +36,22 @@ class BuildWithGenerated(build_py):  # type: ignore[misc]  # setuptools has no t
         """Whoever installs it does that."""
 
 
+folders, link = place()
 setup(
     packages=["aioxen"],
     package_dir={"aioxen": "bindings/python/aioxen"},
-    package_data={"aioxen": ["py.typed"]},
+    package_data={"aioxen": ["py.typed", "_live.pyi"]},
+    ext_modules=[
+        Extension(
+            "aioxen._live",
+            sorted(str(path.relative_to(ROOT)) for path in (ROOT / "bindings/python/live").glob("*.c")),
+            include_dirs=[str(f) for f in folders],
+            extra_link_args=link,
+            extra_compile_args=["-O2", "-std=gnu11", "-Wall", "-Wextra", "-fvisibility=hidden"],
+            depends=["bindings/python/live/live.h"],
+            py_limited_api=True,
+        )
+    ],
     cffi_modules=["bindings/python/build.py:ffibuilder"],
     cmdclass={"build_py": BuildWithGenerated},
     options={"bdist_wheel": {"py_limited_api": "cp311"}},

@@ -20,17 +20,18 @@ sys.path.insert(0, str(HERE))
 os.environ.pop("AIOXEN_BUILD", None)  # the installed library, wherever this runs
 
 from headers import HIDDEN, expand  # noqa: E402
+from library import pkg_config  # noqa: E402
 
-import build as library  # noqa: E402
+import build as base  # noqa: E402
 
 
 def make(name: str, build: Path) -> FFI:
     include = build / "gen" / "include"
     ffi = FFI()
-    ffi.include(library.ffibuilder)
+    ffi.include(base.ffibuilder)
     # What libxl.h declares is the library's own: its types are shared.
     ffi.cdef(HIDDEN.sub("", "\n".join(expand(f"{name}.h", [include], set()))))
-    folders = [str(include), *(f.removeprefix("-I") for f in library.pkg_config("--cflags-only-I"))]
+    folders = [str(include), *(f.removeprefix("-I") for f in pkg_config("--cflags-only-I"))]
     ffi.set_source(
         f"{name}._native",
         f"#include <poll.h>\n#include <{name}.h>\n",
@@ -39,7 +40,7 @@ def make(name: str, build: Path) -> FFI:
             f"-L{build}",
             f"-l{name}",
             "-Wl,-rpath,$ORIGIN/../..",
-            *library.pkg_config("--libs"),
+            *pkg_config("--libs"),
         ],
         extra_compile_args=["-O2"],
     )

@@ -116,13 +116,23 @@ def call(names: Names, operation: m.Operation) -> str:
     if o.results:
         lines.append(tuple_of("results=", [result(names, f.kind) for f in o.results], 4))
     if o.progress:
-        lines.append("    progress=True,\n")
+        lines.append("    reports=True,\n")
     if o.undo:
         order = [index_of(w, o.results) for w in o.undo.inputs]
         lines.append(f"    undo=({row(o.undo)}, ({', '.join(map(str, order))},)),\n")
     if o.limit is not None:
         lines.append(f"    limit={o.limit},\n")
+    if o.speed is Speed.INSTANT:
+        lines.append("    instant=True,\n")
+    if is_direct(o):
+        lines.append(f'    direct=ffi.addressof(lib, "{o.c_name}"),\n')
     return "".join(lines) + ")\n"
+
+
+def is_direct(operation: m.Operation) -> bool:
+    """Whether C can call its function: one domain, and nothing else."""
+    o = operation
+    return len(o.inputs) == 1 and is_domid(o.inputs[0].kind) and not o.results and o.progress is None
 
 
 def index_of(wanted: m.Field, results: list[m.Field]) -> int:
@@ -201,8 +211,7 @@ def context_method(names: Names, operation: m.Operation) -> str:
             put.append(f'        c_{f.name} = ffi.new("{f.kind.c_name} *")\n')
             put.append(f'        _convert.put_{name}(c_{f.name}, {f.name}, "{f.name}", keep)\n')
     values = [argument(f) for f in o.inputs]
-    verb = "_call" if o.speed is Speed.INSTANT else "_start"
-    given = ["limit"]
+    verb, given = "_start", ["limit"]
     if o.progress is not None:
         verb, given = "_start_reporting", ["limit", "progress"]
     last = called(f"return self.{verb}", [row(o), *given, *values], 8)

@@ -95,7 +95,7 @@ async def test_a_result_that_its_task_never_sees_is_taken_back(xen: aioxen.Conte
 
     task = asyncio.create_task(create())
     await asyncio.sleep(0)
-    (creation,) = xen._live.values()
+    (creation,) = xen._live()
     while not creation.done():
         await asyncio.sleep(0)
     assert not seen

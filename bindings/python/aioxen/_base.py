@@ -2,21 +2,18 @@
 """A C context, without an event loop: what owns it, what it tells, what ends it.
 
 The C library never calls Python. Whatever it has to tell is a record in a queue behind one
-descriptor; `_take` moves records out, many at a time. Records find their receiver by a token of 64
-bits that is never used again.
+descriptor. Events find their receiver by a token of 64 bits that is never used again.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import itertools
-import math
 import os
 import warnings
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias, cast
 
 from aioxen import _values as v
 from aioxen import errors, types
@@ -25,16 +22,6 @@ from aioxen._native import ffi, lib
 from aioxen._operations import ContextOperations
 from aioxen.domain import Domain
 
-BATCH = 256
-"""Records taken in one call."""
-
-LONGEST = 4_000_000
-"""The longest limit, in seconds: what the library counts in milliseconds, in 32 bits."""
-
-Record: TypeAlias = tuple[int, int, int, int, int, bytes]
-"""token, address of the whole event or 0, type, domid, value, uuid: libxl_event_record."""
-
-_record = v.Flat("libxl_event_record", "@QPIIi16s")
 _counters = v.Flat("libxl_counters", "@QQQIIIIIIII")
 _contexts: weakref.WeakSet[BaseContext] = weakref.WeakSet()
 
@@ -108,9 +95,6 @@ class BaseContext(ContextOperations):
         self._tokens = itertools.count(1)
         self._how: v.CData = ffi.new("libxl_asyncop_how *")
         self._how_for: v.CData = self._how.u
-        self._records: v.CData = ffi.new("libxl_event_record[]", BATCH)
-        self._succeeded: v.CData = ffi.new("uint64_t[]", BATCH)
-        self._counts: v.CData = ffi.new("int[3]")  # of the succeeded; of the records; of these, told
         # Runs at the interpreter's exit, too, while everything is still there: half-made domains are
         # taken back, and no operation writes its results into memory that is gone.
         self._finalizer = weakref.finalize(self, _free_forgotten, self._c)
@@ -135,51 +119,18 @@ class BaseContext(ContextOperations):
         rc = lib.libxl_domain_get_info(self._c, domid, info, ffi.NULL)
         return self.domain_class(self, domid, v.NIL if rc else v.uuid_of(info.uuid.uuid))
 
-    def _take(self) -> int:
-        """One step of the library's work; then how many events have been taken, BATCH at most.
+    def _how_of(self, token: int) -> v.CData:
+        self._how_for.for_event = token
+        return self._how
 
-        They stay where they are until the next call: nothing that interrupts Python can lose them.
-        """
-        n: int = lib.aioxen_take(self._c, self._records, self._succeeded, self._counts, BATCH)
-        if n < 0:
-            raise error_of(n, last_message())
-        return n
-
-    def _taken(self) -> tuple[list[int], Iterator[Record]]:
-        """Of those: the operations that have succeeded, and the records of everything else.
-
-        The records come first: reports of progress are among them.
-        """
-        ended, others, told = ffi.unpack(self._counts, 3)
-        tokens: list[int] = ffi.unpack(self._succeeded, ended) if ended else []
-        if not others:
-            return tokens, iter(())
-        records = cast(Iterator[Record], _record.unpack(self._records, others))
-        return tokens, itertools.islice(records, told, None)
-
-    def _message(self, address: int) -> str:
-        """The words in a completion's whole event."""
-        if not address:
-            return ""
-        return v.get_string(ffi.cast("libxl_event *", address).u.operation_complete.message)
+    def _failed(self, rc: int, message: str) -> None:
+        """What the library could not do for nobody in particular."""
+        raise error_of(rc, message)
 
     def _event(self, kind: int, domid: int, value: int, octets: bytes, address: int) -> types.Event | None:
         """The event that a record tells; None if this release does not know its type."""
         make = EVENTS.get(kind)
         return make(domid, v.uuid_of(octets), value, ffi.cast("libxl_event *", address)) if make else None
-
-    def _free_event(self, address: int) -> None:
-        if address:
-            lib.libxl_event_free(self._c, ffi.cast("libxl_event *", address))
-
-    def _abort(self, token: int) -> None:
-        """Ask for an operation's end. One that has completed meanwhile is none to ask."""
-        self._how_for.for_event = token
-        lib.libxl_ao_abort(self._c, self._how)
-
-    def _limit(self, token: int, milliseconds: int) -> None:
-        self._how_for.for_event = token
-        lib.libxl_ao_set_limit(self._c, self._how, milliseconds)
 
     def _evenable(self, domid: int | None, token: int) -> v.CData:
         """Have a domain's lifecycle told, or every domain's; what _evdisable ends."""
@@ -212,13 +163,6 @@ class BaseContext(ContextOperations):
             c, self._c = self._c, None
             self._finalizer.detach()
             lib.libxl_postfork_child_noexec(c)
-
-
-def milliseconds(limit: float) -> int:
-    """A limit in the library's unit, in which 0 would mean none."""
-    if not 0 <= limit <= LONGEST:
-        raise ValueError(f"limit: {limit!r} is not between 0 and {LONGEST} seconds")
-    return max(1, math.ceil(limit * 1000))
 
 
 def _free_forgotten(c: v.CData) -> None:

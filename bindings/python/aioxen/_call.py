@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from aioxen._live import Function
 from aioxen._native import ffi
 from aioxen._values import CData, CType, ctype
 
@@ -48,10 +48,10 @@ class DomainResult(Result):
         return xen._domain(c[0])
 
 
-class Call:
+class Call(Function):
     """An operation: its C function, which inputs and results it has, and what takes it back."""
 
-    __slots__ = ("name", "function", "inputs", "domid", "results", "tail", "undo", "limit", "plain")
+    __slots__ = ("name", "function", "inputs", "domid", "results", "reports", "undo")
 
     def __init__(
         self,
@@ -60,27 +60,45 @@ class Call:
         inputs: tuple[str, ...] = (),
         domid: int | None = None,
         results: tuple[Result, ...] = (),
-        progress: bool = False,
+        reports: bool = False,
         undo: tuple[Call, tuple[int, ...]] | None = None,
         limit: float | None = None,
+        instant: bool = False,
+        direct: CData = ffi.NULL,
     ) -> None:
+        super().__init__(
+            direct=int(ffi.cast("uintptr_t", direct)),
+            limit=limit,
+            instant=instant,
+            gives=bool(results),
+            undone=undo is not None,
+        )
         self.name = name
         self.function = function
         self.inputs = inputs
         self.domid = domid
         """Which of the inputs is the domain that it is about."""
         self.results = results
-        self.tail = (ffi.NULL,) if progress else ()
-        self.plain = len(inputs) == 1 and not results and not progress
-        """One input, and nothing else: most are, and calling them is cheaper."""
+        self.reports = reports
+        """Whether how its progress is told is the last input."""
         self.undo = undo
         """The operation that takes it back, and which of the results are that one's inputs."""
-        self.limit = limit
-        """What C limits it to unless told otherwise, in seconds."""
 
     def out(self) -> tuple[CData, ...]:
         """Memory for the results."""
         return tuple([ffi.new(result.pointer) for result in self.results])
+
+    def begin(
+        self, xen: Operations, inputs: tuple[Any, ...], out: tuple[CData, ...], token: int | None
+    ) -> int:
+        """Call the C function. Its completion tells the token; None: it is over when this returns."""
+        how = ffi.NULL if token is None else xen._how_of(token)
+        try:
+            if self.reports:
+                return self.function(xen._c, *inputs[:-1], *out, how, inputs[-1])
+            return self.function(xen._c, *inputs, *out, how)
+        except (TypeError, OverflowError) as error:
+            raise self.refused(error, inputs) from None
 
     def value(self, xen: Operations, out: tuple[CData, ...]) -> Any:
         """What `await` gives: nothing, the one result, or a tuple of them."""
@@ -92,34 +110,24 @@ class Call:
         for result, c in zip(self.results, out, strict=True):
             result.drop(c)
 
-    def reporting(self, token: int) -> Call:
-        """The same, and its progress is told in events with this token."""
-        how = ffi.new("libxl_asyncprogress_how *")
-        how.u.for_event = token
-        told = copy.copy(self)
-        told.tail = (how,)
-        return told
-
     def about(self, inputs: tuple[Any, ...]) -> int | None:
         """The domain that a call with these inputs is about."""
         return None if self.domid is None else int(inputs[self.domid])
 
     def refused(self, error: Exception, inputs: tuple[Any, ...]) -> Exception:
         """What to raise when cffi refuses an input: it does not say which."""
-        given = ", ".join(f"{n}={value!r}" for n, value in zip(self.inputs, inputs, strict=True))
+        given = ", ".join(f"{n}={value!r}" for n, value in zip(self.inputs, inputs, strict=False))
         return type(error)(f"{self.name}({given}): {error}")
 
 
 class Operations(ABC):
     """What the generated methods stand on."""
 
-    @abstractmethod
-    def _call(self, call: Call, limit: float | None, *inputs: Any) -> Operation[Any]:
-        """An instant operation: done when this returns."""
+    _c: CData
 
     @abstractmethod
-    def _start(self, call: Call, limit: float | None, *inputs: Any) -> Operation[Any]:
-        """Any other: started when this returns."""
+    def _start(self, call: Function, limit: float | None, /, *inputs: Any) -> Operation[Any]:
+        """Started when this returns; an instant one is done."""
 
     @abstractmethod
     def _start_reporting(
@@ -130,3 +138,7 @@ class Operations(ABC):
     @abstractmethod
     def _domain(self, domid: int) -> Domain:
         """The handle of a domain."""
+
+    @abstractmethod
+    def _how_of(self, token: int) -> CData:
+        """How an operation completes that has this token, until the next call of this."""

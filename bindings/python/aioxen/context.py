@@ -15,21 +15,17 @@ from types import TracebackType
 from typing import Any, Self
 
 from aioxen import errors
-from aioxen._base import BATCH, BaseContext, error_of, last_message, milliseconds
+from aioxen._base import BaseContext
 from aioxen._call import Call
+from aioxen._live import Starter
 from aioxen._native import ffi, lib
 from aioxen.domain import Domain
 from aioxen.events import Events
-from aioxen.operation import Operation, Stop, Undoable, end_with_exception, end_with_result
+from aioxen.operation import Operation, Stop, Undoable
 from aioxen.types import Event
 
-_NULL = ffi.NULL
-_IN_PROGRESS: int = lib.ERROR_ASYNC_INPROGRESS
-_TOLD = 2  # of _counts
-_OPERATION_COMPLETE: int = lib.LIBXL_EVENT_TYPE_OPERATION_COMPLETE
 
-
-class Context(BaseContext):
+class Context(Starter, BaseContext):
     """The library, opened: the way to this host's domains.
 
     Use it as `async with aioxen.Context() as xen:`. It may be made anywhere; it serves the event loop
@@ -41,11 +37,8 @@ class Context(BaseContext):
     def __init__(self) -> None:
         super().__init__()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._open: asyncio.AbstractEventLoop | None = None  # the same, while operations are welcome
-        self._live: dict[int, Operation[Any]] = {}
         self._streams: weakref.WeakValueDictionary[int, Events] = weakref.WeakValueDictionary()
         self._reports: dict[int, Callable[[Any], None]] = {}  # who is told of operations' progress
-        self._idle: asyncio.Future[None] | None = None  # done when nothing is live
         self._end: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -67,84 +60,27 @@ class Context(BaseContext):
             raise errors.ClosedError("the context is closed")
         loop = asyncio.get_running_loop()
         loop.add_reader(lib.libxl_ctx_fd(self._c), self._drain)
-        self._loop = self._open = loop
-        self._done: Operation[None] = Operation(loop=loop)
-        end_with_result(self._done, None)
+        self._loop = loop
+        self._serve(int(ffi.cast("uintptr_t", self._c)), loop, Operation, Undoable)
 
     # Operations
-
-    def _call(self, call: Call, limit: float | None, *inputs: Any) -> Operation[Any]:
-        if self._open is None:
-            self._bind()
-        out: tuple[Any, ...] = ()
-        try:
-            if call.plain:
-                if not (rc := call.function(self._c, inputs[0], _NULL)):
-                    return self._done
-            else:
-                out = call.out()
-                rc = call.function(self._c, *inputs, *out, _NULL)
-        except (TypeError, OverflowError) as error:
-            raise call.refused(error, inputs) from None
-        operation: Operation[Any] = Operation(loop=self._loop)
-        if rc:
-            failure = error_of(rc, last_message(), call.name, call.about(inputs))
-            end_with_exception(operation, failure)
-        else:
-            try:
-                end_with_result(operation, call.value(self, out))
-            finally:
-                call.drop(out)
-        return operation
-
-    def _start(self, call: Call, limit: float | None, *inputs: Any) -> Operation[Any]:
-        if self._open is None:
-            self._bind()
-        wanted = 0 if limit is None else milliseconds(limit)
-        kind: type[Operation[Any]] = Undoable if call.undo else Operation
-        operation = kind(loop=self._loop)
-        self._launch(operation, call, inputs)
-        if limit != call.limit:
-            self._limit(operation._token, wanted)
-        return operation
 
     def _start_reporting(
         self, call: Call, limit: float | None, progress: Callable[[Any], None] | None, *inputs: Any
     ) -> Operation[Any]:
         if progress is None:
-            return self._start(call, limit, *inputs)
+            return self._start(call, limit, *inputs, ffi.NULL)
         token = next(self._tokens)
+        how = ffi.new("libxl_asyncprogress_how *")
+        how.u.for_event = token
         self._reports[token] = progress
         try:
-            operation = self._start(call.reporting(token), limit, *inputs)
+            operation = self._start(call, limit, *inputs, how)
         except BaseException:
             del self._reports[token]
             raise
         operation.add_done_callback(lambda _: self._reports.pop(token))
         return operation
-
-    def _launch(self, operation: Operation[Any], call: Call, inputs: tuple[Any, ...]) -> None:
-        """Start the C operation behind `operation`, which has failed on return if it did not start."""
-        operation._xen = self
-        operation._token = token = next(self._tokens)
-        operation._call = call
-        operation._inputs = inputs
-        operation._out = out = call.out() if call.results else ()
-        operation._stop = None
-        # Before the call: an interrupt just behind it must not free what C will write to.
-        self._live[token] = operation
-        self._how_for.for_event = token
-        try:
-            if call.plain:
-                rc = call.function(self._c, inputs[0], self._how)
-            else:
-                rc = call.function(self._c, *inputs, *out, self._how, *call.tail)
-        except (TypeError, OverflowError) as error:
-            del self._live[token]
-            raise call.refused(error, inputs) from None
-        if rc != _IN_PROGRESS:
-            del self._live[token]
-            operation._end(rc, last_message())
 
     # Events
 
@@ -168,73 +104,16 @@ class Context(BaseContext):
 
         Raises: DomainNotFoundError.
         """
-        if self._open is None:
+        if self._loop is None or self._end is not None:
             self._bind()
         token = next(self._tokens)
         return Events(self, token, None if domid is None else int(domid), types, capacity)
 
     # What has happened
 
-    def _drain(self) -> None:
-        """The descriptor is readable."""
-        try:
-            n = BATCH
-            while n == BATCH and self._c is not None:
-                n = self._take()
-                self._hand_out()
-            if self._idle is not None and not self._live and not self._idle.done():
-                self._idle.set_result(None)
-        except BaseException:
-            assert self._loop is not None
-            self._loop.call_soon(self._resume)
-            raise
-
-    def _resume(self) -> None:
-        """It was interrupted, perhaps by Ctrl-C: no operation whose end has been taken waits for ever."""
-        if self._c is None:
-            return
-        for token in [token for token, operation in self._live.items() if operation.done()]:
-            del self._live[token]
-        try:
-            self._hand_out()
-        except BaseException:
-            assert self._loop is not None
-            self._loop.call_soon(self._resume)
-            raise
-        self._drain()
-
-    def _hand_out(self) -> None:
-        """End the operations whose end has been taken, and tell the events. May be called again."""
-        live = self._live
-        token = 0
-        try:
-            tokens, records = self._taken()
-            for token, whole, kind, domid, value, octets in records:
-                if kind == _OPERATION_COMPLETE:
-                    if (operation := live.get(token)) is not None:
-                        operation._end(value, self._message(whole))
-                        del live[token]
-                    self._counts[_TOLD] += 1
-                    self._free_event(whole)
-                    continue
-                self._counts[_TOLD] += 1
-                try:
-                    self._tell(token, self._event(kind, domid, value, octets, whole))
-                finally:
-                    self._free_event(whole)
-            for token in tokens:
-                if (operation := live.get(token)) is None:
-                    continue
-                if operation._stop or operation._out:
-                    operation._end(0, "")
-                else:
-                    end_with_result(operation, None)
-                del live[token]
-        except Exception:
-            live.pop(token, None)  # a fault: it would fail again
-            raise
-
-    def _tell(self, token: int, event: Event | None) -> None:
+    def _tell(self, token: int, address: int, kind: int, domid: int, value: int, octets: bytes) -> None:
+        """An event, as a libxl_event_record has it, of whose whole this is the address."""
+        event = self._event(kind, domid, value, octets, address)
         if event is None:
             return
         if (stream := self._streams.get(token)) is not None:
@@ -259,34 +138,33 @@ class Context(BaseContext):
         cancellation does not stop it but is raised when all is done. May be called again.
         """
         if self._end is None and self._c is not None:
-            self._open = None
+            self._refuse()
             self._end = asyncio.get_running_loop().create_task(self._close())
         if self._end is not None:
             await to_the_end(self._end)
 
     async def _close(self) -> None:
-        for operation in list(self._live.values()):
+        for operation in self._live():
             operation._ask(Stop.CLOSE)
-        loop = asyncio.get_running_loop()
-        with contextlib.suppress(asyncio.CancelledError):
-            while self._live:
-                self._idle = loop.create_future()
-                await to_the_end(self._idle)
+        while live := self._live():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait(live)
         for stream in list(self._streams.values()):
             stream._finish()
         if self._loop is not None:
             self._loop.remove_reader(lib.libxl_ctx_fd(self._c))
+        self._leave()
         free = self._free()
         if self._ended is not None and self._ended.jobs:
             # A worker is still in a call that nothing can interrupt, of an operation that was aborted:
             # the destruction of a large guest takes minutes.
             with contextlib.suppress(asyncio.CancelledError):
-                await to_the_end(loop.run_in_executor(None, free))
+                await to_the_end(asyncio.get_running_loop().run_in_executor(None, free))
         else:
             free()
 
     def _forked(self) -> None:
-        self._open = None
+        self._leave()
         super()._forked()
 
 

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from aioxen import errors
 from aioxen._base import error_of
-from aioxen._call import Call
+from aioxen._live import Pending
 
 if TYPE_CHECKING:
+    from aioxen._call import Call
     from aioxen.context import Context
 
 T = TypeVar("T")
@@ -36,18 +37,23 @@ class Stop(enum.Enum):
     CLOSE = "the context is being closed"
 
 
-class Operation(asyncio.Future[T]):
+class Operation(Pending[T]):
     """An operation under way: awaitable, and ended by the library alone."""
 
-    __slots__ = ("_xen", "_token", "_call", "_inputs", "_out", "_stop", "_why")
+    __slots__ = ()
 
-    _xen: Context
-    _token: int
-    _call: Call
-    _inputs: tuple[Any, ...]
-    _out: tuple[Any, ...]
-    _stop: Stop | None
-    _why: Any
+    if TYPE_CHECKING:
+        _xen: Context
+        _call: Call
+        _inputs: tuple[Any, ...]
+        _out: tuple[Any, ...] | None
+        _stop: Stop | None
+        _why: Any
+
+    if not TYPE_CHECKING:
+        # A task's step looks them up at each await of what is not just a Future: here they are found first.
+        result = asyncio.Future.result
+        add_done_callback = asyncio.Future.add_done_callback
 
     def cancel(self, msg: Any = None) -> bool:
         """Ask for its end; it is cancelled when that has come. False if it has ended already."""
@@ -65,7 +71,7 @@ class Operation(asyncio.Future[T]):
 
     def _ask(self, why: Stop) -> None:
         if self._stop is None:
-            self._xen._abort(self._token)
+            self._abort()
         if self._stop is not Stop.CANCEL:
             self._stop = why
 
@@ -79,18 +85,19 @@ class Operation(asyncio.Future[T]):
         elif rc == 0 and self._call.undo is not None:
             self._take_back().add_done_callback(self._stopped)
         else:
-            if rc == 0:
-                self._call.drop(self._out)
             self._stopped()
+            if rc == 0:
+                self._call.drop(self._out or ())
 
     def _succeed(self) -> None:
+        out = self._out or ()
         try:
-            value = self._call.value(self._xen, self._out)
+            value = self._call.value(self._xen, out)
         except Exception as error:
             end_with_exception(self, error)
         else:
             end_with_result(self, value)
-        self._call.drop(self._out)
+        self._call.drop(out)  # last: an interrupt above has all of it done again
 
     def _stopped(self, _: object = None) -> None:
         if self._stop is Stop.CLOSE:
@@ -100,7 +107,7 @@ class Operation(asyncio.Future[T]):
 
     def _take_back(self) -> Undo:
         """Start what undoes this operation's success."""
-        assert self._call.undo is not None
+        assert self._call.undo and self._out
         call, results = self._call.undo
         undo = Undo(loop=self.get_loop())
         self._xen._launch(undo, call, tuple([self._out[i][0] for i in results]))

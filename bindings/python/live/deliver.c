@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* How operations end, and events are told. Whatever Python raises meanwhile, all that has been taken from C is
+ * delivered: nobody would tell it again. */
+#include "live.h"
+
+/* The first exception of several; the others are forgotten. */
+typedef struct {
+    PyObject *type, *value, *trace;
+} Raised;
+
+static void keep(Raised *first)
+{
+    if (first->type)
+        PyErr_Clear();
+    else
+        PyErr_Fetch(&first->type, &first->value, &first->trace);
+}
+
+static bool is_done(PyObject *operation)
+{
+    PyObject *done = PyObject_CallMethod(operation, "done", NULL);
+    Py_XDECREF(done);
+    return done == Py_True;
+}
+
+/* end(), and again if that is interrupted, perhaps by Ctrl-C: who awaits it would wait for ever. */
+static bool surely_end(PyObject *operation, int rc, const char *message)
+{
+    Raised first = {NULL, NULL, NULL};
+    bool interrupted = true;
+    while (interrupted && !end(operation, rc, message)) {
+        interrupted = !PyErr_ExceptionMatches(PyExc_Exception);
+        keep(&first);
+        interrupted = interrupted && !is_done(operation);
+    }
+    if (!first.type)
+        return true;
+    PyErr_Restore(first.type, first.value, first.trace);
+    return false;
+}
+
+static bool complete(const libxl_event_record *record)
+{
+    PyObject *operation = (PyObject *)(uintptr_t)record->for_user;
+    const Pending *p = pending_of(operation);
+    const char *message = record->event ? record->event->u.operation_complete.message : NULL;
+    no_longer_live(operation);
+    const bool simple = !record->value && !p->out && (!p->stop || p->stop == Py_None);
+    const bool ended =
+        simple ? succeed(operation) : surely_end(operation, record->value, message ? message : "");
+    Py_DECREF(operation);
+    return ended;
+}
+
+static bool tell(Starter *xen, const libxl_event_record *record)
+{
+    PyObject *told = PyObject_CallMethod(
+        (PyObject *)xen, "_tell", "KKIIiy#", (unsigned long long)record->for_user,
+        (unsigned long long)(uintptr_t)record->event, record->type, record->domid, record->value,
+        (const char *)&record->domuuid, (Py_ssize_t)sizeof(record->domuuid));
+    Py_XDECREF(told);
+    return told;
+}
+
+PyObject *starter_drain(PyObject *self, PyObject *unused)
+{
+    Starter *xen = (Starter *)self;
+    Raised first = {NULL, NULL, NULL};
+    int number = BATCH;
+    (void)unused;
+    while (number == BATCH && xen->ctx) {
+        Py_BEGIN_ALLOW_THREADS;
+        number = libxl_event_take(xen->ctx, xen->records, BATCH);
+        Py_END_ALLOW_THREADS;
+        for (int i = 0; i < number; i++) {
+            const libxl_event_record *record = &xen->records[i];
+            const bool ends = record->type == LIBXL_EVENT_TYPE_OPERATION_COMPLETE;
+            if (!(ends ? complete(record) : tell(xen, record)))
+                keep(&first);
+            if (record->event && xen->ctx)
+                libxl_event_free(xen->ctx, record->event);
+        }
+    }
+    if (!first.type)
+        return number < 0 ? PyObject_CallMethod(self, "_failed", "is", number, libxl_error_message())
+                          : Py_NewRef(Py_None);
+    PyErr_Restore(first.type, first.value, first.trace);
+    return NULL;
+}

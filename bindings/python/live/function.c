@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Owns: the type Function. Its objects live as long as the modules that have them. */
+#include "live.h"
+
+PyTypeObject *function_type;
+static PyObject *name_out, *name_begin;
+
+PyObject *function_out(PyObject *function)
+{
+    return PyObject_CallMethodObjArgs(function, name_out, NULL);
+}
+
+int function_begin(PyObject *function, Starter *xen, PyObject *inputs, PyObject *out, libxl_ev_user token)
+{
+    PyObject *number = token ? PyLong_FromUnsignedLongLong(token) : Py_NewRef(Py_None);
+    PyObject *answer = NULL;
+    if (number)
+        answer = PyObject_CallMethodObjArgs(function, name_begin, xen, inputs, out, number, NULL);
+    const int rc = answer ? (int)PyLong_AsLong(answer) : 1;
+    Py_XDECREF(number);
+    Py_XDECREF(answer);
+    return rc;
+}
+
+static int function_init(PyObject *self, PyObject *args, PyObject *keywords)
+{
+    static char *names[] = {"direct", "limit", "instant", "gives", "undone", NULL};
+    Function *f = (Function *)self;
+    unsigned long long direct;
+    PyObject *limit;
+    int instant, gives, undone;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "KOppp", names, &direct, &limit, &instant, &gives,
+                                     &undone))
+        return -1;
+    Py_CLEAR(f->limit);
+    f->direct = (initiator *)(uintptr_t)direct;
+    f->limit = Py_NewRef(limit);
+    f->instant = instant;
+    f->gives = gives;
+    f->undone = undone;
+    return 0;
+}
+
+static void function_dealloc(PyObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    Py_CLEAR(((Function *)self)->limit);
+    ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
+    Py_DECREF(type);
+}
+
+static PyType_Slot slots[] = {
+    {Py_tp_doc, "What starting an operation needs to know."},
+    {Py_tp_init, function_init},
+    {Py_tp_dealloc, function_dealloc},
+    {0, NULL},
+};
+
+static PyType_Spec spec = {"aioxen._live.Function", sizeof(Function), 0,
+                           Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, slots};
+
+PyTypeObject *make_function_type(PyObject *module)
+{
+    name_out = PyUnicode_InternFromString("out");
+    name_begin = PyUnicode_InternFromString("begin");
+    return function_type = !name_out || !name_begin
+                               ? NULL
+                               : (PyTypeObject *)PyType_FromModuleAndSpec(module, &spec, NULL);
+}

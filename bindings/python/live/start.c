@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* How operations begin. An operation is in the list of those that are live before C is called, and only until C says
+ * that there is nothing to wait for. */
+#include "live.h"
+
+#include <math.h>
+
+#define LONGEST 4000000 /* seconds: what the library counts in milliseconds, in 32 bits */
+
+/* Whether it is a number that a domain can have. No exception: cffi has words for what is not. */
+static bool is_domid(PyObject *input, libxl_domid *domid)
+{
+    if (!PyLong_Check(input))
+        return false; /* a Domain, perhaps */
+    const unsigned long long number = PyLong_AsUnsignedLongLong(input);
+    if (number > UINT32_MAX) {
+        PyErr_Clear();
+        return false;
+    }
+    *domid = (libxl_domid)number;
+    return true;
+}
+
+/* Seconds, or None, as the library's milliseconds, of which 0 means no limit. */
+static bool milliseconds(PyObject *limit, unsigned *ms)
+{
+    *ms = 0;
+    if (limit == Py_None)
+        return true;
+    const double seconds = PyFloat_AsDouble(limit);
+    if (seconds == -1 && PyErr_Occurred())
+        return false;
+    if (!(seconds >= 0 && seconds <= LONGEST)) {
+        PyErr_Format(PyExc_ValueError, "limit: %R is not between 0 and %d seconds", limit, LONGEST);
+        return false;
+    }
+    *ms = seconds > 0 ? (unsigned)ceil(seconds * 1000) : 1;
+    return true;
+}
+
+/* What its function answers, called through Python; 1: an exception. */
+static int begin(Starter *xen, PyObject *operation)
+{
+    Pending *p = pending_of(operation);
+    const Function *f = (Function *)p->function;
+    if (f->gives && !(p->out = function_out(p->function)))
+        return 1;
+    return function_begin(p->function, xen, p->inputs, p->out ? p->out : no_arguments,
+                          f->instant ? 0 : how_of(operation).u.for_event);
+}
+
+/* C's operation behind this one; if there is nothing to wait for it has ended on return. */
+static bool launch(Starter *xen, PyObject *operation)
+{
+    const Pending *p = pending_of(operation);
+    const Function *f = (Function *)p->function;
+    const libxl_asyncop_how how = how_of(operation);
+    libxl_domid domid;
+    int rc;
+    becomes_live(xen,
+                 operation); /* before: an interrupt behind the call must not free what C will write to */
+    if (f->direct && !f->instant && PyTuple_Size(p->inputs) == 1 &&
+        is_domid(PyTuple_GetItem(p->inputs, 0), &domid))
+        rc = f->direct(xen->ctx, domid, &how);
+    else
+        rc = begin(xen, operation);
+    if (rc == ERROR_ASYNC_INPROGRESS)
+        return true;
+    if (rc == 1 && !PyErr_ExceptionMatches(PyExc_Exception))
+        return false;
+    no_longer_live(operation);
+    const bool ended = rc != 1 && end(operation, rc, rc ? libxl_error_message() : "");
+    Py_DECREF(operation);
+    return ended;
+}
+
+static void fill(Starter *xen, PyObject *operation, PyObject *function, PyObject *inputs)
+{
+    Pending *p = pending_of(operation);
+    p->xen = Py_NewRef((PyObject *)xen);
+    p->function = Py_NewRef(function);
+    p->inputs = Py_NewRef(inputs);
+}
+
+PyObject *starter_launch(PyObject *self, PyObject *args)
+{
+    PyObject *operation, *function, *inputs;
+    if (!PyArg_ParseTuple(args, "O!O!O!", pending_type, &operation, function_type, &function, &PyTuple_Type,
+                          &inputs))
+        return NULL;
+    fill((Starter *)self, operation, function, inputs);
+    return launch((Starter *)self, operation) ? Py_NewRef(Py_None) : NULL;
+}
+
+/* A new operation. `rc`, unless 0: what its function has returned already. */
+static PyObject *start(Starter *xen, PyObject *function, PyObject *inputs, int rc)
+{
+    PyObject *kind = ((Function *)function)->undone ? xen->undoable : xen->plain;
+    PyObject *operation = PyObject_Call(kind, no_arguments, xen->ready);
+    if (!operation)
+        return NULL;
+    fill(xen, operation, function, inputs);
+    if (!(rc ? end(operation, rc, libxl_error_message()) : launch(xen, operation)))
+        Py_CLEAR(operation);
+    return operation;
+}
+
+/* The loop that runs is served from now on: _bind(). */
+static bool bind(PyObject *self)
+{
+    PyObject *bound = PyObject_CallMethod(self, "_bind", NULL);
+    Py_XDECREF(bound);
+    return bound;
+}
+
+static PyObject *tuple_of(PyObject *const *items, Py_ssize_t number)
+{
+    PyObject *tuple = PyTuple_New(number);
+    for (Py_ssize_t i = 0; tuple && i < number; i++)
+        PyTuple_SetItem(tuple, i, Py_NewRef(items[i]));
+    return tuple;
+}
+
+/* _start(function, limit, *inputs); what calls it is generated. */
+PyObject *starter_start(PyObject *self, PyObject *const *args, Py_ssize_t number)
+{
+    Starter *xen = (Starter *)self;
+    const Function *f = number >= 2 ? (Function *)args[0] : NULL;
+    libxl_domid domid;
+    unsigned limit = 0;
+    int rc = 0;
+    if (!f)
+        return PyErr_Format(PyExc_TypeError, "_start() needs an operation and its limit");
+    if (!xen->ready && !bind(self))
+        return NULL;
+    if (!f->instant && !milliseconds(args[1], &limit))
+        return NULL;
+    if (f->instant && f->direct && number == 3 && is_domid(args[2], &domid) &&
+        !(rc = f->direct(xen->ctx, domid, NULL)))
+        return Py_NewRef(xen->done);
+    PyObject *inputs = tuple_of(args + 2, number - 2);
+    PyObject *operation = inputs ? start(xen, args[0], inputs, rc) : NULL;
+    Py_XDECREF(inputs);
+    if (operation && pending_of(operation)->live && args[1] != f->limit) {
+        const libxl_asyncop_how how = how_of(operation);
+        libxl_ao_set_limit(xen->ctx, &how, limit);
+    }
+    return operation;
+}

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What C holds of operations, and that all of them end, whatever is raised while they do."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import aioxen
+import pytest
+from aioxen._call import Call
+from aioxen._native import lib
+from aioxen._operations import _DOMAIN_PAUSE, _DOMAIN_WAIT_GONE, _HOST_INFO
+from aioxen.operation import Operation
+from worldly import Configure
+
+
+async def by_hand(xen: aioxen.Context, operations: list[Operation[Any]]) -> Callable[[], None]:
+    """What delivers the ends of all of these; the loop does not."""
+    loop = asyncio.get_running_loop()
+    fd = lib.libxl_ctx_fd(xen._c)
+    loop.remove_reader(fd)
+    while xen.counters().events < len(operations):
+        await asyncio.sleep(0.001)
+        lib.libxl_ctx_process(xen._c)
+    loop.add_reader(fd, lambda: None)  # for the context's own end
+    drain: Callable[[], None] = xen._drain
+    return drain
+
+
+@pytest.mark.parametrize("call", [_DOMAIN_PAUSE, _DOMAIN_WAIT_GONE, _HOST_INFO], ids=lambda call: call.name)
+async def test_nothing_is_held_of_what_has_ended(xen: aioxen.Context, call: Call) -> None:
+    inputs = [31_999] * len(call.inputs)
+
+    async def some() -> tuple[int, int, int]:
+        for _ in range(50):
+            await asyncio.wait([xen._start(call, None, *inputs) for _ in range(10)])
+        await asyncio.sleep(0)
+        gc.collect()
+        kept = [o for o in gc.get_objects() if isinstance(o, Operation) and not o.done()]
+        return sys.getrefcount(xen), sys.getrefcount(call), len(kept)
+
+    assert await some() == await some()
+
+
+async def test_live_is_what_c_has_not_ended(xen: aioxen.Context) -> None:
+    waiting = xen.domain_wait_shutdown(0)
+    gone = xen.domain_wait_gone(31_999)
+    assert set(xen._live()) == {waiting, gone}
+    await gone
+    assert xen._live() == [waiting]
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    assert xen._live() == []
+
+
+async def test_an_interrupt_loses_neither_an_operation_nor_its_result(
+    xen: aioxen.Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C while a result is made of what C has written."""
+    value = Call.value
+
+    def interrupted(call: Call, *arguments: Any) -> Any:
+        monkeypatch.setattr(Call, "value", value)
+        raise KeyboardInterrupt
+
+    names = [xen.domain_get_name(0) for _ in range(3)]
+    deliver = await by_hand(xen, list(names))
+    monkeypatch.setattr(Call, "value", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        deliver()
+    assert [name.result() for name in names] == ["Domain-0"] * 3
+
+
+async def test_a_fault_of_one_is_no_fault_of_the_others(
+    xen: aioxen.Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def faulty(operation: Operation[Any], rc: int, message: str) -> None:
+        raise ZeroDivisionError(message)
+
+    failing = [xen.domain_find("nobody") for _ in range(2)]
+    names = [xen.domain_get_name(0) for _ in range(2)]
+    deliver = await by_hand(xen, [*failing, *names])
+    monkeypatch.setattr(failing[0].__class__, "_error", faulty)
+    with pytest.raises(ZeroDivisionError, match="nobody"):
+        deliver()
+    assert [name.result() for name in names] == ["Domain-0"] * 2
+    assert xen._live() == []
+    assert xen.counters().operations == 0
+
+
+async def test_an_instant_operation_is_made_once(
+    xen: aioxen.Context, guest: Configure, sim: Callable[..., str]
+) -> None:
+    """Also if it fails, and whichever way it is called."""
+    dom = await xen.domain_create(guest())
+    either: list[aioxen.Domain | int] = [dom, dom.domid]
+    for domid in either:
+        sim("fault", "add", "domctl.pausedomain:1:EPERM")
+        with pytest.raises(aioxen.PermissionError):
+            await xen.domain_pause(domid)
+        sim("fault", "clear")
+    await dom.unpause()
+    assert not (await dom.info()).paused
+    await dom.destroy()
