@@ -32,15 +32,15 @@ static void assert_untouched(scene *s, libxl_domid domid)
     libxl_dominfo info;
     assert_int_equal(libxl_domain_info(s->ctx, &info, domid), 0);
     assert_false(info.shutdown || info.dying || info.paused);
-    assert_int_equal(libxl_domain_pause(s->ctx, domid, NULL), 0);
-    assert_int_equal(libxl_domain_unpause(s->ctx, domid, NULL), 0);
+    assert_int_equal(RUN(s, libxl_domain_pause(s->ctx, domid, how)), 0);
+    assert_int_equal(RUN(s, libxl_domain_unpause(s->ctx, domid, how)), 0);
 }
 
 /* ---- the three answers */
 
 static void abort_has_three_answers(scene *s)
 {
-    libxl_domid domid = guest_new(s->ctx, "b", true), gone;
+    libxl_domid domid = guest(s, "b", true), gone;
     op *o = START(s, libxl_domain_find, s->ctx, "nobody", &gone, how);
     assert_int_equal(op_result(o), ERROR_NOTFOUND);
     assert_int_equal(abort_op(s, o), ERROR_NOTFOUND); /* it has completed */
@@ -52,25 +52,25 @@ static void abort_has_three_answers(scene *s)
     assert_int_equal(abort_op(s, o), 0);
     assert_int_equal(op_result(o), ERROR_ABORTED);
     assert_int_equal(abort_op(s, o), ERROR_NOTFOUND);
-    guest_destroy(s->ctx, domid);
+    destroy(s, domid);
 }
 
 /* A shutdown has to be withdrawn, so there is time to ask twice. */
 static void a_second_abort_is_told_so(scene *s)
 {
-    libxl_domid domid = guest_new(s->ctx, "b", true);
+    libxl_domid domid = guest(s, "b", true);
     op *o = START(s, libxl_domain_shutdown, s->ctx, domid, how);
     assert_int_equal(abort_op(s, o), 0);
     int again = abort_op(s, o);
     assert_true(again == ERROR_ABORTED || (s->way.several && again == ERROR_NOTFOUND)); /* another was fast */
     assert_int_equal(op_result(o), ERROR_ABORTED);
-    guest_destroy(s->ctx, domid);
+    destroy(s, domid);
 }
 
 static void of_several_alike_the_oldest_is_meant(scene *s)
 {
     libxl_shutdown_reason reason;
-    libxl_domid domids[2] = {guest_new(s->ctx, "b", true), guest_new(s->ctx, "b", true)};
+    libxl_domid domids[2] = {guest(s, "b", true), guest(s, "b", true)};
     const libxl_asyncop_how how = {.u.for_event = new_user()};
     for (int i = 0; i < 2; i++)
         assert_int_equal(libxl_domain_wait_shutdown(s->ctx, domids[i], &reason, &how),
@@ -81,20 +81,20 @@ static void of_several_alike_the_oldest_is_meant(scene *s)
     }
     assert_int_equal(libxl_ao_abort(s->ctx, &how), ERROR_NOTFOUND);
     for (int i = 0; i < 2; i++)
-        guest_destroy(s->ctx, domids[i]);
+        destroy(s, domids[i]);
 }
 
 /* The same number given to a callback and to an event names two operations. */
 static void abort_tells_a_callback_from_an_event(scene *s)
 {
-    libxl_domid domid = guest_new(s->ctx, "b", true);
+    libxl_domid domid = guest(s, "b", true);
     op *o = start_waiting(s, domid);
     libxl_asyncop_how other = o->how;
     other.callback = o->how.callback ? NULL : (void (*)(libxl_ctx *, int, void *))(uintptr_t)1;
     assert_int_equal(libxl_ao_abort(s->ctx, &other), ERROR_NOTFOUND);
     assert_int_equal(abort_op(s, o), 0);
     assert_int_equal(op_result(o), ERROR_ABORTED);
-    guest_destroy(s->ctx, domid);
+    destroy(s, domid);
 }
 
 /* ---- what an abort leaves, operation by operation */
@@ -111,7 +111,7 @@ static void an_aborted_creation_leaves_nothing(scene *s)
             pump(s, (int)(end - now_ms()));
         int asked = abort_op(s, o), rc = op_result(o);
         if (rc == 0)
-            guest_destroy(s->ctx, domid); /* it was faster */
+            destroy(s, domid); /* it was faster */
         assert_int_equal(asked, rc ? 0 : ERROR_NOTFOUND);
         assert_int_equal(rc, rc ? ERROR_ABORTED : 0);
     }
@@ -119,7 +119,7 @@ static void an_aborted_creation_leaves_nothing(scene *s)
 
 static void an_aborted_shutdown_is_withdrawn(scene *s)
 {
-    libxl_domid domid = guest_new(s->ctx, "b", true);
+    libxl_domid domid = guest(s, "b", true);
     op *o = START(s, libxl_domain_shutdown, s->ctx, domid, how);
     wait_node(s, domid, "control/shutdown", "poweroff");
     assert_int_equal(abort_op(s, o), 0);
@@ -128,25 +128,25 @@ static void an_aborted_shutdown_is_withdrawn(scene *s)
     assert_string_equal(node, "");
     free(node);
     assert_untouched(s, domid);
-    guest_destroy(s->ctx, domid);
+    destroy(s, domid);
 }
 
 static void an_aborted_destruction_goes_on(scene *s)
 {
-    libxl_domid domid = guest_new(s->ctx, "b", true);
+    libxl_domid domid = guest(s, "b", true);
     op *o = START(s, libxl_domain_destroy, s->ctx, domid, how);
     assert_int_equal(abort_op(s, o), 0);
     int rc = op_result(o);
     assert_true(rc == ERROR_ABORTED ||
                 rc == 0); /* 0: it is gone already; sim/slow.c has one that takes longer */
-    assert_int_equal(libxl_domain_wait_gone(s->ctx, domid, NULL), 0);
+    assert_int_equal(RUN(s, libxl_domain_wait_gone(s->ctx, domid, how)), 0);
     wait_node(s, domid, "name", NULL); /* and its nodes go, too, though nobody waits for it */
 }
 
 static void an_aborted_look_has_no_effect(scene *s)
 {
     char *name = NULL;
-    libxl_domid domid = guest_new(s->ctx, "b", true), found;
+    libxl_domid domid = guest(s, "b", true), found;
     op *ops[] = {
         start_waiting(s, domid),
         START(s, libxl_domain_wait_gone, s->ctx, domid, how),
@@ -161,26 +161,26 @@ static void an_aborted_look_has_no_effect(scene *s)
     }
     free(name);
     assert_untouched(s, domid);
-    guest_destroy(s->ctx, domid);
+    destroy(s, domid);
 }
 
 /* ---- time limits */
 
 static void a_limit_ends_what_a_mute_guest_would_not(scene *s)
 {
-    libxl_domid domid = guest_new(s->ctx, "b", true);
+    libxl_domid domid = guest(s, "b", true);
     uint64_t began = now_ms();
     op *o = START(s, libxl_domain_shutdown, s->ctx, domid, how);
     assert_int_equal(limit_op(s, o, 50), 0);
     assert_int_equal(op_result(o), ERROR_TIMEDOUT);
     assert_in_range(now_ms() - began, 50, 2000);
     assert_untouched(s, domid);
-    guest_destroy(s->ctx, domid);
+    destroy(s, domid);
 }
 
 static void a_limit_can_be_replaced_and_removed(scene *s)
 {
-    libxl_domid domid = guest_new(s->ctx, "b", true);
+    libxl_domid domid = guest(s, "b", true);
     op *o = start_waiting(s, domid);
     assert_int_equal(limit_op(s, o, 60), 0);
     assert_int_equal(limit_op(s, o, 0), 0);
@@ -190,12 +190,12 @@ static void a_limit_can_be_replaced_and_removed(scene *s)
     assert_int_equal(limit_op(s, o, 20), 0);
     assert_int_equal(op_result(o), ERROR_TIMEDOUT);
     assert_int_equal(limit_op(s, o, 20), ERROR_NOTFOUND);
-    guest_destroy(s->ctx, domid);
+    destroy(s, domid);
 }
 
 static void what_stopped_it_first_is_told(scene *s)
 {
-    libxl_domid domid = guest_new(s->ctx, "b", true);
+    libxl_domid domid = guest(s, "b", true);
     op *o = START(s, libxl_domain_shutdown, s->ctx, domid, how); /* withdraws before it completes */
     wait_node(s, domid, "control/shutdown", "poweroff");
     assert_int_equal(limit_op(s, o, 1), 0);
@@ -204,7 +204,7 @@ static void what_stopped_it_first_is_told(scene *s)
     int asked = abort_op(s, o);
     assert_true(asked == ERROR_ABORTED || asked == ERROR_NOTFOUND);
     assert_int_equal(op_result(o), ERROR_TIMEDOUT);
-    guest_destroy(s->ctx, domid);
+    destroy(s, domid);
 }
 
 static void a_limit_in_time_changes_nothing(scene *s)

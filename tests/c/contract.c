@@ -28,7 +28,7 @@ static void o1_every_operation_takes_a_how(scene *s)
 static void o2_synchronous_returns_the_result(scene *s)
 {
     char *name = NULL;
-    libxl_domid domid = guest_new(s->ctx, "b", false);
+    libxl_domid domid = guest(s, "b", false);
     assert_int_equal(libxl_domain_get_name(s->ctx, domid, &name, NULL), 0);
     assert_int_equal(strncmp(name, "test-", 5), 0);
     free(name);
@@ -117,7 +117,7 @@ static void o4_a_failing_operation_in_every_way(scene *s)
 
 static void o5_the_event_says_which_operation(scene *s)
 {
-    libxl_domid domid = guest_new(s->ctx, "b", true);
+    libxl_domid domid = guest(s, "b", true);
     const libxl_asyncop_how how = {.u.for_event = new_user()};
     assert_int_equal(libxl_domain_destroy(s->ctx, domid, &how), ERROR_ASYNC_INPROGRESS);
     assert_int_equal(LIBXL_EVENT_TYPE_OPERATION_COMPLETE, 4);
@@ -188,7 +188,7 @@ static void o7_inputs_may_be_freed_at_once(scene *s)
     char *name = guest_node(domid, "name");
     assert_int_equal(strncmp(name, "test-", 5), 0);
     free(name);
-    guest_destroy(s->ctx, domid);
+    destroy(s, domid);
 }
 
 /* ---- O8: callbacks run on a thread on which the application calls the library */
@@ -212,7 +212,7 @@ static void o8_it_is_told_on_a_thread_that_waits(scene *s)
 static void o9_aborted_operations_complete_once(scene *s)
 {
     libxl_shutdown_reason reason;
-    libxl_domid domid = guest_new(s->ctx, "b", false);
+    libxl_domid domid = guest(s, "b", false);
     op *ops[20];
     for (int i = 0; i < 20; i++)
         ops[i] = START(s, libxl_domain_wait_shutdown, s->ctx, domid, &reason, how);
@@ -220,7 +220,7 @@ static void o9_aborted_operations_complete_once(scene *s)
         assert_int_equal(libxl_ao_abort(s->ctx, &ops[i]->how), 0);
     for (int i = 0; i < 20; i += 2)
         assert_int_equal(op_result(ops[i]), ERROR_ABORTED);
-    guest_destroy(s->ctx, domid);
+    destroy(s, domid);
     for (int i = 1; i < 20; i += 2)
         assert_int_equal(op_result(ops[i]), ERROR_DOMAIN_DESTROYED);
 }
@@ -241,7 +241,7 @@ static void o10_a_created_domain_is_there(scene *s)
     free(tty);
     free(name);
     libxl_domain_config_dispose(&config);
-    assert_int_equal(RUN(s, libxl_domain_destroy(s->ctx, domid, how)), 0);
+    destroy(s, domid);
     assert_int_equal(libxl_domain_info(s->ctx, &info, domid), ERROR_DOMAIN_NOTFOUND);
     assert_null(guest_node(domid, "name"));
 }
@@ -249,7 +249,7 @@ static void o10_a_created_domain_is_there(scene *s)
 static void o10_a_guest_that_was_shut_down_has_acknowledged(scene *s)
 {
     libxl_dominfo info;
-    libxl_domid domid = guest_new(s->ctx, "l", true);
+    libxl_domid domid = guest(s, "l", true);
     assert_int_equal(RUN(s, libxl_domain_shutdown(s->ctx, domid, how)), 0);
     char *node = guest_node(domid, "control/shutdown");
     assert_string_equal(node, "");
@@ -257,21 +257,21 @@ static void o10_a_guest_that_was_shut_down_has_acknowledged(scene *s)
     assert_int_equal(libxl_domain_info(s->ctx, &info, domid), 0);
     assert_true(info.shutdown);
     assert_int_equal(info.shutdown_reason, LIBXL_SHUTDOWN_REASON_POWEROFF);
-    guest_destroy(s->ctx, domid);
+    destroy(s, domid);
 }
 
 /* The acknowledgement alone is not the end: a guest may take its time, or never stop. */
 static void o10_a_guest_that_has_acknowledged_has_not_stopped(scene *s)
 {
     char path[64];
-    libxl_domid domid = guest_new(s->ctx, "b", true);
+    libxl_domid domid = guest(s, "b", true);
     snprintf(path, sizeof(path), "/local/domain/%u/control/shutdown", domid);
     op *o = START(s, libxl_domain_shutdown, s->ctx, domid, how);
     wait_node(s, domid, "control/shutdown", "poweroff");
     fixture_write(path, "");
     pump_for(s, 50);
     assert_false(op_done(o));
-    guest_destroy(s->ctx, domid);
+    destroy(s, domid);
     assert_int_equal(op_result(o), ERROR_DOMAIN_DESTROYED);
 }
 

@@ -18,7 +18,7 @@ static void refused(scene *s, libxl_domain_config *config, int rc, const char *m
     libxl_domid domid = 4711;
     int got = create(s, config, &domid);
     if (got == 0)
-        guest_destroy(s->ctx, domid);
+        destroy(s, domid);
     libxl_domain_config_dispose(config);
     if (got != rc || !strstr(last_message(s), message))
         fail_msg("%d '%s', and not %d '...%s...'", got, last_message(s), rc, message);
@@ -172,7 +172,7 @@ static void one_of_two_at_once_gets_the_name(scene *s)
     assert_int_equal(won, 1);
     for (int i = 0; i < 2; i++)
         if (op_result(ops[i]) == 0)
-            guest_destroy(s->ctx, domids[i]);
+            destroy(s, domids[i]);
     libxl_domain_config_dispose(&config);
 }
 
@@ -183,7 +183,7 @@ static void a_name_is_free_again(scene *s)
     for (int i = 0; i < 2; i++) {
         assert_int_equal(create(s, &config, &domid), 0);
         assert_int_equal(create(s, &config, &(libxl_domid){0}), ERROR_DOMAIN_EXISTS);
-        assert_int_equal(RUN(s, libxl_domain_destroy(s->ctx, domid, how)), 0);
+        destroy(s, domid);
     }
     libxl_domain_config_dispose(&config);
 }
@@ -219,7 +219,7 @@ static void the_domain_is_as_configured(scene *s)
         assert_string_equal(value, nodes[i].value);
         free(value);
     }
-    guest_destroy(s->ctx, domid);
+    destroy(s, domid);
     libxl_domain_config_dispose(&config);
 }
 
@@ -276,7 +276,7 @@ static void check_all_perms(libxl_domid domid)
 
 static void a_guest_writes_its_own_nodes_and_reads_the_others(scene *s)
 {
-    libxl_domid domid = guest_new(s->ctx, "b", false);
+    libxl_domid domid = guest(s, "b", false);
     char path[128], wanted[32], *vm = guest_node(domid, "vm");
     check_all_perms(domid);
     snprintf(wanted, sizeof(wanted), "n0,r%u", domid);
@@ -292,7 +292,7 @@ static void a_guest_writes_its_own_nodes_and_reads_the_others(scene *s)
     assert_string_equal(found, "n0");
     free(found);
     free(vm);
-    guest_destroy(s->ctx, domid);
+    destroy(s, domid);
 }
 
 /* Somebody has forgotten nodes of a domain with this domid: they are no part of the new one's tree, nor are their
@@ -304,21 +304,21 @@ static void nothing_is_left_of_a_forebear(scene *s)
                                             "/local/domain/%u/device/vbd/51712",
                                             "/libxl/%u/device/vbd/51712"};
     char path[128];
-    libxl_domid before = guest_new(s->ctx, "b", false);
-    guest_destroy(s->ctx, before);
+    libxl_domid before = guest(s, "b", false);
+    destroy(s, before);
     for (unsigned domid = before + 1; domid <= before + LIKELY; domid++)
         for (int i = 0; i < 3; i++) {
             snprintf(path, sizeof(path), forgotten[i], domid);
             fixture_write(path, "forgotten");
         }
-    libxl_domid domid = guest_new(s->ctx, "b", false);
+    libxl_domid domid = guest(s, "b", false);
     assert_in_range(domid, before + 1, before + LIKELY);
     for (int i = 1; i < 3; i++) {
         snprintf(path, sizeof(path), forgotten[i], domid);
         assert_null(fixture_node(path));
     }
     check_all_perms(domid);
-    guest_destroy(s->ctx, domid);
+    destroy(s, domid);
     for (unsigned other = before + 1; other <= before + LIKELY; other++)
         for (int i = 0; i < 2 && other != domid; i++) {
             snprintf(path, sizeof(path), i ? "/libxl/%u" : "/local/domain/%u", other);
@@ -355,7 +355,7 @@ static void progress_comes_before_completion(scene *s)
     assert_int_equal(op_result(p.o), 0);
     assert_int_equal(p.reports, 1);
     assert_int_equal(p.late, 0);
-    guest_destroy(s->ctx, domid);
+    destroy(s, domid);
     libxl_domain_config_dispose(&config);
 }
 
@@ -367,7 +367,7 @@ static void progress_can_be_an_event(scene *s)
     int rc = RUN(s, libxl_domain_create_new(s->ctx, &config, &domid, how, &progress));
     assert_int_equal(rc, 0);
     next_event(s, domid, progress.u.for_event, LIBXL_EVENT_TYPE_DOMAIN_CREATE_CONSOLE_AVAILABLE);
-    guest_destroy(s->ctx, domid);
+    destroy(s, domid);
     libxl_domain_config_dispose(&config);
 }
 

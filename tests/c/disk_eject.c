@@ -51,7 +51,7 @@ static void expect(scene *s, libxl_domid domid, const char *vdev, uint64_t user)
 
 static void each_ejection_is_told_once(scene *s)
 {
-    libxl_domid domid = guest_new(s->ctx, "b", true);
+    libxl_domid domid = guest(s, "b", true);
     libxl_evgen_disk_eject *evgen = enable(s, domid, "xvda", USER);
     assert_true(no_event(s, domid, USER, 10));
     for (int i = 0; i < 3; i++) {
@@ -61,22 +61,22 @@ static void each_ejection_is_told_once(scene *s)
         assert_true(no_event(s, domid, USER, 10));
     }
     libxl_evdisable_disk_eject(s->ctx, evgen);
-    guest_destroy(s->ctx, domid);
+    destroy(s, domid);
 }
 
 static void an_ejection_before_enabling_is_told(scene *s)
 {
-    libxl_domid domid = guest_new(s->ctx, "b", true);
+    libxl_domid domid = guest(s, "b", true);
     eject(domid, XVDA);
     libxl_evgen_disk_eject *evgen = enable(s, domid, "xvda", USER);
     expect(s, domid, "xvda", USER);
     libxl_evdisable_disk_eject(s->ctx, evgen);
-    guest_destroy(s->ctx, domid);
+    destroy(s, domid);
 }
 
 static void disks_and_domains_are_told_apart(scene *s)
 {
-    libxl_domid one = guest_new(s->ctx, "b", true), other = guest_new(s->ctx, "b", true);
+    libxl_domid one = guest(s, "b", true), other = guest(s, "b", true);
     libxl_evgen_disk_eject *evgens[] = {enable(s, one, "xvda", 1), enable(s, one, "xvdb", 2),
                                         enable(s, one, "hdc", 3), enable(s, other, "xvdb", 4)};
     eject(one, XVDB);
@@ -96,13 +96,13 @@ static void disks_and_domains_are_told_apart(scene *s)
     for (int i = 0; i < 4; i++)
         if (i != 1)
             libxl_evdisable_disk_eject(s->ctx, evgens[i]);
-    guest_destroy(s->ctx, one);
-    guest_destroy(s->ctx, other);
+    destroy(s, one);
+    destroy(s, other);
 }
 
 static void what_is_disabled_is_silent_and_may_be_enabled_again(scene *s)
 {
-    libxl_domid domid = guest_new(s->ctx, "b", true);
+    libxl_domid domid = guest(s, "b", true);
     for (uint64_t user = 1; user <= 3; user++) {
         libxl_evgen_disk_eject *evgen = enable(s, domid, "xvda", user);
         eject(domid, XVDA);
@@ -114,7 +114,7 @@ static void what_is_disabled_is_silent_and_may_be_enabled_again(scene *s)
         fixture_write(node(domid, XVDA, "eject"), "");
     }
     libxl_evdisable_disk_eject(s->ctx, NULL);
-    guest_destroy(s->ctx, domid);
+    destroy(s, domid);
 }
 
 /* ---- guests that mean harm */
@@ -127,7 +127,7 @@ static void hostile_values_are_no_ejections(scene *s)
     endless[sizeof(endless) - 1] = '\0';
     const char *const values[] = {"",           "ejec",     "ejected",      "Eject",   " eject", "eject\n",
                                   "eject/../x", "%s%n%s%n", "\xff\xfe\x80", "../../1", "/vm",    endless};
-    libxl_domid domid = guest_new(s->ctx, "b", true);
+    libxl_domid domid = guest(s, "b", true);
     libxl_evgen_disk_eject *evgen = enable(s, domid, "xvda", USER);
     for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++) {
         fixture_write(node(domid, XVDA, "eject"), values[i]);
@@ -140,7 +140,7 @@ static void hostile_values_are_no_ejections(scene *s)
     eject(domid, XVDA);
     expect(s, domid, "xvda", USER);
     libxl_evdisable_disk_eject(s->ctx, evgen);
-    guest_destroy(s->ctx, domid);
+    destroy(s, domid);
 }
 
 /* Whatever the frontend says of its backend and of itself: another domain's nodes stay as they are. */
@@ -148,7 +148,7 @@ static void hostile_paths_are_not_followed(scene *s)
 {
     static const char *const names[] = {"backend", "backend-id", "virtual-device",
                                         "state",   "params",     "frontend"};
-    libxl_domid domid = guest_new(s->ctx, "b", true), victim = guest_new(s->ctx, "b", true);
+    libxl_domid domid = guest(s, "b", true), victim = guest(s, "b", true);
     char path[64], target[96];
     libxl_evgen_disk_eject *evgen = enable(s, domid, "xvda", USER);
     snprintf(path, sizeof(path), "/local/domain/%u/device/vbd/%d", victim, XVDA);
@@ -167,15 +167,15 @@ static void hostile_paths_are_not_followed(scene *s)
     }
     assert_true(holds(node(victim, XVDA, "eject"), "eject"));
     libxl_evdisable_disk_eject(s->ctx, evgen);
-    guest_destroy(s->ctx, domid);
-    guest_destroy(s->ctx, victim);
+    destroy(s, domid);
+    destroy(s, victim);
 }
 
 /* However fast a guest ejects, it is told at most as often, and the last ejection is not missed. */
 static void a_guest_that_ejects_without_pause_does_no_harm(scene *s)
 {
     enum { TIMES = 200 };
-    libxl_domid domid = guest_new(s->ctx, "b", true);
+    libxl_domid domid = guest(s, "b", true);
     libxl_evgen_disk_eject *evgen = enable(s, domid, "xvda", USER);
     int told = 0;
     for (int i = 0; i < TIMES; i++)
@@ -186,17 +186,17 @@ static void a_guest_that_ejects_without_pause_does_no_harm(scene *s)
         told++;
     assert_in_range(told, 1, TIMES);
     libxl_evdisable_disk_eject(s->ctx, evgen);
-    guest_destroy(s->ctx, domid);
+    destroy(s, domid);
 }
 
 /* ---- ends */
 
 static void it_ends_with_its_domain(scene *s)
 {
-    libxl_domid domid = guest_new(s->ctx, "b", true);
+    libxl_domid domid = guest(s, "b", true);
     libxl_evgen_disk_eject *first = enable(s, domid, "xvda", USER), *second = enable(s, domid, "xvdb", USER);
     libxl_evdisable_disk_eject(s->ctx, first); /* before the end, and after it */
-    guest_destroy(s->ctx, domid);
+    destroy(s, domid);
     assert_true(no_event(s, domid, USER, 20));
     assert_null(guest_node(domid, "device/vbd/51728/eject")); /* nothing of it has come back */
     libxl_evdisable_disk_eject(s->ctx, second);

@@ -44,13 +44,13 @@ static void an_unknown_domid_is_refused(scene *s)
 
 static void a_number_below_a_living_domain_is_unknown(scene *s)
 {
-    libxl_domid first = guest_new(s->ctx, "b", false), second = guest_new(s->ctx, "b", false);
+    libxl_domid first = guest(s, "b", false), second = guest(s, "b", false);
     libxl_dominfo info;
-    guest_destroy(s->ctx, first);
-    assert_int_equal(libxl_domain_info(s->ctx, &info, first), ERROR_DOMAIN_NOTFOUND);
-    assert_int_equal(libxl_domain_info(s->ctx, &info, second), 0);
+    destroy(s, first);
+    assert_int_equal(RUN(s, libxl_domain_get_info(s->ctx, first, &info, how)), ERROR_DOMAIN_NOTFOUND);
+    assert_int_equal(RUN(s, libxl_domain_get_info(s->ctx, second, &info, how)), 0);
     assert_int_equal(info.domid, second);
-    guest_destroy(s->ctx, second);
+    destroy(s, second);
 }
 
 static void domain_0_is_no_guest(scene *s)
@@ -66,14 +66,14 @@ static void domain_0_is_no_guest(scene *s)
 static void pauses_are_counted(scene *s)
 {
     libxl_dominfo info;
-    libxl_domid domid = guest_new(s->ctx, "b", false);
+    libxl_domid domid = guest(s, "b", false);
     assert_int_equal(RUN(s, libxl_domain_pause(s->ctx, domid, how)), 0);
     for (int left = 1; left >= 0; left--) {
         assert_int_equal(RUN(s, libxl_domain_unpause(s->ctx, domid, how)), 0);
         assert_int_equal(RUN(s, libxl_domain_get_info(s->ctx, domid, &info, how)), 0);
         assert_int_equal(info.paused, left > 0);
     }
-    guest_destroy(s->ctx, domid);
+    destroy(s, domid);
 }
 
 static void a_domain_says_why_it_stopped(scene *s)
@@ -87,7 +87,7 @@ static void a_domain_says_why_it_stopped(scene *s)
     for (size_t i = 0; i < sizeof(guests) / sizeof(*guests); i++) {
         libxl_shutdown_reason reason;
         libxl_dominfo info;
-        libxl_domid domid = guest_new(s->ctx, guests[i].orders, true);
+        libxl_domid domid = guest(s, guests[i].orders, true);
         for (int again = 0; again < 2; again++) { /* the second time it has stopped already */
             reason = LIBXL_SHUTDOWN_REASON_UNKNOWN;
             assert_int_equal(RUN(s, libxl_domain_wait_shutdown(s->ctx, domid, &reason, how)), 0);
@@ -97,18 +97,18 @@ static void a_domain_says_why_it_stopped(scene *s)
         assert_true(info.shutdown && info.shutdown_reason == guests[i].reason);
         /* There is nothing to ask for any more, and nobody to answer. */
         assert_int_equal(RUN(s, libxl_domain_shutdown(s->ctx, domid, how)), 0);
-        guest_destroy(s->ctx, domid);
+        destroy(s, domid);
     }
 }
 
 static void a_listening_guest_reboots(scene *s)
 {
     libxl_shutdown_reason reason;
-    libxl_domid domid = guest_new(s->ctx, "l", true);
+    libxl_domid domid = guest(s, "l", true);
     assert_int_equal(RUN(s, libxl_domain_reboot(s->ctx, domid, how)), 0);
     assert_int_equal(RUN(s, libxl_domain_wait_shutdown(s->ctx, domid, &reason, how)), 0);
     assert_int_equal(reason, LIBXL_SHUTDOWN_REASON_REBOOT);
-    guest_destroy(s->ctx, domid);
+    destroy(s, domid);
 }
 
 /* ---- domains that are destroyed meanwhile */
@@ -116,7 +116,7 @@ static void a_listening_guest_reboots(scene *s)
 static void destroying_ends_what_waits_for_a_domain(scene *s)
 {
     libxl_shutdown_reason reason;
-    libxl_domid domid = guest_new(s->ctx, "b", true);
+    libxl_domid domid = guest(s, "b", true);
     op *asking = START(s, libxl_domain_shutdown, s->ctx, domid, how);
     op *asking_too = START(s, libxl_domain_reboot, s->ctx, domid, how);
     op *stopping = START(s, libxl_domain_wait_shutdown, s->ctx, domid, &reason, how);
@@ -132,7 +132,7 @@ static void destroying_ends_what_waits_for_a_domain(scene *s)
 
 static void a_shutdown_begun_while_it_dies_leaves_no_node(scene *s)
 {
-    libxl_domid domid = guest_new(s->ctx, "b", true);
+    libxl_domid domid = guest(s, "b", true);
     op *destroying = START(s, libxl_domain_destroy, s->ctx, domid, how);
     op *asking = START(s, libxl_domain_shutdown, s->ctx, domid, how);
     int rc = op_result(asking);
@@ -142,7 +142,7 @@ static void a_shutdown_begun_while_it_dies_leaves_no_node(scene *s)
 
 static void two_may_destroy_the_same_domain(scene *s)
 {
-    libxl_domid domid = guest_new(s->ctx, "b", true);
+    libxl_domid domid = guest(s, "b", true);
     op *first = START(s, libxl_domain_destroy, s->ctx, domid, how);
     op *second = START(s, libxl_domain_destroy, s->ctx, domid, how);
     assert_int_equal(op_result(first), 0);
@@ -154,7 +154,7 @@ static void two_may_destroy_the_same_domain(scene *s)
 
 static void the_list_agrees_with_each_domain(scene *s)
 {
-    libxl_domid domid = guest_new(s->ctx, "b", true);
+    libxl_domid domid = guest(s, "b", true);
     libxl_dominfo_list list;
     libxl_dominfo info;
     char *name = NULL;
@@ -175,7 +175,7 @@ static void the_list_agrees_with_each_domain(scene *s)
     libxl_domid found = 0;
     assert_int_equal(RUN(s, libxl_domain_find(s->ctx, name, &found, how)), 0);
     assert_int_equal(found, domid);
-    guest_destroy(s->ctx, domid);
+    destroy(s, domid);
     assert_int_equal(RUN(s, libxl_domain_find(s->ctx, name, &found, how)), ERROR_NOTFOUND);
     free(name);
 }
@@ -222,7 +222,7 @@ static void a_pvh_guest_lives_and_dies(scene *s)
     assert_int_equal(RUN(s, libxl_domain_unpause(s->ctx, domid, how)), 0);
     assert_int_equal(RUN(s, libxl_domain_wait_shutdown(s->ctx, domid, &reason, how)), 0);
     assert_int_equal(reason, LIBXL_SHUTDOWN_REASON_POWEROFF);
-    guest_destroy(s->ctx, domid);
+    destroy(s, domid);
 }
 
 /* ---- the other toolstack */
@@ -237,7 +237,7 @@ static void xl(const char *verb, libxl_domid domid)
 static void xl_can_handle_our_domains(scene *s)
 {
     libxl_dominfo info;
-    libxl_domid domid = guest_new(s->ctx, "b", true);
+    libxl_domid domid = guest(s, "b", true);
     xl("pause", domid);
     assert_int_equal(libxl_domain_info(s->ctx, &info, domid), 0);
     assert_true(info.paused);
@@ -266,19 +266,19 @@ static void we_can_handle_a_domain_of_xl(scene *s)
     assert_int_equal(RUN(s, libxl_domain_shutdown(s->ctx, domid, how)), 0);
     assert_int_equal(RUN(s, libxl_domain_wait_shutdown(s->ctx, domid, &reason, how)), 0);
     assert_int_equal(reason, LIBXL_SHUTDOWN_REASON_POWEROFF);
-    assert_int_equal(RUN(s, libxl_domain_destroy(s->ctx, domid, how)), 0);
+    destroy(s, domid);
 }
 
 /* Its tree has been removed, as at the end of one that dies: the request must not make a new one. */
 static void a_request_makes_no_tree(scene *s)
 {
     char path[32];
-    libxl_domid domid = guest_new(s->ctx, "b", false);
+    libxl_domid domid = guest(s, "b", false);
     snprintf(path, sizeof(path), "/local/domain/%u", domid);
     fixture_write(path, NULL);
     assert_int_equal(RUN(s, libxl_domain_shutdown(s->ctx, domid, how)), ERROR_DOMAIN_DESTROYED);
     assert_null(fixture_node(path));
-    guest_destroy(s->ctx, domid);
+    destroy(s, domid);
 }
 
 static const body bodies[] = {

@@ -19,11 +19,6 @@ static void expect_shutdown(scene *s, libxl_domid domid, uint64_t user, libxl_sh
     assert_int_equal(next_event(s, domid, user, SHUTDOWN).value, reason);
 }
 
-static void destroy(scene *s, libxl_domid domid)
-{
-    assert_int_equal(RUN(s, libxl_domain_destroy(s->ctx, domid, how)), 0);
-}
-
 static libxl_evgen_domain_lifecycle *enable(scene *s, libxl_domid domid, uint64_t user)
 {
     libxl_evgen_domain_lifecycle *evgen = NULL;
@@ -36,7 +31,7 @@ static libxl_evgen_domain_lifecycle *enable(scene *s, libxl_domid domid, uint64_
 static void the_life_of_one_domain_is_told(scene *s)
 {
     const uint64_t user = new_user();
-    libxl_domid other = guest_new(s->ctx, "b", true), stopping = guest_new(s->ctx, "p", false);
+    libxl_domid other = guest(s, "b", true), stopping = guest(s, "p", false);
     libxl_evgen_domain_lifecycle *evgen = enable(s, stopping, user);
     assert_true(no_event(s, stopping, user, 10));
     assert_int_equal(RUN(s, libxl_domain_unpause(s->ctx, stopping, how)), 0);
@@ -53,7 +48,7 @@ static void the_life_of_one_domain_is_told(scene *s)
 static void a_running_domain_that_is_destroyed_has_no_shutdown(scene *s)
 {
     const uint64_t user = new_user();
-    libxl_domid domid = guest_new(s->ctx, "b", true);
+    libxl_domid domid = guest(s, "b", true);
     libxl_evgen_domain_lifecycle *evgen = enable(s, domid, user);
     destroy(s, domid);
     expect(s, domid, user, DYING);
@@ -66,7 +61,7 @@ static void what_happened_before_is_told_too(scene *s)
 {
     const uint64_t user = new_user();
     libxl_shutdown_reason reason;
-    libxl_domid domid = guest_new(s->ctx, "c", true);
+    libxl_domid domid = guest(s, "c", true);
     assert_int_equal(RUN(s, libxl_domain_wait_shutdown(s->ctx, domid, &reason, how)), 0);
     libxl_evgen_domain_lifecycle *evgen = enable(s, domid, user);
     expect_shutdown(s, domid, user, LIBXL_SHUTDOWN_REASON_CRASH);
@@ -82,10 +77,10 @@ static void the_life_of_all_domains_is_told(scene *s)
     enum { DOMAINS = 3 };
     const uint64_t user = new_user();
     libxl_domid domids[DOMAINS];
-    domids[0] = guest_new(s->ctx, "p", false);
+    domids[0] = guest(s, "p", false);
     libxl_evgen_domain_lifecycle *evgen = enable(s, LIBXL_DOMID_ALL, user);
     for (int i = 1; i < DOMAINS; i++)
-        domids[i] = guest_new(s->ctx, "p", false);
+        domids[i] = guest(s, "p", false);
     for (int i = 0; i < DOMAINS; i++) {
         libxl_shutdown_reason reason;
         assert_int_equal(RUN(s, libxl_domain_unpause(s->ctx, domids[i], how)), 0);
@@ -107,7 +102,7 @@ static void a_domain_destroyed_by_xl_is_told(scene *s)
 {
     char command[64];
     const uint64_t users[] = {new_user(), new_user()};
-    libxl_domid domid = guest_new(s->ctx, "b", true);
+    libxl_domid domid = guest(s, "b", true);
     libxl_evgen_domain_lifecycle *evgens[] = {enable(s, domid, users[0]),
                                               enable(s, LIBXL_DOMID_ALL, users[1])};
     snprintf(command, sizeof(command), "xl destroy %u", domid);
@@ -127,7 +122,7 @@ static void libxl_s_pair_is_shutdown_and_death(scene *s)
 {
     const uint64_t user = new_user();
     libxl_evgen_domain_death *evgen;
-    libxl_domid domid = guest_new(s->ctx, "r", false);
+    libxl_domid domid = guest(s, "r", false);
     assert_int_equal(libxl_evenable_domain_death(s->ctx, domid, user, &evgen), 0);
     assert_int_equal(RUN(s, libxl_domain_unpause(s->ctx, domid, how)), 0);
     expect_shutdown(s, domid, user, LIBXL_SHUTDOWN_REASON_REBOOT);
@@ -147,7 +142,7 @@ static void an_unknown_domain_has_no_events(scene *s)
 static void what_is_disabled_is_silent(scene *s)
 {
     const uint64_t user = new_user();
-    libxl_domid domid = guest_new(s->ctx, "b", true);
+    libxl_domid domid = guest(s, "b", true);
     libxl_evgen_domain_lifecycle *one = enable(s, domid, user), *all = enable(s, LIBXL_DOMID_ALL, user);
     pump(s, 20);
     libxl_evdisable_domain_lifecycle(s->ctx, one);
@@ -159,7 +154,7 @@ static void what_is_disabled_is_silent(scene *s)
 static void what_occurred_before_disabling_is_delivered(scene *s)
 {
     const uint64_t user = new_user();
-    libxl_domid domid = guest_new(s->ctx, "b", true);
+    libxl_domid domid = guest(s, "b", true);
     libxl_evgen_domain_lifecycle *evgen = enable(s, domid, user);
     destroy(s, domid);
     libxl_evdisable_domain_lifecycle(s->ctx, evgen);

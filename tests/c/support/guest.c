@@ -51,6 +51,26 @@ libxl_domid guest_new(libxl_ctx *ctx, const char *command_line, bool run)
     return domid;
 }
 
+libxl_domid guest(scene *s, const char *command_line, bool run)
+{
+    libxl_domain_config config = guest_config(command_line);
+    libxl_domid domid = LIBXL_DOMID_INVALID;
+    int rc = RUN(s, libxl_domain_create_new(s->ctx, &config, &domid, how, NULL));
+    if (rc)
+        fail_msg("creating a guest: %d: %s", rc, last_message(s));
+    libxl_domain_config_dispose(&config);
+    if (run)
+        assert_int_equal(RUN(s, libxl_domain_unpause(s->ctx, domid, how)), 0);
+    return domid;
+}
+
+void destroy(scene *s, libxl_domid domid)
+{
+    int rc = RUN(s, libxl_domain_destroy(s->ctx, domid, how));
+    if (rc)
+        fail_msg("destroying guest %u: %d: %s", domid, rc, last_message(s));
+}
+
 void guest_destroy(libxl_ctx *ctx, libxl_domid domid)
 {
     int rc = libxl_domain_destroy(ctx, domid, NULL);

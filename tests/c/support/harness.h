@@ -56,7 +56,7 @@ typedef struct way {
 /* Why a body does not run in all ways. */
 enum reason {
     NO_REASON,
-    ASYNCHRONOUS, /* of no synchronous operation: it asks for what is done by an operation's `how` */
+    ASYNCHRONOUS, /* in no synchronous way: it is about an operation's `how`, by which one is aborted */
     OF_WAITING,   /* once, by itself: its subject is a call that waits or takes events, which it makes (way:
                      EVENT, WAIT) */
     ALONE,        /* what it does is done to the whole process or the whole world: with several threads, the
@@ -185,6 +185,10 @@ void op_call(op *o, initiator *function, words arguments);
 
 /* The message of the operation that this thread began last. */
 const char *last_message(const scene *s);
+
+/* As guest_new and guest_destroy (guest.h), in the scene's way. */
+libxl_domid guest(scene *s, const char *command_line, bool run);
+void destroy(scene *s, libxl_domid domid);
 
 /* ---- waiting */
 
