@@ -11,20 +11,20 @@
 
 /* ---- slots */
 
-static uintptr_t free_slot(uint32_t number)
+static union libxl__watch_slot free_slot(uint32_t number)
 {
-    return 2 * (uintptr_t)number + 1;
+    return (union libxl__watch_slot){.next_free = 2 * (uintptr_t)number + 1};
 }
 
-static libxl__watch *watch_in(uintptr_t slot)
+static libxl__watch *watch_in(union libxl__watch_slot slot)
 {
-    return slot % 2 ? NULL : (libxl__watch *)slot;
+    return slot.next_free % 2 ? NULL : slot.watch;
 }
 
 static int add_slots(libxl__watches *watches)
 {
     uint32_t room = watches->room ? 2 * watches->room : 16;
-    uintptr_t *larger = realloc(watches->slots, room * sizeof(*larger));
+    union libxl__watch_slot *larger = realloc(watches->slots, room * sizeof(*larger));
     if (!larger)
         return ERROR_NOMEM;
     for (uint32_t i = watches->room; i < room; i++)
@@ -37,12 +37,12 @@ static int add_slots(libxl__watches *watches)
 
 static int take_slot(libxl__watches *watches, libxl__watch *watch)
 {
-    if (watches->free / 2 == watches->room && add_slots(watches))
+    if (watches->free.next_free / 2 == watches->room && add_slots(watches))
         return ERROR_NOMEM;
-    watch->slot = (uint32_t)(watches->free / 2);
+    watch->slot = (uint32_t)(watches->free.next_free / 2);
     watch->generation = ++watches->generation;
     watches->free = watches->slots[watch->slot];
-    watches->slots[watch->slot] = (uintptr_t)watch;
+    watches->slots[watch->slot].watch = watch;
     return 0;
 }
 

@@ -14,9 +14,14 @@ typedef struct libxl__watch libxl__watch;
 /* Locked. The node may have changed; `failed`: xenstored does not watch it, and this is the only call. */
 typedef void libxl__watch_callback(libxl_ctx *ctx, void *user, bool failed);
 
+/* A watch, or, odd, twice the number of the next free slot: pointers are even. */
+union libxl__watch_slot {
+    libxl__watch *watch;
+    uintptr_t next_free;
+};
+
 typedef struct libxl__watches {
-    uintptr_t *slots; /* each has a watch, or, odd, twice the number of the next free slot */
-    uintptr_t free;   /* the first free one, in the same form */
+    union libxl__watch_slot *slots, free; /* free: as a slot before the first free one would be */
     uint32_t room;
     uint32_t generation; /* of the newest; part of the token, so that none is used again */
     uint32_t count;      /* of operations and event generators; not the context's own */
