@@ -19,6 +19,7 @@ from gen.python.names import (
     call,
     camel,
     function,
+    is_bool,
     is_domid,
     is_string,
     is_uuid,
@@ -124,7 +125,7 @@ class Converters:
         if isinstance(kind, m.Array):
             arguments = [*at.split(", "), "keep", f'"{kind.lenvar.name}"', *self.element(kind)]
             return [dedent(call("v.put_array", arguments, 4))]
-        return [f"v.put({at})\n"]
+        return [f"v.{'put_bool' if is_bool(kind) else 'put'}({at})\n"]
 
     def element(self, array: m.Array) -> tuple[str, str]:
         """An array's C type, and what puts one element."""
@@ -134,8 +135,10 @@ class Converters:
             return array_type, f"put_{self.names.structs[kind]}"
         if isinstance(kind, m.Enumeration):
             return array_type, f"v.enumeration_at(types.{camel(kind.name or '')})"
-        what = "string_at" if is_string(kind) else "uuid_at" if is_uuid(kind) else "at"
-        return array_type, f"v.{what}"
+        for is_it, what in (is_string, "string_at"), (is_uuid, "uuid_at"), (is_bool, "bool_at"):
+            if is_it(kind):
+                return array_type, f"v.{what}"
+        return array_type, "v.at"
 
     def put_union(self, f: m.Field, owner: str) -> str:
         union = f.kind

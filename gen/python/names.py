@@ -52,6 +52,10 @@ def error_class(error: m.Error) -> str:
     return camel(error.name) + "Error"
 
 
+def is_bool(kind: m.Type) -> bool:
+    return kind.c_name == "bool"
+
+
 def is_string(kind: m.Type) -> bool:
     return kind.c_name == "char *"
 

@@ -12,13 +12,18 @@
 
 enum { MESSAGE = 512 };
 
+const char *libxl__json_shown(const char *name)
+{
+    return *name ? name : "\"\"";
+}
+
 static void print_path(FILE *out, const libxl__json_spot *at)
 {
     if (!at)
         return;
     print_path(out, at->up);
     if (at->name)
-        fprintf(out, "%s%s", at->up ? "." : "", at->name);
+        fprintf(out, "%s%s", at->up ? "." : "", libxl__json_shown(at->name));
     else
         fprintf(out, "[%zu]", at->index);
 }

@@ -12,6 +12,9 @@ typedef struct libxl__json_spot {
     size_t index;
 } libxl__json_spot;
 
+/* A member's name as a path shows it: an empty one, too, is seen. */
+const char *libxl__json_shown(const char *name);
+
 /* Makes "path: message" this thread's error message; returns rc. */
 int libxl__json_fail(const libxl__json_spot *at, int rc, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

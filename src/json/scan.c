@@ -41,7 +41,8 @@ static int fail(const scan *s, int rc, const char *message, const char *what)
         if (!c->is_object)
             more = snprintf(path + used, left, "[%zu]", c->index);
         else if (c->key)
-            more = snprintf(path + used, left, "%s%s", used ? "." : "", json_object_get_string(c->key));
+            more = snprintf(path + used, left, "%s%s", used ? "." : "",
+                            libxl__json_shown(json_object_get_string(c->key)));
         used += (size_t)more;
     }
     return libxl__json_fail_at(path, rc, message, what);

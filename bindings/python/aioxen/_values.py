@@ -141,8 +141,20 @@ def expect(value: object, kind: type, path: str) -> None:
         raise TypeError(f"{path}: {what} is expected, not {value!r}")
 
 
+def refuse_bool(value: object, path: str) -> None:
+    """To cffi they are 0 and 1."""
+    if isinstance(value, bool):
+        raise TypeError(f"{path}: a number is expected, not {value}")
+
+
+def put_bool(c: CData, name: str, value: bool, path: str) -> None:
+    expect(value, bool, f"{path}.{name}")
+    setattr(c, name, value)
+
+
 def put(c: CData, name: str, value: int, path: str) -> None:
     """A number; cffi sees to its range."""
+    refuse_bool(value, f"{path}.{name}")
     try:
         setattr(c, name, value)
     except (TypeError, OverflowError) as error:
@@ -176,6 +188,7 @@ def put_enumeration(c: CData, name: str, value: int, path: str, kind: type[E]) -
 
 
 def enumeration(value: int, path: str, kind: type[E]) -> int:
+    refuse_bool(value, path)
     try:
         return kind(value).value
     except ValueError:
@@ -200,7 +213,13 @@ def put_array(
     setattr(c, length, len(values))
 
 
+def bool_at(c: CData, value: bool, path: str, keep: Keep) -> None:
+    expect(value, bool, path)
+    c[0] = value
+
+
 def at(c: CData, value: int, path: str, keep: Keep) -> None:
+    refuse_bool(value, path)
     try:
         c[0] = value
     except (TypeError, OverflowError) as error:
