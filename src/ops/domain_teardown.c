@@ -4,6 +4,9 @@
  * domain_destroy, which may give up waiting for it, and in domain_create_new, for what that has made; once
  * begun it goes on to its end.
  *
+ * Paused, its nodes removed, destroyed: the order that other toolstacks keep. When a domain dies that owns nodes,
+ * xenstored looks through all that it has for them. But a xenstored that does not answer keeps no domain alive.
+ *
  * Paths are built from the domid and from the uuid that the hypervisor has, never from values read in
  * xenstore.
  */
@@ -16,18 +19,17 @@ struct teardown {
     libxl__domain_source domain;
     libxl__hv_destroy destroy;
     libxl__xs_batch *cleaning;
+    libxl__alarm cleaned;  /* for xenstored, before the domain is destroyed */
     libxl__alarm patience; /* once asked to stop */
     bool there;            /* the hypervisor has it */
-    int rc;
+    int rc;                /* why it could not be cleaned at all */
 };
 
-/*
- * Made before anything is destroyed: once the domain is gone, nobody would remove its nodes. If its domid is
- * another's by now, only what has its uuid is its own.
- */
+enum { CLEANING_SECONDS = 1, PATIENCE_SECONDS = 5 };
+
+/* Made before anything is done. If its domid is another's by now, only what has its uuid is its own. */
 static int prepare_cleaning(libxl__ao *ao, struct teardown *t, const libxl__teardown_args *args, bool another)
 {
-    libxl__xs_batch_free(t->cleaning);
     t->cleaning = libxl__xs_batch_new(ao, args->domid);
     if (!t->cleaning)
         return ERROR_NOMEM;
@@ -39,39 +41,36 @@ static int prepare_cleaning(libxl__ao *ao, struct teardown *t, const libxl__tear
     return libxl__xs_out_of_memory(t->cleaning) ? ERROR_NOMEM : 0;
 }
 
-static bool is_another(const xc_domaininfo_t *info, const libxl__teardown_args *args)
-{
-    return memcmp(info->handle, args->uuid.uuid, sizeof(info->handle)) != 0;
-}
-
-/* Destroys it, unless it is gone already, or another domain has its domid. */
-static int destroy(libxl__ao *ao, struct teardown *t, const libxl__teardown_args *args)
+/* Whether it is there: it may be gone already, or another domain have its domid. */
+static int look(libxl__ao *ao, struct teardown *t, const libxl__teardown_args *args)
 {
     xc_domaininfo_t info;
     int found = libxl__hv_look(ao, args->domid, &info);
     if (found && found != ERROR_DOMAIN_NOTFOUND)
         return found;
-    const bool another = !found && is_another(&info, args);
+    const bool another = !found && memcmp(info.handle, args->uuid.uuid, sizeof(info.handle)) != 0;
     t->there = !found && !another;
     int rc = prepare_cleaning(ao, t, args, another);
-    if (rc || !t->there)
-        return rc;
-    rc = libxl__domain_source_start(ao, &t->domain, &info);
-    return rc ? rc : libxl__hv_destroy_start(ao, &t->destroy, args->domid, &args->uuid);
+    return rc || !t->there ? rc : libxl__domain_source_start(ao, &t->domain, &info);
 }
 
-/* Its domid may have been given to another meanwhile. */
+/* Sets xenstored going. Whoever may not pause it may not destroy it either: then nothing has been done. */
 static int clean(libxl__ao *ao, struct teardown *t, const libxl__teardown_args *args)
 {
-    xc_domaininfo_t info;
-    int rc = 0;
-    if (!libxl__hv_look(ao, args->domid, &info) && is_another(&info, args))
-        rc = prepare_cleaning(ao, t, args, true);
-    return rc ? rc : libxl__xs_run(t->cleaning, LIBXL__XS_ONE_BY_ONE);
+    if (t->there && xc_domain_pause(ao->ctx->xen->xch, args->domid) &&
+        libxl__errno_rc(errno) == ERROR_PERMISSION)
+        return libxl__ao_fail(ao, ERROR_PERMISSION, "pausing domain %u: %s", args->domid, strerror(errno));
+    t->rc = libxl__xs_run(t->cleaning, LIBXL__XS_ONE_BY_ONE);
+    libxl__alarm_set(ao, &t->cleaned, LIBXL__SECONDS(CLEANING_SECONDS)); /* without it, it does not wait */
+    return 0;
 }
 
-enum { PATIENCE_SECONDS = 5 };
-enum { START, DESTROYED, CLEANED, GONE };
+static bool is_clean(const struct teardown *t)
+{
+    return t->rc || libxl__xs_done(t->cleaning);
+}
+
+enum { START, CLEANING, DESTROYING, ENDING };
 
 static int body(libxl__ao *ao, void *p)
 {
@@ -89,16 +88,26 @@ static int body(libxl__ao *ao, void *p)
     if (ao->stop && !t->patience.source.ao)
         libxl__alarm_set(ao, &t->patience,
                          LIBXL__SECONDS(PATIENCE_SECONDS)); /* without it, it only waits longer */
-    if (t->patience.rang && ao->step >= CLEANED)
+    if (t->patience.rang && ao->step >= ENDING)
         return ao->stop;
     switch (ao->step) {
     case START:
-        rc = destroy(ao, t, args);
+        rc = look(ao, t, args);
+        if (!rc)
+            rc = clean(ao, t, args);
         if (rc)
             return rc;
-        ao->step = DESTROYED;
+        ao->step = CLEANING;
         __attribute__((fallthrough));
-    case DESTROYED:
+    case CLEANING:
+        if (!is_clean(t) && t->cleaned.source.ao && !t->cleaned.rang)
+            return LIBXL__AO_WAIT;
+        rc = t->there ? libxl__hv_destroy_start(ao, &t->destroy, args->domid, &args->uuid) : 0;
+        if (rc)
+            return rc;
+        ao->step = DESTROYING;
+        __attribute__((fallthrough));
+    case DESTROYING:
         if (t->there && !libxl__hv_destroy_done(&t->destroy))
             return LIBXL__AO_WAIT;
         /* ESRCH: somebody else was faster, which is as good. */
@@ -106,16 +115,12 @@ static int body(libxl__ao *ao, void *p)
             return libxl__ao_fail(ao, libxl__errno_rc(t->destroy.errnoval), "destroying domain %u: %s",
                                   args->domid, strerror(t->destroy.errnoval));
         libxl__domains_look_soon(ao->ctx);
-        rc = clean(ao, t, args);
-        ao->step = CLEANED;
-        return rc ? rc : LIBXL__AO_WAIT;
-    case CLEANED:
-        if (!libxl__xs_done(t->cleaning))
-            return LIBXL__AO_WAIT;
-        t->rc = libxl__xs_result(t->cleaning);
-        ao->step = GONE;
+        ao->step = ENDING;
         __attribute__((fallthrough));
-    case GONE: return t->there && t->domain.follower.phase != LIBXL__DOMAIN_GONE ? LIBXL__AO_WAIT : t->rc;
+    case ENDING:
+        if (!is_clean(t) || (t->there && t->domain.follower.phase != LIBXL__DOMAIN_GONE))
+            return LIBXL__AO_WAIT;
+        return t->rc ? t->rc : libxl__xs_result(t->cleaning);
     }
     return ERROR_BADFAIL;
 }

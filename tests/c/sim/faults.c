@@ -151,6 +151,10 @@ static void other_operations_tell_their_errors(scene *s)
     faults_clear()
     FAILS("domctl.pausedomain:EPERM", ERROR_PERMISSION, libxl_domain_pause(s->ctx, domid, how));
     FAILS("domctl.unpausedomain:EIO", ERROR_FAIL, libxl_domain_unpause(s->ctx, domid, how));
+    FAILS("domctl.pausedomain:EPERM", ERROR_PERMISSION, libxl_domain_destroy(s->ctx, domid, how));
+    char *name = guest_node(domid, "name"); /* nothing has been done */
+    assert_non_null(name);
+    free(name);
     FAILS("domctl.destroydomain:EIO", ERROR_FAIL, libxl_domain_destroy(s->ctx, domid, how));
     FAILS("sysctl.getdomaininfolist:EPERM", ERROR_PERMISSION, libxl_domain_list(s->ctx, &list, how));
     FAILS("sysctl.getdomaininfolist:EIO", ERROR_FAIL, libxl_domain_get_info(s->ctx, domid, &info, how));

@@ -30,8 +30,7 @@ static void a_slow_build_holds_nobody_up(scene *s)
     libxl_domain_config config = guest_config("b");
     int rule = fault_add("domctl.max_vcpus:1:300ms");
     op *o = START(s, libxl_domain_create_new, s->ctx, &config, &domid, how, NULL);
-    while (!fault_hits(rule))
-        pump(s, 1);
+    fault_wait(s->ctx, rule);
     assert_true(others_are_prompt(s, other));
     char *name = NULL;
     assert_int_equal(RUN(s, libxl_domain_get_name(s->ctx, other, &name, how)),
@@ -50,12 +49,44 @@ static void a_slow_destruction_holds_nobody_up(scene *s)
     libxl_domid other = guest_new(s->ctx, "b", true), domid = guest_new(s->ctx, "b", true);
     int rule = fault_add("domctl.destroydomain:1:300ms");
     op *o = START(s, libxl_domain_destroy, s->ctx, domid, how);
-    fault_wait(rule);
+    fault_wait(s->ctx, rule);
     assert_true(others_are_prompt(s, other));
     assert_false(op_done(o));
     assert_int_equal(op_result(o), 0);
     faults_clear();
     guest_destroy(s->ctx, other);
+}
+
+/* xenstored is spared the search for them that it makes when their owner dies. */
+static void the_nodes_go_before_the_domain(scene *s)
+{
+    libxl_dominfo info;
+    libxl_domid domid = guest_new(s->ctx, "b", true);
+    int rule = fault_add("domctl.destroydomain:1:300ms");
+    op *o = START(s, libxl_domain_destroy, s->ctx, domid, how);
+    fault_wait(s->ctx, rule);
+    assert_null(guest_node(domid, "control/shutdown"));
+    assert_int_equal(libxl_domain_info(s->ctx, &info, domid), 0);
+    assert_true(info.paused && !info.dying); /* it has not seen them go */
+    assert_int_equal(op_result(o), 0);
+    faults_clear();
+}
+
+static void a_stopped_xenstored_keeps_no_domain_alive(scene *s)
+{
+    enum { MOST_MS = 3000 };
+    libxl_dominfo info = {.dying = false};
+    libxl_domid domid = guest_new(s->ctx, "b", true);
+    simulate("xenstored stop");
+    op *o = START(s, libxl_domain_destroy, s->ctx, domid, how);
+    for (uint64_t end = now_ms() + MOST_MS; !info.dying && now_ms() < end;) {
+        pump(s, 10);
+        assert_int_equal(libxl_domain_info(s->ctx, &info, domid), 0);
+    }
+    simulate("xenstored cont");
+    assert_true(info.dying);
+    assert_int_equal(op_result(o), 0);
+    assert_null(guest_node(domid, "name"));
 }
 
 static void a_stopped_xenstored_holds_nobody_up(scene *s)
@@ -85,8 +116,7 @@ static void an_abort_of_a_build_does_not_wait_for_xenstored(scene *s)
     libxl_domain_config config = guest_config("b");
     int rule = fault_add("domctl.max_vcpus:1:300ms");
     op *o = START(s, libxl_domain_create_new, s->ctx, &config, &domid, how, NULL);
-    while (!fault_hits(rule))
-        pump(s, 1);
+    fault_wait(s->ctx, rule);
     simulate("xenstored stop");
     assert_int_equal(libxl_ao_abort(s->ctx, &o->how), 0);
     for (uint64_t end = now_ms() + 8000; !op_done(o) && now_ms() < end;)
@@ -148,7 +178,7 @@ static void an_aborted_destruction_cleans_up(scene *s)
     simulate("fault add dying=200");
     int rule = fault_add("domctl.destroydomain:1:100ms");
     op *o = START(s, libxl_domain_destroy, s->ctx, domid, how);
-    fault_wait(rule);
+    fault_wait(s->ctx, rule);
     assert_int_equal(libxl_ao_abort(s->ctx, &o->how), 0);
     assert_int_equal(op_result(o), ERROR_ABORTED);
     assert_int_equal(RUN(s, libxl_domain_wait_gone(s->ctx, domid, how)), 0);
@@ -164,7 +194,7 @@ static void closing_waits_for_what_cannot_be_stopped(scene *s)
     assert_int_equal(libxl_ctx_alloc(&ctx, LIBXL_VERSION, 0, NULL), 0);
     int rule = fault_add("domctl.destroydomain:1:200ms");
     assert_int_equal(libxl_domain_destroy(ctx, domid, &how), ERROR_ASYNC_INPROGRESS);
-    fault_wait(rule);
+    fault_wait(ctx, rule);
     assert_int_equal(libxl_ctx_free(ctx), 0);
     faults_clear();
     assert_null(guest_node(domid, "name"));
@@ -196,10 +226,7 @@ static void closing_does_not_wait_for_xenstored(scene *s)
     int rule = fault_add("domctl.max_vcpus:1:300ms");
     assert_int_equal(libxl_domain_create_new(closing.ctx, &config, &domid, &how, NULL),
                      ERROR_ASYNC_INPROGRESS);
-    while (!fault_hits(rule)) {
-        libxl_ctx_process(closing.ctx);
-        sleep_ms(1);
-    }
+    fault_wait(closing.ctx, rule);
     simulate("xenstored stop");
     pthread_create(&thread, NULL, close_context, &closing);
     for (uint64_t end = now_ms() + 13000; !atomic_load(&closing.closed) && now_ms() < end;)
@@ -215,6 +242,8 @@ static void closing_does_not_wait_for_xenstored(scene *s)
 static const body bodies[] = {
     BODY(a_slow_build_holds_nobody_up, NOT_YET),
     BODY(a_slow_destruction_holds_nobody_up, NOT_YET),
+    BODY(the_nodes_go_before_the_domain, NOT_YET),
+    BODY(a_stopped_xenstored_keeps_no_domain_alive, NOT_YET),
     BODY(a_stopped_xenstored_holds_nobody_up, NOT_YET),
     BODY(an_abort_of_a_build_does_not_wait_for_xenstored, NOT_YET),
     BODY(destroyed_means_gone, NOT_YET),

@@ -70,11 +70,13 @@ int fault_hits(int rule)
     return found;
 }
 
-void fault_wait(int rule)
+void fault_wait(libxl_ctx *ctx, int rule)
 {
-    for (uint64_t end = now_ms() + PATIENCE_MS; !fault_hits(rule);)
+    for (uint64_t end = now_ms() + PATIENCE_MS; !fault_hits(rule); sleep_ms(1)) {
         if (now_ms() > end)
             fail_msg("rule %d was never hit", rule);
+        libxl_ctx_process(ctx);
+    }
 }
 
 void faults_clear(void)

@@ -3,6 +3,8 @@
 #ifndef SIMULATION_H
 #define SIMULATION_H
 
+#include <libxl.h>
+
 /* Runs aioxen-sim-ctl with these arguments; fails the test if it fails. What it printed, freed by the caller.
  */
 char *simulation(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -13,8 +15,8 @@ void simulate(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 int fault_add(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* How often a rule has acted. */
 int fault_hits(int rule);
-/* Waits until it has, at most 10 s. */
-void fault_wait(int rule);
+/* Has the context do its work until the rule has acted, at most 10 s. */
+void fault_wait(libxl_ctx *ctx, int rule);
 void faults_clear(void);
 
 /* Calls `each` with the name of every call that something makes between begin and end. */
