@@ -21,7 +21,7 @@ enum {
 #define MOST_KB (16ull << 30) /* 16 TiB: what the hypervisor can address */
 
 struct create {
-    libxl__names names;
+    libxl__name_search namesake;
     libxl__build build;
     libxl__xs_batch *introducing;
     libxl__await console;
@@ -150,6 +150,11 @@ static void write_domain(libxl__xs_batch *b, const struct create *s, const libxl
         snprintf(text, sizeof(text), __VA_ARGS__);                                                           \
         NODE(text, path);                                                                                    \
     } while (0)
+    NODE("1048576", "console/limit");
+    NODE("xenconsoled", "console/type");
+    NODE("pty", "console/output");
+    NODE_OF("console/port", "%u", s->build.console_port);
+    NODE_OF("console/ring-ref", "%lu", s->build.console_gfn);
     NODE(config->c_info.name, "name");
     NODE_OF("domid", "%u", domid);
     NODE_OF("vm", "/vm/" LIBXL_UUID_FMT, LIBXL_UUID_BYTES(s->build.uuid));
@@ -157,11 +162,6 @@ static void write_domain(libxl__xs_batch *b, const struct create *s, const libxl
     NODE_OF("memory/target", "%llu", (unsigned long long)s->build.target_kb);
     NODE_OF("store/port", "%u", s->build.store_port);
     NODE_OF("store/ring-ref", "%lu", s->build.store_gfn);
-    NODE_OF("console/port", "%u", s->build.console_port);
-    NODE_OF("console/ring-ref", "%lu", s->build.console_gfn);
-    NODE("1048576", "console/limit");
-    NODE("xenconsoled", "console/type");
-    NODE("pty", "console/output");
     NODE("1", "control/platform-feature-multiprocessor-suspend");
     NODE("1", "control/platform-feature-xs_reset_watches");
     for (int i = 0; i < config->b_info.max_vcpus; i++)
@@ -208,7 +208,7 @@ static int await_console(libxl__ao *ao, struct create *s)
 
 /* ---- the operation */
 
-enum { START, NAMES_READ, BUILT, INTRODUCED, CONSOLE, UNDOING };
+enum { START, NAMED, BUILT, INTRODUCED, CONSOLE, UNDOING };
 
 /* Asked to stop, it waits for xenstored and for the domain's end, but not for ever: the teardown goes on by itself.
  * Without memory for that it is only less in haste. */
@@ -260,14 +260,12 @@ static int forward(libxl__ao *ao, struct create *s, libxl__domain_create_new_arg
         if (!rc && name_is_being_taken(ao, config->c_info.name))
             rc = name_exists(ao, config->c_info.name);
         if (!rc)
-            rc = libxl__names_start(ao, &s->names);
-        ao->step = NAMES_READ;
+            rc = libxl__name_search_start(ao, &s->namesake, config->c_info.name, true);
+        ao->step = NAMED;
         return rc ? rc : LIBXL__AO_WAIT;
 
-    case NAMES_READ:
-        if (!libxl__xs_done(s->names.reading))
-            return LIBXL__AO_WAIT;
-        rc = libxl__names_find(&s->names, config->c_info.name, &namesake);
+    case NAMED:
+        rc = libxl__name_search_step(ao, &s->namesake, &namesake);
         if (!rc && namesake != LIBXL_DOMID_INVALID)
             rc = name_exists(ao, config->c_info.name);
         if (rc)

@@ -21,18 +21,4 @@ typedef struct libxl__teardown_args {
  */
 int libxl__teardown_start(libxl__ao *ao, libxl__nested *nested, uint32_t domid, const libxl_uuid *uuid);
 
-/* ---- names (domain_name.c): the names of all domains, read at once */
-
-typedef struct libxl__names {
-    uint32_t *domids; /* in the operation's memory */
-    uint32_t count;
-    libxl__xs_batch *reading;
-    libxl__xs_request **names;
-} libxl__names; /* the operation's, zeroed */
-
-/* Sets the reading going. 0, or an error, which is noted in ao. */
-int libxl__names_start(libxl__ao *ao, libxl__names *names);
-/* After reading is done: finds the living domain of this name; LIBXL_DOMID_INVALID: none. */
-int libxl__names_find(libxl__names *names, const char *name, uint32_t *domid_out);
-
 #endif

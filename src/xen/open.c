@@ -95,6 +95,7 @@ static void close_handles(libxl_ctx *ctx)
     struct libxl__xen *xen = ctx->xen;
     libxl__disk_ejects_close(ctx);
     libxl__domains_close(ctx);
+    libxl__names_close(ctx);
     if (xen->transport)
         xen->transport->close(ctx);
     libxl__watches_close(ctx);
@@ -155,7 +156,7 @@ void libxl_ctx_counters(libxl_ctx *ctx, libxl_counters *out)
 {
     libxl__ctx_lock(ctx);
     libxl__ctx_count(ctx, out);
-    out->timers -= 1; /* the one that plans the next look at the domains */
+    out->timers -= 1 + ctx->xen->names.keeping; /* the one that plans the next look at the domains; its own */
     out->watches = ctx->xen->watches.count;
     out->evgens = ctx->xen->domains.nr_evgens;
     libxl__ctx_unlock(ctx);

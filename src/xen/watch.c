@@ -142,6 +142,7 @@ void libxl__watches_lost(libxl_ctx *ctx)
 void libxl__watch_event(libxl_ctx *ctx, const char *token)
 {
     libxl__watch *watch = of_token(&ctx->xen->watches, token);
+    ctx->xen->watches.heard++;
     if (watch && watch->callback)
         watch->callback(ctx, watch->user, false);
 }

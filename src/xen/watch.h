@@ -25,6 +25,7 @@ typedef struct libxl__watches {
     uint32_t room;
     uint32_t generation; /* of the newest; part of the token, so that none is used again */
     uint32_t count;      /* of operations and event generators; not the context's own */
+    uint64_t heard;      /* events, of any watch */
 } libxl__watches;
 
 /* A watch as a source. */

@@ -10,6 +10,7 @@
 #include "evtchn.h"
 #include "hypervisor.h"
 #include "libxl_internal.h"
+#include "names.h"
 #include "watch.h"
 #include "xs.h"
 #include "xs_transport.h"
@@ -25,6 +26,7 @@ struct libxl__xen {
     } list; /* the last one; its memory is used again */
     libxl__watches watches;
     libxl__domains domains;
+    libxl__names names;
     libxl__evtchns evtchns;
     LIST_HEAD(, libxl__evgen_disk_eject) disk_ejects;
     libxl_version_info *version; /* of libxl_get_version_info; NULL until asked for */

@@ -62,6 +62,7 @@ struct libxl__watch {
 };
 
 typedef struct libxl__xs_transport {
+    bool in_order;     /* what a watch has to tell comes in front of the answers to later requests */
     size_t watch_room; /* memory that it needs in front of each watch */
     /* Locked or not yet shared. Errors: NO_XENSTORE, PERMISSION, FAIL, NOMEM; nothing is left open then. */
     int (*open)(libxl_ctx *ctx);

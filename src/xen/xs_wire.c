@@ -244,6 +244,7 @@ static void remove_watch(libxl_ctx *ctx, libxl__watch *watch)
 }
 
 const libxl__xs_transport libxl__xs_wire = {
+    .in_order = true,
     .open = libxl__wire_open,
     .close = libxl__wire_close,
     .postfork = libxl__wire_postfork,

@@ -281,6 +281,64 @@ static void a_request_makes_no_tree(scene *s)
     destroy(s, domid);
 }
 
+/* ---- names: another toolstack gives and takes them, and nobody tells us */
+
+static int create_named(scene *s, const char *name, libxl_domid *domid)
+{
+    libxl_domain_config config = guest_config("b");
+    free(config.c_info.name);
+    config.c_info.name = strdup(name);
+    int rc = RUN(s, libxl_domain_create_new(s->ctx, &config, domid, how, NULL));
+    libxl_domain_config_dispose(&config);
+    return rc;
+}
+
+static void a_name_is_what_it_is_at_this_moment(scene *s)
+{
+    enum { GUESTS = 3, TIMES = 3 };
+    libxl_domid domids[GUESTS], other;
+    char path[64], renamed[64];
+    for (int i = 0; i < GUESTS; i++)
+        domids[i] = guest_new(s->ctx, "b", false); /* so many that their names are known by now */
+    char *name = guest_node(domids[0], "name");
+    snprintf(path, sizeof(path), "/local/domain/%u/name", domids[0]);
+    for (int i = 0; i < TIMES; i++) {
+        snprintf(renamed, sizeof(renamed), "%s-%d", name, i);
+        fixture_write(path, renamed);
+        assert_int_equal(create_named(s, renamed, &other), ERROR_DOMAIN_EXISTS);
+        fixture_write(path, name);
+        assert_int_equal(RUN(s, libxl_domain_find(s->ctx, renamed, &other, how)), ERROR_NOTFOUND);
+        assert_int_equal(RUN(s, libxl_domain_find(s->ctx, name, &other, how)), 0);
+        assert_int_equal(other, domids[0]);
+    }
+    fixture_write(path, renamed);
+    assert_int_equal(create_named(s, name, &other), 0);
+    guest_destroy(s->ctx, other);
+    for (int i = 0; i < GUESTS; i++)
+        guest_destroy(s->ctx, domids[i]);
+    free(name);
+}
+
+static void a_name_that_another_context_has_given_is_taken(scene *s)
+{
+    libxl_ctx *another;
+    libxl_domid domids[2], other;
+    for (int i = 0; i < 2; i++)
+        domids[i] = guest_new(s->ctx, "b", false);
+    assert_int_equal(libxl_ctx_alloc(&another, LIBXL_VERSION, 0, NULL), 0);
+    libxl_domid theirs = guest_new(another, "b", false);
+    char *name = guest_node(theirs, "name");
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(create_named(s, name, &other), ERROR_DOMAIN_EXISTS);
+    guest_destroy(another, theirs);
+    assert_int_equal(create_named(s, name, &other), 0);
+    guest_destroy(s->ctx, other);
+    free(name);
+    libxl_ctx_free(another);
+    for (int i = 0; i < 2; i++)
+        guest_destroy(s->ctx, domids[i]);
+}
+
 static const body bodies[] = {
     BODY(an_unknown_domid_is_refused),
     BODY(a_number_below_a_living_domain_is_unknown),
@@ -297,6 +355,8 @@ static const body bodies[] = {
     BODY(xl_can_handle_our_domains),
     BODY(we_can_handle_a_domain_of_xl),
     BODY(a_request_makes_no_tree),
+    BODY(a_name_is_what_it_is_at_this_moment),
+    BODY(a_name_that_another_context_has_given_is_taken),
 };
 
 HARNESS_MAIN(bodies)

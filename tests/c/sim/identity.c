@@ -36,7 +36,8 @@ static void a_domain_destroyed_by_others_first_takes_no_other_with_it(scene *s)
     for (int i = 0; i < LANE; i++)
         destroying[i] = START(s, libxl_domain_destroy, s->ctx, slow[i], how);
     op *last = START(s, libxl_domain_destroy, s->ctx, domid, how);
-    sleep_ms(SLOW_MS / 3); /* the workers have the others */
+    for (uint64_t end = now_ms() + SLOW_MS / 3; now_ms() < end;)
+        pump(s, 10); /* the workers have the others */
     const libxl_uuid another = replace(domid);
     name_it(domid, "another");
     assert_int_equal(op_result(last), 0);
