@@ -39,16 +39,6 @@ void libxl__ctx_leave(libxl_ctx *ctx)
     libxl__ctx_unlock(ctx);
 }
 
-/* Held for a microsecond or less: who finds it taken looks again a few times before it sleeps. */
-static void open_lock(pthread_mutex_t *lock)
-{
-    pthread_mutexattr_t adaptive;
-    pthread_mutexattr_init(&adaptive);
-    pthread_mutexattr_settype(&adaptive, PTHREAD_MUTEX_ADAPTIVE_NP);
-    pthread_mutex_init(lock, &adaptive);
-    pthread_mutexattr_destroy(&adaptive);
-}
-
 int libxl__ctx_create(libxl_ctx **ctx_out, xentoollog_logger *logger)
 {
     *ctx_out = NULL;
@@ -56,7 +46,7 @@ int libxl__ctx_create(libxl_ctx **ctx_out, xentoollog_logger *logger)
     if (!ctx)
         return ERROR_NOMEM;
     ctx->logger = logger;
-    open_lock(&ctx->lock);
+    pthread_mutex_init(&ctx->lock, NULL);
     libxl__aos_open(ctx);
     libxl__events_open(ctx);
     libxl__deliveries_open(ctx);
