@@ -167,7 +167,7 @@ def busy() -> Iterator[Line]:
         ours,
         peer,
         "callback",
-        floor="plain/hypercalls pause 100000",
+        floor="busy.py nothing {n}",
         goal=at_most(1_000),
     )
     yield replace(line, n=200, quick=5)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""busy.py event|callback N: a C thread completes N operations while Python is busy for 2 ms at a time.
+"""busy.py event|callback|nothing N: a C thread completes N operations, Python is busy for 2 ms at a time.
 
 event     each is an event; Python takes what there is when it comes to it, as the aioxen package does
 callback  C calls into Python for each
+nothing   they are synchronous, and nobody is told: the floor, in a thread that has just slept
 
 "ns" is the median of the time that the C thread is held by a completion, its hypercall included.
 """
@@ -70,9 +71,19 @@ async def main(way: str, count: int) -> float:
         dom = await xen.domain_create(guest("b"))
         assert not xl.libxl_ctx_alloc(ctypes.byref(ctx), 0, 0, None)
         loop.add_reader(xl.libxl_ctx_fd(ctx), take)
-        asked = callback if way == "callback" else None
-        assert not completer.busy_start(ctx, ctypes.c_uint32(dom.domid), ctypes.c_long(count), asked)
-        await ended.wait()
+        started = completer.busy_start(
+            ctx,
+            ctypes.c_uint32(dom.domid),
+            ctypes.c_long(count),
+            way != "nothing",
+            callback if way == "callback" else None,
+        )
+        assert not started
+        if way == "nothing":
+            while completer.busy_done() < count:
+                handle()
+        else:
+            await ended.wait()
         took: float = completer.busy_end()
         loop.remove_reader(xl.libxl_ctx_fd(ctx))
         xl.libxl_ctx_free(ctx)

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * For bench/python/busy.py, as a library: a thread beside Python's completes operations, which are told by
- * events or by callbacks, and measures for how long it is held each time.
+ * events, by callbacks, or to nobody, and measures for how long it is held each time.
  */
 #include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -15,8 +17,10 @@ static struct completer {
     libxl_ctx *ctx;
     uint32_t domid;
     long count;
+    bool tells;
     libxl_asyncop_how how;
     double *took; /* ns */
+    atomic_long done;
     pthread_t thread;
 } it;
 
@@ -29,23 +33,27 @@ static double now(void)
 
 static void *complete(void *unused)
 {
+    const libxl_asyncop_how *how = it.tells ? &it.how : NULL;
     for (long i = 0; i < it.count; i++) {
         double began = now();
-        int rc = i % 2 ? libxl_domain_unpause(it.ctx, it.domid, &it.how)
-                       : libxl_domain_pause(it.ctx, it.domid, &it.how);
+        int rc =
+            i % 2 ? libxl_domain_unpause(it.ctx, it.domid, how) : libxl_domain_pause(it.ctx, it.domid, how);
         it.took[i] = now() - began;
         if (rc)
             abort();
+        atomic_store(&it.done, i + 1);
         nanosleep(&(struct timespec){.tv_nsec = APART_NS}, NULL);
     }
     return unused;
 }
 
 /* `callback` NULL: by events. 0, or an errno. */
-int busy_start(libxl_ctx *ctx, uint32_t domid, long count, void (*callback)(libxl_ctx *, int, void *))
+int busy_start(libxl_ctx *ctx, uint32_t domid, long count, bool tells,
+               void (*callback)(libxl_ctx *, int, void *))
 {
-    it = (struct completer){ctx, domid, count, {.callback = callback}, calloc((size_t)count, sizeof(double)),
-                            0};
+    it = (struct completer){.ctx = ctx, .domid = domid, .count = count, .tells = tells};
+    it.how.callback = callback;
+    it.took = calloc((size_t)count, sizeof(double));
     return pthread_create(&it.thread, NULL, complete, NULL);
 }
 
@@ -53,6 +61,12 @@ static int compare(const void *a, const void *b)
 {
     const double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
+}
+
+/* How many operations have been made. */
+long busy_done(void)
+{
+    return atomic_load(&it.done);
 }
 
 /* Waits for the thread; the median of what a completion has taken, in ns. */
