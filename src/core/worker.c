@@ -7,16 +7,18 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <time.h>
 
 static const struct {
     const char *name;
     uint32_t most_threads;
+    bool computes; /* more threads than processors would only be in the loop's way */
 } lane_table[LIBXL__LANE_COUNT] = {
-    [LIBXL__LANE_XENSTORE] = {"xl-xenstore", 1},
-    [LIBXL__LANE_BUILD] = {"xl-build", 4},
-    [LIBXL__LANE_DESTROY] = {"xl-destroy", 16},
+    [LIBXL__LANE_XENSTORE] = {"xl-xenstore", 1, false},
+    [LIBXL__LANE_BUILD] = {"xl-build", 4, true},
+    [LIBXL__LANE_DESTROY] = {"xl-destroy", 16, false},
 };
 
 enum { IDLE_SECONDS = 1 };
@@ -152,14 +154,25 @@ void libxl__job_orphan(libxl_ctx *ctx, libxl__job *job)
     job->orphaned(ctx, job);
 }
 
+/* How many threads that compute: as there are processors for us, but one that waits for once must not hold up all. */
+static uint32_t most_computing(void)
+{
+    cpu_set_t set;
+    const int count = sched_getaffinity(0, sizeof(set), &set) ? CPU_SETSIZE : CPU_COUNT(&set);
+    return count > 2 ? (uint32_t)count : 2;
+}
+
 void libxl__workers_open(libxl_ctx *ctx)
 {
+    const uint32_t most = most_computing();
     pthread_cond_init(&ctx->workers.thread_gone, NULL);
     for (int i = 0; i < LIBXL__LANE_COUNT; i++) {
         struct libxl__lane_state *lane = &ctx->workers.lanes[i];
         lane->ctx = ctx;
         lane->name = lane_table[i].name;
         lane->most_threads = lane_table[i].most_threads;
+        if (lane_table[i].computes && lane->most_threads > most)
+            lane->most_threads = most;
         STAILQ_INIT(&lane->queue);
         pthread_cond_init(&lane->work_to_do, NULL);
     }
