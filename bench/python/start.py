@@ -9,19 +9,17 @@ import time
 
 began = time.perf_counter()
 import asyncio  # noqa: E402
+
+if sys.argv[1:] != ["bare"]:
+    import aioxen
+
+imported = time.perf_counter()
 import json  # noqa: E402
-
-imported = time.perf_counter()
-if sys.argv[1:] == ["bare"]:
-    print(json.dumps({"import": (imported - began) * 1000}))
-    sys.exit()
-
-import aioxen  # noqa: E402
-
-imported = time.perf_counter()
 
 
 async def main() -> dict[str, float]:
+    if sys.argv[1:] == ["bare"]:
+        return {"import": imported - began}
     entered = time.perf_counter()
     async with aioxen.Context() as xen:
         opened = time.perf_counter()

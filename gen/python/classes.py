@@ -17,7 +17,11 @@ import enum
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from aioxen._fields import Fields
+
 '''
+
+DATACLASS = "@dataclass(slots=True, eq=False, repr=False)\n"
 
 # A number of C's.
 LITERAL = re.compile(r"(-?(?:0[xX][0-9a-fA-F]+|0|[1-9]\d*))[uUlL]*")
@@ -73,7 +77,7 @@ def enumeration(kind: m.Enumeration) -> str:
 
 def struct(names: Names, kind: m.Struct, name: str) -> str:
     doc = kind.doc or (f"libxl's {kind.name}." if kind.name else "A part of what holds it.")
-    lines = ["@dataclass(slots=True)\n", f"class {name}:\n", docstring(doc)]
+    lines = [DATACLASS, f"class {name}(Fields):\n", docstring(doc)]
     if not kind.fields:
         lines.append("\n    pass\n")
     for f in members(kind):
@@ -124,8 +128,7 @@ def enum_default(kind: m.Enumeration, value: str | None) -> str:
     return f"{camel(kind.name or '')}.{member(zero)}"
 
 
-EVENT = '''@dataclass(slots=True)
-class Event:
+EVENT = f'''{DATACLASS}class Event(Fields):
     """Something that has happened to a domain."""
 
     domid: int
@@ -137,7 +140,7 @@ class Event:
 
 
 def event_class(names: Names, event: m.Event) -> str:
-    lines = ["@dataclass(slots=True)\n", f"class {camel(event.name)}(Event):\n", docstring(event.doc)]
+    lines = [DATACLASS, f"class {camel(event.name)}(Event):\n", docstring(event.doc)]
     for f in event.fields:
         lines.append(f"\n    {f.name}: {names.annotation(f.enumeration or f.kind)}\n")
         lines.append(docstring(f.doc))

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -47,10 +49,14 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
         declared = PRELUDE + "\n".join(headers.expand("_libxl_types.h", [out / "include"], set()))
         (package / "__init__.py").touch()
         (package / "_native.py").write_text(NATIVE.format(declared))
-        for source in (out / "python" / "aioxen" / "types.py", out / "python" / "aioxen" / "_convert.py"):
+        generated, ours = out / "python" / "aioxen", ROOT / "bindings" / "python" / "aioxen"
+        for source in (
+            generated / "types.py",
+            generated / "_convert.py",
+            ours / "_values.py",
+            ours / "_fields.py",
+        ):
             (package / source.name).write_text(source.read_text().replace("aioxen", "shapes"))
-        values = ROOT / "bindings" / "python" / "aioxen" / "_values.py"
-        (package / "_values.py").write_text(values.read_text().replace("aioxen", "shapes"))
         return importlib.import_module("shapes._convert")
     finally:
         del sys.path[:2]
@@ -213,3 +219,20 @@ def test_memory(memory: int | str, kib: int) -> None:
 def test_a_factory_names_the_field(change: dict[str, Any], field: str) -> None:
     with pytest.raises((TypeError, ValueError), match=f"^{field}: "):
         aioxen.pv(**{**dict[str, Any](name="x", kernel="/k"), **change})
+
+
+def test_what_dataclasses_are() -> None:
+    """As dataclass() itself would have made them."""
+    create = aioxen.DomainCreateInfo(name="a")
+    assert create == aioxen.DomainCreateInfo(name="a") != aioxen.DomainCreateInfo(name="b")
+    assert create != aioxen.DomainBuildInfo()
+    assert aioxen.DomainDying(1, UUID(int=0)) != aioxen.DomainGone(1, UUID(int=0))
+    assert repr(create) == f"DomainCreateInfo(type={create.type!r}, name='a', uuid=None)"
+    assert eval(repr(aioxen.DomainBuildInfo()), vars(aioxen)) == aioxen.DomainBuildInfo()
+    assert dataclasses.replace(create, name="b").name == "b"
+    assert pickle.loads(pickle.dumps(create)) == create
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(create)
+    match create:
+        case aioxen.DomainCreateInfo(_, name):
+            assert name == "a"

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from aioxen import _values as v
 from aioxen import errors, types
 from aioxen._convert import EVENTS
+from aioxen._fields import Fields
 from aioxen._native import ffi, lib
 from aioxen._operations import ContextOperations
 from aioxen.domain import Domain
@@ -26,8 +27,8 @@ _counters = v.Flat("libxl_counters", "@QQQIIIIIIII")
 _contexts: weakref.WeakSet[BaseContext] = weakref.WeakSet()
 
 
-@dataclass(slots=True)
-class Counters:
+@dataclass(slots=True, eq=False, repr=False)
+class Counters(Fields):
     """How many of each thing a context has alive, for tests and monitoring."""
 
     operations_started: int

@@ -6,11 +6,12 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
+from aioxen._fields import Fields
 from aioxen.types import Event
 
 
-@dataclass(slots=True)
-class EventsLost:
+@dataclass(slots=True, eq=False, repr=False)
+class EventsLost(Fields):
     """The reader was too slow: here, `count` events are missing."""
 
     count: int
