@@ -135,10 +135,10 @@ static void an_aborted_destruction_goes_on(scene *s)
 {
     libxl_domid domid = guest(s, "b", true);
     op *o = START(s, libxl_domain_destroy, s->ctx, domid, how);
-    assert_int_equal(abort_op(s, o), 0);
-    int rc = op_result(o);
-    assert_true(rc == ERROR_ABORTED ||
-                rc == 0); /* 0: it is gone already; sim/slow.c has one that takes longer */
+    int asked = abort_op(s, o), rc = op_result(o);
+    if (rc != 0 || !s->way.several) /* else another was faster */
+        assert_int_equal(asked, 0);
+    assert_true(rc == ERROR_ABORTED || rc == 0); /* 0: gone already; sim/slow.c has one that takes longer */
     assert_int_equal(RUN(s, libxl_domain_wait_gone(s->ctx, domid, how)), 0);
     wait_node(s, domid, "name", NULL); /* and its nodes go, too, though nobody waits for it */
 }

@@ -334,7 +334,8 @@ static void *wait_too(void *argument)
     return NULL;
 }
 
-/* A failure on a thread of these ends the program: nobody goes on with what the others still use. */
+/* A failure on a thread of these ends the program, after its message: nobody goes on with what the others still
+ * use. */
 void scene_run(scene *s, const body *b)
 {
     const int runs = b->reason == ALONE ? 1 : 2;
@@ -344,6 +345,7 @@ void scene_run(scene *s, const body *b)
         b->run(s);
         return;
     }
+    setenv("CMOCKA_TEST_ABORT", "1", 1);
     pthread_create(&waiting, NULL, wait_too, s);
     for (int i = 0; i < runs; i++)
         pthread_create(&running[i], NULL, run_on_thread, &run);
@@ -351,6 +353,7 @@ void scene_run(scene *s, const body *b)
         pthread_join(running[i], NULL);
     atomic_store(&s->over, true);
     pthread_join(waiting, NULL);
+    unsetenv("CMOCKA_TEST_ABORT");
 }
 
 static void check_completions(const scene *s)
