@@ -61,7 +61,8 @@ int libxl__ao_create(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t domid,
 int libxl__ao_create_instant(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t domid,
                              const libxl_asyncop_how *how, void *here, libxl__ao **ao_out)
 {
-    if (how)
+    /* An event has to lie somewhere, and a callback inside another has to wait for that one. */
+    if (how && (!how->callback || libxl__delivering_here(ctx)))
         return libxl__ao_create(ctx, cls, domid, how, ao_out);
     if (ctx->closing) {
         libxl__error_message_set(ERROR_CLOSED, NULL);
@@ -71,6 +72,8 @@ int libxl__ao_create_instant(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_
     memset(ao, 0, sizeof(*ao) + cls->args_size);
     begin(ao, ctx, cls, domid);
     ao->told = LIBXL__AO_STACK;
+    if (how)
+        ao->how = *how;
     *ao_out = ao;
     return 0;
 }
@@ -160,6 +163,8 @@ static int leave_with(libxl_ctx *ctx, libxl__ao *ao, int rc)
 /* The whole end of what nobody else has seen. */
 static int leave_stack_with(libxl__ao *ao, int rc)
 {
+    libxl_ctx *ctx = ao->ctx;
+    const libxl_asyncop_how how = ao->how;
     assert(rc <= 0 && !ao->jobs && SLIST_EMPTY(&ao->sources));
     if (rc)
         libxl__error_message_set(rc, ao->message);
@@ -167,7 +172,10 @@ static int leave_stack_with(libxl__ao *ao, int rc)
     if (ao->cls->dispose)
         ao->cls->dispose(ao->args);
     libxl__gc_end(&ao->gc);
-    return rc;
+    if (rc || !how.callback)
+        return rc;
+    libxl__deliver_at_once(ctx, &how);
+    return ERROR_ASYNC_INPROGRESS;
 }
 
 int libxl__ao_abort_start(libxl__ao *ao, int rc)

@@ -17,8 +17,8 @@
  * jobs that still run. Spurious calls are possible: a step looks at what it waits for, not at having been
  * called.
  *
- * An instant operation whose caller waits is nobody else's business: its record is on the caller's stack, and its
- * body runs without the lock. So the body of an instant operation, however it was started, uses its args, the
+ * An instant operation whose caller waits, or is called back, is nobody else's business: its record is on the caller's
+ * stack, and its body runs without the lock. So the body of an instant operation, however it was started, uses its args, the
  * hypervisor's handle, libxl__ao_fail and its gc, and nothing that the lock guards.
  *
  * Everything else here is called with the context locked, unless it says otherwise.
@@ -59,7 +59,7 @@ typedef struct libxl__ao_class {
 
 /* Who is told of its end. */
 typedef enum libxl__ao_told {
-    LIBXL__AO_STACK,  /* who is in the initiator, on whose stack it is; the context is not locked */
+    LIBXL__AO_STACK,  /* who is in the initiator, on whose stack it is, returning or calling back; not locked */
     LIBXL__AO_CALLER, /* who waits in the initiator */
     LIBXL__AO_HOW,    /* the application, by callback or event */
     LIBXL__AO_PARENT,
@@ -147,7 +147,7 @@ typedef struct libxl__aos {
  */
 int libxl__ao_create(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t domid, const libxl_asyncop_how *how,
                      libxl__ao **ao_out);
-/* The same for an instant operation; without a how the record is made `here`, and the context is not locked. */
+/* The same for an instant operation; without an event the record is made `here`, and the context is not locked. */
 int libxl__ao_create_instant(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t domid,
                              const libxl_asyncop_how *how, void *here, libxl__ao **ao_out);
 /* The room for that: a record with args of this type. */

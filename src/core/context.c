@@ -27,8 +27,8 @@ void libxl__ctx_flush(libxl_ctx *ctx)
 
 void libxl__ctx_settle(libxl_ctx *ctx)
 {
-    if (libxl__delivering_here(ctx))
-        libxl__aos_run(ctx); /* the loop around the delivery will do the rest */
+    if (libxl__deliver_later(ctx))
+        libxl__aos_run(ctx);
     else
         libxl__ctx_flush(ctx);
 }
@@ -71,7 +71,7 @@ int libxl__ctx_create(libxl_ctx **ctx_out, xentoollog_logger *logger)
 int libxl__ctx_drain(libxl_ctx *ctx)
 {
     libxl__ctx_lock(ctx);
-    if (ctx->deliveries.under_way) {
+    if (ctx->deliveries.under_way || libxl__delivering_here(ctx)) {
         libxl__ctx_unlock(ctx);
         libxl__error_message_set(ERROR_INVAL, "libxl_ctx_free: called from a callback, or while one runs");
         return ERROR_INVAL;

@@ -14,15 +14,29 @@
  * thread-local. */
 struct inside {
     const libxl_ctx *ctx;
-    const struct inside *outer;
+    struct inside *outer;
+    bool left_some; /* calls in it have left something to the loop around it */
 };
-static _Thread_local const struct inside *innermost __attribute__((tls_model("initial-exec")));
+static _Thread_local struct inside *innermost __attribute__((tls_model("initial-exec")));
+
+static struct inside *inside_of(const libxl_ctx *ctx)
+{
+    struct inside *inside = innermost;
+    while (inside && inside->ctx != ctx)
+        inside = inside->outer;
+    return inside;
+}
 
 bool libxl__delivering_here(const libxl_ctx *ctx)
 {
-    const struct inside *inside = innermost;
-    while (inside && inside->ctx != ctx)
-        inside = inside->outer;
+    return inside_of(ctx);
+}
+
+bool libxl__deliver_later(libxl_ctx *ctx)
+{
+    struct inside *inside = inside_of(ctx);
+    if (inside)
+        inside->left_some = true;
     return inside;
 }
 
@@ -160,7 +174,7 @@ bool libxl__deliver_one(libxl_ctx *ctx)
     if (!delivery && !deliveries->missed)
         return false;
     libxl__loop_hand_over(ctx);
-    const struct inside here = {.ctx = ctx, .outer = innermost};
+    struct inside here = {.ctx = ctx, .outer = innermost};
     innermost = &here;
     deliveries->under_way++;
     if (!delivery) {
@@ -174,6 +188,19 @@ bool libxl__deliver_one(libxl_ctx *ctx)
     deliveries->under_way--;
     innermost = here.outer;
     return true;
+}
+
+void libxl__deliver_at_once(libxl_ctx *ctx, const libxl_asyncop_how *how)
+{
+    struct inside here = {.ctx = ctx, .outer = innermost};
+    innermost = &here;
+    libxl__error_message_set(0, NULL);
+    how->callback(ctx, 0, how->u.for_callback);
+    innermost = here.outer;
+    if (!here.left_some)
+        return;
+    libxl__ctx_lock(ctx);
+    libxl__ctx_leave(ctx);
 }
 
 /* Drops an operation's from a line, or (NULL) all. */

@@ -46,8 +46,12 @@ void libxl__deliveries_close(libxl_ctx *ctx);
 
 /* Delivers the first that may be; whether there was one. */
 bool libxl__deliver_one(libxl_ctx *ctx);
-/* Whether this thread is inside one of the context's deliveries. */
+/* Whether this thread is inside one of the context's deliveries. Locked or not. */
 bool libxl__delivering_here(const libxl_ctx *ctx);
+/* The same; then what is due is left to the loop around that. */
+bool libxl__deliver_later(libxl_ctx *ctx);
+/* Not locked, and not inside a delivery: the callback of an operation that is done and that nobody else has seen. */
+void libxl__deliver_at_once(libxl_ctx *ctx, const libxl_asyncop_how *how);
 
 /* An event for the application's receiver; if there is none by then, it is queued. `ao`: whose report it is,
  * or NULL. */

@@ -102,6 +102,61 @@ static void asynchronously_it_is_told_like_any_other(scene *s)
     core_close(ctx);
 }
 
+/* Each callback starts the next one, on the two contexts in turn. */
+struct chain {
+    libxl_ctx *ctx[2];
+    int left, deepest, depth;
+    struct seen_by_body seen;
+};
+
+static void next_link(libxl_ctx *ctx, int rc, void *user)
+{
+    struct chain *c = user;
+    const libxl_asyncop_how how = {.callback = next_link, .u.for_callback = c};
+    (void)ctx;
+    assert_int_equal(rc, 0);
+    c->depth++;
+    c->deepest = c->depth > c->deepest ? c->depth : c->deepest;
+    if (c->left-- > 0)
+        assert_int_equal(call(c->ctx[c->left % 2], &instant_class, &c->seen, &how), ERROR_ASYNC_INPROGRESS);
+    c->depth--;
+}
+
+static void a_chain_is_as_deep_as_there_are_contexts(scene *s)
+{
+    enum { LINKS = 1000 };
+    libxl_ctx *one = core_open(), *other = core_open();
+    const struct chain chains[] = {{.ctx = {one, one}, .left = LINKS}, {.ctx = {one, other}, .left = LINKS}};
+    (void)s;
+    for (int i = 0; i < 2; i++) {
+        struct chain c = chains[i];
+        const libxl_asyncop_how how = {.callback = next_link, .u.for_callback = &c};
+        assert_int_equal(call(one, &instant_class, &c.seen, &how), ERROR_ASYNC_INPROGRESS);
+        assert_int_equal(c.left, -1); /* all of them, before the first initiator has returned */
+        assert_int_equal(c.seen.calls, LINKS + 1);
+        assert_in_range(c.deepest, 1, 1 + i);
+    }
+    core_close(other);
+    core_close(one);
+}
+
+static void closes(libxl_ctx *ctx, int rc, void *user)
+{
+    *(int *)user = rc ? rc : libxl__ctx_drain(ctx);
+}
+
+static void its_callback_cannot_close_the_context(scene *s)
+{
+    libxl_ctx *ctx = core_open();
+    struct seen_by_body seen = {.calls = 0};
+    int rc = 0;
+    const libxl_asyncop_how how = {.callback = closes, .u.for_callback = &rc};
+    (void)s;
+    assert_int_equal(call(ctx, &instant_class, &seen, &how), ERROR_ASYNC_INPROGRESS);
+    assert_int_equal(rc, ERROR_INVAL);
+    core_close(ctx);
+}
+
 static void a_context_that_is_being_closed_refuses_it(scene *s)
 {
     libxl_ctx *ctx = core_open();
@@ -117,6 +172,8 @@ static const body bodies[] = {
     BODY(it_runs_while_another_has_the_lock, NO_CONTEXT),
     BODY(its_failure_is_told_in_words, NO_CONTEXT),
     BODY(asynchronously_it_is_told_like_any_other, NO_CONTEXT),
+    BODY(a_chain_is_as_deep_as_there_are_contexts, NO_CONTEXT),
+    BODY(its_callback_cannot_close_the_context, NO_CONTEXT),
     BODY(a_context_that_is_being_closed_refuses_it, NO_CONTEXT),
 };
 
