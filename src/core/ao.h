@@ -59,7 +59,7 @@ typedef struct libxl__ao_class {
 
 /* Who is told of its end. */
 typedef enum libxl__ao_told {
-    LIBXL__AO_STACK,  /* who is in the initiator, on whose stack it is, returning or calling back; not locked */
+    LIBXL__AO_STACK, /* who is in the initiator, on whose stack it is, returning or calling back; not locked */
     LIBXL__AO_CALLER, /* who waits in the initiator */
     LIBXL__AO_HOW,    /* the application, by callback or event */
     LIBXL__AO_PARENT,
