@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Opening and closing contexts: whatever is under way, and whatever fails. */
+/* Opening, using and closing contexts: whatever is under way, and whatever fails. */
 #include "harness.h"
 
 #include <stdio.h>
@@ -126,10 +126,10 @@ static void closing_from_a_callback_is_refused(scene *s)
 {
     int refused = 0;
     libxl_physinfo info;
-    const libxl_asyncop_how how = {.callback = try_to_close, .u.for_callback = &refused};
-    assert_int_equal(libxl_host_info(s->ctx, &info, &how), ERROR_ASYNC_INPROGRESS);
+    const libxl_asyncop_how callback = {.callback = try_to_close, .u.for_callback = &refused};
+    assert_int_equal(libxl_host_info(s->ctx, &info, &callback), ERROR_ASYNC_INPROGRESS);
     assert_int_equal(refused, ERROR_INVAL);
-    assert_int_equal(libxl_host_info(s->ctx, &info, NULL), 0); /* it is open as before */
+    assert_int_equal(RUN(s, libxl_host_info(s->ctx, &info, how)), 0); /* it is open as before */
 }
 
 static void closing_nothing_is_fine(scene *s)
@@ -205,6 +205,35 @@ static void opening_without_descriptors_leaves_nothing(scene *s)
     assert_non_null(ctx);
     assert_in_range(failures, 5, 200);
     assert_int_equal(libxl_ctx_free(ctx), 0);
+}
+
+/* ---- what one has that is used */
+
+static void many_operations_leave_as_many_descriptors(scene *s)
+{
+    struct fixture before, after;
+    char *name = NULL;
+    fixture_begin(&before);
+    for (int i = 0; i < 200; i++) {
+        assert_int_equal(RUN(s, libxl_domain_get_name(s->ctx, 0, &name, how)), 0);
+        free(name);
+    }
+    fixture_begin(&after);
+    assert_int_equal(after.descriptors, before.descriptors);
+    assert_in_range(after.threads, before.threads, before.threads + 1); /* the worker that serves xenstore */
+}
+
+static void idle_workers_go(scene *s)
+{
+    libxl_counters count;
+    for (int round = 0; round < 2; round++) { /* and come again */
+        destroy(s, guest(s, "b", false));
+        libxl_ctx_counters(s->ctx, &count);
+        assert_in_range(count.threads, 1, 3);
+        for (uint64_t end = now_ms() + 5000; count.threads && now_ms() < end; sleep_ms(50))
+            libxl_ctx_counters(s->ctx, &count);
+        assert_int_equal(count.threads, 0);
+    }
 }
 
 /* ---- fork and exec */
@@ -296,11 +325,13 @@ static const body bodies[] = {
     BODY(closing_calls_back_once_for_each_operation, NO_CONTEXT),
     BODY(closing_gives_the_hook_each_event_once, NO_CONTEXT),
     BODY(closing_drops_events_that_nobody_took, NO_CONTEXT),
-    BODY(closing_from_a_callback_is_refused, NOT_YET),
+    BODY(closing_from_a_callback_is_refused),
     BODY(closing_nothing_is_fine, NO_CONTEXT),
     BODY(wrong_arguments_are_refused, NO_CONTEXT),
     BODY(contexts_do_not_know_of_each_other, NO_CONTEXT),
     BODY(opening_without_descriptors_leaves_nothing, NO_CONTEXT),
+    BODY(many_operations_leave_as_many_descriptors, ALONE),
+    BODY(idle_workers_go, ALONE),
     BODY(a_child_of_fork_gives_its_copy_up, NO_CONTEXT),
     BODY(a_child_of_fork_has_a_dead_copy_at_any_moment, NO_CONTEXT),
     BODY(no_descriptor_gets_into_a_program, NO_CONTEXT),
