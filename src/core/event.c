@@ -11,7 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WORTH_AN_INDEX = 32 }; /* events queued */
+enum {
+    WORTH_AN_INDEX = 32, /* events queued */
+    PAST = 1,            /* a deadline that has passed */
+};
 
 /* Every other event: with what its way to the application's receiver needs. */
 struct event_box {
@@ -236,14 +239,15 @@ int libxl_event_wait_limit(libxl_ctx *ctx, libxl_event **event_out, uint64_t typ
     libxl__waiter_begin(ctx, &waiter);
     libxl__ctx_flush(ctx);
     int rc = 0;
-    /* With no time at all there is still one look: who only ever looks must get on, too. */
+    /* With no time at all, or woken before, there is still one look: who only ever looks must get on, too. */
     for (bool looked = false; !(*event_out = find(ctx, &waiter)) && !rc; looked = true) {
-        if (ctx->events.woken_at && ctx->events.woken_at >= since)
+        const bool woken = ctx->events.woken_at && ctx->events.woken_at >= since;
+        if (looked && woken)
             rc = ERROR_NOT_READY;
         else if (looked && deadline && libxl__now() >= deadline)
             rc = ERROR_TIMEDOUT;
         else
-            rc = libxl__waiter_wait(ctx, &waiter, deadline);
+            rc = libxl__waiter_wait(ctx, &waiter, woken ? PAST : deadline);
     }
     returned_at = libxl__now();
     libxl__waiter_end(ctx, &waiter);

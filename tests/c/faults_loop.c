@@ -10,29 +10,22 @@
 
 static void no_descriptors_is_no_obstacle(scene *s)
 {
-    libxl_domid domid = guest_new(s->ctx, "b", true);
+    libxl_domid domid = guest(s, "b", true);
     struct rlimit before, none;
     getrlimit(RLIMIT_NOFILE, &before);
-    none = (struct rlimit){.rlim_cur = 0, .rlim_max = before.rlim_max};
+    none = (struct rlimit){.rlim_cur = 1, .rlim_max = before.rlim_max}; /* as many as poll(2) is given */
     setrlimit(RLIMIT_NOFILE, &none);
-    libxl_asyncop_how how = {.u.for_event = 1};
-    libxl_event *event = NULL;
-    int synchronous = libxl_domain_pause(s->ctx, domid, NULL);
-    int started = libxl_domain_pause(s->ctx, domid, &how);
-    int waited = libxl_event_wait_limit(s->ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL, 5000);
+    int rc = RUN(s, libxl_domain_pause(s->ctx, domid, how));
     setrlimit(RLIMIT_NOFILE, &before);
-    assert_int_equal(synchronous, 0);
-    assert_int_equal(started, ERROR_ASYNC_INPROGRESS);
-    assert_int_equal(waited, 0);
-    libxl_event_free(s->ctx, event);
-    guest_destroy(s->ctx, domid);
+    assert_int_equal(rc, 0);
+    destroy(s, domid);
 }
 
 /* ---- a timer that has fired, and an abort, in an application's loop */
 
 static void an_abort_after_a_timer_that_fired_in_a_foreign_loop(scene *s)
 {
-    libxl_domid domid = guest_new(s->ctx, "b", true);
+    libxl_domid domid = guest(s, "b", true);
     for (int processed = 0; processed < 2; processed++) {
         libxl_shutdown_reason reason;
         op *o = START(s, libxl_domain_wait_shutdown, s->ctx, domid, &reason, how);
@@ -40,10 +33,12 @@ static void an_abort_after_a_timer_that_fired_in_a_foreign_loop(scene *s)
         sleep_ms(20); /* the timer has fired; once it has been seen, once not */
         if (processed)
             pump(s, 0);
-        assert_int_equal(libxl_ao_abort(s->ctx, &o->how), processed ? ERROR_NOTFOUND : 0);
-        assert_int_equal(op_result(o), processed ? ERROR_TIMEDOUT : ERROR_ABORTED);
+        const int asked = libxl_ao_abort(s->ctx, &o->how);
+        if (!s->way.several) /* another thread may have seen it */
+            assert_int_equal(asked, processed ? ERROR_NOTFOUND : 0);
+        assert_int_equal(op_result(o), asked ? ERROR_TIMEDOUT : ERROR_ABORTED);
     }
-    guest_destroy(s->ctx, domid);
+    destroy(s, domid);
 }
 
 /* ---- nobody is woken for nothing */
@@ -73,7 +68,7 @@ static void *wait_synchronously(void *argument)
 
 static void a_completion_wakes_its_own_waiter_only(scene *s)
 {
-    libxl_domid domid = guest_new(s->ctx, "b", true), other = guest_new(s->ctx, "b", true);
+    libxl_domid domid = guest(s, "b", true), other = guest(s, "b", true);
     struct sleeper sleepers[WAITERS];
     for (int i = 0; i < WAITERS; i++) {
         sleepers[i] = (struct sleeper){.s = s, .domid = domid};
@@ -85,7 +80,7 @@ static void a_completion_wakes_its_own_waiter_only(scene *s)
         assert_int_equal(libxl_domain_get_name(s->ctx, other, &name, NULL), 0);
         free(name);
     }
-    guest_destroy(s->ctx, domid);
+    destroy(s, domid);
     long most = 0, all = 0;
     for (int i = 0; i < WAITERS; i++) {
         pthread_join(sleepers[i].thread, NULL);
@@ -96,7 +91,7 @@ static void a_completion_wakes_its_own_waiter_only(scene *s)
     /* The leader works for all; of the others each is woken a few times. */
     if (all - most > 30 * WAITERS)
         fail_msg("%d waiting threads were woken %ld times, without the leader", WAITERS, all - most);
-    guest_destroy(s->ctx, other);
+    destroy(s, other);
 }
 
 /* ---- what an event costs does not depend on how many are queued */
@@ -120,16 +115,16 @@ static double cost_of_events(scene *s, libxl_domid domid, int count)
 
 static void many_queued_events_cost_little(scene *s)
 {
-    libxl_domid domid = guest_new(s->ctx, "b", false);
+    libxl_domid domid = guest(s, "b", false);
     double few = cost_of_events(s, domid, 2500), many = cost_of_events(s, domid, 10000);
     assert_true(many < 10 * few + 50);
-    guest_destroy(s->ctx, domid);
+    destroy(s, domid);
 }
 
 static const body bodies[] = {
-    BODY(no_descriptors_is_no_obstacle, NOT_YET),
-    BODY(an_abort_after_a_timer_that_fired_in_a_foreign_loop, NOT_YET),
-    BODY(a_completion_wakes_its_own_waiter_only, NOT_YET),
-    BODY(many_queued_events_cost_little, NOT_YET),
+    BODY(no_descriptors_is_no_obstacle, ALONE),
+    BODY(an_abort_after_a_timer_that_fired_in_a_foreign_loop, ASYNCHRONOUS),
+    BODY(a_completion_wakes_its_own_waiter_only, OF_WAITING),
+    BODY(many_queued_events_cost_little, OF_WAITING),
 };
 HARNESS_MAIN(bodies)

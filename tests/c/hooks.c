@@ -112,9 +112,9 @@ static void count_call(libxl_ctx *ctx, int rc, void *user)
 /* All that would have to be waited for; the first that is not refused with `answer`, or 0. */
 static int first_not_refused(libxl_ctx *ctx, libxl_domid domid, int answer)
 {
-    static libxl_physinfo info;
-    static char *name;
-    static int calls;
+    libxl_physinfo info;
+    char *name;
+    int calls = 0;
     libxl_evgen_domain_death *death;
     libxl_evgen_domain_lifecycle *lifecycle, *all;
     libxl_evgen_disk_eject *eject;
@@ -143,7 +143,7 @@ static void what_a_hook_returns_is_passed_up_unchanged(scene *s)
     struct loop loop = {.answer = 0};
     libxl_event *event;
     libxl_counters count;
-    libxl_domid domid = guest_new(s->ctx, "b", true);
+    libxl_domid domid = guest(s, "b", true);
     libxl_ctx *ctx = open_hooked(&loop);
     for (size_t i = 0; i < sizeof(answers) / sizeof(*answers); i++) {
         loop.answer = answers[i];
@@ -278,7 +278,7 @@ static void occurrences_for_nothing_do_no_harm(scene *s)
     libxl_event *event;
     libxl_shutdown_reason reason;
     const libxl_asyncop_how how = {.u.for_event = USER};
-    libxl_domid domid = guest_new(s->ctx, "b", true);
+    libxl_domid domid = guest(s, "b", true);
     libxl_ctx *ctx = open_hooked(&loop);
     assert_int_equal(libxl_domain_wait_shutdown(ctx, domid, &reason, &how), ERROR_ASYNC_INPROGRESS);
     for (int i = 0; i < THREADS; i++) {
@@ -288,17 +288,18 @@ static void occurrences_for_nothing_do_no_harm(scene *s)
     for (int i = 0; i < THREADS; i++)
         pthread_join(starting[i].thread, NULL);
     assert_int_equal(libxl_event_check(ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL), ERROR_NOT_READY);
-    guest_destroy(s->ctx, domid);
+    destroy(s, domid);
     assert_int_equal(result(ctx, &loop), ERROR_DOMAIN_DESTROYED);
     libxl_ctx_free(ctx);
 }
 
+/* The contexts with these hooks are their own. */
 static const body bodies[] = {
-    BODY(what_a_hook_returns_is_passed_up_unchanged, NOT_YET),
+    BODY(what_a_hook_returns_is_passed_up_unchanged),
     BODY(a_loop_that_refuses_is_not_needed_for_what_does_not_wait, NO_CONTEXT),
     BODY(one_descriptor_is_registered_once_and_given_back, NO_CONTEXT),
     BODY(occurrences_of_others_are_ignored, NO_CONTEXT),
-    BODY(occurrences_for_nothing_do_no_harm, NOT_YET),
+    BODY(occurrences_for_nothing_do_no_harm),
 };
 
 HARNESS_MAIN(bodies)
