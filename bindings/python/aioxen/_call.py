@@ -71,6 +71,7 @@ class Call(Function):
             limit=limit,
             instant=instant,
             gives=bool(results),
+            owns=any(result.free for result in results),
             undone=undo is not None,
         )
         self.name = name
@@ -101,9 +102,10 @@ class Call(Function):
             raise self.refused(error, inputs) from None
 
     def value(self, xen: Operations, out: tuple[CData, ...]) -> Any:
-        """What `await` gives: nothing, the one result, or a tuple of them."""
-        values = [result.value(xen, c) for result, c in zip(self.results, out, strict=True)]
-        return values[0] if len(values) == 1 else tuple(values) or None
+        """What `await` gives: the one result, or a tuple of them."""
+        if len(self.results) == 1:
+            return self.results[0].value(xen, out[0])
+        return tuple([result.value(xen, c) for result, c in zip(self.results, out, strict=True)])
 
     def drop(self, out: tuple[CData, ...]) -> None:
         """Free what C had allocated for the results."""

@@ -8,7 +8,7 @@ _T = TypeVar("_T")
 
 class Function:
     def __init__(
-        self, direct: int, limit: float | None, instant: bool, gives: bool, undone: bool
+        self, direct: int, limit: float | None, instant: bool, gives: bool, owns: bool, undone: bool
     ) -> None: ...
 
 class Pending(asyncio.Future[_T]):

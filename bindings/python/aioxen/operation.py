@@ -76,28 +76,15 @@ class Operation(Pending[T]):
             self._stop = why
 
     def _end(self, rc: int, message: str) -> None:
-        """The C operation has ended."""
+        """The C operation has failed, or ended after it had been asked to stop."""
         if self._stop is None:
-            if rc == 0:
-                self._succeed()
-            else:
-                end_with_exception(self, self._error(rc, message))
+            end_with_exception(self, self._error(rc, message))
         elif rc == 0 and self._call.undo is not None:
             self._take_back().add_done_callback(self._stopped)
         else:
             self._stopped()
             if rc == 0:
                 self._call.drop(self._out or ())
-
-    def _succeed(self) -> None:
-        out = self._out or ()
-        try:
-            value = self._call.value(self._xen, out)
-        except Exception as error:
-            end_with_exception(self, error)
-        else:
-            end_with_result(self, value)
-        self._call.drop(out)  # last: an interrupt above has all of it done again
 
     def _stopped(self, _: object = None) -> None:
         if self._stop is Stop.CLOSE:
@@ -163,8 +150,7 @@ class Undo(Operation[None]):
         """It goes on."""
 
     def _end(self, rc: int, message: str) -> None:
-        if rc:
-            self._complain(self._error(rc, message))
+        self._complain(self._error(rc, message))
         end_with_result(self, None)
 
     def _complain(self, error: errors.Error) -> None:

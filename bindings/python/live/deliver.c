@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* How operations end, and events are told. Whatever Python raises meanwhile, all that has been taken from C is
- * delivered: nobody would tell it again. */
+/*
+ * How operations end, and events are told. Whatever Python raises meanwhile, all that has been taken from C
+ * is delivered: nobody would tell it again.
+ */
 #include "live.h"
 
 /* The first exception of several; the others are forgotten. */
@@ -42,12 +44,9 @@ static bool surely_end(PyObject *operation, int rc, const char *message)
 static bool complete(const libxl_event_record *record)
 {
     PyObject *operation = (PyObject *)(uintptr_t)record->for_user;
-    const Pending *p = pending_of(operation);
     const char *message = record->event ? record->event->u.operation_complete.message : NULL;
     no_longer_live(operation);
-    const bool simple = !record->value && !p->out && (!p->stop || p->stop == Py_None);
-    const bool ended =
-        simple ? succeed(operation) : surely_end(operation, record->value, message ? message : "");
+    const bool ended = surely_end(operation, record->value, message ? message : "");
     Py_DECREF(operation);
     return ended;
 }

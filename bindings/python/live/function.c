@@ -3,7 +3,7 @@
 #include "live.h"
 
 PyTypeObject *function_type;
-static PyObject *name_out, *name_begin;
+static PyObject *name_out, *name_begin, *name_value, *name_drop;
 
 PyObject *function_out(PyObject *function)
 {
@@ -22,21 +22,36 @@ int function_begin(PyObject *function, Starter *xen, PyObject *inputs, PyObject 
     return rc;
 }
 
+PyObject *function_value(PyObject *function, PyObject *xen, PyObject *out)
+{
+    return PyObject_CallMethodObjArgs(function, name_value, xen, out, NULL);
+}
+
+bool function_drop(PyObject *function, PyObject *out)
+{
+    PyObject *dropped = ((Function *)function)->owns
+                            ? PyObject_CallMethodObjArgs(function, name_drop, out, NULL)
+                            : Py_NewRef(Py_None);
+    Py_XDECREF(dropped);
+    return dropped;
+}
+
 static int function_init(PyObject *self, PyObject *args, PyObject *keywords)
 {
-    static char *names[] = {"direct", "limit", "instant", "gives", "undone", NULL};
+    static char *names[] = {"direct", "limit", "instant", "gives", "owns", "undone", NULL};
     Function *f = (Function *)self;
     unsigned long long direct;
     PyObject *limit;
-    int instant, gives, undone;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "KOppp", names, &direct, &limit, &instant, &gives,
-                                     &undone))
+    int instant, gives, owns, undone;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "KOpppp", names, &direct, &limit, &instant, &gives,
+                                     &owns, &undone))
         return -1;
     Py_CLEAR(f->limit);
     f->direct = (initiator *)(uintptr_t)direct;
     f->limit = Py_NewRef(limit);
     f->instant = instant;
     f->gives = gives;
+    f->owns = owns;
     f->undone = undone;
     return 0;
 }
@@ -63,6 +78,8 @@ PyTypeObject *make_function_type(PyObject *module)
 {
     name_out = PyUnicode_InternFromString("out");
     name_begin = PyUnicode_InternFromString("begin");
+    name_value = PyUnicode_InternFromString("value");
+    name_drop = PyUnicode_InternFromString("drop");
     return function_type = !name_out || !name_begin
                                ? NULL
                                : (PyTypeObject *)PyType_FromModuleAndSpec(module, &spec, NULL);

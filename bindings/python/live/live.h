@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * aioxen._live: operations under way. What each of them costs in Python is here, in C; what few of them need is in
- * context.py and operation.py, whose classes are made of these:
+ * aioxen._live: operations under way. What each of them costs in Python is here, in C; what few of them need
+ * is in context.py and operation.py, whose classes are made of these:
  *
  *   Function   an operation that can be started   function.c
  *   Pending    a future of one that was           pending.c
  *   Starter    what starts them, and ends them    start.c, deliver.c; what it is itself: starter.c
  *
- * All of it belongs to the thread of the event loop and has the interpreter's lock, which only libxl_event_take gives
- * up: nothing else here takes longer than the giving up.
+ * All of it belongs to the thread of the event loop and has the interpreter's lock, which only
+ * libxl_event_take gives up: nothing else here takes longer than the giving up.
  */
 #ifndef AIOXEN_LIVE_H
 #define AIOXEN_LIVE_H
@@ -27,15 +27,17 @@
 typedef int initiator(libxl_ctx *ctx, libxl_domid domid, const libxl_asyncop_how *how);
 
 typedef struct {
-    PyObject_HEAD initiator *direct; /* NULL: begin(), in Python, calls it */
-    PyObject *limit;                 /* what C limits it to unless told otherwise: seconds, or None */
-    bool instant;                    /* over when its function returns */
-    bool gives, undone;              /* it has results; it has an operation that takes them back */
+    PyObject ob_base;
+    initiator *direct; /* NULL: begin(), in Python, calls it */
+    PyObject *limit;   /* what C limits it to unless told otherwise: seconds, or None */
+    bool instant;      /* over when its function returns */
+    bool gives, owns;  /* it has results; some are to be freed */
+    bool undone;       /* it has an operation that takes its results back */
 } Function;
 
 /*
- * What an operation has behind asyncio's Future, which it is. To C its for_event is its address, which is no other's
- * as long as C may say it.
+ * What an operation has behind asyncio's Future, which it is. To C its for_event is its address, which is no
+ * other's as long as C may say it.
  */
 typedef struct Pending {
     PyObject *xen, *function;
@@ -48,7 +50,8 @@ typedef struct Pending {
 enum { BATCH = 256 }; /* records taken at a time */
 
 typedef struct {
-    PyObject_HEAD libxl_ctx *ctx; /* NULL: before _serve(), and after _leave() */
+    PyObject ob_base;
+    libxl_ctx *ctx;  /* NULL: before _serve(), and after _leave() */
     PyObject *ready; /* Future's arguments, {"loop": ...}, while operations are welcome; else NULL */
     PyObject *plain, *undoable; /* the classes of operations */
     PyObject *done;             /* what an instant operation that gives nothing returns */
@@ -65,19 +68,22 @@ PyTypeObject *make_function_type(PyObject *module);
 PyTypeObject *make_pending_type(PyObject *module);
 PyTypeObject *make_starter_type(PyObject *module);
 
-/* function.c: Call's methods, in Python. A new operation's results; and calling its function. token 0: it is over
- * when that returns. What it has returned, or 1: an exception. */
-PyObject *function_out(PyObject *function);
+/* function.c: Call's methods, in Python */
+PyObject *function_out(PyObject *function); /* memory for the results of a new operation */
+/* Calls it. token 0: the operation is over when it returns. What it has returned, or 1: an exception. */
 int function_begin(PyObject *function, Starter *xen, PyObject *inputs, PyObject *out, libxl_ev_user token);
+PyObject *function_value(PyObject *function, PyObject *xen, PyObject *out); /* what its operation gives */
+bool function_drop(PyObject *function, PyObject *out); /* frees what is C's of the results */
 
 /* pending.c */
 Pending *pending_of(PyObject *operation);
 PyObject *operation_of(const Pending *p);
 libxl_asyncop_how how_of(PyObject *operation);
 void becomes_live(Starter *xen, PyObject *operation);
-void no_longer_live(PyObject *operation);                   /* the list's reference is the caller's */
-bool succeed(PyObject *operation);                          /* with None */
-bool end(PyObject *operation, int rc, const char *message); /* as its class has it: _end() */
+void no_longer_live(PyObject *operation); /* the list's reference is the caller's */
+bool succeed(PyObject *operation);        /* with what C has written */
+bool end(PyObject *operation, int rc,
+         const char *message); /* that, unless it failed or was to stop: _end() */
 
 /* start.c, deliver.c: Starter's methods */
 PyObject *starter_start(PyObject *self, PyObject *const *args, Py_ssize_t number);

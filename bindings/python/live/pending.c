@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the type Pending: asyncio's Future, and behind it what C needs of an operation. How large a Future is, only
- * asyncio knows. Only subclasses made in Python are instantiated, which call Future's finalizer.
+ * Owns: the type Pending: asyncio's Future, and behind it what C needs of an operation. How large a Future
+ * is, only asyncio knows. Only subclasses made in Python are instantiated, which call Future's finalizer.
  */
 #include "live.h"
 
@@ -15,7 +15,7 @@ static traverseproc future_traverse;
 static inquiry future_clear;
 static bool future_on_heap; /* then it sees to its subclasses' references to their types, too */
 static Py_ssize_t behind;   /* where in an operation its Pending is */
-static PyObject *set_result, *name_end;
+static PyObject *set_result, *set_exception, *name_end;
 
 Pending *pending_of(PyObject *operation)
 {
@@ -47,15 +47,39 @@ void no_longer_live(PyObject *operation)
     p->live = false;
 }
 
+/* With the exception that has just been raised, unless it is an interrupt. */
+static PyObject *fail(PyObject *operation)
+{
+    PyObject *type, *error, *trace, *set = NULL;
+    if (!PyErr_ExceptionMatches(PyExc_Exception))
+        return NULL;
+    PyErr_Fetch(&type, &error, &trace);
+    PyErr_NormalizeException(&type, &error, &trace);
+    if (!trace || !PyException_SetTraceback(error, trace))
+        set = PyObject_CallFunctionObjArgs(set_exception, operation, error, NULL);
+    Py_XDECREF(type);
+    Py_XDECREF(error);
+    Py_XDECREF(trace);
+    return set;
+}
+
 bool succeed(PyObject *operation)
 {
-    PyObject *set = PyObject_CallFunctionObjArgs(set_result, operation, Py_None, NULL);
+    const Pending *p = pending_of(operation);
+    PyObject *value = p->out ? function_value(p->function, p->xen, p->out) : Py_NewRef(Py_None);
+    PyObject *set =
+        value ? PyObject_CallFunctionObjArgs(set_result, operation, value, NULL) : fail(operation);
+    Py_XDECREF(value);
     Py_XDECREF(set);
-    return set;
+    /* Last: an interrupt above has all of it done again. */
+    return set && (!p->out || function_drop(p->function, p->out));
 }
 
 bool end(PyObject *operation, int rc, const char *message)
 {
+    const PyObject *stop = pending_of(operation)->stop;
+    if (!rc && (!stop || stop == Py_None))
+        return succeed(operation);
     PyObject *number = PyLong_FromLong(rc);
     PyObject *words = PyUnicode_DecodeUTF8(message, (Py_ssize_t)strlen(message), "surrogateescape");
     PyObject *ended = NULL;
@@ -158,6 +182,7 @@ PyTypeObject *make_pending_type(PyObject *module)
     const Py_ssize_t align = _Alignof(Pending);
     Py_XDECREF(asyncio);
     if (!size || !(set_result = PyObject_GetAttrString(future, "set_result")) ||
+        !(set_exception = PyObject_GetAttrString(future, "set_exception")) ||
         !(name_end = PyUnicode_InternFromString("_end")))
         return NULL;
     behind = (PyLong_AsSsize_t(size) + align - 1) / align * align;

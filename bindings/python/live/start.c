@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* How operations begin. An operation is in the list of those that are live before C is called, and only until C says
- * that there is nothing to wait for. */
+/*
+ * How operations begin. An operation is in the list of those that are live before C is called; if there was
+ * nothing to wait for, it leaves the list and has ended.
+ */
 #include "live.h"
 
 #include <math.h>

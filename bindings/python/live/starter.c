@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: the type Starter, and the module. A Starter uses the C context from _serve() to _leave(); BaseContext, in
- * Python, owns it. */
+/*
+ * Owns: the type Starter, and the module. A Starter uses the C context from _serve() to _leave(), which
+ * BaseContext, in Python, owns.
+ */
 #include "live.h"
 
 PyObject *no_arguments;
