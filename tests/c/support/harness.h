@@ -28,7 +28,6 @@
 #define HARNESS_H
 
 #include <pthread.h>
-#include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>

@@ -15,6 +15,7 @@
 enum {
     TICK_MS = 5, /* how often one of several threads looks whether another got what it waits for */
     EVENT_LIMIT_MS = 10000,
+    REST_LIMIT_MS = 2000,
     ANY_TYPE = -1,
 };
 
@@ -217,81 +218,9 @@ const char *last_message(const scene *s)
     return last_begun->message;
 }
 
-/* ---- synchronous calls that are started, and then something is done meanwhile */
-
-struct call {
-    op *o;
-    initiator *function;
-    words arguments;
-    sem_t waits; /* in the library, or has returned */
-    bool told;
-    pthread_t thread;
-};
-
-static _Thread_local struct call *calling;
-
-static void tell_that_it_waits(struct call *call)
-{
-    if (!call->told)
-        sem_post(&call->waits);
-    call->told = true;
-}
-
-/* The context's logger: an operation says that it is in progress, on its initiator's thread. */
-static void say(xentoollog_logger *logger, xentoollog_level level, int errnoval, const char *context,
-                const char *format, va_list args)
-{
-    (void)logger, (void)errnoval, (void)context, (void)args;
-    if (calling && level == XTL_DEBUG && strcmp(format, "%s: in progress") == 0)
-        tell_that_it_waits(calling);
-}
-
-static void show(xentoollog_logger *logger, const char *context, const char *what, int percent,
-                 unsigned long done, unsigned long total)
-{
-    (void)logger, (void)context, (void)what, (void)percent, (void)done, (void)total;
-}
-
-static void keep(xentoollog_logger *logger)
-{
-    (void)logger;
-}
-
-static xentoollog_logger logger = {.vmessage = say, .progress = show, .destroy = keep};
-
-static void *make_call(void *argument)
-{
-    struct call *call = calling = argument;
-    const uintptr_t *a = call->arguments.at;
-    op_started(call->o, call->function(a[0], a[1], a[2], a[3], a[4], a[5]));
-    tell_that_it_waits(call);
-    return NULL;
-}
-
-void op_call(op *o, initiator *function, words arguments)
-{
-    struct call *call = o->call = calloc(1, sizeof(*call));
-    call->o = o;
-    call->function = function;
-    call->arguments = arguments;
-    sem_init(&call->waits, 0, 0);
-    pthread_create(&call->thread, NULL, make_call, call);
-    sem_wait(&call->waits);
-}
-
-static void end_call(op *o)
-{
-    if (!o->call)
-        return;
-    pthread_join(o->call->thread, NULL);
-    sem_destroy(&o->call->waits);
-    free(o->call);
-    o->call = NULL;
-}
-
 int op_result(op *o)
 {
-    end_call(o);
+    call_end(o);
     while (!op_done(o))
         pump(o->s, -1);
     pthread_mutex_lock(&o->s->lock);
@@ -308,7 +237,8 @@ void scene_open(scene *s)
     s->over = false;
     /* The environment may ask for the other way to xenstored. */
     const char *flags = getenv("AIOXEN_TEST_FLAGS");
-    assert_int_equal(libxl_ctx_alloc(&s->ctx, LIBXL_VERSION, flags ? (unsigned)atoi(flags) : 0, &logger), 0);
+    assert_int_equal(libxl_ctx_alloc(&s->ctx, LIBXL_VERSION, flags ? (unsigned)atoi(flags) : 0, &call_logger),
+                     0);
     if (styles[s->way.style].begin)
         styles[s->way.style].begin(s);
     s->open = true;
@@ -373,10 +303,22 @@ static void scene_free(scene *s)
     pthread_mutex_destroy(&s->lock);
 }
 
+/* What operations have left to be done when they were aborted. */
+static void let_the_rest_end(scene *s)
+{
+    libxl_counters now;
+    for (uint64_t end = now_ms() + REST_LIMIT_MS; now_ms() < end; pump(s, TICK_MS)) {
+        libxl_ctx_counters(s->ctx, &now);
+        if (!now.timers && !now.jobs)
+            return;
+    }
+}
+
 void scene_close(scene *s)
 {
     for (op *o = s->ops; o; o = o->next)
-        end_call(o);
+        call_end(o);
+    let_the_rest_end(s);
     fixture_check_counters(s->ctx);
     s->open = false;
     assert_int_equal(libxl_ctx_free(s->ctx), 0);
