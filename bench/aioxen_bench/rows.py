@@ -146,6 +146,7 @@ def held() -> Iterator[Line]:
     ours, peer = "creates.py aioxen {n} 256", "libxl/creates held {n} 256"
     for key, words, goal in (
         ("held", "the loop's longest callback", at_most(5)),
+        ("unhindered", "the same less its waiting for a processor", None),
         ("busy", "the same in processor time", None),
         ("late", "the latest that the loop came", None),
     ):
