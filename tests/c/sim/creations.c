@@ -11,14 +11,14 @@ enum { CONSOLE_MS = 10000, LAST_MOMENT_MS = 1000, UNHURRIED_MS = 2000 };
 static void a_console_that_is_not_served_is_said(scene *s)
 {
     enum { GUESTS = 3 };
-    libxl_domid domids[GUESTS], other = guest_new(s->ctx, "b", true);
+    libxl_domid domids[GUESTS], other = guest(s, "b", true);
+    libxl_domain_config configs[GUESTS];
     op *ops[GUESTS];
     simulate("xenconsoled stop");
     uint64_t began = now_ms();
     for (int i = 0; i < GUESTS; i++) {
-        libxl_domain_config config = guest_config("b");
-        ops[i] = START(s, libxl_domain_create_new, s->ctx, &config, &domids[i], how, NULL);
-        libxl_domain_config_dispose(&config);
+        configs[i] = guest_config("b");
+        ops[i] = START(s, libxl_domain_create_new, s->ctx, &configs[i], &domids[i], how, NULL);
     }
     for (int i = 0; i < 20; i++) {
         assert_int_equal(RUN(s, libxl_domain_pause(s->ctx, other, how)), 0);
@@ -28,6 +28,7 @@ static void a_console_that_is_not_served_is_said(scene *s)
     for (int i = 0; i < GUESTS; i++) {
         assert_int_equal(op_result(ops[i]), ERROR_NO_CONSOLE);
         assert_non_null(strstr(ops[i]->message, "console"));
+        libxl_domain_config_dispose(&configs[i]);
     }
     assert_in_range(now_ms() - began, CONSOLE_MS, CONSOLE_MS + UNHURRIED_MS);
     fixture_check_world(&(struct fixture){.has_world = true,
@@ -35,8 +36,8 @@ static void a_console_that_is_not_served_is_said(scene *s)
                                           .nodes = s->before.nodes + 2,
                                           .domids = {0, other}}); /* what is known of the other one stays */
     simulate("xenconsoled cont");                                 /* what it has missed brings nothing back */
-    guest_destroy(s->ctx, other);
-    pump(s, 50);
+    destroy(s, other);
+    pump_for(s, 50);
 }
 
 /* The same where one is asked to stop while it waits for its console. */
@@ -49,7 +50,7 @@ static void a_creation_without_console_can_be_stopped(scene *s)
         uint64_t began = now_ms();
         op *o = START(s, libxl_domain_create_new, s->ctx, &config, &domid, how, NULL);
         libxl_domain_config_dispose(&config);
-        pump(s, 100);
+        pump_for(s, 100);
         if (by_limit)
             assert_int_equal(libxl_ao_set_limit(s->ctx, &o->how, 10), 0);
         else
@@ -58,7 +59,7 @@ static void a_creation_without_console_can_be_stopped(scene *s)
         assert_in_range(now_ms() - began, 0, LAST_MOMENT_MS + UNHURRIED_MS);
         fixture_check_world(&s->before);
         simulate("xenconsoled cont");
-        pump(s, 50);
+        pump_for(s, 50);
         fixture_check_world(&s->before);
     }
 }
@@ -78,7 +79,7 @@ static void creations_stopped_at_any_moment_leave_nothing(scene *s)
             libxl_domain_config_dispose(&config);
         }
         for (int i = 0; i < EACH; i++) {
-            pump(s, rand_r(&seed) % (LATEST_MS / EACH * 2));
+            pump_for(s, rand_r(&seed) % (LATEST_MS / EACH * 2));
             int asked = rand_r(&seed) % 2 ? libxl_ao_abort(s->ctx, &ops[i]->how)
                                           : libxl_ao_set_limit(s->ctx, &ops[i]->how, 1);
             assert_true(asked == 0 || asked == ERROR_NOTFOUND);
@@ -88,7 +89,7 @@ static void creations_stopped_at_any_moment_leave_nothing(scene *s)
             assert_true(rc == 0 || rc == ERROR_ABORTED || rc == ERROR_TIMEDOUT);
             stopped += rc != 0;
             if (rc == 0)
-                guest_destroy(s->ctx, domids[i]);
+                destroy(s, domids[i]);
         }
         fixture_check_world(&s->before);
     }
@@ -96,9 +97,9 @@ static void creations_stopped_at_any_moment_leave_nothing(scene *s)
 }
 
 static const body bodies[] = {
-    BODY(a_console_that_is_not_served_is_said, NOT_YET),
-    BODY(a_creation_without_console_can_be_stopped, NOT_YET),
-    BODY(creations_stopped_at_any_moment_leave_nothing, NOT_YET),
+    BODY(a_console_that_is_not_served_is_said, ALONE | SLOW),
+    BODY(a_creation_without_console_can_be_stopped, ASYNCHRONOUS | ALONE | SLOW),
+    BODY(creations_stopped_at_any_moment_leave_nothing, ASYNCHRONOUS | ALONE | SLOW),
 };
 
 HARNESS_MAIN(bodies)

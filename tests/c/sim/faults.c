@@ -33,7 +33,7 @@ static void learn_calls_of_a_creation(scene *s)
     calls_begin();
     assert_int_equal(create(s, &domid), 0);
     calls_end(note_name, NULL);
-    guest_destroy(s->ctx, domid);
+    destroy(s, domid);
     assert_in_range(count, 15, MOST_CALLS);
 }
 
@@ -47,7 +47,7 @@ static bool fail_one(scene *s, const char *call, int n, int *failures)
     bool hit = fault_hits(rule);
     faults_clear();
     if (rc == 0)
-        guest_destroy(s->ctx, domid); /* it was not needed, or not ours */
+        destroy(s, domid); /* it was not needed, or not ours */
     else if (!hit || !*last_message(s))
         fail_msg("%s, call %d: %d '%s' %s", call, n, rc, last_message(s), hit ? "" : "without the fault");
     *failures += rc != 0;
@@ -66,7 +66,7 @@ static void each_call_of_a_creation_can_fail(scene *s)
             ;
     assert_in_range(failures, 15, 1000);
     assert_int_equal(create(s, &domid), 0);
-    guest_destroy(s->ctx, domid);
+    destroy(s, domid);
 }
 
 /* At each kind of call it is held up, and meanwhile aborted. */
@@ -85,7 +85,7 @@ static void a_creation_can_be_aborted_at_each_call(scene *s)
             pump(s, 1);
         int asked = libxl_ao_abort(s->ctx, &o->how), rc = op_result(o);
         if (rc == 0)
-            guest_destroy(s->ctx, domid);
+            destroy(s, domid);
         assert_int_equal(asked, rc == 0 ? ERROR_NOTFOUND : 0);
         assert_true(rc == 0 || rc == ERROR_ABORTED);
         aborted += rc != 0;
@@ -133,7 +133,7 @@ static void the_first_error_is_told(scene *s)
     int left;
     libxl_dominfo *list = libxl_list_domain(s->ctx, &left);
     assert_int_equal(left, 2);
-    guest_destroy(s->ctx, list[1].domid);
+    destroy(s, list[1].domid);
     libxl_dominfo_list_free(list, left);
 }
 
@@ -143,7 +143,7 @@ static void other_operations_tell_their_errors(scene *s)
     libxl_dominfo info;
     libxl_physinfo host;
     libxl_version_info version;
-    libxl_domid domid = guest_new(s->ctx, "b", true);
+    libxl_domid domid = guest(s, "b", true);
 #define FAILS(fault, rc, call)                                                                               \
     fault_add(fault);                                                                                        \
     assert_int_equal(RUN(s, call), rc);                                                                      \
@@ -162,7 +162,7 @@ static void other_operations_tell_their_errors(scene *s)
     FAILS("xen_version.version:EPERM", ERROR_PERMISSION, libxl_host_version(s->ctx, &version, how));
     FAILS("xen_version.changeset:EIO", ERROR_FAIL, libxl_host_version(s->ctx, &version, how));
 #undef FAILS
-    guest_destroy(s->ctx, domid);
+    destroy(s, domid);
 }
 
 /* ---- opening a context */
@@ -220,8 +220,8 @@ static void opening_says_what_is_missing(scene *s)
 }
 
 static const body bodies[] = {
-    BODY(each_call_of_a_creation_can_fail, NOT_YET),
-    BODY(a_creation_can_be_aborted_at_each_call, NOT_YET),
+    BODY(each_call_of_a_creation_can_fail, ALONE | SLOW),
+    BODY(a_creation_can_be_aborted_at_each_call, ASYNCHRONOUS | ALONE | SLOW),
     BODY(errors_are_specific, ALONE),
     BODY(the_first_error_is_told, ALONE),
     BODY(other_operations_tell_their_errors, ALONE),

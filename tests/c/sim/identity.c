@@ -28,10 +28,10 @@ static void assert_untouched(libxl_domid domid, const libxl_uuid *uuid)
 static void a_domain_destroyed_by_others_first_takes_no_other_with_it(scene *s)
 {
     enum { LANE = 16, SLOW_MS = 300 };
-    libxl_domid slow[LANE], domid = guest_new(s->ctx, "b", true);
+    libxl_domid slow[LANE], domid = guest(s, "b", true);
     op *destroying[LANE];
     for (int i = 0; i < LANE; i++)
-        slow[i] = guest_new(s->ctx, "b", true);
+        slow[i] = guest(s, "b", true);
     fault_add("domctl.destroydomain:1-%d:%dms", LANE, SLOW_MS);
     for (int i = 0; i < LANE; i++)
         destroying[i] = START(s, libxl_domain_destroy, s->ctx, slow[i], how);
@@ -45,14 +45,14 @@ static void a_domain_destroyed_by_others_first_takes_no_other_with_it(scene *s)
     for (int i = 0; i < LANE; i++)
         assert_int_equal(op_result(destroying[i]), 0);
     faults_clear();
-    guest_destroy(s->ctx, domid);
+    destroy(s, domid);
 }
 
-/* Its creation finds out when its domid is another's already. */
+/* Its creation finds out when its domid is another's already: nobody waits meanwhile. */
 static void a_creation_that_is_undone_takes_no_other_with_it(scene *s)
 {
     libxl_domid made, domid;
-    libxl_domid before = guest_new(s->ctx, "b", false);
+    libxl_domid before = guest(s, "b", false);
     libxl_domain_config config = guest_config("b");
     simulate("xenconsoled stop");
     op *creating = START(s, libxl_domain_create_new, s->ctx, &config, &made, how, NULL);
@@ -64,13 +64,13 @@ static void a_creation_that_is_undone_takes_no_other_with_it(scene *s)
     assert_int_equal(op_result(creating), ERROR_DOMAIN_DESTROYED);
     assert_untouched(domid, &another);
     libxl_domain_config_dispose(&config);
-    guest_destroy(s->ctx, domid);
-    guest_destroy(s->ctx, before);
+    destroy(s, domid);
+    destroy(s, before);
 }
 
 static const body bodies[] = {
-    BODY(a_domain_destroyed_by_others_first_takes_no_other_with_it, NOT_YET),
-    BODY(a_creation_that_is_undone_takes_no_other_with_it, NOT_YET),
+    BODY(a_domain_destroyed_by_others_first_takes_no_other_with_it, ALONE | SLOW),
+    BODY(a_creation_that_is_undone_takes_no_other_with_it, OF_WAITING),
 };
 
 HARNESS_MAIN(bodies)

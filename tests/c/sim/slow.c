@@ -26,7 +26,7 @@ static bool others_are_prompt(scene *s, libxl_domid domid)
 
 static void a_slow_build_holds_nobody_up(scene *s)
 {
-    libxl_domid other = guest_new(s->ctx, "b", true), domid;
+    libxl_domid other = guest(s, "b", true), domid;
     libxl_domain_config config = guest_config("b");
     int rule = fault_add("domctl.max_vcpus:1:300ms");
     op *o = START(s, libxl_domain_create_new, s->ctx, &config, &domid, how, NULL);
@@ -40,13 +40,13 @@ static void a_slow_build_holds_nobody_up(scene *s)
     assert_int_equal(op_result(o), 0);
     faults_clear();
     libxl_domain_config_dispose(&config);
-    guest_destroy(s->ctx, domid);
-    guest_destroy(s->ctx, other);
+    destroy(s, domid);
+    destroy(s, other);
 }
 
 static void a_slow_destruction_holds_nobody_up(scene *s)
 {
-    libxl_domid other = guest_new(s->ctx, "b", true), domid = guest_new(s->ctx, "b", true);
+    libxl_domid other = guest(s, "b", true), domid = guest(s, "b", true);
     int rule = fault_add("domctl.destroydomain:1:300ms");
     op *o = START(s, libxl_domain_destroy, s->ctx, domid, how);
     fault_wait(s->ctx, rule);
@@ -54,14 +54,14 @@ static void a_slow_destruction_holds_nobody_up(scene *s)
     assert_false(op_done(o));
     assert_int_equal(op_result(o), 0);
     faults_clear();
-    guest_destroy(s->ctx, other);
+    destroy(s, other);
 }
 
 /* xenstored is spared the search for them that it makes when their owner dies. */
 static void the_nodes_go_before_the_domain(scene *s)
 {
     libxl_dominfo info;
-    libxl_domid domid = guest_new(s->ctx, "b", true);
+    libxl_domid domid = guest(s, "b", true);
     int rule = fault_add("domctl.destroydomain:1:300ms");
     op *o = START(s, libxl_domain_destroy, s->ctx, domid, how);
     fault_wait(s->ctx, rule);
@@ -76,7 +76,7 @@ static void a_stopped_xenstored_keeps_no_domain_alive(scene *s)
 {
     enum { MOST_MS = 3000 };
     libxl_dominfo info = {.dying = false};
-    libxl_domid domid = guest_new(s->ctx, "b", true);
+    libxl_domid domid = guest(s, "b", true);
     simulate("xenstored stop");
     op *o = START(s, libxl_domain_destroy, s->ctx, domid, how);
     for (uint64_t end = now_ms() + MOST_MS; !info.dying && now_ms() < end;) {
@@ -92,7 +92,7 @@ static void a_stopped_xenstored_keeps_no_domain_alive(scene *s)
 static void a_stopped_xenstored_holds_nobody_up(scene *s)
 {
     char *name = NULL;
-    libxl_domid domid = guest_new(s->ctx, "b", true);
+    libxl_domid domid = guest(s, "b", true);
     simulate("xenstored stop");
     op *asking = START(s, libxl_domain_get_name, s->ctx, domid, &name, how);
     op *shutting = START(s, libxl_domain_shutdown, s->ctx, domid, how);
@@ -106,7 +106,7 @@ static void a_stopped_xenstored_holds_nobody_up(scene *s)
     assert_int_equal(op_result(shutting), ERROR_ABORTED);
     assert_int_equal(RUN(s, libxl_domain_get_name(s->ctx, domid, &name, how)), 0);
     free(name);
-    guest_destroy(s->ctx, domid);
+    destroy(s, domid);
 }
 
 /* What is made by then is put back, as far as that can be; it asks xenstored, and does not wait for ever. */
@@ -135,7 +135,7 @@ static void destroyed_means_gone(scene *s)
 {
     libxl_dominfo info;
     libxl_evgen_domain_lifecycle *evgen;
-    libxl_domid domid = guest_new(s->ctx, "b", true);
+    libxl_domid domid = guest(s, "b", true);
     assert_int_equal(libxl_evenable_domain_lifecycle(s->ctx, domid, 1, &evgen), 0);
     simulate("fault add dying=300");
     uint64_t began = now_ms();
@@ -155,7 +155,7 @@ static void destroyed_means_gone(scene *s)
 static void a_dying_domain_is_asked_for_nothing(scene *s)
 {
     libxl_shutdown_reason reason;
-    libxl_domid domid = guest_new(s->ctx, "b", true);
+    libxl_domid domid = guest(s, "b", true);
     simulate("fault add dying=400");
     op *o = START(s, libxl_domain_destroy, s->ctx, domid, how);
     assert_int_equal(libxl_ao_set_limit(s->ctx, &o->how, 100), 0);
@@ -174,7 +174,7 @@ static void a_dying_domain_is_asked_for_nothing(scene *s)
 
 static void an_aborted_destruction_cleans_up(scene *s)
 {
-    libxl_domid domid = guest_new(s->ctx, "b", true);
+    libxl_domid domid = guest(s, "b", true);
     simulate("fault add dying=200");
     int rule = fault_add("domctl.destroydomain:1:100ms");
     op *o = START(s, libxl_domain_destroy, s->ctx, domid, how);
@@ -186,19 +186,27 @@ static void an_aborted_destruction_cleans_up(scene *s)
     faults_clear();
 }
 
-static void closing_waits_for_what_cannot_be_stopped(scene *s)
+static libxl_ctx *open_context(void)
 {
     libxl_ctx *ctx;
-    libxl_domid domid = guest_new(s->ctx, "b", true);
-    const libxl_asyncop_how how = {.u.for_event = 1};
     assert_int_equal(libxl_ctx_alloc(&ctx, LIBXL_VERSION, 0, NULL), 0);
+    return ctx;
+}
+
+static void closing_waits_for_what_cannot_be_stopped(scene *s)
+{
+    libxl_ctx *other = open_context(), *ctx = open_context();
+    libxl_domid domid = guest_new(other, "b", true);
+    const libxl_asyncop_how how = {.u.for_event = 1};
     int rule = fault_add("domctl.destroydomain:1:200ms");
     assert_int_equal(libxl_domain_destroy(ctx, domid, &how), ERROR_ASYNC_INPROGRESS);
     fault_wait(ctx, rule);
     assert_int_equal(libxl_ctx_free(ctx), 0);
     faults_clear();
     assert_null(guest_node(domid, "name"));
-    assert_int_equal(libxl_domain_wait_gone(s->ctx, domid, NULL), 0);
+    assert_int_equal(libxl_domain_wait_gone(other, domid, NULL), 0);
+    libxl_ctx_free(other);
+    (void)s;
 }
 
 struct closing {
@@ -219,10 +227,9 @@ static void closing_does_not_wait_for_xenstored(scene *s)
     (void)s;
     pthread_t thread;
     libxl_domid domid;
-    struct closing closing = {.closed = false};
+    struct closing closing = {.ctx = open_context()};
     libxl_domain_config config = guest_config("b");
     const libxl_asyncop_how how = {.u.for_event = 1};
-    assert_int_equal(libxl_ctx_alloc(&closing.ctx, LIBXL_VERSION, 0, NULL), 0);
     int rule = fault_add("domctl.max_vcpus:1:300ms");
     assert_int_equal(libxl_domain_create_new(closing.ctx, &config, &domid, &how, NULL),
                      ERROR_ASYNC_INPROGRESS);
@@ -240,17 +247,17 @@ static void closing_does_not_wait_for_xenstored(scene *s)
 }
 
 static const body bodies[] = {
-    BODY(a_slow_build_holds_nobody_up, NOT_YET),
-    BODY(a_slow_destruction_holds_nobody_up, NOT_YET),
-    BODY(the_nodes_go_before_the_domain, NOT_YET),
-    BODY(a_stopped_xenstored_keeps_no_domain_alive, NOT_YET),
-    BODY(a_stopped_xenstored_holds_nobody_up, NOT_YET),
-    BODY(an_abort_of_a_build_does_not_wait_for_xenstored, NOT_YET),
-    BODY(destroyed_means_gone, NOT_YET),
-    BODY(a_dying_domain_is_asked_for_nothing, NOT_YET),
-    BODY(an_aborted_destruction_cleans_up, NOT_YET),
-    BODY(closing_waits_for_what_cannot_be_stopped, NOT_YET),
-    BODY(closing_does_not_wait_for_xenstored, NOT_YET),
+    BODY(a_slow_build_holds_nobody_up, ALONE | SLOW),
+    BODY(a_slow_destruction_holds_nobody_up, ALONE | SLOW),
+    BODY(the_nodes_go_before_the_domain, ALONE | SLOW),
+    BODY(a_stopped_xenstored_keeps_no_domain_alive, ALONE | SLOW),
+    BODY(a_stopped_xenstored_holds_nobody_up, ASYNCHRONOUS | ALONE | SLOW),
+    BODY(an_abort_of_a_build_does_not_wait_for_xenstored, ASYNCHRONOUS | ALONE | SLOW),
+    BODY(destroyed_means_gone, ALONE | SLOW),
+    BODY(a_dying_domain_is_asked_for_nothing, ASYNCHRONOUS | ALONE | SLOW),
+    BODY(an_aborted_destruction_cleans_up, ASYNCHRONOUS | ALONE | SLOW),
+    BODY(closing_waits_for_what_cannot_be_stopped, NO_CONTEXT),
+    BODY(closing_does_not_wait_for_xenstored, NO_CONTEXT),
 };
 
 HARNESS_MAIN(bodies)

@@ -11,13 +11,10 @@ enum { TEST_LIMIT_S = 60, ALL_WAYS = MODES * STYLES * 2, FEW_WAYS = 6 };
 
 /* ---- which ways */
 
-static const struct {
-    enum mode first;
-    bool once;
-} reasons[] = {
-    [NO_REASON] = {SYNC, false},  [ASYNCHRONOUS] = {CALLBACK, false}, [ALONE] = {SYNC, false},
-    [OF_WAITING] = {EVENT, true}, [NOT_YET] = {EVENT, true},          [NO_CONTEXT] = {EVENT, true},
-};
+static bool is_once(const body *b)
+{
+    return b->reason & (OF_WAITING | NO_CONTEXT);
+}
 
 /* The modes and numbers of threads in turn, each with the next style. */
 static way one_of_few(size_t number, enum mode first, int i)
@@ -40,9 +37,9 @@ static way one_of_all(enum mode first, int i)
 static int ways_of(const body *b, size_t number, way ways[ALL_WAYS])
 {
     const char *asked = getenv("AIOXEN_TEST_WAYS");
-    const bool few = asked && strcmp(asked, "few") == 0;
-    const enum mode first = reasons[b->reason].first;
-    const int count = reasons[b->reason].once ? 1 : few ? FEW_WAYS : (MODES - (int)first) * STYLES * 2;
+    const bool few = b->reason & SLOW || (asked && strcmp(asked, "few") == 0);
+    const enum mode first = is_once(b) ? EVENT : b->reason & ASYNCHRONOUS ? CALLBACK : SYNC;
+    const int count = is_once(b) ? 1 : few ? FEW_WAYS : (MODES - (int)first) * STYLES * 2;
     for (int i = 0; i < count; i++)
         ways[i] = few && count > 1 ? one_of_few(number, first, i) : one_of_all(first, i);
     return count;
@@ -52,9 +49,9 @@ static char *test_name(const body *b, way w)
 {
     static const char *const modes[] = {[SYNC] = "sync", [CALLBACK] = "callback", [EVENT] = "event"};
     char *name;
-    int length = reasons[b->reason].once ? asprintf(&name, "%s", b->name)
-                                         : asprintf(&name, "%s[%s-%s-%s]", b->name, modes[w.mode],
-                                                    styles[w.style].name, w.several ? "threads" : "thread");
+    int length = is_once(b) ? asprintf(&name, "%s", b->name)
+                            : asprintf(&name, "%s[%s-%s-%s]", b->name, modes[w.mode], styles[w.style].name,
+                                       w.several ? "threads" : "thread");
     return length < 0 ? NULL : name;
 }
 
@@ -73,7 +70,7 @@ static void run_one(void **state)
     alarm(TEST_LIMIT_S);
     s->way = test->way;
     fixture_begin(&s->before);
-    if (test->body->reason == NO_CONTEXT) {
+    if (test->body->reason & NO_CONTEXT) {
         test->body->run(s);
     } else {
         scene_open(s);

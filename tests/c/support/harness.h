@@ -52,16 +52,16 @@ typedef struct way {
     bool several; /* threads */
 } way;
 
-/* Why a body does not run in all ways. */
+/* Why a body does not run in all ways; of several reasons each counts. */
 enum reason {
-    NO_REASON,
-    ASYNCHRONOUS, /* in no synchronous way: it is about an operation's `how`, by which one is aborted */
-    OF_WAITING,   /* once, by itself: its subject is a call that waits or takes events, which it makes (way:
-                     EVENT, WAIT) */
-    ALONE,        /* what it does is done to the whole process or the whole world: with several threads, the
-                     others only wait */
-    NOT_YET,      /* for a while */
-    NO_CONTEXT,   /* once: of what is below a context, or of opening and closing them. s->ctx is NULL */
+    NO_REASON = 0,
+    ASYNCHRONOUS = 1, /* in no synchronous way: it is about an operation's `how`, by which one is aborted */
+    OF_WAITING = 2, /* once, by itself: its subject is a call that waits or takes events, which it makes (way:
+                         EVENT, WAIT) */
+    ALONE = 4,      /* what it does is done to the whole process or the whole world: with several threads, the
+                         others only wait */
+    SLOW = 8,       /* it takes the better part of a second, or more: in a few ways everywhere */
+    NO_CONTEXT = 16, /* once: of what is below a context, or of opening and closing them. s->ctx is NULL */
 };
 
 /* An event that was not the completion of an operation that the harness knows. */
@@ -103,10 +103,10 @@ typedef struct body {
     enum reason reason;
 } body;
 
-/* BODY(name) or BODY(name, reason) */
+/* BODY(name) or BODY(name, reason | reason) */
 #define BODY(name, ...)                                                                                      \
     {                                                                                                        \
-#name, name, (enum reason)(__VA_ARGS__ + 0)                                                          \
+#name, name, (enum reason)(NO_REASON __VA_OPT__(|) __VA_ARGS__)                                      \
     }
 
 /* main: `program` runs all tests, `program NAME...` these, `program --list` prints the names, `program

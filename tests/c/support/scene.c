@@ -268,7 +268,7 @@ static void *wait_too(void *argument)
  * use. */
 void scene_run(scene *s, const body *b)
 {
-    const int runs = b->reason == ALONE ? 1 : 2;
+    const int runs = b->reason & ALONE ? 1 : 2;
     struct run run = {s, b};
     pthread_t waiting, running[2];
     if (!s->way.several) {

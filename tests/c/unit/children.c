@@ -233,7 +233,7 @@ static void a_child_of_fork_keeps_no_pidfd(scene *s)
 static const body bodies[] = {
     BODY(a_program_is_reaped_when_its_operation_ends),
     BODY(a_limit_kills),
-    BODY(an_abort_kills_and_stays_the_reason, NOT_YET),
+    BODY(an_abort_kills_and_stays_the_reason, ASYNCHRONOUS),
     BODY(the_first_error_is_kept),
     BODY(a_fork_that_fails_is_told_at_once),
     BODY(a_program_that_is_missing_is_told_at_once),

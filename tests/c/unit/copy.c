@@ -283,13 +283,13 @@ static const body bodies[] = {
     BODY(prefix_and_data_arrive_whole),
     BODY(however_a_source_ends_all_of_it_has_been_copied),
     BODY(a_reset_source_is_an_error_after_its_data),
-    BODY(two_copies_go_both_ways_over_one_socket, NOT_YET),
+    BODY(two_copies_go_both_ways_over_one_socket),
     BODY(the_caller_s_flags_return),
     BODY(a_broken_sink_raises_no_signal),
-    BODY(a_pending_signal_stays_pending, NOT_YET),
-    BODY(an_abort_ends_a_copy_in_the_middle, NOT_YET),
+    BODY(a_pending_signal_stays_pending, ALONE),
+    BODY(an_abort_ends_a_copy_in_the_middle, ASYNCHRONOUS),
     BODY(a_limit_ends_a_copy_in_the_middle),
-    BODY(an_endless_copy_keeps_nobody_waiting, NOT_YET),
+    BODY(an_endless_copy_keeps_nobody_waiting, ASYNCHRONOUS),
     BODY(what_cannot_be_read_is_said),
 };
 

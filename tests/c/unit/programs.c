@@ -170,8 +170,8 @@ static void the_application_s_programs_get_nothing_of_ours(scene *s)
 }
 
 static const body bodies[] = {
-    BODY(sources_may_be_0_1_and_2, NOT_YET),
-    BODY(the_application_may_have_none_of_0_1_and_2, NOT_YET),
+    BODY(sources_may_be_0_1_and_2, ALONE),
+    BODY(the_application_may_have_none_of_0_1_and_2, ALONE),
     BODY(a_program_has_no_other_descriptor),
     BODY(a_program_has_default_signals, ALONE),
     BODY(programs_start_while_descriptors_come_and_go, ALONE),

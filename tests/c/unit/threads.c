@@ -220,8 +220,8 @@ static void a_loop_that_is_broken_is_told(scene *s)
 }
 
 static const body bodies[] = {
-    BODY(one_may_end_while_its_initiator_has_not_returned, NOT_YET),
-    BODY(what_is_added_or_replaced_meanwhile_is_polled, NOT_YET),
+    BODY(one_may_end_while_its_initiator_has_not_returned, OF_WAITING),
+    BODY(what_is_added_or_replaced_meanwhile_is_polled, OF_WAITING),
     BODY(a_loop_that_is_broken_is_told, NO_CONTEXT),
 };
 
