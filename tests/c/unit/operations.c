@@ -14,7 +14,10 @@ struct play {
     libxl__ao *ao;
     libxl__alarm alarm;
     libxl__gather gather;
+    int failing, failing_too; /* the parts that fail, each with an error of its own */
 };
+
+enum { NONE = -1 };
 
 static int play_body(libxl__ao *ao, void *args)
 {
@@ -28,7 +31,8 @@ static int play_body(libxl__ao *ao, void *args)
     return p->rc;
 }
 
-static const libxl__ao_class play_class = {.name = "play", .body = play_body, .args_size = sizeof(void *)};
+static const libxl__ao_class play_class = {
+    .name = "play", .body = play_body, .args_size = sizeof(void *), .slow = true};
 
 static int start(libxl_ctx *ctx, struct play *p, uint64_t for_event)
 {
@@ -44,43 +48,33 @@ static void wake(libxl_ctx *ctx, struct play *p)
 
 /* ---- starting and ending */
 
-static void an_instant_one_is_complete_when_started(scene *s)
+static void an_instant_one_is_called_once(scene *s)
 {
-    libxl_ctx *ctx = core_open();
-    uint64_t number;
     struct play p = {.rc = 0};
-    assert_int_equal(start(ctx, &p, 7), ERROR_ASYNC_INPROGRESS);
-    assert_int_equal(ctx->events.queued, 1);
-    assert_int_equal(core_result(ctx, &number), 0);
-    assert_int_equal(number, 7);
-    core_close(ctx);
-    (void)s;
+    assert_int_equal(RUN(s, core_begin(s->ctx, &play_class, &p, how)), 0);
+    assert_int_equal(p.calls, 1);
 }
 
 static void one_that_fails_at_once_is_refused(scene *s)
 {
-    libxl_ctx *ctx = core_open();
     struct play p = {.rc = ERROR_INVAL};
-    assert_int_equal(start(ctx, &p, 1), ERROR_INVAL);
-    assert_int_equal(ctx->events.queued, 0);
-    assert_int_equal(ctx->aos.started, 0);
-    core_close(ctx);
-    (void)s;
+    op *o = START(s, core_begin, s->ctx, &play_class, &p, how);
+    assert_true(op_done(o)); /* and is not told again: the harness looks */
+    assert_int_equal(op_result(o), ERROR_INVAL);
+    assert_int_equal(p.calls, 1);
 }
 
 static void one_that_fails_later_is_told(scene *s)
 {
-    libxl_ctx *ctx = core_open();
     struct play p = {.rc = ERROR_INVAL, .steps = 3};
-    assert_int_equal(start(ctx, &p, 1), ERROR_ASYNC_INPROGRESS);
+    op *o = START(s, core_begin, s->ctx, &play_class, &p, how);
     for (int i = 0; i < 3; i++) {
-        assert_int_equal(ctx->events.queued, 0);
-        wake(ctx, &p);
+        pump(s, 1);
+        assert_false(op_done(o));
+        wake(s->ctx, &p);
     }
-    assert_int_equal(core_result(ctx, NULL), ERROR_INVAL);
+    assert_int_equal(op_result(o), ERROR_INVAL);
     assert_int_equal(p.calls, 4);
-    core_close(ctx);
-    (void)s;
 }
 
 static void closing_refuses_new_ones(scene *s)
@@ -110,43 +104,37 @@ static int slow_to_stop_body(libxl__ao *ao, void *args)
 static void the_first_reason_to_stop_is_kept(scene *s)
 {
     static const libxl__ao_class slow_to_stop = {
-        .name = "slow_to_stop", .body = slow_to_stop_body, .args_size = sizeof(void *)};
-    libxl_ctx *ctx = core_open();
+        .name = "slow_to_stop", .body = slow_to_stop_body, .args_size = sizeof(void *), .slow = true};
     const int reasons[] = {ERROR_TIMEDOUT, ERROR_ABORTED};
     for (int i = 0; i < 2; i++) {
         struct play p = {.steps = 1};
-        assert_int_equal(core_start(ctx, &slow_to_stop, 1, &p), ERROR_ASYNC_INPROGRESS);
+        op *o = START(s, core_begin, s->ctx, &slow_to_stop, &p, how);
         for (int k = 0; k < 2; k++) {
-            libxl__ctx_lock(ctx);
+            libxl__ctx_lock(s->ctx);
             assert_int_equal(libxl__ao_request_stop(p.ao, reasons[i ^ k]), k ? ERROR_ABORTED : 0);
-            libxl__ctx_leave(ctx);
+            libxl__ctx_leave(s->ctx);
         }
-        wake(ctx, &p);
-        assert_int_equal(core_result(ctx, NULL), reasons[i]);
+        wake(s->ctx, &p);
+        assert_int_equal(op_result(o), reasons[i]);
     }
-    core_close(ctx);
-    (void)s;
 }
 
 static void a_kind_s_own_limit_ends_it(scene *s)
 {
     static const libxl__ao_class limited = {
-        .name = "limited", .body = play_body, .args_size = sizeof(void *), .limit_ms = 30};
-    libxl_ctx *ctx = core_open();
+        .name = "limited", .body = play_body, .args_size = sizeof(void *), .limit_ms = 30, .slow = true};
     struct play p = {.steps = 100}, freed = {.steps = 1};
-    const libxl_asyncop_how how = {.u.for_event = 2};
     uint64_t began = now_ms();
-    assert_int_equal(core_start(ctx, &limited, 1, &p), ERROR_ASYNC_INPROGRESS);
-    assert_int_equal(core_start(ctx, &limited, 2, &freed), ERROR_ASYNC_INPROGRESS);
-    assert_int_equal(libxl_ao_set_limit(ctx, &how, 0), 0); /* the application's word goes before it */
-    assert_int_equal(core_result(ctx, NULL), ERROR_TIMEDOUT);
+    op *o = START(s, core_begin, s->ctx, &limited, &p, how);
+    op *free = START(s, core_begin, s->ctx, &limited, &freed, how);
+    assert_int_equal(libxl_ao_set_limit(s->ctx, &free->how, 0),
+                     0); /* the application's word goes before it */
+    assert_int_equal(op_result(o), ERROR_TIMEDOUT);
     assert_in_range(now_ms() - began, 29, 2000);
-    sleep_ms(40);
-    assert_int_equal(libxl_ctx_process(ctx), 0);
-    wake(ctx, &freed);
-    assert_int_equal(core_result(ctx, NULL), 0);
-    core_close(ctx);
-    (void)s;
+    pump_for(s, 40);
+    assert_false(op_done(free));
+    wake(s->ctx, &freed);
+    assert_int_equal(op_result(free), 0);
 }
 
 /* ---- the run queue */
@@ -154,26 +142,25 @@ static void a_kind_s_own_limit_ends_it(scene *s)
 static void bodies_run_in_the_order_of_waking_and_once(scene *s)
 {
     enum { MANY = 50 };
-    libxl_ctx *ctx = core_open();
     struct play plays[MANY];
+    op *ops[MANY];
     int order[1 + 3 * MANY] = {1};
     for (int i = 0; i < MANY; i++) {
         plays[i] = (struct play){.steps = 1, .number = i};
-        assert_int_equal(start(ctx, &plays[i], (uint64_t)i), ERROR_ASYNC_INPROGRESS);
-        plays[i].order = order;
+        ops[i] = START(s, core_begin, s->ctx, &play_class, &plays[i], how);
     }
-    libxl__ctx_lock(ctx);
-    for (int i = MANY - 1; i >= 0; i--)
+    libxl__ctx_lock(s->ctx);
+    for (int i = MANY - 1; i >= 0; i--) {
+        plays[i].order = order;
         for (int again = 0; again < 3; again++)
             libxl__ao_wake(plays[i].ao);
-    libxl__ctx_leave(ctx);
+    }
+    libxl__ctx_leave(s->ctx);
+    for (int i = 0; i < MANY; i++)
+        assert_int_equal(op_result(ops[i]), 0);
     assert_int_equal(order[0], 1 + MANY);
     for (int i = 0; i < MANY; i++)
         assert_int_equal(order[1 + i], MANY - 1 - i);
-    for (int i = 0; i < MANY; i++)
-        assert_int_equal(core_result(ctx, NULL), 0);
-    core_close(ctx);
-    (void)s;
 }
 
 static int cycle_body(libxl__ao *ao, void *args)
@@ -277,17 +264,15 @@ static int part_body(libxl__ao *ao, void *p)
 static const libxl__ao_class part_class = {
     .name = "part", .body = part_body, .args_size = sizeof(struct part_args)};
 
-static int failing = -1, failing_too = -1; /* the parts that fail, each with an error of its own */
-
 /* Every second one ends at once, the others in steps. */
 static void fill_part(libxl__ao *parent, uint32_t index, void *p)
 {
     struct part_args *args = p;
-    (void)parent;
+    const struct play *play = core_user(parent);
     *args = (struct part_args){.waits = index % 2 ? 3 : 0};
-    if ((int)index == failing)
+    if ((int)index == play->failing)
         args->rc = ERROR_KERNEL;
-    if ((int)index == failing_too)
+    if ((int)index == play->failing_too)
         args->rc = ERROR_INVAL;
 }
 
@@ -298,44 +283,35 @@ static int gather_body(libxl__ao *ao, void *args)
     return libxl__gather_step(ao, &p->gather);
 }
 
-static int gather(libxl_ctx *ctx, uint32_t count, uint32_t at_once, struct play *p)
+static int gather(scene *s, uint32_t count, uint32_t at_once, struct play *p)
 {
-    static const libxl__ao_class whole = {.name = "whole", .body = gather_body, .args_size = sizeof(void *)};
-    *p = (struct play){.gather = {.cls = &part_class, .fill = fill_part, .count = count, .at_once = at_once}};
-    int rc = core_start(ctx, &whole, 1, p);
-    return rc == ERROR_ASYNC_INPROGRESS ? core_result(ctx, NULL) : rc;
+    static const libxl__ao_class whole = {
+        .name = "whole", .body = gather_body, .args_size = sizeof(void *), .slow = true};
+    p->gather = (libxl__gather){.cls = &part_class, .fill = fill_part, .count = count, .at_once = at_once};
+    return RUN(s, core_begin(s->ctx, &whole, p, how));
 }
 
 static void none_one_and_many_parts_complete_once(scene *s)
 {
-    libxl_ctx *ctx = core_open();
     const uint32_t counts[] = {0, 1, 2, 7, 1000};
-    struct play p;
-    failing = -1;
     for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++)
         for (uint32_t at_once = 1; at_once <= 8; at_once *= 2) {
-            assert_int_equal(gather(ctx, counts[i], at_once, &p), 0);
+            struct play p = {.failing = NONE, .failing_too = NONE};
+            assert_int_equal(gather(s, counts[i], at_once, &p), 0);
             assert_int_equal(p.gather.done, counts[i]);
         }
-    core_close(ctx);
-    (void)s;
 }
 
 static void the_first_error_of_a_part_is_kept(scene *s)
 {
-    libxl_ctx *ctx = core_open();
-    struct play p;
-    for (failing = 0; failing < 4; failing++) {
-        assert_int_equal(gather(ctx, 100, 2, &p), ERROR_KERNEL);
+    for (int failing = 0; failing < 4; failing++) {
+        struct play p = {.failing = failing, .failing_too = NONE};
+        assert_int_equal(gather(s, 100, 2, &p), ERROR_KERNEL);
         assert_in_range(p.gather.started, failing + 1, failing + 3); /* no more were started */
         assert_int_equal(p.gather.done, p.gather.started);
     }
-    failing = 1;
-    failing_too = 3; /* it ends next */
-    assert_int_equal(gather(ctx, 100, 4, &p), ERROR_KERNEL);
-    failing = failing_too = -1;
-    core_close(ctx);
-    (void)s;
+    struct play p = {.failing = 1, .failing_too = 3}; /* which ends next */
+    assert_int_equal(gather(s, 100, 4, &p), ERROR_KERNEL);
 }
 
 /* ---- callbacks that start operations */
@@ -390,19 +366,20 @@ static void a_chain_of_callbacks_uses_no_stack(scene *s)
     (void)s;
 }
 
+/* Those without a context look into one that nobody else has, close it, or have two. */
 static const body bodies[] = {
-    BODY(an_instant_one_is_complete_when_started, NO_CONTEXT),
-    BODY(one_that_fails_at_once_is_refused, NO_CONTEXT),
-    BODY(one_that_fails_later_is_told, NO_CONTEXT),
+    BODY(an_instant_one_is_called_once),
+    BODY(one_that_fails_at_once_is_refused),
+    BODY(one_that_fails_later_is_told),
     BODY(closing_refuses_new_ones, NO_CONTEXT),
-    BODY(the_first_reason_to_stop_is_kept, NO_CONTEXT),
-    BODY(a_kind_s_own_limit_ends_it, NO_CONTEXT),
-    BODY(bodies_run_in_the_order_of_waking_and_once, NO_CONTEXT),
+    BODY(the_first_reason_to_stop_is_kept),
+    BODY(a_kind_s_own_limit_ends_it, ASYNCHRONOUS),
+    BODY(bodies_run_in_the_order_of_waking_and_once),
     BODY(one_that_cycles_uses_no_more_memory, NO_CONTEXT),
     BODY(the_index_grows_and_finds_every_one, NO_CONTEXT),
     BODY(of_several_alike_the_oldest_is_found, NO_CONTEXT),
-    BODY(none_one_and_many_parts_complete_once, NO_CONTEXT),
-    BODY(the_first_error_of_a_part_is_kept, NO_CONTEXT),
+    BODY(none_one_and_many_parts_complete_once),
+    BODY(the_first_error_of_a_part_is_kept),
     BODY(a_chain_of_callbacks_uses_no_stack, NO_CONTEXT),
 };
 
