@@ -1,18 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Faults of libxl that lie in its machinery (docs/libxl-faults.md), on the core alone: children, clocks, what
- * a descriptor or a timer costs. One operation here, whose body is each test's own.
+ * Faults of libxl that lie in its machinery (docs/libxl-faults.md): children, clocks, what a descriptor or a
+ * timer costs.
  */
-#include "libxl_internal.h"
+#include "core.h"
 
 #include <errno.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -20,35 +16,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
-#include "child.h"
-#include "nested.h"
-
 static const int NO_STDIO[3] = {-1, -1, -1};
 
-static libxl_ctx *open_core(void)
-{
-    libxl_ctx *ctx;
-    assert_int_equal(libxl__ctx_create(&ctx, NULL), 0);
-    return ctx;
-}
-
-static void close_core(libxl_ctx *ctx)
-{
-    assert_int_equal(libxl__ctx_drain(ctx), 0);
-    libxl__ctx_destroy(ctx);
-}
-
-/* Runs an operation; synchronously if how is NULL. */
-static int run(libxl_ctx *ctx, int (*body)(libxl__ao *ao, void *args), const libxl_asyncop_how *how)
-{
-    static libxl__ao_class cls; /* one operation at a time has it */
-    libxl__ao *ao;
-    cls = (libxl__ao_class){.name = "test", .body = body, .slow = true};
-    int rc = libxl__ao_create(ctx, &cls, 0, how, &ao);
-    return rc ? rc : libxl__ao_start(ao);
-}
+/* An operation's class, with this body. */
+#define CLASS(of_body)                                                                                       \
+    ((const libxl__ao_class){.name = "test", .body = (of_body), .args_size = sizeof(void *), .slow = true})
 
 static double seconds_of(clockid_t clock)
 {
@@ -73,24 +45,20 @@ static int missing_program(libxl__ao *ao, void *args)
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
-static void a_child_that_cannot_start_fails_at_once(void **state)
+static void a_child_that_cannot_start_fails_at_once(scene *s)
 {
-    (void)state;
-    libxl_ctx *ctx = open_core();
+    static const libxl__ao_class missing = CLASS(missing_program);
     struct rlimit before, none;
-    assert_int_equal(run(ctx, missing_program, NULL), ERROR_FAIL);
-    assert_non_null(strstr(libxl_error_message(), strerror(ENOENT)));
+    assert_int_equal(RUN(s, core_begin(s->ctx, &missing, NULL, how)), ERROR_FAIL);
+    assert_non_null(strstr(last_message(s), strerror(ENOENT)));
     getrlimit(RLIMIT_NOFILE, &before); /* no descriptor can be had: the same answer, with its errno */
-    none = (struct rlimit){.rlim_cur = 0, .rlim_max = before.rlim_max};
+    none = (struct rlimit){.rlim_cur = 1, .rlim_max = before.rlim_max};
     setrlimit(RLIMIT_NOFILE, &none);
-    int rc = run(ctx, missing_program, NULL);
+    int rc = RUN(s, core_begin(s->ctx, &missing, NULL, how));
     setrlimit(RLIMIT_NOFILE, &before);
     assert_int_equal(rc, ERROR_FAIL);
-    assert_non_null(strstr(libxl_error_message(), strerror(EMFILE)));
-    close_core(ctx);
+    assert_non_null(strstr(last_message(s), strerror(EMFILE)));
 }
-
-static pid_t sleeper;
 
 static int sleep_long(libxl__ao *ao, void *args)
 {
@@ -100,50 +68,44 @@ static int sleep_long(libxl__ao *ao, void *args)
     if (ao->step++)
         return child->done ? libxl__child_result(child, "sleep") : LIBXL__AO_WAIT;
     int rc = libxl__child_start(ao, child, argv, NO_STDIO, 0);
-    sleeper = child->pid;
+    **(pid_t **)libxl__ao_args(ao) = child->pid;
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
 static int nest_a_sleeper(libxl__ao *ao, void *args)
 {
-    static const libxl__ao_class inner = {.name = "inner", .body = sleep_long, .slow = true};
-    (void)args;
+    static const libxl__ao_class inner = CLASS(sleep_long);
     libxl__nested *nested = libxl__ao_state(ao, sizeof(*nested));
     if (ao->step++)
         return nested->done ? nested->rc : LIBXL__AO_WAIT;
-    if (!libxl__nested_create(ao, nested, &inner))
+    libxl__ao *child = libxl__nested_create(ao, nested, &inner);
+    if (!child)
         return ERROR_NOMEM;
+    *(void **)libxl__ao_args(child) = *(void **)args;
     libxl__nested_start(nested);
     return LIBXL__AO_WAIT;
 }
 
-static void a_child_of_a_nested_operation_is_awaited(void **state)
+static void a_child_of_a_nested_operation_is_awaited(scene *s)
 {
-    (void)state;
-    libxl_ctx *ctx = open_core();
-    libxl_asyncop_how how = {.u.for_event = 1};
-    libxl_event *event;
-    assert_int_equal(run(ctx, nest_a_sleeper, &how), ERROR_ASYNC_INPROGRESS);
+    static const libxl__ao_class nesting = CLASS(nest_a_sleeper);
+    pid_t sleeper = 0;
+    op *o = START(s, core_begin, s->ctx, &nesting, &sleeper, how);
     assert_int_equal(kill(sleeper, 0), 0);
-    assert_int_equal(libxl_ao_abort(ctx, &how), 0);
-    assert_int_equal(libxl_event_wait_limit(ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL, 5000), 0);
-    assert_int_equal(event->u.operation_complete.rc, ERROR_ABORTED);
-    libxl_event_free(ctx, event);
+    assert_int_equal(libxl_ao_abort(s->ctx, &o->how), 0);
+    assert_int_equal(op_result(o), ERROR_ABORTED);
     assert_int_equal(kill(sleeper, 0), -1); /* dead, and reaped: not even a zombie */
     assert_int_equal(errno, ESRCH);
-    close_core(ctx);
 }
 
-static void the_application_s_signal_handler_is_untouched(void **state)
+static void the_application_s_signal_handler_is_untouched(scene *s)
 {
-    (void)state;
+    static const libxl__ao_class missing = CLASS(missing_program);
     struct sigaction before, after;
     assert_int_equal(sigaction(SIGCHLD, NULL, &before), 0);
-    libxl_ctx *ctx = open_core();
-    assert_int_equal(run(ctx, missing_program, NULL), ERROR_FAIL);
+    assert_int_equal(RUN(s, core_begin(s->ctx, &missing, NULL, how)), ERROR_FAIL);
     assert_int_equal(sigaction(SIGCHLD, NULL, &after), 0);
     assert_true(before.sa_handler == after.sa_handler && before.sa_flags == after.sa_flags);
-    close_core(ctx);
 }
 
 /* ---- clocks: the core's calls come here, since it is linked into this program */
@@ -174,17 +136,18 @@ static int wait_10_ms(libxl__ao *ao, void *args)
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
-static void time_is_monotonic(void **state)
+static void time_is_monotonic(scene *s)
 {
-    (void)state;
+    static const libxl__ao_class waiting = CLASS(wait_10_ms);
     wall_clock_reads = wall_clock_timers = timers_made = 0;
-    libxl_ctx *ctx = open_core();
+    libxl_ctx *ctx = core_open();
     double begin = seconds();
-    assert_int_equal(run(ctx, wait_10_ms, NULL), 0);
+    assert_int_equal(core_begin(ctx, &waiting, NULL, NULL), 0);
     assert_in_range((int)(1000 * (seconds() - begin)), 9, 2000);
     assert_int_equal(timers_made, 1); /* it was this program's that were called */
     assert_int_equal(wall_clock_reads + wall_clock_timers, 0);
-    close_core(ctx);
+    core_close(ctx);
+    (void)s;
 }
 
 /* ---- sources */
@@ -207,12 +170,10 @@ static int stop_what_never_began(libxl__ao *ao, void *args)
     return 0;
 }
 
-static void stopping_an_idle_source_is_fine(void **state)
+static void stopping_an_idle_source_is_fine(scene *s)
 {
-    (void)state;
-    libxl_ctx *ctx = open_core();
-    assert_int_equal(run(ctx, stop_what_never_began, NULL), 0);
-    close_core(ctx);
+    static const libxl__ao_class stopping = CLASS(stop_what_never_began);
+    assert_int_equal(RUN(s, core_begin(s->ctx, &stopping, NULL, how)), 0);
 }
 
 struct late {
@@ -257,14 +218,12 @@ static int register_late(libxl__ao *ao, void *args)
     return s->came ? 0 : LIBXL__AO_WAIT;
 }
 
-static void a_descriptor_registered_late_is_polled(void **state)
+static void a_descriptor_registered_late_is_polled(scene *s)
 {
-    (void)state;
-    libxl_ctx *ctx = open_core();
+    static const libxl__ao_class late = CLASS(register_late);
     double begin = seconds();
-    assert_int_equal(run(ctx, register_late, NULL), 0);
+    assert_int_equal(RUN(s, core_begin(s->ctx, &late, NULL, how)), 0);
     assert_true(seconds() - begin < 2);
-    close_core(ctx);
 }
 
 /* ---- costs, of this thread's processor time: four times as much must not cost sixteen times as much */
@@ -294,14 +253,14 @@ static double cost_of_timers(libxl_ctx *ctx, uint64_t count)
     return cost;
 }
 
-static void many_timers_cost_little(void **state)
+static void many_timers_cost_little(scene *s)
 {
-    (void)state;
-    libxl_ctx *ctx = open_core();
+    (void)s;
+    libxl_ctx *ctx = core_open();
     cost_of_timers(ctx, 16000); /* memory is there afterwards */
     double few = cost_of_timers(ctx, 16000), many = cost_of_timers(ctx, 64000);
     assert_true(many < 10 * few + 0.01);
-    close_core(ctx);
+    core_close(ctx);
 }
 
 static void take(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
@@ -333,47 +292,30 @@ static double cost_of_ready(libxl_ctx *ctx, int count)
     return cost;
 }
 
-static void many_ready_descriptors_cost_little(void **state)
+static void many_ready_descriptors_cost_little(scene *s)
 {
-    (void)state;
+    (void)s;
     struct rlimit limit;
     getrlimit(RLIMIT_NOFILE, &limit);
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
     int most = limit.rlim_max > 10100 ? 10000 : (int)limit.rlim_max - 100;
-    libxl_ctx *ctx = open_core();
+    libxl_ctx *ctx = core_open();
     double few = cost_of_ready(ctx, most / 4), all = cost_of_ready(ctx, most);
     assert_true(all < 10 * few + 0.01);
-    close_core(ctx);
+    core_close(ctx);
 }
 
-/* ---- */
-
-static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(a_child_that_cannot_start_fails_at_once),
-    cmocka_unit_test(a_child_of_a_nested_operation_is_awaited),
-    cmocka_unit_test(the_application_s_signal_handler_is_untouched),
-    cmocka_unit_test(time_is_monotonic),
-    cmocka_unit_test(stopping_an_idle_source_is_fine),
-    cmocka_unit_test(a_descriptor_registered_late_is_polled),
-    cmocka_unit_test(many_timers_cost_little),
-    cmocka_unit_test(many_ready_descriptors_cost_little),
+/* Those without a context open one and look at that, or at what is below one. */
+static const body bodies[] = {
+    BODY(a_child_that_cannot_start_fails_at_once, ALONE),
+    BODY(a_child_of_a_nested_operation_is_awaited, ASYNCHRONOUS),
+    BODY(the_application_s_signal_handler_is_untouched),
+    BODY(time_is_monotonic, NO_CONTEXT),
+    BODY(stopping_an_idle_source_is_fine),
+    BODY(a_descriptor_registered_late_is_polled),
+    BODY(many_timers_cost_little, NO_CONTEXT),
+    BODY(many_ready_descriptors_cost_little, NO_CONTEXT),
 };
 
-/* `program` runs all, `program NAME...` these, `program --list` prints the names. */
-int main(int argc, char **argv)
-{
-    struct CMUnitTest chosen[sizeof(tests) / sizeof(*tests)];
-    size_t count = 0;
-    setvbuf(stdout, NULL, _IOLBF, 0);
-    for (size_t i = 0; i < sizeof(tests) / sizeof(*tests); i++) {
-        bool wanted = argc == 1;
-        for (int k = 1; k < argc; k++)
-            wanted |= strcmp(argv[k], tests[i].name) == 0;
-        if (argc == 2 && strcmp(argv[1], "--list") == 0)
-            puts(tests[i].name);
-        else if (wanted)
-            chosen[count++] = tests[i];
-    }
-    return count ? _cmocka_run_group_tests("tests", chosen, count, NULL, NULL) : 0;
-}
+HARNESS_MAIN(bodies)
