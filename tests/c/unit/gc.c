@@ -59,6 +59,7 @@ static void absurd_sizes_are_refused(scene *s)
     libxl__gc_end(&gc); /* empty: nothing happens */
 }
 
+/* Memory alone: no context is needed. */
 static const body bodies[] = {
     BODY(memory_is_zeroed_and_aligned, NO_CONTEXT),
     BODY(memory_given_at_first_is_used_first, NO_CONTEXT),

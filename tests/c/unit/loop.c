@@ -416,6 +416,7 @@ static void a_child_of_fork_keeps_nothing_that_the_loop_has_opened(scene *s)
     (void)s;
 }
 
+/* Below a context: what the loop itself does with descriptors and threads. */
 static const body bodies[] = {
     BODY(a_callback_may_deregister_its_neighbours, NO_CONTEXT),
     BODY(a_number_may_be_used_again, NO_CONTEXT),

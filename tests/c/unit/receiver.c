@@ -299,6 +299,7 @@ static void a_disaster_names_the_type_only_if_it_is_one(scene *s)
     (void)s;
 }
 
+/* The receiver is their own, and so is the context that has it. */
 static const body bodies[] = {
     BODY(events_are_received_one_at_a_time, NO_CONTEXT),
     BODY(a_report_is_received_before_the_completion_is_called, NO_CONTEXT),

@@ -104,6 +104,7 @@ static void one_user_of_all_makes_no_index(scene *s)
     (void)s;
 }
 
+/* They look at a queue, and its index, that nobody else puts anything into. */
 static const body bodies[] = {
     BODY(the_oldest_of_a_user_is_taken, NO_CONTEXT),
     BODY(the_mask_counts_too, NO_CONTEXT),

@@ -165,6 +165,7 @@ static void a_started_timer_is_moved(scene *s)
     (void)s;
 }
 
+/* Below a context: the heap of timers, and what the loop makes of it. */
 static const body bodies[] = {
     BODY(sixteen_thousand_ring_in_order, NO_CONTEXT), BODY(equal_deadlines_all_ring, NO_CONTEXT),
     BODY(far_deadlines_do_not_overflow, NO_CONTEXT),  BODY(a_past_deadline_rings_at_once, NO_CONTEXT),

@@ -235,6 +235,7 @@ static void nothing_of_the_application_s_runs_on_a_worker(scene *s)
     (void)s;
 }
 
+/* They count the workers of a context that nobody else uses. */
 static const body bodies[] = {
     BODY(the_xenstore_lane_is_one_thread_in_order, NO_CONTEXT),
     BODY(the_build_lane_is_bounded, NO_CONTEXT),
