@@ -29,9 +29,15 @@ static bool milliseconds(PyObject *limit, unsigned *ms)
     *ms = 0;
     if (limit == Py_None)
         return true;
-    const double seconds = PyFloat_AsDouble(limit);
-    if (seconds == -1 && PyErr_Occurred())
-        return false;
+    double seconds = PyFloat_AsDouble(limit);
+    if (seconds == -1 && PyErr_Occurred()) {
+        if (PyErr_ExceptionMatches(PyExc_TypeError))
+            PyErr_Format(PyExc_TypeError, "limit: a number of seconds is expected, not %R", limit);
+        if (!PyErr_ExceptionMatches(PyExc_OverflowError))
+            return false;
+        PyErr_Clear();
+        seconds = INFINITY;
+    }
     if (!(seconds >= 0 && seconds <= LONGEST)) {
         PyErr_Format(PyExc_ValueError, "limit: %R is not between 0 and %d seconds", limit, LONGEST);
         return false;
