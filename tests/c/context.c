@@ -330,7 +330,7 @@ static const body bodies[] = {
     BODY(contexts_do_not_know_of_each_other, NO_CONTEXT),
     BODY(opening_without_descriptors_leaves_nothing, NO_CONTEXT),
     BODY(many_operations_leave_as_many_descriptors, ALONE),
-    BODY(idle_workers_go, ALONE),
+    BODY(idle_workers_go, ALONE | SLOW),
     BODY(a_child_of_fork_gives_its_copy_up, NO_CONTEXT),
     BODY(a_child_of_fork_has_a_dead_copy_at_any_moment, NO_CONTEXT),
     BODY(no_descriptor_gets_into_a_program, NO_CONTEXT),
