@@ -14,6 +14,8 @@
 #define IDLE_INTERVAL  LIBXL__SECONDS(2) /* for a domain that xenstored does not know of */
 #define NEVER          (UINT64_MAX / 2)
 
+enum { AHEAD = 8 }; /* followers lie anywhere: they are fetched before they are compared */
+
 /* The place of the first follower that is not before this one; those of one domid are in order of their addresses. */
 static uint32_t place_of(const libxl__domains *domains, uint32_t domid,
                          const libxl__domain_follower *follower)
@@ -63,6 +65,8 @@ static uint32_t compare_page(libxl__domains *domains, uint32_t place, const xc_d
     int at = 0;
     for (; place < domains->count; place++) {
         libxl__domain_follower *follower = domains->followers[place];
+        if (place + AHEAD < domains->count)
+            __builtin_prefetch(domains->followers[place + AHEAD]);
         if (!last && follower->domid > page[count - 1].domain)
             break;
         while (at < count && page[at].domain < follower->domid)
