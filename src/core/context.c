@@ -22,7 +22,7 @@ void libxl__ctx_flush(libxl_ctx *ctx)
 {
     do
         libxl__aos_run(ctx);
-    while (libxl__deliver_one(ctx));
+    while (libxl__deliveries_due(&ctx->deliveries) && libxl__deliver_one(ctx));
 }
 
 void libxl__ctx_settle(libxl_ctx *ctx)

@@ -44,6 +44,11 @@ void libxl__deliveries_open(libxl_ctx *ctx);
 /* Frees what has not been delivered. */
 void libxl__deliveries_close(libxl_ctx *ctx);
 
+/* Whether anything stands in line, or has to be told. Asked at the end of every call. */
+static inline bool libxl__deliveries_due(const libxl__deliveries *deliveries)
+{
+    return !STAILQ_EMPTY(&deliveries->calls) || !STAILQ_EMPTY(&deliveries->events) || deliveries->missed;
+}
 /* Delivers the first that may be; whether there was one. */
 bool libxl__deliver_one(libxl_ctx *ctx);
 /* Whether this thread is inside one of the context's deliveries. Locked or not. */

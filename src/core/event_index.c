@@ -67,6 +67,8 @@ bool libxl__event_index_make(libxl__event_index *index, const struct libxl__even
 
 void libxl__event_index_drop(libxl__event_index *index)
 {
+    if (!index->places && !index->useless)
+        return;
     free(index->places);
     *index = (libxl__event_index){.places = NULL};
 }
