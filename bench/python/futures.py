@@ -57,8 +57,8 @@ async def instant() -> AsyncIterator[One]:
     async with aioxen.Context() as xen:
         dom = await xen.domain_create(guest("b"))
 
-        turns = itertools.cycle([xen.domain_pause, xen.domain_unpause])
-        yield lambda: next(turns)(dom.domid)
+        domid, turns = dom.domid, itertools.cycle([xen.domain_pause, xen.domain_unpause])
+        yield lambda: next(turns)(domid)
         await dom.destroy()
 
 
