@@ -101,12 +101,11 @@ static int ask(libxl__ao *ao, uint32_t domid, const char *request)
         ao->step = WRITING;
         return rc ? rc : LIBXL__AO_WAIT;
     }
-    if (ao->step == WITHDRAWING)
-        return withdrawn(ao, s, domid);
-
     rc = look_at_domain(ao, s, domid);
     if (rc != LIBXL__AO_WAIT)
         return rc;
+    if (ao->step == WITHDRAWING)
+        return withdrawn(ao, s, domid);
     if (ao->stop)
         return ao->step == ACKNOWLEDGED ? ao->stop : withdraw(ao, s, domid, request);
 

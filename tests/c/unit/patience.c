@@ -2,22 +2,30 @@
 /* What becomes of a request to shut down whose 60 s have passed: here they pass at once. */
 #include "core.h"
 
+#include "xen.h"
+
 #include <stdlib.h>
 
-enum { LONG_S = 30, SHORT_MS = 100 };
+enum { LONG_S = 30, SHORT_MS = 100, LATE_MS = 3000 };
 
-/* What was to happen in LONG_S or later happens now. */
-static void time_passes(libxl_ctx *ctx)
+/* Locked. What was to happen in LONG_S or later happens now. */
+static void time_is_up(libxl_ctx *ctx)
 {
-    libxl__ctx_lock(ctx);
     const uint64_t far = libxl__now() + LIBXL__SECONDS(LONG_S);
     for (uint32_t i = 0; i < ctx->timers.count; i++) {
         libxl__timer *timer = ctx->timers.heap[i];
         if (timer->deadline < far || timer->deadline > far + LIBXL__SECONDS(LONG_S))
             continue; /* those that are for ever stay so */
-        libxl__timer_start(ctx, timer, 0, timer->callback);
+        libxl__timer_stop(ctx, timer);
+        timer->callback(ctx, timer);
         i = (uint32_t)-1; /* the heap is in another order now */
     }
+}
+
+static void time_passes(libxl_ctx *ctx)
+{
+    libxl__ctx_lock(ctx);
+    time_is_up(ctx);
     libxl__ctx_leave(ctx);
 }
 
@@ -76,10 +84,29 @@ static void another_s_request_is_left_alone(scene *s)
     goes_on(s, o, domid, "reboot");
 }
 
+/* Nothing else happens to it afterwards that would be heard: it is not noticed by an alarm, seconds later. */
+static void who_ends_while_the_request_is_taken_back_has_ended(scene *s)
+{
+    libxl_domid domid;
+    op *o = ask(s, &domid);
+    put(domid, "");
+    libxl__ctx_lock(s->ctx);
+    time_is_up(s->ctx);
+    libxl__aos_run(s->ctx); /* now xenstored is asked, and cannot be heard */
+    assert_int_equal(xc_domain_shutdown(s->ctx->xen->xch, domid, SHUTDOWN_poweroff), 0);
+    assert_int_equal(libxl__domains_look(s->ctx), 0);
+    libxl__ctx_leave(s->ctx);
+    const uint64_t before = now_ms();
+    assert_int_equal(op_result(o), 0);
+    assert_in_range(now_ms() - before, 0, LATE_MS);
+    guest_destroy(s->ctx, domid);
+}
+
 static const body bodies[] = {
     BODY(who_has_not_acknowledged_is_asked_no_more, ALONE),
     BODY(who_has_acknowledged_is_waited_for, ALONE),
     BODY(another_s_request_is_left_alone, ALONE),
+    BODY(who_ends_while_the_request_is_taken_back_has_ended, ALONE),
 };
 
 HARNESS_MAIN(bodies)
