@@ -110,7 +110,10 @@ void libxl_postfork_child_noexec(libxl_ctx *ctx);
  */
 const char *libxl_error_message(void);
 
-/* How many of each thing a context has alive, for tests and monitoring. */
+/*
+ * How many of each thing a context has alive, for tests and monitoring. Instant operations (pause, get_info, ...) are
+ * counted only if they end in an event.
+ */
 typedef struct libxl_counters {
     uint64_t operations_started;   /* since the context was made */
     uint64_t operations_completed; /* of these, ended; whatever the result */

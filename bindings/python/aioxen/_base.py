@@ -29,7 +29,9 @@ _contexts: weakref.WeakSet[BaseContext] = weakref.WeakSet()
 
 @dataclass(slots=True, eq=False, repr=False)
 class Counters(Fields):
-    """How many of each thing a context has alive, for tests and monitoring."""
+    """How many of each thing a context has alive, for tests and monitoring.
+
+    Instant operations are counted only where they end in an event."""
 
     operations_started: int
     """Since the context was made."""
