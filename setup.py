@@ -48,7 +48,10 @@ setup(
             include_dirs=[str(f) for f in folders],
             extra_link_args=link,
             extra_compile_args=["-O2", "-std=gnu11", "-Wall", "-Wextra", "-fvisibility=hidden"],
-            depends=["bindings/python/live/live.h"],
+            depends=[
+                "bindings/python/live/live.h",
+                *(str(header) for folder in folders for header in folder.glob("*libxl*.h")),
+            ],
             py_limited_api=True,
         )
     ],
