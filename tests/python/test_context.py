@@ -134,6 +134,51 @@ def test_a_forgotten_context_is_freed_and_told() -> None:
     assert (descriptors(), threads()) == before
 
 
+def test_what_is_garbage_with_a_context_does_not_use_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor what the interpreter's end finds beside it."""
+    monkeypatch.setenv("MALLOC_PERTURB_", "165")  # what is free is no memory to use
+    done = script("""
+        import asyncio, gc, aioxen
+
+        async def wait(xen):
+            operation = xen.domain_wait_shutdown(0)
+            try:
+                await asyncio.get_running_loop().create_future()
+            finally:
+                operation.cancel()
+
+        async def forget():
+            xen = aioxen.Context()
+            waiting = wait(xen)
+            waiting.send(None)
+            held = [xen, waiting, xen.events()]
+            held.append(held)
+
+        async def leave():
+            global left
+            left = [xen, xen.events(), wait(xen)]
+            left[2].send(None)
+
+        asyncio.run(forget())
+        gc.collect()
+        xen = aioxen.Context()
+        asyncio.run(leave())
+    """)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+async def test_a_result_that_cannot_be_taken_back_any_more(xen: aioxen.Context, guest: Configure) -> None:
+    other = aioxen.Context()
+    creation = other.domain_create(guest())
+    waiting = creation.__await__()
+    waiting.send(None)
+    await asyncio.wait([creation])
+    await other.aclose()
+    with pytest.raises(aioxen.ClosedError):
+        waiting.throw(asyncio.CancelledError)
+    await xen.domain_destroy(creation.result())
+
+
 def test_a_thread_of_its_own() -> None:
     found: list[list[int]] = []
     thread = threading.Thread(target=lambda: found.append(asyncio.run(domids())))
@@ -174,6 +219,8 @@ async def test_a_forked_child_leaves_everything_to_its_parent() -> None:
                     os.fstat(fd)
                 with pytest.raises(aioxen.ClosedError):
                     xen.domain_list()
+                with pytest.raises(aioxen.ClosedError):
+                    xen.events()
                 assert xen.counters().operations == 0
                 del events
                 gc.collect()

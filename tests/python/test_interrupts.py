@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Ctrl-C while completions are handed out: whoever runs the loop again misses none."""
+"""Ctrl-C while operations are started or completions handed out: whoever runs the loop again misses none."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from types import CodeType, FrameType
 from typing import Any
 
@@ -40,23 +40,27 @@ HANDING_OUT: set[CodeType] = {
     )
 }
 
+STARTING: set[CodeType] = {Call.out.__code__, Call.begin.__code__}
+
 
 class Interruption:
-    """Raises KeyboardInterrupt before the n-th line of those that hand out completions."""
+    """Raises KeyboardInterrupt, or another, at the n-th line or return of some functions."""
 
-    def __init__(self, n: int) -> None:
+    def __init__(self, n: int, where: set[CodeType], what: type[BaseException] = KeyboardInterrupt) -> None:
         self.left = n
+        self.where = where
+        self.what = what
 
     def __call__(self, frame: FrameType, event: str, arg: object) -> Any:
-        if frame.f_code not in HANDING_OUT:
+        if frame.f_code not in self.where:
             return None
-        if event == "line":
+        if event in ("line", "return"):
             self.left -= 1
             if self.left == 0:
-                raise KeyboardInterrupt
+                raise self.what
         return self
 
-    @contextmanager
+    @contextlib.contextmanager
     def armed(self) -> Iterator[None]:
         before = sys.gettrace()
         sys.settrace(self)
@@ -86,7 +90,7 @@ def interrupted(loop: asyncio.AbstractEventLoop, xen: aioxen.Context, n: int) ->
         return await asyncio.wait_for(asyncio.gather(*operations, return_exceptions=True), 20)
 
     waiting = loop.create_task(wait(loop.run_until_complete(some(xen))))
-    interruption = Interruption(n)
+    interruption = Interruption(n, HANDING_OUT)
     with interruption.armed():
         while not waiting.done():
             try:
@@ -131,3 +135,33 @@ def test_a_listener_that_interrupts_is_told_once(guest: Configure) -> None:
     loop.run_until_complete(xen.aclose())
     loop.close()
     assert len(told) == 1
+
+
+@pytest.mark.parametrize("raised", [KeyboardInterrupt, TimeoutError])
+@pytest.mark.parametrize("what", ["domain_get_name", "domain_list", "host_info", "domain_create"])
+def test_nobody_waits_for_what_was_not_started(
+    what: str, raised: type[BaseException], guest: Configure
+) -> None:
+    """And what was started, but is nobody's, is cancelled."""
+    inputs: dict[str, list[Any]] = {"domain_get_name": [0], "domain_create": [guest()]}
+    xen = aioxen.Context()
+
+    async def was_interrupted(n: int) -> bool:
+        interruption = Interruption(n, STARTING, raised)
+        with interruption.armed(), contextlib.suppress(raised):
+            getattr(xen, what)(*inputs.get(what, [])).cancel()
+        counters = xen.counters()
+        assert len(xen._live()) == counters.operations + counters.events
+        while xen._live():
+            await asyncio.sleep(0.001)
+        return interruption.left <= 0
+
+    async def at_each_line() -> int:
+        n = 1
+        async with xen:
+            while await asyncio.wait_for(was_interrupted(n), 20):
+                n += 1
+            assert xen.counters().operations == 0
+        return n
+
+    assert asyncio.run(at_each_line()) > 5

@@ -7,6 +7,7 @@ descriptor. Events find their receiver by a token of 64 bits that is never used 
 
 from __future__ import annotations
 
+import atexit
 import dataclasses
 import itertools
 import os
@@ -85,6 +86,7 @@ def last_message() -> str:
 class BaseContext(ContextOperations):
     """Owns the C context. A side for an event loop adds how operations and events are awaited."""
 
+    _c: v.CData = None
     domain_class: type[Domain] = Domain
     """What operations give as a domain; an extension's has methods of its own."""
 
@@ -93,14 +95,9 @@ class BaseContext(ContextOperations):
         rc = lib.libxl_ctx_alloc(out, lib.LIBXL_VERSION, 0, ffi.NULL)
         if rc:
             raise error_of(rc, last_message())
-        self._c: v.CData = out[0]
+        self._c = out[0]
         self._ended: Counters | None = None
         self._tokens = itertools.count(1)
-        self._how: v.CData = ffi.new("libxl_asyncop_how *")
-        self._how_for: v.CData = self._how.u
-        # Runs at the interpreter's exit, too, while everything is still there: half-made domains are
-        # taken back, and no operation writes its results into memory that is gone.
-        self._finalizer = weakref.finalize(self, _free_forgotten, self._c)
         _contexts.add(self)
 
     @property
@@ -121,10 +118,6 @@ class BaseContext(ContextOperations):
         info = ffi.new("libxl_dominfo *")
         rc = lib.libxl_domain_get_info(self._c, domid, info, ffi.NULL)
         return self.domain_class(self, domid, v.NIL if rc else v.uuid_of(info.uuid.uuid))
-
-    def _how_of(self, token: int) -> v.CData:
-        self._how_for.for_event = token
-        return self._how
 
     def _failed(self, rc: int, message: str) -> None:
         """What the library could not do for nobody in particular."""
@@ -152,7 +145,6 @@ class BaseContext(ContextOperations):
         """Give up the C context: what is returned frees it, and may be called on any thread."""
         self._ended = self.counters()
         c, self._c = self._c, None
-        self._finalizer.detach()
 
         def free() -> None:
             lib.libxl_ctx_free(c)
@@ -164,13 +156,21 @@ class BaseContext(ContextOperations):
         if self._c is not None:
             self._ended = Counters(*[0] * len(dataclasses.fields(Counters)))
             c, self._c = self._c, None
-            self._finalizer.detach()
             lib.libxl_postfork_child_noexec(c)
 
+    def __del__(self) -> None:
+        """Nobody has closed it. No weakref's finalizer: what is garbage with it may use it after that."""
+        if self._c is not None:
+            self._free()()
+            warnings.warn("a Context was not closed: use `async with`", ResourceWarning, stacklevel=2)
 
-def _free_forgotten(c: v.CData) -> None:
-    warnings.warn("a Context was not closed: use `async with`", ResourceWarning, stacklevel=2)
-    lib.libxl_ctx_free(c)
+
+@atexit.register
+def _at_exit() -> None:
+    """While everything is still there: half-made domains are taken back, and no operation writes its results
+    into memory that is gone."""
+    for context in list(_contexts):
+        context.__del__()
 
 
 def _after_fork_in_child() -> None:

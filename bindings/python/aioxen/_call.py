@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from aioxen.domain import Domain
     from aioxen.operation import Operation
 
+_HOW = ctype("libxl_asyncop_how *")
+
 
 class Result:
     """One result: the pointer C writes through, what reads it, and what frees what it owns."""
@@ -89,11 +91,9 @@ class Call(Function):
         """Memory for the results."""
         return tuple([ffi.new(result.pointer) for result in self.results])
 
-    def begin(
-        self, xen: Operations, inputs: tuple[Any, ...], out: tuple[CData, ...], token: int | None
-    ) -> int:
-        """Call the C function. Its completion tells the token; None: it is over when this returns."""
-        how = ffi.NULL if token is None else xen._how_of(token)
+    def begin(self, xen: Operations, inputs: tuple[Any, ...], out: tuple[CData, ...], address: int) -> int:
+        """Call the C function. The address of how it completes; 0: it is over when this returns."""
+        how = ffi.cast(_HOW, address)
         try:
             if self.reports:
                 return self.function(xen._c, *inputs[:-1], *out, how, inputs[-1])
@@ -140,7 +140,3 @@ class Operations(ABC):
     @abstractmethod
     def _domain(self, domid: int) -> Domain:
         """The handle of a domain."""
-
-    @abstractmethod
-    def _how_of(self, token: int) -> CData:
-        """How an operation completes that has this token, until the next call of this."""

@@ -104,7 +104,7 @@ class Context(Starter, BaseContext):
 
         Raises: DomainNotFoundError.
         """
-        if self._loop is None or self._end is not None:
+        if self._loop is None or self._end is not None or self.closed:
             self._bind()
         token = next(self._tokens)
         return Events(self, token, None if domid is None else int(domid), types, capacity)
@@ -153,7 +153,6 @@ class Context(Starter, BaseContext):
             stream._finish()
         if self._loop is not None:
             self._loop.remove_reader(lib.libxl_ctx_fd(self._c))
-        self._leave()
         free = self._free()
         if self._ended is not None and self._ended.jobs:
             # A worker is still in a call that nothing can interrupt, of an operation that was aborted:
@@ -162,6 +161,10 @@ class Context(Starter, BaseContext):
                 await to_the_end(asyncio.get_running_loop().run_in_executor(None, free))
         else:
             free()
+
+    def _free(self) -> Callable[[], None]:
+        self._leave()
+        return super()._free()
 
     def _forked(self) -> None:
         self._leave()

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * How operations end, and events are told. Whatever Python raises meanwhile, all that has been taken from C
- * is delivered: nobody would tell it again.
+ * How operations end, and events are told. Whatever Python raises meanwhile, each operation that C has ended
+ * ends, and each event is told once: nobody would tell it again. One whose telling is interrupted may be lost.
  */
 #include "live.h"
+
+enum { BATCH = 256 }; /* records taken at a time */
 
 /* The first exception of several; the others are forgotten. */
 typedef struct {
@@ -64,15 +66,16 @@ static bool tell(Starter *xen, const libxl_event_record *record)
 PyObject *starter_drain(PyObject *self, PyObject *unused)
 {
     Starter *xen = (Starter *)self;
+    libxl_event_record records[BATCH]; /* here: what is told may run the loop, and come here, too */
     Raised first = {NULL, NULL, NULL};
     int number = BATCH;
     (void)unused;
     while (number == BATCH && xen->ctx) {
         Py_BEGIN_ALLOW_THREADS;
-        number = libxl_event_take(xen->ctx, xen->records, BATCH);
+        number = libxl_event_take(xen->ctx, records, BATCH);
         Py_END_ALLOW_THREADS;
         for (int i = 0; i < number; i++) {
-            const libxl_event_record *record = &xen->records[i];
+            const libxl_event_record *record = &records[i];
             const bool ends = record->type == LIBXL_EVENT_TYPE_OPERATION_COMPLETE;
             if (!(ends ? complete(record) : tell(xen, record)))
                 keep(&first);

@@ -10,14 +10,15 @@ PyObject *function_out(PyObject *function)
     return PyObject_CallMethodObjArgs(function, name_out, NULL);
 }
 
-int function_begin(PyObject *function, Starter *xen, PyObject *inputs, PyObject *out, libxl_ev_user token)
+int function_begin(PyObject *function, Starter *xen, PyObject *inputs, PyObject *out,
+                   const libxl_asyncop_how *how)
 {
-    PyObject *number = token ? PyLong_FromUnsignedLongLong(token) : Py_NewRef(Py_None);
+    PyObject *address = PyLong_FromVoidPtr((void *)how);
     PyObject *answer = NULL;
-    if (number)
-        answer = PyObject_CallMethodObjArgs(function, name_begin, xen, inputs, out, number, NULL);
+    if (address)
+        answer = PyObject_CallMethodObjArgs(function, name_begin, xen, inputs, out, address, NULL);
     const int rc = answer ? (int)PyLong_AsLong(answer) : 1;
-    Py_XDECREF(number);
+    Py_XDECREF(address);
     Py_XDECREF(answer);
     return rc;
 }
@@ -80,7 +81,7 @@ PyTypeObject *make_function_type(PyObject *module)
     name_begin = PyUnicode_InternFromString("begin");
     name_value = PyUnicode_InternFromString("value");
     name_drop = PyUnicode_InternFromString("drop");
-    return function_type = !name_out || !name_begin
+    return function_type = !name_out || !name_begin || !name_value || !name_drop
                                ? NULL
                                : (PyTypeObject *)PyType_FromModuleAndSpec(module, &spec, NULL);
 }

@@ -47,8 +47,6 @@ typedef struct Pending {
     bool live;
 } Pending;
 
-enum { BATCH = 256 }; /* records taken at a time */
-
 typedef struct {
     PyObject ob_base;
     libxl_ctx *ctx;  /* NULL: before _serve(), and after _leave() */
@@ -56,7 +54,6 @@ typedef struct {
     PyObject *plain, *undoable; /* the classes of operations */
     PyObject *done;             /* what an instant operation that gives nothing returns */
     LIST_HEAD(, Pending) live;
-    libxl_event_record records[BATCH];
 } Starter;
 
 /* Everything that returns an object or a bool: NULL or false is an exception. */
@@ -70,8 +67,9 @@ PyTypeObject *make_starter_type(PyObject *module);
 
 /* function.c: Call's methods, in Python */
 PyObject *function_out(PyObject *function); /* memory for the results of a new operation */
-/* Calls it. token 0: the operation is over when it returns. What it has returned, or 1: an exception. */
-int function_begin(PyObject *function, Starter *xen, PyObject *inputs, PyObject *out, libxl_ev_user token);
+/* Calls it. how NULL: the operation is over when it returns. What it has returned, or 1: an exception. */
+int function_begin(PyObject *function, Starter *xen, PyObject *inputs, PyObject *out,
+                   const libxl_asyncop_how *how);
 PyObject *function_value(PyObject *function, PyObject *xen, PyObject *out); /* what its operation gives */
 bool function_drop(PyObject *function, PyObject *out); /* frees what is C's of the results */
 

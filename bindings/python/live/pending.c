@@ -85,6 +85,8 @@ bool end(PyObject *operation, int rc, const char *message)
     PyObject *ended = NULL;
     if (number && words)
         ended = PyObject_CallMethodObjArgs(operation, name_end, number, words, NULL);
+    if (!ended)
+        ended = fail(operation); /* who awaits it would wait for ever */
     Py_XDECREF(number);
     Py_XDECREF(words);
     Py_XDECREF(ended);
@@ -179,7 +181,7 @@ PyTypeObject *make_pending_type(PyObject *module)
     PyObject *asyncio = PyImport_ImportModule("asyncio");
     PyObject *future = asyncio ? PyObject_GetAttrString(asyncio, "Future") : NULL;
     PyObject *size = future ? PyObject_GetAttrString(future, "__basicsize__") : NULL;
-    const Py_ssize_t align = _Alignof(Pending);
+    const Py_ssize_t align = _Alignof(Pending), before = behind; /* 0, unless this failed before */
     Py_XDECREF(asyncio);
     if (!size || !(set_result = PyObject_GetAttrString(future, "set_result")) ||
         !(set_exception = PyObject_GetAttrString(future, "set_exception")) ||
@@ -189,7 +191,7 @@ PyTypeObject *make_pending_type(PyObject *module)
     Py_DECREF(size);
     spec.basicsize = (int)(behind + (Py_ssize_t)sizeof(Pending));
     for (PyMemberDef *member = members; member->name; member++)
-        member->offset += behind;
+        member->offset += behind - before;
     PyTypeObject *type = (PyTypeObject *)future;
     future_dealloc = (destructor)PyType_GetSlot(type, Py_tp_dealloc);
     future_traverse = (traverseproc)PyType_GetSlot(type, Py_tp_traverse);

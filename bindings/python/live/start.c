@@ -47,14 +47,57 @@ static bool milliseconds(PyObject *limit, unsigned *ms)
 }
 
 /* What its function answers, called through Python; 1: an exception. */
-static int begin(Starter *xen, PyObject *operation)
+static int begin(Starter *xen, PyObject *operation, const libxl_asyncop_how *how)
 {
     Pending *p = pending_of(operation);
     const Function *f = (Function *)p->function;
     if (f->gives && !(p->out = function_out(p->function)))
         return 1;
     return function_begin(p->function, xen, p->inputs, p->out ? p->out : no_arguments,
-                          f->instant ? 0 : how_of(operation).u.for_event);
+                          f->instant ? NULL : how);
+}
+
+typedef struct {
+    libxl_ev_user token;
+    bool there;
+} Completion;
+
+/* A libxl_event_predicate that wants nothing. */
+static int look(const libxl_event *event, void *user)
+{
+    Completion *sought = user;
+    sought->there |= event->type == LIBXL_EVENT_TYPE_OPERATION_COMPLETE && event->for_user == sought->token;
+    return 0;
+}
+
+/* Whether C has it and has not told its end; if so, its end is asked for. */
+static bool is_with_c(const Starter *xen, const libxl_asyncop_how *how)
+{
+    Completion sought = {how->u.for_event, false};
+    libxl_event *none;
+    if (libxl_ao_abort(xen->ctx, how) != ERROR_NOTFOUND)
+        return true;
+    libxl_event_check(xen->ctx, &none, LIBXL_EVENTMASK_ALL, look, &sought);
+    return sought.there;
+}
+
+/*
+ * An exception, before C was called or after: a signal's handler may raise any. Nobody will have the operation:
+ * if C has it, it is cancelled and stays live; if not, nobody must wait for its end.
+ */
+static void abandon(Starter *xen, PyObject *operation, const libxl_asyncop_how *how)
+{
+    PyObject *type, *error, *trace;
+    PyErr_Fetch(&type, &error, &trace);
+    PyObject *asked = PyObject_CallMethod(operation, "cancel", NULL);
+    if (!asked)
+        PyErr_Clear();
+    Py_XDECREF(asked);
+    if (((Function *)pending_of(operation)->function)->instant || !is_with_c(xen, how)) {
+        no_longer_live(operation);
+        Py_DECREF(operation);
+    }
+    PyErr_Restore(type, error, trace);
 }
 
 /* C's operation behind this one; if there is nothing to wait for it has ended on return. */
@@ -71,13 +114,15 @@ static bool launch(Starter *xen, PyObject *operation)
         is_domid(PyTuple_GetItem(p->inputs, 0), &domid))
         rc = f->direct(xen->ctx, domid, &how);
     else
-        rc = begin(xen, operation);
+        rc = begin(xen, operation, &how);
     if (rc == ERROR_ASYNC_INPROGRESS)
         return true;
-    if (rc == 1 && !PyErr_ExceptionMatches(PyExc_Exception))
+    if (rc == 1) {
+        abandon(xen, operation, &how);
         return false;
+    }
     no_longer_live(operation);
-    const bool ended = rc != 1 && end(operation, rc, rc ? libxl_error_message() : "");
+    const bool ended = end(operation, rc, rc ? libxl_error_message() : "");
     Py_DECREF(operation);
     return ended;
 }
@@ -90,11 +135,21 @@ static void fill(Starter *xen, PyObject *operation, PyObject *function, PyObject
     p->inputs = Py_NewRef(inputs);
 }
 
+/* The loop that runs is served from now on, unless the context is closed: _bind(). */
+static bool bind(PyObject *self)
+{
+    PyObject *bound = PyObject_CallMethod(self, "_bind", NULL);
+    Py_XDECREF(bound);
+    return bound;
+}
+
 PyObject *starter_launch(PyObject *self, PyObject *args)
 {
     PyObject *operation, *function, *inputs;
     if (!PyArg_ParseTuple(args, "O!O!O!", pending_type, &operation, function_type, &function, &PyTuple_Type,
                           &inputs))
+        return NULL;
+    if (!((Starter *)self)->ctx && !bind(self))
         return NULL;
     fill((Starter *)self, operation, function, inputs);
     return launch((Starter *)self, operation) ? Py_NewRef(Py_None) : NULL;
@@ -111,14 +166,6 @@ static PyObject *start(Starter *xen, PyObject *function, PyObject *inputs, int r
     if (!(rc ? end(operation, rc, libxl_error_message()) : launch(xen, operation)))
         Py_CLEAR(operation);
     return operation;
-}
-
-/* The loop that runs is served from now on: _bind(). */
-static bool bind(PyObject *self)
-{
-    PyObject *bound = PyObject_CallMethod(self, "_bind", NULL);
-    Py_XDECREF(bound);
-    return bound;
 }
 
 static PyObject *tuple_of(PyObject *const *items, Py_ssize_t number)

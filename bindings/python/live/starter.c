@@ -77,7 +77,7 @@ static int starter_traverse(PyObject *self, visitproc visit, void *arg)
     return 0;
 }
 
-/* Garbage: its finalizer has freed the C context by now, and nothing is live to C. */
+/* Garbage: __del__ has freed the C context, and nothing is live to C. */
 static int starter_clear(PyObject *self)
 {
     Starter *xen = (Starter *)self;
