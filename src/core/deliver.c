@@ -16,6 +16,7 @@ struct inside {
     const libxl_ctx *ctx;
     struct inside *outer;
     bool left_some; /* calls in it have left something to the loop around it */
+    bool receives;  /* it is event_occurs */
 };
 static _Thread_local struct inside *innermost __attribute__((tls_model("initial-exec")));
 
@@ -30,6 +31,14 @@ static struct inside *inside_of(const libxl_ctx *ctx)
 bool libxl__delivering_here(const libxl_ctx *ctx)
 {
     return inside_of(ctx);
+}
+
+static bool receiving_here(const libxl_ctx *ctx)
+{
+    const struct inside *inside = innermost;
+    while (inside && !(inside->ctx == ctx && inside->receives))
+        inside = inside->outer;
+    return inside;
 }
 
 bool libxl__deliver_later(libxl_ctx *ctx)
@@ -67,6 +76,7 @@ static void deliver_event(libxl_ctx *ctx, libxl__delivery *delivery)
         void (*occurs)(void *, libxl_event *) = receiver->event_occurs;
         void *user = ctx->hooks.receiver_user;
         ctx->deliveries.receiving++;
+        innermost->receives = true;
         libxl__ctx_unlock(ctx);
         occurs(user, event);
         libxl__ctx_lock(ctx);
@@ -159,7 +169,7 @@ static libxl__delivery *first_in(const struct libxl__delivery_line *line)
 static libxl__delivery *next(libxl_ctx *ctx)
 {
     const libxl__deliveries *deliveries = &ctx->deliveries;
-    const bool busy = deliveries->receiving && !libxl__delivering_here(ctx);
+    const bool busy = deliveries->receiving && !receiving_here(ctx);
     libxl__delivery *call = first_in(&deliveries->calls),
                     *event = busy ? NULL : first_in(&deliveries->events);
     if (!call || !event)

@@ -34,7 +34,8 @@ static int instant_body(libxl__ao *ao, void *args)
     return 0;
 }
 
-static const libxl__ao_class instant = {.name = "instant", .body = instant_body, .args_size = sizeof(void *)};
+static const libxl__ao_class instant = {
+    .name = "instant", .body = instant_body, .args_size = sizeof(void *), .reports = true};
 
 static void completed(libxl_ctx *ctx, int rc, void *user)
 {
@@ -89,6 +90,31 @@ static void events_are_received_one_at_a_time(scene *s)
     (void)s;
 }
 
+static void looks(libxl_ctx *ctx, int rc, void *user)
+{
+    struct desk *d = user;
+    libxl_event *event;
+    (void)rc;
+    assert_int_equal(libxl_event_wait_limit(ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL, 0), ERROR_TIMEDOUT);
+    d->completed++;
+}
+
+static void who_waits_in_a_callback_does_not_call_a_busy_receiver(scene *s)
+{
+    struct desk d;
+    open_desk(&d);
+    const libxl_asyncop_how how = {.callback = looks, .u.for_callback = &d};
+    pthread_t thread = hold(&d, complete_first);
+    assert_int_equal(core_start(d.ctx, &instant, 2, &d), ERROR_ASYNC_INPROGRESS);
+    assert_int_equal(core_begin(d.ctx, &instant, &d, &how), ERROR_ASYNC_INPROGRESS);
+    assert_int_equal(d.completed, 1);
+    assert_int_equal(d.calls, 1);
+    let_go(&d, thread);
+    assert_int_equal(d.calls, 2);
+    core_close(d.ctx);
+    (void)s;
+}
+
 static void *report_first(void *user)
 {
     struct desk *d = user;
@@ -131,7 +157,7 @@ static int reporting_body(libxl__ao *ao, void *args)
 static void *report_twice(void *user)
 {
     static const libxl__ao_class reporting = {
-        .name = "reporting", .body = reporting_body, .args_size = sizeof(void *)};
+        .name = "reporting", .body = reporting_body, .args_size = sizeof(void *), .reports = true};
     struct desk *d = user;
     const libxl_asyncop_how how = {.callback = completed, .u.for_callback = d};
     const libxl_asyncprogress_how progress = {.callback = reported, .u.for_callback = d};
@@ -302,6 +328,7 @@ static void a_disaster_names_the_type_only_if_it_is_one(scene *s)
 /* The receiver is their own, and so is the context that has it. */
 static const body bodies[] = {
     BODY(events_are_received_one_at_a_time, NO_CONTEXT),
+    BODY(who_waits_in_a_callback_does_not_call_a_busy_receiver, NO_CONTEXT),
     BODY(a_report_is_received_before_the_completion_is_called, NO_CONTEXT),
     BODY(reports_of_one_operation_are_called_one_at_a_time, NO_CONTEXT),
     BODY(callbacks_and_events_come_in_the_order_of_occurrence, NO_CONTEXT),
