@@ -115,6 +115,7 @@ void libxl__ao_progress_how(libxl__ao *ao, const libxl_asyncprogress_how *how)
 {
     if (!how)
         return;
+    assert(ao->cls->reports);
     ao->progress_wanted = true;
     *libxl__ao_progress_of(ao) = *how;
 }
