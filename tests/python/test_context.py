@@ -117,6 +117,26 @@ def test_a_context_without_a_loop() -> None:
     asyncio.run(xen.aclose())
 
 
+def test_a_context_is_closed_by_its_loop_or_after_it() -> None:
+    xen = aioxen.Context()
+    loop = asyncio.new_event_loop()
+
+    async def start() -> tuple[object, ...]:
+        events = xen.events(0)
+        waiting = asyncio.create_task(anext(events))  # type: ignore[arg-type]
+        await asyncio.sleep(0)
+        return xen.domain_wait_shutdown(0), events, waiting
+
+    left = loop.run_until_complete(start())
+    with pytest.raises(RuntimeError, match="another event loop"):
+        asyncio.run(xen.aclose())
+    assert not xen.closed
+    loop.close()
+    asyncio.run(xen.aclose())
+    assert xen.closed
+    assert left
+
+
 def test_a_forgotten_context_is_freed_and_told() -> None:
     before = descriptors(), threads()
     with pytest.warns(ResourceWarning, match="Context was not closed"):

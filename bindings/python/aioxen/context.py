@@ -136,27 +136,36 @@ class Context(Starter, BaseContext):
 
         Whoever awaits an operation gets ClosedError; every events() ends. Does not block the loop. A
         cancellation does not stop it but is raised when all is done. May be called again.
+
+        Raises: RuntimeError, while another event loop is served.
         """
         if self._end is None and self._c is not None:
+            loop = asyncio.get_running_loop()
+            if self._loop is not None and self._loop.is_closed():
+                self._loop = None  # and nobody awaits anything
+            if self._loop not in (None, loop):
+                raise RuntimeError("the context serves another event loop")
             self._refuse()
-            self._end = asyncio.get_running_loop().create_task(self._close())
+            self._end = loop.create_task(self._close())
         if self._end is not None:
             await to_the_end(self._end)
 
     async def _close(self) -> None:
-        for operation in self._live():
-            operation._ask(Stop.CLOSE)
-        while live := self._live():
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.wait(live)
+        if self._loop is not None:
+            for operation in self._live():
+                operation._ask(Stop.CLOSE)
+            while live := self._live():
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.wait(live)
         for stream in list(self._streams.values()):
-            stream._finish()
+            with contextlib.suppress(RuntimeError):  # a loop that is closed: nobody to wake
+                stream._finish()
         if self._loop is not None:
             self._loop.remove_reader(lib.libxl_ctx_fd(self._c))
         free = self._free()
-        if self._ended is not None and self._ended.jobs:
-            # A worker is still in a call that nothing can interrupt, of an operation that was aborted:
-            # the destruction of a large guest takes minutes.
+        if self._ended is not None and (self._ended.jobs or self._ended.operations):
+            # A loop that is closed has left operations behind. Or a worker is still in a call that nothing can
+            # interrupt, of an operation that was aborted: the destruction of a large guest takes minutes.
             with contextlib.suppress(asyncio.CancelledError):
                 await to_the_end(asyncio.get_running_loop().run_in_executor(None, free))
         else:
