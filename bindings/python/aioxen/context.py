@@ -164,7 +164,7 @@ class Context(Starter, BaseContext):
             self._loop.remove_reader(lib.libxl_ctx_fd(self._c))
         free = self._free()
         if self._ended is not None and (self._ended.jobs or self._ended.operations):
-            # A loop that is closed has left operations behind. Or a worker is still in a call that nothing can
+            # A closed loop has left operations behind; or a worker is still in a call that nothing can
             # interrupt, of an operation that was aborted: the destruction of a large guest takes minutes.
             with contextlib.suppress(asyncio.CancelledError):
                 await to_the_end(asyncio.get_running_loop().run_in_executor(None, free))
