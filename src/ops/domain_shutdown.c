@@ -109,6 +109,9 @@ static int ask(libxl__ao *ao, uint32_t domid, const char *request)
     if (ao->stop)
         return ao->step == ACKNOWLEDGED ? ao->stop : withdraw(ao, s, domid, request);
 
+    if (s->patience.rang && ao->step != ACKNOWLEDGED) /* or xenstored has not answered, for so long */
+        return withdraw(ao, s, domid, request);
+
     switch (ao->step) {
     case WRITING:
         if (!libxl__xs_done(s->writing))
@@ -119,11 +122,10 @@ static int ask(libxl__ao *ao, uint32_t domid, const char *request)
         libxl__xs_batch_free(s->writing);
         s->writing = NULL;
         ao->step = ASKED;
-        __attribute__((fallthrough));
-    case ASKED: return s->patience.rang ? withdraw(ao, s, domid, request) : LIBXL__AO_WAIT;
-    case ACKNOWLEDGED: return LIBXL__AO_WAIT; /* for the domain */
+        return libxl__alarm_set(ao, &s->patience, LIBXL__SECONDS(PATIENCE_SECONDS)) ? ERROR_BADFAIL
+                                                                                    : LIBXL__AO_WAIT;
+    default: return LIBXL__AO_WAIT; /* for the guest, or its end */
     }
-    return ERROR_BADFAIL;
 }
 
 int libxl__domain_shutdown_body(libxl__ao *ao, libxl__domain_shutdown_args *args)

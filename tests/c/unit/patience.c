@@ -2,16 +2,17 @@
 /* What becomes of a request to shut down whose 60 s have passed: here they pass at once. */
 #include "core.h"
 
+#include "simulation.h"
 #include "xen.h"
 
 #include <stdlib.h>
 
-enum { LONG_S = 30, SHORT_MS = 100, LATE_MS = 3000 };
+enum { LONG_S = 30, SHORT_S = 3, SHORT_MS = 100, LATE_MS = 3000 };
 
-/* Locked. What was to happen in LONG_S or later happens now. */
-static void time_is_up(libxl_ctx *ctx)
+/* Locked. What was to happen in so many seconds or later happens now. */
+static void time_is_up(libxl_ctx *ctx, unsigned seconds)
 {
-    const uint64_t far = libxl__now() + LIBXL__SECONDS(LONG_S);
+    const uint64_t far = libxl__now() + LIBXL__SECONDS(seconds);
     for (uint32_t i = 0; i < ctx->timers.count; i++) {
         libxl__timer *timer = ctx->timers.heap[i];
         if (timer->deadline < far || timer->deadline > far + LIBXL__SECONDS(LONG_S))
@@ -22,10 +23,10 @@ static void time_is_up(libxl_ctx *ctx)
     }
 }
 
-static void time_passes(libxl_ctx *ctx)
+static void time_passes(libxl_ctx *ctx, unsigned seconds)
 {
     libxl__ctx_lock(ctx);
-    time_is_up(ctx);
+    time_is_up(ctx, seconds);
     libxl__ctx_leave(ctx);
 }
 
@@ -50,7 +51,7 @@ static void who_has_not_acknowledged_is_asked_no_more(scene *s)
     libxl_domid domid;
     op *o = ask(s, &domid);
     assert_false(op_done(o));
-    time_passes(s->ctx);
+    time_passes(s->ctx, LONG_S);
     assert_int_equal(op_result(o), ERROR_GUEST_TIMEDOUT);
     wait_node(s, domid, "control/shutdown", "");
     guest_destroy(s->ctx, domid);
@@ -59,7 +60,7 @@ static void who_has_not_acknowledged_is_asked_no_more(scene *s)
 /* Waits on, until the domain ends. */
 static void goes_on(scene *s, op *o, libxl_domid domid, const char *node)
 {
-    time_passes(s->ctx);
+    time_passes(s->ctx, LONG_S);
     for (uint64_t end = now_ms() + SHORT_MS; now_ms() < end;)
         pump(s, SHORT_MS);
     assert_false(op_done(o));
@@ -91,7 +92,7 @@ static void who_ends_while_the_request_is_taken_back_has_ended(scene *s)
     op *o = ask(s, &domid);
     put(domid, "");
     libxl__ctx_lock(s->ctx);
-    time_is_up(s->ctx);
+    time_is_up(s->ctx, LONG_S);
     libxl__aos_run(s->ctx); /* now xenstored is asked, and cannot be heard */
     assert_int_equal(xc_domain_shutdown(s->ctx->xen->xch, domid, SHUTDOWN_poweroff), 0);
     assert_int_equal(libxl__domains_look(s->ctx), 0);
@@ -102,10 +103,27 @@ static void who_ends_while_the_request_is_taken_back_has_ended(scene *s)
     guest_destroy(s->ctx, domid);
 }
 
+static void a_xenstored_that_does_not_answer_does_not_keep_us(scene *s)
+{
+    libxl_domid domid = guest_new(s->ctx, "b", true);
+    simulate("xenstored stop");
+    op *o = START(s, libxl_domain_shutdown, s->ctx, domid, how);
+    time_passes(s->ctx, LONG_S);
+    time_passes(s->ctx, SHORT_S); /* it is not waited for to take the request back, either */
+    const uint64_t before = now_ms();
+    const int rc = op_result(o);
+    const uint64_t took = now_ms() - before;
+    simulate("xenstored cont");
+    assert_int_equal(rc, ERROR_GUEST_TIMEDOUT);
+    assert_in_range(took, 0, LATE_MS);
+    guest_destroy(s->ctx, domid);
+}
+
 static const body bodies[] = {
     BODY(who_has_not_acknowledged_is_asked_no_more, ALONE),
     BODY(who_has_acknowledged_is_waited_for, ALONE),
     BODY(another_s_request_is_left_alone, ALONE),
+    BODY(a_xenstored_that_does_not_answer_does_not_keep_us, ALONE),
     BODY(who_ends_while_the_request_is_taken_back_has_ended, ALONE),
 };
 
