@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-enum { CONSOLE_MS = 10000, LAST_MOMENT_MS = 1000, UNHURRIED_MS = 2000 };
+enum { CONSOLE_MS = 10000, LAST_MOMENT_MS = 1000, UNHURRIED_MS = 5000 };
 
 /* Without xenconsoled a creation says so, after its patience; meanwhile everything else goes on. */
 static void a_console_that_is_not_served_is_said(scene *s)
