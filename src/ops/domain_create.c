@@ -178,8 +178,9 @@ static void write_vm(libxl__xs_batch *b, const struct create *s, const libxl_dom
     snprintf(uuid, sizeof(uuid), LIBXL_UUID_FMT, LIBXL_UUID_BYTES(s->build.uuid));
     snprintf(vm, sizeof(vm), "/vm/%s", uuid);
     libxl__xs_write(b, LIBXL__XS_GUEST_READS, "", "%s", vm);
-    libxl__xs_write(b, LIBXL__XS_INHERITS, uuid, "%s/uuid", vm);
-    libxl__xs_write(b, LIBXL__XS_INHERITS, config->c_info.name, "%s/name", vm);
+    /* What a forebear with this uuid has left would keep its permissions; another may live, so nothing is removed. */
+    libxl__xs_write(b, LIBXL__XS_GUEST_READS, uuid, "%s/uuid", vm);
+    libxl__xs_write(b, LIBXL__XS_GUEST_READS, config->c_info.name, "%s/name", vm);
     libxl__xs_remove(b, "/libxl/%u", domid);
     libxl__xs_write(b, LIBXL__XS_INHERITS, config->c_info.type == LIBXL_DOMAIN_TYPE_PV ? "pv" : "pvh",
                     "/libxl/%u/type", domid);

@@ -274,11 +274,9 @@ static void check_all_perms(libxl_domid domid)
     check_perms(ours, "n0,r%u", domid);
 }
 
-static void a_guest_writes_its_own_nodes_and_reads_the_others(scene *s)
+static void check_vm_perms(libxl_domid domid)
 {
-    libxl_domid domid = guest(s, "b", false);
     char path[128], wanted[32], *vm = guest_node(domid, "vm");
-    check_all_perms(domid);
     snprintf(wanted, sizeof(wanted), "n0,r%u", domid);
     for (int i = 0; i < 3; i++) {
         static const char *const nodes[] = {"", "/uuid", "/name"};
@@ -287,11 +285,34 @@ static void a_guest_writes_its_own_nodes_and_reads_the_others(scene *s)
         assert_string_equal(found, wanted);
         free(found);
     }
+    free(vm);
+}
+
+static void a_guest_writes_its_own_nodes_and_reads_the_others(scene *s)
+{
+    libxl_domid domid = guest(s, "b", false);
+    char path[128];
+    check_all_perms(domid);
+    check_vm_perms(domid);
     snprintf(path, sizeof(path), "/libxl/%u/type", domid);
     char *found = fixture_perms(path);
     assert_string_equal(found, "n0");
     free(found);
-    free(vm);
+    destroy(s, domid);
+}
+
+/* The same below /vm, of a domain that had this uuid. */
+static void what_a_forebear_has_left_of_its_uuid_is_read_by_the_new_one(scene *s)
+{
+    char path[128];
+    libxl_domid domid;
+    libxl_domain_config config = guest_config("b");
+    libxl_uuid_generate(&config.c_info.uuid);
+    snprintf(path, sizeof(path), "/vm/" LIBXL_UUID_FMT "/name", LIBXL_UUID_BYTES(config.c_info.uuid));
+    fixture_write(path, "forgotten");
+    assert_int_equal(RUN(s, libxl_domain_create_new(s->ctx, &config, &domid, how, NULL)), 0);
+    check_vm_perms(domid);
+    libxl_domain_config_dispose(&config);
     destroy(s, domid);
 }
 
@@ -406,6 +427,7 @@ static const body bodies[] = {
     BODY(the_domain_is_as_configured),
     BODY(a_guest_writes_its_own_nodes_and_reads_the_others),
     BODY(nothing_is_left_of_a_forebear, ALONE),
+    BODY(what_a_forebear_has_left_of_its_uuid_is_read_by_the_new_one),
     BODY(progress_comes_before_completion),
     BODY(progress_can_be_an_event),
 };
