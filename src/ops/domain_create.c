@@ -156,8 +156,8 @@ static void write_domain(libxl__xs_batch *b, const struct create *s, const libxl
     NODE_OF("console/port", "%u", s->build.console_port);
     NODE_OF("console/ring-ref", "%lu", s->build.console_gfn);
     NODE(config->c_info.name, "name");
-    NODE_OF("domid", "%u", domid);
     NODE_OF("vm", "/vm/" LIBXL_UUID_FMT, LIBXL_UUID_BYTES(s->build.uuid));
+    NODE_OF("domid", "%u", domid); /* after `vm`: whoever sees it knows whose tree this is */
     NODE_OF("memory/static-max", "%llu", (unsigned long long)s->build.max_kb);
     NODE_OF("memory/target", "%llu", (unsigned long long)s->build.target_kb);
     NODE_OF("store/port", "%u", s->build.store_port);

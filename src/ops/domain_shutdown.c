@@ -17,6 +17,18 @@ struct ask {
     libxl__xs_batch *writing; /* the request, or its withdrawal */
 };
 
+static int destroyed(libxl__ao *ao, uint32_t domid)
+{
+    return libxl__ao_fail(ao, ERROR_DOMAIN_DESTROYED, "domid: domain %u was destroyed", domid);
+}
+
+/* What xenstored has said. */
+static int result(libxl__ao *ao, struct ask *s, uint32_t domid)
+{
+    return libxl__xs_rc(s->writing) == ERROR_DOMAIN_DESTROYED ? destroyed(ao, domid)
+                                                              : libxl__xs_result(s->writing);
+}
+
 /* That the guest has acknowledged is worth nothing until its time is up: nobody watches the node, which would cost
  * xenstored a look at the watch at every change of any node. */
 static int start(libxl__ao *ao, struct ask *s, uint32_t domid, const char *request)
@@ -30,8 +42,8 @@ static int start(libxl__ao *ao, struct ask *s, uint32_t domid, const char *reque
     s->writing = libxl__xs_batch_new(ao, domid);
     if (!s->writing)
         return ERROR_NOMEM;
-    /* In a transaction, so that a domain that dies meanwhile gets no new tree. */
-    libxl__xs_require(s->writing, ERROR_DOMAIN_DESTROYED, NULL, "/local/domain/%u/domid", domid);
+    /* In a transaction, so that a domain that dies meanwhile gets no new tree, nor another its request. */
+    libxl__xs_require_domain(s->writing, &ao->domuuid);
     libxl__xs_write(s->writing, LIBXL__XS_GUESTS, request, "/local/domain/%u/control/shutdown", domid);
     rc = libxl__domain_source_start(ao, &s->domain, &info);
     if (!rc)
@@ -49,7 +61,8 @@ static int unanswered(libxl__ao *ao, uint32_t domid)
                           PATIENCE_SECONDS);
 }
 
-/* Takes the request back, unless the guest has emptied or removed it, or another toolstack put its own in its place. */
+/* Takes the request back, unless the guest has emptied or removed it, or another toolstack put its own in its place.
+ * Another domain's is another's. */
 static int withdraw(libxl__ao *ao, struct ask *s, uint32_t domid, const char *request)
 {
     ao->step = WITHDRAWING;
@@ -57,6 +70,7 @@ static int withdraw(libxl__ao *ao, struct ask *s, uint32_t domid, const char *re
     s->writing = libxl__xs_batch_new(ao, domid);
     if (!s->writing)
         return unanswered(ao, domid);
+    libxl__xs_require_domain(s->writing, &ao->domuuid);
     libxl__xs_require(s->writing, ERROR_NOT_READY, request, "/local/domain/%u/control/shutdown", domid);
     libxl__xs_write(s->writing, LIBXL__XS_GUESTS, "", "/local/domain/%u/control/shutdown", domid);
     /* A xenstored that does not answer must not keep us. */
@@ -73,7 +87,7 @@ static int withdrawn(libxl__ao *ao, struct ask *s, uint32_t domid)
     if (ao->stop || !libxl__xs_done(s->writing) || !libxl__xs_rc(s->writing))
         return unanswered(ao, domid);
     if (libxl__xs_rc(s->writing) != ERROR_NOT_READY)
-        return libxl__xs_result(s->writing);
+        return result(ao, s, domid);
     ao->step = ACKNOWLEDGED;
     return LIBXL__AO_WAIT;
 }
@@ -86,7 +100,7 @@ static int look_at_domain(libxl__ao *ao, const struct ask *s, uint32_t domid)
         return 0;
     if (s->domain.follower.phase < LIBXL__DOMAIN_DYING)
         return LIBXL__AO_WAIT;
-    return libxl__ao_fail(ao, ERROR_DOMAIN_DESTROYED, "domid: domain %u was destroyed", domid);
+    return destroyed(ao, domid);
 }
 
 static int ask(libxl__ao *ao, uint32_t domid, const char *request)
@@ -116,7 +130,7 @@ static int ask(libxl__ao *ao, uint32_t domid, const char *request)
     case WRITING:
         if (!libxl__xs_done(s->writing))
             return LIBXL__AO_WAIT;
-        rc = libxl__xs_result(s->writing);
+        rc = result(ao, s, domid);
         if (rc)
             return rc;
         libxl__xs_batch_free(s->writing);

@@ -54,7 +54,7 @@ static int empty_node(libxl__ao *ao, struct state *s, const char *path)
     s->emptying = libxl__xs_batch_new(ao, domid);
     if (!s->emptying)
         return ERROR_NOMEM;
-    libxl__xs_require(s->emptying, ERROR_DOMAIN_DESTROYED, NULL, "/local/domain/%u/domid", domid);
+    libxl__xs_require_domain(s->emptying, &ao->domuuid);
     libxl__xs_require(s->emptying, ERROR_NOTFOUND, "eject", "%s", path);
     libxl__xs_write(s->emptying, LIBXL__XS_GUESTS, "", "%s", path);
     return libxl__xs_run(s->emptying, LIBXL__XS_TRANSACTION);

@@ -122,6 +122,25 @@ void libxl__xs_require(libxl__xs_batch *batch, int rc, const char *value, const 
     request->value = value ? copy(batch, value) : NULL;
 }
 
+static void require_vm(libxl__xs_batch *batch, const libxl_uuid *uuid)
+{
+    const char *path = libxl__gc_printf(&batch->gc, "/local/domain/%u/vm", batch->domid);
+    libxl__xs_request *request = add_for(batch, LIBXL__XS_REQUIRE, path);
+    if (!request)
+        return;
+    request->rc = ERROR_DOMAIN_DESTROYED;
+    request->optional = true;
+    request->value = libxl__gc_printf(&batch->gc, "/vm/" LIBXL_UUID_FMT, LIBXL_UUID_BYTES(*uuid));
+    batch->out_of_memory |= !request->value;
+}
+
+void libxl__xs_require_domain(libxl__xs_batch *batch, const libxl_uuid *uuid)
+{
+    libxl__xs_require(batch, ERROR_DOMAIN_DESTROYED, NULL, "/local/domain/%u/domid", batch->domid);
+    if (!libxl_uuid_is_nil(uuid))
+        require_vm(batch, uuid);
+}
+
 __attribute__((format(printf, 2, 3))) static libxl__xs_request *add_introduce(libxl__xs_batch *batch,
                                                                               const char *path, ...)
 {
@@ -142,7 +161,9 @@ void libxl__xs_introduce(libxl__xs_batch *batch, unsigned long gfn, uint32_t por
 
 bool libxl__xs_unmet(const libxl__xs_request *request)
 {
-    return !request->found || (request->value && strcmp(request->found, request->value) != 0);
+    if (!request->found)
+        return !request->optional;
+    return request->value && strcmp(request->found, request->value) != 0;
 }
 
 static int rc_of(int errnoval)

@@ -48,6 +48,11 @@ void libxl__xs_remove(libxl__xs_batch *batch, const char *path, ...) __attribute
  */
 void libxl__xs_require(libxl__xs_batch *batch, int rc, const char *value, const char *path, ...)
     __attribute__((format(printf, 4, 5)));
+/*
+ * Fails with DOMAIN_DESTROYED unless the batch's domain has its tree, and that is not another's: its `vm` names this uuid
+ * (nil: not known, any will do), or is missing, as it is only in what no toolstack has made.
+ */
+void libxl__xs_require_domain(libxl__xs_batch *batch, const libxl_uuid *uuid);
 /* Tells xenstored of a domain with this page for its ring and this event channel. */
 void libxl__xs_introduce(libxl__xs_batch *batch, unsigned long gfn, uint32_t port);
 

@@ -25,6 +25,7 @@ typedef enum libxl__xs_kind {
 struct libxl__xs_request {
     libxl__xs_kind kind;
     libxl__xs_perms perms; /* PERMIT: not INHERITS */
+    bool optional;         /* REQUIRE: no node is as good */
     int rc;                /* REQUIRE: the error */
     const char *path;
     const char *value; /* WRITE; REQUIRE: what the node is to hold, NULL: anything */

@@ -126,8 +126,8 @@ static void answer_to_request(libxl__xs_batch *batch, libxl__xs_request *request
     const bool reads = request->kind == LIBXL__XS_READ || request->kind == LIBXL__XS_REQUIRE;
     if (reads && !errnoval && !(request->found = strndup(body, length)))
         errnoval = ENOMEM;
-    if (request->kind == LIBXL__XS_REQUIRE && !errnoval && libxl__xs_unmet(request))
-        errnoval = ENOENT;
+    if (request->kind == LIBXL__XS_REQUIRE && (!errnoval || errnoval == ENOENT))
+        errnoval = libxl__xs_unmet(request) ? ENOENT : 0;
     if (errnoval == ENOENT && (request->kind == LIBXL__XS_READ || request->kind == LIBXL__XS_REMOVE))
         errnoval = 0;
     if (errnoval)

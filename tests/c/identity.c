@@ -3,6 +3,9 @@
 #include "harness.h"
 #include "replace.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+
 static libxl_uuid uuid_of(scene *s, libxl_domid domid)
 {
     libxl_dominfo info;
@@ -66,10 +69,89 @@ static void who_waits_for_one_domain_does_not_wait_for_another(scene *s)
     destroy(s, domid);
 }
 
+static void put(libxl_domid domid, const char *name, const char *value)
+{
+    char path[64];
+    snprintf(path, sizeof(path), "/local/domain/%u/%s", domid, name);
+    fixture_write(path, value);
+}
+
+static void assert_holds(libxl_domid domid, const char *name, const char *value)
+{
+    char *now = guest_node(domid, name);
+    assert_non_null(now);
+    assert_string_equal(now, value);
+    free(now);
+}
+
+/* Of whose end xenstored, to which it was not introduced, tells nobody; what it had to tell before has been heard. */
+static libxl_domid unheard_of(scene *s, bool known)
+{
+    enum { HEARD_MS = 50 };
+    libxl_evgen_domain_lifecycle *evgen;
+    libxl_domid domid = guest(s, "b", true);
+    const libxl_uuid uuid = replace(domid);
+    give_tree(domid, known ? &uuid : NULL);
+    assert_int_equal(libxl_evenable_domain_lifecycle(s->ctx, domid, new_user(), &evgen), 0);
+    pump_for(s, HEARD_MS);
+    libxl_evdisable_domain_lifecycle(s->ctx, evgen);
+    return domid;
+}
+
+/* The request is on its way when the domid is given to another. */
+static void who_is_asked_to_stop_is_not_another(scene *s)
+{
+    for (int known = 0; known <= 1; known++) {
+        libxl_domid domid = unheard_of(s, known);
+        op *o = START(s, libxl_domain_shutdown, s->ctx, domid, how);
+        const libxl_uuid second = replace(domid);
+        give_tree(domid, &second);
+        assert_int_equal(op_result(o), ERROR_DOMAIN_DESTROYED);
+        assert_non_null(strstr(last_message(s), "domid: domain"));
+        assert_holds(domid, "control/shutdown", "");
+        destroy(s, domid);
+    }
+}
+
+static void what_another_is_asked_for_is_not_taken_back(scene *s)
+{
+    for (int known = 0; known <= 1; known++) {
+        libxl_domid domid = unheard_of(s, known);
+        op *o = START(s, libxl_domain_shutdown, s->ctx, domid, how);
+        wait_node(s, domid, "control/shutdown", "poweroff"); /* also of one that no toolstack has made */
+        const libxl_uuid second = replace(domid);
+        give_tree(domid, &second);
+        put(domid, "control/shutdown", "poweroff");
+        assert_int_equal(libxl_ao_abort(s->ctx, &o->how), 0);
+        assert_int_equal(op_result(o), ERROR_ABORTED);
+        assert_holds(domid, "control/shutdown", "poweroff");
+        destroy(s, domid);
+    }
+}
+
+static void what_another_ejects_is_not_told_as_the_first_one_s(scene *s)
+{
+    const uint64_t user = new_user();
+    libxl_evgen_disk_eject *evgen;
+    libxl_domid domid = unheard_of(s, true);
+    assert_int_equal(libxl_evenable_disk_eject(s->ctx, domid, "xvda", user, &evgen), 0);
+    pump_for(s, 20);
+    const libxl_uuid second = replace(domid);
+    give_tree(domid, &second);
+    put(domid, "device/vbd/51712/eject", "eject");
+    assert_true(no_event(s, domid, user, 50));
+    assert_holds(domid, "device/vbd/51712/eject", "eject");
+    libxl_evdisable_disk_eject(s->ctx, evgen);
+    destroy(s, domid);
+}
+
 static const body bodies[] = {
     BODY(what_is_told_of_one_domain_is_not_another_s),
     BODY(of_all_domains_each_is_told_as_itself),
     BODY(who_waits_for_one_domain_does_not_wait_for_another),
+    BODY(who_is_asked_to_stop_is_not_another, OF_WAITING),
+    BODY(what_another_is_asked_for_is_not_taken_back, OF_WAITING),
+    BODY(what_another_ejects_is_not_told_as_the_first_one_s, OF_WAITING),
 };
 
 HARNESS_MAIN(bodies)

@@ -38,6 +38,26 @@ __attribute__((format(printf, 1, 2))) static void remove_node(const char *fmt, .
     fixture_write(path, NULL);
 }
 
+__attribute__((format(printf, 3, 4))) static void write_node(libxl_domid domid, const char *name,
+                                                             const char *fmt, ...)
+{
+    char path[64], value[64];
+    va_list args;
+    snprintf(path, sizeof(path), "/local/domain/%u/%s", domid, name);
+    va_start(args, fmt);
+    vsnprintf(value, sizeof(value), fmt, args);
+    va_end(args);
+    fixture_write(path, value);
+}
+
+void give_tree(libxl_domid domid, const libxl_uuid *uuid)
+{
+    write_node(domid, "control/shutdown", "%s", "");
+    write_node(domid, "domid", "%u", domid);
+    if (uuid)
+        write_node(domid, "vm", "/vm/" LIBXL_UUID_FMT, LIBXL_UUID_BYTES(*uuid));
+}
+
 libxl_uuid replace(libxl_domid domid)
 {
     xc_interface *xch = xc_interface_open(NULL, NULL, 0);
