@@ -153,16 +153,25 @@ static void drop(libxl_ctx *ctx, struct libxl__evgen *evgen)
     unfollow_all(ctx, evgen);
 }
 
-/* Those that exist now are followed from now on: what becomes of them is told, however soon it happens. */
+/* Those that exist now are followed from now on: what becomes of them is told, however soon it happens. Nothing is told
+ * before all are. */
 static int enable_all(libxl_ctx *ctx, struct libxl__evgen *evgen)
 {
+    const xc_domaininfo_t *list;
     int rc = libxl__domains_watch(ctx);
     if (rc)
         return rc;
+    const int count = libxl__hv_list(ctx, &list);
+    if (count < 0)
+        return libxl__log_errno(ctx, libxl__errno_rc(errno), "listing the domains");
     add(ctx, evgen);
-    rc = libxl__domains_look(ctx);
+    for (int i = 0; i < count && !rc; i++)
+        if (list[i].domain) /* domain 0 has no lifecycle */
+            rc = follow(ctx, evgen, &list[i]);
     if (rc)
         drop(ctx, evgen);
+    else
+        libxl__domains_look_soon(ctx);
     return rc;
 }
 

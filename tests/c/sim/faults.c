@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <xenctrl.h>
 
 enum { MOST_CALLS = 64 };
 
@@ -165,6 +166,30 @@ static void other_operations_tell_their_errors(scene *s)
     destroy(s, domid);
 }
 
+/* The list comes page by page: what the first ones tell is told only if all could be had. */
+static void whoever_cannot_see_all_domains_is_told_of_none(scene *s)
+{
+    enum { MORE_THAN_A_PAGE = 4096 / sizeof(xc_domaininfo_t) + 1 };
+    libxl_evgen_domain_lifecycle *evgen;
+    libxl_shutdown_reason reason;
+    libxl_domid domids[MORE_THAN_A_PAGE];
+    const uint64_t user = new_user();
+    for (int i = 0; i < MORE_THAN_A_PAGE; i++)
+        domids[i] = guest(s, i ? "b" : "p", i == 0);
+    assert_int_equal(RUN(s, libxl_domain_wait_shutdown(s->ctx, domids[0], &reason, how)), 0);
+    int rule = fault_add("sysctl.getdomaininfolist:2:EIO");
+    assert_int_equal(libxl_evenable_domain_lifecycle(s->ctx, LIBXL_DOMID_ALL, user, &evgen), ERROR_FAIL);
+    assert_int_equal(fault_hits(rule), 1);
+    assert_null(evgen);
+    faults_clear();
+    assert_true(no_event(s, domids[0], user, 50));
+    assert_int_equal(libxl_evenable_domain_lifecycle(s->ctx, LIBXL_DOMID_ALL, user, &evgen), 0);
+    next_event(s, domids[0], user, LIBXL_EVENT_TYPE_DOMAIN_SHUTDOWN);
+    libxl_evdisable_domain_lifecycle(s->ctx, evgen);
+    for (int i = 0; i < MORE_THAN_A_PAGE; i++)
+        destroy(s, domids[i]);
+}
+
 /* ---- opening a context */
 
 static void each_call_of_opening_can_fail(scene *s)
@@ -225,6 +250,7 @@ static const body bodies[] = {
     BODY(errors_are_specific, ALONE),
     BODY(the_first_error_is_told, ALONE),
     BODY(other_operations_tell_their_errors, ALONE),
+    BODY(whoever_cannot_see_all_domains_is_told_of_none, OF_WAITING),
     BODY(each_call_of_opening_can_fail, NO_CONTEXT),
     BODY(opening_says_what_is_missing, NO_CONTEXT),
 };
