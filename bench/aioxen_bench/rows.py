@@ -219,7 +219,7 @@ def futures() -> Iterator[Line]:
                 peer_name="run_in_executor" if goal else None,
                 floor=f"futures.py {loop} future {size} {{n}}",
                 goal=goal,
-                n=20_000,
+                n=100_000,
                 quick=20,
                 size=size,
             )
@@ -232,7 +232,7 @@ def futures() -> Iterator[Line]:
             f"futures.py {loop} instant 16 {{n}}",
             floor=f"futures.py {loop} future 16 {{n}}",
             goal=at_most(0.15, of="floor"),
-            n=20_000,
+            n=100_000,
             quick=20,
         )
 

@@ -12,6 +12,7 @@ from gen.python.names import (
     docstring,
     error_class,
     function,
+    is_bool,
     is_domid,
     is_string,
     is_uuid,
@@ -215,6 +216,8 @@ def context_method(names: Names, operation: m.Operation) -> str:
     if o.progress is not None:
         verb, given = "_start_reporting", ["limit", "progress"]
     last = called(f"return self.{verb}", [row(o), *given, *values], 8)
+    if is_direct(o):
+        signature = f"    @{row(o)}.method\n{signature}"
     return signature + docstring(document(o), 8) + "".join([*keep, *put, last])
 
 
@@ -223,7 +226,11 @@ def argument(f: m.Field) -> str:
         return f'v.string({f.name}, "{f.name}")'
     if is_uuid(f.kind):
         return f'v.uuid({f.name}, "{f.name}")'
-    return f"c_{f.name}" if isinstance(f.kind, m.Struct) else f.name
+    if isinstance(f.kind, m.Struct):
+        return f"c_{f.name}"
+    if isinstance(f.kind, m.Enumeration):
+        return f'v.enumeration({f.name}, "{f.name}", types.{camel(f.kind.name or "")})'
+    return f.name if is_domid(f.kind) or is_bool(f.kind) else f'v.number({f.name}, "{f.name}")'
 
 
 def domain_method(names: Names, operation: m.Operation) -> str:

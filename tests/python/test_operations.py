@@ -193,10 +193,12 @@ async def test_a_limit_of_nothing(xen: aioxen.Context) -> None:
         await xen.domain_wait_shutdown(0, limit=0)
 
 
-@pytest.mark.parametrize("limit", [-1, float("nan"), float("inf"), 1e9, 10**400, "1", [1]])
+@pytest.mark.parametrize("limit", [-1, float("nan"), float("inf"), 1e9, 10**400, "1", [1], True])
 async def test_a_limit_that_is_none(xen: aioxen.Context, limit: float) -> None:
-    with pytest.raises(ValueError if isinstance(limit, (int, float)) else TypeError, match="limit: "):
-        xen.domain_wait_shutdown(0, limit=limit)
+    number = isinstance(limit, (int, float)) and limit is not True
+    for operation in xen.domain_wait_shutdown, xen.domain_wait_gone:
+        with pytest.raises(ValueError if number else TypeError, match="limit: "):
+            operation(0, limit=limit)
 
 
 async def test_a_limit_that_is_not_reached(xen: aioxen.Context, guest: Configure) -> None:

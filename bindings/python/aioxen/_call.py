@@ -5,15 +5,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from aioxen._live import Function
+from aioxen._live import Function, Method
 from aioxen._native import ffi
 from aioxen._values import CData, CType, ctype
 
 if TYPE_CHECKING:
     from aioxen.domain import Domain
     from aioxen.operation import Operation
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 _HOW = ctype("libxl_asyncop_how *")
 
@@ -70,6 +72,7 @@ class Call(Function):
     ) -> None:
         super().__init__(
             direct=int(ffi.cast("uintptr_t", direct)),
+            about=-1 if domid is None else domid,
             limit=limit,
             instant=instant,
             gives=bool(results),
@@ -86,6 +89,10 @@ class Call(Function):
         """Whether how its progress is told is the last input."""
         self.undo = undo
         """The operation that takes it back, and which of the results are that one's inputs."""
+
+    def method(self, method: F) -> F:
+        """The same method, the most common call of which is answered in C."""
+        return cast(F, Method(self, method))
 
     def out(self) -> tuple[CData, ...]:
         """Memory for the results."""

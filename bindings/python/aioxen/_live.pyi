@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 import asyncio
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Any, TypeVar, final
 
 from aioxen.operation import Operation, Undoable
 
@@ -8,8 +9,25 @@ _T = TypeVar("_T")
 
 class Function:
     def __init__(
-        self, direct: int, limit: float | None, instant: bool, gives: bool, owns: bool, undone: bool
+        self,
+        direct: int,
+        about: int,
+        limit: float | None,
+        instant: bool,
+        gives: bool,
+        owns: bool,
+        undone: bool,
     ) -> None: ...
+
+@final
+class Method:
+    __name__: str
+    __qualname__: str
+    def __init__(self, function: Function, method: Callable[..., Any], /) -> None: ...
+    def __call__(self, *args: Any, **keywords: Any) -> Operation[Any]: ...
+    def __get__(self, instance: object, owner: type | None = None, /) -> Any: ...
+    @property
+    def __wrapped__(self) -> Callable[..., Any]: ...
 
 class Pending(asyncio.Future[_T]):
     @property

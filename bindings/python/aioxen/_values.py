@@ -147,6 +147,12 @@ def refuse_bool(value: object, path: str) -> None:
         raise TypeError(f"{path}: a number is expected, not {value}")
 
 
+def number(value: int, name: str) -> int:
+    """An operation's input, which cffi looks at more closely."""
+    refuse_bool(value, name)
+    return value
+
+
 def put_bool(c: CData, name: str, value: bool, path: str) -> None:
     expect(value, bool, f"{path}.{name}")
     setattr(c, name, value)

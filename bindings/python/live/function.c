@@ -37,18 +37,31 @@ bool function_drop(PyObject *function, PyObject *out)
     return dropped;
 }
 
+PyObject *function_refuse(PyObject *function, PyObject *domain)
+{
+    PyObject *names = PyObject_GetAttrString(function, "inputs");
+    PyObject *name = names ? PySequence_GetItem(names, ((Function *)function)->about) : NULL;
+    if (name)
+        PyErr_Format(PyExc_TypeError, "%S: a number is expected, not %R", name, domain);
+    Py_XDECREF(names);
+    Py_XDECREF(name);
+    return NULL;
+}
+
 static int function_init(PyObject *self, PyObject *args, PyObject *keywords)
 {
-    static char *names[] = {"direct", "limit", "instant", "gives", "owns", "undone", NULL};
+    static char *names[] = {"direct", "about", "limit", "instant", "gives", "owns", "undone", NULL};
     Function *f = (Function *)self;
     unsigned long long direct;
+    Py_ssize_t about;
     PyObject *limit;
     int instant, gives, owns, undone;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "KOpppp", names, &direct, &limit, &instant, &gives,
-                                     &owns, &undone))
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "KnOpppp", names, &direct, &about, &limit, &instant,
+                                     &gives, &owns, &undone))
         return -1;
     Py_CLEAR(f->limit);
     f->direct = (initiator *)(uintptr_t)direct;
+    f->about = about;
     f->limit = Py_NewRef(limit);
     f->instant = instant;
     f->gives = gives;

@@ -4,6 +4,7 @@
  * is in context.py and operation.py, whose classes are made of these:
  *
  *   Function   an operation that can be started   function.c
+ *   Method     what starts it on a domain         method.c
  *   Pending    a future of one that was           pending.c
  *   Starter    what starts them, and ends them    start.c, deliver.c; what it is itself: starter.c
  *
@@ -29,6 +30,7 @@ typedef int initiator(libxl_ctx *ctx, libxl_domid domid, const libxl_asyncop_how
 typedef struct {
     PyObject ob_base;
     initiator *direct; /* NULL: begin(), in Python, calls it */
+    Py_ssize_t about;  /* which of its inputs is a domain; -1: none */
     PyObject *limit;   /* what C limits it to unless told otherwise: seconds, or None */
     bool instant;      /* over when its function returns */
     bool gives, owns;  /* it has results; some are to be freed */
@@ -42,6 +44,7 @@ typedef struct {
 typedef struct Pending {
     PyObject *xen, *function;
     PyObject *inputs, *out;   /* what C reads and writes; out is NULL if the function gives nothing */
+    libxl_domid domid;        /* the only input, if inputs is NULL */
     PyObject *stop, *why;     /* operation.py's: whether and why it has been asked to stop */
     LIST_ENTRY(Pending) link; /* while it is live: C has not ended it. The list has a reference to it */
     bool live;
@@ -58,10 +61,11 @@ typedef struct {
 
 /* Everything that returns an object or a bool: NULL or false is an exception. */
 
-extern PyTypeObject *function_type, *pending_type;
+extern PyTypeObject *function_type, *pending_type, *starter_type;
 extern PyObject *no_arguments; /* () */
 
 PyTypeObject *make_function_type(PyObject *module);
+PyTypeObject *make_method_type(PyObject *module);
 PyTypeObject *make_pending_type(PyObject *module);
 PyTypeObject *make_starter_type(PyObject *module);
 
@@ -71,6 +75,7 @@ PyObject *function_out(PyObject *function); /* memory for the results of a new o
 int function_begin(PyObject *function, Starter *xen, PyObject *inputs, PyObject *out,
                    const libxl_asyncop_how *how);
 PyObject *function_value(PyObject *function, PyObject *xen, PyObject *out); /* what its operation gives */
+PyObject *function_refuse(PyObject *function, PyObject *domain);            /* an exception, always */
 bool function_drop(PyObject *function, PyObject *out); /* frees what is C's of the results */
 
 /* pending.c */
@@ -82,6 +87,12 @@ void no_longer_live(PyObject *operation); /* the list's reference is the caller'
 bool succeed(PyObject *operation);        /* with what C has written */
 bool end(PyObject *operation, int rc,
          const char *message); /* that, unless it failed or was to stop: _end() */
+
+/* start.c */
+/* Whether it is a number that a domain can have, and which. No exception: cffi has words for what is not. */
+bool is_domid(PyObject *input, libxl_domid *domid);
+/* A new operation, by the function that it has for this. */
+PyObject *start_directly(Starter *xen, PyObject *function, libxl_domid domid);
 
 /* start.c, deliver.c: Starter's methods */
 PyObject *starter_start(PyObject *self, PyObject *const *args, Py_ssize_t number);

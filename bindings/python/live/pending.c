@@ -146,6 +146,13 @@ static void pending_dealloc(PyObject *self)
         Py_DECREF(type);
 }
 
+static PyObject *pending_inputs(PyObject *self, void *unused)
+{
+    const Pending *p = pending_of(self);
+    (void)unused;
+    return p->inputs ? Py_NewRef(p->inputs) : Py_BuildValue("(I)", p->domid);
+}
+
 static PyMethodDef methods[] = {
     {"_abort", pending_abort, METH_NOARGS,
      "Ask C for its end. One that has completed meanwhile is none to ask."},
@@ -156,11 +163,15 @@ static PyMethodDef methods[] = {
 static PyMemberDef members[] = {
     {"_xen", T_OBJECT, offsetof(Pending, xen), READONLY, NULL},
     {"_call", T_OBJECT, offsetof(Pending, function), READONLY, NULL},
-    {"_inputs", T_OBJECT, offsetof(Pending, inputs), READONLY, NULL},
     {"_out", T_OBJECT, offsetof(Pending, out), READONLY, NULL},
     {"_stop", T_OBJECT, offsetof(Pending, stop), 0, NULL},
     {"_why", T_OBJECT, offsetof(Pending, why), 0, NULL},
     {NULL, 0, 0, 0, NULL},
+};
+
+static PyGetSetDef made[] = {
+    {"_inputs", pending_inputs, NULL, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL},
 };
 
 static PyType_Slot slots[] = {
@@ -170,6 +181,7 @@ static PyType_Slot slots[] = {
     {Py_tp_dealloc, pending_dealloc},
     {Py_tp_methods, methods},
     {Py_tp_members, members},
+    {Py_tp_getset, made},
     {0, NULL},
 };
 

@@ -9,10 +9,9 @@
 
 #define LONGEST 4000000 /* seconds: what the library counts in milliseconds, in 32 bits */
 
-/* Whether it is a number that a domain can have. No exception: cffi has words for what is not. */
-static bool is_domid(PyObject *input, libxl_domid *domid)
+bool is_domid(PyObject *input, libxl_domid *domid)
 {
-    if (!PyLong_Check(input))
+    if (!PyLong_Check(input) || PyBool_Check(input))
         return false; /* a Domain, perhaps */
     const unsigned long long number = PyLong_AsUnsignedLongLong(input);
     if (number > UINT32_MAX) {
@@ -23,16 +22,24 @@ static bool is_domid(PyObject *input, libxl_domid *domid)
     return true;
 }
 
+static bool not_seconds(PyObject *limit)
+{
+    PyErr_Format(PyExc_TypeError, "limit: a number of seconds is expected, not %R", limit);
+    return false;
+}
+
 /* Seconds, or None, as the library's milliseconds, of which 0 means no limit. */
 static bool milliseconds(PyObject *limit, unsigned *ms)
 {
     *ms = 0;
     if (limit == Py_None)
         return true;
+    if (PyBool_Check(limit))
+        return not_seconds(limit);
     double seconds = PyFloat_AsDouble(limit);
     if (seconds == -1 && PyErr_Occurred()) {
         if (PyErr_ExceptionMatches(PyExc_TypeError))
-            PyErr_Format(PyExc_TypeError, "limit: a number of seconds is expected, not %R", limit);
+            return not_seconds(limit);
         if (!PyErr_ExceptionMatches(PyExc_OverflowError))
             return false;
         PyErr_Clear();
@@ -46,11 +53,13 @@ static bool milliseconds(PyObject *limit, unsigned *ms)
     return true;
 }
 
-/* What its function answers, called through Python; 1: an exception. */
+/* What its function answers; 1: an exception. */
 static int begin(Starter *xen, PyObject *operation, const libxl_asyncop_how *how)
 {
     Pending *p = pending_of(operation);
     const Function *f = (Function *)p->function;
+    if (!p->inputs)
+        return f->direct(xen->ctx, p->domid, f->instant ? NULL : how);
     if (f->gives && !(p->out = function_out(p->function)))
         return 1;
     return function_begin(p->function, xen, p->inputs, p->out ? p->out : no_arguments,
@@ -103,18 +112,10 @@ static void abandon(Starter *xen, PyObject *operation, const libxl_asyncop_how *
 /* C's operation behind this one; if there is nothing to wait for it has ended on return. */
 static bool launch(Starter *xen, PyObject *operation)
 {
-    const Pending *p = pending_of(operation);
-    const Function *f = (Function *)p->function;
     const libxl_asyncop_how how = how_of(operation);
-    libxl_domid domid;
-    int rc;
-    becomes_live(xen,
-                 operation); /* before: an interrupt behind the call must not free what C will write to */
-    if (f->direct && !f->instant && PyTuple_Size(p->inputs) == 1 &&
-        is_domid(PyTuple_GetItem(p->inputs, 0), &domid))
-        rc = f->direct(xen->ctx, domid, &how);
-    else
-        rc = begin(xen, operation, &how);
+    /* Before: an interrupt behind the call must not free what C will write to. */
+    becomes_live(xen, operation);
+    const int rc = begin(xen, operation, &how);
     if (rc == ERROR_ASYNC_INPROGRESS)
         return true;
     if (rc == 1) {
@@ -127,12 +128,14 @@ static bool launch(Starter *xen, PyObject *operation)
     return ended;
 }
 
+/* `inputs` NULL: a domain, which the caller fills in. */
 static void fill(Starter *xen, PyObject *operation, PyObject *function, PyObject *inputs)
 {
     Pending *p = pending_of(operation);
     p->xen = Py_NewRef((PyObject *)xen);
     p->function = Py_NewRef(function);
-    p->inputs = Py_NewRef(inputs);
+    if (inputs && !(((Function *)function)->direct && is_domid(PyTuple_GetItem(inputs, 0), &p->domid)))
+        p->inputs = Py_NewRef(inputs);
 }
 
 /* The loop that runs is served from now on, unless the context is closed: _bind(). */
@@ -155,25 +158,54 @@ PyObject *starter_launch(PyObject *self, PyObject *args)
     return launch((Starter *)self, operation) ? Py_NewRef(Py_None) : NULL;
 }
 
-/* A new operation. `rc`, unless 0: what its function has returned already. */
-static PyObject *start(Starter *xen, PyObject *function, PyObject *inputs, int rc)
+/* A future, not started. */
+static PyObject *make(Starter *xen, PyObject *function, PyObject *inputs)
 {
     PyObject *kind = ((Function *)function)->undone ? xen->undoable : xen->plain;
     PyObject *operation = PyObject_Call(kind, no_arguments, xen->ready);
+    if (operation)
+        fill(xen, operation, function, inputs);
+    return operation;
+}
+
+PyObject *start_directly(Starter *xen, PyObject *function, libxl_domid domid)
+{
+    const Function *f = (Function *)function;
+    int rc = 0;
+    if (!xen->ready && !bind((PyObject *)xen))
+        return NULL;
+    if (f->instant && !(rc = f->direct(xen->ctx, domid, NULL)))
+        return Py_NewRef(xen->done);
+    PyObject *operation = make(xen, function, NULL);
     if (!operation)
         return NULL;
-    fill(xen, operation, function, inputs);
+    pending_of(operation)->domid = domid;
     if (!(rc ? end(operation, rc, libxl_error_message()) : launch(xen, operation)))
         Py_CLEAR(operation);
     return operation;
 }
 
-static PyObject *tuple_of(PyObject *const *items, Py_ssize_t number)
+/* The inputs; NULL: an exception. A domain may be whatever has a number; only to cffi True is 1. */
+static PyObject *inputs_of(PyObject *function, PyObject *const *items, Py_ssize_t number)
 {
+    const Py_ssize_t domain = ((Function *)function)->about;
+    if (domain >= 0 && domain < number && PyBool_Check(items[domain]))
+        return function_refuse(function, items[domain]);
     PyObject *tuple = PyTuple_New(number);
     for (Py_ssize_t i = 0; tuple && i < number; i++)
         PyTuple_SetItem(tuple, i, Py_NewRef(items[i]));
     return tuple;
+}
+
+/* The same of any function. */
+static PyObject *start(Starter *xen, PyObject *function, PyObject *const *items, Py_ssize_t number)
+{
+    PyObject *operation = NULL;
+    PyObject *inputs = inputs_of(function, items, number);
+    if (inputs && (operation = make(xen, function, inputs)) && !launch(xen, operation))
+        Py_CLEAR(operation);
+    Py_XDECREF(inputs);
+    return operation;
 }
 
 /* _start(function, limit, *inputs); what calls it is generated. */
@@ -181,21 +213,14 @@ PyObject *starter_start(PyObject *self, PyObject *const *args, Py_ssize_t number
 {
     Starter *xen = (Starter *)self;
     const Function *f = number >= 2 ? (Function *)args[0] : NULL;
-    libxl_domid domid;
     unsigned limit = 0;
-    int rc = 0;
     if (!f)
         return PyErr_Format(PyExc_TypeError, "_start() needs an operation and its limit");
     if (!xen->ready && !bind(self))
         return NULL;
     if (!f->instant && !milliseconds(args[1], &limit))
         return NULL;
-    if (f->instant && f->direct && number == 3 && is_domid(args[2], &domid) &&
-        !(rc = f->direct(xen->ctx, domid, NULL)))
-        return Py_NewRef(xen->done);
-    PyObject *inputs = tuple_of(args + 2, number - 2);
-    PyObject *operation = inputs ? start(xen, args[0], inputs, rc) : NULL;
-    Py_XDECREF(inputs);
+    PyObject *operation = start(xen, args[0], args + 2, number - 2);
     if (operation && pending_of(operation)->live && args[1] != f->limit) {
         const libxl_asyncop_how how = how_of(operation);
         libxl_ao_set_limit(xen->ctx, &how, limit);

@@ -5,6 +5,7 @@
  */
 #include "live.h"
 
+PyTypeObject *starter_type;
 PyObject *no_arguments;
 
 static void refuse(Starter *xen)
@@ -129,7 +130,7 @@ static PyType_Spec spec = {"aioxen._live.Starter", sizeof(Starter), 0,
 
 PyTypeObject *make_starter_type(PyObject *module)
 {
-    return (PyTypeObject *)PyType_FromModuleAndSpec(module, &spec, NULL);
+    return starter_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &spec, NULL);
 }
 
 /* ------------------------------------------------------------------ the module */
@@ -139,7 +140,8 @@ static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, .m_name = "aioxen
 
 PyMODINIT_FUNC PyInit__live(void)
 {
-    PyTypeObject *(*const make[])(PyObject *) = {make_function_type, make_pending_type, make_starter_type};
+    PyTypeObject *(*const make[])(PyObject *) = {make_function_type, make_method_type, make_pending_type,
+                                                 make_starter_type};
     PyObject *module = PyModule_Create(&definition);
     no_arguments = PyTuple_New(0);
     for (size_t i = 0; module && i < sizeof(make) / sizeof(*make); i++) {

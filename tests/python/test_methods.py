@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What operations on a domain take and refuse: the same, whether C answers the method or Python does."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import aioxen
+import pytest
+
+
+@pytest.mark.parametrize("name", ["domain_pause", "domain_wait_gone", "domain_get_info", "domain_get_name"])
+@pytest.mark.parametrize("domid", [True, False, "0", None, 1.0, -1, 2**32])
+async def test_a_domid_that_is_none(xen: aioxen.Context, name: str, domid: int) -> None:
+    """Whether C takes it from Python itself, cffi does, or it is looked at in Python."""
+    before = xen.counters().operations_started
+    for arguments, keywords in ([domid], {}), ([domid], {"limit": 1}), ([], {"domid": domid}):
+        with pytest.raises((TypeError, OverflowError), match="domid"):
+            getattr(xen, name)(*arguments, **keywords)
+    assert xen.counters().operations_started == before
+
+
+@pytest.mark.parametrize("name", ["domain_pause", "domain_wait_gone"])
+async def test_a_method_that_c_answers_is_as_others(xen: aioxen.Context, name: str) -> None:
+    """It is bound, described and refused as a method of Python's."""
+    method = getattr(xen, name)
+    assert method.__self__ is xen
+    assert method.__name__ == name
+    assert inspect.signature(method) == inspect.signature(
+        getattr(aioxen.Context, name).__wrapped__.__get__(xen)
+    )
+    for arguments, keywords in ([], {}), ([0, 0], {}), ([0], {"limits": 1}), ([0], {"domid": 0}):
+        with pytest.raises(TypeError, match=name):
+            method(*arguments, **keywords)
+        with pytest.raises(TypeError, match=name):
+            getattr(aioxen.Context, name)(xen, *arguments, **keywords)
+
+
+class Numbered:
+    """What has a number, as a Domain."""
+
+    def __index__(self) -> int:
+        return 31_999
+
+    __int__ = __index__
+
+
+@pytest.mark.parametrize("give", [{}, {"limit": None}, {"limit": 60}])
+async def test_an_error_tells_its_operation_and_domain(xen: aioxen.Context, give: dict[str, Any]) -> None:
+    for name in "domain_pause", "domain_destroy":
+        for domid in 31_999, Numbered():
+            with pytest.raises(aioxen.DomainNotFoundError) as raised:
+                await getattr(xen, name)(domid, **give)
+            assert (raised.value.operation, raised.value.domid) == (name, 31_999)
