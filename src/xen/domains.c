@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the array of followers (the followers are their users'), the two watches, the timer. Guarded by the
+ * Owns: the array of places (the followers are their users'), the two watches, the timer. Guarded by the
  * context's lock. A look first compares, then calls: callbacks may follow and unfollow whatever they like.
  */
 #include "xen.h"
@@ -14,7 +14,9 @@
 #define IDLE_INTERVAL  LIBXL__SECONDS(2) /* for a domain that xenstored does not know of */
 #define NEVER          (UINT64_MAX / 2)
 
-enum { AHEAD = 8 }; /* followers lie anywhere: they are fetched before they are compared */
+/* The flags that make a phase, or say why it is that. */
+#define PHASE_FLAGS                                                                                          \
+    (XEN_DOMINF_dying | XEN_DOMINF_shutdown | XEN_DOMINF_shutdownmask << XEN_DOMINF_shutdownshift)
 
 /* The place of the first follower that is not before this one; those of one domid are in order of their addresses. */
 static uint32_t place_of(const libxl__domains *domains, uint32_t domid,
@@ -23,8 +25,9 @@ static uint32_t place_of(const libxl__domains *domains, uint32_t domid,
     uint32_t low = 0, high = domains->count;
     while (low < high) {
         const uint32_t middle = low + (high - low) / 2;
-        const libxl__domain_follower *other = domains->followers[middle];
-        if (other->domid < domid || (other->domid == domid && (uintptr_t)other < (uintptr_t)follower))
+        const libxl__domain_place *other = &domains->places[middle];
+        if (other->domid < domid ||
+            (other->domid == domid && (uintptr_t)other->follower < (uintptr_t)follower))
             low = middle + 1;
         else
             high = middle;
@@ -39,11 +42,17 @@ static libxl__domain_phase phase_of(const xc_domaininfo_t *info)
     return info->flags & XEN_DOMINF_shutdown ? LIBXL__DOMAIN_SHUTDOWN : LIBXL__DOMAIN_RUNNING;
 }
 
-/* Compares a follower with what the list says of its domid now; NULL: nothing. */
-static void compare(libxl__domains *domains, libxl__domain_follower *follower, const xc_domaininfo_t *info)
+/* Compares with what the list says of this domid now; NULL: nothing. */
+static void compare(libxl__domains *domains, libxl__domain_place *place, const xc_domaininfo_t *info)
 {
+    const bool there = info && memcmp(info->handle, place->uuid.uuid, sizeof(place->uuid.uuid)) == 0;
+    const uint32_t flags = there ? info->flags & PHASE_FLAGS : 0;
+    if (there && flags == place->flags)
+        return;
+    libxl__domain_follower *follower = place->follower;
     libxl__domain_phase phase = LIBXL__DOMAIN_GONE;
-    if (info && memcmp(info->handle, follower->uuid.uuid, sizeof(follower->uuid.uuid)) == 0) {
+    place->flags = flags;
+    if (there) {
         phase = phase_of(info);
         follower->was_shutdown = info->flags & XEN_DOMINF_shutdown;
         follower->code = libxl__hv_shutdown_code(info);
@@ -64,14 +73,12 @@ static uint32_t compare_page(libxl__domains *domains, uint32_t place, const xc_d
 {
     int at = 0;
     for (; place < domains->count; place++) {
-        libxl__domain_follower *follower = domains->followers[place];
-        if (place + AHEAD < domains->count)
-            __builtin_prefetch(domains->followers[place + AHEAD]);
-        if (!last && follower->domid > page[count - 1].domain)
+        const uint32_t domid = domains->places[place].domid;
+        if (!last && domid > page[count - 1].domain)
             break;
-        while (at < count && page[at].domain < follower->domid)
+        while (at < count && page[at].domain < domid)
             at++;
-        compare(domains, follower, at < count && page[at].domain == follower->domid ? &page[at] : NULL);
+        compare(domains, &domains->places[place], at < count && page[at].domain == domid ? &page[at] : NULL);
     }
     return place;
 }
@@ -176,10 +183,10 @@ int libxl__domain_follow(libxl_ctx *ctx, libxl__domain_follower *follower, const
         return rc;
     if (domains->count == domains->room) {
         uint32_t room = domains->room ? 2 * domains->room : 16;
-        libxl__domain_follower **larger = realloc(domains->followers, room * sizeof(*larger));
+        libxl__domain_place *larger = realloc(domains->places, room * sizeof(*larger));
         if (!larger)
             return ERROR_NOMEM;
-        domains->followers = larger;
+        domains->places = larger;
         domains->room = room;
     }
     follower->domid = info->domain;
@@ -189,10 +196,10 @@ int libxl__domain_follow(libxl_ctx *ctx, libxl__domain_follower *follower, const
     follower->callback = callback;
     follower->changed = false;
     follower->follows = true;
-    libxl__domain_follower **place = domains->followers + place_of(domains, follower->domid, follower);
-    libxl__domain_follower **end = domains->followers + domains->count++;
+    libxl__domain_place *place = domains->places + place_of(domains, follower->domid, follower);
+    libxl__domain_place *end = domains->places + domains->count++;
     memmove(place + 1, place, (size_t)(end - place) * sizeof(*place));
-    *place = follower;
+    *place = (libxl__domain_place){follower->uuid, follower->domid, 0, follower};
     if (phase_of(info) != LIBXL__DOMAIN_RUNNING)
         libxl__domains_look_soon(ctx);
     else if (domains->count == 1)
@@ -208,8 +215,8 @@ void libxl__domain_unfollow(libxl_ctx *ctx, libxl__domain_follower *follower)
     if (follower->changed)
         STAILQ_REMOVE(&domains->changed, follower, libxl__domain_follower, changed_link);
     domains->dying -= follower->phase == LIBXL__DOMAIN_DYING;
-    libxl__domain_follower **place = domains->followers + place_of(domains, follower->domid, follower);
-    libxl__domain_follower **end = domains->followers + --domains->count;
+    libxl__domain_place *place = domains->places + place_of(domains, follower->domid, follower);
+    libxl__domain_place *end = domains->places + --domains->count;
     memmove(place, place + 1, (size_t)(end - place) * sizeof(*place));
     follower->follows = false;
     follower->changed = false;
@@ -237,7 +244,7 @@ void libxl__domains_close(libxl_ctx *ctx)
     libxl__domains *domains = &ctx->xen->domains;
     libxl__evgens_close(ctx);
     libxl__timer_stop(ctx, &domains->again);
-    free(domains->followers); /* the watches go with all watches */
+    free(domains->places); /* the watches go with all watches */
 }
 
 /* ---- as a source */

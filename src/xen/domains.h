@@ -35,14 +35,22 @@ struct libxl__domain_follower {
     libxl__domain_phase phase : 8;
     bool was_shutdown : 1; /* at the last look at which it was there; also when dying */
     bool changed : 1;
-    bool follows : 1; /* it is in the array */
+    bool follows : 1; /* it has a place */
     uint8_t code;     /* the guest's reason, when it was shut down: any number */
 };
+
+/* What a look compares, one behind the other: followers lie anywhere, and are only looked at when something is new. */
+typedef struct libxl__domain_place {
+    libxl_uuid uuid; /* the follower's, like domid */
+    uint32_t domid;
+    uint32_t flags; /* of the last look, those that make a phase; 0 before */
+    libxl__domain_follower *follower;
+} libxl__domain_place;
 
 TAILQ_HEAD(libxl__evgen_list, libxl__evgen);
 
 typedef struct libxl__domains {
-    libxl__domain_follower **followers; /* in order of domid */
+    libxl__domain_place *places; /* of the followers, in order of domid */
     uint32_t count, room;
     uint32_t dying; /* of them */
     STAILQ_HEAD(, libxl__domain_follower) changed;
@@ -87,7 +95,7 @@ typedef struct libxl__domain_source {
 int libxl__domain_source_start(libxl__ao *ao, libxl__domain_source *domain, const xc_domaininfo_t *info);
 
 /* src/xen/evgen.c: follows each domain in a page of the list that an evgen for all domains does not follow yet. The
- * followers from `place` on are of its first domid, or of later ones. */
+ * places from `place` on are of its first domid, or of later ones. */
 void libxl__evgens_follow_new(libxl_ctx *ctx, const xc_domaininfo_t *page, int count, uint32_t place);
 /* Whether there is one for all domains. */
 bool libxl__evgens_for_all(const libxl__domains *domains);

@@ -84,21 +84,21 @@ static int follow(libxl_ctx *ctx, struct libxl__evgen *evgen, const xc_domaininf
 static bool follows(const libxl__domains *domains, uint32_t place, const struct libxl__evgen *evgen,
                     const xc_domaininfo_t *info)
 {
-    for (; place < domains->count && domains->followers[place]->domid == info->domain; place++) {
-        const libxl__domain_follower *follower = domains->followers[place];
-        if (is_of(follower, evgen) && !memcmp(follower->uuid.uuid, info->handle, sizeof(info->handle)))
+    for (; place < domains->count && domains->places[place].domid == info->domain; place++) {
+        const libxl__domain_place *at = &domains->places[place];
+        if (is_of(at->follower, evgen) && !memcmp(at->uuid.uuid, info->handle, sizeof(info->handle)))
             return true;
     }
     return false;
 }
 
-/* One evgen's part: both the page and the followers are in order of domid. */
+/* One evgen's part: both the page and the places are in order of domid. */
 static void follow_new(libxl_ctx *ctx, struct libxl__evgen *evgen, const xc_domaininfo_t *page, int count,
                        uint32_t place)
 {
     const libxl__domains *domains = &ctx->xen->domains;
     for (int i = 0; i < count; i++) {
-        while (place < domains->count && domains->followers[place]->domid < page[i].domain)
+        while (place < domains->count && domains->places[place].domid < page[i].domain)
             place++;
         if (page[i].domain && !follows(domains, place, evgen, &page[i]) && follow(ctx, evgen, &page[i]))
             libxl__event_missed(ctx, 0); /* domain 0 has no lifecycle */
@@ -133,8 +133,8 @@ static void unfollow_all(libxl_ctx *ctx, const struct libxl__evgen *evgen)
     if (evgen->only)
         unfollow(ctx, &evgen->only->follower);
     for (uint32_t i = evgen->domid == LIBXL_DOMID_ALL ? domains->count : 0; i-- > 0;)
-        if (is_of(domains->followers[i], evgen))
-            unfollow(ctx, domains->followers[i]);
+        if (is_of(domains->places[i].follower, evgen))
+            unfollow(ctx, domains->places[i].follower);
 }
 
 static void add(libxl_ctx *ctx, struct libxl__evgen *evgen)
