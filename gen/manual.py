@@ -9,7 +9,7 @@ from textwrap import indent
 from gen import c
 from gen import model as m
 from gen.c_types import enumeration_heads, struct_heads
-from gen.python.classes import default
+from gen.python.classes import row
 from gen.python.names import Names, camel, error_class, member, members
 from gen.python.operations import context_parameters, returned
 from gen.reference import limits, rows_of
@@ -153,8 +153,7 @@ def python_operation(names: Names, o: m.Operation) -> str:
 
 
 def attribute(names: Names, f: m.Field, owner: m.Struct) -> str:
-    optional = owner.dir != m.DIR_OUT
-    options = f"   :type: {names.annotation(f.enumeration or f.kind, optional)}\n"
-    value = default(names, f, owner).removeprefix(" = ")
-    options += f"   :value: {value}\n" if value else ""
+    told = row(names, f, owner.dir != m.DIR_OUT)
+    value = told.new or told.default
+    options = f"   :type: {told.kind}\n" + (f"   :value: {value}\n" if value else "")
     return directive("py:attribute", f.name, paragraphs(f.doc), options)

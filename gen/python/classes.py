@@ -4,24 +4,25 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from gen import model as m
 from gen.model import Mistake
-from gen.python.names import HEAD, Names, camel, docstring, exported, member, members
+from gen.python.names import HEAD, Names, camel, docstring, exported, function, member, members, tuple_named
 
 IMPORTS = '''"""What operations take and give, and what events tell."""
 
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
-from uuid import UUID
+from typing import TYPE_CHECKING
 
 from aioxen._fields import Fields
 
-'''
+if TYPE_CHECKING:
+    from uuid import UUID
 
-DATACLASS = "@dataclass(slots=True, eq=False, repr=False)\n"
+'''
 
 # A number of C's.
 LITERAL = re.compile(r"(-?(?:0[xX][0-9a-fA-F]+|0|[1-9]\d*))[uUlL]*")
@@ -57,7 +58,7 @@ def text(model: m.Model) -> str:
             "\n\n" + WORDS if base else "",
             *("\n\n" + enumeration(e) for e in names.own_enumerations),
             *("\n\n" + s for s in structs),
-            "\n\n" + EVENT if base else "",
+            "\n\n" + fields_class("Event", "Fields", EVENT_DOC, [], EVENT) if base else "",
             *("\n\n" + event_class(names, e) for e in events),
         ]
     )  # fmt: skip
@@ -75,35 +76,66 @@ def enumeration(kind: m.Enumeration) -> str:
     return "".join(lines)
 
 
+@dataclass(frozen=True)
+class Row:
+    """A field of a class. `default` is what it is if not given; `new` makes that where it is no constant."""
+
+    name: str
+    kind: str
+    doc: str
+    default: str = ""
+    new: str = ""
+
+    @property
+    def parameter(self) -> str:
+        if self.new:
+            return f"{self.name}: {self.kind} | None = None"
+        return f"{self.name}: {self.kind}" + (f" = {self.default}" if self.default else "")
+
+    @property
+    def assignment(self) -> str:
+        value = f"{self.new} if {self.name} is None else {self.name}" if self.new else self.name
+        return f"        self.{self.name} = {value}\n"
+
+
+def fields_class(name: str, base: str, doc: str, inherited: list[Row], own: list[Row]) -> str:
+    """What dataclass() would make whenever it is imported, written out."""
+    head = f"class {name}({base}):\n{docstring(doc)}\n"
+    if not own:
+        return head + "    __slots__ = ()\n"
+    rows = [*inherited, *own]
+    tables = {"__slots__": own, "__match_args__": rows} if inherited else {"__slots__ = __match_args__": own}
+    said = [tuple_named(table, [r.name for r in those], 4) for table, those in tables.items()]
+    fields = [f"\n    {r.name}: {r.kind}\n" + (docstring(r.doc) if r.doc else "") for r in own]
+    made = function("__init__", ["self", *(r.parameter for r in rows)], "None", 4)
+    return "".join([head, *said, *fields, "\n", made, *(r.assignment for r in rows)])
+
+
 def struct(names: Names, kind: m.Struct, name: str) -> str:
     doc = kind.doc or (f"libxl's {kind.name}." if kind.name else "A part of what holds it.")
-    lines = [DATACLASS, f"class {name}(Fields):\n", docstring(doc)]
-    if not kind.fields:
-        lines.append("\n    pass\n")
-    for f in members(kind):
-        optional = kind.dir != m.DIR_OUT
-        lines.append(f"\n    {f.name}: {names.annotation(f.enumeration or f.kind, optional)}")
-        lines.append(f"{default(names, f, kind)}\n")
-        if f.doc:
-            lines.append(docstring(f.doc))
-    return "".join(lines)
+    rows = [row(names, f, kind.dir != m.DIR_OUT) for f in members(kind)]
+    return fields_class(name, "Fields", doc, [], rows)
 
 
-def default(names: Names, f: m.Field, owner: m.Struct) -> str:
-    """What a field is if not given: only for what goes to C."""
-    if owner.dir == m.DIR_OUT:
-        return ""
+def row(names: Names, f: m.Field, given: bool) -> Row:
+    """`given`: it goes to C, so that it need not be said."""
+    if f.name == "self":
+        raise Mistake(f.place, "self: in Python this is the struct itself")
     kind = f.enumeration or f.kind
+    annotation = names.annotation(kind, given)
+    if given and isinstance(kind, (m.Struct, m.Array)):
+        new = "[]" if isinstance(kind, m.Array) else f"{annotation}()"
+        return Row(f.name, annotation, f.doc, new=new)
+    return Row(f.name, annotation, f.doc, default(f, kind) if given else "")
+
+
+def default(f: m.Field, kind: m.Type) -> str:
     value = f.init_val or f.kind.init_val
     if isinstance(kind, m.Number):
-        return f" = {number(f, value)}"
+        return number(f, value)
     if isinstance(kind, m.Enumeration):
-        return f" = {enum_default(kind, value)}"
-    if isinstance(kind, m.Struct):
-        return f" = field(default_factory={names.annotation(kind)})"
-    if isinstance(kind, m.Array):
-        return " = field(default_factory=list)"
-    return f" = {value == 'true'}" if kind.c_name == "bool" else " = None"
+        return enum_default(kind, value)
+    return str(value == "true") if kind.c_name == "bool" else "None"
 
 
 def number(f: m.Field, value: str | None) -> str:
@@ -128,20 +160,13 @@ def enum_default(kind: m.Enumeration, value: str | None) -> str:
     return f"{camel(kind.name or '')}.{member(zero)}"
 
 
-EVENT = f'''{DATACLASS}class Event(Fields):
-    """Something that has happened to a domain."""
-
-    domid: int
-    """The domain's number."""
-
-    uuid: UUID
-    """The domain's identity; nil where it is not known."""
-'''
+EVENT_DOC = "Something that has happened to a domain."
+EVENT = [
+    Row("domid", "int", "The domain's number."),
+    Row("uuid", "UUID", "The domain's identity; nil where it is not known."),
+]
 
 
 def event_class(names: Names, event: m.Event) -> str:
-    lines = [DATACLASS, f"class {camel(event.name)}(Event):\n", docstring(event.doc)]
-    for f in event.fields:
-        lines.append(f"\n    {f.name}: {names.annotation(f.enumeration or f.kind)}\n")
-        lines.append(docstring(f.doc))
-    return "".join(lines)
+    rows = [row(names, f, False) for f in event.fields]
+    return fields_class(camel(event.name), "Event", event.doc, EVENT, rows)

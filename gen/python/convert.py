@@ -33,11 +33,14 @@ IMPORTS = '''"""Values to and from C."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from uuid import UUID
+from typing import TYPE_CHECKING
 
 from aioxen import _values as v
 from aioxen import types
 from aioxen._values import CData, Keep
+
+if TYPE_CHECKING:
+    from uuid import UUID
 '''
 
 # What an extension's conversions stand on.

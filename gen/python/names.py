@@ -149,7 +149,7 @@ class Names:
             return " | ".join([*dict.fromkeys(arms), "None"])
         if isinstance(kind, m.Struct):
             return self.structs[kind]
-        return BUILTINS[kind.c_name][0] + (" | None" if optional else "")
+        return BUILTINS[kind.c_name][0] + (" | None" if optional and not is_bool(kind) else "")
 
 
 def members(struct: m.Struct) -> list[m.Field]:
@@ -200,6 +200,16 @@ def call(head: str, arguments: list[str], margin: int, tail: str = "") -> str:
 def tuple_of(head: str, items: list[str], margin: int) -> str:
     """`head(items),`: a tuple among a call's arguments."""
     return f"{' ' * margin}{head}({items[0]},),\n" if len(items) == 1 else call(head, items, margin, ",")
+
+
+def tuple_named(name: str, items: list[str], margin: int) -> str:
+    """`name = ("item", ...)`, as ruff would break it."""
+    space = " " * margin
+    quoted = [f'"{item}"' for item in items]
+    line = f"{space}{name} = ({', '.join(quoted)}{',' if len(items) == 1 else ''})\n"
+    if len(line) <= LINE + 1:
+        return line
+    return f"{space}{name} = (\n" + "".join(f"{space}    {q},\n" for q in quoted) + f"{space})\n"
 
 
 def exported(names: Iterable[str]) -> str:

@@ -162,7 +162,9 @@ def test_defaults_are_those_of_c(shapes: Any) -> None:
     ],
 )
 def test_what_is_refused(shapes: Any, change: dict[str, Any], error: type[Exception], words: str) -> None:
-    machine = shapes.types.Machine(**change)
+    machine = shapes.types.Machine()
+    for name, value in change.items():
+        setattr(machine, name, value)
     with pytest.raises(error, match=words):
         shapes.put_Machine(shapes.v.ffi.new("libxl_machine *"), machine, "machine", [])
 
@@ -229,10 +231,39 @@ def test_what_dataclasses_are() -> None:
     assert aioxen.DomainDying(1, UUID(int=0)) != aioxen.DomainGone(1, UUID(int=0))
     assert repr(create) == f"DomainCreateInfo(type={create.type!r}, name='a', uuid=None)"
     assert eval(repr(aioxen.DomainBuildInfo()), vars(aioxen)) == aioxen.DomainBuildInfo()
-    assert dataclasses.replace(create, name="b").name == "b"
     assert pickle.loads(pickle.dumps(create)) == create
     with pytest.raises(TypeError, match="unhashable"):
         hash(create)
     match create:
         case aioxen.DomainCreateInfo(_, name):
             assert name == "a"
+
+
+def test_what_the_module_dataclasses_makes_of_them() -> None:
+    """As if dataclass() had made them."""
+    config = aioxen.DomainConfig()
+    assert dataclasses.is_dataclass(aioxen.DomainConfig)
+    assert dataclasses.replace(config.c_info, name="b") == aioxen.DomainCreateInfo(name="b")
+    assert dataclasses.asdict(config)["b_info"]["max_vcpus"] == 1
+    assert dataclasses.astuple(aioxen.EventsLost(3)) == (3,)
+    assert len(dataclasses.fields(aioxen.Counters)) == len(vars(aioxen.Counters)["__slots__"])
+    inner, _ = dataclasses.fields(config)
+    assert inner.type is aioxen.DomainCreateInfo
+    assert inner.default_factory is not dataclasses.MISSING
+    assert inner.default_factory() == config.c_info
+    assert inner.default_factory() is not inner.default_factory()
+    kind = {f.name: f for f in dataclasses.fields(aioxen.DomainCreateInfo)}
+    assert kind["type"].default is aioxen.DomainType.INVALID
+    told = [(f.name, f.type, f.default) for f in dataclasses.fields(aioxen.DomainShutdown)]
+    missing = dataclasses.MISSING
+    assert told == [
+        ("domid", int, missing),
+        ("uuid", UUID, missing),
+        ("shutdown_reason", aioxen.ShutdownReason, missing),
+    ]
+
+
+def test_what_is_not_given_is_new_each_time() -> None:
+    one, other = aioxen.DomainConfig(), aioxen.DomainConfig()
+    assert one == other
+    assert one.c_info is not other.c_info

@@ -46,6 +46,20 @@ def test_all_that_is_offered_is_there() -> None:
         assert value.__doc__, name
 
 
+NEW_MODULES = """
+import sys, asyncio
+before = set(sys.modules)
+import aioxen
+print(*sorted(name for name in set(sys.modules) - before if not name.startswith("aioxen")))
+"""
+
+
+def test_what_importing_it_brings() -> None:
+    """Beside asyncio nothing of Python's: dataclasses and uuid take as long as the rest of this package."""
+    done = subprocess.run([sys.executable, "-c", NEW_MODULES], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["__future__", "_cffi_backend"]
+
+
 CONFIG = ROOT / "pyproject.toml"
 ALLOWED = ROOT / "bindings" / "python" / "stubtest.allow"
 

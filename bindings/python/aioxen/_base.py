@@ -8,13 +8,11 @@ descriptor. Events find their receiver by a token of 64 bits that is never used 
 from __future__ import annotations
 
 import atexit
-import dataclasses
 import itertools
 import os
 import warnings
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from aioxen import _values as v
 from aioxen import errors, types
@@ -28,11 +26,25 @@ _counters = v.Flat("libxl_counters", "@QQQIIIIIIII")
 _contexts: weakref.WeakSet[BaseContext] = weakref.WeakSet()
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class Counters(Fields):
     """How many of each thing a context has alive, for tests and monitoring.
 
-    Instant operations are counted only where they end in an event."""
+    Instant operations are counted only where they end in an event.
+    """
+
+    __slots__ = __match_args__ = (
+        "operations_started",
+        "operations_completed",
+        "operations_aborted",
+        "operations",
+        "events",
+        "timers",
+        "watches",
+        "descriptors",
+        "jobs",
+        "threads",
+        "evgens",
+    )
 
     operations_started: int
     """Since the context was made."""
@@ -66,6 +78,10 @@ class Counters(Fields):
 
     evgens: int
     """Event generators enabled."""
+
+    def __init__(self, *counts: int) -> None:
+        for name, count in zip(self.__slots__, counts, strict=True):
+            setattr(self, name, count)
 
 
 def error_of(rc: int, message: str, operation: str | None = None, domid: int | None = None) -> errors.Error:
@@ -117,7 +133,7 @@ class BaseContext(ContextOperations):
         """The handle of a domain, whose identity is looked up now. No thread waits for this."""
         info = ffi.new("libxl_dominfo *")
         rc = lib.libxl_domain_get_info(self._c, domid, info, ffi.NULL)
-        return self.domain_class(self, domid, v.NIL if rc else v.uuid_of(info.uuid.uuid))
+        return self.domain_class(self, domid, bytes(16) if rc else bytes(info.uuid.uuid))
 
     def _failed(self, rc: int, message: str) -> None:
         """What the library could not do for nobody in particular."""
@@ -154,7 +170,7 @@ class BaseContext(ContextOperations):
     def _forked(self) -> None:
         """In a child: the descriptors are closed, and everything is left to the parent."""
         if self._c is not None:
-            self._ended = Counters(*[0] * len(dataclasses.fields(Counters)))
+            self._ended = Counters(*[0] * len(Counters.__slots__))
             c, self._c = self._c, None
             lib.libxl_postfork_child_noexec(c)
 

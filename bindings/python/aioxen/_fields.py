@@ -1,20 +1,62 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What the package's dataclasses have in common."""
+"""What the package's dataclasses have in common.
+
+They are written out, as dataclass() would make them: it compiles each class's methods whenever the class is
+imported, and the modules that it needs take as long as the rest of this package.
+"""
 
 from __future__ import annotations
 
-from typing import ClassVar
+import functools
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from dataclasses import Field
+
+
+@functools.cache
+def _described(kind: type[Fields]) -> dict[str, Field[Any]]:
+    """A class's fields as the module dataclasses has them, with types for annotations."""
+    from dataclasses import MISSING, field, make_dataclass
+    from inspect import signature
+    from typing import get_type_hints
+    from uuid import UUID
+
+    hints = get_type_hints(kind, localns={"UUID": UUID})
+    given = {p.name: p.default for p in signature(kind).parameters.values() if p.default is not p.empty}
+
+    def described(name: str) -> Any:
+        def new() -> Any:
+            return getattr(kind(), name)
+
+        default = given.get(name, MISSING)
+        if default is MISSING or default is new():
+            return field(default=default)
+        return field(default_factory=new)
+
+    made: Any = make_dataclass(kind.__name__, [(n, hints[n], described(n)) for n in kind.__match_args__])
+    fields: dict[str, Field[Any]] = made.__dataclass_fields__
+    return fields
+
+
+class _Described:
+    """Described when somebody asks: few programs do."""
+
+    def __get__(self, value: Fields | None, kind: type[Fields]) -> dict[str, Field[Any]]:
+        return _described(kind)
 
 
 class Fields:
-    """How a dataclass compares, and what it looks like.
-
-    dataclass() would compile both anew for each class, which takes half of the time that importing them does.
-    """
+    """How a dataclass compares, and what it looks like."""
 
     __slots__ = ()
 
     __match_args__: ClassVar[tuple[str, ...]] = ()
+
+    if TYPE_CHECKING:
+        __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+    else:
+        __dataclass_fields__ = _Described()
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):

@@ -4,18 +4,21 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 
 from aioxen._fields import Fields
 from aioxen.types import Event
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class EventsLost(Fields):
     """The reader was too slow: here, `count` events are missing."""
 
+    __slots__ = __match_args__ = ("count",)
+
     count: int
     """How many."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
 
 
 class Queue:

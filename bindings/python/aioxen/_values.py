@@ -8,12 +8,15 @@ xenstore) comes back as it went in, also where it is not valid UTF-8.
 from __future__ import annotations
 
 import enum
+import functools
 import struct
 from collections.abc import Callable, Iterator
-from typing import Any, Generic, TypeAlias, TypeVar
-from uuid import UUID, SafeUUID
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 from aioxen._native import ffi, lib
+
+if TYPE_CHECKING:
+    from uuid import UUID
 
 CData: TypeAlias = Any
 """C data. cffi has one class for all of it."""
@@ -24,14 +27,7 @@ Keep: TypeAlias = list[CData]
 E = TypeVar("E", bound=enum.IntEnum)
 T = TypeVar("T")
 
-NIL = UUID(int=0)
-
 addressof = ffi.addressof
-
-_new_uuid = UUID.__new__
-_set_int = UUID.__dict__["int"].__set__
-_set_is_safe = UUID.__dict__["is_safe"].__set__
-
 
 CType: TypeAlias = Any
 """A C type, as the ffi of an extension has made it."""
@@ -93,11 +89,20 @@ class Flat:
         return self.format.iter_unpack(ffi.buffer(c, n * self.size)) if n else iter(())
 
 
+@functools.cache
+def _uuid() -> tuple[Any, ...]:
+    """What a UUID is made with. Its module is imported for the first: that takes milliseconds."""
+    from uuid import UUID, SafeUUID
+
+    return UUID, UUID.__dict__["int"].__set__, UUID.__dict__["is_safe"].__set__, SafeUUID.unknown
+
+
 def uuid_of(octets: bytes | CData) -> UUID:
-    """As UUID(bytes=octets), at a fifth of the time: a list of many domains is mostly this."""
-    made = _new_uuid(UUID)
-    _set_int(made, int.from_bytes(octets, "big"))
-    _set_is_safe(made, SafeUUID.unknown)
+    """As UUID(bytes=octets), at half of the time: a list of many domains is mostly this."""
+    kind, set_int, set_is_safe, unknown = _uuid()
+    made: UUID = kind.__new__(kind)
+    set_int(made, int.from_bytes(octets, "big"))
+    set_is_safe(made, unknown)
     return made
 
 
@@ -183,10 +188,15 @@ def put_string(c: CData, name: str, value: str | None, path: str, keep: Keep) ->
         setattr(c, name, keep[-1])
 
 
+def uuid(value: UUID, path: str) -> list[bytes]:
+    """As C has it: a struct of its octets."""
+    expect(value, _uuid()[0], path)
+    return [value.bytes]
+
+
 def put_uuid(c: CData, name: str, value: UUID | None, path: str) -> None:
     if value is not None:
-        expect(value, UUID, f"{path}.{name}")
-        setattr(c, name, [value.bytes])
+        setattr(c, name, uuid(value, f"{path}.{name}"))
 
 
 def put_enumeration(c: CData, name: str, value: int, path: str, kind: type[E]) -> None:
@@ -238,8 +248,7 @@ def string_at(c: CData, value: str, path: str, keep: Keep) -> None:
 
 
 def uuid_at(c: CData, value: UUID, path: str, keep: Keep) -> None:
-    expect(value, UUID, path)
-    c[0] = [value.bytes]
+    c[0] = uuid(value, path)
 
 
 def enumeration_at(kind: type[E]) -> PutAt:

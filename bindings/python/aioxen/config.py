@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import os
-import re
-from uuid import UUID
+from typing import TYPE_CHECKING
 
 from aioxen.types import DomainBuildInfo, DomainConfig, DomainCreateInfo, DomainType
 
-_SIZE = re.compile(r"(\d+)\s*([KMGT])i?B?", re.IGNORECASE)
+if TYPE_CHECKING:
+    from uuid import UUID
+
 _KIB = {"K": 1, "M": 1 << 10, "G": 1 << 20, "T": 1 << 30}
 
 
@@ -71,10 +72,12 @@ def _direct(
 def _kib(memory: int | str) -> int:
     if isinstance(memory, int) and not isinstance(memory, bool) and memory > 0:
         return memory << 10
-    found = _SIZE.fullmatch(memory.strip()) if isinstance(memory, str) else None
-    if not found or not int(found[1]):
-        raise ValueError(f'memory: MiB as a number, or a size such as "64M" or "2G", not {memory!r}')
-    return int(found[1]) * _KIB[found[2].upper()]
+    if isinstance(memory, str):
+        size = memory.strip().upper().removesuffix("B").removesuffix("I")
+        number, unit = size[:-1].rstrip(), size[-1:]
+        if unit in _KIB and number.isdecimal() and int(number):
+            return int(number) * _KIB[unit]
+    raise ValueError(f'memory: MiB as a number, or a size such as "64M" or "2G", not {memory!r}')
 
 
 def _path(field: str, path: str | os.PathLike[str]) -> str:
@@ -88,7 +91,11 @@ def _path(field: str, path: str | os.PathLike[str]) -> str:
 
 
 def _uuid(uuid: UUID | str | None) -> UUID | None:
+    if not isinstance(uuid, str):
+        return uuid
+    from uuid import UUID
+
     try:
-        return UUID(uuid) if isinstance(uuid, str) else uuid
+        return UUID(uuid)
     except ValueError:
         raise ValueError(f"uuid: {uuid!r} is not a UUID") from None

@@ -3,9 +3,13 @@
 
 from __future__ import annotations
 
-from uuid import UUID
+from typing import TYPE_CHECKING
 
+from aioxen import _values as v
 from aioxen._operations import ContextOperations, DomainOperations
+
+if TYPE_CHECKING:
+    from uuid import UUID
 
 
 class Domain(DomainOperations):
@@ -16,12 +20,17 @@ class Domain(DomainOperations):
     handle of a domain that is gone may meet a stranger; compare `uuid` with `(await dom.info()).uuid`.
     """
 
-    __slots__ = ("domid", "uuid", "_xen")
+    __slots__ = ("domid", "_octets", "_xen")
 
-    def __init__(self, xen: ContextOperations, domid: int, uuid: UUID) -> None:
+    def __init__(self, xen: ContextOperations, domid: int, uuid: UUID | bytes) -> None:
         self._xen = xen
         self.domid = domid
-        self.uuid = uuid
+        self._octets = uuid if isinstance(uuid, bytes) else uuid.bytes
+
+    @property
+    def uuid(self) -> UUID:
+        """The domain's identity."""
+        return v.uuid_of(self._octets)
 
     def __int__(self) -> int:
         return self.domid
@@ -31,10 +40,10 @@ class Domain(DomainOperations):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Domain):
             return NotImplemented
-        return (self.domid, self.uuid) == (other.domid, other.uuid)
+        return (self.domid, self._octets) == (other.domid, other._octets)
 
     def __hash__(self) -> int:
-        return hash((self.domid, self.uuid))
+        return hash((self.domid, self._octets))
 
     def __repr__(self) -> str:
         return f"<Domain {self.domid} {self.uuid}>"

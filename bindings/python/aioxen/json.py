@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 
 from aioxen import _values as v
 from aioxen import errors
-from aioxen._json import FORMS
 from aioxen._native import ffi, lib
 
 T = TypeVar("T")
@@ -57,6 +56,8 @@ def from_json(kind: type[T], text: str | bytes) -> T:
 
 
 def _form(kind: type) -> v.Form[Any]:
+    from aioxen._json import FORMS  # which few programs need
+
     form = FORMS.get(kind)
     if form is None:
         raise TypeError(f"{kind.__qualname__} has no form in JSON")
