@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Owns: the list of tests, which is bodies times ways. */
 #include "scene.h"
+#include "simulation.h"
 #include "styles.h"
 
 #include <stdio.h>
@@ -84,6 +85,8 @@ static void run_one(void **state)
 static int clean_up(void **state)
 {
     struct test *test = *state;
+    if (simulation_was_told())
+        simulation_restore();
     if (test->scene.open)
         libxl_ctx_free(test->scene.ctx);
     fixture_clean(&test->scene.before);
@@ -119,8 +122,10 @@ int harness_main(int argc, char **argv, const body *bodies, size_t count)
     bool list = argc == 2 && strcmp(argv[1], "--list") == 0;
     size_t n = 0;
     setvbuf(stdout, NULL, _IOLBF, 0);
-    if (argc == 2 && strcmp(argv[1], "--clean") == 0)
+    if (argc == 2 && strcmp(argv[1], "--clean") == 0) {
+        simulation_restore();
         fixture_clean(&(struct fixture){.has_world = true, .domains = 1, .domids = {0}});
+    }
     for (size_t number = 0; number < count; number++) {
         way ways[ALL_WAYS];
         const body *b = &bodies[number];

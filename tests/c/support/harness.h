@@ -110,7 +110,7 @@ typedef struct body {
     }
 
 /* main: `program` runs all tests, `program NAME...` these, `program --list` prints the names, `program
- * --clean` destroys all guests, after a test that has ended the process. */
+ * --clean` destroys all guests and continues what is simulated, after a test that has ended the process. */
 int harness_main(int argc, char **argv, const body *bodies, size_t count);
 #define HARNESS_MAIN(bodies)                                                                                 \
     int main(int argc, char **argv)                                                                          \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: what calls_begin has read. */
+/* Owns: what calls_begin has read; whether anything has been asked for. */
 #include "simulation.h"
 
 #include "harness.h"
@@ -10,8 +10,11 @@
 
 enum { PATIENCE_MS = 10000 };
 
+static bool told;
+
 static char *run(const char *arguments)
 {
+    told = true;
     char command[256], *out = NULL;
     size_t size = 0;
     snprintf(command, sizeof(command), "aioxen-sim-ctl %s", arguments);
@@ -42,6 +45,21 @@ void simulate(const char *fmt, ...)
     vsnprintf(arguments, sizeof(arguments), fmt, args);
     va_end(args);
     free(run(arguments));
+}
+
+void simulation_restore(void)
+{
+    if (getenv("AIOXEN_SIM_DIR")) {
+        simulate("xenstored cont");
+        simulate("xenconsoled cont");
+        faults_clear();
+    }
+    told = false;
+}
+
+bool simulation_was_told(void)
+{
+    return told;
 }
 
 int fault_add(const char *fmt, ...)

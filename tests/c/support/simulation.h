@@ -11,6 +11,11 @@ char *simulation(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* The same where nothing is printed that matters. */
 void simulate(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* Makes it what it is when a world begins: the daemons run, no call fails. On a real machine there is nothing to do. */
+void simulation_restore(void);
+/* Whether it has been told anything since, by this process. */
+bool simulation_was_told(void);
+
 /* Has calls of this process fail or wait: `spec` is CALL[:WHEN]:ACTION. The rule's number. */
 int fault_add(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* How often a rule has acted. */
