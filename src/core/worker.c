@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
+#include <string.h>
 #include <time.h>
 
 static const struct {
@@ -51,7 +52,7 @@ static bool wait_for_work(libxl_ctx *ctx, struct libxl__lane_state *lane)
     lane->idle++;
     int error = pthread_cond_clockwait(&lane->work_to_do, &ctx->lock, CLOCK_MONOTONIC, &until);
     lane->idle--;
-    return error != ETIMEDOUT || !STAILQ_EMPTY(&lane->queue);
+    return error != ETIMEDOUT || !STAILQ_EMPTY(&lane->queue) || (lane->held && lane->threads == 1);
 }
 
 static void do_jobs(libxl_ctx *ctx, struct libxl__lane_state *lane)
@@ -106,6 +107,28 @@ static int start_thread(struct libxl__lane_state *lane)
     return error;
 }
 
+static int no_thread(libxl_ctx *ctx, libxl__ao *ao, int error)
+{
+    errno = error;
+    return ao ? libxl__ao_fail(ao, ERROR_FAIL, "starting a worker thread: %s", strerror(error))
+              : libxl__log_errno(ctx, ERROR_FAIL, "starting a worker thread");
+}
+
+int libxl__lane_hold(libxl__ao *ao, libxl__lane lane_number)
+{
+    struct libxl__lane_state *lane = &ao->ctx->workers.lanes[lane_number];
+    int error = lane->threads ? 0 : start_thread(lane);
+    if (error)
+        return no_thread(ao->ctx, ao, error);
+    lane->held++;
+    return 0;
+}
+
+void libxl__lane_let_go(libxl_ctx *ctx, libxl__lane lane_number)
+{
+    ctx->workers.lanes[lane_number].held--;
+}
+
 int libxl__job_submit(libxl_ctx *ctx, libxl__ao *ao, libxl__job *job, libxl__lane lane_number)
 {
     struct libxl__lane_state *lane = &ctx->workers.lanes[lane_number];
@@ -114,10 +137,8 @@ int libxl__job_submit(libxl_ctx *ctx, libxl__ao *ao, libxl__job *job, libxl__lan
         pthread_cond_signal(&lane->work_to_do);
     } else if (lane->threads < lane->most_threads) {
         int error = start_thread(lane);
-        if (error && !lane->threads) {
-            errno = error;
-            return libxl__log_errno(ctx, ERROR_FAIL, "starting a worker thread");
-        }
+        if (error && !lane->threads)
+            return no_thread(ctx, ao, error);
     }
     job->state = LIBXL__JOB_QUEUED;
     job->lane = lane_number;

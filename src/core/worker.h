@@ -46,6 +46,7 @@ struct libxl__lane_state {
     struct libxl__jobs queue;
     pthread_cond_t work_to_do;
     uint32_t threads, idle, queued, running;
+    uint32_t held; /* by operations that will have a job for it */
 };
 
 typedef struct libxl__workers {
@@ -64,9 +65,16 @@ void libxl__workers_count(libxl_ctx *ctx, libxl_counters *out);
 /*
  * Locked. Has job->work called on a worker, then wakes the operation `ao` (NULL: none). The operation does
  * not complete before the job is done, unless the job has `orphaned`: then the operation may leave it behind.
- * Errors: FAIL (no thread can be had), and the job is idle.
+ * Errors: FAIL (no thread can be had), noted in ao, and the job is idle.
  */
 int libxl__job_submit(libxl_ctx *ctx, struct libxl__ao *ao, libxl__job *job, libxl__lane lane);
+
+/*
+ * Locked. For an operation that must not find, when much has been done, that no thread can be had: from here on the lane
+ * has one, and libxl__job_submit does not fail, until it is let go. Errors: FAIL, noted in ao.
+ */
+int libxl__lane_hold(struct libxl__ao *ao, libxl__lane lane);
+void libxl__lane_let_go(libxl_ctx *ctx, libxl__lane lane);
 
 /* Locked. Takes back a job that no worker has begun; whether it was so. */
 bool libxl__job_withdraw(libxl_ctx *ctx, libxl__job *job);

@@ -5,7 +5,8 @@
  * begun it goes on to its end.
  *
  * Paused, its nodes removed, destroyed: the order that other toolstacks keep. When a domain dies that owns nodes,
- * xenstored looks through all that it has for them. But a xenstored that does not answer keeps no domain alive.
+ * xenstored looks through all that it has for them. But a xenstored that does not answer keeps no domain alive. What it
+ * takes, memory and a worker, is had before the first of these: either nothing is done or all that can be.
  *
  * Paths are built from the domid and from the uuid that the hypervisor has, never from values read in
  * xenstore.
@@ -22,7 +23,6 @@ struct teardown {
     libxl__alarm cleaned;  /* for xenstored, before the domain is destroyed */
     libxl__alarm patience; /* once asked to stop */
     bool there;            /* the hypervisor has it */
-    int rc;                /* why it could not be cleaned at all */
 };
 
 enum { CLEANING_SECONDS = 1, PATIENCE_SECONDS = 5 };
@@ -54,20 +54,22 @@ static int look(libxl__ao *ao, struct teardown *t, const libxl__teardown_args *a
     return rc || !t->there ? rc : libxl__domain_source_start(ao, &t->domain, &info);
 }
 
-/* Sets xenstored going. Whoever may not pause it may not destroy it either: then nothing has been done. */
-static int clean(libxl__ao *ao, struct teardown *t, const libxl__teardown_args *args)
+/* Pauses it, when all is there that its destruction needs. Whoever may not pause it may not destroy it either: then
+ * nothing has been done. */
+static int seize(libxl__ao *ao, struct teardown *t, const libxl__teardown_args *args)
 {
-    if (t->there && xc_domain_pause(ao->ctx->xen->xch, args->domid) &&
-        libxl__errno_rc(errno) == ERROR_PERMISSION)
-        return libxl__ao_fail(ao, ERROR_PERMISSION, "pausing domain %u: %s", args->domid, strerror(errno));
-    t->rc = libxl__xs_run(t->cleaning, LIBXL__XS_ONE_BY_ONE);
-    libxl__alarm_set(ao, &t->cleaned, LIBXL__SECONDS(CLEANING_SECONDS)); /* without it, it does not wait */
-    return 0;
+    int rc = libxl__hv_destroy_prepare(ao, &t->destroy, args->domid, &args->uuid);
+    if (rc || !xc_domain_pause(ao->ctx->xen->xch, args->domid) || libxl__errno_rc(errno) != ERROR_PERMISSION)
+        return rc;
+    libxl__ao_fail(ao, ERROR_PERMISSION, "pausing domain %u: %s", args->domid, strerror(errno));
+    libxl__hv_destroy_give_up(ao);
+    return ERROR_PERMISSION;
 }
 
-static bool is_clean(const struct teardown *t)
+static void clean(libxl__ao *ao, struct teardown *t)
 {
-    return t->rc || libxl__xs_done(t->cleaning);
+    libxl__xs_run_anyway(t->cleaning, LIBXL__XS_ONE_BY_ONE);
+    libxl__alarm_set(ao, &t->cleaned, LIBXL__SECONDS(CLEANING_SECONDS)); /* without it, it does not wait */
 }
 
 enum { START, CLEANING, DESTROYING, ENDING };
@@ -93,18 +95,18 @@ static int body(libxl__ao *ao, void *p)
     switch (ao->step) {
     case START:
         rc = look(ao, t, args);
-        if (!rc)
-            rc = clean(ao, t, args);
+        if (!rc && t->there)
+            rc = seize(ao, t, args);
         if (rc)
             return rc;
+        clean(ao, t);
         ao->step = CLEANING;
         __attribute__((fallthrough));
     case CLEANING:
-        if (!is_clean(t) && t->cleaned.source.ao && !t->cleaned.rang)
+        if (!libxl__xs_done(t->cleaning) && t->cleaned.source.ao && !t->cleaned.rang)
             return LIBXL__AO_WAIT;
-        rc = t->there ? libxl__hv_destroy_start(ao, &t->destroy, args->domid, &args->uuid) : 0;
-        if (rc)
-            return rc;
+        if (t->there)
+            libxl__hv_destroy_start(ao, &t->destroy);
         ao->step = DESTROYING;
         __attribute__((fallthrough));
     case DESTROYING:
@@ -118,9 +120,9 @@ static int body(libxl__ao *ao, void *p)
         ao->step = ENDING;
         __attribute__((fallthrough));
     case ENDING:
-        if (!is_clean(t) || (t->there && t->domain.follower.phase != LIBXL__DOMAIN_GONE))
+        if (!libxl__xs_done(t->cleaning) || (t->there && t->domain.follower.phase != LIBXL__DOMAIN_GONE))
             return LIBXL__AO_WAIT;
-        return t->rc ? t->rc : libxl__xs_result(t->cleaning);
+        return libxl__xs_result(t->cleaning);
     }
     return ERROR_BADFAIL;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: nothing that outlives a job. Everything here but the four short functions at the end runs on a
+ * Owns: nothing that outlives a job. Everything here but the short functions at the end runs on a
  * worker, without the lock, on the job's own data; a build has a hypervisor handle of its own, because the
  * reason of a failure is kept in the handle.
  *
@@ -9,6 +9,7 @@
 #include "build.h"
 #include "xen.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -287,12 +288,25 @@ bool libxl__build_done(const libxl__build *build)
     return build->job.state == LIBXL__JOB_DONE;
 }
 
-int libxl__hv_destroy_start(libxl__ao *ao, libxl__hv_destroy *destroy, uint32_t domid, const libxl_uuid *uuid)
+int libxl__hv_destroy_prepare(libxl__ao *ao, libxl__hv_destroy *destroy, uint32_t domid,
+                              const libxl_uuid *uuid)
 {
     destroy->domid = domid;
     destroy->uuid = *uuid;
     destroy->job.work = destroy_work;
-    return libxl__job_submit(ao->ctx, ao, &destroy->job, LIBXL__LANE_DESTROY);
+    return libxl__lane_hold(ao, LIBXL__LANE_DESTROY);
+}
+
+void libxl__hv_destroy_start(libxl__ao *ao, libxl__hv_destroy *destroy)
+{
+    int rc = libxl__job_submit(ao->ctx, ao, &destroy->job, LIBXL__LANE_DESTROY);
+    assert(!rc);
+    libxl__lane_let_go(ao->ctx, LIBXL__LANE_DESTROY);
+}
+
+void libxl__hv_destroy_give_up(libxl__ao *ao)
+{
+    libxl__lane_let_go(ao->ctx, LIBXL__LANE_DESTROY);
 }
 
 bool libxl__hv_destroy_done(const libxl__hv_destroy *destroy)

@@ -40,8 +40,11 @@ typedef struct libxl__hv_destroy {
     int errnoval; /* out: 0, or why not; ESRCH: it is gone, whoever has its domid now */
 } libxl__hv_destroy;
 
-int libxl__hv_destroy_start(libxl__ao *ao, libxl__hv_destroy *destroy, uint32_t domid,
-                            const libxl_uuid *uuid);
+/* Locked, these three. It is prepared, so that starting it cannot fail; then started or given up. Errors: FAIL. */
+int libxl__hv_destroy_prepare(libxl__ao *ao, libxl__hv_destroy *destroy, uint32_t domid,
+                              const libxl_uuid *uuid);
+void libxl__hv_destroy_start(libxl__ao *ao, libxl__hv_destroy *destroy);
+void libxl__hv_destroy_give_up(libxl__ao *ao);
 bool libxl__hv_destroy_done(const libxl__hv_destroy *destroy);
 
 /* src/xen/build_memory.c: a PVH guest's memory map and ACPI tables. Not locked, on the worker. 0, or an

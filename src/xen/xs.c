@@ -204,7 +204,7 @@ bool libxl__xs_out_of_memory(const libxl__xs_batch *batch)
     return batch->out_of_memory;
 }
 
-int libxl__xs_run(libxl__xs_batch *batch, libxl__xs_mode mode)
+static int set_going(libxl__xs_batch *batch, libxl__xs_mode mode)
 {
     if (batch->out_of_memory)
         return ERROR_NOMEM;
@@ -212,10 +212,25 @@ int libxl__xs_run(libxl__xs_batch *batch, libxl__xs_mode mode)
     batch->mode = mode;
     batch->state = LIBXL__XS_UNDER_WAY;
     int rc = ctx->xen->transport->run(ctx, batch);
+    if (rc)
+        batch->state = LIBXL__XS_IDLE;
+    return rc;
+}
+
+int libxl__xs_run(libxl__xs_batch *batch, libxl__xs_mode mode)
+{
+    int rc = set_going(batch, mode);
+    return rc ? libxl__ao_fail(batch->ao, rc, "xenstore: %s", libxl_error_describe(rc)) : 0;
+}
+
+void libxl__xs_run_anyway(libxl__xs_batch *batch, libxl__xs_mode mode)
+{
+    int rc = set_going(batch, mode);
     if (!rc)
-        return 0;
-    batch->state = LIBXL__XS_IDLE;
-    return libxl__ao_fail(batch->ao, rc, "xenstore: %s", libxl_error_describe(rc));
+        return;
+    batch->rc = rc;
+    batch->message = libxl__gc_printf(&batch->gc, "xenstore: %s", libxl_error_describe(rc));
+    batch->state = LIBXL__XS_DONE;
 }
 
 bool libxl__xs_done(const libxl__xs_batch *batch)

@@ -65,6 +65,9 @@ typedef enum libxl__xs_mode { LIBXL__XS_ONE_BY_ONE, LIBXL__XS_TRANSACTION } libx
 /* Sets the requests going. 0, or NOMEM, FAIL, NO_XENSTORE, noted in ao. */
 int libxl__xs_run(libxl__xs_batch *batch, libxl__xs_mode mode);
 
+/* The same where it goes on without: what fails is the batch's, which is done then. */
+void libxl__xs_run_anyway(libxl__xs_batch *batch, libxl__xs_mode mode);
+
 bool libxl__xs_done(const libxl__xs_batch *batch);
 /*
  * Of a batch that is done: 0, or the first error, with its message noted in ao: XENSTORE, PERMISSION, INVAL (too long

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Destructions for which something cannot be had: what is told of them is true, and nothing is left half done. */
+#include "core.h"
+#include "refuse.h"
+
+#include "simulation.h"
+#include "xen.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* ---- no xenstored */
+
+static int refuse_batch(libxl_ctx *ctx, libxl__xs_batch *batch)
+{
+    (void)ctx, (void)batch;
+    return ERROR_NO_XENSTORE;
+}
+
+/* Destroys a domain where no request gets to xenstored. */
+static int destroy_without_xenstored(scene *s, libxl_domid domid)
+{
+    const libxl__xs_transport *whole = s->ctx->xen->transport;
+    libxl__xs_transport broken = *whole;
+    broken.run = refuse_batch;
+    s->ctx->xen->transport = &broken;
+    int rc = RUN(s, libxl_domain_destroy(s->ctx, domid, how));
+    s->ctx->xen->transport = whole;
+    return rc;
+}
+
+static void remove_nodes(const struct fixture *before, libxl_domid domid, const libxl_uuid *uuid)
+{
+    char path[64];
+    snprintf(path, sizeof(path), "/local/domain/%u", domid);
+    fixture_write(path, NULL);
+    snprintf(path, sizeof(path), "/libxl/%u", domid);
+    fixture_write(path, NULL);
+    snprintf(path, sizeof(path), "/vm/" LIBXL_UUID_FMT, LIBXL_UUID_BYTES(*uuid));
+    fixture_write(path, NULL);
+    fixture_check_world(before);
+}
+
+static void a_domain_is_destroyed_whatever_becomes_of_its_nodes(scene *s)
+{
+    libxl_dominfo info;
+    libxl_domid domid = guest(s, "b", true);
+    assert_int_equal(libxl_domain_info(s->ctx, &info, domid), 0);
+    assert_int_equal(destroy_without_xenstored(s, domid), ERROR_NO_XENSTORE);
+    assert_non_null(strstr(last_message(s), "xenstore: "));
+    remove_nodes(&s->before, domid, &info.uuid);
+    assert_int_equal(libxl_domain_info(s->ctx, &info, domid), ERROR_DOMAIN_NOTFOUND);
+}
+
+static void the_hypervisor_s_refusal_is_told_in_its_own_words(scene *s)
+{
+    libxl_domid domid = guest(s, "b", true);
+    fault_add("domctl.destroydomain:1:EPERM");
+    assert_int_equal(destroy_without_xenstored(s, domid), ERROR_PERMISSION);
+    faults_clear();
+    assert_non_null(strstr(last_message(s), "destroying domain"));
+    assert_null(strstr(last_message(s), "xenstore"));
+    destroy(s, domid);
+}
+
+/* ---- no thread */
+
+struct refused {
+    scene *s;
+    libxl_domid domid;
+    op *o; /* NULL: the thread starts it; else it only has it go on, to its end */
+    pthread_t thread;
+};
+
+static void *destroy_without_threads(void *argument)
+{
+    struct refused *r = argument;
+    scene *s = r->s;
+    refuse_processes();
+    if (!r->o)
+        r->o = START(s, libxl_domain_destroy, s->ctx, r->domid, how);
+    op_result(r->o);
+    return NULL;
+}
+
+static void without_a_thread_for_it_nothing_is_done(scene *s)
+{
+    libxl_dominfo info;
+    struct refused r = {.s = s, .domid = guest(s, "b", true)};
+    pthread_create(&r.thread, NULL, destroy_without_threads, &r);
+    pthread_join(r.thread, NULL);
+    assert_int_equal(op_result(r.o), ERROR_FAIL);
+    assert_non_null(strstr(r.o->message, "starting a worker thread"));
+    assert_int_equal(libxl_domain_info(s->ctx, &info, r.domid), 0);
+    assert_false(info.paused || info.dying);
+    char *name = guest_node(r.domid, "name");
+    assert_non_null(name);
+    free(name);
+    destroy(s, r.domid);
+}
+
+/* A worker goes when it has had nothing to do for a second; this one has had nothing for half a second already. */
+static void the_thread_that_it_had_is_there_when_it_is_needed(scene *s)
+{
+    enum { IDLE_MS = 500, MOST_MS = 3000 };
+    libxl_dominfo info = {.dying = false};
+    struct refused r = {.s = s, .domid = guest(s, "b", true)};
+    destroy(s, guest(s, "b", true));
+    sleep_ms(IDLE_MS);
+    simulate("xenstored stop"); /* which is given a second to remove the nodes */
+    r.o = START(s, libxl_domain_destroy, s->ctx, r.domid, how);
+    pthread_create(&r.thread, NULL, destroy_without_threads, &r);
+    for (uint64_t end = now_ms() + MOST_MS; !info.dying && now_ms() < end; sleep_ms(10))
+        libxl_domain_info(s->ctx, &info, r.domid);
+    simulate("xenstored cont");
+    pthread_join(r.thread, NULL);
+    assert_int_equal(op_result(r.o), 0);
+    assert_true(info.dying);
+}
+
+static const body bodies[] = {
+    BODY(a_domain_is_destroyed_whatever_becomes_of_its_nodes, OF_WAITING),
+    BODY(the_hypervisor_s_refusal_is_told_in_its_own_words, OF_WAITING),
+    BODY(without_a_thread_for_it_nothing_is_done, OF_WAITING),
+    BODY(the_thread_that_it_had_is_there_when_it_is_needed, OF_WAITING),
+};
+
+HARNESS_MAIN(bodies)
