@@ -380,3 +380,7 @@ def check_operation(o: m.Operation, common: list[m.Error]) -> Iterator[Mistake]:
         wanted, there = [f.type for f in o.undo.inputs], [f.type for f in o.results]
         if not all(w in there for w in wanted):
             yield Mistake(o.at("undo"), f"{what}: undo: {o.undo.name} needs more than this gives")
+        for f in o.results:
+            if f.type in wanted and f.kind.owns:
+                message = f"{what}: undo: {f.name} is freed once it is given: {o.undo.name} cannot take it"
+                yield Mistake(o.at("undo"), message)
