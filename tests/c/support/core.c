@@ -2,6 +2,9 @@
 /* Owns: nothing; contexts are the tests'. */
 #include "core.h"
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 enum { PATIENCE_MS = 50000 };
 
 libxl_ctx *core_open(void)
@@ -71,4 +74,17 @@ int core_result(libxl_ctx *ctx, uint64_t *for_event)
         *for_event = event->for_user;
     libxl_event_free(ctx, event);
     return rc;
+}
+
+int core_left_after_fork(libxl_ctx *ctx)
+{
+    int status;
+    pid_t child = fork();
+    if (child == 0) {
+        libxl__ctx_postfork(ctx);
+        _exit(fixture_entries("/proc/self/fd"));
+    }
+    waitpid(child, &status, 0);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
 }

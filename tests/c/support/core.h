@@ -25,4 +25,7 @@ void *core_user(libxl__ao *ao);
 /* Waits for an operation's event; its rc, and its number in *for_event (may be NULL). */
 int core_result(libxl_ctx *ctx, uint64_t *for_event);
 
+/* How many descriptors the child of a fork has once it has given its copy of the context up. */
+int core_left_after_fork(libxl_ctx *ctx);
+
 #endif

@@ -196,14 +196,7 @@ static void a_child_of_fork_keeps_no_pidfd(scene *s)
     const int before = fixture_entries("/proc/self/fd");
     libxl_ctx *ctx = core_open();
     assert_int_equal(core_begin(ctx, &program_class, &p, &how), ERROR_ASYNC_INPROGRESS);
-    pid_t child = fork();
-    if (child == 0) {
-        libxl__ctx_postfork(ctx);
-        _exit(fixture_entries("/proc/self/fd"));
-    }
-    int status;
-    waitpid(child, &status, 0);
-    assert_int_equal(WEXITSTATUS(status), before);
+    assert_int_equal(core_left_after_fork(ctx), before);
     assert_int_equal(libxl_ao_abort(ctx, &how), 0);
     assert_int_equal(core_result(ctx, NULL), ERROR_ABORTED);
     core_close(ctx);

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 struct watched {
@@ -381,20 +380,6 @@ static void of_several_that_poll_one_takes_and_none_blocks(scene *s)
     (void)s;
 }
 
-/* How many descriptors the child of a fork has once it has given its copy of the context up. */
-static int left_after_fork(libxl_ctx *ctx)
-{
-    pid_t child = fork();
-    if (child == 0) {
-        libxl__ctx_postfork(ctx);
-        _exit(fixture_entries("/proc/self/fd"));
-    }
-    int status;
-    waitpid(child, &status, 0);
-    assert_true(WIFEXITED(status));
-    return WEXITSTATUS(status);
-}
-
 /* A duplicate would keep the other end of a pipe from its end, for as long as the child lives. */
 static void a_child_of_fork_keeps_nothing_that_the_loop_has_opened(scene *s)
 {
@@ -405,9 +390,9 @@ static void a_child_of_fork_keeps_nothing_that_the_loop_has_opened(scene *s)
     struct watched w[3] = {{.calls = 0}};
     for (int i = 0; i < 3; i++)
         assert_int_equal(libxl__fd_register(ctx, &w[i].fd, ends[0], EPOLLIN, note), 0);
-    assert_int_equal(left_after_fork(ctx), before); /* the pipe is the application's */
+    assert_int_equal(core_left_after_fork(ctx), before); /* the pipe is the application's */
     libxl__fd_deregister(ctx, &w[1].fd);
-    assert_int_equal(left_after_fork(ctx), before);
+    assert_int_equal(core_left_after_fork(ctx), before);
     libxl__fd_deregister(ctx, &w[0].fd);
     libxl__fd_deregister(ctx, &w[2].fd);
     close_locked(ctx);
