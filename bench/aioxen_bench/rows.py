@@ -85,7 +85,7 @@ def queue(way: str, goal: Goal) -> Iterator[Line]:
 
 def deaths() -> Iterator[Line]:
     goals = {100: 0.05, 1_000: 0.1, 5_000: 0.4}
-    for size in sorted({*goals, *SIZES} - {10}):
+    for size in sorted({*goals, *SIZES}):
         goal = at_most(goals[size]) if size in goals else AHEAD
         what = f"one of {size:,} watched domains dies"
         floor = "plain/hypercalls list {n} 200"
@@ -93,7 +93,7 @@ def deaths() -> Iterator[Line]:
 
 
 def pending() -> Iterator[Line]:
-    for size in SIZES[:-1]:  # with 10,000 watches xenstored is slower than the shutdowns' own limit
+    for size in SIZES:
         what = f"memory of each of {size:,} pending shutdowns"
         few: dict[str, Any] = {"n": size, "quick": 10, "once": True, "tool": Tool.LIVE}
         yield both(8, what, "bytes", "bytes", "pending {n}", at_most(512), size=size, **few)

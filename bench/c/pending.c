@@ -30,9 +30,10 @@ int main(int argc, char **argv)
     uint32_t *domids = calloc((size_t)count, sizeof(*domids));
     libxl_ctx *ctx = library_open();
 
-    begin(ctx, domain_named());
+    const uint32_t first = domain_named();
     for (long i = 0; i < count; i++)
         domids[i] = domain_named();
+    begin(ctx, first);
     until_idle(ctx);
     size_t before = bench_live_bytes();
     for (long i = 0; i < count; i++)

@@ -9,7 +9,8 @@
 #include "ops.h"
 
 enum { PATIENCE_SECONDS = 60, WITHDRAWAL_SECONDS = 5 };
-enum { START, WRITING, ASKED, WITHDRAWING, ACKNOWLEDGED };
+/* CANCELLING: as WITHDRAWING, but it is not known whether the guest has had the request. */
+enum { START, WRITING, ASKED, CANCELLING, WITHDRAWING, ACKNOWLEDGED };
 
 struct ask {
     libxl__domain_source domain;
@@ -65,8 +66,10 @@ static int unanswered(libxl__ao *ao, uint32_t domid)
  * Another domain's is another's. */
 static int withdraw(libxl__ao *ao, struct ask *s, uint32_t domid, const char *request)
 {
-    ao->step = WITHDRAWING;
-    libxl__xs_batch_free(s->writing); /* under way: it is not committed, or before our transaction begins */
+    if (ao->step == WRITING && libxl__xs_take_back(s->writing))
+        return unanswered(ao, domid);
+    ao->step = ao->step == ASKED ? WITHDRAWING : CANCELLING;
+    libxl__xs_batch_free(s->writing); /* it is not committed, or before our transaction begins */
     s->writing = libxl__xs_batch_new(ao, domid);
     if (!s->writing)
         return unanswered(ao, domid);
@@ -84,7 +87,7 @@ static int withdrawn(libxl__ao *ao, struct ask *s, uint32_t domid)
 {
     if (!libxl__xs_done(s->writing) && !s->patience.rang)
         return LIBXL__AO_WAIT;
-    if (ao->stop || !libxl__xs_done(s->writing) || !libxl__xs_rc(s->writing))
+    if (ao->stop || ao->step == CANCELLING || !libxl__xs_done(s->writing) || !libxl__xs_rc(s->writing))
         return unanswered(ao, domid);
     if (libxl__xs_rc(s->writing) != ERROR_NOT_READY)
         return result(ao, s, domid);
@@ -118,7 +121,7 @@ static int ask(libxl__ao *ao, uint32_t domid, const char *request)
     rc = look_at_domain(ao, s, domid);
     if (rc != LIBXL__AO_WAIT)
         return rc;
-    if (ao->step == WITHDRAWING)
+    if (ao->step == CANCELLING || ao->step == WITHDRAWING)
         return withdrawn(ao, s, domid);
     if (ao->stop)
         return ao->step == ACKNOWLEDGED ? ao->stop : withdraw(ao, s, domid, request);

@@ -20,6 +20,7 @@ struct libxl__xen {
     const libxl__xs_transport *transport;
     struct libxl__xs_wire *wire; /* one of these two: the transport's */
     struct libxl__xs_lib *lib;
+    libxl__transactions transactions;
     struct libxl__domain_list {
         xc_domaininfo_t *infos;
         uint32_t count, room;

@@ -22,10 +22,17 @@ static void free_batch(libxl__xs_batch *batch)
     free(batch);
 }
 
+static bool take_back(libxl_ctx *ctx, libxl__xs_batch *batch)
+{
+    if (batch->state == LIBXL__XS_UNDER_WAY && ctx->xen->transport->withdraw(ctx, batch))
+        batch->state = LIBXL__XS_IDLE;
+    return batch->state == LIBXL__XS_IDLE;
+}
+
 static void give_up(libxl_ctx *ctx, libxl__source *source)
 {
     libxl__xs_batch *batch = (libxl__xs_batch *)source;
-    if (batch->state != LIBXL__XS_UNDER_WAY || ctx->xen->transport->withdraw(ctx, batch))
+    if (take_back(ctx, batch) || libxl__xs_done(batch))
         free_batch(batch);
 }
 
@@ -231,6 +238,11 @@ void libxl__xs_run_anyway(libxl__xs_batch *batch, libxl__xs_mode mode)
     batch->rc = rc;
     batch->message = libxl__gc_printf(&batch->gc, "xenstore: %s", libxl_error_describe(rc));
     batch->state = LIBXL__XS_DONE;
+}
+
+bool libxl__xs_take_back(libxl__xs_batch *batch)
+{
+    return take_back(batch->ao->ctx, batch);
 }
 
 bool libxl__xs_done(const libxl__xs_batch *batch)

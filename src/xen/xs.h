@@ -2,7 +2,7 @@
 /*
  * Requests to xenstored, many at a time. An operation collects requests in a batch and runs it; the batch is
  * a source that fires when all are done. Nothing here blocks. Batches reach xenstored in the order in which
- * they were run.
+ * they were run, but transactions may have to wait for others and come later.
  */
 #ifndef LIBXL__XS_H
 #define LIBXL__XS_H
@@ -78,6 +78,8 @@ int libxl__xs_result(libxl__xs_batch *batch);
 int libxl__xs_rc(const libxl__xs_batch *batch);
 /* The value read, without anything that follows a zero octet; NULL: there is no such node. The batch's. */
 const char *libxl__xs_value(const libxl__xs_request *request);
+/* Whether nothing of a batch that was run has been sent; then nothing will be. */
+bool libxl__xs_take_back(libxl__xs_batch *batch);
 /* Gives the batch up now, wherever it is. NULL is fine. */
 void libxl__xs_batch_free(libxl__xs_batch *batch);
 

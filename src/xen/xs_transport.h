@@ -49,10 +49,18 @@ struct libxl__xs_batch {
     STAILQ_HEAD(, libxl__xs_request) requests;
     libxl__job job; /* xs_lib */
     /* xs_wire: */
+    bool waits; /* for its turn, in line */
+    TAILQ_ENTRY(libxl__xs_batch) line;
     bool begun; /* the transaction's id has been asked for and given */
     uint32_t unanswered, transaction;
     _Alignas(16) char memory[256]; /* the first of gc */
 };
+
+/* xs_wire: those under way, and those that wait until one of them has ended. */
+typedef struct libxl__transactions {
+    uint32_t open;
+    TAILQ_HEAD(, libxl__xs_batch) waiting;
+} libxl__transactions;
 
 struct libxl__watch {
     uint32_t slot, generation;

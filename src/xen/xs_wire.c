@@ -4,7 +4,8 @@
  *
  * Requests and watches by xenstored's wire protocol. All requests of a batch are sent at once; a transaction
  * takes two more round trips, for its beginning and its end. Room for its end is held from its beginning on: for
- * want of memory it would stay open in xenstored.
+ * want of memory it would stay open in xenstored. At each request in a transaction xenstored looks through all that
+ * the connection has open, so only a few are at a time.
  */
 #include "wire.h"
 #include "xen.h"
@@ -16,6 +17,8 @@
 #include <string.h>
 
 #include <xen/io/xs_wire.h>
+
+enum { AT_ONCE = 16 };
 
 /* ---- batches */
 
@@ -86,14 +89,10 @@ static void put_requests(libxl_ctx *ctx, libxl__xs_batch *batch)
     }
 }
 
-static void begin(libxl_ctx *ctx, libxl__xs_batch *batch)
+static void begin_transaction(libxl_ctx *ctx, libxl__xs_batch *batch)
 {
     batch->begun = false;
     batch->transaction = 0;
-    if (batch->mode == LIBXL__XS_ONE_BY_ONE) {
-        put_requests(ctx, batch);
-        return;
-    }
     int rc = libxl__wire_hold(ctx);
     if (!rc) {
         rc = took(batch, libxl__wire_put(ctx, expect(batch, NULL), XS_TRANSACTION_START, 0,
@@ -159,7 +158,32 @@ static void answer_to_end(libxl_ctx *ctx, libxl__xs_batch *batch, int errnoval)
     if (errnoval && errnoval != EAGAIN)
         libxl__xs_failed(batch, NULL, errnoval);
     else if (errnoval && !batch->rc && batch->source.ao)
-        begin(ctx, batch); /* somebody else has changed what we read */
+        begin_transaction(ctx, batch); /* somebody else has changed what we read */
+}
+
+/* A transaction has ended: another's turn. One that cannot begin ends, too. */
+static void next(libxl_ctx *ctx)
+{
+    libxl__transactions *all = &ctx->xen->transactions;
+    libxl__xs_batch *batch;
+    all->open--;
+    while (all->open < AT_ONCE && (batch = TAILQ_FIRST(&all->waiting))) {
+        TAILQ_REMOVE(&all->waiting, batch, line);
+        batch->waits = false;
+        begin_transaction(ctx, batch);
+        if (batch->unanswered)
+            all->open++;
+        else
+            libxl__xs_batch_ended(batch);
+    }
+}
+
+static void over(libxl_ctx *ctx, libxl__xs_batch *batch)
+{
+    const bool transaction = batch->mode == LIBXL__XS_TRANSACTION;
+    libxl__xs_batch_ended(batch);
+    if (transaction)
+        next(ctx);
 }
 
 /*
@@ -178,25 +202,37 @@ static void batch_answered(libxl_ctx *ctx, void *owner, libxl__xs_request *reque
     else
         answer_to_end(ctx, batch, errnoval);
     if (!batch->unanswered && !end(ctx, batch))
-        libxl__xs_batch_ended(batch);
+        over(ctx, batch);
 }
 
 static int run(libxl_ctx *ctx, libxl__xs_batch *batch)
 {
+    libxl__transactions *all = &ctx->xen->transactions;
     if (libxl__wire_lost(ctx))
         return ERROR_NO_XENSTORE;
-    begin(ctx, batch);
+    if (batch->mode == LIBXL__XS_ONE_BY_ONE) {
+        put_requests(ctx, batch);
+    } else if (all->open < AT_ONCE) {
+        all->open++;
+        begin_transaction(ctx, batch);
+    } else {
+        batch->waits = true;
+        TAILQ_INSERT_TAIL(&all->waiting, batch, line);
+        return 0;
+    }
     if (batch->unanswered)
         libxl__wire_send_soon(ctx);
     else
-        libxl__xs_batch_ended(batch); /* there was nothing to do, or nothing could be done */
+        over(ctx, batch); /* there was nothing to do, or nothing could be done */
     return 0;
 }
 
 static bool withdraw(libxl_ctx *ctx, libxl__xs_batch *batch)
 {
-    (void)ctx, (void)batch;
-    return false; /* it has been sent */
+    if (!batch->waits)
+        return false; /* it has been sent */
+    TAILQ_REMOVE(&ctx->xen->transactions.waiting, batch, line);
+    return true;
 }
 
 /* ---- watches */
@@ -243,9 +279,15 @@ static void remove_watch(libxl_ctx *ctx, libxl__watch *watch)
     /* else it stays, deaf, until the context is closed */
 }
 
+static int open_wire(libxl_ctx *ctx)
+{
+    TAILQ_INIT(&ctx->xen->transactions.waiting);
+    return libxl__wire_open(ctx);
+}
+
 const libxl__xs_transport libxl__xs_wire = {
     .in_order = true,
-    .open = libxl__wire_open,
+    .open = open_wire,
     .close = libxl__wire_close,
     .postfork = libxl__wire_postfork,
     .run = run,

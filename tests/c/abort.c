@@ -117,6 +117,24 @@ static void an_aborted_creation_leaves_nothing(scene *s)
     }
 }
 
+/* More than xenstored is asked at a time: some have not been sent yet. */
+static void shutdowns_aborted_in_line_leave_no_request(scene *s)
+{
+    enum { MANY = 40 };
+    libxl_domid domid = guest(s, "b", true);
+    op *ops[MANY];
+    for (int i = 0; i < MANY; i++)
+        ops[i] = START(s, libxl_domain_shutdown, s->ctx, domid, how);
+    for (int i = MANY; i--;)
+        assert_int_equal(abort_op(s, ops[i]), 0);
+    for (int i = 0; i < MANY; i++)
+        assert_int_equal(op_result(ops[i]), ERROR_ABORTED);
+    char *node = guest_node(domid, "control/shutdown");
+    assert_string_equal(node, "");
+    free(node);
+    destroy(s, domid);
+}
+
 static void an_aborted_shutdown_is_withdrawn(scene *s)
 {
     libxl_domid domid = guest(s, "b", true);
@@ -225,6 +243,7 @@ static const body bodies[] = {
     BODY(abort_tells_a_callback_from_an_event, ASYNCHRONOUS),
     BODY(an_aborted_creation_leaves_nothing, ASYNCHRONOUS),
     BODY(an_aborted_shutdown_is_withdrawn, ASYNCHRONOUS),
+    BODY(shutdowns_aborted_in_line_leave_no_request, ASYNCHRONOUS),
     BODY(an_aborted_destruction_goes_on, ASYNCHRONOUS),
     BODY(an_aborted_look_has_no_effect, ASYNCHRONOUS),
     BODY(a_limit_ends_what_a_mute_guest_would_not, ASYNCHRONOUS),

@@ -59,7 +59,8 @@ static void answer(xenstored *x, struct xsd_sockmsg header, const char *body)
     }
     switch (header.type) {
     case XS_TRANSACTION_START:
-        x->open++;
+        if (++x->open > x->most)
+            x->most = x->open;
         snprintf(text, sizeof(text), "%d", ++x->begun);
         say(x, header, text, strlen(text) + 1);
         return;

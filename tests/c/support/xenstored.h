@@ -18,10 +18,10 @@ enum { XENSTORED_WATCHES = 16 };
 typedef struct xenstored {
     int listener, connection;
     pthread_t thread;
-    pthread_mutex_t lock; /* guards what is written, and what follows */
-    int begun, open;      /* transactions: so far, and now */
-    int conflicts;        /* so many of the next ends of transactions are told to try again */
-    int watches;          /* set so far: their tokens */
+    pthread_mutex_t lock;  /* guards what is written, and what follows */
+    int begun, open, most; /* transactions: so far, now, and at a time */
+    int conflicts;         /* so many of the next ends of transactions are told to try again */
+    int watches;           /* set so far: their tokens */
     char tokens[XENSTORED_WATCHES][32];
 } xenstored;
 

@@ -72,6 +72,55 @@ static void a_transaction_that_meets_another_is_made_again(scene *s)
     (void)s;
 }
 
+enum { MANY = 100 };
+
+struct one_of_many {
+    libxl__xs_batch *batch;
+    int *done;
+};
+
+static int one_of_many_body(libxl__ao *ao, void *args)
+{
+    struct one_of_many *one = core_user(ao);
+    (void)args;
+    if (!one->batch) {
+        one->batch = libxl__xs_batch_new(ao, 1);
+        fill_with_one(one->batch);
+        assert_int_equal(libxl__xs_run(one->batch, LIBXL__XS_TRANSACTION), 0);
+        return LIBXL__AO_WAIT;
+    }
+    if (!ao->stop && !libxl__xs_done(one->batch))
+        return LIBXL__AO_WAIT;
+    ++*one->done;
+    return ao->stop;
+}
+
+static const libxl__ao_class one_of_many_class = {
+    .name = "one of many", .body = one_of_many_body, .args_size = sizeof(void *), .slow = true};
+
+/* xenstored's work for each grows with how many are open; those that are given up in line never begin. */
+static void many_transactions_take_turns(scene *s)
+{
+    xenstored x;
+    libxl_ctx *ctx = xenstored_open(&x);
+    struct one_of_many many[MANY];
+    int done = 0, aborted = 0;
+    for (uint64_t i = 0; i < MANY; i++) {
+        many[i] = (struct one_of_many){.done = &done};
+        assert_int_equal(core_start(ctx, &one_of_many_class, i + 1, &many[i]), ERROR_ASYNC_INPROGRESS);
+    }
+    for (uint64_t i = MANY / 2; i < MANY; i++)
+        assert_int_equal(libxl_ao_abort(ctx, &(libxl_asyncop_how){.u.for_event = i + 1}), 0);
+    for (int i = 0; i < MANY; i++)
+        aborted += core_result(ctx, NULL) == ERROR_ABORTED;
+    assert_int_equal(done, MANY - aborted);
+    assert_int_equal(aborted, MANY / 2);
+    xenstored_close(&x, ctx);
+    assert_int_equal(x.begun, MANY / 2);
+    assert_in_range(x.most, 2, 16);
+    (void)s;
+}
+
 /* ---- watches */
 
 static void count_call(libxl_ctx *ctx, void *user, bool failed)
@@ -115,6 +164,7 @@ static const body bodies[] = {
     BODY(the_first_error_of_a_batch_wins, NO_CONTEXT),
     BODY(a_request_too_long_is_refused_by_its_path, NO_CONTEXT),
     BODY(a_transaction_that_meets_another_is_made_again, NO_CONTEXT),
+    BODY(many_transactions_take_turns, NO_CONTEXT),
     BODY(an_event_of_a_watch_that_is_over_is_not_taken_for_its_successor_s, NO_CONTEXT),
 };
 
