@@ -73,8 +73,7 @@ int libxl__ctx_drain(libxl_ctx *ctx)
     libxl__ctx_lock(ctx);
     if (ctx->deliveries.under_way || libxl__delivering_here(ctx)) {
         libxl__ctx_unlock(ctx);
-        libxl__error_message_set(ERROR_INVAL, "libxl_ctx_free: called from a callback, or while one runs");
-        return ERROR_INVAL;
+        return libxl__refuse(ERROR_INVAL, "libxl_ctx_free: called from a callback, or while one runs");
     }
     ctx->closing = true;
     libxl__aos_abort_all(ctx);

@@ -25,6 +25,15 @@ const char *libxl_error_message(void)
     return last_message;
 }
 
+int libxl__refuse(int rc, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(last_message, sizeof(last_message), fmt, args);
+    va_end(args);
+    return rc;
+}
+
 void libxl__log(libxl_ctx *ctx, xentoollog_level level, int errnoval, const char *fmt, ...)
 {
     if (!ctx->logger)

@@ -132,7 +132,7 @@ void libxl_evdisable_domain_death(libxl_ctx *ctx, libxl_evgen_domain_death *evge
  * DOMAIN_SHUTDOWN, DOMAIN_DYING and DOMAIN_GONE of one domain, or of all (LIBXL_DOMID_ALL: those that exist
  * and those that will). SHUTDOWN may be missing when a domain is destroyed while it runs; DYING and GONE
  * always come, in this order. What has happened before the call is told too, except of LIBXL_DOMID_ALL's
- * domains that are gone already. ERROR_DOMAIN_NOTFOUND: no such domain now.
+ * domains that are gone already. ERROR_DOMAIN_NOTFOUND: no such domain now. ERROR_INVAL: domid can be no domain's.
  */
 int libxl_evenable_domain_lifecycle(libxl_ctx *ctx, uint32_t domid, libxl_ev_user user,
                                     libxl_evgen_domain_lifecycle **evgen_out);
@@ -140,7 +140,7 @@ void libxl_evdisable_domain_lifecycle(libxl_ctx *ctx, libxl_evgen_domain_lifecyc
 
 /*
  * DISK_EJECT each time the guest ejects the medium of the virtual disk `vdev` ("xvda", "hdc", ...), of which
- * the event has a copy. ERROR_INVAL: no such name. It ends with the domain.
+ * the event has a copy. ERROR_INVAL: no such name, or domid can be no domain's. It ends with the domain.
  */
 int libxl_evenable_disk_eject(libxl_ctx *ctx, uint32_t domid, const char *vdev, libxl_ev_user user,
                               libxl_evgen_disk_eject **evgen_out);

@@ -7,6 +7,7 @@
 #include "ops.h"
 
 #include <ctype.h>
+#include <limits.h>
 #include <string.h>
 
 enum {
@@ -16,6 +17,7 @@ enum {
     LAST_MOMENT_SECONDS = 1, /* for xenconsoled, when the creation has been aborted */
     UNDO_SECONDS = 5,
     NAME_LENGTH = 255,
+    LONGEST_PVH_CMDLINE = 65535, /* a kernel may take any; none takes as much */
 };
 
 #define MOST_KB (16ull << 30) /* 16 TiB: what the hypervisor can address */
@@ -48,6 +50,27 @@ static int check_name(libxl__ao *ao, const char *name)
     return 0;
 }
 
+static int check_path(libxl__ao *ao, const char *field, const char *path)
+{
+    if (!*path)
+        return libxl__ao_fail(ao, ERROR_INVAL, "d_config.b_info.%s: empty", field);
+    if (strlen(path) >= PATH_MAX)
+        return libxl__ao_fail(ao, ERROR_INVAL, "d_config.b_info.%s: longer than %d octets", field,
+                              PATH_MAX - 1);
+    return 0;
+}
+
+/* What is longer would be cut in silence: by the builder for a PV guest, by the kernel for a PVH guest. */
+static int check_cmdline(libxl__ao *ao, const libxl_domain_config *config)
+{
+    const char *cmdline = config->b_info.cmdline;
+    const size_t most =
+        config->c_info.type == LIBXL_DOMAIN_TYPE_PV ? MAX_GUEST_CMDLINE - 1 : LONGEST_PVH_CMDLINE;
+    if (!cmdline || strlen(cmdline) <= most)
+        return 0;
+    return libxl__ao_fail(ao, ERROR_INVAL, "d_config.b_info.cmdline: longer than %zu octets", most);
+}
+
 static int check_memory(libxl__ao *ao, const libxl_domain_config *config, struct create *s)
 {
     const libxl_domain_build_info *info = &config->b_info;
@@ -77,13 +100,14 @@ static int check(libxl__ao *ao, const libxl_domain_config *config, struct create
         return libxl__ao_fail(ao, ERROR_NI, "d_config.c_info.type: HVM is not implemented; PV and PVH are");
     if (config->c_info.type == LIBXL_DOMAIN_TYPE_INVALID)
         return libxl__ao_fail(ao, ERROR_INVAL, "d_config.c_info.type: missing");
-    if (!config->b_info.kernel || !*config->b_info.kernel)
+    if (!config->b_info.kernel)
         return libxl__ao_fail(ao, ERROR_INVAL, "d_config.b_info.kernel: missing");
-    const char *cmdline = config->b_info.cmdline;
-    if (config->c_info.type == LIBXL_DOMAIN_TYPE_PV && cmdline && strlen(cmdline) >= MAX_GUEST_CMDLINE)
-        return libxl__ao_fail(ao, ERROR_INVAL, "d_config.b_info.cmdline: longer than %d octets",
-                              MAX_GUEST_CMDLINE - 1);
-    return check_memory(ao, config, s);
+    rc = check_path(ao, "kernel", config->b_info.kernel);
+    if (!rc && config->b_info.ramdisk)
+        rc = check_path(ao, "ramdisk", config->b_info.ramdisk);
+    if (!rc)
+        rc = check_cmdline(ao, config);
+    return rc ? rc : check_memory(ao, config, s);
 }
 
 /* Another creation of this context that has got this name but not written it yet. */

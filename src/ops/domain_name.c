@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <xen/io/xs_wire.h>
+
 int libxl__domain_find_body(libxl__ao *ao, libxl__domain_find_args *args)
 {
     enum { START, SEARCHING };
@@ -13,6 +15,10 @@ int libxl__domain_find_body(libxl__ao *ao, libxl__domain_find_args *args)
         return ERROR_NOMEM;
     if (ao->step == START) {
         ao->step = SEARCHING;
+        if (!*args->in.name)
+            return libxl__ao_fail(ao, ERROR_INVAL, "name: empty");
+        if (strlen(args->in.name) > XENSTORE_PAYLOAD_MAX)
+            return libxl__ao_fail(ao, ERROR_INVAL, "name: longer than %d octets", XENSTORE_PAYLOAD_MAX);
         int rc = libxl__name_search_start(ao, search, args->in.name, false);
         return rc ? rc : LIBXL__AO_WAIT;
     }

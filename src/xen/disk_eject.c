@@ -137,20 +137,22 @@ int libxl_evenable_disk_eject(libxl_ctx *ctx, uint32_t domid, const char *vdev, 
                               libxl_evgen_disk_eject **evgen_out)
 {
     *evgen_out = NULL;
+    int rc = libxl__hv_check_domid(domid);
+    if (rc)
+        return rc;
     int number = vdev ? libxl__vdev_number(vdev) : -1;
-    if (number < 0) {
-        libxl__error_message_set(ERROR_INVAL, "vdev: not the name of a virtual disk");
-        return ERROR_INVAL;
-    }
+    if (number < 0)
+        return libxl__refuse(ERROR_INVAL, "vdev: not the name of a virtual disk");
     libxl_evgen_disk_eject *evgen = calloc(1, sizeof(*evgen));
     if (!evgen)
-        return ERROR_NOMEM;
+        return libxl__refuse(ERROR_NOMEM, "%s", libxl_error_describe(ERROR_NOMEM));
     *evgen = (libxl_evgen_disk_eject){.domid = domid, .number = number, .user = user, .vdev = strdup(vdev)};
     libxl__ctx_lock(ctx);
-    int rc = evgen->vdev ? enable_locked(ctx, evgen) : ERROR_NOMEM;
+    rc = evgen->vdev ? enable_locked(ctx, evgen) : ERROR_NOMEM;
     if (rc) {
         free(evgen->vdev);
         free(evgen);
+        libxl__error_message_set(rc, NULL);
     } else {
         *evgen_out = evgen;
     }

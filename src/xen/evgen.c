@@ -181,10 +181,8 @@ static int enable_one(libxl_ctx *ctx, struct libxl__evgen *evgen)
     int count = xc_domain_getinfolist(ctx->xen->xch, evgen->domid, 1, &info);
     if (count < 0 && errno != ESRCH)
         return libxl__log_errno(ctx, libxl__errno_rc(errno), "looking at domain %u", evgen->domid);
-    if (count != 1 || info.domain != evgen->domid) {
-        libxl__error_message_set(ERROR_DOMAIN_NOTFOUND, NULL);
-        return ERROR_DOMAIN_NOTFOUND;
-    }
+    if (count != 1 || info.domain != evgen->domid)
+        return libxl__refuse(ERROR_DOMAIN_NOTFOUND, "domid: there is no domain %u", evgen->domid);
     int rc = follow(ctx, evgen, &info);
     if (!rc)
         add(ctx, evgen);
@@ -195,14 +193,17 @@ static int enable(libxl_ctx *ctx, uint32_t domid, libxl_ev_user user, bool lifec
                   struct libxl__evgen **evgen_out)
 {
     *evgen_out = NULL;
+    int rc = domid == LIBXL_DOMID_ALL && lifecycle ? 0 : libxl__hv_check_domid(domid);
+    if (rc)
+        return rc;
     struct libxl__evgen *evgen = calloc(1, sizeof(*evgen));
     if (!evgen)
-        return ERROR_NOMEM;
+        return libxl__refuse(ERROR_NOMEM, "%s", libxl_error_describe(ERROR_NOMEM));
     *evgen = (struct libxl__evgen){.domid = domid, .user = user, .lifecycle = lifecycle};
     libxl__ctx_lock(ctx);
-    int rc = libxl__hooks_need_loop(ctx);
+    rc = libxl__hooks_need_loop(ctx);
     if (!rc && ctx->closing)
-        rc = ERROR_CLOSED;
+        rc = libxl__refuse(ERROR_CLOSED, "%s", libxl_error_describe(ERROR_CLOSED));
     if (!rc)
         rc = domid == LIBXL_DOMID_ALL ? enable_all(ctx, evgen) : enable_one(ctx, evgen);
     if (rc)

@@ -22,12 +22,18 @@ static int domain_hypercall_failed(libxl__ao *ao, const char *what, uint32_t dom
     return libxl__ao_fail(ao, libxl__errno_rc(saved), "%s domain %u: %s", what, domid, strerror(saved));
 }
 
-static int check_domid(libxl__ao *ao, uint32_t domid)
+int libxl__hv_check_domid(uint32_t domid)
 {
     if (domid < LIBXL__DOMID_FIRST_RESERVED)
         return 0;
-    return libxl__ao_fail(ao, ERROR_INVAL, "domid: %u is not between 0 and %u", domid,
-                          LIBXL__DOMID_FIRST_RESERVED - 1);
+    return libxl__refuse(ERROR_INVAL, "domid: %u is not between 0 and %u", domid,
+                         LIBXL__DOMID_FIRST_RESERVED - 1);
+}
+
+static int check_domid(libxl__ao *ao, uint32_t domid)
+{
+    int rc = libxl__hv_check_domid(domid);
+    return rc ? libxl__ao_fail(ao, rc, "%s", libxl_error_message()) : 0;
 }
 
 int libxl__hv_pause(libxl__ao *ao, uint32_t domid)

@@ -12,6 +12,9 @@ struct libxl__ao;
 /* A domid that can be a guest's or domain 0's. */
 #define LIBXL__DOMID_FIRST_RESERVED 0x7ff0u
 
+/* For what is no operation: 0, or INVAL, of which libxl_error_message tells. */
+int libxl__hv_check_domid(uint32_t domid);
+
 /* Each returns 0, or the operation's error with its message noted in ao. */
 int libxl__hv_pause(struct libxl__ao *ao, uint32_t domid);
 int libxl__hv_unpause(struct libxl__ao *ao, uint32_t domid);

@@ -112,11 +112,10 @@ static void close_handles(libxl_ctx *ctx)
 int libxl_ctx_alloc(libxl_ctx **ctx_out, int version, unsigned flags, xentoollog_logger *logger)
 {
     *ctx_out = NULL;
-    if (version != LIBXL_VERSION || flags & ~LIBXL_CTX_LIBXENSTORE) {
-        int rc = version != LIBXL_VERSION ? ERROR_VERSION : ERROR_INVAL;
-        libxl__error_message_set(rc, NULL);
-        return rc;
-    }
+    if (version != LIBXL_VERSION)
+        return libxl__refuse(ERROR_VERSION, "version: %d is not %d", version, LIBXL_VERSION);
+    if (flags & ~LIBXL_CTX_LIBXENSTORE)
+        return libxl__refuse(ERROR_INVAL, "flags: %#x is not 0 or LIBXL_CTX_LIBXENSTORE", flags);
     libxl_ctx *ctx;
     int rc = libxl__ctx_create(&ctx, logger);
     if (rc)

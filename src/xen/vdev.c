@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_DISKS = 1 << 20, MOST_PARTITIONS = 256 };
+enum { MOST_DISKS = 1 << 20, MOST_PARTITIONS = 256, LONGEST = sizeof("d1048575p255") - 1 };
 
 /* Letters count a, b, ... z, aa, ab, ...: to the disk's number, from 0; -1: too many or none. */
 static int disk_letters(const char **text)
@@ -47,14 +47,17 @@ int libxl__vdev_number(const char *vdev)
         int most_disks, most_partitions;
     } kinds[] = {{"xvd", MOST_DISKS, MOST_PARTITIONS}, {"hd", 4, 64}, {"sd", 16, 16}};
     char *end;
+    if (strlen(vdev) > LONGEST)
+        return -1;
     if (isdigit((unsigned char)*vdev)) {
         long number = strtol(vdev, &end, 0);
         return *end || number > 0x1fffffff ? -1 : (int)number;
     }
     if (vdev[0] == 'd' && isdigit((unsigned char)vdev[1])) {
         const char *text = vdev + 1;
-        int disk = digits(&text, MOST_DISKS);
-        int partition = *text == 'p' ? (text++, digits(&text, MOST_PARTITIONS)) : 0;
+        int disk = digits(&text, MOST_DISKS), partition = 0;
+        if (*text == 'p')
+            partition = isdigit((unsigned char)*++text) ? digits(&text, MOST_PARTITIONS) : -1;
         return disk < 0 || partition < 0 || *text ? -1 : xvd(disk, partition);
     }
     for (unsigned kind = 0; kind < sizeof(kinds) / sizeof(*kinds); kind++) {

@@ -31,6 +31,13 @@ static void set(char **text, const char *value)
     *text = value ? strdup(value) : NULL;
 }
 
+static void set_long(char **text, size_t length)
+{
+    free(*text);
+    *text = calloc(1, length + 1);
+    memset(*text, 'n', length);
+}
+
 /* A kernel that is a file in a folder of its own, with `size` octets of `content`; size 0: empty. */
 static void refused_file(scene *s, const char *content, size_t size, const char *message)
 {
@@ -68,6 +75,8 @@ REFUSED(kernel_is_a_folder, ERROR_KERNEL, "/tmp: not a regular file", set(&b->ke
 REFUSED(kernel_is_a_device, ERROR_KERNEL, "/dev/zero: not a regular file", set(&b->kernel, "/dev/zero"))
 REFUSED(ramdisk_not_there, ERROR_KERNEL, "d_config.b_info.ramdisk: /nowhere/ramdisk",
         set(&b->ramdisk, "/nowhere/ramdisk"))
+REFUSED(kernel_without_path, ERROR_INVAL, "d_config.b_info.kernel: empty", set(&b->kernel, ""))
+REFUSED(ramdisk_without_path, ERROR_INVAL, "d_config.b_info.ramdisk: empty", set(&b->ramdisk, ""))
 REFUSED(no_memory, ERROR_INVAL, "memkb", b->target_memkb = 0)
 REFUSED(too_little_memory, ERROR_INVAL, "d_config.b_info.target_memkb", b->target_memkb = 1)
 REFUSED(absurd_memory, ERROR_INVAL, "d_config.b_info.target_memkb", b->target_memkb = 1ull << 60)
@@ -87,26 +96,16 @@ REFUSED(no_type, ERROR_INVAL, "d_config.c_info.type", c->type = LIBXL_DOMAIN_TYP
 REFUSED(unknown_type, ERROR_INVAL, "d_config.c_info.type: 99", c->type = (libxl_domain_type)99)
 REFUSED(type_hvm, ERROR_NI, "d_config.c_info.type", c->type = LIBXL_DOMAIN_TYPE_HVM)
 
-static void name_too_long(scene *s)
-{
-    char name[1000];
-    libxl_domain_config config = guest_config("b");
-    memset(name, 'n', sizeof(name));
-    name[sizeof(name) - 1] = '\0';
-    set(&config.c_info.name, name);
-    refused(s, &config, ERROR_INVAL, "d_config.c_info.name");
-}
-
+REFUSED(name_too_long, ERROR_INVAL, "d_config.c_info.name: longer than 255", set_long(&c->name, 256))
+REFUSED(kernel_too_long, ERROR_INVAL, "d_config.b_info.kernel: longer than 4095", set_long(&b->kernel, 4096))
+REFUSED(ramdisk_too_long, ERROR_INVAL, "d_config.b_info.ramdisk: longer than 4095",
+        set_long(&b->ramdisk, 4096))
 /* A PV guest has room for 1023 octets: more would be cut in silence. */
-static void command_line_too_long(scene *s)
-{
-    char line[5000];
-    libxl_domain_config config = guest_config("b");
-    memset(line, 'b', sizeof(line));
-    line[sizeof(line) - 1] = '\0';
-    set(&config.b_info.cmdline, line);
-    refused(s, &config, ERROR_INVAL, "d_config.b_info.cmdline");
-}
+REFUSED(command_line_too_long, ERROR_INVAL, "d_config.b_info.cmdline: longer than 1023",
+        set_long(&b->cmdline, 1024))
+REFUSED(command_line_that_nobody_reads, ERROR_INVAL, "d_config.b_info.cmdline: longer than 65535",
+        c->type = LIBXL_DOMAIN_TYPE_PVH;
+        set_long(&b->cmdline, 65536))
 
 static void empty_kernel(scene *s)
 {
@@ -394,6 +393,11 @@ static void progress_can_be_an_event(scene *s)
 
 static const body bodies[] = {
     BODY(no_kernel),
+    BODY(kernel_without_path),
+    BODY(ramdisk_without_path),
+    BODY(kernel_too_long),
+    BODY(ramdisk_too_long),
+    BODY(command_line_that_nobody_reads),
     BODY(kernel_not_there),
     BODY(kernel_is_a_folder),
     BODY(kernel_is_a_device),

@@ -224,13 +224,31 @@ static void a_context_may_be_freed_with_it(scene *s)
 
 static void what_is_no_disk_is_refused(scene *s)
 {
-    static const char *const names[] = {NULL,  "",     "xvd",     "xvda1b",     "sda16",
-                                        "hde", "disk", "../xvda", "xvda/eject", "-1"};
+    static const char *const names[] = {NULL,
+                                        "",
+                                        "xvd",
+                                        "xvda1b",
+                                        "sda16",
+                                        "hde",
+                                        "disk",
+                                        "../xvda",
+                                        "xvda/eject",
+                                        "-1",
+                                        "d5p",
+                                        "d5p256",
+                                        "xvda00000000000000000000001"};
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
         libxl_evgen_disk_eject *evgen = (void *)1;
         assert_int_equal(libxl_evenable_disk_eject(s->ctx, 1, names[i], USER, &evgen), ERROR_INVAL);
         assert_null(evgen);
         assert_non_null(strstr(libxl_error_message(), "vdev"));
+    }
+    const libxl_domid reserved[] = {0x7ff0, LIBXL_DOMID_ALL, LIBXL_DOMID_INVALID};
+    for (size_t i = 0; i < sizeof(reserved) / sizeof(*reserved); i++) {
+        libxl_evgen_disk_eject *evgen = (void *)1;
+        assert_int_equal(libxl_evenable_disk_eject(s->ctx, reserved[i], "xvda", USER, &evgen), ERROR_INVAL);
+        assert_null(evgen);
+        assert_non_null(strstr(libxl_error_message(), "domid: "));
     }
 }
 

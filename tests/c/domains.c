@@ -42,6 +42,20 @@ static void an_unknown_domid_is_refused(scene *s)
     assert_int_equal(RUN(s, libxl_domain_wait_gone(s->ctx, NO_DOMID, how)), ERROR_INVAL);
 }
 
+static void what_is_no_name_is_refused(scene *s)
+{
+    char endless[4098];
+    libxl_domid domid;
+    memset(endless, 'n', sizeof(endless) - 1);
+    endless[sizeof(endless) - 1] = '\0';
+    assert_int_equal(RUN(s, libxl_domain_find(s->ctx, NULL, &domid, how)), ERROR_INVAL);
+    assert_non_null(strstr(last_message(s), "name: "));
+    assert_int_equal(RUN(s, libxl_domain_find(s->ctx, "", &domid, how)), ERROR_INVAL);
+    assert_non_null(strstr(last_message(s), "name: empty"));
+    assert_int_equal(RUN(s, libxl_domain_find(s->ctx, endless, &domid, how)), ERROR_INVAL);
+    assert_non_null(strstr(last_message(s), "name: longer than 4096"));
+}
+
 static void a_number_below_a_living_domain_is_unknown(scene *s)
 {
     libxl_domid first = guest(s, "b", false), second = guest(s, "b", false);
@@ -341,6 +355,7 @@ static void a_name_that_another_context_has_given_is_taken(scene *s)
 
 static const body bodies[] = {
     BODY(an_unknown_domid_is_refused),
+    BODY(what_is_no_name_is_refused),
     BODY(a_number_below_a_living_domain_is_unknown),
     BODY(domain_0_is_no_guest),
     BODY(pauses_are_counted),

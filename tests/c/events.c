@@ -137,6 +137,21 @@ static void an_unknown_domain_has_no_events(scene *s)
     libxl_evgen_domain_lifecycle *evgen = (void *)1;
     assert_int_equal(libxl_evenable_domain_lifecycle(s->ctx, 0x7000, 1, &evgen), ERROR_DOMAIN_NOTFOUND);
     assert_null(evgen);
+    assert_non_null(strstr(libxl_error_message(), "domid: there is no domain 28672"));
+}
+
+/* All may be meant where the lifecycle is: of one domain's death libxl tells, and so it is here. */
+static void what_can_be_no_domain_is_refused(scene *s)
+{
+    const libxl_domid reserved[] = {0x7ff0, LIBXL_DOMID_INVALID, LIBXL_DOMID_ALL};
+    libxl_evgen_domain_lifecycle *evgen = (void *)1;
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(libxl_evenable_domain_death(s->ctx, reserved[i], 1, &evgen), ERROR_INVAL);
+        assert_null(evgen);
+        assert_non_null(strstr(libxl_error_message(), "domid: "));
+    }
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(libxl_evenable_domain_lifecycle(s->ctx, reserved[i], 1, &evgen), ERROR_INVAL);
 }
 
 static void what_is_disabled_is_silent(scene *s)
@@ -324,6 +339,7 @@ static const body bodies[] = {
     BODY(a_domain_destroyed_by_xl_is_told),
     BODY(libxl_s_pair_is_shutdown_and_death),
     BODY(an_unknown_domain_has_no_events),
+    BODY(what_can_be_no_domain_is_refused),
     BODY(what_is_disabled_is_silent),
     BODY(what_occurred_before_disabling_is_delivered),
     BODY(a_predicate_chooses, OF_WAITING),
