@@ -17,7 +17,7 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING
 
-from aioxen._fields import Fields
+from aioxen._fields import Fields, words
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -30,14 +30,7 @@ LITERAL = re.compile(r"(-?(?:0[xX][0-9a-fA-F]+|0|[1-9]\d*))[uUlL]*")
 INVERSE = re.compile(r"~(0[xX][0-9a-fA-F]+|0|[1-9]\d*)[uUlL]*")
 
 # What an extension's types stand on.
-EXTENDED = "from aioxen.types import *\nfrom aioxen.types import _Words as _Words\n\n"
-
-WORDS = '''class _Words(enum.IntEnum):
-    """Numbers for C, words for people."""
-
-    def __str__(self) -> str:
-        return self.name.lower().removeprefix("_")
-'''
+EXTENDED = "from aioxen.types import *\n\n"
 
 
 def text(model: m.Model) -> str:
@@ -55,7 +48,6 @@ def text(model: m.Model) -> str:
         [
             HEAD, IMPORTS, native, "" if base else EXTENDED,
             exported([*classes, "Event"] if base else classes),
-            "\n\n" + WORDS if base else "",
             *("\n\n" + enumeration(e) for e in names.own_enumerations),
             *("\n\n" + s for s in structs),
             "\n\n" + fields_class("Event", "Fields", EVENT_DOC, [], EVENT) if base else "",
@@ -66,8 +58,9 @@ def text(model: m.Model) -> str:
 
 def enumeration(kind: m.Enumeration) -> str:
     lines = [
-        f"class {camel(kind.name or '')}(_Words):\n",
+        f"class {camel(kind.name or '')}(enum.IntEnum):\n",
         docstring(kind.doc or f"libxl's {kind.name}."),
+        "\n    __str__ = words\n",
     ]
     for value in kind.values:
         lines.append(f"\n    {member(value)} = {value.value}\n")

@@ -16,8 +16,8 @@ from __future__ import annotations
 from typing import Any
 
 from aioxen import _convert, types
+from aioxen._form import Form
 from aioxen._native import lib
-from aioxen._values import Form
 '''
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What the package's dataclasses have in common.
+"""What the package's dataclasses have in common, and its enumerations.
 
-They are written out, as dataclass() would make them: it compiles each class's methods whenever the class is
-imported, and the modules that it needs take as long as the rest of this package.
+Dataclasses are written out, as dataclass() would make them: it compiles each class's methods whenever the
+class is imported, and the modules that it needs take as long as the rest of this package.
 """
 
 from __future__ import annotations
@@ -11,7 +11,13 @@ import functools
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
+    import enum
     from dataclasses import Field
+
+
+def words(member: enum.IntEnum) -> str:
+    """A number of C's, for people."""
+    return member.name.lower().removeprefix("_")
 
 
 @functools.cache

@@ -11,7 +11,7 @@ import enum
 import functools
 import struct
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from aioxen._native import ffi, lib
 
@@ -25,7 +25,6 @@ Keep: TypeAlias = list[CData]
 """What must live as long as the C data that points to it."""
 
 E = TypeVar("E", bound=enum.IntEnum)
-T = TypeVar("T")
 
 addressof = ffi.addressof
 
@@ -36,28 +35,6 @@ CType: TypeAlias = Any
 def ctype(name: str | CType) -> CType:
     """A C type by its name, or itself."""
     return ffi.typeof(name) if isinstance(name, str) else name
-
-
-class Form(Generic[T]):
-    """How a dataclass goes to JSON and back: through C's type, by C's functions."""
-
-    __slots__ = ("pointer", "put", "get", "to_json", "from_json", "dispose")
-
-    def __init__(
-        self,
-        pointer: str | CType,
-        put: Callable[[CData, T, str, Keep], None],
-        get: Callable[[CData], T],
-        to_json: Callable[[CData, CData], CData],
-        from_json: Callable[[CData, CData, bytes], int],
-        dispose: Callable[[CData], None] | None,
-    ) -> None:
-        self.pointer = ctype(pointer)
-        self.put = put
-        self.get = get
-        self.to_json = to_json
-        self.from_json = from_json
-        self.dispose = dispose
 
 
 # From C
@@ -212,11 +189,15 @@ def enumeration(value: int, path: str, kind: type[E]) -> int:
         raise ValueError(f"{path}: {kind.__name__} is one of {words}, not {value!r}") from None
 
 
-PutAt: TypeAlias = Callable[[CData, Any, str, Keep], None]
-
-
 def put_array(
-    c: CData, name: str, values: list[Any], path: str, keep: Keep, length: str, ctype: str, put_at: PutAt
+    c: CData,
+    name: str,
+    values: list[Any],
+    path: str,
+    keep: Keep,
+    length: str,
+    ctype: str,
+    put_at: Callable[[CData, Any, str, Keep], None],
 ) -> None:
     """A list, as a pointer and the field that counts it. `put_at` puts one element."""
     here = f"{path}.{name}"
@@ -251,7 +232,7 @@ def uuid_at(c: CData, value: UUID, path: str, keep: Keep) -> None:
     c[0] = uuid(value, path)
 
 
-def enumeration_at(kind: type[E]) -> PutAt:
+def enumeration_at(kind: type[E]) -> Callable[[CData, int, str, Keep], None]:
     def put(c: CData, value: int, path: str, keep: Keep) -> None:
         c[0] = enumeration(value, path, kind)
 

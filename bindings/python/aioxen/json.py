@@ -7,11 +7,14 @@ first are left out, 64-bit numbers are exact, and reading refuses whatever it do
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from aioxen import _values as v
 from aioxen import errors
 from aioxen._native import ffi, lib
+
+if TYPE_CHECKING:
+    from aioxen._form import Form
 
 T = TypeVar("T")
 
@@ -55,8 +58,8 @@ def from_json(kind: type[T], text: str | bytes) -> T:
             form.dispose(c)
 
 
-def _form(kind: type) -> v.Form[Any]:
-    from aioxen._json import FORMS  # which few programs need
+def _form(kind: type) -> Form[Any]:
+    from aioxen._json import FORMS  # few programs need them
 
     form = FORMS.get(kind)
     if form is None:

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What a dataclass's way to JSON and back is made of: a Form, generated, one per dataclass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from aioxen._values import CData, CType, Keep, ctype
+
+T = TypeVar("T")
+
+
+class Form(Generic[T]):
+    """Through C's type, by C's functions."""
+
+    __slots__ = ("pointer", "put", "get", "to_json", "from_json", "dispose")
+
+    def __init__(
+        self,
+        pointer: str | CType,
+        put: Callable[[CData, T, str, Keep], None],
+        get: Callable[[CData], T],
+        to_json: Callable[[CData, CData], CData],
+        from_json: Callable[[CData, CData, bytes], int],
+        dispose: Callable[[CData], None] | None,
+    ) -> None:
+        self.pointer = ctype(pointer)
+        self.put = put
+        self.get = get
+        self.to_json = to_json
+        self.from_json = from_json
+        self.dispose = dispose
