@@ -94,10 +94,17 @@ static void call_changed(libxl_ctx *ctx)
     }
 }
 
-static void again(libxl_ctx *ctx, libxl__timer *timer)
+static bool anyone(const libxl__domains *domains)
 {
-    (void)timer;
-    libxl__domains_look(ctx);
+    return domains->count || libxl__evgens_for_all(domains);
+}
+
+static libxl__timer_callback again;
+
+static void plan(libxl_ctx *ctx, uint64_t delay)
+{
+    ctx->xen->domains.resting = delay == NEVER;
+    libxl__timer_start(ctx, &ctx->xen->domains.again, delay, again);
 }
 
 /* While someone is dying, soon; while anyone is followed, after a while, whatever xenstored has told or not;
@@ -106,14 +113,23 @@ static void plan_next_look(libxl_ctx *ctx)
 {
     libxl__domains *domains = &ctx->xen->domains;
     if (domains->dying) {
-        libxl__timer_start(ctx, &domains->again, domains->interval, again);
+        plan(ctx, domains->interval);
         if (domains->interval < LAST_INTERVAL)
             domains->interval *= 2;
     } else {
         domains->interval = FIRST_INTERVAL;
-        bool anyone = domains->count || libxl__evgens_for_all(domains);
-        libxl__timer_start(ctx, &domains->again, anyone ? IDLE_INTERVAL : NEVER, again);
+        plan(ctx, anyone(domains) ? IDLE_INTERVAL : NEVER);
     }
+}
+
+/* That nobody is followed any more is seen here: the end of an operation need not touch the timer. */
+static void again(libxl_ctx *ctx, libxl__timer *timer)
+{
+    (void)timer;
+    if (anyone(&ctx->xen->domains))
+        libxl__domains_look(ctx);
+    else
+        plan_next_look(ctx);
 }
 
 int libxl__domains_look(libxl_ctx *ctx)
@@ -133,7 +149,7 @@ int libxl__domains_look(libxl_ctx *ctx)
     } while (count == LIBXL__HV_PAGE);
     call_changed(ctx);
     if (rc)
-        libxl__timer_start(ctx, &domains->again, LAST_INTERVAL, again);
+        plan(ctx, LAST_INTERVAL);
     else
         plan_next_look(ctx);
     return rc;
@@ -147,16 +163,15 @@ static void look_now(libxl_ctx *ctx, void *user, bool failed)
         libxl__watch_remove(ctx, *watch);
         *watch = NULL;
         libxl__domains_look_soon(ctx);
-    } else if (ctx->xen->domains.count || libxl__evgens_for_all(&ctx->xen->domains)) {
+    } else if (anyone(&ctx->xen->domains)) {
         libxl__domains_look(ctx);
     }
 }
 
 void libxl__domains_look_soon(libxl_ctx *ctx)
 {
-    libxl__domains *domains = &ctx->xen->domains;
-    domains->interval = FIRST_INTERVAL;
-    libxl__timer_start(ctx, &domains->again, 0, again);
+    ctx->xen->domains.interval = FIRST_INTERVAL;
+    plan(ctx, 0);
 }
 
 /* ---- following */
@@ -202,7 +217,7 @@ int libxl__domain_follow(libxl_ctx *ctx, libxl__domain_follower *follower, const
     *place = (libxl__domain_place){follower->uuid, follower->domid, 0, follower};
     if (phase_of(info) != LIBXL__DOMAIN_RUNNING)
         libxl__domains_look_soon(ctx);
-    else if (domains->count == 1)
+    else if (domains->resting)
         plan_next_look(ctx);
     return 0;
 }
@@ -220,20 +235,13 @@ void libxl__domain_unfollow(libxl_ctx *ctx, libxl__domain_follower *follower)
     memmove(place, place + 1, (size_t)(end - place) * sizeof(*place));
     follower->follows = false;
     follower->changed = false;
-    libxl__domains_rest(ctx);
-}
-
-void libxl__domains_rest(libxl_ctx *ctx)
-{
-    const libxl__domains *domains = &ctx->xen->domains;
-    if (!domains->count && !libxl__evgens_for_all(domains))
-        plan_next_look(ctx);
 }
 
 int libxl__domains_open(libxl_ctx *ctx)
 {
     libxl__domains *domains = &ctx->xen->domains;
     domains->interval = FIRST_INTERVAL;
+    domains->resting = true;
     STAILQ_INIT(&domains->changed);
     TAILQ_INIT(&domains->evgens);
     return libxl__timer_start(ctx, &domains->again, NEVER, again);

@@ -57,6 +57,7 @@ typedef struct libxl__domains {
     libxl__watch *released, *introduced; /* @releaseDomain, @introduceDomain: once anyone follows */
     libxl__timer again;                  /* the next look; always started, so that starting it cannot fail */
     uint64_t interval;
+    bool resting;                    /* `again` is not planned for any time: nobody was followed */
     struct libxl__evgen_list evgens; /* those for all domains come first */
     uint32_t nr_evgens;
 } libxl__domains;
@@ -76,8 +77,6 @@ void libxl__domain_unfollow(libxl_ctx *ctx, libxl__domain_follower *follower);
 
 /* Watches what xenstored says of domains; done once, by the first who follows. Errors: FAIL. */
 int libxl__domains_watch(libxl_ctx *ctx);
-/* Stops looking if nobody follows. */
-void libxl__domains_rest(libxl_ctx *ctx);
 
 /* Takes a look at the hypervisor's list, and tells the followers; or another one later. Errors: as of libxc. */
 int libxl__domains_look(libxl_ctx *ctx);

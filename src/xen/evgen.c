@@ -220,7 +220,6 @@ static void disable(libxl_ctx *ctx, struct libxl__evgen *evgen)
         return;
     libxl__ctx_lock(ctx);
     drop(ctx, evgen);
-    libxl__domains_rest(ctx);
     libxl__ctx_leave(ctx);
     free(evgen);
 }
