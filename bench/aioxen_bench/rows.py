@@ -101,7 +101,7 @@ def pending() -> Iterator[Line]:
 
 def crowd() -> Iterator[Line]:
     what = "200 threads in synchronous shutdowns, all finishing: each one's "
-    few: dict[str, Any] = {"n": 200, "quick": 5, "tool": Tool.COUNTERS}
+    few: dict[str, Any] = {"n": 200, "quick": 5, "tool": Tool.COUNTERS, "floor": "plain/crowd {n}"}
     yield both(7, what + "wakes", "wakes", "wakes", "crowd {n}", at_most(2), **few)
     yield both(7, what + "context switches", "switches", "switches", "crowd {n}", **few)
 
@@ -155,23 +155,14 @@ def held() -> Iterator[Line]:
 
 
 def busy() -> Iterator[Line]:
-    what, ours, peer = (
-        "a C thread held by a completion while Python is busy",
-        "busy.py event {n}",
-        "busy.py callback {n}",
-    )
-    line = Line(
-        14,
-        what,
-        "ns",
-        "ns",
-        ours,
-        peer,
-        "callback",
-        floor="busy.py nothing {n}",
-        goal=at_most(1_000),
-    )
-    yield replace(line, n=200, quick=5)
+    held = "a C thread held by {} while Python is busy"
+    for what, words, goal in (
+        ("end", "an operation's end", at_most(1_000)),
+        ("operation", "a whole operation, with its hypercall,", None),
+    ):
+        ours, peer, floor = (f"busy.py {what} {way} {{n}}" for way in ("event", "callback", "nothing"))
+        line = Line(14, held.format(words), "ns", "ns", ours, peer, "callback", floor, goal)
+        yield replace(line, n=200, quick=5)
 
 
 def ends() -> Iterator[Line]:

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""busy.py event|callback|nothing N: a C thread completes N operations, Python is busy for 2 ms at a time.
+"""busy.py end|operation event|callback|nothing N: C ends N operations, Python is busy for 2 ms at a time.
 
-event     each is an event; Python takes what there is when it comes to it, as the aioxen package does
-callback  C calls into Python for each
-nothing   they are synchronous, and nobody is told: the floor, in a thread that has just slept
+end        what is timed is the end alone, of operations that were started before: they are aborted
+operation  the whole of operations that are done at once, with their hypercalls
 
-"ns" is the median of the time that the C thread is held by a completion, its hypercall included.
+event      each is an event; Python takes what there is when it comes to it, as the aioxen package does
+callback   C calls into Python for each
+nothing    the floor: the call that would end it, where there is none; operations that are synchronous
+
+The C thread sleeps before each. "ns" is the median of the time for which it is held.
 """
 
 from __future__ import annotations
@@ -46,7 +49,7 @@ def handle() -> None:
         pass
 
 
-async def main(way: str, count: int) -> float:
+async def main(what: str, way: str, count: int) -> float:
     xl = ctypes.CDLL(f"{BUILD}/libaioxen.so", mode=ctypes.RTLD_GLOBAL)
     completer = ctypes.CDLL(f"{BUILD}/bench/shared/busy.so")
     completer.busy_end.restype = ctypes.c_double
@@ -75,6 +78,7 @@ async def main(way: str, count: int) -> float:
             ctx,
             ctypes.c_uint32(dom.domid),
             ctypes.c_long(count),
+            what == "operation",
             way != "nothing",
             callback if way == "callback" else None,
         )
@@ -91,4 +95,4 @@ async def main(way: str, count: int) -> float:
     return took
 
 
-print(json.dumps({"ns": asyncio.run(main(sys.argv[1], int(sys.argv[2])))}))
+print(json.dumps({"ns": asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))}))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * For bench/python/busy.py, as a library: a thread beside Python's completes operations, which are told by
- * events, by callbacks, or to nobody, and measures for how long it is held each time.
+ * For bench/python/busy.py, as a library: a thread beside Python's ends operations, which are told by events, by
+ * callbacks, or to nobody, and measures for how long it is held each time. It has slept before.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -17,7 +17,7 @@ static struct completer {
     libxl_ctx *ctx;
     uint32_t domid;
     long count;
-    bool tells;
+    bool whole, tells;
     libxl_asyncop_how how;
     double *took; /* ns */
     atomic_long done;
@@ -31,27 +31,52 @@ static double now(void)
     return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
-static void *complete(void *unused)
+/* Afterwards everything is cold but the clock, which is not what is measured. */
+static double rested(void)
+{
+    nanosleep(&(struct timespec){.tv_nsec = APART_NS}, NULL);
+    now();
+    return now();
+}
+
+/* The end alone: the operation was started before the sleep. Told to nobody: there is none, and the call finds none. */
+static void end(long i)
+{
+    const bool ends = it.tells;
+    if (ends && libxl_domain_wait_gone(it.ctx, it.domid, &it.how))
+        abort();
+    double began = rested();
+    int rc = libxl_ao_abort(it.ctx, &it.how);
+    it.took[i] = now() - began;
+    if (rc != (ends ? 0 : ERROR_NOTFOUND))
+        abort();
+}
+
+/* The whole of one that is done at once, with its hypercall. */
+static void operate(long i)
 {
     const libxl_asyncop_how *how = it.tells ? &it.how : NULL;
+    double began = rested();
+    int rc = i % 2 ? libxl_domain_unpause(it.ctx, it.domid, how) : libxl_domain_pause(it.ctx, it.domid, how);
+    it.took[i] = now() - began;
+    if (rc)
+        abort();
+}
+
+static void *complete(void *unused)
+{
     for (long i = 0; i < it.count; i++) {
-        double began = now();
-        int rc =
-            i % 2 ? libxl_domain_unpause(it.ctx, it.domid, how) : libxl_domain_pause(it.ctx, it.domid, how);
-        it.took[i] = now() - began;
-        if (rc)
-            abort();
+        it.whole ? operate(i) : end(i);
         atomic_store(&it.done, i + 1);
-        nanosleep(&(struct timespec){.tv_nsec = APART_NS}, NULL);
     }
     return unused;
 }
 
 /* `callback` NULL: by events. 0, or an errno. */
-int busy_start(libxl_ctx *ctx, uint32_t domid, long count, bool tells,
+int busy_start(libxl_ctx *ctx, uint32_t domid, long count, bool whole, bool tells,
                void (*callback)(libxl_ctx *, int, void *))
 {
-    it = (struct completer){.ctx = ctx, .domid = domid, .count = count, .tells = tells};
+    it = (struct completer){.ctx = ctx, .domid = domid, .count = count, .whole = whole, .tells = tells};
     it.how.callback = callback;
     it.took = calloc((size_t)count, sizeof(double));
     return pthread_create(&it.thread, NULL, complete, NULL);
@@ -63,13 +88,13 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* How many operations have been made. */
+/* How many operations have ended. */
 long busy_done(void)
 {
     return atomic_load(&it.done);
 }
 
-/* Waits for the thread; the median of what a completion has taken, in ns. */
+/* Waits for the thread; the median of what one has taken, in ns. */
 double busy_end(void)
 {
     pthread_join(it.thread, NULL);
