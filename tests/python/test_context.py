@@ -123,7 +123,7 @@ def test_a_context_is_closed_by_its_loop_or_after_it() -> None:
 
     async def start() -> tuple[object, ...]:
         events = xen.events(0)
-        waiting = asyncio.create_task(anext(events))  # type: ignore[arg-type]
+        waiting = asyncio.create_task(anext(events))
         await asyncio.sleep(0)
         return xen.domain_wait_shutdown(0), events, waiting
 

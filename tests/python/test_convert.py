@@ -87,7 +87,7 @@ def machines(t: Any) -> st.SearchStrategy[Any]:
         st.builds(t.Disk, TEXT, st.just(t.Backend.SPOT), point),
         st.builds(t.Disk, TEXT, st.just(t.Backend.LATER), st.none()),
     )
-    group = st.builds(t.Points, st.lists(point))
+    group: st.SearchStrategy[Any] = st.builds(t.Points, st.lists(point))
     return st.builds(
         t.Machine, st.none() | TEXT, unsigned(32), UUIDS, colours, unsigned(16), unsigned(64),
         unsigned(32), st.sampled_from(list(t.Backend)), unsigned(32), st.booleans(), group, st.lists(group),

@@ -31,7 +31,9 @@ async def by_hand(xen: aioxen.Context, operations: list[Operation[Any]]) -> Call
     return drain
 
 
-@pytest.mark.parametrize("call", [_DOMAIN_PAUSE, _DOMAIN_WAIT_GONE, _HOST_INFO], ids=lambda call: call.name)
+@pytest.mark.parametrize(
+    "call", [_DOMAIN_PAUSE, _DOMAIN_WAIT_GONE, _HOST_INFO], ids=lambda call: str(call.name)
+)
 async def test_nothing_is_held_of_what_has_ended(xen: aioxen.Context, call: Call) -> None:
     inputs = [31_999] * len(call.inputs)
 
