@@ -60,6 +60,7 @@ static void a_second_abort_is_told_so(scene *s)
 {
     libxl_domid domid = guest(s, "b", true);
     op *o = START(s, libxl_domain_shutdown, s->ctx, domid, how);
+    wait_node(s, domid, "control/shutdown", "poweroff"); /* to be taken back, which takes time */
     assert_int_equal(abort_op(s, o), 0);
     int again = abort_op(s, o);
     assert_true(again == ERROR_ABORTED || (s->way.several && again == ERROR_NOTFOUND)); /* another was fast */
