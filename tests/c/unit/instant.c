@@ -2,7 +2,6 @@
 /* An instant operation whose caller waits: nobody else sees it, and it needs nobody else. */
 #include "core.h"
 
-
 struct seen_by_body {
     int calls;
     bool where_it_was_called; /* the record is on the caller's stack */
