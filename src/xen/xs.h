@@ -78,7 +78,7 @@ int libxl__xs_result(libxl__xs_batch *batch);
 int libxl__xs_rc(const libxl__xs_batch *batch);
 /* The value read, without anything that follows a zero octet; NULL: there is no such node. The batch's. */
 const char *libxl__xs_value(const libxl__xs_request *request);
-/* Whether nothing of a batch that was run has been sent; then nothing will be. */
+/* Takes back a batch that was run, if nothing of it has been sent, or all of it was in vain; whether it was so. */
 bool libxl__xs_take_back(libxl__xs_batch *batch);
 /* Gives the batch up now, wherever it is. NULL is fine. */
 void libxl__xs_batch_free(libxl__xs_batch *batch);

@@ -56,7 +56,7 @@ struct libxl__xs_batch {
     _Alignas(16) char memory[256]; /* the first of gc */
 };
 
-/* xs_wire: those under way, and those that wait until one of them has ended. */
+/* xs_wire: those under way, and those that wait until one of them has ended, or met another. */
 typedef struct libxl__transactions {
     uint32_t open;
     TAILQ_HEAD(, libxl__xs_batch) waiting;

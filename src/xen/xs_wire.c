@@ -153,12 +153,18 @@ static void answer_to_beginning(libxl_ctx *ctx, libxl__xs_batch *batch, int errn
     libxl__xs_failed(batch, NULL, errnoval ? errnoval : EPROTO);
 }
 
-static void answer_to_end(libxl_ctx *ctx, libxl__xs_batch *batch, int errnoval)
+/* Whether it is to be made again: somebody else has changed what we read. */
+static bool answer_to_end(libxl__xs_batch *batch, int errnoval)
 {
     if (errnoval && errnoval != EAGAIN)
         libxl__xs_failed(batch, NULL, errnoval);
-    else if (errnoval && !batch->rc && batch->source.ao)
-        begin_transaction(ctx, batch); /* somebody else has changed what we read */
+    return errnoval == EAGAIN && !batch->rc && batch->source.ao;
+}
+
+static void line_up(libxl_ctx *ctx, libxl__xs_batch *batch)
+{
+    batch->waits = true;
+    TAILQ_INSERT_TAIL(&ctx->xen->transactions.waiting, batch, line);
 }
 
 /* A transaction has ended: another's turn. One that cannot begin ends, too. */
@@ -176,6 +182,13 @@ static void next(libxl_ctx *ctx)
         else
             libxl__xs_batch_ended(batch);
     }
+}
+
+/* Behind the others: a guest that never leaves its node alone must not hold them up. */
+static void make_again(libxl_ctx *ctx, libxl__xs_batch *batch)
+{
+    line_up(ctx, batch);
+    next(ctx);
 }
 
 static void over(libxl_ctx *ctx, libxl__xs_batch *batch)
@@ -199,8 +212,10 @@ static void batch_answered(libxl_ctx *ctx, void *owner, libxl__xs_request *reque
         answer_to_request(batch, request, errnoval, body, length);
     else if (!batch->begun)
         answer_to_beginning(ctx, batch, errnoval, body, length);
-    else
-        answer_to_end(ctx, batch, errnoval);
+    else if (answer_to_end(batch, errnoval)) {
+        make_again(ctx, batch);
+        return;
+    }
     if (!batch->unanswered && !end(ctx, batch))
         over(ctx, batch);
 }
@@ -216,8 +231,7 @@ static int run(libxl_ctx *ctx, libxl__xs_batch *batch)
         all->open++;
         begin_transaction(ctx, batch);
     } else {
-        batch->waits = true;
-        TAILQ_INSERT_TAIL(&all->waiting, batch, line);
+        line_up(ctx, batch);
         return 0;
     }
     if (batch->unanswered)
@@ -230,7 +244,7 @@ static int run(libxl_ctx *ctx, libxl__xs_batch *batch)
 static bool withdraw(libxl_ctx *ctx, libxl__xs_batch *batch)
 {
     if (!batch->waits)
-        return false; /* it has been sent */
+        return false; /* it has been sent, and not refused yet */
     TAILQ_REMOVE(&ctx->xen->transactions.waiting, batch, line);
     return true;
 }

@@ -50,8 +50,11 @@ static void say_event(xenstored *x, const char *path, const char *token)
 /* Locked. */
 static void answer(xenstored *x, struct xsd_sockmsg header, const char *body)
 {
-    static const char ERRORS[] = "/errors/";
+    static const char ERRORS[] = "/errors/", CONTENDED[] = "/contended/";
+    bool *const in_vain = &x->in_vain[header.tx_id % XENSTORED_TRANSACTIONS];
     char text[16];
+    if (strncmp(body, CONTENDED, strlen(CONTENDED)) == 0)
+        *in_vain = true;
     if (strncmp(body, ERRORS, strlen(ERRORS)) == 0) {
         snprintf(text, sizeof(text), "%.*s", (int)strcspn(body + strlen(ERRORS), "/"), body + strlen(ERRORS));
         refuse(x, header, text);
@@ -66,8 +69,9 @@ static void answer(xenstored *x, struct xsd_sockmsg header, const char *body)
         return;
     case XS_TRANSACTION_END:
         x->open--;
-        if (x->conflicts) {
-            x->conflicts--;
+        if (x->conflicts || *in_vain) {
+            x->conflicts -= x->conflicts > 0;
+            *in_vain = false;
             refuse(x, header, "EAGAIN");
             return;
         }

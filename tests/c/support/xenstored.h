@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * A xenstored of the test's own, for unit tests of what speaks to it: it keeps no nodes. What it says follows from
- * the path: /errors/NAME... is refused with that name, everything else is done, and holds its own path.
+ * the path: /errors/NAME... is refused with that name, a transaction with /contended/... is told to try again, everything
+ * else is done, and holds its own path.
  */
 #ifndef XENSTORED_H
 #define XENSTORED_H
@@ -13,7 +14,7 @@
 
 #include "xen.h"
 
-enum { XENSTORED_WATCHES = 16 };
+enum { XENSTORED_WATCHES = 16, XENSTORED_TRANSACTIONS = 64 };
 
 typedef struct xenstored {
     int listener, connection;
@@ -21,7 +22,8 @@ typedef struct xenstored {
     pthread_mutex_t lock;  /* guards what is written, and what follows */
     int begun, open, most; /* transactions: so far, now, and at a time */
     int conflicts;         /* so many of the next ends of transactions are told to try again */
-    int watches;           /* set so far: their tokens */
+    bool in_vain[XENSTORED_TRANSACTIONS];
+    int watches; /* set so far: their tokens */
     char tokens[XENSTORED_WATCHES][32];
 } xenstored;
 

@@ -75,6 +75,7 @@ static void a_transaction_that_meets_another_is_made_again(scene *s)
 enum { MANY = 100 };
 
 struct one_of_many {
+    void (*fill)(libxl__xs_batch *batch);
     libxl__xs_batch *batch;
     int *done;
 };
@@ -85,7 +86,7 @@ static int one_of_many_body(libxl__ao *ao, void *args)
     (void)args;
     if (!one->batch) {
         one->batch = libxl__xs_batch_new(ao, 1);
-        fill_with_one(one->batch);
+        one->fill(one->batch);
         assert_int_equal(libxl__xs_run(one->batch, LIBXL__XS_TRANSACTION), 0);
         return LIBXL__AO_WAIT;
     }
@@ -106,7 +107,7 @@ static void many_transactions_take_turns(scene *s)
     struct one_of_many many[MANY];
     int done = 0, aborted = 0;
     for (uint64_t i = 0; i < MANY; i++) {
-        many[i] = (struct one_of_many){.done = &done};
+        many[i] = (struct one_of_many){.fill = fill_with_one, .done = &done};
         assert_int_equal(core_start(ctx, &one_of_many_class, i + 1, &many[i]), ERROR_ASYNC_INPROGRESS);
     }
     for (uint64_t i = MANY / 2; i < MANY; i++)
@@ -118,6 +119,35 @@ static void many_transactions_take_turns(scene *s)
     xenstored_close(&x, ctx);
     assert_int_equal(x.begun, MANY / 2);
     assert_in_range(x.most, 2, 16);
+    (void)s;
+}
+
+static void fill_with_contended(libxl__xs_batch *batch)
+{
+    libxl__xs_read(batch, "/contended/node");
+}
+
+/* As those of guests that write to their nodes without end. */
+static void transactions_that_always_meet_another_hold_up_nobody(scene *s)
+{
+    enum { CONTENDED = 20 };
+    xenstored x;
+    libxl_ctx *ctx = xenstored_open(&x);
+    struct one_of_many many[CONTENDED];
+    int done = 0;
+    for (uint64_t i = 0; i < CONTENDED; i++) {
+        many[i] = (struct one_of_many){.fill = fill_with_contended, .done = &done};
+        assert_int_equal(core_start(ctx, &one_of_many_class, i + 1, &many[i]), ERROR_ASYNC_INPROGRESS);
+    }
+    assert_int_equal(xenstored_run(ctx, fill_with_one, LIBXL__XS_TRANSACTION, NULL), 0);
+    assert_int_equal(done, 0);
+    for (uint64_t i = 0; i < CONTENDED; i++)
+        assert_int_equal(libxl_ao_abort(ctx, &(libxl_asyncop_how){.u.for_event = i + 1}), 0);
+    for (int i = 0; i < CONTENDED; i++)
+        assert_int_equal(core_result(ctx, NULL), ERROR_ABORTED);
+    assert_int_equal(xenstored_run(ctx, fill_with_one, LIBXL__XS_TRANSACTION, NULL),
+                     0); /* they are over by then */
+    xenstored_close(&x, ctx);
     (void)s;
 }
 
@@ -165,6 +195,7 @@ static const body bodies[] = {
     BODY(a_request_too_long_is_refused_by_its_path, NO_CONTEXT),
     BODY(a_transaction_that_meets_another_is_made_again, NO_CONTEXT),
     BODY(many_transactions_take_turns, NO_CONTEXT),
+    BODY(transactions_that_always_meet_another_hold_up_nobody, NO_CONTEXT),
     BODY(an_event_of_a_watch_that_is_over_is_not_taken_for_its_successor_s, NO_CONTEXT),
 };
 
