@@ -247,6 +247,7 @@ def test_what_the_module_dataclasses_makes_of_them() -> None:
     assert dataclasses.asdict(config)["b_info"]["max_vcpus"] == 1
     assert dataclasses.astuple(aioxen.EventsLost(3)) == (3,)
     assert len(dataclasses.fields(aioxen.Counters)) == len(vars(aioxen.Counters)["__slots__"])
+    assert dataclasses.replace(aioxen.Counters(*range(11)), jobs=0).threads == 9
     inner, _ = dataclasses.fields(config)
     assert inner.type is aioxen.DomainCreateInfo
     assert inner.default_factory is not dataclasses.MISSING
@@ -261,6 +262,31 @@ def test_what_the_module_dataclasses_makes_of_them() -> None:
         ("uuid", UUID, missing),
         ("shutdown_reason", aioxen.ShutdownReason, missing),
     ]
+
+
+@dataclasses.dataclass
+class Marked(aioxen.DomainConfig):
+    """A dataclass of somebody else's."""
+
+    mark: str = ""
+
+
+class Named(aioxen.DomainConfig):
+    """What inherits without being described."""
+
+    def __init__(self, name: str, c_info: aioxen.DomainCreateInfo | None = None) -> None:
+        super().__init__(c_info)
+        self.c_info.name = name
+
+
+def test_what_inherits_from_them() -> None:
+    """As from what dataclass() has made."""
+    marked = Marked(mark="a")
+    assert marked == Marked(mark="a") != Marked(mark="b")
+    assert marked.b_info == aioxen.DomainBuildInfo()
+    assert [f.name for f in dataclasses.fields(marked)] == ["c_info", "b_info", "mark"]
+    assert dataclasses.fields(Named("a")) == dataclasses.fields(aioxen.DomainConfig)
+    assert dataclasses.asdict(Named("a"))["c_info"]["name"] == "a"
 
 
 def test_what_is_not_given_is_new_each_time() -> None:

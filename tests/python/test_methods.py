@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import inspect
+import weakref
 from typing import Any
 
 import aioxen
@@ -35,6 +36,18 @@ async def test_a_method_that_c_answers_is_as_others(xen: aioxen.Context, name: s
             method(*arguments, **keywords)
         with pytest.raises(TypeError, match=name):
             getattr(aioxen.Context, name)(xen, *arguments, **keywords)
+
+
+async def test_a_method_may_be_kept_weakly(xen: aioxen.Context) -> None:
+    kept = weakref.WeakMethod(xen.domain_pause)
+    assert kept() == xen.domain_pause
+
+
+def test_a_method_is_never_half_made() -> None:
+    made: Any = type(aioxen.Context.domain_pause)
+    for arguments in (), (None, None):
+        with pytest.raises(TypeError):
+            made.__new__(made, *arguments)
 
 
 class Numbered:

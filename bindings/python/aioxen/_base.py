@@ -79,9 +79,31 @@ class Counters(Fields):
     evgens: int
     """Event generators enabled."""
 
-    def __init__(self, *counts: int) -> None:
-        for name, count in zip(self.__slots__, counts, strict=True):
-            setattr(self, name, count)
+    def __init__(
+        self,
+        operations_started: int,
+        operations_completed: int,
+        operations_aborted: int,
+        operations: int,
+        events: int,
+        timers: int,
+        watches: int,
+        descriptors: int,
+        jobs: int,
+        threads: int,
+        evgens: int,
+    ) -> None:
+        self.operations_started = operations_started
+        self.operations_completed = operations_completed
+        self.operations_aborted = operations_aborted
+        self.operations = operations
+        self.events = events
+        self.timers = timers
+        self.watches = watches
+        self.descriptors = descriptors
+        self.jobs = jobs
+        self.threads = threads
+        self.evgens = evgens
 
 
 def error_of(rc: int, message: str, operation: str | None = None, domid: int | None = None) -> errors.Error:

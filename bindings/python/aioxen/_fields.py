@@ -21,8 +21,8 @@ def words(member: enum.IntEnum) -> str:
 
 
 @functools.cache
-def _described(kind: type[Fields]) -> dict[str, Field[Any]]:
-    """A class's fields as the module dataclasses has them, with types for annotations."""
+def _described(kind: type[Fields]) -> Any:
+    """What dataclass() makes of such a class, with types for annotations."""
     from dataclasses import MISSING, field, make_dataclass
     from inspect import signature
     from typing import get_type_hints
@@ -40,16 +40,18 @@ def _described(kind: type[Fields]) -> dict[str, Field[Any]]:
             return field(default=default)
         return field(default_factory=new)
 
-    made: Any = make_dataclass(kind.__name__, [(n, hints[n], described(n)) for n in kind.__match_args__])
-    fields: dict[str, Field[Any]] = made.__dataclass_fields__
-    return fields
+    return make_dataclass(kind.__name__, [(n, hints[n], described(n)) for n in kind.__match_args__])
 
 
 class _Described:
-    """Described when somebody asks: few programs do."""
+    """Described when somebody asks: few programs do. A class that inherits is as what it inherits from."""
 
-    def __get__(self, value: Fields | None, kind: type[Fields]) -> dict[str, Field[Any]]:
-        return _described(kind)
+    def __set_name__(self, owner: type[Fields], name: str) -> None:
+        self.name = name
+
+    def __get__(self, value: Fields | None, kind: type[Fields]) -> Any:
+        written = next(c for c in kind.__mro__ if "__match_args__" in vars(c))
+        return getattr(_described(written), self.name)
 
 
 class Fields:
@@ -63,6 +65,7 @@ class Fields:
         __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
     else:
         __dataclass_fields__ = _Described()
+        __dataclass_params__ = _Described()
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):

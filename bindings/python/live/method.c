@@ -9,6 +9,7 @@ typedef struct {
     PyObject ob_base;
     PyObject *function; /* a Function that has a direct one */
     PyObject *method;   /* in Python, which does the same */
+    PyObject *weak;     /* the references to it: those that weakref.WeakMethod makes */
 } Method;
 
 static PyObject *bound, *name_limit; /* types.MethodType, "limit" */
@@ -37,29 +38,22 @@ static PyObject *method_get(PyObject *self, PyObject *object, PyObject *type)
     return object ? PyObject_CallFunctionObjArgs(bound, self, object, NULL) : Py_NewRef(self);
 }
 
-static int method_clear(PyObject *self)
+/* Made whole, and never changed: no method is ever without what it calls. */
+static PyObject *method_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
 {
-    Py_CLEAR(((Method *)self)->function);
-    Py_CLEAR(((Method *)self)->method);
-    return 0;
-}
-
-static int method_init(PyObject *self, PyObject *args, PyObject *keywords)
-{
-    Method *m = (Method *)self;
     PyObject *function, *method;
-    if (keywords)
-        PyErr_SetString(PyExc_TypeError, "Method() takes no keywords");
-    if (keywords || !PyArg_ParseTuple(args, "O!O", function_type, &function, &method))
-        return -1;
-    if (!((Function *)function)->direct) {
-        PyErr_Format(PyExc_ValueError, "%R cannot be called by C", method);
-        return -1;
-    }
-    method_clear(self);
+    if (keywords && PyDict_Size(keywords))
+        return PyErr_Format(PyExc_TypeError, "Method() takes no keywords");
+    if (!PyArg_ParseTuple(args, "O!O", function_type, &function, &method))
+        return NULL;
+    if (!((Function *)function)->direct)
+        return PyErr_Format(PyExc_ValueError, "%R cannot be called by C", method);
+    Method *m = (Method *)((allocfunc)PyType_GetSlot(type, Py_tp_alloc))(type, 0);
+    if (!m)
+        return NULL;
     m->function = Py_NewRef(function);
     m->method = Py_NewRef(method);
-    return 0;
+    return (PyObject *)m;
 }
 
 static int method_traverse(PyObject *self, visitproc visit, void *arg)
@@ -72,9 +66,13 @@ static int method_traverse(PyObject *self, visitproc visit, void *arg)
 
 static void method_dealloc(PyObject *self)
 {
+    const Method *m = (Method *)self;
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
-    method_clear(self);
+    if (m->weak)
+        PyObject_ClearWeakRefs(self);
+    Py_XDECREF(m->function);
+    Py_XDECREF(m->method);
     ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
     Py_DECREF(type);
 }
@@ -95,19 +93,15 @@ static PyGetSetDef said[] = {
 
 static PyMemberDef members[] = {
     {"__wrapped__", T_OBJECT, offsetof(Method, method), READONLY, NULL},
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(Method, weak), READONLY, NULL},
     {NULL, 0, 0, 0, NULL},
 };
 
 static PyType_Slot slots[] = {
-    {Py_tp_init, method_init},
-    {Py_tp_call, method_call},
-    {Py_tp_descr_get, method_get},
-    {Py_tp_traverse, method_traverse},
-    {Py_tp_clear, method_clear},
-    {Py_tp_dealloc, method_dealloc},
-    {Py_tp_getset, said},
-    {Py_tp_members, members},
-    {0, NULL},
+    {Py_tp_new, method_new},         {Py_tp_call, method_call},
+    {Py_tp_descr_get, method_get},   {Py_tp_traverse, method_traverse},
+    {Py_tp_dealloc, method_dealloc}, {Py_tp_getset, said},
+    {Py_tp_members, members},        {0, NULL},
 };
 
 static PyType_Spec spec = {"aioxen._live.Method", sizeof(Method), 0,
