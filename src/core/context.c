@@ -63,7 +63,7 @@ int libxl__ctx_create(libxl_ctx **ctx_out, xentoollog_logger *logger)
         free(ctx);
         return rc;
     }
-    ctx->loop.descriptors = 0; /* so far they are the context's own */
+    libxl__fds_are_own(ctx);
     *ctx_out = ctx;
     return 0;
 }

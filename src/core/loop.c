@@ -196,8 +196,16 @@ void libxl__fd_deregister(libxl_ctx *ctx, libxl__fd *fd)
     epoll_ctl(ctx->loop.inner, EPOLL_CTL_DEL, fd->polled, NULL);
     if (fd->polled != fd->fd)
         close(fd->polled);
+    ctx->loop.descriptors -= !fd->own;
     memset(fd, 0, sizeof(*fd));
-    ctx->loop.descriptors--;
+}
+
+void libxl__fds_are_own(libxl_ctx *ctx)
+{
+    libxl__fd *fd;
+    LIST_FOREACH (fd, &ctx->loop.registered, link)
+        fd->own = true;
+    ctx->loop.descriptors = 0;
 }
 
 static int fetch_ready(libxl_ctx *ctx)

@@ -40,6 +40,7 @@ struct libxl__fd { /* all zero: not registered */
     int polled; /* the same, or our own duplicate where another registration has the number already */
     uint32_t revents;
     bool registered, ready;
+    bool own;  /* the context's, not an operation's: not counted */
     bool ours; /* set by a registrant that has opened it: the child of a fork closes its copy */
 };
 
@@ -91,6 +92,8 @@ int libxl__fd_register(libxl_ctx *ctx, libxl__fd *fd, int number, uint32_t event
 void libxl__fd_modify(libxl_ctx *ctx, libxl__fd *fd, uint32_t events);
 /* Not registered: nothing happens. Afterwards callback is not called again. */
 void libxl__fd_deregister(libxl_ctx *ctx, libxl__fd *fd);
+/* Those that are registered so far are the context's own. */
+void libxl__fds_are_own(libxl_ctx *ctx);
 
 /* Calls the callbacks of what is ready; never blocks. Errors: FAIL. */
 int libxl__loop_dispatch(libxl_ctx *ctx);

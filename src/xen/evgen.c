@@ -200,12 +200,15 @@ static int enable(libxl_ctx *ctx, uint32_t domid, libxl_ev_user user, bool lifec
     if (!evgen)
         return libxl__refuse(ERROR_NOMEM, "%s", libxl_error_describe(ERROR_NOMEM));
     *evgen = (struct libxl__evgen){.domid = domid, .user = user, .lifecycle = lifecycle};
+    libxl__error_message_set(0, NULL);
     libxl__ctx_lock(ctx);
     rc = libxl__hooks_need_loop(ctx);
     if (!rc && ctx->closing)
-        rc = libxl__refuse(ERROR_CLOSED, "%s", libxl_error_describe(ERROR_CLOSED));
+        rc = ERROR_CLOSED;
     if (!rc)
         rc = domid == LIBXL_DOMID_ALL ? enable_all(ctx, evgen) : enable_one(ctx, evgen);
+    if (rc && !*libxl_error_message()) /* it has no words of its own */
+        libxl__error_message_set(rc, NULL);
     if (rc)
         free(evgen);
     else

@@ -134,7 +134,7 @@ int libxl_ctx_alloc(libxl_ctx **ctx_out, int version, unsigned flags, xentoollog
         libxl__ctx_destroy(ctx);
         return rc;
     }
-    ctx->loop.descriptors = 0; /* so far they are the context's own */
+    libxl__fds_are_own(ctx);
     *ctx_out = ctx;
     return 0;
 }

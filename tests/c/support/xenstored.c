@@ -118,7 +118,7 @@ libxl_ctx *xenstored_open(xenstored *x)
     ctx->xen = calloc(1, sizeof(*ctx->xen));
     ctx->xen->transport = &libxl__xs_wire;
     assert_int_equal(ctx->xen->transport->open(ctx), 0);
-    ctx->loop.descriptors = 0; /* so far they are the context's own */
+    libxl__fds_are_own(ctx);
     unsetenv("XENSTORED_PATH");
     unlink(address.sun_path);
     return ctx;
@@ -132,7 +132,7 @@ void xenstored_close(xenstored *x, libxl_ctx *ctx)
     ctx->xen->transport->close(ctx);
     pthread_join(x->thread, NULL);
     close(x->listener);
-    assert_int_equal(x->open, 0);
+    assert_true(x->hung_up || !x->open);
     libxl__watches_close(ctx);
     free(ctx->xen);
     libxl__ctx_destroy(ctx);
@@ -143,6 +143,14 @@ void xenstored_event(xenstored *x, const char *path, const char *token)
 {
     pthread_mutex_lock(&x->lock);
     say_event(x, path, token);
+    pthread_mutex_unlock(&x->lock);
+}
+
+void xenstored_hang_up(xenstored *x)
+{
+    pthread_mutex_lock(&x->lock);
+    x->hung_up = true;
+    shutdown(x->connection, SHUT_RDWR);
     pthread_mutex_unlock(&x->lock);
 }
 

@@ -22,7 +22,7 @@ typedef struct xenstored {
     pthread_mutex_t lock;  /* guards what is written, and what follows */
     int begun, open, most; /* transactions: so far, now, and at a time */
     int conflicts;         /* so many of the next ends of transactions are told to try again */
-    bool in_vain[XENSTORED_TRANSACTIONS];
+    bool hung_up, in_vain[XENSTORED_TRANSACTIONS];
     int watches; /* set so far: their tokens */
     char tokens[XENSTORED_WATCHES][32];
 } xenstored;
@@ -33,6 +33,8 @@ libxl_ctx *xenstored_open(xenstored *x);
 void xenstored_close(xenstored *x, libxl_ctx *ctx);
 /* Says that something has happened to what the watch of this token watches. */
 void xenstored_event(xenstored *x, const char *path, const char *token);
+/* Gives up the connection, on which it has answered something. */
+void xenstored_hang_up(xenstored *x);
 /* Waits, at most 10 s, until so many watches have been set. */
 void xenstored_wait_watches(xenstored *x, int count);
 

@@ -5,7 +5,7 @@
 #include "simulation.h"
 #include "xen.h"
 
-enum { SOON_S = 3, LONG_S = 3600 };
+enum { SOON_S = 3, LONG_S = 3600, LAST_DOMID = LIBXL__DOMID_FIRST_RESERVED - 1 };
 
 static bool planned(scene *s)
 {
@@ -60,9 +60,35 @@ static void what_was_planned_for_another_comes(scene *s)
     assert_int_equal(op_result(second), 0);
 }
 
+/* ---- those who cannot follow */
+
+static int refuse_watch(libxl_ctx *ctx, libxl__watch *watch)
+{
+    (void)ctx, (void)watch;
+    return ERROR_NO_XENSTORE;
+}
+
+/* Not what the thread was told before. */
+static void who_cannot_follow_is_told_why(scene *s)
+{
+    const libxl__xs_transport *whole = s->ctx->xen->transport;
+    libxl__xs_transport broken = *whole;
+    broken.add_watch = refuse_watch;
+    s->ctx->xen->transport = &broken;
+    for (int all = 0; all <= 1; all++) {
+        libxl_evgen_domain_lifecycle *evgen;
+        const libxl_domid domid = all ? LIBXL_DOMID_ALL : 0;
+        assert_int_equal(libxl_domain_pause(s->ctx, LAST_DOMID, NULL), ERROR_DOMAIN_NOTFOUND);
+        assert_int_equal(libxl_evenable_domain_lifecycle(s->ctx, domid, 1, &evgen), ERROR_NO_XENSTORE);
+        assert_string_equal(libxl_error_message(), libxl_error_describe(ERROR_NO_XENSTORE));
+    }
+    s->ctx->xen->transport = whole;
+}
+
 static const body bodies[] = {
     BODY(while_someone_is_followed, ASYNCHRONOUS | ALONE),
     BODY(what_was_planned_for_another_comes, ASYNCHRONOUS | ALONE),
+    BODY(who_cannot_follow_is_told_why, ASYNCHRONOUS | ALONE),
 };
 
 HARNESS_MAIN(bodies)

@@ -151,6 +151,28 @@ static void transactions_that_always_meet_another_hold_up_nobody(scene *s)
     (void)s;
 }
 
+/* Those that wait for their turn, too, fail; nothing of the connection's is counted as an operation's. */
+static void transactions_whose_connection_is_lost_end(scene *s)
+{
+    enum { LOST = 40 };
+    xenstored x;
+    libxl_ctx *ctx = xenstored_open(&x);
+    struct one_of_many many[LOST];
+    int done = 0;
+    assert_int_equal(xenstored_run(ctx, fill_with_one, LIBXL__XS_TRANSACTION, NULL), 0);
+    for (uint64_t i = 0; i < LOST; i++) {
+        many[i] = (struct one_of_many){.fill = fill_with_contended, .done = &done};
+        assert_int_equal(core_start(ctx, &one_of_many_class, i + 1, &many[i]), ERROR_ASYNC_INPROGRESS);
+    }
+    xenstored_hang_up(&x);
+    for (int i = 0; i < LOST; i++)
+        assert_int_equal(core_result(ctx, NULL), 0);
+    assert_int_equal(done, LOST);
+    assert_int_equal(xenstored_run(ctx, fill_with_one, LIBXL__XS_TRANSACTION, NULL), ERROR_NO_XENSTORE);
+    xenstored_close(&x, ctx);
+    (void)s;
+}
+
 /* ---- watches */
 
 static void count_call(libxl_ctx *ctx, void *user, bool failed)
@@ -196,6 +218,7 @@ static const body bodies[] = {
     BODY(a_transaction_that_meets_another_is_made_again, NO_CONTEXT),
     BODY(many_transactions_take_turns, NO_CONTEXT),
     BODY(transactions_that_always_meet_another_hold_up_nobody, NO_CONTEXT),
+    BODY(transactions_whose_connection_is_lost_end, NO_CONTEXT),
     BODY(an_event_of_a_watch_that_is_over_is_not_taken_for_its_successor_s, NO_CONTEXT),
 };
 
