@@ -207,14 +207,17 @@ int libxl__domain_follow(libxl_ctx *ctx, libxl__domain_follower *follower, const
     follower->domid = info->domain;
     memcpy(follower->uuid.uuid, info->handle, sizeof(follower->uuid.uuid));
     follower->phase = LIBXL__DOMAIN_RUNNING;
-    follower->was_shutdown = false;
+    follower->was_shutdown = info->flags & XEN_DOMINF_shutdown; /* it may be gone before the next look */
+    follower->code = libxl__hv_shutdown_code(info);
     follower->callback = callback;
     follower->changed = false;
     follower->follows = true;
     libxl__domain_place *place = domains->places + place_of(domains, follower->domid, follower);
     libxl__domain_place *end = domains->places + domains->count++;
     memmove(place + 1, place, (size_t)(end - place) * sizeof(*place));
-    *place = (libxl__domain_place){follower->uuid, follower->domid, 0, follower};
+    /* One that was shut down may also have been resumed by then: that is looked at anew. */
+    *place = (libxl__domain_place){follower->uuid, follower->domid, follower->was_shutdown ? UINT32_MAX : 0,
+                                   follower};
     if (phase_of(info) != LIBXL__DOMAIN_RUNNING)
         libxl__domains_look_soon(ctx);
     else if (domains->resting)

@@ -43,7 +43,7 @@ struct libxl__domain_follower {
 typedef struct libxl__domain_place {
     libxl_uuid uuid; /* the follower's, like domid */
     uint32_t domid;
-    uint32_t flags; /* of the last look, those that make a phase; 0 before */
+    uint32_t flags; /* of the last look, those that make a phase; before: 0, or what they never are */
     libxl__domain_follower *follower;
 } libxl__domain_place;
 

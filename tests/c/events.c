@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Events: the life of domains, told once and in order; who gets which event. */
 #include "harness.h"
+#include "replace.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,6 +70,26 @@ static void what_happened_before_is_told_too(scene *s)
     expect(s, domid, user, DYING);
     expect(s, domid, user, GONE);
     libxl_evdisable_domain_lifecycle(s->ctx, evgen);
+}
+
+/* It is gone before the library has looked again. */
+static void the_shutdown_of_what_is_gone_at_once_is_told_too(scene *s)
+{
+    for (int all = 0; all <= 1; all++) {
+        const uint64_t user = new_user();
+        libxl_shutdown_reason reason;
+        libxl_domid domid = guest(s, "r", true);
+        assert_int_equal(RUN(s, libxl_domain_wait_shutdown(s->ctx, domid, &reason, how)), 0);
+        op *waits = START(s, libxl_domain_wait_shutdown, s->ctx, domid, &reason, how);
+        libxl_evgen_domain_lifecycle *evgen = enable(s, all ? LIBXL_DOMID_ALL : domid, user);
+        replace(domid);
+        expect_shutdown(s, domid, user, LIBXL_SHUTDOWN_REASON_REBOOT);
+        expect(s, domid, user, DYING);
+        expect(s, domid, user, GONE);
+        assert_int_equal(op_result(waits), 0);
+        libxl_evdisable_domain_lifecycle(s->ctx, evgen);
+        destroy(s, domid);
+    }
 }
 
 /* Each of three domains has its three events in order, however they are mixed. */
@@ -335,6 +356,7 @@ static const body bodies[] = {
     BODY(the_life_of_one_domain_is_told),
     BODY(a_running_domain_that_is_destroyed_has_no_shutdown),
     BODY(what_happened_before_is_told_too),
+    BODY(the_shutdown_of_what_is_gone_at_once_is_told_too),
     BODY(the_life_of_all_domains_is_told),
     BODY(a_domain_destroyed_by_xl_is_told),
     BODY(libxl_s_pair_is_shutdown_and_death),
