@@ -157,6 +157,13 @@ def test_a_gap_stands_where_it_was() -> None:
     assert [queue.get() for _ in range(4)] == [EventsLost(2), event(4), EventsLost(2), None]
 
 
+@pytest.mark.parametrize("domid", [True, "0", 1.0, -1, 2**32])
+async def test_a_domid_that_is_none(xen: aioxen.Context, domid: int) -> None:
+    """What an operation refuses."""
+    with pytest.raises((TypeError, OverflowError), match="domid: "):
+        xen.events(domid)
+
+
 async def test_overflow(xen: aioxen.Context, guest: Configure) -> None:
     events = xen.events(capacity=1)
     dom = await xen.domain_create(guest())

@@ -129,6 +129,15 @@ def refuse_bool(value: object, path: str) -> None:
         raise TypeError(f"{path}: a number is expected, not {value}")
 
 
+def domid(value: Any) -> int:
+    """A domain, or its number: what an operation takes where C has a domid."""
+    refuse_bool(value, "domid")
+    try:
+        return int(ffi.new("uint32_t *", value)[0])
+    except (TypeError, OverflowError) as error:
+        raise type(error)(f"domid: {error}") from None
+
+
 def number(value: int, name: str) -> int:
     """An operation's input, which cffi looks at more closely."""
     refuse_bool(value, name)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, Self
 
+from aioxen import _values as v
 from aioxen import errors
 from aioxen._base import BaseContext
 from aioxen._call import Call
@@ -107,7 +108,7 @@ class Context(Starter, BaseContext):
         if self._loop is None or self._end is not None or self.closed:
             self._bind()
         token = next(self._tokens)
-        return Events(self, token, None if domid is None else int(domid), types, capacity)
+        return Events(self, token, None if domid is None else v.domid(domid), types, capacity)
 
     # What has happened
 
