@@ -245,6 +245,13 @@ bool libxl__xs_take_back(libxl__xs_batch *batch)
     return take_back(batch->ao->ctx, batch);
 }
 
+bool libxl__xs_advances(const libxl__xs_batch *batch, uint32_t *ended)
+{
+    const uint32_t before = *ended;
+    *ended = batch->ao->ctx->xen->transactions.ended;
+    return ((batch->waits && !batch->begun) || batch->job.state == LIBXL__JOB_QUEUED) && *ended != before;
+}
+
 bool libxl__xs_done(const libxl__xs_batch *batch)
 {
     return batch->state == LIBXL__XS_DONE;

@@ -120,6 +120,7 @@ static void unwatch_work(libxl_ctx *ctx, libxl__job *job)
 
 static void batch_over(libxl_ctx *ctx, libxl__job *job)
 {
+    ctx->xen->transactions.ended++;
     libxl__xs_batch_ended(LIBXL__CONTAINER(job, libxl__xs_batch, job));
     libxl__loop_look_again(ctx);
 }

@@ -59,6 +59,7 @@ struct libxl__xs_batch {
 /* xs_wire: those under way, and those that wait until one of them has ended, or met another. */
 typedef struct libxl__transactions {
     uint32_t open;
+    uint32_t ended; /* so far, modulo 2^32; of xs_lib: batches */
     TAILQ_HEAD(, libxl__xs_batch) waiting;
 } libxl__transactions;
 

@@ -173,6 +173,7 @@ static void next(libxl_ctx *ctx)
     libxl__transactions *all = &ctx->xen->transactions;
     libxl__xs_batch *batch;
     all->open--;
+    all->ended++;
     while (all->open < AT_ONCE && (batch = TAILQ_FIRST(&all->waiting))) {
         TAILQ_REMOVE(&all->waiting, batch, line);
         batch->waits = false;

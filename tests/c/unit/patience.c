@@ -119,12 +119,49 @@ static void a_xenstored_that_does_not_answer_does_not_keep_us(scene *s)
     guest_destroy(s->ctx, domid);
 }
 
+/* So many more transactions are open, and so many more have ended, than it seems. */
+static void crowd(scene *s, uint32_t open, uint32_t ended)
+{
+    libxl__ctx_lock(s->ctx);
+    s->ctx->xen->transactions.open += open;
+    s->ctx->xen->transactions.ended += ended;
+    libxl__ctx_leave(s->ctx);
+}
+
+/* As where thousands are withdrawn at once; given up only if nothing moves any more. */
+static void who_waits_for_his_turn_to_take_a_request_back_gets_it(scene *s)
+{
+    enum { MANY = 1000 };
+    for (int moves = 0; moves <= 1; moves++) {
+        libxl_domid domid, other;
+        op *o = ask(s, &domid);
+        crowd(s, MANY, 0);
+        time_passes(s->ctx, LONG_S);
+        for (int i = 0; i < 3; i++) {
+            crowd(s, 0, 1);
+            time_passes(s->ctx, SHORT_S);
+            pump(s, SHORT_MS);
+            assert_false(op_done(o));
+        }
+        if (!moves)
+            time_passes(s->ctx, SHORT_S);
+        crowd(s, -MANY, 0);
+        op *next = ask(s, &other);
+        assert_int_equal(op_result(o), ERROR_GUEST_TIMEDOUT);
+        wait_node(s, domid, "control/shutdown", moves ? "" : "poweroff");
+        guest_destroy(s->ctx, domid);
+        guest_destroy(s->ctx, other);
+        assert_int_equal(op_result(next), ERROR_DOMAIN_DESTROYED);
+    }
+}
+
 static const body bodies[] = {
     BODY(who_has_not_acknowledged_is_asked_no_more, ALONE),
     BODY(who_has_acknowledged_is_waited_for, ALONE),
     BODY(another_s_request_is_left_alone, ALONE),
     BODY(a_xenstored_that_does_not_answer_does_not_keep_us, ALONE),
     BODY(who_ends_while_the_request_is_taken_back_has_ended, ALONE),
+    BODY(who_waits_for_his_turn_to_take_a_request_back_gets_it, ALONE),
 };
 
 HARNESS_MAIN(bodies)
