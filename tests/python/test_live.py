@@ -11,9 +11,11 @@ from typing import Any
 
 import aioxen
 import pytest
-from aioxen._call import Call
-from aioxen._native import lib
+from aioxen._call import Call, DomainResult, Result
+from aioxen._convert import put_DomainConfig
+from aioxen._native import ffi, lib
 from aioxen._operations import _DOMAIN_PAUSE, _DOMAIN_WAIT_GONE, _HOST_INFO
+from aioxen._values import CData, Keep
 from aioxen.operation import Operation
 from worldly import Configure
 
@@ -92,6 +94,41 @@ async def test_a_fault_of_one_is_no_fault_of_the_others(
     assert [name.result() for name in names] == ["Domain-0"] * 2
     assert xen._live() == []
     assert xen.counters().operations == 0
+
+
+async def test_results_that_are_taken_back(xen: aioxen.Context, guest: Configure) -> None:
+    """Structs are given by their address; what C has allocated for the others is freed."""
+
+    def create(ctx: CData, config: CData, domid: CData, name: CData, info: CData, *how: CData) -> int:
+        info.domid = 7
+        return int(lib.libxl_domain_create_new(ctx, config, domid, *how))
+
+    def destroy(ctx: CData, domid: int, info: CData, how: CData) -> int:
+        seen.append(info.domid)
+        return int(lib.libxl_domain_destroy(ctx, domid, how))
+
+    seen: list[int] = []
+    freed: list[CData] = []
+    back = Call("destroy", destroy, inputs=("domid", "info"), domid=0)
+    results = (
+        DomainResult("libxl_domid *"),
+        Result("char **", lambda _: "", freed.append),
+        Result("libxl_dominfo *", lambda _: None),
+    )
+    call = Call("create", create, ("d_config",), results=results, reports=True, undo=(back, (0, 2)))
+    config, keep = ffi.new("libxl_domain_config *"), Keep()
+    put_DomainConfig(config, guest(), "d_config", keep)
+    before = len(await xen.domain_list())
+    operation = xen._start(call, None, config, ffi.NULL)
+    deliver = await by_hand(xen, [operation])
+    operation.cancel()  # too late: it has succeeded
+    while not operation.done():
+        await asyncio.sleep(0.001)
+        deliver()
+    assert operation.cancelled()
+    assert seen == [7]
+    assert len(freed) == 1
+    assert len(await xen.domain_list()) == before
 
 
 async def test_what_is_told_may_have_more_delivered(

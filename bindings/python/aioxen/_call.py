@@ -52,6 +52,12 @@ class DomainResult(Result):
         return xen._domain(c[0])
 
 
+def argument(c: CData) -> CData:
+    """What has been written there, as C takes it: structs by their address."""
+    kind: CType = ffi.typeof(c)
+    return c if kind.item.kind == "struct" else c[0]
+
+
 class Call(Function):
     """An operation: its C function, which inputs and results it has, and what takes it back."""
 

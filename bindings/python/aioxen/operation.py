@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from aioxen import errors
 from aioxen._base import error_of
+from aioxen._call import argument
 from aioxen._live import Pending
 
 if TYPE_CHECKING:
@@ -79,12 +80,13 @@ class Operation(Pending[T]):
         """The C operation has failed, or ended after it had been asked to stop."""
         if self._stop is None:
             end_with_exception(self, self._error(rc, message))
-        elif rc == 0 and self._call.undo is not None:
+            return
+        if rc == 0 and self._call.undo is not None:
             self._take_back().add_done_callback(self._stopped)
         else:
             self._stopped()
-            if rc == 0:
-                self._call.drop(self._out or ())
+        if rc == 0:
+            self._call.drop(self._out or ())
 
     def _stopped(self, _: object = None) -> None:
         if self._stop is Stop.CLOSE:
@@ -97,7 +99,7 @@ class Operation(Pending[T]):
         assert self._call.undo and self._out
         call, results = self._call.undo
         undo = Undo(loop=self.get_loop())
-        self._xen._launch(undo, call, tuple([self._out[i][0] for i in results]))
+        self._xen._launch(undo, call, tuple([argument(self._out[i]) for i in results]))
         return undo
 
     def _error(self, rc: int, message: str) -> errors.Error:
