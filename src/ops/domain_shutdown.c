@@ -16,8 +16,11 @@ struct ask {
     libxl__domain_source domain;
     libxl__alarm patience;
     libxl__xs_batch *writing; /* the request, or its withdrawal */
-    uint32_t ended;           /* of others, while that waits for its turn */
 };
+_Static_assert(sizeof(libxl__ao) + LIBXL__AO_ALIGN(sizeof(libxl__domain_shutdown_args)) +
+                       sizeof(struct ask) <=
+                   LIBXL__AO_RECORD,
+               "a host has thousands: each is to fit in its record");
 
 static int destroyed(libxl__ao *ao, uint32_t domid)
 {
@@ -77,7 +80,6 @@ static int withdraw(libxl__ao *ao, struct ask *s, uint32_t domid, const char *re
     libxl__xs_require_domain(s->writing, &ao->domuuid);
     libxl__xs_require(s->writing, ERROR_NOT_READY, request, "/local/domain/%u/control/shutdown", domid);
     libxl__xs_write(s->writing, LIBXL__XS_GUESTS, "", "/local/domain/%u/control/shutdown", domid);
-    libxl__xs_advances(s->writing, &s->ended);
     /* A xenstored that does not answer must not keep us. */
     if (libxl__alarm_set(ao, &s->patience, LIBXL__SECONDS(WITHDRAWAL_SECONDS)) ||
         libxl__xs_run(s->writing, LIBXL__XS_TRANSACTION))
@@ -90,7 +92,7 @@ static int withdrawn(libxl__ao *ao, struct ask *s, uint32_t domid)
     if (!libxl__xs_done(s->writing) && !s->patience.rang)
         return LIBXL__AO_WAIT;
     /* Where thousands are withdrawn at once, it is not xenstored that keeps us. */
-    if (!libxl__xs_done(s->writing) && libxl__xs_advances(s->writing, &s->ended) &&
+    if (!libxl__xs_done(s->writing) && libxl__xs_advances(s->writing) &&
         !libxl__alarm_set(ao, &s->patience, LIBXL__SECONDS(WITHDRAWAL_SECONDS)))
         return LIBXL__AO_WAIT;
     if (ao->stop || ao->step == CANCELLING || !libxl__xs_done(s->writing) || !libxl__xs_rc(s->writing))

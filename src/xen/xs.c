@@ -218,6 +218,7 @@ static int set_going(libxl__xs_batch *batch, libxl__xs_mode mode)
     libxl_ctx *ctx = batch->ao->ctx;
     batch->mode = mode;
     batch->state = LIBXL__XS_UNDER_WAY;
+    batch->ended = ctx->xen->transactions.ended;
     int rc = ctx->xen->transport->run(ctx, batch);
     if (rc)
         batch->state = LIBXL__XS_IDLE;
@@ -245,11 +246,12 @@ bool libxl__xs_take_back(libxl__xs_batch *batch)
     return take_back(batch->ao->ctx, batch);
 }
 
-bool libxl__xs_advances(const libxl__xs_batch *batch, uint32_t *ended)
+bool libxl__xs_advances(libxl__xs_batch *batch)
 {
-    const uint32_t before = *ended;
-    *ended = batch->ao->ctx->xen->transactions.ended;
-    return ((batch->waits && !batch->begun) || batch->job.state == LIBXL__JOB_QUEUED) && *ended != before;
+    const uint32_t before = batch->ended;
+    batch->ended = batch->ao->ctx->xen->transactions.ended;
+    return ((batch->waits && !batch->begun) || batch->job.state == LIBXL__JOB_QUEUED) &&
+           batch->ended != before;
 }
 
 bool libxl__xs_done(const libxl__xs_batch *batch)

@@ -80,9 +80,9 @@ int libxl__xs_rc(const libxl__xs_batch *batch);
 const char *libxl__xs_value(const libxl__xs_request *request);
 /* Takes back a batch that was run, if nothing of it has been sent, or all of it was in vain; whether it was so. */
 bool libxl__xs_take_back(libxl__xs_batch *batch);
-/* Whether a batch that was run waits for its first turn, and others have ended since *ended was so many, which is now
- * brought up to date: xenstored answers, but not yet this. */
-bool libxl__xs_advances(const libxl__xs_batch *batch, uint32_t *ended);
+/* Whether a batch that was run waits for its first turn, and others have ended since it was run or this was asked:
+ * xenstored answers, but not yet this. */
+bool libxl__xs_advances(libxl__xs_batch *batch);
 /* Gives the batch up now, wherever it is. NULL is fine. */
 void libxl__xs_batch_free(libxl__xs_batch *batch);
 

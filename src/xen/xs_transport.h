@@ -44,6 +44,7 @@ struct libxl__xs_batch {
     enum { LIBXL__XS_IDLE, LIBXL__XS_UNDER_WAY, LIBXL__XS_DONE } state;
     bool out_of_memory;
     uint32_t count; /* of requests */
+    uint32_t ended; /* of others: libxl__xs_advances */
     int rc;
     const char *message; /* in gc */
     STAILQ_HEAD(, libxl__xs_request) requests;
