@@ -169,7 +169,7 @@ def busy() -> Iterator[Line]:
 
 def ends() -> Iterator[Line]:
     what = "a guest powers off, in the virtual machine: until "
-    few: dict[str, Any] = {"n": 10, "quick": 1, "on_xen": True, "once": True}
+    few: dict[str, Any] = {"n": 20, "quick": 1, "on_xen": True}
     yield both(16, what + "the event (C)", "ms", "ms", "ends {n}", **few)
     line = Line(
         16, what + "the awaited future", "ms", "ms", "ends.py {n}", "libxl/ends {n}", LIBXL, goal=AHEAD
