@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "counters.h"
@@ -72,6 +73,18 @@ double bench_median(double *values, size_t count)
 {
     qsort(values, count, sizeof(*values), compare);
     return values[count / 2];
+}
+
+double bench_wakes(void)
+{
+    return counters_wakes ? (double)counters_wakes() : 0;
+}
+
+double bench_switches(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return (double)usage.ru_nvcsw;
 }
 
 size_t bench_live_bytes(void)

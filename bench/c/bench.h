@@ -41,6 +41,10 @@ void bench_end(bench_span span, double times);
 /* The median; sorts the values. */
 double bench_median(double *values, size_t count);
 
+/* Of the whole process so far: returns from waits, where they are counted (counters.h), and voluntary context switches. */
+double bench_wakes(void);
+double bench_switches(void);
+
 /* Bytes that malloc has given and not got back, its own overhead included. */
 size_t bench_live_bytes(void);
 

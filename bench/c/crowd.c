@@ -8,12 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 #include <xenstore.h>
 
 #include "bench.h"
-#include "counters.h"
 #include "domains.h"
 #include "library.h"
 
@@ -45,18 +43,6 @@ static void until_asked(uint32_t domid)
     }
 }
 
-static double switches(void)
-{
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
-    return (double)usage.ru_nvcsw;
-}
-
-static double wakes(void)
-{
-    return counters_wakes ? (double)counters_wakes() : 0;
-}
-
 int main(int argc, char **argv)
 {
     long count = bench_number(argc, argv, 1);
@@ -74,7 +60,7 @@ int main(int argc, char **argv)
     for (long i = 0; i < count; i++)
         until_asked(domids[i]);
     usleep(SETTLE_US);
-    double woken = wakes(), switched = switches();
+    double woken = bench_wakes(), switched = bench_switches();
     for (long i = 0; i < count; i++) {
         bench_check(xs_write(domains_xs(), XBT_NULL, node(domids[i]), "", 0), "xs_write");
         domain_stops(domids[i]);
@@ -82,8 +68,8 @@ int main(int argc, char **argv)
     }
     for (long i = 0; i < count; i++)
         pthread_join(threads[i], NULL);
-    bench_say("wakes", (wakes() - woken) / (double)count);
-    bench_say("switches", (switches() - switched) / (double)count);
+    bench_say("wakes", (bench_wakes() - woken) / (double)count);
+    bench_say("switches", (bench_switches() - switched) / (double)count);
     libxl_ctx_free(ctx);
     return bench_done();
 }

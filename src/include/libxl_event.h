@@ -38,7 +38,8 @@ int libxl_ctx_process(libxl_ctx *ctx);
 
 /*
  * Makes every libxl_event_wait that is under way return ERROR_NOT_READY now, and the next one of each thread that has
- * not returned from one, of whatever context, since: what a thread looks at before it waits, it looks at again. Async-signal-safe: no.
+ * not returned from one, of whatever context, since: what a thread looks at before it waits, it looks at again.
+ * Async-signal-safe: no.
  */
 void libxl_ctx_wake(libxl_ctx *ctx);
 

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -20,7 +19,6 @@
 #include <xen/io/xs_wire.h>
 
 #include "bench.h"
-#include "counters.h"
 #include "domains.h"
 
 enum { STACK_BYTES = 256 << 10, SETTLE_US = 300000, APART_US = 2000 };
@@ -112,18 +110,6 @@ static void obeys(uint32_t domid)
     domain_stops(domid);
 }
 
-static double switches(void)
-{
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
-    return (double)usage.ru_nvcsw;
-}
-
-static double wakes(void)
-{
-    return counters_wakes ? (double)counters_wakes() : 0;
-}
-
 int main(int argc, char **argv)
 {
     pthread_t poller;
@@ -140,15 +126,15 @@ int main(int argc, char **argv)
         bench_check(!pthread_create(&sleepers[i].thread, &small, sleeps, &sleepers[i]), "pthread_create");
     bench_check(!pthread_create(&poller, &small, polls, NULL), "pthread_create");
     usleep(SETTLE_US);
-    double woken = wakes(), switched = switches();
+    double woken = bench_wakes(), switched = bench_switches();
     for (long i = 0; i < count; i++) {
         obeys(sleepers[i].domid);
         usleep(APART_US);
     }
     for (long i = 0; i < count; i++)
         pthread_join(sleepers[i].thread, NULL);
-    bench_say("wakes", (wakes() - woken) / (double)count);
-    bench_say("switches", (switches() - switched) / (double)count);
+    bench_say("wakes", (bench_wakes() - woken) / (double)count);
+    bench_say("switches", (bench_switches() - switched) / (double)count);
     pthread_join(poller, NULL);
     return bench_done();
 }

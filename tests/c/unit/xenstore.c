@@ -99,6 +99,23 @@ static int one_of_many_body(libxl__ao *ao, void *args)
 static const libxl__ao_class one_of_many_class = {
     .name = "one of many", .body = one_of_many_body, .args_size = sizeof(void *), .slow = true};
 
+/* Starts so many, each with its number from 1 on as its event's. */
+static void start_many(libxl_ctx *ctx, struct one_of_many *many, uint64_t number,
+                       void (*fill)(libxl__xs_batch *), int *done)
+{
+    for (uint64_t i = 0; i < number; i++) {
+        many[i] = (struct one_of_many){.fill = fill, .done = done};
+        assert_int_equal(core_start(ctx, &one_of_many_class, i + 1, &many[i]), ERROR_ASYNC_INPROGRESS);
+    }
+}
+
+/* Those from the first of these numbers to the last. */
+static void abort_many(libxl_ctx *ctx, uint64_t first, uint64_t last)
+{
+    for (uint64_t i = first; i <= last; i++)
+        assert_int_equal(libxl_ao_abort(ctx, &(libxl_asyncop_how){.u.for_event = i}), 0);
+}
+
 /* xenstored's work for each grows with how many are open; those that are given up in line never begin. */
 static void many_transactions_take_turns(scene *s)
 {
@@ -106,12 +123,8 @@ static void many_transactions_take_turns(scene *s)
     libxl_ctx *ctx = xenstored_open(&x);
     struct one_of_many many[MANY];
     int done = 0, aborted = 0;
-    for (uint64_t i = 0; i < MANY; i++) {
-        many[i] = (struct one_of_many){.fill = fill_with_one, .done = &done};
-        assert_int_equal(core_start(ctx, &one_of_many_class, i + 1, &many[i]), ERROR_ASYNC_INPROGRESS);
-    }
-    for (uint64_t i = MANY / 2; i < MANY; i++)
-        assert_int_equal(libxl_ao_abort(ctx, &(libxl_asyncop_how){.u.for_event = i + 1}), 0);
+    start_many(ctx, many, MANY, fill_with_one, &done);
+    abort_many(ctx, MANY / 2 + 1, MANY);
     for (int i = 0; i < MANY; i++)
         aborted += core_result(ctx, NULL) == ERROR_ABORTED;
     assert_int_equal(done, MANY - aborted);
@@ -135,14 +148,10 @@ static void transactions_that_always_meet_another_hold_up_nobody(scene *s)
     libxl_ctx *ctx = xenstored_open(&x);
     struct one_of_many many[CONTENDED];
     int done = 0;
-    for (uint64_t i = 0; i < CONTENDED; i++) {
-        many[i] = (struct one_of_many){.fill = fill_with_contended, .done = &done};
-        assert_int_equal(core_start(ctx, &one_of_many_class, i + 1, &many[i]), ERROR_ASYNC_INPROGRESS);
-    }
+    start_many(ctx, many, CONTENDED, fill_with_contended, &done);
     assert_int_equal(xenstored_run(ctx, fill_with_one, LIBXL__XS_TRANSACTION, NULL), 0);
     assert_int_equal(done, 0);
-    for (uint64_t i = 0; i < CONTENDED; i++)
-        assert_int_equal(libxl_ao_abort(ctx, &(libxl_asyncop_how){.u.for_event = i + 1}), 0);
+    abort_many(ctx, 1, CONTENDED);
     for (int i = 0; i < CONTENDED; i++)
         assert_int_equal(core_result(ctx, NULL), ERROR_ABORTED);
     assert_int_equal(xenstored_run(ctx, fill_with_one, LIBXL__XS_TRANSACTION, NULL),
@@ -160,10 +169,7 @@ static void transactions_whose_connection_is_lost_end(scene *s)
     struct one_of_many many[LOST];
     int done = 0;
     assert_int_equal(xenstored_run(ctx, fill_with_one, LIBXL__XS_TRANSACTION, NULL), 0);
-    for (uint64_t i = 0; i < LOST; i++) {
-        many[i] = (struct one_of_many){.fill = fill_with_contended, .done = &done};
-        assert_int_equal(core_start(ctx, &one_of_many_class, i + 1, &many[i]), ERROR_ASYNC_INPROGRESS);
-    }
+    start_many(ctx, many, LOST, fill_with_contended, &done);
     xenstored_hang_up(&x);
     for (int i = 0; i < LOST; i++)
         assert_int_equal(core_result(ctx, NULL), 0);
