@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: the domains made by xl, and their configuration file while xl reads it. */
+/* Owns: the domains made by xl, their configuration file while xl reads it, and the children that hold them. */
 #include "domain.h"
 
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <unistd.h>
+
+#include <xenctrl.h>
+#include <xengnttab.h>
 
 static uint32_t made[8];
 static unsigned count;
@@ -50,17 +56,28 @@ uint32_t domain_new(const char *command_line)
     return made[count++] = (uint32_t)atoi(out);
 }
 
-void domain_listens(uint32_t domid)
+/* Until the command succeeds, or ends the program. */
+static void until(const char *fails, const char *command, uint32_t domid)
 {
     char out[64];
-    domain_xl("unpause", domid);
     for (int i = 0; i < 200; i++) {
-        if (!shell(out, sizeof(out), "xenstore-read /local/domain/%u/control/feature-poweroff 2>&1", domid))
+        if (!shell(out, sizeof(out), command, domid))
             return;
         usleep(20000);
     }
-    fprintf(stderr, "the guest does not listen\n");
+    fprintf(stderr, "%s\n", fails);
     exit(1);
+}
+
+void domain_listens(uint32_t domid)
+{
+    domain_xl("unpause", domid);
+    until("the guest does not listen", "xenstore-read /local/domain/%u/control/feature-poweroff 2>&1", domid);
+}
+
+void domain_gone(uint32_t domid)
+{
+    until("the domain does not go", "! xl list %u 2>&1", domid);
 }
 
 void domain_xl(const char *verb, uint32_t domid)
@@ -69,11 +86,39 @@ void domain_xl(const char *verb, uint32_t domid)
     shell(out, sizeof(out), "xl %s %u 2>&1", verb, domid);
 }
 
-void domains_die_slowly(void)
+/* The child's whole life. */
+static void hold(uint32_t domid, int mapped)
 {
-    char out[64];
-    if (getenv("AIOXEN_SIM_DIR"))
-        shell(out, sizeof(out), "aioxen-sim-ctl fault add dying=500");
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    xengnttab_handle *grants = xengnttab_open(NULL, 0);
+    xc_interface *xen = xc_interface_open(NULL, NULL, 0);
+    xc_dominfo_t info;
+    if (!grants || !xen || !xengnttab_map_grant_ref(grants, domid, GNTTAB_RESERVED_XENSTORE, PROT_READ))
+        _exit(1);
+    if (write(mapped, "", 1) != 1)
+        _exit(1);
+    while (xc_domain_getinfo(xen, domid, 1, &info) == 1 && info.domid == domid && !info.dying)
+        usleep(10000);
+    usleep(500000);
+    xengnttab_close(grants);
+    _exit(0);
+}
+
+void domain_dies_slowly(uint32_t domid)
+{
+    int ends[2];
+    char mapped;
+    if (pipe(ends))
+        exit(1);
+    pid_t child = fork();
+    if (!child)
+        hold(domid, ends[1]);
+    close(ends[1]);
+    if (child < 0 || read(ends[0], &mapped, 1) != 1) {
+        fprintf(stderr, "the domain's grant could not be mapped\n");
+        exit(1);
+    }
+    close(ends[0]);
 }
 
 void domains_end(void)

@@ -13,10 +13,12 @@ void domains_are(const char *kind);
 uint32_t domain_new(const char *command_line);
 /* Lets it run, and waits until it listens to control/shutdown. */
 void domain_listens(uint32_t domid);
+/* Waits until Xen has none of it: what is destroyed is dying first, for as long as its memory is held. */
+void domain_gone(uint32_t domid);
 /* xl VERB DOMID. */
 void domain_xl(const char *verb, uint32_t domid);
-/* In a simulated world: domains that are destroyed from now on stay dying for half a second. */
-void domains_die_slowly(void);
+/* A grant of it stays mapped until half a second after it is destroyed: until then it is dying. */
+void domain_dies_slowly(uint32_t domid);
 /* Destroys what is left of all that were made. */
 void domains_end(void);
 

@@ -28,11 +28,12 @@ LIMIT_S = 420
 FLAGS = ["-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-g", "-pthread"]
 # Both answer 0 for "started" to a client that says which interface it knows.
 FLAGS += ["-DLIBXL_API_VERSION=0x041400"]
+XEN = ["-lxenctrl", "-lxengnttab", "-lxentoollog"]
 LIBRARIES: dict[str, tuple[list[str | Path], list[str | Path]]] = {
-    "libxl": (["-O1"], ["-lxenlight", "-lxentoollog"]),
+    "libxl": (["-O1"], ["-lxenlight"]),
     "aioxen": (
         ["-O1", "-I", ROOT / "src/include", "-I", BUILD / "gen/include"],
-        ["-L", BUILD, "-laioxen", "-lxentoollog", f"-Wl,-rpath,{BUILD}"],
+        ["-L", BUILD, "-laioxen", f"-Wl,-rpath,{BUILD}"],
     ),
 }
 # The shell of the world: each sequence in a process of its own, which may hang or crash.
@@ -55,7 +56,7 @@ def program(library: str) -> Path:
     includes, libraries = LIBRARIES[library]
     PROGRAMS.mkdir(parents=True, exist_ok=True)
     path = PROGRAMS / library
-    subprocess.run(["cc", *FLAGS, *includes, "-o", path, *sorted(HERE.glob("*.c")), *libraries], check=True)
+    subprocess.run(["cc", *FLAGS, *includes, "-o", path, *sorted(HERE.glob("*.c")), *libraries, *XEN], check=True)
     return path
 
 
