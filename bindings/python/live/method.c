@@ -5,8 +5,16 @@
  */
 #include "live.h"
 
+/* Vectorcall, PEP 590. The stable ABI names it since 3.12; it has been the same since 3.9. */
+typedef PyObject *vectorcall(PyObject *callable, PyObject *const *args, size_t number, PyObject *names);
+#ifndef Py_TPFLAGS_HAVE_VECTORCALL
+#define Py_TPFLAGS_HAVE_VECTORCALL (1ul << 11)
+#endif
+#define ONE_BEFORE ((size_t)1 << (8 * sizeof(size_t) - 1)) /* the callee may use the place before args */
+
 typedef struct {
     PyObject ob_base;
+    vectorcall *call;
     PyObject *function; /* a Function that has a direct one */
     PyObject *method;   /* in Python, which does the same */
     PyObject *weak;     /* the references to it: those that weakref.WeakMethod makes */
@@ -15,21 +23,42 @@ typedef struct {
 static PyObject *bound, *name_limit; /* types.MethodType, "limit" */
 
 /* Whether they say nothing that is not so anyway. Domain's methods always give the limit. */
-static bool say_nothing(PyObject *keywords, const PyObject *limit)
+static bool say_nothing(PyObject *names, PyObject *const *values, const PyObject *limit)
 {
-    return !keywords ||
-           (PyDict_Size(keywords) == 1 && PyDict_GetItemWithError(keywords, name_limit) == limit);
+    return !names ||
+           (PyTuple_Size(names) == 1 && values[0] == limit && PyTuple_GetItem(names, 0) == name_limit);
 }
 
-static PyObject *method_call(PyObject *self, PyObject *args, PyObject *keywords)
+static PyObject *call_method(const Method *m, PyObject *const *args, Py_ssize_t number, PyObject *names)
+{
+    PyObject *positional = PyTuple_New(number), *keywords = names ? PyDict_New() : NULL, *answer = NULL;
+    bool made = positional && (!names || keywords);
+    for (Py_ssize_t i = 0; made && i < number; i++)
+        PyTuple_SetItem(positional, i, Py_NewRef(args[i]));
+    for (Py_ssize_t i = 0; made && names && i < PyTuple_Size(names); i++)
+        made = !PyDict_SetItem(keywords, PyTuple_GetItem(names, i), args[number + i]);
+    if (made)
+        answer = PyObject_Call(m->method, positional, keywords);
+    Py_XDECREF(positional);
+    Py_XDECREF(keywords);
+    return answer;
+}
+
+static PyObject *method_vectorcall(PyObject *self, PyObject *const *args, size_t number, PyObject *names)
 {
     const Method *m = (Method *)self;
     libxl_domid domid;
-    if (PyTuple_Size(args) == 2 && say_nothing(keywords, ((Function *)m->function)->limit) &&
-        PyObject_TypeCheck(PyTuple_GetItem(args, 0), starter_type) &&
-        is_domid(PyTuple_GetItem(args, 1), &domid))
-        return start_directly((Starter *)PyTuple_GetItem(args, 0), m->function, domid);
-    return PyObject_Call(m->method, args, keywords);
+    number &= ~ONE_BEFORE;
+    if (number == 2 && say_nothing(names, args + 2, ((Function *)m->function)->limit) &&
+        PyObject_TypeCheck(args[0], starter_type) && is_domid(args[1], &domid))
+        return start_directly((Starter *)args[0], m->function, domid);
+    return call_method(m, args, (Py_ssize_t)number, names);
+}
+
+/* For those who do not know of vectorcall. */
+static PyObject *method_call(PyObject *self, PyObject *args, PyObject *keywords)
+{
+    return PyObject_Call(((Method *)self)->method, args, keywords);
 }
 
 static PyObject *method_get(PyObject *self, PyObject *object, PyObject *type)
@@ -51,6 +80,7 @@ static PyObject *method_new(PyTypeObject *type, PyObject *args, PyObject *keywor
     Method *m = (Method *)((allocfunc)PyType_GetSlot(type, Py_tp_alloc))(type, 0);
     if (!m)
         return NULL;
+    m->call = method_vectorcall;
     m->function = Py_NewRef(function);
     m->method = Py_NewRef(method);
     return (PyObject *)m;
@@ -93,6 +123,7 @@ static PyGetSetDef said[] = {
 
 static PyMemberDef members[] = {
     {"__wrapped__", T_OBJECT, offsetof(Method, method), READONLY, NULL},
+    {"__vectorcalloffset__", T_PYSSIZET, offsetof(Method, call), READONLY, NULL},
     {"__weaklistoffset__", T_PYSSIZET, offsetof(Method, weak), READONLY, NULL},
     {NULL, 0, 0, 0, NULL},
 };
@@ -105,7 +136,9 @@ static PyType_Slot slots[] = {
 };
 
 static PyType_Spec spec = {"aioxen._live.Method", sizeof(Method), 0,
-                           Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_METHOD_DESCRIPTOR, slots};
+                           Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL |
+                               Py_TPFLAGS_METHOD_DESCRIPTOR,
+                           slots};
 
 PyTypeObject *make_method_type(PyObject *module)
 {
