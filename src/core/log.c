@@ -11,13 +11,24 @@
 
 static _Thread_local char last_message[512];
 
+/* Of what is too long the middle is left out: the beginning says which field it is, the end what is wrong. */
+static void keep(const char *message)
+{
+    const size_t length = strlen(message), half = (sizeof(last_message) - sizeof("...")) / 2;
+    if (length < sizeof(last_message))
+        memcpy(last_message, message, length + 1);
+    else
+        snprintf(last_message, sizeof(last_message), "%.*s...%s", (int)half, message,
+                 message + length - half);
+}
+
 void libxl__error_message_set(int rc, const char *message)
 {
     last_message[0] = 0;
     if (!message && rc)
         message = libxl_error_describe(rc);
     if (message)
-        snprintf(last_message, sizeof(last_message), "%s", message);
+        keep(message);
 }
 
 const char *libxl_error_message(void)

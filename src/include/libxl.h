@@ -106,7 +106,8 @@ void libxl_postfork_child_noexec(libxl_ctx *ctx);
 
 /*
  * The words for the most recent failure that this thread was told of: by a call's return value, or by
- * the callback it is in. Names the field or the path. Never NULL; valid until the thread's next call.
+ * the callback it is in. Names the field or the path; "..." stands for the middle of what is longer than 511
+ * octets. Never NULL; valid until the thread's next call.
  */
 const char *libxl_error_message(void);
 

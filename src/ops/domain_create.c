@@ -306,7 +306,9 @@ static int forward(libxl__ao *ao, struct create *s, libxl__domain_create_new_arg
     case BUILT:
         if (!libxl__build_done(&s->build))
             return LIBXL__AO_WAIT;
-        rc = s->build.rc ? libxl__ao_fail(ao, s->build.rc, "%s", s->build.message) : follow(ao, s);
+        rc = s->build.rc
+                 ? libxl__ao_fail(ao, s->build.rc, "%s", s->build.message ? s->build.message : "building")
+                 : follow(ao, s);
         if (!rc)
             rc = introduce(ao, s, config);
         ao->step = INTRODUCED;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Owns: nothing that outlives a job. Everything here but the short functions at the end runs on a
- * worker, without the lock, on the job's own data; a build has a hypervisor handle of its own, because the
- * reason of a failure is kept in the handle.
+ * worker, without the lock, on the job's own data (a failure's message excepted); a build has a hypervisor handle
+ * of its own, because the reason of a failure is kept in the handle.
  *
  * The order of the steps is that of libxenguest's builder (xenguest.h): image, memory, build, boot.
  */
@@ -33,11 +33,15 @@ static bool is_pvh(const libxl__build *build)
     return build->config->c_info.type == LIBXL_DOMAIN_TYPE_PVH;
 }
 
+/* The message is the operation's, which its context's lock guards. */
 __attribute__((format(printf, 3, 4))) static int fail(libxl__build *build, int rc, const char *fmt, ...)
 {
+    libxl__ao *ao = build->job.ao;
     va_list args;
     va_start(args, fmt);
-    vsnprintf(build->message, sizeof(build->message), fmt, args);
+    libxl__ctx_lock(ao->ctx);
+    build->message = libxl__gc_vprintf(&ao->gc, fmt, args);
+    libxl__ctx_unlock(ao->ctx);
     va_end(args);
     return rc;
 }

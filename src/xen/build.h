@@ -24,7 +24,7 @@ typedef struct libxl__build {
     unsigned long store_gfn, console_gfn;
     uint32_t store_port, console_port;
     int rc;
-    char message[1200];
+    const char *message; /* in the operation's gc; NULL: there was no memory for it */
 } libxl__build;
 
 /* Locked. Sets the job going. When it is done: rc is 0, ABORTED, KERNEL, NO_MEMORY_FOR_GUEST, NI, PERMISSION

@@ -129,6 +129,22 @@ static void truncated_kernel(scene *s)
         refused_file(s, image, lengths[i], "");
 }
 
+/* The thread's own words are short: what is wrong is said nevertheless, and that something is left out. */
+static void words_of_a_long_path(scene *s)
+{
+    static const char before[] = "d_config.b_info.kernel: nnnn", after[] = "nnnn: File name too long";
+    libxl_domain_config config = guest_config("b");
+    libxl_domid domid;
+    set_long(&config.b_info.kernel, 4095);
+    assert_int_equal(libxl_domain_create_new(s->ctx, &config, &domid, NULL, NULL), ERROR_KERNEL);
+    const char *words = libxl_error_message();
+    assert_int_equal(strlen(words), 511);
+    assert_memory_equal(words, before, strlen(before));
+    assert_non_null(strstr(words, "nnnn...nnnn"));
+    assert_string_equal(words + 511 - strlen(after), after);
+    libxl_domain_config_dispose(&config);
+}
+
 static void kernel_is_a_pipe(scene *s)
 {
     char folder[] = "/tmp/aioxen-test-XXXXXX", path[64];
@@ -402,6 +418,7 @@ static const body bodies[] = {
     BODY(kernel_is_a_folder),
     BODY(kernel_is_a_device),
     BODY(kernel_is_a_pipe),
+    BODY(words_of_a_long_path),
     BODY(empty_kernel),
     BODY(kernel_that_is_text),
     BODY(truncated_kernel),

@@ -90,6 +90,14 @@ async def test_a_bad_kernel(
     assert raised.value.operation == "domain_create"
 
 
+async def test_a_path_as_long_as_may_be(xen: aioxen.Context) -> None:
+    path = "/n" * 2047
+    assert len(path) < 4096
+    with pytest.raises(aioxen.KernelError) as raised:
+        await xen.domain_create(aioxen.pv("bad", path, memory="24M"))
+    assert raised.value.message == f"d_config.b_info.kernel: {path}: No such file or directory"
+
+
 async def test_a_missing_ramdisk(xen: aioxen.Context, guest: Configure, tmp_path: Path) -> None:
     with pytest.raises(aioxen.Error) as raised:
         await xen.domain_create(guest(ramdisk=tmp_path / "missing"))
