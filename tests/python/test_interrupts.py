@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Ctrl-C while operations are started or completions handed out: whoever runs the loop again misses none."""
+"""Ctrl-C while operations are started, or ends and events handed out: who runs the loop again misses none."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ import aioxen
 import pytest
 from aioxen._base import BaseContext, error_of
 from aioxen._call import Call, Result
+from aioxen._queue import EventsLost, Queue
 from aioxen._values import free_string, get_string, take_string
 from aioxen.context import Context
+from aioxen.events import Events
 from aioxen.operation import Operation
 from worldly import Configure
 
@@ -27,6 +29,10 @@ HANDING_OUT: set[CodeType] = {
         Context._tell,
         Context._report,
         BaseContext._event,
+        Events._put,
+        Events._wake,
+        Events._finish,
+        Queue.put,
         Operation._end,
         Operation._stopped,
         Operation._error,
@@ -113,6 +119,42 @@ def test_no_completion_is_lost_or_doubled() -> None:
     loop.close()
     assert n > 10  # how many lines it takes depends on how many operations end at a time
     assert not problems
+
+
+def test_no_event_is_lost_or_doubled(guest: Configure) -> None:
+    loop = asyncio.new_event_loop()
+    xen = aioxen.Context()
+
+    async def subscribe() -> tuple[aioxen.Domain, Events, Events]:
+        dom = await xen.domain_create(guest("p"))
+        return dom, xen.events(dom), xen.events(dom, capacity=1)
+
+    async def live(dom: aioxen.Domain, events: Events) -> list[type]:
+        await dom.unpause()
+        await dom.wait_shutdown()
+        await dom.destroy()
+        return [type(event) async for event in events]
+
+    def was_interrupted(n: int) -> bool:
+        """Whether there was an n-th line; all is told all the same, and once."""
+        dom, events, few = loop.run_until_complete(subscribe())
+        living = loop.create_task(asyncio.wait_for(live(dom, events), 20))
+        interruption = Interruption(n, HANDING_OUT)
+        with interruption.armed():
+            while not living.done():
+                with contextlib.suppress(KeyboardInterrupt):
+                    loop.run_until_complete(living)
+        assert living.result() == [aioxen.DomainShutdown, aioxen.DomainDying, aioxen.DomainGone]
+        assert list(few._queue.waiting)[1:] == [EventsLost(2)]
+        return interruption.left <= 0
+
+    n = 1
+    while was_interrupted(n):
+        n += 1
+    assert xen.counters().evgens == 0
+    loop.run_until_complete(xen.aclose())
+    loop.close()
+    assert n > 10
 
 
 def test_a_listener_that_interrupts_is_told_once(guest: Configure) -> None:

@@ -167,16 +167,18 @@ class BaseContext(ContextOperations):
         return make(domid, v.uuid_of(octets), value, ffi.cast("libxl_event *", address)) if make else None
 
     def _evenable(self, domid: int | None, token: int) -> v.CData:
-        """Have a domain's lifecycle told, or every domain's; what _evdisable ends."""
+        """Have a domain's lifecycle told, or every domain's; where what _evdisable ends is."""
         out = ffi.new("libxl_evgen_domain_lifecycle **")
         which = lib.LIBXL_DOMID_ALL if domid is None else domid
         rc = lib.libxl_evenable_domain_lifecycle(self._c, which, token, out)
         if rc:
             raise error_of(rc, last_message(), "events", domid)
-        return out[0]
+        return out
 
-    def _evdisable(self, generator: v.CData) -> None:
-        if self._c is not None:
+    def _evdisable(self, out: v.CData) -> None:
+        """Does nothing the second time."""
+        if self._c is not None and out[0]:
+            generator, out[0] = out[0], ffi.NULL
             lib.libxl_evdisable_domain_lifecycle(self._c, generator)
 
     def _free(self) -> Callable[[], None]:

@@ -24,7 +24,7 @@ class EventsLost(Fields):
 class Queue:
     """Holds up to `capacity` events in order. Where events were dropped, an EventsLost stands."""
 
-    __slots__ = ("capacity", "types", "waiting", "lost")
+    __slots__ = ("capacity", "types", "waiting", "dropped")
 
     def __init__(self, capacity: int, types: tuple[type[Event], ...] | None) -> None:
         if capacity < 1:
@@ -32,25 +32,23 @@ class Queue:
         self.capacity = capacity
         self.types = types
         self.waiting: deque[Event | EventsLost] = deque()
-        self.lost: EventsLost | None = None
+        self.dropped: Event | None = None  # the last that was
 
     def put(self, event: Event) -> None:
+        """May be called again, with the event that it was interrupted with."""
+        last = self.waiting[-1] if self.waiting else None
+        if event is last or event is self.dropped:
+            return
         if self.types is not None and not isinstance(event, self.types):
             return
         if len(self.waiting) < self.capacity:
             self.waiting.append(event)
-            self.lost = None
-        elif self.lost is not None:
-            self.lost.count += 1
-        else:
-            self.lost = EventsLost(1)
-            self.waiting.append(self.lost)
+            return
+        if not isinstance(last, EventsLost):
+            last = EventsLost(0)
+            self.waiting.append(last)
+        last.count, self.dropped = last.count + 1, event
 
     def get(self) -> Event | EventsLost | None:
         """The oldest, or None."""
-        if not self.waiting:
-            return None
-        oldest = self.waiting.popleft()
-        if oldest is self.lost:
-            self.lost = None
-        return oldest
+        return self.waiting.popleft() if self.waiting else None

@@ -40,6 +40,7 @@ class Context(Starter, BaseContext):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._streams: weakref.WeakValueDictionary[int, Events] = weakref.WeakValueDictionary()
         self._reports: dict[int, Callable[[Any], None]] = {}  # who is told of operations' progress
+        self._reported: Event | None = None  # the last
         self._end: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -112,14 +113,14 @@ class Context(Starter, BaseContext):
 
     # What has happened
 
-    def _tell(self, token: int, address: int, kind: int, domid: int, value: int, octets: bytes) -> None:
-        """An event, as a libxl_event_record has it, of whose whole this is the address."""
-        event = self._event(kind, domid, value, octets, address)
+    def _tell(self, token: int, event: Event | None) -> None:
+        """Called again, with the same event, when it has been interrupted."""
         if event is None:
             return
         if (stream := self._streams.get(token)) is not None:
             stream._put(event)
-        elif (progress := self._reports.get(token)) is not None:
+        elif (progress := self._reports.get(token)) is not None and event is not self._reported:
+            self._reported = event
             self._report(progress, event)
 
     def _report(self, progress: Callable[[Any], None], event: Event) -> None:

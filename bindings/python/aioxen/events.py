@@ -65,6 +65,7 @@ class Events:
         self._finish()
 
     def _put(self, event: Event) -> None:
+        """May be called again, with the event that it was interrupted with."""
         if self._generator is None:
             return
         self._queue.put(event)
@@ -73,9 +74,9 @@ class Events:
             self._finish()
 
     def _finish(self) -> None:
-        generator, self._generator = self._generator, None
-        if generator is not None:
-            self._xen._evdisable(generator)
+        if self._generator is not None:
+            self._xen._evdisable(self._generator)
+            self._generator = None
             self._wake()
 
     def _wake(self) -> None:

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * How operations end, and events are told. Whatever Python raises meanwhile, each operation that C has ended
- * ends, and each event is told once: nobody would tell it again. One whose telling is interrupted may be lost.
+ * ends, and each event is told: nobody would tell it again. What is interrupted is done again.
  */
 #include "live.h"
 
@@ -53,14 +53,34 @@ static bool complete(const libxl_event_record *record)
     return ended;
 }
 
-static bool tell(Starter *xen, const libxl_event_record *record)
+/* The call that has just given `answer` was interrupted, and is to be made again; or not. */
+static bool again(const PyObject *answer, Raised *first)
 {
-    PyObject *told = PyObject_CallMethod(
-        (PyObject *)xen, "_tell", "KKIIiy#", (unsigned long long)record->for_user,
-        (unsigned long long)(uintptr_t)record->event, record->type, record->domid, record->value,
-        (const char *)&record->domuuid, (Py_ssize_t)sizeof(record->domuuid));
+    if (answer)
+        return false;
+    const bool interrupted = !PyErr_ExceptionMatches(PyExc_Exception);
+    keep(first);
+    return interrupted;
+}
+
+/* Making an event has no effect; what it is told to knows one that it has had. */
+static void tell(Starter *xen, const libxl_event_record *record, Raised *first)
+{
+    PyObject *event, *told = NULL;
+    do
+        event = PyObject_CallMethod((PyObject *)xen, "_event", "IIiy#K", record->type, record->domid,
+                                    record->value, (const char *)&record->domuuid,
+                                    (Py_ssize_t)sizeof(record->domuuid),
+                                    (unsigned long long)(uintptr_t)record->event);
+    while (again(event, first));
+    if (!event)
+        return;
+    do
+        told =
+            PyObject_CallMethod((PyObject *)xen, "_tell", "KO", (unsigned long long)record->for_user, event);
+    while (again(told, first));
+    Py_DECREF(event);
     Py_XDECREF(told);
-    return told;
 }
 
 PyObject *starter_drain(PyObject *self, PyObject *unused)
@@ -77,7 +97,9 @@ PyObject *starter_drain(PyObject *self, PyObject *unused)
         for (int i = 0; i < number; i++) {
             const libxl_event_record *record = &records[i];
             const bool ends = record->type == LIBXL_EVENT_TYPE_OPERATION_COMPLETE;
-            if (!(ends ? complete(record) : tell(xen, record)))
+            if (!ends)
+                tell(xen, record, &first);
+            else if (!complete(record))
                 keep(&first);
             if (record->event && xen->ctx)
                 libxl_event_free(xen->ctx, record->event);
