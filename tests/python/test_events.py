@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import gc
+from typing import Any
 from uuid import UUID
 
 import aioxen
 import pytest
 from aioxen import DomainDying, DomainGone, DomainShutdown, ShutdownReason
+from aioxen._native import lib
 from aioxen._queue import EventsLost, Queue
 from worldly import Configure
 
@@ -157,11 +160,41 @@ def test_a_gap_stands_where_it_was() -> None:
     assert [queue.get() for _ in range(4)] == [EventsLost(2), event(4), EventsLost(2), None]
 
 
-@pytest.mark.parametrize("domid", [True, "0", 1.0, -1, 2**32])
+@pytest.mark.parametrize("domid", [True, "0", 1.0, -1, 2**32, lib.LIBXL_DOMID_ALL])
 async def test_a_domid_that_is_none(xen: aioxen.Context, domid: int) -> None:
     """What an operation refuses."""
-    with pytest.raises((TypeError, OverflowError), match="domid: "):
+    with pytest.raises((TypeError, ValueError, OverflowError), match="domid: "):
         xen.events(domid)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"types": DomainGone}, "types: "),
+        ({"types": 5}, "types: "),
+        ({"types": [DomainGone, "DomainDying"]}, r"types\[1\]: .*'DomainDying'"),
+        ({"types": [int]}, r"types\[0\]: "),
+        ({"capacity": "many"}, "capacity: .*'many'"),
+        ({"capacity": 1.5}, "capacity: "),
+        ({"capacity": True}, "capacity: "),
+    ],
+)
+async def test_arguments_are_refused_at_the_call(
+    xen: aioxen.Context, wrong: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(TypeError, match=f"^{told}"):
+        xen.events(**wrong)
+    assert xen.counters().evgens == 0
+
+
+async def test_a_subscription_is_not_copied(xen: aioxen.Context, guest: Configure) -> None:
+    """A copy that is forgotten would end it."""
+    dom = await xen.domain_create(guest())
+    events = xen.events(dom)
+    with pytest.raises(TypeError, match="copied"):
+        copy.copy(events)
+    await dom.destroy()
+    assert DomainGone(dom.domid, dom.uuid) in [event async for event in events]
 
 
 async def test_overflow(xen: aioxen.Context, guest: Configure) -> None:

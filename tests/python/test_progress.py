@@ -50,6 +50,8 @@ async def test_nothing_is_kept(xen: aioxen.Context, guest: Configure) -> None:
         await xen.domain_create(aioxen.DomainConfig(), progress=print)
     with pytest.raises(ValueError, match="limit"):
         xen.domain_create(guest(), limit=-1, progress=print)
+    with pytest.raises(TypeError, match=r"progress: .*'print'"):
+        xen.domain_create(guest(), progress="print")  # type: ignore[arg-type]
     await asyncio.sleep(0)
     assert xen._reports == {}
 

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 
+from aioxen import _values as v
 from aioxen._fields import Fields
 from aioxen.types import Event
 
@@ -21,16 +23,30 @@ class EventsLost(Fields):
         self.count = count
 
 
+def kinds(types: Iterable[type[Event]]) -> tuple[type[Event], ...]:
+    """Of a wrong one nobody would hear before an event is looked at, which others wait for, too."""
+    try:
+        found = tuple(types)
+    except TypeError:
+        raise TypeError(f"types: a list of classes of events is expected, not {types!r}") from None
+    for i, kind in enumerate(found):
+        if not (isinstance(kind, type) and issubclass(kind, Event)):
+            raise TypeError(f"types[{i}]: a class of events is expected, not {kind!r}")
+    return found
+
+
 class Queue:
     """Holds up to `capacity` events in order. Where events were dropped, an EventsLost stands."""
 
     __slots__ = ("capacity", "types", "waiting", "dropped")
 
-    def __init__(self, capacity: int, types: tuple[type[Event], ...] | None) -> None:
+    def __init__(self, capacity: int, types: Iterable[type[Event]] | None) -> None:
+        v.refuse_bool(capacity, "capacity")
+        v.expect(capacity, int, "capacity")
         if capacity < 1:
             raise ValueError(f"capacity: {capacity!r} is less than 1")
         self.capacity = capacity
-        self.types = types
+        self.types = None if types is None else kinds(types)
         self.waiting: deque[Event | EventsLost] = deque()
         self.dropped: Event | None = None  # the last that was
 

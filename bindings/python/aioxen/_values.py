@@ -133,9 +133,12 @@ def domid(value: Any) -> int:
     """A domain, or its number: what an operation takes where C has a domid."""
     refuse_bool(value, "domid")
     try:
-        return int(ffi.new("uint32_t *", value)[0])
+        found = int(ffi.new("uint32_t *", value)[0])
     except (TypeError, OverflowError) as error:
         raise type(error)(f"domid: {error}") from None
+    if found == lib.LIBXL_DOMID_ALL:
+        raise ValueError(f"domid: {found} is no domain's")
+    return found
 
 
 def number(value: int, name: str) -> int:

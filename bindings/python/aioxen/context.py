@@ -72,6 +72,8 @@ class Context(Starter, BaseContext):
     ) -> Operation[Any]:
         if progress is None:
             return self._start(call, limit, *inputs, ffi.NULL)
+        if not callable(progress):
+            raise TypeError(f"progress: what can be called is expected, not {progress!r}")
         token = next(self._tokens)
         how = ffi.new("libxl_asyncprogress_how *")
         how.u.for_event = token

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from aioxen._queue import EventsLost, Queue
 from aioxen.types import DomainGone, Event
@@ -29,7 +29,7 @@ class Events:
         types: Iterable[type[Event]] | None,
         capacity: int,
     ) -> None:
-        self._queue = Queue(capacity, None if types is None else tuple(types))
+        self._queue = Queue(capacity, types)
         self._waiter: asyncio.Future[None] | None = None
         self._domid = domid
         self._xen = xen
@@ -82,6 +82,9 @@ class Events:
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
+
+    def __copy__(self) -> NoReturn:
+        raise TypeError("a subscription cannot be copied: whichever is given up first would end it for both")
 
     def __del__(self) -> None:
         if getattr(self, "_generator", None) is not None:
