@@ -46,6 +46,14 @@ def test_all_that_is_offered_is_there() -> None:
         assert value.__doc__, name
 
 
+def test_a_star_brings_what_is_offered_and_no_module() -> None:
+    """Others' `json` and `types` stay what they are."""
+    offered = {name for name, value in vars(aioxen).items() if name[0] != "_" and not inspect.ismodule(value)}
+    brought: dict[str, object] = {}
+    exec("from aioxen import *", brought)
+    assert set(brought) - {"__builtins__"} == offered
+
+
 NEW_MODULES = """
 import sys, asyncio
 before = set(sys.modules)

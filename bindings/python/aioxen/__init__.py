@@ -20,3 +20,7 @@ from aioxen.json import from_json as from_json
 from aioxen.json import to_json as to_json
 from aioxen.operation import Operation as Operation
 from aioxen.types import *
+
+# Without the modules: `json` and `types` are others' names, too. Said so that mypy, which reads no list but a
+# literal one, goes by the imports.
+globals()["__all__"] = [n for n, value in vars().items() if n[0] != "_" and not hasattr(value, "__spec__")]
