@@ -56,7 +56,9 @@ def program(library: str) -> Path:
     includes, libraries = LIBRARIES[library]
     PROGRAMS.mkdir(parents=True, exist_ok=True)
     path = PROGRAMS / library
-    subprocess.run(["cc", *FLAGS, *includes, "-o", path, *sorted(HERE.glob("*.c")), *libraries, *XEN], check=True)
+    subprocess.run(
+        ["cc", *FLAGS, *includes, "-o", path, *sorted(HERE.glob("*.c")), *libraries, *XEN], check=True
+    )
     return path
 
 
