@@ -56,7 +56,11 @@ def main(rows: tuple[str, ...], rounds: int, quick: bool, out: Path, keep: bool,
     if plot:
         from .plot import draw  # matplotlib is nothing to wait for elsewhere
 
-        for picture in draw(curves(json.loads(out.read_text())), out.parent / "bench"):
+        try:
+            drawn = curves(json.loads(out.read_text()))
+        except (OSError, ValueError) as error:
+            raise click.ClickException(f"{out}: nothing that was measured: {error}") from None
+        for picture in draw(drawn, out.parent / "bench"):
             click.echo(picture)
         return
     console = Console(width=None if sys.stdout.isatty() else 170)

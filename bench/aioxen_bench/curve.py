@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from .line import Object
 from .rows import LINES
 
-_SIZES = {(line.row, line.what): line.size for line in LINES}
+_SIZES = {(line.row, line.what, line.unit): line.size for line in LINES}
 
 
 @dataclass
@@ -30,7 +30,7 @@ class Curve:
 
 def size_of(line: Object) -> int | None:
     """The size at which a line was measured; None: it is no point of a curve."""
-    return _SIZES[int(str(line["row"])), str(line["what"])]
+    return _SIZES[int(str(line["row"])), str(line["what"]), str(line["unit"])]
 
 
 def curves(lines: list[Object]) -> list[Curve]:

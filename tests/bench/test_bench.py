@@ -128,3 +128,22 @@ def test_curves_are_drawn(tmp_path: Path) -> None:
     assert pictures == {f"row-{row}.svg" for row in (3, 4, 5, 6, 8, 12)}
     drawn = curves(json.loads(out.read_text()))
     assert all(len(curve.subjects["ours"]) >= 3 for curve in drawn)
+
+
+def test_a_curve_s_unit_is_that_of_its_points() -> None:
+    """The same is a line in ms, and a point in ns."""
+    descriptors = [line for line in LINES if line.what == "10,000 descriptors, all ready: one pass"]
+    assert {line.unit for line in descriptors} == {"ms", "ns"}
+    kept = json.loads((ROOT / "bench/last.json").read_text())
+    found = [curve for curve in curves(kept) if curve.what == "N descriptors, all ready: one pass"]
+    assert [curve.unit for curve in found] == ["ns"]
+
+
+@pytest.mark.parametrize("text", [None, "{", ""])
+def test_nothing_measured_to_be_drawn(text: str | None, tmp_path: Path) -> None:
+    out = tmp_path / "bench.json"
+    if text is not None:
+        out.write_text(text)
+    done = bench("--plot", "--out", str(out))
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"Error: {out}: nothing that was measured: ")
