@@ -87,6 +87,15 @@ def test_a_command_that_cannot_run(command: str, status: int, says: str) -> None
     assert (result.returncode, result.stderr) == (status, f"aioxen-sim: {command}: {says}\n")
 
 
+def test_a_trace_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    trace = f"{tmp_path}/nowhere/trace"
+    result = subprocess.run(
+        [LAUNCHER, "--trace", trace, "--", "true"], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 2
+    assert f"Invalid value for '--trace': {trace}: No such file or directory" in result.stderr
+
+
 def test_names_the_target_that_gets_missing_tools(tmp_path: Path) -> None:
     env = os.environ | {"AIOXEN_BUILD": str(tmp_path)}
     result = subprocess.run([LAUNCHER, "--", "true"], env=env, capture_output=True, text=True, check=False)

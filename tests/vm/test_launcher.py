@@ -123,6 +123,24 @@ def test_a_missing_image_is_named(run: Run, tmp_path: Path) -> None:
     assert done.stderr == f"aioxen-vm: {tmp_path}/xen is missing: run `make vm`\n"
 
 
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--timeout", "nan"),
+        ("--timeout", "inf"),
+        ("--timeout", "3e6"),
+        ("--console", "/nowhere/console"),
+        ("--env", "=value"),
+        ("--env", ""),
+    ],
+)
+def test_a_wrong_option_is_named(run: Run, option: str, value: str) -> None:
+    done = run(option, value, "true")
+    assert done.returncode == 2
+    assert "Error: Invalid value for " in done.stderr
+    assert option in done.stderr
+
+
 CLEANS_UP = "trap 'echo cleaned; exit 3' INT TERM; echo ready; while :; do sleep 0.1; done"
 
 

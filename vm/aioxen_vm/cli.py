@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The command line of aioxen-vm."""
 
+import math
 import os
 import signal
 import sys
@@ -24,7 +25,7 @@ PATH = "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 PASSED = ("PYTHONPATH", "LD_LIBRARY_PATH", "TERM", "COLORTERM", "NO_COLOR", "FORCE_COLOR", "CI")
 PASSED_PREFIXES = ("AIOXEN_", "PYTEST_", "HYPOTHESIS_", "PYTHON")
 
-POSITIVE = click.FloatRange(min=0, min_open=True)
+SECONDS = click.FloatRange(min=0, min_open=True, max=1_000_000)  # more does not fit into poll(2)'s int
 DIRECTORY = click.Path(path_type=Path, exists=True, resolve_path=True)
 
 
@@ -37,11 +38,19 @@ def _environment(extra: tuple[str, ...]) -> dict[str, str]:
     environment["PATH"] = ":".join([*inside, PATH])
     for setting in extra:
         name, equals, value = setting.partition("=")
+        if not name:
+            raise click.BadParameter(f"{setting!r} has no name", param_hint="'--env'")
         if equals:
             environment[name] = value
         elif name in os.environ:
             environment[name] = os.environ[name]
     return environment
+
+
+def _number(_: click.Context, __: click.Parameter, given: float | None) -> float | None:
+    if given is not None and math.isnan(given):  # which no range refuses
+        raise click.BadParameter("not a number")
+    return given
 
 
 @contextmanager
@@ -61,9 +70,9 @@ def _raw_terminal(wanted: bool) -> Iterator[None]:
 @click.command(context_settings={"allow_interspersed_args": False, "show_default": True})
 @click.argument("command", nargs=-1, required=True)
 @click.option("-e", "--env", multiple=True, metavar="NAME[=VALUE]", help="Sets or passes on a variable.")
-@click.option("-t", "--timeout", type=POSITIVE, metavar="SECONDS", help="Time limit.")
+@click.option("-t", "--timeout", type=SECONDS, callback=_number, metavar="SECONDS", help="Time limit.")
 @click.option("-i", "--interactive", is_flag=True, help="All keys go to COMMAND (a shell, an editor).")
-@click.option("-c", "--console", type=click.File("wb"), help="Writes Xen's console to a file.")
+@click.option("-c", "--console", type=click.File("wb", lazy=False), help="Writes Xen's console to a file.")
 @click.option("-m", "--memory", type=click.IntRange(640), default=1024, help="MiB for all domains.")
 @click.option("-d", "--dom0-memory", type=click.IntRange(320), default=512, help="MiB of it for dom0.")
 @click.option("-n", "--cpus", type=click.IntRange(1, 16), default=1, help="Processors.")
