@@ -15,7 +15,7 @@ from typing import Any
 
 from gen import extension
 from gen.check import check
-from gen.compare import compare
+from gen.compare import PARTS, compare
 from gen.load import load
 from gen.model import Mistake, Place
 from gen.outputs import OUTPUTS, produce
@@ -39,9 +39,13 @@ def library(folder: Path | None) -> list[Path]:
 def dump(path: Path) -> Any:
     """A release's idl.json."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise Mistake(Place(str(path), 1), f"no dump of an IDL: {error}") from None
+    for part in PARTS:
+        if not isinstance(found, dict) or part not in found:
+            raise Mistake(Place(str(path), 1), f"no dump of an IDL: it has no {part}")
+    return found
 
 
 def main() -> int:

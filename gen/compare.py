@@ -16,6 +16,9 @@ from gen import model as m
 from gen.dump import Dump, dump
 from gen.model import Mistake, Place
 
+PARTS = "types", "errors", "common_errors", "events", "operations"
+"""Of a dump."""
+
 # What each kind of thing may not change; the words for it.
 FIXED = {
     "kind": "the kind of type",

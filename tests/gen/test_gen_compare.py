@@ -89,8 +89,9 @@ def test_the_line_is_the_changed_one(released: Path, tmp_path: Path) -> None:
     assert "Another." in lines[number - 1]
 
 
-def test_what_is_no_dump(tmp_path: Path) -> None:
-    (tmp_path / "no.json").write_text("{")
+@pytest.mark.parametrize("text", ["{", "{}", "[]", '"types"', '{"types": {}, "errors": {}}'])
+def test_what_is_no_dump(tmp_path: Path, text: str) -> None:
+    (tmp_path / "no.json").write_text(text)
     done = generate(tmp_path / "out", *FIXTURE, options=("--compare", str(tmp_path / "no.json")))
     assert done.returncode == 1
     assert done.stderr.startswith(f"{tmp_path}/no.json:1: no dump of an IDL: ")
