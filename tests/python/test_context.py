@@ -11,7 +11,7 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 
 import aioxen
 import pytest
@@ -135,6 +135,27 @@ def test_a_context_is_closed_by_its_loop_or_after_it() -> None:
     asyncio.run(xen.aclose())
     assert xen.closed
     assert left
+
+
+def test_what_waits_in_another_loop_is_told_and_does_not_wait_for_ever() -> None:
+    xen = aioxen.Context()
+
+    async def operation() -> str:
+        return await xen.domain_get_name(0)
+
+    async def event() -> object:
+        return await anext(xen.events(types=[aioxen.DomainGone]))
+
+    async def within(use: Callable[[], Coroutine[None, None, object]]) -> object:
+        return await asyncio.wait_for(use(), 10)
+
+    loop = asyncio.new_event_loop()
+    assert loop.run_until_complete(operation()) == "Domain-0"
+    for use in operation, event:
+        with pytest.raises(RuntimeError, match="different loop"):
+            asyncio.run(within(use))
+    loop.run_until_complete(xen.aclose())
+    loop.close()
 
 
 def test_a_forgotten_context_is_freed_and_told() -> None:

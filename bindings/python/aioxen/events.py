@@ -45,7 +45,8 @@ class Events:
                 raise StopAsyncIteration
             if self._waiter is not None:
                 raise RuntimeError("another task awaits these events")
-            self._waiter = asyncio.get_running_loop().create_future()
+            assert self._xen._loop is not None
+            self._waiter = self._xen._loop.create_future()  # which asyncio refuses to await in another loop
             try:
                 await self._waiter
             finally:
