@@ -5,6 +5,7 @@
 #include "simulation.h"
 #include "xen.h"
 
+#include <poll.h>
 #include <stdlib.h>
 
 enum { LONG_S = 30, SHORT_S = 3, SHORT_MS = 100, LATE_MS = 3000 };
@@ -119,6 +120,72 @@ static void a_xenstored_that_does_not_answer_does_not_keep_us(scene *s)
     guest_destroy(s->ctx, domid);
 }
 
+/* Neither does an abort wait for it; and what it has not heard of yet, it does not do when it goes on. */
+static void an_abort_does_not_wait_for_a_xenstored_that_does_not_answer(scene *s)
+{
+    libxl_domid domid = guest_new(s->ctx, "b", true);
+    simulate("xenstored stop");
+    op *o = START(s, libxl_domain_shutdown, s->ctx, domid, how);
+    pump(s, SHORT_MS);
+    assert_int_equal(libxl_ao_abort(s->ctx, &o->how), 0);
+    pump_for(s, SHORT_MS);
+    assert_false(op_done(o)); /* it might answer in time */
+    time_passes(s->ctx, SHORT_S);
+    const uint64_t before = now_ms();
+    const int rc = op_result(o);
+    const uint64_t took = now_ms() - before;
+    simulate("xenstored cont");
+    assert_int_equal(rc, ERROR_ABORTED);
+    assert_in_range(took, 0, LATE_MS);
+    pump_for(s, SHORT_MS);
+    wait_node(s, domid, "control/shutdown", "");
+    guest_destroy(s->ctx, domid);
+}
+
+/* Asks, and hears nothing of the answer: xenstored has written the request, and stops. */
+static op *ask_unheard(scene *s, libxl_domid *domid)
+{
+    struct pollfd heard = {.fd = libxl_ctx_fd(s->ctx), .events = POLLIN};
+    *domid = guest_new(s->ctx, "b", true);
+    op *o = START(s, libxl_domain_shutdown, s->ctx, *domid, how);
+    for (bool written = false; !written;) {
+        assert_int_equal(poll(&heard, 1, LATE_MS), 1);
+        char *node = guest_node(*domid, "control/shutdown");
+        written = node && strcmp(node, "poweroff") == 0;
+        free(node);
+        if (!written)
+            assert_int_equal(libxl_ctx_process(s->ctx), 0);
+    }
+    simulate("xenstored stop");
+    return o;
+}
+
+static void what_xenstored_may_have_written_is_taken_back(scene *s)
+{
+    libxl_domid domid;
+    op *o = ask_unheard(s, &domid);
+    assert_int_equal(libxl_ao_abort(s->ctx, &o->how), 0);
+    pump_for(s, SHORT_MS);
+    assert_false(op_done(o));
+    simulate("xenstored cont");
+    assert_int_equal(op_result(o), ERROR_ABORTED);
+    wait_node(s, domid, "control/shutdown", "");
+    guest_destroy(s->ctx, domid);
+}
+
+/* There is nothing to take back, which is no acknowledgement here: the guest has not been asked. */
+static void who_was_not_asked_has_not_acknowledged(scene *s)
+{
+    libxl_domid domid = guest_new(s->ctx, "b", true);
+    simulate("xenstored stop");
+    op *o = START(s, libxl_domain_shutdown, s->ctx, domid, how);
+    time_passes(s->ctx, LONG_S);
+    simulate("xenstored cont");
+    assert_int_equal(op_result(o), ERROR_GUEST_TIMEDOUT);
+    wait_node(s, domid, "control/shutdown", "");
+    guest_destroy(s->ctx, domid);
+}
+
 /* So many more transactions are open, and so many more have ended, than it seems. */
 static void crowd(scene *s, uint32_t open, uint32_t ended)
 {
@@ -160,6 +227,9 @@ static const body bodies[] = {
     BODY(who_has_acknowledged_is_waited_for, ALONE),
     BODY(another_s_request_is_left_alone, ALONE),
     BODY(a_xenstored_that_does_not_answer_does_not_keep_us, ALONE),
+    BODY(an_abort_does_not_wait_for_a_xenstored_that_does_not_answer, ASYNCHRONOUS | ALONE),
+    BODY(what_xenstored_may_have_written_is_taken_back, OF_WAITING),
+    BODY(who_was_not_asked_has_not_acknowledged, ALONE),
     BODY(who_ends_while_the_request_is_taken_back_has_ended, ALONE),
     BODY(who_waits_for_his_turn_to_take_a_request_back_gets_it, ALONE),
 };
