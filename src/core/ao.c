@@ -36,8 +36,7 @@ static libxl__ao *create(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t do
 static int refused(libxl_ctx *ctx, int rc)
 {
     libxl__ctx_unlock(ctx);
-    libxl__error_message_set(rc, NULL);
-    return rc;
+    return libxl__tell(rc);
 }
 
 int libxl__ao_create(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t domid, const libxl_asyncop_how *how,
@@ -64,10 +63,8 @@ int libxl__ao_create_instant(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_
     /* An event has to lie somewhere, and a callback inside another has to wait for that one. */
     if (how && (!how->callback || libxl__delivering_here(ctx)))
         return libxl__ao_create(ctx, cls, domid, how, ao_out);
-    if (ctx->closing) {
-        libxl__error_message_set(ERROR_CLOSED, NULL);
-        return ERROR_CLOSED;
-    }
+    if (ctx->closing)
+        return libxl__tell(ERROR_CLOSED);
     libxl__ao *ao = here;
     memset(ao, 0, sizeof(*ao) + cls->args_size);
     begin(ao, ctx, cls, domid);
@@ -450,7 +447,7 @@ int libxl_ao_abort(libxl_ctx *ctx, const libxl_asyncop_how *how)
     libxl__ao *ao = libxl__ao_index_find(ctx, how);
     int rc = ao ? libxl__ao_request_stop(ao, ERROR_ABORTED) : ERROR_NOTFOUND;
     libxl__ctx_leave(ctx);
-    return rc;
+    return libxl__tell(rc);
 }
 
 int libxl_ao_set_limit(libxl_ctx *ctx, const libxl_asyncop_how *how, unsigned milliseconds)
@@ -463,7 +460,7 @@ int libxl_ao_set_limit(libxl_ctx *ctx, const libxl_asyncop_how *how, unsigned mi
     else if (ao)
         libxl__timer_stop(ctx, &ao->limit);
     libxl__ctx_leave(ctx);
-    return rc;
+    return libxl__tell(rc);
 }
 
 void libxl__aos_abort_all(libxl_ctx *ctx)

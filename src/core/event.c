@@ -221,7 +221,7 @@ int libxl_event_check(libxl_ctx *ctx, libxl_event **event_out, uint64_t typemask
     if (!*event_out)
         libxl__loop_hide_events(ctx);
     libxl__ctx_unlock(ctx);
-    return *event_out ? 0 : ERROR_NOT_READY;
+    return libxl__tell(*event_out ? 0 : ERROR_NOT_READY);
 }
 
 /* When this thread last returned from waiting for an event. What it has looked at since, it may have looked at before
@@ -254,7 +254,9 @@ int libxl_event_wait_limit(libxl_ctx *ctx, libxl_event **event_out, uint64_t typ
     if (!*event_out)
         libxl__loop_hide_events(ctx);
     libxl__ctx_leave(ctx);
-    return *event_out ? 0 : rc;
+    if (*event_out)
+        return 0;
+    return rc == ERROR_FAIL ? rc : libxl__tell(rc); /* of that, the words are those of what failed */
 }
 
 int libxl_event_wait(libxl_ctx *ctx, libxl_event **event_out, uint64_t typemask,

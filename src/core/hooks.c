@@ -91,7 +91,7 @@ int libxl_osevent_beforepoll(libxl_ctx *ctx, int *nfds_io, struct pollfd *fds, i
     int room = *nfds_io;
     *nfds_io = 1;
     if (room < 1)
-        return ERROR_BUFFERFULL;
+        return libxl__tell(ERROR_BUFFERFULL);
     fds[0] = (struct pollfd){.fd = libxl_ctx_fd(ctx), .events = POLLIN};
     return 0;
 }
@@ -114,7 +114,7 @@ void libxl_childproc_setmode(libxl_ctx *ctx, const libxl_childproc_hooks *hooks,
 int libxl_childproc_reaped(libxl_ctx *ctx, pid_t pid, int status)
 {
     (void)ctx, (void)pid, (void)status;
-    return ERROR_UNKNOWN_CHILD;
+    return libxl__tell(ERROR_UNKNOWN_CHILD);
 }
 
 void libxl_childproc_sigchld_occurred(libxl_ctx *ctx)

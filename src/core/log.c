@@ -31,6 +31,13 @@ void libxl__error_message_set(int rc, const char *message)
         keep(message);
 }
 
+int libxl__tell(int rc)
+{
+    if (rc)
+        libxl__error_message_set(rc, NULL);
+    return rc;
+}
+
 const char *libxl_error_message(void)
 {
     return last_message;

@@ -16,6 +16,8 @@ int libxl__log_errno(libxl_ctx *ctx, int rc, const char *fmt, ...) __attribute__
 
 /* What libxl_error_message will say to this thread. NULL: what `rc` means in general. */
 void libxl__error_message_set(int rc, const char *message);
+/* Returns rc; unless that is 0, libxl_error_message will say what it means in general. Any thread, unlocked or not. */
+int libxl__tell(int rc);
 /* Refuses a call that is no operation: what is wrong, in words, the field first. Returns rc. Any thread. */
 int libxl__refuse(int rc, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

@@ -237,7 +237,35 @@ static void a_limit_in_time_changes_nothing(scene *s)
     free(name);
 }
 
+/* ---- and what is said of it */
+
+static void old_words(scene *s)
+{
+    libxl_domid found;
+    assert_int_equal(libxl_domain_find(s->ctx, "", &found, NULL), ERROR_INVAL);
+    assert_string_equal(libxl_error_message(), "name: empty");
+}
+
+#define ASSERT_SAID(s, call, rc)                                                                             \
+    (old_words(s), assert_int_equal(call, rc),                                                               \
+     assert_string_equal(libxl_error_message(), libxl_error_describe(rc)))
+
+static void each_answer_has_words_of_its_own(scene *s)
+{
+    const libxl_asyncop_how never = {.u.for_event = new_user()};
+    const struct timeval now = {0};
+    int no_room = 0, timeout = -1;
+    libxl_event *event;
+    ASSERT_SAID(s, libxl_ao_abort(s->ctx, &never), ERROR_NOTFOUND);
+    ASSERT_SAID(s, libxl_ao_set_limit(s->ctx, &never, 1), ERROR_NOTFOUND);
+    ASSERT_SAID(s, libxl_event_check(s->ctx, &event, 0, NULL, NULL), ERROR_NOT_READY);
+    ASSERT_SAID(s, libxl_event_wait_limit(s->ctx, &event, 0, NULL, NULL, 0), ERROR_TIMEDOUT);
+    ASSERT_SAID(s, libxl_osevent_beforepoll(s->ctx, &no_room, NULL, &timeout, now), ERROR_BUFFERFULL);
+    ASSERT_SAID(s, libxl_childproc_reaped(s->ctx, 1, 0), ERROR_UNKNOWN_CHILD);
+}
+
 static const body bodies[] = {
+    BODY(each_answer_has_words_of_its_own),
     BODY(abort_has_three_answers, ASYNCHRONOUS),
     BODY(a_second_abort_is_told_so, ASYNCHRONOUS),
     BODY(of_several_alike_the_oldest_is_meant, ASYNCHRONOUS),
