@@ -150,6 +150,7 @@ static int scan_next(scan *s)
 
     switch (*s->at) {
     case '"': return scan_string(s);
+    case '\'': return fail(s, ERROR_INVAL, "%s", "unexpected character"); /* json-c takes it around a key */
     case '{':
     case '[': return open_container(s, *s->at++ == '{');
     case '}':

@@ -103,6 +103,11 @@ def test_what_is_no_such_value() -> None:
         aioxen.to_json(7)
     with pytest.raises(TypeError, match="Event has no form in JSON"):
         aioxen.from_json(aioxen.Event, "{}")
+    for document in 5, None, ["{}"]:
+        with pytest.raises(TypeError, match=r"^a document is expected, not "):
+            aioxen.from_json(aioxen.DomainConfig, document)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"^kind: type is expected, not 'DomainConfig'"):
+        aioxen.from_json("DomainConfig", "{}")  # type: ignore[arg-type]
     config = aioxen.DomainConfig()
     config.b_info.max_memkb = -1
     with pytest.raises(OverflowError, match=r"DomainConfig\.b_info\.max_memkb"):
@@ -113,6 +118,13 @@ def test_the_example_of_the_page() -> None:
     page = (ROOT / "docs/json.md").read_text()
     document = page.split("```json\n")[1].split("\n```")[0]
     assert aioxen.to_json(aioxen.from_json(aioxen.DomainConfig, document)) == document
-    with pytest.raises(aioxen.InvalidError) as caught:
-        aioxen.from_json(aioxen.DomainConfig, '{"b_info": {"max_vcpus": 129}}')
-    assert str(caught.value) in page.splitlines()
+    said = page.split("```\n")[2].splitlines()
+    wrong: list[tuple[type, str]] = [
+        (aioxen.DomainConfig, '{"b_info": {"max_vcpus": 129}}'),
+        (aioxen.DomInfoList, '{"domains": [{}, {}, {"domain_type": "xen"}]}'),
+        (aioxen.DomainConfig, '{"c_info": {"name": "a", "name": "b"}}'),
+    ]
+    for (kind, refused), words in zip(wrong, said, strict=True):
+        with pytest.raises(aioxen.InvalidError) as caught:
+            aioxen.from_json(kind, refused)
+        assert str(caught.value) == words

@@ -41,9 +41,11 @@ def to_json(value: object) -> str:
 def from_json(kind: type[T], text: str | bytes) -> T:
     """The value of dataclass `kind` that a document says.
 
-    Raises: InvalidError, which is a ValueError, with the path in the document (`disks[2].format`).
+    Raises: InvalidError, which is a ValueError, with the path in the document (`domains[2].domain_type`).
     """
     form = _form(kind)
+    if not isinstance(text, str | bytes | bytearray | memoryview):
+        raise TypeError(f"a document is expected, not {text!r}")
     octets = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else bytes(text)
     if b"\0" in octets:
         raise errors.InvalidError("a NUL character in the document")
@@ -59,6 +61,7 @@ def from_json(kind: type[T], text: str | bytes) -> T:
 
 
 def _form(kind: type) -> Form[Any]:
+    v.expect(kind, type, "kind")
     from aioxen._json import FORMS  # few programs need them
 
     form = FORMS.get(kind)
