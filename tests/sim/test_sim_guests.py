@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A guest does what the first letter of its command line says."""
 
+import shlex
+
 import pytest
 from sim_support import World, WriteConfig, domains
 
@@ -91,3 +93,43 @@ def test_many_guests_share_one_process(world: World, config: WriteConfig) -> Non
         for i in $(seq {count}); do xenstore-write /local/domain/$i/control/shutdown poweroff; done
         until [ $(xl list | grep -c 'b-s') = {count} ]; do sleep 0.01; done"""
     assert int(world(script).stdout) < 10
+
+
+HOLDER = """
+import ctypes, os, subprocess, time
+
+def xl(command):
+    return subprocess.run(["xl", *command.split()], check=True, capture_output=True, text=True).stdout
+
+def hold():
+    library = ctypes.CDLL(None)  # the simulated one is preloaded
+    library.xengnttab_open.restype = library.xengnttab_map_grant_ref.restype = ctypes.c_void_p
+    handle = ctypes.c_void_p(library.xengnttab_open(None, 0))
+    assert library.xengnttab_map_grant_ref(handle, 1, 1, 1)  # the page of its xenstore
+    os.write(told, b"!")
+    time.sleep(60)
+
+hears, told = os.pipe()
+holder = os.fork()
+if not holder:
+    hold()
+os.close(told)
+assert os.read(hears, 1)
+xl("destroy one")
+time.sleep(0.2)
+held = xl("list")
+os.kill(holder, 9)
+os.waitid(os.P_PID, holder, os.WEXITED | os.WNOWAIT)
+until = time.monotonic() + 3  # xenconsoled holds it, too, until it hears that it dies
+while (free := xl("list")).count("\\n") > 2 and time.monotonic() < until:
+    pass
+print(held, free, sep="\\n", end="")
+"""
+
+
+def test_a_dying_guest_stays_while_a_process_maps_its_memory(world: World, config: WriteConfig) -> None:
+    """Which is over when the process has ended, though its parent has not heard of it."""
+    script = f"xl create -q {config('pv', 'b', name='one')}; /usr/bin/python3 -c {shlex.quote(HOLDER)}"
+    held, free = map(domains, world(script).stdout.split("\n\n"))
+    assert ["d" in state for domid, state in held.values() if domid == 1] == [True]
+    assert list(free) == ["Domain-0"]
