@@ -227,7 +227,7 @@ static const body bodies[] = {
     BODY(who_has_acknowledged_is_waited_for, ALONE),
     BODY(another_s_request_is_left_alone, ALONE),
     BODY(a_xenstored_that_does_not_answer_does_not_keep_us, ALONE),
-    BODY(an_abort_does_not_wait_for_a_xenstored_that_does_not_answer, ASYNCHRONOUS | ALONE),
+    BODY(an_abort_does_not_wait_for_a_xenstored_that_does_not_answer, ASYNCHRONOUS | ALONE | SLOW),
     BODY(what_xenstored_may_have_written_is_taken_back, OF_WAITING),
     BODY(who_was_not_asked_has_not_acknowledged, ALONE),
     BODY(who_ends_while_the_request_is_taken_back_has_ended, ALONE),
