@@ -225,7 +225,7 @@ def argument(f: m.Field) -> str:
     if is_string(f.kind):
         return f'v.string({f.name}, "{f.name}")'
     if is_uuid(f.kind):
-        return f'v.uuid({f.name}, "{f.name}")'
+        return f'[v.uuid({f.name}, "{f.name}")]'  # by reference: to cffi an array of one
     if isinstance(f.kind, m.Struct):
         return f"c_{f.name}"
     if isinstance(f.kind, m.Enumeration):

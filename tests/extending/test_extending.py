@@ -113,6 +113,19 @@ def test_outside_the_tree(tree: Path, tmp_path: Path) -> None:
     types(folder, prefix)
 
 
+def test_every_kind_of_input_and_result(tree: Path) -> None:
+    echo = Path(__file__).parent / "echo"
+    with (tree / "idl/operations.idl").open("a") as idl:
+        idl.write((echo / "echo.idl").read_text())
+    shutil.copy(echo / "domain_echo.c", tree / "src/ops")
+    python = ["/usr/bin/python3", str(echo / "echo.py")]
+    for command in ["make", "-s", "-j2", "CFLAGS=-O0", "lib", "python"], ["sim/aioxen-sim", "--", *python]:
+        environment = {**os.environ, "PYTHONPATH": "build/python"}
+        done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout == "all came back\n"
+
+
 def types(folder: Path, prefix: Path) -> None:
     """What is generated for Python is typed."""
     if not shutil.which("mypy"):

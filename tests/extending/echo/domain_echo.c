@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Owns: nothing. An operation with an input and a result of each kind. */
+#include "ops.h"
+
+#include <string.h>
+
+int libxl__domain_echo_body(libxl__ao *ao, libxl__domain_echo_args *args)
+{
+    (void)ao;
+    *args->out.echo_domid = args->in.domid;
+    *args->out.echo_text = strdup(args->in.text);
+    *args->out.echo_vcpus = (uint32_t)args->in.config.b_info.max_vcpus;
+    *args->out.echo_reason = args->in.reason;
+    *args->out.echo_small = args->in.small;
+    *args->out.echo_great = args->in.great;
+    *args->out.echo_flag = args->in.flag;
+    *args->out.echo_identity = args->in.identity;
+    return *args->out.echo_text ? 0 : ERROR_NOMEM;
+}
