@@ -16,16 +16,25 @@ from collections.abc import Iterable, Iterator
 from gen import model as m
 from gen.model import Mistake, Place
 
-C_KEYWORDS = frozenset(
-    re.findall(
-        r"\w+",
-        """auto bool break case char const continue default do double else enum extern false float for goto
-        if inline int long register restrict return short signed sizeof static struct switch true typedef
-        union unsigned void volatile while""",
-    )
+
+def words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+C_KEYWORDS = words(
+    """asm auto bool break case char const continue default do double else enum extern false float for goto if
+    inline int long register restrict return short signed sizeof static struct switch true typedef typeof
+    union unsigned void volatile while"""
+)
+# Beside C's and Python's: operations can be called from C++.
+CPP_KEYWORDS = words(
+    """catch concept delete explicit export friend mutable namespace new noexcept nullptr operator private
+    protected public requires template this throw typeid typename using virtual"""
 )
 # What gcc and the headers that every program includes define.
-C_MACROS = frozenset(("NULL", "errno", "linux", "stderr", "stdin", "stdout", "unix"))
+C_MACROS = words("NULL errno linux stderr stdin stdout unix")
+# What the bodies of generated methods in Python use.
+OF_METHODS = words("Keep _convert ffi keep types v")
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 SINCE = re.compile(r"[0-9]+(\.[0-9]+)+")
 NOT_ABORTABLE = "Not abortable"
@@ -369,6 +378,10 @@ def check_operation(o: m.Operation, common: list[m.Error]) -> Iterator[Mistake]:
     for f in o.inputs + o.results:
         if f.name in taken:
             yield Mistake(f.place, f"{what}: {f.name} is the name of a parameter that all have")
+        if f in o.inputs and f.name in OF_METHODS | {f"c_{other.name}" for other in o.inputs}:
+            yield Mistake(f.place, f"{what}: {f.name} is a name that its method in Python uses")
+        if f.name in CPP_KEYWORDS:
+            yield Mistake(f.place, f"{what}.{f.name}: {f.name} is a keyword of C++")
         if f.type is not None and f.type.name is None:
             yield Mistake(f.place, f"{what}.{f.name}: wrap it in a named Struct")
     yield from check_fields(o.inputs + o.results, what)
