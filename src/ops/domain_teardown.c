@@ -27,8 +27,8 @@ struct teardown {
 
 enum { CLEANING_SECONDS = 1, PATIENCE_SECONDS = 5 };
 
-/* Made before anything is done. If its domid is another's by now, only what has its uuid is its own. */
-static int prepare_cleaning(libxl__ao *ao, struct teardown *t, const libxl__teardown_args *args, bool another)
+/* If its domid is another's by now, only what has its uuid is its own. */
+static int plan_cleaning(libxl__ao *ao, struct teardown *t, const libxl__teardown_args *args, bool another)
 {
     t->cleaning = libxl__xs_batch_new(ao, args->domid);
     if (!t->cleaning)
@@ -38,7 +38,7 @@ static int prepare_cleaning(libxl__ao *ao, struct teardown *t, const libxl__tear
         libxl__xs_remove(t->cleaning, "/local/domain/%u", args->domid);
         libxl__xs_remove(t->cleaning, "/libxl/%u", args->domid);
     }
-    return libxl__xs_out_of_memory(t->cleaning) ? ERROR_NOMEM : 0;
+    return 0;
 }
 
 /* Whether it is there: it may be gone already, or another domain have its domid. */
@@ -50,8 +50,10 @@ static int look(libxl__ao *ao, struct teardown *t, const libxl__teardown_args *a
         return found;
     const bool another = !found && memcmp(info.handle, args->uuid.uuid, sizeof(info.handle)) != 0;
     t->there = !found && !another;
-    int rc = prepare_cleaning(ao, t, args, another);
-    return rc || !t->there ? rc : libxl__domain_source_start(ao, &t->domain, &info);
+    int rc = plan_cleaning(ao, t, args, another);
+    if (!rc && t->there)
+        rc = libxl__domain_source_start(ao, &t->domain, &info);
+    return rc ? rc : libxl__xs_prepare(t->cleaning); /* last: nothing else is to take what it gets */
 }
 
 /* Pauses it, when all is there that its destruction needs. Whoever may not pause it may not destroy it either: then

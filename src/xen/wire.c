@@ -72,9 +72,9 @@ static libxl__wire_expected *expected_at(const struct libxl__xs_wire *wire, uint
     return &wire->expected[number & (wire->expected_room - 1)];
 }
 
-static int reserve_answer(struct libxl__xs_wire *wire)
+static int reserve_answers(struct libxl__xs_wire *wire, uint32_t count)
 {
-    const uint32_t needed = wire->put - wire->answered + wire->held + 1;
+    const uint32_t needed = wire->put - wire->answered + wire->held + count;
     if (needed <= wire->expected_room)
         return 0;
     uint32_t room = wire->expected_room ? wire->expected_room : EXPECTED;
@@ -108,6 +108,13 @@ static void give_back(struct libxl__xs_wire *wire)
     }
 }
 
+int libxl__wire_reserve(libxl_ctx *ctx, uint32_t messages, size_t octets)
+{
+    struct libxl__xs_wire *wire = wire_of(ctx);
+    const size_t headers = messages * sizeof(struct xsd_sockmsg);
+    return reserve(wire, headers + octets) || reserve_answers(wire, messages) ? ERROR_NOMEM : 0;
+}
+
 int libxl__wire_put(libxl_ctx *ctx, libxl__wire_expected expected, uint32_t type, uint32_t transaction,
                     libxl__wire_part a, libxl__wire_part b, libxl__wire_part c)
 {
@@ -120,7 +127,7 @@ int libxl__wire_put(libxl_ctx *ctx, libxl__wire_expected expected, uint32_t type
     };
     if (a.length + b.length + c.length > XENSTORE_PAYLOAD_MAX)
         return ERROR_INVAL;
-    if (reserve(wire, sizeof(header) + header.len) || reserve_answer(wire))
+    if (libxl__wire_reserve(ctx, 1, header.len))
         return ERROR_NOMEM;
     const libxl__wire_part parts[] = {{(const char *)&header, sizeof(header)}, a, b, c};
     for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
@@ -135,7 +142,7 @@ int libxl__wire_put(libxl_ctx *ctx, libxl__wire_expected expected, uint32_t type
 int libxl__wire_hold(libxl_ctx *ctx)
 {
     struct libxl__xs_wire *wire = wire_of(ctx);
-    if (reserve(wire, SHORT_MESSAGE) || reserve_answer(wire))
+    if (reserve(wire, SHORT_MESSAGE) || reserve_answers(wire, 1))
         return ERROR_NOMEM;
     wire->held++;
     return 0;

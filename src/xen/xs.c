@@ -206,11 +206,6 @@ void libxl__xs_batch_ended(libxl__xs_batch *batch)
 
 /* ---- running */
 
-bool libxl__xs_out_of_memory(const libxl__xs_batch *batch)
-{
-    return batch->out_of_memory;
-}
-
 static int set_going(libxl__xs_batch *batch, libxl__xs_mode mode)
 {
     if (batch->out_of_memory)
@@ -225,10 +220,20 @@ static int set_going(libxl__xs_batch *batch, libxl__xs_mode mode)
     return rc;
 }
 
+static int told(libxl__xs_batch *batch, int rc)
+{
+    return rc ? libxl__ao_fail(batch->ao, rc, "xenstore: %s", libxl_error_describe(rc)) : 0;
+}
+
+int libxl__xs_prepare(libxl__xs_batch *batch)
+{
+    libxl_ctx *ctx = batch->ao->ctx;
+    return told(batch, batch->out_of_memory ? ERROR_NOMEM : ctx->xen->transport->prepare(ctx, batch));
+}
+
 int libxl__xs_run(libxl__xs_batch *batch, libxl__xs_mode mode)
 {
-    int rc = set_going(batch, mode);
-    return rc ? libxl__ao_fail(batch->ao, rc, "xenstore: %s", libxl_error_describe(rc)) : 0;
+    return told(batch, set_going(batch, mode));
 }
 
 void libxl__xs_run_anyway(libxl__xs_batch *batch, libxl__xs_mode mode)

@@ -56,11 +56,14 @@ void libxl__xs_require_domain(libxl__xs_batch *batch, const libxl_uuid *uuid);
 /* Tells xenstored of a domain with this page for its ring and this event channel. */
 void libxl__xs_introduce(libxl__xs_batch *batch, unsigned long gfn, uint32_t port);
 
-/* Whether memory ran out for one of the requests. */
-bool libxl__xs_out_of_memory(const libxl__xs_batch *batch);
-
 /* One by one: after one has failed, later ones may or may not be made. In a transaction: all or none. */
 typedef enum libxl__xs_mode { LIBXL__XS_ONE_BY_ONE, LIBXL__XS_TRANSACTION } libxl__xs_mode;
+
+/*
+ * Gets the memory and the thread that the requests need, one by one: if they are set going before the lock is given up,
+ * and before any others, none of them is wanting. 0, or NOMEM, FAIL, noted in ao.
+ */
+int libxl__xs_prepare(libxl__xs_batch *batch);
 
 /* Sets the requests going. 0, or NOMEM, FAIL, NO_XENSTORE, noted in ao. */
 int libxl__xs_run(libxl__xs_batch *batch, libxl__xs_mode mode);

@@ -147,6 +147,15 @@ static int submit(libxl_ctx *ctx, libxl__job *job, void (*work)(libxl_ctx *, lib
     return libxl__job_submit(ctx, NULL, job, LIBXL__LANE_XENSTORE);
 }
 
+/* A thread that is there is not gone before the lock has been given up. */
+static int prepare(libxl_ctx *ctx, const libxl__xs_batch *batch)
+{
+    int rc = libxl__lane_hold(batch->ao, LIBXL__LANE_XENSTORE);
+    if (!rc)
+        libxl__lane_let_go(ctx, LIBXL__LANE_XENSTORE);
+    return rc;
+}
+
 static int run(libxl_ctx *ctx, libxl__xs_batch *batch)
 {
     return submit(ctx, &batch->job, batch_work, batch_over);
@@ -230,6 +239,7 @@ const libxl__xs_transport libxl__xs_lib = {
     .open = open_lib,
     .close = close_lib,
     .postfork = postfork,
+    .prepare = prepare,
     .run = run,
     .withdraw = withdraw,
     .add_watch = add_watch,

@@ -81,6 +81,8 @@ typedef struct libxl__xs_transport {
     void (*close)(libxl_ctx *ctx);
     /* In the child of a fork: gives up the descriptors. */
     void (*postfork)(libxl_ctx *ctx);
+    /* Locked. Gets what the requests of a batch need, one by one: libxl__xs_prepare. 0, or NOMEM, FAIL. */
+    int (*prepare)(libxl_ctx *ctx, const libxl__xs_batch *batch);
     /* Locked. Sets a batch going, which ends with libxl__xs_batch_ended. 0, or NOMEM, FAIL, NO_XENSTORE. */
     int (*run)(libxl_ctx *ctx, libxl__xs_batch *batch);
     /* Locked. Takes back a batch that has been given up; false: it is too late, it will end by itself. */

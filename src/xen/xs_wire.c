@@ -18,7 +18,7 @@
 
 #include <xen/io/xs_wire.h>
 
-enum { AT_ONCE = 16 };
+enum { AT_ONCE = 16, MOST_NUMBERS = 64 };
 
 /* ---- batches */
 
@@ -242,6 +242,15 @@ static int run(libxl_ctx *ctx, libxl__xs_batch *batch)
     return 0;
 }
 
+static int prepare(libxl_ctx *ctx, const libxl__xs_batch *batch)
+{
+    const libxl__xs_request *request;
+    size_t octets = 0;
+    STAILQ_FOREACH (request, &batch->requests, link)
+        octets += strlen(request->path) + (request->value ? strlen(request->value) : 0) + MOST_NUMBERS;
+    return libxl__wire_reserve(ctx, batch->count, octets);
+}
+
 static bool withdraw(libxl_ctx *ctx, libxl__xs_batch *batch)
 {
     if (!batch->waits)
@@ -305,6 +314,7 @@ const libxl__xs_transport libxl__xs_wire = {
     .open = open_wire,
     .close = libxl__wire_close,
     .postfork = libxl__wire_postfork,
+    .prepare = prepare,
     .run = run,
     .withdraw = withdraw,
     .add_watch = add_watch,

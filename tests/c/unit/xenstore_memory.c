@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Requests to xenstored while memory runs out: no transaction stays open there. */
+/* Requests to xenstored while memory runs out: no transaction stays open there, and nothing is half done. */
 #include "xenstored.h"
 
 #include "allocation.h"
+#include "simulation.h"
+#include "wire.h"
+
+#include <xen/io/xs_wire.h>
 
 static void fill_with_one(libxl__xs_batch *batch)
 {
@@ -41,9 +45,56 @@ static void a_transaction_is_ended_whatever_memory_there_is(scene *s)
     (void)s;
 }
 
-/* Below a context: what there is of xenstore here is the connection alone. */
+static void ignore(libxl_ctx *ctx, void *owner, libxl__xs_request *request, int errnoval, const char *body,
+                   size_t length)
+{
+    (void)ctx, (void)owner, (void)request, (void)errnoval, (void)body, (void)length;
+}
+
+/* For one more answer there is room; for the third removal memory is needed. */
+static void expect_many(libxl_ctx *ctx)
+{
+    enum { ROOM = 256 };
+    const libxl__wire_expected expected = {.answered = ignore};
+    libxl__ctx_lock(ctx);
+    for (int i = 1; i < ROOM; i++)
+        assert_int_equal(libxl__wire_put(ctx, expected, XS_READ, 0, LIBXL__WIRE_TEXT("/"),
+                                         LIBXL__WIRE_NOTHING, LIBXL__WIRE_NOTHING),
+                         0);
+    libxl__wire_send_soon(ctx);
+    libxl__ctx_leave(ctx);
+}
+
+/* Of a domain: neither is it destroyed, nor are nodes of it left. */
+static void without_memory_nothing_of_a_destruction_is_done(scene *s)
+{
+    enum { PROMPT_MS = 20 };
+    libxl_dominfo info;
+    libxl_domid domid = guest(s, "b", true);
+    simulate("xenstored stop");
+    expect_many(s->ctx);
+    op *o;
+    for (unsigned n = 1;; n++) {
+        o = op_begin(s);
+        allocation_fail(n);
+        const int rc = libxl_domain_destroy(s->ctx, domid, op_how(o));
+        allocation_fail(0);
+        op_started(o, rc);
+        pump_for(s, PROMPT_MS);
+        if (!op_done(o))
+            break; /* all that it needs it has had */
+        assert_int_equal(op_result(o), ERROR_NOMEM);
+        assert_int_equal(libxl_domain_info(s->ctx, &info, domid), 0);
+        assert_false(info.paused || info.dying);
+    }
+    simulate("xenstored cont");
+    assert_int_equal(op_result(o), 0);
+    assert_null(guest_node(domid, "name"));
+}
+
 static const body bodies[] = {
-    BODY(a_transaction_is_ended_whatever_memory_there_is, NO_CONTEXT),
+    BODY(a_transaction_is_ended_whatever_memory_there_is, NO_CONTEXT), /* its xenstored is its own */
+    BODY(without_memory_nothing_of_a_destruction_is_done, OF_WAITING),
 };
 
 HARNESS_MAIN(bodies)
