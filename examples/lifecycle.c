@@ -141,7 +141,10 @@ static const struct step *next_step(struct guest *g, int rc, const char *message
 {
     const struct step *now = *g->plan;
     g->half_done = false;
-    say(g, now->name, rc ? rc == now->expected ? " (as expected)" : message : "");
+    if (rc == now->expected)
+        say(g, now->name, rc ? " (as expected)" : "");
+    else
+        say(g, "wrong: ", rc ? message : "it was to be stopped");
     if (rc == 0 && now->ended)
         now->ended(g);
     if (rc == now->expected)

@@ -44,6 +44,20 @@ def test_lifecycle(style: str) -> None:
     assert "2 aborted, 0 live; domains left: 0" in done.stdout
 
 
+@pytest.mark.parametrize("style", ["callbacks", "events", "sync"])
+def test_lifecycle_says_what_is_wrong(style: str) -> None:
+    command = [BUILD / "examples/lifecycle", style, "/nowhere/kernel"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    wrong = [
+        line
+        for line in done.stdout.splitlines()
+        if "wrong: d_config.b_info.kernel: /nowhere/kernel: " in line
+    ]
+    assert {line.split()[1] for line in wrong} | {"unborn"} == set(STORIES)
+    assert "created" not in done.stdout
+
+
 def test_lifecycle_says_how_it_is_used() -> None:
     done = subprocess.run([BUILD / "examples/lifecycle", "never"], capture_output=True, text=True)
     assert done.returncode == 2
