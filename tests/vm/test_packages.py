@@ -115,3 +115,10 @@ def test_what_was_unpacked_is_not_unpacked_again(tmp_path: Path) -> None:
     done = subprocess.run([UNPACK, tmp_path / "dom0"], text=True, capture_output=True)
     assert (done.returncode, done.stderr) == (0, "")
     assert [path.name for path in (tmp_path / "dom0").iterdir()] == [".unpacked"]
+
+
+@pytest.mark.parametrize("given", [["--help"], ["one", "two"]])
+def test_unpacking_takes_a_folder_and_nothing_else(tmp_path: Path, given: list[str]) -> None:
+    done = subprocess.run([UNPACK, *given], cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (2, "usage: unpack-packages [DIR]\n")
+    assert list(tmp_path.iterdir()) == []
