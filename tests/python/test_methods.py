@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
+import pickle
 import weakref
 from typing import Any
 
@@ -41,6 +43,14 @@ async def test_a_method_that_c_answers_is_as_others(xen: aioxen.Context, name: s
 async def test_a_method_may_be_kept_weakly(xen: aioxen.Context) -> None:
     kept = weakref.WeakMethod(xen.domain_pause)
     assert kept() == xen.domain_pause
+
+
+@pytest.mark.parametrize("name", ["domain_pause", "host_info"])
+def test_a_method_is_copied_and_pickled_as_a_function(name: str) -> None:
+    method = getattr(aioxen.Context, name)
+    assert copy.copy(method) is method
+    assert copy.deepcopy(method) is method
+    assert pickle.loads(pickle.dumps(method)) is method
 
 
 def test_a_method_is_never_half_made() -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import copyreg
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -153,3 +154,13 @@ class Operations(ABC):
     @abstractmethod
     def _domain(self, domid: int) -> Domain:
         """The handle of a domain."""
+
+
+def _by_name(method: Method) -> tuple[Callable[[str], Any], tuple[str]]:
+    """Pickled and copied, it is what has its name, as functions are."""
+    from pkgutil import resolve_name
+
+    return resolve_name, (f"{method.__wrapped__.__module__}:{method.__qualname__}",)
+
+
+copyreg.pickle(Method, _by_name)
