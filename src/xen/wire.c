@@ -306,8 +306,8 @@ static int connect_socket(libxl_ctx *ctx, int fd)
     errno = socket_path(&address);
     if (!errno && !connect(fd, (const struct sockaddr *)&address, sizeof(address)))
         return 0;
-    return libxl__log_errno(ctx, libxl__open_rc(errno, ERROR_NO_XENSTORE), "connecting to xenstored, %s",
-                            address.sun_path);
+    return libxl__log_errno(ctx, libxl__open_rc(errno, ERROR_NO_XENSTORE), "connecting to xenstored, %s%s",
+                            address.sun_path, errno == ENAMETOOLONG ? "..." : "");
 }
 
 void libxl__wire_close(libxl_ctx *ctx)

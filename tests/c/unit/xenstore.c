@@ -218,6 +218,24 @@ static void an_event_of_a_watch_that_is_over_is_not_taken_for_its_successor_s(sc
 }
 
 /* Below a context: what there is of xenstore here is the connection alone. */
+static void a_socket_s_path_that_is_too_long_is_told_as_cut(scene *s)
+{
+    libxl_ctx *ctx;
+    char path[200] = "", *before = getenv("XENSTORED_PATH");
+    before = before ? strdup(before) : NULL;
+    memset(path, 'p', sizeof(path) - 1);
+    setenv("XENSTORED_PATH", path, 1);
+    const int rc = libxl_ctx_alloc(&ctx, LIBXL_VERSION, 0, NULL);
+    if (before)
+        setenv("XENSTORED_PATH", before, 1);
+    else
+        unsetenv("XENSTORED_PATH");
+    free(before);
+    assert_int_equal(rc, ERROR_NO_XENSTORE);
+    assert_non_null(strstr(libxl_error_message(), "pppp...: File name too long"));
+    (void)s;
+}
+
 static const body bodies[] = {
     BODY(the_first_error_of_a_batch_wins, NO_CONTEXT),
     BODY(a_request_too_long_is_refused_by_its_path, NO_CONTEXT),
@@ -225,6 +243,7 @@ static const body bodies[] = {
     BODY(many_transactions_take_turns, NO_CONTEXT),
     BODY(transactions_that_always_meet_another_hold_up_nobody, NO_CONTEXT),
     BODY(transactions_whose_connection_is_lost_end, NO_CONTEXT),
+    BODY(a_socket_s_path_that_is_too_long_is_told_as_cut, NO_CONTEXT),
     BODY(an_event_of_a_watch_that_is_over_is_not_taken_for_its_successor_s, NO_CONTEXT),
 };
 
