@@ -256,6 +256,8 @@ int libxl_event_wait_limit(libxl_ctx *ctx, libxl_event **event_out, uint64_t typ
     libxl__ctx_leave(ctx);
     if (*event_out)
         return 0;
+    if (rc == ERROR_TIMEDOUT)
+        return libxl__refuse(rc, "no such event within %d ms", milliseconds);
     return rc == ERROR_FAIL ? rc : libxl__tell(rc); /* of that, the words are those of what failed */
 }
 

@@ -246,9 +246,9 @@ static void old_words(scene *s)
     assert_string_equal(libxl_error_message(), "name: empty");
 }
 
-#define ASSERT_SAID(s, call, rc)                                                                             \
-    (old_words(s), assert_int_equal(call, rc),                                                               \
-     assert_string_equal(libxl_error_message(), libxl_error_describe(rc)))
+#define ASSERT_SAID(s, call, rc, words)                                                                      \
+    (old_words(s), assert_int_equal(call, rc), assert_string_equal(libxl_error_message(), words))
+#define ASSERT_DESCRIBED(s, call, rc) ASSERT_SAID(s, call, rc, libxl_error_describe(rc))
 
 static void each_answer_has_words_of_its_own(scene *s)
 {
@@ -256,12 +256,13 @@ static void each_answer_has_words_of_its_own(scene *s)
     const struct timeval now = {0};
     int no_room = 0, timeout = -1;
     libxl_event *event;
-    ASSERT_SAID(s, libxl_ao_abort(s->ctx, &never), ERROR_NOTFOUND);
-    ASSERT_SAID(s, libxl_ao_set_limit(s->ctx, &never, 1), ERROR_NOTFOUND);
-    ASSERT_SAID(s, libxl_event_check(s->ctx, &event, 0, NULL, NULL), ERROR_NOT_READY);
-    ASSERT_SAID(s, libxl_event_wait_limit(s->ctx, &event, 0, NULL, NULL, 0), ERROR_TIMEDOUT);
-    ASSERT_SAID(s, libxl_osevent_beforepoll(s->ctx, &no_room, NULL, &timeout, now), ERROR_BUFFERFULL);
-    ASSERT_SAID(s, libxl_childproc_reaped(s->ctx, 1, 0), ERROR_UNKNOWN_CHILD);
+    ASSERT_DESCRIBED(s, libxl_ao_abort(s->ctx, &never), ERROR_NOTFOUND);
+    ASSERT_DESCRIBED(s, libxl_ao_set_limit(s->ctx, &never, 1), ERROR_NOTFOUND);
+    ASSERT_DESCRIBED(s, libxl_event_check(s->ctx, &event, 0, NULL, NULL), ERROR_NOT_READY);
+    ASSERT_SAID(s, libxl_event_wait_limit(s->ctx, &event, 0, NULL, NULL, 1), ERROR_TIMEDOUT,
+                "no such event within 1 ms");
+    ASSERT_DESCRIBED(s, libxl_osevent_beforepoll(s->ctx, &no_room, NULL, &timeout, now), ERROR_BUFFERFULL);
+    ASSERT_DESCRIBED(s, libxl_childproc_reaped(s->ctx, 1, 0), ERROR_UNKNOWN_CHILD);
 }
 
 static const body bodies[] = {
