@@ -7,6 +7,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <time.h>
 
 void libxl__ctx_lock(libxl_ctx *ctx)
 {
@@ -15,7 +16,18 @@ void libxl__ctx_lock(libxl_ctx *ctx)
 
 void libxl__ctx_unlock(libxl_ctx *ctx)
 {
+    libxl__loop_show_events(ctx);
     pthread_mutex_unlock(&ctx->lock);
+}
+
+int libxl__ctx_sleep(libxl_ctx *ctx, pthread_cond_t *cond, uint64_t deadline)
+{
+    libxl__loop_show_events(ctx);
+    if (!deadline)
+        return pthread_cond_wait(cond, &ctx->lock);
+    const struct timespec until = {.tv_sec = (time_t)(deadline / LIBXL__SECONDS(1)),
+                                   .tv_nsec = (long)(deadline % LIBXL__SECONDS(1))};
+    return pthread_cond_clockwait(cond, &ctx->lock, CLOCK_MONOTONIC, &until);
 }
 
 void libxl__ctx_flush(libxl_ctx *ctx)

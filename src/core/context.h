@@ -46,8 +46,11 @@ void libxl__ctx_destroy(libxl_ctx *ctx);
 /* Locked: the core's part of the counters; the rest is 0. */
 void libxl__ctx_count(libxl_ctx *ctx, libxl_counters *out);
 
+/* The lock is given up in these two ways only: then the descriptor tells of what is queued. */
 void libxl__ctx_lock(libxl_ctx *ctx);
 void libxl__ctx_unlock(libxl_ctx *ctx);
+/* Gives it up until the condition is signalled, or until `deadline` (ns, monotonic; 0: none): then ETIMEDOUT, else 0. */
+int libxl__ctx_sleep(libxl_ctx *ctx, pthread_cond_t *cond, uint64_t deadline);
 
 /*
  * Locked: runs the operations that are due and delivers what is to be delivered to the application, for which

@@ -96,7 +96,6 @@ void libxl__event_queue(libxl_ctx *ctx, libxl_event *event)
     TAILQ_INSERT_TAIL(&ctx->events.queue, event, link);
     ctx->events.queued++;
     libxl__event_index_add(&ctx->events.index, &ctx->events.queue, event);
-    libxl__loop_show_events(ctx);
     wake_one(ctx, event);
 }
 

@@ -45,7 +45,7 @@ int libxl__hooks_need_loop(libxl_ctx *ctx)
 {
     libxl__hooks *hooks = &ctx->hooks;
     while (hooks->registering) /* by another thread: what comes of it decides for this one, too */
-        pthread_cond_wait(&hooks->settled, &ctx->lock);
+        libxl__ctx_sleep(ctx, &hooks->settled, 0);
     if (!hooks->loop || hooks->registered)
         return 0;
     hooks->registering = true;

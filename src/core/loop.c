@@ -14,7 +14,6 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { BATCH = 64 };
@@ -53,7 +52,7 @@ void libxl__loop_look_again(libxl_ctx *ctx)
 void libxl__loop_show_events(libxl_ctx *ctx)
 {
     libxl__loop *loop = &ctx->loop;
-    if (!loop->shown || loop->events_shown)
+    if (!ctx->events.queued || !loop->shown || loop->events_shown)
         return; /* threads that wait inside are woken otherwise, and without a system call */
     loop->events_shown = true;
     raise_eventfd(ctx, loop->events_fd);
@@ -71,8 +70,6 @@ void libxl__loop_hide_events(libxl_ctx *ctx)
 int libxl__loop_show(libxl_ctx *ctx)
 {
     ctx->loop.shown = true;
-    if (ctx->events.queued)
-        libxl__loop_show_events(ctx);
     return ctx->loop.outer;
 }
 
@@ -308,13 +305,7 @@ static int lead(libxl_ctx *ctx, libxl__waiter *waiter, uint64_t deadline)
 static void follow(libxl_ctx *ctx, libxl__waiter *waiter, uint64_t deadline)
 {
     waiter->following = true;
-    if (deadline) {
-        struct timespec until = {.tv_sec = (time_t)(deadline / LIBXL__SECONDS(1)),
-                                 .tv_nsec = (long)(deadline % LIBXL__SECONDS(1))};
-        pthread_cond_clockwait(&waiter->cond, &ctx->lock, CLOCK_MONOTONIC, &until);
-    } else {
-        pthread_cond_wait(&waiter->cond, &ctx->lock);
-    }
+    libxl__ctx_sleep(ctx, &waiter->cond, deadline);
     waiter->following = false;
 }
 

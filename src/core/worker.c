@@ -10,7 +10,6 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
-#include <time.h>
 
 static const struct {
     const char *name;
@@ -46,11 +45,8 @@ static bool wait_for_work(libxl_ctx *ctx, struct libxl__lane_state *lane)
 {
     if (ctx->workers.closing)
         return false;
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += IDLE_SECONDS;
     lane->idle++;
-    int error = pthread_cond_clockwait(&lane->work_to_do, &ctx->lock, CLOCK_MONOTONIC, &until);
+    int error = libxl__ctx_sleep(ctx, &lane->work_to_do, libxl__now() + LIBXL__SECONDS(IDLE_SECONDS));
     lane->idle--;
     return error != ETIMEDOUT || !STAILQ_EMPTY(&lane->queue) || (lane->held && lane->threads == 1);
 }
@@ -207,7 +203,7 @@ void libxl__workers_close(libxl_ctx *ctx)
     for (int i = 0; i < LIBXL__LANE_COUNT; i++) {
         pthread_cond_broadcast(&workers->lanes[i].work_to_do);
         while (workers->lanes[i].threads)
-            pthread_cond_wait(&workers->thread_gone, &ctx->lock);
+            libxl__ctx_sleep(ctx, &workers->thread_gone, 0);
     }
     libxl__ctx_unlock(ctx);
     if (workers->any_gone)
