@@ -171,10 +171,8 @@ def ends() -> Iterator[Line]:
     what = "a guest powers off, in the virtual machine: until "
     few: dict[str, Any] = {"n": 20, "quick": 1, "on_xen": True}
     yield both(16, what + "the event (C)", "ms", "ms", "ends {n}", **few)
-    line = Line(
-        16, what + "the awaited future", "ms", "ms", "ends.py {n}", "libxl/ends {n}", LIBXL, goal=AHEAD
-    )
-    yield replace(line, **few)
+    ours, peer, floor = "ends.py aioxen {n}", "libxl/ends {n}", "ends.py plain {n}"
+    yield replace(Line(16, what + "the awaited future", "ms", "ms", ours, peer, LIBXL, floor, AHEAD), **few)
 
 
 def reads() -> Iterator[Line]:

@@ -1,42 +1,67 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""ends.py N: N guests, one after the other, are unpaused and power off at once.
+"""ends.py aioxen|plain N: N guests that run and wait for ever are stopped, one after the other.
 
-"ms" is the time from unpausing one until whoever awaits its wait_shutdown() goes on: the median.
+"ms" is the time from where Xen is told that one powers off until a task that awaits it goes on: the median.
+
+aioxen      wait_shutdown()
+plain       the floor: a future that ends with the first event on xenstored's socket, whatever it says
 """
 
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import json
+import os
 import statistics
 import sys
 import time
 
 import aioxen
+import wire
 from guests import guest
 
 SETTLE_S = 0.05
 
-
-async def end_of_one(xen: aioxen.Context) -> float:
-    dom = await xen.domain_create(guest("p"))
-
-    async def until_it_ends() -> float:
-        await dom.wait_shutdown()
-        return time.perf_counter()
-
-    ended = asyncio.create_task(until_it_ends())
-    await asyncio.sleep(SETTLE_S)
-    began = time.perf_counter()
-    await dom.unpause()
-    took = await ended - began
-    await dom.destroy()
-    return took * 1000
+stopper = ctypes.CDLL(f"{os.environ['AIOXEN_BENCH_BUILD']}/bench/shared/stopper.so")
+stopper.stopper_end.restype = ctypes.c_double
 
 
-async def main(count: int) -> float:
+async def with_aioxen(dom: aioxen.Domain) -> None:
+    stopper.stopper_begin(dom.domid)
+    await dom.wait_shutdown()
+
+
+async def plainly(dom: aioxen.Domain) -> None:
+    loop = asyncio.get_running_loop()
+    stopped = loop.create_future()
+    with wire.connected() as xenstored:
+
+        def told() -> None:
+            loop.remove_reader(xenstored)
+            stopped.set_result(xenstored.recv(4096))
+
+        xenstored.sendall(wire.message(wire.WATCH, b"@releaseDomain", b"bench"))
+        await asyncio.sleep(SETTLE_S)
+        xenstored.recv(4096)  # that it is watched, and the first event
+        loop.add_reader(xenstored, told)
+        stopper.stopper_begin(dom.domid)
+        await stopped
+
+
+async def end_of_one(way: str) -> float:
     async with aioxen.Context() as xen:
-        return statistics.median([await end_of_one(xen) for _ in range(count)])
+        dom = await xen.domain_create(guest("b"))
+        await dom.unpause()
+        await WAYS[way](dom)
+        took = time.monotonic_ns() - stopper.stopper_end()
+        await dom.destroy()
+    return float(took) / 1e6
 
 
-print(json.dumps({"ms": asyncio.run(main(int(sys.argv[1])))}))
+async def main(way: str, count: int) -> float:
+    return statistics.median([await end_of_one(way) for _ in range(count)])
+
+
+WAYS = {"aioxen": with_aioxen, "plain": plainly}
+print(json.dumps({"ms": asyncio.run(main(sys.argv[1], int(sys.argv[2])))}))

@@ -12,12 +12,11 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import json
-import socket
-import struct
 import sys
 import time
 
 import aioxen
+import wire
 
 PATH = b"/local/domain/0/name"
 WARM_UP = 10
@@ -63,13 +62,10 @@ async def with_executor(count: int) -> float:
 
 
 async def with_wire(count: int) -> float:
-    """xen/io/xs_wire.h: type (2: read), number, transaction, length."""
-    request = struct.pack("=IIII", 2, 1, 0, len(PATH) + 1) + PATH + b"\0"
-    reply = 16 + len(b"Domain-0")
-    with socket.socket(socket.AF_UNIX) as xenstored:
-        xenstored.connect("/run/xenstored/socket")
+    reply = wire.HEADER + len(b"Domain-0")
+    with wire.connected() as xenstored:
         began = time.perf_counter_ns()
-        xenstored.sendall(request * count)
+        xenstored.sendall(wire.message(wire.READ, PATH) * count)
         left = reply * count
         while left:
             left -= len(xenstored.recv(min(left, 1 << 16)))

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""xenstored's socket, without a library: xen/io/xs_wire.h."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import struct
+from collections.abc import Iterator
+
+READ, WATCH = 2, 4
+HEADER = 16
+"""Octets before the text of a message."""
+
+
+def message(kind: int, *texts: bytes) -> bytes:
+    """Type, number, transaction, length; then the texts, each with its zero."""
+    body = b"".join(text + b"\0" for text in texts)
+    return struct.pack("=IIII", kind, 1, 0, len(body)) + body
+
+
+@contextlib.contextmanager
+def connected() -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_UNIX) as xenstored:
+        xenstored.connect("/run/xenstored/socket")
+        yield xenstored
