@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from gen import extension
-from gen.check import check
+from gen.check import check, one_namespace
 from gen.compare import PARTS, compare
 from gen.load import load
 from gen.model import Mistake, Place
@@ -74,6 +74,8 @@ def main() -> int:
         if given.extends:
             model = model.extension(given.name or files[0].stem, {str(f) for f in files})
             mistakes += extension.check(model)
+        else:
+            mistakes += one_namespace(model)
         if given.compare and not mistakes:
             return told(compare(dump(given.compare), model))
         made = produce(model, given.only or OUTPUTS) if not mistakes else {}

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import keyword
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from gen import model as m
@@ -89,6 +90,15 @@ def names_of_functions(model: m.Model, types: list[m.Type]) -> Iterator[Mistake]
     for name, place, what in declared:
         if name in made:
             yield Mistake(place, f"{what}: {name} is a function of {made[name].c_name}")
+
+
+def one_namespace(model: m.Model) -> Iterator[Mistake]:
+    """The library's operations are in one table, which is called after their namespace."""
+    (most, _), *_ = Counter(o.namespace for o in model.operations).most_common(1) or [("", 0)]
+    first = {(o.place.file, o.namespace): o for o in reversed(model.operations) if o.namespace != most}
+    for o in reversed(first.values()):
+        its = f"its namespace is {o.namespace!r}" if o.namespace else "it has no namespace"
+        yield Mistake(o.place, f'Operation {o.name}: {its}: write namespace("{most}") above it')
 
 
 def functions(kind: m.Type) -> Iterator[str]:
