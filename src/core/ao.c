@@ -443,6 +443,8 @@ int libxl__ao_request_stop(libxl__ao *ao, int why)
 
 int libxl_ao_abort(libxl_ctx *ctx, const libxl_asyncop_how *how)
 {
+    if (!how)
+        return libxl__refuse(ERROR_INVAL, "how: NULL");
     libxl__ctx_lock(ctx);
     libxl__ao *ao = libxl__ao_index_find(ctx, how);
     int rc = ao ? libxl__ao_request_stop(ao, ERROR_ABORTED) : ERROR_NOTFOUND;
@@ -452,6 +454,8 @@ int libxl_ao_abort(libxl_ctx *ctx, const libxl_asyncop_how *how)
 
 int libxl_ao_set_limit(libxl_ctx *ctx, const libxl_asyncop_how *how, unsigned milliseconds)
 {
+    if (!how)
+        return libxl__refuse(ERROR_INVAL, "how: NULL");
     libxl__ctx_lock(ctx);
     libxl__ao *ao = libxl__ao_index_find(ctx, how);
     int rc = ao ? 0 : ERROR_NOTFOUND;

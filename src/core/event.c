@@ -162,6 +162,8 @@ static void lay_flat(libxl_ctx *ctx, libxl_event *event, libxl_event_record *rec
 
 int libxl_event_take(libxl_ctx *ctx, libxl_event_record *records, int max)
 {
+    if (!records && max > 0)
+        return libxl__refuse(ERROR_INVAL, "records: NULL");
     libxl__ctx_lock(ctx);
     int count = libxl__loop_dispatch(ctx);
     libxl__ctx_settle(ctx);
@@ -212,6 +214,8 @@ static libxl_event *find(libxl_ctx *ctx, const libxl__waiter *want)
 int libxl_event_check(libxl_ctx *ctx, libxl_event **event_out, uint64_t typemask,
                       libxl_event_predicate *predicate, void *predicate_user)
 {
+    if (!event_out)
+        return libxl__refuse(ERROR_INVAL, "event_out: NULL");
     const libxl__waiter want = {
         .typemask = typemask, .predicate = predicate, .predicate_user = predicate_user};
     libxl__ctx_lock(ctx);
@@ -230,6 +234,8 @@ static _Thread_local uint64_t returned_at __attribute__((tls_model("initial-exec
 int libxl_event_wait_limit(libxl_ctx *ctx, libxl_event **event_out, uint64_t typemask,
                            libxl_event_predicate *predicate, void *predicate_user, int milliseconds)
 {
+    if (!event_out)
+        return libxl__refuse(ERROR_INVAL, "event_out: NULL");
     libxl__waiter waiter = {.typemask = typemask, .predicate = predicate, .predicate_user = predicate_user};
     uint64_t deadline = milliseconds < 0 ? 0 : libxl__now() + LIBXL__MILLISECONDS(milliseconds);
     *event_out = NULL;

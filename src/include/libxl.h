@@ -174,12 +174,14 @@ typedef struct libxl_asyncprogress_how {
  * should be unique; of several alike the oldest is meant). Does not wait: the operation's own completion
  * says how it ended, ERROR_ABORTED or its real result where it was past stopping.
  * 0: requested. ERROR_NOTFOUND: none such, or it has completed. ERROR_ABORTED: requested already.
+ * ERROR_INVAL: how is NULL.
  */
 int libxl_ao_abort(libxl_ctx *ctx, const libxl_asyncop_how *how);
 
 /*
  * Gives a running operation `milliseconds` from now to complete: then it is stopped as by an abort, and
- * its result is ERROR_TIMEDOUT. Replaces an earlier limit; 0 removes it. 0, or ERROR_NOTFOUND.
+ * its result is ERROR_TIMEDOUT. Replaces an earlier limit; 0 removes it. 0, or ERROR_NOTFOUND;
+ * ERROR_INVAL: how is NULL.
  */
 int libxl_ao_set_limit(libxl_ctx *ctx, const libxl_asyncop_how *how, unsigned milliseconds);
 

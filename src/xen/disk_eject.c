@@ -136,6 +136,8 @@ static int enable_locked(libxl_ctx *ctx, libxl_evgen_disk_eject *evgen)
 int libxl_evenable_disk_eject(libxl_ctx *ctx, uint32_t domid, const char *vdev, libxl_ev_user user,
                               libxl_evgen_disk_eject **evgen_out)
 {
+    if (!evgen_out)
+        return libxl__refuse(ERROR_INVAL, "evgen_out: NULL");
     *evgen_out = NULL;
     int rc = libxl__hv_check_domid(domid);
     if (rc)

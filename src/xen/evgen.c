@@ -192,6 +192,8 @@ static int enable_one(libxl_ctx *ctx, struct libxl__evgen *evgen)
 static int enable(libxl_ctx *ctx, uint32_t domid, libxl_ev_user user, bool lifecycle,
                   struct libxl__evgen **evgen_out)
 {
+    if (!evgen_out)
+        return libxl__refuse(ERROR_INVAL, "evgen_out: NULL");
     *evgen_out = NULL;
     int rc = domid == LIBXL_DOMID_ALL && lifecycle ? 0 : libxl__hv_check_domid(domid);
     if (rc)

@@ -265,8 +265,25 @@ static void each_answer_has_words_of_its_own(scene *s)
     ASSERT_DESCRIBED(s, libxl_childproc_reaped(s->ctx, 1, 0), ERROR_UNKNOWN_CHILD);
 }
 
+static void what_is_not_given_is_named(scene *s)
+{
+    libxl_ctx *ctx = s->ctx;
+    const libxl_ev_user user = new_user();
+    ASSERT_SAID(s, libxl_ao_abort(ctx, NULL), ERROR_INVAL, "how: NULL");
+    ASSERT_SAID(s, libxl_ao_set_limit(ctx, NULL, 1), ERROR_INVAL, "how: NULL");
+    ASSERT_SAID(s, libxl_event_check(ctx, NULL, 0, NULL, NULL), ERROR_INVAL, "event_out: NULL");
+    ASSERT_SAID(s, libxl_event_wait(ctx, NULL, 0, NULL, NULL), ERROR_INVAL, "event_out: NULL");
+    ASSERT_SAID(s, libxl_event_wait_limit(ctx, NULL, 0, NULL, NULL, 1), ERROR_INVAL, "event_out: NULL");
+    ASSERT_SAID(s, libxl_event_take(ctx, NULL, 1), ERROR_INVAL, "records: NULL");
+    assert_true(libxl_event_take(ctx, NULL, 0) >= 0);
+    ASSERT_SAID(s, libxl_evenable_domain_death(ctx, 0, user, NULL), ERROR_INVAL, "evgen_out: NULL");
+    ASSERT_SAID(s, libxl_evenable_domain_lifecycle(ctx, 0, user, NULL), ERROR_INVAL, "evgen_out: NULL");
+    ASSERT_SAID(s, libxl_evenable_disk_eject(ctx, 0, "xvda", user, NULL), ERROR_INVAL, "evgen_out: NULL");
+}
+
 static const body bodies[] = {
     BODY(each_answer_has_words_of_its_own),
+    BODY(what_is_not_given_is_named),
     BODY(abort_has_three_answers, ASYNCHRONOUS),
     BODY(a_second_abort_is_told_so, ASYNCHRONOUS),
     BODY(of_several_alike_the_oldest_is_meant, ASYNCHRONOUS),
