@@ -61,13 +61,13 @@ class Tools:
         if not any((folder / "xenstored").exists() for folder in self.path):
             raise WorldError(f"the programs of a Xen dom0 are not in {self.dom0}: make sim")
 
-    def check_fault(self, spec: str) -> None:
-        """Raises WorldError when `spec` is no fault."""
+    def check_fault(self, source: str, spec: str) -> None:
+        """Raises WorldError when `spec`, which `source` gave, is no fault."""
         result = subprocess.run(
             [self.ctl, "fault", "check", spec], check=False, stderr=subprocess.PIPE, text=True
         )
         if result.returncode:
-            raise WorldError(f"--fault: {result.stderr.strip().partition(': ')[2]}")
+            raise WorldError(f"{source}: {result.stderr.strip().partition(': ')[2]}")
 
 
 @dataclass(frozen=True)

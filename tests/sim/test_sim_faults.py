@@ -113,6 +113,8 @@ def test_what_is_no_fault_is_refused(world: World, spec: str, says: str) -> None
     assert by_option.stderr == f"aioxen-sim: --fault: {says}\n"
     assert f"{says}\n" in world(f"aioxen-sim-ctl fault add '{spec}'", "--no-xenstored", status=1).stderr
     if spec:
+        outside = world("true", status=125, AIOXEN_SIM_FAULTS=spec)
+        assert outside.stderr == f"aioxen-sim: AIOXEN_SIM_FAULTS: {says}\n"
         in_environment = world(f"AIOXEN_SIM_FAULTS='{spec}' xl list", "--no-xenstored", status=1)
         assert in_environment.stderr == f"aioxen-sim: AIOXEN_SIM_FAULTS: {spec}: {says}\n"
 
