@@ -86,3 +86,16 @@ def test_types(tool: list[str]) -> None:
     package = Path(aioxen.__file__).parent.parent
     done = subprocess.run([sys.executable, "-m", *tool], cwd=package, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_library_and_the_package_have_one_version() -> None:
+    told = subprocess.run(
+        ["/usr/bin/python3", "setup.py", "--version"],
+        cwd=ROOT,
+        env={"AIOXEN_BUILD": "build", "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    library = re.search(r"^Version: (\S+)$", (ROOT / "build" / "aioxen.pc").read_text(), re.MULTILINE)
+    assert library and library[1] == told.stdout.split()[-1]
