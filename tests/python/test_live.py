@@ -7,6 +7,7 @@ import asyncio
 import gc
 import sys
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import aioxen
@@ -182,3 +183,10 @@ async def test_an_instant_operation_is_made_once(
     await dom.unpause()
     assert not (await dom.info()).paused
     await dom.destroy()
+
+
+def test_of_several_inputs_the_one_that_is_refused_is_named() -> None:
+    call = Call("get_info", lib.libxl_domain_get_info, inputs=("domid", "info"), domid=0)
+    nothing: Any = SimpleNamespace(_c=ffi.NULL)
+    with pytest.raises(OverflowError, match=r"^get_info\(domid=-1\): "):
+        call.begin(nothing, (-1, ffi.NULL), (), 0)

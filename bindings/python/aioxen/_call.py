@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from aioxen._live import Function, Method
 from aioxen._native import ffi
-from aioxen._values import CData, CType, ctype
+from aioxen._values import CData, CType, ctype, fits
 
 if TYPE_CHECKING:
     from aioxen.domain import Domain
@@ -132,8 +132,11 @@ class Call(Function):
 
     def refused(self, error: Exception, inputs: tuple[Any, ...]) -> Exception:
         """What to raise when cffi refuses an input: it does not say which."""
-        given = ", ".join(f"{n}={value!r}" for n, value in zip(self.inputs, inputs, strict=False))
-        return type(error)(f"{self.name}({given}): {error}")
+        function: CType = ffi.typeof(self.function)
+        given = list(zip(self.inputs, inputs, function.args[1:], strict=False))
+        wrong = [part for part in given if not fits(part[1], part[2])]
+        told = ", ".join(f"{n}={value!r}" for n, value, _ in wrong or given)
+        return type(error)(f"{self.name}({told}): {error}")
 
 
 class Operations(ABC):

@@ -141,6 +141,14 @@ def domid(value: Any) -> int:
     return found
 
 
+def fits(value: Any, kind: CType) -> bool:
+    """Whether cffi takes it for a number of that kind. What is no number has been looked at already."""
+    try:
+        return kind.kind != "primitive" or bool(ffi.new(f"{kind.cname} *", value))
+    except (TypeError, OverflowError):
+        return False
+
+
 def number(value: int, name: str) -> int:
     """An operation's input, which cffi looks at more closely."""
     refuse_bool(value, name)
