@@ -7,6 +7,7 @@ one. WAY:
 future      a plain future that loop.call_soon completes: the floor
 operation   one that goes all the way: started, an event behind the descriptor, taken, the future ended
 instant     one that is done inside its initiator
+done        a plain future that is done, returned by a call of C's
 executor    the same synchronously, by run_in_executor
 
 The operation is domain_wait_gone of a domain that never was. C has nothing to wait for, so that what is
@@ -19,6 +20,7 @@ import asyncio
 import contextlib
 import ctypes
 import functools
+import itertools
 import json
 import os
 import sys
@@ -64,6 +66,14 @@ async def instant() -> AsyncIterator[Pair]:
 
 
 @contextlib.asynccontextmanager
+async def done() -> AsyncIterator[Pair]:
+    made = asyncio.get_running_loop().create_future()
+    made.set_result(None)
+    one = functools.partial(next, itertools.repeat(made))
+    yield one, one
+
+
+@contextlib.asynccontextmanager
 async def executor() -> AsyncIterator[Pair]:
     loop, xl = asyncio.get_running_loop(), ctypes.CDLL(f"{os.environ['AIOXEN_BENCH_BUILD']}/libaioxen.so")
     ctx = ctypes.c_void_p()
@@ -76,7 +86,7 @@ async def executor() -> AsyncIterator[Pair]:
     xl.libxl_ctx_free(ctx)
 
 
-WAYS = {"future": future, "operation": operation, "instant": instant, "executor": executor}
+WAYS = {"future": future, "operation": operation, "instant": instant, "done": done, "executor": executor}
 
 
 async def measure(way: str, tasks: int, count: int) -> float:

@@ -14,15 +14,21 @@ void libxl__ctx_lock(libxl_ctx *ctx)
     pthread_mutex_lock(&ctx->lock);
 }
 
+static void show(libxl_ctx *ctx)
+{
+    if (ctx->loop.shown) /* else threads that wait inside are woken, and without a system call */
+        libxl__loop_show_events(ctx);
+}
+
 void libxl__ctx_unlock(libxl_ctx *ctx)
 {
-    libxl__loop_show_events(ctx);
+    show(ctx);
     pthread_mutex_unlock(&ctx->lock);
 }
 
 int libxl__ctx_sleep(libxl_ctx *ctx, pthread_cond_t *cond, uint64_t deadline)
 {
-    libxl__loop_show_events(ctx);
+    show(ctx);
     if (!deadline)
         return pthread_cond_wait(cond, &ctx->lock);
     const struct timespec until = {.tv_sec = (time_t)(deadline / LIBXL__SECONDS(1)),

@@ -52,8 +52,8 @@ void libxl__loop_look_again(libxl_ctx *ctx)
 void libxl__loop_show_events(libxl_ctx *ctx)
 {
     libxl__loop *loop = &ctx->loop;
-    if (!ctx->events.queued || !loop->shown || loop->events_shown)
-        return; /* threads that wait inside are woken otherwise, and without a system call */
+    if (!ctx->events.queued || loop->events_shown)
+        return;
     loop->events_shown = true;
     raise_eventfd(ctx, loop->events_fd);
 }

@@ -104,8 +104,8 @@ void libxl__loop_look_again(libxl_ctx *ctx);
 /* The outer descriptor, for the application: from now on it tells of queued events, too. */
 int libxl__loop_show(libxl_ctx *ctx);
 
-/* Shows on the outer descriptor that events are queued, if there are any. When the lock is given up: what is taken
- * before that, by who made it happen, costs no system call. */
+/* Shows on the outer descriptor, which the application has asked for, that events are queued, if there are any. When the
+ * lock is given up: what is taken before that, by who made it happen, costs no system call. */
 void libxl__loop_show_events(libxl_ctx *ctx);
 
 /*
