@@ -20,7 +20,7 @@ libxl_ctx *library_open(void);
 
 /* Waits for at most `milliseconds` until there is something to do; false: there is nothing by then. */
 bool library_wait(libxl_ctx *ctx, int milliseconds);
-/* Does what library_wait has found. */
+/* Does what library_wait has found; library_take is to follow. */
 void library_process(libxl_ctx *ctx);
 /* Both. */
 bool library_step(libxl_ctx *ctx, int milliseconds);
