@@ -27,10 +27,13 @@ C_KEYWORDS = words(
     inline int long register restrict return short signed sizeof static struct switch true typedef typeof
     union unsigned void volatile while"""
 )
-# Beside C's and Python's: operations can be called from C++.
+# Beside C's and Python's: operations can be called from C++. (Xen's own types have fields of such names.)
 CPP_KEYWORDS = words(
-    """catch concept delete explicit export friend mutable namespace new noexcept nullptr operator private
-    protected public requires template this throw typeid typename using virtual"""
+    """alignas alignof and_eq bitand bitor catch char16_t char32_t char8_t co_await co_return co_yield compl
+    concept const_cast consteval constexpr constinit decltype delete dynamic_cast explicit export friend
+    mutable namespace new noexcept not_eq nullptr operator or_eq private protected public reinterpret_cast
+    requires static_assert static_cast template this thread_local throw typeid typename using virtual wchar_t
+    xor xor_eq"""
 )
 # What gcc and the headers that every program includes define.
 C_MACROS = words("NULL errno linux stderr stdin stdout unix")

@@ -23,16 +23,22 @@ from worldly import Configure
 
 pytestmark = pytest.mark.usefixtures("hypervisor")
 
-HANDING_OUT: set[CodeType] = {
+TELLING: set[CodeType] = {
     function.__code__
     for function in (
         Context._tell,
-        Context._report,
         BaseContext._event,
         Events._put,
         Events._wake,
         Events._finish,
         Queue.put,
+    )
+}
+
+HANDING_OUT: set[CodeType] = TELLING | {
+    function.__code__
+    for function in (
+        Context._report,
         Operation._end,
         Operation._stopped,
         Operation._error,
@@ -121,8 +127,13 @@ def test_no_completion_is_lost_or_doubled() -> None:
     assert not problems
 
 
-def test_no_event_is_lost_or_doubled(guest: Configure) -> None:
+@pytest.mark.parametrize(("what", "where"), [(KeyboardInterrupt, HANDING_OUT), (TimeoutError, TELLING)])
+def test_no_event_is_lost_or_doubled(
+    guest: Configure, what: type[BaseException], where: set[CodeType]
+) -> None:
+    """Whatever a signal's handler raises; what is no interrupt would be the end of an operation, too."""
     loop = asyncio.new_event_loop()
+    loop.set_exception_handler(lambda *_: None)  # what is no interrupt ends there
     xen = aioxen.Context()
 
     async def subscribe() -> tuple[aioxen.Domain, Events, Events]:
@@ -139,7 +150,7 @@ def test_no_event_is_lost_or_doubled(guest: Configure) -> None:
         """Whether there was an n-th line; all is told all the same, and once."""
         dom, events, few = loop.run_until_complete(subscribe())
         living = loop.create_task(asyncio.wait_for(live(dom, events), 20))
-        interruption = Interruption(n, HANDING_OUT)
+        interruption = Interruption(n, where, what)
         with interruption.armed():
             while not living.done():
                 with contextlib.suppress(KeyboardInterrupt):

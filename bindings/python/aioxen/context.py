@@ -122,12 +122,12 @@ class Context(Starter, BaseContext):
         if (stream := self._streams.get(token)) is not None:
             stream._put(event)
         elif (progress := self._reports.get(token)) is not None and event is not self._reported:
-            self._reported = event
             self._report(progress, event)
 
     def _report(self, progress: Callable[[Any], None], event: Event) -> None:
         """Tell of progress. What is wrong with the listener is no fault of the operation."""
         try:
+            self._reported = event
             progress(event)
         except Exception as error:
             assert self._loop is not None

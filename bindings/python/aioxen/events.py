@@ -45,8 +45,8 @@ class Events:
                 raise StopAsyncIteration
             if self._waiter is not None:
                 raise RuntimeError("another task awaits these events")
-            assert self._xen._loop is not None
-            self._waiter = self._xen._loop.create_future()  # which asyncio refuses to await in another loop
+            loop = self._xen._loop or asyncio.get_running_loop()  # the context may be closing
+            self._waiter = loop.create_future()  # which asyncio refuses to await in another loop
             try:
                 await self._waiter
             finally:

@@ -5,7 +5,10 @@
  */
 #include "live.h"
 
-enum { BATCH = 256 }; /* records taken at a time */
+enum {
+    BATCH = 256,     /* records taken at a time */
+    MOST_CALLS = 16, /* to tell of one event: not for ever, if each raises */
+};
 
 /* The first exception of several; the others are forgotten. */
 typedef struct {
@@ -53,32 +56,32 @@ static bool complete(const libxl_event_record *record)
     return ended;
 }
 
-/* The call that has just given `answer` was interrupted, and is to be made again; or not. */
-static bool again(const PyObject *answer, Raised *first)
+/* The call that has just given `answer` raised, as a signal's handler may, and is to be made again; or not. */
+static bool again(const PyObject *answer, int *calls, Raised *first)
 {
     if (answer)
         return false;
-    const bool interrupted = !PyErr_ExceptionMatches(PyExc_Exception);
     keep(first);
-    return interrupted;
+    return ++*calls < MOST_CALLS;
 }
 
 /* Making an event has no effect; what it is told to knows one that it has had. */
 static void tell(Starter *xen, const libxl_event_record *record, Raised *first)
 {
     PyObject *event, *told = NULL;
+    int calls = 0;
     do
         event = PyObject_CallMethod((PyObject *)xen, "_event", "IIiy#K", record->type, record->domid,
                                     record->value, (const char *)&record->domuuid,
                                     (Py_ssize_t)sizeof(record->domuuid),
                                     (unsigned long long)(uintptr_t)record->event);
-    while (again(event, first));
+    while (again(event, &calls, first));
     if (!event)
         return;
     do
         told =
             PyObject_CallMethod((PyObject *)xen, "_tell", "KO", (unsigned long long)record->for_user, event);
-    while (again(told, first));
+    while (again(told, &calls, first));
     Py_DECREF(event);
     Py_XDECREF(told);
 }
