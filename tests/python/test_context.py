@@ -137,7 +137,7 @@ def test_a_context_is_closed_by_its_loop_or_after_it() -> None:
     assert left
 
 
-def test_what_waits_in_another_loop_is_told_and_does_not_wait_for_ever() -> None:
+def test_what_waits_in_another_loop_is_told_and_does_not_wait_for_ever(guest: Configure) -> None:
     xen = aioxen.Context()
 
     async def operation() -> str:
@@ -145,6 +145,9 @@ def test_what_waits_in_another_loop_is_told_and_does_not_wait_for_ever() -> None
 
     async def event() -> object:
         return await anext(xen.events(types=[aioxen.DomainGone]))
+
+    async def creation() -> aioxen.Domain:
+        return await xen.domain_create(guest())
 
     async def within(use: Callable[[], Coroutine[None, None, object]]) -> object:
         return await asyncio.wait_for(use(), 10)
@@ -154,6 +157,12 @@ def test_what_waits_in_another_loop_is_told_and_does_not_wait_for_ever() -> None
     for use in operation, event:
         with pytest.raises(RuntimeError, match="different loop"):
             asyncio.run(within(use))
+    started = xen.counters().operations_started
+    with pytest.raises(RuntimeError, match="another event loop"):
+        asyncio.run(within(creation))
+    assert xen.counters().operations_started == started
+    made = loop.run_until_complete(xen.domain_create(guest()))  # begun where no loop runs
+    loop.run_until_complete(made.destroy())
     loop.run_until_complete(xen.aclose())
     loop.close()
 

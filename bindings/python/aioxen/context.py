@@ -30,7 +30,8 @@ class Context(Starter, BaseContext):
     """The library, opened: the way to this host's domains.
 
     Use it as `async with aioxen.Context() as xen:`. It may be made anywhere; it serves the event loop
-    that runs when it is first used, and is used on that loop's thread only.
+    that runs when it is first used, and is used on that loop's thread only. Elsewhere a RuntimeError
+    refuses to create a domain, and to await what is not done: that goes on to its end all the same.
 
     Raises: NoHypervisorError, NoXenstoreError, PermissionError, FailedError, when it is made.
     """
@@ -55,8 +56,8 @@ class Context(Starter, BaseContext):
     def _bind(self) -> None:
         """Make the running loop ours at the first use; refuse use after the end.
 
-        That it is the running one at every later use is not checked: asking costs as much as the whole
-        call, and asyncio refuses to await what belongs to another loop.
+        That it is the running one at every later use is checked only of an Undoable: asking costs as much
+        as a whole call, and asyncio refuses to await what belongs to another loop.
         """
         if self._end is not None or self._c is None:
             raise errors.ClosedError("the context is closed")

@@ -111,6 +111,12 @@ class Undoable(Operation[T]):
 
     __slots__ = ("_awaited",)
 
+    def __init__(self, *, loop: asyncio.AbstractEventLoop) -> None:
+        """Refused in another loop: asyncio would refuse to await it there, and it would go on unseen."""
+        if asyncio._get_running_loop() not in (None, loop):
+            raise RuntimeError("the context serves another event loop")
+        super().__init__(loop=loop)
+
     def __await__(self) -> Generator[Any, None, T]:
         """As Future's, and the result is taken back if its task is cancelled before it can go on.
 
