@@ -11,15 +11,28 @@
 
 static _Thread_local char last_message[512];
 
-/* Of what is too long the middle is left out: the beginning says which field it is, the end what is wrong. */
+static bool is_inside_character(const char *p)
+{
+    return (*p & 0xc0) == 0x80; /* UTF-8 */
+}
+
+/*
+ * Of what is too long the middle is left out: the beginning says which field it is, the end what is wrong. No
+ * character is cut.
+ */
 static void keep(const char *message)
 {
     const size_t length = strlen(message), half = (sizeof(last_message) - sizeof("...")) / 2;
-    if (length < sizeof(last_message))
+    const char *first = message + half, *last = message + length - half;
+    if (length < sizeof(last_message)) {
         memcpy(last_message, message, length + 1);
-    else
-        snprintf(last_message, sizeof(last_message), "%.*s...%s", (int)half, message,
-                 message + length - half);
+        return;
+    }
+    for (int i = 0; i < 3 && is_inside_character(first); i++)
+        first--;
+    for (int i = 0; i < 3 && is_inside_character(last); i++)
+        last++;
+    snprintf(last_message, sizeof(last_message), "%.*s...%s", (int)(first - message), message, last);
 }
 
 void libxl__error_message_set(int rc, const char *message)

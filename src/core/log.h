@@ -11,14 +11,14 @@
 void libxl__log(libxl_ctx *ctx, xentoollog_level level, int errnoval, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* Logs "fmt: strerror(errno)", makes it this thread's error message, returns rc. Any thread. */
+/* Logs "fmt: strerror(errno)", makes it this thread's error message, returns rc: a few words. Any thread. */
 int libxl__log_errno(libxl_ctx *ctx, int rc, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* What libxl_error_message will say to this thread. NULL: what `rc` means in general. */
 void libxl__error_message_set(int rc, const char *message);
 /* Returns rc; unless that is 0, libxl_error_message will say what it means in general. Any thread, unlocked or not. */
 int libxl__tell(int rc);
-/* Refuses a call that is no operation: what is wrong, in words, the field first. Returns rc. Any thread. */
+/* Refuses a call that is no operation: what is wrong, in a few words, the field first. Returns rc. Any thread. */
 int libxl__refuse(int rc, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

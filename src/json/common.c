@@ -10,64 +10,39 @@
 
 #include "log.h"
 
-enum { MESSAGE = 512 };
-
-const char *libxl__json_shown(const char *name)
-{
-    return *name ? name : "\"\"";
-}
-
 static void print_path(FILE *out, const libxl__json_spot *at)
 {
     if (!at)
         return;
     print_path(out, at->up);
     if (at->name)
-        fprintf(out, "%s%s", at->up ? "." : "", libxl__json_shown(at->name));
+        fprintf(out, "%s%s", at->up ? "." : "", *at->name ? at->name : "\"\"");
     else
         fprintf(out, "[%zu]", at->index);
-}
-
-static int tell(const char *path, int rc, const char *fmt, va_list args)
-{
-    char message[MESSAGE];
-    int used = snprintf(message, sizeof(message), *path ? "%.300s: " : "%s", path);
-
-    vsnprintf(message + used, sizeof(message) - (size_t)used, fmt, args);
-    /* Names and words out of the document make no new lines, and end with a whole character. */
-    for (char *p = message; *p; p++) {
-        if (iscntrl((unsigned char)*p))
-            *p = '?';
-    }
-    message[libxl__json_utf8(message, strlen(message))] = '\0';
-    libxl__error_message_set(rc, message);
-    return rc;
-}
-
-int libxl__json_fail_at(const char *path, int rc, const char *fmt, ...)
-{
-    va_list args;
-
-    va_start(args, fmt);
-    tell(path, rc, fmt, args);
-    va_end(args);
-    return rc;
 }
 
 int libxl__json_fail(const libxl__json_spot *at, int rc, const char *fmt, ...)
 {
     va_list args;
-    char path[MESSAGE] = "";
-    FILE *out = fmemopen(path, sizeof(path), "w");
+    char *message = NULL;
+    size_t length;
+    FILE *out = open_memstream(&message, &length);
 
+    va_start(args, fmt);
     if (out) {
         print_path(out, at);
+        fputs(at ? ": " : "", out);
+        vfprintf(out, fmt, args);
         fclose(out);
-        path[sizeof(path) - 1] = '\0';
     }
-    va_start(args, fmt);
-    tell(path, rc, fmt, args);
     va_end(args);
+    /* Names and words out of the document make no new lines. */
+    for (char *p = message; p && *p; p++) {
+        if (iscntrl((unsigned char)*p))
+            *p = '?';
+    }
+    libxl__error_message_set(rc, message);
+    free(message);
     return rc;
 }
 

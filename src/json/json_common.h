@@ -12,14 +12,9 @@ typedef struct libxl__json_spot {
     size_t index;
 } libxl__json_spot;
 
-/* A member's name as a path shows it: an empty one, too, is seen. */
-const char *libxl__json_shown(const char *name);
-
-/* Makes "path: message" this thread's error message; returns rc. */
+/* Makes "path: message" this thread's error message; returns rc. `at` NULL: the document as a whole. */
 int libxl__json_fail(const libxl__json_spot *at, int rc, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-/* The same where the path is text. */
-int libxl__json_fail_at(const char *path, int rc, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* The longest part of `text` that is UTF-8: no overlong forms, no surrogates. */
 size_t libxl__json_utf8(const char *text, size_t length);

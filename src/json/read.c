@@ -286,7 +286,7 @@ static int parse(const char *text, json_object **out)
 {
     size_t length = strnlen(text, LIBXL__JSON_SIZE + 1);
     if (length > LIBXL__JSON_SIZE)
-        return libxl__json_fail_at("", ERROR_INVAL, "longer than %u octets", LIBXL__JSON_SIZE);
+        return libxl__json_fail(NULL, ERROR_INVAL, "longer than %u octets", LIBXL__JSON_SIZE);
     size_t good = libxl__json_utf8(text, length);
     if (good != length)
         return libxl__json_scan(text, good, "not UTF-8");
@@ -306,7 +306,7 @@ int libxl__json_read(libxl_ctx *ctx, const libxl__json_type *type, void *p, cons
     memset(p, 0, type->size);
     if (type->init)
         type->init(p);
-    int rc = text ? parse(text, &document) : libxl__json_fail_at("", ERROR_INVAL, "NULL");
+    int rc = text ? parse(text, &document) : libxl__json_fail(NULL, ERROR_INVAL, "NULL");
     if (!rc)
         rc = read_object(&r, NULL, type->fields, p, document);
     json_object_put(document);

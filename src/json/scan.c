@@ -9,11 +9,8 @@
 #include "json_common.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { PATH = 400 };
 
 /* An object or an array that is open. */
 typedef struct container {
@@ -29,23 +26,18 @@ typedef struct scan {
     const char *at, *end;
 } scan;
 
-static int fail(const scan *s, int rc, const char *message, const char *what)
+static int fail(const scan *s, int rc, const char *message)
 {
-    char path[PATH] = "";
-    size_t used = 0;
+    libxl__json_spot way[LIBXL__JSON_DEPTH + 1], *at = NULL;
 
-    for (int i = 1; i <= s->depth && used < sizeof(path); i++) {
+    for (int i = 1; i <= s->depth; i++) {
         const container *c = &s->open[i];
-        size_t left = sizeof(path) - used;
-        int more = 0;
-        if (!c->is_object)
-            more = snprintf(path + used, left, "[%zu]", c->index);
-        else if (c->key)
-            more = snprintf(path + used, left, "%s%s", used ? "." : "",
-                            libxl__json_shown(json_object_get_string(c->key)));
-        used += (size_t)more;
+        if (c->is_object && !c->key)
+            continue;
+        way[i] = (libxl__json_spot){at, json_object_get_string(c->key), c->index};
+        at = &way[i];
     }
-    return libxl__json_fail_at(path, rc, message, what);
+    return libxl__json_fail(at, rc, "%s", message);
 }
 
 /* The end of the string that begins at s->at; NULL: there is this problem in it. */
@@ -82,7 +74,7 @@ static int scan_key(scan *s, const char *end)
     c->key = key;
     c->key_follows = false;
     if (json_object_object_get_ex(c->keys, json_object_get_string(key), NULL))
-        return fail(s, ERROR_INVAL, "%s", "given twice");
+        return fail(s, ERROR_INVAL, "given twice");
     return json_object_object_add(c->keys, json_object_get_string(key), NULL) ? ERROR_NOMEM : 0;
 }
 
@@ -93,7 +85,7 @@ static int scan_string(scan *s)
     int rc = 0;
 
     if (!end)
-        return fail(s, ERROR_INVAL, "%s", problem);
+        return fail(s, ERROR_INVAL, problem);
     if (s->depth && c->is_object && c->key_follows)
         rc = scan_key(s, end);
     s->at = end;
@@ -108,7 +100,7 @@ static int scan_number(scan *s)
     const char *first = s->at + (*s->at == '-');
 
     if (*first == '0' && first + 1 < s->end && first[1] >= '0' && first[1] <= '9')
-        return fail(s, ERROR_INVAL, "%s", "a number does not begin with 0");
+        return fail(s, ERROR_INVAL, "a number does not begin with 0");
 
     /* Fractions are refused later: no field is one. */
     if (strcspn(s->at, ".eE") >= length && fits) {
@@ -121,13 +113,13 @@ static int scan_number(scan *s)
         fits = errno != ERANGE;
     }
     s->at += length;
-    return fits ? 0 : fail(s, ERROR_INVAL, "%s", "the number does not fit 64 bits");
+    return fits ? 0 : fail(s, ERROR_INVAL, "the number does not fit 64 bits");
 }
 
 static int open_container(scan *s, bool is_object)
 {
     if (s->depth == LIBXL__JSON_DEPTH)
-        return fail(s, ERROR_INVAL, "%s", "too deep");
+        return fail(s, ERROR_INVAL, "too deep");
     s->open[++s->depth] = (container){.is_object = is_object, .key_follows = is_object};
     if (!is_object)
         return 0;
@@ -150,7 +142,7 @@ static int scan_next(scan *s)
 
     switch (*s->at) {
     case '"': return scan_string(s);
-    case '\'': return fail(s, ERROR_INVAL, "%s", "unexpected character"); /* json-c takes it around a key */
+    case '\'': return fail(s, ERROR_INVAL, "unexpected character"); /* json-c takes it around a key */
     case '{':
     case '[': return open_container(s, *s->at++ == '{');
     case '}':
@@ -175,7 +167,7 @@ int libxl__json_scan(const char *text, size_t end, const char *problem)
     while (!rc && s.at < s.end)
         rc = scan_next(&s);
     if (!rc && problem)
-        rc = fail(&s, ERROR_INVAL, "%s", problem);
+        rc = fail(&s, ERROR_INVAL, problem);
     while (s.depth)
         close_container(&s);
     return rc;

@@ -85,6 +85,22 @@ def test_refused_in_the_same_words(driver: Driver, document: str) -> None:
     assert said == driver.ask("domain_config", document.encode())
 
 
+def test_what_is_wrong_follows_a_long_name_whose_middle_is_left_out(driver: Driver) -> None:
+    """In C; no character is cut."""
+    refused = ": there is no such member"
+    for before in "", "a", "aa", "aaa":
+        for one, ends in ("é", "b"), ("€", "b"), ("😀", "bbb"), ("x", "yyyy"):
+            name = before + one * 511 + ends
+            answer = driver.ask("domain_config", json.dumps({name: 1}, ensure_ascii=False).encode())
+            first, last = answer.removeprefix("! ").split("...")
+            assert name.startswith(first)
+            assert (name + refused).endswith(last)
+            assert last.endswith(ends + refused)
+            assert 511 - 3 - 2 * 3 <= len((first + last).encode()) <= 511 - 3
+    fits = "x" * (511 - len(refused))
+    assert driver.ask("domain_config", json.dumps({fits: 1}, ensure_ascii=False).encode()) == f"! {fits}{refused}"
+
+
 def test_octets_that_are_no_text() -> None:
     with pytest.raises(aioxen.InvalidError, match=r"^c_info\.name: not UTF-8$"):
         aioxen.from_json(aioxen.DomainConfig, b'{"c_info": {"name": "\xff"}}')
