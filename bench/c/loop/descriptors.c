@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * descriptors all|one|none N: a loop watches N descriptors, of which all, one or none are ready. "ms" and
- * "ns" are those of one pass.
+ * "ns" are those of one pass: of as many calls as descriptors are ready. What a loop does in a call of its own is its
+ * own affair: libuv calls for more than 1,024 that stay ready 48 times as many.
  */
 #include <string.h>
 #include <sys/eventfd.h>
@@ -30,14 +31,12 @@ int main(int argc, char **argv)
     }
     loop_pass();
 
-    long times = 0;
+    long passes = 0;
+    loop_calls = 0;
     bench_span span = bench_begin();
-    for (; bench_cpu() - span.began < LONG_ENOUGH_NS; times++) {
-        loop_calls = 0;
-        do /* a loop may do less than all in one pass */
-            loop_pass();
-        while (loop_calls < ready);
-    }
-    bench_end(span, (double)times);
+    for (; bench_cpu() - span.began < LONG_ENOUGH_NS; passes++)
+        loop_pass();
+    bench_check(ready || !loop_calls, "what is not ready was called");
+    bench_end(span, ready ? (double)loop_calls / (double)ready : (double)passes);
     return bench_done();
 }

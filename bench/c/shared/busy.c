@@ -39,16 +39,20 @@ static double rested(void)
     return now();
 }
 
-/* The end alone: the operation was started before the sleep. Told to nobody: there is none, and the call finds none. */
+/*
+ * The end alone: the operation was started before the sleep. Told to nobody: the same call for one that there is not;
+ * the other ends untimed.
+ */
 static void end(long i)
 {
-    const bool ends = it.tells;
-    if (ends && libxl_domain_wait_gone(it.ctx, it.domid, &it.how))
+    const libxl_asyncop_how nobody = {.u.for_event = UINT64_MAX};
+    const libxl_asyncop_how *ended = it.tells ? &it.how : &nobody;
+    if (libxl_domain_wait_gone(it.ctx, it.domid, &it.how))
         abort();
     double began = rested();
-    int rc = libxl_ao_abort(it.ctx, &it.how);
+    int rc = libxl_ao_abort(it.ctx, ended);
     it.took[i] = now() - began;
-    if (rc != (ends ? 0 : ERROR_NOTFOUND))
+    if (rc != (it.tells ? 0 : ERROR_NOTFOUND) || (!it.tells && libxl_ao_abort(it.ctx, &it.how)))
         abort();
 }
 
