@@ -45,7 +45,7 @@ def measured(row: int, rounds: int, quick: bool) -> dict[int, list[Round]]:
 
 
 @click.command()
-@click.argument("rows", nargs=-1, type=click.Choice([str(row) for row in ROWS]))
+@click.argument("rows", nargs=-1, metavar="[ROWS]...", type=click.Choice([str(row) for row in ROWS]))
 @click.option("--rounds", type=click.IntRange(1), default=5, show_default=True, help="Medians count.")
 @click.option("--quick", is_flag=True, help="Tiny numbers, one round: whether it works, not how fast.")
 @click.option("--out", type=click.Path(path_type=Path), default=BUILD / "bench.json", show_default=True)
@@ -58,8 +58,10 @@ def main(rows: tuple[str, ...], rounds: int, quick: bool, out: Path, keep: bool,
 
         try:
             drawn = curves(json.loads(out.read_text()))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, LookupError, TypeError) as error:
             raise click.ClickException(f"{out}: nothing that was measured: {error}") from None
+        if not drawn:
+            raise click.ClickException(f"{out}: no row in it is measured at several sizes")
         for picture in draw(drawn, out.parent / "bench"):
             click.echo(picture)
         return
@@ -77,6 +79,8 @@ def main(rows: tuple[str, ...], rounds: int, quick: bool, out: Path, keep: bool,
     report.show(lines, console)
     out.parent.mkdir(parents=True, exist_ok=True)
     write(out, lines)
+    goals = [line["met"] for line in lines if line["met"] is not None]
+    console.print(f"{goals.count(True)} of {len(goals)} goals are met; written to {out}", soft_wrap=True)
     if keep:
         kept = renewed(json.loads(LAST.read_text()), lines) if LAST.exists() else lines
         write(LAST, kept)

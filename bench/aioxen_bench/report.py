@@ -43,7 +43,7 @@ TITLES = ("row", "what", "unit", "ours", "peer", "floor", "goal", "met")
 
 
 def show(lines: Iterable[Object], console: Console) -> None:
-    table = Table(*TITLES, box=None, header_style="bold")
+    table = Table(*TITLES, box=None, header_style="bold", collapse_padding=True, pad_edge=False)
     for title in "ours", "peer", "floor":
         table.columns[TITLES.index(title)].justify = "right"
     for line in lines:
@@ -60,6 +60,7 @@ def keep(lines: list[Object], page: Path) -> None:
         [str(curve.row), curve.what, curve.unit, name, *[number(points.get(size)) for size in SIZES]]
         for curve in curves(lines)
         for name, points in curve.subjects.items()
+        if points.keys() & set(SIZES)
     ]
     text += markdown(("row", "what", "unit", "of", *[f"N = {size:,}" for size in SIZES]), "rlclrrrr", grown)
     before, rest = page.read_text().split(BEGIN)

@@ -139,7 +139,7 @@ def test_a_curve_s_unit_is_that_of_its_points() -> None:
     assert [curve.unit for curve in found] == ["ns"]
 
 
-@pytest.mark.parametrize("text", [None, "{", ""])
+@pytest.mark.parametrize("text", [None, "{", "", '{"row": 1}', '[{"row": 1}]', "[1]"])
 def test_nothing_measured_to_be_drawn(text: str | None, tmp_path: Path) -> None:
     out = tmp_path / "bench.json"
     if text is not None:
@@ -147,3 +147,18 @@ def test_nothing_measured_to_be_drawn(text: str | None, tmp_path: Path) -> None:
     done = bench("--plot", "--out", str(out))
     assert done.returncode == 1
     assert done.stderr.startswith(f"Error: {out}: nothing that was measured: ")
+
+
+def test_no_curve_to_be_drawn(tmp_path: Path) -> None:
+    out = tmp_path / "bench.json"
+    kept = json.loads((ROOT / "bench/last.json").read_text())
+    out.write_text(json.dumps([line for line in kept if line["row"] == 2]))
+    done = bench("--plot", "--out", str(out))
+    assert done.returncode == 1
+    assert done.stderr == f"Error: {out}: no row in it is measured at several sizes\n"
+
+
+def test_the_page_has_no_line_without_a_number() -> None:
+    """What is measured at other sizes only than the page's columns is no line of the page."""
+    text = (ROOT / "docs/speed.md").read_text().split("## How it grows")[1].split(report.END)[0]
+    assert not [line for line in text.splitlines() if line.endswith("| – | – | – | – |")]
