@@ -68,6 +68,21 @@ def test_what_importing_it_brings() -> None:
     assert done.stdout.split() == ["__future__", "_cffi_backend"]
 
 
+HINTS = """
+import typing, aioxen
+kinds = [k for k in vars(aioxen).values() if isinstance(k, type) and issubclass(k, aioxen._fields.Fields)]
+hints = {k.__name__: typing.get_type_hints(k) for k in kinds}
+import uuid
+assert hints["DomInfo"]["uuid"] is hints["DomainGone"]["uuid"] is uuid.UUID
+assert hints["DomainCreateInfo"]["uuid"] == uuid.UUID | None
+"""
+
+
+def test_its_classes_hints_are_types() -> None:
+    """Though uuid is imported only then."""
+    subprocess.run([sys.executable, "-c", HINTS], check=True)
+
+
 CONFIG = ROOT / "pyproject.toml"
 ALLOWED = ROOT / "bindings" / "python" / "stubtest.allow"
 

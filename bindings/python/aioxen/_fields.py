@@ -8,6 +8,7 @@ class is imported, and the modules that it needs take as long as the rest of thi
 from __future__ import annotations
 
 import functools
+import sys
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
@@ -26,9 +27,8 @@ def _described(kind: type[Fields]) -> Any:
     from dataclasses import MISSING, field, make_dataclass
     from inspect import signature
     from typing import get_type_hints
-    from uuid import UUID
 
-    hints = get_type_hints(kind, localns={"UUID": UUID})
+    hints = get_type_hints(kind)
     given = {p.name: p.default for p in signature(kind).parameters.values() if p.default is not p.empty}
 
     def described(name: str) -> Any:
@@ -54,6 +54,17 @@ class _Described:
         return getattr(_described(written), self.name)
 
 
+class _Hinted:
+    """What typing.get_type_hints() asks a class for first: what its annotations name is imported then."""
+
+    def __get__(self, value: Fields | None, kind: type[Fields]) -> Any:
+        from uuid import UUID
+
+        for written in (c for c in kind.__mro__ if "__match_args__" in vars(c)):
+            vars(sys.modules[written.__module__]).setdefault("UUID", UUID)
+        raise AttributeError("__no_type_check__")
+
+
 class Fields:
     """How a dataclass compares, and what it looks like."""
 
@@ -66,6 +77,7 @@ class Fields:
     else:
         __dataclass_fields__ = _Described()
         __dataclass_params__ = _Described()
+    __no_type_check__ = _Hinted()
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
