@@ -8,7 +8,9 @@
  */
 #include "machine.h"
 
+#include <poll.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -21,7 +23,15 @@ static bool has_ended(pid_t pid)
 {
     char octet;
     struct iovec here = {.iov_base = &octet, .iov_len = 1}, there = {.iov_base = NULL, .iov_len = 1};
-    return process_vm_readv(pid, &here, 1, &there, 1, 0) < 0 && errno == ESRCH;
+    if (process_vm_readv(pid, &here, 1, &there, 1, 0) >= 0 || errno != ESRCH)
+        return false;
+    /* Or its first thread alone has ended: the others have the memory still. */
+    struct pollfd all = {.fd = pidfd_open(pid, 0), .events = POLLIN};
+    if (all.fd < 0)
+        return errno == ESRCH;
+    bool ended = poll(&all, 1, 0) == 1;
+    close(all.fd);
+    return ended;
 }
 
 static bool is_held(struct domain *d)

@@ -96,13 +96,14 @@ def test_many_guests_share_one_process(world: World, config: WriteConfig) -> Non
 
 
 HOLDER = """
-import ctypes, os, subprocess, time
+import ctypes, os, subprocess, sys, threading, time
 
 def xl(command):
     return subprocess.run(["xl", *command.split()], check=True, capture_output=True, text=True).stdout
 
+library = ctypes.CDLL(None)  # the simulated one is preloaded
+
 def hold():
-    library = ctypes.CDLL(None)  # the simulated one is preloaded
     library.xengnttab_open.restype = library.xengnttab_map_grant_ref.restype = ctypes.c_void_p
     handle = ctypes.c_void_p(library.xengnttab_open(None, 0))
     assert library.xengnttab_map_grant_ref(handle, 1, 1, 1)  # the page of its xenstore
@@ -111,10 +112,15 @@ def hold():
 
 hears, told = os.pipe()
 holder = os.fork()
-if not holder:
+if not holder and sys.argv[1] == "process":
     hold()
+if not holder:
+    threading.Thread(target=hold).start()
+    library.pthread_exit(None)
 os.close(told)
 assert os.read(hears, 1)
+while sys.argv[1] == "thread" and ") Z" not in open(f"/proc/{holder}/stat").read():
+    pass
 xl("destroy one")
 time.sleep(0.2)
 held = xl("list")
@@ -127,9 +133,11 @@ print(held, free, sep="\\n", end="")
 """
 
 
-def test_a_dying_guest_stays_while_a_process_maps_its_memory(world: World, config: WriteConfig) -> None:
-    """Which is over when the process has ended, though its parent has not heard of it."""
-    script = f"xl create -q {config('pv', 'b', name='one')}; /usr/bin/python3 -c {shlex.quote(HOLDER)}"
+@pytest.mark.parametrize("holder", ["process", "thread"])
+def test_a_dying_guest_stays_while_it_maps_its_memory(world: World, config: WriteConfig, holder: str) -> None:
+    """Which is over when the process has ended, though its parent has not heard of it; all of its threads."""
+    program = f"/usr/bin/python3 -c {shlex.quote(HOLDER)} {holder}"
+    script = f"xl create -q {config('pv', 'b', name='one')}; {program}"
     held, free = map(domains, world(script).stdout.split("\n\n"))
     assert ["d" in state for domid, state in held.values() if domid == 1] == [True]
     assert list(free) == ["Domain-0"]
