@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * queue batch|reverse|random N: N completions are queued as events, then taken: as they come, or each by a
- * predicate on its for_user. "ns" is that of taking one, "ms" of taking all. Two are taken before.
+ * predicate on its for_user, twice. "ns" is that of taking one, "ms" of taking all. Two are taken before, twice.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -32,13 +32,27 @@ static void queue(libxl_ctx *ctx, uint32_t domid, long count)
     }
 }
 
-static void take(libxl_ctx *ctx, const uint64_t *users, long count, bool batch)
+/* In ns of processor time. */
+static uint64_t take(libxl_ctx *ctx, const uint64_t *users, long count, bool batch)
 {
+    uint64_t began = bench_cpu();
     if (batch)
         bench_check(library_take(ctx, NULL) == count, "events that are not there");
     else
         for (long i = 0; i < count; i++)
             library_take_for(ctx, users[i]);
+    return bench_cpu() - began;
+}
+
+/* Twice, as a library may do every second time what it need not do each time. */
+static double queue_and_take(libxl_ctx *ctx, uint32_t domid, const uint64_t *users, long count, bool batch)
+{
+    uint64_t took = 0;
+    for (int i = 0; i < 2; i++) {
+        queue(ctx, domid, count);
+        took += take(ctx, users, count, batch);
+    }
+    return (double)took / 2;
 }
 
 int main(int argc, char **argv)
@@ -49,13 +63,10 @@ int main(int argc, char **argv)
     libxl_ctx *ctx = library_open();
     uint32_t domid = domain_bare();
 
-    queue(ctx, domid, 2); /* whose functions are linked now, and whose pages are there */
-    take(ctx, (const uint64_t[]){2, 1}, 2, batch);
+    /* whose functions are linked now, and whose pages are there */
+    queue_and_take(ctx, domid, (const uint64_t[]){2, 1}, 2, batch);
     order(users, count, !strcmp(argv[1], "random"));
-    queue(ctx, domid, count);
-    uint64_t began = bench_cpu();
-    take(ctx, users, count, batch);
-    double took = (double)(bench_cpu() - began);
+    double took = queue_and_take(ctx, domid, users, count, batch);
     bench_say("ns", took / (double)count);
     bench_say("ms", took / 1e6);
     libxl_ctx_free(ctx);

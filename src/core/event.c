@@ -160,12 +160,20 @@ static void lay_flat(libxl_ctx *ctx, libxl_event *event, libxl_event_record *rec
         libxl__event_discard(ctx, event);
 }
 
+/* Who always has events still learns what the descriptors have: a look costs a system call, every second is enough. */
+static int look(libxl_ctx *ctx)
+{
+    libxl__events *events = &ctx->events;
+    events->unlooked = events->queued && !events->unlooked;
+    return events->unlooked ? 0 : libxl__loop_dispatch(ctx);
+}
+
 int libxl_event_take(libxl_ctx *ctx, libxl_event_record *records, int max)
 {
     if (!records && max > 0)
         return libxl__refuse(ERROR_INVAL, "records: NULL");
     libxl__ctx_lock(ctx);
-    int count = libxl__loop_dispatch(ctx);
+    int count = look(ctx);
     libxl__ctx_settle(ctx);
     if (!count)
         while (count < max && ctx->events.queued) {

@@ -16,8 +16,6 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { BATCH = 64 };
-
 static void raise_eventfd(libxl_ctx *ctx, int fd)
 {
     const uint64_t one = 1;
@@ -207,8 +205,8 @@ void libxl__fds_are_own(libxl_ctx *ctx)
 
 static int fetch_ready(libxl_ctx *ctx)
 {
-    struct epoll_event found[BATCH];
-    int count = epoll_wait(ctx->loop.inner, found, BATCH, 0);
+    struct epoll_event *found = ctx->loop.found;
+    int count = epoll_wait(ctx->loop.inner, found, LIBXL__FOUND_AT_ONCE, 0);
     if (count < 0)
         return errno == EINTR ? 0 : libxl__log_errno(ctx, ERROR_FAIL, "epoll_wait");
     for (int i = 0; i < count; i++) {

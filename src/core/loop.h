@@ -62,6 +62,8 @@ TAILQ_HEAD(libxl__waiters, libxl__waiter);
 TAILQ_HEAD(libxl__ready_fds, libxl__fd);
 LIST_HEAD(libxl__registered_fds, libxl__fd);
 
+enum { LIBXL__FOUND_AT_ONCE = 1024 };
+
 typedef struct libxl__loop {
     int outer, inner;
     libxl__fd look_again; /* eventfd: something for the leader that is no descriptor of its own */
@@ -73,7 +75,8 @@ typedef struct libxl__loop {
     struct libxl__ready_fds ready;
     struct libxl__waiters waiters;
     libxl__waiter *leader;
-    uint32_t descriptors; /* registered, besides the context's own */
+    uint32_t descriptors;                           /* registered, besides the context's own */
+    struct epoll_event found[LIBXL__FOUND_AT_ONCE]; /* room for one look; not on the stack of who looks */
 } libxl__loop;
 
 /* Everything below: the context locked, unless it says otherwise. */

@@ -60,8 +60,9 @@ typedef struct libxl_event_record {
 } libxl_event_record;
 
 /*
- * One step as libxl_ctx_process, then moves up to `max` events, in order of occurrence, to `records`.
- * The cost is that of the events taken. Returns their number, or a negative error.
+ * One step as libxl_ctx_process, then moves up to `max` events, in order of occurrence, to `records`. While events are
+ * queued, the step looks at descriptors every second time only. The cost is that of the events taken. Returns their
+ * number, or a negative error.
  */
 int libxl_event_take(libxl_ctx *ctx, libxl_event_record *records, int max);
 

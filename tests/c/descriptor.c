@@ -61,6 +61,25 @@ static void the_descriptor_shows_what_is_to_be_done(scene *s)
     free(name);
 }
 
+/* Who never finds the queue empty still learns what comes by a descriptor. */
+static void events_without_end_hide_nothing(scene *s)
+{
+    char *name = NULL;
+    libxl_event_record record = {.for_user = 0};
+    const libxl_asyncop_how how = {.u.for_event = 1};
+    complete_instantly(s->ctx, 2);
+    assert_int_equal(libxl_domain_get_name(s->ctx, 0, &name, &how), ERROR_ASYNC_INPROGRESS);
+    for (uint64_t began = now_ms(); record.for_user != 1 && now_ms() < began + LONG_MS;) {
+        complete_instantly(s->ctx, 2);
+        assert_int_equal(libxl_event_take(s->ctx, &record, 1), 1);
+    }
+    assert_true(record.for_user == 1);
+    assert_int_equal(record.value, 0);
+    while (libxl_event_take(s->ctx, &record, 1) > 0)
+        ;
+    free(name);
+}
+
 /* A program that polls the descriptor and fetches by a wait of nothing: it, too, is told when there is no more. */
 static void a_wait_that_finds_nothing_is_a_look(scene *s)
 {
@@ -179,6 +198,7 @@ static void an_application_s_poll_is_ended_by_another_thread(scene *s)
 
 static const body bodies[] = {
     BODY(the_descriptor_shows_what_is_to_be_done, OF_WAITING),
+    BODY(events_without_end_hide_nothing, OF_WAITING),
     BODY(a_wait_that_finds_nothing_is_a_look, OF_WAITING),
     BODY(what_waits_is_quiet, OF_WAITING),
     BODY(the_descriptor_shows_a_limit_that_is_reached, OF_WAITING),

@@ -223,7 +223,13 @@ inline serve(o)
     do
     :: over(o) -> break
     :: inner_readable || events_shown ->
-        atomic { take_lock(); dispatch() }
+        atomic {
+            take_lock();
+            if
+            :: queued[o] -> skip /* the look is put off */
+            :: true -> dispatch()
+            fi
+        }
         flush();
         atomic {
             if
