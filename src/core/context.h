@@ -20,7 +20,6 @@ struct libxl__ctx {
     pthread_mutex_t lock;
     xentoollog_logger *logger;
     atomic_bool closing; /* no operation starts any more; the one thing that is read unlocked */
-    libxl__loop loop;
     libxl__timers timers;
     libxl__workers workers;
     libxl__aos aos;
@@ -28,6 +27,7 @@ struct libxl__ctx {
     libxl__hooks hooks;
     libxl__deliveries deliveries;
     struct libxl__xen *xen;
+    libxl__loop loop; /* last: it has the largest array */
 };
 
 /* The core without a hypervisor. Errors: NOMEM, FAIL; *ctx_out is NULL then. */

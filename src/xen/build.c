@@ -266,7 +266,7 @@ static void build_work(libxl_ctx *ctx, libxl__job *job)
 static void destroy_work(libxl_ctx *ctx, libxl__job *job)
 {
     libxl__hv_destroy *destroy = (libxl__hv_destroy *)job;
-    xc_interface *xch = ctx->xen->xch;
+    xc_interface *xch = libxl__xch(ctx);
     xc_domaininfo_t info;
     /* While it stood in line somebody else may have destroyed it, and its domid may be another's. */
     int count = xc_domain_getinfolist(xch, destroy->domid, 1, &info);

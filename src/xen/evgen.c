@@ -178,7 +178,7 @@ static int enable_all(libxl_ctx *ctx, struct libxl__evgen *evgen)
 static int enable_one(libxl_ctx *ctx, struct libxl__evgen *evgen)
 {
     xc_domaininfo_t info;
-    int count = xc_domain_getinfolist(ctx->xen->xch, evgen->domid, 1, &info);
+    int count = xc_domain_getinfolist(libxl__xch(ctx), evgen->domid, 1, &info);
     if (count < 0 && errno != ESRCH)
         return libxl__log_errno(ctx, libxl__errno_rc(errno), "looking at domain %u", evgen->domid);
     if (count != 1 || info.domain != evgen->domid)

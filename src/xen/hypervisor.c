@@ -39,7 +39,7 @@ static int check_domid(libxl__ao *ao, uint32_t domid)
 int libxl__hv_pause(libxl__ao *ao, uint32_t domid)
 {
     int rc = check_domid(ao, domid);
-    if (!rc && xc_domain_pause(ao->ctx->xen->xch, domid))
+    if (!rc && xc_domain_pause(libxl__xch(ao->ctx), domid))
         rc = domain_hypercall_failed(ao, "pausing", domid);
     return rc;
 }
@@ -47,7 +47,7 @@ int libxl__hv_pause(libxl__ao *ao, uint32_t domid)
 int libxl__hv_unpause(libxl__ao *ao, uint32_t domid)
 {
     int rc = check_domid(ao, domid);
-    if (!rc && xc_domain_unpause(ao->ctx->xen->xch, domid))
+    if (!rc && xc_domain_unpause(libxl__xch(ao->ctx), domid))
         rc = domain_hypercall_failed(ao, "unpausing", domid);
     return rc;
 }
@@ -58,7 +58,7 @@ int libxl__hv_look(libxl__ao *ao, uint32_t domid, xc_domaininfo_t *info)
     if (rc)
         return rc;
     /* "The first domain from this number on": another one may answer. */
-    int count = xc_domain_getinfolist(ao->ctx->xen->xch, domid, 1, info);
+    int count = xc_domain_getinfolist(libxl__xch(ao->ctx), domid, 1, info);
     if (count < 0 && errno != ESRCH)
         return domain_hypercall_failed(ao, "looking at", domid);
     if (count != 1 || info->domain != domid)
@@ -78,7 +78,7 @@ int libxl__hv_info(libxl__ao *ao, uint32_t domid, xc_domaininfo_t *info)
 
 int libxl__hv_list_page(libxl_ctx *ctx, uint32_t *first, xc_domaininfo_t *page)
 {
-    int got = xc_domain_getinfolist(ctx->xen->xch, *first, LIBXL__HV_PAGE, page);
+    int got = xc_domain_getinfolist(libxl__xch(ctx), *first, LIBXL__HV_PAGE, page);
     if (got > 0)
         *first = page[got - 1].domain + 1u;
     return got;
@@ -165,7 +165,7 @@ void libxl__hv_dominfo(const xc_domaininfo_t *info, libxl_dominfo *out)
 int libxl__hv_physinfo(libxl__ao *ao, libxl_physinfo *out)
 {
     xc_physinfo_t info = {.max_cpu_id = 0};
-    if (xc_physinfo(ao->ctx->xen->xch, &info))
+    if (xc_physinfo(libxl__xch(ao->ctx), &info))
         return hypercall_failed(ao, "asking about the host");
     *out = (libxl_physinfo){
         .threads_per_core = info.threads_per_core,
@@ -188,7 +188,7 @@ int libxl__hv_physinfo(libxl__ao *ao, libxl_physinfo *out)
 
 int libxl__hv_version(libxl__ao *ao, libxl_version_info *out)
 {
-    xc_interface *xch = ao->ctx->xen->xch;
+    xc_interface *xch = libxl__xch(ao->ctx);
     union {
         xen_extraversion_t extra;
         xen_compile_info_t build;

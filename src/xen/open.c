@@ -56,20 +56,6 @@ int libxl__open_rc(int errnoval, int not_there)
     }
 }
 
-static int open_hypervisor(libxl_ctx *ctx)
-{
-    struct libxl__xen *xen = ctx->xen;
-    xentoollog_logger *logger = ctx->logger ? ctx->logger : &libxl__silent_logger;
-    xen->xch = xc_interface_open(logger, logger, 0);
-    if (!xen->xch)
-        return libxl__log_errno(ctx, libxl__open_rc(errno, ERROR_NO_HYPERVISOR),
-                                "opening the hypervisor's interface, /dev/xen/privcmd");
-    if (xc_version(xen->xch, XENVER_version, NULL) < 0)
-        return libxl__log_errno(ctx, libxl__open_rc(errno, ERROR_NO_HYPERVISOR),
-                                "asking for the hypervisor's version");
-    return 0;
-}
-
 /* The socket; or libxenstore, where it is asked for, or where only the kernel's device leads to xenstored. */
 static int open_xenstore(libxl_ctx *ctx, unsigned flags)
 {
@@ -86,7 +72,7 @@ static int open_handles(libxl_ctx *ctx, unsigned flags)
 {
     int rc = libxl__domains_open(ctx);
     if (!rc)
-        rc = open_hypervisor(ctx);
+        rc = libxl__handles_open(ctx);
     return rc ? rc : open_xenstore(ctx, flags);
 }
 
@@ -100,8 +86,7 @@ static void close_handles(libxl_ctx *ctx)
         xen->transport->close(ctx);
     libxl__watches_close(ctx);
     libxl__evtchns_close(ctx);
-    if (xen->xch)
-        xc_interface_close(xen->xch);
+    libxl__handles_close(ctx);
     libxl_version_info_dispose(xen->version);
     free(xen->version);
     free(xen->list.infos);

@@ -8,6 +8,7 @@
 #include "await.h"
 #include "domains.h"
 #include "evtchn.h"
+#include "handles.h"
 #include "hypervisor.h"
 #include "libxl_internal.h"
 #include "names.h"
@@ -16,7 +17,7 @@
 #include "xs_transport.h"
 
 struct libxl__xen {
-    xc_interface *xch; /* thread-safe, but for its last error, which nobody reads */
+    libxl__handles handles;
     const libxl__xs_transport *transport;
     struct libxl__xs_wire *wire; /* one of these two: the transport's */
     struct libxl__xs_lib *lib;

@@ -95,7 +95,7 @@ static void who_ends_while_the_request_is_taken_back_has_ended(scene *s)
     libxl__ctx_lock(s->ctx);
     time_is_up(s->ctx, LONG_S);
     libxl__aos_run(s->ctx); /* now xenstored is asked, and cannot be heard */
-    assert_int_equal(xc_domain_shutdown(s->ctx->xen->xch, domid, SHUTDOWN_poweroff), 0);
+    assert_int_equal(xc_domain_shutdown(libxl__xch(s->ctx), domid, SHUTDOWN_poweroff), 0);
     assert_int_equal(libxl__domains_look(s->ctx), 0);
     libxl__ctx_leave(s->ctx);
     const uint64_t before = now_ms();

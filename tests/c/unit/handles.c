@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Which thread makes its hypercalls through which handle. */
+#include "core.h"
+
+#include "simulation.h"
+#include "xen.h"
+
+struct caller {
+    libxl_ctx *ctx;
+    xc_interface *first, *again;
+    int rc;
+};
+
+static void *ask(void *argument)
+{
+    struct caller *c = argument;
+    libxl_physinfo info;
+    c->first = libxl__xch(c->ctx);
+    c->rc = libxl_host_info(c->ctx, &info, NULL);
+    c->again = libxl__xch(c->ctx);
+    return NULL;
+}
+
+/* As many threads, all there at once. */
+static void ask_on_threads(libxl_ctx *ctx, struct caller *callers, int count)
+{
+    pthread_t threads[2 * LIBXL__HANDLES];
+    for (int i = 0; i < count; i++) {
+        callers[i] = (struct caller){.ctx = ctx};
+        pthread_create(&threads[i], NULL, ask, &callers[i]);
+    }
+    for (int i = 0; i < count; i++) {
+        pthread_join(threads[i], NULL);
+        assert_int_equal(callers[i].rc, 0);
+        assert_ptr_equal(callers[i].first, callers[i].again);
+    }
+}
+
+static libxl_ctx *open_context(void)
+{
+    libxl_ctx *ctx;
+    assert_int_equal(libxl_ctx_alloc(&ctx, LIBXL_VERSION, 0, NULL), 0);
+    return ctx;
+}
+
+static void each_of_a_few_threads_has_its_own(scene *s)
+{
+    struct caller callers[LIBXL__HANDLES];
+    libxl_ctx *ctx = open_context();
+    (void)s;
+    ask_on_threads(ctx, callers, LIBXL__HANDLES);
+    for (int i = 0; i < LIBXL__HANDLES; i++)
+        for (int j = 0; j < i; j++)
+            assert_ptr_not_equal(callers[i].first, callers[j].first);
+    libxl_ctx_free(ctx);
+}
+
+static void many_threads_share_a_few(scene *s)
+{
+    struct caller callers[2 * LIBXL__HANDLES];
+    libxl_ctx *ctx = open_context();
+    (void)s;
+    ask_on_threads(ctx, callers, 2 * LIBXL__HANDLES);
+    for (int i = 0; i < 2 * LIBXL__HANDLES; i++) {
+        bool known = false;
+        for (int place = 0; place < LIBXL__HANDLES; place++)
+            known = known || callers[i].first == ctx->xen->handles.of[place];
+        assert_true(known);
+    }
+    libxl_ctx_free(ctx);
+}
+
+static void its_opener_needs_the_first_only(scene *s)
+{
+    libxl_physinfo info;
+    libxl_ctx *ctx = open_context();
+    (void)s;
+    assert_int_equal(libxl_host_info(ctx, &info, NULL), 0);
+    assert_ptr_equal(libxl__xch(ctx), ctx->xen->handles.of[0]);
+    for (int place = 1; place < LIBXL__HANDLES; place++)
+        assert_null(ctx->xen->handles.of[place]);
+    libxl_ctx_free(ctx);
+}
+
+/* No more descriptors, no more privileges: it goes on with what there is. */
+static void who_cannot_open_one_shares(scene *s)
+{
+    struct caller callers[LIBXL__HANDLES];
+    libxl_ctx *ctx = open_context();
+    const int rule = fault_add("xencall_open:EMFILE");
+    (void)s;
+    for (int i = 0; i < 2; i++) {
+        ask_on_threads(ctx, callers, LIBXL__HANDLES);
+        for (int j = 0; j < LIBXL__HANDLES; j++)
+            assert_ptr_equal(callers[j].first, ctx->xen->handles.of[0]);
+        assert_int_equal(fault_hits(rule), LIBXL__HANDLES - 1); /* each place once */
+    }
+    libxl_ctx_free(ctx);
+}
+
+static const body bodies[] = {
+    BODY(each_of_a_few_threads_has_its_own, NO_CONTEXT),
+    BODY(many_threads_share_a_few, NO_CONTEXT),
+    BODY(its_opener_needs_the_first_only, NO_CONTEXT),
+    BODY(who_cannot_open_one_shares, NO_CONTEXT),
+};
+
+HARNESS_MAIN(bodies)
