@@ -5,10 +5,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
+import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from types import CodeType, FrameType
 from typing import Any
+from uuid import UUID
 
 import aioxen
 import pytest
@@ -166,6 +169,48 @@ def test_no_event_is_lost_or_doubled(
     loop.run_until_complete(xen.aclose())
     loop.close()
     assert n > 10
+
+
+@pytest.fixture
+def alarm() -> Iterator[None]:
+    """A timer's signal interrupts."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    yield
+    signal.signal(signal.SIGALRM, before)
+
+
+def interruptible(reading: Coroutine[Any, Any, None]) -> None:
+    """Runs until it waits, or is interrupted, within microseconds, where Python lets signals in."""
+    with contextlib.suppress(KeyboardInterrupt):
+        try:
+            signal.setitimer(signal.ITIMER_REAL, random.uniform(1e-6, 2e-5))
+            reading.send(None)
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+    reading.close()
+
+
+async def test_an_event_that_is_being_read_is_not_lost(xen: aioxen.Context, alarm: None) -> None:
+    events = xen.events(types=[aioxen.DomainGone])
+    read: list[object] = []
+
+    async def reader() -> None:
+        async for event in events:
+            read.append(event)
+
+    for _ in range(1000):
+        told = [aioxen.DomainGone(domid, UUID(int=0)) for domid in range(20)]
+        for event in told:
+            events._put(event)
+        read.clear()
+        while events._queue.waiting:
+            interruptible(reader())
+        assert read == told
+    await events.aclose()
 
 
 def test_a_listener_that_interrupts_is_told_once(guest: Configure) -> None:
