@@ -103,7 +103,6 @@ int libxl__loop_open(libxl_ctx *ctx)
 {
     libxl__loop *loop = &ctx->loop;
     LIST_INIT(&loop->registered);
-    TAILQ_INIT(&loop->ready);
     TAILQ_INIT(&loop->waiters);
     loop->outer = loop->inner = loop->events_fd = -1;
     int rc = open_descriptors(ctx);
@@ -185,8 +184,8 @@ void libxl__fd_deregister(libxl_ctx *ctx, libxl__fd *fd)
 {
     if (!fd->registered)
         return;
-    if (fd->ready)
-        TAILQ_REMOVE(&ctx->loop.ready, fd, ready_link);
+    if (fd->found_at)
+        fd->found_at->data.ptr = NULL;
     LIST_REMOVE(fd, link);
     epoll_ctl(ctx->loop.inner, EPOLL_CTL_DEL, fd->polled, NULL);
     if (fd->polled != fd->fd)
@@ -203,34 +202,22 @@ void libxl__fds_are_own(libxl_ctx *ctx)
     ctx->loop.descriptors = 0;
 }
 
-static int fetch_ready(libxl_ctx *ctx)
+int libxl__loop_dispatch(libxl_ctx *ctx)
 {
     struct epoll_event *found = ctx->loop.found;
     int count = epoll_wait(ctx->loop.inner, found, LIBXL__FOUND_AT_ONCE, 0);
     if (count < 0)
         return errno == EINTR ? 0 : libxl__log_errno(ctx, ERROR_FAIL, "epoll_wait");
+    for (int i = 0; i < count; i++)
+        ((libxl__fd *)found[i].data.ptr)->found_at = &found[i];
     for (int i = 0; i < count; i++) {
         libxl__fd *fd = found[i].data.ptr;
-        fd->revents |= found[i].events;
-        if (!fd->ready)
-            TAILQ_INSERT_TAIL(&ctx->loop.ready, fd, ready_link);
-        fd->ready = true;
+        if (!fd)
+            continue; /* a callback has deregistered it */
+        fd->found_at = NULL;
+        fd->callback(ctx, fd, found[i].events);
     }
-    return count;
-}
-
-int libxl__loop_dispatch(libxl_ctx *ctx)
-{
-    int count = fetch_ready(ctx);
-    libxl__fd *fd;
-    while ((fd = TAILQ_FIRST(&ctx->loop.ready))) {
-        uint32_t revents = fd->revents;
-        TAILQ_REMOVE(&ctx->loop.ready, fd, ready_link);
-        fd->ready = false;
-        fd->revents = 0;
-        fd->callback(ctx, fd, revents);
-    }
-    return count < 0 ? count : 0;
+    return 0;
 }
 
 /* ---- waiting */

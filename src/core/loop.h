@@ -29,17 +29,16 @@
 
 typedef struct libxl__fd libxl__fd;
 
-/* Called under the lock with the EPOLL* bits that are up. May register and deregister anything. */
+/* Called under the lock, which it keeps, with the EPOLL* bits that are up. May register and deregister anything. */
 typedef void libxl__fd_callback(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents);
 
 struct libxl__fd { /* all zero: not registered */
     libxl__fd_callback *callback;
-    TAILQ_ENTRY(libxl__fd) ready_link;
     LIST_ENTRY(libxl__fd) link;
-    int fd;     /* the registrant's to close, after deregistering */
+    struct epoll_event *found_at; /* in loop.found, as long as it is to be called; or NULL */
+    int fd;                       /* the registrant's to close, after deregistering */
     int polled; /* the same, or our own duplicate where another registration has the number already */
-    uint32_t revents;
-    bool registered, ready;
+    bool registered;
     bool own;  /* the context's, not an operation's: not counted */
     bool ours; /* set by a registrant that has opened it: the child of a fork closes its copy */
 };
@@ -59,7 +58,6 @@ typedef struct libxl__waiter {
 } libxl__waiter;
 
 TAILQ_HEAD(libxl__waiters, libxl__waiter);
-TAILQ_HEAD(libxl__ready_fds, libxl__fd);
 LIST_HEAD(libxl__registered_fds, libxl__fd);
 
 enum { LIBXL__FOUND_AT_ONCE = 1024 };
@@ -72,11 +70,10 @@ typedef struct libxl__loop {
     bool shown;        /* the application has asked for the outer descriptor */
     bool events_shown; /* events_fd says that events are queued */
     struct libxl__registered_fds registered;
-    struct libxl__ready_fds ready;
     struct libxl__waiters waiters;
     libxl__waiter *leader;
     uint32_t descriptors;                           /* registered, besides the context's own */
-    struct epoll_event found[LIBXL__FOUND_AT_ONCE]; /* room for one look; not on the stack of who looks */
+    struct epoll_event found[LIBXL__FOUND_AT_ONCE]; /* by the look that is under way */
 } libxl__loop;
 
 /* Everything below: the context locked, unless it says otherwise. */
