@@ -61,7 +61,8 @@ static int look(libxl__ao *ao, struct teardown *t, const libxl__teardown_args *a
 static int seize(libxl__ao *ao, struct teardown *t, const libxl__teardown_args *args)
 {
     int rc = libxl__hv_destroy_prepare(ao, &t->destroy, args->domid, &args->uuid);
-    if (rc || !xc_domain_pause(libxl__xch(ao->ctx), args->domid) || libxl__errno_rc(errno) != ERROR_PERMISSION)
+    if (rc || !xc_domain_pause(libxl__xch(ao->ctx), args->domid) ||
+        libxl__errno_rc(errno) != ERROR_PERMISSION)
         return rc;
     libxl__ao_fail(ao, ERROR_PERMISSION, "pausing domain %u: %s", args->domid, strerror(errno));
     libxl__hv_destroy_give_up(ao);
