@@ -181,8 +181,11 @@ int libxl__domains_watch(libxl_ctx *ctx)
 {
     libxl__domains *domains = &ctx->xen->domains;
     int rc = 0;
-    if (!domains->released)
+    if (!domains->released) {
         rc = libxl__watch_add(ctx, "@releaseDomain", look_now, &domains->released, true, &domains->released);
+        if (!rc)
+            libxl__watch_urgent(ctx, domains->released);
+    }
     if (!rc && !domains->introduced)
         rc = libxl__watch_add(ctx, "@introduceDomain", look_now, &domains->introduced, true,
                               &domains->introduced);

@@ -113,8 +113,11 @@ void libxl__watch_remove(libxl_ctx *ctx, libxl__watch *watch)
 {
     if (!watch)
         return;
+    libxl__watches *watches = &ctx->xen->watches;
     watch->callback = NULL;
-    ctx->xen->watches.count -= !watch->own;
+    watches->count -= !watch->own;
+    if (watches->urgent == watch)
+        watches->urgent = NULL;
     ctx->xen->transport->remove_watch(ctx, watch);
 }
 
@@ -141,10 +144,31 @@ void libxl__watches_lost(libxl_ctx *ctx)
 
 void libxl__watch_event(libxl_ctx *ctx, const char *token)
 {
-    libxl__watch *watch = of_token(&ctx->xen->watches, token);
-    ctx->xen->watches.heard++;
-    if (watch && watch->callback)
+    libxl__watches *watches = &ctx->xen->watches;
+    libxl__watch *watch = of_token(watches, token);
+    const bool told = watch == watches->foretold;
+    watches->foretold = NULL;
+    watches->heard++;
+    if (watch && watch->callback && !told)
         watch->callback(ctx, watch->user, false);
+}
+
+void libxl__watch_urgent(libxl_ctx *ctx, libxl__watch *watch)
+{
+    libxl__watches *watches = &ctx->xen->watches;
+    const libxl__watch_token token = libxl__watch_token_of(watch);
+    watches->urgent = watch;
+    watches->urgent_length = strlen(watch->path) + 1 + strlen(token.text) + 1;
+}
+
+void libxl__watch_foretold(libxl_ctx *ctx, size_t length)
+{
+    libxl__watches *watches = &ctx->xen->watches;
+    libxl__watch *watch = watches->urgent;
+    if (!watch || watches->foretold || length != watches->urgent_length)
+        return;
+    watches->foretold = watch;
+    watch->callback(ctx, watch->user, false);
 }
 
 void libxl__watches_close(libxl_ctx *ctx)

@@ -23,9 +23,12 @@ union libxl__watch_slot {
 typedef struct libxl__watches {
     union libxl__watch_slot *slots, free; /* free: as a slot before the first free one would be */
     uint32_t room;
-    uint32_t generation; /* of the newest; part of the token, so that none is used again */
-    uint32_t count;      /* of operations and event generators; not the context's own */
-    uint64_t heard;      /* events, of any watch */
+    uint32_t generation;    /* of the newest; part of the token, so that none is used again */
+    uint32_t count;         /* of operations and event generators; not the context's own */
+    uint64_t heard;         /* events, of any watch */
+    libxl__watch *urgent;   /* by libxl__watch_urgent; or NULL */
+    size_t urgent_length;   /* of its events: path and token */
+    libxl__watch *foretold; /* the urgent one, told of the event that comes next; or NULL. Only compared */
 } libxl__watches;
 
 /* A watch as a source. */
@@ -48,6 +51,12 @@ int libxl__watch_add(libxl_ctx *ctx, const char *path, libxl__watch_callback *ca
                      libxl__watch **watch_out);
 /* The connection is lost: tells the operations' watches that they have failed. */
 void libxl__watches_lost(libxl_ctx *ctx);
+/*
+ * One watch at most, of a special node (@...), whose events say no more than that: it is told as soon as the head of an
+ * event is there that by its length may be its own, and not again when the rest is. xenstored writes the two apart, and
+ * what else runs in between takes milliseconds on a busy machine.
+ */
+void libxl__watch_urgent(libxl_ctx *ctx, libxl__watch *watch);
 /* NULL is fine. Afterwards callback is not called again. */
 void libxl__watch_remove(libxl_ctx *ctx, libxl__watch *watch);
 

@@ -254,8 +254,11 @@ static void messages(libxl_ctx *ctx)
             lose(ctx, EPROTO);
             return;
         }
-        if (wire->have - at < sizeof(header) + header.len)
+        if (wire->have - at < sizeof(header) + header.len) {
+            if (header.type == XS_WATCH_EVENT)
+                libxl__watch_foretold(ctx, header.len);
             break;
+        }
         message(ctx, &header, wire->in + at + sizeof(header));
         at += sizeof(header) + header.len;
     }

@@ -40,11 +40,23 @@ static void refuse(xenstored *x, struct xsd_sockmsg header, const char *error)
     say(x, header, error, strlen(error) + 1);
 }
 
+struct event {
+    struct xsd_sockmsg header;
+    char body[256];
+};
+
+static struct event event_of(const char *path, const char *token)
+{
+    struct event event = {.header.type = XS_WATCH_EVENT};
+    int length = snprintf(event.body, sizeof(event.body), "%s%c%s", path, 0, token) + 1;
+    event.header.len = (uint32_t)length;
+    return event;
+}
+
 static void say_event(xenstored *x, const char *path, const char *token)
 {
-    char body[256];
-    int length = snprintf(body, sizeof(body), "%s%c%s", path, 0, token) + 1;
-    say(x, (struct xsd_sockmsg){.type = XS_WATCH_EVENT}, body, (size_t)length);
+    const struct event event = event_of(path, token);
+    say(x, event.header, event.body, event.header.len);
 }
 
 /* Locked. */
@@ -143,6 +155,20 @@ void xenstored_event(xenstored *x, const char *path, const char *token)
 {
     pthread_mutex_lock(&x->lock);
     say_event(x, path, token);
+    pthread_mutex_unlock(&x->lock);
+}
+
+void xenstored_event_head(xenstored *x, const char *path, const char *token)
+{
+    const struct event event = event_of(path, token);
+    pthread_mutex_lock(&x->lock); /* until the body is said, nothing else is */
+    send(x->connection, &event.header, sizeof(event.header), MSG_NOSIGNAL);
+}
+
+void xenstored_event_body(xenstored *x, const char *path, const char *token)
+{
+    const struct event event = event_of(path, token);
+    send(x->connection, event.body, event.header.len, MSG_NOSIGNAL);
     pthread_mutex_unlock(&x->lock);
 }
 

@@ -33,6 +33,9 @@ libxl_ctx *xenstored_open(xenstored *x);
 void xenstored_close(xenstored *x, libxl_ctx *ctx);
 /* Says that something has happened to what the watch of this token watches. */
 void xenstored_event(xenstored *x, const char *path, const char *token);
+/* The same in halves, as Xen's does: the head of the message, then, with nothing in between, what it says. */
+void xenstored_event_head(xenstored *x, const char *path, const char *token);
+void xenstored_event_body(xenstored *x, const char *path, const char *token);
 /* Gives up the connection, on which it has answered something. */
 void xenstored_hang_up(xenstored *x);
 /* Waits, at most 10 s, until so many watches have been set. */

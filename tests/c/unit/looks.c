@@ -60,6 +60,20 @@ static void what_was_planned_for_another_comes(scene *s)
     assert_int_equal(op_result(second), 0);
 }
 
+/* xenstored's word that a domain has ended is heard at its beginning. */
+static void ends_are_urgent(scene *s)
+{
+    libxl_domid domid = guest_new(s->ctx, "b", true);
+    op *o = START(s, libxl_domain_wait_gone, s->ctx, domid, how);
+    libxl__ctx_lock(s->ctx);
+    const libxl__watch *urgent = s->ctx->xen->watches.urgent;
+    assert_non_null(urgent);
+    assert_string_equal(urgent->path, "@releaseDomain");
+    libxl__ctx_unlock(s->ctx);
+    guest_destroy(s->ctx, domid);
+    assert_int_equal(op_result(o), 0);
+}
+
 /* ---- those who cannot follow */
 
 static int refuse_watch(libxl_ctx *ctx, libxl__watch *watch)
@@ -88,6 +102,7 @@ static void who_cannot_follow_is_told_why(scene *s)
 static const body bodies[] = {
     BODY(while_someone_is_followed, ASYNCHRONOUS | ALONE),
     BODY(what_was_planned_for_another_comes, ASYNCHRONOUS | ALONE),
+    BODY(ends_are_urgent, ASYNCHRONOUS | ALONE),
     BODY(who_cannot_follow_is_told_why, ASYNCHRONOUS | ALONE),
 };
 

@@ -217,6 +217,97 @@ static void an_event_of_a_watch_that_is_over_is_not_taken_for_its_successor_s(sc
     (void)s;
 }
 
+/* ---- an event in halves */
+
+struct halves {
+    xenstored x;
+    libxl_ctx *ctx;
+    libxl__watch *urgent, *other;
+    int urgent_calls, other_calls;
+};
+
+/* Two watches whose events have one length; locked. */
+static void open_halves(struct halves *h)
+{
+    h->urgent_calls = h->other_calls = 0;
+    h->ctx = xenstored_open(&h->x);
+    libxl__ctx_lock(h->ctx);
+    assert_int_equal(libxl__watch_add(h->ctx, "@special", count_call, &h->urgent_calls, false, &h->urgent),
+                     0);
+    libxl__watch_urgent(h->ctx, h->urgent);
+    assert_int_equal(libxl__watch_add(h->ctx, "/another", count_call, &h->other_calls, false, &h->other), 0);
+    core_run(h->ctx, &h->other_calls);
+    assert_int_equal(h->urgent_calls, 1); /* at its registration */
+}
+
+static void close_halves(struct halves *h)
+{
+    libxl__watch_remove(h->ctx, h->urgent);
+    libxl__watch_remove(h->ctx, h->other);
+    libxl__ctx_unlock(h->ctx);
+    xenstored_close(&h->x, h->ctx);
+}
+
+/* The numbers of calls, once what has been said is heard. */
+static void expect_calls(struct halves *h, int urgent, int other)
+{
+    core_run_for(h->ctx, 20);
+    assert_int_equal(h->urgent_calls, urgent);
+    assert_int_equal(h->other_calls, other);
+}
+
+static void an_urgent_watch_is_told_by_the_head(scene *s)
+{
+    struct halves h;
+    open_halves(&h);
+    for (int i = 0; i < 2; i++) {
+        xenstored_event_head(&h.x, "@special", h.x.tokens[0]);
+        expect_calls(&h, 2 + 2 * i, 1);
+        xenstored_event_body(&h.x, "@special", h.x.tokens[0]);
+        expect_calls(&h, 2 + 2 * i, 1); /* not again */
+        xenstored_event(&h.x, "@special", h.x.tokens[0]);
+        expect_calls(&h, 3 + 2 * i, 1);
+    }
+    close_halves(&h);
+    (void)s;
+}
+
+static void another_s_head_may_be_taken_for_it_but_not_its_body(scene *s)
+{
+    struct halves h;
+    open_halves(&h);
+    xenstored_event_head(&h.x, "/another", h.x.tokens[1]);
+    expect_calls(&h, 2, 1);
+    xenstored_event_body(&h.x, "/another", h.x.tokens[1]);
+    expect_calls(&h, 2, 2);
+    xenstored_event(&h.x, "@special", h.x.tokens[0]);
+    expect_calls(&h, 3, 2);
+    xenstored_event_head(&h.x, "/another/below", h.x.tokens[1]); /* of another length */
+    expect_calls(&h, 3, 2);
+    xenstored_event_body(&h.x, "/another/below", h.x.tokens[1]);
+    expect_calls(&h, 3, 3);
+    close_halves(&h);
+    (void)s;
+}
+
+static void an_urgent_watch_may_go_between_the_halves(scene *s)
+{
+    struct halves h;
+    open_halves(&h);
+    xenstored_event_head(&h.x, "@special", h.x.tokens[0]);
+    expect_calls(&h, 2, 1);
+    libxl__watch_remove(h.ctx, h.urgent);
+    h.urgent = NULL;
+    xenstored_event_body(&h.x, "@special", h.x.tokens[0]);
+    xenstored_event_head(&h.x, "@special", h.x.tokens[0]);
+    expect_calls(&h, 2, 1);
+    xenstored_event_body(&h.x, "@special", h.x.tokens[0]);
+    xenstored_event(&h.x, "/another", h.x.tokens[1]);
+    expect_calls(&h, 2, 2);
+    close_halves(&h);
+    (void)s;
+}
+
 /* Below a context: what there is of xenstore here is the connection alone. */
 static void a_socket_s_path_that_is_too_long_is_told_as_cut(scene *s)
 {
@@ -243,6 +334,9 @@ static const body bodies[] = {
     BODY(many_transactions_take_turns, NO_CONTEXT),
     BODY(transactions_that_always_meet_another_hold_up_nobody, NO_CONTEXT),
     BODY(transactions_whose_connection_is_lost_end, NO_CONTEXT),
+    BODY(an_urgent_watch_is_told_by_the_head, NO_CONTEXT),
+    BODY(another_s_head_may_be_taken_for_it_but_not_its_body, NO_CONTEXT),
+    BODY(an_urgent_watch_may_go_between_the_halves, NO_CONTEXT),
     BODY(a_socket_s_path_that_is_too_long_is_told_as_cut, NO_CONTEXT),
     BODY(an_event_of_a_watch_that_is_over_is_not_taken_for_its_successor_s, NO_CONTEXT),
 };
