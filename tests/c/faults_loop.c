@@ -94,37 +94,9 @@ static void a_completion_wakes_its_own_waiter_only(scene *s)
     destroy(s, other);
 }
 
-/* ---- what an event costs does not depend on how many are queued */
-
-static double cost_of_events(scene *s, libxl_domid domid, int count)
-{
-    libxl_event *event;
-    for (int i = 0; i < count; i++) {
-        libxl_asyncop_how how = {.u.for_event = (uint64_t)i};
-        libxl_dominfo info;
-        assert_int_equal(libxl_domain_get_info(s->ctx, domid, &info, &how), ERROR_ASYNC_INPROGRESS);
-    }
-    uint64_t begin = now_ms();
-    for (int i = 0; i < count; i++) {
-        assert_int_equal(libxl_event_check(s->ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL), 0);
-        assert_int_equal(event->for_user, i);
-        libxl_event_free(s->ctx, event);
-    }
-    return (double)(now_ms() - begin);
-}
-
-static void many_queued_events_cost_little(scene *s)
-{
-    libxl_domid domid = guest(s, "b", false);
-    double few = cost_of_events(s, domid, 2500), many = cost_of_events(s, domid, 10000);
-    assert_true(many < 10 * few + 50);
-    destroy(s, domid);
-}
-
 static const body bodies[] = {
     BODY(no_descriptors_is_no_obstacle, ALONE),
     BODY(an_abort_after_a_timer_that_fired_in_a_foreign_loop, ASYNCHRONOUS),
     BODY(a_completion_wakes_its_own_waiter_only, OF_WAITING),
-    BODY(many_queued_events_cost_little, OF_WAITING),
 };
 HARNESS_MAIN(bodies)

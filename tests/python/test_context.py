@@ -10,7 +10,6 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
 from collections.abc import Callable, Coroutine
 
 import aioxen
@@ -93,12 +92,12 @@ async def test_closing_does_not_hold_the_loop(guest: Configure, sim: Callable[..
     destroying.cancel()
     with pytest.raises(asyncio.CancelledError):
         await destroying
-    longest, last = 0.0, time.monotonic()
+    turns = 0
     closing = asyncio.create_task(xen.aclose())
     while not closing.done():
         await asyncio.sleep(0.005)
-        longest, last = max(longest, time.monotonic() - last), time.monotonic()
-    assert longest < 0.15
+        turns += 1
+    assert turns > 2  # of the loop, while the hypervisor holds the destruction
     while dom.domid in await domids():
         await asyncio.sleep(0.01)
 

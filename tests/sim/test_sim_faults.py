@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Calls fail and wait as they are told."""
 
-import time
 
 import pytest
 from sim_support import World, WriteConfig, domains
@@ -139,9 +138,7 @@ def test_a_machine_that_cannot_be_opened(world: World, option: str, error: str) 
 
 
 def test_without_xenstored_the_hypervisor_answers(world: World) -> None:
-    begin = time.monotonic()
     script = (
         "xenstore-ls 2>/dev/null || echo none; aioxen-sim-ctl calls; aioxen-sim-ctl xenstored stop 2>&1 || :"
     )
     assert world(script, "--no-xenstored").stdout == "none\naioxen-sim-ctl: there is no xenstored here\n"
-    assert time.monotonic() - begin < 2
