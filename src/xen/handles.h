@@ -8,7 +8,7 @@
 
 #include <libxl.h>
 
-enum { LIBXL__HANDLES = 4 }; /* two descriptors each */
+enum { LIBXL__HANDLES = 4 }; /* libxenctrl opens six descriptors for each */
 
 typedef struct libxl__handles {
     _Atomic(xc_interface *) of[LIBXL__HANDLES]; /* some of the places may have the first one's */
