@@ -75,7 +75,12 @@ def timers() -> Iterator[Line]:
 
 
 def queue(way: str, goal: Goal) -> Iterator[Line]:
-    words = {"batch": "by batch", "reverse": "by for_user, newest first", "random": "by for_user, any order"}
+    words = {
+        "batch": "by batch",
+        "reverse": "by for_user, newest first",
+        "random": "by for_user, any order",
+        "own": "by an own function, newest first",
+    }
     program = f"queue {way} {{n}}"
     yield both(5, f"16,000 queued events taken {words[way]}", "ms", "ms", program, goal, n=16_000, quick=50)
     for size in SIZES:
@@ -233,6 +238,7 @@ LINES: list[Line] = [
     *queue("batch", at_most(2)),
     *queue("reverse", at_most(20)),
     *queue("random", at_most(20)),
+    *queue("own", AHEAD),
     *deaths(),
     *crowd(),
     *pending(),

@@ -127,18 +127,9 @@ libxl_domain_config library_guest(libxl_ctx *ctx, libxl_domain_type type, unsign
     return config;
 }
 
-#ifdef LIBXL_HAVE_EVENT_IS_FOR
-#define is_for libxl_event_is_for
-#else
-static int is_for(const libxl_event *event, void *user)
+#ifndef LIBXL_HAVE_EVENT_IS_FOR
+int libxl_event_is_for(const libxl_event *event, void *user)
 {
     return event->for_user == *(const uint64_t *)user;
 }
 #endif
-
-void library_take_for(libxl_ctx *ctx, uint64_t user)
-{
-    libxl_event *event;
-    bench_check(!libxl_event_check(ctx, &event, LIBXL_EVENTMASK_ALL, is_for, &user), "libxl_event_check");
-    libxl_event_free(ctx, event);
-}

@@ -38,7 +38,9 @@ long library_take(libxl_ctx *ctx, void (*seen)(uint64_t for_user));
 libxl_domain_config library_guest(libxl_ctx *ctx, libxl_domain_type type, unsigned memory_mb,
                                   const char *command_line);
 
-/* The event that is for `user`, which must be there. */
-void library_take_for(libxl_ctx *ctx, uint64_t user);
+/* A predicate of libxl_event_check: whether the event's for_user is the one that `user` points to. */
+#ifndef LIBXL_HAVE_EVENT_IS_FOR
+int libxl_event_is_for(const libxl_event *event, void *user);
+#endif
 
 #endif

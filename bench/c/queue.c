@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * queue batch|reverse|random N: N completions are queued as events, then taken: as they come, or each by a
- * predicate on its for_user, twice. "ns" is that of taking one, "ms" of taking all. Two are taken before, twice.
+ * queue batch|reverse|random|own N: N completions are queued as events, then taken: as they come, or each by a
+ * predicate on its for_user (own: one that no library knows; newest first), twice. "ns" is that of taking one, "ms" of
+ * taking all. Two are taken before, twice.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -32,25 +33,38 @@ static void queue(libxl_ctx *ctx, uint32_t domid, long count)
     }
 }
 
-/* In ns of processor time. */
-static uint64_t take(libxl_ctx *ctx, const uint64_t *users, long count, bool batch)
+static int is_own(const libxl_event *event, void *user)
+{
+    return event->for_user == *(const uint64_t *)user;
+}
+
+static void take_for(libxl_ctx *ctx, uint64_t user, libxl_event_predicate *predicate)
+{
+    libxl_event *event;
+    bench_check(!libxl_event_check(ctx, &event, LIBXL_EVENTMASK_ALL, predicate, &user), "libxl_event_check");
+    libxl_event_free(ctx, event);
+}
+
+/* In ns of processor time. NULL: as they come. */
+static uint64_t take(libxl_ctx *ctx, const uint64_t *users, long count, libxl_event_predicate *predicate)
 {
     uint64_t began = bench_cpu();
-    if (batch)
+    if (!predicate)
         bench_check(library_take(ctx, NULL) == count, "events that are not there");
     else
         for (long i = 0; i < count; i++)
-            library_take_for(ctx, users[i]);
+            take_for(ctx, users[i], predicate);
     return bench_cpu() - began;
 }
 
 /* Twice, as a library may do every second time what it need not do each time. */
-static double queue_and_take(libxl_ctx *ctx, uint32_t domid, const uint64_t *users, long count, bool batch)
+static double queue_and_take(libxl_ctx *ctx, uint32_t domid, const uint64_t *users, long count,
+                             libxl_event_predicate *predicate)
 {
     uint64_t took = 0;
     for (int i = 0; i < 2; i++) {
         queue(ctx, domid, count);
-        took += take(ctx, users, count, batch);
+        took += take(ctx, users, count, predicate);
     }
     return (double)took / 2;
 }
@@ -58,15 +72,17 @@ static double queue_and_take(libxl_ctx *ctx, uint32_t domid, const uint64_t *use
 int main(int argc, char **argv)
 {
     long count = bench_number(argc, argv, 2);
-    const bool batch = !strcmp(argv[1], "batch");
+    libxl_event_predicate *predicate = !strcmp(argv[1], "batch") ? NULL
+                                       : !strcmp(argv[1], "own") ? is_own
+                                                                 : libxl_event_is_for;
     uint64_t *users = calloc((size_t)count, sizeof(*users));
     libxl_ctx *ctx = library_open();
     uint32_t domid = domain_bare();
 
     /* whose functions are linked now, and whose pages are there */
-    queue_and_take(ctx, domid, (const uint64_t[]){2, 1}, 2, batch);
+    queue_and_take(ctx, domid, (const uint64_t[]){2, 1}, 2, predicate);
     order(users, count, !strcmp(argv[1], "random"));
-    double took = queue_and_take(ctx, domid, users, count, batch);
+    double took = queue_and_take(ctx, domid, users, count, predicate);
     bench_say("ns", took / (double)count);
     bench_say("ms", took / 1e6);
     libxl_ctx_free(ctx);

@@ -66,13 +66,6 @@ void libxl__event_discard(libxl_ctx *ctx, libxl_event *event)
         free(LIBXL__CONTAINER(event, struct event_box, event));
 }
 
-bool libxl__event_wanted(const libxl_event *event, uint64_t typemask, libxl_event_predicate *predicate,
-                         void *user)
-{
-    const unsigned bit = event->type < 63 ? (unsigned)event->type : 63;
-    return typemask >> bit & 1 && (!predicate || predicate(event, user));
-}
-
 /*
  * Only one waiter can take the event, and one that sleeps or polls is woken for it. Those that are busy,
  * perhaps for long in a callback, will look at the queue before they sleep again.

@@ -43,7 +43,11 @@ void libxl__event_missed(libxl_ctx *ctx, libxl_event_type type);
 libxl__delivery *libxl__delivery_of_event(libxl_event *event);
 
 /* Whether an event passes a mask and a predicate. */
-bool libxl__event_wanted(const libxl_event *event, uint64_t typemask, libxl_event_predicate *predicate,
-                         void *user);
+static inline bool libxl__event_wanted(const libxl_event *event, uint64_t typemask,
+                                       libxl_event_predicate *predicate, void *user)
+{
+    const unsigned bit = event->type < 63 ? (unsigned)event->type : 63;
+    return typemask >> bit & 1 && (!predicate || predicate(event, user));
+}
 
 #endif
