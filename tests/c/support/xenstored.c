@@ -108,6 +108,8 @@ static void *serve(void *argument)
     while (receive(x, &header, sizeof(header)) && receive(x, body, header.len)) {
         body[header.len] = '\0';
         pthread_mutex_lock(&x->lock);
+        while (x->halved)
+            pthread_cond_wait(&x->whole, &x->lock);
         answer(x, header, body);
         pthread_mutex_unlock(&x->lock);
     }
@@ -121,6 +123,7 @@ libxl_ctx *xenstored_open(xenstored *x)
     snprintf(address.sun_path, sizeof(address.sun_path), "/tmp/aioxen-test-%d", (int)getpid());
     *x = (xenstored){.listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
     pthread_mutex_init(&x->lock, NULL);
+    pthread_cond_init(&x->whole, NULL);
     unlink(address.sun_path);
     assert_int_equal(bind(x->listener, (struct sockaddr *)&address, sizeof(address)), 0);
     assert_int_equal(listen(x->listener, 1), 0);
@@ -148,6 +151,7 @@ void xenstored_close(xenstored *x, libxl_ctx *ctx)
     libxl__watches_close(ctx);
     free(ctx->xen);
     libxl__ctx_destroy(ctx);
+    pthread_cond_destroy(&x->whole);
     pthread_mutex_destroy(&x->lock);
 }
 
@@ -161,14 +165,19 @@ void xenstored_event(xenstored *x, const char *path, const char *token)
 void xenstored_event_head(xenstored *x, const char *path, const char *token)
 {
     const struct event event = event_of(path, token);
-    pthread_mutex_lock(&x->lock); /* until the body is said, nothing else is */
+    pthread_mutex_lock(&x->lock);
+    x->halved = true;
     send(x->connection, &event.header, sizeof(event.header), MSG_NOSIGNAL);
+    pthread_mutex_unlock(&x->lock);
 }
 
 void xenstored_event_body(xenstored *x, const char *path, const char *token)
 {
     const struct event event = event_of(path, token);
+    pthread_mutex_lock(&x->lock);
     send(x->connection, event.body, event.header.len, MSG_NOSIGNAL);
+    x->halved = false;
+    pthread_cond_signal(&x->whole);
     pthread_mutex_unlock(&x->lock);
 }
 

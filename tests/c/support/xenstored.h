@@ -22,6 +22,8 @@ typedef struct xenstored {
     pthread_mutex_t lock;  /* guards what is written, and what follows */
     int begun, open, most; /* transactions: so far, now, and at a time */
     int conflicts;         /* so many of the next ends of transactions are told to try again */
+    bool halved;           /* a head has been said: nothing else is, until `whole` is signalled */
+    pthread_cond_t whole;
     bool hung_up, in_vain[XENSTORED_TRANSACTIONS];
     int watches; /* set so far: their tokens */
     char tokens[XENSTORED_WATCHES][32];
