@@ -183,7 +183,7 @@ int libxl__domains_watch(libxl_ctx *ctx)
     int rc = 0;
     if (!domains->released) {
         rc = libxl__watch_add(ctx, "@releaseDomain", look_now, &domains->released, true, &domains->released);
-        if (!rc)
+        if (domains->released) /* it may have failed already */
             libxl__watch_urgent(ctx, domains->released);
     }
     if (!rc && !domains->introduced)

@@ -308,6 +308,22 @@ static void an_urgent_watch_may_go_between_the_halves(scene *s)
     (void)s;
 }
 
+/* Nobody has heard yet that xenstored is gone: the asking itself meets it, and the watch has failed by its return. */
+static void following_finds_the_connection_lost(scene *s)
+{
+    xenstored x;
+    libxl_ctx *ctx = xenstored_open(&x);
+    assert_int_equal(xenstored_run(ctx, fill_with_one, LIBXL__XS_ONE_BY_ONE, NULL), 0);
+    libxl__ctx_lock(ctx);
+    xenstored_hang_up(&x);
+    assert_int_equal(libxl__domains_watch(ctx), ERROR_NO_XENSTORE);
+    assert_null(ctx->xen->watches.urgent);
+    libxl__timer_stop(ctx, &ctx->xen->domains.again);
+    libxl__ctx_unlock(ctx);
+    xenstored_close(&x, ctx);
+    (void)s;
+}
+
 /* Below a context: what there is of xenstore here is the connection alone. */
 static void a_socket_s_path_that_is_too_long_is_told_as_cut(scene *s)
 {
@@ -337,6 +353,7 @@ static const body bodies[] = {
     BODY(an_urgent_watch_is_told_by_the_head, NO_CONTEXT),
     BODY(another_s_head_may_be_taken_for_it_but_not_its_body, NO_CONTEXT),
     BODY(an_urgent_watch_may_go_between_the_halves, NO_CONTEXT),
+    BODY(following_finds_the_connection_lost, NO_CONTEXT),
     BODY(a_socket_s_path_that_is_too_long_is_told_as_cut, NO_CONTEXT),
     BODY(an_event_of_a_watch_that_is_over_is_not_taken_for_its_successor_s, NO_CONTEXT),
 };
