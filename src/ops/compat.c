@@ -21,9 +21,7 @@ libxl_dominfo *libxl_list_domain(libxl_ctx *ctx, int *nb_domain_out)
 
 void libxl_dominfo_list_free(libxl_dominfo *list, int nb_domain)
 {
-    for (int i = 0; i < nb_domain; i++)
-        libxl_dominfo_dispose(&list[i]);
-    free(list);
+    libxl_dominfo_list_dispose(&(libxl_dominfo_list){.domains = list, .num_domains = nb_domain});
 }
 
 int libxl_get_physinfo(libxl_ctx *ctx, libxl_physinfo *physinfo)

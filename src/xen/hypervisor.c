@@ -52,6 +52,13 @@ int libxl__hv_unpause(libxl__ao *ao, uint32_t domid)
     return rc;
 }
 
+static libxl_uuid uuid_of(const xc_domaininfo_t *info)
+{
+    libxl_uuid uuid;
+    memcpy(uuid.uuid, info->handle, sizeof(uuid.uuid));
+    return uuid;
+}
+
 int libxl__hv_look(libxl__ao *ao, uint32_t domid, xc_domaininfo_t *info)
 {
     int rc = check_domid(ao, domid);
@@ -64,7 +71,7 @@ int libxl__hv_look(libxl__ao *ao, uint32_t domid, xc_domaininfo_t *info)
     if (count != 1 || info->domain != domid)
         return ERROR_DOMAIN_NOTFOUND;
     if (domid == ao->domid)
-        memcpy(ao->domuuid.uuid, info->handle, sizeof(ao->domuuid.uuid));
+        ao->domuuid = uuid_of(info);
     return 0;
 }
 
@@ -136,9 +143,11 @@ static libxl_domain_type type_of(const xc_domaininfo_t *info)
     return info->arch_config.emulation_flags & pc_devices ? LIBXL_DOMAIN_TYPE_HVM : LIBXL_DOMAIN_TYPE_PVH;
 }
 
+/* With all its members there, or the compiler writes zeroes first, which takes as long as the rest. */
 void libxl__hv_dominfo(const xc_domaininfo_t *info, libxl_dominfo *out)
 {
     *out = (libxl_dominfo){
+        .uuid = uuid_of(info),
         .domid = info->domain,
         .running = info->flags & XEN_DOMINF_running,
         .blocked = info->flags & XEN_DOMINF_blocked,
@@ -159,7 +168,6 @@ void libxl__hv_dominfo(const xc_domaininfo_t *info, libxl_dominfo *out)
         .cpupool = info->cpupool,
         .domain_type = type_of(info),
     };
-    memcpy(out->uuid.uuid, info->handle, sizeof(out->uuid.uuid));
 }
 
 int libxl__hv_physinfo(libxl__ao *ao, libxl_physinfo *out)
