@@ -14,6 +14,8 @@
 enum {
     WORTH_AN_INDEX = 32, /* events queued */
     PAST = 1,            /* a deadline that has passed */
+    TAKES_A_LOOK = 2,    /* while events are queued: calls for each look at the descriptors */
+    WAITS_A_LOOK = 64,
 };
 
 /* Every other event: with what its way to the application's receiver needs. */
@@ -127,6 +129,16 @@ void libxl__events_close(libxl_ctx *ctx)
     }
 }
 
+/* Who always has events still learns what the descriptors have: a look costs a system call, now and then is enough. */
+static int look(libxl_ctx *ctx, uint32_t every)
+{
+    libxl__events *events = &ctx->events;
+    if (events->queued && ++events->unlooked < every)
+        return 0;
+    events->unlooked = 0;
+    return libxl__loop_dispatch(ctx);
+}
+
 /* ---- many at a time */
 
 /* Lays the event flat; keeps it only where that is not the whole of it. */
@@ -153,20 +165,12 @@ static void lay_flat(libxl_ctx *ctx, libxl_event *event, libxl_event_record *rec
         libxl__event_discard(ctx, event);
 }
 
-/* Who always has events still learns what the descriptors have: a look costs a system call, every second is enough. */
-static int look(libxl_ctx *ctx)
-{
-    libxl__events *events = &ctx->events;
-    events->unlooked = events->queued && !events->unlooked;
-    return events->unlooked ? 0 : libxl__loop_dispatch(ctx);
-}
-
 int libxl_event_take(libxl_ctx *ctx, libxl_event_record *records, int max)
 {
     if (!records && max > 0)
         return libxl__refuse(ERROR_INVAL, "records: NULL");
     libxl__ctx_lock(ctx);
-    int count = look(ctx);
+    int count = look(ctx, TAKES_A_LOOK);
     libxl__ctx_settle(ctx);
     if (!count)
         while (count < max && ctx->events.queued) {
@@ -243,8 +247,8 @@ int libxl_event_wait_limit(libxl_ctx *ctx, libxl_event **event_out, uint64_t typ
     const uint64_t since = returned_at;
     libxl__ctx_lock(ctx);
     libxl__waiter_begin(ctx, &waiter);
+    int rc = ctx->events.queued ? look(ctx, WAITS_A_LOOK) : 0;
     libxl__ctx_flush(ctx);
-    int rc = 0;
     /* With no time at all, or woken before, there is still one look: who only ever looks must get on, too. */
     for (bool looked = false; !(*event_out = find(ctx, &waiter)) && !rc; looked = true) {
         const bool woken = ctx->events.woken_at && ctx->events.woken_at >= since;

@@ -17,7 +17,7 @@ TAILQ_HEAD(libxl__event_list, libxl_event);
 typedef struct libxl__events {
     struct libxl__event_list queue; /* for libxl_event_take, _check and _wait */
     uint32_t queued;
-    bool unlooked;            /* the last libxl_event_take did not look at the descriptors */
+    uint32_t unlooked;        /* calls that found events queued, since one has looked at the descriptors */
     libxl__event_index index; /* of the queue, once someone takes by libxl_event_is_for; until it is empty */
     uint64_t woken_at;        /* ns: the last call of libxl_ctx_wake; 0: none */
 } libxl__events;

@@ -88,7 +88,10 @@ libxl_event_predicate libxl_event_is_for;
 int libxl_event_check(libxl_ctx *ctx, libxl_event **event_out, uint64_t typemask,
                       libxl_event_predicate *predicate, void *predicate_user);
 
-/* The same, but waits, and meanwhile does the library's work. ERROR_NOT_READY after libxl_ctx_wake. */
+/*
+ * The same, but waits, and meanwhile does the library's work; so it does now and then for who always finds an event.
+ * ERROR_NOT_READY after libxl_ctx_wake.
+ */
 int libxl_event_wait(libxl_ctx *ctx, libxl_event **event_out, uint64_t typemask,
                      libxl_event_predicate *predicate, void *predicate_user);
 

@@ -148,7 +148,14 @@ inline take_event(o)
 
 inline event_wait(mask)
 {
-    atomic { take_lock(); waiter_begin(mask) }
+    atomic {
+        take_lock();
+        waiter_begin(mask);
+        if
+        :: queued[0] || queued[OPS - 1] -> dispatch() /* now and then there is a look all the same */
+        :: true -> skip
+        fi
+    }
     flush();
     do
     :: queued[0] && wants(me, 0) -> atomic { take_event(0); break }
