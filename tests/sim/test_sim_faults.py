@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Calls fail and wait as they are told."""
 
-
 import pytest
 from sim_support import World, WriteConfig, domains
 
