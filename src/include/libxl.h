@@ -100,7 +100,8 @@ int libxl_ctx_free(libxl_ctx *ctx);
 
 /*
  * In the child of a fork that will not exec: gives up the child's copy of the context. Only this may
- * be called there; it closes the child's descriptors and touches nothing that is shared.
+ * be called there; it closes the child's descriptors, but those that libxenctrl has opened, which go with the child, and
+ * touches nothing that is shared.
  */
 void libxl_postfork_child_noexec(libxl_ctx *ctx);
 

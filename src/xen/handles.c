@@ -5,7 +5,7 @@
  *
  * libxencall keeps a handle's buffers, a page for each hypercall, with the handle. Threads that share one take these
  * pages from each other's caches and wait for its lock, so each of a few has its own; who opened the context has the
- * first, and a program of one thread no other.
+ * first, and a program of one thread others only for the workers that destroy domains.
  */
 #include "xen.h"
 
