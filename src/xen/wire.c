@@ -221,12 +221,12 @@ static int errno_of(const char *name, size_t length)
     return EIO;
 }
 
-/* An event is a path and a token, each with its zero. */
+/* An event is a path and a token, each with its zero; what is not that is an event of no watch. */
 static void watch_event(libxl_ctx *ctx, const char *body, size_t length)
 {
     size_t path = strnlen(body, length) + 1;
-    if (path < length && memchr(body + path, 0, length - path))
-        libxl__watch_event(ctx, body + path);
+    const bool whole = path < length && memchr(body + path, 0, length - path);
+    libxl__watch_event(ctx, whole ? body + path : "");
 }
 
 static void message(libxl_ctx *ctx, const struct xsd_sockmsg *header, const char *body)

@@ -75,6 +75,8 @@ hints = {k.__name__: typing.get_type_hints(k) for k in kinds}
 import uuid
 assert hints["DomInfo"]["uuid"] is hints["DomainGone"]["uuid"] is uuid.UUID
 assert hints["DomainCreateInfo"]["uuid"] == uuid.UUID | None
+here = {"__module__": "nowhere", "__match_args__": ()}
+assert typing.get_type_hints(type("Own", (aioxen.DomInfo,), here))["uuid"] is uuid.UUID
 """
 
 

@@ -61,7 +61,8 @@ class _Hinted:
         from uuid import UUID
 
         for written in (c for c in kind.__mro__ if "__match_args__" in vars(c)):
-            vars(sys.modules[written.__module__]).setdefault("UUID", UUID)
+            if module := sys.modules.get(written.__module__):
+                vars(module).setdefault("UUID", UUID)
         raise AttributeError("__no_type_check__")
 
 
