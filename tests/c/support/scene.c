@@ -303,13 +303,13 @@ static void scene_free(scene *s)
     pthread_mutex_destroy(&s->lock);
 }
 
-/* What operations have left to be done when they were aborted. */
+/* What operations have left to be done when they were aborted, and events that occurred after the last who took some. */
 static void let_the_rest_end(scene *s)
 {
     libxl_counters now;
     for (uint64_t end = now_ms() + REST_LIMIT_MS; now_ms() < end; pump(s, TICK_MS)) {
         libxl_ctx_counters(s->ctx, &now);
-        if (!now.timers && !now.jobs)
+        if (!now.timers && !now.jobs && !now.events)
             return;
     }
 }
