@@ -14,22 +14,22 @@
 
 /* ---- starting */
 
-static void begin(libxl__ao *ao, libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t domid)
+static void begin(libxl__ao *ao, libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t number)
 {
     ao->magic = LIBXL__AO_MAGIC;
     ao->ctx = ctx;
     ao->cls = cls;
-    ao->domid = domid;
+    ao->subject.number = number;
     SLIST_INIT(&ao->sources);
 }
 
-static libxl__ao *create(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t domid)
+static libxl__ao *create(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t number)
 {
     libxl__ao *ao = libxl__ao_record_get(ctx, cls);
     if (!ao)
         return NULL;
-    begin(ao, ctx, cls, domid);
-    ao->told = LIBXL__AO_CALLER;
+    begin(ao, ctx, cls, number);
+    ao->notify_target = LIBXL__AO_CALLER;
     return ao;
 }
 
@@ -39,36 +39,36 @@ static int refused(libxl_ctx *ctx, int rc)
     return libxl__tell(rc);
 }
 
-int libxl__ao_create(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t domid, const libxl_asyncop_how *how,
-                     libxl__ao **ao_out)
+int libxl__ao_create(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t number,
+                     const libxl_asyncop_how *how, libxl__ao **ao_out)
 {
     libxl__ctx_lock(ctx);
     int rc = how && (cls->slow || !how->callback) ? libxl__hooks_need_loop(ctx) : 0;
     if (rc || ctx->closing)
         return refused(ctx, rc ? rc : ERROR_CLOSED);
-    libxl__ao *ao = create(ctx, cls, domid);
+    libxl__ao *ao = create(ctx, cls, number);
     if (!ao)
         return refused(ctx, ERROR_NOMEM);
     if (how) {
-        ao->told = LIBXL__AO_HOW;
+        ao->notify_target = LIBXL__AO_HOW;
         ao->how = *how;
     }
     *ao_out = ao;
     return 0;
 }
 
-int libxl__ao_create_instant(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t domid,
+int libxl__ao_create_instant(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t number,
                              const libxl_asyncop_how *how, void *here, libxl__ao **ao_out)
 {
     /* An event has to lie somewhere, and a callback inside another has to wait for that one. */
     if (how && (!how->callback || libxl__delivering_here(ctx)))
-        return libxl__ao_create(ctx, cls, domid, how, ao_out);
+        return libxl__ao_create(ctx, cls, number, how, ao_out);
     if (ctx->closing)
         return libxl__tell(ERROR_CLOSED);
     libxl__ao *ao = here;
     memset(ao, 0, sizeof(*ao) + cls->args_size);
-    begin(ao, ctx, cls, domid);
-    ao->told = LIBXL__AO_STACK;
+    begin(ao, ctx, cls, number);
+    ao->notify_target = LIBXL__AO_STACK;
     if (how)
         ao->how = *how;
     *ao_out = ao;
@@ -78,22 +78,22 @@ int libxl__ao_create_instant(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_
 libxl__ao *libxl__ao_create_nested(libxl__ao *parent, struct libxl__nested *nested,
                                    const libxl__ao_class *cls)
 {
-    libxl__ao *ao = create(parent->ctx, cls, parent->domid);
+    libxl__ao *ao = create(parent->ctx, cls, parent->subject.number);
     if (!ao)
         return NULL;
-    ao->told = LIBXL__AO_PARENT;
+    ao->notify_target = LIBXL__AO_PARENT;
     ao->parent = parent;
     ao->nested = nested;
     return ao;
 }
 
-libxl__ao *libxl__ao_create_background(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t domid,
+libxl__ao *libxl__ao_create_background(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t number,
                                        libxl__ao **handle)
 {
-    libxl__ao *ao = create(ctx, cls, domid);
+    libxl__ao *ao = create(ctx, cls, number);
     if (!ao)
         return NULL;
-    ao->told = LIBXL__AO_NOBODY;
+    ao->notify_target = LIBXL__AO_NOBODY;
     ao->handle = handle;
     return ao;
 }
@@ -150,7 +150,7 @@ void libxl__ao__destroy(libxl_ctx *ctx, libxl__ao *ao)
  */
 static int leave_with(libxl_ctx *ctx, libxl__ao *ao, int rc)
 {
-    libxl__ctx_settle(ctx);
+    libxl__ctx_dispatch(ctx);
     if (rc)
         libxl__error_message_set(rc, ao->message);
     libxl__ao__destroy(ctx, ao);
@@ -179,7 +179,7 @@ static int leave_stack_with(libxl__ao *ao, int rc)
 int libxl__ao_abort_start(libxl__ao *ao, int rc)
 {
     assert(rc && !ao->complete);
-    if (ao->told == LIBXL__AO_STACK)
+    if (ao->notify_target == LIBXL__AO_STACK)
         return leave_stack_with(ao, rc);
     release_work(ao);
     libxl__deliver_drop(ao->ctx, ao);
@@ -198,7 +198,7 @@ static void enter_progress(libxl__ao *ao)
     libxl__log(ao->ctx, XTL_DEBUG, -1, "%s: in progress", ao->cls->name);
     TAILQ_INSERT_TAIL(&ao->ctx->aos.live, ao, live_link);
     ao->live = true;
-    if (ao->told == LIBXL__AO_HOW)
+    if (ao->notify_target == LIBXL__AO_HOW)
         libxl__ao_index_add(ao);
     if (ao->cls->limit_ms &&
         libxl__timer_start(ao->ctx, &ao->limit, LIBXL__MILLISECONDS(ao->cls->limit_ms), limit_reached))
@@ -219,7 +219,7 @@ static void began(libxl__ao *ao, int rc)
 int libxl__ao_start(libxl__ao *ao)
 {
     int rc = ao->cls->body(ao, ao->args);
-    if (ao->told == LIBXL__AO_STACK)
+    if (ao->notify_target == LIBXL__AO_STACK)
         return leave_stack_with(ao, rc);
     if (rc < 0 && !ao->jobs)
         return libxl__ao_abort_start(ao, rc);
@@ -252,7 +252,7 @@ int libxl__ao_inprogress(libxl__ao *ao)
 {
     libxl_ctx *ctx = ao->ctx;
     assert(ao->magic == LIBXL__AO_MAGIC);
-    if (ao->told == LIBXL__AO_HOW) {
+    if (ao->notify_target == LIBXL__AO_HOW) {
         libxl__ctx_leave(ctx); /* from here on the record may be gone */
         return ERROR_ASYNC_INPROGRESS;
     }
@@ -327,10 +327,10 @@ void libxl__ao_progress(libxl__ao *ao, libxl_event_type type)
     if (!ao->progress_wanted)
         return;
     const libxl_asyncprogress_how *how = libxl__ao_progress_of(ao);
-    libxl_event *event = libxl__event_new(ao->ctx, type, ao->domid, how->u.for_event);
+    libxl_event *event = libxl__event_new(ao->ctx, type, ao->subject.number, how->u.for_event);
     if (!event)
         return; /* a report may be missed; a completion never */
-    event->domuuid = ao->domuuid;
+    event->domuuid = ao->subject.uuid;
     if (how->callback) {
         event->for_user = 0;
         ao->reports++;
@@ -349,8 +349,8 @@ static void tell_of_completion(libxl__ao *ao)
 {
     ao->event = (libxl_event){
         .type = LIBXL_EVENT_TYPE_OPERATION_COMPLETE,
-        .domid = ao->domid,
-        .domuuid = ao->domuuid,
+        .domid = ao->subject.number,
+        .domuuid = ao->subject.uuid,
         .for_user = ao->how.u.for_event,
         .u.operation_complete.rc = ao->rc,
     };
@@ -365,7 +365,7 @@ static void tell_of_completion(libxl__ao *ao)
 static void notify(libxl__ao *ao)
 {
     ao->notified = true;
-    switch (ao->told) {
+    switch (ao->notify_target) {
     case LIBXL__AO_STACK: return;
     case LIBXL__AO_CALLER:
         if (ao->waiter)
@@ -401,7 +401,7 @@ static void finish(libxl__ao *ao)
     if (ao->live)
         TAILQ_REMOVE(&aos->live, ao, live_link);
     ao->live = false;
-    if (ao->told <= LIBXL__AO_HOW) {
+    if (ao->notify_target <= LIBXL__AO_HOW) {
         aos->completed++;
         aos->aborted += ao->rc == ERROR_ABORTED || ao->rc == ERROR_TIMEDOUT;
     }

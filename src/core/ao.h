@@ -54,21 +54,27 @@ typedef struct libxl__ao_class {
 
 /* ---- the operation */
 
+/* What an operation or an event is about. The core passes it on and never looks at it. */
+typedef struct libxl__subject {
+    uint32_t number;
+    libxl_uuid uuid;
+} libxl__subject;
+
 #define LIBXL__AO_MAGIC           0xA0FACE00ul
 #define LIBXL__AO_MAGIC_DESTROYED 0xA0DEAD00ul
 
 /* Who is told of its end. */
-typedef enum libxl__ao_told {
+typedef enum libxl__ao_notify_target {
     LIBXL__AO_STACK, /* who is in the initiator, on whose stack it is, returning or calling back; not locked */
     LIBXL__AO_CALLER, /* who waits in the initiator */
     LIBXL__AO_HOW,    /* the application, by callback or event */
     LIBXL__AO_PARENT,
     LIBXL__AO_NOBODY, /* it runs in the background */
-} libxl__ao_told;
+} libxl__ao_notify_target;
 
 struct libxl__ao {
     uint32_t magic;
-    libxl__ao_told told : 3;
+    libxl__ao_notify_target notify_target : 3;
     bool complete : 1;   /* rc is final */
     bool notified : 1;   /* and the application has been told, or is about to be */
     bool ending : 1;     /* the body has given rc; jobs still run */
@@ -80,11 +86,11 @@ struct libxl__ao {
     bool progress_wanted : 1;
     uint16_t step; /* the body's */
     int rc;
-    int stop;         /* ABORTED or TIMEDOUT once it has been asked to stop, else 0 */
-    uint32_t domid;   /* the domain it is about; a body that makes one sets it */
-    uint32_t jobs;    /* running or queued, that must end before completion */
-    uint32_t reports; /* of progress, not delivered yet: they go before the completion */
-    uint32_t size;    /* of the whole record */
+    int stop;               /* ABORTED or TIMEDOUT once it has been asked to stop, else 0 */
+    libxl__subject subject; /* what it is about; whoever learns it sets it */
+    uint32_t jobs;          /* running or queued, that must end before completion */
+    uint32_t reports;       /* of progress, not delivered yet: they go before the completion */
+    uint32_t size;          /* of the whole record */
     libxl_ctx *ctx;
     const libxl__ao_class *cls;
     char *message; /* malloc'ed: what failed, in words */
@@ -97,7 +103,6 @@ struct libxl__ao {
         };
         libxl__ao **handle; /* NOBODY: set to NULL when it ends; may be NULL */
     };
-    libxl_uuid domuuid; /* its domain's identity, once the body has learnt it */
     union {
         struct { /* until it is complete */
             struct libxl__sources sources;
@@ -145,10 +150,10 @@ typedef struct libxl__aos {
  * Makes the record and takes the context's lock. 0; or NOMEM or CLOSED, and the context is not locked.
  * Called unlocked.
  */
-int libxl__ao_create(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t domid, const libxl_asyncop_how *how,
-                     libxl__ao **ao_out);
+int libxl__ao_create(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t number,
+                     const libxl_asyncop_how *how, libxl__ao **ao_out);
 /* The same for an instant operation; without an event the record is made `here`, and the context is not locked. */
-int libxl__ao_create_instant(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t domid,
+int libxl__ao_create_instant(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t number,
                              const libxl_asyncop_how *how, void *here, libxl__ao **ao_out);
 /* The room for that: a record with args of this type. */
 #define LIBXL__AO_HERE(name, args_type) _Alignas(libxl__ao) char name[sizeof(libxl__ao) + sizeof(args_type)]
@@ -178,7 +183,7 @@ void libxl__ao_progress(libxl__ao *ao, libxl_event_type type);
 libxl__ao *libxl__ao_create_nested(libxl__ao *parent, struct libxl__nested *nested,
                                    const libxl__ao_class *cls);
 /* One that nobody waits for: it runs until it ends or is asked to stop, and destroys itself. NULL: NOMEM. */
-libxl__ao *libxl__ao_create_background(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t domid,
+libxl__ao *libxl__ao_create_background(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t number,
                                        libxl__ao **handle);
 void libxl__ao_start_nested(libxl__ao *ao);
 /* A nested operation has ended: tells its parent, and destroys it. */

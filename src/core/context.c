@@ -36,24 +36,24 @@ int libxl__ctx_sleep(libxl_ctx *ctx, pthread_cond_t *cond, uint64_t deadline)
     return pthread_cond_clockwait(cond, &ctx->lock, CLOCK_MONOTONIC, &until);
 }
 
-void libxl__ctx_flush(libxl_ctx *ctx)
+void libxl__ctx_dispatch_all(libxl_ctx *ctx)
 {
     do
         libxl__aos_run(ctx);
     while (libxl__deliveries_due(&ctx->deliveries) && libxl__deliver_one(ctx));
 }
 
-void libxl__ctx_settle(libxl_ctx *ctx)
+void libxl__ctx_dispatch(libxl_ctx *ctx)
 {
     if (libxl__deliver_later(ctx))
         libxl__aos_run(ctx);
     else
-        libxl__ctx_flush(ctx);
+        libxl__ctx_dispatch_all(ctx);
 }
 
 void libxl__ctx_leave(libxl_ctx *ctx)
 {
-    libxl__ctx_settle(ctx);
+    libxl__ctx_dispatch(ctx);
     libxl__ctx_unlock(ctx);
 }
 
@@ -99,7 +99,7 @@ int libxl__ctx_drain(libxl_ctx *ctx)
     libxl__waiter_begin(ctx, &waiter);
     ctx->aos.drained = &waiter;
     int rc = 0;
-    libxl__ctx_flush(ctx);
+    libxl__ctx_dispatch_all(ctx);
     while (!rc && libxl__aos_live(ctx))
         rc = libxl__waiter_wait(ctx, &waiter, 0);
     ctx->aos.drained = NULL;
@@ -135,7 +135,7 @@ int libxl_ctx_process(libxl_ctx *ctx)
 {
     libxl__ctx_lock(ctx);
     int rc = libxl__loop_dispatch(ctx);
-    libxl__ctx_settle(ctx);
+    libxl__ctx_dispatch(ctx);
     libxl__loop_hide_events(ctx);
     libxl__ctx_unlock(ctx);
     return rc;

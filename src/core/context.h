@@ -56,13 +56,13 @@ int libxl__ctx_sleep(libxl_ctx *ctx, pthread_cond_t *cond, uint64_t deadline);
  * Locked: runs the operations that are due and delivers what is to be delivered to the application, for which
  * the lock is given up meanwhile. Returns when there is no more.
  */
-void libxl__ctx_flush(libxl_ctx *ctx);
+void libxl__ctx_dispatch_all(libxl_ctx *ctx);
 
 /*
  * Locked: the same at the end of a public function. Inside a delivery of this context only the operations are
  * run, and the rest is left to the loop around it.
  */
-void libxl__ctx_settle(libxl_ctx *ctx);
+void libxl__ctx_dispatch(libxl_ctx *ctx);
 
 /* How every public function ends: settle, then unlock. */
 void libxl__ctx_leave(libxl_ctx *ctx);

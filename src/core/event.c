@@ -171,7 +171,7 @@ int libxl_event_take(libxl_ctx *ctx, libxl_event_record *records, int max)
         return libxl__refuse(ERROR_INVAL, "records: NULL");
     libxl__ctx_lock(ctx);
     int count = look(ctx, TAKES_A_LOOK);
-    libxl__ctx_settle(ctx);
+    libxl__ctx_dispatch(ctx);
     if (!count)
         while (count < max && ctx->events.queued) {
             libxl_event *event = TAILQ_FIRST(&ctx->events.queue);
@@ -224,7 +224,7 @@ int libxl_event_check(libxl_ctx *ctx, libxl_event **event_out, uint64_t typemask
     const libxl__waiter want = {
         .typemask = typemask, .predicate = predicate, .predicate_user = predicate_user};
     libxl__ctx_lock(ctx);
-    libxl__ctx_settle(ctx);
+    libxl__ctx_dispatch(ctx);
     *event_out = find(ctx, &want);
     if (!*event_out)
         libxl__loop_hide_events(ctx);
@@ -248,7 +248,7 @@ int libxl_event_wait_limit(libxl_ctx *ctx, libxl_event **event_out, uint64_t typ
     libxl__ctx_lock(ctx);
     libxl__waiter_begin(ctx, &waiter);
     int rc = ctx->events.queued ? look(ctx, WAITS_A_LOOK) : 0;
-    libxl__ctx_flush(ctx);
+    libxl__ctx_dispatch_all(ctx);
     /* With no time at all, or woken before, there is still one look: who only ever looks must get on, too. */
     for (bool looked = false; !(*event_out = find(ctx, &waiter)) && !rc; looked = true) {
         const bool woken = ctx->events.woken_at && ctx->events.woken_at >= since;

@@ -11,7 +11,7 @@
 
 void libxl__hooks_open(libxl_ctx *ctx)
 {
-    pthread_cond_init(&ctx->hooks.settled, NULL);
+    pthread_cond_init(&ctx->hooks.registration_done, NULL);
 }
 
 /* ---- events */
@@ -45,7 +45,7 @@ int libxl__hooks_need_loop(libxl_ctx *ctx)
 {
     libxl__hooks *hooks = &ctx->hooks;
     while (hooks->registering) /* by another thread: what comes of it decides for this one, too */
-        libxl__ctx_sleep(ctx, &hooks->settled, 0);
+        libxl__ctx_sleep(ctx, &hooks->registration_done, 0);
     if (!hooks->loop || hooks->registered)
         return 0;
     hooks->registering = true;
@@ -54,7 +54,7 @@ int libxl__hooks_need_loop(libxl_ctx *ctx)
     int rc = hooks->loop->fd_register(hooks->loop_user, libxl_ctx_fd(ctx), &for_app, POLLIN, hooks);
     libxl__ctx_lock(ctx);
     hooks->registering = false;
-    pthread_cond_broadcast(&hooks->settled);
+    pthread_cond_broadcast(&hooks->registration_done);
     hooks->registered = !rc;
     if (!rc)
         hooks->for_app = for_app;
@@ -67,7 +67,7 @@ void libxl__hooks_close(libxl_ctx *ctx)
     if (hooks->registered)
         hooks->loop->fd_deregister(hooks->loop_user, libxl_ctx_fd(ctx), hooks->for_app);
     hooks->registered = false;
-    pthread_cond_destroy(&hooks->settled);
+    pthread_cond_destroy(&hooks->registration_done);
 }
 
 void libxl_osevent_occurred_fd(libxl_ctx *ctx, void *for_libxl, int fd, short events, short revents)

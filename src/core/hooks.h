@@ -17,7 +17,7 @@ typedef struct libxl__hooks {
     void *loop_user;
     void *for_app; /* the application's word for our registration */
     bool registered, registering;
-    pthread_cond_t settled; /* registering is over */
+    pthread_cond_t registration_done; /* registering is over */
 } libxl__hooks;
 
 /* Locked, all of them. */

@@ -297,12 +297,12 @@ static void follow(libxl_ctx *ctx, libxl__waiter *waiter, uint64_t deadline)
 int libxl__waiter_wait(libxl_ctx *ctx, libxl__waiter *waiter, uint64_t deadline)
 {
     int rc = 0;
-    libxl__ctx_flush(ctx);
+    libxl__ctx_dispatch_all(ctx);
     if (!waiter->woken && ctx->loop.leader)
         follow(ctx, waiter, deadline);
     else if (!waiter->woken)
         rc = lead(ctx, waiter, deadline);
-    libxl__ctx_flush(ctx);
+    libxl__ctx_dispatch_all(ctx);
     waiter->woken = false;
     return rc;
 }

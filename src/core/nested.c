@@ -14,7 +14,7 @@ static void stop(libxl_ctx *ctx, libxl__source *source)
     libxl__ao *child = nested->child;
     if (child && nested->outlives) {
         libxl__ao *parent = child->parent;
-        child->told = LIBXL__AO_NOBODY;
+        child->notify_target = LIBXL__AO_NOBODY;
         child->handle = NULL;
         nested->child = NULL;
         libxl__ao_job_ended(parent);

@@ -29,11 +29,11 @@ static void end_job(libxl_ctx *ctx, libxl__job *job)
     job->state = LIBXL__JOB_DONE;
     job->ao = NULL;
     if (!ao) {
-        if (job->orphaned)
-            job->orphaned(ctx, job);
+        if (job->on_done)
+            job->on_done(ctx, job);
         return;
     }
-    if (job->orphaned)
+    if (job->on_done)
         libxl__ao_wake(ao);
     else
         libxl__ao_job_ended(ao);
@@ -48,7 +48,7 @@ static bool wait_for_work(libxl_ctx *ctx, struct libxl__lane_state *lane)
     lane->idle++;
     int error = libxl__ctx_sleep(ctx, &lane->work_to_do, libxl__now() + LIBXL__SECONDS(IDLE_SECONDS));
     lane->idle--;
-    return error != ETIMEDOUT || !STAILQ_EMPTY(&lane->queue) || (lane->held && lane->threads == 1);
+    return error != ETIMEDOUT || !STAILQ_EMPTY(&lane->queue) || (lane->reserved && lane->threads == 1);
 }
 
 static void do_jobs(libxl_ctx *ctx, struct libxl__lane_state *lane)
@@ -110,19 +110,19 @@ static int no_thread(libxl_ctx *ctx, libxl__ao *ao, int error)
               : libxl__log_errno(ctx, ERROR_FAIL, "starting a worker thread");
 }
 
-int libxl__lane_hold(libxl__ao *ao, libxl__lane lane_number)
+int libxl__lane_reserve(libxl__ao *ao, libxl__lane lane_number)
 {
     struct libxl__lane_state *lane = &ao->ctx->workers.lanes[lane_number];
     int error = lane->threads ? 0 : start_thread(lane);
     if (error)
         return no_thread(ao->ctx, ao, error);
-    lane->held++;
+    lane->reserved++;
     return 0;
 }
 
-void libxl__lane_let_go(libxl_ctx *ctx, libxl__lane lane_number)
+void libxl__lane_release(libxl_ctx *ctx, libxl__lane lane_number)
 {
-    ctx->workers.lanes[lane_number].held--;
+    ctx->workers.lanes[lane_number].reserved--;
 }
 
 int libxl__job_submit(libxl_ctx *ctx, libxl__ao *ao, libxl__job *job, libxl__lane lane_number)
@@ -141,7 +141,7 @@ int libxl__job_submit(libxl_ctx *ctx, libxl__ao *ao, libxl__job *job, libxl__lan
     job->ao = ao;
     STAILQ_INSERT_TAIL(&lane->queue, job, link);
     lane->queued++;
-    if (ao && !job->orphaned)
+    if (ao && !job->on_done)
         ao->jobs++;
     return 0;
 }
@@ -156,19 +156,19 @@ bool libxl__job_withdraw(libxl_ctx *ctx, libxl__job *job)
     job->state = LIBXL__JOB_IDLE;
     libxl__ao *ao = job->ao;
     job->ao = NULL;
-    if (ao && !job->orphaned)
+    if (ao && !job->on_done)
         libxl__ao_job_ended(ao);
     return true;
 }
 
-void libxl__job_orphan(libxl_ctx *ctx, libxl__job *job)
+void libxl__job_detach(libxl_ctx *ctx, libxl__job *job)
 {
-    assert(job->orphaned);
+    assert(job->on_done);
     job->ao = NULL;
     if (job->state == LIBXL__JOB_RUNNING)
         return; /* the worker frees it */
     libxl__job_withdraw(ctx, job);
-    job->orphaned(ctx, job);
+    job->on_done(ctx, job);
 }
 
 /* How many threads that compute: as there are processors for us, but one that waits for once must not hold up all. */

@@ -30,7 +30,7 @@ struct libxl__job { /* all zero: idle */
     /* On a worker, not locked: does the work, touches only the job's own data. */
     void (*work)(libxl_ctx *ctx, libxl__job *job);
     /* Locked, on the worker: the operation has been given up meanwhile, or there is none. Frees the job. */
-    void (*orphaned)(libxl_ctx *ctx, libxl__job *job);
+    void (*on_done)(libxl_ctx *ctx, libxl__job *job);
     struct libxl__ao *ao; /* is woken when the work is done */
     enum { LIBXL__JOB_IDLE, LIBXL__JOB_QUEUED, LIBXL__JOB_RUNNING, LIBXL__JOB_DONE } state;
     libxl__lane lane;
@@ -46,7 +46,7 @@ struct libxl__lane_state {
     struct libxl__jobs queue;
     pthread_cond_t work_to_do;
     uint32_t threads, idle, queued, running;
-    uint32_t held; /* by operations that will have a job for it */
+    uint32_t reserved; /* by operations that will have a job for it */
 };
 
 typedef struct libxl__workers {
@@ -64,7 +64,7 @@ void libxl__workers_count(libxl_ctx *ctx, libxl_counters *out);
 
 /*
  * Locked. Has job->work called on a worker, then wakes the operation `ao` (NULL: none). The operation does
- * not complete before the job is done, unless the job has `orphaned`: then the operation may leave it behind.
+ * not complete before the job is done, unless the job has `on_done`: then the operation may leave it behind.
  * Errors: FAIL (no thread can be had), noted in ao, and the job is idle.
  */
 int libxl__job_submit(libxl_ctx *ctx, struct libxl__ao *ao, libxl__job *job, libxl__lane lane);
@@ -73,13 +73,13 @@ int libxl__job_submit(libxl_ctx *ctx, struct libxl__ao *ao, libxl__job *job, lib
  * Locked. For an operation that must not find, when much has been done, that no thread can be had: from here on the lane
  * has one, and libxl__job_submit does not fail, until it is let go. Errors: FAIL, noted in ao.
  */
-int libxl__lane_hold(struct libxl__ao *ao, libxl__lane lane);
-void libxl__lane_let_go(libxl_ctx *ctx, libxl__lane lane);
+int libxl__lane_reserve(struct libxl__ao *ao, libxl__lane lane);
+void libxl__lane_release(libxl_ctx *ctx, libxl__lane lane);
 
 /* Locked. Takes back a job that no worker has begun; whether it was so. */
 bool libxl__job_withdraw(libxl_ctx *ctx, libxl__job *job);
 
-/* Locked. The operation gives up a job that has `orphaned`; in whatever state it is. */
-void libxl__job_orphan(libxl_ctx *ctx, libxl__job *job);
+/* Locked. The operation gives up a job that has `on_done`; in whatever state it is. */
+void libxl__job_detach(libxl_ctx *ctx, libxl__job *job);
 
 #endif

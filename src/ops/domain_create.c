@@ -262,7 +262,7 @@ static int undo(libxl__ao *ao, struct create *s, int rc)
 static int follow(libxl__ao *ao, struct create *s)
 {
     xc_domaininfo_t info;
-    ao->domid = s->build.domid;
+    ao->subject.number = s->build.domid;
     int rc = libxl__hv_info(ao, s->build.domid, &info);
     return rc ? rc : libxl__domain_source_start(ao, &s->domain, &info);
 }

@@ -48,7 +48,7 @@ static int start(libxl__ao *ao, struct ask *s, uint32_t domid, const char *reque
     if (!s->writing)
         return ERROR_NOMEM;
     /* In a transaction, so that a domain that dies meanwhile gets no new tree, nor another its request. */
-    libxl__xs_require_domain(s->writing, &ao->domuuid);
+    libxl__xs_require_domain(s->writing, &ao->subject.uuid);
     libxl__xs_write(s->writing, LIBXL__XS_GUESTS, request, "/local/domain/%u/control/shutdown", domid);
     rc = libxl__domain_source_start(ao, &s->domain, &info);
     if (!rc)
@@ -77,7 +77,7 @@ static int withdraw(libxl__ao *ao, struct ask *s, uint32_t domid, const char *re
     s->writing = libxl__xs_batch_new(ao, domid);
     if (!s->writing)
         return unanswered(ao, domid);
-    libxl__xs_require_domain(s->writing, &ao->domuuid);
+    libxl__xs_require_domain(s->writing, &ao->subject.uuid);
     libxl__xs_require(s->writing, ERROR_NOT_READY, request, "/local/domain/%u/control/shutdown", domid);
     libxl__xs_write(s->writing, LIBXL__XS_GUESTS, "", "/local/domain/%u/control/shutdown", domid);
     /* A xenstored that does not answer must not keep us. */

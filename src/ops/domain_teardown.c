@@ -138,7 +138,7 @@ int libxl__teardown_start(libxl__ao *ao, libxl__nested *nested, uint32_t domid, 
     libxl__ao *child = libxl__nested_create(ao, nested, &teardown_class);
     if (!child)
         return ERROR_NOMEM;
-    child->domid = domid;
+    child->subject.number = domid;
     *(libxl__teardown_args *)libxl__ao_args(child) = (libxl__teardown_args){.domid = domid, .uuid = *uuid};
     nested->outlives = true;
     libxl__nested_start(nested);
@@ -157,7 +157,7 @@ int libxl__domain_destroy_body(libxl__ao *ao, libxl__domain_destroy_args *args)
             return libxl__ao_fail(ao, ERROR_INVAL, "domid: domain 0 cannot be destroyed");
         int rc = libxl__hv_info(ao, args->in.domid, &info);
         if (!rc)
-            rc = libxl__teardown_start(ao, teardown, args->in.domid, &ao->domuuid);
+            rc = libxl__teardown_start(ao, teardown, args->in.domid, &ao->subject.uuid);
         ao->step = WAITING;
         return rc ? rc : LIBXL__AO_WAIT;
     }

@@ -298,19 +298,19 @@ int libxl__hv_destroy_prepare(libxl__ao *ao, libxl__hv_destroy *destroy, uint32_
     destroy->domid = domid;
     destroy->uuid = *uuid;
     destroy->job.work = destroy_work;
-    return libxl__lane_hold(ao, LIBXL__LANE_DESTROY);
+    return libxl__lane_reserve(ao, LIBXL__LANE_DESTROY);
 }
 
 void libxl__hv_destroy_start(libxl__ao *ao, libxl__hv_destroy *destroy)
 {
     int rc = libxl__job_submit(ao->ctx, ao, &destroy->job, LIBXL__LANE_DESTROY);
     assert(!rc);
-    libxl__lane_let_go(ao->ctx, LIBXL__LANE_DESTROY);
+    libxl__lane_release(ao->ctx, LIBXL__LANE_DESTROY);
 }
 
 void libxl__hv_destroy_give_up(libxl__ao *ao)
 {
-    libxl__lane_let_go(ao->ctx, LIBXL__LANE_DESTROY);
+    libxl__lane_release(ao->ctx, LIBXL__LANE_DESTROY);
 }
 
 bool libxl__hv_destroy_done(const libxl__hv_destroy *destroy)

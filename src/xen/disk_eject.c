@@ -42,19 +42,19 @@ static void tell(const libxl__ao *ao, const libxl_evgen_disk_eject *evgen)
         libxl__event_missed(ctx, LIBXL_EVENT_TYPE_DISK_EJECT);
         return;
     }
-    event->domuuid = ao->domuuid;
+    event->domuuid = ao->subject.uuid;
     event->u.disk_eject.vdev = vdev;
     libxl__event_occurred(ctx, event);
 }
 
 static int empty_node(libxl__ao *ao, struct state *s, const char *path)
 {
-    const uint32_t domid = ao->domid;
+    const uint32_t domid = ao->subject.number;
     libxl__xs_batch_free(s->emptying);
     s->emptying = libxl__xs_batch_new(ao, domid);
     if (!s->emptying)
         return ERROR_NOMEM;
-    libxl__xs_require_domain(s->emptying, &ao->domuuid);
+    libxl__xs_require_domain(s->emptying, &ao->subject.uuid);
     libxl__xs_require(s->emptying, ERROR_NOTFOUND, "eject", "%s", path);
     libxl__xs_write(s->emptying, LIBXL__XS_GUESTS, "", "%s", path);
     return libxl__xs_run(s->emptying, LIBXL__XS_TRANSACTION);
@@ -73,7 +73,7 @@ static int body(libxl__ao *ao, void *p)
     snprintf(path, sizeof(path), "/local/domain/%u/device/vbd/%d/eject", evgen->domid, evgen->number);
     switch (ao->step) {
     case START:
-        (void)libxl__hv_look(ao, ao->domid, &info); /* for its identity; it need not be there */
+        (void)libxl__hv_look(ao, ao->subject.number, &info); /* for its identity; it need not be there */
         rc = libxl__await_start(ao, &s->ejected, path, libxl__await_equal, "eject", 0);
         ao->step = WATCHING;
         return rc ? rc : LIBXL__AO_WAIT;

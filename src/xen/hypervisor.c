@@ -70,8 +70,8 @@ int libxl__hv_look(libxl__ao *ao, uint32_t domid, xc_domaininfo_t *info)
         return domain_hypercall_failed(ao, "looking at", domid);
     if (count != 1 || info->domain != domid)
         return ERROR_DOMAIN_NOTFOUND;
-    if (domid == ao->domid)
-        ao->domuuid = uuid_of(info);
+    if (domid == ao->subject.number)
+        ao->subject.uuid = uuid_of(info);
     return 0;
 }
 

@@ -143,16 +143,16 @@ static int submit(libxl_ctx *ctx, libxl__job *job, void (*work)(libxl_ctx *, lib
                   void (*over)(libxl_ctx *, libxl__job *))
 {
     job->work = work;
-    job->orphaned = over;
+    job->on_done = over;
     return libxl__job_submit(ctx, NULL, job, LIBXL__LANE_XENSTORE);
 }
 
 /* A thread that is there is not gone before the lock has been given up. */
 static int prepare(libxl_ctx *ctx, const libxl__xs_batch *batch)
 {
-    int rc = libxl__lane_hold(batch->ao, LIBXL__LANE_XENSTORE);
+    int rc = libxl__lane_reserve(batch->ao, LIBXL__LANE_XENSTORE);
     if (!rc)
-        libxl__lane_let_go(ctx, LIBXL__LANE_XENSTORE);
+        libxl__lane_release(ctx, LIBXL__LANE_XENSTORE);
     return rc;
 }
 

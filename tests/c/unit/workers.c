@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Workers: bounded in each lane, in order where there is one, gone when idle; jobs withdrawn and orphaned. */
+/* Workers: bounded in each lane, in order where there is one, gone when idle; jobs withdrawn and on_done. */
 #include "core.h"
 
 #include <signal.h>
@@ -10,7 +10,7 @@ enum { JOBS = 40 };
 struct work {
     libxl__job job; /* first */
     unsigned ms;
-    int number, ended, orphaned;
+    int number, ended, on_done;
 };
 
 static atomic_int at_once, most_at_once, worked;
@@ -28,17 +28,17 @@ static void work(libxl_ctx *ctx, libxl__job *job)
     atomic_fetch_sub(&at_once, 1);
 }
 
-static void orphaned(libxl_ctx *ctx, libxl__job *job)
+static void on_done(libxl_ctx *ctx, libxl__job *job)
 {
     (void)ctx;
-    ((struct work *)job)->orphaned++;
+    ((struct work *)job)->on_done++;
 }
 
 static void begin(struct work *jobs, int count, unsigned ms)
 {
     at_once = most_at_once = worked = 0;
     for (int i = 0; i < count; i++)
-        jobs[i] = (struct work){.job = {.work = work, .orphaned = orphaned}, .ms = ms, .number = i};
+        jobs[i] = (struct work){.job = {.work = work, .on_done = on_done}, .ms = ms, .number = i};
 }
 
 static void submit(libxl_ctx *ctx, struct work *jobs, int count, libxl__lane lane)
@@ -82,7 +82,7 @@ static void the_xenstore_lane_is_one_thread_in_order(scene *s)
     assert_int_equal(most_at_once, 1);
     for (int i = 0; i < JOBS; i++) {
         assert_int_equal(order[i], i);
-        assert_int_equal(jobs[i].orphaned, 1); /* nobody's: told once that it is done */
+        assert_int_equal(jobs[i].on_done, 1); /* nobody's: told once that it is done */
         assert_int_equal(jobs[i].job.state, LIBXL__JOB_DONE);
     }
     core_close(ctx);
@@ -108,7 +108,7 @@ static void a_slow_lane_holds_up_no_other(scene *s)
     struct work slow[JOBS], quick[1];
     begin(slow, JOBS, 20);
     submit(ctx, slow, JOBS, LIBXL__LANE_BUILD);
-    quick[0] = (struct work){.job = {.work = work, .orphaned = orphaned}};
+    quick[0] = (struct work){.job = {.work = work, .on_done = on_done}};
     submit(ctx, quick, 1, LIBXL__LANE_XENSTORE);
     for (uint64_t end = now_ms() + 5000; !is_done(ctx, &quick[0]) && now_ms() < end; sleep_ms(1))
         ;
@@ -131,14 +131,14 @@ static void a_queued_job_can_be_withdrawn(scene *s)
     assert_true(libxl__job_withdraw(ctx, &jobs[1].job));
     assert_false(libxl__job_withdraw(ctx, &jobs[1].job));
     assert_int_equal(jobs[1].job.state, LIBXL__JOB_IDLE);
-    libxl__job_orphan(ctx, &jobs[2].job); /* queued: freed now */
-    assert_int_equal(jobs[2].orphaned, 1);
-    libxl__job_orphan(ctx, &jobs[0].job); /* running: by the worker, later */
-    assert_int_equal(jobs[0].orphaned, 0);
+    libxl__job_detach(ctx, &jobs[2].job); /* queued: freed now */
+    assert_int_equal(jobs[2].on_done, 1);
+    libxl__job_detach(ctx, &jobs[0].job); /* running: by the worker, later */
+    assert_int_equal(jobs[0].on_done, 0);
     libxl__ctx_unlock(ctx);
     wait_until_done(ctx);
     assert_int_equal(worked, 1);
-    assert_int_equal(jobs[0].orphaned, 1);
+    assert_int_equal(jobs[0].on_done, 1);
     core_close(ctx);
     (void)s;
 }

@@ -18,7 +18,7 @@ int libxl__machine_create_body(libxl__ao *ao, libxl__machine_create_args *args)
 {
     seen_name = args->in.name;
     seen_machine = &args->in.machine;
-    seen_domid = ao->domid;
+    seen_domid = ao->subject.number;
     seen_progress = ao->progress;
     seen_uuid = args->in.uuid;
     assert(!strcmp(args->in.name, "given") && !strcmp(args->in.machine.name, "m"));
@@ -30,7 +30,7 @@ int libxl__machine_create_body(libxl__ao *ao, libxl__machine_create_args *args)
 
 int libxl__machine_destroy_body(libxl__ao *ao, libxl__machine_destroy_args *args)
 {
-    seen_domid = ao->domid;
+    seen_domid = ao->subject.number;
     assert(args->in.domid == 9);
     return ERROR_ASYNC_INPROGRESS;
 }
@@ -38,7 +38,7 @@ int libxl__machine_destroy_body(libxl__ao *ao, libxl__machine_destroy_args *args
 int libxl__nothing_body(libxl__ao *ao, libxl__nothing_args *args)
 {
     (void)args;
-    seen_domid = ao->domid;
+    seen_domid = ao->subject.number;
     return 0;
 }
 
