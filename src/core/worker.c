@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the worker threads and the queues of jobs. Guarded by the context's lock; a worker gives it up only
- * for job->work. A worker that goes joins the one that went before it; closing joins the last.
+ * Owns: the worker threads and the queues of their lanes. The context's lock guards all of it; a worker gives up the
+ * lock only while it sleeps or does a job's work.
+ *
+ * Each thread that ends joins the thread that ended before it; libxl__workers_close joins the last one.
  */
 #include "libxl_internal.h"
 
@@ -10,16 +12,6 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
-
-static const struct {
-    const char *name;
-    uint32_t most_threads;
-    bool computes; /* more threads than processors would only be in the loop's way */
-} lane_table[LIBXL__LANE_COUNT] = {
-    [LIBXL__LANE_XENSTORE] = {"xl-xenstore", 1, false},
-    [LIBXL__LANE_BUILD] = {"xl-build", 4, true},
-    [LIBXL__LANE_DESTROY] = {"xl-destroy", 16, false},
-};
 
 enum { IDLE_SECONDS = 1 };
 
@@ -40,18 +32,18 @@ static void end_job(libxl_ctx *ctx, libxl__job *job)
     libxl__loop_look_again(ctx);
 }
 
-/* Waits for work; whether there may be some. */
-static bool wait_for_work(libxl_ctx *ctx, struct libxl__lane_state *lane)
+/* Waits for work. Returns false if the thread is to end. */
+static bool wait_for_work(libxl_ctx *ctx, libxl__lane *lane)
 {
     if (ctx->workers.closing)
         return false;
     lane->idle++;
     int error = libxl__ctx_sleep(ctx, &lane->work_to_do, libxl__now() + LIBXL__SECONDS(IDLE_SECONDS));
     lane->idle--;
-    return error != ETIMEDOUT || !STAILQ_EMPTY(&lane->queue) || (lane->reserved && lane->threads == 1);
+    return error != ETIMEDOUT || !STAILQ_EMPTY(&lane->queue) || (lane->reservations && lane->threads == 1);
 }
 
-static void do_jobs(libxl_ctx *ctx, struct libxl__lane_state *lane)
+static void do_jobs(libxl_ctx *ctx, libxl__lane *lane)
 {
     libxl__job *job;
     while ((job = STAILQ_FIRST(&lane->queue))) {
@@ -69,7 +61,7 @@ static void do_jobs(libxl_ctx *ctx, struct libxl__lane_state *lane)
 
 static void *worker(void *argument)
 {
-    struct libxl__lane_state *lane = argument;
+    libxl__lane *lane = argument;
     libxl_ctx *ctx = lane->ctx;
     pthread_setname_np(pthread_self(), lane->name);
     libxl__ctx_lock(ctx);
@@ -89,8 +81,8 @@ static void *worker(void *argument)
     return NULL;
 }
 
-/* The application's signals are for its own threads. */
-static int start_thread(struct libxl__lane_state *lane)
+/* All signals are blocked: the application's handlers run on its own threads. */
+static int start_thread(libxl__lane *lane)
 {
     sigset_t all, before;
     pthread_t thread;
@@ -110,34 +102,32 @@ static int no_thread(libxl_ctx *ctx, libxl__ao *ao, int error)
               : libxl__log_errno(ctx, ERROR_FAIL, "starting a worker thread");
 }
 
-int libxl__lane_reserve(libxl__ao *ao, libxl__lane lane_number)
+int libxl__lane_reserve(libxl__ao *ao, libxl__lane *lane)
 {
-    struct libxl__lane_state *lane = &ao->ctx->workers.lanes[lane_number];
     int error = lane->threads ? 0 : start_thread(lane);
     if (error)
-        return no_thread(ao->ctx, ao, error);
-    lane->reserved++;
+        return no_thread(lane->ctx, ao, error);
+    lane->reservations++;
     return 0;
 }
 
-void libxl__lane_release(libxl_ctx *ctx, libxl__lane lane_number)
+void libxl__lane_release(libxl__lane *lane)
 {
-    ctx->workers.lanes[lane_number].reserved--;
+    lane->reservations--;
 }
 
-int libxl__job_submit(libxl_ctx *ctx, libxl__ao *ao, libxl__job *job, libxl__lane lane_number)
+int libxl__job_submit(libxl__lane *lane, libxl__ao *ao, libxl__job *job)
 {
-    struct libxl__lane_state *lane = &ctx->workers.lanes[lane_number];
     assert(job->state == LIBXL__JOB_IDLE || job->state == LIBXL__JOB_DONE);
     if (lane->idle > lane->queued) {
         pthread_cond_signal(&lane->work_to_do);
     } else if (lane->threads < lane->most_threads) {
         int error = start_thread(lane);
         if (error && !lane->threads)
-            return no_thread(ctx, ao, error);
+            return no_thread(lane->ctx, ao, error);
     }
     job->state = LIBXL__JOB_QUEUED;
-    job->lane = lane_number;
+    job->lane = lane;
     job->ao = ao;
     STAILQ_INSERT_TAIL(&lane->queue, job, link);
     lane->queued++;
@@ -146,11 +136,11 @@ int libxl__job_submit(libxl_ctx *ctx, libxl__ao *ao, libxl__job *job, libxl__lan
     return 0;
 }
 
-bool libxl__job_withdraw(libxl_ctx *ctx, libxl__job *job)
+bool libxl__job_withdraw(libxl__job *job)
 {
     if (job->state != LIBXL__JOB_QUEUED)
         return false;
-    struct libxl__lane_state *lane = &ctx->workers.lanes[job->lane];
+    libxl__lane *lane = job->lane;
     STAILQ_REMOVE(&lane->queue, job, libxl__job, link);
     lane->queued--;
     job->state = LIBXL__JOB_IDLE;
@@ -161,17 +151,18 @@ bool libxl__job_withdraw(libxl_ctx *ctx, libxl__job *job)
     return true;
 }
 
-void libxl__job_detach(libxl_ctx *ctx, libxl__job *job)
+void libxl__job_detach(libxl__job *job)
 {
+    libxl_ctx *ctx = job->lane->ctx;
     assert(job->on_done);
     job->ao = NULL;
     if (job->state == LIBXL__JOB_RUNNING)
-        return; /* the worker frees it */
-    libxl__job_withdraw(ctx, job);
+        return; /* the worker calls on_done */
+    libxl__job_withdraw(job);
     job->on_done(ctx, job);
 }
 
-/* How many threads that compute: as there are processors for us, but one that waits for once must not hold up all. */
+/* The number of processors that this process may use, but at least two: one blocked job must not delay all others. */
 static uint32_t most_computing(void)
 {
     cpu_set_t set;
@@ -179,44 +170,50 @@ static uint32_t most_computing(void)
     return count > 2 ? (uint32_t)count : 2;
 }
 
+void libxl__lane_open(libxl_ctx *ctx, libxl__lane *lane, const char *name, uint32_t most_threads,
+                      bool computes)
+{
+    const uint32_t most = computes ? most_computing() : most_threads;
+    *lane =
+        (libxl__lane){.ctx = ctx, .name = name, .most_threads = most_threads < most ? most_threads : most};
+    STAILQ_INIT(&lane->queue);
+    pthread_cond_init(&lane->work_to_do, NULL);
+    SLIST_INSERT_HEAD(&ctx->workers.lanes, lane, link);
+}
+
 void libxl__workers_open(libxl_ctx *ctx)
 {
-    const uint32_t most = most_computing();
+    SLIST_INIT(&ctx->workers.lanes);
     pthread_cond_init(&ctx->workers.thread_gone, NULL);
-    for (int i = 0; i < LIBXL__LANE_COUNT; i++) {
-        struct libxl__lane_state *lane = &ctx->workers.lanes[i];
-        lane->ctx = ctx;
-        lane->name = lane_table[i].name;
-        lane->most_threads = lane_table[i].most_threads;
-        if (lane_table[i].computes && lane->most_threads > most)
-            lane->most_threads = most;
-        STAILQ_INIT(&lane->queue);
-        pthread_cond_init(&lane->work_to_do, NULL);
-    }
 }
 
 void libxl__workers_close(libxl_ctx *ctx)
 {
     libxl__workers *workers = &ctx->workers;
+    libxl__lane *lane;
     libxl__ctx_lock(ctx);
     workers->closing = true;
-    for (int i = 0; i < LIBXL__LANE_COUNT; i++) {
-        pthread_cond_broadcast(&workers->lanes[i].work_to_do);
-        while (workers->lanes[i].threads)
+    SLIST_FOREACH(lane, &workers->lanes, link)
+    {
+        pthread_cond_broadcast(&lane->work_to_do);
+        while (lane->threads)
             libxl__ctx_sleep(ctx, &workers->thread_gone, 0);
     }
     libxl__ctx_unlock(ctx);
     if (workers->any_gone)
         pthread_join(workers->last_gone, NULL);
-    for (int i = 0; i < LIBXL__LANE_COUNT; i++)
-        pthread_cond_destroy(&workers->lanes[i].work_to_do);
+    while ((lane = SLIST_FIRST(&workers->lanes))) {
+        SLIST_REMOVE_HEAD(&workers->lanes, link);
+        pthread_cond_destroy(&lane->work_to_do);
+    }
     pthread_cond_destroy(&workers->thread_gone);
 }
 
 void libxl__workers_count(libxl_ctx *ctx, libxl_counters *out)
 {
-    for (int i = 0; i < LIBXL__LANE_COUNT; i++) {
-        const struct libxl__lane_state *lane = &ctx->workers.lanes[i];
+    const libxl__lane *lane;
+    SLIST_FOREACH(lane, &ctx->workers.lanes, link)
+    {
         out->jobs += lane->queued + lane->running;
         out->threads += lane->threads;
     }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Workers: threads for calls that really block. They are started when needed, bounded in number, gone when
- * idle; they run none of the application's code.
+ * Workers: threads for calls that block. They never run the application's code.
  *
- * Jobs stand in lanes by what they block on, so that a slow one of a kind only holds up its own kind.
+ * Jobs are submitted to a lane: a queue with a bounded number of threads. Each user of workers opens a lane of its own,
+ * so a slow job delays only jobs of its own kind. A lane starts a thread when a job finds none idle. A thread that has
+ * been idle for a second ends.
  */
 #ifndef LIBXL__WORKER_H
 #define LIBXL__WORKER_H
@@ -17,69 +18,76 @@
 
 struct libxl__ao;
 
-typedef enum libxl__lane {
-    LIBXL__LANE_XENSTORE, /* round trips to xenstored: in order, one at a time */
-    LIBXL__LANE_BUILD,    /* domain builds: processor and memory */
-    LIBXL__LANE_DESTROY,  /* destroying domains: the hypervisor's time */
-    LIBXL__LANE_COUNT
-} libxl__lane;
-
 typedef struct libxl__job libxl__job;
+typedef struct libxl__lane libxl__lane;
 
-struct libxl__job { /* all zero: idle */
-    /* On a worker, not locked: does the work, touches only the job's own data. */
+/* A job. Embed it in the state that it works on; zero-initialise it, then set `work`, and `on_done` if needed. */
+struct libxl__job {
+    /* Called on a worker, unlocked. Does the work; may touch only the job's own data. */
     void (*work)(libxl_ctx *ctx, libxl__job *job);
-    /* Locked, on the worker: the operation has been given up meanwhile, or there is none. Frees the job. */
+    /* Called on the worker, locked, when the work is done and no operation waits for it. May free the job. Optional. */
     void (*on_done)(libxl_ctx *ctx, libxl__job *job);
-    struct libxl__ao *ao; /* is woken when the work is done */
+    struct libxl__ao *ao; /* the operation that is woken when the work is done; NULL: none */
     enum { LIBXL__JOB_IDLE, LIBXL__JOB_QUEUED, LIBXL__JOB_RUNNING, LIBXL__JOB_DONE } state;
-    libxl__lane lane;
+    libxl__lane *lane; /* set by libxl__job_submit */
     STAILQ_ENTRY(libxl__job) link;
 };
 
 STAILQ_HEAD(libxl__jobs, libxl__job);
 
-struct libxl__lane_state {
+/* A lane. Embed it in its owner's state, which must live until libxl__workers_close. */
+struct libxl__lane {
     libxl_ctx *ctx;
     const char *name;
     uint32_t most_threads;
     struct libxl__jobs queue;
     pthread_cond_t work_to_do;
     uint32_t threads, idle, queued, running;
-    uint32_t reserved; /* by operations that will have a job for it */
+    uint32_t reservations; /* by operations that will submit a job: one thread stays while there are any */
+    SLIST_ENTRY(libxl__lane) link;
 };
 
 typedef struct libxl__workers {
-    struct libxl__lane_state lanes[LIBXL__LANE_COUNT];
+    SLIST_HEAD(, libxl__lane) lanes;
     pthread_cond_t thread_gone;
-    pthread_t last_gone; /* to be joined: by the next worker that goes, or by the closing thread */
+    pthread_t last_gone; /* the last thread that ended; joined by the next one that ends, or when closing */
     bool any_gone, closing;
 } libxl__workers;
 
+/* Called once, while the context is made. */
 void libxl__workers_open(libxl_ctx *ctx);
-/* Ends all workers after the jobs that are queued. Not locked. */
+/* Waits until all queued jobs are done, then ends and joins all threads and closes all lanes. Unlocked. */
 void libxl__workers_close(libxl_ctx *ctx);
-/* Locked: jobs and threads. */
+/* Locked. Adds up jobs and threads of all lanes. */
 void libxl__workers_count(libxl_ctx *ctx, libxl_counters *out);
 
 /*
- * Locked. Has job->work called on a worker, then wakes the operation `ao` (NULL: none). The operation does
- * not complete before the job is done, unless the job has `on_done`: then the operation may leave it behind.
- * Errors: FAIL (no thread can be had), noted in ao, and the job is idle.
+ * Locked, or before the context is shared. Opens a lane with at most `most_threads` threads called `name` (15 characters
+ * at most; not copied). `computes`: its jobs use the processor, so it gets no more threads than there are processors,
+ * but two in any case. Cannot fail.
  */
-int libxl__job_submit(libxl_ctx *ctx, struct libxl__ao *ao, libxl__job *job, libxl__lane lane);
+void libxl__lane_open(libxl_ctx *ctx, libxl__lane *lane, const char *name, uint32_t most_threads,
+                      bool computes);
 
 /*
- * Locked. For an operation that must not find, when much has been done, that no thread can be had: from here on the lane
- * has one, and libxl__job_submit does not fail, until it is let go. Errors: FAIL, noted in ao.
+ * Locked. Queues an idle or finished job; when its work is done, wakes the operation `ao` (NULL: none). The operation
+ * does not complete before the job is done, unless the job has `on_done`: such a job may be detached.
+ * Errors: FAIL (no thread can be started), recorded in ao if there is one; the job is unchanged then.
  */
-int libxl__lane_reserve(struct libxl__ao *ao, libxl__lane lane);
-void libxl__lane_release(libxl_ctx *ctx, libxl__lane lane);
+int libxl__job_submit(libxl__lane *lane, struct libxl__ao *ao, libxl__job *job);
 
-/* Locked. Takes back a job that no worker has begun; whether it was so. */
-bool libxl__job_withdraw(libxl_ctx *ctx, libxl__job *job);
+/*
+ * Locked. Makes sure that the lane keeps at least one thread until libxl__lane_release, so that libxl__job_submit cannot
+ * fail. For an operation that submits its job at a point where it can no longer fail. Errors: FAIL, recorded in ao.
+ */
+int libxl__lane_reserve(struct libxl__ao *ao, libxl__lane *lane);
+void libxl__lane_release(libxl__lane *lane);
 
-/* Locked. The operation gives up a job that has `on_done`; in whatever state it is. */
-void libxl__job_detach(libxl_ctx *ctx, libxl__job *job);
+/* Locked. Removes a job from its queue. Returns false if a worker has begun it, or if it is not queued. */
+bool libxl__job_withdraw(libxl__job *job);
+
+/* Locked. Separates a submitted job that has `on_done` from its operation: `on_done` is called when it is done, at once
+ * if no worker has begun it. */
+void libxl__job_detach(libxl__job *job);
 
 #endif

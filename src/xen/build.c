@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: nothing that outlives a job. Everything here but the short functions at the end runs on a
- * worker, without the lock, on the job's own data (a failure's message excepted); a build has a hypervisor handle
- * of its own, because the reason of a failure is kept in the handle.
+ * Owns: nothing that outlives a job, except the lane of the builds. All functions but those at the end run on a worker,
+ * unlocked, and touch only the job's own data; fail() alone takes the context's lock, for the operation's memory. Each
+ * build opens a hypervisor handle of its own, because libxenguest keeps the reason of a failure in the handle.
  *
  * The order of the steps is that of libxenguest's builder (xenguest.h): image, memory, build, boot.
  */
 #include "build.h"
 #include "xen.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -22,10 +21,11 @@
 #include <xenguest.h>
 
 enum {
-    SLACK_KB = 1024, /* pages that the toolstack adds to a guest's own */
+    SLACK_KB = 1024, /* added to the guest's memory limit, as libxl does, for pages of the toolstack */
     MAX_EVENT_CHANNELS = 1023,
-    VCPU_PAGING_KB = 1024, /* what the hypervisor needs for the page tables of a PVH guest: */
-    MB_PAGING_KB = 8,      /* xl.cfg(5), shadow_memory */
+    /* What the hypervisor needs for the page tables of a PVH guest; xl.cfg(5), shadow_memory: */
+    VCPU_PAGING_KB = 1024, /* for each vcpu */
+    MB_PAGING_KB = 8,      /* for each MiB of memory */
 };
 
 static bool is_pvh(const libxl__build *build)
@@ -33,7 +33,7 @@ static bool is_pvh(const libxl__build *build)
     return build->config->c_info.type == LIBXL_DOMAIN_TYPE_PVH;
 }
 
-/* The message is the operation's, which its context's lock guards. */
+/* Records why the build failed. The message lies in the operation's memory, which the context's lock guards. */
 __attribute__((format(printf, 3, 4))) static int fail(libxl__build *build, int rc, const char *fmt, ...)
 {
     libxl__ao *ao = build->job.ao;
@@ -52,7 +52,7 @@ static int fail_errno(libxl__build *build, const char *what)
     return fail(build, libxl__errno_rc(saved), "%s: %s", what, strerror(saved));
 }
 
-/* libxenguest tells its reason in words: "panic: file.c:123: reason". */
+/* libxenguest gives its reason as text, "panic: file.c:123: reason". */
 static int fail_builder(libxl__build *build, xc_interface *xch, int rc, const char *field,
                         const char *subject)
 {
@@ -63,7 +63,7 @@ static int fail_builder(libxl__build *build, xc_interface *xch, int rc, const ch
     return fail(build, rc, "%s: %s: %s", field, subject, *reason ? reason : strerror(errno));
 }
 
-/* libxenguest's own words for a file that cannot be opened do not say whose it is. */
+/* Checked here because libxenguest's message for a file that cannot be opened does not name the field. */
 static int check_file(libxl__build *build, const char *field, const char *path)
 {
     struct stat status = {.st_size = 0};
@@ -223,7 +223,7 @@ static int build_image(libxl__build *build, xc_interface *xch)
         rc = fill_memory(build, xch, dom);
     if (!rc)
         rc = note_rings(build, xch, dom);
-    free(dom->e820); /* ours, from libxl__build_pvh_memory */
+    free(dom->e820); /* allocated by libxl__build_pvh_memory, like the ACPI module */
     free(dom->acpi_modules[0].data);
     xc_dom_release(dom);
     return rc;
@@ -263,57 +263,20 @@ static void build_work(libxl_ctx *ctx, libxl__job *job)
     xc_interface_close(xch);
 }
 
-static void destroy_work(libxl_ctx *ctx, libxl__job *job)
-{
-    libxl__hv_destroy *destroy = (libxl__hv_destroy *)job;
-    xc_interface *xch = libxl__xch(ctx);
-    xc_domaininfo_t info;
-    /* While it stood in line somebody else may have destroyed it, and its domid may be another's. */
-    int count = xc_domain_getinfolist(xch, destroy->domid, 1, &info);
-    if (count < 0)
-        destroy->errnoval = errno;
-    else if (!count || info.domain != destroy->domid ||
-             memcmp(info.handle, destroy->uuid.uuid, sizeof(info.handle)) != 0)
-        destroy->errnoval = ESRCH;
-    else
-        destroy->errnoval = xc_domain_destroy(xch, destroy->domid) ? errno : 0;
-}
-
 /* ---- locked */
+
+void libxl__build_open(libxl_ctx *ctx)
+{
+    libxl__lane_open(ctx, &ctx->xen->build_lane, "xl-build", 4, true);
+}
 
 int libxl__build_start(libxl__ao *ao, libxl__build *build)
 {
     build->job.work = build_work;
-    return libxl__job_submit(ao->ctx, ao, &build->job, LIBXL__LANE_BUILD);
+    return libxl__job_submit(&ao->ctx->xen->build_lane, ao, &build->job);
 }
 
 bool libxl__build_done(const libxl__build *build)
 {
     return build->job.state == LIBXL__JOB_DONE;
-}
-
-int libxl__hv_destroy_prepare(libxl__ao *ao, libxl__hv_destroy *destroy, uint32_t domid,
-                              const libxl_uuid *uuid)
-{
-    destroy->domid = domid;
-    destroy->uuid = *uuid;
-    destroy->job.work = destroy_work;
-    return libxl__lane_reserve(ao, LIBXL__LANE_DESTROY);
-}
-
-void libxl__hv_destroy_start(libxl__ao *ao, libxl__hv_destroy *destroy)
-{
-    int rc = libxl__job_submit(ao->ctx, ao, &destroy->job, LIBXL__LANE_DESTROY);
-    assert(!rc);
-    libxl__lane_release(ao->ctx, LIBXL__LANE_DESTROY);
-}
-
-void libxl__hv_destroy_give_up(libxl__ao *ao)
-{
-    libxl__lane_release(ao->ctx, LIBXL__LANE_DESTROY);
-}
-
-bool libxl__hv_destroy_done(const libxl__hv_destroy *destroy)
-{
-    return destroy->job.state == LIBXL__JOB_DONE;
 }

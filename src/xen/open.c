@@ -3,6 +3,7 @@
  * Owns: the handles to the hypervisor and to xenstored, from libxl_ctx_alloc to libxl_ctx_free; both
  * functions are here because a context is the core's part and Xen's part together.
  */
+#include "build.h"
 #include "xen.h"
 
 #include <errno.h>
@@ -70,6 +71,8 @@ static int open_xenstore(libxl_ctx *ctx, unsigned flags)
 
 static int open_handles(libxl_ctx *ctx, unsigned flags)
 {
+    libxl__build_open(ctx);
+    libxl__hv_destroy_open(ctx);
     int rc = libxl__domains_open(ctx);
     if (!rc)
         rc = libxl__handles_open(ctx);
@@ -114,8 +117,8 @@ int libxl_ctx_alloc(libxl_ctx **ctx_out, int version, unsigned flags, xentoollog
     }
     rc = open_handles(ctx, flags);
     if (rc) {
-        close_handles(ctx);
         libxl__workers_close(ctx);
+        close_handles(ctx);
         libxl__ctx_destroy(ctx);
         return rc;
     }

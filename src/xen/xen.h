@@ -6,6 +6,7 @@
 #include <xenctrl.h>
 
 #include "await.h"
+#include "destroy.h"
 #include "domains.h"
 #include "evtchn.h"
 #include "handles.h"
@@ -18,6 +19,7 @@
 
 struct libxl__xen {
     libxl__handles handles;
+    libxl__lane build_lane, destroy_lane;
     const libxl__xs_transport *transport;
     struct libxl__xs_wire *wire; /* one of these two: the transport's */
     struct libxl__xs_lib *lib;

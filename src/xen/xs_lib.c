@@ -19,6 +19,7 @@
 struct libxl__xs_lib {
     struct xs_handle *requests, *watches;
     libxl__fd source;
+    libxl__lane lane;
 };
 
 /* In front of each watch. */
@@ -144,15 +145,15 @@ static int submit(libxl_ctx *ctx, libxl__job *job, void (*work)(libxl_ctx *, lib
 {
     job->work = work;
     job->on_done = over;
-    return libxl__job_submit(ctx, NULL, job, LIBXL__LANE_XENSTORE);
+    return libxl__job_submit(&ctx->xen->lib->lane, NULL, job);
 }
 
 /* A thread that is there is not gone before the lock has been given up. */
 static int prepare(libxl_ctx *ctx, const libxl__xs_batch *batch)
 {
-    int rc = libxl__lane_reserve(batch->ao, LIBXL__LANE_XENSTORE);
+    int rc = libxl__lane_reserve(batch->ao, &ctx->xen->lib->lane);
     if (!rc)
-        libxl__lane_release(ctx, LIBXL__LANE_XENSTORE);
+        libxl__lane_release(&ctx->xen->lib->lane);
     return rc;
 }
 
@@ -163,7 +164,8 @@ static int run(libxl_ctx *ctx, libxl__xs_batch *batch)
 
 static bool withdraw(libxl_ctx *ctx, libxl__xs_batch *batch)
 {
-    return libxl__job_withdraw(ctx, &batch->job);
+    (void)ctx;
+    return libxl__job_withdraw(&batch->job);
 }
 
 static int add_watch(libxl_ctx *ctx, libxl__watch *watch)
@@ -174,7 +176,7 @@ static int add_watch(libxl_ctx *ctx, libxl__watch *watch)
 static void remove_watch(libxl_ctx *ctx, libxl__watch *watch)
 {
     libxl__job *job = job_of(watch);
-    if (libxl__job_withdraw(ctx, job))
+    if (libxl__job_withdraw(job))
         libxl__watch_free(ctx, watch);
     else if (job->state == LIBXL__JOB_DONE && submit(ctx, job, unwatch_work, unwatch_over))
         libxl__watch_free(ctx, watch); /* xenstored keeps it until we disconnect */
@@ -221,11 +223,13 @@ static int open_lib(libxl_ctx *ctx)
     int rc = fd < 0 ? libxl__log_errno(ctx, ERROR_FAIL, "xs_fileno") : 0;
     if (!rc)
         rc = libxl__fd_register(ctx, &lib->source, fd, EPOLLIN, watch_fired);
-    if (rc)
+    if (rc) {
         close_lib(ctx);
-    else
-        fcntl(fd, F_SETFD, FD_CLOEXEC);
-    return rc;
+        return rc;
+    }
+    fcntl(fd, F_SETFD, FD_CLOEXEC);
+    libxl__lane_open(ctx, &lib->lane, "xl-xenstore", 1, false); /* one thread: requests stay in order */
+    return 0;
 }
 
 static void postfork(libxl_ctx *ctx)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Workers: bounded in each lane, in order where there is one, gone when idle; jobs withdrawn and on_done. */
+/* Workers: bounded in each lane, in order where a lane has one, gone when idle; jobs withdrawn and detached. */
 #include "core.h"
 
 #include <signal.h>
@@ -34,6 +34,18 @@ static void on_done(libxl_ctx *ctx, libxl__job *job)
     ((struct work *)job)->on_done++;
 }
 
+/* A context with lanes of its own: one thread, a few that compute, many. */
+static libxl__lane single, computing, many;
+
+static libxl_ctx *open_with_lanes(void)
+{
+    libxl_ctx *ctx = core_open();
+    libxl__lane_open(ctx, &single, "single", 1, false);
+    libxl__lane_open(ctx, &computing, "computing", 4, true);
+    libxl__lane_open(ctx, &many, "many", 16, false);
+    return ctx;
+}
+
 static void begin(struct work *jobs, int count, unsigned ms)
 {
     at_once = most_at_once = worked = 0;
@@ -41,11 +53,11 @@ static void begin(struct work *jobs, int count, unsigned ms)
         jobs[i] = (struct work){.job = {.work = work, .on_done = on_done}, .ms = ms, .number = i};
 }
 
-static void submit(libxl_ctx *ctx, struct work *jobs, int count, libxl__lane lane)
+static void submit(libxl_ctx *ctx, struct work *jobs, int count, libxl__lane *lane)
 {
     libxl__ctx_lock(ctx);
     for (int i = 0; i < count; i++)
-        assert_int_equal(libxl__job_submit(ctx, NULL, &jobs[i].job, lane), 0);
+        assert_int_equal(libxl__job_submit(lane, NULL, &jobs[i].job), 0);
     libxl__ctx_unlock(ctx);
 }
 
@@ -72,12 +84,12 @@ static bool is_done(libxl_ctx *ctx, const struct work *w)
     return done;
 }
 
-static void the_xenstore_lane_is_one_thread_in_order(scene *s)
+static void a_lane_of_one_thread_is_in_order(scene *s)
 {
-    libxl_ctx *ctx = core_open();
+    libxl_ctx *ctx = open_with_lanes();
     struct work jobs[JOBS];
     begin(jobs, JOBS, 0);
-    submit(ctx, jobs, JOBS, LIBXL__LANE_XENSTORE);
+    submit(ctx, jobs, JOBS, &single);
     wait_until_done(ctx);
     assert_int_equal(most_at_once, 1);
     for (int i = 0; i < JOBS; i++) {
@@ -89,27 +101,27 @@ static void the_xenstore_lane_is_one_thread_in_order(scene *s)
     (void)s;
 }
 
-static void the_build_lane_is_bounded(scene *s)
+static void a_computing_lane_is_bounded(scene *s)
 {
-    libxl_ctx *ctx = core_open();
+    libxl_ctx *ctx = open_with_lanes();
     struct work jobs[JOBS];
     begin(jobs, JOBS, 5);
-    submit(ctx, jobs, JOBS, LIBXL__LANE_BUILD);
+    submit(ctx, jobs, JOBS, &computing);
     wait_until_done(ctx);
     assert_int_equal(worked, JOBS);
-    assert_in_range(most_at_once, 2, 8);
+    assert_in_range(most_at_once, 2, 4);
     core_close(ctx);
     (void)s;
 }
 
 static void a_slow_lane_holds_up_no_other(scene *s)
 {
-    libxl_ctx *ctx = core_open();
+    libxl_ctx *ctx = open_with_lanes();
     struct work slow[JOBS], quick[1];
     begin(slow, JOBS, 20);
-    submit(ctx, slow, JOBS, LIBXL__LANE_BUILD);
+    submit(ctx, slow, JOBS, &computing);
     quick[0] = (struct work){.job = {.work = work, .on_done = on_done}};
-    submit(ctx, quick, 1, LIBXL__LANE_XENSTORE);
+    submit(ctx, quick, 1, &single);
     for (uint64_t end = now_ms() + 5000; !is_done(ctx, &quick[0]) && now_ms() < end; sleep_ms(1))
         ;
     assert_true(is_done(ctx, &quick[0]));
@@ -121,19 +133,19 @@ static void a_slow_lane_holds_up_no_other(scene *s)
 
 static void a_queued_job_can_be_withdrawn(scene *s)
 {
-    libxl_ctx *ctx = core_open();
+    libxl_ctx *ctx = open_with_lanes();
     struct work jobs[3];
     begin(jobs, 3, 30);
-    submit(ctx, jobs, 3, LIBXL__LANE_XENSTORE);
+    submit(ctx, jobs, 3, &single);
     sleep_ms(10); /* the first is running */
     libxl__ctx_lock(ctx);
-    assert_false(libxl__job_withdraw(ctx, &jobs[0].job));
-    assert_true(libxl__job_withdraw(ctx, &jobs[1].job));
-    assert_false(libxl__job_withdraw(ctx, &jobs[1].job));
+    assert_false(libxl__job_withdraw(&jobs[0].job));
+    assert_true(libxl__job_withdraw(&jobs[1].job));
+    assert_false(libxl__job_withdraw(&jobs[1].job));
     assert_int_equal(jobs[1].job.state, LIBXL__JOB_IDLE);
-    libxl__job_detach(ctx, &jobs[2].job); /* queued: freed now */
+    libxl__job_detach(&jobs[2].job); /* queued: freed now */
     assert_int_equal(jobs[2].on_done, 1);
-    libxl__job_detach(ctx, &jobs[0].job); /* running: by the worker, later */
+    libxl__job_detach(&jobs[0].job); /* running: by the worker, later */
     assert_int_equal(jobs[0].on_done, 0);
     libxl__ctx_unlock(ctx);
     wait_until_done(ctx);
@@ -145,11 +157,11 @@ static void a_queued_job_can_be_withdrawn(scene *s)
 
 static void idle_threads_go_and_come_again(scene *s)
 {
-    libxl_ctx *ctx = core_open();
+    libxl_ctx *ctx = open_with_lanes();
     struct work jobs[4];
     for (int round = 0; round < 2; round++) {
         begin(jobs, 4, 5);
-        submit(ctx, jobs, 4, LIBXL__LANE_DESTROY);
+        submit(ctx, jobs, 4, &many);
         assert_true(counters(ctx).threads > 0);
         for (uint64_t end = now_ms() + 5000; counters(ctx).threads && now_ms() < end; sleep_ms(20))
             ;
@@ -162,11 +174,11 @@ static void idle_threads_go_and_come_again(scene *s)
 
 static void a_thread_that_is_idle_is_used(scene *s)
 {
-    libxl_ctx *ctx = core_open();
+    libxl_ctx *ctx = open_with_lanes();
     struct work jobs[JOBS];
     begin(jobs, JOBS, 0);
     for (int i = 0; i < JOBS; i++) {
-        submit(ctx, &jobs[i], 1, LIBXL__LANE_DESTROY);
+        submit(ctx, &jobs[i], 1, &many);
         wait_until_done(ctx);
     }
     assert_int_equal(worked, JOBS);
@@ -182,7 +194,7 @@ static int job_body(libxl__ao *ao, void *args)
     struct work *w = *(void **)args;
     if (w->job.state == LIBXL__JOB_DONE)
         return 0;
-    return libxl__job_submit(ao->ctx, ao, &w->job, LIBXL__LANE_BUILD) ? ERROR_FAIL : LIBXL__AO_WAIT;
+    return libxl__job_submit(&computing, ao, &w->job) ? ERROR_FAIL : LIBXL__AO_WAIT;
 }
 
 static void look_at_signals(libxl_ctx *ctx, libxl__job *job)
@@ -198,9 +210,9 @@ static void look_at_signals(libxl_ctx *ctx, libxl__job *job)
 /* The C library keeps 32 and 33 to itself. */
 static void workers_take_no_signals(scene *s)
 {
-    libxl_ctx *ctx = core_open();
+    libxl_ctx *ctx = open_with_lanes();
     struct work w = {.job = {.work = look_at_signals}};
-    submit(ctx, &w, 1, LIBXL__LANE_DESTROY);
+    submit(ctx, &w, 1, &many);
     wait_until_done(ctx);
     assert_in_range(w.ended, 0, 2);
     core_close(ctx);
@@ -222,7 +234,7 @@ static void nothing_of_the_application_s_runs_on_a_worker(scene *s)
 {
     static const libxl__ao_class with_job = {
         .name = "job", .body = job_body, .args_size = sizeof(void *), .slow = true};
-    libxl_ctx *ctx = core_open();
+    libxl_ctx *ctx = open_with_lanes();
     pthread_t me = pthread_self();
     libxl_event *event;
     foreign_calls = 0;
@@ -237,8 +249,8 @@ static void nothing_of_the_application_s_runs_on_a_worker(scene *s)
 
 /* They count the workers of a context that nobody else uses. */
 static const body bodies[] = {
-    BODY(the_xenstore_lane_is_one_thread_in_order, NO_CONTEXT),
-    BODY(the_build_lane_is_bounded, NO_CONTEXT),
+    BODY(a_lane_of_one_thread_is_in_order, NO_CONTEXT),
+    BODY(a_computing_lane_is_bounded, NO_CONTEXT),
     BODY(a_slow_lane_holds_up_no_other, NO_CONTEXT),
     BODY(a_queued_job_can_be_withdrawn, NO_CONTEXT),
     BODY(idle_threads_go_and_come_again, NO_CONTEXT),

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Owns: the lane of destructions. destroy_work runs on a worker, unlocked, and touches only its job; all other functions
+ * are called with the context locked.
+ */
+#include "destroy.h"
+#include "xen.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+enum { MOST_AT_ONCE = 16 };
+
+/* The domain is compared first: while the job was queued, another domain may have got its domid. */
+static void destroy_work(libxl_ctx *ctx, libxl__job *job)
+{
+    libxl__hv_destroy *destroy = (libxl__hv_destroy *)job;
+    xc_interface *xch = libxl__xch(ctx);
+    xc_domaininfo_t info;
+    int count = xc_domain_getinfolist(xch, destroy->domid, 1, &info);
+    if (count < 0)
+        destroy->errnoval = errno;
+    else if (!count || info.domain != destroy->domid ||
+             memcmp(info.handle, destroy->uuid.uuid, sizeof(info.handle)) != 0)
+        destroy->errnoval = ESRCH;
+    else
+        destroy->errnoval = xc_domain_destroy(xch, destroy->domid) ? errno : 0;
+}
+
+void libxl__hv_destroy_open(libxl_ctx *ctx)
+{
+    libxl__lane_open(ctx, &ctx->xen->destroy_lane, "xl-destroy", MOST_AT_ONCE, false);
+}
+
+int libxl__hv_destroy_prepare(libxl__ao *ao, libxl__hv_destroy *destroy, uint32_t domid,
+                              const libxl_uuid *uuid)
+{
+    destroy->domid = domid;
+    destroy->uuid = *uuid;
+    destroy->job.work = destroy_work;
+    return libxl__lane_reserve(ao, &ao->ctx->xen->destroy_lane);
+}
+
+void libxl__hv_destroy_start(libxl__ao *ao, libxl__hv_destroy *destroy)
+{
+    libxl__lane *lane = &ao->ctx->xen->destroy_lane;
+    int rc = libxl__job_submit(lane, ao, &destroy->job);
+    assert(!rc); /* libxl__hv_destroy_prepare has reserved a thread */
+    (void)rc;
+    libxl__lane_release(lane);
+}
+
+void libxl__hv_destroy_give_up(libxl__ao *ao)
+{
+    libxl__lane_release(&ao->ctx->xen->destroy_lane);
+}
+
+bool libxl__hv_destroy_done(const libxl__hv_destroy *destroy)
+{
+    return destroy->job.state == LIBXL__JOB_DONE;
+}

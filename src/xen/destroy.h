@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Destroying a domain in the hypervisor: the hypercall blocks while the domain's memory is freed, so it is a job. */
+#ifndef LIBXL__DESTROY_H
+#define LIBXL__DESTROY_H
+
+#include "ao.h"
+#include "worker.h"
+
+/* A domain that is being destroyed. Embed this in the operation's state; zero-initialise it. */
+typedef struct libxl__hv_destroy {
+    libxl__job job;
+    uint32_t domid;
+    libxl_uuid uuid;
+    int errnoval; /* result: 0, or the hypercall's errno. ESRCH: no domain has this domid and uuid any more */
+} libxl__hv_destroy;
+
+/* Called once, while the context is made. */
+void libxl__hv_destroy_open(libxl_ctx *ctx);
+
+/* Locked, all of these. */
+
+/*
+ * Reserves a worker for the domain's destruction, so that libxl__hv_destroy_start cannot fail. Must be followed by exactly
+ * one call of libxl__hv_destroy_start or libxl__hv_destroy_give_up. Errors: FAIL, recorded in ao.
+ */
+int libxl__hv_destroy_prepare(libxl__ao *ao, libxl__hv_destroy *destroy, uint32_t domid,
+                              const libxl_uuid *uuid);
+/* Submits the job, which wakes the operation when it is done. */
+void libxl__hv_destroy_start(libxl__ao *ao, libxl__hv_destroy *destroy);
+/* Returns the reserved worker. */
+void libxl__hv_destroy_give_up(libxl__ao *ao);
+/* Whether the job is done; then `errnoval` is valid. */
+bool libxl__hv_destroy_done(const libxl__hv_destroy *destroy);
+
+#endif
