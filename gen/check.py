@@ -58,6 +58,7 @@ def check(model: m.Model) -> list[Mistake]:
         *check_errors(model),
         *check_events(model),
         *(mistake for o in model.operations for mistake in check_operation(o, model.common_errors)),
+        *(mistake for f in model.functions for mistake in check_function(f)),
     ]
     once = {str(mistake): mistake for mistake in found}
     return sorted(once.values(), key=lambda mistake: mistake.place)
@@ -81,6 +82,7 @@ def unique_names(model: m.Model, types: list[m.Type]) -> Iterator[Mistake]:
     yield from unique(((e.name, e.place) for e in model.errors), "error")
     yield from unique(((name, e.place) for e in model.events for name in (e.name, *e.aliases)), "event")
     yield from unique(((o.name, o.place) for o in model.operations), "operation")
+    yield from unique(((f.c_name, f.place) for f in model.functions), "function")
     once = {o.name: o for o in reversed(model.operations)}.values()
     yield from unique(((o.python_name, o.at("python")) for o in reversed(once)), "Python operation")
 
@@ -89,6 +91,7 @@ def names_of_functions(model: m.Model, types: list[m.Type]) -> Iterator[Mistake]
     """In C a type, an operation and the function of a type cannot share a name."""
     declared = [(t.c_name, t.place, title(t)) for t in types]
     declared += [(o.c_name, o.place, f"Operation {o.name}") for o in model.operations]
+    declared += [(f.c_name, f.place, f"Function {f.name}") for f in model.functions]
     made = {name: t for t in types for name in functions(t)}
     for name, place, what in declared:
         if name in made:
@@ -410,3 +413,9 @@ def check_operation(o: m.Operation, common: list[m.Error]) -> Iterator[Mistake]:
             if f.type in wanted and f.kind.owns:
                 message = f"{what}: undo: {f.name} is freed once it is given: {o.undo.name} cannot take it"
                 yield Mistake(o.at("undo"), message)
+
+
+def check_function(f: m.Function) -> Iterator[Mistake]:
+    what = f"Function {f.name}"
+    yield from check_name(f.name, f.place, what)
+    yield from check_since(what, f.since, f.at("since"))

@@ -16,7 +16,7 @@ from gen import model as m
 from gen.dump import Dump, dump
 from gen.model import Mistake, Place
 
-PARTS = "types", "errors", "common_errors", "events", "operations"
+PARTS = "types", "errors", "common_errors", "events", "operations", "functions"
 """Of a dump."""
 
 # What each kind of thing may not change; the words for it.
@@ -62,6 +62,7 @@ def places(model: m.Model) -> dict[str, Place]:
     for e in model.events:
         at[f"event {e.name}"] = e.place
         fields(f"event {e.name}", e.fields)
+    at |= {f.c_name: f.place for f in model.functions}
     for o in model.operations:
         at[o.c_name] = o.place
         fields(o.c_name, o.inputs + o.results)
@@ -98,6 +99,8 @@ class Compare:
                 self.tell(name, f"its name {alias} is gone")
         for name, was, now in self.kept(old["operations"], new["operations"], ""):
             self.operation(name, was, now)
+        for name, was, now in self.kept(old["functions"], new["functions"], ""):
+            self.fixed(name, was, now)
 
     def kept(self, old: Dump, new: Dump, prefix: str) -> Iterator[tuple[str, Any, Any]]:
         """What is in both, with its path; what is gone is told."""

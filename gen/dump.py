@@ -23,6 +23,7 @@ def dump(model: m.Model) -> Dump:
         "common_errors": [e.name for e in model.common_errors],
         "events": {e.name: event(e) for e in model.events},
         "operations": {o.c_name: operation(o) for o in model.operations},
+        "functions": {f.c_name: {"since": f.since} for f in model.functions},
     }
 
 

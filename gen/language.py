@@ -135,6 +135,30 @@ class Language(TypeLanguage):
         self.model.operations.append(operation)
         self.to_find.append(lambda: self.find(operation, about, lines, what))
 
+    def idl_Functions(self, page: str, names: object, _at: At, since: str = "") -> None:
+        """Functions of the library that are written by hand, and the manual page that describes them."""
+        lines = self.lines(_at)
+        what = f"Functions {expect(page, (str,), lines.place(), 'Functions')}"
+        for name in expect(names, (list,), lines.place(), what):
+            self.model.functions.append(
+                m.Function(
+                    name=expect(name, (str,), lines.place(), what),
+                    namespace=self.prefix,
+                    page=f"{self.prefix}{page}",
+                    since=expect(since, (str,), lines.place("since"), f"{what}: since"),
+                    place=lines.of(name),
+                    keywords=lines.keywords,
+                )
+            )
+
+    def idl_Internal(self, patterns: object, _at: At) -> None:
+        """The internal functions that extensions may call, without libxl__; a * stands for any letters."""
+        lines = self.lines(_at)
+        self.model.internal += [
+            expect(pattern, (str,), lines.place(), "Internal")
+            for pattern in expect(patterns, (list,), lines.place(), "Internal")
+        ]
+
     def find(self, operation: m.Operation, about: dict[str, Any], lines: Lines, what: str) -> None:
         """Look up the errors, the event and the operation that an operation names."""
         where = Lines(lines.file, lines.place("errors").line, {})

@@ -314,6 +314,20 @@ class Operation(Declared):
 
 
 @dataclass(kw_only=True, eq=False)
+class Function(Declared):
+    """A public function that is written by hand. `page` is the manual page that describes it."""
+
+    name: str
+    namespace: str
+    page: str
+    since: str
+
+    @property
+    def c_name(self) -> str:
+        return f"{self.namespace}{self.name}"
+
+
+@dataclass(kw_only=True, eq=False)
 class Model:
     """All that the IDL says, in order of declaration.
 
@@ -330,6 +344,8 @@ class Model:
     event_type: Enumeration | None = None
     event: Struct | None = None
     operations: list[Operation] = field(default_factory=list)
+    functions: list[Function] = field(default_factory=list)
+    internal: list[str] = field(default_factory=list)  # patterns, without the prefix libxl__
     name: str = "libxl"
     base: Model | None = None
 
@@ -343,6 +359,8 @@ class Model:
             event_type=None,
             event=None,
             operations=[o for o in self.operations if o.place.file in files],
+            functions=[f for f in self.functions if f.place.file in files],
+            internal=[],
             name=name,
             base=self,
         )

@@ -49,6 +49,8 @@ CHANGES = [
     ("operations.idl", 'errors=["INVAL", "FAIL"],\n', 'errors=["INVAL"],\n', None),
     ("operations.idl", 'it does nothing.", speed="instant"', 'it does nothing.", speed="slow"',
      "libxl_nothing: was instant, and is slow"),
+    ("functions.idl", '["begin", "end"]', '["begin"]', "libxl_end: is gone"),
+    ("functions.idl", '["begin", "end"]', '["begin", "end", "other"]', None),
 ]  # fmt: skip
 
 
