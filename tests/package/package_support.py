@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What the tests of the package share: the library as it was built, and commands."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+BUILD = ROOT / "build"
+LIBRARY = BUILD / "libaioxen.so"
+INCLUDES = [f"-I{ROOT / 'src/include'}", f"-I{BUILD / 'gen/include'}"]
+
+
+def output(*command: str | Path, folder: Path = ROOT, **environment: str) -> str:
+    """What a command prints. It must succeed and say nothing else."""
+    done = subprocess.run(
+        [str(part) for part in command],
+        cwd=folder,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0 and not done.stderr, f"{command}: {done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def exported() -> dict[str, str]:
+    """The version of every symbol that the library exports, by the compiler's own tools."""
+    listed = output("nm", "-D", "--defined-only", "--with-symbol-versions", LIBRARY)
+    found = [line.split()[1:] for line in listed.splitlines()]
+    return dict(name.split("@@") for kind, name in found if kind != "A")
+
+
+def declared(tmp_path: Path) -> dict[str, str]:
+    """The functions that the public headers declare, and the header of each, as the compiler reads them."""
+    source, information = tmp_path / "all.c", tmp_path / "all.txt"
+    source.write_text("#include <libxl.h>\n" + "".join(f"#include <{h.name}>\n" for h in headers()))
+    output("gcc", "-fsyntax-only", "-aux-info", information, *INCLUDES, source)
+    found = re.findall(
+        r"^/\* (\S+):\d+:\S+ \*/ extern .*?\b(libxl_\w+)(?: \(|;)", information.read_text(), re.M
+    )
+    return {name: Path(header).name for header, name in found}
+
+
+def headers() -> list[Path]:
+    return sorted((ROOT / "src/include").glob("libxl*.h"))
+
+
+def version() -> str:
+    found = re.search(r'^version = "(.*)"$', (ROOT / "pyproject.toml").read_text(), re.M)
+    assert found
+    return found[1]
