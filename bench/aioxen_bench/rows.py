@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What is measured: every line of the table, with its goal."""
+"""Every line of the table that `make bench` measures, with its goal.
+
+A goal about time is a multiple of the peer's or the floor's number of the same round, so that it is as strict
+on a slow machine as on a fast one. Goals about memory, wakes and growth are numbers.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +15,9 @@ from .line import Goal, Line, Tool, at_least, at_most
 
 LIBXL = "libxl 4.17"
 SIZES = (10, 100, 1_000, 10_000)
-"""Where rows that grow with something are measured."""
+"""The sizes at which a row is measured when its cost depends on a size."""
 AHEAD = at_most(1, of="peer")
-"""Where there is no other goal: libxl is not faster."""
+"""The goal of a line without a stricter one: at most the peer's number."""
 
 
 def both(row: int, what: str, unit: str, key: str, program: str, goal: Goal = AHEAD, **more: Any) -> Line:
@@ -34,21 +38,24 @@ def instant(row: int, what: str, way: str, goal: Goal) -> Iterator[Line]:
         yield both(row, f"{what}: {unit}", unit, key, program, bound, tool=tool, **few)
 
 
-def loops(row: int, what: str, unit: str, key: str, program: str, **more: Any) -> Iterator[Line]:
-    """The core's loop beside libuv's and GLib's: libxl's cannot be driven from outside."""
-    for peer, name in ("uv", "libuv"), ("glib", "GLib"):
-        line = Line(row, what, unit, key, f"core/{program}", f"{peer}/{program}", name)
+def loops(
+    row: int, what: str, unit: str, key: str, program: str, libuv: Goal = AHEAD, **more: Any
+) -> Iterator[Line]:
+    """The core's loop, compared with libuv's and GLib's. libxl's loop cannot be driven from outside."""
+    for peer, name, goal in ("uv", "libuv", libuv), ("glib", "GLib", AHEAD):
+        line = Line(row, what, unit, key, f"core/{program}", f"{peer}/{program}", name, goal=goal)
         yield replace(line, **more)
-        more = {**more, "goal": AHEAD}  # the bound itself once
 
 
 def descriptors() -> Iterator[Line]:
     what = "10,000 descriptors, all ready: one pass"
-    yield from loops(3, what, "ms", "ms", "descriptors all {n}", goal=at_most(10), n=10_000, quick=20)
+    # Both loops make one epoll_wait and one call per descriptor: equal, within the variation of a run.
+    equal = at_most(1.2, of="peer")
+    yield from loops(3, what, "ms", "ms", "descriptors all {n}", equal, n=10_000, quick=20)
     for ready in "none", "one":
         yield Line(
             3,
-            f"10,000 descriptors, {ready} ready: one pass, beside that of 10",
+            f"10,000 descriptors, {ready} ready: one pass, compared with 10 descriptors",
             "ns",
             "ns",
             f"core/descriptors {ready} {{n}}",
@@ -60,18 +67,17 @@ def descriptors() -> Iterator[Line]:
     for ready in "all", "one", "none":
         for size in SIZES:
             what = f"{size:,} descriptors, {ready} ready: one pass"
-            yield from loops(
-                3, what, "ns", "ns", f"descriptors {ready} {{n}}", goal=AHEAD, n=size, quick=10, size=size
-            )
+            yield from loops(3, what, "ns", "ns", f"descriptors {ready} {{n}}", n=size, quick=10, size=size)
 
 
 def timers() -> Iterator[Line]:
-    for key, words in ("register", "registered, ascending"), ("fire", "called when due"):
+    for key, words in ("register", "registered, ascending"), ("fire", "called when they expire"):
         what, many = f"16,000 timers {words}", {"n": 16_000, "quick": 20}
-        yield from loops(4, what, "ms", f"{key}_ms", "timers {n}", goal=at_most(5), **many)
+        # A timer lies in the caller's structure, and the heap is one array: 0.25 to 0.5 was measured.
+        yield from loops(4, what, "ms", f"{key}_ms", "timers {n}", at_most(0.75, of="peer"), **many)
         for size in SIZES:
             what, few = f"one of {size:,} timers {words}", {"n": size, "quick": 10}
-            yield from loops(4, what, "ns", f"{key}_ns", "timers {n}", goal=AHEAD, size=size, **few)
+            yield from loops(4, what, "ns", f"{key}_ns", "timers {n}", size=size, **few)
 
 
 def queue(way: str, goal: Goal) -> Iterator[Line]:
@@ -79,7 +85,7 @@ def queue(way: str, goal: Goal) -> Iterator[Line]:
         "batch": "by batch",
         "reverse": "by for_user, newest first",
         "random": "by for_user, any order",
-        "own": "by an own function, newest first",
+        "own": "by the application's predicate, newest first",
     }
     program = f"queue {way} {{n}}"
     yield both(5, f"16,000 queued events taken {words[way]}", "ms", "ms", program, goal, n=16_000, quick=50)
@@ -89,9 +95,11 @@ def queue(way: str, goal: Goal) -> Iterator[Line]:
 
 
 def deaths() -> Iterator[Line]:
-    goals = {100: 0.05, 1_000: 0.1, 5_000: 0.4}
+    # The library lists all domains and compares them with the list before. With 100 domains being woken costs
+    # ten times as much as the list: the goal is a multiple of the peer's number.
+    goals = {100: at_most(1 / 3, of="peer"), 1_000: at_most(4, of="floor"), 5_000: at_most(4, of="floor")}
     for size in sorted({*goals, *SIZES}):
-        goal = at_most(goals[size]) if size in goals else AHEAD
+        goal = goals.get(size, AHEAD)
         what = f"one of {size:,} watched domains dies"
         floor = "plain/hypercalls list {n} 200"
         yield both(6, what, "ms", "ms", "deaths {n}", goal, floor=floor, n=size, quick=20, size=size)
@@ -102,20 +110,20 @@ def pending() -> Iterator[Line]:
         what = f"memory of each of {size:,} pending shutdowns"
         few: dict[str, Any] = {"n": size, "quick": 10, "once": True, "tool": Tool.LIVE}
         line = both(8, what, "bytes", "bytes", "pending {n}", at_most(512), size=size, **few)
-        # 10,000 of libxl's watches are more than xenstored takes in within the programs' time.
+        # xenstored needs longer for 10,000 watches of libxl's than a program may take.
         yield replace(line, peer=None, peer_name=None) if size == SIZES[-1] else line
 
 
 def crowd() -> Iterator[Line]:
-    what = "200 threads in synchronous shutdowns, all finishing: each one's "
+    what = "200 threads in synchronous shutdowns, all finishing: "
     few: dict[str, Any] = {"n": 200, "quick": 5, "tool": Tool.COUNTERS, "floor": "plain/crowd {n}"}
-    yield both(7, what + "wakes", "wakes", "wakes", "crowd {n}", at_most(2), **few)
-    yield both(7, what + "context switches", "switches", "switches", "crowd {n}", **few)
+    yield both(7, what + "wakes per thread", "wakes", "wakes", "crowd {n}", at_most(2), **few)
+    yield both(7, what + "context switches per thread", "switches", "switches", "crowd {n}", **few)
 
 
 def threads() -> Iterator[Line]:
     for key, words, goal in ("shared", "one context", at_least(1)), ("apart", "two contexts", at_least(1.9)):
-        what, many = f"two threads on {words}, beside one", {"n": 200_000, "quick": 100}
+        what, many = f"two threads on {words}, compared with one thread", {"n": 200_000, "quick": 100}
         yield both(9, f"{what}: pauses", "×", key, "threads {n}", goal, floor="plain/threads {n}", **many)
         alone = Line(9, f"{what}: in the core alone", "×", key, "core/threads {n}", goal=goal)
         yield replace(alone, n=10_000_000, quick=100)
@@ -124,10 +132,10 @@ def threads() -> Iterator[Line]:
 def day() -> Iterator[Line]:
     what, long = "10,000,000 operations: ", {"n": 10_000_000, "quick": 10_000, "once": True}
     for line in (
-        Line(18, what + "growth", "kB", "kb", "aioxen/day {n}", goal=at_most(16)),
+        Line(18, what + "growth of memory", "kB", "kb", "aioxen/day {n}", goal=at_most(16)),
         Line(
             18,
-            what + "the last million, beside the first",
+            what + "the last million, compared with the first",
             "×",
             "ratio",
             "aioxen/day {n}",
@@ -151,20 +159,26 @@ def creates() -> Iterator[Line]:
 def held() -> Iterator[Line]:
     what = "16 PV and 16 PVH guests with 256 MB: "
     ours, peer = "creates.py aioxen {n} 256", "libxl/creates held {n} 256"
-    for key, words, goal in (
-        ("held", "the loop's longest callback", at_most(5)),
-        ("unhindered", "the same less its waiting for a processor", None),
-        ("busy", "the same in processor time", None),
-        ("late", "the latest that the loop came", None),
+    # libxl builds a guest inside one call; the library's builds run on workers.
+    tenth = at_most(0.1, of="peer")
+    held = Line(11, what + "the loop's longest callback", "ms", "held", ours, peer, LIBXL, goal=tenth)
+    # The builds occupy both processors; five times the delay of a loop without work is not felt.
+    delay = at_most(5, of="floor")
+    late = Line(11, what + "the loop's largest delay", "ms", "late", ours, goal=delay)
+    for line in (
+        replace(held, peer_key="ms"),
+        Line(11, what + "the longest callback, without waiting for a processor", "ms", "unhindered", ours),
+        Line(11, what + "the longest callback, in processor time", "ms", "busy", ours),
+        replace(late, floor="creates.py idle {n} 256"),
     ):
-        line = Line(11, what + words, "ms", key, ours, goal=goal, n=16, quick=1)
-        yield replace(line, peer=peer, peer_name=LIBXL, peer_key="ms") if key == "held" else line
+        yield replace(line, n=16, quick=1)
 
 
 def busy() -> Iterator[Line]:
     held = "a C thread held by {} while Python is busy"
     for what, words, goal in (
-        ("end", "an operation's end", at_most(1_000)),
+        # The floor is the same call without an operation: half of it again is for the end itself.
+        ("end", "an operation's end", at_most(1.5, of="floor")),
         ("operation", "a whole operation, with its hypercall,", None),
     ):
         ours, peer, floor = (f"busy.py {what} {way} {{n}}" for way in ("event", "callback", "nothing"))
@@ -181,7 +195,7 @@ def ends() -> Iterator[Line]:
 
 
 def reads() -> Iterator[Line]:
-    what, many = "a name from xenstore, 1,000 awaited together", {"n": 1_000, "quick": 20}
+    what, many = "a name read from xenstore, 1,000 awaited together", {"n": 1_000, "quick": 20}
     for peer, name, goal in ("loop", "libxenstore, one by one", 0.5), ("executor", "run_in_executor", 0.25):
         line = Line(15, what, "ns", "ns", "reads.py aioxen {n}", f"reads.py {peer} {{n}}", name)
         yield replace(line, floor="reads.py wire {n}", goal=at_most(goal, of="peer"), **many)
@@ -189,13 +203,15 @@ def reads() -> Iterator[Line]:
 
 def start() -> Iterator[Line]:
     for key, words, goal in (
-        ("import", "import aioxen", at_most(50)),
+        # Importing aioxen imports asyncio, the floor. The rest was 0.19 to 0.3 of that on two days.
+        ("import", "import aioxen", at_most(1.3, of="floor")),
         ("context", "a context opened", None),
         ("first", "the first operation", None),
     ):
         floor = "start.py bare" if key == "import" else None
         yield Line(17, words, "ms", key, "start.py", floor=floor, goal=goal)
     what, many = "10,000 live domains listed", {"n": 10_000, "quick": 10}
+    # The raw hypercalls, and a fifth of their time for filling in the structures.
     floor = "plain/hypercalls list {n} 200"
     yield both(17, what, "ms", "ms", "listing {n} 200", at_most(1.2, of="floor"), floor=floor, **many)
 
@@ -221,8 +237,8 @@ def futures() -> Iterator[Line]:
             )
     for loop in goals:
         for way, words, goal in (
-            ("instant", "an operation that is done inside its initiator", at_most(0.15, of="floor")),
-            ("done", "a future that is done, and no hypercall", None),
+            ("instant", "an operation that completes inside its initiator", at_most(0.15, of="floor")),
+            ("done", "a completed future without a hypercall", None),
         ):
             ours, floor = (f"futures.py {loop} {each} 16 {{n}}" for each in (way, "future"))
             line = Line(13, f"{loop}: {words}", "ns", "ns", ours, floor=floor, goal=goal)
@@ -230,14 +246,16 @@ def futures() -> Iterator[Line]:
 
 
 LINES: list[Line] = [
-    *instant(1, "pause, completed as an event, taken", "event", AHEAD),
-    *instant(2, "pause, synchronous", "sync", at_most(200)),
-    *instant(2, "pause, completed by a callback", "callback", at_most(200)),
+    *instant(1, "pause, its completion taken as an event", "event", AHEAD),
+    # The raw hypercall is about 950 instructions, the library's part at most 300.
+    *instant(2, "pause, synchronous", "sync", at_most(1.6, of="floor")),
+    *instant(2, "pause, completed by a callback", "callback", at_most(1.6, of="floor")),
     *descriptors(),
     *timers(),
-    *queue("batch", at_most(2)),
-    *queue("reverse", at_most(20)),
-    *queue("random", at_most(20)),
+    *queue("batch", AHEAD),
+    # libxl searches the queue for each event; the library finds it in a table: 0.002 to 0.007 was measured.
+    *queue("reverse", at_most(0.05, of="peer")),
+    *queue("random", at_most(0.05, of="peer")),
     *queue("own", AHEAD),
     *deaths(),
     *crowd(),

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""creates.py aioxen|xl N MB: creates N PV and N PVH guests of so many MB, 16 at a time; then destroys all.
+"""creates.py aioxen|xl|idle N MB: creates N PV and N PVH guests with MB megabytes each, 16 at a time.
 
-"ms" is the time that one guest takes, of all's. "late" is by how many ms at most the event loop came too
-late to what it was to do; "held" the longest that one of its callbacks took, "unhindered" the same less its
-waiting for a processor, "busy" in processor time.
+Then it destroys all of them. "idle" does nothing for IDLE_S seconds instead: the floor of "late".
+
+All numbers are in ms. "ms": the whole time divided by the number of guests. "late": the event loop's largest
+delay, which is how long after its time a timer's callback began. "held": the duration of the loop's longest
+callback. "unhindered": the same without the time in which the thread waited for a processor. "busy": the same
+in processor time.
 """
 
 from __future__ import annotations
@@ -23,18 +26,19 @@ from guests import KERNEL, guest
 
 AT_ONCE = 16
 BEAT_S = 0.0005
+IDLE_S = 0.5
 
 
 class Watched:
-    """How long the loop is held, from now on."""
+    """Measures the running loop's callbacks and delays from its creation on."""
 
     def __init__(self) -> None:
         self.late = self.held = self.unhindered = self.busy = 0.0
         run = asyncio.Handle._run
-        schedstat = os.open("/proc/thread-self/schedstat", os.O_RDONLY)  # the loop's thread is this one
+        schedstat = os.open("/proc/thread-self/schedstat", os.O_RDONLY)  # of the loop's thread
 
         def waited() -> float:
-            """For a processor, so far."""
+            """Seconds for which this thread has waited for a processor."""
             return int(os.pread(schedstat, 100, 0).split()[1]) / 1e9
 
         def timed(handle: Any) -> None:
@@ -87,15 +91,22 @@ async def with_xl(count: int, memory: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         paths = [write_xl(Path(folder, str(i)), i, memory) for i in range(2 * count)]
 
-        # -e: no process stays behind that waits for the guest's end
+        # -e: xl leaves no process behind that waits for the guest's end.
         await some_at_a_time(lambda path: xl("create", "-q", "-e", "-p", str(path)), paths)
         await some_at_a_time(lambda i: xl("destroy", f"xl-{i}"), range(2 * count))
+
+
+async def idle(count: int, memory: int) -> None:
+    await asyncio.sleep(IDLE_S)
+
+
+WAYS = {"aioxen": with_aioxen, "xl": with_xl, "idle": idle}
 
 
 async def main(way: str, count: int, memory: int) -> None:
     watched = Watched()
     began = time.perf_counter()
-    await (with_aioxen if way == "aioxen" else with_xl)(count, memory)
+    await WAYS[way](count, memory)
     took = time.perf_counter() - began
     ms = {"ms": took / (2 * count)} | vars(watched)
     print(json.dumps({name: value * 1000 for name, value in ms.items()}))
