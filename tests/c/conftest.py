@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What is in sim/ makes worlds of its own: it runs where there is the simulator."""
+"""Collects sim/ only where the simulator runs, since its tests start simulated worlds."""
 
 import os
 

@@ -218,14 +218,14 @@ static void an_application_s_poll_is_ended_by_another_thread(scene *s)
 }
 
 static const body bodies[] = {
-    BODY(the_descriptor_shows_what_is_to_be_done, OF_WAITING),
-    BODY(events_without_end_hide_nothing, OF_WAITING),
-    BODY(a_wait_that_finds_nothing_is_a_look, OF_WAITING),
-    BODY(what_waits_is_quiet, OF_WAITING),
-    BODY(the_descriptor_shows_a_limit_that_is_reached, OF_WAITING),
+    BODY(the_descriptor_shows_what_is_to_be_done, RUNS_ONCE),
+    BODY(events_without_end_hide_nothing, RUNS_ONCE),
+    BODY(a_wait_that_finds_nothing_is_a_look, RUNS_ONCE),
+    BODY(what_waits_is_quiet, RUNS_ONCE),
+    BODY(the_descriptor_shows_a_limit_that_is_reached, RUNS_ONCE),
     BODY(process_runs_callbacks_that_are_due_and_never_blocks, ASYNCHRONOUS),
     BODY(beforepoll_says_when_there_is_no_room),
-    BODY(an_application_s_poll_is_ended_by_another_thread, OF_WAITING),
+    BODY(an_application_s_poll_is_ended_by_another_thread, RUNS_ONCE),
 };
 
 HARNESS_MAIN(bodies)

@@ -82,7 +82,7 @@ static void the_shutdown_of_what_is_gone_at_once_is_told_too(scene *s)
         assert_int_equal(RUN(s, libxl_domain_wait_shutdown(s->ctx, domid, &reason, how)), 0);
         op *waits = START(s, libxl_domain_wait_shutdown, s->ctx, domid, &reason, how);
         libxl_evgen_domain_lifecycle *evgen = enable(s, all ? LIBXL_DOMID_ALL : domid, user);
-        replace(domid);
+        replace_domain(domid);
         expect_shutdown(s, domid, user, LIBXL_SHUTDOWN_REASON_REBOOT);
         expect(s, domid, user, DYING);
         expect(s, domid, user, GONE);
@@ -364,12 +364,12 @@ static const body bodies[] = {
     BODY(what_can_be_no_domain_is_refused),
     BODY(what_is_disabled_is_silent),
     BODY(what_occurred_before_disabling_is_delivered),
-    BODY(a_predicate_chooses, OF_WAITING),
-    BODY(a_mask_chooses, OF_WAITING),
-    BODY(a_mask_of_some_types_has_none_without_a_bit, OF_WAITING),
-    BODY(the_hook_gets_its_types_and_the_queue_the_others, OF_WAITING),
-    BODY(a_batch_keeps_the_order, OF_WAITING),
-    BODY(a_record_has_the_event_where_there_is_a_message, OF_WAITING),
+    BODY(a_predicate_chooses, RUNS_ONCE),
+    BODY(a_mask_chooses, RUNS_ONCE),
+    BODY(a_mask_of_some_types_has_none_without_a_bit, RUNS_ONCE),
+    BODY(the_hook_gets_its_types_and_the_queue_the_others, RUNS_ONCE),
+    BODY(a_batch_keeps_the_order, RUNS_ONCE),
+    BODY(a_record_has_the_event_where_there_is_a_message, RUNS_ONCE),
     BODY(freeing_no_event_is_fine),
 };
 

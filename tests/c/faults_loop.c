@@ -97,6 +97,6 @@ static void a_completion_wakes_its_own_waiter_only(scene *s)
 static const body bodies[] = {
     BODY(no_descriptors_is_no_obstacle, ALONE),
     BODY(an_abort_after_a_timer_that_fired_in_a_foreign_loop, ASYNCHRONOUS),
-    BODY(a_completion_wakes_its_own_waiter_only, OF_WAITING),
+    BODY(a_completion_wakes_its_own_waiter_only, RUNS_ONCE),
 };
 HARNESS_MAIN(bodies)

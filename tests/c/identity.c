@@ -27,10 +27,10 @@ static void what_is_told_of_one_domain_is_not_another_s(scene *s)
     libxl_domid domid = guest(s, "b", true);
     const libxl_uuid first = uuid_of(s, domid);
     assert_int_equal(libxl_evenable_domain_lifecycle(s->ctx, domid, user, &evgen), 0);
-    const libxl_uuid second = replace(domid); /* nobody looks meanwhile */
+    const libxl_uuid second = replace_domain(domid); /* nobody looks meanwhile */
     expect(s, domid, user, LIBXL_EVENT_TYPE_DOMAIN_DYING, &first);
     expect(s, domid, user, LIBXL_EVENT_TYPE_DOMAIN_GONE, &first);
-    assert_true(is_there(domid, &second));
+    assert_true(domain_exists(domid, &second));
     destroy(s, domid);
     assert_true(no_event(s, domid, user, 20));
     libxl_evdisable_domain_lifecycle(s->ctx, evgen);
@@ -43,7 +43,7 @@ static void of_all_domains_each_is_told_as_itself(scene *s)
     libxl_domid domid = guest(s, "b", true);
     const libxl_uuid first = uuid_of(s, domid);
     assert_int_equal(libxl_evenable_domain_lifecycle(s->ctx, LIBXL_DOMID_ALL, users[0], &evgens[0]), 0);
-    const libxl_uuid second = replace(domid);
+    const libxl_uuid second = replace_domain(domid);
     expect(s, domid, users[0], LIBXL_EVENT_TYPE_DOMAIN_DYING, &first);
     expect(s, domid, users[0], LIBXL_EVENT_TYPE_DOMAIN_GONE, &first);
     /* Has the second one noticed, if another thread looked when there was none yet: xenstored does not tell. */
@@ -64,10 +64,10 @@ static void who_waits_for_one_domain_does_not_wait_for_another(scene *s)
     libxl_domid domid = guest(s, "b", true);
     op *gone = START(s, libxl_domain_wait_gone, s->ctx, domid, how);
     op *shut_down = START(s, libxl_domain_wait_shutdown, s->ctx, domid, &reason, how);
-    const libxl_uuid second = replace(domid);
+    const libxl_uuid second = replace_domain(domid);
     assert_int_equal(op_result(gone), 0);
     assert_int_equal(op_result(shut_down), ERROR_DOMAIN_DESTROYED);
-    assert_true(is_there(domid, &second));
+    assert_true(domain_exists(domid, &second));
     destroy(s, domid);
 }
 
@@ -92,8 +92,8 @@ static libxl_domid unheard_of(scene *s, bool known)
     enum { HEARD_MS = 50 };
     libxl_evgen_domain_lifecycle *evgen;
     libxl_domid domid = guest(s, "b", true);
-    const libxl_uuid uuid = replace(domid);
-    give_tree(domid, known ? &uuid : NULL);
+    const libxl_uuid uuid = replace_domain(domid);
+    write_domain_nodes(domid, known ? &uuid : NULL);
     assert_int_equal(libxl_evenable_domain_lifecycle(s->ctx, domid, new_user(), &evgen), 0);
     pump_for(s, HEARD_MS);
     libxl_evdisable_domain_lifecycle(s->ctx, evgen);
@@ -106,8 +106,8 @@ static void who_is_asked_to_stop_is_not_another(scene *s)
     for (int known = 0; known <= 1; known++) {
         libxl_domid domid = unheard_of(s, known);
         op *o = START(s, libxl_domain_shutdown, s->ctx, domid, how);
-        const libxl_uuid second = replace(domid);
-        give_tree(domid, &second);
+        const libxl_uuid second = replace_domain(domid);
+        write_domain_nodes(domid, &second);
         assert_int_equal(op_result(o), ERROR_DOMAIN_DESTROYED);
         assert_non_null(strstr(last_message(s), "domid: domain"));
         assert_holds(domid, "control/shutdown", "");
@@ -121,8 +121,8 @@ static void what_another_is_asked_for_is_not_taken_back(scene *s)
         libxl_domid domid = unheard_of(s, known);
         op *o = START(s, libxl_domain_shutdown, s->ctx, domid, how);
         wait_node(s, domid, "control/shutdown", "poweroff"); /* also of one that no toolstack has made */
-        const libxl_uuid second = replace(domid);
-        give_tree(domid, &second);
+        const libxl_uuid second = replace_domain(domid);
+        write_domain_nodes(domid, &second);
         put(domid, "control/shutdown", "poweroff");
         assert_int_equal(libxl_ao_abort(s->ctx, &o->how), 0);
         assert_int_equal(op_result(o), ERROR_ABORTED);
@@ -138,8 +138,8 @@ static void what_another_ejects_is_not_told_as_the_first_one_s(scene *s)
     libxl_domid domid = unheard_of(s, true);
     assert_int_equal(libxl_evenable_disk_eject(s->ctx, domid, "xvda", user, &evgen), 0);
     pump_for(s, 20);
-    const libxl_uuid second = replace(domid);
-    give_tree(domid, &second);
+    const libxl_uuid second = replace_domain(domid);
+    write_domain_nodes(domid, &second);
     put(domid, "device/vbd/51712/eject", "eject");
     assert_true(no_event(s, domid, user, 50));
     assert_holds(domid, "device/vbd/51712/eject", "eject");
@@ -151,9 +151,9 @@ static const body bodies[] = {
     BODY(what_is_told_of_one_domain_is_not_another_s),
     BODY(of_all_domains_each_is_told_as_itself),
     BODY(who_waits_for_one_domain_does_not_wait_for_another),
-    BODY(who_is_asked_to_stop_is_not_another, OF_WAITING),
-    BODY(what_another_is_asked_for_is_not_taken_back, OF_WAITING),
-    BODY(what_another_ejects_is_not_told_as_the_first_one_s, OF_WAITING),
+    BODY(who_is_asked_to_stop_is_not_another, RUNS_ONCE),
+    BODY(what_another_is_asked_for_is_not_taken_back, RUNS_ONCE),
+    BODY(what_another_ejects_is_not_told_as_the_first_one_s, RUNS_ONCE),
 };
 
 HARNESS_MAIN(bodies)

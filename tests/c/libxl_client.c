@@ -69,7 +69,7 @@ static void all_styles_mix_in_one_context(scene *s)
 
 static const body bodies[] = {
     BODY(started_is_0),
-    BODY(all_styles_mix_in_one_context, OF_WAITING),
+    BODY(all_styles_mix_in_one_context, RUNS_ONCE),
 };
 
 HARNESS_MAIN(bodies)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Every test of every C program is an item here. Runs inside a world, simulated or real.
+"""Makes every test of every C program a pytest item. Runs inside a world, simulated or real.
 
-A program runs once, for all of its tests that were selected; when it dies, the test that was under way has
-failed, and the program is started again for those after it.
+A program runs once for all of its selected tests. If it dies, the running test has failed, and the program is
+started again for the remaining tests.
 """
 
 import functools
@@ -21,19 +21,19 @@ LIMIT_S = float(os.environ.get("AIOXEN_TEST_LIMIT", "300"))
 LINE = re.compile(r"\[ +(RUN|OK|FAILED|ERROR|SKIPPED) +\] (.+)")
 
 SIMULATED = "AIOXEN_SIM_DIR" in os.environ
-# In unit/ no hypervisor is needed, and once is enough; in sim/ calls are made to fail and to wait.
+# unit/ needs no hypervisor, so running it in the simulator is enough. sim/ makes hypercalls fail and wait.
 FOLDERS = ["", "sim", "unit"] if SIMULATED else [""]
 SOURCES = [source for folder in FOLDERS for source in sorted((HERE / folder).glob("*.c"))]
 PROGRAMS = [str(source.relative_to(HERE).with_suffix("")) for source in SOURCES if source.stem != "stress"]
-# Nothing that has an allocator of its own runs beside another; valgrind (3.19) does not know pidfd_open.
+# Programs that replace malloc do not run under tools that do so too. Valgrind 3.19 lacks pidfd_open.
 CHILDREN = ["unit/children", "unit/programs", "unit/faults_core"]
 ALLOCATORS = ["sim/memory", "unit/xenstore_memory"]
 CANNOT = {"asan": ALLOCATORS, "tsan": ALLOCATORS, "valgrind": [*ALLOCATORS, *CHILDREN]}
 PROGRAMS = [name for name in PROGRAMS if name not in CANNOT.get(os.environ.get("AIOXEN_SANITIZER", ""), [])]
 UNDER = shlex.split(os.environ.get("AIOXEN_TEST_UNDER", ""))
-# Where each body runs in a few ways only: support/harness.h.
+# Each body runs in six ways only (support/harness.h).
 SLOW = not SIMULATED or bool(UNDER)
-# The ways to xenstored: the wire, which is the usual one, and libxenstore, for those that depend on it.
+# The two transports to xenstored: the wire protocol, the default, and libxenstore for the programs that test it.
 WIRE, LIBXENSTORE = 0, 1
 WAYS = [(program, WIRE) for program in PROGRAMS]
 if SIMULATED:
@@ -66,28 +66,28 @@ def in_a_world() -> bool:
 
 @functools.cache
 def outcomes(program: str, way: int, wanted: tuple[str, ...]) -> dict[str, str]:
-    """What each test of a program said; an empty text: it passed."""
+    """The output of each failed test of a program, and "" for each that passed."""
     results: dict[str, str] = {}
     while missing := [name for name in wanted if name not in results]:
         done = launch(program, way, *missing)
-        said: list[str] = []
+        output: list[str] = []
         running = missing[0]
         for line in done.stdout.splitlines():
-            said.append(line)
+            output.append(line)
             if not (mark := LINE.match(line)):
                 continue
             if mark[1] == "RUN":
-                running, said = mark[2], []
+                running, output = mark[2], []
             elif mark[2] == running and running not in results:
-                results[running] = "" if mark[1] == "OK" else "\n".join(said)
+                results[running] = "" if mark[1] == "OK" else "\n".join(output)
         if running not in results:
-            said.append(f"{program} ended with status {done.returncode} in this test")
+            output.append(f"{program} ended with status {done.returncode} in this test")
             launch(program, way, "--clean")
-            results[running] = "\n".join(said)
+            results[running] = "\n".join(output)
         elif done.returncode and not any(results.values()):
-            # A sanitizer's report, perhaps of an earlier test.
-            said = [line for line in done.stdout.splitlines() if not LINE.match(line)]
-            results[running] = "\n".join([*said, f"{program} ended with status {done.returncode} after all"])
+            # A sanitizer's report. It may concern an earlier test.
+            output = [line for line in done.stdout.splitlines() if not LINE.match(line)]
+            results[running] = "\n".join([*output, f"{program} ended with status {done.returncode} after its last test"])
     return results
 
 
@@ -101,7 +101,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @functools.cache
 def selected(session: pytest.Session) -> dict[tuple[str, int], tuple[str, ...]]:
-    """The tests of each program that are to be run."""
+    """The selected tests of each program."""
     names: dict[tuple[str, int], list[str]] = {}
     for item in session.items:
         if isinstance(item, pytest.Function) and item.originalname == "test_c":
@@ -111,5 +111,5 @@ def selected(session: pytest.Session) -> dict[tuple[str, int], tuple[str, ...]]:
 
 
 def test_c(request: pytest.FixtureRequest, program: str, way: int, name: str) -> None:
-    said = outcomes(program, way, selected(request.session)[program, way])[name]
-    assert not said, said
+    output = outcomes(program, way, selected(request.session)[program, way])[name]
+    assert not output, output

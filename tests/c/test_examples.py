@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The examples do in this world, simulated or real, what they say they do."""
+"""Runs the examples in this world, simulated or real, and checks their output."""
 
 import os
 import subprocess
@@ -30,13 +30,13 @@ def test_lifecycle(style: str) -> None:
         timeout=60,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    told: dict[str, list[str]] = {name: [] for name in STORIES}
+reported: dict[str, list[str]] = {name: [] for name in STORIES}
     for line in done.stdout.splitlines()[:-1]:
         _, name, what = line.split(maxsplit=2)
-        told[name].append(what)
+        reported[name].append(what)
     for name, story in STORIES.items():
-        assert [what for what in told[name] if what in story] == story, done.stdout
-        events = [what.removeprefix("event: ") for what in told[name] if what.startswith("event: ")]
+        assert [what for what in reported[name] if what in story] == story, done.stdout
+        events = [what.removeprefix("event: ") for what in reported[name] if what.startswith("event: ")]
         if name in ("deaf", "unborn"):
             assert events == (["DYING", "GONE"] if name == "deaf" else []), done.stdout
         else:
@@ -45,7 +45,7 @@ def test_lifecycle(style: str) -> None:
 
 
 @pytest.mark.parametrize("style", ["callbacks", "events", "sync"])
-def test_lifecycle_says_what_is_wrong(style: str) -> None:
+def test_lifecycle_reports_a_missing_kernel(style: str) -> None:
     command = [BUILD / "examples/lifecycle", style, "/nowhere/kernel"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
@@ -58,7 +58,7 @@ def test_lifecycle_says_what_is_wrong(style: str) -> None:
     assert "created" not in done.stdout
 
 
-def test_lifecycle_says_how_it_is_used() -> None:
+def test_lifecycle_prints_its_usage() -> None:
     done = subprocess.run([BUILD / "examples/lifecycle", "never"], capture_output=True, text=True)
     assert done.returncode == 2
     assert "callbacks|events|sync" in done.stderr

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A short run of the stress program; `make stress` has the long one."""
+"""A short run of the stress program. `make stress` does a long one."""
 
 import os
 import subprocess
@@ -22,5 +22,5 @@ def test_every_operation_of_many_threads_completes_once() -> None:
     assert done.stdout.endswith("0 faults\n"), done.stdout
 
 
-def test_stress_says_how_it_is_used() -> None:
+def test_stress_prints_its_usage() -> None:
     assert stress("none").returncode == 2

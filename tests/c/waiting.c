@@ -331,17 +331,17 @@ static void a_wait_of_nothing_does_what_is_due(scene *s)
 
 static const body bodies[] = {
     BODY(what_another_thread_starts_ends_a_wait),
-    BODY(an_event_queued_by_another_thread_wakes, OF_WAITING),
-    BODY(each_of_several_events_wakes_one_waiter, OF_WAITING),
-    BODY(the_lead_is_handed_over, OF_WAITING),
-    BODY(who_is_busy_keeps_no_event_from_others, OF_WAITING),
-    BODY(who_is_busy_leaves_the_lead_to_others, OF_WAITING),
-    BODY(a_thread_that_processes_steals_no_wakeup, OF_WAITING),
-    BODY(a_wake_before_the_wait_is_not_lost, OF_WAITING),
-    BODY(wake_ends_every_wait, OF_WAITING),
+    BODY(an_event_queued_by_another_thread_wakes, RUNS_ONCE),
+    BODY(each_of_several_events_wakes_one_waiter, RUNS_ONCE),
+    BODY(the_lead_is_handed_over, RUNS_ONCE),
+    BODY(who_is_busy_keeps_no_event_from_others, RUNS_ONCE),
+    BODY(who_is_busy_leaves_the_lead_to_others, RUNS_ONCE),
+    BODY(a_thread_that_processes_steals_no_wakeup, RUNS_ONCE),
+    BODY(a_wake_before_the_wait_is_not_lost, RUNS_ONCE),
+    BODY(wake_ends_every_wait, RUNS_ONCE),
     BODY(wake_leaves_operations_alone),
-    BODY(a_wait_has_a_limit, OF_WAITING),
-    BODY(a_wait_of_nothing_does_what_is_due, OF_WAITING),
+    BODY(a_wait_has_a_limit, RUNS_ONCE),
+    BODY(a_wait_of_nothing_does_what_is_due, RUNS_ONCE),
 };
 
 HARNESS_MAIN(bodies)

@@ -17,7 +17,7 @@ static void name_it(libxl_domid domid, const char *name)
 
 static void assert_untouched(libxl_domid domid, const libxl_uuid *uuid)
 {
-    assert_true(is_there(domid, uuid));
+    assert_true(domain_exists(domid, uuid));
     char *name = guest_node(domid, "name");
     assert_non_null(name);
     assert_string_equal(name, "another");
@@ -38,7 +38,7 @@ static void a_domain_destroyed_by_others_first_takes_no_other_with_it(scene *s)
     op *last = START(s, libxl_domain_destroy, s->ctx, domid, how);
     for (uint64_t end = now_ms() + SLOW_MS / 3; now_ms() < end;)
         pump(s, 10); /* the workers have the others */
-    const libxl_uuid another = replace(domid);
+    const libxl_uuid another = replace_domain(domid);
     name_it(domid, "another");
     assert_int_equal(op_result(last), 0);
     assert_untouched(domid, &another);
@@ -58,7 +58,7 @@ static void a_creation_that_is_undone_takes_no_other_with_it(scene *s)
     op *creating = START(s, libxl_domain_create_new, s->ctx, &config, &made, how, NULL);
     domid = before + 1; /* domids are given in turn */
     wait_node(s, domid, "name", config.c_info.name);
-    const libxl_uuid another = replace(domid);
+    const libxl_uuid another = replace_domain(domid);
     name_it(domid, "another");
     simulate("xenconsoled cont");
     assert_int_equal(op_result(creating), ERROR_DOMAIN_DESTROYED);
@@ -69,8 +69,8 @@ static void a_creation_that_is_undone_takes_no_other_with_it(scene *s)
 }
 
 static const body bodies[] = {
-    BODY(a_domain_destroyed_by_others_first_takes_no_other_with_it, OF_WAITING),
-    BODY(a_creation_that_is_undone_takes_no_other_with_it, OF_WAITING),
+    BODY(a_domain_destroyed_by_others_first_takes_no_other_with_it, RUNS_ONCE),
+    BODY(a_creation_that_is_undone_takes_no_other_with_it, RUNS_ONCE),
 };
 
 HARNESS_MAIN(bodies)

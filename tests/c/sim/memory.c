@@ -10,7 +10,7 @@
 
 #include "allocation.h"
 
-enum { PATIENCE_MS = 5000, MOST = 2000 };
+enum { TIME_LIMIT_MS = 5000, MOST = 2000 };
 
 struct life {
     libxl_ctx *ctx;
@@ -63,7 +63,7 @@ static int result(struct life *l, int started)
         return started;
     }
     l->starts++;
-    for (uint64_t end = now_ms() + PATIENCE_MS; l->ends < l->starts;) {
+    for (uint64_t end = now_ms() + TIME_LIMIT_MS; l->ends < l->starts;) {
         if (now_ms() > end)
             fail_msg("a completion was lost");
         look(l);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Machines where something is missing: a program is told what, by the specific error."""
+"""Machines that lack a hypervisor, xenstored, permission or memory: the error message names what is missing."""
 
 import os
 import subprocess
@@ -19,7 +19,7 @@ BUILD = Path(os.environ.get("AIOXEN_TEST_BUILD") or os.environ.get("AIOXEN_BUILD
         ("--no-permission", "hypervisor's interface, /dev/xen/privcmd: Permission denied"),
     ],
 )
-def test_a_machine_says_what_it_lacks(option: str, words: str) -> None:
+def test_the_message_names_what_is_missing(option: str, words: str) -> None:
     done = subprocess.run(
         [ROOT / "sim/aioxen-sim", option, "--", BUILD / "examples/lifecycle", "events"],
         capture_output=True,
@@ -32,7 +32,7 @@ def test_a_machine_says_what_it_lacks(option: str, words: str) -> None:
     assert len(done.stderr.splitlines()) == 1, done.stderr
 
 
-def test_too_little_memory_is_said_for_each_guest() -> None:
+def test_each_guest_reports_that_memory_is_short() -> None:
     done = subprocess.run(
         [ROOT / "sim/aioxen-sim", "--memory", "64", "--", BUILD / "examples/lifecycle", "events"],
         cwd=ROOT,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What a test that has failed leaves of the world: the next one finds it as it was."""
+"""The harness cleans up after a failed test, so that the next test finds the world unchanged."""
 
 import os
 import subprocess
@@ -12,8 +12,8 @@ BUILD = Path(os.environ.get("AIOXEN_TEST_BUILD") or os.environ.get("AIOXEN_BUILD
 PROGRAM = BUILD / "tests/c/support/broken"
 
 
-@pytest.mark.parametrize("script", ["$0 it_fails it_works", "$0 it_dies; $0 --clean; $0 it_works"])
-def test_a_failure_is_its_own(script: str) -> None:
+@pytest.mark.parametrize("script", ["$0 fails_by_assertion runs_after_a_failure", "$0 dies_by_abort; $0 --clean; $0 runs_after_a_failure"])
+def test_a_failure_does_not_affect_the_next_test(script: str) -> None:
     done = subprocess.run(
         [ROOT / "sim/aioxen-sim", "--", "sh", "-c", script, PROGRAM],
         cwd=ROOT,
@@ -21,5 +21,5 @@ def test_a_failure_is_its_own(script: str) -> None:
         text=True,
         timeout=60,
     )
-    assert "[       OK ] it_works" in done.stdout, done.stdout + done.stderr
-    assert "OK ] it_fails" not in done.stdout
+    assert "[       OK ] runs_after_a_failure" in done.stdout, done.stdout + done.stderr
+    assert "OK ] fails_by_assertion" not in done.stdout

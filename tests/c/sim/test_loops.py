@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The loops of docs/async.md, as they stand there: each is compiled, and handles events of every kind."""
+"""Compiles the event loops of docs/async.md verbatim and checks that each handles events of every kind."""
 
 import os
 import re
@@ -13,14 +13,14 @@ BUILD = Path(os.environ.get("AIOXEN_TEST_BUILD") or os.environ.get("AIOXEN_BUILD
 SECTION = (ROOT / "docs/async.md").read_text().split("\n## Loops\n")[1].split("\n## ")[0]
 BLOCKS = re.findall(r"^```c\n(.*?)^```$", SECTION, re.MULTILINE | re.DOTALL)
 SANITIZERS = {"asan": "-fsanitize=address,undefined", "tsan": "-fsanitize=thread"}
-# By the name of the function that is the loop.
+# The loops, by the name of the loop's function.
 LOOPS = {
     name: block
     for block in BLOCKS
     for name in re.findall(r"^void (\w+)\(libxl_ctx \*ctx\)$", block, re.MULTILINE)
 }
 
-# The line that makes each loop see its events, or that it is over: without it it must not seem to work.
+# The line by which each loop gets its events, or learns that it is over. Without it the loop must not work.
 ESSENTIAL = {
     "own_thread": "handle(event);",
     "one_descriptor": "epoll_ctl(epoll, EPOLL_CTL_ADD, libxl_ctx_fd(ctx), &wanted);",
@@ -50,7 +50,7 @@ def compiled(name: str, block: str, folder: Path) -> Path:
 
 
 def run(program: Path, seconds: float) -> "subprocess.CompletedProcess[str]":
-    """In a world of its own, with which all that it leaves goes."""
+    """Runs a program in its own world, which removes whatever the program leaves behind."""
     environment = os.environ | {"AIOXEN_TEST_KERNEL": str(ROOT / "build/guest/tiny")}
     world = [ROOT / "sim/aioxen-sim", "--", program]
     return subprocess.run(world, env=environment, capture_output=True, text=True, timeout=seconds)
@@ -68,7 +68,7 @@ def test_a_loop_handles_every_event(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", LOOPS)
-def test_without_its_essential_line_it_does_not(name: str, tmp_path: Path) -> None:
+def test_a_loop_without_its_essential_line_does_not_end(name: str, tmp_path: Path) -> None:
     assert LOOPS[name].count(ESSENTIAL[name]) == 1
     program = compiled(name, LOOPS[name].replace(ESSENTIAL[name], "if (0) " + ESSENTIAL[name]), tmp_path)
     with pytest.raises(subprocess.TimeoutExpired):

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: the count. Any thread. The functions of the C library are found by dlsym, not called by other names.
- */
+/* Owns: the allocation count and the number of the allocation that fails. Both are atomic: any thread may use them. */
 #include "allocation.h"
 
 #include <dlfcn.h>
@@ -38,7 +37,7 @@ static bool is_ours(void *address)
     return dladdr(address, &info) && info.dli_fbase == base;
 }
 
-static bool fails(void *caller)
+static bool must_fail(void *caller)
 {
     if (!atomic_load(&failing) || !is_ours(caller))
         return false;
@@ -48,7 +47,7 @@ static bool fails(void *caller)
     return true;
 }
 
-/* glibc's own, under the names that it exports for this. */
+/* glibc exports its allocator under these names for replacements such as this one. */
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t number, size_t size);
 void *__libc_realloc(void *old, size_t size);
@@ -57,17 +56,17 @@ void *__libc_realloc(void *old, size_t size);
 
 void *malloc(size_t size)
 {
-    return fails(CALLER) ? NULL : __libc_malloc(size);
+    return must_fail(CALLER) ? NULL : __libc_malloc(size);
 }
 
 void *calloc(size_t number, size_t size)
 {
-    return fails(CALLER) ? NULL : __libc_calloc(number, size);
+    return must_fail(CALLER) ? NULL : __libc_calloc(number, size);
 }
 
 void *realloc(void *old, size_t size)
 {
-    return fails(CALLER) ? NULL : __libc_realloc(old, size);
+    return must_fail(CALLER) ? NULL : __libc_realloc(old, size);
 }
 
 static char *copy(const char *text, size_t length)
@@ -85,12 +84,12 @@ static char *copy(const char *text, size_t length)
 
 char *strdup(const char *text)
 {
-    return fails(CALLER) ? NULL : copy(text, strlen(text));
+    return must_fail(CALLER) ? NULL : copy(text, strlen(text));
 }
 
 char *strndup(const char *text, size_t most)
 {
-    return fails(CALLER) ? NULL : copy(text, strnlen(text, most));
+    return must_fail(CALLER) ? NULL : copy(text, strnlen(text, most));
 }
 
 int vasprintf(char **out, const char *format, va_list args)
@@ -99,6 +98,6 @@ int vasprintf(char **out, const char *format, va_list args)
     va_copy(again, args);
     int length = vsnprintf(NULL, 0, format, again);
     va_end(again);
-    *out = length < 0 || fails(CALLER) ? NULL : __libc_malloc((size_t)length + 1);
+    *out = length < 0 || must_fail(CALLER) ? NULL : __libc_malloc((size_t)length + 1);
     return *out ? vsnprintf(*out, (size_t)length + 1, format, args) : -1;
 }

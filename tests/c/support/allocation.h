@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Makes allocations of the library fail: a program that links this has its malloc, calloc, realloc, strdup,
- * strndup and vasprintf. Only calls that come from libaioxen itself count; what its own libraries do in such
- * a case is their affair.
+ * Makes allocations of the library fail. It replaces malloc, calloc, realloc, strdup, strndup and vasprintf in
+ * the program that links it. Only calls from libaioxen itself are counted and fail; calls from libxenctrl and
+ * other libraries always go through.
  */
 #ifndef ALLOCATION_H
 #define ALLOCATION_H
 
-/* The n-th allocation of the library from now on fails, once; 0: none. */
+/* Makes the n-th allocation of the library from now on fail, once. 0: no allocation fails. Resets the count. */
 void allocation_fail(unsigned n);
-/* How many there were since. */
+/* The number of allocations since the last call of allocation_fail(); counted only while one is to fail. */
 unsigned allocations(void);
 
 #endif

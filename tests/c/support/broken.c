@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tests that fail, each leaving all that one can leave: for tests/c/sim/test_harness.py. */
+/*
+ * Tests that fail on purpose and leave a guest, a fault rule and stopped daemons behind.
+ * tests/c/sim/test_harness.py checks that the harness cleans up after them.
+ */
 #include "harness.h"
 #include "simulation.h"
 
@@ -13,27 +16,27 @@ static void leave_everything(scene *s)
     simulate("xenstored stop");
 }
 
-static void it_fails(scene *s)
+static void fails_by_assertion(scene *s)
 {
     leave_everything(s);
-    fail_msg("as it should");
+    fail_msg("this failure is intended");
 }
 
-static void it_dies(scene *s)
+static void dies_by_abort(scene *s)
 {
     leave_everything(s);
     abort();
 }
 
-static void it_works(scene *s)
+static void runs_after_a_failure(scene *s)
 {
     destroy(s, guest(s, "b", true));
 }
 
 static const body bodies[] = {
-    BODY(it_fails, OF_WAITING),
-    BODY(it_works, OF_WAITING),
-    BODY(it_dies, OF_WAITING),
+    BODY(fails_by_assertion, RUNS_ONCE),
+    BODY(runs_after_a_failure, RUNS_ONCE),
+    BODY(dies_by_abort, RUNS_ONCE),
 };
 
 HARNESS_MAIN(bodies)

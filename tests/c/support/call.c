@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the threads on which synchronous calls are made that a test starts, to do something meanwhile. A call belongs
- * to its operation, from op_call to call_end.
+ * Owns: the threads that make the synchronous calls of a test, so that the test can do something meanwhile.
+ * A call belongs to its operation from op_call() to call_end().
  */
 #include "scene.h"
 
@@ -12,37 +12,37 @@ struct call {
     op *o;
     initiator *function;
     words arguments;
-    sem_t waits; /* in the library, or has returned */
-    bool told;
+    sem_t waits; /* posted once the call waits in the library, or has returned */
+    bool posted;
     pthread_t thread;
 };
 
 static _Thread_local struct call *calling;
 
-static void tell_that_it_waits(struct call *call)
+static void post_waits(struct call *call)
 {
-    if (!call->told)
+    if (!call->posted)
         sem_post(&call->waits);
-    call->told = true;
+    call->posted = true;
 }
 
-/* The context's logger: an operation says that it is in progress, on its initiator's thread. */
-static void say(xentoollog_logger *logger, xentoollog_level level, int errnoval, const char *context,
-                const char *format, va_list args)
+/* The context's logger. The library logs "in progress" on the initiator's thread before the call blocks. */
+static void log_message(xentoollog_logger *logger, xentoollog_level level, int errnoval, const char *context,
+                        const char *format, va_list args)
 {
     (void)logger, (void)errnoval, (void)context, (void)args;
     if (calling && level == XTL_DEBUG && strcmp(format, "%s: in progress") == 0)
-        tell_that_it_waits(calling);
+        post_waits(calling);
 }
 
-xentoollog_logger call_logger = {.vmessage = say};
+xentoollog_logger call_logger = {.vmessage = log_message};
 
 static void *make_call(void *argument)
 {
     struct call *call = calling = argument;
     const uintptr_t *a = call->arguments.at;
     op_started(call->o, call->function(a[0], a[1], a[2], a[3], a[4], a[5]));
-    tell_that_it_waits(call);
+    post_waits(call);
     return NULL;
 }
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: nothing; contexts are the tests'. */
+/* Owns: nothing. The tests own the contexts. */
 #include "core.h"
 
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PATIENCE_MS = 50000 };
+enum { TIME_LIMIT_MS = 50000 };
 
 libxl_ctx *core_open(void)
 {
@@ -22,7 +22,7 @@ void core_close(libxl_ctx *ctx)
     libxl__ctx_destroy(ctx);
 }
 
-static void step(libxl_ctx *ctx, uint64_t end)
+static void wait_once(libxl_ctx *ctx, uint64_t end)
 {
     libxl__waiter waiter = {.predicate = NULL};
     libxl__waiter_begin(ctx, &waiter);
@@ -32,15 +32,15 @@ static void step(libxl_ctx *ctx, uint64_t end)
 
 void core_run(libxl_ctx *ctx, const int *done)
 {
-    for (uint64_t end = now_ms() + PATIENCE_MS; !*done; step(ctx, end))
+    for (uint64_t end = now_ms() + TIME_LIMIT_MS; !*done; wait_once(ctx, end))
         if (now_ms() >= end)
-            fail_msg("what was waited for did not happen");
+            fail_msg("the condition did not become true within %d ms", TIME_LIMIT_MS);
 }
 
 void core_run_for(libxl_ctx *ctx, unsigned milliseconds)
 {
     for (uint64_t end = now_ms() + milliseconds; now_ms() < end;)
-        step(ctx, end);
+        wait_once(ctx, end);
 }
 
 int core_begin(libxl_ctx *ctx, const libxl__ao_class *cls, void *user, const libxl_asyncop_how *how)
@@ -67,7 +67,7 @@ void *core_user(libxl__ao *ao)
 int core_result(libxl_ctx *ctx, uint64_t *for_event)
 {
     libxl_event *event;
-    assert_int_equal(libxl_event_wait_limit(ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL, PATIENCE_MS), 0);
+    assert_int_equal(libxl_event_wait_limit(ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL, TIME_LIMIT_MS), 0);
     assert_int_equal(event->type, LIBXL_EVENT_TYPE_OPERATION_COMPLETE);
     int rc = event->u.operation_complete.rc;
     if (for_event)

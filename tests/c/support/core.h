@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The core alone, without a hypervisor: for tests that look inside. One thread, unless a test makes more. */
+/*
+ * A context with the core alone, without a hypervisor, for tests that look at the core's internals. All functions
+ * may be called from any thread; each fails the test on an error.
+ */
 #ifndef CORE_H
 #define CORE_H
 
@@ -8,24 +11,24 @@
 #include "libxl_internal.h"
 
 libxl_ctx *core_open(void);
-/* Everything must have ended; fails the test otherwise. */
+/* Closes the context. Fails the test if a timer or a descriptor is left. */
 void core_close(libxl_ctx *ctx);
 
-/* Locked: lets the loop work until *done is not 0, at most 50 s, then fails the test. */
+/* Caller holds the lock. Runs the loop until *done is not 0. Fails the test after 50 s. */
 void core_run(libxl_ctx *ctx, const int *done);
-/* Locked: lets it work for so long. */
+/* Caller holds the lock. Runs the loop for `milliseconds`. */
 void core_run_for(libxl_ctx *ctx, unsigned milliseconds);
 
-/* What an initiator of this class does, and returns: in any of a scene's ways. The args are `user`. */
+/* Does what a generated initiator of this class does, and returns the same. The operation's argument is `user`. */
 int core_begin(libxl_ctx *ctx, const libxl__ao_class *cls, void *user, const libxl_asyncop_how *how);
-/* The same with an event of this number. */
+/* The same; completion is an event with this for_user. */
 int core_start(libxl_ctx *ctx, const libxl__ao_class *cls, uint64_t for_event, void *user);
-/* The argument that a body was started with. */
+/* The `user` of core_begin() or core_start(). Called by bodies. */
 void *core_user(libxl__ao *ao);
-/* Waits for an operation's event; its rc, and its number in *for_event (may be NULL). */
+/* Waits for the next completion event. Returns its rc; stores its for_user in *for_event, which may be NULL. */
 int core_result(libxl_ctx *ctx, uint64_t *for_event);
 
-/* How many descriptors the child of a fork has once it has given its copy of the context up. */
+/* Forks, and returns how many descriptors the child has after libxl__ctx_postfork(). */
 int core_left_after_fork(libxl_ctx *ctx);
 
 #endif

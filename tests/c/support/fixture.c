@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: handles to xenstored and the hypervisor, opened once for the whole program. Looks by them and at
- * /proc/self, not by what is tested. Any thread may use them.
+ * Owns: one handle to xenstored and one to the hypervisor, opened once per program and never closed. State is
+ * read through these and /proc/self, not through the library under test. Any thread may use them.
  */
 #include "harness.h"
 
@@ -12,7 +12,7 @@
 #include <xenctrl.h>
 #include <xenstore.h>
 
-enum { PATIENCE_MS = 2000, MOST_DOMAINS = 64 };
+enum { TIME_LIMIT_MS = 2000, MOST_DOMAINS = 64 };
 
 static struct xs_handle *xs;
 static xc_interface *xch;
@@ -69,7 +69,7 @@ void fixture_write(const char *path, const char *value)
 char *fixture_perms(const char *path)
 {
     static const char letters[] = {'n', 'r', 'w', 'b'};
-    _Static_assert(XS_PERM_READ == 1 && XS_PERM_WRITE == 2, "their order");
+    _Static_assert(XS_PERM_READ == 1 && XS_PERM_WRITE == 2, "letters[] is indexed by these values");
     char *text = NULL;
     unsigned count = 0;
     struct xs_permissions *perms = xs_get_permissions(xs, XBT_NULL, path, &count);
@@ -93,13 +93,14 @@ void fixture_begin(struct fixture *before)
 
 static void check_count(const char *what, const char *directory, int before)
 {
-    for (uint64_t end = now_ms() + PATIENCE_MS; fixture_entries(directory) != before && now_ms() < end;)
+    for (uint64_t end = now_ms() + TIME_LIMIT_MS; fixture_entries(directory) != before && now_ms() < end;)
         sleep_ms(5);
     if (fixture_entries(directory) != before)
-        fail_msg("%d %s before the test, %d after it", before, what, fixture_entries(directory));
+        fail_msg("there were %d %s before the test and %d after it", before, what,
+                 fixture_entries(directory));
 }
 
-/* The domains that the hypervisor has: how many. */
+/* Lists the hypervisor's domains; returns their number. */
 static int domains(xc_domaininfo_t list[MOST_DOMAINS])
 {
     int count = xc_domain_getinfolist(xch, 0, MOST_DOMAINS, list);
@@ -124,7 +125,7 @@ void fixture_check_world(const struct fixture *before)
     xc_domaininfo_t list[MOST_DOMAINS];
     for (int i = domains(list) - 1; i >= 0; i--)
         if (is_new(before, list[i].domain))
-            fail_msg("domain %u is left", (unsigned)list[i].domain);
+            fail_msg("domain %u still exists", (unsigned)list[i].domain);
 }
 
 void fixture_check(const struct fixture *before)
@@ -153,8 +154,8 @@ void fixture_check_counters(libxl_ctx *ctx)
 {
     libxl_counters now;
     libxl_ctx_counters(ctx, &now);
-    /* What an operation has given up may still run on a worker for a moment. */
-    for (uint64_t end = now_ms() + PATIENCE_MS; now.jobs && now_ms() < end; libxl_ctx_counters(ctx, &now))
+    /* A job that an operation has detached may still run on a worker for a moment. */
+    for (uint64_t end = now_ms() + TIME_LIMIT_MS; now.jobs && now_ms() < end; libxl_ctx_counters(ctx, &now))
         sleep_ms(2);
     const struct {
         const char *name;

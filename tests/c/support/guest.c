@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: nothing; the domains are the tests'. The number in names is atomic. */
+/* Owns: the counter that makes guest names unique; it is atomic. The tests own the domains. */
 #include "harness.h"
 
 #include <stdio.h>
@@ -44,7 +44,7 @@ libxl_domid guest_new(libxl_ctx *ctx, const char *command_line, bool run)
     libxl_domid domid = LIBXL_DOMID_INVALID;
     int rc = libxl_domain_create_new(ctx, &config, &domid, NULL, NULL);
     if (rc)
-        fail_msg("creating a guest: %d: %s", rc, libxl_error_message());
+        fail_msg("creating a guest failed: %d: %s", rc, libxl_error_message());
     libxl_domain_config_dispose(&config);
     if (run)
         assert_int_equal(libxl_domain_unpause(ctx, domid, NULL), 0);
@@ -57,7 +57,7 @@ libxl_domid guest(scene *s, const char *command_line, bool run)
     libxl_domid domid = LIBXL_DOMID_INVALID;
     int rc = RUN(s, libxl_domain_create_new(s->ctx, &config, &domid, how, NULL));
     if (rc)
-        fail_msg("creating a guest: %d: %s", rc, last_message(s));
+        fail_msg("creating a guest failed: %d: %s", rc, last_message(s));
     libxl_domain_config_dispose(&config);
     if (run)
         assert_int_equal(RUN(s, libxl_domain_unpause(s->ctx, domid, how)), 0);
@@ -68,14 +68,14 @@ void destroy(scene *s, libxl_domid domid)
 {
     int rc = RUN(s, libxl_domain_destroy(s->ctx, domid, how));
     if (rc)
-        fail_msg("destroying guest %u: %d: %s", domid, rc, last_message(s));
+        fail_msg("destroying guest %u failed: %d: %s", domid, rc, last_message(s));
 }
 
 void guest_destroy(libxl_ctx *ctx, libxl_domid domid)
 {
     int rc = libxl_domain_destroy(ctx, domid, NULL);
     if (rc)
-        fail_msg("destroying guest %u: %d: %s", domid, rc, libxl_error_message());
+        fail_msg("destroying guest %u failed: %d: %s", domid, rc, libxl_error_message());
 }
 
 char *guest_node(libxl_domid domid, const char *path)

@@ -1,27 +1,30 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Guests for tests: the tiny kernel, as little memory as works, names that are never used twice. Any thread.
+/*
+ * Guests for tests: they run the tiny kernel in the least memory that works, and their names are unique. Any
+ * thread may call these.
  */
 #ifndef GUEST_H
 #define GUEST_H
 
 #include <libxl.h>
 
-/* The tiny guest's kernel: $AIOXEN_TEST_KERNEL, else build/guest/tiny. */
+/* The path of the tiny guest's kernel: $AIOXEN_TEST_KERNEL, or build/guest/tiny if that is not set. */
 const char *guest_kernel(void);
 
 /*
- * A configuration for a PV guest that does what the command line says: p powers off, r reboots, c crashes, b
- * never answers, s spins, dN powers off after N/10 s, l obeys control/shutdown. libxl_domain_config_dispose
- * frees it.
+ * A configuration of a PV guest. The command line says what the guest does: p powers off, r reboots, c crashes,
+ * b blocks and ignores requests, s spins, dN powers off after N/10 s, l obeys control/shutdown. The caller
+ * disposes of it by libxl_domain_config_dispose().
  */
 libxl_domain_config guest_config(const char *command_line);
+/* The same for a PVH guest. */
 libxl_domain_config guest_config_pvh(const char *command_line);
 
-/* Creates one synchronously, and unpauses it if `run`. Or fails the test. */
+/* Creates a guest synchronously, and unpauses it if `run`. Fails the test on an error. */
 libxl_domid guest_new(libxl_ctx *ctx, const char *command_line, bool run);
-/* Destroys it synchronously. */
+/* Destroys a guest synchronously. Fails the test on an error. */
 void guest_destroy(libxl_ctx *ctx, libxl_domid domid);
 
-/* A node below /local/domain/DOMID, freed by the caller; NULL: there is none. */
+/* The value of a node below /local/domain/DOMID, freed by the caller. NULL: there is no such node. */
 char *guest_node(libxl_domid domid, const char *path);
 #endif

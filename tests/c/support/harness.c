@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: the list of tests, which is bodies times ways. */
+/* Owns: the list of tests: one for each body and each way that the body runs in. The main thread alone uses it. */
 #include "scene.h"
 #include "simulation.h"
 #include "styles.h"
@@ -10,14 +10,14 @@
 
 enum { TEST_LIMIT_S = 60, ALL_WAYS = MODES * STYLES * 2, FEW_WAYS = 6 };
 
-/* ---- which ways */
+/* ---- the ways that a body runs in */
 
 static bool is_once(const body *b)
 {
-    return b->reason & (OF_WAITING | NO_CONTEXT);
+    return b->reason & (RUNS_ONCE | NO_CONTEXT);
 }
 
-/* The modes and numbers of threads in turn, each with the next style. */
+/* Alternates modes and numbers of threads; the style moves on by one with each. */
 static way one_of_few(size_t number, enum mode first, int i)
 {
     const int modes = MODES - first;
@@ -34,11 +34,11 @@ static way one_of_all(enum mode first, int i)
                  .several = i / modes / STYLES};
 }
 
-/* The ways of the body that has this number in its program: how many. */
+/* Stores the ways of body `number` of this program; returns how many. */
 static int ways_of(const body *b, size_t number, way ways[ALL_WAYS])
 {
-    const char *asked = getenv("AIOXEN_TEST_WAYS");
-    const bool few = b->reason & SLOW || (asked && strcmp(asked, "few") == 0);
+    const char *setting = getenv("AIOXEN_TEST_WAYS");
+    const bool few = b->reason & SLOW || (setting && strcmp(setting, "few") == 0);
     const enum mode first = is_once(b) ? EVENT : b->reason & ASYNCHRONOUS ? CALLBACK : SYNC;
     const int count = is_once(b) ? 1 : few ? FEW_WAYS : (MODES - (int)first) * STYLES * 2;
     for (int i = 0; i < count; i++)
@@ -81,11 +81,11 @@ static void run_one(void **state)
     fixture_check(&s->before);
 }
 
-/* After a failure: what the test has left must not fail the next one. */
+/* Runs after each test. What a failed test has left behind must not fail the next one. */
 static int clean_up(void **state)
 {
     struct test *test = *state;
-    if (simulation_was_told())
+    if (simulation_was_changed())
         simulation_restore();
     if (test->scene.open)
         libxl_ctx_free(test->scene.ctx);
@@ -94,7 +94,7 @@ static int clean_up(void **state)
     return 0;
 }
 
-static bool asked_for(int argc, char **argv, const char *name)
+static bool is_selected(int argc, char **argv, const char *name)
 {
     for (int i = 1; i < argc; i++)
         if (strcmp(argv[i], name) == 0)
@@ -107,7 +107,7 @@ static void *do_nothing(void *nothing)
     return nothing;
 }
 
-/* A sanitizer may make a thread of its own with the first thread: before anyone counts. */
+/* A sanitizer may start a thread of its own along with the first thread. It must exist before threads are counted. */
 static void make_first_thread(void)
 {
     pthread_t thread;
@@ -133,7 +133,7 @@ int harness_main(int argc, char **argv, const body *bodies, size_t count)
             char *name = test_name(b, ways[i]);
             if (list)
                 puts(name);
-            if (list || !asked_for(argc, argv, name)) {
+            if (list || !is_selected(argc, argv, name)) {
                 free(name);
                 continue;
             }

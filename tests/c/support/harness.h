@@ -1,28 +1,28 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * One test body, every way in which an operation can complete and a program can wait for it:
+ * Runs one test body in every way in which an operation can complete and a program can wait for it:
  *
  *   mode      synchronous | callback | event
  *   style     libxl_event_wait | poll(2) with beforepoll and afterpoll | the one descriptor with epoll
- *             | the event hook | an event loop of the application's, with libxl's hooks for descriptors
- *   threads   one | several: two threads run the body at once, a third one waits as well
+ *             | the event hook | the application's own event loop, with libxl's hooks for descriptors
+ *   threads   one | several: two threads run the body at once, and a third one waits for events too
  *
- * A body runs in all of them unless it names a reason. It starts an operation and gets its result by RUN; `how`
- * in the call is the way's own:
+ * A body runs in all ways unless its entry names a reason. RUN starts an operation and returns its result; it
+ * defines `how` according to the way:
  *
  *     static void pause_works(scene *s)
  *     {
  *         assert_int_equal(RUN(s, libxl_domain_pause(s->ctx, domid, how)), 0);
  *     }
  *
- * Since another run of it is under way in the same context, it keeps its state in itself, has guests of its
- * own, and means events by domain and for_user. With AIOXEN_TEST_WAYS=few, for the real Xen, which is slow, a
- * body runs in six ways that have each mode with one and with several threads, and each style; which style goes
- * with which of them is another from body to body.
+ * A body may run twice at once in the same context. So it keeps its state in local variables, creates its own
+ * guests, and selects events by domain and for_user. AIOXEN_TEST_WAYS=few is for the real Xen, which is slow: a
+ * body runs in six ways, which cover each mode with one and with several threads, and each style. The
+ * combinations differ from body to body.
  *
- * After each test everything must be as before it (fixture.h), and each operation has completed exactly once.
- * Assertions of cmocka end the process when they fail on a thread that is not the test's own;
- * tests/c/test_c.py copes.
+ * After each test the fixture (fixture.h) must find the same state as before, and each operation must have
+ * completed exactly once. A cmocka assertion that fails on another thread than the test's ends the process;
+ * tests/c/test_c.py then restarts the program for the remaining tests.
  */
 #ifndef HARNESS_H
 #define HARNESS_H
@@ -52,30 +52,30 @@ typedef struct way {
     bool several; /* threads */
 } way;
 
-/* Why a body does not run in all ways; of several reasons each counts. */
+/* Why a body does not run in all ways. Reasons can be combined. */
 enum reason {
     NO_REASON = 0,
-    ASYNCHRONOUS = 1, /* in no synchronous way: it is about an operation's `how`, by which one is aborted */
-    OF_WAITING = 2, /* once, by itself: its subject is a call that waits or takes events, which it makes (way:
-                         EVENT, WAIT) */
-    ALONE = 4,      /* what it does is done to the whole process or the whole world: with several threads, the
-                         others only wait */
-    SLOW = 8,       /* it takes the better part of a second, or more: in a few ways everywhere */
-    NO_CONTEXT = 16, /* once: of what is below a context, or of opening and closing them. s->ctx is NULL */
+    ASYNCHRONOUS =
+        1, /* not in synchronous ways: the body needs the operation's `how`, for example to abort it */
+    RUNS_ONCE = 2, /* in one way (EVENT, WAIT): the body itself calls what waits or takes events */
+    ALONE =
+        4,    /* the body changes the whole process or world: of several threads one runs it, another waits */
+    SLOW = 8, /* the body takes about a second or more: it always runs in six ways */
+    NO_CONTEXT = 16, /* once, and s->ctx is NULL: the body opens its own contexts, or needs none */
 };
 
-/* An event that was not the completion of an operation that the harness knows. */
+/* An event that has arrived. The harness keeps it unless it completes a known operation. */
 typedef struct seen {
     libxl_event_type type;
     uint32_t domid;
     uint64_t for_user;
-    int value;     /* the reason of DOMAIN_SHUTDOWN, the rc of OPERATION_COMPLETE */
-    char vdev[16]; /* of DISK_EJECT */
+    int value;     /* DOMAIN_SHUTDOWN: the reason; OPERATION_COMPLETE: the rc */
+    char vdev[16]; /* DISK_EJECT */
     libxl_uuid uuid;
     struct seen *next;
 } seen;
 
-/* What the library has registered with the application's event loop. */
+/* The descriptor that the library has registered with the application's event loop. */
 typedef struct registration {
     bool registered;
     int fd;
@@ -86,11 +86,11 @@ typedef struct registration {
 typedef struct scene {
     libxl_ctx *ctx;
     way way;
-    /* for the harness */
-    struct op *ops; /* all that were begun */
+    /* private to the harness */
+    struct op *ops; /* every operation of the test */
     seen *events;
     registration registration;
-    pthread_mutex_t lock; /* guards the above, and what operations got */
+    pthread_mutex_t lock; /* guards the three members above, and the operations' results */
     int epoll;
     atomic_bool over;
     bool open;
@@ -109,8 +109,8 @@ typedef struct body {
 #name, name, (enum reason)(NO_REASON __VA_OPT__(|) __VA_ARGS__)                                      \
     }
 
-/* main: `program` runs all tests, `program NAME...` these, `program --list` prints the names, `program
- * --clean` destroys all guests and continues what is simulated, after a test that has ended the process. */
+/* The program's main. `program` runs all tests, `program NAME...` the named ones; `program --list` prints the
+ * names. `program --clean` destroys all guests and restores the simulation after a test has ended the process. */
 int harness_main(int argc, char **argv, const body *bodies, size_t count);
 #define HARNESS_MAIN(bodies)                                                                                 \
     int main(int argc, char **argv)                                                                          \
@@ -123,29 +123,29 @@ int harness_main(int argc, char **argv, const body *bodies, size_t count);
 typedef struct op {
     scene *s;
     libxl_asyncop_how how;
-    bool started;           /* else it was refused, and must never complete */
-    atomic_int completions; /* returns, callbacks run or events taken */
+    bool started;           /* false: the initiator refused it, and it must never complete */
+    atomic_int completions; /* synchronous returns, callbacks or completion events */
     int rc;
-    uint32_t domid; /* of its event: EVENT only */
+    uint32_t domid; /* of the completion event; mode EVENT only */
     libxl_uuid uuid;
-    pthread_t thread; /* that its callback ran on, or took its event */
+    pthread_t thread; /* the thread that ran the callback or took the event */
     char message[512];
-    /* for the harness: a synchronous call on a thread of its own */
+    /* private to the harness: a synchronous call on its own thread */
     struct call *call;
     struct op *next;
 } op;
 
-/* Begins an operation in the scene's mode; op_how is NULL when that is synchronous. */
+/* Begins an operation in the scene's mode. op_how() is NULL in the synchronous mode. */
 op *op_begin(scene *s);
 const libxl_asyncop_how *op_how(const op *o);
-/* What the initiator returned. Synchronous: the result; else it must be ASYNC_INPROGRESS, or it was refused.
- */
+/* Stores what the initiator returned. In the synchronous mode that is the result. In the others it is
+ * ERROR_ASYNC_INPROGRESS, or the error of an operation that was refused. */
 void op_started(op *o, int returned);
-/* Waits in the scene's style until it has completed; its result. */
+/* Waits in the scene's style until the operation has completed; returns its result. */
 int op_result(op *o);
 bool op_done(const op *o);
 
-/* Begins, starts and waits; the last one's message is in last_message(s). */
+/* Begins and starts an operation, and waits for it. Its message is then in last_message(s). */
 #define RUN(s, call)                                                                                         \
     ({                                                                                                       \
         op *op_ = op_begin(s);                                                                               \
@@ -155,9 +155,9 @@ bool op_done(const op *o);
     })
 
 /*
- * Starts only: START(s, libxl_domain_destroy, s->ctx, domid, how). A synchronous call is made by a thread of
- * the harness's; it waits in the library, or has returned, when this returns. Hence what it is given by
- * address must stay until its result is there.
+ * Starts an operation without waiting: START(s, libxl_domain_destroy, s->ctx, domid, how). A thread of the
+ * harness makes a synchronous call; when START returns, that call waits in the library or has returned. Objects
+ * passed by address must live until the result has been read.
  */
 #define START(s, function, ...)                                                                              \
     ({                                                                                                       \
@@ -170,8 +170,8 @@ bool op_done(const op *o);
         op_;                                                                                                 \
     })
 
-/* Any initiator. Its arguments are pointers and integers, which are passed alike wherever Xen runs; those that
- * it has not are not looked at. */
+/* Any initiator. Its arguments are pointers and integers, which x86-64 passes alike. Surplus arguments are
+ * ignored. */
 typedef int initiator(uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t);
 typedef struct words {
     uintptr_t at[6];
@@ -185,25 +185,25 @@ void op_call(op *o, initiator *function, words arguments);
 /* The message of the operation that this thread began last. */
 const char *last_message(const scene *s);
 
-/* As guest_new and guest_destroy (guest.h), in the scene's way. */
+/* Like guest_new() and guest_destroy() (guest.h), in the scene's way. */
 libxl_domid guest(scene *s, const char *command_line, bool run);
 void destroy(scene *s, libxl_domid domid);
 
 /* ---- waiting */
 
-/* Waits once in the scene's style, at most `milliseconds` (-1: as long as it takes), and notes what came. */
+/* Waits once in the scene's style, at most `milliseconds` (-1: without limit), and stores the events. */
 void pump(scene *s, int milliseconds);
-/* Lets that go on for so long. */
+/* Calls pump() for `milliseconds`. */
 void pump_for(scene *s, int milliseconds);
-/* Waits for the next event of this domain with this for_user, at most 10 s. It must have this type; with
- * several threads another may be noted before it, since each notes what it has taken. */
+/* Waits at most 10 s for the next event of this domain with this for_user. It must have this type. With several
+ * threads other types are skipped, since the threads may store events out of order. */
 seen next_event(scene *s, libxl_domid domid, uint64_t for_user, int type);
-/* Whether there is none, after `milliseconds` of waiting. */
+/* Waits `milliseconds`; returns whether no such event came. */
 bool no_event(scene *s, libxl_domid domid, uint64_t for_user, int milliseconds);
-/* A for_user that nobody else has. */
+/* A for_user that is used nowhere else. */
 uint64_t new_user(void);
 
-/* Waits until a node below /local/domain/DOMID has this value (NULL: is not there), at most 10 s. */
+/* Waits at most 10 s until a node below /local/domain/DOMID has this value (NULL: does not exist). */
 void wait_node(scene *s, libxl_domid domid, const char *path, const char *value);
 
 /* Milliseconds on the monotonic clock. */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The program around a loop of docs/async.md, which is in LOOP_FILE and begins with LOOP(ctx). It starts
- * operations of each kind, before and while the loop runs, and ends it when all have been told.
+ * Runs an event loop from docs/async.md. The build defines LOOP_FILE, the file with the loop's code, and LOOP, the
+ * function that runs it. The program starts operations of three kinds, before and while the loop runs, and ends
+ * the loop when all have completed.
  *
- * Owns: how often each operation has been told; atomic, since any thread may be.
+ * Owns: the number of completions of each operation; atomic, since any thread may receive them.
  */
 #include <libxl.h>
 
@@ -25,10 +26,10 @@
 enum { EARLY = 30, OPERATIONS = 60, LIMIT_MS = 50, TEST_LIMIT_S = 20 };
 
 static atomic_bool running = true;
-static atomic_int told[OPERATIONS], all_told, wrong;
-static libxl_domid mute; /* a guest that never stops by itself */
+static atomic_int completions[OPERATIONS], all_completions, wrong;
+static libxl_domid silent; /* a guest that never stops */
 
-/* Of three kinds: instant ones, ones that wait for xenstore, ones that end by their time limit. */
+/* Three kinds in turn: instant, waiting for xenstore, and ending by its time limit. */
 static int expected(uint64_t number)
 {
     return number % 3 == 2 ? ERROR_TIMEDOUT : 0;
@@ -39,8 +40,8 @@ static void note(uint32_t type, uint64_t number, int rc)
     if (type != LIBXL_EVENT_TYPE_OPERATION_COMPLETE || number >= OPERATIONS || rc != expected(number))
         wrong++;
     else
-        told[number]++;
-    if (++all_told == OPERATIONS)
+        completions[number]++;
+    if (++all_completions == OPERATIONS)
         running = false;
 }
 
@@ -62,8 +63,8 @@ static void start_from(libxl_ctx *ctx, uint64_t first, uint64_t end)
     for (uint64_t i = first; i < end; i++) {
         const libxl_asyncop_how how = {.u.for_event = i};
         int rc = i % 3 == 0   ? libxl_host_info(ctx, &host, &how)
-                 : i % 3 == 1 ? libxl_domain_get_name(ctx, mute, &names[i], &how)
-                              : libxl_domain_wait_shutdown(ctx, mute, &reason, &how);
+                 : i % 3 == 1 ? libxl_domain_get_name(ctx, silent, &names[i], &how)
+                              : libxl_domain_wait_shutdown(ctx, silent, &reason, &how);
         if (rc != ERROR_ASYNC_INPROGRESS || (i % 3 == 2 && libxl_ao_set_limit(ctx, &how, LIMIT_MS)))
             wrong++;
     }
@@ -74,7 +75,7 @@ static void start(libxl_ctx *ctx)
     start_from(ctx, 0, EARLY);
 }
 
-/* Meanwhile: the loop sleeps by then, and must be woken. */
+/* Starts operations while the loop sleeps; they must wake it. */
 static void *start_late(void *ctx)
 {
     usleep(2 * LIMIT_MS * 1000);
@@ -107,7 +108,7 @@ int main(void)
     alarm(TEST_LIMIT_S);
     if (libxl_ctx_alloc(&other, LIBXL_VERSION, 0, NULL) || libxl_ctx_alloc(&ctx, LIBXL_VERSION, 0, NULL))
         return 2;
-    mute = make_guest(other);
+    silent = make_guest(other);
     pthread_create(&late, NULL, start_late, ctx);
 #ifndef LOOP_STARTS
     start(ctx);
@@ -115,10 +116,10 @@ int main(void)
     LOOP(ctx);
     pthread_join(late, NULL);
     for (int i = 0; i < OPERATIONS; i++)
-        wrong += told[i] != 1;
-    wrong += libxl_domain_destroy(other, mute, NULL) != 0;
+        wrong += completions[i] != 1;
+    wrong += libxl_domain_destroy(other, silent, NULL) != 0;
     wrong += libxl_ctx_free(ctx) != 0;
     libxl_ctx_free(other);
-    printf("%d events, %d wrong\n", all_told, wrong);
+    printf("%d events, %d wrong\n", all_completions, wrong);
     return wrong != 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: the peer's thread that writes and the one that reads, while a copy runs. */
+/* Owns: the peer's writing thread and its reading thread, while a copy runs. */
 #include "peer.h"
 
 #include <fcntl.h>
@@ -29,7 +29,7 @@ static int copy_body(libxl__ao *ao, void *args)
 
 static void forget_copy(void *args)
 {
-    ((struct copying *)*(void **)args)->copy = NULL; /* its memory goes */
+    ((struct copying *)*(void **)args)->copy = NULL; /* the record is about to be freed */
 }
 
 #define COPY_CLASS                                                                                           \
@@ -38,7 +38,6 @@ static void forget_copy(void *args)
 const libxl__ao_class copy_class = {COPY_CLASS};
 const libxl__ao_class limited_copy_class = {COPY_CLASS, .limit_ms = COPY_LIMIT_MS};
 
-/* How much has been copied; before the start and after the end -1. */
 int64_t copy_progress(struct copying *c)
 {
     libxl__ctx_lock(c->ctx);
@@ -109,7 +108,7 @@ static void write_all(int fd, const char *data, size_t length)
 {
     for (ssize_t put; length; data += put, length -= (size_t)put)
         if ((put = write(fd, data, length)) < 0)
-            return; /* the test sees what is missing */
+            return; /* the test fails on the missing data */
 }
 
 void *feed(void *argument)
@@ -155,7 +154,6 @@ void begin_peer(struct peer *p, enum kind source, enum kind sink)
     }
 }
 
-/* Copies from the one to the other, and says what became of it. */
 int run_peer(scene *s, struct peer *p, enum kind source, enum kind sink)
 {
     begin_peer(p, source, sink);
@@ -174,7 +172,7 @@ int run_peer(scene *s, struct peer *p, enum kind source, enum kind sink)
         collect(p);
         close(p->sink.ours);
     } else {
-        close(p->sink.ours); /* the end of what the other thread reads */
+        close(p->sink.ours); /* gives the reading thread its end of file */
         pthread_join(p->collecting, NULL);
         close(p->sink.theirs);
     }

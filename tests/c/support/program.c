@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: nothing; programs are the tests'. */
+/* Owns: nothing. The tests own the programs. */
 #include "program.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* An operation that runs a program. For unit tests. */
+/* An operation that runs a program. For unit tests. Any thread may call these. */
 #ifndef PROGRAM_H
 #define PROGRAM_H
 
@@ -13,12 +13,12 @@ struct program {
     const char *program, *command; /* program -c command */
     int stdio[3];
     unsigned limit_ms;
-    bool fails;     /* the body, while the program runs */
-    bool cleans_up; /* and then it ends the program itself, and looks what became of it */
+    bool fails;     /* the body returns an error while the program runs */
+    bool cleans_up; /* the body kills the program itself and reads its status */
     pid_t pid;
 };
 
-/* A command of the shell's, with these as its descriptors 0, 1 and 2. */
+/* A shell command with these as its descriptors 0, 1 and 2. */
 #define SHELL(text, ...)                                                                                     \
     (struct program)                                                                                         \
     {                                                                                                        \
@@ -27,17 +27,17 @@ struct program {
 
 extern const libxl__ao_class program_class, limited_program_class;
 
-/* Runs it in the scene's way; its result. */
+/* Runs the program in the scene's way; returns the operation's result. */
 int run_program(scene *s, struct program *p);
-/* Fails the test unless it has gone, and is not even a zombie. */
+/* Fails the test unless the process has ended and been reaped. */
 void check_gone(const struct program *p);
-/* Fails the test unless the last operation's message has this part. Not where there are several threads, whose
- * messages they may be. */
+/* Fails the test unless the last operation's message contains `part`. Does nothing with several threads, where the
+ * message may belong to another one. */
 void check_message(const scene *s, const char *part);
 
-/* A file with this text, for a program to read or write. */
+/* A file in memory with this text. The caller closes it. */
 int scratch(const char *text);
-/* All that is in it now; in a buffer that the next call uses again, on this thread. */
+/* The file's whole content, in a buffer that this thread's next call overwrites. */
 const char *text_of(int fd);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A kernel that refuses what it has too many of. For a thread of the test's own: there is no way back. */
+/* Makes the kernel refuse new processes and threads. It cannot be undone, so the test calls it on its own thread. */
 #ifndef REFUSE_H
 #define REFUSE_H
 
-/* From now on this thread can make no process and no thread: EAGAIN. */
+/* From now on this thread cannot create a process or a thread: the system calls fail with EAGAIN. */
 void refuse_processes(void);
 
 #endif

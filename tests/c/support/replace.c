@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: nothing; a handle is opened for each call. */
+/* Owns: nothing. Each call opens its own handle to the hypervisor. */
 #include "replace.h"
 
 #include "harness.h"
@@ -8,15 +8,15 @@
 #include <stdio.h>
 #include <xenctrl.h>
 
-enum { PATIENCE_MS = 10000 };
+enum { TIME_LIMIT_MS = 10000 };
 
-/* Whether there is a domain of this domid. */
-static bool look(xc_interface *xch, libxl_domid domid, xc_domaininfo_t *info)
+/* Stores the domain's info; returns whether the domain exists. */
+static bool find(xc_interface *xch, libxl_domid domid, xc_domaininfo_t *info)
 {
     return xc_domain_getinfolist(xch, domid, 1, info) == 1 && info->domain == domid;
 }
 
-static int make(xc_interface *xch, libxl_domid domid, const libxl_uuid *uuid)
+static int create(xc_interface *xch, libxl_domid domid, const libxl_uuid *uuid)
 {
     uint32_t wanted = domid;
     struct xen_domctl_createdomain config = {.max_vcpus = 1,
@@ -50,7 +50,7 @@ __attribute__((format(printf, 3, 4))) static void write_node(libxl_domid domid, 
     fixture_write(path, value);
 }
 
-void give_tree(libxl_domid domid, const libxl_uuid *uuid)
+void write_domain_nodes(libxl_domid domid, const libxl_uuid *uuid)
 {
     write_node(domid, "control/shutdown", "%s", "");
     write_node(domid, "domid", "%u", domid);
@@ -58,30 +58,30 @@ void give_tree(libxl_domid domid, const libxl_uuid *uuid)
         write_node(domid, "vm", "/vm/" LIBXL_UUID_FMT, LIBXL_UUID_BYTES(*uuid));
 }
 
-libxl_uuid replace(libxl_domid domid)
+libxl_uuid replace_domain(libxl_domid domid)
 {
     xc_interface *xch = xc_interface_open(NULL, NULL, 0);
     xc_domaininfo_t info;
     libxl_uuid uuid;
-    assert_true(look(xch, domid, &info));
+    assert_true(find(xch, domid, &info));
     memcpy(uuid.uuid, info.handle, sizeof(uuid.uuid));
     remove_node("/vm/" LIBXL_UUID_FMT, LIBXL_UUID_BYTES(uuid));
     remove_node("/local/domain/%u", domid);
     remove_node("/libxl/%u", domid);
     libxl_uuid_generate(&uuid);
     assert_int_equal(xc_domain_destroy(xch, domid), 0);
-    for (uint64_t end = now_ms() + PATIENCE_MS; look(xch, domid, &info) && now_ms() < end;)
+    for (uint64_t end = now_ms() + TIME_LIMIT_MS; find(xch, domid, &info) && now_ms() < end;)
         sleep_ms(1);
-    assert_int_equal(make(xch, domid, &uuid), 0);
+    assert_int_equal(create(xch, domid, &uuid), 0);
     xc_interface_close(xch);
     return uuid;
 }
 
-bool is_there(libxl_domid domid, const libxl_uuid *uuid)
+bool domain_exists(libxl_domid domid, const libxl_uuid *uuid)
 {
     xc_interface *xch = xc_interface_open(NULL, NULL, 0);
     xc_domaininfo_t info;
-    bool there = look(xch, domid, &info) && !memcmp(info.handle, uuid->uuid, sizeof(info.handle));
+    bool there = find(xch, domid, &info) && !memcmp(info.handle, uuid->uuid, sizeof(info.handle));
     xc_interface_close(xch);
     return there;
 }

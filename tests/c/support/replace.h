@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What others do to domains, behind the library's back. By libxenctrl; any thread. */
+/* Changes domains through libxenctrl, as another toolstack would. Any thread may call these. */
 #ifndef REPLACE_H
 #define REPLACE_H
 
 #include <libxl.h>
 
-/* Destroys the domain with its nodes, and gives its domid to another one, which is empty: its uuid. Or fails the
- * test. */
-libxl_uuid replace(libxl_domid domid);
-/* Writes of it what its maker would, as far as a request to shut down needs it. NULL: what is made by no toolstack has
- * no `vm`. */
-void give_tree(libxl_domid domid, const libxl_uuid *uuid);
-/* Whether the domid is this domain's. */
-bool is_there(libxl_domid domid, const libxl_uuid *uuid);
+/* Destroys the domain and its nodes, and creates an empty domain with the same domid. Returns the new domain's uuid.
+ * Fails the test on an error. */
+libxl_uuid replace_domain(libxl_domid domid);
+/* Writes the xenstore nodes that a shutdown request needs. uuid NULL: no `vm` node, as for a domain that no
+ * toolstack made. */
+void write_domain_nodes(libxl_domid domid, const libxl_uuid *uuid);
+/* Whether a domain with this domid and this uuid exists. */
+bool domain_exists(libxl_domid domid, const libxl_uuid *uuid);
 
 #endif

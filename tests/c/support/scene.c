@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the scene of the running test, its operations and the events it has got. scene->lock guards the lists
- * and the results, because any thread that waits may be the one that is told. Operations are freed when the
- * test has ended, so that a second completion of one is seen and not a use of freed memory.
+ * Owns: the scene of the running test, its operations and the events that have arrived. scene->lock guards the
+ * lists and the results, because any waiting thread may receive a completion. Operations are freed when the test
+ * has ended, so that a second completion is detected instead of using freed memory.
  */
 #include "scene.h"
 #include "styles.h"
@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 enum {
-    TICK_MS = 5, /* how often one of several threads looks whether another got what it waits for */
+    TICK_MS = 5, /* one of several threads checks this often whether another has received its event */
     EVENT_LIMIT_MS = 10000,
     REST_LIMIT_MS = 2000,
     ANY_TYPE = -1,
@@ -31,7 +31,7 @@ void sleep_ms(unsigned milliseconds)
     usleep(milliseconds * 1000);
 }
 
-/* ---- what comes back */
+/* ---- completions and events */
 
 static void completed(op *o, const seen *event, const char *message)
 {
@@ -48,10 +48,10 @@ static void completed(op *o, const seen *event, const char *message)
 static void called_back(libxl_ctx *ctx, int rc, void *user)
 {
     completed(user, &(seen){.value = rc}, rc ? libxl_error_message() : NULL);
-    libxl_ctx_wake(ctx); /* for a test that sits in libxl_event_wait; and it shows that the lock is free */
+    libxl_ctx_wake(ctx); /* ends a libxl_event_wait of the test; and deadlocks unless the lock is free here */
 }
 
-static op *known(scene *s, uint64_t for_user)
+static op *find_op(scene *s, uint64_t for_user)
 {
     pthread_mutex_lock(&s->lock);
     op *o = s->ops;
@@ -61,20 +61,20 @@ static op *known(scene *s, uint64_t for_user)
     return o;
 }
 
-void scene_noted(scene *s, seen event, const char *message)
+void scene_note(scene *s, seen event, const char *message)
 {
-    op *o = event.type == LIBXL_EVENT_TYPE_OPERATION_COMPLETE ? known(s, event.for_user) : NULL;
+    op *o = event.type == LIBXL_EVENT_TYPE_OPERATION_COMPLETE ? find_op(s, event.for_user) : NULL;
     if (o) {
         completed(o, &event, message);
         return;
     }
-    seen *noted = malloc(sizeof(*noted)), **end = &s->events;
-    *noted = event;
-    noted->next = NULL;
+    seen *node = malloc(sizeof(*node)), **end = &s->events;
+    *node = event;
+    node->next = NULL;
     pthread_mutex_lock(&s->lock);
     while (*end)
         end = &(*end)->next;
-    *end = noted;
+    *end = node;
     pthread_mutex_unlock(&s->lock);
 }
 
@@ -83,7 +83,7 @@ void scene_noted(scene *s, seen event, const char *message)
 void pump(scene *s, int milliseconds)
 {
     if (s->way.several && (milliseconds < 0 || milliseconds > TICK_MS))
-        milliseconds = TICK_MS; /* another thread may be told in our place */
+        milliseconds = TICK_MS; /* another thread may receive our event */
     styles[s->way.style].wait(s, milliseconds);
 }
 
@@ -99,7 +99,7 @@ struct identity {
     int type;
 };
 
-static bool is_meant(const seen *event, const struct identity *id)
+static bool event_matches(const seen *event, const struct identity *id)
 {
     return event->domid == id->domid && event->for_user == id->for_user &&
            (id->type == ANY_TYPE || (int)event->type == id->type);
@@ -109,7 +109,7 @@ static bool take_noted(scene *s, const struct identity *id, seen *out)
 {
     pthread_mutex_lock(&s->lock);
     seen **at = &s->events, *found;
-    while ((found = *at) && !is_meant(found, id))
+    while ((found = *at) && !event_matches(found, id))
         at = &found->next;
     if (found) {
         *at = found->next;
@@ -136,7 +136,8 @@ seen next_event(scene *s, libxl_domid domid, uint64_t for_user, int type)
     seen event;
     const struct identity id = {domid, for_user, s->way.several ? type : ANY_TYPE};
     if (!event_within(s, &id, EVENT_LIMIT_MS, &event))
-        fail_msg("no event %d of domain %u came for %#llx", type, domid, (unsigned long long)for_user);
+        fail_msg("no event of type %d came for domain %u and for_user %#llx", type, domid,
+                 (unsigned long long)for_user);
     assert_int_equal(event.type, type);
     return event;
 }
@@ -163,7 +164,7 @@ void wait_node(scene *s, libxl_domid domid, const char *path, const char *value)
         if (is)
             return;
     }
-    fail_msg("%s of domain %u does not become '%s'", path, domid, value ? value : "");
+    fail_msg("%s of domain %u did not become '%s'", path, domid, value ? value : "");
 }
 
 /* ---- operations */
@@ -201,7 +202,7 @@ void op_started(op *o, int returned)
     } else if (returned == ERROR_ASYNC_INPROGRESS) {
         o->started = true;
     } else {
-        assert_true(returned < 0); /* refused: 0 is no answer */
+        assert_true(returned < 0); /* refused; an asynchronous initiator never returns 0 */
         o->rc = returned;
         snprintf(o->message, sizeof(o->message), "%s", libxl_error_message());
     }
@@ -235,7 +236,7 @@ void scene_open(scene *s)
 {
     pthread_mutex_init(&s->lock, NULL);
     s->over = false;
-    /* The environment may ask for the other way to xenstored. */
+    /* The flags choose how the context connects to xenstored. */
     const char *flags = getenv("AIOXEN_TEST_FLAGS");
     assert_int_equal(libxl_ctx_alloc(&s->ctx, LIBXL_VERSION, flags ? (unsigned)atoi(flags) : 0, &call_logger),
                      0);
@@ -256,7 +257,7 @@ static void *run_on_thread(void *argument)
     return NULL;
 }
 
-static void *wait_too(void *argument)
+static void *pump_until_over(void *argument)
 {
     scene *s = argument;
     while (!atomic_load(&s->over))
@@ -264,8 +265,7 @@ static void *wait_too(void *argument)
     return NULL;
 }
 
-/* A failure on a thread of these ends the program, after its message: nobody goes on with what the others still
- * use. */
+/* An assertion that fails on one of these threads ends the process, since the other threads still use the scene. */
 void scene_run(scene *s, const body *b)
 {
     const int runs = b->reason & ALONE ? 1 : 2;
@@ -276,7 +276,7 @@ void scene_run(scene *s, const body *b)
         return;
     }
     setenv("CMOCKA_TEST_ABORT", "1", 1);
-    pthread_create(&waiting, NULL, wait_too, s);
+    pthread_create(&waiting, NULL, pump_until_over, s);
     for (int i = 0; i < runs; i++)
         pthread_create(&running[i], NULL, run_on_thread, &run);
     for (int i = 0; i < runs; i++)
@@ -303,8 +303,8 @@ static void scene_free(scene *s)
     pthread_mutex_destroy(&s->lock);
 }
 
-/* What operations have left to be done when they were aborted, and events that occurred after the last who took some. */
-static void let_the_rest_end(scene *s)
+/* Waits for the background work of aborted operations, and takes the events that nobody has taken. */
+static void wait_until_idle(scene *s)
 {
     libxl_counters now;
     for (uint64_t end = now_ms() + REST_LIMIT_MS; now_ms() < end; pump(s, TICK_MS)) {
@@ -318,7 +318,7 @@ void scene_close(scene *s)
 {
     for (op *o = s->ops; o; o = o->next)
         call_end(o);
-    let_the_rest_end(s);
+    wait_until_idle(s);
     fixture_check_counters(s->ctx);
     s->open = false;
     assert_int_equal(libxl_ctx_free(s->ctx), 0);

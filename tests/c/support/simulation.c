@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: what calls_begin has read; whether anything has been asked for. */
+/* Owns: the call counts that calls_begin() read, and whether the simulation was changed. One thread. */
 #include "simulation.h"
 
 #include "harness.h"
@@ -8,13 +8,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { PATIENCE_MS = 10000 };
+enum { TIME_LIMIT_MS = 10000 };
 
-static bool told;
+static bool changed;
 
 static char *run(const char *arguments)
 {
-    told = true;
+    changed = true;
     char command[256], *out = NULL;
     size_t size = 0;
     snprintf(command, sizeof(command), "aioxen-sim-ctl %s", arguments);
@@ -23,7 +23,7 @@ static char *run(const char *arguments)
         fputc(c, text);
     fclose(text);
     if (pclose(pipe))
-        fail_msg("%s", command);
+        fail_msg("%s failed", command);
     return out;
 }
 
@@ -54,12 +54,12 @@ void simulation_restore(void)
         simulate("xenconsoled cont");
         faults_clear();
     }
-    told = false;
+    changed = false;
 }
 
-bool simulation_was_told(void)
+bool simulation_was_changed(void)
 {
-    return told;
+    return changed;
 }
 
 int fault_add(const char *fmt, ...)
@@ -90,9 +90,9 @@ int fault_hits(int rule)
 
 void fault_wait(libxl_ctx *ctx, int rule)
 {
-    for (uint64_t end = now_ms() + PATIENCE_MS; !fault_hits(rule); sleep_ms(1)) {
+    for (uint64_t end = now_ms() + TIME_LIMIT_MS; !fault_hits(rule); sleep_ms(1)) {
         if (now_ms() > end)
-            fail_msg("rule %d was never hit", rule);
+            fail_msg("fault rule %d never acted", rule);
         libxl_ctx_process(ctx);
     }
 }
@@ -114,7 +114,7 @@ void calls_end(void (*each)(const char *call, void *user), void *user)
     char *calls = simulation("calls");
     for (char *rest = calls, *line; (line = strsep(&rest, "\n"));) {
         const char *name = strchr(line, ' ');
-        if (name && !strstr(calls_before, line)) /* its count is another one now */
+        if (name && !strstr(calls_before, line)) /* its count has changed */
             each(name + 1, user);
     }
     free(calls);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: what each style needs while its scene is open: an epoll, or the registrations of an event loop. Each
- * waits once and notes what came, on any thread.
+ * Owns: what each style needs while its scene is open: an epoll descriptor, or an event loop's registration. Each
+ * `wait` waits once and stores the events; any thread may call it. scene->lock guards the registration.
  */
 #include "scene.h"
 #include "styles.h"
@@ -13,7 +13,7 @@
 
 enum { BATCH = 8 };
 
-/* ---- what comes */
+/* ---- storing events */
 
 static void got_event(scene *s, libxl_event *event)
 {
@@ -28,7 +28,7 @@ static void got_event(scene *s, libxl_event *event)
         e.value = event->u.operation_complete.rc;
         message = event->u.operation_complete.message;
     }
-    scene_noted(s, e, message);
+    scene_note(s, e, message);
     libxl_event_free(s->ctx, event);
 }
 
@@ -37,13 +37,13 @@ static void got_record(scene *s, const libxl_event_record *record)
     if (record->event)
         got_event(s, record->event);
     else
-        scene_noted(s,
-                    (seen){.type = (libxl_event_type)record->type,
-                           .domid = record->domid,
-                           .for_user = record->for_user,
-                           .uuid = record->domuuid,
-                           .value = record->value},
-                    NULL);
+        scene_note(s,
+                   (seen){.type = (libxl_event_type)record->type,
+                          .domid = record->domid,
+                          .for_user = record->for_user,
+                          .uuid = record->domuuid,
+                          .value = record->value},
+                   NULL);
 }
 
 /* ---- libxl_event_wait, poll(2) */
@@ -80,7 +80,7 @@ static void wait_by_poll(scene *s, int milliseconds)
     check_events(s);
 }
 
-/* ---- the one descriptor, with events taken in batches or given to the application's receiver */
+/* ---- the context's descriptor; events are taken in batches, or go to the application's receiver */
 
 static void watch_descriptor(scene *s)
 {
@@ -129,7 +129,7 @@ static void watch_and_receive(scene *s)
     libxl_event_register_callbacks(s->ctx, &hooks, s);
 }
 
-/* ---- an event loop of the application's, hooked into by libxl_osevent_register_hooks */
+/* ---- the application's event loop, which libxl_osevent_register_hooks connects */
 
 static int fd_register(void *user, int fd, void **for_app, short events, void *for_libxl)
 {
@@ -138,7 +138,7 @@ static int fd_register(void *user, int fd, void **for_app, short events, void *f
     bool was = s->registration.registered;
     s->registration = (registration){.registered = true, .fd = fd, .events = events, .for_libxl = for_libxl};
     pthread_mutex_unlock(&s->lock);
-    assert_false(was); /* one, whatever is going on */
+    assert_false(was); /* the library registers one descriptor only */
     *for_app = &s->registration;
     return 0;
 }
@@ -162,7 +162,7 @@ static void fd_deregister(void *user, int fd, void *for_app)
     pthread_mutex_unlock(&s->lock);
 }
 
-/* The library promises to have no timeouts: its deadlines make the descriptor readable. */
+/* The library never registers a timeout: its deadlines make the descriptor readable. */
 static int timeout_register(void *user, void **for_app, struct timeval at, void *for_libxl)
 {
     (void)user, (void)for_app, (void)at, (void)for_libxl;
@@ -194,8 +194,8 @@ static void begin_loop(scene *s)
     libxl_osevent_register_hooks(s->ctx, &loop_hooks, s);
 }
 
-/* One turn of the loop; it knows nothing but what has been registered with it. What the program's own calls
- * have queued it takes first. */
+/* One iteration of the loop, which polls the registered descriptor only. Events that the program's own calls have
+ * queued are taken first. */
 static void wait_by_loop(scene *s, int milliseconds)
 {
     if (check_events(s))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: its socket, and a thread that answers on it until the other side hangs up. */
+/* Owns: a socket, and a thread that answers on it until the context closes the connection. */
 #include "xenstored.h"
 
 #include <stdio.h>
@@ -10,7 +10,7 @@
 
 #include <xen/io/xs_wire.h>
 
-enum { PATIENCE_MS = 10000 };
+enum { TIME_LIMIT_MS = 10000 };
 
 static bool receive(xenstored *x, void *to, size_t length)
 {
@@ -24,8 +24,8 @@ static bool receive(xenstored *x, void *to, size_t length)
     return true;
 }
 
-/* Locked. A reader that has gone is no affair of its. */
-static void say(xenstored *x, struct xsd_sockmsg header, const void *body, size_t length)
+/* Caller holds x->lock. A context that has closed the connection is ignored. */
+static void send_message(xenstored *x, struct xsd_sockmsg header, const void *body, size_t length)
 {
     char text[sizeof(header) + XENSTORE_PAYLOAD_MAX];
     header.len = (uint32_t)length;
@@ -37,7 +37,7 @@ static void say(xenstored *x, struct xsd_sockmsg header, const void *body, size_
 static void refuse(xenstored *x, struct xsd_sockmsg header, const char *error)
 {
     header.type = XS_ERROR;
-    say(x, header, error, strlen(error) + 1);
+    send_message(x, header, error, strlen(error) + 1);
 }
 
 struct event {
@@ -53,20 +53,20 @@ static struct event event_of(const char *path, const char *token)
     return event;
 }
 
-static void say_event(xenstored *x, const char *path, const char *token)
+static void send_event(xenstored *x, const char *path, const char *token)
 {
     const struct event event = event_of(path, token);
-    say(x, event.header, event.body, event.header.len);
+    send_message(x, event.header, event.body, event.header.len);
 }
 
-/* Locked. */
+/* Caller holds x->lock. */
 static void answer(xenstored *x, struct xsd_sockmsg header, const char *body)
 {
     static const char ERRORS[] = "/errors/", CONTENDED[] = "/contended/";
-    bool *const in_vain = &x->in_vain[header.tx_id % XENSTORED_TRANSACTIONS];
+    bool *const contended = &x->contended[header.tx_id % XENSTORED_TRANSACTIONS];
     char text[16];
     if (strncmp(body, CONTENDED, strlen(CONTENDED)) == 0)
-        *in_vain = true;
+        *contended = true;
     if (strncmp(body, ERRORS, strlen(ERRORS)) == 0) {
         snprintf(text, sizeof(text), "%.*s", (int)strcspn(body + strlen(ERRORS), "/"), body + strlen(ERRORS));
         refuse(x, header, text);
@@ -77,26 +77,26 @@ static void answer(xenstored *x, struct xsd_sockmsg header, const char *body)
         if (++x->open > x->most)
             x->most = x->open;
         snprintf(text, sizeof(text), "%d", ++x->begun);
-        say(x, header, text, strlen(text) + 1);
+        send_message(x, header, text, strlen(text) + 1);
         return;
     case XS_TRANSACTION_END:
         x->open--;
-        if (x->conflicts || *in_vain) {
+        if (x->conflicts || *contended) {
             x->conflicts -= x->conflicts > 0;
-            *in_vain = false;
+            *contended = false;
             refuse(x, header, "EAGAIN");
             return;
         }
         break;
-    case XS_READ: say(x, header, body, strlen(body)); return;
+    case XS_READ: send_message(x, header, body, strlen(body)); return;
     case XS_WATCH:
-        say(x, header, "OK", 3);
+        send_message(x, header, "OK", 3);
         if (x->watches < XENSTORED_WATCHES)
             snprintf(x->tokens[x->watches++], sizeof(x->tokens[0]), "%s", body + strlen(body) + 1);
-        say_event(x, body, body + strlen(body) + 1);
+        send_event(x, body, body + strlen(body) + 1);
         return;
     }
-    say(x, header, "OK", 3);
+    send_message(x, header, "OK", 3);
 }
 
 static void *serve(void *argument)
@@ -108,8 +108,8 @@ static void *serve(void *argument)
     while (receive(x, &header, sizeof(header)) && receive(x, body, header.len)) {
         body[header.len] = '\0';
         pthread_mutex_lock(&x->lock);
-        while (x->halved)
-            pthread_cond_wait(&x->whole, &x->lock);
+        while (x->event_incomplete)
+            pthread_cond_wait(&x->event_completed, &x->lock);
         answer(x, header, body);
         pthread_mutex_unlock(&x->lock);
     }
@@ -123,7 +123,7 @@ libxl_ctx *xenstored_open(xenstored *x)
     snprintf(address.sun_path, sizeof(address.sun_path), "/tmp/aioxen-test-%d", (int)getpid());
     *x = (xenstored){.listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
     pthread_mutex_init(&x->lock, NULL);
-    pthread_cond_init(&x->whole, NULL);
+    pthread_cond_init(&x->event_completed, NULL);
     unlink(address.sun_path);
     assert_int_equal(bind(x->listener, (struct sockaddr *)&address, sizeof(address)), 0);
     assert_int_equal(listen(x->listener, 1), 0);
@@ -151,14 +151,14 @@ void xenstored_close(xenstored *x, libxl_ctx *ctx)
     libxl__watches_close(ctx);
     free(ctx->xen);
     libxl__ctx_destroy(ctx);
-    pthread_cond_destroy(&x->whole);
+    pthread_cond_destroy(&x->event_completed);
     pthread_mutex_destroy(&x->lock);
 }
 
 void xenstored_event(xenstored *x, const char *path, const char *token)
 {
     pthread_mutex_lock(&x->lock);
-    say_event(x, path, token);
+    send_event(x, path, token);
     pthread_mutex_unlock(&x->lock);
 }
 
@@ -166,7 +166,7 @@ void xenstored_event_head(xenstored *x, const char *path, const char *token)
 {
     const struct event event = event_of(path, token);
     pthread_mutex_lock(&x->lock);
-    x->halved = true;
+    x->event_incomplete = true;
     send(x->connection, &event.header, sizeof(event.header), MSG_NOSIGNAL);
     pthread_mutex_unlock(&x->lock);
 }
@@ -176,8 +176,8 @@ void xenstored_event_body(xenstored *x, const char *path, const char *token)
     const struct event event = event_of(path, token);
     pthread_mutex_lock(&x->lock);
     send(x->connection, event.body, event.header.len, MSG_NOSIGNAL);
-    x->halved = false;
-    pthread_cond_signal(&x->whole);
+    x->event_incomplete = false;
+    pthread_cond_signal(&x->event_completed);
     pthread_mutex_unlock(&x->lock);
 }
 
@@ -191,7 +191,7 @@ void xenstored_hang_up(xenstored *x)
 
 void xenstored_wait_watches(xenstored *x, int count)
 {
-    for (uint64_t end = now_ms() + PATIENCE_MS; now_ms() < end; sleep_ms(1)) {
+    for (uint64_t end = now_ms() + TIME_LIMIT_MS; now_ms() < end; sleep_ms(1)) {
         pthread_mutex_lock(&x->lock);
         int set = x->watches;
         pthread_mutex_unlock(&x->lock);
@@ -201,7 +201,7 @@ void xenstored_wait_watches(xenstored *x, int count)
     fail_msg("%d watches were not set", count);
 }
 
-/* ---- the operation: a batch, which its user fills */
+/* ---- the operation that runs a batch */
 
 struct batching {
     void (*fill)(libxl__xs_batch *batch);

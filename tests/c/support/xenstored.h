@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A xenstored of the test's own, for unit tests of what speaks to it: it keeps no nodes. What it says follows from
- * the path: /errors/NAME... is refused with that name, a transaction with /contended/... is told to try again, everything
- * else is done, and holds its own path.
+ * A xenstored inside the test's process, for unit tests of the wire protocol. It stores no nodes. The path decides its
+ * answer: a request for /errors/NAME/... fails with NAME; a transaction that reads /contended/... ends with EAGAIN;
+ * any other request succeeds, and a read returns the path. Any thread may call these, unless they say otherwise.
  */
 #ifndef XENSTORED_H
 #define XENSTORED_H
@@ -19,32 +19,34 @@ enum { XENSTORED_WATCHES = 16, XENSTORED_TRANSACTIONS = 64 };
 typedef struct xenstored {
     int listener, connection;
     pthread_t thread;
-    pthread_mutex_t lock;  /* guards what is written, and what follows */
-    int begun, open, most; /* transactions: so far, now, and at a time */
-    int conflicts;         /* so many of the next ends of transactions are told to try again */
-    bool halved;           /* a head has been said: nothing else is, until `whole` is signalled */
-    pthread_cond_t whole;
-    bool hung_up, in_vain[XENSTORED_TRANSACTIONS];
-    int watches; /* set so far: their tokens */
+    pthread_mutex_t lock;  /* guards writing to the connection, and the members below */
+    int begun, open, most; /* transactions: begun so far, open now, most open at once */
+    int conflicts;         /* this many of the next transactions end with EAGAIN */
+    bool
+        event_incomplete; /* an event's head was sent: nothing else is sent until event_completed is signalled */
+    pthread_cond_t event_completed;
+    bool hung_up, contended[XENSTORED_TRANSACTIONS];
+    int watches; /* the number set so far; tokens[] holds their tokens */
     char tokens[XENSTORED_WATCHES][32];
 } xenstored;
 
-/* A core whose xenstore is this one. */
+/* Starts it, and opens a context with the core and this xenstore alone. */
 libxl_ctx *xenstored_open(xenstored *x);
-/* Closes both; fails the test unless all has ended, and no transaction is left open. */
+/* Closes both. Fails the test if a watch, a descriptor or a transaction is left. */
 void xenstored_close(xenstored *x, libxl_ctx *ctx);
-/* Says that something has happened to what the watch of this token watches. */
+/* Sends an event of the watch that has this token. */
 void xenstored_event(xenstored *x, const char *path, const char *token);
-/* The same in halves, as Xen's does: the head of the message, then, with nothing in between, what it says. */
+/* The same in two parts, as Xen's xenstored sends it: the message's head, and then its body with nothing in between. */
 void xenstored_event_head(xenstored *x, const char *path, const char *token);
 void xenstored_event_body(xenstored *x, const char *path, const char *token);
-/* Gives up the connection, on which it has answered something. */
+/* Closes the connection. It must have answered a request on it before. */
 void xenstored_hang_up(xenstored *x);
-/* Waits, at most 10 s, until so many watches have been set. */
+/* Waits at most 10 s until `count` watches have been set. */
 void xenstored_wait_watches(xenstored *x, int count);
 
 /*
- * Runs a batch that `fill` fills as an operation; its result. *message (may be NULL): what it said, freed by the caller.
+ * Runs an operation with the batch that `fill` fills; returns its result. Stores the error message in *message, which
+ * may be NULL; the caller frees it.
  */
 int xenstored_run(libxl_ctx *ctx, void (*fill)(libxl__xs_batch *batch), libxl__xs_mode mode, char **message);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Programs that operations run: none is left behind, and the application's own children are its own. */
+/* Programs that operations run: each is reaped, and the application's own children stay with the application. */
 #include "program.h"
 #include "refuse.h"
 
@@ -30,10 +30,10 @@ static void a_program_is_reaped_when_its_operation_ends(scene *s)
     }
 }
 
-static void a_limit_kills(scene *s)
+static void a_time_limit_kills_the_program(scene *s)
 {
     struct program own = SHELL("exec sleep 100", -1, -1, -1), whole = own;
-    own.limit_ms = PROGRAM_LIMIT_MS; /* the program's; the other one has its operation's */
+    own.limit_ms = PROGRAM_LIMIT_MS; /* the limit of the child alone; `whole` has the operation's limit */
     assert_int_equal(run_program(s, &own), ERROR_TIMEDOUT);
     check_message(s, "sh: did not end in time");
     check_gone(&own);
@@ -41,8 +41,8 @@ static void a_limit_kills(scene *s)
     check_gone(&whole);
 }
 
-/* That it was killed follows from the abort, and is not what the application is told. */
-static void an_abort_kills_and_stays_the_reason(scene *s)
+/* The message is about the abort, not about the signal that killed the program. */
+static void an_abort_kills_the_program_and_is_the_result(scene *s)
 {
     struct program p = SHELL("exec sleep 100", -1, -1, -1);
     op *o = START(s, core_begin, s->ctx, &program_class, &p, how);
@@ -53,7 +53,7 @@ static void an_abort_kills_and_stays_the_reason(scene *s)
     check_gone(&p);
 }
 
-/* Whether the operation leaves its program to the library, or kills it and looks at its status. */
+/* Both when the library kills the program, and when the operation kills it and reads its status. */
 static void the_first_error_is_kept(scene *s)
 {
     for (int cleans_up = 0; cleans_up <= 1; cleans_up++) {
@@ -66,7 +66,7 @@ static void the_first_error_is_kept(scene *s)
     }
 }
 
-/* ---- what cannot start */
+/* ---- programs that cannot start */
 
 struct refusal {
     scene *s;
@@ -85,11 +85,11 @@ static void *run_where_processes_are_refused(void *argument)
     return NULL;
 }
 
-/* At once: the initiator returns the error, and there is no notification. */
-static void a_fork_that_fails_is_told_at_once(scene *s)
+/* The initiator returns the error, and no completion follows. */
+static void a_failed_fork_is_returned_by_the_initiator(scene *s)
 {
     struct refusal r = {.s = s, .program = SHELL("exit 0", -1, -1, -1)};
-    pthread_t thread; /* one of its own: there is no way back */
+    pthread_t thread; /* refusing processes cannot be undone */
     pthread_create(&thread, NULL, run_where_processes_are_refused, &r);
     pthread_join(thread, NULL);
     assert_int_equal(r.rc, ERROR_FAIL);
@@ -97,7 +97,7 @@ static void a_fork_that_fails_is_told_at_once(scene *s)
     pump(s, 20);
 }
 
-static void a_program_that_is_missing_is_told_at_once(scene *s)
+static void a_missing_program_is_returned_by_the_initiator(scene *s)
 {
     struct program p = {.program = "/nonexistent/program", .stdio = {-1, -1, -1}};
     op *o = op_begin(s);
@@ -107,7 +107,7 @@ static void a_program_that_is_missing_is_told_at_once(scene *s)
     assert_non_null(strstr(o->message, strerror(ENOENT)));
 }
 
-/* ---- what is the application's */
+/* ---- the application's own children */
 
 static atomic_int signals;
 
@@ -142,17 +142,17 @@ static void the_application_reaps_its_own_children(scene *s)
         assert_int_equal(waitpid(own[i], &status, 0), own[i]);
         assert_int_equal(WEXITSTATUS(status), 40 + i);
     }
-    assert_true(signals > at_first); /* its handler has been called all along */
+    assert_true(signals > at_first); /* the application's handler was called */
     sigaction(SIGCHLD, NULL, &after);
     assert_true(after.sa_handler == count_signal && after.sa_flags & SA_RESTART);
     sigaction(SIGCHLD, &before, NULL);
 }
 
 /*
- * Where it reaps every child there is, ours too, an operation cannot know how its program ended: it says so,
- * whether that was before it could follow the program or later.
+ * An application that reaps every child takes the library's too. The operation then cannot know how its program
+ * ended, and reports that, whether the program ended before the library had its pidfd or later.
  */
-static void a_status_that_was_taken_away_is_said(scene *s)
+static void a_lost_exit_status_is_reported(scene *s)
 {
     static const char *const commands[] = {"exit 0", "sleep 0.01"};
     struct sigaction ignore = {.sa_handler = SIG_IGN}, before;
@@ -165,7 +165,7 @@ static void a_status_that_was_taken_away_is_said(scene *s)
     sigaction(SIGCHLD, &before, NULL);
 }
 
-static void contexts_have_children_of_their_own(scene *s)
+static void contexts_do_not_share_children(scene *s)
 {
     enum { CONTEXTS = 3, EACH = 4 };
     libxl_ctx *contexts[CONTEXTS];
@@ -188,8 +188,7 @@ static void contexts_have_children_of_their_own(scene *s)
     (void)s;
 }
 
-/* That has no use for the ends of processes that are not its own. */
-static void a_child_of_fork_keeps_no_pidfd(scene *s)
+static void a_forked_child_keeps_no_pidfd(scene *s)
 {
     const libxl_asyncop_how how = {.u.for_event = 1};
     struct program p = SHELL("exec sleep 100", -1, -1, -1);
@@ -205,15 +204,15 @@ static void a_child_of_fork_keeps_no_pidfd(scene *s)
 
 static const body bodies[] = {
     BODY(a_program_is_reaped_when_its_operation_ends),
-    BODY(a_limit_kills),
-    BODY(an_abort_kills_and_stays_the_reason, ASYNCHRONOUS),
+    BODY(a_time_limit_kills_the_program),
+    BODY(an_abort_kills_the_program_and_is_the_result, ASYNCHRONOUS),
     BODY(the_first_error_is_kept),
-    BODY(a_fork_that_fails_is_told_at_once),
-    BODY(a_program_that_is_missing_is_told_at_once),
+    BODY(a_failed_fork_is_returned_by_the_initiator),
+    BODY(a_missing_program_is_returned_by_the_initiator),
     BODY(the_application_reaps_its_own_children, ALONE),
-    BODY(a_status_that_was_taken_away_is_said, ALONE),
-    BODY(contexts_have_children_of_their_own, NO_CONTEXT),
-    BODY(a_child_of_fork_keeps_no_pidfd, NO_CONTEXT),
+    BODY(a_lost_exit_status_is_reported, ALONE),
+    BODY(contexts_do_not_share_children, NO_CONTEXT),
+    BODY(a_forked_child_keeps_no_pidfd, NO_CONTEXT),
 };
 
 HARNESS_MAIN(bodies)

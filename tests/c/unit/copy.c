@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Copies between descriptors: every octet arrives, in order, whatever the two ends are and however the source
- * ends; and the caller's descriptors and signals are as they were.
+ * Copies between descriptors: every octet arrives, in order, for every kind of source and sink. The caller's
+ * descriptors and signals are unchanged afterwards.
  */
 #include "peer.h"
 
@@ -11,15 +11,15 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* ---- what arrives */
+/* ---- the data */
 
-static void prefix_and_data_arrive_whole(scene *s)
+static void prefix_and_data_arrive_completely(scene *s)
 {
     static const size_t sizes[] = {0, 1, 999, 1000, 1001, 100000};
     static const enum kind sinks[] = {PIPE, SOCKET, REGULAR};
     enum { SIZES = sizeof(sizes) / sizeof(*sizes), SINKS = sizeof(sinks) / sizeof(*sinks) };
-    for (unsigned i = 0; i < SIZES * SIZES;
-         i++) { /* each size before each size, three times each two kinds */
+    /* Each pair of sizes once; each pair of kinds three times. */
+    for (unsigned i = 0; i < SIZES * SIZES; i++) {
         char *prefix = pattern(sizes[i / SIZES], 1), *data = pattern(sizes[i % SIZES], 2);
         struct peer p = {.copying = {.prefix = prefix, .prefix_length = sizes[i / SIZES]},
                          .data = data,
@@ -34,17 +34,17 @@ static void prefix_and_data_arrive_whole(scene *s)
     }
 }
 
-/* A source ends in several ways, and may do so before, with and after its last data. */
-static void however_a_source_ends_all_of_it_has_been_copied(scene *s)
+/* A source may end before its last data has been read, together with it, and after it. */
+static void all_data_is_copied_however_the_source_ends(scene *s)
 {
     static const struct {
         enum kind source;
         enum ending ending;
     } ways[] = {
         {PIPE, CLOSED},      /* hang-up */
-        {PTY, CLOSED},       /* hang-up, told as EIO */
-        {SOCKET, CLOSED},    /* end and hang-up at once */
-        {SOCKET, SHUT_DOWN}, /* end, no hang-up */
+        {PTY, CLOSED},       /* hang-up; read fails with EIO */
+        {SOCKET, CLOSED},    /* end of file and hang-up */
+        {SOCKET, SHUT_DOWN}, /* end of file, no hang-up */
         {SOCKET, SHUT_DOWN_AND_CLOSED},
     };
     char *data = pattern(2500, 3);
@@ -57,7 +57,7 @@ static void however_a_source_ends_all_of_it_has_been_copied(scene *s)
     free(data);
 }
 
-/* The peer has not read what was sent to it: the rest may be lost, and that is said; what came is copied. */
+/* The peer closes with unread data, which resets the connection: the data that came is copied, then the copy fails. */
 static void a_reset_source_is_an_error_after_its_data(scene *s)
 {
     char *data = pattern(1000, 4);
@@ -76,7 +76,7 @@ static void a_reset_source_is_an_error_after_its_data(scene *s)
     free(data);
 }
 
-/* Each descriptor is used by both copies, the one to read from it and the other to write to it. */
+/* Both copies use both descriptors: one copy reads a descriptor and the other writes it. */
 static void two_copies_go_both_ways_over_one_socket(scene *s)
 {
     enum { LENGTH = 300000 };
@@ -109,7 +109,7 @@ static void two_copies_go_both_ways_over_one_socket(scene *s)
     close_ends(&far);
 }
 
-/* ---- what is as it was */
+/* ---- the caller's descriptors and signals */
 
 static int flags_of(int fd)
 {
@@ -118,8 +118,8 @@ static int flags_of(int fd)
 
 enum outcome { ENDED, BROKEN, STOPPED };
 
-/* Whether both descriptors have their flags again. Before, `from` or `to` had O_NONBLOCK. */
-static void flags_return_after(scene *s, enum outcome outcome, bool from_flag, bool to_flag)
+/* Checks that both descriptors have their flags afterwards. from_flag, to_flag: O_NONBLOCK is set before. */
+static void check_flags_after(scene *s, enum outcome outcome, bool from_flag, bool to_flag)
 {
     struct copying c = {.prefix = "prefix", .prefix_length = 6};
     struct ends source = open_ends(PIPE, true), sink = open_ends(PIPE, false);
@@ -142,11 +142,11 @@ static void flags_return_after(scene *s, enum outcome outcome, bool from_flag, b
     close_ends(&sink);
 }
 
-static void the_caller_s_flags_return(scene *s)
+static void the_caller_s_descriptor_flags_are_restored(scene *s)
 {
     for (enum outcome outcome = ENDED; outcome <= STOPPED; outcome++)
         for (unsigned flags = 0; flags < 4; flags++)
-            flags_return_after(s, outcome, flags & 1, flags & 2);
+            check_flags_after(s, outcome, flags & 1, flags & 2);
 }
 
 static atomic_int signals;
@@ -157,7 +157,7 @@ static void count_signal(int number)
     signals++;
 }
 
-/* A sink that nobody reads is an error, not a signal: not with a handler, and not with the default either. */
+/* A sink whose reader is gone gives an error. No SIGPIPE reaches the handler. */
 static void a_broken_sink_raises_no_signal(scene *s)
 {
     struct sigaction counting = {.sa_handler = count_signal}, before;
@@ -177,7 +177,7 @@ static void a_broken_sink_raises_no_signal(scene *s)
     sigaction(SIGPIPE, &before, NULL);
 }
 
-/* The application's own SIGPIPE, raised and not yet taken, must not be taken for the copy's. */
+/* The copy must not consume a SIGPIPE that the application has pending. */
 static void a_pending_signal_stays_pending(scene *s)
 {
     sigset_t sigpipe, before, pending;
@@ -194,7 +194,7 @@ static void a_pending_signal_stays_pending(scene *s)
 
 /* ---- ending early */
 
-/* From an endless source to a sink that is full: it waits there. */
+/* A copy from an endless source to a pipe that nobody reads, which fills and blocks. */
 static void begin_stuck(struct copying *c, struct ends *sink)
 {
     *sink = open_ends(PIPE, false);
@@ -204,7 +204,7 @@ static void begin_stuck(struct copying *c, struct ends *sink)
 static void end_stuck(struct copying *c, struct ends *sink)
 {
     char octets[PIPE_HOLDS];
-    assert_true(read(sink->theirs, octets, sizeof(octets)) > 0); /* both are open still, and the caller's */
+    assert_true(read(sink->theirs, octets, sizeof(octets)) > 0); /* the copy has closed neither descriptor */
     assert_int_equal(write(sink->ours, "x", 1), 1);
     assert_int_equal(close(c->from), 0);
     close_ends(sink);
@@ -244,8 +244,8 @@ static int instant_body(libxl__ao *ao, void *args)
     return libxl__alarm_set(ao, alarm, LIBXL__MILLISECONDS(1)) ? ERROR_NOMEM : LIBXL__AO_WAIT;
 }
 
-/* One that could go on for ever lets others have their turn, and itself be aborted. */
-static void an_endless_copy_keeps_nobody_waiting(scene *s)
+/* A copy that never ends lets other operations proceed, and can be aborted. */
+static void an_endless_copy_does_not_delay_other_operations(scene *s)
 {
     static const libxl__ao_class short_class = {
         .name = "short", .body = instant_body, .args_size = sizeof(void *)};
@@ -262,9 +262,9 @@ static void an_endless_copy_keeps_nobody_waiting(scene *s)
     close(c.to);
 }
 
-/* ---- what cannot be copied */
+/* ---- errors */
 
-static void what_cannot_be_read_is_said(scene *s)
+static void unusable_descriptors_are_reported(scene *s)
 {
     int directory = open("/", O_RDONLY | O_CLOEXEC), null = open("/dev/null", O_RDWR | O_CLOEXEC);
     const struct {
@@ -280,17 +280,17 @@ static void what_cannot_be_read_is_said(scene *s)
 }
 
 static const body bodies[] = {
-    BODY(prefix_and_data_arrive_whole),
-    BODY(however_a_source_ends_all_of_it_has_been_copied),
+    BODY(prefix_and_data_arrive_completely),
+    BODY(all_data_is_copied_however_the_source_ends),
     BODY(a_reset_source_is_an_error_after_its_data),
     BODY(two_copies_go_both_ways_over_one_socket),
-    BODY(the_caller_s_flags_return),
+    BODY(the_caller_s_descriptor_flags_are_restored),
     BODY(a_broken_sink_raises_no_signal),
     BODY(a_pending_signal_stays_pending, ALONE),
     BODY(an_abort_ends_a_copy_in_the_middle, ASYNCHRONOUS),
     BODY(a_limit_ends_a_copy_in_the_middle),
-    BODY(an_endless_copy_keeps_nobody_waiting, ASYNCHRONOUS),
-    BODY(what_cannot_be_read_is_said),
+    BODY(an_endless_copy_does_not_delay_other_operations, ASYNCHRONOUS),
+    BODY(unusable_descriptors_are_reported),
 };
 
 HARNESS_MAIN(bodies)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Faults of libxl that lie in its machinery (docs/libxl-faults.md): children, clocks, descriptors.
+ * Tests for faults of libxl's asynchronous machinery (docs/libxl-faults.md): children, clocks, descriptors.
  */
 #include "core.h"
 
@@ -17,7 +17,7 @@
 
 static const int NO_STDIO[3] = {-1, -1, -1};
 
-/* An operation's class, with this body. */
+/* The class of a test operation with this body. */
 #define CLASS(of_body)                                                                                       \
     ((const libxl__ao_class){.name = "test", .body = (of_body), .args_size = sizeof(void *), .slow = true})
 
@@ -45,7 +45,8 @@ static void a_child_that_cannot_start_fails_at_once(scene *s)
     struct rlimit before, none;
     assert_int_equal(RUN(s, core_begin(s->ctx, &missing, NULL, how)), ERROR_FAIL);
     assert_non_null(strstr(last_message(s), strerror(ENOENT)));
-    getrlimit(RLIMIT_NOFILE, &before); /* no descriptor can be had: the same answer, with its errno */
+    getrlimit(RLIMIT_NOFILE,
+              &before); /* without descriptors the result is the same, with another errno in the message */
     none = (struct rlimit){.rlim_cur = 1, .rlim_max = before.rlim_max};
     setrlimit(RLIMIT_NOFILE, &none);
     int rc = RUN(s, core_begin(s->ctx, &missing, NULL, how));
@@ -88,7 +89,7 @@ static void a_child_of_a_nested_operation_is_awaited(scene *s)
     assert_int_equal(kill(sleeper, 0), 0);
     assert_int_equal(libxl_ao_abort(s->ctx, &o->how), 0);
     assert_int_equal(op_result(o), ERROR_ABORTED);
-    assert_int_equal(kill(sleeper, 0), -1); /* dead, and reaped: not even a zombie */
+    assert_int_equal(kill(sleeper, 0), -1); /* dead and reaped */
     assert_int_equal(errno, ESRCH);
 }
 
@@ -102,7 +103,7 @@ static void the_application_s_signal_handler_is_untouched(scene *s)
     assert_true(before.sa_handler == after.sa_handler && before.sa_flags == after.sa_flags);
 }
 
-/* ---- clocks: the core's calls come here, since it is linked into this program */
+/* ---- clocks: the core is linked into this program, so its calls use these definitions */
 
 static int wall_clock_reads, wall_clock_timers, timers_made;
 
@@ -138,7 +139,7 @@ static void time_is_monotonic(scene *s)
     double begin = seconds();
     assert_int_equal(core_begin(ctx, &waiting, NULL, NULL), 0);
     assert_in_range((int)(1000 * (seconds() - begin)), 9, 2000);
-    assert_int_equal(timers_made, 1); /* it was this program's that were called */
+    assert_int_equal(timers_made, 1); /* the definitions above were used */
     assert_int_equal(wall_clock_reads + wall_clock_timers, 0);
     core_close(ctx);
     (void)s;
@@ -164,7 +165,7 @@ static int stop_what_never_began(libxl__ao *ao, void *args)
     return 0;
 }
 
-static void stopping_an_idle_source_is_fine(scene *s)
+static void stopping_an_idle_source_is_allowed(scene *s)
 {
     static const libxl__ao_class stopping = CLASS(stop_what_never_began);
     assert_int_equal(RUN(s, core_begin(s->ctx, &stopping, NULL, how)), 0);
@@ -193,7 +194,7 @@ static void late_stop(libxl_ctx *ctx, libxl__source *source)
     close(s->number);
 }
 
-/* Its second step, run while the caller waits already, registers what the third one waits for. */
+/* The second step runs while the caller is already waiting; it registers the descriptor that the third step needs. */
 static int register_late(libxl__ao *ao, void *args)
 {
     (void)args;
@@ -227,8 +228,8 @@ static void take(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
     assert_int_equal(read(fd->fd, &value, sizeof(value)), sizeof(value));
 }
 
-/* All are ready: as many looks as there are batches, and all have been served. */
-static void many_ready_descriptors_are_served_in_a_few_looks(scene *s)
+/* All descriptors are ready. One dispatch per batch serves all of them. */
+static void many_ready_descriptors_are_served_in_a_few_batches(scene *s)
 {
     (void)s;
     struct rlimit limit;
@@ -254,15 +255,14 @@ static void many_ready_descriptors_are_served_in_a_few_looks(scene *s)
     core_close(ctx);
 }
 
-/* Those without a context open one and look at that, or at what is below one. */
 static const body bodies[] = {
     BODY(a_child_that_cannot_start_fails_at_once, ALONE),
     BODY(a_child_of_a_nested_operation_is_awaited, ASYNCHRONOUS),
     BODY(the_application_s_signal_handler_is_untouched),
     BODY(time_is_monotonic, NO_CONTEXT),
-    BODY(stopping_an_idle_source_is_fine),
+    BODY(stopping_an_idle_source_is_allowed),
     BODY(a_descriptor_registered_late_is_polled),
-    BODY(many_ready_descriptors_are_served_in_a_few_looks, NO_CONTEXT),
+    BODY(many_ready_descriptors_are_served_in_a_few_batches, NO_CONTEXT),
 };
 
 HARNESS_MAIN(bodies)

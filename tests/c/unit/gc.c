@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Per-operation memory: zeroed, aligned, as much as is asked for, given back at once. */
+/* An operation's memory: zeroed, aligned, of any size, and freed as a whole. */
 #include "core.h"
 
 #include <malloc.h>
@@ -21,7 +21,7 @@ static void memory_is_zeroed_and_aligned(scene *s)
     assert_null(gc.blocks);
 }
 
-static void memory_given_at_first_is_used_first(scene *s)
+static void the_initial_buffer_is_used_first(scene *s)
 {
     _Alignas(max_align_t) char first[64];
     libxl__gc gc;
@@ -56,13 +56,12 @@ static void absurd_sizes_are_refused(scene *s)
     assert_null(libxl__gc_alloc(&gc, SIZE_MAX / 2 + 1));
     assert_non_null(libxl__gc_alloc(&gc, 1));
     libxl__gc_end(&gc);
-    libxl__gc_end(&gc); /* empty: nothing happens */
+    libxl__gc_end(&gc); /* ending twice is allowed */
 }
 
-/* Memory alone: no context is needed. */
 static const body bodies[] = {
     BODY(memory_is_zeroed_and_aligned, NO_CONTEXT),
-    BODY(memory_given_at_first_is_used_first, NO_CONTEXT),
+    BODY(the_initial_buffer_is_used_first, NO_CONTEXT),
     BODY(text_of_any_length_is_printed, NO_CONTEXT),
     BODY(absurd_sizes_are_refused, NO_CONTEXT),
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Which thread makes its hypercalls through which handle. */
+/* Handles to the hypervisor: which thread uses which handle. */
 #include "core.h"
 
 #include "simulation.h"
@@ -21,7 +21,7 @@ static void *ask(void *argument)
     return NULL;
 }
 
-/* As many threads, all there at once. */
+/* Runs ask() on `count` threads at once. */
 static void ask_on_threads(libxl_ctx *ctx, struct caller *callers, int count)
 {
     pthread_t threads[2 * LIBXL__HANDLES];
@@ -43,7 +43,7 @@ static libxl_ctx *open_context(void)
     return ctx;
 }
 
-static void each_of_a_few_threads_has_its_own(scene *s)
+static void each_of_a_few_threads_has_its_own_handle(scene *s)
 {
     struct caller callers[LIBXL__HANDLES];
     libxl_ctx *ctx = open_context();
@@ -55,7 +55,7 @@ static void each_of_a_few_threads_has_its_own(scene *s)
     libxl_ctx_free(ctx);
 }
 
-static void many_threads_share_a_few(scene *s)
+static void many_threads_share_a_few_handles(scene *s)
 {
     struct caller callers[2 * LIBXL__HANDLES];
     libxl_ctx *ctx = open_context();
@@ -63,27 +63,27 @@ static void many_threads_share_a_few(scene *s)
     ask_on_threads(ctx, callers, 2 * LIBXL__HANDLES);
     for (int i = 0; i < 2 * LIBXL__HANDLES; i++) {
         bool known = false;
-        for (int place = 0; place < LIBXL__HANDLES; place++)
-            known = known || callers[i].first == ctx->xen->handles.of[place];
+        for (int slot = 0; slot < LIBXL__HANDLES; slot++)
+            known = known || callers[i].first == ctx->xen->handles.of[slot];
         assert_true(known);
     }
     libxl_ctx_free(ctx);
 }
 
-static void its_opener_needs_the_first_only(scene *s)
+static void the_opening_thread_uses_the_first_handle_only(scene *s)
 {
     libxl_physinfo info;
     libxl_ctx *ctx = open_context();
     (void)s;
     assert_int_equal(libxl_host_info(ctx, &info, NULL), 0);
     assert_ptr_equal(libxl__xch(ctx), ctx->xen->handles.of[0]);
-    for (int place = 1; place < LIBXL__HANDLES; place++)
-        assert_null(ctx->xen->handles.of[place]);
+    for (int slot = 1; slot < LIBXL__HANDLES; slot++)
+        assert_null(ctx->xen->handles.of[slot]);
     libxl_ctx_free(ctx);
 }
 
-/* No more descriptors, no more privileges: it goes on with what there is. */
-static void who_cannot_open_one_shares(scene *s)
+/* If no further handle can be opened, for lack of descriptors or privileges, threads share the first one. */
+static void threads_share_if_no_handle_can_be_opened(scene *s)
 {
     struct caller callers[LIBXL__HANDLES];
     libxl_ctx *ctx = open_context();
@@ -93,16 +93,16 @@ static void who_cannot_open_one_shares(scene *s)
         ask_on_threads(ctx, callers, LIBXL__HANDLES);
         for (int j = 0; j < LIBXL__HANDLES; j++)
             assert_ptr_equal(callers[j].first, ctx->xen->handles.of[0]);
-        assert_int_equal(fault_hits(rule), LIBXL__HANDLES - 1); /* each place once */
+        assert_int_equal(fault_hits(rule), LIBXL__HANDLES - 1); /* each slot is tried once */
     }
     libxl_ctx_free(ctx);
 }
 
 static const body bodies[] = {
-    BODY(each_of_a_few_threads_has_its_own, NO_CONTEXT),
-    BODY(many_threads_share_a_few, NO_CONTEXT),
-    BODY(its_opener_needs_the_first_only, NO_CONTEXT),
-    BODY(who_cannot_open_one_shares, NO_CONTEXT),
+    BODY(each_of_a_few_threads_has_its_own_handle, NO_CONTEXT),
+    BODY(many_threads_share_a_few_handles, NO_CONTEXT),
+    BODY(the_opening_thread_uses_the_first_handle_only, NO_CONTEXT),
+    BODY(threads_share_if_no_handle_can_be_opened, NO_CONTEXT),
 };
 
 HARNESS_MAIN(bodies)

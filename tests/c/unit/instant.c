@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* An instant operation whose caller waits: nobody else sees it, and it needs nobody else. */
+/* Instant operations. A synchronous one runs on the caller's stack and takes no lock. */
 #include "core.h"
 
-struct seen_by_body {
+struct body_record {
     int calls;
-    bool where_it_was_called; /* the record is on the caller's stack */
+    bool on_the_stack; /* the record is the caller's */
 };
 
-/* What this thread's last call had room for a record in. */
+/* The record on the stack of this thread's last call(). */
 static _Thread_local const void *room;
 
 static int instant_body(libxl__ao *ao, void *args)
 {
-    struct seen_by_body *s = *(void **)args;
+    struct body_record *s = *(void **)args;
     s->calls++;
-    s->where_it_was_called = ao == room;
-    return libxl__gc_alloc(&ao->gc, 10000) ? 0 : ERROR_NOMEM; /* given back: a leak is seen */
+    s->on_the_stack = ao == room;
+    return libxl__gc_alloc(&ao->gc, 10000) ? 0
+                                           : ERROR_NOMEM; /* LeakSanitizer reports this if it is not freed */
 }
 
 static const libxl__ao_class instant_class = {
@@ -30,7 +31,7 @@ static int failing_body(libxl__ao *ao, void *args)
 static const libxl__ao_class failing_class = {
     .name = "failing", .body = failing_body, .args_size = sizeof(void *)};
 
-/* What a generated initiator does. */
+/* Does what a generated initiator does. */
 static int call(libxl_ctx *ctx, const libxl__ao_class *cls, void *user, const libxl_asyncop_how *how)
 {
     libxl__ao *ao;
@@ -45,7 +46,7 @@ static int call(libxl_ctx *ctx, const libxl__ao_class *cls, void *user, const li
 
 struct caller {
     libxl_ctx *ctx;
-    struct seen_by_body seen;
+    struct body_record seen;
     int rc;
     atomic_bool done;
 };
@@ -58,7 +59,7 @@ static void *call_on_thread(void *argument)
     return NULL;
 }
 
-static void it_runs_while_another_has_the_lock(scene *s)
+static void it_runs_while_another_thread_holds_the_lock(scene *s)
 {
     struct caller caller = {.ctx = core_open()};
     pthread_t thread;
@@ -73,11 +74,11 @@ static void it_runs_while_another_has_the_lock(scene *s)
     assert_true(done);
     assert_int_equal(caller.rc, 0);
     assert_int_equal(caller.seen.calls, 1);
-    assert_true(caller.seen.where_it_was_called);
+    assert_true(caller.seen.on_the_stack);
     core_close(caller.ctx);
 }
 
-static void its_failure_is_told_in_words(scene *s)
+static void its_error_has_a_message(scene *s)
 {
     libxl_ctx *ctx = core_open();
     (void)s;
@@ -86,10 +87,10 @@ static void its_failure_is_told_in_words(scene *s)
     core_close(ctx);
 }
 
-static void asynchronously_it_is_told_like_any_other(scene *s)
+static void an_asynchronous_one_completes_like_any_operation(scene *s)
 {
     libxl_ctx *ctx = core_open();
-    struct seen_by_body seen = {.calls = 0};
+    struct body_record seen = {.calls = 0};
     const libxl_asyncop_how how = {.u.for_event = 8};
     uint64_t number;
     (void)s;
@@ -97,15 +98,15 @@ static void asynchronously_it_is_told_like_any_other(scene *s)
     assert_int_equal(core_result(ctx, &number), 0);
     assert_int_equal(number, 8);
     assert_int_equal(seen.calls, 1);
-    assert_false(seen.where_it_was_called); /* the record has to live on */
+    assert_false(seen.on_the_stack); /* the record outlives the call */
     core_close(ctx);
 }
 
-/* Each callback starts the next one, on the two contexts in turn. */
+/* Each callback starts the next operation, in the two contexts alternately. */
 struct chain {
     libxl_ctx *ctx[2];
-    int left, deepest, depth;
-    struct seen_by_body seen;
+    int left, deepest, depth; /* operations to start; callbacks on the stack */
+    struct body_record seen;
 };
 
 static void next_link(libxl_ctx *ctx, int rc, void *user)
@@ -121,7 +122,7 @@ static void next_link(libxl_ctx *ctx, int rc, void *user)
     c->depth--;
 }
 
-static void a_chain_is_as_deep_as_there_are_contexts(scene *s)
+static void callbacks_nest_once_per_context_at_most(scene *s)
 {
     enum { LINKS = 1000 };
     libxl_ctx *one = core_open(), *other = core_open();
@@ -131,7 +132,7 @@ static void a_chain_is_as_deep_as_there_are_contexts(scene *s)
         struct chain c = chains[i];
         const libxl_asyncop_how how = {.callback = next_link, .u.for_callback = &c};
         assert_int_equal(call(one, &instant_class, &c.seen, &how), ERROR_ASYNC_INPROGRESS);
-        assert_int_equal(c.left, -1); /* all of them, before the first initiator has returned */
+        assert_int_equal(c.left, -1); /* all callbacks ran before the first initiator returned */
         assert_int_equal(c.seen.calls, LINKS + 1);
         assert_in_range(c.deepest, 1, 1 + i);
     }
@@ -139,7 +140,7 @@ static void a_chain_is_as_deep_as_there_are_contexts(scene *s)
     core_close(one);
 }
 
-static void closes(libxl_ctx *ctx, int rc, void *user)
+static void close_context(libxl_ctx *ctx, int rc, void *user)
 {
     *(int *)user = rc ? rc : libxl__ctx_drain(ctx);
 }
@@ -147,19 +148,19 @@ static void closes(libxl_ctx *ctx, int rc, void *user)
 static void its_callback_cannot_close_the_context(scene *s)
 {
     libxl_ctx *ctx = core_open();
-    struct seen_by_body seen = {.calls = 0};
+    struct body_record seen = {.calls = 0};
     int rc = 0;
-    const libxl_asyncop_how how = {.callback = closes, .u.for_callback = &rc};
+    const libxl_asyncop_how how = {.callback = close_context, .u.for_callback = &rc};
     (void)s;
     assert_int_equal(call(ctx, &instant_class, &seen, &how), ERROR_ASYNC_INPROGRESS);
     assert_int_equal(rc, ERROR_INVAL);
     core_close(ctx);
 }
 
-static void a_context_that_is_being_closed_refuses_it(scene *s)
+static void a_closing_context_refuses_it(scene *s)
 {
     libxl_ctx *ctx = core_open();
-    struct seen_by_body seen = {.calls = 0};
+    struct body_record seen = {.calls = 0};
     (void)s;
     ctx->closing = true;
     assert_int_equal(call(ctx, &instant_class, &seen, NULL), ERROR_CLOSED);
@@ -168,12 +169,12 @@ static void a_context_that_is_being_closed_refuses_it(scene *s)
 }
 
 static const body bodies[] = {
-    BODY(it_runs_while_another_has_the_lock, NO_CONTEXT),
-    BODY(its_failure_is_told_in_words, NO_CONTEXT),
-    BODY(asynchronously_it_is_told_like_any_other, NO_CONTEXT),
-    BODY(a_chain_is_as_deep_as_there_are_contexts, NO_CONTEXT),
+    BODY(it_runs_while_another_thread_holds_the_lock, NO_CONTEXT),
+    BODY(its_error_has_a_message, NO_CONTEXT),
+    BODY(an_asynchronous_one_completes_like_any_operation, NO_CONTEXT),
+    BODY(callbacks_nest_once_per_context_at_most, NO_CONTEXT),
     BODY(its_callback_cannot_close_the_context, NO_CONTEXT),
-    BODY(a_context_that_is_being_closed_refuses_it, NO_CONTEXT),
+    BODY(a_closing_context_refuses_it, NO_CONTEXT),
 };
 
 HARNESS_MAIN(bodies)

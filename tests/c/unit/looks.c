@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* When the hypervisor's list is looked at though xenstored has told of nothing. */
+/* When the library lists domains without an event from xenstored: its periodic check while domains are followed. */
 #include "core.h"
 
 #include "simulation.h"
@@ -7,7 +7,8 @@
 
 enum { SOON_S = 3, LONG_S = 3600, LAST_DOMID = LIBXL__DOMID_FIRST_RESERVED - 1 };
 
-static bool planned(scene *s)
+/* Whether the next check is scheduled within seconds. Otherwise it must be in the far future. */
+static bool is_scheduled(scene *s)
 {
     libxl__ctx_lock(s->ctx);
     const uint64_t deadline = s->ctx->xen->domains.again.deadline;
@@ -17,8 +18,8 @@ static bool planned(scene *s)
     return soon;
 }
 
-/* The planned look comes now. */
-static void time_is_up(scene *s)
+/* Runs the scheduled check now. */
+static void run_check_now(scene *s)
 {
     libxl__ctx_lock(s->ctx);
     libxl__timer *timer = &s->ctx->xen->domains.again;
@@ -27,41 +28,41 @@ static void time_is_up(scene *s)
     libxl__ctx_leave(s->ctx);
 }
 
-static void while_someone_is_followed(scene *s)
+static void the_check_is_scheduled_while_a_domain_is_followed(scene *s)
 {
     libxl_domid domid = guest_new(s->ctx, "b", true);
-    time_is_up(s);
-    assert_false(planned(s)); /* nobody is */
+    run_check_now(s);
+    assert_false(is_scheduled(s)); /* no domain is followed */
     op *o = START(s, libxl_domain_wait_gone, s->ctx, domid, how);
-    assert_true(planned(s));
-    time_is_up(s);
-    assert_true(planned(s));
+    assert_true(is_scheduled(s));
+    run_check_now(s);
+    assert_true(is_scheduled(s));
     assert_int_equal(libxl_ao_abort(s->ctx, op_how(o)), 0);
     assert_int_equal(op_result(o), ERROR_ABORTED);
-    time_is_up(s);
-    assert_false(planned(s));
+    run_check_now(s);
+    assert_false(is_scheduled(s));
     o = START(s, libxl_domain_wait_gone, s->ctx, domid, how);
-    assert_true(planned(s));
+    assert_true(is_scheduled(s));
     guest_destroy(s->ctx, domid);
     assert_int_equal(op_result(o), 0);
 }
 
-/* Whoever comes next is followed by the look that was planned for another. */
-static void what_was_planned_for_another_comes(scene *s)
+/* A check that was scheduled for a follower which is gone serves the next follower. */
+static void the_next_follower_uses_the_scheduled_check(scene *s)
 {
     libxl_domid domid = guest_new(s->ctx, "b", true);
     op *first = START(s, libxl_domain_wait_gone, s->ctx, domid, how);
     assert_int_equal(libxl_ao_abort(s->ctx, op_how(first)), 0);
     assert_int_equal(op_result(first), ERROR_ABORTED);
     op *second = START(s, libxl_domain_wait_gone, s->ctx, domid, how);
-    time_is_up(s);
-    assert_true(planned(s));
+    run_check_now(s);
+    assert_true(is_scheduled(s));
     guest_destroy(s->ctx, domid);
     assert_int_equal(op_result(second), 0);
 }
 
-/* xenstored's word that a domain has ended is heard at its beginning. */
-static void ends_are_urgent(scene *s)
+/* The @releaseDomain watch fires as soon as the head of its event has arrived. */
+static void the_release_watch_is_urgent(scene *s)
 {
     libxl_domid domid = guest_new(s->ctx, "b", true);
     op *o = START(s, libxl_domain_wait_gone, s->ctx, domid, how);
@@ -74,7 +75,7 @@ static void ends_are_urgent(scene *s)
     assert_int_equal(op_result(o), 0);
 }
 
-/* ---- those who cannot follow */
+/* ---- following fails */
 
 static int refuse_watch(libxl_ctx *ctx, libxl__watch *watch)
 {
@@ -82,11 +83,11 @@ static int refuse_watch(libxl_ctx *ctx, libxl__watch *watch)
     return ERROR_NO_XENSTORE;
 }
 
-/* Not what the thread was told before. */
-static void who_cannot_follow_is_told_why(scene *s)
+/* The message replaces that of the thread's previous error. */
+static void the_error_of_a_failed_follow_has_its_own_message(scene *s)
 {
-    const libxl__xs_transport *whole = s->ctx->xen->transport;
-    libxl__xs_transport broken = *whole;
+    const libxl__xs_transport *working = s->ctx->xen->transport;
+    libxl__xs_transport broken = *working;
     broken.add_watch = refuse_watch;
     s->ctx->xen->transport = &broken;
     for (int all = 0; all <= 1; all++) {
@@ -96,14 +97,14 @@ static void who_cannot_follow_is_told_why(scene *s)
         assert_int_equal(libxl_evenable_domain_lifecycle(s->ctx, domid, 1, &evgen), ERROR_NO_XENSTORE);
         assert_string_equal(libxl_error_message(), libxl_error_describe(ERROR_NO_XENSTORE));
     }
-    s->ctx->xen->transport = whole;
+    s->ctx->xen->transport = working;
 }
 
 static const body bodies[] = {
-    BODY(while_someone_is_followed, ASYNCHRONOUS | ALONE),
-    BODY(what_was_planned_for_another_comes, ASYNCHRONOUS | ALONE),
-    BODY(ends_are_urgent, ASYNCHRONOUS | ALONE),
-    BODY(who_cannot_follow_is_told_why, ASYNCHRONOUS | ALONE),
+    BODY(the_check_is_scheduled_while_a_domain_is_followed, ASYNCHRONOUS | ALONE),
+    BODY(the_next_follower_uses_the_scheduled_check, ASYNCHRONOUS | ALONE),
+    BODY(the_release_watch_is_urgent, ASYNCHRONOUS | ALONE),
+    BODY(the_error_of_a_failed_follow_has_its_own_message, ASYNCHRONOUS | ALONE),
 };
 
 HARNESS_MAIN(bodies)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The loop: descriptors that come and go while it runs, and threads that wait in it. */
+/* The loop: descriptors that are registered and deregistered while it runs, and threads that wait in it. */
 #include "core.h"
 
 #include <fcntl.h>
@@ -28,7 +28,7 @@ static void note(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
     w->revents = revents;
     calls++;
     if (read(fd->fd, &value, sizeof(value)) < 0)
-        w->calls += 0; /* not an eventfd, or empty: the test looks at revents */
+        w->calls += 0; /* not an eventfd, or empty; the test checks revents */
 }
 
 static int ready_fd(void)
@@ -67,7 +67,7 @@ static void deregister_all(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
         stop_watching(ctx, &all[i]);
 }
 
-/* All are ready at once; whichever is called first deregisters the others, and itself. */
+/* All are ready at once; the first callback deregisters all of them, its own descriptor included. */
 static void a_callback_may_deregister_its_neighbours(scene *s)
 {
     enum { FDS = 100 };
@@ -94,14 +94,14 @@ static void close_and_reopen(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
     int number = w->neighbours->fd.fd;
     (void)revents;
     calls++;
-    stop_watching(ctx, w->neighbours); /* is ready, and has been fetched */
+    stop_watching(ctx, w->neighbours); /* it is ready, and the loop has fetched that */
     int again = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     assert_int_equal(again, number);
     assert_int_equal(libxl__fd_register(ctx, &reopened->fd, again, EPOLLIN, note), 0);
 }
 
-/* What was ready under a number must not be taken for what has the number now. */
-static void a_number_may_be_used_again(scene *s)
+/* Readiness of a closed descriptor must not be taken for readiness of the new one with the same number. */
+static void a_descriptor_number_may_be_reused(scene *s)
 {
     libxl_ctx *ctx = open_locked();
     struct watched first = {.calls = 0}, second = {.calls = 0}, third = {.calls = 0};
@@ -124,7 +124,7 @@ static void a_number_may_be_used_again(scene *s)
     (void)s;
 }
 
-static void hang_up_is_told(scene *s)
+static void a_hang_up_is_reported(scene *s)
 {
     libxl_ctx *ctx = open_locked();
     int ends[2];
@@ -140,8 +140,8 @@ static void hang_up_is_told(scene *s)
     (void)s;
 }
 
-/* Also to who did not ask for anything. */
-static void an_error_is_told(scene *s)
+/* Even if no events were requested. */
+static void an_error_is_reported(scene *s)
 {
     libxl_ctx *ctx = open_locked();
     int ends[2];
@@ -157,19 +157,19 @@ static void an_error_is_told(scene *s)
     (void)s;
 }
 
-static void what_cannot_be_watched_is_refused(scene *s)
+static void invalid_descriptors_are_refused(scene *s)
 {
     libxl_ctx *ctx = open_locked();
     struct watched w = {.calls = 0};
     assert_int_equal(libxl__fd_register(ctx, &w.fd, -1, EPOLLIN, note), ERROR_FAIL);
     assert_int_equal(libxl__fd_register(ctx, &w.fd, 9999, EPOLLIN, note), ERROR_FAIL);
     assert_false(w.fd.registered);
-    libxl__fd_deregister(ctx, &w.fd); /* never registered: nothing happens */
+    libxl__fd_deregister(ctx, &w.fd); /* never registered: no effect */
     close_locked(ctx);
     (void)s;
 }
 
-static void deregistering_leaves_it_silent(scene *s)
+static void a_deregistered_descriptor_is_not_called(scene *s)
 {
     libxl_ctx *ctx = open_locked();
     struct watched w = {.calls = 0};
@@ -183,7 +183,7 @@ static void deregistering_leaves_it_silent(scene *s)
     (void)s;
 }
 
-/* Several may watch one descriptor, each for its own events; errors and hang-ups are told to all. */
+/* Several registrations of one descriptor each get their own events; errors and hang-ups go to all. */
 static void one_descriptor_may_be_watched_several_times(scene *s)
 {
     libxl_ctx *ctx = open_locked();
@@ -198,7 +198,7 @@ static void one_descriptor_may_be_watched_several_times(scene *s)
     assert_int_equal(libxl__loop_dispatch(ctx), 0);
     assert_int_equal(out.revents, EPOLLOUT);
     assert_int_equal(write(ends[1], "12345678", 8), 8);
-    libxl__fd_deregister(ctx, &out.fd); /* leaves the others */
+    libxl__fd_deregister(ctx, &out.fd); /* the others stay */
     assert_int_equal(libxl__loop_dispatch(ctx), 0);
     assert_int_equal(in.revents, EPOLLIN);
     assert_int_equal(urgent.calls, 0);
@@ -206,7 +206,8 @@ static void one_descriptor_may_be_watched_several_times(scene *s)
     assert_int_equal(libxl__loop_dispatch(ctx), 0);
     assert_int_equal(urgent.revents, EPOLLOUT);
     libxl__fd_modify(ctx, &urgent.fd, 0);
-    libxl__fd_deregister(ctx, &in.fd); /* the first, under whose number the other one is watched */
+    libxl__fd_deregister(ctx,
+                         &in.fd); /* the first registration, which epoll knows; the others use a duplicate */
     close(ends[1]);
     assert_int_equal(libxl__loop_dispatch(ctx), 0);
     assert_true(urgent.revents & EPOLLHUP);
@@ -216,7 +217,7 @@ static void one_descriptor_may_be_watched_several_times(scene *s)
     (void)s;
 }
 
-static void a_million_calls_to_look_leave_one(scene *s)
+static void a_million_wake_ups_cost_one_pass(scene *s)
 {
     libxl_ctx *ctx = open_locked();
     for (int i = 0; i < 1000000; i++)
@@ -241,7 +242,7 @@ struct waiting {
     atomic_int waits, returned;
 };
 
-static void *wait_here(void *argument)
+static void *wait_in_loop(void *argument)
 {
     struct waiting *w = argument;
     libxl__ctx_lock(w->ctx);
@@ -266,15 +267,15 @@ static pthread_t start(struct waiting *w, libxl_ctx *ctx)
     pthread_t thread;
     memset(w, 0, sizeof(*w));
     w->ctx = ctx;
-    pthread_create(&thread, NULL, wait_here, w);
+    pthread_create(&thread, NULL, wait_in_loop, w);
     while (!w->waits)
         sleep_ms(1);
     sleep_ms(5);
     return thread;
 }
 
-/* Its call to wake up is handled by another thread first, in the same moment. */
-static void the_leader_wakes_though_another_thread_dispatches(scene *s)
+/* Another thread reads the wake-up before the leader has seen it. */
+static void the_leader_wakes_if_another_thread_dispatches_its_wake_up(scene *s)
 {
     libxl_ctx *ctx = core_open();
     for (int i = 0; i < 50; i++) {
@@ -291,7 +292,7 @@ static void the_leader_wakes_though_another_thread_dispatches(scene *s)
     (void)s;
 }
 
-static void only_who_is_woken_wakes(scene *s)
+static void only_the_woken_waiter_returns(scene *s)
 {
     enum { WAITERS = 5 };
     libxl_ctx *ctx = core_open();
@@ -299,7 +300,7 @@ static void only_who_is_woken_wakes(scene *s)
     pthread_t threads[WAITERS];
     for (int i = 0; i < WAITERS; i++)
         threads[i] = start(&w[i], ctx);
-    for (int i = WAITERS - 1; i >= 0; i--) { /* the leader is the first, and so the last to go */
+    for (int i = WAITERS - 1; i >= 0; i--) { /* the first is the leader, so it is woken last */
         libxl__ctx_lock(ctx);
         libxl__waiter_wake(ctx, &w[i].waiter);
         libxl__ctx_unlock(ctx);
@@ -313,7 +314,7 @@ static void only_who_is_woken_wakes(scene *s)
     (void)s;
 }
 
-/* ---- several that poll, and one thing that is ready */
+/* ---- several threads poll, and one descriptor is ready */
 
 struct polling {
     libxl_ctx *ctx;
@@ -322,7 +323,7 @@ struct polling {
     atomic_bool over;
 };
 
-/* Blocks where nothing is to be read. */
+/* Blocks if there is nothing to read. */
 static void take_one(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
 {
     char octet;
@@ -341,7 +342,7 @@ static void *poll_and_process(void *argument)
     return NULL;
 }
 
-static void *wait_and_wait(void *argument)
+static void *wait_repeatedly(void *argument)
 {
     struct polling *p = argument;
     libxl_event *event;
@@ -350,7 +351,7 @@ static void *wait_and_wait(void *argument)
     return NULL;
 }
 
-static void of_several_that_poll_one_takes_and_none_blocks(scene *s)
+static void one_of_several_pollers_takes_and_none_blocks(scene *s)
 {
     enum { OCTETS = 2000, THREADS = 4 };
     struct polling p = {.ctx = core_open()};
@@ -361,7 +362,7 @@ static void of_several_that_poll_one_takes_and_none_blocks(scene *s)
     assert_int_equal(libxl__fd_register(p.ctx, &p.fd, ends[0], EPOLLIN, take_one), 0);
     libxl__ctx_unlock(p.ctx);
     for (int i = 0; i < THREADS; i++)
-        pthread_create(&threads[i], NULL, i % 2 ? poll_and_process : wait_and_wait, &p);
+        pthread_create(&threads[i], NULL, i % 2 ? poll_and_process : wait_repeatedly, &p);
     for (int i = 0; i < OCTETS; i++) {
         assert_int_equal(write(ends[1], "x", 1), 1);
         while (p.taken <= i)
@@ -380,8 +381,8 @@ static void of_several_that_poll_one_takes_and_none_blocks(scene *s)
     (void)s;
 }
 
-/* A duplicate would keep the other end of a pipe from its end, for as long as the child lives. */
-static void a_child_of_fork_keeps_nothing_that_the_loop_has_opened(scene *s)
+/* A duplicate left in the child would delay the pipe's end of file for as long as the child lives. */
+static void a_forked_child_keeps_no_descriptor_of_the_loop(scene *s)
 {
     int ends[2];
     assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
@@ -390,7 +391,7 @@ static void a_child_of_fork_keeps_nothing_that_the_loop_has_opened(scene *s)
     struct watched w[3] = {{.calls = 0}};
     for (int i = 0; i < 3; i++)
         assert_int_equal(libxl__fd_register(ctx, &w[i].fd, ends[0], EPOLLIN, note), 0);
-    assert_int_equal(core_left_after_fork(ctx), before); /* the pipe is the application's */
+    assert_int_equal(core_left_after_fork(ctx), before); /* the application's pipe is counted in `before` */
     libxl__fd_deregister(ctx, &w[1].fd);
     assert_int_equal(core_left_after_fork(ctx), before);
     libxl__fd_deregister(ctx, &w[0].fd);
@@ -401,20 +402,19 @@ static void a_child_of_fork_keeps_nothing_that_the_loop_has_opened(scene *s)
     (void)s;
 }
 
-/* Below a context: what the loop itself does with descriptors and threads. */
 static const body bodies[] = {
     BODY(a_callback_may_deregister_its_neighbours, NO_CONTEXT),
-    BODY(a_number_may_be_used_again, NO_CONTEXT),
-    BODY(hang_up_is_told, NO_CONTEXT),
-    BODY(an_error_is_told, NO_CONTEXT),
-    BODY(what_cannot_be_watched_is_refused, NO_CONTEXT),
-    BODY(deregistering_leaves_it_silent, NO_CONTEXT),
+    BODY(a_descriptor_number_may_be_reused, NO_CONTEXT),
+    BODY(a_hang_up_is_reported, NO_CONTEXT),
+    BODY(an_error_is_reported, NO_CONTEXT),
+    BODY(invalid_descriptors_are_refused, NO_CONTEXT),
+    BODY(a_deregistered_descriptor_is_not_called, NO_CONTEXT),
     BODY(one_descriptor_may_be_watched_several_times, NO_CONTEXT),
-    BODY(a_million_calls_to_look_leave_one, NO_CONTEXT),
-    BODY(the_leader_wakes_though_another_thread_dispatches, NO_CONTEXT),
-    BODY(only_who_is_woken_wakes, NO_CONTEXT),
-    BODY(of_several_that_poll_one_takes_and_none_blocks, NO_CONTEXT),
-    BODY(a_child_of_fork_keeps_nothing_that_the_loop_has_opened, NO_CONTEXT),
+    BODY(a_million_wake_ups_cost_one_pass, NO_CONTEXT),
+    BODY(the_leader_wakes_if_another_thread_dispatches_its_wake_up, NO_CONTEXT),
+    BODY(only_the_woken_waiter_returns, NO_CONTEXT),
+    BODY(one_of_several_pollers_takes_and_none_blocks, NO_CONTEXT),
+    BODY(a_forked_child_keeps_no_descriptor_of_the_loop, NO_CONTEXT),
 };
 
 HARNESS_MAIN(bodies)

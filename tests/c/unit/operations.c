@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Operations, on the core alone: the order in which bodies run, how one is found, one inside another. */
+/* Operations in the core alone: starting and ending, stopping, the run queue, the index, groups, callbacks. */
 #include "core.h"
 
 #include <stdlib.h>
 
-/* ---- bodies for tests; each is started with a `struct play` as its user */
+/* ---- the test operation; its `user` is a struct play */
 
 struct play {
-    int rc;    /* what the body gives */
-    int steps; /* how often it waits first */
+    int rc;    /* the body's result */
+    int steps; /* the number of times that the body waits first */
     int calls;
-    int *order, number; /* where it notes its number */
+    int *order, number; /* the body appends `number` to `order`, whose first element is its length */
     libxl__ao *ao;
     libxl__alarm alarm;
     libxl__gather gather;
-    int failing, failing_too; /* the parts that fail, each with an error of its own */
+    int failing, failing_too; /* the parts that fail, with different errors */
 };
 
 enum { NONE = -1 };
@@ -48,23 +48,23 @@ static void wake(libxl_ctx *ctx, struct play *p)
 
 /* ---- starting and ending */
 
-static void an_instant_one_is_called_once(scene *s)
+static void an_instant_body_is_called_once(scene *s)
 {
     struct play p = {.rc = 0};
     assert_int_equal(RUN(s, core_begin(s->ctx, &play_class, &p, how)), 0);
     assert_int_equal(p.calls, 1);
 }
 
-static void one_that_fails_at_once_is_refused(scene *s)
+static void an_error_of_the_first_step_is_returned(scene *s)
 {
     struct play p = {.rc = ERROR_INVAL};
     op *o = START(s, core_begin, s->ctx, &play_class, &p, how);
-    assert_true(op_done(o)); /* and is not told again: the harness looks */
+    assert_true(op_done(o)); /* the harness checks that no completion follows */
     assert_int_equal(op_result(o), ERROR_INVAL);
     assert_int_equal(p.calls, 1);
 }
 
-static void one_that_fails_later_is_told(scene *s)
+static void an_error_of_a_later_step_is_the_result(scene *s)
 {
     struct play p = {.rc = ERROR_INVAL, .steps = 3};
     op *o = START(s, core_begin, s->ctx, &play_class, &p, how);
@@ -77,7 +77,7 @@ static void one_that_fails_later_is_told(scene *s)
     assert_int_equal(p.calls, 4);
 }
 
-static void closing_refuses_new_ones(scene *s)
+static void closing_refuses_new_operations(scene *s)
 {
     libxl_ctx *ctx = core_open();
     struct play p = {.steps = 1}, late = {.rc = 0};
@@ -92,7 +92,7 @@ static void closing_refuses_new_ones(scene *s)
 
 /* ---- stopping */
 
-/* Puts something back for a while, whatever it was stopped for. */
+/* Unwinds for `steps` calls after it was asked to stop. */
 static int slow_to_stop_body(libxl__ao *ao, void *args)
 {
     struct play *p = *(void **)args;
@@ -119,7 +119,7 @@ static void the_first_reason_to_stop_is_kept(scene *s)
     }
 }
 
-static void a_kind_s_own_limit_ends_it(scene *s)
+static void the_limit_of_a_class_ends_the_operation(scene *s)
 {
     static const libxl__ao_class limited = {
         .name = "limited", .body = play_body, .args_size = sizeof(void *), .limit_ms = 30, .slow = true};
@@ -127,8 +127,8 @@ static void a_kind_s_own_limit_ends_it(scene *s)
     uint64_t began = now_ms();
     op *o = START(s, core_begin, s->ctx, &limited, &p, how);
     op *free = START(s, core_begin, s->ctx, &limited, &freed, how);
-    assert_int_equal(libxl_ao_set_limit(s->ctx, &free->how, 0),
-                     0); /* the application's word goes before it */
+    /* The application's limit overrides that of the class. */
+    assert_int_equal(libxl_ao_set_limit(s->ctx, &free->how, 0), 0);
     assert_int_equal(op_result(o), ERROR_TIMEDOUT);
     assert_in_range(now_ms() - began, 29, 2000);
     pump_for(s, 40);
@@ -139,7 +139,7 @@ static void a_kind_s_own_limit_ends_it(scene *s)
 
 /* ---- the run queue */
 
-static void bodies_run_in_the_order_of_waking_and_once(scene *s)
+static void bodies_run_once_in_wake_up_order(scene *s)
 {
     enum { MANY = 50 };
     struct play plays[MANY];
@@ -171,7 +171,7 @@ static int cycle_body(libxl__ao *ao, void *args)
     return libxl__alarm_set(ao, &p->alarm, 0) ? ERROR_FAIL : LIBXL__AO_WAIT;
 }
 
-static void one_that_cycles_uses_no_more_memory(scene *s)
+static void repeated_steps_use_no_more_memory(scene *s)
 {
     static const libxl__ao_class cycle = {.name = "cycle", .body = cycle_body, .args_size = sizeof(void *)};
     libxl_ctx *ctx = core_open();
@@ -179,14 +179,14 @@ static void one_that_cycles_uses_no_more_memory(scene *s)
     assert_int_equal(core_start(ctx, &cycle, 1, &p), ERROR_ASYNC_INPROGRESS);
     assert_int_equal(core_result(ctx, NULL), 0);
     assert_int_equal(p.calls, p.steps + 1);
-    assert_in_range(ctx->aos.records[0].count, 0, 1); /* one record, which is there again or was given back */
+    assert_in_range(ctx->aos.records[0].count, 0, 1); /* one record, in the free list or freed */
     core_close(ctx);
     (void)s;
 }
 
 /* ---- finding an operation by its how */
 
-static void the_index_grows_and_finds_every_one(scene *s)
+static void the_index_grows_and_finds_every_operation(scene *s)
 {
     enum { MANY = 5000 };
     libxl_ctx *ctx = core_open();
@@ -215,8 +215,8 @@ static void the_index_grows_and_finds_every_one(scene *s)
     (void)s;
 }
 
-/* Also when the index grows between them. */
-static void of_several_alike_the_oldest_is_found(scene *s)
+/* The index grows between them. */
+static void the_oldest_of_equal_hows_is_found(scene *s)
 {
     enum { ALIKE = 40, OTHERS = 200 };
     libxl_ctx *ctx = core_open();
@@ -264,7 +264,7 @@ static int part_body(libxl__ao *ao, void *p)
 static const libxl__ao_class part_class = {
     .name = "part", .body = part_body, .args_size = sizeof(struct part_args)};
 
-/* Every second one ends at once, the others in steps. */
+/* Parts with an even index end at once, the others after three steps. */
 static void fill_part(libxl__ao *parent, uint32_t index, void *p)
 {
     struct part_args *args = p;
@@ -291,7 +291,7 @@ static int gather(scene *s, uint32_t count, uint32_t at_once, struct play *p)
     return RUN(s, core_begin(s->ctx, &whole, p, how));
 }
 
-static void none_one_and_many_parts_complete_once(scene *s)
+static void any_number_of_parts_completes_once(scene *s)
 {
     const uint32_t counts[] = {0, 1, 2, 7, 1000};
     for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++)
@@ -302,15 +302,15 @@ static void none_one_and_many_parts_complete_once(scene *s)
         }
 }
 
-static void the_first_error_of_a_part_is_kept(scene *s)
+static void the_first_error_of_the_parts_is_the_result(scene *s)
 {
     for (int failing = 0; failing < 4; failing++) {
         struct play p = {.failing = failing, .failing_too = NONE};
         assert_int_equal(gather(s, 100, 2, &p), ERROR_KERNEL);
-        assert_in_range(p.gather.started, failing + 1, failing + 3); /* no more were started */
+        assert_in_range(p.gather.started, failing + 1, failing + 3); /* no part starts after the error */
         assert_int_equal(p.gather.done, p.gather.started);
     }
-    struct play p = {.failing = 1, .failing_too = 3}; /* which ends next */
+    struct play p = {.failing = 1, .failing_too = 3}; /* part 3 fails right after part 1 */
     assert_int_equal(gather(s, 100, 4, &p), ERROR_KERNEL);
 }
 
@@ -333,7 +333,7 @@ static void next_link(libxl_ctx *ctx, int rc, void *user)
                          ERROR_ASYNC_INPROGRESS);
 }
 
-/* On a small stack, which would not do if each were called inside the one before. */
+/* Runs on a small stack, which would overflow if callbacks nested. */
 static void *start_chain(void *user)
 {
     libxl_ctx *const *contexts = user;
@@ -366,20 +366,19 @@ static void a_chain_of_callbacks_uses_no_stack(scene *s)
     (void)s;
 }
 
-/* Those without a context look into one that nobody else has, close it, or have two. */
 static const body bodies[] = {
-    BODY(an_instant_one_is_called_once),
-    BODY(one_that_fails_at_once_is_refused),
-    BODY(one_that_fails_later_is_told),
-    BODY(closing_refuses_new_ones, NO_CONTEXT),
+    BODY(an_instant_body_is_called_once),
+    BODY(an_error_of_the_first_step_is_returned),
+    BODY(an_error_of_a_later_step_is_the_result),
+    BODY(closing_refuses_new_operations, NO_CONTEXT),
     BODY(the_first_reason_to_stop_is_kept),
-    BODY(a_kind_s_own_limit_ends_it, ASYNCHRONOUS),
-    BODY(bodies_run_in_the_order_of_waking_and_once),
-    BODY(one_that_cycles_uses_no_more_memory, NO_CONTEXT),
-    BODY(the_index_grows_and_finds_every_one, NO_CONTEXT),
-    BODY(of_several_alike_the_oldest_is_found, NO_CONTEXT),
-    BODY(none_one_and_many_parts_complete_once),
-    BODY(the_first_error_of_a_part_is_kept),
+    BODY(the_limit_of_a_class_ends_the_operation, ASYNCHRONOUS),
+    BODY(bodies_run_once_in_wake_up_order),
+    BODY(repeated_steps_use_no_more_memory, NO_CONTEXT),
+    BODY(the_index_grows_and_finds_every_operation, NO_CONTEXT),
+    BODY(the_oldest_of_equal_hows_is_found, NO_CONTEXT),
+    BODY(any_number_of_parts_completes_once),
+    BODY(the_first_error_of_the_parts_is_the_result),
     BODY(a_chain_of_callbacks_uses_no_stack, NO_CONTEXT),
 };
 

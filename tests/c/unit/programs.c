@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What programs that operations run get: three descriptors and default signals, nothing else; and what the
- * application's own programs get of ours: nothing.
+ * Descriptors and signals of programs. A program that an operation runs gets three descriptors and default signals.
+ * A program that the application runs inherits nothing from the library.
  */
 #include "program.h"
 
@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Every choice of sources among the program's own numbers 0, 1 and 2, which lie across each other then. */
+/* All 27 assignments of the application's descriptors 0, 1 and 2 to the program's. */
 static void sources_may_be_0_1_and_2(scene *s)
 {
     static const char *const names[] = {"zero", "one", "two"};
@@ -36,7 +36,7 @@ static void sources_may_be_0_1_and_2(scene *s)
         dup2(kept[i], i);
         close(kept[i]);
     }
-    for (int n = 0; n < 27; n++) { /* now that there is an output again */
+    for (int n = 0; n < 27; n++) { /* the program's own output is restored */
         char expected[3][32] = {"", "", ""};
         strcat(expected[n / 3 % 3], "out\n");
         strcat(strcat(strcat(expected[n % 3], "err\n"), names[n / 9]), "\n");
@@ -46,8 +46,8 @@ static void sources_may_be_0_1_and_2(scene *s)
     }
 }
 
-/* An application may have closed them: then descriptors of ours have these numbers. */
-static void the_application_may_have_none_of_0_1_and_2(scene *s)
+/* If the application has closed them, descriptors of the library get these numbers. */
+static void the_application_may_have_closed_0_1_and_2(scene *s)
 {
     int kept[3], out = scratch("");
     struct program p = SHELL("readlink /proc/self/fd/0 /proc/self/fd/2; exec ls /proc/self/fd", -1, out, -1);
@@ -67,7 +67,7 @@ static void the_application_may_have_none_of_0_1_and_2(scene *s)
 
 static void a_program_has_no_other_descriptor(scene *s)
 {
-    int out = scratch(""), inheritable = dup(out); /* not even this one */
+    int out = scratch(""), inheritable = dup(out); /* an inheritable one is not passed on either */
     struct program p = SHELL("exec ls /proc/self/fd", -1, out, -1);
     assert_int_equal(run_program(s, &p), 0);
     assert_string_equal(text_of(out), "0\n1\n2\n3\n");
@@ -80,7 +80,7 @@ static void a_program_has_default_signals(scene *s)
     sigset_t all, before;
     struct sigaction ignore = {.sa_handler = SIG_IGN}, restored;
     int out = scratch("");
-    /* Two at the end are the C library's own, and cannot be raised. */
+    /* sed clears the two signals that the C library reserves. */
     struct program p =
         SHELL("grep -E 'SigBlk|SigIgn' /proc/$$/status | sed s/0180000000/0000000000/", -1, out, -1);
     sigfillset(&all);
@@ -94,7 +94,7 @@ static void a_program_has_default_signals(scene *s)
     close(out);
 }
 
-/* ---- while descriptors come and go */
+/* ---- other threads open and close descriptors */
 
 struct busy {
     atomic_bool over;
@@ -112,8 +112,7 @@ static void *open_and_close(void *argument)
     return NULL;
 }
 
-/* However descriptors come and go meanwhile, a program gets none of the application's. */
-static void programs_start_while_descriptors_come_and_go(scene *s)
+static void no_descriptor_leaks_while_others_are_opened(scene *s)
 {
     struct busy busy = {.over = false};
     pthread_t thread;
@@ -137,7 +136,7 @@ static void *run_programs(void *argument)
     return NULL;
 }
 
-/* The descriptors of a program that the application starts by fork and exec; besides the one it lists with. */
+/* The number of descriptors of a program that the application starts by fork and exec. */
 static int descriptors_of_own_child(void)
 {
     int count = 0, out = scratch("");
@@ -154,7 +153,7 @@ static int descriptors_of_own_child(void)
     return count;
 }
 
-static void the_application_s_programs_get_nothing_of_ours(scene *s)
+static void the_application_s_programs_inherit_nothing(scene *s)
 {
     struct busy busy = {.over = false};
     pthread_t thread;
@@ -171,11 +170,11 @@ static void the_application_s_programs_get_nothing_of_ours(scene *s)
 
 static const body bodies[] = {
     BODY(sources_may_be_0_1_and_2, ALONE),
-    BODY(the_application_may_have_none_of_0_1_and_2, ALONE),
+    BODY(the_application_may_have_closed_0_1_and_2, ALONE),
     BODY(a_program_has_no_other_descriptor),
     BODY(a_program_has_default_signals, ALONE),
-    BODY(programs_start_while_descriptors_come_and_go, ALONE),
-    BODY(the_application_s_programs_get_nothing_of_ours, NO_CONTEXT),
+    BODY(no_descriptor_leaks_while_others_are_opened, ALONE),
+    BODY(the_application_s_programs_inherit_nothing, NO_CONTEXT),
 };
 
 HARNESS_MAIN(bodies)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Reports of progress: each is delivered before the completion, also where that is in the initiator; or dropped. */
+/*
+ * Progress reports: each is delivered before the completion, even if the operation completes in its initiator.
+ * Reports that were not requested are dropped.
+ */
 #include "core.h"
 
 #define REPORT LIBXL_EVENT_TYPE_DOMAIN_CREATE_CONSOLE_AVAILABLE
@@ -7,11 +10,11 @@ enum { REPORTS = 3 };
 
 struct reporting {
     scene *s;
-    int rc;           /* how it ends */
-    bool waits;       /* between its reports; else it ends in its initiator */
-    atomic_int calls; /* of the reports' callback */
+    int rc;           /* the operation's result */
+    bool waits;       /* waits between its reports; else it ends in its initiator */
+    atomic_int calls; /* of the progress callback */
     op *o;
-    atomic_bool late; /* one came after the completion */
+    atomic_bool late; /* a report came after the completion */
 };
 
 static int reporting_body(libxl__ao *ao, void *args)
@@ -60,7 +63,7 @@ static struct reporting report(scene *s, bool waits, int rc, const libxl_asyncpr
     return r;
 }
 
-static void reports_come_to_the_callback_before_the_end(scene *s)
+static void reports_reach_the_callback_before_the_completion(scene *s)
 {
     const libxl_asyncprogress_how progress = {.callback = reported};
     for (int waits = 0; waits <= 1; waits++) {
@@ -70,7 +73,7 @@ static void reports_come_to_the_callback_before_the_end(scene *s)
     }
 }
 
-static bool some_are_noted(scene *s)
+static bool has_stored_events(scene *s)
 {
     pthread_mutex_lock(&s->lock);
     const bool some = s->events;
@@ -78,27 +81,28 @@ static bool some_are_noted(scene *s)
     return some;
 }
 
-static void reports_come_as_events_before_the_end(scene *s)
+static void report_events_precede_the_completion(scene *s)
 {
     const libxl_asyncprogress_how progress = {.u.for_event = new_user()};
     for (int waits = 0; waits <= 1; waits++) {
         report(s, waits, 0, &progress);
-        assert_true(s->way.mode != EVENT || some_are_noted(s)); /* taken before the completion was */
+        assert_true(s->way.mode != EVENT ||
+                    has_stored_events(s)); /* reports were taken before the completion */
         for (int i = 0; i < REPORTS; i++)
             next_event(s, 0, progress.u.for_event, REPORT);
         assert_true(no_event(s, 0, progress.u.for_event, 5));
     }
 }
 
-static void reports_that_nobody_wants_are_dropped(scene *s)
+static void unrequested_reports_are_dropped(scene *s)
 {
     for (int waits = 0; waits <= 1; waits++)
         report(s, waits, 0, NULL);
     assert_true(no_event(s, 0, 0, 5));
 }
 
-/* What fails later has told of its progress; what was refused has not made any. */
-static void reports_of_what_fails(scene *s)
+/* An operation that fails later has delivered its reports; one that its initiator refuses delivers none. */
+static void a_refused_operation_delivers_no_report(scene *s)
 {
     const libxl_asyncprogress_how progress = {.callback = reported};
     struct reporting later = report(s, true, ERROR_KERNEL, &progress);
@@ -111,10 +115,10 @@ static void reports_of_what_fails(scene *s)
 }
 
 static const body bodies[] = {
-    BODY(reports_come_to_the_callback_before_the_end),
-    BODY(reports_come_as_events_before_the_end),
-    BODY(reports_that_nobody_wants_are_dropped),
-    BODY(reports_of_what_fails),
+    BODY(reports_reach_the_callback_before_the_completion),
+    BODY(report_events_precede_the_completion),
+    BODY(unrequested_reports_are_dropped),
+    BODY(a_refused_operation_delivers_no_report),
 };
 
 HARNESS_MAIN(bodies)

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The application's receiver of events: one at a time, in their order, and reports before the completion. */
+/* The application's event receiver: it gets events one at a time and in order, and reports before the completion. */
 #include "core.h"
 
 #include <stdlib.h>
 
 #define REPORT LIBXL_EVENT_TYPE_DOMAIN_CREATE_CONSOLE_AVAILABLE
 
-/* The first event is held in event_occurs until it is let go. */
+/* event_occurs blocks on the first event until `release` is set. */
 struct desk {
     libxl_ctx *ctx;
-    atomic_bool held, let_go;
+    atomic_bool held, release;
     atomic_int calls, completed;
     uint64_t order[4];
 };
@@ -21,7 +21,7 @@ static void occurs(void *user, libxl_event *event)
     d->order[call] = event->for_user;
     libxl_event_free(d->ctx, event);
     atomic_store(&d->held, true);
-    while (call == 0 && !atomic_load(&d->let_go))
+    while (call == 0 && !atomic_load(&d->release))
         sleep_ms(1);
 }
 
@@ -30,7 +30,7 @@ static const libxl_event_hooks receiver = {.event_occurs_mask = LIBXL_EVENTMASK_
 static int instant_body(libxl__ao *ao, void *args)
 {
     (void)args;
-    libxl__ao_progress(ao, REPORT); /* where it is wanted */
+    libxl__ao_progress(ao, REPORT); /* delivered only if requested */
     return 0;
 }
 
@@ -50,7 +50,7 @@ static void open_desk(struct desk *d)
     libxl_event_register_callbacks(d->ctx, &receiver, d);
 }
 
-/* Starts `first` on a thread of its own, which is inside event_occurs when this returns. */
+/* Starts `first` on a new thread; that thread is inside event_occurs when this returns. */
 static pthread_t hold(struct desk *d, void *(*first)(void *))
 {
     pthread_t thread;
@@ -60,9 +60,9 @@ static pthread_t hold(struct desk *d, void *(*first)(void *))
     return thread;
 }
 
-static void let_go(struct desk *d, pthread_t thread)
+static void release(struct desk *d, pthread_t thread)
 {
-    atomic_store(&d->let_go, true);
+    atomic_store(&d->release, true);
     pthread_join(thread, NULL);
 }
 
@@ -82,7 +82,7 @@ static void events_are_received_one_at_a_time(scene *s)
         assert_int_equal(core_start(d.ctx, &instant, number, &d), ERROR_ASYNC_INPROGRESS);
     assert_int_equal(libxl_ctx_process(d.ctx), 0);
     assert_int_equal(d.calls, 1);
-    let_go(&d, thread);
+    release(&d, thread);
     assert_int_equal(d.calls, 3);
     for (uint64_t i = 0; i < 3; i++)
         assert_int_equal(d.order[i], i + 1);
@@ -90,7 +90,7 @@ static void events_are_received_one_at_a_time(scene *s)
     (void)s;
 }
 
-static void looks(libxl_ctx *ctx, int rc, void *user)
+static void poll_once(libxl_ctx *ctx, int rc, void *user)
 {
     struct desk *d = user;
     libxl_event *event;
@@ -99,17 +99,17 @@ static void looks(libxl_ctx *ctx, int rc, void *user)
     d->completed++;
 }
 
-static void who_waits_in_a_callback_does_not_call_a_busy_receiver(scene *s)
+static void waiting_in_a_callback_does_not_call_a_busy_receiver(scene *s)
 {
     struct desk d;
     open_desk(&d);
-    const libxl_asyncop_how how = {.callback = looks, .u.for_callback = &d};
+    const libxl_asyncop_how how = {.callback = poll_once, .u.for_callback = &d};
     pthread_t thread = hold(&d, complete_first);
     assert_int_equal(core_start(d.ctx, &instant, 2, &d), ERROR_ASYNC_INPROGRESS);
     assert_int_equal(core_begin(d.ctx, &instant, &d, &how), ERROR_ASYNC_INPROGRESS);
     assert_int_equal(d.completed, 1);
     assert_int_equal(d.calls, 1);
-    let_go(&d, thread);
+    release(&d, thread);
     assert_int_equal(d.calls, 2);
     core_close(d.ctx);
     (void)s;
@@ -127,14 +127,14 @@ static void *report_first(void *user)
     return NULL;
 }
 
-static void a_report_is_received_before_the_completion_is_called(scene *s)
+static void a_report_is_received_before_the_completion(scene *s)
 {
     struct desk d;
     open_desk(&d);
     pthread_t thread = hold(&d, report_first);
     assert_int_equal(libxl_ctx_process(d.ctx), 0);
     assert_int_equal(d.completed, 0);
-    let_go(&d, thread);
+    release(&d, thread);
     assert_int_equal(d.completed, 1);
     core_close(d.ctx);
     (void)s;
@@ -176,7 +176,7 @@ static void reports_of_one_operation_are_called_one_at_a_time(scene *s)
     assert_int_equal(libxl_ctx_process(d.ctx), 0);
     assert_int_equal(d.calls, 1);
     assert_int_equal(d.completed, 0);
-    let_go(&d, thread);
+    release(&d, thread);
     assert_int_equal(d.calls, 2);
     assert_int_equal(d.completed, 1);
     core_close(d.ctx);
@@ -206,7 +206,7 @@ static void called_in_sequence(libxl_ctx *ctx, int rc, void *user)
     sequence->count++;
 }
 
-/* What this brings about is delivered when it has returned. */
+/* The completions of these operations are delivered after this callback has returned. */
 static void start_some(libxl_ctx *ctx, int rc, void *user)
 {
     const libxl_asyncop_how by_callback = {.callback = called_in_sequence, .u.for_callback = user};
@@ -232,7 +232,7 @@ static void callbacks_and_events_come_in_the_order_of_occurrence(scene *s)
     (void)s;
 }
 
-/* ---- what waits for a busy one */
+/* ---- a busy receiver */
 
 static void occurs_often(void *user, libxl_event *event)
 {
@@ -240,11 +240,11 @@ static void occurs_often(void *user, libxl_event *event)
     int call = atomic_fetch_add(&d->calls, 1);
     libxl_event_free(d->ctx, event);
     atomic_store(&d->held, true);
-    while (call == 0 && !atomic_load(&d->let_go))
+    while (call == 0 && !atomic_load(&d->release))
         sleep_ms(1);
 }
 
-static void all_that_waits_for_a_busy_receiver_reaches_it(scene *s)
+static void a_busy_receiver_gets_all_events_later(scene *s)
 {
     enum { WAITING = 16000 };
     static const libxl_event_hooks hooks = {.event_occurs_mask = LIBXL_EVENTMASK_ALL,
@@ -255,73 +255,72 @@ static void all_that_waits_for_a_busy_receiver_reaches_it(scene *s)
     pthread_t thread = hold(&d, complete_first);
     for (uint64_t number = 1; number <= WAITING; number++)
         assert_int_equal(core_start(d.ctx, &instant, number, &d), ERROR_ASYNC_INPROGRESS);
-    assert_int_equal(libxl_ctx_process(d.ctx), 0); /* others go on meanwhile */
+    assert_int_equal(libxl_ctx_process(d.ctx), 0); /* other calls do not block meanwhile */
     assert_int_equal(d.calls, 1);
-    let_go(&d, thread);
+    release(&d, thread);
     assert_int_equal(d.calls, 1 + WAITING);
     core_close(d.ctx);
     (void)s;
 }
 
-/* ---- what was missed */
+/* ---- missed events */
 
-struct told {
+struct report {
     int times;
     libxl_event_type type;
 };
 
 static void disaster(void *user, libxl_event_type type, const char *message, int errnoval)
 {
-    struct told *told = user;
+    struct report *report = user;
     (void)message, (void)errnoval;
-    told->times++;
-    told->type = type;
+    report->times++;
+    report->type = type;
 }
 
-static struct told told_of_missing(libxl_ctx *ctx, const libxl_event_type *types, int count)
+static struct report disaster_after(libxl_ctx *ctx, const libxl_event_type *types, int count)
 {
     const libxl_event_hooks hooks = {.disaster = disaster};
-    struct told told = {.times = 0};
-    libxl_event_register_callbacks(ctx, &hooks, &told);
+    struct report report = {.times = 0};
+    libxl_event_register_callbacks(ctx, &hooks, &report);
     libxl__ctx_lock(ctx);
     for (int i = 0; i < count; i++)
         libxl__event_missed(ctx, types[i]);
     libxl__ctx_leave(ctx);
     libxl_event_register_callbacks(ctx, NULL, NULL);
-    return told;
+    return report;
 }
 
-static void a_disaster_names_the_type_only_if_it_is_one(scene *s)
+static void a_disaster_names_the_type_if_there_is_only_one(scene *s)
 {
     const libxl_event_type DEATH = LIBXL_EVENT_TYPE_DOMAIN_DEATH, EJECT = LIBXL_EVENT_TYPE_DISK_EJECT;
     const struct {
         libxl_event_type missed[3];
         int count;
-        libxl_event_type told;
+        libxl_event_type report;
     } cases[] = {
         {{DEATH}, 1, DEATH},    {{EJECT, EJECT}, 2, EJECT},
         {{DEATH, EJECT}, 2, 0}, {{DEATH, EJECT, EJECT}, 3, 0},
-        {{0, EJECT}, 2, 0},     {{EJECT}, 1, EJECT}, /* what was told before is over */
+        {{0, EJECT}, 2, 0},     {{EJECT}, 1, EJECT}, /* earlier disasters are forgotten */
     };
     libxl_ctx *ctx = core_open();
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-        struct told told = told_of_missing(ctx, cases[i].missed, cases[i].count);
-        assert_int_equal(told.times, 1);
-        assert_int_equal(told.type, cases[i].told);
+        struct report report = disaster_after(ctx, cases[i].missed, cases[i].count);
+        assert_int_equal(report.times, 1);
+        assert_int_equal(report.type, cases[i].report);
     }
     core_close(ctx);
     (void)s;
 }
 
-/* The receiver is their own, and so is the context that has it. */
 static const body bodies[] = {
     BODY(events_are_received_one_at_a_time, NO_CONTEXT),
-    BODY(who_waits_in_a_callback_does_not_call_a_busy_receiver, NO_CONTEXT),
-    BODY(a_report_is_received_before_the_completion_is_called, NO_CONTEXT),
+    BODY(waiting_in_a_callback_does_not_call_a_busy_receiver, NO_CONTEXT),
+    BODY(a_report_is_received_before_the_completion, NO_CONTEXT),
     BODY(reports_of_one_operation_are_called_one_at_a_time, NO_CONTEXT),
     BODY(callbacks_and_events_come_in_the_order_of_occurrence, NO_CONTEXT),
-    BODY(all_that_waits_for_a_busy_receiver_reaches_it, NO_CONTEXT),
-    BODY(a_disaster_names_the_type_only_if_it_is_one, NO_CONTEXT),
+    BODY(a_busy_receiver_gets_all_events_later, NO_CONTEXT),
+    BODY(a_disaster_names_the_type_if_there_is_only_one, NO_CONTEXT),
 };
 
 HARNESS_MAIN(bodies)

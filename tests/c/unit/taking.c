@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Taking events by for_user: the oldest of that user's, whatever else is queued, and without a search. */
+/* Taking events by for_user: it gives the oldest event of that user, by an index instead of a search. */
 #include "core.h"
 
 #include <stdlib.h>
@@ -15,7 +15,7 @@ static void queue(libxl_ctx *ctx, libxl_ev_user user, uint32_t number)
     libxl__ctx_unlock(ctx);
 }
 
-/* The number of the one that is taken, or -1. */
+/* Takes an event; returns its number, or -1 if there is none. */
 static int take(libxl_ctx *ctx, libxl_event_predicate *predicate, libxl_ev_user user, uint64_t typemask)
 {
     libxl_event *event;
@@ -27,42 +27,42 @@ static int take(libxl_ctx *ctx, libxl_event_predicate *predicate, libxl_ev_user 
     return number;
 }
 
-/* The library does not know this one: it looks through the queue. */
-static int is_for(const libxl_event *event, void *user)
+/* The library has no index for this predicate, so it searches the queue. */
+static int is_for_user(const libxl_event *event, void *user)
 {
     return event->for_user == *(const libxl_ev_user *)user;
 }
 
-/* Two contexts get the same events at the same time, and are asked the same questions. */
+/* Two contexts get the same events and the same calls; the index and the search must give the same results. */
 static void compare(libxl_ev_user users)
 {
-    libxl_ctx *known = core_open(), *plain = core_open();
+    libxl_ctx *indexed = core_open(), *searched = core_open();
     uint32_t queued = 0;
     srand(7);
     for (int i = 0; i < 4 * MANY; i++) {
         const libxl_ev_user user = (libxl_ev_user)rand() % users * 0x100000001ull;
         if (i < MANY || rand() % 3 == 0) {
-            queue(known, user, queued);
-            queue(plain, user, queued++);
+            queue(indexed, user, queued);
+            queue(searched, user, queued++);
         } else {
-            assert_int_equal(take(known, libxl_event_is_for, user, LIBXL_EVENTMASK_ALL),
-                             take(plain, is_for, user, LIBXL_EVENTMASK_ALL));
+            assert_int_equal(take(indexed, libxl_event_is_for, user, LIBXL_EVENTMASK_ALL),
+                             take(searched, is_for_user, user, LIBXL_EVENTMASK_ALL));
         }
     }
-    assert_int_equal(known->events.queued, plain->events.queued);
-    core_close(known);
-    core_close(plain);
+    assert_int_equal(indexed->events.queued, searched->events.queued);
+    core_close(indexed);
+    core_close(searched);
 }
 
-static void the_oldest_of_a_user_is_taken(scene *s)
+static void the_oldest_event_of_a_user_is_taken(scene *s)
 {
-    compare(MANY); /* some have several, most one or none */
-    compare(40);   /* many have one user */
+    compare(MANY); /* most users have one event or none */
+    compare(40);   /* each user has many */
     compare(1);
     (void)s;
 }
 
-static void the_mask_counts_too(scene *s)
+static void the_mask_applies_too(scene *s)
 {
     const uint64_t other = LIBXL_EVENTMASK(LIBXL_EVENT_TYPE_DISK_EJECT);
     libxl_ctx *ctx = core_open();
@@ -75,7 +75,7 @@ static void the_mask_counts_too(scene *s)
     (void)s;
 }
 
-static void the_index_goes_with_the_last_event(scene *s)
+static void the_index_is_freed_with_the_last_event(scene *s)
 {
     libxl_ctx *ctx = core_open();
     for (int round = 0; round < 2; round++) {
@@ -91,7 +91,7 @@ static void the_index_goes_with_the_last_event(scene *s)
     (void)s;
 }
 
-static void one_user_of_all_makes_no_index(scene *s)
+static void a_single_user_needs_no_index(scene *s)
 {
     libxl_ctx *ctx = core_open();
     for (uint32_t i = 0; i < MANY; i++)
@@ -104,12 +104,11 @@ static void one_user_of_all_makes_no_index(scene *s)
     (void)s;
 }
 
-/* They look at a queue, and its index, that nobody else puts anything into. */
 static const body bodies[] = {
-    BODY(the_oldest_of_a_user_is_taken, NO_CONTEXT),
-    BODY(the_mask_counts_too, NO_CONTEXT),
-    BODY(the_index_goes_with_the_last_event, NO_CONTEXT),
-    BODY(one_user_of_all_makes_no_index, NO_CONTEXT),
+    BODY(the_oldest_event_of_a_user_is_taken, NO_CONTEXT),
+    BODY(the_mask_applies_too, NO_CONTEXT),
+    BODY(the_index_is_freed_with_the_last_event, NO_CONTEXT),
+    BODY(a_single_user_needs_no_index, NO_CONTEXT),
 };
 
 HARNESS_MAIN(bodies)

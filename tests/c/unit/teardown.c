@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Destructions for which something cannot be had: what is told of them is true, and nothing is left half done. */
+/* Destructions that lack xenstored or a thread: the result is right, and nothing is left half done. */
 #include "core.h"
 #include "refuse.h"
 
@@ -17,15 +17,15 @@ static int refuse_batch(libxl_ctx *ctx, libxl__xs_batch *batch)
     return ERROR_NO_XENSTORE;
 }
 
-/* Destroys a domain where no request gets to xenstored. */
+/* Destroys a domain while no request reaches xenstored. */
 static int destroy_without_xenstored(scene *s, libxl_domid domid)
 {
-    const libxl__xs_transport *whole = s->ctx->xen->transport;
-    libxl__xs_transport broken = *whole;
+    const libxl__xs_transport *working = s->ctx->xen->transport;
+    libxl__xs_transport broken = *working;
     broken.run = refuse_batch;
     s->ctx->xen->transport = &broken;
     int rc = RUN(s, libxl_domain_destroy(s->ctx, domid, how));
-    s->ctx->xen->transport = whole;
+    s->ctx->xen->transport = working;
     return rc;
 }
 
@@ -41,7 +41,7 @@ static void remove_nodes(const struct fixture *before, libxl_domid domid, const 
     fixture_check_world(before);
 }
 
-static void a_domain_is_destroyed_whatever_becomes_of_its_nodes(scene *s)
+static void a_domain_is_destroyed_even_if_its_nodes_stay(scene *s)
 {
     libxl_dominfo info;
     libxl_domid domid = guest(s, "b", true);
@@ -52,7 +52,7 @@ static void a_domain_is_destroyed_whatever_becomes_of_its_nodes(scene *s)
     assert_int_equal(libxl_domain_info(s->ctx, &info, domid), ERROR_DOMAIN_NOTFOUND);
 }
 
-static void the_hypervisor_s_refusal_is_told_in_its_own_words(scene *s)
+static void an_error_of_the_hypervisor_takes_precedence(scene *s)
 {
     libxl_domid domid = guest(s, "b", true);
     fault_add("domctl.destroydomain:1:EPERM");
@@ -68,7 +68,7 @@ static void the_hypervisor_s_refusal_is_told_in_its_own_words(scene *s)
 struct refused {
     scene *s;
     libxl_domid domid;
-    op *o; /* NULL: the thread starts it; else it only has it go on, to its end */
+    op *o; /* NULL: the thread starts the operation; else it only waits for it */
     pthread_t thread;
 };
 
@@ -83,7 +83,7 @@ static void *destroy_without_threads(void *argument)
     return NULL;
 }
 
-static void without_a_thread_for_it_nothing_is_done(scene *s)
+static void without_a_worker_nothing_is_changed(scene *s)
 {
     libxl_dominfo info;
     struct refused r = {.s = s, .domid = guest(s, "b", true)};
@@ -99,15 +99,15 @@ static void without_a_thread_for_it_nothing_is_done(scene *s)
     destroy(s, r.domid);
 }
 
-/* A worker goes when it has had nothing to do for a second; this one has had nothing for half a second already. */
-static void the_thread_that_it_had_is_there_when_it_is_needed(scene *s)
+/* A worker ends after one idle second. This one has been idle for half a second when it is reserved. */
+static void a_reserved_worker_stays_until_it_is_needed(scene *s)
 {
     enum { IDLE_MS = 500, MOST_MS = 3000 };
     libxl_dominfo info = {.dying = false};
     struct refused r = {.s = s, .domid = guest(s, "b", true)};
     destroy(s, guest(s, "b", true));
     sleep_ms(IDLE_MS);
-    simulate("xenstored stop"); /* which is given a second to remove the nodes */
+    simulate("xenstored stop"); /* the operation waits a second for the nodes to be removed */
     r.o = START(s, libxl_domain_destroy, s->ctx, r.domid, how);
     pthread_create(&r.thread, NULL, destroy_without_threads, &r);
     for (uint64_t end = now_ms() + MOST_MS; !info.dying && now_ms() < end; sleep_ms(10))
@@ -119,10 +119,10 @@ static void the_thread_that_it_had_is_there_when_it_is_needed(scene *s)
 }
 
 static const body bodies[] = {
-    BODY(a_domain_is_destroyed_whatever_becomes_of_its_nodes, OF_WAITING),
-    BODY(the_hypervisor_s_refusal_is_told_in_its_own_words, OF_WAITING),
-    BODY(without_a_thread_for_it_nothing_is_done, OF_WAITING),
-    BODY(the_thread_that_it_had_is_there_when_it_is_needed, OF_WAITING),
+    BODY(a_domain_is_destroyed_even_if_its_nodes_stay, RUNS_ONCE),
+    BODY(an_error_of_the_hypervisor_takes_precedence, RUNS_ONCE),
+    BODY(without_a_worker_nothing_is_changed, RUNS_ONCE),
+    BODY(a_reserved_worker_stays_until_it_is_needed, RUNS_ONCE),
 };
 
 HARNESS_MAIN(bodies)

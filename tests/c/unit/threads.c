@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What another thread does to an operation, or to the loop, while this one is inside the library. */
+/* Another thread ends an operation, or changes the loop, while this one is inside the library. */
 #include "core.h"
 
 #include <fcntl.h>
@@ -11,15 +11,15 @@
 /* ---- an operation ends while its initiator has not returned */
 
 /*
- * Thread A starts `late`, which wakes `early`; before A's call returns, it runs early's callback, and in it
- * waits until thread B has ended late and been told of it.
+ * Thread A starts `late`, which wakes `early`. Before A's call returns, it runs early's callback, which waits until
+ * thread B has ended `late` and received its completion.
  */
 struct meeting {
     libxl_ctx *ctx;
     libxl__ao *early, *late;
     libxl_asyncop_how how; /* late's */
-    bool aborted;          /* by B; else B completes it */
-    atomic_bool inside, told;
+    bool aborted;          /* B aborts it; else B completes it */
+    atomic_bool inside, received;
     atomic_int calls; /* of late's callback */
     int rc, asked;
 };
@@ -46,7 +46,7 @@ static void early_done(libxl_ctx *ctx, int rc, void *user)
     struct meeting *m = user;
     (void)ctx, (void)rc;
     m->inside = true;
-    for (uint64_t end = now_ms() + 5000; !m->told && now_ms() < end;)
+    for (uint64_t end = now_ms() + 5000; !m->received && now_ms() < end;)
         sleep_ms(1);
 }
 
@@ -65,7 +65,7 @@ static void take_result(struct meeting *m)
         libxl_event_wait_limit(m->ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL, 20);
     if (event)
         m->rc = event->u.operation_complete.rc;
-    m->told = event || m->calls == 1;
+    m->received = event || m->calls == 1;
     libxl_event_free(m->ctx, event);
 }
 
@@ -85,7 +85,7 @@ static void *end_it(void *argument)
     return NULL;
 }
 
-static void one_may_end_while_its_initiator_has_not_returned(scene *s)
+static void an_operation_may_end_before_its_initiator_returns(scene *s)
 {
     static const libxl__ao_class early_class = {
         .name = "early", .body = early_body, .args_size = sizeof(void *)};
@@ -100,7 +100,7 @@ static void one_may_end_while_its_initiator_has_not_returned(scene *s)
         assert_int_equal(core_begin(s->ctx, &early_class, &m, &how), ERROR_ASYNC_INPROGRESS);
         pthread_create(&other, NULL, end_it, &m);
         assert_int_equal(core_begin(s->ctx, &late_class, &m, &m.how), ERROR_ASYNC_INPROGRESS);
-        assert_true(m.inside && m.told); /* it had ended before this returned */
+        assert_true(m.inside && m.received); /* `late` ended before its initiator returned */
         pthread_join(other, NULL);
         assert_int_equal(m.asked, 0);
         assert_int_equal(m.rc, m.aborted ? ERROR_ABORTED : 0);
@@ -115,7 +115,7 @@ struct watching {
     libxl__fd fd;
     atomic_int calls, polls;
     atomic_bool over;
-    bool outside; /* polls as applications do */
+    bool outside; /* polls the context's descriptor, as applications do */
 };
 
 static void note_call(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
@@ -126,7 +126,7 @@ static void note_call(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
     assert_int_equal(read(fd->fd, &value, sizeof(value)), sizeof(value));
 }
 
-/* Polls without a limit of its own, until it is woken for good. */
+/* Polls until `over` is set and the thread is woken. */
 static void *poll_until_over(void *argument)
 {
     struct watching *w = argument;
@@ -147,7 +147,7 @@ static bool called_within(const struct watching *w, int calls, unsigned ms)
     return w->calls == calls;
 }
 
-/* Closes the descriptor that is watched, and watches a new one of the same number. */
+/* Closes the registered descriptor, and registers a new one with the same number. */
 static void replace(struct watching *w)
 {
     libxl__ctx_lock(w->ctx);
@@ -160,14 +160,14 @@ static void replace(struct watching *w)
     libxl__ctx_leave(w->ctx);
 }
 
-static void what_is_added_or_replaced_meanwhile_is_polled(scene *s)
+static void descriptors_added_or_replaced_meanwhile_are_polled(scene *s)
 {
     const uint64_t one = 1;
     for (int outside = 0; outside <= 1; outside++) {
         struct watching w = {.ctx = s->ctx, .outside = outside};
         pthread_t thread;
         pthread_create(&thread, NULL, poll_until_over, &w);
-        sleep_ms(30); /* it polls */
+        sleep_ms(30); /* the thread is polling now */
         int number = eventfd(0, EFD_CLOEXEC);
         libxl__ctx_lock(s->ctx);
         assert_int_equal(libxl__fd_register(s->ctx, &w.fd, number, EPOLLIN, note_call), 0);
@@ -189,7 +189,7 @@ static void what_is_added_or_replaced_meanwhile_is_polled(scene *s)
     }
 }
 
-/* ---- a loop that is broken */
+/* ---- the loop's epoll descriptor is broken */
 
 static int wait_body(libxl__ao *ao, void *args)
 {
@@ -198,8 +198,8 @@ static int wait_body(libxl__ao *ao, void *args)
     return libxl__alarm_set(ao, alarm, LIBXL__SECONDS(100)) ? ERROR_NOMEM : LIBXL__AO_WAIT;
 }
 
-/* What cannot wait any more says so at once: it neither sleeps nor tries again for ever. */
-static void a_loop_that_is_broken_is_told(scene *s)
+/* Waiting fails at once: it neither blocks nor spins. */
+static void a_broken_loop_is_reported(scene *s)
 {
     static const libxl__ao_class wait_class = {
         .name = "wait", .body = wait_body, .args_size = sizeof(void *), .slow = true};
@@ -220,9 +220,9 @@ static void a_loop_that_is_broken_is_told(scene *s)
 }
 
 static const body bodies[] = {
-    BODY(one_may_end_while_its_initiator_has_not_returned, OF_WAITING),
-    BODY(what_is_added_or_replaced_meanwhile_is_polled, OF_WAITING),
-    BODY(a_loop_that_is_broken_is_told, NO_CONTEXT),
+    BODY(an_operation_may_end_before_its_initiator_returns, RUNS_ONCE),
+    BODY(descriptors_added_or_replaced_meanwhile_are_polled, RUNS_ONCE),
+    BODY(a_broken_loop_is_reported, NO_CONTEXT),
 };
 
 HARNESS_MAIN(bodies)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Workers: bounded in each lane, in order where a lane has one, gone when idle; jobs withdrawn and detached. */
+/* Workers: each lane has a bounded number, idle ones end; jobs can be withdrawn and detached. */
 #include "core.h"
 
 #include <signal.h>
@@ -94,7 +94,7 @@ static void a_lane_of_one_thread_is_in_order(scene *s)
     assert_int_equal(most_at_once, 1);
     for (int i = 0; i < JOBS; i++) {
         assert_int_equal(order[i], i);
-        assert_int_equal(jobs[i].on_done, 1); /* nobody's: told once that it is done */
+        assert_int_equal(jobs[i].on_done, 1); /* no operation owns the job, so on_done is called once */
         assert_int_equal(jobs[i].job.state, LIBXL__JOB_DONE);
     }
     core_close(ctx);
@@ -114,7 +114,7 @@ static void a_computing_lane_is_bounded(scene *s)
     (void)s;
 }
 
-static void a_slow_lane_holds_up_no_other(scene *s)
+static void a_slow_lane_does_not_delay_others(scene *s)
 {
     libxl_ctx *ctx = open_with_lanes();
     struct work slow[JOBS], quick[1];
@@ -126,7 +126,7 @@ static void a_slow_lane_holds_up_no_other(scene *s)
         ;
     assert_true(is_done(ctx, &quick[0]));
     assert_true(counters(ctx).jobs > 0);
-    core_close(ctx); /* ends them all first */
+    core_close(ctx); /* waits for all jobs */
     assert_int_equal(worked, JOBS + 1);
     (void)s;
 }
@@ -143,9 +143,9 @@ static void a_queued_job_can_be_withdrawn(scene *s)
     assert_true(libxl__job_withdraw(&jobs[1].job));
     assert_false(libxl__job_withdraw(&jobs[1].job));
     assert_int_equal(jobs[1].job.state, LIBXL__JOB_IDLE);
-    libxl__job_detach(&jobs[2].job); /* queued: freed now */
+    libxl__job_detach(&jobs[2].job); /* queued: on_done is called now */
     assert_int_equal(jobs[2].on_done, 1);
-    libxl__job_detach(&jobs[0].job); /* running: by the worker, later */
+    libxl__job_detach(&jobs[0].job); /* running: the worker calls on_done later */
     assert_int_equal(jobs[0].on_done, 0);
     libxl__ctx_unlock(ctx);
     wait_until_done(ctx);
@@ -155,7 +155,7 @@ static void a_queued_job_can_be_withdrawn(scene *s)
     (void)s;
 }
 
-static void idle_threads_go_and_come_again(scene *s)
+static void idle_threads_end_and_are_started_again(scene *s)
 {
     libxl_ctx *ctx = open_with_lanes();
     struct work jobs[4];
@@ -172,7 +172,7 @@ static void idle_threads_go_and_come_again(scene *s)
     (void)s;
 }
 
-static void a_thread_that_is_idle_is_used(scene *s)
+static void an_idle_thread_is_reused(scene *s)
 {
     libxl_ctx *ctx = open_with_lanes();
     struct work jobs[JOBS];
@@ -187,7 +187,7 @@ static void a_thread_that_is_idle_is_used(scene *s)
     (void)s;
 }
 
-/* ---- whose threads the application's code runs on */
+/* ---- application code does not run on workers */
 
 static int job_body(libxl__ao *ao, void *args)
 {
@@ -197,21 +197,21 @@ static int job_body(libxl__ao *ao, void *args)
     return libxl__job_submit(&computing, ao, &w->job) ? ERROR_FAIL : LIBXL__AO_WAIT;
 }
 
-static void look_at_signals(libxl_ctx *ctx, libxl__job *job)
+static void count_open_signals(libxl_ctx *ctx, libxl__job *job)
 {
     sigset_t blocked;
     (void)ctx;
     pthread_sigmask(SIG_SETMASK, NULL, &blocked);
     for (int number = 1; number < SIGRTMAX; number++)
         if (number != SIGKILL && number != SIGSTOP && sigismember(&blocked, number) == 0)
-            ((struct work *)job)->ended++; /* it may be handled there */
+            ((struct work *)job)->ended++; /* this signal is not blocked */
 }
 
-/* The C library keeps 32 and 33 to itself. */
-static void workers_take_no_signals(scene *s)
+/* The C library reserves signals 32 and 33. */
+static void workers_block_all_signals(scene *s)
 {
     libxl_ctx *ctx = open_with_lanes();
-    struct work w = {.job = {.work = look_at_signals}};
+    struct work w = {.job = {.work = count_open_signals}};
     submit(ctx, &w, 1, &many);
     wait_until_done(ctx);
     assert_in_range(w.ended, 0, 2);
@@ -221,7 +221,7 @@ static void workers_take_no_signals(scene *s)
 
 static int foreign_calls;
 
-static int asked_here(const libxl_event *event, void *user)
+static int count_foreign_calls(const libxl_event *event, void *user)
 {
     const pthread_t *mine = user;
     (void)event;
@@ -229,8 +229,8 @@ static int asked_here(const libxl_event *event, void *user)
     return 1;
 }
 
-/* Not even the predicate of who waits for the event that the job's end leads to. */
-static void nothing_of_the_application_s_runs_on_a_worker(scene *s)
+/* The predicate of a waiting thread must not run on the worker whose job queues the event. */
+static void no_application_code_runs_on_a_worker(scene *s)
 {
     static const libxl__ao_class with_job = {
         .name = "job", .body = job_body, .args_size = sizeof(void *), .slow = true};
@@ -240,23 +240,18 @@ static void nothing_of_the_application_s_runs_on_a_worker(scene *s)
     foreign_calls = 0;
     struct work w = {.job = {.work = work}, .ms = 50};
     assert_int_equal(core_start(ctx, &with_job, 1, &w), ERROR_ASYNC_INPROGRESS);
-    assert_int_equal(libxl_event_wait(ctx, &event, LIBXL_EVENTMASK_ALL, asked_here, &me), 0);
+    assert_int_equal(libxl_event_wait(ctx, &event, LIBXL_EVENTMASK_ALL, count_foreign_calls, &me), 0);
     libxl_event_free(ctx, event);
     assert_int_equal(foreign_calls, 0);
     core_close(ctx);
     (void)s;
 }
 
-/* They count the workers of a context that nobody else uses. */
 static const body bodies[] = {
-    BODY(a_lane_of_one_thread_is_in_order, NO_CONTEXT),
-    BODY(a_computing_lane_is_bounded, NO_CONTEXT),
-    BODY(a_slow_lane_holds_up_no_other, NO_CONTEXT),
-    BODY(a_queued_job_can_be_withdrawn, NO_CONTEXT),
-    BODY(idle_threads_go_and_come_again, NO_CONTEXT),
-    BODY(a_thread_that_is_idle_is_used, NO_CONTEXT),
-    BODY(nothing_of_the_application_s_runs_on_a_worker, NO_CONTEXT),
-    BODY(workers_take_no_signals, NO_CONTEXT),
+    BODY(a_lane_of_one_thread_is_in_order, NO_CONTEXT),       BODY(a_computing_lane_is_bounded, NO_CONTEXT),
+    BODY(a_slow_lane_does_not_delay_others, NO_CONTEXT),      BODY(a_queued_job_can_be_withdrawn, NO_CONTEXT),
+    BODY(idle_threads_end_and_are_started_again, NO_CONTEXT), BODY(an_idle_thread_is_reused, NO_CONTEXT),
+    BODY(no_application_code_runs_on_a_worker, NO_CONTEXT),   BODY(workers_block_all_signals, NO_CONTEXT),
 };
 
 HARNESS_MAIN(bodies)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Requests and watches by the wire protocol, against a xenstored of the test's own. */
+/* Requests and watches over the wire protocol, against the test's own xenstored (support/xenstored.h). */
 #include "xenstored.h"
 
 #include <stdlib.h>
@@ -17,7 +17,7 @@ static void fill_with_two_errors(libxl__xs_batch *batch)
     libxl__xs_read(batch, "/errors/EINVAL/third");
 }
 
-static void the_first_error_of_a_batch_wins(scene *s)
+static void the_first_error_of_a_batch_is_its_result(scene *s)
 {
     xenstored x;
     libxl_ctx *ctx = xenstored_open(&x);
@@ -40,7 +40,7 @@ static void fill_with_too_much(libxl__xs_batch *batch)
     libxl__xs_write(batch, LIBXL__XS_INHERITS, value, "/too/long");
 }
 
-static void a_request_too_long_is_refused_by_its_path(scene *s)
+static void the_error_for_a_long_request_names_its_path(scene *s)
 {
     xenstored x;
     libxl_ctx *ctx = xenstored_open(&x);
@@ -61,7 +61,7 @@ static void fill_with_one(libxl__xs_batch *batch)
     libxl__xs_write(batch, LIBXL__XS_INHERITS, "1", "/one");
 }
 
-static void a_transaction_that_meets_another_is_made_again(scene *s)
+static void a_conflicting_transaction_is_repeated(scene *s)
 {
     xenstored x;
     libxl_ctx *ctx = xenstored_open(&x);
@@ -99,7 +99,7 @@ static int one_of_many_body(libxl__ao *ao, void *args)
 static const libxl__ao_class one_of_many_class = {
     .name = "one of many", .body = one_of_many_body, .args_size = sizeof(void *), .slow = true};
 
-/* Starts so many, each with its number from 1 on as its event's. */
+/* Starts `number` operations; their for_event values count from 1. */
 static void start_many(libxl_ctx *ctx, struct one_of_many *many, uint64_t number,
                        void (*fill)(libxl__xs_batch *), int *done)
 {
@@ -109,14 +109,15 @@ static void start_many(libxl_ctx *ctx, struct one_of_many *many, uint64_t number
     }
 }
 
-/* Those from the first of these numbers to the last. */
+/* Aborts the operations from for_event `first` to `last`. */
 static void abort_many(libxl_ctx *ctx, uint64_t first, uint64_t last)
 {
     for (uint64_t i = first; i <= last; i++)
         assert_int_equal(libxl_ao_abort(ctx, &(libxl_asyncop_how){.u.for_event = i}), 0);
 }
 
-/* xenstored's work for each grows with how many are open; those that are given up in line never begin. */
+/* The number of open transactions is limited, since xenstored's work for each grows with it. A transaction that is
+ * aborted while it queues never begins. */
 static void many_transactions_take_turns(scene *s)
 {
     xenstored x;
@@ -140,8 +141,8 @@ static void fill_with_contended(libxl__xs_batch *batch)
     libxl__xs_read(batch, "/contended/node");
 }
 
-/* As those of guests that write to their nodes without end. */
-static void transactions_that_always_meet_another_hold_up_nobody(scene *s)
+/* As with guests that write to their nodes all the time. */
+static void endless_conflicts_do_not_delay_other_transactions(scene *s)
 {
     enum { CONTENDED = 20 };
     xenstored x;
@@ -154,14 +155,14 @@ static void transactions_that_always_meet_another_hold_up_nobody(scene *s)
     abort_many(ctx, 1, CONTENDED);
     for (int i = 0; i < CONTENDED; i++)
         assert_int_equal(core_result(ctx, NULL), ERROR_ABORTED);
-    assert_int_equal(xenstored_run(ctx, fill_with_one, LIBXL__XS_TRANSACTION, NULL),
-                     0); /* they are over by then */
+    /* This also waits until xenstored has ended the others. */
+    assert_int_equal(xenstored_run(ctx, fill_with_one, LIBXL__XS_TRANSACTION, NULL), 0);
     xenstored_close(&x, ctx);
     (void)s;
 }
 
-/* Those that wait for their turn, too, fail; nothing of the connection's is counted as an operation's. */
-static void transactions_whose_connection_is_lost_end(scene *s)
+/* Queued transactions fail too. */
+static void transactions_end_when_the_connection_is_lost(scene *s)
 {
     enum { LOST = 40 };
     xenstored x;
@@ -188,8 +189,8 @@ static void count_call(libxl_ctx *ctx, void *user, bool failed)
     ++*(int *)user;
 }
 
-/* xenstored may have sent it before it heard that the watch is over. */
-static void an_event_of_a_watch_that_is_over_is_not_taken_for_its_successor_s(scene *s)
+/* xenstored may have sent the event before it received the removal of the watch. */
+static void a_late_event_does_not_fire_the_slot_s_new_watch(scene *s)
 {
     xenstored x;
     libxl_ctx *ctx = xenstored_open(&x);
@@ -199,10 +200,10 @@ static void an_event_of_a_watch_that_is_over_is_not_taken_for_its_successor_s(sc
     assert_int_equal(libxl__watch_add(ctx, "/watched", count_call, &first, false, &watch), 0);
     core_run(ctx, &first);
     libxl__watch_remove(ctx, watch);
-    core_run_for(ctx, 20); /* its place is free */
+    core_run_for(ctx, 20); /* its slot is free */
     assert_int_equal(libxl__watch_add(ctx, "/watched", count_call, &second, false, &watch), 0);
     core_run(ctx, &second);
-    assert_int_equal(watch->slot, 0); /* the same place */
+    assert_int_equal(watch->slot, 0); /* the same slot */
     xenstored_wait_watches(&x, 2);
     xenstored_event(&x, "/watched", x.tokens[0]);
     core_run_for(ctx, 20);
@@ -217,17 +218,17 @@ static void an_event_of_a_watch_that_is_over_is_not_taken_for_its_successor_s(sc
     (void)s;
 }
 
-/* ---- an event in halves */
+/* ---- an event whose head arrives before its body */
 
-struct halves {
+struct split_event {
     xenstored x;
     libxl_ctx *ctx;
     libxl__watch *urgent, *other;
     int urgent_calls, other_calls;
 };
 
-/* Two watches whose events have one length; locked. */
-static void open_halves(struct halves *h)
+/* Sets two watches whose events have the same length. Returns with the lock held. */
+static void open_halves(struct split_event *h)
 {
     h->urgent_calls = h->other_calls = 0;
     h->ctx = xenstored_open(&h->x);
@@ -240,7 +241,7 @@ static void open_halves(struct halves *h)
     assert_int_equal(h->urgent_calls, 1); /* at its registration */
 }
 
-static void close_halves(struct halves *h)
+static void close_halves(struct split_event *h)
 {
     libxl__watch_remove(h->ctx, h->urgent);
     libxl__watch_remove(h->ctx, h->other);
@@ -248,17 +249,17 @@ static void close_halves(struct halves *h)
     xenstored_close(&h->x, h->ctx);
 }
 
-/* The numbers of calls, once what has been said is heard. */
-static void expect_calls(struct halves *h, int urgent, int other)
+/* Processes what xenstored has sent, and checks the numbers of calls. */
+static void expect_calls(struct split_event *h, int urgent, int other)
 {
     core_run_for(h->ctx, 20);
     assert_int_equal(h->urgent_calls, urgent);
     assert_int_equal(h->other_calls, other);
 }
 
-static void an_urgent_watch_is_told_by_the_head(scene *s)
+static void an_urgent_watch_fires_at_the_head(scene *s)
 {
-    struct halves h;
+    struct split_event h;
     open_halves(&h);
     for (int i = 0; i < 2; i++) {
         xenstored_event_head(&h.x, "@special", h.x.tokens[0]);
@@ -272,9 +273,9 @@ static void an_urgent_watch_is_told_by_the_head(scene *s)
     (void)s;
 }
 
-static void another_s_head_may_be_taken_for_it_but_not_its_body(scene *s)
+static void another_watch_s_head_may_fire_it_but_not_its_body(scene *s)
 {
-    struct halves h;
+    struct split_event h;
     open_halves(&h);
     xenstored_event_head(&h.x, "/another", h.x.tokens[1]);
     expect_calls(&h, 2, 1);
@@ -290,9 +291,9 @@ static void another_s_head_may_be_taken_for_it_but_not_its_body(scene *s)
     (void)s;
 }
 
-static void an_urgent_watch_may_go_between_the_halves(scene *s)
+static void an_urgent_watch_may_be_removed_between_head_and_body(scene *s)
 {
-    struct halves h;
+    struct split_event h;
     open_halves(&h);
     xenstored_event_head(&h.x, "@special", h.x.tokens[0]);
     expect_calls(&h, 2, 1);
@@ -308,7 +309,7 @@ static void an_urgent_watch_may_go_between_the_halves(scene *s)
     (void)s;
 }
 
-/* Nobody has heard yet that xenstored is gone: the asking itself meets it, and the watch has failed by its return. */
+/* The library does not know yet that xenstored is gone. Sending the request finds out, and the watch fails at once. */
 static void following_finds_the_connection_lost(scene *s)
 {
     xenstored x;
@@ -324,8 +325,7 @@ static void following_finds_the_connection_lost(scene *s)
     (void)s;
 }
 
-/* Below a context: what there is of xenstore here is the connection alone. */
-static void a_socket_s_path_that_is_too_long_is_told_as_cut(scene *s)
+static void a_socket_path_that_is_too_long_is_shortened_in_the_message(scene *s)
 {
     libxl_ctx *ctx;
     char path[200] = "", *before = getenv("XENSTORED_PATH");
@@ -344,18 +344,18 @@ static void a_socket_s_path_that_is_too_long_is_told_as_cut(scene *s)
 }
 
 static const body bodies[] = {
-    BODY(the_first_error_of_a_batch_wins, NO_CONTEXT),
-    BODY(a_request_too_long_is_refused_by_its_path, NO_CONTEXT),
-    BODY(a_transaction_that_meets_another_is_made_again, NO_CONTEXT),
+    BODY(the_first_error_of_a_batch_is_its_result, NO_CONTEXT),
+    BODY(the_error_for_a_long_request_names_its_path, NO_CONTEXT),
+    BODY(a_conflicting_transaction_is_repeated, NO_CONTEXT),
     BODY(many_transactions_take_turns, NO_CONTEXT),
-    BODY(transactions_that_always_meet_another_hold_up_nobody, NO_CONTEXT),
-    BODY(transactions_whose_connection_is_lost_end, NO_CONTEXT),
-    BODY(an_urgent_watch_is_told_by_the_head, NO_CONTEXT),
-    BODY(another_s_head_may_be_taken_for_it_but_not_its_body, NO_CONTEXT),
-    BODY(an_urgent_watch_may_go_between_the_halves, NO_CONTEXT),
+    BODY(endless_conflicts_do_not_delay_other_transactions, NO_CONTEXT),
+    BODY(transactions_end_when_the_connection_is_lost, NO_CONTEXT),
+    BODY(an_urgent_watch_fires_at_the_head, NO_CONTEXT),
+    BODY(another_watch_s_head_may_fire_it_but_not_its_body, NO_CONTEXT),
+    BODY(an_urgent_watch_may_be_removed_between_head_and_body, NO_CONTEXT),
     BODY(following_finds_the_connection_lost, NO_CONTEXT),
-    BODY(a_socket_s_path_that_is_too_long_is_told_as_cut, NO_CONTEXT),
-    BODY(an_event_of_a_watch_that_is_over_is_not_taken_for_its_successor_s, NO_CONTEXT),
+    BODY(a_socket_path_that_is_too_long_is_shortened_in_the_message, NO_CONTEXT),
+    BODY(a_late_event_does_not_fire_the_slot_s_new_watch, NO_CONTEXT),
 };
 
 HARNESS_MAIN(bodies)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Requests to xenstored while memory runs out: no transaction stays open there, and nothing is half done. */
+/* Requests to xenstored when allocations fail: no transaction stays open, and nothing is half done. */
 #include "xenstored.h"
 
 #include "allocation.h"
@@ -13,7 +13,7 @@ static void fill_with_one(libxl__xs_batch *batch)
     libxl__xs_write(batch, LIBXL__XS_INHERITS, "1", "/one");
 }
 
-/* More than the connection keeps room for when it is idle. */
+/* More than an idle connection's buffer holds. */
 static void fill_with_much(libxl__xs_batch *batch)
 {
     for (int i = 0; i < 300; i++)
@@ -21,7 +21,7 @@ static void fill_with_much(libxl__xs_batch *batch)
                         i);
 }
 
-/* The n-th allocation fails; whether there was one. */
+/* Makes the n-th allocation fail; returns whether there were that many. */
 static bool make_with_failure(unsigned n)
 {
     xenstored x;
@@ -32,11 +32,11 @@ static bool make_with_failure(unsigned n)
     allocation_fail(0);
     assert_int_equal(rc, failed ? ERROR_NOMEM : 0);
     assert_int_equal(xenstored_run(ctx, fill_with_one, LIBXL__XS_TRANSACTION, NULL), 0);
-    xenstored_close(&x, ctx); /* which looks for transactions that are open */
+    xenstored_close(&x, ctx); /* checks that no transaction is open */
     return failed;
 }
 
-static void a_transaction_is_ended_whatever_memory_there_is(scene *s)
+static void a_transaction_is_ended_when_memory_runs_out(scene *s)
 {
     unsigned n = 1;
     while (make_with_failure(n))
@@ -51,7 +51,7 @@ static void ignore(libxl_ctx *ctx, void *owner, libxl__xs_request *request, int 
     (void)ctx, (void)owner, (void)request, (void)errnoval, (void)body, (void)length;
 }
 
-/* For one more answer there is room; for the third removal memory is needed. */
+/* Fills the list of expected answers but for one entry, so that the destruction's requests need memory. */
 static void expect_many(libxl_ctx *ctx)
 {
     enum { ROOM = 256 };
@@ -65,8 +65,8 @@ static void expect_many(libxl_ctx *ctx)
     libxl__ctx_leave(ctx);
 }
 
-/* Of a domain: neither is it destroyed, nor are nodes of it left. */
-static void without_memory_nothing_of_a_destruction_is_done(scene *s)
+/* The domain is not destroyed, and its nodes stay. */
+static void without_memory_a_destruction_changes_nothing(scene *s)
 {
     enum { PROMPT_MS = 20 };
     libxl_dominfo info;
@@ -82,7 +82,7 @@ static void without_memory_nothing_of_a_destruction_is_done(scene *s)
         op_started(o, rc);
         pump_for(s, PROMPT_MS);
         if (!op_done(o))
-            break; /* all that it needs it has had */
+            break; /* no allocation is left that could fail */
         assert_int_equal(op_result(o), ERROR_NOMEM);
         assert_int_equal(libxl_domain_info(s->ctx, &info, domid), 0);
         assert_false(info.paused || info.dying);
@@ -93,8 +93,8 @@ static void without_memory_nothing_of_a_destruction_is_done(scene *s)
 }
 
 static const body bodies[] = {
-    BODY(a_transaction_is_ended_whatever_memory_there_is, NO_CONTEXT), /* its xenstored is its own */
-    BODY(without_memory_nothing_of_a_destruction_is_done, OF_WAITING),
+    BODY(a_transaction_is_ended_when_memory_runs_out, NO_CONTEXT), /* it has its own xenstored */
+    BODY(without_memory_a_destruction_changes_nothing, RUNS_ONCE),
 };
 
 HARNESS_MAIN(bodies)

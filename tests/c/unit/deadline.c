@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What becomes of a request to shut down whose 60 s have passed: here they pass at once. */
+/* Shutdown requests whose deadline of 60 s has passed. The tests run the timers early instead of waiting. */
 #include "core.h"
 
 #include "simulation.h"
@@ -10,24 +10,24 @@
 
 enum { LONG_S = 30, SHORT_S = 3, SHORT_MS = 100, LATE_MS = 3000, REQUESTS = 8 };
 
-/* Locked. What was to happen in so many seconds or later happens now. */
-static void time_is_up(libxl_ctx *ctx, unsigned seconds)
+/* Caller holds the lock. Runs every timer that is due in `seconds` or later. */
+static void run_timers(libxl_ctx *ctx, unsigned seconds)
 {
     const uint64_t far = libxl__now() + LIBXL__SECONDS(seconds);
     for (uint32_t i = 0; i < ctx->timers.count; i++) {
         libxl__timer *timer = ctx->timers.heap[i];
         if (timer->deadline < far || timer->deadline > far + LIBXL__SECONDS(LONG_S))
-            continue; /* those that are for ever stay so */
+            continue; /* timers without a real deadline stay */
         libxl__timer_stop(ctx, timer);
         timer->callback(ctx, timer);
-        i = (uint32_t)-1; /* the heap is in another order now */
+        i = (uint32_t)-1; /* the heap has been reordered */
     }
 }
 
-static void time_passes(libxl_ctx *ctx, unsigned seconds)
+static void pass_time(libxl_ctx *ctx, unsigned seconds)
 {
     libxl__ctx_lock(ctx);
-    time_is_up(ctx, seconds);
+    run_timers(ctx, seconds);
     libxl__ctx_leave(ctx);
 }
 
@@ -36,7 +36,7 @@ static op *ask(scene *s, libxl_domid *domid)
     *domid = guest_new(s->ctx, "b", true);
     op *o = START(s, libxl_domain_shutdown, s->ctx, *domid, how);
     wait_node(s, *domid, "control/shutdown", "poweroff");
-    pump(s, SHORT_MS); /* and the library has been told of it */
+    pump(s, SHORT_MS); /* lets the library read xenstored's answer */
     return o;
 }
 
@@ -47,21 +47,21 @@ static void put(libxl_domid domid, const char *value)
     fixture_write(path, value);
 }
 
-static void who_has_not_acknowledged_is_asked_no_more(scene *s)
+static void an_unacknowledged_request_is_withdrawn(scene *s)
 {
     libxl_domid domid;
     op *o = ask(s, &domid);
     assert_false(op_done(o));
-    time_passes(s->ctx, LONG_S);
+    pass_time(s->ctx, LONG_S);
     assert_int_equal(op_result(o), ERROR_GUEST_TIMEDOUT);
     wait_node(s, domid, "control/shutdown", "");
     guest_destroy(s->ctx, domid);
 }
 
-/* Waits on, until the domain ends. */
-static void goes_on(scene *s, op *o, libxl_domid domid, const char *node)
+/* Passes the deadline, and checks that the operation still waits until the domain ends. */
+static void check_it_waits_for_the_end(scene *s, op *o, libxl_domid domid, const char *node)
 {
-    time_passes(s->ctx, LONG_S);
+    pass_time(s->ctx, LONG_S);
     for (uint64_t end = now_ms() + SHORT_MS; now_ms() < end;)
         pump(s, SHORT_MS);
     assert_false(op_done(o));
@@ -70,31 +70,31 @@ static void goes_on(scene *s, op *o, libxl_domid domid, const char *node)
     assert_int_equal(op_result(o), ERROR_DOMAIN_DESTROYED);
 }
 
-static void who_has_acknowledged_is_waited_for(scene *s)
+static void a_guest_that_has_acknowledged_is_awaited(scene *s)
 {
     libxl_domid domid;
     op *o = ask(s, &domid);
     put(domid, "");
-    goes_on(s, o, domid, "");
+    check_it_waits_for_the_end(s, o, domid, "");
 }
 
-static void another_s_request_is_left_alone(scene *s)
+static void another_request_is_not_withdrawn(scene *s)
 {
     libxl_domid domid;
     op *o = ask(s, &domid);
     put(domid, "reboot");
-    goes_on(s, o, domid, "reboot");
+    check_it_waits_for_the_end(s, o, domid, "reboot");
 }
 
-/* Nothing else happens to it afterwards that would be heard: it is not noticed by an alarm, seconds later. */
-static void who_ends_while_the_request_is_taken_back_has_ended(scene *s)
+/* No later event reports the domain's end, so the operation must notice it here and not by the periodic check. */
+static void a_guest_that_stops_during_the_withdrawal_has_stopped(scene *s)
 {
     libxl_domid domid;
     op *o = ask(s, &domid);
     put(domid, "");
     libxl__ctx_lock(s->ctx);
-    time_is_up(s->ctx, LONG_S);
-    libxl__aos_run(s->ctx); /* now xenstored is asked, and cannot be heard */
+    run_timers(s->ctx, LONG_S);
+    libxl__aos_run(s->ctx); /* the withdrawal is sent, and its answer is not read yet */
     assert_int_equal(xc_domain_shutdown(libxl__xch(s->ctx), domid, SHUTDOWN_poweroff), 0);
     assert_int_equal(libxl__domains_look(s->ctx), 0);
     libxl__ctx_leave(s->ctx);
@@ -104,13 +104,13 @@ static void who_ends_while_the_request_is_taken_back_has_ended(scene *s)
     guest_destroy(s->ctx, domid);
 }
 
-static void a_xenstored_that_does_not_answer_does_not_keep_us(scene *s)
+static void a_hung_xenstored_does_not_delay_the_time_limit(scene *s)
 {
     libxl_domid domid = guest_new(s->ctx, "b", true);
     simulate("xenstored stop");
     op *o = START(s, libxl_domain_shutdown, s->ctx, domid, how);
-    time_passes(s->ctx, LONG_S);
-    time_passes(s->ctx, SHORT_S); /* it is not waited for to take the request back, either */
+    pass_time(s->ctx, LONG_S);
+    pass_time(s->ctx, SHORT_S); /* the limit of the withdrawal */
     const uint64_t before = now_ms();
     const int rc = op_result(o);
     const uint64_t took = now_ms() - before;
@@ -120,8 +120,8 @@ static void a_xenstored_that_does_not_answer_does_not_keep_us(scene *s)
     guest_destroy(s->ctx, domid);
 }
 
-/* Neither does an abort wait for it; and what it has not heard of yet, it does not do when it goes on. */
-static void an_abort_does_not_wait_for_a_xenstored_that_does_not_answer(scene *s)
+/* The request must not reach the guest when xenstored goes on. */
+static void a_hung_xenstored_does_not_delay_an_abort(scene *s)
 {
     libxl_domid domid = guest_new(s->ctx, "b", true);
     simulate("xenstored stop");
@@ -129,8 +129,8 @@ static void an_abort_does_not_wait_for_a_xenstored_that_does_not_answer(scene *s
     pump(s, SHORT_MS);
     assert_int_equal(libxl_ao_abort(s->ctx, &o->how), 0);
     pump_for(s, SHORT_MS);
-    assert_false(op_done(o)); /* it might answer in time */
-    time_passes(s->ctx, SHORT_S);
+    assert_false(op_done(o)); /* xenstored may still answer within the limit */
+    pass_time(s->ctx, SHORT_S);
     const uint64_t before = now_ms();
     const int rc = op_result(o);
     const uint64_t took = now_ms() - before;
@@ -143,8 +143,8 @@ static void an_abort_does_not_wait_for_a_xenstored_that_does_not_answer(scene *s
 }
 
 /*
- * Whether it has been asked, once xenstored has done all that the library wants of it: it takes a request of each
- * connection in turn.
+ * Whether the guest has been asked. xenstored serves one request of each connection in turn, so these reads also let
+ * it process the library's requests.
  */
 static bool is_asked(libxl_domid domid)
 {
@@ -157,15 +157,15 @@ static bool is_asked(libxl_domid domid)
     return asked;
 }
 
-/* Asks, and hears nothing of the answer: xenstored has written the request, and stops. */
-static op *ask_unheard(scene *s, libxl_domid *domid)
+/* Asks the guest, and stops xenstored when it has written the request and the library has not read its answer. */
+static op *ask_without_an_answer(scene *s, libxl_domid *domid)
 {
-    struct pollfd heard = {.fd = libxl_ctx_fd(s->ctx), .events = POLLIN};
+    struct pollfd fd = {.fd = libxl_ctx_fd(s->ctx), .events = POLLIN};
     *domid = guest_new(s->ctx, "b", true);
     op *o = START(s, libxl_domain_shutdown, s->ctx, *domid, how);
     while (!is_asked(*domid)) {
-        assert_int_equal(poll(&heard, 1, LATE_MS), 1);
-        simulate("xenstored stop"); /* whatever has woken us: what is sent now is not answered now */
+        assert_int_equal(poll(&fd, 1, LATE_MS), 1);
+        simulate("xenstored stop"); /* requests sent now are not answered yet */
         assert_int_equal(libxl_ctx_process(s->ctx), 0);
         simulate("xenstored cont");
     }
@@ -173,10 +173,10 @@ static op *ask_unheard(scene *s, libxl_domid *domid)
     return o;
 }
 
-static void what_xenstored_may_have_written_is_taken_back(scene *s)
+static void a_request_that_may_have_been_written_is_withdrawn(scene *s)
 {
     libxl_domid domid;
-    op *o = ask_unheard(s, &domid);
+    op *o = ask_without_an_answer(s, &domid);
     assert_int_equal(libxl_ao_abort(s->ctx, &o->how), 0);
     pump_for(s, SHORT_MS);
     assert_false(op_done(o));
@@ -186,21 +186,21 @@ static void what_xenstored_may_have_written_is_taken_back(scene *s)
     guest_destroy(s->ctx, domid);
 }
 
-/* There is nothing to take back, which is no acknowledgement here: the guest has not been asked. */
-static void who_was_not_asked_has_not_acknowledged(scene *s)
+/* The node is empty because the request was never written. That must not count as an acknowledgement. */
+static void an_unwritten_request_is_not_acknowledged(scene *s)
 {
     libxl_domid domid = guest_new(s->ctx, "b", true);
     simulate("xenstored stop");
     op *o = START(s, libxl_domain_shutdown, s->ctx, domid, how);
-    time_passes(s->ctx, LONG_S);
+    pass_time(s->ctx, LONG_S);
     simulate("xenstored cont");
     assert_int_equal(op_result(o), ERROR_GUEST_TIMEDOUT);
     wait_node(s, domid, "control/shutdown", "");
     guest_destroy(s->ctx, domid);
 }
 
-/* So many more transactions are open, and so many more have ended, than it seems. */
-static void crowd(scene *s, uint32_t open, uint32_t ended)
+/* Adds to the counts of open and ended transactions, as if many operations used transactions. */
+static void add_transactions(scene *s, uint32_t open, uint32_t ended)
 {
     libxl__ctx_lock(s->ctx);
     s->ctx->xen->transactions.open += open;
@@ -208,24 +208,24 @@ static void crowd(scene *s, uint32_t open, uint32_t ended)
     libxl__ctx_leave(s->ctx);
 }
 
-/* As where thousands are withdrawn at once; given up only if nothing moves any more. */
-static void who_waits_for_his_turn_to_take_a_request_back_gets_it(scene *s)
+/* As if thousands of requests were withdrawn at once. A withdrawal is given up only if no transaction ends. */
+static void a_queued_withdrawal_is_carried_out(scene *s)
 {
     enum { MANY = 1000 };
     for (int moves = 0; moves <= 1; moves++) {
         libxl_domid domid, other;
         op *o = ask(s, &domid);
-        crowd(s, MANY, 0);
-        time_passes(s->ctx, LONG_S);
+        add_transactions(s, MANY, 0);
+        pass_time(s->ctx, LONG_S);
         for (int i = 0; i < 3; i++) {
-            crowd(s, 0, 1);
-            time_passes(s->ctx, SHORT_S);
+            add_transactions(s, 0, 1);
+            pass_time(s->ctx, SHORT_S);
             pump(s, SHORT_MS);
             assert_false(op_done(o));
         }
         if (!moves)
-            time_passes(s->ctx, SHORT_S);
-        crowd(s, -MANY, 0);
+            pass_time(s->ctx, SHORT_S);
+        add_transactions(s, -MANY, 0);
         op *next = ask(s, &other);
         assert_int_equal(op_result(o), ERROR_GUEST_TIMEDOUT);
         wait_node(s, domid, "control/shutdown", moves ? "" : "poweroff");
@@ -236,15 +236,15 @@ static void who_waits_for_his_turn_to_take_a_request_back_gets_it(scene *s)
 }
 
 static const body bodies[] = {
-    BODY(who_has_not_acknowledged_is_asked_no_more, ALONE),
-    BODY(who_has_acknowledged_is_waited_for, ALONE),
-    BODY(another_s_request_is_left_alone, ALONE),
-    BODY(a_xenstored_that_does_not_answer_does_not_keep_us, ALONE),
-    BODY(an_abort_does_not_wait_for_a_xenstored_that_does_not_answer, ASYNCHRONOUS | ALONE | SLOW),
-    BODY(what_xenstored_may_have_written_is_taken_back, OF_WAITING),
-    BODY(who_was_not_asked_has_not_acknowledged, ALONE),
-    BODY(who_ends_while_the_request_is_taken_back_has_ended, ALONE),
-    BODY(who_waits_for_his_turn_to_take_a_request_back_gets_it, ALONE),
+    BODY(an_unacknowledged_request_is_withdrawn, ALONE),
+    BODY(a_guest_that_has_acknowledged_is_awaited, ALONE),
+    BODY(another_request_is_not_withdrawn, ALONE),
+    BODY(a_hung_xenstored_does_not_delay_the_time_limit, ALONE),
+    BODY(a_hung_xenstored_does_not_delay_an_abort, ASYNCHRONOUS | ALONE | SLOW),
+    BODY(a_request_that_may_have_been_written_is_withdrawn, RUNS_ONCE),
+    BODY(an_unwritten_request_is_not_acknowledged, ALONE),
+    BODY(a_guest_that_stops_during_the_withdrawal_has_stopped, ALONE),
+    BODY(a_queued_withdrawal_is_carried_out, ALONE),
 };
 
 HARNESS_MAIN(bodies)
