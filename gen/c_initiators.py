@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""src/_libxl_operations.c and src/_libxl_operations_internal.h: everything of an operation but its body."""
+"""src/_libxl_operations.c and src/_libxl_operations_internal.h: all of an operation but what it does."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gen import c
+from gen import c, c_phases
 from gen import model as m
 from gen.c_checks import check_input, checks
 
 INTERNAL = (
-    "Each operation's arguments, its body, and the table of operations.\n\n"
-    "The bodies are written by hand in src/ops; ao.h says how they are called. args "
-    "belongs to the operation: `in` are its own copies of the inputs, `out` is the caller's memory for the "
-    "results, valid until the completion."
+    "Each operation's arguments, its phases or its body, and the table of operations.\n\n"
+    "The functions of the phases and the bodies are written by hand in src/ops; phase.h and ao.h say how "
+    "they are called. args belongs to the operation: `in` are its own copies of the inputs, `out` is the "
+    "caller's memory for the results, valid until the completion."
 )
 
 
@@ -76,7 +76,8 @@ def arguments(o: m.Operation) -> str:
     if not parts:
         parts = "    char none;\n"
     name = args_type(o)
-    return f"{c.comment(o.summary)}typedef struct {name} {{\n{parts}}} {name};\n{body_head(o)};\n"
+    by_hand = f"extern const libxl__phases {c_phases.variable(o)}" if o.phases else body_head(o)
+    return f"{c.comment(o.summary)}typedef struct {name} {{\n{parts}}} {name};\n{by_hand};\n"
 
 
 # The source
@@ -85,10 +86,12 @@ def arguments(o: m.Operation) -> str:
 def source(model: m.Model) -> str:
     internal = f"_{model.name}_operations_internal.h"
     parts = [
-        c.banner("How operations begin: what a caller gives is checked and copied, then the body runs."),
+        c.banner("How operations start: the inputs are checked and copied, then the operation runs."),
         '#include <stdlib.h>\n#include <string.h>\n\n#include "' + internal + '"\n',
     ]
-    if any(c.is_pointer(f.kind) or o.results for o in model.operations for f in [*o.inputs, *o.results]):
+    if any(
+        c.is_pointer(f.kind) or o.results for o in model.public_operations for f in [*o.inputs, *o.results]
+    ):
         parts.append(
             c.function(
                 "static int not_null(libxl__ao *ao, const char *name, const void *given)",
@@ -96,7 +99,10 @@ def source(model: m.Model) -> str:
             )
         )
     for o in model.operations:
-        parts += [c.section(o.name), *checks(o), trampoline(o), *dispose(o), initiator(o)]
+        body = [] if o.phases else [trampoline(o)]
+        start = [] if o.hidden else [initiator(o)]
+        made = [*([] if o.hidden else checks(o)), *body, *dispose(o), *start]
+        parts += [c.section(o.name), *made] if made else []
     rows = "".join(class_row(o) for o in model.operations)
     parts.append(f"const libxl__ao_class {table(model.operations[0])}[{row_count(model)}] = {{\n{rows}}};\n")
     return "\n".join(parts)
@@ -105,8 +111,9 @@ def source(model: m.Model) -> str:
 def class_row(o: m.Operation) -> str:
     limit = 0 if o.limit is None else round(o.limit * 1000)
     give_back = f"{o.name}_dispose" if owning(o) else "NULL"
+    runs = f".phases = &{c_phases.variable(o)}" if o.phases else f".body = {o.name}_body"
     return (
-        f'    [{row(o)}] = {{\n        .name = "{o.name}",\n        .body = {o.name}_body,\n'
+        f'    [{row(o)}] = {{\n        .name = "{o.name}",\n        {runs},\n'
         f"        .dispose = {give_back},\n        .args_size = sizeof({args_type(o)}),\n"
         f"        .limit_ms = {limit},\n        .slow = {str(o.speed is m.Speed.SLOW).lower()},\n"
         f"        .reports = {str(o.progress is not None).lower()},\n    }},\n"

@@ -25,12 +25,12 @@ static inline int libxl__started(int rc)
 
 
 def outputs(model: m.Model) -> dict[str, str]:
-    if not model.operations:
+    if not model.public_operations:
         return {}
     common = ", ".join(e.name for e in model.common_errors)
     text = INTRODUCTION + (f"\n\nEvery operation can also give {common}." if common else "")
     parts = [c.comment(text)]
-    parts += [documented(o) for o in model.operations]
+    parts += [documented(o) for o in model.public_operations]
     if model.base:
         parts.insert(0, "#include <libxl.h>\n")
     parts.append(("#ifdef LIBXL_API_VERSION\n" if model.base else STARTED) + macros(model) + "#endif\n")
@@ -63,8 +63,8 @@ def documentation(o: m.Operation) -> str:
 
 
 def macros(model: m.Model) -> str:
-    width = max(len(o.c_name) for o in model.operations) + len("(...)")
+    width = max(len(o.c_name) for o in model.public_operations) + len("(...)")
     return "".join(
         f"#define {o.c_name + '(...)':<{width}} libxl__started({o.c_name}(__VA_ARGS__))\n"
-        for o in model.operations
+        for o in model.public_operations
     )

@@ -9,24 +9,15 @@ always documented. (libxl's own type files document none.)
 
 from __future__ import annotations
 
-import keyword
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from gen import model as m
-from gen.model import Mistake, Place
+from gen.check_names import check_doc, check_name, check_since, unique, words
+from gen.check_phases import check_phases
+from gen.model import Mistake
 
-
-def words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-C_KEYWORDS = words(
-    """asm auto bool break case char const continue default do double else enum extern false float for goto if
-    inline int long register restrict return short signed sizeof static struct switch true typedef typeof
-    union unsigned void volatile while"""
-)
 # Beside C's and Python's: operations can be called from C++. (Xen's own types have fields of such names.)
 CPP_KEYWORDS = words(
     """alignas alignof and_eq bitand bitor catch char16_t char32_t char8_t co_await co_return co_yield compl
@@ -35,12 +26,8 @@ CPP_KEYWORDS = words(
     requires static_assert static_cast template this thread_local throw typeid typename using virtual wchar_t
     xor xor_eq"""
 )
-# What gcc and the headers that every program includes define.
-C_MACROS = words("NULL errno linux stderr stdin stdout unix")
 # What the bodies of generated methods in Python use.
 OF_METHODS = words("Keep _convert ffi keep types v")
-NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-SINCE = re.compile(r"[0-9]+(\.[0-9]+)+")
 NOT_ABORTABLE = "Not abortable"
 
 
@@ -67,14 +54,6 @@ def check(model: m.Model) -> list[Mistake]:
 # Names
 
 
-def unique(names: Iterable[tuple[str, Place]], what: str) -> Iterator[Mistake]:
-    first: dict[str, Place] = {}
-    for name, place in names:
-        if name in first:
-            yield Mistake(place, f"{what} {name}: declared already at {first[name]}")
-        first.setdefault(name, place)
-
-
 def unique_names(model: m.Model, types: list[m.Type]) -> Iterator[Mistake]:
     values = [v for t in types if isinstance(t, m.Enumeration) for v in t.values]
     yield from unique(((t.c_name, t.place) for t in types), "type")
@@ -83,7 +62,7 @@ def unique_names(model: m.Model, types: list[m.Type]) -> Iterator[Mistake]:
     yield from unique(((name, e.place) for e in model.events for name in (e.name, *e.aliases)), "event")
     yield from unique(((o.name, o.place) for o in model.operations), "operation")
     yield from unique(((f.c_name, f.place) for f in model.functions), "function")
-    once = {o.name: o for o in reversed(model.operations)}.values()
+    once = {o.name: o for o in reversed(model.public_operations)}.values()
     yield from unique(((o.python_name, o.at("python")) for o in reversed(once)), "Python operation")
 
 
@@ -114,33 +93,6 @@ def functions(kind: m.Type) -> Iterator[str]:
     if isinstance(kind, m.Struct):
         yield from filter(None, (kind.init_fn, kind.dispose_fn, kind.copy_fn))
         yield from (f"{kind.c_name}_to_json", f"{kind.c_name}_from_json")
-
-
-def check_name(name: str, place: Place, what: str) -> Iterator[Mistake]:
-    if not NAME.fullmatch(name):
-        yield Mistake(place, f"{what}: not a name: {name!r}")
-    elif name in C_KEYWORDS:
-        yield Mistake(place, f"{what}: {name} is a keyword of C")
-    elif name in C_MACROS:
-        yield Mistake(place, f"{what}: {name} is a macro of C")
-    elif keyword.iskeyword(name):
-        yield Mistake(place, f"{what}: {name} is a keyword of Python")
-
-
-def check_doc(thing: str, doc: str, place: Place) -> Iterator[Mistake]:
-    if not doc:
-        yield Mistake(place, f"{thing}: no documentation")
-    elif not doc.endswith((".", ":", "?", "!")):
-        yield Mistake(place, f"{thing}: the documentation does not end with a full stop")
-    elif "*/" in doc:
-        yield Mistake(place, f"{thing}: the documentation contains the end of a C comment")
-
-
-def check_since(thing: str, since: str, place: Place) -> Iterator[Mistake]:
-    if not since:
-        yield Mistake(place, f"{thing}: since is missing")
-    elif not SINCE.fullmatch(since):
-        yield Mistake(place, f"{thing}: since is a version such as 0.1, not {since!r}")
 
 
 # Types
@@ -372,6 +324,10 @@ def check_operation(o: m.Operation, common: list[m.Error]) -> Iterator[Mistake]:
         yield from check_name(o.python_name, o.at("python"), f"{what}: python")
     yield from check_doc(what, o.doc, o.at("doc"))
     yield from check_since(what, o.since, o.at("since"))
+    if o.hidden and "python" in o.keywords:
+        yield Mistake(o.at("python"), f"{what}: python: a hidden operation is not in Python")
+    if o.hidden and o.progress is not None:
+        yield Mistake(o.at("progress"), f"{what}: progress: a hidden operation reports none")
     if not o.abort:
         yield Mistake(o.place, f"{what}: abort is missing: what it leaves behind")
     else:
@@ -400,12 +356,15 @@ def check_operation(o: m.Operation, common: list[m.Error]) -> Iterator[Mistake]:
             yield Mistake(f.place, f"{what}.{f.name}: {f.name} is a keyword of C++")
         if f.type is not None and f.type.name is None:
             yield Mistake(f.place, f"{what}.{f.name}: wrap it in a named Struct")
+    yield from check_phases(o, common)
     yield from check_fields(o.inputs + o.results, what)
     for fields, needed, verb in ((o.inputs, m.DIR_IN, "takes"), (o.results, m.DIR_OUT, "gives")):
         for f in fields:
             if not f.kind.dir & needed:
                 yield Mistake(f.place, f"{what}.{f.name}: dir: the library never {verb} a {f.kind.name}")
     if o.undo is not None:
+        if o.undo.hidden:
+            yield Mistake(o.at("undo"), f"{what}: undo: {o.undo.name} is hidden")
         wanted, there = [f.type for f in o.undo.inputs], [f.type for f in o.results]
         if not all(w in there for w in wanted):
             yield Mistake(o.at("undo"), f"{what}: undo: {o.undo.name} needs more than this gives")

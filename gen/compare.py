@@ -97,7 +97,7 @@ class Compare:
             self.fixed(name, was, now)
             for alias in sorted(set(was.get("aliases", [])) - set(now.get("aliases", []))):
                 self.tell(name, f"its name {alias} is gone")
-        for name, was, now in self.kept(old["operations"], new["operations"], ""):
+        for name, was, now in self.kept(public(old["operations"]), public(new["operations"]), ""):
             self.operation(name, was, now)
         for name, was, now in self.kept(old["functions"], new["functions"], ""):
             self.fixed(name, was, now)
@@ -148,6 +148,11 @@ class Compare:
                 self.tell(path, f"the order of the {part} has changed")
         if was.get("speed") == "instant" and now.get("speed") == "slow":
             self.tell(path, "was instant, and is slow")
+
+
+def public(operations: Dump) -> Dump:
+    """Those that a program can start."""
+    return {name: about for name, about in operations.items() if not about.get("hidden")}
 
 
 def shown(value: object) -> str:

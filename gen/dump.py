@@ -87,6 +87,22 @@ def operation(o: m.Operation) -> Dump:
         abort=o.abort,
         limit=o.limit,
         speed=o.speed.value,
+        phases={p.name: phase(p) for p in o.phases},
+        hidden=o.hidden,
         progress=[o.progress_what, o.progress.name] if o.progress else None,
         undo=o.undo.c_name if o.undo else None,
+    )
+
+
+def phase(p: m.Phase) -> Dump:
+    return said(
+        doc=p.doc,
+        waits=p.waits,
+        stop=p.stop,
+        stop_limit=p.stop_limit,
+        undo=p.undo,
+        undo_limit=p.undo_limit,
+        limit=p.limit,
+        limit_error=p.limit_error.name if p.limit_error else None,
+        commits=p.commits,
     )

@@ -56,7 +56,7 @@ def outputs(model: m.Model) -> dict[str, str]:
     """include/NAME.h, which an extension's callers include."""
     if model.base is None:
         return {}
-    parts = ["types"] * has_types(model) + ["operations"] * bool(model.operations)
+    parts = ["types"] * has_types(model) + ["operations"] * bool(model.public_operations)
     text = '#include <libxl.h>\n\n#ifdef __cplusplus\nextern "C" {\n#endif\n\n'
     text += "".join(f"#include <_{model.name}_{part}.h>\n" for part in parts)
     text += "\n#ifdef __cplusplus\n}\n#endif\n"

@@ -27,7 +27,20 @@ OPERATION: dict[str, tuple[type, ...]] = {
     "undo": (str,),
     "limit": (float, int, type(None)),
     "speed": (str,),
+    "phases": (list,),
+    "hidden": (bool,),
     "since": (str,),
+}
+SECONDS = (float, int, type(None))
+PHASE: dict[str, tuple[type, ...]] = {
+    "waits": (str,),
+    "stop": (str,),
+    "stop_limit": SECONDS,
+    "undo": (str,),
+    "undo_limit": SECONDS,
+    "limit": SECONDS,
+    "limit_error": (str, type(None)),
+    "commits": (bool,),
 }
 EVENT: dict[str, tuple[type, ...]] = {"doc": (str,), "since": (str,), "aliases": (list,)}
 
@@ -110,6 +123,35 @@ class Language(TypeLanguage):
         if told and not self.extending:
             self.to_find.append(lambda: events.synthesise(self.model, told, prefix, lines.place()))
 
+    def idl_Phase(self, name: str, doc: str, _at: At, **given: Any) -> m.Phase:
+        lines = self.lines(_at)
+        what = f"Phase {expect(name, (str,), lines.place(), 'Phase')}"
+        about = checked(given, PHASE, lines, what)
+        phase = m.Phase(
+            name=name,
+            doc=tidy(expect(doc, (str,), lines.place("doc"), f"{what}: doc")),
+            waits=tidy(about.get("waits", "")),
+            stop=tidy(about.get("stop", "")),
+            stop_limit=about.get("stop_limit"),
+            undo=tidy(about.get("undo", "")),
+            undo_limit=about.get("undo_limit"),
+            limit=about.get("limit"),
+            commits=about.get("commits", False),
+            place=lines.place(),
+            keywords=lines.keywords,
+        )
+        limit_error = about.get("limit_error", "TIMEDOUT")
+        if phase.limit is not None and limit_error is not None:
+            self.to_find.append(lambda: self.find_limit_error(phase, limit_error))
+        return phase
+
+    def find_limit_error(self, phase: m.Phase, name: str) -> None:
+        """Look up the error that a phase gives when its limit has passed."""
+        phase.limit_error = next((e for e in self.model.errors if e.name == name), None)
+        if phase.limit_error is None:
+            what = f"Phase {phase.name}: limit_error"
+            raise Mistake(phase.at("limit_error"), f"{what}: no such error: {describe(name)}")
+
     def idl_Operation(self, name: str, _at: At, **given: Any) -> None:
         lines = self.lines(_at)
         what = f"Operation {expect(name, (str,), lines.place(), 'Operation')}"
@@ -129,6 +171,11 @@ class Language(TypeLanguage):
             abort=tidy(about.get("abort", "")),
             limit=about.get("limit"),
             speed=m.Speed(speed),
+            phases=[
+                expect(phase, (m.Phase,), lines.place("phases"), f"{what}: phases")
+                for phase in about.get("phases", [])
+            ],
+            hidden=about.get("hidden", False),
             place=lines.place(),
             keywords=lines.keywords,
         )

@@ -37,9 +37,8 @@ def exported(model: m.Model) -> Iterator[tuple[str, str]]:
     """Every public function: the version that first had it, and its name."""
     for f in model.functions:
         yield f.since, f.c_name
-    for o in model.operations:
-        if not getattr(o, "hidden", False):
-            yield o.since, o.c_name
+    for o in model.public_operations:
+        yield o.since, o.c_name
     for kind in model.types:
         if not kind.hidden:
             yield from ((kind.since, called(head)) for head in heads(kind).values())

@@ -23,7 +23,7 @@ Row = tuple[str, str]  # what is described, and the description
 
 
 def outputs(model: m.Model) -> dict[str, str]:
-    pages = {o.c_name: operation(o, model) for o in model.operations}
+    pages = {o.c_name: operation(o, model) for o in model.public_operations}
     hidden = (model.event, model.event_type)
     for kind in model.structs + model.enumerations:
         if kind.doc and not kind.hidden and kind not in hidden:

@@ -63,7 +63,7 @@ def facts(o: m.Operation, errors: list[str], undo: str) -> str:
 
 def c_manual(model: m.Model) -> str:
     text = "C\n=\n\n.. highlight:: c\n" + title("Operations", "-")
-    text += "".join(c_operation(o, model) for o in model.operations)
+    text += "".join(c_operation(o, model) for o in model.public_operations)
     text += title("Types", "-")
     for kind in model.structs + model.enumerations:
         if kind.doc and not kind.hidden:
@@ -108,7 +108,7 @@ def c_type(kind: m.Struct | m.Enumeration) -> str:
 def python_manual(model: m.Model) -> str:
     names = Names(model)
     text = f"Python\n======\n\n.. py:module:: {names.package}\n" + title("Operations", "-")
-    text += "".join(python_operation(names, o) for o in model.operations)
+    text += "".join(python_operation(names, o) for o in model.public_operations)
     text += title("Types", "-")
     for struct, name in names.own_structs.items():
         doc = paragraphs(struct.doc or "A part of what holds it.")

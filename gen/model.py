@@ -270,13 +270,35 @@ class Speed(Enum):
 
 
 @dataclass(kw_only=True, eq=False)
+class Phase(Declared):
+    """One step of a slow operation.
+
+    `waits`, `stop` and `undo` are prose. Each is present exactly if the operation's source has the
+    function that it describes. Limits are in seconds. `limit_error` is None if the phase has no limit,
+    or if the operation goes on to its next phase when the limit has passed.
+    """
+
+    name: str
+    doc: str
+    waits: str
+    stop: str
+    stop_limit: float | None
+    undo: str
+    undo_limit: float | None
+    limit: float | None
+    limit_error: Error | None = None
+    commits: bool = False
+
+
+@dataclass(kw_only=True, eq=False)
 class Operation(Declared):
     """Something the library can do.
 
-    `name` is C's, without the namespace; `python_name` Python's. `errors` excludes those every
-    operation can give (`Model.common_errors`). `limit` is the default time limit in seconds.
-    `progress` is the event it reports before its completion and `progress_what` the word for it in
-    the last parameter's name, `aop_<what>_how`. `undo` is the operation that takes it back.
+    `name` is the C name without the namespace, `python_name` the Python name. `errors` excludes those
+    that every operation can give (`Model.common_errors`). `limit` is the default time limit in seconds.
+    `progress` is the event that the operation reports before its completion, and `progress_what` the word
+    for it in the name of the last parameter, `aop_<what>_how`. `undo` is the operation that reverses it.
+    A hidden operation is started only by other operations.
     """
 
     name: str
@@ -290,6 +312,8 @@ class Operation(Declared):
     abort: str
     limit: float | None
     speed: Speed
+    phases: list[Phase] = field(default_factory=list)
+    hidden: bool = False
     progress: Event | None = None
     progress_what: str = ""
     undo: Operation | None = None
@@ -369,6 +393,11 @@ class Model:
     def whole(self) -> Model:
         """With what it extends, if it is an extension."""
         return self.base or self
+
+    @property
+    def public_operations(self) -> list[Operation]:
+        """Those that an application can start."""
+        return [o for o in self.operations if not o.hidden]
 
     @property
     def enumerations(self) -> list[Enumeration]:

@@ -19,8 +19,8 @@ is a method of `aioxen.Context` that takes the inputs and gives the result. Erro
 
 def outputs(model: m.Model) -> dict[str, str]:
     parts = [INTRODUCTION]
-    if model.operations:
-        parts += ["## Operations\n", overview(model), *(operation(o) for o in model.operations)]
+    if model.public_operations:
+        parts += ["## Operations\n", overview(model), *(operation(o) for o in model.public_operations)]
     if model.events:
         parts += ["## Events\n", events(model)]
     types = [t for t in model.types if t not in (model.event, model.event_type) and not t.hidden]
@@ -41,7 +41,7 @@ def overview(model: m.Model) -> str:
     note = f"Every operation can also give {common}.\n\n" if common else ""
     rows = [
         [f"[{o.c_name}](#{o.c_name})", f"`{o.python_name}`", o.summary, o.speed.value]
-        for o in model.operations
+        for o in model.public_operations
     ]
     return note + table(["C", "Python", "", "speed"], rows)
 

@@ -64,7 +64,7 @@ class Context(ContextOperations, aioxen.Context):
 def extended(model: m.Model) -> str:
     """The package of an extension."""
     names = Names(model)
-    inherited = [o for o in model.whole.operations if o not in model.operations]
+    inherited = [o for o in model.whole.public_operations if o not in model.operations]
     giving = [o for o in inherited if any(is_domid(f.kind) for f in o.results)]
     heads = [operations.retyped(names, o) for o in giving]
     return HEAD + EXTENSION.format(names.package) + "".join(heads or ["        pass\n"])

@@ -32,7 +32,7 @@ class _Lib:
 
 
 def text(model: m.Model) -> str:
-    return HEAD + TEXT + "".join(declaration(o) for o in model.operations) + "\nffi: _FFI\nlib: _Lib\n"
+    return HEAD + TEXT + "".join(declaration(o) for o in model.public_operations) + "\nffi: _FFI\nlib: _Lib\n"
 
 
 def declaration(operation: m.Operation) -> str:

@@ -44,21 +44,21 @@ if TYPE_CHECKING:
 
 def text(model: m.Model) -> str:
     names = Names(model)
-    for operation in model.operations:
+    for operation in model.public_operations:
         for f in operation.inputs + operation.results:
             if not known(f.kind):
                 raise Mistake(f.place, f"Operation {operation.name}.{f.name}: Python has no form for it")
     parts = [
-        *(f"\n{call(names, o)}" for o in in_order(model.operations)),
+        *(f"\n{call(names, o)}" for o in in_order(model.public_operations)),
         "\n\nclass ContextOperations(Operations):\n",
         docstring(
             "What a Context can do." if model.base is None else f"What {model.name} lets a Context do."
         ),
-        *("\n" + context_method(names, o) for o in model.operations),
+        *("\n" + context_method(names, o) for o in model.public_operations),
     ]
     parts += of_domain(names, model)
     body = "".join(parts)
-    return head(names, model.operations, body) + body
+    return head(names, model.public_operations, body) + body
 
 
 def head(names: Names, operations: list[m.Operation], body: str) -> str:
@@ -79,7 +79,7 @@ def head(names: Names, operations: list[m.Operation], body: str) -> str:
 
 def of_domain(names: Names, model: m.Model) -> list[str]:
     """The operations on a domain, as methods of its handle."""
-    about = [o for o in model.operations if o.inputs and is_domid(o.inputs[0].kind)]
+    about = [o for o in model.public_operations if o.inputs and is_domid(o.inputs[0].kind)]
     return [
         "\n\nclass DomainOperations:\n",
         docstring(

@@ -16,6 +16,7 @@ FILES = [
     "src/_libxl_types_json.h",
     "src/_libxl_operations.c",
     "src/_libxl_operations_internal.h",
+    "src/_libxl_phases_machine_create.h",
     "doc/operations.md",
     "man/man3/libxl_machine_create.3",
     "man/man3/libxl_machine.3",

@@ -51,13 +51,14 @@ def test_operations(compiler: str, callers: list[str], generated: Path, tmp_path
     run(tmp_path / "test")
 
 
-def test_a_missing_body_is_a_link_error(generated: Path, tmp_path: Path) -> None:
+def test_missing_phases_and_bodies_are_link_errors(generated: Path, tmp_path: Path) -> None:
     sources = [*UNDER, RUNTIME / "test_types.c", *(generated / "src").glob("*.c")]
     objects = [*map(str, sources), "-ljson-c"]
     command = ["gcc", *SANITIZED, *include(generated), *objects, "-o", str(tmp_path / "test")]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode != 0
-    assert "libxl__machine_create_body" in done.stderr
+    assert "libxl__machine_create_phases" in done.stderr
+    assert "libxl__machine_destroy_body" in done.stderr
 
 
 def test_hidden_types_stay_in_the_library(generated: Path, tmp_path: Path) -> None:

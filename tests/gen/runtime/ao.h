@@ -5,16 +5,38 @@
 
 #include <libxl.h>
 
-typedef struct libxl__ao {
+typedef struct libxl__ao libxl__ao;
+
+typedef struct libxl__phase {
+    const char *name;
+    int (*start)(libxl__ao *ao, void *state);
+    int (*poll)(libxl__ao *ao, void *state);
+    void (*stop)(libxl__ao *ao, void *state);
+    int (*undo)(libxl__ao *ao, void *state);
+    uint32_t limit_ms, stop_ms, undo_ms;
+    int limit_rc;
+    bool commits;
+} libxl__phase;
+
+typedef struct libxl__phases {
+    const libxl__phase *list;
+    uint16_t count;
+    uint16_t state_size;
+} libxl__phases;
+
+struct libxl__ao {
     const struct libxl__ao_class *cls;
     void *args;
-    uint32_t domid;
+    struct {
+        uint32_t number;
+    } subject;
     const libxl_asyncprogress_how *progress;
-} libxl__ao;
+};
 
 typedef struct libxl__ao_class {
     const char *name;
     int (*body)(libxl__ao *ao, void *args);
+    const libxl__phases *phases;
     void (*dispose)(void *args);
     size_t args_size;
     unsigned limit_ms;

@@ -42,7 +42,7 @@ int libxl__ao_create(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t domid,
     (void)ctx;
     (void)how;
     message[0] = '\0';
-    *ao = (libxl__ao){.cls = cls, .args = __real_calloc(1, cls->args_size), .domid = domid};
+    *ao = (libxl__ao){.cls = cls, .args = __real_calloc(1, cls->args_size), .subject.number = domid};
     *ao_out = ao;
     return 0;
 }
@@ -84,9 +84,28 @@ int libxl__ao_abort_start(libxl__ao *ao, int rc)
     return rc;
 }
 
+/* Calls start of each phase, and every other function of it, until one fails. */
+static int run_phases(libxl__ao *ao, const libxl__phases *phases)
+{
+    void *state = __real_calloc(1, phases->state_size);
+    int rc = 0;
+
+    for (const libxl__phase *p = phases->list; !rc && p < phases->list + phases->count; p++) {
+        rc = p->start(ao, state);
+        if (!rc && p->poll)
+            rc = p->poll(ao, state);
+        if (p->stop)
+            p->stop(ao, state);
+        if (!rc && p->undo)
+            rc = p->undo(ao, state);
+    }
+    free(state);
+    return rc;
+}
+
 int libxl__ao_start(libxl__ao *ao)
 {
-    int rc = ao->cls->body(ao, ao->args);
+    int rc = ao->cls->phases ? run_phases(ao, ao->cls->phases) : ao->cls->body(ao, ao->args);
 
     return libxl__ao_abort_start(ao, rc);
 }

@@ -14,8 +14,22 @@ static uint32_t seen_domid;
 static const libxl_asyncprogress_how *seen_progress;
 static libxl_uuid seen_uuid;
 
-int libxl__machine_create_body(libxl__ao *ao, libxl__machine_create_args *args)
+typedef struct site {
+    char called[64]; /* the first letters of phase and function */
+} machine_create_state;
+static char called[64];
+
+static int note(machine_create_state *s, const char *what)
 {
+    strcat(s->called, what);
+    strcpy(called, s->called);
+    return 0;
+}
+
+static int order_start(libxl__ao *ao, machine_create_state *s)
+{
+    libxl__machine_create_args *args = libxl__ao_args(ao);
+
     seen_name = args->in.name;
     seen_machine = &args->in.machine;
     seen_domid = ao->subject.number;
@@ -25,6 +39,79 @@ int libxl__machine_create_body(libxl__ao *ao, libxl__machine_create_args *args)
     assert(args->in.colour == LIBXL_COLOUR_RED && args->in.count == 2);
     *args->out.domid = 5;
     *args->out.label = NULL;
+    return note(s, "os ");
+}
+
+static int deliver_start(libxl__ao *ao, machine_create_state *s)
+{
+    (void)ao;
+    return note(s, "ds ");
+}
+
+static int deliver_poll(libxl__ao *ao, machine_create_state *s)
+{
+    (void)ao;
+    return note(s, "dp ");
+}
+
+static int deliver_undo(libxl__ao *ao, machine_create_state *s)
+{
+    (void)ao;
+    return note(s, "du ");
+}
+
+static int build_start(libxl__ao *ao, machine_create_state *s)
+{
+    (void)ao;
+    return note(s, "bs ");
+}
+
+static int build_poll(libxl__ao *ao, machine_create_state *s)
+{
+    (void)ao;
+    return note(s, "bp ");
+}
+
+static void build_stop(libxl__ao *ao, machine_create_state *s)
+{
+    (void)ao;
+    note(s, "bq ");
+}
+
+static int settle_start(libxl__ao *ao, machine_create_state *s)
+{
+    (void)ao;
+    return note(s, "ss ");
+}
+
+static int settle_poll(libxl__ao *ao, machine_create_state *s)
+{
+    (void)ao;
+    return note(s, "sp ");
+}
+
+static int sign_start(libxl__ao *ao, machine_create_state *s)
+{
+    (void)ao;
+    return note(s, "gs ");
+}
+
+typedef struct yard {
+    char none;
+} machine_scrap_state;
+
+static int dismantle_start(libxl__ao *ao, machine_scrap_state *s)
+{
+    const libxl__machine_scrap_args *args = libxl__ao_args(ao);
+
+    (void)s;
+    return args->in.name ? 0 : 1;
+}
+
+static int dismantle_poll(libxl__ao *ao, machine_scrap_state *s)
+{
+    (void)ao;
+    (void)s;
     return 0;
 }
 
@@ -41,6 +128,9 @@ int libxl__nothing_body(libxl__ao *ao, libxl__nothing_args *args)
     seen_domid = ao->subject.number;
     return 0;
 }
+
+#include "_libxl_phases_machine_create.h"
+#include "_libxl_phases_machine_scrap.h"
 
 static libxl_machine machine;
 static libxl_uuid uuid;
@@ -60,6 +150,7 @@ static void test_body(void)
     uuid.uuid[3] = 3;
     assert(!create());
     assert(domid == 5 && seen_domid == LIBXL_DOMID_INVALID && seen_progress == &progress);
+    assert(!strcmp(called, "os ds dp du bs bp bq ss sp gs "));
     assert(seen_name != name && seen_machine != &machine && seen_uuid.uuid[3] == 3);
     assert((libxl_machine_destroy)(NULL, 9, NULL) == ERROR_ASYNC_INPROGRESS);
     assert(seen_domid == 9);
@@ -150,10 +241,29 @@ static void test_table(void)
 {
     const libxl__ao_class *row = &libxl__operations[LIBXL__OP_MACHINE_CREATE];
 
-    assert(LIBXL__OP_COUNT == 3 && !strcmp(row->name, "machine_create"));
+    assert(LIBXL__OP_COUNT == 4 && !strcmp(row->name, "machine_create"));
     assert(row->limit_ms == 2500 && row->slow && row->dispose);
+    assert(!row->body && row->phases == &libxl__machine_create_phases);
     row = &libxl__operations[LIBXL__OP_MACHINE_DESTROY];
-    assert(!row->limit_ms && !row->slow && !row->dispose);
+    assert(!row->limit_ms && !row->slow && !row->dispose && row->body && !row->phases);
+    row = &libxl__operations[LIBXL__OP_MACHINE_SCRAP]; /* hidden */
+    assert(!strcmp(row->name, "machine_scrap") && row->slow && row->dispose);
+    assert(row->phases == &libxl__machine_scrap_phases);
+}
+
+static void test_phases(void)
+{
+    const libxl__phases *phases = &libxl__machine_create_phases;
+    const libxl__phase *deliver = &phases->list[1], *build = &phases->list[2], *settle = &phases->list[3];
+
+    assert(phases->count == 5 && phases->state_size == sizeof(machine_create_state));
+    assert(!strcmp(deliver->name, "deliver") && !strcmp(phases->list[4].name, "sign"));
+    assert(!phases->list[0].poll && !phases->list[0].undo && !phases->list[0].limit_ms);
+    assert(deliver->limit_ms == 60000 && deliver->limit_rc == ERROR_TIMEDOUT);
+    assert(deliver->undo_ms == 250 && !deliver->stop_ms && !deliver->stop);
+    assert(build->limit_ms == 90500 && build->limit_rc == ERROR_FAIL && build->stop_ms == 5000);
+    assert(settle->limit_ms == 1000 && !settle->limit_rc);
+    assert(phases->list[4].commits && !settle->commits);
 }
 
 int main(void)
@@ -166,6 +276,7 @@ int main(void)
     test_inside_arrays_and_unions();
     test_out_of_memory();
     test_table();
+    test_phases();
 #ifdef LIBXL_API_VERSION
     assert(libxl_machine_destroy(NULL, 9, NULL) == 0);
 #else

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""src/_libxl_phases_NAME.h: the phases of one slow operation, over functions that are written by hand.
+
+The operation's source includes the header as its last line. A function that is declared in the IDL and
+missing in the source does not compile. A function that is not declared draws a warning, because it is
+static and nothing uses it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gen import c
+from gen import model as m
+
+SUBJECT = """\
+The phases of {0}. Included as the last line of the source that has, before it:
+
+  typedef struct ... {0}_state;
+{1}"""
+
+
+def outputs(model: m.Model) -> dict[str, str]:
+    return {f"src/_{model.name}_phases_{o.name}.h": header(model, o) for o in model.operations if o.phases}
+
+
+def variable(o: m.Operation) -> str:
+    """The C name of an operation's phases."""
+    return f"{o.namespace}_{o.name}_phases"
+
+
+def header(model: m.Model, o: m.Operation) -> str:
+    wanted = "".join(
+        f"  static {returned}{phase.name}_{what}(libxl__ao *ao, {o.name}_state *s);\n"
+        for phase in o.phases
+        for what, returned in functions(phase)
+    )
+    parts = [f'#include "_{model.name}_operations_internal.h"\n']
+    parts += [wrapper(o, phase, what, returned) for phase in o.phases for what, returned in functions(phase)]
+    rows = "".join(row(o, phase) for phase in o.phases)
+    parts.append(
+        f"const libxl__phases {variable(o)} = {{\n    .list = (const libxl__phase[]){{\n{rows}    }},\n"
+        f"    .count = {len(o.phases)},\n    .state_size = sizeof({o.name}_state),\n}};\n"
+    )
+    head = c.banner(SUBJECT.format(o.name, wanted).rstrip("\n"))
+    return head + c.guarded(f"{model.name}__PHASES_{o.name}_H", "\n".join(parts))
+
+
+def functions(phase: m.Phase) -> Iterator[tuple[str, str]]:
+    """The functions that a person writes for a phase: the end of the name, and how the head begins."""
+    yield "start", "int "
+    if phase.waits:
+        yield "poll", "int "
+    if phase.stop:
+        yield "stop", "void "
+    if phase.undo:
+        yield "undo", "int "
+
+
+def wrapper(o: m.Operation, phase: m.Phase, what: str, returned: str) -> str:
+    """Such a function as the driver calls it."""
+    head = c.prototype(
+        f"static {returned}".rstrip(), f"{o.name}_{phase.name}_{what}", ["libxl__ao *ao", "void *state"]
+    )
+    call = f"{phase.name}_{what}(ao, s);\n"
+    return c.function(
+        head, f"{o.name}_state *s = state;\n\n" + ("return " if returned == "int " else "") + call
+    )
+
+
+def row(o: m.Operation, phase: m.Phase) -> str:
+    members = [f'.name = "{phase.name}"']
+    members += [f".{what} = {o.name}_{phase.name}_{what}" for what, _ in functions(phase)]
+    for member, seconds in (
+        ("limit_ms", phase.limit),
+        ("stop_ms", phase.stop_limit),
+        ("undo_ms", phase.undo_limit),
+    ):
+        if seconds is not None:
+            members.append(f".{member} = {round(seconds * 1000)}")
+    if phase.limit_error is not None:
+        members.append(f".limit_rc = {phase.limit_error.c_name}")
+    if phase.commits:
+        members.append(".commits = true")
+    lines = "".join(f"            {member},\n" for member in members)
+    return f"        {{\n{lines}        }},\n"
