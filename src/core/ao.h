@@ -128,7 +128,7 @@ TAILQ_HEAD(libxl__ao_list, libxl__ao);
 STAILQ_HEAD(libxl__ao_queue, libxl__ao);
 LIST_HEAD(libxl__ao_bucket, libxl__ao);
 
-enum { LIBXL__AO_RECORD_SIZES = 2, LIBXL__AO_RECORD = 344 }; /* the larger one */
+enum { LIBXL__AO_RECORD_SIZES = 2, LIBXL__AO_RECORD = 376 }; /* the larger one */
 
 typedef struct libxl__aos {
     struct libxl__ao_list live;      /* in progress */

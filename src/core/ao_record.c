@@ -21,7 +21,7 @@ enum {
  * has state; the larger one is made to measure for libxl__domain_shutdown_body, of which a host has thousands.
  * A few operations have larger args.
  */
-static const uint32_t sizes[LIBXL__AO_RECORD_SIZES] = {232, LIBXL__AO_RECORD};
+static const uint32_t sizes[LIBXL__AO_RECORD_SIZES] = {264, LIBXL__AO_RECORD};
 enum { STATE_SIZE = 128 }; /* first memory that every operation that waits has behind its args, at least */
 
 struct libxl__ao_record {
