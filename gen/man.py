@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""man/man3: a manual page for every operation, struct and enumeration, one of events, one of errors."""
+"""man/man3: a manual page for every operation, struct and enumeration, one of events, one of errors.
+
+A function that has no page of its own has one that names the page which describes it (.so). The pages of
+functions that are written by hand are in docs/man.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 
 from gen import c
 from gen import model as m
 from gen.c_types import FUNCTIONS, enumeration_heads, struct_heads
+from gen.linker_map import called, heads
 from gen.reference import limits, rows_of
 
 RETURNED = """\
@@ -18,6 +23,9 @@ that is not NULL
 says that the operation has been started: its result is told by the callback or the event.
 Any other value: it did not start.
 """
+
+ANY_THREAD = "None of these functions takes a lock; any thread may call them."
+SYNCHRONOUS = "The call waits. libxl_asyncop_how(3) describes the asynchronous ways."
 
 Row = tuple[str, str]  # what is described, and the description
 
@@ -32,7 +40,27 @@ def outputs(model: m.Model) -> dict[str, str]:
         pages[f"{model.name}_events"] = events(model)
     if model.errors:
         pages[f"{model.name}_errors"] = errors(model)
+    pages |= {name: f".so man3/{where}.3\n" for name, where in described_elsewhere(model, pages).items()}
     return {f"man/man3/{name}.3": text for name, text in pages.items()}
+
+
+def described_elsewhere(model: m.Model, pages: Collection[str]) -> dict[str, str]:
+    """The page of each function that has none of its own."""
+    where = {f.c_name: f.page for f in model.functions if f.c_name != f.page}
+    for kind in model.types:
+        if kind.c_name in pages:
+            where |= {called(head): kind.c_name for head in heads(kind).values()}
+    if model.events:
+        own = [kind for kind in (model.event, model.event_type) if kind is not None]
+        where |= {name: f"{model.name}_events" for kind in own for name in named_by(kind)}
+    if model.errors:
+        where |= {f"{model.name}_error_{what}": f"{model.name}_errors" for what in ("name", "describe")}
+    return where
+
+
+def named_by(kind: m.Type) -> list[str]:
+    """A type and its functions."""
+    return [kind.c_name, *(called(head) for head in heads(kind).values())]
 
 
 # Roff
@@ -58,6 +86,12 @@ def paragraphs(doc: str) -> str:
 
 def code(text: str) -> str:
     return f".nf\n{escaped(text.rstrip())}\n.fi\n".replace("\n\n", "\n.sp\n")
+
+
+def example(text: str) -> str:
+    """A program's text, which is kept as it is."""
+    lines = (escaped(line) if line else "" for line in text.splitlines())
+    return ".EX\n" + "".join(f"{line}\n" for line in lines) + ".EE\n"
 
 
 def items(rows: Iterable[Row]) -> str:
@@ -101,33 +135,77 @@ def operation(o: m.Operation, model: m.Model) -> str:
             ("PARAMETERS", items(parameters)),
             ("RETURN VALUE", RETURNED),
             ("ERRORS", items([*given, *started])),
+            ("PHASES", items(phases(o))),
             ("ABORT", paragraphs(c.one_line(o.abort))),
             ("TIME LIMIT", paragraphs(limit)),
+            ("THREADS", paragraphs("Any thread may call this, holding no lock that a callback takes.")),
+            ("EXAMPLES", paragraphs(SYNCHRONOUS) + example(called_once(o, model))),
             ("HISTORY", paragraphs(f"Since {o.since}." + (f" Taken back by {undo[0]}." if undo else ""))),
-            ("SEE ALSO", see([*named_in(o.inputs + o.results), *undo, "libxl_errors"])),
+            ("SEE ALSO", see([*named_in(o.inputs + o.results), *undo, "libxl_asyncop_how", "libxl_errors"])),
         ],
     )
 
 
-def functions(kind: m.Type, heads: dict[str, str]) -> str:
+def phases(o: m.Operation) -> Iterator[Row]:
+    """What the operation does in each phase, and what is done when it is stopped there."""
+    for phase in o.phases:
+        said = [phase.doc]
+        if phase.waits:
+            said.append(f"Waits until {phase.waits.rstrip('.')}.")
+        if phase.limit:
+            said.append(f"Limit: {phase.limit:g} s.")
+        if phase.stop:
+            said.append(f"When it is stopped: {phase.stop}")
+        if phase.undo:
+            said.append(f"Undo: {phase.undo}")
+        if phase.commits:
+            said.append("From here on the operation goes on to its end.")
+        yield phase.name, c.one_line(" ".join(said))
+
+
+def called_once(o: m.Operation, model: m.Model) -> str:
+    """A function that performs the operation and waits for it."""
+    results = [c.declare(f.kind, f.name) for f in o.results]
+    given = ["ctx", *(f.name for f in o.inputs), *(f"&{f.name}" for f in o.results), "NULL"]
+    given += ["NULL"] * (o.progress is not None)
+    lines = [f"    {result};" for result in results]
+    lines += ["    " + line for line in c.call(f"int rc = {o.c_name}", given, 4).splitlines()]
+    lines[-1] += ";"
+    lines += ["", "    if (rc) {", '        fprintf(stderr, "%s\\n", libxl_error_message());']
+    lines += ["        return rc;", "    }"]
+    if o.results:
+        lines.append(f"    /* {', '.join(f.name for f in o.results)}: valid from here on */")
+    lines += [f"    {f.kind.dispose_fn}({released(f)});" for f in o.results if f.kind.owns]
+    inputs = ["libxl_ctx *ctx", *(c.input_parameter(f) for f in o.inputs)]
+    head = c.prototype("int", "example", inputs)
+    body = "\n".join([*lines, "    return 0;"])
+    return f"#include <{model.name}.h>\n#include <stdio.h>\n\n{head}\n{{\n{body}\n}}"
+
+
+def released(f: m.Field) -> str:
+    """What a dispose function is given: a string itself, anything else by its address."""
+    return f.name if c.is_string(f.kind) else f"&{f.name}"
+
+
+def functions(kind: m.Type, made: dict[str, str]) -> str:
     """What the header says of such functions, by their names here."""
-    have = {f"T_{what}" for what, head in heads.items() if f"{kind.c_name}_{what}(" in head}
-    have |= {"T_init_<key>"} if any(what.startswith("init_") for what in heads) else set()
-    have |= {"After"} if "to_json" in heads else set()
+    have = {f"T_{what}" for what, head in made.items() if f"{kind.c_name}_{what}(" in head}
+    have |= {"T_init_<key>"} if any(what.startswith("init_") for what in made) else set()
+    have |= {"After"} if "to_json" in made else set()
     said = [line for line in FUNCTIONS.splitlines() if line and line.split()[0] in have]
     return paragraphs("\n\n".join(said).replace("T_", f"{kind.c_name}_"))
 
 
 def described(kind: m.Struct | m.Enumeration, model: m.Model) -> str:
     if isinstance(kind, m.Enumeration):
-        heads = enumeration_heads(kind)
+        made = enumeration_heads(kind)
         inside = [(f'{v.c_name} = {v.value} ("{v.text}")', c.one_line(v.doc)) for v in kind.values]
         also: list[str] = []
     else:
-        heads = struct_heads(kind)
+        made = struct_heads(kind)
         inside = list(rows_of(kind, ""))
         also = named_in(kind.fields)
-    prototypes = "\n".join(f"{head};" for head in heads.values())
+    prototypes = "\n".join(f"{head};" for head in made.values())
     return page(
         kind.c_name,
         kind.doc,
@@ -135,7 +213,8 @@ def described(kind: m.Struct | m.Enumeration, model: m.Model) -> str:
             ("SYNOPSIS", code(f"#include <{model.name}.h>\n\n{prototypes}")),
             ("DESCRIPTION", paragraphs(kind.doc)),
             ("FIELDS" if isinstance(kind, m.Struct) else "VALUES", items(inside)),
-            ("FUNCTIONS", functions(kind, heads)),
+            ("FUNCTIONS", functions(kind, made)),
+            ("THREADS", paragraphs(ANY_THREAD) if made else ""),
             ("HISTORY", paragraphs(f"Since {kind.since}.")),
             ("SEE ALSO", see([*also, "libxl_errors"])),
         ],
@@ -148,14 +227,18 @@ def events(model: m.Model) -> str:
         names = ", ".join(f"{model.name.upper()}_EVENT_TYPE_{n.upper()}" for n in (e.name, *e.aliases))
         carried = "".join(f" {f.name}: {c.one_line(f.doc)}" for f in e.fields)
         rows.append((f"{names} = {e.number}", f"{c.one_line(e.doc)}{carried}"))
+    own = [kind for kind in (model.event, model.event_type) if kind is not None]
+    prototypes = "\n".join(f"{head};" for kind in own for head in heads(kind).values())
     about = "Each also carries domid, domuuid and for_user."
     return page(
         f"{model.name}_events",
         "What the library tells",
         [
-            ("SYNOPSIS", code(f"#include <{model.name}.h>")),
+            ("SYNOPSIS", code(f"#include <{model.name}.h>\n\n{prototypes}")),
             ("DESCRIPTION", paragraphs(about)),
             ("EVENTS", items(rows)),
+            ("FUNCTIONS", ".PP\n".join(functions(kind, heads(kind)) for kind in own)),
+            ("THREADS", paragraphs(ANY_THREAD)),
             ("SEE ALSO", see(["libxl_errors"])),
         ],
     )
@@ -163,12 +246,20 @@ def events(model: m.Model) -> str:
 
 def errors(model: m.Model) -> str:
     common = ", ".join(e.c_name for e in model.common_errors)
+    about = [f"Every operation can give {common}."] if common else []
+    about.append(
+        f"{model.name}_error_name gives the name of an error without its prefix, {model.name}_error_describe "
+        "what it means. Both give a constant, or NULL for a number that is no error."
+    )
+    name = f"{model.name}_error"
+    prototypes = f"const char *{name}_name(int rc);\nconst char *{name}_describe(int rc);"
     return page(
-        f"{model.name}_errors",
+        f"{name}s",
         "What can go wrong",
         [
-            ("SYNOPSIS", code(f"#include <{model.name}.h>")),
-            ("DESCRIPTION", paragraphs(f"Every operation can give {common}." if common else "")),
+            ("SYNOPSIS", code(f"#include <{model.name}.h>\n\n{prototypes}")),
+            ("DESCRIPTION", paragraphs("\n\n".join(about))),
+            ("THREADS", paragraphs(ANY_THREAD)),
             ("ERRORS", items((f"{e.c_name} = {e.value}", e.doc) for e in model.errors)),
             ("SEE ALSO", see(["libxl_events"] if model.events else ["libxl_errors"])),
         ],

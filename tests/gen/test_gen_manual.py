@@ -23,6 +23,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+PARTS = "SYNOPSIS", "DESCRIPTION", "PARAMETERS", "RETURN VALUE", "ERRORS", "THREADS", "EXAMPLES"
 MODEL = load(sorted((ROOT / "idl").glob("*.idl")))
 
 
@@ -30,8 +31,10 @@ def test_pages_are_well_formed(made: Path) -> None:
     if not shutil.which("mandoc"):
         pytest.skip("mandoc is not installed")
     pages = sorted((made / "man/man3").iterdir())
+    # Where the pages that others name (.so) are not all generated.
+    own = [page for page in pages if not page.read_text().startswith(".so ")]
     done = subprocess.run(
-        ["mandoc", "-Tlint", "-W", "warning", *pages], capture_output=True, text=True, cwd=made
+        ["mandoc", "-Tlint", "-W", "warning", *own], capture_output=True, text=True, cwd=made
     )
     # Without a date the pages are the same whenever they are made.
     assert [line for line in done.stdout.splitlines() if "missing date" not in line] == []
@@ -47,7 +50,7 @@ def test_every_operation_and_type_has_a_page(made: Path) -> None:
 def test_a_page_says_everything(made: Path) -> None:
     for o in MODEL.operations:
         text = (made / f"man/man3/{o.c_name}.3").read_text()
-        for part in "SYNOPSIS", "DESCRIPTION", "PARAMETERS", "RETURN VALUE", "ERRORS", "ABORT", "TIME LIMIT":
+        for part in (*PARTS, "ABORT", "TIME LIMIT"):
             assert f".SH {part}\n" in text, (o.name, part)
         for error in [*o.errors, *MODEL.common_errors]:
             assert f".B ERROR_{error.name}\n" in text, (o.name, error.name)
@@ -59,8 +62,8 @@ def test_the_fixture_s_pages_are_well_formed(tmp_path: Path) -> None:
     if not shutil.which("mandoc"):
         pytest.skip("mandoc is not installed")
     assert generate(tmp_path, *FIXTURE, options=("--only", "man")).returncode == 0
-    pages = sorted((tmp_path / "man/man3").iterdir())
-    done = subprocess.run(["mandoc", "-Tlint", "-W", "warning", *pages], capture_output=True, text=True)
+    own = [p for p in sorted((tmp_path / "man/man3").iterdir()) if not p.read_text().startswith(".so ")]
+    done = subprocess.run(["mandoc", "-Tlint", "-W", "warning", *own], capture_output=True, text=True)
     assert [line for line in done.stdout.splitlines() if "missing date" not in line] == []
 
 
