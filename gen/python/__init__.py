@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Python's side of the IDL, below `python/` of the output.
+"""Generates the Python modules, below `python/` of the output. One module here writes one file:
 
-names        what things are called in Python, and as what types their values come
+names        the names and types that the others use
 classes      enumerations, dataclasses, events        -> aioxen/types.py
 errors       one exception class per error            -> aioxen/errors.py
-convert      values to and from C                     -> aioxen/_convert.py
-json         what reads and writes JSON               -> aioxen/_json.py
+convert      conversion to and from C                   -> aioxen/_convert.py
+json         conversion to and from JSON              -> aioxen/_json.py
 operations   the methods of Context and Domain        -> aioxen/_operations.py
-native       the types of the extension module        -> aioxen/_native.pyi
+native       the types of the cffi module             -> aioxen/_native.pyi
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from gen.python import classes, convert, errors, json, native, operations
 from gen.python.names import HEAD, Names, is_domid
 
 EXTENSION = '''\
-"""aioxen with the operations of {0}.
+"""aioxen, extended by the operations of {0}.
 
 async with {0}.Context() as xen: ...
 
-With several extensions:
+A program that uses several extensions defines its own classes:
 
     class Domain({0}.DomainOperations, ..., aioxen.Domain): ...
 
@@ -46,27 +46,27 @@ if TYPE_CHECKING:
 
 
 class Domain(DomainOperations, aioxen.Domain):
-    """aioxen's Domain with the operations of {0}."""
+    """aioxen.Domain with the operations of {0}."""
 
     __slots__ = ()
 
 
 class Context(ContextOperations, aioxen.Context):
-    """aioxen's Context with the operations of {0}."""
+    """aioxen.Context with the operations of {0}."""
 
     domain_class = Domain
 
     if TYPE_CHECKING:
-        # Those of the library that give a Domain give this one.
+        # The library's operations that return a Domain return this class.
 '''
 
 
 def extended(model: m.Model) -> str:
-    """The package of an extension."""
+    """The __init__.py of an extension's package."""
     names = Names(model)
     inherited = [o for o in model.whole.public_operations if o not in model.operations]
-    giving = [o for o in inherited if any(is_domid(f.kind) for f in o.results)]
-    heads = [operations.retyped(names, o) for o in giving]
+    returning = [o for o in inherited if any(is_domid(f.kind) for f in o.results)]
+    heads = [operations.retyped(names, o) for o in returning]
     return HEAD + EXTENSION.format(names.package) + "".join(heads or ["        pass\n"])
 
 

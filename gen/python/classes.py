@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Enumerations, dataclasses and events."""
+"""Writes types.py: enumerations, dataclasses and events."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gen import model as m
 from gen.model import Mistake
 from gen.python.names import HEAD, Names, camel, docstring, exported, function, member, members, tuple_named
 
-IMPORTS = '''"""What operations take and give, and what events tell."""
+IMPORTS = '''"""The inputs and results of operations, and the events."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 '''
 
-# A number of C's.
+# A C number.
 LITERAL = re.compile(r"(-?(?:0[xX][0-9a-fA-F]+|0|[1-9]\d*))[uUlL]*")
 
 INVERSE = re.compile(r"~(0[xX][0-9a-fA-F]+|0|[1-9]\d*)[uUlL]*")
 
-# What an extension's types stand on.
+# An extension's types may refer to the library's.
 EXTENDED = "from aioxen.types import *\n\n"
 
 
@@ -71,7 +71,7 @@ def enumeration(kind: m.Enumeration) -> str:
 
 @dataclass(frozen=True)
 class Row:
-    """A field of a class. `default` is what it is if not given; `new` makes that where it is no constant."""
+    """A field of a class. `default`: a constant; `new`: an expression that makes a new value each time."""
 
     name: str
     kind: str
@@ -92,28 +92,28 @@ class Row:
 
 
 def fields_class(name: str, base: str, doc: str, inherited: list[Row], own: list[Row]) -> str:
-    """What dataclass() would make whenever it is imported, written out."""
+    """A class like dataclass() would make it, written out, so that nothing is compiled at import."""
     head = f"class {name}({base}):\n{docstring(doc)}\n"
     if not own:
         return head + "    __slots__ = ()\n"
     rows = [*inherited, *own]
     tables = {"__slots__": own, "__match_args__": rows} if inherited else {"__slots__ = __match_args__": own}
-    said = [tuple_named(table, [r.name for r in those], 4) for table, those in tables.items()]
+    tables_text = [tuple_named(table, [r.name for r in of], 4) for table, of in tables.items()]
     fields = [f"\n    {r.name}: {r.kind}\n" + (docstring(r.doc) if r.doc else "") for r in own]
     made = function("__init__", ["self", *(r.parameter for r in rows)], "None", 4)
-    return "".join([head, *said, *fields, "\n", made, *(r.assignment for r in rows)])
+    return "".join([head, *tables_text, *fields, "\n", made, *(r.assignment for r in rows)])
 
 
 def struct(names: Names, kind: m.Struct, name: str) -> str:
-    doc = kind.doc or (f"libxl's {kind.name}." if kind.name else "A part of what holds it.")
+    doc = kind.doc or (f"libxl's {kind.name}." if kind.name else "A part of the struct that contains it.")
     rows = [row(names, f, kind.dir != m.DIR_OUT) for f in members(kind)]
     return fields_class(name, "Fields", doc, [], rows)
 
 
 def row(names: Names, f: m.Field, given: bool) -> Row:
-    """`given`: it goes to C, so that it need not be said."""
+    """`given`: the struct is an input, so the field has a default."""
     if f.name == "self":
-        raise Mistake(f.place, "self: in Python this is the struct itself")
+        raise Mistake(f.place, "self: the name is reserved in Python")
     kind = f.enumeration or f.kind
     annotation = names.annotation(kind, given)
     if given and isinstance(kind, (m.Struct, m.Array)):
@@ -132,7 +132,7 @@ def default(f: m.Field, kind: m.Type) -> str:
 
 
 def number(f: m.Field, value: str | None) -> str:
-    """An initial value: a number as Python writes it, a name as the C library has it."""
+    """An initial value: a number in Python's syntax, or a constant of the C library by its name."""
     if value is None:
         return "0"
     if found := LITERAL.fullmatch(value):
@@ -141,11 +141,11 @@ def number(f: m.Field, value: str | None) -> str:
         return str(f.kind.range[1] - int(found[1], 0))
     if value.isidentifier():
         return f"lib.{value}"
-    raise Mistake(f.place, f"{f.name}: init_val: a number or the name of one is expected, not {value!r}")
+    raise Mistake(f.place, f"{f.name}: init_val: a number or a constant is expected, not {value!r}")
 
 
 def enum_default(kind: m.Enumeration, value: str | None) -> str:
-    """The member that C's initial value means."""
+    """The member for the initial value in C."""
     for v in kind.values:
         if value in (v.c_name, str(v.value)):
             return f"{camel(kind.name or '')}.{member(v)}"
@@ -153,10 +153,10 @@ def enum_default(kind: m.Enumeration, value: str | None) -> str:
     return f"{camel(kind.name or '')}.{member(zero)}"
 
 
-EVENT_DOC = "Something that has happened to a domain."
+EVENT_DOC = "Something that happened to a domain."
 EVENT = [
-    Row("domid", "int", "The domain's number."),
-    Row("uuid", "UUID", "The domain's identity; nil where it is not known."),
+    Row("domid", "int", "The domid."),
+    Row("uuid", "UUID", "The domain's UUID; nil if it is not known."),
 ]
 
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Values to and from C: one function per struct and direction, nothing looked up while they run.
+"""Writes _convert.py: the conversion of values to and from C, one function per struct and direction.
 
-`put_X(c, value, path, keep)` fills *c; `path` names the value in errors, and what `keep` holds
-must live as long as *c is used. `get_X(c)` makes a value of *c, `get_X_list(c, n)` of n of them.
-A struct of numbers only is flat: read by one struct.unpack, many of them in one pass.
+`put_X(c, value, path, keep)` fills *c. `path` names the value in errors. The objects in `keep` must live as
+long as *c is used. `get_X(c)` reads *c, `get_X_list(c, n)` reads an array of n. A flat struct contains
+numbers only; one struct.unpack reads it, and one pass reads an array.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from gen.python.names import (
     sole_array,
 )
 
-IMPORTS = '''"""Values to and from C."""
+IMPORTS = '''"""Conversion of values to and from C."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 '''
 
-# What an extension's conversions stand on.
+# An extension's conversions may call the library's.
 EXTENDED = "from aioxen._convert import *\nfrom aioxen._extend import register\nfrom {}._native import ffi\n"
 
 
@@ -62,7 +62,7 @@ def text(model: m.Model) -> str:
 
 
 def table(kind: m.Enumeration) -> str:
-    """The members by value. What this release does not know becomes the initial value."""
+    """The members by value. A value that this release does not know becomes the initial value."""
     unknown = f", types.{enum_default(kind, kind.init_val)}" if kind.init_val else ""
     name, values = camel(kind.name or ""), f"_{kind.name}"
     return (
@@ -73,7 +73,7 @@ def table(kind: m.Enumeration) -> str:
 
 
 def flat_code(kind: m.Type) -> str:
-    """A type's code in a format of struct, or "" if it has none."""
+    """A type's code in a format for the module struct; "" if it has none."""
     if isinstance(kind, m.Enumeration):
         return "i"
     if is_domid(kind):
@@ -85,13 +85,13 @@ def flat_code(kind: m.Type) -> str:
 
 
 def flat_format(struct: m.Struct) -> str:
-    """The struct as a format of struct, or "" if it holds pointers or parts, or has no name in C."""
+    """The format for the module struct; "" if the struct contains pointers or structs, or is anonymous."""
     codes = ["" if f.const else flat_code(f.kind) for f in struct.fields]
     return "@" + "".join(codes) if all(codes) and struct.name else ""
 
 
 class Converters:
-    """What is generated of each struct, given what things are called."""
+    """Generates the functions of each struct."""
 
     def __init__(self, names: Names) -> None:
         self.names = names
@@ -117,7 +117,7 @@ class Converters:
         return self.put_value(f, f'c, "{f.name}", value.{f.name}, path')
 
     def put_value(self, f: m.Field, at: str) -> list[str]:
-        """Of what is no struct and no union, at (holder, name, value, the holder's path)."""
+        """For a field that is neither a struct nor a union. `at`: the first arguments of the put function."""
         kind = f.kind
         if is_string(kind):
             return [f"v.put_string({at}, keep)\n"]
@@ -131,7 +131,7 @@ class Converters:
         return [f"v.{'put_bool' if is_bool(kind) else 'put'}({at})\n"]
 
     def element(self, array: m.Array) -> tuple[str, str]:
-        """An array's C type, and what puts one element."""
+        """An array's C type, and the function that stores one element."""
         kind = array.element
         array_type = self.names.ctype(f"{kind.c_name}[]")
         if isinstance(kind, m.Struct):
@@ -209,7 +209,7 @@ class Converters:
         )
 
     def got(self, kind: m.Type, at: str, out: bool, f: m.Field, owner: str) -> str:
-        """The Python value of what stands at `at`."""
+        """The expression that reads the C expression `at`."""
         if is_string(kind):
             return f"v.get_string({at})" if out else f"v.get_optional_string({at})"
         if is_uuid(kind):
@@ -232,7 +232,7 @@ class Converters:
         return f"[{one} for i in range({count})]"
 
     def take_sole(self, struct: m.Struct, array: m.Array) -> str:
-        """A result that is nothing but an array."""
+        """The function that reads a result whose only field is an array."""
         f = struct.fields[0]
         return (
             f"def take_{struct.name}(c: CData) -> {self.typed(array)}:\n"
@@ -263,7 +263,7 @@ class Converters:
     # Events
 
     def events(self, model: m.Model) -> str:
-        """What makes each event: of the flat record's value, or of the whole event where there is one."""
+        """The functions that make events of records: of the record's value, or of the whole event."""
         told = [e for e in model.events if e.name != "operation_complete"]
         functions = [self.event(e) for e in told]
         rows = [f"{e.number}: _{e.name}" for e in told]

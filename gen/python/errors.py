@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""One exception class per error."""
+"""Writes errors.py: one exception class per error."""
 
 from __future__ import annotations
 
 from gen import model as m
 from gen.python.names import HEAD, docstring, error_class, exported
 
-# Errors that Python has a class for, too.
-ALSO = {
+# Errors whose class also derives from a built-in exception.
+BUILTIN_BASES = {
     "NI": "NotImplementedError",
     "NOMEM": "MemoryError",
     "INVAL": "ValueError",
@@ -19,7 +19,7 @@ ALSO = {
     "NO_XENSTORE": "ConnectionError",
 }
 
-IMPORTS = '''"""What can go wrong: one class per error of the library."""
+IMPORTS = '''"""The errors of the library: one class for each."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ from aioxen._error import Error
 '''
 
 
-# An extension's join the library's.
-EXTENDED = '''"""What else can go wrong: one class per error of {}."""
+# An extension registers its errors with the library.
+EXTENDED = '''"""The errors of {}: one class for each."""
 
 from __future__ import annotations
 
@@ -60,5 +60,5 @@ def text(model: m.Model) -> str:
 
 
 def exception(error: m.Error) -> str:
-    bases = "Error" + (f", builtins.{ALSO[error.name]}" if error.name in ALSO else "")
+    bases = "Error" + (f", builtins.{BUILTIN_BASES[error.name]}" if error.name in BUILTIN_BASES else "")
     return f"class {error_class(error)}({bases}):\n{docstring(error.doc)}\n    rc = {error.value}\n"

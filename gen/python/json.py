@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The table of dataclasses that have a form in JSON, and of the C functions that read and write it."""
+"""Writes _json.py: the C functions that convert each dataclass to and from JSON."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gen import json_forms
 from gen import model as m
 from gen.python.names import HEAD, Names
 
-IMPORTS = '''"""What reads and writes each dataclass in JSON."""
+IMPORTS = '''"""The functions that convert each dataclass to and from JSON."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from aioxen._native import lib
 '''
 
 
-# An extension's are found where the library's are.
+# An extension adds its rows to the library's table.
 EXTENDED = "from aioxen._json import FORMS\nfrom {}._native import ffi\n"
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What things are called in Python, and as what types their values come."""
+"""Owns the names and types of things in Python, and the layout of generated text as ruff formats it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gen import model as m
 
 HEAD = "# SPDX-License-Identifier: LGPL-2.1-or-later\n# Generated from idl/ by gen/. Do not edit.\n"
 
-# Words of the IDL that are several words, or an abbreviation.
+# Words of the IDL that consist of several words or are abbreviations.
 SPELLING = {
     "badfail": "BadFail",
     "bufferfull": "BufferFull",
@@ -31,7 +31,7 @@ SPELLING = {
     "uuid": "UUID",
 }
 
-# Types written by hand in C that Python has a form of: its annotation, and its code in struct.
+# Builtin types that Python supports: the annotation, and the code for the module struct.
 BUILTINS = {"bool": ("bool", "?"), "char *": ("str", ""), "libxl_uuid": ("UUID", "16s")}
 
 LINE = 110
@@ -44,7 +44,7 @@ def camel(name: str) -> str:
 
 
 def member(value: m.EnumValue) -> str:
-    """`DARK_BLUE`; a word of libxl's that is no name (`9PFS`) after an underscore."""
+    """`DARK_BLUE`. A name that is not an identifier (`9PFS`) gets an underscore in front."""
     return value.name if value.name.isidentifier() else f"_{value.name}"
 
 
@@ -69,14 +69,14 @@ def is_domid(kind: m.Type) -> bool:
 
 
 def sole_array(kind: m.Type) -> m.Array | None:
-    """The array of a struct that is nothing but an array: as a result, a list in Python."""
+    """The array of a struct whose only field is an array. Such a result is a list in Python."""
     if isinstance(kind, m.Struct) and len(kind.fields) == 1 and isinstance(kind.fields[0].type, m.Array):
         return kind.fields[0].type
     return None
 
 
 def known(kind: m.Type) -> bool:
-    """Whether Python has a form for it and all within it."""
+    """Whether Python supports the type and all types in it."""
     if isinstance(kind, m.Union):
         return False
     if isinstance(kind, m.Builtin) and not isinstance(kind, m.Number):
@@ -85,7 +85,7 @@ def known(kind: m.Type) -> bool:
 
 
 class Names:
-    """The classes of a model, those of anonymous structs included, each after what it is made of."""
+    """The class names of a model, including anonymous structs. Each class follows those that it refers to."""
 
     def __init__(self, model: m.Model) -> None:
         whole = model.whole
@@ -99,7 +99,7 @@ class Names:
 
     @property
     def own_enumerations(self) -> list[m.Enumeration]:
-        """Those that the model itself declares: an extension uses the library's too."""
+        """Those that the model declares itself. An extension also uses the library's."""
         return [e for e in self.enumerations if e in self.model.types]
 
     @property
@@ -108,11 +108,11 @@ class Names:
         return {s: name for s, name in self.structs.items() if s.place.file in files}
 
     def ctype(self, name: str) -> str:
-        """A C type in generated Python: each extension has an ffi of its own."""
+        """A C type in generated Python. Each extension has its own ffi."""
         return f'"{name}"' if self.package == "aioxen" else f'ffi.typeof("{name}")'
 
     def imports(self, text: str, extended: str = "") -> str:
-        """A module's imports. An extension's are its own modules, after the library's in `extended`."""
+        """A module's imports. An extension imports its own modules, and the library's by `extended`."""
         if self.package == "aioxen":
             return text
         for module in "_convert", "_json", "_native", "types":
@@ -137,7 +137,7 @@ class Names:
             self.add(kind, name)
 
     def annotation(self, kind: m.Type, optional: bool = False) -> str:
-        """The Python type of a value. `optional`: where C may have none, so may Python."""
+        """The Python type of a value. `optional`: the value may be None where C allows NULL."""
         if isinstance(kind, m.Number):
             return "int"
         if isinstance(kind, m.Enumeration):
@@ -153,7 +153,7 @@ class Names:
 
 
 def members(struct: m.Struct) -> list[m.Field]:
-    """The fields that Python has: keys of unions too, but no lengths, and nothing const."""
+    """The fields in Python: includes the keys of unions; excludes array lengths and const fields."""
     seen: list[m.Field] = []
     for f in struct.fields:
         if isinstance(f.type, m.KeyedUnion):
@@ -174,7 +174,7 @@ def docstring(text: str, margin: int = 4) -> str:
 
 
 def function(name: str, parameters: list[str], returned: str, margin: int = 0, body: str = "") -> str:
-    """The head of a function, as ruff would break it; `body` is what follows on its line."""
+    """The head of a function, in lines as ruff breaks them. `body` follows on the last line."""
     space = " " * margin
     line = f"{space}def {name}({', '.join(parameters)}) -> {returned}:{body}\n"
     if len(line) <= LINE + 1:
@@ -186,7 +186,7 @@ def function(name: str, parameters: list[str], returned: str, margin: int = 0, b
 
 
 def call(head: str, arguments: list[str], margin: int, tail: str = "") -> str:
-    """`head(arguments)tail`, as ruff would break it; for a tuple of one, `arguments` ends with its comma."""
+    """`head(arguments)tail`, in lines as ruff breaks them."""
     space = " " * margin
     line = f"{space}{head}({', '.join(arguments)}){tail}\n"
     if len(line) <= LINE + 1:
@@ -198,12 +198,12 @@ def call(head: str, arguments: list[str], margin: int, tail: str = "") -> str:
 
 
 def tuple_of(head: str, items: list[str], margin: int) -> str:
-    """`head(items),`: a tuple among a call's arguments."""
+    """`head(items),`: a tuple that is an argument of a call."""
     return f"{' ' * margin}{head}({items[0]},),\n" if len(items) == 1 else call(head, items, margin, ",")
 
 
 def tuple_named(name: str, items: list[str], margin: int) -> str:
-    """`name = ("item", ...)`, as ruff would break it."""
+    """`name = ("item", ...)`, in lines as ruff breaks them."""
     space = " " * margin
     quoted = [f'"{item}"' for item in items]
     line = f"{space}{name} = ({', '.join(quoted)}{',' if len(items) == 1 else ''})\n"

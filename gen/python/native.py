@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The types of the extension module: what a checker needs to know of it."""
+"""Writes _native.pyi: the types of the cffi module."""
 
 from __future__ import annotations
 
 from gen import model as m
 from gen.python.names import HEAD, function
 
-TEXT = '''"""The C library, through cffi: `lib` has its functions, `ffi` makes and reads C's data."""
+TEXT = '''"""The C library through cffi: `lib` contains its functions, `ffi` allocates and reads C data."""
 
 from typing import Any, Final
 
@@ -25,7 +25,7 @@ class _FFI:
     def addressof(self, cdata: Any, *fields: str | int) -> Any: ...
 
 class _Lib:
-    # What libxl.h and libxl_event.h declare by hand.
+    # The functions that libxl.h and libxl_event.h declare.
     def __getattr__(self, name: str) -> Any: ...
     # The operations.
 '''
@@ -36,7 +36,7 @@ def text(model: m.Model) -> str:
 
 
 def declaration(operation: m.Operation) -> str:
-    """An operation as cffi offers it: numbers as int, everything else as C data."""
+    """An operation's C function: numbers are int, everything else is C data."""
     names = ["ctx", *(f.name for f in operation.inputs + operation.results), "ao_how"]
     if operation.progress:
         names.append(f"aop_{operation.progress_what}_how")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The methods of Context and of Domain: one per operation, and the table of what they call."""
+"""Writes _operations.py: a CffiSpec per operation, and the methods of Context and Domain."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ from uuid import UUID
 
 from aioxen import _convert, types
 from aioxen import _values as v
-from aioxen._call import Call, DomainResult, Operations, Result
 from aioxen._native import ffi, lib
+from aioxen._spec import CffiSpec, DomainResult, OperationsBase, Result
 from aioxen._values import Keep
 
 if TYPE_CHECKING:
@@ -47,13 +47,11 @@ def text(model: m.Model) -> str:
     for operation in model.public_operations:
         for f in operation.inputs + operation.results:
             if not known(f.kind):
-                raise Mistake(f.place, f"Operation {operation.name}.{f.name}: Python has no form for it")
+                raise Mistake(f.place, f"Operation {operation.name}.{f.name}: Python does not know its type")
     parts = [
         *(f"\n{call(names, o)}" for o in in_order(model.public_operations)),
-        "\n\nclass ContextOperations(Operations):\n",
-        docstring(
-            "What a Context can do." if model.base is None else f"What {model.name} lets a Context do."
-        ),
+        "\n\nclass ContextOperations(OperationsBase):\n",
+        docstring(f"The operations of {names.package} on a context."),
         *("\n" + context_method(names, o) for o in model.public_operations),
     ]
     parts += of_domain(names, model)
@@ -62,7 +60,7 @@ def text(model: m.Model) -> str:
 
 
 def head(names: Names, operations: list[m.Operation], body: str) -> str:
-    """The imports, without those that the body does not use."""
+    """The imports that the body uses."""
     text = HEAD + names.imports(IMPORTS)
     if "Callable" not in body:
         text = text.replace("from collections.abc import Callable\n", "")
@@ -78,24 +76,20 @@ def head(names: Names, operations: list[m.Operation], body: str) -> str:
 
 
 def of_domain(names: Names, model: m.Model) -> list[str]:
-    """The operations on a domain, as methods of its handle."""
+    """The class DomainOperations: the operations whose first input is a domain."""
     about = [o for o in model.public_operations if o.inputs and is_domid(o.inputs[0].kind)]
     return [
         "\n\nclass DomainOperations:\n",
-        docstring(
-            "What can be done with one Domain."
-            if model.base is None
-            else f"What {model.name} lets one do with a Domain."
-        ),
+        docstring(f"The operations of {names.package} on a domain."),
         "\n    __slots__ = ()\n\n    domid: int\n",
-        # An extension's Domain has both its own methods and the library's, whose contexts are others.
+        # An extension's Domain inherits from both packages, whose contexts have different classes.
         "    _xen: ContextOperations\n" if model.base is None else "    _xen: Any\n",
         *("\n" + domain_method(names, o) for o in about),
     ]
 
 
 def in_order(operations: list[m.Operation]) -> list[m.Operation]:
-    """Each after the one that undoes it."""
+    """Sorted so that each follows the operation that undoes it."""
     undoes = [o.undo for o in operations if o.undo in operations]
     return [o for o in operations if o in undoes] + [o for o in operations if o not in undoes]
 
@@ -109,7 +103,7 @@ def row(operation: m.Operation) -> str:
 
 def call(names: Names, operation: m.Operation) -> str:
     o = operation
-    lines = [f'{row(o)} = Call(\n    "{o.python_name}",\n    lib.{o.c_name},\n']
+    lines = [f'{row(o)} = CffiSpec(\n    "{o.python_name}",\n    lib.{o.c_name},\n']
     if o.inputs:
         lines.append(tuple_of("inputs=", [f'"{f.name}"' for f in o.inputs], 4))
     if o.domid is not None:
@@ -125,24 +119,24 @@ def call(names: Names, operation: m.Operation) -> str:
         lines.append(f"    limit={o.limit},\n")
     if o.speed is Speed.INSTANT:
         lines.append("    instant=True,\n")
-    if is_direct(o):
-        lines.append(f'    direct=ffi.addressof(lib, "{o.c_name}"),\n')
+    if has_initiator(o):
+        lines.append(f'    initiator=ffi.addressof(lib, "{o.c_name}"),\n')
     return "".join(lines) + ")\n"
 
 
-def is_direct(operation: m.Operation) -> bool:
-    """Whether C can call its function: one domain, and nothing else."""
+def has_initiator(operation: m.Operation) -> bool:
+    """Whether _live can call the C function directly: its only input is a domain, and it has no results."""
     o = operation
     return len(o.inputs) == 1 and is_domid(o.inputs[0].kind) and not o.results and o.progress is None
 
 
 def index_of(wanted: m.Field, results: list[m.Field]) -> int:
-    """Which of the results undoing needs."""
+    """The position of the result that is the undo's input."""
     return next(i for i, f in enumerate(results) if f.type is wanted.type)
 
 
 def result(names: Names, kind: m.Type) -> str:
-    """Where C puts it, what reads it, and what frees it."""
+    """A Result: its C type, what reads it, and what frees it."""
     pointer = names.ctype(f"{kind.c_name}*" if is_string(kind) else f"{kind.c_name} *")
     if is_domid(kind):
         return f"DomainResult({pointer})"
@@ -162,28 +156,28 @@ def result(names: Names, kind: m.Type) -> str:
 
 
 def typed(names: Names, kind: m.Type) -> str:
-    """A type as the operations' module spells it."""
+    """A type's annotation in _operations.py."""
     if is_domid(kind):
         return "Domain"
     named = isinstance(kind, (m.Struct, m.Enumeration))
     return ("types." if named else "") + names.annotation(kind)
 
 
-def given(names: Names, kind: m.Type) -> str:
-    """The same of a result."""
+def result_type(names: Names, kind: m.Type) -> str:
+    """A result's annotation in _operations.py."""
     array = sole_array(kind)
     return f"list[{typed(names, array.element)}]" if array else typed(names, kind)
 
 
 def returned(names: Names, operation: m.Operation) -> str:
-    values = [given(names, f.kind) for f in operation.results]
+    values = [result_type(names, f.kind) for f in operation.results]
     if len(values) == 1:
         return f"Operation[{values[0]}]"
     return f"Operation[tuple[{', '.join(values)}]]" if values else "Operation[None]"
 
 
 def keywords(operation: m.Operation) -> list[str]:
-    """What may be said of how it is done."""
+    """The keyword parameters."""
     given = ["*", f"limit: float | None = {operation.limit}"]
     if operation.progress is not None:
         given.append(f"progress: Callable[[{event(operation.progress)}], None] | None = None")
@@ -195,7 +189,7 @@ def event(told: m.Event) -> str:
 
 
 def context_parameters(names: Names, operation: m.Operation) -> list[str]:
-    """Of the method of Context, without self."""
+    """The parameters of Context's method, without self."""
     kinds = ["int | Domain" if is_domid(f.kind) else typed(names, f.kind) for f in operation.inputs]
     given = [f"{f.name}: {kind}" for f, kind in zip(operation.inputs, kinds, strict=True)]
     return given + keywords(operation)
@@ -216,7 +210,7 @@ def context_method(names: Names, operation: m.Operation) -> str:
     if o.progress is not None:
         verb, given = "_start_reporting", ["limit", "progress"]
     last = called(f"return self.{verb}", [row(o), *given, *values], 8)
-    if is_direct(o):
+    if has_initiator(o):
         signature = f"    @{row(o)}.method\n{signature}"
     return signature + docstring(document(o), 8) + "".join([*keep, *put, last])
 
@@ -225,7 +219,7 @@ def argument(f: m.Field) -> str:
     if is_string(f.kind):
         return f'v.string({f.name}, "{f.name}")'
     if is_uuid(f.kind):
-        return f'[v.uuid({f.name}, "{f.name}")]'  # by reference: to cffi an array of one
+        return f'[v.uuid({f.name}, "{f.name}")]'  # passed by reference: an array of one in cffi
     if isinstance(f.kind, m.Struct):
         return f"c_{f.name}"
     if isinstance(f.kind, m.Enumeration):
@@ -234,7 +228,7 @@ def argument(f: m.Field) -> str:
 
 
 def domain_method(names: Names, operation: m.Operation) -> str:
-    """The same with the domain's own number: `domain_get_info` is `info`."""
+    """Domain's method, which passes its own domid: `domain_get_info` becomes `info`."""
     o = operation
     name = o.python_name.removeprefix("domain_").removeprefix("get_")
     parameters = ["self", *(f"{f.name}: {typed(names, f.kind)}" for f in o.inputs[1:]), *keywords(o)]
@@ -250,7 +244,7 @@ def domain_method(names: Names, operation: m.Operation) -> str:
 
 
 def retyped(names: Names, operation: m.Operation) -> str:
-    """An operation of the library's that gives a Domain, as an extension's Context has it."""
+    """A library operation that returns a Domain, with the return type of an extension's Context."""
     o = operation
     head = function(o.python_name, ["self", *context_parameters(names, o)], returned(names, o), 8, " ...")
     ignored = "  # type: ignore[override]"
@@ -263,14 +257,16 @@ def document(operation: m.Operation) -> str:
     parts = [o.doc]
     parts += [f"{f.name}: {f.doc}" for f in o.inputs]
     if o.speed is Speed.INSTANT:
-        parts.append("limit: It is over before any limit could matter.")
+        parts.append("limit: Has no effect, because the operation does not wait.")
     else:
-        parts.append("limit: Seconds until it is stopped and gives TimedOutError; None: no limit.")
+        parts.append(
+            "limit: Seconds; the operation is stopped then and raises TimedOutError. None: no limit."
+        )
     if o.progress is not None:
         what = f"with each {camel(o.progress.name)}, in the loop's thread, before this completes."
         parts.append(f"progress: Called {what} {o.progress.doc}")
     if o.results:
-        parts.append("Gives: " + " ".join(f.doc for f in o.results))
+        parts.append("Returns: " + " ".join(f.doc for f in o.results))
     parts.append("Raises: " + ", ".join(error_class(e) for e in o.errors) + ".")
     parts.append("Cancelled: " + o.abort)
     return "\n\n".join(parts)

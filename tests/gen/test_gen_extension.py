@@ -60,7 +60,7 @@ def test_numbers_of_two_extensions_do_not_meet() -> None:
     known: dict[int, Any] = {}
     register(known, {-1000: mine}, "error")
     register(known, {-1000: mine, -1001: mine}, "error")
-    with pytest.raises(ImportError, match="error -1001 of theirs is one of mine already"):
+    with pytest.raises(ImportError, match="error -1001 of theirs is already registered by mine"):
         register(known, {-1001: theirs}, "error")
     assert known == {-1000: mine, -1001: mine}
 

@@ -116,12 +116,12 @@ def test_octets_that_are_no_text() -> None:
 
 
 def test_what_is_no_such_value() -> None:
-    with pytest.raises(TypeError, match="int has no form in JSON"):
+    with pytest.raises(TypeError, match="int has no JSON form"):
         aioxen.to_json(7)
-    with pytest.raises(TypeError, match="Event has no form in JSON"):
+    with pytest.raises(TypeError, match="Event has no JSON form"):
         aioxen.from_json(aioxen.Event, "{}")
     for document in 5, None, ["{}"]:
-        with pytest.raises(TypeError, match=r"^a document is expected, not "):
+        with pytest.raises(TypeError, match=r"^text: str or bytes is expected, not "):
             aioxen.from_json(aioxen.DomainConfig, document)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"^kind: type is expected, not 'DomainConfig'"):
         aioxen.from_json("DomainConfig", "{}")  # type: ignore[arg-type]

@@ -174,7 +174,7 @@ def test_a_union_with_the_wrong_arm(shapes: Any) -> None:
     for key, arm, words in [
         (t.Backend.FILE, None, r"disk\.u: DiskFile is expected, not None"),
         (t.Backend.FILE, t.DiskNumber(1), r"disk\.u: DiskFile is expected, not DiskNumber"),
-        (t.Backend.NONE, t.DiskNumber(1), r"disk\.u: nothing is expected, not DiskNumber"),
+        (t.Backend.NONE, t.DiskNumber(1), r"disk\.u: None is expected, not DiskNumber"),
     ]:
         with pytest.raises(TypeError, match=words):
             shapes.put_Disk(shapes.v.ffi.new("libxl_disk *"), t.Disk("", key, arm), "disk", [])

@@ -16,8 +16,8 @@ from uuid import UUID
 import aioxen
 import pytest
 from aioxen._base import BaseContext, error_of
-from aioxen._call import Call, Result
 from aioxen._queue import EventsLost, Queue
+from aioxen._spec import CffiSpec, Result
 from aioxen._values import free_string, get_string, take_string
 from aioxen.context import Context
 from aioxen.events import Events
@@ -29,8 +29,8 @@ pytestmark = pytest.mark.usefixtures("hypervisor")
 TELLING: set[CodeType] = {
     function.__code__
     for function in (
-        Context._tell,
-        BaseContext._event,
+        Context._deliver,
+        BaseContext._make_event,
         Events._put,
         Events._wake,
         Events._finish,
@@ -41,12 +41,12 @@ TELLING: set[CodeType] = {
 HANDING_OUT: set[CodeType] = TELLING | {
     function.__code__
     for function in (
-        Context._report,
-        Operation._end,
-        Operation._stopped,
+        Context._deliver_progress,
+        Operation._finish,
+        Operation._finish_stopped,
         Operation._error,
-        Call.value,
-        Call.drop,
+        CffiSpec.read_results,
+        CffiSpec.free_results,
         Result.value,
         error_of,
         take_string,
@@ -55,7 +55,7 @@ HANDING_OUT: set[CodeType] = TELLING | {
     )
 }
 
-STARTING: set[CodeType] = {Call.out.__code__, Call.begin.__code__}
+STARTING: set[CodeType] = {CffiSpec.new_results.__code__, CffiSpec.call.__code__}
 
 
 class Interruption:
@@ -249,8 +249,8 @@ def test_nobody_waits_for_what_was_not_started(
         with interruption.armed(), contextlib.suppress(raised):
             getattr(xen, what)(*inputs.get(what, [])).cancel()
         counters = xen.counters()
-        assert len(xen._live()) == counters.operations + counters.events
-        while xen._live():
+        assert len(xen._live_operations()) == counters.operations + counters.events
+        while xen._live_operations():
             await asyncio.sleep(0.001)
         return interruption.left <= 0
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import aioxen
 import pytest
-from aioxen._call import Call, DomainResult, Result
 from aioxen._convert import put_DomainConfig
 from aioxen._native import ffi, lib
 from aioxen._operations import _DOMAIN_PAUSE, _DOMAIN_WAIT_GONE, _HOST_INFO
+from aioxen._spec import CffiSpec, DomainResult, Result
 from aioxen._values import CData, Keep
 from aioxen.operation import Operation
 from worldly import Configure
@@ -30,15 +30,15 @@ async def by_hand(xen: aioxen.Context, operations: list[Operation[Any]]) -> Call
         await asyncio.sleep(0.001)
         lib.libxl_ctx_process(xen._c)
     loop.add_reader(fd, lambda: None)  # for the context's own end
-    drain: Callable[[], None] = xen._drain
+    drain: Callable[[], None] = xen._deliver_events
     return drain
 
 
 @pytest.mark.parametrize(
     "call", [_DOMAIN_PAUSE, _DOMAIN_WAIT_GONE, _HOST_INFO], ids=lambda call: str(call.name)
 )
-async def test_nothing_is_held_of_what_has_ended(xen: aioxen.Context, call: Call) -> None:
-    inputs = [31_999] * len(call.inputs)
+async def test_nothing_is_held_of_what_has_ended(xen: aioxen.Context, call: CffiSpec) -> None:
+    inputs = [31_999] * len(call.input_names)
 
     async def some() -> tuple[int, int, int]:
         for _ in range(50):
@@ -54,27 +54,27 @@ async def test_nothing_is_held_of_what_has_ended(xen: aioxen.Context, call: Call
 async def test_live_is_what_c_has_not_ended(xen: aioxen.Context) -> None:
     waiting = xen.domain_wait_shutdown(0)
     gone = xen.domain_wait_gone(31_999)
-    assert set(xen._live()) == {waiting, gone}
+    assert set(xen._live_operations()) == {waiting, gone}
     await gone
-    assert xen._live() == [waiting]
+    assert xen._live_operations() == [waiting]
     waiting.cancel()
     await asyncio.wait([waiting])
-    assert xen._live() == []
+    assert xen._live_operations() == []
 
 
 async def test_an_interrupt_loses_neither_an_operation_nor_its_result(
     xen: aioxen.Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ctrl-C while a result is made of what C has written."""
-    value = Call.value
+    value = CffiSpec.read_results
 
-    def interrupted(call: Call, *arguments: Any) -> Any:
-        monkeypatch.setattr(Call, "value", value)
+    def interrupted(call: CffiSpec, *arguments: Any) -> Any:
+        monkeypatch.setattr(CffiSpec, "read_results", value)
         raise KeyboardInterrupt
 
     names = [xen.domain_get_name(0) for _ in range(3)]
     deliver = await by_hand(xen, list(names))
-    monkeypatch.setattr(Call, "value", interrupted)
+    monkeypatch.setattr(CffiSpec, "read_results", interrupted)
     with pytest.raises(KeyboardInterrupt):
         deliver()
     assert [name.result() for name in names] == ["Domain-0"] * 3
@@ -93,7 +93,7 @@ async def test_a_fault_of_one_is_no_fault_of_the_others(
     deliver()
     assert [type(operation.exception()) for operation in failing] == [ZeroDivisionError] * 2
     assert [name.result() for name in names] == ["Domain-0"] * 2
-    assert xen._live() == []
+    assert xen._live_operations() == []
     assert xen.counters().operations == 0
 
 
@@ -110,13 +110,13 @@ async def test_results_that_are_taken_back(xen: aioxen.Context, guest: Configure
 
     seen: list[int] = []
     freed: list[CData] = []
-    back = Call("destroy", destroy, inputs=("domid", "info"), domid=0)
+    back = CffiSpec("destroy", destroy, inputs=("domid", "info"), domid=0)
     results = (
         DomainResult("libxl_domid *"),
         Result("char **", lambda _: "", freed.append),
         Result("libxl_dominfo *", lambda _: None),
     )
-    call = Call("create", create, ("d_config",), results=results, reports=True, undo=(back, (0, 2)))
+    call = CffiSpec("create", create, ("d_config",), results=results, reports=True, undo=(back, (0, 2)))
     config, keep = ffi.new("libxl_domain_config *"), Keep()
     put_DomainConfig(config, guest(), "d_config", keep)
     before = len(await xen.domain_list())
@@ -136,10 +136,10 @@ async def test_what_is_told_may_have_more_delivered(
     xen: aioxen.Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As a loop does that is run by what it calls."""
-    value = Call.value
+    value = CffiSpec.read_results
     gone: list[Operation[Any]] = []
 
-    def meanwhile(call: Call, *arguments: Any) -> Any:
+    def meanwhile(call: CffiSpec, *arguments: Any) -> Any:
         if not gone:
             gone.extend(xen.domain_wait_gone(31_999) for _ in range(5))
             deliver()
@@ -147,7 +147,7 @@ async def test_what_is_told_may_have_more_delivered(
 
     names = [xen.domain_get_name(0) for _ in range(3)]
     deliver = await by_hand(xen, list(names))
-    monkeypatch.setattr(Call, "value", meanwhile)
+    monkeypatch.setattr(CffiSpec, "read_results", meanwhile)
     deliver()
     assert [name.result() for name in names] == ["Domain-0"] * 3
     assert [operation.done() for operation in gone] == [True] * 5
@@ -186,7 +186,7 @@ async def test_an_instant_operation_is_made_once(
 
 
 def test_of_several_inputs_the_one_that_is_refused_is_named() -> None:
-    call = Call("get_info", lib.libxl_domain_get_info, inputs=("domid", "info"), domid=0)
+    call = CffiSpec("get_info", lib.libxl_domain_get_info, inputs=("domid", "info"), domid=0)
     nothing: Any = SimpleNamespace(_c=ffi.NULL)
     with pytest.raises(OverflowError, match=r"^get_info\(domid=-1\): "):
-        call.begin(nothing, (-1, ffi.NULL), (), 0)
+        call.call(nothing, (-1, ffi.NULL), (), 0)

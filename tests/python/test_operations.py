@@ -79,7 +79,7 @@ async def test_success_that_nobody_wants_is_taken_back(xen: aioxen.Context, gues
         step(xen)
     assert await existing(xen) != before
     assert creation.cancel()
-    asyncio.get_running_loop().add_reader(fd, xen._drain)
+    asyncio.get_running_loop().add_reader(fd, xen._deliver_events)
     assert isinstance(await settle(creation), asyncio.CancelledError)
     assert await existing(xen) == before
     assert xen.counters().operations_aborted == 0
@@ -95,7 +95,7 @@ async def test_a_result_that_its_task_never_sees_is_taken_back(xen: aioxen.Conte
 
     task = asyncio.create_task(create())
     await asyncio.sleep(0)
-    (creation,) = xen._live()
+    (creation,) = xen._live_operations()
     while not creation.done():
         await asyncio.sleep(0)
     assert not seen
@@ -135,7 +135,7 @@ async def test_an_undo_that_fails_is_told(
         step(xen)
     sim("fault", "add", "domctl.destroydomain:1:EPERM")
     creation.cancel()
-    asyncio.get_running_loop().add_reader(fd, xen._drain)
+    asyncio.get_running_loop().add_reader(fd, xen._deliver_events)
     assert isinstance(await settle(creation), asyncio.CancelledError)
     sim("fault", "clear")
     assert [type(context["exception"]).__mro__[1] for context in told] == [aioxen.Error]

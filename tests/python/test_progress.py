@@ -53,7 +53,7 @@ async def test_nothing_is_kept(xen: aioxen.Context, guest: Configure) -> None:
     with pytest.raises(TypeError, match=r"progress: .*'print'"):
         xen.domain_create(guest(), progress="print")  # type: ignore[arg-type]
     await asyncio.sleep(0)
-    assert xen._reports == {}
+    assert xen._progress_callbacks == {}
 
 
 async def test_a_listener_that_fails_is_no_fault_of_the_operation(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Controlling Xen domains, asynchronously.
+"""Controls Xen domains asynchronously.
 
 async with aioxen.Context() as xen:
     dom = await xen.domain_create(aioxen.pv("guest", "/boot/kernel", memory="64M"))
@@ -21,6 +21,6 @@ from aioxen.json import to_json as to_json
 from aioxen.operation import Operation as Operation
 from aioxen.types import *
 
-# Without the modules: `json` and `types` are others' names, too. Said so that mypy, which reads no list but a
-# literal one, goes by the imports.
+# The modules are excluded, because `json` and `types` are also names of the standard library. mypy reads only
+# a literal __all__, so it uses the imports above.
 globals()["__all__"] = [n for n, value in vars().items() if n[0] != "_" and not hasattr(value, "__spec__")]

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A C context, without an event loop: what owns it, what it tells, what ends it.
+"""Owns the C context, without an event loop: its allocation, its event generators, its end.
 
-The C library never calls Python. Whatever it has to tell is a record in a queue behind one
-descriptor. Events find their receiver by a token of 64 bits that is never used again.
+The C library never calls Python. It queues records behind one descriptor. A record names its receiver by a
+token of 64 bits, which is never used again.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ _contexts: weakref.WeakSet[BaseContext] = weakref.WeakSet()
 
 
 class Counters(Fields):
-    """How many of each thing a context has alive, for tests and monitoring.
+    """What a context has in use, for tests and monitoring.
 
-    Instant operations are counted only where they end in an event.
+    An instant operation is counted only if it completes by an event.
     """
 
     __slots__ = __match_args__ = (
@@ -47,34 +47,34 @@ class Counters(Fields):
     )
 
     operations_started: int
-    """Since the context was made."""
+    """Operations started since the context was created."""
 
     operations_completed: int
-    """Of these, ended; whatever the result."""
+    """Of these: completed, with any result."""
 
     operations_aborted: int
-    """Of these, ended because they were cancelled or reached their limit."""
+    """Of these: completed because they were cancelled or reached their limit."""
 
     operations: int
-    """Live: started, completion not delivered."""
+    """Operations started whose completion has not been delivered."""
 
     events: int
-    """Queued, not taken."""
+    """Events queued and not taken."""
 
     timers: int
-    """Armed."""
+    """Timers armed."""
 
     watches: int
-    """Xenstore watches registered, besides the context's own."""
+    """Xenstore watches registered, without the context's own."""
 
     descriptors: int
-    """Watched by operations and event generators."""
+    """Descriptors watched by operations and event generators."""
 
     jobs: int
-    """Queued for or running on workers."""
+    """Jobs queued for workers or running on them."""
 
     threads: int
-    """Workers alive."""
+    """Worker threads."""
 
     evgens: int
     """Event generators enabled."""
@@ -107,7 +107,7 @@ class Counters(Fields):
 
 
 def error_of(rc: int, message: str, operation: str | None = None, domid: int | None = None) -> errors.Error:
-    """The exception for a number of the library's."""
+    """The exception for an error code of the library."""
     kind = errors.BY_RC.get(rc)
     if kind is not None:
         return kind(message, operation, domid)
@@ -117,16 +117,16 @@ def error_of(rc: int, message: str, operation: str | None = None, domid: int | N
 
 
 def last_message() -> str:
-    """The words for the failure that a call has just returned."""
+    """The message of the error that the last call of this thread returned."""
     return v.get_string(lib.libxl_error_message())
 
 
 class BaseContext(ContextOperations):
-    """Owns the C context. A side for an event loop adds how operations and events are awaited."""
+    """Owns the C context. A subclass for an event loop adds how operations and events are awaited."""
 
     _c: v.CData = None
     domain_class: type[Domain] = Domain
-    """What operations give as a domain; an extension's has methods of its own."""
+    """The class of the domains that operations return. An extension sets its own."""
 
     def __init__(self) -> None:
         out = ffi.new("libxl_ctx **")
@@ -134,40 +134,40 @@ class BaseContext(ContextOperations):
         if rc:
             raise error_of(rc, last_message())
         self._c = out[0]
-        self._ended: Counters | None = None
+        self._final_counters: Counters | None = None
         self._tokens = itertools.count(1)
         _contexts.add(self)
 
     @property
     def closed(self) -> bool:
-        """Whether it has ended; from the beginning of aclose() on it refuses new operations."""
+        """Whether it has been closed. New operations are refused as soon as aclose() begins."""
         return self._c is None
 
     def counters(self) -> Counters:
-        """What is alive now; after the end, what was at the end."""
-        if self._ended is not None:
-            return self._ended
+        """The present counters; after closing, the counters at the end."""
+        if self._final_counters is not None:
+            return self._final_counters
         c = ffi.new("libxl_counters *")
         lib.libxl_ctx_counters(self._c, c)
         return Counters(*next(_counters.unpack(c, 1)))
 
     def _domain(self, domid: int) -> Domain:
-        """The handle of a domain, whose identity is looked up now. No thread waits for this."""
+        """The handle of a domain. Looks up its UUID by one hypercall, which does not block."""
         info = ffi.new("libxl_dominfo *")
         rc = lib.libxl_domain_get_info(self._c, domid, info, ffi.NULL)
         return self.domain_class(self, domid, bytes(16) if rc else bytes(info.uuid.uuid))
 
-    def _failed(self, rc: int, message: str) -> None:
-        """What the library could not do for nobody in particular."""
+    def _raise_error(self, rc: int, message: str) -> None:
+        """Raise an error that belongs to no operation."""
         raise error_of(rc, message)
 
-    def _event(self, kind: int, domid: int, value: int, octets: bytes, address: int) -> types.Event | None:
-        """The event that a record tells; None if this release does not know its type."""
+    def _make_event(self, kind: int, domid: int, value: int, uuid: bytes, address: int) -> types.Event | None:
+        """The event of a record; None if this release does not know its type."""
         make = EVENTS.get(kind)
-        return make(domid, v.uuid_of(octets), value, ffi.cast("libxl_event *", address)) if make else None
+        return make(domid, v.uuid_of(uuid), value, ffi.cast("libxl_event *", address)) if make else None
 
     def _evenable(self, domid: int | None, token: int) -> v.CData:
-        """Have a domain's lifecycle told, or every domain's; where what _evdisable ends is."""
+        """Enable the lifecycle events of one domain, or of all. Returns the argument of _evdisable()."""
         out = ffi.new("libxl_evgen_domain_lifecycle **")
         which = lib.LIBXL_DOMID_ALL if domid is None else domid
         rc = lib.libxl_evenable_domain_lifecycle(self._c, which, token, out)
@@ -176,14 +176,14 @@ class BaseContext(ContextOperations):
         return out
 
     def _evdisable(self, out: v.CData) -> None:
-        """Does nothing the second time."""
+        """Disable what _evenable() has enabled. A second call does nothing."""
         if self._c is not None and out[0]:
             generator, out[0] = out[0], ffi.NULL
             lib.libxl_evdisable_domain_lifecycle(self._c, generator)
 
     def _free(self) -> Callable[[], None]:
-        """Give up the C context: what is returned frees it, and may be called on any thread."""
-        self._ended = self.counters()
+        """Give up the C context. Returns the function that frees it, which may be called in any thread."""
+        self._final_counters = self.counters()
         c, self._c = self._c, None
 
         def free() -> None:
@@ -191,15 +191,19 @@ class BaseContext(ContextOperations):
 
         return free
 
-    def _forked(self) -> None:
-        """In a child: the descriptors are closed, and everything is left to the parent."""
+    def _after_fork(self) -> None:
+        """In a forked child: close the descriptors. The parent keeps everything else."""
         if self._c is not None:
-            self._ended = Counters(*[0] * len(Counters.__slots__))
+            self._final_counters = Counters(*[0] * len(Counters.__slots__))
             c, self._c = self._c, None
             lib.libxl_postfork_child_noexec(c)
 
     def __del__(self) -> None:
-        """Nobody has closed it. No weakref's finalizer: what is garbage with it may use it after that."""
+        """Free a context that was not closed, with a ResourceWarning.
+
+        This is not a weakref finalizer, because objects that are garbage together with the context may still
+        use it after a finalizer would have run.
+        """
         if self._c is not None:
             self._free()()
             warnings.warn("a Context was not closed: use `async with`", ResourceWarning, stacklevel=2)
@@ -207,15 +211,15 @@ class BaseContext(ContextOperations):
 
 @atexit.register
 def _at_exit() -> None:
-    """While everything is still there: half-made domains are taken back, and no operation writes its results
-    into memory that is gone."""
+    """Free all contexts while the interpreter is complete. Unfinished creations are undone, and no operation
+    writes to memory that Python has freed."""
     for context in list(_contexts):
         context.__del__()
 
 
 def _after_fork_in_child() -> None:
     for context in list(_contexts):
-        context._forked()
+        context._after_fork()
 
 
 os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -1,23 +1,23 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The base of all errors; aioxen.errors has a class for each."""
+"""Owns Error, the base of the error classes in aioxen.errors."""
 
 from __future__ import annotations
 
 
 class Error(Exception):
-    """An operation of the library has failed."""
+    """An operation of the library failed."""
 
     rc: int = 0
-    """The library's number for it: ERROR_* in C."""
+    """The error code: ERROR_* in C."""
 
     message: str
-    """What failed, in words, naming the field or the path."""
+    """What failed, with the name of the field or the path."""
 
     operation: str | None
-    """The operation that failed, if it was one."""
+    """The name of the operation that failed; None if it was none."""
 
     domid: int | None
-    """The domain that it was about, if it was about one."""
+    """The domid of the operation; None if it has none."""
 
     def __init__(self, message: str = "", operation: str | None = None, domid: int | None = None) -> None:
         self.message = message or (type(self).__doc__ or "").strip()

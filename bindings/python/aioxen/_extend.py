@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""How what an extension has joins what the library has."""
+"""Owns the registration of an extension's errors and events in the library's tables."""
 
 from __future__ import annotations
 
 from typing import Any
 
 
-def register(known: dict[int, Any], more: dict[int, Any], what: str) -> None:
-    """Add to a table by numbers, none of which may be another extension's.
+def register(table: dict[int, Any], rows: dict[int, Any], what: str) -> None:
+    """Add rows to a table by their numbers.
 
-    Raises: ImportError.
+    Raises: ImportError, if another module has registered one of the numbers.
     """
-    for number, thing in more.items():
-        other = known.get(number, thing).__module__
-        if other != thing.__module__:
-            raise ImportError(f"{what} {number} of {thing.__module__} is one of {other} already")
-    known.update(more)
+    for number, row in rows.items():
+        other = table.get(number, row).__module__
+        if other != row.__module__:
+            raise ImportError(f"{what} {number} of {row.__module__} is already registered by {other}")
+    table.update(rows)

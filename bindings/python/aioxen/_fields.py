@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What the package's dataclasses have in common, and its enumerations.
+"""Owns Fields, the base of the package's dataclasses, and the text form of its enumerations.
 
-Dataclasses are written out, as dataclass() would make them: it compiles each class's methods whenever the
-class is imported, and the modules that it needs take as long as the rest of this package.
+The generator writes each dataclass out in full. The decorator dataclass() would compile the methods of every
+class at each import, and importing its module takes as long as importing the rest of this package.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 def words(member: enum.IntEnum) -> str:
-    """A number of C's, for people."""
+    """The member's name in lower case, as str() shows it."""
     return member.name.lower().removeprefix("_")
 
 
 @functools.cache
-def _described(kind: type[Fields]) -> Any:
-    """What dataclass() makes of such a class, with types for annotations."""
+def _as_dataclass(kind: type[Fields]) -> Any:
+    """The equivalent class made by dataclass(), whose annotations are types."""
     from dataclasses import MISSING, field, make_dataclass
     from inspect import signature
     from typing import get_type_hints
@@ -31,7 +31,7 @@ def _described(kind: type[Fields]) -> Any:
     hints = get_type_hints(kind)
     given = {p.name: p.default for p in signature(kind).parameters.values() if p.default is not p.empty}
 
-    def described(name: str) -> Any:
+    def as_field(name: str) -> Any:
         def new() -> Any:
             return getattr(kind(), name)
 
@@ -40,22 +40,25 @@ def _described(kind: type[Fields]) -> Any:
             return field(default=default)
         return field(default_factory=new)
 
-    return make_dataclass(kind.__name__, [(n, hints[n], described(n)) for n in kind.__match_args__])
+    return make_dataclass(kind.__name__, [(n, hints[n], as_field(n)) for n in kind.__match_args__])
 
 
-class _Described:
-    """Described when somebody asks: few programs do. A class that inherits is as what it inherits from."""
+class _DataclassAttribute:
+    """A dataclass attribute that is computed at its first use, which few programs need.
+
+    A subclass without fields of its own has the attributes of its base.
+    """
 
     def __set_name__(self, owner: type[Fields], name: str) -> None:
         self.name = name
 
     def __get__(self, value: Fields | None, kind: type[Fields]) -> Any:
         written = next(c for c in kind.__mro__ if "__match_args__" in vars(c))
-        return getattr(_described(written), self.name)
+        return getattr(_as_dataclass(written), self.name)
 
 
-class _Hinted:
-    """What typing.get_type_hints() asks a class for first: what its annotations name is imported then."""
+class _TypeHints:
+    """Imports what the annotations name. typing.get_type_hints() reads this attribute first."""
 
     def __get__(self, value: Fields | None, kind: type[Fields]) -> Any:
         from uuid import UUID
@@ -67,7 +70,7 @@ class _Hinted:
 
 
 class Fields:
-    """How a dataclass compares, and what it looks like."""
+    """The base of the dataclasses: comparison by fields, and repr()."""
 
     __slots__ = ()
 
@@ -76,9 +79,9 @@ class Fields:
     if TYPE_CHECKING:
         __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
     else:
-        __dataclass_fields__ = _Described()
-        __dataclass_params__ = _Described()
-    __no_type_check__ = _Hinted()
+        __dataclass_fields__ = _DataclassAttribute()
+        __dataclass_params__ = _DataclassAttribute()
+    __no_type_check__ = _TypeHints()
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
@@ -88,5 +91,5 @@ class Fields:
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        said = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.__match_args__)
-        return f"{type(self).__qualname__}({said})"
+        fields = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.__match_args__)
+        return f"{type(self).__qualname__}({fields})"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What a dataclass's way to JSON and back is made of: a Form, generated, one per dataclass."""
+"""Owns Form: the functions that convert one dataclass to and from JSON. Generated tables are made of it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class Form(Generic[T]):
-    """Through C's type, by C's functions."""
+    """The C type of a dataclass, and the functions that convert it: Python <-> C <-> JSON."""
 
     __slots__ = ("pointer", "put", "get", "to_json", "from_json", "dispose")
 

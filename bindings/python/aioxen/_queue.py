@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Events between their occurrence and their reader: bounded, and honest about what did not fit."""
+"""Owns the bounded queue between an event's delivery and its reader."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from aioxen.types import Event
 
 
 class EventsLost(Fields):
-    """The reader was too slow: here, `count` events are missing."""
+    """The reader was too slow: `count` events were dropped at this point."""
 
     __slots__ = __match_args__ = ("count",)
 
     count: int
-    """How many."""
+    """The number of events dropped."""
 
     def __init__(self, count: int) -> None:
         self.count = count
 
 
-def kinds(types: Iterable[type[Event]]) -> tuple[type[Event], ...]:
-    """Of a wrong one nobody would hear before an event is looked at, which others wait for, too."""
+def event_classes(types: Iterable[type[Event]]) -> tuple[type[Event], ...]:
+    """Check the classes now: a wrong one would otherwise raise while an event is delivered."""
     try:
         found = tuple(types)
     except TypeError:
@@ -36,7 +36,7 @@ def kinds(types: Iterable[type[Event]]) -> tuple[type[Event], ...]:
 
 
 class Queue:
-    """Holds up to `capacity` events in order. Where events were dropped, an EventsLost stands."""
+    """Holds up to `capacity` events in order. An EventsLost takes the place of events that were dropped."""
 
     __slots__ = ("capacity", "types", "waiting", "dropped")
 
@@ -46,12 +46,12 @@ class Queue:
         if capacity < 1:
             raise ValueError(f"capacity: {capacity!r} is less than 1")
         self.capacity = capacity
-        self.types = None if types is None else kinds(types)
+        self.types = None if types is None else event_classes(types)
         self.waiting: deque[Event | EventsLost] = deque()
-        self.dropped: Event | None = None  # the last that was
+        self.dropped: Event | None = None  # the last event dropped
 
     def put(self, event: Event) -> None:
-        """May be called again, with the event that it was interrupted with."""
+        """Append an event. After an interrupt it may be called again with the same event."""
         last = self.waiting[-1] if self.waiting else None
         if event is last or event is self.dropped:
             return
@@ -66,7 +66,11 @@ class Queue:
         last.count, self.dropped = last.count + 1, event
 
     def get(self) -> Event | EventsLost | None:
-        """The oldest, or None. Interrupts come after calls: there is none that would lose an event."""
+        """Remove and return the oldest event, or None.
+
+        It makes no call between reading and removing: a signal handler could raise there, and the event would
+        be lost.
+        """
         if not self.waiting:
             return None
         event = self.waiting[0]

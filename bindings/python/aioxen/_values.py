@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Single values to and from C: what the generated conversions are made of.
+"""Owns the conversion of single values to and from C, which the generated conversions call.
 
-Text is UTF-8 with surrogateescape, both ways: what Linux and Xen keep as octets (paths, names in
-xenstore) comes back as it went in, also where it is not valid UTF-8.
+Text is converted as UTF-8 with surrogateescape. Paths and names in xenstore are bytes to Linux and Xen, so
+text that is not valid UTF-8 must also survive the conversion in both directions.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
     from uuid import UUID
 
 CData: TypeAlias = Any
-"""C data. cffi has one class for all of it."""
+"""C data. cffi uses one class for all types."""
 
 Keep: TypeAlias = list[CData]
-"""What must live as long as the C data that points to it."""
+"""Objects that must live as long as the C data that points to them."""
 
 E = TypeVar("E", bound=enum.IntEnum)
 
 addressof = ffi.addressof
 
 CType: TypeAlias = Any
-"""A C type, as the ffi of an extension has made it."""
+"""A C type, as made by ffi.typeof()."""
 
 
 def ctype(name: str | CType) -> CType:
-    """A C type by its name, or itself."""
+    """The C type of this name. A C type is returned unchanged."""
     return ffi.typeof(name) if isinstance(name, str) else name
 
 
@@ -41,7 +41,7 @@ def ctype(name: str | CType) -> CType:
 
 
 class Members(dict[int, E]):
-    """An enumeration's members by value; `unknown` stands for any other value."""
+    """An enumeration's members by value. Any other value gives `unknown`."""
 
     def __init__(self, kind: type[E], unknown: E | None = None) -> None:
         super().__init__((member.value, member) for member in kind)
@@ -54,7 +54,7 @@ class Members(dict[int, E]):
 
 
 class Flat:
-    """A struct of numbers only, as a format of the module struct."""
+    """A C struct that contains numbers only, with its format for Python's module `struct`."""
 
     def __init__(self, ctype: str, code: str) -> None:
         self.size = ffi.sizeof(ctype)
@@ -68,14 +68,14 @@ class Flat:
 
 @functools.cache
 def _uuid() -> tuple[Any, ...]:
-    """What a UUID is made with. Its module is imported for the first: that takes milliseconds."""
+    """What uuid_of() needs. The module uuid is imported at the first use, because that takes milliseconds."""
     from uuid import UUID, SafeUUID
 
     return UUID, UUID.__dict__["int"].__set__, UUID.__dict__["is_safe"].__set__, SafeUUID.unknown
 
 
 def uuid_of(octets: bytes | CData) -> UUID:
-    """As UUID(bytes=octets), at half of the time: a list of many domains is mostly this."""
+    """Like UUID(bytes=octets) in half the time. It takes most of the time of listing many domains."""
     kind, set_int, set_is_safe, unknown = _uuid()
     made: UUID = kind.__new__(kind)
     set_int(made, int.from_bytes(octets, "big"))
@@ -88,7 +88,7 @@ def optional_uuid_of(octets: bytes | CData) -> UUID | None:
 
 
 def get_string(c: CData) -> str:
-    """NULL is empty."""
+    """The string; "" for NULL."""
     return ffi.string(c).decode("utf-8", "surrogateescape") if c else ""
 
 
@@ -101,7 +101,7 @@ def take_string(c: CData) -> str:
 
 
 def free_string(c: CData) -> None:
-    """Of a result, which is the caller's."""
+    """Free a string that is the result of an operation."""
     lib.free(c[0])
 
 
@@ -119,30 +119,30 @@ def take_number(c: CData) -> int:
 
 def expect(value: object, kind: type, path: str) -> None:
     if not isinstance(value, kind):
-        what = "nothing" if kind is type(None) else f"{kind.__name__}"
+        what = "None" if kind is type(None) else f"{kind.__name__}"
         raise TypeError(f"{path}: {what} is expected, not {value!r}")
 
 
 def refuse_bool(value: object, path: str) -> None:
-    """To cffi they are 0 and 1."""
+    """Raise TypeError for a bool, which cffi would accept as 0 or 1."""
     if isinstance(value, bool):
         raise TypeError(f"{path}: a number is expected, not {value}")
 
 
 def domid(value: Any) -> int:
-    """A domain, or its number: what an operation takes where C has a domid."""
+    """The domid of a Domain or an int. Accepts and refuses the same values as operations do."""
     refuse_bool(value, "domid")
     try:
         found = int(ffi.new("uint32_t *", value)[0])
     except (TypeError, OverflowError) as error:
         raise type(error)(f"domid: {error}") from None
     if found == lib.LIBXL_DOMID_ALL:
-        raise ValueError(f"domid: {found} is no domain's")
+        raise ValueError(f"domid: {found} is not the number of a domain")
     return found
 
 
 def fits(value: Any, kind: CType) -> bool:
-    """Whether cffi takes it for a number of that kind. What is no number has been looked at already."""
+    """Whether cffi accepts the value for a number of this type. Other types have been checked before."""
     try:
         return kind.kind != "primitive" or bool(ffi.new(f"{kind.cname} *", value))
     except (TypeError, OverflowError):
@@ -150,7 +150,7 @@ def fits(value: Any, kind: CType) -> bool:
 
 
 def number(value: int, name: str) -> int:
-    """An operation's input, which cffi looks at more closely."""
+    """A number as an input. Refuses a bool; cffi checks the type and the range."""
     refuse_bool(value, name)
     return value
 
@@ -161,7 +161,7 @@ def put_bool(c: CData, name: str, value: bool, path: str) -> None:
 
 
 def put(c: CData, name: str, value: int, path: str) -> None:
-    """A number; cffi sees to its range."""
+    """Store a number. cffi checks the range."""
     refuse_bool(value, f"{path}.{name}")
     try:
         setattr(c, name, value)
@@ -186,7 +186,7 @@ def put_string(c: CData, name: str, value: str | None, path: str, keep: Keep) ->
 
 
 def uuid(value: UUID, path: str) -> list[bytes]:
-    """As C has it: a struct of its octets."""
+    """The initializer of a libxl_uuid."""
     expect(value, _uuid()[0], path)
     return [value.bytes]
 
@@ -219,7 +219,7 @@ def put_array(
     ctype: str,
     put_at: Callable[[CData, Any, str, Keep], None],
 ) -> None:
-    """A list, as a pointer and the field that counts it. `put_at` puts one element."""
+    """Store a list as an array and its length. `put_at` stores one element."""
     here = f"{path}.{name}"
     expect(values, list, here)
     array = ffi.new(ctype, len(values))

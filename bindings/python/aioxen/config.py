@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Configurations in one line: pv() and pvh()."""
+"""Owns pv() and pvh(), which make the configuration of a guest in one call."""
 
 from __future__ import annotations
 
@@ -24,9 +24,15 @@ def pv(
     ramdisk: str | os.PathLike[str] | None = None,
     uuid: UUID | str | None = None,
 ) -> DomainConfig:
-    """A paravirtualised guest, by its kernel. `memory` is in MiB, or says its unit: "64M", "2G".
+    """The configuration of a PV guest that boots `kernel` directly.
 
-    Without `uuid` the domain gets a random one. Everything else has its place in DomainConfig.
+    memory: MiB as an int, or a string with a unit: "64M", "2G".
+
+    uuid: None: the domain gets a random UUID.
+
+    All other settings can be changed in the DomainConfig that is returned.
+
+    Raises: TypeError, ValueError, with the name of the argument.
     """
     return _direct(DomainType.PV, name, kernel, memory, vcpus, cmdline, ramdisk, uuid)
 
@@ -41,7 +47,10 @@ def pvh(
     ramdisk: str | os.PathLike[str] | None = None,
     uuid: UUID | str | None = None,
 ) -> DomainConfig:
-    """As pv(), for a guest in a hardware-assisted machine without emulated devices."""
+    """The configuration of a PVH guest, with hardware virtualisation but no emulated devices.
+
+    The arguments and errors are those of pv().
+    """
     return _direct(DomainType.PVH, name, kernel, memory, vcpus, cmdline, ramdisk, uuid)
 
 
@@ -77,7 +86,7 @@ def _kib(memory: int | str) -> int:
         number, unit = size[:-1].rstrip(), size[-1:]
         if unit in _KIB and number.isdecimal() and int(number):
             return int(number) * _KIB[unit]
-    raise ValueError(f'memory: MiB as a number, or a size such as "64M" or "2G", not {memory!r}')
+    raise ValueError(f'memory: a number of MiB, or a size such as "64M" or "2G", is expected, not {memory!r}')
 
 
 def _path(field: str, path: str | os.PathLike[str]) -> str:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The context under asyncio.
+"""Owns the context under asyncio: its loop, the delivery of events, and closing.
 
-All of it belongs to the thread of the event loop. The C context's descriptor is among the loop's
-readers; one callback takes what has happened, many records at a time, and ends the futures.
+Everything here runs in the event loop's thread. The C context's descriptor is one of the loop's readers; its
+callback takes all queued records at once, completes the futures and delivers the events.
 """
 
 from __future__ import annotations
@@ -17,32 +17,32 @@ from typing import Any, Self
 from aioxen import _values as v
 from aioxen import errors
 from aioxen._base import BaseContext
-from aioxen._call import Call
-from aioxen._live import Starter
+from aioxen._live import ContextCore
 from aioxen._native import ffi, lib
+from aioxen._spec import CffiSpec
 from aioxen.domain import Domain
 from aioxen.events import Events
-from aioxen.operation import Operation, Stop, Undoable
+from aioxen.operation import Operation, Stop, UndoableOperation
 from aioxen.types import Event
 
 
-class Context(Starter, BaseContext):
-    """The library, opened: the way to this host's domains.
+class Context(ContextCore, BaseContext):
+    """A connection to the hypervisor of this host: starts operations on its domains and follows their events.
 
-    Use it as `async with aioxen.Context() as xen:`. It may be made anywhere; it serves the event loop
-    that runs when it is first used, and is used on that loop's thread only. Elsewhere a RuntimeError
-    refuses to create a domain, and to await what is not done: that goes on to its end all the same.
+    Use it as `async with aioxen.Context() as xen:`. It can be created anywhere. It belongs to the event loop
+    that runs when it is first used, and may be used in that loop's thread only. In another loop, creating a
+    domain and awaiting an operation that is not done raise RuntimeError; the operation itself continues.
 
-    Raises: NoHypervisorError, NoXenstoreError, PermissionError, FailedError, when it is made.
+    Raises: NoHypervisorError, NoXenstoreError, PermissionError, FailedError, when it is created.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._streams: weakref.WeakValueDictionary[int, Events] = weakref.WeakValueDictionary()
-        self._reports: dict[int, Callable[[Any], None]] = {}  # who is told of operations' progress
-        self._reported: Event | None = None  # the last
-        self._end: asyncio.Task[None] | None = None
+        self._progress_callbacks: dict[int, Callable[[Any], None]] = {}  # by token
+        self._last_progress: Event | None = None
+        self._closing: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         self._bind()
@@ -54,37 +54,37 @@ class Context(Starter, BaseContext):
         await self.aclose()
 
     def _bind(self) -> None:
-        """Make the running loop ours at the first use; refuse use after the end.
+        """Attach the context to the running loop, at its first use. Raises ClosedError after aclose().
 
-        That it is the running one at every later use is checked only of an Undoable: asking costs as much
-        as a whole call, and asyncio refuses to await what belongs to another loop.
+        Later uses do not check that they are in the same loop, because the check would take as long as a
+        whole instant operation. An UndoableOperation checks it, and asyncio refuses to await the others.
         """
-        if self._end is not None or self._c is None:
+        if self._closing is not None or self._c is None:
             raise errors.ClosedError("the context is closed")
         loop = asyncio.get_running_loop()
-        loop.add_reader(lib.libxl_ctx_fd(self._c), self._drain)
+        loop.add_reader(lib.libxl_ctx_fd(self._c), self._deliver_events)
         self._loop = loop
-        self._serve(int(ffi.cast("uintptr_t", self._c)), loop, Operation, Undoable)
+        self._attach_loop(int(ffi.cast("uintptr_t", self._c)), loop, Operation, UndoableOperation)
 
     # Operations
 
     def _start_reporting(
-        self, call: Call, limit: float | None, progress: Callable[[Any], None] | None, *inputs: Any
+        self, spec: CffiSpec, limit: float | None, progress: Callable[[Any], None] | None, *inputs: Any
     ) -> Operation[Any]:
         if progress is None:
-            return self._start(call, limit, *inputs, ffi.NULL)
+            return self._start(spec, limit, *inputs, ffi.NULL)
         if not callable(progress):
-            raise TypeError(f"progress: what can be called is expected, not {progress!r}")
+            raise TypeError(f"progress: a callable is expected, not {progress!r}")
         token = next(self._tokens)
         how = ffi.new("libxl_asyncprogress_how *")
         how.u.for_event = token
-        self._reports[token] = progress
+        self._progress_callbacks[token] = progress
         try:
-            operation = self._start(call, limit, *inputs, how)
+            operation = self._start(spec, limit, *inputs, how)
         except BaseException:
-            del self._reports[token]
+            del self._progress_callbacks[token]
             raise
-        operation.add_done_callback(lambda _: self._reports.pop(token))
+        operation.add_done_callback(lambda _: self._progress_callbacks.pop(token))
         return operation
 
     # Events
@@ -96,97 +96,99 @@ class Context(Starter, BaseContext):
         *,
         capacity: int = 1024,
     ) -> Events:
-        """What happens to a domain, or to all: DomainShutdown, DomainDying, DomainGone.
+        """Subscribe to the events of one domain, or of all: DomainShutdown, DomainDying, DomainGone.
 
-        The subscription begins with this call, not with the first iteration: subscribe first, act
-        after. What has happened already is told, too; of all domains, only of those that exist. Events
-        beyond `capacity` that nobody has read are dropped, and an EventsLost stands where they were.
-        The iteration ends after the domain's DomainGone, with aclose(), and with the context.
+        The subscription begins with this call, not with the first iteration, so subscribe before you act. The
+        events that a domain has had already are delivered first; a subscription to all domains delivers those
+        of the domains that exist. At most `capacity` events wait to be read. Further events are dropped, and
+        an EventsLost takes their place. The iteration ends after the domain's DomainGone, after aclose(), and
+        when the context closes.
 
-        domid: The domain; None: all of them.
+        domid: The domain; None: all domains.
 
-        types: The kinds of events wanted; None: all of them.
+        types: The classes of the events wanted; None: all classes.
 
         Raises: DomainNotFoundError.
         """
-        if self._loop is None or self._end is not None or self.closed:
+        if self._loop is None or self._closing is not None or self.closed:
             self._bind()
         token = next(self._tokens)
         return Events(self, token, None if domid is None else v.domid(domid), types, capacity)
 
-    # What has happened
-
-    def _tell(self, token: int, event: Event | None) -> None:
-        """Called again, with the same event, when it has been interrupted."""
+    def _deliver(self, token: int, event: Event | None) -> None:
+        """Pass an event to its receiver. Called again with the same event after an interrupt."""
         if event is None:
             return
         if (stream := self._streams.get(token)) is not None:
             stream._put(event)
-        elif (progress := self._reports.get(token)) is not None and event is not self._reported:
-            self._report(progress, event)
+        elif (callback := self._progress_callbacks.get(token)) and event is not self._last_progress:
+            self._deliver_progress(callback, event)
 
-    def _report(self, progress: Callable[[Any], None], event: Event) -> None:
-        """Tell of progress. What is wrong with the listener is no fault of the operation."""
+    def _deliver_progress(self, callback: Callable[[Any], None], event: Event) -> None:
+        """Call a progress callback. Its exception goes to the loop's handler, not to the operation."""
         try:
-            self._reported = event
-            progress(event)
+            self._last_progress = event
+            callback(event)
         except Exception as error:
             assert self._loop is not None
-            self._loop.call_exception_handler({"message": f"{progress!r} failed", "exception": error})
+            self._loop.call_exception_handler({"message": f"{callback!r} failed", "exception": error})
 
-    # The end
+    # Closing
 
     async def aclose(self) -> None:
-        """Stop what is under way, wait until it has ended, and give everything back.
+        """Stop all operations, wait until they have completed, and free the context.
 
-        Whoever awaits an operation gets ClosedError; every events() ends. Does not block the loop. A
-        cancellation does not stop it but is raised when all is done. May be called again.
+        Awaiting an operation that was stopped raises ClosedError. All event iterations end. The loop is not
+        blocked meanwhile. A cancellation does not interrupt the closing; it is raised at the end. May be
+        called more than once.
 
-        Raises: RuntimeError, while another event loop is served.
+        Raises: RuntimeError, while the context belongs to another event loop.
         """
-        if self._end is None and self._c is not None:
+        if self._closing is None and self._c is not None:
             loop = asyncio.get_running_loop()
             if self._loop is not None and self._loop.is_closed():
-                self._loop = None  # and nobody awaits anything
+                self._loop = None  # so no task awaits an operation
             if self._loop not in (None, loop):
-                raise RuntimeError("the context serves another event loop")
-            self._refuse()
-            self._end = loop.create_task(self._close())
-        if self._end is not None:
-            await to_the_end(self._end)
+                raise RuntimeError("the context belongs to another event loop")
+            self._refuse_operations()
+            self._closing = loop.create_task(self._close())
+        if self._closing is not None:
+            await wait_uncancelled(self._closing)
 
     async def _close(self) -> None:
         if self._loop is not None:
-            for operation in self._live():
-                operation._ask(Stop.CLOSE)
-            while live := self._live():
+            for operation in self._live_operations():
+                operation._request_stop(Stop.CLOSE)
+            while live := self._live_operations():
                 with contextlib.suppress(asyncio.CancelledError):
                     await asyncio.wait(live)
         for stream in list(self._streams.values()):
-            with contextlib.suppress(RuntimeError):  # a loop that is closed: nobody to wake
+            with contextlib.suppress(RuntimeError):  # its loop is closed, so no reader waits
                 stream._finish()
         if self._loop is not None:
             self._loop.remove_reader(lib.libxl_ctx_fd(self._c))
         free = self._free()
-        if self._ended is not None and (self._ended.jobs or self._ended.operations):
-            # A closed loop has left operations behind; or a worker is still in a call that nothing can
-            # interrupt, of an operation that was aborted: the destruction of a large guest takes minutes.
+        if self._final_counters is not None and (
+            self._final_counters.jobs or self._final_counters.operations
+        ):
+            # Freeing waits for operations that a closed loop has left, and for calls on workers, which cannot
+            # be interrupted: destroying a large guest takes minutes. So it runs in a thread.
             with contextlib.suppress(asyncio.CancelledError):
-                await to_the_end(asyncio.get_running_loop().run_in_executor(None, free))
+                await wait_uncancelled(asyncio.get_running_loop().run_in_executor(None, free))
         else:
             free()
 
     def _free(self) -> Callable[[], None]:
-        self._leave()
+        self._detach()
         return super()._free()
 
-    def _forked(self) -> None:
-        self._leave()
-        super()._forked()
+    def _after_fork(self) -> None:
+        self._detach()
+        super()._after_fork()
 
 
-async def to_the_end(future: asyncio.Future[None]) -> None:
-    """Wait until it is done; a cancellation is raised only then."""
+async def wait_uncancelled(future: asyncio.Future[None]) -> None:
+    """Wait until the future is done. A cancellation of the waiting task is raised only then."""
     cancelled: asyncio.CancelledError | None = None
     while not future.done():
         try:

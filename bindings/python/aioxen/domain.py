@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The handle of one domain."""
+"""Owns Domain, the handle of one domain."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ if TYPE_CHECKING:
 
 
 class Domain(DomainOperations):
-    """One domain: its number, its identity, and the operations on it.
+    """One domain: its domid, its UUID, and the operations on it.
 
-    It is a number wherever one is taken: `xen.domain_pause(dom)` and `dom.pause()` are the same. Two
-    are equal if number and identity are. Holding one keeps nothing alive: numbers are used again, so a
-    handle of a domain that is gone may meet a stranger; compare `uuid` with `(await dom.info()).uuid`.
+    It is accepted wherever a domid is: `xen.domain_pause(dom)` and `dom.pause()` are the same. Two handles
+    are equal if domid and UUID are. A handle does not keep the domain alive. Xen reuses domids, so the handle
+    of a domain that is gone may refer to a new domain: compare `uuid` with `(await dom.info()).uuid`.
     """
 
-    __slots__ = ("domid", "_octets", "_xen")
+    __slots__ = ("domid", "_uuid_bytes", "_xen")
 
     def __init__(self, xen: ContextOperations, domid: int, uuid: UUID | bytes) -> None:
         self._xen = xen
         self.domid = domid
-        self._octets = uuid if isinstance(uuid, bytes) else uuid.bytes
+        self._uuid_bytes = uuid if isinstance(uuid, bytes) else uuid.bytes
 
     @property
     def uuid(self) -> UUID:
-        """The domain's identity."""
-        return v.uuid_of(self._octets)
+        """The domain's UUID."""
+        return v.uuid_of(self._uuid_bytes)
 
     def __int__(self) -> int:
         return self.domid
@@ -40,10 +40,10 @@ class Domain(DomainOperations):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Domain):
             return NotImplemented
-        return (self.domid, self._octets) == (other.domid, other._octets)
+        return (self.domid, self._uuid_bytes) == (other.domid, other._uuid_bytes)
 
     def __hash__(self) -> int:
-        return hash((self.domid, self._octets))
+        return hash((self.domid, self._uuid_bytes))
 
     def __repr__(self) -> str:
         return f"<Domain {self.domid} {self.uuid}>"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Events under asyncio: a subscription that is an asynchronous iterator."""
+"""Owns Events: a subscription to domains' events that is an asynchronous iterator."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
 
 class Events:
-    """What Context.events() returns: `async for event in xen.events():`, by one task at a time.
+    """A subscription, made by Context.events(): `async for event in xen.events():`.
 
-    It ends its subscription when it is closed (`async with`, aclose()) or no longer referred to.
+    One task at a time may read it. The subscription ends with aclose(), at the end of `async with`, and when
+    the object is garbage-collected.
     """
 
     def __init__(
@@ -44,9 +45,10 @@ class Events:
             if self._generator is None:
                 raise StopAsyncIteration
             if self._waiter is not None:
-                raise RuntimeError("another task awaits these events")
-            loop = self._xen._loop or asyncio.get_running_loop()  # the context may be closing
-            self._waiter = loop.create_future()  # which asyncio refuses to await in another loop
+                raise RuntimeError("another task is reading these events")
+            # _loop is None if the context was closed after its loop.
+            loop = self._xen._loop or asyncio.get_running_loop()
+            self._waiter = loop.create_future()  # awaiting it in another loop raises RuntimeError
             try:
                 await self._waiter
             finally:
@@ -62,11 +64,11 @@ class Events:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """End the subscription. What has been told already can still be read; then the iteration ends."""
+        """End the subscription. Events delivered before can still be read; then the iteration ends."""
         self._finish()
 
     def _put(self, event: Event) -> None:
-        """May be called again, with the event that it was interrupted with."""
+        """Deliver an event. After an interrupt it may be called again with the same event."""
         if self._generator is None:
             return
         self._queue.put(event)
@@ -85,7 +87,7 @@ class Events:
             self._waiter.set_result(None)
 
     def __copy__(self) -> NoReturn:
-        raise TypeError("a subscription cannot be copied: whichever is given up first would end it for both")
+        raise TypeError("an Events object cannot be copied: deleting one would end the subscription of both")
 
     def __del__(self) -> None:
         if getattr(self, "_generator", None) is not None:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Values to JSON and back.
+"""Owns to_json() and from_json().
 
-It is the C library that reads and writes the text, so both languages have one form: fields that are as at
-first are left out, 64-bit numbers are exact, and reading refuses whatever it does not know.
+The C library reads and writes the text, so C and Python have the same JSON form: fields with their default
+values are omitted, 64-bit numbers are exact, and unknown fields are refused.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ T = TypeVar("T")
 def to_json(value: object) -> str:
     """A dataclass of `aioxen.types` as JSON.
 
-    Raises: TypeError and ValueError, with the path, for a value that C has no form of; InvalidError for
-    text that is not UTF-8.
+    Raises: TypeError or ValueError, with the path of the field, for a value that C cannot represent;
+    InvalidError for text that is not UTF-8.
     """
     form = _form(type(value))
     keep: v.Keep = []
@@ -39,13 +39,13 @@ def to_json(value: object) -> str:
 
 
 def from_json(kind: type[T], text: str | bytes) -> T:
-    """The value of dataclass `kind` that a document says.
+    """A dataclass of type `kind`, read from JSON.
 
-    Raises: InvalidError, which is a ValueError, with the path in the document (`domains[2].domain_type`).
+    Raises: InvalidError, which is a ValueError, with the path in the document: `domains[2].domain_type`.
     """
     form = _form(kind)
     if not isinstance(text, str | bytes | bytearray | memoryview):
-        raise TypeError(f"a document is expected, not {text!r}")
+        raise TypeError(f"text: str or bytes is expected, not {text!r}")
     octets = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else bytes(text)
     if b"\0" in octets:
         raise errors.InvalidError("a NUL character in the document")
@@ -62,9 +62,9 @@ def from_json(kind: type[T], text: str | bytes) -> T:
 
 def _form(kind: type) -> Form[Any]:
     v.expect(kind, type, "kind")
-    from aioxen._json import FORMS  # few programs need them
+    from aioxen._json import FORMS  # late, because few programs need it
 
     form = FORMS.get(kind)
     if form is None:
-        raise TypeError(f"{kind.__qualname__} has no form in JSON")
+        raise TypeError(f"{kind.__qualname__} has no JSON form")
     return form

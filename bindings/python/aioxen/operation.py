@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Operations under asyncio: futures that the library ends.
+"""Owns the futures of operations: how they are cancelled, undone and completed.
 
-An operation's arguments and results are its own until the C operation has ended, whoever still
-awaits it. So cancelling asks C to abort, and the future is cancelled only when C has answered. If
-the operation succeeded all the same, its result is taken back first (`undo` in the IDL).
+The C library uses an operation's inputs and results until the C operation has completed, even if nobody
+awaits it any more. Cancelling therefore asks the C library to abort; the future is cancelled when the C
+operation has completed. If the operation succeeded nevertheless, it is undone first (`undo` in the IDL).
 """
 
 from __future__ import annotations
@@ -16,123 +16,139 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from aioxen import errors
 from aioxen._base import error_of
-from aioxen._call import argument
-from aioxen._live import Pending
+from aioxen._live import OperationFuture
+from aioxen._spec import argument
 
 if TYPE_CHECKING:
-    from aioxen._call import Call
+    from aioxen._spec import CffiSpec
     from aioxen.context import Context
 
 T = TypeVar("T")
 
-# The parent's methods: an Operation's own refuse, or do something else.
-end_with_result = asyncio.Future.set_result
-end_with_exception = asyncio.Future.set_exception
-end_cancelled = asyncio.Future.cancel
+# Future's own methods. An Operation overrides them, because only the library completes it.
+_set_result = asyncio.Future.set_result
+_set_exception = asyncio.Future.set_exception
+_set_cancelled = asyncio.Future.cancel
 
 
 class Stop(enum.Enum):
-    """Why an operation has been asked to stop."""
+    """Why an operation was asked to stop."""
 
     CANCEL = "cancelled"
     CLOSE = "the context is being closed"
 
 
-class Operation(Pending[T]):
-    """An operation under way: awaitable, and ended by the library alone."""
+class Operation(OperationFuture[T]):
+    """A started operation: an asyncio future that only the library completes."""
 
     __slots__ = ()
 
     if TYPE_CHECKING:
         _xen: Context
-        _call: Call
+        _spec: CffiSpec
         _inputs: tuple[Any, ...]
-        _out: tuple[Any, ...] | None
-        _stop: Stop | None
-        _why: Any
+        _results: tuple[Any, ...] | None
+        _stop_reason: Stop | None
+        _cancel_message: Any
 
     if not TYPE_CHECKING:
-        # A task's step looks them up at each await of what is not just a Future: here they are found first.
+        # A task's step looks these up at each await of a Future's subclass. Here they are found at once.
         result = asyncio.Future.result
         add_done_callback = asyncio.Future.add_done_callback
 
+    def __repr__(self) -> str:
+        """With the operation's name, its domid and its state."""
+        if self._spec is None:
+            return super().__repr__()
+        domid = self._spec.domid_of(self._inputs)
+        about = "" if domid is None else f" domid={domid}"
+        return f"<{type(self).__name__} {self._spec.name}{about} {self._state_text()}>"
+
+    def _state_text(self) -> str:
+        if not self.done():
+            return "pending" if self._stop_reason is None else "stopping"
+        if self.cancelled():
+            return "cancelled"
+        error = self._exception  # exception() would mark it as retrieved
+        return f"finished exception={error!r}" if error else f"finished result={self.result()!r}"
+
     def cancel(self, msg: Any = None) -> bool:
-        """Ask for its end; it is cancelled when that has come. False if it has ended already."""
+        """Ask the operation to stop. The future is cancelled when it has. False if it is done already."""
         if self.done():
             return False
-        self._why = msg
-        self._ask(Stop.CANCEL)
+        self._cancel_message = msg
+        self._request_stop(Stop.CANCEL)
         return True
 
     def set_result(self, result: T, /) -> None:
-        raise RuntimeError("an Operation is ended by the library")
+        raise RuntimeError("only the library completes an Operation")
 
     def set_exception(self, exception: type | BaseException, /) -> None:
-        raise RuntimeError("an Operation is ended by the library")
+        raise RuntimeError("only the library completes an Operation")
 
-    def _ask(self, why: Stop) -> None:
-        if self._stop is None:
+    def _request_stop(self, reason: Stop) -> None:
+        if self._stop_reason is None:
             self._abort()
-        if self._stop is not Stop.CANCEL:
-            self._stop = why
+        if self._stop_reason is not Stop.CANCEL:
+            self._stop_reason = reason
 
-    def _end(self, rc: int, message: str) -> None:
-        """The C operation has failed, or ended after it had been asked to stop."""
-        if self._stop is None:
-            end_with_exception(self, self._error(rc, message))
+    def _finish(self, rc: int, message: str) -> None:
+        """Called when the C operation has failed, or has completed after a request to stop."""
+        if self._stop_reason is None:
+            _set_exception(self, self._error(rc, message))
             return
-        if rc == 0 and self._call.undo is not None:
-            self._take_back().add_done_callback(self._stopped)
+        if rc == 0 and self._spec.undo is not None:
+            self._start_undo().add_done_callback(self._finish_stopped)
         else:
-            self._stopped()
+            self._finish_stopped()
         if rc == 0:
-            self._call.drop(self._out or ())
+            self._spec.free_results(self._results or ())
 
-    def _stopped(self, _: object = None) -> None:
-        if self._stop is Stop.CLOSE:
-            end_with_exception(self, self._error(errors.ClosedError.rc, Stop.CLOSE.value))
+    def _finish_stopped(self, _: object = None) -> None:
+        if self._stop_reason is Stop.CLOSE:
+            _set_exception(self, self._error(errors.ClosedError.rc, Stop.CLOSE.value))
         else:
-            end_cancelled(self, self._why)
+            _set_cancelled(self, self._cancel_message)
 
-    def _take_back(self) -> Undo:
-        """Start what undoes this operation's success."""
-        assert self._call.undo and self._out
-        call, results = self._call.undo
+    def _start_undo(self) -> Undo:
+        """Start the operation that undoes this one, which has succeeded."""
+        assert self._spec.undo and self._results
+        spec, positions = self._spec.undo
         undo = Undo(loop=self.get_loop())
-        self._xen._launch(undo, call, tuple([argument(self._out[i]) for i in results]))
+        self._xen._launch(undo, spec, tuple([argument(self._results[i]) for i in positions]))
         return undo
 
     def _error(self, rc: int, message: str) -> errors.Error:
-        return error_of(rc, message, self._call.name, self._call.about(self._inputs))
+        return error_of(rc, message, self._spec.name, self._spec.domid_of(self._inputs))
 
 
-class Undoable(Operation[T]):
-    """An operation whose result must not be lost: nobody would destroy the domain."""
+class UndoableOperation(Operation[T]):
+    """An operation whose result must reach a caller: otherwise nobody could destroy the new domain."""
 
-    __slots__ = ("_awaited",)
+    __slots__ = ("_awaiting_tasks",)
 
     def __init__(self, *, loop: asyncio.AbstractEventLoop) -> None:
-        """Refused in another loop: asyncio would refuse to await it there, and it would go on unseen."""
+        """Raises RuntimeError in another loop, where asyncio would refuse to await the result."""
         if asyncio._get_running_loop() not in (None, loop):
-            raise RuntimeError("the context serves another event loop")
+            raise RuntimeError("the context belongs to another event loop")
         super().__init__(loop=loop)
 
     def __await__(self) -> Generator[Any, None, T]:
-        """As Future's, and the result is taken back if its task is cancelled before it can go on.
+        """Await as a Future does. Undoes the operation if the task is cancelled before it sees the result.
 
-        Such a task never sees the result. If someone else awaits this, too, it is theirs.
+        If several tasks await the operation, it is undone only if all of them are cancelled.
         """
         if not self.done():
-            self._awaited = getattr(self, "_awaited", 0) + 1
+            self._awaiting_tasks = getattr(self, "_awaiting_tasks", 0) + 1
             self._asyncio_future_blocking = True
             try:
                 yield self
             except BaseException as error:
-                self._awaited -= 1
-                if not self._awaited and self.done() and not self.cancelled() and not self.exception():
-                    undo = self._take_back()
+                self._awaiting_tasks -= 1
+                if not self._awaiting_tasks and self.done() and not self.cancelled() and not self.exception():
+                    undo = self._start_undo()
                     if not isinstance(error, GeneratorExit):
-                        yield from undo.quietly()
+                        yield from undo.wait_uncancelled()
                 raise
         return self.result()
 
@@ -140,28 +156,28 @@ class Undoable(Operation[T]):
 
 
 class Undo(Operation[None]):
-    """Takes back a result that nobody will see. It cannot be stopped; who waits for it is cancelled."""
+    """Undoes an operation whose result no caller sees. It cannot be stopped, and it never raises."""
 
     __slots__ = ()
 
     def cancel(self, msg: Any = None) -> bool:
         return not self.done()
 
-    def quietly(self) -> Generator[Any, None, None]:
-        """Wait for its end, whatever happens."""
+    def wait_uncancelled(self) -> Generator[Any, None, None]:
+        """Wait until it is done. A cancellation of the waiting task is ignored."""
         while not self.done():
             self._asyncio_future_blocking = True
             with contextlib.suppress(asyncio.CancelledError):
                 yield self
 
-    def _ask(self, why: Stop) -> None:
-        """It goes on."""
+    def _request_stop(self, reason: Stop) -> None:
+        """Ignored: an undo continues to its end."""
 
-    def _end(self, rc: int, message: str) -> None:
-        self._complain(self._error(rc, message))
-        end_with_result(self, None)
+    def _finish(self, rc: int, message: str) -> None:
+        self._report_failure(self._error(rc, message))
+        _set_result(self, None)
 
-    def _complain(self, error: errors.Error) -> None:
-        if not isinstance(error, errors.DomainNotFoundError):  # gone already: all the better
-            said = {"message": "a domain that nobody awaits could not be destroyed", "exception": error}
-            self.get_loop().call_exception_handler(said)
+    def _report_failure(self, error: errors.Error) -> None:
+        if not isinstance(error, errors.DomainNotFoundError):  # the domain is gone already, as wanted
+            report = {"message": "a cancelled operation could not be undone", "exception": error}
+            self.get_loop().call_exception_handler(report)

@@ -1,21 +1,24 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * How operations end, and events are told. Whatever Python raises meanwhile, each operation that C has ended
- * ends, and each event is told: nobody would tell it again. What is interrupted is done again.
+ * Owns: the delivery of the library's queue: completes futures and passes events to their receivers.
+ *
+ * Each record is taken from the queue once, so it must be delivered even if Python code raises, as a signal
+ * handler may at any time. An interrupted call is made again; the first exception is raised when all records
+ * have been delivered.
  */
 #include "live.h"
 
 enum {
-    BATCH = 256,     /* records taken at a time */
-    MOST_CALLS = 16, /* to tell of one event: not for ever, if each raises */
+    BATCH = 256,       /* records per libxl_event_take */
+    MAX_ATTEMPTS = 16, /* per event: limits the retries if every call raises */
 };
 
-/* The first exception of several; the others are forgotten. */
+/* The first of several exceptions; the later ones are dropped. */
 typedef struct {
     PyObject *type, *value, *trace;
-} Raised;
+} FirstError;
 
-static void keep(Raised *first)
+static void keep_first(FirstError *first)
 {
     if (first->type)
         PyErr_Clear();
@@ -25,19 +28,19 @@ static void keep(Raised *first)
 
 static bool is_done(PyObject *operation)
 {
-    PyObject *done = PyObject_CallMethod(operation, "done", NULL);
-    Py_XDECREF(done);
-    return done == Py_True;
+    PyObject *done_future = PyObject_CallMethod(operation, "done", NULL);
+    Py_XDECREF(done_future);
+    return done_future == Py_True;
 }
 
-/* end(), and again if that is interrupted, perhaps by Ctrl-C: who awaits it would wait for ever. */
-static bool surely_end(PyObject *operation, int rc, const char *message)
+/* Completes the future, and tries again after an interrupt such as Ctrl-C: the completion is not repeated. */
+static bool complete_retrying(PyObject *operation, int rc, const char *message)
 {
-    Raised first = {NULL, NULL, NULL};
+    FirstError first = {NULL, NULL, NULL};
     bool interrupted = true;
-    while (interrupted && !end(operation, rc, message)) {
+    while (interrupted && !future_complete(operation, rc, message)) {
         interrupted = !PyErr_ExceptionMatches(PyExc_Exception);
-        keep(&first);
+        keep_first(&first);
         interrupted = interrupted && !is_done(operation);
     }
     if (!first.type)
@@ -46,51 +49,51 @@ static bool surely_end(PyObject *operation, int rc, const char *message)
     return false;
 }
 
-static bool complete(const libxl_event_record *record)
+static bool handle_completion(const libxl_event_record *record)
 {
     PyObject *operation = (PyObject *)(uintptr_t)record->for_user;
     const char *message = record->event ? record->event->u.operation_complete.message : NULL;
-    no_longer_live(operation);
-    const bool ended = surely_end(operation, record->value, message ? message : "");
+    live_remove(operation);
+    const bool ended = complete_retrying(operation, record->value, message ? message : "");
     Py_DECREF(operation);
     return ended;
 }
 
-/* The call that has just given `answer` raised, as a signal's handler may, and is to be made again; or not. */
-static bool again(const PyObject *answer, int *calls, Raised *first)
+/* Whether the call that returned `answer` raised an exception and must be made again. */
+static bool should_retry(const PyObject *answer, int *calls, FirstError *first)
 {
     if (answer)
         return false;
-    keep(first);
-    return ++*calls < MOST_CALLS;
+    keep_first(first);
+    return ++*calls < MAX_ATTEMPTS;
 }
 
-/* Making an event has no effect; what it is told to knows one that it has had. */
-static void tell(Starter *xen, const libxl_event_record *record, Raised *first)
+/* Both calls may be repeated: _make_event() has no side effect, and _deliver() ignores an event it has had. */
+static void deliver_event(ContextCore *xen, const libxl_event_record *record, FirstError *first)
 {
-    PyObject *event, *told = NULL;
+    PyObject *event, *delivered = NULL;
     int calls = 0;
     do
-        event = PyObject_CallMethod((PyObject *)xen, "_event", "IIiy#K", record->type, record->domid,
+        event = PyObject_CallMethod((PyObject *)xen, "_make_event", "IIiy#K", record->type, record->domid,
                                     record->value, (const char *)&record->domuuid,
                                     (Py_ssize_t)sizeof(record->domuuid),
                                     (unsigned long long)(uintptr_t)record->event);
-    while (again(event, &calls, first));
+    while (should_retry(event, &calls, first));
     if (!event)
         return;
     do
-        told =
-            PyObject_CallMethod((PyObject *)xen, "_tell", "KO", (unsigned long long)record->for_user, event);
-    while (again(told, &calls, first));
+        delivered = PyObject_CallMethod((PyObject *)xen, "_deliver", "KO",
+                                        (unsigned long long)record->for_user, event);
+    while (should_retry(delivered, &calls, first));
     Py_DECREF(event);
-    Py_XDECREF(told);
+    Py_XDECREF(delivered);
 }
 
-PyObject *starter_drain(PyObject *self, PyObject *unused)
+PyObject *context_core_deliver_events(PyObject *self, PyObject *unused)
 {
-    Starter *xen = (Starter *)self;
-    libxl_event_record records[BATCH]; /* here: what is told may run the loop, and come here, too */
-    Raised first = {NULL, NULL, NULL};
+    ContextCore *xen = (ContextCore *)self;
+    libxl_event_record records[BATCH]; /* local: a receiver may run the loop, which calls this again */
+    FirstError first = {NULL, NULL, NULL};
     int number = BATCH;
     (void)unused;
     while (number == BATCH && xen->ctx) {
@@ -101,15 +104,15 @@ PyObject *starter_drain(PyObject *self, PyObject *unused)
             const libxl_event_record *record = &records[i];
             const bool ends = record->type == LIBXL_EVENT_TYPE_OPERATION_COMPLETE;
             if (!ends)
-                tell(xen, record, &first);
-            else if (!complete(record))
-                keep(&first);
+                deliver_event(xen, record, &first);
+            else if (!handle_completion(record))
+                keep_first(&first);
             if (record->event && xen->ctx)
                 libxl_event_free(xen->ctx, record->event);
         }
     }
     if (!first.type)
-        return number < 0 ? PyObject_CallMethod(self, "_failed", "is", number, libxl_error_message())
+        return number < 0 ? PyObject_CallMethod(self, "_raise_error", "is", number, libxl_error_message())
                           : Py_NewRef(Py_None);
     PyErr_Restore(first.type, first.value, first.trace);
     return NULL;

@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * aioxen._live: operations under way. What each of them costs in Python is here, in C; what few of them need
- * is in context.py and operation.py, whose classes are made of these:
+ * aioxen._live: the part of the Python package that runs for every operation, in C for speed. The classes in
+ * context.py and operation.py derive from its types and add what is needed rarely:
  *
- *   Function   an operation that can be started   function.c
- *   Method     what starts it on a domain         method.c
- *   Pending    a future of one that was           pending.c
- *   Starter    what starts them, and ends them    start.c, deliver.c; what it is itself: starter.c
+ *   OperationSpec     describes an operation: its C function, limit and results    operation_spec.c
+ *   FastMethod        a method of Context that starts an operation on one domid    fast_method.c
+ *   OperationFuture   the asyncio future of a started operation                    operation_future.c
+ *   ContextCore       holds the C context and the live operations                  context_core.c
+ *                     starts operations                                            start.c
+ *                     completes operations and delivers events                     deliver.c
  *
- * All of it belongs to the thread of the event loop and has the interpreter's lock, which only
- * libxl_event_take gives up: nothing else here takes longer than the giving up.
+ * Threads: every function runs in the event loop's thread, with the interpreter's lock. The lock is released
+ * around libxl_event_take only; every other library call made here takes less time than releasing it would.
+ *
+ * Errors: NULL from a function that returns an object, and false from one that returns bool, mean that an
+ * exception is set. The comments name the exceptions to this rule.
  */
 #ifndef AIOXEN_LIVE_H
 #define AIOXEN_LIVE_H
@@ -24,79 +29,95 @@
 
 #include <libxl.h>
 
-/* An operation on a domain that has no other input and gives nothing. */
-typedef int initiator(libxl_ctx *ctx, libxl_domid domid, const libxl_asyncop_how *how);
+/* An initiator whose operation takes one domain, takes nothing else and has no result. */
+typedef int initiator_fn(libxl_ctx *ctx, libxl_domid domid, const libxl_asyncop_how *how);
 
 typedef struct {
     PyObject ob_base;
-    initiator *direct; /* NULL: begin(), in Python, calls it */
-    Py_ssize_t about;  /* which of its inputs is a domain; -1: none */
-    PyObject *limit;   /* what C limits it to unless told otherwise: seconds, or None */
-    bool instant;      /* over when its function returns */
-    bool gives, owns;  /* it has results; some are to be freed */
-    bool undone;       /* it has an operation that takes its results back */
-} Function;
+    initiator_fn *initiator; /* NULL: the Python method call() calls the C function through cffi */
+    Py_ssize_t domid_index;  /* the position of the domain among the inputs; -1: there is none */
+    PyObject *limit;         /* the limit that the C library applies by default: seconds, or None */
+    bool instant;            /* the operation has completed when its C function returns */
+    bool has_results;
+    bool owns_memory; /* some results must be freed */
+    bool undoable;    /* another operation undoes this one's success */
+} OperationSpec;
 
 /*
- * What an operation has behind asyncio's Future, which it is. To C its for_event is its address, which is no
- * other's as long as C may say it.
+ * The part of an operation's object that follows asyncio.Future's fields. The C library knows the operation by
+ * the object's address, as its for_event. The address stays valid and unique while the operation is live,
+ * because the list of live operations holds a reference.
  */
-typedef struct Pending {
-    PyObject *xen, *function;
-    PyObject *inputs, *out;   /* what C reads and writes; out is NULL if the function gives nothing */
-    libxl_domid domid;        /* the only input, if inputs is NULL */
-    PyObject *stop, *why;     /* operation.py's: whether and why it has been asked to stop */
-    LIST_ENTRY(Pending) link; /* while it is live: C has not ended it. The list has a reference to it */
-    bool live;
-} Pending;
+typedef struct OperationFuture {
+    PyObject *xen, *spec;
+    PyObject *inputs;                 /* a tuple; NULL: `domid` is the only input */
+    PyObject *results;                /* the memory that the C library writes to; NULL: no results */
+    libxl_domid domid;                /* valid if inputs is NULL */
+    PyObject *stop_reason;            /* a Stop of operation.py, once the operation was asked to stop */
+    PyObject *cancel_message;         /* the argument of cancel() */
+    LIST_ENTRY(OperationFuture) link; /* valid while live */
+    bool live;                        /* the C operation has not completed */
+} OperationFuture;
 
 typedef struct {
     PyObject ob_base;
-    libxl_ctx *ctx;  /* NULL: before _serve(), and after _leave() */
-    PyObject *ready; /* Future's arguments, {"loop": ...}, while operations are welcome; else NULL */
-    PyObject *plain, *undoable; /* the classes of operations */
-    PyObject *done;             /* what an instant operation that gives nothing returns */
-    LIST_HEAD(, Pending) live;
-} Starter;
+    libxl_ctx *ctx;          /* borrowed from BaseContext; NULL before _attach_loop() and after _detach() */
+    PyObject *future_kwargs; /* {"loop": ...} for Future's constructor; NULL: operations are refused */
+    PyObject *operation_class, *undoable_class;
+    PyObject *done_future; /* shared result of all instant operations that have no results */
+    LIST_HEAD(, OperationFuture) live;
+} ContextCore;
 
-/* Everything that returns an object or a bool: NULL or false is an exception. */
+extern PyTypeObject *operation_spec_type, *operation_future_type, *context_core_type;
+extern PyObject *empty_tuple;
 
-extern PyTypeObject *function_type, *pending_type, *starter_type;
-extern PyObject *no_arguments; /* () */
+/* Each creates its type, once, while the module is imported. */
+PyTypeObject *make_operation_spec_type(PyObject *module);
+PyTypeObject *make_fast_method_type(PyObject *module);
+PyTypeObject *make_operation_future_type(PyObject *module);
+PyTypeObject *make_context_core_type(PyObject *module);
 
-PyTypeObject *make_function_type(PyObject *module);
-PyTypeObject *make_method_type(PyObject *module);
-PyTypeObject *make_pending_type(PyObject *module);
-PyTypeObject *make_starter_type(PyObject *module);
+/* ---- operation_spec.c: calls of CffiSpec's Python methods. Results are new references. */
 
-/* function.c: Call's methods, in Python */
-PyObject *function_out(PyObject *function); /* memory for the results of a new operation */
-/* Calls it. how NULL: the operation is over when it returns. What it has returned, or 1: an exception. */
-int function_begin(PyObject *function, Starter *xen, PyObject *inputs, PyObject *out,
-                   const libxl_asyncop_how *how);
-PyObject *function_value(PyObject *function, PyObject *xen, PyObject *out); /* what its operation gives */
-PyObject *function_refuse(PyObject *function, PyObject *domain);            /* an exception, always */
-bool function_drop(PyObject *function, PyObject *out); /* frees what is C's of the results */
+/* Allocates the memory that the C function writes its results to. */
+PyObject *spec_new_results(PyObject *spec);
+/* Calls the C function. how NULL: synchronously. Returns its result, or 1 if an exception is set. */
+int spec_call(PyObject *spec, ContextCore *xen, PyObject *inputs, PyObject *results,
+              const libxl_asyncop_how *how);
+/* Converts the results to what the future returns. */
+PyObject *spec_read_results(PyObject *spec, PyObject *xen, PyObject *results);
+/* Raises TypeError for an input that is not a domain. Always returns NULL. */
+PyObject *spec_raise_bad_domid(PyObject *spec, PyObject *domain);
+/* Frees the memory that the C library has allocated for the results. */
+bool spec_free_results(PyObject *spec, PyObject *results);
 
-/* pending.c */
-Pending *pending_of(PyObject *operation);
-PyObject *operation_of(const Pending *p);
-libxl_asyncop_how how_of(PyObject *operation);
-void becomes_live(Starter *xen, PyObject *operation);
-void no_longer_live(PyObject *operation); /* the list's reference is the caller's */
-bool succeed(PyObject *operation);        /* with what C has written */
-bool end(PyObject *operation, int rc,
-         const char *message); /* that, unless it failed or was to stop: _end() */
+/* ---- operation_future.c. `operation` is an instance of a subclass of OperationFuture. */
 
-/* start.c */
-/* Whether it is a number that a domain can have, and which. No exception: cffi has words for what is not. */
-bool is_domid(PyObject *input, libxl_domid *domid);
-/* A new operation, by the function that it has for this. */
-PyObject *start_directly(Starter *xen, PyObject *function, libxl_domid domid);
+/* Convert between the object and its C part. */
+OperationFuture *future_of(PyObject *operation);
+PyObject *object_of(const OperationFuture *p);
+/* How the C library reports the completion: by an event that carries the object's address. */
+libxl_asyncop_how future_how(PyObject *operation);
+/* Adds the operation to the context's live list, which takes a reference. */
+void live_insert(ContextCore *xen, PyObject *operation);
+/* Removes it. The caller takes over the list's reference. */
+void live_remove(PyObject *operation);
+/* Sets the result that the C library has written, then frees the library's memory. */
+bool future_set_result(PyObject *operation);
+/* Completes the future: by its result, or by the Python method _finish() if rc is an error or the operation was
+ * asked to stop. False with an exception set if that was interrupted; it may be called again then. */
+bool future_complete(PyObject *operation, int rc, const char *message);
 
-/* start.c, deliver.c: Starter's methods */
-PyObject *starter_start(PyObject *self, PyObject *const *args, Py_ssize_t number);
-PyObject *starter_launch(PyObject *self, PyObject *args);
-PyObject *starter_drain(PyObject *self, PyObject *unused);
+/* ---- start.c */
+
+/* Converts a Python int to a domid. Returns false for anything else, without an exception. */
+bool parse_domid(PyObject *input, libxl_domid *domid);
+/* Starts an operation whose spec has an initiator. Returns its future, a new reference. */
+PyObject *start_on_domid(ContextCore *xen, PyObject *spec, libxl_domid domid);
+
+/* ---- start.c, deliver.c: methods of ContextCore */
+PyObject *context_core_start(PyObject *self, PyObject *const *args, Py_ssize_t number);
+PyObject *context_core_launch(PyObject *self, PyObject *args);
+PyObject *context_core_deliver_events(PyObject *self, PyObject *unused);
 
 #endif

@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Owns the descriptions of operations: CffiSpec and Result, from which generated tables are built, and
+OperationsBase, which the generated methods call."""
+
+from __future__ import annotations
+
+import copyreg
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from aioxen._live import FastMethod, OperationSpec
+from aioxen._native import ffi
+from aioxen._values import CData, CType, ctype, fits
+
+if TYPE_CHECKING:
+    from aioxen.domain import Domain
+    from aioxen.operation import Operation
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_HOW = ctype("libxl_asyncop_how *")
+
+
+class Result:
+    """One result of an operation: its C type, how it is read, and how its memory is freed."""
+
+    __slots__ = ("pointer", "read", "free")
+
+    def __init__(
+        self, pointer: str | CType, read: Callable[[CData], Any], free: Callable[[CData], None] | None = None
+    ) -> None:
+        self.pointer = ctype(pointer)
+        self.read = read
+        self.free = free
+
+    def value(self, xen: OperationsBase, c: CData) -> Any:
+        """The Python value. It does not refer to C memory."""
+        return self.read(c)
+
+    def free_memory(self, c: CData) -> None:
+        """Free what the C library has allocated for the result."""
+        if self.free is not None:
+            self.free(c)
+
+
+class DomainResult(Result):
+    """A domid, which is returned as a Domain."""
+
+    def __init__(self, pointer: str | CType) -> None:
+        super().__init__(pointer, lambda c: c[0])
+
+    def value(self, xen: OperationsBase, c: CData) -> Domain:
+        return xen._domain(c[0])
+
+
+def argument(c: CData) -> CData:
+    """A result as the C argument of another operation: a struct is passed by its address."""
+    kind: CType = ffi.typeof(c)
+    return c if kind.item.kind == "struct" else c[0]
+
+
+class CffiSpec(OperationSpec):
+    """An operation's C function, inputs, results and undo. The C function is called through cffi."""
+
+    __slots__ = ("name", "function", "input_names", "domid", "results", "reports", "undo")
+
+    def __init__(
+        self,
+        name: str,
+        function: Callable[..., int],
+        inputs: tuple[str, ...] = (),
+        domid: int | None = None,
+        results: tuple[Result, ...] = (),
+        reports: bool = False,
+        undo: tuple[CffiSpec, tuple[int, ...]] | None = None,
+        limit: float | None = None,
+        instant: bool = False,
+        initiator: CData = ffi.NULL,
+    ) -> None:
+        super().__init__(
+            initiator=int(ffi.cast("uintptr_t", initiator)),
+            domid_index=-1 if domid is None else domid,
+            limit=limit,
+            instant=instant,
+            has_results=bool(results),
+            owns_memory=any(result.free for result in results),
+            undoable=undo is not None,
+        )
+        self.name = name
+        self.function = function
+        self.input_names = inputs
+        self.domid = domid
+        """The position of the operation's domain among the inputs."""
+        self.results = results
+        self.reports = reports
+        """Whether the C function takes a libxl_asyncprogress_how, which is the last input then."""
+        self.undo = undo
+        """The operation that undoes this one, and the positions of the results that are its inputs."""
+
+    def method(self, method: F) -> F:
+        """A decorator: the common calls of the method run in C."""
+        return cast(F, FastMethod(self, method))
+
+    def new_results(self) -> tuple[CData, ...]:
+        """Allocate the memory that the C function writes the results to."""
+        return tuple([ffi.new(result.pointer) for result in self.results])
+
+    def call(
+        self, xen: OperationsBase, inputs: tuple[Any, ...], results: tuple[CData, ...], address: int
+    ) -> int:
+        """Call the C function. `address`: of a libxl_asyncop_how; 0: call it synchronously."""
+        how = ffi.cast(_HOW, address)
+        try:
+            if self.reports:
+                return self.function(xen._c, *inputs[:-1], *results, how, inputs[-1])
+            return self.function(xen._c, *inputs, *results, how)
+        except (TypeError, OverflowError) as error:
+            raise self.input_error(error, inputs) from None
+
+    def read_results(self, xen: OperationsBase, results: tuple[CData, ...]) -> Any:
+        """The value of the future: the result, or a tuple if there are several."""
+        if len(self.results) == 1:
+            return self.results[0].value(xen, results[0])
+        return tuple([result.value(xen, c) for result, c in zip(self.results, results, strict=True)])
+
+    def free_results(self, results: tuple[CData, ...]) -> None:
+        """Free what the C library has allocated for the results."""
+        for result, c in zip(self.results, results, strict=True):
+            result.free_memory(c)
+
+    def domid_of(self, inputs: tuple[Any, ...]) -> int | None:
+        """The domid of a call with these inputs; None if the operation has no domain."""
+        return None if self.domid is None else int(inputs[self.domid])
+
+    def input_error(self, error: Exception, inputs: tuple[Any, ...]) -> Exception:
+        """The exception for an input that cffi has refused. cffi's own does not name the input."""
+        function: CType = ffi.typeof(self.function)
+        given = list(zip(self.input_names, inputs, function.args[1:], strict=False))
+        wrong = [part for part in given if not fits(part[1], part[2])]
+        text = ", ".join(f"{n}={value!r}" for n, value, _ in wrong or given)
+        return type(error)(f"{self.name}({text}): {error}")
+
+
+class OperationsBase(ABC):
+    """What the generated methods call."""
+
+    _c: CData
+
+    @abstractmethod
+    def _start(self, spec: OperationSpec, limit: float | None, /, *inputs: Any) -> Operation[Any]:
+        """Start an operation. An instant operation is complete on return."""
+
+    @abstractmethod
+    def _start_reporting(
+        self, spec: CffiSpec, limit: float | None, progress: Any, *inputs: Any
+    ) -> Operation[Any]:
+        """Start an operation whose progress events are passed to `progress`, unless that is None."""
+
+    @abstractmethod
+    def _domain(self, domid: int) -> Domain:
+        """The handle of a domain."""
+
+
+def _by_name(method: FastMethod) -> tuple[Callable[[str], Any], tuple[str]]:
+    """Pickle and copy by name, as functions are."""
+    from pkgutil import resolve_name
+
+    return resolve_name, (f"{method.__wrapped__.__module__}:{method.__qualname__}",)
+
+
+copyreg.pickle(FastMethod, _by_name)

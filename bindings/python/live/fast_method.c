@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Owns: the type FastMethod, which wraps a generated method of Context for an operation on one domain. A call
+ * with an int as the domain and default keywords starts the operation in C. Every other call goes to the
+ * wrapped method, which is written in Python and gives the same result.
+ */
+#include "live.h"
+
+/* Vectorcall, PEP 590. It has not changed since Python 3.9; the stable ABI has declared it since 3.12. */
+typedef PyObject *vectorcall(PyObject *callable, PyObject *const *args, size_t number, PyObject *names);
+#ifndef Py_TPFLAGS_HAVE_VECTORCALL
+#define Py_TPFLAGS_HAVE_VECTORCALL (1ul << 11)
+#endif
+#define ARGUMENTS_OFFSET                                                                                     \
+    ((size_t)1 << (8 * sizeof(size_t) - 1)) /* a flag: the callee may overwrite args[-1] */
+
+typedef struct {
+    PyObject ob_base;
+    vectorcall *call;
+    PyObject *spec;     /* an OperationSpec with an initiator */
+    PyObject *fallback; /* the wrapped method */
+    PyObject *weak;     /* the list of weak references, for weakref.WeakMethod */
+} FastMethod;
+
+static PyObject *bound, *name_limit; /* types.MethodType, "limit" */
+
+/* Whether all keywords have their default values. Domain's methods pass every keyword explicitly. */
+static bool are_defaults(PyObject *names, PyObject *const *values, const PyObject *limit)
+{
+    return !names ||
+           (PyTuple_Size(names) == 1 && values[0] == limit && PyTuple_GetItem(names, 0) == name_limit);
+}
+
+static PyObject *call_method(const FastMethod *m, PyObject *const *args, Py_ssize_t number, PyObject *names)
+{
+    PyObject *positional = PyTuple_New(number), *keywords = names ? PyDict_New() : NULL, *answer = NULL;
+    bool made = positional && (!names || keywords);
+    for (Py_ssize_t i = 0; made && i < number; i++)
+        PyTuple_SetItem(positional, i, Py_NewRef(args[i]));
+    for (Py_ssize_t i = 0; made && names && i < PyTuple_Size(names); i++)
+        made = !PyDict_SetItem(keywords, PyTuple_GetItem(names, i), args[number + i]);
+    if (made)
+        answer = PyObject_Call(m->fallback, positional, keywords);
+    Py_XDECREF(positional);
+    Py_XDECREF(keywords);
+    return answer;
+}
+
+static PyObject *fast_method_vectorcall(PyObject *self, PyObject *const *args, size_t number, PyObject *names)
+{
+    const FastMethod *m = (FastMethod *)self;
+    libxl_domid domid;
+    number &= ~ARGUMENTS_OFFSET;
+    if (number == 2 && are_defaults(names, args + 2, ((OperationSpec *)m->spec)->limit) &&
+        PyObject_TypeCheck(args[0], context_core_type) && parse_domid(args[1], &domid))
+        return start_on_domid((ContextCore *)args[0], m->spec, domid);
+    return call_method(m, args, (Py_ssize_t)number, names);
+}
+
+/* tp_call, for callers that do not use vectorcall. */
+static PyObject *fast_method_call(PyObject *self, PyObject *args, PyObject *keywords)
+{
+    return PyObject_Call(((FastMethod *)self)->fallback, args, keywords);
+}
+
+static PyObject *fast_method_get(PyObject *self, PyObject *object, PyObject *type)
+{
+    (void)type;
+    return object ? PyObject_CallFunctionObjArgs(bound, self, object, NULL) : Py_NewRef(self);
+}
+
+/* Sets all fields here instead of in tp_init, so that no incomplete object can exist. */
+static PyObject *fast_method_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
+{
+    PyObject *spec, *fallback;
+    if (keywords && PyDict_Size(keywords))
+        return PyErr_Format(PyExc_TypeError, "FastMethod() takes no keywords");
+    if (!PyArg_ParseTuple(args, "O!O", operation_spec_type, &spec, &fallback))
+        return NULL;
+    if (!((OperationSpec *)spec)->initiator)
+        return PyErr_Format(PyExc_ValueError, "%R: its OperationSpec has no initiator", fallback);
+    FastMethod *m = (FastMethod *)((allocfunc)PyType_GetSlot(type, Py_tp_alloc))(type, 0);
+    if (!m)
+        return NULL;
+    m->call = fast_method_vectorcall;
+    m->spec = Py_NewRef(spec);
+    m->fallback = Py_NewRef(fallback);
+    return (PyObject *)m;
+}
+
+static int fast_method_traverse(PyObject *self, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(((FastMethod *)self)->spec);
+    Py_VISIT(((FastMethod *)self)->fallback);
+    return 0;
+}
+
+static void fast_method_dealloc(PyObject *self)
+{
+    const FastMethod *m = (FastMethod *)self;
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    if (m->weak)
+        PyObject_ClearWeakRefs(self);
+    Py_XDECREF(m->spec);
+    Py_XDECREF(m->fallback);
+    ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
+    Py_DECREF(type);
+}
+
+/* The attributes that describe a function are those of the wrapped method. */
+static PyObject *fast_method_described(PyObject *self, void *name)
+{
+    return PyObject_GetAttrString(((FastMethod *)self)->fallback, name);
+}
+
+static PyGetSetDef described[] = {
+    {"__doc__", fast_method_described, NULL, NULL, "__doc__"},
+    {"__name__", fast_method_described, NULL, NULL, "__name__"},
+    {"__qualname__", fast_method_described, NULL, NULL, "__qualname__"},
+    {"__annotations__", fast_method_described, NULL, NULL, "__annotations__"},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyMemberDef members[] = {
+    {"__wrapped__", T_OBJECT, offsetof(FastMethod, fallback), READONLY, NULL},
+    {"__vectorcalloffset__", T_PYSSIZET, offsetof(FastMethod, call), READONLY, NULL},
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(FastMethod, weak), READONLY, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyType_Slot slots[] = {
+    {Py_tp_new, fast_method_new},
+    {Py_tp_call, fast_method_call},
+    {Py_tp_descr_get, fast_method_get},
+    {Py_tp_traverse, fast_method_traverse},
+    {Py_tp_dealloc, fast_method_dealloc},
+    {Py_tp_getset, described},
+    {Py_tp_members, members},
+    {0, NULL},
+};
+
+static PyType_Spec type_spec = {"aioxen._live.FastMethod", sizeof(FastMethod), 0,
+                                Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL |
+                                    Py_TPFLAGS_METHOD_DESCRIPTOR,
+                                slots};
+
+PyTypeObject *make_fast_method_type(PyObject *module)
+{
+    PyObject *types = PyImport_ImportModule("types");
+    bound = types ? PyObject_GetAttrString(types, "MethodType") : NULL;
+    Py_XDECREF(types);
+    name_limit = PyUnicode_InternFromString("limit");
+    return bound && name_limit ? (PyTypeObject *)PyType_FromModuleAndSpec(module, &type_spec, NULL) : NULL;
+}
