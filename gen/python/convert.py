@@ -275,19 +275,17 @@ class Converters:
 
     def event(self, event: m.Event) -> str:
         name = camel(event.name)
+        flat = len(event.fields) == 1  # a number as the only field is the record's value
         values = ["domid", "uuid"]
-        for f in event.fields:
-            values.append(self.event_value(f, f"whole.u.{event.name}.{f.name}"))
+        values += [self.event_value(f, f"whole.u.{event.name}.{f.name}", flat) for f in event.fields]
         parameters = ["domid: int", "uuid: UUID", "value: int", "whole: CData"]
-        return (
-            function(f"_{event.name}", parameters, f"types.{name}")
-            + f"    return types.{name}({', '.join(values)})\n"
+        return function(f"_{event.name}", parameters, f"types.{name}") + call(
+            f"return types.{name}", values, 4
         )
 
-    def event_value(self, f: m.Field, at: str) -> str:
-        if f.enumeration is not None:
-            return f"_{f.enumeration.name}[value]"
-        return "value" if isinstance(f.kind, m.Number) else self.got(f.kind, at, True, f, "")
+    def event_value(self, f: m.Field, at: str, flat: bool) -> str:
+        number = isinstance(f.kind, m.Number) or f.enumeration is not None
+        return self.got(f.enumeration or f.kind, "value" if flat and number else at, True, f, "")
 
 
 def put_parameters(name: str) -> list[str]:
