@@ -14,7 +14,8 @@
 #include "timer.h"
 #include "worker.h"
 
-struct libxl__xen; /* src/xen */
+struct libxl__xen;
+struct libxl__generators;
 
 struct libxl__ctx {
     pthread_mutex_t lock;
@@ -26,11 +27,13 @@ struct libxl__ctx {
     libxl__events events;
     libxl__hooks hooks;
     libxl__deliveries deliveries;
+    /* The state of the layers above: src/xen, src/events. The core only keeps the pointers. */
     struct libxl__xen *xen;
+    struct libxl__generators *generators;
     libxl__loop loop; /* last: it has the largest array */
 };
 
-/* The core without a hypervisor. Errors: NOMEM, FAIL; *ctx_out is NULL then. */
+/* The core alone: the pointers to the layers above are NULL. Errors: NOMEM, FAIL; *ctx_out is NULL then. */
 int libxl__ctx_create(libxl_ctx **ctx_out, xentoollog_logger *logger);
 
 /* Stops new operations, aborts all, delivers every completion, joins the workers. Not locked. INVAL in a

@@ -22,6 +22,8 @@ enum {
 struct event_box {
     libxl_event event;
     libxl__delivery delivery;
+    bool fits_record; /* libxl__event_fits_record */
+    int32_t value;
 };
 
 static bool is_completion(const libxl_event *event)
@@ -34,10 +36,14 @@ static libxl__ao *operation_of(libxl_event *event)
     return LIBXL__CONTAINER(event, libxl__ao, event);
 }
 
+static struct event_box *box_of(libxl_event *event)
+{
+    return LIBXL__CONTAINER(event, struct event_box, event);
+}
+
 libxl__delivery *libxl__delivery_of_event(libxl_event *event)
 {
-    return is_completion(event) ? &operation_of(event)->delivery
-                                : &LIBXL__CONTAINER(event, struct event_box, event)->delivery;
+    return is_completion(event) ? &operation_of(event)->delivery : &box_of(event)->delivery;
 }
 
 void libxl__events_open(libxl_ctx *ctx)
@@ -45,17 +51,25 @@ void libxl__events_open(libxl_ctx *ctx)
     TAILQ_INIT(&ctx->events.queue);
 }
 
-libxl_event *libxl__event_new(libxl_ctx *ctx, libxl_event_type type, uint32_t domid, libxl_ev_user for_user)
+libxl_event *libxl__event_new(libxl_ctx *ctx, libxl_event_type type, uint32_t number, libxl_ev_user for_user)
 {
     (void)ctx;
     struct event_box *box = malloc(sizeof(*box));
     if (!box)
         return NULL;
+    box->fits_record = false;
+    box->value = 0;
     libxl_event_init(&box->event);
     libxl_event_init_type(&box->event, type);
-    box->event.domid = domid;
+    box->event.domid = number;
     box->event.for_user = for_user;
     return &box->event;
+}
+
+void libxl__event_fits_record(libxl_event *event, int32_t value)
+{
+    box_of(event)->fits_record = true;
+    box_of(event)->value = value;
 }
 
 void libxl__event_discard(libxl_ctx *ctx, libxl_event *event)
@@ -65,7 +79,7 @@ void libxl__event_discard(libxl_ctx *ctx, libxl_event *event)
     if (completion)
         libxl__ao__destroy(ctx, operation_of(event));
     else
-        free(LIBXL__CONTAINER(event, struct event_box, event));
+        free(box_of(event));
 }
 
 /*
@@ -141,8 +155,8 @@ static int look(libxl_ctx *ctx, uint32_t every)
 
 /* ---- many at a time */
 
-/* Lays the event flat; keeps it only where that is not the whole of it. */
-static void lay_flat(libxl_ctx *ctx, libxl_event *event, libxl_event_record *record)
+/* Fills the record, and frees the event if the record says all of it. */
+static void fill_record(libxl_ctx *ctx, libxl_event *event, libxl_event_record *record)
 {
     *record = (libxl_event_record){
         .for_user = event->for_user,
@@ -150,19 +164,18 @@ static void lay_flat(libxl_ctx *ctx, libxl_event *event, libxl_event_record *rec
         .domid = event->domid,
         .domuuid = event->domuuid,
     };
-    bool more = false;
+    bool fits;
     if (is_completion(event)) {
         record->value = event->u.operation_complete.rc;
-        more = event->u.operation_complete.message;
-    } else if (event->type == LIBXL_EVENT_TYPE_DOMAIN_SHUTDOWN) {
-        record->value = event->u.domain_shutdown.shutdown_reason;
-    } else if (event->type == LIBXL_EVENT_TYPE_DISK_EJECT) {
-        more = true;
+        fits = !event->u.operation_complete.message;
+    } else {
+        record->value = box_of(event)->value;
+        fits = box_of(event)->fits_record;
     }
-    if (more)
-        record->event = event;
-    else
+    if (fits)
         libxl__event_discard(ctx, event);
+    else
+        record->event = event;
 }
 
 int libxl_event_take(libxl_ctx *ctx, libxl_event_record *records, int max)
@@ -176,7 +189,7 @@ int libxl_event_take(libxl_ctx *ctx, libxl_event_record *records, int max)
         while (count < max && ctx->events.queued) {
             libxl_event *event = TAILQ_FIRST(&ctx->events.queue);
             take_out(ctx, event);
-            lay_flat(ctx, event, &records[count++]);
+            fill_record(ctx, event, &records[count++]);
         }
     if (!count)
         libxl__loop_hide_events(ctx);

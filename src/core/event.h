@@ -28,8 +28,13 @@ void libxl__events_open(libxl_ctx *ctx);
 /* Frees what nobody took. */
 void libxl__events_close(libxl_ctx *ctx);
 
-/* A new event that is not the completion of an operation. NULL: out of memory. */
-libxl_event *libxl__event_new(libxl_ctx *ctx, libxl_event_type type, uint32_t domid, libxl_ev_user for_user);
+/* Makes an event that is not the completion of an operation, about the subject with this number. NULL: out of memory. */
+libxl_event *libxl__event_new(libxl_ctx *ctx, libxl_event_type type, uint32_t number, libxl_ev_user for_user);
+/*
+ * For an event that libxl__event_new has made: a libxl_event_record can say all of it, with this `value`. An event of which
+ * this is not said is handed out by libxl_event_take together with its record.
+ */
+void libxl__event_fits_record(libxl_event *event, int32_t value);
 /* Frees an event that did not occur after all, or was taken. */
 void libxl__event_discard(libxl_ctx *ctx, libxl_event *event);
 /* Gives the event to the hook or the queue; it is no longer the caller's. Never fails. */

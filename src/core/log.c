@@ -58,10 +58,14 @@ const char *libxl_error_message(void)
 
 int libxl__refuse(int rc, const char *fmt, ...)
 {
+    char message
+        [1024]; /* no allocation: refusing must work without memory, and waits that time out are frequent */
     va_list args;
     va_start(args, fmt);
-    vsnprintf(last_message, sizeof(last_message), fmt, args);
+    if (fmt)
+        vsnprintf(message, sizeof(message), fmt, args);
     va_end(args);
+    libxl__error_message_set(rc, fmt ? message : NULL);
     return rc;
 }
 

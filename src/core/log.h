@@ -18,7 +18,10 @@ int libxl__log_errno(libxl_ctx *ctx, int rc, const char *fmt, ...) __attribute__
 void libxl__error_message_set(int rc, const char *message);
 /* Returns rc; unless that is 0, libxl_error_message will say what it means in general. Any thread, unlocked or not. */
 int libxl__tell(int rc);
-/* Refuses a call that is no operation: what is wrong, in a few words, the field first. Returns rc. Any thread. */
+/*
+ * Refuses a call that is no operation: makes the text what libxl_error_message says to this thread, and returns rc. The text
+ * names the field first; it may have %m for errno. NULL: the general description of rc. Any thread, locked or not.
+ */
 int libxl__refuse(int rc, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

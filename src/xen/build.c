@@ -253,7 +253,7 @@ static int build_all(libxl__build *build, xc_interface *xch)
 static void build_work(libxl_ctx *ctx, libxl__job *job)
 {
     libxl__build *build = (libxl__build *)job;
-    xentoollog_logger *logger = ctx->logger ? ctx->logger : &libxl__silent_logger;
+    xentoollog_logger *logger = libxl__xen_logger(ctx);
     xc_interface *xch = xc_interface_open(logger, logger, 0);
     if (!xch) {
         build->rc = fail_errno(build, "opening the hypervisor's interface");

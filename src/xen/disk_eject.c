@@ -6,6 +6,7 @@
  * A guest ejects by writing "eject" into its frontend's node; we empty the node and tell. The value is the
  * guest's: it is compared, nothing else.
  */
+#include "generators.h"
 #include "vdev.h"
 #include "xen.h"
 
@@ -13,12 +14,12 @@
 #include <string.h>
 
 struct libxl__evgen_disk_eject {
+    libxl__generator generator;
     libxl__ao *ao;
     uint32_t domid;
     int number;
     libxl_ev_user user;
     char *vdev;
-    LIST_ENTRY(libxl__evgen_disk_eject) link;
 };
 
 struct args {
@@ -107,9 +108,10 @@ static int body(libxl__ao *ao, void *p)
 static const libxl__ao_class eject_class = {
     .name = "disk_eject", .body = body, .args_size = sizeof(struct args), .slow = true};
 
-static void forget(libxl_evgen_disk_eject *evgen)
+static void close_evgen(libxl_ctx *ctx, libxl__generator *generator)
 {
-    LIST_REMOVE(evgen, link);
+    libxl_evgen_disk_eject *evgen = LIBXL__CONTAINER(generator, libxl_evgen_disk_eject, generator);
+    (void)ctx;
     free(evgen->vdev);
     free(evgen);
 }
@@ -123,13 +125,11 @@ static int enable_locked(libxl_ctx *ctx, libxl_evgen_disk_eject *evgen)
     if (!evgen->ao)
         return ERROR_NOMEM;
     ((struct args *)libxl__ao_args(evgen->ao))->evgen = evgen;
-    LIST_INSERT_HEAD(&ctx->xen->disk_ejects, evgen, link);
-    ctx->xen->domains.nr_evgens++;
+    libxl__generator_add(ctx, &evgen->generator, close_evgen);
     libxl__ao_start_nested(evgen->ao);
     if (evgen->ao)
         return 0;
-    LIST_REMOVE(evgen, link); /* it has ended at once: nothing can be watched */
-    ctx->xen->domains.nr_evgens--;
+    libxl__generator_remove(ctx, &evgen->generator); /* it has ended at once: nothing can be watched */
     return ERROR_NO_XENSTORE;
 }
 
@@ -170,14 +170,7 @@ void libxl_evdisable_disk_eject(libxl_ctx *ctx, libxl_evgen_disk_eject *evgen)
     if (evgen->ao)
         libxl__ao_request_stop(evgen->ao, ERROR_ABORTED);
     libxl__aos_run(ctx); /* its end: nothing of it waits for a job */
-    ctx->xen->domains.nr_evgens--;
-    forget(evgen);
+    libxl__generator_remove(ctx, &evgen->generator);
+    close_evgen(ctx, &evgen->generator);
     libxl__ctx_leave(ctx);
-}
-
-void libxl__disk_ejects_close(libxl_ctx *ctx)
-{
-    libxl_evgen_disk_eject *evgen;
-    while ((evgen = LIST_FIRST(&ctx->xen->disk_ejects)))
-        forget(evgen);
 }

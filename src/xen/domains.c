@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the array of places (the followers are their users'), the two watches, the timer. Guarded by the
- * context's lock. A look first compares, then calls: callbacks may follow and unfollow whatever they like.
+ * Owns: the array of slots, the two watches and the timer of the next look. Followers and observers belong to their users.
+ * The context's lock guards all of it.
+ *
+ * A look compares all slots with the hypervisor's list first and calls the followers' callbacks afterwards, so callbacks may
+ * follow and unfollow any domain.
  */
 #include "xen.h"
 
@@ -14,18 +17,17 @@
 #define IDLE_INTERVAL  LIBXL__SECONDS(2) /* for a domain that xenstored does not know of */
 #define NEVER          (UINT64_MAX / 2)
 
-/* The flags that make a phase, or say why it is that. */
+/* The flags that make a phase or give the reason of a shutdown. */
 #define PHASE_FLAGS                                                                                          \
     (XEN_DOMINF_dying | XEN_DOMINF_shutdown | XEN_DOMINF_shutdownmask << XEN_DOMINF_shutdownshift)
 
-/* The place of the first follower that is not before this one; those of one domid are in order of their addresses. */
-static uint32_t place_of(const libxl__domains *domains, uint32_t domid,
-                         const libxl__domain_follower *follower)
+/* The index of the first slot that is not before this follower's. Followers of one domid are ordered by address. */
+static uint32_t slot_of(const libxl__domains *domains, uint32_t domid, const libxl__domain_follower *follower)
 {
     uint32_t low = 0, high = domains->count;
     while (low < high) {
         const uint32_t middle = low + (high - low) / 2;
-        const libxl__domain_place *other = &domains->places[middle];
+        const libxl__domain_slot *other = &domains->slots[middle];
         if (other->domid < domid ||
             (other->domid == domid && (uintptr_t)other->follower < (uintptr_t)follower))
             low = middle + 1;
@@ -42,16 +44,16 @@ static libxl__domain_phase phase_of(const xc_domaininfo_t *info)
     return info->flags & XEN_DOMINF_shutdown ? LIBXL__DOMAIN_SHUTDOWN : LIBXL__DOMAIN_RUNNING;
 }
 
-/* Compares with what the list says of this domid now; NULL: nothing. */
-static void compare(libxl__domains *domains, libxl__domain_place *place, const xc_domaininfo_t *info)
+/* Compares a slot with the entry of the list that has its domid; NULL: there is none. */
+static void compare(libxl__domains *domains, libxl__domain_slot *slot, const xc_domaininfo_t *info)
 {
-    const bool there = info && memcmp(info->handle, place->uuid.uuid, sizeof(place->uuid.uuid)) == 0;
+    const bool there = info && memcmp(info->handle, slot->uuid.uuid, sizeof(slot->uuid.uuid)) == 0;
     const uint32_t flags = there ? info->flags & PHASE_FLAGS : 0;
-    if (there && flags == place->flags)
+    if (there && flags == slot->flags)
         return;
-    libxl__domain_follower *follower = place->follower;
+    libxl__domain_follower *follower = slot->follower;
     libxl__domain_phase phase = LIBXL__DOMAIN_GONE;
-    place->flags = flags;
+    slot->flags = flags;
     if (there) {
         phase = phase_of(info);
         follower->was_shutdown = info->flags & XEN_DOMINF_shutdown;
@@ -66,21 +68,23 @@ static void compare(libxl__domains *domains, libxl__domain_place *place, const x
     follower->changed = true;
 }
 
-/* Compares the followers from this place on with a page of the list, which is in order of domid as they are: as far as
- * it goes, or, the last one, all. The place of the next. */
-static uint32_t compare_page(libxl__domains *domains, uint32_t place, const xc_domaininfo_t *page, int count,
+/*
+ * Compares slots, from index `slot` on, with a page of the list: those up to the page's last domid; all that are left if it
+ * is the last page. Slots and pages are in order of domid. Returns the index of the next slot.
+ */
+static uint32_t compare_page(libxl__domains *domains, uint32_t slot, const xc_domaininfo_t *page, int count,
                              bool last)
 {
     int at = 0;
-    for (; place < domains->count; place++) {
-        const uint32_t domid = domains->places[place].domid;
+    for (; slot < domains->count; slot++) {
+        const uint32_t domid = domains->slots[slot].domid;
         if (!last && domid > page[count - 1].domain)
             break;
         while (at < count && page[at].domain < domid)
             at++;
-        compare(domains, &domains->places[place], at < count && page[at].domain == domid ? &page[at] : NULL);
+        compare(domains, &domains->slots[slot], at < count && page[at].domain == domid ? &page[at] : NULL);
     }
-    return place;
+    return slot;
 }
 
 static void call_changed(libxl_ctx *ctx)
@@ -94,9 +98,38 @@ static void call_changed(libxl_ctx *ctx)
     }
 }
 
+/* Whether one of the observer's followers has a slot, at index `slot` or after, for this domain. */
+static bool observer_follows(const libxl__domains *domains, uint32_t slot,
+                             const libxl__domain_observer *observer, const xc_domaininfo_t *info)
+{
+    for (; slot < domains->count && domains->slots[slot].domid == info->domain; slot++) {
+        const libxl__domain_slot *at = &domains->slots[slot];
+        if (!memcmp(at->uuid.uuid, info->handle, sizeof(info->handle)) &&
+            observer->follows(observer, at->follower))
+            return true;
+    }
+    return false;
+}
+
+/* Calls the observers for the domains of a page that they do not follow. The slots of these domains start at index `slot`. */
+static void call_observers(libxl_ctx *ctx, const xc_domaininfo_t *page, int count, uint32_t first_slot)
+{
+    const libxl__domains *domains = &ctx->xen->domains;
+    libxl__domain_observer *observer;
+    LIST_FOREACH (observer, &domains->observers, link) {
+        uint32_t slot = first_slot;
+        for (int i = 0; i < count; i++) {
+            while (slot < domains->count && domains->slots[slot].domid < page[i].domain)
+                slot++;
+            if (page[i].domain && !observer_follows(domains, slot, observer, &page[i]))
+                observer->appeared(ctx, observer, &page[i]);
+        }
+    }
+}
+
 static bool anyone(const libxl__domains *domains)
 {
-    return domains->count || libxl__evgens_for_all(domains);
+    return domains->count || !LIST_EMPTY(&domains->observers);
 }
 
 static libxl__timer_callback again;
@@ -107,8 +140,10 @@ static void plan(libxl_ctx *ctx, uint64_t delay)
     libxl__timer_start(ctx, &ctx->xen->domains.again, delay, again);
 }
 
-/* While someone is dying, soon; while anyone is followed, after a while, whatever xenstored has told or not;
- * or never. */
+/*
+ * Plans the next look: soon while a followed domain is dying, after the idle interval while anybody follows or observes (in
+ * case xenstored does not know a domain), else never.
+ */
 static void plan_next_look(libxl_ctx *ctx)
 {
     libxl__domains *domains = &ctx->xen->domains;
@@ -122,7 +157,7 @@ static void plan_next_look(libxl_ctx *ctx)
     }
 }
 
-/* That nobody is followed any more is seen here: the end of an operation need not touch the timer. */
+/* The timer may expire after the last follower has gone: unfollowing does not touch it, so operations end cheaply. */
 static void again(libxl_ctx *ctx, libxl__timer *timer)
 {
     (void)timer;
@@ -136,16 +171,17 @@ int libxl__domains_look(libxl_ctx *ctx)
 {
     libxl__domains *domains = &ctx->xen->domains;
     xc_domaininfo_t page[LIBXL__HV_PAGE];
-    uint32_t first = 0, place = 0;
+    uint32_t first = 0, slot = 0;
     int count, rc = 0;
     do {
         count = libxl__hv_list_page(ctx, &first, page);
         if (count < 0) {
-            rc = libxl__log_errno(ctx, libxl__errno_rc(errno), "listing the domains");
+            rc = libxl__errno_rc(errno);
+            libxl__log(ctx, XTL_ERROR, errno, "listing the domains");
             break;
         }
-        libxl__evgens_follow_new(ctx, page, count, place);
-        place = compare_page(domains, place, page, count, count < LIBXL__HV_PAGE);
+        call_observers(ctx, page, count, slot);
+        slot = compare_page(domains, slot, page, count, count < LIBXL__HV_PAGE);
     } while (count == LIBXL__HV_PAGE);
     call_changed(ctx);
     if (rc)
@@ -159,7 +195,7 @@ static void look_now(libxl_ctx *ctx, void *user, bool failed)
 {
     libxl__watch **watch = user;
     ctx->xen->domains.interval = FIRST_INTERVAL;
-    if (failed) { /* the next who follows tries again; until then the idle interval must do */
+    if (failed) { /* the next libxl__domain_follow adds it again; until then the idle interval serves */
         libxl__watch_remove(ctx, *watch);
         *watch = NULL;
         libxl__domains_look_soon(ctx);
@@ -176,14 +212,14 @@ void libxl__domains_look_soon(libxl_ctx *ctx)
 
 /* ---- following */
 
-/* The context's own watches, from the first follower on. */
-int libxl__domains_watch(libxl_ctx *ctx)
+/* Adds the two watches, unless they are there. Errors, without a message: NOMEM, NO_XENSTORE, FAIL. */
+static int add_watches(libxl_ctx *ctx)
 {
     libxl__domains *domains = &ctx->xen->domains;
     int rc = 0;
     if (!domains->released) {
         rc = libxl__watch_add(ctx, "@releaseDomain", look_now, &domains->released, true, &domains->released);
-        if (domains->released) /* it may have failed already */
+        if (domains->released) /* look_now may have removed it already */
             libxl__watch_urgent(ctx, domains->released);
     }
     if (!rc && !domains->introduced)
@@ -196,31 +232,32 @@ int libxl__domain_follow(libxl_ctx *ctx, libxl__domain_follower *follower, const
                          libxl__domain_callback *callback)
 {
     libxl__domains *domains = &ctx->xen->domains;
-    int rc = libxl__domains_watch(ctx);
+    int rc = add_watches(ctx);
     if (rc)
         return rc;
     if (domains->count == domains->room) {
         uint32_t room = domains->room ? 2 * domains->room : 16;
-        libxl__domain_place *larger = realloc(domains->places, room * sizeof(*larger));
+        libxl__domain_slot *larger = realloc(domains->slots, room * sizeof(*larger));
         if (!larger)
             return ERROR_NOMEM;
-        domains->places = larger;
+        domains->slots = larger;
         domains->room = room;
     }
     follower->domid = info->domain;
     memcpy(follower->uuid.uuid, info->handle, sizeof(follower->uuid.uuid));
     follower->phase = LIBXL__DOMAIN_RUNNING;
-    follower->was_shutdown = info->flags & XEN_DOMINF_shutdown; /* it may be gone before the next look */
+    follower->was_shutdown =
+        info->flags & XEN_DOMINF_shutdown; /* noted now: it may be gone at the next look */
     follower->code = libxl__hv_shutdown_code(info);
     follower->callback = callback;
     follower->changed = false;
     follower->follows = true;
-    libxl__domain_place *place = domains->places + place_of(domains, follower->domid, follower);
-    libxl__domain_place *end = domains->places + domains->count++;
-    memmove(place + 1, place, (size_t)(end - place) * sizeof(*place));
-    /* One that was shut down may also have been resumed by then: that is looked at anew. */
-    *place = (libxl__domain_place){follower->uuid, follower->domid, follower->was_shutdown ? UINT32_MAX : 0,
-                                   follower};
+    libxl__domain_slot *slot = domains->slots + slot_of(domains, follower->domid, follower);
+    libxl__domain_slot *end = domains->slots + domains->count++;
+    memmove(slot + 1, slot, (size_t)(end - slot) * sizeof(*slot));
+    /* UINT32_MAX: a domain that is shut down may have been resumed by the next look, which must see a change then. */
+    *slot = (libxl__domain_slot){follower->uuid, follower->domid, follower->was_shutdown ? UINT32_MAX : 0,
+                                 follower};
     if (phase_of(info) != LIBXL__DOMAIN_RUNNING)
         libxl__domains_look_soon(ctx);
     else if (domains->resting)
@@ -236,11 +273,25 @@ void libxl__domain_unfollow(libxl_ctx *ctx, libxl__domain_follower *follower)
     if (follower->changed)
         STAILQ_REMOVE(&domains->changed, follower, libxl__domain_follower, changed_link);
     domains->dying -= follower->phase == LIBXL__DOMAIN_DYING;
-    libxl__domain_place *place = domains->places + place_of(domains, follower->domid, follower);
-    libxl__domain_place *end = domains->places + --domains->count;
-    memmove(place, place + 1, (size_t)(end - place) * sizeof(*place));
+    libxl__domain_slot *slot = domains->slots + slot_of(domains, follower->domid, follower);
+    libxl__domain_slot *end = domains->slots + --domains->count;
+    memmove(slot, slot + 1, (size_t)(end - slot) * sizeof(*slot));
     follower->follows = false;
     follower->changed = false;
+}
+
+int libxl__domains_observe(libxl_ctx *ctx, libxl__domain_observer *observer)
+{
+    int rc = add_watches(ctx);
+    if (!rc)
+        LIST_INSERT_HEAD(&ctx->xen->domains.observers, observer, link);
+    return rc;
+}
+
+void libxl__domains_unobserve(libxl_ctx *ctx, libxl__domain_observer *observer)
+{
+    (void)ctx;
+    LIST_REMOVE(observer, link);
 }
 
 int libxl__domains_open(libxl_ctx *ctx)
@@ -249,36 +300,35 @@ int libxl__domains_open(libxl_ctx *ctx)
     domains->interval = FIRST_INTERVAL;
     domains->resting = true;
     STAILQ_INIT(&domains->changed);
-    TAILQ_INIT(&domains->evgens);
+    LIST_INIT(&domains->observers);
     return libxl__timer_start(ctx, &domains->again, NEVER, again);
 }
 
 void libxl__domains_close(libxl_ctx *ctx)
 {
     libxl__domains *domains = &ctx->xen->domains;
-    libxl__evgens_close(ctx);
     libxl__timer_stop(ctx, &domains->again);
-    free(domains->places); /* the watches go with all watches */
+    free(domains->slots); /* libxl__watches_close frees the watches */
 }
 
 /* ---- as a source */
 
-static void fire(libxl_ctx *ctx, libxl__domain_follower *follower)
+static void domain_changed(libxl_ctx *ctx, libxl__domain_follower *follower)
 {
     (void)ctx;
     libxl__source_fire(&LIBXL__CONTAINER(follower, libxl__domain_source, follower)->source);
 }
 
-static void stop(libxl_ctx *ctx, libxl__source *source)
+static void domain_source_stop(libxl_ctx *ctx, libxl__source *source)
 {
     libxl__domain_unfollow(ctx, &((libxl__domain_source *)source)->follower);
 }
 
 int libxl__domain_source_start(libxl__ao *ao, libxl__domain_source *domain, const xc_domaininfo_t *info)
 {
-    int rc = libxl__domain_follow(ao->ctx, &domain->follower, info, fire);
+    int rc = libxl__domain_follow(ao->ctx, &domain->follower, info, domain_changed);
     if (rc)
         return libxl__ao_fail(ao, rc, "following domain %u", (unsigned)info->domain);
-    libxl__source_attach(ao, &domain->source, stop);
+    libxl__source_attach(ao, &domain->source, domain_source_stop);
     return 0;
 }

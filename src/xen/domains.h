@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Following domains: running, shut down, dying, gone.
+ * Following domains: running, shut down, dying, gone. And observing the host: which domains are new.
  *
- * xenstored fires @releaseDomain when a domain shuts down and when it begins to die; nothing fires when it is
- * finally gone: only the hypervisor's list tells. So a look at the list is taken when the watch fires and,
- * while a followed domain is dying, at short intervals. One look serves all followers.
+ * xenstored fires @releaseDomain when a domain shuts down and when it begins to die. Nothing fires when a domain is gone;
+ * only its absence from the hypervisor's list shows that. So the list is fetched (a look) when the watch fires and, while a
+ * followed domain is dying, at short intervals. One look serves all followers and observers.
  */
 #ifndef LIBXL__DOMAINS_H
 #define LIBXL__DOMAINS_H
@@ -24,42 +24,56 @@ typedef enum libxl__domain_phase {
 
 typedef struct libxl__domain_follower libxl__domain_follower;
 
-/* Locked. The domain is in another phase than before: a later one, or RUNNING again after SHUTDOWN. */
+/* Locked. Called when the domain has changed its phase: to a later one, or from SHUTDOWN back to RUNNING. */
 typedef void libxl__domain_callback(libxl_ctx *ctx, libxl__domain_follower *follower);
 
+/* Embed this in the state of whoever follows; zero-initialise it. libxl__domain_follow sets it up. */
 struct libxl__domain_follower {
     uint32_t domid;
-    libxl_uuid uuid; /* another domain behind the same domid means: gone */
+    libxl_uuid uuid; /* if another domain has the domid, this one is gone */
     libxl__domain_callback *callback;
     STAILQ_ENTRY(libxl__domain_follower) changed_link;
     libxl__domain_phase phase : 8;
-    bool was_shutdown : 1; /* at the last look at which it was there; also when dying */
-    bool changed : 1;
-    bool follows : 1; /* it has a place */
-    uint8_t code;     /* the guest's reason, when it was shut down: any number */
+    bool was_shutdown : 1; /* when it was last seen; also set while it is dying */
+    bool changed : 1;      /* the callback is about to be called */
+    bool follows : 1;      /* it has a slot */
+    uint8_t code;          /* the guest's reason for its shutdown: any number */
 };
 
-/* What a look compares, one behind the other: followers lie anywhere, and are only looked at when something is new. */
-typedef struct libxl__domain_place {
-    libxl_uuid uuid; /* the follower's, like domid */
+/*
+ * What a look compares. The slots are one array, so a look touches a follower, which may lie anywhere in memory, only if
+ * its domain has changed.
+ */
+typedef struct libxl__domain_slot {
+    libxl_uuid uuid; /* a copy of the follower's, like domid */
     uint32_t domid;
-    uint32_t flags; /* of the last look, those that make a phase; before: 0, or what they never are */
+    uint32_t
+        flags; /* those that make a phase, at the last look; before the first: 0, or a value that never occurs */
     libxl__domain_follower *follower;
-} libxl__domain_place;
+} libxl__domain_slot;
 
-TAILQ_HEAD(libxl__evgen_list, libxl__evgen);
+/* Somebody who wants to know of each new domain. Embed this; it stays valid until libxl__domains_unobserve. */
+typedef struct libxl__domain_observer libxl__domain_observer;
+struct libxl__domain_observer {
+    /* Locked. Whether this follower belongs to the observer. */
+    bool (*follows)(const libxl__domain_observer *observer, const libxl__domain_follower *follower);
+    /* Locked. Called at a look for each listed domain, except domain 0, that none of the observer's followers follows: it
+     * should follow the domain. If it does not, it is called again at the next look. */
+    void (*appeared)(libxl_ctx *ctx, libxl__domain_observer *observer, const xc_domaininfo_t *info);
+    LIST_ENTRY(libxl__domain_observer) link;
+};
 
 typedef struct libxl__domains {
-    libxl__domain_place *places; /* of the followers, in order of domid */
+    libxl__domain_slot *slots; /* of the followers, in order of domid */
     uint32_t count, room;
-    uint32_t dying; /* of them */
+    uint32_t dying; /* followers whose domain is dying */
     STAILQ_HEAD(, libxl__domain_follower) changed;
-    libxl__watch *released, *introduced; /* @releaseDomain, @introduceDomain: once anyone follows */
-    libxl__timer again;                  /* the next look; always started, so that starting it cannot fail */
-    uint64_t interval;
-    bool resting;                    /* `again` is not planned for any time: nobody was followed */
-    struct libxl__evgen_list evgens; /* those for all domains come first */
-    uint32_t nr_evgens;
+    libxl__watch *released, *introduced; /* @releaseDomain, @introduceDomain; from the first follower on */
+    libxl__timer again;                  /* the next look; always started, so that moving it cannot fail */
+    uint64_t interval;                   /* until the next look while a domain is dying */
+    bool
+        resting; /* no look is planned, because nobody is followed: `again` is set to a time that never comes */
+    LIST_HEAD(, libxl__domain_observer) observers;
 } libxl__domains;
 
 /* Locked, all of them. */
@@ -68,20 +82,26 @@ int libxl__domains_open(libxl_ctx *ctx);
 void libxl__domains_close(libxl_ctx *ctx);
 
 /*
- * Follows a domain from its phase at this moment on, of which the callback is told at the next look.
- * Errors: NOMEM, FAIL.
+ * Follows the domain that `info` describes. If it is not running, the callback is called at the next look.
+ * Errors, without a message: NOMEM, NO_XENSTORE, FAIL.
  */
 int libxl__domain_follow(libxl_ctx *ctx, libxl__domain_follower *follower, const xc_domaininfo_t *info,
                          libxl__domain_callback *callback);
+/* Afterwards the callback is not called again. A follower that does not follow is left as it is. */
 void libxl__domain_unfollow(libxl_ctx *ctx, libxl__domain_follower *follower);
 
-/* Watches what xenstored says of domains; done once, by the first who follows. Errors: FAIL. */
-int libxl__domains_watch(libxl_ctx *ctx);
+/*
+ * Registers an observer, which is told at the next look of the domains that exist, and later of new ones. Its callbacks must
+ * be set. Errors, without a message: NOMEM, NO_XENSTORE, FAIL.
+ */
+int libxl__domains_observe(libxl_ctx *ctx, libxl__domain_observer *observer);
+void libxl__domains_unobserve(libxl_ctx *ctx, libxl__domain_observer *observer);
 
-/* Takes a look at the hypervisor's list, and tells the followers; or another one later. Errors: as of libxc. */
+/* Takes a look and calls followers and observers. If the list cannot be fetched, that is logged and tried again later.
+ * Errors, without a message: those of libxl__errno_rc. */
 int libxl__domains_look(libxl_ctx *ctx);
 
-/* Takes a look soon: something has just been done to a domain. */
+/* Has a look taken soon. Call it when something has been done to a domain. */
 void libxl__domains_look_soon(libxl_ctx *ctx);
 
 /* Follows a domain for an operation: the source fires at each change of phase. */
@@ -90,14 +110,7 @@ typedef struct libxl__domain_source {
     libxl__domain_follower follower;
 } libxl__domain_source;
 
-/* As libxl__domain_follow, for the domain that info describes. */
+/* As libxl__domain_follow, but errors are recorded in ao. */
 int libxl__domain_source_start(libxl__ao *ao, libxl__domain_source *domain, const xc_domaininfo_t *info);
-
-/* src/xen/evgen.c: follows each domain in a page of the list that an evgen for all domains does not follow yet. The
- * places from `place` on are of its first domid, or of later ones. */
-void libxl__evgens_follow_new(libxl_ctx *ctx, const xc_domaininfo_t *page, int count, uint32_t place);
-/* Whether there is one for all domains. */
-bool libxl__evgens_for_all(const libxl__domains *domains);
-void libxl__evgens_close(libxl_ctx *ctx);
 
 #endif

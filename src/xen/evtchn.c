@@ -26,7 +26,7 @@ static int open_handle(libxl__ao *ao)
     libxl__evtchns *evtchns = &ao->ctx->xen->evtchns;
     if (evtchns->handle)
         return 0;
-    xentoollog_logger *logger = ao->ctx->logger ? ao->ctx->logger : &libxl__silent_logger;
+    xentoollog_logger *logger = libxl__xen_logger(ao->ctx);
     evtchns->handle = xenevtchn_open(logger, 0);
     if (!evtchns->handle)
         return libxl__ao_fail(ao, libxl__errno_rc(errno), "opening event channels: %s", strerror(errno));

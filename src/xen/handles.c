@@ -24,7 +24,7 @@ static unsigned this_thread(void)
 
 static xc_interface *open_one(libxl_ctx *ctx)
 {
-    xentoollog_logger *logger = ctx->logger ? ctx->logger : &libxl__silent_logger;
+    xentoollog_logger *logger = libxl__xen_logger(ctx);
     return xc_interface_open(logger, logger, 0);
 }
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What a context has of Xen: the hypervisor's handle, xenstore's, and what is followed there. */
+/*
+ * The context's connection to Xen: the handles to the hypervisor and to xenstored, and all that is watched there. Includes
+ * every header of src/xen that operations need.
+ */
 #ifndef LIBXL__XEN_H
 #define LIBXL__XEN_H
 
@@ -21,31 +24,38 @@ struct libxl__xen {
     libxl__handles handles;
     libxl__lane build_lane, destroy_lane;
     const libxl__xs_transport *transport;
-    struct libxl__xs_wire *wire; /* one of these two: the transport's */
+    struct libxl__xs_wire *wire; /* the transport's state: one of the two is set */
     struct libxl__xs_lib *lib;
     libxl__transactions transactions;
     struct libxl__domain_list {
         xc_domaininfo_t *infos;
         uint32_t count, room;
-    } list; /* the last one; its memory is used again */
+    } list; /* the most recent one; the memory is used again */
     libxl__watches watches;
     libxl__domains domains;
     libxl__names names;
     libxl__evtchns evtchns;
-    LIST_HEAD(, libxl__evgen_disk_eject) disk_ejects;
-    libxl_version_info *version; /* of libxl_get_version_info; NULL until asked for */
+    libxl_version_info *version; /* lent by libxl_get_version_info; NULL until it is called */
 };
 
-/* src/xen/disk_eject.c: frees those that are still enabled. */
-void libxl__disk_ejects_close(libxl_ctx *ctx);
+/*
+ * While the context is made: connects to Xen. Errors, with a message: NO_HYPERVISOR, NO_XENSTORE, PERMISSION, NOMEM, FAIL;
+ * libxl__xen_close must be called in any case.
+ */
+int libxl__xen_open(libxl_ctx *ctx, unsigned flags);
+/* While the context is freed, after its workers have ended. */
+void libxl__xen_close(libxl_ctx *ctx);
+/* Locked. Adds Xen's part to the counters, to which the core has added its own. */
+void libxl__xen_count(libxl_ctx *ctx, libxl_counters *out);
+/* In the child of a fork: closes the child's copies of the descriptors. */
+void libxl__xen_postfork(libxl_ctx *ctx);
 
-/* What opening something failed with: PERMISSION, FAIL and NOMEM for want of descriptors and memory, or `not_there`. */
-int libxl__open_rc(int errnoval, int not_there);
-
-/* What an errno of libxenctrl means. ESRCH: DOMAIN_NOTFOUND, EPERM and EACCES: PERMISSION, ... */
+/* src/xen/errno.c. The error for the errno of a failed hypercall: DOMAIN_NOTFOUND for ESRCH, PERMISSION for EPERM ... */
 int libxl__errno_rc(int errnoval);
+/* The same for the errno of opening a device or connecting: PERMISSION, FAIL (no descriptors), NOMEM, else `absent`. */
+int libxl__open_rc(int errnoval, int absent);
 
-/* A logger that says nothing: libxenctrl would write to stderr if it were given none. */
-extern xentoollog_logger libxl__silent_logger;
+/* src/xen/logger.c. The application's logger, or one that discards all: given NULL, libxenctrl writes to stderr. */
+xentoollog_logger *libxl__xen_logger(const libxl_ctx *ctx);
 
 #endif

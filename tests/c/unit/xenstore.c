@@ -317,7 +317,8 @@ static void following_finds_the_connection_lost(scene *s)
     assert_int_equal(xenstored_run(ctx, fill_with_one, LIBXL__XS_ONE_BY_ONE, NULL), 0);
     libxl__ctx_lock(ctx);
     xenstored_hang_up(&x);
-    assert_int_equal(libxl__domains_watch(ctx), ERROR_NO_XENSTORE);
+    libxl__domain_observer observer = {.follows = NULL};
+    assert_int_equal(libxl__domains_observe(ctx, &observer), ERROR_NO_XENSTORE);
     assert_null(ctx->xen->watches.urgent);
     libxl__timer_stop(ctx, &ctx->xen->domains.again);
     libxl__ctx_unlock(ctx);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: nothing. The built-in types that the IDL names and no generator can write. Any thread. */
-#include "libxl_internal.h"
+/* UUIDs: the type that the IDL names but that is written by hand. Owns nothing; any thread, locked or not. */
+#include <libxl.h>
 
 #include <ctype.h>
 #include <stdio.h>

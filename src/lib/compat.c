@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: the version information that libxl_get_version_info lends. libxl's names for the instant queries. */
+/*
+ * libxl's names for the instant queries. Owns the version information that libxl_get_version_info lends: it lives as long as
+ * the context. Any thread, unlocked.
+ */
 #include "ops.h"
 
 #include <stdlib.h>
@@ -16,7 +19,7 @@ libxl_dominfo *libxl_list_domain(libxl_ctx *ctx, int *nb_domain_out)
     if (libxl_domain_list(ctx, &list, NULL))
         return NULL;
     *nb_domain_out = list.num_domains;
-    return list.domains; /* now the caller's */
+    return list.domains; /* the caller frees it */
 }
 
 void libxl_dominfo_list_free(libxl_dominfo *list, int nb_domain)

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The generators of domain death and domain lifecycle events.
+ *
+ * Owns: these generators, and a follower for each domain that one of them follows. A generator for one domain has one
+ * follower. A generator for all domains observes them: it gets a follower for each when the domain is first seen. A
+ * follower is freed when its domain is gone. The context's lock guards all of this.
+ */
+#include "generators.h"
+#include "xen.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct libxl__evgen {
+    libxl__generator generator;
+    libxl__domain_observer observer; /* registered if the generator is for all domains */
+    uint32_t domid;                  /* LIBXL_DOMID_ALL: all domains */
+    libxl_ev_user user;
+    bool lifecycle; /* reports DOMAIN_DYING and DOMAIN_GONE; else libxl's DOMAIN_DEATH */
+    LIST_HEAD(, followed) followed;
+};
+
+/* A domain that a generator follows, and what has been reported of it. */
+struct followed {
+    libxl__domain_follower follower;
+    struct libxl__evgen *evgen;
+    bool reported_shutdown, reported_dying;
+    LIST_ENTRY(followed) link;
+};
+
+static void report(libxl_ctx *ctx, const libxl__domain_follower *follower, libxl_event_type type)
+{
+    const struct libxl__evgen *evgen = ((const struct followed *)follower)->evgen;
+    libxl_event *event = libxl__event_new(ctx, type, follower->domid, evgen->user);
+    if (!event) {
+        libxl__event_missed(ctx, type);
+        return;
+    }
+    event->domuuid = follower->uuid;
+    if (type == LIBXL_EVENT_TYPE_DOMAIN_SHUTDOWN)
+        event->u.domain_shutdown.shutdown_reason = follower->code;
+    libxl__event_fits_record(event, type == LIBXL_EVENT_TYPE_DOMAIN_SHUTDOWN ? follower->code : 0);
+    libxl__event_occurred(ctx, event);
+}
+
+static void unfollow(libxl_ctx *ctx, struct followed *followed)
+{
+    libxl__domain_unfollow(ctx, &followed->follower);
+    LIST_REMOVE(followed, link);
+    free(followed);
+}
+
+/* Reports, in order, each step of the domain's end that has not been reported. A look may find several at once. */
+static void phase_changed(libxl_ctx *ctx, libxl__domain_follower *follower)
+{
+    struct followed *followed = (struct followed *)follower;
+    const bool lifecycle = followed->evgen->lifecycle;
+    if (follower->was_shutdown && !followed->reported_shutdown)
+        report(ctx, follower, LIBXL_EVENT_TYPE_DOMAIN_SHUTDOWN);
+    followed->reported_shutdown = follower->was_shutdown; /* a resumed domain may shut down again */
+    if (follower->phase < LIBXL__DOMAIN_DYING)
+        return;
+    if (!followed->reported_dying)
+        report(ctx, follower, lifecycle ? LIBXL_EVENT_TYPE_DOMAIN_DYING : LIBXL_EVENT_TYPE_DOMAIN_DEATH);
+    followed->reported_dying = true;
+    if (follower->phase == LIBXL__DOMAIN_GONE) {
+        if (lifecycle)
+            report(ctx, follower, LIBXL_EVENT_TYPE_DOMAIN_GONE);
+        unfollow(ctx, followed);
+    }
+}
+
+/* Errors, without a message: NOMEM, NO_XENSTORE, FAIL. */
+static int follow(libxl_ctx *ctx, struct libxl__evgen *evgen, const xc_domaininfo_t *info)
+{
+    struct followed *followed = calloc(1, sizeof(*followed));
+    if (!followed)
+        return ERROR_NOMEM;
+    followed->evgen = evgen;
+    int rc = libxl__domain_follow(ctx, &followed->follower, info, phase_changed);
+    if (rc)
+        free(followed);
+    else
+        LIST_INSERT_HEAD(&evgen->followed, followed, link);
+    return rc;
+}
+
+/* ---- a generator for all domains */
+
+static bool follows(const libxl__domain_observer *observer, const libxl__domain_follower *follower)
+{
+    return follower->callback == phase_changed &&
+           &((const struct followed *)follower)->evgen->observer == observer;
+}
+
+static void domain_appeared(libxl_ctx *ctx, libxl__domain_observer *observer, const xc_domaininfo_t *info)
+{
+    if (follow(ctx, LIBXL__CONTAINER(observer, struct libxl__evgen, observer), info))
+        libxl__event_missed(ctx, 0);
+}
+
+static void unfollow_all(libxl_ctx *ctx, struct libxl__evgen *evgen)
+{
+    struct followed *followed;
+    while ((followed = LIST_FIRST(&evgen->followed)))
+        unfollow(ctx, followed);
+    if (evgen->domid == LIBXL_DOMID_ALL)
+        libxl__domains_unobserve(ctx, &evgen->observer);
+}
+
+/* The domains that exist now are followed before this returns, so whatever happens to them later is reported. */
+static int follow_all(libxl_ctx *ctx, struct libxl__evgen *evgen)
+{
+    const xc_domaininfo_t *list;
+    evgen->observer = (libxl__domain_observer){.follows = follows, .appeared = domain_appeared};
+    int rc = libxl__domains_observe(ctx, &evgen->observer);
+    if (rc)
+        return libxl__refuse(rc, NULL);
+    const int count = libxl__hv_list(ctx, &list);
+    if (count < 0)
+        rc = libxl__refuse(libxl__errno_rc(errno), "listing the domains: %m");
+    for (int i = 0; i < count && !rc; i++)
+        if (list[i].domain && (rc = follow(ctx, evgen, &list[i]))) /* domain 0 has no lifecycle */
+            libxl__refuse(rc, NULL);
+    if (rc)
+        unfollow_all(ctx, evgen);
+    else
+        libxl__domains_look_soon(ctx);
+    return rc;
+}
+
+/* ---- a generator for one domain */
+
+static int follow_one(libxl_ctx *ctx, struct libxl__evgen *evgen)
+{
+    xc_domaininfo_t info;
+    int count = xc_domain_getinfolist(libxl__xch(ctx), evgen->domid, 1, &info);
+    if (count < 0 && errno != ESRCH)
+        return libxl__refuse(libxl__errno_rc(errno), "looking at domain %u: %m", evgen->domid);
+    if (count != 1 || info.domain != evgen->domid)
+        return libxl__refuse(ERROR_DOMAIN_NOTFOUND, "domid: there is no domain %u", evgen->domid);
+    int rc = follow(ctx, evgen, &info);
+    return rc ? libxl__refuse(rc, NULL) : 0;
+}
+
+/* ---- public */
+
+static void close_evgen(libxl_ctx *ctx, libxl__generator *generator)
+{
+    struct libxl__evgen *evgen = LIBXL__CONTAINER(generator, struct libxl__evgen, generator);
+    unfollow_all(ctx, evgen);
+    free(evgen);
+}
+
+static int enable_locked(libxl_ctx *ctx, struct libxl__evgen *evgen)
+{
+    int rc = libxl__hooks_need_loop(ctx);
+    if (rc || ctx->closing)
+        return libxl__refuse(rc ? rc : ERROR_CLOSED, NULL);
+    rc = evgen->domid == LIBXL_DOMID_ALL ? follow_all(ctx, evgen) : follow_one(ctx, evgen);
+    if (!rc)
+        libxl__generator_add(ctx, &evgen->generator, close_evgen);
+    return rc;
+}
+
+static int enable(libxl_ctx *ctx, uint32_t domid, libxl_ev_user user, bool lifecycle,
+                  struct libxl__evgen **evgen_out)
+{
+    if (!evgen_out)
+        return libxl__refuse(ERROR_INVAL, "evgen_out: NULL");
+    *evgen_out = NULL;
+    int rc = domid == LIBXL_DOMID_ALL && lifecycle ? 0 : libxl__hv_check_domid(domid);
+    if (rc)
+        return rc;
+    struct libxl__evgen *evgen = calloc(1, sizeof(*evgen));
+    if (!evgen)
+        return libxl__refuse(ERROR_NOMEM, NULL);
+    *evgen = (struct libxl__evgen){.domid = domid, .user = user, .lifecycle = lifecycle};
+    libxl__ctx_lock(ctx);
+    rc = enable_locked(ctx, evgen);
+    if (rc)
+        free(evgen);
+    else
+        *evgen_out = evgen; /* before the lock is given up: a callback may disable it */
+    libxl__ctx_leave(ctx);
+    return rc;
+}
+
+static void disable(libxl_ctx *ctx, struct libxl__evgen *evgen)
+{
+    if (!evgen)
+        return;
+    libxl__ctx_lock(ctx);
+    libxl__generator_remove(ctx, &evgen->generator);
+    close_evgen(ctx, &evgen->generator);
+    libxl__ctx_leave(ctx);
+}
+
+int libxl_evenable_domain_death(libxl_ctx *ctx, uint32_t domid, libxl_ev_user user,
+                                libxl_evgen_domain_death **evgen_out)
+{
+    return enable(ctx, domid, user, false, evgen_out);
+}
+
+void libxl_evdisable_domain_death(libxl_ctx *ctx, libxl_evgen_domain_death *evgen)
+{
+    disable(ctx, evgen);
+}
+
+int libxl_evenable_domain_lifecycle(libxl_ctx *ctx, uint32_t domid, libxl_ev_user user,
+                                    libxl_evgen_domain_lifecycle **evgen_out)
+{
+    return enable(ctx, domid, user, true, evgen_out);
+}
+
+void libxl_evdisable_domain_lifecycle(libxl_ctx *ctx, libxl_evgen_domain_lifecycle *evgen)
+{
+    disable(ctx, evgen);
+}

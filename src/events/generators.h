@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Event generators: what libxl_evenable_* enables and libxl_evdisable_* disables. A context lists those that are enabled,
+ * of all kinds. Each kind allocates its own generators and knows how to free them.
+ */
+#ifndef LIBXL__GENERATORS_H
+#define LIBXL__GENERATORS_H
+
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include <libxl.h>
+
+typedef struct libxl__generator libxl__generator;
+
+/* Embed this in each kind's generator. */
+struct libxl__generator {
+    /* Called once, unlocked, if the generator is still enabled when the context is freed: stops and frees it. */
+    void (*close)(libxl_ctx *ctx, libxl__generator *generator);
+    LIST_ENTRY(libxl__generator) link;
+};
+
+struct libxl__generators {
+    LIST_HEAD(, libxl__generator) enabled;
+    uint32_t count;
+};
+
+/* While the context is made. Errors: NOMEM. */
+int libxl__generators_open(libxl_ctx *ctx);
+/* While the context is freed, before libxl__xen_close: no other thread uses it any more. Closes the enabled generators. */
+void libxl__generators_close(libxl_ctx *ctx);
+
+/* Locked. Lists a generator, which its kind has set up. */
+void libxl__generator_add(libxl_ctx *ctx, libxl__generator *generator,
+                          void (*close)(libxl_ctx *ctx, libxl__generator *generator));
+/* Locked. Takes a generator off the list; it stays its kind's to free. */
+void libxl__generator_remove(libxl_ctx *ctx, libxl__generator *generator);
+
+#endif

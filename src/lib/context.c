@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Making and freeing a context. A context consists of the core, the connection to Xen and the event generators; this file
+ * opens the three in this order and closes them in reverse. No other thread may use the context meanwhile.
+ */
+#include "generators.h"
+#include "xen.h"
+
+static int open_layers(libxl_ctx *ctx, unsigned flags)
+{
+    int rc = libxl__xen_open(ctx, flags);
+    return rc ? rc : libxl__generators_open(ctx);
+}
+
+/* Also closes what a failed open_layers has left. The workers have ended. */
+static void close_layers(libxl_ctx *ctx)
+{
+    libxl__generators_close(ctx);
+    libxl__xen_close(ctx);
+    libxl__ctx_destroy(ctx);
+}
+
+int libxl_ctx_alloc(libxl_ctx **ctx_out, int version, unsigned flags, xentoollog_logger *logger)
+{
+    *ctx_out = NULL;
+    if (version != LIBXL_VERSION)
+        return libxl__refuse(ERROR_VERSION, "version: %d is not %d", version, LIBXL_VERSION);
+    if (flags & ~LIBXL_CTX_LIBXENSTORE)
+        return libxl__refuse(ERROR_INVAL, "flags: %#x is not 0 or LIBXL_CTX_LIBXENSTORE", flags);
+    libxl_ctx *ctx;
+    int rc = libxl__ctx_create(&ctx, logger);
+    if (rc)
+        return rc;
+    rc = open_layers(ctx, flags);
+    if (rc) {
+        libxl__workers_close(ctx);
+        close_layers(ctx);
+        return rc;
+    }
+    libxl__fds_are_own(ctx);
+    *ctx_out = ctx;
+    return 0;
+}
+
+int libxl_ctx_free(libxl_ctx *ctx)
+{
+    if (!ctx)
+        return 0;
+    int rc = libxl__ctx_drain(ctx);
+    if (rc != ERROR_INVAL) /* INVAL: called from a callback; nothing has been closed */
+        close_layers(ctx);
+    return rc;
+}
+
+void libxl_ctx_counters(libxl_ctx *ctx, libxl_counters *out)
+{
+    libxl__ctx_lock(ctx);
+    libxl__ctx_count(ctx, out);
+    libxl__xen_count(ctx, out);
+    out->evgens = ctx->generators->count;
+    libxl__ctx_unlock(ctx);
+}
+
+/* Only descriptor numbers and copies of memory belong to the child; it leaves alone what the parent shares with others. */
+void libxl_postfork_child_noexec(libxl_ctx *ctx)
+{
+    if (!ctx)
+        return;
+    libxl__xen_postfork(ctx);
+    libxl__ctx_postfork(ctx);
+}
