@@ -54,6 +54,8 @@ def documentation(o: m.Operation) -> str:
         lines.append("")
     lines.append(f"Errors: {', '.join(e.name for e in o.errors)}.")
     lines.append(f"Abort: {c.one_line(o.abort)}")
+    if o.phases:
+        lines.append(f"Phases: {', '.join(p.name for p in o.phases)}.")
     if o.limit is not None:
         lines.append(f"Time limit: {o.limit:g} s.")
     if o.undo is not None:

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What in an IDL breaks those who were built against a released one: `file:line: message` of each.
 
-C programs are compiled against structs and numbers, and call with the parameters there were. So of a
-released type nothing may go, move, or change its type or number; nothing may be put between its fields, or
-after them, for the size is the callers' too. Operations keep their parameters, in order. What is new stands
-beside: types, values, events, operations, errors that an operation can give.
+C programs are compiled against structs and numbers, and pass the parameters of the release. So a released
+type keeps every field and value, with its place, type and number. A struct gets no new field, because callers
+allocate it. Operations keep their parameters in their order, and the names of their phases. These may be
+added: types, values, events, operations, phases, errors that an operation can give.
 """
 
 from __future__ import annotations
@@ -65,6 +65,7 @@ def places(model: m.Model) -> dict[str, Place]:
     at |= {f.c_name: f.place for f in model.functions}
     for o in model.operations:
         at[o.c_name] = o.place
+        at |= {f"{o.c_name}.phases.{p.name}": p.place for p in o.phases}
         fields(o.c_name, o.inputs + o.results)
     return at
 
@@ -136,6 +137,7 @@ class Compare:
             self.tell(path, "the order of the fields has changed")
 
     def operation(self, path: str, was: Dump, now: Dump) -> None:
+        """Programs get the names of phases in reports; all else of a phase may change."""
         self.fixed(path, was, now)
         for part, word in ("inputs", "input"), ("results", "result"):
             old, new = was.get(part, {}), now.get(part, {})
@@ -146,6 +148,7 @@ class Compare:
                     self.tell(f"{path}.{name}", f"is a new {word}")
             if [n for n in new if n in old] != [n for n in old if n in new]:
                 self.tell(path, f"the order of the {part} has changed")
+        list(self.kept(was.get("phases", {}), now.get("phases", {}), f"{path}.phases"))
         if was.get("speed") == "instant" and now.get("speed") == "slow":
             self.tell(path, "was instant, and is slow")
 

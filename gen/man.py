@@ -7,9 +7,9 @@ functions that are written by hand are in docs/man.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 
-from gen import c
+from gen import c, phase_text
 from gen import model as m
 from gen.c_types import FUNCTIONS, enumeration_heads, struct_heads
 from gen.linker_map import called, heads
@@ -135,7 +135,7 @@ def operation(o: m.Operation, model: m.Model) -> str:
             ("PARAMETERS", items(parameters)),
             ("RETURN VALUE", RETURNED),
             ("ERRORS", items([*given, *started])),
-            ("PHASES", items(phases(o))),
+            ("PHASES", phases(o)),
             ("ABORT", paragraphs(c.one_line(o.abort))),
             ("TIME LIMIT", paragraphs(limit)),
             ("THREADS", paragraphs("Any thread may call this, holding no lock that a callback takes.")),
@@ -146,21 +146,9 @@ def operation(o: m.Operation, model: m.Model) -> str:
     )
 
 
-def phases(o: m.Operation) -> Iterator[Row]:
-    """What the operation does in each phase, and what is done when it is stopped there."""
-    for phase in o.phases:
-        said = [phase.doc]
-        if phase.waits:
-            said.append(f"Waits until {phase.waits.rstrip('.')}.")
-        if phase.limit:
-            said.append(f"Limit: {phase.limit:g} s.")
-        if phase.stop:
-            said.append(f"When it is stopped: {phase.stop}")
-        if phase.undo:
-            said.append(f"Undo: {phase.undo}")
-        if phase.commits:
-            said.append("From here on the operation goes on to its end.")
-        yield phase.name, c.one_line(" ".join(said))
+def phases(o: m.Operation) -> str:
+    rows = [(p.name, phase_text.sentences(o, p)) for p in o.phases]
+    return paragraphs(phase_text.STOP_REQUEST) + items(rows) if rows else ""
 
 
 def called_once(o: m.Operation, model: m.Model) -> str:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from textwrap import indent
 
-from gen import c
+from gen import c, phase_text
 from gen import model as m
 from gen.c_types import enumeration_heads, struct_heads
 from gen.python.classes import row
@@ -55,7 +55,23 @@ def facts(o: m.Operation, errors: list[str], undo: str) -> str:
     ]
     if undo:
         rows.append(("Taken back by", undo))
-    return f":Errors: {', '.join(errors)}\n" + listed(rows)
+    return f":Errors: {', '.join(errors)}\n" + listed(rows) + phases(o)
+
+
+def phases(o: m.Operation) -> str:
+    """A table of an operation's phases."""
+    if not o.phases:
+        return ""
+    lines = [
+        f"{'  -' if column else '* -'} {escaped(cell)}\n"
+        for row in [phase_text.HEADS, *phase_text.table(o)]
+        for column, cell in enumerate(row)
+    ]
+    return (
+        "\n"
+        + directive("list-table", "Phases", "".join(lines), "   :header-rows: 1\n")
+        + paragraphs(phase_text.STOP_REQUEST)
+    )
 
 
 # C

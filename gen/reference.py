@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from gen import c
+from gen import c, phase_text
 from gen import model as m
 
 INTRODUCTION = """\
@@ -13,7 +13,7 @@ INTRODUCTION = """\
 
 Generated from the IDL. In C every operation is `int libxl_NAME(ctx, inputs, results, ao_how)`; in Python it
 is a method of `aioxen.Context` that takes the inputs and gives the result. Errors are named as in C, without
-`ERROR_`.
+`ERROR_`. A stop request is an abort, the end of the time limit, or the closing of the context.
 """
 
 
@@ -65,7 +65,10 @@ def operation(o: m.Operation) -> str:
     ]
     if o.undo is not None:
         facts.insert(3, ("Taken back by", f"[{o.undo.c_name}](#{o.undo.c_name})"))
-    return text + "\n" + "".join(f"- **{name}:** {fact}\n" for name, fact in facts)
+    text += "\n" + "".join(f"- **{name}:** {fact}\n" for name, fact in facts)
+    if o.phases:
+        text += "\n" + table(phase_text.HEADS, phase_text.table(o))
+    return text
 
 
 def events(model: m.Model) -> str:
