@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from limits import scaled
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("AIOXEN_BUILD", ROOT / "build"))
@@ -22,7 +23,7 @@ from aioxen_bench.curve import curves  # noqa: E402
 from aioxen_bench.line import Line, Round, at_least, at_most  # noqa: E402
 from aioxen_bench.rows import LINES  # noqa: E402
 
-LIMIT_S = 300
+LIMIT_S = scaled(75)
 IN_THE_SIMULATION = sorted({line.row for line in LINES if not line.on_xen})
 
 

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from limits import scaled
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("AIOXEN_TEST_BUILD") or os.environ.get("AIOXEN_BUILD", ROOT / "build"))
@@ -27,10 +28,10 @@ def test_lifecycle(style: str) -> None:
         [BUILD / "examples/lifecycle", style, ROOT / "build/guest/tiny"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=scaled(60),
     )
     assert done.returncode == 0, done.stdout + done.stderr
-reported: dict[str, list[str]] = {name: [] for name in STORIES}
+    reported: dict[str, list[str]] = {name: [] for name in STORIES}
     for line in done.stdout.splitlines()[:-1]:
         _, name, what = line.split(maxsplit=2)
         reported[name].append(what)
@@ -47,7 +48,7 @@ reported: dict[str, list[str]] = {name: [] for name in STORIES}
 @pytest.mark.parametrize("style", ["callbacks", "events", "sync"])
 def test_lifecycle_reports_a_missing_kernel(style: str) -> None:
     command = [BUILD / "examples/lifecycle", style, "/nowhere/kernel"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=scaled(60))
     assert done.returncode == 1
     wrong = [
         line

@@ -5,6 +5,8 @@ import os
 import subprocess
 from pathlib import Path
 
+from limits import scaled
+
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("AIOXEN_TEST_BUILD") or os.environ.get("AIOXEN_BUILD", ROOT / "build"))
 
@@ -12,7 +14,11 @@ BUILD = Path(os.environ.get("AIOXEN_TEST_BUILD") or os.environ.get("AIOXEN_BUILD
 def stress(*arguments: str) -> "subprocess.CompletedProcess[str]":
     environment = os.environ | {"AIOXEN_TEST_KERNEL": str(ROOT / "build/guest/tiny")}
     return subprocess.run(
-        [BUILD / "tests/c/stress", *arguments], env=environment, capture_output=True, text=True, timeout=120
+        [BUILD / "tests/c/stress", *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=scaled(120),
     )
 
 

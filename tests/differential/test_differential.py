@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from limits import scaled
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -22,9 +23,9 @@ BUILD = Path(os.environ.get("AIOXEN_BUILD", ROOT / "build"))
 PROGRAMS = BUILD / "tests/differential"
 WORLDS: dict[str, list[str | Path]] = {
     "sim": [ROOT / "sim/aioxen-sim"],
-    "vm": [ROOT / "vm/aioxen-vm", "--timeout", "400", "-e", "AIOXEN_TEST_KERNEL"],
+    "vm": [ROOT / "vm/aioxen-vm", "--timeout", str(scaled(400)), "-e", "AIOXEN_TEST_KERNEL"],
 }
-LIMIT_S = 420
+LIMIT_S = scaled(420)
 FLAGS = ["-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-g", "-pthread"]
 # Both answer 0 for "started" to a client that says which interface it knows.
 FLAGS += ["-DLIBXL_API_VERSION=0x041400"]
@@ -41,7 +42,7 @@ SCRIPT = """
 cd /tmp
 for name in $("$1"); do
     echo "== $name"
-    timeout -s KILL 30 "$1" "$name"
+    timeout -s KILL "$2" "$1" "$name"
     status=$?
     [ $status -le 128 ] || echo "ended by signal $((status - 128))"
 done 2>/dev/null
@@ -66,7 +67,7 @@ def program(library: str) -> Path:
 def sequences(library: str, world: str) -> dict[str, Sequence]:
     """What each sequence says in a world."""
     done = subprocess.run(
-        [*WORLDS[world], "--", "sh", "-c", SCRIPT, "sh", program(library)],
+        [*WORLDS[world], "--", "sh", "-c", SCRIPT, "sh", program(library), str(scaled(30))],
         env=os.environ | {"AIOXEN_TEST_KERNEL": str(BUILD / "guest/tiny")},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

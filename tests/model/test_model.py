@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from limits import scaled
 
 MODEL = Path(__file__).parent / "scenarios.pml"
-LIMIT_S = 90
+LIMIT_S = scaled(90)
 # -O0: the checkers are compiled more often than they run long.
 COMPILE = ["cc", "-O0", "-w", "-DNOREDUCE", "-DMEMLIM=2500", "-o", "pan", "pan.c"]
 

@@ -23,9 +23,10 @@ from typing import Any
 
 import aioxen
 import pytest
+from limits import scaled
 from worldly import ROOT, Configure, descriptors, domids, threads, xenstore
 
-PATIENCE = 300
+PATIENCE = scaled(100)
 """Seconds after which a test that hangs ends the run, showing where."""
 
 
@@ -118,7 +119,7 @@ def xl(hypervisor: None) -> Callable[..., str]:
         pytest.skip("needs xl")
 
     def run(*arguments: str) -> str:
-        done = subprocess.run(["xl", *arguments], capture_output=True, text=True, timeout=60)
+        done = subprocess.run(["xl", *arguments], capture_output=True, text=True, timeout=scaled(60))
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -132,7 +133,9 @@ def sim(hypervisor: None) -> Iterator[Callable[..., str]]:
         pytest.skip("needs sim/aioxen-sim: makes the hypervisor fail or wait")
 
     def control(*arguments: str) -> str:
-        done = subprocess.run(["aioxen-sim-ctl", *arguments], capture_output=True, text=True, timeout=60)
+        done = subprocess.run(
+            ["aioxen-sim-ctl", *arguments], capture_output=True, text=True, timeout=scaled(60)
+        )
         assert done.returncode == 0, done.stderr
         return done.stdout
 

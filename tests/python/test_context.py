@@ -15,6 +15,7 @@ from collections.abc import Callable, Coroutine
 import aioxen
 import pytest
 from aioxen._native import lib
+from limits import scaled
 from worldly import Configure, descriptors, domids, threads
 
 pytestmark = pytest.mark.usefixtures("hypervisor")
@@ -23,7 +24,10 @@ pytestmark = pytest.mark.usefixtures("hypervisor")
 def script(text: str, *options: str) -> subprocess.CompletedProcess[str]:
     """A Python program of its own."""
     return subprocess.run(
-        [sys.executable, *options, "-c", textwrap.dedent(text)], capture_output=True, text=True, timeout=60
+        [sys.executable, *options, "-c", textwrap.dedent(text)],
+        capture_output=True,
+        text=True,
+        timeout=scaled(60),
     )
 
 

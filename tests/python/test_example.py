@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from limits import scaled
 from worldly import ROOT
 
 pytestmark = pytest.mark.usefixtures("hypervisor", "kernel")
@@ -17,7 +18,7 @@ EXAMPLE = [sys.executable, str(ROOT / "examples" / "lifecycle.py")]
 
 
 def test_the_lives_of_eight_guests() -> None:
-    done = subprocess.run(EXAMPLE, capture_output=True, text=True, timeout=240)
+    done = subprocess.run(EXAMPLE, capture_output=True, text=True, timeout=scaled(100))
     assert done.returncode == 0, done.stderr
     for words in (
         "has stopped: poweroff", "has stopped: reboot", "has stopped: crash", "time limit",
@@ -32,7 +33,7 @@ def test_interrupted() -> None:
         assert example.stdout is not None
         assert any("created as domain" in line for line in example.stdout)
         example.send_signal(signal.SIGINT)
-        said, _ = example.communicate(timeout=240)
+        said, _ = example.communicate(timeout=scaled(100))
     assert example.returncode == 1
     assert "0 live; domains left: 0" in said
 
@@ -40,7 +41,7 @@ def test_interrupted() -> None:
 def test_a_bad_kernel(tmp_path: Path, sim: object) -> None:
     kernel = tmp_path / "kernel"
     kernel.write_text("no kernel\n")
-    done = subprocess.run([*EXAMPLE, str(kernel)], capture_output=True, text=True, timeout=240)
+    done = subprocess.run([*EXAMPLE, str(kernel)], capture_output=True, text=True, timeout=scaled(100))
     assert done.returncode == 1
     assert f"{kernel}: " in done.stderr
     assert "Traceback" not in done.stderr

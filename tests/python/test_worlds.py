@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from limits import scaled
 from worldly import ROOT
 
 PROGRAM = """
@@ -37,7 +38,7 @@ def test_a_machine_that_lacks_something(option: str, error: str) -> None:
         env=outside,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=scaled(60),
     )
     assert done.stdout.split()[:1] == [error], done
     assert len(done.stdout.split()) > 3  # in words

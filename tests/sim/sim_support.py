@@ -7,11 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from limits import scaled
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("AIOXEN_BUILD", ROOT / "build"))
 LAUNCHER = ROOT / "sim/aioxen-sim"
-LIMIT_S = 30
+LIMIT_S = scaled(30)
 
 Result = subprocess.CompletedProcess[str]
 World = Callable[..., Result]

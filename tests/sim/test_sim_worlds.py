@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from limits import scaled
 from sim_support import LAUNCHER, ROOT, World, WriteConfig, domains, finish, launch
 
 PLACES = [
@@ -25,7 +26,7 @@ PLACES = [
 ]
 
 
-def eventually(condition: Callable[[], bool], limit_s: float = 3.0) -> bool:
+def eventually(condition: Callable[[], bool], limit_s: float = scaled(3)) -> bool:
     end = time.monotonic() + limit_s
     while not condition():
         if time.monotonic() > end:

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from limits import scaled
+
 PROJECT = Path(__file__).resolve().parents[2]
 LAUNCHER = str(PROJECT / "vm/aioxen-vm")
-LIMIT = 120  # seconds, for anything that a test runs
+LIMIT = scaled(120)  # seconds, for anything that a test runs
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 

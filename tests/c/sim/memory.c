@@ -63,7 +63,7 @@ static int result(struct life *l, int started)
         return started;
     }
     l->starts++;
-    for (uint64_t end = now_ms() + TIME_LIMIT_MS; l->ends < l->starts;) {
+    for (uint64_t end = now_ms() + scaled_ms(TIME_LIMIT_MS); l->ends < l->starts;) {
         if (now_ms() > end)
             fail_msg("a completion was lost");
         look(l);

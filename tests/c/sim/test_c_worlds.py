@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Machines that lack a hypervisor, xenstored, permission or memory: the error message names what is missing."""
+"""Machines without a hypervisor, xenstored, permission or memory: the error message names what is missing."""
 
 import os
 import subprocess
 from pathlib import Path
 
 import pytest
+from limits import scaled
 
 ROOT = Path(__file__).resolve().parents[3]
 BUILD = Path(os.environ.get("AIOXEN_TEST_BUILD") or os.environ.get("AIOXEN_BUILD", ROOT / "build"))
@@ -24,7 +25,7 @@ def test_the_message_names_what_is_missing(option: str, words: str) -> None:
         [ROOT / "sim/aioxen-sim", option, "--", BUILD / "examples/lifecycle", "events"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=scaled(60),
     )
     assert done.returncode == 1
     assert done.stdout == ""
@@ -38,7 +39,7 @@ def test_each_guest_reports_that_memory_is_short() -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=scaled(60),
     )
     assert done.returncode == 1
     assert "d_config.b_info.target_memkb" in done.stdout

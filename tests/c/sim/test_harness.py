@@ -6,20 +6,24 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from limits import scaled
 
 ROOT = Path(__file__).resolve().parents[3]
 BUILD = Path(os.environ.get("AIOXEN_TEST_BUILD") or os.environ.get("AIOXEN_BUILD", ROOT / "build"))
 PROGRAM = BUILD / "tests/c/support/broken"
 
 
-@pytest.mark.parametrize("script", ["$0 fails_by_assertion runs_after_a_failure", "$0 dies_by_abort; $0 --clean; $0 runs_after_a_failure"])
+@pytest.mark.parametrize(
+    "script",
+    ["$0 fails_by_assertion runs_after_a_failure", "$0 dies_by_abort; $0 --clean; $0 runs_after_a_failure"],
+)
 def test_a_failure_does_not_affect_the_next_test(script: str) -> None:
     done = subprocess.run(
         [ROOT / "sim/aioxen-sim", "--", "sh", "-c", script, PROGRAM],
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=scaled(60),
     )
     assert "[       OK ] runs_after_a_failure" in done.stdout, done.stdout + done.stderr
     assert "OK ] fails_by_assertion" not in done.stdout

@@ -93,7 +93,8 @@ void fixture_begin(struct fixture *before)
 
 static void check_count(const char *what, const char *directory, int before)
 {
-    for (uint64_t end = now_ms() + TIME_LIMIT_MS; fixture_entries(directory) != before && now_ms() < end;)
+    for (uint64_t end = now_ms() + scaled_ms(TIME_LIMIT_MS);
+         fixture_entries(directory) != before && now_ms() < end;)
         sleep_ms(5);
     if (fixture_entries(directory) != before)
         fail_msg("there were %d %s before the test and %d after it", before, what,
@@ -155,7 +156,8 @@ void fixture_check_counters(libxl_ctx *ctx)
     libxl_counters now;
     libxl_ctx_counters(ctx, &now);
     /* A job that an operation has detached may still run on a worker for a moment. */
-    for (uint64_t end = now_ms() + TIME_LIMIT_MS; now.jobs && now_ms() < end; libxl_ctx_counters(ctx, &now))
+    for (uint64_t end = now_ms() + scaled_ms(TIME_LIMIT_MS); now.jobs && now_ms() < end;
+         libxl_ctx_counters(ctx, &now))
         sleep_ms(2);
     const struct {
         const char *name;

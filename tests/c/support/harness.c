@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { TEST_LIMIT_S = 60, ALL_WAYS = MODES * STYLES * 2, FEW_WAYS = 6 };
+enum { TEST_LIMIT_S = 60, ALL_WAYS = MODES * STYLES * 2, FEW_WAYS = 6, TWO_WAYS = 2 };
 
 /* ---- the ways that a body runs in */
 
@@ -26,6 +26,13 @@ static way one_of_few(size_t number, enum mode first, int i)
                  .several = i / modes % 2};
 }
 
+/* One with one thread, one with several. Mode and style alternate from body to body. */
+static way one_of_two(size_t number, enum mode first, int i)
+{
+    const int modes = MODES - first;
+    return one_of_few(number, first, i * modes + (int)(number + (size_t)i) % modes);
+}
+
 static way one_of_all(enum mode first, int i)
 {
     const int modes = MODES - first;
@@ -38,11 +45,15 @@ static way one_of_all(enum mode first, int i)
 static int ways_of(const body *b, size_t number, way ways[ALL_WAYS])
 {
     const char *setting = getenv("AIOXEN_TEST_WAYS");
+    const bool two = setting && strcmp(setting, "two") == 0;
     const bool few = b->reason & SLOW || (setting && strcmp(setting, "few") == 0);
     const enum mode first = is_once(b) ? EVENT : b->reason & ASYNCHRONOUS ? CALLBACK : SYNC;
-    const int count = is_once(b) ? 1 : few ? FEW_WAYS : (MODES - (int)first) * STYLES * 2;
+    const int count = is_once(b) ? 1 : two ? TWO_WAYS : few ? FEW_WAYS : (MODES - (int)first) * STYLES * 2;
     for (int i = 0; i < count; i++)
-        ways[i] = few && count > 1 ? one_of_few(number, first, i) : one_of_all(first, i);
+        ways[i] = count == 1 ? one_of_all(first, i)
+                  : two      ? one_of_two(number, first, i)
+                  : few      ? one_of_few(number, first, i)
+                             : one_of_all(first, i);
     return count;
 }
 
@@ -68,7 +79,7 @@ static void run_one(void **state)
 {
     struct test *test = *state;
     scene *s = &test->scene;
-    alarm(TEST_LIMIT_S);
+    alarm((unsigned)(scaled_ms(TEST_LIMIT_S * 1000) / 1000));
     s->way = test->way;
     fixture_begin(&s->before);
     if (test->body->reason & NO_CONTEXT) {

@@ -16,9 +16,9 @@
  *     }
  *
  * A body may run twice at once in the same context. So it keeps its state in local variables, creates its own
- * guests, and selects events by domain and for_user. AIOXEN_TEST_WAYS=few is for the real Xen, which is slow: a
- * body runs in six ways, which cover each mode with one and with several threads, and each style. The
- * combinations differ from body to body.
+ * guests, and selects events by domain and for_user. With AIOXEN_TEST_WAYS=few a body runs in six ways, which
+ * cover each mode with one and with several threads, and each style. AIOXEN_TEST_WAYS=two is for the real Xen,
+ * which is slow: a body runs once with one thread and once with several. The combinations differ from body to body.
  *
  * After each test the fixture (fixture.h) must find the same state as before, and each operation must have
  * completed exactly once. A cmocka assertion that fails on another thread than the test's ends the process;
@@ -208,6 +208,8 @@ void wait_node(scene *s, libxl_domid domid, const char *path, const char *value)
 
 /* Milliseconds on the monotonic clock. */
 uint64_t now_ms(void);
+/* A time limit: `ms`, which is enough on an idle machine, times AIOXEN_TEST_FACTOR (tests/limits.py), or times 1. */
+uint64_t scaled_ms(uint64_t ms);
 void sleep_ms(unsigned milliseconds);
 
 #endif

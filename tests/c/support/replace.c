@@ -70,7 +70,7 @@ libxl_uuid replace_domain(libxl_domid domid)
     remove_node("/libxl/%u", domid);
     libxl_uuid_generate(&uuid);
     assert_int_equal(xc_domain_destroy(xch, domid), 0);
-    for (uint64_t end = now_ms() + TIME_LIMIT_MS; find(xch, domid, &info) && now_ms() < end;)
+    for (uint64_t end = now_ms() + scaled_ms(TIME_LIMIT_MS); find(xch, domid, &info) && now_ms() < end;)
         sleep_ms(1);
     assert_int_equal(create(xch, domid, &uuid), 0);
     xc_interface_close(xch);

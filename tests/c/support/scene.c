@@ -26,6 +26,12 @@ uint64_t now_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+uint64_t scaled_ms(uint64_t ms)
+{
+    const char *factor = getenv("AIOXEN_TEST_FACTOR");
+    return factor ? (uint64_t)((double)ms * strtod(factor, NULL)) : ms;
+}
+
 void sleep_ms(unsigned milliseconds)
 {
     usleep(milliseconds * 1000);
@@ -135,7 +141,7 @@ seen next_event(scene *s, libxl_domid domid, uint64_t for_user, int type)
 {
     seen event;
     const struct identity id = {domid, for_user, s->way.several ? type : ANY_TYPE};
-    if (!event_within(s, &id, EVENT_LIMIT_MS, &event))
+    if (!event_within(s, &id, (int)scaled_ms(EVENT_LIMIT_MS), &event))
         fail_msg("no event of type %d came for domain %u and for_user %#llx", type, domid,
                  (unsigned long long)for_user);
     assert_int_equal(event.type, type);
@@ -157,7 +163,7 @@ uint64_t new_user(void)
 
 void wait_node(scene *s, libxl_domid domid, const char *path, const char *value)
 {
-    for (uint64_t end = now_ms() + EVENT_LIMIT_MS; now_ms() < end; pump(s, 5)) {
+    for (uint64_t end = now_ms() + scaled_ms(EVENT_LIMIT_MS); now_ms() < end; pump(s, 5)) {
         char *now = guest_node(domid, path);
         bool is = value && now ? strcmp(now, value) == 0 : !value && !now;
         free(now);
@@ -307,7 +313,7 @@ static void scene_free(scene *s)
 static void wait_until_idle(scene *s)
 {
     libxl_counters now;
-    for (uint64_t end = now_ms() + REST_LIMIT_MS; now_ms() < end; pump(s, TICK_MS)) {
+    for (uint64_t end = now_ms() + scaled_ms(REST_LIMIT_MS); now_ms() < end; pump(s, TICK_MS)) {
         libxl_ctx_counters(s->ctx, &now);
         if (!now.timers && !now.jobs && !now.events)
             return;

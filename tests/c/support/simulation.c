@@ -90,7 +90,7 @@ int fault_hits(int rule)
 
 void fault_wait(libxl_ctx *ctx, int rule)
 {
-    for (uint64_t end = now_ms() + TIME_LIMIT_MS; !fault_hits(rule); sleep_ms(1)) {
+    for (uint64_t end = now_ms() + scaled_ms(TIME_LIMIT_MS); !fault_hits(rule); sleep_ms(1)) {
         if (now_ms() > end)
             fail_msg("fault rule %d never acted", rule);
         libxl_ctx_process(ctx);

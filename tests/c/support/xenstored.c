@@ -191,7 +191,7 @@ void xenstored_hang_up(xenstored *x)
 
 void xenstored_wait_watches(xenstored *x, int count)
 {
-    for (uint64_t end = now_ms() + TIME_LIMIT_MS; now_ms() < end; sleep_ms(1)) {
+    for (uint64_t end = now_ms() + scaled_ms(TIME_LIMIT_MS); now_ms() < end; sleep_ms(1)) {
         pthread_mutex_lock(&x->lock);
         int set = x->watches;
         pthread_mutex_unlock(&x->lock);

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""--on-xen: run only the tests that on_xen.toml lists. tests/run gives it on the real Xen."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HERE = Path(__file__).parent
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--on-xen", action="store_true", help="only the tests that tests/on_xen.toml lists")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("on_xen"):
+        return
+    listed = tomllib.loads((HERE / "on_xen.toml").read_text())
+    kept = [item for item in items if is_listed(listed, item)]
+    config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
+    items[:] = kept
+
+
+def is_listed(listed: dict[str, dict[str, Any]], item: pytest.Item) -> bool:
+    """Whether the item's file is listed, with all of its tests or with this one."""
+    file, name = item.path.relative_to(HERE.parent).as_posix(), item.name.partition("[")[0]
+    if file == "tests/c/test_c.py" and isinstance(item, pytest.Function):
+        params = item.callspec.params
+        file, name = f"tests/c/{params['program']}.c", params["name"].partition("[")[0]
+    return file in listed and name in listed[file].get("tests", [name])
