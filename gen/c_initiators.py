@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from gen import c, c_phases
 from gen import model as m
 from gen.c_checks import check_input, checks
+from gen.c_types import checked_copy_name
+from gen.c_types_source import internal_header_name
 
 INTERNAL = (
     "Each operation's arguments, its phases or its body, and the table of operations.\n\n"
@@ -43,7 +45,8 @@ def internal_header(model: m.Model) -> str:
 
 
 def internal_includes(model: m.Model) -> str:
-    return f'#include "ao.h"\n#include "{model.name}.h"\n' if model.base else '#include "ao.h"\n'
+    own = f'#include "{model.name}.h"\n' if model.base else ""
+    return f'#include "{internal_header_name(model)}"\n#include "ao.h"\n{own}'
 
 
 def row(o: m.Operation) -> str:
@@ -191,4 +194,4 @@ def start_steps(o: m.Operation) -> Iterator[str]:
         if c.is_string(f.kind):
             yield f"(args->in.{f.name} = strdup({f.name})) ? 0 : ERROR_NOMEM"
         elif c.is_pointer(f.kind) and f.kind.copy_fn:
-            yield f"{f.kind.copy_fn}(ctx, &args->in.{f.name}, {f.name})"
+            yield f"{checked_copy_name(f.kind)}(ctx, &args->in.{f.name}, {f.name})"

@@ -15,7 +15,7 @@ INTRODUCTION = (
 
 STARTED = """\
 #ifdef LIBXL_API_VERSION
-/* For clients that know libxl's convention: 0 means "started". */
+/* For programs that know libxl's convention: 0 means "started". */
 static inline int libxl__started(int rc)
 {
     return rc == ERROR_ASYNC_INPROGRESS ? 0 : rc;
@@ -33,7 +33,11 @@ def outputs(model: m.Model) -> dict[str, str]:
     parts += [documented(o) for o in model.public_operations]
     if model.base:
         parts.insert(0, "#include <libxl.h>\n")
-    parts.append(("#ifdef LIBXL_API_VERSION\n" if model.base else STARTED) + macros(model) + "#endif\n")
+    parts.append(
+        ("#ifdef LIBXL_API_VERSION\n" if model.base else STARTED)
+        + "\n".join(started(o) for o in model.public_operations)
+        + "#endif\n"
+    )
     head = c.banner("The operations." + c.included(model))
     guard = f"{model.name}__OPERATIONS_H"
     return {f"include/_{model.name}_operations.h": head + c.guarded(guard, "\n".join(parts))}
@@ -64,9 +68,12 @@ def documentation(o: m.Operation) -> str:
     return "\n".join(lines)
 
 
-def macros(model: m.Model) -> str:
-    width = max(len(o.c_name) for o in model.public_operations) + len("(...)")
-    return "".join(
-        f"#define {o.c_name + '(...)':<{width}} libxl__started({o.c_name}(__VA_ARGS__))\n"
-        for o in model.public_operations
-    )
+def started(o: m.Operation) -> str:
+    """An initiator under libxl's convention: a function, because a program may take its address."""
+    name = f"{o.namespace}_{o.name}_started"
+    head = c.prototype("static inline int", name, c.parameters(o))
+    given = ["ctx", *(f.name for f in [*o.inputs, *o.results]), "ao_how"]
+    if o.progress is not None:
+        given.append(c.progress_parameter(o))
+    body = c.call(f"return libxl__started({o.c_name}", given, 5) + ")"
+    return c.function(head, f"{body};\n") + f"#define {o.c_name} {name}\n"

@@ -13,7 +13,8 @@ FUNCTIONS = """What every type has. None of these takes a lock; any thread may c
 T_init fills in the initial values: fit for a T_dispose, a T_copy from it, or to be filled in by hand.
 T_init_<key> also says which arm of the type's union counts, and fills in that arm's initial values.
 T_dispose frees what the value owns and leaves zeroes; NULL is fine, and so is a second time.
-T_copy overwrites *dst, which is not disposed of first: 0, or ERROR_NOMEM and *dst is as T_init leaves it.
+T_copy overwrites *dst, which is not disposed of first. If memory runs out, *dst is as T_init leaves it and \
+errno is ENOMEM. Otherwise errno is unchanged.
 T_to_json gives the value in JSON, without what is as T_init leaves it, to be freed with free(); or NULL.
 T_from_json overwrites *p, which is not disposed of first: 0, or ERROR_INVAL or ERROR_NOMEM and *p is as \
 T_init leaves it. 16 MiB and 64 levels are the most that it reads.
@@ -143,7 +144,7 @@ def struct_heads(kind: m.Struct) -> dict[str, str]:
         heads["dispose"] = c.prototype("void", kind.dispose_fn, [f"{name} *p"])
     if kind.copy_fn:
         heads["copy"] = c.prototype(
-            "int", kind.copy_fn, ["libxl_ctx *ctx", f"{name} *dst", f"const {name} *src"]
+            "void", kind.copy_fn, ["libxl_ctx *ctx", f"{name} *dst", f"const {name} *src"]
         )
     if form(kind) is Form.STRUCT:
         heads["to_json"] = c.prototype("char *", f"{name}_to_json", ["libxl_ctx *ctx", f"const {name} *p"])
@@ -151,6 +152,18 @@ def struct_heads(kind: m.Struct) -> dict[str, str]:
             "int", f"{name}_from_json", ["libxl_ctx *ctx", f"{name} *p", "const char *json"]
         )
     return heads
+
+
+def checked_copy_name(kind: m.Type) -> str:
+    """The internal copy function of a type that has a copy_fn. It returns 0 or ERROR_NOMEM."""
+    assert kind.copy_fn
+    return f"{kind.namespace}_{kind.copy_fn.removeprefix(kind.namespace)}"
+
+
+def checked_copy_head(kind: m.Type) -> str:
+    name = kind.c_name
+    parameters = ["libxl_ctx *ctx", f"{name} *dst", f"const {name} *src"]
+    return c.prototype("int", checked_copy_name(kind), parameters)
 
 
 def init_key_name(kind: m.Struct, path: str, key: m.Field) -> str:

@@ -1,11 +1,18 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""src/_libxl_types.c: what _libxl_types.h promises."""
+"""src/_libxl_types.c: the functions of _libxl_types.h; src/_libxl_types_internal.h: the checked copies."""
 
 from __future__ import annotations
 
 from gen import c
 from gen import model as m
-from gen.c_types import enumeration_heads, keyed_unions, struct_heads
+from gen.c_types import (
+    checked_copy_head,
+    checked_copy_name,
+    enumeration_heads,
+    hidden,
+    keyed_unions,
+    struct_heads,
+)
 
 NAMES = """\
 struct name {
@@ -38,6 +45,13 @@ static int value_of(const struct name *names, size_t count, const char *name, in
 }
 """
 
+INTERNAL = """\
+Copies that report failure, for the generated code.
+
+The public T_copy returns nothing, as in libxl, but an initiator must notice that memory has run out. These \
+return 0, or ERROR_NOMEM and *dst is as T_init leaves it. *dst is not disposed of first. No lock is taken; \
+any thread may call them. For a type that is written by hand this function is, too."""
+
 COPY_STRING = """\
 static int copy_string(char **dst, const char *src)
 {
@@ -48,11 +62,11 @@ static int copy_string(char **dst, const char *src)
 
 
 def outputs(model: m.Model) -> dict[str, str]:
-    if model.base and not (model.types or model.errors):
+    if not has_internal_header(model):
         return {}
     parts = [c.banner("The types' functions. Nothing here takes a lock or knows a context.")]
-    parts += ["#include <stdlib.h>\n#include <string.h>\n#include <strings.h>\n"]
-    parts += [f'#include "_{model.name}_types.h"\n' if model.base else "#include <libxl.h>\n"]
+    parts += ["#include <errno.h>\n#include <stdlib.h>\n#include <string.h>\n#include <strings.h>\n"]
+    parts += [f'#include "{internal_header_name(model)}"\n']
     if model.errors or model.enumerations:
         parts.append(NAMES)
     if model.enumerations:
@@ -63,7 +77,30 @@ def outputs(model: m.Model) -> dict[str, str]:
     if model.errors:
         parts.append(errors(model))
     parts += [enumeration(kind) for kind in model.enumerations]
-    return {f"src/_{model.name}_types.c": "\n".join(parts + functions)}
+    return {
+        f"src/_{model.name}_types.c": "\n".join(parts + functions),
+        f"src/{internal_header_name(model)}": internal_header(model),
+    }
+
+
+def has_internal_header(model: m.Model) -> bool:
+    return model.base is None or bool(model.types or model.errors)
+
+
+def internal_header_name(model: m.Model) -> str:
+    """The header that declares the checked copies of the model's types and of what it extends."""
+    return f"_{model.name if has_internal_header(model) else model.whole.name}_types_internal.h"
+
+
+def internal_header(model: m.Model) -> str:
+    if model.base:
+        parts = [f'#include "_{model.base.name}_types_internal.h"\n#include "_{model.name}_types.h"\n']
+    else:
+        parts = ["#include <libxl.h>\n"]
+    copied = [kind for kind in model.types if kind.copy_fn and not isinstance(kind, (m.Enumeration, m.Union))]
+    if copied:
+        parts.append("".join(f"{hidden(kind)}{checked_copy_head(kind)};\n" for kind in copied))
+    return c.banner(INTERNAL) + c.guarded(f"{model.name}__TYPES_INTERNAL_H", "\n".join(parts))
 
 
 def table(name: str, rows: list[tuple[str, str]]) -> str:
@@ -124,8 +161,10 @@ def struct(kind: m.Struct) -> list[str]:
         if "int i" in body:
             body = body.replace("return;\n", "return;\n\n", 1)
         parts.append(c.function(heads["dispose"], body))
-    if "copy" in heads and kind.autogenerate_copy_fn:
-        parts += Copy(kind).functions(heads["copy"])
+    if "copy" in heads:
+        if kind.autogenerate_copy_fn:
+            parts += Copy(kind).functions(checked_copy_head(kind))
+        parts.append(c.function(heads["copy"], copy(kind)))
     return parts
 
 
@@ -226,6 +265,11 @@ def dispose_arm(arm: m.Field, prefix: str) -> list[str]:
 # copy
 
 
+def copy(kind: m.Struct) -> str:
+    """The body of the public copy, around the checked one."""
+    return f"if ({checked_copy_name(kind)}(ctx, dst, src))\n    errno = ENOMEM;\n"
+
+
 class Copy:
     """The copy function of one struct, and the static ones for its arrays and unions."""
 
@@ -287,7 +331,7 @@ class Copy:
         """The call that copies one value, not 0 on failure."""
         if c.is_string(kind):
             return c.call(f"{before}copy_string", [f"&{dst}", src], indent)
-        return c.call(f"{before}{kind.copy_fn}", ["ctx", f"&{dst}", f"&{src}"], indent)
+        return c.call(f"{before}{checked_copy_name(kind)}", ["ctx", f"&{dst}", f"&{src}"], indent)
 
     def helper(self, path: str, body: str) -> str:
         """Define a static function that copies the part at `path`; the call of it."""
@@ -315,7 +359,7 @@ class Copy:
 
     def array(self, f: m.Field, array: m.Array, path: str, length: str) -> str:
         element = array.element
-        body = f"if (src->{length} <= 0)\n    return 0;\n"
+        body = f"if (src->{length} <= 0 || !src->{path})\n    return 0;\n"
         size = [f"(size_t)src->{length}", f"sizeof(*dst->{path})"]
         body += c.call(f"dst->{path} = calloc", size, 4) + ";\n"
         body += f"if (!dst->{path})\n    return ERROR_NOMEM;\n"

@@ -12,14 +12,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from headers import declarations
 from library import place
 
+PUBLIC = ("libxl.h", "libxl_utils.h", "libxl_json.h")  # libxl.h includes the others
+
 
 def make() -> FFI:
     folders, link = place()
     ffi = FFI()
-    ffi.cdef(declarations("libxl.h", folders))
+    ffi.cdef(declarations(PUBLIC, folders))
     ffi.set_source(
         "aioxen._native",
-        "#include <poll.h>\n#include <stdlib.h>\n#include <libxl.h>\n",
+        "#include <poll.h>\n" + "".join(f"#include <{header}>\n" for header in PUBLIC),
         include_dirs=[str(f) for f in folders],
         extra_link_args=link,
         extra_compile_args=["-O2"],

@@ -26,9 +26,10 @@ CONSTANT = re.compile(r"#\s*define\s+([A-Z]\w*)\s+[^\s\\\"]")
 HIDDEN = re.compile(r'__attribute__\(\(visibility\("hidden"\)\)\)[^;]*;')
 
 
-def declarations(header: str, folders: Sequence[Path]) -> str:
-    """`header` and those of the library that it includes, each once, as a text for cffi's cdef."""
-    lines = list(expand(header, folders, set()))
+def declarations(headers: Sequence[str], folders: Sequence[Path]) -> str:
+    """`headers` and those of the library that they include, each once, as a text for cffi's cdef."""
+    seen: set[str] = set()
+    lines = [line for header in headers for line in expand(header, folders, seen)]
     return SYSTEM + HIDDEN.sub("", "\n".join(lines))
 
 

@@ -327,12 +327,11 @@ void libxl__ao_progress(libxl__ao *ao, libxl_event_type type)
     if (!ao->progress_wanted)
         return;
     const libxl_asyncprogress_how *how = libxl__ao_progress_of(ao);
-    libxl_event *event = libxl__event_new(ao->ctx, type, ao->subject.number, how->u.for_event);
+    libxl_event *event = libxl__event_new(ao->ctx, type, ao->subject.number, how->for_event);
     if (!event)
         return; /* a report may be missed; a completion never */
     event->domuuid = ao->subject.uuid;
     if (how->callback) {
-        event->for_user = 0;
         ao->reports++;
         libxl__deliver_report(ao->ctx, event, ao);
     } else if (libxl__hooks_want(ao->ctx, event)) {

@@ -91,7 +91,7 @@ static void deliver_report(libxl_ctx *ctx, libxl__delivery *delivery)
     libxl__ao *ao = delivery->ao;
     libxl_asyncprogress_how how = *libxl__ao_progress_of(ao);
     libxl__ctx_unlock(ctx);
-    how.callback(ctx, event, how.u.for_callback);
+    how.callback(ctx, event, how.for_callback);
     libxl__ctx_lock(ctx);
     event_delivered(ctx, ao);
 }

@@ -2,134 +2,147 @@
 /*
  * aioxen: controlling Xen domains, asynchronously.
  *
- * This is the public face of the library. What it can do (operations), what it gives (types) and
- * what it tells (events, errors) is declared in idl/ and generated into the two headers at the end.
- * Names are libxl's: a client of libxl's operation and event calls compiles against these headers.
+ * This is the library's public header. The operations, types, events and errors are declared in idl/; the two headers
+ * _libxl_types.h and _libxl_operations.h, included below, are generated from there. Names that libxl has keep libxl's
+ * meaning and layout, and are declared in libxl's header files. docs/libxl.md lists the differences.
  *
- * Threads: every function may be called from any thread, unless its comment says otherwise.
- * Callbacks run on a thread that is inside a call of this library, with no lock held; they may call
- * the library again.
+ * Threads: any thread may call any function, unless the function's comment says otherwise. Callbacks run on a thread that
+ * is inside a call of this library, and no lock is held then: a callback may call the library again.
  */
 #ifndef LIBXL_H
 #define LIBXL_H
 
+#include <errno.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include <netinet/in.h>
+#include <sys/wait.h>
+
+#include <xen_list.h>
 #include <xentoollog.h>
+
+#include <libxl_uuid.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-/* What this library has beyond libxl, for conditional compilation (libxl's convention). */
-#define LIBXL_HAVE_AIOXEN                          1 /* this is aioxen */
-#define LIBXL_HAVE_CTX_FD                          1 /* libxl_ctx_fd, libxl_ctx_process */
-#define LIBXL_HAVE_EVENT_TAKE                      1 /* libxl_event_take */
-#define LIBXL_HAVE_EVENT_IS_FOR                    1 /* libxl_event_is_for */
-#define LIBXL_HAVE_EVENT_WAIT_LIMIT                1 /* libxl_event_wait_limit, libxl_ctx_wake */
-#define LIBXL_HAVE_AO_LIMIT                        1 /* libxl_ao_set_limit */
-#define LIBXL_HAVE_DOMAIN_LIFECYCLE                1 /* libxl_evenable_domain_lifecycle: SHUTDOWN, DYING, GONE */
+/* ------------------------------------------------------------------ what this library has */
+
+/* What this library has beyond libxl, for conditional compilation. */
+#define LIBXL_HAVE_AIOXEN           1 /* this is aioxen */
+#define LIBXL_HAVE_CTX_FD           1 /* libxl_ctx_fd, libxl_ctx_process */
+#define LIBXL_HAVE_EVENT_TAKE       1 /* libxl_event_take */
+#define LIBXL_HAVE_EVENT_IS_FOR     1 /* libxl_event_is_for */
+#define LIBXL_HAVE_EVENT_WAIT_LIMIT 1 /* libxl_event_wait_limit, libxl_ctx_wake */
+#define LIBXL_HAVE_AO_LIMIT         1 /* libxl_ao_set_limit */
+#define LIBXL_HAVE_DOMAIN_LIFECYCLE 1 /* libxl_evenable_domain_lifecycle: SHUTDOWN, DYING, GONE */
+
+/* What libxl's own macros say of the parts that this library has. */
 #define LIBXL_HAVE_AO_ABORT                        1
+#define LIBXL_HAVE_BUILDINFO_KERNEL                1
+#define LIBXL_HAVE_BYTEARRAY_UUID                  1
+#define LIBXL_HAVE_CONST_COPY_AND_LENGTH_FUNCTIONS 1
+#define LIBXL_HAVE_DOMINFO_OUTSTANDING_MEMKB       1
 #define LIBXL_HAVE_ERROR_DOMAIN_NOTFOUND           1
+#define LIBXL_HAVE_FN_USING_QMP_ASYNC              1
 #define LIBXL_HAVE_NONCONST_EVENT_OCCURS_EVENT_ARG 1
+#define LIBXL_HAVE_PHYSINFO_CAP_HAP_SHADOW         1
+#define LIBXL_HAVE_PHYSINFO_CAP_PV                 1
+#define LIBXL_HAVE_PHYSINFO_OUTSTANDING_PAGES      1
+#define LIBXL_HAVE_SIGCHLD_OWNER_SELECTIVE_REAP    1
+#define LIBXL_HAVE_SIGCHLD_SHARING                 1
+#define LIBXL_HAVE_UUID_COPY_CTX_PARAM             1
+
+/*
+ * A program written for libxl may define LIBXL_API_VERSION before it includes this header, as for libxl: 0x040200 for
+ * libxl 4.2, and so on. It then gets the prototypes of that version, and 0 instead of ERROR_ASYNC_INPROGRESS.
+ */
+#if defined(LIBXL_API_VERSION) && LIBXL_API_VERSION == 0x040200
+#undef LIBXL_HAVE_NONCONST_EVENT_OCCURS_EVENT_ARG
+#endif
+#if defined(LIBXL_API_VERSION) && LIBXL_API_VERSION < 0x040500
+#undef LIBXL_HAVE_UUID_COPY_CTX_PARAM
+#endif
 
 /* ------------------------------------------------------------------ the basic types */
 
-typedef struct libxl__ctx libxl_ctx;
+/* A domain's number. It is unique among the domains that exist, and is used again later. */
 typedef uint32_t libxl_domid;
+/* A number that the application chooses, and that comes back in events. */
 typedef uint64_t libxl_ev_user;
 
-/* No domain: where an operation or an event has none. */
+/* No domain. Operations and events that concern no domain have this domid. */
 #define LIBXL_DOMID_INVALID (~(uint32_t)0)
-/* Every domain: where one may be named. */
+/* Every domain, for functions that say so. */
 #define LIBXL_DOMID_ALL (~(uint32_t)1)
+/* libxl's name for LIBXL_DOMID_INVALID. */
+#define INVALID_DOMID ~0
 
-/* A domain's identity, 16 octets in big-endian order; all zero: none. */
+struct libxl_event;
+
+/*
+ * The first member of libxl_event: whoever owns an event may link it into a list of its own. The members are those of
+ * XEN_TAILQ_ENTRY(struct libxl_event), so XEN_TAILQ_INSERT_TAIL and its relatives of <xen_list.h> work.
+ */
 typedef struct {
-    unsigned char uuid[16];
-} libxl_uuid;
-
-#define LIBXL_UUID_FMT                                                                                       \
-    "%02hhx%02hhx%02hhx%02hhx-%02hhx%02hhx-%02hhx%02hhx-%02hhx%02hhx-%02hhx%02hhx%02hhx%02hhx%02hhx%02hhx"
-#define LIBXL_UUID_FMTLEN 36
-#define LIBXL__UUID_BYTES(u)                                                                                 \
-    u[0], u[1], u[2], u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11], u[12], u[13], u[14], u[15]
-#define LIBXL_UUID_BYTES(arg) LIBXL__UUID_BYTES((arg).uuid)
-
-void libxl_uuid_init(libxl_uuid *uuid);
-void libxl_uuid_dispose(libxl_uuid *uuid);
-/* 1 if all octets are zero, else 0. */
-int libxl_uuid_is_nil(const libxl_uuid *uuid);
-/* A random one (RFC 4122, version 4). */
-void libxl_uuid_generate(libxl_uuid *uuid);
-/* From its 36 characters, with or without the dashes: 0, or -1 and *uuid is unchanged. */
-int libxl_uuid_from_string(libxl_uuid *uuid, const char *text);
-void libxl_uuid_copy(libxl_ctx *ctx_or_null, libxl_uuid *dst, const libxl_uuid *src);
-/* As memcmp. */
-int libxl_uuid_compare(const libxl_uuid *a, const libxl_uuid *b);
-
-/* For the library's own use inside libxl_event. */
-typedef struct {
-    struct libxl_event *tqe_next, **tqe_prev; /* as TAILQ_ENTRY(libxl_event) of <sys/queue.h> */
+    struct libxl_event *tqe_next, **tqe_prev;
 } libxl_ev_link;
 
 /* ------------------------------------------------------------------ the context */
 
 #define LIBXL_VERSION 0
 
-/* For libxl_ctx_alloc: speak with xenstored by libxenstore, on a worker, instead of directly. */
+/* A flag for libxl_ctx_alloc: use libxenstore, on a worker thread, instead of speaking xenstored's protocol directly. */
 #define LIBXL_CTX_LIBXENSTORE 1u
 
 /*
- * Opens the hypervisor and xenstore. `version` is LIBXL_VERSION; `flags` is 0 or LIBXL_CTX_LIBXENSTORE.
- * `logger` (may be NULL: silent) is used until libxl_ctx_free and stays the caller's. Errors: VERSION, INVAL,
- * NOMEM, NO_HYPERVISOR, NO_XENSTORE, PERMISSION, FAIL; *ctx_out is then NULL and nothing is left behind.
+ * Opens a context: the connections to the hypervisor and to xenstored. `version` is LIBXL_VERSION. `flags` is 0 or
+ * LIBXL_CTX_LIBXENSTORE. `logger` may be NULL, for no messages; it stays the caller's and must remain valid until
+ * libxl_ctx_free has returned. Returns 0 and stores the context in *ctx_out. On an error *ctx_out is NULL: VERSION, INVAL,
+ * NOMEM, NO_HYPERVISOR, NO_XENSTORE, PERMISSION, FAIL.
  */
 int libxl_ctx_alloc(libxl_ctx **ctx_out, int version, unsigned flags, xentoollog_logger *logger);
 
 /*
- * Ordered close: refuses new operations (CLOSED), aborts those in flight, delivers every completion
- * (callbacks run inside this call; completion events that nobody has taken are dropped), ends the
- * workers, frees all. NULL is fine. No other call may be under way on another thread, and not from a
- * callback (INVAL).
+ * Closes a context. New operations are refused with CLOSED. Those in flight are aborted, and each completion is delivered:
+ * callbacks and event hooks run inside this call, and completion events that nobody has taken are freed. Then the worker
+ * threads end and all memory is freed. NULL is allowed. No other call on this context may be under way in another thread.
+ * Returns 0; INVAL from a callback or while one runs, and nothing is closed; FAIL.
  */
 int libxl_ctx_free(libxl_ctx *ctx);
 
 /*
- * In the child of a fork that will not exec: gives up the child's copy of the context. Only this may
- * be called there; it closes the child's descriptors, but those that libxenctrl has opened, which go with the child, and
- * touches nothing that is shared.
- */
-void libxl_postfork_child_noexec(libxl_ctx *ctx);
-
-/*
- * The words for the most recent failure that this thread was told of: by a call's return value, or by
- * the callback it is in. Names the field or the path; "..." stands for the middle of what is longer than 511
- * octets. Never NULL; valid until the thread's next call.
+ * Explains the most recent failure that this thread was told of, by a call's return value or by the callback that is
+ * running: it names the argument, field or path. Of a message that is longer than 511 octets the middle is replaced by
+ * "...". Never NULL. The text is valid until this thread's next call of the library.
  */
 const char *libxl_error_message(void);
 
 /*
- * How many of each thing a context has alive, for tests and monitoring. Instant operations (pause, get_info, ...) are
- * counted only if they end in an event.
+ * How many objects of each kind a context has, for tests and monitoring. Instant operations (domain_pause, domain_get_info,
+ * ...) are counted only if they complete with an event.
  */
 typedef struct libxl_counters {
-    uint64_t operations_started;   /* since the context was made */
-    uint64_t operations_completed; /* of these, ended; whatever the result */
-    uint64_t operations_aborted;   /* of these, ended as ABORTED or TIMEDOUT */
-    uint32_t operations;           /* live: started, completion not delivered */
+    uint64_t operations_started;   /* since the context was opened */
+    uint64_t operations_completed; /* those of them that have completed, with any result */
+    uint64_t operations_aborted;   /* those of them that have completed with ABORTED or TIMEDOUT */
+    uint32_t operations;           /* started, and the completion is not delivered yet */
     uint32_t events;               /* queued, not taken */
     uint32_t timers;               /* armed */
-    uint32_t watches;              /* xenstore watches registered, besides the context's own */
-    uint32_t descriptors;          /* watched by operations and event generators */
-    uint32_t jobs;                 /* queued for or running on workers */
-    uint32_t threads;              /* workers alive */
+    uint32_t watches;              /* xenstore watches registered, without the context's own */
+    uint32_t descriptors;          /* watched for operations and event generators */
+    uint32_t jobs;                 /* queued for worker threads or running there */
+    uint32_t threads;              /* worker threads */
     uint32_t evgens;               /* event generators enabled */
 } libxl_counters;
 
+/* Stores the context's counters in *out. */
 void libxl_ctx_counters(libxl_ctx *ctx, libxl_counters *out);
 
 /* ------------------------------------------------------------------ how an operation completes */
@@ -137,37 +150,38 @@ void libxl_ctx_counters(libxl_ctx *ctx, libxl_counters *out);
 /*
  * Every operation has a parameter `const libxl_asyncop_how *ao_how`:
  *
- *   NULL              synchronous: the call returns the result.
- *   callback != NULL  the call returns ERROR_ASYNC_INPROGRESS; callback(ctx, rc, u.for_callback) is
- *                     called exactly once, perhaps before the call returns.
- *   callback == NULL  the call returns ERROR_ASYNC_INPROGRESS; exactly one OPERATION_COMPLETE event
- *                     with for_user = u.for_event follows, perhaps queued before the call returns.
+ *   NULL              The call is synchronous: it returns the operation's result.
+ *   callback != NULL  The call returns ERROR_ASYNC_INPROGRESS. callback(ctx, rc, u.for_callback) is called exactly once,
+ *                     perhaps before the call returns.
+ *   callback == NULL  The call returns ERROR_ASYNC_INPROGRESS. Exactly one OPERATION_COMPLETE event with
+ *                     for_user = u.for_event follows; it may be queued before the call returns.
  *
- * Any other return value: it did not start, and there will be no notification. *ao_how and all inputs
- * are copied. Results are written before the completion; their memory must stay valid until then.
- * Clients that define LIBXL_API_VERSION get 0 instead of ERROR_ASYNC_INPROGRESS, as from libxl.
+ * Any other return value means that the operation did not start: there will be no callback and no event. *ao_how and all
+ * inputs are copied. Results are written before the completion, and their memory must remain valid until then. Programs
+ * that define LIBXL_API_VERSION get 0 instead of ERROR_ASYNC_INPROGRESS, as from libxl.
  */
-typedef struct libxl_asyncop_how {
+typedef struct {
     void (*callback)(libxl_ctx *ctx, int rc, void *for_callback);
     union {
-        libxl_ev_user for_event; /* when callback is NULL */
-        void *for_callback;      /* given to callback */
+        libxl_ev_user for_event; /* used if callback is NULL */
+        void *for_callback;      /* passed to callback */
     } u;
 } libxl_asyncop_how;
 
-struct libxl_event;
-
 /*
- * How an operation reports progress, where it has any: to a callback, which then owns the event, or
- * (callback NULL) as an event; discarded when the pointer to this is NULL. Every report is delivered
- * before the operation's completion.
+ * How an operation reports progress, for operations that do. Each report is an event with for_user = for_event.
+ *
+ *   callback != NULL  callback(ctx, event, for_callback) is called with it. The callback owns the event and frees it with
+ *                     libxl_event_free.
+ *   callback == NULL  The event is queued, or passed to the application's event hook.
+ *
+ * A NULL pointer to this structure means that no progress is reported. Every report is delivered before the operation's
+ * completion. The structure is copied.
  */
-typedef struct libxl_asyncprogress_how {
+typedef struct {
     void (*callback)(libxl_ctx *ctx, struct libxl_event *event, void *for_callback);
-    union {
-        libxl_ev_user for_event;
-        void *for_callback;
-    } u;
+    libxl_ev_user for_event; /* always used */
+    void *for_callback;      /* passed to callback */
 } libxl_asyncprogress_how;
 
 /*
@@ -180,9 +194,9 @@ typedef struct libxl_asyncprogress_how {
 int libxl_ao_abort(libxl_ctx *ctx, const libxl_asyncop_how *how);
 
 /*
- * Gives a running operation `milliseconds` from now to complete: then it is stopped as by an abort, and
- * its result is ERROR_TIMEDOUT. Replaces an earlier limit; 0 removes it. 0, or ERROR_NOTFOUND;
- * ERROR_INVAL: how is NULL.
+ * Limits the time of a running operation, found by `how` as libxl_ao_abort does, to `milliseconds` from now. When they
+ * are over the operation is stopped as by an abort, and its result is ERROR_TIMEDOUT. Replaces an earlier limit; 0 removes
+ * it. Returns 0, or NOTFOUND: there is no such operation, or it has completed. INVAL: how is NULL.
  */
 int libxl_ao_set_limit(libxl_ctx *ctx, const libxl_asyncop_how *how, unsigned milliseconds);
 
@@ -192,16 +206,49 @@ int libxl_ao_set_limit(libxl_ctx *ctx, const libxl_asyncop_how *how, unsigned mi
 /* ------------------------------------------------------------------ libxl's synchronous queries */
 
 /*
- * The same as libxl_domain_get_info, libxl_domain_list, libxl_host_info and libxl_host_version under
- * libxl's names and calling conventions; none of them waits for anything but a hypercall.
- * libxl_list_domain returns an array of *nb_domain_out that libxl_dominfo_list_free frees, or NULL.
- * libxl_get_version_info returns a pointer that is valid as long as the context, or NULL.
+ * libxl's names for libxl_domain_get_info, libxl_domain_list, libxl_host_info and libxl_host_version. They are synchronous,
+ * make a few hypercalls and wait for nothing else.
+ */
+
+/*
+ * Looks at one domain. Returns 0 and fills in *info_out, which the caller disposes of. `info_out` may be NULL: the call then
+ * only tells whether the domain exists. DOMAIN_NOTFOUND: there is no such domain. INVAL, PERMISSION, FAIL.
  */
 int libxl_domain_info(libxl_ctx *ctx, libxl_dominfo *info_out, uint32_t domid);
+
+/*
+ * Returns an array of all domains, in order of domid, and stores their number in *nb_domain_out. The caller frees the array
+ * with libxl_dominfo_list_free. Returns NULL on an error, and *nb_domain_out is 0.
+ */
 libxl_dominfo *libxl_list_domain(libxl_ctx *ctx, int *nb_domain_out);
 void libxl_dominfo_list_free(libxl_dominfo *list, int nb_domain);
+
+/* Looks at the host. Returns 0 and fills in *physinfo, which the caller disposes of. INVAL, PERMISSION, FAIL. */
 int libxl_get_physinfo(libxl_ctx *ctx, libxl_physinfo *physinfo);
+
+/* Returns the hypervisor's version, which belongs to the context and remains valid until libxl_ctx_free. NULL on an error. */
 const libxl_version_info *libxl_get_version_info(libxl_ctx *ctx);
+
+/* libxl 4.12 and older: these functions had no ao_how and were synchronous. */
+#if defined(LIBXL_API_VERSION) && LIBXL_API_VERSION < 0x041300
+#define LIBXL__SYNCHRONOUS(name)                                                                             \
+    static inline int libxl__##name##_0x041200(libxl_ctx *ctx, uint32_t domid)                               \
+    {                                                                                                        \
+        return libxl_##name(ctx, domid, NULL);                                                               \
+    }
+LIBXL__SYNCHRONOUS(domain_pause)
+LIBXL__SYNCHRONOUS(domain_unpause)
+LIBXL__SYNCHRONOUS(domain_shutdown)
+LIBXL__SYNCHRONOUS(domain_reboot)
+#undef libxl_domain_pause
+#undef libxl_domain_unpause
+#undef libxl_domain_shutdown
+#undef libxl_domain_reboot
+#define libxl_domain_pause    libxl__domain_pause_0x041200
+#define libxl_domain_unpause  libxl__domain_unpause_0x041200
+#define libxl_domain_shutdown libxl__domain_shutdown_0x041200
+#define libxl_domain_reboot   libxl__domain_reboot_0x041200
+#endif
 
 #ifdef __cplusplus
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Events, and how a program's main loop and the library meet.
+ * Events, and how a program's main loop and the library work together. Included by libxl.h.
  *
- * The canonical loops (each is a test in tests/c):
+ * The usual loops (each is a test in tests/c):
  *
  *   own thread      for (;;) { libxl_event_wait(ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL); ... }
  *   any event loop  watch libxl_ctx_fd(ctx) for reading; when it is readable:
@@ -26,29 +26,29 @@ extern "C" {
 /* ------------------------------------------------------------------ one descriptor, one step */
 
 /*
- * A descriptor that is readable (level-triggered) while the library has something to do or an event
- * that no one has taken; after the last one has been taken it may be so for one more look. It stays the
- * library's and the same for the context's whole life: watch it with epoll, poll, select or any event
- * library; never read it.
+ * Returns the context's descriptor. It is readable (level-triggered) while the library has work to do and while events are
+ * queued; it may stay readable for one more step after the last event was taken. The descriptor is the same for the
+ * context's whole life and belongs to the library: watch it with epoll, poll, select or any event library, and never read
+ * or close it.
  */
 int libxl_ctx_fd(libxl_ctx *ctx);
 
-/* Does whatever is ready and runs callbacks that are due; never blocks. 0, or FAIL. */
+/* One step: does the work that is ready and runs the callbacks that are due. Never blocks. Returns 0, or FAIL. */
 int libxl_ctx_process(libxl_ctx *ctx);
 
 /*
- * Makes every libxl_event_wait that is under way return ERROR_NOT_READY now, and the next one of each thread that has
- * not returned from one, of whatever context, since: what a thread looks at before it waits, it looks at again.
- * Async-signal-safe: no.
+ * Ends waiting: every libxl_event_wait and libxl_event_wait_limit under way returns ERROR_NOT_READY at once. A thread that
+ * is not in one of them gets ERROR_NOT_READY from its next one, of any context, if none of its waits has returned since this
+ * call: a condition that it checked before waiting is thus checked again. Must not be called from a signal handler.
  */
 void libxl_ctx_wake(libxl_ctx *ctx);
 
 /* ------------------------------------------------------------------ events, many at a time */
 
 /*
- * An event laid flat. `value` is the rc of OPERATION_COMPLETE and the reason of DOMAIN_SHUTDOWN, else 0.
- * `event` is NULL unless there is more to it (a message, a vdev): then it is the whole event, the caller
- * owns it and frees it with libxl_event_free.
+ * An event as a flat record. `value` is the rc of OPERATION_COMPLETE and the reason of DOMAIN_SHUTDOWN, otherwise 0.
+ * `event` is NULL unless the event carries more than the record has room for (a message, a vdev). It is then the whole
+ * event; the caller owns it and frees it with libxl_event_free.
  */
 typedef struct libxl_event_record {
     uint64_t for_user;
@@ -60,106 +60,123 @@ typedef struct libxl_event_record {
 } libxl_event_record;
 
 /*
- * One step as libxl_ctx_process, then moves up to `max` events, in order of occurrence, to `records`. While events are
- * queued, the step looks at descriptors every second time only. The cost is that of the events taken. Returns their
- * number, or a negative error.
+ * Does one step as libxl_ctx_process, then moves up to `max` events to `records`, in order of occurrence. Never blocks.
+ * While events are queued, only every second step looks at descriptors. The cost grows with the events taken, not with
+ * those queued. Returns the number of records, or a negative error.
  */
 int libxl_event_take(libxl_ctx *ctx, libxl_event_record *records, int max);
 
 /* ------------------------------------------------------------------ events, one at a time */
 
 #define LIBXL_EVENTMASK_ALL (~(uint64_t)0)
-/* Bit n of a mask stands for type n; the highest one for all types from 63 on. */
+/* The bit of an event type in a mask. All types from 63 on share the highest bit. */
 #define LIBXL_EVENTMASK(type) ((uint64_t)1 << ((type) < 63 ? (type) : 63))
 
-/* Whether an event is wanted. Called with the context locked: it looks at the event and nothing else. */
+/*
+ * Returns whether an event is wanted: 0 means no. It is called with the context locked: it must not call the library, and
+ * should only look at the event.
+ */
 typedef int libxl_event_predicate(const libxl_event *event, void *user);
 
 /*
- * The predicate for events of one for_user, to which `user` points (libxl_ev_user *). The library knows it: taking
- * by it costs the same however many other events are queued. Any thread.
+ * A predicate that selects the events of one for_user; `user` points to it (libxl_ev_user *). The library knows this
+ * predicate: its cost does not depend on how many other events are queued.
  */
 libxl_event_predicate libxl_event_is_for;
 
 /*
- * The oldest event whose type's bit is in `typemask` and that `predicate` (NULL: all) wants; the caller
- * owns it. ERROR_NOT_READY if there is none.
+ * Takes the oldest queued event whose type is in `typemask` and that `predicate` wants; NULL wants all. Stores it in
+ * *event_out: the caller owns it and frees it with libxl_event_free. Never blocks. Returns 0; NOT_READY if there is no such
+ * event.
  */
 int libxl_event_check(libxl_ctx *ctx, libxl_event **event_out, uint64_t typemask,
                       libxl_event_predicate *predicate, void *predicate_user);
 
 /*
- * The same, but waits, and meanwhile does the library's work; so it does now and then for who always finds an event.
- * ERROR_NOT_READY after libxl_ctx_wake.
+ * As libxl_event_check, but waits for such an event. While it waits it does the library's work, so callbacks may run on this
+ * thread. Any number of threads may wait. Returns 0; NOT_READY after libxl_ctx_wake; FAIL.
  */
 int libxl_event_wait(libxl_ctx *ctx, libxl_event **event_out, uint64_t typemask,
                      libxl_event_predicate *predicate, void *predicate_user);
 
-/* The same, at most `milliseconds` (< 0: for ever): then ERROR_TIMEDOUT. */
+/* As libxl_event_wait, but waits at most `milliseconds`, then returns TIMEDOUT. A negative number means no limit. */
 int libxl_event_wait_limit(libxl_ctx *ctx, libxl_event **event_out, uint64_t typemask,
                            libxl_event_predicate *predicate, void *predicate_user, int milliseconds);
 
-/* NULL is fine. */
+/* Frees an event that the application owns. NULL is allowed. */
 void libxl_event_free(libxl_ctx *ctx, libxl_event *event);
 
 /*
- * The application's own receiver: events whose type's bit is in the mask are given to event_occurs, which
- * owns them, instead of being queued. Called with no lock held, on a thread that is inside a call of this
- * library; it may call the library. `disaster` is told when events of `type` (0: of several types, or of any)
- * may have been missed. The structure stays the application's and valid; NULL ends it. Not to be called while
- * another call is under way.
+ * The application's event hook. Events whose type is in event_occurs_mask are passed to event_occurs instead of being
+ * queued; event_occurs owns them. It is called on a thread that is inside a call of this library, with no lock held, and it
+ * may call the library. It may be NULL if the mask is 0. `disaster` is called when events of `type` may have been lost
+ * (0: events of any type); it may be NULL, and must not call the library.
  */
 typedef struct libxl_event_hooks {
     uint64_t event_occurs_mask;
+#if defined(LIBXL_API_VERSION) && LIBXL_API_VERSION == 0x040200
+    void (*event_occurs)(void *user, const libxl_event *event);
+#else
     void (*event_occurs)(void *user, libxl_event *event);
+#endif
     void (*disaster)(void *user, libxl_event_type type, const char *message, int errnoval);
 } libxl_event_hooks;
 
+/*
+ * Sets the application's event hook, in place of an earlier one. *hooks is not copied and must remain valid while it is
+ * set. NULL removes the hook. No other call on this context may be under way, in another thread or around this one.
+ */
 void libxl_event_register_callbacks(libxl_ctx *ctx, const libxl_event_hooks *hooks, void *user);
 
 /* ------------------------------------------------------------------ event generators */
 
 /*
- * Each libxl_evenable_X starts a kind of event, with `user` as its for_user; libxl_evdisable_X ends it;
- * events that have occurred before are still delivered.
+ * Each libxl_evenable_X starts the generation of events with for_user = `user`, and stores the generator in *evgen_out. It
+ * makes hypercalls and does not block. libxl_evdisable_X ends the generation and frees the generator; events that occurred
+ * before are still delivered. libxl_ctx_free ends all generators. All can return NOMEM, CLOSED, PERMISSION, NO_XENSTORE,
+ * XENSTORE, FAIL, and the number that the application's fd_register hook returned.
  */
 
 typedef struct libxl__evgen libxl_evgen_domain_death;
 typedef struct libxl__evgen libxl_evgen_domain_lifecycle;
 typedef struct libxl__evgen_disk_eject libxl_evgen_disk_eject;
 
-/* DOMAIN_SHUTDOWN, then DOMAIN_DEATH (perhaps only that) of one domain, each once: libxl's pair. */
+/*
+ * DOMAIN_SHUTDOWN and then DOMAIN_DEATH of one domain, each once. A domain that is destroyed while it runs may have
+ * DOMAIN_DEATH only. INVAL: no domain can have this domid. DOMAIN_NOTFOUND: no domain has it now.
+ */
 int libxl_evenable_domain_death(libxl_ctx *ctx, uint32_t domid, libxl_ev_user user,
                                 libxl_evgen_domain_death **evgen_out);
 void libxl_evdisable_domain_death(libxl_ctx *ctx, libxl_evgen_domain_death *evgen);
 
 /*
- * DOMAIN_SHUTDOWN, DOMAIN_DYING and DOMAIN_GONE of one domain, or of all (LIBXL_DOMID_ALL: those that exist
- * and those that will). SHUTDOWN may be missing when a domain is destroyed while it runs; DYING and GONE
- * always come, in this order. What has happened before the call is told too, except of LIBXL_DOMID_ALL's
- * domains that are gone already. ERROR_DOMAIN_NOTFOUND: no such domain now. ERROR_INVAL: domid can be no domain's.
+ * DOMAIN_SHUTDOWN, DOMAIN_DYING and DOMAIN_GONE of one domain, or of all domains, now and later (LIBXL_DOMID_ALL). A domain
+ * that is destroyed while it runs may have no DOMAIN_SHUTDOWN. DOMAIN_DYING and DOMAIN_GONE always occur, in this order.
+ * What happened before this call is reported, too, for domains that still exist. INVAL: no domain can have this domid.
+ * DOMAIN_NOTFOUND: no domain has it now.
  */
 int libxl_evenable_domain_lifecycle(libxl_ctx *ctx, uint32_t domid, libxl_ev_user user,
                                     libxl_evgen_domain_lifecycle **evgen_out);
 void libxl_evdisable_domain_lifecycle(libxl_ctx *ctx, libxl_evgen_domain_lifecycle *evgen);
 
 /*
- * DISK_EJECT each time the guest ejects the medium of the virtual disk `vdev` ("xvda", "hdc", ...), of which
- * the event has a copy. ERROR_INVAL: no such name, or domid can be no domain's. It ends with the domain.
+ * DISK_EJECT each time the guest ejects the medium of the virtual disk `vdev` ("xvda", "hdc", ...). The name is copied, and
+ * each event has a copy. The generation ends with the domain. INVAL: `vdev` is not the name of a virtual disk, or no domain
+ * can have this domid.
  */
 int libxl_evenable_disk_eject(libxl_ctx *ctx, uint32_t domid, const char *vdev, libxl_ev_user user,
                               libxl_evgen_disk_eject **evgen_out);
 void libxl_evdisable_disk_eject(libxl_ctx *ctx, libxl_evgen_disk_eject *evgen);
 
-/* ------------------------------------------------------------------ libxl's ways into a main loop */
+/* ------------------------------------------------------------------ libxl's interface to main loops */
 
 /*
- * For a program with an event library of its own. The library registers one descriptor (libxl_ctx_fd, POLLIN)
- * when something first has to be waited for, and deregisters it in libxl_ctx_free; it never registers a
- * timeout. A hook that fails returns ERROR_OSEVENT_REG_FAIL or any positive number, which the call that
- * needed it returns unchanged. The hooks must not call the library;
- * *hooks stays the application's and valid. When the descriptor is readable the program calls
- * libxl_osevent_occurred_fd with the for_libxl it was given.
+ * The hooks by which the library uses the application's main loop. The library registers one descriptor, libxl_ctx_fd for
+ * POLLIN, when it first has to wait for something, and deregisters it in libxl_ctx_free. It never modifies it and never
+ * registers a timeout. When the descriptor is readable, the application calls libxl_osevent_occurred_fd with the for_libxl of
+ * the registration. A hook that fails returns ERROR_OSEVENT_REG_FAIL or any positive number; the call that needed the
+ * registration returns that number. Hooks run on a thread that is inside a call of this library and must not call the
+ * library.
  */
 typedef struct libxl_osevent_hooks {
     int (*fd_register)(void *user, int fd, void **for_app_registration_out, short events, void *for_libxl);
@@ -170,28 +187,37 @@ typedef struct libxl_osevent_hooks {
     void (*timeout_deregister)(void *user, void *for_app_registration);
 } libxl_osevent_hooks;
 
-/* Once for each context, before anything is waited for. */
+/*
+ * Sets the hooks. To be called once for each context, before any operation or event generator is started. *hooks is not
+ * copied and must remain valid until libxl_ctx_free has returned.
+ */
 void libxl_osevent_register_hooks(libxl_ctx *ctx, const libxl_osevent_hooks *hooks, void *user);
 
-/* Occurrences that come late, repeatedly or for nothing are harmless. Not from within a hook. */
+/*
+ * Tells the library that its descriptor is ready: does one step, as libxl_ctx_process. A late, repeated or needless call is
+ * harmless. Must not be called from a hook.
+ */
 void libxl_osevent_occurred_fd(libxl_ctx *ctx, void *for_libxl, int fd, short events, short revents);
+
+/* Does nothing, because no timeout is ever registered. */
 void libxl_osevent_occurred_timeout(libxl_ctx *ctx, void *for_libxl);
 
 /*
- * For poll(2): stores the descriptors to poll, and lowers *timeout_upd (ms, -1: none) where the library
- * has a deadline. There is one descriptor, libxl_ctx_fd, whatever is going on. *nfds_io: room in, number
- * out; ERROR_BUFFERFULL if there is no room.
+ * For poll(2): stores the descriptors to poll in `fds`. There is one, libxl_ctx_fd. *nfds_io is the room in `fds` on
+ * entry, and the number of descriptors on return. *timeout_upd is left as it is: the descriptor becomes readable when a
+ * deadline is reached. Returns 0; BUFFERFULL if there is no room, and `fds` may then be NULL.
  */
 int libxl_osevent_beforepoll(libxl_ctx *ctx, int *nfds_io, struct pollfd *fds, int *timeout_upd,
                              struct timeval now);
+
+/* After poll(2): does one step, as libxl_ctx_process, if the library's descriptor is ready. */
 void libxl_osevent_afterpoll(libxl_ctx *ctx, int nfds, const struct pollfd *fds, struct timeval now);
 
 /* ------------------------------------------------------------------ children */
 
 /*
- * libxl's agreement about SIGCHLD. This library follows its children by pidfd, reaps them and no others, and
- * installs no signal handler: whatever is agreed, nothing has to be done. _reaped always says
- * ERROR_UNKNOWN_CHILD.
+ * Who owns SIGCHLD, in libxl's terms. This library follows its children by pidfd, reaps them and no others, and installs no
+ * signal handler. So there is nothing to agree on: the functions below are accepted and do nothing.
  */
 typedef enum {
     libxl_sigchld_owner_libxl,
@@ -202,13 +228,25 @@ typedef enum {
 
 typedef struct {
     libxl_sigchld_owner chldowner;
-    pid_t (*fork_replacement)(void *user);
-    int (*reaped_callback)(pid_t pid, int status, void *user);
+    pid_t (*fork_replacement)(void *user);                     /* never called */
+    int (*reaped_callback)(pid_t pid, int status, void *user); /* never called */
 } libxl_childproc_hooks;
 
+/* Does nothing. `hooks` may be NULL. */
 void libxl_childproc_setmode(libxl_ctx *ctx, const libxl_childproc_hooks *hooks, void *user);
+
+/* Returns UNKNOWN_CHILD: a child that the application has reaped was not the library's. */
 int libxl_childproc_reaped(libxl_ctx *ctx, pid_t pid, int status);
+
+/* Does nothing. */
 void libxl_childproc_sigchld_occurred(libxl_ctx *ctx);
+
+/*
+ * Gives up the copy of the context that a child of fork(2) has, if the child goes on without exec. No other function may be
+ * called on that copy, neither before nor after. It closes the child's descriptors, except those that libxenctrl has opened,
+ * and does not affect the parent's context.
+ */
+void libxl_postfork_child_noexec(libxl_ctx *ctx);
 
 #ifdef __cplusplus
 }

@@ -1,15 +1,33 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * libxl's names for the instant queries. Owns the version information that libxl_get_version_info lends: it lives as long as
- * the context. Any thread, unlocked.
+ * libxl's names for queries. Owns the version information that libxl_get_version_info lends: it lives as
+ * long as the context. Any thread, unlocked.
  */
 #include "ops.h"
 
 #include <stdlib.h>
 
+#include <libxl_utils.h>
+
 int libxl_domain_info(libxl_ctx *ctx, libxl_dominfo *info_out, uint32_t domid)
 {
-    return libxl_domain_get_info(ctx, domid, info_out, NULL);
+    libxl_dominfo unused;
+    int rc = libxl_domain_get_info(ctx, domid, info_out ? info_out : &unused, NULL);
+    if (!rc && !info_out)
+        libxl_dominfo_dispose(&unused);
+    return rc;
+}
+
+int libxl_name_to_domid(libxl_ctx *ctx, const char *name, uint32_t *domid)
+{
+    int rc = libxl_domain_find(ctx, name, domid, NULL);
+    return rc == ERROR_NOTFOUND ? ERROR_INVAL : rc; /* as in libxl; libxl_error_message has the reason */
+}
+
+char *libxl_domid_to_name(libxl_ctx *ctx, uint32_t domid)
+{
+    char *name;
+    return libxl_domain_get_name(ctx, domid, &name, NULL) ? NULL : name;
 }
 
 libxl_dominfo *libxl_list_domain(libxl_ctx *ctx, int *nb_domain_out)

@@ -12,6 +12,21 @@ void libxl_uuid_init(libxl_uuid *uuid)
     memset(uuid, 0, sizeof(*uuid));
 }
 
+void libxl_uuid_clear(libxl_uuid *uuid)
+{
+    libxl_uuid_init(uuid);
+}
+
+const uint8_t *libxl_uuid_bytearray_const(const libxl_uuid *uuid)
+{
+    return uuid->uuid;
+}
+
+uint8_t *libxl_uuid_bytearray(libxl_uuid *uuid)
+{
+    return uuid->uuid;
+}
+
 void libxl_uuid_dispose(libxl_uuid *uuid)
 {
     libxl_uuid_init(uuid);
@@ -53,9 +68,9 @@ int libxl_uuid_from_string(libxl_uuid *uuid, const char *text)
     return 0;
 }
 
-void libxl_uuid_copy(libxl_ctx *ctx_or_null, libxl_uuid *dst, const libxl_uuid *src)
+void libxl_uuid_copy(libxl_ctx *ctx, libxl_uuid *dst, const libxl_uuid *src)
 {
-    (void)ctx_or_null;
+    (void)ctx;
     *dst = *src;
 }
 

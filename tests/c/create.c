@@ -386,7 +386,7 @@ static void progress_comes_before_completion(scene *s)
     libxl_domid domid;
     libxl_domain_config config = guest_config("b");
     struct progress p = {.o = op_begin(s)};
-    const libxl_asyncprogress_how progress = {.callback = console_ready, .u.for_callback = &p};
+    const libxl_asyncprogress_how progress = {.callback = console_ready, .for_callback = &p};
     op_started(p.o, libxl_domain_create_new(s->ctx, &config, &domid, op_how(p.o), &progress));
     assert_int_equal(op_result(p.o), 0);
     assert_int_equal(p.reports, 1);
@@ -399,10 +399,10 @@ static void progress_can_be_an_event(scene *s)
 {
     libxl_domid domid;
     libxl_domain_config config = guest_config("b");
-    const libxl_asyncprogress_how progress = {.u.for_event = new_user()};
+    const libxl_asyncprogress_how progress = {.for_event = new_user()};
     int rc = RUN(s, libxl_domain_create_new(s->ctx, &config, &domid, how, &progress));
     assert_int_equal(rc, 0);
-    next_event(s, domid, progress.u.for_event, LIBXL_EVENT_TYPE_DOMAIN_CREATE_CONSOLE_AVAILABLE);
+    next_event(s, domid, progress.for_event, LIBXL_EVENT_TYPE_DOMAIN_CREATE_CONSOLE_AVAILABLE);
     destroy(s, domid);
     libxl_domain_config_dispose(&config);
 }

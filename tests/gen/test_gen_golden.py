@@ -12,6 +12,7 @@ FILES = [
     "include/_libxl_types.h",
     "include/_libxl_operations.h",
     "src/_libxl_types.c",
+    "src/_libxl_types_internal.h",
     "src/_libxl_types_json.c",
     "src/_libxl_types_json.h",
     "src/_libxl_operations.c",

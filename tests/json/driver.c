@@ -17,7 +17,7 @@ typedef struct type {
     size_t size;
     void (*init)(void *p);
     void (*dispose)(void *p);
-    int (*copy)(libxl_ctx *ctx, void *dst, const void *src);
+    void (*copy)(libxl_ctx *ctx, void *dst, const void *src);
     char *(*to_json)(libxl_ctx *ctx, const void *p);
     int (*from_json)(libxl_ctx *ctx, void *p, const char *json);
 } type;
@@ -29,9 +29,9 @@ typedef struct type {
     }
 #define DISPOSE(fn) INIT(fn)
 #define COPY(fn)                                                                                             \
-    static int fn##_any(libxl_ctx *ctx, void *dst, const void *src)                                          \
+    static void fn##_any(libxl_ctx *ctx, void *dst, const void *src)                                         \
     {                                                                                                        \
-        return fn(ctx, dst, src);                                                                            \
+        fn(ctx, dst, src);                                                                                   \
     }
 #define TO_JSON(fn)                                                                                          \
     static char *fn##_any(libxl_ctx *ctx, const void *p)                                                     \
@@ -94,7 +94,7 @@ static void try(const type *t, const char *json)
         char *text = written(t, p);
         printf("= %s\n", text);
         if (t->copy) {
-            assert(!t->copy(NULL, other, p));
+            t->copy(NULL, other, p);
             expect(t, other, text);
         }
         assert(!t->from_json(NULL, other, text));

@@ -77,7 +77,7 @@ class Context(ContextCore, BaseContext):
             raise TypeError(f"progress: a callable is expected, not {progress!r}")
         token = next(self._tokens)
         how = ffi.new("libxl_asyncprogress_how *")
-        how.u.for_event = token
+        how.for_event = token
         self._progress_callbacks[token] = progress
         try:
             operation = self._start(spec, limit, *inputs, how)

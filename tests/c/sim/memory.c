@@ -89,7 +89,7 @@ static void live(struct life *l)
     libxl_evgen_domain_lifecycle *evgen = NULL;
     char *name = NULL;
     libxl_domain_config config = guest_config("l");
-    const libxl_asyncprogress_how progress = {.u.for_event = 2};
+    const libxl_asyncprogress_how progress = {.for_event = 2};
     int rc = DO(l, libxl_domain_create_new(l->ctx, &config, &domid, how, &progress));
     libxl_domain_config_dispose(&config);
     if (rc)

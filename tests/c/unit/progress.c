@@ -14,7 +14,8 @@ struct reporting {
     bool waits;       /* waits between its reports; else it ends in its initiator */
     atomic_int calls; /* of the progress callback */
     op *o;
-    atomic_bool late; /* a report came after the completion */
+    atomic_bool late;   /* a report came after the completion */
+    uint64_t for_event; /* of the progress how that has a callback */
 };
 
 static int reporting_body(libxl__ao *ao, void *args)
@@ -39,6 +40,7 @@ static void reported(libxl_ctx *ctx, libxl_event *event, void *user)
     if (atomic_load(&r->o->completions))
         r->late = true;
     assert_int_equal(event->type, REPORT);
+    assert_true(event->for_user == r->for_event);
     libxl_event_free(ctx, event);
 }
 
@@ -55,9 +57,11 @@ static int begin(struct reporting *r, const libxl_asyncop_how *how, const libxl_
 static struct reporting report(scene *s, bool waits, int rc, const libxl_asyncprogress_how *progress)
 {
     struct reporting r = {.s = s, .waits = waits, .rc = rc, .o = op_begin(s)};
-    libxl_asyncprogress_how own = progress ? *progress : (libxl_asyncprogress_how){.u.for_event = 0};
-    if (own.callback)
-        own.u.for_callback = &r;
+    libxl_asyncprogress_how own = progress ? *progress : (libxl_asyncprogress_how){.for_event = 0};
+    if (own.callback) { /* which gets for_event, too */
+        own.for_callback = &r;
+        r.for_event = own.for_event = new_user();
+    }
     op_started(r.o, begin(&r, op_how(r.o), progress ? &own : NULL));
     assert_int_equal(op_result(r.o), rc);
     return r;
@@ -83,14 +87,14 @@ static bool has_stored_events(scene *s)
 
 static void report_events_precede_the_completion(scene *s)
 {
-    const libxl_asyncprogress_how progress = {.u.for_event = new_user()};
+    const libxl_asyncprogress_how progress = {.for_event = new_user()};
     for (int waits = 0; waits <= 1; waits++) {
         report(s, waits, 0, &progress);
         assert_true(s->way.mode != EVENT ||
                     has_stored_events(s)); /* reports were taken before the completion */
         for (int i = 0; i < REPORTS; i++)
-            next_event(s, 0, progress.u.for_event, REPORT);
-        assert_true(no_event(s, 0, progress.u.for_event, 5));
+            next_event(s, 0, progress.for_event, REPORT);
+        assert_true(no_event(s, 0, progress.for_event, 5));
     }
 }
 

@@ -119,7 +119,7 @@ static void *report_first(void *user)
 {
     struct desk *d = user;
     const libxl_asyncop_how how = {.callback = completed, .u.for_callback = d};
-    const libxl_asyncprogress_how progress = {.u.for_event = 1};
+    const libxl_asyncprogress_how progress = {.for_event = 1};
     libxl__ao *ao;
     assert_int_equal(libxl__ao_create(d->ctx, &instant, 0, &how, &ao), 0);
     libxl__ao_progress_how(ao, &progress);
@@ -160,7 +160,7 @@ static void *report_twice(void *user)
         .name = "reporting", .body = reporting_body, .args_size = sizeof(void *), .reports = true};
     struct desk *d = user;
     const libxl_asyncop_how how = {.callback = completed, .u.for_callback = d};
-    const libxl_asyncprogress_how progress = {.callback = reported, .u.for_callback = d};
+    const libxl_asyncprogress_how progress = {.callback = reported, .for_callback = d};
     libxl__ao *ao;
     assert_int_equal(libxl__ao_create(d->ctx, &reporting, 0, &how, &ao), 0);
     libxl__ao_progress_how(ao, &progress);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The fixture's types that are written by hand. Octets are a string of hexadecimal digits in JSON. */
+#include "_libxl_types_internal.h"
 #include "_libxl_types_json.h"
 
 #include <stdio.h>
@@ -35,7 +36,7 @@ void libxl_bitmap_dispose(libxl_bitmap *map)
     libxl_bitmap_init(map);
 }
 
-int libxl_bitmap_copy(libxl_ctx *ctx, libxl_bitmap *dst, const libxl_bitmap *src)
+int libxl__bitmap_copy(libxl_ctx *ctx, libxl_bitmap *dst, const libxl_bitmap *src)
 {
     (void)ctx;
     libxl_bitmap_init(dst);
@@ -72,7 +73,7 @@ void libxl_by_hand_dispose(libxl_by_hand *p)
     p->p = NULL;
 }
 
-int libxl_by_hand_copy(libxl_ctx *ctx, libxl_by_hand *dst, const libxl_by_hand *src)
+int libxl__by_hand_copy(libxl_ctx *ctx, libxl_by_hand *dst, const libxl_by_hand *src)
 {
     (void)ctx;
     dst->p = src->p ? strdup(src->p) : NULL;

@@ -7,6 +7,7 @@
 #include "_libxl_types_json.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -162,13 +163,28 @@ static void test_copy(void)
 
     fill_machine(&machine);
     memset(&copy, 0x55, sizeof(copy));
-    assert(!libxl_machine_copy(ctx, &copy, &machine));
+    libxl_machine_copy(ctx, &copy, &machine);
     assert_same_machine(&machine, &copy);
     libxl_machine_dispose(&copy);
     libxl_machine_dispose(&machine);
 
-    assert(!libxl_plain_copy(ctx, &other, &plain));
+    libxl_plain_copy(ctx, &other, &plain);
     assert(other.a == 1 && other.b == -2);
+}
+
+/* A length without elements is no array: the copy's is empty. */
+static void test_copy_of_missing_arrays(void)
+{
+    libxl_machine machine, copy;
+
+    libxl_machine_init(&machine);
+    machine.num_disks = 3;
+    machine.num_cores = 3;
+    libxl_machine_copy(ctx, &copy, &machine);
+    assert(!copy.num_disks && !copy.disks && !copy.num_cores && !copy.cores);
+    libxl_machine_dispose(&copy);
+    machine.num_disks = machine.num_cores = 0;
+    libxl_machine_dispose(&machine);
 }
 
 /* Every allocation of a copy fails once; the copy then holds nothing and is as after init. */
@@ -181,9 +197,14 @@ static void test_copy_out_of_memory(void)
     libxl_machine_init(&fresh);
     for (int n = 1;; n++, failures++) {
         fail_allocation = n;
-        if (!libxl_machine_copy(ctx, &copy, &machine))
+        errno = 0;
+        libxl_machine_copy(ctx, &copy, &machine);
+        if (!errno)
             break;
-        assert(!fail_allocation);
+        assert(errno == ENOMEM && !fail_allocation);
+        assert(!memcmp(&copy, &fresh, sizeof(copy)));
+        fail_allocation = n;
+        assert(libxl__machine_copy(ctx, &copy, &machine) == ERROR_NOMEM);
         assert(!memcmp(&copy, &fresh, sizeof(copy)));
     }
     fail_allocation = 0;
@@ -282,7 +303,7 @@ static void test_event(void)
     event.u.said.text = strdup("text");
     event.link.next = &here;
     event.for_user = UINT64_MAX;
-    assert(!libxl_event_copy(ctx, &copy, &event));
+    libxl_event_copy(ctx, &copy, &event);
     assert(!copy.link.next); /* a copy is in no list */
     assert(copy.for_user == UINT64_MAX);
     assert_same_string(event.u.said.text, copy.u.said.text);
@@ -309,6 +330,7 @@ int main(void)
     test_init();
     test_dispose();
     test_copy();
+    test_copy_of_missing_arrays();
     test_copy_out_of_memory();
     test_json_out_of_memory();
     test_deprecated();

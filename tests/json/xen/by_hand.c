@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The types that Xen's files leave to be written by hand: copied, disposed of, read and written. */
+#include "_libxl_types_internal.h"
 #include "_libxl_types_json.h"
 
 #include <stdio.h>
@@ -83,7 +84,7 @@ static int read_hex(void *p, size_t size, json_object *in)
 }
 
 #define OCTETS(T)                                                                                            \
-    int libxl_##T##_copy(libxl_ctx *ctx, libxl_##T *dst, const libxl_##T *src)                               \
+    int libxl__##T##_copy(libxl_ctx *ctx, libxl_##T *dst, const libxl_##T *src)                              \
     {                                                                                                        \
         (void)ctx;                                                                                           \
         memcpy(dst, src, sizeof(*dst));                                                                      \
@@ -104,9 +105,26 @@ OCTETS(mac)
 OCTETS(hwcap)
 OCTETS(ms_vm_genid)
 
+/* ------------------------------------------------------------------ numbers */
+
+/* 4.2 says of no builtin that it is copied by assignment. */
+int libxl__domid_copy(libxl_ctx *ctx, libxl_domid *dst, const libxl_domid *src)
+{
+    (void)ctx;
+    *dst = *src;
+    return 0;
+}
+
+int libxl__devid_copy(libxl_ctx *ctx, libxl_devid *dst, const libxl_devid *src)
+{
+    (void)ctx;
+    *dst = *src;
+    return 0;
+}
+
 /* ------------------------------------------------------------------ a boolean that may be left open */
 
-int libxl_defbool_copy(libxl_ctx *ctx, libxl_defbool *dst, const libxl_defbool *src)
+int libxl__defbool_copy(libxl_ctx *ctx, libxl_defbool *dst, const libxl_defbool *src)
 {
     (void)ctx;
     *dst = *src;
@@ -137,7 +155,7 @@ void libxl_bitmap_dispose(libxl_bitmap *map)
     memset(map, 0, sizeof(*map));
 }
 
-int libxl_bitmap_copy_alloc(libxl_ctx *ctx, libxl_bitmap *dst, const libxl_bitmap *src)
+int libxl__bitmap_copy_alloc(libxl_ctx *ctx, libxl_bitmap *dst, const libxl_bitmap *src)
 {
     (void)ctx;
     memset(dst, 0, sizeof(*dst));
@@ -162,7 +180,7 @@ int libxl__bitmap_parse_json(libxl_ctx *ctx, libxl_bitmap *p, json_object *in)
     int rc = map.map ? read_hex(map.map, size, in) : ERROR_NOMEM;
 
     if (!rc && size)
-        rc = libxl_bitmap_copy_alloc(ctx, p, &map);
+        rc = libxl__bitmap_copy_alloc(ctx, p, &map);
     free(map.map);
     return rc;
 }
@@ -177,7 +195,7 @@ void libxl_string_list_dispose(libxl_string_list *list)
     *list = NULL;
 }
 
-int libxl_string_list_copy(libxl_ctx *ctx, libxl_string_list *dst, const libxl_string_list *src)
+int libxl__string_list_copy(libxl_ctx *ctx, libxl_string_list *dst, const libxl_string_list *src)
 {
     size_t count = 0;
 
@@ -221,9 +239,9 @@ void libxl_key_value_list_dispose(libxl_key_value_list *list)
     libxl_string_list_dispose(list);
 }
 
-int libxl_key_value_list_copy(libxl_ctx *ctx, libxl_key_value_list *dst, const libxl_key_value_list *src)
+int libxl__key_value_list_copy(libxl_ctx *ctx, libxl_key_value_list *dst, const libxl_key_value_list *src)
 {
-    return libxl_string_list_copy(ctx, dst, src);
+    return libxl__string_list_copy(ctx, dst, src);
 }
 
 int libxl__key_value_list_gen_json(const libxl_key_value_list *p, json_object **out)
@@ -244,8 +262,8 @@ void libxl_cpuid_dispose(libxl_cpuid_policy_list *list)
     *list = NULL;
 }
 
-int libxl_cpuid_policy_list_copy(libxl_ctx *ctx, libxl_cpuid_policy_list *dst,
-                                 const libxl_cpuid_policy_list *src)
+int libxl__cpuid_policy_list_copy(libxl_ctx *ctx, libxl_cpuid_policy_list *dst,
+                                  const libxl_cpuid_policy_list *src)
 {
     (void)ctx;
     *dst = *src ? strdup(*src) : NULL;

@@ -33,21 +33,6 @@ typedef struct libxl_ctx libxl_ctx;
 typedef uint32_t libxl_domid;
 typedef int libxl_devid;
 
-/* 4.2 says of no builtin that it is copied by assignment. */
-static inline int libxl_domid_copy(libxl_ctx *ctx, libxl_domid *dst, const libxl_domid *src)
-{
-    (void)ctx;
-    *dst = *src;
-    return 0;
-}
-
-static inline int libxl_devid_copy(libxl_ctx *ctx, libxl_devid *dst, const libxl_devid *src)
-{
-    (void)ctx;
-    *dst = *src;
-    return 0;
-}
-
 /* ------------------------------------------------------------------ octets, and what is copied by assignment
  */
 
@@ -66,12 +51,6 @@ typedef struct {
     void *next, **previous;
 } libxl_ev_link;
 
-int libxl_defbool_copy(libxl_ctx *ctx, libxl_defbool *dst, const libxl_defbool *src);
-int libxl_uuid_copy(libxl_ctx *ctx, libxl_uuid *dst, const libxl_uuid *src);
-int libxl_ms_vm_genid_copy(libxl_ctx *ctx, libxl_ms_vm_genid *dst, const libxl_ms_vm_genid *src);
-int libxl_mac_copy(libxl_ctx *ctx, libxl_mac *dst, const libxl_mac *src);
-int libxl_hwcap_copy(libxl_ctx *ctx, libxl_hwcap *dst, const libxl_hwcap *src);
-
 /* ------------------------------------------------------------------ what owns memory */
 
 typedef struct {
@@ -84,16 +63,11 @@ typedef char **libxl_string_list;
 typedef char **libxl_key_value_list;
 typedef char *libxl_cpuid_policy_list;
 
-#define libxl_bitmap_copy libxl_bitmap_copy_alloc
+#define libxl__bitmap_copy libxl__bitmap_copy_alloc
 void libxl_bitmap_dispose(libxl_bitmap *map);
-int libxl_bitmap_copy_alloc(libxl_ctx *ctx, libxl_bitmap *dst, const libxl_bitmap *src);
 void libxl_string_list_dispose(libxl_string_list *list);
-int libxl_string_list_copy(libxl_ctx *ctx, libxl_string_list *dst, const libxl_string_list *src);
 void libxl_key_value_list_dispose(libxl_key_value_list *list);
-int libxl_key_value_list_copy(libxl_ctx *ctx, libxl_key_value_list *dst, const libxl_key_value_list *src);
 void libxl_cpuid_dispose(libxl_cpuid_policy_list *list);
-int libxl_cpuid_policy_list_copy(libxl_ctx *ctx, libxl_cpuid_policy_list *dst,
-                                 const libxl_cpuid_policy_list *src);
 
 #ifdef XEN_WITHOUT_ERRORS /* before 4.5 they are no part of the type files */
 enum { ERROR_NOMEM = -5, ERROR_INVAL = -6 };
