@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Opening, using and closing contexts: whatever is under way, and whatever fails. */
+/* Opening, using and closing contexts, with operations in flight and with failures. */
 #include "harness.h"
 
 #include <stdio.h>
@@ -8,13 +8,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static libxl_ctx *open_context(void)
-{
-    libxl_ctx *ctx;
-    assert_int_equal(libxl_ctx_alloc(&ctx, LIBXL_VERSION, 0, NULL), 0);
-    return ctx;
-}
-
 /* ---- closing with operations in flight */
 
 enum { WAITING = 10, OPERATIONS = WAITING + 3 };
@@ -22,33 +15,33 @@ enum { WAITING = 10, OPERATIONS = WAITING + 3 };
 struct completions {
     int count[OPERATIONS], rc[OPERATIONS];
 };
-static struct completions told;
+static struct completions results;
 
 static void complete_number(libxl_ctx *ctx, int rc, void *number)
 {
     int *i = number;
     libxl_dominfo_list list;
-    told.count[*i]++;
-    told.rc[*i] = rc;
-    /* The library may be called, but it starts nothing any more. */
+    results.count[*i]++;
+    results.rc[*i] = rc;
+    /* A callback may call the closing context, but new operations are refused. */
     assert_int_equal(libxl_domain_list(ctx, &list, NULL), ERROR_CLOSED);
 }
 
 static void event_number(void *user, libxl_event *event)
 {
-    told.count[event->for_user]++;
-    told.rc[event->for_user] = event->u.operation_complete.rc;
+    results.count[event->for_user]++;
+    results.rc[event->for_user] = event->u.operation_complete.rc;
     libxl_event_free(*(libxl_ctx **)user, event);
 }
 
-/* Starts operations that end late or never, on guest `domid`; by callback or by event. */
+/* Starts operations on guest `domid` that end late or never, with callbacks or with events. */
 static void start_many(libxl_ctx *ctx, libxl_domid domid, bool callbacks)
 {
     static int numbers[OPERATIONS];
     static libxl_shutdown_reason reason;
     static libxl_domid made;
     libxl_domain_config config = guest_config("b");
-    memset(&told, 0, sizeof(told));
+    memset(&results, 0, sizeof(results));
     for (int i = 0; i < OPERATIONS; i++) {
         libxl_asyncop_how how = {.u.for_event = (uint64_t)i};
         numbers[i] = i;
@@ -66,17 +59,17 @@ static void start_many(libxl_ctx *ctx, libxl_domid domid, bool callbacks)
 static void assert_all_aborted_once(void)
 {
     for (int i = 0; i < OPERATIONS; i++) {
-        assert_int_equal(told.count[i], 1);
-        assert_int_equal(told.rc[i], ERROR_ABORTED);
+        assert_int_equal(results.count[i], 1);
+        assert_int_equal(results.rc[i], ERROR_ABORTED);
     }
 }
 
-static void closing_calls_back_once_for_each_operation(scene *s)
+static void closing_calls_each_callback_once(scene *s)
 {
     libxl_ctx *other = open_context();
     libxl_domid domid = guest_new(other, "b", true);
     (void)s;
-    for (int round = 0; round < 3; round++) { /* at once; when the work is under way; a little later */
+    for (int round = 0; round < 3; round++) { /* close at once, after 3 ms, after 6 ms */
         libxl_ctx *ctx = open_context();
         start_many(ctx, domid, true);
         sleep_ms((unsigned)round * 3);
@@ -87,7 +80,7 @@ static void closing_calls_back_once_for_each_operation(scene *s)
     libxl_ctx_free(other);
 }
 
-static void closing_gives_the_hook_each_event_once(scene *s)
+static void closing_delivers_each_event_to_the_hook_once(scene *s)
 {
     libxl_ctx *other = open_context(), *ctx = open_context();
     const libxl_event_hooks hooks = {.event_occurs_mask = LIBXL_EVENTMASK_ALL, .event_occurs = event_number};
@@ -101,7 +94,7 @@ static void closing_gives_the_hook_each_event_once(scene *s)
     libxl_ctx_free(other);
 }
 
-static void closing_drops_events_that_nobody_took(scene *s)
+static void closing_drops_queued_events(scene *s)
 {
     libxl_evgen_domain_lifecycle *evgen;
     libxl_ctx *other = open_context(), *ctx = open_context();
@@ -111,7 +104,7 @@ static void closing_drops_events_that_nobody_took(scene *s)
     start_many(ctx, domid, false);
     sleep_ms(5);
     libxl_ctx_process(ctx);
-    assert_int_equal(libxl_ctx_free(ctx), 0); /* with an event generator enabled, too */
+    assert_int_equal(libxl_ctx_free(ctx), 0); /* an event generator is still enabled */
     guest_destroy(other, domid);
     libxl_ctx_free(other);
 }
@@ -129,13 +122,13 @@ static void closing_from_a_callback_is_refused(scene *s)
     const libxl_asyncop_how callback = {.callback = try_to_close, .u.for_callback = &refused};
     assert_int_equal(libxl_host_info(s->ctx, &info, &callback), ERROR_ASYNC_INPROGRESS);
     assert_int_equal(refused, ERROR_INVAL);
-    assert_int_equal(RUN(s, libxl_host_info(s->ctx, &info, how)), 0); /* it is open as before */
+    assert_int_equal(RUN(s, libxl_host_info(s->ctx, &info, how)), 0); /* the context is still open */
 }
 
-static void closing_nothing_is_fine(scene *s)
+static void freeing_null_is_allowed(scene *s)
 {
-    (void)s;
     assert_int_equal(libxl_ctx_free(NULL), 0);
+    libxl_event_free(s->ctx, NULL);
 }
 
 /* ---- opening */
@@ -153,7 +146,7 @@ static void wrong_arguments_are_refused(scene *s)
     assert_non_null(strstr(libxl_error_message(), "flags: 0x80000000"));
 }
 
-static void contexts_do_not_know_of_each_other(scene *s)
+static void contexts_are_independent(scene *s)
 {
     enum { CONTEXTS = 8 };
     libxl_ctx *contexts[CONTEXTS];
@@ -175,21 +168,13 @@ static void contexts_do_not_know_of_each_other(scene *s)
     (void)s;
 }
 
-static int open_descriptors(void)
-{
-    struct fixture now;
-    fixture_begin(&now);
-    return now.descriptors;
-}
-
-/* One descriptor more is allowed each time, until a context can be opened: so each step of opening fails
- * once. */
-static void opening_without_descriptors_leaves_nothing(scene *s)
+/* Allows one more descriptor each time until a context can be opened, so that each step of opening fails once. */
+static void opening_without_descriptors_leaks_nothing(scene *s)
 {
     struct rlimit before, limit;
     libxl_ctx *ctx = NULL;
     (void)s;
-    int at_first = open_descriptors(), failures = 0;
+    int at_first = fixture_entries("/proc/self/fd"), failures = 0;
     getrlimit(RLIMIT_NOFILE, &before);
     for (rlim_t allowed = 3; !ctx && allowed < 200; allowed++) {
         limit = (struct rlimit){.rlim_cur = allowed, .rlim_max = before.rlim_max};
@@ -200,7 +185,7 @@ static void opening_without_descriptors_leaves_nothing(scene *s)
             failures++;
             assert_null(ctx);
             assert_true(*libxl_error_message());
-            assert_int_equal(open_descriptors(), at_first);
+            assert_int_equal(fixture_entries("/proc/self/fd"), at_first);
         }
     }
     assert_non_null(ctx);
@@ -208,7 +193,7 @@ static void opening_without_descriptors_leaves_nothing(scene *s)
     assert_int_equal(libxl_ctx_free(ctx), 0);
 }
 
-/* ---- what one has that is used */
+/* ---- a context in use */
 
 static void ask_for_names(scene *s, int times)
 {
@@ -219,10 +204,10 @@ static void ask_for_names(scene *s, int times)
     }
 }
 
-static void many_operations_leave_as_many_descriptors(scene *s)
+static void many_operations_leak_no_descriptor(scene *s)
 {
     struct fixture before, after;
-    ask_for_names(s, 20); /* whose threads have opened the hypervisor's interface */
+    ask_for_names(s, 20); /* the threads have opened their handles to the hypervisor */
     fixture_begin(&before);
     ask_for_names(s, 200);
     fixture_begin(&after);
@@ -230,40 +215,28 @@ static void many_operations_leave_as_many_descriptors(scene *s)
     assert_in_range(after.threads, before.threads, before.threads + 1); /* the worker that serves xenstore */
 }
 
-/* And come again: unit/workers.c. */
-static void idle_workers_go(scene *s)
-{
-    libxl_counters count;
-    destroy(s, guest(s, "b", false));
-    libxl_ctx_counters(s->ctx, &count);
-    assert_in_range(count.threads, 1, 3);
-    for (uint64_t end = now_ms() + 5000; count.threads && now_ms() < end; sleep_ms(20))
-        libxl_ctx_counters(s->ctx, &count);
-    assert_int_equal(count.threads, 0);
-}
-
 /* ---- fork and exec */
 
-/* Of the loop five, and xenstored's. */
+/* Five of the loop, and the connection to xenstored. */
 enum { OWN_DESCRIPTORS = 6 };
 
-static void a_child_of_fork_gives_its_copy_up(scene *s)
+static void a_forked_child_releases_its_copy(scene *s)
 {
     libxl_physinfo info;
-    static libxl_ctx *ctx; /* the child's copy of the memory stays */
+    static libxl_ctx *ctx; /* static, so that LeakSanitizer does not report the child's copy */
     ctx = open_context();
-    int with = open_descriptors();
+    int with = fixture_entries("/proc/self/fd");
     pid_t child = fork();
     if (child == 0) {
         libxl_postfork_child_noexec(ctx);
         bool dead = libxl_host_info(ctx, &info, NULL) == ERROR_CLOSED;
-        _exit(dead && open_descriptors() <= with - OWN_DESCRIPTORS ? 0 : 1);
+        _exit(dead && fixture_entries("/proc/self/fd") <= with - OWN_DESCRIPTORS ? 0 : 1);
     }
     int status;
     waitpid(child, &status, 0);
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
     char *name = NULL;
-    assert_int_equal(libxl_host_info(ctx, &info, NULL), 0); /* ours works on */
+    assert_int_equal(libxl_host_info(ctx, &info, NULL), 0); /* the parent's context still works */
     assert_int_equal(libxl_domain_get_name(ctx, 0, &name, NULL), 0);
     assert_string_equal(name, "Domain-0");
     free(name);
@@ -273,26 +246,26 @@ static void a_child_of_fork_gives_its_copy_up(scene *s)
 
 struct asking {
     libxl_ctx *ctx;
-    atomic_bool enough;
+    atomic_bool over;
 };
 
-static void *ask_again_and_again(void *argument)
+static void *ask_repeatedly(void *argument)
 {
     struct asking *asking = argument;
     libxl_physinfo info;
-    while (!atomic_load(&asking->enough))
+    while (!atomic_load(&asking->over))
         libxl_host_info(asking->ctx, &info, NULL);
     return NULL;
 }
 
-/* Whatever another thread has locked at that moment. */
-static void a_child_of_fork_has_a_dead_copy_at_any_moment(scene *s)
+/* Another thread may hold any lock at the moment of the fork. */
+static void a_forked_child_has_a_closed_copy_at_any_moment(scene *s)
 {
     struct asking asking = {.ctx = open_context()};
     pthread_t thread;
     libxl_physinfo info;
     int status = 0;
-    pthread_create(&thread, NULL, ask_again_and_again, &asking);
+    pthread_create(&thread, NULL, ask_repeatedly, &asking);
     for (int i = 0; i < 100 && status == 0; i++) {
         pid_t child = fork();
         if (child == 0) {
@@ -302,7 +275,7 @@ static void a_child_of_fork_has_a_dead_copy_at_any_moment(scene *s)
         }
         waitpid(child, &status, 0);
     }
-    atomic_store(&asking.enough, true);
+    atomic_store(&asking.over, true);
     pthread_join(thread, NULL);
     assert_int_equal(status, 0);
     libxl_ctx_free(asking.ctx);
@@ -318,7 +291,7 @@ static int descriptors_of_a_program(void)
     return count;
 }
 
-static void no_descriptor_gets_into_a_program(scene *s)
+static void a_program_inherits_no_descriptor(scene *s)
 {
     (void)s;
     int without = descriptors_of_a_program();
@@ -328,19 +301,18 @@ static void no_descriptor_gets_into_a_program(scene *s)
 }
 
 static const body bodies[] = {
-    BODY(closing_calls_back_once_for_each_operation, NO_CONTEXT),
-    BODY(closing_gives_the_hook_each_event_once, NO_CONTEXT),
-    BODY(closing_drops_events_that_nobody_took, NO_CONTEXT),
+    BODY(closing_calls_each_callback_once, NO_CONTEXT),
+    BODY(closing_delivers_each_event_to_the_hook_once, NO_CONTEXT),
+    BODY(closing_drops_queued_events, NO_CONTEXT),
     BODY(closing_from_a_callback_is_refused),
-    BODY(closing_nothing_is_fine, NO_CONTEXT),
+    BODY(freeing_null_is_allowed),
     BODY(wrong_arguments_are_refused, NO_CONTEXT),
-    BODY(contexts_do_not_know_of_each_other, NO_CONTEXT),
-    BODY(opening_without_descriptors_leaves_nothing, NO_CONTEXT),
-    BODY(many_operations_leave_as_many_descriptors, ALONE),
-    BODY(idle_workers_go, ALONE | SLOW),
-    BODY(a_child_of_fork_gives_its_copy_up, NO_CONTEXT),
-    BODY(a_child_of_fork_has_a_dead_copy_at_any_moment, NO_CONTEXT),
-    BODY(no_descriptor_gets_into_a_program, NO_CONTEXT),
+    BODY(contexts_are_independent, NO_CONTEXT),
+    BODY(opening_without_descriptors_leaks_nothing, NO_CONTEXT),
+    BODY(many_operations_leak_no_descriptor, ALONE),
+    BODY(a_forked_child_releases_its_copy, NO_CONTEXT),
+    BODY(a_forked_child_has_a_closed_copy_at_any_moment, NO_CONTEXT),
+    BODY(a_program_inherits_no_descriptor, NO_CONTEXT),
 };
 
 HARNESS_MAIN(bodies)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Creating domains: what is wrong with the input is said by field or path, and nothing is left behind. */
+/* Creating domains. An error names the wrong field or path, and nothing is left behind. */
 #include "harness.h"
 
 #include <fcntl.h>
@@ -13,7 +13,7 @@ static int create(scene *s, const libxl_domain_config *config, libxl_domid *domi
     return RUN(s, libxl_domain_create_new(s->ctx, config, domid, how, NULL));
 }
 
-static void refused(scene *s, libxl_domain_config *config, int rc, const char *message)
+static void expect_refusal(scene *s, libxl_domain_config *config, int rc, const char *message)
 {
     libxl_domid domid = 4711;
     int got = create(s, config, &domid);
@@ -21,7 +21,7 @@ static void refused(scene *s, libxl_domain_config *config, int rc, const char *m
         destroy(s, domid);
     libxl_domain_config_dispose(config);
     if (got != rc || !strstr(last_message(s), message))
-        fail_msg("%d '%s', and not %d '...%s...'", got, last_message(s), rc, message);
+        fail_msg("got %d '%s', expected %d '...%s...'", got, last_message(s), rc, message);
     assert_int_equal(domid, 4711); /* results are written on success only */
 }
 
@@ -38,8 +38,8 @@ static void set_long(char **text, size_t length)
     memset(*text, 'n', length);
 }
 
-/* A kernel that is a file in a folder of its own, with `size` octets of `content`; size 0: empty. */
-static void refused_file(scene *s, const char *content, size_t size, const char *message)
+/* Creates a guest whose kernel is a file with `size` octets of `content`, and checks that it is expect_refusal. */
+static void expect_file_refused(scene *s, const char *content, size_t size, const char *message)
 {
     char folder[] = "/tmp/aioxen-test-XXXXXX", path[64];
     libxl_domain_config config = guest_config("b");
@@ -49,15 +49,14 @@ static void refused_file(scene *s, const char *content, size_t size, const char 
     assert_int_equal(fwrite(content, 1, size, file), size);
     fclose(file);
     set(&config.b_info.kernel, path);
-    refused(s, &config, ERROR_KERNEL, "d_config.b_info.kernel");
+    expect_refusal(s, &config, ERROR_KERNEL, "d_config.b_info.kernel");
     assert_non_null(strstr(last_message(s), path));
     assert_non_null(strstr(last_message(s), message));
     unlink(path);
     rmdir(folder);
 }
 
-/* One test for each thing that can be wrong: what is changed in a good configuration, the error, its words.
- */
+/* Defines a test for one wrong field: the expected error, its message, and the change to a valid configuration. */
 #define REFUSED(name, rc, message, change)                                                                   \
     static void name(scene *s)                                                                               \
     {                                                                                                        \
@@ -66,17 +65,18 @@ static void refused_file(scene *s, const char *content, size_t size, const char 
         libxl_domain_build_info *b = &config.b_info;                                                         \
         (void)c, (void)b;                                                                                    \
         change;                                                                                              \
-        refused(s, &config, rc, message);                                                                    \
+        expect_refusal(s, &config, rc, message);                                                             \
     }
 
 REFUSED(no_kernel, ERROR_INVAL, "d_config.b_info.kernel", set(&b->kernel, NULL))
-REFUSED(kernel_not_there, ERROR_KERNEL, "/nowhere/kernel: No such file", set(&b->kernel, "/nowhere/kernel"))
+REFUSED(missing_kernel_file, ERROR_KERNEL, "/nowhere/kernel: No such file",
+        set(&b->kernel, "/nowhere/kernel"))
 REFUSED(kernel_is_a_folder, ERROR_KERNEL, "/tmp: not a regular file", set(&b->kernel, "/tmp"))
 REFUSED(kernel_is_a_device, ERROR_KERNEL, "/dev/zero: not a regular file", set(&b->kernel, "/dev/zero"))
-REFUSED(ramdisk_not_there, ERROR_KERNEL, "d_config.b_info.ramdisk: /nowhere/ramdisk",
+REFUSED(missing_ramdisk_file, ERROR_KERNEL, "d_config.b_info.ramdisk: /nowhere/ramdisk",
         set(&b->ramdisk, "/nowhere/ramdisk"))
-REFUSED(kernel_without_path, ERROR_INVAL, "d_config.b_info.kernel: empty", set(&b->kernel, ""))
-REFUSED(ramdisk_without_path, ERROR_INVAL, "d_config.b_info.ramdisk: empty", set(&b->ramdisk, ""))
+REFUSED(empty_kernel_path, ERROR_INVAL, "d_config.b_info.kernel: empty", set(&b->kernel, ""))
+REFUSED(empty_ramdisk_path, ERROR_INVAL, "d_config.b_info.ramdisk: empty", set(&b->ramdisk, ""))
 REFUSED(no_memory, ERROR_INVAL, "memkb", b->target_memkb = 0)
 REFUSED(too_little_memory, ERROR_INVAL, "d_config.b_info.target_memkb", b->target_memkb = 1)
 REFUSED(absurd_memory, ERROR_INVAL, "d_config.b_info.target_memkb", b->target_memkb = 1ull << 60)
@@ -88,7 +88,7 @@ REFUSED(empty_name, ERROR_INVAL, "d_config.c_info.name", set(&c->name, ""))
 REFUSED(name_with_a_slash, ERROR_INVAL, "d_config.c_info.name", set(&c->name, "a/b"))
 REFUSED(name_with_a_control_character, ERROR_INVAL, "d_config.c_info.name", set(&c->name, "a\nb"))
 REFUSED(name_that_is_a_number, ERROR_INVAL, "d_config.c_info.name", set(&c->name, "12"))
-REFUSED(name_of_another, ERROR_DOMAIN_EXISTS, "Domain-0", set(&c->name, "Domain-0"))
+REFUSED(name_in_use, ERROR_DOMAIN_EXISTS, "Domain-0", set(&c->name, "Domain-0"))
 REFUSED(no_vcpu, ERROR_INVAL, "d_config.b_info.max_vcpus: 0", b->max_vcpus = 0)
 REFUSED(too_many_vcpus, ERROR_INVAL, "d_config.b_info.max_vcpus: 129", b->max_vcpus = 129)
 REFUSED(negative_vcpus, ERROR_INVAL, "d_config.b_info.max_vcpus: -1", b->max_vcpus = -1)
@@ -100,22 +100,22 @@ REFUSED(name_too_long, ERROR_INVAL, "d_config.c_info.name: longer than 255", set
 REFUSED(kernel_too_long, ERROR_INVAL, "d_config.b_info.kernel: longer than 4095", set_long(&b->kernel, 4096))
 REFUSED(ramdisk_too_long, ERROR_INVAL, "d_config.b_info.ramdisk: longer than 4095",
         set_long(&b->ramdisk, 4096))
-/* A PV guest has room for 1023 octets: more would be cut in silence. */
+/* A PV guest's start info holds 1023 octets; a longer command line would be cut silently. */
 REFUSED(command_line_too_long, ERROR_INVAL, "d_config.b_info.cmdline: longer than 1023",
         set_long(&b->cmdline, 1024))
-REFUSED(command_line_that_nobody_reads, ERROR_INVAL, "d_config.b_info.cmdline: longer than 65535",
+REFUSED(command_line_too_long_for_pvh, ERROR_INVAL, "d_config.b_info.cmdline: longer than 65535",
         c->type = LIBXL_DOMAIN_TYPE_PVH;
         set_long(&b->cmdline, 65536))
 
 static void empty_kernel(scene *s)
 {
-    refused_file(s, "", 0, "empty");
+    expect_file_refused(s, "", 0, "empty");
 }
 
 static void kernel_that_is_text(scene *s)
 {
     static const char text[] = "This is not a kernel.\n";
-    refused_file(s, text, sizeof(text), "");
+    expect_file_refused(s, text, sizeof(text), "");
 }
 
 static void truncated_kernel(scene *s)
@@ -126,22 +126,22 @@ static void truncated_kernel(scene *s)
     fclose(file);
     const size_t lengths[] = {4, 63, 64, 200, size / 2};
     for (size_t i = 0; i < sizeof(lengths) / sizeof(*lengths); i++)
-        refused_file(s, image, lengths[i], "");
+        expect_file_refused(s, image, lengths[i], "");
 }
 
-/* The thread's own words are short: what is wrong is said nevertheless, and that something is left out. */
-static void words_of_a_long_path(scene *s)
+/* The thread's message buffer is short: the middle of the path is left out, and the error is kept. */
+static void message_with_a_long_path(scene *s)
 {
     static const char before[] = "d_config.b_info.kernel: nnnn", after[] = "nnnn: File name too long";
     libxl_domain_config config = guest_config("b");
     libxl_domid domid;
     set_long(&config.b_info.kernel, 4095);
     assert_int_equal(libxl_domain_create_new(s->ctx, &config, &domid, NULL, NULL), ERROR_KERNEL);
-    const char *words = libxl_error_message();
-    assert_int_equal(strlen(words), 511);
-    assert_memory_equal(words, before, strlen(before));
-    assert_non_null(strstr(words, "nnnn...nnnn"));
-    assert_string_equal(words + 511 - strlen(after), after);
+    const char *message = libxl_error_message();
+    assert_int_equal(strlen(message), 511);
+    assert_memory_equal(message, before, strlen(before));
+    assert_non_null(strstr(message, "nnnn...nnnn"));
+    assert_string_equal(message + 511 - strlen(after), after);
     libxl_domain_config_dispose(&config);
 }
 
@@ -153,7 +153,8 @@ static void kernel_is_a_pipe(scene *s)
     snprintf(path, sizeof(path), "%s/pipe", folder);
     assert_int_equal(mkfifo(path, 0600), 0);
     set(&config.b_info.kernel, path);
-    refused(s, &config, ERROR_KERNEL, "not a regular file"); /* and nobody waits for a writer */
+    expect_refusal(s, &config, ERROR_KERNEL,
+                   "not a regular file"); /* and opening does not wait for a writer */
     unlink(path);
     rmdir(folder);
 }
@@ -169,29 +170,29 @@ static void missing_arguments(scene *s)
     libxl_domain_config_dispose(&config);
 }
 
-/* ---- names are unique, also among creations that are under way */
+/* ---- names are unique, even among concurrent creations */
 
-static void one_of_two_at_once_gets_the_name(scene *s)
+static void one_of_two_concurrent_creations_gets_the_name(scene *s)
 {
     libxl_domid domids[2];
     op *ops[2];
     libxl_domain_config config = guest_config("b");
-    int won = 0;
+    int winners = 0;
     for (int i = 0; i < 2; i++)
         ops[i] = START(s, libxl_domain_create_new, s->ctx, &config, &domids[i], how, NULL);
     for (int i = 0; i < 2; i++) {
         int rc = op_result(ops[i]);
         assert_true(rc == 0 || rc == ERROR_DOMAIN_EXISTS);
-        won += rc == 0;
+        winners += rc == 0;
     }
-    assert_int_equal(won, 1);
+    assert_int_equal(winners, 1);
     for (int i = 0; i < 2; i++)
         if (op_result(ops[i]) == 0)
             destroy(s, domids[i]);
     libxl_domain_config_dispose(&config);
 }
 
-static void a_name_is_free_again(scene *s)
+static void a_name_can_be_reused(scene *s)
 {
     libxl_domid domid;
     libxl_domain_config config = guest_config("b");
@@ -203,7 +204,7 @@ static void a_name_is_free_again(scene *s)
     libxl_domain_config_dispose(&config);
 }
 
-/* ---- what is asked for is what is made */
+/* ---- the domain matches its configuration */
 
 static void the_domain_is_as_configured(scene *s)
 {
@@ -238,7 +239,7 @@ static void the_domain_is_as_configured(scene *s)
     libxl_domain_config_dispose(&config);
 }
 
-/* ---- who may do what to its nodes */
+/* ---- permissions of the domain's nodes */
 
 static void check_perms(const char *const *nodes, const char *perms, libxl_domid domid)
 {
@@ -248,7 +249,7 @@ static void check_perms(const char *const *nodes, const char *perms, libxl_domid
         snprintf(path, sizeof(path), "/local/domain/%u%s", domid, *nodes);
         char *found = fixture_perms(path);
         if (!found || strcmp(found, wanted) != 0)
-            fail_msg("%s: %s, and not %s", path, found ? found : "no node", wanted);
+            fail_msg("%s: got %s, expected %s", path, found ? found : "no node", wanted);
         free(found);
     }
 }
@@ -316,8 +317,8 @@ static void a_guest_writes_its_own_nodes_and_reads_the_others(scene *s)
     destroy(s, domid);
 }
 
-/* The same below /vm, of a domain that had this uuid. */
-static void what_a_forebear_has_left_of_its_uuid_is_read_by_the_new_one(scene *s)
+/* Nodes below /vm were left by an earlier domain with the same uuid. The new domain's permissions apply to them. */
+static void leftovers_of_the_same_uuid_get_the_new_permissions(scene *s)
 {
     char path[128];
     libxl_domid domid;
@@ -331,9 +332,8 @@ static void what_a_forebear_has_left_of_its_uuid_is_read_by_the_new_one(scene *s
     destroy(s, domid);
 }
 
-/* Somebody has forgotten nodes of a domain with this domid: they are no part of the new one's tree, nor are their
- * permissions. */
-static void nothing_is_left_of_a_forebear(scene *s)
+/* Nodes were left by an earlier domain with the same domid. They and their permissions are removed. */
+static void leftovers_of_the_same_domid_are_removed(scene *s)
 {
     enum { LIKELY = 3 };
     static const char *const forgotten[] = {"/local/domain/%u/control/shutdown",
@@ -409,20 +409,20 @@ static void progress_can_be_an_event(scene *s)
 
 static const body bodies[] = {
     BODY(no_kernel),
-    BODY(kernel_without_path),
-    BODY(ramdisk_without_path),
+    BODY(empty_kernel_path),
+    BODY(empty_ramdisk_path),
     BODY(kernel_too_long),
     BODY(ramdisk_too_long),
-    BODY(command_line_that_nobody_reads),
-    BODY(kernel_not_there),
+    BODY(command_line_too_long_for_pvh),
+    BODY(missing_kernel_file),
     BODY(kernel_is_a_folder),
     BODY(kernel_is_a_device),
     BODY(kernel_is_a_pipe),
-    BODY(words_of_a_long_path),
+    BODY(message_with_a_long_path),
     BODY(empty_kernel),
     BODY(kernel_that_is_text),
     BODY(truncated_kernel),
-    BODY(ramdisk_not_there),
+    BODY(missing_ramdisk_file),
     BODY(no_memory),
     BODY(too_little_memory),
     BODY(absurd_memory),
@@ -433,7 +433,7 @@ static const body bodies[] = {
     BODY(name_with_a_slash),
     BODY(name_with_a_control_character),
     BODY(name_that_is_a_number),
-    BODY(name_of_another),
+    BODY(name_in_use),
     BODY(name_too_long),
     BODY(command_line_too_long),
     BODY(no_vcpu),
@@ -443,12 +443,12 @@ static const body bodies[] = {
     BODY(unknown_type),
     BODY(type_hvm),
     BODY(missing_arguments),
-    BODY(one_of_two_at_once_gets_the_name),
-    BODY(a_name_is_free_again),
+    BODY(one_of_two_concurrent_creations_gets_the_name),
+    BODY(a_name_can_be_reused),
     BODY(the_domain_is_as_configured),
     BODY(a_guest_writes_its_own_nodes_and_reads_the_others),
-    BODY(nothing_is_left_of_a_forebear, ALONE),
-    BODY(what_a_forebear_has_left_of_its_uuid_is_read_by_the_new_one),
+    BODY(leftovers_of_the_same_domid_are_removed, ALONE),
+    BODY(leftovers_of_the_same_uuid_get_the_new_permissions),
     BODY(progress_comes_before_completion),
     BODY(progress_can_be_an_event),
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The one descriptor: what it shows, and what there is to do about it. */
+/* The context's descriptor: when it is readable, and which calls make it unreadable again. */
 #include "harness.h"
 
 #include <poll.h>
@@ -7,16 +7,9 @@
 #include <sys/time.h>
 
 enum {
-    SOON_MS = 500,
-    LONG_MS = 10000
-}; /* a moment, on a busy machine; for ever, for a wakeup that is lost */
-
-static void complete_instantly(libxl_ctx *ctx, uint64_t for_event)
-{
-    libxl_physinfo info;
-    const libxl_asyncop_how how = {.u.for_event = for_event};
-    assert_int_equal(libxl_host_info(ctx, &info, &how), ERROR_ASYNC_INPROGRESS);
-}
+    SOON_MS = 500,   /* soon enough on a busy machine */
+    LONG_MS = 10000, /* only a lost wake-up takes this long */
+};
 
 static bool readable_within(scene *s, int milliseconds)
 {
@@ -24,8 +17,8 @@ static bool readable_within(scene *s, int milliseconds)
     return poll(&fd, 1, milliseconds) == 1;
 }
 
-/* At most one that finds nothing. */
-static void silent_after_a_look(scene *s)
+/* At most one call finds nothing; after it the descriptor is unreadable. */
+static void check_unreadable_after_a_take(scene *s)
 {
     libxl_event_record record;
     if (readable_within(s, 0))
@@ -33,30 +26,30 @@ static void silent_after_a_look(scene *s)
     assert_false(readable_within(s, 20));
 }
 
-static void the_descriptor_shows_what_is_to_be_done(scene *s)
+static void the_descriptor_is_readable_while_there_is_work(scene *s)
 {
     char *name = NULL;
     libxl_event_record record;
     int fd = libxl_ctx_fd(s->ctx);
-    assert_false(readable_within(s, 20)); /* nothing */
+    assert_false(readable_within(s, 20)); /* no work */
 
     const libxl_asyncop_how how = {.u.for_event = 1};
     assert_int_equal(libxl_domain_get_name(s->ctx, 0, &name, &how), ERROR_ASYNC_INPROGRESS);
-    assert_true(readable_within(s, LONG_MS)); /* a worker has finished */
-    assert_true(readable_within(s, 0));       /* and it stays so */
+    assert_true(readable_within(s, LONG_MS)); /* xenstored has answered */
+    assert_true(readable_within(s, 0));       /* it stays readable */
     int taken = 0;
     for (; !taken && readable_within(s, LONG_MS);)
         taken = libxl_event_take(s->ctx, &record, 1);
     assert_int_equal(taken, 1);
-    assert_false(readable_within(s, 20)); /* what a look brings about and takes is not shown at all */
+    assert_false(readable_within(s, 20)); /* an event that one call queues and takes is never shown */
 
     complete_instantly(s->ctx, 2);
     complete_instantly(s->ctx, 3);
-    assert_true(readable_within(s, 0)); /* events */
+    assert_true(readable_within(s, 0)); /* two events */
     assert_int_equal(libxl_event_take(s->ctx, &record, 1), 1);
-    assert_true(readable_within(s, 0)); /* one more */
+    assert_true(readable_within(s, 0)); /* one event is left */
     assert_int_equal(libxl_event_take(s->ctx, &record, 1), 1);
-    silent_after_a_look(s);
+    check_unreadable_after_a_take(s);
     assert_int_equal(libxl_ctx_fd(s->ctx), fd);
     free(name);
 }
@@ -79,21 +72,21 @@ static uint64_t wait_for_one(libxl_ctx *ctx)
     return for_user;
 }
 
-/* Who never finds the queue empty still learns what comes by a descriptor. */
-static void events_without_end_hide_nothing(scene *s)
+/* A program that always finds an event queued still gets what arrives by a descriptor. */
+static void a_queue_that_is_never_empty_hides_no_descriptor(scene *s)
 {
     static uint64_t (*const ways[])(libxl_ctx * ctx) = {take_one, wait_for_one};
     const libxl_asyncop_how how = {.u.for_event = 1};
     for (size_t way = 0; way < sizeof(ways) / sizeof(*ways); way++) {
         char *name = NULL;
-        bool heard = false;
+        bool received = false;
         complete_instantly(s->ctx, 2);
         assert_int_equal(libxl_domain_get_name(s->ctx, 0, &name, &how), ERROR_ASYNC_INPROGRESS);
-        for (uint64_t began = now_ms(); !heard && now_ms() < began + LONG_MS;) {
+        for (uint64_t began = now_ms(); !received && now_ms() < began + LONG_MS;) {
             complete_instantly(s->ctx, 2);
-            heard = ways[way](s->ctx) == 1;
+            received = ways[way](s->ctx) == 1;
         }
-        assert_true(heard);
+        assert_true(received);
         free(name);
     }
     libxl_event_record record;
@@ -101,8 +94,8 @@ static void events_without_end_hide_nothing(scene *s)
         ;
 }
 
-/* A program that polls the descriptor and fetches by a wait of nothing: it, too, is told when there is no more. */
-static void a_wait_that_finds_nothing_is_a_look(scene *s)
+/* A program may take events by a wait of 0 ms; the wait that finds nothing makes the descriptor unreadable. */
+static void a_wait_that_finds_nothing_clears_the_descriptor(scene *s)
 {
     libxl_event *event = NULL;
     assert_false(readable_within(s, 20));
@@ -115,8 +108,8 @@ static void a_wait_that_finds_nothing_is_a_look(scene *s)
     assert_false(readable_within(s, 20));
 }
 
-/* Once a node has been read it is left alone until it changes. */
-static void what_waits_is_quiet(scene *s)
+/* A waiting shutdown reads its node once and then only after a change. */
+static void a_waiting_operation_is_quiet(scene *s)
 {
     libxl_domid domid = guest(s, "b", false);
     const libxl_asyncop_how how = {.u.for_event = 1};
@@ -134,7 +127,7 @@ static void what_waits_is_quiet(scene *s)
     destroy(s, domid);
 }
 
-static void the_descriptor_shows_a_limit_that_is_reached(scene *s)
+static void a_time_limit_makes_the_descriptor_readable(scene *s)
 {
     libxl_event_record record;
     libxl_shutdown_reason reason;
@@ -153,7 +146,7 @@ static void the_descriptor_shows_a_limit_that_is_reached(scene *s)
     destroy(s, domid);
 }
 
-static void process_runs_callbacks_that_are_due_and_never_blocks(scene *s)
+static void process_does_not_block_or_complete_early(scene *s)
 {
     libxl_shutdown_reason reason;
     libxl_domid domid = guest(s, "b", true);
@@ -168,13 +161,13 @@ static void process_runs_callbacks_that_are_due_and_never_blocks(scene *s)
     destroy(s, domid);
 }
 
-static void beforepoll_says_when_there_is_no_room(scene *s)
+static void beforepoll_reports_the_room_it_needs(scene *s)
 {
     struct pollfd fds[3];
     struct timeval now = {.tv_sec = 0};
     int count = 0, timeout = -1;
     assert_int_equal(libxl_osevent_beforepoll(s->ctx, &count, fds, &timeout, now), ERROR_BUFFERFULL);
-    assert_int_equal(count, 1); /* the room it takes */
+    assert_int_equal(count, 1); /* the number of entries it needs */
     count = 3;
     assert_int_equal(libxl_osevent_beforepoll(s->ctx, &count, fds, &timeout, now), 0);
     assert_int_equal(count, 1);
@@ -200,7 +193,7 @@ static void *poll_descriptor(void *argument)
     return NULL;
 }
 
-static void an_application_s_poll_is_ended_by_another_thread(scene *s)
+static void another_thread_s_event_ends_the_application_s_poll(scene *s)
 {
     struct polling w = {.ctx = s->ctx};
     libxl_event_record record;
@@ -218,14 +211,14 @@ static void an_application_s_poll_is_ended_by_another_thread(scene *s)
 }
 
 static const body bodies[] = {
-    BODY(the_descriptor_shows_what_is_to_be_done, RUNS_ONCE),
-    BODY(events_without_end_hide_nothing, RUNS_ONCE),
-    BODY(a_wait_that_finds_nothing_is_a_look, RUNS_ONCE),
-    BODY(what_waits_is_quiet, RUNS_ONCE),
-    BODY(the_descriptor_shows_a_limit_that_is_reached, RUNS_ONCE),
-    BODY(process_runs_callbacks_that_are_due_and_never_blocks, ASYNCHRONOUS),
-    BODY(beforepoll_says_when_there_is_no_room),
-    BODY(an_application_s_poll_is_ended_by_another_thread, RUNS_ONCE),
+    BODY(the_descriptor_is_readable_while_there_is_work, RUNS_ONCE),
+    BODY(a_queue_that_is_never_empty_hides_no_descriptor, RUNS_ONCE),
+    BODY(a_wait_that_finds_nothing_clears_the_descriptor, RUNS_ONCE),
+    BODY(a_waiting_operation_is_quiet, RUNS_ONCE),
+    BODY(a_time_limit_makes_the_descriptor_readable, RUNS_ONCE),
+    BODY(process_does_not_block_or_complete_early, ASYNCHRONOUS),
+    BODY(beforepoll_reports_the_room_it_needs),
+    BODY(another_thread_s_event_ends_the_application_s_poll, RUNS_ONCE),
 };
 
 HARNESS_MAIN(bodies)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Ejected media: each ejection is told once, with its disk. The frontend's nodes are the guest's to write;
- * here the test writes them. Of them only the ejection counts, and none is followed.
+ * Ejected media: each ejection is reported once, with its disk. A guest can write its frontend's nodes; here the
+ * test writes them. The library reads the `eject` node only, and follows no path in any of them.
  */
 #include "harness.h"
 
@@ -49,7 +49,7 @@ static void expect(scene *s, libxl_domid domid, const char *vdev, uint64_t user)
     assert_memory_equal(&event.uuid, &info.uuid, sizeof(info.uuid));
 }
 
-static void each_ejection_is_told_once(scene *s)
+static void each_ejection_is_reported_once(scene *s)
 {
     libxl_domid domid = guest(s, "b", true);
     libxl_evgen_disk_eject *evgen = enable(s, domid, "xvda", USER);
@@ -57,14 +57,14 @@ static void each_ejection_is_told_once(scene *s)
     for (int i = 0; i < 3; i++) {
         eject(domid, XVDA);
         expect(s, domid, "xvda", USER);
-        assert_true(holds(node(domid, XVDA, "eject"), "")); /* taken note of, for the guest to see */
+        assert_true(holds(node(domid, XVDA, "eject"), "")); /* the library acknowledges it to the guest */
         assert_true(no_event(s, domid, USER, 10));
     }
     libxl_evdisable_disk_eject(s->ctx, evgen);
     destroy(s, domid);
 }
 
-static void an_ejection_before_enabling_is_told(scene *s)
+static void an_ejection_before_enabling_is_reported(scene *s)
 {
     libxl_domid domid = guest(s, "b", true);
     eject(domid, XVDA);
@@ -74,7 +74,7 @@ static void an_ejection_before_enabling_is_told(scene *s)
     destroy(s, domid);
 }
 
-static void disks_and_domains_are_told_apart(scene *s)
+static void disks_and_domains_are_distinguished(scene *s)
 {
     libxl_domid one = guest(s, "b", true), other = guest(s, "b", true);
     libxl_evgen_disk_eject *evgens[] = {enable(s, one, "xvda", 1), enable(s, one, "xvdb", 2),
@@ -85,7 +85,7 @@ static void disks_and_domains_are_told_apart(scene *s)
     expect(s, other, "xvdb", 4);
     eject(one, HDC);
     expect(s, one, "hdc", 3);
-    eject(other, XVDA); /* nobody asked */
+    eject(other, XVDA); /* no generator is enabled for this disk */
     assert_true(no_event(s, other, 4, 10));
     assert_true(holds(node(other, XVDA, "eject"), "eject"));
     libxl_evdisable_disk_eject(s->ctx, evgens[1]);
@@ -100,7 +100,7 @@ static void disks_and_domains_are_told_apart(scene *s)
     destroy(s, other);
 }
 
-static void what_is_disabled_is_silent_and_may_be_enabled_again(scene *s)
+static void a_disabled_generator_is_silent_and_can_be_enabled_again(scene *s)
 {
     libxl_domid domid = guest(s, "b", true);
     for (uint64_t user = 1; user <= 3; user++) {
@@ -110,17 +110,17 @@ static void what_is_disabled_is_silent_and_may_be_enabled_again(scene *s)
         libxl_evdisable_disk_eject(s->ctx, evgen);
         eject(domid, XVDA);
         assert_true(no_event(s, domid, user, 10));
-        assert_true(holds(node(domid, XVDA, "eject"), "eject")); /* nor is anything written any more */
+        assert_true(holds(node(domid, XVDA, "eject"), "eject")); /* the node is no longer written */
         fixture_write(node(domid, XVDA, "eject"), "");
     }
     libxl_evdisable_disk_eject(s->ctx, NULL);
     destroy(s, domid);
 }
 
-/* ---- guests that mean harm */
+/* ---- malicious guests */
 
-/* No other value is an ejection, whatever it is. */
-static void hostile_values_are_no_ejections(scene *s)
+/* Any value but "eject" is ignored. */
+static void malicious_values_are_ignored(scene *s)
 {
     char endless[2000];
     memset(endless, 'e', sizeof(endless) - 1);
@@ -132,10 +132,10 @@ static void hostile_values_are_no_ejections(scene *s)
     for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++) {
         fixture_write(node(domid, XVDA, "eject"), values[i]);
         assert_true(no_event(s, domid, USER, 4));
-        assert_true(holds(node(domid, XVDA, "eject"), values[i])); /* left as it is */
+        assert_true(holds(node(domid, XVDA, "eject"), values[i])); /* unchanged */
     }
     fixture_write(node(domid, XVDA, "eject"), NULL);
-    fixture_write(node(domid, XVDA, "eject/eject"), "eject"); /* a directory; the value of it is empty */
+    fixture_write(node(domid, XVDA, "eject/eject"), "eject"); /* a directory with an empty value */
     assert_true(no_event(s, domid, USER, 10));
     eject(domid, XVDA);
     expect(s, domid, "xvda", USER);
@@ -143,8 +143,8 @@ static void hostile_values_are_no_ejections(scene *s)
     destroy(s, domid);
 }
 
-/* Whatever the frontend says of its backend and of itself: another domain's nodes stay as they are. */
-static void hostile_paths_are_not_followed(scene *s)
+/* Paths in the frontend's nodes point to another domain; that domain's nodes must stay unchanged. */
+static void malicious_paths_are_not_followed(scene *s)
 {
     static const char *const names[] = {"backend", "backend-id", "virtual-device",
                                         "state",   "params",     "frontend"};
@@ -171,58 +171,57 @@ static void hostile_paths_are_not_followed(scene *s)
     destroy(s, victim);
 }
 
-/* However fast a guest ejects, it is told at most as often, and the last ejection is not missed. */
-static void a_guest_that_ejects_without_pause_does_no_harm(scene *s)
+/* There are at most as many events as ejections, and the last ejection is reported. */
+static void rapid_ejections_are_reported(scene *s)
 {
     enum { TIMES = 200 };
     libxl_domid domid = guest(s, "b", true);
     libxl_evgen_disk_eject *evgen = enable(s, domid, "xvda", USER);
-    int told = 0;
+    int reported = 0;
     for (int i = 0; i < TIMES; i++)
         eject(domid, XVDA);
-    for (; !holds(node(domid, XVDA, "eject"), "") || told == 0; told++)
+    for (; !holds(node(domid, XVDA, "eject"), "") || reported == 0; reported++)
         expect(s, domid, "xvda", USER);
     while (!no_event(s, domid, USER, 20))
-        told++;
-    assert_in_range(told, 1, TIMES);
+        reported++;
+    assert_in_range(reported, 1, TIMES);
     libxl_evdisable_disk_eject(s->ctx, evgen);
     destroy(s, domid);
 }
 
-/* ---- ends */
+/* ---- the end of a generator */
 
-static void it_ends_with_its_domain(scene *s)
+static void a_generator_ends_with_its_domain(scene *s)
 {
     libxl_domid domid = guest(s, "b", true);
     libxl_evgen_disk_eject *first = enable(s, domid, "xvda", USER), *second = enable(s, domid, "xvdb", USER);
-    libxl_evdisable_disk_eject(s->ctx, first); /* before the end, and after it */
+    libxl_evdisable_disk_eject(s->ctx, first); /* one is disabled before the domain ends, one after */
     destroy(s, domid);
     assert_true(no_event(s, domid, USER, 20));
-    assert_null(guest_node(domid, "device/vbd/51728/eject")); /* nothing of it has come back */
+    assert_null(guest_node(domid, "device/vbd/51728/eject")); /* the node was not written again */
     libxl_evdisable_disk_eject(s->ctx, second);
 }
 
-static void a_context_may_be_freed_with_it(scene *s)
+static void a_context_can_be_freed_with_enabled_generators(scene *s)
 {
     (void)s;
-    libxl_ctx *ctx;
+    libxl_ctx *ctx = open_context();
     libxl_event *event;
     libxl_evgen_disk_eject *evgens[2];
-    assert_int_equal(libxl_ctx_alloc(&ctx, LIBXL_VERSION, 0, NULL), 0);
     libxl_domid domid = guest_new(ctx, "b", true);
     assert_int_equal(libxl_evenable_disk_eject(ctx, domid, "xvda", USER, &evgens[0]), 0);
     assert_int_equal(libxl_evenable_disk_eject(ctx, domid, "xvdb", USER, &evgens[1]), 0);
     eject(domid, XVDA);
     assert_int_equal(libxl_event_wait(ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL), 0);
     libxl_event_free(ctx, event);
-    eject(domid, XVDB); /* not looked at any more */
+    eject(domid, XVDB); /* never processed */
     assert_int_equal(libxl_ctx_free(ctx), 0);
-    assert_int_equal(libxl_ctx_alloc(&ctx, LIBXL_VERSION, 0, NULL), 0);
+    ctx = open_context();
     guest_destroy(ctx, domid);
     libxl_ctx_free(ctx);
 }
 
-static void what_is_no_disk_is_refused(scene *s)
+static void invalid_disk_names_are_refused(scene *s)
 {
     static const char *const names[] = {NULL,
                                         "",
@@ -253,16 +252,16 @@ static void what_is_no_disk_is_refused(scene *s)
 }
 
 static const body bodies[] = {
-    BODY(each_ejection_is_told_once),
-    BODY(an_ejection_before_enabling_is_told),
-    BODY(disks_and_domains_are_told_apart),
-    BODY(what_is_disabled_is_silent_and_may_be_enabled_again),
-    BODY(hostile_values_are_no_ejections),
-    BODY(hostile_paths_are_not_followed),
-    BODY(a_guest_that_ejects_without_pause_does_no_harm),
-    BODY(it_ends_with_its_domain),
-    BODY(a_context_may_be_freed_with_it, NO_CONTEXT),
-    BODY(what_is_no_disk_is_refused),
+    BODY(each_ejection_is_reported_once),
+    BODY(an_ejection_before_enabling_is_reported),
+    BODY(disks_and_domains_are_distinguished),
+    BODY(a_disabled_generator_is_silent_and_can_be_enabled_again),
+    BODY(malicious_values_are_ignored),
+    BODY(malicious_paths_are_not_followed),
+    BODY(rapid_ejections_are_reported),
+    BODY(a_generator_ends_with_its_domain),
+    BODY(a_context_can_be_freed_with_enabled_generators, NO_CONTEXT),
+    BODY(invalid_disk_names_are_refused),
 };
 
 HARNESS_MAIN(bodies)

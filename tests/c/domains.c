@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What operations do to domains that live, stop, die or are not there. */
+/* Operations on domains that run, stop, die or do not exist. */
 #include "harness.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-/* ---- domains that are not there */
+/* ---- domains that do not exist */
 
 static const libxl_domid UNKNOWN = 0x7000, NO_DOMID = 0x7ff0;
 
@@ -38,11 +38,12 @@ static void an_unknown_domid_is_refused(scene *s)
         REFUSED(libxl_domain_get_name(s->ctx, domid, &name, how));
 #undef REFUSED
     }
-    assert_int_equal(RUN(s, libxl_domain_wait_gone(s->ctx, UNKNOWN, how)), 0); /* it is gone, in a way */
+    assert_int_equal(RUN(s, libxl_domain_wait_gone(s->ctx, UNKNOWN, how)),
+                     0); /* a domain that does not exist is gone */
     assert_int_equal(RUN(s, libxl_domain_wait_gone(s->ctx, NO_DOMID, how)), ERROR_INVAL);
 }
 
-static void what_is_no_name_is_refused(scene *s)
+static void invalid_names_are_refused(scene *s)
 {
     char endless[4098];
     libxl_domid domid;
@@ -56,7 +57,7 @@ static void what_is_no_name_is_refused(scene *s)
     assert_non_null(strstr(last_message(s), "name: longer than 4096"));
 }
 
-static void a_number_below_a_living_domain_is_unknown(scene *s)
+static void a_free_domid_below_a_used_one_is_unknown(scene *s)
 {
     libxl_domid first = guest(s, "b", false), second = guest(s, "b", false);
     libxl_dominfo info;
@@ -67,7 +68,7 @@ static void a_number_below_a_living_domain_is_unknown(scene *s)
     destroy(s, second);
 }
 
-static void domain_0_is_no_guest(scene *s)
+static void domain_0_cannot_be_destroyed_or_awaited(scene *s)
 {
     assert_int_equal(RUN(s, libxl_domain_destroy(s->ctx, 0, how)), ERROR_INVAL);
     assert_non_null(strstr(last_message(s), "domain 0"));
@@ -90,7 +91,7 @@ static void pauses_are_counted(scene *s)
     destroy(s, domid);
 }
 
-static void a_domain_says_why_it_stopped(scene *s)
+static void wait_shutdown_gives_the_reason(scene *s)
 {
     const struct {
         const char *orders;
@@ -102,14 +103,14 @@ static void a_domain_says_why_it_stopped(scene *s)
         libxl_shutdown_reason reason;
         libxl_dominfo info;
         libxl_domid domid = guest(s, guests[i].orders, true);
-        for (int again = 0; again < 2; again++) { /* the second time it has stopped already */
+        for (int again = 0; again < 2; again++) { /* the second call finds it stopped */
             reason = LIBXL_SHUTDOWN_REASON_UNKNOWN;
             assert_int_equal(RUN(s, libxl_domain_wait_shutdown(s->ctx, domid, &reason, how)), 0);
             assert_int_equal(reason, guests[i].reason);
         }
         assert_int_equal(libxl_domain_info(s->ctx, &info, domid), 0);
         assert_true(info.shutdown && info.shutdown_reason == guests[i].reason);
-        /* There is nothing to ask for any more, and nobody to answer. */
+        /* The domain has stopped, so there is nothing to request. */
         assert_int_equal(RUN(s, libxl_domain_shutdown(s->ctx, domid, how)), 0);
         destroy(s, domid);
     }
@@ -125,9 +126,9 @@ static void a_listening_guest_reboots(scene *s)
     destroy(s, domid);
 }
 
-/* ---- domains that are destroyed meanwhile */
+/* ---- domains that are destroyed while operations wait */
 
-static void destroying_ends_what_waits_for_a_domain(scene *s)
+static void destroying_ends_the_operations_that_wait_for_the_domain(scene *s)
 {
     libxl_shutdown_reason reason;
     libxl_domid domid = guest(s, "b", true);
@@ -144,7 +145,7 @@ static void destroying_ends_what_waits_for_a_domain(scene *s)
     assert_int_equal(op_result(destroying), 0);
 }
 
-static void a_shutdown_begun_while_it_dies_leaves_no_node(scene *s)
+static void a_shutdown_of_a_dying_domain_leaves_no_node(scene *s)
 {
     libxl_domid domid = guest(s, "b", true);
     op *destroying = START(s, libxl_domain_destroy, s->ctx, domid, how);
@@ -164,7 +165,7 @@ static void two_may_destroy_the_same_domain(scene *s)
     assert_true(rc == 0 || rc == ERROR_DOMAIN_NOTFOUND);
 }
 
-/* ---- looking */
+/* ---- queries */
 
 static void the_list_agrees_with_each_domain(scene *s)
 {
@@ -215,7 +216,7 @@ static void libxl_names_of_the_queries_work(scene *s)
     assert_int_equal(version->pagesize, 4096);
 }
 
-static void a_pvh_guest_lives_and_dies(scene *s)
+static void a_pvh_guest_runs_and_stops(scene *s)
 {
     libxl_physinfo host;
     libxl_dominfo info;
@@ -226,7 +227,7 @@ static void a_pvh_guest_lives_and_dies(scene *s)
     int rc = RUN(s, libxl_domain_create_new(s->ctx, &config, &domid, how, NULL));
     libxl_domain_config_dispose(&config);
     if (!host.cap_hvm) {
-        assert_int_equal(rc, ERROR_NI); /* no hardware for it, and it says so */
+        assert_int_equal(rc, ERROR_NI); /* the machine lacks the hardware */
         assert_non_null(strstr(last_message(s), "c_info.type"));
         return;
     }
@@ -239,7 +240,7 @@ static void a_pvh_guest_lives_and_dies(scene *s)
     destroy(s, domid);
 }
 
-/* ---- the other toolstack */
+/* ---- domains shared with xl */
 
 static void xl(const char *verb, libxl_domid domid)
 {
@@ -248,7 +249,7 @@ static void xl(const char *verb, libxl_domid domid)
     assert_int_equal(system(command), 0);
 }
 
-static void xl_can_handle_our_domains(scene *s)
+static void xl_can_control_our_domains(scene *s)
 {
     libxl_dominfo info;
     libxl_domid domid = guest(s, "b", true);
@@ -263,7 +264,7 @@ static void xl_can_handle_our_domains(scene *s)
     assert_int_equal(op_result(going), 0);
 }
 
-static void we_can_handle_a_domain_of_xl(scene *s)
+static void we_can_control_a_domain_of_xl(scene *s)
 {
     char command[512], name[32];
     libxl_domid domid;
@@ -283,8 +284,8 @@ static void we_can_handle_a_domain_of_xl(scene *s)
     destroy(s, domid);
 }
 
-/* Its tree has been removed, as at the end of one that dies: the request must not make a new one. */
-static void a_request_makes_no_tree(scene *s)
+/* The domain's nodes have been removed, as for a dying domain. The request must not create them again. */
+static void a_request_creates_no_nodes(scene *s)
 {
     char path[32];
     libxl_domid domid = guest(s, "b", false);
@@ -295,7 +296,7 @@ static void a_request_makes_no_tree(scene *s)
     destroy(s, domid);
 }
 
-/* ---- names: another toolstack gives and takes them, and nobody tells us */
+/* ---- names that another toolstack changes */
 
 static int create_named(scene *s, const char *name, libxl_domid *domid)
 {
@@ -307,13 +308,13 @@ static int create_named(scene *s, const char *name, libxl_domid *domid)
     return rc;
 }
 
-static void a_name_is_what_it_is_at_this_moment(scene *s)
+static void a_renamed_domain_has_its_current_name(scene *s)
 {
     enum { GUESTS = 3, TIMES = 3 };
     libxl_domid domids[GUESTS], other;
     char path[64], renamed[64];
     for (int i = 0; i < GUESTS; i++)
-        domids[i] = guest_new(s->ctx, "b", false); /* so many that their names are known by now */
+        domids[i] = guest_new(s->ctx, "b", false); /* enough for the context to cache the names */
     char *name = guest_node(domids[0], "name");
     snprintf(path, sizeof(path), "/local/domain/%u/name", domids[0]);
     for (int i = 0; i < TIMES; i++) {
@@ -333,13 +334,12 @@ static void a_name_is_what_it_is_at_this_moment(scene *s)
     free(name);
 }
 
-static void a_name_that_another_context_has_given_is_taken(scene *s)
+static void a_name_given_by_another_context_is_taken(scene *s)
 {
-    libxl_ctx *another;
     libxl_domid domids[2], other;
     for (int i = 0; i < 2; i++)
         domids[i] = guest_new(s->ctx, "b", false);
-    assert_int_equal(libxl_ctx_alloc(&another, LIBXL_VERSION, 0, NULL), 0);
+    libxl_ctx *another = open_context();
     libxl_domid theirs = guest_new(another, "b", false);
     char *name = guest_node(theirs, "name");
     for (int i = 0; i < 2; i++)
@@ -355,23 +355,23 @@ static void a_name_that_another_context_has_given_is_taken(scene *s)
 
 static const body bodies[] = {
     BODY(an_unknown_domid_is_refused),
-    BODY(what_is_no_name_is_refused),
-    BODY(a_number_below_a_living_domain_is_unknown),
-    BODY(domain_0_is_no_guest),
+    BODY(invalid_names_are_refused),
+    BODY(a_free_domid_below_a_used_one_is_unknown),
+    BODY(domain_0_cannot_be_destroyed_or_awaited),
     BODY(pauses_are_counted),
-    BODY(a_domain_says_why_it_stopped),
+    BODY(wait_shutdown_gives_the_reason),
     BODY(a_listening_guest_reboots),
-    BODY(destroying_ends_what_waits_for_a_domain),
-    BODY(a_shutdown_begun_while_it_dies_leaves_no_node),
+    BODY(destroying_ends_the_operations_that_wait_for_the_domain),
+    BODY(a_shutdown_of_a_dying_domain_leaves_no_node),
     BODY(two_may_destroy_the_same_domain),
     BODY(the_list_agrees_with_each_domain),
     BODY(libxl_names_of_the_queries_work),
-    BODY(a_pvh_guest_lives_and_dies),
-    BODY(xl_can_handle_our_domains),
-    BODY(we_can_handle_a_domain_of_xl),
-    BODY(a_request_makes_no_tree),
-    BODY(a_name_is_what_it_is_at_this_moment),
-    BODY(a_name_that_another_context_has_given_is_taken),
+    BODY(a_pvh_guest_runs_and_stops),
+    BODY(xl_can_control_our_domains),
+    BODY(we_can_control_a_domain_of_xl),
+    BODY(a_request_creates_no_nodes),
+    BODY(a_renamed_domain_has_its_current_name),
+    BODY(a_name_given_by_another_context_is_taken),
 };
 
 HARNESS_MAIN(bodies)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Events: the life of domains, told once and in order; who gets which event. */
+/* Events: the lifecycle of domains, reported once and in order; masks, predicates, hooks and batches. */
 #include "harness.h"
 #include "replace.h"
 
@@ -27,9 +27,9 @@ static libxl_evgen_domain_lifecycle *enable(scene *s, libxl_domid domid, uint64_
     return evgen;
 }
 
-/* ---- the life of a domain */
+/* ---- the lifecycle of domains */
 
-static void the_life_of_one_domain_is_told(scene *s)
+static void the_lifecycle_of_one_domain_is_reported(scene *s)
 {
     const uint64_t user = new_user();
     libxl_domid other = guest(s, "b", true), stopping = guest(s, "p", false);
@@ -37,7 +37,7 @@ static void the_life_of_one_domain_is_told(scene *s)
     assert_true(no_event(s, stopping, user, 10));
     assert_int_equal(RUN(s, libxl_domain_unpause(s->ctx, stopping, how)), 0);
     expect_shutdown(s, stopping, user, LIBXL_SHUTDOWN_REASON_POWEROFF);
-    destroy(s, other); /* not ours to hear of */
+    destroy(s, other); /* not followed */
     destroy(s, stopping);
     expect(s, stopping, user, DYING);
     expect(s, stopping, user, GONE);
@@ -58,7 +58,7 @@ static void a_running_domain_that_is_destroyed_has_no_shutdown(scene *s)
     libxl_evdisable_domain_lifecycle(s->ctx, evgen);
 }
 
-static void what_happened_before_is_told_too(scene *s)
+static void an_earlier_shutdown_is_reported(scene *s)
 {
     const uint64_t user = new_user();
     libxl_shutdown_reason reason;
@@ -72,8 +72,8 @@ static void what_happened_before_is_told_too(scene *s)
     libxl_evdisable_domain_lifecycle(s->ctx, evgen);
 }
 
-/* It is gone before the library has looked again. */
-static void the_shutdown_of_what_is_gone_at_once_is_told_too(scene *s)
+/* The domain is gone before the library lists the domains again. */
+static void the_shutdown_of_a_replaced_domain_is_reported(scene *s)
 {
     for (int all = 0; all <= 1; all++) {
         const uint64_t user = new_user();
@@ -92,8 +92,8 @@ static void the_shutdown_of_what_is_gone_at_once_is_told_too(scene *s)
     }
 }
 
-/* Each of three domains has its three events in order, however they are mixed. */
-static void the_life_of_all_domains_is_told(scene *s)
+/* Each of three domains has its three events in order; events of different domains may be mixed. */
+static void the_lifecycle_of_all_domains_is_reported(scene *s)
 {
     enum { DOMAINS = 3 };
     const uint64_t user = new_user();
@@ -119,7 +119,7 @@ static void the_life_of_all_domains_is_told(scene *s)
     libxl_evdisable_domain_lifecycle(s->ctx, evgen);
 }
 
-static void a_domain_destroyed_by_xl_is_told(scene *s)
+static void a_domain_destroyed_by_xl_is_reported(scene *s)
 {
     char command[64];
     const uint64_t users[] = {new_user(), new_user()};
@@ -139,7 +139,7 @@ static void a_domain_destroyed_by_xl_is_told(scene *s)
     }
 }
 
-static void libxl_s_pair_is_shutdown_and_death(scene *s)
+static void domain_death_gives_shutdown_and_death(scene *s)
 {
     const uint64_t user = new_user();
     libxl_evgen_domain_death *evgen;
@@ -153,7 +153,7 @@ static void libxl_s_pair_is_shutdown_and_death(scene *s)
     libxl_evdisable_domain_death(s->ctx, evgen);
 }
 
-static void an_unknown_domain_has_no_events(scene *s)
+static void an_unknown_domain_is_refused(scene *s)
 {
     libxl_evgen_domain_lifecycle *evgen = (void *)1;
     assert_int_equal(libxl_evenable_domain_lifecycle(s->ctx, 0x7000, 1, &evgen), ERROR_DOMAIN_NOTFOUND);
@@ -161,8 +161,8 @@ static void an_unknown_domain_has_no_events(scene *s)
     assert_non_null(strstr(libxl_error_message(), "domid: there is no domain 28672"));
 }
 
-/* All may be meant where the lifecycle is: of one domain's death libxl tells, and so it is here. */
-static void what_can_be_no_domain_is_refused(scene *s)
+/* LIBXL_DOMID_ALL is valid for the lifecycle, but not for domain_death, as in libxl. */
+static void reserved_domids_are_refused(scene *s)
 {
     const libxl_domid reserved[] = {0x7ff0, LIBXL_DOMID_INVALID, LIBXL_DOMID_ALL};
     libxl_evgen_domain_lifecycle *evgen = (void *)1;
@@ -175,7 +175,7 @@ static void what_can_be_no_domain_is_refused(scene *s)
         assert_int_equal(libxl_evenable_domain_lifecycle(s->ctx, reserved[i], 1, &evgen), ERROR_INVAL);
 }
 
-static void what_is_disabled_is_silent(scene *s)
+static void a_disabled_generator_is_silent(scene *s)
 {
     const uint64_t user = new_user();
     libxl_domid domid = guest(s, "b", true);
@@ -187,7 +187,7 @@ static void what_is_disabled_is_silent(scene *s)
     assert_true(no_event(s, domid, user, 20));
 }
 
-static void what_occurred_before_disabling_is_delivered(scene *s)
+static void events_before_disabling_are_delivered(scene *s)
 {
     const uint64_t user = new_user();
     libxl_domid domid = guest(s, "b", true);
@@ -200,14 +200,7 @@ static void what_occurred_before_disabling_is_delivered(scene *s)
 
 #define USER 0x1234567890abcdefull
 
-/* ---- who gets which event: alone, since these take what they want by themselves */
-
-static void complete_instantly(scene *s, uint64_t for_event)
-{
-    libxl_physinfo info;
-    const libxl_asyncop_how how = {.u.for_event = for_event};
-    assert_int_equal(libxl_host_info(s->ctx, &info, &how), ERROR_ASYNC_INPROGRESS);
-}
+/* ---- choosing events; these tests take the events themselves */
 
 static int has_user(const libxl_event *event, void *user)
 {
@@ -223,26 +216,13 @@ static void take_user(scene *s, uint64_t for_event)
     libxl_event_free(s->ctx, event);
 }
 
-static void a_predicate_chooses(scene *s)
-{
-    libxl_event *event;
-    for (uint64_t i = 1; i <= 3; i++)
-        complete_instantly(s, i);
-    assert_int_equal(libxl_event_check(s->ctx, &event, LIBXL_EVENTMASK_ALL, has_user, (void *)9),
-                     ERROR_NOT_READY);
-    assert_null(event);
-    take_user(s, 2);
-    take_user(s, 3);
-    take_user(s, 1);
-}
-
-static void a_mask_chooses(scene *s)
+static void a_mask_selects_types(scene *s)
 {
     libxl_event *event;
     libxl_evgen_domain_death *evgen;
     libxl_domid domid = guest_new(s->ctx, "p", true);
     assert_int_equal(libxl_evenable_domain_death(s->ctx, domid, USER, &evgen), 0);
-    complete_instantly(s, 1);
+    complete_instantly(s->ctx, 1);
     assert_int_equal(libxl_event_wait(s->ctx, &event, 1ull << SHUTDOWN, NULL, NULL), 0);
     assert_int_equal(event->type, SHUTDOWN);
     libxl_event_free(s->ctx, event);
@@ -254,8 +234,8 @@ static void a_mask_chooses(scene *s)
     guest_destroy(s->ctx, domid);
 }
 
-/* The types from 64 on share the last bit; no other one is taken for it. */
-static void a_mask_of_some_types_has_none_without_a_bit(scene *s)
+/* Types from 64 on share bit 63; no other bit selects them. */
+static void types_from_64_on_are_selected_by_the_last_bit_only(scene *s)
 {
     libxl_event *event;
     libxl_evgen_domain_lifecycle *evgen;
@@ -288,7 +268,7 @@ static void receive(void *user, libxl_event *event)
     assert_int_equal(libxl_host_info(r->ctx, &info, NULL), 0); /* the lock is free */
 }
 
-static void the_hook_gets_its_types_and_the_queue_the_others(scene *s)
+static void the_hook_gets_its_types_and_the_queue_the_rest(scene *s)
 {
     struct receiver r = {.ctx = s->ctx};
     libxl_event *event;
@@ -297,7 +277,7 @@ static void the_hook_gets_its_types_and_the_queue_the_others(scene *s)
                                      .event_occurs = receive};
     libxl_domid domid = guest_new(s->ctx, "p", true);
     libxl_event_register_callbacks(s->ctx, &hooks, &r);
-    complete_instantly(s, 77);
+    complete_instantly(s->ctx, 77);
     assert_int_equal(r.calls, 1);
     assert_true(r.last == 77);
     assert_int_equal(libxl_evenable_domain_death(s->ctx, domid, USER, &evgen), 0);
@@ -305,7 +285,7 @@ static void the_hook_gets_its_types_and_the_queue_the_others(scene *s)
     assert_int_equal(event->type, SHUTDOWN);
     libxl_event_free(s->ctx, event);
     libxl_event_register_callbacks(s->ctx, NULL, NULL);
-    complete_instantly(s, 78);
+    complete_instantly(s->ctx, 78);
     assert_int_equal(r.calls, 1);
     take_user(s, 78);
     libxl_evdisable_domain_death(s->ctx, evgen);
@@ -318,21 +298,21 @@ static void a_batch_keeps_the_order(scene *s)
     libxl_event_record records[ROOM];
     uint64_t next = 1;
     for (uint64_t i = 1; i <= EVENTS; i++)
-        complete_instantly(s, i);
+        complete_instantly(s->ctx, i);
     for (int taken = ROOM; taken == ROOM;) {
         taken = libxl_event_take(s->ctx, records, ROOM);
         for (int i = 0; i < taken; i++) {
             assert_true(records[i].for_user == next++);
             assert_int_equal(records[i].type, LIBXL_EVENT_TYPE_OPERATION_COMPLETE);
             assert_int_equal(records[i].value, 0);
-            assert_null(records[i].event); /* there is no more to it */
+            assert_null(records[i].event); /* the record is complete */
         }
     }
     assert_int_equal(next, EVENTS + 1);
     assert_int_equal(libxl_event_take(s->ctx, records, ROOM), 0);
 }
 
-static void a_record_has_the_event_where_there_is_a_message(scene *s)
+static void a_record_has_the_event_if_there_is_a_message(scene *s)
 {
     libxl_event_record record;
     libxl_domid domid;
@@ -347,30 +327,23 @@ static void a_record_has_the_event_where_there_is_a_message(scene *s)
     libxl_event_free(s->ctx, record.event);
 }
 
-static void freeing_no_event_is_fine(scene *s)
-{
-    libxl_event_free(s->ctx, NULL);
-}
-
 static const body bodies[] = {
-    BODY(the_life_of_one_domain_is_told),
+    BODY(the_lifecycle_of_one_domain_is_reported),
     BODY(a_running_domain_that_is_destroyed_has_no_shutdown),
-    BODY(what_happened_before_is_told_too),
-    BODY(the_shutdown_of_what_is_gone_at_once_is_told_too),
-    BODY(the_life_of_all_domains_is_told),
-    BODY(a_domain_destroyed_by_xl_is_told),
-    BODY(libxl_s_pair_is_shutdown_and_death),
-    BODY(an_unknown_domain_has_no_events),
-    BODY(what_can_be_no_domain_is_refused),
-    BODY(what_is_disabled_is_silent),
-    BODY(what_occurred_before_disabling_is_delivered),
-    BODY(a_predicate_chooses, RUNS_ONCE),
-    BODY(a_mask_chooses, RUNS_ONCE),
-    BODY(a_mask_of_some_types_has_none_without_a_bit, RUNS_ONCE),
-    BODY(the_hook_gets_its_types_and_the_queue_the_others, RUNS_ONCE),
+    BODY(an_earlier_shutdown_is_reported),
+    BODY(the_shutdown_of_a_replaced_domain_is_reported),
+    BODY(the_lifecycle_of_all_domains_is_reported),
+    BODY(a_domain_destroyed_by_xl_is_reported),
+    BODY(domain_death_gives_shutdown_and_death),
+    BODY(an_unknown_domain_is_refused),
+    BODY(reserved_domids_are_refused),
+    BODY(a_disabled_generator_is_silent),
+    BODY(events_before_disabling_are_delivered),
+    BODY(a_mask_selects_types, RUNS_ONCE),
+    BODY(types_from_64_on_are_selected_by_the_last_bit_only, RUNS_ONCE),
+    BODY(the_hook_gets_its_types_and_the_queue_the_rest, RUNS_ONCE),
     BODY(a_batch_keeps_the_order, RUNS_ONCE),
-    BODY(a_record_has_the_event_where_there_is_a_message, RUNS_ONCE),
-    BODY(freeing_no_event_is_fine),
+    BODY(a_record_has_the_event_if_there_is_a_message, RUNS_ONCE),
 };
 
 HARNESS_MAIN(bodies)

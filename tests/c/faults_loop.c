@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Faults of libxl between threads, loops and operations (docs/libxl-faults.md), on domains. */
+/* Tests for faults of libxl's threads, loops and operations (docs/libxl-faults.md), with domains. */
 #include "harness.h"
 
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* ---- one answer when there are no descriptors */
+/* ---- no descriptors are left */
 
-static void no_descriptors_is_no_obstacle(scene *s)
+static void an_instant_operation_needs_no_descriptor(scene *s)
 {
     libxl_domid domid = guest(s, "b", true);
     struct rlimit before, none;
     getrlimit(RLIMIT_NOFILE, &before);
-    none = (struct rlimit){.rlim_cur = 1, .rlim_max = before.rlim_max}; /* as many as poll(2) is given */
+    none = (struct rlimit){.rlim_cur = 1,
+                           .rlim_max = before.rlim_max}; /* poll(2) refuses more entries than this */
     setrlimit(RLIMIT_NOFILE, &none);
     int rc = RUN(s, libxl_domain_pause(s->ctx, domid, how));
     setrlimit(RLIMIT_NOFILE, &before);
@@ -21,27 +22,27 @@ static void no_descriptors_is_no_obstacle(scene *s)
     destroy(s, domid);
 }
 
-/* ---- a timer that has fired, and an abort, in an application's loop */
+/* ---- an abort after a timer has fired, in an application's loop */
 
-static void an_abort_after_a_timer_that_fired_in_a_foreign_loop(scene *s)
+static void an_abort_may_follow_an_expired_time_limit(scene *s)
 {
     libxl_domid domid = guest(s, "b", true);
     for (int processed = 0; processed < 2; processed++) {
         libxl_shutdown_reason reason;
         op *o = START(s, libxl_domain_wait_shutdown, s->ctx, domid, &reason, how);
         assert_int_equal(libxl_ao_set_limit(s->ctx, &o->how, 1), 0);
-        sleep_ms(20); /* the timer has fired; once it has been seen, once not */
+        sleep_ms(20); /* the timer has fired; the loop has processed it or not */
         if (processed)
             pump(s, 0);
         const int asked = libxl_ao_abort(s->ctx, &o->how);
-        if (!s->way.several) /* another thread may have seen it */
+        if (!s->way.several) /* another thread may have processed it */
             assert_int_equal(asked, processed ? ERROR_NOTFOUND : 0);
         assert_int_equal(op_result(o), asked ? ERROR_TIMEDOUT : ERROR_ABORTED);
     }
     destroy(s, domid);
 }
 
-/* ---- nobody is woken for nothing */
+/* ---- no needless wake-ups */
 
 enum { WAITERS = 20, ROUNDS = 200 };
 
@@ -75,7 +76,7 @@ static void a_completion_wakes_its_own_waiter_only(scene *s)
         pthread_create(&sleepers[i].thread, NULL, wait_synchronously, &sleepers[i]);
     }
     sleep_ms(50);
-    for (int i = 0; i < ROUNDS; i++) { /* slow ones: each is completed by a loop */
+    for (int i = 0; i < ROUNDS; i++) { /* slow operations: the loop completes each */
         char *name;
         assert_int_equal(libxl_domain_get_name(s->ctx, other, &name, NULL), 0);
         free(name);
@@ -88,15 +89,15 @@ static void a_completion_wakes_its_own_waiter_only(scene *s)
         all += sleepers[i].wakeups;
         most = sleepers[i].wakeups > most ? sleepers[i].wakeups : most;
     }
-    /* The leader works for all; of the others each is woken a few times. */
+    /* The leader handles all events; each other thread is woken a few times only. */
     if (all - most > 30 * WAITERS)
-        fail_msg("%d waiting threads were woken %ld times, without the leader", WAITERS, all - most);
+        fail_msg("%d waiting threads without the leader were woken %ld times", WAITERS, all - most);
     destroy(s, other);
 }
 
 static const body bodies[] = {
-    BODY(no_descriptors_is_no_obstacle, ALONE),
-    BODY(an_abort_after_a_timer_that_fired_in_a_foreign_loop, ASYNCHRONOUS),
+    BODY(an_instant_operation_needs_no_descriptor, ALONE),
+    BODY(an_abort_may_follow_an_expired_time_limit, ASYNCHRONOUS),
     BODY(a_completion_wakes_its_own_waiter_only, RUNS_ONCE),
 };
 HARNESS_MAIN(bodies)

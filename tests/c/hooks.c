@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * libxl's hooks into an event loop of the application's: what they return, what they are given, and
- * occurrences that come late, too often or for somebody else. (That everything works through them is a style of
- * the harness's.)
+ * libxl's hooks into the application's event loop: their return values, their arguments, and occurrences that are
+ * late, repeated or meant for another context. (The harness's style LOOP checks that all operations work with them.)
  */
 #include "harness.h"
 
@@ -11,10 +10,10 @@
 
 #define USER 5
 
-/* A loop that notes what it is asked for. */
+/* An event loop that records the calls of the hooks. */
 struct loop {
-    int answer; /* what registering returns */
-    int word;   /* its address is the application's word for the registration */
+    int answer; /* the return value of fd_register */
+    int word;   /* its address is the registration's for_app value */
     atomic_int registered, deregistered, others;
     int fd;
     short events;
@@ -25,7 +24,7 @@ static int fd_register(void *user, int fd, void **for_app, short events, void *f
 {
     struct loop *loop = user;
     loop->registered++;
-    sleep_ms(1); /* others want it meanwhile */
+    sleep_ms(1); /* gives other threads time to call it too */
     if (loop->answer)
         return loop->answer;
     loop->fd = fd;
@@ -76,8 +75,7 @@ static const libxl_osevent_hooks hooks = {
 
 static libxl_ctx *open_hooked(struct loop *loop)
 {
-    libxl_ctx *ctx;
-    assert_int_equal(libxl_ctx_alloc(&ctx, LIBXL_VERSION, 0, NULL), 0);
+    libxl_ctx *ctx = open_context();
     libxl_osevent_register_hooks(ctx, &hooks, loop);
     return ctx;
 }
@@ -88,7 +86,7 @@ static bool readable(const struct loop *loop, int milliseconds)
     return poll(&fd, 1, milliseconds) == 1;
 }
 
-/* Turns the loop until an operation's event has come; its rc. */
+/* Runs the loop until an operation has completed; returns its rc. */
 static int result(libxl_ctx *ctx, const struct loop *loop)
 {
     libxl_event *event;
@@ -107,9 +105,10 @@ static void count_call(libxl_ctx *ctx, int rc, void *user)
     ++*(int *)user;
 }
 
-/* ---- what the hooks return */
+/* ---- return values of the hooks */
 
-/* All that would have to be waited for; the first that is not refused with `answer`, or 0. */
+/* Makes every call that needs the registration. Returns the number of the first one that does not return `answer`, or
+ * 0 if all do. */
 static int first_not_refused(libxl_ctx *ctx, libxl_domid domid, int answer)
 {
     libxl_physinfo info;
@@ -137,7 +136,7 @@ static int first_not_refused(libxl_ctx *ctx, libxl_domid domid, int answer)
     return 0;
 }
 
-static void what_a_hook_returns_is_passed_up_unchanged(scene *s)
+static void a_hook_s_return_value_is_returned_unchanged(scene *s)
 {
     static const int answers[] = {ERROR_OSEVENT_REG_FAIL, -12345, 1, 4711};
     struct loop loop = {.answer = 0};
@@ -153,7 +152,7 @@ static void what_a_hook_returns_is_passed_up_unchanged(scene *s)
         libxl_ctx_counters(ctx, &count);
         assert_int_equal(count.operations_started + count.evgens + count.watches, 0);
     }
-    loop.answer = 0; /* it may be different the next time */
+    loop.answer = 0; /* the next attempt may succeed */
     const libxl_asyncop_how how = {.u.for_event = USER};
     assert_int_equal(libxl_domain_destroy(ctx, domid, &how), ERROR_ASYNC_INPROGRESS);
     assert_int_equal(libxl_event_wait_limit(ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL, 5000), 0);
@@ -163,7 +162,7 @@ static void what_a_hook_returns_is_passed_up_unchanged(scene *s)
     assert_int_equal(loop.deregistered, 1);
 }
 
-static void a_loop_that_refuses_is_not_needed_for_what_does_not_wait(scene *s)
+static void synchronous_and_instant_calls_need_no_registration(scene *s)
 {
     struct loop loop = {.answer = ERROR_OSEVENT_REG_FAIL};
     libxl_ctx *ctx = open_hooked(&loop);
@@ -172,7 +171,7 @@ static void a_loop_that_refuses_is_not_needed_for_what_does_not_wait(scene *s)
     int calls = 0;
     const libxl_asyncop_how how = {.callback = count_call, .u.for_callback = &calls};
     assert_int_equal(libxl_host_info(ctx, &info, NULL), 0);
-    assert_int_equal(libxl_domain_get_name(ctx, 0, &name, NULL), 0); /* waits by itself */
+    assert_int_equal(libxl_domain_get_name(ctx, 0, &name, NULL), 0); /* a synchronous call polls by itself */
     assert_int_equal(libxl_host_info(ctx, &info, &how), ERROR_ASYNC_INPROGRESS);
     assert_int_equal(calls, 1);
     free(name);
@@ -181,7 +180,7 @@ static void a_loop_that_refuses_is_not_needed_for_what_does_not_wait(scene *s)
     (void)s;
 }
 
-/* ---- what the hooks are given */
+/* ---- arguments of the hooks */
 
 struct starting {
     libxl_ctx *ctx;
@@ -198,13 +197,13 @@ static void *start_one(void *argument)
     return NULL;
 }
 
-static void one_descriptor_is_registered_once_and_given_back(scene *s)
+static void the_descriptor_is_registered_once_and_deregistered(scene *s)
 {
     enum { THREADS = 4 };
     struct loop loop = {.answer = 0};
     struct starting starting[THREADS];
     libxl_ctx *ctx = open_hooked(&loop);
-    assert_int_equal(loop.registered, 0); /* nothing has to be waited for yet */
+    assert_int_equal(loop.registered, 0); /* no operation waits yet */
     for (int i = 0; i < THREADS; i++) {
         starting[i] = (struct starting){.ctx = ctx};
         pthread_create(&starting[i].thread, NULL, start_one, &starting[i]);
@@ -220,7 +219,7 @@ static void one_descriptor_is_registered_once_and_given_back(scene *s)
     for (int i = 0; i < THREADS; i++)
         free(starting[i].name);
     libxl_ctx_free(ctx);
-    assert_int_equal(loop.deregistered, 1); /* with the application's word for it */
+    assert_int_equal(loop.deregistered, 1); /* with the right for_app value */
     assert_int_equal(loop.registered, 1);
     assert_int_equal(loop.others, 0);
     (void)s;
@@ -235,25 +234,25 @@ static void occur(libxl_ctx *ctx, void *for_libxl, int fd)
     libxl_osevent_occurred_timeout(ctx, for_libxl);
 }
 
-static void occurrences_of_others_are_ignored(scene *s)
+static void foreign_occurrences_are_ignored(scene *s)
 {
     struct loop loop = {.answer = 0}, gone = {.answer = 0};
     libxl_event *event;
     char *name = NULL;
     const libxl_asyncop_how how = {.u.for_event = USER};
     libxl_ctx *former = open_hooked(&gone), *ctx = open_hooked(&loop);
-    occur(ctx, NULL, -1); /* nothing is registered yet */
+    occur(ctx, NULL, -1); /* nothing is registered */
     assert_int_equal(libxl_host_info(former, &(libxl_physinfo){0}, &how), ERROR_ASYNC_INPROGRESS);
     libxl_ctx_free(former);
     assert_int_equal(libxl_domain_get_name(ctx, 0, &name, &how), ERROR_ASYNC_INPROGRESS);
-    assert_true(readable(&loop, 5000)); /* there is something to do now */
+    assert_true(readable(&loop, 5000)); /* there is work now */
     occur(ctx, NULL, loop.fd);
     occur(ctx, &loop, loop.fd);
     occur(ctx, loop.for_libxl, -1);
     occur(ctx, loop.for_libxl, loop.fd + 1000);
-    occur(ctx, gone.for_libxl, gone.fd); /* late: deregistered by now */
+    occur(ctx, gone.for_libxl, gone.fd); /* late: already deregistered */
     assert_int_equal(libxl_event_check(ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL), ERROR_NOT_READY);
-    assert_int_equal(result(ctx, &loop), 0); /* its own is not */
+    assert_int_equal(result(ctx, &loop), 0); /* its own occurrence is handled */
     assert_string_equal(name, "Domain-0");
     free(name);
     libxl_ctx_free(ctx);
@@ -269,8 +268,8 @@ static void *occur_often(void *argument)
     return NULL;
 }
 
-/* Again and again, when there is nothing to do, from several threads at once. */
-static void occurrences_for_nothing_do_no_harm(scene *s)
+/* Occurrences without a reason come repeatedly and from several threads at once. */
+static void needless_occurrences_are_harmless(scene *s)
 {
     enum { THREADS = 3 };
     struct loop loop = {.answer = 0};
@@ -293,13 +292,12 @@ static void occurrences_for_nothing_do_no_harm(scene *s)
     libxl_ctx_free(ctx);
 }
 
-/* The contexts with these hooks are their own. */
 static const body bodies[] = {
-    BODY(what_a_hook_returns_is_passed_up_unchanged),
-    BODY(a_loop_that_refuses_is_not_needed_for_what_does_not_wait, NO_CONTEXT),
-    BODY(one_descriptor_is_registered_once_and_given_back, NO_CONTEXT),
-    BODY(occurrences_of_others_are_ignored, NO_CONTEXT),
-    BODY(occurrences_for_nothing_do_no_harm),
+    BODY(a_hook_s_return_value_is_returned_unchanged),
+    BODY(synchronous_and_instant_calls_need_no_registration, NO_CONTEXT),
+    BODY(the_descriptor_is_registered_once_and_deregistered, NO_CONTEXT),
+    BODY(foreign_occurrences_are_ignored, NO_CONTEXT),
+    BODY(needless_occurrences_are_harmless),
 };
 
 HARNESS_MAIN(bodies)

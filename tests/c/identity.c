@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A domid that is given to another domain, while one is followed under it: a domain is its domid and its uuid. */
+/* A domid is reused by another domain while the first one is followed. A domain is identified by domid and uuid. */
 #include "harness.h"
 #include "replace.h"
 
@@ -19,15 +19,15 @@ static void expect(scene *s, libxl_domid domid, uint64_t user, int type, const l
     assert_memory_equal(e.uuid.uuid, uuid->uuid, sizeof(uuid->uuid));
 }
 
-/* It has gone, whoever has its domid now; and of that one nothing is told. */
-static void what_is_told_of_one_domain_is_not_another_s(scene *s)
+/* The first domain is reported as gone, and the new domain's events are not reported. */
+static void a_generator_does_not_report_the_new_domain(scene *s)
 {
     const uint64_t user = new_user();
     libxl_evgen_domain_lifecycle *evgen;
     libxl_domid domid = guest(s, "b", true);
     const libxl_uuid first = uuid_of(s, domid);
     assert_int_equal(libxl_evenable_domain_lifecycle(s->ctx, domid, user, &evgen), 0);
-    const libxl_uuid second = replace_domain(domid); /* nobody looks meanwhile */
+    const libxl_uuid second = replace_domain(domid); /* the library does not list the domains meanwhile */
     expect(s, domid, user, LIBXL_EVENT_TYPE_DOMAIN_DYING, &first);
     expect(s, domid, user, LIBXL_EVENT_TYPE_DOMAIN_GONE, &first);
     assert_true(domain_exists(domid, &second));
@@ -36,7 +36,7 @@ static void what_is_told_of_one_domain_is_not_another_s(scene *s)
     libxl_evdisable_domain_lifecycle(s->ctx, evgen);
 }
 
-static void of_all_domains_each_is_told_as_itself(scene *s)
+static void a_reused_domid_is_reported_for_each_domain(scene *s)
 {
     const uint64_t users[] = {new_user(), new_user()};
     libxl_evgen_domain_lifecycle *evgens[2];
@@ -46,9 +46,10 @@ static void of_all_domains_each_is_told_as_itself(scene *s)
     const libxl_uuid second = replace_domain(domid);
     expect(s, domid, users[0], LIBXL_EVENT_TYPE_DOMAIN_DYING, &first);
     expect(s, domid, users[0], LIBXL_EVENT_TYPE_DOMAIN_GONE, &first);
-    /* Has the second one noticed, if another thread looked when there was none yet: xenstored does not tell. */
+    /* xenstored does not report the new domain. Enabling a second generator makes the library list the domains. */
     assert_int_equal(libxl_evenable_domain_lifecycle(s->ctx, LIBXL_DOMID_ALL, users[1], &evgens[1]), 0);
-    for (int i = 0; i < 10; i++, sleep_ms(2)) /* the look for the others comes by a timer, at once */
+    for (int i = 0; i < 10;
+         i++, sleep_ms(2)) /* for the first generator they are listed by a timer that fires at once */
         assert_int_equal(libxl_ctx_process(s->ctx), 0);
     destroy(s, domid);
     for (int i = 0; i < 2; i++) {
@@ -58,7 +59,7 @@ static void of_all_domains_each_is_told_as_itself(scene *s)
     }
 }
 
-static void who_waits_for_one_domain_does_not_wait_for_another(scene *s)
+static void waiting_for_a_domain_does_not_wait_for_its_successor(scene *s)
 {
     libxl_shutdown_reason reason;
     libxl_domid domid = guest(s, "b", true);
@@ -86,25 +87,25 @@ static void assert_holds(libxl_domid domid, const char *name, const char *value)
     free(now);
 }
 
-/* Of whose end xenstored, to which it was not introduced, tells nobody; what it had to tell before has been heard. */
-static libxl_domid unheard_of(scene *s, bool known)
+/* Makes a domain whose end xenstored does not report, because it was not introduced. Processes all earlier events. */
+static libxl_domid unreported_domain(scene *s, bool known)
 {
-    enum { HEARD_MS = 50 };
+    enum { SETTLE_MS = 50 };
     libxl_evgen_domain_lifecycle *evgen;
     libxl_domid domid = guest(s, "b", true);
     const libxl_uuid uuid = replace_domain(domid);
     write_domain_nodes(domid, known ? &uuid : NULL);
     assert_int_equal(libxl_evenable_domain_lifecycle(s->ctx, domid, new_user(), &evgen), 0);
-    pump_for(s, HEARD_MS);
+    pump_for(s, SETTLE_MS);
     libxl_evdisable_domain_lifecycle(s->ctx, evgen);
     return domid;
 }
 
-/* The request is on its way when the domid is given to another. */
-static void who_is_asked_to_stop_is_not_another(scene *s)
+/* The request is being sent when the domid is reused. */
+static void a_shutdown_request_does_not_reach_the_new_domain(scene *s)
 {
     for (int known = 0; known <= 1; known++) {
-        libxl_domid domid = unheard_of(s, known);
+        libxl_domid domid = unreported_domain(s, known);
         op *o = START(s, libxl_domain_shutdown, s->ctx, domid, how);
         const libxl_uuid second = replace_domain(domid);
         write_domain_nodes(domid, &second);
@@ -115,12 +116,12 @@ static void who_is_asked_to_stop_is_not_another(scene *s)
     }
 }
 
-static void what_another_is_asked_for_is_not_taken_back(scene *s)
+static void the_new_domain_s_request_is_not_withdrawn(scene *s)
 {
     for (int known = 0; known <= 1; known++) {
-        libxl_domid domid = unheard_of(s, known);
+        libxl_domid domid = unreported_domain(s, known);
         op *o = START(s, libxl_domain_shutdown, s->ctx, domid, how);
-        wait_node(s, domid, "control/shutdown", "poweroff"); /* also of one that no toolstack has made */
+        wait_node(s, domid, "control/shutdown", "poweroff"); /* even if no toolstack made the domain */
         const libxl_uuid second = replace_domain(domid);
         write_domain_nodes(domid, &second);
         put(domid, "control/shutdown", "poweroff");
@@ -131,11 +132,11 @@ static void what_another_is_asked_for_is_not_taken_back(scene *s)
     }
 }
 
-static void what_another_ejects_is_not_told_as_the_first_one_s(scene *s)
+static void the_new_domain_s_ejection_is_not_reported(scene *s)
 {
     const uint64_t user = new_user();
     libxl_evgen_disk_eject *evgen;
-    libxl_domid domid = unheard_of(s, true);
+    libxl_domid domid = unreported_domain(s, true);
     assert_int_equal(libxl_evenable_disk_eject(s->ctx, domid, "xvda", user, &evgen), 0);
     pump_for(s, 20);
     const libxl_uuid second = replace_domain(domid);
@@ -148,12 +149,12 @@ static void what_another_ejects_is_not_told_as_the_first_one_s(scene *s)
 }
 
 static const body bodies[] = {
-    BODY(what_is_told_of_one_domain_is_not_another_s),
-    BODY(of_all_domains_each_is_told_as_itself),
-    BODY(who_waits_for_one_domain_does_not_wait_for_another),
-    BODY(who_is_asked_to_stop_is_not_another, RUNS_ONCE),
-    BODY(what_another_is_asked_for_is_not_taken_back, RUNS_ONCE),
-    BODY(what_another_ejects_is_not_told_as_the_first_one_s, RUNS_ONCE),
+    BODY(a_generator_does_not_report_the_new_domain),
+    BODY(a_reused_domid_is_reported_for_each_domain),
+    BODY(waiting_for_a_domain_does_not_wait_for_its_successor),
+    BODY(a_shutdown_request_does_not_reach_the_new_domain, RUNS_ONCE),
+    BODY(the_new_domain_s_request_is_not_withdrawn, RUNS_ONCE),
+    BODY(the_new_domain_s_ejection_is_not_reported, RUNS_ONCE),
 };
 
 HARNESS_MAIN(bodies)

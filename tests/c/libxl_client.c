@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A client of libxl's, which says so by LIBXL_API_VERSION: "started" is 0 for it, as in libxl. And one that mixes all
- * ways of waiting in one context.
+ * A program that is written for libxl and defines LIBXL_API_VERSION: initiators return 0 for "started", as in libxl.
+ * And a program that mixes all ways of waiting in one context.
  */
 #define LIBXL_API_VERSION 0x041700
 
@@ -9,7 +9,7 @@
 
 #include <stdlib.h>
 
-/* What such a client's initiator has returned, in the harness's terms. */
+/* Converts the return value of such a program's initiator for the harness. */
 static int started(const libxl_asyncop_how *how, int returned)
 {
     assert_int_not_equal(returned, ERROR_ASYNC_INPROGRESS);
@@ -24,7 +24,7 @@ static void started_is_0(scene *s)
     assert_int_equal(RUN(s, started(how, libxl_domain_get_name(s->ctx, 0, &name, how))), 0);
     assert_string_equal(name, "Domain-0");
     free(name);
-    /* refused as ever */
+    /* errors are returned as usual */
     assert_int_equal(RUN(s, started(how, libxl_domain_pause(s->ctx, 0x7000, how))), ERROR_DOMAIN_NOTFOUND);
 }
 
@@ -47,7 +47,8 @@ static void all_styles_mix_in_one_context(scene *s)
         const libxl_asyncop_how by_callback = {.callback = count_call, .u.for_callback = &calls};
         assert_int_equal(libxl_domain_get_name(s->ctx, 0, &names[0], &by_event), 0);
         assert_int_equal(libxl_domain_get_name(s->ctx, 0, &names[1], &by_callback), 0);
-        assert_int_equal(libxl_domain_get_name(s->ctx, 0, &names[2], NULL), 0); /* does their work as well */
+        assert_int_equal(libxl_domain_get_name(s->ctx, 0, &names[2], NULL),
+                         0); /* also completes the other two */
         if (i % 2) {
             assert_int_equal(libxl_event_wait(s->ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL), 0);
             assert_true(event->for_user == by_event.u.for_event);

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Many threads, all kinds of operations, contexts that come and go: every completion exactly once, memory
- * flat.
+ * Stress: many threads, all kinds of operations, contexts that are opened and closed. It checks that each operation
+ * completes exactly once and that memory use does not grow.
  *
- *     stress [OPERATIONS [SECONDS [THREADS]]]     ends when either is reached; prints what was done; 0: all
- * was well
+ *     stress [OPERATIONS [SECONDS [THREADS]]]
  *
- * Owns: the slots, one for each operation that may be in flight. An operation's number is its slot and how
- * often that has been used: a completion with any other number has come twice, or is nobody's. Slots are
- * atomic; a thread fills its own and whichever thread is told empties them.
+ * It ends when either limit is reached, prints the counts, and exits with 0 if there was no fault.
+ *
+ * Owns: the slots, one for each operation that may be in flight. An operation's number combines its slot and that
+ * slot's use count, so a completion with another number is a duplicate or was never started. Slot numbers are atomic:
+ * a thread fills its own slots, and any thread that receives a completion frees the slot.
  */
 #include <malloc.h>
 #include <pthread.h>
@@ -26,13 +27,13 @@
 enum { CONTEXTS = 2, SLOTS = 64, MOST_THREADS = 64, FLAT_BYTES = 1 << 20, LAST_SECONDS = 30 };
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { CAN_MEASURE = 0 }; /* the sanitizer's allocator has no mallinfo, and keeps what is freed */
+enum { CAN_MEASURE = 0 }; /* the sanitizer's allocator has no mallinfo2 and delays frees */
 #else
 enum { CAN_MEASURE = 1 };
 #endif
 
 static libxl_ctx *contexts[CONTEXTS];
-static libxl_domid mute; /* a guest that never does anything by itself */
+static libxl_domid silent; /* a guest that never stops */
 static atomic_ullong started, completed, faults, opened;
 static unsigned long long most_operations;
 static double end_time;
@@ -52,7 +53,7 @@ static void fault(const char *what, long long value)
 
 /* ---- operations in flight */
 
-/* What results go to; any operation of the slot may write it, one at a time. */
+/* The result of the slot's present operation. */
 union result {
     char *name;
     libxl_domid domid;
@@ -75,7 +76,7 @@ static uint64_t name_of(int thread, int slot, unsigned number)
     return (uint64_t)number << 32 | (uint64_t)(thread * SLOTS + slot) << 1 | 1; /* never 0 */
 }
 
-enum { INSTANT, LOOK, LIST, NAME, FIND, PAUSE, TIMED, ABORTED, KINDS };
+enum { INSTANT, INFO, LIST, NAME, FIND, PAUSE, TIMED, ABORTED, KINDS };
 
 static void dispose(struct slot *s, int rc)
 {
@@ -95,16 +96,16 @@ static bool expected(int kind, int rc)
     return rc == results[kind][0] || rc == results[kind][1];
 }
 
-static void told(uint64_t name, int rc)
+static void complete(uint64_t name, int rc)
 {
-    unsigned number = (unsigned)(name >> 32), place = (unsigned)(uint32_t)name >> 1;
-    struct slot *s = &slots[place / SLOTS][place % SLOTS];
+    unsigned number = (unsigned)(name >> 32), index = (unsigned)(uint32_t)name >> 1;
+    struct slot *s = &slots[index / SLOTS][index % SLOTS];
     if (atomic_load(&s->number) != number) {
-        fault("a completion came twice, or for nothing", (long long)name);
+        fault("a completion came twice, or was not expected", (long long)name);
         return;
     }
     if (!expected(s->kind, rc))
-        fault("unexpected result of an operation of kind", s->kind * 1000 + rc);
+        fault("unexpected result: 1000 * kind + rc is", s->kind * 1000 + rc);
     dispose(s, rc);
     atomic_fetch_add(&completed, 1);
     atomic_store(&s->number, number + 1); /* free again */
@@ -113,7 +114,7 @@ static void told(uint64_t name, int rc)
 static void called(libxl_ctx *ctx, int rc, void *name)
 {
     (void)ctx;
-    told((uintptr_t)name, rc);
+    complete((uintptr_t)name, rc);
 }
 
 /* ---- a thread */
@@ -133,12 +134,12 @@ static int start(libxl_ctx *ctx, struct slot *s, const libxl_asyncop_how *how)
 {
     switch (s->kind) {
     case INSTANT: return libxl_host_info(ctx, &s->result.host, how);
-    case LOOK: return libxl_domain_get_info(ctx, mute, &s->result.info, how);
+    case INFO: return libxl_domain_get_info(ctx, silent, &s->result.info, how);
     case LIST: return libxl_domain_list(ctx, &s->result.list, how);
-    case NAME: return libxl_domain_get_name(ctx, mute, &s->result.name, how);
+    case NAME: return libxl_domain_get_name(ctx, silent, &s->result.name, how);
     case FIND: return libxl_domain_find(ctx, "nobody", &s->result.domid, how);
-    case PAUSE: return libxl_domain_pause(ctx, mute, how);
-    default: return libxl_domain_wait_shutdown(ctx, mute, &s->result.reason, how);
+    case PAUSE: return libxl_domain_pause(ctx, silent, how);
+    default: return libxl_domain_wait_shutdown(ctx, silent, &s->result.reason, how);
     }
 }
 
@@ -159,17 +160,17 @@ static void start_one(struct player *p, libxl_ctx *ctx, int slot)
     if (rc != ERROR_ASYNC_INPROGRESS) {
         if (!synchronous)
             fault("an operation was refused", rc);
-        told(name, rc);
+        complete(name, rc);
     } else if (kind == TIMED) {
         libxl_ao_set_limit(ctx, &how, 1 + dice(p, 5));
     } else if (kind == ABORTED && (rc = libxl_ao_abort(ctx, &how)) != 0) {
         fault("abort", rc);
     }
     if (kind == PAUSE)
-        libxl_domain_unpause(ctx, mute, NULL);
+        libxl_domain_unpause(ctx, silent, NULL);
 }
 
-/* One of the ways to let a context work. */
+/* Lets the context work, in a randomly chosen way. */
 static void wait_somehow(struct player *p, libxl_ctx *ctx)
 {
     libxl_event *event;
@@ -178,14 +179,14 @@ static void wait_somehow(struct player *p, libxl_ctx *ctx)
     switch (dice(p, 3)) {
     case 0:
         if (libxl_event_wait_limit(ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL, (int)dice(p, 2)) == 0) {
-            told(event->for_user, event->u.operation_complete.rc);
+            complete(event->for_user, event->u.operation_complete.rc);
             libxl_event_free(ctx, event);
         }
         break;
     case 1:
         taken = libxl_event_take(ctx, records, 16);
         for (int i = 0; i < taken; i++) {
-            told(records[i].for_user, records[i].value);
+            complete(records[i].for_user, records[i].value);
             libxl_event_free(ctx, records[i].event);
         }
         break;
@@ -228,7 +229,7 @@ static void *play(void *argument)
     return NULL;
 }
 
-/* ---- contexts that come and go, with operations in flight */
+/* ---- contexts are opened and closed with operations in flight */
 
 static void count_call(libxl_ctx *ctx, int rc, void *count)
 {
@@ -251,19 +252,19 @@ static void *open_and_close(void *argument)
             break;
         }
         for (unsigned i = dice(p, OPERATIONS); i > 0; i--)
-            begun += libxl_domain_wait_shutdown(ctx, mute, &reasons[i], &how) == ERROR_ASYNC_INPROGRESS;
+            begun += libxl_domain_wait_shutdown(ctx, silent, &reasons[i], &how) == ERROR_ASYNC_INPROGRESS;
         if (dice(p, 2))
             libxl_ctx_process(ctx);
         libxl_ctx_free(ctx);
         if (calls != begun)
-            fault("completions at closing, too many", calls - begun);
+            fault("surplus completions when closing a context", calls - begun);
         atomic_fetch_add(&opened, 1);
         usleep(1000);
     }
     return NULL;
 }
 
-/* ---- the whole */
+/* ---- the program */
 
 static size_t memory_in_use(void)
 {
@@ -278,7 +279,7 @@ static bool open_all(void)
             fprintf(stderr, "stress: %s\n", libxl_error_message());
             return false;
         }
-    int rc = libxl_domain_create_new(contexts[0], &config, &mute, NULL, NULL);
+    int rc = libxl_domain_create_new(contexts[0], &config, &silent, NULL, NULL);
     libxl_domain_config_dispose(&config);
     if (rc)
         fprintf(stderr, "stress: %s\n", libxl_error_message());
@@ -304,7 +305,7 @@ static void check_counters(void)
         libxl_counters c;
         libxl_ctx_counters(contexts[i], &c);
         if (c.operations || c.events || c.watches || c.operations_started != c.operations_completed)
-            fault("left alive", c.operations + c.events + c.watches);
+            fault("operations, events or watches left at the end", c.operations + c.events + c.watches);
     }
 }
 
@@ -319,14 +320,15 @@ int main(int argc, char **argv)
     }
     if (!open_all())
         return EXIT_FAILURE;
-    run(threads, operations / 10 + 1, seconds / 5); /* so that everything has its usual size */
+    run(threads, operations / 10 + 1,
+        seconds / 5); /* warm-up: buffers and free lists reach their usual size */
     size_t before = memory_in_use();
     double began = now();
     run(threads, operations, seconds);
     double took = now() - began;
     size_t after = memory_in_use();
     check_counters();
-    libxl_domain_destroy(contexts[0], mute, NULL);
+    libxl_domain_destroy(contexts[0], silent, NULL);
     for (int i = 0; i < CONTEXTS; i++)
         libxl_ctx_free(contexts[i]);
     if (after > before + FLAT_BYTES)

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Waiting: nobody sleeps on what has happened, and nobody is woken for nothing. */
+/* Waiting in the library: no wake-up is lost, and each event wakes one waiter. */
 #include "harness.h"
 
 #include <stdlib.h>
 
 enum {
-    SOON_MS = 500,
-    LONG_MS = 10000
-}; /* a moment, on a busy machine; for ever, for a wakeup that is lost */
+    SOON_MS = 500,   /* soon enough on a busy machine */
+    LONG_MS = 10000, /* only a lost wake-up takes this long */
+};
 
 struct waiting {
     libxl_ctx *ctx;
@@ -37,15 +37,8 @@ static pthread_t start(struct waiting *w, scene *s)
     pthread_create(&thread, NULL, wait_for_event, w);
     while (!atomic_load(&w->under_way))
         sleep_ms(1);
-    sleep_ms(20); /* it is asleep now */
+    sleep_ms(20); /* the thread sleeps now */
     return thread;
-}
-
-static void complete_instantly(libxl_ctx *ctx, uint64_t for_event)
-{
-    libxl_physinfo info;
-    const libxl_asyncop_how how = {.u.for_event = for_event};
-    assert_int_equal(libxl_host_info(ctx, &info, &how), ERROR_ASYNC_INPROGRESS);
 }
 
 /* ---- waiting, and other threads */
@@ -64,15 +57,15 @@ static void *start_late(void *argument)
     return NULL;
 }
 
-/* An instant one: whoever waits is asleep by then, and nothing but its event in the queue can wake it. (Callbacks,
- * and the receiver of events, are called by the thread that starts it.) */
-static void what_another_thread_starts_ends_a_wait(scene *s)
+/* An instant operation of another thread: only its queued event can wake the thread that waits. (The thread that starts
+ * the operation runs callbacks and the event hook itself.) */
+static void another_thread_s_operation_ends_a_wait(scene *s)
 {
     const bool queued = s->way.mode == EVENT && s->way.style != HOOK;
     struct late l = {.s = s};
     pthread_t thread;
-    assert_int_equal(RUN(s, libxl_host_info(s->ctx, &l.info, how)),
-                     0); /* a foreign loop has the descriptor now */
+    /* This registers the descriptor with the application's loop. */
+    assert_int_equal(RUN(s, libxl_host_info(s->ctx, &l.info, how)), 0);
     uint64_t began = now_ms();
     pthread_create(&thread, NULL, start_late, &l);
     pump(s, queued ? LONG_MS : 50);
@@ -111,7 +104,7 @@ static void each_of_several_events_wakes_one_waiter(scene *s)
     assert_int_equal(sum, (1 << WAITERS) - 1); /* each event once */
 }
 
-/* The thread that polls goes; another one must take over, or nobody would see the domain stop. */
+/* The leader returns. The other thread must start to poll, or it would never see the domain stop. */
 static void the_lead_is_handed_over(scene *s)
 {
     struct waiting leader, follower;
@@ -130,7 +123,7 @@ static void the_lead_is_handed_over(scene *s)
     destroy(s, domid);
 }
 
-/* ---- a thread that is busy in a callback */
+/* ---- a thread is busy in a callback */
 
 struct busy {
     atomic_bool in_callback, released;
@@ -152,7 +145,7 @@ static void start_limited(scene *s, libxl_domid domid, const libxl_asyncop_how *
     assert_int_equal(libxl_ao_set_limit(s->ctx, how, milliseconds), 0);
 }
 
-/* Two wait; the first one polls, and has got into a callback. */
+/* Two threads wait. The first one, the leader, is kept busy in a callback while `happen` runs. */
 static void with_one_busy(scene *s, void (*happen)(scene *s, libxl_domid domid))
 {
     struct busy b = {.released = false};
@@ -163,12 +156,12 @@ static void with_one_busy(scene *s, void (*happen)(scene *s, libxl_domid domid))
     start_limited(s, domid, &how, 50);
     while (!atomic_load(&b.in_callback))
         sleep_ms(1);
-    sleep_ms(20); /* the second one polls now */
+    sleep_ms(20); /* the second thread polls now */
     happen(s, domid);
-    pthread_join(threads[1], NULL); /* the other one gets it */
+    pthread_join(threads[1], NULL); /* the second thread gets the event */
     assert_int_equal(second.rc, 0);
     assert_true(second.for_user == 9);
-    assert_in_range(second.took_ms, 0, 2 * SOON_MS); /* not by chance, at the next look at the domains */
+    assert_in_range(second.took_ms, 0, 2 * SOON_MS); /* woken by the event, not by a periodic timer */
     atomic_store(&b.released, true);
     libxl_ctx_wake(s->ctx);
     pthread_join(threads[0], NULL);
@@ -187,13 +180,13 @@ static void limit_one(scene *s, libxl_domid domid)
     start_limited(s, domid, &how, 50);
 }
 
-static void who_is_busy_keeps_no_event_from_others(scene *s)
+static void a_busy_leader_does_not_delay_queued_events(scene *s)
 {
     with_one_busy(s, complete_one);
 }
 
-/* The limit is seen only by who polls. */
-static void who_is_busy_leaves_the_lead_to_others(scene *s)
+/* Only a thread that polls notices the time limit. */
+static void a_busy_leader_is_replaced(scene *s)
 {
     with_one_busy(s, limit_one);
 }
@@ -206,8 +199,8 @@ static void *process_often(void *argument)
     return NULL;
 }
 
-/* What wakes the thread that waits must not be swallowed by one that processes the context at the same time. */
-static void a_thread_that_processes_steals_no_wakeup(scene *s)
+/* A thread that processes the context must not consume the wake-up of the thread that waits. */
+static void processing_does_not_consume_wake_ups(scene *s)
 {
     struct waiting busy = {.ctx = s->ctx};
     pthread_t thread;
@@ -241,19 +234,19 @@ static void wake_ends_every_wait(scene *s)
     }
 }
 
-/* It returns from a wait, looks whether it is to go on, and is woken before it waits again. */
-struct looking {
+/* A thread returns from a wait and is woken before it waits again. */
+struct waking {
     libxl_ctx *ctx;
-    atomic_bool looked, woken;
+    atomic_bool waited, woken;
     int first_rc, rc, next_rc;
 };
 
-static void *look_and_wait(void *argument)
+static void *wait_twice(void *argument)
 {
-    struct looking *l = argument;
+    struct waking *l = argument;
     libxl_event *event;
     l->first_rc = libxl_event_wait_limit(l->ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL, 0);
-    atomic_store(&l->looked, true);
+    atomic_store(&l->waited, true);
     while (!atomic_load(&l->woken))
         sleep_ms(1);
     l->rc = libxl_event_wait_limit(l->ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL, LONG_MS);
@@ -264,17 +257,17 @@ static void *look_and_wait(void *argument)
 static void a_wake_before_the_wait_is_not_lost(scene *s)
 {
     enum { THREADS = 3 };
-    struct looking l[THREADS];
+    struct waking l[THREADS];
     struct waiting w;
     pthread_t threads[THREADS], waiting = start(&w, s);
     for (int i = 0; i < THREADS; i++) {
-        l[i] = (struct looking){.ctx = s->ctx};
-        pthread_create(&threads[i], NULL, look_and_wait, &l[i]);
-        while (!atomic_load(&l[i].looked))
+        l[i] = (struct waking){.ctx = s->ctx};
+        pthread_create(&threads[i], NULL, wait_twice, &l[i]);
+        while (!atomic_load(&l[i].waited))
             sleep_ms(1);
     }
     libxl_ctx_wake(s->ctx);
-    pthread_join(waiting, NULL); /* it has heard of it; so must they */
+    pthread_join(waiting, NULL); /* this thread was woken; the others must be too */
     assert_int_equal(w.rc, ERROR_NOT_READY);
     for (int i = 0; i < THREADS; i++)
         atomic_store(&l[i].woken, true);
@@ -282,7 +275,7 @@ static void a_wake_before_the_wait_is_not_lost(scene *s)
         pthread_join(threads[i], NULL);
         assert_int_equal(l[i].first_rc, ERROR_TIMEDOUT);
         assert_int_equal(l[i].rc, ERROR_NOT_READY);
-        assert_int_equal(l[i].next_rc, ERROR_TIMEDOUT); /* once */
+        assert_int_equal(l[i].next_rc, ERROR_TIMEDOUT); /* one wake ends one wait */
     }
 }
 
@@ -313,8 +306,8 @@ static void a_wait_has_a_limit(scene *s)
     }
 }
 
-/* A program that only ever looks must get on as well. */
-static void a_wait_of_nothing_does_what_is_due(scene *s)
+/* A program that only makes waits of 0 ms must make progress. */
+static void waits_of_0_ms_make_progress(scene *s)
 {
     libxl_event *event = NULL;
     libxl_shutdown_reason reason;
@@ -330,18 +323,18 @@ static void a_wait_of_nothing_does_what_is_due(scene *s)
 }
 
 static const body bodies[] = {
-    BODY(what_another_thread_starts_ends_a_wait),
+    BODY(another_thread_s_operation_ends_a_wait),
     BODY(an_event_queued_by_another_thread_wakes, RUNS_ONCE),
     BODY(each_of_several_events_wakes_one_waiter, RUNS_ONCE),
     BODY(the_lead_is_handed_over, RUNS_ONCE),
-    BODY(who_is_busy_keeps_no_event_from_others, RUNS_ONCE),
-    BODY(who_is_busy_leaves_the_lead_to_others, RUNS_ONCE),
-    BODY(a_thread_that_processes_steals_no_wakeup, RUNS_ONCE),
+    BODY(a_busy_leader_does_not_delay_queued_events, RUNS_ONCE),
+    BODY(a_busy_leader_is_replaced, RUNS_ONCE),
+    BODY(processing_does_not_consume_wake_ups, RUNS_ONCE),
     BODY(a_wake_before_the_wait_is_not_lost, RUNS_ONCE),
     BODY(wake_ends_every_wait, RUNS_ONCE),
     BODY(wake_leaves_operations_alone),
     BODY(a_wait_has_a_limit, RUNS_ONCE),
-    BODY(a_wait_of_nothing_does_what_is_due, RUNS_ONCE),
+    BODY(waits_of_0_ms_make_progress, RUNS_ONCE),
 };
 
 HARNESS_MAIN(bodies)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Creations that do not come to their end, where the console is not served or somebody stops them: nothing is left. */
+/* Creations that fail because xenconsoled hangs, or that are stopped: nothing is left behind. */
 #include "harness.h"
 #include "simulation.h"
 
@@ -7,8 +7,8 @@
 
 enum { CONSOLE_MS = 10000, LAST_MOMENT_MS = 1000, UNHURRIED_MS = 5000 };
 
-/* Without xenconsoled a creation says so, after its patience; meanwhile everything else goes on. */
-static void a_console_that_is_not_served_is_said(scene *s)
+/* Without xenconsoled a creation fails when its limit for the console expires. Other operations proceed meanwhile. */
+static void a_missing_console_is_reported(scene *s)
 {
     enum { GUESTS = 3 };
     libxl_domid domids[GUESTS], other = guest(s, "b", true);
@@ -34,13 +34,13 @@ static void a_console_that_is_not_served_is_said(scene *s)
     fixture_check_world(&(struct fixture){.has_world = true,
                                           .domains = s->before.domains + 1,
                                           .nodes = s->before.nodes + 2,
-                                          .domids = {0, other}}); /* what is known of the other one stays */
-    simulate("xenconsoled cont");                                 /* what it has missed brings nothing back */
+                                          .domids = {0, other}}); /* the other guest's nodes stay */
+    simulate("xenconsoled cont"); /* it must not write nodes of the removed guests */
     destroy(s, other);
     pump_for(s, 50);
 }
 
-/* The same where one is asked to stop while it waits for its console. */
+/* The creation is stopped while it waits for the console. */
 static void a_creation_without_console_can_be_stopped(scene *s)
 {
     for (int by_limit = 0; by_limit <= 1; by_limit++) {
@@ -64,7 +64,7 @@ static void a_creation_without_console_can_be_stopped(scene *s)
     }
 }
 
-/* What is told at its end must be true then: nothing is left, or the guest is whole. */
+/* If the creation is stopped, nothing is left; if it succeeds, the guest is complete. */
 static void creations_stopped_at_any_moment_leave_nothing(scene *s)
 {
     enum { WAVES = 5, EACH = 10, LATEST_MS = 30 };
@@ -97,7 +97,7 @@ static void creations_stopped_at_any_moment_leave_nothing(scene *s)
 }
 
 static const body bodies[] = {
-    BODY(a_console_that_is_not_served_is_said, ALONE | SLOW),
+    BODY(a_missing_console_is_reported, ALONE | SLOW),
     BODY(a_creation_without_console_can_be_stopped, ASYNCHRONOUS | ALONE | SLOW),
     BODY(creations_stopped_at_any_moment_leave_nothing, ASYNCHRONOUS | ALONE | SLOW),
 };

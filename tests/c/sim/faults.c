@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Every call to the hypervisor fails once: the error is told, nothing is left, and the next attempt works. */
+/* Every hypercall fails once: the error is reported, nothing is left behind, and the next attempt works. */
 #include "harness.h"
 #include "simulation.h"
 
@@ -38,7 +38,7 @@ static void learn_calls_of_a_creation(scene *s)
     assert_in_range(count, 15, MOST_CALLS);
 }
 
-/* The n-th call of this name fails; whether there was one. */
+/* Makes the n-th call of this name fail; returns whether there were that many. */
 static bool fail_one(scene *s, const char *call, int n, int *failures)
 {
     struct fixture before;
@@ -48,9 +48,10 @@ static bool fail_one(scene *s, const char *call, int n, int *failures)
     bool hit = fault_hits(rule);
     faults_clear();
     if (rc == 0)
-        destroy(s, domid); /* it was not needed, or not ours */
+        destroy(s, domid); /* the library does not need this call, or another part made it */
     else if (!hit || !*last_message(s))
-        fail_msg("%s, call %d: %d '%s' %s", call, n, rc, last_message(s), hit ? "" : "without the fault");
+        fail_msg("%s, call %d: rc %d, message '%s'%s", call, n, rc, last_message(s),
+                 hit ? "" : ", although the fault did not occur");
     *failures += rc != 0;
     fixture_check_world(&before);
     return hit;
@@ -70,7 +71,7 @@ static void each_call_of_a_creation_can_fail(scene *s)
     destroy(s, domid);
 }
 
-/* At each kind of call it is held up, and meanwhile aborted. */
+/* Each kind of call is delayed, and the creation is aborted during the delay. */
 static void a_creation_can_be_aborted_at_each_call(scene *s)
 {
     int aborted = 0;
@@ -97,7 +98,7 @@ static void a_creation_can_be_aborted_at_each_call(scene *s)
     assert_in_range(aborted, 5, MOST_CALLS);
 }
 
-/* ---- what an errno means */
+/* ---- error codes */
 
 static void errors_are_specific(scene *s)
 {
@@ -123,11 +124,11 @@ static void errors_are_specific(scene *s)
     }
 }
 
-static void the_first_error_is_told(scene *s)
+static void the_first_error_is_the_result(scene *s)
 {
     libxl_domid domid;
     fault_add("domctl.max_vcpus:1:EPERM");
-    fault_add("domctl.destroydomain:1:EIO"); /* and putting things back fails as well */
+    fault_add("domctl.destroydomain:1:EIO"); /* the undo fails too */
     assert_int_equal(create(s, &domid), ERROR_PERMISSION);
     assert_non_null(strstr(last_message(s), "max_vcpus"));
     faults_clear();
@@ -138,7 +139,7 @@ static void the_first_error_is_told(scene *s)
     libxl_dominfo_list_free(list, left);
 }
 
-static void other_operations_tell_their_errors(scene *s)
+static void other_operations_report_their_errors(scene *s)
 {
     libxl_dominfo_list list;
     libxl_dominfo info;
@@ -153,7 +154,7 @@ static void other_operations_tell_their_errors(scene *s)
     FAILS("domctl.pausedomain:EPERM", ERROR_PERMISSION, libxl_domain_pause(s->ctx, domid, how));
     FAILS("domctl.unpausedomain:EIO", ERROR_FAIL, libxl_domain_unpause(s->ctx, domid, how));
     FAILS("domctl.pausedomain:EPERM", ERROR_PERMISSION, libxl_domain_destroy(s->ctx, domid, how));
-    char *name = guest_node(domid, "name"); /* nothing has been done */
+    char *name = guest_node(domid, "name"); /* the destruction has not begun */
     assert_non_null(name);
     free(name);
     FAILS("domctl.destroydomain:EIO", ERROR_FAIL, libxl_domain_destroy(s->ctx, domid, how));
@@ -166,8 +167,8 @@ static void other_operations_tell_their_errors(scene *s)
     destroy(s, domid);
 }
 
-/* The list comes page by page: what the first ones tell is told only if all could be had. */
-static void whoever_cannot_see_all_domains_is_told_of_none(scene *s)
+/* The list is read page by page. If a page fails, no event is reported from the pages before it. */
+static void an_incomplete_list_reports_no_events(scene *s)
 {
     enum { MORE_THAN_A_PAGE = 4096 / sizeof(xc_domaininfo_t) + 1 };
     libxl_evgen_domain_lifecycle *evgen;
@@ -194,11 +195,10 @@ static void whoever_cannot_see_all_domains_is_told_of_none(scene *s)
 
 static void each_call_of_opening_can_fail(scene *s)
 {
-    libxl_ctx *ctx = NULL;
     (void)s;
     count = 0;
     calls_begin();
-    assert_int_equal(libxl_ctx_alloc(&ctx, LIBXL_VERSION, 0, NULL), 0);
+    libxl_ctx *ctx = open_context();
     calls_end(note_name, NULL);
     libxl_ctx_free(ctx);
     int failures = 0;
@@ -218,7 +218,7 @@ static void each_call_of_opening_can_fail(scene *s)
     assert_in_range(failures, 4, 100);
 }
 
-static void opening_says_what_is_missing(scene *s)
+static void opening_reports_what_is_missing(scene *s)
 {
     static const struct {
         const char *fault;
@@ -248,11 +248,11 @@ static const body bodies[] = {
     BODY(each_call_of_a_creation_can_fail, ALONE | SLOW),
     BODY(a_creation_can_be_aborted_at_each_call, ASYNCHRONOUS | ALONE | SLOW),
     BODY(errors_are_specific, ALONE),
-    BODY(the_first_error_is_told, ALONE),
-    BODY(other_operations_tell_their_errors, ALONE),
-    BODY(whoever_cannot_see_all_domains_is_told_of_none, RUNS_ONCE),
+    BODY(the_first_error_is_the_result, ALONE),
+    BODY(other_operations_report_their_errors, ALONE),
+    BODY(an_incomplete_list_reports_no_events, RUNS_ONCE),
     BODY(each_call_of_opening_can_fail, NO_CONTEXT),
-    BODY(opening_says_what_is_missing, NO_CONTEXT),
+    BODY(opening_reports_what_is_missing, NO_CONTEXT),
 };
 
 HARNESS_MAIN(bodies)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A domid that is given to another domain while one is taken down: what is another's stays. */
+/* A domid is reused while the first domain is being removed: the new domain and its nodes stay. */
 #include "harness.h"
 #include "replace.h"
 #include "simulation.h"
@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* As whoever has made it would. */
+/* Writes the domain's name. NULL removes all its nodes. */
 static void name_it(libxl_domid domid, const char *name)
 {
     char path[64];
@@ -24,8 +24,8 @@ static void assert_untouched(libxl_domid domid, const libxl_uuid *uuid)
     free(name);
 }
 
-/* Its destruction stands in line behind others that take long. */
-static void a_domain_destroyed_by_others_first_takes_no_other_with_it(scene *s)
+/* The destruction is queued behind slow ones when another toolstack destroys the domain. */
+static void a_queued_destruction_does_not_hit_the_new_domain(scene *s)
 {
     enum { LANE = 16, SLOW_MS = 1000 };
     libxl_domid slow[LANE], domid = guest(s, "b", true);
@@ -37,7 +37,7 @@ static void a_domain_destroyed_by_others_first_takes_no_other_with_it(scene *s)
         destroying[i] = START(s, libxl_domain_destroy, s->ctx, slow[i], how);
     op *last = START(s, libxl_domain_destroy, s->ctx, domid, how);
     for (uint64_t end = now_ms() + SLOW_MS / 3; now_ms() < end;)
-        pump(s, 10); /* the workers have the others */
+        pump(s, 10); /* the workers are busy with the others */
     const libxl_uuid another = replace_domain(domid);
     name_it(domid, "another");
     assert_int_equal(op_result(last), 0);
@@ -48,15 +48,15 @@ static void a_domain_destroyed_by_others_first_takes_no_other_with_it(scene *s)
     destroy(s, domid);
 }
 
-/* Its creation finds out when its domid is another's already: nobody waits meanwhile. */
-static void a_creation_that_is_undone_takes_no_other_with_it(scene *s)
+/* The creation notices only after the domid has been reused, because nothing waits meanwhile. */
+static void the_undo_of_a_creation_does_not_hit_the_new_domain(scene *s)
 {
     libxl_domid made, domid;
     libxl_domid before = guest(s, "b", false);
     libxl_domain_config config = guest_config("b");
     simulate("xenconsoled stop");
     op *creating = START(s, libxl_domain_create_new, s->ctx, &config, &made, how, NULL);
-    domid = before + 1; /* domids are given in turn */
+    domid = before + 1; /* Xen assigns domids in ascending order */
     wait_node(s, domid, "name", config.c_info.name);
     const libxl_uuid another = replace_domain(domid);
     name_it(domid, "another");
@@ -69,8 +69,8 @@ static void a_creation_that_is_undone_takes_no_other_with_it(scene *s)
 }
 
 static const body bodies[] = {
-    BODY(a_domain_destroyed_by_others_first_takes_no_other_with_it, RUNS_ONCE),
-    BODY(a_creation_that_is_undone_takes_no_other_with_it, RUNS_ONCE),
+    BODY(a_queued_destruction_does_not_hit_the_new_domain, RUNS_ONCE),
+    BODY(the_undo_of_a_creation_does_not_hit_the_new_domain, RUNS_ONCE),
 };
 
 HARNESS_MAIN(bodies)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Memory runs out: each allocation of the library fails once, in the whole life of a domain. No crash, no
- * completion lost or doubled, nothing left. (The domain lives in a simulated world because it lives some two
- * hundred times.)
+ * Memory runs out: each allocation of the library fails once during the life of a domain. There is no crash, no
+ * completion is lost or doubled, and nothing is left behind. (It needs the simulator, because it runs the life some
+ * two hundred times.)
  */
 #include "harness.h"
 
@@ -15,9 +15,9 @@ enum { TIME_LIMIT_MS = 5000, MOST = 2000 };
 struct life {
     libxl_ctx *ctx;
     bool callbacks;
-    int starts, ends; /* of operations */
-    int rc;           /* of the one that ended last */
-    int missed;       /* events, of which the application is told */
+    int starts, ends; /* the numbers of operations */
+    int rc;           /* of the operation that ended last */
+    int missed;       /* the number of calls of the disaster hook */
 };
 
 static void ended(libxl_ctx *ctx, int rc, void *user)
@@ -46,7 +46,7 @@ static libxl_asyncop_how begin(struct life *l)
     return how;
 }
 
-/* Looks once for what has come. */
+/* Waits once for an event. */
 static void look(struct life *l)
 {
     libxl_event *event;
@@ -78,8 +78,8 @@ static int result(struct life *l, int started)
         result(l, (call));                                                                                   \
     })
 
-/* A domain that is left, for want of memory to destroy it, is destroyed at the second attempt; and one that does
- * not run would never obey. */
+/* Unpausing and destroying are tried twice, since one attempt may lack memory: a paused guest would not obey, and no
+ * domain may be left. */
 static void live(struct life *l)
 {
     libxl_domid domid = LIBXL_DOMID_INVALID, found;
@@ -113,9 +113,9 @@ static void live(struct life *l)
     libxl_evdisable_domain_lifecycle(l->ctx, evgen);
 }
 
-static int missed; /* events, in all lives */
+static int missed; /* the number of missed events in all lives */
 
-/* The n-th allocation fails; whether there was one. */
+/* Makes the n-th allocation fail; returns whether there were that many. */
 static bool live_with_failure(unsigned n, bool callbacks)
 {
     struct fixture before;
@@ -143,7 +143,7 @@ static void each_allocation_can_fail(bool callbacks)
     while (live_with_failure(n, callbacks) && n < MOST)
         n++;
     assert_in_range(n, 50, MOST - 1);
-    assert_in_range(missed, 1, MOST); /* and the application was told */
+    assert_in_range(missed, 1, MOST); /* the disaster hook was called */
 }
 
 static void each_allocation_can_fail_with_callbacks(scene *s)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Slow builds, slow deaths, a xenstored that has stopped: what need not wait for them does not. */
+/* Slow builds, slow destructions, a hung xenstored: operations that do not need them are not delayed. */
 #include "harness.h"
 #include "simulation.h"
 
@@ -7,7 +7,7 @@
 
 enum { PROMPT_MS = 50 };
 
-/* Whether a pause, an unpause and a list were prompt at least once: a busy machine has its own delays. */
+/* Whether a pause, an unpause and a list were prompt at least once in five attempts; a busy machine delays some. */
 static bool others_are_prompt(scene *s, libxl_domid domid)
 {
     uint64_t fastest = UINT64_MAX;
@@ -24,7 +24,7 @@ static bool others_are_prompt(scene *s, libxl_domid domid)
     return fastest < PROMPT_MS;
 }
 
-static void a_slow_build_holds_nobody_up(scene *s)
+static void a_slow_build_delays_no_other_operation(scene *s)
 {
     libxl_domid other = guest(s, "b", true), domid;
     libxl_domain_config config = guest_config("b");
@@ -33,8 +33,8 @@ static void a_slow_build_holds_nobody_up(scene *s)
     fault_wait(s->ctx, rule);
     assert_true(others_are_prompt(s, other));
     char *name = NULL;
-    assert_int_equal(RUN(s, libxl_domain_get_name(s->ctx, other, &name, how)),
-                     0); /* nor what asks xenstore */
+    /* Operations that use xenstore are not delayed either. */
+    assert_int_equal(RUN(s, libxl_domain_get_name(s->ctx, other, &name, how)), 0);
     free(name);
     assert_false(op_done(o));
     assert_int_equal(op_result(o), 0);
@@ -44,7 +44,7 @@ static void a_slow_build_holds_nobody_up(scene *s)
     destroy(s, other);
 }
 
-static void a_slow_destruction_holds_nobody_up(scene *s)
+static void a_slow_destruction_delays_no_other_operation(scene *s)
 {
     libxl_domid other = guest(s, "b", true), domid = guest(s, "b", true);
     int rule = fault_add("domctl.destroydomain:1:300ms");
@@ -57,8 +57,8 @@ static void a_slow_destruction_holds_nobody_up(scene *s)
     destroy(s, other);
 }
 
-/* xenstored is spared the search for them that it makes when their owner dies. */
-static void the_nodes_go_before_the_domain(scene *s)
+/* When a domain that owns nodes dies, xenstored searches its whole store for them; this avoids the search. */
+static void the_nodes_are_removed_before_the_domain(scene *s)
 {
     libxl_dominfo info;
     libxl_domid domid = guest(s, "b", true);
@@ -67,12 +67,12 @@ static void the_nodes_go_before_the_domain(scene *s)
     fault_wait(s->ctx, rule);
     assert_null(guest_node(domid, "control/shutdown"));
     assert_int_equal(libxl_domain_info(s->ctx, &info, domid), 0);
-    assert_true(info.paused && !info.dying); /* it has not seen them go */
+    assert_true(info.paused && !info.dying); /* the guest does not run while its nodes are removed */
     assert_int_equal(op_result(o), 0);
     faults_clear();
 }
 
-static void a_stopped_xenstored_keeps_no_domain_alive(scene *s)
+static void a_hung_xenstored_does_not_prevent_a_destruction(scene *s)
 {
     enum { MOST_MS = 3000 };
     libxl_dominfo info = {.dying = false};
@@ -89,7 +89,7 @@ static void a_stopped_xenstored_keeps_no_domain_alive(scene *s)
     assert_null(guest_node(domid, "name"));
 }
 
-static void a_stopped_xenstored_holds_nobody_up(scene *s)
+static void a_hung_xenstored_delays_no_other_operation(scene *s)
 {
     char *name = NULL;
     libxl_domid domid = guest(s, "b", true);
@@ -98,8 +98,8 @@ static void a_stopped_xenstored_holds_nobody_up(scene *s)
     op *shutting = START(s, libxl_domain_shutdown, s->ctx, domid, how);
     assert_true(others_are_prompt(s, domid));
     assert_false(op_done(asking) || op_done(shutting));
-    assert_int_equal(libxl_ao_set_limit(s->ctx, &asking->how, 50),
-                     0); /* and a limit ends what waits for it */
+    /* A time limit ends an operation that waits for xenstored. */
+    assert_int_equal(libxl_ao_set_limit(s->ctx, &asking->how, 50), 0);
     assert_int_equal(op_result(asking), ERROR_TIMEDOUT);
     simulate("xenstored cont");
     assert_int_equal(libxl_ao_abort(s->ctx, &shutting->how), 0);
@@ -109,8 +109,8 @@ static void a_stopped_xenstored_holds_nobody_up(scene *s)
     destroy(s, domid);
 }
 
-/* What is made by then is put back, as far as that can be; it asks xenstored, and does not wait for ever. */
-static void an_abort_of_a_build_does_not_wait_for_xenstored(scene *s)
+/* The undo asks xenstored to remove nodes, and gives up waiting when its limit expires. */
+static void an_aborted_build_does_not_wait_for_xenstored(scene *s)
 {
     libxl_domid domid;
     libxl_domain_config config = guest_config("b");
@@ -129,9 +129,9 @@ static void an_abort_of_a_build_does_not_wait_for_xenstored(scene *s)
     libxl_domain_config_dispose(&config);
 }
 
-/* ---- domains that take their time to die */
+/* ---- domains that die slowly */
 
-static void destroyed_means_gone(scene *s)
+static void a_destruction_completes_when_the_domain_is_gone(scene *s)
 {
     libxl_dominfo info;
     libxl_evgen_domain_lifecycle *evgen;
@@ -152,19 +152,20 @@ static void destroyed_means_gone(scene *s)
     libxl_evdisable_domain_lifecycle(s->ctx, evgen);
 }
 
-static void a_dying_domain_is_asked_for_nothing(scene *s)
+static void a_dying_domain_refuses_requests(scene *s)
 {
     libxl_shutdown_reason reason;
     libxl_domid domid = guest(s, "b", true);
     simulate("fault add dying=400");
     op *o = START(s, libxl_domain_destroy, s->ctx, domid, how);
     assert_int_equal(libxl_ao_set_limit(s->ctx, &o->how, 100), 0);
-    assert_int_equal(op_result(o), ERROR_TIMEDOUT); /* only the waiting */
+    assert_int_equal(op_result(o),
+                     ERROR_TIMEDOUT); /* the limit ends the waiting only; the destruction goes on */
     wait_node(s, domid, "name", NULL);
     assert_int_equal(RUN(s, libxl_domain_shutdown(s->ctx, domid, how)), ERROR_DOMAIN_DESTROYED);
     assert_int_equal(RUN(s, libxl_domain_reboot(s->ctx, domid, how)), ERROR_DOMAIN_DESTROYED);
     assert_int_equal(RUN(s, libxl_domain_wait_shutdown(s->ctx, domid, &reason, how)), ERROR_DOMAIN_DESTROYED);
-    assert_null(guest_node(domid, "name")); /* nothing of it has come back */
+    assert_null(guest_node(domid, "name")); /* the node was not written again */
     op *going = START(s, libxl_domain_wait_gone, s->ctx, domid, how);
     int rc = RUN(s, libxl_domain_destroy(s->ctx, domid, how));
     assert_true(rc == 0 || rc == ERROR_DOMAIN_NOTFOUND);
@@ -172,7 +173,7 @@ static void a_dying_domain_is_asked_for_nothing(scene *s)
     faults_clear();
 }
 
-static void an_aborted_destruction_cleans_up(scene *s)
+static void an_aborted_destruction_removes_the_nodes(scene *s)
 {
     libxl_domid domid = guest(s, "b", true);
     simulate("fault add dying=200");
@@ -186,14 +187,7 @@ static void an_aborted_destruction_cleans_up(scene *s)
     faults_clear();
 }
 
-static libxl_ctx *open_context(void)
-{
-    libxl_ctx *ctx;
-    assert_int_equal(libxl_ctx_alloc(&ctx, LIBXL_VERSION, 0, NULL), 0);
-    return ctx;
-}
-
-static void closing_waits_for_what_cannot_be_stopped(scene *s)
+static void closing_waits_for_a_running_destruction(scene *s)
 {
     libxl_ctx *other = open_context(), *ctx = open_context();
     libxl_domid domid = guest_new(other, "b", true);
@@ -247,16 +241,16 @@ static void closing_does_not_wait_for_xenstored(scene *s)
 }
 
 static const body bodies[] = {
-    BODY(a_slow_build_holds_nobody_up, ALONE | SLOW),
-    BODY(a_slow_destruction_holds_nobody_up, ALONE | SLOW),
-    BODY(the_nodes_go_before_the_domain, ALONE | SLOW),
-    BODY(a_stopped_xenstored_keeps_no_domain_alive, ALONE | SLOW),
-    BODY(a_stopped_xenstored_holds_nobody_up, ASYNCHRONOUS | ALONE | SLOW),
-    BODY(an_abort_of_a_build_does_not_wait_for_xenstored, ASYNCHRONOUS | ALONE | SLOW),
-    BODY(destroyed_means_gone, ALONE | SLOW),
-    BODY(a_dying_domain_is_asked_for_nothing, ASYNCHRONOUS | ALONE | SLOW),
-    BODY(an_aborted_destruction_cleans_up, ASYNCHRONOUS | ALONE | SLOW),
-    BODY(closing_waits_for_what_cannot_be_stopped, NO_CONTEXT),
+    BODY(a_slow_build_delays_no_other_operation, ALONE | SLOW),
+    BODY(a_slow_destruction_delays_no_other_operation, ALONE | SLOW),
+    BODY(the_nodes_are_removed_before_the_domain, ALONE | SLOW),
+    BODY(a_hung_xenstored_does_not_prevent_a_destruction, ALONE | SLOW),
+    BODY(a_hung_xenstored_delays_no_other_operation, ASYNCHRONOUS | ALONE | SLOW),
+    BODY(an_aborted_build_does_not_wait_for_xenstored, ASYNCHRONOUS | ALONE | SLOW),
+    BODY(a_destruction_completes_when_the_domain_is_gone, ALONE | SLOW),
+    BODY(a_dying_domain_refuses_requests, ASYNCHRONOUS | ALONE | SLOW),
+    BODY(an_aborted_destruction_removes_the_nodes, ASYNCHRONOUS | ALONE | SLOW),
+    BODY(closing_waits_for_a_running_destruction, NO_CONTEXT),
     BODY(closing_does_not_wait_for_xenstored, NO_CONTEXT),
 };
 

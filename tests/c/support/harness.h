@@ -206,6 +206,11 @@ uint64_t new_user(void);
 /* Waits at most 10 s until a node below /local/domain/DOMID has this value (NULL: does not exist). */
 void wait_node(scene *s, libxl_domid domid, const char *path, const char *value);
 
+/* Opens a context of its own for a test; the caller frees it. */
+libxl_ctx *open_context(void);
+/* Starts an instant operation; its completion is an event with this for_user, queued when this returns. */
+void complete_instantly(libxl_ctx *ctx, uint64_t for_user);
+
 /* Milliseconds on the monotonic clock. */
 uint64_t now_ms(void);
 /* A time limit: `ms`, which is enough on an idle machine, times AIOXEN_TEST_FACTOR (tests/limits.py), or times 1. */

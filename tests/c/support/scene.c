@@ -238,6 +238,20 @@ int op_result(op *o)
 
 /* ---- a scene */
 
+libxl_ctx *open_context(void)
+{
+    libxl_ctx *ctx;
+    assert_int_equal(libxl_ctx_alloc(&ctx, LIBXL_VERSION, 0, NULL), 0);
+    return ctx;
+}
+
+void complete_instantly(libxl_ctx *ctx, uint64_t for_user)
+{
+    libxl_physinfo info;
+    const libxl_asyncop_how how = {.u.for_event = for_user};
+    assert_int_equal(libxl_host_info(ctx, &info, &how), ERROR_ASYNC_INPROGRESS);
+}
+
 void scene_open(scene *s)
 {
     pthread_mutex_init(&s->lock, NULL);

@@ -93,16 +93,6 @@ static void a_child_of_a_nested_operation_is_awaited(scene *s)
     assert_int_equal(errno, ESRCH);
 }
 
-static void the_application_s_signal_handler_is_untouched(scene *s)
-{
-    static const libxl__ao_class missing = CLASS(missing_program);
-    struct sigaction before, after;
-    assert_int_equal(sigaction(SIGCHLD, NULL, &before), 0);
-    assert_int_equal(RUN(s, core_begin(s->ctx, &missing, NULL, how)), ERROR_FAIL);
-    assert_int_equal(sigaction(SIGCHLD, NULL, &after), 0);
-    assert_true(before.sa_handler == after.sa_handler && before.sa_flags == after.sa_flags);
-}
-
 /* ---- clocks: the core is linked into this program, so its calls use these definitions */
 
 static int wall_clock_reads, wall_clock_timers, timers_made;
@@ -258,7 +248,6 @@ static void many_ready_descriptors_are_served_in_a_few_batches(scene *s)
 static const body bodies[] = {
     BODY(a_child_that_cannot_start_fails_at_once, ALONE),
     BODY(a_child_of_a_nested_operation_is_awaited, ASYNCHRONOUS),
-    BODY(the_application_s_signal_handler_is_untouched),
     BODY(time_is_monotonic, NO_CONTEXT),
     BODY(stopping_an_idle_source_is_allowed),
     BODY(a_descriptor_registered_late_is_polled),

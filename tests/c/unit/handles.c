@@ -36,13 +36,6 @@ static void ask_on_threads(libxl_ctx *ctx, struct caller *callers, int count)
     }
 }
 
-static libxl_ctx *open_context(void)
-{
-    libxl_ctx *ctx;
-    assert_int_equal(libxl_ctx_alloc(&ctx, LIBXL_VERSION, 0, NULL), 0);
-    return ctx;
-}
-
 static void each_of_a_few_threads_has_its_own_handle(scene *s)
 {
     struct caller callers[LIBXL__HANDLES];
