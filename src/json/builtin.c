@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: nothing. The JSON of types that are written by hand. Any thread. */
+/* The JSON functions of hand-written types. Owns: nothing. No lock: any thread may call these. */
 #include "_libxl_types_json.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: nothing. Paths, numbers and text, for reading and writing. Any thread. */
+/* Paths, numbers and text, for reading and writing. Owns: nothing. No lock: any thread may call these. */
 #include "json_common.h"
 
 #include <ctype.h>
@@ -36,7 +36,7 @@ int libxl__json_fail(const libxl__json_spot *at, int rc, const char *fmt, ...)
         fclose(out);
     }
     va_end(args);
-    /* Names and words out of the document make no new lines. */
+    /* The message may quote the document, which must not put control characters into it. */
     for (char *p = message; p && *p; p++) {
         if (iscntrl((unsigned char)*p))
             *p = '?';
@@ -46,7 +46,7 @@ int libxl__json_fail(const libxl__json_spot *at, int rc, const char *fmt, ...)
     return rc;
 }
 
-/* How many octets the character at p takes, of at most `left`; 0: it is none. */
+/* The length of the UTF-8 character at p, of which `left` octets exist. 0: it is not valid. */
 static size_t character(const unsigned char *p, size_t left)
 {
     static const struct {
@@ -81,8 +81,8 @@ unsigned libxl__json_surrogate(const char *p, const char *end)
     return code >= 0xd800 && code <= 0xdfff ? code : 0;
 }
 
-/* Makes one character of the two escapes at p, if they are a pair; its octets, or 0. */
-static size_t join(const char *p, const char *end, char *out)
+/* Writes the character of the surrogate pair at p to `out`. Returns its length, or 0 if there is no pair. */
+static size_t join_pair(const char *p, const char *end, char *out)
 {
     unsigned high = end - p >= 12 && p[6] == '\\' && p[7] == 'u' ? libxl__json_surrogate(p + 2, end) : 0;
     unsigned low = high ? libxl__json_surrogate(p + 8, end) : 0;
@@ -102,7 +102,7 @@ size_t libxl__json_join_surrogates(char *text, size_t length)
     char *out = text;
 
     while (p < end) {
-        size_t joined = *p == '\\' && end - p > 1 && p[1] == 'u' ? join(p, end, out) : 0;
+        size_t joined = *p == '\\' && end - p > 1 && p[1] == 'u' ? join_pair(p, end, out) : 0;
         size_t copied = joined ? 0 : *p == '\\' && end - p > 1 ? 2 : 1;
         memmove(out, p, copied);
         out += joined + copied;
@@ -144,4 +144,13 @@ int libxl__json_load_int(const void *p)
 
     memcpy(&value, p, sizeof(value));
     return value;
+}
+
+const libxl__json_field *libxl__json_arm(const libxl__json_field *field, int key)
+{
+    for (const libxl__json_field *arm = field->fields; arm && arm->name; arm++) {
+        if (arm->value == key)
+            return arm;
+    }
+    return NULL;
 }

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The JSON form of generated types: tables, one per struct, that the generator writes, and the two functions
- * that follow them. A table says where each field is and what it holds; nothing here knows a type by name.
+ * The JSON form of generated types. The generator writes one table per struct; a table gives each field's place and
+ * kind. libxl__json_write() and libxl__json_read() follow the tables and know no type by name.
  *
- * An object has the fields that differ from their initial values. The arm of a union is the member
- * "KEY.WORD": an object of its fields, {} where it has none. Arrays are arrays, enumerations words, and a
- * pointer that is NULL is null. What a struct does not own (const) and what has no form (private, raw
- * pointers, bare unions) has no member.
+ * An object has the fields that differ from their initial values. The arm of a union is the member "KEY.WORD", an
+ * object of its fields, which is {} for an arm without fields. An array is an array, an enumeration is its word, a
+ * NULL string is null. Fields that the struct does not own (const) and fields without a JSON form (private fields, raw
+ * pointers, bare unions) have no member.
  *
- * No lock; any thread. Failures are told to libxl_error_message, with the path of what is wrong.
+ * Owns: nothing; the tables are constant. No lock is needed: any thread may call these. The message of an error begins
+ * with the path of the wrong member (libxl_error_message).
  */
 #ifndef LIBXL__JSON_H
 #define LIBXL__JSON_H
@@ -29,78 +30,79 @@ typedef enum libxl__json_kind {
     LIBXL__JSON_NUMBER,
     LIBXL__JSON_STRING,
     LIBXL__JSON_WORD,   /* an enumeration */
-    LIBXL__JSON_STRUCT, /* a struct that has a name, and so a table of its own */
-    LIBXL__JSON_GROUP,  /* an anonymous struct: its offsets are those of the struct that holds it */
+    LIBXL__JSON_STRUCT, /* a named struct; it has its own table */
+    LIBXL__JSON_GROUP,  /* an anonymous struct; its offsets are relative to the struct that holds it */
     LIBXL__JSON_UNION,
-    LIBXL__JSON_BY_HAND,
+    LIBXL__JSON_BY_HAND, /* a type with hand-written functions */
 } libxl__json_kind;
 
-/* An enumeration's words. */
+/* The words of an enumeration. */
 typedef struct libxl__json_words {
     const char *name;
-    const char *(*word)(int value);           /* NULL: not a value of it */
-    int (*value)(const char *word, int *out); /* 0, or INVAL */
+    const char *(*word)(int value);           /* NULL: the enumeration has no such value */
+    int (*value)(const char *word, int *out); /* 0 or ERROR_INVAL */
 } libxl__json_words;
 
-/* A type that is written by hand in C. Both return 0, NOMEM, or INVAL: the path is then told by the caller.
- */
+/* A type with hand-written functions. Both return 0, ERROR_NOMEM or ERROR_INVAL; the caller adds the path. */
 typedef struct libxl__json_by_hand {
     const char *name;
     int (*write)(const void *p, json_object **out);
-    int (*read)(libxl_ctx *ctx, void *p, json_object *in); /* *p is as its init has left it, or zero */
+    int (*read)(libxl_ctx *ctx, void *p, json_object *in); /* *p is initialised or zero */
 } libxl__json_by_hand;
 
 struct libxl__json_field {
-    const char *name;      /* NULL ends a table; of a union: its key's */
-    libxl__json_kind kind; /* of an array: its elements' */
+    const char *name;      /* NULL ends a table; a union has its key's name */
+    libxl__json_kind kind; /* an array has its elements' kind */
     bool array : 1;
     bool is_signed : 1;
     bool bounded : 1;
-    bool empty_is_none : 1; /* a string: "" is not told from NULL */
-    size_t offset;          /* of a union: its key's */
-    size_t size;            /* of one value */
-    size_t length;          /* offset of an array's length, an int */
-    uint64_t min, max;      /* if bounded; int64_t in this form if signed; of an array: its length's */
-    int value;              /* of an arm: the key's value that selects it */
+    bool empty_is_none : 1; /* a string: "" is written like NULL */
+    size_t offset;          /* a union has its key's offset */
+    size_t size;            /* the size of one value */
+    size_t length;          /* the offset of an array's length, which is an int */
+    uint64_t min, max; /* if bounded: of the value, cast from int64_t if signed, or of the array's length */
+    int value;         /* an arm: the key's value that selects it */
     const libxl__json_words *words;
     const libxl__json_type *type;
-    const libxl__json_field *fields; /* of a group; of a union: its arms that hold something */
+    const libxl__json_field *fields; /* a group's fields, or the arms of a union that hold something */
     void (*init_key)(void *p, int key);
     const libxl__json_by_hand *by_hand;
-    bool (*is_default)(const void *p); /* of what is left out beside the initial value; NULL: nothing is */
+    bool (*is_default)(const void *p); /* values besides the initial one that are left out; NULL: none */
 };
 
 struct libxl__json_type {
     size_t size;
-    void (*init)(void *p);    /* NULL: zero */
-    void (*dispose)(void *p); /* NULL: owns nothing */
+    void (*init)(void *p);    /* NULL: the initial value is zero */
+    void (*dispose)(void *p); /* NULL: the type owns nothing */
     const libxl__json_field *fields;
 };
 
-/* A document is at most this deep, and this many octets long. */
+/* The limits of a document's depth, and of its length in octets. */
 #define LIBXL__JSON_DEPTH 64
 #define LIBXL__JSON_SIZE  (16u << 20)
 
-/* malloc'ed text; NULL: out of memory, or *p holds what has no JSON form, such as text that is not UTF-8. */
+/* Returns the JSON text, which the caller frees. NULL, with the message set: out of memory, or *p has a value without a
+ * JSON form, such as a string that is not UTF-8. */
 char *libxl__json_write(const libxl__json_type *type, const void *p);
-/* 0; or INVAL or NOMEM, and *p is as its init leaves it. What *p held before is overwritten, not freed. */
+/* Reads a document into *p. Returns 0, ERROR_INVAL or ERROR_NOMEM; on an error *p is initialised. The previous value of
+ * *p is overwritten, not freed. `ctx` is passed to hand-written functions. */
 int libxl__json_read(libxl_ctx *ctx, const libxl__json_type *type, void *p, const char *text);
 
-/* ------------------------------------------------------------------ for the tables */
+/* ------------------------------------------------------------------ macros for the generated tables */
 
-/* Where a field is. */
+/* The place of a field. */
 #define LIBXL__JSON_AT(T, path) .offset = offsetof(T, path), .size = sizeof(((T *)0)->path)
 #define LIBXL__JSON_ARRAY_AT(T, path, count)                                                                 \
     .array = true, .offset = offsetof(T, path), .size = sizeof(*((T *)0)->path), .length = offsetof(T, count)
 
-/* What it holds. A number's sign is what C makes of its type. */
+/* The kind of a field. The C type decides whether a number is signed. */
 #define LIBXL__JSON_A_WORD(E)         .kind = LIBXL__JSON_WORD, .words = &E##_json_words
 #define LIBXL__JSON_A_STRUCT(table)   .kind = LIBXL__JSON_STRUCT, .type = &(table)
 #define LIBXL__JSON_A_BUILTIN(B)      .kind = LIBXL__JSON_BY_HAND, .by_hand = &B##_json_by_hand
 #define LIBXL__JSON_A_NUMBER(T)       .kind = LIBXL__JSON_NUMBER, .is_signed = (T)-1 < (T)1
 #define LIBXL__JSON_BOUNDS(low, high) .bounded = true, .min = (uint64_t)(low), .max = (uint64_t)(high)
 
-/* The functions of one type behind void pointers; `title` is its name in messages. */
+/* Define the functions of one type with void pointers. `title` is the type's name in messages. */
 #define LIBXL__JSON_WORDS_OF(T, title)                                                                       \
     static const char *T##_json_word(int value)                                                              \
     {                                                                                                        \
@@ -133,7 +135,7 @@ int libxl__json_read(libxl_ctx *ctx, const libxl__json_type *type, void *p, cons
     }                                                                                                        \
     static bool T##_json_is_default(const void *p)
 
-/* The last line of these four is there for the semicolon. */
+/* These macros end with a declaration, so that their use ends with a semicolon. */
 #define LIBXL__JSON_INIT_OF(T, init_fn)                                                                      \
     static void T##_json_init(void *p)                                                                       \
     {                                                                                                        \

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: nothing. JSON to values, strictly: whatever is not understood is refused. Any thread. */
+/*
+ * Reads JSON into values. It is strict: unknown members, wrong types and values out of range are errors.
+ * Owns: nothing beyond one call. No lock: any thread may call this.
+ */
 #include "json_common.h"
 
 #include <inttypes.h>
@@ -12,12 +15,7 @@
 
 typedef libxl__json_spot spot;
 
-/* The context is only for functions written by hand. */
-typedef struct reader {
-    libxl_ctx *ctx;
-} reader;
-
-static int read_object(const reader *r, const spot *up, const libxl__json_field *fields, char *p,
+static int read_object(libxl_ctx *ctx, const spot *up, const libxl__json_field *fields, char *p,
                        json_object *in);
 
 static int wrong(const spot *at, const char *wanted, json_object *in)
@@ -33,7 +31,7 @@ static int wrong(const spot *at, const char *wanted, json_object *in)
 
 /* ------------------------------------------------------------------ single values */
 
-/* The string, with nothing in it that C would not see. */
+/* Gets a string. A NUL character inside is an error, since C would cut the string there. */
 static int get_string(const spot *at, json_object *in, const char **out)
 {
     if (!json_object_is_type(in, json_type_string))
@@ -65,7 +63,7 @@ static int read_word(const spot *at, const libxl__json_field *field, void *p, js
 
     if (rc)
         return rc;
-    /* from_string takes any case; a document has one form. */
+    /* from_string accepts any case; JSON accepts lower case only. */
     if (field->words->value(text, &value) || strcmp(field->words->word(value), text) != 0)
         return libxl__json_fail(at, ERROR_INVAL, "\"%s\" is not a %s", text, field->words->name);
     memcpy(p, &value, sizeof(value));
@@ -119,14 +117,14 @@ static int read_number(const spot *at, const libxl__json_field *field, void *p, 
     return rc;
 }
 
-static int read_by_hand(const reader *r, const spot *at, const libxl__json_field *field, void *p,
+static int read_by_hand(libxl_ctx *ctx, const spot *at, const libxl__json_field *field, void *p,
                         json_object *in)
 {
-    int rc = field->by_hand->read(r->ctx, p, in);
+    int rc = field->by_hand->read(ctx, p, in);
     return rc == ERROR_INVAL ? libxl__json_fail(at, rc, "not a %s", field->by_hand->name) : rc;
 }
 
-static int read_value(const reader *r, const spot *at, const libxl__json_field *field, void *p,
+static int read_value(libxl_ctx *ctx, const spot *at, const libxl__json_field *field, void *p,
                       json_object *in)
 {
     switch (field->kind) {
@@ -138,17 +136,18 @@ static int read_value(const reader *r, const spot *at, const libxl__json_field *
     case LIBXL__JSON_NUMBER: return read_number(at, field, p, in);
     case LIBXL__JSON_STRING: return read_string(at, p, in);
     case LIBXL__JSON_WORD: return read_word(at, field, p, in);
-    case LIBXL__JSON_STRUCT: return read_object(r, at, field->type->fields, p, in);
-    case LIBXL__JSON_BY_HAND: return read_by_hand(r, at, field, p, in);
+    case LIBXL__JSON_STRUCT: return read_object(ctx, at, field->type->fields, p, in);
+    case LIBXL__JSON_BY_HAND: return read_by_hand(ctx, at, field, p, in);
     case LIBXL__JSON_GROUP:
-    case LIBXL__JSON_UNION: break; /* their offsets are their owner's */
+    case LIBXL__JSON_UNION:
+        break; /* handled by read_member(), since their offsets are relative to the owner */
     }
     return libxl__json_fail(at, ERROR_INVAL, "no such kind");
 }
 
 /* ------------------------------------------------------------------ arrays, unions, objects */
 
-static int read_array(const reader *r, const spot *at, const libxl__json_field *field, char *p,
+static int read_array(libxl_ctx *ctx, const spot *at, const libxl__json_field *field, char *p,
                       json_object *in)
 {
     if (!json_object_is_type(in, json_type_array))
@@ -170,35 +169,26 @@ static int read_array(const reader *r, const spot *at, const libxl__json_field *
         spot here = {.up = at, .index = (size_t)i};
         if (field->kind == LIBXL__JSON_STRUCT && field->type->init)
             field->type->init(element);
-        /* Counted before it is read, so that what has been read of it is disposed of. */
+        /* Counted before it is read, so that a partly read element is disposed of too. */
         int counted = i + 1;
         memcpy(p + field->length, &counted, sizeof(counted));
-        rc = read_value(r, &here, field, element, json_object_array_get_idx(in, (size_t)i));
+        rc = read_value(ctx, &here, field, element, json_object_array_get_idx(in, (size_t)i));
     }
     return rc;
 }
 
-static const libxl__json_field *arm_of(const libxl__json_field *field, int key)
-{
-    for (const libxl__json_field *arm = field->fields; arm && arm->name; arm++) {
-        if (arm->value == key)
-            return arm;
-    }
-    return NULL;
-}
-
-static int read_arm(const reader *r, const spot *at, const libxl__json_field *field, int key, char *p,
+static int read_arm(libxl_ctx *ctx, const spot *at, const libxl__json_field *field, int key, char *p,
                     json_object *in)
 {
     static const libxl__json_field nothing[] = {{.name = NULL}};
-    const libxl__json_field *arm = arm_of(field, key);
+    const libxl__json_field *arm = libxl__json_arm(field, key);
 
     field->init_key(p, key);
     if (!arm)
-        return read_object(r, at, nothing, p, in);
+        return read_object(ctx, at, nothing, p, in);
     if (arm->kind == LIBXL__JSON_GROUP)
-        return read_object(r, at, arm->fields, p, in);
-    return read_value(r, at, arm, p + arm->offset, in);
+        return read_object(ctx, at, arm->fields, p, in);
+    return read_value(ctx, at, arm, p + arm->offset, in);
 }
 
 static bool names_arm(const libxl__json_field *field, const char *name, const char **word)
@@ -208,8 +198,8 @@ static bool names_arm(const libxl__json_field *field, const char *name, const ch
     return field->kind == LIBXL__JSON_UNION && strncmp(name, field->name, length) == 0 && name[length] == '.';
 }
 
-/* The arm `word` of a union; no other member of `object` may be one. */
-static int read_union(const reader *r, const spot *at, const libxl__json_field *field, const char *word,
+/* Reads the arm `word` of a union. Another arm of the union in `object` is an error. */
+static int read_union(libxl_ctx *ctx, const spot *at, const libxl__json_field *field, const char *word,
                       char *p, json_object *object, json_object *in)
 {
     int key;
@@ -223,28 +213,28 @@ static int read_union(const reader *r, const spot *at, const libxl__json_field *
         if (names_arm(field, name, &word_of_other) && strcmp(word_of_other, word) != 0)
             return libxl__json_fail(at, ERROR_INVAL, "another arm, %s, is given too", name);
     }
-    return read_arm(r, at, field, key, p, in);
+    return read_arm(ctx, at, field, key, p, in);
 }
 
-static int read_member(const reader *r, const spot *at, const libxl__json_field *fields, char *p,
+static int read_member(libxl_ctx *ctx, const spot *at, const libxl__json_field *fields, char *p,
                        json_object *object, json_object *in)
 {
     for (const libxl__json_field *field = fields; field->name; field++) {
         const char *word;
         if (names_arm(field, at->name, &word))
-            return read_union(r, at, field, word, p, object, in);
+            return read_union(ctx, at, field, word, p, object, in);
         if (field->kind == LIBXL__JSON_UNION || strcmp(field->name, at->name) != 0)
             continue;
         if (field->array)
-            return read_array(r, at, field, p, in);
+            return read_array(ctx, at, field, p, in);
         if (field->kind == LIBXL__JSON_GROUP)
-            return read_object(r, at, field->fields, p, in);
-        return read_value(r, at, field, p + field->offset, in);
+            return read_object(ctx, at, field->fields, p, in);
+        return read_value(ctx, at, field, p + field->offset, in);
     }
     return libxl__json_fail(at, ERROR_INVAL, "there is no such member");
 }
 
-static int read_object(const reader *r, const spot *up, const libxl__json_field *fields, char *p,
+static int read_object(libxl_ctx *ctx, const spot *up, const libxl__json_field *fields, char *p,
                        json_object *in)
 {
     int rc = 0;
@@ -254,7 +244,7 @@ static int read_object(const reader *r, const spot *up, const libxl__json_field 
     json_object_object_foreach(in, name, value)
     {
         spot at = {.up = up, .name = name};
-        rc = read_member(r, &at, fields, p, in, value);
+        rc = read_member(ctx, &at, fields, p, in, value);
         if (rc)
             break;
     }
@@ -263,14 +253,14 @@ static int read_object(const reader *r, const spot *up, const libxl__json_field 
 
 /* ------------------------------------------------------------------ the document */
 
-/* `text` has been looked at: it is UTF-8 of an acceptable length. */
+/* Parses `text`, which is valid UTF-8 and not too long. */
 static int parse_text(const char *text, size_t length, json_object **out)
 {
     struct json_tokener *tokener = json_tokener_new_ex(LIBXL__JSON_DEPTH);
     if (!tokener)
         return ERROR_NOMEM;
     json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
-    /* With its NUL, so that a number at the end ends. */
+    /* The NUL is passed too, so that json-c sees the end of a number. */
     *out = json_tokener_parse_ex(tokener, text, (int)length + 1);
     enum json_tokener_error error = json_tokener_get_error(tokener);
     size_t end = json_tokener_get_parse_end(tokener);
@@ -300,7 +290,6 @@ static int parse(const char *text, json_object **out)
 
 int libxl__json_read(libxl_ctx *ctx, const libxl__json_type *type, void *p, const char *text)
 {
-    const reader r = {.ctx = ctx};
     json_object *document = NULL;
 
     memset(p, 0, type->size);
@@ -308,7 +297,7 @@ int libxl__json_read(libxl_ctx *ctx, const libxl__json_type *type, void *p, cons
         type->init(p);
     int rc = text ? parse(text, &document) : libxl__json_fail(NULL, ERROR_INVAL, "NULL");
     if (!rc)
-        rc = read_object(&r, NULL, type->fields, p, document);
+        rc = read_object(ctx, NULL, type->fields, p, document);
     json_object_put(document);
     if (rc == ERROR_NOMEM)
         libxl__error_message_set(rc, NULL);

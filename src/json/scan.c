@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: nothing beyond its call. A second look at a text that json-c has parsed: what json-c passes over in
- * silence, and the path of where it stopped. Any thread.
+ * A second pass over a text that json-c has parsed. It finds errors that json-c accepts, and the path of the place
+ * where json-c stopped. Owns: nothing beyond one call. No lock: any thread may call this.
  *
- * It follows brackets, commas, strings and numbers, and relies on json-c for the syntax: in a text that is no
- * JSON the path is that of the innermost container that has been opened.
+ * It follows brackets, commas, strings and numbers, and relies on json-c for the syntax. If the text is not JSON, the
+ * path is that of the innermost open object or array.
  */
 #include "json_common.h"
 
@@ -12,17 +12,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* An object or an array that is open. */
+/* An open object or array. */
 typedef struct container {
     bool is_object, key_follows;
-    size_t index;      /* of an array's element */
-    json_object *keys; /* of an object, those seen */
-    json_object *key;  /* the member's that is being scanned */
+    size_t index;      /* an array: the present element */
+    json_object *keys; /* an object: the keys so far */
+    json_object *key;  /* an object: the present member's key */
 } container;
 
 typedef struct scan {
     container open[LIBXL__JSON_DEPTH + 1];
-    int depth; /* of open; the outermost is 1 */
+    int depth; /* the index of the innermost one in `open`; the outermost has 1 */
     const char *at, *end;
 } scan;
 
@@ -40,7 +40,7 @@ static int fail(const scan *s, int rc, const char *message)
     return libxl__json_fail(at, rc, "%s", message);
 }
 
-/* The end of the string that begins at s->at; NULL: there is this problem in it. */
+/* The end of the string that begins at s->at. NULL: the string has an error, which *problem describes. */
 static const char *string_end(const scan *s, const char **problem)
 {
     const char *p = s->at + 1;
@@ -66,7 +66,7 @@ static int scan_key(scan *s, const char *end)
     json_object *key = tokener ? json_tokener_parse_ex(tokener, s->at, (int)(end - s->at)) : NULL;
 
     json_tokener_free(tokener);
-    if (!json_object_is_type(key, json_type_string)) { /* cut off */
+    if (!json_object_is_type(key, json_type_string)) { /* the document ends inside the key */
         json_object_put(key);
         return 0;
     }
@@ -102,7 +102,7 @@ static int scan_number(scan *s)
     if (*first == '0' && first + 1 < s->end && first[1] >= '0' && first[1] <= '9')
         return fail(s, ERROR_INVAL, "a number does not begin with 0");
 
-    /* Fractions are refused later: no field is one. */
+    /* Fractions and exponents are refused later, because no field accepts them. */
     if (strcspn(s->at, ".eE") >= length && fits) {
         memcpy(digits, s->at, length);
         errno = 0;
@@ -142,7 +142,7 @@ static int scan_next(scan *s)
 
     switch (*s->at) {
     case '"': return scan_string(s);
-    case '\'': return fail(s, ERROR_INVAL, "unexpected character"); /* json-c takes it around a key */
+    case '\'': return fail(s, ERROR_INVAL, "unexpected character"); /* json-c accepts it around a key */
     case '{':
     case '[': return open_container(s, *s->at++ == '{');
     case '}':

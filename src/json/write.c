@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: nothing. Values to JSON. Any thread.
+ * Writes values as JSON. Owns: nothing beyond one call. No lock: any thread may call this.
  *
- * Beside each value walks an initial one of the same type: what is the same in both is left out. Where the
- * value has chosen another arm of a union, the initial one is told to choose it too.
+ * Each value is compared with an initial value of the same type, and equal fields are left out. If the value has
+ * another arm of a union than the initial one, the initial value is set to that arm too.
  */
 #include "json_common.h"
 
@@ -71,7 +71,7 @@ static int write_by_hand(const spot *at, const libxl__json_field *field, const v
     return rc == ERROR_INVAL ? libxl__json_fail(at, rc, "not a %s", field->by_hand->name) : rc;
 }
 
-/* An object of the fields; none if it would be empty and may be left out. */
+/* Writes an object of the fields. *out is NULL if the object would be empty and `always` is false. */
 static int write_object(const spot *at, const libxl__json_field *fields, const void *p, void *initial,
                         bool always, json_object **out)
 {
@@ -84,8 +84,8 @@ static int write_object(const spot *at, const libxl__json_field *fields, const v
     return rc;
 }
 
-/* One value at p, to *out; NULL if it is the initial one. `initial` NULL: it is an element, never left out.
- */
+/* Writes the value at p to *out, or NULL if it equals the initial value. `initial` is NULL for elements of arrays, which
+ * are never left out. */
 static int write_value(const spot *at, const libxl__json_field *field, const void *p, void *initial,
                        json_object **out)
 {
@@ -112,12 +112,12 @@ static int write_value(const spot *at, const libxl__json_field *field, const voi
     case LIBXL__JSON_STRUCT: return write_object(at, field->type->fields, p, initial, false, out);
     case LIBXL__JSON_BY_HAND: return write_by_hand(at, field, p, initial, out);
     case LIBXL__JSON_GROUP:
-    case LIBXL__JSON_UNION: break; /* their offsets are their owner's */
+    case LIBXL__JSON_UNION: break; /* handled by the caller, since their offsets are relative to the owner */
     }
     return libxl__json_fail(at, ERROR_INVAL, "no such kind");
 }
 
-/* A struct among elements: what is left out is what a fresh one has. */
+/* Writes an element of an array. A struct is compared with an initial value made for it. */
 static int write_element(const spot *at, const libxl__json_field *field, const void *p, json_object **out)
 {
     if (field->kind != LIBXL__JSON_STRUCT)
@@ -164,21 +164,12 @@ static int write_array(const spot *at, const libxl__json_field *field, const cha
     return rc;
 }
 
-static const libxl__json_field *arm_of(const libxl__json_field *field, int key)
-{
-    for (const libxl__json_field *arm = field->fields; arm && arm->name; arm++) {
-        if (arm->value == key)
-            return arm;
-    }
-    return NULL;
-}
-
 static int write_union(const spot *up, const libxl__json_field *field, const char *p, char *initial,
                        json_object *object)
 {
     int key = libxl__json_load_int(p + field->offset);
     bool chosen = key != libxl__json_load_int(initial + field->offset);
-    const libxl__json_field *arm = arm_of(field, key);
+    const libxl__json_field *arm = libxl__json_arm(field, key);
     const char *word = field->words->word(key);
     spot key_at = {.up = up, .name = field->name};
     spot at = {.up = &key_at, .name = word};

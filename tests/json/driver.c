@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Reads lines "TYPE DOCUMENT" and answers each with "= DOCUMENT", what the document becomes, or "! MESSAGE",
- * why it was refused. On the way the value goes through everything that its type has: initialised, read,
- * copied, written, read again, disposed of twice. Whatever then differs ends the program.
+ * Reads lines "TYPE DOCUMENT" and answers each with "= DOCUMENT", the document that the library writes for it, or with
+ * "! MESSAGE", the error. Each value is initialised, read, copied, write_value, read again, and disposed of twice. The
+ * program aborts if one of these gives a different value.
  */
 #undef NDEBUG
 #include <libxl.h>
@@ -44,7 +44,7 @@ typedef struct type {
         return fn(ctx, p, json);                                                                             \
     }
 
-#include "types_under_test.h" /* written by json_support.py: `types`, ended by a NULL name */
+#include "types_under_test.h" /* json_support.py writes it: types[], which a NULL name ends */
 
 static void assert_zero(const char *p, size_t size)
 {
@@ -61,7 +61,7 @@ static void dispose_twice(const type *t, void *p)
     }
 }
 
-static char *written(const type *t, const void *p)
+static char *write_value(const type *t, const void *p)
 {
     char *text = t->to_json(NULL, p);
     if (!text)
@@ -70,10 +70,10 @@ static char *written(const type *t, const void *p)
     return text;
 }
 
-/* Disposes of the value, which must be what `json` says. */
+/* Checks that the value is write_value as `json`, and disposes of it. */
 static void expect(const type *t, void *p, const char *json)
 {
-    char *text = written(t, p);
+    char *text = write_value(t, p);
     assert(!strcmp(text, json));
     free(text);
     dispose_twice(t, p);
@@ -91,7 +91,7 @@ static void try(const type *t, const char *json)
         assert(rc == ERROR_INVAL);
         expect(t, p, "{}");
     } else {
-        char *text = written(t, p);
+        char *text = write_value(t, p);
         printf("= %s\n", text);
         if (t->copy) {
             t->copy(NULL, other, p);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Generated types under test: a driver in C built around them, and documents that say what it must answer."""
+"""Builds a C driver around generated types, and generates documents with the driver's expected answers."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ SANITIZED = ["-fsanitize=address,undefined", "-fno-sanitize-recover"]
 
 @dataclass
 class Subject:
-    """IDL files, and what C and the documents need to know beside them."""
+    """The IDL files of the types under test, and what else the driver and the documents need."""
 
     files: Sequence[Path]
     folders: Sequence[Path]
-    """Where libxl.h and the hand-written types' headers are."""
+    """Folders with libxl.h and the headers of hand-written types."""
     sources: Sequence[Path]
-    """The hand-written types, and what src/json needs of the library."""
+    """Sources of the hand-written types and of the functions that src/json calls."""
     by_hand: dict[str, tuple[st.SearchStrategy[Any], Any]]
-    """For a type that is written by hand: its documents, and the initial one."""
+    """For each hand-written type: a strategy for its documents, and its initial document."""
     constants: dict[str, int] = field(default_factory=dict)
-    """C's names in init_val."""
+    """The values of the C constants in init_val."""
     left_out: dict[str, Callable[[Any], bool]] = field(default_factory=dict)
-    """By a check_default_fn: which documents of such a type say nothing."""
+    """By C type: which documents a check_default_fn treats as the default."""
     options: list[str] = field(default_factory=list)
-    """For the compiler."""
+    """Compiler options."""
 
     def __post_init__(self) -> None:
         self.model = load(self.files)
@@ -53,7 +53,7 @@ class Subject:
 
 
 def build(subject: Subject, out: Path, compiler: str = "gcc") -> Path:
-    """Generate, compile without a warning, link: the driver."""
+    """Generates, compiles without warnings and links; returns the driver's path."""
     run(sys.executable, "-m", "gen", *subject.files, "--out", out, "--only", "c", cwd=ROOT)
     (out / "types_under_test.h").write_text(table(subject.structs))
     folders = [*subject.folders, out, out / "include", out / "src", ROOT / "src/json", ROOT / "src/core"]
@@ -81,7 +81,7 @@ def run(*command: object, cwd: Path | None = None) -> None:
 
 
 def table(kinds: Sequence[m.Struct]) -> str:
-    """The functions of each type, for the driver."""
+    """The driver's table with the functions of each type."""
     lines, rows = [], []
     for kind in kinds:
         heads, name = struct_heads(kind), kind.c_name
@@ -103,7 +103,7 @@ def table(kinds: Sequence[m.Struct]) -> str:
 
 
 class Driver:
-    """A running driver."""
+    """A running driver process."""
 
     def __init__(self, program: Path) -> None:
         self.process = subprocess.Popen(
@@ -111,7 +111,7 @@ class Driver:
         )
 
     def ask(self, kind: str, document: bytes) -> str:
-        """What becomes of a document: `= DOCUMENT` or `! MESSAGE`."""
+        """Sends a document; returns `= DOCUMENT` or `! MESSAGE`."""
         assert self.process.stdin and self.process.stdout
         self.process.stdin.write(kind.encode() + b" " + document + b"\n")
         self.process.stdin.flush()
@@ -120,16 +120,16 @@ class Driver:
         return answer[:-1]
 
     def end(self) -> str:
-        """Ends it; what it has complained of, such as memory that was not freed."""
-        said = self.process.communicate()[1].decode(errors="replace")
-        return said or ("" if self.process.returncode == 0 else f"ended with {self.process.returncode}")
+        """Ends the driver; returns its error output, such as a report of leaked memory."""
+        output = self.process.communicate()[1].decode(errors="replace")
+        return output or ("" if self.process.returncode == 0 else f"ended with {self.process.returncode}")
 
 
 # Documents
 
 
 def canonical(document: object) -> str:
-    """As the library writes it."""
+    """The text that the library writes for a document."""
     return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -139,7 +139,7 @@ LEFT_OUT = object()
 
 @dataclass
 class Documents:
-    """Pairs of a document as someone may write it and the one that the library makes of it."""
+    """Strategies for pairs: a document that a user may write, and the one that the library writes for it."""
 
     subject: Subject
 
@@ -157,7 +157,7 @@ class Documents:
         return given, made
 
     def member(self, f: m.Field, found: Form, out: bool) -> st.SearchStrategy[tuple[str, Any, Any]]:
-        """(name, as given, as made) of a field; LEFT_OUT where the document has no such member."""
+        """(name, given, made) of a field. LEFT_OUT: the document has no such member."""
         kind = f.kind
         if isinstance(kind, m.KeyedUnion):
             return st.one_of(st.just(("", LEFT_OUT, LEFT_OUT)), *self.arms(kind, out))
@@ -214,7 +214,7 @@ class Documents:
         return values.map(lambda v: (v, v))
 
     def value(self, kind: m.Type, found: Form, f: m.Field) -> st.SearchStrategy[Any]:
-        """Any value of a kind, over its full range."""
+        """Any value of a type, over its full range."""
         if found is Form.BY_HAND:
             return self.subject.by_hand[kind.c_name][0]
         if found is Form.BOOL:
@@ -229,7 +229,7 @@ class Documents:
         return st.integers(low, high) | st.sampled_from([low, high])
 
     def initial(self, f: m.Field, found: Form) -> Any:
-        """What a field is at first, as a document would say it."""
+        """A field's initial value, as in a document."""
         given = f.init_val if f.init_val is not None else f.kind.init_val
         if found is Form.BY_HAND:
             return self.subject.by_hand[f.kind.c_name][1]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What is tested: the generator's fixture, which has every kind of type, and the project's own types."""
+"""The types under test: the generator's fixture with every kind of type, and the project's own types."""
 
 from __future__ import annotations
 

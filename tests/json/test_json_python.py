@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Python's to_json and from_json agree with C's, octet by octet: for every type, and in what they refuse."""
+"""Python's to_json and from_json give the same text and the same errors as C's, for every type."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driver]:
 
 
 def answer(kind: Any, document: str) -> str:
-    """In the driver's form."""
+    """Python's result in the form of the driver's answers."""
     try:
         return f"= {aioxen.to_json(aioxen.from_json(kind, document))}"
     except aioxen.InvalidError as error:
@@ -79,14 +79,14 @@ DOCUMENTS = [
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
-def test_refused_in_the_same_words(driver: Driver, document: str) -> None:
-    said = answer(aioxen.DomainConfig, document)
-    assert said.startswith("! ")
-    assert said == driver.ask("domain_config", document.encode())
+def test_errors_have_the_same_message(driver: Driver, document: str) -> None:
+    messages = answer(aioxen.DomainConfig, document)
+    assert messages.startswith("! ")
+    assert messages == driver.ask("domain_config", document.encode())
 
 
-def test_what_is_wrong_follows_a_long_name_whose_middle_is_left_out(driver: Driver) -> None:
-    """In C; no character is cut."""
+def test_a_long_message_is_shortened_in_the_middle(driver: Driver) -> None:
+    """C shortens the name and cuts between characters."""
     refused = ": there is no such member"
     for before in "", "a", "aa", "aaa":
         for one, ends in ("é", "b"), ("€", "b"), ("😀", "bbb"), ("x", "yyyy"):
@@ -102,7 +102,7 @@ def test_what_is_wrong_follows_a_long_name_whose_middle_is_left_out(driver: Driv
     assert answer == f"! {fits}{refused}"
 
 
-def test_octets_that_are_no_text() -> None:
+def test_invalid_text_is_refused() -> None:
     with pytest.raises(aioxen.InvalidError, match=r"^c_info\.name: not UTF-8$"):
         aioxen.from_json(aioxen.DomainConfig, b'{"c_info": {"name": "\xff"}}')
     with pytest.raises(aioxen.InvalidError, match=r"^c_info\.name: not UTF-8$"):
@@ -115,7 +115,7 @@ def test_octets_that_are_no_text() -> None:
         aioxen.to_json(config)
 
 
-def test_what_is_no_such_value() -> None:
+def test_unsuitable_types_and_values_are_refused() -> None:
     with pytest.raises(TypeError, match="int has no JSON form"):
         aioxen.to_json(7)
     with pytest.raises(TypeError, match="Event has no JSON form"):
@@ -131,17 +131,17 @@ def test_what_is_no_such_value() -> None:
         aioxen.to_json(config)
 
 
-def test_the_example_of_the_page() -> None:
+def test_the_examples_of_the_document() -> None:
     page = (ROOT / "docs/json.md").read_text()
     document = page.split("```json\n")[1].split("\n```")[0]
     assert aioxen.to_json(aioxen.from_json(aioxen.DomainConfig, document)) == document
-    said = page.split("```\n")[2].splitlines()
+    messages = page.split("```\n")[2].splitlines()
     wrong: list[tuple[type, str]] = [
         (aioxen.DomainConfig, '{"b_info": {"max_vcpus": 129}}'),
         (aioxen.DomInfoList, '{"domains": [{}, {}, {"domain_type": "xen"}]}'),
         (aioxen.DomainConfig, '{"c_info": {"name": "a", "name": "b"}}'),
     ]
-    for (kind, refused), words in zip(wrong, said, strict=True):
+    for (kind, refused), message in zip(wrong, messages, strict=True):
         with pytest.raises(aioxen.InvalidError) as caught:
             aioxen.from_json(kind, refused)
-        assert str(caught.value) == words
+        assert str(caught.value) == message

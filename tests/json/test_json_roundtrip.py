@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Any value of any type goes to JSON and back unchanged, and what is initial is left out."""
+"""Any value of any type survives a round trip through JSON, and initial values are left out."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ def test_values(drivers: dict[str, Driver], name: str, kind: str) -> None:
     check()
 
 
-def test_every_struct_is_tried() -> None:
+def test_every_struct_is_tested() -> None:
     assert {s.name for s in OWN.model.structs} == {
         kind.values[1] for kind in CASES if kind.values[0] == "own"
     }
 
 
-def test_clang(tmp_path: Path) -> None:
+def test_clang_compiles_it(tmp_path: Path) -> None:
     assert Driver(build(FIXTURE, tmp_path, "clang")).end() == ""

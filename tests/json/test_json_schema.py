@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The JSON Schema accepts what from_json accepts, and refuses what a schema can refuse."""
+"""The JSON Schema accepts what from_json accepts, and refuses wrong documents as far as a schema can."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from subjects import FIXTURE, OWN
 
 SUBJECTS = {"fixture": FIXTURE, "own": OWN}
 
-# What no schema sees: text that is no JSON, keys given twice, the forms of numbers and of hand-written types.
+# Errors that no schema detects: invalid JSON, duplicate keys, the forms of numbers and of hand-written types.
 BEYOND = (
     "duplicate",
     "same_arm",
@@ -68,7 +68,7 @@ def validator(schema: Any, kind: str) -> Draft202012Validator:
 
 
 @pytest.mark.parametrize("name", ["fixture", "own"])
-def test_it_is_a_schema(schemas: dict[str, Any], name: str) -> None:
+def test_the_schema_is_valid(schemas: dict[str, Any], name: str) -> None:
     Draft202012Validator.check_schema(schemas[name])
 
 
@@ -81,7 +81,7 @@ def test_it_is_a_schema(schemas: dict[str, Any], name: str) -> None:
         if not s.hidden
     ],
 )
-def test_good_documents(schemas: dict[str, Any], name: str, struct: Any) -> None:
+def test_valid_documents_are_accepted(schemas: dict[str, Any], name: str, struct: Any) -> None:
     check = validator(schemas[name], struct.name)
 
     @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
@@ -93,13 +93,13 @@ def test_good_documents(schemas: dict[str, Any], name: str, struct: Any) -> None
     accepted()
 
 
-def test_hidden_types_have_none(schemas: dict[str, Any]) -> None:
+def test_hidden_types_are_not_in_the_schema(schemas: dict[str, Any]) -> None:
     assert "machine" in schemas["fixture"]["$defs"]
     assert "secret" not in schemas["fixture"]["$defs"]
 
 
 @pytest.mark.parametrize("path", WRONG, ids=[p.stem for p in WRONG])
-def test_wrong_documents(schemas: dict[str, Any], path: Path) -> None:
+def test_wrong_documents_are_refused(schemas: dict[str, Any], path: Path) -> None:
     first, document = path.read_text().split("\n", 1)
     kind = first.removeprefix("#: ").split(": ")[0]
     assert not validator(schemas["fixture"], kind).is_valid(json.loads(document))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What libxl's own type files do that this project's do not: a small file in their manner goes through."""
+"""The generator accepts features of libxl's type files that this project's own files do not use."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from json_support import HERE
 
 
-def test_libxl_s_manner() -> None:
+def test_the_features_of_libxl_s_files_work() -> None:
     done = subprocess.run(
         [sys.executable, HERE / "xen_idl.py", HERE / "xen/manner.idl", HERE / "xen/manner_internal.idl"],
         capture_output=True,
@@ -20,7 +20,7 @@ def test_libxl_s_manner() -> None:
     assert done.stdout == "6 structs, 6 enumerations of 11 values: good\n"
 
 
-def test_a_file_that_is_not_there() -> None:
+def test_a_missing_file_is_reported() -> None:
     done = subprocess.run(
         [sys.executable, HERE / "xen_idl.py", Path("no/such.idl")], capture_output=True, text=True
     )

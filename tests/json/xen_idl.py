@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""xen_idl.py FILE...: Xen's own type files through the generator, both compilers, and JSON's round trip.
+"""xen_idl.py FILE...: checks Xen's own type files with the generator, both compilers and the JSON round trip.
 
-`make test-xen-idl IDL="FILE..."` runs it. The files are a Xen release's libxl_types.idl and
-libxl_types_internal.idl, from its source; none is part of this project.
+`make test-xen-idl IDL="FILE..."` runs it. The files are libxl_types.idl and libxl_types_internal.idl from the
+source of a Xen release; they are not part of this project.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ BY_HAND: dict[str, tuple[st.SearchStrategy[Any], Any]] = {
 
 
 def constants() -> dict[str, int]:
-    """The numbers that xen/libxl.h defines."""
+    """The constants that xen/libxl.h defines."""
     text = (XEN / "libxl.h").read_text()
     found = {name: int(value) for name, value in re.findall(r"#define (\w+) +(-1)\n", text)}
     for name, bits in re.findall(r"#define (\w+) +\(~\(uint(\d+)_t\)0\)", text):
@@ -97,8 +97,8 @@ def main() -> int:
             driver = Driver(build(subject, Path(out), compiler))
             for kind in subject.structs if compiler == "gcc" else []:
                 check(driver, subject, kind)
-            said = driver.end()
-            assert not said, said
+            output = driver.end()
+            assert not output, output
     enumerations = subject.model.enumerations
     values = sum(len(e.values) for e in enumerations)
     print(f"{len(subject.structs)} structs, {len(enumerations)} enumerations of {values} values: good")
