@@ -377,7 +377,7 @@ static void console_ready(libxl_ctx *ctx, libxl_event *event, void *user)
     assert_true(tty && *tty);
     free(tty);
     libxl_event_free(ctx, event);
-    p->late += op_done(p->o);
+    p->late += atomic_load(&p->o->completions) != 0;
     p->reports++;
 }
 

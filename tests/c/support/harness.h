@@ -123,7 +123,7 @@ int harness_main(int argc, char **argv, const body *bodies, size_t count);
 typedef struct op {
     scene *s;
     libxl_asyncop_how how;
-    bool started;           /* false: the initiator refused it, and it must never complete */
+    bool started;           /* set when the initiator has returned; false: refused, it must never complete */
     atomic_int completions; /* synchronous returns, callbacks or completion events */
     int rc;
     uint32_t domid; /* of the completion event; mode EVENT only */
