@@ -21,7 +21,6 @@ TEXT = (str, NONE)
 SAID: Kinds = {
     "doc": (str,),
     "since": (str,),
-    "comment": TEXT,
     "namespace": TEXT,
     "dir": (int,),
     "private": (bool,),
@@ -100,7 +99,7 @@ WORDS: dict[type, str] = {
 def expect(value: object, kinds: tuple[type[T], ...], place: Place, what: str) -> T:
     """`value`, which must be of one of `kinds`. True and False are no numbers, half a character no text."""
     if isinstance(value, str) and any("\ud800" <= c <= "\udfff" for c in value):
-        raise Mistake(place, f"{what}: half of a character stands alone in {describe(value)}")
+        raise Mistake(place, f"{what}: lone surrogate in {describe(value)}")
     for kind in kinds:
         if isinstance(value, kind) and not (isinstance(value, bool) and bool not in kinds):
             return value

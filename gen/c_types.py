@@ -67,8 +67,7 @@ def events(model: m.Model) -> str:
 
 
 def description(kind: m.Type) -> str:
-    said = kind.doc or kind.comment
-    return c.comment(said) if said else ""
+    return c.comment(kind.doc) if kind.doc else ""
 
 
 def enumeration(kind: m.Enumeration) -> str:

@@ -150,7 +150,7 @@ def check_field(given: m.Field, what: str) -> Iterator[Mistake]:
     here = f"{what}.{given.name}"
     yield from check_name(given.name, given.place, here)
     if given.const and not isinstance(given.type, m.Array) and not given.kind.c_name.endswith("*"):
-        yield Mistake(given.place, f"{here}: only strings and arrays are const")
+        yield Mistake(given.place, f"{here}: only strings and arrays can be const")
     if given.min is None and given.max is None:
         return
     if given.min is not None and given.max is not None and given.min > given.max:
@@ -160,7 +160,7 @@ def check_field(given: m.Field, what: str) -> Iterator[Mistake]:
     elif isinstance(given.type, m.Number):
         limits = given.type.range
     else:
-        yield Mistake(given.place, f"{here}: only numbers and arrays have min and max")
+        yield Mistake(given.place, f"{here}: only numbers and arrays can have min and max")
         return
     for bound in given.min, given.max:
         if bound is not None and limits and not limits[0] <= bound <= limits[1]:
@@ -186,18 +186,18 @@ def check_said(f: m.Field, what: str) -> Iterator[Mistake]:
     if f.init_val is not None:
         compound = isinstance(f.type, (m.Aggregate, m.Array))
         if compound or (f.type is not None and f.type.init_fn):
-            yield Mistake(f.place, f"{here}: init_val: it is initialised part by part")
+            yield Mistake(f.place, f"{here}: init_val: the type has its own initial value")
         elif f.kind.c_name == "char *" and not f.const and f.init_val != "NULL":
-            yield Mistake(
-                f.place, f"{here}: init_val: a string that is freed is NULL at first; const ones are not"
-            )
+            yield Mistake(f.place, f"{here}: init_val: only a const string can be other than NULL")
         elif not fits(f.init_val, f.kind):
             yield Mistake(f.place, f"{here}: init_val: {f.init_val} does not fit {f.kind.c_name}")
     if f.enumname is not None:
         if f.named is None:
             yield Mistake(f.place, f"{here}: enumname: no such Enumeration: {f.enumname!r}")
         elif f.type is not f.named and not isinstance(f.type, m.Number):
-            yield Mistake(f.place, f"{here}: enumname: it is no number and no {f.enumname}")
+            yield Mistake(
+                f.place, f"{here}: enumname: the field is neither a number nor of type {f.enumname}"
+            )
 
 
 def fits(initial: str | None, kind: m.Type) -> bool:
@@ -222,7 +222,7 @@ def check_deprecated(kind: m.Struct) -> Iterator[Mistake]:
         elif instead is None:
             yield Mistake(f.place, f"{here}: deprecated_by: {kind.name} has no field {f.deprecated_by}")
         elif instead is f:
-            yield Mistake(f.place, f"{here}: deprecated_by: a field cannot be in its own place")
+            yield Mistake(f.place, f"{here}: deprecated_by: a field cannot replace itself")
         elif instead.type is not f.type or instead.init_val != f.init_val:
             message = f"deprecated_by: {instead.name} has another type or initial value"
             yield Mistake(f.place, f"{here}: {message}")
@@ -310,7 +310,9 @@ def check_fields(fields: list[m.Field], what: str) -> Iterator[Mistake]:
         yield from check_doc(f"{what}.{f.name}", f.doc, f.place)
         for kind in walk_once(f):
             if kind.c_name == "void *":
-                yield Mistake(f.place, f"{what}.{f.name}: a raw pointer has no owner")
+                yield Mistake(
+                    f.place, f"{what}.{f.name}: void * is not allowed, because nothing says who frees it"
+                )
 
 
 def walk_once(f: m.Field) -> Iterator[m.Type]:
@@ -327,9 +329,9 @@ def check_operation(o: m.Operation, common: list[m.Error]) -> Iterator[Mistake]:
     if o.hidden and "python" in o.keywords:
         yield Mistake(o.at("python"), f"{what}: python: a hidden operation is not in Python")
     if o.hidden and o.progress is not None:
-        yield Mistake(o.at("progress"), f"{what}: progress: a hidden operation reports none")
+        yield Mistake(o.at("progress"), f"{what}: progress: a hidden operation reports no progress")
     if not o.abort:
-        yield Mistake(o.place, f"{what}: abort is missing: what it leaves behind")
+        yield Mistake(o.place, f"{what}: abort is missing: say what an abort leaves behind")
     else:
         yield from check_doc(f"{what}: abort", o.abort, o.at("abort"))
     if o.abort.startswith(NOT_ABORTABLE) and not o.abort.startswith(NOT_ABORTABLE + ": "):
@@ -337,21 +339,21 @@ def check_operation(o: m.Operation, common: list[m.Error]) -> Iterator[Mistake]:
     if o.limit is not None and not 0 < o.limit <= 1_000_000:
         yield Mistake(o.at("limit"), f"{what}: limit is in seconds, above 0, or None, not {o.limit}")
     if o.limit is not None and o.speed is m.Speed.INSTANT:
-        yield Mistake(o.at("limit"), f"{what}: limit: an instant operation needs none")
+        yield Mistake(o.at("limit"), f"{what}: limit: an instant operation has no time limit")
     if o.progress is not None and o.speed is m.Speed.INSTANT:
-        yield Mistake(o.at("progress"), f"{what}: progress: an instant operation has none to report")
+        yield Mistake(o.at("progress"), f"{what}: progress: an instant operation reports no progress")
     if not o.errors:
         yield Mistake(o.at("errors"), f"{what}: no errors")
     for error in o.errors:
         if error in common:
-            message = f"{what}: every operation can give {error.name}: it is not repeated"
+            message = f"{what}: {error.name} is common to all operations: do not list it"
             yield Mistake(o.at("errors"), message)
     taken = ["ctx", "ao_how", f"aop_{o.progress_what}_how", "ao", "args", "rc", "self", "limit", "progress"]
     for f in o.inputs + o.results:
         if f.name in taken:
-            yield Mistake(f.place, f"{what}: {f.name} is the name of a parameter that all have")
+            yield Mistake(f.place, f"{what}: {f.name} is the name of a parameter that every operation has")
         if f in o.inputs and f.name in OF_METHODS | {f"c_{other.name}" for other in o.inputs}:
-            yield Mistake(f.place, f"{what}: {f.name} is a name that its method in Python uses")
+            yield Mistake(f.place, f"{what}: {f.name} is a name that the generated Python method uses")
         if f.name in CPP_KEYWORDS:
             yield Mistake(f.place, f"{what}.{f.name}: {f.name} is a keyword of C++")
         if f.type is not None and f.type.name is None:
@@ -367,10 +369,13 @@ def check_operation(o: m.Operation, common: list[m.Error]) -> Iterator[Mistake]:
             yield Mistake(o.at("undo"), f"{what}: undo: {o.undo.name} is hidden")
         wanted, there = [f.type for f in o.undo.inputs], [f.type for f in o.results]
         if not all(w in there for w in wanted):
-            yield Mistake(o.at("undo"), f"{what}: undo: {o.undo.name} needs more than this gives")
+            yield Mistake(
+                o.at("undo"),
+                f"{what}: undo: {o.undo.name} has an input that is not a result of this operation",
+            )
         for f in o.results:
             if f.type in wanted and f.kind.owns:
-                message = f"{what}: undo: {f.name} is freed once it is given: {o.undo.name} cannot take it"
+                message = f"{what}: undo: {f.name} owns memory, so {o.undo.name} cannot take it"
                 yield Mistake(o.at("undo"), message)
 
 

@@ -13,7 +13,7 @@ from gen.model import Mistake
 def check_phases(o: m.Operation, common: list[m.Error]) -> Iterator[Mistake]:
     what = f"Operation {o.name}"
     if o.phases and o.speed is m.Speed.INSTANT:
-        yield Mistake(o.at("phases"), f"{what}: phases: an instant operation has none")
+        yield Mistake(o.at("phases"), f"{what}: phases: an instant operation has no phases")
     yield from unique(((p.name, p.place) for p in o.phases), f"{what}: phase")
     committed: m.Phase | None = None
     for phase in o.phases:

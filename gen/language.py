@@ -87,7 +87,7 @@ class Language(TypeLanguage):
             if error is None:
                 raise Mistake(lines.of(name), f"{what}: no such error: {describe(name)}")
             if name in told:
-                raise Mistake(lines.of(name), f"{what}: given twice: {name}")
+                raise Mistake(lines.of(name), f"{what}: listed twice: {name}")
             told.add(name)
             yield error
 
@@ -114,7 +114,7 @@ class Language(TypeLanguage):
         lines = self.lines(_at)
         prefix = self.prefix
         if self.model.events and not self.extending:
-            raise Mistake(lines.place(), "Events: declared once already")
+            raise Mistake(lines.place(), "Events: there is already a list of events")
         told = [
             expect(event, (m.Event,), lines.place(), "Events")
             for event in expect(given, (list,), lines.place(), "Events")

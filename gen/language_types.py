@@ -122,7 +122,7 @@ class TypeLanguage:
         lines = self.lines(_at)
         what = f"KeyedUnion {keyname}"
         if name is not None:
-            raise Mistake(lines.place(), f"{what}: it stands inside a Struct: its name is None, not {name!r}")
+            raise Mistake(lines.place(), f"{what}: a KeyedUnion has no name: write None instead of {name!r}")
         if not isinstance(key, m.Enumeration):
             raise Mistake(lines.place(), f"{what}: the key is an Enumeration, not {describe(key)}")
         about_key, rest = split(given, "keyvar_")
@@ -136,7 +136,7 @@ class TypeLanguage:
         what = f"Array {lenname}"
         kind: m.Type = expect(element, (m.Type,), lines.place(), f"{what}: the element")
         if kind.name is None:
-            raise Mistake(lines.place(), f"{what}: the element is {describe(kind)}: it needs a name")
+            raise Mistake(lines.place(), f"{what}: the element needs a name, and is {describe(kind)}")
         about_length, rest = split(given, "lenvar_")
         lenvar = self.beside("lenvar_", lenname, INTEGER, about_length, lines, what)
         array = m.Array(element=kind, lenvar=lenvar, **self.common("Array", None, rest, lines))
@@ -246,5 +246,7 @@ class TypeLanguage:
         here = Lines(lines.file, lines.call, {k: lines.place(stem + k).line for k in given})
         about = checked(given, attributes.BESIDE[stem], here, f"{what}: {stem.rstrip('_')}")
         if stem == "lenvar_" and about.get("init_val") not in (None, "0"):
-            raise Mistake(here.place("init_val"), f"{what}: lenvar_init_val: an array is empty at first")
+            raise Mistake(
+                here.place("init_val"), f"{what}: lenvar_init_val: the initial length of an array is 0"
+            )
         return self.to_name(m.Field(name=name, type=kind, place=lines.place(), **about))

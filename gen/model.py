@@ -71,7 +71,6 @@ class Type(Declared):
     namespace: str = ""
     doc: str = ""
     since: str = ""
-    comment: str | None = None  # stands above the C type where there is no doc
     dir: int = DIR_BOTH
     passby: int = PASS_BY_VALUE
     private: bool = False

@@ -54,14 +54,6 @@ def test_types_alone(tmp_path: Path) -> None:
     assert (tmp_path / "include/_libxl_types.h").exists()
 
 
-def test_nothing_is_written_when_there_is_a_mistake(tmp_path: Path) -> None:
-    wrong = tmp_path / "wrong.idl"
-    wrong.write_text('Struct("s", [("class", uint8)])\n')
-    out = tmp_path / "out"
-    assert generate(out, wrong).returncode == 1
-    assert not out.exists()
-
-
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("a file")
     done = generate(tmp_path / "out", *FIXTURE)

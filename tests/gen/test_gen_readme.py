@@ -36,7 +36,8 @@ def test_the_example_works(tmp_path: Path) -> None:
     assert example
     idl = tmp_path / "example.idl"
     idl.write_text(
-        'Errors([(-3, "FAIL", "It failed."), (-5, "NOMEM", "No memory."), (-6, "INVAL", "Invalid.")])\n'
+        'Errors([(-3, "FAIL", "It failed."), (-5, "NOMEM", "No memory."), (-6, "INVAL", "Invalid."),'
+        ' (-8, "TIMEDOUT", "Too late.")], common=["TIMEDOUT"])\n'
         + example[1]
         + 'Operation("thing_drop", doc="Drop it.", inputs=[("number", uint32, "Which.")], errors=["FAIL"],\n'
         '    abort="Not abortable: it is over at once.", speed="instant", since="0.1")\n'

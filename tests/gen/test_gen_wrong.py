@@ -47,7 +47,7 @@ def test_a_field_that_python_cannot_have(tmp_path: Path) -> None:
     file = tmp_path / "self.idl"
     file.write_text('Struct("s", [("self", uint8, "A.")], doc="S.", since="0.1")\n')
     done = generate(tmp_path / "out", file, options=("--only", "python"))
-    assert (done.returncode, done.stderr) == (1, f"{file}:1: self: in Python this is the struct itself\n")
+    assert (done.returncode, done.stderr) == (1, f"{file}:1: self: the name is reserved in Python\n")
 
 
 @pytest.mark.parametrize("text", [f"x = {'-' * 5000}1\n", f"x = {'1 + ' * 5000}1\n"], ids=["parsed", "read"])
