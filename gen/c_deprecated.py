@@ -16,11 +16,7 @@ from gen.c_types_source import initial, switch
 BOTH_GIVEN = """\
 static int both_given(const char *path, const char *instead)
 {
-    char text[256];
-
-    snprintf(text, sizeof(text), "%s: deprecated by %s, which is given, too", path, instead);
-    libxl__error_message_set(ERROR_INVAL, text);
-    return ERROR_INVAL;
+    return libxl__refuse(ERROR_INVAL, "%s: deprecated by %s, which is given, too", path, instead);
 }
 """
 

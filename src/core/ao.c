@@ -36,7 +36,7 @@ static libxl__ao *create(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t nu
 static int refused(libxl_ctx *ctx, int rc)
 {
     libxl__ctx_unlock(ctx);
-    return libxl__tell(rc);
+    return libxl__refuse(rc, NULL);
 }
 
 int libxl__ao_create(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t number,
@@ -64,7 +64,7 @@ int libxl__ao_create_instant(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_
     if (how && (!how->callback || libxl__delivering_here(ctx)))
         return libxl__ao_create(ctx, cls, number, how, ao_out);
     if (ctx->closing)
-        return libxl__tell(ERROR_CLOSED);
+        return libxl__refuse(ERROR_CLOSED, NULL);
     libxl__ao *ao = here;
     memset(ao, 0, sizeof(*ao) + cls->args_size);
     begin(ao, ctx, cls, number);
@@ -448,7 +448,7 @@ int libxl_ao_abort(libxl_ctx *ctx, const libxl_asyncop_how *how)
     libxl__ao *ao = libxl__ao_index_find(ctx, how);
     int rc = ao ? libxl__ao_request_stop(ao, ERROR_ABORTED) : ERROR_NOTFOUND;
     libxl__ctx_leave(ctx);
-    return libxl__tell(rc);
+    return libxl__refuse(rc, NULL);
 }
 
 int libxl_ao_set_limit(libxl_ctx *ctx, const libxl_asyncop_how *how, unsigned milliseconds)
@@ -463,7 +463,7 @@ int libxl_ao_set_limit(libxl_ctx *ctx, const libxl_asyncop_how *how, unsigned mi
     else if (ao)
         libxl__timer_stop(ctx, &ao->limit);
     libxl__ctx_leave(ctx);
-    return libxl__tell(rc);
+    return libxl__refuse(rc, NULL);
 }
 
 void libxl__aos_abort_all(libxl_ctx *ctx)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: events from their occurrence until they are taken. Guarded by the context's lock.
+ * Owns: the queued events, from their occurrence until they are taken. The context's lock guards the queue.
  *
- * The event of an operation's completion lies in the operation's record, so there is always room for it;
- * taking or freeing it gives the record back. Every other event is malloc'ed.
+ * The completion event of an operation is a part of the operation's record, so it needs no memory of its own; freeing the
+ * event frees the record. Every other event is malloc'ed in an event_box.
  */
 #include "libxl_internal.h"
 
@@ -12,13 +12,14 @@
 #include <string.h>
 
 enum {
-    WORTH_AN_INDEX = 32, /* events queued */
-    PAST = 1,            /* a deadline that has passed */
-    TAKES_A_LOOK = 2,    /* while events are queued: calls for each look at the descriptors */
-    WAITS_A_LOOK = 64,
+    WORTH_AN_INDEX = 32, /* queued events: with fewer, a search is faster */
+    PAST = 1,            /* a deadline that has passed: 1 ns after the machine started */
+    /* While events are queued, one call of so many looks at the descriptors: */
+    TAKES_A_LOOK = 2,  /* libxl_event_take */
+    WAITS_A_LOOK = 64, /* libxl_event_wait */
 };
 
-/* Every other event: with what its way to the application's receiver needs. */
+/* An event that is not a completion. */
 struct event_box {
     libxl_event event;
     libxl__delivery delivery;
@@ -83,8 +84,8 @@ void libxl__event_discard(libxl_ctx *ctx, libxl_event *event)
 }
 
 /*
- * Only one waiter can take the event, and one that sleeps or polls is woken for it. Those that are busy,
- * perhaps for long in a callback, will look at the queue before they sleep again.
+ * Wakes one waiter that wants the event, because only one can take it. A waiter that is not asleep, for example because it
+ * runs a callback, needs no wakeup: it looks at the queue before it sleeps again.
  */
 static void wake_one(libxl_ctx *ctx, const libxl_event *event)
 {
@@ -143,7 +144,10 @@ void libxl__events_close(libxl_ctx *ctx)
     }
 }
 
-/* Who always has events still learns what the descriptors have: a look costs a system call, now and then is enough. */
+/*
+ * Looks at the descriptors, at each call if no events are queued, else at one call of `every`: a look costs a system call,
+ * but a caller that always finds events must still learn of new ones in time.
+ */
 static int look(libxl_ctx *ctx, uint32_t every)
 {
     libxl__events *events = &ctx->events;
@@ -204,12 +208,12 @@ int libxl_event_is_for(const libxl_event *event, void *user)
     return event->for_user == *(const libxl_ev_user *)user;
 }
 
-/* Whether the queue's index can be asked; it is made when there is reason to. */
+/* Whether the index can answer this wish. Makes the index if the queue has become long. */
 static bool indexed(libxl__events *events, const libxl__waiter *want)
 {
     if (want->predicate != libxl_event_is_for)
         return false;
-    return events->index.places ||
+    return events->index.slots ||
            (events->queued > WORTH_AN_INDEX && libxl__event_index_make(&events->index, &events->queue));
 }
 
@@ -242,11 +246,11 @@ int libxl_event_check(libxl_ctx *ctx, libxl_event **event_out, uint64_t typemask
     if (!*event_out)
         libxl__loop_hide_events(ctx);
     libxl__ctx_unlock(ctx);
-    return libxl__tell(*event_out ? 0 : ERROR_NOT_READY);
+    return *event_out ? 0 : libxl__refuse(ERROR_NOT_READY, NULL);
 }
 
-/* When this thread last returned from waiting for an event. What it has looked at since, it may have looked at before
- * a libxl_ctx_wake. */
+/* When this thread last returned from waiting for an event. A libxl_ctx_wake after that makes its next wait return: what the
+ * thread has looked at since then may have changed before the wake. */
 static _Thread_local uint64_t returned_at __attribute__((tls_model("initial-exec")));
 
 int libxl_event_wait_limit(libxl_ctx *ctx, libxl_event **event_out, uint64_t typemask,
@@ -262,7 +266,7 @@ int libxl_event_wait_limit(libxl_ctx *ctx, libxl_event **event_out, uint64_t typ
     libxl__waiter_begin(ctx, &waiter);
     int rc = ctx->events.queued ? look(ctx, WAITS_A_LOOK) : 0;
     libxl__ctx_dispatch_all(ctx);
-    /* With no time at all, or woken before, there is still one look: who only ever looks must get on, too. */
+    /* There is always one look, even if the time is over or libxl_ctx_wake was called: callers that only poll need it. */
     for (bool looked = false; !(*event_out = find(ctx, &waiter)) && !rc; looked = true) {
         const bool woken = ctx->events.woken_at && ctx->events.woken_at >= since;
         if (looked && woken)
@@ -281,7 +285,9 @@ int libxl_event_wait_limit(libxl_ctx *ctx, libxl_event **event_out, uint64_t typ
         return 0;
     if (rc == ERROR_TIMEDOUT)
         return libxl__refuse(rc, "no such event within %d ms", milliseconds);
-    return rc == ERROR_FAIL ? rc : libxl__tell(rc); /* of that, the words are those of what failed */
+    return rc == ERROR_FAIL
+               ? rc
+               : libxl__refuse(rc, NULL); /* FAIL has the message of the system call that failed */
 }
 
 int libxl_event_wait(libxl_ctx *ctx, libxl_event **event_out, uint64_t typemask,

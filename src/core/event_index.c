@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the table. Guarded by the context's lock. Linear probing, at most a quarter full; what is removed is closed
- * up behind, so that events with the same for_user stay in their order.
+ * Owns: the table; the events belong to the queue. The context's lock guards it.
+ *
+ * The table uses linear probing and is at most a quarter full. Removing an event moves the following ones up, so there are
+ * no marks for removed entries, and events with the same for_user stay in their order.
  */
 #include "libxl_internal.h"
 
 #include <stdlib.h>
 
-enum { FARTHEST = 128 };
+enum { FARTHEST = 128 }; /* slots from an event to its home: beyond that, searching the queue is as fast */
 
 static uint32_t home_of(const libxl__event_index *index, libxl_ev_user for_user)
 {
@@ -15,32 +17,32 @@ static uint32_t home_of(const libxl__event_index *index, libxl_ev_user for_user)
     return (uint32_t)(spread >> 32) & (index->room - 1);
 }
 
-static uint32_t next(const libxl__event_index *index, uint32_t place)
+static uint32_t next(const libxl__event_index *index, uint32_t slot)
 {
-    return (place + 1) & (index->room - 1);
+    return (slot + 1) & (index->room - 1);
 }
 
-/* false: too far from its home. */
+/* Returns false if all slots near the event's home are taken. */
 static bool put(libxl__event_index *index, libxl_event *event)
 {
-    uint32_t place = home_of(index, event->for_user);
-    for (int steps = 0; index->places[place]; steps++) {
+    uint32_t slot = home_of(index, event->for_user);
+    for (int steps = 0; index->slots[slot]; steps++) {
         if (steps == FARTHEST)
             return false;
-        place = next(index, place);
+        slot = next(index, slot);
     }
-    index->places[place] = event;
+    index->slots[slot] = event;
     index->count++;
     return true;
 }
 
-/* In place of what there was, which is gone if this fails. */
+/* Replaces the table by one of this size, with all queued events. Without memory there is no table afterwards. */
 static bool make(libxl__event_index *index, const struct libxl__event_list *queue, uint32_t room)
 {
     libxl_event *event;
     libxl__event_index_drop(index);
-    index->places = calloc(room, sizeof(libxl_event *));
-    if (!index->places)
+    index->slots = calloc(room, sizeof(libxl_event *));
+    if (!index->slots)
         return false;
     index->room = room;
     TAILQ_FOREACH (event, queue, link)
@@ -67,16 +69,16 @@ bool libxl__event_index_make(libxl__event_index *index, const struct libxl__even
 
 void libxl__event_index_drop(libxl__event_index *index)
 {
-    if (!index->places && !index->useless)
+    if (!index->slots && !index->useless)
         return;
-    free(index->places);
-    *index = (libxl__event_index){.places = NULL};
+    free(index->slots);
+    *index = (libxl__event_index){.slots = NULL};
 }
 
 void libxl__event_index_add(libxl__event_index *index, const struct libxl__event_list *queue,
                             libxl_event *event)
 {
-    if (!index->places)
+    if (!index->slots)
         return;
     if (index->count >= index->room / 4 || !put(index, event))
         make(index, queue, 2 * index->room);
@@ -84,20 +86,20 @@ void libxl__event_index_add(libxl__event_index *index, const struct libxl__event
 
 void libxl__event_index_remove(libxl__event_index *index, const libxl_event *event)
 {
-    if (!index->places)
+    if (!index->slots)
         return;
     uint32_t hole = home_of(index, event->for_user);
-    while (index->places[hole] != event)
+    while (index->slots[hole] != event)
         hole = next(index, hole);
-    /* Whoever stands behind, and is not at home between the hole and itself, moves up. */
-    for (uint32_t place = next(index, hole); index->places[place]; place = next(index, place)) {
-        const uint32_t home = home_of(index, index->places[place]->for_user);
-        if (((place - home) & (index->room - 1)) < ((place - hole) & (index->room - 1)))
+    /* An event behind the hole moves into it, unless its home lies between the hole and its slot. */
+    for (uint32_t slot = next(index, hole); index->slots[slot]; slot = next(index, slot)) {
+        const uint32_t home = home_of(index, index->slots[slot]->for_user);
+        if (((slot - home) & (index->room - 1)) < ((slot - hole) & (index->room - 1)))
             continue;
-        index->places[hole] = index->places[place];
-        hole = place;
+        index->slots[hole] = index->slots[slot];
+        hole = slot;
     }
-    index->places[hole] = NULL;
+    index->slots[hole] = NULL;
     index->count--;
 }
 
@@ -105,8 +107,7 @@ libxl_event *libxl__event_index_find(const libxl__event_index *index, libxl_ev_u
                                      uint64_t typemask)
 {
     libxl_event *event;
-    for (uint32_t place = home_of(index, for_user); (event = index->places[place]);
-         place = next(index, place))
+    for (uint32_t slot = home_of(index, for_user); (event = index->slots[slot]); slot = next(index, slot))
         if (event->for_user == for_user && libxl__event_wanted(event, typemask, NULL, NULL))
             return event;
     return NULL;

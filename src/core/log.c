@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the calling thread's last error message (thread-local). Takes no lock; the logger must be
- * thread-safe, as xentoollog's own are.
+ * Owns: the last error message of each thread, which is thread-local. Takes no lock. The logger must be thread-safe;
+ * xentoollog's loggers are.
  */
 #include "libxl_internal.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static _Thread_local char last_message[512];
@@ -17,8 +18,8 @@ static bool is_inside_character(const char *p)
 }
 
 /*
- * Of what is too long the middle is left out: the beginning says which field it is, the end what is wrong. No
- * character is cut.
+ * Keeps a message. The middle of a long one is left out, because its beginning names the field and its end says what is
+ * wrong. UTF-8 characters are not cut.
  */
 static void keep(const char *message)
 {
@@ -44,13 +45,6 @@ void libxl__error_message_set(int rc, const char *message)
         keep(message);
 }
 
-int libxl__tell(int rc)
-{
-    if (rc)
-        libxl__error_message_set(rc, NULL);
-    return rc;
-}
-
 const char *libxl_error_message(void)
 {
     return last_message;
@@ -58,14 +52,24 @@ const char *libxl_error_message(void)
 
 int libxl__refuse(int rc, const char *fmt, ...)
 {
-    char message
-        [1024]; /* no allocation: refusing must work without memory, and waits that time out are frequent */
+    const int saved = errno;
+    char usual[256], *longer = NULL; /* usually nothing is allocated: waits that time out are frequent */
     va_list args;
+    if (!rc)
+        return 0;
     va_start(args, fmt);
-    if (fmt)
-        vsnprintf(message, sizeof(message), fmt, args);
+    const int length = fmt ? vsnprintf(usual, sizeof(usual), fmt, args) : 0;
     va_end(args);
-    libxl__error_message_set(rc, fmt ? message : NULL);
+    if (length >= (int)sizeof(usual)) {
+        errno = saved;
+        va_start(args, fmt);
+        if (vasprintf(&longer, fmt, args) < 0)
+            longer = NULL; /* the beginning will do */
+        va_end(args);
+    }
+    libxl__error_message_set(rc, longer ? longer : fmt ? usual : NULL);
+    free(longer);
+    errno = saved;
     return rc;
 }
 
@@ -77,18 +81,4 @@ void libxl__log(libxl_ctx *ctx, xentoollog_level level, int errnoval, const char
     va_start(args, fmt);
     xtl_logv(ctx->logger, level, errnoval, "libxl", fmt, args);
     va_end(args);
-}
-
-int libxl__log_errno(libxl_ctx *ctx, int rc, const char *fmt, ...)
-{
-    int saved = errno;
-    va_list args;
-    va_start(args, fmt);
-    size_t length = (size_t)vsnprintf(last_message, sizeof(last_message), fmt, args);
-    va_end(args);
-    if (length < sizeof(last_message))
-        snprintf(last_message + length, sizeof(last_message) - length, ": %s", strerror(saved));
-    libxl__log(ctx, XTL_ERROR, -1, "%s", last_message);
-    errno = saved;
-    return rc;
 }

@@ -16,6 +16,15 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+/* Logs it, too: the thread that meets the failure need not be the one that a call fails for. */
+static int system_call_failed(libxl_ctx *ctx, const char *name)
+{
+    const int saved = errno;
+    libxl__log(ctx, XTL_ERROR, saved, "%s", name);
+    errno = saved;
+    return libxl__refuse(ERROR_FAIL, "%s: %m", name);
+}
+
 static void raise_eventfd(libxl_ctx *ctx, int fd)
 {
     const uint64_t one = 1;
@@ -78,20 +87,20 @@ static int open_descriptors(libxl_ctx *ctx)
     libxl__loop *loop = &ctx->loop;
     loop->outer = epoll_create1(EPOLL_CLOEXEC);
     if (loop->outer < 0)
-        return libxl__log_errno(ctx, ERROR_FAIL, "epoll_create1");
+        return system_call_failed(ctx, "epoll_create1");
     loop->inner = epoll_create1(EPOLL_CLOEXEC);
     if (loop->inner < 0)
-        return libxl__log_errno(ctx, ERROR_FAIL, "epoll_create1");
+        return system_call_failed(ctx, "epoll_create1");
     loop->events_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (loop->events_fd < 0)
-        return libxl__log_errno(ctx, ERROR_FAIL, "eventfd");
+        return system_call_failed(ctx, "eventfd");
     struct epoll_event readable = {.events = EPOLLIN};
     if (epoll_ctl(loop->outer, EPOLL_CTL_ADD, loop->inner, &readable) ||
         epoll_ctl(loop->outer, EPOLL_CTL_ADD, loop->events_fd, &readable))
-        return libxl__log_errno(ctx, ERROR_FAIL, "epoll_ctl");
+        return system_call_failed(ctx, "epoll_ctl");
     int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (fd < 0)
-        return libxl__log_errno(ctx, ERROR_FAIL, "eventfd");
+        return system_call_failed(ctx, "eventfd");
     int rc = libxl__fd_register(ctx, &loop->look_again, fd, EPOLLIN, looked);
     if (rc)
         close(fd);
@@ -167,7 +176,7 @@ int libxl__fd_register(libxl_ctx *ctx, libxl__fd *fd, int number, uint32_t event
     struct epoll_event wanted = {.events = events, .data.ptr = fd};
     int polled = watch(ctx, number, &wanted);
     if (polled < 0)
-        return libxl__log_errno(ctx, ERROR_FAIL, "epoll_ctl");
+        return system_call_failed(ctx, "epoll_ctl");
     *fd = (libxl__fd){.callback = callback, .fd = number, .polled = polled, .registered = true};
     LIST_INSERT_HEAD(&ctx->loop.registered, fd, link);
     ctx->loop.descriptors++;
@@ -207,7 +216,7 @@ int libxl__loop_dispatch(libxl_ctx *ctx)
     struct epoll_event *found = ctx->loop.found;
     int count = epoll_wait(ctx->loop.inner, found, LIBXL__FOUND_AT_ONCE, 0);
     if (count < 0)
-        return errno == EINTR ? 0 : libxl__log_errno(ctx, ERROR_FAIL, "epoll_wait");
+        return errno == EINTR ? 0 : system_call_failed(ctx, "epoll_wait");
     for (int i = 0; i < count; i++)
         ((libxl__fd *)found[i].data.ptr)->found_at = &found[i];
     for (int i = 0; i < count; i++) {
@@ -282,7 +291,7 @@ static int lead(libxl_ctx *ctx, libxl__waiter *waiter, uint64_t deadline)
     ctx->loop.leader = NULL;
     if (polled < 0 && saved != EINTR) {
         errno = saved;
-        return libxl__log_errno(ctx, ERROR_FAIL, "poll");
+        return system_call_failed(ctx, "poll");
     }
     return libxl__loop_dispatch(ctx);
 }

@@ -130,7 +130,7 @@ int libxl__timers_open(libxl_ctx *ctx)
 {
     int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     if (fd < 0)
-        return libxl__log_errno(ctx, ERROR_FAIL, "timerfd_create");
+        return libxl__refuse(ERROR_FAIL, "timerfd_create: %m");
     int rc = libxl__fd_register(ctx, &ctx->timers.source, fd, EPOLLIN, expired);
     if (rc)
         close(fd);

@@ -97,9 +97,10 @@ static int start_thread(libxl__lane *lane)
 
 static int no_thread(libxl_ctx *ctx, libxl__ao *ao, int error)
 {
-    errno = error;
-    return ao ? libxl__ao_fail(ao, ERROR_FAIL, "starting a worker thread: %s", strerror(error))
-              : libxl__log_errno(ctx, ERROR_FAIL, "starting a worker thread");
+    if (ao)
+        return libxl__ao_fail(ao, ERROR_FAIL, "starting a worker thread: %s", strerror(error));
+    libxl__log(ctx, XTL_ERROR, error, "starting a worker thread");
+    return ERROR_FAIL;
 }
 
 int libxl__lane_reserve(libxl__ao *ao, libxl__lane *lane)

@@ -41,7 +41,10 @@ int libxl__json_fail(const libxl__json_spot *at, int rc, const char *fmt, ...)
         if (iscntrl((unsigned char)*p))
             *p = '?';
     }
-    libxl__error_message_set(rc, message);
+    if (message)
+        libxl__refuse(rc, "%s", message);
+    else
+        libxl__refuse(rc, NULL);
     free(message);
     return rc;
 }

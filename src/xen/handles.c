@@ -33,13 +33,13 @@ int libxl__handles_open(libxl_ctx *ctx)
     libxl__handles *handles = &ctx->xen->handles;
     xc_interface *first = open_one(ctx);
     if (!first)
-        return libxl__log_errno(ctx, libxl__open_rc(errno, ERROR_NO_HYPERVISOR),
-                                "opening the hypervisor's interface, /dev/xen/privcmd");
+        return libxl__refuse(libxl__open_rc(errno, ERROR_NO_HYPERVISOR),
+                             "opening the hypervisor's interface, /dev/xen/privcmd: %m");
     handles->opened_by = this_thread();
     atomic_init(&handles->of[0], first);
     if (xc_version(first, XENVER_version, NULL) < 0)
-        return libxl__log_errno(ctx, libxl__open_rc(errno, ERROR_NO_HYPERVISOR),
-                                "asking for the hypervisor's version");
+        return libxl__refuse(libxl__open_rc(errno, ERROR_NO_HYPERVISOR),
+                             "asking for the hypervisor's version: %m");
     return 0;
 }
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: nothing; the handle is the context's. Nothing here takes long. */
+/*
+ * Owns: nothing; the handles are the context's. Hypercalls are made in place, because each takes microseconds. What uses only
+ * the operation and a handle may be called unlocked; the list of domains is the context's, so it needs the lock.
+ */
 #include "xen.h"
 
 #include <errno.h>
@@ -8,39 +11,35 @@
 
 enum { PAGE_KB = 4 };
 
-static int hypercall_failed(libxl__ao *ao, const char *what)
+/* A hypercall on a domain has failed: for ESRCH, because there is no such domain. */
+static int fail_on_domain(libxl__ao *ao, const char *what, uint32_t domid)
 {
-    int saved = errno;
-    return libxl__ao_fail(ao, libxl__errno_rc(saved), "%s: %s", what, strerror(saved));
+    if (errno == ESRCH)
+        return libxl__ao_fail(ao, ERROR_DOMAIN_NOTFOUND, "domid: there is no domain %u", domid);
+    return libxl__ao_fail(ao, libxl__errno_rc(errno), "%s domain %u: %m", what, domid);
 }
 
-static int domain_hypercall_failed(libxl__ao *ao, const char *what, uint32_t domid)
-{
-    int saved = errno;
-    if (saved == ESRCH)
-        return libxl__ao_fail(ao, ERROR_DOMAIN_NOTFOUND, "domid: there is no domain %u", domid);
-    return libxl__ao_fail(ao, libxl__errno_rc(saved), "%s domain %u: %s", what, domid, strerror(saved));
-}
+#define DOMID_WRONG "domid: %u is not between 0 and %u"
 
 int libxl__hv_check_domid(uint32_t domid)
 {
     if (domid < LIBXL__DOMID_FIRST_RESERVED)
         return 0;
-    return libxl__refuse(ERROR_INVAL, "domid: %u is not between 0 and %u", domid,
-                         LIBXL__DOMID_FIRST_RESERVED - 1);
+    return libxl__refuse(ERROR_INVAL, DOMID_WRONG, domid, LIBXL__DOMID_FIRST_RESERVED - 1);
 }
 
 static int check_domid(libxl__ao *ao, uint32_t domid)
 {
-    int rc = libxl__hv_check_domid(domid);
-    return rc ? libxl__ao_fail(ao, rc, "%s", libxl_error_message()) : 0;
+    if (domid < LIBXL__DOMID_FIRST_RESERVED)
+        return 0;
+    return libxl__ao_fail(ao, ERROR_INVAL, DOMID_WRONG, domid, LIBXL__DOMID_FIRST_RESERVED - 1);
 }
 
 int libxl__hv_pause(libxl__ao *ao, uint32_t domid)
 {
     int rc = check_domid(ao, domid);
     if (!rc && xc_domain_pause(libxl__xch(ao->ctx), domid))
-        rc = domain_hypercall_failed(ao, "pausing", domid);
+        rc = fail_on_domain(ao, "pausing", domid);
     return rc;
 }
 
@@ -48,7 +47,7 @@ int libxl__hv_unpause(libxl__ao *ao, uint32_t domid)
 {
     int rc = check_domid(ao, domid);
     if (!rc && xc_domain_unpause(libxl__xch(ao->ctx), domid))
-        rc = domain_hypercall_failed(ao, "unpausing", domid);
+        rc = fail_on_domain(ao, "unpausing", domid);
     return rc;
 }
 
@@ -64,10 +63,10 @@ int libxl__hv_look(libxl__ao *ao, uint32_t domid, xc_domaininfo_t *info)
     int rc = check_domid(ao, domid);
     if (rc)
         return rc;
-    /* "The first domain from this number on": another one may answer. */
+    /* The hypercall returns the first domain from this domid on, which may be another one. */
     int count = xc_domain_getinfolist(libxl__xch(ao->ctx), domid, 1, info);
     if (count < 0 && errno != ESRCH)
-        return domain_hypercall_failed(ao, "looking at", domid);
+        return fail_on_domain(ao, "looking at", domid);
     if (count != 1 || info->domain != domid)
         return ERROR_DOMAIN_NOTFOUND;
     if (domid == ao->subject.number)
@@ -91,7 +90,7 @@ int libxl__hv_list_page(libxl_ctx *ctx, uint32_t *first, xc_domaininfo_t *page)
     return got;
 }
 
-/* One page more fits afterwards. */
+/* Makes room for one more page. Returns -1 with errno. */
 static int make_room(struct libxl__domain_list *list)
 {
     if (list->room - list->count >= LIBXL__HV_PAGE)
@@ -143,7 +142,7 @@ static libxl_domain_type type_of(const xc_domaininfo_t *info)
     return info->arch_config.emulation_flags & pc_devices ? LIBXL_DOMAIN_TYPE_HVM : LIBXL_DOMAIN_TYPE_PVH;
 }
 
-/* With all its members there, or the compiler writes zeroes first, which takes as long as the rest. */
+/* Names every member: otherwise the compiler clears the structure first, which takes as long as filling it. */
 void libxl__hv_dominfo(const xc_domaininfo_t *info, libxl_dominfo *out)
 {
     *out = (libxl_dominfo){
@@ -174,7 +173,7 @@ int libxl__hv_physinfo(libxl__ao *ao, libxl_physinfo *out)
 {
     xc_physinfo_t info = {.max_cpu_id = 0};
     if (xc_physinfo(libxl__xch(ao->ctx), &info))
-        return hypercall_failed(ao, "asking about the host");
+        return libxl__ao_fail(ao, libxl__errno_rc(errno), "asking about the host: %m");
     *out = (libxl_physinfo){
         .threads_per_core = info.threads_per_core,
         .cores_per_socket = info.cores_per_socket,
@@ -206,13 +205,13 @@ int libxl__hv_version(libxl__ao *ao, libxl_version_info *out)
     } u;
     int version = xc_version(xch, XENVER_version, NULL);
     if (version < 0)
-        return hypercall_failed(ao, "asking for the hypervisor's version");
+        return libxl__ao_fail(ao, libxl__errno_rc(errno), "asking for the hypervisor's version: %m");
     libxl_version_info_init(out);
     out->xen_version_major = version >> 16;
     out->xen_version_minor = version & 0xffff;
     out->pagesize = xc_version(xch, XENVER_pagesize, NULL);
     bool failed = false;
-    /* Texts of the hypervisor's, in arrays that it fills with zeroes; a last one is put there in any case. */
+    /* The hypervisor pads its texts with zeroes; strndup makes sure that each ends. */
 #define TEXT(command, member, source)                                                                        \
     do {                                                                                                     \
         memset(&u, 0, sizeof(u));                                                                            \
@@ -231,5 +230,5 @@ int libxl__hv_version(libxl__ao *ao, libxl_version_info *out)
     if (!failed)
         return 0;
     libxl_version_info_dispose(out);
-    return hypercall_failed(ao, "asking for the hypervisor's version");
+    return libxl__ao_fail(ao, libxl__errno_rc(errno), "asking for the hypervisor's version: %m");
 }

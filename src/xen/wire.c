@@ -303,14 +303,14 @@ static int socket_path(struct sockaddr_un *address)
 }
 
 /* Errors: NO_XENSTORE, PERMISSION, FAIL, NOMEM. */
-static int connect_socket(libxl_ctx *ctx, int fd)
+static int connect_socket(int fd)
 {
     struct sockaddr_un address;
     errno = socket_path(&address);
     if (!errno && !connect(fd, (const struct sockaddr *)&address, sizeof(address)))
         return 0;
-    return libxl__log_errno(ctx, libxl__open_rc(errno, ERROR_NO_XENSTORE), "connecting to xenstored, %s%s",
-                            address.sun_path, errno == ENAMETOOLONG ? "..." : "");
+    return libxl__refuse(libxl__open_rc(errno, ERROR_NO_XENSTORE), "connecting to xenstored, %s%s: %m",
+                         address.sun_path, errno == ENAMETOOLONG ? "..." : "");
 }
 
 void libxl__wire_close(libxl_ctx *ctx)
@@ -331,13 +331,13 @@ int libxl__wire_open(libxl_ctx *ctx)
 {
     struct libxl__xs_wire *wire = ctx->xen->wire = calloc(1, sizeof(*wire));
     if (!wire)
-        return ERROR_NOMEM;
+        return libxl__refuse(ERROR_NOMEM, NULL);
     int rc;
     wire->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (wire->fd < 0)
-        rc = libxl__log_errno(ctx, libxl__open_rc(errno, ERROR_FAIL), "socket");
+        rc = libxl__refuse(libxl__open_rc(errno, ERROR_FAIL), "socket: %m");
     else
-        rc = connect_socket(ctx, wire->fd);
+        rc = connect_socket(wire->fd);
     if (!rc)
         rc = libxl__fd_register(ctx, &wire->source, wire->fd, EPOLLIN, ready);
     if (rc)

@@ -211,16 +211,16 @@ static int open_lib(libxl_ctx *ctx)
 {
     struct libxl__xs_lib *lib = ctx->xen->lib = calloc(1, sizeof(*lib));
     if (!lib)
-        return ERROR_NOMEM;
+        return libxl__refuse(ERROR_NOMEM, NULL);
     lib->requests = xs_open(0);
     lib->watches = lib->requests ? xs_open(0) : NULL;
     if (!lib->watches) {
-        int rc = libxl__log_errno(ctx, libxl__open_rc(errno, ERROR_NO_XENSTORE), "connecting to xenstored");
+        int rc = libxl__refuse(libxl__open_rc(errno, ERROR_NO_XENSTORE), "connecting to xenstored: %m");
         close_lib(ctx);
         return rc;
     }
     int fd = xs_fileno(lib->watches);
-    int rc = fd < 0 ? libxl__log_errno(ctx, ERROR_FAIL, "xs_fileno") : 0;
+    int rc = fd < 0 ? libxl__refuse(ERROR_FAIL, "xs_fileno: %m") : 0;
     if (!rc)
         rc = libxl__fd_register(ctx, &lib->source, fd, EPOLLIN, watch_fired);
     if (rc) {

@@ -83,7 +83,7 @@ static void the_index_is_freed_with_the_last_event(scene *s)
             queue(ctx, i, i);
         for (uint32_t i = MANY; i-- > 0;) {
             assert_int_equal(take(ctx, libxl_event_is_for, i, LIBXL_EVENTMASK_ALL), i);
-            assert_int_equal(ctx->events.index.places != NULL, i > 0);
+            assert_int_equal(ctx->events.index.slots != NULL, i > 0);
             assert_int_equal(ctx->events.index.count, i);
         }
     }
@@ -98,7 +98,7 @@ static void a_single_user_needs_no_index(scene *s)
         queue(ctx, 1, i);
     for (uint32_t i = 0; i < MANY; i++) {
         assert_int_equal(take(ctx, libxl_event_is_for, 1, LIBXL_EVENTMASK_ALL), i);
-        assert_null(ctx->events.index.places);
+        assert_null(ctx->events.index.slots);
     }
     core_close(ctx);
     (void)s;

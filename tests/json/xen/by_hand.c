@@ -3,6 +3,7 @@
 #include "_libxl_types_internal.h"
 #include "_libxl_types_json.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,10 +12,13 @@
 
 static char last_message[1024];
 
-void libxl__error_message_set(int rc, const char *text)
+int libxl__refuse(int rc, const char *fmt, ...)
 {
-    (void)rc;
-    snprintf(last_message, sizeof(last_message), "%s", text ? text : "out of memory");
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(last_message, sizeof(last_message), fmt ? fmt : "out of memory", args);
+    va_end(args);
+    return rc;
 }
 
 const char *libxl_error_message(void)

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * libxl's ways into an application's event loop: libxl_osevent_*.
+ *
+ * Owns: the one registration with the application's loop, of libxl_ctx_fd. The context's lock guards it. The loop's hooks are
+ * called unlocked; libxl's rules forbid them to call the library all the same.
+ *
+ * No timeout is ever registered, because a deadline makes the descriptor readable. A late or repeated call of
+ * libxl_osevent_occurred_fd does no harm: it finds nothing to do.
+ */
+#include "libxl_internal.h"
+
+void libxl__hooks_open(libxl_ctx *ctx)
+{
+    pthread_cond_init(&ctx->hooks.registration_done, NULL);
+}
+
+void libxl__hooks_close(libxl_ctx *ctx)
+{
+    libxl__hooks *hooks = &ctx->hooks;
+    if (hooks->registered)
+        hooks->loop->fd_deregister(hooks->loop_user, libxl_ctx_fd(ctx), hooks->for_app);
+    hooks->registered = false;
+    pthread_cond_destroy(&hooks->registration_done);
+}
+
+int libxl__hooks_need_loop(libxl_ctx *ctx)
+{
+    libxl__hooks *hooks = &ctx->hooks;
+    while (hooks->registering) /* another thread registers; its result decides for this thread, too */
+        libxl__ctx_sleep(ctx, &hooks->registration_done, 0);
+    if (!hooks->loop || hooks->registered)
+        return 0;
+    hooks->registering = true;
+    void *for_app = NULL;
+    libxl__ctx_unlock(ctx);
+    int rc = hooks->loop->fd_register(hooks->loop_user, libxl_ctx_fd(ctx), &for_app, POLLIN, hooks);
+    libxl__ctx_lock(ctx);
+    hooks->registering = false;
+    pthread_cond_broadcast(&hooks->registration_done);
+    hooks->registered = !rc;
+    if (!rc)
+        hooks->for_app = for_app;
+    return rc;
+}
+
+void libxl_osevent_register_hooks(libxl_ctx *ctx, const libxl_osevent_hooks *hooks, void *user)
+{
+    libxl__ctx_lock(ctx);
+    ctx->hooks.loop = hooks;
+    ctx->hooks.loop_user = user;
+    libxl__ctx_unlock(ctx);
+}
+
+void libxl_osevent_occurred_fd(libxl_ctx *ctx, void *for_libxl, int fd, short events, short revents)
+{
+    (void)events, (void)revents;
+    if (for_libxl == &ctx->hooks && fd == libxl_ctx_fd(ctx))
+        libxl_ctx_process(ctx);
+}
+
+void libxl_osevent_occurred_timeout(libxl_ctx *ctx, void *for_libxl)
+{
+    (void)ctx, (void)for_libxl; /* no timeout is ever registered */
+}
+
+/* Leaves the timeout as it is: deadlines make the descriptor readable. */
+int libxl_osevent_beforepoll(libxl_ctx *ctx, int *nfds_io, struct pollfd *fds, int *timeout_upd,
+                             struct timeval now)
+{
+    (void)timeout_upd, (void)now;
+    int room = *nfds_io;
+    *nfds_io = 1;
+    if (room < 1)
+        return libxl__refuse(ERROR_BUFFERFULL, NULL);
+    fds[0] = (struct pollfd){.fd = libxl_ctx_fd(ctx), .events = POLLIN};
+    return 0;
+}
+
+void libxl_osevent_afterpoll(libxl_ctx *ctx, int nfds, const struct pollfd *fds, struct timeval now)
+{
+    (void)now;
+    for (int i = 0; i < nfds; i++)
+        if (fds[i].fd == libxl_ctx_fd(ctx) && fds[i].revents)
+            libxl_ctx_process(ctx);
+}

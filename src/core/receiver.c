@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The application's receiver of events: libxl_event_hooks. The context's lock guards the registration; the hooks are the
+ * application's, and src/core/deliver.c calls them unlocked.
+ */
+#include "libxl_internal.h"
+
+bool libxl__hooks_want(libxl_ctx *ctx, const libxl_event *event)
+{
+    const libxl_event_hooks *receiver = ctx->hooks.receiver;
+    return receiver && receiver->event_occurs_mask &&
+           libxl__event_wanted(event, receiver->event_occurs_mask, NULL, NULL);
+}
+
+void libxl_event_register_callbacks(libxl_ctx *ctx, const libxl_event_hooks *hooks, void *user)
+{
+    libxl__ctx_lock(ctx);
+    ctx->hooks.receiver = hooks;
+    ctx->hooks.receiver_user = user;
+    libxl__ctx_unlock(ctx);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * libxl's arrangements about SIGCHLD. The library follows its children by pidfd, so it needs no arrangement: the calls
+ * exist for programs that make them, and change nothing. Any thread, unlocked.
+ */
+#include "log.h"
+
+#include <libxl.h>
+
+void libxl_childproc_setmode(libxl_ctx *ctx, const libxl_childproc_hooks *hooks, void *user)
+{
+    (void)ctx, (void)hooks, (void)user;
+}
+
+int libxl_childproc_reaped(libxl_ctx *ctx, pid_t pid, int status)
+{
+    (void)ctx, (void)pid, (void)status;
+    return libxl__refuse(ERROR_UNKNOWN_CHILD, NULL);
+}
+
+void libxl_childproc_sigchld_occurred(libxl_ctx *ctx)
+{
+    (void)ctx;
+}
