@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Eight guests at once, from their creation until nothing is left of them: in C, by callbacks, by events or
- * synchronously.
+ * Runs eight guests at once, from creation to destruction, with callbacks, with events, or synchronously.
  *
  *     lifecycle callbacks|events|sync [KERNEL]
  *
- * A guest's life is a plan: a list of steps, each one operation. The three styles differ only in how they
- * learn that a step has ended, in the last part of this file. Some guests stop by themselves, some are asked
- * to, one is deaf and gets a time limit, and one creation is aborted half-way.
+ * Each guest has a plan, which is a list of steps. Each step is one operation. The three styles differ only in how
+ * the program learns that a step has completed; they are in the last part of this file. Some guests stop by
+ * themselves and some on request. One ignores the request, so the request has a time limit. One creation is aborted.
  */
 #include <errno.h>
 #include <poll.h>
@@ -20,28 +19,28 @@
 
 #include <libxl.h>
 
-enum { MEMORY_KB = 24 << 10, DEAF_LIMIT_MS = 1000 };
+enum { MEMORY_KB = 24 << 10, SHUTDOWN_LIMIT_MS = 1000 };
 
 static libxl_ctx *ctx;
-static atomic_int busy; /* lives that go on, and domains that are not gone */
-static atomic_int wrong;
+static atomic_int pending; /* plans that are not finished, plus domains that are not gone */
+static atomic_int errors;
 static struct timespec began;
 
 struct guest {
     const char *name;
     libxl_domain_type type;
-    const char *orders; /* the kernel's command line: what the tiny guest is to do */
+    const char *cmdline; /* the kernel's command line, which tells the tiny guest what to do */
     const struct step *const *plan;
     libxl_domid domid;
     libxl_domain_config config;
-    libxl_asyncop_how how; /* of the step under way */
+    libxl_asyncop_how how; /* of the present step */
     libxl_shutdown_reason reason;
     libxl_evgen_domain_lifecycle *events;
-    atomic_bool half_done; /* an operation that is to be abandoned is under way */
-    pthread_t abandoner;   /* the thread that does it */
+    atomic_bool aborting; /* the present step is to be aborted and has not completed */
+    pthread_t aborter;    /* the thread that aborts it */
 };
 
-static void say(const struct guest *g, const char *what, const char *more)
+static void log_line(const struct guest *g, const char *what, const char *more)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -49,15 +48,15 @@ static void say(const struct guest *g, const char *what, const char *more)
     printf("%6.2f  %-9s  %s%s\n", seconds, g->name, what, more);
 }
 
-/* ---- steps: what is done to a guest; `how` decides how the end is told */
+/* ---- steps: operations on a guest; `how` decides how each completes */
 
 struct step {
     const char *name;
     int (*start)(struct guest *g, const libxl_asyncop_how *how);
     void (*ended)(struct guest *g);
-    unsigned limit_ms; /* 0: none */
-    bool abandon;      /* is aborted when it is half done */
-    int expected;      /* its result */
+    unsigned limit_ms; /* 0: no time limit */
+    bool abort;        /* aborted once the hypervisor has the domain */
+    int expected;      /* the expected result */
 };
 
 static int create(struct guest *g, const libxl_asyncop_how *how)
@@ -67,9 +66,9 @@ static int create(struct guest *g, const libxl_asyncop_how *how)
 
 static void created(struct guest *g)
 {
-    /* Events name the guest, not only a domid, which is used again one day. */
+    /* for_user identifies the guest, since a domid can be reused. */
     if (libxl_evenable_domain_lifecycle(ctx, g->domid, (uintptr_t)g, &g->events) == 0)
-        busy++;
+        pending++;
 }
 
 static int unpause(struct guest *g, const libxl_asyncop_how *how)
@@ -94,7 +93,7 @@ static int await_stop(struct guest *g, const libxl_asyncop_how *how)
 
 static void stopped(struct guest *g)
 {
-    say(g, "the reason is ", libxl_shutdown_reason_to_string(g->reason));
+    log_line(g, "the reason is ", libxl_shutdown_reason_to_string(g->reason));
 }
 
 static int destroy(struct guest *g, const libxl_asyncop_how *how)
@@ -104,73 +103,74 @@ static int destroy(struct guest *g, const libxl_asyncop_how *how)
 
 static const struct step create_step = {.name = "created", .start = create, .ended = created},
                          unpause_step = {.name = "unpaused", .start = unpause},
-                         shutdown_step = {.name = "asked to switch off, and did", .start = shut_down},
-                         reboot_step = {.name = "asked to reboot, and did", .start = reboot},
+                         shutdown_step = {.name = "shut down on request", .start = shut_down},
+                         reboot_step = {.name = "rebooted on request", .start = reboot},
                          stop_step = {.name = "has stopped", .start = await_stop, .ended = stopped},
                          destroy_step = {.name = "destroyed", .start = destroy},
-                         deaf_step = {.name = "asked, with a time limit",
-                                      .start = shut_down,
-                                      .limit_ms = DEAF_LIMIT_MS,
-                                      .expected = ERROR_TIMEDOUT},
-                         abandoned_step = {.name = "half made, then aborted",
-                                           .start = create,
-                                           .abandon = true,
-                                           .expected = ERROR_ABORTED};
+                         limited_step = {.name = "asked to stop, with a time limit",
+                                         .start = shut_down,
+                                         .limit_ms = SHUTDOWN_LIMIT_MS,
+                                         .expected = ERROR_TIMEDOUT},
+                         aborted_step = {.name = "creation aborted",
+                                         .start = create,
+                                         .abort = true,
+                                         .expected = ERROR_ABORTED};
 
 typedef const struct step *const plan[];
-static plan by_itself = {&create_step, &unpause_step, &stop_step, &destroy_step, NULL};
-static plan asked = {&create_step, &unpause_step, &shutdown_step, &stop_step, &destroy_step, NULL};
+static plan stops_itself = {&create_step, &unpause_step, &stop_step, &destroy_step, NULL};
+static plan on_request = {&create_step, &unpause_step, &shutdown_step, &stop_step, &destroy_step, NULL};
 static plan restarted = {&create_step, &unpause_step, &reboot_step, &stop_step, &destroy_step, NULL};
-static plan deaf = {&create_step, &unpause_step, &deaf_step, &destroy_step, NULL};
-static plan unborn = {&abandoned_step, NULL};
+static plan limited = {&create_step, &unpause_step, &limited_step, &destroy_step, NULL};
+static plan aborted = {&aborted_step, NULL};
 
 static struct guest guests[] = {
-    {.name = "poweroff", .type = LIBXL_DOMAIN_TYPE_PV, .orders = "p", .plan = by_itself},
-    {.name = "reboot", .type = LIBXL_DOMAIN_TYPE_PVH, .orders = "r", .plan = by_itself},
-    {.name = "crash", .type = LIBXL_DOMAIN_TYPE_PV, .orders = "c", .plan = by_itself},
-    {.name = "later", .type = LIBXL_DOMAIN_TYPE_PVH, .orders = "d5", .plan = by_itself},
-    {.name = "asked", .type = LIBXL_DOMAIN_TYPE_PV, .orders = "l", .plan = asked},
-    {.name = "restarted", .type = LIBXL_DOMAIN_TYPE_PVH, .orders = "l", .plan = restarted},
-    {.name = "deaf", .type = LIBXL_DOMAIN_TYPE_PV, .orders = "b", .plan = deaf},
-    {.name = "unborn", .type = LIBXL_DOMAIN_TYPE_PV, .orders = "b", .plan = unborn},
+    {.name = "poweroff", .type = LIBXL_DOMAIN_TYPE_PV, .cmdline = "p", .plan = stops_itself},
+    {.name = "reboot", .type = LIBXL_DOMAIN_TYPE_PVH, .cmdline = "r", .plan = stops_itself},
+    {.name = "crash", .type = LIBXL_DOMAIN_TYPE_PV, .cmdline = "c", .plan = stops_itself},
+    {.name = "later", .type = LIBXL_DOMAIN_TYPE_PVH, .cmdline = "d5", .plan = stops_itself},
+    {.name = "asked", .type = LIBXL_DOMAIN_TYPE_PV, .cmdline = "l", .plan = on_request},
+    {.name = "restarted", .type = LIBXL_DOMAIN_TYPE_PVH, .cmdline = "l", .plan = restarted},
+    {.name = "ignoring", .type = LIBXL_DOMAIN_TYPE_PV, .cmdline = "b", .plan = limited},
+    {.name = "aborted", .type = LIBXL_DOMAIN_TYPE_PV, .cmdline = "b", .plan = aborted},
 };
 enum { GUESTS = sizeof(guests) / sizeof(*guests) };
 
-/* A step has ended; what comes next, or NULL. After a surprise the guest is destroyed, if there is one. */
+/* Handles the end of a step; returns the next step or NULL. After an unexpected result the guest is destroyed. */
 static const struct step *next_step(struct guest *g, int rc, const char *message)
 {
     const struct step *now = *g->plan;
-    g->half_done = false;
+    g->aborting = false;
     if (rc == now->expected)
-        say(g, now->name, rc ? " (as expected)" : "");
+        log_line(g, now->name, rc ? " (as expected)" : "");
     else
-        say(g, "wrong: ", rc ? message : "it was to be stopped");
+        log_line(g, "unexpected: ", rc ? message : "it should have failed");
     if (rc == 0 && now->ended)
         now->ended(g);
     if (rc == now->expected)
         return *++g->plan;
-    wrong++;
-    static plan cleaning = {&destroy_step, NULL};
-    bool hopeless = now == &destroy_step || g->domid == LIBXL_DOMID_INVALID;
-    g->plan = hopeless ? cleaning + 1 : cleaning;
+    errors++;
+    static plan cleanup = {&destroy_step, NULL};
+    bool nothing_left = now == &destroy_step || g->domid == LIBXL_DOMID_INVALID;
+    g->plan = nothing_left ? cleanup + 1 : cleanup;
     return *g->plan;
 }
 
-/* ---- the domains' own events, in every style */
+/* ---- events of the domains, in every style */
 
 static void lifecycle_event(const libxl_event *event)
 {
     struct guest *g = (struct guest *)(uintptr_t)event->for_user;
     if (event->type == LIBXL_EVENT_TYPE_DOMAIN_SHUTDOWN)
-        say(g, "  event: SHUTDOWN, ",
+        log_line(
+            g, "  event: SHUTDOWN, ",
             libxl_shutdown_reason_to_string((libxl_shutdown_reason)event->u.domain_shutdown.shutdown_reason));
     else
-        say(g, "  event: ", event->type == LIBXL_EVENT_TYPE_DOMAIN_DYING ? "DYING" : "GONE");
+        log_line(g, "  event: ", event->type == LIBXL_EVENT_TYPE_DOMAIN_DYING ? "DYING" : "GONE");
     if (event->type == LIBXL_EVENT_TYPE_DOMAIN_GONE)
-        busy--;
+        pending--;
 }
 
-/* ---- one thread that aborts a creation when the hypervisor has the domain already */
+/* ---- a thread that aborts a creation once the hypervisor has the domain */
 
 static bool exists(const libxl_uuid *uuid)
 {
@@ -183,21 +183,21 @@ static bool exists(const libxl_uuid *uuid)
     return found;
 }
 
-static void *abandon(void *argument)
+static void *abort_creation(void *argument)
 {
     struct guest *g = argument;
-    while (g->half_done && !exists(&g->config.c_info.uuid))
+    while (g->aborting && !exists(&g->config.c_info.uuid))
         usleep(100);
     if (libxl_ao_abort(ctx, &g->how))
-        say(g, "was faster than the abort", "");
+        log_line(g, "completed before the abort", "");
     return NULL;
 }
 
-/* Starts the step. What is to be limited or abandoned is found by its `how`. */
+/* Starts a step. The time limit and the abort find the operation by its `how`. */
 static int start_step(struct guest *g, const struct step *step, const libxl_asyncop_how *how)
 {
-    g->half_done = step->abandon;
-    if (step->abandon && pthread_create(&g->abandoner, NULL, abandon, g))
+    g->aborting = step->abort;
+    if (step->abort && pthread_create(&g->aborter, NULL, abort_creation, g))
         return ERROR_FAIL;
     int rc = step->start(g, how);
     if (rc == ERROR_ASYNC_INPROGRESS && step->limit_ms)
@@ -205,8 +205,8 @@ static int start_step(struct guest *g, const struct step *step, const libxl_asyn
     return rc;
 }
 
-/* Starts steps until one has something to wait for. */
-static void live(struct guest *g)
+/* Starts steps until one is in progress. */
+static void run_steps(struct guest *g)
 {
     for (const struct step *step = *g->plan; step;) {
         int rc = start_step(g, step, &g->how);
@@ -214,18 +214,18 @@ static void live(struct guest *g)
             return;
         step = next_step(g, rc, libxl_error_message());
     }
-    busy--;
+    pending--;
 }
 
-/* ---- style 1: callbacks; any event loop that can watch a descriptor will do */
+/* ---- style 1: callbacks; works in any event loop that can watch a descriptor */
 
 static void step_ended(libxl_ctx *where, int rc, void *guest)
 {
     (void)where;
     if (next_step(guest, rc, libxl_error_message()))
-        live(guest);
+        run_steps(guest);
     else
-        busy--;
+        pending--;
 }
 
 static void event_occurs(void *user, libxl_event *event)
@@ -242,36 +242,36 @@ static void by_callbacks(void)
     libxl_event_register_callbacks(ctx, &hooks, NULL);
     for (int i = 0; i < GUESTS; i++) {
         guests[i].how = (libxl_asyncop_how){.callback = step_ended, .u.for_callback = &guests[i]};
-        live(&guests[i]);
+        run_steps(&guests[i]);
     }
     struct pollfd ready = {.fd = libxl_ctx_fd(ctx), .events = POLLIN};
-    while (busy &&
-           (poll(&ready, 1, 100) >= 0 || errno == EINTR)) /* the last step may end on the abandoning thread */
+    while (pending && (poll(&ready, 1, 100) >= 0 ||
+                       errno == EINTR)) /* the last step may complete on the aborting thread */
         libxl_ctx_process(ctx);
 }
 
-/* ---- style 2: events; one queue for what was started and for what happens by itself */
+/* ---- style 2: events; one queue for completions and for the domains' events */
 
 static void by_events(void)
 {
     libxl_event *event;
     for (int i = 0; i < GUESTS; i++) {
         guests[i].how = (libxl_asyncop_how){.u.for_event = (uintptr_t)&guests[i]};
-        live(&guests[i]);
+        run_steps(&guests[i]);
     }
-    while (busy && libxl_event_wait(ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL) == 0) {
+    while (pending && libxl_event_wait(ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL) == 0) {
         struct guest *g = (struct guest *)(uintptr_t)event->for_user;
         if (event->type != LIBXL_EVENT_TYPE_OPERATION_COMPLETE)
             lifecycle_event(event);
         else if (next_step(g, event->u.operation_complete.rc, event->u.operation_complete.message))
-            live(g);
+            run_steps(g);
         else
-            busy--;
+            pending--;
         libxl_event_free(ctx, event);
     }
 }
 
-/* ---- style 3: synchronously, a thread per guest; this one waits for the domains' own events */
+/* ---- style 3: synchronous, with a thread per guest; the main thread waits for the domains' events */
 
 static int is_end_of_step(const libxl_event *event, void *guest)
 {
@@ -284,12 +284,11 @@ static int is_lifecycle(const libxl_event *event, void *unused)
     return event->type != LIBXL_EVENT_TYPE_OPERATION_COMPLETE;
 }
 
-/* A synchronous call has no name: what is to be limited or aborted is started with an event, and that
- * awaited. */
+/* A synchronous call has no `how`. A step with a time limit or an abort is started with an event, which is awaited. */
 static int run_step(struct guest *g, const struct step *step)
 {
     libxl_event *event;
-    int rc = start_step(g, step, step->limit_ms || step->abandon ? &g->how : NULL);
+    int rc = start_step(g, step, step->limit_ms || step->abort ? &g->how : NULL);
     if (rc != ERROR_ASYNC_INPROGRESS)
         return rc;
     rc = libxl_event_wait(ctx, &event, LIBXL_EVENTMASK_ALL, is_end_of_step, g);
@@ -299,14 +298,14 @@ static int run_step(struct guest *g, const struct step *step)
     return rc;
 }
 
-static void *live_synchronously(void *argument)
+static void *run_synchronously(void *argument)
 {
     struct guest *g = argument;
     for (const struct step *step = *g->plan; step;) {
         int rc = run_step(g, step);
         step = next_step(g, rc, libxl_error_message());
     }
-    busy--;
+    pending--;
     return NULL;
 }
 
@@ -316,9 +315,9 @@ static void by_sync(void)
     pthread_t threads[GUESTS];
     for (int i = 0; i < GUESTS; i++) {
         guests[i].how = (libxl_asyncop_how){.u.for_event = (uintptr_t)&guests[i]};
-        pthread_create(&threads[i], NULL, live_synchronously, &guests[i]);
+        pthread_create(&threads[i], NULL, run_synchronously, &guests[i]);
     }
-    while (busy) {
+    while (pending) {
         if (libxl_event_wait_limit(ctx, &event, LIBXL_EVENTMASK_ALL, is_lifecycle, NULL, 100))
             continue;
         lifecycle_event(event);
@@ -328,7 +327,7 @@ static void by_sync(void)
         pthread_join(threads[i], NULL);
 }
 
-/* ---- the beginning and the end */
+/* ---- set-up, report, main */
 
 static void prepare(const char *kernel)
 {
@@ -344,20 +343,20 @@ static void prepare(const char *kernel)
             exit(EXIT_FAILURE);
         g->config.b_info.target_memkb = MEMORY_KB;
         g->config.b_info.kernel = strdup(kernel);
-        g->config.b_info.cmdline = strdup(g->orders);
+        g->config.b_info.cmdline = strdup(g->cmdline);
     }
-    busy = GUESTS;
+    pending = GUESTS;
     clock_gettime(CLOCK_MONOTONIC, &began);
 }
 
-/* Whether it went as it should. */
+/* Prints the counts; returns whether all results were as expected and nothing is left. */
 static bool report(int domains_before)
 {
     libxl_counters count;
     int left;
     for (int i = 0; i < GUESTS; i++) {
-        if (guests[i].abandoner)
-            pthread_join(guests[i].abandoner, NULL);
+        if (guests[i].aborter)
+            pthread_join(guests[i].aborter, NULL);
         libxl_evdisable_domain_lifecycle(ctx, guests[i].events);
         libxl_domain_config_dispose(&guests[i].config);
     }
@@ -367,7 +366,7 @@ static bool report(int domains_before)
     printf("operations: %llu started, %llu completed, %llu aborted, %u live; domains left: %d\n",
            (unsigned long long)count.operations_started, (unsigned long long)count.operations_completed,
            (unsigned long long)count.operations_aborted, count.operations, left);
-    return !wrong && !left && !count.operations;
+    return !errors && !left && !count.operations;
 }
 
 int main(int argc, char **argv)

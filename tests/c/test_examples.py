@@ -15,10 +15,10 @@ STORIES = {
     "reboot": ["created", "unpaused", "has stopped", "the reason is reboot", "destroyed"],
     "crash": ["created", "unpaused", "has stopped", "the reason is crash", "destroyed"],
     "later": ["created", "unpaused", "has stopped", "the reason is poweroff", "destroyed"],
-    "asked": ["asked to switch off, and did", "the reason is poweroff", "destroyed"],
-    "restarted": ["asked to reboot, and did", "the reason is reboot", "destroyed"],
-    "deaf": ["created", "unpaused", "asked, with a time limit (as expected)", "destroyed"],
-    "unborn": ["half made, then aborted (as expected)"],
+    "asked": ["shut down on request", "the reason is poweroff", "destroyed"],
+    "restarted": ["rebooted on request", "the reason is reboot", "destroyed"],
+    "ignoring": ["created", "unpaused", "asked to stop, with a time limit (as expected)", "destroyed"],
+    "aborted": ["creation aborted (as expected)"],
 }
 
 
@@ -38,8 +38,8 @@ def test_lifecycle(style: str) -> None:
     for name, story in STORIES.items():
         assert [what for what in reported[name] if what in story] == story, done.stdout
         events = [what.removeprefix("event: ") for what in reported[name] if what.startswith("event: ")]
-        if name in ("deaf", "unborn"):
-            assert events == (["DYING", "GONE"] if name == "deaf" else []), done.stdout
+        if name in ("ignoring", "aborted"):
+            assert events == (["DYING", "GONE"] if name == "ignoring" else []), done.stdout
         else:
             assert [event.partition(",")[0] for event in events] == ["SHUTDOWN", "DYING", "GONE"], done.stdout
     assert "2 aborted, 0 live; domains left: 0" in done.stdout
@@ -50,12 +50,12 @@ def test_lifecycle_reports_a_missing_kernel(style: str) -> None:
     command = [BUILD / "examples/lifecycle", style, "/nowhere/kernel"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=scaled(60))
     assert done.returncode == 1
-    wrong = [
+    refusals = [
         line
         for line in done.stdout.splitlines()
-        if "wrong: d_config.b_info.kernel: /nowhere/kernel: " in line
+        if "unexpected: d_config.b_info.kernel: /nowhere/kernel: " in line
     ]
-    assert {line.split()[1] for line in wrong} | {"unborn"} == set(STORIES)
+    assert {line.split()[1] for line in refusals} | {"aborted"} == set(STORIES)
     assert "created" not in done.stdout
 
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: the domains made by xl, their configuration file while xl reads it, and the children that hold them. */
+/* Owns: the domains that xl has made, their configuration files while xl reads them, and the child processes that map
+ * their grants. One thread. */
 #include "domain.h"
 
 #include <signal.h>
@@ -32,9 +33,9 @@ static int shell(char *out, size_t size, const char *fmt, ...)
     return pclose(pipe);
 }
 
-void domains_are(const char *kind)
+void domains_use_type(const char *new_type)
 {
-    type = kind;
+    type = new_type;
 }
 
 uint32_t domain_new(const char *command_line)
@@ -50,14 +51,14 @@ uint32_t domain_new(const char *command_line)
     int status = shell(out, sizeof(out), "xl create -p -q -e %s 2>&1 >/dev/null && xl domid %s", path, name);
     unlink(path);
     if (status || count == sizeof(made) / sizeof(*made)) {
-        fprintf(stderr, "no domain: %s\n", out);
+        fprintf(stderr, "xl made no domain: %s\n", out);
         exit(1);
     }
     return made[count++] = (uint32_t)atoi(out);
 }
 
-/* Until the command succeeds, or ends the program. */
-static void until(const char *fails, const char *command, uint32_t domid)
+/* Repeats the command until it succeeds. Exits with `error` after 4 s. */
+static void until(const char *error, const char *command, uint32_t domid)
 {
     char out[64];
     for (int i = 0; i < 200; i++) {
@@ -65,19 +66,20 @@ static void until(const char *fails, const char *command, uint32_t domid)
             return;
         usleep(20000);
     }
-    fprintf(stderr, "%s\n", fails);
+    fprintf(stderr, "%s\n", error);
     exit(1);
 }
 
 void domain_listens(uint32_t domid)
 {
     domain_xl("unpause", domid);
-    until("the guest does not listen", "xenstore-read /local/domain/%u/control/feature-poweroff 2>&1", domid);
+    until("the guest does not listen to control/shutdown",
+          "xenstore-read /local/domain/%u/control/feature-poweroff 2>&1", domid);
 }
 
 void domain_gone(uint32_t domid)
 {
-    until("the domain does not go", "! xl list %u 2>&1", domid);
+    until("the domain does not disappear", "! xl list %u 2>&1", domid);
 }
 
 void domain_xl(const char *verb, uint32_t domid)
@@ -86,7 +88,7 @@ void domain_xl(const char *verb, uint32_t domid)
     shell(out, sizeof(out), "xl %s %u 2>&1", verb, domid);
 }
 
-/* The child's whole life. */
+/* The child process: maps a grant of the domain until half a second after the domain starts to die. */
 static void hold(uint32_t domid, int mapped)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -134,5 +136,5 @@ void say(const char *fmt, ...)
     vprintf(fmt, args);
     va_end(args);
     putchar('\n');
-    fflush(stdout); /* what was said before a hang or a crash counts, too */
+    fflush(stdout); /* lines before a hang or a crash count too */
 }

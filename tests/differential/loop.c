@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: the registrations. A slot that is free has no for_libxl. The application's word is the slot itself.
- */
+/* Owns: the registrations. A free slot has no for_libxl. for_app is the address of the slot. One thread. */
 #include "loop.h"
 
 #include <poll.h>
@@ -18,13 +17,13 @@ static struct timeout {
     void *for_libxl;
 } timeouts[SLOTS];
 
-int loop_answer;
+int loop_refusal;
 
 static int fd_register(void *user, int fd, void **for_app, short events, void *for_libxl)
 {
     (void)user;
-    if (loop_answer)
-        return loop_answer;
+    if (loop_refusal)
+        return loop_refusal;
     for (struct descriptor *d = descriptors; d < descriptors + SLOTS; d++)
         if (!d->for_libxl) {
             *d = (struct descriptor){.poll = {.fd = fd, .events = events}, .for_libxl = for_libxl};
@@ -109,7 +108,7 @@ void loop_step(libxl_ctx *ctx)
     for (int i = 0; i < SLOTS; i++)
         if (timeouts[i].for_libxl && timercmp(&timeouts[i].at, &now, <=)) {
             void *for_libxl = timeouts[i].for_libxl;
-            timeouts[i].for_libxl = NULL; /* it occurs once */
+            timeouts[i].for_libxl = NULL; /* a timeout occurs once */
             libxl_osevent_occurred_timeout(ctx, for_libxl);
         }
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What a library says and does in a number of situations, one line each. Compiled twice, against Debian's
- * libxl and against this library: test_differential.py compares. `sequence NAME` runs one, `sequence` prints
- * the names.
+ * Sequences of calls that print one line for each result. The program is compiled against Debian's libxl and against
+ * this library, and test_differential.py compares the output. `sequence NAME` runs one sequence, `sequence` prints the
+ * names.
  *
- * Nothing here depends on which of two independent things comes first: each is waited for on its own.
+ * No sequence depends on the order of independent events: each event is awaited separately.
  */
 #include <libxl.h>
 
@@ -19,7 +19,7 @@
 #include "domain.h"
 #include "loop.h"
 
-enum { NOBODY = 32000 }; /* no such domain */
+enum { NOBODY = 32000 }; /* a domid that no domain has */
 
 static libxl_ctx *ctx;
 
@@ -75,7 +75,7 @@ static void instant_synchronous(void)
     say("pause again %d", libxl_domain_pause(ctx, domid, NULL));
     say("unpause %d", libxl_domain_unpause(ctx, domid, NULL));
     say("unpause %d", libxl_domain_unpause(ctx, domid, NULL));
-    say("unpause a running one %d", libxl_domain_unpause(ctx, domid, NULL));
+    say("unpause a running domain %d", libxl_domain_unpause(ctx, domid, NULL));
 }
 
 static int calls;
@@ -101,7 +101,7 @@ static void instant_event(void)
     uint32_t domid = domain_new("b");
     libxl_asyncop_how how = event_how(0x1234567890abcdef);
     say("pause %d", libxl_domain_pause(ctx, domid, &how));
-    memset(&how, 0xff, sizeof(how)); /* need not stay */
+    memset(&how, 0xff, sizeof(how)); /* the library has copied it */
     check_event(LIBXL_EVENTMASK_ALL, NULL, NULL);
     check_event(LIBXL_EVENTMASK_ALL, NULL, NULL);
 }
@@ -161,11 +161,11 @@ static void destroyed_twice(void)
     libxl_asyncop_how how = event_how(1);
     say("destroy %d", libxl_domain_destroy(ctx, domid, &how));
     wait_event(LIBXL_EVENTMASK_ALL, domid);
-    domain_gone(domid); /* libxl's operation ends earlier, and a second one may meet the dying domain */
+    domain_gone(domid); /* libxl's operation ends earlier; a second one may find the domain dying */
     say("destroy %d", libxl_domain_destroy(ctx, domid, NULL));
 }
 
-/* A destroyed domain is dying for a while. */
+/* The destroyed domain stays dying for a while. */
 static void destroyed_and_gone(void)
 {
     uint32_t domid = domain_new("b");
@@ -173,7 +173,7 @@ static void destroyed_and_gone(void)
     libxl_dominfo_init(&info);
     domain_dies_slowly(domid);
     say("destroy %d", libxl_domain_destroy(ctx, domid, NULL));
-    say("it is there: %s", libxl_domain_info(ctx, &info, domid) ? "no" : "yes");
+    say("it still exists: %s", libxl_domain_info(ctx, &info, domid) ? "no" : "yes");
     libxl_dominfo_dispose(&info);
 }
 
@@ -208,19 +208,19 @@ static void aborted(void)
     uint32_t domid = domain_new("b");
     libxl_asyncop_how how = event_how(5), other = event_how(6);
     domain_xl("unpause", domid);
-    say("abort of nothing %d", libxl_ao_abort(ctx, &how));
+    say("abort before the start %d", libxl_ao_abort(ctx, &how));
     say("shutdown %d", libxl_domain_shutdown(ctx, domid, &how));
     check_event(LIBXL_EVENTMASK_ALL, NULL, NULL);
     say("abort of another %d", libxl_ao_abort(ctx, &other));
     say("abort %d", libxl_ao_abort(ctx, &how));
     wait_event(LIBXL_EVENTMASK_ALL, domid);
-    say("abort of what is over %d", libxl_ao_abort(ctx, &how));
+    say("abort after the end %d", libxl_ao_abort(ctx, &how));
     check_event(LIBXL_EVENTMASK_ALL, NULL, NULL);
 }
 
 /* ---- events of domains */
 
-static void life_of(const char *command_line)
+static void lifecycle_of(const char *command_line)
 {
     uint32_t domid = domain_new(command_line);
     libxl_evgen_domain_death *evgen;
@@ -233,14 +233,14 @@ static void life_of(const char *command_line)
     check_event(LIBXL_EVENTMASK_ALL, NULL, NULL);
 }
 
-static void life_and_poweroff(void)
+static void lifecycle_with_poweroff(void)
 {
-    life_of("p");
+    lifecycle_of("p");
 }
 
-static void life_and_crash(void)
+static void lifecycle_with_crash(void)
 {
-    life_of("c");
+    lifecycle_of("c");
 }
 
 static void destroyed_while_running(void)
@@ -253,7 +253,7 @@ static void destroyed_while_running(void)
     wait_event(LIBXL_EVENTMASK_ALL, domid);
 }
 
-static void two_watch_one(void)
+static void two_generators_for_one_domain(void)
 {
     uint32_t domid = domain_new("b");
     libxl_evgen_domain_death *first, *second;
@@ -265,7 +265,7 @@ static void two_watch_one(void)
     libxl_evdisable_domain_death(ctx, second);
 }
 
-static void watched_late(void)
+static void enabled_after_the_shutdown(void)
 {
     uint32_t domid = domain_new("p");
     libxl_evgen_domain_death *evgen;
@@ -324,12 +324,12 @@ static void poll_loop(void)
 
 static void occurs(void *user, libxl_event *event)
 {
-    say("  the receiver's, user %s:", user == &calls ? "right" : "wrong");
+    say("  event_occurs, user %s:", user == &calls ? "right" : "wrong");
     say_event(event, 0);
     libxl_event_free(ctx, event);
 }
 
-static void receiver_of_events(void)
+static void event_hook(void)
 {
     static const libxl_event_hooks hooks = {.event_occurs_mask = MASK(OPERATION_COMPLETE),
                                             .event_occurs = occurs};
@@ -346,17 +346,17 @@ static void receiver_of_events(void)
     libxl_evdisable_domain_death(ctx, evgen);
 }
 
-static void a_loop_that_refuses(void)
+static void fd_register_refuses(void)
 {
     uint32_t domid = domain_new("b");
     libxl_asyncop_how how = event_how(1);
     libxl_osevent_register_hooks(ctx, &loop_hooks, NULL);
-    loop_answer = -77;
+    loop_refusal = -77;
     say("shutdown %d", libxl_domain_shutdown(ctx, domid, &how));
     check_event(LIBXL_EVENTMASK_ALL, NULL, NULL);
 }
 
-static void a_loop_of_the_application(void)
+static void application_loop(void)
 {
     uint32_t domid = domain_new("l");
     libxl_event *event = NULL;
@@ -370,7 +370,7 @@ static void a_loop_of_the_application(void)
     libxl_event_free(ctx, event);
 }
 
-static void a_loop_and_an_abort(void)
+static void application_loop_and_abort(void)
 {
     uint32_t domid = domain_new("b");
     libxl_event *event = NULL;
@@ -390,7 +390,8 @@ static void children(void)
 {
     static const libxl_childproc_hooks hooks = {.chldowner = libxl_sigchld_owner_mainloop};
     libxl_childproc_setmode(ctx, &hooks, NULL);
-    say("reaped a stranger: %s", libxl_childproc_reaped(ctx, 1, 0) == ERROR_UNKNOWN_CHILD ? "unknown" : "?");
+    say("reaped an unknown child: %s",
+        libxl_childproc_reaped(ctx, 1, 0) == ERROR_UNKNOWN_CHILD ? "unknown" : "?");
     libxl_childproc_sigchld_occurred(ctx);
     say("ERROR_UNKNOWN_CHILD is %d", ERROR_UNKNOWN_CHILD);
 }
@@ -417,9 +418,9 @@ static void event_of_another_thread(void)
     usleep(300000);
     say("pause %d", libxl_domain_pause(ctx, domid, &how));
     usleep(700000);
-    say("the waiting thread %s", woken ? "has it" : "sleeps on");
+    say("the waiting thread %s", woken ? "wakes" : "does not wake");
     domains_end();
-    _exit(0); /* it may sleep for ever */
+    _exit(0); /* the thread may sleep for ever */
 }
 
 static void closed_with_an_event_queued(void)
@@ -440,7 +441,7 @@ static void closed_with_an_event_queued(void)
 static const struct {
     const char *name;
     void (*run)(void);
-    const char *type; /* of the domains in it */
+    const char *type; /* of its domains */
 } table[] = {
     ROW(instant_synchronous),
     ROW(instant_callback),
@@ -453,17 +454,17 @@ static const struct {
     ROW(shut_down),
     ROW(rebooted),
     ROW(aborted),
-    ROW(life_and_poweroff),
-    ROW(life_and_crash),
+    ROW(lifecycle_with_poweroff),
+    ROW(lifecycle_with_crash),
     ROW(destroyed_while_running),
-    ROW(two_watch_one),
-    ROW(watched_late),
+    ROW(two_generators_for_one_domain),
+    ROW(enabled_after_the_shutdown),
     ROW(eject_without_a_disk),
     ROW(poll_loop),
-    ROW(receiver_of_events),
-    ROW(a_loop_that_refuses),
-    ROW(a_loop_of_the_application),
-    ROW(a_loop_and_an_abort),
+    ROW(event_hook),
+    ROW(fd_register_refuses),
+    ROW(application_loop),
+    ROW(application_loop_and_abort),
     ROW(children),
     ROW(event_of_another_thread),
     ROW(closed_with_an_event_queued),
@@ -471,8 +472,8 @@ static const struct {
     {"rebooted@pvh", rebooted, "pvh"},
     {"aborted@pvh", aborted, "pvh"},
     {"destroyed_and_gone@pvh", destroyed_and_gone, "pvh"},
-    {"life_and_poweroff@pvh", life_and_poweroff, "pvh"},
-    {"life_and_crash@pvh", life_and_crash, "pvh"},
+    {"lifecycle_with_poweroff@pvh", lifecycle_with_poweroff, "pvh"},
+    {"lifecycle_with_crash@pvh", lifecycle_with_crash, "pvh"},
     {"destroyed_while_running@pvh", destroyed_while_running, "pvh"},
 };
 
@@ -486,7 +487,7 @@ int main(int argc, char **argv)
         xentoollog_logger *logger =
             (xentoollog_logger *)xtl_createlogger_stdiostream(stderr, XTL_CRITICAL, 0);
         say("open %d", libxl_ctx_alloc(&ctx, LIBXL_VERSION, 0, logger));
-        domains_are(table[i].type);
+        domains_use_type(table[i].type);
         table[i].run();
         if (ctx)
             say("close %d", libxl_ctx_free(ctx));

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""One source, compiled against Debian's libxl and against this library, says and does the same.
+"""A program compiled against Debian's libxl and against this library prints the same output.
 
-The programs run in a world each, simulated or real; `-k sim` needs no virtual machine. What may differ is in
-differences.toml.
+Each program runs in its own world, simulated or real; `-k sim` needs no virtual machine. differences.toml
+lists the intended differences.
 """
 
 import difflib
@@ -27,7 +27,7 @@ WORLDS: dict[str, list[str | Path]] = {
 }
 LIMIT_S = scaled(420)
 FLAGS = ["-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-g", "-pthread"]
-# Both answer 0 for "started" to a client that says which interface it knows.
+# With LIBXL_API_VERSION initiators of both libraries return 0 for "started".
 FLAGS += ["-DLIBXL_API_VERSION=0x041400"]
 XEN = ["-lxenctrl", "-lxengnttab", "-lxentoollog"]
 LIBRARIES: dict[str, tuple[list[str | Path], list[str | Path]]] = {
@@ -37,7 +37,7 @@ LIBRARIES: dict[str, tuple[list[str | Path], list[str | Path]]] = {
         ["-L", BUILD, "-laioxen", f"-Wl,-rpath,{BUILD}"],
     ),
 }
-# The shell of the world: each sequence in a process of its own, which may hang or crash.
+# Runs in the world. Each sequence has its own process, which may hang or crash.
 SCRIPT = """
 cd /tmp
 for name in $("$1"); do
@@ -65,7 +65,7 @@ def program(library: str) -> Path:
 
 @functools.cache
 def sequences(library: str, world: str) -> dict[str, Sequence]:
-    """What each sequence says in a world."""
+    """The output of each sequence in a world."""
     done = subprocess.run(
         [*WORLDS[world], "--", "sh", "-c", SCRIPT, "sh", program(library), str(scaled(30))],
         env=os.environ | {"AIOXEN_TEST_KERNEL": str(BUILD / "guest/tiny")},
@@ -103,7 +103,7 @@ def listed(world: str, name: str) -> list[Difference]:
 
 @pytest.mark.parametrize("name", names())
 @pytest.mark.parametrize("world", WORLDS)
-def test_both_say_the_same(world: str, name: str) -> None:
+def test_both_print_the_same(world: str, name: str) -> None:
     theirs, ours = (sequences(library, world).get(name, ()) for library in LIBRARIES)
     assert theirs and ours, f"{name} was not run: libxl {theirs}, aioxen {ours}"
     matcher = difflib.SequenceMatcher(None, theirs, ours, autojunk=False)
@@ -111,12 +111,12 @@ def test_both_say_the_same(world: str, name: str) -> None:
     assert found == listed(world, name), "\n".join(difflib.ndiff(theirs, ours))
 
 
-def test_the_table_is_of_sequences_that_exist() -> None:
+def test_the_differences_name_existing_sequences() -> None:
     assert {row["sequence"] for row in rows()} <= set(names())
     assert all(row["reason"] for row in rows())
 
 
-def test_the_document_names_tests_that_exist() -> None:
+def test_the_document_names_existing_tests() -> None:
     document = (ROOT / "docs/libxl-faults.md").read_text()
     found = re.findall(r"`(c|json|model|differential|gen):([^`]+)`", document)
     assert len(found) > 20
