@@ -23,7 +23,8 @@ $(B)/gen/.generated: $(NAME).idl
 	@touch $@
 
 $(B)/lib$(NAME).so: $(B)/gen/.generated $(wildcard *.c)
-	$(CC) $(CFLAGS) $(EXTENSION_CFLAGS) -shared -Wl,-z,defs -o $@ $(filter %.c,$^) $(B)/gen/src/*.c $(EXTENSION_LIBS)
+	$(CC) $(EXTENSION_CFLAGS) $(CPPFLAGS) $(CFLAGS) -shared -Wl,-z,defs -Wl,-z,relro -Wl,-z,now $(LDFLAGS) -o $@ \
+		$(filter %.c,$^) $(B)/gen/src/*.c $(EXTENSION_LIBS)
 
 $(B)/python/$(NAME)/.built: $(B)/lib$(NAME).so
 	PYTHONDONTWRITEBYTECODE=1 $(PYTHON) $(AIOXEN_SHARE)/python/extension.py $(NAME) $(B)
