@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Private worlds around the simulated hypervisor."""
+"""Makes worlds: a simulated hypervisor and the daemons of a dom0, isolated in namespaces."""

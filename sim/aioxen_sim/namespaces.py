@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The few Linux calls that make a private place: name spaces, mounts, dying with the parent."""
+"""Linux calls to isolate a world: namespaces, mounts, and the end with the parent process."""
 
 import ctypes
 import os
@@ -24,9 +24,9 @@ def _check(result: int, what: str) -> None:
 
 
 def leave_the_machine() -> None:
-    """Give this process's future children mount and process name spaces of their own.
+    """Puts the children of this process into new mount and process namespaces.
 
-    As an ordinary user also a user name space, in which it is root. Raises OSError.
+    For an ordinary user also into a new user namespace, in which it is root. Raises OSError.
     """
     uid, gid = os.getuid(), os.getgid()
     flags = _CLONE_NEWNS | _CLONE_NEWPID | (_CLONE_NEWUSER if uid else 0)
@@ -38,7 +38,7 @@ def leave_the_machine() -> None:
 
 
 def die_with_parent() -> None:
-    """This process is killed when the one that forked it ends."""
+    """Has the kernel kill this process when its parent ends."""
     _check(_libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "prctl")
 
 
@@ -56,24 +56,24 @@ def _mount(source: str, target: Path, kind: str | None, flags: int, data: str | 
 
 
 def keep_mounts_private() -> None:
-    """Nothing that is mounted from now on is seen outside."""
+    """Mounts that are made from now on are not visible outside the namespace."""
     _mount("none", Path("/"), None, _MS_REC | _MS_PRIVATE)
 
 
 def mount_proc() -> None:
-    """/proc shows the processes of this name space."""
+    """Mounts a /proc that shows the processes of this namespace."""
     _mount("proc", Path("/proc"), "proc", 0)
 
 
 def mount_empty(folder: Path) -> None:
-    """`folder` becomes an empty folder in memory."""
+    """Mounts an empty directory in memory on `folder`."""
     _mount("tmpfs", folder, "tmpfs", 0, "mode=0755,size=100%")
 
 
 def mount_extensible(folder: Path, original: Path) -> None:
-    """`folder` shows what it had, and what is made in it from now on is in memory.
+    """Mounts a directory in memory on `folder`, with symbolic links to all that it contained.
 
-    `original`: a new folder, where the true one stays visible.
+    `original`: a new directory, on which the original `folder` is mounted.
     """
     original.mkdir(parents=True)
     _mount(str(folder), original, None, _MS_BIND | _MS_REC)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A world: a simulated machine, the daemons of a dom0, and one command, alone in their own name spaces."""
+"""A world: a simulated machine, the daemons of a dom0 and one command, in their own namespaces."""
 
 import os
 import signal
@@ -17,7 +17,7 @@ from aioxen_sim import namespaces
 STATE = Path("/run/aioxen-sim")
 START_LIMIT_S = 10.0
 GRACE_S = 5.0
-FAILED = 125  # exit status: the world could not be made
+FAILED = 125  # the exit status if the world cannot be made
 Mask = set[int]
 _FORWARDED: Mask = {signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP}
 _FATAL: Mask = {signal.SIGTERM, signal.SIGHUP}
@@ -25,12 +25,12 @@ _SENT_BY_TERMINAL = 0x80  # si_code SI_KERNEL
 
 
 class WorldError(Exception):
-    """The world could not be made; the text is for the user."""
+    """The world cannot be made. The text is for the user."""
 
 
 @dataclass(frozen=True)
 class Tools:
-    """Where the programs are."""
+    """The directories of the programs."""
 
     sim: Path
     dom0: Path
@@ -49,12 +49,12 @@ class Tools:
 
     @property
     def path(self) -> list[Path]:
-        """Folders that come first in PATH."""
+        """The directories at the beginning of PATH."""
         xen = sorted((self.dom0 / "usr/lib").glob("xen-*/bin"))
         return [self.sim, *xen, self.dom0 / "usr/sbin", self.dom0 / "usr/bin"]
 
     def check(self) -> None:
-        """Raises WorldError when something is not built or not unpacked."""
+        """Raises WorldError if a program has not been built or unpacked."""
         for file in self.library, self.guests, self.ctl:
             if not file.exists():
                 raise WorldError(f"{file} is missing: make sim")
@@ -62,7 +62,7 @@ class Tools:
             raise WorldError(f"the programs of a Xen dom0 are not in {self.dom0}: make sim")
 
     def check_fault(self, source: str, spec: str) -> None:
-        """Raises WorldError when `spec`, which `source` gave, is no fault."""
+        """Raises WorldError if `spec` is not a valid fault. `source` names its origin in the message."""
         result = subprocess.run(
             [self.ctl, "fault", "check", spec], check=False, stderr=subprocess.PIPE, text=True
         )
@@ -72,7 +72,7 @@ class Tools:
 
 @dataclass(frozen=True)
 class World:
-    """What to make, and what to run in it."""
+    """The options of a world, and the command to run in it."""
 
     tools: Tools
     command: Sequence[str]
@@ -118,7 +118,7 @@ class World:
         return _wait(child, grace_s=None)
 
     def _live(self, mask: Mask) -> int:
-        """As the first process of the name space: everything else dies when this returns."""
+        """Runs as the first process of the namespace. All other processes are killed when it ends."""
         namespaces.keep_mounts_private()
         namespaces.mount_proc()
         namespaces.mount_empty(Path("/run"))
@@ -163,7 +163,7 @@ class World:
 
     def _start_dom0(self, mask: Mask) -> None:
         env = self._environment()
-        env["LD_PRELOAD"] = str(self.tools.library)  # what the user preloads is for the command
+        env["LD_PRELOAD"] = str(self.tools.library)  # the user's preloads are only for the command
         plain = {name: value for name, value in env.items() if name != "LD_PRELOAD"}
         guests = Daemon([str(self.tools.guests), str(STATE), str(self.memory_mb)], plain, mask)
         guests.wait_until(lambda: guests.log.read_text().startswith("ready"))
@@ -178,7 +178,7 @@ class World:
 
 
 class Daemon:
-    """A program of dom0 that runs in the background. A terminal's signals do not reach it."""
+    """A program of dom0 that runs in the background and gets no signals from the terminal."""
 
     def __init__(self, command: Sequence[str], env: Mapping[str, str], mask: Mask) -> None:
         name = Path(command[0]).name
@@ -191,18 +191,18 @@ class Daemon:
         (STATE / f"{name}.pid").write_text(str(self.process.pid))
 
     def wait_until(self, ready: Callable[[], bool]) -> None:
-        """Polls until `ready`; raises WorldError when the daemon ends or takes too long."""
+        """Polls until `ready` is true. Raises WorldError if the daemon ends first, or after START_LIMIT_S."""
         end = time.monotonic() + START_LIMIT_S
         while not ready():
             if self.process.poll() is not None or time.monotonic() > end:
                 raise WorldError(
-                    f"{self.name} did not start: {self.log.read_text().strip() or 'it says nothing'}"
+                    f"{self.name} did not start: {self.log.read_text().strip() or 'it printed nothing'}"
                 )
             time.sleep(0.001)
 
 
 def _free(path: Path) -> Path:
-    """`path`, where nothing of the machine's is any more."""
+    """Removes the link to the machine's own file; returns `path`."""
     path.unlink(missing_ok=True)
     return path
 
@@ -216,7 +216,7 @@ def _start(
     stdin: int | None = None,
     output: int | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Starts a program, found by the PATH in `env`, with the signal mask that the launcher had at first."""
+    """Starts a program, found by the PATH in `env`, with the signal mask that the launcher started with."""
 
     def restore() -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
@@ -238,9 +238,9 @@ def _answers(path: Path) -> bool:
 
 
 def _wait(child: int, grace_s: float | None) -> int:
-    """Waits for `child`, passes signals on to it, reaps all others; its exit status as a shell would say it.
+    """Waits for `child`, forwards signals to it and reaps all other children.
 
-    A child that was told to end has `grace_s` seconds for it.
+    Returns its exit status, as a shell gives it. After SIGTERM or SIGHUP it has `grace_s` seconds to end.
     """
     end: float | None = None
     while True:

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What happens by itself in a real machine: a guest stops, its daemons are slow. Lock: machine->lock. */
+/* Commands for what happens by itself on a real machine: a guest stops, a daemon is slow. Lock: machine->lock. */
 #include "ctl.h"
 
 #include <signal.h>
@@ -51,8 +51,8 @@ static char state_of(pid_t pid)
     return state;
 }
 
-/* It must not be stopped while it has the lock; while it waits for it, it is stopped only on its way out of
- * the wait. */
+/* The daemon must not be stopped while it holds the lock. If it waits for the lock, the signal takes effect at the
+ * end of the wait. */
 static void stop(const char *daemon)
 {
     pid_t pid = pid_of(daemon);

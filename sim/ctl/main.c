@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * aioxen-sim-ctl: tells the simulated machine that this process lives in what to do.
- * Lock: machine->lock, taken by each command for its time.
+ * aioxen-sim-ctl: controls the simulated machine of the world that this process runs in.
+ * Lock: each command takes machine->lock while it needs it.
  */
 #include "ctl.h"
 
@@ -11,7 +11,7 @@
 #include <string.h>
 
 struct command {
-    const char *words[2]; /* the second may be missing */
+    const char *words[2]; /* the second may be NULL */
     int min_args, max_args;
     bool needs_world;
     void (*run)(int argc, char **argv);
@@ -31,20 +31,20 @@ static const struct command commands[] = {
      true,
      fault_list,
      "                  the rules: number, rule, process, calls seen, hit"},
-    {{"fault", "clear"}, 0, 1, true, fault_clear, "[NUMBER]         forget that rule, or all of them"},
+    {{"fault", "clear"}, 0, 1, true, fault_clear, "[NUMBER]         removes that rule, or all rules"},
     {{"fault", "check"},
      1,
      1,
      false,
      fault_check_spec,
-     "SPEC             is it well formed? (needs no machine)"},
+     "SPEC             checks a specification (needs no world)"},
     {{"calls", NULL}, 0, 1, true, calls_list, "[PREFIX]               how often each call was made"},
     {{"names", NULL},
      0,
      1,
      false,
      names_list,
-     "[PREFIX]               the names of all calls (needs no machine)"},
+     "[PREFIX]               the names of all calls (needs no world)"},
     {{"shutdown", NULL},
      2,
      2,
@@ -52,10 +52,10 @@ static const struct command commands[] = {
      guest_shutdown,
      "DOMID REASON        the guest stops by itself: poweroff, reboot, "
      "suspend, crash, watchdog, soft_reset"},
-    {{"xenstored", "stop"}, 0, 0, true, xenstored_stop, "              xenstored answers nobody ..."},
-    {{"xenstored", "cont"}, 0, 0, true, xenstored_cont, "              ... and goes on"},
+    {{"xenstored", "stop"}, 0, 0, true, xenstored_stop, "              xenstored answers no request ..."},
+    {{"xenstored", "cont"}, 0, 0, true, xenstored_cont, "              ... and continues"},
     {{"xenconsoled", "stop"}, 0, 0, true, xenconsoled_stop, "            xenconsoled serves no console ..."},
-    {{"xenconsoled", "cont"}, 0, 0, true, xenconsoled_cont, "            ... and goes on"},
+    {{"xenconsoled", "cont"}, 0, 0, true, xenconsoled_cont, "            ... and continues"},
 };
 #define NR_COMMANDS (sizeof commands / sizeof *commands)
 
@@ -103,7 +103,7 @@ int main(int argc, char **argv)
         usage(stderr);
         return 2;
     }
-    unsetenv("AIOXEN_SIM_FAULTS"); /* they are not meant for this program */
+    unsetenv("AIOXEN_SIM_FAULTS"); /* the faults are for COMMAND, not for this program */
     if (c->needs_world && !machine_attach())
         fail("this is not a world of aioxen-sim with a hypervisor: %s", strerror(errno));
     int words = c->words[1] ? 2 : 1;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What a guest's kernel finds when it starts: PV by the register rsi and its page tables, PVH by the register
- * ebx. Lock: machine->lock.
+ * Reads the start information of a guest's kernel: of a PV guest by the register rsi and its page tables, of a PVH
+ * guest by the register ebx. Owns nothing. Lock: machine->lock.
  */
 #include "guests.h"
 
@@ -14,7 +14,7 @@
 #define ADDRESS_MASK 0x000ffffffffff000ull
 #define PV_LEVELS    4
 
-/* Copies from the memory behind an address of the guest's own kind; false: not all of it is there. */
+/* Copies guest memory; `find` translates the addresses. Returns false if a part is not mapped. */
 typedef uint32_t frame_finder(struct domain *d, uint64_t address);
 
 static bool copy(struct domain *d, frame_finder *find, uint64_t address, void *to, size_t size)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Plays all guests: see guests.h for the language, the lock and lifetimes. */
+/* Plays all guests. guests.h describes their command lines, the lock and lifetimes. */
 #include "guests.h"
 
 #include <poll.h>
@@ -83,7 +83,7 @@ static void step(struct guest *g, struct domain *d)
     }
 }
 
-/* Something has happened to a domain. */
+/* A domain has changed: starts, steps or ends its guest. */
 static void look_at(uint32_t domid)
 {
     struct domain *d = domain_get(domid);

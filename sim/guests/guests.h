@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The guests of a world, and what each does. The first letter of its command line decides:
- *   p power off at once (also without a command line, and for any other letter)   r reboot at once   c crash
- * at once b block for ever   s spin for ever   dN power off after N/10 s l listen: obey control/shutdown   lN
- * the same, and power off after N/10 s
+ * The guests of a world. The first letter of a guest's command line selects its behaviour:
+ *   p   power off at once; also any other letter, and none
+ *   r   reboot at once
+ *   c   crash at once
+ *   b   block for ever
+ *   s   spin for ever
+ *   dN  power off after N/10 s
+ *   l   listen: obey control/shutdown
+ *   lN  the same, and power off after N/10 s
  *
- * Lock: one thread; machine->lock is held while a guest takes a step, and wanted by everything here.
- * Lifetime: a guest begins when its domain first runs and ends when the domain is being destroyed.
+ * Lock: the program has one thread. It holds machine->lock during each step of a guest; all functions here require
+ * it.
+ * Lifetime: a guest begins when its domain first runs, and ends when the domain is destroyed.
  */
 #ifndef AIOXEN_SIM_GUESTS_H
 #define AIOXEN_SIM_GUESTS_H
@@ -15,13 +21,13 @@
 
 #include <xen/io/xs_wire.h>
 
-/* boot.c: what the domain builder has left in memory for the guest's kernel */
+/* boot.c: the start information that the domain builder wrote for the guest's kernel */
 struct boot_info {
     char command_line[64];
-    uint64_t store_frame; /* as this kind of guest numbers its frames */
+    uint64_t store_frame; /* PV: machine frame; PVH: guest frame */
     uint32_t store_port;
 };
-bool boot_read(struct domain *d, struct boot_info *info); /* false: there is nothing that could run */
+bool boot_read(struct domain *d, struct boot_info *info); /* false: the domain has no start information */
 
 /* ring.c: the guest's side of xenstore */
 #define NO_ORDER (-1)
@@ -30,19 +36,22 @@ struct ring {
     uint32_t port;
     uint64_t store_frame;
     enum { RING_IDLE, RING_GREETING, RING_READING, RING_ACKNOWLEDGING } state;
-    bool fired;       /* the watch, since the node was read */
-    uint32_t greeted; /* greetings that were sent */
+    bool fired;       /* the watch has fired since the node was last read */
+    uint32_t greeted; /* number of greetings sent */
     int order;
-    uint32_t got; /* bytes of the message that is coming in, header included */
+    uint32_t got; /* bytes received of the current message, with its header */
     struct xsd_sockmsg header;
     char body[16];
 };
 bool ring_open(struct ring *r, struct domain *d, uint16_t listener);
 void ring_close(struct ring *r);
-int ring_step(struct ring *r, const struct domain *d); /* NO_ORDER, or the SHUTDOWN_* that was acknowledged */
+int ring_step(
+    struct ring *r,
+    const struct domain *d); /* returns NO_ORDER, or the SHUTDOWN_* reason that the guest has acknowledged */
 
 /* guests.c */
-bool guests_attach(void); /* become the player of all guests; false: errno; without the lock */
+bool guests_attach(
+    void); /* makes this process the player of all guests; false: errno is set; without the lock */
 _Noreturn void guests_play(void);
 
 #endif

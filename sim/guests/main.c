@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * aioxen-sim-guests DIR MEMORY_MB: switches on the machine of a world and plays all its guests in one
- * process. It says "ready" on its standard output when the machine can be used, and then never ends by
- * itself. Lock: one thread; machine->lock is taken inside guests.c for each look at a domain.
+ * aioxen-sim-guests DIR MEMORY_MB: creates the machine of a world and plays all its guests in one process. It
+ * writes "ready" to standard output when the machine can be used, and then runs until it is killed.
+ * Lock: one thread. guests.c takes machine->lock for each step.
  */
 #include "guests.h"
 

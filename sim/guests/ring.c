@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The xenstore client in a listening guest: watches control/shutdown, acknowledges an order by emptying the
- * node. One request at a time, so there is always room for it in the ring. Lock: machine->lock. Lifetime: the
- * page is mapped from ring_open to ring_close.
+ * The xenstore client of a listening guest: watches control/shutdown and acknowledges an order by emptying the
+ * node. It sends one request at a time, which always fits into the ring.
+ * Lock: machine->lock.
+ * Lifetime: the page is mapped from ring_open to ring_close.
  */
 #include "guests.h"
 
@@ -12,7 +13,7 @@
 
 static const char node[] = "control/shutdown";
 
-/* What the guest says first, one request after the other. */
+/* The requests that the guest sends at its start, in this order. */
 static const struct {
     uint32_t type;
     const char *path, *value;
@@ -65,7 +66,7 @@ static uint32_t message_size(const struct ring *r)
     return sizeof r->header + (r->got < sizeof r->header ? 0 : r->header.len);
 }
 
-/* Takes what is there of the next message; true: it is complete. */
+/* Reads the available bytes of the next message. Returns true when the message is complete. */
 static bool receive(struct ring *r, const struct domain *d)
 {
     uint32_t cons = r->page->rsp_cons, prod = __atomic_load_n(&r->page->rsp_prod, __ATOMIC_ACQUIRE);
@@ -118,7 +119,7 @@ void ring_close(struct ring *r)
     r->page = NULL;
 }
 
-/* The answer to the request that was under way has come. */
+/* Handles the reply to the last request; sends the next one. */
 static int go_on(struct ring *r, const struct domain *d)
 {
     if (r->state == RING_ACKNOWLEDGING) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The names of all calls, and which hypercall is which. Constant data: no lock. */
+/* The names of all calls, and the numbers of the hypercalls. Constant data: no lock. */
 #include "calls.h"
 
 #include <string.h>
@@ -29,7 +29,7 @@ enum call call_of_hypercall(unsigned int op, uint64_t arg1)
 {
     static const struct {
         uint8_t op;
-        bool by_address; /* the subcommand is the first word of the structure, not the first argument */
+        bool by_address; /* the subcommand is the first word of the structure that the argument points to */
         uint16_t first, count;
     } families[] = {
         {__HYPERVISOR_domctl, true, CALL_DOMCTL, CALL_SYSCTL - CALL_DOMCTL},

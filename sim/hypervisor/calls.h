@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Every call that can be counted, traced, told to fail or told to wait has one number: the hypercalls with
- * their subcommands, and the entry points of the libraries above them. The names of the subcommands come from
- * Xen's own headers (call-names.awk). Constant data: no lock.
+ * One number for each call that can be counted, traced, made to fail or delayed: the hypercalls with their
+ * subcommands, and the entry points of the libraries. The names of the subcommands come from Xen's headers
+ * (call-names.awk). Constant data: no lock.
  */
 #ifndef AIOXEN_SIM_CALLS_H
 #define AIOXEN_SIM_CALLS_H
@@ -28,7 +28,7 @@
     CALL(XENSTORE_OPEN, "xenstore.open")
 
 enum call {
-    CALL_HYPERCALL = 0, /* + __HYPERVISOR_*, for those without subcommands that are worth a name */
+    CALL_HYPERCALL = 0, /* + __HYPERVISOR_*, for hypercalls whose subcommands have no names here */
     CALL_DOMCTL = 64,   /* + XEN_DOMCTL_* */
     CALL_SYSCTL = 192,  /* + XEN_SYSCTL_* */
     CALL_MEMORY = 256,  /* + XENMEM_* */

@@ -2,8 +2,8 @@
 /*
  * Owns the event channels of dom0 and of the guests: binding, raising, masking, closing.
  * Lock: machine->lock throughout.
- * Lifetime: a channel is its port's state; closing one end leaves the other unbound. A delivered port stays
- * masked until its owner unmasks it, so that it is never in a queue twice.
+ * Lifetime: a channel is the state of its port. Closing one end leaves the other end unbound. A delivered port
+ * stays masked until its owner unmasks it, so that it is never queued twice.
  */
 #include "machine.h"
 
@@ -93,7 +93,7 @@ long channel_bind_interdomain(uint16_t listener, uint32_t domid, uint32_t remote
     remote->state = CHANNEL_INTERDOMAIN;
     remote->remote_domid = domid;
     remote->remote_port = port;
-    channel_raise(domid, port); /* as Xen does: what the guest sent before is not lost */
+    channel_raise(domid, port); /* as Xen does: a notification that the guest sent earlier is not lost */
     return port;
 }
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The few files that the kernel of a dom0 offers and a kernel without Xen does not: opened by their usual
- * names, found in the world's folder. And the one way to xenstored, so that it can be told to fail. No lock:
- * this file owns nothing.
+ * Opens the files that only the kernel of a dom0 has from the world's directory, under their usual names. Also wraps
+ * connecting to xenstored, so that it can be made to fail. Owns nothing; no lock.
  */
 #include "machine.h"
 
@@ -47,8 +46,8 @@ static const char *redirect(const char *path, char *buffer, size_t size)
 OPEN(open)
 OPEN(open64)
 
-/* libxenstore tries the daemon's socket, then the kernel's device, and reports the second error: give it the
- * same. */
+/* libxenstore tries the daemon's socket, then the kernel's device, and reports the second error. So the second
+ * attempt returns the first error again. */
 static __thread int xenstore_error;
 
 static bool is_xenstored(const struct sockaddr *address)

@@ -2,9 +2,9 @@
 /*
  * Owns the domains: their numbers, states and ends.
  * Lock: machine->lock throughout.
- * Lifetime: domain_create to domain_destroy it is alive; then dying, until nobody maps its memory any more,
- * the player of the guests has heard of it and the ordered lingering is over; whoever looks next finds it
- * gone. A struct domain pointer is good until the lock is released.
+ * Lifetime: a domain is alive from domain_create to domain_destroy. Then it is dying until no process maps its
+ * memory, the player of the guests has been notified, and the configured time of dying is over. The next
+ * domain_get or domain_next frees it. A struct domain pointer is valid until the lock is released.
  */
 #include "machine.h"
 
@@ -14,18 +14,18 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* As many as the hypervisor of a big machine allows. */
+/* The limit of a hypervisor on a large machine. */
 #define MAX_VCPUS_PV  8192
 #define MAX_VCPUS_HVM 128
 
-/* When a process ends, so do its maps, though its parent has not heard of it: then it has no memory. */
+/* The kernel unmaps at the end of a process, before its parent reaps it. Such a process has no memory. */
 static bool has_ended(pid_t pid)
 {
     char octet;
     struct iovec here = {.iov_base = &octet, .iov_len = 1}, there = {.iov_base = NULL, .iov_len = 1};
     if (process_vm_readv(pid, &here, 1, &there, 1, 0) >= 0 || errno != ESRCH)
         return false;
-    /* Or its first thread alone has ended: the others have the memory still. */
+    /* If only the first thread has ended, the other threads still have the memory. */
     struct pollfd all = {.fd = pidfd_open(pid, 0), .events = POLLIN};
     if (all.fd < 0)
         return errno == ESRCH;
@@ -96,7 +96,7 @@ struct domain_big *domain_big(const struct domain *d)
     return &machine->big[d - machine->domains];
 }
 
-/* A free struct domain: the search goes on where the last one ended. */
+/* Returns a free struct domain. The search continues where the last one ended. */
 static struct domain *take_slot(void)
 {
     for (uint32_t i = 0; i < MAX_DOMAINS; i++) {
@@ -133,7 +133,7 @@ long domain_create(uint32_t *domid, const struct xen_domctl_createdomain *config
     if (!d || machine->free_frames < GRANT_FRAMES + 1)
         return -ENOMEM;
 
-    memset(d, 0, sizeof *d); /* its sizes say that the big part is empty */
+    memset(d, 0, sizeof *d); /* sizes of 0 mark the big part as empty */
     d->domid = id;
     d->state = DOMAIN_ALIVE;
     d->serial = machine->next_serial++;
@@ -234,7 +234,7 @@ bool domain_hold(struct domain *d, uint32_t maps)
 {
     struct holder *mine = NULL;
     pid_t pid = getpid();
-    is_held(d); /* forget the dead */
+    is_held(d); /* removes holders that have ended */
     for (int i = 0; i < MAX_HOLDERS; i++)
         if (d->holders[i].maps ? d->holders[i].pid == pid : !mine)
             mine = &d->holders[i];

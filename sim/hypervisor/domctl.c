@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The hypercall domctl: one domain is created, controlled, described, destroyed. Lock: machine->lock. */
+/* The hypercall domctl: creates, controls, describes and destroys one domain. Lock: machine->lock. */
 #include "machine.h"
 
 #include <string.h>
@@ -130,7 +130,7 @@ long do_domctl(struct xen_domctl *op)
     case XEN_DOMCTL_getvcpuaffinity:
     case XEN_DOMCTL_setvcpuaffinity:
     case XEN_DOMCTL_setvcpucontext: return do_domctl_vcpu(d, op);
-    /* Accepted, and without any effect that could be observed here. */
+    /* Accepted without effect: the simulator has no state for them. */
     case XEN_DOMCTL_hypercall_init:
     case XEN_DOMCTL_iomem_permission:
     case XEN_DOMCTL_ioport_permission:

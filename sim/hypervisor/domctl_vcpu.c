@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The part of the hypercall domctl that is about a domain's virtual processors. Lock: machine->lock. */
+/* The subcommands of the hypercall domctl about vcpus. Owns nothing. Lock: machine->lock. */
 #include "machine.h"
 
 #include <string.h>

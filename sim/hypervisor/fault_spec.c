@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The language of faults:  CALL[:WHEN]:ACTION  or  dying=MS
+ * The syntax of faults:  CALL[:WHEN]:ACTION  or  dying=MS
  *   WHEN    *  every call (the default)    N  the n-th    N+  from the n-th on    N-M  the n-th to the m-th
  *           /N every n-th
  *   ACTION  the name of an errno, or a delay: 200ms
@@ -16,7 +16,7 @@
 #define MAX_ERRNO    133
 #define MAX_DELAY_MS 3600000u
 
-/* A whole number that takes up all of *text up to one of the characters in `ends`; moves *text there. */
+/* Parses a whole number that ends at one of the characters in `ends` or at the end of *text; moves *text there. */
 static bool number(const char **text, const char *ends, uint64_t *value)
 {
     char *end;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns the machine's memory: which frame belongs to whom, and, for a guest with its own physical address
- * space, which machine frame is behind which guest frame (a tree of nodes, see machine.h). Lock:
- * machine->lock throughout, except frames_map. Lifetime: frames are a domain's until they are returned one by
- * one or, with the whole tree, at its destruction. The file keeps nothing of a returned frame, so a new owner
- * reads zeros.
+ * Owns the machine's memory: the owner of each frame and, for a guest with its own physical address space, the
+ * machine frame of each guest frame (a tree of nodes, machine.h).
+ * Lock: machine->lock throughout, except frames_map.
+ * Lifetime: a domain owns its frames until they are freed, singly or, with the tree, at its destruction. The
+ * content of a freed frame is discarded, so that its next owner reads zeros.
  */
 #include "machine.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What only domains with hardware virtualisation (PVH) have: parameters and a saved context. Lock:
- * machine->lock. */
+/* Parameters and saved context, which only domains with hardware virtualisation (PVH) have.
+ * Lock: machine->lock. */
 #include "machine.h"
 
 #include <string.h>
@@ -33,14 +33,14 @@ static void *append(struct domain *d, uint16_t type, uint32_t size)
     return memset(record + 1, 0, size);
 }
 
-/* The context of a domain that has never run: the least that libxenguest looks for. */
+/* The context of a domain that has never run: only the records that libxenguest requires. */
 static void make_context(struct domain *d)
 {
     HVM_SAVE_TYPE(HEADER) *header = append(d, HVM_SAVE_CODE(HEADER), sizeof *header);
     header->magic = HVM_FILE_MAGIC;
     header->version = HVM_FILE_VERSION;
     HVM_SAVE_TYPE(MTRR) *mtrr = append(d, HVM_SAVE_CODE(MTRR), sizeof *mtrr);
-    mtrr->msr_mtrr_cap = 0x508; /* eight variable ranges, fixed ranges, write combining */
+    mtrr->msr_mtrr_cap = 0x508; /* eight variable ranges, fixed ranges, and write combining */
     append(d, HVM_SAVE_CODE(END), 0);
 }
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * libxencall: every hypercall comes in here, is counted, traced, perhaps told to fail, and dispatched.
- * Lock: taken around each hypercall, of a multicall around each part; never while a fault's delay sleeps.
- * Lifetime: handles and buffers are plain heap memory, so that leaks and overruns of callers are seen by
- * their tools. As the real library does, a handle keeps a few free pages: a hypercall is to cost here what it
- * costs there, no allocation.
+ * libxencall: the entry point of every hypercall. Counts and traces it, makes it fail if a rule says so, and
+ * dispatches it.
+ * Lock: held during each hypercall and each part of a multicall, but not during a fault's delay.
+ * Lifetime: handles and buffers are heap memory, so that sanitizers and valgrind see leaks and overruns of the
+ * callers. Like the real library, a handle keeps a few free pages, so that a hypercall allocates nothing.
  */
 #include "machine.h"
 
@@ -18,7 +18,7 @@
 enum { KEEP = 4 };
 
 struct xencall_handle {
-    pthread_mutex_t lock; /* of what follows */
+    pthread_mutex_t lock; /* protects the fields below */
     void *kept[KEEP];     /* free pages */
     uint32_t nr_kept;
 };
@@ -43,7 +43,7 @@ static long dispatch(unsigned int op, uint64_t arg1, void *arg2)
     case __HYPERVISOR_hvm_op: return do_hvm_op(arg1, arg2);
     case __HYPERVISOR_xen_version: return do_xen_version(arg1, arg2);
     case __HYPERVISOR_sched_op: return arg1 == SCHEDOP_remote_shutdown ? remote_shutdown(arg2) : -ENOSYS;
-    /* PV page tables are what the toolstack wrote: nothing to validate, nothing to pin. */
+    /* The simulator does not validate or pin PV page tables. */
     case __HYPERVISOR_mmuext_op:
     case __HYPERVISOR_mmu_update: return 0;
     default: return -ENOSYS;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * libxenforeignmemory: maps of a domain's memory and of its grant table.
+ * libxenforeignmemory: maps a domain's memory and its grant table.
  * Lock: machine->lock while frames are looked up.
- * Lifetime: a map is good until it is unmapped, also when the domain has gone (it then shows zeros).
+ * Lifetime: a map is valid until it is unmapped, even after the domain is gone; then it reads as zeros.
  */
 #include "machine.h"
 
@@ -45,7 +45,8 @@ EXPORT int xenforeignmemory_restrict(xenforeignmemory_handle *h, domid_t domid)
     return 0;
 }
 
-/* The frames behind the numbers; the first error, each error also in errors[] when given. */
+/* Stores the frames of the numbers, and the error of each in errors[] unless that is NULL. Returns 0, or an error
+ * of the whole call. */
 static int look_up(uint32_t domid, size_t count, const xen_pfn_t numbers[], uint32_t frames[], int errors[])
 {
     int first = 0;

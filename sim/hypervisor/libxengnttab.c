@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * libxengnttab: maps of pages that a guest granted; and the two entry points of libxendevicemodel that are
- * needed. Lock: machine->lock while grants are looked up; a handle's list of maps by its own mutex, taken
- * first. Lifetime: a map holds its domain (it stays dying) until it is unmapped or its process has ended.
+ * libxengnttab: maps pages that a guest has granted. Also the two entry points of libxendevicemodel that libxenctrl
+ * uses.
+ * Lock: machine->lock while grants are looked up. The list of maps of a handle has its own mutex, which is taken
+ * first.
+ * Lifetime: while a page is mapped its domain cannot be freed; it stays dying until the page is unmapped or the
+ * process has ended.
  */
 #include "machine.h"
 
@@ -88,7 +91,7 @@ static uint32_t granted_frame(const struct domain *d, uint32_t ref)
     return (e.flags & GTF_type_mask) == GTF_permit_access && !e.domid ? frame_of(d, e.frame) : NO_FRAME;
 }
 
-/* Looks up the frames and holds the domain. */
+/* Looks up the frames, and registers the maps as a holder of the domain. */
 static int take(struct map *m, const uint32_t refs[], uint32_t frames[])
 {
     int error = 0;
@@ -173,7 +176,7 @@ EXPORT int xengnttab_unmap(xengnttab_handle *h, void *addr, uint32_t count)
     return result;
 }
 
-/* A handle that only libxenctrl holds and that is never used: there are no device models here. */
+/* libxenctrl opens this handle and never uses it, because the simulator has no device models. */
 EXPORT xendevicemodel_handle *xendevicemodel_open(xentoollog_logger *logger, unsigned int flags)
 {
     (void)logger, (void)flags;

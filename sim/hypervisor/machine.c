@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Owns the two files of a world and this process's maps of them.
- * Lock: machine->lock is robust: when its owner is killed the next one goes on with what there is.
- * Lifetime: attached once per process (also by threads at the same time), never detached.
+ * Lock: machine->lock is robust. If its owner is killed, the next process takes the state as it is.
+ * Lifetime: a process attaches once, also if several threads try at the same time, and never detaches.
  */
 #include "machine.h"
 
@@ -45,8 +45,8 @@ int result_of(long value)
     return -1;
 }
 
-/* A hypervisor's lock spins. This one does so for as long as most hypercalls take, then sleeps: its holder may
- * have lost the processor. */
+/* A hypervisor's lock spins. This one spins for as long as most hypercalls take. Then it sleeps, because its
+ * holder may not have a processor. */
 void machine_lock(void)
 {
     int taken = EBUSY;
@@ -66,7 +66,7 @@ void machine_unlock(void)
     pthread_mutex_unlock(&machine->lock);
 }
 
-/* The tables behind struct machine, in this order; their sizes follow from the number of frames. */
+/* The offsets of the tables after struct machine, in this order. The sizes depend on the number of frames. */
 struct layout {
     size_t owners, runs, nodes, size;
 };
@@ -170,10 +170,10 @@ static void power_on(void)
     machine->slot_of[0] = machine->domids[0] = 1;
     machine->nr_domains = 1;
     domain_run(dom0, true);
-    /* What dom0's kernel would have prepared for xenstored. */
+    /* Prepares what dom0's kernel prepares for xenstored. */
     machine->dom0_ports[1] = (struct channel){.state = CHANNEL_UNBOUND};
     machine->top_port = 1;
-    machine->magic = MAGIC; /* from now on it can be attached to */
+    machine->magic = MAGIC; /* from now on other processes can attach */
 }
 
 static bool write_dom0_files(void)

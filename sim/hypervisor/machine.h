@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The simulated machine: what every part of the simulated hypervisor shares.
+ * The simulated machine: the state that all parts of the simulated hypervisor share.
  *
- * A world is a folder (AIOXEN_SIM_DIR) with two files that every process of the world maps: `machine` (struct
- * machine and the tables behind it) and `memory` (byte n of it is byte n of the machine's memory; sparse).
+ * A world is a directory (AIOXEN_SIM_DIR) with two files that every process of the world maps: `machine` (struct
+ * machine and the tables that follow it) and `memory` (a sparse file; byte n is byte n of the machine's memory).
  *
  * Lock: everything in struct machine is protected by machine->lock, a robust mutex shared by all processes.
- * Functions declared here want it held unless they say otherwise. Nothing sleeps while it is held.
- * Lifetime: the files are mapped at the first use and stay mapped until the process ends.
+ * The caller of a function declared here must hold it, unless the declaration says otherwise. No thread sleeps
+ * while it holds the lock.
+ * Lifetime: a process maps the files at their first use. They stay mapped until the process ends.
  */
 #ifndef AIOXEN_SIM_MACHINE_H
 #define AIOXEN_SIM_MACHINE_H
@@ -26,49 +27,49 @@
 #define EXPORT __attribute__((visibility("default")))
 
 #define MAX_DOMAINS     16384 /* that exist at the same time */
-#define MAX_LISTENERS   4096  /* open event channel handles, in all processes together */
-#define MAX_FAULTS      64    /* rules for all processes */
+#define MAX_LISTENERS   4096  /* open event channel handles of all processes */
+#define MAX_FAULTS      64    /* rules that apply to all processes */
 #define DOM0_PORTS      65536
 #define GUEST_PORTS     16
 #define GRANT_FRAMES    4
-#define POLICY_LEAVES   120 /* libxenguest 4.17 accepts no other number */
+#define POLICY_LEAVES   120 /* the only number that libxenguest 4.17 accepts */
 #define POLICY_MSRS     16
 #define HVM_CONTEXT_MAX 6144
 #define DOM0_PAGES      131072
 #define NR_CPUS         2
-#define NO_FRAME        0u /* frame 0 belongs to nobody */
+#define NO_FRAME        0u /* frame 0 is never allocated */
 
 enum channel_state { CHANNEL_FREE, CHANNEL_UNBOUND, CHANNEL_INTERDOMAIN, CHANNEL_VIRQ };
 
-/* One end of an event channel. Port 0 of a guest is no channel: it tells the player that the domain has
- * changed. */
+/* One end of an event channel. Port 0 of a guest is not a channel: it is raised to notify the player that the
+ * domain has changed. */
 struct channel {
     uint8_t state;
     uint8_t virq;
     bool masked, pending, queued;
-    uint16_t remote_domid; /* when unbound: the domain that may bind */
-    uint16_t listener;     /* whose descriptor becomes readable; 0: nobody's */
+    uint16_t remote_domid; /* of an unbound channel: the domain that may bind to it */
+    uint16_t listener;     /* its descriptor becomes readable when the port is raised; 0: none */
     uint32_t remote_port;
-    uint32_t next; /* while queued: the key of the next one, 0 at the end */
+    uint32_t next; /* of a queued channel: the key of the next one, 0 at the end */
 };
 
-/* An open event channel handle: a datagram socket, and a queue of ports threaded through their channels.
- * There is a datagram in the socket exactly while the queue is not empty. */
+/* An open event channel handle: a datagram socket, and a queue of ports linked through their channels. The
+ * socket holds one datagram while the queue is not empty, and none otherwise. */
 struct listener {
     bool used;
     pid_t pid;
-    uint64_t id; /* names the socket */
+    uint64_t id; /* the name of the socket */
     uint32_t head, tail;
 };
 
-/* Neighbouring frames given to one domain; some may since have been returned. */
+/* Consecutive frames that were allocated to one domain. Some of them may have been freed since. */
 struct run {
     uint32_t first, count;
     uint32_t next; /* index, 0 at the end */
 };
 
-/* A node of a domain's tree from guest frames to machine frames (10 bits of the guest frame number a level).
- */
+/* A node of the tree that translates a domain's guest frames to machine frames. Each level uses 10 bits of the
+ * guest frame number. */
 #define NODE_BITS  10
 #define NODE_SLOTS (1u << NODE_BITS)
 #define TREE_LEVEL 3
@@ -78,7 +79,7 @@ struct node {
 
 enum domain_state { DOMAIN_FREE, DOMAIN_ALIVE, DOMAIN_DYING };
 
-/* A process that maps memory of a domain by grants: a dying domain stays until the last one lets go. */
+/* A process that maps memory of a domain by grants. A dying domain exists until its last holder has unmapped. */
 #define MAX_HOLDERS 4
 struct holder {
     pid_t pid;
@@ -86,8 +87,8 @@ struct holder {
 };
 
 struct domain {
-    /* what a list of all domains looks at: two cache lines */
-    _Alignas(64) uint64_t serial; /* never reused: tells a domain from a later one with its domid */
+    /* A list of all domains reads only these fields: two cache lines. */
+    _Alignas(64) uint64_t serial; /* unique: distinguishes domains that had the same domid */
     uint16_t domid;
     uint8_t state;
     bool shut_down, started, running, debugged, address32;
@@ -99,21 +100,21 @@ struct domain {
     uint64_t max_pages, tot_pages, claimed;
     uint64_t run_since_ns, cpu_ns;
     uint32_t shared_info;
-    /* the rest */
+    /* Other fields. */
     uint64_t max_gfn, gone_ns;
     uint64_t paging_pool;
     uint32_t shadow_mb, tsc_mode;
     int32_t time_offset;
-    uint64_t cr3, start_info; /* PV: of vcpu 0 when it starts */
+    uint64_t cr3, start_info; /* PV only: registers of vcpu 0 at its start */
     uint32_t grant_frame[GRANT_FRAMES];
     uint32_t runs, tree;
     struct holder holders[MAX_HOLDERS];
     uint64_t hvm_params[HVM_NR_PARAMS];
     struct channel ports[GUEST_PORTS];
-    uint32_t hvm_context_size, nr_leaves; /* of its big part */
+    uint32_t hvm_context_size, nr_leaves; /* used parts of struct domain_big */
 };
 
-/* What is big and seldom looked at lies apart, so that a list of all domains touches little memory. */
+/* Large fields that are seldom read are stored separately, so that a list of all domains reads little memory. */
 struct domain_big {
     char hvm_context[HVM_CONTEXT_MAX];
     xen_cpuid_leaf_t leaves[POLICY_LEAVES];
@@ -125,7 +126,7 @@ struct fault {
     pid_t pid;     /* 0: every process */
     int error;
     uint32_t delay_ms;
-    uint64_t first, last, every; /* of the calls counted in `seen` */
+    uint64_t first, last, every; /* positions among the calls counted in `seen` */
     uint64_t seen, hits;
 };
 
@@ -138,21 +139,21 @@ struct machine {
     uint32_t next_slot, nr_domains;
     uint16_t next_domid, top_domid;
     uint64_t next_serial, next_listener;
-    uint16_t player; /* the listener that plays the guests; 0: nobody does */
+    uint16_t player; /* the listener of the process that plays the guests; 0: none */
     uint32_t low_port, top_port;
     uint32_t virq_port[NR_VIRQS];
     uint32_t dying_ms, next_fault, nr_faults;
-    uint64_t calls[NR_CALLS]; /* atomic, without the lock */
+    uint64_t calls[NR_CALLS]; /* atomic; the lock is not needed */
     struct fault faults[MAX_FAULTS];
     struct listener listeners[MAX_LISTENERS];          /* [0] is never used */
     uint16_t slot_of[DOMID_FIRST_RESERVED];            /* 0: no such domain, else its index + 1 */
-    uint64_t domids[(DOMID_FIRST_RESERVED + 63) / 64]; /* a bit for each that is in slot_of */
+    uint64_t domids[(DOMID_FIRST_RESERVED + 63) / 64]; /* one bit for each domid in slot_of */
     struct channel dom0_ports[DOM0_PORTS];
     struct domain domains[MAX_DOMAINS];
     struct domain_big big[MAX_DOMAINS];
 };
 
-/* machine.c: this process's view of its world */
+/* machine.c: the mapped files of this process's world */
 extern struct machine *machine;
 extern uint16_t *frame_owner; /* domid + 1, 0: free */
 extern struct run *runs;
@@ -160,22 +161,22 @@ extern struct node *nodes;
 extern int memory_fd;
 extern char world_dir[128];
 
-bool machine_attach(void);                                /* without the lock; false: no world, errno */
+bool machine_attach(void); /* without the lock; false: there is no world, errno is set */
 bool machine_create(const char *dir, uint64_t memory_mb); /* without the lock; false: errno */
 void machine_lock(void);
 void machine_unlock(void);
 uint64_t now_ns(void);     /* CLOCK_MONOTONIC; lock not needed */
-int result_of(long value); /* a hypercall's result as the libraries give it: -1 and errno; lock not needed */
+int result_of(long value); /* converts -errno to -1 and errno, as the libraries return it; lock not needed */
 
 /* domain.c */
-struct domain *domain_get(uint32_t domid);  /* NULL: no such domain, or it has just gone */
-struct domain *domain_next(uint32_t domid); /* the first one with this domid or a higher one */
+struct domain *domain_get(uint32_t domid);  /* NULL: there is no such domain; frees a dead one first */
+struct domain *domain_next(uint32_t domid); /* the first domain with this domid or a higher one */
 struct domain_big *domain_big(const struct domain *d);
 long domain_create(uint32_t *domid, const struct xen_domctl_createdomain *config);
 long domain_destroy(struct domain *d);
 void domain_shutdown(struct domain *d, uint8_t reason);
-void domain_changed(struct domain *d);           /* tell the player */
-void domain_run(struct domain *d, bool running); /* account its CPU time */
+void domain_changed(struct domain *d);           /* notifies the player */
+void domain_run(struct domain *d, bool running); /* starts or stops counting its CPU time */
 void domain_info(const struct domain *d, struct xen_domctl_getdomaininfo *info);
 bool domain_hold(struct domain *d, uint32_t maps);
 void domain_let_go(uint32_t domid, uint64_t serial, uint32_t maps);
@@ -189,12 +190,14 @@ static inline bool domain_runs(const struct domain *d)
 }
 
 /* frames.c: machine memory and guest physical memory */
-uint32_t frames_alloc(struct domain *d, uint32_t count); /* the first of a run, or NO_FRAME */
+uint32_t frames_alloc(struct domain *d,
+                      uint32_t count); /* the first of `count` consecutive frames, or NO_FRAME */
 void frame_free(struct domain *d, uint32_t frame);
 void frames_free_all(struct domain *d);
 int gfn_set(struct domain *d, uint64_t gfn, uint32_t frame); /* 0 or -errno */
 uint32_t gfn_get(const struct domain *d, uint64_t gfn);
-uint32_t frame_of(const struct domain *d, uint64_t number); /* what a toolstack's map of this number shows */
+uint32_t frame_of(const struct domain *d,
+                  uint64_t number); /* the frame that a toolstack maps by this number */
 void *frames_map(void *addr, int prot, int flags, size_t count, const uint32_t *frames); /* lock not needed */
 
 /* channels.c: event channels; 0 or a port, or -errno */
@@ -210,27 +213,29 @@ void virq_raise(uint32_t virq);
 
 /* listeners.c */
 bool listeners_attach(void);                         /* once per process; false: errno */
-int listener_open(bool cloexec, uint16_t *listener); /* the descriptor, or -errno */
-void listener_close(uint16_t listener, int fd);      /* fd -1: its owner is dead */
+int listener_open(bool cloexec, uint16_t *listener); /* returns the descriptor, or -errno */
+void listener_close(uint16_t listener, int fd);      /* fd is -1 if the owner has died */
 void listener_queue(uint16_t listener, uint32_t domid, uint32_t port);
 void listener_unqueue(uint16_t listener, uint32_t domid, uint32_t port);
-void listener_drain(uint16_t listener, int fd); /* after unqueueing: an empty queue is not readable */
+void listener_drain(uint16_t listener,
+                    int fd); /* call it after unqueueing: removes the datagram of an empty queue */
 bool listener_pop(uint16_t listener, int fd, uint32_t *domid, uint32_t *port);
 
 /* faults.c; without the lock, except fault_dying_ms */
 void fault_attach(
-    void); /* reads the rules in this process's environment; ends the process if they are wrong */
-int fault_check(enum call call); /* counts the call; 0 or the errno to fail with; sleeps as told */
-uint32_t fault_dying_ms(void);   /* how long a destroyed domain lingers */
+    void); /* reads the rules in this process's environment; ends the process if one is invalid */
+int fault_check(
+    enum call call); /* counts the call, sleeps for its delay; returns 0, or the errno with which it fails */
+uint32_t fault_dying_ms(void); /* for how long a destroyed domain stays dying at least */
 
 /* fault_spec.c */
-struct fault_order { /* what one specification asks for: a rule, or a time of dying */
+struct fault_order { /* one parsed specification: a rule, or a time of dying */
     struct fault rule;
     bool dying;
     uint32_t dying_ms;
 };
 bool fault_parse(const char *spec, struct fault_order *order,
-                 char why[256]); /* false: `why` says what is wrong */
+                 char why[256]); /* false: `why` is the error message */
 void fault_format(const struct fault *rule, char text[128]);
 
 /* trace.c; without the lock */
@@ -243,9 +248,9 @@ void trace_(const char *format, ...) __attribute__((format(printf, 1, 2)));
             trace_(__VA_ARGS__);                                                                             \
     } while (0)
 
-/* The hypercalls, one file each; 0, a positive result or -errno */
+/* The hypercalls, one file each. They return 0, a positive result or -errno. */
 long do_domctl(struct xen_domctl *op);
-long do_domctl_vcpu(struct domain *d, struct xen_domctl *op); /* the part of do_domctl about processors */
+long do_domctl_vcpu(struct domain *d, struct xen_domctl *op); /* the subcommands of do_domctl about vcpus */
 long do_sysctl(struct xen_sysctl *op);
 long do_memory_op(unsigned int cmd, void *arg);
 long do_event_channel_op(unsigned int cmd, void *arg);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The hypercall memory_op: a domain's memory is given, taken back and placed. Lock: machine->lock. */
+/* The hypercall memory_op: allocates, frees and maps a domain's memory. Lock: machine->lock. */
 #include "machine.h"
 
 #include <xen/memory.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* CPU policies: what CPUID says, to the machine and to each domain. Lock: machine->lock. */
+/* CPU policies: the CPUID leaves of the machine and of each domain. Lock: machine->lock. */
 #include "machine.h"
 
 #include <cpuid.h>
@@ -9,8 +9,8 @@
 #define LAST_EXTENDED_LEAF 0x80000008u
 #define NR_FEATURE_WORDS   16
 
-/* libxenguest uses the number of leaves that it gets as the size of a buffer that it later fills with all
- * leaves that there could be: so give that many (a leaf that comes twice is harmless). */
+/* libxenguest allocates a buffer for the number of leaves that it gets here, and later writes all possible leaves
+ * into it. So this returns that many. A repeated leaf does no harm. */
 uint32_t policy_of_host(xen_cpuid_leaf_t leaves[POLICY_LEAVES])
 {
     static const uint8_t subleaves[LAST_LEAF + 1] = {[4] = 4, [7] = 1, [0xb] = 2, [0xd] = 3};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The hypercalls sysctl and xen_version: the machine as a whole is described. Lock: machine->lock. */
+/* The hypercalls sysctl and xen_version, which describe the whole machine. Lock: machine->lock. */
 #include "machine.h"
 
 #include <string.h>
@@ -10,7 +10,7 @@
 #define CPU_KHZ      2000000
 #define CREDIT2      XEN_SCHEDULER_CREDIT2
 #define CPUS_BITMAP  ((1u << NR_CPUS) - 1)
-#define COMMAND_LINE "dom0_mem=512M" /* tells xl to leave dom0's memory alone */
+#define COMMAND_LINE "dom0_mem=512M" /* so that xl does not change dom0's memory */
 
 static long physinfo(struct xen_sysctl_physinfo *p)
 {
@@ -37,7 +37,7 @@ static long list(struct xen_sysctl_getdomaininfolist *l)
     const struct domain *next;
     for (const struct domain *d = domain_next(l->first_domain); d && n < l->max_domains; d = next) {
         next = domain_next(d->domid + 1);
-        if (next) { /* they lie far apart, and two lines of each are looked at */
+        if (next) { /* domains are far apart in memory, and two cache lines of each are read */
             __builtin_prefetch(next);
             __builtin_prefetch((const char *)next + 64);
         }
