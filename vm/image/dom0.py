@@ -145,7 +145,7 @@ def _libraries(archive: Archive, binaries: list[Path], unpacked: Path) -> None:
     listing = subprocess.run(["ldd", *binaries, *own], env=search, text=True, capture_output=True).stdout
     if missing := re.findall(r"(\S+) => not found", listing):
         raise ValueError(f"libraries missing on this machine: {' '.join(sorted(set(missing)))}")
-    found = dict(re.findall(r"(\S+) => (/\S+)", listing))
+    found = dict(re.findall(r"(\S+) => (/.+) \(0x", listing))
     found |= {Path(loader).name: loader for loader in re.findall(r"^\s+(/\S+) \(0x", listing, re.MULTILINE)}
     for name, path in found.items():
         place = "/lib64" if name.startswith("ld-linux") else LIBRARY_DIRECTORY
