@@ -15,6 +15,8 @@ from pathlib import Path
 from aioxen_sim import namespaces
 
 STATE = Path("/run/aioxen-sim")
+# A link to the library, because LD_PRELOAD cannot hold a path with a space.
+PRELOADED = STATE / "libaioxen-sim.so"
 START_LIMIT_S = 10.0
 GRACE_S = 5.0
 FAILED = 125  # the exit status if the world cannot be made
@@ -124,6 +126,7 @@ class World:
         namespaces.mount_empty(Path("/run"))
         (STATE / "log").mkdir(parents=True)
         Path("/run/lock").mkdir()
+        PRELOADED.symlink_to(self.tools.library)
         for folder in "etc", "var/lib", "var/log":
             namespaces.mount_extensible(Path("/", folder), STATE / "outside" / folder)
         for folder in "/run/xen", "/run/xenstored", "/var/lib/xen", "/var/lib/xenstored", "/var/log/xen":
@@ -146,7 +149,7 @@ class World:
 
     def _environment(self) -> dict[str, str]:
         env = dict(os.environ)
-        env["LD_PRELOAD"] = ":".join(filter(None, [env.get("LD_PRELOAD", ""), str(self.tools.library)]))
+        env["LD_PRELOAD"] = ":".join(filter(None, [env.get("LD_PRELOAD", ""), str(PRELOADED)]))
         env["PATH"] = ":".join([*map(str, self.tools.path), env.get("PATH", "/usr/sbin:/usr/bin")])
         env.pop("AIOXEN_SIM_FAULTS", None)
         env.pop("AIOXEN_SIM_DIR", None)
@@ -163,7 +166,7 @@ class World:
 
     def _start_dom0(self, mask: Mask) -> None:
         env = self._environment()
-        env["LD_PRELOAD"] = str(self.tools.library)  # the user's preloads are only for the command
+        env["LD_PRELOAD"] = str(PRELOADED)  # the user's preloads are only for the command
         plain = {name: value for name, value in env.items() if name != "LD_PRELOAD"}
         guests = Daemon([str(self.tools.guests), str(STATE), str(self.memory_mb)], plain, mask)
         guests.wait_until(lambda: guests.log.read_text().startswith("ready"))

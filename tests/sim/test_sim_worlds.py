@@ -105,6 +105,17 @@ def test_names_the_target_that_gets_missing_tools(tmp_path: Path) -> None:
     assert "make sim" in result.stderr
 
 
+def test_a_path_may_have_a_space(tmp_path: Path) -> None:
+    build = tmp_path / "a space"
+    build.symlink_to(os.environ.get("AIOXEN_BUILD", ROOT / "build"))
+    env = os.environ | {"AIOXEN_BUILD": str(build)}
+    result = subprocess.run(
+        [LAUNCHER, "--", "xl", "list"], env=env, capture_output=True, text=True, check=False
+    )
+    assert "Domain-0" in domains(result.stdout), result.stderr
+    assert result.stderr == ""
+
+
 def test_the_users_preloads_come_first(world: World) -> None:
     out = world("echo $LD_PRELOAD", LD_PRELOAD="libc.so.6").stdout
     assert out.startswith("libc.so.6:")
