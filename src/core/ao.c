@@ -129,6 +129,7 @@ static void release_work(libxl__ao *ao)
 {
     stop_sources(ao);
     libxl__timer_stop(ao->ctx, &ao->limit);
+    libxl__timer_stop(ao->ctx, &ao->phase.timer);
     libxl__ao_index_remove(ao);
     if (ao->runnable)
         STAILQ_REMOVE(&ao->ctx->aos.runnable, ao, libxl__ao, run_link);
@@ -144,6 +145,12 @@ void libxl__ao__destroy(libxl_ctx *ctx, libxl__ao *ao)
     ao->magic = LIBXL__AO_MAGIC_DESTROYED;
     free(ao->message);
     libxl__ao_record_put(ctx, ao);
+}
+
+void libxl__ao_discard(libxl__ao *ao)
+{
+    release_work(ao);
+    libxl__ao__destroy(ao->ctx, ao);
 }
 
 /* What the initiator returns when all is over: last, since what it lets happen may set messages of its own.
@@ -192,16 +199,23 @@ static void limit_reached(libxl_ctx *ctx, libxl__timer *timer)
     libxl__ao_request_stop(LIBXL__CONTAINER(timer, libxl__ao, limit), ERROR_TIMEDOUT);
 }
 
-/* It waits: now it can be found, aborted and limited. */
+static unsigned limit_of(const libxl__ao *ao)
+{
+    const unsigned limit_ms = ao->notify_target == LIBXL__AO_CALLER ? ao->ctx->aos.sync_limit_ms : 0;
+    return limit_ms ? limit_ms : ao->cls->limit_ms;
+}
+
+/* It waits: from now on it can be found, aborted, limited and listed. */
 static void enter_progress(libxl__ao *ao)
 {
+    const unsigned limit_ms = limit_of(ao);
+    ao->since = libxl__now();
     libxl__log(ao->ctx, XTL_DEBUG, -1, "%s: in progress", ao->cls->name);
     TAILQ_INSERT_TAIL(&ao->ctx->aos.live, ao, live_link);
     ao->live = true;
     if (ao->notify_target == LIBXL__AO_HOW)
         libxl__ao_index_add(ao);
-    if (ao->cls->limit_ms &&
-        libxl__timer_start(ao->ctx, &ao->limit, LIBXL__MILLISECONDS(ao->cls->limit_ms), limit_reached))
+    if (limit_ms && libxl__timer_start(ao->ctx, &ao->limit, LIBXL__MILLISECONDS(limit_ms), limit_reached))
         libxl__ao_request_stop(ao, ERROR_NOMEM);
     if (ao->ctx->closing) /* it puts back what another has made: libxl__aos_abort_all has not seen it */
         libxl__ao_request_stop(ao, ERROR_ABORTED);
@@ -216,9 +230,15 @@ static void began(libxl__ao *ao, int rc)
         libxl__ao_complete(ao, rc);
 }
 
+/* Runs it as far as it goes. Returns LIBXL__AO_WAIT or its result. */
+static int advance(libxl__ao *ao)
+{
+    return ao->cls->phases ? libxl__phases_run(ao) : ao->cls->body(ao, ao->args);
+}
+
 int libxl__ao_start(libxl__ao *ao)
 {
-    int rc = ao->cls->body(ao, ao->args);
+    int rc = advance(ao);
     if (ao->notify_target == LIBXL__AO_STACK)
         return leave_stack_with(ao, rc);
     if (rc < 0 && !ao->jobs)
@@ -230,7 +250,7 @@ int libxl__ao_start(libxl__ao *ao)
 
 void libxl__ao_start_nested(libxl__ao *ao)
 {
-    began(ao, ao->cls->body(ao, ao->args));
+    began(ao, advance(ao));
 }
 
 static void wait_until_notified(libxl__ao *ao)
@@ -281,8 +301,8 @@ static void run(libxl__ao *ao)
         return;
     }
     int rc = ao->stop;
-    if (!rc || ao->unwinds)
-        rc = ao->cls->body(ao, ao->args);
+    if (!rc || ao->unwinds || ao->cls->phases)
+        rc = advance(ao);
     if (rc != LIBXL__AO_WAIT)
         libxl__ao_complete(ao, rc);
 }
@@ -318,8 +338,17 @@ int libxl__ao_fail(libxl__ao *ao, int rc, const char *fmt, ...)
     if (vasprintf(&ao->message, fmt, args) < 0)
         ao->message = NULL;
     va_end(args);
-    libxl__log(ao->ctx, XTL_ERROR, -1, "%s: %s", ao->cls->name, ao->message ? ao->message : "failed");
+    /* A stop that was asked for is no error of the library's. */
+    libxl__log(ao->ctx, ao->stop && rc == ao->stop ? XTL_DEBUG : XTL_ERROR, -1, "%s: %s", ao->cls->name,
+               ao->message ? ao->message : "failed");
     return rc;
+}
+
+void libxl__ao_forget_failure(libxl__ao *ao)
+{
+    free(ao->message);
+    ao->message = NULL;
+    ao->rc = 0;
 }
 
 void libxl__ao_progress(libxl__ao *ao, libxl_event_type type)

@@ -36,16 +36,18 @@
 #include "deliver.h"
 #include "gc.h"
 #include "source.h"
+#include "phase.h"
 #include "timer.h"
 
 /* What a body returns while it waits; never seen outside. */
 #define LIBXL__AO_WAIT 1
 
-/* One row of the generated table: what is the same for all operations of a kind. */
+/* One row of the generated table: what all operations of a kind have in common. */
 typedef struct libxl__ao_class {
     const char *name;
-    int (*body)(libxl__ao *ao, void *args);
-    void (*dispose)(void *args); /* frees the copies of the inputs; NULL: there is nothing to free */
+    int (*body)(libxl__ao *ao, void *args); /* of an operation without phases */
+    const libxl__phases *phases;            /* NULL: it has a body */
+    void (*dispose)(void *args);            /* frees the copies of the inputs; NULL: nothing to free */
     size_t args_size;
     unsigned limit_ms; /* the default time limit; 0: none */
     bool slow;
@@ -107,7 +109,9 @@ struct libxl__ao {
         struct { /* until it is complete */
             struct libxl__sources sources;
             libxl__timer limit;
-            void *state; /* the body's */
+            libxl__phase_position phase; /* of an operation with phases */
+            uint64_t since;              /* ns, monotonic: it is in progress; 0: it is not */
+            void *state;                 /* of its phases, or of its body */
             libxl__gc gc;
             TAILQ_ENTRY(libxl__ao) live_link;
             STAILQ_ENTRY(libxl__ao) run_link;
@@ -128,7 +132,10 @@ TAILQ_HEAD(libxl__ao_list, libxl__ao);
 STAILQ_HEAD(libxl__ao_queue, libxl__ao);
 LIST_HEAD(libxl__ao_bucket, libxl__ao);
 
-enum { LIBXL__AO_RECORD_SIZES = 2, LIBXL__AO_RECORD = 376 }; /* the larger one */
+enum {
+    LIBXL__AO_RECORD_STEP = 32, /* records come in sizes that are multiples of this */
+    LIBXL__AO_RECORD_SIZES = 24,
+};
 
 typedef struct libxl__aos {
     struct libxl__ao_list live;      /* in progress */
@@ -139,8 +146,11 @@ typedef struct libxl__aos {
     struct libxl__ao_records {
         struct libxl__ao_record *first;
         uint32_t count;
-    } records[LIBXL__AO_RECORD_SIZES]; /* not in use */
-    libxl__waiter *drained;            /* the closing thread, woken when the last one ends */
+    } records[LIBXL__AO_RECORD_SIZES]; /* free records, by size */
+    unsigned sync_limit_ms;            /* limits synchronous calls; 0: only the class does */
+    libxl__phase_hook *phase_hook;     /* of tests; NULL otherwise */
+    void *phase_hook_user;
+    libxl__waiter *drained; /* the closing thread, woken when the last one ends */
     uint64_t started, completed, aborted;
 } libxl__aos;
 
@@ -168,12 +178,14 @@ int libxl__ao_start(libxl__ao *ao);
 
 /* -- for bodies */
 
-/* The body's own state, zeroed at the first call. NULL: NOMEM has been noted. */
+/* The state of an operation without phases, zeroed at the first call. NULL: out of memory. */
 void *libxl__ao_state(libxl__ao *ao, size_t size);
 /* This body looks at ao->stop itself. */
 void libxl__ao_unwinds(libxl__ao *ao);
 /* Notes what failed, unless something was noted before; logs it; returns rc. */
 int libxl__ao_fail(libxl__ao *ao, int rc, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* The operation has succeeded after all: forgets what libxl__ao_fail has noted. */
+void libxl__ao_forget_failure(libxl__ao *ao);
 /* Reports progress: an event of `type`. Delivered before the completion; discarded where nobody wants it. */
 void libxl__ao_progress(libxl__ao *ao, libxl_event_type type);
 
@@ -186,6 +198,8 @@ libxl__ao *libxl__ao_create_nested(libxl__ao *parent, struct libxl__nested *nest
 libxl__ao *libxl__ao_create_background(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t number,
                                        libxl__ao **handle);
 void libxl__ao_start_nested(libxl__ao *ao);
+/* Destroys a nested operation that was not started. */
+void libxl__ao_discard(libxl__ao *ao);
 /* A nested operation has ended: tells its parent, and destroys it. */
 void libxl__nested_ended(libxl__ao *child);
 /* Asks it to stop, as ABORTED or TIMEDOUT. 0; ABORTED: it has been asked already. */

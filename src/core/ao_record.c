@@ -16,37 +16,41 @@ enum {
 #endif
 };
 
-/*
- * Records come in two sizes, with what malloc adds a multiple of 16: for what is instant, and for what waits and
- * has state; the larger one is made to measure for libxl__domain_shutdown_body, of which a host has thousands.
- * A few operations have larger args.
- */
-static const uint32_t sizes[LIBXL__AO_RECORD_SIZES] = {264, LIBXL__AO_RECORD};
-enum { STATE_SIZE = 128 }; /* first memory that every operation that waits has behind its args, at least */
+enum { STATE_SIZE = 128 }; /* the least memory that a slow operation without phases has behind its args */
 
 struct libxl__ao_record {
     struct libxl__ao_record *next;
 };
 
-/* Which of the sizes; LIBXL__AO_RECORD_SIZES: none. */
-static unsigned kind_of(size_t size)
+/* Index of the free list; LIBXL__AO_RECORD_SIZES or more: there is none for this size. */
+static size_t kind_of(size_t size)
 {
-    unsigned kind = 0;
-    while (kind < LIBXL__AO_RECORD_SIZES && sizes[kind] < size)
-        kind++;
-    return kind;
+    return (size - 1) / LIBXL__AO_RECORD_STEP;
+}
+
+/* What malloc adds to a record of this size makes it a multiple of the step. */
+static size_t size_of(size_t needed)
+{
+    const size_t head = sizeof(size_t);
+    return (needed + head + LIBXL__AO_RECORD_STEP - 1) / LIBXL__AO_RECORD_STEP * LIBXL__AO_RECORD_STEP - head;
+}
+
+static size_t state_size(const libxl__ao_class *cls)
+{
+    if (cls->phases)
+        return LIBXL__AO_ALIGN(cls->phases->state_size);
+    return cls->slow ? STATE_SIZE : 0;
 }
 
 libxl__ao *libxl__ao_record_get(libxl_ctx *ctx, const libxl__ao_class *cls)
 {
     const size_t args =
         LIBXL__AO_ALIGN(cls->args_size) + (cls->reports ? sizeof(libxl_asyncprogress_how) : 0);
-    const size_t needed = sizeof(libxl__ao) + args + (cls->slow ? STATE_SIZE : 0);
-    const unsigned kind = kind_of(needed);
-    const size_t size = kind < LIBXL__AO_RECORD_SIZES ? sizes[kind] : needed;
-    struct libxl__ao_records *records = &ctx->aos.records[kind];
+    const size_t state = state_size(cls), size = size_of(sizeof(libxl__ao) + args + state),
+                 kind = kind_of(size);
+    struct libxl__ao_records *records = kind < LIBXL__AO_RECORD_SIZES ? &ctx->aos.records[kind] : NULL;
     struct libxl__ao_record *record = NULL;
-    if (kind < LIBXL__AO_RECORD_SIZES && records->first) {
+    if (records && records->first) {
         record = records->first;
         records->first = record->next;
         records->count--;
@@ -59,14 +63,16 @@ libxl__ao *libxl__ao_record_get(libxl_ctx *ctx, const libxl__ao_class *cls)
     memset(ao, 0, sizeof(*ao) + args);
     ao->size = (uint32_t)size;
     libxl__gc_begin(&ao->gc, ao->args + args, size - sizeof(*ao) - args);
+    if (cls->phases)
+        ao->state = libxl__gc_alloc(&ao->gc, state); /* it fits: the record was made for it */
     return ao;
 }
 
 void libxl__ao_record_put(libxl_ctx *ctx, libxl__ao *ao)
 {
-    const unsigned kind = kind_of(ao->size);
-    struct libxl__ao_records *records = &ctx->aos.records[kind];
-    if (kind == LIBXL__AO_RECORD_SIZES || records->count == KEEP) {
+    const size_t kind = kind_of(ao->size);
+    struct libxl__ao_records *records = kind < LIBXL__AO_RECORD_SIZES ? &ctx->aos.records[kind] : NULL;
+    if (!records || records->count == KEEP) {
         free(ao);
         return;
     }

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <libxl.h>
+
 enum {
     BLOCK_SIZE = 496, /* with the block's head and malloc's 512 */
     ALIGNMENT = 8,
@@ -37,6 +39,12 @@ static int add_block(libxl__gc *gc, size_t at_least)
     gc->next = block->memory;
     gc->end = block->memory + size;
     return 0;
+}
+
+int libxl__gc_reserve(libxl__gc *gc, size_t size)
+{
+    size += ALIGNMENT;
+    return (size_t)(gc->end - gc->next) >= size || !add_block(gc, size) ? 0 : ERROR_NOMEM;
 }
 
 void *libxl__gc_alloc(libxl__gc *gc, size_t size)

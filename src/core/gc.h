@@ -18,6 +18,9 @@ void libxl__gc_begin(libxl__gc *gc, void *memory, size_t size);
 /* Zeroed memory, aligned for numbers of 64 bits and pointers; NULL when the process is out of memory. */
 void *libxl__gc_alloc(libxl__gc *gc, size_t size);
 
+/* Makes sure that the next allocations of `size` octets together, each a multiple of 8, do not fail. Errors: NOMEM. */
+int libxl__gc_reserve(libxl__gc *gc, size_t size);
+
 /* printf into the gc's memory; NULL when out of memory. */
 char *libxl__gc_printf(libxl__gc *gc, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 char *libxl__gc_vprintf(libxl__gc *gc, const char *fmt, va_list args) __attribute__((format(printf, 2, 0)));

@@ -12,10 +12,12 @@
 #include "deliver.h"
 #include "event.h"
 #include "gc.h"
+#include "group.h"
 #include "hooks.h"
 #include "log.h"
 #include "loop.h"
 #include "nested.h"
+#include "phase.h"
 #include "timer.h"
 #include "worker.h"
 

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: nothing beyond its operation. */
+/*
+ * domain_find and domain_get_name: domains and their names.
+ *
+ * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
+ */
 #include "ops.h"
 
 #include <stdlib.h>
@@ -7,23 +11,26 @@
 
 #include <xen/io/xs_wire.h>
 
-int libxl__domain_find_body(libxl__ao *ao, libxl__domain_find_args *args)
+/* ---- domain_find */
+
+typedef libxl__name_search domain_find_state;
+
+static int search_start(libxl__ao *ao, libxl__name_search *search)
 {
-    enum { START, SEARCHING };
-    libxl__name_search *search = libxl__ao_state(ao, sizeof(*search));
-    if (!search)
-        return ERROR_NOMEM;
-    if (ao->step == START) {
-        ao->step = SEARCHING;
-        if (!*args->in.name)
-            return libxl__ao_fail(ao, ERROR_INVAL, "name: empty");
-        if (strlen(args->in.name) > XENSTORE_PAYLOAD_MAX)
-            return libxl__ao_fail(ao, ERROR_INVAL, "name: longer than %d octets", XENSTORE_PAYLOAD_MAX);
-        int rc = libxl__name_search_start(ao, search, args->in.name, false);
-        return rc ? rc : LIBXL__AO_WAIT;
-    }
+    const libxl__domain_find_args *args = libxl__ao_args(ao);
+    if (!*args->in.name)
+        return libxl__ao_fail(ao, ERROR_INVAL, "name: empty");
+    if (strlen(args->in.name) > XENSTORE_PAYLOAD_MAX)
+        return libxl__ao_fail(ao, ERROR_INVAL, "name: longer than %d octets", XENSTORE_PAYLOAD_MAX);
+    const int rc = libxl__name_search_start(ao, search, args->in.name, false);
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+static int search_poll(libxl__ao *ao, libxl__name_search *search)
+{
+    const libxl__domain_find_args *args = libxl__ao_args(ao);
     uint32_t domid;
-    int rc = libxl__name_search_step(ao, search, &domid);
+    const int rc = libxl__name_search_step(ao, search, &domid);
     if (rc)
         return rc;
     if (domid == LIBXL_DOMID_INVALID)
@@ -32,47 +39,42 @@ int libxl__domain_find_body(libxl__ao *ao, libxl__domain_find_args *args)
     return 0;
 }
 
-struct get_name {
-    libxl__xs_batch *reading;
-    libxl__xs_request *name;
-};
+/* ---- domain_get_name */
 
-int libxl__domain_get_name_body(libxl__ao *ao, libxl__domain_get_name_args *args)
+typedef struct get_name {
+    libxl__xs_batch *batch;
+    libxl__xs_request *name;
+} domain_get_name_state;
+
+static int read_start(libxl__ao *ao, struct get_name *s)
 {
-    enum { START, READ };
-    struct get_name *s = libxl__ao_state(ao, sizeof(*s));
-    if (!s)
+    const uint32_t domid = ao->subject.number;
+    xc_domaininfo_t info;
+    int rc = libxl__hv_info(ao, domid, &info);
+    if (rc)
+        return rc;
+    s->batch = libxl__xs_batch_new(ao, domid);
+    if (!s->batch)
         return ERROR_NOMEM;
-    switch (ao->step) {
-    case START: {
-        xc_domaininfo_t info;
-        int rc = libxl__hv_info(ao, args->in.domid, &info);
-        if (rc)
-            return rc;
-        s->reading = libxl__xs_batch_new(ao, args->in.domid);
-        if (!s->reading)
-            return ERROR_NOMEM;
-        s->name = libxl__xs_read(s->reading, "/local/domain/%u/name", args->in.domid);
-        rc = libxl__xs_run(s->reading, LIBXL__XS_ONE_BY_ONE);
-        if (rc)
-            return rc;
-        ao->step = READ;
-        return LIBXL__AO_WAIT;
-    }
-    case READ: {
-        if (!libxl__xs_done(s->reading))
-            return LIBXL__AO_WAIT;
-        int rc = libxl__xs_result(s->reading);
-        if (rc)
-            return rc;
-        const char *name = libxl__xs_value(s->name);
-        *args->out.name = name ? strdup(name) : NULL;
-        if (*args->out.name)
-            return 0;
-        return name ? ERROR_NOMEM
-                    : libxl__ao_fail(ao, ERROR_DOMAIN_NOTFOUND, "domid: domain %u has no name",
-                                     args->in.domid);
-    }
-    }
-    return ERROR_BADFAIL;
+    s->name = libxl__xs_read(s->batch, "/local/domain/%u/name", domid);
+    rc = libxl__xs_run(s->batch, LIBXL__XS_ONE_BY_ONE);
+    return rc ? rc : LIBXL__AO_WAIT;
 }
+
+static int read_poll(libxl__ao *ao, struct get_name *s)
+{
+    const libxl__domain_get_name_args *args = libxl__ao_args(ao);
+    if (!libxl__xs_done(s->batch))
+        return LIBXL__AO_WAIT;
+    const int rc = libxl__xs_result(s->batch);
+    if (rc)
+        return rc;
+    const char *name = libxl__xs_value(s->name);
+    if (!name)
+        return libxl__ao_fail(ao, ERROR_DOMAIN_NOTFOUND, "domid: domain %u has no name", ao->subject.number);
+    *args->out.name = strdup(name);
+    return *args->out.name ? 0 : ERROR_NOMEM;
+}
+
+#include "_libxl_phases_domain_find.h"
+#include "_libxl_phases_domain_get_name.h"

@@ -1,164 +1,162 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: nothing beyond its operation. Asking a guest to stop: the toolstack writes control/shutdown, the
- * guest acknowledges by emptying or removing it, and in its own time shuts down (xen/io/xs_wire.h has no word
- * for it; the protocol is docs/misc/xenstore-paths.pandoc of Xen, ~/control/shutdown).
+ * domain_shutdown and domain_reboot: requests to a guest, which it acknowledges.
  *
- * The node belongs to the guest: what it holds is compared, never used.
+ * The toolstack writes the request to ~/control/shutdown. The guest acknowledges it by emptying or removing the node, and
+ * stops later (Xen's docs/misc/xenstore-paths.pandoc, ~/control/shutdown). A guest that stops or reboots without an
+ * acknowledgement has carried the request out as well. The node belongs to the guest: its value is only compared.
+ *
+ * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
  */
 #include "ops.h"
 
-enum { PATIENCE_SECONDS = 60, WITHDRAWAL_SECONDS = 5 };
-/* CANCELLING: as WITHDRAWING, but it is not known whether the guest has had the request. */
-enum { START, WRITING, ASKED, CANCELLING, WITHDRAWING, ACKNOWLEDGED };
-
-struct ask {
+typedef struct ask {
     libxl__domain_source domain;
-    libxl__alarm patience;
-    libxl__xs_batch *writing; /* the request, or its withdrawal */
-};
-_Static_assert(sizeof(libxl__ao) + LIBXL__AO_ALIGN(sizeof(libxl__domain_shutdown_args)) +
-                       sizeof(struct ask) <=
-                   LIBXL__AO_RECORD,
-               "a host has thousands: each is to fit in its record");
+    libxl__await acknowledged;
+    libxl__xs_batch *request; /* or what confirms the acknowledgement */
+    libxl__xs_batch *withdrawal;
+    bool written; /* xenstored has confirmed the request */
+} domain_shutdown_state, domain_reboot_state;
 
-static int destroyed(libxl__ao *ao, uint32_t domid)
+static const char *request_of(const libxl__ao *ao)
 {
-    return libxl__ao_fail(ao, ERROR_DOMAIN_DESTROYED, "domid: domain %u was destroyed", domid);
+    return ao->cls == &libxl__operations[LIBXL__OP_DOMAIN_REBOOT] ? "reboot" : "poweroff";
 }
 
-/* What xenstored has said. */
-static int result(libxl__ao *ao, struct ask *s, uint32_t domid)
+static int destroyed(libxl__ao *ao)
 {
-    return libxl__xs_rc(s->writing) == ERROR_DOMAIN_DESTROYED ? destroyed(ao, domid)
-                                                              : libxl__xs_result(s->writing);
+    return libxl__ao_fail(ao, ERROR_DOMAIN_DESTROYED, "domid: domain %u was destroyed", ao->subject.number);
 }
 
-/* That the guest has acknowledged is worth nothing until its time is up: nobody watches the node, which would cost
- * xenstored a look at the watch at every change of any node. */
-static int start(libxl__ao *ao, struct ask *s, uint32_t domid, const char *request)
+/* Whether the domain has stopped, or why it never will. Returns LIBXL__AO_WAIT while it runs. */
+static int check_domain(libxl__ao *ao, const struct ask *s)
 {
+    if (s->domain.follower.was_shutdown)
+        return 0;
+    if (s->domain.follower.phase < LIBXL__DOMAIN_DYING)
+        return LIBXL__AO_WAIT;
+    return destroyed(ao);
+}
+
+/* The transaction changes nothing if the domain has died, or if its number is another domain's. */
+static libxl__xs_batch *prepare_write(libxl__ao *ao, const char *from, const char *to)
+{
+    const uint32_t domid = ao->subject.number;
+    libxl__xs_batch *batch = libxl__xs_batch_new(ao, domid);
+    if (!batch)
+        return NULL;
+    libxl__xs_require_domain(batch, &ao->subject.uuid);
+    if (from)
+        libxl__xs_require(batch, ERROR_NOT_READY, from, "/local/domain/%u/control/shutdown", domid);
+    libxl__xs_write(batch, LIBXL__XS_GUESTS, to, "/local/domain/%u/control/shutdown", domid);
+    return batch;
+}
+
+/* ---- request: the request is written */
+
+static int request_start(libxl__ao *ao, struct ask *s)
+{
+    const uint32_t domid = ao->subject.number;
     xc_domaininfo_t info;
     if (domid == 0)
         return libxl__ao_fail(ao, ERROR_INVAL, "domid: domain 0 is not a guest");
     int rc = libxl__hv_info(ao, domid, &info);
     if (rc)
         return rc;
-    s->writing = libxl__xs_batch_new(ao, domid);
-    if (!s->writing)
+    s->request = prepare_write(ao, NULL, request_of(ao));
+    if (!s->request)
         return ERROR_NOMEM;
-    /* In a transaction, so that a domain that dies meanwhile gets no new tree, nor another its request. */
-    libxl__xs_require_domain(s->writing, &ao->subject.uuid);
-    libxl__xs_write(s->writing, LIBXL__XS_GUESTS, request, "/local/domain/%u/control/shutdown", domid);
     rc = libxl__domain_source_start(ao, &s->domain, &info);
     if (!rc)
-        rc = libxl__alarm_set(ao, &s->patience, LIBXL__SECONDS(PATIENCE_SECONDS));
-    return rc ? rc
-              : libxl__xs_run(s->writing, LIBXL__XS_TRANSACTION); /* last: what comes after may not fail */
+        rc = libxl__xs_run(s->request, LIBXL__XS_TRANSACTION);
+    return rc ? rc : LIBXL__AO_WAIT;
 }
 
-/* What is said if the guest has not acknowledged: why the request was withdrawn. */
-static int unanswered(libxl__ao *ao, uint32_t domid)
+static int request_poll(libxl__ao *ao, struct ask *s)
 {
-    if (ao->stop)
-        return ao->stop;
-    return libxl__ao_fail(ao, ERROR_GUEST_TIMEDOUT, "domid: domain %u has not acknowledged in %d s", domid,
-                          PATIENCE_SECONDS);
-}
-
-/* Takes the request back, unless the guest has emptied or removed it, or another toolstack put its own in its place.
- * Another domain's is another's. */
-static int withdraw(libxl__ao *ao, struct ask *s, uint32_t domid, const char *request)
-{
-    if (ao->step == WRITING && libxl__xs_take_back(s->writing))
-        return unanswered(ao, domid);
-    ao->step = ao->step == ASKED ? WITHDRAWING : CANCELLING;
-    libxl__xs_batch_free(s->writing); /* it is not committed, or before our transaction begins */
-    s->writing = libxl__xs_batch_new(ao, domid);
-    if (!s->writing)
-        return unanswered(ao, domid);
-    libxl__xs_require_domain(s->writing, &ao->subject.uuid);
-    libxl__xs_require(s->writing, ERROR_NOT_READY, request, "/local/domain/%u/control/shutdown", domid);
-    libxl__xs_write(s->writing, LIBXL__XS_GUESTS, "", "/local/domain/%u/control/shutdown", domid);
-    /* A xenstored that does not answer must not keep us. */
-    if (libxl__alarm_set(ao, &s->patience, LIBXL__SECONDS(WITHDRAWAL_SECONDS)) ||
-        libxl__xs_run(s->writing, LIBXL__XS_TRANSACTION))
-        return unanswered(ao, domid);
-    return LIBXL__AO_WAIT;
-}
-
-static int withdrawn(libxl__ao *ao, struct ask *s, uint32_t domid)
-{
-    if (!libxl__xs_done(s->writing) && !s->patience.rang)
-        return LIBXL__AO_WAIT;
-    /* Where thousands are withdrawn at once, it is not xenstored that keeps us. */
-    if (!libxl__xs_done(s->writing) && libxl__xs_advances(s->writing) &&
-        !libxl__alarm_set(ao, &s->patience, LIBXL__SECONDS(WITHDRAWAL_SECONDS)))
-        return LIBXL__AO_WAIT;
-    if (ao->stop || ao->step == CANCELLING || !libxl__xs_done(s->writing) || !libxl__xs_rc(s->writing))
-        return unanswered(ao, domid);
-    if (libxl__xs_rc(s->writing) != ERROR_NOT_READY)
-        return result(ao, s, domid);
-    ao->step = ACKNOWLEDGED;
-    return LIBXL__AO_WAIT;
-}
-
-/* Whatever the steps wait for: the domain's end decides. One that has stopped and is being destroyed has
- * stopped. */
-static int look_at_domain(libxl__ao *ao, const struct ask *s, uint32_t domid)
-{
-    if (s->domain.follower.was_shutdown)
-        return 0;
-    if (s->domain.follower.phase < LIBXL__DOMAIN_DYING)
-        return LIBXL__AO_WAIT;
-    return destroyed(ao, domid);
-}
-
-static int ask(libxl__ao *ao, uint32_t domid, const char *request)
-{
-    struct ask *s = libxl__ao_state(ao, sizeof(*s));
-    int rc;
-    if (!s)
-        return ERROR_NOMEM;
-    if (ao->step == START) {
-        libxl__ao_unwinds(ao);
-        rc = start(ao, s, domid, request);
-        ao->step = WRITING;
-        return rc ? rc : LIBXL__AO_WAIT;
-    }
-    rc = look_at_domain(ao, s, domid);
-    if (rc != LIBXL__AO_WAIT)
+    int rc = check_domain(ao, s);
+    if (rc < 0)
         return rc;
-    if (ao->step == CANCELLING || ao->step == WITHDRAWING)
-        return withdrawn(ao, s, domid);
-    if (ao->stop)
-        return ao->step == ACKNOWLEDGED ? ao->stop : withdraw(ao, s, domid, request);
+    if (!libxl__xs_done(s->request))
+        return LIBXL__AO_WAIT;
+    rc = libxl__xs_rc(s->request);
+    s->written = !rc;
+    rc = rc == ERROR_DOMAIN_DESTROYED ? destroyed(ao) : libxl__xs_result(s->request);
+    libxl__xs_batch_free(s->request);
+    s->request = NULL;
+    return rc;
+}
 
-    if (s->patience.rang && ao->step != ACKNOWLEDGED) /* or xenstored has not answered, for so long */
-        return withdraw(ao, s, domid, request);
+/* Returns 0 if there is nothing to withdraw, LIBXL__AO_WAIT, or an error. */
+static int begin_withdrawal(libxl__ao *ao, struct ask *s)
+{
+    if (!s->written && (!s->request || libxl__xs_take_back(s->request)))
+        return 0;
+    libxl__xs_batch_free(
+        s->request); /* its transaction is given up, or ends before the withdrawal's begins */
+    s->request = NULL;
+    s->withdrawal = prepare_write(ao, request_of(ao), "");
+    const int rc = s->withdrawal ? libxl__xs_run(s->withdrawal, LIBXL__XS_TRANSACTION) : ERROR_NOMEM;
+    return rc ? rc : LIBXL__AO_WAIT;
+}
 
-    switch (ao->step) {
-    case WRITING:
-        if (!libxl__xs_done(s->writing))
-            return LIBXL__AO_WAIT;
-        rc = result(ao, s, domid);
-        if (rc)
-            return rc;
-        libxl__xs_batch_free(s->writing);
-        s->writing = NULL;
-        ao->step = ASKED;
-        return libxl__alarm_set(ao, &s->patience, LIBXL__SECONDS(PATIENCE_SECONDS)) ? ERROR_BADFAIL
-                                                                                    : LIBXL__AO_WAIT;
-    default: return LIBXL__AO_WAIT; /* for the guest, or its end */
+/* Withdraws the request, unless the guest has acknowledged it or another toolstack has written one of its own. */
+static int request_undo(libxl__ao *ao, struct ask *s)
+{
+    if (s->domain.follower.phase >= LIBXL__DOMAIN_DYING)
+        return 0;
+    if (s->domain.follower.was_shutdown)
+        return LIBXL__AO_CARRIED_OUT;
+    if (!s->withdrawal)
+        return begin_withdrawal(ao, s);
+    if (!libxl__xs_done(s->withdrawal)) {
+        if (libxl__xs_advances(s->withdrawal)) /* thousands may be withdrawn at once */
+            libxl__phase_extend(ao);
+        return LIBXL__AO_WAIT;
     }
+    const int rc = libxl__xs_rc(s->withdrawal);
+    if (rc == ERROR_NOT_READY)
+        return s->written ? LIBXL__AO_CARRIED_OUT : 0;
+    return rc == ERROR_DOMAIN_DESTROYED ? 0 : rc;
 }
 
-int libxl__domain_shutdown_body(libxl__ao *ao, libxl__domain_shutdown_args *args)
+/* ---- acknowledge: the guest empties the node, or stops */
+
+static int acknowledge_start(libxl__ao *ao, struct ask *s)
 {
-    return ask(ao, args->in.domid, "poweroff");
+    char path[64];
+    snprintf(path, sizeof(path), "/local/domain/%u/control/shutdown", ao->subject.number);
+    const int rc = libxl__await_start(ao, &s->acknowledged, path, libxl__await_empty, NULL);
+    return rc ? rc : LIBXL__AO_WAIT;
 }
 
-int libxl__domain_reboot_body(libxl__ao *ao, libxl__domain_reboot_args *args)
+static int acknowledge_poll(libxl__ao *ao, struct ask *s)
 {
-    return ask(ao, args->in.domid, "reboot");
+    const int rc = check_domain(ao, s);
+    return rc == LIBXL__AO_WAIT ? libxl__await_step(ao, &s->acknowledged) : rc;
 }
+
+/* ---- confirm: a node that is missing may have been removed with the domain's whole tree, by a destruction */
+
+static int confirm_start(libxl__ao *ao, struct ask *s)
+{
+    if (!s->acknowledged.missing || s->domain.follower.was_shutdown)
+        return 0;
+    s->request = libxl__xs_batch_new(ao, ao->subject.number);
+    if (!s->request)
+        return ERROR_NOMEM;
+    libxl__xs_require_domain(s->request, &ao->subject.uuid);
+    const int rc = libxl__xs_run(s->request, LIBXL__XS_ONE_BY_ONE);
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+static int confirm_poll(libxl__ao *ao, struct ask *s)
+{
+    const int rc = check_domain(ao, s);
+    if (rc != LIBXL__AO_WAIT || !libxl__xs_done(s->request))
+        return rc;
+    return libxl__xs_rc(s->request) == ERROR_DOMAIN_DESTROYED ? destroyed(ao) : libxl__xs_result(s->request);
+}
+
+#include "_libxl_phases_domain_reboot.h"
+#include "_libxl_phases_domain_shutdown.h"

@@ -1,165 +1,159 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: nothing beyond its operation. Taking a domain down is an operation of its own, nested in
- * domain_destroy, which may give up waiting for it, and in domain_create_new, for what that has made; once
- * begun it goes on to its end.
+ * domain_teardown: the nested operation that takes a domain down, for domain_destroy and for the undo of a creation.
  *
- * Paused, its nodes removed, destroyed: the order that other toolstacks keep. When a domain dies that owns nodes,
- * xenstored looks through all that it has for them. But a xenstored that does not answer keeps no domain alive. What it
- * takes, memory and a worker, is had before the first of these: either nothing is done or all that can be.
- *
- * Paths are built from the domid and from the uuid that the hypervisor has, never from values read in
+ * It pauses the domain, removes its nodes, and destroys it, in the order that other toolstacks keep: when a domain that owns
+ * nodes dies, xenstored searches its whole store for them. A xenstored that does not answer delays the destruction, but does
+ * not prevent it. Whatever the teardown needs is reserved before the domain is paused; the undo of a creation reserves it
+ * before the domain is made. Paths are built from the domid and the UUID that the hypervisor has, never from values read in
  * xenstore.
+ *
+ * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
  */
 #include "ops.h"
 
 #include <errno.h>
 #include <string.h>
 
-struct teardown {
+enum { NODES = 3, LONGEST_PATH = sizeof("/vm/") + LIBXL_UUID_FMTLEN };
+
+typedef struct teardown {
     libxl__domain_source domain;
     libxl__hv_destroy destroy;
     libxl__xs_batch *cleaning;
-    libxl__alarm cleaned;  /* for xenstored, before the domain is destroyed */
-    libxl__alarm patience; /* once asked to stop */
-    bool there;            /* the hypervisor has it */
-};
+    bool exists; /* the hypervisor has the domain */
+} domain_teardown_state;
 
-enum { CLEANING_SECONDS = 1, PATIENCE_SECONDS = 5 };
-
-/* If its domid is another's by now, only what has its uuid is its own. */
-static int plan_cleaning(libxl__ao *ao, struct teardown *t, const libxl__teardown_args *args, bool another)
+static int reserve(libxl__ao *ao, struct teardown *t)
 {
-    t->cleaning = libxl__xs_batch_new(ao, args->domid);
-    if (!t->cleaning)
-        return ERROR_NOMEM;
-    libxl__xs_remove(t->cleaning, "/vm/" LIBXL_UUID_FMT, LIBXL_UUID_BYTES(args->uuid));
-    if (!another) {
-        libxl__xs_remove(t->cleaning, "/local/domain/%u", args->domid);
-        libxl__xs_remove(t->cleaning, "/libxl/%u", args->domid);
-    }
-    return 0;
+    if (t->cleaning)
+        return 0;
+    t->cleaning = libxl__xs_batch_new(ao, 0);
+    int rc = t->cleaning ? libxl__xs_reserve(t->cleaning, NODES, NODES * LONGEST_PATH) : ERROR_NOMEM;
+    if (!rc)
+        rc = libxl__domain_source_reserve(ao, &t->domain);
+    if (!rc)
+        rc = libxl__hv_destroy_reserve(ao, &t->destroy);
+    return rc;
 }
 
-/* Whether it is there: it may be gone already, or another domain have its domid. */
-static int look(libxl__ao *ao, struct teardown *t, const libxl__teardown_args *args)
+/* ---- look: the domain is looked up, and what its teardown needs is reserved */
+
+static int look_start(libxl__ao *ao, struct teardown *t)
 {
+    const libxl__domain_teardown_args *args = libxl__ao_args(ao);
     xc_domaininfo_t info;
-    int found = libxl__hv_look(ao, args->domid, &info);
+    int rc = reserve(ao, t);
+    if (rc)
+        return rc;
+    const int found = libxl__hv_look(ao, args->in.domid, &info);
     if (found && found != ERROR_DOMAIN_NOTFOUND)
         return found;
-    const bool another = !found && memcmp(info.handle, args->uuid.uuid, sizeof(info.handle)) != 0;
-    t->there = !found && !another;
-    int rc = plan_cleaning(ao, t, args, another);
-    if (!rc && t->there)
-        rc = libxl__domain_source_start(ao, &t->domain, &info);
-    return rc ? rc : libxl__xs_prepare(t->cleaning); /* last: nothing else is to take what it gets */
-}
-
-/* Pauses it, when all is there that its destruction needs. Whoever may not pause it may not destroy it either: then
- * nothing has been done. */
-static int seize(libxl__ao *ao, struct teardown *t, const libxl__teardown_args *args)
-{
-    int rc = libxl__hv_destroy_prepare(ao, &t->destroy, args->domid, &args->uuid);
-    if (rc || !xc_domain_pause(libxl__xch(ao->ctx), args->domid) ||
-        libxl__errno_rc(errno) != ERROR_PERMISSION)
-        return rc;
-    libxl__ao_fail(ao, ERROR_PERMISSION, "pausing domain %u: %s", args->domid, strerror(errno));
-    libxl__hv_destroy_give_up(ao);
-    return ERROR_PERMISSION;
-}
-
-static void clean(libxl__ao *ao, struct teardown *t)
-{
-    libxl__xs_run_anyway(t->cleaning, LIBXL__XS_ONE_BY_ONE);
-    libxl__alarm_set(ao, &t->cleaned, LIBXL__SECONDS(CLEANING_SECONDS)); /* without it, it does not wait */
-}
-
-enum { START, CLEANING, DESTROYING, ENDING };
-
-static int body(libxl__ao *ao, void *p)
-{
-    const libxl__teardown_args *args = p;
-    struct teardown *t = libxl__ao_state(ao, sizeof(*t));
-    int rc;
-    if (!t)
-        return ERROR_NOMEM;
-    libxl__ao_unwinds(ao);
-    /*
-     * Asked to stop, because the context is being closed, it goes on: there is nothing to go back to. But for a domain
-     * that stays dying, or a xenstored that does not answer, it does not wait for ever; what it has asked for is on its
-     * way.
-     */
-    if (ao->stop && !t->patience.source.ao)
-        libxl__alarm_set(ao, &t->patience,
-                         LIBXL__SECONDS(PATIENCE_SECONDS)); /* without it, it only waits longer */
-    if (t->patience.rang && ao->step >= ENDING)
-        return ao->stop;
-    switch (ao->step) {
-    case START:
-        rc = look(ao, t, args);
-        if (!rc && t->there)
-            rc = seize(ao, t, args);
-        if (rc)
-            return rc;
-        clean(ao, t);
-        ao->step = CLEANING;
-        __attribute__((fallthrough));
-    case CLEANING:
-        if (!libxl__xs_done(t->cleaning) && t->cleaned.source.ao && !t->cleaned.rang)
-            return LIBXL__AO_WAIT;
-        if (t->there)
-            libxl__hv_destroy_start(ao, &t->destroy);
-        ao->step = DESTROYING;
-        __attribute__((fallthrough));
-    case DESTROYING:
-        if (t->there && !libxl__hv_destroy_done(&t->destroy))
-            return LIBXL__AO_WAIT;
-        /* ESRCH: somebody else was faster, which is as good. */
-        if (t->destroy.errnoval && t->destroy.errnoval != ESRCH)
-            return libxl__ao_fail(ao, libxl__errno_rc(t->destroy.errnoval), "destroying domain %u: %s",
-                                  args->domid, strerror(t->destroy.errnoval));
-        libxl__domains_look_soon(ao->ctx);
-        ao->step = ENDING;
-        __attribute__((fallthrough));
-    case ENDING:
-        if (!libxl__xs_done(t->cleaning) || (t->there && t->domain.follower.phase != LIBXL__DOMAIN_GONE))
-            return LIBXL__AO_WAIT;
-        return libxl__xs_result(t->cleaning);
+    const bool same = !found && memcmp(info.handle, args->in.uuid.uuid, sizeof(info.handle)) == 0;
+    t->exists = same;
+    libxl__xs_remove(t->cleaning, "/vm/" LIBXL_UUID_FMT, LIBXL_UUID_BYTES(args->in.uuid));
+    if (same || found) { /* otherwise the domid is another domain's */
+        libxl__xs_remove(t->cleaning, "/local/domain/%u", args->in.domid);
+        libxl__xs_remove(t->cleaning, "/libxl/%u", args->in.domid);
     }
-    return ERROR_BADFAIL;
+    return same ? libxl__domain_source_start(ao, &t->domain, &info) : 0;
 }
 
-static const libxl__ao_class teardown_class = {
-    .name = "domain_teardown", .body = body, .args_size = sizeof(libxl__teardown_args), .slow = true};
+/* ---- pause: the domain is paused, so that it does not run while its nodes disappear */
 
-int libxl__teardown_start(libxl__ao *ao, libxl__nested *nested, uint32_t domid, const libxl_uuid *uuid)
+/* A caller who may not pause the domain may not destroy it either: nothing has been done then. */
+static int pause_start(libxl__ao *ao, struct teardown *t)
 {
-    libxl__ao *child = libxl__nested_create(ao, nested, &teardown_class);
-    if (!child)
-        return ERROR_NOMEM;
-    child->subject.number = domid;
-    *(libxl__teardown_args *)libxl__ao_args(child) = (libxl__teardown_args){.domid = domid, .uuid = *uuid};
-    nested->outlives = true;
-    libxl__nested_start(nested);
+    const uint32_t domid = ao->subject.number;
+    if (!t->exists || !xc_domain_pause(libxl__xch(ao->ctx), domid) ||
+        libxl__errno_rc(errno) != ERROR_PERMISSION)
+        return 0;
+    return libxl__ao_fail(ao, ERROR_PERMISSION, "pausing domain %u: %s", domid, strerror(errno));
+}
+
+/* ---- clean: the nodes are removed; the phase's limit bounds the wait for xenstored */
+
+static int clean_start(libxl__ao *ao, struct teardown *t)
+{
+    (void)ao;
+    libxl__xs_run_anyway(t->cleaning, LIBXL__XS_ONE_BY_ONE);
+    return libxl__xs_done(t->cleaning) ? 0 : LIBXL__AO_WAIT;
+}
+
+static int clean_poll(libxl__ao *ao, struct teardown *t)
+{
+    (void)ao;
+    return libxl__xs_done(t->cleaning) ? 0 : LIBXL__AO_WAIT;
+}
+
+/* ---- destroy: a worker destroys the domain in the hypervisor */
+
+static int destroy_start(libxl__ao *ao, struct teardown *t)
+{
+    const libxl__domain_teardown_args *args = libxl__ao_args(ao);
+    if (!t->exists)
+        return 0;
+    libxl__hv_destroy_start(ao, &t->destroy, args->in.domid, &args->in.uuid);
+    return LIBXL__AO_WAIT;
+}
+
+static int destroy_poll(libxl__ao *ao, struct teardown *t)
+{
+    const int error = t->destroy.errnoval;
+    if (!libxl__hv_destroy_done(&t->destroy))
+        return LIBXL__AO_WAIT;
+    if (error && error != ESRCH) /* ESRCH: somebody else has destroyed it meanwhile */
+        return libxl__ao_fail(ao, libxl__errno_rc(error), "destroying domain %u: %s", ao->subject.number,
+                              strerror(error));
+    libxl__domains_look_soon(ao->ctx);
     return 0;
 }
 
-int libxl__domain_destroy_body(libxl__ao *ao, libxl__domain_destroy_args *args)
+/* ---- gone: the domain leaves the hypervisor's list, and xenstored has answered */
+
+static int gone_poll(libxl__ao *ao, struct teardown *t)
 {
-    enum { START, WAITING };
-    libxl__nested *teardown = libxl__ao_state(ao, sizeof(*teardown));
-    if (!teardown)
+    (void)ao;
+    if (!libxl__xs_done(t->cleaning) || (t->exists && t->domain.follower.phase != LIBXL__DOMAIN_GONE))
+        return LIBXL__AO_WAIT;
+    return libxl__xs_result(t->cleaning);
+}
+
+static int gone_start(libxl__ao *ao, struct teardown *t)
+{
+    return gone_poll(ao, t);
+}
+
+static void gone_stop(libxl__ao *ao, struct teardown *t)
+{
+    (void)t;
+    libxl__domains_look_soon(ao->ctx);
+}
+
+#include "_libxl_phases_domain_teardown.h"
+
+/* ---- for the operations that nest it */
+
+int libxl__teardown_reserve(libxl__ao *parent, libxl__nested *teardown)
+{
+    libxl__ao *child = libxl__nested_create(parent, teardown, &libxl__operations[LIBXL__OP_DOMAIN_TEARDOWN]);
+    if (!child)
         return ERROR_NOMEM;
-    if (ao->step == START) {
-        xc_domaininfo_t info;
-        if (args->in.domid == 0)
-            return libxl__ao_fail(ao, ERROR_INVAL, "domid: domain 0 cannot be destroyed");
-        int rc = libxl__hv_info(ao, args->in.domid, &info);
-        if (!rc)
-            rc = libxl__teardown_start(ao, teardown, args->in.domid, &ao->subject.uuid);
-        ao->step = WAITING;
-        return rc ? rc : LIBXL__AO_WAIT;
-    }
-    return teardown->done ? teardown->rc : LIBXL__AO_WAIT;
+    teardown->outlives = true;
+    const int rc = reserve(child, child->state);
+    if (!rc)
+        return 0;
+    libxl__ao_fail(parent, rc, "%s", child->message ? child->message : libxl_error_describe(rc));
+    libxl__source_stop(parent->ctx, &teardown->source); /* destroys the child */
+    return rc;
+}
+
+void libxl__teardown_start(libxl__nested *teardown, uint32_t domid, const libxl_uuid *uuid)
+{
+    libxl__ao *child = teardown->child;
+    libxl__domain_teardown_args *args = libxl__ao_args(child);
+    child->subject = (libxl__subject){.number = domid, .uuid = *uuid};
+    args->in.domid = domid;
+    args->in.uuid = *uuid;
+    libxl__nested_start(teardown);
 }

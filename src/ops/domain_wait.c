@@ -1,48 +1,52 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: nothing beyond its operation. Waiting for a domain to stop, or to be gone, whoever brings it about.
+/*
+ * domain_wait_shutdown and domain_wait_gone: waiting for what somebody else does to a domain.
+ *
+ * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
  */
 #include "ops.h"
 
-enum { START, WATCHING };
+typedef libxl__domain_source domain_wait_shutdown_state, domain_wait_gone_state;
 
-int libxl__domain_wait_shutdown_body(libxl__ao *ao, libxl__domain_wait_shutdown_args *args)
+static int stopped_start(libxl__ao *ao, libxl__domain_source *domain)
 {
-    libxl__domain_source *domain = libxl__ao_state(ao, sizeof(*domain));
-    if (!domain)
-        return ERROR_NOMEM;
-    if (ao->step == START) {
-        xc_domaininfo_t info;
-        int rc = libxl__hv_info(ao, args->in.domid, &info);
-        if (!rc)
-            rc = libxl__domain_source_start(ao, domain, &info);
-        ao->step = WATCHING;
-        return rc ? rc : LIBXL__AO_WAIT;
-    }
+    xc_domaininfo_t info;
+    int rc = libxl__hv_info(ao, ao->subject.number, &info);
+    if (!rc)
+        rc = libxl__domain_source_start(ao, domain, &info);
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+static int stopped_poll(libxl__ao *ao, libxl__domain_source *domain)
+{
+    const libxl__domain_wait_shutdown_args *args = libxl__ao_args(ao);
     if (domain->follower.was_shutdown) {
         *args->out.reason = libxl__hv_shutdown_reason(domain->follower.code);
         return 0;
     }
     if (domain->follower.phase < LIBXL__DOMAIN_DYING)
         return LIBXL__AO_WAIT;
-    return libxl__ao_fail(ao, ERROR_DOMAIN_DESTROYED, "domid: domain %u was destroyed", args->in.domid);
+    return libxl__ao_fail(ao, ERROR_DOMAIN_DESTROYED, "domid: domain %u was destroyed", ao->subject.number);
 }
 
-int libxl__domain_wait_gone_body(libxl__ao *ao, libxl__domain_wait_gone_args *args)
+static int gone_start(libxl__ao *ao, libxl__domain_source *domain)
 {
-    libxl__domain_source *domain = libxl__ao_state(ao, sizeof(*domain));
-    if (!domain)
-        return ERROR_NOMEM;
-    if (ao->step == START) {
-        if (args->in.domid == 0)
-            return libxl__ao_fail(ao, ERROR_INVAL, "domid: domain 0 never goes");
-        xc_domaininfo_t info;
-        int rc = libxl__hv_look(ao, args->in.domid, &info);
-        if (rc == ERROR_DOMAIN_NOTFOUND)
-            return 0;
-        if (!rc)
-            rc = libxl__domain_source_start(ao, domain, &info);
-        ao->step = WATCHING;
-        return rc ? rc : LIBXL__AO_WAIT;
-    }
+    xc_domaininfo_t info;
+    if (ao->subject.number == 0)
+        return libxl__ao_fail(ao, ERROR_INVAL, "domid: domain 0 is never gone");
+    int rc = libxl__hv_look(ao, ao->subject.number, &info);
+    if (rc == ERROR_DOMAIN_NOTFOUND)
+        return 0;
+    if (!rc)
+        rc = libxl__domain_source_start(ao, domain, &info);
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+static int gone_poll(libxl__ao *ao, libxl__domain_source *domain)
+{
+    (void)ao;
     return domain->follower.phase == LIBXL__DOMAIN_GONE ? 0 : LIBXL__AO_WAIT;
 }
+
+#include "_libxl_phases_domain_wait_gone.h"
+#include "_libxl_phases_domain_wait_shutdown.h"

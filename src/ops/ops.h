@@ -1,24 +1,22 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What operation bodies share. */
+/* What operations share. */
 #ifndef LIBXL__OPS_H
 #define LIBXL__OPS_H
 
 #include "_libxl_operations_internal.h"
 #include "build.h"
+#include "destroy.h"
 #include "xen.h"
 
-/* ---- taking a domain down (domain_teardown.c): for domain_destroy, and for what domain_create_new has made
- */
-
-typedef struct libxl__teardown_args {
-    uint32_t domid;
-    libxl_uuid uuid; /* another domain behind the same domid is left alone */
-} libxl__teardown_args;
-
 /*
- * Destroys the domain in the hypervisor, removes its xenstore nodes, waits until it is gone; done when
- * nested->done. It goes on if the operation ends before it. Errors: NOMEM.
+ * domain_teardown.c: taking a domain down, as a nested operation. Call both with the context locked.
+ *
+ * libxl__teardown_reserve reserves everything that the teardown needs, so that libxl__teardown_start does not fail; the parent
+ * polls teardown->done. A teardown that has started goes on when the parent ends before it; one that has not started is
+ * released then. Errors: NOMEM, FAIL, noted in the parent; nothing is to be released then.
  */
-int libxl__teardown_start(libxl__ao *ao, libxl__nested *nested, uint32_t domid, const libxl_uuid *uuid);
+int libxl__teardown_reserve(libxl__ao *parent, libxl__nested *teardown);
+/* Another domain that has this domid by now is left alone. */
+void libxl__teardown_start(libxl__nested *teardown, uint32_t domid, const libxl_uuid *uuid);
 
 #endif

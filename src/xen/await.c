@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: the watch, the timer and the batch of each wait. Guarded by the context's lock. */
+/* Owns: the watch and the batch of each wait. Guarded by the context's lock. */
 #include "await.h"
 #include "xen.h"
 
@@ -9,6 +9,11 @@
 bool libxl__await_equal(const libxl__await *await, const char *value)
 {
     return value && strcmp(value, await->wanted) == 0;
+}
+
+bool libxl__await_empty(const libxl__await *await, const char *value)
+{
+    return !libxl__await_present(await, value);
 }
 
 bool libxl__await_present(const libxl__await *await, const char *value)
@@ -37,40 +42,23 @@ static void node_changed(libxl_ctx *ctx, void *user, bool failed)
     libxl__source_fire(&await->source);
 }
 
-static void time_is_up(libxl_ctx *ctx, libxl__timer *timer)
-{
-    (void)ctx;
-    libxl__await *await = LIBXL__CONTAINER(timer, libxl__await, patience);
-    await->late = true;
-    libxl__source_fire(&await->source);
-}
-
-static void stop(libxl_ctx *ctx, libxl__source *source)
+static void await_stop(libxl_ctx *ctx, libxl__source *source)
 {
     libxl__await *await = (libxl__await *)source;
-    libxl__timer_stop(ctx, &await->patience);
     libxl__watch_remove(ctx, await->watch);
     await->watch = NULL;
 }
 
 int libxl__await_start(libxl__ao *ao, libxl__await *await, const char *path, libxl__await_test *test,
-                       const char *wanted, uint64_t limit_ns)
+                       const char *wanted)
 {
     *await = (libxl__await){.test = test, .wanted = wanted};
-    libxl__source_attach(ao, &await->source, stop);
+    libxl__source_attach(ao, &await->source, await_stop);
     int rc = libxl__watch_add(ao->ctx, path, node_changed, await, false, &await->watch);
-    if (!rc && limit_ns)
-        rc = libxl__await_limit(ao, await, limit_ns);
     if (!rc)
         return 0;
     libxl__source_stop(ao->ctx, &await->source);
     return libxl__ao_fail(ao, rc, "xenstore: %s: cannot be watched: %s", path, libxl_error_describe(rc));
-}
-
-int libxl__await_limit(libxl__ao *ao, libxl__await *await, uint64_t limit_ns)
-{
-    await->late = false;
-    return libxl__timer_start(ao->ctx, &await->patience, limit_ns, time_is_up);
 }
 
 void libxl__await_look(libxl__await *await)
@@ -94,22 +82,23 @@ static int read_node(libxl__ao *ao, libxl__await *await)
 }
 
 /* What has been read. 0, or an error; await->done tells whether it is what was waited for. */
-static int look_at_node(libxl__ao *ao, libxl__await *await)
+static int look_at_node(libxl__await *await)
 {
-    int rc = libxl__xs_result(await->reading);
-    if (!rc)
-        await->done = await->test(await, libxl__xs_value(STAILQ_FIRST(&await->reading->requests)));
+    const int rc = libxl__xs_result(await->reading);
+    const char *value = libxl__xs_value(STAILQ_FIRST(&await->reading->requests));
+    if (!rc) {
+        await->done = await->test(await, value);
+        await->missing = !value;
+    }
     libxl__xs_batch_free(await->reading);
     await->reading = NULL;
-    if (await->done)
-        libxl__timer_stop(ao->ctx, &await->patience);
     return rc;
 }
 
 int libxl__await_step(libxl__ao *ao, libxl__await *await)
 {
     if (!await->done && await->reading && libxl__xs_done(await->reading)) {
-        int rc = look_at_node(ao, await);
+        int rc = look_at_node(await);
         if (rc)
             return rc;
     }
@@ -117,9 +106,6 @@ int libxl__await_step(libxl__ao *ao, libxl__await *await)
         return 0;
     if (await->failed)
         return libxl__ao_fail(ao, ERROR_XENSTORE, "xenstore: %s: cannot be watched", await->watch->path);
-    if (await->late)
-        return libxl__ao_fail(ao, ERROR_TIMEDOUT, "xenstore: %s: not what was waited for in time",
-                              await->watch->path);
     if (!await->reading && await->changed) {
         int rc = read_node(ao, await);
         if (rc)

@@ -15,7 +15,7 @@ enum { MOST_AT_ONCE = 16 };
 /* The domain is compared first: while the job was queued, another domain may have got its domid. */
 static void destroy_work(libxl_ctx *ctx, libxl__job *job)
 {
-    libxl__hv_destroy *destroy = (libxl__hv_destroy *)job;
+    libxl__hv_destroy *destroy = LIBXL__CONTAINER(job, libxl__hv_destroy, job);
     xc_interface *xch = libxl__xch(ctx);
     xc_domaininfo_t info;
     int count = xc_domain_getinfolist(xch, destroy->domid, 1, &info);
@@ -33,27 +33,30 @@ void libxl__hv_destroy_open(libxl_ctx *ctx)
     libxl__lane_open(ctx, &ctx->xen->destroy_lane, "xl-destroy", MOST_AT_ONCE, false);
 }
 
-int libxl__hv_destroy_prepare(libxl__ao *ao, libxl__hv_destroy *destroy, uint32_t domid,
-                              const libxl_uuid *uuid)
+static void release_worker(libxl_ctx *ctx, libxl__source *source)
+{
+    (void)source;
+    libxl__lane_release(&ctx->xen->destroy_lane);
+}
+
+int libxl__hv_destroy_reserve(libxl__ao *ao, libxl__hv_destroy *destroy)
+{
+    const int rc = libxl__lane_reserve(ao, &ao->ctx->xen->destroy_lane);
+    if (!rc)
+        libxl__source_attach(ao, &destroy->source, release_worker);
+    return rc;
+}
+
+void libxl__hv_destroy_start(libxl__ao *ao, libxl__hv_destroy *destroy, uint32_t domid,
+                             const libxl_uuid *uuid)
 {
     destroy->domid = domid;
     destroy->uuid = *uuid;
     destroy->job.work = destroy_work;
-    return libxl__lane_reserve(ao, &ao->ctx->xen->destroy_lane);
-}
-
-void libxl__hv_destroy_start(libxl__ao *ao, libxl__hv_destroy *destroy)
-{
-    libxl__lane *lane = &ao->ctx->xen->destroy_lane;
-    int rc = libxl__job_submit(lane, ao, &destroy->job);
-    assert(!rc); /* libxl__hv_destroy_prepare has reserved a thread */
+    const int rc = libxl__job_submit(&ao->ctx->xen->destroy_lane, ao, &destroy->job);
+    assert(!rc); /* a worker is reserved */
     (void)rc;
-    libxl__lane_release(lane);
-}
-
-void libxl__hv_destroy_give_up(libxl__ao *ao)
-{
-    libxl__lane_release(&ao->ctx->xen->destroy_lane);
+    libxl__source_stop(ao->ctx, &destroy->source);
 }
 
 bool libxl__hv_destroy_done(const libxl__hv_destroy *destroy)

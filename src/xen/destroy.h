@@ -8,6 +8,7 @@
 
 /* A domain that is being destroyed. Embed this in the operation's state; zero-initialise it. */
 typedef struct libxl__hv_destroy {
+    libxl__source source; /* attached while a worker is reserved */
     libxl__job job;
     uint32_t domid;
     libxl_uuid uuid;
@@ -20,15 +21,13 @@ void libxl__hv_destroy_open(libxl_ctx *ctx);
 /* Locked, all of these. */
 
 /*
- * Reserves a worker for the domain's destruction, so that libxl__hv_destroy_start cannot fail. Must be followed by exactly
- * one call of libxl__hv_destroy_start or libxl__hv_destroy_give_up. Errors: FAIL, recorded in ao.
+ * Reserves a worker for the domain's destruction, so that libxl__hv_destroy_start does not fail. It is released when the
+ * operation ends. Errors: FAIL, recorded in ao.
  */
-int libxl__hv_destroy_prepare(libxl__ao *ao, libxl__hv_destroy *destroy, uint32_t domid,
-                              const libxl_uuid *uuid);
-/* Submits the job, which wakes the operation when it is done. */
-void libxl__hv_destroy_start(libxl__ao *ao, libxl__hv_destroy *destroy);
-/* Returns the reserved worker. */
-void libxl__hv_destroy_give_up(libxl__ao *ao);
+int libxl__hv_destroy_reserve(libxl__ao *ao, libxl__hv_destroy *destroy);
+/* Submits the job, which destroys the domain if it still has this UUID, and wakes the operation when it is done. */
+void libxl__hv_destroy_start(libxl__ao *ao, libxl__hv_destroy *destroy, uint32_t domid,
+                             const libxl_uuid *uuid);
 /* Whether the job is done; then `errnoval` is valid. */
 bool libxl__hv_destroy_done(const libxl__hv_destroy *destroy);
 

@@ -228,21 +228,29 @@ static int add_watches(libxl_ctx *ctx)
     return rc;
 }
 
+/* Makes sure that one more domain can be followed besides those for which a slot is reserved. */
+static int make_room(libxl__domains *domains)
+{
+    if (domains->count + domains->reserved < domains->room)
+        return 0;
+    const uint32_t room = domains->room ? 2 * domains->room : 16;
+    libxl__domain_slot *larger = realloc(domains->slots, room * sizeof(*larger));
+    if (!larger)
+        return ERROR_NOMEM;
+    domains->slots = larger;
+    domains->room = room;
+    return 0;
+}
+
 int libxl__domain_follow(libxl_ctx *ctx, libxl__domain_follower *follower, const xc_domaininfo_t *info,
                          libxl__domain_callback *callback)
 {
     libxl__domains *domains = &ctx->xen->domains;
     int rc = add_watches(ctx);
+    if (!rc)
+        rc = make_room(domains);
     if (rc)
         return rc;
-    if (domains->count == domains->room) {
-        uint32_t room = domains->room ? 2 * domains->room : 16;
-        libxl__domain_slot *larger = realloc(domains->slots, room * sizeof(*larger));
-        if (!larger)
-            return ERROR_NOMEM;
-        domains->slots = larger;
-        domains->room = room;
-    }
     follower->domid = info->domain;
     memcpy(follower->uuid.uuid, info->handle, sizeof(follower->uuid.uuid));
     follower->phase = LIBXL__DOMAIN_RUNNING;
@@ -319,16 +327,39 @@ static void domain_changed(libxl_ctx *ctx, libxl__domain_follower *follower)
     libxl__source_fire(&LIBXL__CONTAINER(follower, libxl__domain_source, follower)->source);
 }
 
+static void release(libxl_ctx *ctx, libxl__domain_source *domain)
+{
+    ctx->xen->domains.reserved -= domain->reserved;
+    domain->reserved = false;
+}
+
 static void domain_source_stop(libxl_ctx *ctx, libxl__source *source)
 {
-    libxl__domain_unfollow(ctx, &((libxl__domain_source *)source)->follower);
+    libxl__domain_source *domain = (libxl__domain_source *)source;
+    release(ctx, domain);
+    libxl__domain_unfollow(ctx, &domain->follower);
+}
+
+int libxl__domain_source_reserve(libxl__ao *ao, libxl__domain_source *domain)
+{
+    int rc = add_watches(ao->ctx);
+    if (!rc)
+        rc = make_room(&ao->ctx->xen->domains);
+    if (rc)
+        return libxl__ao_fail(ao, rc, "reserving a slot for a domain to follow");
+    ao->ctx->xen->domains.reserved++;
+    domain->reserved = true;
+    libxl__source_attach(ao, &domain->source, domain_source_stop);
+    return 0;
 }
 
 int libxl__domain_source_start(libxl__ao *ao, libxl__domain_source *domain, const xc_domaininfo_t *info)
 {
+    release(ao->ctx, domain);
     int rc = libxl__domain_follow(ao->ctx, &domain->follower, info, domain_changed);
     if (rc)
         return libxl__ao_fail(ao, rc, "following domain %u", (unsigned)info->domain);
-    libxl__source_attach(ao, &domain->source, domain_source_stop);
+    if (!domain->source.ao)
+        libxl__source_attach(ao, &domain->source, domain_source_stop);
     return 0;
 }

@@ -66,7 +66,8 @@ struct libxl__domain_observer {
 typedef struct libxl__domains {
     libxl__domain_slot *slots; /* of the followers, in order of domid */
     uint32_t count, room;
-    uint32_t dying; /* followers whose domain is dying */
+    uint32_t reserved; /* slots for domains that will be followed */
+    uint32_t dying;    /* followers whose domain is dying */
     STAILQ_HEAD(, libxl__domain_follower) changed;
     libxl__watch *released, *introduced; /* @releaseDomain, @introduceDomain; from the first follower on */
     libxl__timer again;                  /* the next look; always started, so that moving it cannot fail */
@@ -108,7 +109,11 @@ void libxl__domains_look_soon(libxl_ctx *ctx);
 typedef struct libxl__domain_source {
     libxl__source source;
     libxl__domain_follower follower;
+    bool reserved;
 } libxl__domain_source;
+
+/* Reserves what libxl__domain_source_start needs, so that this does not fail. Errors: NOMEM, FAIL, recorded in ao. */
+int libxl__domain_source_reserve(libxl__ao *ao, libxl__domain_source *domain);
 
 /* As libxl__domain_follow, but errors are recorded in ao. */
 int libxl__domain_source_start(libxl__ao *ao, libxl__domain_source *domain, const xc_domaininfo_t *info);

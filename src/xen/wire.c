@@ -21,7 +21,6 @@
 #include <xen/io/xs_wire.h>
 
 enum { READS_AT_ONCE = 64, BUFFER = 64 << 10, OUT = 16 << 10, EXPECTED = 256 };
-enum { SHORT_MESSAGE = sizeof(struct xsd_sockmsg) + 16 };
 
 struct libxl__xs_wire {
     libxl__fd source;
@@ -32,7 +31,8 @@ struct libxl__xs_wire {
     libxl__wire_expected *expected; /* a ring */
     uint32_t put, sent, answered;   /* counts of messages, modulo 2^32: appended, on their way, done */
     uint32_t expected_room;         /* a power of 2 */
-    uint32_t held;                  /* short messages for which there is room besides */
+    uint32_t reserved_messages;     /* room is kept for these besides those that are put */
+    size_t reserved_octets;         /* of these messages, with their headers */
     size_t have;                    /* octets of `in` */
     char in[BUFFER];
 };
@@ -44,10 +44,10 @@ static struct libxl__xs_wire *wire_of(libxl_ctx *ctx)
     return ctx->xen->wire;
 }
 
-/* Room for so many octets, and for what is held. */
-static int reserve(struct libxl__xs_wire *wire, size_t length)
+/* Makes room for so many octets besides the reserved ones. */
+static int make_room(struct libxl__xs_wire *wire, size_t length)
 {
-    length += (size_t)wire->held * SHORT_MESSAGE;
+    length += wire->reserved_octets;
     if (wire->out_begin > wire->out_room / 2 || wire->out_begin == wire->out_end) {
         if (wire->out)
             memmove(wire->out, wire->out + wire->out_begin, wire->out_end - wire->out_begin);
@@ -72,9 +72,10 @@ static libxl__wire_expected *expected_at(const struct libxl__xs_wire *wire, uint
     return &wire->expected[number & (wire->expected_room - 1)];
 }
 
-static int reserve_answers(struct libxl__xs_wire *wire, uint32_t count)
+/* Makes room for so many answers besides the reserved ones. */
+static int make_answer_room(struct libxl__xs_wire *wire, uint32_t count)
 {
-    const uint32_t needed = wire->put - wire->answered + wire->held + count;
+    const uint32_t needed = wire->put - wire->answered + wire->reserved_messages + count;
     if (needed <= wire->expected_room)
         return 0;
     uint32_t room = wire->expected_room ? wire->expected_room : EXPECTED;
@@ -94,7 +95,7 @@ static int reserve_answers(struct libxl__xs_wire *wire, uint32_t count)
 /* After a burst: memory is given back. */
 static void give_back(struct libxl__xs_wire *wire)
 {
-    if (wire->held)
+    if (wire->reserved_messages)
         return;
     if (wire->out_begin == wire->out_end && wire->out_room > OUT) {
         free(wire->out);
@@ -108,11 +109,26 @@ static void give_back(struct libxl__xs_wire *wire)
     }
 }
 
+static size_t octets_of(uint32_t messages, size_t octets)
+{
+    return messages * sizeof(struct xsd_sockmsg) + octets;
+}
+
 int libxl__wire_reserve(libxl_ctx *ctx, uint32_t messages, size_t octets)
 {
     struct libxl__xs_wire *wire = wire_of(ctx);
-    const size_t headers = messages * sizeof(struct xsd_sockmsg);
-    return reserve(wire, headers + octets) || reserve_answers(wire, messages) ? ERROR_NOMEM : 0;
+    if (make_room(wire, octets_of(messages, octets)) || make_answer_room(wire, messages))
+        return ERROR_NOMEM;
+    wire->reserved_messages += messages;
+    wire->reserved_octets += octets_of(messages, octets);
+    return 0;
+}
+
+void libxl__wire_release(libxl_ctx *ctx, uint32_t messages, size_t octets)
+{
+    struct libxl__xs_wire *wire = wire_of(ctx);
+    wire->reserved_messages -= messages;
+    wire->reserved_octets -= octets_of(messages, octets);
 }
 
 int libxl__wire_put(libxl_ctx *ctx, libxl__wire_expected expected, uint32_t type, uint32_t transaction,
@@ -127,7 +143,7 @@ int libxl__wire_put(libxl_ctx *ctx, libxl__wire_expected expected, uint32_t type
     };
     if (a.length + b.length + c.length > XENSTORE_PAYLOAD_MAX)
         return ERROR_INVAL;
-    if (libxl__wire_reserve(ctx, 1, header.len))
+    if (make_room(wire, octets_of(1, header.len)) || make_answer_room(wire, 1))
         return ERROR_NOMEM;
     const libxl__wire_part parts[] = {{(const char *)&header, sizeof(header)}, a, b, c};
     for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
@@ -137,20 +153,6 @@ int libxl__wire_put(libxl_ctx *ctx, libxl__wire_expected expected, uint32_t type
     }
     *expected_at(wire, wire->put++) = expected;
     return 0;
-}
-
-int libxl__wire_hold(libxl_ctx *ctx)
-{
-    struct libxl__xs_wire *wire = wire_of(ctx);
-    if (reserve(wire, SHORT_MESSAGE) || reserve_answers(wire, 1))
-        return ERROR_NOMEM;
-    wire->held++;
-    return 0;
-}
-
-void libxl__wire_let_go(libxl_ctx *ctx)
-{
-    wire_of(ctx)->held--;
 }
 
 /* Gives the next answer to who expects it. */

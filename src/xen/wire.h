@@ -42,14 +42,12 @@ bool libxl__wire_lost(const libxl_ctx *ctx);
 int libxl__wire_put(libxl_ctx *ctx, libxl__wire_expected expected, uint32_t type, uint32_t transaction,
                     libxl__wire_part a, libxl__wire_part b, libxl__wire_part c);
 
-/* Makes room for so many messages that have so many octets besides their headers: if nothing else is put before them,
- * libxl__wire_put takes them whatever memory there is. Errors: NOMEM. */
+/*
+ * Reserves room for so many messages with so many octets besides their headers: after libxl__wire_release, libxl__wire_put
+ * takes these messages even if no memory is left. Errors: NOMEM.
+ */
 int libxl__wire_reserve(libxl_ctx *ctx, uint32_t messages, size_t octets);
-
-/* Holds room for one short message, such as the end of a transaction: once it is let go, libxl__wire_put takes that
- * message whatever memory there is. Errors: NOMEM. */
-int libxl__wire_hold(libxl_ctx *ctx);
-void libxl__wire_let_go(libxl_ctx *ctx);
+void libxl__wire_release(libxl_ctx *ctx, uint32_t messages, size_t octets);
 
 /*
  * What has been put goes out now if xenstored has nothing else to answer, else with the next answer: one system

@@ -22,6 +22,13 @@ static void free_batch(libxl__xs_batch *batch)
     free(batch);
 }
 
+static void release(libxl_ctx *ctx, libxl__xs_batch *batch)
+{
+    if (batch->has_reserve)
+        ctx->xen->transport->release(ctx, batch);
+    batch->has_reserve = false;
+}
+
 static bool take_back(libxl_ctx *ctx, libxl__xs_batch *batch)
 {
     if (batch->state == LIBXL__XS_UNDER_WAY && ctx->xen->transport->withdraw(ctx, batch))
@@ -32,6 +39,7 @@ static bool take_back(libxl_ctx *ctx, libxl__xs_batch *batch)
 static void give_up(libxl_ctx *ctx, libxl__source *source)
 {
     libxl__xs_batch *batch = (libxl__xs_batch *)source;
+    release(ctx, batch);
     if (take_back(ctx, batch) || libxl__xs_done(batch))
         free_batch(batch);
 }
@@ -65,7 +73,6 @@ static libxl__xs_request *add_for(libxl__xs_batch *batch, libxl__xs_kind kind, c
     request->kind = kind;
     request->path = path;
     STAILQ_INSERT_TAIL(&batch->requests, request, link);
-    batch->count++;
     return request;
 }
 
@@ -211,6 +218,7 @@ static int set_going(libxl__xs_batch *batch, libxl__xs_mode mode)
     if (batch->out_of_memory)
         return ERROR_NOMEM;
     libxl_ctx *ctx = batch->ao->ctx;
+    release(ctx, batch);
     batch->mode = mode;
     batch->state = LIBXL__XS_UNDER_WAY;
     batch->ended = ctx->xen->transactions.ended;
@@ -225,10 +233,15 @@ static int told(libxl__xs_batch *batch, int rc)
     return rc ? libxl__ao_fail(batch->ao, rc, "xenstore: %s", libxl_error_describe(rc)) : 0;
 }
 
-int libxl__xs_prepare(libxl__xs_batch *batch)
+int libxl__xs_reserve(libxl__xs_batch *batch, uint32_t requests, size_t octets)
 {
     libxl_ctx *ctx = batch->ao->ctx;
-    return told(batch, batch->out_of_memory ? ERROR_NOMEM : ctx->xen->transport->prepare(ctx, batch));
+    const size_t slack = 4 * sizeof(void *); /* what aligning a request, its path and its value takes */
+    int rc = libxl__gc_reserve(&batch->gc, requests * (sizeof(libxl__xs_request) + slack) + octets);
+    if (!rc)
+        rc = ctx->xen->transport->reserve(ctx, batch, requests, octets);
+    batch->has_reserve = !rc;
+    return told(batch, rc);
 }
 
 int libxl__xs_run(libxl__xs_batch *batch, libxl__xs_mode mode)

@@ -60,10 +60,11 @@ void libxl__xs_introduce(libxl__xs_batch *batch, unsigned long gfn, uint32_t por
 typedef enum libxl__xs_mode { LIBXL__XS_ONE_BY_ONE, LIBXL__XS_TRANSACTION } libxl__xs_mode;
 
 /*
- * Gets the memory and the thread that the requests need, one by one: if they are set going before the lock is given up,
- * and before any others, none of them is wanting. 0, or NOMEM, FAIL, noted in ao.
+ * Reserves what so many requests need, whose paths and values have so many octets together, the terminating ones included.
+ * Adding these requests and running the batch, one by one, then fails only if the connection is lost. Call it before the
+ * first request is added. Errors: NOMEM, FAIL, noted in ao.
  */
-int libxl__xs_prepare(libxl__xs_batch *batch);
+int libxl__xs_reserve(libxl__xs_batch *batch, uint32_t requests, size_t octets);
 
 /* Sets the requests going. 0, or NOMEM, FAIL, NO_XENSTORE, noted in ao. */
 int libxl__xs_run(libxl__xs_batch *batch, libxl__xs_mode mode);

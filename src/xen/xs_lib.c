@@ -148,13 +148,16 @@ static int submit(libxl_ctx *ctx, libxl__job *job, void (*work)(libxl_ctx *, lib
     return libxl__job_submit(&ctx->xen->lib->lane, NULL, job);
 }
 
-/* A thread that is there is not gone before the lock has been given up. */
-static int prepare(libxl_ctx *ctx, const libxl__xs_batch *batch)
+static int reserve(libxl_ctx *ctx, libxl__xs_batch *batch, uint32_t requests, size_t octets)
 {
-    int rc = libxl__lane_reserve(batch->ao, &ctx->xen->lib->lane);
-    if (!rc)
-        libxl__lane_release(&ctx->xen->lib->lane);
-    return rc;
+    (void)requests, (void)octets;
+    return libxl__lane_reserve(batch->ao, &ctx->xen->lib->lane);
+}
+
+static void release(libxl_ctx *ctx, libxl__xs_batch *batch)
+{
+    (void)batch;
+    libxl__lane_release(&ctx->xen->lib->lane);
 }
 
 static int run(libxl_ctx *ctx, libxl__xs_batch *batch)
@@ -243,7 +246,8 @@ const libxl__xs_transport libxl__xs_lib = {
     .open = open_lib,
     .close = close_lib,
     .postfork = postfork,
-    .prepare = prepare,
+    .reserve = reserve,
+    .release = release,
     .run = run,
     .withdraw = withdraw,
     .add_watch = add_watch,

@@ -43,7 +43,9 @@ struct libxl__xs_batch {
     libxl__xs_mode mode;
     enum { LIBXL__XS_IDLE, LIBXL__XS_UNDER_WAY, LIBXL__XS_DONE } state;
     bool out_of_memory;
-    uint32_t count; /* of requests */
+    bool has_reserve; /* what follows is reserved at the transport */
+    uint32_t reserved;
+    size_t reserved_octets;
     uint32_t ended; /* of others: libxl__xs_advances */
     int rc;
     const char *message; /* in gc */
@@ -81,8 +83,9 @@ typedef struct libxl__xs_transport {
     void (*close)(libxl_ctx *ctx);
     /* In the child of a fork: gives up the descriptors. */
     void (*postfork)(libxl_ctx *ctx);
-    /* Locked. Gets what the requests of a batch need, one by one: libxl__xs_prepare. 0, or NOMEM, FAIL. */
-    int (*prepare)(libxl_ctx *ctx, const libxl__xs_batch *batch);
+    /* Locked. Reserves what libxl__xs_reserve promises; released before the batch is run or freed. 0, or NOMEM, FAIL. */
+    int (*reserve)(libxl_ctx *ctx, libxl__xs_batch *batch, uint32_t requests, size_t octets);
+    void (*release)(libxl_ctx *ctx, libxl__xs_batch *batch);
     /* Locked. Sets a batch going, which ends with libxl__xs_batch_ended. 0, or NOMEM, FAIL, NO_XENSTORE. */
     int (*run)(libxl_ctx *ctx, libxl__xs_batch *batch);
     /* Locked. Takes back a batch that has been given up; false: it is too late, it will end by itself. */

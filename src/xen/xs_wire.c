@@ -18,7 +18,11 @@
 
 #include <xen/io/xs_wire.h>
 
-enum { AT_ONCE = 16, MOST_NUMBERS = 64 };
+enum {
+    AT_ONCE = 16,
+    MOST_NUMBERS = 64, /* octets of a request's numbers and separators */
+    END_OCTETS = 16,   /* of the message that ends a transaction */
+};
 
 /* ---- batches */
 
@@ -93,12 +97,12 @@ static void begin_transaction(libxl_ctx *ctx, libxl__xs_batch *batch)
 {
     batch->begun = false;
     batch->transaction = 0;
-    int rc = libxl__wire_hold(ctx);
+    int rc = libxl__wire_reserve(ctx, 1, END_OCTETS);
     if (!rc) {
         rc = took(batch, libxl__wire_put(ctx, expect(batch, NULL), XS_TRANSACTION_START, 0,
                                          LIBXL__WIRE_TEXT(""), LIBXL__WIRE_NOTHING, LIBXL__WIRE_NOTHING));
         if (rc)
-            libxl__wire_let_go(ctx);
+            libxl__wire_release(ctx, 1, END_OCTETS);
     }
     if (rc)
         libxl__xs_failed(batch, NULL, ENOMEM);
@@ -110,7 +114,7 @@ static bool end(libxl_ctx *ctx, libxl__xs_batch *batch)
     const bool keep = !batch->rc && batch->source.ao;
     if (!batch->transaction || libxl__wire_lost(ctx))
         return false;
-    libxl__wire_let_go(ctx);
+    libxl__wire_release(ctx, 1, END_OCTETS);
     int rc = took(batch, libxl__wire_put(ctx, expect(batch, NULL), XS_TRANSACTION_END, batch->transaction,
                                          LIBXL__WIRE_TEXT(keep ? "T" : "F"), LIBXL__WIRE_NOTHING,
                                          LIBXL__WIRE_NOTHING));
@@ -150,7 +154,7 @@ static void answer_to_beginning(libxl_ctx *ctx, libxl__xs_batch *batch, int errn
         put_requests(ctx, batch);
         return;
     }
-    libxl__wire_let_go(ctx);
+    libxl__wire_release(ctx, 1, END_OCTETS);
     libxl__xs_failed(batch, NULL, errnoval ? errnoval : EPROTO);
 }
 
@@ -243,13 +247,16 @@ static int run(libxl_ctx *ctx, libxl__xs_batch *batch)
     return 0;
 }
 
-static int prepare(libxl_ctx *ctx, const libxl__xs_batch *batch)
+static int reserve(libxl_ctx *ctx, libxl__xs_batch *batch, uint32_t requests, size_t octets)
 {
-    const libxl__xs_request *request;
-    size_t octets = 0;
-    STAILQ_FOREACH (request, &batch->requests, link)
-        octets += strlen(request->path) + (request->value ? strlen(request->value) : 0) + MOST_NUMBERS;
-    return libxl__wire_reserve(ctx, batch->count, octets);
+    batch->reserved = requests;
+    batch->reserved_octets = octets + requests * MOST_NUMBERS;
+    return libxl__wire_reserve(ctx, batch->reserved, batch->reserved_octets);
+}
+
+static void release(libxl_ctx *ctx, libxl__xs_batch *batch)
+{
+    libxl__wire_release(ctx, batch->reserved, batch->reserved_octets);
 }
 
 static bool withdraw(libxl_ctx *ctx, libxl__xs_batch *batch)
@@ -315,7 +322,8 @@ const libxl__xs_transport libxl__xs_wire = {
     .open = open_wire,
     .close = libxl__wire_close,
     .postfork = libxl__wire_postfork,
-    .prepare = prepare,
+    .reserve = reserve,
+    .release = release,
     .run = run,
     .withdraw = withdraw,
     .add_watch = add_watch,

@@ -13,7 +13,7 @@ struct play {
     int *order, number; /* the body appends `number` to `order`, whose first element is its length */
     libxl__ao *ao;
     libxl__alarm alarm;
-    libxl__gather gather;
+    libxl__group group;
     int failing, failing_too; /* the parts that fail, with different errors */
 };
 
@@ -276,18 +276,18 @@ static void fill_part(libxl__ao *parent, uint32_t index, void *p)
         args->rc = ERROR_INVAL;
 }
 
-static int gather_body(libxl__ao *ao, void *args)
+static int group_body(libxl__ao *ao, void *args)
 {
     struct play *p = *(void **)args;
-    p->calls++;
-    return libxl__gather_step(ao, &p->gather);
+    return p->calls++ ? libxl__group_poll(ao, &p->group) : libxl__group_start(ao, &p->group);
 }
 
-static int gather(scene *s, uint32_t count, uint32_t at_once, struct play *p)
+static int run_group(scene *s, uint32_t count, uint32_t width, struct play *p)
 {
     static const libxl__ao_class whole = {
-        .name = "whole", .body = gather_body, .args_size = sizeof(void *), .slow = true};
-    p->gather = (libxl__gather){.cls = &part_class, .fill = fill_part, .count = count, .at_once = at_once};
+        .name = "whole", .body = group_body, .args_size = sizeof(void *), .slow = true};
+    p->group = (libxl__group){
+        .cls = &part_class, .name = "parts", .fill = fill_part, .count = count, .width = width};
     return RUN(s, core_begin(s->ctx, &whole, p, how));
 }
 
@@ -295,10 +295,10 @@ static void any_number_of_parts_completes_once(scene *s)
 {
     const uint32_t counts[] = {0, 1, 2, 7, 1000};
     for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++)
-        for (uint32_t at_once = 1; at_once <= 8; at_once *= 2) {
+        for (uint32_t width = 1; width <= 8; width *= 2) {
             struct play p = {.failing = NONE, .failing_too = NONE};
-            assert_int_equal(gather(s, counts[i], at_once, &p), 0);
-            assert_int_equal(p.gather.done, counts[i]);
+            assert_int_equal(run_group(s, counts[i], width, &p), 0);
+            assert_int_equal(p.group.ended, counts[i]);
         }
 }
 
@@ -306,12 +306,12 @@ static void the_first_error_of_the_parts_is_the_result(scene *s)
 {
     for (int failing = 0; failing < 4; failing++) {
         struct play p = {.failing = failing, .failing_too = NONE};
-        assert_int_equal(gather(s, 100, 2, &p), ERROR_KERNEL);
-        assert_in_range(p.gather.started, failing + 1, failing + 3); /* no part starts after the error */
-        assert_int_equal(p.gather.done, p.gather.started);
+        assert_int_equal(run_group(s, 100, 2, &p), ERROR_KERNEL);
+        assert_in_range(p.group.started, failing + 1, failing + 3); /* no part starts after the error */
+        assert_int_equal(p.group.ended, p.group.started);
     }
     struct play p = {.failing = 1, .failing_too = 3}; /* part 3 fails right after part 1 */
-    assert_int_equal(gather(s, 100, 4, &p), ERROR_KERNEL);
+    assert_int_equal(run_group(s, 100, 4, &p), ERROR_KERNEL);
 }
 
 /* ---- callbacks that start operations */

@@ -83,10 +83,14 @@ static void *destroy_without_threads(void *argument)
     return NULL;
 }
 
+/* The creation has reserved a worker for its undo; that one ends when it has been idle for a second. */
 static void without_a_worker_nothing_is_changed(scene *s)
 {
     libxl_dominfo info;
+    libxl_counters count;
     struct refused r = {.s = s, .domid = guest(s, "b", true)};
+    for (libxl_ctx_counters(s->ctx, &count); count.threads; libxl_ctx_counters(s->ctx, &count))
+        sleep_ms(10);
     pthread_create(&r.thread, NULL, destroy_without_threads, &r);
     pthread_join(r.thread, NULL);
     assert_int_equal(op_result(r.o), ERROR_FAIL);

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Owns: the bookkeeping of a group; the members are nested operations, whose memory is the parent's. Guarded by the
+ * context's lock. Each step costs the members that it starts; only the first error looks at all of them.
+ */
+#include "libxl_internal.h"
+
+#include <assert.h>
+
+int libxl__group_reserve(libxl__ao *parent, libxl__group *group)
+{
+    assert(group->width);
+    if (!group->members && group->count)
+        group->members = libxl__gc_alloc(&parent->gc, group->count * sizeof(*group->members));
+    return group->members || !group->count ? 0 : ERROR_NOMEM;
+}
+
+static void start_member(libxl__ao *parent, libxl__group *group)
+{
+    const uint32_t index = group->started;
+    libxl__nested *member = &group->members[index];
+    libxl__ao *child = libxl__nested_create(parent, member, group->cls);
+    if (!child) {
+        group->rc = libxl__ao_fail(parent, ERROR_NOMEM, "%s[%u]: %s", group->name, index,
+                                   libxl_error_describe(ERROR_NOMEM));
+        libxl__group_stop(group);
+        return;
+    }
+    member->group = group;
+    member->index = index;
+    group->fill(parent, index, libxl__ao_args(child));
+    group->started++;
+    libxl__nested_start(member);
+}
+
+int libxl__group_start(libxl__ao *parent, libxl__group *group)
+{
+    const int rc = libxl__group_reserve(parent, group);
+    return rc ? rc : libxl__group_poll(parent, group);
+}
+
+int libxl__group_poll(libxl__ao *parent, libxl__group *group)
+{
+    while (!group->stopping && group->started < group->count && group->started - group->ended < group->width)
+        start_member(parent, group);
+    return group->started > group->ended ? LIBXL__AO_WAIT : group->rc;
+}
+
+void libxl__group_stop(libxl__group *group)
+{
+    group->stopping = true;
+    for (uint32_t i = 0; i < group->started; i++)
+        if (group->members[i].child)
+            libxl__ao_request_stop(group->members[i].child, ERROR_ABORTED);
+}
+
+bool libxl__group_succeeded(const libxl__group *group, uint32_t index)
+{
+    return index < group->started && group->members[index].done && !group->members[index].rc;
+}
+
+void libxl__group_member_ended(libxl__nested *member)
+{
+    libxl__group *group = member->group;
+    group->ended++;
+    if (!member->rc || group->rc)
+        return;
+    group->rc = member->rc;
+    libxl__group_stop(group);
+}

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Owns: the position of an operation among its phases. Guarded by the context's lock.
+ *
+ * The first error is the operation's result: rc and message are set once, and later failures, those of undo functions
+ * included, are only logged. The timer of an operation whose phases have limits is started when the operation starts and
+ * then only moved, so that limiting a phase never fails.
+ */
+#include "libxl_internal.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#define NEVER (UINT64_MAX / 2)
+
+const libxl__phase *libxl__phase_of(const libxl__ao *ao)
+{
+    return &ao->cls->phases->list[ao->phase.index];
+}
+
+static int call_hook(libxl__ao *ao, libxl__phase_moment moment)
+{
+    const libxl__aos *aos = &ao->ctx->aos;
+    return aos->phase_hook ? aos->phase_hook(ao, moment, aos->phase_hook_user) : 0;
+}
+
+/* ---- limits */
+
+static void limit_reached(libxl_ctx *ctx, libxl__timer *timer)
+{
+    (void)ctx;
+    libxl__ao *ao = LIBXL__CONTAINER(timer, libxl__ao, phase.timer);
+    ao->phase.expired = true;
+    libxl__timer_start(ctx, timer, NEVER,
+                       limit_reached); /* does not fail: its slot in the heap has just become free */
+    libxl__ao_wake(ao);
+}
+
+/* Limits what the operation does now; 0: without limit. */
+static void set_limit(libxl__ao *ao, uint32_t milliseconds)
+{
+    ao->phase.expired = false;
+    if (ao->phase.timer.callback)
+        libxl__timer_start(ao->ctx, &ao->phase.timer,
+                           milliseconds ? LIBXL__MILLISECONDS(milliseconds) : NEVER, limit_reached);
+}
+
+void libxl__phase_extend(libxl__ao *ao)
+{
+    const libxl__phase *phase = libxl__phase_of(ao);
+    if (ao->phase.stop_limited)
+        set_limit(ao, ao->phase.undoing ? phase->undo_ms : phase->stop_ms);
+    else
+        set_limit(ao, phase->limit_ms);
+}
+
+/* Reserves the timer if a phase has a limit. Errors: NOMEM. */
+static int reserve_timer(libxl__ao *ao)
+{
+    const libxl__phases *phases = ao->cls->phases;
+    for (unsigned i = 0; i < phases->count; i++)
+        if (phases->list[i].limit_ms || phases->list[i].stop_ms || phases->list[i].undo_ms)
+            return libxl__timer_start(ao->ctx, &ao->phase.timer, NEVER, limit_reached);
+    return 0;
+}
+
+/* ---- undoing */
+
+/* Notes why the operation ends, unless an earlier error is noted. */
+static void note_reason(libxl__ao *ao, int rc)
+{
+    const char *name = libxl__phase_of(ao)->name;
+    if (ao->rc)
+        return;
+    ao->rc = rc;
+    if (rc != ao->stop)
+        libxl__ao_fail(ao, rc, "phase %s: %s", name, libxl_error_describe(rc));
+    else if (rc == ERROR_TIMEDOUT)
+        libxl__ao_fail(ao, rc, "the operation's time limit was reached in phase %s", name);
+    else
+        libxl__ao_fail(ao, rc, "stopped in phase %s", name);
+}
+
+static int call_undo(libxl__ao *ao, const libxl__phase *phase)
+{
+    int rc = call_hook(ao, LIBXL__PHASE_BEFORE_UNDO);
+    if (!rc)
+        rc = phase->undo(ao, ao->state);
+    if (rc < 0)
+        libxl__log(ao->ctx, XTL_ERROR, -1, "%s: undoing phase %s: %s", ao->cls->name, phase->name,
+                   libxl_error_describe(rc));
+    return rc;
+}
+
+/* An operation that was asked to stop, or ran out of time, waits for an undo for a limited time only. */
+static void limit_undo(libxl__ao *ao, const libxl__phase *phase)
+{
+    if ((!ao->stop && !ao->phase.timed_out) || ao->phase.stop_limited)
+        return;
+    ao->phase.stop_limited = true;
+    set_limit(ao, phase->undo_ms);
+}
+
+static void enter_undo(libxl__ao *ao)
+{
+    ao->phase.since = libxl__now();
+    ao->phase.stop_limited = false;
+    set_limit(ao, 0);
+}
+
+static int undo(libxl__ao *ao)
+{
+    for (;; ao->phase.index--, ao->phase.started = true, enter_undo(ao)) {
+        const libxl__phase *phase = libxl__phase_of(ao);
+        const int rc = phase->undo && ao->phase.started ? call_undo(ao, phase) : 0;
+        if (rc == LIBXL__AO_CARRIED_OUT) {
+            libxl__ao_forget_failure(ao);
+            return 0;
+        }
+        if (rc == LIBXL__AO_WAIT)
+            limit_undo(ao, phase);
+        if (rc == LIBXL__AO_WAIT && !(ao->phase.stop_limited && ao->phase.expired))
+            return LIBXL__AO_WAIT;
+        if (!ao->phase.index)
+            return ao->rc;
+    }
+}
+
+static int begin_undo(libxl__ao *ao, int rc)
+{
+    note_reason(ao, rc);
+    if (ao->phase.committed)
+        return ao->rc;
+    ao->phase.undoing = true;
+    enter_undo(ao);
+    return undo(ao);
+}
+
+/* ---- going forward */
+
+static void enter(libxl__ao *ao)
+{
+    const libxl__phase *phase = libxl__phase_of(ao);
+    ao->phase.since = libxl__now();
+    ao->phase.started = ao->phase.stopping = ao->phase.stop_limited = false;
+    ao->phase.committed |= phase->commits;
+    set_limit(ao, phase->limit_ms);
+    libxl__log(ao->ctx, XTL_DEBUG, -1, "%s: phase %s", ao->cls->name, phase->name);
+}
+
+static void call_stop(libxl__ao *ao, const libxl__phase *phase)
+{
+    ao->phase.stopping = ao->phase.stop_limited = true;
+    set_limit(ao, phase->stop_ms);
+    phase->stop(ao, ao->state);
+}
+
+/*
+ * Reacts to a stop request and to the limit of the phase. Returns LIBXL__AO_WAIT if the phase goes on, 0 if the next one is
+ * to start, or the error with which this one ends.
+ */
+static int check_stop(libxl__ao *ao)
+{
+    const libxl__phase *phase = libxl__phase_of(ao);
+    const bool expired = ao->phase.expired;
+    if (expired && ao->phase.stop_limited)
+        return ao->rc ? ao->rc : ao->stop;
+    if (expired && !phase->limit_rc)
+        return 0;
+    const int rc = ao->stop ? ao->stop : expired ? phase->limit_rc : 0;
+    ao->phase.timed_out |= expired;
+    if (!rc || ao->phase.stopping)
+        return LIBXL__AO_WAIT;
+    if (!phase->stop)
+        return ao->phase.committed && !expired ? LIBXL__AO_WAIT : rc;
+    if (!ao->phase.committed)
+        note_reason(ao, rc);
+    call_stop(ao, phase);
+    return LIBXL__AO_WAIT;
+}
+
+static int call_start(libxl__ao *ao)
+{
+    const libxl__phase *phase = libxl__phase_of(ao);
+    int rc = call_hook(ao, LIBXL__PHASE_BEFORE_START);
+    ao->phase.started = true; /* also where it fails: undo is due from now on */
+    if (!rc)
+        rc = phase->start(ao, ao->state);
+    assert(rc <= 0 || (rc == LIBXL__AO_WAIT && phase->poll));
+    if (rc != LIBXL__AO_WAIT)
+        return rc;
+    const int failure = call_hook(ao, LIBXL__PHASE_WAITING);
+    return failure ? failure : LIBXL__AO_WAIT;
+}
+
+/* Runs the current phase. */
+static int run_phase(libxl__ao *ao)
+{
+    if (!ao->phase.started)
+        return ao->stop && !ao->phase.committed ? ao->stop : call_start(ao);
+    const int rc = check_stop(ao);
+    return rc == LIBXL__AO_WAIT ? libxl__phase_of(ao)->poll(ao, ao->state) : rc;
+}
+
+static int forward(libxl__ao *ao)
+{
+    for (;;) {
+        const int rc = run_phase(ao);
+        if (rc == LIBXL__AO_WAIT)
+            return rc;
+        if (rc)
+            return begin_undo(ao, ao->stop && ao->phase.stopping ? ao->stop : rc);
+        if (ao->phase.index + 1 == ao->cls->phases->count) {
+            libxl__ao_forget_failure(ao);
+            return 0;
+        }
+        if (ao->rc || (ao->stop && !ao->phase.committed))
+            return begin_undo(ao, ao->stop);
+        ao->phase.index++;
+        enter(ao);
+    }
+}
+
+int libxl__phases_run(libxl__ao *ao)
+{
+    if (!ao->phase.since) {
+        int rc = reserve_timer(ao);
+        if (rc)
+            return rc;
+        enter(ao);
+    }
+    return ao->phase.undoing ? undo(ao) : forward(ao);
+}
+
+void libxl__ctx_set_phase_hook(libxl_ctx *ctx, libxl__phase_hook *hook, void *user)
+{
+    libxl__ctx_lock(ctx);
+    ctx->aos.phase_hook = hook;
+    ctx->aos.phase_hook_user = user;
+    libxl__ctx_unlock(ctx);
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Checks a domain's configuration before anything is made. Each message begins with the path of the field.
+ *
+ * Owns: nothing. Locks: the context's lock, held by the caller.
+ */
+#include "create.h"
+
+#include <ctype.h>
+#include <limits.h>
+#include <string.h>
+
+enum {
+    LEAST_PV_KB = 4 << 10,
+    LEAST_PVH_KB = 20 << 10, /* the builder puts tables and shared pages into it */
+    NAME_LENGTH = 255,
+    LONGEST_PVH_CMDLINE = 65535, /* more than any kernel takes */
+};
+
+#define MOST_KB (16ull << 30) /* 16 TiB: the hypervisor's address space */
+
+static int check_name(libxl__ao *ao, const char *name)
+{
+    if (!name || !*name)
+        return libxl__ao_fail(ao, ERROR_INVAL, "d_config.c_info.name: missing");
+    if (strlen(name) > NAME_LENGTH)
+        return libxl__ao_fail(ao, ERROR_INVAL, "d_config.c_info.name: longer than %d octets", NAME_LENGTH);
+    if (isdigit((unsigned char)*name) && strspn(name, "0123456789") == strlen(name))
+        return libxl__ao_fail(ao, ERROR_INVAL, "d_config.c_info.name: '%s' would be taken for a domid", name);
+    for (const char *c = name; *c; c++)
+        if (*c == '/' || iscntrl((unsigned char)*c))
+            return libxl__ao_fail(ao, ERROR_INVAL, "d_config.c_info.name: has a '/' or a control character");
+    return 0;
+}
+
+static int check_path(libxl__ao *ao, const char *field, const char *path)
+{
+    if (!*path)
+        return libxl__ao_fail(ao, ERROR_INVAL, "d_config.b_info.%s: empty", field);
+    if (strlen(path) >= PATH_MAX)
+        return libxl__ao_fail(ao, ERROR_INVAL, "d_config.b_info.%s: longer than %d octets", field,
+                              PATH_MAX - 1);
+    return 0;
+}
+
+/* The builder cuts a longer command line of a PV guest without a word, and the kernel that of a PVH guest. */
+static int check_cmdline(libxl__ao *ao, const libxl_domain_config *config)
+{
+    const char *cmdline = config->b_info.cmdline;
+    const size_t most =
+        config->c_info.type == LIBXL_DOMAIN_TYPE_PV ? MAX_GUEST_CMDLINE - 1 : LONGEST_PVH_CMDLINE;
+    if (!cmdline || strlen(cmdline) <= most)
+        return 0;
+    return libxl__ao_fail(ao, ERROR_INVAL, "d_config.b_info.cmdline: longer than %zu octets", most);
+}
+
+static int check_memory(libxl__ao *ao, const libxl_domain_config *config, libxl__build *build)
+{
+    const libxl_domain_build_info *info = &config->b_info;
+    const uint64_t least = config->c_info.type == LIBXL_DOMAIN_TYPE_PVH ? LEAST_PVH_KB : LEAST_PV_KB;
+    uint64_t target = info->target_memkb ? info->target_memkb : info->max_memkb;
+    uint64_t max = info->max_memkb ? info->max_memkb : target;
+    const char *field = info->target_memkb ? "target_memkb" : "max_memkb";
+    if (target < least || target > MOST_KB)
+        return libxl__ao_fail(ao, ERROR_INVAL, "d_config.b_info.%s: %llu KiB is not between %llu and %llu",
+                              field, (unsigned long long)target, (unsigned long long)least,
+                              (unsigned long long)MOST_KB);
+    if (max < target || max > MOST_KB)
+        return libxl__ao_fail(
+            ao, ERROR_INVAL, "d_config.b_info.max_memkb: %llu KiB is not between %llu and %llu",
+            (unsigned long long)max, (unsigned long long)target, (unsigned long long)MOST_KB);
+    build->target_kb = target & ~1023ull; /* the builder counts in MiB */
+    build->max_kb = max;
+    return 0;
+}
+
+int libxl__create_check(libxl__ao *ao, const libxl_domain_config *config, libxl__build *build)
+{
+    int rc = check_name(ao, config->c_info.name);
+    if (rc)
+        return rc;
+    if (config->c_info.type == LIBXL_DOMAIN_TYPE_HVM)
+        return libxl__ao_fail(ao, ERROR_NI, "d_config.c_info.type: HVM is not implemented; PV and PVH are");
+    if (config->c_info.type == LIBXL_DOMAIN_TYPE_INVALID)
+        return libxl__ao_fail(ao, ERROR_INVAL, "d_config.c_info.type: missing");
+    if (!config->b_info.kernel)
+        return libxl__ao_fail(ao, ERROR_INVAL, "d_config.b_info.kernel: missing");
+    rc = check_path(ao, "kernel", config->b_info.kernel);
+    if (!rc && config->b_info.ramdisk)
+        rc = check_path(ao, "ramdisk", config->b_info.ramdisk);
+    if (!rc)
+        rc = check_cmdline(ao, config);
+    return rc ? rc : check_memory(ao, config, build);
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The nodes of a new domain in xenstore.
+ *
+ * xenstored looks at every domain each time a node changes, and setting permissions is a change. So permissions are set only
+ * where they differ from those of the parent node, which a new node inherits, and no request is made for a node that comes
+ * into being with a node below it.
+ *
+ * Owns: nothing. Locks: the context's lock, held by the caller.
+ */
+#include "create.h"
+
+#include <stdio.h>
+
+/*
+ * A guest may read its tree and write some nodes in it. The whole tree is the guest's while these nodes are made, so that they
+ * inherit its permissions; the guest does not run yet.
+ */
+static void write_guests_nodes(libxl__xs_batch *b, unsigned domid)
+{
+    static const char *const guests[] = {
+        "control/shutdown",
+        "control/feature-poweroff",
+        "control/feature-reboot",
+        "control/feature-suspend",
+        "control/sysrq",
+        "device/suspend/event-channel",
+        "data",
+        "drivers",
+        "feature",
+        "attr",
+        "error",
+    };
+    static const char *const ours[] = {"", "/control", "/device",
+                                       "/device/suspend"}; /* the nodes above those */
+    libxl__xs_remove(b, "/local/domain/%u", domid); /* a predecessor with this domid may have left nodes */
+    libxl__xs_write(b, LIBXL__XS_GUESTS, "", "/local/domain/%u", domid);
+    for (size_t i = 0; i < sizeof(guests) / sizeof(*guests); i++)
+        libxl__xs_write(b, LIBXL__XS_INHERITS, "", "/local/domain/%u/%s", domid, guests[i]);
+    for (size_t i = 0; i < sizeof(ours) / sizeof(*ours); i++)
+        libxl__xs_permit(b, LIBXL__XS_GUEST_READS, "/local/domain/%u%s", domid, ours[i]);
+}
+
+static void write_domain(libxl__xs_batch *b, const libxl__build *build, const libxl_domain_config *config)
+{
+    const unsigned domid = build->domid;
+    write_guests_nodes(b, domid);
+
+#define NODE(value, path, ...)                                                                               \
+    libxl__xs_write(b, LIBXL__XS_INHERITS, value, "/local/domain/%u/" path, domid, ##__VA_ARGS__)
+#define NODE_OF(path, ...)                                                                                   \
+    do {                                                                                                     \
+        char text[64];                                                                                       \
+        snprintf(text, sizeof(text), __VA_ARGS__);                                                           \
+        NODE(text, path);                                                                                    \
+    } while (0)
+    NODE("1048576", "console/limit");
+    NODE("xenconsoled", "console/type");
+    NODE("pty", "console/output");
+    NODE_OF("console/port", "%u", build->console_port);
+    NODE_OF("console/ring-ref", "%lu", build->console_gfn);
+    NODE(config->c_info.name, "name");
+    NODE_OF("vm", "/vm/" LIBXL_UUID_FMT, LIBXL_UUID_BYTES(build->uuid));
+    NODE_OF("domid", "%u", domid); /* after `vm`, which says whose tree this is */
+    NODE_OF("memory/static-max", "%llu", (unsigned long long)build->max_kb);
+    NODE_OF("memory/target", "%llu", (unsigned long long)build->target_kb);
+    NODE_OF("store/port", "%u", build->store_port);
+    NODE_OF("store/ring-ref", "%lu", build->store_gfn);
+    NODE("1", "control/platform-feature-multiprocessor-suspend");
+    NODE("1", "control/platform-feature-xs_reset_watches");
+    for (int i = 0; i < config->b_info.max_vcpus; i++)
+        NODE("online", "cpu/%d/availability", i);
+#undef NODE_OF
+#undef NODE
+}
+
+/* Nodes that other toolstacks read. */
+static void write_vm(libxl__xs_batch *b, const libxl__build *build, const libxl_domain_config *config)
+{
+    char vm[64], uuid[LIBXL_UUID_FMTLEN + 1];
+    const unsigned domid = build->domid;
+    snprintf(uuid, sizeof(uuid), LIBXL_UUID_FMT, LIBXL_UUID_BYTES(build->uuid));
+    snprintf(vm, sizeof(vm), "/vm/%s", uuid);
+    libxl__xs_write(b, LIBXL__XS_GUEST_READS, "", "%s", vm);
+    /*
+     * Nodes that a predecessor with this UUID has left keep their permissions until these are set. Nothing is removed: another
+     * domain with this UUID may be alive.
+     */
+    libxl__xs_write(b, LIBXL__XS_GUEST_READS, uuid, "%s/uuid", vm);
+    libxl__xs_write(b, LIBXL__XS_GUEST_READS, config->c_info.name, "%s/name", vm);
+    libxl__xs_remove(b, "/libxl/%u", domid);
+    libxl__xs_write(b, LIBXL__XS_INHERITS, config->c_info.type == LIBXL_DOMAIN_TYPE_PV ? "pv" : "pvh",
+                    "/libxl/%u/type", domid);
+}
+
+void libxl__create_nodes(libxl__xs_batch *batch, const libxl__build *build, const libxl_domain_config *config)
+{
+    write_domain(batch, build, config);
+    write_vm(batch, build, config);
+}

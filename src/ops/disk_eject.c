@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Event generators for ejected media. Each runs a hidden operation in the background until the generator is disabled.
+ *
+ * A guest ejects a medium by writing "eject" into its frontend's node. The operation empties the node and reports the event.
+ * The value is the guest's: it is only compared.
+ *
+ * Owns: the generators, which the context lists (generators.h). Locks: the context's lock guards everything.
+ */
+#include "generators.h"
+#include "ops.h"
+#include "vdev.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct libxl__evgen_disk_eject {
+    libxl__generator generator;
+    libxl__ao *ao; /* NULL once it has ended */
+    libxl_ev_user user;
+};
+
+/* ---- the operation: watch */
+
+typedef struct eject {
+    libxl__await ejected;
+    libxl__xs_batch *emptying;
+    char path[96];
+} disk_eject_state;
+
+static const libxl_evgen_disk_eject *evgen_of(const libxl__ao *ao)
+{
+    return LIBXL__CONTAINER(ao->handle, libxl_evgen_disk_eject, ao);
+}
+
+static void report_eject(libxl__ao *ao)
+{
+    const libxl__disk_eject_args *args = libxl__ao_args(ao);
+    libxl_ctx *ctx = ao->ctx;
+    libxl_event *event =
+        libxl__event_new(ctx, LIBXL_EVENT_TYPE_DISK_EJECT, ao->subject.number, evgen_of(ao)->user);
+    char *vdev = strdup(args->in.vdev);
+    if (!event || !vdev) {
+        free(vdev);
+        if (event)
+            libxl__event_discard(ctx, event);
+        libxl__event_missed(ctx, LIBXL_EVENT_TYPE_DISK_EJECT);
+        return;
+    }
+    event->domuuid = ao->subject.uuid;
+    event->u.disk_eject.vdev = vdev;
+    libxl__event_occurred(ctx, event);
+}
+
+static int empty_node(libxl__ao *ao, struct eject *s)
+{
+    s->emptying = libxl__xs_batch_new(ao, ao->subject.number);
+    if (!s->emptying)
+        return ERROR_NOMEM;
+    libxl__xs_require_domain(s->emptying, &ao->subject.uuid);
+    libxl__xs_require(s->emptying, ERROR_NOTFOUND, "eject", "%s", s->path);
+    libxl__xs_write(s->emptying, LIBXL__XS_GUESTS, "", "%s", s->path);
+    const int rc = libxl__xs_run(s->emptying, LIBXL__XS_TRANSACTION);
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+/* Reports the event once the node is empty. If somebody else has emptied it, the guest has ejected the medium all the same. */
+static int node_emptied(libxl__ao *ao, struct eject *s)
+{
+    const int rc = libxl__xs_rc(s->emptying);
+    libxl__xs_batch_free(s->emptying);
+    s->emptying = NULL;
+    if (rc == ERROR_DOMAIN_DESTROYED)
+        return rc; /* there will be no event any more */
+    if (!rc || rc == ERROR_NOTFOUND)
+        report_eject(ao);
+    else
+        libxl__event_missed(ao->ctx, LIBXL_EVENT_TYPE_DISK_EJECT);
+    libxl__await_again(&s->ejected);
+    return 0;
+}
+
+static int watch_start(libxl__ao *ao, struct eject *s)
+{
+    const libxl__disk_eject_args *args = libxl__ao_args(ao);
+    xc_domaininfo_t info;
+    (void)libxl__hv_look(ao, ao->subject.number, &info); /* for its UUID; the domain need not exist */
+    snprintf(s->path, sizeof(s->path), "/local/domain/%u/device/vbd/%d/eject", ao->subject.number,
+             libxl__vdev_number(args->in.vdev));
+    const int rc = libxl__await_start(ao, &s->ejected, s->path, libxl__await_equal, "eject");
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+/* Ends only if it fails, or with the domain. */
+static int watch_poll(libxl__ao *ao, struct eject *s)
+{
+    if (s->emptying && !libxl__xs_done(s->emptying))
+        return LIBXL__AO_WAIT;
+    int rc = s->emptying ? node_emptied(ao, s) : 0;
+    if (!rc)
+        rc = libxl__await_step(ao, &s->ejected);
+    return rc ? rc : empty_node(ao, s);
+}
+
+#include "_libxl_phases_disk_eject.h"
+
+/* ---- public */
+
+static void free_evgen(libxl_ctx *ctx, libxl__generator *generator)
+{
+    (void)ctx;
+    free(LIBXL__CONTAINER(generator, libxl_evgen_disk_eject, generator));
+}
+
+/* Takes *vdev, and sets it to NULL, once the operation owns it. */
+static int enable_locked(libxl_ctx *ctx, libxl_evgen_disk_eject *evgen, uint32_t domid, char **vdev)
+{
+    int rc = libxl__hooks_need_loop(ctx);
+    if (rc || ctx->closing)
+        return rc ? rc : ERROR_CLOSED;
+    evgen->ao = libxl__ao_create_background(ctx, &libxl__operations[LIBXL__OP_DISK_EJECT], domid, &evgen->ao);
+    if (!evgen->ao)
+        return ERROR_NOMEM;
+    libxl__disk_eject_args *args = libxl__ao_args(evgen->ao);
+    args->in.domid = domid;
+    args->in.vdev = *vdev;
+    *vdev = NULL;
+    libxl__generator_add(ctx, &evgen->generator, free_evgen);
+    libxl__ao_start_nested(evgen->ao);
+    if (evgen->ao)
+        return 0;
+    libxl__generator_remove(ctx, &evgen->generator); /* it has ended at once: the node cannot be watched */
+    return ERROR_NO_XENSTORE;
+}
+
+int libxl_evenable_disk_eject(libxl_ctx *ctx, uint32_t domid, const char *vdev, libxl_ev_user user,
+                              libxl_evgen_disk_eject **evgen_out)
+{
+    if (!evgen_out)
+        return libxl__refuse(ERROR_INVAL, "evgen_out: NULL");
+    *evgen_out = NULL;
+    int rc = libxl__hv_check_domid(domid);
+    if (rc)
+        return rc;
+    if (!vdev || libxl__vdev_number(vdev) < 0)
+        return libxl__refuse(ERROR_INVAL, "vdev: not the name of a virtual disk");
+    libxl_evgen_disk_eject *evgen = calloc(1, sizeof(*evgen));
+    char *copy = evgen ? strdup(vdev) : NULL;
+    if (!copy) {
+        free(evgen);
+        return libxl__refuse(ERROR_NOMEM, "%s", libxl_error_describe(ERROR_NOMEM));
+    }
+    evgen->user = user;
+    libxl__ctx_lock(ctx);
+    rc = enable_locked(ctx, evgen, domid, &copy);
+    if (rc) {
+        free(copy);
+        free(evgen);
+        libxl__error_message_set(rc, NULL);
+    } else {
+        *evgen_out = evgen;
+    }
+    libxl__ctx_leave(ctx);
+    return rc;
+}
+
+void libxl_evdisable_disk_eject(libxl_ctx *ctx, libxl_evgen_disk_eject *evgen)
+{
+    if (!evgen)
+        return;
+    libxl__ctx_lock(ctx);
+    if (evgen->ao)
+        libxl__ao_request_stop(evgen->ao, ERROR_ABORTED);
+    libxl__aos_run(ctx); /* ends it: it has no jobs */
+    libxl__generator_remove(ctx, &evgen->generator);
+    free(evgen);
+    libxl__ctx_leave(ctx);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * domain_destroy: destroys a domain and waits until it is gone. The teardown is an operation of its own, so that it goes on
+ * when the caller gives up waiting for it.
+ *
+ * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
+ */
+#include "ops.h"
+
+typedef libxl__nested domain_destroy_state;
+
+static int teardown_start(libxl__ao *ao, libxl__nested *teardown)
+{
+    const uint32_t domid = ao->subject.number;
+    xc_domaininfo_t info;
+    if (domid == 0)
+        return libxl__ao_fail(ao, ERROR_INVAL, "domid: domain 0 cannot be destroyed");
+    int rc = libxl__hv_info(ao, domid, &info);
+    if (!rc)
+        rc = libxl__teardown_reserve(ao, teardown);
+    if (rc)
+        return rc;
+    libxl__teardown_start(teardown, domid, &ao->subject.uuid);
+    return LIBXL__AO_WAIT;
+}
+
+static int teardown_poll(libxl__ao *ao, libxl__nested *teardown)
+{
+    (void)ao;
+    return teardown->done ? teardown->rc : LIBXL__AO_WAIT;
+}
+
+#include "_libxl_phases_domain_destroy.h"
