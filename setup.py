@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Builds the Python package: its modules, those that the generator writes, and the extension.
+"""Builds the Python package: its own modules, the generated modules, and the extension modules.
 
 AIOXEN_BUILD=build ./setup.py -q build --build-lib build/python     in the tree, for make
 pip install .                                                       against the installed library
@@ -18,11 +18,11 @@ from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT / "bindings" / "python"))
-from library import place  # noqa: E402
+from library import locate  # noqa: E402
 
 
 class BuildWithGenerated(build_py):  # type: ignore[misc]  # setuptools has no types
-    """The package's modules come from two folders: by hand, and generated."""
+    """Adds the generated modules to the package."""
 
     def run(self) -> None:
         super().run()
@@ -33,10 +33,10 @@ class BuildWithGenerated(build_py):  # type: ignore[misc]  # setuptools has no t
             self.copy_file(str(module), str(Path(self.build_lib, "aioxen", module.name)))
 
     def byte_compile(self, files: list[str]) -> None:
-        """Whoever installs it does that."""
+        """Left to pip, which compiles when it installs."""
 
 
-folders, link = place()
+folders, link = locate()
 setup(
     packages=["aioxen"],
     package_dir={"aioxen": "bindings/python/aioxen"},

@@ -1,9 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Eight guests at once, from their creation until nothing is left of them.
+"""Eight guests at once, from creation to destruction.
 
-Some stop by themselves, some are asked to, one is deaf, one is never born. What happens to each is
-shown as it happens. Nothing remains: not at the end, not after an error, not after Ctrl-C.
+Some guests stop by themselves, two are asked to stop, one ignores the request, and one creation is cancelled.
+The display shows the events of each guest. All domains are destroyed at the end, after an error, and after
+Ctrl-C.
 """
 
 import asyncio
@@ -17,7 +18,7 @@ from uuid import uuid4
 import aioxen
 from stage import Stage, find, perform
 
-GUESTS = {  # name: kind of machine, and the tiny guest's orders, which are its kernel command line
+GUESTS = {  # name: machine type, and the kernel command line, which tells the tiny guest what to do
     "poweroff": ("pv", "p"),
     "reboot": ("pvh", "r"),
     "crash": ("pv", "c"),
@@ -31,44 +32,45 @@ Note = Callable[[str], None]
 
 
 async def play(xen: aioxen.Context, name: str, config: aioxen.DomainConfig, note: Note) -> None:
-    """One guest's life."""
+    """Create one guest, wait until it stops, and destroy it."""
     dom = await xen.domain_create(config)
     note(f"created as domain {dom.domid}")
-    told = asyncio.create_task(follow(xen.events(dom), note))
+    following = asyncio.create_task(follow(xen.events(dom), note))
     try:
         await dom.unpause()
         if name == "asked":
-            await dom.shutdown()
+            reason = await dom.shutdown()
         elif name == "restarted":
-            await dom.reboot()
+            reason = await dom.reboot()
         elif name == "deaf":
-            await dom.shutdown(limit=1)
-        note(f"[bold]has stopped: {await dom.wait_shutdown()}[/]")
+            reason = await dom.shutdown(limit=1)
+        else:
+            reason = await dom.wait_shutdown()
+        note(f"[bold]has stopped: {reason}[/]")
     except aioxen.TimedOutError:
         note("[bold]does not answer: time limit[/]")
     finally:
         await dom.destroy()
-    await dom.wait_gone()
-    await told
+    await following
 
 
 async def follow(events: aioxen.Events, note: Note) -> None:
-    async for event in events:  # ends when the domain is gone
+    async for event in events:  # ends after DomainGone
         note(f"[dim]{type(event).__name__}[/]")
 
 
-async def abandon(xen: aioxen.Context, name: str, config: aioxen.DomainConfig, note: Note) -> None:
-    """A creation that is cancelled half-way: when the hypervisor has the domain already."""
+async def cancel_creation(xen: aioxen.Context, name: str, config: aioxen.DomainConfig, note: Note) -> None:
+    """Cancel the creation of a guest after the hypervisor has created the domain."""
     creation = xen.domain_create(config)
     try:
         while not (domids := await find(xen, config)) and not creation.done():
             await asyncio.sleep(0.001)
-        note(f"half made as domain {domids[0]}, then cancelled" if domids else "cancelled too late")
+        note(f"partly created as domain {domids[0]}, then cancelled" if domids else "cancelled too late")
     finally:
         creation.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await (await creation).destroy()
-    note("[red]is still there[/]" if await find(xen, config) else "[bold]nothing is left of it[/]")
+    note("[red]still exists[/]" if await find(xen, config) else "[bold]no domain is left[/]")
 
 
 async def run(kernel: Path, stage: Stage) -> None:
@@ -78,7 +80,7 @@ async def run(kernel: Path, stage: Stage) -> None:
             for name, (kind, orders) in GUESTS.items():
                 make = aioxen.pv if kinds[kind] == "pv" else aioxen.pvh
                 config = make(f"{name}-{os.getpid()}", kernel, memory="32M", cmdline=orders, uuid=uuid4())
-                act = abandon if name == "unborn" else play
+                act = cancel_creation if name == "unborn" else play
                 group.create_task(act(xen, name, config, partial(stage.note, name)))
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What the demonstration stands on: its command line, its display, and a last look at the hypervisor."""
+"""Owns the command line of the demonstration, and the check that no domain is left."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
@@ -15,26 +15,26 @@ TINY = Path(__file__).resolve().parent.parent / "build" / "guest" / "tiny"
 
 
 class Stage(Timeline):
-    """A timeline that also says what the hypervisor can do, and what is left on it."""
+    """A timeline that also reports which guests the hypervisor supports, and how many domains are left."""
 
     async def kinds(self, xen: aioxen.Context) -> dict[str, str]:
-        """For each kind of guest the kind to take: itself, where this hypervisor can run it."""
+        """The machine type to use for "pv" and "pvh": the same, if this hypervisor supports it."""
         host = await xen.host_info()
-        able = [kind for kind, can in (("pv", host.cap_pv), ("pvh", host.cap_hvm)) if can] or ["pv"]
-        if len(able) == 1:
-            self.say(f"This hypervisor can run {able[0].upper()} guests only: all are.")
-        return {kind: kind if kind in able else able[0] for kind in ("pv", "pvh")}
+        supported = [kind for kind, can in (("pv", host.cap_pv), ("pvh", host.cap_hvm)) if can] or ["pv"]
+        if len(supported) == 1:
+            self.say(f"This hypervisor can run {supported[0].upper()} guests only, so all guests are.")
+        return {kind: kind if kind in supported else supported[0] for kind in ("pv", "pvh")}
 
     @asynccontextmanager
     async def watched(self, xen: aioxen.Context) -> AsyncIterator[None]:
-        """Shows the timeline meanwhile; waits for what is still going, then counts."""
+        """Show the timeline; then wait until dying domains are gone, and print the counters."""
         before = len(await xen.domain_list())
         try:
             with self:
                 yield
         finally:
-            going = [info.domid for info in await xen.domain_list() if info.dying]
-            await asyncio.gather(*[xen.domain_wait_gone(domid) for domid in going])
+            dying = [info.domid for info in await xen.domain_list() if info.dying]
+            await asyncio.gather(*[xen.domain_wait_gone(domid) for domid in dying])
             left = len(await xen.domain_list()) - before
             count = xen.counters()
             self.say(
@@ -44,17 +44,17 @@ class Stage(Timeline):
 
 
 async def find(xen: aioxen.Context, config: aioxen.DomainConfig) -> list[int]:
-    """The domains, at most one, that were made of this configuration."""
+    """The domid of the domain with this configuration's UUID, if it exists."""
     return [info.domid for info in await xen.domain_list() if info.uuid == config.c_info.uuid]
 
 
 def perform(run: Callable[[Path, Stage], Coroutine[Any, Any, None]], names: Iterable[str]) -> None:
-    """The command line around it; what goes wrong with the guests is said in a line."""
+    """Run the demonstration from the command line. An error of a guest is reported in one line."""
 
     @click.command()
     @click.argument("kernel", type=click.Path(exists=True, dir_okay=False, path_type=Path), default=TINY)
     def main(kernel: Path) -> None:
-        """Show the life of eight guests that run KERNEL (default: the tiny guest of this tree)."""
+        """Run eight guests that boot KERNEL (default: the tiny guest of this tree)."""
         failures: list[str] = []
         try:
             asyncio.run(run(kernel, Stage(names)))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What happens to several things at once: a table that grows, or lines where there is no terminal."""
+"""Owns the display: a table with a row for each guest, or plain lines if there is no terminal."""
 
 import time
 from collections.abc import Iterable
@@ -11,10 +11,12 @@ from rich.table import Table
 
 
 class Timeline:
+    """Notes with times, by guest."""
+
     def __init__(self, names: Iterable[str]) -> None:
         self.console = Console(highlight=False)
-        self.began = time.monotonic()
-        self.story: dict[str, list[str]] = {name: [] for name in names}
+        self.start_time = time.monotonic()
+        self.notes: dict[str, list[str]] = {name: [] for name in names}
         live = Live(console=self.console, get_renderable=self.table, refresh_per_second=10)
         self.live = live if self.console.is_terminal else None
 
@@ -31,16 +33,16 @@ class Timeline:
         else:
             self.console.print(self.table())
 
-    def say(self, what: str) -> None:
-        self.console.print(what)
+    def say(self, text: str) -> None:
+        self.console.print(text)
 
-    def note(self, name: str, what: str) -> None:
-        self.story[name].append(f"[dim]{time.monotonic() - self.began:.2f}[/] {what}")
+    def note(self, name: str, text: str) -> None:
+        self.notes[name].append(f"[dim]{time.monotonic() - self.start_time:.2f}[/] {text}")
         if self.live is None:
-            self.console.print(f"{name:>10}  {self.story[name][-1]}")
+            self.console.print(f"{name:>10}  {self.notes[name][-1]}")
 
     def table(self) -> Table:
-        table = Table("guest", "seconds, and what happened", box=None, pad_edge=False)
-        for name, lines in self.story.items():
+        table = Table("guest", "seconds and events", box=None, pad_edge=False)
+        for name, lines in self.notes.items():
             table.add_row(name, " · ".join(lines))
         return table

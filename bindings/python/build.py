@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The extension module aioxen._native: the C library as cffi's API mode sees it."""
+"""Builds the extension module aioxen._native: the C library through cffi, in API mode."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from cffi import FFI
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from headers import declarations
-from library import place
+from library import locate
 
 PUBLIC = ("libxl.h", "libxl_utils.h", "libxl_json.h")  # libxl.h includes the others
 
 
 def make() -> FFI:
-    folders, link = place()
+    folders, link = locate()
     ffi = FFI()
     ffi.cdef(declarations(PUBLIC, folders))
     ffi.set_source(

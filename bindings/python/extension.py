@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""extension.py NAME BUILD: the extension module NAME._native, for the Python package of an extension.
+"""extension.py NAME BUILD: builds the Python package of the extension NAME, in BUILD/python/NAME.
 
-It is made of what the generator has written below BUILD/gen and of BUILD/libNAME.so, against the installed
-library; the package comes to be in BUILD/python/NAME.
+The sources are the generator's output below BUILD/gen. The module NAME._native is linked with
+BUILD/libNAME.so and with the installed library.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from cffi import FFI
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
-os.environ.pop("AIOXEN_BUILD", None)  # the installed library, wherever this runs
+os.environ.pop("AIOXEN_BUILD", None)  # so that the installed library is used
 
 from headers import HIDDEN, expand  # noqa: E402
 from library import pkg_config  # noqa: E402
@@ -29,7 +29,7 @@ def make(name: str, build: Path) -> FFI:
     include = build / "gen" / "include"
     ffi = FFI()
     ffi.include(base.ffibuilder)
-    # What libxl.h declares is the library's own: its types are shared.
+    # The types of libxl.h are included from the library's ffi, so that both modules share them.
     ffi.cdef(HIDDEN.sub("", "\n".join(expand(f"{name}.h", [include], set()))))
     folders = [str(include), *(f.removeprefix("-I") for f in pkg_config("--cflags-only-I"))]
     ffi.set_source(

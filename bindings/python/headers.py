@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The C headers, as cffi reads them.
+"""Converts the public C headers to the text that cffi parses.
 
-The public headers keep to what cffi's parser knows once their comments and the preprocessor's lines
-are gone, so there is no second list of declarations that could differ from them.
+The headers use only declarations that cffi's parser knows, so removing comments and preprocessor lines is
+enough. There is no second list of declarations that could differ from them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-# What the headers take from the system's.
+# The declarations of system headers that ours use.
 SYSTEM = """
 typedef int pid_t;
 typedef ... xentoollog_logger;
@@ -27,7 +27,7 @@ HIDDEN = re.compile(r'__attribute__\(\(visibility\("hidden"\)\)\)[^;]*;')
 
 
 def declarations(headers: Sequence[str], folders: Sequence[Path]) -> str:
-    """`headers` and those of the library that they include, each once, as a text for cffi's cdef."""
+    """The text for cffi's cdef: `headers` and the library headers that they include, each once."""
     seen: set[str] = set()
     lines = [line for header in headers for line in expand(header, folders, seen)]
     return SYSTEM + HIDDEN.sub("", "\n".join(lines))
@@ -38,7 +38,7 @@ def expand(header: str, folders: Sequence[Path], seen: set[str]) -> Iterator[str
         return
     seen.add(header)
     text = COMMENT.sub(" ", find(header, folders).read_text(encoding="utf-8")).replace("\\\n", " ")
-    skipped: list[bool] = []  # of each #if that is open: whether its lines do not count
+    skipped: list[bool] = []  # for each open #if: whether its lines are skipped
     for line in text.splitlines():
         if not line.lstrip().startswith("#"):
             if not any(skipped):
@@ -50,7 +50,7 @@ def expand(header: str, folders: Sequence[Path], seen: set[str]) -> Iterator[str
         elif re.match(r"\s*#\s*endif", line):
             skipped.pop()
         elif not any(skipped) and (include := INCLUDE.match(line.strip())):
-            if any((folder / include[1]).is_file() for folder in folders):  # else it is the system's
+            if any((folder / include[1]).is_file() for folder in folders):  # otherwise it is a system header
                 yield from expand(include[1], folders, seen)
         elif not any(skipped) and (constant := CONSTANT.match(line.strip())):
             yield f"#define {constant[1]} ..."

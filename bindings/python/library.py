@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Where the C library is, for what is built against it.
+"""Finds the C library that extension modules are built with.
 
-With AIOXEN_BUILD naming a build folder of this tree, extension modules use the headers and the library
-there, and find the library at run time by their own place; else they use the installed library, as
-pkg-config tells.
+If AIOXEN_BUILD names a build folder of this tree, its headers and its library are used; the modules find the
+library at run time relative to their own location. Otherwise pkg-config names the installed library.
 """
 
 from __future__ import annotations
@@ -21,16 +20,16 @@ def pkg_config(*arguments: str) -> list[str]:
             ["pkg-config", *arguments, "aioxen"], check=True, capture_output=True, text=True
         )
     except (OSError, subprocess.CalledProcessError) as error:
-        said = getattr(error, "stderr", "") or str(error)
+        output = getattr(error, "stderr", "") or str(error)
         raise SystemExit(
-            f"the C library is not installed (pkg-config aioxen: {said.strip()}): "
-            "install it with make install, or build in its tree with make"
+            f"the C library is not installed (pkg-config aioxen: {output.strip()}): "
+            "install it with `make install`, or build in its tree with `make`"
         ) from None
     return done.stdout.split()
 
 
-def place() -> tuple[list[Path], list[str]]:
-    """The folders with its headers, and how it is linked."""
+def locate() -> tuple[list[Path], list[str]]:
+    """The folders with the headers, and the linker options."""
     if build := os.environ.get("AIOXEN_BUILD"):
         folders = [ROOT / "src" / "include", ROOT / build / "gen" / "include"]
         # build/python/aioxen/_native.abi3.so -> build/libaioxen.so

@@ -26,20 +26,22 @@ IMPORTS = '''"""Every operation of the library, as a method."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from aioxen import _convert, types
 from aioxen import _values as v
 from aioxen._native import ffi, lib
-from aioxen._spec import CffiSpec, DomainResult, OperationsBase, Result
+from aioxen._spec import CffiSpec, DomainResult, OperationsBase, Progress, Result
 from aioxen._values import Keep
 
 if TYPE_CHECKING:
     from aioxen.domain import Domain
     from aioxen.operation import Operation
 '''
+
+# The operations whose Domain methods are written by hand, in domain.py: these do more than the operation.
+BY_HAND = {"domain_shutdown", "domain_reboot"}
 
 
 def text(model: m.Model) -> str:
@@ -62,8 +64,8 @@ def text(model: m.Model) -> str:
 def head(names: Names, operations: list[m.Operation], body: str) -> str:
     """The imports that the body uses."""
     text = HEAD + names.imports(IMPORTS)
-    if "Callable" not in body:
-        text = text.replace("from collections.abc import Callable\n", "")
+    if "Progress[" not in body:
+        text = text.replace("OperationsBase, Progress, Result", "OperationsBase, Result")
     if " Any" not in body:
         text = text.replace("TYPE_CHECKING, Any", "TYPE_CHECKING")
     if "UUID" not in body:
@@ -78,6 +80,7 @@ def head(names: Names, operations: list[m.Operation], body: str) -> str:
 def of_domain(names: Names, model: m.Model) -> list[str]:
     """The class DomainOperations: the operations whose first input is a domain."""
     about = [o for o in model.public_operations if o.inputs and is_domid(o.inputs[0].kind)]
+    about = [o for o in about if model.base or o.name not in BY_HAND]
     return [
         "\n\nclass DomainOperations:\n",
         docstring(f"The operations of {names.package} on a domain."),
@@ -179,9 +182,20 @@ def returned(names: Names, operation: m.Operation) -> str:
 def keywords(operation: m.Operation) -> list[str]:
     """The keyword parameters."""
     given = ["*", f"limit: float | None = {operation.limit}"]
-    if operation.progress is not None:
-        given.append(f"progress: Callable[[{event(operation.progress)}], None] | None = None")
+    if reports(operation):
+        given.append(f"progress: Progress[{' | '.join(progress_events(operation))}] | None = None")
     return given
+
+
+def reports(operation: m.Operation) -> bool:
+    """Whether the operation reports progress."""
+    return operation.progress is not None
+
+
+def progress_events(operation: m.Operation) -> list[str]:
+    """The events that `progress` receives: those of phases, and the event of the operation itself."""
+    own = [] if operation.progress is None else [event(operation.progress)]
+    return own
 
 
 def event(told: m.Event) -> str:
@@ -207,7 +221,7 @@ def context_method(names: Names, operation: m.Operation) -> str:
             put.append(f'        _convert.put_{name}(c_{f.name}, {f.name}, "{f.name}", keep)\n')
     values = [argument(f) for f in o.inputs]
     verb, given = "_start", ["limit"]
-    if o.progress is not None:
+    if reports(o):
         verb, given = "_start_reporting", ["limit", "progress"]
     last = called(f"return self.{verb}", [row(o), *given, *values], 8)
     if has_initiator(o):
@@ -233,7 +247,7 @@ def domain_method(names: Names, operation: m.Operation) -> str:
     name = o.python_name.removeprefix("domain_").removeprefix("get_")
     parameters = ["self", *(f"{f.name}: {typed(names, f.kind)}" for f in o.inputs[1:]), *keywords(o)]
     values = "".join(f", {f.name}" for f in o.inputs[1:])
-    progress = "" if o.progress is None else ", progress=progress"
+    progress = ", progress=progress" if reports(o) else ""
     return (
         function(name, parameters, returned(names, o), 4)
         + docstring(o.summary, 8)
@@ -262,9 +276,10 @@ def document(operation: m.Operation) -> str:
         parts.append(
             "limit: Seconds; the operation is stopped then and raises TimedOutError. None: no limit."
         )
-    if o.progress is not None:
-        what = f"with each {camel(o.progress.name)}, in the loop's thread, before this completes."
-        parts.append(f"progress: Called {what} {o.progress.doc}")
+    if reports(o):
+        kinds = " and ".join(e.removeprefix("types.") for e in progress_events(o))
+        own = "" if o.progress is None else f" {camel(o.progress.name)}: {o.progress.doc}"
+        parts.append(f"progress: Receives each {kinds}, before the operation completes.{own}")
     if o.results:
         parts.append("Returns: " + " ".join(f.doc for f in o.results))
     parts.append("Raises: " + ", ".join(error_class(e) for e in o.errors) + ".")

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What the tests of the Python package share. Run them where there is a hypervisor:
+"""Owns the fixtures of the Python package's tests. Run the tests where there is a hypervisor:
 
     sim/aioxen-sim -- pytest tests/python
     vm/aioxen-vm --env PYTHONPATH -- pytest tests/python
 
-A test that is a coroutine function runs in an event loop of its own. After every test, everything
-must be as it was before: domains, descriptors, threads, and the context's counters.
+A test that is a coroutine function runs in its own event loop. After each test, domains, xenstore nodes,
+descriptors and threads must be as before, and the context must be idle.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ import pytest
 from limits import scaled
 from worldly import ROOT, Configure, descriptors, domids, threads, xenstore
 
-PATIENCE = scaled(100)
-"""Seconds after which a test that hangs ends the run, showing where."""
+HANG_SECONDS = scaled(100)
+"""A test that takes longer ends the run with a traceback of all threads."""
 
 
 @pytest.hookimpl(tryfirst=True)  # type: ignore[misc]
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> object:
-    """Run coroutine functions; close the context that they were given before the loop ends."""
+    """Run coroutine functions. Close the fixture `xen` before the loop ends."""
     if not inspect.iscoroutinefunction(pyfuncitem.obj):
         return None
     arguments: dict[str, Any] = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
@@ -50,7 +50,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> object:
 
 @pytest.fixture(scope="session")
 def hypervisor() -> None:
-    """A hypervisor to talk to."""
+    """Skips the test if there is no hypervisor."""
     try:
         asyncio.run(domids())
     except aioxen.Error as error:
@@ -59,22 +59,23 @@ def hypervisor() -> None:
 
 @pytest.fixture
 def xen(hypervisor: None) -> Iterator[aioxen.Context]:
-    """A context, which is closed when the test is over, and must be idle then."""
+    """A context. It is closed after the test and must be idle then."""
     context = aioxen.Context()
     yield context
-    asyncio.run(context.aclose())  # if the test was skipped
+    asyncio.run(context.aclose())  # for a test that was skipped
     counters = context.counters()
     assert counters.operations_started == counters.operations_completed
-    # Not jobs and threads: a worker may be in its last call. That they end is seen in /proc.
+    # Without jobs and threads: a worker may still be returning from its last call. nothing_left counts
+    # threads.
     live = ("operations", "events", "timers", "watches", "descriptors", "evgens")
     assert {name: getattr(counters, name) for name in live} == dict.fromkeys(live, 0)
 
 
 @pytest.fixture
 def nothing_left(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Nothing that a test has made is there when it is over."""
+    """Asserts that the test leaves no domain, xenstore node, descriptor or thread."""
     domains, nodes, opened, running = asyncio.run(domids()), xenstore(), descriptors(), threads()
-    faulthandler.dump_traceback_later(PATIENCE, exit=True)
+    faulthandler.dump_traceback_later(HANG_SECONDS, exit=True)
     yield
     faulthandler.cancel_dump_traceback_later()
     gc.collect()
@@ -101,20 +102,20 @@ def kernel() -> Path:
 
 @pytest.fixture
 def guest(kernel: Path, request: pytest.FixtureRequest) -> Configure:
-    """Makes a small guest's configuration: guest("l") obeys, guest("b") is deaf, ..."""
+    """Makes the configuration of a small guest: guest("l") obeys requests, guest("b") ignores them."""
 
     def configure(
-        orders: str = "b", *, machine: str = "pv", name: str = "", **more: object
+        command: str = "b", *, machine: str = "pv", name: str = "", **more: object
     ) -> aioxen.DomainConfig:
         make = aioxen.pv if machine == "pv" else aioxen.pvh
-        return make(name or f"t{os.getpid()}", kernel, **{"memory": "24M", "cmdline": orders, **more})  # type: ignore[arg-type]
+        return make(name or f"t{os.getpid()}", kernel, **{"memory": "24M", "cmdline": command, **more})  # type: ignore[arg-type]
 
     return configure
 
 
 @pytest.fixture
 def xl(hypervisor: None) -> Callable[..., str]:
-    """Debian's xl; what it says."""
+    """Runs Debian's xl and returns its output."""
     if not shutil.which("xl"):
         pytest.skip("needs xl")
 
@@ -128,9 +129,9 @@ def xl(hypervisor: None) -> Callable[..., str]:
 
 @pytest.fixture
 def sim(hypervisor: None) -> Iterator[Callable[..., str]]:
-    """What controls the simulated hypervisor; its faults are cleared afterwards."""
+    """Controls the simulated hypervisor. Injected faults are cleared after the test."""
     if "libaioxen-sim" not in os.environ.get("LD_PRELOAD", ""):
-        pytest.skip("needs sim/aioxen-sim: makes the hypervisor fail or wait")
+        pytest.skip("needs sim/aioxen-sim, to inject faults")
 
     def control(*arguments: str) -> str:
         done = subprocess.run(

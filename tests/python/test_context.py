@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A context's end: in order, at any moment, also when it is forgotten; threads, forks, loops."""
+"""Closing a context: with operations in progress, after other loops, forgotten, in threads and forks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("hypervisor")
 
 
 def script(text: str, *options: str) -> subprocess.CompletedProcess[str]:
-    """A Python program of its own."""
+    """Run a separate Python program."""
     return subprocess.run(
         [sys.executable, *options, "-c", textwrap.dedent(text)],
         capture_output=True,
@@ -31,7 +31,7 @@ def script(text: str, *options: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-async def test_closing_ends_what_is_under_way(guest: Configure) -> None:
+async def test_closing_stops_all_operations(guest: Configure) -> None:
     before = await domids()
     async with aioxen.Context() as xen:
         waiting = [xen.domain_wait_shutdown(0) for _ in range(10)]
@@ -48,7 +48,7 @@ async def test_closing_ends_what_is_under_way(guest: Configure) -> None:
     assert await domids() == before
 
 
-async def test_closing_twice_and_at_once() -> None:
+async def test_closing_several_times_at_once() -> None:
     xen = aioxen.Context()
     waiting = xen.domain_wait_shutdown(0)
     await asyncio.gather(xen.aclose(), xen.aclose(), xen.aclose())
@@ -68,7 +68,7 @@ async def test_use_after_the_end() -> None:
         await xen.__aenter__()
 
 
-async def test_closing_cannot_be_cancelled_but_says_so() -> None:
+async def test_a_cancelled_aclose_completes_and_then_raises() -> None:
     xen = aioxen.Context()
     xen.domain_wait_shutdown(0).add_done_callback(lambda operation: operation.exception())
     closing = asyncio.create_task(xen.aclose())
@@ -87,7 +87,7 @@ async def test_a_cancelled_operation_is_cancelled_when_the_context_closes() -> N
 
 
 async def test_closing_does_not_hold_the_loop(guest: Configure, sim: Callable[..., str]) -> None:
-    """A destruction that hangs in the hypervisor is waited for by another thread."""
+    """A thread waits for a destruction that hangs in the hypervisor."""
     xen = aioxen.Context()
     dom = await xen.domain_create(guest())
     sim("fault", "add", "domctl.destroydomain:1:300ms")
@@ -101,7 +101,7 @@ async def test_closing_does_not_hold_the_loop(guest: Configure, sim: Callable[..
     while not closing.done():
         await asyncio.sleep(0.005)
         turns += 1
-    assert turns > 2  # of the loop, while the hypervisor holds the destruction
+    assert turns > 2  # the loop runs while the hypervisor delays the destruction
     while dom.domid in await domids():
         await asyncio.sleep(0.01)
 
@@ -140,7 +140,7 @@ def test_a_context_is_closed_by_its_loop_or_after_it() -> None:
     assert left
 
 
-def test_what_waits_in_another_loop_is_told_and_does_not_wait_for_ever(guest: Configure) -> None:
+def test_awaiting_in_another_loop_raises(guest: Configure) -> None:
     xen = aioxen.Context()
 
     async def operation() -> str:
@@ -164,13 +164,13 @@ def test_what_waits_in_another_loop_is_told_and_does_not_wait_for_ever(guest: Co
     with pytest.raises(RuntimeError, match="another event loop"):
         asyncio.run(within(creation))
     assert xen.counters().operations_started == started
-    made = loop.run_until_complete(xen.domain_create(guest()))  # begun where no loop runs
+    made = loop.run_until_complete(xen.domain_create(guest()))  # started while no loop runs
     loop.run_until_complete(made.destroy())
     loop.run_until_complete(xen.aclose())
     loop.close()
 
 
-def test_a_forgotten_context_is_freed_and_told() -> None:
+def test_a_forgotten_context_is_freed_with_a_warning() -> None:
     before = descriptors(), threads()
     with pytest.warns(ResourceWarning, match="Context was not closed"):
         aioxen.Context()
@@ -187,9 +187,9 @@ def test_a_forgotten_context_is_freed_and_told() -> None:
     assert (descriptors(), threads()) == before
 
 
-def test_what_is_garbage_with_a_context_does_not_use_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nor what the interpreter's end finds beside it."""
-    monkeypatch.setenv("MALLOC_PERTURB_", "165")  # what is free is no memory to use
+def test_objects_that_are_garbage_with_a_context_do_not_use_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also at the end of the interpreter."""
+    monkeypatch.setenv("MALLOC_PERTURB_", "165")  # fills freed memory, so that its use is noticed
     done = script("""
         import asyncio, gc, aioxen
 
@@ -220,7 +220,7 @@ def test_what_is_garbage_with_a_context_does_not_use_it(monkeypatch: pytest.Monk
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-async def test_a_result_that_cannot_be_taken_back_any_more(xen: aioxen.Context, guest: Configure) -> None:
+async def test_an_undo_after_closing_raises(xen: aioxen.Context, guest: Configure) -> None:
     other = aioxen.Context()
     creation = other.domain_create(guest())
     waiting = creation.__await__()
@@ -232,7 +232,7 @@ async def test_a_result_that_cannot_be_taken_back_any_more(xen: aioxen.Context, 
     await xen.domain_destroy(creation.result())
 
 
-def test_a_thread_of_its_own() -> None:
+def test_a_loop_in_another_thread() -> None:
     found: list[list[int]] = []
     thread = threading.Thread(target=lambda: found.append(asyncio.run(domids())))
     thread.start()
@@ -241,7 +241,7 @@ def test_a_thread_of_its_own() -> None:
 
 
 def test_the_interpreters_end(guest: Configure, kernel: object) -> None:
-    """With operations under way, unclosed, unawaited: ends at once, without a crash or a domain."""
+    """A program that exits with operations in progress leaves no domain and does not crash."""
     before = asyncio.run(domids())
     done = script(f"""
         import asyncio, sys, aioxen
@@ -258,7 +258,7 @@ def test_the_interpreters_end(guest: Configure, kernel: object) -> None:
     assert asyncio.run(domids()) == before
 
 
-async def test_a_forked_child_leaves_everything_to_its_parent() -> None:
+async def test_a_forked_child_cannot_use_the_context() -> None:
     async with aioxen.Context() as xen:
         waiting = xen.domain_wait_shutdown(0)
         events = xen.events()

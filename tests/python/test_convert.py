@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Values to C and back: every shape, over the whole range of each kind; and what is refused, by its path."""
+"""Conversion to C and back: each kind of type over its whole range, and errors with the path of the value."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class lib:
 
 @pytest.fixture(scope="session")
 def shapes(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
-    """What is generated from shapes.idl, as a package of its own, on C data without a C library."""
+    """The modules generated from shapes.idl, as a package. It uses C data, but no C library."""
     out = tmp_path_factory.mktemp("shapes")
     idl = Path(__file__).with_name("shapes.idl")
     subprocess.run([sys.executable, "-m", "gen", str(idl), "--out", str(out)], cwd=ROOT, check=True)
@@ -101,11 +101,11 @@ def machines(t: Any) -> st.SearchStrategy[Any]:
 )
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
-def test_there_and_back(shapes: Any, data: st.DataObject) -> None:
+def test_a_round_trip_keeps_the_value(shapes: Any, data: st.DataObject) -> None:
     value = data.draw(machines(shapes.types))
     points = [value.middle, *value.corners, *value.group.all, *(p for g in value.groups for p in g.all)]
     spots = [disk.u for disk in value.disks if isinstance(disk.u, shapes.types.Point)]
-    for field in [value, *points, *spots]:  # nil is none
+    for field in [value, *points, *spots]:  # a nil UUID is read as None
         for name in "identity", "owner":
             if getattr(field, name, None) == UUID(int=0):
                 setattr(field, name, None)
@@ -114,7 +114,7 @@ def test_there_and_back(shapes: Any, data: st.DataObject) -> None:
     assert shapes.get_Machine(c) == value
 
 
-def test_a_result_that_is_nothing_but_an_array_is_a_list(shapes: Any) -> None:
+def test_a_result_with_only_an_array_is_a_list(shapes: Any) -> None:
     ffi = shapes.v.ffi
     assert shapes.take_points(ffi.new("libxl_points *")) == []
     c = ffi.new("libxl_points *", {"all": (corners := ffi.new("libxl_point[]", 2)), "num_all": 2})
@@ -122,7 +122,7 @@ def test_a_result_that_is_nothing_but_an_array_is_a_list(shapes: Any) -> None:
     assert [point.x for point in shapes.take_points(c)] == [0, -5]
 
 
-def test_what_this_release_does_not_know(shapes: Any) -> None:
+def test_an_unknown_enumeration_value(shapes: Any) -> None:
     c = shapes.v.ffi.new("libxl_point *", {"colour": 1000})
     assert shapes.get_Point(c).colour is shapes.types.Colour.UNKNOWN
 
@@ -161,7 +161,9 @@ def test_defaults_are_those_of_c(shapes: Any) -> None:
         ({"disks": ["x"]}, TypeError, r"machine\.disks\[0\]: Disk is expected, not 'x'"),
     ],
 )
-def test_what_is_refused(shapes: Any, change: dict[str, Any], error: type[Exception], words: str) -> None:
+def test_refused_values_are_named_by_path(
+    shapes: Any, change: dict[str, Any], error: type[Exception], words: str
+) -> None:
     machine = shapes.types.Machine()
     for name, value in change.items():
         setattr(machine, name, value)
@@ -223,8 +225,8 @@ def test_a_factory_names_the_field(change: dict[str, Any], field: str) -> None:
         aioxen.pv(**{**dict[str, Any](name="x", kernel="/k"), **change})
 
 
-def test_what_dataclasses_are() -> None:
-    """As dataclass() itself would have made them."""
+def test_dataclasses_behave_like_dataclasses() -> None:
+    """Comparison, repr, pickle, hash and match."""
     create = aioxen.DomainCreateInfo(name="a")
     assert create == aioxen.DomainCreateInfo(name="a") != aioxen.DomainCreateInfo(name="b")
     assert create != aioxen.DomainBuildInfo()
@@ -239,8 +241,8 @@ def test_what_dataclasses_are() -> None:
             assert name == "a"
 
 
-def test_what_the_module_dataclasses_makes_of_them() -> None:
-    """As if dataclass() had made them."""
+def test_functions_of_the_module_dataclasses() -> None:
+    """replace(), asdict(), astuple() and fields()."""
     config = aioxen.DomainConfig()
     assert dataclasses.is_dataclass(aioxen.DomainConfig)
     assert dataclasses.replace(config.c_info, name="b") == aioxen.DomainCreateInfo(name="b")
@@ -255,9 +257,9 @@ def test_what_the_module_dataclasses_makes_of_them() -> None:
     assert inner.default_factory() is not inner.default_factory()
     kind = {f.name: f for f in dataclasses.fields(aioxen.DomainCreateInfo)}
     assert kind["type"].default is aioxen.DomainType.INVALID
-    told = [(f.name, f.type, f.default) for f in dataclasses.fields(aioxen.DomainShutdown)]
+    fields = [(f.name, f.type, f.default) for f in dataclasses.fields(aioxen.DomainShutdown)]
     missing = dataclasses.MISSING
-    assert told == [
+    assert fields == [
         ("domid", int, missing),
         ("uuid", UUID, missing),
         ("shutdown_reason", aioxen.ShutdownReason, missing),
@@ -266,21 +268,21 @@ def test_what_the_module_dataclasses_makes_of_them() -> None:
 
 @dataclasses.dataclass
 class Marked(aioxen.DomainConfig):
-    """A dataclass of somebody else's."""
+    """A dataclass that derives from a generated class."""
 
     mark: str = ""
 
 
 class Named(aioxen.DomainConfig):
-    """What inherits without being described."""
+    """A plain class that derives from a generated class."""
 
     def __init__(self, name: str, c_info: aioxen.DomainCreateInfo | None = None) -> None:
         super().__init__(c_info)
         self.c_info.name = name
 
 
-def test_what_inherits_from_them() -> None:
-    """As from what dataclass() has made."""
+def test_derived_classes() -> None:
+    """Dataclasses and plain classes may derive from generated classes."""
     marked = Marked(mark="a")
     assert marked == Marked(mark="a") != Marked(mark="b")
     assert marked.b_info == aioxen.DomainBuildInfo()
@@ -289,7 +291,7 @@ def test_what_inherits_from_them() -> None:
     assert dataclasses.asdict(Named("a"))["c_info"]["name"] == "a"
 
 
-def test_what_is_not_given_is_new_each_time() -> None:
+def test_defaults_are_not_shared() -> None:
     one, other = aioxen.DomainConfig(), aioxen.DomainConfig()
     assert one == other
     assert one.c_info is not other.c_info

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What goes wrong is told in time, in words, by a class of its own; and nothing is left behind."""
+"""Errors: their classes and messages; and nothing is left of an operation that failed."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_a_code_of_a_newer_library() -> None:
     assert (type(error), error.rc, str(error)) == (aioxen.Error, -999, "error -999")
 
 
-def test_pythons_own_classes() -> None:
+def test_errors_derive_from_pythons_classes() -> None:
     for ours, pythons in [
         (aioxen.TimedOutError, TimeoutError),
         (aioxen.GuestTimedOutError, TimeoutError),
@@ -90,7 +90,7 @@ async def test_a_bad_kernel(
     assert raised.value.operation == "domain_create"
 
 
-async def test_a_path_as_long_as_may_be(xen: aioxen.Context) -> None:
+async def test_the_longest_path(xen: aioxen.Context) -> None:
     path = "/n" * 2047
     assert len(path) < 4096
     with pytest.raises(aioxen.KernelError) as raised:
@@ -148,20 +148,21 @@ async def test_no_such_domain(xen: aioxen.Context) -> None:
         assert (raised.value.domid, raised.value.operation) == (31999, operation.__name__)
 
 
-async def test_domain_0_is_spared(xen: aioxen.Context) -> None:
+async def test_domain_0_cannot_be_destroyed(xen: aioxen.Context) -> None:
     with pytest.raises(aioxen.InvalidError):
         await xen.domain_destroy(0)
 
 
 @pytest.mark.parametrize("domid", [-1, 1 << 32, "1", 1.0, None])
-async def test_what_is_no_domid(xen: aioxen.Context, domid: int) -> None:
-    for operation in xen.domain_pause, xen.domain_shutdown:
+async def test_an_invalid_domid_is_named(xen: aioxen.Context, domid: int) -> None:
+    operations: list[Callable[[int], Operation[Any]]] = [xen.domain_pause, xen.domain_shutdown]
+    for operation in operations:
         with pytest.raises((TypeError, OverflowError), match=rf"{operation.__name__}\(domid={domid!r}\): "):
             operation(domid)
     assert xen.counters().operations_started == 0
 
 
-# A hypervisor that fails
+# Faults of the hypervisor
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Events: subscribed before anything is done, in order, bounded, and over when they are over."""
+"""Subscriptions: order of events, past events, limits, and the end."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ async def test_the_life_of_one_domain(xen: aioxen.Context, guest: Configure) -> 
     await dom.unpause()
     await dom.wait_shutdown()
     await dom.destroy()
-    assert [event async for event in events] == [  # begun long after everything has happened
+    assert [event async for event in events] == [  # the iteration begins after the last event
         DomainShutdown(dom.domid, dom.uuid, ShutdownReason.REBOOT),
         DomainDying(dom.domid, dom.uuid),
         DomainGone(dom.domid, dom.uuid),
@@ -62,7 +62,7 @@ async def test_only_the_types_that_are_wanted(xen: aioxen.Context, guest: Config
     assert [type(event) async for event in dying] == [DomainDying]
 
 
-async def test_what_has_happened_already(xen: aioxen.Context, guest: Configure) -> None:
+async def test_past_events_are_delivered(xen: aioxen.Context, guest: Configure) -> None:
     dom = await xen.domain_create(guest("p"))
     await dom.unpause()
     await dom.wait_shutdown()
@@ -103,13 +103,13 @@ async def test_a_cancelled_reader_loses_nothing(xen: aioxen.Context, guest: Conf
     assert [type(event) async for event in events] == [DomainDying, DomainGone]
 
 
-async def test_the_contexts_end_is_theirs(hypervisor: None) -> None:
+async def test_closing_the_context_ends_the_iteration(hypervisor: None) -> None:
     async with aioxen.Context() as xen:
         events = xen.events()
     assert [event async for event in events] == []
 
 
-async def test_a_broken_off_iteration_ends_the_subscription(xen: aioxen.Context, guest: Configure) -> None:
+async def test_a_dropped_iterator_ends_the_subscription(xen: aioxen.Context, guest: Configure) -> None:
     dom = await xen.domain_create(guest())
     await dom.destroy()
     dom = await xen.domain_create(guest())
@@ -131,14 +131,14 @@ async def test_many_subscriptions(xen: aioxen.Context, guest: Configure) -> None
         assert [type(event) async for event in events] == [DomainDying, DomainGone]
 
 
-# The queue behind them
+# The queue
 
 
 def event(n: int) -> DomainGone:
     return DomainGone(n, UUID(int=n))
 
 
-def test_what_does_not_fit_is_told() -> None:
+def test_dropped_events_are_counted() -> None:
     queue = Queue(2, None)
     for n in range(5):
         queue.put(event(n))
@@ -147,12 +147,12 @@ def test_what_does_not_fit_is_told() -> None:
     assert [queue.get(), queue.get()] == [event(5), None]
 
 
-def test_a_gap_stands_where_it_was() -> None:
+def test_events_lost_takes_the_place_of_the_dropped_events() -> None:
     queue = Queue(2, None)
     for n in range(3):
         queue.put(event(n))
     assert queue.get() == event(0)
-    queue.put(event(3))  # still full: the mark of the gap takes a place
+    queue.put(event(3))  # still full: the EventsLost takes one place
     assert queue.get() == event(1)
     queue.put(event(4))
     for n in range(5, 7):
@@ -161,14 +161,14 @@ def test_a_gap_stands_where_it_was() -> None:
 
 
 @pytest.mark.parametrize("domid", [True, "0", 1.0, -1, 2**32, lib.LIBXL_DOMID_ALL])
-async def test_a_domid_that_is_none(xen: aioxen.Context, domid: int) -> None:
-    """What an operation refuses."""
+async def test_an_invalid_domid_is_refused(xen: aioxen.Context, domid: int) -> None:
+    """The same values as of operations."""
     with pytest.raises((TypeError, ValueError, OverflowError), match="domid: "):
         xen.events(domid)
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("wrong", "words"),
     [
         ({"types": DomainGone}, "types: "),
         ({"types": 5}, "types: "),
@@ -180,15 +180,15 @@ async def test_a_domid_that_is_none(xen: aioxen.Context, domid: int) -> None:
     ],
 )
 async def test_arguments_are_refused_at_the_call(
-    xen: aioxen.Context, wrong: dict[str, Any], told: str
+    xen: aioxen.Context, wrong: dict[str, Any], words: str
 ) -> None:
-    with pytest.raises(TypeError, match=f"^{told}"):
+    with pytest.raises(TypeError, match=f"^{words}"):
         xen.events(**wrong)
     assert xen.counters().evgens == 0
 
 
 async def test_a_subscription_is_not_copied(xen: aioxen.Context, guest: Configure) -> None:
-    """A copy that is forgotten would end it."""
+    """Deleting the copy would end the subscription."""
     dom = await xen.domain_create(guest())
     events = xen.events(dom)
     with pytest.raises(TypeError, match="copied"):

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Ctrl-C while operations are started, or ends and events handed out: who runs the loop again misses none."""
+"""Exceptions raised by signal handlers, at each line of the code that starts operations and delivers events.
+
+After the interrupt the loop runs again, and no completion and no event is lost or delivered twice.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ from worldly import Configure
 
 pytestmark = pytest.mark.usefixtures("hypervisor")
 
-TELLING: set[CodeType] = {
+DELIVERING_EVENTS: set[CodeType] = {
     function.__code__
     for function in (
         Context._deliver,
@@ -38,7 +41,7 @@ TELLING: set[CodeType] = {
     )
 }
 
-HANDING_OUT: set[CodeType] = TELLING | {
+DELIVERING: set[CodeType] = DELIVERING_EVENTS | {
     function.__code__
     for function in (
         Context._deliver_progress,
@@ -59,7 +62,7 @@ STARTING: set[CodeType] = {CffiSpec.new_results.__code__, CffiSpec.call.__code__
 
 
 class Interruption:
-    """Raises KeyboardInterrupt, or another, at the n-th line or return of some functions."""
+    """A trace function that raises an exception at the n-th line or return of some functions."""
 
     def __init__(self, n: int, where: set[CodeType], what: type[BaseException] = KeyboardInterrupt) -> None:
         self.left = n
@@ -86,7 +89,7 @@ class Interruption:
 
 
 async def some(xen: aioxen.Context) -> list[Operation[Any]]:
-    """That succeed, with a result, fail, are stopped by their limit, and are cancelled."""
+    """Operations that succeed, fail, reach their limit, and are cancelled."""
     operations: list[Operation[Any]] = []
     for _ in range(2):
         names = [xen.domain_get_name(domid) for domid in (0, 0, 12345)]
@@ -99,13 +102,13 @@ EXPECTED = [asyncio.CancelledError, str, aioxen.DomainNotFoundError, aioxen.Time
 
 
 def interrupted(loop: asyncio.AbstractEventLoop, xen: aioxen.Context, n: int) -> bool:
-    """Whether the n-th line was one; every operation ends all the same, and as it should."""
+    """Interrupt at the n-th line. Returns whether there was one. All operations must end as expected."""
 
     async def wait(operations: list[Operation[Any]]) -> list[object]:
         return await asyncio.wait_for(asyncio.gather(*operations, return_exceptions=True), 20)
 
     waiting = loop.create_task(wait(loop.run_until_complete(some(xen))))
-    interruption = Interruption(n, HANDING_OUT)
+    interruption = Interruption(n, DELIVERING)
     with interruption.armed():
         while not waiting.done():
             try:
@@ -126,17 +129,19 @@ def test_no_completion_is_lost_or_doubled() -> None:
         n += 1
     loop.run_until_complete(xen.aclose())
     loop.close()
-    assert n > 10  # how many lines it takes depends on how many operations end at a time
+    assert n > 10  # the number of lines depends on how many operations complete together
     assert not problems
 
 
-@pytest.mark.parametrize(("what", "where"), [(KeyboardInterrupt, HANDING_OUT), (TimeoutError, TELLING)])
+@pytest.mark.parametrize(
+    ("what", "where"), [(KeyboardInterrupt, DELIVERING), (TimeoutError, DELIVERING_EVENTS)]
+)
 def test_no_event_is_lost_or_doubled(
     guest: Configure, what: type[BaseException], where: set[CodeType]
 ) -> None:
-    """Whatever a signal's handler raises; what is no interrupt would be the end of an operation, too."""
+    """A signal handler may raise any exception; only KeyboardInterrupt cannot fail an operation."""
     loop = asyncio.new_event_loop()
-    loop.set_exception_handler(lambda *_: None)  # what is no interrupt ends there
+    loop.set_exception_handler(lambda *_: None)  # receives the exceptions that are no interrupts
     xen = aioxen.Context()
 
     async def subscribe() -> tuple[aioxen.Domain, Events, Events]:
@@ -150,7 +155,7 @@ def test_no_event_is_lost_or_doubled(
         return [type(event) async for event in events]
 
     def was_interrupted(n: int) -> bool:
-        """Whether there was an n-th line; all is told all the same, and once."""
+        """Interrupt at the n-th line. Returns whether there was one. Each event must be delivered once."""
         dom, events, few = loop.run_until_complete(subscribe())
         living = loop.create_task(asyncio.wait_for(live(dom, events), 20))
         interruption = Interruption(n, where, what)
@@ -173,7 +178,7 @@ def test_no_event_is_lost_or_doubled(
 
 @pytest.fixture
 def alarm() -> Iterator[None]:
-    """A timer's signal interrupts."""
+    """SIGALRM raises KeyboardInterrupt."""
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
@@ -184,7 +189,7 @@ def alarm() -> Iterator[None]:
 
 
 def interruptible(reading: Coroutine[Any, Any, None]) -> None:
-    """Runs until it waits, or is interrupted, within microseconds, where Python lets signals in."""
+    """Run until it waits, or until a signal interrupts it a few microseconds later."""
     with contextlib.suppress(KeyboardInterrupt):
         try:
             signal.setitimer(signal.ITIMER_REAL, random.uniform(1e-6, 2e-5))
@@ -194,7 +199,7 @@ def interruptible(reading: Coroutine[Any, Any, None]) -> None:
     reading.close()
 
 
-async def test_an_event_that_is_being_read_is_not_lost(xen: aioxen.Context, alarm: None) -> None:
+async def test_an_interrupted_reader_loses_no_event(xen: aioxen.Context, alarm: None) -> None:
     events = xen.events(types=[aioxen.DomainGone])
     read: list[object] = []
 
@@ -213,34 +218,37 @@ async def test_an_event_that_is_being_read_is_not_lost(xen: aioxen.Context, alar
     await events.aclose()
 
 
-def test_a_listener_that_interrupts_is_told_once(guest: Configure) -> None:
+def test_a_receiver_that_raises_an_interrupt_is_called_once_per_event(guest: Configure) -> None:
     loop = asyncio.new_event_loop()
     xen = aioxen.Context()
-    told: list[object] = []
+    received: list[object] = []
 
     def listen(event: object) -> None:
-        told.append(event)
+        received.append(event)
         raise KeyboardInterrupt
 
     async def create() -> aioxen.Domain:
         return await xen.domain_create(guest(), progress=listen)
 
     creation = loop.create_task(create())
-    with pytest.raises(KeyboardInterrupt):
-        loop.run_until_complete(creation)
-    dom = loop.run_until_complete(creation)
+    while not creation.done():
+        with contextlib.suppress(KeyboardInterrupt):
+            loop.run_until_complete(creation)
+    dom = creation.result()
     loop.run_until_complete(dom.destroy())
     loop.run_until_complete(xen.aclose())
     loop.close()
-    assert len(told) == 1
+    assert received
+    assert len({id(event) for event in received}) == len(received)
+    assert len([e for e in received if isinstance(e, aioxen.DomainCreateConsoleAvailable)]) == 1
 
 
 @pytest.mark.parametrize("raised", [KeyboardInterrupt, TimeoutError])
 @pytest.mark.parametrize("what", ["domain_get_name", "domain_list", "host_info", "domain_create"])
-def test_nobody_waits_for_what_was_not_started(
+def test_an_interrupted_start_leaves_no_live_operation(
     what: str, raised: type[BaseException], guest: Configure
 ) -> None:
-    """And what was started, but is nobody's, is cancelled."""
+    """An operation that was started, but not returned, is cancelled."""
     inputs: dict[str, list[Any]] = {"domain_get_name": [0], "domain_create": [guest()]}
     xen = aioxen.Context()
 

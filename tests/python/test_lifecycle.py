@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Domains from creation until they are gone, with our own eyes and with xl's."""
+"""Domains from creation to destruction, as seen by the library and by xl."""
 
 from __future__ import annotations
 
@@ -53,27 +53,26 @@ async def test_a_guest_from_creation_until_it_is_gone(
     ("orders", "reason"),
     [("r", ShutdownReason.REBOOT), ("c", ShutdownReason.CRASH), ("d1", ShutdownReason.POWEROFF)],
 )
-async def test_the_reason_why_it_stopped(
+async def test_the_shutdown_reason(
     xen: aioxen.Context, guest: Configure, orders: str, reason: ShutdownReason
 ) -> None:
     dom = await xen.domain_create(guest(orders))
     waiting = dom.wait_shutdown()
     await dom.unpause()
     assert await waiting is reason
-    assert await dom.wait_shutdown() is reason  # completes at once for one that has stopped already
+    assert await dom.wait_shutdown() is reason  # the domain has stopped already
     await dom.destroy()
 
 
 @pytest.mark.parametrize("machine", ["pv", "pvh"])
-async def test_a_guest_obeys(xen: aioxen.Context, guest: Configure, machine: str) -> None:
+async def test_a_guest_obeys_requests(xen: aioxen.Context, guest: Configure, machine: str) -> None:
     asked, restarted = await asyncio.gather(
         xen.domain_create(guest("l", machine=machine, name="asked")),
         xen.domain_create(guest("l", machine=machine, name="restarted")),
     )
     await asyncio.gather(asked.unpause(), restarted.unpause())
-    await asyncio.gather(asked.shutdown(), restarted.reboot())
-    assert await asked.wait_shutdown() is ShutdownReason.POWEROFF
-    assert await restarted.wait_shutdown() is ShutdownReason.REBOOT
+    assert await asked.shutdown() is ShutdownReason.POWEROFF
+    assert await restarted.reboot() is ShutdownReason.REBOOT
     await asyncio.gather(asked.destroy(), restarted.destroy())
 
 
@@ -98,7 +97,7 @@ async def test_destroy_overtakes_a_pending_shutdown(xen: aioxen.Context, guest: 
     assert raised.value.domid == dom.domid
 
 
-async def test_gone_is_told_at_once_of_what_never_was(xen: aioxen.Context) -> None:
+async def test_wait_gone_of_a_domain_that_never_existed(xen: aioxen.Context) -> None:
     await xen.domain_wait_gone(32000)
 
 
@@ -137,10 +136,10 @@ async def test_a_context_without_a_with(hypervisor: None) -> None:
     await xen.aclose()
 
 
-# Beside xl
+# Together with xl
 
 
-async def test_xl_sees_what_we_see(xen: aioxen.Context, guest: Configure, xl: Xl) -> None:
+async def test_xl_shows_the_same(xen: aioxen.Context, guest: Configure, xl: Xl) -> None:
     dom = await xen.domain_create(guest("b", name="seen"))
     lines = [line.split() for line in xl("list").splitlines()[1:]]
     assert [int(line[1]) for line in lines] == [info.domid for info in await xen.domain_list()]
@@ -156,7 +155,7 @@ async def test_xl_sees_what_we_see(xen: aioxen.Context, guest: Configure, xl: Xl
     assert "seen" not in xl("list")
 
 
-async def test_xl_operates_on_ours(xen: aioxen.Context, guest: Configure, xl: Xl) -> None:
+async def test_xl_operates_on_our_domain(xen: aioxen.Context, guest: Configure, xl: Xl) -> None:
     dom = await xen.domain_create(guest("b", name="ours"))
     xl("unpause", "ours")
     assert not (await dom.info()).paused
@@ -167,14 +166,15 @@ async def test_xl_operates_on_ours(xen: aioxen.Context, guest: Configure, xl: Xl
     await gone
 
 
-async def test_we_operate_on_xls(xen: aioxen.Context, kernel: Path, xl: Xl, tmp_path: Path) -> None:
+async def test_we_operate_on_a_domain_of_xl(
+    xen: aioxen.Context, kernel: Path, xl: Xl, tmp_path: Path
+) -> None:
     config = tmp_path / "guest.cfg"
     config.write_text(f'name="theirs{os.getpid()}"\nkernel="{kernel}"\nmemory=24\nvcpus=1\nextra="l"\n')
     xl("create", "-q", "-p", str(config))
     dom = await xen.domain_find(f"theirs{os.getpid()}")
     assert (await dom.info()).paused
     await dom.unpause()
-    await dom.shutdown()
-    assert await dom.wait_shutdown() is ShutdownReason.POWEROFF
+    assert await dom.shutdown() is ShutdownReason.POWEROFF
     await dom.destroy()
     assert "theirs" not in xl("list")

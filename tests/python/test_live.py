@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What C holds of operations, and that all of them end, whatever is raised while they do."""
+"""The list of live operations, and completion when Python code raises meanwhile."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from worldly import Configure
 
 
 async def by_hand(xen: aioxen.Context, operations: list[Operation[Any]]) -> Callable[[], None]:
-    """What delivers the ends of all of these; the loop does not."""
+    """Wait until all have completed, without delivery. Returns the function that delivers."""
     loop = asyncio.get_running_loop()
     fd = lib.libxl_ctx_fd(xen._c)
     loop.remove_reader(fd)
     while xen.counters().events < len(operations):
         await asyncio.sleep(0.001)
         lib.libxl_ctx_process(xen._c)
-    loop.add_reader(fd, lambda: None)  # for the context's own end
+    loop.add_reader(fd, lambda: None)  # aclose() removes the reader
     drain: Callable[[], None] = xen._deliver_events
     return drain
 
@@ -37,7 +37,7 @@ async def by_hand(xen: aioxen.Context, operations: list[Operation[Any]]) -> Call
 @pytest.mark.parametrize(
     "call", [_DOMAIN_PAUSE, _DOMAIN_WAIT_GONE, _HOST_INFO], ids=lambda call: str(call.name)
 )
-async def test_nothing_is_held_of_what_has_ended(xen: aioxen.Context, call: CffiSpec) -> None:
+async def test_completed_operations_are_freed(xen: aioxen.Context, call: CffiSpec) -> None:
     inputs = [31_999] * len(call.input_names)
 
     async def some() -> tuple[int, int, int]:
@@ -51,7 +51,7 @@ async def test_nothing_is_held_of_what_has_ended(xen: aioxen.Context, call: Cffi
     assert await some() == await some()
 
 
-async def test_live_is_what_c_has_not_ended(xen: aioxen.Context) -> None:
+async def test_live_operations_are_those_that_have_not_completed(xen: aioxen.Context) -> None:
     waiting = xen.domain_wait_shutdown(0)
     gone = xen.domain_wait_gone(31_999)
     assert set(xen._live_operations()) == {waiting, gone}
@@ -65,7 +65,7 @@ async def test_live_is_what_c_has_not_ended(xen: aioxen.Context) -> None:
 async def test_an_interrupt_loses_neither_an_operation_nor_its_result(
     xen: aioxen.Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ctrl-C while a result is made of what C has written."""
+    """Ctrl-C while a result is read from C memory."""
     value = CffiSpec.read_results
 
     def interrupted(call: CffiSpec, *arguments: Any) -> Any:
@@ -80,7 +80,7 @@ async def test_an_interrupt_loses_neither_an_operation_nor_its_result(
     assert [name.result() for name in names] == ["Domain-0"] * 3
 
 
-async def test_a_fault_of_one_is_no_fault_of_the_others(
+async def test_an_exception_while_one_completes_does_not_affect_others(
     xen: aioxen.Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def faulty(operation: Operation[Any], rc: int, message: str) -> None:
@@ -97,8 +97,8 @@ async def test_a_fault_of_one_is_no_fault_of_the_others(
     assert xen.counters().operations == 0
 
 
-async def test_results_that_are_taken_back(xen: aioxen.Context, guest: Configure) -> None:
-    """Structs are given by their address; what C has allocated for the others is freed."""
+async def test_the_results_of_an_undone_operation(xen: aioxen.Context, guest: Configure) -> None:
+    """The undo gets structs by address. Memory that C has allocated for the results is freed."""
 
     def create(ctx: CData, config: CData, domid: CData, name: CData, info: CData, *how: CData) -> int:
         info.domid = 7
@@ -132,10 +132,8 @@ async def test_results_that_are_taken_back(xen: aioxen.Context, guest: Configure
     assert len(await xen.domain_list()) == before
 
 
-async def test_what_is_told_may_have_more_delivered(
-    xen: aioxen.Context, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As a loop does that is run by what it calls."""
+async def test_delivery_may_be_entered_again(xen: aioxen.Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Code that runs during delivery may run the loop, which delivers again."""
     value = CffiSpec.read_results
     gone: list[Operation[Any]] = []
 
@@ -169,10 +167,10 @@ async def test_an_input_may_start_an_operation(xen: aioxen.Context) -> None:
             await name
 
 
-async def test_an_instant_operation_is_made_once(
+async def test_an_instant_operation_is_called_once(
     xen: aioxen.Context, guest: Configure, sim: Callable[..., str]
 ) -> None:
-    """Also if it fails, and whichever way it is called."""
+    """Also if it fails, through C and through Python."""
     dom = await xen.domain_create(guest())
     either: list[aioxen.Domain | int] = [dom, dom.domid]
     for domid in either:
@@ -185,7 +183,7 @@ async def test_an_instant_operation_is_made_once(
     await dom.destroy()
 
 
-def test_of_several_inputs_the_one_that_is_refused_is_named() -> None:
+def test_the_error_names_the_input_that_was_refused() -> None:
     call = CffiSpec("get_info", lib.libxl_domain_get_info, inputs=("domid", "info"), domid=0)
     nothing: Any = SimpleNamespace(_c=ffi.NULL)
     with pytest.raises(OverflowError, match=r"^get_info\(domid=-1\): "):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What operations on a domain take and refuse: the same, whether C answers the method or Python does."""
+"""Methods with one domain: calls that run in C and calls that run in Python behave alike."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ import pytest
 
 @pytest.mark.parametrize("name", ["domain_pause", "domain_wait_gone", "domain_get_info", "domain_get_name"])
 @pytest.mark.parametrize("domid", [True, False, "0", None, 1.0, -1, 2**32])
-async def test_a_domid_that_is_none(xen: aioxen.Context, name: str, domid: int) -> None:
-    """Whether C takes it from Python itself, cffi does, or it is looked at in Python."""
+async def test_an_invalid_domid_is_refused(xen: aioxen.Context, name: str, domid: int) -> None:
+    """In each of the ways that a domid reaches the library: in C, by cffi, and through Python."""
     before = xen.counters().operations_started
     for arguments, keywords in ([domid], {}), ([domid], {"limit": 1}), ([], {"domid": domid}):
         with pytest.raises((TypeError, OverflowError), match="domid"):
@@ -25,8 +25,8 @@ async def test_a_domid_that_is_none(xen: aioxen.Context, name: str, domid: int) 
 
 
 @pytest.mark.parametrize("name", ["domain_pause", "domain_wait_gone"])
-async def test_a_method_that_c_answers_is_as_others(xen: aioxen.Context, name: str) -> None:
-    """It is bound, described and refused as a method of Python's."""
+async def test_a_fast_method_behaves_like_a_method(xen: aioxen.Context, name: str) -> None:
+    """Binding, attributes, signature and argument errors."""
     method = getattr(xen, name)
     assert method.__self__ is xen
     assert method.__name__ == name
@@ -40,20 +40,20 @@ async def test_a_method_that_c_answers_is_as_others(xen: aioxen.Context, name: s
             getattr(aioxen.Context, name)(xen, *arguments, **keywords)
 
 
-async def test_a_method_may_be_kept_weakly(xen: aioxen.Context) -> None:
+async def test_a_weak_reference_to_a_fast_method(xen: aioxen.Context) -> None:
     kept = weakref.WeakMethod(xen.domain_pause)
     assert kept() == xen.domain_pause
 
 
 @pytest.mark.parametrize("name", ["domain_pause", "host_info"])
-def test_a_method_is_copied_and_pickled_as_a_function(name: str) -> None:
+def test_a_method_is_copied_and_pickled_by_name(name: str) -> None:
     method = getattr(aioxen.Context, name)
     assert copy.copy(method) is method
     assert copy.deepcopy(method) is method
     assert pickle.loads(pickle.dumps(method)) is method
 
 
-def test_a_method_is_never_half_made() -> None:
+def test_no_incomplete_fast_method_can_be_created() -> None:
     made: Any = type(aioxen.Context.domain_pause)
     for arguments in (), (None, None):
         with pytest.raises(TypeError):
@@ -61,7 +61,7 @@ def test_a_method_is_never_half_made() -> None:
 
 
 class Numbered:
-    """What has a number, as a Domain."""
+    """An object that converts to a number, as Domain does."""
 
     def __index__(self) -> int:
         return 31_999
@@ -70,7 +70,7 @@ class Numbered:
 
 
 @pytest.mark.parametrize("give", [{}, {"limit": None}, {"limit": 60}])
-async def test_an_error_tells_its_operation_and_domain(xen: aioxen.Context, give: dict[str, Any]) -> None:
+async def test_an_error_names_its_operation_and_domain(xen: aioxen.Context, give: dict[str, Any]) -> None:
     for name in "domain_pause", "domain_destroy":
         for domid in 31_999, Numbered():
             with pytest.raises(aioxen.DomainNotFoundError) as raised:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Operations as futures: cancelled at any moment, limited, dropped, awaited in every way."""
+"""Operations as futures: cancelling, undoing, limits, and the ways to await them."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from aioxen.operation import Operation
 from worldly import Configure, domids
 
 
-async def settle(future: asyncio.Future[Any]) -> BaseException | None:
-    """How it ended."""
+async def settled(future: asyncio.Future[Any]) -> BaseException | None:
+    """Wait until it is done. Returns its exception."""
     try:
         await future
     except (asyncio.CancelledError, Exception) as error:
@@ -40,37 +40,37 @@ async def test_a_cancelled_creation_leaves_nothing(
     creation = xen.domain_create(guest(memory="64M", machine="pvh"))
     await asyncio.sleep(delay)
     if creation.cancel():
-        assert isinstance(await settle(creation), asyncio.CancelledError)
+        assert isinstance(await settled(creation), asyncio.CancelledError)
         assert creation.cancelled()
     else:
         await creation.result().destroy()
     assert await existing(xen) == before
 
 
-async def test_cancelling_ends_when_the_operation_does(xen: aioxen.Context) -> None:
+async def test_a_future_is_cancelled_when_the_operation_has_ended(xen: aioxen.Context) -> None:
     waiting = xen.domain_wait_shutdown(0)
     assert waiting.cancel("enough")
     assert not waiting.done()
-    assert waiting.cancel()  # a second time: still wanted
+    assert waiting.cancel()  # again: has no further effect
     with pytest.raises(asyncio.CancelledError):
         await waiting
     assert not waiting.cancel()
     assert xen.counters().operations_aborted == 1
 
 
-async def test_a_cancelled_task_waits_for_the_real_end(xen: aioxen.Context) -> None:
+async def test_a_cancelled_task_waits_until_the_operation_has_ended(xen: aioxen.Context) -> None:
     async def wait() -> None:
         await xen.domain_wait_shutdown(0)
 
     task = asyncio.create_task(wait())
     await asyncio.sleep(0)
     task.cancel()
-    assert isinstance(await settle(task), asyncio.CancelledError)
+    assert isinstance(await settled(task), asyncio.CancelledError)
     assert xen.counters().operations == 0
 
 
-async def test_success_that_nobody_wants_is_taken_back(xen: aioxen.Context, guest: Configure) -> None:
-    """Cancelled when C has completed and Python does not know yet."""
+async def test_a_success_after_cancel_is_undone(xen: aioxen.Context, guest: Configure) -> None:
+    """Cancelled after the C operation has completed and before its event is delivered."""
     before = await existing(xen)
     creation = xen.domain_create(guest())
     asyncio.get_running_loop().remove_reader(fd := fileno(xen))
@@ -80,13 +80,13 @@ async def test_success_that_nobody_wants_is_taken_back(xen: aioxen.Context, gues
     assert await existing(xen) != before
     assert creation.cancel()
     asyncio.get_running_loop().add_reader(fd, xen._deliver_events)
-    assert isinstance(await settle(creation), asyncio.CancelledError)
+    assert isinstance(await settled(creation), asyncio.CancelledError)
     assert await existing(xen) == before
     assert xen.counters().operations_aborted == 0
 
 
-async def test_a_result_that_its_task_never_sees_is_taken_back(xen: aioxen.Context, guest: Configure) -> None:
-    """Cancelled when the operation is done and the task has not run yet."""
+async def test_a_result_that_its_task_never_sees_is_undone(xen: aioxen.Context, guest: Configure) -> None:
+    """The task is cancelled after the operation is done and before the task has continued."""
     before = await existing(xen)
     seen: list[aioxen.Domain] = []
 
@@ -100,12 +100,12 @@ async def test_a_result_that_its_task_never_sees_is_taken_back(xen: aioxen.Conte
         await asyncio.sleep(0)
     assert not seen
     task.cancel()
-    assert isinstance(await settle(task), asyncio.CancelledError)
+    assert isinstance(await settled(task), asyncio.CancelledError)
     assert not seen
     assert await existing(xen) == before
 
 
-async def test_a_result_that_someone_else_sees_is_kept(xen: aioxen.Context, guest: Configure) -> None:
+async def test_a_result_that_another_task_sees_is_kept(xen: aioxen.Context, guest: Configure) -> None:
     creation = xen.domain_create(guest())
 
     async def wait() -> aioxen.Domain:
@@ -117,16 +117,16 @@ async def test_a_result_that_someone_else_sees_is_kept(xen: aioxen.Context, gues
         await asyncio.sleep(0)
     first.cancel()
     dom = await second
-    assert isinstance(await settle(first), asyncio.CancelledError)
+    assert isinstance(await settled(first), asyncio.CancelledError)
     assert (await dom.info()).domid == dom.domid
     await dom.destroy()
 
 
-async def test_an_undo_that_fails_is_told(
+async def test_a_failed_undo_goes_to_the_exception_handler(
     xen: aioxen.Context, guest: Configure, sim: Callable[..., str]
 ) -> None:
-    told: list[dict[str, object]] = []
-    asyncio.get_running_loop().set_exception_handler(lambda loop, context: told.append(context))
+    reports: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: reports.append(context))
     creation = xen.domain_create(guest())
     fd = fileno(xen)
     asyncio.get_running_loop().remove_reader(fd)
@@ -136,13 +136,13 @@ async def test_an_undo_that_fails_is_told(
     sim("fault", "add", "domctl.destroydomain:1:EPERM")
     creation.cancel()
     asyncio.get_running_loop().add_reader(fd, xen._deliver_events)
-    assert isinstance(await settle(creation), asyncio.CancelledError)
+    assert isinstance(await settled(creation), asyncio.CancelledError)
     sim("fault", "clear")
-    assert [type(context["exception"]).__mro__[1] for context in told] == [aioxen.Error]
+    assert [type(context["exception"]).__mro__[1] for context in reports] == [aioxen.Error]
     await xen.domain_destroy((await existing(xen))[-1])
 
 
-async def test_a_group_that_fails_takes_everything_back(xen: aioxen.Context, guest: Configure) -> None:
+async def test_a_failed_task_group_undoes_its_creations(xen: aioxen.Context, guest: Configure) -> None:
     before = await existing(xen)
 
     async def create(i: int) -> None:
@@ -158,7 +158,7 @@ async def test_a_group_that_fails_takes_everything_back(xen: aioxen.Context, gue
                 group.create_task(create(i))
             group.create_task(fail())
     left = set(await existing(xen)) - set(before)
-    for domid in left:  # of those that were created and seen before the failure
+    for domid in left:  # the tasks had seen these results before the failure
         await xen.domain_destroy(domid)
 
 
@@ -170,7 +170,7 @@ def fileno(xen: aioxen.Context) -> int:
 
 
 def step(xen: aioxen.Context) -> None:
-    """The library's work, without taking its events."""
+    """Let the library process its sources, without taking events."""
     from aioxen._native import lib
 
     lib.libxl_ctx_process(xen._c)
@@ -188,13 +188,13 @@ async def test_a_limit(xen: aioxen.Context) -> None:
     assert (raised.value.operation, raised.value.domid, raised.value.rc) == ("domain_wait_shutdown", 0, -9)
 
 
-async def test_a_limit_of_nothing(xen: aioxen.Context) -> None:
+async def test_a_limit_of_zero(xen: aioxen.Context) -> None:
     with pytest.raises(TimeoutError):
         await xen.domain_wait_shutdown(0, limit=0)
 
 
 @pytest.mark.parametrize("limit", [-1, float("nan"), float("inf"), 1e9, 10**400, "1", [1], True])
-async def test_a_limit_that_is_none(xen: aioxen.Context, limit: float) -> None:
+async def test_an_invalid_limit_is_refused(xen: aioxen.Context, limit: float) -> None:
     number = isinstance(limit, (int, float)) and limit is not True
     for operation in xen.domain_wait_shutdown, xen.domain_wait_gone:
         with pytest.raises(ValueError if number else TypeError, match="limit: "):
@@ -208,15 +208,15 @@ async def test_a_limit_that_is_not_reached(xen: aioxen.Context, guest: Configure
 
 async def test_a_limited_creation_leaves_nothing(xen: aioxen.Context, guest: Configure) -> None:
     before = await existing(xen)
-    error = await settle(xen.domain_create(guest(memory="256M"), limit=0.001))
+    error = await settled(xen.domain_create(guest(memory="256M"), limit=0.001))
     assert isinstance(error, aioxen.TimedOutError)
     assert await existing(xen) == before
 
 
-# Every way to await
+# Ways to await
 
 
-async def test_asyncios_own_ways(xen: aioxen.Context) -> None:
+async def test_asyncios_functions(xen: aioxen.Context) -> None:
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.05):
             await xen.domain_wait_shutdown(0)
@@ -231,7 +231,7 @@ async def test_asyncios_own_ways(xen: aioxen.Context) -> None:
     assert (len(done), pending) == (1, {inner})
     gathered = asyncio.gather(inner, xen.domain_wait_shutdown(0))
     gathered.cancel()
-    assert isinstance(await settle(gathered), asyncio.CancelledError)
+    assert isinstance(await settled(gathered), asyncio.CancelledError)
     assert inner.cancelled()
 
 
@@ -253,7 +253,7 @@ async def test_only_the_library_ends_an_operation(xen: aioxen.Context) -> None:
     with pytest.raises(RuntimeError):
         waiting.set_exception(ZeroDivisionError())
     waiting.cancel()
-    await settle(waiting)
+    await settled(waiting)
 
 
 async def test_a_failure_that_nobody_awaits_is_logged(
@@ -268,7 +268,7 @@ async def test_a_failure_that_nobody_awaits_is_logged(
     assert "exception was never retrieved" in caplog.text
 
 
-async def test_a_dropped_operation_goes_on(xen: aioxen.Context, guest: Configure) -> None:
+async def test_an_operation_without_references_continues(xen: aioxen.Context, guest: Configure) -> None:
     before = await existing(xen)
     xen.domain_create(guest(name="dropped"))
     gc.collect()
@@ -278,7 +278,7 @@ async def test_a_dropped_operation_goes_on(xen: aioxen.Context, guest: Configure
     assert await existing(xen) == before
 
 
-async def test_collecting_garbage_all_the_time(xen: aioxen.Context) -> None:
+async def test_garbage_collection_at_every_allocation(xen: aioxen.Context) -> None:
     thresholds = gc.get_threshold()
     gc.set_threshold(1)
     try:
@@ -293,7 +293,7 @@ async def test_collecting_garbage_all_the_time(xen: aioxen.Context) -> None:
 
 
 def test_cancelled_by_the_end_of_the_loop(hypervisor: None, guest: Configure) -> None:
-    """asyncio.run cancels what still runs."""
+    """asyncio.run() cancels the tasks that still run."""
 
     async def create(xen: aioxen.Context) -> None:
         async with xen:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The package as a whole: complete, typed, quick to import."""
+"""The package as a whole: completeness, types, imports, version."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ def test_every_operation_is_documented_and_typed() -> None:
             assert method.__annotations__["return"].startswith("Operation["), name
 
 
-def test_all_that_is_offered_is_there() -> None:
+def test_public_names_are_documented() -> None:
     offered = {name: value for name, value in vars(aioxen).items() if not name.startswith("_")}
     assert {"Context", "Domain", "DomainConfig", "DomainGone", "TimedOutError", "pv"} <= set(offered)
     for name, value in offered.items():
         assert value.__doc__, name
 
 
-def test_a_star_brings_what_is_offered_and_no_module() -> None:
-    """Others' `json` and `types` stay what they are."""
+def test_import_star_excludes_modules() -> None:
+    """`json` and `types` of the standard library are not replaced."""
     offered = {name for name, value in vars(aioxen).items() if name[0] != "_" and not inspect.ismodule(value)}
     brought: dict[str, object] = {}
     exec("from aioxen import *", brought)
@@ -62,8 +62,8 @@ print(*sorted(name for name in set(sys.modules) - before if not name.startswith(
 """
 
 
-def test_what_importing_it_brings() -> None:
-    """Beside asyncio nothing of Python's: dataclasses and uuid take as long as the rest of this package."""
+def test_importing_it_imports_little_else() -> None:
+    """Except asyncio. Importing dataclasses and uuid would take as long as the rest of the package."""
     done = subprocess.run([sys.executable, "-c", NEW_MODULES], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["__future__", "_cffi_backend"]
 
@@ -80,8 +80,8 @@ assert typing.get_type_hints(type("Own", (aioxen.DomInfo,), here))["uuid"] is uu
 """
 
 
-def test_its_classes_hints_are_types() -> None:
-    """Though uuid is imported only then."""
+def test_type_hints_can_be_resolved() -> None:
+    """uuid is imported only when they are."""
     subprocess.run([sys.executable, "-c", HINTS], check=True)
 
 

@@ -1,46 +1,55 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What operations report of their progress."""
+"""Progress events, and the list of operations in progress."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import aioxen
 import pytest
+from aioxen import DomainCreateConsoleAvailable
 from worldly import Configure
 
+CreateEvent: TypeAlias = DomainCreateConsoleAvailable
 
-async def test_a_report_comes_before_the_end_in_the_loop_s_thread(
+
+async def test_events_arrive_before_the_completion_in_the_loops_thread(
     xen: aioxen.Context, guest: Configure
 ) -> None:
-    told: list[tuple[aioxen.DomainCreateConsoleAvailable, bool, int]] = []
+    events: list[tuple[CreateEvent, bool, int]] = []
 
-    def progress(event: aioxen.DomainCreateConsoleAvailable) -> None:
-        told.append((event, creation.done(), threading.get_ident()))
+    def progress(event: CreateEvent) -> None:
+        events.append((event, creation.done(), threading.get_ident()))
 
     creation = xen.domain_create(guest(), progress=progress)
     dom = await creation
-    assert told == [(aioxen.DomainCreateConsoleAvailable(dom.domid, dom.uuid), False, threading.get_ident())]
+    assert {(done, thread) for _, done, thread in events} == {(False, threading.get_ident())}
+    console = [event for event, _, _ in events if isinstance(event, DomainCreateConsoleAvailable)]
+    assert console == [DomainCreateConsoleAvailable(dom.domid, dom.uuid)]
     await dom.destroy()
 
 
-async def test_each_operation_has_its_own_listener(xen: aioxen.Context, guest: Configure) -> None:
-    told: dict[str, list[int]] = {"a": [], "b": []}
-    made = [
-        xen.domain_create(guest(name=name), progress=lambda event, to=heard: to.append(event.domid))  # type: ignore[misc]
-        for name, heard in told.items()
-    ]
-    silent = await xen.domain_create(guest())
-    domains = [await creation for creation in made]
-    assert list(told.values()) == [[dom.domid] for dom in domains]
-    for dom in [*domains, silent]:
+async def test_each_operation_has_its_own_receiver(xen: aioxen.Context, guest: Configure) -> None:
+    domids: dict[str, set[int]] = {"a": set(), "b": set()}
+
+    def receiver(name: str) -> Callable[[CreateEvent], None]:
+        return lambda event: domids[name].add(event.domid)
+
+    creations = [xen.domain_create(guest(name=name), progress=receiver(name)) for name in domids]
+    other = await xen.domain_create(guest())
+    domains = [await creation for creation in creations]
+    for dom, found in zip(domains, domids.values(), strict=True):
+        assert dom.domid in found
+        assert found.isdisjoint({d.domid for d in [*domains, other] if d is not dom})
+    for dom in [*domains, other]:
         await dom.destroy()
 
 
-async def test_nothing_is_kept(xen: aioxen.Context, guest: Configure) -> None:
-    """However it ends: well, by a cancellation, refused at the start."""
+async def test_no_receiver_is_kept(xen: aioxen.Context, guest: Configure) -> None:
+    """After success, a cancellation, an error of the operation, and refused arguments."""
     dom = await xen.domain_create(guest(), progress=print)
     await dom.destroy()
     creation = xen.domain_create(guest(memory="64M"), progress=print)
@@ -56,15 +65,21 @@ async def test_nothing_is_kept(xen: aioxen.Context, guest: Configure) -> None:
     assert xen._progress_callbacks == {}
 
 
-async def test_a_listener_that_fails_is_no_fault_of_the_operation(
+async def test_an_exception_of_the_receiver_does_not_disturb_the_operation(
     xen: aioxen.Context, guest: Configure
 ) -> None:
-    said: list[dict[str, Any]] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _, context: said.append(context))
+    reports: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reports.append(context))
 
     def progress(event: aioxen.Event) -> None:
         raise ZeroDivisionError
 
     dom = await xen.domain_create(guest(), progress=progress)
-    assert [type(context["exception"]) for context in said] == [ZeroDivisionError]
+    assert {type(report["exception"]) for report in reports} == {ZeroDivisionError}
     await dom.destroy()
+
+
+async def test_an_instant_operation_has_no_progress(xen: aioxen.Context) -> None:
+    pause: Any = xen.domain_pause
+    with pytest.raises(TypeError, match="progress"):
+        pause(0, progress=None)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Loops in several threads: the interpreter's lock and the contexts' never wait for each other."""
+"""Loops in several threads: no deadlock between the interpreter's lock and the contexts' locks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("hypervisor")
 
 
 async def work(done: list[int]) -> None:
-    """Each of the ways in which both locks are taken: calls, completions, reports of errors, garbage."""
+    """Take both locks in each possible way: calls, completions, errors, garbage collection."""
     async with aioxen.Context() as xen:
         for _ in range(ROUNDS):
             names = await asyncio.gather(*[xen.domain_get_name(0) for _ in range(5)])
@@ -29,7 +29,7 @@ async def work(done: list[int]) -> None:
         done.append(ROUNDS)
 
 
-def test_loops_in_several_threads_do_not_wait_for_each_other() -> None:
+def test_loops_in_several_threads_do_not_deadlock() -> None:
     done: list[int] = []
     threads = [threading.Thread(target=lambda: asyncio.run(work(done)), daemon=True) for _ in range(THREADS)]
     for thread in threads:

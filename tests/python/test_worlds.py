@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Machines without Xen, without xenstored, without permission: told at once, and by its name."""
+"""Machines without Xen, without xenstored, without permission: Context() raises a specific error."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ except aioxen.Error as error:
         ("--no-permission", "PermissionError"),
     ],
 )
-def test_a_machine_that_lacks_something(option: str, error: str) -> None:
+def test_the_error_of_a_machine_without(option: str, error: str) -> None:
     if Path("/proc/xen/capabilities").exists():
-        pytest.skip("starts simulated worlds of its own")
+        pytest.skip("starts its own simulated machines")
     outside = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
     done = subprocess.run(
         [str(ROOT / "sim" / "aioxen-sim"), option, "--", sys.executable, "-c", PROGRAM],

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What tests ask of the world that they run in, and of their own process."""
+"""Owns what the tests look up: domains, xenstore nodes, and this process's descriptors and threads."""
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import aioxen
@@ -26,13 +26,13 @@ async def domids() -> list[int]:
 def descriptors() -> set[tuple[str, str]]:
     opened = set()
     for fd in os.listdir("/proc/self/fd"):
-        with contextlib.suppress(FileNotFoundError):  # listdir's own
+        with contextlib.suppress(FileNotFoundError):  # the descriptor that listdir uses
             opened.add((fd, os.readlink(f"/proc/self/fd/{fd}")))
     return opened
 
 
 def threads() -> int:
-    """How many run: one that has been joined is listed for a moment longer, as exiting."""
+    """The number of running threads. A joined thread is listed for a moment longer, as exiting."""
     count = 0
     for task in Path("/proc/self/task").iterdir():
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
@@ -41,17 +41,40 @@ def threads() -> int:
     return count
 
 
-def xenstore() -> set[str]:
-    """The nodes that a domain has its own of."""
+@contextlib.contextmanager
+def xenstore_handle() -> Iterator[tuple[ctypes.CDLL, ctypes.c_void_p]]:
+    """libxenstore, and a connection to xenstored."""
     library = ctypes.CDLL("libxenstore.so.4")
     library.xs_open.restype = ctypes.c_void_p
+    library.xs_read.restype = ctypes.c_void_p
     library.xs_directory.restype = ctypes.POINTER(ctypes.c_char_p)
+    library.free.argtypes = [ctypes.c_void_p]
     store = ctypes.c_void_p(library.xs_open(0))
-    nodes = set()
-    for folder in "/local/domain", "/vm", "/libxl":
-        count = ctypes.c_uint()
-        found = library.xs_directory(store, 0, folder.encode(), ctypes.byref(count))
-        nodes |= {f"{folder}/{found[i].decode()}" for i in range(count.value)} if found else set()
-        library.free(found)
+    yield library, store
     library.xs_close(store)
+
+
+def xenstore() -> set[str]:
+    """The nodes of domains."""
+    nodes = set()
+    with xenstore_handle() as (library, store):
+        for folder in "/local/domain", "/vm", "/libxl":
+            count = ctypes.c_uint()
+            found = library.xs_directory(store, 0, folder.encode(), ctypes.byref(count))
+            nodes |= {f"{folder}/{found[i].decode()}" for i in range(count.value)} if found else set()
+            library.free(found)
     return nodes
+
+
+def read_node(path: str) -> str | None:
+    """A node's value; None if it does not exist."""
+    with xenstore_handle() as (library, store):
+        value = library.xs_read(store, 0, path.encode(), None)
+        text = ctypes.string_at(value).decode() if value else None
+        library.free(value)
+        return text
+
+
+def write_node(path: str, value: str) -> None:
+    with xenstore_handle() as (library, store):
+        assert library.xs_write(store, 0, path.encode(), value.encode(), len(value.encode()))

@@ -40,7 +40,7 @@ class OperationFuture(asyncio.Future[_T]):
     @property
     def _results(self) -> Any: ...
     _stop_reason: Any
-    _cancel_message: Any
+    _stop_message: Any
     def _abort(self) -> None: ...
 
 class ContextCore:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import copyreg
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, cast
 
 from aioxen._live import FastMethod, OperationSpec
 from aioxen._native import ffi
@@ -18,8 +18,24 @@ if TYPE_CHECKING:
     from aioxen.operation import Operation
 
 F = TypeVar("F", bound=Callable[..., Any])
+E = TypeVar("E")
+E_contra = TypeVar("E_contra", contravariant=True)
 
 _HOW = ctype("libxl_asyncop_how *")
+
+
+class ProgressQueue(Protocol[E_contra]):
+    """A queue that receives progress events; asyncio.Queue is one."""
+
+    def put_nowait(self, item: E_contra, /) -> None: ...
+
+
+Progress: TypeAlias = Callable[[E], None] | ProgressQueue[E]
+"""What `progress=` takes: a function, or a queue, whose put_nowait() is called.
+
+The call is made in the loop's thread. An exception that it raises
+goes to the loop's exception handler; the operation continues.
+"""
 
 
 class Result:
@@ -153,9 +169,9 @@ class OperationsBase(ABC):
 
     @abstractmethod
     def _start_reporting(
-        self, spec: CffiSpec, limit: float | None, progress: Any, *inputs: Any
+        self, spec: CffiSpec, limit: float | None, progress: Progress[Any] | None, /, *inputs: Any
     ) -> Operation[Any]:
-        """Start an operation whose progress events are passed to `progress`, unless that is None."""
+        """Start an operation that waits. `progress` receives its progress events, unless it is None."""
 
     @abstractmethod
     def _domain(self, domid: int) -> Domain:

@@ -19,7 +19,7 @@ from aioxen import errors
 from aioxen._base import BaseContext
 from aioxen._live import ContextCore
 from aioxen._native import ffi, lib
-from aioxen._spec import CffiSpec
+from aioxen._spec import CffiSpec, Progress
 from aioxen.domain import Domain
 from aioxen.events import Events
 from aioxen.operation import Operation, Stop, UndoableOperation
@@ -69,22 +69,29 @@ class Context(ContextCore, BaseContext):
     # Operations
 
     def _start_reporting(
-        self, spec: CffiSpec, limit: float | None, progress: Callable[[Any], None] | None, *inputs: Any
+        self, spec: CffiSpec, limit: float | None, progress: Progress[Any] | None, /, *inputs: Any
     ) -> Operation[Any]:
+        how = ffi.new("libxl_asyncprogress_how *") if spec.reports and progress is not None else ffi.NULL
+        if spec.reports:
+            inputs = (*inputs, how)
         if progress is None:
-            return self._start(spec, limit, *inputs, ffi.NULL)
-        if not callable(progress):
-            raise TypeError(f"progress: a callable is expected, not {progress!r}")
+            return self._start(spec, limit, *inputs)
+        callback = progress if callable(progress) else getattr(progress, "put_nowait", None)
+        if not callable(callback):
+            raise TypeError(f"progress: a callable or a queue is expected, not {progress!r}")
         token = next(self._tokens)
-        how = ffi.new("libxl_asyncprogress_how *")
-        how.for_event = token
-        self._progress_callbacks[token] = progress
+        if how:
+            how.for_event = token
+        operation: Operation[Any] | None = None
+        self._progress_callbacks[token] = callback
         try:
-            operation = self._start(spec, limit, *inputs, how)
-        except BaseException:
-            del self._progress_callbacks[token]
+            operation = self._start(spec, limit, *inputs)
+            operation.add_done_callback(lambda _: self._progress_callbacks.pop(token, None))
+        except BaseException:  # an interrupt, too: the caller does not get the operation
+            self._progress_callbacks.pop(token, None)
+            if operation is not None:
+                operation.cancel()
             raise
-        operation.add_done_callback(lambda _: self._progress_callbacks.pop(token))
         return operation
 
     # Events

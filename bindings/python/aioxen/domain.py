@@ -3,13 +3,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from aioxen import _values as v
 from aioxen._operations import ContextOperations, DomainOperations
+from aioxen._shutdown import ShutdownFuture
 
 if TYPE_CHECKING:
+    import asyncio
     from uuid import UUID
+
+    from aioxen.operation import Operation
+    from aioxen.types import ShutdownReason
 
 
 class Domain(DomainOperations):
@@ -47,3 +53,42 @@ class Domain(DomainOperations):
 
     def __repr__(self) -> str:
         return f"<Domain {self.domid} {self.uuid}>"
+
+    def shutdown(self, *, limit: float | None = None) -> asyncio.Future[ShutdownReason]:
+        """Ask the guest to power off, and wait until the domain has stopped.
+
+        This runs two operations at the same time: Context.domain_shutdown, which completes when the guest has
+        acknowledged the request, and Context.domain_wait_shutdown. The stopped domain still has to be
+        destroyed.
+
+        limit: Seconds for both operations together; then they are stopped and this raises TimedOutError.
+
+        Returns: Why the domain has stopped. A guest may stop for another reason than the one requested.
+
+        Raises: GuestTimedOutError, if the guest does not acknowledge the request in time; otherwise the
+        errors of both operations.
+
+        Cancelled: The request is withdrawn, unless the guest has acknowledged it. A guest that has still
+        stops.
+        """
+        return self._request_stop(self._xen.domain_shutdown, limit)
+
+    def reboot(self, *, limit: float | None = None) -> asyncio.Future[ShutdownReason]:
+        """Ask the guest to reboot, and wait until the domain has stopped for that.
+
+        The owner of the domain then destroys it and creates it anew. Everything else is as of shutdown().
+        """
+        return self._request_stop(self._xen.domain_reboot, limit)
+
+    def _request_stop(
+        self,
+        ask: Callable[..., Operation[None]],
+        limit: float | None,
+    ) -> ShutdownFuture:
+        request = ask(self.domid, limit=limit)
+        try:
+            stopped = self._xen.domain_wait_shutdown(self.domid, limit=limit)
+            return ShutdownFuture(request, stopped)
+        except BaseException:  # an interrupt, too
+            request.cancel()
+            raise

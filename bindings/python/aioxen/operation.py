@@ -49,7 +49,7 @@ class Operation(OperationFuture[T]):
         _inputs: tuple[Any, ...]
         _results: tuple[Any, ...] | None
         _stop_reason: Stop | None
-        _cancel_message: Any
+        _stop_message: Any
 
     if not TYPE_CHECKING:
         # A task's step looks these up at each await of a Future's subclass. Here they are found at once.
@@ -76,7 +76,7 @@ class Operation(OperationFuture[T]):
         """Ask the operation to stop. The future is cancelled when it has. False if it is done already."""
         if self.done():
             return False
-        self._cancel_message = msg
+        self._stop_message = msg
         self._request_stop(Stop.CANCEL)
         return True
 
@@ -108,7 +108,7 @@ class Operation(OperationFuture[T]):
         if self._stop_reason is Stop.CLOSE:
             _set_exception(self, self._error(errors.ClosedError.rc, Stop.CLOSE.value))
         else:
-            _set_cancelled(self, self._cancel_message)
+            _set_cancelled(self, self._stop_message)
 
     def _start_undo(self) -> Undo:
         """Start the operation that undoes this one, which has succeeded."""

@@ -22,13 +22,21 @@ typedef struct {
     PyObject *weak;     /* the list of weak references, for weakref.WeakMethod */
 } FastMethod;
 
-static PyObject *bound, *name_limit; /* types.MethodType, "limit" */
+static PyObject *bound; /* types.MethodType */
+static PyObject *name_limit, *name_progress;
 
 /* Whether all keywords have their default values. Domain's methods pass every keyword explicitly. */
-static bool are_defaults(PyObject *names, PyObject *const *values, const PyObject *limit)
+static bool are_defaults(PyObject *names, PyObject *const *values, const OperationSpec *spec)
 {
-    return !names ||
-           (PyTuple_Size(names) == 1 && values[0] == limit && PyTuple_GetItem(names, 0) == name_limit);
+    const Py_ssize_t count = names ? PyTuple_Size(names) : 0;
+    for (Py_ssize_t i = 0; i < count; i++) {
+        const PyObject *name = PyTuple_GetItem(names, i);
+        const bool is_limit = name == name_limit && values[i] == spec->limit;
+        const bool no_progress = name == name_progress && values[i] == Py_None && !spec->instant;
+        if (!is_limit && !no_progress)
+            return false;
+    }
+    return true;
 }
 
 static PyObject *call_method(const FastMethod *m, PyObject *const *args, Py_ssize_t number, PyObject *names)
@@ -51,7 +59,7 @@ static PyObject *fast_method_vectorcall(PyObject *self, PyObject *const *args, s
     const FastMethod *m = (FastMethod *)self;
     libxl_domid domid;
     number &= ~ARGUMENTS_OFFSET;
-    if (number == 2 && are_defaults(names, args + 2, ((OperationSpec *)m->spec)->limit) &&
+    if (number == 2 && are_defaults(names, args + 2, (OperationSpec *)m->spec) &&
         PyObject_TypeCheck(args[0], context_core_type) && parse_domid(args[1], &domid))
         return start_on_domid((ContextCore *)args[0], m->spec, domid);
     return call_method(m, args, (Py_ssize_t)number, names);
@@ -152,5 +160,8 @@ PyTypeObject *make_fast_method_type(PyObject *module)
     bound = types ? PyObject_GetAttrString(types, "MethodType") : NULL;
     Py_XDECREF(types);
     name_limit = PyUnicode_InternFromString("limit");
-    return bound && name_limit ? (PyTypeObject *)PyType_FromModuleAndSpec(module, &type_spec, NULL) : NULL;
+    name_progress = PyUnicode_InternFromString("progress");
+    return bound && name_limit && name_progress
+               ? (PyTypeObject *)PyType_FromModuleAndSpec(module, &type_spec, NULL)
+               : NULL;
 }

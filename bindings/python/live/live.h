@@ -54,7 +54,7 @@ typedef struct OperationFuture {
     PyObject *results;                /* the memory that the C library writes to; NULL: no results */
     libxl_domid domid;                /* valid if inputs is NULL */
     PyObject *stop_reason;            /* a Stop of operation.py, once the operation was asked to stop */
-    PyObject *cancel_message;         /* the argument of cancel() */
+    PyObject *stop_message;           /* the argument of cancel() */
     LIST_ENTRY(OperationFuture) link; /* valid while live */
     bool live;                        /* the C operation has not completed */
 } OperationFuture;

@@ -118,7 +118,7 @@ static int operation_future_traverse(PyObject *self, visitproc visit, void *arg)
     Py_VISIT(p->inputs);
     Py_VISIT(p->results);
     Py_VISIT(p->stop_reason);
-    Py_VISIT(p->cancel_message);
+    Py_VISIT(p->stop_message);
     if (!future_on_heap)
         Py_VISIT(Py_TYPE(self));
     return future_traverse(self, visit, arg);
@@ -131,7 +131,7 @@ static void clear_references(OperationFuture *p)
     Py_CLEAR(p->inputs);
     Py_CLEAR(p->results);
     Py_CLEAR(p->stop_reason);
-    Py_CLEAR(p->cancel_message);
+    Py_CLEAR(p->stop_message);
 }
 
 static int operation_future_clear(PyObject *self)
@@ -169,7 +169,7 @@ static PyMemberDef members[] = {
     {"_spec", T_OBJECT, offsetof(OperationFuture, spec), READONLY, NULL},
     {"_results", T_OBJECT, offsetof(OperationFuture, results), READONLY, NULL},
     {"_stop_reason", T_OBJECT, offsetof(OperationFuture, stop_reason), 0, NULL},
-    {"_cancel_message", T_OBJECT, offsetof(OperationFuture, cancel_message), 0, NULL},
+    {"_stop_message", T_OBJECT, offsetof(OperationFuture, stop_message), 0, NULL},
     {NULL, 0, 0, 0, NULL},
 };
 

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Owns ShutdownFuture, the result of Domain.shutdown() and Domain.reboot()."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from aioxen.errors import TimedOutError
+
+if TYPE_CHECKING:
+    from aioxen.operation import Operation
+    from aioxen.types import ShutdownReason
+
+
+class ShutdownFuture(asyncio.Future["ShutdownReason"]):
+    """Combines a request to a guest and the wait for its domain's stop, which run at the same time.
+
+    It completes when both operations have. If one of them fails, the other one is cancelled. If both fail,
+    the request's error is raised.
+    """
+
+    def __init__(self, request: Operation[None], stopped: Operation[ShutdownReason]) -> None:
+        super().__init__(loop=request.get_loop())
+        self._request = request
+        self._stopped = stopped
+        self._operations: list[Operation[Any]] = [request, stopped]
+        self._cancelling = False
+        self._message: Any = None
+        for operation in self._operations:
+            operation.add_done_callback(self._one_done)
+
+    def cancel(self, msg: Any = None) -> bool:
+        """Cancel both operations. This future is cancelled when both have completed."""
+        if self.done():
+            return False
+        self._cancelling, self._message = True, msg
+        for operation in self._operations:
+            operation.cancel(msg)
+        return True
+
+    def _one_done(self, operation: asyncio.Future[Any]) -> None:
+        error = None if operation.cancelled() else operation.exception()
+        # Both have the same limit. A request that has not been acknowledged reaches it by itself, and its
+        # error tells more than that of the wait.
+        if operation.cancelled() or (
+            error and (operation is self._request or not isinstance(error, TimedOutError))
+        ):
+            for other in self._operations:
+                other.cancel()
+        if all(o.done() for o in self._operations) and not self.done():
+            self._finish()
+
+    def _finish(self) -> None:
+        errors = [o.exception() for o in self._operations if not o.cancelled()]
+        error = next((e for e in errors if e is not None), None)
+        if self._cancelling or (error is None and any(o.cancelled() for o in self._operations)):
+            super().cancel(self._message)
+        elif error is not None:
+            self.set_exception(error)
+        else:
+            self.set_result(self._stopped.result())
