@@ -2,12 +2,14 @@
 /*
  * aioxen: controlling Xen domains, asynchronously.
  *
- * This is the library's public header. The operations, types, events and errors are declared in idl/; the two headers
- * _libxl_types.h and _libxl_operations.h, included below, are generated from there. Names that libxl has keep libxl's
- * meaning and layout, and are declared in libxl's header files. docs/libxl.md lists the differences.
+ * This is the library's public header. The operations, types, events and errors are declared in idl/; the two
+ * headers _libxl_types.h and _libxl_operations.h, included below, are generated from there. Names that libxl
+ * has keep libxl's meaning and layout, and are declared in libxl's header files. docs/libxl.md lists the
+ * differences.
  *
- * Threads: any thread may call any function, unless the function's comment says otherwise. Callbacks run on a thread that
- * is inside a call of this library, and no lock is held then: a callback may call the library again.
+ * Threads: any thread may call any function, unless the function's comment says otherwise. Callbacks run on a
+ * thread that is inside a call of this library, and no lock is held then: a callback may call the library
+ * again.
  */
 #ifndef LIBXL_H
 #define LIBXL_H
@@ -60,8 +62,9 @@ extern "C" {
 #define LIBXL_HAVE_UUID_COPY_CTX_PARAM             1
 
 /*
- * A program written for libxl may define LIBXL_API_VERSION before it includes this header, as for libxl: 0x040200 for
- * libxl 4.2, and so on. It then gets the prototypes of that version, and 0 instead of ERROR_ASYNC_INPROGRESS.
+ * A program written for libxl may define LIBXL_API_VERSION before it includes this header, as for libxl:
+ * 0x040200 for libxl 4.2, and so on. It then gets the prototypes of that version, and 0 instead of
+ * ERROR_ASYNC_INPROGRESS.
  */
 #if defined(LIBXL_API_VERSION) && LIBXL_API_VERSION == 0x040200
 #undef LIBXL_HAVE_NONCONST_EVENT_OCCURS_EVENT_ARG
@@ -87,8 +90,9 @@ typedef uint64_t libxl_ev_user;
 struct libxl_event;
 
 /*
- * The first member of libxl_event: whoever owns an event may link it into a list of its own. The members are those of
- * XEN_TAILQ_ENTRY(struct libxl_event), so XEN_TAILQ_INSERT_TAIL and its relatives of <xen_list.h> work.
+ * The first member of libxl_event: whoever owns an event may link it into a list of its own. The members are
+ * those of XEN_TAILQ_ENTRY(struct libxl_event), so XEN_TAILQ_INSERT_TAIL and its relatives of <xen_list.h>
+ * work.
  */
 typedef struct {
     struct libxl_event *tqe_next, **tqe_prev;
@@ -98,35 +102,39 @@ typedef struct {
 
 #define LIBXL_VERSION 0
 
-/* A flag for libxl_ctx_alloc: use libxenstore, on a worker thread, instead of speaking xenstored's protocol directly. */
+/*
+ * A flag for libxl_ctx_alloc: use libxenstore, on a worker thread, instead of speaking xenstored's protocol
+ * directly.
+ */
 #define LIBXL_CTX_LIBXENSTORE 1u
 
 /*
- * Opens a context: the connections to the hypervisor and to xenstored. `version` is LIBXL_VERSION. `flags` is 0 or
- * LIBXL_CTX_LIBXENSTORE. `logger` may be NULL, for no messages; it stays the caller's and must remain valid until
- * libxl_ctx_free has returned. Returns 0 and stores the context in *ctx_out. On an error *ctx_out is NULL: VERSION, INVAL,
- * NOMEM, NO_HYPERVISOR, NO_XENSTORE, PERMISSION, FAIL.
+ * Opens a context: the connections to the hypervisor and to xenstored. `version` is LIBXL_VERSION. `flags` is
+ * 0 or LIBXL_CTX_LIBXENSTORE. `logger` may be NULL, for no messages; it stays the caller's and must remain
+ * valid until libxl_ctx_free has returned. Returns 0 and stores the context in *ctx_out. On an error *ctx_out
+ * is NULL: VERSION, INVAL, NOMEM, NO_HYPERVISOR, NO_XENSTORE, PERMISSION, FAIL.
  */
 int libxl_ctx_alloc(libxl_ctx **ctx_out, int version, unsigned flags, xentoollog_logger *logger);
 
 /*
- * Closes a context. New operations are refused with CLOSED. Those in flight are aborted, and each completion is delivered:
- * callbacks and event hooks run inside this call, and completion events that nobody has taken are freed. Then the worker
- * threads end and all memory is freed. NULL is allowed. No other call on this context may be under way in another thread.
- * Returns 0; INVAL from a callback or while one runs, and nothing is closed; FAIL.
+ * Closes a context. New operations are refused with CLOSED. Those in flight are aborted, and each completion
+ * is delivered: callbacks and event hooks run inside this call, and completion events that nobody has taken
+ * are freed. Then the worker threads end and all memory is freed. NULL is allowed. No other call on this
+ * context may be under way in another thread. Returns 0; INVAL from a callback or while one runs, and nothing
+ * is closed; FAIL.
  */
 int libxl_ctx_free(libxl_ctx *ctx);
 
 /*
- * Explains the most recent failure that this thread was told of, by a call's return value or by the callback that is
- * running: it names the argument, field or path. Of a message that is longer than 511 octets the middle is replaced by
- * "...". Never NULL. The text is valid until this thread's next call of the library.
+ * Explains the most recent failure that this thread was told of, by a call's return value or by the callback
+ * that is running: it names the argument, field or path. Of a message that is longer than 511 octets the
+ * middle is replaced by "...". Never NULL. The text is valid until this thread's next call of the library.
  */
 const char *libxl_error_message(void);
 
 /*
- * How many objects of each kind a context has, for tests and monitoring. Instant operations (domain_pause, domain_get_info,
- * ...) are counted only if they complete with an event.
+ * How many objects of each kind a context has, for tests and monitoring. Instant operations (domain_pause,
+ * domain_get_info, ...) are counted only if they complete with an event.
  */
 typedef struct libxl_counters {
     uint64_t operations_started;   /* since the context was opened */
@@ -151,14 +159,15 @@ void libxl_ctx_counters(libxl_ctx *ctx, libxl_counters *out);
  * Every operation has a parameter `const libxl_asyncop_how *ao_how`:
  *
  *   NULL              The call is synchronous: it returns the operation's result.
- *   callback != NULL  The call returns ERROR_ASYNC_INPROGRESS. callback(ctx, rc, u.for_callback) is called exactly once,
- *                     perhaps before the call returns.
+ *   callback != NULL  The call returns ERROR_ASYNC_INPROGRESS. callback(ctx, rc, u.for_callback) is called
+ *                     exactly once, perhaps before the call returns.
  *   callback == NULL  The call returns ERROR_ASYNC_INPROGRESS. Exactly one OPERATION_COMPLETE event with
  *                     for_user = u.for_event follows; it may be queued before the call returns.
  *
- * Any other return value means that the operation did not start: there will be no callback and no event. *ao_how and all
- * inputs are copied. Results are written before the completion, and their memory must remain valid until then. Programs
- * that define LIBXL_API_VERSION get 0 instead of ERROR_ASYNC_INPROGRESS, as from libxl.
+ * Any other return value means that the operation did not start: there will be no callback and no event.
+ * *ao_how and all inputs are copied. Results are written before the completion, and their memory must remain
+ * valid until then. Programs that define LIBXL_API_VERSION get 0 instead of ERROR_ASYNC_INPROGRESS, as from
+ * libxl.
  */
 typedef struct {
     void (*callback)(libxl_ctx *ctx, int rc, void *for_callback);
@@ -169,14 +178,15 @@ typedef struct {
 } libxl_asyncop_how;
 
 /*
- * How an operation reports progress, for operations that do. Each report is an event with for_user = for_event.
+ * How an operation reports progress, for operations that do. Each report is an event with for_user =
+ * for_event.
  *
- *   callback != NULL  callback(ctx, event, for_callback) is called with it. The callback owns the event and frees it with
- *                     libxl_event_free.
+ *   callback != NULL  callback(ctx, event, for_callback) is called with it. The callback owns the event and
+ *                     frees it with libxl_event_free.
  *   callback == NULL  The event is queued, or passed to the application's event hook.
  *
- * A NULL pointer to this structure means that no progress is reported. Every report is delivered before the operation's
- * completion. The structure is copied.
+ * A NULL pointer to this structure means that no progress is reported. Every report is delivered before the
+ * operation's completion. The structure is copied.
  */
 typedef struct {
     void (*callback)(libxl_ctx *ctx, struct libxl_event *event, void *for_callback);
@@ -194,9 +204,10 @@ typedef struct {
 int libxl_ao_abort(libxl_ctx *ctx, const libxl_asyncop_how *how);
 
 /*
- * Limits the time of a running operation, found by `how` as libxl_ao_abort does, to `milliseconds` from now. When they
- * are over the operation is stopped as by an abort, and its result is ERROR_TIMEDOUT. Replaces an earlier limit; 0 removes
- * it. Returns 0, or NOTFOUND: there is no such operation, or it has completed. INVAL: how is NULL.
+ * Limits the time of a running operation, found by `how` as libxl_ao_abort does, to `milliseconds` from now.
+ * When they are over the operation is stopped as by an abort, and its result is ERROR_TIMEDOUT. Replaces an
+ * earlier limit; 0 removes it. Returns 0, or NOTFOUND: there is no such operation, or it has completed.
+ * INVAL: how is NULL.
  */
 int libxl_ao_set_limit(libxl_ctx *ctx, const libxl_asyncop_how *how, unsigned milliseconds);
 
@@ -206,27 +217,33 @@ int libxl_ao_set_limit(libxl_ctx *ctx, const libxl_asyncop_how *how, unsigned mi
 /* ------------------------------------------------------------------ libxl's synchronous queries */
 
 /*
- * libxl's names for libxl_domain_get_info, libxl_domain_list, libxl_host_info and libxl_host_version. They are synchronous,
- * make a few hypercalls and wait for nothing else.
+ * libxl's names for libxl_domain_get_info, libxl_domain_list, libxl_host_info and libxl_host_version. They
+ * are synchronous, make a few hypercalls and wait for nothing else.
  */
 
 /*
- * Looks at one domain. Returns 0 and fills in *info_out, which the caller disposes of. `info_out` may be NULL: the call then
- * only tells whether the domain exists. DOMAIN_NOTFOUND: there is no such domain. INVAL, PERMISSION, FAIL.
+ * Looks at one domain. Returns 0 and fills in *info_out, which the caller disposes of. `info_out` may be
+ * NULL: the call then only tells whether the domain exists. DOMAIN_NOTFOUND: there is no such domain. INVAL,
+ * PERMISSION, FAIL.
  */
 int libxl_domain_info(libxl_ctx *ctx, libxl_dominfo *info_out, uint32_t domid);
 
 /*
- * Returns an array of all domains, in order of domid, and stores their number in *nb_domain_out. The caller frees the array
- * with libxl_dominfo_list_free. Returns NULL on an error, and *nb_domain_out is 0.
+ * Returns an array of all domains, in order of domid, and stores their number in *nb_domain_out. The caller
+ * frees the array with libxl_dominfo_list_free. Returns NULL on an error, and *nb_domain_out is 0.
  */
 libxl_dominfo *libxl_list_domain(libxl_ctx *ctx, int *nb_domain_out);
 void libxl_dominfo_list_free(libxl_dominfo *list, int nb_domain);
 
-/* Looks at the host. Returns 0 and fills in *physinfo, which the caller disposes of. INVAL, PERMISSION, FAIL. */
+/*
+ * Looks at the host. Returns 0 and fills in *physinfo, which the caller disposes of. INVAL, PERMISSION, FAIL.
+ */
 int libxl_get_physinfo(libxl_ctx *ctx, libxl_physinfo *physinfo);
 
-/* Returns the hypervisor's version, which belongs to the context and remains valid until libxl_ctx_free. NULL on an error. */
+/*
+ * Returns the hypervisor's version, which belongs to the context and remains valid until libxl_ctx_free. NULL
+ * on an error.
+ */
 const libxl_version_info *libxl_get_version_info(libxl_ctx *ctx);
 
 /* libxl 4.12 and older: these functions had no ao_how and were synchronous. */

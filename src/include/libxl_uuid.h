@@ -45,8 +45,8 @@ int libxl_uuid_is_nil(const libxl_uuid *uuid);
 void libxl_uuid_generate(libxl_uuid *uuid);
 
 /*
- * Reads the 32 hexadecimal digits, with or without the four dashes. Returns 0, or -1 if the text is something else; *uuid
- * is then unchanged.
+ * Reads the 32 hexadecimal digits, with or without the four dashes. Returns 0, or -1 if the text is something
+ * else; *uuid is then unchanged.
  */
 int libxl_uuid_from_string(libxl_uuid *uuid, const char *text);
 

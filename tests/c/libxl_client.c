@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A program that is written for libxl and defines LIBXL_API_VERSION: initiators return 0 for "started", as in libxl.
- * And a program that mixes all ways of waiting in one context.
+ * Programs that are written for libxl and define LIBXL_API_VERSION: initiators return 0 for "started", as in libxl. One
+ * calls every function that libxl and this library have; one mixes all ways of waiting in one context.
  */
-#define LIBXL_API_VERSION 0x041700
+#define LIBXL_API_VERSION 0x041400
 
 #include "harness.h"
+#include "libxl_calls.h"
 
 #include <stdlib.h>
 
@@ -68,8 +69,28 @@ static void all_styles_mix_in_one_context(scene *s)
     assert_int_equal(calls, ROUNDS);
 }
 
+static void every_call_of_libxl_works(scene *s)
+{
+    const char *failed = libxl_calls(s->ctx, guest(s, "b", true));
+    if (failed)
+        fail_msg("%s does not hold: %s", failed, libxl_error_message());
+}
+
+/* Each initiator keeps the convention when it is called by its address. */
+static void started_is_0_by_address(scene *s)
+{
+    int (*initiator)(libxl_ctx *, libxl_domid, char **, const libxl_asyncop_how *) = libxl_domain_get_name;
+    const libxl_asyncop_how how = {.u.for_event = new_user()};
+    char *name = NULL;
+    assert_int_equal(initiator(s->ctx, 0, &name, &how), 0);
+    next_event(s, 0, how.u.for_event, LIBXL_EVENT_TYPE_OPERATION_COMPLETE);
+    free(name);
+}
+
 static const body bodies[] = {
     BODY(started_is_0),
+    BODY(started_is_0_by_address, RUNS_ONCE),
+    BODY(every_call_of_libxl_works, RUNS_ONCE),
     BODY(all_styles_mix_in_one_context, RUNS_ONCE),
 };
 

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Names that libxl has are the same here: one C file, compiled against Debian's headers and against ours.
+
+What differs on purpose is in docs/libxl.md, with its reason; a row there that is no difference fails, too.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from declarations import HEADERS, Declarations, include, read
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+BUILD = Path(os.environ.get("AIOXEN_BUILD", ROOT / "build"))
+OURS = [ROOT / "src/include", BUILD / "gen/include"]
+DOCUMENT = (ROOT / "docs/libxl.md").read_text()
+PROGRAM = ROOT / "tests/c/support/libxl_calls.c"
+VERSIONS = [None, 0x040200, 0x040300, 0x040400, 0x040500, 0x040700, 0x040800, 0x041300, 0x041400]
+
+pytestmark = pytest.mark.skipif(
+    not Path("/usr/include/libxl.h").exists(), reason="libxl.h is not installed (libxen-dev)"
+)
+
+
+@functools.cache
+def declared(ours: bool) -> Declarations:
+    return read(OURS if ours else [])
+
+
+def table(title: str) -> dict[str, str]:
+    """The rows of a section's table: the name, and the reason."""
+    text = DOCUMENT.split(f"\n## {title}\n")[1].split("\n## ")[0]
+    rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| `")]
+    return {name.strip("`"): rest[-1] for names, *rest in rows for name in names.split(", ")}
+
+
+def named(name: str, rows: dict[str, str]) -> str | None:
+    """The row that speaks of this name; `T` in a row stands for any type."""
+    for row in rows:
+        if re.fullmatch(re.escape(row).replace("_T_", r"_\w+_"), name):
+            return row
+    return None
+
+
+# Prototypes
+
+
+def differs(names: list[str], folder: Path) -> set[str]:
+    """The functions whose type here is not the one that Debian's header gives them."""
+    lines = [f"#include <{header}>" for header in HEADERS] + ["#include <stdio.h>", "int main(void)", "{"]
+    for name in names:
+        theirs = declared(False).functions[name].replace("@", "(*theirs)", 1)
+        same = f"__builtin_types_compatible_p(__typeof__(&{name}), __typeof__(theirs))"
+        lines.append(f'{{ {theirs}; if (!{same}) puts("{name}"); }}')
+    return set(run([*lines, "return 0; }"], OURS, folder))
+
+
+def run(lines: list[str], includes: list[Path], folder: Path) -> list[str]:
+    """Compile a C file and run it: what it says."""
+    program = folder / "program"
+    compiled = subprocess.run(
+        ["gcc", "-std=gnu11", "-D_GNU_SOURCE", "-w", *include(includes), "-x", "c", "-", "-o", program],
+        input="\n".join(lines),
+        capture_output=True,
+        text=True,
+    )
+    assert compiled.returncode == 0, compiled.stderr
+    return subprocess.check_output([program], text=True).splitlines()
+
+
+def test_prototypes(tmp_path: Path) -> None:
+    rows = table("Prototypes")
+    common = sorted(declared(True).functions.keys() & declared(False).functions.keys())
+    assert len(common) > 70
+    found = differs(common, tmp_path)
+    assert {name for name in found if named(name, rows) is None} == set()
+    assert {row for row in rows if all(named(name, rows) != row for name in found)} == set()
+
+
+# Sizes, offsets and values
+
+
+def probes(kinds: list[str]) -> Iterator[tuple[str, str]]:
+    """What is compared, and the expression for it."""
+    theirs, ours = declared(False), declared(True)
+    for kind in kinds:
+        yield f"sizeof {kind}", f"sizeof({kind})"
+        for path in sorted(theirs.members[kind] & ours.members[kind]):
+            yield f"{kind}.{path}", f"offsetof({kind}, {path})"
+            if not path.startswith("u"):
+                yield f"sizeof {kind}.{path}", f"sizeof((({kind} *)0)->{path})"
+    for name in sorted((theirs.enumerators & ours.enumerators) | (theirs.numbers & ours.numbers)):
+        yield name, name
+
+
+def measured(includes: list[Path], asked: list[tuple[str, str]], folder: Path) -> dict[str, str]:
+    lines = [f"#include <{header}>" for header in HEADERS]
+    lines += ["#include <stddef.h>", "#include <stdio.h>", "int main(void)", "{"]
+    lines += [f'printf("{what}=%lld\\n", (long long)({expression}));' for what, expression in asked]
+    texts = sorted(declared(True).texts & declared(False).texts)
+    lines += [f'printf("{name}=%s\\n", {name});' for name in texts]
+    return dict(line.split("=", 1) for line in run([*lines, "return 0; }"], includes, folder))
+
+
+def test_layouts_and_values(tmp_path: Path) -> None:
+    partial, rows = table("Types that are here in part"), table("Values")
+    theirs, ours = declared(False), declared(True)
+    common = theirs.members.keys() & ours.members.keys()
+    structs = sorted(t for t in common if t.startswith("libxl_") and theirs.members[t])
+    for kind in structs:
+        assert (theirs.members[kind] != ours.members[kind]) == (kind in partial), kind
+    whole = [kind for kind in structs if kind not in partial]
+    assert {"libxl_asyncop_how", "libxl_asyncprogress_how", "libxl_uuid", "libxl_ev_link"} <= set(whole)
+    asked = list(probes(whole))
+    assert len(asked) > 100
+    before, now = measured([], asked, tmp_path), measured(OURS, asked, tmp_path)
+    assert {what for what in before if before[what] != now[what]} == set(rows)
+
+
+def test_members_of_partial_types_have_their_types(tmp_path: Path) -> None:
+    partial = table("Types that are here in part")
+    theirs, ours = declared(False), declared(True)
+    asked = [
+        (f"sizeof {kind}.{path}", f"sizeof((({kind} *)0)->{path})")
+        for kind in sorted(partial)
+        for path in sorted(theirs.members[kind] & ours.members[kind])
+        if f"{kind}.{path}" not in partial and not path.startswith("u") and not path.endswith("_info")
+    ]
+    assert len(asked) > 30
+    assert measured([], asked, tmp_path) == measured(OURS, asked, tmp_path)
+
+
+# A program
+
+
+@pytest.mark.parametrize("version", VERSIONS, ids=lambda version: f"{version:#08x}" if version else "none")
+@pytest.mark.parametrize("ours", [False, True], ids=["libxl", "aioxen"])
+def test_a_program_for_libxl_compiles(ours: bool, version: int | None) -> None:
+    defined = [f"-DLIBXL_API_VERSION={version:#08x}"] if version else []
+    flags = ["-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-Wno-error=address"]
+    command = ["gcc", *flags, *defined, *include(OURS if ours else []), "-fsyntax-only", str(PROGRAM)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_program_calls_every_function() -> None:
+    text = subprocess.check_output(["gcc", "-E", *include(OURS), PROGRAM], text=True)
+    parts = re.split(r'^# \d+ "([^"]*)".*\n', text, flags=re.M)  # a file's name, its lines, and so on
+    own = "".join(lines for name, lines in zip(parts[1::2], parts[2::2], strict=True) if name == str(PROGRAM))
+    common = declared(True).functions.keys() & declared(False).functions.keys()
+    assert {name for name in common if not re.search(rf"\b{name}\b", own)} == set()
