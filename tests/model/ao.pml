@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* src/core/ao.c: what happens under the lock, in one step each; and src/core/event.c, the waking. */
+/* src/core/ao.c: each part that runs under the lock is one step. And the waking of src/core/event.c. */
 
 /* ---- ao.c: ending */
 
 inline destroy(o)
 {
     touch(o);
-    /* nothing leads to the record any more */
-    assert(!ao[o].runnable && !ao[o].in_line && !ao[o].live && !ao[o].indexed && !ao[o].jobs);
+    /* no list or pointer refers to the record */
+    assert(!ao[o].runnable && !ao[o].queued_completion && !ao[o].live && !ao[o].indexed && !ao[o].jobs);
     assert(!ao[o].reports && !registered[o] && !limit[o] && ao[o].waiter == NONE);
     ao[o].alive = false
 }
@@ -27,22 +27,21 @@ inline release_work(o)
 /* deliver.c */
 inline deliver_completion(o)
 {
-#ifdef FAULT_LINE_NOT_INITIALISED
+#ifdef FAULT_QUEUE_NOT_INITIALISED
     assert(false);
 #endif
-    ao[o].in_line = true
+    ao[o].queued_completion = true
 }
 
-/* Those who are busy with the application's code look for themselves when they are back; one sleeper is
- * woken. */
+/* Wakes one sleeping waiter. Threads that run application code check the queue when they return. */
 inline event_occurred(o)
 {
     queued[o] = true;
-#ifndef FAULT_EVENT_WAKES_NOBODY
+#ifndef FAULT_EVENT_WAKES_NO_WAITER
     w = 0;
     do
     :: w == THREADS -> break
-    :: w < THREADS && wants(w, o) && !waiter[w].woken ->
+    :: w < THREADS && waits_for(w, o) && !waiter[w].woken ->
         waiter_wake(w);
 #ifdef FAULT_BUSY_WAITER_CHOSEN
         break;
@@ -58,14 +57,14 @@ inline event_occurred(o)
 #endif
 }
 
-/* One that nobody waits for: who holds its handle learns it by that. */
+/* The end of a background operation: it clears the handle, which informs the handle's holder. */
 inline background_ended(o)
 {
-    assert(!forgotten); /* the handle is there to be written to */
+    assert(!handle_freed); /* the handle's memory still exists */
 #ifndef FAULT_HANDLE_KEPT
     handle = false;
 #endif
-    told[o]++;
+    notifications[o]++;
     destroy(o)
 }
 
@@ -85,7 +84,7 @@ inline notify(o)
     :: ao[o].how == CALLBACK || ao[o].how == HOOKED -> deliver_completion(o)
     :: ao[o].how == EVENT -> event_occurred(o)
 #ifdef FAULT_EVENT_ALLOCATED_LATE
-    :: ao[o].how == EVENT -> destroy(o) /* no memory for it */
+    :: ao[o].how == EVENT -> destroy(o) /* no memory for the event */
 #endif
     :: else -> skip
     fi
@@ -106,7 +105,7 @@ inline finish(o)
     fi;
     if
     :: !ao[o].reports -> notify(o)
-    :: else -> skip /* reports go first; the last one's delivery notifies */
+    :: else -> skip /* the delivery of the last report notifies */
     fi
 }
 
@@ -130,12 +129,12 @@ inline ao_complete(o)
 
 inline report(o)
 {
-    due[o]++;
+    undelivered[o]++;
 #ifdef FAULT_REPORT_OVERTAKEN
-    stray_reports[o]++
+    uncounted_reports[o]++
 #else
     ao[o].reports++;
-    ao[o].reports_in_line++
+    ao[o].queued_reports++
 #endif
 }
 
@@ -145,7 +144,7 @@ inline submit(o)
     ao[o].jobs++
 }
 
-/* The end of every body that succeeds: perhaps with a report just before. */
+/* The end of a body that succeeds, perhaps with a report just before it. */
 inline body_done(o)
 {
     if
@@ -197,7 +196,7 @@ inline enter_progress(o)
     ao[o].indexed = ao[o].how == CALLBACK || ao[o].how == EVENT || ao[o].how == HOOKED;
     limit[o] = true;
     if
-    :: closing -> ao[o].stop = true; ao_wake(o) /* libxl__aos_abort_all has not seen it */
+    :: closing -> ao[o].stop = true; ao_wake(o) /* libxl__aos_abort_all ran before this operation was listed */
     :: else -> skip
     fi
 }
@@ -214,7 +213,7 @@ inline began(o)
     fi
 }
 
-/* run(): of one that aos_run has taken out of the queue */
+/* run() */
 inline run_body(o)
 {
     assert(ao[o].alive && !failed[o]);

@@ -3,7 +3,7 @@
 
 /* ---- initiators */
 
-/* ao_record.c: the first record that is free */
+/* ao_record.c: the first free record */
 inline record_get(o)
 {
     d = 0;
@@ -14,7 +14,7 @@ inline record_get(o)
 }
 inline record_have(o)
 {
-    assert(!holder[d]); /* nobody else has taken it meanwhile */
+    assert(!holder[d]); /* no other thread has taken it meanwhile */
     holder[d] = o + 1;
     d = 0
 }
@@ -22,9 +22,9 @@ inline record_have(o)
 inline abort_start(o)
 {
     release_work(o);
-    due[o] = 0; /* libxl__deliver_drop */
+    undelivered[o] = 0; /* libxl__deliver_drop */
     ao[o].reports = 0;
-    ao[o].reports_in_line = 0;
+    ao[o].queued_reports = 0;
     failed[o] = true
 }
 
@@ -38,7 +38,7 @@ inline wait_until_notified(o)
         if
         :: error ->
 #ifdef FAULT_SLEEPS_LOCKED
-            !broken; /* it tries again after a while; the lock stays taken */
+            !broken; /* it retries after a sleep, with the lock held */
 #else
             atomic { ao[o].stop = true; ao_wake(o) }
 #endif
@@ -52,7 +52,7 @@ inline wait_until_notified(o)
 /* libxl__ctx_leave */
 inline leave()
 {
-    flush();
+    dispatch_all();
     unlock()
 }
 
@@ -76,9 +76,9 @@ inline start(o, how_, kind_, reporting_)
         :: else -> began(o)
         fi
     }
-#ifdef FAULT_RETURN_HIDDEN
+#ifdef FAULT_RETURN_SKIPS_UNLOCK
     if
-    :: failed[o] -> goto gone /* past the unlocking */
+    :: failed[o] -> goto gone /* skips the unlocking */
     :: else -> skip
     fi;
 #endif
@@ -88,10 +88,10 @@ inline start(o, how_, kind_, reporting_)
         :: !failed[o] && !ao[o].notified -> wait_until_notified(o)
         :: else -> skip
         fi;
-        flush(); /* leave_with */
+        dispatch_all(); /* leave_with */
         atomic {
-            assert(!told[o] && !due[o]);
-            told[o] = !failed[o];
+            assert(!notifications[o] && !undelivered[o]);
+            notifications[o] = !failed[o];
             destroy(o)
         }
 #ifdef FAULT_UNLOCKED_THROUGH_RECORD
@@ -100,7 +100,7 @@ inline start(o, how_, kind_, reporting_)
         unlock()
     :: else ->
 #ifdef FAULT_NOTIFIED_UNLOCKED
-        unlock(); /* the operation gets on while the initiator is still busy */
+        unlock(); /* the operation proceeds while its initiator runs */
         atomic { take_lock(); ao[o].in_initiator = false }
         if
         :: ao[o].notified -> destroy(o)
@@ -137,12 +137,12 @@ inline ao_abort(o)
     leave()
 }
 
-/* find() and libxl_event_free: the oldest that is wanted */
+/* find() and libxl_event_free: the oldest event that is waited for */
 inline take_event(o)
 {
-    assert(!told[o] && !due[o]);
+    assert(!notifications[o] && !undelivered[o]);
     queued[o] = false;
-    told[o]++;
+    notifications[o]++;
     destroy(o)
 }
 
@@ -152,15 +152,15 @@ inline event_wait(mask)
         take_lock();
         waiter_begin(mask);
         if
-        :: queued[0] || queued[OPS - 1] -> dispatch() /* now and then there is a look all the same */
+        :: queued[0] || queued[OPS - 1] -> dispatch() /* every 64th wait dispatches although events are queued */
         :: true -> skip
         fi
     }
-    flush();
+    dispatch_all();
     do
-    :: queued[0] && wants(me, 0) -> atomic { take_event(0); break }
+    :: queued[0] && waits_for(me, 0) -> atomic { take_event(0); break }
 #if OPS > 1
-    :: queued[1] && wants(me, 1) -> atomic { take_event(1); break }
+    :: queued[1] && waits_for(me, 1) -> atomic { take_event(1); break }
 #endif
     :: else ->
         if
@@ -180,7 +180,7 @@ inline ctx_wake()
         w = 0;
         do
         :: w == THREADS -> break
-        :: w < THREADS && waiter[w].listed && waiter[w].wants -> waiter_wake(w); w++
+        :: w < THREADS && waiter[w].listed && waiter[w].waits_for -> waiter_wake(w); w++
         :: else -> w++
         od;
         w = 0
@@ -195,7 +195,7 @@ inline process()
     leave()
 }
 
-/* What nobody waits for, begun and ended as xen/disk_eject.c does. */
+/* A background operation, started and stopped as in xen/disk_eject.c. */
 inline enable(o, kind_)
 {
     atomic {
@@ -216,28 +216,28 @@ inline disable(o)
         :: handle -> touch(o); ao[o].stop = true; ao_wake(o)
         :: else -> skip
         fi;
-#ifndef FAULT_FORGOTTEN_BEFORE_ITS_END
+#ifndef FAULT_HANDLE_FREED_EARLY
         aos_run();
 #endif
-        forgotten = true
+        handle_freed = true
     }
     leave()
 }
 
-/* The application's own loop: poll libxl_ctx_fd, then libxl_event_take, until operation o is over. */
+/* The application's loop: poll libxl_ctx_fd, then libxl_event_take, until operation o has ended. */
 inline serve(o)
 {
     do
-    :: over(o) -> break
+    :: has_ended(o) -> break
     :: inner_readable || events_shown ->
         atomic {
             take_lock();
             if
-            :: queued[o] -> skip /* the look is put off */
+            :: queued[o] -> skip /* an event is queued, so it does not dispatch */
             :: true -> dispatch()
             fi
         }
-        flush();
+        dispatch_all();
         atomic {
             if
             :: queued[o] -> take_event(o)
@@ -248,13 +248,13 @@ inline serve(o)
     od
 }
 
-/* context.c libxl__ctx_drain and what follows it in libxl_ctx_free */
-#ifdef FAULT_CLOSED_OVER_BACKGROUND
+/* context.c libxl__ctx_drain, and the rest of libxl_ctx_free */
+#ifdef FAULT_CLOSED_BEFORE_BACKGROUND
 #define may_be_stopped(o) (ao[o].live && !ao[o].stop && ao[o].how != BACKGROUND)
-#define closed_over       (!ao[0].live || ao[0].how == BACKGROUND)
+#define all_ended       (!ao[0].live || ao[0].how == BACKGROUND)
 #else
 #define may_be_stopped(o) (ao[o].live && !ao[o].stop)
-#define closed_over       (!any(is_live))
+#define all_ended       (!any(is_live))
 #endif
 
 inline drain()
@@ -271,15 +271,15 @@ inline drain()
         d = 0;
         waiter_begin(0)
     }
-    flush();
+    dispatch_all();
     do
-    :: closed_over -> break
+    :: all_ended -> break
     :: else -> waiter_wait()
     od;
     atomic { waiter_end() }
     leave();
     if
-    :: queued[0] -> atomic { take_lock(); take_event(0); unlock() } /* dropped: nobody can ask for it */
+    :: queued[0] -> atomic { take_lock(); take_event(0); unlock() } /* dropped with the context */
     :: else -> skip
     fi
 }

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* src/core/deliver.c, and context.c libxl__ctx_flush: the application's code runs with no lock held. */
+/* src/core/deliver.c, and context.c libxl__ctx_dispatch_all: application code runs without the lock. */
 
-mtype = { REPORT, COMPLETION, STRAY };
+mtype = { REPORT, COMPLETION, UNCOUNTED };
 
-/* next(): one whose operation has nothing else under way */
+/* next(): a delivery of an operation that has no other delivery running */
 #define entry(o)                                                                                             \
-    :: ao[o].reports_in_line && !ao[o].delivering ->                                                         \
-        picked = o; what = REPORT; ao[o].reports_in_line--; ao[o].delivering = true                          \
-    :: ao[o].in_line && !ao[o].delivering ->                                                                 \
-        picked = o; what = COMPLETION; ao[o].in_line = false; ao[o].delivering = true                        \
-    :: stray_reports[o] -> picked = o; what = STRAY; stray_reports[o]--
+    :: ao[o].queued_reports && !ao[o].delivering ->                                                         \
+        picked = o; what = REPORT; ao[o].queued_reports--; ao[o].delivering = true                          \
+    :: ao[o].queued_completion && !ao[o].delivering ->                                                                 \
+        picked = o; what = COMPLETION; ao[o].queued_completion = false; ao[o].delivering = true                        \
+    :: uncounted_reports[o] -> picked = o; what = UNCOUNTED; uncounted_reports[o]--
 
 inline next()
 {
@@ -20,17 +20,17 @@ inline next()
     fi
 }
 
-/* The application's own code: no lock is held. */
+/* Application code, without the lock. */
 inline application()
 {
     if
     :: what == COMPLETION ->
-        assert(!told[picked] && !due[picked]);
+        assert(!notifications[picked] && !undelivered[picked]);
 #ifdef BUSY
-        over(0); /* it waits for what another thread is to do on the other event */
+        has_ended(0); /* it waits until another thread has handled the other event */
 #endif
-        told[picked]++
-    :: else -> due[picked]--
+        notifications[picked]++
+    :: else -> undelivered[picked]--
     fi
 }
 
@@ -52,22 +52,22 @@ inline delivered()
 }
 
 /*
- * libxl__ctx_flush of one thread. It is called from everywhere: a process of its own, so that there is one copy
- * of it; the caller waits for it to end.
+ * libxl__ctx_dispatch_all of one thread. It is a separate process, so that the model has one copy of it although it is
+ * called in many places. The caller waits until it has finished.
  */
-proctype flusher(byte me)
+proctype dispatcher(byte me)
 {
-    byte w = 0, r = 0, g = 0, ended = 0, picked = NONE;
+    byte w = 0, r = 0, g = 0, n_ended = 0, picked = NONE;
     mtype result = WAIT, what = COMPLETION;
 end:
     do
-    :: flushing[me] ->
+    :: dispatching[me] ->
         do
         :: atomic {
             aos_run();
             next();
             if
-            :: picked == NONE -> flushing[me] = false; break
+            :: picked == NONE -> dispatching[me] = false; break
             :: else -> hand_over(); unlock()
             fi
         }
@@ -82,7 +82,7 @@ end:
             :: !ao[picked].in_initiator -> destroy(picked)
             :: else -> skip
             fi;
-            what = STRAY
+            what = UNCOUNTED
         :: else -> skip
         fi;
 #endif
@@ -91,9 +91,9 @@ end:
     od
 }
 
-inline flush()
+inline dispatch_all()
 {
-    flushing[me] = true;
-    !flushing[me]
+    dispatching[me] = true;
+    !dispatching[me]
 }
 

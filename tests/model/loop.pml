@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* src/core/loop.c: who polls, who sleeps, who is woken. */
+/* src/core/loop.c: which thread polls, which sleeps, which is woken. */
 
 inline waiter_wake(x)
 {
@@ -33,21 +33,21 @@ inline hand_over()
 #endif
 }
 
-/* What the polled descriptor shows: everything registered by now, by whomever. */
+/* When the polled descriptor is readable: it covers all descriptors that are registered now. */
 #define shows(o) (registered[o] && ready[o])
 #define has_expired(o) expired[o]
 #define is_queued(o)   queued[o]
 #define inner_readable (look_again || any(shows) || any(has_expired) || broken)
 #define events_shown   any(is_queued)
-#ifdef FAULT_STALE_SET
-bool set[OPS]; /* what the leader had seen registered when it began to poll */
+#ifdef FAULT_STALE_POLL_SET
+bool set[OPS]; /* the descriptors that were registered when the leader began to poll */
 #define seen(o) (set[o] && shows(o))
 #define polled  (look_again || any(seen) || any(has_expired) || broken)
 #else
 #define polled inner_readable
 #endif
-/* The one way to go on for ever: somebody looks in vain; the leader has been woken and needs but the lock. */
-#define passed_over (leader != NONE && waiter[leader].woken && look_again)
+/* The only kind of infinite execution: a thread dispatches in vain while the leader has been woken and needs the lock. */
+#define leader_starved (leader != NONE && waiter[leader].woken && look_again)
 
 inline ao_wake(o)
 {
@@ -57,10 +57,10 @@ inline ao_wake(o)
 
 inline dispatch()
 {
-#if defined FAULT_WAKEUP_TAKEN
+#if defined FAULT_WAKEUP_CONSUMED
     look_again = false;
 #elif !defined FAULT_WAKEUP_KEPT
-    look_again = look_again && leader != NONE && waiter[leader].woken; /* not yet seen by whom it is for */
+    look_again = look_again && leader != NONE && waiter[leader].woken; /* the leader has not seen its wake-up yet */
 #endif
     d = 0;
     do

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* src/core/nested.c: operation 0 is the parent of the operations 1 and 2, its children. */
+/* src/core/nested.c: operation 0 is the parent of its children, the operations 1 and 2. */
 #ifdef NESTED
 
 /* libxl__nested, in the parent's memory; and the libxl__gather of GATHERS */
-bool attached[OPS], done[OPS], child_failed[OPS], outlives[OPS];
+bool attached[OPS], done[OPS], child_failed[OPS], detachable[OPS];
 byte count, at_once, started;
 bool gather_failed;
 
-inline child_counts()
+inline count_child()
 {
 #ifndef FAULT_CHILD_NOT_COUNTED
     ao[0].jobs++
@@ -16,7 +16,7 @@ inline child_counts()
 #endif
 }
 
-inline child_counts_no_more()
+inline uncount_child()
 {
 #ifndef FAULT_CHILD_NOT_COUNTED
     assert(ao[0].jobs);
@@ -26,14 +26,14 @@ inline child_counts_no_more()
 #endif
 }
 
-/* The end of a child: it tells its parent, and is destroyed */
+/* The end of a child: it notifies its parent and is destroyed. */
 inline nested_ended(c)
 {
-    assert(!ao[0].complete && !done[c]); /* what it writes to is the parent's */
+    assert(!ao[0].complete && !done[c]); /* libxl__nested is in the parent's memory */
     touch(0);
     done[c] = true;
     child_failed[c] = ao[c].error;
-    told[c]++;
+    notifications[c]++;
     destroy(c);
     if
     :: attached[c] -> ao_wake(0)
@@ -42,23 +42,23 @@ inline nested_ended(c)
 #ifdef FAULT_CHILD_COMPLETES_PARENT
     ao[0].ending = ao[0].ending || started == count;
 #endif
-    child_counts_no_more();
+    uncount_child();
     ao_wake(0)
 }
 
-/* stop() of its source: the parent has ended first, or has been asked to stop */
+/* The stop function of the child's source: the parent ends first, or was asked to stop. */
 inline stop_child(c)
 {
     if
-    :: attached[c] && !done[c] && outlives[c] ->
-#ifndef FAULT_HANDED_OVER_TELLS_PARENT
+    :: attached[c] && !done[c] && detachable[c] ->
+#ifndef FAULT_DETACHED_NOTIFIES_PARENT
         ao[c].how = BACKGROUND;
 #endif
-#ifndef FAULT_HANDED_OVER_STILL_COUNTED
-        child_counts_no_more();
+#ifndef FAULT_DETACHED_STILL_COUNTED
+        uncount_child();
 #endif
         ao_wake(0)
-    :: attached[c] && !done[c] && !outlives[c] ->
+    :: attached[c] && !done[c] && !detachable[c] ->
         ao[c].stop = true;
         ao_wake(c)
     :: else -> skip
@@ -66,12 +66,12 @@ inline stop_child(c)
     attached[c] = false
 }
 
-inline nested_start(c, outlives_)
+inline nested_start(c, detachable_)
 {
     ao_create(c, CHILD, kinds[c], SILENT);
     attached[c] = true;
-    outlives[c] = outlives_;
-    child_counts();
+    detachable[c] = detachable_;
+    count_child();
     first_step(c);
     began(c)
 }
@@ -82,42 +82,43 @@ inline gather_step()
     do
     :: true ->
         g = 1;
-        ended = 0;
+        n_ended = 0;
         do
         :: g > started -> break
         :: else ->
-            ended = ended + done[g];
+            n_ended = n_ended + done[g];
             gather_failed = gather_failed || child_failed[g];
             g++
         od;
         g = 0;
         if
-        :: (gather_failed || started == count) && ended == started ->
+        :: (gather_failed || started == count) && n_ended == started ->
             result = (gather_failed -> ERROR : DONE);
             break
-        :: !gather_failed && started < count && started - ended < at_once ->
+        :: !gather_failed && started < count && started - n_ended < at_once ->
             started++;
             nested_start(started, false)
         :: else -> result = WAIT; break
         fi
     od;
-    ended = 0
+    n_ended = 0
 }
 
-/* Begins what has to be done in any case and goes when its patience ends, as a creation that is undone. */
-inline hand_on()
+/* Starts a child that must run to its end, and leaves it to the background when its source fires, as the undo of a
+ * creation does. */
+inline start_and_detach()
 {
     started = 1;
     registered[0] = true;
     nested_start(1, true);
-    result = WAIT /* though the child may have ended at once: then it has woken its parent */
+    result = WAIT /* if the child has ended at once, it has woken its parent */
 }
 
 inline parent_first_step(o)
 {
     if
     :: ao[o].kind == GATHERS -> gather_step()
-    :: ao[o].kind == HANDS_ON -> hand_on()
+    :: ao[o].kind == DETACHES -> start_and_detach()
     :: else -> first_step(o)
     fi
 }
@@ -126,7 +127,7 @@ inline parent_further_step(o)
 {
     if
     :: ao[o].kind == GATHERS -> gather_step()
-    :: ao[o].kind == HANDS_ON -> result = (done[1] || ao[o].fired -> DONE : WAIT)
+    :: ao[o].kind == DETACHES -> result = (done[1] || ao[o].fired -> DONE : WAIT)
     :: else -> further_step(o)
     fi
 }

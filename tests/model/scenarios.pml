@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The life of an operation, as src/core/{ao,deliver,loop,event,worker,context}.c live it. Inlines have the names of
- * the functions that they stand for; what the code does under the lock is one atomic step here.
+ * The life of an operation, as in src/core/{ao,deliver,loop,event,worker,context}.c. Inlines have the names of the
+ * functions that they model. Code that runs under the lock is one atomic step.
  *
- * Scenarios (one of -DLIFE -DWAITING -DBUSY -DCLOSE -DNESTED -DALONE) say who calls what, at the end of the
- * file. Whatever a scenario leaves open (how the operation completes, what its body does, who waits, who aborts, when things
- * happen) is tried in every way. -DFAULT_X puts fault X back: README.md lists them.
+ * One of -DLIFE -DWAITING -DBUSY -DCLOSE -DNESTED -DALONE selects a scenario. Scenarios are at the end of this file and
+ * define which thread makes which calls. Spin tries every choice that a scenario leaves open: how the operation
+ * completes, what its body does, which thread waits or aborts, and the order of events. -DFAULT_X adds fault X; README.md
+ * lists the faults.
  */
 #define NONE 255
 
@@ -46,29 +47,29 @@
 #define each(one) one(0) one(1) one(2)
 #endif
 
-/* How the application is told: by return, by its callback, by the queue, by its event_occurs hook.
- * A child tells its parent, and what runs in the background nobody. */
+/* How the operation completes: by return, by a callback, by a queued event, by the event_occurs hook. A child notifies its
+ * parent; an operation in the background notifies nothing. */
 mtype = { SYNC, CALLBACK, EVENT, HOOKED, CHILD, BACKGROUND };
-/* Whether its body reports. Callback or hook: it is all the same to the line. */
+/* Whether the body reports progress. Reports by callback and by hook are delivered alike. */
 mtype = { SILENT, REPORTING };
-/* What a body does. ENDLESS ends only by being stopped; UNWINDS has a job to put things back with.
- * The last two have children: nested.pml. */
-mtype = { FAILS, INSTANT, SOURCE, JOB, JOB_FAILS, WAKES_FAILS, UNWINDS, ENDLESS, GATHERS, HANDS_ON };
+/* What a body does. ENDLESS ends only when it is stopped. UNWINDS submits a job for its undo. The last two have children
+ * (nested.pml). */
+mtype = { FAILS, INSTANT, SOURCE, JOB, JOB_FAILS, WAKES_FAILS, UNWINDS, ENDLESS, GATHERS, DETACHES };
 mtype = { IDLE, QUEUED, RUNNING, ENDED };
-mtype = { WAIT, DONE, ERROR }; /* what bodies return */
+mtype = { WAIT, DONE, ERROR }; /* results of bodies */
 
 typedef Op {
-    bool alive; /* the magic number is right */
+    bool alive; /* the magic number is valid */
     bool in_initiator, complete, notified, ending, runnable, live, indexed;
-    bool in_line, delivering; /* its completion stands in line; something of it is under way */
+    bool queued_completion, delivering; /* its completion is queued for delivery; one of its deliveries is running */
     bool stop, fired, unwinding, error;
-    byte jobs, reports, reports_in_line, waiter;
+    byte jobs, reports, queued_reports, waiter;
     mtype how, kind, reporting, job;
 }
 
 typedef Waiter {
     bool listed, woken, following, signalled;
-    byte wants; /* bit o: the event of operation o */
+    byte waits_for; /* bit o: the event of operation o */
 }
 
 Op ao[OPS];
@@ -76,23 +77,23 @@ Waiter waiter[THREADS];
 
 byte lock = NONE, leader = NONE;
 bool look_again;                          /* the eventfd */
-bool registered[OPS], ready[OPS];         /* the descriptor that a body waits for, and whether it is readable */
-bool limit[OPS], expired[OPS];            /* the timer of an operation, and whether the timerfd tells of it */
+bool registered[OPS], ready[OPS];         /* the descriptor that a body waits for; whether it is readable */
+bool limit[OPS], expired[OPS];            /* the timer of an operation; whether it has expired */
 bool queued[OPS];                         /* completion events */
-byte stray_reports[OPS];                  /* reports in line that are taken for nobody's */
+byte uncounted_reports[OPS];                  /* queued reports that are not counted for their operation */
 bool closing, broken, woken_up;           /* woken_up: libxl_ctx_wake was called */
-byte holder[OPS];                         /* of a record: operation + 1 */
-bool handle, forgotten;                   /* of a background operation's starter, and whether that has freed it */
+byte holder[OPS];                         /* of each record: operation + 1, or 0 */
+bool handle, handle_freed;                   /* of the starter of a background operation; whether it has freed the handle */
 
-/* What the application has seen. */
-mtype how0, kind0, reporting0, kinds[OPS]; /* what it asks for */
-byte told[OPS], due[OPS]; /* due: reports made and not yet handed over */
+/* The application's choices and observations. */
+mtype how0, kind0, reporting0, kinds[OPS]; /* the chosen parameters */
+byte notifications[OPS], undelivered[OPS]; /* undelivered: reports made and not delivered */
 bool failed[OPS];
 byte finished;
-bool flushing[THREADS];
+bool dispatching[THREADS];
 
-#define wants(w, o)  (waiter[w].listed && ((waiter[w].wants >> (o)) & 1))
-#define over(o)      (told[o] || failed[o])
+#define waits_for(w, o)  (waiter[w].listed && ((waiter[w].waits_for >> (o)) & 1))
+#define has_ended(o)      (notifications[o] || failed[o])
 #define touch(o)     assert(ao[o].alive)
 #define take_lock()  lock == NONE -> lock = me
 #define unlock()     assert(lock == me); lock = NONE
@@ -107,34 +108,34 @@ bool flushing[THREADS];
 
 byte consumer;
 
-#define any_how(x)                                                                                           \
+#define choose_how(x)                                                                                           \
     if :: x = SYNC :: x = CALLBACK :: x = EVENT :: x = HOOKED fi
-#define any_kind(x)                                                                                          \
+#define choose_kind(x)                                                                                          \
     if :: x = FAILS :: x = INSTANT :: x = SOURCE :: x = JOB :: x = JOB_FAILS :: x = WAKES_FAILS             \
        :: x = UNWINDS :: x = ENDLESS fi
-#define childs_kind(x)                                                                                       \
+#define choose_child_kind(x)                                                                                       \
     if :: x = FAILS :: x = INSTANT :: x = SOURCE :: x = JOB fi
-#define any_reporting(x)                                                                                     \
+#define choose_reporting(x)                                                                                     \
     if :: x = SILENT :: x = REPORTING fi
 
-/* Waits, in one of the ways there are, until operation o is over. */
+/* Waits in one of the possible ways until operation o has ended. */
 inline consume(o)
 {
     if
-    :: ao[o].how == EVENT && !over(o) -> event_wait(1 << o)
+    :: ao[o].how == EVENT && !has_ended(o) -> event_wait(1 << o)
     :: serve(o)
     fi
 }
 
 proctype thread(byte me)
 {
-    byte w = 0, d = 0, r = 0, g = 0, ended = 0;
+    byte w = 0, d = 0, r = 0, g = 0, n_ended = 0;
     mtype result;
     bool error = false, found = false;
 
 #ifdef LIFE
-    /* One starts an operation of any kind in any mode; the other may abort it, may wait for its event already
-     * before it exists, or may be the one whose loop brings it to its end. */
+    /* Thread 0 starts an operation of any kind in any mode. Thread 1 may abort it, may wait for its event before it
+     * exists, or may run the loop that completes it. */
     if
     :: me == 0 ->
         start(0, how0, kind0, reporting0);
@@ -149,7 +150,7 @@ proctype thread(byte me)
         :: skip
         fi;
 #ifdef BROKEN
-        atomic { take_lock(); broken = false; unlock() } /* the application closes what it need not have open */
+        atomic { take_lock(); broken = false; unlock() } /* the application closes other descriptors */
 #endif
         if
         :: consumer == me && how0 == EVENT -> event_wait(1)
@@ -159,8 +160,8 @@ proctype thread(byte me)
     fi;
 #endif
 #ifdef WAITING
-    /* Three threads wait in the library at once: two for an operation of theirs, one for an event; or the
-     * second starts the operation whose event the third waits for, and goes. */
+    /* Three threads wait in the library at once: two for their own operations, one for an event. Or the second one starts
+     * the operation whose event the third one awaits, and returns. */
     if
     :: me == 0 -> start(0, SYNC, kind0, SILENT)
     :: me == 1 -> start(1, how0, (kind0 == JOB -> SOURCE : JOB), SILENT)
@@ -170,13 +171,13 @@ proctype thread(byte me)
     fi;
 #endif
 #ifdef BUSY
-    /* Two threads wait for either event. A callback on one of them waits for what happens on the other. */
+    /* Two threads wait for one event. A callback on one of them waits for what the other thread will do. */
     if
     :: me == 0 || me == 1 -> event_wait(1)
     :: me == 2 ->
         start(1, CALLBACK, SOURCE, SILENT);
         start(0, EVENT, INSTANT, SILENT);
-        over(0) -> ctx_wake();
+        has_ended(0) -> ctx_wake();
         serve(1)
     fi;
 #endif
@@ -185,12 +186,12 @@ proctype thread(byte me)
     drain();
 #endif
 #ifdef NESTED
-    /* A parent with children is aborted, or not; the context is closed after its end or under it. */
+    /* A parent with children may be aborted. The context is closed before or after the parent has ended. */
     if
     :: me == 0 ->
         start(0, how0, kind0, SILENT);
         if
-        :: !over(0) -> consume(0)
+        :: !has_ended(0) -> consume(0)
         :: skip
         fi;
         finished == 1;
@@ -204,7 +205,7 @@ proctype thread(byte me)
     fi;
 #endif
 #ifdef ALONE
-    /* An operation in the background is ended by who has begun it, or by itself, or by the context's end. */
+    /* A background operation is stopped by its starter, or by closing the context, or ends by itself. */
     if
     :: me == 0 ->
         enable(0, kind0);
@@ -227,9 +228,9 @@ gone:
 }
 
 #ifdef NESTED
-#define asked_for(o) (o <= started)
+#define expected_notifications(o) (o <= started)
 #else
-#define asked_for(o) 1
+#define expected_notifications(o) 1
 #endif
 
 init
@@ -237,9 +238,9 @@ init
     byte t = 0;
     atomic {
 #ifdef LIFE
-        any_how(how0);
-        any_kind(kind0);
-        any_reporting(reporting0);
+        choose_how(how0);
+        choose_kind(kind0);
+        choose_reporting(reporting0);
         if :: consumer = 0 :: consumer = 1 fi;
 #ifdef BROKEN
         broken = true; how0 = SYNC; kind0 = UNWINDS;
@@ -250,17 +251,17 @@ init
         if :: kind0 = SOURCE :: kind0 = JOB fi;
 #endif
 #ifdef CLOSE
-        any_how(how0);
-        any_kind(kind0);
-        any_reporting(reporting0);
+        choose_how(how0);
+        choose_kind(kind0);
+        choose_reporting(reporting0);
 #endif
 #ifdef NESTED
         if :: how0 = SYNC :: how0 = CALLBACK fi;
         if
-        :: kind0 = HANDS_ON; any_kind(kinds[1])
+        :: kind0 = DETACHES; choose_kind(kinds[1])
         :: kind0 = GATHERS
-        :: kind0 = GATHERS; count = 1; at_once = 1; any_kind(kinds[1])
-        :: kind0 = GATHERS; count = 2; childs_kind(kinds[1]); childs_kind(kinds[2]);
+        :: kind0 = GATHERS; count = 1; at_once = 1; choose_kind(kinds[1])
+        :: kind0 = GATHERS; count = 2; choose_child_kind(kinds[1]); choose_child_kind(kinds[2]);
             if :: at_once = 1 :: at_once = 2 fi
         fi;
 #endif
@@ -270,7 +271,7 @@ init
         run worker();
         run xen();
         do
-        :: t < THREADS -> run thread(t); run flusher(t); t++
+        :: t < THREADS -> run thread(t); run dispatcher(t); t++
         :: else -> break
         od
     }
@@ -279,16 +280,16 @@ init
     do
     :: t == OPS -> break
     :: t < OPS ->
-        assert(told[t] + failed[t] == asked_for(t)); /* exactly one notification, or an error instead */
-        assert(!ao[t].alive && !due[t]);  /* nothing is left */
+        assert(notifications[t] + failed[t] == expected_notifications(t)); /* exactly one notification or error */
+        assert(!ao[t].alive && !undelivered[t]);  /* no record and no report is left */
         t++
     od;
     assert(lock == NONE && leader == NONE)
 }
 
 /*
- * All threads return. Nothing is assumed to be fair: what goes on for ever ends in one thread passing over
- * another one that needs but the lock, so any lock that lets everybody in at last is enough. (A broken loop is
- * tried until somebody gets in to mend it.)
+ * All threads return. No fairness is assumed: in every infinite execution one thread finally starves another one that
+ * needs only the lock. So any lock that admits every waiting thread eventually is enough. (A broken loop is retried until
+ * a thread repairs it.)
  */
-ltl returns { <> (finished == THREADS) || <> [] (passed_over || broken) }
+ltl returns { <> (finished == THREADS) || <> [] (leader_starved || broken) }

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* src/core/loop.c: libxl__waiter_wait with lead and follow. `error`: the loop is broken. */
+/* src/core/loop.c: libxl__waiter_wait with lead and follow. `error` is set if the loop is broken. */
 
 inline waiter_begin(mask)
 {
     waiter[me].listed = true;
-    waiter[me].wants = mask;
+    waiter[me].waits_for = mask;
     waiter[me].woken = false
 }
 
 inline waiter_end()
 {
     waiter[me].listed = false;
-    waiter[me].wants = 0;
+    waiter[me].waits_for = 0;
     hand_over()
 }
 
@@ -27,7 +27,7 @@ inline lead()
 {
     atomic {
         leader = me;
-#ifdef FAULT_STALE_SET
+#ifdef FAULT_STALE_POLL_SET
         each(see);
 #endif
         unlock()
@@ -45,13 +45,13 @@ inline lead()
 
 inline waiter_wait()
 {
-    flush();
+    dispatch_all();
     if
     :: !waiter[me].woken && leader != NONE -> follow()
     :: !waiter[me].woken && leader == NONE -> lead()
     :: else -> skip
     fi;
-    flush();
+    dispatch_all();
     waiter[me].woken = false
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What is not the caller: workers (src/core/worker.c), Xen, the clock. */
+/* The environment: workers (src/core/worker.c), Xen, the clock. */
 
-/* worker.c: a worker that takes jobs one by one */
+/* worker.c: a worker that does one job after the other */
 #define takes(x)                                                                                             \
     :: atomic { ao[x].job == QUEUED && lock == NONE -> o = x; ao[x].job = RUNNING } goto work
 
@@ -13,14 +13,14 @@ end:
     each(takes)
     od;
 work:
-    skip; /* the work: not locked */
+    skip; /* the work, without the lock */
     atomic {
         take_lock();
         ao[o].job = ENDED;
         touch(o);
         ao[o].jobs = (ao[o].jobs -> ao[o].jobs - 1 : 0);
         ao_wake(o);
-#ifndef FAULT_JOB_WAKES_NOBODY
+#ifndef FAULT_JOB_WAKES_NO_THREAD
         look_again = true;
 #endif
         unlock()
@@ -32,7 +32,7 @@ work:
     :: registered[o] && !ready[o] -> ready[o] = true                                                         \
     :: limit[o] && (ao[o].kind == ENDLESS || ao[o].kind == UNWINDS) -> expired[o] = true; limit[o] = false
 
-/* What operations wait for happens in the end, or their limit is reached. */
+/* The events that operations wait for happen eventually, or the time limit expires. */
 proctype xen()
 {
 end:
