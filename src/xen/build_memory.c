@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: nothing; the map and the tables that it hangs on the builder's image are freed by who releases the
- * image. On a worker, not locked.
+ * The memory map and the ACPI tables of a PVH guest. Owns nothing: build.c frees the map and the tables with the builder's
+ * image. Called on a worker, unlocked.
  *
- * The memory of a PVH guest, as its start_info describes it: RAM below 4 GiB up to the hole for devices that
- * no PVH guest has, the pages that it shares with the toolstack, the ACPI tables, and the rest of the RAM
- * above 4 GiB. The tables are few: enough for a kernel to find its processors (ACPI 5.1: RSDP, XSDT, FADT,
- * MADT, an empty DSDT).
+ * The map, as start_info gives it to the guest: RAM from 0 up to the hole below 4 GiB, where a PC has its devices; in the
+ * hole the pages that the guest shares with the toolstack, and the ACPI tables; the rest of the RAM above 4 GiB. The tables
+ * suffice for a kernel to find its processors (ACPI 5.1: RSDP, XSDT, FADT, MADT, an empty DSDT).
  */
 #include "build.h"
 
@@ -22,7 +21,7 @@
 #define ACPI_SIZE   0x2000ull
 #define LAPIC_START 0xfee00000u
 
-/* ---- ACPI tables; all of it little-endian, as the machine is */
+/* ---- ACPI tables, which are little-endian, like the machine */
 
 struct __attribute__((packed)) header {
     char signature[4];
@@ -53,7 +52,7 @@ struct __attribute__((packed)) xsdt {
 struct __attribute__((packed)) fadt {
     struct header header;
     uint32_t facs, dsdt;
-    uint8_t unused[65]; /* all of it about hardware that is not there */
+    uint8_t unused[65]; /* describes hardware that a PVH guest does not have */
     uint16_t boot_flags;
     uint8_t reserved;
     uint32_t flags;

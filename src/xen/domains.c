@@ -220,7 +220,7 @@ static int add_watches(libxl_ctx *ctx)
     if (!domains->released) {
         rc = libxl__watch_add(ctx, "@releaseDomain", look_now, &domains->released, true, &domains->released);
         if (domains->released) /* look_now may have removed it already */
-            libxl__watch_urgent(ctx, domains->released);
+            libxl__watch_fire_early(ctx, domains->released);
     }
     if (!rc && !domains->introduced)
         rc = libxl__watch_add(ctx, "@introduceDomain", look_now, &domains->introduced, true,

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: the context's event channel handle and the ports bound through it. Guarded by the context's lock. */
+/* Owns: the context's event channel handle, opened when it is first needed, and the ports bound through it. The context's
+ * lock guards both. */
 #include "xen.h"
 
 #include <errno.h>
-#include <string.h>
 
 static void notified(libxl_ctx *ctx, libxl__fd *source, uint32_t revents)
 {
@@ -29,7 +29,7 @@ static int open_handle(libxl__ao *ao)
     xentoollog_logger *logger = libxl__xen_logger(ao->ctx);
     evtchns->handle = xenevtchn_open(logger, 0);
     if (!evtchns->handle)
-        return libxl__ao_fail(ao, libxl__errno_rc(errno), "opening event channels: %s", strerror(errno));
+        return libxl__ao_fail(ao, libxl__errno_rc(errno), "opening event channels: %m");
     int rc = libxl__fd_register(ao->ctx, &evtchns->source, xenevtchn_fd(evtchns->handle), EPOLLIN, notified);
     if (!rc)
         return 0;
@@ -45,7 +45,7 @@ void libxl__evtchns_close(libxl_ctx *ctx)
         xenevtchn_close(ctx->xen->evtchns.handle);
 }
 
-static void stop(libxl_ctx *ctx, libxl__source *source)
+static void evtchn_stop(libxl_ctx *ctx, libxl__source *source)
 {
     libxl__evtchn *evtchn = (libxl__evtchn *)source;
     LIST_REMOVE(evtchn, link);
@@ -55,11 +55,10 @@ static void stop(libxl_ctx *ctx, libxl__source *source)
 static int attach(libxl__ao *ao, libxl__evtchn *evtchn, xenevtchn_port_or_error_t port, uint32_t domid)
 {
     if (port < 0)
-        return libxl__ao_fail(ao, libxl__errno_rc(errno), "binding an event channel to domain %u: %s", domid,
-                              strerror(errno));
+        return libxl__ao_fail(ao, libxl__errno_rc(errno), "binding an event channel to domain %u: %m", domid);
     evtchn->port = (evtchn_port_t)port;
     LIST_INSERT_HEAD(&ao->ctx->xen->evtchns.list, evtchn, link);
-    libxl__source_attach(ao, &evtchn->source, stop);
+    libxl__source_attach(ao, &evtchn->source, evtchn_stop);
     return 0;
 }
 
@@ -83,7 +82,6 @@ int libxl__evtchn_offer(libxl__ao *ao, libxl__evtchn *evtchn, uint32_t domid)
 int libxl__evtchn_notify(libxl__ao *ao, const libxl__evtchn *evtchn)
 {
     if (xenevtchn_notify(ao->ctx->xen->evtchns.handle, evtchn->port))
-        return libxl__ao_fail(ao, ERROR_FAIL, "notifying event channel %u: %s", evtchn->port,
-                              strerror(errno));
+        return libxl__ao_fail(ao, ERROR_FAIL, "notifying event channel %u: %m", evtchn->port);
     return 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Event channels, as sources. */
+/* Event channels as sources: an operation binds one and is woken at each notification. */
 #ifndef LIBXL__EVTCHN_H
 #define LIBXL__EVTCHN_H
 
@@ -9,27 +9,29 @@
 
 typedef struct libxl__evtchn libxl__evtchn;
 
-/* One end of an event channel. The operation's, zeroed. */
+/* Our end of an event channel. Embed this in the operation's state; zero-initialise it. It is unbound with its operation. */
 struct libxl__evtchn {
-    libxl__source source; /* fires at each notification; the channel is unmasked again at once */
-    evtchn_port_t port;   /* ours */
+    libxl__source source; /* fires at each notification; the port is unmasked at once */
+    evtchn_port_t port;   /* our port */
     LIST_ENTRY(libxl__evtchn) link;
 };
 
 typedef struct libxl__evtchns {
-    xenevtchn_handle *handle; /* opened by the first who needs it */
+    xenevtchn_handle *handle; /* NULL until the first port is bound */
     libxl__fd source;
     LIST_HEAD(, libxl__evtchn) list;
 } libxl__evtchns;
 
 /* Locked, all of them. */
 
+/* While the context is freed. */
 void libxl__evtchns_close(libxl_ctx *ctx);
 
-/* Binds to a port that the domain offers us. Errors: FAIL with the errno in the message. */
+/* Binds to a port that the domain offers to us. Errors: those of libxl__errno_rc, recorded in ao. */
 int libxl__evtchn_bind(libxl__ao *ao, libxl__evtchn *evtchn, uint32_t domid, evtchn_port_t remote_port);
 /* Offers the domain a port to bind to: evtchn->port. Errors: as above. */
 int libxl__evtchn_offer(libxl__ao *ao, libxl__evtchn *evtchn, uint32_t domid);
+/* Notifies the other end. Errors: FAIL, recorded in ao. */
 int libxl__evtchn_notify(libxl__ao *ao, const libxl__evtchn *evtchn);
 
 #endif

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the context's handles to the hypervisor, the first from libxl_ctx_alloc, all to libxl_ctx_free. No lock: each
- * is opened once, by whoever comes first, and stays.
+ * Owns: the context's handles to the hypervisor. The first is opened with the context, the others when they are first
+ * needed; all are closed with the context. No lock: each slot is set once, atomically, and does not change afterwards.
  *
- * libxencall keeps a handle's buffers, a page for each hypercall, with the handle. Threads that share one take these
- * pages from each other's caches and wait for its lock, so each of a few has its own; who opened the context has the
- * first, and a program of one thread others only for the workers that destroy domains.
+ * Why several: libxencall keeps the buffers of hypercalls, a page each, in the handle. Threads that share a handle wait for
+ * its lock and take these pages from each other's caches. Threads are numbered and spread over four handles. The thread that
+ * made the context has the first handle, so a program with one thread opens more only for the workers that destroy domains.
  */
 #include "xen.h"
 
@@ -13,7 +13,7 @@
 
 static atomic_uint threads;
 
-/* From 1 on. */
+/* The number of the calling thread, from 1 on. */
 static unsigned this_thread(void)
 {
     static _Thread_local unsigned number __attribute__((tls_model("initial-exec")));
@@ -43,33 +43,33 @@ int libxl__handles_open(libxl_ctx *ctx)
     return 0;
 }
 
-/* Who cannot have its own shares the first one. */
-static __attribute__((noinline)) xc_interface *add(libxl_ctx *ctx, unsigned place)
+/* Opens the handle of a slot. If that fails, the slot shares the first handle. */
+static __attribute__((noinline)) xc_interface *add(libxl_ctx *ctx, unsigned slot)
 {
     libxl__handles *handles = &ctx->xen->handles;
     const int saved = errno;
     xc_interface *shared = handles->of[0], *own = open_one(ctx), *there = NULL;
-    if (!atomic_compare_exchange_strong(&handles->of[place], &there, own ? own : shared) && own)
+    if (!atomic_compare_exchange_strong(&handles->of[slot], &there, own ? own : shared) && own)
         xc_interface_close(own);
     errno = saved;
-    return handles->of[place];
+    return handles->of[slot];
 }
 
 xc_interface *libxl__xch(libxl_ctx *ctx)
 {
     libxl__handles *handles = &ctx->xen->handles;
-    const unsigned place = (this_thread() - handles->opened_by) % LIBXL__HANDLES;
-    xc_interface *xch = atomic_load_explicit(&handles->of[place], memory_order_acquire);
-    return xch ? xch : add(ctx, place);
+    const unsigned slot = (this_thread() - handles->opened_by) % LIBXL__HANDLES;
+    xc_interface *xch = atomic_load_explicit(&handles->of[slot], memory_order_acquire);
+    return xch ? xch : add(ctx, slot);
 }
 
 void libxl__handles_close(libxl_ctx *ctx)
 {
     libxl__handles *handles = &ctx->xen->handles;
     xc_interface *first = handles->of[0];
-    for (unsigned place = LIBXL__HANDLES; place-- > 0;) {
-        xc_interface *xch = handles->of[place];
-        if (xch && (!place || xch != first))
+    for (unsigned slot = LIBXL__HANDLES; slot-- > 0;) {
+        xc_interface *xch = handles->of[slot];
+        if (xch && (!slot || xch != first))
             xc_interface_close(xch);
     }
 }

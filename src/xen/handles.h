@@ -11,18 +11,19 @@
 enum { LIBXL__HANDLES = 4 }; /* libxenctrl opens six descriptors for each */
 
 typedef struct libxl__handles {
-    _Atomic(xc_interface *) of[LIBXL__HANDLES]; /* some of the places may have the first one's */
-    unsigned opened_by;                         /* the thread whose place is the first */
+    _Atomic(xc_interface *) of[LIBXL__HANDLES]; /* several slots may hold the first handle */
+    unsigned opened_by;                         /* the number of the thread that has the first slot */
 } libxl__handles;
 
-/* While a context is made. Errors: NO_HYPERVISOR, PERMISSION, NOMEM, FAIL; libxl__handles_close is due in any case. */
+/* While the context is made. Errors, with a message: NO_HYPERVISOR, PERMISSION, NOMEM, FAIL; libxl__handles_close must be
+ * called in any case. */
 int libxl__handles_open(libxl_ctx *ctx);
-/* When nobody uses them any more. */
+/* While the context is freed. */
 void libxl__handles_close(libxl_ctx *ctx);
 
 /*
- * The one for the calling thread's hypercalls, whichever it is; the context's. Locked or not. Thread-safe, but for its
- * last error, which nobody reads. errno is left alone.
+ * Returns the handle for the calling thread's hypercalls; it belongs to the context. Any thread, locked or not. The handle may
+ * be shared with other threads, so its last error (xc_get_last_error) must not be used. Leaves errno as it is.
  */
 xc_interface *libxl__xch(libxl_ctx *ctx);
 

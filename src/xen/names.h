@@ -1,53 +1,37 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Which living domain has a name: xenstore's /local/domain/N/name, written by toolstacks only.
- *
- * There is no index of names, so all have to be read. A context that makes domains one after the other keeps those
- * that it has read for as long as it goes on, true by a watch for each.
+ * Finding the living domain that has a name. The name is in xenstore, /local/domain/N/name, which only toolstacks write.
+ * xenstore has no index of names, so a search reads the names of all domains that are not kept (kept_names.h).
  */
 #ifndef LIBXL__NAMES_H
 #define LIBXL__NAMES_H
 
 #include "ao.h"
-#include "timer.h"
-#include "watch.h"
 #include "xs.h"
 
-typedef struct libxl__name libxl__name;
-
-typedef struct libxl__names {
-    libxl__name **kept; /* by domid */
-    uint32_t count, room;
-    bool keeping;
-    libxl__timer forget; /* started while keeping */
-} libxl__names;
-
-/* A search. The operation's, zeroed. */
+/* A search. Embed this in the operation's state; libxl__name_search_start sets it up. */
 typedef struct libxl__name_search {
     const char *name;
     bool keep;
-    enum { LIBXL__NAMES_LISTENING, LIBXL__NAMES_READING } phase;
+    enum { LIBXL__NAMES_CATCHING_UP, LIBXL__NAMES_READING } phase;
     libxl__xs_batch *batch;
     struct libxl__name_read *reads; /* in the operation's memory */
     uint32_t count;
-    uint32_t domid;
-    uint64_t heard; /* when reading began */
+    uint32_t domid;     /* what has been found; LIBXL_DOMID_INVALID: nothing so far */
+    uint64_t event_seq; /* the number of the last watch event when reading began */
 } libxl__name_search;
 
-/* Locked, all of them. */
+/* Locked, both of them. */
 
 /*
- * Begins a search for the living domain of this name, which stays the caller's. `keep`: there will be more of them.
- * Errors: NOMEM, FAIL, NO_XENSTORE, noted in ao.
+ * Starts a search. `name` stays the caller's, and must stay valid. `keep`: more searches are likely, so names are kept.
+ * Errors: NOMEM, FAIL, NO_XENSTORE, recorded in ao.
  */
 int libxl__name_search_start(libxl__ao *ao, libxl__name_search *search, const char *name, bool keep);
 /*
- * Called each time the body is. LIBXL__AO_WAIT; 0, and the domid, LIBXL_DOMID_INVALID if there is no such domain; or
- * an error, noted in ao. A domain that had the name when the search began, and has it still, is found.
+ * To be called each time the operation is. Returns LIBXL__AO_WAIT; 0 and the domid, LIBXL_DOMID_INVALID if there is no such
+ * domain; or an error, recorded in ao. A domain that has the name from the start of the search to its end is found.
  */
 int libxl__name_search_step(libxl__ao *ao, libxl__name_search *search, uint32_t *domid_out);
-
-/* The transport is closed. */
-void libxl__names_close(libxl_ctx *ctx);
 
 #endif

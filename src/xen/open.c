@@ -43,7 +43,7 @@ void libxl__xen_close(libxl_ctx *ctx)
     if (!xen)
         return;
     libxl__domains_close(ctx);
-    libxl__names_close(ctx);
+    libxl__kept_names_close(ctx);
     if (xen->transport)
         xen->transport->close(ctx);
     libxl__watches_close(ctx);
@@ -59,7 +59,7 @@ void libxl__xen_close(libxl_ctx *ctx)
 /* The timers of the followed domains and of the kept names are the context's own: they are always there. */
 void libxl__xen_count(libxl_ctx *ctx, libxl_counters *out)
 {
-    out->timers -= 1 + ctx->xen->names.keeping;
+    out->timers -= 1 + ctx->xen->kept_names.keeping;
     out->watches = ctx->xen->watches.count;
 }
 

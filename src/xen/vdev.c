@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: nothing. Any thread. */
+/* Owns nothing; any thread, locked or not. */
 #include "vdev.h"
 
 #include <ctype.h>
@@ -8,7 +8,7 @@
 
 enum { MOST_DISKS = 1 << 20, MOST_PARTITIONS = 256, LONGEST = sizeof("d1048575p255") - 1 };
 
-/* Letters count a, b, ... z, aa, ab, ...: to the disk's number, from 0; -1: too many or none. */
+/* Reads letters, which number disks: a is 0, z is 25, aa is 26. Returns -1 if there are none or too many. */
 static int disk_letters(const char **text)
 {
     int disk = 0;
@@ -21,7 +21,7 @@ static int disk_letters(const char **text)
     return *text == start ? -1 : disk - 1;
 }
 
-/* Digits up to `most`; none: 0. -1: more. */
+/* Reads digits; none stand for 0. Returns -1 if the number is `most` or more. */
 static int digits(const char **text, int most)
 {
     int number = 0;

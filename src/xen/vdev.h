@@ -4,8 +4,8 @@
 #define LIBXL__VDEV_H
 
 /*
- * The number of a disk or partition: "xvda", "xvdb2", "hdc", "sda1", "d3p1", or a number as it is. -1: none
- * of these. Needs no lock.
+ * Returns the number of a disk or partition: "xvda", "xvdb2", "hdc", "sda1", "d3p1", or a number, which stands for itself.
+ * Returns -1 for anything else. Any thread, locked or not.
  */
 int libxl__vdev_number(const char *vdev);
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the watches. Guarded by the context's lock. A token names a slot and its generation: an event of a
- * watch that is gone finds nothing, without a search.
+ * Owns: the watches. The context's lock guards them.
+ *
+ * A token, by which xenstored names a watch to us, consists of the watch's slot and generation. So the watch of an event is
+ * found without a search, and an event of a watch that has been removed finds none.
  */
 #include "xen.h"
 
@@ -53,7 +55,7 @@ libxl__watch_token libxl__watch_token_of(const libxl__watch *watch)
     return token;
 }
 
-static libxl__watch *of_token(const libxl__watches *watches, const char *token)
+static libxl__watch *watch_of_token(const libxl__watches *watches, const char *token)
 {
     char *end;
     unsigned long slot = strtoul(token, &end, 16);
@@ -64,7 +66,7 @@ static libxl__watch *of_token(const libxl__watches *watches, const char *token)
     return watch && watch->generation == generation ? watch : NULL;
 }
 
-/* Its memory, with the transport's in front. */
+/* The transport's own memory lies in front of each watch. */
 static void free_memory(libxl_ctx *ctx, libxl__watch *watch)
 {
     if (watch)
@@ -99,7 +101,7 @@ int libxl__watch_add(libxl_ctx *ctx, const char *path, libxl__watch_callback *ca
         return ERROR_NOMEM;
     }
     watches->count += !own;
-    *watch_out = watch; /* before xenstored is asked: that may fail at once, and call back */
+    *watch_out = watch; /* set before the transport is called, which may call back at once */
     int rc = ctx->xen->transport->add_watch(ctx, watch);
     if (rc) {
         *watch_out = NULL;
@@ -116,8 +118,8 @@ void libxl__watch_remove(libxl_ctx *ctx, libxl__watch *watch)
     libxl__watches *watches = &ctx->xen->watches;
     watch->callback = NULL;
     watches->count -= !watch->own;
-    if (watches->urgent == watch)
-        watches->urgent = NULL;
+    if (watches->early_fire == watch)
+        watches->early_fire = NULL;
     ctx->xen->transport->remove_watch(ctx, watch);
 }
 
@@ -145,29 +147,29 @@ void libxl__watches_lost(libxl_ctx *ctx)
 void libxl__watch_event(libxl_ctx *ctx, const char *token)
 {
     libxl__watches *watches = &ctx->xen->watches;
-    libxl__watch *watch = of_token(watches, token);
-    const bool told = watch == watches->foretold;
-    watches->foretold = NULL;
-    watches->heard++;
-    if (watch && watch->callback && !told)
+    libxl__watch *watch = watch_of_token(watches, token);
+    const bool fired = watch == watches->fired_early;
+    watches->fired_early = NULL;
+    watches->event_seq++;
+    if (watch && watch->callback && !fired)
         watch->callback(ctx, watch->user, false);
 }
 
-void libxl__watch_urgent(libxl_ctx *ctx, libxl__watch *watch)
+void libxl__watch_fire_early(libxl_ctx *ctx, libxl__watch *watch)
 {
     libxl__watches *watches = &ctx->xen->watches;
     const libxl__watch_token token = libxl__watch_token_of(watch);
-    watches->urgent = watch;
-    watches->urgent_length = strlen(watch->path) + 1 + strlen(token.text) + 1;
+    watches->early_fire = watch;
+    watches->early_fire_length = strlen(watch->path) + 1 + strlen(token.text) + 1;
 }
 
-void libxl__watch_foretold(libxl_ctx *ctx, size_t length)
+void libxl__watch_early_fire(libxl_ctx *ctx, size_t length)
 {
     libxl__watches *watches = &ctx->xen->watches;
-    libxl__watch *watch = watches->urgent;
-    if (!watch || watches->foretold || length != watches->urgent_length)
+    libxl__watch *watch = watches->early_fire;
+    if (!watch || watches->fired_early || length != watches->early_fire_length)
         return;
-    watches->foretold = watch;
+    watches->fired_early = watch;
     watch->callback(ctx, watch->user, false);
 }
 
@@ -181,7 +183,7 @@ void libxl__watches_close(libxl_ctx *ctx)
 
 /* ---- as a source */
 
-static void fire(libxl_ctx *ctx, void *user, bool failed)
+static void watch_fired(libxl_ctx *ctx, void *user, bool failed)
 {
     (void)ctx;
     libxl__watch_source *watch = user;
@@ -189,7 +191,7 @@ static void fire(libxl_ctx *ctx, void *user, bool failed)
     libxl__source_fire(&watch->source);
 }
 
-static void stop(libxl_ctx *ctx, libxl__source *source)
+static void watch_stop(libxl_ctx *ctx, libxl__source *source)
 {
     libxl__watch_source *watch = (libxl__watch_source *)source;
     libxl__watch_remove(ctx, watch->watch);
@@ -199,8 +201,8 @@ static void stop(libxl_ctx *ctx, libxl__source *source)
 int libxl__watch_start(libxl__ao *ao, libxl__watch_source *watch, const char *path)
 {
     watch->failed = false;
-    libxl__source_attach(ao, &watch->source, stop);
-    int rc = libxl__watch_add(ao->ctx, path, fire, watch, false, &watch->watch);
+    libxl__source_attach(ao, &watch->source, watch_stop);
+    int rc = libxl__watch_add(ao->ctx, path, watch_fired, watch, false, &watch->watch);
     if (!rc)
         return 0;
     libxl__source_stop(ao->ctx, &watch->source);

@@ -258,7 +258,7 @@ static void messages(libxl_ctx *ctx)
         }
         if (wire->have - at < sizeof(header) + header.len) {
             if (header.type == XS_WATCH_EVENT)
-                libxl__watch_foretold(ctx, header.len);
+                libxl__watch_early_fire(ctx, header.len);
             break;
         }
         message(ctx, &header, wire->in + at + sizeof(header));

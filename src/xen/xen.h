@@ -15,6 +15,7 @@
 #include "handles.h"
 #include "hypervisor.h"
 #include "libxl_internal.h"
+#include "kept_names.h"
 #include "names.h"
 #include "watch.h"
 #include "xs.h"
@@ -33,7 +34,7 @@ struct libxl__xen {
     } list; /* the most recent one; the memory is used again */
     libxl__watches watches;
     libxl__domains domains;
-    libxl__names names;
+    libxl__kept_names kept_names;
     libxl__evtchns evtchns;
     libxl_version_info *version; /* lent by libxl_get_version_info; NULL until it is called */
 };

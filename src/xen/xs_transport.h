@@ -111,8 +111,8 @@ void libxl__xs_batch_ended(libxl__xs_batch *batch);
 void libxl__watch_added(libxl_ctx *ctx, libxl__watch *watch, bool taken);
 /* Something has happened to what the watch with this token watches. */
 void libxl__watch_event(libxl_ctx *ctx, const char *token);
-/* An event whose path and token have so many octets is the next that comes: so far only its head has. */
-void libxl__watch_foretold(libxl_ctx *ctx, size_t length);
+/* The header of an event has arrived, whose path and token will have so many octets. */
+void libxl__watch_early_fire(libxl_ctx *ctx, size_t length);
 void libxl__watch_free(libxl_ctx *ctx, libxl__watch *watch);
 
 /* By which xenstored names a watch to us. Needs no lock. */

@@ -235,7 +235,7 @@ static void open_halves(struct split_event *h)
     libxl__ctx_lock(h->ctx);
     assert_int_equal(libxl__watch_add(h->ctx, "@special", count_call, &h->urgent_calls, false, &h->urgent),
                      0);
-    libxl__watch_urgent(h->ctx, h->urgent);
+    libxl__watch_fire_early(h->ctx, h->urgent);
     assert_int_equal(libxl__watch_add(h->ctx, "/another", count_call, &h->other_calls, false, &h->other), 0);
     core_run(h->ctx, &h->other_calls);
     assert_int_equal(h->urgent_calls, 1); /* at its registration */
@@ -319,7 +319,7 @@ static void following_finds_the_connection_lost(scene *s)
     xenstored_hang_up(&x);
     libxl__domain_observer observer = {.follows = NULL};
     assert_int_equal(libxl__domains_observe(ctx, &observer), ERROR_NO_XENSTORE);
-    assert_null(ctx->xen->watches.urgent);
+    assert_null(ctx->xen->watches.early_fire);
     libxl__timer_stop(ctx, &ctx->xen->domains.again);
     libxl__ctx_unlock(ctx);
     xenstored_close(&x, ctx);
