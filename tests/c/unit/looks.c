@@ -62,12 +62,12 @@ static void the_next_follower_uses_the_scheduled_check(scene *s)
 }
 
 /* The @releaseDomain watch fires as soon as the head of its event has arrived. */
-static void the_release_watch_is_urgent(scene *s)
+static void the_release_watch_fires_early(scene *s)
 {
     libxl_domid domid = guest_new(s->ctx, "b", true);
     op *o = START(s, libxl_domain_wait_gone, s->ctx, domid, how);
     libxl__ctx_lock(s->ctx);
-    const libxl__watch *urgent = s->ctx->xen->watches.urgent;
+    const libxl__watch *urgent = s->ctx->xen->watches.early_fire;
     assert_non_null(urgent);
     assert_string_equal(urgent->path, "@releaseDomain");
     libxl__ctx_unlock(s->ctx);
@@ -103,7 +103,7 @@ static void the_error_of_a_failed_follow_has_its_own_message(scene *s)
 static const body bodies[] = {
     BODY(the_check_is_scheduled_while_a_domain_is_followed, ASYNCHRONOUS | ALONE),
     BODY(the_next_follower_uses_the_scheduled_check, ASYNCHRONOUS | ALONE),
-    BODY(the_release_watch_is_urgent, ASYNCHRONOUS | ALONE),
+    BODY(the_release_watch_fires_early, ASYNCHRONOUS | ALONE),
     BODY(the_error_of_a_failed_follow_has_its_own_message, ASYNCHRONOUS | ALONE),
 };
 
