@@ -8,19 +8,20 @@ from gen import model as m
 from gen.extension import has_types
 from gen.json_forms import Form, form
 
-FUNCTIONS = """What every type has. None of these takes a lock; any thread may call them.
+FUNCTIONS = """The functions of every type. None of them takes a lock; any thread may call them.
 
-T_init fills in the initial values: fit for a T_dispose, a T_copy from it, or to be filled in by hand.
-T_init_<key> also says which arm of the type's union counts, and fills in that arm's initial values.
-T_dispose frees what the value owns and leaves zeroes; NULL is fine, and so is a second time.
+T_init sets the initial values. Call it before anything else is done with the value.
+T_init_<key> selects the member of the type's union and sets that member's initial values.
+T_dispose frees what the value owns and sets it to zero. NULL is allowed; a second call does nothing.
 T_copy overwrites *dst, which is not disposed of first. If memory runs out, *dst is as T_init leaves it and \
 errno is ENOMEM. Otherwise errno is unchanged.
-T_to_json gives the value in JSON, without what is as T_init leaves it, to be freed with free(); or NULL.
-T_from_json overwrites *p, which is not disposed of first: 0, or ERROR_INVAL or ERROR_NOMEM and *p is as \
-T_init leaves it. 16 MiB and 64 levels are the most that it reads.
-After both libxl_error_message tells the path of what is wrong (disks[2].format).
-T_to_string gives a value's word in lower case, a constant; NULL for an unknown value.
-T_from_string takes that word in any case: 0, or ERROR_INVAL and *out is unchanged."""
+T_to_json returns the value as JSON, without members that are as T_init leaves them. The caller frees it \
+with free(). NULL: memory has run out, or the value is invalid.
+T_from_json overwrites *p, which is not disposed of first. It reads at most 16 MiB and 64 levels. It returns \
+0, or ERROR_INVAL or ERROR_NOMEM and *p is as T_init leaves it.
+After an error of these two, libxl_error_message names the path of the fault (disks[2].format).
+T_to_string returns a value's word in lower case, a constant, or NULL for an unknown value.
+T_from_string reads that word in any case. It returns 0, or ERROR_INVAL and *out is unchanged."""
 
 
 def outputs(model: m.Model) -> dict[str, str]:
