@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Measuring the library beside its peers."""
+"""Measures the library and its peers."""

@@ -22,7 +22,7 @@ ROWS = sorted({line.row for line in LINES})
 
 
 def measured(row: int, rounds: int, quick: bool) -> dict[int, list[Round]]:
-    """The rounds of each line of a row, measured in a world of its own."""
+    """Measures a row in its own world; returns the rounds of each of its lines, by index."""
     found: dict[int, list[Round]] = {index: [] for index, line in enumerate(LINES) if line.row == row}
     for on_xen in False, True:
         indices = [str(index) for index in found if LINES[index].on_xen == on_xen]
@@ -46,22 +46,28 @@ def measured(row: int, rounds: int, quick: bool) -> dict[int, list[Round]]:
 
 @click.command()
 @click.argument("rows", nargs=-1, metavar="[ROWS]...", type=click.Choice([str(row) for row in ROWS]))
-@click.option("--rounds", type=click.IntRange(1), default=5, show_default=True, help="Medians count.")
-@click.option("--quick", is_flag=True, help="Tiny numbers, one round: whether it works, not how fast.")
+@click.option(
+    "--rounds",
+    type=click.IntRange(1),
+    default=5,
+    show_default=True,
+    help="The median of the rounds is reported.",
+)
+@click.option("--quick", is_flag=True, help="Tiny numbers and one round: checks that the programs work.")
 @click.option("--out", type=click.Path(path_type=Path), default=BUILD / "bench.json", show_default=True)
-@click.option("--keep", is_flag=True, help="Also renew these rows in bench/last.json and in docs/speed.md.")
-@click.option("--plot", is_flag=True, help="Measure nothing: draw how costs grow, from what was measured.")
+@click.option("--keep", is_flag=True, help="Also replace these rows in bench/last.json and docs/speed.md.")
+@click.option("--plot", is_flag=True, help="Measure nothing; draw how costs grow, from the file of --out.")
 def main(rows: tuple[str, ...], rounds: int, quick: bool, out: Path, keep: bool, plot: bool) -> None:
-    """Measure ROWS of the table (all of them), print it and write it to build/bench.json."""
+    """Measure ROWS of the table (default: all), print it and write it to build/bench.json."""
     if plot:
-        from .plot import draw  # matplotlib is nothing to wait for elsewhere
+        from .plot import draw  # importing matplotlib takes long
 
         try:
             drawn = curves(json.loads(out.read_text()))
         except (OSError, ValueError, LookupError, TypeError) as error:
-            raise click.ClickException(f"{out}: nothing that was measured: {error}") from None
+            raise click.ClickException(f"{out}: not a file of measurements: {error}") from None
         if not drawn:
-            raise click.ClickException(f"{out}: no row in it is measured at several sizes")
+            raise click.ClickException(f"{out}: it has no row that is measured at several sizes")
         for picture in draw(drawn, out.parent / "bench"):
             click.echo(picture)
         return
@@ -86,7 +92,7 @@ def main(rows: tuple[str, ...], rounds: int, quick: bool, out: Path, keep: bool,
         write(LAST, kept)
         report.keep(kept, ROOT / "docs/speed.md")
     if failed:
-        raise click.ClickException(f"could not be measured: row {', '.join(failed)}")
+        raise click.ClickException(f"these rows could not be measured: {', '.join(failed)}")
 
 
 def write(path: Path, lines: list[Object]) -> None:
@@ -94,7 +100,7 @@ def write(path: Path, lines: list[Object]) -> None:
 
 
 def renewed(kept: list[Object], lines: list[Object]) -> list[Object]:
-    """What was kept, with the rows that have been measured now."""
+    """Replaces the rows of `kept` that `lines` has."""
     rows = {line["row"] for line in lines}
     return sorted(
         [*lines, *(line for line in kept if line["row"] not in rows)], key=lambda line: int(str(line["row"]))

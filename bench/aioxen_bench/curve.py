@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Lines of the table that differ in their size only, put together."""
+"""Curves: lines of the table that differ only in their size."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _SIZES = {(line.row, line.what, line.unit): line.size for line in LINES}
 class Curve:
     row: int
     what: str
-    """With N in place of the size."""
+    """The line's text with N in place of the size."""
     unit: str
     subjects: dict[str, dict[int, float]] = field(default_factory=dict)
-    """Of ours, the floor and each peer by its name: size and number."""
+    """The numbers by size, for "ours", "floor" and each peer's name."""
 
     def add(self, size: int, line: Object) -> None:
         for subject in "ours", "floor", "peer":
@@ -29,12 +29,12 @@ class Curve:
 
 
 def size_of(line: Object) -> int | None:
-    """The size at which a line was measured; None: it is no point of a curve."""
+    """The size at which a line was measured, or None if it is not a point of a curve."""
     return _SIZES[int(str(line["row"])), str(line["what"]), str(line["unit"])]
 
 
 def curves(lines: list[Object]) -> list[Curve]:
-    """Those that the lines make, in their order."""
+    """The curves of the lines, in their order."""
     found: dict[tuple[int, str], Curve] = {}
     for line in lines:
         row, what, unit = int(str(line["row"])), str(line["what"]), str(line["unit"])

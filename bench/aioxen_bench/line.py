@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What one measured line is, and when its goal is met."""
+"""One line of the table, and whether its goal is met."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 Object = dict[str, object]
-"""A line as it stands in build/bench.json."""
+"""A line of build/bench.json."""
 Subject = Literal["ours", "peer", "floor"]
 Round = dict[str, float]
-"""What one round has measured: the numbers of "ours" and, where there are such, of "peer" and "floor"."""
+"""The numbers of one round: "ours" and, if the line has them, "peer" and "floor"."""
 
 
 @dataclass(frozen=True)
 class Goal:
-    """A bound on ours: a number or, with `of`, a multiple of the peer's or the floor's in the same round."""
+    """A bound on "ours": a number or, with `of`, a multiple of "peer" or "floor" of the same round."""
 
     sense: Literal["≤", "≥"]
     bound: float
@@ -29,7 +29,7 @@ class Goal:
         return f"{self.sense} {self.of}" if self.bound == 1 else f"{self.sense} {self.bound:.3g} × {self.of}"
 
     def met(self, rounds: list[Round]) -> bool | None:
-        """By the median; where it is of something else, by the median of the pairs. None: not measurable."""
+        """Compares the median of the rounds, or of their ratios, with the bound. None: no measurement."""
         pairs = [
             (one["ours"], 1.0 if self.of is None else one[self.of])
             for one in rounds
@@ -37,7 +37,7 @@ class Goal:
         ]
         if not pairs:
             return None
-        # A floor of 0 is a floor all the same: then the difference decides.
+        # With a floor of 0, only 0 meets the goal.
         ratios = [ours / unit if unit else (0.0 if not ours else float("inf")) for ours, unit in pairs]
         ratio = statistics.median(ratios)
         return ratio <= self.bound if self.sense == "≤" else ratio >= self.bound
@@ -56,11 +56,11 @@ class Tool(enum.Enum):
 
     PLAIN = "plain"
     CALLGRIND = "callgrind"
-    """Twice, under valgrind: what the second {n} costs more, in instructions for each."""
+    """Under valgrind, with n and with 2n operations: the difference is the cost of n, in instructions."""
     COUNTERS = "counters"
-    """With calls of the allocator and wakes counted (bench/c/counters.h)."""
+    """Counts calls of the allocator, and wakes (bench/c/counters.h)."""
     LIVE = "live"
-    """Without malloc's caches of each thread, whose free memory it takes for used."""
+    """Without malloc's caches per thread, whose free memory malloc counts as used."""
 
 
 @dataclass(frozen=True)
@@ -81,23 +81,23 @@ class Line:
     floor: str | None = None
     goal: Goal | None = None
     peer_key: str | None = None
-    """The peer's number, where it is another one than `key`."""
+    """The key of the peer's number, if it is not `key`."""
     n: int = 0
     quick: int = 0
     tool: Tool = Tool.PLAIN
     once: bool = False
-    """One round is enough: it takes long, or is the same each time."""
+    """One round only: it takes long, or gives the same number each time."""
     size: int | None = None
-    """A point of a curve, at this size."""
+    """The line is a point of a curve, at this size."""
     on_xen: bool = False
-    """Measured on a real Xen in the virtual machine, not in a simulated world."""
+    """Measured on the real Xen in the virtual machine, not on the simulated hypervisor."""
 
     def subjects(self) -> dict[Subject, str]:
         programs: dict[Subject, str | None] = {"ours": self.ours, "peer": self.peer, "floor": self.floor}
         return {subject: program for subject, program in programs.items() if program is not None}
 
     def object(self, rounds: list[Round]) -> Object:
-        """This line of build/bench.json."""
+        """The line of build/bench.json, from its rounds."""
 
         def median(subject: str) -> float | None:
             values = [one[subject] for one in rounds if subject in one]

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Runs programs inside a world: python3 -m aioxen_bench.measure ROUNDS QUICK INDEX...
 
-Prints one JSON object for each line of the table (by its index) and round. Programs that several lines
-need are run once per round; ours, the peer's and the floor's take turns.
+Prints one JSON object for each line of the table (by its index) and round. A program that several lines need
+runs once per round. The programs of "ours", "peer" and "floor" take turns.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Numbers = dict[str, float]
 
 
 class MeasureError(Exception):
-    """A program did not measure."""
+    """A program failed, or printed no measurement."""
 
 
 def command(program: str, n: int) -> list[str]:
@@ -37,7 +37,7 @@ def command(program: str, n: int) -> list[str]:
 
 
 def run(arguments: list[str], environment: dict[str, str]) -> tuple[str, str]:
-    """What a program printed, and its messages."""
+    """Runs a program; returns its standard output and standard error."""
     try:
         done = subprocess.run(
             arguments,
@@ -69,11 +69,11 @@ def live(program: str, n: int) -> Numbers:
 
 
 def callgrind(program: str, n: int) -> Numbers:
-    """The difference of two runs: what comes before and after the operations falls out."""
+    """Instructions of one operation: the difference of two runs, which cancels their set-up and end."""
 
     def instructions(count: int) -> int:
         tool = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"]
-        # Callgrind counts each byte that `rep stosb` writes as an instruction: memset shall not use it.
+        # Callgrind counts each byte that `rep stosb` writes as an instruction, so memset must not use it.
         tunables = {"GLIBC_TUNABLES": "glibc.cpu.x86_rep_stosb_threshold=1000000000"}
         messages = run([*tool, *command(program, count)], tunables)[1]
         found = re.search(r"Collected : (\d+)", messages)
@@ -93,7 +93,7 @@ TOOLS = {Tool.PLAIN: plain, Tool.COUNTERS: counters, Tool.LIVE: live, Tool.CALLG
 
 
 def measure(lines: list[Line], quick: bool) -> list[Round]:
-    """One round."""
+    """Measures one round of these lines."""
     known: dict[tuple[str, int, Tool], Numbers] = {}
     rounds: list[Round] = []
     for line in lines:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""How costs grow: one picture for each row that is measured at several sizes."""
+"""Pictures of how costs grow: one for each row that is measured at several sizes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ STYLES = {"ours": "o-", "floor": ":"}
 
 
 def draw(curves: list[Curve], folder: Path) -> list[Path]:
-    """SVG files in `folder`: their paths."""
+    """Writes SVG files into `folder`; returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     rows: dict[int, list[Curve]] = defaultdict(list)
     for curve in curves:

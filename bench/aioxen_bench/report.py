@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What was measured, for people: on the terminal, and in docs/speed.md."""
+"""Prints the measurements on the terminal, and writes them into docs/speed.md."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def show(lines: Iterable[Object], console: Console) -> None:
 
 
 def keep(lines: list[Object], page: Path) -> None:
-    """Put the tables into the page, between their marks: what has a goal of its own, and how costs grow."""
+    """Write the tables into the page, between their marks: lines with their own goal, and how costs grow."""
     goals = [cells(line) for line in lines if line["goal"] not in (None, "≤ peer") or size_of(line) is None]
     text = [*markdown(TITLES, "rlcrrrlc", goals), "", "## How it grows", ""]
     grown = [

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: whether the line of JSON has begun. */
+/* Owns: whether the JSON object has been started. One thread. */
 #include "bench.h"
 
 #include <errno.h>

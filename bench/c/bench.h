@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What every measuring program has: clocks, counters, and one line of JSON at the end. One thread, but for
- * the clocks and bench_check.
+ * Shared by all measuring programs: clocks, counters, and the JSON object that a program prints. One thread, except
+ * the clocks and bench_check, which any thread may call.
  */
 #ifndef BENCH_H
 #define BENCH_H
@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Ends the program with the words and errno unless it is so. */
+/* Ends the program with the message `what` and errno unless `so` is true. */
 #define bench_check(so, what)                                                                                \
     do {                                                                                                     \
         if (!(so))                                                                                           \
@@ -18,18 +18,18 @@
     } while (0)
 _Noreturn void bench_fail(const char *file, int line, const char *what);
 
-/* The monotonic clock; the processor time of this process. In ns. */
+/* The monotonic clock, and the processor time of this process, in ns. */
 uint64_t bench_now(void);
 uint64_t bench_cpu(void);
 
-/* A number on the line. */
+/* Adds a number to the JSON object. */
 void bench_say(const char *key, double value);
-/* The line's end: the program's last act. */
+/* Ends the JSON object; returns the program's exit status. */
 int bench_done(void);
 
 /*
- * A piece of work that is repeated and waits for nothing: says, in processor time, "ns", "ms" and, where they
- * are counted, "allocations", each per time.
+ * Measures repeated work that never sleeps. bench_end prints "ns" and "ms" of processor time and, with counters.so,
+ * "allocations", each divided by `times`.
  */
 typedef struct bench_span {
     uint64_t began;
@@ -38,17 +38,17 @@ typedef struct bench_span {
 bench_span bench_begin(void);
 void bench_end(bench_span span, double times);
 
-/* The median; sorts the values. */
+/* Returns the median; sorts the values. */
 double bench_median(double *values, size_t count);
 
-/* Of the whole process so far: returns from waits, where they are counted (counters.h), and voluntary context switches. */
+/* Of the whole process so far: wakes (0 without counters.so), and voluntary context switches. */
 double bench_wakes(void);
 double bench_switches(void);
 
-/* Bytes that malloc has given and not got back, its own overhead included. */
+/* Bytes that are allocated by malloc, with its overhead. */
 size_t bench_live_bytes(void);
 
-/* The n-th argument as a number; ends the program where there is none. */
+/* The n-th argument as a number; ends the program if it is missing or not a number. */
 long bench_number(int argc, char **argv, int n);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What is counted where build/bench/shared/counters.so is preloaded; elsewhere these are NULL. Of the whole process,
- * all threads.
+ * Counters of the whole process, defined by build/bench/shared/counters.so. They are NULL if it is not preloaded. Any
+ * thread.
  */
 #ifndef COUNTERS_H
 #define COUNTERS_H

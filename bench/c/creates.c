@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * creates N MB: threads on one context, 16 at most, create N PV guests and N PVH guests of so many MB with
- * synchronous calls, then destroy all. "ms" is the time that one guest takes, of all's.
- * creates held N MB: one thread creates and destroys them asynchronously, 16 at a time. "ms" is the longest
- * time that one call into the library has taken: so long would an event loop be held.
+ * creates N MB: 16 threads on one context create N PV and N PVH guests with MB megabytes each by synchronous calls,
+ * then destroy all. "ms" is the whole time divided by the number of guests.
+ * creates held N MB: one thread creates and destroys them asynchronously, 16 at a time. "ms" is the longest duration
+ * of one call into the library, which would block an event loop.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -16,10 +16,10 @@
 enum { AT_ONCE = 16, WAIT_MS = 1000 };
 
 static libxl_ctx *ctx;
-static long count; /* of all guests */
+static long count; /* number of guests */
 static unsigned memory_mb;
 static uint32_t *domids;
-static libxl_domain_config *configs; /* libxl looks at them until the end */
+static libxl_domain_config *configs; /* libxl reads them until the operation ends */
 static atomic_long created, destroyed;
 
 static libxl_domain_config config_of(long i)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * day N: N operations in one process, each taken as an event. "kb" is what the process has grown by since the
- * first tenth, "ratio" what an operation of the last tenth takes, beside one of the first: processor time,
- * the median of a hundred blocks.
+ * day N: N operations in one process, each taken as an event. "kb" is the growth of resident memory since the first
+ * tenth. "ratio" is the processor time of the last tenth divided by that of the first, each the median of a hundred
+ * blocks.
  */
 #include <stdio.h>
 #include <unistd.h>
@@ -35,7 +35,7 @@ static void block(long count)
     }
 }
 
-/* A tenth of the day; what a block of it takes. */
+/* Does a tenth of the operations; returns the median time of its blocks. */
 static double tenth(long count)
 {
     double took[BLOCKS];
@@ -52,12 +52,12 @@ int main(int argc, char **argv)
     long count = bench_number(argc, argv, 1);
     ctx = library_open();
     domid = domain_bare();
-    block(BLOCKS); /* what is done only once */
-    resident_kb(); /* this, too: the code that reads it is mapped then, 64 kB at a time */
+    block(BLOCKS); /* warm-up */
+    resident_kb(); /* warm-up: maps the code that reads statm, 64 kB at a time */
     double first = tenth(count / TENTHS), last = first, resident = resident_kb();
     for (int i = 1; i < TENTHS; i++)
         last = tenth(count / TENTHS);
-    double grown = resident_kb() - resident; /* before anything is printed, for the same reason */
+    double grown = resident_kb() - resident; /* before printing, which maps code too */
     bench_say("ratio", last / first);
     bench_say("kb", grown);
     libxl_ctx_free(ctx);

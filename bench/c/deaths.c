@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * deaths N: N domains are watched by libxl_evenable_domain_death; some stop, one after the other. "ms" is the
- * processor time that this process takes for one, from the notice until the event is there and nothing is
- * left to do, less what seeing that there is nothing costs: a wait of IDLE_MS in vain, which takes longer than all else.
+ * processor time of this process for one, from xenstored's notice until the event has been taken and nothing is left
+ * to do, minus that of a wait of IDLE_MS without an event.
  */
 #include <stdlib.h>
 
@@ -10,7 +10,7 @@
 #include "domains.h"
 #include "library.h"
 
-enum { STOPS = 15, IDLE_MS = 30, PATIENCE_MS = 10000 };
+enum { STOPS = 15, IDLE_MS = 30, LIMIT_MS = 10000 };
 
 static void until_idle(libxl_ctx *ctx)
 {
@@ -28,7 +28,7 @@ static double in_vain(libxl_ctx *ctx)
 static double stop(libxl_ctx *ctx, uint32_t domid)
 {
     domain_stops(domid);
-    uint64_t began = bench_cpu(), end = bench_now() + PATIENCE_MS * UINT64_C(1000000);
+    uint64_t began = bench_cpu(), end = bench_now() + LIMIT_MS * UINT64_C(1000000);
     for (long seen = 0; !seen; seen = library_take(ctx, NULL)) {
         library_step(ctx, IDLE_MS);
         bench_check(bench_now() < end, "no event");

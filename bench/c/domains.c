@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: a handle to the hypervisor and one to xenstored, opened at first use, for the whole program; the
- * domains, which are destroyed at its end.
+ * Owns: the handles to the hypervisor and to xenstored, from their first use to the end of the program; the domains,
+ * which are destroyed at exit. One thread.
  */
 #include "domains.h"
 

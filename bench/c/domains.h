@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Domains by plain hypercalls, so that thousands cost little and both libraries find the same ones. They run
- * nothing, and are destroyed at the program's end. One thread. What fails ends the program.
+ * Creates domains by plain hypercalls, so that thousands cost little and both libraries see the same ones. They run
+ * nothing, and are destroyed at the program's end. One thread. A failure ends the program.
  */
 #ifndef DOMAINS_H
 #define DOMAINS_H
@@ -10,19 +10,19 @@
 
 #include <xenctrl.h>
 
-/* The handles that they are made with. */
+/* The handles that are used, opened at the first call. */
 xc_interface *domains_xc(void);
 struct xs_handle *domains_xs(void);
 
-/* One that the hypervisor alone knows. */
+/* Creates a domain that has no nodes in xenstore. */
 uint32_t domain_bare(void);
-/* One that has its nodes in xenstore: domid, name. */
+/* Creates a domain with the nodes domid and name in xenstore. */
 uint32_t domain_named(void);
-/* The same, and xenstored looks after it: @releaseDomain is fired when it stops. */
+/* The same, and introduces it to xenstored, which fires @releaseDomain when it stops. */
 uint32_t domain_introduced(void);
-/* It stops by itself, as with power off. */
+/* Shuts the domain down with the reason poweroff. */
 void domain_stops(uint32_t domid);
-/* Destroys all that were made; done at exit, too. */
+/* Destroys all domains that were created. Also called at exit. */
 void domains_end(void);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * instant event|sync|callback N: pauses and unpauses a domain, N operations in all; "ns" is that of one
- * operation. event: each is taken before the next is started.
+ * instant event|sync|callback N: pauses and unpauses a domain, N operations in all. "ns" is the time of one operation.
+ * event: each event is taken before the next operation is started.
  */
 #include <string.h>
 
@@ -29,7 +29,7 @@ int main(int argc, char **argv)
     uint32_t domid = domain_bare();
 
     bench_span span = {0};
-    for (long i = -2; i < count; i++) { /* the first two: what is done only once */
+    for (long i = -2; i < count; i++) { /* the first two are a warm-up */
         if (i == 0)
             span = bench_begin();
         int rc = i % 2 ? libxl_domain_unpause(ctx, domid, ao_how) : libxl_domain_pause(ctx, domid, ao_how);

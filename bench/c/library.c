@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: what libxl wants to be polled, between library_wait and library_process. */
+/* Owns: the descriptors that libxl asks to poll, between library_wait and library_process. One thread. */
 #include "library.h"
 
 #include <poll.h>
@@ -16,7 +16,7 @@
 libxl_ctx *library_open(void)
 {
     libxl_ctx *ctx;
-    /* libxl does not work without a logger; this one is told nothing but errors. */
+    /* libxl requires a logger. This one prints only errors. */
     xentoollog_logger *logger = (void *)xtl_createlogger_stdiostream(stderr, XTL_ERROR, 0);
     bench_check(!libxl_ctx_alloc(&ctx, LIBXL_VERSION, 0, logger), "libxl_ctx_alloc");
     return ctx;
@@ -34,7 +34,7 @@ bool library_wait(libxl_ctx *ctx, int milliseconds)
 
 void library_process(libxl_ctx *ctx)
 {
-    (void)ctx; /* libxl_event_take does it */
+    (void)ctx; /* libxl_event_take does this */
 }
 
 long library_take(libxl_ctx *ctx, void (*seen)(uint64_t for_user))

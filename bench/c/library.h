@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What is written differently for this library and for Debian's libxl: everything else in the programs is the
- * same source. One thread.
+ * The calls that differ between this library and Debian's libxl. The rest of the programs is the same source. One
+ * thread.
  */
 #ifndef LIBRARY_H
 #define LIBRARY_H
@@ -15,25 +15,25 @@
 #include <libxl_utils.h>
 #endif
 
-/* Ends the program if it cannot be had. */
+/* Opens a context; ends the program if that fails. */
 libxl_ctx *library_open(void);
 
-/* Waits for at most `milliseconds` until there is something to do; false: there is nothing by then. */
+/* Waits until there is something to do, for at most `milliseconds`. Returns false after that time. */
 bool library_wait(libxl_ctx *ctx, int milliseconds);
-/* Does what library_wait has found; library_take is to follow. */
+/* Does what library_wait has found. Call library_take after it. */
 void library_process(libxl_ctx *ctx);
 /* Both. */
 bool library_step(libxl_ctx *ctx, int milliseconds);
 
 /*
- * Takes all events that are there: `seen`, where not NULL, is called with each one's for_user. How many. By
- * batch where the library can.
+ * Takes all queued events, in batches if the library can, and returns their number. Calls `seen`, unless it is NULL,
+ * with the for_user of each.
  */
 long library_take(libxl_ctx *ctx, void (*seen)(uint64_t for_user));
 
 /*
- * A configuration for a guest of the tiny kernel that does what the command line says (sim/README.md);
- * libxl_domain_config_dispose frees it. Any thread.
+ * A configuration of a guest with the tiny kernel; the command line selects what it does (sim/README.md). Free it with
+ * libxl_domain_config_dispose. Any thread.
  */
 libxl_domain_config library_guest(libxl_ctx *ctx, libxl_domain_type type, unsigned memory_mb,
                                   const char *command_line);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* listing DOMAINS N: so many domains are listed, N times; "ms" is that of one listing. */
+/* listing DOMAINS N: lists DOMAINS domains N times. "ms" is the time of one list. */
 #include "bench.h"
 #include "domains.h"
 #include "library.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * pending N: shutdowns of N guests that never answer. "bytes" is what each keeps allocated in this process
- * while it waits; what the first one makes for all of them does not count.
+ * pending N: shutdowns of N guests that never answer. "bytes" is the memory that each keeps allocated in this process
+ * while it waits, without what the first one allocates for all.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,7 +40,7 @@ int main(int argc, char **argv)
         begin(ctx, domids[i]);
     until_idle(ctx);
     bench_say("bytes", (double)(bench_live_bytes() - before) / (double)count);
-    /* Not closed in order: the shutdowns would be aborted one by one, which is another measurement. */
+    /* Exits without closing, which would abort the shutdowns one by one. */
     int done = bench_done();
     fflush(NULL);
     domains_end();

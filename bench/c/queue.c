@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * queue batch|reverse|random|own N: N completions are queued as events, then taken: as they come, or each by a
- * predicate on its for_user (own: one that no library knows; newest first), twice. "ns" is that of taking one, "ms" of
- * taking all. Two are taken before, twice.
+ * queue batch|reverse|random|own N: N completions are queued as events, then taken: in their order, or each by a
+ * predicate on its for_user (own: the application's predicate; newest first). "ns" is the time of taking one, "ms" of
+ * all. Measured twice, after a warm-up with two events.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -45,7 +45,7 @@ static void take_for(libxl_ctx *ctx, uint64_t user, libxl_event_predicate *predi
     libxl_event_free(ctx, event);
 }
 
-/* In ns of processor time. NULL: as they come. */
+/* Returns ns of processor time. `predicate` NULL: takes the events in their order. */
 static uint64_t take(libxl_ctx *ctx, const uint64_t *users, long count, libxl_event_predicate *predicate)
 {
     uint64_t began = bench_cpu();
@@ -57,7 +57,7 @@ static uint64_t take(libxl_ctx *ctx, const uint64_t *users, long count, libxl_ev
     return bench_cpu() - began;
 }
 
-/* Twice, as a library may do every second time what it need not do each time. */
+/* Twice, because a library may do some work only every second time. */
 static double queue_and_take(libxl_ctx *ctx, uint32_t domid, const uint64_t *users, long count,
                              libxl_event_predicate *predicate)
 {
@@ -79,7 +79,7 @@ int main(int argc, char **argv)
     libxl_ctx *ctx = library_open();
     uint32_t domid = domain_bare();
 
-    /* whose functions are linked now, and whose pages are there */
+    /* warm-up: links functions and maps pages */
     queue_and_take(ctx, domid, (const uint64_t[]){2, 1}, 2, predicate);
     order(users, count, !strcmp(argv[1], "random"));
     double took = queue_and_take(ctx, domid, users, count, predicate);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: the threads, while they race. */
+/* Owns: the threads, during a race. */
 #include "race.h"
 
 #include <pthread.h>
@@ -23,7 +23,7 @@ static void *run(void *arg)
     return NULL;
 }
 
-/* The time that so many threads need for `times` each, in ns. */
+/* The time in ns in which `count` threads do the work `times` times each. */
 static double heat(race_work *work, int count, int shared, long times)
 {
     pthread_t threads[2];

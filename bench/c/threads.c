@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* threads N: two threads pause and unpause a domain each, N times, on one context and on two (race.h). */
+/* threads N: two threads pause and unpause a domain each, N times, on one context and on two contexts (race.h). */
 #include "bench.h"
 #include "domains.h"
 #include "library.h"

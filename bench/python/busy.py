@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""busy.py end|operation event|callback|nothing N: C ends N operations, Python is busy for 2 ms at a time.
+"""busy.py end|operation event|callback|nothing N: a C thread ends N operations while Python is busy.
 
-end        what is timed is the end alone, of operations that were started before: they are aborted
-operation  the whole of operations that are done at once, with their hypercalls
+Python is busy for 2 ms with each completion.
 
-event      each is an event; Python takes what there is when it comes to it, as the aioxen package does
-callback   C calls into Python for each
-nothing    the floor: the call that would end it, where there is none; operations that are synchronous
+end        times only the end of operations that were started before: they are aborted
+operation  times whole operations that complete at once, with their hypercalls
 
-The C thread sleeps before each. "ns" is the median of the time for which it is held.
+event      each completion is an event; Python takes all queued events at once, as the aioxen package does
+callback   C calls into Python for each completion
+nothing    the floor: an abort of an operation that does not exist; synchronous operations
+
+The C thread sleeps before each operation. "ns": the median time that the thread spends in the call.
 """
 
 from __future__ import annotations
@@ -43,7 +45,7 @@ class Record(ctypes.Structure):
 
 
 def handle() -> None:
-    """What the application does about a completion."""
+    """Simulates an application's work on a completion."""
     end = time.perf_counter() + BUSY_S
     while time.perf_counter() < end:
         pass

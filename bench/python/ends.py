@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""ends.py aioxen|plain N: N guests that run and wait for ever are stopped, one after the other.
+"""ends.py aioxen|plain N: stops N idle guests, one after the other.
 
-"ms" is the time from where Xen is told that one powers off until a task that awaits it goes on: the median.
+"ms": the median time from the hypercall by which a guest powers off until the task that awaits it continues.
 
 aioxen      wait_shutdown()
-plain       the floor: a future that ends with the first event on xenstored's socket, whatever it says
+plain       the floor: a future that completes with the first event on xenstored's socket
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ stopper.stopper_end.restype = ctypes.c_double
 
 
 async def with_aioxen(dom: aioxen.Domain) -> int:
-    """When the task went on, in ns of the monotonic clock."""
+    """Returns when the task continued, in ns of the monotonic clock."""
     stopper.stopper_begin(dom.domid)
     await dom.wait_shutdown()
     return time.monotonic_ns()
 
 
 async def plainly(domid: int) -> int:
-    """The same. No context is open, which would be told, too, and first."""
+    """Does the same without an open context, whose connection xenstored would serve first."""
     loop = asyncio.get_running_loop()
     stopped = loop.create_future()
     with wire.connected() as xenstored:
@@ -47,11 +47,11 @@ async def plainly(domid: int) -> int:
 
         xenstored.sendall(wire.message(wire.WATCH, b"@releaseDomain", b"bench"))
         await asyncio.sleep(SETTLE_S)
-        xenstored.recv(4096)  # that it is watched, and the first event
+        xenstored.recv(4096)  # the reply, and the first event of the watch
         loop.add_reader(xenstored, told)
         stopper.stopper_begin(domid)
         await stopped
-        ended = time.monotonic_ns()  # what closing takes is no part of it
+        ended = time.monotonic_ns()  # before the connection is closed
         loop.remove_reader(xenstored)
     return ended
 

@@ -1,17 +1,16 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""futures.py LOOP WAY TASKS N: what awaiting costs.
+"""futures.py LOOP WAY TASKS N: the cost of awaiting.
 
-So many tasks await one thing after the other, N in all after a tenth as many; "ns" is the processor time of
-one. WAY:
+TASKS tasks await N objects in all, after N / 10 that are not counted. "ns" is the processor time of one. WAY:
 
 future      a plain future that loop.call_soon completes: the floor
-operation   one that goes all the way: started, an event behind the descriptor, taken, the future ended
-instant     one that is done inside its initiator
-done        a plain future that is done, returned by a call of C's
-executor    the same synchronously, by run_in_executor
+operation   an operation that completes later: start, queued event, take, completed future
+instant     an operation that completes inside its initiator
+done        a completed future, returned by a C function
+executor    the operation of "operation", called synchronously by run_in_executor
 
-The operation is domain_wait_gone of a domain that never was. C has nothing to wait for, so that what is
-measured is the way from an initiator to a task that goes on, plus one hypercall.
+The operation is domain_wait_gone for a domain that does not exist. C has nothing to wait for, so this
+measures the way from the initiator to the task that continues, and one hypercall.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ import aioxen
 import uvloop
 from guests import guest
 
-NEVER_WAS = 32_751  # the last number: the simulated hypervisor need not search
+NEVER_WAS = 32_751  # the highest domid, so that the simulated hypervisor does not search
 LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 
 Initiator = Callable[[], Awaitable[None]]
@@ -98,14 +97,14 @@ async def measure(way: str, tasks: int, count: int) -> float:
             await other()
 
     async with WAYS[way]() as pair:
-        await asyncio.gather(*[work(*pair, 1 + turns // 10) for _ in range(tasks)])  # what grows has grown
+        await asyncio.gather(*[work(*pair, 1 + turns // 10) for _ in range(tasks)])  # warm-up
         began = time.process_time_ns()
         await asyncio.gather(*[work(*pair, turns) for _ in range(tasks)])
         return (time.process_time_ns() - began) / (turns * tasks * 2)
 
 
 def main(loop: str, way: str, tasks: str, count: str) -> None:
-    number = int(count) // (20 if way == "executor" else 1)  # it takes 20 times as long
+    number = int(count) // (20 if way == "executor" else 1)  # one takes 20 times as long
     with asyncio.Runner(loop_factory=LOOPS[loop]) as runner:
         print(json.dumps({"ns": runner.run(measure(way, int(tasks), number))}))
 

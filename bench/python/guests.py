@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Guests to measure with."""
+"""Configurations of guests for measurements."""
 
 from __future__ import annotations
 
@@ -13,6 +13,6 @@ _numbers = itertools.count()
 
 
 def guest(command_line: str, memory: int = 4, pvh: bool = False) -> aioxen.DomainConfig:
-    """A guest with so many MB that does what the command line says (sim/README.md)."""
+    """A guest with `memory` MB; the command line selects what it does (sim/README.md)."""
     name = f"bench-{os.getpid()}-{next(_numbers)}"
     return (aioxen.pvh if pvh else aioxen.pv)(name, KERNEL, memory=memory, cmdline=command_line)

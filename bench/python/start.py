@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""start.py [bare]: what a program pays once, in ms: "import", "context" (opened), "first" (operation).
+"""start.py [bare]: start-up times in ms: "import", "context" (opening one), "first" (the first operation).
 
-bare: the floor of "import", asyncio alone.
+bare: imports only asyncio, the floor of "import".
 """
 
 import sys

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""xenstored's socket, without a library: xen/io/xs_wire.h."""
+"""The protocol of xenstored's socket (xen/io/xs_wire.h)."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from collections.abc import Iterator
 
 READ, WATCH = 2, 4
 HEADER = 16
-"""Octets before the text of a message."""
+"""Size in bytes of a message's header."""
 
 
 def message(kind: int, *texts: bytes) -> bytes:
-    """Type, number, transaction, length; then the texts, each with its zero."""
+    """A request: the header (type, number, transaction, length), then each text with its final NUL."""
     body = b"".join(text + b"\0" for text in texts)
     return struct.pack("=IIII", kind, 1, 0, len(body)) + body
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The measuring programs work, and what they print has its form. Nothing here is about how fast it is."""
+"""The measuring programs work and print the expected form. No test asserts a time."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def test_curves_are_drawn(tmp_path: Path) -> None:
 
 
 def test_a_curve_s_unit_is_that_of_its_points() -> None:
-    """The same is a line in ms, and a point in ns."""
+    """A line in ms and a point of a curve in ns may have the same text."""
     descriptors = [line for line in LINES if line.what == "10,000 descriptors, all ready: one pass"]
     assert {line.unit for line in descriptors} == {"ms", "ns"}
     kept = json.loads((ROOT / "bench/last.json").read_text())
@@ -147,7 +147,7 @@ def test_nothing_measured_to_be_drawn(text: str | None, tmp_path: Path) -> None:
         out.write_text(text)
     done = bench("--plot", "--out", str(out))
     assert done.returncode == 1
-    assert done.stderr.startswith(f"Error: {out}: nothing that was measured: ")
+    assert done.stderr.startswith(f"Error: {out}: not a file of measurements: ")
 
 
 def test_no_curve_to_be_drawn(tmp_path: Path) -> None:
@@ -156,10 +156,10 @@ def test_no_curve_to_be_drawn(tmp_path: Path) -> None:
     out.write_text(json.dumps([line for line in kept if line["row"] == 2]))
     done = bench("--plot", "--out", str(out))
     assert done.returncode == 1
-    assert done.stderr == f"Error: {out}: no row in it is measured at several sizes\n"
+    assert done.stderr == f"Error: {out}: it has no row that is measured at several sizes\n"
 
 
 def test_the_page_has_no_line_without_a_number() -> None:
-    """What is measured at other sizes only than the page's columns is no line of the page."""
+    """The page omits curves that have no point at the sizes of its columns."""
     text = (ROOT / "docs/speed.md").read_text().split("## How it grows")[1].split(report.END)[0]
     assert not [line for line in text.splitlines() if line.endswith("| – | – | – | – |")]

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * threads N: as ../threads.c, but the operation does nothing, in the core alone: no hypercall, and so no lock
- * of a hypervisor's. The number is the core's own.
+ * threads N: as ../threads.c, with an operation of the core that does nothing. It makes no hypercall, so the
+ * hypervisor's lock does not count.
  */
 #include "libxl_internal.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: a context without a hypervisor. */
+/* Owns: a context without a hypervisor. One thread. */
 #include "loop.h"
 
 #include <stdlib.h>

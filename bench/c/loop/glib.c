@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: nothing; GLib has the sources, on its default context. */
+/* Owns nothing: the sources belong to GLib's default context. One thread. */
 #include "loop.h"
 
 #include <glib-unix.h>

@@ -1,24 +1,23 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What an event loop does, once for each loop that is measured: this library's core (core.c), libuv (uv.c),
- * GLib (glib.c). libxl's own loop cannot be driven from outside. One loop; one thread. What fails ends the
- * program.
+ * The interface to the measured event loops: this library's core (core.c), libuv (uv.c), GLib (glib.c). libxl's own
+ * loop cannot be driven from outside. One loop; one thread. A failure ends the program.
  */
 #ifndef LOOP_H
 #define LOOP_H
 
 #include <stdint.h>
 
-/* How often a callback has been called, whichever. */
+/* The number of callbacks so far. */
 extern long loop_calls;
 
-/* Room for so many descriptors and timers. */
+/* Opens the loop, for at most `most` descriptors and timers. */
 void loop_open(long most);
-/* Watches one for reading; its callback only counts. */
+/* Watches a descriptor for reading. The callback only counts. */
 void loop_watch(int fd);
-/* Has a callback, that only counts, called in so many ns. */
+/* Registers a timer of `delay` ns. The callback only counts. */
 void loop_timer(uint64_t delay);
-/* One pass: what is ready is called; never blocks. */
+/* One iteration: calls the callbacks of all that is ready; never blocks. */
 void loop_pass(void);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * timers N: a loop is given N timers, 1 us apart, and when all are due has them called. "register_ms" and
- * "fire_ms" are those of all, "register_ns" and "fire_ns" of one. One has been called before.
+ * timers N: registers N timers, 1 us apart, and calls them when all have expired. "register_ms" and "fire_ms" are the
+ * times of all, "register_ns" and "fire_ns" of one. One timer is called before, as a warm-up.
  */
 #include <unistd.h>
 

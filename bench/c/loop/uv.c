@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: a libuv loop. */
+/* Owns: a libuv loop. One thread. */
 #include "loop.h"
 
 #include <stdlib.h>

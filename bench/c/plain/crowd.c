@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * crowd N: the floor of ../crowd.c. One thread polls xenstored's socket, reads what has come, and at each whole event
- * wakes the threads whose guests have stopped; these sleep, each on a condition of its own. "wakes" and "switches" as
- * there. xenstored polls between the head of an event and its body, and who is woken by the head alone sleeps twice.
+ * crowd N: the floor of ../crowd.c. One thread polls xenstored's socket, reads what has arrived, and at each complete
+ * event wakes the threads whose guests have stopped. Each of these sleeps on its own condition. "wakes" and "switches"
+ * as there. xenstored polls between the head of an event and its body, so a thread may be woken by the head alone.
  */
 #include <poll.h>
 #include <pthread.h>
@@ -62,7 +62,7 @@ static int watching(void)
     return fd;
 }
 
-/* What has come: the octets that do not make a whole message yet stay. Whether there was an event. */
+/* Reads what has arrived, and keeps an incomplete message. Returns whether there was an event. */
 static bool an_event(int fd)
 {
     static char in[4096];

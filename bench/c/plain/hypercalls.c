@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The floor: what the hypervisor's library itself takes.
+ * The floor: the time of the raw hypercalls of libxenctrl.
  *
- * hypercalls pause N        xc_domain_pause and _unpause, N calls in all; "ns" is that of one
- * hypercalls list DOMAINS N xc_domain_getinfolist of so many, by pages, N times; "ns" is that of one listing
+ * hypercalls pause N        xc_domain_pause and _unpause, N calls in all; "ns" is the time of one
+ * hypercalls list DOMAINS N xc_domain_getinfolist of DOMAINS domains, 512 at a time, N times; "ns" is the time of one list
  */
 #include <string.h>
 
@@ -20,7 +20,7 @@ static void pauses(long count)
     bench_end(span, (double)count);
 }
 
-/* All at once are dearer: libxenctrl has a buffer of that size mapped and unmapped each time. */
+/* A larger buffer costs more: libxenctrl maps and unmaps it at each call. */
 enum { PAGE = 512 };
 
 static void list(xc_interface *xc, int domains)

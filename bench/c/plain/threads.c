@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* threads N: the floor of ../threads.c: the hypercalls alone, each thread by a handle of its own. */
+/* threads N: the floor of ../threads.c: raw hypercalls, each thread with its own handle. */
 #include "bench.h"
 #include "domains.h"
 #include "race.h"

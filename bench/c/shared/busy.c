@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * For bench/python/busy.py, as a library: a thread beside Python's ends operations, which are told by events, by
- * callbacks, or to nobody, and measures for how long it is held each time. It has slept before.
+ * A library for bench/python/busy.py: a thread ends operations, which complete by events or callbacks, and measures the
+ * duration of each call. It sleeps before each.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -31,7 +31,7 @@ static double now(void)
     return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
-/* Afterwards everything is cold but the clock, which is not what is measured. */
+/* After the sleep the caches are cold. Reads the clock twice, so that its own code is warm. */
 static double rested(void)
 {
     nanosleep(&(struct timespec){.tv_nsec = APART_NS}, NULL);
@@ -40,8 +40,8 @@ static double rested(void)
 }
 
 /*
- * The end alone: the operation was started before the sleep. Told to nobody: the same call for one that there is not;
- * the other ends untimed.
+ * Times only the end of an operation, which was started before the sleep. For the floor it times the abort of an
+ * operation that does not exist, and then ends the other one.
  */
 static void end(long i)
 {
@@ -56,7 +56,7 @@ static void end(long i)
         abort();
 }
 
-/* The whole of one that is done at once, with its hypercall. */
+/* Times a whole operation that completes at once, with its hypercall. */
 static void operate(long i)
 {
     const libxl_asyncop_how *how = it.tells ? &it.how : NULL;
@@ -76,7 +76,7 @@ static void *complete(void *unused)
     return unused;
 }
 
-/* `callback` NULL: by events. 0, or an errno. */
+/* Starts the thread. `callback` NULL: operations complete by events. Returns 0 or an errno. */
 int busy_start(libxl_ctx *ctx, uint32_t domid, long count, bool whole, bool tells,
                void (*callback)(libxl_ctx *, int, void *))
 {
@@ -92,13 +92,13 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* How many operations have ended. */
+/* The number of operations that have ended. */
 long busy_done(void)
 {
     return atomic_load(&it.done);
 }
 
-/* Waits for the thread; the median of what one has taken, in ns. */
+/* Joins the thread; returns the median duration in ns. */
 double busy_end(void)
 {
     pthread_join(it.thread, NULL);

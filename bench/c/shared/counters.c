@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: the counts. Preloaded; any thread. */
+/* Owns: the counters. Preloaded; any thread. */
 #include "counters.h"
 
 #include <dlfcn.h>
@@ -28,7 +28,7 @@ unsigned long counters_wakes(void)
     return atomic_load(&wakes);
 }
 
-/* glibc's own, under the names that it exports for this. */
+/* glibc's own functions, under the names that it exports for replacements. */
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t number, size_t size);
 void *__libc_realloc(void *old, size_t size);
@@ -72,7 +72,7 @@ static bool is_long(const struct timespec *t)
     return !t || t->tv_sec || t->tv_nsec;
 }
 
-/* `name` of the C library, counted where it may sleep: what the caller asked for, then one wake. */
+/* Wraps the C library's function `name`. Counts one wake per call that may sleep. */
 #define WAKES(name, version, parameters, arguments, may_sleep)                                               \
     int name parameters                                                                                      \
     {                                                                                                        \
@@ -87,7 +87,7 @@ static bool is_long(const struct timespec *t)
 
 WAKES(poll, "GLIBC_2.2.5", (struct pollfd * fds, nfds_t count_, int timeout), (fds, count_, timeout),
       timeout != 0)
-/* poll, as a program calls it that Debian has hardened. */
+/* poll in programs that were compiled with _FORTIFY_SOURCE. */
 WAKES(__poll_chk, "GLIBC_2.16", (struct pollfd * fds, nfds_t count_, int timeout, size_t size),
       (fds, count_, timeout, size), timeout != 0)
 WAKES(ppoll, "GLIBC_2.4", (struct pollfd * fds, nfds_t count_, const struct timespec *t, const sigset_t *m),
