@@ -32,6 +32,7 @@ def test_internal_functions_are_those_of_the_list() -> None:
     assert internal
     assert {name for name in internal if not name.startswith("libxl__")} == set()
     patterns = [f"libxl__{pattern}" for pattern in MODEL.internal]
+    assert [p for p in patterns if not fnmatch.filter(internal, p)] == []
     assert {name for name in internal if not any(fnmatch.fnmatch(name, p) for p in patterns)} == set()
     defined = output("nm", "--defined-only", "--extern-only", BUILD / "libaioxen.a")
     hidden = set(re.findall(r"\b(libxl__\w+)$", defined, re.MULTILINE)) - internal
