@@ -103,20 +103,6 @@ void *libxl__ao_args(libxl__ao *ao)
     return ao->args;
 }
 
-libxl_asyncprogress_how *libxl__ao_progress_of(libxl__ao *ao)
-{
-    return (libxl_asyncprogress_how *)(void *)(ao->args + LIBXL__AO_ALIGN(ao->cls->args_size));
-}
-
-void libxl__ao_progress_how(libxl__ao *ao, const libxl_asyncprogress_how *how)
-{
-    if (!how)
-        return;
-    assert(ao->cls->reports);
-    ao->progress_wanted = true;
-    *libxl__ao_progress_of(ao) = *how;
-}
-
 static void stop_sources(libxl__ao *ao)
 {
     libxl__source *source;
@@ -144,6 +130,7 @@ void libxl__ao__destroy(libxl_ctx *ctx, libxl__ao *ao)
     assert(ao->magic == LIBXL__AO_MAGIC);
     ao->magic = LIBXL__AO_MAGIC_DESTROYED;
     free(ao->message);
+    free(ao->report);
     libxl__ao_record_put(ctx, ao);
 }
 
@@ -193,12 +180,6 @@ int libxl__ao_abort_start(libxl__ao *ao, int rc)
     return leave_with(ao->ctx, ao, rc);
 }
 
-static void limit_reached(libxl_ctx *ctx, libxl__timer *timer)
-{
-    (void)ctx;
-    libxl__ao_request_stop(LIBXL__CONTAINER(timer, libxl__ao, limit), ERROR_TIMEDOUT);
-}
-
 static unsigned limit_of(const libxl__ao *ao)
 {
     const unsigned limit_ms = ao->notify_target == LIBXL__AO_CALLER ? ao->ctx->aos.sync_limit_ms : 0;
@@ -215,7 +196,7 @@ static void enter_progress(libxl__ao *ao)
     ao->live = true;
     if (ao->notify_target == LIBXL__AO_HOW)
         libxl__ao_index_add(ao);
-    if (limit_ms && libxl__timer_start(ao->ctx, &ao->limit, LIBXL__MILLISECONDS(limit_ms), limit_reached))
+    if (libxl__ao_limit(ao, limit_ms))
         libxl__ao_request_stop(ao, ERROR_NOMEM);
     if (ao->ctx->closing) /* it puts back what another has made: libxl__aos_abort_all has not seen it */
         libxl__ao_request_stop(ao, ERROR_ABORTED);
@@ -351,26 +332,6 @@ void libxl__ao_forget_failure(libxl__ao *ao)
     ao->rc = 0;
 }
 
-void libxl__ao_progress(libxl__ao *ao, libxl_event_type type)
-{
-    if (!ao->progress_wanted)
-        return;
-    const libxl_asyncprogress_how *how = libxl__ao_progress_of(ao);
-    libxl_event *event = libxl__event_new(ao->ctx, type, ao->subject.number, how->for_event);
-    if (!event)
-        return; /* a report may be missed; a completion never */
-    event->domuuid = ao->subject.uuid;
-    if (how->callback) {
-        ao->reports++;
-        libxl__deliver_report(ao->ctx, event, ao);
-    } else if (libxl__hooks_want(ao->ctx, event)) {
-        ao->reports++;
-        libxl__deliver_event(ao->ctx, event, ao);
-    } else {
-        libxl__event_queue(ao->ctx, event);
-    }
-}
-
 /* ---- ending */
 
 static void tell_of_completion(libxl__ao *ao)
@@ -467,32 +428,6 @@ int libxl__ao_request_stop(libxl__ao *ao, int why)
     ao->stop = why;
     libxl__ao_wake(ao);
     return 0;
-}
-
-int libxl_ao_abort(libxl_ctx *ctx, const libxl_asyncop_how *how)
-{
-    if (!how)
-        return libxl__refuse(ERROR_INVAL, "how: NULL");
-    libxl__ctx_lock(ctx);
-    libxl__ao *ao = libxl__ao_index_find(ctx, how);
-    int rc = ao ? libxl__ao_request_stop(ao, ERROR_ABORTED) : ERROR_NOTFOUND;
-    libxl__ctx_leave(ctx);
-    return libxl__refuse(rc, NULL);
-}
-
-int libxl_ao_set_limit(libxl_ctx *ctx, const libxl_asyncop_how *how, unsigned milliseconds)
-{
-    if (!how)
-        return libxl__refuse(ERROR_INVAL, "how: NULL");
-    libxl__ctx_lock(ctx);
-    libxl__ao *ao = libxl__ao_index_find(ctx, how);
-    int rc = ao ? 0 : ERROR_NOTFOUND;
-    if (ao && milliseconds)
-        rc = libxl__timer_start(ctx, &ao->limit, LIBXL__MILLISECONDS(milliseconds), limit_reached);
-    else if (ao)
-        libxl__timer_stop(ctx, &ao->limit);
-    libxl__ctx_leave(ctx);
-    return libxl__refuse(rc, NULL);
 }
 
 void libxl__aos_abort_all(libxl_ctx *ctx)

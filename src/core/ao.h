@@ -95,7 +95,8 @@ struct libxl__ao {
     uint32_t size;          /* of the whole record */
     libxl_ctx *ctx;
     const libxl__ao_class *cls;
-    char *message; /* malloc'ed: what failed, in words */
+    char *message;                   /* malloc'ed: what failed, in words */
+    struct libxl__ao_report *report; /* NULL: nothing was counted or is to be reported */
     union {
         libxl__waiter *waiter; /* CALLER: once it waits */
         libxl_asyncop_how how; /* HOW */
@@ -225,6 +226,33 @@ void libxl__ao_report_delivered(libxl_ctx *ctx, libxl__ao *ao);
 bool libxl__aos_live(libxl_ctx *ctx);
 /* Asks all to stop. */
 void libxl__aos_abort_all(libxl_ctx *ctx);
+
+/* ---- src/core/ao_report.c: progress */
+
+struct libxl__ao_report {
+    libxl_asyncprogress_how how;
+    bool wanted; /* by libxl_ao_set_progress */
+    uint32_t index, count;
+    uint64_t done, total;
+    const char *unit; /* NULL: the phase counts nothing */
+};
+
+/*
+ * For a phase: how much of it is done. `unit` names what is counted, and stays valid; total 0: not known. Each call is a
+ * report, so a phase calls this where an application would show it.
+ */
+void libxl__ao_count(libxl__ao *ao, uint64_t done, uint64_t total, const char *unit);
+/* For a group: which of its members has ended. */
+void libxl__ao_count_group(libxl__ao *ao, uint32_t index, uint32_t count);
+/* For the driver of the phases: another phase was entered. */
+void libxl__ao_report_phase(libxl__ao *ao);
+/* Reports to `how` from now on, the present phase at once; NULL: to nobody. Errors: NOMEM. */
+int libxl__ao_report_to(libxl__ao *ao, const libxl_asyncprogress_how *how);
+
+/* ---- src/core/ao_control.c */
+
+/* Limits the time that the operation has from now on; 0: without limit. Errors: NOMEM, unless it has a limit. */
+int libxl__ao_limit(libxl__ao *ao, unsigned milliseconds);
 
 /* ---- src/core/ao_record.c: records from a free list, and the index by how */
 

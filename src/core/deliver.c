@@ -89,7 +89,8 @@ static void deliver_report(libxl_ctx *ctx, libxl__delivery *delivery)
 {
     libxl_event *event = delivery->event;
     libxl__ao *ao = delivery->ao;
-    libxl_asyncprogress_how how = *libxl__ao_progress_of(ao);
+    const bool of_phases = event->type == LIBXL_EVENT_TYPE_OPERATION_PROGRESS;
+    const libxl_asyncprogress_how how = of_phases ? ao->report->how : *libxl__ao_progress_of(ao);
     libxl__ctx_unlock(ctx);
     how.callback(ctx, event, how.for_callback);
     libxl__ctx_lock(ctx);

@@ -63,6 +63,7 @@ void libxl__group_member_ended(libxl__nested *member)
 {
     libxl__group *group = member->group;
     group->ended++;
+    libxl__ao_count_group(member->child->parent, member->index, group->count);
     if (!member->rc || group->rc)
         return;
     group->rc = member->rc;

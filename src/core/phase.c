@@ -146,6 +146,7 @@ static void enter(libxl__ao *ao)
     ao->phase.committed |= phase->commits;
     set_limit(ao, phase->limit_ms);
     libxl__log(ao->ctx, XTL_DEBUG, -1, "%s: phase %s", ao->cls->name, phase->name);
+    libxl__ao_report_phase(ao);
 }
 
 static void call_stop(libxl__ao *ao, const libxl__phase *phase)

@@ -43,6 +43,7 @@ extern "C" {
 #define LIBXL_HAVE_EVENT_IS_FOR     1 /* libxl_event_is_for */
 #define LIBXL_HAVE_EVENT_WAIT_LIMIT 1 /* libxl_event_wait_limit, libxl_ctx_wake */
 #define LIBXL_HAVE_AO_LIMIT         1 /* libxl_ao_set_limit */
+#define LIBXL_HAVE_AO_LIST          1 /* libxl_ao_list, libxl_ao_set_progress */
 #define LIBXL_HAVE_DOMAIN_LIFECYCLE 1 /* libxl_evenable_domain_lifecycle: SHUTDOWN, DYING, GONE */
 
 /* What libxl's own macros say of the parts that this library has. */
@@ -195,24 +196,44 @@ typedef struct {
 } libxl_asyncprogress_how;
 
 /*
- * Asks for an operation to be stopped; `how` has the value that the operation was started with (values
- * should be unique; of several alike the oldest is meant). Does not wait: the operation's own completion
- * says how it ended, ERROR_ABORTED or its real result where it was past stopping.
- * 0: requested. ERROR_NOTFOUND: none such, or it has completed. ERROR_ABORTED: requested already.
- * ERROR_INVAL: how is NULL.
+ * Asks for an operation to be stopped. `how` has the value that the operation was started with; of several operations with
+ * equal values the oldest is meant, so values should be unique. `how` NULL means all synchronous calls that other threads are
+ * in. Does not wait: the operation's completion says how it ended, ERROR_ABORTED, or its real result if it was past stopping.
+ * Any thread. Returns 0: requested. ERROR_NOTFOUND: there is no such operation, or it has completed. ERROR_ABORTED: it was
+ * requested before.
  */
 int libxl_ao_abort(libxl_ctx *ctx, const libxl_asyncop_how *how);
 
 /*
- * Limits the time of a running operation, found by `how` as libxl_ao_abort does, to `milliseconds` from now.
- * When they are over the operation is stopped as by an abort, and its result is ERROR_TIMEDOUT. Replaces an
- * earlier limit; 0 removes it. Returns 0, or NOTFOUND: there is no such operation, or it has completed.
- * INVAL: how is NULL.
+ * Limits the time of a running operation, found by `how` as libxl_ao_abort does, to `milliseconds` from now. When they have
+ * passed the operation is stopped as by an abort, and its result is ERROR_TIMEDOUT. Replaces an earlier limit; 0 removes it.
+ * `how` NULL limits synchronous calls: those that other threads are in, from now, and later ones, from their start. Any
+ * thread. Returns 0; ERROR_NOTFOUND: there is no such operation, or it has completed; ERROR_NOMEM.
  */
 int libxl_ao_set_limit(libxl_ctx *ctx, const libxl_asyncop_how *how, unsigned milliseconds);
 
 #include <_libxl_types.h>
 #include <_libxl_operations.h>
+
+/* ------------------------------------------------------------------ operations in progress */
+
+/*
+ * Has a running operation, found by `how` as libxl_ao_abort does, report its progress: an OPERATION_PROGRESS event for its
+ * present phase at once, one for each phase that it enters, and one whenever a phase has got on. All are delivered before the
+ * completion. Replaces an earlier request; `progress` NULL ends the reports. Any thread. Returns 0; ERROR_NOTFOUND: there is no
+ * such operation, or it has completed; ERROR_INVAL: `how` is NULL; ERROR_NOMEM.
+ */
+int libxl_ao_set_progress(libxl_ctx *ctx, const libxl_asyncop_how *how,
+                          const libxl_asyncprogress_how *progress);
+
+/*
+ * Lists the operations in progress: asynchronous ones, synchronous calls of other threads, and what goes on in the background
+ * for operations that have completed. Any thread. Returns a list of *nb_out elements, which the caller frees with
+ * libxl_operation_info_list_free; NULL if there is no memory for it.
+ */
+libxl_operation_info *libxl_ao_list(libxl_ctx *ctx, int *nb_out);
+/* Frees a list of `nb` elements. `list` may be NULL. */
+void libxl_operation_info_list_free(libxl_operation_info *list, int nb);
 
 /* ------------------------------------------------------------------ libxl's synchronous queries */
 

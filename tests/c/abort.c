@@ -252,8 +252,6 @@ static void a_missing_argument_is_named(scene *s)
 {
     libxl_ctx *ctx = s->ctx;
     const libxl_ev_user user = new_user();
-    ASSERT_MESSAGE(s, libxl_ao_abort(ctx, NULL), ERROR_INVAL, "how: NULL");
-    ASSERT_MESSAGE(s, libxl_ao_set_limit(ctx, NULL, 1), ERROR_INVAL, "how: NULL");
     ASSERT_MESSAGE(s, libxl_event_check(ctx, NULL, 0, NULL, NULL), ERROR_INVAL, "event_out: NULL");
     ASSERT_MESSAGE(s, libxl_event_wait(ctx, NULL, 0, NULL, NULL), ERROR_INVAL, "event_out: NULL");
     ASSERT_MESSAGE(s, libxl_event_wait_limit(ctx, NULL, 0, NULL, NULL, 1), ERROR_INVAL, "event_out: NULL");

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Progress: what an operation reports while it runs.
+ *
+ * Owns: the reports of operations, each allocated when it is first needed and freed with its record, because deliveries that
+ * are under way when the operation completes still refer to it. Guarded by the context's lock.
+ *
+ * A report that there is no memory for is discarded. A completion never is.
+ */
+#include "libxl_internal.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- the progress that an operation's own parameter asks for */
+
+libxl_asyncprogress_how *libxl__ao_progress_of(libxl__ao *ao)
+{
+    return (libxl_asyncprogress_how *)(void *)(ao->args + LIBXL__AO_ALIGN(ao->cls->args_size));
+}
+
+void libxl__ao_progress_how(libxl__ao *ao, const libxl_asyncprogress_how *how)
+{
+    if (!how)
+        return;
+    assert(ao->cls->reports);
+    ao->progress_wanted = true;
+    *libxl__ao_progress_of(ao) = *how;
+}
+
+/* Passes an event to where `how` wants it. */
+static void pass_on(libxl__ao *ao, const libxl_asyncprogress_how *how, libxl_event *event)
+{
+    event->domuuid = ao->subject.uuid;
+    if (how->callback) {
+        ao->reports++;
+        libxl__deliver_report(ao->ctx, event, ao);
+    } else if (libxl__hooks_want(ao->ctx, event)) {
+        ao->reports++;
+        libxl__deliver_event(ao->ctx, event, ao);
+    } else {
+        libxl__event_queue(ao->ctx, event);
+    }
+}
+
+void libxl__ao_progress(libxl__ao *ao, libxl_event_type type)
+{
+    if (!ao->progress_wanted)
+        return;
+    const libxl_asyncprogress_how *how = libxl__ao_progress_of(ao);
+    libxl_event *event = libxl__event_new(ao->ctx, type, ao->subject.number, how->for_event);
+    if (event)
+        pass_on(ao, how, event);
+}
+
+/* ---- the progress of phases */
+
+static struct libxl__ao_report *report_of(libxl__ao *ao)
+{
+    if (!ao->report)
+        ao->report = calloc(1, sizeof(*ao->report));
+    return ao->report;
+}
+
+static bool fill_in(const libxl__ao *ao, libxl_event *event)
+{
+    const struct libxl__ao_report *report = ao->report;
+    event->u.operation_progress.operation = strdup(ao->cls->name);
+    event->u.operation_progress.phase = strdup(ao->cls->phases ? libxl__phase_of(ao)->name : "");
+    event->u.operation_progress.unit = strdup(report->unit ? report->unit : "");
+    event->u.operation_progress.index = report->index;
+    event->u.operation_progress.count = report->count;
+    event->u.operation_progress.done = report->done;
+    event->u.operation_progress.total = report->total;
+    return event->u.operation_progress.operation && event->u.operation_progress.phase &&
+           event->u.operation_progress.unit;
+}
+
+static void send_report(libxl__ao *ao)
+{
+    const struct libxl__ao_report *report = ao->report;
+    if (!report || !report->wanted)
+        return;
+    libxl_event *event = libxl__event_new(ao->ctx, LIBXL_EVENT_TYPE_OPERATION_PROGRESS, ao->subject.number,
+                                          report->how.for_event);
+    if (!event)
+        return;
+    if (fill_in(ao, event))
+        pass_on(ao, &report->how, event);
+    else
+        libxl__event_discard(ao->ctx, event);
+}
+
+void libxl__ao_report_phase(libxl__ao *ao)
+{
+    struct libxl__ao_report *report = ao->report;
+    if (!report)
+        return;
+    report->index = report->count = 0;
+    report->done = report->total = 0;
+    report->unit = NULL;
+    send_report(ao);
+}
+
+void libxl__ao_count(libxl__ao *ao, uint64_t done, uint64_t total, const char *unit)
+{
+    struct libxl__ao_report *report = report_of(ao);
+    if (!report)
+        return;
+    report->done = done;
+    report->total = total;
+    report->unit = unit;
+    send_report(ao);
+}
+
+void libxl__ao_count_group(libxl__ao *ao, uint32_t index, uint32_t count)
+{
+    struct libxl__ao_report *report = report_of(ao);
+    if (!report)
+        return;
+    report->index = index;
+    report->count = count;
+    send_report(ao);
+}
+
+int libxl__ao_report_to(libxl__ao *ao, const libxl_asyncprogress_how *how)
+{
+    struct libxl__ao_report *report = report_of(ao);
+    if (!report)
+        return ERROR_NOMEM;
+    report->wanted = how;
+    if (how)
+        report->how = *how;
+    send_report(ao);
+    return 0;
+}
