@@ -100,7 +100,10 @@ static void an_aborted_creation_leaves_nothing(scene *s)
     }
 }
 
-/* More than the limit of open transactions: some requests have not been sent yet. */
+/*
+ * More than the limit of open transactions: some requests have not been sent yet. The withdrawal of one request empties the
+ * node, which the other operations cannot distinguish from the guest's acknowledgement.
+ */
 static void queued_shutdowns_that_are_aborted_leave_no_request(scene *s)
 {
     enum { MANY = 40 };
@@ -109,9 +112,14 @@ static void queued_shutdowns_that_are_aborted_leave_no_request(scene *s)
     for (int i = 0; i < MANY; i++)
         ops[i] = START(s, libxl_domain_shutdown, s->ctx, domid, how);
     for (int i = MANY; i--;)
-        assert_int_equal(abort_op(s, ops[i]), 0);
-    for (int i = 0; i < MANY; i++)
-        assert_int_equal(op_result(ops[i]), ERROR_ABORTED);
+        abort_op(s, ops[i]);
+    int aborted = 0;
+    for (int i = 0; i < MANY; i++) {
+        const int rc = op_result(ops[i]);
+        assert_true(rc == 0 || rc == ERROR_ABORTED);
+        aborted += rc == ERROR_ABORTED;
+    }
+    assert_true(aborted > 0);
     char *node = guest_node(domid, "control/shutdown");
     assert_string_equal(node, "");
     free(node);
