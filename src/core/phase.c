@@ -164,8 +164,8 @@ static int check_stop(libxl__ao *ao)
 {
     const libxl__phase *phase = libxl__phase_of(ao);
     const bool expired = ao->phase.expired;
-    if (expired && ao->phase.stop_limited)
-        return ao->rc ? ao->rc : ao->stop;
+    if (expired && ao->phase.stop_limited) /* no reason is noted yet where the phase commits */
+        return ao->rc ? ao->rc : ao->stop ? ao->stop : phase->limit_rc;
     if (expired && !phase->limit_rc)
         return 0;
     const int rc = ao->stop ? ao->stop : expired ? phase->limit_rc : 0;
