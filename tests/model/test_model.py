@@ -12,7 +12,7 @@ from typing import NamedTuple
 import pytest
 from limits import scaled
 
-MODEL = Path(__file__).parent / "scenarios.pml"
+MODEL = Path(__file__).parent
 LIMIT_S = scaled(90)
 # -O0, since compiling a checker takes longer than running it.
 COMPILE = ["cc", "-O0", "-w", "-DNOREDUCE", "-DMEMLIM=2500", "-o", "pan", "pan.c"]
@@ -25,7 +25,12 @@ SCENARIOS = {
     "close": ["CLOSE"],
     "nested": ["NESTED"],
     "alone": ["ALONE"],
+    "phases": [],
 }
+# The scenarios that are not in scenarios.pml.
+FILES = {"phases": "phases.pml"}
+# Scenarios whose liveness needs weak fairness.
+FAIR = {"phases"}
 
 # Each fault, the scenario that shows it, and the error that Spin reports. README.md explains the faults.
 DEADLOCK = "invalid end state"
@@ -57,6 +62,18 @@ FAULTS = {
     "HANDLE_KEPT": ("alone", r"assertion violated.*alive"),
     "HANDLE_FREED_EARLY": ("alone", r"assertion violated.*handle_freed"),
     "CLOSED_BEFORE_BACKGROUND": ("alone", r"assertion violated.*notifications"),
+    "FAILING_PHASE_NOT_UNDONE": ("phases", r"assertion violated.*undone"),
+    "UNDONE_IN_ORDER": ("phases", r"assertion violated.*undone"),
+    "UNSTARTED_UNDONE": ("phases", r"assertion violated.*started"),
+    "COMMITTED_UNDONE": ("phases", r"assertion violated.*point_of_no_return"),
+    "STARTED_AFTER_STOP": ("phases", r"assertion violated.*point_of_no_return"),
+    "STOP_REPEATED": ("phases", r"assertion violated.*stopped"),
+    "UNDO_ERROR_REPORTED": ("phases", r"assertion violated.*result"),
+    "CARRIED_OUT_IGNORED": ("phases", r"assertion violated.*carried_out"),
+    "LIMIT_FORGOTTEN": ("phases", r"assertion violated.*polled_to_end"),
+    "RUN_AFTER_ITS_END": ("phases", r"assertion violated.*completed"),
+    "STOP_UNLIMITED": ("phases", LIVELOCK),
+    "UNDO_UNLIMITED": ("phases", LIVELOCK),
 }
 
 
@@ -78,9 +95,17 @@ def check(folder: Path, question: Question) -> str:
     """The checker's result for a scenario: `pan:1: ...` or "errors: 0"."""
     defines = [*SCENARIOS[question.scenario], *([f"FAULT_{question.fault}"] if question.fault else [])]
     # Without -o1 spin takes minutes over its data flow analysis.
-    run(folder, "spin", "-a", "-o1", *(f"-D{name}" for name in defines), str(MODEL))
-    run(folder, *COMPILE, *([] if question.liveness else ["-DSAFETY", "-DNOCLAIM"]))
-    output = run(folder, "./pan", "-m100000", "-w22", *(["-a"] if question.liveness else []))
+    run(
+        folder,
+        "spin",
+        "-a",
+        "-o1",
+        *(f"-D{name}" for name in defines),
+        str(MODEL / FILES.get(question.scenario, "scenarios.pml")),
+    )
+    run(folder, *COMPILE, *(["-DNFAIR=3"] if question.liveness else ["-DSAFETY", "-DNOCLAIM"]))
+    how = ["-a", *(["-f"] if question.scenario in FAIR else [])] if question.liveness else []
+    output = run(folder, "./pan", "-m100000", "-w22", *how)
     assert "max search depth too small" not in output, output
     found = re.search(r"^pan:1: .*|errors: 0$", output, re.MULTILINE)
     assert found, output
@@ -123,8 +148,8 @@ def test_each_fault_is_found(results: dict[Question, Future[str]], question: Que
 
 
 def test_the_faults_are_listed_and_explained() -> None:
-    text = "".join(path.read_text() for path in MODEL.parent.glob("*.pml"))
+    text = "".join(path.read_text() for path in MODEL.glob("*.pml"))
     in_model = {name for name in re.findall(r"FAULT_(\w+)", text) if name != "X"}
     assert in_model == set(FAULTS)
-    readme = (MODEL.parent / "README.md").read_text()
+    readme = (MODEL / "README.md").read_text()
     assert {name for name in FAULTS if f"`{name}`" not in readme} == set()

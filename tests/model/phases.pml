@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The phase driver, src/core/phase.c: one operation with COUNT phases. Inlines have the names of the functions that they
+ * model. The driver runs under the context's lock, so each of its runs is one atomic step. Spin tries every result of every
+ * start, poll and undo function, every declaration of the phases, and every order of wake-ups, stop requests and expiring
+ * limits. -DFAULT_X adds fault X; README.md lists the faults.
+ */
+#define COUNT 3
+
+/* Results of phase functions, and of the operation. */
+mtype = { DONE, WAIT, CARRIED_OUT, STOPPED, FAILED, LIMIT, UNDO_FAILED };
+
+/* The declaration of a phase. Every phase has limits; a phase without one is covered, since no limit has to expire. */
+typedef Phase {
+    bool has_stop, has_undo, limit_fails, commits;
+}
+
+/* What happened to a phase, as the functions of a phase see it. */
+typedef Seen {
+    bool started, polled_to_end, stopped, undone;
+}
+
+Phase phase[COUNT];
+Seen seen[COUNT];
+
+/* libxl__phase_position, and the members of the record that the driver uses */
+byte index;
+bool entered, started, stopping, undoing, committed, expired, timed_out, stop_limited, armed;
+mtype stop = DONE, rc = DONE; /* DONE: not set */
+
+bool ready; /* the phases are declared */
+bool runnable = true, waiting, point_of_no_return, carried_out, completed;
+mtype result;
+
+/* ---- the functions of the phases, with what the driver must guarantee for each call */
+
+#define undone_above(i) ((i) + 1 >= COUNT || !needs_undo((i) + 1)) && ((i) + 2 >= COUNT || !needs_undo((i) + 2))
+#define needs_undo(i)   (seen[i].started && phase[i].has_undo && !seen[i].undone)
+#define ended_before(i) (((i) < 1 || seen[0].polled_to_end) && ((i) < 2 || seen[1].polled_to_end))
+
+inline advance_result()
+{
+    if
+    :: result = DONE; seen[index].polled_to_end = true
+    :: result = WAIT
+    :: result = FAILED
+    fi
+}
+
+inline start_function()
+{
+    assert(!completed && !undoing);
+    assert(!seen[index].started && ended_before(index)); /* in order, once */
+    assert(stop == DONE || phase[index].commits || point_of_no_return); /* not after a stop request */
+    seen[index].started = true;
+    point_of_no_return = point_of_no_return || phase[index].commits;
+    advance_result()
+}
+
+inline poll_function()
+{
+    assert(!completed && !undoing && seen[index].started && !seen[index].polled_to_end);
+    /* A stop request ends a phase without a stop function at once, unless it commits. */
+    assert(stop == DONE || phase[index].has_stop || point_of_no_return);
+    advance_result()
+}
+
+inline stop_function()
+{
+    assert(!completed && seen[index].started && !seen[index].stopped); /* once */
+    seen[index].stopped = true
+}
+
+inline undo_function()
+{
+    assert(!completed && !point_of_no_return);
+    assert(seen[index].started && !seen[index].undone && undone_above(index)); /* in reverse order */
+    if
+    :: result = DONE; seen[index].undone = true
+    :: result = WAIT
+    :: result = UNDO_FAILED; seen[index].undone = true
+    :: result = CARRIED_OUT; carried_out = true
+    fi
+}
+
+/* The end of the operation: exactly once, with the right result, and with everything undone. */
+inline complete()
+{
+    assert(!completed);
+    completed = true;
+    assert(result != WAIT && result != UNDO_FAILED && result != CARRIED_OUT);
+    assert(!carried_out || result == DONE);
+    assert(result != DONE || carried_out || (seen[COUNT - 1].started && ended_before(COUNT - 1)));
+    assert(result == DONE || point_of_no_return || !needs_undo(0) && !needs_undo(1) && !needs_undo(2))
+}
+
+/* ---- phase.c */
+
+inline set_limit()
+{
+    armed = true;
+    expired = false
+}
+
+inline clear_limit()
+{
+    armed = false;
+    expired = false
+}
+
+inline note_reason(why)
+{
+    if
+    :: rc == DONE -> rc = why
+    :: else -> skip
+    fi
+}
+
+inline limit_undo()
+{
+#ifndef FAULT_UNDO_UNLIMITED
+    if
+    :: (stop != DONE || timed_out) && !stop_limited -> stop_limited = true; set_limit()
+    :: else -> skip
+    fi
+#else
+    skip
+#endif
+}
+
+inline enter_undo()
+{
+    stop_limited = false;
+    clear_limit()
+}
+
+#ifdef FAULT_UNSTARTED_UNDONE
+#define calls_undo phase[index].has_undo
+#else
+#define calls_undo (phase[index].has_undo && started)
+#endif
+#ifdef FAULT_UNDONE_IN_ORDER
+#define last_undo (index == failing)
+#define next_undo index + 1
+#else
+#define last_undo (index == 0)
+#define next_undo index - 1
+#endif
+
+inline undo()
+{
+    do
+    :: true ->
+        result = DONE;
+        if
+        :: calls_undo -> undo_function()
+        :: else -> skip
+        fi;
+#ifdef FAULT_UNDO_ERROR_REPORTED
+        if
+        :: result == UNDO_FAILED -> rc = UNDO_FAILED
+        :: else -> skip
+        fi;
+#endif
+#ifndef FAULT_CARRIED_OUT_IGNORED
+        if
+        :: result == CARRIED_OUT -> result = DONE; break
+        :: else -> skip
+        fi;
+#endif
+        if
+        :: result == WAIT -> limit_undo()
+        :: else -> skip
+        fi;
+        if
+        :: result == WAIT && !(stop_limited && expired) -> break
+        :: else -> seen[index].undone = true /* ended, failed, or given up when its limit expired */
+        fi;
+        if
+        :: last_undo -> result = rc; break
+        :: else -> index = next_undo; started = true; enter_undo()
+        fi
+    od
+}
+
+inline begin_undo(why)
+{
+    note_reason(why);
+    if
+#ifndef FAULT_COMMITTED_UNDONE
+    :: committed -> result = rc
+#endif
+    :: else ->
+        undoing = true;
+#ifdef FAULT_FAILING_PHASE_NOT_UNDONE
+        index = (index -> index - 1 : 0);
+#endif
+#ifdef FAULT_UNDONE_IN_ORDER
+        failing = index;
+        index = 0;
+#endif
+        enter_undo();
+        undo()
+    fi
+}
+
+inline enter()
+{
+    started = false;
+    stopping = false;
+    stop_limited = false;
+    committed = committed || phase[index].commits;
+    set_limit()
+}
+
+inline call_stop()
+{
+    stopping = true;
+    stop_limited = true;
+#ifdef FAULT_STOP_UNLIMITED
+    clear_limit();
+#else
+    set_limit();
+#endif
+    stop_function()
+}
+
+/* Sets result: WAIT if the phase goes on, DONE if the next one is to start, or the error that ends it. */
+inline check_stop()
+{
+    reason = (stop != DONE -> stop : (expired -> LIMIT : DONE));
+    if
+#ifdef FAULT_LIMIT_FORGOTTEN
+    :: expired && stop_limited -> result = (rc != DONE -> rc : stop)
+#else
+    :: expired && stop_limited -> result = (rc != DONE -> rc : (stop != DONE -> stop : LIMIT))
+#endif
+    :: expired && !stop_limited && !phase[index].limit_fails -> result = DONE; seen[index].polled_to_end = true
+    :: else ->
+        timed_out = timed_out || expired;
+        if
+#ifdef FAULT_STOP_REPEATED
+        :: reason == DONE -> result = WAIT
+#else
+        :: reason == DONE || stopping -> result = WAIT
+#endif
+        :: else ->
+            if
+            :: !phase[index].has_stop -> result = (committed && !expired -> WAIT : reason)
+            :: else ->
+                if
+                :: !committed -> note_reason(reason)
+                :: else -> skip
+                fi;
+                call_stop();
+                result = WAIT
+            fi
+        fi
+    fi
+}
+
+inline run_phase()
+{
+    if
+#ifndef FAULT_STARTED_AFTER_STOP
+    :: !started && stop != DONE && !committed -> result = stop
+    :: !started && !(stop != DONE && !committed) -> started = true; start_function()
+#else
+    :: !started -> started = true; start_function()
+#endif
+    :: started ->
+        check_stop();
+        if
+        :: result == WAIT -> poll_function()
+        :: else -> skip
+        fi
+    fi
+}
+
+inline forward()
+{
+    do
+    :: true ->
+        run_phase();
+        if
+        :: result == WAIT -> break
+        :: result != WAIT && result != DONE ->
+            reason = (stop != DONE && stopping -> stop : result);
+            begin_undo(reason);
+            break
+        :: result == DONE && index + 1 == COUNT -> break
+#ifndef FAULT_STARTED_AFTER_STOP
+        :: result == DONE && index + 1 < COUNT && (rc != DONE || stop != DONE && !committed) ->
+            begin_undo(stop);
+            break
+        :: result == DONE && index + 1 < COUNT && !(rc != DONE || stop != DONE && !committed) ->
+#else
+        :: result == DONE && index + 1 < COUNT ->
+#endif
+            index++;
+            enter()
+        fi
+    od
+}
+
+/* libxl__phases_run, which ao.c calls until it returns a result */
+active proctype driver()
+{
+    mtype reason = DONE;
+#ifdef FAULT_UNDONE_IN_ORDER
+    byte failing = 0;
+#endif
+end:
+    do
+#ifdef FAULT_RUN_AFTER_ITS_END
+    :: atomic { ready && runnable ->
+#else
+    :: atomic { ready && runnable && !completed ->
+#endif
+        runnable = false;
+        waiting = false;
+        if
+        :: !entered -> entered = true; enter()
+        :: else -> skip
+        fi;
+        if
+        :: undoing -> undo()
+        :: else -> forward()
+        fi;
+        if
+        :: result == WAIT -> waiting = true
+        :: else -> complete()
+        fi
+      }
+    od
+}
+
+/* ---- the environment */
+
+/* An abort, the operation's time limit, or the context's closing. */
+active proctype stopper()
+{
+end:
+    atomic { ready && !completed -> stop = STOPPED; runnable = true }
+}
+
+/* The timer of the phase, of its stop, or of its undo. */
+active proctype clock()
+{
+end:
+    do
+    :: atomic { waiting && armed && !expired -> expired = true; armed = false; runnable = true }
+    od
+}
+
+/* A source fires, or the operation is woken without a reason, even after its end. */
+active proctype source()
+{
+end:
+    do
+    :: atomic { waiting || completed -> runnable = true }
+    od
+}
+
+/* Every declaration of the phases. A phase that commits makes all later ones committed. */
+init
+{
+    byte i = 0;
+    atomic {
+        do
+        :: i == COUNT -> break
+        :: i < COUNT ->
+            if :: phase[i].has_stop = true :: skip fi;
+            if :: phase[i].has_undo = true :: skip fi;
+            if :: phase[i].limit_fails = true :: skip fi;
+            i++
+        od;
+        if
+        :: skip
+        :: phase[0].commits = true
+        :: phase[1].commits = true
+        :: phase[2].commits = true
+        fi;
+        ready = true
+    }
+}
+
+/* An operation that was asked to stop ends, since every phase, stop and undo has a limit. Needs weak fairness (-f). */
+ltl ends { [] (stop != DONE -> <> completed) }
