@@ -39,9 +39,8 @@ from {0}.errors import *
 from {0}.types import *
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from aioxen import types
+    from aioxen._spec import Progress
     from aioxen.operation import Operation
 
 
