@@ -66,12 +66,32 @@ async def test_shutdown_waits_for_the_stop_after_the_acknowledgement(
     assert isinstance(await settled(stopping), aioxen.DomainDestroyedError)
 
 
+async def test_the_bare_operation_completes_when_the_guest_has_acknowledged(
+    xen: aioxen.Context, guest: Configure
+) -> None:
+    for operation, value in (xen.domain_shutdown, "poweroff"), (xen.domain_reboot, "reboot"):
+        dom = await running(xen, guest("b"))
+        asking = operation(dom)
+        await requested(dom, value)
+        acknowledge(dom)
+        assert await asking is None  # type: ignore[func-returns-value]
+        assert not (await dom.info()).shutdown
+        await dom.destroy()
+
+
 async def test_one_limit_covers_the_request_and_the_wait(xen: aioxen.Context, guest: Configure) -> None:
     dom = await running(xen, guest("b"))
     error = await settled(dom.shutdown(limit=0.1))
     assert isinstance(error, aioxen.TimedOutError)
     assert (error.operation, error.domid) == ("domain_shutdown", dom.domid)
     assert read_node(request_node(dom)) == ""  # withdrawn
+
+    stopping = dom.shutdown(limit=2)
+    await requested(dom, "poweroff")
+    acknowledge(dom)
+    error = await settled(stopping)
+    assert isinstance(error, aioxen.TimedOutError)
+    assert error.operation == "domain_wait_shutdown"
     await dom.destroy()
 
 
