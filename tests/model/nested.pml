@@ -2,10 +2,10 @@
 /* src/core/nested.c: operation 0 is the parent of its children, the operations 1 and 2. */
 #ifdef NESTED
 
-/* libxl__nested, in the parent's memory; and the libxl__gather of GATHERS */
+/* libxl__nested, in the parent's memory; and the libxl__group of GROUP */
 bool attached[OPS], done[OPS], child_failed[OPS], detachable[OPS];
 byte count, at_once, started;
-bool gather_failed;
+bool group_failed;
 
 inline count_child()
 {
@@ -76,8 +76,8 @@ inline nested_start(c, detachable_)
     began(c)
 }
 
-/* libxl__gather_step */
-inline gather_step()
+/* libxl__group_poll */
+inline group_poll()
 {
     do
     :: true ->
@@ -87,15 +87,15 @@ inline gather_step()
         :: g > started -> break
         :: else ->
             n_ended = n_ended + done[g];
-            gather_failed = gather_failed || child_failed[g];
+            group_failed = group_failed || child_failed[g];
             g++
         od;
         g = 0;
         if
-        :: (gather_failed || started == count) && n_ended == started ->
-            result = (gather_failed -> ERROR : DONE);
+        :: (group_failed || started == count) && n_ended == started ->
+            result = (group_failed -> ERROR : DONE);
             break
-        :: !gather_failed && started < count && started - n_ended < at_once ->
+        :: !group_failed && started < count && started - n_ended < at_once ->
             started++;
             nested_start(started, false)
         :: else -> result = WAIT; break
@@ -117,7 +117,7 @@ inline start_and_detach()
 inline parent_first_step(o)
 {
     if
-    :: ao[o].kind == GATHERS -> gather_step()
+    :: ao[o].kind == GROUP -> group_poll()
     :: ao[o].kind == DETACHES -> start_and_detach()
     :: else -> first_step(o)
     fi
@@ -126,7 +126,7 @@ inline parent_first_step(o)
 inline parent_further_step(o)
 {
     if
-    :: ao[o].kind == GATHERS -> gather_step()
+    :: ao[o].kind == GROUP -> group_poll()
     :: ao[o].kind == DETACHES -> result = (done[1] || ao[o].fired -> DONE : WAIT)
     :: else -> further_step(o)
     fi

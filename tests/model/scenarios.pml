@@ -54,7 +54,7 @@ mtype = { SYNC, CALLBACK, EVENT, HOOKED, CHILD, BACKGROUND };
 mtype = { SILENT, REPORTING };
 /* What a body does. ENDLESS ends only when it is stopped. UNWINDS submits a job for its undo. The last two have children
  * (nested.pml). */
-mtype = { FAILS, INSTANT, SOURCE, JOB, JOB_FAILS, WAKES_FAILS, UNWINDS, ENDLESS, GATHERS, DETACHES };
+mtype = { FAILS, INSTANT, SOURCE, JOB, JOB_FAILS, WAKES_FAILS, UNWINDS, ENDLESS, GROUP, DETACHES };
 mtype = { IDLE, QUEUED, RUNNING, ENDED };
 mtype = { WAIT, DONE, ERROR }; /* results of bodies */
 
@@ -259,9 +259,9 @@ init
         if :: how0 = SYNC :: how0 = CALLBACK fi;
         if
         :: kind0 = DETACHES; choose_kind(kinds[1])
-        :: kind0 = GATHERS
-        :: kind0 = GATHERS; count = 1; at_once = 1; choose_kind(kinds[1])
-        :: kind0 = GATHERS; count = 2; choose_child_kind(kinds[1]); choose_child_kind(kinds[2]);
+        :: kind0 = GROUP
+        :: kind0 = GROUP; count = 1; at_once = 1; choose_kind(kinds[1])
+        :: kind0 = GROUP; count = 2; choose_child_kind(kinds[1]); choose_child_kind(kinds[2]);
             if :: at_once = 1 :: at_once = 2 fi
         fi;
 #endif
