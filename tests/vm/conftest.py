@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The launcher, and a dom0 that stays up for a file of tests."""
+"""Fixtures: the launcher, and one dom0 for all tests of a file."""
 
 import shutil
 import subprocess
@@ -11,9 +11,9 @@ from launching import LAUNCHER, LIMIT, PROJECT, Dom0, Run
 
 @pytest.fixture(scope="session", autouse=True)
 def image() -> None:
-    """The image must be there, and the snapshot is made before any test is timed."""
+    """Checks that the image exists, and makes the snapshot before the first test."""
     if shutil.which("qemu-system-x86_64") is None:
-        pytest.skip("no QEMU on this machine")
+        pytest.skip("QEMU is not installed")
     for path in (PROJECT / "build/vm/initramfs", PROJECT / "build/guest/tiny"):
         assert path.exists(), f"{path} is missing: run `make vm guest`"
     subprocess.run([LAUNCHER, "true"], check=True, stdin=subprocess.DEVNULL)
@@ -21,7 +21,7 @@ def image() -> None:
 
 @pytest.fixture
 def run() -> Run:
-    """Runs the launcher with arguments, to the end."""
+    """Runs the launcher to its end."""
 
     def launch(*arguments: str, **options: object) -> "subprocess.CompletedProcess[str]":
         settings = {"text": True, "capture_output": True, "timeout": LIMIT, "cwd": PROJECT} | options

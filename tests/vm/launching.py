@@ -11,19 +11,19 @@ from limits import scaled
 
 PROJECT = Path(__file__).resolve().parents[2]
 LAUNCHER = str(PROJECT / "vm/aioxen-vm")
-LIMIT = scaled(120)  # seconds, for anything that a test runs
+LIMIT = scaled(120)  # seconds, for each program that a test runs
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @dataclass
 class Dom0:
-    """A shell in dom0 that stays up: each test pays for its commands only."""
+    """A shell in dom0 that runs the commands of several tests."""
 
     process: "subprocess.Popen[str]"
 
     def __call__(self, command: str, check: bool = True) -> str:
-        """Runs shell text; returns what it printed, on both streams."""
+        """Runs shell text; returns its standard output and standard error."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         mark = uuid.uuid4().hex

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The test guests do on a real Xen what their command lines say, as the real xl sees it."""
+"""On a real Xen, according to xl, the test guests do what their command lines select."""
 
 import time
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from launching import Dom0
 
-MEMORY = {"pv": 4, "pvh": 20}  # MiB: the least that works
+MEMORY = {"pv": 4, "pvh": 20}  # MiB, the minimum
 POWEROFF, REBOOT, SUSPEND, CRASH = range(4)
 TYPES = pytest.mark.parametrize("kind", ["pv", "pvh"])
 
@@ -25,12 +25,12 @@ def create(dom0: Dom0, kind: str, command_line: str) -> None:
 
 
 def state(dom0: Dom0) -> str:
-    """The state column of xl list: running, blocked, paused, shutdown, why, dying."""
+    """The state column of xl list: running, blocked, paused, shutdown, reason, dying."""
     return dom0("xl list guest").splitlines()[1].split()[4]
 
 
 def wait_for_shutdown(dom0: Dom0) -> int:
-    """The reason with which the guest is shut down; xl shows it by a letter."""
+    """Waits for the guest's shutdown; returns the reason, which xl shows as a letter."""
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
         column = state(dom0)
@@ -40,7 +40,7 @@ def wait_for_shutdown(dom0: Dom0) -> int:
 
 
 @pytest.fixture(autouse=True)
-def no_guest_stays(dom0: Dom0) -> Iterator[None]:
+def no_guest_left(dom0: Dom0) -> Iterator[None]:
     yield
     dom0("xl destroy guest", check=False)
     assert len(dom0("xl list").splitlines()) == 2
@@ -51,13 +51,13 @@ def no_guest_stays(dom0: Dom0) -> Iterator[None]:
     ("command_line", "reason"),
     [("", POWEROFF), ("p", POWEROFF), ("r", REBOOT), ("c", CRASH), ("d3", POWEROFF)],
 )
-def test_guest_ends_as_told(dom0: Dom0, kind: str, command_line: str, reason: int) -> None:
+def test_guest_ends_with_the_selected_reason(dom0: Dom0, kind: str, command_line: str, reason: int) -> None:
     create(dom0, kind, command_line)
     assert wait_for_shutdown(dom0) == reason
 
 
 @TYPES
-def test_guest_that_blocks_hears_nothing(dom0: Dom0, kind: str) -> None:
+def test_blocking_guest_ignores_requests(dom0: Dom0, kind: str) -> None:
     create(dom0, kind, "b")
     dom0("xenstore-write /local/domain/$(xl domid guest)/control/shutdown poweroff; sleep 1")
     assert state(dom0) == "-b----"
@@ -65,7 +65,7 @@ def test_guest_that_blocks_hears_nothing(dom0: Dom0, kind: str) -> None:
 
 
 @TYPES
-def test_guest_that_spins_burns_time(dom0: Dom0, kind: str) -> None:
+def test_spinning_guest_uses_processor_time(dom0: Dom0, kind: str) -> None:
     create(dom0, kind, "s")
     before, after = (float(dom0("sleep 1; xl list guest").splitlines()[1].split()[5]) for _ in range(2))
     assert after > before
@@ -73,27 +73,27 @@ def test_guest_that_spins_burns_time(dom0: Dom0, kind: str) -> None:
 
 @TYPES
 @pytest.mark.parametrize(("request_", "reason"), [("shutdown", POWEROFF), ("reboot", REBOOT)])
-def test_guest_that_listens_obeys(dom0: Dom0, kind: str, request_: str, reason: int) -> None:
+def test_listening_guest_obeys(dom0: Dom0, kind: str, request_: str, reason: int) -> None:
     create(dom0, kind, "l")
     assert f"reason code {reason}" in dom0(f"xl {request_} -w guest")
     assert dom0("xenstore-read /local/domain/$(xl domid guest)/control/shutdown") == "\n"
 
 
 @TYPES
-def test_guest_that_listens_suspends(dom0: Dom0, kind: str) -> None:
+def test_listening_guest_suspends(dom0: Dom0, kind: str) -> None:
     create(dom0, kind, "l")
     dom0("xenstore-write /local/domain/$(xl domid guest)/control/shutdown suspend")
     assert wait_for_shutdown(dom0) == SUSPEND
 
 
 @TYPES
-def test_guest_that_listens_can_have_a_delay(dom0: Dom0, kind: str) -> None:
+def test_listening_guest_powers_off_after_its_delay(dom0: Dom0, kind: str) -> None:
     create(dom0, kind, "l5")
     assert wait_for_shutdown(dom0) == POWEROFF
 
 
 @TYPES
-def test_guest_says_its_command_line_on_the_console(dom0: Dom0, kind: str) -> None:
+def test_guest_prints_its_command_line_on_the_console(dom0: Dom0, kind: str) -> None:
     create(dom0, kind, "l hello")
     assert "tiny: l hello" in dom0("timeout 2 xl console guest", check=False)
 
@@ -108,7 +108,7 @@ def test_linux_guest_boots_and_obeys(dom0: Dom0) -> None:
         "memory=96",
         'on_poweroff="preserve"',
     ]
-    dom0("cp build/guest/linux-kernel /tmp/kernel")  # reading it here and there in the project's tree is slow
+    dom0("cp build/guest/linux-kernel /tmp/kernel")  # reading parts of it by 9p is slow
     dom0("xl create -q /dev/null " + " ".join(f"'{setting}'" for setting in settings))
     dom0("timeout 30 xl console guest >/tmp/console &")
     assert "hello=1" in dom0("until grep linux: /tmp/console; do sleep 0.1; done")

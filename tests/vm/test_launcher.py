@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""aioxen-vm runs a command in dom0 as if it ran here, and leaves nothing behind."""
+"""aioxen-vm runs a command in dom0 like a local command, and leaves nothing behind."""
 
 import fcntl
 import os
@@ -22,23 +22,23 @@ def test_output_streams_and_exit_status_pass_through(run: Run) -> None:
     assert (done.stdout, done.stderr, done.returncode) == ("out\n", "err\n", 7)
 
 
-def test_command_is_in_dom0_of_a_real_xen(run: Run) -> None:
+def test_command_runs_in_dom0_of_a_real_xen(run: Run) -> None:
     done = run("xl", "list")
     assert done.returncode == 0
     assert "Domain-0" in done.stdout.splitlines()[1]
 
 
-def test_a_signal_that_kills_the_command_is_its_status(run: Run) -> None:
+def test_status_names_the_signal_that_killed_the_command(run: Run) -> None:
     assert run("--", "sh", "-c", "kill -9 $$").returncode == 128 + signal.SIGKILL
 
 
-def test_a_command_that_does_not_exist_is_127(run: Run) -> None:
+def test_a_missing_command_has_status_127(run: Run) -> None:
     done = run("no-such-command")
     assert done.returncode == 127
     assert done.stderr == "aioxen-vm: no-such-command: No such file or directory\n"
 
 
-def test_a_file_that_is_no_program_is_126(run: Run) -> None:
+def test_a_file_that_is_not_executable_has_status_126(run: Run) -> None:
     done = run("./vm/README.md")
     assert done.returncode == 126
     assert "./vm/README.md: Permission denied" in done.stderr
@@ -59,12 +59,12 @@ def test_same_working_directory_outside_the_project(run: Run, tmp_path: Path) ->
     assert run("cat", "here", cwd=tmp_path).stdout == "yes"
 
 
-def test_files_written_in_dom0_are_here_afterwards(run: Run, tmp_path: Path) -> None:
+def test_files_written_in_dom0_are_visible_here(run: Run, tmp_path: Path) -> None:
     assert run("--", "sh", "-c", "seq 100000 >numbers", cwd=tmp_path).returncode == 0
     assert (tmp_path / "numbers").read_text().splitlines()[-1] == "100000"
 
 
-def test_environment_is_passed_where_it_matters(run: Run) -> None:
+def test_selected_variables_are_passed(run: Run) -> None:
     environment = os.environ | {
         "PYTHONPATH": "/some/where",
         "SECRET": "no",
@@ -96,7 +96,7 @@ def test_each_machine_has_its_own_random_numbers_and_the_right_time(run: Run) ->
     assert abs(int(second[1]) - time.time()) < 5
 
 
-def test_two_at_the_same_time_do_not_disturb_each_other() -> None:
+def test_two_machines_run_independently() -> None:
     script = "xenstore-write /who {0}; sleep 2; xenstore-read /who"
     processes = [
         subprocess.Popen([LAUNCHER, "--", "sh", "-c", script.format(name)], stdout=subprocess.PIPE, text=True)
@@ -111,7 +111,7 @@ def test_time_limit_ends_the_command(run: Run) -> None:
     assert done.stderr == "aioxen-vm: time limit of 5 s reached\n"
 
 
-def test_death_of_the_machine_is_125_and_shows_the_console(run: Run) -> None:
+def test_status_is_125_with_the_console_when_the_machine_dies(run: Run) -> None:
     done = run("--", "sh", "-c", "echo c >/proc/sysrq-trigger; sleep 60")
     assert done.returncode == 125
     assert "Hardware Dom0 crashed" in done.stderr
@@ -145,7 +145,7 @@ CLEANS_UP = "trap 'echo cleaned; exit 3' INT TERM; echo ready; while :; do sleep
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_reaches_the_command_which_may_clean_up(number: signal.Signals) -> None:
+def test_the_command_can_clean_up_after_a_signal(number: signal.Signals) -> None:
     with started("sh", "-c", CLEANS_UP) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
@@ -154,7 +154,7 @@ def test_a_signal_reaches_the_command_which_may_clean_up(number: signal.Signals)
         assert process.wait(LIMIT) == 3
 
 
-def test_a_second_interrupt_ends_it_at_once() -> None:
+def test_a_second_interrupt_ends_the_command_at_once() -> None:
     with started("sh", "-c", "trap '' INT; echo ready; sleep 60") as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
@@ -196,7 +196,7 @@ def test_a_terminal_here_is_a_terminal_there() -> None:
 
 @contextmanager
 def started(*command: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """The launcher, still running; ended in any case."""
+    """Starts the launcher; kills it at the end."""
     process = subprocess.Popen([LAUNCHER, "--", *command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
     try:
         yield process

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""tools/install-packages and tools/unpack-packages: what they do to a machine, and what they never do."""
+"""What tools/install-packages and tools/unpack-packages change on a machine, and what they never change."""
 
 import os
 import subprocess
@@ -21,7 +21,7 @@ def names(list_name: str) -> list[str]:
 
 
 class FakeMachine:
-    """Programs found before the real ones: what is installed, who asks, and a log of what would be done."""
+    """Replacements for dpkg-query, apt-get, id and sudo, with a log of the calls."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -62,14 +62,14 @@ def test_nothing_missing_is_silent(machine: FakeMachine) -> None:
     assert (done.returncode, done.stdout, done.stderr, machine.done()) == (0, "", "", "")
 
 
-def test_only_what_is_missing_is_installed_and_nothing_recommended(machine: FakeMachine) -> None:
+def test_only_missing_packages_are_installed_without_recommended_ones(machine: FakeMachine) -> None:
     machine.installed([name for name in names("build") if name != "gcc"])
     done = machine.run("build")
     assert (done.returncode, done.stderr) == (0, "install-packages: installing: gcc\n")
     assert machine.done().endswith("install -y --no-install-recommends gcc\n")
 
 
-def test_unknown_packages_mean_an_update_first(machine: FakeMachine) -> None:
+def test_unknown_packages_cause_an_update_first(machine: FakeMachine) -> None:
     machine.installed([])
     machine.program("apt-cache", "exit 100")
     assert machine.run("test").returncode == 0
@@ -78,7 +78,7 @@ def test_unknown_packages_mean_an_update_first(machine: FakeMachine) -> None:
     assert " install " in install
 
 
-def test_without_root_and_sudo_one_line_says_what_to_install(machine: FakeMachine) -> None:
+def test_without_root_and_sudo_one_line_lists_the_packages(machine: FakeMachine) -> None:
     machine.installed([name for name in names("build") if name not in ("gcc", "make")])
     machine.user(1000)
     done = machine.run("build")
@@ -89,7 +89,7 @@ def test_without_root_and_sudo_one_line_says_what_to_install(machine: FakeMachin
     )
 
 
-def test_sudo_is_used_where_it_asks_for_nothing(machine: FakeMachine) -> None:
+def test_sudo_is_used_if_it_needs_no_password(machine: FakeMachine) -> None:
     machine.installed([name for name in names("build") if name != "gcc"])
     machine.user(1000)
     machine.program("sudo", f'echo "sudo $*" >>{machine.log}')
@@ -109,7 +109,7 @@ def test_nothing_of_xen_is_ever_installed() -> None:
     assert not [name for name in installed if name.startswith(("linux-image", "grub"))]
 
 
-def test_what_was_unpacked_is_not_unpacked_again(tmp_path: Path) -> None:
+def test_unpacked_packages_are_not_unpacked_again(tmp_path: Path) -> None:
     (tmp_path / "dom0").mkdir()
     (tmp_path / "dom0/.unpacked").write_text((LISTS / "unpack.txt").read_text())
     done = subprocess.run([UNPACK, tmp_path / "dom0"], text=True, capture_output=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Parts of the virtual machine's tools that need no machine."""
+"""Parts of the virtual machine's tools that can be tested without a machine."""
 
 import random
 import stat
@@ -21,7 +21,7 @@ from image.kernel import Modules, uncompressed
 
 
 @given(st.lists(st.tuples(st.sampled_from(Kind), st.binary(max_size=300))), st.randoms(use_true_random=False))
-def test_frames_arrive_whole_however_they_are_cut(
+def test_frames_are_assembled_from_any_pieces(
     frames: list[tuple[Kind, bytes]], chance: random.Random
 ) -> None:
     stream = b"".join(pack(kind, data) for kind, data in frames)

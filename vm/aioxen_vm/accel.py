@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Whether this machine's KVM really runs code: /dev/kvm is often there, and does nothing."""
+"""Tests whether KVM works here: /dev/kvm often exists without working."""
 
 import contextlib
 import os
@@ -16,7 +16,7 @@ NESTED = [Path(f"/sys/module/kvm_{vendor}/parameters/nested") for vendor in ("in
 
 
 def choose(cache: Path) -> str:
-    """`kvm` or `tcg` (emulation); asked once per boot of this machine, remembered in the file `cache`."""
+    """Returns `kvm` or `tcg` (emulation). Tests once per boot of this machine; `cache` stores the result."""
     with contextlib.suppress(FileNotFoundError, ValueError):
         boot, accel = cache.read_text().split()
         if boot == _boot() and accel in ("kvm", "tcg"):
@@ -37,13 +37,13 @@ def _boot() -> str:
 
 
 def kvm_works() -> bool:
-    """KVM runs code, and can run what Xen needs for PVH guests: machines inside a machine."""
+    """Whether KVM runs code and nested virtual machines, which Xen needs for PVH guests."""
     nested = any(path.exists() and path.read_text().strip() in ("Y", "1") for path in NESTED)
     return nested and runs_code("kvm")
 
 
 def runs_code(accel: str) -> bool:
-    """Whether three instructions are carried out."""
+    """Whether QEMU executes three instructions with this accelerator."""
     with tempfile.NamedTemporaryFile() as bios:
         bios.write(RESET_VECTOR.rjust(BIOS_SIZE, b"\xf4"))
         bios.flush()

@@ -21,11 +21,11 @@ from .machine import Machine, MachineError, Shape
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 PATH = "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-# What of the caller's environment the command gets as well, beside --env.
+# Variables of the caller's environment that the command gets without --env.
 PASSED = ("PYTHONPATH", "LD_LIBRARY_PATH", "TERM", "COLORTERM", "NO_COLOR", "FORCE_COLOR", "CI")
 PASSED_PREFIXES = ("AIOXEN_", "PYTEST_", "HYPOTHESIS_", "PYTHON")
 
-SECONDS = click.FloatRange(min=0, min_open=True, max=1_000_000)  # more does not fit into poll(2)'s int
+SECONDS = click.FloatRange(min=0, min_open=True, max=1_000_000)  # the limit of poll(2)'s int
 DIRECTORY = click.Path(path_type=Path, exists=True, resolve_path=True)
 
 
@@ -48,14 +48,14 @@ def _environment(extra: tuple[str, ...]) -> dict[str, str]:
 
 
 def _number(_: click.Context, __: click.Parameter, given: float | None) -> float | None:
-    if given is not None and math.isnan(given):  # which no range refuses
+    if given is not None and math.isnan(given):  # every range accepts NaN
         raise click.BadParameter("not a number")
     return given
 
 
 @contextmanager
 def _raw_terminal(wanted: bool) -> Iterator[None]:
-    """Keys go to dom0's terminal unchanged, Ctrl-C among them."""
+    """Passes all keys to dom0's terminal, also Ctrl-C."""
     if not wanted:
         yield
         return
@@ -69,17 +69,21 @@ def _raw_terminal(wanted: bool) -> Iterator[None]:
 
 @click.command(context_settings={"allow_interspersed_args": False, "show_default": True})
 @click.argument("command", nargs=-1, required=True)
-@click.option("-e", "--env", multiple=True, metavar="NAME[=VALUE]", help="Sets or passes on a variable.")
+@click.option(
+    "-e", "--env", multiple=True, metavar="NAME[=VALUE]", help="Sets a variable, or passes it to COMMAND."
+)
 @click.option("-t", "--timeout", type=SECONDS, callback=_number, metavar="SECONDS", help="Time limit.")
-@click.option("-i", "--interactive", is_flag=True, help="All keys go to COMMAND (a shell, an editor).")
+@click.option("-i", "--interactive", is_flag=True, help="Passes all keys to COMMAND, such as a shell.")
 @click.option("-c", "--console", type=click.File("wb", lazy=False), help="Writes Xen's console to a file.")
 @click.option("-m", "--memory", type=click.IntRange(640), default=1024, help="MiB for all domains.")
 @click.option("-d", "--dom0-memory", type=click.IntRange(320), default=512, help="MiB of it for dom0.")
 @click.option("-n", "--cpus", type=click.IntRange(1, 16), default=1, help="Processors.")
-@click.option("--xen", default="", metavar="ARGS", help="More for Xen's command line.")
-@click.option("--linux", default="", metavar="ARGS", help="More for the command line of dom0's kernel.")
+@click.option("--xen", default="", metavar="ARGS", help="Added to Xen's command line.")
+@click.option("--linux", default="", metavar="ARGS", help="Added to the command line of dom0's kernel.")
 @click.option("--accel", "wanted", type=click.Choice(["auto", "kvm", "tcg"]), default="auto")
-@click.option("--image", type=DIRECTORY, default=PROJECT / "build/vm", help="What `make vm` built.")
+@click.option(
+    "--image", type=DIRECTORY, default=PROJECT / "build/vm", help="The directory that `make vm` filled."
+)
 def main(
     command: tuple[str, ...],
     env: tuple[str, ...],
@@ -96,8 +100,9 @@ def main(
 ) -> None:
     """Runs COMMAND in the dom0 of a real Xen in QEMU.
 
-    It sees the project's tree at its own path and works in the current directory; its output and exit status
-    come back. 124: out of time, 125: the machine died, 126: COMMAND cannot be run, 127: it was not found.
+    COMMAND sees the project's tree at the same path and runs in the current directory. Output and exit status
+    are those of COMMAND. 124: time limit reached, 125: the machine died, 126: COMMAND cannot be run,
+    127: COMMAND was not found.
     """
     if interactive and not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise click.UsageError("--interactive needs a terminal")
@@ -108,7 +113,7 @@ def main(
     except MachineError as error:
         click.echo(f"aioxen-vm: {error}", err=True)
         sys.exit(session.MACHINE_DIED)
-    except BrokenPipeError:  # nobody reads our output any more
+    except BrokenPipeError:  # the reader of our output has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(session.SIGNALLED + signal.SIGPIPE)
 
@@ -141,7 +146,7 @@ def _run(
 
 
 def _start(image: Path, shape: Shape, shares: dict[str, Path]) -> Machine:
-    """With KVM if that is wanted and found to work; otherwise emulated."""
+    """Starts a machine, with KVM if it is allowed and works, else emulated."""
     if shape.accel != "auto":
         return snapshot.start(image, shape, shares)
     remembered = image / "accel"
@@ -149,6 +154,6 @@ def _start(image: Path, shape: Shape, shares: dict[str, Path]) -> Machine:
         try:
             return snapshot.start(image, replace(shape, accel="kvm"), shares)
         except MachineError:
-            click.echo("aioxen-vm: Xen does not come up under KVM here; emulating", err=True)
+            click.echo("aioxen-vm: Xen does not boot under KVM here; using emulation", err=True)
             accel.remember(remembered, "tcg")
     return snapshot.start(image, replace(shape, accel="tcg"), shares)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Xen's console, on which dom0's kernel speaks too."""
+"""Xen's console, which dom0's kernel also writes to."""
 
 from collections import deque
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ LINES = 40
 
 @dataclass
 class Console:
-    """Keeps the last lines for error messages; all of it goes to a file if there is one."""
+    """Keeps the last lines for error messages, and writes everything to a file if one is given."""
 
     file: IO[bytes] | None = None
     _tail: deque[bytes] = field(default_factory=lambda: deque([b""], maxlen=LINES))

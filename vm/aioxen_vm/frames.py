@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The language between launcher and agent: frames of one kind byte, a length, and that many bytes.
+"""The protocol between launcher and agent: frames of one kind byte, a length, and that many bytes.
 
-Both ends import this file. Standard library only: one of the ends is the agent in dom0.
+Both import this file. It uses only the standard library, because the agent runs in dom0.
 """
 
 import enum
@@ -14,16 +14,16 @@ HEADER = struct.Struct("!BI")
 
 
 class Kind(enum.IntEnum):
-    """What a frame carries, and who sends it."""
+    """The content of a frame, and its sender."""
 
     READY = 1  # agent: dom0 is up
-    RUN = 2  # launcher: JSON, the command and what it needs
+    RUN = 2  # launcher: JSON: the command and its surroundings
     OUT = 3  # agent: bytes of standard output
     ERR = 4  # agent: bytes of standard error
     IN = 5  # launcher: bytes of standard input; empty: its end
     SIGNAL = 6  # launcher: a signal number in decimal, for the command
     WINDOW = 7  # launcher: "rows columns"
-    EXIT = 8  # agent: exit status in decimal; nothing comes after it
+    EXIT = 8  # agent: exit status in decimal; the last frame
 
 
 def pack(kind: Kind, data: bytes = b"") -> bytes:
@@ -35,7 +35,7 @@ def pack_json(kind: Kind, value: Any) -> bytes:
 
 
 class Reader:
-    """Puts frames together from pieces as they arrive."""
+    """Assembles frames from the received pieces."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""One QEMU process: its command line, the sockets to it, and its end, which is never later than our own."""
+"""One QEMU process: its command line, its sockets and its end. It never outlives this process."""
 
 import ctypes
 import os
@@ -27,7 +27,7 @@ LINUX = (
     "console=hvc0 quiet loglevel=3 panic=1 nokaslr mitigations=off rodata=off init_on_alloc=0 apparmor=0"
     " audit=0 cryptomgr.notests tsc=reliable random.trust_cpu=on"
 )
-SHARES = ("project", "cwd")  # the directories of this machine that dom0 can mount, by tag
+SHARES = ("project", "cwd")  # tags of the directories of this machine that dom0 can mount
 
 
 class MachineError(Exception):
@@ -36,14 +36,14 @@ class MachineError(Exception):
 
 @dataclass(frozen=True)
 class Shape:
-    """What a snapshot depends on, beside the files that it is made of."""
+    """The options that a snapshot depends on, in addition to its files."""
 
     accel: str = "tcg"
     memory: int = 1024  # MiB, for all domains
     dom0_memory: int = 512  # MiB
     cpus: int = 1
-    xen: str = ""  # more for Xen's command line
-    linux: str = ""  # more for dom0's
+    xen: str = ""  # added to Xen's command line
+    linux: str = ""  # added to the command line of dom0's kernel
 
 
 def qemu() -> str:
@@ -54,7 +54,7 @@ def qemu() -> str:
 
 
 def _quote(value: object) -> str:
-    """QEMU's option lists separate by comma; a comma itself is doubled."""
+    """Doubles commas, which separate the options of QEMU."""
     return str(value).replace(",", ",,")
 
 
@@ -87,7 +87,7 @@ class Machine:
     def __init__(
         self, image: Path, shape: Shape, memory: Path, *, boot: bool, shares: dict[str, Path]
     ) -> None:
-        """Boots, with its memory in the file `memory`; or maps a copy of that and awaits `restore`."""
+        """Boots with its memory in the file `memory`, or maps the file privately and waits for `restore`."""
         ours, theirs = {}, {}
         for name in ("agent", "console", "qmp"):
             ours[name], theirs[name] = socket.socketpair()
@@ -109,7 +109,7 @@ class Machine:
         self.agent, self.console = ours["agent"], ours["console"]
         try:
             self._qmp = Qmp(ours["qmp"])
-            # Memory is where the snapshot wants it already: in the file.
+            # The memory is in the file, so the saved state need not contain it.
             self._qmp.execute(
                 "migrate-set-capabilities", capabilities=[{"capability": "x-ignore-shared", "state": True}]
             )
@@ -117,11 +117,11 @@ class Machine:
             raise MachineError(f"QEMU: {error} {self.last_words()}") from error
 
     def save(self, devices: Path) -> None:
-        """Writes all state but memory to the file `devices`; the machine stands still from then on."""
+        """Writes all state except the memory to the file `devices`, and stops the machine."""
         self._migrate("migrate", f"exec:cat >'{devices}'")
 
     def restore(self, devices: Path) -> None:
-        """Continues where `save` stopped."""
+        """Loads the state that `save` wrote, and continues."""
         self._migrate("migrate-incoming", f"exec:cat '{devices}'")
 
     def _migrate(self, command: str, uri: str) -> None:
@@ -131,20 +131,20 @@ class Machine:
             raise MachineError(f"QEMU: {error} {self.last_words()}") from error
 
     def last_words(self) -> str:
-        """What QEMU itself printed, for error messages; ends it."""
+        """Ends QEMU; returns what it printed, for error messages."""
         self.end()
         assert self.process.stdout is not None
         words = self.process.stdout.read().decode(errors="replace").strip()
         return words or f"status {self.process.returncode}"
 
     def end(self) -> None:
-        """Ends the machine at once: nothing in it is to be kept."""
+        """Kills QEMU and waits for its end."""
         self.process.kill()
         self.process.wait()
 
 
 def _dying_with(parent: int) -> Callable[[], None]:
-    """For the child to run: it is killed when its parent ends, however that happens."""
+    """Returns a function that has the kernel kill the child when its parent ends. The child calls it."""
     libc = ctypes.CDLL(None)
 
     def in_child() -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""QEMU's machine protocol, as much of it as saving and restoring needs."""
+"""The part of QEMU's machine protocol that saving and restoring needs."""
 
 import json
 import socket
@@ -10,11 +10,11 @@ POLL_SECONDS = 0.005
 
 
 class QmpError(Exception):
-    """QEMU refused a command, or is gone (no message)."""
+    """QEMU refused a command, or has ended (then without a message)."""
 
 
 class Qmp:
-    """One connection; waits for each answer."""
+    """One connection. Each call waits for the reply."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._socket = connection
@@ -33,7 +33,7 @@ class Qmp:
         return message
 
     def execute(self, command: str, **arguments: Any) -> Any:
-        """Runs one command; events that arrive meanwhile are of no interest."""
+        """Executes one command and returns its result. Ignores events."""
         try:
             self._socket.sendall(json.dumps({"execute": command, "arguments": arguments}).encode())
         except ConnectionError as error:
@@ -46,7 +46,7 @@ class Qmp:
                 return message["return"]
 
     def migrate(self, command: str, uri: str) -> None:
-        """Saves (`migrate`) or restores (`migrate-incoming`) the machine, and waits for it."""
+        """Saves (`migrate`) or restores (`migrate-incoming`) the machine, and waits for the end of that."""
         self.execute(command, uri=uri)
         while (status := self.execute("query-migrate").get("status")) != "completed":
             if status in ("failed", "cancelled"):

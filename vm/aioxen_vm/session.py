@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""One command in a machine: its streams, signals and time limit, until its exit status is known."""
+"""Runs one command in a machine: streams, signals, time limit and exit status."""
 
 import contextlib
 import os
@@ -18,16 +18,16 @@ from .machine import Machine
 TIMED_OUT = 124
 MACHINE_DIED = 125
 SIGNALLED = 128
-GRACE_SECONDS = 10  # for the command's own cleaning up after a signal, before the machine is ended
+GRACE_SECONDS = 10  # for the command to clean up after a signal, before the machine is killed
 CHUNK = 65536
-UNSENT_LIMIT = 1 << 20  # no more standard input is read while so much waits to be sent
+UNSENT_LIMIT = 1 << 20  # standard input is not read while this many bytes wait to be sent
 FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Session:
-    """Runs one command in `machine`. Where our own streams are terminals, the command gets one.
+    """Runs one command in `machine`. For each of our streams that is a terminal, the command gets a terminal.
 
-    limit: seconds; None: no limit. interactive: our terminal's input is the command's, with all keys.
+    limit: seconds, or None. interactive: all keys of our terminal go to the command.
     """
 
     def __init__(
@@ -46,10 +46,10 @@ class Session:
         self._reader = Reader()
         self._unsent = bytearray()
         self._deadline = None if limit is None else time.monotonic() + limit
-        self._ending: int | None = None  # the status that we end with if the command does not end by itself
+        self._ending: int | None = None  # the exit status if the command does not end by itself
         self._status: int | None = None
         self._signals = _caught_signals()
-        self._selector = selectors.PollSelector()  # takes plain files too, as standard input may be one
+        self._selector = selectors.PollSelector()  # supports plain files, which standard input may be
         self._stdin = sys.stdin.fileno() if interactive or not sys.stdin.isatty() else None
 
     def run(self) -> int:
@@ -66,7 +66,7 @@ class Session:
             ready = self._selector.select(left)
             if not ready:
                 self._out_of_time()
-            # the machine's death last: what it said before is still to be read
+            # the end of the machine last, after its remaining output
             for key, events in sorted(ready, key=lambda item: item[0].fd == died):
                 if self._status is None:
                     key.data(events)
@@ -76,7 +76,7 @@ class Session:
         self._selector.register(source, selectors.EVENT_READ, action)
 
     def _watch_agent_and_stdin(self) -> None:
-        """Waits for room only if there is something to send; takes no input that would pile up."""
+        """Waits for writability only if there is data to send, and reads no input beyond UNSENT_LIMIT."""
         agent = self._machine.agent
         wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._unsent else 0)
         if agent not in self._selector.get_map():
@@ -108,7 +108,7 @@ class Session:
     def _out_of_time(self) -> None:
         if self._ending is None:
             print(f"aioxen-vm: time limit of {self._limit:g} s reached", file=sys.stderr)
-            self._ask_to_end(signal.SIGINT, TIMED_OUT)  # a test suite then says where it was
+            self._ask_to_end(signal.SIGINT, TIMED_OUT)  # a test suite then reports where it was
         else:
             self._status = self._ending
 
@@ -126,7 +126,7 @@ class Session:
         for number in os.read(self._signals, CHUNK):
             if number == signal.SIGWINCH:
                 self._send(pack(Kind.WINDOW, b"%d %d" % tuple(_window())))
-            elif self._ending == SIGNALLED + number:  # the second time: at once
+            elif self._ending == SIGNALLED + number:  # the second signal ends the command at once
                 self._status = self._ending
             elif number in FORWARDED:
                 self._ask_to_end(number, SIGNALLED + number)
@@ -147,7 +147,7 @@ class Session:
 
     def _from_agent(self, events: int) -> None:
         if events & selectors.EVENT_WRITE:
-            with contextlib.suppress(ConnectionError):  # QEMU is ending: its death is the next event
+            with contextlib.suppress(ConnectionError):  # QEMU is ending, which is the next event
                 del self._unsent[: self._machine.agent.send(self._unsent)]
         if not events & selectors.EVENT_READ:
             return
@@ -164,7 +164,7 @@ class Session:
 
 
 def _caught_signals() -> int:
-    """From now on the signals that we care about are bytes to read here."""
+    """Catches the forwarded signals; returns a descriptor that yields one byte for each."""
     reading, writing = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.set_wakeup_fd(writing)
     for number in (*FORWARDED, signal.SIGWINCH):
@@ -173,7 +173,7 @@ def _caught_signals() -> int:
 
 
 def _window() -> list[int]:
-    """Rows and columns of our terminal, if one of our streams is one."""
+    """Rows and columns of our terminal, or 24 and 80 without one."""
     for stream in (sys.stdout, sys.stderr, sys.stdin):
         if stream.isatty():
             size = os.get_terminal_size(stream.fileno())

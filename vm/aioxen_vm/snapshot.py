@@ -2,7 +2,7 @@
 """Snapshots of a dom0 that waits for its command, made on first use.
 
 A snapshot is a directory with QEMU's device state and the machine's memory as a file. A machine that starts
-from it maps that file privately: nothing is read before it is used, and any number of machines can share it.
+from it maps that file privately: a page is read at its first use, and any number of machines can share it.
 """
 
 import fcntl
@@ -36,7 +36,7 @@ def _digest(*parts: object) -> str:
 
 
 def _directory(image: Path, shape: Shape) -> Path:
-    """A name that changes with everything that the snapshot depends on: files, then shape."""
+    """The snapshot's directory. Its name depends on all files and options that the snapshot depends on."""
 
     def identity(path: Path) -> tuple[Path, int, int]:
         status = path.stat()
@@ -54,13 +54,13 @@ def _locked(image: Path, how: int) -> Iterator[None]:
 
 
 def start(image: Path, shape: Shape, shares: dict[str, Path]) -> Machine:
-    """A machine whose agent waits for its command; makes the snapshot if there is none."""
+    """Starts a machine whose agent waits for its command. Makes the snapshot if there is none."""
     for name in FILES:
         if not (image / name).exists():
             raise MachineError(f"{image / name} is missing: run `make vm`")
     directory = _directory(image, shape)
     while True:
-        with _locked(image, fcntl.LOCK_SH):  # while its files are being opened nobody may remove it
+        with _locked(image, fcntl.LOCK_SH):  # no other process may remove it while its files are opened
             if directory.exists():
                 return _restore(image, shape, directory, shares)
         with _locked(image, fcntl.LOCK_EX):
@@ -82,7 +82,7 @@ def _make(image: Path, shape: Shape, directory: Path) -> None:
     begin = time.monotonic()
     _say("booting Xen to make a snapshot (first use)")
     of_this_image = directory.name.rsplit("-", 1)[0]
-    for old in image.glob("snapshot-*"):  # of an image that is no more, or half made
+    for old in image.glob("snapshot-*"):  # of an older image, or incomplete
         if not old.name.startswith(of_this_image) or old.suffix:
             shutil.rmtree(old)
     partial = directory.with_suffix(".new")
@@ -101,7 +101,7 @@ def _make(image: Path, shape: Shape, directory: Path) -> None:
 
 
 def _wait_until_ready(booting: Machine) -> None:
-    """Waits for the agent's first word. If it does not come, the console tells why."""
+    """Waits until the agent is ready. Raises MachineError with the console's end if it does not start."""
     console, reader = Console(), Reader()
     deadline = time.monotonic() + BOOT_SECONDS
     with selectors.DefaultSelector() as selector:
@@ -110,7 +110,7 @@ def _wait_until_ready(booting: Machine) -> None:
         while ready := selector.select(deadline - time.monotonic()):
             for key, _ in ready:
                 data = os.read(key.fd, CHUNK)
-                if not data:  # QEMU is gone
+                if not data:  # QEMU has ended
                     deadline = time.monotonic()
                     selector.unregister(key.fileobj)
                 elif key.fileobj is booting.console:

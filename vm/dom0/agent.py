@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The agent in dom0: says that it is ready (there the snapshot is made), then runs one command.
+"""The agent in dom0: reports that dom0 is ready, at which the snapshot is made, then runs one command.
 
-It is process 1 and never ends: the launcher stops the machine when it has the exit status.
+It is process 1 and never ends. The launcher kills the machine when it has the exit status.
 """
 
 import contextlib
@@ -26,14 +26,14 @@ from frames import Kind, Reader, pack
 RNDADDENTROPY = 0x40085203
 RNDRESEEDCRNG = 0x5207
 CHUNK = 65536
-# loose: nobody else changes the tree while a command runs, so what was seen once is not asked for again.
+# loose: dom0 caches what it has read, because no other program changes the tree while a command runs.
 MOUNT_9P = "trans=virtio,version=9p2000.L,msize=512000,cache=loose"
 
 libc = ctypes.CDLL(None, use_errno=True)
 
 
 def open_port(name: str) -> int:
-    """The virtio port of that name. It can be opened once only, and must not leak into the command."""
+    """Opens the virtio port of that name. It can be opened only once. The command must not inherit it."""
     for directory in glob.glob("/sys/class/virtio-ports/*"):
         with open(f"{directory}/name", encoding="ascii") as file:
             if file.read().strip() == name:
@@ -42,7 +42,7 @@ def open_port(name: str) -> int:
 
 
 class Port:
-    """The line to the launcher."""
+    """The connection to the launcher."""
 
     def __init__(self, name: str) -> None:
         self.fd = open_port(name)
@@ -54,7 +54,7 @@ class Port:
             view = view[os.write(self.fd, view) :]
 
     def receive(self) -> list[tuple[Kind, bytes]]:
-        """The frames of one read, which waits. Nobody at the other end (none yet) looks like end of file."""
+        """Waits for data and returns its frames. Without a peer the port reads as end of file."""
         data = os.read(self.fd, CHUNK)
         if not data:
             time.sleep(0.01)
@@ -62,7 +62,7 @@ class Port:
 
 
 def set_clock_and_randomness(now: float, entropy: bytes) -> None:
-    """Two machines from one snapshot must not hand out the same random numbers, nor live in the past."""
+    """Sets the clock and adds entropy: machines of one snapshot would share their random numbers and time."""
     time.clock_settime(time.CLOCK_REALTIME, now)
     with open("/dev/urandom", "wb") as device:
         fcntl.ioctl(device, RNDADDENTROPY, struct.pack("ii", len(entropy) * 8, len(entropy)) + entropy)
@@ -76,14 +76,14 @@ def mount(tag: str, path: str) -> None:
 
 
 class Command:
-    """One command with its three streams: a terminal where the caller has one, else pipes."""
+    """One command with its three streams. Each is a terminal if the caller's is one, else a pipe."""
 
     def __init__(self, port: Port, run: dict[str, Any]) -> None:
         self._port = port
-        self._streams: dict[int, Kind] = {}  # our end of an output stream -> what it carries
+        self._streams: dict[int, Kind] = {}  # our end of each output stream
         self._terminal: int | None = None
         self._stdin: int | None = None
-        self._pending = bytearray()  # standard input that the command has not taken yet
+        self._pending = bytearray()  # standard input that the command has not read yet
         self._stdin_ends = False
         theirs: list[int] = []
 
@@ -92,7 +92,7 @@ class Command:
             theirs.append(slave)
             self.set_window(*run["window"])
             if "in" not in run["terminals"]:
-                tty.setraw(slave)  # the caller's own terminal translates and echoes
+                tty.setraw(slave)  # the caller's terminal translates and echoes
                 attributes = termios.tcgetattr(slave)
                 attributes[3] |= termios.ISIG
                 termios.tcsetattr(slave, termios.TCSANOW, attributes)
@@ -143,11 +143,11 @@ class Command:
             fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     def wait(self) -> int:
-        """Carries streams and signals to and fro until the command has ended and its output has been sent."""
+        """Forwards streams and signals until the command has ended and its output has been sent."""
         ended = os.pidfd_open(self._process.pid)
         status: int | None = None
         while status is None or self._streams:
-            # Children that it left behind may hold its output open: what is there when it ends is all.
+            # Its children may keep the output open, so only what is there at its end is sent.
             ready = dict(self._poll(ended if status is None else None).poll(None if status is None else 0))
             if status is not None and not ready.keys() & self._streams.keys():
                 break
@@ -165,7 +165,7 @@ class Command:
         return status if status >= 0 else 128 - status
 
     def _poll(self, ended: int | None) -> select.poll:
-        """What is worth waiting for now."""
+        """The descriptors and events to wait for."""
         events = dict.fromkeys((self._port.fd, *self._streams), select.POLLIN)
         if ended is not None:
             events[ended] = select.POLLIN
@@ -177,12 +177,12 @@ class Command:
         return poll
 
     def _copy(self, fd: int) -> None:
-        """Sends on what the command wrote."""
+        """Forwards the command's output."""
         try:
             data = os.read(fd, CHUNK)
         except BlockingIOError:
             return
-        except OSError:  # EIO: a terminal that nobody holds any more
+        except OSError:  # EIO: no process has the terminal open
             data = b""
         if data:
             self._port.send(self._streams[fd], data)
@@ -193,7 +193,7 @@ class Command:
         os.close(fd)
 
     def _feed(self) -> None:
-        """Gives the command some of its standard input."""
+        """Writes standard input to the command, as much as it accepts."""
         if self._stdin is None:
             return
         try:
@@ -201,7 +201,7 @@ class Command:
                 del self._pending[: os.write(self._stdin, self._pending)]
         except BlockingIOError:
             return
-        except OSError:  # the command reads no more
+        except OSError:  # the command has closed its input
             self._pending.clear()
             self._stdin_ends = True
         if self._stdin_ends and self._stdin not in self._streams:
@@ -222,7 +222,7 @@ class Command:
 
 
 def serve(port: Port) -> None:
-    """Says that dom0 is up, then runs the one command that the launcher sends."""
+    """Reports that dom0 is up, then runs the command that the launcher sends."""
     port.send(Kind.READY)
     while not (frames := port.receive()):
         pass
@@ -243,7 +243,7 @@ def serve(port: Port) -> None:
             command.obey(*frame)
         status = command.wait()
     os.chdir("/")
-    os.sync()  # what was written to the project's tree must be out before the machine is stopped
+    os.sync()  # writes to the project's tree must be complete before the machine is killed
     port.send(Kind.EXIT, str(status).encode())
 
 

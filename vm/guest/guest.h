@@ -18,7 +18,7 @@
 
 #define NANOSECONDS_PER_TENTH 100000000ull
 
-/* What the domain builder gave us. A ring that it did not set up is NULL. */
+/* The start information from the domain builder. A ring that it did not set up is NULL. */
 struct guest {
     const char *command_line;
     struct shared_info *shared;
@@ -33,17 +33,17 @@ void platform_init(const struct start_info *pv, const void *pvh);
 
 /* hypercall.c */
 long hypercall(unsigned number, uint64_t a, uint64_t b, uint64_t c, uint64_t d);
-void shutdown(unsigned reason); /* returns from a suspend only */
+void shutdown(unsigned reason); /* returns only after a suspend */
 _Noreturn void block(void);     /* for ever */
 uint64_t now(void);             /* Xen's system time in nanoseconds */
 void notify(evtchn_port_t port);
-/* Waits for an event on `port` (0: none) until `deadline` (0: for ever); tells whether there is time left. */
+/* Waits for an event on `port` (0: none) until `deadline` (0: for ever). Returns whether there is time left. */
 bool wait_event(evtchn_port_t port, uint64_t deadline);
 
-/* console.c: writes what there is room for. */
+/* console.c: writes as much as the ring has room for. */
 void console_write(const char *text);
 
-/* xenstore.c: all paths are relative to the domain's own directory. */
+/* xenstore.c: all paths are relative to the domain's directory. */
 void xenstore_write(const char *path, const char *value);
 void xenstore_watch(const char *path);
 /* Waits for a watch to fire; false: the deadline came first. */
@@ -51,7 +51,7 @@ bool xenstore_wait(uint64_t deadline);
 /* Reads into `value`, at most `size` bytes with the terminating NUL; "" if it cannot be read. */
 void xenstore_read(const char *path, char *value, size_t size);
 
-/* strings.c: also what the compiler itself may call */
+/* strings.c: also called by code that the compiler generates */
 void *memcpy(void *to, const void *from, size_t length);
 size_t strlen(const char *text);
 bool equal(const char *a, const char *b);

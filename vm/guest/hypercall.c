@@ -31,7 +31,7 @@ uint64_t now(void)
 {
     struct vcpu_runstate_info info = {0};
 
-    /* The vCPU has just begun to run, in this very call. */
+    /* The vcpu has just started, in this call. */
     hypercall(__HYPERVISOR_vcpu_op, VCPUOP_get_runstate_info, 0, (uint64_t)&info, 0);
     return info.state_entry_time;
 }
@@ -61,7 +61,7 @@ bool wait_event(evtchn_port_t port, uint64_t deadline)
     return !deadline || now() < deadline;
 }
 
-/* By polling: SCHEDOP_block would let a PV guest be interrupted, and it has no handler. */
+/* SCHEDOP_poll, because SCHEDOP_block would allow interrupts, for which a PV guest has no handler here. */
 _Noreturn void block(void)
 {
     for (;;)

@@ -24,7 +24,7 @@ static void send_bytes(const void *data, size_t length)
     }
 }
 
-/* What exceeds `size` is dropped. */
+/* Bytes beyond `size` are dropped. */
 static void receive_bytes(void *data, size_t size, size_t length)
 {
     struct xenstore_domain_interface *ring = guest.store;
@@ -39,7 +39,7 @@ static void receive_bytes(void *data, size_t size, size_t length)
     }
 }
 
-/* Takes one message: its type, and of its payload what fits. */
+/* Reads one message: returns its type, and as much of its payload as fits. */
 static uint32_t receive(char *payload, size_t size)
 {
     struct xsd_sockmsg header;
@@ -50,7 +50,7 @@ static uint32_t receive(char *payload, size_t size)
     receive_bytes(payload, size, header.len);
     if (size)
         payload[header.len < size ? header.len : size - 1] = '\0';
-    notify(guest.store_port); /* there is room in the ring again */
+    notify(guest.store_port); /* tells xenstored that the ring has room again */
     fired |= header.type == XS_WATCH_EVENT;
     return header.type;
 }

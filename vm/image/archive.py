@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """An initramfs in memory, written as a cpio archive.
 
-Written here rather than by cpio(1) because a device node or a file owned by root needs no privilege
-when it is only bytes in an archive.
+cpio(1) would need device nodes and files owned by root, which only root can make. Writing the archive's bytes
+needs no privilege.
 """
 
 import os
@@ -10,11 +10,11 @@ import stat
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-MERGED = ("bin", "sbin", "lib", "lib64")  # these live under /usr, as in Debian
+MERGED = ("bin", "sbin", "lib", "lib64")  # directories that are links into /usr, as in Debian
 
 
 class Archive:
-    """Paths and what is there; a later entry replaces an earlier one of the same path."""
+    """The entries by path. A later entry replaces an earlier one of the same path."""
 
     def __init__(self) -> None:
         self._entries: dict[str, tuple[int, int, int, bytes | Path]] = {}  # mode, mtime, device, content
@@ -52,12 +52,12 @@ class Archive:
         self._put(path, stat.S_IFREG | mode, content.encode())
 
     def file(self, path: str, source: Path, mode: int | None = None) -> None:
-        """Copies a file, with its time: Python checks compiled files against it."""
+        """Copies a file with its modification time, which Python compares with its compiled files."""
         status = source.stat()
         self._put(path, stat.S_IFREG | (mode or status.st_mode & 0o777), source, int(status.st_mtime))
 
     def write(self, out: Path) -> None:
-        """Writes the archive; `out` appears whole or not at all."""
+        """Writes the archive. `out` is complete or does not exist."""
         partial = out.with_name(out.name + ".new")
         with partial.open("wb") as file:
             for inode, (place, entry) in enumerate(self._entries.items(), start=1):

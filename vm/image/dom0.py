@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What dom0's root holds: busybox, Xen's toolstack, Python with the packages that programs and tests use.
+"""dom0's root: busybox, Xen's toolstack, and Python with the packages that programs and tests use.
 
-Two sources: the packages unpacked in build/dom0 (what must not be installed on a machine), and the files of
-packages installed on this machine (Python: what the project builds here must load there).
-What the project builds is not in the image: dom0 sees the project's tree at run time.
+Xen and the kernel come from the packages unpacked in build/dom0, which must not be installed on a machine.
+Python comes from the packages installed on this machine, so that extensions built here can be loaded there.
+The image contains nothing that the project builds: dom0 mounts the project's tree.
 """
 
 import re
@@ -41,8 +41,8 @@ PYTHON_PACKAGES = _words("""
 UNUSED = re.compile(r"/(lib2to3|pydoc_data|ensurepip|idlelib|turtledemo|config-3[^/]*)/|/usr/share/")
 
 LIBRARY_DIRECTORY = "/usr/lib/x86_64-linux-gnu"
-# Libraries that no program in the image lists: thread cancellation, which libxenstore loads by name; and
-# what libaioxen, which is not in the image but seen from dom0, needs besides.
+# Libraries that ldd does not report for the image: libgcc_s, which thread cancellation in libxenstore loads,
+# and json-c, which libaioxen in the mounted tree needs.
 OTHER_LIBRARIES = [Path(LIBRARY_DIRECTORY) / name for name in ("libgcc_s.so.1", "libjson-c.so.5")]
 
 DIRECTORIES = _words(
@@ -51,7 +51,7 @@ DIRECTORIES = _words(
 
 
 def busybox(archive: Archive, unpacked: Path) -> None:
-    """busybox and a link for each of its applets."""
+    """Adds busybox and a link for each of its applets."""
     program = unpacked / "bin/busybox"
     archive.file("/bin/busybox", program)
     listing = subprocess.run([program, "--list-full"], check=True, text=True, capture_output=True).stdout
@@ -61,7 +61,7 @@ def busybox(archive: Archive, unpacked: Path) -> None:
 
 
 def root(unpacked: Path, scripts: Path) -> Archive:
-    """dom0's root. `unpacked`: the unpacked packages; `scripts`: where init and the agent are."""
+    """dom0's root. `unpacked`: the unpacked packages. `scripts`: the directory of init and the agent."""
     archive = Archive()
     busybox(archive, unpacked)
     for path in DIRECTORIES:
@@ -93,7 +93,7 @@ def _modules(archive: Archive, unpacked: Path) -> None:
 
 
 def _xen(archive: Archive, unpacked: Path) -> list[Path]:
-    """Xen's programs, without Debian's wrapper scripts, which look for the running version at each call."""
+    """Adds Xen's programs, without Debian's wrapper scripts, which look up the version at each call."""
     (directory,) = (unpacked / "usr/lib").glob("xen-4.*")
     place = f"/usr/lib/{directory.name}/bin"
     programs = []
@@ -110,7 +110,7 @@ def _xen(archive: Archive, unpacked: Path) -> list[Path]:
 
 
 def _installed(archive: Archive, packages: Iterable[str]) -> list[Path]:
-    """The files of packages installed on this machine; returns those that may need libraries."""
+    """Adds the files of packages installed on this machine; returns the binaries among them."""
     listing = subprocess.run(["dpkg", "-L", *packages], text=True, capture_output=True)
     if listing.returncode:
         raise ValueError(f"not installed: {listing.stderr.strip()}")
@@ -138,7 +138,7 @@ def _is_elf(path: Path) -> bool:
 
 
 def _libraries(archive: Archive, binaries: list[Path], unpacked: Path) -> None:
-    """Every shared library that the binaries need; Xen's own come from the unpacked packages."""
+    """Adds all shared libraries that the binaries need. Xen's come from the unpacked packages."""
     directory = unpacked / LIBRARY_DIRECTORY[1:]
     own = [path for path in directory.glob("libx*.so.*") if not path.is_symlink()]
     search = {"LD_LIBRARY_PATH": str(directory), "PATH": "/usr/bin:/bin"}
@@ -155,7 +155,7 @@ def _libraries(archive: Archive, binaries: list[Path], unpacked: Path) -> None:
 
 
 def _soname(path: Path) -> str:
-    """libxenctrl.so.4.17.0 is asked for as libxenctrl.so.4.17."""
+    """The name under which programs load a library: libxenctrl.so.4.17 for libxenctrl.so.4.17.0."""
     for link in path.parent.glob(path.name.split(".so.")[0] + ".so.*"):
         if link.is_symlink() and link.resolve() == path.resolve():
             return link.name

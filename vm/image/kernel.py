@@ -7,7 +7,7 @@ import struct
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-# Where the boot protocol puts things in a bzImage.
+# Offsets in a bzImage, from the boot protocol.
 SETUP_SECTORS = 0x1F1
 SIGNATURE = 0x202
 PAYLOAD = 0x248
@@ -15,7 +15,7 @@ SECTOR = 512
 
 
 def uncompressed(bzimage: Path) -> bytes:
-    """The ELF inside a bzImage: Xen would spend seconds of emulated time on unpacking it at every boot."""
+    """The ELF file inside a bzImage. Unpacking it at each boot would take Xen seconds under emulation."""
     image = bzimage.read_bytes()
     if image[SIGNATURE : SIGNATURE + 4] != b"HdrS":
         raise ValueError(f"{bzimage}: no compressed kernel inside")
@@ -29,7 +29,7 @@ def uncompressed(bzimage: Path) -> bytes:
 
 
 class Modules:
-    """The modules of one kernel, found without depmod, which would want to write beside them."""
+    """The modules of one kernel. Does not use depmod, which would write into their directory."""
 
     def __init__(self, directory: Path) -> None:
         self._paths = {_name(path.stem): path for path in directory.rglob("*.ko")}
@@ -37,7 +37,7 @@ class Modules:
         self._builtin = {_name(Path(path).stem) for path in builtin}
 
     def in_load_order(self, names: Iterable[str]) -> Iterator[Path]:
-        """The modules' files, each after all that it depends on."""
+        """The files of the modules, each after its dependencies."""
         done: set[str] = set()
 
         def visit(name: str) -> Iterator[Path]:

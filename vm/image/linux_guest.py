@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A small Linux guest: busybox, and what the kernel runs when the toolstack asks for shutdown."""
+"""A small Linux guest: busybox, and the programs that the kernel runs at a shutdown request."""
 
 from pathlib import Path
 
 from . import dom0
 from .archive import Archive
 
-# The kernel itself watches control/shutdown and runs these as its helpers; init, a script, cannot be asked.
+# The kernel watches control/shutdown and runs these helpers, because init is a script.
 HELPERS = {"/sbin/poweroff": "poweroff -f", "/sbin/reboot": "reboot -f"}
 
 
