@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Worlds of the simulated hypervisor, and guests for them."""
+"""Fixtures: worlds of the simulated hypervisor, and configurations of guests."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from sim_support import BUILD, Result, World, WriteConfig, finish, launch
 
 @pytest.fixture
 def world() -> World:
-    """Runs a shell script in a world of its own; fails unless its exit status is `status`."""
+    """Runs a shell script in a new world. Fails the test unless its exit status is `status`."""
 
     def run(script: str, *options: str, status: int = 0, **env: str) -> Result:
         result = finish(launch(script, *options, **env))
@@ -21,14 +21,14 @@ def world() -> World:
 
 @pytest.fixture
 def config(tmp_path: Path) -> WriteConfig:
-    """Writes a configuration for `xl create`: a tiny guest of type pv or pvh that does what `does` says."""
+    """Writes a configuration for `xl create`: a tiny guest, pv or pvh, with the command line `does`."""
     kernel = BUILD / "guest/tiny"
     assert kernel.exists(), f"{kernel} is missing: make build/guest/tiny"
 
     def write(kind: str, does: str = "b", name: str | None = None, **more: str) -> Path:
         name = name or f"{kind}-{does}"
         values = {"name": name, "type": kind, "kernel": str(kernel), "cmdline": does} | more
-        # A guest that stops stays to be looked at.
+        # A domain that has stopped is kept, so that tests can examine it.
         values |= {
             f"on_{event}": "preserve"
             for event in ("poweroff", "reboot", "crash")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Starting worlds of the simulated hypervisor, and reading what they say."""
+"""Starts worlds of the simulated hypervisor, and parses their output."""
 
 import os
 import subprocess
@@ -32,7 +32,7 @@ def launch(script: str, *options: str, **env: str) -> subprocess.Popen[str]:
 
 
 def finish(process: subprocess.Popen[str]) -> Result:
-    """Waits for a world to end; everything that it wrote."""
+    """Waits for the end of a world; returns its output."""
     try:
         out, err = process.communicate(timeout=LIMIT_S)
     except subprocess.TimeoutExpired:
@@ -43,7 +43,7 @@ def finish(process: subprocess.Popen[str]) -> Result:
 
 
 def domains(listing: str) -> dict[str, tuple[int, str]]:
-    """What `xl list` says of each domain by name: its domid and its state letters."""
+    """Parses `xl list`: domid and state letters of each domain, by name."""
     rows = (line.split() for line in listing.splitlines())
     return {
         row[0]: (int(row[1]), row[4].replace("-", "")) for row in rows if len(row) == 6 and row[1].isdigit()

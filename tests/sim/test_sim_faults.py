@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Calls fail and wait as they are told."""
+"""Faults make calls fail or wait."""
 
 import pytest
 from sim_support import World, WriteConfig, domains
@@ -19,7 +19,7 @@ def test_which_calls_fail(world: World, config: WriteConfig, when: str, failing:
     assert world(script).stdout == failing
 
 
-def test_a_rule_shows_what_it_has_done(world: World, config: WriteConfig) -> None:
+def test_the_list_shows_the_hits_of_a_rule(world: World, config: WriteConfig) -> None:
     script = f"""
         aioxen-sim-ctl fault add domctl.pausedomain:2:EBUSY; aioxen-sim-ctl fault add domctl.max_mem:150ms
         aioxen-sim-ctl fault add dying=7
@@ -33,7 +33,7 @@ def test_a_rule_shows_what_it_has_done(world: World, config: WriteConfig) -> Non
     ]
 
 
-def test_rules_are_forgotten(world: World) -> None:
+def test_rules_can_be_cleared(world: World) -> None:
     script = """
         for i in 1 2 3; do aioxen-sim-ctl fault add sysctl.physinfo:EIO >/dev/null; done
         aioxen-sim-ctl fault clear 2; aioxen-sim-ctl fault list | cut -c1; aioxen-sim-ctl fault clear
@@ -41,7 +41,7 @@ def test_rules_are_forgotten(world: World) -> None:
     assert world(script).stdout.split() == ["1", "3"]
 
 
-def test_the_environment_is_for_one_process(world: World, config: WriteConfig) -> None:
+def test_the_environment_affects_one_process(world: World, config: WriteConfig) -> None:
     script = f"""
         xl create -q {config("pvh")}
         AIOXEN_SIM_FAULTS=domctl.pausedomain:EBUSY xl pause 1 2>&1 | grep -c "{BUSY}"; xl pause 1"""
@@ -49,19 +49,19 @@ def test_the_environment_is_for_one_process(world: World, config: WriteConfig) -
     assert (result.stdout, result.stderr) == ("1\n", "")
 
 
-def test_the_option_spares_the_daemons(world: World) -> None:
+def test_the_option_does_not_affect_the_daemons(world: World) -> None:
     script = "xl list 2>/dev/null || echo refused; xenstore-read /local/domain/0/name"
     assert world(script, "--fault", "xencall_open:EIO").stdout.split() == ["refused", "Domain-0"]
 
 
-def test_a_rule_for_one_process_spares_the_others(world: World, config: WriteConfig) -> None:
+def test_a_rule_for_one_process_does_not_affect_others(world: World, config: WriteConfig) -> None:
     script = f"""
         xl create -q {config("pvh")}; aioxen-sim-ctl fault add --pid $$ domctl.pausedomain:EBUSY >/dev/null
         xl pause 1; exec xl pause 1"""
     assert world(script).stderr.count(BUSY) == 1
 
 
-def test_a_delay_holds_up_nobody_else(world: World, config: WriteConfig) -> None:
+def test_a_delay_affects_only_its_caller(world: World, config: WriteConfig) -> None:
     script = f"""
         xl create -qp {config("pvh", name="one")}
         aioxen-sim-ctl fault add domctl.unpausedomain:400ms >/dev/null
@@ -73,7 +73,7 @@ def test_a_delay_holds_up_nobody_else(world: World, config: WriteConfig) -> None
     assert domains(out[3])["one"][1] == "b"
 
 
-def test_a_destroyed_domain_lingers_dying(world: World, config: WriteConfig) -> None:
+def test_a_destroyed_domain_stays_dying(world: World, config: WriteConfig) -> None:
     script = f"""
         xl create -q {config("pvh", name="one")}; xl destroy one; xl list
         sleep 0.35; echo; xl list; xl create -q {config("pv", name="two")}; xl domid two"""
@@ -106,7 +106,7 @@ def test_xenstored_can_be_slow(world: World) -> None:
         ("", "expected CALL[:WHEN]:ACTION or dying=MS, not ''"),
     ],
 )
-def test_what_is_no_fault_is_refused(world: World, spec: str, says: str) -> None:
+def test_an_invalid_fault_is_refused(world: World, spec: str, says: str) -> None:
     by_option = world("true", "--fault", spec, status=125)
     assert by_option.stderr == f"aioxen-sim: --fault: {says}\n"
     assert f"{says}\n" in world(f"aioxen-sim-ctl fault add '{spec}'", "--no-xenstored", status=1).stderr

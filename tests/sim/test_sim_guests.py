@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A guest does what the first letter of its command line says."""
+"""The first letter of the command line selects what a guest does."""
 
 import shlex
 
@@ -11,7 +11,7 @@ RUNNING = {"b": "b", "s": "r", "l": "b", "d9": "b"}
 
 
 def order(domid: int) -> str:
-    """The command that orders a guest to power off without waiting for it, as `xl shutdown` would."""
+    """The command that asks a guest to power off, as `xl shutdown` does without waiting."""
     return f"xenstore-write /local/domain/{domid}/control/shutdown poweroff"
 
 
@@ -30,7 +30,7 @@ def test_without_a_command_line_it_powers_off(world: World, config: WriteConfig)
     assert found["one"][1] == "bs"
 
 
-def test_a_delay_lasts_as_long_as_it_says(world: World, config: WriteConfig) -> None:
+def test_a_delay_has_the_given_length(world: World, config: WriteConfig) -> None:
     cfg = config("pvh", "d4", name="one")
     script = f"""xl create -qp {cfg}; date +%s%N; xl unpause one
         until xl list one | grep -q -- '---s--\\|-b-s--'; do sleep 0.005; done; date +%s%N"""
@@ -49,7 +49,7 @@ def test_a_paused_guest_does_not_run(world: World, config: WriteConfig) -> None:
     assert [running[name][1] for name in ("one", "two", "three")] == ["bs", "bs", "bs"]
 
 
-def test_a_mute_guest_does_not_acknowledge(world: World, config: WriteConfig) -> None:
+def test_a_blocking_guest_does_not_acknowledge(world: World, config: WriteConfig) -> None:
     script = (
         f"xl create -q {config('pv', 'b', name='one')}; {order(1)}; sleep 0.1; "
         "xenstore-read /local/domain/1/control/shutdown; xl list"
@@ -59,7 +59,7 @@ def test_a_mute_guest_does_not_acknowledge(world: World, config: WriteConfig) ->
     assert domains(out)["one"][1] == "b"
 
 
-def test_a_listening_guest_says_so(world: World, config: WriteConfig) -> None:
+def test_a_listening_guest_announces_its_features(world: World, config: WriteConfig) -> None:
     script = (
         f"xl create -q {config('pvh', 'l')}; sleep 0.05; for what in poweroff reboot suspend; do "
         "xenstore-read /local/domain/1/control/feature-$what; done"
@@ -68,7 +68,7 @@ def test_a_listening_guest_says_so(world: World, config: WriteConfig) -> None:
 
 
 @pytest.mark.parametrize(("reason", "state"), [("poweroff", "bs"), ("reboot", "bsr"), ("crash", "bsc")])
-def test_a_guest_can_be_told_to_stop(world: World, config: WriteConfig, reason: str, state: str) -> None:
+def test_ctl_can_stop_a_guest(world: World, config: WriteConfig, reason: str, state: str) -> None:
     out = world(
         f"xl create -q {config('pvh', 'b', name='one')}; aioxen-sim-ctl shutdown 1 {reason}; xl list"
     ).stdout
@@ -106,7 +106,7 @@ library = ctypes.CDLL(None)  # the simulated one is preloaded
 def hold():
     library.xengnttab_open.restype = library.xengnttab_map_grant_ref.restype = ctypes.c_void_p
     handle = ctypes.c_void_p(library.xengnttab_open(None, 0))
-    assert library.xengnttab_map_grant_ref(handle, 1, 1, 1)  # the page of its xenstore
+    assert library.xengnttab_map_grant_ref(handle, 1, 1, 1)  # the page of its xenstore ring
     os.write(told, b"!")
     time.sleep(60)
 
@@ -126,7 +126,7 @@ time.sleep(0.2)
 held = xl("list")
 os.kill(holder, 9)
 os.waitid(os.P_PID, holder, os.WEXITED | os.WNOWAIT)
-until = time.monotonic() + 3  # xenconsoled holds it, too, until it hears that it dies
+until = time.monotonic() + 3  # xenconsoled maps its console until it is notified
 while (free := xl("list")).count("\\n") > 2 and time.monotonic() < until:
     pass
 print(held, free, sep="\\n", end="")
@@ -135,7 +135,7 @@ print(held, free, sep="\\n", end="")
 
 @pytest.mark.parametrize("holder", ["process", "thread"])
 def test_a_dying_guest_stays_while_it_maps_its_memory(world: World, config: WriteConfig, holder: str) -> None:
-    """Which is over when the process has ended, though its parent has not heard of it; all of its threads."""
+    """The maps end with the last thread of the process, even before its parent reaps it."""
     program = f"/usr/bin/python3 -c {shlex.quote(HOLDER)} {holder}"
     script = f"xl create -q {config('pv', 'b', name='one')}; {program}"
     held, free = map(domains, world(script).stdout.split("\n\n"))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Many domains, many threads, and the tools that look for mistakes in them."""
+"""Many domains and threads, also under sanitizers and valgrind."""
 
 import subprocess
 from collections.abc import Callable
@@ -16,7 +16,7 @@ Compile = Callable[..., Path]
 
 @pytest.fixture(scope="module")
 def hammer(tmp_path_factory: pytest.TempPathFactory) -> Compile:
-    """Compiles the hammer with more options."""
+    """Compiles hammer.c with additional options."""
 
     def build(*options: str) -> Path:
         program = tmp_path_factory.mktemp("hammer") / "hammer"

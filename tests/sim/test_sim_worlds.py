@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A world is private, passes on what its command says, and leaves nothing behind."""
+"""A world is isolated, passes on the output and status of its command, and leaves nothing behind."""
 
 import os
 import pty
@@ -36,7 +36,7 @@ def eventually(condition: Callable[[], bool], limit_s: float = scaled(3)) -> boo
 
 
 def processes_under(pid: int) -> set[int]:
-    """All processes that descend from `pid`."""
+    """All descendants of the process `pid`."""
     found: set[int] = set()
     for children in Path(f"/proc/{pid}/task").glob("*/children"):
         for child in map(int, children.read_text().split()):
@@ -51,8 +51,8 @@ def is_alive(pid: int) -> bool:
         return False
 
 
-def machine() -> tuple[object, ...]:
-    """What a world could have changed outside (and other programs do not)."""
+def host_state() -> tuple[object, ...]:
+    """The state of the host that a world could change, and other programs do not."""
     return (
         Path("/proc/self/mounts").read_text(),
         {
@@ -97,7 +97,7 @@ def test_a_trace_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     assert f"Invalid value for '--trace': {trace}: No such file or directory" in result.stderr
 
 
-def test_names_the_target_that_gets_missing_tools(tmp_path: Path) -> None:
+def test_message_names_the_target_that_builds_missing_tools(tmp_path: Path) -> None:
     env = os.environ | {"AIOXEN_BUILD": str(tmp_path)}
     result = subprocess.run([LAUNCHER, "--", "true"], env=env, capture_output=True, text=True, check=False)
     assert result.returncode == 125
@@ -123,13 +123,13 @@ def test_the_users_preloads_come_first(world: World) -> None:
 
 
 def test_leaves_nothing_behind(world: World, config: WriteConfig) -> None:
-    before = machine()
+    before = host_state()
     world(f"xl create -q {config('pv')}; echo x >/var/lib/xen/x; echo x >/run/x; echo x >/var/log/xen/x")
-    assert machine() == before
+    assert host_state() == before
 
 
 def test_killing_the_launcher_ends_everything(config: WriteConfig) -> None:
-    before = machine()
+    before = host_state()
     process = launch(f"xl create -q {config('pvh', 'l')}; echo up; sleep 100")
     assert process.stdout
     assert process.stdout.readline() == "up\n"
@@ -138,7 +138,7 @@ def test_killing_the_launcher_ends_everything(config: WriteConfig) -> None:
     process.kill()
     assert eventually(lambda: not any(map(is_alive, members)))
     finish(process)
-    assert machine() == before
+    assert host_state() == before
 
 
 def test_terminating_lets_the_command_clean_up() -> None:
@@ -152,7 +152,7 @@ def test_terminating_lets_the_command_clean_up() -> None:
 
 
 def test_the_interrupt_key_reaches_the_command_alone() -> None:
-    """xenstored goes on while the command cleans up."""
+    """xenstored runs on while the command cleans up."""
     pid, terminal = pty.fork()
     if pid == 0:
         script = "trap 'xl list; exit 5' INT; echo up; while :; do sleep 0.01; done"
@@ -163,7 +163,7 @@ def test_the_interrupt_key_reaches_the_command_alone() -> None:
             text += chunk
             if text == b"up\r\n":
                 os.write(terminal, b"\x03")
-    except OSError:  # the other side is closed
+    except OSError:  # the other end is closed
         pass
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 5
     assert b"Domain-0" in text
@@ -184,9 +184,9 @@ def test_a_world_inside_a_world(world: World) -> None:
     assert out.stdout.split() == ["2", "2"]
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="needs root, to become somebody else")
-def test_needs_not_be_root() -> None:
-    """The tree may lie where only root can go: somebody else sees it in another place."""
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root, to become another user")
+def test_root_is_not_needed() -> None:
+    """Only root may be able to read the tree, so the other user sees it under /mnt."""
     nobody = "setpriv --reuid=65534 --regid=65534 --clear-groups"
     script = f'mount --bind "$0" /mnt && exec {nobody} /mnt/sim/aioxen-sim -- xl list'
     command = ["unshare", "--mount", "sh", "-c", script, str(ROOT)]
