@@ -8,6 +8,7 @@
 #include "libxl_internal.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,11 +99,6 @@ libxl__ao *libxl__ao_create_background(libxl_ctx *ctx, const libxl__ao_class *cl
     return ao;
 }
 
-void *libxl__ao_args(libxl__ao *ao)
-{
-    return ao->args;
-}
-
 static void stop_sources(libxl__ao *ao)
 {
     libxl__source *source;
@@ -115,7 +111,8 @@ static void release_work(libxl__ao *ao)
 {
     stop_sources(ao);
     libxl__timer_stop(ao->ctx, &ao->limit);
-    libxl__timer_stop(ao->ctx, &ao->phase.timer);
+    if (ao->cls->phases)
+        libxl__timer_stop(ao->ctx, &ao->phase.timer);
     libxl__ao_index_remove(ao);
     if (ao->runnable)
         STAILQ_REMOVE(&ao->ctx->aos.runnable, ao, libxl__ao, run_link);
@@ -129,8 +126,10 @@ void libxl__ao__destroy(libxl_ctx *ctx, libxl__ao *ao)
 {
     assert(ao->magic == LIBXL__AO_MAGIC);
     ao->magic = LIBXL__AO_MAGIC_DESTROYED;
-    free(ao->message);
-    free(ao->report);
+    if (ao->message)
+        free(ao->message);
+    if (ao->report)
+        free(ao->report);
     libxl__ao_record_put(ctx, ao);
 }
 
@@ -234,7 +233,7 @@ void libxl__ao_start_nested(libxl__ao *ao)
     began(ao, advance(ao));
 }
 
-static void wait_until_notified(libxl__ao *ao)
+__attribute__((noinline)) static void wait_until_notified(libxl__ao *ao)
 {
     libxl_ctx *ctx = ao->ctx;
     libxl__waiter waiter = {.predicate = NULL};
@@ -336,17 +335,16 @@ void libxl__ao_forget_failure(libxl__ao *ao)
 
 static void tell_of_completion(libxl__ao *ao)
 {
-    ao->event = (libxl_event){
-        .type = LIBXL_EVENT_TYPE_OPERATION_COMPLETE,
-        .domid = ao->subject.number,
-        .domuuid = ao->subject.uuid,
-        .for_user = ao->how.u.for_event,
-        .u.operation_complete.rc = ao->rc,
-    };
-    if (ao->rc) {
-        ao->event.u.operation_complete.message = ao->message;
+    libxl_event *event = &ao->event;
+    memset(event, 0, offsetof(libxl_event, u)); /* not the whole union, of which a completion uses little */
+    event->type = LIBXL_EVENT_TYPE_OPERATION_COMPLETE;
+    event->domid = ao->subject.number;
+    event->domuuid = ao->subject.uuid;
+    event->for_user = ao->how.u.for_event;
+    event->u.operation_complete.rc = ao->rc;
+    event->u.operation_complete.message = ao->rc ? ao->message : NULL;
+    if (ao->rc)
         ao->message = NULL;
-    }
     libxl__event_occurred(ao->ctx, &ao->event);
 }
 

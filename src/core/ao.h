@@ -168,7 +168,10 @@ int libxl__ao_create_instant(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_
                              const libxl_asyncop_how *how, void *here, libxl__ao **ao_out);
 /* The room for that: a record with args of this type. */
 #define LIBXL__AO_HERE(name, args_type) _Alignas(libxl__ao) char name[sizeof(libxl__ao) + sizeof(args_type)]
-void *libxl__ao_args(libxl__ao *ao);
+static inline void *libxl__ao_args(libxl__ao *ao)
+{
+    return ao->args;
+}
 void libxl__ao_progress_how(libxl__ao *ao, const libxl_asyncprogress_how *how);
 /* Where that is kept; of classes that report. */
 libxl_asyncprogress_how *libxl__ao_progress_of(libxl__ao *ao);

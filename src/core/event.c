@@ -75,12 +75,14 @@ void libxl__event_fits_record(libxl_event *event, int32_t value)
 
 void libxl__event_discard(libxl_ctx *ctx, libxl_event *event)
 {
-    bool completion = is_completion(event);
-    libxl_event_dispose(event);
-    if (completion)
+    if (is_completion(event)) {
+        if (event->u.operation_complete.message)
+            free(event->u.operation_complete.message);
         libxl__ao__destroy(ctx, operation_of(event));
-    else
+    } else {
+        libxl_event_dispose(event);
         free(box_of(event));
+    }
 }
 
 /*

@@ -24,15 +24,11 @@ void libxl__hooks_close(libxl_ctx *ctx)
     pthread_cond_destroy(&hooks->registration_done);
 }
 
-int libxl__hooks_need_loop(libxl_ctx *ctx)
+__attribute__((noinline)) static int register_loop(libxl_ctx *ctx)
 {
     libxl__hooks *hooks = &ctx->hooks;
-    while (hooks->registering) /* another thread registers; its result decides for this thread, too */
-        libxl__ctx_sleep(ctx, &hooks->registration_done, 0);
-    if (!hooks->loop || hooks->registered)
-        return 0;
-    hooks->registering = true;
     void *for_app = NULL;
+    hooks->registering = true;
     libxl__ctx_unlock(ctx);
     int rc = hooks->loop->fd_register(hooks->loop_user, libxl_ctx_fd(ctx), &for_app, POLLIN, hooks);
     libxl__ctx_lock(ctx);
@@ -42,6 +38,14 @@ int libxl__hooks_need_loop(libxl_ctx *ctx)
     if (!rc)
         hooks->for_app = for_app;
     return rc;
+}
+
+int libxl__hooks_need_loop(libxl_ctx *ctx)
+{
+    libxl__hooks *hooks = &ctx->hooks;
+    while (hooks->registering) /* another thread registers; its result decides for this thread, too */
+        libxl__ctx_sleep(ctx, &hooks->registration_done, 0);
+    return !hooks->loop || hooks->registered ? 0 : register_loop(ctx);
 }
 
 void libxl_osevent_register_hooks(libxl_ctx *ctx, const libxl_osevent_hooks *hooks, void *user)
