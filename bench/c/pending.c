@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * pending N: shutdowns of N guests that never answer. "bytes" is the memory that each keeps allocated in this process
- * while it waits, without what the first one allocates for all.
+ * pending stops|requests N: waits for N guests to stop, or requests that N guests do not acknowledge. "bytes" is the memory
+ * that each keeps allocated in this process while it waits, without what the first one allocates for all. libxl has no
+ * operation for the first: there, too, a shutdown is requested.
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "bench.h"
 #include "domains.h"
@@ -12,9 +14,18 @@
 
 enum { IDLE_MS = 100 };
 
+static bool stops;
+
 static void begin(libxl_ctx *ctx, uint32_t domid)
 {
     const libxl_asyncop_how how = {.u.for_event = domid};
+#ifdef LIBXL_HAVE_AIOXEN
+    static libxl_shutdown_reason ignored;
+    if (stops) {
+        bench_check(!libxl_domain_wait_shutdown(ctx, domid, &ignored, &how), "libxl_domain_wait_shutdown");
+        return;
+    }
+#endif
     bench_check(!libxl_domain_shutdown(ctx, domid, &how), "libxl_domain_shutdown");
 }
 
@@ -26,7 +37,8 @@ static void until_idle(libxl_ctx *ctx)
 
 int main(int argc, char **argv)
 {
-    long count = bench_number(argc, argv, 1);
+    long count = bench_number(argc, argv, 2);
+    stops = strcmp(argv[1], "stops") == 0;
     uint32_t *domids = calloc((size_t)count, sizeof(*domids));
     libxl_ctx *ctx = library_open();
 
