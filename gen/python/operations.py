@@ -188,14 +188,14 @@ def keywords(operation: m.Operation) -> list[str]:
 
 
 def reports(operation: m.Operation) -> bool:
-    """Whether the operation reports progress."""
-    return operation.progress is not None
+    """Whether the operation reports progress: each one that waits does."""
+    return operation.speed is not Speed.INSTANT
 
 
 def progress_events(operation: m.Operation) -> list[str]:
     """The events that `progress` receives: those of phases, and the event of the operation itself."""
     own = [] if operation.progress is None else [event(operation.progress)]
-    return own
+    return ["types.OperationProgress", *own]
 
 
 def event(told: m.Event) -> str:

@@ -157,3 +157,11 @@ async def test_closing_the_context_ends_it(guest: Configure) -> None:
     assert isinstance(stopping.exception(), aioxen.ClosedError)
     async with aioxen.Context() as xen:
         await xen.domain_destroy(dom)
+
+
+async def test_both_operations_report_progress(xen: aioxen.Context, guest: Configure) -> None:
+    dom = await running(xen, guest("l"))
+    events: list[aioxen.OperationProgress] = []
+    await dom.shutdown(progress=events.append)
+    assert {event.operation for event in events} == {"domain_shutdown", "domain_wait_shutdown"}
+    await dom.destroy()

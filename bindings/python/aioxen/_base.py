@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 from aioxen import _values as v
 from aioxen import errors, types
-from aioxen._convert import EVENTS
+from aioxen._convert import EVENTS, get_OperationInfo_list
 from aioxen._fields import Fields
 from aioxen._native import ffi, lib
 from aioxen._operations import ContextOperations
@@ -150,6 +150,24 @@ class BaseContext(ContextOperations):
         c = ffi.new("libxl_counters *")
         lib.libxl_ctx_counters(self._c, c)
         return Counters(*next(_counters.unpack(c, 1)))
+
+    def operations(self) -> list[types.OperationInfo]:
+        """List the operations in progress, with their phases. The list is empty after closing.
+
+        Operations have their C names: domain_create is listed as domain_create_new. `for_event` is the id()
+        of the Operation. An instant operation is never in progress. An operation that was cancelled remains
+        in the list until what it did has been undone.
+        """
+        if self._c is None:
+            return []
+        count = ffi.new("int *")
+        infos = lib.libxl_ao_list(self._c, count)
+        if not infos:
+            raise MemoryError
+        try:
+            return get_OperationInfo_list(infos, count[0])
+        finally:
+            lib.libxl_operation_info_list_free(infos, count[0])
 
     def _domain(self, domid: int) -> Domain:
         """The handle of a domain. Looks up its UUID by one hypercall, which does not block."""

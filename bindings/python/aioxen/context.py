@@ -86,6 +86,7 @@ class Context(ContextCore, BaseContext):
         self._progress_callbacks[token] = callback
         try:
             operation = self._start(spec, limit, *inputs)
+            operation._set_progress(token)
             operation.add_done_callback(lambda _: self._progress_callbacks.pop(token, None))
         except BaseException:  # an interrupt, too: the caller does not get the operation
             self._progress_callbacks.pop(token, None)

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     import asyncio
     from uuid import UUID
 
+    from aioxen._spec import Progress
     from aioxen.operation import Operation
-    from aioxen.types import ShutdownReason
+    from aioxen.types import OperationProgress, ShutdownReason
 
 
 class Domain(DomainOperations):
@@ -54,7 +55,9 @@ class Domain(DomainOperations):
     def __repr__(self) -> str:
         return f"<Domain {self.domid} {self.uuid}>"
 
-    def shutdown(self, *, limit: float | None = None) -> asyncio.Future[ShutdownReason]:
+    def shutdown(
+        self, *, limit: float | None = None, progress: Progress[OperationProgress] | None = None
+    ) -> asyncio.Future[ShutdownReason]:
         """Ask the guest to power off, and wait until the domain has stopped.
 
         This runs two operations at the same time: Context.domain_shutdown, which completes when the guest has
@@ -62,6 +65,8 @@ class Domain(DomainOperations):
         destroyed.
 
         limit: Seconds for both operations together; then they are stopped and this raises TimedOutError.
+
+        progress: Receives each OperationProgress of both operations; its field `operation` tells them apart.
 
         Returns: Why the domain has stopped. A guest may stop for another reason than the one requested.
 
@@ -71,23 +76,26 @@ class Domain(DomainOperations):
         Cancelled: The request is withdrawn, unless the guest has acknowledged it. A guest that has still
         stops.
         """
-        return self._request_stop(self._xen.domain_shutdown, limit)
+        return self._request_stop(self._xen.domain_shutdown, limit, progress)
 
-    def reboot(self, *, limit: float | None = None) -> asyncio.Future[ShutdownReason]:
+    def reboot(
+        self, *, limit: float | None = None, progress: Progress[OperationProgress] | None = None
+    ) -> asyncio.Future[ShutdownReason]:
         """Ask the guest to reboot, and wait until the domain has stopped for that.
 
         The owner of the domain then destroys it and creates it anew. Everything else is as of shutdown().
         """
-        return self._request_stop(self._xen.domain_reboot, limit)
+        return self._request_stop(self._xen.domain_reboot, limit, progress)
 
     def _request_stop(
         self,
         ask: Callable[..., Operation[None]],
         limit: float | None,
+        progress: Progress[OperationProgress] | None,
     ) -> ShutdownFuture:
-        request = ask(self.domid, limit=limit)
+        request = ask(self.domid, limit=limit, progress=progress)
         try:
-            stopped = self._xen.domain_wait_shutdown(self.domid, limit=limit)
+            stopped = self._xen.domain_wait_shutdown(self.domid, limit=limit, progress=progress)
             return ShutdownFuture(request, stopped)
         except BaseException:  # an interrupt, too
             request.cancel()

@@ -57,7 +57,7 @@ class Operation(OperationFuture[T]):
         add_done_callback = asyncio.Future.add_done_callback
 
     def __repr__(self) -> str:
-        """With the operation's name, its domid and its state."""
+        """With the operation's name, its domid, and its phase or how it was completed."""
         if self._spec is None:
             return super().__repr__()
         domid = self._spec.domid_of(self._inputs)
@@ -66,7 +66,8 @@ class Operation(OperationFuture[T]):
 
     def _state_text(self) -> str:
         if not self.done():
-            return "pending" if self._stop_reason is None else "stopping"
+            info = next((i for i in self._xen.operations() if i.for_event == id(self)), None)
+            return f"{info.state} phase={info.phase}" if info else "pending"
         if self.cancelled():
             return "cancelled"
         error = self._exception  # exception() would mark it as retrieved

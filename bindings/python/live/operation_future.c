@@ -110,6 +110,20 @@ static PyObject *operation_future_abort(PyObject *self, PyObject *unused)
     Py_RETURN_NONE;
 }
 
+/* _set_progress(token): the event that carries a progress report has the token as its for_user. */
+static PyObject *operation_future_set_progress(PyObject *self, PyObject *token)
+{
+    const OperationFuture *p = future_of(self);
+    const ContextCore *xen = (ContextCore *)p->xen;
+    const libxl_asyncop_how how = future_how(self);
+    const libxl_asyncprogress_how progress = {.for_event = PyLong_AsUnsignedLongLong(token)};
+    if (PyErr_Occurred())
+        return NULL;
+    if (p->live && xen && xen->ctx)
+        libxl_ao_set_progress(xen->ctx, &how, &progress);
+    Py_RETURN_NONE;
+}
+
 static int operation_future_traverse(PyObject *self, visitproc visit, void *arg)
 {
     const OperationFuture *p = future_of(self);
@@ -160,6 +174,8 @@ static PyObject *operation_future_inputs(PyObject *self, void *unused)
 static PyMethodDef methods[] = {
     {"_abort", operation_future_abort, METH_NOARGS,
      "Ask the C library to abort the operation. Does nothing if it has completed."},
+    {"_set_progress", operation_future_set_progress, METH_O,
+     "Report the operation's progress by events with this token. Does nothing if it has completed."},
     {NULL, NULL, 0, NULL},
 };
 
