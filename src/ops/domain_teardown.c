@@ -29,7 +29,7 @@ static int reserve(libxl__ao *ao, struct teardown *t)
     if (t->cleaning)
         return 0;
     t->cleaning = libxl__xs_batch_new(ao, 0);
-    int rc = t->cleaning ? libxl__xs_reserve(t->cleaning, NODES, NODES * LONGEST_PATH) : ERROR_NOMEM;
+    int rc = t->cleaning ? libxl__xs_reserve(t->cleaning, NODES, (size_t)NODES * LONGEST_PATH) : ERROR_NOMEM;
     if (!rc)
         rc = libxl__domain_source_reserve(ao, &t->domain);
     if (!rc)

@@ -250,7 +250,7 @@ static int run(libxl_ctx *ctx, libxl__xs_batch *batch)
 static int reserve(libxl_ctx *ctx, libxl__xs_batch *batch, uint32_t requests, size_t octets)
 {
     batch->reserved = requests;
-    batch->reserved_octets = octets + requests * MOST_NUMBERS;
+    batch->reserved_octets = octets + (size_t)requests * MOST_NUMBERS;
     return libxl__wire_reserve(ctx, batch->reserved, batch->reserved_octets);
 }
 
