@@ -103,7 +103,7 @@ def test_outside_the_tree(tree: Path, tmp_path: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in prefix.rglob("*") if path.is_file()}
     there = {"SIM": f"{ROOT}/sim/aioxen-sim", "KERNEL": f"{ROOT}/build/guest/tiny"}
     said = perform("Outside the tree", folder, {**installed, **there})
-    assert "paused three times" in said
+    assert "waited three times" in said
     after = {path: path.stat().st_mtime_ns for path in prefix.rglob("*") if path.is_file()}
     assert before == {path: t for path, t in after.items() if "__pycache__" not in path.parts}
     listed = ["nm", "-D", "--defined-only", folder / "build/libtimed.so"]

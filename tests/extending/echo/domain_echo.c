@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: nothing. An operation with an input and a result of each kind. */
+/* An operation with an input and a result of each kind. Owns: nothing. Locks: the context's lock, held by the caller. */
 #include "ops.h"
 
 #include <string.h>
 
-int libxl__domain_echo_body(libxl__ao *ao, libxl__domain_echo_args *args)
+typedef struct echo {
+    char unused;
+} domain_echo_state;
+
+static int echo_start(libxl__ao *ao, struct echo *s)
 {
-    (void)ao;
+    const libxl__domain_echo_args *args = libxl__ao_args(ao);
+    (void)s;
     *args->out.echo_domid = args->in.domid;
     *args->out.echo_text = strdup(args->in.text);
     *args->out.echo_vcpus = (uint32_t)args->in.config.b_info.max_vcpus;
@@ -17,3 +22,5 @@ int libxl__domain_echo_body(libxl__ao *ao, libxl__domain_echo_args *args)
     *args->out.echo_identity = args->in.identity;
     return *args->out.echo_text ? 0 : ERROR_NOMEM;
 }
+
+#include "_libxl_phases_domain_echo.h"
