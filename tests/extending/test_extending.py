@@ -76,6 +76,21 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy
 
 
+@pytest.mark.parametrize(
+    ("section", "files"),
+    [
+        ("In the tree", ["idl/operations.idl", "src/ops/domain_pause_for.c"]),
+        ("Outside the tree", ["timed.idl", "pause_during.c", "Makefile"]),
+    ],
+)
+def test_an_operation_takes_few_lines(section: str, files: list[str]) -> None:
+    """Three phases and an undo."""
+    first = {block.file: block.text for block in reversed(blocks(section))}
+    assert sum(first[file].count("\n") for file in files) < 60
+    assert sum(first[file].count("Phase(") for file in files) == 3
+    assert any("_undo(libxl__ao *ao" in first[file] for file in files)
+
+
 def test_in_the_tree(tree: Path) -> None:
     said = perform("In the tree", tree, {})
     assert "[  PASSED  ] 80 test(s)" in said
@@ -108,7 +123,7 @@ def test_outside_the_tree(tree: Path, tmp_path: Path) -> None:
     assert before == {path: t for path, t in after.items() if "__pycache__" not in path.parts}
     listed = ["nm", "-D", "--defined-only", folder / "build/libtimed.so"]
     names = {line.split()[-1] for line in subprocess.check_output(listed, text=True).splitlines()}
-    assert "timed_domain_pause_during" in names
+    assert {"timed_domain_pause_during", "timed_domain_wait_paused"} <= names
     assert {name for name in names if not name.startswith("timed_")} == set()
     types(folder, prefix)
 
