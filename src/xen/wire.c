@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the socket to xenstored, what is still to be written to it, and the ring of answers that are
- * expected. Guarded by the context's lock; nothing blocks, no thread of its own.
+ * Owns: the socket to xenstored, the output buffer, and the ring of expected answers, all in ctx->xen->wire. The context's
+ * lock guards them. Nothing blocks, and there is no thread.
  *
- * The protocol is xen/io/xs_wire.h. xenstored answers the requests of one connection in order, so answers
- * need no search; between them come events of watches. When the connection is lost everything under way
- * fails, and so does what comes later.
+ * xenstored answers the messages of a connection in the order in which it receives them. So the answers that are expected
+ * form a queue, and no search is needed. Watch events arrive between the answers. When the connection is lost, all messages
+ * without an answer fail, and the users of wire.h refuse new work.
  */
 #include "wire.h"
 #include "xen.h"
@@ -20,21 +20,27 @@
 
 #include <xen/io/xs_wire.h>
 
-enum { READS_AT_ONCE = 64, BUFFER = 64 << 10, OUT = 16 << 10, EXPECTED = 256 };
+enum {
+    READS_AT_ONCE = 64,     /* then other descriptors get their turn */
+    IN_OCTETS = 64 << 10,   /* the input buffer */
+    OUT_OCTETS = 16 << 10,  /* the output buffer, before it grows */
+    EXPECTED_ANSWERS = 256, /* the ring, before it grows; a power of 2 */
+};
 
 struct libxl__xs_wire {
     libxl__fd source;
     int fd;
-    bool lost, writing; /* writing: waits until the socket takes more */
+    bool lost;
+    bool writing; /* the socket is full; the rest is sent when it is writable again */
     char *out;
-    size_t out_begin, out_end, out_room;
-    libxl__wire_expected *expected; /* a ring */
-    uint32_t put, sent, answered;   /* counts of messages, modulo 2^32: appended, on their way, done */
-    uint32_t expected_room;         /* a power of 2 */
-    uint32_t reserved_messages;     /* room is kept for these besides those that are put */
-    size_t reserved_octets;         /* of these messages, with their headers */
-    size_t have;                    /* octets of `in` */
-    char in[BUFFER];
+    size_t out_begin, out_end, out_room; /* out_begin to out_end is still to be sent */
+    libxl__wire_expected *expected;      /* a ring; the answer to message N is at index N modulo its size */
+    uint32_t put, sent, answered;        /* numbers of messages so far, modulo 2^32 */
+    uint32_t expected_room;              /* the size of the ring: a power of 2 */
+    uint32_t reserved_messages;          /* messages that are reserved but not put yet */
+    size_t reserved_octets;              /* the length of these messages, with their headers */
+    size_t have;                         /* the number of octets in `in` */
+    char in[IN_OCTETS];
 };
 
 /* ---- sending */
@@ -44,8 +50,8 @@ static struct libxl__xs_wire *wire_of(libxl_ctx *ctx)
     return ctx->xen->wire;
 }
 
-/* Makes room for so many octets besides the reserved ones. */
-static int make_room(struct libxl__xs_wire *wire, size_t length)
+/* Makes room for `length` octets in the output buffer, in addition to the reserved octets. */
+static int make_out_room(struct libxl__xs_wire *wire, size_t length)
 {
     length += wire->reserved_octets;
     if (wire->out_begin > wire->out_room / 2 || wire->out_begin == wire->out_end) {
@@ -56,7 +62,7 @@ static int make_room(struct libxl__xs_wire *wire, size_t length)
     }
     if (wire->out_room - wire->out_end >= length)
         return 0;
-    size_t room = wire->out_room ? wire->out_room : OUT;
+    size_t room = wire->out_room ? wire->out_room : OUT_OCTETS;
     while (room - wire->out_end < length)
         room *= 2;
     char *larger = realloc(wire->out, room);
@@ -72,13 +78,13 @@ static libxl__wire_expected *expected_at(const struct libxl__xs_wire *wire, uint
     return &wire->expected[number & (wire->expected_room - 1)];
 }
 
-/* Makes room for so many answers besides the reserved ones. */
+/* Makes room for `count` answers in the ring, in addition to those of the reserved messages. */
 static int make_answer_room(struct libxl__xs_wire *wire, uint32_t count)
 {
     const uint32_t needed = wire->put - wire->answered + wire->reserved_messages + count;
     if (needed <= wire->expected_room)
         return 0;
-    uint32_t room = wire->expected_room ? wire->expected_room : EXPECTED;
+    uint32_t room = wire->expected_room ? wire->expected_room : EXPECTED_ANSWERS;
     while (room < needed)
         room *= 2;
     libxl__wire_expected *larger = malloc(room * sizeof(*larger));
@@ -92,24 +98,25 @@ static int make_answer_room(struct libxl__xs_wire *wire, uint32_t count)
     return 0;
 }
 
-/* After a burst: memory is given back. */
-static void give_back(struct libxl__xs_wire *wire)
+/* Frees buffers that have grown, once they are empty and nothing is reserved in them. */
+static void shrink(struct libxl__xs_wire *wire)
 {
     if (wire->reserved_messages)
         return;
-    if (wire->out_begin == wire->out_end && wire->out_room > OUT) {
+    if (wire->out_begin == wire->out_end && wire->out_room > OUT_OCTETS) {
         free(wire->out);
         wire->out = NULL;
         wire->out_begin = wire->out_end = wire->out_room = 0;
     }
-    if (wire->answered == wire->put && wire->expected_room > EXPECTED) {
+    if (wire->answered == wire->put && wire->expected_room > EXPECTED_ANSWERS) {
         free(wire->expected);
         wire->expected = NULL;
         wire->expected_room = 0;
     }
 }
 
-static size_t octets_of(uint32_t messages, size_t octets)
+/* The length of messages with their headers. `octets` is that of their bodies. */
+static size_t length_of(uint32_t messages, size_t octets)
 {
     return messages * sizeof(struct xsd_sockmsg) + octets;
 }
@@ -117,10 +124,10 @@ static size_t octets_of(uint32_t messages, size_t octets)
 int libxl__wire_reserve(libxl_ctx *ctx, uint32_t messages, size_t octets)
 {
     struct libxl__xs_wire *wire = wire_of(ctx);
-    if (make_room(wire, octets_of(messages, octets)) || make_answer_room(wire, messages))
+    if (make_out_room(wire, length_of(messages, octets)) || make_answer_room(wire, messages))
         return ERROR_NOMEM;
     wire->reserved_messages += messages;
-    wire->reserved_octets += octets_of(messages, octets);
+    wire->reserved_octets += length_of(messages, octets);
     return 0;
 }
 
@@ -128,7 +135,7 @@ void libxl__wire_release(libxl_ctx *ctx, uint32_t messages, size_t octets)
 {
     struct libxl__xs_wire *wire = wire_of(ctx);
     wire->reserved_messages -= messages;
-    wire->reserved_octets -= octets_of(messages, octets);
+    wire->reserved_octets -= length_of(messages, octets);
 }
 
 int libxl__wire_put(libxl_ctx *ctx, libxl__wire_expected expected, uint32_t type, uint32_t transaction,
@@ -143,7 +150,7 @@ int libxl__wire_put(libxl_ctx *ctx, libxl__wire_expected expected, uint32_t type
     };
     if (a.length + b.length + c.length > XENSTORE_PAYLOAD_MAX)
         return ERROR_INVAL;
-    if (make_room(wire, octets_of(1, header.len)) || make_answer_room(wire, 1))
+    if (make_out_room(wire, length_of(1, header.len)) || make_answer_room(wire, 1))
         return ERROR_NOMEM;
     const libxl__wire_part parts[] = {{(const char *)&header, sizeof(header)}, a, b, c};
     for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
@@ -155,43 +162,45 @@ int libxl__wire_put(libxl_ctx *ctx, libxl__wire_expected expected, uint32_t type
     return 0;
 }
 
-/* Gives the next answer to who expects it. */
-static void answer(libxl_ctx *ctx, int errnoval, const char *body, size_t length)
+/* Calls the function that expects the next answer. */
+static void deliver_answer(libxl_ctx *ctx, int errnoval, const char *body, size_t length)
 {
     struct libxl__xs_wire *wire = wire_of(ctx);
     libxl__wire_expected expected = *expected_at(wire, wire->answered++);
     expected.answered(ctx, expected.owner, expected.request, errnoval, body, length);
 }
 
+/* Marks the connection as lost and fails all messages without an answer. ESHUTDOWN: the context is being freed. */
 static void lose(libxl_ctx *ctx, int errnoval)
 {
     struct libxl__xs_wire *wire = wire_of(ctx);
     if (wire->lost)
         return;
     wire->lost = true;
-    if (errnoval != ESHUTDOWN) /* we are not closing it ourselves */
+    if (errnoval != ESHUTDOWN)
         libxl__log(ctx, XTL_ERROR, errnoval, "the connection to xenstored is lost");
     libxl__fd_deregister(ctx, &wire->source);
     while (wire->answered != wire->put)
-        answer(ctx, errnoval, NULL, 0);
+        deliver_answer(ctx, errnoval, NULL, 0);
     if (errnoval != ESHUTDOWN)
         libxl__watches_lost(ctx);
 }
 
+/* Sends what the socket takes, and has epoll report when the socket is writable if something is left. */
 static void flush(libxl_ctx *ctx)
 {
     struct libxl__xs_wire *wire = wire_of(ctx);
     while (!wire->lost && wire->out_begin < wire->out_end) {
-        ssize_t put = send(wire->fd, wire->out + wire->out_begin, wire->out_end - wire->out_begin,
-                           MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (put > 0)
-            wire->out_begin += (size_t)put;
+        ssize_t written = send(wire->fd, wire->out + wire->out_begin, wire->out_end - wire->out_begin,
+                               MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (written > 0)
+            wire->out_begin += (size_t)written;
         else if (errno == EAGAIN)
             break;
         else if (errno != EINTR)
             lose(ctx, errno);
     }
-    give_back(wire);
+    shrink(wire);
     bool more = wire->out_begin < wire->out_end;
     if (!more)
         wire->sent = wire->put;
@@ -215,6 +224,7 @@ bool libxl__wire_lost(const libxl_ctx *ctx)
 
 /* ---- receiving */
 
+/* The errno that an XS_ERROR names, for example "ENOENT". Returns EIO for an unknown name. */
 static int errno_of(const char *name, size_t length)
 {
     for (size_t i = 0; i < sizeof(xsd_errors) / sizeof(*xsd_errors); i++)
@@ -223,29 +233,30 @@ static int errno_of(const char *name, size_t length)
     return EIO;
 }
 
-/* An event is a path and a token, each with its zero; what is not that is an event of no watch. */
-static void watch_event(libxl_ctx *ctx, const char *body, size_t length)
+/* Reports an event. Its body is a path and a token, each with a terminating zero. Any other body is ignored. */
+static void handle_event(libxl_ctx *ctx, const char *body, size_t length)
 {
     size_t path = strnlen(body, length) + 1;
     const bool whole = path < length && memchr(body + path, 0, length - path);
     libxl__watch_event(ctx, whole ? body + path : "");
 }
 
-static void message(libxl_ctx *ctx, const struct xsd_sockmsg *header, const char *body)
+/* Handles a message: a watch event or the next answer. An answer that is not expected ends the connection. */
+static void handle_message(libxl_ctx *ctx, const struct xsd_sockmsg *header, const char *body)
 {
     struct libxl__xs_wire *wire = wire_of(ctx);
     if (header->type == XS_WATCH_EVENT) {
-        watch_event(ctx, body, header->len);
+        handle_event(ctx, body, header->len);
         return;
     }
     if (wire->answered == wire->put || header->req_id != wire->answered)
         lose(ctx, EPROTO);
     else
-        answer(ctx, header->type == XS_ERROR ? errno_of(body, header->len) : 0, body, header->len);
+        deliver_answer(ctx, header->type == XS_ERROR ? errno_of(body, header->len) : 0, body, header->len);
 }
 
-/* Handles the whole messages that have come, and keeps the rest. */
-static void messages(libxl_ctx *ctx)
+/* Handles the complete messages in the input buffer and keeps an incomplete one. */
+static void handle_messages(libxl_ctx *ctx)
 {
     struct libxl__xs_wire *wire = wire_of(ctx);
     struct xsd_sockmsg header;
@@ -261,25 +272,26 @@ static void messages(libxl_ctx *ctx)
                 libxl__watch_early_fire(ctx, header.len);
             break;
         }
-        message(ctx, &header, wire->in + at + sizeof(header));
+        handle_message(ctx, &header, wire->in + at + sizeof(header));
         at += sizeof(header) + header.len;
     }
     wire->have -= at;
     memmove(wire->in, wire->in + at, wire->have);
 }
 
-static void ready(libxl_ctx *ctx, libxl__fd *source, uint32_t revents)
+/* The socket is readable or writable. */
+static void socket_ready(libxl_ctx *ctx, libxl__fd *source, uint32_t revents)
 {
     (void)source, (void)revents;
     struct libxl__xs_wire *wire = wire_of(ctx);
-    bool more = true; /* a read that is not filled has emptied the socket, or epoll will tell */
+    bool more = true; /* a read that fills less than the buffer has emptied the socket */
     for (int i = 0; i < READS_AT_ONCE && more && !wire->lost; i++) {
         const size_t room = sizeof(wire->in) - wire->have;
         const ssize_t got = recv(wire->fd, wire->in + wire->have, room, MSG_DONTWAIT);
         if (got > 0) {
             more = (size_t)got == room;
             wire->have += (size_t)got;
-            messages(ctx);
+            handle_messages(ctx);
         } else if (got == 0) {
             lose(ctx, EPIPE);
         } else if (errno == EAGAIN) {
@@ -293,7 +305,7 @@ static void ready(libxl_ctx *ctx, libxl__fd *source, uint32_t revents)
 
 /* ---- opening and closing */
 
-/* As libxenstore finds it: XENSTORED_PATH, or "socket" in XENSTORED_RUNDIR. */
+/* Finds the socket as libxenstore does: XENSTORED_PATH, or "socket" in XENSTORED_RUNDIR. Returns 0 or an errno. */
 static int socket_path(struct sockaddr_un *address)
 {
     const char *path = getenv("XENSTORED_PATH"), *rundir = getenv("XENSTORED_RUNDIR");
@@ -304,7 +316,7 @@ static int socket_path(struct sockaddr_un *address)
     return length < (int)sizeof(address->sun_path) ? 0 : ENAMETOOLONG;
 }
 
-/* Errors: NO_XENSTORE, PERMISSION, FAIL, NOMEM. */
+/* Errors, with a message: NO_XENSTORE, PERMISSION, FAIL, NOMEM. */
 static int connect_socket(int fd)
 {
     struct sockaddr_un address;
@@ -341,7 +353,7 @@ int libxl__wire_open(libxl_ctx *ctx)
     else
         rc = connect_socket(wire->fd);
     if (!rc)
-        rc = libxl__fd_register(ctx, &wire->source, wire->fd, EPOLLIN, ready);
+        rc = libxl__fd_register(ctx, &wire->source, wire->fd, EPOLLIN, socket_ready);
     if (rc)
         libxl__wire_close(ctx);
     return rc;

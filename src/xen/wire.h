@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The connection to xenstored, in its wire protocol (xen/io/xs_wire.h): what xs_wire.c stands on. */
+/*
+ * The socket to xenstored: sends messages of its wire protocol (xen/io/xs_wire.h) and matches the answers to them. Only
+ * xs_wire.c uses it.
+ *
+ * Call all functions with the context locked, or while no other thread knows the context.
+ */
 #ifndef LIBXL__WIRE_H
 #define LIBXL__WIRE_H
 
@@ -7,51 +12,59 @@
 
 #include "xs_transport.h"
 
-/* Locked. errnoval: 0, or xenstored's refusal; `body` is valid during the call. */
+/*
+ * Called once for each message, when its answer has arrived or the connection is lost. Called with the context locked.
+ * `owner` and `request` are those of the message. errnoval: 0, or the error that xenstored has answered; ESHUTDOWN: the
+ * connection is being closed. `body` is valid during the call only.
+ */
 typedef void libxl__wire_answered(libxl_ctx *ctx, void *owner, libxl__xs_request *request, int errnoval,
                                   const char *body, size_t length);
 
-/* An answer that is expected; its number in order is the id of its request. */
+/* What to call for the answer to a message. */
 typedef struct libxl__wire_expected {
     libxl__wire_answered *answered;
     void *owner;
     libxl__xs_request *request;
 } libxl__wire_expected;
 
-/* A part of a message. */
+/* A part of a message's body. */
 typedef struct libxl__wire_part {
     const char *text;
     size_t length;
 } libxl__wire_part;
 
-#define LIBXL__WIRE_TEXT(string)  ((libxl__wire_part){string, strlen(string) + 1}) /* with its zero */
-#define LIBXL__WIRE_VALUE(string) ((libxl__wire_part){string, strlen(string)})
+#define LIBXL__WIRE_TEXT(string)                                                                             \
+    ((libxl__wire_part){string, strlen(string) + 1})                           /* with its terminating zero */
+#define LIBXL__WIRE_VALUE(string) ((libxl__wire_part){string, strlen(string)}) /* without it */
 #define LIBXL__WIRE_NOTHING       ((libxl__wire_part){NULL, 0})
 
-/* Locked, all of them, or not yet shared. */
-
-/* Errors: NO_XENSTORE, PERMISSION, FAIL, NOMEM; nothing is left open then. */
+/* Connects to xenstored. Errors, with a message: NO_XENSTORE, PERMISSION, FAIL, NOMEM. After an error nothing is open. */
 int libxl__wire_open(libxl_ctx *ctx);
-/* What is expected is answered with ESHUTDOWN. */
+/* Disconnects. Calls `answered` with ESHUTDOWN for each message that has no answer yet. */
 void libxl__wire_close(libxl_ctx *ctx);
-/* In the child of a fork: gives up the socket. */
+/* Closes the child's copy of the socket. Called in the child of a fork. */
 void libxl__wire_postfork(libxl_ctx *ctx);
+/* Whether the connection is lost. It is never made again. */
 bool libxl__wire_lost(const libxl_ctx *ctx);
 
-/* Appends a message, whose answer is expected. Errors: NOMEM; INVAL: longer than a message may be. */
+/*
+ * Appends a message to the output buffer; libxl__wire_send_soon sends it. The body is a, b and c, one after the other; it is
+ * copied. After an error `expected.answered` is not called. Errors: NOMEM; INVAL: the body is longer than the protocol allows.
+ */
 int libxl__wire_put(libxl_ctx *ctx, libxl__wire_expected expected, uint32_t type, uint32_t transaction,
                     libxl__wire_part a, libxl__wire_part b, libxl__wire_part c);
 
 /*
- * Reserves room for so many messages with so many octets besides their headers: after libxl__wire_release, libxl__wire_put
- * takes these messages even if no memory is left. Errors: NOMEM.
+ * Reserves memory for this number of messages. `octets` is the total length of their bodies. Just before you put these
+ * messages, call libxl__wire_release with the same numbers; libxl__wire_put does not fail with NOMEM then. Errors: NOMEM.
  */
 int libxl__wire_reserve(libxl_ctx *ctx, uint32_t messages, size_t octets);
+/* Releases a reservation. */
 void libxl__wire_release(libxl_ctx *ctx, uint32_t messages, size_t octets);
 
 /*
- * What has been put goes out now if xenstored has nothing else to answer, else with the next answer: one system
- * call for all that is put meanwhile (Nagle's way).
+ * Sends the output buffer at once if all messages that were sent have been answered. Otherwise the buffer is sent when the
+ * next answers arrive. So messages that are put in the meantime go out in one system call (Nagle's algorithm).
  */
 void libxl__wire_send_soon(libxl_ctx *ctx);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: batches and all that is in them. A batch belongs to its operation (locked) until it is run, to the
- * transport while it is under way, then to the operation again; one that is given up meanwhile is freed when
- * it ends.
+ * Owns: the batches and their requests, from libxl__xs_batch_new on. The context's lock guards them.
+ *
+ * A batch belongs to its operation until it is run, to the transport while it is under way, then to the operation again. If
+ * the operation frees a batch that is under way, the batch is detached and libxl__xs_batch_ended frees it.
  */
 #include "xen.h"
 
@@ -11,9 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- building */
+/* ---- making and freeing batches, adding requests */
 
-static void free_batch(libxl__xs_batch *batch)
+static void free_memory(libxl__xs_batch *batch)
 {
     libxl__xs_request *request;
     STAILQ_FOREACH (request, &batch->requests, link)
@@ -22,26 +23,28 @@ static void free_batch(libxl__xs_batch *batch)
     free(batch);
 }
 
-static void release(libxl_ctx *ctx, libxl__xs_batch *batch)
+static void release_reserve(libxl_ctx *ctx, libxl__xs_batch *batch)
 {
     if (batch->has_reserve)
         ctx->xen->transport->release(ctx, batch);
     batch->has_reserve = false;
 }
 
-static bool take_back(libxl_ctx *ctx, libxl__xs_batch *batch)
+/* Returns whether the batch is idle: it has not been run, or it could be withdrawn. */
+static bool withdraw(libxl_ctx *ctx, libxl__xs_batch *batch)
 {
     if (batch->state == LIBXL__XS_UNDER_WAY && ctx->xen->transport->withdraw(ctx, batch))
         batch->state = LIBXL__XS_IDLE;
     return batch->state == LIBXL__XS_IDLE;
 }
 
-static void give_up(libxl_ctx *ctx, libxl__source *source)
+/* Stops the batch as a source: its operation ends, or frees the batch. */
+static void batch_stop(libxl_ctx *ctx, libxl__source *source)
 {
     libxl__xs_batch *batch = (libxl__xs_batch *)source;
-    release(ctx, batch);
-    if (take_back(ctx, batch) || libxl__xs_done(batch))
-        free_batch(batch);
+    release_reserve(ctx, batch);
+    if (withdraw(ctx, batch) || libxl__xs_done(batch))
+        free_memory(batch);
 }
 
 libxl__xs_batch *libxl__xs_batch_new(libxl__ao *ao, uint32_t domid)
@@ -53,7 +56,7 @@ libxl__xs_batch *libxl__xs_batch_new(libxl__ao *ao, uint32_t domid)
     batch->domid = domid;
     STAILQ_INIT(&batch->requests);
     libxl__gc_begin(&batch->gc, batch->memory, sizeof(batch->memory));
-    libxl__source_attach(ao, &batch->source, give_up);
+    libxl__source_attach(ao, &batch->source, batch_stop);
     return batch;
 }
 
@@ -63,6 +66,7 @@ void libxl__xs_batch_free(libxl__xs_batch *batch)
         libxl__source_stop(batch->ao->ctx, &batch->source);
 }
 
+/* Adds a request. `path` lies in the batch's gc; NULL: there was no memory for it. */
 static libxl__xs_request *add_for(libxl__xs_batch *batch, libxl__xs_kind kind, const char *path)
 {
     libxl__xs_request *request = path ? libxl__gc_alloc(&batch->gc, sizeof(*request)) : NULL;
@@ -82,6 +86,7 @@ add(libxl__xs_batch *batch, libxl__xs_kind kind, const char *path, va_list args)
     return add_for(batch, kind, libxl__gc_vprintf(&batch->gc, path, args));
 }
 
+/* Declares `request` and adds it, with the path that the variable arguments of the function make. */
 #define ADD(request, batch, kind, path)                                                                      \
     libxl__xs_request *request;                                                                              \
     do {                                                                                                     \
@@ -136,6 +141,7 @@ void libxl__xs_require(libxl__xs_batch *batch, int rc, const char *value, const 
     request->value = value ? copy(batch, value) : NULL;
 }
 
+/* Requires that the `vm` node of the batch's domain names this UUID or is missing. */
 static void require_vm(libxl__xs_batch *batch, const libxl_uuid *uuid)
 {
     const char *path = libxl__gc_printf(&batch->gc, "/local/domain/%u/vm", batch->domid);
@@ -171,7 +177,7 @@ void libxl__xs_introduce(libxl__xs_batch *batch, unsigned long gfn, uint32_t por
     request->port = port;
 }
 
-/* ---- for the transports */
+/* ---- called by the transports */
 
 bool libxl__xs_unmet(const libxl__xs_request *request)
 {
@@ -180,6 +186,7 @@ bool libxl__xs_unmet(const libxl__xs_request *request)
     return request->value && strcmp(request->found, request->value) != 0;
 }
 
+/* The library's error for an error of xenstored. */
 static int rc_of(int errnoval)
 {
     switch (errnoval) {
@@ -208,27 +215,29 @@ void libxl__xs_batch_ended(libxl__xs_batch *batch)
     if (batch->source.ao)
         libxl__source_fire(&batch->source);
     else
-        free_batch(batch);
+        free_memory(batch);
 }
 
 /* ---- running */
 
-static int set_going(libxl__xs_batch *batch, libxl__xs_mode mode)
+/* Hands the batch to the transport. Returns 0 or an error, without a message. */
+static int start(libxl__xs_batch *batch, libxl__xs_mode mode)
 {
     if (batch->out_of_memory)
         return ERROR_NOMEM;
     libxl_ctx *ctx = batch->ao->ctx;
-    release(ctx, batch);
+    release_reserve(ctx, batch);
     batch->mode = mode;
     batch->state = LIBXL__XS_UNDER_WAY;
-    batch->ended = ctx->xen->transactions.ended;
+    batch->ended_seen = ctx->xen->transactions.ended;
     int rc = ctx->xen->transport->run(ctx, batch);
     if (rc)
         batch->state = LIBXL__XS_IDLE;
     return rc;
 }
 
-static int told(libxl__xs_batch *batch, int rc)
+/* Records an error of the whole batch in ao. */
+static int record_error(libxl__xs_batch *batch, int rc)
 {
     return rc ? libxl__ao_fail(batch->ao, rc, "xenstore: %s", libxl_error_describe(rc)) : 0;
 }
@@ -236,22 +245,22 @@ static int told(libxl__xs_batch *batch, int rc)
 int libxl__xs_reserve(libxl__xs_batch *batch, uint32_t requests, size_t octets)
 {
     libxl_ctx *ctx = batch->ao->ctx;
-    const size_t slack = 4 * sizeof(void *); /* what aligning a request, its path and its value takes */
+    const size_t slack = 4 * sizeof(void *); /* for the alignment of a request, its path and its value */
     int rc = libxl__gc_reserve(&batch->gc, requests * (sizeof(libxl__xs_request) + slack) + octets);
     if (!rc)
         rc = ctx->xen->transport->reserve(ctx, batch, requests, octets);
     batch->has_reserve = !rc;
-    return told(batch, rc);
+    return record_error(batch, rc);
 }
 
 int libxl__xs_run(libxl__xs_batch *batch, libxl__xs_mode mode)
 {
-    return told(batch, set_going(batch, mode));
+    return record_error(batch, start(batch, mode));
 }
 
 void libxl__xs_run_anyway(libxl__xs_batch *batch, libxl__xs_mode mode)
 {
-    int rc = set_going(batch, mode);
+    int rc = start(batch, mode);
     if (!rc)
         return;
     batch->rc = rc;
@@ -261,15 +270,15 @@ void libxl__xs_run_anyway(libxl__xs_batch *batch, libxl__xs_mode mode)
 
 bool libxl__xs_take_back(libxl__xs_batch *batch)
 {
-    return take_back(batch->ao->ctx, batch);
+    return withdraw(batch->ao->ctx, batch);
 }
 
 bool libxl__xs_advances(libxl__xs_batch *batch)
 {
-    const uint32_t before = batch->ended;
-    batch->ended = batch->ao->ctx->xen->transactions.ended;
-    return ((batch->waits && !batch->begun) || batch->job.state == LIBXL__JOB_QUEUED) &&
-           batch->ended != before;
+    const uint32_t before = batch->ended_seen;
+    batch->ended_seen = batch->ao->ctx->xen->transactions.ended;
+    return ((batch->queued && !batch->start_answered) || batch->job.state == LIBXL__JOB_QUEUED) &&
+           batch->ended_seen != before;
 }
 
 bool libxl__xs_done(const libxl__xs_batch *batch)

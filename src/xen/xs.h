@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Requests to xenstored, many at a time. An operation collects requests in a batch and runs it; the batch is
- * a source that fires when all are done. Nothing here blocks. Batches reach xenstored in the order in which
- * they were run, but transactions may have to wait for others and come later.
+ * Requests to xenstored, in batches. An operation adds requests to a batch and runs it. The batch is a source of the
+ * operation: it fires when all its requests have been answered. Nothing here blocks.
+ *
+ * Batches are sent to xenstored in the order in which they are run. A transaction is the exception: it may be queued until
+ * other transactions have ended.
+ *
+ * Call all functions with the context locked. A batch is freed with its operation at the latest. Paths and values are copied
+ * into the batch.
  */
 #ifndef LIBXL__XS_H
 #define LIBXL__XS_H
@@ -10,84 +15,95 @@
 #include "ao.h"
 #include "worker.h"
 
-/* What a node allows: who owns it may do all; the others nothing, or read. */
+/* The permissions of a node. The owner of a node may do everything with it. */
 typedef enum libxl__xs_perms {
-    LIBXL__XS_INHERITS,    /* a new node: as the one above it. A node that is there: as it was */
-    LIBXL__XS_GUEST_READS, /* ours, the guest may read */
-    LIBXL__XS_GUESTS,      /* the guest's */
+    LIBXL__XS_INHERITS,    /* a new node gets its parent's permissions; an existing node keeps its own */
+    LIBXL__XS_GUEST_READS, /* domain 0 owns the node; the guest may read it; nobody else may */
+    LIBXL__XS_GUESTS,      /* the guest owns the node */
 } libxl__xs_perms;
 
 typedef struct libxl__xs_batch libxl__xs_batch;
 typedef struct libxl__xs_request libxl__xs_request;
 
-/* Locked, all of them. A batch is freed with its operation; what its requests say is copied. */
-
-/* `domid`: whom GUEST permissions are for. NULL: NOMEM. */
+/* Makes an empty batch. `domid` is the guest that libxl__xs_perms speaks of. Returns NULL if there is no memory. */
 libxl__xs_batch *libxl__xs_batch_new(libxl__ao *ao, uint32_t domid);
 
 /*
- * Requests; each takes the path as a format with arguments. Memory that runs out is reported by
- * libxl__xs_run.
+ * Each of the following functions adds one request. The path is a printf format with its arguments. If there is no memory,
+ * libxl__xs_run fails with NOMEM.
  */
 
-/* Its value, later by libxl__xs_value. A missing node is no error. */
+/* Reads a node. libxl__xs_value returns the value once the batch is done. A missing node is not an error. */
 libxl__xs_request *libxl__xs_read(libxl__xs_batch *batch, const char *path, ...)
     __attribute__((format(printf, 2, 3)));
-/* Makes the node, and those above it, which inherit. */
+/* Writes a node. xenstored makes the node and its parents if they are missing; new parents inherit their permissions. */
 void libxl__xs_write(libxl__xs_batch *batch, libxl__xs_perms perms, const char *value, const char *path, ...)
     __attribute__((format(printf, 4, 5)));
-/* Of a node that is there. */
+/* Sets the permissions of an existing node. A missing node is an error. */
 void libxl__xs_permit(libxl__xs_batch *batch, libxl__xs_perms perms, const char *path, ...)
     __attribute__((format(printf, 3, 4)));
-/* With all below it. A missing node is no error. */
+/* Removes a node and all nodes below it. A missing node is not an error. */
 void libxl__xs_remove(libxl__xs_batch *batch, const char *path, ...) __attribute__((format(printf, 2, 3)));
 /*
- * Fails with `rc` if there is no such node, or if it holds something else than `value` (NULL: anything will
- * do). In a transaction nothing is changed then: so that a dead domain's tree is not revived, nor another's
- * request withdrawn.
+ * Checks that a node exists and, unless `value` is NULL, that it holds `value`. Otherwise the batch fails with `rc`. In a
+ * transaction nothing is changed then. So a transaction cannot re-create the nodes of a domain that is gone, and cannot
+ * overwrite what another program has written in the meantime.
  */
 void libxl__xs_require(libxl__xs_batch *batch, int rc, const char *value, const char *path, ...)
     __attribute__((format(printf, 4, 5)));
 /*
- * Fails with DOMAIN_DESTROYED unless the batch's domain has its tree, and that is not another's: its `vm` names this uuid
- * (nil: not known, any will do), or is missing, as it is only in what no toolstack has made.
+ * Checks that the batch's domain still has its nodes in xenstore. Otherwise the batch fails with DOMAIN_DESTROYED. It also
+ * fails if the domain's `vm` node names another UUID, because another domain has the domid then. A missing `vm` node passes:
+ * domains that no toolstack has made have none. A nil `uuid` means that the UUID is not known; it is not compared then.
  */
 void libxl__xs_require_domain(libxl__xs_batch *batch, const libxl_uuid *uuid);
-/* Tells xenstored of a domain with this page for its ring and this event channel. */
+/* Introduces the batch's domain to xenstored. `gfn` is the frame of its xenstore ring, `port` its event channel. */
 void libxl__xs_introduce(libxl__xs_batch *batch, unsigned long gfn, uint32_t port);
 
-/* One by one: after one has failed, later ones may or may not be made. In a transaction: all or none. */
+/*
+ * ONE_BY_ONE: the requests are independent. After one has failed, later ones may or may not be carried out.
+ * TRANSACTION: either all requests are carried out or none.
+ */
 typedef enum libxl__xs_mode { LIBXL__XS_ONE_BY_ONE, LIBXL__XS_TRANSACTION } libxl__xs_mode;
 
 /*
- * Reserves what so many requests need, whose paths and values have so many octets together, the terminating ones included.
- * Adding these requests and running the batch, one by one, then fails only if the connection is lost. Call it before the
- * first request is added. Errors: NOMEM, FAIL, noted in ao.
+ * Reserves memory for this number of requests. `octets` is the total length of their paths and values, each with its
+ * terminating zero. Afterwards, adding these requests and running the batch ONE_BY_ONE can fail only if the connection to
+ * xenstored is lost. Call this before the first request is added. Errors: NOMEM, FAIL, recorded in ao.
  */
 int libxl__xs_reserve(libxl__xs_batch *batch, uint32_t requests, size_t octets);
 
-/* Sets the requests going. 0, or NOMEM, FAIL, NO_XENSTORE, noted in ao. */
+/* Runs the batch. Add no more requests afterwards. Returns 0, or NOMEM, FAIL, NO_XENSTORE, recorded in ao. */
 int libxl__xs_run(libxl__xs_batch *batch, libxl__xs_mode mode);
 
-/* The same where it goes on without: what fails is the batch's, which is done then. */
+/* Runs the batch like libxl__xs_run. If it cannot be run, the batch is done at once and libxl__xs_rc returns the error. */
 void libxl__xs_run_anyway(libxl__xs_batch *batch, libxl__xs_mode mode);
 
+/* Whether the batch was run and has ended. */
 bool libxl__xs_done(const libxl__xs_batch *batch);
 /*
- * Of a batch that is done: 0, or the first error, with its message noted in ao: XENSTORE, PERMISSION, INVAL (too long
- * for xenstored), NOMEM, or what a libxl__xs_require says.
+ * Returns 0 or the first error of a batch that is done, and records the error in ao. Errors: XENSTORE, PERMISSION, INVAL (a
+ * request is too long for xenstored), NOMEM, or the error that libxl__xs_require was given.
  */
 int libxl__xs_result(libxl__xs_batch *batch);
-/* The same error, of which nothing is noted. */
+/* Returns what libxl__xs_result returns, but records nothing in ao. */
 int libxl__xs_rc(const libxl__xs_batch *batch);
-/* The value read, without anything that follows a zero octet; NULL: there is no such node. The batch's. */
+/*
+ * Returns the value that a request has read, up to its first zero octet; NULL: the node is missing. The value belongs to the
+ * batch.
+ */
 const char *libxl__xs_value(const libxl__xs_request *request);
-/* Takes back a batch that was run, if nothing of it has been sent, or all of it was in vain; whether it was so. */
+/*
+ * Withdraws a batch that has been run, if it has changed nothing in xenstore and is only queued. Returns true if the batch is
+ * not running now. Returns false if the batch is done or is still running; it cannot be withdrawn then.
+ */
 bool libxl__xs_take_back(libxl__xs_batch *batch);
-/* Whether a batch that was run waits for its first turn, and others have ended since it was run or this was asked:
- * xenstored answers, but not yet this. */
+/*
+ * Whether a queued batch moves forward in its queue. Returns true if the batch has not started yet, and another batch has
+ * ended since this one was run or since this was last called. So xenstored answers, and waiting longer makes sense.
+ */
 bool libxl__xs_advances(libxl__xs_batch *batch);
-/* Gives the batch up now, wherever it is. NULL is fine. */
+/* Frees the batch, whatever its state. If it is running, the transport frees it when it ends. NULL: nothing happens. */
 void libxl__xs_batch_free(libxl__xs_batch *batch);
 
 #endif

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What a batch of requests consists of. For xs.c and the transports; operations use xs.h. The batch is its operation's until
- * it is run, then the transport's, then the operation's again. The context's lock guards it, except while a worker has it.
+ * The layout of a batch of xenstore requests. Only xs.c and the transports use it, and await.c looks at the requests;
+ * operations use xs.h.
+ *
+ * A batch belongs to its operation until it is run, then to the transport until it has ended, then to the operation again.
+ * The context's lock guards it. While a worker of xs_lib.c carries out the batch, only that worker uses it, without the lock.
  */
 #ifndef LIBXL__XS_BATCH_H
 #define LIBXL__XS_BATCH_H
@@ -17,48 +20,51 @@ typedef enum libxl__xs_kind {
     LIBXL__XS_INTRODUCE
 } libxl__xs_kind;
 
+/* One request. The comments name the kinds that use a member. Paths and values lie in the batch's gc. */
 struct libxl__xs_request {
     libxl__xs_kind kind;
-    libxl__xs_perms perms; /* PERMIT: not INHERITS */
-    bool optional;         /* REQUIRE: a missing node will do */
-    int rc;                /* REQUIRE: the error */
+    libxl__xs_perms perms; /* PERMIT; never INHERITS */
+    bool optional;         /* REQUIRE: a missing node passes the check */
+    int rc;                /* REQUIRE: the error if the check fails */
     const char *path;
-    const char *value; /* WRITE; REQUIRE: what the node is to hold, NULL: anything */
-    unsigned long gfn; /* INTRODUCE */
-    uint32_t port;
-    char *found; /* READ, REQUIRE: malloc'ed, ends with a zero octet; NULL: no node */
+    const char *value; /* WRITE: the new value. REQUIRE: the value that the node must hold; NULL: any */
+    unsigned long gfn; /* INTRODUCE: the frame of the xenstore ring */
+    uint32_t port;     /* INTRODUCE: the event channel */
+    char *found;       /* READ, REQUIRE: the value, malloc'ed, with a terminating zero; NULL: no such node */
     STAILQ_ENTRY(libxl__xs_request) link;
 };
 
 struct libxl__xs_batch {
-    libxl__source source; /* first; not attached if the batch has been given up */
+    libxl__source
+        source; /* must be first. Detached once the operation has freed the batch while it was running */
     libxl__ao *ao;
     libxl__gc gc;
     uint32_t domid;
     libxl__xs_mode mode;
     enum { LIBXL__XS_IDLE, LIBXL__XS_UNDER_WAY, LIBXL__XS_DONE } state;
-    bool out_of_memory;
-    bool has_reserve; /* what follows is reserved at the transport */
-    uint32_t reserved;
-    size_t reserved_octets;
-    uint32_t ended; /* of others: libxl__xs_advances */
-    int rc;
-    const char *message; /* in gc */
+    bool out_of_memory;     /* a request could not be added */
+    bool has_reserve;       /* the transport keeps the following reserve for this batch */
+    uint32_t reserved;      /* messages */
+    size_t reserved_octets; /* of these messages, without their headers */
+    uint32_t ended_seen;    /* transactions.ended when libxl__xs_advances last looked */
+    int rc;                 /* the first error */
+    const char *message;    /* of this error, in gc */
     STAILQ_HEAD(, libxl__xs_request) requests;
-    libxl__job job; /* for xs_lib.c */
-    /* for xs_wire.c */
-    bool waits; /* it is in libxl__transactions.waiting */
-    TAILQ_ENTRY(libxl__xs_batch) line;
-    bool begun; /* the transaction's id has been asked for and given */
-    uint32_t unanswered, transaction;
-    _Alignas(16) char memory[256]; /* the first of gc */
+    libxl__job job; /* used by xs_lib.c only */
+    /* The members from here to `transaction` are used by xs_wire.c only. */
+    bool queued; /* it is in libxl__transactions.waiting */
+    TAILQ_ENTRY(libxl__xs_batch) queue_link;
+    bool start_answered;           /* xenstored has answered the start of the transaction */
+    uint32_t unanswered;           /* messages that xenstored has not answered yet */
+    uint32_t transaction;          /* xenstored's id of the open transaction; 0: none is open */
+    _Alignas(16) char memory[256]; /* the first memory of gc */
 };
 
-/* The transactions of xs_wire.c: those that are open, and those that wait until one of them has ended. */
+/* The transactions of a context. xs_wire.c limits how many are open at a time and queues the others. */
 typedef struct libxl__transactions {
     uint32_t open;
-    uint32_t ended; /* so far, modulo 2^32; for xs_lib.c: batches */
-    TAILQ_HEAD(, libxl__xs_batch) waiting;
+    uint32_t ended; /* transactions that have ended so far, modulo 2^32; xs_lib.c counts all batches here */
+    TAILQ_HEAD(, libxl__xs_batch) waiting; /* first in, first out */
 } libxl__transactions;
 
 #endif

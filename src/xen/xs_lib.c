@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: two libxenstore handles, one for requests and one for watches, because a handle with watches has a
- * thread that reads for it. Requests are made on the xenstore lane's one worker, which has the batch, or the
- * watch, to itself meanwhile; the rest is guarded by the context's lock.
+ * The transport that calls libxenstore. It owns ctx->xen->lib: two libxenstore handles and the lane of the xenstore worker.
+ * There are two handles because libxenstore starts a reading thread for a handle that has watches.
  *
- * libxenstore's calls block and cannot be interrupted, and while one is made SIGPIPE is ignored in the whole
- * process: hence the other transport.
+ * The lane has one worker, which makes all calls that block. While it carries out a batch or registers a watch, only the
+ * worker uses that batch or watch, without the lock. The context's lock guards everything else.
+ *
+ * libxenstore's calls block and cannot be interrupted, and they ignore SIGPIPE in the whole process meanwhile. Therefore
+ * xs_wire.c is the usual transport.
  */
 #include "xen.h"
 
@@ -22,7 +24,7 @@ struct libxl__xs_lib {
     libxl__lane lane;
 };
 
-/* In front of each watch. */
+/* The job of a watch lies in front of it, in the memory that .watch_room asks for. */
 static libxl__job *job_of(libxl__watch *watch)
 {
     return (libxl__job *)(void *)watch - 1;
@@ -33,7 +35,7 @@ static libxl__watch *watch_of(libxl__job *job)
     return (libxl__watch *)(void *)(job + 1);
 }
 
-/* ---- on the lane, not locked */
+/* ---- work of the jobs: on the worker, without the lock */
 
 static bool set_perms(struct xs_handle *xs, xs_transaction_t transaction, const libxl__xs_batch *batch,
                       const libxl__xs_request *request)
@@ -45,8 +47,9 @@ static bool set_perms(struct xs_handle *xs, xs_transaction_t transaction, const 
                               request->perms == LIBXL__XS_GUEST_READS ? 2 : 1);
 }
 
-static bool make(struct xs_handle *xs, xs_transaction_t transaction, const libxl__xs_batch *batch,
-                 libxl__xs_request *request)
+/* Carries out a request. Returns false, with errno, if it fails. */
+static bool carry_out(struct xs_handle *xs, xs_transaction_t transaction, const libxl__xs_batch *batch,
+                      libxl__xs_request *request)
 {
     unsigned length;
     switch (request->kind) {
@@ -67,17 +70,19 @@ static bool make(struct xs_handle *xs, xs_transaction_t transaction, const libxl
     return false;
 }
 
-static void make_all(struct xs_handle *xs, xs_transaction_t transaction, libxl__xs_batch *batch)
+/* Carries out the requests up to the first that fails. */
+static void carry_out_all(struct xs_handle *xs, xs_transaction_t transaction, libxl__xs_batch *batch)
 {
     libxl__xs_request *request;
     STAILQ_FOREACH (request, &batch->requests, link)
-        if (!make(xs, transaction, batch, request)) {
+        if (!carry_out(xs, transaction, batch, request)) {
             libxl__xs_failed(batch, request, errno);
             return;
         }
 }
 
-static void make_transaction(struct xs_handle *xs, libxl__xs_batch *batch)
+/* Carries out the batch as a transaction and repeats it while other clients interfere. */
+static void carry_out_transaction(struct xs_handle *xs, libxl__xs_batch *batch)
 {
     for (;;) {
         xs_transaction_t transaction = xs_transaction_start(xs);
@@ -85,10 +90,10 @@ static void make_transaction(struct xs_handle *xs, libxl__xs_batch *batch)
             libxl__xs_failed(batch, NULL, errno);
             return;
         }
-        make_all(xs, transaction, batch);
+        carry_out_all(xs, transaction, batch);
         if (xs_transaction_end(xs, transaction, batch->rc != 0) || batch->rc)
             return;
-        if (errno != EAGAIN) { /* EAGAIN: somebody else has changed what we read */
+        if (errno != EAGAIN) { /* EAGAIN: another client has changed a node that the transaction has used */
             libxl__xs_failed(batch, NULL, errno);
             return;
         }
@@ -100,9 +105,9 @@ static void batch_work(libxl_ctx *ctx, libxl__job *job)
     libxl__xs_batch *batch = LIBXL__CONTAINER(job, libxl__xs_batch, job);
     struct xs_handle *xs = ctx->xen->lib->requests;
     if (batch->mode == LIBXL__XS_TRANSACTION)
-        make_transaction(xs, batch);
+        carry_out_transaction(xs, batch);
     else
-        make_all(xs, XBT_NULL, batch);
+        carry_out_all(xs, XBT_NULL, batch);
 }
 
 static void watch_work(libxl_ctx *ctx, libxl__job *job)
@@ -117,23 +122,23 @@ static void unwatch_work(libxl_ctx *ctx, libxl__job *job)
     xs_unwatch(ctx->xen->lib->watches, watch->path, libxl__watch_token_of(watch).text);
 }
 
-/* ---- locked, on the lane's worker when a job is over */
+/* ---- called on the worker when a job is done, with the lock */
 
-static void batch_over(libxl_ctx *ctx, libxl__job *job)
+static void batch_done(libxl_ctx *ctx, libxl__job *job)
 {
     ctx->xen->transactions.ended++;
     libxl__xs_batch_ended(LIBXL__CONTAINER(job, libxl__xs_batch, job));
     libxl__loop_look_again(ctx);
 }
 
-static void watch_over(libxl_ctx *ctx, libxl__job *job)
+static void watch_done(libxl_ctx *ctx, libxl__job *job)
 {
     libxl__watch *watch = watch_of(job);
     libxl__watch_added(ctx, watch, !watch->failed);
     libxl__loop_look_again(ctx);
 }
 
-static void unwatch_over(libxl_ctx *ctx, libxl__job *job)
+static void unwatch_done(libxl_ctx *ctx, libxl__job *job)
 {
     libxl__watch_free(ctx, watch_of(job));
 }
@@ -141,13 +146,14 @@ static void unwatch_over(libxl_ctx *ctx, libxl__job *job)
 /* ---- the transport */
 
 static int submit(libxl_ctx *ctx, libxl__job *job, void (*work)(libxl_ctx *, libxl__job *),
-                  void (*over)(libxl_ctx *, libxl__job *))
+                  void (*on_done)(libxl_ctx *, libxl__job *))
 {
     job->work = work;
-    job->on_done = over;
+    job->on_done = on_done;
     return libxl__job_submit(&ctx->xen->lib->lane, NULL, job);
 }
 
+/* A worker is all that a batch needs here, whatever its length. */
 static int reserve(libxl_ctx *ctx, libxl__xs_batch *batch, uint32_t requests, size_t octets)
 {
     (void)requests, (void)octets;
@@ -162,7 +168,7 @@ static void release(libxl_ctx *ctx, libxl__xs_batch *batch)
 
 static int run(libxl_ctx *ctx, libxl__xs_batch *batch)
 {
-    return submit(ctx, &batch->job, batch_work, batch_over);
+    return submit(ctx, &batch->job, batch_work, batch_done);
 }
 
 static bool withdraw(libxl_ctx *ctx, libxl__xs_batch *batch)
@@ -173,7 +179,7 @@ static bool withdraw(libxl_ctx *ctx, libxl__xs_batch *batch)
 
 static int add_watch(libxl_ctx *ctx, libxl__watch *watch)
 {
-    return submit(ctx, job_of(watch), watch_work, watch_over);
+    return submit(ctx, job_of(watch), watch_work, watch_done);
 }
 
 static void remove_watch(libxl_ctx *ctx, libxl__watch *watch)
@@ -181,9 +187,10 @@ static void remove_watch(libxl_ctx *ctx, libxl__watch *watch)
     libxl__job *job = job_of(watch);
     if (libxl__job_withdraw(job))
         libxl__watch_free(ctx, watch);
-    else if (job->state == LIBXL__JOB_DONE && submit(ctx, job, unwatch_work, unwatch_over))
-        libxl__watch_free(ctx, watch); /* xenstored keeps it until we disconnect */
-    /* else it is being added: libxl__watch_added will come back here */
+    else if (job->state == LIBXL__JOB_DONE && submit(ctx, job, unwatch_work, unwatch_done))
+        libxl__watch_free(ctx,
+                          watch); /* it stays registered until the context is freed; its events are ignored */
+    /* else the worker is registering it: libxl__watch_added calls this function again */
 }
 
 static void watch_fired(libxl_ctx *ctx, libxl__fd *source, uint32_t revents)
@@ -231,7 +238,8 @@ static int open_lib(libxl_ctx *ctx)
         return rc;
     }
     fcntl(fd, F_SETFD, FD_CLOEXEC);
-    libxl__lane_open(ctx, &lib->lane, "xl-xenstore", 1, false); /* one thread: requests stay in order */
+    libxl__lane_open(ctx, &lib->lane, "xl-xenstore", 1,
+                     false); /* one worker, so that batches are carried out in order */
     return 0;
 }
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The interface of the two transports, which carry requests to xenstored. Operations use xs.h and watch.h instead.
+ * The interface between xs.c and watch.c on one side and the two transports to xenstored on the other. Operations use xs.h
+ * and watch.h instead.
  *
- *   xs_wire.c    the public wire protocol (xen/io/xs_wire.h) over the connection of wire.c. Requests are pipelined; nothing
- *                blocks, and there is no thread. The usual transport.
- *   xs_lib.c     libxenstore on a worker, one batch after the other. Used if xenstored can only be reached through the
- *                kernel's device, or if the application asks for it (LIBXL_CTX_LIBXENSTORE).
+ *   xs_wire.c    speaks the public wire protocol (xen/io/xs_wire.h) over the socket of wire.c. Requests are pipelined; nothing
+ *                blocks, and there is no thread. This is the usual transport.
+ *   xs_lib.c     calls libxenstore on a worker, one batch after the other. It is used if xenstored can only be reached through
+ *                the kernel's device, or if the application asks for it (LIBXL_CTX_LIBXENSTORE).
  */
 #ifndef LIBXL__XS_TRANSPORT_H
 #define LIBXL__XS_TRANSPORT_H
@@ -13,60 +14,81 @@
 #include "watch.h"
 #include "xs_batch.h"
 
+/* A watch. It belongs to watch.c and is guarded by the context's lock. The transport may allocate memory in front of it. */
 struct libxl__watch {
-    uint32_t slot, generation;
-    libxl__watch_callback *callback; /* NULL: removed */
+    uint32_t slot, generation;       /* make up the token */
+    libxl__watch_callback *callback; /* NULL: the watch has been removed */
     void *user;
-    bool own, registered, failed;
+    bool own;        /* it is the context's own and is not counted */
+    bool registered; /* xenstored has accepted it */
+    bool failed;     /* used by xs_lib.c: xenstored has refused it */
     char path[];
 };
 
 typedef struct libxl__xs_transport {
-    bool
-        in_order; /* an event of a watch arrives before the answers to requests that xenstored handles later */
-    size_t watch_room; /* octets that the transport needs in front of each watch */
-    /* While the context is made. Errors, with a message: NO_XENSTORE, PERMISSION, FAIL, NOMEM; nothing is left open. */
+    /* xenstored's watch events arrive before its answers to requests that it handles later. */
+    bool in_order;
+    /* The octets that the transport needs in front of each watch. */
+    size_t watch_room;
+    /*
+     * Connects to xenstored. Called while the context is made. Errors, with a message: NO_XENSTORE, PERMISSION, FAIL, NOMEM.
+     * After an error nothing is left open.
+     */
     int (*open)(libxl_ctx *ctx);
-    /* While the context is freed, after the workers have ended. Frees the batches that have been given up. */
+    /*
+     * Disconnects. Called while the context is freed, after the workers have ended. Ends the batches that still run, which
+     * frees those whose operation has freed them.
+     */
     void (*close)(libxl_ctx *ctx);
-    /* In the child of a fork: closes the child's copies of the descriptors. */
+    /* Closes the child's copies of the descriptors. Called in the child of a fork. */
     void (*postfork)(libxl_ctx *ctx);
-    /* Locked. Reserves what libxl__xs_reserve promises; released before the batch is run or freed. 0, or NOMEM, FAIL. */
+    /*
+     * Locked. Reserves memory for a batch, as libxl__xs_reserve promises. xs.c calls `release` just before it runs or frees
+     * the batch. Errors: NOMEM, FAIL.
+     */
     int (*reserve)(libxl_ctx *ctx, libxl__xs_batch *batch, uint32_t requests, size_t octets);
+    /* Locked. Releases what `reserve` has reserved for the batch. */
     void (*release)(libxl_ctx *ctx, libxl__xs_batch *batch);
-    /* Locked. Starts a batch; libxl__xs_batch_ended is called when it ends. Errors: NOMEM, FAIL, NO_XENSTORE. */
+    /*
+     * Locked. Starts a batch. The transport calls libxl__xs_batch_ended when the batch ends, possibly before this returns.
+     * After an error it does not. Errors: NOMEM, FAIL, NO_XENSTORE.
+     */
     int (*run)(libxl_ctx *ctx, libxl__xs_batch *batch);
-    /* Locked. Takes back a batch of which nothing has been sent. Returns false if it is too late: it will end by itself. */
+    /* Locked. Withdraws a batch that is only queued. Returns false if the batch has started; it will end by itself then. */
     bool (*withdraw)(libxl_ctx *ctx, libxl__xs_batch *batch);
-    /* Locked. libxl__watch_added is called when xenstored has answered. Errors: as for run. */
+    /* Locked. Registers a watch. The transport calls libxl__watch_added when xenstored has answered. Errors: as for `run`. */
     int (*add_watch)(libxl_ctx *ctx, libxl__watch *watch);
-    /* Locked. libxl__watch_free is called when xenstored no longer knows the watch. */
+    /* Locked. Unregisters a watch. The transport calls libxl__watch_free when xenstored no longer knows the watch. */
     void (*remove_watch)(libxl_ctx *ctx, libxl__watch *watch);
 } libxl__xs_transport;
 
 extern const libxl__xs_transport libxl__xs_wire, libxl__xs_lib;
 
-/* ---- called by the transports, locked */
+/* ---- functions of xs.c and watch.c that the transports call, with the context locked unless stated otherwise */
 
-/* Records a failure of `request` (NULL: of the batch as a whole), unless the batch has failed before. A worker that has the
- * batch may call it unlocked. */
+/*
+ * Records that the batch has failed, unless it has failed before. `request` is the one that failed; NULL: the transaction as a
+ * whole. A worker that carries out the batch calls this without the lock.
+ */
 void libxl__xs_failed(libxl__xs_batch *batch, const libxl__xs_request *request, int errnoval);
-/* Whether a REQUIRE has found something other than what it needs. */
+/* Whether the check of a REQUIRE fails. Called once `found` is set; by a worker without the lock. */
 bool libxl__xs_unmet(const libxl__xs_request *request);
-/* A batch has ended: wakes its operation, or frees the batch if it has been given up. */
+/* Ends a batch: fires its source, or frees the batch if its operation has already freed it. */
 void libxl__xs_batch_ended(libxl__xs_batch *batch);
-/* xenstored has taken the watch, or refused it. */
-void libxl__watch_added(libxl_ctx *ctx, libxl__watch *watch, bool taken);
-/* An event of the watch with this token has arrived; there may be no such watch any more. */
+/* Reports that xenstored has accepted the watch, or has refused it. */
+void libxl__watch_added(libxl_ctx *ctx, libxl__watch *watch, bool accepted);
+/* Reports an event of the watch that has this token. An event with an unknown token is ignored. */
 void libxl__watch_event(libxl_ctx *ctx, const char *token);
-/* The header of an event has arrived, whose path and token will have so many octets. */
+/* Reports that the header of an event has arrived, but not its body. `length` is that of the body: path and token. */
 void libxl__watch_early_fire(libxl_ctx *ctx, size_t length);
+/* Frees a watch that xenstored does not know, or no longer knows. */
 void libxl__watch_free(libxl_ctx *ctx, libxl__watch *watch);
 
-/* The token by which xenstored names a watch to us. Any thread, locked or not. */
+/* The token that names a watch in messages to and from xenstored. */
 typedef struct libxl__watch_token {
     char text[20];
 } libxl__watch_token;
+/* Returns the token of a watch. Any thread, locked or not. */
 libxl__watch_token libxl__watch_token_of(const libxl__watch *watch);
 
 #endif

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: nothing; batches and watches are their users'. Guarded by the context's lock.
+ * The transport that speaks xenstored's wire protocol. It owns no memory: batches belong to xs.c, watches to watch.c, the
+ * socket to wire.c. The context's lock guards everything.
  *
- * Requests and watches by xenstored's wire protocol. All requests of a batch are sent at once; a transaction
- * takes two more round trips, for its beginning and its end. Room for its end is held from its beginning on: for
- * want of memory it would stay open in xenstored. At each request in a transaction xenstored looks through all that
- * the connection has open, so only a few are at a time.
+ * All requests of a batch are sent at once. A transaction takes two more round trips: its start, which is answered with the
+ * transaction's id, and its end. The message that ends the transaction is reserved before the start is sent. Without this,
+ * a lack of memory could leave the transaction open in xenstored.
+ *
+ * xenstored searches all open transactions of the connection at each request in a transaction. So at most MAX_OPEN
+ * transactions are open at a time; the others are queued.
  */
 #include "wire.h"
 #include "xen.h"
@@ -19,15 +22,16 @@
 #include <xen/io/xs_wire.h>
 
 enum {
-    AT_ONCE = 16,
-    MOST_NUMBERS = 64, /* octets of a request's numbers and separators */
-    END_OCTETS = 16,   /* of the message that ends a transaction */
+    MAX_OPEN = 16,
+    NUMBERS_OCTETS = 64, /* the most octets that the numbers and terminating zeros of a request take */
+    END_OCTETS = 16,     /* at least the length of the body that ends a transaction */
 };
 
 /* ---- batches */
 
 static libxl__wire_answered batch_answered;
 
+/* Counts a message that is about to be put, and says what to call for its answer. `request`: NULL for start and end. */
 static libxl__wire_expected expect(libxl__xs_batch *batch, libxl__xs_request *request)
 {
     batch->unanswered++;
@@ -73,19 +77,20 @@ static int put_request(libxl_ctx *ctx, libxl__xs_batch *batch, libxl__xs_request
     return ERROR_INVAL;
 }
 
-/* What could not be put is not expected either. */
-static int took(libxl__xs_batch *batch, int rc)
+/* Takes the result of libxl__wire_put. If the message could not be put, it is not counted as unanswered. */
+static int check_put(libxl__xs_batch *batch, int rc)
 {
     if (rc)
         batch->unanswered--;
     return rc;
 }
 
+/* Puts all requests of the batch. If one cannot be put, the batch fails and the rest is not put. */
 static void put_requests(libxl_ctx *ctx, libxl__xs_batch *batch)
 {
     libxl__xs_request *request;
     STAILQ_FOREACH (request, &batch->requests, link) {
-        int rc = took(batch, put_request(ctx, batch, request));
+        int rc = check_put(batch, put_request(ctx, batch, request));
         if (rc) {
             libxl__xs_failed(batch, request, rc == ERROR_NOMEM ? ENOMEM : E2BIG);
             return;
@@ -93,14 +98,16 @@ static void put_requests(libxl_ctx *ctx, libxl__xs_batch *batch)
     }
 }
 
-static void begin_transaction(libxl_ctx *ctx, libxl__xs_batch *batch)
+/* Puts the start of the transaction. If that fails, the batch fails and has no unanswered message. */
+static void start_transaction(libxl_ctx *ctx, libxl__xs_batch *batch)
 {
-    batch->begun = false;
+    batch->start_answered = false;
     batch->transaction = 0;
     int rc = libxl__wire_reserve(ctx, 1, END_OCTETS);
     if (!rc) {
-        rc = took(batch, libxl__wire_put(ctx, expect(batch, NULL), XS_TRANSACTION_START, 0,
-                                         LIBXL__WIRE_TEXT(""), LIBXL__WIRE_NOTHING, LIBXL__WIRE_NOTHING));
+        rc =
+            check_put(batch, libxl__wire_put(ctx, expect(batch, NULL), XS_TRANSACTION_START, 0,
+                                             LIBXL__WIRE_TEXT(""), LIBXL__WIRE_NOTHING, LIBXL__WIRE_NOTHING));
         if (rc)
             libxl__wire_release(ctx, 1, END_OCTETS);
     }
@@ -108,24 +115,27 @@ static void begin_transaction(libxl_ctx *ctx, libxl__xs_batch *batch)
         libxl__xs_failed(batch, NULL, ENOMEM);
 }
 
-/* A transaction's requests have been answered: it is ended. Whether there is an answer to come. */
-static bool end(libxl_ctx *ctx, libxl__xs_batch *batch)
+/*
+ * Ends the transaction, whose requests have all been answered: commits it, or aborts it if the batch has failed or been freed
+ * by its operation. Returns false if no transaction is open, so that there is no answer to wait for.
+ */
+static bool end_transaction(libxl_ctx *ctx, libxl__xs_batch *batch)
 {
-    const bool keep = !batch->rc && batch->source.ao;
+    const bool commit = !batch->rc && batch->source.ao;
     if (!batch->transaction || libxl__wire_lost(ctx))
         return false;
     libxl__wire_release(ctx, 1, END_OCTETS);
-    int rc = took(batch, libxl__wire_put(ctx, expect(batch, NULL), XS_TRANSACTION_END, batch->transaction,
-                                         LIBXL__WIRE_TEXT(keep ? "T" : "F"), LIBXL__WIRE_NOTHING,
-                                         LIBXL__WIRE_NOTHING));
-    assert(!rc); /* its room was reserved */
+    int rc = check_put(batch, libxl__wire_put(ctx, expect(batch, NULL), XS_TRANSACTION_END,
+                                              batch->transaction, LIBXL__WIRE_TEXT(commit ? "T" : "F"),
+                                              LIBXL__WIRE_NOTHING, LIBXL__WIRE_NOTHING));
+    assert(!rc); /* start_transaction has reserved this message */
     (void)rc;
     batch->transaction = 0;
     return true;
 }
 
-static void answer_to_request(libxl__xs_batch *batch, libxl__xs_request *request, int errnoval,
-                              const char *body, size_t length)
+static void request_answered(libxl__xs_batch *batch, libxl__xs_request *request, int errnoval,
+                             const char *body, size_t length)
 {
     const bool reads = request->kind == LIBXL__XS_READ || request->kind == LIBXL__XS_REQUIRE;
     if (reads && !errnoval && !(request->found = strndup(body, length)))
@@ -138,17 +148,17 @@ static void answer_to_request(libxl__xs_batch *batch, libxl__xs_request *request
         libxl__xs_failed(batch, request, errnoval);
 }
 
-/* Digits and a zero octet; 0: it is not that. */
+/* Reads the id of a transaction: digits and a terminating zero. Returns 0 if the answer is something else. */
 static uint32_t transaction_id(const char *body, size_t length)
 {
     size_t digits = strspn(length && !body[length - 1] ? body : "", "0123456789");
     return digits && digits + 1 == length ? (uint32_t)strtoul(body, NULL, 10) : 0;
 }
 
-static void answer_to_beginning(libxl_ctx *ctx, libxl__xs_batch *batch, int errnoval, const char *body,
-                                size_t length)
+static void start_was_answered(libxl_ctx *ctx, libxl__xs_batch *batch, int errnoval, const char *body,
+                               size_t length)
 {
-    batch->begun = true;
+    batch->start_answered = true;
     batch->transaction = errnoval ? 0 : transaction_id(body, length);
     if (batch->transaction) {
         put_requests(ctx, batch);
@@ -158,31 +168,34 @@ static void answer_to_beginning(libxl_ctx *ctx, libxl__xs_batch *batch, int errn
     libxl__xs_failed(batch, NULL, errnoval ? errnoval : EPROTO);
 }
 
-/* Whether it is to be made again: somebody else has changed what we read. */
-static bool answer_to_end(libxl__xs_batch *batch, int errnoval)
+/*
+ * Returns whether the transaction must be repeated. xenstored answers EAGAIN if another client has changed a node that the
+ * transaction has used; nothing of the transaction has been carried out then.
+ */
+static bool end_was_answered(libxl__xs_batch *batch, int errnoval)
 {
     if (errnoval && errnoval != EAGAIN)
         libxl__xs_failed(batch, NULL, errnoval);
     return errnoval == EAGAIN && !batch->rc && batch->source.ao;
 }
 
-static void line_up(libxl_ctx *ctx, libxl__xs_batch *batch)
+static void enqueue(libxl_ctx *ctx, libxl__xs_batch *batch)
 {
-    batch->waits = true;
-    TAILQ_INSERT_TAIL(&ctx->xen->transactions.waiting, batch, line);
+    batch->queued = true;
+    TAILQ_INSERT_TAIL(&ctx->xen->transactions.waiting, batch, queue_link);
 }
 
-/* A transaction has ended: another's turn. One that cannot begin ends, too. */
-static void next(libxl_ctx *ctx)
+/* Counts a transaction that has ended and starts queued ones. A batch whose transaction cannot be started ends at once. */
+static void start_queued(libxl_ctx *ctx)
 {
     libxl__transactions *all = &ctx->xen->transactions;
     libxl__xs_batch *batch;
     all->open--;
     all->ended++;
-    while (all->open < AT_ONCE && (batch = TAILQ_FIRST(&all->waiting))) {
-        TAILQ_REMOVE(&all->waiting, batch, line);
-        batch->waits = false;
-        begin_transaction(ctx, batch);
+    while (all->open < MAX_OPEN && (batch = TAILQ_FIRST(&all->waiting))) {
+        TAILQ_REMOVE(&all->waiting, batch, queue_link);
+        batch->queued = false;
+        start_transaction(ctx, batch);
         if (batch->unanswered)
             all->open++;
         else
@@ -190,24 +203,27 @@ static void next(libxl_ctx *ctx)
     }
 }
 
-/* Behind the others: a guest that never leaves its node alone must not hold them up. */
-static void make_again(libxl_ctx *ctx, libxl__xs_batch *batch)
+/*
+ * Queues a transaction again, behind the others. Otherwise a guest that changes its nodes all the time could keep one
+ * transaction repeating and block those that are queued.
+ */
+static void repeat_later(libxl_ctx *ctx, libxl__xs_batch *batch)
 {
-    line_up(ctx, batch);
-    next(ctx);
+    enqueue(ctx, batch);
+    start_queued(ctx);
 }
 
-static void over(libxl_ctx *ctx, libxl__xs_batch *batch)
+static void end_batch(libxl_ctx *ctx, libxl__xs_batch *batch)
 {
     const bool transaction = batch->mode == LIBXL__XS_TRANSACTION;
     libxl__xs_batch_ended(batch);
     if (transaction)
-        next(ctx);
+        start_queued(ctx);
 }
 
 /*
- * In order: a transaction's beginning (no request, nothing sent yet but this), its requests, its end (no
- * request, and batch->transaction 0 again). One by one: requests only.
+ * Handles the answer to a message of a batch. A transaction's answers arrive in this order: the start (`request` is NULL and
+ * start_answered is false), the requests, the end (`request` is NULL). A batch without a transaction has only requests.
  */
 static void batch_answered(libxl_ctx *ctx, void *owner, libxl__xs_request *request, int errnoval,
                            const char *body, size_t length)
@@ -215,15 +231,15 @@ static void batch_answered(libxl_ctx *ctx, void *owner, libxl__xs_request *reque
     libxl__xs_batch *batch = owner;
     batch->unanswered--;
     if (request)
-        answer_to_request(batch, request, errnoval, body, length);
-    else if (!batch->begun)
-        answer_to_beginning(ctx, batch, errnoval, body, length);
-    else if (answer_to_end(batch, errnoval)) {
-        make_again(ctx, batch);
+        request_answered(batch, request, errnoval, body, length);
+    else if (!batch->start_answered)
+        start_was_answered(ctx, batch, errnoval, body, length);
+    else if (end_was_answered(batch, errnoval)) {
+        repeat_later(ctx, batch);
         return;
     }
-    if (!batch->unanswered && !end(ctx, batch))
-        over(ctx, batch);
+    if (!batch->unanswered && !end_transaction(ctx, batch))
+        end_batch(ctx, batch);
 }
 
 static int run(libxl_ctx *ctx, libxl__xs_batch *batch)
@@ -233,24 +249,24 @@ static int run(libxl_ctx *ctx, libxl__xs_batch *batch)
         return ERROR_NO_XENSTORE;
     if (batch->mode == LIBXL__XS_ONE_BY_ONE) {
         put_requests(ctx, batch);
-    } else if (all->open < AT_ONCE) {
+    } else if (all->open < MAX_OPEN) {
         all->open++;
-        begin_transaction(ctx, batch);
+        start_transaction(ctx, batch);
     } else {
-        line_up(ctx, batch);
+        enqueue(ctx, batch);
         return 0;
     }
     if (batch->unanswered)
         libxl__wire_send_soon(ctx);
     else
-        over(ctx, batch); /* there was nothing to do, or nothing could be done */
+        end_batch(ctx, batch); /* the batch is empty, or its first message could not be put */
     return 0;
 }
 
 static int reserve(libxl_ctx *ctx, libxl__xs_batch *batch, uint32_t requests, size_t octets)
 {
     batch->reserved = requests;
-    batch->reserved_octets = octets + (size_t)requests * MOST_NUMBERS;
+    batch->reserved_octets = octets + (size_t)requests * NUMBERS_OCTETS;
     return libxl__wire_reserve(ctx, batch->reserved, batch->reserved_octets);
 }
 
@@ -261,9 +277,9 @@ static void release(libxl_ctx *ctx, libxl__xs_batch *batch)
 
 static bool withdraw(libxl_ctx *ctx, libxl__xs_batch *batch)
 {
-    if (!batch->waits)
-        return false; /* it has been sent, and not refused yet */
-    TAILQ_REMOVE(&ctx->xen->transactions.waiting, batch, line);
+    if (!batch->queued)
+        return false; /* its messages have been put */
+    TAILQ_REMOVE(&ctx->xen->transactions.waiting, batch, queue_link);
     return true;
 }
 
@@ -308,7 +324,7 @@ static void remove_watch(libxl_ctx *ctx, libxl__watch *watch)
         libxl__watch_free(ctx, watch);
     else if (!put_watch(ctx, watch, XS_UNWATCH, watch_removed))
         libxl__wire_send_soon(ctx);
-    /* else it stays, deaf, until the context is closed */
+    /* else xenstored keeps the watch until the context is freed; its events are ignored */
 }
 
 static int open_wire(libxl_ctx *ctx)
