@@ -110,7 +110,7 @@ static void unfollow_all(libxl_ctx *ctx, struct libxl__evgen *evgen)
         libxl__domains_unobserve(ctx, &evgen->observer);
 }
 
-/* The domains that exist now are followed before this returns, so whatever happens to them later is reported. */
+/* Follows all existing domains before it returns, so that every later change is reported. Errors, with a message. */
 static int follow_all(libxl_ctx *ctx, struct libxl__evgen *evgen)
 {
     const xc_domaininfo_t *list;
@@ -138,7 +138,7 @@ static int follow_one(libxl_ctx *ctx, struct libxl__evgen *evgen)
     xc_domaininfo_t info;
     int count = xc_domain_getinfolist(libxl__xch(ctx), evgen->domid, 1, &info);
     if (count < 0 && errno != ESRCH)
-        return libxl__refuse(libxl__errno_rc(errno), "looking at domain %u: %m", evgen->domid);
+        return libxl__refuse(libxl__errno_rc(errno), "asking about domain %u: %m", evgen->domid);
     if (count != 1 || info.domain != evgen->domid)
         return libxl__refuse(ERROR_DOMAIN_NOTFOUND, "domid: there is no domain %u", evgen->domid);
     int rc = follow(ctx, evgen, &info);
@@ -183,7 +183,7 @@ static int enable(libxl_ctx *ctx, uint32_t domid, libxl_ev_user user, bool lifec
     if (rc)
         free(evgen);
     else
-        *evgen_out = evgen; /* before the lock is given up: a callback may disable it */
+        *evgen_out = evgen; /* set before the lock is released: an event callback may disable the generator */
     libxl__ctx_leave(ctx);
     return rc;
 }

@@ -25,15 +25,15 @@ struct libxl__generators {
     uint32_t count;
 };
 
-/* While the context is made. Errors: NOMEM. */
+/* Makes the empty list. Called while the context is made. Errors: NOMEM. */
 int libxl__generators_open(libxl_ctx *ctx);
-/* While the context is freed, before libxl__xen_close: no other thread uses it any more. Closes the enabled generators. */
+/* Closes the enabled generators. Called while the context is freed, before libxl__xen_close. No other thread uses the context. */
 void libxl__generators_close(libxl_ctx *ctx);
 
 /* Locked. Lists a generator, which its kind has set up. */
 void libxl__generator_add(libxl_ctx *ctx, libxl__generator *generator,
                           void (*close)(libxl_ctx *ctx, libxl__generator *generator));
-/* Locked. Takes a generator off the list; it stays its kind's to free. */
+/* Locked. Takes a generator off the list. Its kind frees it afterwards. */
 void libxl__generator_remove(libxl_ctx *ctx, libxl__generator *generator);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * libxl's arrangements about SIGCHLD. The library follows its children by pidfd, so it needs no arrangement: the calls
- * exist for programs that make them, and change nothing. Any thread, unlocked.
+ * libxl's functions about SIGCHLD. This library waits for its children by pidfd, so it does not need SIGCHLD. The functions
+ * exist for programs that call them, and change nothing. Any thread may call them, without the context's lock.
  */
 #include "log.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * libxl's names for queries. Owns the version information that libxl_get_version_info lends: it lives as
- * long as the context. Any thread, unlocked.
+ * libxl's names for queries of this library. Owns the version information that libxl_get_version_info returns; it is freed
+ * with the context. Any thread may call these functions, without the context's lock.
  */
 #include "ops.h"
 
@@ -21,7 +21,8 @@ int libxl_domain_info(libxl_ctx *ctx, libxl_dominfo *info_out, uint32_t domid)
 int libxl_name_to_domid(libxl_ctx *ctx, const char *name, uint32_t *domid)
 {
     int rc = libxl_domain_find(ctx, name, domid, NULL);
-    return rc == ERROR_NOTFOUND ? ERROR_INVAL : rc; /* as in libxl; libxl_error_message has the reason */
+    /* libxl returns INVAL here. libxl_error_message has the reason. */
+    return rc == ERROR_NOTFOUND ? ERROR_INVAL : rc;
 }
 
 char *libxl_domid_to_name(libxl_ctx *ctx, uint32_t domid)

@@ -12,7 +12,7 @@ static int open_layers(libxl_ctx *ctx, unsigned flags)
     return rc ? rc : libxl__generators_open(ctx);
 }
 
-/* Also closes what a failed open_layers has left. The workers have ended. */
+/* Closes the layers, also after a failed open_layers. Call it once the workers have ended. */
 static void close_layers(libxl_ctx *ctx)
 {
     libxl__generators_close(ctx);
@@ -61,7 +61,7 @@ void libxl_ctx_counters(libxl_ctx *ctx, libxl_counters *out)
     libxl__ctx_unlock(ctx);
 }
 
-/* Only descriptor numbers and copies of memory belong to the child; it leaves alone what the parent shares with others. */
+/* Closes the child's copies of the descriptors. The child must not use the connections, because the parent shares them. */
 void libxl_postfork_child_noexec(libxl_ctx *ctx)
 {
     if (!ctx)

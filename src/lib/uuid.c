@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* UUIDs: the type that the IDL names but that is written by hand. Owns nothing; any thread, locked or not. */
+/* UUIDs. The IDL names this type, but its functions are written by hand. Owns nothing. Any thread, locked or not. */
 #include <libxl.h>
 
 #include <ctype.h>

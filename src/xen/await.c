@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: the watch and the batch of each wait. Guarded by the context's lock. */
+/*
+ * Owns: the watch and the batch of each wait, until the operation ends. The waits belong to their operations. The context's
+ * lock guards everything.
+ */
 #include "await.h"
 #include "xen.h"
 
@@ -22,7 +25,7 @@ bool libxl__await_present(const libxl__await *await, const char *value)
     return value && *value;
 }
 
-/* One digit: everything else that a guest may have written there is no state. */
+/* The state that a value stands for. A state is one digit; returns -1 for anything else that a guest may have written. */
 static int device_state(const char *value)
 {
     return value[0] >= '0' && value[0] <= '9' && !value[1] ? value[0] - '0' : -1;
@@ -66,9 +69,10 @@ void libxl__await_look(libxl__await *await)
     await->changed = true;
 }
 
+/* Starts to read the node. Errors: NOMEM, FAIL, NO_XENSTORE. */
 static int read_node(libxl__ao *ao, libxl__await *await)
 {
-    await->changed = false; /* before reading: what changes from now on fires again */
+    await->changed = false; /* cleared before the read, so that a later change causes another read */
     await->reading = libxl__xs_batch_new(ao, 0);
     if (!await->reading)
         return ERROR_NOMEM;
@@ -81,8 +85,8 @@ static int read_node(libxl__ao *ao, libxl__await *await)
     return rc;
 }
 
-/* What has been read. 0, or an error; await->done tells whether it is what was waited for. */
-static int look_at_node(libxl__await *await)
+/* Tests the value that has been read and sets `done`. Errors: those of libxl__xs_result. */
+static int test_node(libxl__await *await)
 {
     const int rc = libxl__xs_result(await->reading);
     const char *value = libxl__xs_value(STAILQ_FIRST(&await->reading->requests));
@@ -98,7 +102,7 @@ static int look_at_node(libxl__await *await)
 int libxl__await_step(libxl__ao *ao, libxl__await *await)
 {
     if (!await->done && await->reading && libxl__xs_done(await->reading)) {
-        int rc = look_at_node(await);
+        int rc = test_node(await);
         if (rc)
             return rc;
     }

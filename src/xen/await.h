@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Waits until a xenstore node holds something: a watch, and a read each time it fires. The limit of a phase bounds the wait.
+ * Waiting until a xenstore node passes a test. A watch reports that the node may have changed; then the node is read and
+ * tested. A wait has no time limit of its own: the limit of the operation's phase applies.
+ *
+ * Call all functions with the context locked.
  */
 #ifndef LIBXL__AWAIT_H
 #define LIBXL__AWAIT_H
@@ -10,48 +13,48 @@
 
 typedef struct libxl__await libxl__await;
 
-/* Whether this value (NULL: no node) is what is waited for. The value may be a guest's: look at it, do not
- * follow it. */
+/* Whether the wait ends at this value. NULL: there is no such node. A guest may have written the value: do not trust it. */
 typedef bool libxl__await_test(const libxl__await *await, const char *value);
 
 /* A wait that is under way. Embed this in the operation's state; zero-initialise it. */
 struct libxl__await {
     libxl__source source; /* fires when the node may have changed */
     libxl__watch *watch;
-    libxl__xs_batch *reading; /* under way, or NULL */
+    libxl__xs_batch *reading; /* reads the node; NULL: no read is under way */
     libxl__await_test *test;
-    const char *wanted; /* for test */
-    bool changed;       /* since the last reading began */
-    bool failed, done;
-    bool missing; /* there was no such node when it was read last */
+    const char *wanted; /* for the test; belongs to the caller */
+    bool changed;       /* the node may have changed since the last read was started */
+    bool failed;        /* xenstored does not watch the node */
+    bool done;          /* the test is true of the node */
+    bool missing;       /* the last read has found no such node */
 };
 
-/* Locked, all of them. */
-
 /*
- * Waits until `test` is true of the node at `path`. `wanted` is for the test; it stays the caller's, and valid. Errors: NOMEM,
- * FAIL, NO_XENSTORE, noted in ao; nothing is watched then.
+ * Starts a wait until `test` is true of the node at `path`. `path` is copied. `wanted` is for the test; the caller keeps it
+ * valid until the wait ends. Errors: NOMEM, FAIL, NO_XENSTORE, recorded in ao; nothing is watched then.
  */
 int libxl__await_start(libxl__ao *ao, libxl__await *await, const char *path, libxl__await_test *test,
                        const char *wanted);
 
-/* Has the node read though it has not changed. */
+/* Makes the next libxl__await_step read the node, even if it has not changed. */
 void libxl__await_look(libxl__await *await);
 
 /*
- * Call this from the phase's poll. Returns LIBXL__AO_WAIT; 0: the test is true of the node; or an error, noted in ao with the
+ * Call this from the phase's poll. Returns LIBXL__AO_WAIT; 0: the test is true of the node; or an error, recorded in ao with the
  * path: NOMEM, XENSTORE, PERMISSION, NO_XENSTORE.
  */
 int libxl__await_step(libxl__ao *ao, libxl__await *await);
 
-/* After the wait has ended: waits for the next time, by the same watch. */
+/* Call this after the wait has ended. Waits again, for the next change after which the test is true, with the same watch. */
 void libxl__await_again(libxl__await *await);
 
-/* Tests. The node is `wanted`; is empty or not there; is there and not empty; is a device's state (xen/io/xenbus.h) of at least `wanted`, or
- * gone. */
+/* Tests. The node holds `wanted`. */
 libxl__await_test libxl__await_equal;
+/* The node is empty or missing. */
 libxl__await_test libxl__await_empty;
+/* The node exists and is not empty. */
 libxl__await_test libxl__await_present;
+/* The node holds a device state (xen/io/xenbus.h) that is at least `wanted`, or is missing. */
 libxl__await_test libxl__await_device_state;
 
 #endif

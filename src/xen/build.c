@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Owns: nothing that outlives a job, except the lane of the builds. All functions but those at the end run on a worker,
- * unlocked, and touch only the job's own data; fail() alone takes the context's lock, for the operation's memory. Each
+ * unlocked, and touch only the job's own data; only fail() takes the context's lock, because it allocates the message
+ * in the operation's memory. Each
  * build opens a hypervisor handle of its own, because libxenguest keeps the reason of a failure in the handle.
  *
  * The order of the steps is that of libxenguest's builder (xenguest.h): image, memory, build, boot.
@@ -52,7 +53,7 @@ static int fail_errno(libxl__build *build, const char *what)
     return fail(build, libxl__errno_rc(saved), "%s: %s", what, strerror(saved));
 }
 
-/* libxenguest gives its reason as text, "panic: file.c:123: reason". */
+/* Records a failure of libxenguest. Its reason is a text, "panic: file.c:123: reason"; the message keeps the last part. */
 static int fail_builder(libxl__build *build, xc_interface *xch, int rc, const char *field,
                         const char *subject)
 {
@@ -128,12 +129,12 @@ static int set_limits(libxl__build *build, xc_interface *xch)
         uint64_t kb = (uint64_t)vcpus * VCPU_PAGING_KB + (build->max_kb + 1023) / 1024 * MB_PAGING_KB;
         uint64_t mb = (kb + 1023) / 1024;
         if (xc_set_paging_mempool_size(xch, domid, mb << 20))
-            return fail_errno(build, "setting memory for the domain's page tables apart");
+            return fail_errno(build, "setting the size of the pool for the domain's page tables");
     } else if (xc_domain_set_memmap_limit(xch, domid, (unsigned long)build->max_kb)) {
         return fail_errno(build, "setting the size of the memory map");
     }
     if (xc_cpuid_apply_policy(xch, domid, false, NULL, 0, true, false, false, NULL, NULL))
-        return fail_errno(build, "setting what the processors show");
+        return fail_errno(build, "setting the CPUID policy");
     return 0;
 }
 
@@ -188,6 +189,7 @@ static int fill_memory(libxl__build *build, xc_interface *xch, struct xc_dom_ima
     return 0;
 }
 
+/* Notes the frames of the xenstore and console rings. A PVH guest also learns its event channels from its parameters. */
 static int note_rings(libxl__build *build, xc_interface *xch, struct xc_dom_image *dom)
 {
     if (!is_pvh(build)) {
@@ -200,12 +202,13 @@ static int note_rings(libxl__build *build, xc_interface *xch, struct xc_dom_imag
         xc_hvm_param_get(xch, build->domid, HVM_PARAM_CONSOLE_PFN, &console) ||
         xc_hvm_param_set(xch, build->domid, HVM_PARAM_STORE_EVTCHN, build->store_port) ||
         xc_hvm_param_set(xch, build->domid, HVM_PARAM_CONSOLE_EVTCHN, build->console_port))
-        return fail_errno(build, "telling the guest where its xenstore and console are");
+        return fail_errno(build, "setting the guest's xenstore and console parameters");
     build->store_gfn = store;
     build->console_gfn = console;
     return 0;
 }
 
+/* Returns ABORTED if the operation has asked the build to stop. Called between two steps. */
 static int cancelled(libxl__build *build)
 {
     return atomic_load(&build->cancel) ? fail(build, ERROR_ABORTED, "stopped on request") : 0;
@@ -229,6 +232,7 @@ static int build_image(libxl__build *build, xc_interface *xch)
     return rc;
 }
 
+/* All steps, in order. Returns 0 or the job's error. */
 static int build_all(libxl__build *build, xc_interface *xch)
 {
     const libxl_domain_build_info *info = &build->config->b_info;
@@ -263,7 +267,7 @@ static void build_work(libxl_ctx *ctx, libxl__job *job)
     xc_interface_close(xch);
 }
 
-/* ---- locked */
+/* ---- called with the context locked */
 
 void libxl__build_open(libxl_ctx *ctx)
 {

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Making a domain in the hypervisor and building it from a kernel: a job on a worker. */
+/*
+ * Making a domain in the hypervisor and building it from a kernel. This takes long and blocks, so a worker does it as a job.
+ */
 #ifndef LIBXL__BUILD_H
 #define LIBXL__BUILD_H
 
@@ -22,7 +24,7 @@ typedef struct libxl__build {
     libxl_uuid uuid;
     uint64_t target_kb, max_kb;
     /* Results, valid once libxl__build_done. */
-    bool made; /* the hypervisor has the domain `domid`, even if building it failed */
+    bool made; /* the hypervisor has made the domain `domid`; also set if a later step has failed */
     uint32_t domid;
     unsigned long store_gfn, console_gfn;
     uint32_t store_port, console_port;

@@ -3,9 +3,9 @@
  * The memory map and the ACPI tables of a PVH guest. Owns nothing: build.c frees the map and the tables with the builder's
  * image. Called on a worker, unlocked.
  *
- * The map, as start_info gives it to the guest: RAM from 0 up to the hole below 4 GiB, where a PC has its devices; in the
- * hole the pages that the guest shares with the toolstack, and the ACPI tables; the rest of the RAM above 4 GiB. The tables
- * suffice for a kernel to find its processors (ACPI 5.1: RSDP, XSDT, FADT, MADT, an empty DSDT).
+ * The map, as start_info gives it to the guest: RAM starts at 0 and goes up to the hole below 4 GiB, where a PC
+ * has its devices. The hole has the pages that the guest shares with the toolstack, and the ACPI tables. The rest of the RAM
+ * is above 4 GiB. A kernel finds its processors through the tables (ACPI 5.1: RSDP, XSDT, FADT, MADT, an empty DSDT).
  */
 #include "build.h"
 
@@ -16,12 +16,12 @@
 #include <xenguest.h>
 
 #define FOUR_GIB    (1ull << 32)
-#define HOLE_START  0xf0000000ull /* devices live from here to 4 GiB on every x86 machine */
+#define HOLE_START  0xf0000000ull /* an x86 machine has its devices between here and 4 GiB */
 #define ACPI_START  0xfc000000ull
 #define ACPI_SIZE   0x2000ull
 #define LAPIC_START 0xfee00000u
 
-/* ---- ACPI tables, which are little-endian, like the machine */
+/* ---- ACPI tables. Their numbers are little-endian, like those of x86, so no conversion is needed. */
 
 struct __attribute__((packed)) header {
     char signature[4];
@@ -123,7 +123,7 @@ static struct tables *make_tables(int vcpus)
         t->lapics[i] = (struct madt_lapic){
             .length = sizeof(struct madt_lapic),
             .processor = (uint8_t)i,
-            .apic_id = (uint8_t)(2 * i), /* Xen's numbering */
+            .apic_id = (uint8_t)(2 * i), /* Xen gives vcpu N the APIC id 2 * N */
             .flags = MADT_LAPIC_ENABLED,
         };
     t->madt.lapic_address = LAPIC_START;
@@ -143,12 +143,12 @@ static struct tables *make_tables(int vcpus)
     t->rsdp.revision = 2;
     t->rsdp.length = sizeof(t->rsdp);
     t->rsdp.xsdt = address_of(t, &t->xsdt);
-    t->rsdp.checksum = checksum(&t->rsdp, 20); /* of ACPI 1.0's part */
+    t->rsdp.checksum = checksum(&t->rsdp, 20); /* covers the 20 octets of ACPI 1.0's RSDP */
     t->rsdp.extended_checksum = checksum(&t->rsdp, sizeof(t->rsdp));
     return t;
 }
 
-/* ---- the map */
+/* ---- the memory map */
 
 static int give_map(xc_interface *xch, struct xc_dom_image *dom, uint32_t domid)
 {

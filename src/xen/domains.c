@@ -127,22 +127,23 @@ static void call_observers(libxl_ctx *ctx, const xc_domaininfo_t *page, int coun
     }
 }
 
-static bool anyone(const libxl__domains *domains)
+/* Whether a domain is followed or an observer is registered. */
+static bool has_users(const libxl__domains *domains)
 {
     return domains->count || !LIST_EMPTY(&domains->observers);
 }
 
-static libxl__timer_callback again;
+static libxl__timer_callback timer_expired;
 
 static void plan(libxl_ctx *ctx, uint64_t delay)
 {
     ctx->xen->domains.resting = delay == NEVER;
-    libxl__timer_start(ctx, &ctx->xen->domains.again, delay, again);
+    libxl__timer_start(ctx, &ctx->xen->domains.again, delay, timer_expired);
 }
 
 /*
- * Plans the next look: soon while a followed domain is dying, after the idle interval while anybody follows or observes (in
- * case xenstored does not know a domain), else never.
+ * Plans the next look: soon while a followed domain is dying, after the idle interval while there are other followers
+ * or observers (xenstored fires nothing for a domain that it does not know), else never.
  */
 static void plan_next_look(libxl_ctx *ctx)
 {
@@ -153,15 +154,16 @@ static void plan_next_look(libxl_ctx *ctx)
             domains->interval *= 2;
     } else {
         domains->interval = FIRST_INTERVAL;
-        plan(ctx, anyone(domains) ? IDLE_INTERVAL : NEVER);
+        plan(ctx, has_users(domains) ? IDLE_INTERVAL : NEVER);
     }
 }
 
-/* The timer may expire after the last follower has gone: unfollowing does not touch it, so operations end cheaply. */
-static void again(libxl_ctx *ctx, libxl__timer *timer)
+/* The timer has expired. Unfollowing does not stop the timer, because that would cost time at the end of each operation. So the
+ * timer may expire when no domain is followed. */
+static void timer_expired(libxl_ctx *ctx, libxl__timer *timer)
 {
     (void)timer;
-    if (anyone(&ctx->xen->domains))
+    if (has_users(&ctx->xen->domains))
         libxl__domains_look(ctx);
     else
         plan_next_look(ctx);
@@ -199,7 +201,7 @@ static void look_now(libxl_ctx *ctx, void *user, bool failed)
         libxl__watch_remove(ctx, *watch);
         *watch = NULL;
         libxl__domains_look_soon(ctx);
-    } else if (anyone(&ctx->xen->domains)) {
+    } else if (has_users(&ctx->xen->domains)) {
         libxl__domains_look(ctx);
     }
 }
@@ -255,7 +257,7 @@ int libxl__domain_follow(libxl_ctx *ctx, libxl__domain_follower *follower, const
     memcpy(follower->uuid.uuid, info->handle, sizeof(follower->uuid.uuid));
     follower->phase = LIBXL__DOMAIN_RUNNING;
     follower->was_shutdown =
-        info->flags & XEN_DOMINF_shutdown; /* noted now: it may be gone at the next look */
+        info->flags & XEN_DOMINF_shutdown; /* set now, because the domain may be gone at the next look */
     follower->code = libxl__hv_shutdown_code(info);
     follower->callback = callback;
     follower->changed = false;
@@ -309,7 +311,7 @@ int libxl__domains_open(libxl_ctx *ctx)
     domains->resting = true;
     STAILQ_INIT(&domains->changed);
     LIST_INIT(&domains->observers);
-    return libxl__timer_start(ctx, &domains->again, NEVER, again);
+    return libxl__timer_start(ctx, &domains->again, NEVER, timer_expired);
 }
 
 void libxl__domains_close(libxl_ctx *ctx)
@@ -319,7 +321,7 @@ void libxl__domains_close(libxl_ctx *ctx)
     free(domains->slots); /* libxl__watches_close frees the watches */
 }
 
-/* ---- as a source */
+/* ---- followed domains as sources of operations */
 
 static void domain_changed(libxl_ctx *ctx, libxl__domain_follower *follower)
 {

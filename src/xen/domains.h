@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Following domains: running, shut down, dying, gone. And observing the host: which domains are new.
+ * Following a domain: its user is called when the domain shuts down, begins to die and is gone. Observing the host: the user
+ * is called for each new domain.
  *
  * xenstored fires @releaseDomain when a domain shuts down and when it begins to die. Nothing fires when a domain is gone;
  * only its absence from the hypervisor's list shows that. So the list is fetched (a look) when the watch fires and, while a
@@ -27,16 +28,16 @@ typedef struct libxl__domain_follower libxl__domain_follower;
 /* Locked. Called when the domain has changed its phase: to a later one, or from SHUTDOWN back to RUNNING. */
 typedef void libxl__domain_callback(libxl_ctx *ctx, libxl__domain_follower *follower);
 
-/* Embed this in the state of whoever follows; zero-initialise it. libxl__domain_follow sets it up. */
+/* Embed this in the user's state; zero-initialise it. libxl__domain_follow sets it up. */
 struct libxl__domain_follower {
     uint32_t domid;
     libxl_uuid uuid; /* if another domain has the domid, this one is gone */
     libxl__domain_callback *callback;
     STAILQ_ENTRY(libxl__domain_follower) changed_link;
     libxl__domain_phase phase : 8;
-    bool was_shutdown : 1; /* when it was last seen; also set while it is dying */
-    bool changed : 1;      /* the callback is about to be called */
-    bool follows : 1;      /* it has a slot */
+    bool was_shutdown : 1; /* the domain was shut down at the last look; stays set while it is dying */
+    bool changed : 1;      /* it is in libxl__domains.changed: its callback will be called */
+    bool follows : 1;      /* it is followed: it has a slot */
     uint8_t code;          /* the guest's reason for its shutdown: any number */
 };
 
@@ -52,7 +53,7 @@ typedef struct libxl__domain_slot {
     libxl__domain_follower *follower;
 } libxl__domain_slot;
 
-/* Somebody who wants to know of each new domain. Embed this; it stays valid until libxl__domains_unobserve. */
+/* An observer is called for each new domain. Embed this; it stays valid until libxl__domains_unobserve. */
 typedef struct libxl__domain_observer libxl__domain_observer;
 struct libxl__domain_observer {
     /* Locked. Whether this follower belongs to the observer. */
@@ -72,12 +73,11 @@ typedef struct libxl__domains {
     libxl__watch *released, *introduced; /* @releaseDomain, @introduceDomain; from the first follower on */
     libxl__timer again;                  /* the next look; always started, so that moving it cannot fail */
     uint64_t interval;                   /* until the next look while a domain is dying */
-    bool
-        resting; /* no look is planned, because nobody is followed: `again` is set to a time that never comes */
+    bool resting; /* no look is planned, because no domain is followed: `again` does not expire */
     LIST_HEAD(, libxl__domain_observer) observers;
 } libxl__domains;
 
-/* Locked, all of them. */
+/* Call all functions with the context locked. */
 
 int libxl__domains_open(libxl_ctx *ctx);
 void libxl__domains_close(libxl_ctx *ctx);
@@ -88,12 +88,12 @@ void libxl__domains_close(libxl_ctx *ctx);
  */
 int libxl__domain_follow(libxl_ctx *ctx, libxl__domain_follower *follower, const xc_domaininfo_t *info,
                          libxl__domain_callback *callback);
-/* Afterwards the callback is not called again. A follower that does not follow is left as it is. */
+/* Afterwards the callback is not called again. Nothing happens if the domain is not followed. */
 void libxl__domain_unfollow(libxl_ctx *ctx, libxl__domain_follower *follower);
 
 /*
- * Registers an observer, which is told at the next look of the domains that exist, and later of new ones. Its callbacks must
- * be set. Errors, without a message: NOMEM, NO_XENSTORE, FAIL.
+ * Registers an observer, whose callbacks must be set. `appeared` is called at the next look for all existing domains, and later
+ * for new ones. Errors, without a message: NOMEM, NO_XENSTORE, FAIL.
  */
 int libxl__domains_observe(libxl_ctx *ctx, libxl__domain_observer *observer);
 void libxl__domains_unobserve(libxl_ctx *ctx, libxl__domain_observer *observer);
@@ -102,14 +102,14 @@ void libxl__domains_unobserve(libxl_ctx *ctx, libxl__domain_observer *observer);
  * Errors, without a message: those of libxl__errno_rc. */
 int libxl__domains_look(libxl_ctx *ctx);
 
-/* Has a look taken soon. Call it when something has been done to a domain. */
+/* Plans a look for the next turn of the loop. Call this after an action that changes a domain's phase. */
 void libxl__domains_look_soon(libxl_ctx *ctx);
 
-/* Follows a domain for an operation: the source fires at each change of phase. */
+/* A followed domain as a source of an operation. Embed this; zero-initialise it. The source fires at each change of phase. */
 typedef struct libxl__domain_source {
     libxl__source source;
     libxl__domain_follower follower;
-    bool reserved;
+    bool reserved; /* a slot is reserved for it */
 } libxl__domain_source;
 
 /* Reserves what libxl__domain_source_start needs, so that this does not fail. Errors: NOMEM, FAIL, recorded in ao. */

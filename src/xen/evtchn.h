@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Event channels as sources: an operation binds one and is woken at each notification. */
+/* Event channels as sources of an operation. The operation binds a port and is called at each notification. */
 #ifndef LIBXL__EVTCHN_H
 #define LIBXL__EVTCHN_H
 
@@ -9,10 +9,11 @@
 
 typedef struct libxl__evtchn libxl__evtchn;
 
-/* Our end of an event channel. Embed this in the operation's state; zero-initialise it. It is unbound with its operation. */
+/* The local end of an event channel. Embed this in the operation's state; zero-initialise it. The port is unbound when the
+ * operation ends. */
 struct libxl__evtchn {
     libxl__source source; /* fires at each notification; the port is unmasked at once */
-    evtchn_port_t port;   /* our port */
+    evtchn_port_t port;   /* the local port */
     LIST_ENTRY(libxl__evtchn) link;
 };
 
@@ -24,12 +25,12 @@ typedef struct libxl__evtchns {
 
 /* Locked, all of them. */
 
-/* While the context is freed. */
+/* Closes the handle. Called while the context is freed. */
 void libxl__evtchns_close(libxl_ctx *ctx);
 
-/* Binds to a port that the domain offers to us. Errors: those of libxl__errno_rc, recorded in ao. */
+/* Binds a local port that the domain offers. Errors: those of libxl__errno_rc, recorded in ao. */
 int libxl__evtchn_bind(libxl__ao *ao, libxl__evtchn *evtchn, uint32_t domid, evtchn_port_t remote_port);
-/* Offers the domain a port to bind to: evtchn->port. Errors: as above. */
+/* Allocates a port, evtchn->port, to which the domain may bind. Errors: as above. */
 int libxl__evtchn_offer(libxl__ao *ao, libxl__evtchn *evtchn, uint32_t domid);
 /* Notifies the other end. Errors: FAIL, recorded in ao. */
 int libxl__evtchn_notify(libxl__ao *ao, const libxl__evtchn *evtchn);

@@ -11,14 +11,17 @@
 enum { LIBXL__HANDLES = 4 }; /* libxenctrl opens six descriptors for each */
 
 typedef struct libxl__handles {
-    _Atomic(xc_interface *) of[LIBXL__HANDLES]; /* several slots may hold the first handle */
-    unsigned opened_by;                         /* the number of the thread that has the first slot */
+    /* A slot whose own handle could not be opened holds the first one. */
+    _Atomic(xc_interface *) of[LIBXL__HANDLES];
+    unsigned opened_by; /* the number of the thread that has made the context; it uses slot 0 */
 } libxl__handles;
 
-/* While the context is made. Errors, with a message: NO_HYPERVISOR, PERMISSION, NOMEM, FAIL; libxl__handles_close must be
- * called in any case. */
+/*
+ * Opens the first handle. Called while the context is made. Errors, with a message: NO_HYPERVISOR, PERMISSION, NOMEM, FAIL.
+ * Call libxl__handles_close after an error, too.
+ */
 int libxl__handles_open(libxl_ctx *ctx);
-/* While the context is freed. */
+/* Closes all handles. Called while the context is freed. */
 void libxl__handles_close(libxl_ctx *ctx);
 
 /*

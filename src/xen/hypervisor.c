@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: nothing; the handles are the context's. Hypercalls are made in place, because each takes microseconds. What uses only
- * the operation and a handle may be called unlocked; the list of domains is the context's, so it needs the lock.
+ * Owns: ctx->xen->list, the list of domains, which the context's lock guards. The handles belong to handles.c. Hypercalls are
+ * made in the calling thread, because each takes microseconds.
  */
 #include "xen.h"
 
@@ -11,7 +11,7 @@
 
 enum { PAGE_KB = 4 };
 
-/* A hypercall on a domain has failed: for ESRCH, because there is no such domain. */
+/* Records the failure of a hypercall on a domain, from errno. ESRCH means that there is no such domain. */
 static int fail_on_domain(libxl__ao *ao, const char *what, uint32_t domid)
 {
     if (errno == ESRCH)
@@ -19,6 +19,7 @@ static int fail_on_domain(libxl__ao *ao, const char *what, uint32_t domid)
     return libxl__ao_fail(ao, libxl__errno_rc(errno), "%s domain %u: %m", what, domid);
 }
 
+/* The message for a reserved domid. */
 #define DOMID_WRONG "domid: %u is not between 0 and %u"
 
 int libxl__hv_check_domid(uint32_t domid)
@@ -66,7 +67,7 @@ int libxl__hv_look(libxl__ao *ao, uint32_t domid, xc_domaininfo_t *info)
     /* The hypercall returns the first domain from this domid on, which may be another one. */
     int count = xc_domain_getinfolist(libxl__xch(ao->ctx), domid, 1, info);
     if (count < 0 && errno != ESRCH)
-        return fail_on_domain(ao, "looking at", domid);
+        return fail_on_domain(ao, "asking about", domid);
     if (count != 1 || info->domain != domid)
         return ERROR_DOMAIN_NOTFOUND;
     if (domid == ao->subject.number)
@@ -90,7 +91,7 @@ int libxl__hv_list_page(libxl_ctx *ctx, uint32_t *first, xc_domaininfo_t *page)
     return got;
 }
 
-/* Makes room for one more page. Returns -1 with errno. */
+/* Makes room in the list for one more page. Returns 0, or -1 with errno. */
 static int make_room(struct libxl__domain_list *list)
 {
     if (list->room - list->count >= LIBXL__HV_PAGE)
@@ -137,7 +138,7 @@ static libxl_domain_type type_of(const xc_domaininfo_t *info)
 {
     if (!(info->flags & XEN_DOMINF_hvm_guest))
         return LIBXL_DOMAIN_TYPE_PV;
-    /* Without an emulated interrupt controller or timer nothing that expects a PC can run. */
+    /* A PC needs an emulated interrupt controller or timer. A PVH guest has neither. */
     const uint32_t pc_devices = XEN_X86_EMU_PIC | XEN_X86_EMU_IOAPIC | XEN_X86_EMU_PIT;
     return info->arch_config.emulation_flags & pc_devices ? LIBXL_DOMAIN_TYPE_HVM : LIBXL_DOMAIN_TYPE_PVH;
 }
@@ -211,7 +212,7 @@ int libxl__hv_version(libxl__ao *ao, libxl_version_info *out)
     out->xen_version_minor = version & 0xffff;
     out->pagesize = xc_version(xch, XENVER_pagesize, NULL);
     bool failed = false;
-    /* The hypervisor pads its texts with zeroes; strndup makes sure that each ends. */
+    /* The hypervisor pads its texts with zeroes; strndup terminates a text that fills its array. */
 #define TEXT(command, member, source)                                                                        \
     do {                                                                                                     \
         memset(&u, 0, sizeof(u));                                                                            \

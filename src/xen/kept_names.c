@@ -3,8 +3,8 @@
  * Owns: the kept names, and the watch of each. The context's lock guards them.
  *
  * A kept name is known if its value was read after the last event of its watch. Watch events are numbered by the context's
- * event_seq. An event that arrives between a question and its answer may stand for a change after the answer was made, so it
- * makes the answer worthless.
+ * event_seq. If an event arrives between a read and its answer, the name may have changed after the read.
+ * The answer is not kept then.
  */
 #include "kept_names.h"
 #include "xen.h"
@@ -24,6 +24,7 @@ struct libxl__kept_name {
     char *text;          /* NULL: the domain has no name */
 };
 
+/* Compares two names for bsearch and qsort. */
 static int by_domid(const void *left, const void *right)
 {
     uint32_t a = (*(libxl__kept_name *const *)left)->domid, b = (*(libxl__kept_name *const *)right)->domid;
@@ -76,6 +77,7 @@ void libxl__kept_names_extend(libxl_ctx *ctx)
         kept->keeping = true;
 }
 
+/* The watch of a name has fired. */
 static void may_have_changed(libxl_ctx *ctx, void *user, bool failed)
 {
     libxl__kept_name *name = user;

@@ -23,9 +23,9 @@ typedef struct libxl__kept_names {
     libxl__timer forget; /* started while keeping */
 } libxl__kept_names;
 
-/* Locked, all of them. */
+/* Call all functions with the context locked. */
 
-/* While the context is freed, after the transport has been closed. */
+/* Frees the kept names. Called while the context is freed, after the transport has been closed. */
 void libxl__kept_names_close(libxl_ctx *ctx);
 
 /* Keeps names from now on, or for another ten seconds, if the transport and the memory allow it. */
@@ -38,7 +38,7 @@ void libxl__kept_names_extend(libxl_ctx *ctx);
  */
 void libxl__kept_names_update(libxl_ctx *ctx, const xc_domaininfo_t *list, uint32_t count, bool add);
 
-/* Notes what has been read (NULL: no name), unless a watch event since `event_seq` says that it may have changed. */
+/* Keeps the name that has been read, unless its watch has fired since `event_seq`. NULL: the domain has no name. */
 void libxl__kept_names_note(libxl_ctx *ctx, uint32_t domid, const char *text, uint64_t event_seq);
 
 /* Whether the domain's name is known now. */

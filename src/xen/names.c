@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: nothing; a search and its batches belong to its operation. The context's lock guards everything.
+ * Owns nothing: a search and its batches belong to the operation. The context's lock guards everything.
  *
  * Kept names may be used only once their watches have delivered all events from before the search. xenstored sends these
  * events before its next answer, so a search with kept names first asks xenstored for any node (CATCHING_UP) and looks at
@@ -17,8 +17,8 @@ struct libxl__name_read {
     libxl__xs_request *request;
 };
 
-/* Looks for the name among the known ones and, if it is not there, starts to read the others. */
-static int look(libxl__ao *ao, libxl__name_search *search)
+/* Looks the name up among the kept names. If it is not there, starts to read the names of the other domains. */
+static int look_up(libxl__ao *ao, libxl__name_search *search)
 {
     libxl_ctx *ctx = ao->ctx;
     const xc_domaininfo_t *list;
@@ -30,8 +30,8 @@ static int look(libxl__ao *ao, libxl__name_search *search)
     search->batch = libxl__xs_batch_new(ao, 0);
     if (!search->reads || !search->batch)
         return ERROR_NOMEM;
-    libxl__kept_names_update(ctx, list, count,
-                             search->keep); /* before reading: names are watched first, then read */
+    /* Registers the watches before the names are read. */
+    libxl__kept_names_update(ctx, list, count, search->keep);
     search->domid = libxl__kept_names_find(ctx, search->name);
     for (uint32_t i = 0; i < count && search->domid == LIBXL_DOMID_INVALID; i++) {
         const uint32_t domid = list[i].domain;
@@ -48,9 +48,9 @@ int libxl__name_search_start(libxl__ao *ao, libxl__name_search *search, const ch
 {
     *search = (libxl__name_search){.name = name, .keep = keep, .domid = LIBXL_DOMID_INVALID};
     if (!ao->ctx->xen->kept_names.count) {
-        int rc = look(ao, search);
+        int rc = look_up(ao, search);
         if (keep && !rc)
-            libxl__kept_names_extend(ao->ctx); /* after the look: the first search alone keeps nothing */
+            libxl__kept_names_extend(ao->ctx); /* only now, so that a single search keeps no names */
         return rc;
     }
     if (keep)
@@ -69,7 +69,7 @@ int libxl__name_search_step(libxl__ao *ao, libxl__name_search *search, uint32_t 
     int rc = libxl__xs_result(search->batch);
     if (!rc && search->phase == LIBXL__NAMES_CATCHING_UP) {
         libxl__xs_batch_free(search->batch);
-        rc = look(ao, search);
+        rc = look_up(ao, search);
         return rc ? rc : libxl__name_search_step(ao, search, domid_out);
     }
     for (uint32_t i = 0; !rc && i < search->count; i++) {

@@ -17,19 +17,19 @@ typedef struct libxl__name_search {
     libxl__xs_batch *batch;
     struct libxl__name_read *reads; /* in the operation's memory */
     uint32_t count;
-    uint32_t domid;     /* what has been found; LIBXL_DOMID_INVALID: nothing so far */
+    uint32_t domid;     /* the domain that has the name; LIBXL_DOMID_INVALID: not found so far */
     uint64_t event_seq; /* the number of the last watch event when reading began */
 } libxl__name_search;
 
-/* Locked, both of them. */
+/* Call both functions with the context locked. */
 
 /*
- * Starts a search. `name` stays the caller's, and must stay valid. `keep`: more searches are likely, so names are kept.
+ * Starts a search. The caller keeps `name` valid until the search ends. `keep`: more searches are likely, so names are kept.
  * Errors: NOMEM, FAIL, NO_XENSTORE, recorded in ao.
  */
 int libxl__name_search_start(libxl__ao *ao, libxl__name_search *search, const char *name, bool keep);
 /*
- * To be called each time the operation is. Returns LIBXL__AO_WAIT; 0 and the domid, LIBXL_DOMID_INVALID if there is no such
+ * Call this from the phase's poll. Returns LIBXL__AO_WAIT; 0 and the domid, LIBXL_DOMID_INVALID if there is no such
  * domain; or an error, recorded in ao. A domain that has the name from the start of the search to its end is found.
  */
 int libxl__name_search_step(libxl__ao *ao, libxl__name_search *search, uint32_t *domid_out);

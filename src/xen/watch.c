@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the watches. The context's lock guards them.
+ * Owns: all watches of the context, and the array of slots that holds them. The context's lock guards both.
  *
- * A token, by which xenstored names a watch to us, consists of the watch's slot and generation. So the watch of an event is
+ * The token, which names a watch in xenstored's events, consists of the watch's slot and generation. So the watch of an event is
  * found without a search, and an event of a watch that has been removed finds none.
  */
 #include "xen.h"
@@ -123,12 +123,12 @@ void libxl__watch_remove(libxl_ctx *ctx, libxl__watch *watch)
     ctx->xen->transport->remove_watch(ctx, watch);
 }
 
-void libxl__watch_added(libxl_ctx *ctx, libxl__watch *watch, bool taken)
+void libxl__watch_added(libxl_ctx *ctx, libxl__watch *watch, bool accepted)
 {
-    watch->registered = taken;
+    watch->registered = accepted;
     if (!watch->callback) {
         ctx->xen->transport->remove_watch(ctx, watch);
-    } else if (!taken) {
+    } else if (!accepted) {
         libxl__log(ctx, XTL_ERROR, -1, "xenstore: %s: cannot be watched", watch->path);
         watch->callback(ctx, watch->user, true);
     }
@@ -181,7 +181,7 @@ void libxl__watches_close(libxl_ctx *ctx)
     free(watches->slots);
 }
 
-/* ---- as a source */
+/* ---- watches as sources of operations */
 
 static void watch_fired(libxl_ctx *ctx, void *user, bool failed)
 {

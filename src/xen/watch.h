@@ -14,7 +14,8 @@ typedef struct libxl__watch libxl__watch;
 /* Locked. Called when the node may have changed. `failed`: xenstored does not watch it; there are no further calls. */
 typedef void libxl__watch_callback(libxl_ctx *ctx, void *user, bool failed);
 
-/* A watch; or, in a free slot, twice the number of the next free slot plus one, which is odd, as no pointer is. */
+/* A slot holds a pointer to a watch. A free slot holds 2 * N + 1 instead, where N is the number of the next free slot. That
+ * number is odd and a pointer is even, which tells the two apart. */
 union libxl__watch_slot {
     libxl__watch *watch;
     uintptr_t next_free;
@@ -25,24 +26,24 @@ typedef struct libxl__watches {
         free; /* `free` names the first free slot, as a free slot names the next */
     uint32_t room;
     uint32_t generation;      /* of the newest watch; it is part of the token, so tokens are not used twice */
-    uint32_t count;           /* watches that are counted: not the context's own */
+    uint32_t count;           /* watches of operations and applications; the context's own are not counted */
     uint64_t event_seq;       /* the number of events so far, of all watches */
     libxl__watch *early_fire; /* set by libxl__watch_fire_early; NULL: none */
     size_t early_fire_length; /* of its events: path and token, in octets */
-    libxl__watch
-        *fired_early; /* has fired for the event that comes next; or NULL. Never followed, only compared */
+    libxl__watch *
+        fired_early; /* has fired for the event whose body arrives next; NULL: none. It may have been freed: compare it only */
 } libxl__watches;
 
-/* A watch as a source. Embed this in the operation's state; zero-initialise it. */
+/* A watch as a source of an operation. Embed this in the operation's state; zero-initialise it. */
 typedef struct libxl__watch_source {
     libxl__source source;
     libxl__watch *watch;
-    bool failed;
+    bool failed; /* xenstored does not watch the path */
 } libxl__watch_source;
 
-/* Locked, all of them. */
+/* Call all functions with the context locked. */
 
-/* While the context is freed, after the transport has been closed: frees all watches. */
+/* Frees all watches. Called while the context is freed, after the transport has been closed. */
 void libxl__watches_close(libxl_ctx *ctx);
 
 /*
@@ -54,9 +55,10 @@ int libxl__watch_add(libxl_ctx *ctx, const char *path, libxl__watch_callback *ca
 /* The connection to xenstored is lost: calls the callbacks of all watches but the context's own, as failed. */
 void libxl__watches_lost(libxl_ctx *ctx);
 /*
- * Makes a watch fire as soon as the header of an event has arrived whose length fits; it does not fire again when the rest
- * arrives. xenstored writes header and body apart, and on a busy machine milliseconds pass between them. For one watch at a
- * time, of a special node (@...): its user must bear that it fires for an event of another watch.
+ * Makes a watch fire as soon as the header of an event has arrived whose length is that of
+ * its events. It does not fire again when the body arrives. xenstored writes the header and the body separately, and on a busy
+ * machine milliseconds pass between them. Only one watch can have this. Events of other watches may have the same length, so
+ * its callback must tolerate superfluous calls.
  */
 void libxl__watch_fire_early(libxl_ctx *ctx, libxl__watch *watch);
 /* Removes the watch; its callback is not called again. NULL: nothing happens. */

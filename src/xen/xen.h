@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The context's connection to Xen: the handles to the hypervisor and to xenstored, and all that is watched there. Includes
- * every header of src/xen that operations need.
+ * The context's connection to Xen: the handles to the hypervisor and to xenstored, and what the library watches
+ * there. open.c owns it as a whole; each member belongs to the file of its type. The context's lock guards it, unless a member's
+ * header says otherwise. Includes every header of src/xen that operations need.
  */
 #ifndef LIBXL__XEN_H
 #define LIBXL__XEN_H
@@ -25,13 +26,13 @@ struct libxl__xen {
     libxl__handles handles;
     libxl__lane build_lane, destroy_lane;
     const libxl__xs_transport *transport;
-    struct libxl__xs_wire *wire; /* the transport's state: one of the two is set */
+    struct libxl__xs_wire *wire; /* the state of xs_wire.c or of xs_lib.c; the other is NULL */
     struct libxl__xs_lib *lib;
     libxl__transactions transactions;
     struct libxl__domain_list {
         xc_domaininfo_t *infos;
         uint32_t count, room;
-    } list; /* the most recent one; the memory is used again */
+    } list; /* the result of the last libxl__hv_list; its memory is reused */
     libxl__watches watches;
     libxl__domains domains;
     libxl__kept_names kept_names;
@@ -40,11 +41,11 @@ struct libxl__xen {
 };
 
 /*
- * While the context is made: connects to Xen. Errors, with a message: NO_HYPERVISOR, NO_XENSTORE, PERMISSION, NOMEM, FAIL;
+ * Connects to Xen. Called while the context is made. Errors, with a message: NO_HYPERVISOR, NO_XENSTORE, PERMISSION, NOMEM, FAIL;
  * libxl__xen_close must be called in any case.
  */
 int libxl__xen_open(libxl_ctx *ctx, unsigned flags);
-/* While the context is freed, after its workers have ended. */
+/* Disconnects from Xen. Called while the context is freed, after its workers have ended. */
 void libxl__xen_close(libxl_ctx *ctx);
 /* Locked. Adds Xen's part to the counters, to which the core has added its own. */
 void libxl__xen_count(libxl_ctx *ctx, libxl_counters *out);
