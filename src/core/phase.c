@@ -168,12 +168,14 @@ static int check_stop(libxl__ao *ao)
         return ao->rc ? ao->rc : ao->stop ? ao->stop : phase->limit_rc;
     if (expired && !phase->limit_rc)
         return 0;
-    const int rc = ao->stop ? ao->stop : expired ? phase->limit_rc : 0;
+    const bool stop =
+        ao->stop && !(ao->phase.committed && !phase->stop); /* such a phase only its limit ends */
+    const int rc = stop ? ao->stop : expired ? phase->limit_rc : 0;
     ao->phase.timed_out |= expired;
     if (!rc || ao->phase.stopping)
         return LIBXL__AO_WAIT;
     if (!phase->stop)
-        return ao->phase.committed && !expired ? LIBXL__AO_WAIT : rc;
+        return rc;
     if (!ao->phase.committed)
         note_reason(ao, rc);
     call_stop(ao, phase);
@@ -194,11 +196,16 @@ static int call_start(libxl__ao *ao)
     return failure ? failure : LIBXL__AO_WAIT;
 }
 
-/* Runs the current phase. */
+/* Runs the current phase. A phase that commits starts even after a stop request; its stop function is called then. */
 static int run_phase(libxl__ao *ao)
 {
-    if (!ao->phase.started)
-        return ao->stop && !ao->phase.committed ? ao->stop : call_start(ao);
+    if (!ao->phase.started) {
+        if (ao->stop && !ao->phase.committed)
+            return ao->stop;
+        const int rc = call_start(ao);
+        if (rc != LIBXL__AO_WAIT || !ao->stop)
+            return rc;
+    }
     const int rc = check_stop(ao);
     return rc == LIBXL__AO_WAIT ? libxl__phase_of(ao)->poll(ao, ao->state) : rc;
 }

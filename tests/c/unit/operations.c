@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Operations in the core alone: starting and ending, stopping, the run queue, the index, groups, callbacks. */
+/* Operations in the core alone: starting and ending, stopping, the run queue, the index, callbacks. */
 #include "core.h"
 
 #include <stdlib.h>
@@ -13,11 +13,7 @@ struct play {
     int *order, number; /* the body appends `number` to `order`, whose first element is its length */
     libxl__ao *ao;
     libxl__alarm alarm;
-    libxl__group group;
-    int failing, failing_too; /* the parts that fail, with different errors */
 };
-
-enum { NONE = -1 };
 
 static int play_body(libxl__ao *ao, void *args)
 {
@@ -246,74 +242,6 @@ static void the_oldest_of_equal_hows_is_found(scene *s)
     (void)s;
 }
 
-/* ---- operations inside operations */
-
-struct part_args {
-    int rc, waits;
-};
-
-static int part_body(libxl__ao *ao, void *p)
-{
-    struct part_args *args = p;
-    if (args->waits-- <= 0)
-        return args->rc;
-    libxl__ao_wake(ao);
-    return LIBXL__AO_WAIT;
-}
-
-static const libxl__ao_class part_class = {
-    .name = "part", .body = part_body, .args_size = sizeof(struct part_args)};
-
-/* Parts with an even index end at once, the others after three steps. */
-static void fill_part(libxl__ao *parent, uint32_t index, void *p)
-{
-    struct part_args *args = p;
-    const struct play *play = core_user(parent);
-    *args = (struct part_args){.waits = index % 2 ? 3 : 0};
-    if ((int)index == play->failing)
-        args->rc = ERROR_KERNEL;
-    if ((int)index == play->failing_too)
-        args->rc = ERROR_INVAL;
-}
-
-static int group_body(libxl__ao *ao, void *args)
-{
-    struct play *p = *(void **)args;
-    return p->calls++ ? libxl__group_poll(ao, &p->group) : libxl__group_start(ao, &p->group);
-}
-
-static int run_group(scene *s, uint32_t count, uint32_t width, struct play *p)
-{
-    static const libxl__ao_class whole = {
-        .name = "whole", .body = group_body, .args_size = sizeof(void *), .slow = true};
-    p->group = (libxl__group){
-        .cls = &part_class, .name = "parts", .fill = fill_part, .count = count, .width = width};
-    return RUN(s, core_begin(s->ctx, &whole, p, how));
-}
-
-static void any_number_of_parts_completes_once(scene *s)
-{
-    const uint32_t counts[] = {0, 1, 2, 7, 1000};
-    for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++)
-        for (uint32_t width = 1; width <= 8; width *= 2) {
-            struct play p = {.failing = NONE, .failing_too = NONE};
-            assert_int_equal(run_group(s, counts[i], width, &p), 0);
-            assert_int_equal(p.group.ended, counts[i]);
-        }
-}
-
-static void the_first_error_of_the_parts_is_the_result(scene *s)
-{
-    for (int failing = 0; failing < 4; failing++) {
-        struct play p = {.failing = failing, .failing_too = NONE};
-        assert_int_equal(run_group(s, 100, 2, &p), ERROR_KERNEL);
-        assert_in_range(p.group.started, failing + 1, failing + 3); /* no part starts after the error */
-        assert_int_equal(p.group.ended, p.group.started);
-    }
-    struct play p = {.failing = 1, .failing_too = 3}; /* part 3 fails right after part 1 */
-    assert_int_equal(run_group(s, 100, 4, &p), ERROR_KERNEL);
-}
-
 /* ---- callbacks that start operations */
 
 struct chain {
@@ -377,8 +305,6 @@ static const body bodies[] = {
     BODY(repeated_steps_use_no_more_memory, NO_CONTEXT),
     BODY(the_index_grows_and_finds_every_operation, NO_CONTEXT),
     BODY(the_oldest_of_equal_hows_is_found, NO_CONTEXT),
-    BODY(any_number_of_parts_completes_once),
-    BODY(the_first_error_of_the_parts_is_the_result),
     BODY(a_chain_of_callbacks_uses_no_stack, NO_CONTEXT),
 };
 

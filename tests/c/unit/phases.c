@@ -1,156 +1,557 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The phase driver: what it does with errors, limits and stop requests. tests/model/phases.pml covers all combinations. */
-#include "core.h"
+/* The driver of phases, in the core alone: order, errors, stop requests, limits, undoing, committing. */
+#include "script.h"
 
-#include <stdio.h>
+static const int reasons[] = {ERROR_ABORTED, ERROR_TIMEDOUT};
 
-enum { LIMIT_MS = 10, ROOM = 64 };
+SCRIPT_CLASS(plain, PHASE(a, UNDO(a)), PHASE(b, UNDO(b)), PHASE(c, UNDO(c)));
 
-/* The functions append the calls to `calls`: an upper-case letter for start, u for undo, s for stop. */
-struct plan {
-    int first, second; /* the results of the starts */
-    int undo;          /* the result of the undo of the first phase */
-    char calls[ROOM];
-};
+/* The phase with this index waits. */
+#define WAITS_IN(i) .part[i] = {.waits = true}
 
-static struct plan *plan_of(libxl__ao *ao)
-{
-    return core_user(ao);
-}
-
-static void note_call(libxl__ao *ao, const char *name)
-{
-    struct plan *plan = plan_of(ao);
-    const size_t length = strlen(plan->calls);
-    snprintf(plan->calls + length, sizeof(plan->calls) - length, "%s", name);
-}
-
-static int first_start(libxl__ao *ao, void *state)
-{
-    (void)state;
-    note_call(ao, "A");
-    return plan_of(ao)->first;
-}
-
-static int second_start(libxl__ao *ao, void *state)
-{
-    (void)state;
-    note_call(ao, "B");
-    return plan_of(ao)->second;
-}
-
-static int wait_on(libxl__ao *ao, void *state)
-{
-    (void)ao, (void)state;
-    return LIBXL__AO_WAIT;
-}
-
-static void stop(libxl__ao *ao, void *state)
-{
-    (void)state;
-    note_call(ao, "s");
-}
-
-static int first_undo(libxl__ao *ao, void *state)
-{
-    (void)state;
-    note_call(ao, "uA");
-    return plan_of(ao)->undo;
-}
-
-static int second_undo(libxl__ao *ao, void *state)
-{
-    (void)state;
-    note_call(ao, "uB");
-    return 0;
-}
-
-static const libxl__phase undoable[] = {
-    {.name = "first", .start = first_start, .poll = wait_on, .undo = first_undo, .undo_ms = LIMIT_MS},
-    {.name = "second",
-     .start = second_start,
-     .poll = wait_on,
-     .undo = second_undo,
-     .limit_ms = LIMIT_MS,
-     .limit_rc = ERROR_GUEST_TIMEDOUT},
-};
-
-static const libxl__phase committing[] = {
-    {.name = "first",
-     .start = first_start,
-     .poll = wait_on,
-     .stop = stop,
-     .undo = first_undo,
-     .limit_ms = LIMIT_MS,
-     .limit_rc = ERROR_GUEST_TIMEDOUT,
-     .stop_ms = LIMIT_MS,
-     .commits = true},
-    {.name = "second", .start = second_start, .poll = wait_on},
-};
-
-#define CLASS(phases_)                                                                                       \
-    {                                                                                                        \
-        .name = "phases", .phases = (phases_), .args_size = sizeof(void *), .slow = true                     \
-    }
-static const libxl__phases undoable_phases = {.list = undoable, .count = 2},
-                           committing_phases = {.list = committing, .count = 2};
-static const libxl__ao_class undoable_class = CLASS(&undoable_phases),
-                             committing_class = CLASS(&committing_phases);
-
-static int run_phases(scene *s, struct plan *plan, const libxl__ao_class *cls)
-{
-    return RUN(s, core_begin(s->ctx, cls, plan, how));
-}
+/* ---- going forward */
 
 static void phases_run_in_order(scene *s)
 {
-    struct plan plan = {.first = 0};
-    assert_int_equal(run_phases(s, &plan, &undoable_class), 0);
-    assert_string_equal(plan.calls, "AB");
+    for (int waiting = 0; waiting < 8; waiting++) {
+        struct script p = {.polls = 0};
+        char trace[16] = "";
+        for (int i = 0; i < 3; i++)
+            p.part[i].waits = waiting >> i & 1;
+        op *o = SCRIPT_START(s, plain, &p);
+        for (int i = 0; i < 3; i++) {
+            const char phase[] = {(char)('a' + i), '+', 0}, end[] = {(char)('a' + i), '.', 0};
+            strcat(trace, phase);
+            if (!p.part[i].waits)
+                continue;
+            script_reach(s, &p, trace);
+            assert_false(op_done(o));
+            script_open(s->ctx, &p, i);
+            strcat(trace, end);
+        }
+        script_ends(o, &p, 0, trace);
+    }
 }
 
-static void a_failing_phase_is_undone_first(scene *s)
+static void a_spurious_wake_changes_nothing(scene *s)
 {
-    struct plan plan = {.second = ERROR_INVAL};
-    assert_int_equal(run_phases(s, &plan, &undoable_class), ERROR_INVAL);
-    assert_string_equal(plan.calls, "ABuBuA");
+    struct script p = {WAITS_IN(1)};
+    op *o = SCRIPT_START(s, plain, &p);
+    for (int i = 0; i < 20; i++)
+        script_wake(s->ctx, &p);
+    script_reach(s, &p, "a+b+");
+    assert_false(op_done(o));
+    script_open(s->ctx, &p, 1);
+    script_ends(o, &p, 0, "a+b+b.c+");
 }
 
-static void the_limit_of_a_phase_is_its_error(scene *s)
+/* ---- errors */
+
+static void an_error_undoes_this_phase_and_the_earlier_ones_in_reverse(scene *s)
 {
-    struct plan plan = {.second = LIBXL__AO_WAIT};
-    assert_int_equal(run_phases(s, &plan, &undoable_class), ERROR_GUEST_TIMEDOUT);
-    assert_string_equal(plan.calls, "ABuBuA");
+    static const char *const traces[2][3] = {{"a+a-", "a+b+b-a-", "a+b+c+c-b-a-"},
+                                             {"a+a.a-", "a+b+b.b-a-", "a+b+c+c.c-b-a-"}};
+    for (int waits = 0; waits < 2; waits++)
+        for (int i = 0; i < 3; i++) {
+            struct script p = {.polls = 0};
+            p.part[i] = (struct part){.waits = waits, .rc = ERROR_KERNEL};
+            op *o = SCRIPT_START(s, plain, &p);
+            if (waits)
+                script_open(s->ctx, &p, i);
+            script_ends(o, &p, ERROR_KERNEL, traces[waits][i]);
+            const char expected[] = {'p', 'h', 'a', 's', 'e', ' ', (char)('a' + i), ':', ' ', 0};
+            assert_int_equal(strncmp(o->message, expected, strlen(expected)), 0);
+        }
 }
 
-static void a_request_that_was_carried_out_is_a_success(scene *s)
+static void a_phase_without_undo_is_passed_over(scene *s)
 {
-    struct plan plan = {.second = ERROR_INVAL, .undo = LIBXL__AO_CARRIED_OUT};
-    assert_int_equal(run_phases(s, &plan, &undoable_class), 0);
-    assert_string_equal(plan.calls, "ABuBuA");
+    SCRIPT_CLASS(partly, PHASE(a, UNDO(a)), PHASE(b), PHASE(c));
+    struct script p = {.part[2] = {.rc = ERROR_KERNEL}};
+    assert_int_equal(RUN(s, core_begin(s->ctx, &partly, &p, how)), ERROR_KERNEL);
+    assert_string_equal(p.trace, "a+b+c+a-");
 }
 
-static void the_error_of_an_undo_is_not_the_result(scene *s)
+static void the_first_error_and_its_message_are_reported(scene *s)
 {
-    struct plan plan = {.second = ERROR_INVAL, .undo = ERROR_KERNEL};
-    assert_int_equal(run_phases(s, &plan, &undoable_class), ERROR_INVAL);
+    struct script p = {.part[1] = {.undo_rc = ERROR_INVAL, .undo_message = "second"},
+                       .part[2] = {.waits = true, .rc = ERROR_KERNEL, .message = "first"}};
+    op *o = SCRIPT_START(s, plain, &p);
+    script_open(s->ctx, &p, 2);
+    script_ends(o, &p, ERROR_KERNEL, "a+b+c+c.c-b-a-"); /* the undo that failed does not end the undoing */
+    assert_string_equal(o->message, "first");
 }
 
-/* Its limit calls the stop function, and the stop's limit ends the phase. */
-static void the_limit_of_a_committing_phase_is_its_error(scene *s)
+static void an_undo_that_fails_does_not_hide_a_stop_request(scene *s)
 {
-    struct plan plan = {.first = LIBXL__AO_WAIT};
-    assert_int_equal(run_phases(s, &plan, &committing_class), ERROR_GUEST_TIMEDOUT);
-    assert_string_equal(plan.calls, "As");
+    struct script p = {WAITS_IN(2), .part[1] = {.undo_rc = ERROR_INVAL, .undo_message = "second"}};
+    op *o = SCRIPT_START(s, plain, &p);
+    script_stop(s->ctx, &p, ERROR_ABORTED);
+    script_ends(o, &p, ERROR_ABORTED, "a+b+c+c-b-a-");
+    assert_string_equal(o->message, "stopped in phase c");
+}
+
+/* ---- stop requests */
+
+static void a_stop_request_ends_a_phase_at_once(scene *s)
+{
+    static const char *const traces[] = {"a+a-", "a+b+b-a-", "a+b+c+c-b-a-"};
+    for (int r = 0; r < 2; r++)
+        for (int i = 0; i < 3; i++) {
+            struct script p = {.polls = 0};
+            p.part[i].waits = true;
+            op *o = SCRIPT_START(s, plain, &p);
+            script_stop(s->ctx, &p, reasons[r]);
+            script_ends(o, &p, reasons[r], traces[i]);
+            const char *message =
+                r ? "the operation's time limit was reached in phase " : "stopped in phase ";
+            assert_int_equal(strncmp(o->message, message, strlen(message)), 0);
+            assert_int_equal(o->message[strlen(message)], 'a' + i);
+        }
+}
+
+SCRIPT_CLASS(stoppable, PHASE(a, UNDO(a)), PHASE(b, UNDO(b), STOP(b)), PHASE(c, UNDO(c), STOP(c)));
+
+static void a_phase_with_a_stop_function_is_awaited(scene *s)
+{
+    const int results[] = {0, ERROR_KERNEL};
+    for (int i = 0; i < 2; i++) {
+        struct script p = {.part[1] = {.waits = true, .rc = results[i]}};
+        op *o = SCRIPT_START(s, stoppable, &p);
+        script_stop(s->ctx, &p, ERROR_ABORTED);
+        script_reach(s, &p, "a+b+b!");
+        script_stop(s->ctx, &p, ERROR_TIMEDOUT); /* a second request does not call it again */
+        script_wake(s->ctx, &p);
+        script_reach(s, &p, "a+b+b!");
+        assert_false(op_done(o));
+        script_open(s->ctx, &p, 1);
+        script_ends(o, &p, ERROR_ABORTED, "a+b+b!b.b-a-"); /* c does not start */
+        assert_string_equal(o->message, "stopped in phase b");
+    }
+}
+
+static void a_last_phase_that_ends_well_in_spite_of_a_stop_request_succeeds(scene *s)
+{
+    struct script p = {WAITS_IN(2)};
+    op *o = SCRIPT_START(s, stoppable, &p);
+    script_stop(s->ctx, &p, ERROR_ABORTED);
+    script_reach(s, &p, "a+b+c+c!");
+    script_open(s->ctx, &p, 2);
+    script_ends(o, &p, 0, "a+b+c+c!c.");
+    assert_string_equal(o->message, "");
+}
+
+static void a_stop_that_takes_too_long_is_not_awaited(scene *s)
+{
+    SCRIPT_CLASS(impatient, PHASE(a, UNDO(a)), PHASE(b, UNDO(b), STOP(b), .stop_ms = 20), PHASE(c));
+    for (int r = 0; r < 2; r++) {
+        struct script p = {WAITS_IN(1)};
+        op *o = SCRIPT_START(s, impatient, &p);
+        script_stop(s->ctx, &p, reasons[r]);
+        script_ends(o, &p, reasons[r], "a+b+b!b-a-");
+    }
+}
+
+/* ---- the limits of phases */
+
+static void a_phase_that_reaches_its_limit_fails(scene *s)
+{
+    SCRIPT_CLASS(limited, PHASE(a, UNDO(a)),
+                 PHASE(b, UNDO(b), .limit_ms = 20, .limit_rc = ERROR_GUEST_TIMEDOUT), PHASE(c));
+    struct script p = {WAITS_IN(1)}, slow = {WAITS_IN(2)};
+    op *o = SCRIPT_START(s, limited, &p);
+    script_ends(o, &p, ERROR_GUEST_TIMEDOUT, "a+b+b-a-");
+    assert_int_equal(strncmp(o->message, "phase b: ", 9), 0);
+    /* The limit of a phase that is over ends no other phase. */
+    o = SCRIPT_START(s, limited, &slow);
+    pump_for(s, 40);
+    assert_false(op_done(o));
+    script_open(s->ctx, &slow, 2);
+    script_ends(o, &slow, 0, "a+b+c+c.");
+}
+
+static void a_limit_without_an_error_starts_the_next_phase(scene *s)
+{
+    SCRIPT_CLASS(goes_on, PHASE(a), PHASE(b, UNDO(b), .limit_ms = 20), PHASE(c));
+    struct script p = {WAITS_IN(1)};
+    script_ends(SCRIPT_START(s, goes_on, &p), &p, 0, "a+b+c+");
+}
+
+static void a_limit_calls_the_stop_function(scene *s)
+{
+    SCRIPT_CLASS(stops, PHASE(a, UNDO(a)),
+                 PHASE(b, UNDO(b), STOP(b), .limit_ms = 20, .limit_rc = ERROR_GUEST_TIMEDOUT), PHASE(c));
+    struct script p = {.part[1] = {.waits = true, .opens_on_stop = true}};
+    script_ends(SCRIPT_START(s, stops, &p), &p, ERROR_GUEST_TIMEDOUT, "a+b+b!b.b-a-");
+}
+
+/* ---- undoing */
+
+static void an_undo_is_awaited(scene *s)
+{
+    struct script p = {.part[1] = {.undo_waits = true}, .part[2] = {.waits = true, .rc = ERROR_KERNEL}};
+    op *o = SCRIPT_START(s, plain, &p);
+    script_open(s->ctx, &p, 2);
+    script_reach(s, &p, "a+b+c+c.c-");
+    for (int i = 0; i < 5; i++)
+        script_wake(s->ctx, &p);
+    script_reach(s, &p, "a+b+c+c.c-");
+    assert_false(op_done(o));
+    script_open_undo(s->ctx, &p, 1);
+    script_ends(o, &p, ERROR_KERNEL, "a+b+c+c.c-b-a-");
+}
+
+SCRIPT_CLASS(undo_limited, PHASE(a, UNDO(a)), PHASE(b, UNDO(b), .undo_ms = 20), PHASE(c));
+
+static void an_undo_that_takes_too_long_after_a_stop_request_is_not_awaited(scene *s)
+{
+    for (int r = 0; r < 2; r++) {
+        struct script p = {WAITS_IN(2), .part[1] = {.undo_waits = true}};
+        op *o = SCRIPT_START(s, undo_limited, &p);
+        script_stop(s->ctx, &p, reasons[r]);
+        script_ends(o, &p, reasons[r], "a+b+c+a-"); /* the earlier phase is undone all the same */
+    }
+}
+
+static void an_undo_that_takes_too_long_after_a_limit_is_not_awaited(scene *s)
+{
+    SCRIPT_CLASS(both, PHASE(a, UNDO(a), .undo_ms = 20),
+                 PHASE(b, .limit_ms = 20, .limit_rc = ERROR_GUEST_TIMEDOUT));
+    struct script p = {WAITS_IN(1), .part[0] = {.undo_waits = true}};
+    script_ends(SCRIPT_START(s, both, &p), &p, ERROR_GUEST_TIMEDOUT, "a+b+");
+}
+
+static void an_undo_after_an_error_is_limited_once_a_stop_is_requested(scene *s)
+{
+    struct script p = {.part[1] = {.undo_waits = true}, .part[2] = {.waits = true, .rc = ERROR_KERNEL}};
+    op *o = SCRIPT_START(s, undo_limited, &p);
+    script_open(s->ctx, &p, 2);
+    pump_for(s, 40);
+    assert_false(op_done(o));
+    script_stop(s->ctx, &p, ERROR_ABORTED);
+    script_ends(o, &p, ERROR_KERNEL, "a+b+c+c.a-");
+}
+
+static void a_request_that_was_carried_out_after_all_succeeds(scene *s)
+{
+    for (int r = 0; r < 2; r++) {
+        struct script p = {WAITS_IN(2), .part[1] = {.undo_waits = true, .undo_rc = LIBXL__AO_CARRIED_OUT}};
+        op *o = SCRIPT_START(s, plain, &p);
+        script_stop(s->ctx, &p, reasons[r]);
+        script_reach(s, &p, "a+b+c+c-");
+        script_open_undo(s->ctx, &p, 1);
+        script_ends(o, &p, 0, "a+b+c+c-b-"); /* a is not undone */
+        assert_string_equal(o->message, "");
+    }
+}
+
+/* ---- more time */
+
+/* Fails the test unless a call of poll or undo moves the deadline. */
+static void check_extends(libxl_ctx *ctx, struct script *p)
+{
+    libxl__ctx_lock(ctx);
+    const uint64_t before = p->ao->phase.timer.deadline;
+    libxl__ctx_unlock(ctx);
+    sleep_ms(2);
+    script_wake(ctx, p);
+    for (int i = 0; i < 1000; i++) {
+        libxl__ctx_lock(ctx);
+        const uint64_t after = p->ao->phase.timer.deadline;
+        libxl__ctx_unlock(ctx);
+        if (after > before && after - before < LIBXL__SECONDS(60))
+            return;
+        sleep_ms(2);
+    }
+    fail_msg("the deadline was not moved");
+}
+
+static void a_phase_its_stop_and_its_undo_can_be_extended(scene *s)
+{
+    SCRIPT_CLASS(extensible, PHASE(a),
+                 PHASE(b, UNDO(b), STOP(b), .limit_ms = 60000, .limit_rc = ERROR_GUEST_TIMEDOUT,
+                       .stop_ms = 50000, .undo_ms = 40000));
+    struct script p = {.part[1] = {.waits = true, .extends = true, .undo_waits = true, .rc = ERROR_KERNEL}};
+    op *o = SCRIPT_START(s, extensible, &p);
+    check_extends(s->ctx, &p);
+    script_stop(s->ctx, &p, ERROR_ABORTED);
+    script_reach(s, &p, "a+b+b!");
+    check_extends(s->ctx, &p);
+    script_open(s->ctx, &p, 1);
+    script_reach(s, &p, "a+b+b!b.");
+    check_extends(s->ctx, &p);
+    script_open_undo(s->ctx, &p, 1);
+    script_ends(o, &p, ERROR_ABORTED, "a+b+b!b.b-");
+}
+
+/* ---- committing */
+
+SCRIPT_CLASS(committing, PHASE(a, UNDO(a)), PHASE(b, UNDO(b), .commits = true), PHASE(c, UNDO(c)));
+
+static void a_phase_that_commits_goes_on_after_a_stop_request(scene *s)
+{
+    for (int r = 0; r < 2; r++) {
+        struct script p = {WAITS_IN(1), .part[2] = {.waits = true}};
+        op *o = SCRIPT_START(s, committing, &p);
+        script_stop(s->ctx, &p, reasons[r]);
+        script_wake(s->ctx, &p);
+        script_reach(s, &p, "a+b+");
+        script_open(s->ctx, &p, 1);
+        script_reach(s, &p, "a+b+b.c+");
+        assert_false(op_done(o));
+        script_open(s->ctx, &p, 2);
+        script_ends(o, &p, 0, "a+b+b.c+c.");
+    }
+}
+
+static void a_stop_request_before_the_commit_ends_the_operation(scene *s)
+{
+    struct script p = {WAITS_IN(0)};
+    op *o = SCRIPT_START(s, committing, &p);
+    script_stop(s->ctx, &p, ERROR_ABORTED);
+    script_ends(o, &p, ERROR_ABORTED, "a+a-");
+}
+
+static void an_error_after_the_commit_undoes_nothing(scene *s)
+{
+    for (int i = 1; i < 3; i++) {
+        struct script p = {.polls = 0};
+        p.part[i] = (struct part){.waits = true, .rc = ERROR_KERNEL};
+        op *o = SCRIPT_START(s, committing, &p);
+        script_open(s->ctx, &p, i);
+        script_ends(o, &p, ERROR_KERNEL, i == 1 ? "a+b+b." : "a+b+c+c.");
+    }
+}
+
+SCRIPT_CLASS(committed_stop, PHASE(a), PHASE(b, .commits = true), PHASE(c, STOP(c), .stop_ms = 20));
+
+static void after_the_commit_the_stop_function_is_called(scene *s)
+{
+    /* The stop is requested in c, or before c. */
+    for (int before = 0; before < 2; before++) {
+        struct script p = {.part[1] = {.waits = before}, .part[2] = {.waits = true, .opens_on_stop = true}};
+        op *o = SCRIPT_START(s, committed_stop, &p);
+        script_stop(s->ctx, &p, ERROR_ABORTED);
+        if (before)
+            script_open(s->ctx, &p, 1);
+        script_ends(o, &p, 0, before ? "a+b+b.c+c!c." : "a+b+c+c!c.");
+    }
+}
+
+static void after_the_commit_a_stop_that_takes_too_long_is_not_awaited(scene *s)
+{
+    for (int before = 0; before < 2; before++) {
+        struct script p = {.part[1] = {.waits = before}, .part[2] = {.waits = true}};
+        op *o = SCRIPT_START(s, committed_stop, &p);
+        script_stop(s->ctx, &p, ERROR_ABORTED);
+        if (before)
+            script_open(s->ctx, &p, 1);
+        script_ends(o, &p, ERROR_ABORTED, before ? "a+b+b.c+c!" : "a+b+c+c!");
+    }
+}
+
+static void after_the_commit_a_limit_gives_its_own_error(scene *s)
+{
+    SCRIPT_CLASS(bare, PHASE(a, UNDO(a)),
+                 PHASE(b, .commits = true, .limit_ms = 20, .limit_rc = ERROR_GUEST_TIMEDOUT));
+    SCRIPT_CLASS(
+        stopped, PHASE(a, UNDO(a)),
+        PHASE(b, STOP(b), .commits = true, .limit_ms = 20, .limit_rc = ERROR_GUEST_TIMEDOUT, .stop_ms = 20));
+    struct script p = {WAITS_IN(1)}, asked = {WAITS_IN(1)}, q = {WAITS_IN(1)};
+    script_ends(SCRIPT_START(s, bare, &p), &p, ERROR_GUEST_TIMEDOUT, "a+b+");
+    script_ends(SCRIPT_START(s, stopped, &q), &q, ERROR_GUEST_TIMEDOUT, "a+b+b!");
+    /* A stop request has not ended the phase: the limit has. */
+    SCRIPT_CLASS(longer, PHASE(a),
+                 PHASE(b, .commits = true, .limit_ms = 100, .limit_rc = ERROR_GUEST_TIMEDOUT));
+    op *o = SCRIPT_START(s, longer, &asked);
+    libxl__ctx_lock(s->ctx);
+    if (!asked.ao->phase.expired)
+        libxl__ao_request_stop(asked.ao, ERROR_ABORTED);
+    libxl__ctx_leave(s->ctx);
+    script_ends(o, &asked, ERROR_GUEST_TIMEDOUT, "a+b+");
+}
+
+/* ---- closing */
+
+static void closing_ends_an_operation_in_each_state(scene *s)
+{
+    SCRIPT_CLASS(any, PHASE(a, UNDO(a), .undo_ms = 20), PHASE(b, UNDO(b), STOP(b), .stop_ms = 20),
+                 PHASE(c, .commits = true, .limit_ms = 20));
+    const struct {
+        struct script script;
+        int stop; /* before the closing */
+        int aborted;
+        const char *trace;
+    } cases[] = {
+        {{WAITS_IN(0)}, 0, 1, "a+a-"},
+        {{WAITS_IN(0), .part[0].undo_waits = true}, 0, 1, "a+"},
+        {{WAITS_IN(0), .part[0].undo_waits = true}, ERROR_TIMEDOUT, 1, "a+"},
+        {{.part[1] = {.waits = true, .opens_on_stop = true}}, 0, 1, "a+b+b!b.b-a-"},
+        {{WAITS_IN(1)}, 0, 1, "a+b+b!b-a-"},
+        {{WAITS_IN(1)}, ERROR_ABORTED, 1, "a+b+b!b-a-"},
+        {{.part[1] = {.rc = ERROR_KERNEL, .undo_waits = true, .undo_open = true}, .part[0].undo_waits = true},
+         0,
+         0,
+         "a+b+b-"},
+        {{WAITS_IN(2)}, 0, 0, "a+b+c+"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        libxl_ctx *ctx = core_open();
+        struct script p = cases[i].script;
+        assert_int_equal(core_start(ctx, &any, 1, &p), ERROR_ASYNC_INPROGRESS);
+        if (cases[i].stop)
+            script_stop(ctx, &p, cases[i].stop);
+        assert_int_equal(libxl__ctx_drain(ctx), 0);
+        assert_string_equal(p.trace, cases[i].trace);
+        assert_int_equal(ctx->aos.completed, 1);
+        assert_int_equal(ctx->aos.aborted, cases[i].aborted);
+        assert_int_equal(ctx->timers.count, 0);
+        libxl__ctx_destroy(ctx);
+    }
+    (void)s;
+}
+
+/* ---- nested operations */
+
+struct parent {
+    libxl__nested nested;
+    struct script script;
+    bool outlives, unused;
+    libxl__ao *ao;
+};
+
+static int parent_start(libxl__ao *ao, void *state)
+{
+    struct parent *p = core_user(ao);
+    libxl__nested *nested = state;
+    libxl__ao *child = libxl__nested_create(ao, nested, &plain);
+    p->ao = ao;
+    if (!child)
+        return ERROR_NOMEM;
+    *(void **)libxl__ao_args(child) = &p->script;
+    nested->outlives = p->outlives;
+    if (!p->unused)
+        libxl__nested_start(nested);
+    return LIBXL__AO_WAIT;
+}
+
+static int parent_poll(libxl__ao *ao, void *state)
+{
+    const libxl__nested *nested = state;
+    (void)ao;
+    return nested->done ? nested->rc : LIBXL__AO_WAIT;
+}
+
+static const libxl__phase parent_list[] = {{.name = "child", .start = parent_start, .poll = parent_poll}};
+static const libxl__phases parent_phases = {parent_list, 1, sizeof(libxl__nested)};
+static const libxl__ao_class parent_class = {
+    .name = "parent", .phases = &parent_phases, .args_size = sizeof(void *), .slow = true};
+
+static void stop_parent(libxl_ctx *ctx, struct parent *p)
+{
+    libxl__ctx_lock(ctx);
+    libxl__ao_request_stop(p->ao, ERROR_ABORTED);
+    libxl__ctx_leave(ctx);
+}
+
+static void a_nested_operation_gives_its_result_to_its_parent(scene *s)
+{
+    const int results[] = {0, ERROR_KERNEL};
+    for (int i = 0; i < 2; i++) {
+        struct parent p = {.script = {.part[1] = {.waits = true, .rc = results[i], .message = "child's"}}};
+        op *o = SCRIPT_START(s, parent_class, &p);
+        script_open(s->ctx, &p.script, 1);
+        script_ends(o, &p.script, results[i], i ? "a+b+b.b-a-" : "a+b+b.c+");
+        assert_string_equal(o->message, i ? "child's" : "");
+    }
+}
+
+static void a_parent_that_ends_waits_for_its_nested_operation_to_be_undone(scene *s)
+{
+    struct parent p = {.script = {WAITS_IN(2), .part[1] = {.undo_waits = true}}};
+    op *o = SCRIPT_START(s, parent_class, &p);
+    stop_parent(s->ctx, &p);
+    script_reach(s, &p.script, "a+b+c+c-");
+    assert_false(op_done(o));
+    script_open_undo(s->ctx, &p.script, 1);
+    script_ends(o, &p.script, ERROR_ABORTED, "a+b+c+c-b-a-");
+    assert_string_equal(o->message, "stopped in phase child");
+}
+
+static void a_nested_operation_can_outlive_its_parent(scene *s)
+{
+    struct parent p = {.script = {WAITS_IN(1)}, .outlives = true};
+    op *o = SCRIPT_START(s, parent_class, &p);
+    stop_parent(s->ctx, &p);
+    script_ends(o, &p.script, ERROR_ABORTED, "a+b+");
+    script_open(s->ctx, &p.script, 1);
+    script_reach(s, &p.script, "a+b+b.c+");
+}
+
+static void a_nested_operation_that_was_not_started_is_discarded(scene *s)
+{
+    struct parent p = {.unused = true};
+    op *o = SCRIPT_START(s, parent_class, &p);
+    stop_parent(s->ctx, &p);
+    script_ends(o, &p.script, ERROR_ABORTED, "");
+}
+
+/* ---- the hook of tests */
+
+static int note_moment(libxl__ao *ao, libxl__phase_moment moment, void *user)
+{
+    char *moments = user, text[3] = {*libxl__phase_of(ao)->name, "swu"[moment], 0};
+    strcat(moments, text);
+    return moment == LIBXL__PHASE_BEFORE_START && text[0] == 'c' ? ERROR_KERNEL : 0;
+}
+
+static void the_hook_is_called_at_each_moment_and_can_fail_a_phase(scene *s)
+{
+    libxl_ctx *ctx = core_open();
+    struct script p = {WAITS_IN(1)};
+    char moments[32] = "";
+    libxl__ctx_set_phase_hook(ctx, note_moment, moments);
+    assert_int_equal(core_start(ctx, &plain, 1, &p), ERROR_ASYNC_INPROGRESS);
+    script_open(ctx, &p, 1);
+    assert_int_equal(core_result(ctx, NULL), ERROR_KERNEL);
+    assert_string_equal(moments, "asbsbwcscubuau");
+    assert_string_equal(p.trace, "a+b+b.c-b-a-");
+    core_close(ctx);
+    (void)s;
 }
 
 static const body bodies[] = {
     BODY(phases_run_in_order),
-    BODY(a_failing_phase_is_undone_first),
-    BODY(the_limit_of_a_phase_is_its_error),
-    BODY(a_request_that_was_carried_out_is_a_success),
-    BODY(the_error_of_an_undo_is_not_the_result),
-    BODY(the_limit_of_a_committing_phase_is_its_error),
+    BODY(a_spurious_wake_changes_nothing),
+    BODY(an_error_undoes_this_phase_and_the_earlier_ones_in_reverse),
+    BODY(a_phase_without_undo_is_passed_over),
+    BODY(the_first_error_and_its_message_are_reported),
+    BODY(an_undo_that_fails_does_not_hide_a_stop_request),
+    BODY(a_stop_request_ends_a_phase_at_once),
+    BODY(a_phase_with_a_stop_function_is_awaited),
+    BODY(a_last_phase_that_ends_well_in_spite_of_a_stop_request_succeeds),
+    BODY(a_stop_that_takes_too_long_is_not_awaited),
+    BODY(a_phase_that_reaches_its_limit_fails),
+    BODY(a_limit_without_an_error_starts_the_next_phase),
+    BODY(a_limit_calls_the_stop_function),
+    BODY(an_undo_is_awaited),
+    BODY(an_undo_that_takes_too_long_after_a_stop_request_is_not_awaited),
+    BODY(an_undo_that_takes_too_long_after_a_limit_is_not_awaited),
+    BODY(an_undo_after_an_error_is_limited_once_a_stop_is_requested),
+    BODY(a_request_that_was_carried_out_after_all_succeeds),
+    BODY(a_phase_its_stop_and_its_undo_can_be_extended),
+    BODY(a_phase_that_commits_goes_on_after_a_stop_request),
+    BODY(a_stop_request_before_the_commit_ends_the_operation),
+    BODY(an_error_after_the_commit_undoes_nothing),
+    BODY(after_the_commit_the_stop_function_is_called),
+    BODY(after_the_commit_a_stop_that_takes_too_long_is_not_awaited),
+    BODY(after_the_commit_a_limit_gives_its_own_error),
+    BODY(closing_ends_an_operation_in_each_state, NO_CONTEXT),
+    BODY(a_nested_operation_gives_its_result_to_its_parent),
+    BODY(a_parent_that_ends_waits_for_its_nested_operation_to_be_undone),
+    BODY(a_nested_operation_can_outlive_its_parent),
+    BODY(a_nested_operation_that_was_not_started_is_discarded),
+    BODY(the_hook_is_called_at_each_moment_and_can_fail_a_phase, NO_CONTEXT),
 };
 
 HARNESS_MAIN(bodies)

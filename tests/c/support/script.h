@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * An operation whose phases do what a script says, for unit tests of the driver. Its `user` is a struct script, which
+ * belongs to the test and outlives the operation. The functions below may be called from any thread; they take the lock.
+ */
+#ifndef SCRIPT_H
+#define SCRIPT_H
+
+#include "core.h"
+
+enum { SCRIPT_PHASES = 3 };
+
+struct script {
+    struct part {
+        bool waits;         /* start returns LIBXL__AO_WAIT, and poll until `open` */
+        bool open;          /* the phase may end */
+        bool opens_on_stop; /* the stop function opens it */
+        bool undo_waits;    /* undo returns LIBXL__AO_WAIT until `undo_open` */
+        bool undo_open;
+        bool extends; /* poll and undo extend the time while they wait */
+        int rc;       /* the phase's result */
+        int undo_rc;
+        const char *message, *undo_message; /* noted with a result that is an error; may be NULL */
+    } part[SCRIPT_PHASES];
+    libxl__ao *ao;
+    /*
+     * What was called, two characters for each: the phase (a, b, c) and + start, . poll that ended the phase, ! stop,
+     * - undo that ended.
+     */
+    char trace[64];
+    int polls; /* the number of calls of poll and undo that returned LIBXL__AO_WAIT */
+};
+
+/* The functions of phase a, b or c. */
+#define SCRIPT_DECLARE(name)                                                                                 \
+    int script_start_##name(libxl__ao *ao, void *state), script_poll_##name(libxl__ao *ao, void *state);     \
+    void script_stop_##name(libxl__ao *ao, void *state);                                                     \
+    int script_undo_##name(libxl__ao *ao, void *state)
+SCRIPT_DECLARE(a);
+SCRIPT_DECLARE(b);
+SCRIPT_DECLARE(c);
+
+/* A row of a table of phases: PHASE(a), PHASE(b, .undo = script_undo_b, .undo_ms = 20). */
+#define PHASE(letter, ...)                                                                                   \
+    {                                                                                                        \
+        .name = #letter, .start = script_start_##letter, .poll = script_poll_##letter, __VA_ARGS__           \
+    }
+#define UNDO(letter) .undo = script_undo_##letter
+#define STOP(letter) .stop = script_stop_##letter
+
+/* Defines a class with these phases. */
+#define SCRIPT_CLASS(class_name, ...)                                                                        \
+    static const libxl__phase class_name##_list[] = {__VA_ARGS__};                                           \
+    static const libxl__phases class_name##_phases = {.list = class_name##_list,                             \
+                                                      .count = sizeof(class_name##_list) /                   \
+                                                               sizeof(*class_name##_list),                   \
+                                                      .state_size = sizeof(int)};                            \
+    static const libxl__ao_class class_name = {                                                              \
+        .name = #class_name, .phases = &class_name##_phases, .args_size = sizeof(void *), .slow = true}
+
+/* Starts an operation of this class in the scene's way. */
+#define SCRIPT_START(s, cls, p) START(s, core_begin, (s)->ctx, &(cls), (p), how)
+
+/* Opens the phase with this index, or its undo, and wakes the operation. */
+void script_open(libxl_ctx *ctx, struct script *p, int index);
+void script_open_undo(libxl_ctx *ctx, struct script *p, int index);
+void script_wake(libxl_ctx *ctx, struct script *p);
+/* Asks it to stop. */
+void script_stop(libxl_ctx *ctx, struct script *p, int why);
+/* Waits at most 10 s until the trace is this one. */
+void script_reach(scene *s, struct script *p, const char *trace);
+/* Fails the test unless the operation ends with this result and this trace. */
+void script_ends(op *o, const struct script *p, int rc, const char *trace);
+
+#endif
