@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The sweep: in each phase of each operation, the operation is aborted, reaches its time limit or the phase's, fails, fails to
+ * undo, loses its context or its process. Each time it completes once, with the right result, and leaves nothing.
+ *
+ * The points come from the generated table of operations. An operation whose only input is a domid needs nothing here; any other
+ * needs a scenario, and the test names the operation if there is none.
+ */
+#include "core.h"
+
+#include "_libxl_operations_internal.h"
+#include "xen.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { PATIENCE_MS = 20000 };
+
+enum fault {
+    ABORT,
+    LIMIT,
+    PHASE_LIMIT,
+    FAIL_AT_START,
+    FAIL_WHILE_WAITING,
+    FAIL_TO_UNDO,
+    CLOSE,
+    KILL,
+    FAULTS
+};
+static const char *const fault_names[FAULTS] = {
+    "abort",        "limit", "phase limit", "failure at its start", "failure while it waits",
+    "failing undo", "close", "kill -9",
+};
+
+/* ---- scenarios: how an operation is started */
+
+struct run;
+
+struct scenario {
+    unsigned operation;
+    unsigned started_by; /* the operation that runs it: itself, or the parent of a hidden one */
+    void (*fill)(struct run *r, void *args); /* NULL: the only input is a domid */
+};
+
+struct results {
+    libxl_domid domid;
+    libxl_shutdown_reason reason;
+    char *name;
+};
+
+struct run {
+    libxl_ctx *ctx;
+    const libxl__ao_class *cls; /* of the operation in which the fault occurs */
+    unsigned phase;
+    enum fault fault;
+    libxl_domid guest;
+    struct results results;
+    int reached, completions, rc;
+    char message[256];
+};
+
+static void fill_create(struct run *r, void *p)
+{
+    libxl__domain_create_new_args *args = p;
+    libxl_domain_config config = guest_config("b");
+    libxl_domain_config_copy(NULL, &args->in.d_config, &config);
+    libxl_domain_config_dispose(&config);
+    args->out.domid = &r->results.domid;
+}
+
+static void fill_wait_shutdown(struct run *r, void *p)
+{
+    libxl__domain_wait_shutdown_args *args = p;
+    args->in.domid = r->guest;
+    args->out.reason = &r->results.reason;
+}
+
+static void fill_get_name(struct run *r, void *p)
+{
+    libxl__domain_get_name_args *args = p;
+    args->in.domid = r->guest;
+    args->out.name = &r->results.name;
+}
+
+static void fill_find(struct run *r, void *p)
+{
+    libxl__domain_find_args *args = p;
+    args->in.name = guest_node(r->guest, "name");
+    args->out.domid = &r->results.domid;
+}
+
+static const struct scenario scenarios[] = {
+    {LIBXL__OP_DOMAIN_CREATE_NEW, LIBXL__OP_DOMAIN_CREATE_NEW, fill_create},
+    {LIBXL__OP_DOMAIN_WAIT_SHUTDOWN, LIBXL__OP_DOMAIN_WAIT_SHUTDOWN, fill_wait_shutdown},
+    {LIBXL__OP_DOMAIN_GET_NAME, LIBXL__OP_DOMAIN_GET_NAME, fill_get_name},
+    {LIBXL__OP_DOMAIN_FIND, LIBXL__OP_DOMAIN_FIND, fill_find},
+    {LIBXL__OP_DOMAIN_TEARDOWN, LIBXL__OP_DOMAIN_DESTROY, NULL},
+};
+
+/* An event generator runs it, not an application; it has one phase and nothing to undo. tests/c/disk_eject.c tests it. */
+static bool is_exempt(unsigned operation)
+{
+    return operation == LIBXL__OP_DISK_EJECT;
+}
+
+static struct scenario scenario_of(unsigned operation)
+{
+    for (size_t i = 0; i < sizeof(scenarios) / sizeof(*scenarios); i++)
+        if (scenarios[i].operation == operation)
+            return scenarios[i];
+    if (libxl__operations[operation].args_size != sizeof(libxl_domid))
+        fail_msg("%s: the sweep needs a scenario for it", libxl__operations[operation].name);
+    return (struct scenario){.operation = operation, .started_by = operation};
+}
+
+/* ---- faults */
+
+/* The node of a request that is waited for disappears, as it does when a guest removes it. */
+static void remove_request(libxl_domid domid)
+{
+    char path[64];
+    snprintf(path, sizeof(path), "/local/domain/%u/control/shutdown", domid);
+    fixture_write(path, NULL);
+}
+
+static int inject(struct run *r, libxl__ao *ao)
+{
+    r->reached++;
+    switch (r->fault) {
+    case ABORT: libxl__ao_request_stop(ao, ERROR_ABORTED); return 0;
+    case LIMIT: libxl__ao_request_stop(ao, ERROR_TIMEDOUT); return 0;
+    case PHASE_LIMIT:
+        assert_int_equal(libxl__timer_start(ao->ctx, &ao->phase.timer, 0, ao->phase.timer.callback), 0);
+        return 0;
+    case FAIL_AT_START:
+    case FAIL_WHILE_WAITING:
+    case FAIL_TO_UNDO: return ERROR_FAIL;
+    case CLOSE: /* as libxl_ctx_free begins */
+        ao->ctx->closing = true;
+        libxl__aos_abort_all(ao->ctx);
+        libxl__ao_request_stop(ao, ERROR_ABORTED); /* it is not listed yet if its initiator runs it */
+        return 0;
+    case KILL: kill(getpid(), SIGKILL); return 0;
+    default: return 0;
+    }
+}
+
+static int on_moment(libxl__ao *ao, libxl__phase_moment moment, void *user)
+{
+    struct run *r = user;
+    const libxl__phase *phase = libxl__phase_of(ao);
+    if (ao->cls != r->cls)
+        return 0;
+    if (moment == LIBXL__PHASE_BEFORE_UNDO)
+        return r->fault == FAIL_TO_UNDO && ao->phase.index == r->phase ? inject(r, ao) : 0;
+    /* An undo is due once a later phase fails, or this one if it is the last. */
+    const unsigned last = ao->cls->phases->count - 1u;
+    const unsigned target = r->fault == FAIL_TO_UNDO && r->phase < last ? r->phase + 1 : r->phase;
+    if (moment == LIBXL__PHASE_WAITING && ao->phase.index < target && strcmp(phase->name, "acknowledge") == 0)
+        remove_request(r->guest);
+    if (ao->phase.index != target)
+        return 0;
+    if (r->fault == FAIL_TO_UNDO)
+        return moment == LIBXL__PHASE_BEFORE_START && r->phase < last ? ERROR_FAIL : 0;
+    const bool waits = phase->poll && r->fault != FAIL_AT_START;
+    return moment == (waits ? LIBXL__PHASE_WAITING : LIBXL__PHASE_BEFORE_START) ? inject(r, ao) : 0;
+}
+
+/* Whether this fault can occur in this phase. */
+static bool is_point(const libxl__ao_class *cls, unsigned index, enum fault fault)
+{
+    const libxl__phase *phase = &cls->phases->list[index];
+    switch (fault) {
+    case PHASE_LIMIT: return phase->limit_ms;
+    /* A phase that has to be stopped before it is left fails by itself only, when what it waits for has ended. */
+    case FAIL_WHILE_WAITING: return phase->poll && !phase->stop;
+    case FAIL_TO_UNDO: return phase->undo && index + 1u < cls->phases->count;
+    default: return true;
+    }
+}
+
+/* ---- running a point */
+
+static void on_completion(libxl_ctx *ctx, int rc, void *user)
+{
+    struct run *r = user;
+    (void)ctx;
+    r->completions++;
+    r->rc = rc;
+    snprintf(r->message, sizeof(r->message), "%s", rc ? libxl_error_message() : "");
+}
+
+/* Does what the generated initiator does. */
+static int start(struct run *r, const struct scenario *scenario)
+{
+    const libxl__ao_class *cls = &libxl__operations[scenario->started_by];
+    const libxl_asyncop_how how = {.callback = on_completion, .u.for_callback = r};
+    libxl__ao *ao;
+    int rc = libxl__ao_create(r->ctx, cls, scenario->fill == fill_create ? LIBXL_DOMID_INVALID : r->guest,
+                              &how, &ao);
+    if (rc)
+        return rc;
+    if (scenario->fill)
+        scenario->fill(r, libxl__ao_args(ao));
+    else
+        *(libxl_domid *)libxl__ao_args(ao) = r->guest;
+    return libxl__ao_start(ao);
+}
+
+static bool may_succeed(const struct run *r)
+{
+    const libxl__phases *phases = r->cls->phases;
+    bool committed = false;
+    for (unsigned i = 0; i <= r->phase; i++)
+        committed |= phases->list[i].commits;
+    return committed || r->phase + 1u == phases->count;
+}
+
+static void check_result(const struct run *r)
+{
+    const libxl__phase *phase = &r->cls->phases->list[r->phase];
+    int wanted = ERROR_FAIL;
+    if (r->fault == ABORT || r->fault == CLOSE)
+        wanted = ERROR_ABORTED;
+    if (r->fault == LIMIT)
+        wanted = ERROR_TIMEDOUT;
+    if (r->fault == PHASE_LIMIT)
+        wanted = phase->limit_rc;
+    const bool stopped = r->fault == ABORT || r->fault == LIMIT || r->fault == CLOSE;
+    /* The guest has acknowledged: the undo finds that the request was carried out. */
+    const bool carried_out = r->phase && strcmp(phase[-1].name, "acknowledge") == 0;
+    if (r->rc != wanted && !(!r->rc && (carried_out || (stopped && may_succeed(r)))))
+        fail_msg("%s, phase %s, %s: %d '%s', and not %d", r->cls->name, phase->name, fault_names[r->fault],
+                 r->rc, r->message, wanted);
+    if (r->rc && !*r->message)
+        fail_msg("%s, phase %s, %s: there is no message", r->cls->name, phase->name, fault_names[r->fault]);
+    if (r->rc && (r->results.name || r->results.domid != LIBXL_DOMID_INVALID))
+        fail_msg("%s, phase %s, %s: a result was stored", r->cls->name, phase->name, fault_names[r->fault]);
+}
+
+static libxl_ctx *open_hooked(struct run *r)
+{
+    assert_int_equal(libxl_ctx_alloc(&r->ctx, LIBXL_VERSION, 0, NULL), 0);
+    libxl__ctx_set_phase_hook(r->ctx, on_moment, r);
+    return r->ctx;
+}
+
+static void run_operation(struct run *r, const struct scenario *scenario)
+{
+    libxl_event *event;
+    const uint64_t end = now_ms() + PATIENCE_MS;
+    open_hooked(r);
+    const int started = start(r, scenario);
+    if (started != ERROR_ASYNC_INPROGRESS) {
+        r->rc = started;
+        snprintf(r->message, sizeof(r->message), "%s", libxl_error_message());
+        r->completions = 1; /* refused by the initiator, which is how it completes */
+    }
+    while (!r->completions && now_ms() < end)
+        libxl_event_wait_limit(r->ctx, &event, 0, NULL, NULL, 10);
+    assert_int_equal(r->completions, 1);
+    libxl__ctx_set_phase_hook(r->ctx, NULL, NULL);
+    assert_int_equal(libxl_ctx_free(r->ctx), 0);
+    assert_int_equal(r->completions, 1);
+}
+
+/* What a killed process leaves is its half-made domain, which is destroyed here. */
+static void run_and_kill(struct run *r, const struct scenario *scenario)
+{
+    int status;
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (!child) {
+        run_operation(r, scenario);
+        _exit(r->reached ? 1 : 2);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    r->reached = 1;
+}
+
+/* A request that failed is not left with the guest, unless its withdrawal fails. */
+static void check_guest(const struct run *r)
+{
+    char *request = r->guest ? guest_node(r->guest, "control/shutdown") : NULL;
+    if (request && *request && r->rc && r->fault != FAIL_TO_UNDO)
+        fail_msg("%s, phase %s, %s: '%s' is left with the guest", r->cls->name,
+                 r->cls->phases->list[r->phase].name, fault_names[r->fault], request);
+    free(request);
+}
+
+static int count_domains(void)
+{
+    struct fixture now;
+    fixture_begin(&now);
+    return now.domains;
+}
+
+static void run_point(unsigned operation, unsigned phase, enum fault fault)
+{
+    const struct scenario scenario = scenario_of(operation);
+    struct run r = {.cls = &libxl__operations[operation],
+                    .phase = phase,
+                    .fault = fault,
+                    .results.domid = LIBXL_DOMID_INVALID};
+    struct fixture before;
+    libxl_ctx *ctx;
+    fixture_begin(&before);
+    assert_int_equal(libxl_ctx_alloc(&ctx, LIBXL_VERSION, 0, NULL), 0);
+    if (scenario.fill != fill_create)
+        r.guest = guest_new(ctx, "b", true);
+    assert_int_equal(libxl_ctx_free(ctx), 0);
+    const int domains = count_domains();
+    if (fault == KILL)
+        run_and_kill(&r, &scenario);
+    else
+        run_operation(&r, &scenario);
+    if (!r.reached)
+        fail_msg("%s: phase %s was not reached", r.cls->name, r.cls->phases->list[phase].name);
+    if (fault != KILL) {
+        check_result(&r);
+        check_guest(&r);
+    }
+    /* A failing creation leaves no domain, unless the undo that destroys it fails. */
+    if (scenario.fill == fill_create && fault != KILL && fault != FAIL_TO_UNDO)
+        assert_int_equal(count_domains(), domains + !r.rc);
+    free(r.results.name);
+    fixture_clean(&before);
+    fixture_check(&before);
+}
+
+static void every_phase_survives_every_fault(scene *s)
+{
+    unsigned operations = 0, phases = 0, points = 0;
+    (void)s;
+    for (unsigned o = 0; o < LIBXL__OP_COUNT; o++) {
+        const libxl__ao_class *cls = &libxl__operations[o];
+        if (!cls->phases || is_exempt(o))
+            continue;
+        operations++;
+        for (unsigned p = 0; p < cls->phases->count; p++, phases++)
+            for (enum fault f = 0; f < FAULTS; f++)
+                if (is_point(cls, p, f)) {
+                    run_point(o, p, f);
+                    points++;
+                }
+    }
+    printf("sweep: %u operations, %u phases, %u points\n", operations, phases, points);
+    assert_true(points > phases);
+}
+
+static const body bodies[] = {
+    BODY(every_phase_survives_every_fault, NO_CONTEXT),
+};
+
+HARNESS_MAIN(bodies)
