@@ -102,7 +102,7 @@ def source(model: m.Model) -> str:
             )
         )
     for o in model.operations:
-        body = [] if o.phases else [trampoline(o)]
+        body = [trampoline(o)] if o.speed is m.Speed.INSTANT else []
         start = [] if o.hidden else [initiator(o)]
         made = [*([] if o.hidden else checks(o)), *body, *dispose(o), *start]
         parts += [c.section(o.name), *made] if made else []

@@ -14,6 +14,8 @@ def check_phases(o: m.Operation, common: list[m.Error]) -> Iterator[Mistake]:
     what = f"Operation {o.name}"
     if o.phases and o.speed is m.Speed.INSTANT:
         yield Mistake(o.at("phases"), f"{what}: phases: an instant operation has no phases")
+    if not o.phases and o.speed is m.Speed.SLOW:
+        yield Mistake(o.at("phases"), f"{what}: phases: a slow operation needs at least one phase")
     yield from unique(((p.name, p.place) for p in o.phases), f"{what}: phase")
     committed: m.Phase | None = None
     for phase in o.phases:

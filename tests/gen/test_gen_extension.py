@@ -14,7 +14,7 @@ from gen_support import ROOT, generate
 LIBRARY = str(ROOT / "idl")
 OPERATION = (
     'Operation("op", doc="Do it.", inputs=[("domid", domid, "Which.")], results=[("info", dominfo, "It.")],\n'
-    '    errors=["FAIL"], abort="Nothing is left.", speed="slow", since="1.0")\n'
+    '    errors=["FAIL"], abort="Nothing is left.", phases=[Phase("a", "It is done.")], since="1.0")\n'
 )
 STRUCT = 'Struct("thing", [("kind", domain_type, "Which.")], doc="A thing.", since="1.0")\n'
 
@@ -30,11 +30,12 @@ def test_only_its_own_is_written(tmp_path: Path) -> None:
     assert extend(tmp_path, f'namespace("mine_")\n{STRUCT}{OPERATION}')[:2] == (0, "")
     files = {str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*") if p.is_file()}
     named = [f for f in files if f.startswith(("include/", "src/"))]
+    assert "src/_mine_phases_op.h" in named
     assert named
     assert all("mine" in f for f in named)
     text = "".join((tmp_path / "out" / f).read_text() for f in named)
     assert "int mine_op(libxl_ctx *ctx, libxl_domid domid, libxl_dominfo *info," in text
-    assert "int mine__op_body(libxl__ao *ao, mine__op_args *args);" in text
+    assert "extern const libxl__phases mine__op_phases;" in text
     assert "libxl_domain_create_new" not in text
     assert "python/mine/__init__.py" in files
     assert "python/mine/errors.py" in files

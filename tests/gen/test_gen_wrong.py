@@ -72,7 +72,7 @@ def test_types_as_deep_as_they_may_be(tmp_path: Path) -> None:
 def test_a_new_file_without_the_librarys_namespace(name: str, tmp_path: Path) -> None:
     new = tmp_path / f"{name}.idl"
     operation = 'Operation("{}", doc="Do it.", inputs=[("domid", domid, "Which.")], errors=["INVAL"],\n'
-    rest = '    abort="Nothing is left.", speed="slow", since="0.1")\n'
+    rest = '    abort="Nothing is left.", speed="instant", since="0.1")\n'
     new.write_text("# Mine.\n" + operation.format("a") + rest + operation.format("b") + rest)
     done = generate(tmp_path / "out", *sorted([*(ROOT / "idl").glob("*.idl"), new], key=lambda p: p.name))
     says = 'Operation a: it has no namespace: write namespace("libxl_") above it'
@@ -82,7 +82,10 @@ def test_a_new_file_without_the_librarys_namespace(name: str, tmp_path: Path) ->
 
 def test_another_namespace_than_the_librarys(tmp_path: Path) -> None:
     file = tmp_path / "x.idl"
-    operation = 'Operation("{}", doc="Do.", errors=["FAIL"], abort="Nothing is left.", since="0.1")\n'
+    operation = (
+        'Operation("{}", doc="Do.", errors=["FAIL"], abort="Nothing is left.", speed="instant", '
+        'since="0.1")\n'
+    )
     two = operation.format("a") + operation.format("b")
     errors = 'Errors([(-3, "FAIL", "It failed.")])\nnamespace("x_")\n'
     file.write_text(f'{errors}{two}namespace("y_")\n{operation.format("c")}')
