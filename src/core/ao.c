@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the life of every operation, from create to destroy; ao.h draws it. Guarded by the context's lock.
+ * Operations from creation to destruction; ao.h shows the states.
  *
- * Who frees a record: its synchronous caller, or the delivery of its callback, or whoever takes its event.
- * Each of these happens once and last, so nobody else needs to hold the record.
+ * Owns: every record in use. The context's lock guards them, except records on the stack, which only their thread sees.
+ *
+ * A record is freed exactly once, by its last user: the synchronous caller; the delivery of the completion callback;
+ * whoever frees the completion event; the parent; a background operation itself. So records need no reference count.
  */
 #include "libxl_internal.h"
 
@@ -15,7 +17,7 @@
 
 /* ---- starting */
 
-static void begin(libxl__ao *ao, libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t number)
+static void init_record(libxl__ao *ao, libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t number)
 {
     ao->magic = LIBXL__AO_MAGIC;
     ao->ctx = ctx;
@@ -24,17 +26,17 @@ static void begin(libxl__ao *ao, libxl_ctx *ctx, const libxl__ao_class *cls, uin
     SLIST_INIT(&ao->sources);
 }
 
-static libxl__ao *create(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t number)
+static libxl__ao *create_record(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t number)
 {
     libxl__ao *ao = libxl__ao_record_get(ctx, cls);
     if (!ao)
         return NULL;
-    begin(ao, ctx, cls, number);
+    init_record(ao, ctx, cls, number);
     ao->notify_target = LIBXL__AO_CALLER;
     return ao;
 }
 
-static int refused(libxl_ctx *ctx, int rc)
+static int unlock_and_refuse(libxl_ctx *ctx, int rc)
 {
     libxl__ctx_unlock(ctx);
     return libxl__refuse(rc, NULL);
@@ -46,10 +48,10 @@ int libxl__ao_create(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t number
     libxl__ctx_lock(ctx);
     int rc = how && (cls->slow || !how->callback) ? libxl__hooks_need_loop(ctx) : 0;
     if (rc || ctx->closing)
-        return refused(ctx, rc ? rc : ERROR_CLOSED);
-    libxl__ao *ao = create(ctx, cls, number);
+        return unlock_and_refuse(ctx, rc ? rc : ERROR_CLOSED);
+    libxl__ao *ao = create_record(ctx, cls, number);
     if (!ao)
-        return refused(ctx, ERROR_NOMEM);
+        return unlock_and_refuse(ctx, ERROR_NOMEM);
     if (how) {
         ao->notify_target = LIBXL__AO_HOW;
         ao->how = *how;
@@ -61,14 +63,14 @@ int libxl__ao_create(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t number
 int libxl__ao_create_instant(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t number,
                              const libxl_asyncop_how *how, void *here, libxl__ao **ao_out)
 {
-    /* An event has to lie somewhere, and a callback inside another has to wait for that one. */
+    /* A completion event is part of a record on the heap. A callback inside another delivery is deferred. */
     if (how && (!how->callback || libxl__delivering_here(ctx)))
         return libxl__ao_create(ctx, cls, number, how, ao_out);
     if (ctx->closing)
         return libxl__refuse(ERROR_CLOSED, NULL);
     libxl__ao *ao = here;
     memset(ao, 0, sizeof(*ao) + cls->args_size);
-    begin(ao, ctx, cls, number);
+    init_record(ao, ctx, cls, number);
     ao->notify_target = LIBXL__AO_STACK;
     if (how)
         ao->how = *how;
@@ -79,7 +81,7 @@ int libxl__ao_create_instant(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_
 libxl__ao *libxl__ao_create_nested(libxl__ao *parent, struct libxl__nested *nested,
                                    const libxl__ao_class *cls)
 {
-    libxl__ao *ao = create(parent->ctx, cls, parent->subject.number);
+    libxl__ao *ao = create_record(parent->ctx, cls, parent->subject.number);
     if (!ao)
         return NULL;
     ao->notify_target = LIBXL__AO_PARENT;
@@ -91,7 +93,7 @@ libxl__ao *libxl__ao_create_nested(libxl__ao *parent, struct libxl__nested *nest
 libxl__ao *libxl__ao_create_background(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t number,
                                        libxl__ao **handle)
 {
-    libxl__ao *ao = create(ctx, cls, number);
+    libxl__ao *ao = create_record(ctx, cls, number);
     if (!ao)
         return NULL;
     ao->notify_target = LIBXL__AO_NOBODY;
@@ -106,7 +108,7 @@ static void stop_sources(libxl__ao *ao)
         libxl__source_stop(ao->ctx, source);
 }
 
-/* Gives back all that the work needed; what the notification needs stays. */
+/* Frees what the operation needed to run. Keeps what the notification needs. */
 static void release_work(libxl__ao *ao)
 {
     stop_sources(ao);
@@ -122,7 +124,7 @@ static void release_work(libxl__ao *ao)
     libxl__gc_end(&ao->gc);
 }
 
-void libxl__ao__destroy(libxl_ctx *ctx, libxl__ao *ao)
+void libxl__ao_destroy(libxl_ctx *ctx, libxl__ao *ao)
 {
     assert(ao->magic == LIBXL__AO_MAGIC);
     ao->magic = LIBXL__AO_MAGIC_DESTROYED;
@@ -136,23 +138,23 @@ void libxl__ao__destroy(libxl_ctx *ctx, libxl__ao *ao)
 void libxl__ao_discard(libxl__ao *ao)
 {
     release_work(ao);
-    libxl__ao__destroy(ao->ctx, ao);
+    libxl__ao_destroy(ao->ctx, ao);
 }
 
-/* What the initiator returns when all is over: last, since what it lets happen may set messages of its own.
- */
-static int leave_with(libxl_ctx *ctx, libxl__ao *ao, int rc)
+/* Ends the initiator: destroys the record, unlocks, returns rc. Sets the message after the dispatch, which may run callbacks
+ * that set messages. */
+static int leave_initiator(libxl_ctx *ctx, libxl__ao *ao, int rc)
 {
     libxl__ctx_dispatch(ctx);
     if (rc)
         libxl__error_message_set(rc, ao->message);
-    libxl__ao__destroy(ctx, ao);
+    libxl__ao_destroy(ctx, ao);
     libxl__ctx_unlock(ctx);
     return rc;
 }
 
-/* The whole end of what nobody else has seen. */
-static int leave_stack_with(libxl__ao *ao, int rc)
+/* Ends the initiator of an operation whose record is on the stack: releases it, calls the callback, returns the result. */
+static int leave_from_stack(libxl__ao *ao, int rc)
 {
     libxl_ctx *ctx = ao->ctx;
     const libxl_asyncop_how how = ao->how;
@@ -173,10 +175,10 @@ int libxl__ao_abort_start(libxl__ao *ao, int rc)
 {
     assert(rc && !ao->complete);
     if (ao->notify_target == LIBXL__AO_STACK)
-        return leave_stack_with(ao, rc);
+        return leave_from_stack(ao, rc);
     release_work(ao);
     libxl__deliver_drop(ao->ctx, ao);
-    return leave_with(ao->ctx, ao, rc);
+    return leave_initiator(ao->ctx, ao, rc);
 }
 
 static unsigned limit_of(const libxl__ao *ao)
@@ -185,7 +187,7 @@ static unsigned limit_of(const libxl__ao *ao)
     return limit_ms ? limit_ms : ao->cls->limit_ms;
 }
 
-/* It waits: from now on it can be found, aborted, limited and listed. */
+/* Makes a waiting operation visible: from now on it can be found, aborted, limited and listed. */
 static void enter_progress(libxl__ao *ao)
 {
     const unsigned limit_ms = limit_of(ao);
@@ -197,12 +199,12 @@ static void enter_progress(libxl__ao *ao)
         libxl__ao_index_add(ao);
     if (libxl__ao_limit(ao, limit_ms))
         libxl__ao_request_stop(ao, ERROR_NOMEM);
-    if (ao->ctx->closing) /* it puts back what another has made: libxl__aos_abort_all has not seen it */
+    if (ao->ctx->closing) /* an undo has started it after libxl__aos_abort_all */
         libxl__ao_request_stop(ao, ERROR_ABORTED);
 }
 
-/* What the body's first call has given. */
-static void began(libxl__ao *ao, int rc)
+/* Handles the result of the first run. */
+static void handle_first_result(libxl__ao *ao, int rc)
 {
     if (rc == LIBXL__AO_WAIT || ao->jobs)
         enter_progress(ao);
@@ -210,27 +212,10 @@ static void began(libxl__ao *ao, int rc)
         libxl__ao_complete(ao, rc);
 }
 
-/* Runs it as far as it goes. Returns LIBXL__AO_WAIT or its result. */
+/* Runs the phases or the body as far as possible. Returns LIBXL__AO_WAIT or the result. */
 static int advance(libxl__ao *ao)
 {
     return ao->cls->phases ? libxl__phases_run(ao) : ao->cls->body(ao, ao->args);
-}
-
-int libxl__ao_start(libxl__ao *ao)
-{
-    int rc = advance(ao);
-    if (ao->notify_target == LIBXL__AO_STACK)
-        return leave_stack_with(ao, rc);
-    if (rc < 0 && !ao->jobs)
-        return libxl__ao_abort_start(ao, rc);
-    ao->ctx->aos.started++;
-    began(ao, rc);
-    return libxl__ao_inprogress(ao);
-}
-
-void libxl__ao_start_nested(libxl__ao *ao)
-{
-    began(ao, advance(ao));
 }
 
 __attribute__((noinline)) static void wait_until_notified(libxl__ao *ao)
@@ -240,25 +225,42 @@ __attribute__((noinline)) static void wait_until_notified(libxl__ao *ao)
     libxl__waiter_begin(ctx, &waiter);
     ao->waiter = &waiter;
     while (!ao->notified)
-        /* A broken loop cannot be waited with: then the operation is asked to stop, and its jobs still end
-         * it. */
+        /* The loop is broken, so sources do not fire any more. A stop request still ends the operation. */
         if (libxl__waiter_wait(ctx, &waiter, 0))
             libxl__ao_request_stop(ao, ERROR_FAIL);
     ao->waiter = NULL;
     libxl__waiter_end(ctx, &waiter);
 }
 
-int libxl__ao_inprogress(libxl__ao *ao)
+/* The end of the initiator of a started operation: waits if the call is synchronous; unlocks. */
+static int wait_or_leave(libxl__ao *ao)
 {
     libxl_ctx *ctx = ao->ctx;
     assert(ao->magic == LIBXL__AO_MAGIC);
     if (ao->notify_target == LIBXL__AO_HOW) {
-        libxl__ctx_leave(ctx); /* from here on the record may be gone */
+        libxl__ctx_leave(ctx); /* may destroy the record */
         return ERROR_ASYNC_INPROGRESS;
     }
     if (!ao->notified)
         wait_until_notified(ao);
-    return leave_with(ctx, ao, ao->rc);
+    return leave_initiator(ctx, ao, ao->rc);
+}
+
+int libxl__ao_start(libxl__ao *ao)
+{
+    int rc = advance(ao);
+    if (ao->notify_target == LIBXL__AO_STACK)
+        return leave_from_stack(ao, rc);
+    if (rc < 0 && !ao->jobs)
+        return libxl__ao_abort_start(ao, rc);
+    ao->ctx->aos.started++;
+    handle_first_result(ao, rc);
+    return wait_or_leave(ao);
+}
+
+void libxl__ao_start_internal(libxl__ao *ao)
+{
+    handle_first_result(ao, advance(ao));
 }
 
 /* ---- running */
@@ -273,7 +275,7 @@ void libxl__ao_wake(libxl__ao *ao)
 
 static void finish(libxl__ao *ao);
 
-static void run(libxl__ao *ao)
+static void resume(libxl__ao *ao)
 {
     if (ao->ending) {
         if (!ao->jobs)
@@ -293,7 +295,7 @@ void libxl__aos_run(libxl_ctx *ctx)
     while ((ao = STAILQ_FIRST(&ctx->aos.runnable))) {
         STAILQ_REMOVE_HEAD(&ctx->aos.runnable, run_link);
         ao->runnable = false;
-        run(ao);
+        resume(ao);
     }
 }
 
@@ -318,7 +320,7 @@ int libxl__ao_fail(libxl__ao *ao, int rc, const char *fmt, ...)
     if (vasprintf(&ao->message, fmt, args) < 0)
         ao->message = NULL;
     va_end(args);
-    /* A stop that was asked for is no error of the library's. */
+    /* A requested stop is not an error. */
     libxl__log(ao->ctx, ao->stop && rc == ao->stop ? XTL_DEBUG : XTL_ERROR, -1, "%s: %s", ao->cls->name,
                ao->message ? ao->message : "failed");
     return rc;
@@ -333,7 +335,7 @@ void libxl__ao_forget_failure(libxl__ao *ao)
 
 /* ---- ending */
 
-static void tell_of_completion(libxl__ao *ao)
+static void report_completion(libxl__ao *ao)
 {
     libxl_event *event = &ao->event;
     memset(event, 0, offsetof(libxl_event, u)); /* not the whole union, of which a completion uses little */
@@ -348,7 +350,7 @@ static void tell_of_completion(libxl__ao *ao)
     libxl__event_occurred(ao->ctx, &ao->event);
 }
 
-/* The one place where a completion becomes a woken caller, a callback or an event. */
+/* Wakes the caller, or queues the callback or the event, as the notify target says. May destroy the record. */
 static void notify(libxl__ao *ao)
 {
     ao->notified = true;
@@ -362,13 +364,13 @@ static void notify(libxl__ao *ao)
         if (ao->how.callback)
             libxl__deliver_completion(ao->ctx, ao);
         else
-            tell_of_completion(ao);
+            report_completion(ao);
         return;
     case LIBXL__AO_PARENT: libxl__nested_ended(ao); return;
     case LIBXL__AO_NOBODY:
         if (ao->handle)
             *ao->handle = NULL;
-        libxl__ao__destroy(ao->ctx, ao);
+        libxl__ao_destroy(ao->ctx, ao);
         return;
     }
 }
@@ -414,7 +416,7 @@ void libxl__ao_job_ended(libxl__ao *ao)
     assert(ao->jobs);
     ao->jobs--;
     libxl__ao_wake(
-        ao); /* never ended here: this may be a worker, on which nothing of the application's is called */
+        ao); /* not completed here: this thread may be a worker, which must not run application code */
 }
 
 /* ---- stopping */

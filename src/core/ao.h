@@ -2,26 +2,25 @@
 /*
  * Asynchronous operations ("ao").
  *
- * An operation is slow if it waits for a xenstore watch, runs a subprocess, calls something that can block,
- * or has a time limit; all of them, and the instant ones too, go this way:
+ * Every operation goes this way, whether it is slow (it waits for something, or calls something that can block) or instant:
  *
- *   create - body -+- error ----- abort_start: the initiator returns the error; there is no notification
- *                  +- result ----------------------------------------------+
- *                  +- WAIT: in progress - a source fires - body - ... -----+- complete -+- a woken caller
- *                                                                                       +- a callback, due
- *                                                                                       +- an event, queued
+ *   create - start -+- error ----- abort_start: the initiator returns the error; there is no notification
+ *                   +- result ------------------------------------------+
+ *                   +- WAIT: in progress - a source fires - run - ... --+- complete -+- the synchronous caller is woken
+ *                                                                                    +- a callback is queued for delivery
+ *                                                                                    +- a completion event is queued
  *
- * docs/async.md draws it with its threads. A body is called once to start, and again each time a source of
- * its fires. It reads top to bottom as the steps of `ao->step`, never blocks, and returns LIBXL__AO_WAIT or
- * the operation's result. When it returns a result all its sources are stopped, and completion waits for
- * jobs that still run. Spurious calls are possible: a step looks at what it waits for, not at having been
- * called.
+ * docs/async.md shows this with the threads. An operation with phases is run by the driver of phase.h. An operation without
+ * phases has a body: a function that is called at the start, and again each time a source of the operation fires. A body
+ * never blocks. It returns LIBXL__AO_WAIT, or the operation's result. Spurious calls are possible: a body checks what it
+ * waits for, and does not conclude anything from having been called. When the result is known, all sources are stopped;
+ * the operation completes when its jobs have ended, too.
  *
- * An instant operation whose caller waits, or is called back, is nobody else's business: its record is on the caller's
- * stack, and its body runs without the lock. So the body of an instant operation, however it was started, uses its args, the
- * hypervisor's handle, libxl__ao_fail and its gc, and nothing that the lock guards.
+ * An instant operation whose caller waits or is called back is visible to no other thread: its record is on the caller's
+ * stack, and its body runs without the lock. So the body of an instant operation may use only its args, the hypervisor
+ * handle, libxl__ao_fail and its gc, and nothing that the lock guards.
  *
- * Everything else here is called with the context locked, unless it says otherwise.
+ * Call everything in this header with the context locked, unless the comment says otherwise. Any thread may call it.
  */
 #ifndef LIBXL__AO_H
 #define LIBXL__AO_H
@@ -39,24 +38,24 @@
 #include "phase.h"
 #include "timer.h"
 
-/* What a body returns while it waits; never seen outside. */
+/* Returned by a body or a phase that waits. No public function returns it. */
 #define LIBXL__AO_WAIT 1
 
-/* One row of the generated table: what all operations of a kind have in common. */
+/* The description of one operation: a row of the generated table, or a constant of a test. */
 typedef struct libxl__ao_class {
     const char *name;
-    int (*body)(libxl__ao *ao, void *args); /* of an operation without phases */
-    const libxl__phases *phases;            /* NULL: it has a body */
-    void (*dispose)(void *args);            /* frees the copies of the inputs; NULL: nothing to free */
+    int (*body)(libxl__ao *ao, void *args); /* NULL: the operation has phases */
+    const libxl__phases *phases;            /* NULL: the operation has a body */
+    void (*dispose)(void *args); /* frees the copies of the inputs; NULL: there is nothing to free */
     size_t args_size;
     unsigned limit_ms; /* the default time limit; 0: none */
     bool slow;
-    bool reports; /* progress */
+    bool reports; /* has a parameter for progress reports */
 } libxl__ao_class;
 
 /* ---- the operation */
 
-/* What an operation or an event is about. The core passes it on and never looks at it. */
+/* The domain that an operation or an event is about. The core only passes it on. */
 typedef struct libxl__subject {
     uint32_t number;
     libxl_uuid uuid;
@@ -65,68 +64,73 @@ typedef struct libxl__subject {
 #define LIBXL__AO_MAGIC           0xA0FACE00ul
 #define LIBXL__AO_MAGIC_DESTROYED 0xA0DEAD00ul
 
-/* Who is told of its end. */
+/* Who is notified when an operation completes. */
 typedef enum libxl__ao_notify_target {
-    LIBXL__AO_STACK, /* who is in the initiator, on whose stack it is, returning or calling back; not locked */
-    LIBXL__AO_CALLER, /* who waits in the initiator */
-    LIBXL__AO_HOW,    /* the application, by callback or event */
-    LIBXL__AO_PARENT,
-    LIBXL__AO_NOBODY, /* it runs in the background */
+    LIBXL__AO_STACK, /* the initiator, which holds the record on its stack; it returns or calls the callback; unlocked */
+    LIBXL__AO_CALLER, /* the thread that waits in the initiator */
+    LIBXL__AO_HOW,    /* the application, by a callback or an event */
+    LIBXL__AO_PARENT, /* the parent of a nested operation */
+    LIBXL__AO_NOBODY, /* nobody: it runs in the background */
 } libxl__ao_notify_target;
 
+/*
+ * The record of an operation. Freed by the synchronous caller, after the completion callback, with the completion event, by
+ * the parent, or, in the background, when it ends.
+ */
 struct libxl__ao {
     uint32_t magic;
     libxl__ao_notify_target notify_target : 3;
-    bool complete : 1;   /* rc is final */
-    bool notified : 1;   /* and the application has been told, or is about to be */
-    bool ending : 1;     /* the body has given rc; jobs still run */
-    bool unwinds : 1;    /* the body looks at `stop` itself, because it has things to put back */
-    bool runnable : 1;   /* the body is to be called, or its ending goes on */
-    bool delivering : 1; /* one of its deliveries is under way */
-    bool live : 1;       /* in progress: among the live ones */
-    bool indexed : 1;
-    bool progress_wanted : 1;
-    uint16_t step; /* the body's */
+    bool complete : 1;        /* rc is final */
+    bool notified : 1;        /* the notification was made or queued */
+    bool ending : 1;          /* the result is known; jobs may still run */
+    bool unwinds : 1;         /* the body is still called after a stop request (libxl__ao_unwinds) */
+    bool runnable : 1;        /* in the queue of libxl__aos_run */
+    bool delivering : 1;      /* application code runs for one of its deliveries */
+    bool live : 1;            /* in the list of operations in progress */
+    bool indexed : 1;         /* in the index by `how` */
+    bool progress_wanted : 1; /* the application passed a non-NULL progress parameter */
+    uint16_t step;            /* for bodies; zero at the start. Only unit tests use it. */
     int rc;
-    int stop;               /* ABORTED or TIMEDOUT once it has been asked to stop, else 0 */
-    libxl__subject subject; /* what it is about; whoever learns it sets it */
-    uint32_t jobs;          /* running or queued, that must end before completion */
-    uint32_t reports;       /* of progress, not delivered yet: they go before the completion */
-    uint32_t size;          /* of the whole record */
+    int stop;               /* the reason of the first stop request, for example ERROR_ABORTED; 0: none */
+    libxl__subject subject; /* the UUID is set when the operation learns it */
+    uint32_t jobs;          /* jobs, children and nested operations that must end before it completes */
+    uint32_t reports;       /* progress reports to deliver before the completion */
+    uint32_t size;          /* of the whole record, in octets */
     libxl_ctx *ctx;
     const libxl__ao_class *cls;
-    char *message;                   /* malloc'ed: what failed, in words */
-    struct libxl__ao_report *report; /* NULL: nothing was counted or is to be reported */
+    char *message;                   /* malloc'ed error message; NULL: none */
+    struct libxl__ao_report *report; /* NULL: no progress was counted or asked for */
     union {
-        libxl__waiter *waiter; /* CALLER: once it waits */
+        libxl__waiter *waiter; /* CALLER; NULL: it does not wait yet */
         libxl_asyncop_how how; /* HOW */
         struct {               /* PARENT */
             libxl__ao *parent;
             struct libxl__nested *nested;
         };
-        libxl__ao **handle; /* NOBODY: set to NULL when it ends; may be NULL */
+        libxl__ao **handle; /* NOBODY: *handle is set to NULL when it ends; may be NULL */
     };
     union {
-        struct { /* until it is complete */
+        struct { /* valid until `complete` is set */
             struct libxl__sources sources;
-            libxl__timer limit;
-            libxl__phase_position phase; /* of an operation with phases */
-            uint64_t since;              /* ns, monotonic: it is in progress; 0: it is not */
-            void *state;                 /* of its phases, or of its body */
+            libxl__timer limit;          /* the operation's time limit */
+            libxl__phase_position phase; /* if the operation has phases */
+            uint64_t since;              /* ns, monotonic: it has been in progress since then; 0: it is not */
+            void *state;                 /* of its phases, or from libxl__ao_state */
             libxl__gc gc;
             TAILQ_ENTRY(libxl__ao) live_link;
             STAILQ_ENTRY(libxl__ao) run_link;
             LIST_ENTRY(libxl__ao) index_link;
         };
-        struct {                      /* then */
-            libxl_event event;        /* its completion, when that is an event */
-            libxl__delivery delivery; /* of its completion */
+        struct {                      /* valid from then on */
+            libxl_event event;        /* the completion event, if there is one */
+            libxl__delivery delivery; /* of the completion callback or event */
         };
     };
-    char args[]; /* the class's args, then how to report, then the first memory of gc */
+    char
+        args[]; /* args_size octets, then where to report if the class reports, then the first memory of gc */
 };
 
-/* What is in a record, behind its head, is aligned like this. */
+/* The alignment of each part of a record's `args`. */
 #define LIBXL__AO_ALIGN(size) (((size) + 7) & ~(size_t)7)
 
 TAILQ_HEAD(libxl__ao_list, libxl__ao);
@@ -134,137 +138,163 @@ STAILQ_HEAD(libxl__ao_queue, libxl__ao);
 LIST_HEAD(libxl__ao_bucket, libxl__ao);
 
 enum {
-    LIBXL__AO_RECORD_STEP = 32, /* records come in sizes that are multiples of this */
+    LIBXL__AO_RECORD_STEP = 32, /* records of neighbouring size classes differ by so many octets */
     LIBXL__AO_RECORD_SIZES = 24,
 };
 
+/* All operations of a context. */
 typedef struct libxl__aos {
     struct libxl__ao_list live;      /* in progress */
-    struct libxl__ao_queue runnable; /* bodies to call */
-    struct libxl__ao_bucket *index;  /* by how */
-    uint32_t index_size, indexed;
+    struct libxl__ao_queue runnable; /* to be run by libxl__aos_run */
+    struct libxl__ao_bucket *index; /* a hash table of the operations that notify the application, by `how` */
+    uint32_t index_size, indexed;   /* buckets; operations in them */
     struct libxl__ao_bucket first_index[16];
     struct libxl__ao_records {
         struct libxl__ao_record *first;
         uint32_t count;
-    } records[LIBXL__AO_RECORD_SIZES]; /* free records, by size */
-    unsigned sync_limit_ms;            /* limits synchronous calls; 0: only the class does */
-    libxl__phase_hook *phase_hook;     /* of tests; NULL otherwise */
+    } records[LIBXL__AO_RECORD_SIZES]; /* free records, by size class */
+    unsigned sync_limit_ms;            /* the time limit of synchronous calls; 0: the class's */
+    libxl__phase_hook *phase_hook;     /* set by tests; NULL otherwise */
     void *phase_hook_user;
-    libxl__waiter *drained; /* the closing thread, woken when the last one ends */
-    uint64_t started, completed, aborted;
+    libxl__waiter
+        *drained; /* the thread in libxl__ctx_drain, woken when no operation is in progress; or NULL */
+    uint64_t started, completed, aborted; /* counters; nested and background operations do not count */
 } libxl__aos;
 
-/* -- for the generated initiators */
+/* ---- for the generated initiators */
 
 /*
- * Makes the record and takes the context's lock. 0; or NOMEM or CLOSED, and the context is not locked.
- * Called unlocked.
+ * Call unlocked. Creates a record, which the initiator owns until it calls libxl__ao_start or libxl__ao_abort_start, and takes
+ * the lock. `how` is copied; NULL: the call is synchronous. Errors: NOMEM, CLOSED, or what the application's hook fd_register
+ * returned; then the context is not locked.
  */
 int libxl__ao_create(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t number,
                      const libxl_asyncop_how *how, libxl__ao **ao_out);
-/* The same for an instant operation; without an event the record is made `here`, and the context is not locked. */
+/*
+ * The same for an instant operation. Creates the record in `here` and takes no lock, unless the operation ends in an event, or
+ * in a callback inside another delivery of this context.
+ */
 int libxl__ao_create_instant(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t number,
                              const libxl_asyncop_how *how, void *here, libxl__ao **ao_out);
-/* The room for that: a record with args of this type. */
+/* Declares the memory for that on the stack: a record with args of this type. */
 #define LIBXL__AO_HERE(name, args_type) _Alignas(libxl__ao) char name[sizeof(libxl__ao) + sizeof(args_type)]
+/* The operation's args. They stay the operation's. Needs no lock before the start, and none in the body. */
 static inline void *libxl__ao_args(libxl__ao *ao)
 {
     return ao->args;
 }
+/* Sets where libxl__ao_progress reports to; NULL: nowhere. Only for a class that reports. `how` is copied. */
 void libxl__ao_progress_how(libxl__ao *ao, const libxl_asyncprogress_how *how);
-/* Where that is kept; of classes that report. */
+/* That copy; valid as long as the record. Only for a class that reports. */
 libxl_asyncprogress_how *libxl__ao_progress_of(libxl__ao *ao);
-/* Starting failed before the body ran: destroys the record, unlocks if it was locked, returns rc. */
+/* Destroys a record that cannot be started, unlocks if create has locked, and returns rc. */
 int libxl__ao_abort_start(libxl__ao *ao, int rc);
-/* Calls the body for the first time, unlocks if it was locked, and returns what the initiator returns. */
+/*
+ * Starts the operation, unlocks if create has locked, and returns what the initiator returns: the result of a synchronous
+ * call, an error of the start, or ASYNC_INPROGRESS. The initiator must not use the record afterwards.
+ */
 int libxl__ao_start(libxl__ao *ao);
 
-/* -- for bodies */
+/* ---- for phases and bodies */
 
-/* The state of an operation without phases, zeroed at the first call. NULL: out of memory. */
+/* Allocates the state of an operation without phases at the first call, zeroed; later calls return it. NULL: out of memory. */
 void *libxl__ao_state(libxl__ao *ao, size_t size);
-/* This body looks at ao->stop itself. */
+/*
+ * Makes the operation call its body after a stop request, too: the body checks ao->stop and returns it when it has cleaned up.
+ * Without this the operation ends at once. Only the unit tests use this low-level mechanism; operations with phases have
+ * undo functions.
+ */
 void libxl__ao_unwinds(libxl__ao *ao);
-/* Notes what failed, unless something was noted before; logs it; returns rc. */
+/* Records the error message, unless one is recorded, and logs it. Returns rc. Needs no lock for a record on the stack. */
 int libxl__ao_fail(libxl__ao *ao, int rc, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-/* The operation has succeeded after all: forgets what libxl__ao_fail has noted. */
+/* Forgets the recorded message and error, because the operation has succeeded after all. */
 void libxl__ao_forget_failure(libxl__ao *ao);
-/* Reports progress: an event of `type`. Delivered before the completion; discarded where nobody wants it. */
+/* Reports progress by an event of this type, delivered before the completion. Does nothing if the application did not ask for
+ * it, or if there is no memory. */
 void libxl__ao_progress(libxl__ao *ao, libxl_event_type type);
 
-/* -- the machinery's own */
+/* ---- for the core */
 
-/* For src/core/nested.c: a nested one, and its start. NULL: NOMEM. */
+/* Creates a nested operation; for nested.c. The parent owns it until it is started. NULL: out of memory. */
 libxl__ao *libxl__ao_create_nested(libxl__ao *parent, struct libxl__nested *nested,
                                    const libxl__ao_class *cls);
-/* One that nobody waits for: it runs until it ends or is asked to stop, and destroys itself. NULL: NOMEM. */
+/*
+ * Creates a background operation: it runs until it ends or is asked to stop, and then destroys itself and sets *handle to
+ * NULL. `handle` may be NULL. Returns NULL if the process is out of memory.
+ */
 libxl__ao *libxl__ao_create_background(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t number,
                                        libxl__ao **handle);
-void libxl__ao_start_nested(libxl__ao *ao);
+/* Starts a nested or background operation. It may have ended, and been destroyed, when this returns. */
+void libxl__ao_start_internal(libxl__ao *ao);
 /* Destroys a nested operation that was not started. */
 void libxl__ao_discard(libxl__ao *ao);
-/* A nested operation has ended: tells its parent, and destroys it. */
+/* Notifies the parent that a nested operation has completed, and destroys the nested operation. In nested.c. */
 void libxl__nested_ended(libxl__ao *child);
-/* Asks it to stop, as ABORTED or TIMEDOUT. 0; ABORTED: it has been asked already. */
+/* Asks the operation to stop; `why` becomes ao->stop. Returns 0, or ABORTED if it was asked before. */
 int libxl__ao_request_stop(libxl__ao *ao, int why);
-/* Has the body called, soon, by whichever thread is in the library. */
+/* Makes the operation runnable, so that the next libxl__aos_run runs it. Does nothing if it is complete. Workers may call it. */
 void libxl__ao_wake(libxl__ao *ao);
-/* A job of its has ended. */
+/* Uncounts a job, a child or a nested operation (ao->jobs) that has ended. Workers may call it. */
 void libxl__ao_job_ended(libxl__ao *ao);
-/* The one terminal function; exactly once for each operation that is in progress. */
+/* Ends the operation with rc; it completes when its jobs have ended. Called once for each started operation. */
 void libxl__ao_complete(libxl__ao *ao, int rc);
-/* The initiator's last act: waits (synchronous) or returns ASYNC_INPROGRESS; unlocks. */
-int libxl__ao_inprogress(libxl__ao *ao);
-void libxl__ao__destroy(libxl_ctx *ctx, libxl__ao *ao);
-/* The operation whose completion event this is. */
-libxl__ao *libxl__ao_of_event(libxl_event *event);
+/* Frees the record of a completed operation. For the one who was notified of the completion; see ao.c. */
+void libxl__ao_destroy(libxl_ctx *ctx, libxl__ao *ao);
 
+/* Called once, while the context is created. */
 void libxl__aos_open(libxl_ctx *ctx);
+/* Called once, unlocked, while the context is destroyed; no operation is in progress. */
 void libxl__aos_close(libxl_ctx *ctx);
-/* Calls the bodies that are runnable. */
+/* Runs the runnable operations until there are none. Not on a worker. */
 void libxl__aos_run(libxl_ctx *ctx);
-/* A report of its has been delivered. */
+/* Uncounts a progress report that was delivered. The record may be destroyed when this returns. */
 void libxl__ao_report_delivered(libxl_ctx *ctx, libxl__ao *ao);
+/* Whether any operation is in progress. */
 bool libxl__aos_live(libxl_ctx *ctx);
-/* Asks all to stop. */
+/* Asks all operations in progress to stop, with ABORTED. */
 void libxl__aos_abort_all(libxl_ctx *ctx);
 
 /* ---- src/core/ao_report.c: progress */
 
+/* The progress of an operation: what libxl_ao_list shows, and what libxl_ao_set_progress has reported. */
 struct libxl__ao_report {
     libxl_asyncprogress_how how;
-    bool wanted; /* by libxl_ao_set_progress */
-    uint32_t index, count;
-    uint64_t done, total;
-    const char *unit; /* NULL: the phase counts nothing */
+    bool wanted;           /* libxl_ao_set_progress has set `how` */
+    uint32_t index, count; /* the member of a group that ended last; the members */
+    uint64_t done, total;  /* in `unit`s; total 0: not known */
+    const char *unit;      /* static; NULL: the phase counts nothing */
 };
 
 /*
- * For a phase: how much of it is done. `unit` names what is counted, and stays valid; total 0: not known. Each call is a
- * report, so a phase calls this where an application would show it.
+ * For phases: sets how much of the phase is done, and reports it. `unit` names what is counted and is not copied; total 0: not
+ * known. Each call makes one report, so a phase calls this only as often as an application would show it.
  */
 void libxl__ao_count(libxl__ao *ao, uint64_t done, uint64_t total, const char *unit);
-/* For a group: which of its members has ended. */
+/* For group.c: a member of a group has ended. Reports it. */
 void libxl__ao_count_group(libxl__ao *ao, uint32_t index, uint32_t count);
-/* For the driver of the phases: another phase was entered. */
+/* For phase.c: the next phase was entered. Reports it. */
 void libxl__ao_report_phase(libxl__ao *ao);
-/* Reports to `how` from now on, the present phase at once; NULL: to nobody. Errors: NOMEM. */
+/* Reports to `how`, which is copied, from now on, and the present phase at once. NULL: reports no more. Errors: NOMEM. */
 int libxl__ao_report_to(libxl__ao *ao, const libxl_asyncprogress_how *how);
 
-/* ---- src/core/ao_control.c */
+/* ---- src/core/ao_control.c: limits */
 
-/* Limits the time that the operation has from now on; 0: without limit. Errors: NOMEM, unless it has a limit. */
+/* Sets how long the operation may take from now on; 0: without limit. Errors: NOMEM; not if it has a limit already. */
 int libxl__ao_limit(libxl__ao *ao, unsigned milliseconds);
 
-/* ---- src/core/ao_record.c: records from a free list, and the index by how */
+/* ---- src/core/ao_record.c: the free lists of records, and the index by `how` */
 
+/* Allocates a record, zeroed up to the memory of its gc. NULL: out of memory. */
 libxl__ao *libxl__ao_record_get(libxl_ctx *ctx, const libxl__ao_class *cls);
+/* Frees a record: keeps it in a free list, or returns it to malloc. */
 void libxl__ao_record_put(libxl_ctx *ctx, libxl__ao *ao);
+/* Frees the free lists and the index. While the context is destroyed. */
 void libxl__ao_records_free(libxl_ctx *ctx);
+/* Adds an operation that notifies the application, so that libxl__ao_index_find finds it. Cannot fail. */
 void libxl__ao_index_add(libxl__ao *ao);
+/* Does nothing if the operation is not in the index. */
 void libxl__ao_index_remove(libxl__ao *ao);
-/* The oldest with this how, or NULL. */
+/* Returns the oldest operation in progress with this `how`, or NULL. */
 libxl__ao *libxl__ao_index_find(libxl_ctx *ctx, const libxl_asyncop_how *how);
 
 #endif

@@ -14,16 +14,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static void kill_it(const libxl__child *child)
+static void kill_child(const libxl__child *child)
 {
     if (child->running)
         pidfd_send_signal(child->exited.fd, SIGKILL, NULL, 0);
 }
 
-static void stop(libxl_ctx *ctx, libxl__source *source)
+static void child_stop(libxl_ctx *ctx, libxl__source *source)
 {
     (void)ctx;
-    kill_it((libxl__child *)source);
+    kill_child((libxl__child *)source);
 }
 
 static void limit_reached(libxl_ctx *ctx, libxl__timer *timer)
@@ -31,10 +31,10 @@ static void limit_reached(libxl_ctx *ctx, libxl__timer *timer)
     (void)ctx;
     libxl__child *child = LIBXL__CONTAINER(timer, libxl__child, limit);
     child->timed_out = true;
-    kill_it(child);
+    kill_child(child);
 }
 
-static void exited(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
+static void child_exited(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
 {
     (void)revents;
     libxl__child *child = LIBXL__CONTAINER(fd, libxl__child, exited);
@@ -43,7 +43,7 @@ static void exited(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
     int error = waitid(P_PIDFD, (id_t)pidfd, &how, WEXITED | WNOHANG) ? errno : 0;
     if (!error && !how.si_pid)
         return;
-    child->lost = error; /* ECHILD: the application reaps what is not its own, or ignores SIGCHLD */
+    child->wait_error = error; /* ECHILD: the application reaps what is not its own, or ignores SIGCHLD */
     child->signal = how.si_code == CLD_EXITED ? 0 : how.si_status;
     child->status = how.si_code == CLD_EXITED ? how.si_status : 0;
     libxl__fd_deregister(ctx, fd);
@@ -64,17 +64,17 @@ static void close_all(const int fds[3])
 }
 
 /* Copies of the sources with numbers from 3 on: a source may itself be 0, 1 or 2. 0, or an errno. */
-static int set_aside(const int stdio[3], int aside[3])
+static int duplicate_stdio(const int stdio[3], int duplicates[3])
 {
-    aside[0] = aside[1] = aside[2] = -1;
+    duplicates[0] = duplicates[1] = duplicates[2] = -1;
     for (int i = 0; i < 3; i++) {
         int source = stdio[i] >= 0 ? stdio[i] : open("/dev/null", O_RDWR | O_CLOEXEC);
-        aside[i] = source < 0 ? -1 : fcntl(source, F_DUPFD_CLOEXEC, 3);
+        duplicates[i] = source < 0 ? -1 : fcntl(source, F_DUPFD_CLOEXEC, 3);
         int error = errno;
         if (source >= 0 && source != stdio[i])
             close(source);
-        if (aside[i] < 0) {
-            close_all(aside);
+        if (duplicates[i] < 0) {
+            close_all(duplicates);
             return error;
         }
     }
@@ -87,8 +87,8 @@ static int spawn(pid_t *pid, const char *const argv[], const int stdio[3])
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     sigset_t none, all;
-    int aside[3];
-    int error = set_aside(stdio, aside);
+    int duplicates[3];
+    int error = duplicate_stdio(stdio, duplicates);
     if (error)
         return error;
     sigemptyset(&none);
@@ -99,31 +99,31 @@ static int spawn(pid_t *pid, const char *const argv[], const int stdio[3])
     posix_spawnattr_setsigdefault(&attributes, &all);
     posix_spawn_file_actions_init(&actions);
     for (int i = 0; i < 3; i++)
-        posix_spawn_file_actions_adddup2(&actions, aside[i], i);
+        posix_spawn_file_actions_adddup2(&actions, duplicates[i], i);
     posix_spawn_file_actions_addclosefrom_np(&actions, 3);
     error = posix_spawnp(pid, argv[0], &actions, &attributes, (char *const *)argv, environ);
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attributes);
-    close_all(aside);
+    close_all(duplicates);
     return error;
 }
 
 /* 0, or an errno. */
-static int follow(libxl__ao *ao, libxl__child *child)
+static int watch_exit(libxl__ao *ao, libxl__child *child)
 {
     int pidfd = pidfd_open(child->pid, 0);
     if (pidfd < 0)
         return errno;
-    if (libxl__fd_register(ao->ctx, &child->exited, pidfd, EPOLLIN, exited)) {
+    if (libxl__fd_register(ao->ctx, &child->exited, pidfd, EPOLLIN, child_exited)) {
         int error = errno;
         close(pidfd);
         return error;
     }
-    child->exited.ours = true;
+    child->exited.close_on_fork = true;
     return 0;
 }
 
-static int status_lost(libxl__ao *ao, const char *name, int error)
+static int fail_for_lost_status(libxl__ao *ao, const char *name, int error)
 {
     return libxl__ao_fail(ao, ERROR_FAIL, "%s: its exit status was taken away: %s", name, strerror(error));
 }
@@ -134,9 +134,9 @@ int libxl__child_start(libxl__ao *ao, libxl__child *child, const char *const arg
     int error = spawn(&child->pid, argv, stdio);
     if (error)
         return libxl__ao_fail(ao, ERROR_FAIL, "running %s: %s", argv[0], strerror(error));
-    error = follow(ao, child);
+    error = watch_exit(ao, child);
     if (error == ESRCH)
-        return status_lost(ao, argv[0], ECHILD); /* it has ended, and been reaped, already */
+        return fail_for_lost_status(ao, argv[0], ECHILD); /* it has ended, and been reaped, already */
     if (error) {
         kill(child->pid, SIGKILL);
         waitpid(child->pid, NULL, 0); /* it is being killed: this takes microseconds */
@@ -145,7 +145,7 @@ int libxl__child_start(libxl__ao *ao, libxl__child *child, const char *const arg
     child->ao = ao;
     child->running = true;
     ao->jobs++;
-    libxl__source_attach(ao, &child->source, stop);
+    libxl__source_attach(ao, &child->source, child_stop);
     if (limit_ns && libxl__timer_start(ao->ctx, &child->limit, limit_ns, limit_reached))
         return ERROR_NOMEM;
     return 0;
@@ -155,8 +155,8 @@ int libxl__child_result(const libxl__child *child, const char *name)
 {
     if (child->timed_out)
         return libxl__ao_fail(child->ao, ERROR_TIMEDOUT, "%s: did not end in time", name);
-    if (child->lost)
-        return status_lost(child->ao, name, child->lost);
+    if (child->wait_error)
+        return fail_for_lost_status(child->ao, name, child->wait_error);
     if (child->signal)
         return libxl__ao_fail(child->ao, ERROR_FAIL, "%s: killed by signal %d", name, child->signal);
     if (child->status)

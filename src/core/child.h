@@ -20,7 +20,7 @@ typedef struct libxl__child {
     bool running, done;
     bool timed_out;
     int status, signal; /* once done: its exit status, or the signal that killed it */
-    int lost;           /* or the errno of not learning either */
+    int wait_error;     /* or the errno of not learning either */
 } libxl__child;
 
 /*

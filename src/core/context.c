@@ -14,21 +14,21 @@ void libxl__ctx_lock(libxl_ctx *ctx)
     pthread_mutex_lock(&ctx->lock);
 }
 
-static void show(libxl_ctx *ctx)
+static void show_queued_events(libxl_ctx *ctx)
 {
-    if (ctx->loop.shown) /* else threads that wait inside are woken, and without a system call */
+    if (ctx->loop.outer_in_use) /* else threads that wait inside are woken, and without a system call */
         libxl__loop_show_events(ctx);
 }
 
 void libxl__ctx_unlock(libxl_ctx *ctx)
 {
-    show(ctx);
+    show_queued_events(ctx);
     pthread_mutex_unlock(&ctx->lock);
 }
 
 int libxl__ctx_sleep(libxl_ctx *ctx, pthread_cond_t *cond, uint64_t deadline)
 {
-    show(ctx);
+    show_queued_events(ctx);
     if (!deadline)
         return pthread_cond_wait(cond, &ctx->lock);
     const struct timespec until = {.tv_sec = (time_t)(deadline / LIBXL__SECONDS(1)),
@@ -40,12 +40,12 @@ void libxl__ctx_dispatch_all(libxl_ctx *ctx)
 {
     do
         libxl__aos_run(ctx);
-    while (libxl__deliveries_due(&ctx->deliveries) && libxl__deliver_one(ctx));
+    while (libxl__deliveries_pending(&ctx->deliveries) && libxl__deliver_one(ctx));
 }
 
 void libxl__ctx_dispatch(libxl_ctx *ctx)
 {
-    if (libxl__deliver_later(ctx))
+    if (libxl__deliveries_defer(ctx))
         libxl__aos_run(ctx);
     else
         libxl__ctx_dispatch_all(ctx);
@@ -81,7 +81,7 @@ int libxl__ctx_create(libxl_ctx **ctx_out, xentoollog_logger *logger)
         free(ctx);
         return rc;
     }
-    libxl__fds_are_own(ctx);
+    libxl__fds_mark_internal(ctx);
     *ctx_out = ctx;
     return 0;
 }
@@ -126,7 +126,7 @@ void libxl__ctx_destroy(libxl_ctx *ctx)
 int libxl_ctx_fd(libxl_ctx *ctx)
 {
     libxl__ctx_lock(ctx);
-    int fd = libxl__loop_show(ctx);
+    int fd = libxl__loop_use_outer(ctx);
     libxl__ctx_unlock(ctx);
     return fd;
 }

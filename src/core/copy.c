@@ -14,16 +14,16 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { TURNS = 32 };
+enum { STEPS_PER_TURN = 32 };
 
-static void step(libxl_ctx *ctx, libxl__copy *copy);
+static void run_copy(libxl_ctx *ctx, libxl__copy *copy);
 
-static void next_turn(libxl_ctx *ctx, libxl__timer *timer)
+static void turn_started(libxl_ctx *ctx, libxl__timer *timer)
 {
-    step(ctx, LIBXL__CONTAINER(timer, libxl__copy, turn));
+    run_copy(ctx, LIBXL__CONTAINER(timer, libxl__copy, turn));
 }
 
-static void stop(libxl_ctx *ctx, libxl__source *source)
+static void copy_stop(libxl_ctx *ctx, libxl__source *source)
 {
     libxl__copy *copy = (libxl__copy *)source;
     libxl__fd_deregister(ctx, &copy->from);
@@ -33,7 +33,7 @@ static void stop(libxl_ctx *ctx, libxl__source *source)
     fcntl(copy->to_fd, F_SETFL, copy->to_flags);
 }
 
-static void finish(libxl__copy *copy, int rc, const char *what)
+static void end_copy(libxl__copy *copy, int rc, const char *what)
 {
     libxl__ao *ao = copy->source.ao;
     copy->rc = rc ? libxl__ao_fail(ao, rc, "%s: %s", what, strerror(errno)) : 0;
@@ -47,7 +47,7 @@ static void from_ready(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
     (void)revents;
     libxl__copy *copy = LIBXL__CONTAINER(fd, libxl__copy, from);
     libxl__fd_deregister(ctx, fd);
-    step(ctx, copy);
+    run_copy(ctx, copy);
 }
 
 static void to_ready(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
@@ -55,11 +55,11 @@ static void to_ready(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
     (void)revents;
     libxl__copy *copy = LIBXL__CONTAINER(fd, libxl__copy, to);
     libxl__fd_deregister(ctx, fd);
-    step(ctx, copy);
+    run_copy(ctx, copy);
 }
 
 /* Reads once. Whether there is anything new to do. */
-static bool fill(libxl_ctx *ctx, libxl__copy *copy)
+static bool read_once(libxl_ctx *ctx, libxl__copy *copy)
 {
     ssize_t got = read(copy->from_fd, copy->buffer, LIBXL__COPY_ROOM);
     if (got > 0) {
@@ -69,10 +69,10 @@ static bool fill(libxl_ctx *ctx, libxl__copy *copy)
         copy->ended = true;
     } else if (errno == EAGAIN) {
         if (libxl__fd_register(ctx, &copy->from, copy->from_fd, EPOLLIN, from_ready))
-            finish(copy, ERROR_FAIL, "polling");
+            end_copy(copy, ERROR_FAIL, "polling");
         return false;
     } else if (errno != EINTR) {
-        finish(copy, ERROR_FAIL, "reading");
+        end_copy(copy, ERROR_FAIL, "reading");
         return false;
     }
     return true;
@@ -96,7 +96,7 @@ static ssize_t write_quietly(int fd, const void *data, size_t length)
 }
 
 /* Writes once. Whether there is anything new to do. */
-static bool drain(libxl_ctx *ctx, libxl__copy *copy)
+static bool write_once(libxl_ctx *ctx, libxl__copy *copy)
 {
     ssize_t put = write_quietly(copy->to_fd, copy->buffer + copy->begin, copy->end - copy->begin);
     if (put >= 0) {
@@ -104,30 +104,30 @@ static bool drain(libxl_ctx *ctx, libxl__copy *copy)
         copy->copied += (uint64_t)put;
     } else if (errno == EAGAIN) {
         if (libxl__fd_register(ctx, &copy->to, copy->to_fd, EPOLLOUT, to_ready))
-            finish(copy, ERROR_FAIL, "polling");
+            end_copy(copy, ERROR_FAIL, "polling");
         return false;
     } else if (errno != EINTR) {
-        finish(copy, ERROR_FAIL, "writing");
+        end_copy(copy, ERROR_FAIL, "writing");
         return false;
     }
     return true;
 }
 
-static void step(libxl_ctx *ctx, libxl__copy *copy)
+static void run_copy(libxl_ctx *ctx, libxl__copy *copy)
 {
     bool more = true;
-    int turns = 0;
+    int steps = 0;
     while (more)
-        if (++turns > TURNS) { /* others want to be served as well */
-            if (libxl__timer_start(ctx, &copy->turn, 0, next_turn))
-                finish(copy, ERROR_NOMEM, "copying");
+        if (++steps > STEPS_PER_TURN) { /* others want to be served as well */
+            if (libxl__timer_start(ctx, &copy->turn, 0, turn_started))
+                end_copy(copy, ERROR_NOMEM, "copying");
             more = false;
         } else if (copy->begin < copy->end) {
-            more = drain(ctx, copy);
+            more = write_once(ctx, copy);
         } else if (!copy->ended) {
-            more = fill(ctx, copy);
+            more = read_once(ctx, copy);
         } else {
-            finish(copy, 0, NULL);
+            end_copy(copy, 0, NULL);
             more = false;
         }
 }
@@ -146,9 +146,9 @@ int libxl__copy_start(libxl__ao *ao, libxl__copy *copy, int from, int to, const 
     if (length)
         memcpy(copy->buffer, prefix, length);
     copy->end = length;
-    libxl__source_attach(ao, &copy->source, stop);
+    libxl__source_attach(ao, &copy->source, copy_stop);
     fcntl(from, F_SETFL, copy->from_flags | O_NONBLOCK);
     fcntl(to, F_SETFL, copy->to_flags | O_NONBLOCK);
-    step(ao->ctx, copy);
+    run_copy(ao->ctx, copy);
     return 0;
 }

@@ -12,41 +12,41 @@
 
 /* The deliveries that this thread is inside, of any contexts. Looked at in every call: hence the quick kind of
  * thread-local. */
-struct inside {
+struct delivery_frame {
     const libxl_ctx *ctx;
-    struct inside *outer;
-    bool left_some; /* calls in it have left something to the loop around it */
-    bool receives;  /* it is event_occurs */
+    struct delivery_frame *outer;
+    bool deferred_any; /* calls in it have left something to the loop around it */
+    bool receives;     /* it is event_occurs */
 };
-static _Thread_local struct inside *innermost __attribute__((tls_model("initial-exec")));
+static _Thread_local struct delivery_frame *innermost __attribute__((tls_model("initial-exec")));
 
-static struct inside *inside_of(const libxl_ctx *ctx)
+static struct delivery_frame *frame_of(const libxl_ctx *ctx)
 {
-    struct inside *inside = innermost;
-    while (inside && inside->ctx != ctx)
-        inside = inside->outer;
-    return inside;
+    struct delivery_frame *frame = innermost;
+    while (frame && frame->ctx != ctx)
+        frame = frame->outer;
+    return frame;
 }
 
 bool libxl__delivering_here(const libxl_ctx *ctx)
 {
-    return inside_of(ctx);
+    return frame_of(ctx);
 }
 
-static bool receiving_here(const libxl_ctx *ctx)
+static bool in_receiver(const libxl_ctx *ctx)
 {
-    const struct inside *inside = innermost;
-    while (inside && !(inside->ctx == ctx && inside->receives))
-        inside = inside->outer;
-    return inside;
+    const struct delivery_frame *frame = innermost;
+    while (frame && !(frame->ctx == ctx && frame->receives))
+        frame = frame->outer;
+    return frame;
 }
 
-bool libxl__deliver_later(libxl_ctx *ctx)
+bool libxl__deliveries_defer(libxl_ctx *ctx)
 {
-    struct inside *inside = inside_of(ctx);
-    if (inside)
-        inside->left_some = true;
-    return inside;
+    struct delivery_frame *frame = frame_of(ctx);
+    if (frame)
+        frame->deferred_any = true;
+    return frame;
 }
 
 void libxl__deliveries_open(libxl_ctx *ctx)
@@ -106,44 +106,44 @@ static void deliver_completion(libxl_ctx *ctx, libxl__delivery *delivery)
     libxl__error_message_set(rc, rc ? ao->message : NULL);
     how.callback(ctx, rc, how.u.for_callback);
     libxl__ctx_lock(ctx);
-    libxl__ao__destroy(ctx, ao);
+    libxl__ao_destroy(ctx, ao);
 }
 
 /* ---- the lines */
 
-static struct libxl__delivery_line *line_of(libxl_ctx *ctx, const libxl__delivery *delivery)
+static struct libxl__delivery_queue *queue_of(libxl_ctx *ctx, const libxl__delivery *delivery)
 {
     return delivery->deliver == deliver_event ? &ctx->deliveries.events : &ctx->deliveries.calls;
 }
 
 /* Its memory is its owner's until it has been delivered. */
-static void put_in_line(libxl_ctx *ctx, libxl__delivery *place, libxl__delivery delivery)
+static void enqueue(libxl_ctx *ctx, libxl__delivery *place, libxl__delivery delivery)
 {
     *place = delivery;
     place->number = ctx->deliveries.count++;
-    STAILQ_INSERT_TAIL(line_of(ctx, place), place, link);
+    STAILQ_INSERT_TAIL(queue_of(ctx, place), place, link);
 }
 
 void libxl__deliver_event(libxl_ctx *ctx, libxl_event *event, libxl__ao *ao)
 {
-    put_in_line(ctx, libxl__delivery_of_event(event),
-                (libxl__delivery){.deliver = deliver_event, .ao = ao, .event = event});
+    enqueue(ctx, libxl__delivery_of_event(event),
+            (libxl__delivery){.deliver = deliver_event, .ao = ao, .event = event});
 }
 
 void libxl__deliver_report(libxl_ctx *ctx, libxl_event *event, libxl__ao *ao)
 {
-    put_in_line(ctx, libxl__delivery_of_event(event),
-                (libxl__delivery){.deliver = deliver_report, .ao = ao, .event = event});
+    enqueue(ctx, libxl__delivery_of_event(event),
+            (libxl__delivery){.deliver = deliver_report, .ao = ao, .event = event});
 }
 
 void libxl__deliver_completion(libxl_ctx *ctx, libxl__ao *ao)
 {
-    put_in_line(ctx, &ao->delivery, (libxl__delivery){.deliver = deliver_completion, .ao = ao});
+    enqueue(ctx, &ao->delivery, (libxl__delivery){.deliver = deliver_completion, .ao = ao});
 }
 
 /* ---- delivering */
 
-static void tell_of_disaster(libxl_ctx *ctx)
+static void call_disaster_hook(libxl_ctx *ctx)
 {
     const libxl_event_hooks *receiver = ctx->hooks.receiver;
     void (*disaster)(void *, libxl_event_type, const char *, int) = receiver ? receiver->disaster : NULL;
@@ -158,21 +158,21 @@ static void tell_of_disaster(libxl_ctx *ctx)
 }
 
 /* The first whose operation has no other under way; few have more than one. */
-static libxl__delivery *first_in(const struct libxl__delivery_line *line)
+static libxl__delivery *first_deliverable(const struct libxl__delivery_queue *queue)
 {
-    libxl__delivery *delivery = STAILQ_FIRST(line);
+    libxl__delivery *delivery = STAILQ_FIRST(queue);
     while (delivery && delivery->ao && delivery->ao->delivering)
         delivery = STAILQ_NEXT(delivery, link);
     return delivery;
 }
 
 /* The first that nothing under way on another thread must be awaited for. */
-static libxl__delivery *next(libxl_ctx *ctx)
+static libxl__delivery *next_delivery(libxl_ctx *ctx)
 {
     const libxl__deliveries *deliveries = &ctx->deliveries;
-    const bool busy = deliveries->receiving && !receiving_here(ctx);
-    libxl__delivery *call = first_in(&deliveries->calls),
-                    *event = busy ? NULL : first_in(&deliveries->events);
+    const bool busy = deliveries->receiving && !in_receiver(ctx);
+    libxl__delivery *call = first_deliverable(&deliveries->calls),
+                    *event = busy ? NULL : first_deliverable(&deliveries->events);
     if (!call || !event)
         return call ? call : event;
     return call->number < event->number ? call : event;
@@ -181,17 +181,17 @@ static libxl__delivery *next(libxl_ctx *ctx)
 bool libxl__deliver_one(libxl_ctx *ctx)
 {
     libxl__deliveries *deliveries = &ctx->deliveries;
-    libxl__delivery *delivery = deliveries->missed ? NULL : next(ctx);
+    libxl__delivery *delivery = deliveries->missed ? NULL : next_delivery(ctx);
     if (!delivery && !deliveries->missed)
         return false;
     libxl__loop_hand_over(ctx);
-    struct inside here = {.ctx = ctx, .outer = innermost};
+    struct delivery_frame here = {.ctx = ctx, .outer = innermost};
     innermost = &here;
     deliveries->under_way++;
     if (!delivery) {
-        tell_of_disaster(ctx);
+        call_disaster_hook(ctx);
     } else {
-        STAILQ_REMOVE(line_of(ctx, delivery), delivery, libxl__delivery, link);
+        STAILQ_REMOVE(queue_of(ctx, delivery), delivery, libxl__delivery, link);
         if (delivery->ao)
             delivery->ao->delivering = true;
         delivery->deliver(ctx, delivery);
@@ -203,26 +203,26 @@ bool libxl__deliver_one(libxl_ctx *ctx)
 
 void libxl__deliver_at_once(libxl_ctx *ctx, const libxl_asyncop_how *how)
 {
-    struct inside here = {.ctx = ctx, .outer = innermost};
+    struct delivery_frame here = {.ctx = ctx, .outer = innermost};
     innermost = &here;
     libxl__error_message_set(0, NULL);
     how->callback(ctx, 0, how->u.for_callback);
     innermost = here.outer;
-    if (!here.left_some)
+    if (!here.deferred_any)
         return;
     libxl__ctx_lock(ctx);
     libxl__ctx_leave(ctx);
 }
 
-/* Drops an operation's from a line, or (NULL) all. */
-static void drop(libxl_ctx *ctx, struct libxl__delivery_line *line, const libxl__ao *ao)
+/* Drops an operation's from a queue, or (NULL) all. */
+static void drop_deliveries(libxl_ctx *ctx, struct libxl__delivery_queue *queue, const libxl__ao *ao)
 {
-    libxl__delivery *delivery = STAILQ_FIRST(line), *following;
+    libxl__delivery *delivery = STAILQ_FIRST(queue), *following;
     for (; delivery; delivery = following) {
         following = STAILQ_NEXT(delivery, link);
         if (ao && delivery->ao != ao)
             continue;
-        STAILQ_REMOVE(line, delivery, libxl__delivery, link);
+        STAILQ_REMOVE(queue, delivery, libxl__delivery, link);
         libxl__event_discard(ctx, delivery->event);
     }
 }
@@ -231,12 +231,12 @@ void libxl__deliver_drop(libxl_ctx *ctx, const libxl__ao *ao)
 {
     if (!ao->reports)
         return;
-    drop(ctx, &ctx->deliveries.calls, ao);
-    drop(ctx, &ctx->deliveries.events, ao);
+    drop_deliveries(ctx, &ctx->deliveries.calls, ao);
+    drop_deliveries(ctx, &ctx->deliveries.events, ao);
 }
 
 void libxl__deliveries_close(libxl_ctx *ctx)
 {
-    drop(ctx, &ctx->deliveries.calls, NULL); /* events only: completions were waited for */
-    drop(ctx, &ctx->deliveries.events, NULL);
+    drop_deliveries(ctx, &ctx->deliveries.calls, NULL); /* events only: completions were waited for */
+    drop_deliveries(ctx, &ctx->deliveries.events, NULL);
 }

@@ -26,16 +26,16 @@ struct libxl__delivery {
     STAILQ_ENTRY(libxl__delivery) link;
 };
 
-STAILQ_HEAD(libxl__delivery_line, libxl__delivery);
+STAILQ_HEAD(libxl__delivery_queue, libxl__delivery);
 
 typedef struct libxl__deliveries {
-    struct libxl__delivery_line calls;  /* of callbacks */
-    struct libxl__delivery_line events; /* for the receiver */
-    uint64_t count;                     /* of all that have occurred */
-    uint32_t under_way;                 /* the application's code is running */
-    uint32_t receiving;                 /* of these, event_occurs */
-    bool missed;                        /* events may have been missed: the disaster hook is to be told */
-    libxl_event_type missed_type;       /* 0: of several types, or of any */
+    struct libxl__delivery_queue calls;  /* of callbacks */
+    struct libxl__delivery_queue events; /* for the receiver */
+    uint64_t count;                      /* of all that have occurred */
+    uint32_t under_way;                  /* the application's code is running */
+    uint32_t receiving;                  /* of these, event_occurs */
+    bool missed;                         /* events may have been missed: the disaster hook is to be told */
+    libxl_event_type missed_type;        /* 0: of several types, or of any */
 } libxl__deliveries;
 
 /* Locked, all of them. */
@@ -45,7 +45,7 @@ void libxl__deliveries_open(libxl_ctx *ctx);
 void libxl__deliveries_close(libxl_ctx *ctx);
 
 /* Whether anything stands in line, or has to be told. Asked at the end of every call. */
-static inline bool libxl__deliveries_due(const libxl__deliveries *deliveries)
+static inline bool libxl__deliveries_pending(const libxl__deliveries *deliveries)
 {
     return !STAILQ_EMPTY(&deliveries->calls) || !STAILQ_EMPTY(&deliveries->events) || deliveries->missed;
 }
@@ -54,7 +54,7 @@ bool libxl__deliver_one(libxl_ctx *ctx);
 /* Whether this thread is inside one of the context's deliveries. Locked or not. */
 bool libxl__delivering_here(const libxl_ctx *ctx);
 /* The same; then what is due is left to the loop around that. */
-bool libxl__deliver_later(libxl_ctx *ctx);
+bool libxl__deliveries_defer(libxl_ctx *ctx);
 /* Not locked, and not inside a delivery: the callback of an operation that is done and that nobody else has seen. */
 void libxl__deliver_at_once(libxl_ctx *ctx, const libxl_asyncop_how *how);
 

@@ -78,7 +78,7 @@ void libxl__event_discard(libxl_ctx *ctx, libxl_event *event)
     if (is_completion(event)) {
         if (event->u.operation_complete.message)
             free(event->u.operation_complete.message);
-        libxl__ao__destroy(ctx, operation_of(event));
+        libxl__ao_destroy(ctx, operation_of(event));
     } else {
         libxl_event_dispose(event);
         free(box_of(event));

@@ -65,10 +65,10 @@ void *libxl__gc_alloc(libxl__gc *gc, size_t size)
 
 char *libxl__gc_vprintf(libxl__gc *gc, const char *fmt, va_list args)
 {
-    va_list again;
-    va_copy(again, args);
-    int length = vsnprintf(NULL, 0, fmt, again);
-    va_end(again);
+    va_list copy;
+    va_copy(copy, args);
+    int length = vsnprintf(NULL, 0, fmt, copy);
+    va_end(copy);
     char *text = length < 0 ? NULL : libxl__gc_alloc(gc, (size_t)length + 1);
     if (text)
         vsnprintf(text, (size_t)length + 1, fmt, args);

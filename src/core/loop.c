@@ -39,20 +39,20 @@ static void clear_eventfd(libxl_ctx *ctx, int fd)
         libxl__log(ctx, XTL_ERROR, errno, "reading an eventfd");
 }
 
-static void looked(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
+static void look_again_fired(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
 {
     (void)revents;
     if (ctx->loop.leader && ctx->loop.leader->woken)
         return; /* it is for the leader, who would sleep on if another thread cleared it */
-    ctx->loop.looking_again = false;
+    ctx->loop.look_again_pending = false;
     clear_eventfd(ctx, fd->fd);
 }
 
 void libxl__loop_look_again(libxl_ctx *ctx)
 {
-    if (ctx->loop.looking_again)
+    if (ctx->loop.look_again_pending)
         return;
-    ctx->loop.looking_again = true;
+    ctx->loop.look_again_pending = true;
     raise_eventfd(ctx, ctx->loop.look_again.fd);
 }
 
@@ -74,9 +74,9 @@ void libxl__loop_hide_events(libxl_ctx *ctx)
     clear_eventfd(ctx, loop->events_fd);
 }
 
-int libxl__loop_show(libxl_ctx *ctx)
+int libxl__loop_use_outer(libxl_ctx *ctx)
 {
-    ctx->loop.shown = true;
+    ctx->loop.outer_in_use = true;
     return ctx->loop.outer;
 }
 
@@ -101,10 +101,10 @@ static int open_descriptors(libxl_ctx *ctx)
     int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (fd < 0)
         return system_call_failed(ctx, "eventfd");
-    int rc = libxl__fd_register(ctx, &loop->look_again, fd, EPOLLIN, looked);
+    int rc = libxl__fd_register(ctx, &loop->look_again, fd, EPOLLIN, look_again_fired);
     if (rc)
         close(fd);
-    loop->look_again.ours = !rc;
+    loop->look_again.close_on_fork = !rc;
     return rc;
 }
 
@@ -146,7 +146,7 @@ void libxl__loop_postfork(libxl_ctx *ctx)
     LIST_FOREACH (fd, &loop->registered, link) {
         if (fd->polled != fd->fd)
             close(fd->polled);
-        if (fd->ours)
+        if (fd->close_on_fork)
             close(fd->fd);
     }
     close(loop->events_fd);
@@ -157,7 +157,7 @@ void libxl__loop_postfork(libxl_ctx *ctx)
 /* ---- descriptors */
 
 /* The number under which the inner epoll knows it, which takes each only once; -1: errno says why. */
-static int watch(libxl_ctx *ctx, int number, struct epoll_event *wanted)
+static int add_to_inner(libxl_ctx *ctx, int number, struct epoll_event *wanted)
 {
     if (!epoll_ctl(ctx->loop.inner, EPOLL_CTL_ADD, number, wanted))
         return number;
@@ -174,7 +174,7 @@ int libxl__fd_register(libxl_ctx *ctx, libxl__fd *fd, int number, uint32_t event
 {
     assert(!fd->registered);
     struct epoll_event wanted = {.events = events, .data.ptr = fd};
-    int polled = watch(ctx, number, &wanted);
+    int polled = add_to_inner(ctx, number, &wanted);
     if (polled < 0)
         return system_call_failed(ctx, "epoll_ctl");
     *fd = (libxl__fd){.callback = callback, .fd = number, .polled = polled, .registered = true};
@@ -193,38 +193,38 @@ void libxl__fd_deregister(libxl_ctx *ctx, libxl__fd *fd)
 {
     if (!fd->registered)
         return;
-    if (fd->found_at)
-        fd->found_at->data.ptr = NULL;
+    if (fd->ready_entry)
+        fd->ready_entry->data.ptr = NULL;
     LIST_REMOVE(fd, link);
     epoll_ctl(ctx->loop.inner, EPOLL_CTL_DEL, fd->polled, NULL);
     if (fd->polled != fd->fd)
         close(fd->polled);
-    ctx->loop.descriptors -= !fd->own;
+    ctx->loop.descriptors -= !fd->internal;
     memset(fd, 0, sizeof(*fd));
 }
 
-void libxl__fds_are_own(libxl_ctx *ctx)
+void libxl__fds_mark_internal(libxl_ctx *ctx)
 {
     libxl__fd *fd;
     LIST_FOREACH (fd, &ctx->loop.registered, link)
-        fd->own = true;
+        fd->internal = true;
     ctx->loop.descriptors = 0;
 }
 
 int libxl__loop_dispatch(libxl_ctx *ctx)
 {
-    struct epoll_event *found = ctx->loop.found;
-    int count = epoll_wait(ctx->loop.inner, found, LIBXL__FOUND_AT_ONCE, 0);
+    struct epoll_event *ready = ctx->loop.ready;
+    int count = epoll_wait(ctx->loop.inner, ready, LIBXL__READY_AT_ONCE, 0);
     if (count < 0)
         return errno == EINTR ? 0 : system_call_failed(ctx, "epoll_wait");
     for (int i = 0; i < count; i++)
-        ((libxl__fd *)found[i].data.ptr)->found_at = &found[i];
+        ((libxl__fd *)ready[i].data.ptr)->ready_entry = &ready[i];
     for (int i = 0; i < count; i++) {
-        libxl__fd *fd = found[i].data.ptr;
+        libxl__fd *fd = ready[i].data.ptr;
         if (!fd)
             continue; /* a callback has deregistered it */
-        fd->found_at = NULL;
-        fd->callback(ctx, fd, found[i].events);
+        fd->ready_entry = NULL;
+        fd->callback(ctx, fd, ready[i].events);
     }
     return 0;
 }
@@ -279,13 +279,13 @@ static int milliseconds_until(uint64_t deadline)
     return ms > INT32_MAX ? INT32_MAX : (int)ms;
 }
 
-static int lead(libxl_ctx *ctx, libxl__waiter *waiter, uint64_t deadline)
+static int poll_as_leader(libxl_ctx *ctx, libxl__waiter *waiter, uint64_t deadline)
 {
-    struct pollfd ready = {.fd = ctx->loop.inner, .events = POLLIN};
+    struct pollfd inner = {.fd = ctx->loop.inner, .events = POLLIN};
     int timeout = milliseconds_until(deadline);
     ctx->loop.leader = waiter;
     libxl__ctx_unlock(ctx);
-    int polled = poll(&ready, 1, timeout);
+    int polled = poll(&inner, 1, timeout);
     int saved = errno;
     libxl__ctx_lock(ctx);
     ctx->loop.leader = NULL;
@@ -296,7 +296,7 @@ static int lead(libxl_ctx *ctx, libxl__waiter *waiter, uint64_t deadline)
     return libxl__loop_dispatch(ctx);
 }
 
-static void follow(libxl_ctx *ctx, libxl__waiter *waiter, uint64_t deadline)
+static void sleep_as_follower(libxl_ctx *ctx, libxl__waiter *waiter, uint64_t deadline)
 {
     waiter->following = true;
     libxl__ctx_sleep(ctx, &waiter->cond, deadline);
@@ -308,9 +308,9 @@ int libxl__waiter_wait(libxl_ctx *ctx, libxl__waiter *waiter, uint64_t deadline)
     int rc = 0;
     libxl__ctx_dispatch_all(ctx);
     if (!waiter->woken && ctx->loop.leader)
-        follow(ctx, waiter, deadline);
+        sleep_as_follower(ctx, waiter, deadline);
     else if (!waiter->woken)
-        rc = lead(ctx, waiter, deadline);
+        rc = poll_as_leader(ctx, waiter, deadline);
     libxl__ctx_dispatch_all(ctx);
     waiter->woken = false;
     return rc;

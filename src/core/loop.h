@@ -35,12 +35,12 @@ typedef void libxl__fd_callback(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
 struct libxl__fd { /* all zero: not registered */
     libxl__fd_callback *callback;
     LIST_ENTRY(libxl__fd) link;
-    struct epoll_event *found_at; /* in loop.found, as long as it is to be called; or NULL */
-    int fd;                       /* the registrant's to close, after deregistering */
+    struct epoll_event *ready_entry; /* in loop.found, as long as it is to be called; or NULL */
+    int fd;                          /* the registrant's to close, after deregistering */
     int polled; /* the same, or our own duplicate where another registration has the number already */
     bool registered;
-    bool own;  /* the context's, not an operation's: not counted */
-    bool ours; /* set by a registrant that has opened it: the child of a fork closes its copy */
+    bool internal;      /* the context's, not an operation's: not counted */
+    bool close_on_fork; /* set by a registrant that has opened it: the child of a fork closes its copy */
 };
 
 /* ---- a thread that waits */
@@ -60,20 +60,20 @@ typedef struct libxl__waiter {
 TAILQ_HEAD(libxl__waiters, libxl__waiter);
 LIST_HEAD(libxl__registered_fds, libxl__fd);
 
-enum { LIBXL__FOUND_AT_ONCE = 1024 };
+enum { LIBXL__READY_AT_ONCE = 1024 };
 
 typedef struct libxl__loop {
     int outer, inner;
     libxl__fd look_again; /* eventfd: something for the leader that is no descriptor of its own */
     int events_fd;        /* eventfd: readable while events are queued */
-    bool looking_again;
-    bool shown;        /* the application has asked for the outer descriptor */
+    bool look_again_pending;
+    bool outer_in_use; /* the application has asked for the outer descriptor */
     bool events_shown; /* events_fd says that events are queued */
     struct libxl__registered_fds registered;
     struct libxl__waiters waiters;
     libxl__waiter *leader;
     uint32_t descriptors;                           /* registered, besides the context's own */
-    struct epoll_event found[LIBXL__FOUND_AT_ONCE]; /* by the look that is under way */
+    struct epoll_event ready[LIBXL__READY_AT_ONCE]; /* by the look that is under way */
 } libxl__loop;
 
 /* Everything below: the context locked, unless it says otherwise. */
@@ -93,7 +93,7 @@ void libxl__fd_modify(libxl_ctx *ctx, libxl__fd *fd, uint32_t events);
 /* Not registered: nothing happens. Afterwards callback is not called again. */
 void libxl__fd_deregister(libxl_ctx *ctx, libxl__fd *fd);
 /* Those that are registered so far are the context's own. */
-void libxl__fds_are_own(libxl_ctx *ctx);
+void libxl__fds_mark_internal(libxl_ctx *ctx);
 
 /* Calls the callbacks of what is ready; never blocks. Errors: FAIL. */
 int libxl__loop_dispatch(libxl_ctx *ctx);
@@ -102,7 +102,7 @@ int libxl__loop_dispatch(libxl_ctx *ctx);
 void libxl__loop_look_again(libxl_ctx *ctx);
 
 /* The outer descriptor, for the application: from now on it tells of queued events, too. */
-int libxl__loop_show(libxl_ctx *ctx);
+int libxl__loop_use_outer(libxl_ctx *ctx);
 
 /* Shows on the outer descriptor, which the application has asked for, that events are queued, if there are any. When the
  * lock is given up: what is taken before that, by who made it happen, costs no system call. */

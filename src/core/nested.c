@@ -59,7 +59,7 @@ libxl__ao *libxl__nested_create(libxl__ao *parent, libxl__nested *nested, const 
 void libxl__nested_start(libxl__nested *nested)
 {
     nested->started = true;
-    libxl__ao_start_nested(nested->child);
+    libxl__ao_start_internal(nested->child);
 }
 
 /* The parent's failure is the child's, unless the parent has failed before. */
@@ -85,5 +85,5 @@ void libxl__nested_ended(libxl__ao *child)
     if (nested->source.ao)
         libxl__source_fire(&nested->source);
     unlink_child(nested);
-    libxl__ao__destroy(child->ctx, child);
+    libxl__ao_destroy(child->ctx, child);
 }

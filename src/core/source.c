@@ -29,7 +29,7 @@ static void alarm_stop(libxl_ctx *ctx, libxl__source *source)
     libxl__timer_stop(ctx, &((libxl__alarm *)source)->timer);
 }
 
-static void alarm_rings(libxl_ctx *ctx, libxl__timer *timer)
+static void alarm_expired(libxl_ctx *ctx, libxl__timer *timer)
 {
     (void)ctx;
     libxl__alarm *alarm = LIBXL__CONTAINER(timer, libxl__alarm, timer);
@@ -39,7 +39,7 @@ static void alarm_rings(libxl_ctx *ctx, libxl__timer *timer)
 
 int libxl__alarm_set(libxl__ao *ao, libxl__alarm *alarm, uint64_t delay_ns)
 {
-    int rc = libxl__timer_start(ao->ctx, &alarm->timer, delay_ns, alarm_rings);
+    int rc = libxl__timer_start(ao->ctx, &alarm->timer, delay_ns, alarm_expired);
     if (rc)
         return rc;
     if (!alarm->source.ao)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Owns: the timerfd and the heap array; the timers in it belong to their users. Guarded by the context's
- * lock. A timer is in the heap exactly while heap_place is not 0, so stopping one is O(log n) and needs no
+ * lock. A timer is in the heap exactly while heap_slot is not 0, so stopping one is O(log n) and needs no
  * search.
  */
 #include "libxl_internal.h"
@@ -19,10 +19,10 @@ uint64_t libxl__now(void)
     return LIBXL__SECONDS(now.tv_sec) + (uint64_t)now.tv_nsec;
 }
 
-static void place(libxl__timers *timers, uint32_t index, libxl__timer *timer)
+static void set_slot(libxl__timers *timers, uint32_t index, libxl__timer *timer)
 {
     timers->heap[index] = timer;
-    timer->heap_place = index + 1;
+    timer->heap_slot = index + 1;
 }
 
 static void sift_up(libxl__timers *timers, uint32_t index, libxl__timer *timer)
@@ -31,10 +31,10 @@ static void sift_up(libxl__timers *timers, uint32_t index, libxl__timer *timer)
         uint32_t parent = (index - 1) / 2;
         if (timers->heap[parent]->deadline <= timer->deadline)
             break;
-        place(timers, index, timers->heap[parent]);
+        set_slot(timers, index, timers->heap[parent]);
         index = parent;
     }
-    place(timers, index, timer);
+    set_slot(timers, index, timer);
 }
 
 static void sift_down(libxl__timers *timers, uint32_t index, libxl__timer *timer)
@@ -47,16 +47,16 @@ static void sift_down(libxl__timers *timers, uint32_t index, libxl__timer *timer
             child++;
         if (timers->heap[child]->deadline >= timer->deadline)
             break;
-        place(timers, index, timers->heap[child]);
+        set_slot(timers, index, timers->heap[child]);
         index = child;
     }
-    place(timers, index, timer);
+    set_slot(timers, index, timer);
 }
 
-static void take_out(libxl__timers *timers, libxl__timer *timer)
+static void remove_from_heap(libxl__timers *timers, libxl__timer *timer)
 {
-    uint32_t index = timer->heap_place - 1;
-    timer->heap_place = 0;
+    uint32_t index = timer->heap_slot - 1;
+    timer->heap_slot = 0;
     libxl__timer *last = timers->heap[--timers->count];
     if (last == timer)
         return;
@@ -70,7 +70,7 @@ static void take_out(libxl__timers *timers, libxl__timer *timer)
  * Sets the timerfd for the nearest deadline. An armed time that is too early is left: one spurious wakeup is
  * cheaper than a system call for every operation that ends before its limit.
  */
-static void arm(libxl__timers *timers)
+static void arm_timerfd(libxl__timers *timers)
 {
     uint64_t nearest = timers->count ? timers->heap[0]->deadline : 0;
     if (!nearest || (timers->armed && timers->armed <= nearest))
@@ -83,7 +83,7 @@ static void arm(libxl__timers *timers)
     timerfd_settime(timers->source.fd, TFD_TIMER_ABSTIME, &when, NULL);
 }
 
-static void expired(libxl_ctx *ctx, libxl__fd *source, uint32_t revents)
+static void timerfd_fired(libxl_ctx *ctx, libxl__fd *source, uint32_t revents)
 {
     (void)revents;
     libxl__timers *timers = &ctx->timers;
@@ -93,18 +93,18 @@ static void expired(libxl_ctx *ctx, libxl__fd *source, uint32_t revents)
     timers->armed = 0;
     while (timers->count && timers->heap[0]->deadline <= now) {
         libxl__timer *timer = timers->heap[0];
-        take_out(timers, timer);
+        remove_from_heap(timers, timer);
         timer->callback(ctx, timer);
     }
-    arm(timers);
+    arm_timerfd(timers);
 }
 
 int libxl__timer_start(libxl_ctx *ctx, libxl__timer *timer, uint64_t delay, libxl__timer_callback *callback)
 {
     libxl__timers *timers = &ctx->timers;
     uint64_t now = libxl__now();
-    if (timer->heap_place) {
-        take_out(timers, timer);
+    if (timer->heap_slot) {
+        remove_from_heap(timers, timer);
     } else if (timers->count == timers->room) {
         uint32_t room = timers->room ? 2 * timers->room : 16;
         libxl__timer **heap = realloc(timers->heap, room * sizeof(libxl__timer *));
@@ -116,14 +116,14 @@ int libxl__timer_start(libxl_ctx *ctx, libxl__timer *timer, uint64_t delay, libx
     timer->deadline = delay > UINT64_MAX / 2 - now ? UINT64_MAX / 2 : now + delay;
     timer->callback = callback;
     sift_up(timers, timers->count++, timer);
-    arm(timers);
+    arm_timerfd(timers);
     return 0;
 }
 
 void libxl__timer_stop(libxl_ctx *ctx, libxl__timer *timer)
 {
-    if (timer->heap_place)
-        take_out(&ctx->timers, timer);
+    if (timer->heap_slot)
+        remove_from_heap(&ctx->timers, timer);
 }
 
 int libxl__timers_open(libxl_ctx *ctx)
@@ -131,10 +131,10 @@ int libxl__timers_open(libxl_ctx *ctx)
     int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     if (fd < 0)
         return libxl__refuse(ERROR_FAIL, "timerfd_create: %m");
-    int rc = libxl__fd_register(ctx, &ctx->timers.source, fd, EPOLLIN, expired);
+    int rc = libxl__fd_register(ctx, &ctx->timers.source, fd, EPOLLIN, timerfd_fired);
     if (rc)
         close(fd);
-    ctx->timers.source.ours = !rc;
+    ctx->timers.source.close_on_fork = !rc;
     return rc;
 }
 

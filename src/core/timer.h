@@ -14,8 +14,8 @@ typedef void libxl__timer_callback(libxl_ctx *ctx, libxl__timer *timer);
 
 struct libxl__timer { /* all zero: stopped */
     libxl__timer_callback *callback;
-    uint64_t deadline;   /* ns, CLOCK_MONOTONIC */
-    uint32_t heap_place; /* index + 1; 0: stopped */
+    uint64_t deadline;  /* ns, CLOCK_MONOTONIC */
+    uint32_t heap_slot; /* index + 1; 0: stopped */
 };
 
 typedef struct libxl__timers {

@@ -37,7 +37,7 @@ int libxl_ctx_alloc(libxl_ctx **ctx_out, int version, unsigned flags, xentoollog
         close_layers(ctx);
         return rc;
     }
-    libxl__fds_are_own(ctx);
+    libxl__fds_mark_internal(ctx);
     *ctx_out = ctx;
     return 0;
 }

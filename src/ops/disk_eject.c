@@ -127,7 +127,7 @@ static int enable_locked(libxl_ctx *ctx, libxl_evgen_disk_eject *evgen, uint32_t
     args->in.vdev = *vdev;
     *vdev = NULL;
     libxl__generator_add(ctx, &evgen->generator, free_evgen);
-    libxl__ao_start_nested(evgen->ao);
+    libxl__ao_start_internal(evgen->ao);
     if (evgen->ao)
         return 0;
     libxl__generator_remove(ctx, &evgen->generator); /* it has ended at once: the node cannot be watched */

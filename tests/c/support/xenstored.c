@@ -133,7 +133,7 @@ libxl_ctx *xenstored_open(xenstored *x)
     ctx->xen = calloc(1, sizeof(*ctx->xen));
     ctx->xen->transport = &libxl__xs_wire;
     assert_int_equal(ctx->xen->transport->open(ctx), 0);
-    libxl__fds_are_own(ctx);
+    libxl__fds_mark_internal(ctx);
     unsetenv("XENSTORED_PATH");
     unlink(address.sun_path);
     return ctx;

@@ -232,7 +232,7 @@ static void many_ready_descriptors_are_served_in_a_few_batches(scene *s)
     libxl__ctx_lock(ctx);
     for (int i = 0; i < count; i++)
         assert_int_equal(libxl__fd_register(ctx, &fds[i], eventfd(1, EFD_CLOEXEC), EPOLLIN, take), 0);
-    for (int i = 0; i < count / LIBXL__FOUND_AT_ONCE + 1; i++)
+    for (int i = 0; i < count / LIBXL__READY_AT_ONCE + 1; i++)
         assert_int_equal(libxl__loop_dispatch(ctx), 0);
     for (int i = 0; i < count; i++) {
         struct pollfd left = {.fd = fds[i].fd, .events = POLLIN};
