@@ -157,7 +157,7 @@ static int introduce_poll(libxl__ao *ao, struct create *s)
  */
 static int introduce_undo(libxl__ao *ao, struct create *s)
 {
-    if (!s->nodes || s->domain.follower.phase >= LIBXL__DOMAIN_DYING || ao->rc == ERROR_NO_CONSOLE)
+    if (!s->nodes || s->domain.follower.phase >= LIBXL__DOMAIN_DYING)
         return 0;
     if (!libxl__xs_done(s->nodes))
         return LIBXL__AO_WAIT;

@@ -84,12 +84,13 @@ static void each_phase_is_reported_before_the_completion(scene *s)
     libxl_domid domid;
     libxl_domain_config config = guest_config("b");
     op *o = r.o = START(s, libxl_domain_create_new, s->ctx, &config, &domid, how, NULL);
-    assert_int_equal(libxl_ao_set_progress(s->ctx, &o->how, &progress), 0);
+    /* With several threads, another one may have run some phases, or all, before the reports were asked for. */
+    const int rc = libxl_ao_set_progress(s->ctx, &o->how, &progress);
+    assert_true(!rc || (rc == ERROR_NOTFOUND && s->way.several));
     assert_int_equal(op_result(o), 0);
-    /* Another thread may have run the first phases before the reports were asked for. */
     const char all[] = "name build introduce console ";
     const size_t length = strlen(r.phases);
-    assert_in_range(length, strlen("console "), strlen(all));
+    assert_in_range(length, rc ? 0 : strlen("console "), strlen(all));
     assert_string_equal(r.phases, all + strlen(all) - length);
     assert_int_equal(r.completions, 0);
     assert_int_equal(libxl_ao_set_progress(s->ctx, &o->how, &progress), ERROR_NOTFOUND);

@@ -267,6 +267,18 @@ static void run_operation(struct run *r, const struct scenario *scenario)
     assert_int_equal(r->completions, 1);
 }
 
+/* Waits until xenstored has handled the requests that a killed process has sent. */
+static void wait_for_xenstored(void)
+{
+    struct fixture before, now;
+    fixture_begin(&before);
+    for (int equal = 0; equal < 5; before = now) {
+        sleep_ms(10);
+        fixture_begin(&now);
+        equal = now.nodes == before.nodes && now.domains == before.domains ? equal + 1 : 0;
+    }
+}
+
 /* What a killed process leaves is its half-made domain, which is destroyed here. */
 static void run_and_kill(struct run *r, const struct scenario *scenario)
 {
@@ -279,6 +291,7 @@ static void run_and_kill(struct run *r, const struct scenario *scenario)
     }
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    wait_for_xenstored();
     r->reached = 1;
 }
 
@@ -297,6 +310,31 @@ static int count_domains(void)
     struct fixture now;
     fixture_begin(&now);
     return now.domains;
+}
+
+static bool is_listed(const struct fixture *before, libxl_domid domid)
+{
+    for (int i = 0; i < before->domains; i++)
+        if (before->domids[i] == domid)
+            return true;
+    return false;
+}
+
+/*
+ * Removes the trees that xenconsoled has written into after their domains were gone. Nothing else waits for it when an undo
+ * fails or the process is killed.
+ */
+static void remove_trees(const struct fixture *before)
+{
+    struct fixture now;
+    char path[64];
+    wait_for_xenstored();
+    fixture_begin(&now);
+    for (int i = 0; i < now.domains; i++) {
+        snprintf(path, sizeof(path), "/local/domain/%u", now.domids[i]);
+        if (!is_listed(before, now.domids[i]))
+            fixture_write(path, NULL);
+    }
 }
 
 static void run_point(unsigned operation, unsigned phase, enum fault fault)
@@ -329,6 +367,8 @@ static void run_point(unsigned operation, unsigned phase, enum fault fault)
         assert_int_equal(count_domains(), domains + !r.rc);
     free(r.results.name);
     fixture_clean(&before);
+    if (fault == KILL || fault == FAIL_TO_UNDO)
+        remove_trees(&before);
     fixture_check(&before);
 }
 
