@@ -51,7 +51,7 @@ TYPE: dict[str, Kinds] = {
     "KeyedUnion": SAID,
     "Array": SAID,
 }
-ANONYMOUS: Kinds = SAID  # of a Struct or a Union that stands inside another
+ANONYMOUS: Kinds = SAID  # of a Struct or a Union inside another type
 
 FIELD: Kinds = {
     "const": (bool,),
@@ -97,7 +97,7 @@ WORDS: dict[type, str] = {
 
 
 def expect(value: object, kinds: tuple[type[T], ...], place: Place, what: str) -> T:
-    """`value`, which must be of one of `kinds`. True and False are no numbers, half a character no text."""
+    """Return `value`, which must be of one of `kinds`. A bool is no number, a lone surrogate no text."""
     if isinstance(value, str) and any("\ud800" <= c <= "\udfff" for c in value):
         raise Mistake(place, f"{what}: lone surrogate in {describe(value)}")
     for kind in kinds:
@@ -109,13 +109,13 @@ def expect(value: object, kinds: tuple[type[T], ...], place: Place, what: str) -
 
 
 def checked(given: Names, allowed: Kinds, lines: Lines, what: str) -> dict[str, Any]:
-    """`given`, of which every name must be in `allowed` and every value of the kind it says."""
+    """Return `given`. Each name must be in `allowed`, and its value of the kind that `allowed` gives."""
     for name, value in given.items():
         if name not in allowed:
             raise Mistake(lines.place(name), f"{what}: no such attribute: {name}")
         expect(value, allowed[name], lines.place(name), f"{what}: {name}")
     result: dict[str, Any] = dict(given)
-    if "json_fn" in result:  # what libxl 4.2 calls it
+    if "json_fn" in result:  # the name in libxl 4.2
         result["json_gen_fn"] = result.pop("json_fn")
     if isinstance(result.get("init_val"), int):
         result["init_val"] = str(result["init_val"])
@@ -123,7 +123,7 @@ def checked(given: Names, allowed: Kinds, lines: Lines, what: str) -> dict[str, 
 
 
 def describe(value: object) -> str:
-    """A value as a message shows it."""
+    """The form of a value in a message."""
     if isinstance(value, m.Type):
         return value.c_name or f"an anonymous {type(value).__name__}"
     if isinstance(value, tuple):
@@ -134,12 +134,12 @@ def describe(value: object) -> str:
 
 
 def tidy(doc: str) -> str:
-    """Documentation without its indentation: paragraphs of one line, an empty line between."""
+    """Documentation without indentation: one line per paragraph, with empty lines between."""
     paragraphs = [" ".join(p.split()) for p in doc.strip().split("\n\n")]
     return "\n\n".join(p for p in paragraphs if p)
 
 
 def split(given: Names, stem: str) -> tuple[Names, Names]:
-    """The keywords that begin with `stem`, without it, and the others."""
+    """The keywords that begin with `stem`, with it removed; and the other keywords."""
     about = {k.removeprefix(stem): v for k, v in given.items() if k.startswith(stem)}
     return about, {k: v for k, v in given.items() if not k.startswith(stem)}

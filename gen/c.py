@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from gen import model as m
 
 WIDTH = 110
-NARROWEST = 40  # of a comment, however far in it stands
-Line = tuple[str, str]  # code, and what is to be said about it
+NARROWEST = 40  # the least width of a comment, at any indentation
+Line = tuple[str, str]  # a line of code, and its comment
 
 
 def banner(subject: str) -> str:
@@ -24,7 +24,7 @@ def banner(subject: str) -> str:
 
 
 def comment(text: str, indent: int = 0) -> str:
-    """A comment in lines of its own; paragraphs are separated by an empty line."""
+    """A comment on lines of its own. Paragraphs are separated by an empty line."""
     margin = " " * indent
     one = f"{margin}/* {text} */"
     if "\n" not in text and len(one) <= WIDTH:
@@ -44,7 +44,7 @@ def one_line(doc: str) -> str:
 
 
 def with_comments(lines: Iterable[Line]) -> str:
-    """Lines of code with their comments: behind them in a column, or above where that is too wide."""
+    """Lines of code with comments: to the right in one column, or above each line if they are too wide."""
     text = ""
     run: list[Line] = []
     for code, doc in [*lines, ("", "")]:
@@ -115,7 +115,7 @@ def function(head: str, body: str) -> str:
 
 
 def included(model: m.Model) -> str:
-    """How a public header ends its first sentence."""
+    """The end of the first sentence of a public header."""
     return f" Included by {model.name}.h."
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What an initiator refuses: numbers out of bounds, unknown values of enumerations, missing arrays.
+"""Checks of inputs: numbers out of bounds, unknown values of enumerations, missing arrays.
 
 The message begins with the path of what is wrong: `d_config.disks[2].format: 7 is not a disk_format`.
 """
@@ -15,7 +15,7 @@ from gen import model as m
 
 @dataclass(frozen=True)
 class Spot:
-    """A place in an input: how C gets there and how a message names it.
+    """A value in an input: its C expression, and its name in a message.
 
     `indices` are the loop variables that fill the %d in that name; `indent` is that of the code that looks.
     """
@@ -34,14 +34,14 @@ class Spot:
         return replace(self, access=at, path=path, indices=(*self.indices, index), indent=self.indent + 4)
 
     def refuse(self, condition: str, message: str, value: str = "") -> str:
-        """`if (condition)` fail, saying so."""
+        """An `if (condition)` that fails the operation with the message."""
         given = ["ao", "ERROR_INVAL", f'"{self.path}: {message}"', *self.indices, *([value] if value else [])]
         failing = c.call("    return libxl__ao_fail", given, self.indent)
         return f"if ({condition})\n{failing};\n"
 
 
 def checks(o: m.Operation) -> list[str]:
-    """The functions that check an operation's inputs; none for an input of which every value is good."""
+    """The functions that check an operation's inputs. An input that accepts every value has none."""
     found: list[str] = []
     for f in o.inputs:
         body = check_input(f)
@@ -71,7 +71,7 @@ def check_field(f: m.Field, parent: Spot, through: str = ".") -> str:
 
 
 def check_value(f: m.Field, spot: Spot) -> str:
-    """Of a field that stands for itself, or of an element."""
+    """The check of a single value: a field or an array's element."""
     kind = f.kind
     if f.enumeration is not None:
         value = spot.access if f.type is f.enumeration else f"({f.enumeration.c_name}){spot.access}"
@@ -87,7 +87,7 @@ def check_value(f: m.Field, spot: Spot) -> str:
 def check_bounds(f: m.Field, kind: m.Number, spot: Spot) -> str:
     least, greatest = kind.range or (None, None)
     suffix = ("" if kind.signed else "u") + ("ll" if (kind.width or 64) > 32 else "")
-    tests: list[str] = []  # without those that the type itself makes sure of: they draw a warning
+    tests: list[str] = []  # the type's own bounds are left out, because testing them draws a warning
     if f.min is not None and f.min != least:
         tests.append(f"{spot.access} < {f.min}{suffix}")
     if f.max is not None and f.max != greatest:
@@ -99,7 +99,7 @@ def check_bounds(f: m.Field, kind: m.Number, spot: Spot) -> str:
 
 
 def bounds(f: m.Field) -> str:
-    """What a number is to be, in words."""
+    """The bounds of a number, in words."""
     if f.min is not None and f.max is not None:
         return f"between {f.min} and {f.max}"
     return f"{f.min} or more" if f.min is not None else f"{f.max} or less"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A struct's copy_deprecated_fn: what deprecated fields say goes to the fields that are in their place.
+"""A struct's copy_deprecated_fn: moves the values of deprecated fields to the fields that replace them.
 
 Bodies that take such a struct call it first, and then look at the new fields alone. ERROR_INVAL, with the
 path, where a caller has set both.
@@ -60,7 +60,7 @@ def move(f: m.Field, path: str, instead: str) -> str:
 
 
 def given(f: m.Field, at: str) -> str:
-    """Whether a field is not as at first."""
+    """An expression: whether a field differs from its initial value."""
     if f.kind.check_default_fn:
         return f"!{f.kind.check_default_fn}(&{at})"
     value = initial(f)

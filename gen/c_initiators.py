@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""src/_libxl_operations.c and src/_libxl_operations_internal.h: all of an operation but what it does."""
+"""src/_libxl_operations.c and src/_libxl_operations_internal.h: how operations start, and their table."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def row_count(model: m.Model) -> str:
 
 
 def table(o: m.Operation) -> str:
-    """The table that an operation is in: its namespace's."""
+    """The table of an operation's namespace."""
     return f"{o.namespace}_operations"
 
 
@@ -181,7 +181,7 @@ def by_assignment(f: m.Field) -> bool:
 
 
 def start_steps(o: m.Operation) -> Iterator[str]:
-    """Expressions that are 0 or an error: first what is checked, then what is copied."""
+    """Expressions that give 0 or an error: the checks first, then the copies."""
     for f in o.inputs:
         if c.is_pointer(f.kind):
             yield f'not_null(ao, "{f.name}", {f.name})'

@@ -41,7 +41,7 @@ def read_function(kind: m.Type) -> str:
 
 
 def with_defaults(model: m.Model) -> list[m.Type]:
-    """The types of fields with a function that says which values are left out."""
+    """The types of fields that have a check_default_fn."""
     found: dict[m.Type, None] = {}
     holders: list[m.Aggregate] = [*structs(model)]
     for holder in holders:
@@ -97,7 +97,7 @@ def source(model: m.Model) -> str:
 
 
 class Tables:
-    """The tables of one struct: its own, and before it those of its groups and arms."""
+    """The tables of one struct, after those of its groups and arms."""
 
     def __init__(self, kind: m.Struct) -> None:
         self.kind = kind
@@ -127,7 +127,7 @@ class Tables:
         ]
 
     def table(self, kind: m.Aggregate, path: str) -> str:
-        """Define the table of the fields below `path`; its name."""
+        """Define the table of the fields below `path`, and return its name."""
         rows = [self.row(f, found, path) for f, found in members(kind)]
         return self.define("_".join([self.kind.c_name, *path.split(".")[:-1], "fields"]), rows)
 
@@ -178,7 +178,7 @@ class Tables:
 
 
 def of_kind(kind: m.Type, found: Form) -> str:
-    """What a field holds, in a row."""
+    """The part of a row that gives the field's type."""
     if isinstance(kind, m.Struct) and found is Form.STRUCT:
         return f"LIBXL__JSON_A_STRUCT({table_name(kind)})"
     word = {Form.WORD: "WORD", Form.BY_HAND: "BUILTIN", Form.NUMBER: "NUMBER"}.get(found)
@@ -186,7 +186,7 @@ def of_kind(kind: m.Type, found: Form) -> str:
 
 
 def bounds(f: m.Field) -> tuple[str, str]:
-    """The least and the greatest value, in C; where only one is given the other is the type's."""
+    """The least and the greatest value in C. A bound that is not given is the type's."""
     kind = f.kind.element if isinstance(f.kind, m.Array) else f.kind
     least, greatest = (0, (1 << 31) - 1) if isinstance(f.kind, m.Array) else (None, None)
     if least is None and isinstance(kind, m.Number):

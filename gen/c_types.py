@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""include/_libxl_types.h: errors, enumerations and structs, and the functions that each type has."""
+"""include/_libxl_types.h: errors, enumerations and structs, and the functions of each type."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def errors(model: m.Model) -> str:
 
 
 def events(model: m.Model) -> str:
-    """The numbers of an extension's events; they come as libxl_event, cast to its type."""
+    """The numbers of an extension's events. Such an event arrives as a libxl_event."""
     stem = f"{model.name}_event_type"
     values = [(f"    {stem.upper()}_{e.name.upper()} = {e.number},", c.one_line(e.doc)) for e in model.events]
     return (
@@ -107,7 +107,7 @@ def aggregate(kind: m.Aggregate) -> str:
 
 
 def member(f: m.Field, indent: int) -> list[c.Line]:
-    """The lines that declare a field: with its key before a keyed union, its length before an array."""
+    """The lines that declare a field. A keyed union follows its key, an array its length."""
     margin = " " * indent
     kind = f.kind
     if isinstance(kind, m.KeyedUnion):
@@ -167,7 +167,7 @@ def checked_copy_head(kind: m.Type) -> str:
 
 
 def init_key_name(kind: m.Struct, path: str, key: m.Field) -> str:
-    """`libxl_event_init_type`; for a union inside another, with the way there."""
+    """`libxl_event_init_type`. The name of a union inside another contains the path."""
     way = path.split(".")[:-1]
     return "_".join([kind.init_fn or "", *way, key.name])
 

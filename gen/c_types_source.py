@@ -177,7 +177,7 @@ def initial(f: m.Field) -> str | None:
 
 
 def init(kind: m.Aggregate, prefix: str) -> list[str]:
-    """Statements that set what is not zero at first."""
+    """Statements that set the initial values that are not zero."""
     lines: list[str] = []
     for f in kind.fields:
         inner = f.kind
@@ -197,7 +197,7 @@ def init(kind: m.Aggregate, prefix: str) -> list[str]:
 
 
 def init_first_arm(union: m.KeyedUnion, prefix: str) -> list[str]:
-    """The initial values of the arm that the key selects at first, if it selects one."""
+    """Statements for the arm that the key's initial value selects, if there is one."""
     first = initial(union.keyvar) or "0"
     arms = [a for a in union.fields if a.value and first in (a.value.c_name, str(a.value.value))]
     return init_arm(arms[0], prefix) if arms else []
@@ -220,7 +220,7 @@ def init_arm(arm: m.Field, prefix: str) -> list[str]:
 
 
 def switch(subject: str, cases: dict[m.Field, list[str]]) -> str:
-    """A switch over those arms that have something to do; nothing if none has."""
+    """A switch over the arms that have statements. Empty if none has."""
     text = ""
     for arm, lines in cases.items():
         if lines and arm.value:
@@ -233,7 +233,7 @@ def switch(subject: str, cases: dict[m.Field, list[str]]) -> str:
 
 
 def dispose(kind: m.Aggregate, prefix: str) -> list[str]:
-    """Statements that give back what the fields own."""
+    """Statements that free what the fields own."""
     lines: list[str] = []
     for f in kind.fields:
         inner, path = f.kind, prefix + f.name
@@ -305,7 +305,7 @@ class Copy:
             inner, path = f.kind, prefix + f.name
             if inner.private:
                 continue
-            if f.const:  # not the struct's own: both point to the same
+            if f.const:  # the struct does not own it: both point to the same memory
                 if isinstance(inner, m.Array):
                     length = prefix + inner.lenvar.name
                     assignments.append(f"dst->{length} = src->{length};\n")
@@ -334,7 +334,7 @@ class Copy:
         return c.call(f"{before}{checked_copy_name(kind)}", ["ctx", f"&{dst}", f"&{src}"], indent)
 
     def helper(self, path: str, body: str) -> str:
-        """Define a static function that copies the part at `path`; the call of it."""
+        """Define a static function that copies the part at `path`, and return a call of it."""
         name = f"{self.kind.name}_copy_{path.replace('.', '_')}"
         own = self.kind.c_name
         head = c.prototype("static int", name, ["libxl_ctx *ctx", f"{own} *dst", f"const {own} *src"])
@@ -364,7 +364,7 @@ class Copy:
         body += c.call(f"dst->{path} = calloc", size, 4) + ";\n"
         body += f"if (!dst->{path})\n    return ERROR_NOMEM;\n"
         if element.copy_fn:
-            # The length grows with what has been copied, so that a failure can be disposed of.
+            # The length counts the copied elements, so that dispose frees them after a failure.
             at = f"{path}[dst->{length}]"
             copied = self.one(element, f"dst->{at}", f"src->{at}", "    if (", 4)
             body += f"for (; dst->{length} < src->{length}; dst->{length}++) {{\n"

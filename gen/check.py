@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What no single constructor can see. Run on every generation.
+"""The mistakes that no single constructor can see. Every run of the generator looks for them.
 
 Whether names are usable and unique, whether everything is documented, whether limits make sense.
 
@@ -33,7 +33,7 @@ NOT_ABORTABLE = "Not abortable"
 
 def check(model: m.Model) -> list[Mistake]:
     """Every mistake in the model, in order of files and lines."""
-    # What is made of the events is as good as they are.
+    # The types made of the events are checked as events.
     types = [t for t in model.types if t not in (model.event, model.event_type)]
     found = [
         *unique_names(model, types),
@@ -78,7 +78,7 @@ def names_of_functions(model: m.Model, types: list[m.Type]) -> Iterator[Mistake]
 
 
 def one_namespace(model: m.Model) -> Iterator[Mistake]:
-    """The library's operations are in one table, which is called after their namespace."""
+    """The library's operations share one table, named after their namespace."""
     (most, _), *_ = Counter(o.namespace for o in model.operations).most_common(1) or [("", 0)]
     first = {(o.place.file, o.namespace): o for o in reversed(model.operations) if o.namespace != most}
     for o in reversed(first.values()):
@@ -103,7 +103,7 @@ def title(kind: m.Type) -> str:
 
 
 def members(kind: m.Type) -> list[m.Field]:
-    """The fields of an aggregate as C sees them: keys and lengths included."""
+    """The fields of an aggregate in C, with keys and lengths."""
     if not isinstance(kind, m.Aggregate):
         return []
     seen: list[m.Field] = []
@@ -168,7 +168,7 @@ def check_field(given: m.Field, what: str) -> Iterator[Mistake]:
 
 
 def all_fields(model: m.Model, types: list[m.Type]) -> Iterator[tuple[m.Field, str]]:
-    """Every field of types, events and operations, however deep, with what holds it."""
+    """Every field of types, events and operations, at any depth, with the name of its holder."""
     holders = [(title(t), members(t)) for t in types]
     holders += [(f"Event {e.name}", e.fields) for e in model.events]
     holders += [(f"Operation {o.name}", o.inputs + o.results) for o in model.operations]
@@ -181,7 +181,7 @@ def all_fields(model: m.Model, types: list[m.Type]) -> Iterator[tuple[m.Field, s
 
 
 def check_said(f: m.Field, what: str) -> Iterator[Mistake]:
-    """Whether a field's attributes can have an effect."""
+    """Mistakes in init_val and enumname of a field."""
     here = f"{what}.{f.name}"
     if f.init_val is not None:
         compound = isinstance(f.type, (m.Aggregate, m.Array))
@@ -201,7 +201,7 @@ def check_said(f: m.Field, what: str) -> Iterator[Mistake]:
 
 
 def fits(initial: str | None, kind: m.Type) -> bool:
-    """Whether an initial value that is a plain number is one of the type's; -1 is all bits of any."""
+    """Whether an initial value that is a plain number fits the type. -1 fits every type: all bits set."""
     if initial is None or not isinstance(kind, m.Number) or kind.range is None:
         return True
     plain = re.fullmatch(r"-?(0[xX][0-9a-fA-F]+|[1-9][0-9]*|0)", initial)
@@ -209,7 +209,7 @@ def fits(initial: str | None, kind: m.Type) -> bool:
 
 
 def check_deprecated(kind: m.Struct) -> Iterator[Mistake]:
-    """Whether what is in the place of each deprecated field can be."""
+    """Mistakes in the fields that replace deprecated ones."""
     found = list(deprecated(kind))
     if kind.copy_deprecated_fn and not found:
         message = f"{title(kind)}: copy_deprecated_fn: no field is deprecated"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What in an IDL breaks those who were built against a released one: `file:line: message` of each.
+"""Changes of the IDL that break programs built against a release: `file:line: message` of each.
 
 C programs are compiled against structs and numbers, and pass the parameters of the release. So a released
 type keeps every field and value, with its place, type and number. A struct gets no new field, because callers
@@ -17,7 +17,7 @@ from gen.dump import Dump, dump
 from gen.model import Mistake, Place
 
 PARTS = "types", "errors", "common_errors", "events", "operations", "functions"
-"""Of a dump."""
+"""The parts of a dump."""
 
 # What each kind of thing may not change; the words for it.
 FIXED = {
@@ -77,7 +77,7 @@ class Compare:
         self.mistakes: list[Mistake] = []
 
     def tell(self, path: str, message: str) -> None:
-        """A mistake at `path`, or at what holds it if it is gone."""
+        """Report a mistake at `path`, or at its holder if it is gone."""
         holder = path
         while holder not in self.at and "." in holder:
             holder = holder.rpartition(".")[0]
@@ -104,7 +104,7 @@ class Compare:
             self.fixed(name, was, now)
 
     def kept(self, old: Dump, new: Dump, prefix: str) -> Iterator[tuple[str, Any, Any]]:
-        """What is in both, with its path; what is gone is told."""
+        """The things in both, with their paths. A thing that is gone is reported."""
         join = prefix if not prefix or prefix.endswith(" ") else f"{prefix}."
         for name, was in old.items():
             if name in new:
@@ -122,11 +122,11 @@ class Compare:
                 self.tell(path, f"{name} was {shown(a)}, and is {b}: values that were good are refused")
 
     def fields(self, path: str, was: Dump, now: Dump, whole: bool) -> None:
-        """Fields as C lays them out. `whole`: nothing may be added."""
+        """Compare fields in their C layout. If `whole`, nothing may be added."""
         old, new = was.get("fields", {}), now.get("fields", {})
         for name, a, b in self.kept(old, new, path):
             self.fixed(name, a, b)
-            # An arm may come to a union whose size it does not change; that is not known here.
+            # A new arm may leave the union's size unchanged. The size is not known here.
             self.fields(name, a, b, whole="key" not in a)
         if not whole:
             return

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""idl.json: all that the IDL says, for other programs, and what a later IDL is compared with."""
+"""idl.json: the whole IDL, for other programs and for comparison with a later IDL."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def outputs(model: m.Model) -> dict[str, str]:
 
 
 def dump(model: m.Model) -> Dump:
-    """Everything by its name. What is not said is left out."""
+    """Everything by its name, without attributes that are not given."""
     return {
         "types": {t.c_name: kind(t) for t in model.types},
         "errors": {e.c_name: {"value": e.value, "doc": e.doc} for e in model.errors},

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What callers see of the events: `event_type`, and `event`, one struct with a union keyed by it."""
+"""The types made of the events: the enumeration `event_type`, and the struct `event` keyed by it."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""An extension: types, errors, events and operations outside the library, under a namespace of their own.
+"""Extensions: types, errors, events and operations outside the library, in a namespace of their own.
 
 Its IDL is read together with the library's, whose types, errors and operations it names; only what it adds
 is written. Its operations run in the library's machinery, in the same contexts.
@@ -15,7 +15,7 @@ from gen import model as m
 from gen.model import Mistake, Place
 
 FIRST = 1000
-"""The first number of events that are an extension's; of errors, negative."""
+"""The first number of an extension's events; its negative is the first of its errors."""
 
 
 def has_types(model: m.Model) -> bool:
@@ -24,7 +24,7 @@ def has_types(model: m.Model) -> bool:
 
 
 def check(model: m.Model) -> Iterator[Mistake]:
-    """What an extension may not do."""
+    """Mistakes that only an extension can make."""
     assert model.base is not None
     taken = {o.namespace for o in model.base.operations if o not in model.operations}
     spaces: dict[str, Place] = {}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What has a form in JSON, and which: shared by the tables in C and by the JSON Schema."""
+"""The forms of types in JSON, for the C tables and the JSON Schema."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Form(Enum):
 
 
 def form(kind: m.Type) -> Form | None:
-    """The form of a value, of an array the form of its elements; None if it has none."""
+    """The form of a value; for an array, of its elements. None if the type has no form."""
     if isinstance(kind, m.Array):
         return form(kind.element)
     if kind.private or isinstance(kind, m.Union) or ("*" in kind.c_name and kind.c_name != "char *"):
@@ -43,7 +43,7 @@ def form(kind: m.Type) -> Form | None:
 
 
 def members(kind: m.Aggregate) -> Iterator[tuple[m.Field, Form]]:
-    """The fields that are in JSON. What a struct does not own is not: nobody would free what is read."""
+    """The fields that are in JSON. Const fields are not, because nothing would free the value."""
     for f in kind.fields:
         if f.const or f.type is None:
             continue

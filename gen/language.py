@@ -46,14 +46,14 @@ EVENT: dict[str, tuple[type, ...]] = {"doc": (str,), "since": (str,), "aliases":
 
 
 class Language(TypeLanguage):
-    """Everything that an IDL file can say."""
+    """The whole IDL language."""
 
     def __init__(self) -> None:
         super().__init__()
         self.to_find: list[Callable[[], None]] = []
 
     def names(self) -> dict[str, Any]:
-        """What an IDL file sees."""
+        """The names that an IDL file can use."""
         constants = {n: getattr(m, n) for n in dir(m) if n.startswith(("PASS_BY_", "DIR_"))}
         return constants | TYPES | self.constructors() | {"_item": Item.at, "_word": Word.at}
 
@@ -61,7 +61,7 @@ class Language(TypeLanguage):
         return {n.removeprefix("idl_"): getattr(self, n) for n in dir(self) if n.startswith("idl_")}
 
     def finish(self) -> m.Model:
-        """Look up what was named; the whole model."""
+        """Look up all names that were used, and return the model."""
         for find in self.to_find:
             find()
         enumerations = {e.name: e for e in self.model.enumerations}
@@ -80,7 +80,7 @@ class Language(TypeLanguage):
         self.model.common_errors += self.errors(names, lines, "Errors: common")
 
     def errors(self, names: list[object], lines: Lines, what: str) -> Iterator[m.Error]:
-        """The errors of those names."""
+        """Look up errors by name."""
         told: set[object] = set()
         for name in names:
             error = next((e for e in self.model.errors if e.name == name), None)

@@ -15,7 +15,7 @@ from gen.model import Mistake, Place
 T = TypeVar("T", bound=m.Type)
 
 DEEPEST = 64
-"""Types inside one another: as deep as a JSON document may be (src/json)."""
+"""The greatest depth of nested types: that of a JSON document (src/json)."""
 
 DIRECTIONS = (m.DIR_NONE, m.DIR_IN, m.DIR_OUT, m.DIR_BOTH)
 WAYS = (m.PASS_BY_VALUE, m.PASS_BY_REFERENCE)
@@ -50,7 +50,7 @@ class TypeLanguage:
         self.begin("")
 
     def begin(self, file: str, extending: bool = False) -> None:
-        """A file begins: with no namespace, hiding nothing. `extending`: it is an extension's."""
+        """Begin a file, without a namespace and with nothing hidden. `extending`: an extension's file."""
         self.file = file
         self.extending = extending
         self.prefix = ""
@@ -71,7 +71,7 @@ class TypeLanguage:
 
     def idl_Builtin(self, name: str, _at: At, **given: object) -> m.Type:
         kind = m.Builtin(**self.common("Builtin", name, given, self.lines(_at)))
-        # It is written by hand once, wherever it is named: libxl's files name some of theirs twice.
+        # libxl's files declare some builtins twice. There is only one such type in C.
         again = any(type(t) is m.Builtin and t.c_name == kind.c_name for t in self.model.types)
         return kind if again else self.declare(kind)
 
@@ -142,7 +142,7 @@ class TypeLanguage:
         array = m.Array(element=kind, lenvar=lenvar, **self.common("Array", None, rest, lines))
         return self.holding(array, (kind,), what)
 
-    # What they share
+    # Shared by the constructors
 
     def declare(self, kind: T) -> T:
         if kind.name is not None:
@@ -151,14 +151,14 @@ class TypeLanguage:
 
     @staticmethod
     def holding(kind: T, held: Iterable[m.Type | None], what: str) -> T:
-        """`kind`, which holds those."""
+        """Return `kind`, and note its depth above the types that it holds."""
         kind.depth = 1 + max((t.depth for t in held if t is not None), default=0)
         if kind.depth > DEEPEST:
             raise Mistake(kind.place, f"{what}: more than {DEEPEST} types inside one another")
         return kind
 
     def common(self, kind: str, name: object, given: Names, lines: Lines) -> dict[str, Any]:
-        """A type's attributes, completed with what its kind has by default."""
+        """A type's attributes, completed with the defaults of its kind."""
         what = kind if name is None else f"{kind} {expect(name, (str,), lines.place(), kind)}"
         allowed = attributes.ANONYMOUS if name is None else attributes.TYPE[kind]
         result: dict[str, Any] = {"namespace": self.prefix, "hidden": self.hide}
@@ -220,7 +220,7 @@ class TypeLanguage:
 
     @staticmethod
     def one_place(f: m.Field, what: str) -> None:
-        """Refuse what takes two: in a union its key or its length would lie on top of it."""
+        """Refuse a type that needs two fields: in a union its key or its length would overlap it."""
         if isinstance(f.type, (m.Array, m.KeyedUnion)):
             word = "an Array" if isinstance(f.type, m.Array) else "a KeyedUnion"
             raise Mistake(f.place, f"{what}.{f.name}: {word} in a union: wrap it in a Struct")
@@ -241,7 +241,7 @@ class TypeLanguage:
         return arm
 
     def beside(self, stem: str, name: str, kind: m.Type, given: Names, lines: Lines, what: str) -> m.Field:
-        """The field that stands beside a keyed union or an array: its key or its length."""
+        """The field beside a keyed union or an array: its key or its length."""
         expect(name, (str,), lines.place(), f"{what}: the name of its {stem.rstrip('_')}")
         here = Lines(lines.file, lines.call, {k: lines.place(stem + k).line for k in given})
         about = checked(given, attributes.BESIDE[stem], here, f"{what}: {stem.rstrip('_')}")

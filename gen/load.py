@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Reads IDL files into a model. What is wrong with them is a Mistake, never another exception."""
+"""Reads IDL files into a model. A fault in a file raises Mistake and no other exception."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gen.model import Mistake, Place
 
 
 def load(paths: Iterable[Path], extension: Collection[Path] = ()) -> m.Model:
-    """The model that the files describe together. Names assigned in one are seen by the others.
+    """The model that the files describe together. Names assigned in one file are visible in the others.
 
     Those in `extension` extend the library that the others describe.
     """
@@ -36,7 +36,7 @@ def run(file: str, tree: ast.Module, names: dict[str, Any]) -> None:
         exec(compile(tree, file, "exec"), names)
     except Mistake:
         raise
-    except (Exception, SystemExit) as error:  # the file is a program: anything can happen in it
+    except (Exception, SystemExit) as error:  # the file is a program, and can raise anything
         lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == file]
         message = " ".join(str(error).replace("TypeLanguage.idl_", "").replace("Language.idl_", "").split())
         raise Mistake(

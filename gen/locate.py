@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Where things stand in IDL files, and in which order the files are run.
+"""The lines of things in IDL files, and the order in which the files run.
 
 An IDL file is Python. Before it runs, every tuple, every constructor call and every string in a
 list is told its line: `("a", uint8)` becomes `_item(7, ("a", uint8))`, `Struct(...)` becomes
@@ -20,7 +20,7 @@ At = tuple[int, tuple[tuple[str, int], ...]]  # a call's line, and its keywords'
 
 
 class Item(tuple[Any, ...]):
-    """A tuple that knows its line."""
+    """A tuple with its line."""
 
     line: int
 
@@ -32,7 +32,7 @@ class Item(tuple[Any, ...]):
 
 
 class Word(str):
-    """A string in a list that knows its line."""
+    """A string in a list, with its line."""
 
     line: int
 
@@ -52,11 +52,11 @@ class Lines:
     keywords: dict[str, int]
 
     def place(self, keyword: str = "") -> Place:
-        """Of a keyword, or of the call if it has no such keyword."""
+        """The place of a keyword, or of the call if it has no such keyword."""
         return Place(self.file, self.keywords.get(keyword, self.call))
 
     def of(self, thing: object) -> Place:
-        """Of a tuple or a word, or of the call if the thing knows no line."""
+        """The place of a tuple or a word, or of the call if the thing has no line."""
         return Place(self.file, thing.line if isinstance(thing, (Item, Word)) else self.call)
 
 
@@ -120,7 +120,7 @@ def too_deep(file: str) -> Mistake:
 
 
 def in_order(trees: dict[str, ast.Module]) -> list[str]:
-    """The files such that each comes after those whose names it uses; otherwise as given."""
+    """The files, each after those whose names it uses, otherwise in the given order."""
     assigned = {file: set(assigned_names(tree)) for file, tree in trees.items()}
     used = {file: set(used_names(tree)) - assigned[file] for file, tree in trees.items()}
     ordered: list[str] = []

@@ -27,7 +27,7 @@ Any other value: it did not start.
 ANY_THREAD = "None of these functions takes a lock; any thread may call them."
 SYNCHRONOUS = "The call waits. libxl_asyncop_how(3) describes the asynchronous ways."
 
-Row = tuple[str, str]  # what is described, and the description
+Row = tuple[str, str]  # a term, and its description
 
 
 def outputs(model: m.Model) -> dict[str, str]:
@@ -67,7 +67,7 @@ def named_by(kind: m.Type) -> list[str]:
 
 
 def escaped(text: str) -> str:
-    """Text as roff takes it: nothing in it is a request, an escape, or a typographer's quote."""
+    """Text escaped for roff."""
     text = text.replace("\\", "\\e").replace("-", "\\-").replace("'", "\\(aq").replace('"', "\\(dq")
     return f"\\&{text}" if text.startswith(".") else text
 

@@ -27,7 +27,7 @@ def title(text: str, line: str) -> str:
 
 
 def escaped(text: str) -> str:
-    """Text in which nothing is markup."""
+    """Text escaped for reStructuredText."""
     for mark in "\\*`|_":
         text = text.replace(mark, f"\\{mark}")
     return text
@@ -46,7 +46,7 @@ def listed(rows: Iterable[tuple[str, str]]) -> str:
 
 
 def facts(o: m.Operation, errors: list[str], undo: str) -> str:
-    """What is the same in both languages."""
+    """The field list, the same for both languages."""
     rows = [
         ("Abort", c.one_line(o.abort)),
         ("Time limit", f"{o.limit:g} s" if o.limit else "none unless given"),

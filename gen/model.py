@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What an IDL says, as classes. Outputs read these and nothing else.
+"""The model of an IDL. Outputs read the model and nothing else.
 
 A `Model` holds everything in order of declaration. Types come as one of
 
@@ -29,7 +29,7 @@ DIR_BOTH = 3
 
 @dataclass(frozen=True, order=True)
 class Place:
-    """Where in the IDL something was said."""
+    """A place in the IDL."""
 
     file: str
     line: int
@@ -49,19 +49,19 @@ class Mistake(Exception):
 
 @dataclass(kw_only=True, eq=False)
 class Declared:
-    """Something that a constructor of the language has made."""
+    """Something that a constructor of the language declares."""
 
     place: Place
     keywords: dict[str, int] = field(default_factory=dict)  # the lines of its attributes
 
     def at(self, keyword: str) -> Place:
-        """Where an attribute is given; the whole if it is not."""
+        """The place of an attribute, or of the whole declaration if it is not given."""
         return Place(self.place.file, self.keywords.get(keyword, self.place.line))
 
 
 @dataclass(kw_only=True, eq=False)
 class Type(Declared):
-    """What all types have. `name` is without the namespace; None for an anonymous type.
+    """The attributes of all types. `name` is without the namespace; None for an anonymous type.
 
     The *_fn are names of C functions; None says that the type needs none (no memory to free,
     copied by assignment, zero is its initial value).
@@ -89,7 +89,7 @@ class Type(Declared):
     autogenerate_dispose_fn: bool = True
     autogenerate_copy_fn: bool = True
     autogenerate_json: bool = True
-    depth: int = 0  # how many types are inside one another in it, itself included
+    depth: int = 0  # of nested types, itself included
 
     @property
     def c_name(self) -> str:
@@ -98,7 +98,7 @@ class Type(Declared):
 
     @property
     def owns(self) -> bool:
-        """Whether a value holds memory (or whatever its dispose function gives back)."""
+        """Whether a value owns something that its dispose function frees."""
         return self.dispose_fn is not None
 
 
@@ -112,7 +112,7 @@ class Builtin(Type):
 
 @dataclass(kw_only=True, eq=False)
 class Number(Builtin):
-    """An integer. `width` is in bits; None if C alone knows it (`size_t`)."""
+    """An integer. `width` is in bits; None if only C knows it (`size_t`)."""
 
     width: int | None = None
 
@@ -135,11 +135,11 @@ class EnumValue:
     c_name: str
     place: Place
     doc: str = ""
-    aliases: tuple[str, ...] = ()  # further C names in full, for callers who know the old one
+    aliases: tuple[str, ...] = ()  # further C names in full, for callers that use an old name
 
     @property
     def text(self) -> str:
-        """The word for it in strings and JSON."""
+        """Its word in strings and in JSON."""
         return self.name.lower()
 
 
@@ -206,7 +206,7 @@ class Union(Aggregate):
 
 @dataclass(kw_only=True, eq=False)
 class KeyedUnion(Aggregate):
-    """`keyvar` stands beside the union, in the struct that holds both."""
+    """`keyvar` is the field beside the union."""
 
     keyvar: Field
 
@@ -224,7 +224,7 @@ class KeyedUnion(Aggregate):
 
 @dataclass(kw_only=True, eq=False)
 class Array(Type):
-    """`lenvar` stands beside the pointer, in the struct that holds both."""
+    """`lenvar` is the field beside the pointer."""
 
     element: Type
     lenvar: Field
@@ -242,7 +242,7 @@ class Error:
     name: str
     doc: str
     place: Place
-    namespace: str = ""  # of an extension's
+    namespace: str = ""  # an extension's; empty in the library
 
     @property
     def c_name(self) -> str:
@@ -251,7 +251,7 @@ class Error:
 
 @dataclass(kw_only=True, eq=False)
 class Event(Declared):
-    """Something told unasked; `fields` are what it carries beyond domid, domuuid and for_user."""
+    """Something that the library reports. `fields` are its fields beyond domid, domuuid and for_user."""
 
     number: int
     name: str
@@ -291,7 +291,7 @@ class Phase(Declared):
 
 @dataclass(kw_only=True, eq=False)
 class Operation(Declared):
-    """Something the library can do.
+    """An operation of the library.
 
     `name` is the C name without the namespace, `python_name` the Python name. `errors` excludes those
     that every operation can give (`Model.common_errors`). `limit` is the default time limit in seconds.
@@ -332,7 +332,7 @@ class Operation(Declared):
 
     @property
     def domid(self) -> Field | None:
-        """The input that says which domain it is about, if it is about one."""
+        """The input that names the operation's domain, if it has one."""
         return next((f for f in self.inputs if f.kind.name == "domid"), None)
 
 
@@ -352,7 +352,7 @@ class Function(Declared):
 
 @dataclass(kw_only=True, eq=False)
 class Model:
-    """All that the IDL says, in order of declaration.
+    """The whole IDL, in order of declaration.
 
     `types` are the named ones; the language's own (`string`, `uint8`...) are not among them.
     `event_type` and `event`, made from the events, are the last of them. `name` is what files and
@@ -373,7 +373,7 @@ class Model:
     base: Model | None = None
 
     def extension(self, name: str, files: Collection[str]) -> Model:
-        """What these files add to the others; `base` has all."""
+        """The part of the model that these files declare. Its `base` is the whole."""
         return replace(
             self,
             types=[t for t in self.types if t.place.file in files],
@@ -390,7 +390,7 @@ class Model:
 
     @property
     def whole(self) -> Model:
-        """With what it extends, if it is an extension."""
+        """The model with the library that it extends, if it is an extension."""
         return self.base or self
 
     @property

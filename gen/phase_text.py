@@ -26,7 +26,7 @@ def table(o: m.Operation) -> list[list[str]]:
 
 
 def sentences(o: m.Operation, p: m.Phase) -> str:
-    """The same of one phase, without what it does not have."""
+    """The facts of one phase as sentences, without attributes that it does not have."""
     parts = [
         p.doc,
         f"Waits until {p.waits}." if p.waits else "",

@@ -108,7 +108,7 @@ def fields(kind: m.Aggregate, prefix: str) -> Iterable[list[str]]:
 
 
 def rows_of(kind: m.Aggregate, prefix: str) -> Iterable[tuple[str, str]]:
-    """Each field as C declares it, with its path in unions and anonymous structs, and what is said of it."""
+    """Each field's C declaration, with its path in unions and anonymous structs, and its documentation."""
     for f in kind.fields:
         path, inner = prefix + f.name, f.type
         if isinstance(inner, m.KeyedUnion):
@@ -128,7 +128,7 @@ def rows_of(kind: m.Aggregate, prefix: str) -> Iterable[tuple[str, str]]:
 
 
 def shown(kind: m.Type | None) -> str:
-    """A type's name, as a link where this page has it."""
+    """A type's name, as a link if the page describes it."""
     if kind is None:
         return "nothing"
     if isinstance(kind, m.Array):
@@ -140,7 +140,7 @@ def shown(kind: m.Type | None) -> str:
 
 
 def limits(f: m.Field) -> str:
-    """What is said of a field, with its bounds."""
+    """The documentation of a field, with its bounds."""
     doc = c.one_line(f.doc)
     if f.min is None and f.max is None:
         return doc

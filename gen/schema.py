@@ -67,7 +67,7 @@ def arms_of(union: m.KeyedUnion) -> dict[str, Schema]:
 
 
 def at_most_one(names: list[str]) -> Schema:
-    """Of several members one may be given, or none."""
+    """At most one of several members."""
     return {
         "oneOf": [
             *({"required": [name]} for name in names),
@@ -96,7 +96,7 @@ def member(f: m.Field, found: Form) -> Schema:
 
 
 def shape(kind: m.Type) -> Schema:
-    """What json_parse_type says of a type that is written by hand."""
+    """The shapes in json_parse_type of a type that is written by hand."""
     words = [word.strip() for word in (kind.json_parse_type or "JSON_ANY").split("|")]
     return {} if "JSON_ANY" in words else {"type": [attributes.SHAPES[word] for word in words]}
 

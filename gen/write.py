@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Puts generated files in place: what has not changed is not touched, what is no longer made goes."""
+"""Puts generated files in place. Unchanged files are not touched; files no longer generated are removed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ MANIFEST = ".generated"
 
 
 def write(out: Path, files: dict[str, str]) -> list[str]:
-    """Make the generated files below `out` be `files`; the paths that were written or removed.
+    """Write `files` below `out`, and return the paths that were written or removed.
 
     Only what an earlier run is known to have written (MANIFEST) is ever removed.
     """
@@ -25,7 +25,7 @@ def write(out: Path, files: dict[str, str]) -> list[str]:
 
 
 def replace(path: Path, text: str) -> bool:
-    """Write `text` unless the file has it already; whether it was written."""
+    """Write `text` unless the file has it already. Returns whether it was written."""
     if path.is_file() and path.read_text(encoding="utf-8") == text:
         return False
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What is generated from the fixture."""
+    """The files generated from the fixture."""
     out = tmp_path_factory.mktemp("generated")
     done = generate(out, *FIXTURE)
     assert done.returncode == 0, done.stderr

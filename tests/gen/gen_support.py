@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What the generator's tests share."""
+"""Shared by the generator's tests."""
 
 from __future__ import annotations
 

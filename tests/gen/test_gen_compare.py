@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What breaks users of a release is told by file and line; what does not is not."""
+"""Changes that break users of a release are reported by file and line, and no others are."""
 
 from __future__ import annotations
 

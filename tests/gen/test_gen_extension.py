@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Extensions: only what is theirs is written, under their own name; what they may not do is refused."""
+"""An extension's own declarations are written under its name, and its mistakes are reported."""
 
 from __future__ import annotations
 

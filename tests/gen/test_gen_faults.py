@@ -38,7 +38,7 @@ def test_attributes_of_a_key_lose_their_prefix_and_nothing_else(tmp_path: Path) 
 
 
 def test_attributes_are_values_and_not_text(tmp_path: Path) -> None:
-    """They come as they were written: no quotes to mind, nothing evaluated twice."""
+    """Attributes keep their values: quotes are preserved, and nothing is evaluated twice."""
     idl = written(
         tmp_path / "a.idl",
         "about = {'init_val': '\"it\\'s\"', 'const': True}\nStruct('s', [('name', string, about)])\n",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""How the generator treats files: deterministic, quiet, quick, and careful with what it did not write."""
+"""The generator is deterministic, writes only changes, is quick, and keeps files that it did not write."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_no_files(tmp_path: Path) -> None:
 
 
 def test_less_than_a_second(tmp_path: Path) -> None:
-    """Of processor time: how busy the machine is besides makes no difference."""
+    """Processor time, which does not depend on the load."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert generate(tmp_path, options=()).returncode == 0
     after = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""gen/README.md tells the truth: it names every attribute, and its example works."""
+"""gen/README.md names every attribute, constructor and module, and its example works."""
 
 from __future__ import annotations
 

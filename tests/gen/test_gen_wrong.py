@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Wrong IDL files, each refused with exactly the messages that its lines `#: LINE: MESSAGE` say."""
+"""Each wrong IDL file gives exactly the messages in its lines `#: LINE: MESSAGE`."""
 
 from __future__ import annotations
 
