@@ -228,7 +228,8 @@ inline call_stop()
 /* Sets result: WAIT if the phase goes on, DONE if the next one is to start, or the error that ends it. */
 inline check_stop()
 {
-    reason = (stop != DONE -> stop : (expired -> LIMIT : DONE));
+    /* Only its limit ends a committed phase that has no stop function. */
+    reason = (stop != DONE && !(committed && !phase[index].has_stop) -> stop : (expired -> LIMIT : DONE));
     if
 #ifdef FAULT_LIMIT_FORGOTTEN
     :: expired && stop_limited -> result = (rc != DONE -> rc : stop)
@@ -246,7 +247,7 @@ inline check_stop()
 #endif
         :: else ->
             if
-            :: !phase[index].has_stop -> result = (committed && !expired -> WAIT : reason)
+            :: !phase[index].has_stop -> result = reason
             :: else ->
                 if
                 :: !committed -> note_reason(reason)
@@ -259,21 +260,30 @@ inline check_stop()
     fi
 }
 
+/* A committed phase starts even after a stop request. Its stop function is called then. */
 inline run_phase()
 {
+    checks = started;
     if
 #ifndef FAULT_STARTED_AFTER_STOP
     :: !started && stop != DONE && !committed -> result = stop
-    :: !started && !(stop != DONE && !committed) -> started = true; start_function()
+    :: !started && !(stop != DONE && !committed) ->
 #else
-    :: !started -> started = true; start_function()
+    :: !started ->
 #endif
-    :: started ->
+        started = true;
+        start_function();
+        checks = (result == WAIT && stop != DONE)
+    :: started -> skip
+    fi;
+    if
+    :: checks ->
         check_stop();
         if
         :: result == WAIT -> poll_function()
         :: else -> skip
         fi
+    :: else -> skip
     fi
 }
 
@@ -307,6 +317,7 @@ inline forward()
 active proctype driver()
 {
     mtype reason = DONE;
+    bool checks = false;
 #ifdef FAULT_UNDONE_IN_ORDER
     byte failing = 0;
 #endif
