@@ -180,31 +180,3 @@ void libxl__watches_close(libxl_ctx *ctx)
         free_memory(ctx, watch_in(watches->slots[i]));
     free(watches->slots);
 }
-
-/* ---- watches as sources of operations */
-
-static void watch_fired(libxl_ctx *ctx, void *user, bool failed)
-{
-    (void)ctx;
-    libxl__watch_source *watch = user;
-    watch->failed = failed;
-    libxl__source_fire(&watch->source);
-}
-
-static void watch_stop(libxl_ctx *ctx, libxl__source *source)
-{
-    libxl__watch_source *watch = (libxl__watch_source *)source;
-    libxl__watch_remove(ctx, watch->watch);
-    watch->watch = NULL;
-}
-
-int libxl__watch_start(libxl__ao *ao, libxl__watch_source *watch, const char *path)
-{
-    watch->failed = false;
-    libxl__source_attach(ao, &watch->source, watch_stop);
-    int rc = libxl__watch_add(ao->ctx, path, watch_fired, watch, false, &watch->watch);
-    if (!rc)
-        return 0;
-    libxl__source_stop(ao->ctx, &watch->source);
-    return libxl__ao_fail(ao, rc, "xenstore: %s: cannot be watched: %s", path, libxl_error_describe(rc));
-}

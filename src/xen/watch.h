@@ -34,13 +34,6 @@ typedef struct libxl__watches {
         fired_early; /* has fired for the event whose body arrives next; NULL: none. It may have been freed: compare it only */
 } libxl__watches;
 
-/* A watch as a source of an operation. Embed this in the operation's state; zero-initialise it. */
-typedef struct libxl__watch_source {
-    libxl__source source;
-    libxl__watch *watch;
-    bool failed; /* xenstored does not watch the path */
-} libxl__watch_source;
-
 /* Call all functions with the context locked. */
 
 /* Frees all watches. Called while the context is freed, after the transport has been closed. */
@@ -63,11 +56,5 @@ void libxl__watches_lost(libxl_ctx *ctx);
 void libxl__watch_fire_early(libxl_ctx *ctx, libxl__watch *watch);
 /* Removes the watch; its callback is not called again. NULL: nothing happens. */
 void libxl__watch_remove(libxl_ctx *ctx, libxl__watch *watch);
-
-/*
- * Watches a path for an operation. The source fires when the watch is registered, at each change, and if xenstored refuses
- * the watch (`failed`). Errors: NOMEM, NO_XENSTORE, FAIL, recorded in ao.
- */
-int libxl__watch_start(libxl__ao *ao, libxl__watch_source *watch, const char *path);
 
 #endif
