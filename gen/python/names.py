@@ -44,7 +44,7 @@ def camel(name: str) -> str:
 
 
 def member(value: m.EnumValue) -> str:
-    """`DARK_BLUE`. A name that is not an identifier (`9PFS`) gets an underscore in front."""
+    """The name of a value's member in Python, such as `DARK_BLUE`. `9PFS`, which is no identifier, becomes `_9PFS`."""
     return value.name if value.name.isidentifier() else f"_{value.name}"
 
 
@@ -112,7 +112,8 @@ class Names:
         return f'"{name}"' if self.package == "aioxen" else f'ffi.typeof("{name}")'
 
     def imports(self, text: str, extended: str = "") -> str:
-        """A module's imports. An extension imports its own modules, and the library's by `extended`."""
+        """The import lines of a generated module. `text` has those of the package aioxen. In an extension they name its own
+        modules, and `extended` adds the lines that import from aioxen."""
         if self.package == "aioxen":
             return text
         for module in "_convert", "_json", "_native", "types":

@@ -90,10 +90,10 @@ typedef int libxl__phase_hook(libxl__ao *ao, libxl__phase_moment moment, void *u
  */
 int libxl__phases_run(libxl__ao *ao);
 
-/* For poll and undo: gives the phase, its stop or its undo its whole time again. Locked. */
+/* For poll and undo: gives the phase, its stop or its undo its whole time again. Call it with the context locked. */
 void libxl__phase_extend(libxl__ao *ao);
 
-/* The phase that the operation is in. Locked. */
+/* The phase that the operation is in. Call it with the context locked. */
 const libxl__phase *libxl__phase_of(const libxl__ao *ao);
 
 /* Calls `hook` at each moment of each operation of the context; NULL: no more. For tests; takes the lock. */

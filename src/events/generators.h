@@ -30,10 +30,10 @@ int libxl__generators_open(libxl_ctx *ctx);
 /* Closes the enabled generators. Called while the context is freed, before libxl__xen_close. No other thread uses the context. */
 void libxl__generators_close(libxl_ctx *ctx);
 
-/* Locked. Lists a generator, which its kind has set up. */
+/* With the context locked. Lists a generator, which its kind has set up. */
 void libxl__generator_add(libxl_ctx *ctx, libxl__generator *generator,
                           void (*close)(libxl_ctx *ctx, libxl__generator *generator));
-/* Locked. Takes a generator off the list. Its kind frees it afterwards. */
+/* With the context locked. Takes a generator off the list. Its kind frees it afterwards. */
 void libxl__generator_remove(libxl_ctx *ctx, libxl__generator *generator);
 
 #endif

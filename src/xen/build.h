@@ -35,9 +35,9 @@ typedef struct libxl__build {
 /* Called once, while the context is made. */
 void libxl__build_open(libxl_ctx *ctx);
 
-/* Locked. Submits the job, which wakes the operation when it is done. Errors: FAIL, recorded in ao. */
+/* With the context locked. Submits the job, which wakes the operation when it is done. Errors: FAIL, recorded in ao. */
 int libxl__build_start(libxl__ao *ao, libxl__build *build);
-/* Locked. Whether the job is done. */
+/* With the context locked. Whether the job is done. */
 bool libxl__build_done(const libxl__build *build);
 
 /*

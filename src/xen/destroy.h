@@ -18,7 +18,7 @@ typedef struct libxl__hv_destroy {
 /* Called once, while the context is made. */
 void libxl__hv_destroy_open(libxl_ctx *ctx);
 
-/* Locked, all of these. */
+/* Call all of these with the context locked. */
 
 /*
  * Reserves a worker for the domain's destruction, so that libxl__hv_destroy_start does not fail. It is released when the

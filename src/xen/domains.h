@@ -25,7 +25,7 @@ typedef enum libxl__domain_phase {
 
 typedef struct libxl__domain_follower libxl__domain_follower;
 
-/* Locked. Called when the domain has changed its phase: to a later one, or from SHUTDOWN back to RUNNING. */
+/* Called with the context locked, when the domain has changed its phase: to a later one, or from SHUTDOWN back to RUNNING. */
 typedef void libxl__domain_callback(libxl_ctx *ctx, libxl__domain_follower *follower);
 
 /* Embed this in the user's state; zero-initialise it. libxl__domain_follow sets it up. */
@@ -56,9 +56,9 @@ typedef struct libxl__domain_slot {
 /* An observer is called for each new domain. Embed this; it stays valid until libxl__domains_unobserve. */
 typedef struct libxl__domain_observer libxl__domain_observer;
 struct libxl__domain_observer {
-    /* Locked. Whether this follower belongs to the observer. */
+    /* With the context locked. Whether this follower belongs to the observer. */
     bool (*follows)(const libxl__domain_observer *observer, const libxl__domain_follower *follower);
-    /* Locked. Called at a look for each listed domain, except domain 0, that none of the observer's followers follows: it
+    /* Called with the context locked, at a look for each listed domain, except domain 0, that none of the observer's followers follows: it
      * should follow the domain. If it does not, it is called again at the next look. */
     void (*appeared)(libxl_ctx *ctx, libxl__domain_observer *observer, const xc_domaininfo_t *info);
     LIST_ENTRY(libxl__domain_observer) link;

@@ -23,7 +23,7 @@ typedef struct libxl__evtchns {
     LIST_HEAD(, libxl__evtchn) list;
 } libxl__evtchns;
 
-/* Locked, all of them. */
+/* Call all of these with the context locked. */
 
 /* Closes the handle. Called while the context is freed. */
 void libxl__evtchns_close(libxl_ctx *ctx);

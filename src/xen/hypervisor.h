@@ -35,7 +35,7 @@ enum { LIBXL__HV_PAGE = XC_PAGE_SIZE / sizeof(xc_domaininfo_t) };
 /*
  * Lists domains in order of domid, from *first on, into `page`, which has LIBXL__HV_PAGE entries. Sets *first to the domid
  * after the last one. Returns the number of domains, or -1 with errno. Fewer than LIBXL__HV_PAGE: there are no more domains.
- * Locked or not.
+ * With or without the lock.
  */
 int libxl__hv_list_page(libxl_ctx *ctx, uint32_t *first, xc_domaininfo_t *page);
 

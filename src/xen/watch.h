@@ -11,7 +11,7 @@
 
 typedef struct libxl__watch libxl__watch;
 
-/* Locked. Called when the node may have changed. `failed`: xenstored does not watch it; there are no further calls. */
+/* Called with the context locked, when the node may have changed. `failed`: xenstored does not watch it; there are no further calls. */
 typedef void libxl__watch_callback(libxl_ctx *ctx, void *user, bool failed);
 
 /* A slot holds a pointer to a watch. A free slot holds 2 * N + 1 instead, where N is the number of the next free slot. That

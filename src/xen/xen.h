@@ -47,7 +47,7 @@ struct libxl__xen {
 int libxl__xen_open(libxl_ctx *ctx, unsigned flags);
 /* Disconnects from Xen. Called while the context is freed, after its workers have ended. */
 void libxl__xen_close(libxl_ctx *ctx);
-/* Locked. Adds Xen's part to the counters, to which the core has added its own. */
+/* With the context locked. Adds Xen's part to the counters, to which the core has added its own. */
 void libxl__xen_count(libxl_ctx *ctx, libxl_counters *out);
 /* In the child of a fork: closes the child's copies of the descriptors. */
 void libxl__xen_postfork(libxl_ctx *ctx);

@@ -38,7 +38,10 @@ static bool withdraw(libxl_ctx *ctx, libxl__xs_batch *batch)
     return batch->state == LIBXL__XS_IDLE;
 }
 
-/* Stops the batch as a source: its operation ends, or frees the batch. */
+/*
+ * The stop function of the batch's source: called when the operation ends, or frees the batch. A batch that the transport works
+ * on is freed when it ends (libxl__xs_batch_ended).
+ */
 static void batch_stop(libxl_ctx *ctx, libxl__source *source)
 {
     libxl__xs_batch *batch = (libxl__xs_batch *)source;

@@ -28,7 +28,7 @@ struct libxl__watch {
 typedef struct libxl__xs_transport {
     /* xenstored's watch events arrive before its answers to requests that it handles later. */
     bool in_order;
-    /* The octets that the transport needs in front of each watch. */
+    /* How many octets of memory to allocate in front of each libxl__watch, for the transport's own data. */
     size_t watch_room;
     /*
      * Connects to xenstored. Called while the context is made. Errors, with a message: NO_XENSTORE, PERMISSION, FAIL, NOMEM.
@@ -43,22 +43,22 @@ typedef struct libxl__xs_transport {
     /* Closes the child's copies of the descriptors. Called in the child of a fork. */
     void (*postfork)(libxl_ctx *ctx);
     /*
-     * Locked. Reserves memory for a batch, as libxl__xs_reserve promises. xs.c calls `release` just before it runs or frees
+     * With the context locked. Reserves memory for a batch, as libxl__xs_reserve promises. xs.c calls `release` just before it runs or frees
      * the batch. Errors: NOMEM, FAIL.
      */
     int (*reserve)(libxl_ctx *ctx, libxl__xs_batch *batch, uint32_t requests, size_t octets);
-    /* Locked. Releases what `reserve` has reserved for the batch. */
+    /* With the context locked. Releases what `reserve` has reserved for the batch. */
     void (*release)(libxl_ctx *ctx, libxl__xs_batch *batch);
     /*
-     * Locked. Starts a batch. The transport calls libxl__xs_batch_ended when the batch ends, possibly before this returns.
+     * With the context locked. Starts a batch. The transport calls libxl__xs_batch_ended when the batch ends, possibly before this returns.
      * After an error it does not. Errors: NOMEM, FAIL, NO_XENSTORE.
      */
     int (*run)(libxl_ctx *ctx, libxl__xs_batch *batch);
-    /* Locked. Withdraws a batch that is only queued. Returns false if the batch has started; it will end by itself then. */
+    /* With the context locked. Withdraws a batch that is only queued. Returns false if the batch has started; it will end by itself then. */
     bool (*withdraw)(libxl_ctx *ctx, libxl__xs_batch *batch);
-    /* Locked. Registers a watch. The transport calls libxl__watch_added when xenstored has answered. Errors: as for `run`. */
+    /* With the context locked. Registers a watch. The transport calls libxl__watch_added when xenstored has answered. Errors: as for `run`. */
     int (*add_watch)(libxl_ctx *ctx, libxl__watch *watch);
-    /* Locked. Unregisters a watch. The transport calls libxl__watch_free when xenstored no longer knows the watch. */
+    /* With the context locked. Unregisters a watch. The transport calls libxl__watch_free when xenstored no longer knows the watch. */
     void (*remove_watch)(libxl_ctx *ctx, libxl__watch *watch);
 } libxl__xs_transport;
 
