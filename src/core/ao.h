@@ -17,8 +17,8 @@
  * the operation completes when its jobs have ended, too.
  *
  * An instant operation whose caller waits or is called back is visible to no other thread: its record is on the caller's
- * stack, and its body runs without the lock. So the body of an instant operation may use only its args, the hypervisor
- * handle, libxl__ao_fail and its gc, and nothing that the lock guards.
+ * stack, and its body runs without the lock. So the body of an instant operation may use only its args, the handle for its
+ * calls, libxl__ao_fail and its gc, and nothing that the lock guards.
  *
  * Call everything in this header with the context locked, unless the comment says otherwise. Any thread may call it.
  */
@@ -55,7 +55,7 @@ typedef struct libxl__ao_class {
 
 /* ---- the operation */
 
-/* The domain that an operation or an event is about. The core only passes it on. */
+/* What an operation or an event is about. The core only passes it on. */
 typedef struct libxl__subject {
     uint32_t number;
     libxl_uuid uuid;

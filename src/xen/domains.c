@@ -17,7 +17,7 @@
 #define IDLE_INTERVAL  LIBXL__SECONDS(2) /* for a domain that xenstored does not know of */
 #define NEVER          (UINT64_MAX / 2)
 
-/* The flags that make a phase or give the reason of a shutdown. */
+/* The flags that determine a domain's phase, and the reason of its shutdown. */
 #define PHASE_FLAGS                                                                                          \
     (XEN_DOMINF_dying | XEN_DOMINF_shutdown | XEN_DOMINF_shutdownmask << XEN_DOMINF_shutdownshift)
 
@@ -69,8 +69,8 @@ static void compare(libxl__domains *domains, libxl__domain_slot *slot, const xc_
 }
 
 /*
- * Compares slots, from index `slot` on, with a page of the list: those up to the page's last domid; all that are left if it
- * is the last page. Slots and pages are in order of domid. Returns the index of the next slot.
+ * Compares slots, from index `slot` on, with a page of the list: those up to the page's last domid, or all
+ * remaining ones if it is the last page. Slots and pages are in order of domid. Returns the index of the next slot.
  */
 static uint32_t compare_page(libxl__domains *domains, uint32_t slot, const xc_domaininfo_t *page, int count,
                              bool last)
@@ -197,7 +197,7 @@ static void look_now(libxl_ctx *ctx, void *user, bool failed)
 {
     libxl__watch **watch = user;
     ctx->xen->domains.interval = FIRST_INTERVAL;
-    if (failed) { /* the next libxl__domain_follow adds it again; until then the idle interval serves */
+    if (failed) { /* the next libxl__domain_follow adds it again; until then looks are taken at the idle interval */
         libxl__watch_remove(ctx, *watch);
         *watch = NULL;
         libxl__domains_look_soon(ctx);

@@ -42,14 +42,15 @@ struct libxl__domain_follower {
 };
 
 /*
- * What a look compares. The slots are one array, so a look touches a follower, which may lie anywhere in memory, only if
- * its domain has changed.
+ * A followed domain, as a look compares it with the hypervisor's list. The slots are one array, which is fast to scan. A look
+ * accesses the follower itself only if its domain has changed.
  */
 typedef struct libxl__domain_slot {
     libxl_uuid uuid; /* a copy of the follower's, like domid */
     uint32_t domid;
-    uint32_t
-        flags; /* those that make a phase, at the last look; before the first: 0, or a value that never occurs */
+    /* The flags of the hypervisor that determine the phase, at the last look. Before the first look: 0, or UINT32_MAX, which
+     * differs from all flags. */
+    uint32_t flags;
     libxl__domain_follower *follower;
 } libxl__domain_slot;
 
@@ -58,8 +59,8 @@ typedef struct libxl__domain_observer libxl__domain_observer;
 struct libxl__domain_observer {
     /* With the context locked. Whether this follower belongs to the observer. */
     bool (*follows)(const libxl__domain_observer *observer, const libxl__domain_follower *follower);
-    /* Called with the context locked, at a look for each listed domain, except domain 0, that none of the observer's followers follows: it
-     * should follow the domain. If it does not, it is called again at the next look. */
+    /* Called with the context locked, at a look for each listed domain, except domain 0, that none of the observer's followers follows. The
+     * observer should follow the domain; otherwise this is called for it again at the next look. */
     void (*appeared)(libxl_ctx *ctx, libxl__domain_observer *observer, const xc_domaininfo_t *info);
     LIST_ENTRY(libxl__domain_observer) link;
 };
@@ -70,16 +71,18 @@ typedef struct libxl__domains {
     uint32_t reserved; /* slots for domains that will be followed */
     uint32_t dying;    /* followers whose domain is dying */
     STAILQ_HEAD(, libxl__domain_follower) changed;
-    libxl__watch *released, *introduced; /* @releaseDomain, @introduceDomain; from the first follower on */
-    libxl__timer again;                  /* the next look; always started, so that moving it cannot fail */
-    uint64_t interval;                   /* until the next look while a domain is dying */
-    bool resting; /* no look is planned, because no domain is followed: `again` does not expire */
+    libxl__watch *released, *introduced; /* @releaseDomain, @introduceDomain; NULL until the first use */
+    libxl__timer again; /* expires at the next look; always started, so that a restart needs no memory */
+    uint64_t interval;  /* until the next look while a domain is dying */
+    bool resting;       /* no look is planned, because no domain is followed: `again` does not expire */
     LIST_HEAD(, libxl__domain_observer) observers;
 } libxl__domains;
 
 /* Call all functions with the context locked. */
 
+/* Prepares an empty list. Called while the context is made. Errors, with a message: NOMEM, FAIL. */
 int libxl__domains_open(libxl_ctx *ctx);
+/* Frees the slots. Called while the context is freed. */
 void libxl__domains_close(libxl_ctx *ctx);
 
 /*
@@ -96,6 +99,7 @@ void libxl__domain_unfollow(libxl_ctx *ctx, libxl__domain_follower *follower);
  * for new ones. Errors, without a message: NOMEM, NO_XENSTORE, FAIL.
  */
 int libxl__domains_observe(libxl_ctx *ctx, libxl__domain_observer *observer);
+/* Removes an observer; its callbacks are not called again. Its followers are not affected. */
 void libxl__domains_unobserve(libxl_ctx *ctx, libxl__domain_observer *observer);
 
 /* Takes a look and calls followers and observers. If the list cannot be fetched, that is logged and tried again later.
@@ -115,7 +119,7 @@ typedef struct libxl__domain_source {
 /* Reserves what libxl__domain_source_start needs, so that this does not fail. Errors: NOMEM, FAIL, recorded in ao. */
 int libxl__domain_source_reserve(libxl__ao *ao, libxl__domain_source *domain);
 
-/* As libxl__domain_follow, but errors are recorded in ao. */
+/* Follows the domain that `info` describes, like libxl__domain_follow. Errors: NOMEM, NO_XENSTORE, FAIL, recorded in ao. */
 int libxl__domain_source_start(libxl__ao *ao, libxl__domain_source *domain, const xc_domaininfo_t *info);
 
 #endif

@@ -32,9 +32,9 @@ void libxl__kept_names_close(libxl_ctx *ctx);
 void libxl__kept_names_extend(libxl_ctx *ctx);
 
 /*
- * Makes the kept names those of the domains in this list, which is in order of domid: drops the others, and, if `add`, adds
- * the missing ones. A name that is added is watched at once but not known until libxl__kept_names_note. One that cannot be
- * watched, or for which there is no memory, is not added.
+ * Drops the names of domains that are not in this list, which is in order of domid. If `add` is true, adds the domains that
+ * are missing. The name of an added domain is watched at once, but not known until libxl__kept_names_note. A domain whose name
+ * cannot be watched is not added, nor is one for which there is no memory.
  */
 void libxl__kept_names_update(libxl_ctx *ctx, const xc_domaininfo_t *list, uint32_t count, bool add);
 

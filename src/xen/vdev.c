@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns nothing; any thread, locked or not. */
+/* Owns nothing. Any thread may call the functions, with or without the lock. */
 #include "vdev.h"
 
 #include <ctype.h>
@@ -8,7 +8,7 @@
 
 enum { MOST_DISKS = 1 << 20, MOST_PARTITIONS = 256, LONGEST = sizeof("d1048575p255") - 1 };
 
-/* Reads letters, which number disks: a is 0, z is 25, aa is 26. Returns -1 if there are none or too many. */
+/* Reads the letters of a disk and advances *text. Returns its number (a is 0, z is 25, aa is 26), or -1 if there is none. */
 static int disk_letters(const char **text)
 {
     int disk = 0;
@@ -21,7 +21,7 @@ static int disk_letters(const char **text)
     return *text == start ? -1 : disk - 1;
 }
 
-/* Reads digits; none stand for 0. Returns -1 if the number is `most` or more. */
+/* Reads a decimal number and advances *text. No digits: returns 0. Returns -1 if the number is `most` or larger. */
 static int digits(const char **text, int most)
 {
     int number = 0;

@@ -37,6 +37,7 @@ static int add_slots(libxl__watches *watches)
     return 0;
 }
 
+/* Gives the watch a slot and a generation. Errors: NOMEM. */
 static int take_slot(libxl__watches *watches, libxl__watch *watch)
 {
     if (watches->free.next_free / 2 == watches->room && add_slots(watches))

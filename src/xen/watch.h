@@ -22,16 +22,15 @@ union libxl__watch_slot {
 };
 
 typedef struct libxl__watches {
-    union libxl__watch_slot *slots,
-        free; /* `free` names the first free slot, as a free slot names the next */
+    union libxl__watch_slot *slots, free; /* names the first free slot, as a free slot names the next */
     uint32_t room;
     uint32_t generation;      /* of the newest watch; it is part of the token, so tokens are not used twice */
     uint32_t count;           /* watches of operations and applications; the context's own are not counted */
     uint64_t event_seq;       /* the number of events so far, of all watches */
     libxl__watch *early_fire; /* set by libxl__watch_fire_early; NULL: none */
     size_t early_fire_length; /* of its events: path and token, in octets */
-    libxl__watch *
-        fired_early; /* has fired for the event whose body arrives next; NULL: none. It may have been freed: compare it only */
+    /* The watch that has fired for the event whose body arrives next; NULL: none. It may have been freed: only compare it. */
+    libxl__watch *fired_early;
 } libxl__watches;
 
 /* Call all functions with the context locked. */
@@ -45,7 +44,7 @@ void libxl__watches_close(libxl_ctx *ctx);
  */
 int libxl__watch_add(libxl_ctx *ctx, const char *path, libxl__watch_callback *callback, void *user, bool own,
                      libxl__watch **watch_out);
-/* The connection to xenstored is lost: calls the callbacks of all watches but the context's own, as failed. */
+/* Call this when the connection to xenstored is lost. Calls the callbacks of all watches but the context's own with `failed`. */
 void libxl__watches_lost(libxl_ctx *ctx);
 /*
  * Makes a watch fire as soon as the header of an event has arrived whose length is that of

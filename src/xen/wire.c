@@ -21,7 +21,7 @@
 #include <xen/io/xs_wire.h>
 
 enum {
-    READS_AT_ONCE = 64,     /* then other descriptors get their turn */
+    READS_AT_ONCE = 64,     /* reads in a row, before other descriptors are served */
     IN_OCTETS = 64 << 10,   /* the input buffer */
     OUT_OCTETS = 16 << 10,  /* the output buffer, before it grows */
     EXPECTED_ANSWERS = 256, /* the ring, before it grows; a power of 2 */
@@ -35,7 +35,7 @@ struct libxl__xs_wire {
     char *out;
     size_t out_begin, out_end, out_room; /* out_begin to out_end is still to be sent */
     libxl__wire_expected *expected;      /* a ring; the answer to message N is at index N modulo its size */
-    uint32_t put, sent, answered;        /* numbers of messages so far, modulo 2^32 */
+    uint32_t put, sent, answered;        /* how many messages have been so far, modulo 2^32 */
     uint32_t expected_room;              /* the size of the ring: a power of 2 */
     uint32_t reserved_messages;          /* messages that are reserved but not put yet */
     size_t reserved_octets;              /* the length of these messages, with their headers */

@@ -188,8 +188,7 @@ static void remove_watch(libxl_ctx *ctx, libxl__watch *watch)
     if (libxl__job_withdraw(job))
         libxl__watch_free(ctx, watch);
     else if (job->state == LIBXL__JOB_DONE && submit(ctx, job, unwatch_work, unwatch_done))
-        libxl__watch_free(ctx,
-                          watch); /* it stays registered until the context is freed; its events are ignored */
+        libxl__watch_free(ctx, watch); /* its events are ignored from now on */
     /* else the worker is registering it: libxl__watch_added calls this function again */
 }
 
@@ -238,8 +237,7 @@ static int open_lib(libxl_ctx *ctx)
         return rc;
     }
     fcntl(fd, F_SETFD, FD_CLOEXEC);
-    libxl__lane_open(ctx, &lib->lane, "xl-xenstore", 1,
-                     false); /* one worker, so that batches are carried out in order */
+    libxl__lane_open(ctx, &lib->lane, "xl-xenstore", 1, false); /* one worker keeps batches in order */
     return 0;
 }
 
