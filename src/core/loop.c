@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: both epoll descriptors, the two eventfds, the list of waiting threads. Guarded by the context's lock.
+ * Owns: both epoll descriptors, the two eventfds, and the duplicates of descriptors that are registered twice. The context's
+ * lock guards them, and the lists of registered descriptors and of waiting threads. They live as long as the context.
  *
- * The leader polls the inner descriptor without the lock and only learns "something is ready"; what it is, is
- * fetched under the lock. So a fetched event never names a descriptor that was deregistered meanwhile, and
- * whoever comes second finds nothing and does not block.
+ * The leader polls the inner epoll without the lock. That poll only tells it that some descriptor is ready. The leader then
+ * fetches the ready descriptors under the lock, with epoll_wait, which does not block. So no fetched entry names a descriptor
+ * that was deregistered meanwhile. If two threads see the same readiness, the second one fetches nothing and does not block.
  */
 #include "libxl_internal.h"
 
@@ -16,7 +17,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-/* Logs it, too: the thread that meets the failure need not be the one that a call fails for. */
+/* Logs the error, too: the thread that finds it is not always the thread whose call fails. */
 static int system_call_failed(libxl_ctx *ctx, const char *name)
 {
     const int saved = errno;
@@ -43,7 +44,7 @@ static void look_again_fired(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
 {
     (void)revents;
     if (ctx->loop.leader && ctx->loop.leader->woken)
-        return; /* it is for the leader, who would sleep on if another thread cleared it */
+        return; /* The leader is to return from poll: clearing the eventfd now could make it sleep on. */
     ctx->loop.look_again_pending = false;
     clear_eventfd(ctx, fd->fd);
 }
@@ -156,7 +157,8 @@ void libxl__loop_postfork(libxl_ctx *ctx)
 
 /* ---- descriptors */
 
-/* The number under which the inner epoll knows it, which takes each only once; -1: errno says why. */
+/* Adds a descriptor to the inner epoll, which accepts each descriptor only once: a second time, adds a duplicate. Returns the
+ * descriptor that was added, or -1 with errno set. */
 static int add_to_inner(libxl_ctx *ctx, int number, struct epoll_event *wanted)
 {
     if (!epoll_ctl(ctx->loop.inner, EPOLL_CTL_ADD, number, wanted))
@@ -222,7 +224,7 @@ int libxl__loop_dispatch(libxl_ctx *ctx)
     for (int i = 0; i < count; i++) {
         libxl__fd *fd = ready[i].data.ptr;
         if (!fd)
-            continue; /* a callback has deregistered it */
+            continue; /* An earlier callback has deregistered it. */
         fd->ready_entry = NULL;
         fd->callback(ctx, fd, ready[i].events);
     }

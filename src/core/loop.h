@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The loop: what is watched, who waits, and what runs next.
+ * The loop: the registered descriptors, and the threads that wait inside the library.
  *
  *      application's poll  ->  outer epoll = libxl_ctx_fd          readable: work to do, or events queued
  *                                |       \
@@ -8,8 +8,12 @@
  *                             |   |   \
  *                           fds timerfd eventfd "look again"
  *
- * Of the threads that wait inside the library one, the leader, polls; the others sleep on conditions of their
- * own and are woken for what they wait for, or to take over the lead.
+ * One of the waiting threads is the leader: it polls the inner epoll. The others are followers: each sleeps on a condition
+ * variable of its own. A follower is woken when its condition may have become true, or when it is to become the leader.
+ *
+ * Call every function in this header with the context locked, unless the comment says otherwise. Any thread may call it,
+ * except that workers do not wait. The embedded structures belong to the caller: a libxl__fd must live until it is
+ * deregistered, a libxl__waiter until libxl__waiter_end.
  */
 #ifndef LIBXL__LOOP_H
 #define LIBXL__LOOP_H
@@ -25,33 +29,34 @@
 /* The structure of which `pointer` is a member. */
 #define LIBXL__CONTAINER(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
-/* ---- a descriptor that is watched */
+/* ---- a registered descriptor */
 
 typedef struct libxl__fd libxl__fd;
 
-/* Called under the lock, which it keeps, with the EPOLL* bits that are up. May register and deregister anything. */
+/* Called with the context locked; must not unlock it. `revents`: the EPOLL* bits that are set. The callback may register and
+ * deregister any descriptor. */
 typedef void libxl__fd_callback(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents);
 
-struct libxl__fd { /* all zero: not registered */
+struct libxl__fd { /* zero-initialise it: it is not registered then */
     libxl__fd_callback *callback;
     LIST_ENTRY(libxl__fd) link;
-    struct epoll_event *ready_entry; /* in loop.found, as long as it is to be called; or NULL */
-    int fd;                          /* the registrant's to close, after deregistering */
-    int polled; /* the same, or our own duplicate where another registration has the number already */
+    struct epoll_event *ready_entry; /* its entry in loop.ready until its callback is called; NULL: none */
+    int fd;                          /* belongs to the registrant, which closes it after deregistering */
+    int polled;                      /* fd, or a duplicate that the loop owns if fd was registered already */
     bool registered;
-    bool internal;      /* the context's, not an operation's: not counted */
-    bool close_on_fork; /* set by a registrant that has opened it: the child of a fork closes its copy */
+    bool internal;      /* belongs to the context, not to an operation; not counted in `descriptors` */
+    bool close_on_fork; /* set if the library opened fd: the child of a fork closes its copy */
 };
 
-/* ---- a thread that waits */
+/* ---- a waiting thread */
 
 typedef struct libxl__waiter {
     pthread_cond_t cond;
-    bool woken;     /* its condition may have become true */
+    bool woken;     /* the thread's condition may have become true */
     bool following; /* asleep on cond */
     TAILQ_ENTRY(libxl__waiter) link;
 
-    /* for threads that wait for an event: which; NULL predicate: all of the mask */
+    /* The events that the thread waits for. typemask 0: it waits for no event. predicate NULL: every event of the mask. */
     uint64_t typemask;
     libxl_event_predicate *predicate;
     void *predicate_user;
@@ -64,70 +69,73 @@ enum { LIBXL__READY_AT_ONCE = 1024 };
 
 typedef struct libxl__loop {
     int outer, inner;
-    libxl__fd look_again; /* eventfd: something for the leader that is no descriptor of its own */
-    int events_fd;        /* eventfd: readable while events are queued */
-    bool look_again_pending;
-    bool outer_in_use; /* the application has asked for the outer descriptor */
-    bool events_shown; /* events_fd says that events are queued */
+    libxl__fd look_again;    /* eventfd: makes the leader's poll return; see libxl__loop_look_again */
+    int events_fd;           /* eventfd: readable while events are queued */
+    bool look_again_pending; /* the eventfd is readable */
+    bool outer_in_use;       /* the application has called libxl_ctx_fd, or a function that uses it */
+    bool events_shown;       /* events_fd is readable */
     struct libxl__registered_fds registered;
     struct libxl__waiters waiters;
     libxl__waiter *leader;
-    uint32_t descriptors;                           /* registered, besides the context's own */
-    struct epoll_event ready[LIBXL__READY_AT_ONCE]; /* by the look that is under way */
+    uint32_t descriptors; /* the number of registered descriptors that are not internal */
+    struct epoll_event ready[LIBXL__READY_AT_ONCE]; /* the results of the present libxl__loop_dispatch */
 } libxl__loop;
 
-/* Everything below: the context locked, unless it says otherwise. */
-
-/* Errors: FAIL, with nothing left open. */
+/* Called once, while the context is created. Errors: FAIL; no descriptor is left open then. */
 int libxl__loop_open(libxl_ctx *ctx);
+/* Called once, unlocked, while the context is destroyed. */
 void libxl__loop_close(libxl_ctx *ctx);
-/* In the child of a fork, not locked: closes its copies of what the library has opened. */
+/* Called unlocked, in the child of a fork. Closes the child's copies of the descriptors that the library opened. */
 void libxl__loop_postfork(libxl_ctx *ctx);
 
-/* Watches `number` for `events` (EPOLLIN ...); several may watch one number, each for its own. Errors: FAIL,
- * and *fd is as before. */
+/* Registers the descriptor `number` for `events` (EPOLLIN ...). A descriptor may be registered several times, each time with
+ * its own events and callback. Errors: FAIL; *fd is unchanged then. */
 int libxl__fd_register(libxl_ctx *ctx, libxl__fd *fd, int number, uint32_t events,
                        libxl__fd_callback *callback);
-/* Watches for other events. */
+/* Replaces the events of a registered descriptor. */
 void libxl__fd_modify(libxl_ctx *ctx, libxl__fd *fd, uint32_t events);
-/* Not registered: nothing happens. Afterwards callback is not called again. */
+/* The callback is not called again afterwards. Does nothing if fd is not registered. Does not close the descriptor. */
 void libxl__fd_deregister(libxl_ctx *ctx, libxl__fd *fd);
-/* Those that are registered so far are the context's own. */
+/* Marks all descriptors that are registered now as internal. Called once, at the end of libxl__ctx_create. */
 void libxl__fds_mark_internal(libxl_ctx *ctx);
 
-/* Calls the callbacks of what is ready; never blocks. Errors: FAIL. */
+/* Calls the callbacks of the ready descriptors. Never blocks. Errors: FAIL. */
 int libxl__loop_dispatch(libxl_ctx *ctx);
 
-/* Makes the polling thread, inside or outside, come and look. */
+/* Makes the polls of the leader and of the application return, so that they run runnable operations. Workers call it. */
 void libxl__loop_look_again(libxl_ctx *ctx);
 
-/* The outer descriptor, for the application: from now on it tells of queued events, too. */
+/* Returns the outer descriptor, for the application. From now on it is readable while events are queued, too. */
 int libxl__loop_use_outer(libxl_ctx *ctx);
 
-/* Shows on the outer descriptor, which the application has asked for, that events are queued, if there are any. When the
- * lock is given up: what is taken before that, by who made it happen, costs no system call. */
+/*
+ * Makes the outer descriptor readable if events are queued. Called just before the lock is released: an event that is taken
+ * within the same locked section costs no system call.
+ */
 void libxl__loop_show_events(libxl_ctx *ctx);
 
 /*
- * Someone has looked for events and found none: the descriptor says so. Not when the last one is taken: a busy
- * application, which has the next operation completed before it looks again, pays two system calls less each time,
- * and an idle one looks once more than it needs to.
+ * Makes the outer descriptor unreadable if no events are queued. Called when a caller has looked for events and found none,
+ * not when the last event is taken. This saves a busy application two system calls for each event that is queued before it
+ * looks again. An idle application looks once more than necessary.
  */
 void libxl__loop_hide_events(libxl_ctx *ctx);
 
 /*
- * Waiting: begin, then `while (!condition) wait`, then end. One wait gives up the lock, polls or sleeps until
- * something may have changed or `deadline` (ns, monotonic; 0: none) has passed, and runs what is due,
- * application callbacks included. Errors of wait: FAIL, the loop is broken.
+ * Waiting: call begin, then `while (!condition) wait`, then end, on one thread. Not on a worker. Each wait first runs the
+ * runnable operations and makes the pending deliveries, application callbacks included. Then it releases the lock and polls
+ * or sleeps, until the condition may have changed or `deadline` has passed (ns, monotonic; 0: none). Then it runs and
+ * delivers again. Errors of wait: FAIL if polling fails.
  */
 void libxl__waiter_begin(libxl_ctx *ctx, libxl__waiter *waiter);
 int libxl__waiter_wait(libxl_ctx *ctx, libxl__waiter *waiter, uint64_t deadline);
 void libxl__waiter_end(libxl_ctx *ctx, libxl__waiter *waiter);
 
-/* Its condition may have become true. */
+/* Makes the waiter's wait return, because its condition may have become true. Workers may call it. */
 void libxl__waiter_wake(libxl_ctx *ctx, libxl__waiter *waiter);
 
-/* Lets another waiting thread poll while this one is busy with the application's code. */
+/* Wakes a follower, if there is no leader, so that it becomes the leader. For a thread that stops waiting or that is about to
+ * run application code. */
 void libxl__loop_hand_over(libxl_ctx *ctx);
 
 #endif

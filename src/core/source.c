@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: nothing; sources are parts of what waits for them. Guarded by the context's lock. */
+/*
+ * Owns: nothing. Each source is embedded in a structure of its user, and linked in its operation's list while it is attached.
+ * The context's lock guards that list.
+ */
 #include "libxl_internal.h"
 
 void libxl__source_attach(libxl__ao *ao, libxl__source *source,

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Sources: what operations wait for. Each kind (a watch, a child, a job, an alarm ...) has one in it. Locked
- * throughout; a source belongs to its operation's memory, or to that of whoever waits for the operation.
+ * Sources: the things that operations wait for. Each kind of source (watch, child, copy, alarm ...) embeds a libxl__source.
+ *
+ * Call every function with the context locked. Any thread may call it. A source lies in the operation's state, or in
+ * other memory that lives until the source is stopped.
  */
 #ifndef LIBXL__SOURCE_H
 #define LIBXL__SOURCE_H
@@ -16,29 +18,30 @@
 
 typedef struct libxl__ao libxl__ao;
 typedef struct libxl__source libxl__source;
-struct libxl__source { /* all zero: not attached */
+struct libxl__source { /* zero-initialise it: it is not attached then */
     libxl__ao *ao;
-    void (*stop)(libxl_ctx *ctx, libxl__source *source); /* deregisters; it never fires afterwards */
-    SLIST_ENTRY(libxl__source) link;                     /* an operation has few at a time */
+    void (*stop)(libxl_ctx *ctx,
+                 libxl__source *source); /* deregisters the source, so that it never fires again */
+    SLIST_ENTRY(libxl__source) link;     /* an operation has few at a time */
 };
 SLIST_HEAD(libxl__sources, libxl__source);
 
-/* Attaches a source: it is stopped when the operation ends, at the latest. */
+/* Attaches a source to an operation. The source is stopped when the operation ends, unless it was stopped before. */
 void libxl__source_attach(libxl__ao *ao, libxl__source *source,
                           void (*stop)(libxl_ctx *ctx, libxl__source *source));
-/* Stops it now. Not attached: nothing happens. */
+/* Stops the source and detaches it from its operation. Does nothing if the source is not attached. */
 void libxl__source_stop(libxl_ctx *ctx, libxl__source *source);
-/* Has the body called. */
+/* Wakes the operation, so that its phase or body is called again. The source must be attached; it stays attached. */
 void libxl__source_fire(libxl__source *source);
 
-/* A source that fires after a time. */
+/* A source that fires after a delay. Embed it in the operation's state; zero-initialise it. */
 typedef struct libxl__alarm {
     libxl__source source;
     libxl__timer timer;
-    bool rang;
+    bool rang; /* the delay has passed */
 } libxl__alarm;
 
-/* Errors: NOMEM. An alarm that is set already is moved, one that rang is set again. */
+/* Sets the alarm to fire after `delay_ns`. An alarm may be set again before or after it has fired. Errors: NOMEM. */
 int libxl__alarm_set(libxl__ao *ao, libxl__alarm *alarm, uint64_t delay_ns);
 
 #endif

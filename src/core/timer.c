@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the timerfd and the heap array; the timers in it belong to their users. Guarded by the context's
- * lock. A timer is in the heap exactly while heap_slot is not 0, so stopping one is O(log n) and needs no
- * search.
+ * Owns: the timerfd and the heap's array, as long as the context lives. The timers in the heap belong to their users. The
+ * context's lock guards all of it.
+ *
+ * A timer's heap_slot is not 0 exactly while the timer is in the heap. So stopping a timer needs no search and is O(log n).
  */
 #include "libxl_internal.h"
 
@@ -67,8 +68,8 @@ static void remove_from_heap(libxl__timers *timers, libxl__timer *timer)
 }
 
 /*
- * Sets the timerfd for the nearest deadline. An armed time that is too early is left: one spurious wakeup is
- * cheaper than a system call for every operation that ends before its limit.
+ * Sets the timerfd to the nearest deadline, unless it is set to an earlier time already. An earlier time causes one spurious
+ * wakeup. That is cheaper than one system call for each operation that ends before its time limit.
  */
 static void arm_timerfd(libxl__timers *timers)
 {

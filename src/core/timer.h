@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Timers: a heap of deadlines on the monotonic clock, and one timerfd for the nearest. */
+/*
+ * Timers: a heap of deadlines on the monotonic clock, and one timerfd for the nearest deadline.
+ *
+ * Call every function with the context locked, unless the comment says otherwise. Any thread may call it. A libxl__timer
+ * belongs to its user and must live until it has expired or was stopped.
+ */
 #ifndef LIBXL__TIMER_H
 #define LIBXL__TIMER_H
 
@@ -9,34 +14,35 @@
 
 typedef struct libxl__timer libxl__timer;
 
-/* Called once, under the lock, after the deadline; the timer is stopped by then and may be started again. */
+/* Called once, with the context locked, after the deadline. The timer is stopped then; the callback may start it again. */
 typedef void libxl__timer_callback(libxl_ctx *ctx, libxl__timer *timer);
 
-struct libxl__timer { /* all zero: stopped */
+struct libxl__timer { /* zero-initialise it: it is stopped then */
     libxl__timer_callback *callback;
     uint64_t deadline;  /* ns, CLOCK_MONOTONIC */
     uint32_t heap_slot; /* index + 1; 0: stopped */
 };
 
 typedef struct libxl__timers {
-    libxl__fd source;
+    libxl__fd source; /* the timerfd */
     libxl__timer **heap;
     uint32_t count, room;
-    uint64_t armed; /* what the timerfd is set to; 0: nothing */
+    uint64_t armed; /* the time that the timerfd is set to, in ns; 0: it is not set */
 } libxl__timers;
 
-/* Everything here: the context locked. */
-
+/* Called once, while the context is created. Errors: FAIL. */
 int libxl__timers_open(libxl_ctx *ctx);
+/* Called once, unlocked, while the context is destroyed. Does not call the callbacks of started timers. */
 void libxl__timers_close(libxl_ctx *ctx);
 
-/* Now, in ns on the monotonic clock. Needs no lock. */
+/* Returns the time in ns on the monotonic clock. Needs no lock. */
 uint64_t libxl__now(void);
 
-/* Calls `callback` in `delay` ns. A started timer is moved. Errors: NOMEM; a started timer never fails. */
+/* Calls `callback` after `delay` ns. If the timer is started already, its deadline and callback are replaced, which cannot
+ * fail. Errors: NOMEM. */
 int libxl__timer_start(libxl_ctx *ctx, libxl__timer *timer, uint64_t delay, libxl__timer_callback *callback);
 
-/* A stopped timer is left as it is. */
+/* The callback is not called afterwards. Does nothing if the timer is stopped. */
 void libxl__timer_stop(libxl_ctx *ctx, libxl__timer *timer);
 
 #define LIBXL__SECONDS(n)      ((uint64_t)(n)*1000000000)
