@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the pidfd of each running child. Guarded by the context's lock. A child counts among its operation's
- * jobs until it has been reaped, so the operation never completes over a zombie.
+ * Owns: the pidfd of each running child, until the child was reaped. The context's lock guards it.
+ *
+ * A child counts among its operation's jobs until it was reaped. So no zombie is left when the operation completes, and the
+ * operation's memory outlives the child.
  */
 #include "libxl_internal.h"
 
@@ -43,7 +45,8 @@ static void child_exited(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
     int error = waitid(P_PIDFD, (id_t)pidfd, &how, WEXITED | WNOHANG) ? errno : 0;
     if (!error && !how.si_pid)
         return;
-    child->wait_error = error; /* ECHILD: the application reaps what is not its own, or ignores SIGCHLD */
+    child->wait_error =
+        error; /* ECHILD: the application has reaped the library's child, or ignores SIGCHLD */
     child->signal = how.si_code == CLD_EXITED ? 0 : how.si_status;
     child->status = how.si_code == CLD_EXITED ? how.si_status : 0;
     libxl__fd_deregister(ctx, fd);
@@ -63,7 +66,8 @@ static void close_all(const int fds[3])
             close(fds[i]);
 }
 
-/* Copies of the sources with numbers from 3 on: a source may itself be 0, 1 or 2. 0, or an errno. */
+/* Duplicates `stdio` to descriptors from 3 on: the caller's descriptors may be 0, 1 or 2, which the child's dup2 overwrites.
+ * Returns 0 or an errno. */
 static int duplicate_stdio(const int stdio[3], int duplicates[3])
 {
     duplicates[0] = duplicates[1] = duplicates[2] = -1;
@@ -81,7 +85,7 @@ static int duplicate_stdio(const int stdio[3], int duplicates[3])
     return 0;
 }
 
-/* 0, or an errno; that of a program that cannot be executed, too. */
+/* Returns 0 or an errno. An exec that fails is reported here, too. */
 static int spawn(pid_t *pid, const char *const argv[], const int stdio[3])
 {
     posix_spawn_file_actions_t actions;
@@ -108,7 +112,7 @@ static int spawn(pid_t *pid, const char *const argv[], const int stdio[3])
     return error;
 }
 
-/* 0, or an errno. */
+/* Opens and registers the child's pidfd. Returns 0 or an errno. */
 static int watch_exit(libxl__ao *ao, libxl__child *child)
 {
     int pidfd = pidfd_open(child->pid, 0);
@@ -136,10 +140,11 @@ int libxl__child_start(libxl__ao *ao, libxl__child *child, const char *const arg
         return libxl__ao_fail(ao, ERROR_FAIL, "running %s: %s", argv[0], strerror(error));
     error = watch_exit(ao, child);
     if (error == ESRCH)
-        return fail_for_lost_status(ao, argv[0], ECHILD); /* it has ended, and been reaped, already */
+        return fail_for_lost_status(ao, argv[0],
+                                    ECHILD); /* the child has ended and was reaped by the application */
     if (error) {
         kill(child->pid, SIGKILL);
-        waitpid(child->pid, NULL, 0); /* it is being killed: this takes microseconds */
+        waitpid(child->pid, NULL, 0); /* takes microseconds, because the child was killed */
         return libxl__ao_fail(ao, ERROR_FAIL, "following %s: %s", argv[0], strerror(error));
     }
     child->ao = ao;

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Children: programs that an operation runs. Followed by pidfd; no signal handler, no other process's
- * children touched.
+ * Children: programs that an operation runs. The library learns of a child's end from a pidfd. It installs no signal handler
+ * and reaps only its own children.
+ *
+ * Call both functions with the context locked. Any thread may call them.
  */
 #ifndef LIBXL__CHILD_H
 #define LIBXL__CHILD_H
@@ -10,30 +12,31 @@
 
 #include "ao.h"
 
-/* A program that runs. The operation's, zeroed. */
+/* A running program. Embed it in the operation's state; zero-initialise it. */
 typedef struct libxl__child {
-    libxl__source source; /* fires when it has ended */
-    libxl__fd exited;     /* the pidfd */
-    libxl__timer limit;
+    libxl__source source; /* fires when the child has ended and was reaped */
+    libxl__fd exited;     /* the registration of the pidfd, which the child owns */
+    libxl__timer limit;   /* kills the child */
     libxl__ao *ao;
     pid_t pid;
-    bool running, done;
-    bool timed_out;
-    int status, signal; /* once done: its exit status, or the signal that killed it */
-    int wait_error;     /* or the errno of not learning either */
+    bool running, done; /* done: it has ended and was reaped */
+    bool timed_out;     /* the time limit has passed */
+    int status, signal; /* valid once done: the exit status, or the signal that killed it */
+    int wait_error;     /* valid once done: the errno if the exit status could not be read; 0: it was read */
 } libxl__child;
 
 /*
- * Locked. Runs argv[0] (a path, or looked up in PATH) with `stdio` as its descriptors 0, 1 and 2 (-1:
- * /dev/null) and no other; with default signals, none blocked. limit_ns: it is killed then; 0: never. An
- * operation that ends kills it, and completes when it has been reaped. Errors: FAIL with the errno in the
- * message (the program is missing, no process can be had): at once, and nothing runs.
+ * Starts argv[0], which is a path or a name to find in PATH. `stdio` gives the child's descriptors 0, 1 and 2 (-1: /dev/null);
+ * the caller keeps its own. The child has no other descriptors, default signal handling, and no blocked signals. It is killed
+ * after `limit_ns` (0: never), and when the operation ends before it. The operation completes only after the child was reaped.
+ * Errors: FAIL if it cannot be started, recorded in ao with the errno; then no child runs. NOMEM if the time limit cannot be
+ * set; then the child runs until the operation ends.
  */
 int libxl__child_start(libxl__ao *ao, libxl__child *child, const char *const argv[], const int stdio[3],
                        uint64_t limit_ns);
 
-/* Of a child that is done: 0, or FAIL or TIMEDOUT with the program and its exit status or signal noted in ao.
- */
+/* Returns the result of a child that is done: 0 if its exit status is 0. `name` names the program in the message. Errors,
+ * recorded in ao: TIMEDOUT (the time limit has passed), FAIL (exit status, signal, or the exit status could not be read). */
 int libxl__child_result(const libxl__child *child, const char *name);
 
 #endif

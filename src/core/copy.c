@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: while a copy is under way, the O_NONBLOCK flags of its two descriptors. Guarded by the context's
- * lock.
+ * Owns: the O_NONBLOCK flags of a copy's two descriptors, until the copy is done or its operation ends. The descriptors belong
+ * to the caller, the buffer to the operation's gc. The context's lock guards all of it.
  *
- * Regular files cannot be polled and need not be: they are always ready, which is what EPERM of epoll means.
+ * Regular files need no polling: they are always ready, so reading and writing them never gives EAGAIN.
  */
 #include "libxl_internal.h"
 
@@ -58,14 +58,14 @@ static void to_ready(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
     run_copy(ctx, copy);
 }
 
-/* Reads once. Whether there is anything new to do. */
+/* Reads once. Returns false if the copy now waits for `from`, or has failed. */
 static bool read_once(libxl_ctx *ctx, libxl__copy *copy)
 {
     ssize_t got = read(copy->from_fd, copy->buffer, LIBXL__COPY_ROOM);
     if (got > 0) {
         copy->begin = 0;
         copy->end = (size_t)got;
-    } else if (got == 0 || errno == EIO) { /* a terminal whose other end is gone says EIO */
+    } else if (got == 0 || errno == EIO) { /* EIO: a terminal whose other end is closed */
         copy->ended = true;
     } else if (errno == EAGAIN) {
         if (libxl__fd_register(ctx, &copy->from, copy->from_fd, EPOLLIN, from_ready))
@@ -78,7 +78,7 @@ static bool read_once(libxl_ctx *ctx, libxl__copy *copy)
     return true;
 }
 
-/* write(2) that says EPIPE without the signal, whatever the application has made of SIGPIPE. */
+/* Like write(2), but raises no SIGPIPE, and leaves the application's handling of SIGPIPE unchanged. */
 static ssize_t write_quietly(int fd, const void *data, size_t length)
 {
     sigset_t pipe, before, pending;
@@ -89,13 +89,13 @@ static ssize_t write_quietly(int fd, const void *data, size_t length)
     ssize_t put = write(fd, data, length);
     int saved = errno;
     if (put < 0 && saved == EPIPE && !sigismember(&pending, SIGPIPE))
-        sigtimedwait(&pipe, NULL, &(struct timespec){0}); /* ours */
+        sigtimedwait(&pipe, NULL, &(struct timespec){0}); /* removes the signal that this write has raised */
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     errno = saved;
     return put;
 }
 
-/* Writes once. Whether there is anything new to do. */
+/* Writes once. Returns false if the copy now waits for `to`, or has failed. */
 static bool write_once(libxl_ctx *ctx, libxl__copy *copy)
 {
     ssize_t put = write_quietly(copy->to_fd, copy->buffer + copy->begin, copy->end - copy->begin);
@@ -118,7 +118,7 @@ static void run_copy(libxl_ctx *ctx, libxl__copy *copy)
     bool more = true;
     int steps = 0;
     while (more)
-        if (++steps > STEPS_PER_TURN) { /* others want to be served as well */
+        if (++steps > STEPS_PER_TURN) { /* a long copy must not delay other operations */
             if (libxl__timer_start(ctx, &copy->turn, 0, turn_started))
                 end_copy(copy, ERROR_NOMEM, "copying");
             more = false;

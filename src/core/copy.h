@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Copying between descriptors, without blocking and without losing an octet. */
+/* Copies octets from one descriptor to another without blocking. */
 #ifndef LIBXL__COPY_H
 #define LIBXL__COPY_H
 
@@ -7,24 +7,25 @@
 
 enum { LIBXL__COPY_ROOM = 64 << 10 };
 
-/* A copy that is under way. The operation's, zeroed. */
+/* A copy. Embed it in the operation's state; zero-initialise it. */
 typedef struct libxl__copy {
-    libxl__source source; /* fires when it is done */
-    libxl__fd from, to;
-    libxl__timer turn; /* to go on when others have been served */
-    int from_fd, to_fd, from_flags, to_flags;
-    uint64_t copied; /* octets written */
-    bool ended;      /* nothing more to read */
+    libxl__source source; /* attached until the copy is done; then the operation is woken */
+    libxl__fd from, to;   /* registered while the copy waits for the descriptor */
+    libxl__timer turn;    /* continues the copy after other callbacks have run */
+    int from_fd, to_fd, from_flags, to_flags; /* the flags to restore */
+    uint64_t copied;                          /* octets written */
+    bool ended;                               /* the end of `from` was read */
     bool done;
-    int rc; /* once done: 0, or FAIL with the errno noted in ao */
-    size_t begin, end;
-    char *buffer;
+    int rc;            /* valid once done: 0, or FAIL or NOMEM, recorded in ao */
+    size_t begin, end; /* the octets of the buffer that are still to be written */
+    char *buffer;      /* in the operation's gc */
 } libxl__copy;
 
 /*
- * Locked. Copies what `from` has, up to its end (EOF, or hang-up with nothing left), to `to`. `prefix` octets
- * go first. Both descriptors stay the caller's, are used non-blocking meanwhile, and have their flags again
- * afterwards, also when the operation ends early. Errors: NOMEM, FAIL.
+ * Call with the context locked, from any thread. Writes the `length` octets of `prefix` to `to`, then copies `from` to `to`
+ * until its end: EOF, or a terminal whose other end is closed. `prefix` is copied. The caller keeps both descriptors, and
+ * closes them only after the copy is done or the operation has ended. Both are non-blocking meanwhile; their flags are
+ * restored afterwards. Errors: NOMEM, FAIL (recorded in ao); then no copy has started. Later errors are in copy->rc.
  */
 int libxl__copy_start(libxl__ao *ao, libxl__copy *copy, int from, int to, const void *prefix, size_t length);
 

@@ -1,22 +1,25 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the lines of deliveries. Guarded by the context's lock, which is given up while the application's code
- * runs; what that needs is copied before. Any thread that is inside the library delivers; a thread that is
- * inside a delivery leaves what its own calls bring about to the loop that it will return to, so chains of
- * callbacks use no stack.
+ * Owns: the two queues of deliveries, and the events in them. The context's lock guards both. The lock is released while
+ * application code runs; everything that the code is called with is copied before. The entry of a delivery is a part of its
+ * event or of its operation, so queueing one cannot fail.
+ *
+ * Any thread that is inside the library makes deliveries, except workers. Application code that runs inside a delivery may
+ * call the library. The deliveries that such a call causes are deferred to the outer dispatch loop. So a chain of callbacks
+ * does not deepen the stack. Only a call that waits inside a delivery makes deliveries itself.
  */
 #include "libxl_internal.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-/* The deliveries that this thread is inside, of any contexts. Looked at in every call: hence the quick kind of
- * thread-local. */
+/* The deliveries, of all contexts, that this thread is inside. Every public function reads this list, so it uses the fastest
+ * thread-local model. */
 struct delivery_frame {
     const libxl_ctx *ctx;
     struct delivery_frame *outer;
-    bool deferred_any; /* calls in it have left something to the loop around it */
-    bool receives;     /* it is event_occurs */
+    bool deferred_any; /* a call inside it has deferred its deliveries */
+    bool receives;     /* it runs event_occurs */
 };
 static _Thread_local struct delivery_frame *innermost __attribute__((tls_model("initial-exec")));
 
@@ -55,7 +58,7 @@ void libxl__deliveries_open(libxl_ctx *ctx)
     STAILQ_INIT(&ctx->deliveries.events);
 }
 
-/* ---- the kinds */
+/* ---- the kinds of deliveries */
 
 static void event_delivered(libxl_ctx *ctx, libxl__ao *ao)
 {
@@ -71,7 +74,8 @@ static void deliver_event(libxl_ctx *ctx, libxl__delivery *delivery)
     libxl__ao *ao = delivery->ao;
     const libxl_event_hooks *receiver = ctx->hooks.receiver;
     if (!libxl__hooks_want(ctx, event)) {
-        libxl__event_queue(ctx, event); /* the receiver has been taken away meanwhile */
+        libxl__event_queue(ctx,
+                           event); /* the receiver was deregistered, or its mask was changed, meanwhile */
     } else {
         void (*occurs)(void *, libxl_event *) = receiver->event_occurs;
         void *user = ctx->hooks.receiver_user;
@@ -109,14 +113,14 @@ static void deliver_completion(libxl_ctx *ctx, libxl__delivery *delivery)
     libxl__ao_destroy(ctx, ao);
 }
 
-/* ---- the lines */
+/* ---- the queues */
 
 static struct libxl__delivery_queue *queue_of(libxl_ctx *ctx, const libxl__delivery *delivery)
 {
     return delivery->deliver == deliver_event ? &ctx->deliveries.events : &ctx->deliveries.calls;
 }
 
-/* Its memory is its owner's until it has been delivered. */
+/* `place` belongs to the event or the operation, and must live until the delivery is made or discarded. */
 static void enqueue(libxl_ctx *ctx, libxl__delivery *place, libxl__delivery delivery)
 {
     *place = delivery;
@@ -141,7 +145,7 @@ void libxl__deliver_completion(libxl_ctx *ctx, libxl__ao *ao)
     enqueue(ctx, &ao->delivery, (libxl__delivery){.deliver = deliver_completion, .ao = ao});
 }
 
-/* ---- delivering */
+/* ---- making deliveries */
 
 static void call_disaster_hook(libxl_ctx *ctx)
 {
@@ -157,7 +161,7 @@ static void call_disaster_hook(libxl_ctx *ctx)
     libxl__ctx_lock(ctx);
 }
 
-/* The first whose operation has no other under way; few have more than one. */
+/* Returns the oldest delivery of a queue whose operation has no other delivery in progress, or NULL. */
 static libxl__delivery *first_deliverable(const struct libxl__delivery_queue *queue)
 {
     libxl__delivery *delivery = STAILQ_FIRST(queue);
@@ -166,7 +170,7 @@ static libxl__delivery *first_deliverable(const struct libxl__delivery_queue *qu
     return delivery;
 }
 
-/* The first that nothing under way on another thread must be awaited for. */
+/* Returns the oldest delivery that may be made now, or NULL. While another thread runs the receiver, events are held back. */
 static libxl__delivery *next_delivery(libxl_ctx *ctx)
 {
     const libxl__deliveries *deliveries = &ctx->deliveries;
@@ -214,7 +218,7 @@ void libxl__deliver_at_once(libxl_ctx *ctx, const libxl_asyncop_how *how)
     libxl__ctx_leave(ctx);
 }
 
-/* Drops an operation's from a queue, or (NULL) all. */
+/* Discards the deliveries of an operation from a queue; ao NULL: all deliveries. They must have events. */
 static void drop_deliveries(libxl_ctx *ctx, struct libxl__delivery_queue *queue, const libxl__ao *ao)
 {
     libxl__delivery *delivery = STAILQ_FIRST(queue), *following;
@@ -237,6 +241,7 @@ void libxl__deliver_drop(libxl_ctx *ctx, const libxl__ao *ao)
 
 void libxl__deliveries_close(libxl_ctx *ctx)
 {
-    drop_deliveries(ctx, &ctx->deliveries.calls, NULL); /* events only: completions were waited for */
+    drop_deliveries(ctx, &ctx->deliveries.calls,
+                    NULL); /* only reports: the drain has delivered all completions */
     drop_deliveries(ctx, &ctx->deliveries.events, NULL);
 }

@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What is due to the application: completion callbacks, progress reports, events for its receiver. They are
- * delivered in order of occurrence; what belongs to one operation, and what the receiver gets, one after the
- * other. Events for the receiver have a line of their own: while it is busy, nobody looks through them.
+ * Deliveries: the pending calls of application code. A delivery is a completion callback, a progress report, or an event for
+ * the application's receiver (libxl_event_hooks).
+ *
+ * Deliveries are made in the order in which they occurred. Two deliveries of the same operation never run at the same time.
+ * Nor do two calls of the receiver on different threads. Events for the receiver have a queue of their own, so that no thread
+ * searches them while the receiver is busy.
+ *
+ * Call every function with the context locked, unless the comment says otherwise. Workers may queue deliveries; only other
+ * threads make them.
  */
 #ifndef LIBXL__DELIVER_H
 #define LIBXL__DELIVER_H
@@ -17,55 +23,55 @@ struct libxl__ao;
 
 typedef struct libxl__delivery libxl__delivery;
 struct libxl__delivery {
-    /* Called locked; gives up the lock for the application's code; ends with ao->delivering false, or ao
-     * destroyed. */
+    /* Called with the context locked. Unlocks it while application code runs. Returns with it locked, and with
+     * ao->delivering false or ao destroyed. */
     void (*deliver)(libxl_ctx *ctx, libxl__delivery *delivery);
-    struct libxl__ao *ao; /* whose it is; NULL: no operation's */
-    libxl_event *event;   /* NULL: a completion's callback */
-    uint64_t number;      /* in order of occurrence */
+    struct libxl__ao *ao; /* the operation that it belongs to; NULL: none */
+    libxl_event *event;   /* NULL: it is a completion callback */
+    uint64_t number;      /* ascending in the order of occurrence */
     STAILQ_ENTRY(libxl__delivery) link;
 };
 
 STAILQ_HEAD(libxl__delivery_queue, libxl__delivery);
 
 typedef struct libxl__deliveries {
-    struct libxl__delivery_queue calls;  /* of callbacks */
-    struct libxl__delivery_queue events; /* for the receiver */
-    uint64_t count;                      /* of all that have occurred */
-    uint32_t under_way;                  /* the application's code is running */
-    uint32_t receiving;                  /* of these, event_occurs */
-    bool missed;                         /* events may have been missed: the disaster hook is to be told */
-    libxl_event_type missed_type;        /* 0: of several types, or of any */
+    struct libxl__delivery_queue calls;  /* completion callbacks, and reports to callbacks */
+    struct libxl__delivery_queue events; /* events for the receiver */
+    uint64_t count;                      /* all deliveries ever queued; the next one's number */
+    uint32_t under_way;                  /* deliveries whose application code is running */
+    uint32_t receiving;                  /* those of them that run event_occurs */
+    bool missed;                         /* events may have been missed; the disaster hook must be called */
+    libxl_event_type missed_type;        /* their type; 0: several types, or any */
 } libxl__deliveries;
 
-/* Locked, all of them. */
-
+/* Called once, while the context is created. */
 void libxl__deliveries_open(libxl_ctx *ctx);
-/* Frees what has not been delivered. */
+/* Called once, unlocked, while the context is destroyed. Frees the events of the deliveries that were not made. */
 void libxl__deliveries_close(libxl_ctx *ctx);
 
-/* Whether anything stands in line, or has to be told. Asked at the end of every call. */
+/* Whether a delivery or a call of the disaster hook is pending. Inline, because every public function checks it. */
 static inline bool libxl__deliveries_pending(const libxl__deliveries *deliveries)
 {
     return !STAILQ_EMPTY(&deliveries->calls) || !STAILQ_EMPTY(&deliveries->events) || deliveries->missed;
 }
-/* Delivers the first that may be; whether there was one. */
+/* Makes the oldest delivery that may be made now; unlocks meanwhile. Returns false if there was none. Not on a worker. */
 bool libxl__deliver_one(libxl_ctx *ctx);
-/* Whether this thread is inside one of the context's deliveries. Locked or not. */
+/* Whether this thread is inside one of the context's deliveries. Needs no lock. */
 bool libxl__delivering_here(const libxl_ctx *ctx);
-/* The same; then what is due is left to the loop around that. */
+/* The same. If so, notes that pending deliveries are deferred to the outer dispatch loop. Needs no lock. */
 bool libxl__deliveries_defer(libxl_ctx *ctx);
-/* Not locked, and not inside a delivery: the callback of an operation that is done and that nobody else has seen. */
+/* Call unlocked, and not inside a delivery of this context. Calls the completion callback of an instant operation that has
+ * succeeded and that is visible to no other thread. Afterwards makes the deliveries that the callback has deferred. */
 void libxl__deliver_at_once(libxl_ctx *ctx, const libxl_asyncop_how *how);
 
-/* An event for the application's receiver; if there is none by then, it is queued. `ao`: whose report it is,
- * or NULL. */
+/* Queues the delivery of an event to the application's receiver. If the receiver does not want the event by then, the event
+ * goes to the queue of events instead. `ao`: the operation whose report it is; NULL: none. Takes ownership of the event. */
 void libxl__deliver_event(libxl_ctx *ctx, libxl_event *event, struct libxl__ao *ao);
-/* An operation's progress report, to its callback; the event is the delivery's. */
+/* Queues the delivery of an operation's progress report to its callback. Takes ownership of the event. */
 void libxl__deliver_report(libxl_ctx *ctx, libxl_event *event, struct libxl__ao *ao);
-/* An operation's completion, to its callback. */
+/* Queues the delivery of an operation's completion to its callback. The operation is destroyed after it. */
 void libxl__deliver_completion(libxl_ctx *ctx, struct libxl__ao *ao);
-/* Drops the reports of an operation that did not start. */
+/* Discards the pending reports of an operation that failed to start. */
 void libxl__deliver_drop(libxl_ctx *ctx, const struct libxl__ao *ao);
 
 #endif

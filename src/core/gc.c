@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the blocks of a gc. No lock of its own: a gc belongs to an operation, whose context's lock guards it.
+ * Owns: the malloc'ed blocks of each gc, until libxl__gc_end. Takes no lock: the lock of the gc's owner guards it.
  */
 #include "gc.h"
 
@@ -12,7 +12,7 @@
 #include <libxl.h>
 
 enum {
-    BLOCK_SIZE = 496, /* with the block's head and malloc's 512 */
+    BLOCK_SIZE = 496, /* octets; 512 with the headers of the block and of malloc */
     ALIGNMENT = 8,
 };
 
@@ -51,7 +51,7 @@ void *libxl__gc_alloc(libxl__gc *gc, size_t size)
 {
     if (size > SIZE_MAX / 2)
         return NULL;
-    size += !size; /* nothing is something, too: NULL means out of memory */
+    size += !size; /* NULL always means out of memory, so 0 octets need memory, too */
     size_t skip = -(uintptr_t)gc->next & (ALIGNMENT - 1);
     if ((size_t)(gc->end - gc->next) < skip + size) {
         if (add_block(gc, size))

@@ -1,31 +1,36 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Per-operation memory: taken piece by piece, given back all at once. */
+/*
+ * The memory of an operation: allocated piece by piece, freed all at once.
+ *
+ * A gc has no lock of its own. The lock that guards its owner guards it, too: for an operation, the context's lock. Memory
+ * from a gc is valid until libxl__gc_end.
+ */
 #ifndef LIBXL__GC_H
 #define LIBXL__GC_H
 
 #include <stdarg.h>
 #include <stddef.h>
 
-/* The memory of one operation; zero is the empty one. Guarded by its owner's lock. */
+/* Zero-initialise it: it is empty then. */
 typedef struct libxl__gc {
     struct libxl__gc_block *blocks;
-    char *next, *end; /* what is left of the newest block, or of the first memory given */
+    char *next, *end; /* the unused part of the newest block, or of libxl__gc_begin's memory */
 } libxl__gc;
 
-/* Lets gc begin with memory of the caller's, which outlives it. */
+/* Makes gc use the caller's memory first. The memory stays the caller's and must live until libxl__gc_end. */
 void libxl__gc_begin(libxl__gc *gc, void *memory, size_t size);
 
-/* Zeroed memory, aligned for numbers of 64 bits and pointers; NULL when the process is out of memory. */
+/* Returns zeroed memory, aligned to 8 octets; NULL: out of memory. A size of 0 gives a valid pointer. */
 void *libxl__gc_alloc(libxl__gc *gc, size_t size);
 
 /* Makes sure that the next allocations of `size` octets together, each a multiple of 8, do not fail. Errors: NOMEM. */
 int libxl__gc_reserve(libxl__gc *gc, size_t size);
 
-/* printf into the gc's memory; NULL when out of memory. */
+/* Formats a string in the gc's memory, like printf. NULL: out of memory. */
 char *libxl__gc_printf(libxl__gc *gc, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 char *libxl__gc_vprintf(libxl__gc *gc, const char *fmt, va_list args) __attribute__((format(printf, 2, 0)));
 
-/* Frees everything; gc is empty afterwards. */
+/* Frees all memory of the gc, which is empty afterwards. */
 void libxl__gc_end(libxl__gc *gc);
 
 #endif
