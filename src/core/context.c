@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the context and its one lock, which guards everything that hangs from the context. The lock is not
- * recursive; it is never held while application code runs, nor while anything blocks.
+ * Owns: the context, from libxl__ctx_create to libxl__ctx_destroy, and its lock, which guards everything in it. The lock
+ * is not recursive. No application code runs, and nothing blocks, while a thread holds it.
  */
 #include "libxl_internal.h"
 
@@ -16,7 +16,8 @@ void libxl__ctx_lock(libxl_ctx *ctx)
 
 static void show_queued_events(libxl_ctx *ctx)
 {
-    if (ctx->loop.outer_in_use) /* else threads that wait inside are woken, and without a system call */
+    if (ctx->loop
+            .outer_in_use) /* saves a system call: without the outer descriptor, waiters are woken directly */
         libxl__loop_show_events(ctx);
 }
 
@@ -158,6 +159,7 @@ void libxl__ctx_count(libxl_ctx *ctx, libxl_counters *out)
 void libxl__ctx_postfork(libxl_ctx *ctx)
 {
     libxl__loop_postfork(ctx);
-    pthread_mutex_init(&ctx->lock, NULL); /* who had it, at the fork, is not here */
+    pthread_mutex_init(&ctx->lock,
+                       NULL); /* the thread that held it at the fork does not exist in the child */
     ctx->closing = true;
 }

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The context: everything the library knows, under one lock. */
+/*
+ * The context: all state of the library, guarded by one lock.
+ *
+ * "Locked" and "unlocked" in the core's comments mean that the calling thread holds, or does not hold, this lock. It is not
+ * recursive. No application code runs, and nothing blocks, while a thread holds it.
+ */
 #ifndef LIBXL__CONTEXT_H
 #define LIBXL__CONTEXT_H
 
@@ -20,54 +25,57 @@ struct libxl__generators;
 struct libxl__ctx {
     pthread_mutex_t lock;
     xentoollog_logger *logger;
-    atomic_bool closing; /* no operation starts any more; the one thing that is read unlocked */
+    atomic_bool closing; /* no operation may start any more; may be read unlocked */
     libxl__timers timers;
     libxl__workers workers;
     libxl__aos aos;
     libxl__events events;
     libxl__hooks hooks;
     libxl__deliveries deliveries;
-    /* The state of the layers above: src/xen, src/events. The core only keeps the pointers. */
+    /* The state of src/xen and src/events, which own it. The core only stores the pointers. */
     struct libxl__xen *xen;
     struct libxl__generators *generators;
-    libxl__loop loop; /* last: it has the largest array */
+    libxl__loop loop; /* last, because it has the largest array */
 };
 
-/* The core alone: the pointers to the layers above are NULL. Errors: NOMEM, FAIL; *ctx_out is NULL then. */
+/* Creates a context without the state of src/xen and src/events, whose pointers are NULL. The logger stays the caller's and
+ * must outlive the context. Errors: NOMEM, FAIL; *ctx_out is NULL then. */
 int libxl__ctx_create(libxl_ctx **ctx_out, xentoollog_logger *logger);
 
-/* Stops new operations, aborts all, delivers every completion, joins the workers. Not locked. INVAL in a
- * callback. */
+/* Call unlocked. Lets no operation start any more, aborts those in progress, makes the deliveries until all operations have
+ * completed, and joins the workers. Errors: INVAL while a callback runs (nothing is changed then); FAIL if polling fails. */
 int libxl__ctx_drain(libxl_ctx *ctx);
 
-/* In the child of a fork: gives up the core's descriptors. */
+/* Call unlocked, in the child of a fork. Closes the child's copies of the core's descriptors. No operation may start. */
 void libxl__ctx_postfork(libxl_ctx *ctx);
 
-/* Frees a drained context. Not locked. */
+/* Call unlocked, after libxl__ctx_drain. Frees the context; no other thread may use it. */
 void libxl__ctx_destroy(libxl_ctx *ctx);
 
-/* Locked: the core's part of the counters; the rest is 0. */
+/* Call locked. Sets the core's counters, and the others to 0. */
 void libxl__ctx_count(libxl_ctx *ctx, libxl_counters *out);
 
-/* The lock is given up in these two ways only: then the descriptor tells of what is queued. */
+/* The lock is released only by libxl__ctx_unlock and libxl__ctx_sleep. Both first make the outer descriptor readable if events
+ * are queued. */
 void libxl__ctx_lock(libxl_ctx *ctx);
 void libxl__ctx_unlock(libxl_ctx *ctx);
-/* Gives it up until the condition is signalled, or until `deadline` (ns, monotonic; 0: none): then ETIMEDOUT, else 0. */
+/* Call locked. Releases the lock until `cond` is signalled or `deadline` has passed (ns, monotonic; 0: none). Returns with the
+ * lock held: ETIMEDOUT after the deadline, else 0. Spurious wakeups are possible. */
 int libxl__ctx_sleep(libxl_ctx *ctx, pthread_cond_t *cond, uint64_t deadline);
 
 /*
- * Locked: runs the operations that are due and delivers what is to be delivered to the application, for which
- * the lock is given up meanwhile. Returns when there is no more.
+ * Call locked, not on a worker. Runs the runnable operations and makes the pending deliveries, until none is left that this
+ * thread may make. The lock is released while application code runs.
  */
 void libxl__ctx_dispatch_all(libxl_ctx *ctx);
 
 /*
- * Locked: the same at the end of a public function. Inside a delivery of this context only the operations are
- * run, and the rest is left to the loop around it.
+ * Call locked, not on a worker. The same, for public functions. Inside a delivery of this context it only runs the runnable
+ * operations; deliveries are deferred to the outer dispatch loop.
  */
 void libxl__ctx_dispatch(libxl_ctx *ctx);
 
-/* How every public function ends: settle, then unlock. */
+/* Call locked, at the end of a public function: libxl__ctx_dispatch, then unlock. */
 void libxl__ctx_leave(libxl_ctx *ctx);
 
 #endif

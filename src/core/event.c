@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the queued events, from their occurrence until they are taken. The context's lock guards the queue.
+ * Owns: the queued events, from their occurrence until they are taken. The taker then owns an event, and frees it with
+ * libxl_event_free. The context's lock guards the queue.
  *
  * The completion event of an operation is a part of the operation's record, so it needs no memory of its own; freeing the
  * event frees the record. Every other event is malloc'ed in an event_box.
@@ -12,9 +13,9 @@
 #include <string.h>
 
 enum {
-    WORTH_AN_INDEX = 32, /* queued events: with fewer, a search is faster */
+    WORTH_AN_INDEX = 32, /* queued events; with fewer, searching the queue is faster */
     PAST = 1,            /* a deadline that has passed: 1 ns after the machine started */
-    /* While events are queued, one call of so many looks at the descriptors: */
+    /* While events are queued, only one of this many calls checks the descriptors: */
     TAKES_A_LOOK = 2,  /* libxl_event_take */
     WAITS_A_LOOK = 64, /* libxl_event_wait */
 };
@@ -147,8 +148,8 @@ void libxl__events_close(libxl_ctx *ctx)
 }
 
 /*
- * Looks at the descriptors, at each call if no events are queued, else at one call of `every`: a look costs a system call,
- * but a caller that always finds events must still learn of new ones in time.
+ * Checks the descriptors: at each call if no events are queued, else at every `every`-th call. A check costs a system call. But
+ * a caller that always finds queued events must still learn of new ones.
  */
 static int look(libxl_ctx *ctx, uint32_t every)
 {
@@ -161,7 +162,7 @@ static int look(libxl_ctx *ctx, uint32_t every)
 
 /* ---- many at a time */
 
-/* Fills the record, and frees the event if the record says all of it. */
+/* Fills the record. Frees the event if the record holds all of it; otherwise the record refers to the event. */
 static void fill_record(libxl_ctx *ctx, libxl_event *event, libxl_event_record *record)
 {
     *record = (libxl_event_record){
@@ -210,7 +211,7 @@ int libxl_event_is_for(const libxl_event *event, void *user)
     return event->for_user == *(const libxl_ev_user *)user;
 }
 
-/* Whether the index can answer this wish. Makes the index if the queue has become long. */
+/* Whether the index can find the events that `want` selects. Makes the index if the queue has become long. */
 static bool indexed(libxl__events *events, const libxl__waiter *want)
 {
     if (want->predicate != libxl_event_is_for)
@@ -251,8 +252,8 @@ int libxl_event_check(libxl_ctx *ctx, libxl_event **event_out, uint64_t typemask
     return *event_out ? 0 : libxl__refuse(ERROR_NOT_READY, NULL);
 }
 
-/* When this thread last returned from waiting for an event. A libxl_ctx_wake after that makes its next wait return: what the
- * thread has looked at since then may have changed before the wake. */
+/* When this thread last returned from waiting for an event; ns, monotonic. A later libxl_ctx_wake makes the thread's next wait
+ * return at once, because the thread may have checked its condition before the wake. */
 static _Thread_local uint64_t returned_at __attribute__((tls_model("initial-exec")));
 
 int libxl_event_wait_limit(libxl_ctx *ctx, libxl_event **event_out, uint64_t typemask,
@@ -268,7 +269,7 @@ int libxl_event_wait_limit(libxl_ctx *ctx, libxl_event **event_out, uint64_t typ
     libxl__waiter_begin(ctx, &waiter);
     int rc = ctx->events.queued ? look(ctx, WAITS_A_LOOK) : 0;
     libxl__ctx_dispatch_all(ctx);
-    /* There is always one look, even if the time is over or libxl_ctx_wake was called: callers that only poll need it. */
+    /* The descriptors are always checked once, even after the deadline or a libxl_ctx_wake: callers that only poll need it. */
     for (bool looked = false; !(*event_out = find(ctx, &waiter)) && !rc; looked = true) {
         const bool woken = ctx->events.woken_at && ctx->events.woken_at >= since;
         if (looked && woken)
@@ -289,7 +290,7 @@ int libxl_event_wait_limit(libxl_ctx *ctx, libxl_event **event_out, uint64_t typ
         return libxl__refuse(rc, "no such event within %d ms", milliseconds);
     return rc == ERROR_FAIL
                ? rc
-               : libxl__refuse(rc, NULL); /* FAIL has the message of the system call that failed */
+               : libxl__refuse(rc, NULL); /* FAIL: the message names the failed system call already */
 }
 
 int libxl_event_wait(libxl_ctx *ctx, libxl_event **event_out, uint64_t typemask,

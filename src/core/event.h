@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Events: the queue, and who gets an event: a waiting call, the application's receiver, or nobody yet. */
+/*
+ * Events: the queue of events, and the choice between the queue and the application's receiver (libxl_event_hooks).
+ *
+ * Call every function with the context locked, unless the comment says otherwise. Any thread may call it.
+ */
 #ifndef LIBXL__EVENT_H
 #define LIBXL__EVENT_H
 
@@ -15,40 +19,42 @@
 TAILQ_HEAD(libxl__event_list, libxl_event);
 
 typedef struct libxl__events {
-    struct libxl__event_list queue; /* what libxl_event_take, _check and _wait return, oldest first */
-    uint32_t queued;
+    struct libxl__event_list queue; /* the events for libxl_event_take, _check and _wait, oldest first */
+    uint32_t queued;                /* the number of events in the queue */
     uint32_t unlooked; /* calls that returned queued events since the descriptors were last looked at */
     libxl__event_index
         index; /* of the queue; made when libxl_event_is_for is used, dropped when the queue is empty */
     uint64_t woken_at; /* ns, monotonic: the last call of libxl_ctx_wake; 0: none */
 } libxl__events;
 
-/* Everything here: the context locked. */
-
+/* Called once, while the context is created. */
 void libxl__events_open(libxl_ctx *ctx);
-/* Frees the events that nobody has taken. */
+/* Called once, unlocked, while the context is destroyed. Frees the queued events. */
 void libxl__events_close(libxl_ctx *ctx);
 
-/* Makes an event that is not the completion of an operation, about the subject with this number. NULL: out of memory. */
+/* Makes an event about the subject with this number. `type` is not OPERATION_COMPLETE. The caller owns the event. Needs no
+ * lock. NULL: out of memory. */
 libxl_event *libxl__event_new(libxl_ctx *ctx, libxl_event_type type, uint32_t number, libxl_ev_user for_user);
 /*
- * For an event that libxl__event_new has made: a libxl_event_record can say all of it, with this `value`. An event of which
- * this is not said is handed out by libxl_event_take together with its record.
+ * Declares that a libxl_event_record with this `value` holds all that the event says. libxl_event_take then returns the
+ * record alone; otherwise it returns the event with the record. Only for an event from libxl__event_new. Needs no lock.
  */
 void libxl__event_fits_record(libxl_event *event, int32_t value);
-/* Frees an event that has been taken, or that is not to be reported after all. */
+/* Frees an event that was taken, or that is not to be reported after all. Not while it is queued. */
 void libxl__event_discard(libxl_ctx *ctx, libxl_event *event);
-/* Passes the event on, to the application's receiver if it wants it, else to the queue. Takes ownership; cannot fail. */
+/* Queues the event for delivery if the application's receiver wants it, else puts it into the queue of events. Takes ownership;
+ * cannot fail. */
 void libxl__event_occurred(libxl_ctx *ctx, libxl_event *event);
-/* Queues the event even if the application's receiver wants it. Takes ownership; cannot fail. */
+/* Puts the event into the queue of events even if the application's receiver wants it. Takes ownership; cannot fail. */
 void libxl__event_queue(libxl_ctx *ctx, libxl_event *event);
-/* Says that events of `type` (0: of any type) may have been lost because memory ran out: logs it, and has the application's
- * disaster hook called. */
+/* Call when events of `type` (0: of any type) may have been lost because memory ran out. Logs this, and queues a call of the
+ * application's disaster hook. */
 void libxl__event_missed(libxl_ctx *ctx, libxl_event_type type);
-/* The event's entry in the queue of deliveries (deliver.h). */
+/* Returns the event's entry for the queues of deliveries (deliver.h), which lives as long as the event. Needs no lock. */
 libxl__delivery *libxl__delivery_of_event(libxl_event *event);
 
-/* Whether an event passes a type mask and, if there is one, a predicate. */
+/* Whether the event's type is in the mask and the predicate, if there is one, accepts the event. Needs no lock. Bit 63 of the
+ * mask stands for all types from 63 on. */
 static inline bool libxl__event_wanted(const libxl_event *event, uint64_t typemask,
                                        libxl_event_predicate *predicate, void *user)
 {

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the table; the events belong to the queue. The context's lock guards it.
+ * Owns: the hash table, from libxl__event_index_make to libxl__event_index_drop. The events belong to the queue. The context's
+ * lock guards both.
  *
- * The table uses linear probing and is at most a quarter full. Removing an event moves the following ones up, so there are
- * no marks for removed entries, and events with the same for_user stay in their order.
+ * The table uses linear probing and is at most a quarter full. Removing an event moves the following events of its
+ * cluster, so the table needs no marks for removed events. Events with the same for_user stay in the order of the queue.
  */
 #include "libxl_internal.h"
 
 #include <stdlib.h>
 
-enum { FARTHEST = 128 }; /* slots from an event to its home: beyond that, searching the queue is as fast */
+enum {
+    FARTHEST = 128
+}; /* the largest distance from an event to its home slot; beyond it, searching the queue is as fast */
 
 static uint32_t home_of(const libxl__event_index *index, libxl_ev_user for_user)
 {
@@ -22,7 +25,7 @@ static uint32_t next(const libxl__event_index *index, uint32_t slot)
     return (slot + 1) & (index->room - 1);
 }
 
-/* Returns false if all slots near the event's home are taken. */
+/* Returns false if all slots near the event's home are occupied. */
 static bool put(libxl__event_index *index, libxl_event *event)
 {
     uint32_t slot = home_of(index, event->for_user);
@@ -36,7 +39,8 @@ static bool put(libxl__event_index *index, libxl_event *event)
     return true;
 }
 
-/* Replaces the table by one of this size, with all queued events. Without memory there is no table afterwards. */
+/* Replaces the table by one with `room` slots that holds all queued events. Returns false if there is no table now: memory has
+ * run out, or the table would be useless. */
 static bool make(libxl__event_index *index, const struct libxl__event_list *queue, uint32_t room)
 {
     libxl_event *event;
