@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What an application can hook into a context: its receiver of events (src/core/receiver.c) and its event loop
- * (src/core/osevent.c).
+ * The application's hooks in a context: its receiver of events (src/core/receiver.c) and its event loop
+ * (src/core/osevent.c). The context's lock guards the structure. The hooks belong to the application.
  */
 #ifndef LIBXL__HOOKS_H
 #define LIBXL__HOOKS_H
@@ -18,23 +18,23 @@ typedef struct libxl__hooks {
     void *receiver_user;
     const libxl_osevent_hooks *loop; /* the application's; NULL: none */
     void *loop_user;
-    void *for_app; /* what the application's fd_register has stored; fd_deregister gets it back */
-    bool registered, registering;
+    void *for_app;                    /* the value that fd_register stored; fd_deregister gets it */
+    bool registered, registering;     /* libxl_ctx_fd, with the application's loop */
     pthread_cond_t registration_done; /* signalled when `registering` becomes false */
 } libxl__hooks;
 
-/* While the context is made. */
+/* Called once, while the context is created. */
 void libxl__hooks_open(libxl_ctx *ctx);
-/* While the context is freed: ends the registration with the application's loop. Unlocked; no other thread uses it. */
+/* Called once, unlocked, while the context is destroyed. Deregisters the descriptor from the application's loop. */
 void libxl__hooks_close(libxl_ctx *ctx);
 
-/* Locked. Whether the application's receiver wants this event. */
+/* Call locked, from any thread. Whether the application's receiver wants this event. */
 bool libxl__hooks_want(libxl_ctx *ctx, const libxl_event *event);
 
 /*
- * Locked; gives up the lock meanwhile. Registers the context's descriptor with the application's loop, if there is one and
- * it is not registered yet. To be called before anything is started that has to be waited for. Returns 0, or whatever the
- * application's hook has returned.
+ * Call locked, not on a worker; releases the lock meanwhile. Registers the context's descriptor with the application's loop,
+ * if there is a loop and the descriptor is not registered yet. Call this before work starts that needs the loop.
+ * Errors: the value that the application's fd_register returned.
  */
 int libxl__hooks_need_loop(libxl_ctx *ctx);
 

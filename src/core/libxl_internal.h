@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What every source of the library includes: the public headers and the core. */
+/* The public header and all headers of the core. The library's C files include this header. */
 #ifndef LIBXL_INTERNAL_H
 #define LIBXL_INTERNAL_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the last error message of each thread, which is thread-local. Takes no lock. The logger must be thread-safe;
- * xentoollog's loggers are.
+ * Owns: the last error message of each thread. It is thread-local, lives as long as the thread, and needs no lock. The logger
+ * belongs to the application. Several threads may call it at the same time; xentoollog's loggers allow this.
  */
 #include "libxl_internal.h"
 
@@ -14,12 +14,12 @@ static _Thread_local char last_message[512];
 
 static bool is_inside_character(const char *p)
 {
-    return (*p & 0xc0) == 0x80; /* UTF-8 */
+    return (*p & 0xc0) == 0x80; /* a UTF-8 continuation octet */
 }
 
 /*
- * Keeps a message. The middle of a long one is left out, because its beginning names the field and its end says what is
- * wrong. UTF-8 characters are not cut.
+ * Stores a message. The middle of a long message is left out, because its beginning names the field and its end names the
+ * error. UTF-8 characters are not cut.
  */
 static void keep(const char *message)
 {
@@ -53,7 +53,8 @@ const char *libxl_error_message(void)
 int libxl__refuse(int rc, const char *fmt, ...)
 {
     const int saved = errno;
-    char usual[256], *longer = NULL; /* usually nothing is allocated: waits that time out are frequent */
+    char usual[256],
+        *longer = NULL; /* allocates only for long texts, because waits that time out are frequent */
     va_list args;
     if (!rc)
         return 0;
@@ -64,7 +65,7 @@ int libxl__refuse(int rc, const char *fmt, ...)
         errno = saved;
         va_start(args, fmt);
         if (vasprintf(&longer, fmt, args) < 0)
-            longer = NULL; /* the beginning will do */
+            longer = NULL; /* out of memory: `usual` holds the beginning of the text */
         va_end(args);
     }
     libxl__error_message_set(rc, longer ? longer : fmt ? usual : NULL);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * libxl's ways into an application's event loop: libxl_osevent_*.
+ * libxl's functions for an application's own event loop: libxl_osevent_*.
  *
- * Owns: the one registration with the application's loop, of libxl_ctx_fd. The context's lock guards it. The loop's hooks are
- * called unlocked; libxl's rules forbid them to call the library all the same.
+ * Owns: the registration of libxl_ctx_fd with the application's loop, from the first call of libxl__hooks_need_loop that
+ * succeeds until the context is freed. The context's lock guards it. The application's hooks are called unlocked. libxl's rules still forbid the hooks
+ * to call the library.
  *
- * No timeout is ever registered, because a deadline makes the descriptor readable. A late or repeated call of
- * libxl_osevent_occurred_fd does no harm: it finds nothing to do.
+ * No timeout is ever registered, because a timer that expires makes the descriptor readable. A late or repeated call of
+ * libxl_osevent_occurred_fd is harmless: it finds nothing to do.
  */
 #include "libxl_internal.h"
 
@@ -43,7 +44,7 @@ __attribute__((noinline)) static int register_loop(libxl_ctx *ctx)
 int libxl__hooks_need_loop(libxl_ctx *ctx)
 {
     libxl__hooks *hooks = &ctx->hooks;
-    while (hooks->registering) /* another thread registers; its result decides for this thread, too */
+    while (hooks->registering) /* another thread is registering; if it fails, this thread tries again below */
         libxl__ctx_sleep(ctx, &hooks->registration_done, 0);
     return !hooks->loop || hooks->registered ? 0 : register_loop(ctx);
 }
@@ -68,7 +69,7 @@ void libxl_osevent_occurred_timeout(libxl_ctx *ctx, void *for_libxl)
     (void)ctx, (void)for_libxl; /* no timeout is ever registered */
 }
 
-/* Leaves the timeout as it is: deadlines make the descriptor readable. */
+/* Does not change the timeout: a timer that expires makes the descriptor readable. */
 int libxl_osevent_beforepoll(libxl_ctx *ctx, int *nfds_io, struct pollfd *fds, int *timeout_upd,
                              struct timeval now)
 {

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The application's receiver of events: libxl_event_hooks. The context's lock guards the registration; the hooks are the
- * application's, and src/core/deliver.c calls them unlocked.
+ * The application's receiver of events (libxl_event_hooks).
+ *
+ * Owns: the pointer to the receiver. The context's lock guards it. The hooks belong to the application and must live while
+ * they are registered. src/core/deliver.c calls them unlocked.
  */
 #include "libxl_internal.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the worker threads and the queues of their lanes. The context's lock guards all of it; a worker gives up the
- * lock only while it sleeps or does a job's work.
+ * Owns: the worker threads, until libxl__workers_close, and the queues of the lanes. The jobs and the lanes belong to their
+ * users. The context's lock guards all of it. A worker releases the lock only while it sleeps or does a job's work.
  *
- * Each thread that ends joins the thread that ended before it; libxl__workers_close joins the last one.
+ * Each thread that ends joins the thread that ended before it. libxl__workers_close joins the last one.
  */
 #include "libxl_internal.h"
 
@@ -32,7 +32,7 @@ static void end_job(libxl_ctx *ctx, libxl__job *job)
     libxl__loop_look_again(ctx);
 }
 
-/* Waits for work. Returns false if the thread is to end. */
+/* Sleeps until a job is queued. Returns false if the thread must end. */
 static bool wait_for_work(libxl_ctx *ctx, libxl__lane *lane)
 {
     if (ctx->workers.closing)
@@ -81,7 +81,8 @@ static void *worker(void *argument)
     return NULL;
 }
 
-/* All signals are blocked: the application's handlers run on its own threads. */
+/* The thread blocks all signals, so that the application's signal handlers run only on the application's threads. Returns 0 or
+ * an errno. */
 static int start_thread(libxl__lane *lane)
 {
     sigset_t all, before;
@@ -158,7 +159,7 @@ void libxl__job_detach(libxl__job *job)
     assert(job->on_done);
     job->ao = NULL;
     if (job->state == LIBXL__JOB_RUNNING)
-        return; /* the worker calls on_done */
+        return; /* the worker calls on_done at the job's end */
     libxl__job_withdraw(job);
     job->on_done(ctx, job);
 }

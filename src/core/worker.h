@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Workers: threads for calls that block. They never run the application's code.
+ * Workers: threads for calls that block. They never run application code.
  *
- * Jobs are submitted to a lane: a queue with a bounded number of threads. Each user of workers opens a lane of its own,
- * so a slow job delays only jobs of its own kind. A lane starts a thread when a job finds none idle. A thread that has
- * been idle for a second ends.
+ * Jobs are submitted to a lane: a queue with a bounded number of threads. Each user of workers opens a lane of its own, so a
+ * slow job delays only jobs of its own kind. A lane starts a thread when a job is submitted while no thread is idle. A thread
+ * that has been idle for one second ends.
+ *
+ * "Locked" means that the caller holds the context's lock. Any thread may call these functions, unless the comment says
+ * otherwise.
  */
 #ifndef LIBXL__WORKER_H
 #define LIBXL__WORKER_H
@@ -23,9 +26,10 @@ typedef struct libxl__lane libxl__lane;
 
 /* A job. Embed it in the state that it works on; zero-initialise it, then set `work`, and `on_done` if needed. */
 struct libxl__job {
-    /* Called on a worker, unlocked. Does the work; may touch only the job's own data. */
+    /* Called on a worker, unlocked. Does the work. May access only the job's own data. */
     void (*work)(libxl_ctx *ctx, libxl__job *job);
-    /* Called on the worker, locked, when the work is done and no operation waits for it. May free the job. Optional. */
+    /* Called locked when the job has ended and no operation waits for it: on the worker, or by libxl__job_detach. May free
+     * the job. NULL: the job cannot be detached. */
     void (*on_done)(libxl_ctx *ctx, libxl__job *job);
     struct libxl__ao *ao; /* the operation that is woken when the work is done; NULL: none */
     enum { LIBXL__JOB_IDLE, LIBXL__JOB_QUEUED, LIBXL__JOB_RUNNING, LIBXL__JOB_DONE } state;
@@ -38,27 +42,28 @@ STAILQ_HEAD(libxl__jobs, libxl__job);
 /* A lane. Embed it in its owner's state, which must live until libxl__workers_close. */
 struct libxl__lane {
     libxl_ctx *ctx;
-    const char *name;
+    const char *name; /* of its threads; static */
     uint32_t most_threads;
     struct libxl__jobs queue;
-    pthread_cond_t work_to_do;
-    uint32_t threads, idle, queued, running;
-    uint32_t reservations; /* by operations that will submit a job: one thread stays while there are any */
+    pthread_cond_t work_to_do;               /* signalled when a job is queued, and when the context closes */
+    uint32_t threads, idle, queued, running; /* all threads; the idle ones; jobs */
+    uint32_t reservations; /* operations that will submit a job; one thread stays while there are any */
     SLIST_ENTRY(libxl__lane) link;
 };
 
 typedef struct libxl__workers {
     SLIST_HEAD(, libxl__lane) lanes;
-    pthread_cond_t thread_gone;
+    pthread_cond_t thread_gone; /* signalled when a thread ends */
     pthread_t last_gone; /* the last thread that ended; joined by the next one that ends, or when closing */
     bool any_gone, closing;
 } libxl__workers;
 
-/* Called once, while the context is made. */
+/* Called once, while the context is created. */
 void libxl__workers_open(libxl_ctx *ctx);
-/* Waits until all queued jobs are done, then ends and joins all threads and closes all lanes. Unlocked. */
+/* Called once, unlocked, while the context is drained, not on a worker. Waits until all queued jobs are done, then ends and
+ * joins all threads and closes all lanes. */
 void libxl__workers_close(libxl_ctx *ctx);
-/* Locked. Adds up jobs and threads of all lanes. */
+/* Locked. Adds the jobs and threads of all lanes to `out`. */
 void libxl__workers_count(libxl_ctx *ctx, libxl_counters *out);
 
 /*
@@ -77,17 +82,18 @@ void libxl__lane_open(libxl_ctx *ctx, libxl__lane *lane, const char *name, uint3
 int libxl__job_submit(libxl__lane *lane, struct libxl__ao *ao, libxl__job *job);
 
 /*
- * Locked. Makes sure that the lane keeps at least one thread until libxl__lane_release, so that libxl__job_submit cannot
- * fail. For an operation that submits its job at a point where it can no longer fail. Errors: FAIL, recorded in ao.
+ * Locked. Keeps at least one thread in the lane until libxl__lane_release, so that libxl__job_submit cannot fail. For an
+ * operation that submits a job at a point where it must not fail. Errors: FAIL (no thread can be started), recorded in ao.
  */
 int libxl__lane_reserve(struct libxl__ao *ao, libxl__lane *lane);
+/* Locked. Ends one successful reservation. */
 void libxl__lane_release(libxl__lane *lane);
 
-/* Locked. Removes a job from its queue. Returns false if a worker has begun it, or if it is not queued. */
+/* Locked. Removes a queued job from its queue; the job is idle then. Returns false if the job is not queued. */
 bool libxl__job_withdraw(libxl__job *job);
 
-/* Locked. Separates a submitted job that has `on_done` from its operation: `on_done` is called when it is done, at once
- * if no worker has begun it. */
+/* Locked. Separates a submitted job that has `on_done` from its operation. If a worker runs the job, the worker calls `on_done`
+ * at its end. Otherwise removes the job from its queue, if it is in it, and calls `on_done` before returning. */
 void libxl__job_detach(libxl__job *job);
 
 #endif
