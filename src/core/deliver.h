@@ -4,7 +4,7 @@
  * the application's receiver (libxl_event_hooks).
  *
  * Deliveries are made in the order in which they occurred. Two deliveries of the same operation never run at the same time.
- * Nor do two calls of the receiver on different threads. Events for the receiver have a queue of their own, so that no thread
+ * Two threads never call the receiver at the same time. Events for the receiver have a queue of their own, so that no thread
  * searches them while the receiver is busy.
  *
  * Call every function with the context locked, unless the comment says otherwise. Workers may queue deliveries; only other

@@ -9,7 +9,7 @@
  *                           fds timerfd eventfd "look again"
  *
  * One of the waiting threads is the leader: it polls the inner epoll. The others are followers: each sleeps on a condition
- * variable of its own. A follower is woken when its condition may have become true, or when it is to become the leader.
+ * variable of its own. A follower is woken when what it waits for may have happened, or when it must become the leader.
  *
  * Call every function in this header with the context locked, unless the comment says otherwise. Any thread may call it,
  * except that workers do not wait. The embedded structures belong to the caller: a libxl__fd must live until it is
@@ -26,7 +26,7 @@
 
 #include <libxl.h>
 
-/* The structure of which `pointer` is a member. */
+/* Converts a pointer to a structure's member into a pointer to the structure. */
 #define LIBXL__CONTAINER(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
 /* ---- a registered descriptor */
@@ -52,7 +52,7 @@ struct libxl__fd { /* zero-initialise it: it is not registered then */
 
 typedef struct libxl__waiter {
     pthread_cond_t cond;
-    bool woken;     /* the thread's condition may have become true */
+    bool woken;     /* what the thread waits for may have happened */
     bool following; /* asleep on cond */
     TAILQ_ENTRY(libxl__waiter) link;
 
@@ -68,7 +68,7 @@ LIST_HEAD(libxl__registered_fds, libxl__fd);
 enum { LIBXL__READY_AT_ONCE = 1024 };
 
 typedef struct libxl__loop {
-    int outer, inner;
+    int outer, inner;        /* epoll descriptors */
     libxl__fd look_again;    /* eventfd: makes the leader's poll return; see libxl__loop_look_again */
     int events_fd;           /* eventfd: readable while events are queued */
     bool look_again_pending; /* the eventfd is readable */
@@ -76,8 +76,8 @@ typedef struct libxl__loop {
     bool events_shown;       /* events_fd is readable */
     struct libxl__registered_fds registered;
     struct libxl__waiters waiters;
-    libxl__waiter *leader;
-    uint32_t descriptors; /* the number of registered descriptors that are not internal */
+    libxl__waiter *leader; /* the waiter whose thread polls now; NULL: none */
+    uint32_t descriptors;  /* the number of registered descriptors that are not internal */
     struct epoll_event ready[LIBXL__READY_AT_ONCE]; /* the results of the present libxl__loop_dispatch */
 } libxl__loop;
 
@@ -131,7 +131,7 @@ void libxl__waiter_begin(libxl_ctx *ctx, libxl__waiter *waiter);
 int libxl__waiter_wait(libxl_ctx *ctx, libxl__waiter *waiter, uint64_t deadline);
 void libxl__waiter_end(libxl_ctx *ctx, libxl__waiter *waiter);
 
-/* Makes the waiter's wait return, because its condition may have become true. Workers may call it. */
+/* Makes the waiter's wait return, because what it waits for may have happened. Workers may call it. */
 void libxl__waiter_wake(libxl_ctx *ctx, libxl__waiter *waiter);
 
 /* Wakes a follower, if there is no leader, so that it becomes the leader. For a thread that stops waiting or that is about to

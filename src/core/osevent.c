@@ -2,9 +2,9 @@
 /*
  * libxl's functions for an application's own event loop: libxl_osevent_*.
  *
- * Owns: the registration of libxl_ctx_fd with the application's loop, from the first call of libxl__hooks_need_loop that
- * succeeds until the context is freed. The context's lock guards it. The application's hooks are called unlocked. libxl's rules still forbid the hooks
- * to call the library.
+ * Owns: the registration of libxl_ctx_fd with the application's loop, from the first successful libxl__hooks_need_loop until
+ * the context is freed. The context's lock guards it. The application's hooks are called unlocked. libxl's rules still forbid
+ * the hooks to call the library.
  *
  * No timeout is ever registered, because a timer that expires makes the descriptor readable. A late or repeated call of
  * libxl_osevent_occurred_fd is harmless: it finds nothing to do.

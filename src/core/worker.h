@@ -24,7 +24,7 @@ struct libxl__ao;
 typedef struct libxl__job libxl__job;
 typedef struct libxl__lane libxl__lane;
 
-/* A job. Embed it in the state that it works on; zero-initialise it, then set `work`, and `on_done` if needed. */
+/* A job. Embed it in the state that its work needs. Zero-initialise it, then set `work`, and `on_done` if needed. */
 struct libxl__job {
     /* Called on a worker, unlocked. Does the work. May access only the job's own data. */
     void (*work)(libxl_ctx *ctx, libxl__job *job);
@@ -46,7 +46,7 @@ struct libxl__lane {
     uint32_t most_threads;
     struct libxl__jobs queue;
     pthread_cond_t work_to_do;               /* signalled when a job is queued, and when the context closes */
-    uint32_t threads, idle, queued, running; /* all threads; the idle ones; jobs */
+    uint32_t threads, idle, queued, running; /* all threads; idle threads; queued jobs; running jobs */
     uint32_t reservations; /* operations that will submit a job; one thread stays while there are any */
     SLIST_ENTRY(libxl__lane) link;
 };
