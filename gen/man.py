@@ -20,7 +20,7 @@ RETURNED = """\
 .I ao_how
 that is not NULL
 .B ERROR_ASYNC_INPROGRESS
-says that the operation has been started: its result is told by the callback or the event.
+says that the operation has been started: the callback or the event reports its result.
 Any other value: it did not start.
 """
 

@@ -31,7 +31,7 @@ SPELLING = {
     "uuid": "UUID",
 }
 
-# Builtin types that Python supports: the annotation, and the code for the module struct.
+# Builtin types that Python supports: C name -> (annotation, format character of Python's "struct" module, "" if it has none).
 BUILTINS = {"bool": ("bool", "?"), "char *": ("str", ""), "libxl_uuid": ("UUID", "16s")}
 
 LINE = 110

@@ -157,7 +157,7 @@ int libxl_evenable_disk_eject(libxl_ctx *ctx, uint32_t domid, const char *vdev, 
     if (rc) {
         free(copy);
         free(evgen);
-        libxl__error_message_set(rc, NULL);
+        libxl__refuse(rc, NULL);
     } else {
         *evgen_out = evgen;
     }

@@ -26,6 +26,6 @@ FIXTURE = Subject(
 OWN = Subject(
     files=sorted((ROOT / "idl").glob("*.idl")),
     folders=[ROOT / "src/include"],
-    sources=[ROOT / "src/core/log.c", ROOT / "src/lib/uuid.c", ROOT / "src/json/builtin.c"],
+    sources=[ROOT / "src/core/log.c", ROOT / "src/core/uuid.c", ROOT / "src/json/builtin.c"],
     by_hand={"libxl_uuid": (st.uuids().map(str), "00000000-0000-0000-0000-000000000000")},
 )

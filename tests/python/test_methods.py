@@ -16,7 +16,7 @@ import pytest
 @pytest.mark.parametrize("name", ["domain_pause", "domain_wait_gone", "domain_get_info", "domain_get_name"])
 @pytest.mark.parametrize("domid", [True, False, "0", None, 1.0, -1, 2**32])
 async def test_an_invalid_domid_is_refused(xen: aioxen.Context, name: str, domid: int) -> None:
-    """In each of the ways that a domid reaches the library: in C, by cffi, and through Python."""
+    """A positional domid is converted in C, one with limit= by cffi, and a keyword in Python."""
     before = xen.counters().operations_started
     for arguments, keywords in ([domid], {}), ([domid], {"limit": 1}), ([], {"domid": domid}):
         with pytest.raises((TypeError, OverflowError), match="domid"):

@@ -180,7 +180,10 @@ class BaseContext(ContextOperations):
         raise error_of(rc, message)
 
     def _make_event(self, kind: int, domid: int, value: int, uuid: bytes, address: int) -> types.Event | None:
-        """The event of a record; None if this release does not know its type."""
+        """Make the event of a libxl_event_record; None if this release does not know its type.
+
+        `address` is that of the whole libxl_event, for a type whose fields do not fit into the record.
+        """
         make = EVENTS.get(kind)
         return make(domid, v.uuid_of(uuid), value, ffi.cast("libxl_event *", address)) if make else None
 

@@ -74,7 +74,10 @@ class Operation(OperationFuture[T]):
         return f"finished exception={error!r}" if error else f"finished result={self.result()!r}"
 
     def cancel(self, msg: Any = None) -> bool:
-        """Ask the operation to stop. The future is cancelled when it has. False if it is done already."""
+        """Ask the operation to stop. The future is cancelled once the operation has stopped.
+
+        Returns False if the future is already done.
+        """
         if self.done():
             return False
         self._stop_message = msg

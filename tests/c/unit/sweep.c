@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PATIENCE_MS = 20000 };
+enum { DEADLINE_MS = 20000 };
 
 enum fault {
     ABORT,
@@ -251,7 +251,7 @@ static libxl_ctx *open_hooked(struct run *r)
 static void run_operation(struct run *r, const struct scenario *scenario)
 {
     libxl_event *event;
-    const uint64_t end = now_ms() + PATIENCE_MS;
+    const uint64_t end = now_ms() + DEADLINE_MS;
     open_hooked(r);
     const int started = start(r, scenario);
     if (started != ERROR_ASYNC_INPROGRESS) {
