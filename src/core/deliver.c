@@ -74,8 +74,8 @@ static void deliver_event(libxl_ctx *ctx, libxl__delivery *delivery)
     libxl__ao *ao = delivery->ao;
     const libxl_event_hooks *receiver = ctx->hooks.receiver;
     if (!libxl__hooks_want(ctx, event)) {
-        libxl__event_queue(ctx,
-                           event); /* the receiver was deregistered, or its mask was changed, meanwhile */
+        /* The receiver was deregistered, or its mask was changed, after the event was queued for it. */
+        libxl__event_queue(ctx, event);
     } else {
         void (*occurs)(void *, libxl_event *) = receiver->event_occurs;
         void *user = ctx->hooks.receiver_user;

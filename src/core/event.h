@@ -36,7 +36,7 @@ void libxl__events_close(libxl_ctx *ctx);
  * lock. NULL: out of memory. */
 libxl_event *libxl__event_new(libxl_ctx *ctx, libxl_event_type type, uint32_t number, libxl_ev_user for_user);
 /*
- * Declares that a libxl_event_record with this `value` holds all that the event says. libxl_event_take then returns the
+ * Declares that a libxl_event_record with this `value` holds all data of the event. libxl_event_take then returns the
  * record alone; otherwise it returns the event with the record. Only for an event from libxl__event_new. Needs no lock.
  */
 void libxl__event_fits_record(libxl_event *event, int32_t value);
