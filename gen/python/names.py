@@ -31,7 +31,8 @@ SPELLING = {
     "uuid": "UUID",
 }
 
-# Builtin types that Python supports: C name -> (annotation, format character of Python's "struct" module, "" if it has none).
+# Builtin types that Python supports: C name -> (annotation, format character of Python's "struct" module;
+# "" if it has none).
 BUILTINS = {"bool": ("bool", "?"), "char *": ("str", ""), "libxl_uuid": ("UUID", "16s")}
 
 LINE = 110
@@ -44,7 +45,7 @@ def camel(name: str) -> str:
 
 
 def member(value: m.EnumValue) -> str:
-    """The name of a value's member in Python, such as `DARK_BLUE`. `9PFS`, which is no identifier, becomes `_9PFS`."""
+    """The name of a value's member in Python: `DARK_BLUE`. `9PFS`, which is no identifier, becomes `_9PFS`."""
     return value.name if value.name.isidentifier() else f"_{value.name}"
 
 
@@ -112,8 +113,10 @@ class Names:
         return f'"{name}"' if self.package == "aioxen" else f'ffi.typeof("{name}")'
 
     def imports(self, text: str, extended: str = "") -> str:
-        """The import lines of a generated module. `text` has those of the package aioxen. In an extension they name its own
-        modules, and `extended` adds the lines that import from aioxen."""
+        """The import lines of a generated module. `text` has those of the package aioxen.
+
+        In an extension they name its own modules, and `extended` adds the lines that import from aioxen.
+        """
         if self.package == "aioxen":
             return text
         for module in "_convert", "_json", "_native", "types":

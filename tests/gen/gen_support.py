@@ -14,7 +14,7 @@ GOLDEN = HERE / "golden"
 RUNTIME = HERE / "runtime"
 WRONG = HERE / "wrong"
 FIXTURE = sorted((HERE / "fixture").glob("*.idl"))
-# Not "python": the fixture has types that the Python output does not support. That output has its own fixture.
+# Not "python": the fixture has types that the Python output does not support. That output has a fixture too.
 ONLY = ("--only", "c", "--only", "doc", "--only", "man", "--only", "schema")
 
 
