@@ -139,9 +139,9 @@ int libxl__child_start(libxl__ao *ao, libxl__child *child, const char *const arg
     if (error)
         return libxl__ao_fail(ao, ERROR_FAIL, "running %s: %s", argv[0], strerror(error));
     error = watch_exit(ao, child);
+    /* ESRCH: the child has ended, and the application has reaped it. */
     if (error == ESRCH)
-        return fail_for_lost_status(ao, argv[0],
-                                    ECHILD); /* the child has ended and was reaped by the application */
+        return fail_for_lost_status(ao, argv[0], ECHILD);
     if (error) {
         kill(child->pid, SIGKILL);
         waitpid(child->pid, NULL, 0); /* takes microseconds, because the child was killed */

@@ -159,7 +159,7 @@ void libxl__ctx_count(libxl_ctx *ctx, libxl_counters *out)
 void libxl__ctx_postfork(libxl_ctx *ctx)
 {
     libxl__loop_postfork(ctx);
-    pthread_mutex_init(&ctx->lock,
-                       NULL); /* the thread that held it at the fork does not exist in the child */
+    /* The thread that held the lock at the fork does not exist in the child. */
+    pthread_mutex_init(&ctx->lock, NULL);
     ctx->closing = true;
 }

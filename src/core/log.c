@@ -53,8 +53,8 @@ const char *libxl_error_message(void)
 int libxl__refuse(int rc, const char *fmt, ...)
 {
     const int saved = errno;
-    char usual[256],
-        *longer = NULL; /* allocates only for long texts, because waits that time out are frequent */
+    /* Memory is allocated only for long texts, because waits that time out are frequent. */
+    char usual[256], *longer = NULL;
     va_list args;
     if (!rc)
         return 0;
