@@ -45,7 +45,7 @@ def camel(name: str) -> str:
 
 
 def member(value: m.EnumValue) -> str:
-    """The name of a value's member in Python: `DARK_BLUE`. `9PFS`, which is no identifier, becomes `_9PFS`."""
+    """The name of a value's member in Python: `DARK_BLUE`. `9PFS`, no identifier, becomes `_9PFS`."""
     return value.name if value.name.isidentifier() else f"_{value.name}"
 
 
