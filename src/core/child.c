@@ -45,8 +45,8 @@ static void child_exited(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
     int error = waitid(P_PIDFD, (id_t)pidfd, &how, WEXITED | WNOHANG) ? errno : 0;
     if (!error && !how.si_pid)
         return;
-    child->wait_error =
-        error; /* ECHILD: the application has reaped the library's child, or ignores SIGCHLD */
+    /* ECHILD: the application has reaped the library's child, or ignores SIGCHLD. */
+    child->wait_error = error;
     child->signal = how.si_code == CLD_EXITED ? 0 : how.si_status;
     child->status = how.si_code == CLD_EXITED ? how.si_status : 0;
     libxl__fd_deregister(ctx, fd);

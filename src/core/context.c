@@ -16,8 +16,8 @@ void libxl__ctx_lock(libxl_ctx *ctx)
 
 static void show_queued_events(libxl_ctx *ctx)
 {
-    if (ctx->loop
-            .outer_in_use) /* saves a system call: without the outer descriptor, waiters are woken directly */
+    /* Saves a system call: if the application does not use the outer descriptor, waiters are woken directly. */
+    if (ctx->loop.outer_in_use)
         libxl__loop_show_events(ctx);
 }
 

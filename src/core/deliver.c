@@ -241,7 +241,7 @@ void libxl__deliver_drop(libxl_ctx *ctx, const libxl__ao *ao)
 
 void libxl__deliveries_close(libxl_ctx *ctx)
 {
-    drop_deliveries(ctx, &ctx->deliveries.calls,
-                    NULL); /* only reports: the drain has delivered all completions */
+    /* The queue of calls holds only reports: the drain has delivered all completions. */
+    drop_deliveries(ctx, &ctx->deliveries.calls, NULL);
     drop_deliveries(ctx, &ctx->deliveries.events, NULL);
 }

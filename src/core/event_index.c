@@ -10,9 +10,8 @@
 
 #include <stdlib.h>
 
-enum {
-    FARTHEST = 128
-}; /* the largest distance from an event to its home slot; beyond it, searching the queue is as fast */
+/* The largest distance in slots from an event to its home slot. Beyond it, searching the queue is as fast. */
+enum { FARTHEST = 128 };
 
 static uint32_t home_of(const libxl__event_index *index, libxl_ev_user for_user)
 {
