@@ -20,9 +20,9 @@ typedef struct libxl__ao libxl__ao;
 typedef struct libxl__source libxl__source;
 struct libxl__source { /* zero-initialise it: it is not attached then */
     libxl__ao *ao;
-    void (*stop)(libxl_ctx *ctx,
-                 libxl__source *source); /* deregisters the source, so that it never fires again */
-    SLIST_ENTRY(libxl__source) link;     /* an operation has few at a time */
+    /* Called locked. Deregisters the source, so that it never fires again. */
+    void (*stop)(libxl_ctx *ctx, libxl__source *source);
+    SLIST_ENTRY(libxl__source) link; /* an operation has few at a time */
 };
 SLIST_HEAD(libxl__sources, libxl__source);
 
