@@ -15,7 +15,8 @@ typedef struct ask {
     libxl__await acknowledged;
     libxl__xs_batch *request; /* or what confirms the acknowledgement */
     libxl__xs_batch *withdrawal;
-    bool written; /* xenstored has confirmed the request */
+    libxl__xs_request *present; /* the node's value when the withdrawal reads it */
+    bool written;               /* xenstored has confirmed the request */
 } domain_shutdown_state, domain_reboot_state;
 
 static const char *request_of(const libxl__ao *ao)
@@ -38,14 +39,20 @@ static int check_domain(libxl__ao *ao, const struct ask *s)
     return destroyed(ao);
 }
 
-/* The transaction changes nothing if the domain has died, or if its number is another domain's. */
-static libxl__xs_batch *prepare_write(libxl__ao *ao, const char *from, const char *to)
+/*
+ * Writes `to`, if the node holds `from` (NULL: whatever it holds); *present_out is what it holds then. The transaction changes
+ * nothing if the domain has died, or if its domid is another domain's.
+ */
+static libxl__xs_batch *prepare_write(libxl__ao *ao, const char *from, const char *to,
+                                      libxl__xs_request **present_out)
 {
     const uint32_t domid = ao->subject.number;
     libxl__xs_batch *batch = libxl__xs_batch_new(ao, domid);
     if (!batch)
         return NULL;
     libxl__xs_require_domain(batch, &ao->subject.uuid);
+    if (present_out)
+        *present_out = libxl__xs_read(batch, "/local/domain/%u/control/shutdown", domid);
     if (from)
         libxl__xs_require(batch, ERROR_NOT_READY, from, "/local/domain/%u/control/shutdown", domid);
     libxl__xs_write(batch, LIBXL__XS_GUESTS, to, "/local/domain/%u/control/shutdown", domid);
@@ -63,7 +70,7 @@ static int request_start(libxl__ao *ao, struct ask *s)
     int rc = libxl__hv_info(ao, domid, &info);
     if (rc)
         return rc;
-    s->request = prepare_write(ao, NULL, request_of(ao));
+    s->request = prepare_write(ao, NULL, request_of(ao), NULL);
     if (!s->request)
         return ERROR_NOMEM;
     rc = libxl__domain_source_start(ao, &s->domain, &info);
@@ -95,9 +102,16 @@ static int begin_withdrawal(libxl__ao *ao, struct ask *s)
     libxl__xs_batch_free(
         s->request); /* its transaction is given up, or ends before the withdrawal's begins */
     s->request = NULL;
-    s->withdrawal = prepare_write(ao, request_of(ao), "");
+    s->withdrawal = prepare_write(ao, request_of(ao), "", &s->present);
     const int rc = s->withdrawal ? libxl__xs_run(s->withdrawal, LIBXL__XS_TRANSACTION) : ERROR_NOMEM;
     return rc ? rc : LIBXL__AO_WAIT;
+}
+
+/* The guest empties or removes the node. Any other value is another toolstack's request. */
+static bool is_acknowledged(const struct ask *s)
+{
+    const char *value = libxl__xs_value(s->present);
+    return !value || !*value;
 }
 
 /* Withdraws the request, unless the guest has acknowledged it or another toolstack has written one of its own. */
@@ -116,7 +130,7 @@ static int request_undo(libxl__ao *ao, struct ask *s)
     }
     const int rc = libxl__xs_rc(s->withdrawal);
     if (rc == ERROR_NOT_READY)
-        return s->written ? LIBXL__AO_CARRIED_OUT : 0;
+        return s->written && is_acknowledged(s) ? LIBXL__AO_CARRIED_OUT : 0;
     return rc == ERROR_DOMAIN_DESTROYED ? 0 : rc;
 }
 
