@@ -99,10 +99,11 @@ static int destroy_start(libxl__ao *ao, struct teardown *t)
 
 static int destroy_poll(libxl__ao *ao, struct teardown *t)
 {
-    const int error = t->destroy.errnoval;
     if (!libxl__hv_destroy_done(&t->destroy))
         return LIBXL__AO_WAIT;
-    if (error && error != ESRCH) /* ESRCH: somebody else has destroyed it meanwhile */
+    /* The job's members are the worker's until it is done. ESRCH: somebody else has destroyed the domain meanwhile. */
+    const int error = t->destroy.errnoval;
+    if (error && error != ESRCH)
         return libxl__ao_fail(ao, libxl__errno_rc(error), "destroying domain %u: %s", ao->subject.number,
                               strerror(error));
     libxl__domains_look_soon(ao->ctx);
