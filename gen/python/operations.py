@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from aioxen.operation import Operation
 '''
 
-# The operations whose Domain methods are written by hand, in domain.py: these do more than the operation.
+# Operations whose Domain methods are written by hand in domain.py: such a method does more than its operation.
 BY_HAND = {"domain_shutdown", "domain_reboot"}
 
 

@@ -8,7 +8,7 @@
 
 #include "nested.h"
 
-/* Embed this in the parent's state; zero-initialise it, then fill in the first part. */
+/* Embed this in the parent's state; zero-initialise it, then set the members above the empty line. */
 typedef struct libxl__group {
     const libxl__ao_class *cls; /* of the members */
     const char

@@ -128,8 +128,8 @@ int libxl_ctx_free(libxl_ctx *ctx);
 
 /*
  * Explains the most recent failure that this thread was told of, by a call's return value or by the callback
- * that is running: it names the argument, field or path. Of a message that is longer than 511 octets the
- * middle is replaced by "...". Never NULL. The text is valid until this thread's next call of the library.
+ * that is running. It names the argument, field or path. If a message is longer than 511 octets, "..." replaces
+ * its middle. Never NULL. The text is valid until this thread's next call of the library.
  */
 const char *libxl_error_message(void);
 

@@ -47,26 +47,28 @@ static void put(libxl_domid domid, const char *value)
     fixture_write(path, value);
 }
 
-static void an_unacknowledged_request_is_withdrawn(scene *s)
+/* Passes the deadline of a request that `value` (NULL: nothing) has replaced. The node holds `left` afterwards. */
+static void check_timeout(scene *s, const char *value, const char *left)
 {
     libxl_domid domid;
     op *o = ask(s, &domid);
     assert_false(op_done(o));
+    if (value)
+        put(domid, value);
     pass_time(s->ctx, LONG_S);
     assert_int_equal(op_result(o), ERROR_GUEST_TIMEDOUT);
-    wait_node(s, domid, "control/shutdown", "");
+    wait_node(s, domid, "control/shutdown", left);
     guest_destroy(s->ctx, domid);
+}
+
+static void an_unacknowledged_request_is_withdrawn(scene *s)
+{
+    check_timeout(s, NULL, "");
 }
 
 static void another_request_is_not_withdrawn(scene *s)
 {
-    libxl_domid domid;
-    op *o = ask(s, &domid);
-    put(domid, "reboot");
-    pass_time(s->ctx, LONG_S);
-    assert_int_equal(op_result(o), ERROR_GUEST_TIMEDOUT);
-    wait_node(s, domid, "control/shutdown", "reboot");
-    guest_destroy(s->ctx, domid);
+    check_timeout(s, "reboot", "reboot");
 }
 
 /* No later event reports the domain's end, so the operation must notice it here and not by the periodic check. */
