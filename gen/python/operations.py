@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from aioxen.operation import Operation
 '''
 
-# Operations whose Domain methods are written by hand in domain.py: such a method does more than its operation.
+# Operations whose Domain methods are written by hand in domain.py: each method does more than the operation.
 BY_HAND = {"domain_shutdown", "domain_reboot"}
 
 
