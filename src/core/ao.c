@@ -218,6 +218,16 @@ static int advance(libxl__ao *ao)
     return ao->cls->phases ? libxl__phases_run(ao) : ao->cls->body(ao, ao->args);
 }
 
+/* The loop is broken, so sources do not fire any more. A stop request still ends the operation. Sleeps if it does not end at
+ * once, because its jobs may end it. */
+static void stop_without_loop(libxl__ao *ao)
+{
+    libxl__ao_request_stop(ao, ERROR_FAIL);
+    libxl__ctx_dispatch_all(ao->ctx);
+    if (!ao->notified)
+        libxl__ctx_sleep(ao->ctx, &ao->waiter->cond, libxl__now() + LIBXL__MILLISECONDS(10));
+}
+
 __attribute__((noinline)) static void wait_until_notified(libxl__ao *ao)
 {
     libxl_ctx *ctx = ao->ctx;
@@ -225,9 +235,8 @@ __attribute__((noinline)) static void wait_until_notified(libxl__ao *ao)
     libxl__waiter_begin(ctx, &waiter);
     ao->waiter = &waiter;
     while (!ao->notified)
-        /* The loop is broken, so sources do not fire any more. A stop request still ends the operation. */
         if (libxl__waiter_wait(ctx, &waiter, 0))
-            libxl__ao_request_stop(ao, ERROR_FAIL);
+            stop_without_loop(ao);
     ao->waiter = NULL;
     libxl__waiter_end(ctx, &waiter);
 }

@@ -106,7 +106,8 @@ int libxl__ctx_drain(libxl_ctx *ctx)
     ctx->aos.drained = NULL;
     libxl__waiter_end(ctx, &waiter);
     libxl__ctx_leave(ctx);
-    libxl__workers_close(ctx);
+    if (!rc)
+        libxl__workers_close(ctx);
     return rc;
 }
 

@@ -43,7 +43,8 @@ struct libxl__ctx {
 int libxl__ctx_create(libxl_ctx **ctx_out, xentoollog_logger *logger);
 
 /* Call unlocked. Lets no operation start any more, aborts those in progress, makes the deliveries until all operations have
- * completed, and joins the workers. Errors: INVAL while a callback runs (nothing is changed then); FAIL if polling fails. */
+ * completed, and joins the workers. Errors: INVAL while a callback runs (nothing is changed then); FAIL if polling fails while
+ * operations are in progress (the call may be repeated). */
 int libxl__ctx_drain(libxl_ctx *ctx);
 
 /* Call unlocked, in the child of a fork. Closes the child's copies of the core's descriptors. No operation may start. */

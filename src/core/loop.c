@@ -12,7 +12,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -283,17 +282,18 @@ static int milliseconds_until(uint64_t deadline)
 
 static int poll_as_leader(libxl_ctx *ctx, libxl__waiter *waiter, uint64_t deadline)
 {
-    struct pollfd inner = {.fd = ctx->loop.inner, .events = POLLIN};
+    struct epoll_event unused; /* level-triggered, so the entry stays ready for libxl__loop_dispatch */
     int timeout = milliseconds_until(deadline);
     ctx->loop.leader = waiter;
     libxl__ctx_unlock(ctx);
-    int polled = poll(&inner, 1, timeout);
+    /* Not poll(2), which fails with EINVAL where RLIMIT_NOFILE is 0. */
+    int polled = epoll_wait(ctx->loop.inner, &unused, 1, timeout);
     int saved = errno;
     libxl__ctx_lock(ctx);
     ctx->loop.leader = NULL;
     if (polled < 0 && saved != EINTR) {
         errno = saved;
-        return system_call_failed(ctx, "poll");
+        return system_call_failed(ctx, "epoll_wait");
     }
     return libxl__loop_dispatch(ctx);
 }

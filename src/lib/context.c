@@ -47,7 +47,7 @@ int libxl_ctx_free(libxl_ctx *ctx)
     if (!ctx)
         return 0;
     int rc = libxl__ctx_drain(ctx);
-    if (rc != ERROR_INVAL) /* INVAL: called from a callback; nothing has been closed */
+    if (!rc) /* else operations may still use the context */
         close_layers(ctx);
     return rc;
 }

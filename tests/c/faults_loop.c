@@ -8,16 +8,75 @@
 
 /* ---- no descriptors are left */
 
+/* poll(2) refuses more entries than RLIMIT_NOFILE. A sandbox may set it to 0 once the context is open. */
+static struct rlimit allow_descriptors(rlim_t count)
+{
+    struct rlimit before, now;
+    getrlimit(RLIMIT_NOFILE, &before);
+    now = (struct rlimit){.rlim_cur = count, .rlim_max = before.rlim_max};
+    setrlimit(RLIMIT_NOFILE, &now);
+    return before;
+}
+
 static void an_instant_operation_needs_no_descriptor(scene *s)
 {
     libxl_domid domid = guest(s, "b", true);
-    struct rlimit before, none;
-    getrlimit(RLIMIT_NOFILE, &before);
-    none = (struct rlimit){.rlim_cur = 1,
-                           .rlim_max = before.rlim_max}; /* poll(2) refuses more entries than this */
-    setrlimit(RLIMIT_NOFILE, &none);
+    const struct rlimit before = allow_descriptors(0);
     int rc = RUN(s, libxl_domain_pause(s->ctx, domid, how));
     setrlimit(RLIMIT_NOFILE, &before);
+    assert_int_equal(rc, 0);
+    destroy(s, domid);
+}
+
+/* xenstore's replies, a time limit, a worker's result, and the close. */
+static void operations_wait_without_descriptors(scene *s)
+{
+    libxl_domid domid = guest(s, "b", true);
+    char *name = NULL;
+    libxl_shutdown_reason reason;
+    const struct rlimit before = allow_descriptors(0);
+    const int read = libxl_domain_get_name(s->ctx, domid, &name, NULL);
+    libxl_ao_set_limit(s->ctx, NULL, 20);
+    const int limited = libxl_domain_wait_shutdown(s->ctx, domid, &reason, NULL);
+    libxl_ao_set_limit(s->ctx, NULL, 0);
+    const int destroyed = libxl_domain_destroy(s->ctx, domid, NULL);
+    setrlimit(RLIMIT_NOFILE, &before);
+    free(name);
+    assert_int_equal(read, 0);
+    assert_int_equal(limited, ERROR_TIMEDOUT);
+    assert_int_equal(destroyed, 0);
+}
+
+static void *wake_later(void *ctx)
+{
+    sleep_ms(30);
+    libxl_ctx_wake(ctx);
+    return NULL;
+}
+
+static void a_wake_up_needs_no_descriptors(scene *s)
+{
+    libxl_event *event;
+    pthread_t thread;
+    const struct rlimit before = allow_descriptors(0);
+    pthread_create(&thread, NULL, wake_later, s->ctx);
+    const int rc = libxl_event_wait_limit(s->ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL, 50000);
+    pthread_join(thread, NULL);
+    setrlimit(RLIMIT_NOFILE, &before);
+    assert_int_equal(rc, ERROR_NOT_READY);
+}
+
+static void a_context_closes_without_descriptors(scene *s)
+{
+    libxl_ctx *ctx;
+    const libxl_domid domid = guest(s, "b", true);
+    const libxl_asyncop_how how = {.u.for_event = 1};
+    assert_int_equal(libxl_ctx_alloc(&ctx, LIBXL_VERSION, 0, NULL), 0);
+    const int started = libxl_domain_shutdown(ctx, domid, &how); /* closing withdraws the request */
+    const struct rlimit before = allow_descriptors(0);
+    const int rc = libxl_ctx_free(ctx);
+    setrlimit(RLIMIT_NOFILE, &before);
+    assert_int_equal(started, ERROR_ASYNC_INPROGRESS);
     assert_int_equal(rc, 0);
     destroy(s, domid);
 }
@@ -97,6 +156,9 @@ static void a_completion_wakes_its_own_waiter_only(scene *s)
 
 static const body bodies[] = {
     BODY(an_instant_operation_needs_no_descriptor, ALONE),
+    BODY(operations_wait_without_descriptors, ALONE | RUNS_ONCE),
+    BODY(a_wake_up_needs_no_descriptors, RUNS_ONCE),
+    BODY(a_context_closes_without_descriptors, RUNS_ONCE),
     BODY(an_abort_may_follow_an_expired_time_limit, ASYNCHRONOUS),
     BODY(a_completion_wakes_its_own_waiter_only, RUNS_ONCE),
 };
