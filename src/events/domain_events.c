@@ -16,7 +16,8 @@
 struct libxl__evgen {
     libxl__generator generator;
     libxl__domain_observer observer; /* registered if the generator is for all domains */
-    uint32_t domid;                  /* LIBXL_DOMID_ALL: all domains */
+    libxl__domains_listener listener;
+    uint32_t domid; /* LIBXL_DOMID_ALL: all domains */
     libxl_ev_user user;
     bool lifecycle; /* reports DOMAIN_DYING and DOMAIN_GONE; else libxl's DOMAIN_DEATH */
     LIST_HEAD(, followed) followed;
@@ -131,6 +132,22 @@ static int follow_all(libxl_ctx *ctx, struct libxl__evgen *evgen)
     return rc;
 }
 
+/* Changes may have been missed: reported once for each generator. */
+static void changes_lost(libxl_ctx *ctx, libxl__domains_listener *listener)
+{
+    const struct libxl__evgen *evgen = LIBXL__CONTAINER(listener, struct libxl__evgen, listener);
+    if (!evgen->lifecycle) /* DOMAIN_DEATH is libxl's; its users know no other event */
+        return;
+    libxl_event *event =
+        libxl__event_new(ctx, LIBXL_EVENT_TYPE_DOMAIN_EVENTS_LOST, evgen->domid, evgen->user);
+    if (!event) {
+        libxl__event_missed(ctx, 0);
+        return;
+    }
+    libxl__event_fits_record(event, 0);
+    libxl__event_occurred(ctx, event);
+}
+
 /* ---- a generator for one domain */
 
 static int follow_one(libxl_ctx *ctx, struct libxl__evgen *evgen)
@@ -151,6 +168,7 @@ static void close_evgen(libxl_ctx *ctx, libxl__generator *generator)
 {
     struct libxl__evgen *evgen = LIBXL__CONTAINER(generator, struct libxl__evgen, generator);
     unfollow_all(ctx, evgen);
+    libxl__domains_unlisten(ctx, &evgen->listener);
     free(evgen);
 }
 
@@ -160,8 +178,11 @@ static int enable_locked(libxl_ctx *ctx, struct libxl__evgen *evgen)
     if (rc || ctx->closing)
         return libxl__refuse(rc ? rc : ERROR_CLOSED, NULL);
     rc = evgen->domid == LIBXL_DOMID_ALL ? follow_all(ctx, evgen) : follow_one(ctx, evgen);
-    if (!rc)
+    if (!rc) {
+        evgen->listener.lost = changes_lost;
+        libxl__domains_listen(ctx, &evgen->listener);
         libxl__generator_add(ctx, &evgen->generator, close_evgen);
+    }
     return rc;
 }
 

@@ -114,10 +114,11 @@ static int destroy_poll(libxl__ao *ao, struct teardown *t)
 
 static int gone_poll(libxl__ao *ao, struct teardown *t)
 {
-    (void)ao;
-    if (!libxl__xs_done(t->cleaning) || (t->exists && t->domain.follower.phase != LIBXL__DOMAIN_GONE))
-        return LIBXL__AO_WAIT;
-    return libxl__xs_result(t->cleaning);
+    const bool gone = !t->exists || t->domain.follower.phase == LIBXL__DOMAIN_GONE;
+    const int rc = gone ? 0 : libxl__domain_source_check(ao);
+    if (rc)
+        return rc;
+    return gone && libxl__xs_done(t->cleaning) ? libxl__xs_result(t->cleaning) : LIBXL__AO_WAIT;
 }
 
 static int gone_start(libxl__ao *ao, struct teardown *t)

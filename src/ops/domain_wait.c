@@ -24,8 +24,10 @@ static int stopped_poll(libxl__ao *ao, libxl__domain_source *domain)
         *args->out.reason = libxl__hv_shutdown_reason(domain->follower.code);
         return 0;
     }
-    if (domain->follower.phase < LIBXL__DOMAIN_DYING)
-        return LIBXL__AO_WAIT;
+    if (domain->follower.phase < LIBXL__DOMAIN_DYING) {
+        const int rc = libxl__domain_source_check(ao);
+        return rc ? rc : LIBXL__AO_WAIT;
+    }
     return libxl__ao_fail(ao, ERROR_DOMAIN_DESTROYED, "domid: domain %u was destroyed", ao->subject.number);
 }
 
@@ -44,8 +46,10 @@ static int gone_start(libxl__ao *ao, libxl__domain_source *domain)
 
 static int gone_poll(libxl__ao *ao, libxl__domain_source *domain)
 {
-    (void)ao;
-    return domain->follower.phase == LIBXL__DOMAIN_GONE ? 0 : LIBXL__AO_WAIT;
+    if (domain->follower.phase == LIBXL__DOMAIN_GONE)
+        return 0;
+    const int rc = libxl__domain_source_check(ao);
+    return rc ? rc : LIBXL__AO_WAIT;
 }
 
 #include "_libxl_phases_domain_wait_gone.h"

@@ -17,6 +17,13 @@
 #define IDLE_INTERVAL  LIBXL__SECONDS(2) /* for a domain that xenstored does not know of */
 #define NEVER          (UINT64_MAX / 2)
 
+/* The callback of a followed domain that is a source of an operation. */
+static void domain_changed(libxl_ctx *ctx, libxl__domain_follower *follower)
+{
+    (void)ctx;
+    libxl__source_fire(&LIBXL__CONTAINER(follower, libxl__domain_source, follower)->source);
+}
+
 /* The flags that determine a domain's phase, and the reason of its shutdown. */
 #define PHASE_FLAGS                                                                                          \
     (XEN_DOMINF_dying | XEN_DOMINF_shutdown | XEN_DOMINF_shutdownmask << XEN_DOMINF_shutdownshift)
@@ -127,6 +134,8 @@ static void call_observers(libxl_ctx *ctx, const xc_domaininfo_t *page, int coun
     }
 }
 
+/* ---- planning */
+
 /* Whether a domain is followed or an observer is registered. */
 static bool has_users(const libxl__domains *domains)
 {
@@ -169,28 +178,87 @@ static void timer_expired(libxl_ctx *ctx, libxl__timer *timer)
         plan_next_look(ctx);
 }
 
-int libxl__domains_look(libxl_ctx *ctx)
+/* ---- a list that cannot be fetched */
+
+void libxl__domains_listen(libxl_ctx *ctx, libxl__domains_listener *listener)
+{
+    LIST_INSERT_HEAD(&ctx->xen->domains.listeners, listener, link);
+}
+
+void libxl__domains_unlisten(libxl_ctx *ctx, libxl__domains_listener *listener)
+{
+    (void)ctx;
+    LIST_REMOVE(listener, link);
+}
+
+void libxl__domains_lost(libxl_ctx *ctx)
+{
+    libxl__domains_listener *listener;
+    LIST_FOREACH (listener, &ctx->xen->domains.listeners, link)
+        listener->lost(ctx, listener);
+}
+
+static bool list_is_refused(const libxl__domains *domains)
+{
+    return domains->failures >= LIBXL__DOMAINS_ATTEMPTS;
+}
+
+/* Runs the operations that follow a domain, so that they check whether the list is refused. */
+static void fire_sources(libxl_ctx *ctx)
+{
+    const libxl__domains *domains = &ctx->xen->domains;
+    for (uint32_t i = 0; i < domains->count; i++)
+        if (domains->slots[i].follower->callback == domain_changed)
+            domain_changed(ctx, domains->slots[i].follower);
+}
+
+/* Counts the failure, so that a failure that lasts takes two lines of the log. Plans the next attempt. */
+static void look_failed(libxl_ctx *ctx)
+{
+    libxl__domains *domains = &ctx->xen->domains;
+    domains->errnoval = errno;
+    domains->failures++;
+    if (domains->failures == 1)
+        libxl__log(ctx, XTL_ERROR, domains->errnoval, "listing the domains");
+    if (domains->failures == LIBXL__DOMAINS_ATTEMPTS) {
+        libxl__log(ctx, XTL_ERROR, domains->errnoval,
+                   "listing the domains has failed %u times; waiting operations end with an error",
+                   domains->failures);
+        libxl__domains_lost(ctx);
+    }
+    if (list_is_refused(domains))
+        fire_sources(ctx);
+    const uint32_t doublings = domains->failures - 1;
+    plan(ctx, list_is_refused(domains) ? IDLE_INTERVAL : LAST_INTERVAL << doublings);
+}
+
+static void look_succeeded(libxl_ctx *ctx)
+{
+    libxl__domains *domains = &ctx->xen->domains;
+    if (domains->failures)
+        libxl__log(ctx, XTL_WARN, -1, "the domains are listed again after %u failures", domains->failures);
+    domains->failures = 0;
+    plan_next_look(ctx);
+}
+
+void libxl__domains_look(libxl_ctx *ctx)
 {
     libxl__domains *domains = &ctx->xen->domains;
     xc_domaininfo_t page[LIBXL__HV_PAGE];
     uint32_t first = 0, slot = 0;
-    int count, rc = 0;
+    int count;
     do {
         count = libxl__hv_list_page(ctx, &first, page);
-        if (count < 0) {
-            rc = libxl__errno_rc(errno);
-            libxl__log(ctx, XTL_ERROR, errno, "listing the domains");
+        if (count < 0)
             break;
-        }
         call_observers(ctx, page, count, slot);
         slot = compare_page(domains, slot, page, count, count < LIBXL__HV_PAGE);
     } while (count == LIBXL__HV_PAGE);
-    call_changed(ctx);
-    if (rc)
-        plan(ctx, LAST_INTERVAL);
+    if (count < 0)
+        look_failed(ctx);
     else
-        plan_next_look(ctx);
-    return rc;
+        look_succeeded(ctx);
+    call_changed(ctx);
 }
 
 static void look_now(libxl_ctx *ctx, void *user, bool failed)
@@ -253,6 +321,8 @@ int libxl__domain_follow(libxl_ctx *ctx, libxl__domain_follower *follower, const
         rc = make_room(domains);
     if (rc)
         return rc;
+    if (!has_users(domains)) /* failures of long ago say nothing about this domain */
+        domains->failures = 0;
     follower->domid = info->domain;
     memcpy(follower->uuid.uuid, info->handle, sizeof(follower->uuid.uuid));
     follower->phase = LIBXL__DOMAIN_RUNNING;
@@ -311,6 +381,7 @@ int libxl__domains_open(libxl_ctx *ctx)
     domains->resting = true;
     STAILQ_INIT(&domains->changed);
     LIST_INIT(&domains->observers);
+    LIST_INIT(&domains->listeners);
     return libxl__timer_start(ctx, &domains->again, NEVER, timer_expired);
 }
 
@@ -322,12 +393,6 @@ void libxl__domains_close(libxl_ctx *ctx)
 }
 
 /* ---- followed domains as sources of operations */
-
-static void domain_changed(libxl_ctx *ctx, libxl__domain_follower *follower)
-{
-    (void)ctx;
-    libxl__source_fire(&LIBXL__CONTAINER(follower, libxl__domain_source, follower)->source);
-}
 
 static void release(libxl_ctx *ctx, libxl__domain_source *domain)
 {
@@ -364,4 +429,14 @@ int libxl__domain_source_start(libxl__ao *ao, libxl__domain_source *domain, cons
     if (!domain->source.ao)
         libxl__source_attach(ao, &domain->source, domain_source_stop);
     return 0;
+}
+
+int libxl__domain_source_check(libxl__ao *ao)
+{
+    const libxl__domains *domains = &ao->ctx->xen->domains;
+    if (!list_is_refused(domains))
+        return 0;
+    return libxl__ao_fail(ao, libxl__errno_rc(domains->errnoval),
+                          "listing the domains has failed %u times: %s", domains->failures,
+                          strerror(domains->errnoval));
 }

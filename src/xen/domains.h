@@ -65,6 +65,14 @@ struct libxl__domain_observer {
     LIST_ENTRY(libxl__domain_observer) link;
 };
 
+/* A listener is told when changes may have been missed. Embed this; it stays valid until libxl__domains_unlisten. */
+typedef struct libxl__domains_listener libxl__domains_listener;
+struct libxl__domains_listener {
+    /* Called with the context locked. Must not add or remove listeners. */
+    void (*lost)(libxl_ctx *ctx, libxl__domains_listener *listener);
+    LIST_ENTRY(libxl__domains_listener) link;
+};
+
 typedef struct libxl__domains {
     libxl__domain_slot *slots; /* of the followers, in order of domid */
     uint32_t count, room;
@@ -76,6 +84,9 @@ typedef struct libxl__domains {
     uint64_t interval;  /* until the next look while a domain is dying */
     bool resting;       /* no look is planned, because no domain is followed: `again` does not expire */
     LIST_HEAD(, libxl__domain_observer) observers;
+    LIST_HEAD(, libxl__domains_listener) listeners;
+    uint32_t failures; /* looks in a row for which the list could not be fetched */
+    int errnoval;      /* of the last of them */
 } libxl__domains;
 
 /* Call all functions with the context locked. */
@@ -102,9 +113,20 @@ int libxl__domains_observe(libxl_ctx *ctx, libxl__domain_observer *observer);
 /* Removes an observer; its callbacks are not called again. Its followers are not affected. */
 void libxl__domains_unobserve(libxl_ctx *ctx, libxl__domain_observer *observer);
 
-/* Takes a look and calls followers and observers. If the list cannot be fetched, that is logged and tried again later.
- * Errors, without a message: those of libxl__errno_rc. */
-int libxl__domains_look(libxl_ctx *ctx);
+/* Registers a listener, whose callback must be set. */
+void libxl__domains_listen(libxl_ctx *ctx, libxl__domains_listener *listener);
+/* Removes a listener; its callback is not called again. */
+void libxl__domains_unlisten(libxl_ctx *ctx, libxl__domains_listener *listener);
+/* Tells all listeners that changes may have been missed. */
+void libxl__domains_lost(libxl_ctx *ctx);
+
+/*
+ * Takes a look and calls followers and observers. If the list cannot be fetched, further attempts follow at growing intervals.
+ * After LIBXL__DOMAINS_ATTEMPTS failures in a row the listeners are told, and libxl__domain_source_check fails until the list
+ * can be fetched again. The first failure, this point, and the end of the failures are logged.
+ */
+void libxl__domains_look(libxl_ctx *ctx);
+enum { LIBXL__DOMAINS_ATTEMPTS = 5 };
 
 /* Plans a look for the next turn of the loop. Call this after an action that changes a domain's phase. */
 void libxl__domains_look_soon(libxl_ctx *ctx);
@@ -121,5 +143,12 @@ int libxl__domain_source_reserve(libxl__ao *ao, libxl__domain_source *domain);
 
 /* Follows the domain that `info` describes, like libxl__domain_follow. Errors: NOMEM, NO_XENSTORE, FAIL, recorded in ao. */
 int libxl__domain_source_start(libxl__ao *ao, libxl__domain_source *domain, const xc_domaininfo_t *info);
+
+/*
+ * For operations that wait for nothing but a change of the domain's phase: call this when the source has fired. Returns 0, or
+ * the error with which the wait ends, because the hypervisor refuses to list its domains. Errors: PERMISSION, NOMEM, FAIL, recorded
+ * in ao.
+ */
+int libxl__domain_source_check(libxl__ao *ao);
 
 #endif

