@@ -20,6 +20,7 @@ with free(). NULL: memory has run out, or the value is invalid.
 T_from_json overwrites *p, which is not disposed of first. It reads at most 16 MiB and 64 levels. It returns \
 0, or ERROR_INVAL or ERROR_NOMEM and *p is as T_init leaves it.
 After an error of these two, libxl_error_message names the path of the fault (disks[2].format).
+An array is empty if it is NULL or its length is not above 0, for all of these functions.
 T_to_string returns a value's word in lower case, a constant, or NULL for an unknown value.
 T_from_string reads that word in any case. It returns 0, or ERROR_INVAL and *out is unchanged."""
 

@@ -245,7 +245,8 @@ def dispose(kind: m.Aggregate, prefix: str) -> list[str]:
         elif isinstance(inner, m.Array):
             if inner.element.owns:
                 give_back = dispose_one(inner.element, f"{path}[i]")
-                lines.append(f"for (int i = 0; i < {prefix}{inner.lenvar.name}; i++)\n    {give_back}")
+                count = f"{prefix}{inner.lenvar.name}"
+                lines.append(f"for (int i = 0; {path} && i < {count}; i++)\n    {give_back}")
             lines.append(f"free({path});\n")
         elif isinstance(inner, m.Aggregate) and inner.name is None:
             lines += dispose(inner, f"{path}.")

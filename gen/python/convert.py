@@ -225,7 +225,8 @@ class Converters:
         return at
 
     def got_list(self, array: m.Array, owner: str, name: str) -> str:
-        kind, at, count = array.element, f"{owner}.{name}", f"{owner}.{array.lenvar.name}"
+        kind, at = array.element, f"{owner}.{name}"
+        count = f"v.count({at}, {owner}.{array.lenvar.name})"
         if isinstance(kind, m.Struct):
             return f"get_{self.names.structs[kind]}_list({at}, {count})"
         one = self.got(kind, f"{at}[i]", True, array.lenvar, "")

@@ -73,6 +73,8 @@ static int scan_key(scan *s, const char *end)
     json_object_put(c->key);
     c->key = key;
     c->key_follows = false;
+    if (strlen(json_object_get_string(key)) != (size_t)json_object_get_string_len(key))
+        return fail(s, ERROR_INVAL, "a NUL character in the name"); /* json-c has cut it there */
     if (json_object_object_get_ex(c->keys, json_object_get_string(key), NULL))
         return fail(s, ERROR_INVAL, "given twice");
     return json_object_object_add(c->keys, json_object_get_string(key), NULL) ? ERROR_NOMEM : 0;

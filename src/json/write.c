@@ -141,10 +141,8 @@ static int write_array(const spot *at, const libxl__json_field *field, const cha
     int rc = 0;
 
     *out = NULL;
-    if (count <= 0)
+    if (count <= 0 || !elements) /* such an array is empty for T_copy and T_dispose, too */
         return 0;
-    if (!elements)
-        return libxl__json_fail(at, ERROR_INVAL, "%d elements, but the array is NULL", count);
     *out = json_object_new_array();
     if (!*out)
         return ERROR_NOMEM;

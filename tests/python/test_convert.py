@@ -122,6 +122,14 @@ def test_a_result_with_only_an_array_is_a_list(shapes: Any) -> None:
     assert [point.x for point in shapes.take_points(c)] == [0, -5]
 
 
+@pytest.mark.parametrize("length", [3, -1])
+def test_an_array_that_is_missing_is_empty(shapes: Any, length: int) -> None:
+    new = shapes.v.ffi.new
+    assert shapes.take_points(new("libxl_points *", {"num_all": length})) == []
+    machine = shapes.get_Machine(new("libxl_machine *", {"num_disks": length, "num_cores": length}))
+    assert (machine.disks, machine.cores) == ([], [])
+
+
 def test_an_unknown_enumeration_value(shapes: Any) -> None:
     c = shapes.v.ffi.new("libxl_point *", {"colour": 1000})
     assert shapes.get_Point(c).colour is shapes.types.Colour.UNKNOWN

@@ -105,6 +105,11 @@ def free_string(c: CData) -> None:
     lib.free(c[0])
 
 
+def count(array: CData, length: int) -> int:
+    """The number of elements. An array that is NULL is empty, whatever its length says, as in C."""
+    return length if array and length > 0 else 0
+
+
 def take_uuid(c: CData) -> UUID:
     return uuid_of(c.uuid)
 

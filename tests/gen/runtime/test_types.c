@@ -172,19 +172,24 @@ static void test_copy(void)
     assert(other.a == 1 && other.b == -2);
 }
 
-/* A length without elements is no array: the copy's is empty. */
-static void test_copy_of_missing_arrays(void)
+/* An array is empty if it is NULL or its length is negative. */
+static void test_missing_arrays(void)
 {
     libxl_machine machine, copy;
+    const int lengths[] = {3, -1};
 
-    libxl_machine_init(&machine);
-    machine.num_disks = 3;
-    machine.num_cores = 3;
-    libxl_machine_copy(ctx, &copy, &machine);
-    assert(!copy.num_disks && !copy.disks && !copy.num_cores && !copy.cores);
-    libxl_machine_dispose(&copy);
-    machine.num_disks = machine.num_cores = 0;
-    libxl_machine_dispose(&machine);
+    for (int i = 0; i < 2; i++) {
+        libxl_machine_init(&machine);
+        machine.num_disks = machine.num_cores = lengths[i];
+        errno = 0;
+        libxl_machine_copy(ctx, &copy, &machine);
+        assert(!errno && !copy.num_disks && !copy.disks && !copy.num_cores && !copy.cores);
+        libxl_machine_dispose(&copy);
+        char *json = libxl_machine_to_json(ctx, &machine);
+        assert(json && !strcmp(json, "{}"));
+        free(json);
+        libxl_machine_dispose(&machine);
+    }
 }
 
 /* Every allocation of a copy fails once; the copy then holds nothing and is as after init. */
@@ -330,7 +335,7 @@ int main(void)
     test_init();
     test_dispose();
     test_copy();
-    test_copy_of_missing_arrays();
+    test_missing_arrays();
     test_copy_out_of_memory();
     test_json_out_of_memory();
     test_deprecated();
