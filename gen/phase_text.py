@@ -64,4 +64,4 @@ def stopped(o: m.Operation, p: m.Phase) -> str:
 def undone(p: m.Phase) -> str:
     if not p.undo or p.undo_limit is None:
         return p.undo
-    return f"{p.undo} After a stop request the operation waits {p.undo_limit:g} s for this."
+    return f"{p.undo} The operation waits {p.undo_limit:g} s for this."

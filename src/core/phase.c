@@ -9,6 +9,7 @@
 #include "libxl_internal.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define NEVER (UINT64_MAX / 2)
@@ -48,10 +49,10 @@ static void set_limit(libxl__ao *ao, uint32_t milliseconds)
 void libxl__phase_extend(libxl__ao *ao)
 {
     const libxl__phase *phase = libxl__phase_of(ao);
-    if (ao->phase.stop_limited)
-        set_limit(ao, ao->phase.undoing ? phase->undo_ms : phase->stop_ms);
+    if (ao->phase.undoing)
+        set_limit(ao, phase->undo_ms);
     else
-        set_limit(ao, phase->limit_ms);
+        set_limit(ao, ao->phase.stopping ? phase->stop_ms : phase->limit_ms);
 }
 
 /* Reserves the timer if a phase has a limit. Errors: NOMEM. */
@@ -92,20 +93,23 @@ static int call_undo(libxl__ao *ao, const libxl__phase *phase)
     return rc;
 }
 
-/* An operation that was asked to stop, or ran out of time, waits for an undo for a limited time only. */
-static void limit_undo(libxl__ao *ao, const libxl__phase *phase)
+/* Adds to the first error's message that this undo has reached its limit. Without memory for that only the log says it. */
+static void note_unfinished_undo(libxl__ao *ao, const libxl__phase *phase)
 {
-    if ((!ao->stop && !ao->phase.timed_out) || ao->phase.stop_limited)
+    char *longer;
+    libxl__log(ao->ctx, XTL_WARN, -1, "%s: undoing phase %s has not ended after %u ms", ao->cls->name,
+               phase->name, phase->undo_ms);
+    if (!ao->message || asprintf(&longer, "%s; undoing phase %s has not ended after %u ms", ao->message,
+                                 phase->name, phase->undo_ms) < 0)
         return;
-    ao->phase.stop_limited = true;
-    set_limit(ao, phase->undo_ms);
+    free(ao->message);
+    ao->message = longer;
 }
 
 static void enter_undo(libxl__ao *ao)
 {
     ao->phase.since = libxl__now();
-    ao->phase.stop_limited = false;
-    set_limit(ao, 0);
+    set_limit(ao, libxl__phase_of(ao)->undo_ms);
 }
 
 static int undo(libxl__ao *ao)
@@ -117,10 +121,10 @@ static int undo(libxl__ao *ao)
             libxl__ao_forget_failure(ao);
             return 0;
         }
-        if (rc == LIBXL__AO_WAIT)
-            limit_undo(ao, phase);
-        if (rc == LIBXL__AO_WAIT && !(ao->phase.stop_limited && ao->phase.expired))
+        if (rc == LIBXL__AO_WAIT && !ao->phase.expired)
             return LIBXL__AO_WAIT;
+        if (rc == LIBXL__AO_WAIT)
+            note_unfinished_undo(ao, phase);
         if (!ao->phase.index)
             return ao->rc;
     }
@@ -142,7 +146,7 @@ static void enter(libxl__ao *ao)
 {
     const libxl__phase *phase = libxl__phase_of(ao);
     ao->phase.since = libxl__now();
-    ao->phase.started = ao->phase.stopping = ao->phase.stop_limited = false;
+    ao->phase.started = ao->phase.stopping = false;
     ao->phase.committed |= phase->commits;
     set_limit(ao, phase->limit_ms);
     libxl__log(ao->ctx, XTL_DEBUG, -1, "%s: phase %s", ao->cls->name, phase->name);
@@ -151,7 +155,7 @@ static void enter(libxl__ao *ao)
 
 static void call_stop(libxl__ao *ao, const libxl__phase *phase)
 {
-    ao->phase.stopping = ao->phase.stop_limited = true;
+    ao->phase.stopping = true;
     set_limit(ao, phase->stop_ms);
     phase->stop(ao, ao->state);
 }
@@ -164,14 +168,13 @@ static int check_stop(libxl__ao *ao)
 {
     const libxl__phase *phase = libxl__phase_of(ao);
     const bool expired = ao->phase.expired;
-    if (expired && ao->phase.stop_limited) /* no reason is noted yet where the phase commits */
+    if (expired && ao->phase.stopping) /* no reason is noted yet where the phase commits */
         return ao->rc ? ao->rc : ao->stop ? ao->stop : phase->limit_rc;
     if (expired && !phase->limit_rc)
         return 0;
     const bool stop =
         ao->stop && !(ao->phase.committed && !phase->stop); /* such a phase only its limit ends */
     const int rc = stop ? ao->stop : expired ? phase->limit_rc : 0;
-    ao->phase.timed_out |= expired;
     if (!rc || ao->phase.stopping)
         return LIBXL__AO_WAIT;
     if (!phase->stop)

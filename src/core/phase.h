@@ -19,8 +19,10 @@
  * passed. An operation whose last phase ends with 0 after all completes with 0.
  *
  * The undo functions run in reverse order, from the phase that failed or was stopped. Each is called for every phase whose
- * start was called, whatever start returned, and is called again each time a source fires while it returns WAIT. Whatever
- * an undo needs is reserved before the phase makes the thing that has to be undone.
+ * start was called, whatever start returned, and is called again each time a source fires while it returns WAIT. When undo_ms
+ * have passed it is not called again: the next undo runs, and the message of the operation's error says which undo has not
+ * ended. A nested operation that outlives its parent (nested.h) goes on in the background then. Whatever an undo needs is
+ * reserved before the phase makes the thing that has to be undone.
  *
  * A phase that commits is the point of no return: from its start on, a stop request does not end a phase that has no stop
  * function, and nothing is undone.
@@ -48,9 +50,8 @@ typedef struct libxl__phase {
         void *state);  /* 0, LIBXL__AO_WAIT, LIBXL__AO_CARRIED_OUT or an error; NULL: nothing to undo */
     uint32_t limit_ms; /* how long the phase may take; 0: without limit */
     uint32_t stop_ms;  /* how long it is polled after stop; 0: until it ends */
-    uint32_t
-        undo_ms; /* how long the operation waits for undo once it was asked to stop or timed out; 0: until it ends */
-    int limit_rc; /* the error when limit_ms has passed; 0: then the next phase starts */
+    uint32_t undo_ms;  /* how long undo is awaited; 0: until it ends */
+    int limit_rc;      /* the error when limit_ms has passed; 0: then the next phase starts */
     bool commits;
 } libxl__phase;
 
@@ -63,16 +64,14 @@ typedef struct libxl__phases {
 
 /* What the driver keeps of an operation; part of its record. */
 typedef struct libxl__phase_position {
-    libxl__timer timer;    /* the limit of the phase, of its stop, or of its undo */
-    uint64_t since;        /* ns, monotonic: the phase was entered */
-    uint16_t index;        /* of the phase */
-    bool started : 1;      /* its start was called */
-    bool stopping : 1;     /* its stop was called */
-    bool undoing : 1;      /* the phases are being undone, from this one on */
-    bool committed : 1;    /* this phase or an earlier one commits */
-    bool expired : 1;      /* the timer has fired in this phase */
-    bool timed_out : 1;    /* a phase's limit has ended the operation */
-    bool stop_limited : 1; /* the timer counts stop_ms or undo_ms */
+    libxl__timer timer; /* the limit of the phase, of its stop, or of its undo */
+    uint64_t since;     /* ns, monotonic: the phase was entered */
+    uint16_t index;     /* of the phase */
+    bool started : 1;   /* its start was called */
+    bool stopping : 1;  /* its stop was called */
+    bool undoing : 1;   /* the phases are being undone, from this one on */
+    bool committed : 1; /* this phase or an earlier one commits */
+    bool expired : 1;   /* the timer has fired in this phase */
 } libxl__phase_position;
 
 /* Points at which a test can make a phase fail, stop its operation, or end the process. */

@@ -174,8 +174,6 @@ static int console_poll(libxl__ao *ao, struct create *s)
     int rc = check_domain(ao, s);
     if (!rc)
         rc = libxl__await_step(ao, &s->console);
-    if (rc < 0) /* the driver limits the undo's wait for xenconsoled only after a stop request */
-        libxl__ao_request_stop(ao, rc);
     if (rc)
         return rc;
     libxl__domain_create_new_args *args = libxl__ao_args(ao);

@@ -25,7 +25,7 @@ Seen seen[COUNT];
 
 /* libxl__phase_position, and the members of the record that the driver uses */
 byte index;
-bool entered, started, stopping, undoing, committed, expired, timed_out, stop_limited, armed;
+bool entered, started, stopping, undoing, committed, expired, armed;
 mtype stop = DONE, rc = DONE; /* DONE: not set */
 
 bool ready; /* the phases are declared */
@@ -116,22 +116,13 @@ inline note_reason(why)
     fi
 }
 
-inline limit_undo()
-{
-#ifndef FAULT_UNDO_UNLIMITED
-    if
-    :: (stop != DONE || timed_out) && !stop_limited -> stop_limited = true; set_limit()
-    :: else -> skip
-    fi
-#else
-    skip
-#endif
-}
-
 inline enter_undo()
 {
-    stop_limited = false;
+#ifdef FAULT_UNDO_UNLIMITED
     clear_limit()
+#else
+    set_limit()
+#endif
 }
 
 #ifdef FAULT_UNSTARTED_UNDONE
@@ -169,11 +160,7 @@ inline undo()
         fi;
 #endif
         if
-        :: result == WAIT -> limit_undo()
-        :: else -> skip
-        fi;
-        if
-        :: result == WAIT && !(stop_limited && expired) -> break
+        :: result == WAIT && !expired -> break
         :: else -> seen[index].undone = true /* ended, failed, or given up when its limit expired */
         fi;
         if
@@ -208,7 +195,6 @@ inline enter()
 {
     started = false;
     stopping = false;
-    stop_limited = false;
     committed = committed || phase[index].commits;
     set_limit()
 }
@@ -216,7 +202,6 @@ inline enter()
 inline call_stop()
 {
     stopping = true;
-    stop_limited = true;
 #ifdef FAULT_STOP_UNLIMITED
     clear_limit();
 #else
@@ -232,13 +217,12 @@ inline check_stop()
     reason = (stop != DONE && !(committed && !phase[index].has_stop) -> stop : (expired -> LIMIT : DONE));
     if
 #ifdef FAULT_LIMIT_FORGOTTEN
-    :: expired && stop_limited -> result = (rc != DONE -> rc : stop)
+    :: expired && stopping -> result = (rc != DONE -> rc : stop)
 #else
-    :: expired && stop_limited -> result = (rc != DONE -> rc : (stop != DONE -> stop : LIMIT))
+    :: expired && stopping -> result = (rc != DONE -> rc : (stop != DONE -> stop : LIMIT))
 #endif
-    :: expired && !stop_limited && !phase[index].limit_fails -> result = DONE; seen[index].polled_to_end = true
+    :: expired && !stopping && !phase[index].limit_fails -> result = DONE; seen[index].polled_to_end = true
     :: else ->
-        timed_out = timed_out || expired;
         if
 #ifdef FAULT_STOP_REPEATED
         :: reason == DONE -> result = WAIT
@@ -273,7 +257,9 @@ inline run_phase()
 #endif
         started = true;
         start_function();
+#ifndef FAULT_STOP_BEFORE_START_FORGOTTEN
         checks = (result == WAIT && stop != DONE)
+#endif
     :: started -> skip
     fi;
     if
@@ -339,7 +325,10 @@ end:
         :: else -> forward()
         fi;
         if
-        :: result == WAIT -> waiting = true
+        :: result == WAIT ->
+            waiting = true;
+            /* An operation that was asked to stop waits only in a phase whose stop function was called. */
+            assert(undoing || stop == DONE || !phase[index].has_stop || seen[index].stopped)
         :: else -> complete()
         fi
       }
@@ -396,5 +385,5 @@ init
     }
 }
 
-/* An operation that was asked to stop ends, since every phase, stop and undo has a limit. Needs weak fairness (-f). */
-ltl ends { [] (stop != DONE -> <> completed) }
+/* An operation that was asked to stop ends, and one that has failed, since every stop and undo has a limit. Needs weak fairness (-f). */
+ltl ends { [] (stop != DONE || rc != DONE || undoing -> <> completed) }

@@ -67,6 +67,7 @@ FAULTS = {
     "UNSTARTED_UNDONE": ("phases", r"assertion violated.*started"),
     "COMMITTED_UNDONE": ("phases", r"assertion violated.*point_of_no_return"),
     "STARTED_AFTER_STOP": ("phases", r"assertion violated.*point_of_no_return"),
+    "STOP_BEFORE_START_FORGOTTEN": ("phases", r"assertion violated.*stopped"),
     "STOP_REPEATED": ("phases", r"assertion violated.*stopped"),
     "UNDO_ERROR_REPORTED": ("phases", r"assertion violated.*result"),
     "CARRIED_OUT_IGNORED": ("phases", r"assertion violated.*carried_out"),

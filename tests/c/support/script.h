@@ -45,6 +45,8 @@ SCRIPT_DECLARE(c);
     {                                                                                                        \
         .name = #letter, .start = script_start_##letter, .poll = script_poll_##letter, __VA_ARGS__           \
     }
+/* In the initialiser of a script: the phase with this index waits. */
+#define WAITS_IN(i)  .part[i] = {.waits = true}
 #define UNDO(letter) .undo = script_undo_##letter
 #define STOP(letter) .stop = script_stop_##letter
 
