@@ -152,6 +152,7 @@ def initiator(o: m.Operation) -> str:
     if o.speed is m.Speed.INSTANT:
         text += f"LIBXL__AO_HERE(here, {args_type(o)});\n"
     text += "int rc;\n\n"
+    text += "".join(initialised(f) for f in o.results)
     create = ["ctx", f"&{table(o)}[{row(o)}]", domid, "ao_how", "&ao"]
     maker = "libxl__ao_create"
     if o.speed is m.Speed.INSTANT:
@@ -174,6 +175,17 @@ def initiator(o: m.Operation) -> str:
     text += "".join(f"args->in.{f.name} = *{f.name};\n" for f in plain)
     text += "return libxl__ao_start(ao);\n"
     return c.function(c.prototype("int", o.c_name, c.parameters(o)), text)
+
+
+def initialised(f: m.Field) -> str:
+    """The statement that gives a result its initial value, so that the caller may always dispose of it."""
+    if f.kind.init_fn:
+        return f"if ({f.name})\n    {f.kind.init_fn}({f.name});\n"
+    if c.by_reference(f.kind):
+        return f"if ({f.name})\n    memset({f.name}, 0, sizeof(*{f.name}));\n"
+    zero = "NULL" if c.is_pointer(f.kind) else "0"
+    value = f.kind.init_val or ("LIBXL_DOMID_INVALID" if f.kind.name == "domid" else zero)
+    return f"if ({f.name})\n    *{f.name} = {value};\n"
 
 
 def by_assignment(f: m.Field) -> bool:

@@ -24,6 +24,9 @@ says that the operation has been started: the callback or the event reports its 
 Any other value: it did not start.
 """
 
+RESULTS = """\
+The results are initialised at the start of the call, also if it is refused. Their previous values are not disposed of. \
+The caller owns them and disposes of them, which is also allowed after a failure."""
 ANY_THREAD = "None of these functions takes a lock; any thread may call them."
 SYNCHRONOUS = "The call waits. libxl_asyncop_how(3) describes the asynchronous ways."
 
@@ -132,7 +135,7 @@ def operation(o: m.Operation, model: m.Model) -> str:
         [
             ("SYNOPSIS", code(f"#include <{model.name}.h>\n\n{head};")),
             ("DESCRIPTION", paragraphs(o.doc)),
-            ("PARAMETERS", items(parameters)),
+            ("PARAMETERS", items(parameters) + (f".PP\n{paragraphs(RESULTS)}" if o.results else "")),
             ("RETURN VALUE", RETURNED),
             ("ERRORS", items([*given, *started])),
             ("PHASES", phases(o)),

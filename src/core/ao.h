@@ -16,6 +16,10 @@
  * waits for, and does not conclude anything from having been called. When the result is known, all sources are stopped;
  * the operation completes when its jobs have ended, too.
  *
+ * The initiator sets all results to their initial values before anything else. A body or phase that stores a result gives it to
+ * the caller, who disposes of it after a failure, too. So it never stores what it still uses or frees, and it stores results
+ * last.
+ *
  * An instant operation whose caller waits or is called back is visible to no other thread: its record is on the caller's
  * stack, and its body runs without the lock. So the body of an instant operation may use only its args, the handle for its
  * calls, libxl__ao_fail and its gc, and nothing that the lock guards.

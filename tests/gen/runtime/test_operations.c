@@ -181,6 +181,23 @@ static void test_null(void)
     refused(libxl_machine_create(NULL, &machine, "n", 0, 2, &uuid, &domid, NULL, NULL, NULL), "label: NULL");
 }
 
+/* A caller may dispose of the results after a refusal and after a failure. */
+static void test_results_are_initialised(void)
+{
+    static char other[] = "other";
+
+    domid = 77;
+    label = other;
+    assert(libxl_machine_create(NULL, NULL, "n", 0, 2, &uuid, &domid, &label, NULL, NULL) == ERROR_INVAL);
+    assert(domid == LIBXL_DOMID_INVALID && !label);
+    domid = 77;
+    label = other;
+    fail_allocation = 1;
+    assert(create() == ERROR_NOMEM);
+    fail_allocation = 0;
+    assert(domid == LIBXL_DOMID_INVALID && !label);
+}
+
 static void test_bounds(void)
 {
     refused(libxl_machine_create(NULL, &machine, "n", 0, 1, &uuid, &domid, &label, NULL, NULL),
@@ -280,6 +297,7 @@ int main(void)
     machine.name = strdup("m");
     test_body();
     test_null();
+    test_results_are_initialised();
     test_bounds();
     test_inside_arrays_and_unions();
     test_out_of_memory();
