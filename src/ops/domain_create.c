@@ -25,12 +25,38 @@ static const libxl_domain_config *config_of(libxl__ao *ao)
     return &args->in.d_config;
 }
 
-static int check_domain(libxl__ao *ao, const struct create *s)
+static int destroyed(libxl__ao *ao, const struct create *s)
 {
-    if (s->domain.follower.phase < LIBXL__DOMAIN_DYING)
-        return 0;
     return libxl__ao_fail(ao, ERROR_DOMAIN_DESTROYED, "domain %u was destroyed while it was made",
                           s->build.domid);
+}
+
+static int check_domain(libxl__ao *ao, const struct create *s)
+{
+    return s->domain.follower.phase < LIBXL__DOMAIN_DYING ? 0 : destroyed(ao, s);
+}
+
+/* Whether the hypervisor still has the domain, and it is not dying. Also true if the hypervisor does not answer. */
+static bool is_alive(libxl__ao *ao, const struct create *s)
+{
+    xc_domaininfo_t info;
+    const int rc = libxl__hv_look(ao, s->build.domid, &info);
+    if (ao->subject.number == s->build.domid)
+        ao->subject.uuid = s->build.uuid; /* another domain may have the domid by now */
+    if (rc)
+        return rc != ERROR_DOMAIN_NOTFOUND;
+    return !(info.flags & XEN_DOMINF_dying) &&
+           memcmp(info.handle, s->build.uuid.uuid, sizeof(info.handle)) == 0;
+}
+
+/* Returns why a step has failed with `rc`: if somebody else has destroyed the domain, any step may fail, in any way. */
+static int reason_of(libxl__ao *ao, const struct create *s, int rc)
+{
+    if (rc >= 0 || ao->stop || !s->build.made || is_alive(ao, s))
+        return rc;
+    libxl__ao_forget_failure(ao);
+    libxl__domains_look_soon(ao->ctx);
+    return destroyed(ao, s);
 }
 
 /* ---- name: the configuration is checked, and no other domain has the name */
@@ -95,11 +121,17 @@ static int build_poll(libxl__ao *ao, struct create *s)
     xc_domaininfo_t info;
     if (!libxl__build_done(&s->build))
         return LIBXL__AO_WAIT;
-    if (s->build.rc)
-        return libxl__ao_fail(ao, s->build.rc, "%s", s->build.message ? s->build.message : "building");
-    ao->subject.number = s->build.domid;
-    const int rc = libxl__hv_info(ao, s->build.domid, &info);
-    return rc ? rc : libxl__domain_source_start(ao, &s->domain, &info);
+    int rc = s->build.rc;
+    if (rc)
+        return reason_of(ao, s,
+                         libxl__ao_fail(ao, rc, "%s", s->build.message ? s->build.message : "building"));
+    ao->subject = (libxl__subject){.number = s->build.domid, .uuid = s->build.uuid};
+    rc = libxl__hv_look(ao, s->build.domid, &info);
+    if (!rc && memcmp(info.handle, s->build.uuid.uuid, sizeof(info.handle)) != 0)
+        rc = ERROR_DOMAIN_NOTFOUND; /* the domid is another domain's by now */
+    if (!rc)
+        rc = libxl__domain_source_start(ao, &s->domain, &info);
+    return reason_of(ao, s, rc);
 }
 
 static void build_stop(libxl__ao *ao, struct create *s)
@@ -148,7 +180,7 @@ static int introduce_poll(libxl__ao *ao, struct create *s)
     const int rc = check_domain(ao, s);
     if (rc)
         return rc;
-    return libxl__xs_done(s->nodes) ? libxl__xs_result(s->nodes) : LIBXL__AO_WAIT;
+    return libxl__xs_done(s->nodes) ? reason_of(ao, s, libxl__xs_result(s->nodes)) : LIBXL__AO_WAIT;
 }
 
 /*
@@ -173,7 +205,7 @@ static int console_poll(libxl__ao *ao, struct create *s)
 {
     int rc = check_domain(ao, s);
     if (!rc)
-        rc = libxl__await_step(ao, &s->console);
+        rc = reason_of(ao, s, libxl__await_step(ao, &s->console));
     if (rc)
         return rc;
     libxl__domain_create_new_args *args = libxl__ao_args(ao);
