@@ -89,15 +89,25 @@ static void deliver_event(libxl_ctx *ctx, libxl__delivery *delivery)
     event_delivered(ctx, ao);
 }
 
+/* A report that is due follows the newest request (libxl_ao_set_progress), which may have ended the reports, or want events. */
 static void deliver_report(libxl_ctx *ctx, libxl__delivery *delivery)
 {
     libxl_event *event = delivery->event;
     libxl__ao *ao = delivery->ao;
     const bool of_phases = event->type == LIBXL_EVENT_TYPE_OPERATION_PROGRESS;
     const libxl_asyncprogress_how how = of_phases ? ao->report->how : *libxl__ao_progress_of(ao);
-    libxl__ctx_unlock(ctx);
-    how.callback(ctx, event, how.for_callback);
-    libxl__ctx_lock(ctx);
+    event->for_user = how.for_event;
+    if (of_phases && !ao->report->wanted) {
+        libxl__event_discard(ctx, event);
+    } else if (!how.callback) {
+        ao->delivering = false;
+        libxl__deliver_event(ctx, event, ao);
+        return;
+    } else {
+        libxl__ctx_unlock(ctx);
+        how.callback(ctx, event, how.for_callback);
+        libxl__ctx_lock(ctx);
+    }
     event_delivered(ctx, ao);
 }
 

@@ -118,11 +118,79 @@ static void a_refused_operation_delivers_no_report(scene *s)
     assert_int_equal(refused.calls, 0);
 }
 
+/* ---- requests that are changed while a report is due */
+
+static int waiting_body(libxl__ao *ao, void *args)
+{
+    (void)ao, (void)args;
+    return LIBXL__AO_WAIT;
+}
+
+static const libxl__ao_class waiting_class = {
+    .name = "waiting", .body = waiting_body, .args_size = sizeof(void *), .slow = true};
+
+struct changing {
+    const libxl_asyncop_how *how;
+    const libxl_asyncprogress_how *first, *second; /* second: what the callback asks for last */
+    int calls;
+};
+
+/* The report that the first request makes is due until this returns. */
+static void change_the_request(libxl_ctx *ctx, libxl_event *event, void *user)
+{
+    struct changing *c = user;
+    libxl_event_free(ctx, event);
+    if (c->calls++)
+        return;
+    assert_int_equal(libxl_ao_set_progress(ctx, c->how, c->first), 0);
+    assert_int_equal(libxl_ao_set_progress(ctx, c->how, c->second), 0);
+}
+
+static struct changing change_to(libxl_ctx *ctx, const libxl_asyncprogress_how *second)
+{
+    const libxl_asyncop_how how = {.u.for_event = 1};
+    struct changing c = {.how = &how, .second = second};
+    const libxl_asyncprogress_how first = {
+        .callback = change_the_request, .for_event = 2, .for_callback = &c};
+    c.first = &first;
+    assert_int_equal(core_start(ctx, &waiting_class, 1, NULL), ERROR_ASYNC_INPROGRESS);
+    assert_int_equal(libxl_ao_set_progress(ctx, &how, &first), 0);
+    return c;
+}
+
+static void a_due_report_follows_a_request_for_events(scene *s)
+{
+    libxl_ctx *ctx = core_open();
+    const libxl_asyncprogress_how by_event = {.for_event = 3};
+    assert_int_equal(change_to(ctx, &by_event).calls, 1);
+    for (int i = 0; i < 2; i++) { /* that of the request itself, too */
+        libxl_event *event;
+        assert_int_equal(libxl_event_check(ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL), 0);
+        assert_int_equal(event->type, LIBXL_EVENT_TYPE_OPERATION_PROGRESS);
+        assert_true(event->for_user == 3);
+        libxl_event_free(ctx, event);
+    }
+    core_close(ctx);
+    (void)s;
+}
+
+static void a_due_report_is_dropped_when_reports_are_ended(scene *s)
+{
+    libxl_ctx *ctx = core_open();
+    libxl_event *event;
+    assert_int_equal(change_to(ctx, NULL).calls, 1);
+    assert_int_equal(libxl_event_check(ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL), ERROR_NOT_READY);
+    core_close(ctx);
+    (void)s;
+}
+
 static const body bodies[] = {
     BODY(reports_reach_the_callback_before_the_completion),
     BODY(report_events_precede_the_completion),
     BODY(unrequested_reports_are_dropped),
     BODY(a_refused_operation_delivers_no_report),
+    BODY(a_due_report_follows_a_request_for_events, RUNS_ONCE),
+    BODY(a_due_report_is_dropped_when_reports_are_ended, RUNS_ONCE),
 };
 
 HARNESS_MAIN(bodies)
