@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A document of any type: the first octet chooses the type, the rest is the text. */
+#define INCLUDE_TYPES "json_types.inc"
+#include "round_trip.h"
+
+#include "bytes.h"
+#include "world.h"
+
+enum { TYPES = sizeof(types) / sizeof(*types) - 1 };
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    bytes b = {data, data + size};
+    const type *t = &types[next_below(&b, TYPES)];
+    const size_t length = (size_t)(b.end - b.at);
+    char *json = malloc(length + 1), *message;
+    memcpy(json, b.at, length);
+    json[length] = '\0';
+    char *text = round_trip(t, json, &message);
+    CHECK(text || message[0]);
+    free(text);
+    free(message);
+    free(json);
+    return 0;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A xenstored that answers as a fuzzer's input says, on the socket that XENSTORED_PATH names. It never blocks. One thread. */
+#ifndef FUZZ_HOSTILE_H
+#define FUZZ_HOSTILE_H
+
+#include "bytes.h"
+
+/* Starts a run: listens, and forgets what an earlier run has left. */
+void peer_begin(void);
+/* Accepts a new connection in place of the present one, and reads what the library has sent. */
+void peer_receive(void);
+/* Closes the connection. */
+void peer_hang_up(void);
+
+/* Answers the oldest request, if there is one: way 0 as xenstored would, 1 to 7 otherwise. */
+void peer_answer(bytes *input, unsigned way);
+/* Sends an event of the watch that has this token: way 0 a good one, 1 to 3 otherwise. */
+void peer_send_event(bytes *input, unsigned way, const char *token);
+/* Sends `length` octets, at most 16. */
+void peer_send_raw(bytes *input, unsigned length);
+/* Sends the rest of a message of which peer_answer or peer_send_event have sent a part. */
+void peer_send_held(void);
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Runs a fuzzing target once for each file that is named on the command line, without a fuzzer: for inputs that once found a
+ * fault, and for compilers that have no libFuzzer. Prints how many it has run. A fault ends the process.
+ */
+#include "bytes.h"
+
+#include <err.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { LONGEST_INPUT = 1 << 20 };
+
+static void run_file(const char *path)
+{
+    FILE *file = fopen(path, "rb");
+    uint8_t *data = malloc(LONGEST_INPUT);
+    if (!file || !data)
+        err(1, "%s", path);
+    size_t size = fread(data, 1, LONGEST_INPUT, file);
+    fclose(file);
+    /* A copy of the exact length, so that a tool sees an access beyond it. */
+    uint8_t *exact = realloc(data, size ? size : 1);
+    LLVMFuzzerTestOneInput(exact, size);
+    free(exact);
+}
+
+int main(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++)
+        run_file(argv[i]);
+    printf("%d inputs\n", argc - 1);
+    return 0;
+}

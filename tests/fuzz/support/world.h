@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What makes a run depend on its input alone: a clock that the target moves, and allocations that fail when the target says.
+ * The linker replaces the library's calls of the functions in WRAPPED (Makefile.inc) by those of world.c. One thread.
+ */
+#ifndef FUZZ_WORLD_H
+#define FUZZ_WORLD_H
+
+#include <stdint.h>
+
+/*
+ * Starts a run: the clock is at its first value, and no allocation fails. `idle` is called when the library polls without a
+ * limit, nothing is ready and no timer is armed: it has to make something happen. A second such poll in a row aborts, because the
+ * library would wait for ever.
+ */
+void world_begin(void (*idle)(void));
+/* Moves the clock. Timers that have expired make their descriptors readable. */
+void world_advance(uint64_t nanoseconds);
+/* Makes the allocation fail that comes after `after` more have succeeded, and none after it. */
+void world_fail_allocation(unsigned after);
+/* Lets all allocations succeed. */
+void world_allow_allocations(void);
+
+/* Ends the process with a message, as an assertion does, unless `condition` holds. */
+#define CHECK(condition)                                                                                     \
+    do {                                                                                                     \
+        if (!(condition))                                                                                    \
+            world_fault(#condition, __FILE__, __LINE__);                                                     \
+    } while (0)
+_Noreturn void world_fault(const char *condition, const char *file, int line);
+
+#endif

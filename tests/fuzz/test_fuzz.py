@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Runs each fuzzing target, built without a fuzzer, with its corpus.
+
+The inputs that once found a fault are in it.
+"""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+BUILD = Path(os.environ.get("AIOXEN_BUILD", HERE.parents[1] / "build")) / "tests/fuzz"
+TARGETS = sorted(source.stem for source in HERE.glob("*.c"))
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_the_corpus_finds_no_fault(target: str) -> None:
+    inputs = sorted((HERE / "corpus" / target).iterdir())
+    assert inputs
+    done = subprocess.run([BUILD / target, *inputs], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout) == (0, f"{len(inputs)} inputs\n"), done.stderr
+
+
+def test_each_corpus_has_a_target() -> None:
+    assert sorted(folder.name for folder in (HERE / "corpus").iterdir()) == TARGETS

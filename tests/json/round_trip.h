@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Values of generated types, by way of the functions that each type has. For programs that test the JSON of all types;
+ * INCLUDE_TYPES names the file with the table, which json_support.table() writes.
+ */
+#ifndef ROUND_TRIP_H
+#define ROUND_TRIP_H
+
+#undef NDEBUG
+#include <libxl.h>
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct type {
+    const char *name;
+    size_t size;
+    void (*init)(void *p);
+    void (*dispose)(void *p);
+    void (*copy)(libxl_ctx *ctx, void *dst, const void *src);
+    char *(*to_json)(libxl_ctx *ctx, const void *p);
+    int (*from_json)(libxl_ctx *ctx, void *p, const char *json);
+} type;
+
+#define INIT(fn)                                                                                             \
+    static void fn##_any(void *p)                                                                            \
+    {                                                                                                        \
+        fn(p);                                                                                               \
+    }
+#define DISPOSE(fn) INIT(fn)
+#define COPY(fn)                                                                                             \
+    static void fn##_any(libxl_ctx *ctx, void *dst, const void *src)                                         \
+    {                                                                                                        \
+        fn(ctx, dst, src);                                                                                   \
+    }
+#define TO_JSON(fn)                                                                                          \
+    static char *fn##_any(libxl_ctx *ctx, const void *p)                                                     \
+    {                                                                                                        \
+        return fn(ctx, p);                                                                                   \
+    }
+#define FROM_JSON(fn)                                                                                        \
+    static int fn##_any(libxl_ctx *ctx, void *p, const char *json)                                           \
+    {                                                                                                        \
+        return fn(ctx, p, json);                                                                             \
+    }
+
+#include INCLUDE_TYPES /* types[], which a NULL name ends */
+
+static void assert_zero(const char *p, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        assert(!p[i]);
+}
+
+static void dispose_twice(const type *t, void *p)
+{
+    if (t->dispose) {
+        t->dispose(p);
+        assert_zero(p, t->size);
+        t->dispose(p);
+    }
+}
+
+static char *write_value(const type *t, const void *p)
+{
+    char *text = t->to_json(NULL, p);
+    if (!text)
+        fprintf(stderr, "%s: %s\n", t->name, libxl_error_message());
+    assert(text);
+    return text;
+}
+
+/* Checks that the value is write_value as `json`, and disposes of it. */
+static void expect(const type *t, void *p, const char *json)
+{
+    char *text = write_value(t, p);
+    assert(!strcmp(text, json));
+    free(text);
+    dispose_twice(t, p);
+}
+
+/*
+ * Reads a document into a value, copies it, writes it, reads that again, and disposes of each value twice. Aborts if one of
+ * these gives another value. Returns what the library writes for the document; NULL: it refuses the document, and *message
+ * says why. The caller frees both.
+ */
+static char *round_trip(const type *t, const char *json, char **message)
+{
+    void *p = malloc(t->size), *other = malloc(t->size);
+    assert(p && other);
+    memset(p, 0x55, t->size);
+    memset(other, 0x55, t->size);
+    char *text = NULL;
+    int rc = t->from_json(NULL, p, json);
+    *message = rc ? strdup(libxl_error_message()) : NULL;
+    if (rc) {
+        assert(rc == ERROR_INVAL);
+        expect(t, p, "{}");
+    } else {
+        text = write_value(t, p);
+        if (t->copy) {
+            t->copy(NULL, other, p);
+            expect(t, other, text);
+        }
+        assert(!t->from_json(NULL, other, text));
+        expect(t, other, text);
+        expect(t, p, text);
+    }
+    free(other);
+    free(p);
+    return text;
+}
+
+#endif
