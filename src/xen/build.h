@@ -40,12 +40,4 @@ int libxl__build_start(libxl__ao *ao, libxl__build *build);
 /* With the context locked. Whether the job is done. */
 bool libxl__build_done(const libxl__build *build);
 
-/*
- * src/xen/build_memory.c. Sets up a PVH guest's memory map and ACPI tables. Called on the worker, unlocked. Returns 0 or
- * an errno; dom->e820 and dom->acpi_modules[0].data are the caller's to free in either case.
- */
-struct xc_dom_image;
-int libxl__build_pvh_memory(xc_interface *xch, struct xc_dom_image *dom, uint32_t domid, uint64_t target_kb,
-                            uint64_t max_kb, int vcpus);
-
 #endif

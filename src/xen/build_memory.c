@@ -7,7 +7,7 @@
  * has its devices. The hole has the pages that the guest shares with the toolstack, and the ACPI tables. The rest of the RAM
  * is above 4 GiB. A kernel finds its processors through the tables (ACPI 5.1: RSDP, XSDT, FADT, MADT, an empty DSDT).
  */
-#include "build.h"
+#include "build_parts.h"
 
 #include <errno.h>
 #include <stdlib.h>

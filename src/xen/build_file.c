@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Reads a kernel or a ramdisk into memory. libxenguest would map the file, and a file that is truncated while it is mapped
+ * ends the process with SIGBUS.
+ *
+ * Owns: nothing; the build frees the copies when libxenguest's image is released. Called on the build's worker, unlocked.
+ */
+#include "build_parts.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <xenguest.h>
+
+enum { CHUNK = 4 << 20 }; /* an abort takes effect after each chunk */
+
+static int refuse(libxl__build *build, const libxl__build_file *file, const char *why)
+{
+    return libxl__build_fail(build, ERROR_KERNEL, "%s: %s: %s", file->field, file->path, why);
+}
+
+/* Reads file->size octets. */
+static int read_all(libxl__build *build, libxl__build_file *file, int fd)
+{
+    size_t done = 0;
+    while (done < file->size) {
+        const int rc = libxl__build_cancelled(build);
+        if (rc)
+            return rc;
+        const size_t rest = file->size - done;
+        const ssize_t got = read(fd, (char *)file->data + done, rest < CHUNK ? rest : CHUNK);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return refuse(build, file, strerror(errno));
+        if (got == 0)
+            return refuse(build, file, "the file became shorter while it was read");
+        done += (size_t)got;
+    }
+    return 0;
+}
+
+static int read_open(libxl__build *build, libxl__build_file *file, int fd)
+{
+    struct stat before, after;
+    if (fstat(fd, &before))
+        return refuse(build, file, strerror(errno));
+    if (!S_ISREG(before.st_mode))
+        return refuse(build, file, "not a regular file");
+    if (before.st_size == 0)
+        return refuse(build, file, "the file is empty");
+    if (before.st_size > XC_DOM_DECOMPRESS_MAX)
+        return refuse(build, file, "larger than 1 GiB");
+    void *data =
+        mmap(NULL, (size_t)before.st_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (data == MAP_FAILED)
+        return libxl__build_fail(build, ERROR_NOMEM, "%s: %s: no memory to read the file", file->field,
+                                 file->path);
+    file->data = data;
+    file->size = (size_t)before.st_size;
+    const int rc = read_all(build, file, fd);
+    if (rc)
+        return rc;
+    /* A file that is overwritten in place may have been read half old, half new. */
+    if (fstat(fd, &after) || after.st_size != before.st_size ||
+        memcmp(&after.st_mtim, &before.st_mtim, sizeof(after.st_mtim)) != 0)
+        return refuse(build, file, "the file was changed while it was read");
+    return 0;
+}
+
+int libxl__build_file_read(libxl__build *build, libxl__build_file *file, const char *field, const char *path)
+{
+    file->field = field;
+    file->path = path;
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return refuse(build, file, strerror(errno));
+    const int rc = read_open(build, file, fd);
+    close(fd);
+    return rc;
+}
+
+void libxl__build_file_free(libxl__build_file *file)
+{
+    if (file->data)
+        munmap(file->data, file->size);
+    file->data = NULL;
+}

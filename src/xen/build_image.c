@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Loads a kernel and a ramdisk into a domain by libxenguest. The order of the steps is that of xenguest.h: image, memory,
+ * build, boot.
+ *
+ * Owns: libxenguest's image, during the call. Called on the build's worker, unlocked.
+ */
+#include "build_parts.h"
+#include "xen.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <xen/hvm/params.h>
+#include <xenguest.h>
+
+/* What the builder says of its failure: the first error that it has logged, else its last one. */
+static const char *reason(const libxl__builder *b)
+{
+    const char *last = *b->log.first ? b->log.first : xc_get_last_error(b->xch)->message;
+    return *last ? last : strerror(errno);
+}
+
+static int fail_file(libxl__builder *b, const libxl__build_file *file, const char *why)
+{
+    return libxl__build_fail(b->build, ERROR_KERNEL, "%s: %s: %s", file->field, file->path, why);
+}
+
+static int fail_step(libxl__builder *b, int rc, const char *what)
+{
+    return libxl__build_fail(b->build, rc, "%s: %s", what, reason(b));
+}
+
+static int fail_memory(libxl__builder *b)
+{
+    return fail_step(b, ERROR_NO_MEMORY_FOR_GUEST, "d_config.b_info.target_memkb");
+}
+
+/* Messages of libxenguest that only say that nothing has worked. The kernel itself tells more. */
+static int fail_parse(libxl__builder *b, const struct xc_dom_image *dom)
+{
+    static const char *const empty[] = {"no loader found", "ELF image is not 32bit", "image is not"};
+    char text[128];
+    const char *why = reason(b);
+    for (size_t i = 0; i < sizeof(empty) / sizeof(*empty); i++)
+        if (strstr(why, empty[i]))
+            return fail_file(b, &b->kernel,
+                             libxl__build_why_refused(dom->kernel_blob, dom->kernel_size, b->pvh, text));
+    return fail_file(b, &b->kernel, why);
+}
+
+/* A part of the image that does not fit is named by "segment NAME too large"; the other failures are of the kernel. */
+static int fail_build(libxl__builder *b)
+{
+    static const char segment[] = "segment ";
+    const char *why = reason(b), *name = strstr(why, segment);
+    if (!name || !strstr(name, "too large"))
+        return fail_file(b, &b->kernel, why);
+    name += sizeof(segment) - 1;
+    const bool ramdisk = strncmp(name, "module", 6) == 0 || strncmp(name, "ramdisk", 7) == 0;
+    if (!ramdisk && strncmp(name, "kernel", 6) != 0)
+        return fail_memory(b); /* the tables of the builder do not fit behind kernel and ramdisk */
+    const libxl__build_file *file = ramdisk ? &b->ramdisk : &b->kernel;
+    return libxl__build_fail(b->build, ERROR_KERNEL, "%s: %s: does not fit into %llu KiB of memory: %s",
+                             file->field, file->path, (unsigned long long)b->build->target_kb, why);
+}
+
+static int load(libxl__builder *b, struct xc_dom_image *dom)
+{
+    const libxl__build *build = b->build;
+    dom->container_type = b->pvh ? XC_DOM_HVM_CONTAINER : XC_DOM_PV_CONTAINER;
+    dom->max_vcpus = (unsigned)build->config->b_info.max_vcpus;
+    dom->xenstore_evtchn = build->store_port;
+    dom->console_evtchn = build->console_port;
+    if (xc_dom_kernel_mem(dom, b->kernel.data, b->kernel.size))
+        return fail_file(b, &b->kernel, reason(b));
+    if (b->ramdisk.data && xc_dom_module_mem(dom, b->ramdisk.data, b->ramdisk.size, NULL))
+        return fail_file(b, &b->ramdisk, reason(b));
+    if (xc_dom_boot_xen_init(dom, b->xch, build->domid))
+        return fail_step(b, ERROR_FAIL, "preparing the domain");
+    if (xc_dom_parse_image(dom))
+        return fail_parse(b, dom);
+    return 0;
+}
+
+static int fill_memory(libxl__builder *b, struct xc_dom_image *dom)
+{
+    const libxl__build *build = b->build;
+    if (b->pvh) {
+        errno = libxl__build_pvh_memory(b->xch, dom, build->domid, build->target_kb, build->target_kb,
+                                        build->config->b_info.max_vcpus);
+        if (errno)
+            return libxl__build_fail_errno(b->build, "laying out the memory");
+    }
+    if (xc_dom_mem_init(dom, (unsigned)(build->target_kb / 1024)) || xc_dom_boot_mem_init(dom))
+        return fail_memory(b);
+    if (xc_dom_build_image(dom))
+        return fail_build(b);
+    /* The builder goes on with a part of a ramdisk that it cannot decompress. */
+    if (b->ramdisk.data && strstr(b->log.first, "inflate"))
+        return fail_file(b, &b->ramdisk, b->log.first);
+    if (xc_dom_boot_image(dom))
+        return fail_file(b, &b->kernel, reason(b));
+    if (xc_dom_gnttab_init(dom))
+        return fail_step(b, ERROR_FAIL, "setting up the grant table");
+    return 0;
+}
+
+/* Notes the frames of the xenstore and console rings. A PVH guest also learns its event channels from its parameters. */
+static int note_rings(libxl__builder *b, struct xc_dom_image *dom)
+{
+    libxl__build *build = b->build;
+    if (!b->pvh) {
+        build->store_gfn = xc_dom_p2m(dom, dom->xenstore_pfn);
+        build->console_gfn = xc_dom_p2m(dom, dom->console_pfn);
+        return 0;
+    }
+    uint64_t store, console;
+    if (xc_hvm_param_get(b->xch, build->domid, HVM_PARAM_STORE_PFN, &store) ||
+        xc_hvm_param_get(b->xch, build->domid, HVM_PARAM_CONSOLE_PFN, &console) ||
+        xc_hvm_param_set(b->xch, build->domid, HVM_PARAM_STORE_EVTCHN, build->store_port) ||
+        xc_hvm_param_set(b->xch, build->domid, HVM_PARAM_CONSOLE_EVTCHN, build->console_port))
+        return libxl__build_fail_errno(build, "setting the guest's xenstore and console parameters");
+    build->store_gfn = store;
+    build->console_gfn = console;
+    return 0;
+}
+
+int libxl__build_image(libxl__builder *b)
+{
+    struct xc_dom_image *dom = xc_dom_allocate(b->xch, b->build->config->b_info.cmdline, NULL);
+    if (!dom)
+        return libxl__build_fail(b->build, ERROR_NOMEM, "out of memory");
+    int rc = load(b, dom);
+    if (!rc)
+        rc = libxl__build_cancelled(b->build);
+    if (!rc)
+        rc = fill_memory(b, dom);
+    if (!rc)
+        rc = note_rings(b, dom);
+    free(dom->e820); /* allocated by libxl__build_pvh_memory, like the ACPI module */
+    free(dom->acpi_modules[0].data);
+    xc_dom_release(dom);
+    return rc;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the files of the domain builder (build*.c) share. All functions are called on the build's worker, unlocked. */
+#ifndef LIBXL__BUILD_PARTS_H
+#define LIBXL__BUILD_PARTS_H
+
+#include "build.h"
+
+struct xc_dom_image;
+
+/*
+ * A logger for libxenctrl and libxenguest. It passes everything to the context's logger and keeps the first error, because
+ * that one names the cause: libxenguest's last error is often only "no loader found".
+ */
+typedef struct libxl__build_log {
+    xentoollog_logger logger; /* first: the libraries' callbacks receive its address */
+    xentoollog_logger *outer;
+    char first[256]; /* without file, line and function; empty: there was no error */
+} libxl__build_log;
+
+/* A kernel or ramdisk, copied into memory. */
+typedef struct libxl__build_file {
+    const char *field; /* the field of the configuration that names it, for messages */
+    const char *path;
+    void *data;
+    size_t size;
+} libxl__build_file;
+
+/* One build at work. build.c owns it, on the worker's stack. */
+typedef struct libxl__builder {
+    libxl__build *build;
+    xc_interface *xch;
+    bool pvh; /* otherwise the domain is PV */
+    libxl__build_log log;
+    libxl__build_file kernel, ramdisk;
+} libxl__builder;
+
+/* ---- build.c */
+
+/* Records why the build failed; returns rc. The message lies in the operation's memory. */
+int libxl__build_fail(libxl__build *build, int rc, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+/* The same for a call that has failed with errno; the error is the errno's. */
+int libxl__build_fail_errno(libxl__build *build, const char *what);
+/* Returns ABORTED if the operation has asked the build to stop, else 0. */
+int libxl__build_cancelled(libxl__build *build);
+
+/* ---- build_log.c */
+
+void libxl__build_log_open(libxl__build_log *log, xentoollog_logger *outer);
+
+/* ---- build_file.c */
+
+/*
+ * Reads a file. Errors: KERNEL (no file, empty, not regular, too large, or changed while it was read), NOMEM, ABORTED.
+ * Call libxl__build_file_free in any case.
+ */
+int libxl__build_file_read(libxl__build *build, libxl__build_file *file, const char *field, const char *path);
+void libxl__build_file_free(libxl__build_file *file);
+
+/* ---- build_kernel.c */
+
+/* Says why libxenguest finds no way to load this kernel for a PVH or PV domain. `text` holds 128 octets; returns it or a literal. */
+const char *libxl__build_why_refused(const void *data, size_t size, bool pvh, char text[128]);
+
+/* ---- build_image.c */
+
+/* Loads kernel and ramdisk into the domain and makes it ready to run. */
+int libxl__build_image(libxl__builder *b);
+
+/* ---- build_memory.c */
+
+/*
+ * Sets up a PVH guest's memory map and ACPI tables. Returns 0 or an errno; dom->e820 and
+ * dom->acpi_modules[0].data are the caller's to free in either case.
+ */
+int libxl__build_pvh_memory(xc_interface *xch, struct xc_dom_image *dom, uint32_t domid, uint64_t target_kb,
+                            uint64_t max_kb, int vcpus);
+
+#endif
