@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A short soak on the simulated hypervisor. `make soak` does a long one on the real Xen."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from limits import scaled
+
+SOAK = Path(__file__).with_name("soak.py")
+
+
+@pytest.mark.skipif("AIOXEN_SIM_DIR" not in os.environ, reason="needs sim/aioxen-sim")
+def test_random_lives_leave_the_host_as_it_was() -> None:
+    done = subprocess.run(
+        [sys.executable, SOAK, "--seconds", "6"], capture_output=True, text=True, timeout=scaled(60)
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert ", 0 faults\n" in done.stdout
