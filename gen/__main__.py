@@ -73,7 +73,7 @@ def main() -> int:
         mistakes = check(model)
         if given.extends:
             model = model.extension(given.name or files[0].stem, {str(f) for f in files})
-            mistakes += extension.check(model)
+            mistakes += extension.check(model, str(files[0]))
         else:
             mistakes += one_namespace(model)
         if given.compare and not mistakes:

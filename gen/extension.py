@@ -8,14 +8,22 @@ is written. Its operations run in the library's machinery, in the same contexts.
 from __future__ import annotations
 
 import keyword
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 from gen import c
 from gen import model as m
+from gen.check_names import words
 from gen.model import Mistake, Place
 
 FIRST = 1000
 """The first number of an extension's events; its negative is the first of its errors."""
+
+# Modules of ours and of what an extension is built with.
+MODULES = words("aioxen cffi gen libxl")
+# Libraries that the linker would take for the extension's.
+LIBRARIES = words("c dl m pthread rt util z xenctrl xenguest xenstore xentoollog json-c")
 
 
 def has_types(model: m.Model) -> bool:
@@ -23,13 +31,31 @@ def has_types(model: m.Model) -> bool:
     return bool(model.types or model.errors or model.events)
 
 
-def check(model: m.Model) -> Iterator[Mistake]:
-    """Mistakes that only an extension can make."""
+def folders_of_headers() -> Iterator[Path]:
+    """Folders with headers that an extension's sources include: those of this tree, or the installed ones."""
+    above = Path(__file__).resolve().parent.parent
+    yield from (above / "src").glob("*/")
+    yield from (above.parent.parent / "include", above.parent.parent / "include/aioxen/internal")
+
+
+def check_extension_name(name: str, place: Place) -> Iterator[Mistake]:
+    what = f"the extension's name is {name!r}"
+    if not name.isidentifier() or keyword.iskeyword(name):
+        yield Mistake(place, f"{what}: it must be a name for a Python package and a C header")
+    elif name in sys.stdlib_module_names:
+        yield Mistake(place, f"{what}: that is a module of Python's standard library")
+    elif name in MODULES or any((folder / f"{name}.h").exists() for folder in folders_of_headers()):
+        yield Mistake(place, f"{what}: that is a module or a header of aioxen")
+    elif name in LIBRARIES:
+        yield Mistake(place, f"{what}: lib{name} is a library that it is linked with")
+
+
+def check(model: m.Model, file: str) -> Iterator[Mistake]:
+    """Mistakes that only an extension can make. `file`: its first, for mistakes in its name."""
     assert model.base is not None
     taken = {o.namespace for o in model.base.operations if o not in model.operations}
     spaces: dict[str, Place] = {}
-    if not model.name.isidentifier() or keyword.iskeyword(model.name):
-        yield Mistake(Place(model.name, 1), "an extension's name is one for a Python package and a C header")
+    yield from check_extension_name(model.name, Place(file, 1))
     for error in model.errors:
         if error.value > -FIRST:
             yield Mistake(error.place, f"error {error.name}: an extension's numbers begin at {-FIRST}")

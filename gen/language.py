@@ -198,6 +198,13 @@ class Language(TypeLanguage):
                 )
             )
 
+    def idl_Types(self, names: object, _at: At) -> None:
+        """Public types that are declared by hand in the headers. No other thing can have such a name."""
+        lines = self.lines(_at)
+        for name in expect(names, (list,), lines.place(), "Types"):
+            full = self.prefix + expect(name, (str,), lines.place(), "Types")
+            self.model.types_by_hand[full] = lines.of(name)
+
     def idl_Internal(self, patterns: object, _at: At) -> None:
         """The internal functions that extensions may call, without libxl__; a * stands for any letters."""
         lines = self.lines(_at)

@@ -11,7 +11,7 @@ from typing import Any
 
 from gen import model as m
 from gen.language import Language
-from gen.locate import in_order, located, parse
+from gen.locate import assigned_names, in_order, located, parse
 from gen.model import Mistake, Place
 
 
@@ -22,23 +22,50 @@ def load(paths: Iterable[Path], extension: Collection[Path] = ()) -> m.Model:
     """
     extending = {str(path) for path in extension}
     trees = {str(path): parse(path) for path in paths}
+    declared = {name for tree in trees.values() for name in assigned_names(tree)}
     language = Language()
     names = language.names()
     for file in in_order(trees):
         language.begin(file, file in extending)
         language.model.files.append(file)
-        run(file, located(trees[file], file, language.constructors()), names)
+        run(file, located(trees[file], file, language.constructors()), names, declared)
+    refuse_recursion(language.model)
     return language.finish()
 
 
-def run(file: str, tree: ast.Module, names: dict[str, Any]) -> None:
+def refuse_recursion(model: m.Model) -> None:
+    """A file can change a type after its declaration, so that it contains itself."""
+    done: set[m.Type] = set()
+
+    def visit(kind: m.Type, within: tuple[m.Type, ...]) -> None:
+        if kind in within:
+            raise Mistake(kind.place, f"{type(kind).__name__} {kind.name or None} contains itself")
+        if kind not in done:
+            for inner in m.parts(kind):
+                visit(inner, (*within, kind))
+            done.add(kind)
+
+    for kind in model.types:
+        visit(kind, ())
+
+
+def run(file: str, tree: ast.Module, names: dict[str, Any], declared: Collection[str]) -> None:
+    """Run a file. `declared`: the names that any file assigns."""
     try:
         exec(compile(tree, file, "exec"), names)
     except Mistake:
         raise
+    except NameError as error:
+        message = str(error)
+        if error.name in declared:
+            message = f"{error.name} is used before it is declared: no type can contain itself"
+        raise Mistake(Place(file, line_of(error, file)), message) from None
     except (Exception, SystemExit) as error:  # the file is a program, and can raise anything
-        lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == file]
         message = " ".join(str(error).replace("TypeLanguage.idl_", "").replace("Language.idl_", "").split())
-        raise Mistake(
-            Place(file, lines[-1] if lines and lines[-1] else 1), message or type(error).__name__
-        ) from None
+        raise Mistake(Place(file, line_of(error, file)), message or type(error).__name__) from None
+
+
+def line_of(error: BaseException, file: str) -> int:
+    """The last line of the file that the error came from."""
+    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == file]
+    return lines[-1] if lines and lines[-1] else 1

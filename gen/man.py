@@ -25,8 +25,8 @@ Any other value: it did not start.
 """
 
 RESULTS = """\
-The results are initialised at the start of the call, also if it is refused. Their previous values are not disposed of. \
-The caller owns them and disposes of them, which is also allowed after a failure."""
+The results are initialised at the start of the call, also if it is refused. Their previous values are not \
+disposed of. The caller owns them and disposes of them, which is also allowed after a failure."""
 ANY_THREAD = "None of these functions takes a lock; any thread may call them."
 SYNCHRONOUS = "The call waits. libxl_asyncop_how(3) describes the asynchronous ways."
 

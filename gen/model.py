@@ -368,6 +368,7 @@ class Model:
     event: Struct | None = None
     operations: list[Operation] = field(default_factory=list)
     functions: list[Function] = field(default_factory=list)
+    types_by_hand: dict[str, Place] = field(default_factory=dict)  # public types, by their C names
     internal: list[str] = field(default_factory=list)  # patterns, without the prefix libxl__
     name: str = "libxl"
     base: Model | None = None
@@ -415,11 +416,15 @@ class Model:
 def walk(kind: Type) -> Iterator[Type]:
     """`kind` and every type within it, outermost first."""
     yield kind
+    for inner in parts(kind):
+        yield from walk(inner)
+
+
+def parts(kind: Type) -> Iterator[Type]:
+    """The types that `kind` is made of."""
     if isinstance(kind, Array):
-        yield from walk(kind.element)
+        yield kind.element
     elif isinstance(kind, KeyedUnion):
         yield kind.key
     if isinstance(kind, Aggregate):
-        for member in kind.fields:
-            if member.type is not None:
-                yield from walk(member.type)
+        yield from (member.type for member in kind.fields if member.type is not None)

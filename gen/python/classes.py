@@ -112,8 +112,6 @@ def struct(names: Names, kind: m.Struct, name: str) -> str:
 
 def row(names: Names, f: m.Field, given: bool) -> Row:
     """`given`: the struct is an input, so the field has a default."""
-    if f.name == "self":
-        raise Mistake(f.place, "self: the name is reserved in Python")
     kind = f.enumeration or f.kind
     annotation = names.annotation(kind, given)
     if given and isinstance(kind, (m.Struct, m.Array)):

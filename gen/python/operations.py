@@ -241,15 +241,19 @@ def argument(f: m.Field) -> str:
     return f.name if is_domid(f.kind) or is_bool(f.kind) else f'v.number({f.name}, "{f.name}")'
 
 
+def domain_name(operation: m.Operation) -> str:
+    """The name of Domain's method: `domain_get_info` becomes `info`."""
+    return operation.python_name.removeprefix("domain_").removeprefix("get_")
+
+
 def domain_method(names: Names, operation: m.Operation) -> str:
-    """Domain's method, which passes its own domid: `domain_get_info` becomes `info`."""
+    """Domain's method, which passes its own domid."""
     o = operation
-    name = o.python_name.removeprefix("domain_").removeprefix("get_")
     parameters = ["self", *(f"{f.name}: {typed(names, f.kind)}" for f in o.inputs[1:]), *keywords(o)]
     values = "".join(f", {f.name}" for f in o.inputs[1:])
     progress = ", progress=progress" if reports(o) else ""
     return (
-        function(name, parameters, returned(names, o), 4)
+        function(domain_name(o), parameters, returned(names, o), 4)
         + docstring(o.summary, 8)
         + f"        return self._xen.{o.python_name}(self.domid{values}, limit=limit{progress})"
         + ("" if names.model.base is None else "  # type: ignore[no-any-return]")

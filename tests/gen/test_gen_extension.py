@@ -138,6 +138,18 @@ def test_a_folder_without_a_library(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (1, f"{tmp_path}/no:1: no *.idl here\n")
 
 
-def test_a_name_that_is_none(tmp_path: Path) -> None:
-    code, said, _ = extend(tmp_path, f'namespace("mine_")\n{OPERATION}', "--name", "my-own")
-    assert (code, said) == (1, "my-own:1: an extension's name is one for a Python package and a C header\n")
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("my-own", "it must be a name for a Python package and a C header"),
+        ("class", "it must be a name for a Python package and a C header"),
+        ("json", "that is a module of Python's standard library"),
+        ("aioxen", "that is a module or a header of aioxen"),
+        ("vdev", "that is a module or a header of aioxen"),
+        ("libxl_event", "that is a module or a header of aioxen"),
+        ("rt", "librt is a library that it is linked with"),
+    ],
+)
+def test_a_name_that_it_cannot_have(tmp_path: Path, name: str, reason: str) -> None:
+    code, said, idl = extend(tmp_path, f'namespace("mine_")\n{OPERATION}', "--name", name)
+    assert (code, said) == (1, f"{idl}:1: the extension's name is {name!r}: {reason}\n")

@@ -43,13 +43,6 @@ def test_all_mistakes_are_told_in_order(tmp_path: Path) -> None:
     )
 
 
-def test_a_field_that_python_cannot_have(tmp_path: Path) -> None:
-    file = tmp_path / "self.idl"
-    file.write_text('Struct("s", [("self", uint8, "A.")], doc="S.", since="0.1")\n')
-    done = generate(tmp_path / "out", file, options=("--only", "python"))
-    assert (done.returncode, done.stderr) == (1, f"{file}:1: self: the name is reserved in Python\n")
-
-
 @pytest.mark.parametrize("text", [f"x = {'-' * 5000}1\n", f"x = {'1 + ' * 5000}1\n"], ids=["parsed", "read"])
 def test_an_expression_that_is_too_deep(text: str, tmp_path: Path) -> None:
     file = tmp_path / "deep.idl"
