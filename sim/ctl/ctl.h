@@ -17,7 +17,10 @@ void names_list(int argc, char **argv);
 void guest_shutdown(int argc, char **argv);
 void xenstored_stop(int argc, char **argv);
 void xenstored_cont(int argc, char **argv);
+void xenstored_kill(int argc, char **argv);
+void xenstored_start(int argc, char **argv);
 void xenconsoled_stop(int argc, char **argv);
 void xenconsoled_cont(int argc, char **argv);
+void xenconsoled_kill(int argc, char **argv);
 
 #endif

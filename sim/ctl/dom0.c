@@ -2,9 +2,14 @@
 /* Commands for what happens by itself on a real machine: a guest stops, a daemon is slow. Lock: machine->lock. */
 #include "ctl.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 void guest_shutdown(int argc, char **argv)
@@ -82,6 +87,92 @@ void xenstored_cont(int argc, char **argv)
 {
     (void)argc, (void)argv;
     cont("xenstored");
+}
+
+/* ---- the end of xenstored, and its restart */
+
+static bool is_running(pid_t pid)
+{
+    const char state = state_of(pid);
+    return state && state != 'Z';
+}
+
+/* The daemon must not end while it holds the lock. */
+static void end(const char *daemon)
+{
+    const pid_t pid = pid_of(daemon);
+    machine_lock();
+    kill(pid, SIGKILL);
+    while (is_running(pid))
+        usleep(100);
+    machine_unlock();
+}
+
+void xenstored_kill(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    end("xenstored");
+}
+
+void xenconsoled_kill(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    end("xenconsoled");
+}
+
+/* Starts a program in the background; the first process of the world adopts it. Returns its process number. */
+static pid_t start(char *const command[])
+{
+    const pid_t pid = fork();
+    if (pid)
+        return pid;
+    const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    for (int fd = 0; fd < 3; fd++)
+        dup2(null, fd);
+    setsid();
+    execvp(command[0], command);
+    _exit(127);
+}
+
+static void start_daemon(char *const command[])
+{
+    char path[sizeof world_dir + 32];
+    snprintf(path, sizeof path, "%s/%s.pid", world_dir, command[0]);
+    const pid_t pid = start(command);
+    FILE *file = pid > 0 ? fopen(path, "we") : NULL;
+    if (!file)
+        fail("starting %s: %s", command[0], strerror(errno));
+    fprintf(file, "%d", (int)pid);
+    fclose(file);
+}
+
+static bool xenstored_accepts(void)
+{
+    const struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "/run/xenstored/socket"};
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const bool accepts = fd >= 0 && !connect(fd, (const struct sockaddr *)&address, sizeof address);
+    close(fd);
+    return accepts;
+}
+
+/* xenconsoled does not connect to xenstored again, so it is started anew, too. */
+void xenstored_start(int argc, char **argv)
+{
+    char *const xenstored[] = {"xenstored", "-N", "-I", NULL}, *const init[] = {"xen-init-dom0", NULL},
+                *const xenconsoled[] = {"xenconsoled", "-i", "--log=none", NULL};
+    int status, tries = 10000;
+    (void)argc, (void)argv;
+    if (is_running(pid_of("xenstored")))
+        return;
+    unsetenv("XENSTORED_PATH");
+    unsetenv("XENSTORED_RUNDIR");
+    start_daemon(xenstored);
+    while (!xenstored_accepts() && --tries)
+        usleep(1000);
+    if (!tries || waitpid(start(init), &status, 0) < 0 || status)
+        fail("xenstored does not start");
+    end("xenconsoled");
+    start_daemon(xenconsoled);
 }
 
 void xenconsoled_stop(int argc, char **argv)

@@ -54,8 +54,11 @@ static const struct command commands[] = {
      "suspend, crash, watchdog, soft_reset"},
     {{"xenstored", "stop"}, 0, 0, true, xenstored_stop, "              xenstored answers no request ..."},
     {{"xenstored", "cont"}, 0, 0, true, xenstored_cont, "              ... and continues"},
+    {{"xenstored", "kill"}, 0, 0, true, xenstored_kill, "              xenstored ends, with all nodes ..."},
+    {{"xenstored", "start"}, 0, 0, true, xenstored_start, "             ... and starts anew, unless it runs"},
     {{"xenconsoled", "stop"}, 0, 0, true, xenconsoled_stop, "            xenconsoled serves no console ..."},
     {{"xenconsoled", "cont"}, 0, 0, true, xenconsoled_cont, "            ... and continues"},
+    {{"xenconsoled", "kill"}, 0, 0, true, xenconsoled_kill, "            xenconsoled ends"},
 };
 #define NR_COMMANDS (sizeof commands / sizeof *commands)
 

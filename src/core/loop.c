@@ -204,6 +204,12 @@ void libxl__fd_deregister(libxl_ctx *ctx, libxl__fd *fd)
     memset(fd, 0, sizeof(*fd));
 }
 
+void libxl__fd_mark_internal(libxl_ctx *ctx, libxl__fd *fd)
+{
+    ctx->loop.descriptors -= !fd->internal;
+    fd->internal = true;
+}
+
 void libxl__fds_mark_internal(libxl_ctx *ctx)
 {
     libxl__fd *fd;

@@ -96,6 +96,8 @@ int libxl__fd_register(libxl_ctx *ctx, libxl__fd *fd, int number, uint32_t event
 void libxl__fd_modify(libxl_ctx *ctx, libxl__fd *fd, uint32_t events);
 /* The callback is not called again afterwards. Does nothing if fd is not registered. Does not close the descriptor. */
 void libxl__fd_deregister(libxl_ctx *ctx, libxl__fd *fd);
+/* Marks a registered descriptor as internal. */
+void libxl__fd_mark_internal(libxl_ctx *ctx, libxl__fd *fd);
 /* Marks all descriptors that are registered now as internal. Called once, at the end of libxl__ctx_create. */
 void libxl__fds_mark_internal(libxl_ctx *ctx);
 

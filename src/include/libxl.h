@@ -45,6 +45,7 @@ extern "C" {
 #define LIBXL_HAVE_AO_LIMIT         1 /* libxl_ao_set_limit */
 #define LIBXL_HAVE_AO_LIST          1 /* libxl_ao_list, libxl_ao_set_progress */
 #define LIBXL_HAVE_DOMAIN_LIFECYCLE 1 /* libxl_evenable_domain_lifecycle: SHUTDOWN, DYING, GONE */
+#define LIBXL_HAVE_CTX_NO_WAIT      1 /* LIBXL_CTX_NO_WAIT */
 
 /* What libxl's own macros say of the parts that this library has. */
 #define LIBXL_HAVE_AO_ABORT                        1
@@ -110,9 +111,16 @@ typedef struct {
 #define LIBXL_CTX_LIBXENSTORE 1u
 
 /*
+ * A flag for libxl_ctx_alloc: do not wait until xenstored answers. Operations that need xenstored are queued
+ * until it answers, and fail with NO_XENSTORE if it has not answered one second after libxl_ctx_alloc.
+ */
+#define LIBXL_CTX_NO_WAIT 2u
+
+/*
  * Opens a context: the connections to the hypervisor and to xenstored. `version` is LIBXL_VERSION. `flags` is
- * 0 or LIBXL_CTX_LIBXENSTORE. `logger` may be NULL, for no messages; it stays the caller's and must remain
- * valid until libxl_ctx_free has returned. Returns 0 and stores the context in *ctx_out. On an error *ctx_out
+ * 0, or LIBXL_CTX_LIBXENSTORE and LIBXL_CTX_NO_WAIT in any combination. `logger` may be NULL, for no
+ * messages; it stays the caller's and must remain valid until libxl_ctx_free has returned. Waits until
+ * xenstored has answered, one second at most: NO_XENSTORE if it has not. Returns 0 and stores the context in *ctx_out. On an error *ctx_out
  * is NULL: VERSION, INVAL, NOMEM, NO_HYPERVISOR, NO_XENSTORE, PERMISSION, FAIL.
  */
 int libxl_ctx_alloc(libxl_ctx **ctx_out, int version, unsigned flags, xentoollog_logger *logger);

@@ -25,8 +25,9 @@ int libxl_ctx_alloc(libxl_ctx **ctx_out, int version, unsigned flags, xentoollog
     *ctx_out = NULL;
     if (version != LIBXL_VERSION)
         return libxl__refuse(ERROR_VERSION, "version: %d is not %d", version, LIBXL_VERSION);
-    if (flags & ~LIBXL_CTX_LIBXENSTORE)
-        return libxl__refuse(ERROR_INVAL, "flags: %#x is not 0 or LIBXL_CTX_LIBXENSTORE", flags);
+    if (flags & ~(LIBXL_CTX_LIBXENSTORE | LIBXL_CTX_NO_WAIT))
+        return libxl__refuse(ERROR_INVAL, "flags: %#x is not of LIBXL_CTX_LIBXENSTORE and LIBXL_CTX_NO_WAIT",
+                             flags);
     libxl_ctx *ctx;
     int rc = libxl__ctx_create(&ctx, logger);
     if (rc)

@@ -108,6 +108,8 @@ int libxl__await_step(libxl__ao *ao, libxl__await *await)
     }
     if (await->done)
         return 0;
+    if (await->failed && libxl__watch_is_lost(await->watch))
+        return libxl__ao_fail(ao, ERROR_NO_XENSTORE, "xenstore: %s: " LIBXL__XS_LOST, await->watch->path);
     if (await->failed)
         return libxl__ao_fail(ao, ERROR_XENSTORE, "xenstore: %s: cannot be watched", await->watch->path);
     if (!await->reading && await->changed) {

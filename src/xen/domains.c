@@ -14,7 +14,8 @@
 
 #define FIRST_INTERVAL LIBXL__MILLISECONDS(1)
 #define LAST_INTERVAL  LIBXL__MILLISECONDS(50)
-#define IDLE_INTERVAL  LIBXL__SECONDS(2) /* for a domain that xenstored does not know of */
+#define IDLE_INTERVAL  LIBXL__SECONDS(2)        /* for a domain that xenstored does not know of */
+#define BLIND_INTERVAL LIBXL__MILLISECONDS(200) /* while xenstored reports nothing */
 #define NEVER          (UINT64_MAX / 2)
 
 /* The callback of a followed domain that is a source of an operation. */
@@ -152,7 +153,8 @@ static void plan(libxl_ctx *ctx, uint64_t delay)
 
 /*
  * Plans the next look: soon while a followed domain is dying, after the idle interval while there are other followers
- * or observers (xenstored fires nothing for a domain that it does not know), else never.
+ * or observers (xenstored fires nothing for a domain that it does not know), else never. Without a connection to xenstored
+ * the looks alone find the changes.
  */
 static void plan_next_look(libxl_ctx *ctx)
 {
@@ -162,8 +164,9 @@ static void plan_next_look(libxl_ctx *ctx)
         if (domains->interval < LAST_INTERVAL)
             domains->interval *= 2;
     } else {
+        const uint64_t idle = libxl__xs_link_is_up(ctx) ? IDLE_INTERVAL : BLIND_INTERVAL;
         domains->interval = FIRST_INTERVAL;
-        plan(ctx, has_users(domains) ? IDLE_INTERVAL : NEVER);
+        plan(ctx, has_users(domains) ? idle : NEVER);
     }
 }
 
@@ -274,6 +277,12 @@ static void look_now(libxl_ctx *ctx, void *user, bool failed)
     }
 }
 
+void libxl__domains_unwatched(libxl_ctx *ctx)
+{
+    if (has_users(&ctx->xen->domains))
+        libxl__domains_look_soon(ctx);
+}
+
 void libxl__domains_look_soon(libxl_ctx *ctx)
 {
     ctx->xen->domains.interval = FIRST_INTERVAL;
@@ -282,7 +291,7 @@ void libxl__domains_look_soon(libxl_ctx *ctx)
 
 /* ---- following */
 
-/* Adds the two watches, unless they are there. Errors, without a message: NOMEM, NO_XENSTORE, FAIL. */
+/* Adds the two watches, unless they are there. Errors, without a message: NOMEM, FAIL. */
 static int add_watches(libxl_ctx *ctx)
 {
     libxl__domains *domains = &ctx->xen->domains;

@@ -5,7 +5,8 @@
  *
  * xenstored fires @releaseDomain when a domain shuts down and when it begins to die. Nothing fires when a domain is gone;
  * only its absence from the hypervisor's list shows that. So the list is fetched (a look) when the watch fires and, while a
- * followed domain is dying, at short intervals. One look serves all followers and observers.
+ * followed domain is dying, at short intervals. One look serves all followers and observers. Without a connection to xenstored
+ * the list is fetched five times a second, so followers and observers need no xenstored.
  */
 #ifndef LIBXL__DOMAINS_H
 #define LIBXL__DOMAINS_H
@@ -98,7 +99,7 @@ void libxl__domains_close(libxl_ctx *ctx);
 
 /*
  * Follows the domain that `info` describes. If it is not running, the callback is called at the next look.
- * Errors, without a message: NOMEM, NO_XENSTORE, FAIL.
+ * Errors, without a message: NOMEM, FAIL.
  */
 int libxl__domain_follow(libxl_ctx *ctx, libxl__domain_follower *follower, const xc_domaininfo_t *info,
                          libxl__domain_callback *callback);
@@ -107,7 +108,7 @@ void libxl__domain_unfollow(libxl_ctx *ctx, libxl__domain_follower *follower);
 
 /*
  * Registers an observer, whose callbacks must be set. `appeared` is called at the next look for all existing domains, and later
- * for new ones. Errors, without a message: NOMEM, NO_XENSTORE, FAIL.
+ * for new ones. Errors, without a message: NOMEM, FAIL.
  */
 int libxl__domains_observe(libxl_ctx *ctx, libxl__domain_observer *observer);
 /* Removes an observer; its callbacks are not called again. Its followers are not affected. */
@@ -128,6 +129,9 @@ void libxl__domains_lost(libxl_ctx *ctx);
 void libxl__domains_look(libxl_ctx *ctx);
 enum { LIBXL__DOMAINS_ATTEMPTS = 5 };
 
+/* The connection to xenstored is lost: plans a look, if there is a follower or an observer. */
+void libxl__domains_unwatched(libxl_ctx *ctx);
+
 /* Plans a look for the next turn of the loop. Call this after an action that changes a domain's phase. */
 void libxl__domains_look_soon(libxl_ctx *ctx);
 
@@ -141,7 +145,7 @@ typedef struct libxl__domain_source {
 /* Reserves what libxl__domain_source_start needs, so that this does not fail. Errors: NOMEM, FAIL, recorded in ao. */
 int libxl__domain_source_reserve(libxl__ao *ao, libxl__domain_source *domain);
 
-/* Follows the domain that `info` describes, like libxl__domain_follow. Errors: NOMEM, NO_XENSTORE, FAIL, recorded in ao. */
+/* Follows the domain that `info` describes, like libxl__domain_follow. Errors: NOMEM, FAIL, recorded in ao. */
 int libxl__domain_source_start(libxl__ao *ao, libxl__domain_source *domain, const xc_domaininfo_t *info);
 
 /*

@@ -58,6 +58,12 @@ static void forget_all(libxl_ctx *ctx, libxl__timer *timer)
     kept->keeping = false;
 }
 
+void libxl__kept_names_forget(libxl_ctx *ctx)
+{
+    libxl__timer_stop(ctx, &ctx->xen->kept_names.forget);
+    forget_all(ctx, NULL);
+}
+
 void libxl__kept_names_close(libxl_ctx *ctx)
 {
     libxl__kept_names *kept = &ctx->xen->kept_names;

@@ -28,6 +28,9 @@ typedef struct libxl__kept_names {
 /* Frees the kept names. Called while the context is freed, after the transport has been closed. */
 void libxl__kept_names_close(libxl_ctx *ctx);
 
+/* Drops all kept names, because xenstored does not report their changes any more. */
+void libxl__kept_names_forget(libxl_ctx *ctx);
+
 /* Keeps names from now on, or for another ten seconds, if the transport and the memory allow it. */
 void libxl__kept_names_extend(libxl_ctx *ctx);
 

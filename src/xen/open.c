@@ -9,19 +9,39 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+static int open_transport(libxl_ctx *ctx, const libxl__xs_transport *transport)
+{
+    const int rc = transport->open(ctx);
+    if (!rc)
+        ctx->xen->transport = transport;
+    return rc;
+}
+
+static void close_transport(libxl_ctx *ctx)
+{
+    if (!ctx->xen->transport)
+        return;
+    libxl__xs_link_close(ctx);
+    ctx->xen->transport->close(ctx);
+}
+
 /*
  * Uses the socket, unless the application asks for libxenstore. If there is no socket but the kernel's device, xenstored can
  * be reached by libxenstore only.
  */
 static int open_xenstore(libxl_ctx *ctx, unsigned flags)
 {
-    struct libxl__xen *xen = ctx->xen;
-    xen->transport = flags & LIBXL_CTX_LIBXENSTORE ? &libxl__xs_lib : &libxl__xs_wire;
-    int rc = xen->transport->open(ctx);
-    if (rc != ERROR_NO_XENSTORE || access("/dev/xen/xenbus", F_OK))
+    const bool wait = !(flags & LIBXL_CTX_NO_WAIT);
+    int rc = open_transport(ctx, flags & LIBXL_CTX_LIBXENSTORE ? &libxl__xs_lib : &libxl__xs_wire);
+    if (!rc)
+        rc = libxl__xs_link_open(ctx, wait);
+    if (rc != ERROR_NO_XENSTORE || !ctx->xen->link.refused || flags & LIBXL_CTX_LIBXENSTORE ||
+        access("/dev/xen/xenbus", F_OK))
         return rc;
-    xen->transport = &libxl__xs_lib;
-    return xen->transport->open(ctx);
+    close_transport(ctx);
+    ctx->xen->transport = NULL;
+    rc = open_transport(ctx, &libxl__xs_lib);
+    return rc ? rc : libxl__xs_link_open(ctx, wait);
 }
 
 int libxl__xen_open(libxl_ctx *ctx, unsigned flags)
@@ -44,8 +64,7 @@ void libxl__xen_close(libxl_ctx *ctx)
         return;
     libxl__domains_close(ctx);
     libxl__kept_names_close(ctx);
-    if (xen->transport)
-        xen->transport->close(ctx);
+    close_transport(ctx);
     libxl__watches_close(ctx);
     libxl__evtchns_close(ctx);
     libxl__handles_close(ctx);
@@ -56,10 +75,10 @@ void libxl__xen_close(libxl_ctx *ctx)
     ctx->xen = NULL;
 }
 
-/* The timers of the followed domains and of the kept names are the context's own: they are always there. */
+/* The timers of the followed domains, of the connection to xenstored and of the kept names are the context's own. */
 void libxl__xen_count(libxl_ctx *ctx, libxl_counters *out)
 {
-    out->timers -= 1 + ctx->xen->kept_names.keeping;
+    out->timers -= 2 + ctx->xen->kept_names.keeping;
     out->watches = ctx->xen->watches.count;
 }
 

@@ -84,6 +84,12 @@ void libxl__watch_free(libxl_ctx *ctx, libxl__watch *watch)
 
 /* ---- watches */
 
+static int send_watch(libxl_ctx *ctx, libxl__watch *watch)
+{
+    watch->sent = true;
+    return ctx->xen->transport->add_watch(ctx, watch);
+}
+
 int libxl__watch_add(libxl_ctx *ctx, const char *path, libxl__watch_callback *callback, void *user, bool own,
                      libxl__watch **watch_out)
 {
@@ -103,7 +109,7 @@ int libxl__watch_add(libxl_ctx *ctx, const char *path, libxl__watch_callback *ca
     }
     watches->count += !own;
     *watch_out = watch; /* set before the transport is called, which may call back at once */
-    int rc = ctx->xen->transport->add_watch(ctx, watch);
+    const int rc = own && libxl__xs_link_is_down(ctx) ? 0 : send_watch(ctx, watch);
     if (rc) {
         *watch_out = NULL;
         watches->count -= !own;
@@ -126,7 +132,6 @@ void libxl__watch_remove(libxl_ctx *ctx, libxl__watch *watch)
 
 void libxl__watch_added(libxl_ctx *ctx, libxl__watch *watch, bool accepted)
 {
-    watch->registered = accepted;
     if (!watch->callback) {
         ctx->xen->transport->remove_watch(ctx, watch);
     } else if (!accepted) {
@@ -140,9 +145,29 @@ void libxl__watches_lost(libxl_ctx *ctx)
     const libxl__watches *watches = &ctx->xen->watches;
     for (uint32_t i = 0; i < watches->room; i++) {
         libxl__watch *watch = watch_in(watches->slots[i]);
-        if (watch && watch->callback && watch->registered && !watch->own)
+        if (!watch || !watch->sent)
+            continue;
+        watch->sent = false;
+        if (watch->callback && !watch->own)
             watch->callback(ctx, watch->user, true);
     }
+}
+
+void libxl__watches_restore(libxl_ctx *ctx)
+{
+    const libxl__watches *watches = &ctx->xen->watches;
+    for (uint32_t i = 0; i < watches->room && !libxl__xs_link_is_down(ctx); i++) {
+        libxl__watch *watch = watch_in(watches->slots[i]);
+        if (!watch || watch->sent || !watch->own || !watch->callback || !send_watch(ctx, watch))
+            continue;
+        watch->sent = false; /* no memory: its user relies on the regular looks until the next connection */
+        libxl__log(ctx, XTL_ERROR, -1, "xenstore: %s: cannot be watched", watch->path);
+    }
+}
+
+bool libxl__watch_is_lost(const libxl__watch *watch)
+{
+    return !watch->sent;
 }
 
 void libxl__watch_event(libxl_ctx *ctx, const char *token)

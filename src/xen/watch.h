@@ -11,7 +11,8 @@
 
 typedef struct libxl__watch libxl__watch;
 
-/* Called with the context locked, when the node may have changed. `failed`: xenstored does not watch it; there are no further calls. */
+/* Called with the context locked, when the node may have changed. `failed`: xenstored does not watch it, or the connection is
+ * lost; there are no further calls. */
 typedef void libxl__watch_callback(libxl_ctx *ctx, void *user, bool failed);
 
 /* A slot holds a pointer to a watch. A free slot holds 2 * N + 1 instead, where N is the number of the next free slot. That
@@ -39,13 +40,18 @@ typedef struct libxl__watches {
 void libxl__watches_close(libxl_ctx *ctx);
 
 /*
- * Watches `path`, which is copied. `own`: the watch is the context's own and not counted. *watch_out is set before the first
- * call of the callback, which may come before this returns. Errors, without a message: NOMEM, NO_XENSTORE, FAIL.
+ * Watches `path`, which is copied. `own`: the watch is the context's own: it is not counted, it may be added while the connection
+ * to xenstored is down, and it is registered again, and fires, when the connection is up again. *watch_out is set before the first
+ * call of the callback, which may come before this returns. Errors, without a message: NOMEM, FAIL, and NO_XENSTORE unless `own`.
  */
 int libxl__watch_add(libxl_ctx *ctx, const char *path, libxl__watch_callback *callback, void *user, bool own,
                      libxl__watch **watch_out);
 /* Call this when the connection to xenstored is lost. Calls the callbacks of all watches but the context's own with `failed`. */
 void libxl__watches_lost(libxl_ctx *ctx);
+/* Call this when the connection is up. Registers the context's own watches that xenstored does not have. */
+void libxl__watches_restore(libxl_ctx *ctx);
+/* Whether a watch has failed because the connection was lost, not because xenstored has refused it. */
+bool libxl__watch_is_lost(const libxl__watch *watch);
 /*
  * Makes a watch fire as soon as the header of an event has arrived whose length is that of
  * its events. It does not fire again when the body arrives. xenstored writes the header and the body separately, and on a busy

@@ -5,7 +5,7 @@
  *
  * xenstored answers the messages of a connection in the order in which it receives them. So the answers that are expected
  * form a queue, and no search is needed. Watch events arrive between the answers. When the connection is lost, all messages
- * without an answer fail, and the users of wire.h refuse new work.
+ * without an answer fail. xs_link.c decides when to connect again.
  */
 #include "wire.h"
 #include "xen.h"
@@ -29,8 +29,8 @@ enum {
 
 struct libxl__xs_wire {
     libxl__fd source;
-    int fd;
-    bool lost;
+    struct sockaddr_un address;
+    int fd;       /* -1: not connected */
     bool writing; /* the socket is full; the rest is sent when it is writable again */
     char *out;
     size_t out_begin, out_end, out_room; /* out_begin to out_end is still to be sent */
@@ -170,27 +170,25 @@ static void deliver_answer(libxl_ctx *ctx, int errnoval, const char *body, size_
     expected.answered(ctx, expected.owner, expected.request, errnoval, body, length);
 }
 
-/* Marks the connection as lost and fails all messages without an answer. ESHUTDOWN: the context is being freed. */
-static void lose(libxl_ctx *ctx, int errnoval)
+void libxl__wire_disconnect(libxl_ctx *ctx)
 {
     struct libxl__xs_wire *wire = wire_of(ctx);
-    if (wire->lost)
-        return;
-    wire->lost = true;
-    if (errnoval != ESHUTDOWN)
-        libxl__log(ctx, XTL_ERROR, errnoval, "the connection to xenstored is lost");
     libxl__fd_deregister(ctx, &wire->source);
+    if (wire->fd >= 0)
+        close(wire->fd);
+    wire->fd = -1;
     while (wire->answered != wire->put)
-        deliver_answer(ctx, errnoval, NULL, 0);
-    if (errnoval != ESHUTDOWN)
-        libxl__watches_lost(ctx);
+        deliver_answer(ctx, ENOTCONN, NULL, 0);
+    wire->sent = wire->put;
+    wire->out_begin = wire->out_end = wire->have = 0;
+    wire->writing = false;
 }
 
 /* Sends what the socket takes, and has epoll report when the socket is writable if something is left. */
 static void flush(libxl_ctx *ctx)
 {
     struct libxl__xs_wire *wire = wire_of(ctx);
-    while (!wire->lost && wire->out_begin < wire->out_end) {
+    while (wire->fd >= 0 && wire->out_begin < wire->out_end) {
         ssize_t written = send(wire->fd, wire->out + wire->out_begin, wire->out_end - wire->out_begin,
                                MSG_NOSIGNAL | MSG_DONTWAIT);
         if (written > 0)
@@ -198,13 +196,13 @@ static void flush(libxl_ctx *ctx)
         else if (errno == EAGAIN)
             break;
         else if (errno != EINTR)
-            lose(ctx, errno);
+            libxl__xs_link_lost(ctx, errno);
     }
     shrink(wire);
     bool more = wire->out_begin < wire->out_end;
     if (!more)
         wire->sent = wire->put;
-    if (!wire->lost && more != wire->writing) {
+    if (wire->fd >= 0 && more != wire->writing) {
         wire->writing = more;
         libxl__fd_modify(ctx, &wire->source, more ? EPOLLIN | EPOLLOUT : EPOLLIN);
     }
@@ -215,11 +213,6 @@ void libxl__wire_send_soon(libxl_ctx *ctx)
     const struct libxl__xs_wire *wire = wire_of(ctx);
     if (wire->answered == wire->sent)
         flush(ctx);
-}
-
-bool libxl__wire_lost(const libxl_ctx *ctx)
-{
-    return ctx->xen->wire->lost;
 }
 
 /* ---- receiving */
@@ -249,10 +242,13 @@ static void handle_message(libxl_ctx *ctx, const struct xsd_sockmsg *header, con
         handle_event(ctx, body, header->len);
         return;
     }
-    if (wire->answered == wire->put || header->req_id != wire->answered)
-        lose(ctx, EPROTO);
-    else
-        deliver_answer(ctx, header->type == XS_ERROR ? errno_of(body, header->len) : 0, body, header->len);
+    if (wire->answered == wire->put || header->req_id != wire->answered) {
+        libxl__xs_link_lost(ctx, EPROTO);
+        return;
+    }
+    deliver_answer(ctx, header->type == XS_ERROR ? errno_of(body, header->len) : 0, body, header->len);
+    if (!libxl__xs_link_is_up(ctx))
+        libxl__xs_link_proved(ctx);
 }
 
 /* Handles the complete messages in the input buffer and keeps an incomplete one. */
@@ -261,10 +257,10 @@ static void handle_messages(libxl_ctx *ctx)
     struct libxl__xs_wire *wire = wire_of(ctx);
     struct xsd_sockmsg header;
     size_t at = 0;
-    while (!wire->lost && wire->have - at >= sizeof(header)) {
+    while (wire->fd >= 0 && wire->have - at >= sizeof(header)) {
         memcpy(&header, wire->in + at, sizeof(header));
         if (header.len > XENSTORE_PAYLOAD_MAX) {
-            lose(ctx, EPROTO);
+            libxl__xs_link_lost(ctx, EPROTO);
             return;
         }
         if (wire->have - at < sizeof(header) + header.len) {
@@ -275,17 +271,17 @@ static void handle_messages(libxl_ctx *ctx)
         handle_message(ctx, &header, wire->in + at + sizeof(header));
         at += sizeof(header) + header.len;
     }
+    if (wire->fd < 0)
+        return; /* lost meanwhile: the buffer has been emptied */
     wire->have -= at;
     memmove(wire->in, wire->in + at, wire->have);
 }
 
-/* The socket is readable or writable. */
-static void socket_ready(libxl_ctx *ctx, libxl__fd *source, uint32_t revents)
+void libxl__wire_receive(libxl_ctx *ctx)
 {
-    (void)source, (void)revents;
     struct libxl__xs_wire *wire = wire_of(ctx);
     bool more = true; /* a read that fills less than the buffer has emptied the socket */
-    for (int i = 0; i < READS_AT_ONCE && more && !wire->lost; i++) {
+    for (int i = 0; i < READS_AT_ONCE && more && wire->fd >= 0; i++) {
         const size_t room = sizeof(wire->in) - wire->have;
         const ssize_t got = recv(wire->fd, wire->in + wire->have, room, MSG_DONTWAIT);
         if (got > 0) {
@@ -293,48 +289,84 @@ static void socket_ready(libxl_ctx *ctx, libxl__fd *source, uint32_t revents)
             wire->have += (size_t)got;
             handle_messages(ctx);
         } else if (got == 0) {
-            lose(ctx, EPIPE);
+            libxl__xs_link_lost(ctx, EPIPE);
         } else if (errno == EAGAIN) {
             break;
         } else if (errno != EINTR) {
-            lose(ctx, errno);
+            libxl__xs_link_lost(ctx, errno);
         }
     }
     flush(ctx);
 }
 
-/* ---- opening and closing */
-
-/* Finds the socket as libxenstore does: XENSTORED_PATH, or "socket" in XENSTORED_RUNDIR. Returns 0 or an errno. */
-static int socket_path(struct sockaddr_un *address)
+static void socket_ready(libxl_ctx *ctx, libxl__fd *source, uint32_t revents)
 {
-    const char *path = getenv("XENSTORED_PATH"), *rundir = getenv("XENSTORED_RUNDIR");
-    int length = path ? snprintf(address->sun_path, sizeof(address->sun_path), "%s", path)
-                      : snprintf(address->sun_path, sizeof(address->sun_path), "%s/socket",
-                                 rundir ? rundir : "/run/xenstored");
-    address->sun_family = AF_UNIX;
-    return length < (int)sizeof(address->sun_path) ? 0 : ENAMETOOLONG;
+    (void)source, (void)revents;
+    libxl__wire_receive(ctx);
 }
 
-/* Errors, with a message: NO_XENSTORE, PERMISSION, FAIL, NOMEM. */
-static int connect_socket(int fd)
+/* ---- opening and closing */
+
+/* Finds the socket as libxenstore does: XENSTORED_PATH, or "socket" in XENSTORED_RUNDIR. A path that is too long is cut. */
+static void find_socket(libxl_ctx *ctx)
 {
-    struct sockaddr_un address;
-    errno = socket_path(&address);
-    if (!errno && !connect(fd, (const struct sockaddr *)&address, sizeof(address)))
-        return 0;
-    return libxl__refuse(libxl__open_rc(errno, ERROR_NO_XENSTORE), "connecting to xenstored, %s%s: %m",
-                         address.sun_path, errno == ENAMETOOLONG ? "..." : "");
+    struct sockaddr_un *address = &wire_of(ctx)->address;
+    const char *path = getenv("XENSTORED_PATH"), *rundir = getenv("XENSTORED_RUNDIR");
+    const size_t room = sizeof(address->sun_path);
+    const int length =
+        path ? snprintf(address->sun_path, room, "%s", path)
+             : snprintf(address->sun_path, room, "%s/socket", rundir ? rundir : "/run/xenstored");
+    address->sun_family = length < (int)room ? AF_UNIX : AF_UNSPEC;
+    snprintf(ctx->xen->link.address, sizeof(ctx->xen->link.address), "%s%s", address->sun_path,
+             length < (int)room ? "" : "...");
+}
+
+/* Any answer proves the connection; what this one says does not matter. */
+static void probe_answered(libxl_ctx *ctx, void *owner, libxl__xs_request *request, int errnoval,
+                           const char *body, size_t length)
+{
+    (void)ctx, (void)owner, (void)request, (void)errnoval, (void)body, (void)length;
+}
+
+/* Returns a connected socket; -1 with errno. */
+static int connect_socket(const struct sockaddr_un *address)
+{
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0 || !connect(fd, (const struct sockaddr *)address, sizeof(*address)))
+        return fd;
+    const int error = errno;
+    close(fd);
+    errno = error;
+    return -1;
+}
+
+int libxl__wire_connect(libxl_ctx *ctx)
+{
+    struct libxl__xs_wire *wire = wire_of(ctx);
+    const libxl__wire_expected probe = {.answered = probe_answered};
+    if (wire->address.sun_family != AF_UNIX)
+        return ENAMETOOLONG;
+    const int fd = connect_socket(&wire->address);
+    if (fd < 0)
+        return errno;
+    if (libxl__fd_register(ctx, &wire->source, fd, EPOLLIN, socket_ready)) {
+        close(fd);
+        return ENOMEM;
+    }
+    libxl__fd_mark_internal(ctx, &wire->source);
+    wire->fd = fd;
+    if (wire->put == wire->answered && libxl__wire_put(ctx, probe, XS_READ, 0, LIBXL__WIRE_TEXT("/"),
+                                                       LIBXL__WIRE_NOTHING, LIBXL__WIRE_NOTHING)) {
+        libxl__wire_disconnect(ctx);
+        return ENOMEM;
+    }
+    flush(ctx);
+    return 0;
 }
 
 void libxl__wire_close(libxl_ctx *ctx)
 {
     struct libxl__xs_wire *wire = wire_of(ctx);
-    if (!wire)
-        return;
-    lose(ctx, ESHUTDOWN);
-    if (wire->fd >= 0)
-        close(wire->fd);
     free(wire->out);
     free(wire->expected);
     free(wire);
@@ -343,23 +375,16 @@ void libxl__wire_close(libxl_ctx *ctx)
 
 int libxl__wire_open(libxl_ctx *ctx)
 {
-    struct libxl__xs_wire *wire = ctx->xen->wire = calloc(1, sizeof(*wire));
-    if (!wire)
+    ctx->xen->wire = calloc(1, sizeof(*ctx->xen->wire));
+    if (!ctx->xen->wire)
         return libxl__refuse(ERROR_NOMEM, NULL);
-    int rc;
-    wire->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (wire->fd < 0)
-        rc = libxl__refuse(libxl__open_rc(errno, ERROR_FAIL), "socket: %m");
-    else
-        rc = connect_socket(wire->fd);
-    if (!rc)
-        rc = libxl__fd_register(ctx, &wire->source, wire->fd, EPOLLIN, socket_ready);
-    if (rc)
-        libxl__wire_close(ctx);
-    return rc;
+    ctx->xen->wire->fd = -1;
+    find_socket(ctx);
+    return 0;
 }
 
 void libxl__wire_postfork(libxl_ctx *ctx)
 {
-    close(wire_of(ctx)->fd);
+    if (wire_of(ctx)->fd >= 0)
+        close(wire_of(ctx)->fd);
 }

@@ -14,8 +14,8 @@
 
 /*
  * Called once for each message, when its answer has arrived or the connection is lost. Called with the context locked.
- * `owner` and `request` are those of the message. errnoval: 0, or the error that xenstored has answered; ESHUTDOWN: the
- * connection is being closed. `body` is valid during the call only.
+ * `owner` and `request` are those of the message. errnoval: 0, or the error that xenstored has answered; ENOTCONN: the
+ * connection is lost or being closed. `body` is valid during the call only.
  */
 typedef void libxl__wire_answered(libxl_ctx *ctx, void *owner, libxl__xs_request *request, int errnoval,
                                   const char *body, size_t length);
@@ -38,14 +38,18 @@ typedef struct libxl__wire_part {
 #define LIBXL__WIRE_VALUE(string) ((libxl__wire_part){string, strlen(string)}) /* without it */
 #define LIBXL__WIRE_NOTHING       ((libxl__wire_part){NULL, 0})
 
-/* Connects to xenstored. Errors, with a message: NO_XENSTORE, PERMISSION, FAIL, NOMEM. After an error nothing is open. */
+/* Allocates the buffers. Errors, with a message: NOMEM. */
 int libxl__wire_open(libxl_ctx *ctx);
-/* Disconnects. Calls `answered` with ESHUTDOWN for each message that has no answer yet. */
+/* Frees the buffers. The connection must be closed. */
 void libxl__wire_close(libxl_ctx *ctx);
+/* Begins to connect, and sends a first request. Returns 0, or an errno; EAGAIN: xenstored's backlog is full. */
+int libxl__wire_connect(libxl_ctx *ctx);
+/* Reads from the socket, if it is connected, and handles what has arrived. */
+void libxl__wire_receive(libxl_ctx *ctx);
+/* Closes the connection, if there is one. Calls `answered` with ENOTCONN for each message that has no answer yet. */
+void libxl__wire_disconnect(libxl_ctx *ctx);
 /* Closes the child's copy of the socket. Called in the child of a fork. */
 void libxl__wire_postfork(libxl_ctx *ctx);
-/* Whether the connection is lost. It is never made again. */
-bool libxl__wire_lost(const libxl_ctx *ctx);
 
 /*
  * Appends a message to the output buffer; libxl__wire_send_soon sends it. The body is a, b and c, one after the other; it is

@@ -20,12 +20,14 @@
 #include "names.h"
 #include "watch.h"
 #include "xs.h"
+#include "xs_link.h"
 #include "xs_transport.h"
 
 struct libxl__xen {
     libxl__handles handles;
     libxl__lane build_lane, destroy_lane;
-    const libxl__xs_transport *transport;
+    const libxl__xs_transport *transport; /* NULL until it is open */
+    libxl__xs_link link;
     struct libxl__xs_wire *wire; /* the state of xs_wire.c or of xs_lib.c; the other is NULL */
     struct libxl__xs_lib *lib;
     libxl__transactions transactions;
@@ -41,7 +43,7 @@ struct libxl__xen {
 };
 
 /*
- * Connects to Xen. Called while the context is made. Errors, with a message: NO_HYPERVISOR, NO_XENSTORE, PERMISSION, NOMEM, FAIL;
+ * Connects to Xen. Called while the context is made; waits for xenstored as libxl_ctx_alloc says. Errors, with a message: NO_HYPERVISOR, NO_XENSTORE, PERMISSION, NOMEM, FAIL;
  * libxl__xen_close must be called in any case.
  */
 int libxl__xen_open(libxl_ctx *ctx, unsigned flags);

@@ -197,6 +197,7 @@ static int rc_of(int errnoval)
     case EPERM: return ERROR_PERMISSION;
     case E2BIG: return ERROR_INVAL; /* the request is longer than a message may be */
     case ENOMEM: return ERROR_NOMEM;
+    case ENOTCONN: return ERROR_NO_XENSTORE;
     default: return ERROR_XENSTORE;
     }
 }
@@ -209,7 +210,7 @@ void libxl__xs_failed(libxl__xs_batch *batch, const libxl__xs_request *request, 
     if (request && request->kind == LIBXL__XS_REQUIRE && errnoval == ENOENT)
         batch->rc = request->rc;
     batch->message = libxl__gc_printf(&batch->gc, "xenstore: %s: %s", request ? request->path : "transaction",
-                                      strerror(errnoval));
+                                      errnoval == ENOTCONN ? LIBXL__XS_LOST : strerror(errnoval));
 }
 
 void libxl__xs_batch_ended(libxl__xs_batch *batch)

@@ -22,6 +22,9 @@ typedef enum libxl__xs_perms {
     LIBXL__XS_GUESTS,      /* the guest owns the node */
 } libxl__xs_perms;
 
+/* What the messages of requests say that fail with NO_XENSTORE after they were sent. */
+#define LIBXL__XS_LOST "the connection to xenstored was lost"
+
 typedef struct libxl__xs_batch libxl__xs_batch;
 typedef struct libxl__xs_request libxl__xs_request;
 
@@ -69,7 +72,7 @@ typedef enum libxl__xs_mode { LIBXL__XS_ONE_BY_ONE, LIBXL__XS_TRANSACTION } libx
 /*
  * Reserves memory for this number of requests. `octets` is the total length of their paths and values, each with its
  * terminating zero. Afterwards, adding these requests and running the batch ONE_BY_ONE can fail only if the connection to
- * xenstored is lost. Call this before the first request is added. Errors: NOMEM, FAIL, recorded in ao.
+ * xenstored is down. The reservation survives the loss of the connection. Call this before the first request is added. Errors: NOMEM, FAIL, recorded in ao.
  */
 int libxl__xs_reserve(libxl__xs_batch *batch, uint32_t requests, size_t octets);
 
@@ -83,7 +86,7 @@ void libxl__xs_run_anyway(libxl__xs_batch *batch, libxl__xs_mode mode);
 bool libxl__xs_done(const libxl__xs_batch *batch);
 /*
  * Returns 0 or the first error of a batch that is done, and records the error in ao. Errors: XENSTORE, PERMISSION, INVAL (a
- * request is too long for xenstored), NOMEM, or the error that libxl__xs_require was given.
+ * request is too long for xenstored), NOMEM, NO_XENSTORE (the connection was lost before the answer), or the error that libxl__xs_require was given.
  */
 int libxl__xs_result(libxl__xs_batch *batch);
 /* Returns what libxl__xs_result returns, but records nothing in ao. */

@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -202,17 +203,47 @@ static void watch_fired(libxl_ctx *ctx, libxl__fd *source, uint32_t revents)
     }
 }
 
-static void close_lib(libxl_ctx *ctx)
+static void disconnect_lib(libxl_ctx *ctx)
 {
     struct libxl__xs_lib *lib = ctx->xen->lib;
-    if (!lib)
-        return;
     libxl__fd_deregister(ctx, &lib->source);
     if (lib->watches)
         xs_close(lib->watches);
     if (lib->requests)
         xs_close(lib->requests);
-    free(lib);
+    lib->watches = lib->requests = NULL;
+}
+
+/* Nothing is ever to be received: connect_lib proves the connection at once. */
+static void receive_lib(libxl_ctx *ctx)
+{
+    (void)ctx;
+}
+
+static int connect_lib(libxl_ctx *ctx)
+{
+    struct libxl__xs_lib *lib = ctx->xen->lib;
+    snprintf(ctx->xen->link.address, sizeof(ctx->xen->link.address), "by libxenstore");
+    lib->requests = xs_open(0);
+    lib->watches = lib->requests ? xs_open(0) : NULL;
+    int error = lib->watches ? 0 : errno;
+    const int fd = error ? -1 : xs_fileno(lib->watches);
+    if (!error && fd < 0)
+        error = errno;
+    if (!error && libxl__fd_register(ctx, &lib->source, fd, EPOLLIN, watch_fired))
+        error = ENOMEM;
+    if (error) {
+        disconnect_lib(ctx);
+        return error;
+    }
+    fcntl(fd, F_SETFD, FD_CLOEXEC);
+    libxl__xs_link_proved(ctx);
+    return 0;
+}
+
+static void close_lib(libxl_ctx *ctx)
+{
+    free(ctx->xen->lib);
     ctx->xen->lib = NULL;
 }
 
@@ -221,22 +252,6 @@ static int open_lib(libxl_ctx *ctx)
     struct libxl__xs_lib *lib = ctx->xen->lib = calloc(1, sizeof(*lib));
     if (!lib)
         return libxl__refuse(ERROR_NOMEM, NULL);
-    lib->requests = xs_open(0);
-    lib->watches = lib->requests ? xs_open(0) : NULL;
-    if (!lib->watches) {
-        int rc = libxl__refuse(libxl__open_rc(errno, ERROR_NO_XENSTORE), "connecting to xenstored: %m");
-        close_lib(ctx);
-        return rc;
-    }
-    int fd = xs_fileno(lib->watches);
-    int rc = fd < 0 ? libxl__refuse(ERROR_FAIL, "xs_fileno: %m") : 0;
-    if (!rc)
-        rc = libxl__fd_register(ctx, &lib->source, fd, EPOLLIN, watch_fired);
-    if (rc) {
-        close_lib(ctx);
-        return rc;
-    }
-    fcntl(fd, F_SETFD, FD_CLOEXEC);
     libxl__lane_open(ctx, &lib->lane, "xl-xenstore", 1, false); /* one worker keeps batches in order */
     return 0;
 }
@@ -251,6 +266,9 @@ const libxl__xs_transport libxl__xs_lib = {
     .watch_room = sizeof(libxl__job),
     .open = open_lib,
     .close = close_lib,
+    .connect = connect_lib,
+    .receive = receive_lib,
+    .disconnect = disconnect_lib,
     .postfork = postfork,
     .reserve = reserve,
     .release = release,

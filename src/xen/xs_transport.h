@@ -19,9 +19,9 @@ struct libxl__watch {
     uint32_t slot, generation;       /* make up the token */
     libxl__watch_callback *callback; /* NULL: the watch has been removed */
     void *user;
-    bool own;        /* it is the context's own and is not counted */
-    bool registered; /* xenstored has accepted it */
-    bool failed;     /* used by xs_lib.c: xenstored has refused it */
+    bool own;  /* it is the context's own: not counted, and registered again after the connection was lost */
+    bool sent; /* the transport has it; false: the connection was lost since, or is down */
+    bool failed; /* used by xs_lib.c: xenstored has refused it */
     char path[];
 };
 
@@ -30,16 +30,24 @@ typedef struct libxl__xs_transport {
     bool in_order;
     /* How many octets of memory to allocate in front of each libxl__watch, for the transport's own data. */
     size_t watch_room;
-    /*
-     * Connects to xenstored. Called while the context is made. Errors, with a message: NO_XENSTORE, PERMISSION, FAIL, NOMEM.
-     * After an error nothing is left open.
-     */
+    /* Prepares the transport, not connected. Called while the context is made. Errors, with a message: NOMEM, FAIL. After an
+     * error nothing is left open. */
     int (*open)(libxl_ctx *ctx);
-    /*
-     * Disconnects. Called while the context is freed, after the workers have ended. Ends the batches that still run, which
-     * frees those whose operation has freed them.
-     */
+    /* Frees what `open` has prepared. Called while the context is freed, disconnected, after the workers have ended. */
     void (*close)(libxl_ctx *ctx);
+    /*
+     * With the context locked, while it is not connected. Begins to connect, sets link.address, and makes xenstored answer, so
+     * that libxl__xs_link_proved is called when it has. Returns 0 or an errno; EAGAIN: xenstored's backlog is full. An error
+     * leaves nothing connected.
+     */
+    int (*connect)(libxl_ctx *ctx);
+    /* With the context locked. Handles the answers that have arrived. */
+    void (*receive)(libxl_ctx *ctx);
+    /*
+     * With the context locked, or while it is freed. Closes the connection, if there is one. Ends the batches that are under way
+     * with ENOTCONN, which frees those whose operation has freed them.
+     */
+    void (*disconnect)(libxl_ctx *ctx);
     /* Closes the child's copies of the descriptors. Called in the child of a fork. */
     void (*postfork)(libxl_ctx *ctx);
     /*

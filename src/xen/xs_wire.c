@@ -122,9 +122,13 @@ static void start_transaction(libxl_ctx *ctx, libxl__xs_batch *batch)
 static bool end_transaction(libxl_ctx *ctx, libxl__xs_batch *batch)
 {
     const bool commit = !batch->rc && batch->source.ao;
-    if (!batch->transaction || libxl__wire_lost(ctx))
+    if (!batch->transaction)
         return false;
     libxl__wire_release(ctx, 1, END_OCTETS);
+    if (libxl__xs_link_is_down(ctx)) {
+        batch->transaction = 0;
+        return false;
+    }
     int rc = check_put(batch, libxl__wire_put(ctx, expect(batch, NULL), XS_TRANSACTION_END,
                                               batch->transaction, LIBXL__WIRE_TEXT(commit ? "T" : "F"),
                                               LIBXL__WIRE_NOTHING, LIBXL__WIRE_NOTHING));
@@ -245,7 +249,7 @@ static void batch_answered(libxl_ctx *ctx, void *owner, libxl__xs_request *reque
 static int run(libxl_ctx *ctx, libxl__xs_batch *batch)
 {
     libxl__transactions *all = &ctx->xen->transactions;
-    if (libxl__wire_lost(ctx))
+    if (libxl__xs_link_is_down(ctx))
         return ERROR_NO_XENSTORE;
     if (batch->mode == LIBXL__XS_ONE_BY_ONE) {
         put_requests(ctx, batch);
@@ -290,7 +294,7 @@ static void watch_added(libxl_ctx *ctx, void *owner, libxl__xs_request *request,
 {
     (void)request, (void)body, (void)length;
     libxl__watch *watch = owner;
-    if (watch->callback && errnoval != ESHUTDOWN)
+    if (watch->callback && errnoval != ENOTCONN) /* watch.c deals with a lost connection */
         libxl__watch_added(ctx, watch, !errnoval);
 }
 
@@ -310,7 +314,7 @@ static int put_watch(libxl_ctx *ctx, libxl__watch *watch, uint32_t type, libxl__
 
 static int add_watch(libxl_ctx *ctx, libxl__watch *watch)
 {
-    if (libxl__wire_lost(ctx))
+    if (libxl__xs_link_is_down(ctx))
         return ERROR_NO_XENSTORE;
     int rc = put_watch(ctx, watch, XS_WATCH, watch_added);
     if (!rc)
@@ -320,7 +324,7 @@ static int add_watch(libxl_ctx *ctx, libxl__watch *watch)
 
 static void remove_watch(libxl_ctx *ctx, libxl__watch *watch)
 {
-    if (libxl__wire_lost(ctx))
+    if (libxl__xs_link_is_down(ctx))
         libxl__watch_free(ctx, watch);
     else if (!put_watch(ctx, watch, XS_UNWATCH, watch_removed))
         libxl__wire_send_soon(ctx);
@@ -337,6 +341,9 @@ const libxl__xs_transport libxl__xs_wire = {
     .in_order = true,
     .open = open_wire,
     .close = libxl__wire_close,
+    .connect = libxl__wire_connect,
+    .receive = libxl__wire_receive,
+    .disconnect = libxl__wire_disconnect,
     .postfork = libxl__wire_postfork,
     .reserve = reserve,
     .release = release,

@@ -296,6 +296,7 @@ static void open_context(void)
     run.ctx->xen = calloc(1, sizeof(*run.ctx->xen));
     run.ctx->xen->transport = &libxl__xs_wire;
     CHECK(run.ctx->xen->transport->open(run.ctx) == 0);
+    CHECK(libxl__xs_link_open(run.ctx, false) == 0);
     libxl__fds_mark_internal(run.ctx);
 }
 
@@ -307,6 +308,7 @@ static void close_context(void)
         if (run.watches[i].watch)
             remove_watch(&run.watches[i]);
     CHECK(ctx->loop.descriptors == 0 && ctx->xen->watches.count == 0);
+    libxl__xs_link_close(ctx);
     ctx->xen->transport->close(ctx);
     libxl__watches_close(ctx);
     free(ctx->xen);

@@ -130,7 +130,7 @@ class BaseContext(ContextOperations):
 
     def __init__(self) -> None:
         out = ffi.new("libxl_ctx **")
-        rc = lib.libxl_ctx_alloc(out, lib.LIBXL_VERSION, 0, ffi.NULL)
+        rc = lib.libxl_ctx_alloc(out, lib.LIBXL_VERSION, lib.LIBXL_CTX_NO_WAIT, ffi.NULL)
         if rc:
             raise error_of(rc, last_message())
         self._c = out[0]

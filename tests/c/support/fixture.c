@@ -34,10 +34,22 @@ static int nodes_below(const char *path)
     return (int)count;
 }
 
+/* A test may have killed xenstored, and started it again. */
+static void connect_to_xenstored(void)
+{
+    unsigned length;
+    char *root = xs ? xs_read(xs, XBT_NULL, "/", &length) : NULL;
+    if (!root) {
+        if (xs)
+            xs_close(xs);
+        xs = xs_open(0);
+    }
+    free(root);
+}
+
 static void look_at_world(struct fixture *f)
 {
-    if (!xs)
-        xs = xs_open(0);
+    connect_to_xenstored();
     if (!xch)
         xch = xc_interface_open(NULL, NULL, 0);
     f->has_world = xs && xch;

@@ -50,6 +50,7 @@ void simulate(const char *fmt, ...)
 void simulation_restore(void)
 {
     if (getenv("AIOXEN_SIM_DIR")) {
+        simulate("xenstored start");
         simulate("xenstored cont");
         simulate("xenconsoled cont");
         faults_clear();

@@ -133,6 +133,7 @@ libxl_ctx *xenstored_open(xenstored *x)
     ctx->xen = calloc(1, sizeof(*ctx->xen));
     ctx->xen->transport = &libxl__xs_wire;
     assert_int_equal(ctx->xen->transport->open(ctx), 0);
+    assert_int_equal(libxl__xs_link_open(ctx, true), 0);
     libxl__fds_mark_internal(ctx);
     unsetenv("XENSTORED_PATH");
     unlink(address.sun_path);
@@ -144,6 +145,7 @@ void xenstored_close(xenstored *x, libxl_ctx *ctx)
     assert_int_equal(libxl__ctx_drain(ctx), 0);
     assert_int_equal(ctx->loop.descriptors, 0);
     assert_int_equal(ctx->xen->watches.count, 0);
+    libxl__xs_link_close(ctx);
     ctx->xen->transport->close(ctx);
     pthread_join(x->thread, NULL);
     close(x->listener);

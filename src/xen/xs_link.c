@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Owns: ctx->xen->link, the state of the connection to xenstored, and its timer. The context's lock guards it.
+ *
+ * Nothing blocks: a transport's `connect` only begins to connect. A connection proves itself by an answer within a second,
+ * because xenstored's socket accepts connections while xenstored is stopped, and the kernel's device opens without a xenstored.
+ */
+#include "xs_link.h"
+#include "xen.h"
+
+#include <assert.h>
+#include <errno.h>
+
+#define LIMIT       LIBXL__SECONDS(1)       /* for the answer that proves the connection */
+#define ROOM_DELAY  LIBXL__MILLISECONDS(5)  /* until the next attempt while the backlog is full */
+#define FIRST_DELAY LIBXL__MILLISECONDS(10) /* until the first attempt to connect again; doubled at each */
+#define LAST_DELAY  LIBXL__SECONDS(1)
+#define NEVER       (UINT64_MAX / 2)
+
+static libxl__timer_callback timer_expired;
+
+static void plan(libxl_ctx *ctx, uint64_t delay)
+{
+    libxl__timer_start(ctx, &ctx->xen->link.timer, delay, timer_expired);
+}
+
+/* Changes the state, and wakes the thread that waits in libxl__xs_link_open. */
+static void enter(libxl_ctx *ctx, libxl__xs_link_state state)
+{
+    libxl__xs_link *link = &ctx->xen->link;
+    link->state = state;
+    if (link->opener)
+        libxl__waiter_wake(ctx, link->opener);
+}
+
+bool libxl__xs_link_is_down(const libxl_ctx *ctx)
+{
+    return ctx->xen->link.state == LIBXL__XS_DOWN;
+}
+
+bool libxl__xs_link_is_up(const libxl_ctx *ctx)
+{
+    return ctx->xen->link.state == LIBXL__XS_UP;
+}
+
+/* Goes down, and plans the next attempt to connect. */
+static void retry_later(libxl_ctx *ctx)
+{
+    libxl__xs_link *link = &ctx->xen->link;
+    enter(ctx, LIBXL__XS_DOWN);
+    plan(ctx, link->delay);
+    link->delay = link->delay < LAST_DELAY / 2 ? 2 * link->delay : LAST_DELAY;
+}
+
+/* Begins to connect. A full backlog is waited for. Returns 0 or an errno. */
+static int connect_now(libxl_ctx *ctx)
+{
+    libxl__xs_link *link = &ctx->xen->link;
+    const int error = ctx->xen->transport->connect(ctx);
+    const uint64_t now = libxl__now(), left = link->give_up > now ? link->give_up - now : 0;
+    link->waits_for_room = error == EAGAIN;
+    if (link->state == LIBXL__XS_PROVING) /* the transport may have found the connection broken, or proved */
+        plan(ctx, link->waits_for_room && left > ROOM_DELAY ? ROOM_DELAY : left);
+    return link->waits_for_room ? 0 : error;
+}
+
+static int attempt(libxl_ctx *ctx)
+{
+    libxl__xs_link *link = &ctx->xen->link;
+    enter(ctx, LIBXL__XS_PROVING);
+    link->give_up = libxl__now() + LIMIT;
+    return connect_now(ctx);
+}
+
+static void timer_expired(libxl_ctx *ctx, libxl__timer *timer)
+{
+    libxl__xs_link *link = LIBXL__CONTAINER(timer, libxl__xs_link, timer);
+    plan(ctx, NEVER); /* takes the slot in the heap that has just become free */
+    if (link->state == LIBXL__XS_PROVING)
+        ctx->xen->transport->receive(
+            ctx); /* the answer may be there; the application may have been busy for a second */
+    if (link->state == LIBXL__XS_UP)
+        return;
+    if (link->state == LIBXL__XS_PROVING && libxl__now() >= link->give_up) {
+        libxl__xs_link_lost(ctx, ETIMEDOUT);
+        return;
+    }
+    const int error = link->waits_for_room ? connect_now(ctx) : attempt(ctx);
+    if (error) /* nothing was connected */
+        retry_later(ctx);
+}
+
+void libxl__xs_link_lost(libxl_ctx *ctx, int errnoval)
+{
+    libxl__xs_link *link = &ctx->xen->link;
+    if (link->state == LIBXL__XS_DOWN)
+        return;
+    if (link->state == LIBXL__XS_UP)
+        libxl__log(ctx, XTL_ERROR, errnoval, "the connection to xenstored, %s, is lost", link->address);
+    link->waits_for_room = false;
+    retry_later(ctx);
+    ctx->xen->transport->disconnect(ctx);
+    libxl__kept_names_forget(ctx);
+    libxl__watches_lost(ctx);
+    libxl__domains_unwatched(ctx);
+}
+
+void libxl__xs_link_proved(libxl_ctx *ctx)
+{
+    libxl__xs_link *link = &ctx->xen->link;
+    libxl__xs_observer *observer, *next;
+    if (link->state != LIBXL__XS_PROVING)
+        return;
+    enter(ctx, LIBXL__XS_UP);
+    plan(ctx, NEVER);
+    link->delay = FIRST_DELAY;
+    libxl__watches_restore(ctx);
+    if (link->was_up) {
+        libxl__log(ctx, XTL_NOTICE, -1, "xenstored, %s, answers again", link->address);
+        libxl__domains_lost(ctx);
+        for (observer = LIST_FIRST(&link->observers); observer; observer = next) {
+            next = LIST_NEXT(observer, link);
+            observer->reconnected(ctx, observer);
+        }
+    }
+    link->was_up = true;
+}
+
+void libxl__xs_observe(libxl_ctx *ctx, libxl__xs_observer *observer)
+{
+    LIST_INSERT_HEAD(&ctx->xen->link.observers, observer, link);
+}
+
+void libxl__xs_unobserve(libxl__xs_observer *observer)
+{
+    LIST_REMOVE(observer, link);
+}
+
+/* ---- opening and closing */
+
+/* Waits until the connection has proved itself, or is lost. */
+static int wait_for_proof(libxl_ctx *ctx)
+{
+    libxl__xs_link *link = &ctx->xen->link;
+    libxl__waiter waiter = {.predicate = NULL};
+    int rc = 0;
+    libxl__waiter_begin(ctx, &waiter);
+    link->opener = &waiter;
+    while (!rc && link->state == LIBXL__XS_PROVING)
+        rc = libxl__waiter_wait(ctx, &waiter, 0);
+    link->opener = NULL;
+    libxl__waiter_end(ctx, &waiter);
+    return rc;
+}
+
+int libxl__xs_link_open(libxl_ctx *ctx, bool wait)
+{
+    libxl__xs_link *link = &ctx->xen->link;
+    link->delay = FIRST_DELAY;
+    int rc = libxl__timer_start(ctx, &link->timer, NEVER, timer_expired);
+    if (rc)
+        return libxl__refuse(rc, NULL);
+    libxl__ctx_lock(ctx);
+    const int error = attempt(ctx);
+    link->refused = error;
+    if (error)
+        enter(ctx, LIBXL__XS_DOWN);
+    else if (wait)
+        rc = wait_for_proof(ctx);
+    const bool answered = !wait || link->state == LIBXL__XS_UP;
+    libxl__ctx_unlock(ctx);
+    errno = error;
+    if (error)
+        return libxl__refuse(libxl__open_rc(error, ERROR_NO_XENSTORE), "connecting to xenstored, %s: %m",
+                             link->address);
+    if (rc || answered)
+        return libxl__refuse(rc, NULL);
+    return libxl__refuse(ERROR_NO_XENSTORE, "xenstored, %s, does not answer", link->address);
+}
+
+void libxl__xs_link_close(libxl_ctx *ctx)
+{
+    libxl__xs_link *link = &ctx->xen->link;
+    link->state = LIBXL__XS_DOWN;
+    libxl__timer_stop(ctx, &link->timer);
+    ctx->xen->transport->disconnect(ctx);
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The context's connection to xenstored: whether it is up, and making it again after it was lost. A transport (xs_transport.h)
+ * connects and disconnects; this decides when.
+ *
+ *            open, or the delay is over              xenstored has answered
+ *   DOWN  ------------------------------->  PROVING  ---------------------->  UP
+ *     ^                                        |                               |
+ *     +------ no answer within a second -------+------ connection broken ------+
+ *
+ * Requests are accepted while the connection is PROVING or UP. When it is lost, all requests under way fail with NO_XENSTORE,
+ * and so do the waits of operations for nodes; while it is DOWN, new requests are refused with the same error. The context's
+ * own watches are registered again once it is UP.
+ *
+ * Call all functions with the context locked, unless the comment says otherwise.
+ */
+#ifndef LIBXL__XS_LINK_H
+#define LIBXL__XS_LINK_H
+
+#include "loop.h"
+#include "timer.h"
+
+typedef enum libxl__xs_link_state {
+    LIBXL__XS_DOWN,
+    LIBXL__XS_PROVING,
+    LIBXL__XS_UP,
+} libxl__xs_link_state;
+
+/* Is called when the connection is up again. Embed this; it stays valid until libxl__xs_unobserve. */
+typedef struct libxl__xs_observer libxl__xs_observer;
+struct libxl__xs_observer {
+    /* Called with the context locked. May start operations. */
+    void (*reconnected)(libxl_ctx *ctx, libxl__xs_observer *observer);
+    LIST_ENTRY(libxl__xs_observer) link;
+};
+
+typedef struct libxl__xs_link {
+    libxl__xs_link_state state;
+    bool was_up;           /* it has been up since the context was made */
+    bool refused;          /* the first attempt has failed at once: there is no xenstored */
+    bool waits_for_room;   /* PROVING: xenstored's backlog is full, so it is not connected yet */
+    uint64_t give_up;      /* PROVING: ns, monotonic: until when xenstored may answer */
+    uint64_t delay;        /* DOWN: ns until the next attempt */
+    libxl__timer timer;    /* always started, so that a restart needs no memory */
+    libxl__waiter *opener; /* the thread that waits in libxl__xs_link_open; NULL: none */
+    char address[120];     /* of xenstored, for messages; set by the transport */
+    LIST_HEAD(, libxl__xs_observer) observers;
+} libxl__xs_link;
+
+/*
+ * Call unlocked, while the context is made and its transport is open. Connects to xenstored. `wait`: returns once xenstored has
+ * answered, after a second at most; otherwise returns at once, and requests are queued until xenstored answers or the second is
+ * over. Errors, with a message: NO_XENSTORE, PERMISSION, FAIL, NOMEM.
+ */
+int libxl__xs_link_open(libxl_ctx *ctx, bool wait);
+/* Call unlocked, while the context is freed, before the transport is closed. */
+void libxl__xs_link_close(libxl_ctx *ctx);
+
+/* Whether requests are refused, because the connection is down. */
+bool libxl__xs_link_is_down(const libxl_ctx *ctx);
+/* Whether xenstored has answered on this connection. */
+bool libxl__xs_link_is_up(const libxl_ctx *ctx);
+
+/* For the transports: xenstored has answered for the first time on this connection. */
+void libxl__xs_link_proved(libxl_ctx *ctx);
+/* For the transports: the connection has broken. Calls their `disconnect`. */
+void libxl__xs_link_lost(libxl_ctx *ctx, int errnoval);
+
+/* Registers an observer, whose callback must be set. */
+void libxl__xs_observe(libxl_ctx *ctx, libxl__xs_observer *observer);
+/* Its callback is not called again. */
+void libxl__xs_unobserve(libxl__xs_observer *observer);
+
+#endif

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A xenstored that does not accept or answer, that ends, and that comes back: opening is limited, what needs no xenstored
+ * works, what needs one says so, and a context works again once xenstored is back.
+ */
+#include "core.h"
+
+#include "simulation.h"
+#include "xen.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static unsigned flags(void)
+{
+    const char *text = getenv("AIOXEN_TEST_FLAGS");
+    return text ? (unsigned)atoi(text) : 0;
+}
+
+/* ---- opening */
+
+static void a_stopped_xenstored_is_noticed_at_the_opening(scene *s)
+{
+    libxl_ctx *ctx;
+    simulate("xenstored stop");
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(libxl_ctx_alloc(&ctx, LIBXL_VERSION, flags(), NULL), ERROR_NO_XENSTORE);
+        assert_null(ctx);
+        assert_non_null(strstr(libxl_error_message(), "does not answer"));
+    }
+    simulate("xenstored cont");
+    assert_int_equal(libxl_ctx_alloc(&ctx, LIBXL_VERSION, flags(), NULL), 0);
+    assert_int_equal(libxl_ctx_free(ctx), 0);
+    (void)s;
+}
+
+enum { MOST_CONNECTIONS = 1000 };
+
+/* Connects until xenstored's backlog is full. Returns the number of sockets. */
+static int fill_backlog(int sockets[MOST_CONNECTIONS])
+{
+    const struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "/run/xenstored/socket"};
+    for (int i = 0; i < MOST_CONNECTIONS; i++) {
+        sockets[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        if (connect(sockets[i], (const struct sockaddr *)&address, sizeof(address))) {
+            assert_int_equal(errno, EAGAIN);
+            return i + 1;
+        }
+    }
+    fail_msg("the backlog has more than %d places", MOST_CONNECTIONS);
+    return 0;
+}
+
+/* connect(2) of a blocking socket would wait for ever. */
+static void a_full_backlog_does_not_block_the_opening(scene *s)
+{
+    libxl_ctx *ctx;
+    int sockets[MOST_CONNECTIONS];
+    simulate("xenstored stop");
+    int count = fill_backlog(sockets);
+    assert_int_equal(libxl_ctx_alloc(&ctx, LIBXL_VERSION, flags(), NULL), ERROR_NO_XENSTORE);
+    simulate("xenstored cont");
+    while (count > 0)
+        close(sockets[--count]);
+    (void)s;
+}
+
+static void an_opening_that_does_not_wait_returns_before_xenstored_answers(scene *s)
+{
+    libxl_ctx *ctx;
+    libxl_dominfo info;
+    char *name = NULL;
+    simulate("xenstored stop");
+    assert_int_equal(libxl_ctx_alloc(&ctx, LIBXL_VERSION, flags() | LIBXL_CTX_NO_WAIT, NULL), 0);
+    assert_int_equal(libxl_domain_info(ctx, &info, 0), 0); /* needs the hypervisor only */
+    assert_int_equal(libxl_domain_get_name(ctx, 0, &name, NULL), ERROR_NO_XENSTORE);
+    assert_int_equal(libxl_ctx_free(ctx), 0);
+    assert_int_equal(libxl_ctx_alloc(&ctx, LIBXL_VERSION, flags() | LIBXL_CTX_NO_WAIT, NULL), 0);
+    const libxl_asyncop_how how = {.u.for_event = 1};
+    libxl_domain_get_name(ctx, 0, &name, &how);
+    simulate("xenstored cont");
+    assert_int_equal(core_result(ctx, NULL), 0);
+    assert_string_equal(name, "Domain-0");
+    free(name);
+    assert_int_equal(libxl_ctx_free(ctx), 0);
+    (void)s;
+}
+
+/* The answer has arrived, but the application has not run the loop for longer than the limit of the answer. */
+static void an_answer_that_is_read_late_counts(scene *s)
+{
+    libxl_ctx *ctx;
+    char *name = NULL;
+    assert_int_equal(libxl_ctx_alloc(&ctx, LIBXL_VERSION, flags() | LIBXL_CTX_NO_WAIT, NULL), 0);
+    sleep_ms(1200);
+    libxl__ctx_lock(ctx);
+    libxl__timer *timer = &ctx->xen->link.timer;
+    libxl__timer_stop(ctx, timer);
+    timer->callback(ctx, timer); /* before the socket is looked at */
+    libxl__ctx_unlock(ctx);
+    assert_int_equal(libxl_domain_get_name(ctx, 0, &name, NULL), 0);
+    free(name);
+    assert_int_equal(libxl_ctx_free(ctx), 0);
+    (void)s;
+}
+
+/* ---- xenstored has ended */
+
+/*
+ * The context finds out at its next request. xenconsoled would keep a page of each guest, which stays dying then, because only
+ * xenstored tells it that a guest is being destroyed.
+ */
+static void kill_xenstored(libxl_ctx *ctx)
+{
+    char *name = NULL;
+    simulate("xenstored kill");
+    simulate("xenconsoled kill");
+    assert_int_equal(libxl_domain_get_name(ctx, 0, &name, NULL), ERROR_NO_XENSTORE);
+}
+
+static void what_needs_no_xenstored_works_without_it(scene *s)
+{
+    libxl_shutdown_reason reason;
+    libxl_dominfo info;
+    libxl_domid domid = guest(s, "d5", true), other = guest(s, "b", true);
+    kill_xenstored(s->ctx);
+    assert_int_equal(libxl_domain_wait_shutdown(s->ctx, domid, &reason, NULL), 0);
+    assert_int_equal(reason, LIBXL_SHUTDOWN_REASON_POWEROFF);
+    op *gone = START(s, libxl_domain_wait_gone, s->ctx, other, how);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(libxl_domain_destroy(s->ctx, i ? domid : other, NULL), ERROR_NO_XENSTORE);
+        assert_int_equal(libxl_domain_info(s->ctx, &info, i ? domid : other), ERROR_DOMAIN_NOTFOUND);
+    }
+    assert_int_equal(op_result(gone), 0);
+    simulate("xenstored start");
+}
+
+static void events_of_domains_need_no_xenstored(scene *s)
+{
+    libxl_evgen_domain_lifecycle *one, *all;
+    libxl_domid domid = guest(s, "d5", true);
+    const uint64_t first = new_user(), second = new_user();
+    assert_int_equal(libxl_evenable_domain_lifecycle(s->ctx, domid, first, &one), 0);
+    kill_xenstored(s->ctx);
+    assert_int_equal(libxl_evenable_domain_lifecycle(s->ctx, LIBXL_DOMID_ALL, second, &all), 0);
+    next_event(s, domid, first, LIBXL_EVENT_TYPE_DOMAIN_SHUTDOWN);
+    next_event(s, domid, second, LIBXL_EVENT_TYPE_DOMAIN_SHUTDOWN);
+    assert_int_equal(libxl_domain_destroy(s->ctx, domid, NULL), ERROR_NO_XENSTORE);
+    for (int i = 0; i < 2; i++) {
+        next_event(s, domid, i ? first : second, LIBXL_EVENT_TYPE_DOMAIN_DYING);
+        next_event(s, domid, i ? first : second, LIBXL_EVENT_TYPE_DOMAIN_GONE);
+    }
+    libxl_evdisable_domain_lifecycle(s->ctx, one);
+    libxl_evdisable_domain_lifecycle(s->ctx, all);
+    simulate("xenstored start");
+}
+
+/* ---- operations under way */
+
+struct moment {
+    const char *phase;
+    bool reached;
+};
+
+static int kill_in_phase(libxl__ao *ao, libxl__phase_moment moment, void *user)
+{
+    struct moment *m = user;
+    if (moment != LIBXL__PHASE_WAITING || m->reached || strcmp(libxl__phase_of(ao)->name, m->phase) != 0)
+        return 0;
+    m->reached = true;
+    simulate("xenstored kill");
+    simulate("xenconsoled kill");
+    return 0;
+}
+
+/* In the first creation of a context, which has no watch yet, and in its second. */
+static void a_creation_that_loses_xenstored_leaves_no_domain(scene *s)
+{
+    static const char *const phases[] = {"name", "build", "introduce", "console"};
+    for (size_t i = 0; i < 2 * sizeof(phases) / sizeof(*phases); i++) {
+        struct moment m = {.phase = phases[i / 2]};
+        libxl_domid domid;
+        libxl_dominfo_list list;
+        libxl_ctx *ctx = open_context();
+        libxl_domain_config config = guest_config("b");
+        if (i % 2)
+            guest_destroy(ctx, guest_new(ctx, "b", false));
+        simulate("xenconsoled stop"); /* it does not answer before xenstored is killed */
+        libxl__ctx_set_phase_hook(ctx, kill_in_phase, &m);
+        assert_int_equal(libxl_domain_create_new(ctx, &config, &domid, NULL, NULL), ERROR_NO_XENSTORE);
+        assert_true(m.reached);
+        assert_non_null(strstr(libxl_error_message(), "xenstored"));
+        assert_int_equal(libxl_domain_list(ctx, &list, NULL), 0);
+        assert_int_equal(list.num_domains, 1);
+        libxl_dominfo_list_dispose(&list);
+        libxl_domain_config_dispose(&config);
+        simulate("xenstored start");
+        assert_int_equal(libxl_ctx_free(ctx), 0);
+    }
+    (void)s;
+}
+
+static void a_pending_request_ends_when_xenstored_does(scene *s)
+{
+    libxl_domid domid = guest(s, "b", true);
+    op *o = START(s, libxl_domain_shutdown, s->ctx, domid, how);
+    wait_node(s, domid, "control/shutdown", "poweroff");
+    simulate("xenstored kill");
+    simulate("xenconsoled kill");
+    assert_int_equal(op_result(o), ERROR_NO_XENSTORE);
+    assert_non_null(strstr(o->message, "connection to xenstored was lost"));
+    assert_int_equal(libxl_domain_destroy(s->ctx, domid, NULL), ERROR_NO_XENSTORE);
+    simulate("xenstored start");
+}
+
+/* ---- xenstored is back */
+
+/* Waits until the context has noticed that xenstored is back. */
+static void wait_until_up(libxl_ctx *ctx)
+{
+    enum { LIMIT_MS = 20000 };
+    char *name = NULL;
+    for (uint64_t end = now_ms() + LIMIT_MS; libxl_domain_get_name(ctx, 0, &name, NULL); sleep_ms(5)) {
+        libxl_ctx_process(ctx);
+        if (now_ms() > end)
+            fail_msg("the context does not connect again: %s", libxl_error_message());
+    }
+    assert_string_equal(name, "Domain-0");
+    free(name);
+}
+
+static void a_context_works_again_when_xenstored_is_back(scene *s)
+{
+    enum { DEATHS = 3 };
+    libxl_counters before, after;
+    destroy(s, guest(s, "b", true)); /* the context keeps names, and has its watches */
+    libxl_ctx_counters(s->ctx, &before);
+    for (int i = 0; i < DEATHS; i++) {
+        kill_xenstored(s->ctx);
+        simulate("xenstored start");
+        wait_until_up(s->ctx);
+        libxl_domid domid = guest(s, "l", true);
+        op *gone = START(s, libxl_domain_wait_gone, s->ctx, domid, how);
+        assert_int_equal(RUN(s, libxl_domain_shutdown(s->ctx, domid, how)), 0);
+        destroy(s, domid);
+        assert_int_equal(op_result(gone), 0);
+    }
+    libxl_ctx_counters(s->ctx, &after);
+    assert_int_equal(after.descriptors, before.descriptors);
+    assert_int_equal(after.watches, before.watches);
+    assert_int_equal(after.timers, before.timers);
+}
+
+/* The watches are registered again: the regular looks, made every two seconds, do not find a new domain this soon. */
+static void domains_are_followed_again_when_xenstored_is_back(scene *s)
+{
+    libxl_evgen_domain_lifecycle *all;
+    const uint64_t user = new_user();
+    assert_int_equal(libxl_evenable_domain_lifecycle(s->ctx, LIBXL_DOMID_ALL, user, &all), 0);
+    kill_xenstored(s->ctx);
+    simulate("xenstored start");
+    wait_until_up(s->ctx);
+    libxl__ctx_lock(s->ctx);
+    const libxl__domains *domains = &s->ctx->xen->domains;
+    assert_true(domains->released->sent && domains->introduced->sent);
+    const uint64_t events_before = s->ctx->xen->watches.event_seq;
+    libxl__ctx_unlock(s->ctx);
+    next_event(s, LIBXL_DOMID_ALL, user, LIBXL_EVENT_TYPE_DOMAIN_EVENTS_LOST);
+    libxl_domid domid = guest(s, "b", true);
+    destroy(s, domid);
+    next_event(s, domid, user, LIBXL_EVENT_TYPE_DOMAIN_DYING);
+    next_event(s, domid, user, LIBXL_EVENT_TYPE_DOMAIN_GONE);
+    libxl__ctx_lock(s->ctx);
+    assert_true(s->ctx->xen->watches.event_seq > events_before);
+    libxl__ctx_unlock(s->ctx);
+    libxl_evdisable_domain_lifecycle(s->ctx, all);
+}
+
+static const body bodies[] = {
+    BODY(a_stopped_xenstored_is_noticed_at_the_opening, NO_CONTEXT),
+    BODY(a_full_backlog_does_not_block_the_opening, NO_CONTEXT),
+    BODY(an_opening_that_does_not_wait_returns_before_xenstored_answers, NO_CONTEXT),
+    BODY(an_answer_that_is_read_late_counts, NO_CONTEXT),
+    BODY(what_needs_no_xenstored_works_without_it, RUNS_ONCE),
+    BODY(events_of_domains_need_no_xenstored, RUNS_ONCE),
+    BODY(a_creation_that_loses_xenstored_leaves_no_domain, NO_CONTEXT),
+    BODY(a_pending_request_ends_when_xenstored_does, RUNS_ONCE),
+    BODY(a_context_works_again_when_xenstored_is_back, RUNS_ONCE),
+    BODY(domains_are_followed_again_when_xenstored_is_back, RUNS_ONCE),
+};
+
+HARNESS_MAIN(bodies)

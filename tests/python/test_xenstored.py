@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A xenstored that does not answer, that ends, and that comes back. The event loop never stands still."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import socket
+from collections.abc import Callable, Iterator
+
+import aioxen
+import pytest
+from worldly import Configure
+
+LIMIT_S = 20
+
+
+@contextlib.contextmanager
+def full_backlog() -> Iterator[None]:
+    """Connect to xenstored until it accepts no more."""
+    with contextlib.ExitStack() as stack:
+        while True:
+            one = stack.enter_context(socket.socket(socket.AF_UNIX))
+            one.setblocking(False)
+            if one.connect_ex("/run/xenstored/socket"):
+                break
+        yield
+
+
+@contextlib.contextmanager
+def turning() -> Iterator[itertools.count[int]]:
+    """Count the turns of the event loop."""
+    turns = itertools.count()
+
+    async def turn() -> None:
+        while True:
+            next(turns)
+            await asyncio.sleep(0.01)
+
+    task = asyncio.get_running_loop().create_task(turn())
+    yield turns
+    task.cancel()
+
+
+@pytest.mark.parametrize("full", [False, True])
+async def test_opening_does_not_stop_the_loop(full: bool, sim: Callable[..., str]) -> None:
+    """connect(2) would block, and xenstored never answers."""
+    sim("xenstored", "stop")
+    try:
+        with full_backlog() if full else contextlib.nullcontext(), turning() as turns:
+            async with aioxen.Context() as xen:
+                assert (await xen.domain_list())[0].domid == 0  # needs the hypervisor only
+                with pytest.raises(aioxen.NoXenstoreError):
+                    await xen.domain_find("Domain-0")
+            assert next(turns) > 10
+    finally:
+        sim("xenstored", "cont")
+
+
+async def test_an_operation_waits_for_the_connection(sim: Callable[..., str]) -> None:
+    """It is started before xenstored answers."""
+    sim("xenstored", "stop")
+    async with aioxen.Context() as xen:
+        finding = xen.domain_find("Domain-0")
+        await asyncio.sleep(0.05)
+        sim("xenstored", "cont")
+        assert (await finding).domid == 0
+
+
+async def test_a_context_connects_again(sim: Callable[..., str], guest: Configure) -> None:
+    """The end of xenstored is told to the pending operation, and then to the reader of events."""
+    async with aioxen.Context() as xen, asyncio.timeout(LIMIT_S):
+        events = xen.events()
+        dom = await xen.domain_create(guest("b"))
+        request = xen.domain_shutdown(dom)
+        assert await dom.name()  # answered after the request was written
+        sim("xenstored", "kill")
+        sim("xenconsoled", "kill")
+        try:
+            with pytest.raises(aioxen.NoXenstoreError, match="lost"):
+                await request
+            with pytest.raises(aioxen.NoXenstoreError):
+                await dom.destroy()
+            assert len(await xen.domain_list()) == 1
+        finally:
+            sim("xenstored", "start")
+        async for event in events:
+            if event == aioxen.EventsLost(0):
+                break
+        again = await xen.domain_create(guest("b"))
+        await again.destroy()
+        assert aioxen.DomainGone(again.domid, again.uuid) in [await anext(events), await anext(events)]
