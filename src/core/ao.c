@@ -55,6 +55,8 @@ int libxl__ao_create(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t number
     if (how) {
         ao->notify_target = LIBXL__AO_HOW;
         ao->how = *how;
+    } else {
+        ao->inside = libxl__delivering_here(ctx);
     }
     *ao_out = ao;
     return 0;
@@ -117,7 +119,7 @@ static void release_work(libxl__ao *ao)
         libxl__timer_stop(ao->ctx, &ao->phase.timer);
     libxl__ao_index_remove(ao);
     if (ao->runnable)
-        STAILQ_REMOVE(&ao->ctx->aos.runnable, ao, libxl__ao, run_link);
+        TAILQ_REMOVE(&ao->ctx->aos.runnable, ao, run_link);
     ao->runnable = false;
     if (ao->cls->dispose)
         ao->cls->dispose(ao->args);
@@ -177,7 +179,6 @@ int libxl__ao_abort_start(libxl__ao *ao, int rc)
     if (ao->notify_target == LIBXL__AO_STACK)
         return leave_from_stack(ao, rc);
     release_work(ao);
-    libxl__deliver_drop(ao->ctx, ao);
     return leave_initiator(ao->ctx, ao, rc);
 }
 
@@ -223,7 +224,7 @@ static int advance(libxl__ao *ao)
 static void stop_without_loop(libxl__ao *ao)
 {
     libxl__ao_request_stop(ao, ERROR_FAIL);
-    libxl__ctx_dispatch_all(ao->ctx);
+    libxl__ctx_dispatch_for(ao->ctx, ao);
     if (!ao->notified)
         libxl__ctx_sleep(ao->ctx, &ao->waiter->cond, libxl__now() + LIBXL__MILLISECONDS(10));
 }
@@ -231,7 +232,7 @@ static void stop_without_loop(libxl__ao *ao)
 __attribute__((noinline)) static void wait_until_notified(libxl__ao *ao)
 {
     libxl_ctx *ctx = ao->ctx;
-    libxl__waiter waiter = {.predicate = NULL};
+    libxl__waiter waiter = {.ao = ao};
     libxl__waiter_begin(ctx, &waiter);
     ao->waiter = &waiter;
     while (!ao->notified)
@@ -257,11 +258,14 @@ static int wait_or_leave(libxl__ao *ao)
 
 int libxl__ao_start(libxl__ao *ao)
 {
-    int rc = advance(ao);
     if (ao->notify_target == LIBXL__AO_STACK)
-        return leave_from_stack(ao, rc);
-    if (rc < 0 && !ao->jobs)
+        return leave_from_stack(ao, advance(ao));
+    const uint64_t first_report = ao->ctx->deliveries.count;
+    int rc = advance(ao);
+    if (rc < 0 && !ao->jobs) {
+        libxl__deliver_drop(ao->ctx, ao, first_report);
         return libxl__ao_abort_start(ao, rc);
+    }
     ao->ctx->aos.started++;
     handle_first_result(ao, rc);
     return wait_or_leave(ao);
@@ -279,7 +283,7 @@ void libxl__ao_wake(libxl__ao *ao)
     if (ao->runnable || ao->complete)
         return;
     ao->runnable = true;
-    STAILQ_INSERT_TAIL(&ao->ctx->aos.runnable, ao, run_link);
+    TAILQ_INSERT_TAIL(&ao->ctx->aos.runnable, ao, run_link);
 }
 
 static void finish(libxl__ao *ao);
@@ -298,14 +302,20 @@ static void resume(libxl__ao *ao)
         libxl__ao_complete(ao, rc);
 }
 
-void libxl__aos_run(libxl_ctx *ctx)
+void libxl__ao_run(libxl__ao *ao)
+{
+    if (!ao->runnable)
+        return;
+    TAILQ_REMOVE(&ao->ctx->aos.runnable, ao, run_link);
+    ao->runnable = false;
+    resume(ao);
+}
+
+void libxl__aos_run(libxl_ctx *ctx, libxl__turn *turn)
 {
     libxl__ao *ao;
-    while ((ao = STAILQ_FIRST(&ctx->aos.runnable))) {
-        STAILQ_REMOVE_HEAD(&ctx->aos.runnable, run_link);
-        ao->runnable = false;
-        resume(ao);
-    }
+    while ((ao = TAILQ_FIRST(&ctx->aos.runnable)) && libxl__turn_goes_on(ctx, turn))
+        libxl__ao_run(ao);
 }
 
 void *libxl__ao_state(libxl__ao *ao, size_t size)
@@ -455,7 +465,7 @@ void libxl__aos_open(libxl_ctx *ctx)
 {
     libxl__aos *aos = &ctx->aos;
     TAILQ_INIT(&aos->live);
-    STAILQ_INIT(&aos->runnable);
+    TAILQ_INIT(&aos->runnable);
     aos->index = aos->first_index;
     aos->index_size = sizeof(aos->first_index) / sizeof(aos->first_index[0]);
 }

@@ -89,6 +89,7 @@ struct libxl__ao {
     bool ending : 1;          /* the result is known; jobs may still run */
     bool unwinds : 1;         /* the body is still called after a stop request (libxl__ao_unwinds) */
     bool runnable : 1;        /* in the queue of libxl__aos_run */
+    bool inside : 1;          /* a synchronous call inside a delivery: its thread makes its deliveries */
     bool delivering : 1;      /* application code runs for one of its deliveries */
     bool live : 1;            /* in the list of operations in progress */
     bool indexed : 1;         /* in the index by `how` */
@@ -122,7 +123,7 @@ struct libxl__ao {
             void *state;                 /* of its phases, or from libxl__ao_state */
             libxl__gc gc;
             TAILQ_ENTRY(libxl__ao) live_link;
-            STAILQ_ENTRY(libxl__ao) run_link;
+            TAILQ_ENTRY(libxl__ao) run_link;
             LIST_ENTRY(libxl__ao) index_link;
         };
         struct {                      /* valid from then on */
@@ -138,7 +139,6 @@ struct libxl__ao {
 #define LIBXL__AO_ALIGN(size) (((size) + 7) & ~(size_t)7)
 
 TAILQ_HEAD(libxl__ao_list, libxl__ao);
-STAILQ_HEAD(libxl__ao_queue, libxl__ao);
 LIST_HEAD(libxl__ao_bucket, libxl__ao);
 
 enum {
@@ -148,8 +148,8 @@ enum {
 
 /* All operations of a context. */
 typedef struct libxl__aos {
-    struct libxl__ao_list live;      /* in progress */
-    struct libxl__ao_queue runnable; /* to be run by libxl__aos_run */
+    struct libxl__ao_list live;     /* in progress */
+    struct libxl__ao_list runnable; /* to be run by libxl__aos_run */
     struct libxl__ao_bucket *index; /* a hash table of the operations that notify the application, by `how` */
     uint32_t index_size, indexed;   /* buckets; operations in them */
     struct libxl__ao_bucket first_index[16];
@@ -249,8 +249,15 @@ void libxl__ao_destroy(libxl_ctx *ctx, libxl__ao *ao);
 void libxl__aos_open(libxl_ctx *ctx);
 /* Called once, unlocked, while the context is destroyed; no operation is in progress. */
 void libxl__aos_close(libxl_ctx *ctx);
-/* Runs the runnable operations until there are none. Not on a worker. */
-void libxl__aos_run(libxl_ctx *ctx);
+/* Runs the runnable operations until there are none or the turn is over. Not on a worker. */
+void libxl__aos_run(libxl_ctx *ctx, libxl__turn *turn);
+/* Runs the operation now, if it is runnable. It may have ended, and been destroyed, when this returns. Not on a worker. */
+void libxl__ao_run(libxl__ao *ao);
+/* Whether an operation is runnable. */
+static inline bool libxl__aos_are_runnable(const libxl__aos *aos)
+{
+    return !TAILQ_EMPTY(&aos->runnable);
+}
 /* Uncounts a progress report that was delivered. The record may be destroyed when this returns. */
 void libxl__ao_report_delivered(libxl_ctx *ctx, libxl__ao *ao);
 /* Whether any operation is in progress. */

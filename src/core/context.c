@@ -37,19 +37,43 @@ int libxl__ctx_sleep(libxl_ctx *ctx, pthread_cond_t *cond, uint64_t deadline)
     return pthread_cond_clockwait(cond, &ctx->lock, CLOCK_MONOTONIC, &until);
 }
 
-void libxl__ctx_dispatch_all(libxl_ctx *ctx)
+/* Inside a delivery: runs the runnable operations and makes the deliveries of `ao`. */
+static void dispatch_inside(libxl_ctx *ctx, libxl__ao *ao)
 {
+    libxl__turn turn = {0};
     do
-        libxl__aos_run(ctx);
-    while (libxl__deliveries_pending(&ctx->deliveries) && libxl__deliver_one(ctx));
+        libxl__aos_run(ctx, &turn);
+    while (ao && libxl__deliver_own(ctx, ao));
+    if (libxl__aos_are_runnable(&ctx->aos))
+        libxl__loop_look_again(ctx);
+}
+
+static void dispatch_outside(libxl_ctx *ctx, libxl__turn turn)
+{
+    bool more;
+    do {
+        libxl__aos_run(ctx, &turn);
+        more = libxl__turn_goes_on(ctx, &turn) && libxl__deliveries_pending(&ctx->deliveries) &&
+               libxl__deliver_one(ctx);
+    } while (more);
+    if (turn.over)
+        libxl__loop_look_again(ctx);
+    else
+        ctx->loop.undelivered = false; /* those that are left are made by the thread that runs the receiver */
+}
+
+void libxl__ctx_dispatch_for(libxl_ctx *ctx, libxl__ao *ao)
+{
+    if (libxl__deliveries_defer(ctx))
+        dispatch_inside(ctx, ao);
+    else if (libxl__aos_are_runnable(&ctx->aos) || libxl__deliveries_pending(&ctx->deliveries))
+        dispatch_outside(ctx, (libxl__turn){0});
 }
 
 void libxl__ctx_dispatch(libxl_ctx *ctx)
 {
-    if (libxl__deliveries_defer(ctx))
-        libxl__aos_run(ctx);
-    else
-        libxl__ctx_dispatch_all(ctx);
+    if (libxl__aos_are_runnable(&ctx->aos) || libxl__deliveries_pending(&ctx->deliveries))
+        libxl__ctx_dispatch_for(ctx, NULL);
 }
 
 void libxl__ctx_leave(libxl_ctx *ctx)
@@ -100,11 +124,12 @@ int libxl__ctx_drain(libxl_ctx *ctx)
     libxl__waiter_begin(ctx, &waiter);
     ctx->aos.drained = &waiter;
     int rc = 0;
-    libxl__ctx_dispatch_all(ctx);
+    libxl__ctx_dispatch(ctx);
     while (!rc && libxl__aos_live(ctx))
         rc = libxl__waiter_wait(ctx, &waiter, 0);
     ctx->aos.drained = NULL;
     libxl__waiter_end(ctx, &waiter);
+    dispatch_outside(ctx, (libxl__turn){.until = UINT64_MAX});
     libxl__ctx_leave(ctx);
     if (!rc)
         libxl__workers_close(ctx);

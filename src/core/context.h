@@ -65,16 +65,15 @@ void libxl__ctx_unlock(libxl_ctx *ctx);
 int libxl__ctx_sleep(libxl_ctx *ctx, pthread_cond_t *cond, uint64_t deadline);
 
 /*
- * Call locked, not on a worker. Runs the runnable operations and makes the pending deliveries, until none is left that this
- * thread may make. The lock is released while application code runs.
- */
-void libxl__ctx_dispatch_all(libxl_ctx *ctx);
-
-/*
- * Call locked, not on a worker. The same, for public functions. Inside a delivery of this context it only runs the runnable
- * operations; deliveries are deferred to the outer dispatch loop.
+ * Call locked, not on a worker, in a public function. Runs the runnable operations and makes the pending deliveries, for one
+ * turn at most (loop.h). The lock is released while application code runs. Inside a delivery of this context it only runs the
+ * runnable operations; deliveries are deferred to the outer dispatch loop.
  */
 void libxl__ctx_dispatch(libxl_ctx *ctx);
+
+/* The same, for a thread that waits for the operation `ao` (NULL: for something else): inside a delivery it makes the
+ * deliveries of this operation, so that the operation can complete. */
+void libxl__ctx_dispatch_for(libxl_ctx *ctx, libxl__ao *ao);
 
 /* Call locked, at the end of a public function: libxl__ctx_dispatch, then unlock. */
 void libxl__ctx_leave(libxl_ctx *ctx);

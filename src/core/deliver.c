@@ -6,7 +6,8 @@
  *
  * Any thread that is inside the library makes deliveries, except workers. Application code that runs inside a delivery may
  * call the library. The deliveries that such a call causes are deferred to the outer dispatch loop. So a chain of callbacks
- * does not deepen the stack. Only a call that waits inside a delivery makes deliveries itself.
+ * does not deepen the stack. A synchronous call that waits inside a delivery makes only its own progress reports; they have
+ * a queue of their own. So the stack is only as deep as the application's own calls.
  */
 #include "libxl_internal.h"
 
@@ -54,8 +55,9 @@ bool libxl__deliveries_defer(libxl_ctx *ctx)
 
 void libxl__deliveries_open(libxl_ctx *ctx)
 {
-    STAILQ_INIT(&ctx->deliveries.calls);
-    STAILQ_INIT(&ctx->deliveries.events);
+    TAILQ_INIT(&ctx->deliveries.calls);
+    TAILQ_INIT(&ctx->deliveries.events);
+    TAILQ_INIT(&ctx->deliveries.own);
 }
 
 /* ---- the kinds of deliveries */
@@ -66,6 +68,15 @@ static void event_delivered(libxl_ctx *ctx, libxl__ao *ao)
         return;
     ao->delivering = false;
     libxl__ao_report_delivered(ctx, ao);
+}
+
+/* Wakes the threads inside other deliveries that wait until the receiver is free. */
+static void receiver_is_free(libxl_ctx *ctx)
+{
+    const libxl__delivery *delivery;
+    TAILQ_FOREACH (delivery, &ctx->deliveries.own, link)
+        if (delivery->ao->waiter)
+            libxl__waiter_wake(ctx, delivery->ao->waiter);
 }
 
 static void deliver_event(libxl_ctx *ctx, libxl__delivery *delivery)
@@ -84,7 +95,8 @@ static void deliver_event(libxl_ctx *ctx, libxl__delivery *delivery)
         libxl__ctx_unlock(ctx);
         occurs(user, event);
         libxl__ctx_lock(ctx);
-        ctx->deliveries.receiving--;
+        if (!--ctx->deliveries.receiving)
+            receiver_is_free(ctx);
     }
     event_delivered(ctx, ao);
 }
@@ -127,6 +139,8 @@ static void deliver_completion(libxl_ctx *ctx, libxl__delivery *delivery)
 
 static struct libxl__delivery_queue *queue_of(libxl_ctx *ctx, const libxl__delivery *delivery)
 {
+    if (delivery->ao && delivery->ao->inside)
+        return &ctx->deliveries.own;
     return delivery->deliver == deliver_event ? &ctx->deliveries.events : &ctx->deliveries.calls;
 }
 
@@ -135,7 +149,9 @@ static void enqueue(libxl_ctx *ctx, libxl__delivery *place, libxl__delivery deli
 {
     *place = delivery;
     place->number = ctx->deliveries.count++;
-    STAILQ_INSERT_TAIL(queue_of(ctx, place), place, link);
+    TAILQ_INSERT_TAIL(queue_of(ctx, place), place, link);
+    if (place->ao && place->ao->inside && place->ao->waiter)
+        libxl__waiter_wake(ctx, place->ao->waiter);
 }
 
 void libxl__deliver_event(libxl_ctx *ctx, libxl_event *event, libxl__ao *ao)
@@ -172,11 +188,11 @@ static void call_disaster_hook(libxl_ctx *ctx)
 }
 
 /* Returns the oldest delivery of a queue whose operation has no other delivery in progress, or NULL. */
-static libxl__delivery *first_deliverable(const struct libxl__delivery_queue *queue)
+static libxl__delivery *first_deliverable(libxl_ctx *ctx, const struct libxl__delivery_queue *queue)
 {
-    libxl__delivery *delivery = STAILQ_FIRST(queue);
-    while (delivery && delivery->ao && delivery->ao->delivering)
-        delivery = STAILQ_NEXT(delivery, link);
+    libxl__delivery *delivery = TAILQ_FIRST(queue);
+    for (; delivery && delivery->ao && delivery->ao->delivering; delivery = TAILQ_NEXT(delivery, link))
+        ctx->loop.steps++;
     return delivery;
 }
 
@@ -184,20 +200,17 @@ static libxl__delivery *first_deliverable(const struct libxl__delivery_queue *qu
 static libxl__delivery *next_delivery(libxl_ctx *ctx)
 {
     const libxl__deliveries *deliveries = &ctx->deliveries;
-    const bool busy = deliveries->receiving && !in_receiver(ctx);
-    libxl__delivery *call = first_deliverable(&deliveries->calls),
-                    *event = busy ? NULL : first_deliverable(&deliveries->events);
+    libxl__delivery *call = first_deliverable(ctx, &deliveries->calls),
+                    *event = deliveries->receiving ? NULL : first_deliverable(ctx, &deliveries->events);
     if (!call || !event)
         return call ? call : event;
     return call->number < event->number ? call : event;
 }
 
-bool libxl__deliver_one(libxl_ctx *ctx)
+/* Makes a delivery; NULL: calls the disaster hook. */
+static void deliver(libxl_ctx *ctx, libxl__delivery *delivery)
 {
     libxl__deliveries *deliveries = &ctx->deliveries;
-    libxl__delivery *delivery = deliveries->missed ? NULL : next_delivery(ctx);
-    if (!delivery && !deliveries->missed)
-        return false;
     libxl__loop_hand_over(ctx);
     struct delivery_frame here = {.ctx = ctx, .outer = innermost};
     innermost = &here;
@@ -205,14 +218,33 @@ bool libxl__deliver_one(libxl_ctx *ctx)
     if (!delivery) {
         call_disaster_hook(ctx);
     } else {
-        STAILQ_REMOVE(queue_of(ctx, delivery), delivery, libxl__delivery, link);
+        TAILQ_REMOVE(queue_of(ctx, delivery), delivery, link);
         if (delivery->ao)
             delivery->ao->delivering = true;
         delivery->deliver(ctx, delivery);
     }
     deliveries->under_way--;
     innermost = here.outer;
+}
+
+bool libxl__deliver_one(libxl_ctx *ctx)
+{
+    libxl__delivery *delivery = ctx->deliveries.missed ? NULL : next_delivery(ctx);
+    if (!delivery && !ctx->deliveries.missed)
+        return false;
+    deliver(ctx, delivery);
     return true;
+}
+
+bool libxl__deliver_own(libxl_ctx *ctx, const libxl__ao *ao)
+{
+    const bool busy = ctx->deliveries.receiving && !in_receiver(ctx);
+    libxl__delivery *delivery = ao->reports ? TAILQ_FIRST(&ctx->deliveries.own) : NULL;
+    while (delivery && (delivery->ao != ao || (busy && delivery->deliver == deliver_event)))
+        delivery = TAILQ_NEXT(delivery, link);
+    if (delivery)
+        deliver(ctx, delivery);
+    return delivery;
 }
 
 void libxl__deliver_at_once(libxl_ctx *ctx, const libxl_asyncop_how *how)
@@ -228,30 +260,39 @@ void libxl__deliver_at_once(libxl_ctx *ctx, const libxl_asyncop_how *how)
     libxl__ctx_leave(ctx);
 }
 
-/* Discards the deliveries of an operation from a queue; ao NULL: all deliveries. They must have events. */
-static void drop_deliveries(libxl_ctx *ctx, struct libxl__delivery_queue *queue, const libxl__ao *ao)
+/* Discards a delivery, which must have an event. */
+static void drop(libxl_ctx *ctx, libxl__delivery *delivery)
 {
-    libxl__delivery *delivery = STAILQ_FIRST(queue), *following;
-    for (; delivery; delivery = following) {
-        following = STAILQ_NEXT(delivery, link);
-        if (ao && delivery->ao != ao)
-            continue;
-        STAILQ_REMOVE(queue, delivery, libxl__delivery, link);
-        libxl__event_discard(ctx, delivery->event);
+    TAILQ_REMOVE(queue_of(ctx, delivery), delivery, link);
+    libxl__event_discard(ctx, delivery->event);
+}
+
+/* Discards the reports of an operation from a queue. They are the newest deliveries there, from `first` on. */
+static void drop_newest(libxl_ctx *ctx, struct libxl__delivery_queue *queue, const libxl__ao *ao,
+                        uint64_t first)
+{
+    libxl__delivery *delivery = TAILQ_LAST(queue, libxl__delivery_queue), *previous;
+    for (; delivery && delivery->number >= first; delivery = previous) {
+        previous = TAILQ_PREV(delivery, libxl__delivery_queue, link);
+        if (delivery->ao == ao)
+            drop(ctx, delivery);
     }
 }
 
-void libxl__deliver_drop(libxl_ctx *ctx, const libxl__ao *ao)
+void libxl__deliver_drop(libxl_ctx *ctx, const libxl__ao *ao, uint64_t first)
 {
     if (!ao->reports)
         return;
-    drop_deliveries(ctx, &ctx->deliveries.calls, ao);
-    drop_deliveries(ctx, &ctx->deliveries.events, ao);
+    drop_newest(ctx, &ctx->deliveries.calls, ao, first);
+    drop_newest(ctx, &ctx->deliveries.events, ao, first);
+    drop_newest(ctx, &ctx->deliveries.own, ao, first);
 }
 
 void libxl__deliveries_close(libxl_ctx *ctx)
 {
+    libxl__delivery *delivery;
     /* The queue of calls holds only reports: the drain has delivered all completions. */
-    drop_deliveries(ctx, &ctx->deliveries.calls, NULL);
-    drop_deliveries(ctx, &ctx->deliveries.events, NULL);
+    while ((delivery = TAILQ_FIRST(&ctx->deliveries.calls)) ||
+           (delivery = TAILQ_FIRST(&ctx->deliveries.events)))
+        drop(ctx, delivery);
 }

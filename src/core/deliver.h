@@ -29,19 +29,21 @@ struct libxl__delivery {
     struct libxl__ao *ao; /* the operation that it belongs to; NULL: none */
     libxl_event *event;   /* NULL: it is a completion callback */
     uint64_t number;      /* ascending in the order of occurrence */
-    STAILQ_ENTRY(libxl__delivery) link;
+    TAILQ_ENTRY(libxl__delivery) link;
 };
 
-STAILQ_HEAD(libxl__delivery_queue, libxl__delivery);
+TAILQ_HEAD(libxl__delivery_queue, libxl__delivery);
 
 typedef struct libxl__deliveries {
     struct libxl__delivery_queue calls;  /* completion callbacks, and reports to callbacks */
     struct libxl__delivery_queue events; /* events for the receiver */
-    uint64_t count;                      /* all deliveries ever queued; the next one's number */
-    uint32_t under_way;                  /* deliveries whose application code is running */
-    uint32_t receiving;                  /* those of them that run event_occurs */
-    bool missed;                         /* events may have been missed; the disaster hook must be called */
-    libxl_event_type missed_type;        /* their type; 0: several types, or any */
+    struct libxl__delivery_queue
+        own;                      /* reports of synchronous calls inside a delivery, which the callers make */
+    uint64_t count;               /* all deliveries ever queued; the next one's number */
+    uint32_t under_way;           /* deliveries whose application code is running */
+    uint32_t receiving;           /* those of them that run event_occurs */
+    bool missed;                  /* events may have been missed; the disaster hook must be called */
+    libxl_event_type missed_type; /* their type; 0: several types, or any */
 } libxl__deliveries;
 
 /* Called once, while the context is created. */
@@ -49,13 +51,17 @@ void libxl__deliveries_open(libxl_ctx *ctx);
 /* Called once, unlocked, while the context is destroyed. Frees the events of the deliveries that were not made. */
 void libxl__deliveries_close(libxl_ctx *ctx);
 
-/* Whether a delivery or a call of the disaster hook is pending. Inline, because every public function checks it. */
+/* Whether a delivery that any thread may make, or a call of the disaster hook, is pending. Inline, because every public
+ * function checks it. */
 static inline bool libxl__deliveries_pending(const libxl__deliveries *deliveries)
 {
-    return !STAILQ_EMPTY(&deliveries->calls) || !STAILQ_EMPTY(&deliveries->events) || deliveries->missed;
+    return !TAILQ_EMPTY(&deliveries->calls) || !TAILQ_EMPTY(&deliveries->events) || deliveries->missed;
 }
-/* Makes the oldest delivery that may be made now; unlocks meanwhile. Returns false if there was none. Not on a worker. */
+/* Makes the oldest delivery that may be made now; unlocks meanwhile. Returns false if there was none. Not on a worker, and not
+ * inside a delivery of this context. */
 bool libxl__deliver_one(libxl_ctx *ctx);
+/* Inside a delivery: makes the oldest delivery of the synchronous call `ao` of this thread. Otherwise the same. */
+bool libxl__deliver_own(libxl_ctx *ctx, const struct libxl__ao *ao);
 /* Whether this thread is inside one of the context's deliveries. Needs no lock. */
 bool libxl__delivering_here(const libxl_ctx *ctx);
 /* The same. If so, notes that pending deliveries are deferred to the outer dispatch loop. Needs no lock. */
@@ -71,7 +77,7 @@ void libxl__deliver_event(libxl_ctx *ctx, libxl_event *event, struct libxl__ao *
 void libxl__deliver_report(libxl_ctx *ctx, libxl_event *event, struct libxl__ao *ao);
 /* Queues the delivery of an operation's completion to its callback. The operation is destroyed after it. */
 void libxl__deliver_completion(libxl_ctx *ctx, struct libxl__ao *ao);
-/* Discards the pending reports of an operation that failed to start. */
-void libxl__deliver_drop(libxl_ctx *ctx, const struct libxl__ao *ao);
+/* Discards the pending reports of an operation that failed to start. `first`: libxl__deliveries.count at its start. */
+void libxl__deliver_drop(libxl_ctx *ctx, const struct libxl__ao *ao, uint64_t first);
 
 #endif

@@ -95,7 +95,8 @@ static void wake_one(libxl_ctx *ctx, const libxl_event *event)
     libxl__waiter *waiter;
     TAILQ_FOREACH (waiter, &ctx->loop.waiters, link) {
         bool idle = waiter->following || ctx->loop.leader == waiter;
-        if (!waiter->typemask || waiter->woken ||
+        ctx->loop.steps++;
+        if (waiter->woken ||
             !libxl__event_wanted(event, waiter->typemask, waiter->predicate, waiter->predicate_user))
             continue;
         libxl__waiter_wake(ctx, waiter);
@@ -268,7 +269,7 @@ int libxl_event_wait_limit(libxl_ctx *ctx, libxl_event **event_out, uint64_t typ
     libxl__ctx_lock(ctx);
     libxl__waiter_begin(ctx, &waiter);
     int rc = ctx->events.queued ? look(ctx, WAITS_A_LOOK) : 0;
-    libxl__ctx_dispatch_all(ctx);
+    libxl__ctx_dispatch(ctx);
     /* The descriptors are always checked once, even after the deadline or a libxl_ctx_wake: callers that only poll need it. */
     for (bool looked = false; !(*event_out = find(ctx, &waiter)) && !rc; looked = true) {
         const bool woken = ctx->events.woken_at && ctx->events.woken_at >= since;
@@ -314,7 +315,6 @@ void libxl_ctx_wake(libxl_ctx *ctx)
     libxl__ctx_lock(ctx);
     ctx->events.woken_at = libxl__now();
     TAILQ_FOREACH (waiter, &ctx->loop.waiters, link)
-        if (waiter->typemask)
-            libxl__waiter_wake(ctx, waiter);
+        libxl__waiter_wake(ctx, waiter);
     libxl__ctx_leave(ctx);
 }

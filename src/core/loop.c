@@ -59,7 +59,7 @@ void libxl__loop_look_again(libxl_ctx *ctx)
 void libxl__loop_show_events(libxl_ctx *ctx)
 {
     libxl__loop *loop = &ctx->loop;
-    if (!ctx->events.queued || loop->events_shown)
+    if ((!ctx->events.queued && !loop->undelivered) || loop->events_shown)
         return;
     loop->events_shown = true;
     raise_eventfd(ctx, loop->events_fd);
@@ -68,7 +68,7 @@ void libxl__loop_show_events(libxl_ctx *ctx)
 void libxl__loop_hide_events(libxl_ctx *ctx)
 {
     libxl__loop *loop = &ctx->loop;
-    if (!loop->events_shown || ctx->events.queued)
+    if (!loop->events_shown || ctx->events.queued || loop->undelivered)
         return;
     loop->events_shown = false;
     clear_eventfd(ctx, loop->events_fd);
@@ -113,6 +113,7 @@ int libxl__loop_open(libxl_ctx *ctx)
     libxl__loop *loop = &ctx->loop;
     LIST_INIT(&loop->registered);
     TAILQ_INIT(&loop->waiters);
+    TAILQ_INIT(&loop->followers);
     loop->outer = loop->inner = loop->events_fd = -1;
     int rc = open_descriptors(ctx);
     if (rc)
@@ -218,6 +219,21 @@ void libxl__fds_mark_internal(libxl_ctx *ctx)
     ctx->loop.descriptors = 0;
 }
 
+bool libxl__turn_goes_on(libxl_ctx *ctx, libxl__turn *turn)
+{
+    ctx->loop.steps++;
+    if (++turn->steps % LIBXL__STEPS_PER_CLOCK || turn->until == UINT64_MAX)
+        return !turn->over;
+    const uint64_t now = ctx->loop.turn_steps ? 0 : libxl__now();
+    if (ctx->loop.turn_steps)
+        turn->over = turn->steps >= ctx->loop.turn_steps;
+    else if (!turn->until)
+        turn->until = now + LIBXL__MILLISECONDS(1);
+    else
+        turn->over = now >= turn->until;
+    return !turn->over;
+}
+
 int libxl__loop_dispatch(libxl_ctx *ctx)
 {
     struct epoll_event *ready = ctx->loop.ready;
@@ -242,26 +258,24 @@ void libxl__waiter_begin(libxl_ctx *ctx, libxl__waiter *waiter)
 {
     pthread_cond_init(&waiter->cond, NULL);
     waiter->woken = waiter->following = false;
-    TAILQ_INSERT_TAIL(&ctx->loop.waiters, waiter, link);
+    waiter->inside = libxl__delivering_here(ctx);
+    if (waiter->typemask)
+        TAILQ_INSERT_TAIL(&ctx->loop.waiters, waiter, link);
 }
 
 void libxl__waiter_end(libxl_ctx *ctx, libxl__waiter *waiter)
 {
-    TAILQ_REMOVE(&ctx->loop.waiters, waiter, link);
+    if (waiter->typemask)
+        TAILQ_REMOVE(&ctx->loop.waiters, waiter, link);
     pthread_cond_destroy(&waiter->cond);
     libxl__loop_hand_over(ctx);
 }
 
 void libxl__loop_hand_over(libxl_ctx *ctx)
 {
-    if (ctx->loop.leader)
-        return;
-    libxl__waiter *next;
-    TAILQ_FOREACH (next, &ctx->loop.waiters, link)
-        if (next->following) {
-            pthread_cond_signal(&next->cond);
-            return;
-        }
+    libxl__waiter *next = TAILQ_FIRST(&ctx->loop.followers);
+    if (!ctx->loop.leader && next)
+        pthread_cond_signal(&next->cond);
 }
 
 void libxl__waiter_wake(libxl_ctx *ctx, libxl__waiter *waiter)
@@ -307,19 +321,42 @@ static int poll_as_leader(libxl_ctx *ctx, libxl__waiter *waiter, uint64_t deadli
 static void sleep_as_follower(libxl_ctx *ctx, libxl__waiter *waiter, uint64_t deadline)
 {
     waiter->following = true;
+    TAILQ_INSERT_TAIL(&ctx->loop.followers, waiter, follower_link);
     libxl__ctx_sleep(ctx, &waiter->cond, deadline);
+    TAILQ_REMOVE(&ctx->loop.followers, waiter, follower_link);
     waiter->following = false;
+}
+
+/*
+ * Has another thread make the deliveries that a thread inside a delivery leaves: one that waits, or the application's, which
+ * polls the outer descriptor. If there is neither, they are made when the present delivery returns.
+ */
+static void leave_deliveries(libxl_ctx *ctx)
+{
+    libxl__waiter *other = ctx->loop.leader;
+    ctx->loop.undelivered = true;
+    if (!other || other->inside) {
+        TAILQ_FOREACH (other, &ctx->loop.followers, follower_link) {
+            ctx->loop.steps++;
+            if (!other->inside)
+                break;
+        }
+    }
+    if (other)
+        libxl__waiter_wake(ctx, other);
 }
 
 int libxl__waiter_wait(libxl_ctx *ctx, libxl__waiter *waiter, uint64_t deadline)
 {
     int rc = 0;
-    libxl__ctx_dispatch_all(ctx);
+    libxl__ctx_dispatch_for(ctx, waiter->ao);
+    if (!waiter->woken && waiter->inside && libxl__deliveries_pending(&ctx->deliveries))
+        leave_deliveries(ctx);
     if (!waiter->woken && ctx->loop.leader)
         sleep_as_follower(ctx, waiter, deadline);
     else if (!waiter->woken)
         rc = poll_as_leader(ctx, waiter, deadline);
-    libxl__ctx_dispatch_all(ctx);
+    libxl__ctx_dispatch_for(ctx, waiter->ao);
     waiter->woken = false;
     return rc;
 }

@@ -48,13 +48,30 @@ struct libxl__fd { /* zero-initialise it: it is not registered then */
     bool close_on_fork; /* set if the library opened fd: the child of a fork closes its copy */
 };
 
+/* ---- a turn: the work that one call does before it returns, or before it polls again */
+
+/*
+ * A turn lasts a millisecond. What is left then is continued in the next turn: the descriptor stays readable, and a waiting
+ * thread goes on. So no call takes long because of other operations, and the lock is released between two turns.
+ */
+typedef struct libxl__turn { /* zero-initialise it */
+    uint32_t steps;
+    bool over;
+    uint64_t until; /* ns, monotonic; 0: the clock has not been read; UINT64_MAX: the turn never ends */
+} libxl__turn;
+
+enum { LIBXL__STEPS_PER_CLOCK = 16 }; /* a step takes microseconds, so the clock is not read at each */
+
 /* ---- a waiting thread */
 
 typedef struct libxl__waiter {
     pthread_cond_t cond;
-    bool woken;     /* what the thread waits for may have happened */
-    bool following; /* asleep on cond */
+    bool woken;           /* what the thread waits for may have happened */
+    bool following;       /* asleep on cond */
+    bool inside;          /* the thread is inside a delivery, so it makes only deliveries of `ao` */
+    struct libxl__ao *ao; /* the operation that it waits for; NULL: something else */
     TAILQ_ENTRY(libxl__waiter) link;
+    TAILQ_ENTRY(libxl__waiter) follower_link; /* while it is following */
 
     /* The events that the thread waits for. typemask 0: it waits for no event. predicate NULL: every event of the mask. */
     uint64_t typemask;
@@ -75,9 +92,14 @@ typedef struct libxl__loop {
     bool outer_in_use;       /* the application has called libxl_ctx_fd, or a function that uses it */
     bool events_shown;       /* events_fd is readable */
     struct libxl__registered_fds registered;
-    struct libxl__waiters waiters;
-    libxl__waiter *leader; /* the waiter whose thread polls now; NULL: none */
-    uint32_t descriptors;  /* the number of registered descriptors that are not internal */
+    struct libxl__waiters waiters;   /* those that wait for events */
+    struct libxl__waiters followers; /* those that are asleep, the longest first */
+    libxl__waiter *leader;           /* the waiter whose thread polls now; NULL: none */
+    uint32_t descriptors;            /* the number of registered descriptors that are not internal */
+    bool
+        undelivered; /* deliveries are pending that the thread inside a delivery, which waits, must not make */
+    uint32_t turn_steps; /* set by tests: a turn ends after so many steps. 0: by time */
+    uint64_t steps;      /* all steps so far, and all elements that a search has looked at; for tests */
     struct epoll_event ready[LIBXL__READY_AT_ONCE]; /* the results of the present libxl__loop_dispatch */
 } libxl__loop;
 
@@ -101,6 +123,9 @@ void libxl__fd_mark_internal(libxl_ctx *ctx, libxl__fd *fd);
 /* Marks all descriptors that are registered now as internal. Called once, at the end of libxl__ctx_create. */
 void libxl__fds_mark_internal(libxl_ctx *ctx);
 
+/* Counts a step of the turn. Returns false if the turn is over; the caller leaves the rest to the next turn. */
+bool libxl__turn_goes_on(libxl_ctx *ctx, libxl__turn *turn);
+
 /* Calls the callbacks of the ready descriptors. Never blocks. Errors: FAIL. */
 int libxl__loop_dispatch(libxl_ctx *ctx);
 
@@ -111,7 +136,7 @@ void libxl__loop_look_again(libxl_ctx *ctx);
 int libxl__loop_use_outer(libxl_ctx *ctx);
 
 /*
- * Makes the outer descriptor readable if events are queued. Called just before the lock is released: an event that is taken
+ * Makes the outer descriptor readable if events are queued, or deliveries that another thread must make. Called just before the lock is released: an event that is taken
  * within the same locked section costs no system call.
  */
 void libxl__loop_show_events(libxl_ctx *ctx);
@@ -125,9 +150,9 @@ void libxl__loop_hide_events(libxl_ctx *ctx);
 
 /*
  * Waiting: call begin, then `while (!condition) wait`, then end, on one thread. Not on a worker. Each wait first runs the
- * runnable operations and makes the pending deliveries, application callbacks included. Then it releases the lock and polls
- * or sleeps, until the condition may have changed or `deadline` has passed (ns, monotonic; 0: none). Then it runs and
- * delivers again. Errors of wait: FAIL if polling fails.
+ * runnable operations and makes the pending deliveries, application callbacks included; inside a delivery only those of
+ * `ao`. Then it releases the lock and polls or sleeps, until the condition may have changed or `deadline` has passed (ns,
+ * monotonic; 0: none). Then it runs and delivers again. Errors of wait: FAIL if polling fails.
  */
 void libxl__waiter_begin(libxl_ctx *ctx, libxl__waiter *waiter);
 int libxl__waiter_wait(libxl_ctx *ctx, libxl__waiter *waiter, uint64_t deadline);

@@ -92,12 +92,13 @@ static void timerfd_fired(libxl_ctx *ctx, libxl__fd *source, uint32_t revents)
     if (read(source->fd, &expirations, sizeof(expirations)) < 0 && errno != EAGAIN)
         libxl__log(ctx, XTL_ERROR, errno, "reading the timer");
     timers->armed = 0;
-    while (timers->count && timers->heap[0]->deadline <= now) {
+    libxl__turn turn = {0};
+    while (timers->count && timers->heap[0]->deadline <= now && libxl__turn_goes_on(ctx, &turn)) {
         libxl__timer *timer = timers->heap[0];
         remove_from_heap(timers, timer);
         timer->callback(ctx, timer);
     }
-    arm_timerfd(timers);
+    arm_timerfd(timers); /* in the past if the turn is over: the descriptor stays readable */
 }
 
 int libxl__timer_start(libxl_ctx *ctx, libxl__timer *timer, uint64_t delay, libxl__timer_callback *callback)

@@ -40,14 +40,14 @@ static bool wait_for_work(libxl_ctx *ctx, libxl__lane *lane)
     lane->idle++;
     int error = libxl__ctx_sleep(ctx, &lane->work_to_do, libxl__now() + LIBXL__SECONDS(IDLE_SECONDS));
     lane->idle--;
-    return error != ETIMEDOUT || !STAILQ_EMPTY(&lane->queue) || (lane->reservations && lane->threads == 1);
+    return error != ETIMEDOUT || !TAILQ_EMPTY(&lane->queue) || (lane->reservations && lane->threads == 1);
 }
 
 static void do_jobs(libxl_ctx *ctx, libxl__lane *lane)
 {
     libxl__job *job;
-    while ((job = STAILQ_FIRST(&lane->queue))) {
-        STAILQ_REMOVE_HEAD(&lane->queue, link);
+    while ((job = TAILQ_FIRST(&lane->queue))) {
+        TAILQ_REMOVE(&lane->queue, job, link);
         lane->queued--;
         lane->running++;
         job->state = LIBXL__JOB_RUNNING;
@@ -131,7 +131,7 @@ int libxl__job_submit(libxl__lane *lane, libxl__ao *ao, libxl__job *job)
     job->state = LIBXL__JOB_QUEUED;
     job->lane = lane;
     job->ao = ao;
-    STAILQ_INSERT_TAIL(&lane->queue, job, link);
+    TAILQ_INSERT_TAIL(&lane->queue, job, link);
     lane->queued++;
     if (ao && !job->on_done)
         ao->jobs++;
@@ -143,7 +143,7 @@ bool libxl__job_withdraw(libxl__job *job)
     if (job->state != LIBXL__JOB_QUEUED)
         return false;
     libxl__lane *lane = job->lane;
-    STAILQ_REMOVE(&lane->queue, job, libxl__job, link);
+    TAILQ_REMOVE(&lane->queue, job, link);
     lane->queued--;
     job->state = LIBXL__JOB_IDLE;
     libxl__ao *ao = job->ao;
@@ -178,7 +178,7 @@ void libxl__lane_open(libxl_ctx *ctx, libxl__lane *lane, const char *name, uint3
     const uint32_t most = computes ? most_computing() : most_threads;
     *lane =
         (libxl__lane){.ctx = ctx, .name = name, .most_threads = most_threads < most ? most_threads : most};
-    STAILQ_INIT(&lane->queue);
+    TAILQ_INIT(&lane->queue);
     pthread_cond_init(&lane->work_to_do, NULL);
     SLIST_INSERT_HEAD(&ctx->workers.lanes, lane, link);
 }

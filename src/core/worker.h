@@ -34,10 +34,10 @@ struct libxl__job {
     struct libxl__ao *ao; /* the operation that is woken when the work is done; NULL: none */
     enum { LIBXL__JOB_IDLE, LIBXL__JOB_QUEUED, LIBXL__JOB_RUNNING, LIBXL__JOB_DONE } state;
     libxl__lane *lane; /* set by libxl__job_submit */
-    STAILQ_ENTRY(libxl__job) link;
+    TAILQ_ENTRY(libxl__job) link;
 };
 
-STAILQ_HEAD(libxl__jobs, libxl__job);
+TAILQ_HEAD(libxl__jobs, libxl__job);
 
 /* A lane. Embed it in its owner's state, which must live until libxl__workers_close. */
 struct libxl__lane {

@@ -34,8 +34,8 @@ extern "C" {
 int libxl_ctx_fd(libxl_ctx *ctx);
 
 /*
- * One step: does the work that is ready and runs the callbacks that are due. Never blocks. Returns 0, or
- * FAIL.
+ * One step: does the work that is ready and runs the callbacks that are due. Never blocks. If there is much
+ * to do it returns after a few milliseconds, and the descriptor stays readable. Returns 0, or FAIL.
  */
 int libxl_ctx_process(libxl_ctx *ctx);
 

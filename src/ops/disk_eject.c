@@ -170,9 +170,10 @@ void libxl_evdisable_disk_eject(libxl_ctx *ctx, libxl_evgen_disk_eject *evgen)
     if (!evgen)
         return;
     libxl__ctx_lock(ctx);
-    if (evgen->ao)
+    if (evgen->ao) {
         libxl__ao_request_stop(evgen->ao, ERROR_ABORTED);
-    libxl__aos_run(ctx); /* ends it: it has no jobs */
+        libxl__ao_run(evgen->ao); /* ends it: it has no jobs */
+    }
     libxl__generator_remove(ctx, &evgen->generator);
     free(evgen);
     libxl__ctx_leave(ctx);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* src/core/deliver.c, and context.c libxl__ctx_dispatch_all: application code runs without the lock. */
+/* src/core/deliver.c, and context.c dispatch_outside: application code runs without the lock. */
 
 mtype = { REPORT, COMPLETION, UNCOUNTED };
 
@@ -52,7 +52,7 @@ inline delivered()
 }
 
 /*
- * libxl__ctx_dispatch_all of one thread. It is a separate process, so that the model has one copy of it although it is
+ * dispatch_outside of one thread. It is a separate process, so that the model has one copy of it although it is
  * called in many places. The caller waits until it has finished.
  */
 proctype dispatcher(byte me)

@@ -2,6 +2,7 @@
 /* Owns: nothing. The tests own the contexts. */
 #include "core.h"
 
+#include <poll.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -74,6 +75,15 @@ int core_result(libxl_ctx *ctx, uint64_t *for_event)
         *for_event = event->for_user;
     libxl_event_free(ctx, event);
     return rc;
+}
+
+bool core_continue(libxl_ctx *ctx)
+{
+    struct pollfd fd = {.fd = libxl_ctx_fd(ctx), .events = POLLIN};
+    if (poll(&fd, 1, 0) != 1)
+        return false;
+    assert_int_equal(libxl_ctx_process(ctx), 0);
+    return true;
 }
 
 int core_left_after_fork(libxl_ctx *ctx)

@@ -28,6 +28,9 @@ void *core_user(libxl__ao *ao);
 /* Waits for the next completion event. Returns its rc; stores its for_user in *for_event, which may be NULL. */
 int core_result(libxl_ctx *ctx, uint64_t *for_event);
 
+/* Processes the context if its descriptor is readable. Returns whether it was. */
+bool core_continue(libxl_ctx *ctx);
+
 /* Forks, and returns how many descriptors the child has after libxl__ctx_postfork(). */
 int core_left_after_fork(libxl_ctx *ctx);
 

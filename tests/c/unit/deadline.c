@@ -79,7 +79,7 @@ static void a_guest_that_stops_during_the_withdrawal_has_stopped(scene *s)
     put(domid, "");
     libxl__ctx_lock(s->ctx);
     run_timers(s->ctx, LONG_S);
-    libxl__aos_run(s->ctx); /* the withdrawal is sent, and its answer is not read yet */
+    libxl__aos_run(s->ctx, &(libxl__turn){0}); /* the withdrawal is sent, and its answer is not read yet */
     assert_int_equal(xc_domain_shutdown(libxl__xch(s->ctx), domid, SHUTDOWN_poweroff), 0);
     libxl__domains_look(s->ctx);
     libxl__ctx_leave(s->ctx);

@@ -267,6 +267,8 @@ static void *start_chain(void *user)
     libxl_ctx *const *contexts = user;
     struct chain c = {.links = 100000, .contexts = {contexts[0], contexts[1]}};
     next_link(contexts[0], 0, &c);
+    while (c.ended < c.links && (core_continue(contexts[0]) || core_continue(contexts[1]))) /* in many turns */
+        ;
     return c.ended == c.links ? NULL : user;
 }
 
