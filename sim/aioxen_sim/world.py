@@ -79,6 +79,8 @@ class World:
     tools: Tools
     command: Sequence[str]
     memory_mb: int
+    missing: Sequence[str] = ()
+    """Capabilities that the hypervisor does not have."""
     hypervisor: bool = True
     xenstored: bool = True
     trace: Path | None = None
@@ -168,7 +170,8 @@ class World:
         env = self._environment()
         env["LD_PRELOAD"] = str(PRELOADED)  # the user's preloads are only for the command
         plain = {name: value for name, value in env.items() if name != "LD_PRELOAD"}
-        guests = Daemon([str(self.tools.guests), str(STATE), str(self.memory_mb)], plain, mask)
+        command = [str(self.tools.guests), str(STATE), str(self.memory_mb), *self.missing]
+        guests = Daemon(command, plain, mask)
         guests.wait_until(lambda: guests.log.read_text().startswith("ready"))
         if not self.xenstored:
             return

@@ -1,23 +1,48 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * aioxen-sim-guests DIR MEMORY_MB: creates the machine of a world and plays all its guests in one process. It
- * writes "ready" to standard output when the machine can be used, and then runs until it is killed.
+ * aioxen-sim-guests DIR MEMORY_MB [CAPABILITY...]: creates the machine of a world and plays all its guests in one process. The machine has all
+ * capabilities but the named ones. The program writes "ready" to standard output when the machine can be used, and then runs until it is killed.
  * Lock: one thread. guests.c takes machine->lock for each step.
  */
 #include "guests.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
+
+static const struct {
+    const char *name;
+    uint32_t bit;
+} capabilities[] = {
+    {"pv", XEN_SYSCTL_PHYSCAP_pv},
+    {"hvm", XEN_SYSCTL_PHYSCAP_hvm},
+    {"hap", XEN_SYSCTL_PHYSCAP_hap},
+    {"shadow", XEN_SYSCTL_PHYSCAP_shadow},
+    {"gnttab-v1", XEN_SYSCTL_PHYSCAP_gnttab_v1},
+    {"gnttab-v2", XEN_SYSCTL_PHYSCAP_gnttab_v2},
+};
+
+static uint32_t all_but(char **names)
+{
+    uint32_t set = 0;
+    for (size_t i = 0; i < sizeof capabilities / sizeof *capabilities; i++) {
+        char **name = names;
+        while (*name && strcmp(*name, capabilities[i].name))
+            name++;
+        set |= *name ? 0 : capabilities[i].bit;
+    }
+    return set;
+}
 
 int main(int argc, char **argv)
 {
-    if (argc != 3) {
-        fprintf(stderr, "usage: %s DIR MEMORY_MB\n", argv[0]);
+    if (argc < 3) {
+        fprintf(stderr, "usage: %s DIR MEMORY_MB [CAPABILITY...]\n", argv[0]);
         return EXIT_FAILURE;
     }
     setenv("AIOXEN_SIM_DIR", argv[1], 1);
-    if (!machine_create(argv[1], strtoull(argv[2], NULL, 10))) {
+    if (!machine_create(argv[1], strtoull(argv[2], NULL, 10), all_but(argv + 3))) {
         perror(argv[1]);
         return EXIT_FAILURE;
     }

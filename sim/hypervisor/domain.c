@@ -120,9 +120,25 @@ static long take_domid(uint32_t wanted)
     return -ENOMEM;
 }
 
+/* Whether the machine has all capabilities that the domain is to have. */
+static bool is_possible(const struct xen_domctl_createdomain *config)
+{
+    static const uint32_t of_grants[] = {0, XEN_SYSCTL_PHYSCAP_gnttab_v1, XEN_SYSCTL_PHYSCAP_gnttab_v2};
+    bool hvm = config->flags & XEN_DOMCTL_CDF_hvm, hap = config->flags & XEN_DOMCTL_CDF_hap;
+    uint32_t grants = config->grant_opts & XEN_DOMCTL_GRANT_version_mask;
+    if (!grants || grants > 2 || (hap && !hvm))
+        return false;
+    uint32_t needed = of_grants[grants] | (hvm ? XEN_SYSCTL_PHYSCAP_hvm : XEN_SYSCTL_PHYSCAP_pv);
+    if (hvm)
+        needed |= hap ? XEN_SYSCTL_PHYSCAP_hap : XEN_SYSCTL_PHYSCAP_shadow;
+    return !(needed & ~machine->capabilities);
+}
+
 long domain_create(uint32_t *domid, const struct xen_domctl_createdomain *config)
 {
     bool hvm = config->flags & XEN_DOMCTL_CDF_hvm;
+    if (!is_possible(config))
+        return -EINVAL;
     if ((config->flags & ~(XEN_DOMCTL_CDF_MAX * 2 - 1)) || !config->max_vcpus ||
         config->max_vcpus > (hvm ? MAX_VCPUS_HVM : MAX_VCPUS_PV))
         return -EINVAL;

@@ -187,7 +187,7 @@ static bool write_dom0_files(void)
     return ok;
 }
 
-bool machine_create(const char *dir, uint64_t memory_mb)
+bool machine_create(const char *dir, uint64_t memory_mb, uint32_t capabilities)
 {
     snprintf(world_dir, sizeof world_dir, "%s", dir);
     uint32_t frames = memory_mb << (20 - XC_PAGE_SHIFT);
@@ -205,6 +205,7 @@ bool machine_create(const char *dir, uint64_t memory_mb)
         return false;
     place_tables(l);
     machine->nr_frames = machine->free_frames = frames;
+    machine->capabilities = capabilities;
     machine->nr_runs = nr_runs;
     machine->nr_nodes = nr_nodes;
     power_on();

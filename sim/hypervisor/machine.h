@@ -133,6 +133,7 @@ struct fault {
 struct machine {
     uint64_t magic, world;
     pthread_mutex_t lock;
+    uint32_t capabilities; /* XEN_SYSCTL_PHYSCAP_*: what createdomain accepts */
     uint32_t nr_frames, free_frames, next_frame;
     uint32_t nr_runs, next_run, free_run;
     uint32_t nr_nodes, next_node, free_node;
@@ -162,7 +163,8 @@ extern int memory_fd;
 extern char world_dir[128];
 
 bool machine_attach(void); /* without the lock; false: there is no world, errno is set */
-bool machine_create(const char *dir, uint64_t memory_mb); /* without the lock; false: errno */
+/* Without the lock. `capabilities`: XEN_SYSCTL_PHYSCAP_*. false: errno */
+bool machine_create(const char *dir, uint64_t memory_mb, uint32_t capabilities);
 void machine_lock(void);
 void machine_unlock(void);
 uint64_t now_ns(void);     /* CLOCK_MONOTONIC; lock not needed */

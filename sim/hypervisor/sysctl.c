@@ -21,9 +21,7 @@ static long physinfo(struct xen_sysctl_physinfo *p)
         .max_cpu_id = NR_CPUS - 1,
         .nr_nodes = 1,
         .cpu_khz = CPU_KHZ,
-        .capabilities = XEN_SYSCTL_PHYSCAP_hvm | XEN_SYSCTL_PHYSCAP_pv | XEN_SYSCTL_PHYSCAP_hap |
-                        XEN_SYSCTL_PHYSCAP_shadow | XEN_SYSCTL_PHYSCAP_gnttab_v1 |
-                        XEN_SYSCTL_PHYSCAP_gnttab_v2,
+        .capabilities = machine->capabilities,
         .total_pages = machine->nr_frames + DOM0_PAGES,
         .free_pages = machine->free_frames,
         .max_mfn = machine->nr_frames,

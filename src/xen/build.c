@@ -45,40 +45,15 @@ int libxl__build_fail_errno(libxl__build *build, const char *what)
     return libxl__build_fail(build, libxl__errno_rc(saved), "%s: %s", what, strerror(saved));
 }
 
-static int check_host(libxl__builder *b)
+/* `create` has the flags and options that the host has. */
+static int make_domain(libxl__builder *b, struct xen_domctl_createdomain *create)
 {
     libxl__build *build = b->build;
-    xc_interface *xch = b->xch;
-    xc_physinfo_t host = {.max_cpu_id = 0};
-    if (xc_physinfo(xch, &host))
-        return libxl__build_fail_errno(build, "asking about the host");
-    const uint32_t needed = b->pvh ? XEN_SYSCTL_PHYSCAP_hvm : XEN_SYSCTL_PHYSCAP_pv;
-    if (!(host.capabilities & needed))
-        return libxl__build_fail(build, ERROR_NI, "d_config.c_info.type: this host cannot run %s domains",
-                                 b->pvh ? "PVH" : "PV");
-    uint64_t free_kb = (host.free_pages + host.scrub_pages - host.outstanding_pages) * 4;
-    if (build->target_kb > free_kb)
-        return libxl__build_fail(build, ERROR_NO_MEMORY_FOR_GUEST,
-                                 "d_config.b_info.target_memkb: %llu KiB, but the host has %llu KiB free",
-                                 (unsigned long long)build->target_kb, (unsigned long long)free_kb);
-    return 0;
-}
-
-static int make_domain(libxl__builder *b)
-{
-    libxl__build *build = b->build;
-    xc_interface *xch = b->xch;
-    struct xen_domctl_createdomain create = {
-        .flags = b->pvh ? XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap : 0,
-        .max_vcpus = (uint32_t)build->config->b_info.max_vcpus,
-        .max_evtchn_port = MAX_EVENT_CHANNELS,
-        .max_grant_frames = -1,
-        .max_maptrack_frames = -1,
-        .grant_opts = XEN_DOMCTL_GRANT_version(2),
-        .arch = {.emulation_flags = b->pvh ? XEN_X86_EMU_LAPIC : 0},
-    };
-    memcpy(create.handle, build->uuid.uuid, sizeof(create.handle));
-    if (xc_domain_create(xch, &build->domid, &create))
+    create->max_vcpus = (uint32_t)build->config->b_info.max_vcpus;
+    create->max_evtchn_port = MAX_EVENT_CHANNELS;
+    create->max_grant_frames = create->max_maptrack_frames = -1; /* the hypervisor's defaults */
+    memcpy(create->handle, build->uuid.uuid, sizeof(create->handle));
+    if (xc_domain_create(b->xch, &build->domid, create))
         return libxl__build_fail_errno(build, "making the domain");
     build->made = true;
     return 0;
@@ -126,15 +101,16 @@ static int build_all(libxl__builder *b)
 {
     libxl__build *build = b->build;
     const libxl_domain_build_info *info = &build->config->b_info;
+    struct xen_domctl_createdomain create = {.flags = 0};
     int rc = libxl__build_file_read(build, &b->kernel, "d_config.b_info.kernel", info->kernel);
     if (!rc && info->ramdisk)
         rc = libxl__build_file_read(build, &b->ramdisk, "d_config.b_info.ramdisk", info->ramdisk);
     if (!rc)
-        rc = check_host(b);
+        rc = libxl__build_ask_host(b, &create);
     if (!rc)
         rc = libxl__build_cancelled(build);
     if (!rc)
-        rc = make_domain(b);
+        rc = make_domain(b, &create);
     if (!rc)
         rc = set_limits(b);
     if (!rc)

@@ -44,6 +44,14 @@ int libxl__build_fail_errno(libxl__build *build, const char *what);
 /* Returns ABORTED if the operation has asked the build to stop, else 0. */
 int libxl__build_cancelled(libxl__build *build);
 
+/* ---- build_host.c */
+
+/*
+ * Checks that the host can run the domain and has the memory, and sets the flags and options of `create` (zero-initialised)
+ * that depend on the host. Errors: NI, which names the missing capability, NO_MEMORY_FOR_GUEST, and those of errno.
+ */
+int libxl__build_ask_host(libxl__builder *b, struct xen_domctl_createdomain *create);
+
 /* ---- build_log.c */
 
 void libxl__build_log_open(libxl__build_log *log, xentoollog_logger *outer);

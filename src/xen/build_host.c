@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What a domain needs of the host, and what it is made with. A hypervisor offers less on some hardware and with some options of its
+ * command line (gnttab=max-ver:1, hap=no), and refuses a domain that asks for more with EINVAL.
+ *
+ * Owns: nothing. Called on the build's worker, unlocked.
+ */
+#include "build_parts.h"
+
+enum { PV = 1, PVH = 2 };
+
+/* A domain of these types needs one of these capabilities. */
+static const struct {
+    uint32_t one_of;
+    unsigned types;
+    const char *missing;
+} needs[] = {
+    {XEN_SYSCTL_PHYSCAP_pv, PV, "this hypervisor runs no PV domains"},
+    {XEN_SYSCTL_PHYSCAP_hvm, PVH,
+     "this host has no hardware virtualisation (VT-x or AMD-V), which PVH domains need"},
+    {XEN_SYSCTL_PHYSCAP_hap | XEN_SYSCTL_PHYSCAP_shadow, PVH,
+     "this host has neither hardware-assisted paging (hap) nor shadow paging; PVH domains need one of them"},
+    {XEN_SYSCTL_PHYSCAP_gnttab_v1 | XEN_SYSCTL_PHYSCAP_gnttab_v2, PV | PVH,
+     "this hypervisor has no grant tables"},
+};
+
+static int check_capabilities(const libxl__builder *b, uint32_t capabilities)
+{
+    for (size_t i = 0; i < sizeof(needs) / sizeof(*needs); i++)
+        if (needs[i].types & (b->pvh ? PVH : PV) && !(capabilities & needs[i].one_of))
+            return libxl__build_fail(b->build, ERROR_NI, "d_config.c_info.type: %s", needs[i].missing);
+    return 0;
+}
+
+int libxl__build_ask_host(libxl__builder *b, struct xen_domctl_createdomain *create)
+{
+    libxl__build *build = b->build;
+    xc_physinfo_t host = {.max_cpu_id = 0};
+    if (xc_physinfo(b->xch, &host))
+        return libxl__build_fail_errno(build, "asking about the host");
+    const int rc = check_capabilities(b, host.capabilities);
+    if (rc)
+        return rc;
+    const uint64_t free_kb = (host.free_pages + host.scrub_pages - host.outstanding_pages) * 4;
+    if (build->target_kb > free_kb)
+        return libxl__build_fail(build, ERROR_NO_MEMORY_FOR_GUEST,
+                                 "d_config.b_info.target_memkb: %llu KiB, but the host has %llu KiB free",
+                                 (unsigned long long)build->target_kb, (unsigned long long)free_kb);
+    create->grant_opts = XEN_DOMCTL_GRANT_version(host.capabilities & XEN_SYSCTL_PHYSCAP_gnttab_v2 ? 2 : 1);
+    if (b->pvh) {
+        create->flags = XEN_DOMCTL_CDF_hvm;
+        if (host.capabilities & XEN_SYSCTL_PHYSCAP_hap)
+            create->flags |= XEN_DOMCTL_CDF_hap;
+        create->arch.emulation_flags = XEN_X86_EMU_LAPIC;
+    }
+    return 0;
+}
