@@ -60,3 +60,34 @@ def test_targets_that_are_named_exist() -> None:
     for name in TOP:
         for target in re.findall(r"^    make ([a-z-]+)\b", (ROOT / name).read_text(), re.M):
             assert re.search(rf"^{target}:", text, re.M), f"{name}: make {target}"
+
+
+PLACES = {
+    "c": "tests/c/{}.c",
+    "differential": "tests/differential/{}.py",
+    "gen": "tests/gen/{}.idl",
+    "json": "tests/json/{}.py",
+    "layers": "tests/layers/{}.py",
+    "libxl": "tests/libxl/{}.py",
+    "model": "tests/model/test_model.py",
+    "package": "tests/package/{}.py",
+    "python": "tests/python/{}.py",
+    "soak": "tests/soak/{}.py",
+    "stress": "tests/c/{}.py",
+    "fuzz": "tests/fuzz/{}.c",
+}
+WHOLE_FILES = {"gen", "fuzz"}
+
+
+def test_tests_that_reliability_md_names_exist() -> None:
+    text = (ROOT / "docs/reliability.md").read_text()
+    named = set(re.findall(rf"`({'|'.join(PLACES)}):([a-z0-9_/]+:)?(\w+|wrong/\w+)`", text))
+    assert len(named) > 100
+    missing = []
+    for kind, folder, test in named:
+        place = ROOT / PLACES[kind].format(test if kind in WHOLE_FILES else folder.rstrip(":"))
+        known = place.read_text() if place.exists() else ""
+        form = {"c": rf"BODY\({test}\b", "model": rf'"{test}"'}.get(kind, rf"def {test}\(")
+        if not known or not (kind in WHOLE_FILES or re.search(form, known)):
+            missing.append(f"{kind}:{folder}{test}")
+    assert missing == []

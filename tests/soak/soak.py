@@ -5,13 +5,14 @@
     make soak                                             an hour on the real Xen, in the virtual machine
     sim/aioxen-sim -- tests/soak/soak.py --seconds 60     on the simulated hypervisor
 
-Several guests live at a time. Each is created, or its creation is cancelled or limited. It runs, stops by itself, is
-asked to stop, crashes, or is destroyed, by the library or by xl. Meanwhile xenconsoled is restarted, xl lists,
-pauses and destroys the same domains, and other contexts are opened and closed with creations in flight.
+Several guests live at a time. Each is created, or its creation is cancelled or limited. It runs, stops by
+itself, is asked to stop, crashes, or is destroyed, by the library or by xl. Meanwhile xenconsoled is
+restarted, xl lists, pauses and destroys the same domains, and other contexts are opened and closed with
+creations in flight.
 
 The end compares with the beginning: domains, all nodes of the store, the hypervisor's free memory, and this
-process's descriptors and threads. It exits with 1 if something differs, or if an operation gave an error that no
-fault explains. A seed gives the same decisions, though not the same timing.
+process's descriptors and threads. It exits with 1 if something differs, or if an operation gave an error
+that no fault explains. A seed gives the same decisions, though not the same timing.
 """
 
 from __future__ import annotations

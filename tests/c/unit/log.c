@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the library gives to the application's logger. */
+#include "core.h"
+
+#include <stdarg.h>
+
+struct noting {
+    xentoollog_logger vtable; /* first: a logger is known by its vtable */
+    int calls, levels;
+    bool formatted;
+};
+
+static void note(xentoollog_logger *logger, xentoollog_level level, int errnoval, const char *context,
+                 const char *format, va_list values)
+{
+    struct noting *n = (struct noting *)logger;
+    (void)errnoval, (void)values;
+    n->calls++;
+    n->levels |= 1 << level;
+    n->formatted |= !strchr(format, '%');
+    assert_string_equal(context, "libxl");
+}
+
+static void ignore_progress(xentoollog_logger *logger, const char *context, const char *doing, int percent,
+                            unsigned long done, unsigned long total)
+{
+    (void)logger, (void)context, (void)doing, (void)percent, (void)done, (void)total;
+}
+
+static int failing_body(libxl__ao *ao, void *args)
+{
+    (void)args;
+    return libxl__ao_fail(ao, ERROR_KERNEL, "%s: no good", "the kernel");
+}
+
+static const libxl__ao_class failing_class = {
+    .name = "failing", .body = failing_body, .args_size = sizeof(void *), .slow = true};
+
+/* Only the logger knows whether it prints a message of this level. */
+static void the_logger_formats_what_it_prints(scene *s)
+{
+    struct noting n = {.vtable = {.vmessage = note, .progress = ignore_progress}};
+    libxl_ctx *ctx;
+    assert_int_equal(libxl__ctx_create(&ctx, &n.vtable), 0);
+    assert_int_equal(core_begin(ctx, &failing_class, NULL, NULL), ERROR_KERNEL);
+    assert_string_equal(libxl_error_message(), "the kernel: no good");
+    assert_true(n.calls > 0);
+    assert_false(n.formatted);
+    assert_true(n.levels & 1 << XTL_ERROR);
+    core_close(ctx);
+    (void)s;
+}
+
+static const body bodies[] = {
+    BODY(the_logger_formats_what_it_prints, RUNS_ONCE),
+};
+
+HARNESS_MAIN(bodies)
