@@ -20,7 +20,10 @@ int libxl_domain_info(libxl_ctx *ctx, libxl_dominfo *info_out, uint32_t domid)
 
 int libxl_name_to_domid(libxl_ctx *ctx, const char *name, uint32_t *domid)
 {
-    int rc = libxl_domain_find(ctx, name, domid, NULL);
+    libxl_domid found;
+    const int rc = libxl_domain_find(ctx, name, &found, NULL);
+    if (!rc)
+        *domid = found; /* libxl leaves it unchanged on an error */
     /* libxl returns INVAL here. libxl_error_message has the reason. */
     return rc == ERROR_NOTFOUND ? ERROR_INVAL : rc;
 }
