@@ -345,6 +345,23 @@ int libxl__ao_fail(libxl__ao *ao, int rc, const char *fmt, ...)
     return rc;
 }
 
+void libxl__ao_fail_also(libxl__ao *ao, const char *fmt, ...)
+{
+    char *addition, *longer;
+    va_list args;
+    va_start(args, fmt);
+    const int length = vasprintf(&addition, fmt, args);
+    va_end(args);
+    if (length < 0)
+        return;
+    libxl__log(ao->ctx, XTL_ERROR, -1, "%s: %s", ao->cls->name, addition);
+    if (ao->message && asprintf(&longer, "%s; %s", ao->message, addition) >= 0) {
+        free(ao->message);
+        ao->message = longer;
+    }
+    free(addition);
+}
+
 void libxl__ao_forget_failure(libxl__ao *ao)
 {
     free(ao->message);

@@ -211,6 +211,8 @@ void *libxl__ao_state(libxl__ao *ao, size_t size);
 void libxl__ao_unwinds(libxl__ao *ao);
 /* Records the error message, unless one is recorded, and logs it. Returns rc. Needs no lock for a record on the stack. */
 int libxl__ao_fail(libxl__ao *ao, int rc, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* Adds to the recorded message, after "; ", and logs the addition. Does nothing else if there is no message or no memory. */
+void libxl__ao_fail_also(libxl__ao *ao, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Forgets the recorded message and error, because the operation has succeeded after all. */
 void libxl__ao_forget_failure(libxl__ao *ao);
 /* Reports progress by an event of this type, delivered before the completion. Does nothing if the application did not ask for

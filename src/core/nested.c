@@ -62,11 +62,19 @@ void libxl__nested_start(libxl__nested *nested)
     libxl__ao_start_internal(nested->child);
 }
 
-/* The parent's failure is the child's, unless the parent has failed before. */
+void libxl__nested_tell(libxl__ao *child)
+{
+    if (child->notify_target == LIBXL__AO_PARENT && child->nested->source.ao)
+        libxl__source_fire(&child->nested->source);
+}
+
+/* The parent's failure is the child's, unless the parent has failed before. That of an undo is added to the first one. */
 static void note_failure(const libxl__nested *nested, const libxl__ao *child)
 {
     const char *message = child->message ? child->message : libxl_error_describe(child->rc);
-    if (nested->group)
+    if (child->parent->phase.undoing)
+        libxl__ao_fail_also(child->parent, "%s", message);
+    else if (nested->group)
         libxl__ao_fail(child->parent, child->rc, "%s[%u]: %s", nested->group->name, nested->index, message);
     else
         libxl__ao_fail(child->parent, child->rc, "%s", message);

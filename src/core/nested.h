@@ -29,6 +29,9 @@ typedef struct libxl__nested {
  */
 libxl__ao *libxl__nested_create(libxl__ao *parent, libxl__nested *nested, const libxl__ao_class *cls);
 
+/* Wakes the parent of a child that has started, if it still waits: the child has something to tell before it ends. */
+void libxl__nested_tell(libxl__ao *child);
+
 /* Starts the child. It may have ended when this returns: nested->done and nested->rc say so. */
 void libxl__nested_start(libxl__nested *nested);
 

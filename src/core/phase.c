@@ -9,7 +9,6 @@
 #include "libxl_internal.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #define NEVER (UINT64_MAX / 2)
@@ -55,8 +54,7 @@ void libxl__phase_extend(libxl__ao *ao)
         set_limit(ao, ao->phase.stopping ? phase->stop_ms : phase->limit_ms);
 }
 
-/* Reserves the timer if a phase has a limit. Errors: NOMEM. */
-static int reserve_timer(libxl__ao *ao)
+int libxl__phases_reserve(libxl__ao *ao)
 {
     const libxl__phases *phases = ao->cls->phases;
     for (unsigned i = 0; i < phases->count; i++)
@@ -93,19 +91,6 @@ static int call_undo(libxl__ao *ao, const libxl__phase *phase)
     return rc;
 }
 
-/* Adds to the first error's message that this undo has reached its limit. Without memory for that only the log says it. */
-static void note_unfinished_undo(libxl__ao *ao, const libxl__phase *phase)
-{
-    char *longer;
-    libxl__log(ao->ctx, XTL_WARN, -1, "%s: undoing phase %s has not ended after %u ms", ao->cls->name,
-               phase->name, phase->undo_ms);
-    if (!ao->message || asprintf(&longer, "%s; undoing phase %s has not ended after %u ms", ao->message,
-                                 phase->name, phase->undo_ms) < 0)
-        return;
-    free(ao->message);
-    ao->message = longer;
-}
-
 static void enter_undo(libxl__ao *ao)
 {
     ao->phase.since = libxl__now();
@@ -124,7 +109,8 @@ static int undo(libxl__ao *ao)
         if (rc == LIBXL__AO_WAIT && !ao->phase.expired)
             return LIBXL__AO_WAIT;
         if (rc == LIBXL__AO_WAIT)
-            note_unfinished_undo(ao, phase);
+            libxl__ao_fail_also(ao, "undoing phase %s has not ended after %u ms", phase->name,
+                                phase->undo_ms);
         if (!ao->phase.index)
             return ao->rc;
     }
@@ -235,7 +221,7 @@ static int forward(libxl__ao *ao)
 int libxl__phases_run(libxl__ao *ao)
 {
     if (!ao->phase.since) {
-        int rc = reserve_timer(ao);
+        int rc = libxl__phases_reserve(ao);
         if (rc)
             return rc;
         enter(ao);

@@ -84,6 +84,12 @@ typedef enum libxl__phase_moment {
 typedef int libxl__phase_hook(libxl__ao *ao, libxl__phase_moment moment, void *user);
 
 /*
+ * Starts the operation's timer if a phase has a limit, so that libxl__phases_run does not fail. It does this itself where this
+ * was not called. Call it with the context locked. Errors: NOMEM.
+ */
+int libxl__phases_reserve(libxl__ao *ao);
+
+/*
  * Runs an operation that has phases as far as it goes. Called with the context locked, when the operation starts and each
  * time a source of it has fired. Returns LIBXL__AO_WAIT, or the result, after which it is not called again.
  */

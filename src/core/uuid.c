@@ -3,6 +3,7 @@
 #include <libxl.h>
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -40,10 +41,13 @@ int libxl_uuid_is_nil(const libxl_uuid *uuid)
 
 void libxl_uuid_generate(libxl_uuid *uuid)
 {
-    size_t got = 0;
-    while (got < sizeof(uuid->uuid)) {
-        ssize_t more = getrandom(uuid->uuid + got, sizeof(uuid->uuid) - got, 0);
-        got += more > 0 ? (size_t)more : 0;
+    ssize_t got; /* all octets or none: the kernel gives up to 256 at once */
+    do
+        got = getrandom(uuid->uuid, sizeof(uuid->uuid), 0);
+    while (got < 0 && errno == EINTR);
+    if (got < 0) {
+        libxl_uuid_init(uuid);
+        return;
     }
     uuid->uuid[6] = (uuid->uuid[6] & 0x0f) | 0x40; /* version 4 */
     uuid->uuid[8] = (uuid->uuid[8] & 0x3f) | 0x80; /* RFC 4122's variant */

@@ -41,7 +41,10 @@ void libxl_uuid_dispose(libxl_uuid *uuid);
 /* Returns 1 if all octets are zero, otherwise 0. */
 int libxl_uuid_is_nil(const libxl_uuid *uuid);
 
-/* Makes a random identity (RFC 4122, version 4). */
+/*
+ * Makes a random identity (RFC 4122, version 4). If the system refuses random numbers, all octets are zero, and errno says
+ * why.
+ */
 void libxl_uuid_generate(libxl_uuid *uuid);
 
 /*

@@ -59,19 +59,7 @@ static int reason_of(libxl__ao *ao, const struct create *s, int rc)
     return destroyed(ao, s);
 }
 
-/* ---- name: the configuration is checked, and no other domain has the name */
-
-/* Whether another creation of this context has this name and has not written it yet. */
-static bool name_is_being_taken(const libxl__ao *ao, const char *name)
-{
-    const libxl__ao *other;
-    TAILQ_FOREACH (other, &ao->ctx->aos.live, live_link) {
-        const libxl__domain_create_new_args *args = (const void *)other->args;
-        if (other != ao && other->cls == ao->cls && strcmp(args->in.d_config.c_info.name, name) == 0)
-            return true;
-    }
-    return false;
-}
+/* ---- name: the configuration is checked, and no other domain has the name or the UUID */
 
 static int name_exists(libxl__ao *ao, const char *name)
 {
@@ -79,13 +67,57 @@ static int name_exists(libxl__ao *ao, const char *name)
                           name);
 }
 
+static int uuid_exists(libxl__ao *ao, const libxl_uuid *uuid, const char *who)
+{
+    return libxl__ao_fail(ao, ERROR_DOMAIN_EXISTS, "d_config.c_info.uuid: %s has " LIBXL_UUID_FMT " already",
+                          who, LIBXL_UUID_BYTES(*uuid));
+}
+
+/* Compares the configuration with those of the context's other creations, whose domains may not exist yet. */
+static int check_creations(libxl__ao *ao, const libxl_domain_create_info *info)
+{
+    const libxl__ao *other;
+    TAILQ_FOREACH (other, &ao->ctx->aos.live, live_link) {
+        const libxl__domain_create_new_args *args = (const void *)other->args;
+        const libxl_domain_create_info *theirs = &args->in.d_config.c_info;
+        if (other == ao || other->cls != ao->cls)
+            continue;
+        if (strcmp(theirs->name, info->name) == 0)
+            return name_exists(ao, info->name);
+        if (!libxl_uuid_is_nil(&info->uuid) && libxl_uuid_compare(&theirs->uuid, &info->uuid) == 0)
+            return uuid_exists(ao, &info->uuid, "a domain that is being created");
+    }
+    return 0;
+}
+
+/* Makes a UUID, or checks that the one given is no other domain's. */
+static int choose_uuid(libxl__ao *ao, libxl_uuid *uuid)
+{
+    uint32_t domid;
+    char who[32];
+    if (libxl_uuid_is_nil(uuid)) {
+        libxl_uuid_generate(uuid);
+        return libxl_uuid_is_nil(uuid)
+                   ? libxl__ao_fail(ao, ERROR_FAIL, "d_config.c_info.uuid: no random number: %m")
+                   : 0;
+    }
+    const int rc = libxl__hv_find(ao, uuid, LIBXL_DOMID_INVALID, &domid);
+    if (rc || domid == LIBXL_DOMID_INVALID)
+        return rc;
+    snprintf(who, sizeof(who), "domain %u", domid);
+    return uuid_exists(ao, uuid, who);
+}
+
 static int name_start(libxl__ao *ao, struct create *s)
 {
     const libxl_domain_config *config = config_of(ao);
     const char *name = config->c_info.name;
+    s->build.uuid = config->c_info.uuid;
     int rc = libxl__create_check(ao, config, &s->build);
-    if (!rc && name_is_being_taken(ao, name))
-        rc = name_exists(ao, name);
+    if (!rc)
+        rc = check_creations(ao, &config->c_info);
+    if (!rc)
+        rc = choose_uuid(ao, &s->build.uuid);
     if (!rc)
         rc = libxl__name_search_start(ao, &s->namesake, name, true);
     return rc ? rc : LIBXL__AO_WAIT;
@@ -102,12 +134,8 @@ static int name_poll(libxl__ao *ao, struct create *s)
 
 static int build_start(libxl__ao *ao, struct create *s)
 {
-    const libxl_domain_config *config = config_of(ao);
-    s->build.config = config;
-    s->build.uuid = config->c_info.uuid;
-    if (libxl_uuid_is_nil(&s->build.uuid))
-        libxl_uuid_generate(&s->build.uuid);
-    int rc = libxl__teardown_reserve(ao, &s->teardown);
+    s->build.config = config_of(ao);
+    int rc = libxl__teardown_reserve(ao, &s->teardown, true);
     if (!rc)
         rc = libxl__domain_source_reserve(ao, &s->domain);
     if (!rc)
@@ -142,7 +170,6 @@ static void build_stop(libxl__ao *ao, struct create *s)
 
 static int build_undo(libxl__ao *ao, struct create *s)
 {
-    (void)ao;
     if (!s->build.made)
         return 0;
     if (!s->teardown.started) {
@@ -150,7 +177,7 @@ static int build_undo(libxl__ao *ao, struct create *s)
         s->nodes = NULL;
         libxl__teardown_start(&s->teardown, s->build.domid, &s->build.uuid);
     }
-    return s->teardown.done ? s->teardown.rc : LIBXL__AO_WAIT;
+    return libxl__teardown_poll(ao, &s->teardown);
 }
 
 /* ---- introduce: the nodes are written, and xenstored is told of the domain */

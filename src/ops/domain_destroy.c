@@ -17,7 +17,7 @@ static int teardown_start(libxl__ao *ao, libxl__nested *teardown)
         return libxl__ao_fail(ao, ERROR_INVAL, "domid: domain 0 cannot be destroyed");
     int rc = libxl__hv_info(ao, domid, &info);
     if (!rc)
-        rc = libxl__teardown_reserve(ao, teardown);
+        rc = libxl__teardown_reserve(ao, teardown, false);
     if (rc)
         return rc;
     libxl__teardown_start(teardown, domid, &ao->subject.uuid);
@@ -26,8 +26,7 @@ static int teardown_start(libxl__ao *ao, libxl__nested *teardown)
 
 static int teardown_poll(libxl__ao *ao, libxl__nested *teardown)
 {
-    (void)ao;
-    return teardown->done ? teardown->rc : LIBXL__AO_WAIT;
+    return libxl__teardown_poll(ao, teardown);
 }
 
 #include "_libxl_phases_domain_destroy.h"

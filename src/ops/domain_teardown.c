@@ -6,7 +6,11 @@
  * nodes dies, xenstored searches its whole store for them. A xenstored that does not answer delays the destruction, but does
  * not prevent it. Whatever the teardown needs is reserved before the domain is paused; the undo of a creation reserves it
  * before the domain is made. Paths are built from the domid and the UUID that the hypervisor has, never from values read in
- * xenstore.
+ * xenstore. /vm/UUID stays while another living domain has the UUID.
+ *
+ * The domain of a creation that failed belongs to nobody (`unfinished`). If the hypervisor refuses to destroy it, the teardown
+ * tries again every second until it succeeds or the context is closed, and tells the creation, which goes on
+ * without it.
  *
  * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
  */
@@ -15,57 +19,131 @@
 #include <errno.h>
 #include <string.h>
 
-enum { NODES = 3, LONGEST_PATH = sizeof("/vm/") + LIBXL_UUID_FMTLEN };
+enum { NODES = 3, LAST_NODES = 1, LONGEST_PATH = sizeof("/vm/") + LIBXL_UUID_FMTLEN };
+
+#define NEVER         (UINT64_MAX / 2)
+#define UNTIL_A_RETRY LIBXL__SECONDS(1)
 
 typedef struct teardown {
     libxl__domain_source domain;
     libxl__hv_destroy destroy;
     libxl__xs_batch *cleaning;
-    bool exists; /* the hypervisor has the domain */
+    libxl__xs_batch *last; /* removes what is left to be removed when the domain is gone */
+    libxl__alarm retry;    /* if the domain is unfinished */
+    bool exists;           /* the hypervisor has the domain */
+    bool shared;           /* another living domain had the UUID when the nodes were removed */
+    bool last_was_run;
+    bool waits_to_retry;
+    int refusal; /* the error with which the hypervisor has refused last; 0: it has not refused */
 } domain_teardown_state;
+
+static int reserve_batch(libxl__ao *ao, libxl__xs_batch **batch, uint32_t nodes)
+{
+    *batch = libxl__xs_batch_new(ao, 0);
+    return *batch ? libxl__xs_reserve(*batch, nodes, (size_t)nodes * LONGEST_PATH) : ERROR_NOMEM;
+}
 
 static int reserve(libxl__ao *ao, struct teardown *t)
 {
+    const libxl__domain_teardown_args *args = libxl__ao_args(ao);
     if (t->cleaning)
         return 0;
-    t->cleaning = libxl__xs_batch_new(ao, 0);
-    int rc = t->cleaning ? libxl__xs_reserve(t->cleaning, NODES, (size_t)NODES * LONGEST_PATH) : ERROR_NOMEM;
+    int rc = reserve_batch(ao, &t->cleaning, NODES);
+    if (!rc)
+        rc = reserve_batch(ao, &t->last, LAST_NODES);
     if (!rc)
         rc = libxl__domain_source_reserve(ao, &t->domain);
     if (!rc)
         rc = libxl__hv_destroy_reserve(ao, &t->destroy);
+    if (!rc && args->in.unfinished)
+        rc = libxl__alarm_set(ao, &t->retry, NEVER);
     return rc;
 }
 
+/* ---- trying again */
+
+/* The hypervisor has refused: returns the error, or plans another attempt. */
+static int refused(libxl__ao *ao, struct teardown *t, int rc)
+{
+    const libxl__domain_teardown_args *args = libxl__ao_args(ao);
+    if (!args->in.unfinished || ao->stop)
+        return rc;
+    t->refusal = rc;
+    t->waits_to_retry = true;
+    libxl__alarm_set(ao, &t->retry, UNTIL_A_RETRY); /* does not fail: it is set already */
+    libxl__nested_tell(ao);
+    return LIBXL__AO_WAIT;
+}
+
+/* Whether the time of the next attempt has come. */
+static bool is_time_to_retry(struct teardown *t)
+{
+    if (!t->waits_to_retry || !t->retry.rang)
+        return false;
+    t->waits_to_retry = false;
+    return true;
+}
+
 /* ---- look: the domain is looked up, and what its teardown needs is reserved */
+
+/* Adds the requests that remove the nodes. `free`: no other domain has the domid. */
+static void add_nodes(libxl__ao *ao, struct teardown *t, bool free)
+{
+    const libxl__domain_teardown_args *args = libxl__ao_args(ao);
+    if (!t->shared)
+        libxl__xs_remove(t->cleaning, "/vm/" LIBXL_UUID_FMT, LIBXL_UUID_BYTES(args->in.uuid));
+    if (!free)
+        return;
+    libxl__xs_remove(t->cleaning, "/local/domain/%u", args->in.domid);
+    libxl__xs_remove(t->cleaning, "/libxl/%u", args->in.domid);
+}
+
+/*
+ * Looks the domain up. Where the hypervisor refuses, an unfinished domain is taken to exist: the destruction compares it
+ * again.
+ */
+static int look(libxl__ao *ao, xc_domaininfo_t *info)
+{
+    const libxl__domain_teardown_args *args = libxl__ao_args(ao);
+    const int rc = libxl__hv_look(ao, args->in.domid, info);
+    if (!rc || rc == ERROR_DOMAIN_NOTFOUND || !args->in.unfinished)
+        return rc;
+    *info = (xc_domaininfo_t){.domain = (domid_t)args->in.domid};
+    memcpy(info->handle, args->in.uuid.uuid, sizeof(info->handle));
+    return 0;
+}
 
 static int look_start(libxl__ao *ao, struct teardown *t)
 {
     const libxl__domain_teardown_args *args = libxl__ao_args(ao);
     xc_domaininfo_t info;
+    uint32_t other;
     int rc = reserve(ao, t);
     if (rc)
         return rc;
-    const int found = libxl__hv_look(ao, args->in.domid, &info);
+    const int found = look(ao, &info);
     if (found && found != ERROR_DOMAIN_NOTFOUND)
         return found;
-    const bool same = !found && memcmp(info.handle, args->in.uuid.uuid, sizeof(info.handle)) == 0;
-    t->exists = same;
-    libxl__xs_remove(t->cleaning, "/vm/" LIBXL_UUID_FMT, LIBXL_UUID_BYTES(args->in.uuid));
-    if (same || found) { /* otherwise the domid is another domain's */
-        libxl__xs_remove(t->cleaning, "/local/domain/%u", args->in.domid);
-        libxl__xs_remove(t->cleaning, "/libxl/%u", args->in.domid);
-    }
-    return same ? libxl__domain_source_start(ao, &t->domain, &info) : 0;
+    rc = libxl__hv_find(ao, &args->in.uuid, args->in.domid, &other);
+    if (rc && !args->in.unfinished)
+        return rc;
+    t->exists = !found && memcmp(info.handle, args->in.uuid.uuid, sizeof(info.handle)) == 0;
+    t->shared = rc || other != LIBXL_DOMID_INVALID; /* if that is not known, it is asked again at the end */
+    add_nodes(ao, t, t->exists || found);
+    return t->exists ? libxl__domain_source_start(ao, &t->domain, &info) : 0;
 }
 
 /* ---- pause: the domain is paused, so that it does not run while its nodes disappear */
 
-/* A caller who may not pause the domain may not destroy it either: nothing has been done then. */
+/*
+ * A caller who may not pause the domain may not destroy it either: nothing has been done then. An unfinished domain does not
+ * run.
+ */
 static int pause_start(libxl__ao *ao, struct teardown *t)
 {
+    const libxl__domain_teardown_args *args = libxl__ao_args(ao);
     const uint32_t domid = ao->subject.number;
-    if (!t->exists || !xc_domain_pause(libxl__xch(ao->ctx), domid) ||
+    if (!t->exists || !xc_domain_pause(libxl__xch(ao->ctx), domid) || args->in.unfinished ||
         libxl__errno_rc(errno) != ERROR_PERMISSION)
         return 0;
     return libxl__ao_fail(ao, ERROR_PERMISSION, "pausing domain %u: %s", domid, strerror(errno));
@@ -101,24 +179,59 @@ static int destroy_poll(libxl__ao *ao, struct teardown *t)
 {
     if (!libxl__hv_destroy_done(&t->destroy))
         return LIBXL__AO_WAIT;
+    if (is_time_to_retry(t))
+        return destroy_start(ao, t);
     /* The job's members are the worker's until it is done. ESRCH: somebody else has destroyed the domain meanwhile. */
     const int error = t->destroy.errnoval;
-    if (error && error != ESRCH)
-        return libxl__ao_fail(ao, libxl__errno_rc(error), "destroying domain %u: %s", ao->subject.number,
-                              strerror(error));
-    libxl__domains_look_soon(ao->ctx);
-    return 0;
+    if (!error || error == ESRCH) {
+        t->refusal = 0;
+        libxl__domains_look_soon(ao->ctx);
+        return 0;
+    }
+    if (t->waits_to_retry && !ao->stop)
+        return LIBXL__AO_WAIT;
+    libxl__ao_fail(ao, libxl__errno_rc(error), "destroying domain %u: %s", ao->subject.number,
+                   strerror(error));
+    return refused(ao, t, libxl__errno_rc(error));
+}
+
+/* Ends the attempts: destroy_poll looks at ao->stop. */
+static void destroy_stop(libxl__ao *ao, struct teardown *t)
+{
+    (void)ao, (void)t;
 }
 
 /* ---- gone: the domain leaves the hypervisor's list, and xenstored has answered */
 
+/* Removes /vm/UUID if it was left because of another domain, and that is gone or dying by now. */
+static int run_last(libxl__ao *ao, struct teardown *t)
+{
+    const libxl__domain_teardown_args *args = libxl__ao_args(ao);
+    uint32_t other = LIBXL_DOMID_INVALID;
+    const int rc = t->shared ? libxl__hv_find(ao, &args->in.uuid, args->in.domid, &other) : 0;
+    if (rc)
+        return rc;
+    if (t->shared && other == LIBXL_DOMID_INVALID)
+        libxl__xs_remove(t->last, "/vm/" LIBXL_UUID_FMT, LIBXL_UUID_BYTES(args->in.uuid));
+    t->last_was_run = true;
+    libxl__xs_run_anyway(t->last, LIBXL__XS_ONE_BY_ONE); /* done at once if it is empty */
+    return 0;
+}
+
 static int gone_poll(libxl__ao *ao, struct teardown *t)
 {
     const bool gone = !t->exists || t->domain.follower.phase == LIBXL__DOMAIN_GONE;
-    const int rc = gone ? 0 : libxl__domain_source_check(ao);
+    int rc = gone ? 0 : libxl__domain_source_check(ao);
     if (rc)
         return rc;
-    return gone && libxl__xs_done(t->cleaning) ? libxl__xs_result(t->cleaning) : LIBXL__AO_WAIT;
+    if (!gone || !libxl__xs_done(t->cleaning))
+        return LIBXL__AO_WAIT;
+    rc = libxl__xs_result(t->cleaning);
+    if (!rc && !t->last_was_run)
+        rc = run_last(ao, t);
+    if (rc)
+        return rc;
+    return libxl__xs_done(t->last) ? libxl__xs_result(t->last) : LIBXL__AO_WAIT;
 }
 
 static int gone_start(libxl__ao *ao, struct teardown *t)
@@ -136,13 +249,17 @@ static void gone_stop(libxl__ao *ao, struct teardown *t)
 
 /* ---- for the operations that nest it */
 
-int libxl__teardown_reserve(libxl__ao *parent, libxl__nested *teardown)
+int libxl__teardown_reserve(libxl__ao *parent, libxl__nested *teardown, bool unfinished)
 {
     libxl__ao *child = libxl__nested_create(parent, teardown, &libxl__operations[LIBXL__OP_DOMAIN_TEARDOWN]);
     if (!child)
         return ERROR_NOMEM;
+    libxl__domain_teardown_args *args = libxl__ao_args(child);
+    args->in.unfinished = unfinished;
     teardown->outlives = true;
-    const int rc = reserve(child, child->state);
+    int rc = libxl__phases_reserve(child);
+    if (!rc)
+        rc = reserve(child, child->state);
     if (!rc)
         return 0;
     libxl__ao_fail(parent, rc, "%s", child->message ? child->message : libxl_error_describe(rc));
@@ -158,4 +275,18 @@ void libxl__teardown_start(libxl__nested *teardown, uint32_t domid, const libxl_
     args->in.domid = domid;
     args->in.uuid = *uuid;
     libxl__nested_start(teardown);
+}
+
+int libxl__teardown_poll(libxl__ao *parent, const libxl__nested *teardown)
+{
+    if (teardown->done)
+        return teardown->rc;
+    const libxl__ao *child = teardown->child;
+    const struct teardown *t = child->state;
+    if (!t->refusal)
+        return LIBXL__AO_WAIT;
+    libxl__ao_fail_also(parent, "domain %u stays: %s; its destruction is tried again every second",
+                        child->subject.number,
+                        child->message ? child->message : libxl_error_describe(t->refusal));
+    return t->refusal;
 }

@@ -56,7 +56,6 @@ void libxl__hv_destroy_start(libxl__ao *ao, libxl__hv_destroy *destroy, uint32_t
     const int rc = libxl__job_submit(&ao->ctx->xen->destroy_lane, ao, &destroy->job);
     assert(!rc); /* a worker is reserved */
     (void)rc;
-    libxl__source_stop(ao->ctx, &destroy->source);
 }
 
 bool libxl__hv_destroy_done(const libxl__hv_destroy *destroy)

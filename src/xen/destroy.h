@@ -21,8 +21,8 @@ void libxl__hv_destroy_open(libxl_ctx *ctx);
 /* Call all of these with the context locked. */
 
 /*
- * Reserves a worker for the domain's destruction, so that libxl__hv_destroy_start does not fail. It is released when the
- * operation ends. Errors: FAIL, recorded in ao.
+ * Reserves a worker for the domain's destruction, so that libxl__hv_destroy_start does not fail, however often it is called.
+ * It is released when the operation ends. Errors: FAIL, recorded in ao.
  */
 int libxl__hv_destroy_reserve(libxl__ao *ao, libxl__hv_destroy *destroy);
 /* Submits the job, which destroys the domain if it still has this UUID, and wakes the operation when it is done. */

@@ -123,6 +123,30 @@ int libxl__hv_list(libxl_ctx *ctx, const xc_domaininfo_t **list_out)
     return (int)list->count;
 }
 
+static bool is_living(const xc_domaininfo_t *info, const libxl_uuid *uuid)
+{
+    return !(info->flags & XEN_DOMINF_dying) && memcmp(info->handle, uuid->uuid, sizeof(info->handle)) == 0;
+}
+
+int libxl__hv_find(libxl__ao *ao, const libxl_uuid *uuid, uint32_t except, uint32_t *domid_out)
+{
+    xc_domaininfo_t page[LIBXL__HV_PAGE];
+    uint32_t first = 0;
+    int got;
+    *domid_out = LIBXL_DOMID_INVALID;
+    do {
+        got = libxl__hv_list_page(ao->ctx, &first, page);
+        if (got < 0)
+            return libxl__ao_fail(ao, libxl__errno_rc(errno), "listing the domains: %m");
+        for (int i = 0; i < got; i++)
+            if (page[i].domain != except && is_living(&page[i], uuid)) {
+                *domid_out = page[i].domain;
+                return 0;
+            }
+    } while (got == LIBXL__HV_PAGE);
+    return 0;
+}
+
 uint8_t libxl__hv_shutdown_code(const xc_domaininfo_t *info)
 {
     return info->flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask;

@@ -45,6 +45,12 @@ int libxl__hv_list_page(libxl_ctx *ctx, uint32_t *first, xc_domaininfo_t *page);
  */
 int libxl__hv_list(libxl_ctx *ctx, const xc_domaininfo_t **list_out);
 
+/*
+ * Looks for a living domain with this UUID; a dying one does not count, nor does the domain `except`. Stores its domid, or
+ * LIBXL_DOMID_INVALID if there is none. Needs no memory. Errors: those of libxl__errno_rc, recorded in ao.
+ */
+int libxl__hv_find(struct libxl__ao *ao, const libxl_uuid *uuid, uint32_t except, uint32_t *domid_out);
+
 /* The reason that the guest has given for its shutdown. A guest may give any number. */
 uint8_t libxl__hv_shutdown_code(const xc_domaininfo_t *info);
 /* The reason as an enumeration; UNKNOWN: Xen does not define this number. */

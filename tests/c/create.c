@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Creating domains. An error names the wrong field or path, and nothing is left behind. */
 #include "harness.h"
+#include "refuse.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -170,7 +171,29 @@ static void missing_arguments(scene *s)
     libxl_domain_config_dispose(&config);
 }
 
-/* ---- names are unique, even among concurrent creations */
+static void *create_without_random_numbers(void *argument)
+{
+    scene *s = argument;
+    libxl_domain_config config = guest_config("b");
+    libxl_domid domid;
+    libxl_uuid uuid;
+    refuse_random_numbers();
+    libxl_uuid_generate(&uuid);
+    assert_true(libxl_uuid_is_nil(&uuid));
+    assert_int_equal(libxl_domain_create_new(s->ctx, &config, &domid, NULL, NULL), ERROR_FAIL);
+    assert_non_null(strstr(libxl_error_message(), "d_config.c_info.uuid: no random number: Function not"));
+    libxl_domain_config_dispose(&config);
+    return NULL;
+}
+
+static void no_random_numbers(scene *s)
+{
+    pthread_t thread;
+    pthread_create(&thread, NULL, create_without_random_numbers, s);
+    pthread_join(thread, NULL);
+}
+
+/* ---- names and UUIDs are unique, even among concurrent creations */
 
 static void one_of_two_concurrent_creations_gets_the_name(scene *s)
 {
@@ -190,6 +213,48 @@ static void one_of_two_concurrent_creations_gets_the_name(scene *s)
         if (op_result(ops[i]) == 0)
             destroy(s, domids[i]);
     libxl_domain_config_dispose(&config);
+}
+
+static void one_of_two_concurrent_creations_gets_the_uuid(scene *s)
+{
+    libxl_domid domids[2];
+    op *ops[2];
+    libxl_domain_config configs[2] = {guest_config("b"), guest_config("b")};
+    int winners = 0;
+    libxl_uuid_generate(&configs[0].c_info.uuid);
+    configs[1].c_info.uuid = configs[0].c_info.uuid;
+    for (int i = 0; i < 2; i++)
+        ops[i] = START(s, libxl_domain_create_new, s->ctx, &configs[i], &domids[i], how, NULL);
+    for (int i = 0; i < 2; i++) {
+        const int rc = op_result(ops[i]);
+        winners += rc == 0;
+        if (rc) {
+            assert_int_equal(rc, ERROR_DOMAIN_EXISTS);
+            assert_non_null(strstr(ops[i]->message, "d_config.c_info.uuid: "));
+        }
+    }
+    assert_int_equal(winners, 1);
+    for (int i = 0; i < 2; i++) {
+        if (op_result(ops[i]) == 0)
+            destroy(s, domids[i]);
+        libxl_domain_config_dispose(&configs[i]);
+    }
+}
+
+static void a_uuid_can_be_reused(scene *s)
+{
+    libxl_domid domid;
+    libxl_domain_config config = guest_config("b"), other = guest_config("b");
+    libxl_uuid_generate(&config.c_info.uuid);
+    other.c_info.uuid = config.c_info.uuid;
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(create(s, &config, &domid), 0);
+        assert_int_equal(create(s, &other, &(libxl_domid){0}), ERROR_DOMAIN_EXISTS);
+        assert_non_null(strstr(last_message(s), "d_config.c_info.uuid: domain "));
+        destroy(s, domid);
+    }
+    libxl_domain_config_dispose(&config);
+    libxl_domain_config_dispose(&other);
 }
 
 static void a_name_can_be_reused(scene *s)
@@ -320,8 +385,11 @@ static const body bodies[] = {
     BODY(unknown_type),
     BODY(type_hvm),
     BODY(missing_arguments),
+    BODY(no_random_numbers, RUNS_ONCE),
     BODY(one_of_two_concurrent_creations_gets_the_name),
     BODY(a_name_can_be_reused),
+    BODY(one_of_two_concurrent_creations_gets_the_uuid),
+    BODY(a_uuid_can_be_reused),
     BODY(the_domain_is_as_configured),
     BODY(progress_comes_before_completion),
     BODY(progress_can_be_an_event),

@@ -148,6 +148,47 @@ static void the_new_domain_s_ejection_is_not_reported(scene *s)
     destroy(s, domid);
 }
 
+/* ---- two domains have one UUID, because another toolstack has made the second */
+
+/* Whether /vm/UUID has its name. */
+static bool has_vm_nodes(const libxl_uuid *uuid)
+{
+    char path[64];
+    snprintf(path, sizeof(path), "/vm/" LIBXL_UUID_FMT "/name", LIBXL_UUID_BYTES(*uuid));
+    char *name = fixture_node(path);
+    free(name);
+    return name != NULL;
+}
+
+static void a_destruction_leaves_the_nodes_of_the_other_domain(scene *s)
+{
+    for (int ours_first = 0; ours_first <= 1; ours_first++) {
+        libxl_domid ours = guest(s, "b", false);
+        const libxl_uuid uuid = uuid_of(s, ours);
+        const libxl_domid theirs = add_domain(&uuid);
+        const libxl_domid first = ours_first ? ours : theirs, second = ours_first ? theirs : ours;
+        destroy(s, first);
+        assert_true(has_vm_nodes(&uuid));
+        char *domid = guest_node(second, "domid");
+        assert_non_null(domid);
+        free(domid);
+        assert_true(domain_exists(second, &uuid));
+        destroy(s, second);
+        assert_false(has_vm_nodes(&uuid));
+    }
+}
+
+static void both_are_destroyed_at_once(scene *s)
+{
+    libxl_domid ours = guest(s, "b", false);
+    const libxl_uuid uuid = uuid_of(s, ours);
+    op *ops[] = {START(s, libxl_domain_destroy, s->ctx, ours, how),
+                 START(s, libxl_domain_destroy, s->ctx, add_domain(&uuid), how)};
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(op_result(ops[i]), 0);
+    assert_false(has_vm_nodes(&uuid));
+}
+
 static const body bodies[] = {
     BODY(a_generator_does_not_report_the_new_domain),
     BODY(a_reused_domid_is_reported_for_each_domain),
@@ -155,6 +196,8 @@ static const body bodies[] = {
     BODY(a_shutdown_request_does_not_reach_the_new_domain, RUNS_ONCE),
     BODY(the_new_domain_s_request_is_not_withdrawn, RUNS_ONCE),
     BODY(the_new_domain_s_ejection_is_not_reported, RUNS_ONCE),
+    BODY(a_destruction_leaves_the_nodes_of_the_other_domain),
+    BODY(both_are_destroyed_at_once),
 };
 
 HARNESS_MAIN(bodies)

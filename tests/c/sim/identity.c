@@ -68,9 +68,38 @@ static void the_undo_of_a_creation_does_not_hit_the_new_domain(scene *s)
     destroy(s, before);
 }
 
+/* The first domain takes long to die. Meanwhile a new one gets its UUID. */
+static void a_second_destruction_of_a_dying_domain_leaves_the_new_one(scene *s)
+{
+    char path[64];
+    libxl_domid first, second;
+    libxl_domain_config configs[] = {guest_config("b"), guest_config("b")};
+    libxl_dominfo info = {.dying = false};
+    libxl_uuid_generate(&configs[0].c_info.uuid);
+    configs[1].c_info.uuid = configs[0].c_info.uuid;
+    assert_int_equal(RUN(s, libxl_domain_create_new(s->ctx, &configs[0], &first, how, NULL)), 0);
+    fault_add("dying=1000");
+    op *destroying = START(s, libxl_domain_destroy, s->ctx, first, how);
+    for (; !info.dying; pump(s, 1))
+        assert_int_equal(libxl_domain_info(s->ctx, &info, first), 0);
+    assert_int_equal(RUN(s, libxl_domain_create_new(s->ctx, &configs[1], &second, how, NULL)), 0);
+    assert_int_equal(RUN(s, libxl_domain_destroy(s->ctx, first, how)), 0);
+    assert_int_equal(op_result(destroying), 0);
+    faults_clear();
+    snprintf(path, sizeof(path), "/vm/" LIBXL_UUID_FMT "/name", LIBXL_UUID_BYTES(configs[0].c_info.uuid));
+    char *name = fixture_node(path);
+    assert_non_null(name);
+    assert_string_equal(name, configs[1].c_info.name);
+    free(name);
+    destroy(s, second);
+    for (int i = 0; i < 2; i++)
+        libxl_domain_config_dispose(&configs[i]);
+}
+
 static const body bodies[] = {
     BODY(a_queued_destruction_does_not_hit_the_new_domain, RUNS_ONCE),
     BODY(the_undo_of_a_creation_does_not_hit_the_new_domain, RUNS_ONCE),
+    BODY(a_second_destruction_of_a_dying_domain_leaves_the_new_one, RUNS_ONCE),
 };
 
 HARNESS_MAIN(bodies)

@@ -158,9 +158,40 @@ static void each_allocation_can_fail_with_events(scene *s)
     each_allocation_can_fail(false);
 }
 
+/* All allocations from the n-th on fail until the creation has completed: its undo has reserved what it needs. */
+static bool create_without_memory(libxl_ctx *ctx, unsigned n)
+{
+    struct fixture before;
+    struct life l = {.ctx = ctx, .callbacks = true};
+    libxl_domid domid;
+    libxl_domain_config config = guest_config("b");
+    fixture_begin(&before);
+    allocation_fail_from(n);
+    const int rc = DO(&l, libxl_domain_create_new(ctx, &config, &domid, how, NULL));
+    const bool failed = allocations() >= n;
+    allocation_fail(0);
+    libxl_domain_config_dispose(&config);
+    if (!rc)
+        guest_destroy(ctx, domid);
+    fixture_check_world(&before);
+    return failed;
+}
+
+static void a_creation_without_memory_leaves_nothing(scene *s)
+{
+    libxl_ctx *ctx = open_context();
+    unsigned n = 1;
+    (void)s;
+    while (create_without_memory(ctx, n) && n < MOST)
+        n++;
+    assert_in_range(n, 20, MOST - 1);
+    assert_int_equal(libxl_ctx_free(ctx), 0);
+}
+
 static const body bodies[] = {
     BODY(each_allocation_can_fail_with_callbacks, NO_CONTEXT),
     BODY(each_allocation_can_fail_with_events, NO_CONTEXT),
+    BODY(a_creation_without_memory_leaves_nothing, NO_CONTEXT),
 };
 
 HARNESS_MAIN(bodies)

@@ -15,11 +15,19 @@
 #include <libxl.h>
 
 static atomic_uint count, failing;
+static atomic_bool all_later; /* all later ones fail, too */
 
 void allocation_fail(unsigned n)
 {
     atomic_store(&count, 0);
+    atomic_store(&all_later, false);
     atomic_store(&failing, n);
+}
+
+void allocation_fail_from(unsigned n)
+{
+    allocation_fail(n);
+    atomic_store(&all_later, true);
 }
 
 unsigned allocations(void)
@@ -41,7 +49,8 @@ static bool must_fail(void *caller)
 {
     if (!atomic_load(&failing) || !is_ours(caller))
         return false;
-    if (atomic_fetch_add(&count, 1) + 1 != atomic_load(&failing))
+    const unsigned number = atomic_fetch_add(&count, 1) + 1, first = atomic_load(&failing);
+    if (number != first && !(number > first && atomic_load(&all_later)))
         return false;
     errno = ENOMEM;
     return true;

@@ -9,7 +9,9 @@
 
 /* Makes the n-th allocation of the library from now on fail, once. 0: no allocation fails. Resets the count. */
 void allocation_fail(unsigned n);
-/* The number of allocations since the last call of allocation_fail(); counted only while one is to fail. */
+/* The same, but all allocations from the n-th on fail. */
+void allocation_fail_from(unsigned n);
+/* The number of allocations since the last call of one of these; counted only while one is to fail. */
 unsigned allocations(void);
 
 #endif

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Makes the kernel refuse new processes and threads. It cannot be undone, so the test calls it on its own thread. */
+/* Makes the kernel refuse system calls. It cannot be undone, so the test calls these on a thread of its own. */
 #ifndef REFUSE_H
 #define REFUSE_H
 
 /* From now on this thread cannot create a process or a thread: the system calls fail with EAGAIN. */
 void refuse_processes(void);
+/* From now on this thread gets no random numbers: getrandom fails with ENOSYS. */
+void refuse_random_numbers(void);
 
 #endif

@@ -16,16 +16,16 @@ static bool find(xc_interface *xch, libxl_domid domid, xc_domaininfo_t *info)
     return xc_domain_getinfolist(xch, domid, 1, info) == 1 && info->domain == domid;
 }
 
-static int create(xc_interface *xch, libxl_domid domid, const libxl_uuid *uuid)
+/* `domid` 0: the hypervisor chooses one, which is stored. Returns 0 or an errno. */
+static int create(xc_interface *xch, libxl_domid *domid, const libxl_uuid *uuid)
 {
-    uint32_t wanted = domid;
     struct xen_domctl_createdomain config = {.max_vcpus = 1,
                                              .max_evtchn_port = -1,
                                              .max_grant_frames = -1,
                                              .max_maptrack_frames = -1,
                                              .grant_opts = XEN_DOMCTL_GRANT_version(2)};
     memcpy(config.handle, uuid->uuid, sizeof(config.handle));
-    return xc_domain_create(xch, &wanted, &config) ? errno : 0;
+    return xc_domain_create(xch, domid, &config) ? errno : 0;
 }
 
 __attribute__((format(printf, 1, 2))) static void remove_node(const char *fmt, ...)
@@ -72,9 +72,19 @@ libxl_uuid replace_domain(libxl_domid domid)
     assert_int_equal(xc_domain_destroy(xch, domid), 0);
     for (uint64_t end = now_ms() + scaled_ms(TIME_LIMIT_MS); find(xch, domid, &info) && now_ms() < end;)
         sleep_ms(1);
-    assert_int_equal(create(xch, domid, &uuid), 0);
+    assert_int_equal(create(xch, &domid, &uuid), 0);
     xc_interface_close(xch);
     return uuid;
+}
+
+libxl_domid add_domain(const libxl_uuid *uuid)
+{
+    xc_interface *xch = xc_interface_open(NULL, NULL, 0);
+    libxl_domid domid = 0;
+    assert_int_equal(create(xch, &domid, uuid), 0);
+    write_domain_nodes(domid, uuid);
+    xc_interface_close(xch);
+    return domid;
 }
 
 bool domain_exists(libxl_domid domid, const libxl_uuid *uuid)

@@ -8,6 +8,8 @@
 /* Destroys the domain and its nodes, and creates an empty domain with the same domid. Returns the new domain's uuid.
  * Fails the test on an error. */
 libxl_uuid replace_domain(libxl_domid domid);
+/* Creates an empty domain with this uuid and some nodes, and returns its domid. Fails the test on an error. */
+libxl_domid add_domain(const libxl_uuid *uuid);
 /* Writes the xenstore nodes that a shutdown request needs. uuid NULL: no `vm` node, as for a domain that no
  * toolstack made. */
 void write_domain_nodes(libxl_domid domid, const libxl_uuid *uuid);
