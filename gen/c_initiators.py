@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 
 from gen import c, c_phases
@@ -106,12 +107,12 @@ def source(model: m.Model) -> str:
         start = [] if o.hidden else [initiator(o)]
         made = [*([] if o.hidden else checks(o)), *body, *dispose(o), *start]
         parts += [c.section(o.name), *made] if made else []
-    rows = "".join(class_row(o) for o in model.operations)
+    rows = "".join(class_row(o, model.common_errors) for o in model.operations)
     parts.append(f"const libxl__ao_class {table(model.operations[0])}[{row_count(model)}] = {{\n{rows}}};\n")
     return "\n".join(parts)
 
 
-def class_row(o: m.Operation) -> str:
+def class_row(o: m.Operation, common: list[m.Error]) -> str:
     limit = 0 if o.limit is None else round(o.limit * 1000)
     give_back = f"{o.name}_dispose" if owning(o) else "NULL"
     runs = f".phases = &{c_phases.variable(o)}" if o.phases else f".body = {o.name}_body"
@@ -119,8 +120,16 @@ def class_row(o: m.Operation) -> str:
         f'    [{row(o)}] = {{\n        .name = "{o.name}",\n        {runs},\n'
         f"        .dispose = {give_back},\n        .args_size = sizeof({args_type(o)}),\n"
         f"        .limit_ms = {limit},\n        .slow = {str(o.speed is m.Speed.SLOW).lower()},\n"
-        f"        .reports = {str(o.progress is not None).lower()},\n    }},\n"
+        f"        .reports = {str(o.progress is not None).lower()},\n"
+        f"        .errors = {error_list([*o.errors, *common])},\n    }},\n"
     )
+
+
+def error_list(errors: list[m.Error]) -> str:
+    """A constant list of numbers that ends with 0. Debug builds assert that an operation ends with one of them."""
+    text = ", ".join([*(e.c_name for e in errors), "0"])
+    indent = " " * 12
+    return f"(const int[]){{\n{textwrap.fill(text, c.WIDTH, initial_indent=indent, subsequent_indent=indent)}}}"
 
 
 def trampoline(o: m.Operation) -> str:

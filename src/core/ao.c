@@ -160,6 +160,7 @@ static int leave_from_stack(libxl__ao *ao, int rc)
 {
     libxl_ctx *ctx = ao->ctx;
     const libxl_asyncop_how how = ao->how;
+    libxl__ao_check_error(ao, rc);
     assert(rc <= 0 && !ao->jobs && SLIST_EMPTY(&ao->sources));
     if (rc)
         libxl__error_message_set(rc, ao->message);
@@ -178,6 +179,7 @@ int libxl__ao_abort_start(libxl__ao *ao, int rc)
     assert(rc && !ao->complete);
     if (ao->notify_target == LIBXL__AO_STACK)
         return leave_from_stack(ao, rc);
+    libxl__ao_check_error(ao, rc);
     release_work(ao);
     return leave_initiator(ao->ctx, ao, rc);
 }
@@ -216,7 +218,10 @@ static void handle_first_result(libxl__ao *ao, int rc)
 /* Runs the phases or the body as far as possible. Returns LIBXL__AO_WAIT or the result. */
 static int advance(libxl__ao *ao)
 {
-    return ao->cls->phases ? libxl__phases_run(ao) : ao->cls->body(ao, ao->args);
+    const int rc = ao->cls->phases ? libxl__phases_run(ao) : ao->cls->body(ao, ao->args);
+    if (rc == LIBXL__AO_WAIT)
+        libxl__ao_check_wait(ao);
+    return rc;
 }
 
 /* The loop is broken, so sources do not fire any more. A stop request still ends the operation. Sleeps if it does not end at
@@ -440,6 +445,7 @@ void libxl__ao_complete(libxl__ao *ao, int rc)
 {
     assert(ao->magic == LIBXL__AO_MAGIC && !ao->complete && !ao->ending);
     assert(rc <= 0 && rc != ERROR_ASYNC_INPROGRESS);
+    libxl__ao_check_error(ao, rc);
     ao->rc = rc;
     ao->ending = true;
     stop_sources(ao);

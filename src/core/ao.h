@@ -55,6 +55,8 @@ typedef struct libxl__ao_class {
     unsigned limit_ms; /* the default time limit; 0: none */
     bool slow;
     bool reports; /* has a parameter for progress reports */
+    const int
+        *errors; /* those that its IDL entry declares, the common ones included, then 0; NULL: not checked */
 } libxl__ao_class;
 
 /* ---- the operation */
@@ -289,6 +291,24 @@ void libxl__ao_count_group(libxl__ao *ao, uint32_t index, uint32_t count);
 void libxl__ao_report_phase(libxl__ao *ao);
 /* Reports to `how`, which is copied, from now on, and the present phase at once. NULL: reports no more. Errors: NOMEM. */
 int libxl__ao_report_to(libxl__ao *ao, const libxl_asyncprogress_how *how);
+
+/* ---- src/core/ao_check.c: what debug builds assert; a violation ends the process with a line that names operation and phase */
+
+#ifdef NDEBUG
+static inline void libxl__ao_check_error(const libxl__ao *ao, int rc)
+{
+    (void)ao, (void)rc;
+}
+static inline void libxl__ao_check_wait(const libxl__ao *ao)
+{
+    (void)ao;
+}
+#else
+/* Asserts that the operation's IDL entry declares the error; rc 0 is always declared. */
+void libxl__ao_check_error(const libxl__ao *ao, int rc);
+/* Asserts that an operation that waits is not an instant one, and waits for something. */
+void libxl__ao_check_wait(const libxl__ao *ao);
+#endif
 
 /* ---- src/core/ao_control.c: limits */
 

@@ -71,6 +71,7 @@ static void note_reason(libxl__ao *ao, int rc)
     const char *name = libxl__phase_of(ao)->name;
     if (ao->rc)
         return;
+    libxl__ao_check_error(ao, rc); /* now, because the position moves back when the phases are undone */
     ao->rc = rc;
     if (rc != ao->stop)
         libxl__ao_fail(ao, rc, "phase %s: %s", name, libxl_error_describe(rc));

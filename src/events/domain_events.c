@@ -121,7 +121,7 @@ static int follow_all(libxl_ctx *ctx, struct libxl__evgen *evgen)
         return libxl__refuse(rc, NULL);
     const int count = libxl__hv_list(ctx, &list);
     if (count < 0)
-        rc = libxl__refuse(libxl__errno_rc(errno), "listing the domains: %m");
+        rc = libxl__refuse(libxl__errno_rc(LIBXL__CALL_HOST, errno), "listing the domains: %m");
     for (int i = 0; i < count && !rc; i++)
         if (list[i].domain && (rc = follow(ctx, evgen, &list[i]))) /* domain 0 has no lifecycle */
             libxl__refuse(rc, NULL);
@@ -155,7 +155,8 @@ static int follow_one(libxl_ctx *ctx, struct libxl__evgen *evgen)
     xc_domaininfo_t info;
     int count = xc_domain_getinfolist(libxl__xch(ctx), evgen->domid, 1, &info);
     if (count < 0 && errno != ESRCH)
-        return libxl__refuse(libxl__errno_rc(errno), "asking about domain %u: %m", evgen->domid);
+        return libxl__refuse(libxl__errno_rc(LIBXL__CALL_DOMAIN, errno), "asking about domain %u: %m",
+                             evgen->domid);
     if (count != 1 || info.domain != evgen->domid)
         return libxl__refuse(ERROR_DOMAIN_NOTFOUND, "domid: there is no domain %u", evgen->domid);
     int rc = follow(ctx, evgen, &info);

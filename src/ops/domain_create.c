@@ -52,7 +52,7 @@ static bool is_alive(libxl__ao *ao, const struct create *s)
 /* Returns why a step has failed with `rc`: if somebody else has destroyed the domain, any step may fail, in any way. */
 static int reason_of(libxl__ao *ao, const struct create *s, int rc)
 {
-    if (rc >= 0 || ao->stop || !s->build.made || is_alive(ao, s))
+    if (rc >= 0 || ao->stop || !s->build.made || (rc != ERROR_DOMAIN_NOTFOUND && is_alive(ao, s)))
         return rc;
     libxl__ao_forget_failure(ao);
     libxl__domains_look_soon(ao->ctx);

@@ -144,7 +144,7 @@ static int pause_start(libxl__ao *ao, struct teardown *t)
     const libxl__domain_teardown_args *args = libxl__ao_args(ao);
     const uint32_t domid = ao->subject.number;
     if (!t->exists || !xc_domain_pause(libxl__xch(ao->ctx), domid) || args->in.unfinished ||
-        libxl__errno_rc(errno) != ERROR_PERMISSION)
+        libxl__errno_rc(LIBXL__CALL_DOMAIN, errno) != ERROR_PERMISSION)
         return 0;
     return libxl__ao_fail(ao, ERROR_PERMISSION, "pausing domain %u: %s", domid, strerror(errno));
 }
@@ -175,6 +175,14 @@ static int destroy_start(libxl__ao *ao, struct teardown *t)
     return LIBXL__AO_WAIT;
 }
 
+static bool is_alive(libxl__ao *ao)
+{
+    const libxl__domain_teardown_args *args = libxl__ao_args(ao);
+    xc_domaininfo_t info;
+    return !libxl__hv_look(ao, args->in.domid, &info) && !(info.flags & XEN_DOMINF_dying) &&
+           memcmp(info.handle, args->in.uuid.uuid, sizeof(info.handle)) == 0;
+}
+
 static int destroy_poll(libxl__ao *ao, struct teardown *t)
 {
     if (!libxl__hv_destroy_done(&t->destroy))
@@ -182,17 +190,17 @@ static int destroy_poll(libxl__ao *ao, struct teardown *t)
     if (is_time_to_retry(t))
         return destroy_start(ao, t);
     /* The job's members are the worker's until it is done. ESRCH: somebody else has destroyed the domain meanwhile. */
-    const int error = t->destroy.errnoval;
-    if (!error || error == ESRCH) {
+    const int error = t->destroy.errnoval,
+              rc = error == ESRCH ? ERROR_FAIL : libxl__errno_rc(LIBXL__CALL_DOMAIN, error);
+    if (!error || (error == ESRCH && !is_alive(ao))) {
         t->refusal = 0;
         libxl__domains_look_soon(ao->ctx);
         return 0;
     }
     if (t->waits_to_retry && !ao->stop)
         return LIBXL__AO_WAIT;
-    libxl__ao_fail(ao, libxl__errno_rc(error), "destroying domain %u: %s", ao->subject.number,
-                   strerror(error));
-    return refused(ao, t, libxl__errno_rc(error));
+    libxl__ao_fail(ao, rc, "destroying domain %u: %s", ao->subject.number, strerror(error));
+    return refused(ao, t, rc);
 }
 
 /* Ends the attempts: destroy_poll looks at ao->stop. */

@@ -52,7 +52,8 @@ int libxl__domain_list_body(libxl__ao *ao, libxl__domain_list_args *args)
         got = libxl__hv_list_page(ao->ctx, &first, page);
         int rc = 0;
         if (got < 0)
-            rc = libxl__ao_fail(ao, libxl__errno_rc(errno), "listing the domains: %s", strerror(errno));
+            rc = libxl__ao_fail(ao, libxl__errno_rc(LIBXL__CALL_HOST, errno), "listing the domains: %s",
+                                strerror(errno));
         else if (add_page(out, page, got, &room))
             rc = libxl__ao_fail(ao, ERROR_NOMEM, "listing %d domains and more", out->num_domains);
         if (rc) {

@@ -39,10 +39,10 @@ int libxl__build_cancelled(libxl__build *build)
     return atomic_load(&build->cancel) ? libxl__build_fail(build, ERROR_ABORTED, "stopped on request") : 0;
 }
 
-int libxl__build_fail_errno(libxl__build *build, const char *what)
+int libxl__build_fail_errno(libxl__build *build, libxl__call call, const char *what)
 {
     int saved = errno;
-    return libxl__build_fail(build, libxl__errno_rc(saved), "%s: %s", what, strerror(saved));
+    return libxl__build_fail(build, libxl__errno_rc(call, saved), "%s: %s", what, strerror(saved));
 }
 
 /* `create` has the flags and options that the host has. */
@@ -54,7 +54,7 @@ static int make_domain(libxl__builder *b, struct xen_domctl_createdomain *create
     create->max_grant_frames = create->max_maptrack_frames = -1; /* the hypervisor's defaults */
     memcpy(create->handle, build->uuid.uuid, sizeof(create->handle));
     if (xc_domain_create(b->xch, &build->domid, create))
-        return libxl__build_fail_errno(build, "making the domain");
+        return libxl__build_fail_errno(build, LIBXL__CALL_MAKE_DOMAIN, "making the domain");
     build->made = true;
     return 0;
 }
@@ -66,20 +66,20 @@ static int set_limits(libxl__builder *b)
     const uint32_t domid = build->domid;
     const uint32_t vcpus = (uint32_t)build->config->b_info.max_vcpus;
     if (xc_domain_max_vcpus(xch, domid, vcpus))
-        return libxl__build_fail_errno(build, "d_config.b_info.max_vcpus");
+        return libxl__build_fail_errno(build, LIBXL__CALL_NEW_DOMAIN, "d_config.b_info.max_vcpus");
     if (xc_domain_setmaxmem(xch, domid, build->target_kb + SLACK_KB))
-        return libxl__build_fail_errno(build, "d_config.b_info.max_memkb");
+        return libxl__build_fail_errno(build, LIBXL__CALL_NEW_DOMAIN, "d_config.b_info.max_memkb");
     if (b->pvh) {
         uint64_t kb = (uint64_t)vcpus * VCPU_PAGING_KB + (build->max_kb + 1023) / 1024 * MB_PAGING_KB;
         uint64_t mb = (kb + 1023) / 1024;
         if (xc_set_paging_mempool_size(xch, domid, mb << 20))
-            return libxl__build_fail_errno(build,
+            return libxl__build_fail_errno(build, LIBXL__CALL_NEW_DOMAIN,
                                            "setting the size of the pool for the domain's page tables");
     } else if (xc_domain_set_memmap_limit(xch, domid, (unsigned long)build->max_kb)) {
-        return libxl__build_fail_errno(build, "setting the size of the memory map");
+        return libxl__build_fail_errno(build, LIBXL__CALL_NEW_DOMAIN, "setting the size of the memory map");
     }
     if (xc_cpuid_apply_policy(xch, domid, false, NULL, 0, true, false, false, NULL, NULL))
-        return libxl__build_fail_errno(build, "setting the CPUID policy");
+        return libxl__build_fail_errno(build, LIBXL__CALL_NEW_DOMAIN, "setting the CPUID policy");
     return 0;
 }
 
@@ -90,7 +90,7 @@ static int make_channels(libxl__builder *b)
     int store = xc_evtchn_alloc_unbound(xch, build->domid, 0);
     int console = store < 0 ? -1 : xc_evtchn_alloc_unbound(xch, build->domid, 0);
     if (console < 0)
-        return libxl__build_fail_errno(build, "making event channels");
+        return libxl__build_fail_errno(build, LIBXL__CALL_NEW_DOMAIN, "making event channels");
     build->store_port = (uint32_t)store;
     build->console_port = (uint32_t)console;
     return 0;
@@ -127,7 +127,8 @@ static void build_work(libxl_ctx *ctx, libxl__job *job)
     libxl__build_log_open(&b.log, libxl__xen_logger(ctx));
     b.xch = xc_interface_open(&b.log.logger, &b.log.logger, 0);
     if (!b.xch) {
-        build->rc = libxl__build_fail_errno(build, "opening the hypervisor's interface");
+        build->rc =
+            libxl__build_fail_errno(build, LIBXL__CALL_OPEN_HANDLE, "opening the hypervisor's interface");
         return;
     }
     build->rc = build_all(&b);

@@ -23,6 +23,14 @@ static int refuse(libxl__build *build, const libxl__build_file *file, const char
     return libxl__build_fail(build, ERROR_KERNEL, "%s: %s: %s", file->field, file->path, why);
 }
 
+/* The same for a system call that has failed. */
+static int refuse_errno(libxl__build *build, const libxl__build_file *file)
+{
+    const int error = errno;
+    return libxl__build_fail(build, libxl__errno_rc(LIBXL__CALL_OPEN_FILE, error), "%s: %s: %s", file->field,
+                             file->path, strerror(error));
+}
+
 /* Reads file->size octets. */
 static int read_all(libxl__build *build, libxl__build_file *file, int fd)
 {
@@ -36,7 +44,7 @@ static int read_all(libxl__build *build, libxl__build_file *file, int fd)
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
-            return refuse(build, file, strerror(errno));
+            return refuse_errno(build, file);
         if (got == 0)
             return refuse(build, file, "the file became shorter while it was read");
         done += (size_t)got;
@@ -48,7 +56,7 @@ static int read_open(libxl__build *build, libxl__build_file *file, int fd)
 {
     struct stat before, after;
     if (fstat(fd, &before))
-        return refuse(build, file, strerror(errno));
+        return refuse_errno(build, file);
     if (!S_ISREG(before.st_mode))
         return refuse(build, file, "not a regular file");
     if (before.st_size == 0)
@@ -78,7 +86,7 @@ int libxl__build_file_read(libxl__build *build, libxl__build_file *file, const c
     file->path = path;
     const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
-        return refuse(build, file, strerror(errno));
+        return refuse_errno(build, file);
     const int rc = read_open(build, file, fd);
     close(fd);
     return rc;

@@ -37,7 +37,7 @@ int libxl__build_ask_host(libxl__builder *b, struct xen_domctl_createdomain *cre
     libxl__build *build = b->build;
     xc_physinfo_t host = {.max_cpu_id = 0};
     if (xc_physinfo(b->xch, &host))
-        return libxl__build_fail_errno(build, "asking about the host");
+        return libxl__build_fail_errno(build, LIBXL__CALL_HOST, "asking about the host");
     const int rc = check_capabilities(b, host.capabilities);
     if (rc)
         return rc;

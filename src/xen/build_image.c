@@ -27,14 +27,26 @@ static int fail_file(libxl__builder *b, const libxl__build_file *file, const cha
     return libxl__build_fail(b->build, ERROR_KERNEL, "%s: %s: %s", file->field, file->path, why);
 }
 
-static int fail_step(libxl__builder *b, int rc, const char *what)
+/*
+ * Records the failure of a step. errno is that of the hypercall that has failed, or 0 if the image or the memory is unfit: the
+ * caller sets it to 0 before the step.
+ */
+static int fail_step(libxl__builder *b, libxl__call call, const char *what)
 {
+    const int rc = libxl__errno_rc(call, errno);
     return libxl__build_fail(b->build, rc, "%s: %s", what, reason(b));
 }
 
 static int fail_memory(libxl__builder *b)
 {
-    return fail_step(b, ERROR_NO_MEMORY_FOR_GUEST, "d_config.b_info.target_memkb");
+    return fail_step(b, LIBXL__CALL_FILL_MEMORY, "d_config.b_info.target_memkb");
+}
+
+/* The same for a step that fails if the file is unfit. */
+static int fail_file_step(libxl__builder *b, libxl__call call, const libxl__build_file *file)
+{
+    return libxl__errno_rc(call, errno) == ERROR_KERNEL ? fail_file(b, file, reason(b))
+                                                        : fail_step(b, call, "loading the kernel");
 }
 
 /* Messages of libxenguest that only say that nothing has worked. The kernel itself tells more. */
@@ -56,7 +68,8 @@ static int fail_build(libxl__builder *b)
     static const char segment[] = "segment ";
     const char *why = reason(b), *name = strstr(why, segment);
     if (!name || !strstr(name, "too large"))
-        return fail_file(b, &b->kernel, why);
+        return fail_file_step(b, LIBXL__CALL_PLACE_IMAGE, &b->kernel);
+    errno = 0;
     name += sizeof(segment) - 1;
     const bool ramdisk = strncmp(name, "module", 6) == 0 || strncmp(name, "ramdisk", 7) == 0;
     if (!ramdisk && strncmp(name, "kernel", 6) != 0)
@@ -73,12 +86,13 @@ static int load(libxl__builder *b, struct xc_dom_image *dom)
     dom->max_vcpus = (unsigned)build->config->b_info.max_vcpus;
     dom->xenstore_evtchn = build->store_port;
     dom->console_evtchn = build->console_port;
+    errno = 0;
     if (xc_dom_kernel_mem(dom, b->kernel.data, b->kernel.size))
-        return fail_file(b, &b->kernel, reason(b));
+        return fail_file_step(b, LIBXL__CALL_LOAD_IMAGE, &b->kernel);
     if (b->ramdisk.data && xc_dom_module_mem(dom, b->ramdisk.data, b->ramdisk.size, NULL))
-        return fail_file(b, &b->ramdisk, reason(b));
+        return fail_file_step(b, LIBXL__CALL_LOAD_IMAGE, &b->ramdisk);
     if (xc_dom_boot_xen_init(dom, b->xch, build->domid))
-        return fail_step(b, ERROR_FAIL, "preparing the domain");
+        return fail_step(b, LIBXL__CALL_NEW_DOMAIN, "preparing the domain");
     if (xc_dom_parse_image(dom))
         return fail_parse(b, dom);
     return 0;
@@ -91,19 +105,22 @@ static int fill_memory(libxl__builder *b, struct xc_dom_image *dom)
         errno = libxl__build_pvh_memory(b->xch, dom, build->domid, build->target_kb, build->target_kb,
                                         build->config->b_info.max_vcpus);
         if (errno)
-            return libxl__build_fail_errno(b->build, "laying out the memory");
+            return libxl__build_fail_errno(b->build, LIBXL__CALL_NEW_DOMAIN, "laying out the memory");
     }
+    errno = 0;
     if (xc_dom_mem_init(dom, (unsigned)(build->target_kb / 1024)) || xc_dom_boot_mem_init(dom))
         return fail_memory(b);
+    errno = 0;
     if (xc_dom_build_image(dom))
         return fail_build(b);
     /* The builder goes on with a part of a ramdisk that it cannot decompress. */
     if (b->ramdisk.data && strstr(b->log.first, "inflate"))
         return fail_file(b, &b->ramdisk, b->log.first);
+    errno = 0;
     if (xc_dom_boot_image(dom))
-        return fail_file(b, &b->kernel, reason(b));
+        return fail_file_step(b, LIBXL__CALL_PLACE_IMAGE, &b->kernel);
     if (xc_dom_gnttab_init(dom))
-        return fail_step(b, ERROR_FAIL, "setting up the grant table");
+        return fail_step(b, LIBXL__CALL_NEW_DOMAIN, "setting up the grant table");
     return 0;
 }
 
@@ -121,7 +138,8 @@ static int note_rings(libxl__builder *b, struct xc_dom_image *dom)
         xc_hvm_param_get(b->xch, build->domid, HVM_PARAM_CONSOLE_PFN, &console) ||
         xc_hvm_param_set(b->xch, build->domid, HVM_PARAM_STORE_EVTCHN, build->store_port) ||
         xc_hvm_param_set(b->xch, build->domid, HVM_PARAM_CONSOLE_EVTCHN, build->console_port))
-        return libxl__build_fail_errno(build, "setting the guest's xenstore and console parameters");
+        return libxl__build_fail_errno(build, LIBXL__CALL_NEW_DOMAIN,
+                                       "setting the guest's xenstore and console parameters");
     build->store_gfn = store;
     build->console_gfn = console;
     return 0;

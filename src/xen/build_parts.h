@@ -4,6 +4,7 @@
 #define LIBXL__BUILD_PARTS_H
 
 #include "build.h"
+#include "errno_rc.h"
 
 struct xc_dom_image;
 
@@ -39,8 +40,8 @@ typedef struct libxl__builder {
 /* Records why the build failed; returns rc. The message lies in the operation's memory. */
 int libxl__build_fail(libxl__build *build, int rc, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-/* The same for a call that has failed with errno; the error is the errno's. */
-int libxl__build_fail_errno(libxl__build *build, const char *what);
+/* The same for a call that has failed with errno; the error is that of errno_rc.h. */
+int libxl__build_fail_errno(libxl__build *build, libxl__call call, const char *what);
 /* Returns ABORTED if the operation has asked the build to stop, else 0. */
 int libxl__build_cancelled(libxl__build *build);
 
@@ -59,7 +60,7 @@ void libxl__build_log_open(libxl__build_log *log, xentoollog_logger *outer);
 /* ---- build_file.c */
 
 /*
- * Reads a file. Errors: KERNEL (no file, empty, not regular, too large, or changed while it was read), NOMEM, ABORTED.
+ * Reads a file. Errors: KERNEL (no file, empty, not regular, too large, or changed while it was read), NOMEM, FAIL (no descriptor), ABORTED.
  * Call libxl__build_file_free in any case.
  */
 int libxl__build_file_read(libxl__build *build, libxl__build_file *file, const char *field, const char *path);

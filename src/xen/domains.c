@@ -445,7 +445,7 @@ int libxl__domain_source_check(libxl__ao *ao)
     const libxl__domains *domains = &ao->ctx->xen->domains;
     if (!list_is_refused(domains))
         return 0;
-    return libxl__ao_fail(ao, libxl__errno_rc(domains->errnoval),
+    return libxl__ao_fail(ao, libxl__errno_rc(LIBXL__CALL_HOST, domains->errnoval),
                           "listing the domains has failed %u times: %s", domains->failures,
                           strerror(domains->errnoval));
 }

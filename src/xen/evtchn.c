@@ -29,7 +29,8 @@ static int open_handle(libxl__ao *ao)
     xentoollog_logger *logger = libxl__xen_logger(ao->ctx);
     evtchns->handle = xenevtchn_open(logger, 0);
     if (!evtchns->handle)
-        return libxl__ao_fail(ao, libxl__errno_rc(errno), "opening event channels: %m");
+        return libxl__ao_fail(ao, libxl__errno_rc(LIBXL__CALL_OPEN_HANDLE, errno),
+                              "opening event channels: %m");
     int rc = libxl__fd_register(ao->ctx, &evtchns->source, xenevtchn_fd(evtchns->handle), EPOLLIN, notified);
     if (!rc)
         return 0;
@@ -55,7 +56,8 @@ static void evtchn_stop(libxl_ctx *ctx, libxl__source *source)
 static int attach(libxl__ao *ao, libxl__evtchn *evtchn, xenevtchn_port_or_error_t port, uint32_t domid)
 {
     if (port < 0)
-        return libxl__ao_fail(ao, libxl__errno_rc(errno), "binding an event channel to domain %u: %m", domid);
+        return libxl__ao_fail(ao, libxl__errno_rc(LIBXL__CALL_DOMAIN, errno),
+                              "binding an event channel to domain %u: %m", domid);
     evtchn->port = (evtchn_port_t)port;
     LIST_INSERT_HEAD(&ao->ctx->xen->evtchns.list, evtchn, link);
     libxl__source_attach(ao, &evtchn->source, evtchn_stop);

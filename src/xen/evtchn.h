@@ -28,7 +28,7 @@ typedef struct libxl__evtchns {
 /* Closes the handle. Called while the context is freed. */
 void libxl__evtchns_close(libxl_ctx *ctx);
 
-/* Binds a local port that the domain offers. Errors: those of libxl__errno_rc, recorded in ao. */
+/* Binds a local port that the domain offers. Errors: DOMAIN_NOTFOUND, PERMISSION, NOMEM, FAIL, recorded in ao. */
 int libxl__evtchn_bind(libxl__ao *ao, libxl__evtchn *evtchn, uint32_t domid, evtchn_port_t remote_port);
 /* Allocates a port, evtchn->port, to which the domain may bind. Errors: as above. */
 int libxl__evtchn_offer(libxl__ao *ao, libxl__evtchn *evtchn, uint32_t domid);

@@ -33,12 +33,12 @@ int libxl__handles_open(libxl_ctx *ctx)
     libxl__handles *handles = &ctx->xen->handles;
     xc_interface *first = open_one(ctx);
     if (!first)
-        return libxl__refuse(libxl__open_rc(errno, ERROR_NO_HYPERVISOR),
+        return libxl__refuse(libxl__errno_rc(LIBXL__CALL_REACH_HOST, errno),
                              "opening the hypervisor's interface, /dev/xen/privcmd: %m");
     handles->opened_by = this_thread();
     atomic_init(&handles->of[0], first);
     if (xc_version(first, XENVER_version, NULL) < 0)
-        return libxl__refuse(libxl__open_rc(errno, ERROR_NO_HYPERVISOR),
+        return libxl__refuse(libxl__errno_rc(LIBXL__CALL_REACH_HOST, errno),
                              "asking for the hypervisor's version: %m");
     return 0;
 }

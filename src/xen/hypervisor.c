@@ -16,7 +16,7 @@ static int fail_on_domain(libxl__ao *ao, const char *what, uint32_t domid)
 {
     if (errno == ESRCH)
         return libxl__ao_fail(ao, ERROR_DOMAIN_NOTFOUND, "domid: there is no domain %u", domid);
-    return libxl__ao_fail(ao, libxl__errno_rc(errno), "%s domain %u: %m", what, domid);
+    return libxl__ao_fail(ao, libxl__errno_rc(LIBXL__CALL_DOMAIN, errno), "%s domain %u: %m", what, domid);
 }
 
 /* The message for a reserved domid. */
@@ -137,7 +137,7 @@ int libxl__hv_find(libxl__ao *ao, const libxl_uuid *uuid, uint32_t except, uint3
     do {
         got = libxl__hv_list_page(ao->ctx, &first, page);
         if (got < 0)
-            return libxl__ao_fail(ao, libxl__errno_rc(errno), "listing the domains: %m");
+            return libxl__ao_fail(ao, libxl__errno_rc(LIBXL__CALL_HOST, errno), "listing the domains: %m");
         for (int i = 0; i < got; i++)
             if (page[i].domain != except && is_living(&page[i], uuid)) {
                 *domid_out = page[i].domain;
@@ -198,7 +198,7 @@ int libxl__hv_physinfo(libxl__ao *ao, libxl_physinfo *out)
 {
     xc_physinfo_t info = {.max_cpu_id = 0};
     if (xc_physinfo(libxl__xch(ao->ctx), &info))
-        return libxl__ao_fail(ao, libxl__errno_rc(errno), "asking about the host: %m");
+        return libxl__ao_fail(ao, libxl__errno_rc(LIBXL__CALL_HOST, errno), "asking about the host: %m");
     *out = (libxl_physinfo){
         .threads_per_core = info.threads_per_core,
         .cores_per_socket = info.cores_per_socket,
@@ -230,7 +230,8 @@ int libxl__hv_version(libxl__ao *ao, libxl_version_info *out)
     } u;
     int version = xc_version(xch, XENVER_version, NULL);
     if (version < 0)
-        return libxl__ao_fail(ao, libxl__errno_rc(errno), "asking for the hypervisor's version: %m");
+        return libxl__ao_fail(ao, libxl__errno_rc(LIBXL__CALL_HOST, errno),
+                              "asking for the hypervisor's version: %m");
     libxl_version_info_init(out);
     out->xen_version_major = version >> 16;
     out->xen_version_minor = version & 0xffff;
@@ -255,5 +256,6 @@ int libxl__hv_version(libxl__ao *ao, libxl_version_info *out)
     if (!failed)
         return 0;
     libxl_version_info_dispose(out);
-    return libxl__ao_fail(ao, libxl__errno_rc(errno), "asking for the hypervisor's version: %m");
+    return libxl__ao_fail(ao, libxl__errno_rc(LIBXL__CALL_HOST, errno),
+                          "asking for the hypervisor's version: %m");
 }

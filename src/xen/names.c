@@ -24,7 +24,7 @@ static int look_up(libxl__ao *ao, libxl__name_search *search)
     const xc_domaininfo_t *list;
     const int listed = libxl__hv_list(ctx, &list);
     if (listed < 0)
-        return libxl__ao_fail(ao, libxl__errno_rc(errno), "listing the domains: %m");
+        return libxl__ao_fail(ao, libxl__errno_rc(LIBXL__CALL_HOST, errno), "listing the domains: %m");
     const uint32_t count = (uint32_t)listed;
     search->reads = libxl__gc_alloc(&ao->gc, count * sizeof(*search->reads));
     search->batch = libxl__xs_batch_new(ao, 0);

@@ -12,6 +12,7 @@
 #include "await.h"
 #include "destroy.h"
 #include "domains.h"
+#include "errno_rc.h"
 #include "evtchn.h"
 #include "handles.h"
 #include "hypervisor.h"
@@ -53,11 +54,6 @@ void libxl__xen_close(libxl_ctx *ctx);
 void libxl__xen_count(libxl_ctx *ctx, libxl_counters *out);
 /* In the child of a fork: closes the child's copies of the descriptors. */
 void libxl__xen_postfork(libxl_ctx *ctx);
-
-/* src/xen/errno.c. The error for the errno of a failed hypercall: DOMAIN_NOTFOUND for ESRCH, PERMISSION for EPERM ... */
-int libxl__errno_rc(int errnoval);
-/* The same for the errno of opening a device or connecting: PERMISSION, FAIL (no descriptors), NOMEM, else `absent`. */
-int libxl__open_rc(int errnoval, int absent);
 
 /* src/xen/logger.c. The application's logger, or one that discards all: given NULL, libxenctrl writes to stderr. */
 xentoollog_logger *libxl__xen_logger(const libxl_ctx *ctx);

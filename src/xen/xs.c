@@ -189,24 +189,11 @@ bool libxl__xs_unmet(const libxl__xs_request *request)
     return request->value && strcmp(request->found, request->value) != 0;
 }
 
-/* The library's error for an error of xenstored. */
-static int rc_of(int errnoval)
-{
-    switch (errnoval) {
-    case EACCES:
-    case EPERM: return ERROR_PERMISSION;
-    case E2BIG: return ERROR_INVAL; /* the request is longer than a message may be */
-    case ENOMEM: return ERROR_NOMEM;
-    case ENOTCONN: return ERROR_NO_XENSTORE;
-    default: return ERROR_XENSTORE;
-    }
-}
-
 void libxl__xs_failed(libxl__xs_batch *batch, const libxl__xs_request *request, int errnoval)
 {
     if (batch->rc)
         return;
-    batch->rc = rc_of(errnoval);
+    batch->rc = libxl__errno_rc(LIBXL__CALL_ASK_STORE, errnoval);
     if (request && request->kind == LIBXL__XS_REQUIRE && errnoval == ENOENT)
         batch->rc = request->rc;
     batch->message = libxl__gc_printf(&batch->gc, "xenstore: %s: %s", request ? request->path : "transaction",

@@ -171,8 +171,8 @@ int libxl__xs_link_open(libxl_ctx *ctx, bool wait)
     libxl__ctx_unlock(ctx);
     errno = error;
     if (error)
-        return libxl__refuse(libxl__open_rc(error, ERROR_NO_XENSTORE), "connecting to xenstored, %s: %m",
-                             link->address);
+        return libxl__refuse(libxl__errno_rc(LIBXL__CALL_REACH_STORE, error),
+                             "connecting to xenstored, %s: %m", link->address);
     if (rc || answered)
         return libxl__refuse(rc, NULL);
     return libxl__refuse(ERROR_NO_XENSTORE, "xenstored, %s, does not answer", link->address);

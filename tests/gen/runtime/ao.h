@@ -42,6 +42,7 @@ typedef struct libxl__ao_class {
     unsigned limit_ms;
     bool slow;
     bool reports;
+    const int *errors;
 } libxl__ao_class;
 
 extern char message[256]; /* of the latest failure */

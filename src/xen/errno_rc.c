@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Owns: nothing but the constant table of errno_rc.h. */
+#include "errno_rc.h"
+
+#include <errno.h>
+
+#include <libxl.h>
+
+/* The errno values that are told apart. */
+enum column {
+    OTHER,
+    NONE,
+    NO_SUCH,
+    REFUSED,
+    NO_MEMORY,
+    EXISTS,
+    NOT_THERE,
+    TOO_LONG,
+    NO_DESCRIPTOR,
+    NOT_CONNECTED,
+    COLUMNS
+};
+
+static enum column column_of(int errnoval)
+{
+    switch (errnoval) {
+    case 0: return NONE;
+    case ESRCH: return NO_SUCH;
+    case EPERM:
+    case EACCES: return REFUSED;
+    case ENOMEM: return NO_MEMORY;
+    case EEXIST: return EXISTS;
+    case ENOSYS:
+    case EOPNOTSUPP: return NOT_THERE;
+    case E2BIG: return TOO_LONG;
+    case EMFILE:
+    case ENFILE: return NO_DESCRIPTOR;
+    case ENOTCONN: return NOT_CONNECTED;
+    default: return OTHER;
+    }
+}
+
+/*
+ * An empty entry is that of OTHER.
+ *
+ * ENOMEM means this process unless the call takes the hypervisor's memory for a guest. A domain that is being made and is not
+ * there any more was destroyed by somebody else.
+ */
+static const int table[LIBXL__CALLS][COLUMNS] = {
+    [LIBXL__CALL_DOMAIN] = {[OTHER] = ERROR_FAIL,
+                            [NO_SUCH] = ERROR_DOMAIN_NOTFOUND,
+                            [REFUSED] = ERROR_PERMISSION,
+                            [NO_MEMORY] = ERROR_NOMEM},
+    [LIBXL__CALL_HOST] = {[OTHER] = ERROR_FAIL, [REFUSED] = ERROR_PERMISSION, [NO_MEMORY] = ERROR_NOMEM},
+    [LIBXL__CALL_MAKE_DOMAIN] = {[OTHER] = ERROR_FAIL,
+                                 [REFUSED] = ERROR_PERMISSION,
+                                 [NO_MEMORY] = ERROR_NO_MEMORY_FOR_GUEST,
+                                 [EXISTS] = ERROR_DOMAIN_EXISTS,
+                                 [NOT_THERE] = ERROR_NI},
+    [LIBXL__CALL_NEW_DOMAIN] = {[OTHER] = ERROR_FAIL,
+                                [NO_SUCH] = ERROR_DOMAIN_DESTROYED,
+                                [REFUSED] = ERROR_PERMISSION,
+                                [NO_MEMORY] = ERROR_NO_MEMORY_FOR_GUEST,
+                                [NOT_THERE] = ERROR_NI},
+    [LIBXL__CALL_LOAD_IMAGE] =
+        {[OTHER] = ERROR_KERNEL, [NO_MEMORY] = ERROR_NOMEM, [NO_DESCRIPTOR] = ERROR_FAIL},
+    [LIBXL__CALL_FILL_MEMORY] = {[OTHER] = ERROR_FAIL,
+                                 [NONE] = ERROR_NO_MEMORY_FOR_GUEST,
+                                 [NO_SUCH] = ERROR_DOMAIN_DESTROYED,
+                                 [REFUSED] = ERROR_PERMISSION,
+                                 [NO_MEMORY] = ERROR_NO_MEMORY_FOR_GUEST,
+                                 [NOT_THERE] = ERROR_NI},
+    [LIBXL__CALL_PLACE_IMAGE] = {[OTHER] = ERROR_FAIL,
+                                 [NONE] = ERROR_KERNEL,
+                                 [NO_SUCH] = ERROR_DOMAIN_DESTROYED,
+                                 [REFUSED] = ERROR_PERMISSION,
+                                 [NO_MEMORY] = ERROR_NOMEM,
+                                 [NOT_THERE] = ERROR_NI},
+    [LIBXL__CALL_OPEN_FILE] =
+        {[OTHER] = ERROR_KERNEL, [NO_MEMORY] = ERROR_NOMEM, [NO_DESCRIPTOR] = ERROR_FAIL},
+    [LIBXL__CALL_OPEN_HANDLE] =
+        {[OTHER] = ERROR_FAIL, [REFUSED] = ERROR_PERMISSION, [NO_MEMORY] = ERROR_NOMEM},
+    [LIBXL__CALL_REACH_HOST] = {[OTHER] = ERROR_NO_HYPERVISOR,
+                                [REFUSED] = ERROR_PERMISSION,
+                                [NO_MEMORY] = ERROR_NOMEM,
+                                [NO_DESCRIPTOR] = ERROR_FAIL},
+    [LIBXL__CALL_REACH_STORE] = {[OTHER] = ERROR_NO_XENSTORE,
+                                 [REFUSED] = ERROR_PERMISSION,
+                                 [NO_MEMORY] = ERROR_NOMEM,
+                                 [NO_DESCRIPTOR] = ERROR_FAIL},
+    [LIBXL__CALL_ASK_STORE] = {[OTHER] = ERROR_XENSTORE,
+                               [REFUSED] = ERROR_PERMISSION,
+                               [NO_MEMORY] = ERROR_NOMEM,
+                               [NOT_CONNECTED] = ERROR_NO_XENSTORE,
+                               [TOO_LONG] = ERROR_INVAL /* a request may not be longer than a message */},
+};
+
+int libxl__errno_rc(libxl__call call, int errnoval)
+{
+    const int rc = table[call][column_of(errnoval)];
+    return rc ? rc : table[call][OTHER];
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The library's errors for the errno values of calls that failed. One table, in errno_rc.c, has them all: a row for each kind of call,
+ * a column for each errno that means something to the caller. Owns nothing; any thread, locked or not.
+ */
+#ifndef LIBXL__ERRNO_RC_H
+#define LIBXL__ERRNO_RC_H
+
+/* What was called. */
+typedef enum libxl__call {
+    LIBXL__CALL_DOMAIN,      /* a hypercall on a domain that the application named: pause, look, destroy */
+    LIBXL__CALL_HOST,        /* a hypercall about the host: list, physinfo, version */
+    LIBXL__CALL_MAKE_DOMAIN, /* the hypercall that makes a domain */
+    LIBXL__CALL_NEW_DOMAIN,  /* a hypercall on a domain that is being made */
+    LIBXL__CALL_LOAD_IMAGE,  /* libxenguest, where it reads a kernel or a ramdisk */
+    LIBXL__CALL_FILL_MEMORY, /* libxenguest, where it allocates the guest's memory */
+    LIBXL__CALL_PLACE_IMAGE, /* libxenguest, where it puts the kernel into that memory; no errno: the kernel is unfit */
+    LIBXL__CALL_OPEN_FILE,   /* opening a kernel or a ramdisk */
+    LIBXL__CALL_OPEN_HANDLE, /* opening one more handle to the hypervisor or to event channels */
+    LIBXL__CALL_REACH_HOST,  /* opening the first handle to the hypervisor */
+    LIBXL__CALL_REACH_STORE, /* connecting to xenstored */
+    LIBXL__CALL_ASK_STORE,   /* a request to xenstored */
+    LIBXL__CALLS
+} libxl__call;
+
+/* Returns the error of a call that failed with this errno; 0: it has set none. */
+int libxl__errno_rc(libxl__call call, int errnoval);
+
+#endif
