@@ -52,7 +52,7 @@ static long get_info(struct xen_domctl *op)
     return 0;
 }
 
-static long frame_types(const struct domain *d, struct xen_domctl_getpageframeinfo3 *g)
+static long frame_types(struct domain *d, struct xen_domctl_getpageframeinfo3 *g)
 {
     for (uint64_t i = 0; i < g->num; i++)
         g->array.p[i] = frame_of(d, g->array.p[i]) ? XEN_DOMCTL_PFINFO_NOTAB : XEN_DOMCTL_PFINFO_XTAB;

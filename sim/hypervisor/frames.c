@@ -106,6 +106,7 @@ void frames_free_all(struct domain *d)
         machine->free_run = index;
     }
     free_tree(d->tree, TREE_LEVEL);
+    pod_free(d);
     d->tree = d->shared_info = 0;
     d->tot_pages = d->max_gfn = d->claimed = 0;
 }
@@ -149,10 +150,12 @@ uint32_t gfn_get(const struct domain *d, uint64_t gfn)
     return slot;
 }
 
-uint32_t frame_of(const struct domain *d, uint64_t number)
+uint32_t frame_of(struct domain *d, uint64_t number)
 {
-    if (domain_is_hvm(d))
-        return gfn_get(d, number);
+    if (domain_is_hvm(d)) {
+        uint32_t frame = gfn_get(d, number);
+        return frame == ON_DEMAND ? pod_populate(d, number) : frame;
+    }
     return number && number <= machine->nr_frames && frame_owner[number] == d->domid + 1 ? number : NO_FRAME;
 }
 

@@ -51,7 +51,7 @@ static int look_up(uint32_t domid, size_t count, const xen_pfn_t numbers[], uint
 {
     int first = 0;
     machine_lock();
-    const struct domain *d = domain_get(domid);
+    struct domain *d = domain_get(domid);
     for (size_t i = 0; i < count; i++) {
         frames[i] = d ? frame_of(d, numbers[i]) : NO_FRAME;
         int error = frames[i] ? 0 : d ? EINVAL : ESRCH;

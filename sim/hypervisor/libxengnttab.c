@@ -79,7 +79,7 @@ EXPORT int xengnttab_set_max_grants(xengnttab_handle *h, uint32_t count)
     return 0;
 }
 
-static uint32_t granted_frame(const struct domain *d, uint32_t ref)
+static uint32_t granted_frame(struct domain *d, uint32_t ref)
 {
     grant_entry_v1_t e;
     if (ref / GRANTS_PER_FRAME >= GRANT_FRAMES)

@@ -21,6 +21,7 @@
 #include <sys/types.h>
 #include <xenctrl.h>
 #include <xen/hvm/params.h>
+#include <xen/memory.h>
 
 #include "calls.h"
 
@@ -37,7 +38,8 @@
 #define HVM_CONTEXT_MAX 6144
 #define DOM0_PAGES      131072
 #define NR_CPUS         2
-#define NO_FRAME        0u /* frame 0 is never allocated */
+#define NO_FRAME        0u         /* frame 0 is never allocated */
+#define ON_DEMAND       UINT32_MAX /* in the tree: the guest frame gets its frame when somebody looks at it */
 
 enum channel_state { CHANNEL_FREE, CHANNEL_UNBOUND, CHANNEL_INTERDOMAIN, CHANNEL_VIRQ };
 
@@ -102,6 +104,7 @@ struct domain {
     uint32_t shared_info;
     /* Other fields. */
     uint64_t max_gfn, gone_ns;
+    uint64_t pod_entries, pod_cache; /* on_demand.c */
     uint64_t paging_pool;
     uint32_t shadow_mb, tsc_mode;
     int32_t time_offset;
@@ -198,9 +201,15 @@ void frame_free(struct domain *d, uint32_t frame);
 void frames_free_all(struct domain *d);
 int gfn_set(struct domain *d, uint64_t gfn, uint32_t frame); /* 0 or -errno */
 uint32_t gfn_get(const struct domain *d, uint64_t gfn);
-uint32_t frame_of(const struct domain *d,
-                  uint64_t number); /* the frame that a toolstack maps by this number */
+uint32_t frame_of(struct domain *d, uint64_t number); /* the frame that a toolstack maps by this number */
 void *frames_map(void *addr, int prot, int flags, size_t count, const uint32_t *frames); /* lock not needed */
+
+/* on_demand.c. pod_mark and pod_populate take a guest frame; the latter returns its new frame. */
+int pod_mark(struct domain *d, uint64_t gfn); /* 0 or -errno */
+uint32_t pod_populate(struct domain *d, uint64_t gfn);
+void pod_free(struct domain *d);
+long pod_set_target(struct domain *d, xen_pod_target_t *target);
+long pod_get_target(const struct domain *d, xen_pod_target_t *target);
 
 /* channels.c: event channels; 0 or a port, or -errno */
 struct channel *channel_get(uint32_t domid, uint32_t port);

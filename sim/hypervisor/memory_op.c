@@ -7,10 +7,17 @@
 static long populate(struct domain *d, xen_memory_reservation_t *r, bool at_gfn)
 {
     uint64_t size = 1ull << r->extent_order;
+    bool on_demand = at_gfn && domain_is_hvm(d) && r->mem_flags & XENMEMF_populate_on_demand;
     unsigned long done;
     for (done = 0; done < r->nr_extents; done++) {
         xen_pfn_t gfn = at_gfn ? r->extent_start.p[done] : 0;
         uint32_t first;
+        if (on_demand) {
+            for (uint64_t i = 0; i < size; i++)
+                if (pod_mark(d, gfn + i))
+                    return done;
+            continue;
+        }
         if (d->tot_pages + size > d->max_pages || !(first = frames_alloc(d, size)))
             break;
         d->tot_pages += size;
@@ -31,6 +38,11 @@ static long decrease(struct domain *d, xen_memory_reservation_t *r)
     for (unsigned long done = 0; done < r->nr_extents; done++)
         for (uint64_t i = 0; i < 1ull << r->extent_order; i++) {
             uint64_t number = r->extent_start.p[done] + i;
+            if (domain_is_hvm(d) && gfn_get(d, number) == ON_DEMAND) {
+                gfn_set(d, number, NO_FRAME);
+                d->pod_entries--;
+                continue;
+            }
             uint32_t frame = frame_of(d, number);
             if (!frame)
                 return done;
@@ -70,7 +82,7 @@ static long add_to_physmap(const struct xen_add_to_physmap *a)
         frame = d->shared_info;
     else if (a->space == XENMAPSPACE_grant_table && a->idx < GRANT_FRAMES)
         frame = d->grant_frame[a->idx];
-    else if (a->space == XENMAPSPACE_gmfn && (frame = gfn_get(d, a->idx)))
+    else if (a->space == XENMAPSPACE_gmfn && (frame = frame_of(d, a->idx)))
         gfn_set(d, a->idx, NO_FRAME);
     return frame ? gfn_set(d, a->gpfn, frame) : -EINVAL;
 }
@@ -101,6 +113,11 @@ long do_memory_op(unsigned int cmd, void *arg)
     case XENMEM_remove_from_physmap:
         d = domain_get(((struct xen_remove_from_physmap *)arg)->domid);
         return d ? gfn_set(d, ((struct xen_remove_from_physmap *)arg)->gpfn, NO_FRAME) : -ESRCH;
+    case XENMEM_set_pod_target:
+    case XENMEM_get_pod_target:
+        if (!(d = domain_get(((xen_pod_target_t *)arg)->domid)))
+            return -ESRCH;
+        return cmd == XENMEM_set_pod_target ? pod_set_target(d, arg) : pod_get_target(d, arg);
     case XENMEM_set_memory_map: return domain_get(((struct xen_foreign_memory_map *)arg)->domid) ? 0 : -ESRCH;
     case XENMEM_maximum_ram_page: return machine->nr_frames;
     case XENMEM_get_sharing_freed_pages:

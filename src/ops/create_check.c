@@ -70,7 +70,7 @@ static int check_memory(libxl__ao *ao, const libxl_domain_config *config, libxl_
             ao, ERROR_INVAL, "d_config.b_info.max_memkb: %llu KiB is not between %llu and %llu",
             (unsigned long long)max, (unsigned long long)target, (unsigned long long)MOST_KB);
     build->target_kb = target & ~1023ull; /* the builder counts in MiB */
-    build->max_kb = max;
+    build->max_kb = max & ~1023ull;
     return 0;
 }
 

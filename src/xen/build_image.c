@@ -102,13 +102,15 @@ static int fill_memory(libxl__builder *b, struct xc_dom_image *dom)
 {
     const libxl__build *build = b->build;
     if (b->pvh) {
-        errno = libxl__build_pvh_memory(b->xch, dom, build->domid, build->target_kb, build->target_kb,
+        errno = libxl__build_pvh_memory(b->xch, dom, build->domid, build->target_kb, build->max_kb,
                                         build->config->b_info.max_vcpus);
         if (errno)
             return libxl__build_fail_errno(b->build, LIBXL__CALL_NEW_DOMAIN, "laying out the memory");
     }
+    /* A PV guest learns of its maximum from the memory map, and gets the pages of its target. */
+    const uint64_t mapped_kb = b->pvh ? build->max_kb : build->target_kb;
     errno = 0;
-    if (xc_dom_mem_init(dom, (unsigned)(build->target_kb / 1024)) || xc_dom_boot_mem_init(dom))
+    if (xc_dom_mem_init(dom, (unsigned)(mapped_kb / 1024)) || xc_dom_boot_mem_init(dom))
         return fail_memory(b);
     errno = 0;
     if (xc_dom_build_image(dom))

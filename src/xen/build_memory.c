@@ -5,7 +5,11 @@
  *
  * The map, as start_info gives it to the guest: RAM starts at 0 and goes up to the hole below 4 GiB, where a PC
  * has its devices. The hole has the pages that the guest shares with the toolstack, and the ACPI tables. The rest of the RAM
- * is above 4 GiB. A kernel finds its processors through the tables (ACPI 5.1: RSDP, XSDT, FADT, MADT, an empty DSDT).
+ * is above 4 GiB. The map covers the most memory that the guest may have. If that is more than its memory at the start,
+ * libxenguest populates it on demand: the hypervisor keeps the pages of the target in a pool and puts one at an address when the
+ * guest first touches it. A guest must give back the difference, by its balloon driver, before it has used up the pool.
+ *
+ * A kernel finds its processors through the tables (ACPI 5.1: RSDP, XSDT, FADT, MADT, an empty DSDT).
  */
 #include "build_parts.h"
 

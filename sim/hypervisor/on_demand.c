@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Memory of a guest that is populated on demand: its pages have no frame until somebody looks at them. The domain owns a pool of
+ * frames for them, which count as its memory.
+ *
+ * Owns: pod_entries (the pages without a frame) and pod_cache (the size of the pool) of each domain. The frames of the pool are
+ * only counted: machine->free_frames is without them. Lock: machine->lock.
+ */
+#include "machine.h"
+
+int pod_mark(struct domain *d, uint64_t gfn)
+{
+    int r = gfn_set(d, gfn, ON_DEMAND);
+    d->pod_entries += !r;
+    return r;
+}
+
+uint32_t pod_populate(struct domain *d, uint64_t gfn)
+{
+    if (!d->pod_cache)
+        return NO_FRAME; /* a real guest would be crashed */
+    machine->free_frames++;
+    uint32_t frame = frames_alloc(d, 1);
+    if (!frame || gfn_set(d, gfn, frame)) {
+        machine->free_frames--;
+        return NO_FRAME;
+    }
+    d->pod_cache--;
+    d->pod_entries--;
+    return frame;
+}
+
+static void resize(struct domain *d, uint64_t frames)
+{
+    machine->free_frames += d->pod_cache;
+    machine->free_frames -= frames;
+    d->tot_pages += frames - d->pod_cache;
+    d->pod_cache = frames;
+}
+
+void pod_free(struct domain *d)
+{
+    resize(d, 0);
+    d->pod_entries = 0;
+}
+
+long pod_set_target(struct domain *d, xen_pod_target_t *t)
+{
+    uint64_t populated = d->tot_pages - d->pod_cache;
+    /* A guest that has populated all its pages has no use for a pool; one that has none yet is being made. */
+    bool useful = d->pod_entries || !populated;
+    if (useful && t->target_pages > d->tot_pages) {
+        uint64_t frames = t->target_pages - populated;
+        if (populated && frames > d->pod_entries)
+            frames = d->pod_entries;
+        if (populated + frames > d->max_pages || frames > machine->free_frames + d->pod_cache)
+            return -ENOMEM;
+        resize(d, frames);
+    }
+    return pod_get_target(d, t);
+}
+
+long pod_get_target(const struct domain *d, xen_pod_target_t *t)
+{
+    t->tot_pages = d->tot_pages;
+    t->pod_cache_pages = d->pod_cache;
+    t->pod_entries = d->pod_entries;
+    return 0;
+}
