@@ -57,6 +57,8 @@ class Soak:
         self.faults: list[str] = []
         self.names = 0
         self.living: set[int] = set()
+        self.events: dict[tuple[int, object], int] = {}
+        """How far the events of each domain have come: 0 stopped, 1 dying, 2 gone."""
 
     def over(self) -> bool:
         return time.monotonic() >= self.end
@@ -124,7 +126,7 @@ class Soak:
     async def act(self, dom: aioxen.Domain) -> None:
         limit = self.random.uniform(0.05, 1.5)
         errors = (*GONE, *GIVEN_UP)
-        match self.random.randrange(7):
+        match self.random.randrange(9 if shutil.which("xl") else 7):
             case 0:
                 await self.attempt("shutdown", dom.shutdown(limit=limit), errors)
             case 1:
@@ -142,6 +144,11 @@ class Soak:
                 await self.some_time(0.1)
                 waiting.cancel()
                 await self.attempt("cancelled wait", waiting, errors)
+            case 7:
+                await self.xl("destroy", dom.domid)
+            case 8:
+                if await self.xl("pause", dom.domid):
+                    await self.attempt("unpause", dom.unpause(), GONE)
 
     async def keep_living(self, xen: aioxen.Context) -> None:
         while not self.over():
@@ -155,16 +162,21 @@ class Soak:
         )
         return await process.wait()
 
+    async def xl(self, what: str, *arguments: object) -> bool:
+        rc = await self.run("xl", what, *map(str, arguments))
+        self.counts[f"xl {what}" + ("" if rc == 0 else ": refused")] += 1
+        return rc == 0
+
     async def interfere(self) -> None:
-        """Has xl do something with a domain of ours."""
+        """Has xl do something with a domain of ours, at any moment of its life."""
         while not self.over():
-            await self.some_time(1)
-            what = self.random.choice(["list", "destroy", "destroy", "pause", "unpause", "domname"])
+            await self.some_time(2)
+            what = self.random.choice(["list", "destroy", "pause", "domname"])
             domid = self.random.choice(sorted(self.living) or [0])
-            if what != "list" and not domid:
-                continue
-            rc = await self.run("xl", what, *([] if what == "list" else [str(domid)]))
-            self.counts[f"xl {what}" + ("" if rc == 0 else ": refused")] += 1
+            if what == "list":
+                await self.xl("list")
+            elif domid:
+                await self.xl(what, domid)
 
     async def restart_xenconsoled(self) -> None:
         while not self.over():
@@ -199,8 +211,7 @@ class Soak:
 
     async def follow(self, xen: aioxen.Context) -> None:
         """Checks the order of each domain's events."""
-        order = ["DomainShutdown", "DomainDying", "DomainGone"]
-        last: dict[tuple[int, object], int] = {}
+        order, last = ["DomainShutdown", "DomainDying", "DomainGone"], self.events
         async for event in xen.events():
             name = type(event).__name__
             self.counts[name] += 1
@@ -211,9 +222,9 @@ class Soak:
             if place <= last.get(key, -1):
                 self.fault(f"{name} of domain {event.domid} after {order[last[key]]}")
             last[key] = place
-        for (domid, _), place in last.items():
-            if place == order.index("DomainDying"):
-                self.fault(f"no DomainGone of domain {domid}")
+
+    async def dying(self) -> set[tuple[int, object]]:
+        return {key for key, place in self.events.items() if place == 1}
 
     async def soak(self) -> None:
         async with aioxen.Context() as xen:
@@ -226,6 +237,7 @@ class Soak:
                 if shutil.which("xl"):
                     group.create_task(self.interfere())
             await self.settled("jobs", lambda: jobs(xen), 0)
+            await self.settled("domains without a DomainGone", self.dying, set())
             counters = xen.counters()
             self.counts["operations"] = counters.operations_started
             if counters.operations_started != counters.operations_completed:
