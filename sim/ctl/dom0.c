@@ -126,9 +126,13 @@ static pid_t start(char *const command[])
     const pid_t pid = fork();
     if (pid)
         return pid;
+    char log[sizeof world_dir + 32];
+    snprintf(log, sizeof log, "%s/log/%s", world_dir, command[0]);
     const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    for (int fd = 0; fd < 3; fd++)
-        dup2(null, fd);
+    const int out = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    dup2(null, 0);
+    dup2(out, 1);
+    dup2(out, 2);
     setsid();
     execvp(command[0], command);
     _exit(127);
@@ -166,11 +170,14 @@ void xenstored_start(int argc, char **argv)
         return;
     unsetenv("XENSTORED_PATH");
     unsetenv("XENSTORED_RUNDIR");
-    start_daemon(xenstored);
-    while (!xenstored_accepts() && --tries)
-        usleep(1000);
-    if (!tries || waitpid(start(init), &status, 0) < 0 || status)
+    /* It ends if the virtual interrupt of the one before is still bound: ports are released some time after a process's end. */
+    for (start_daemon(xenstored); !xenstored_accepts() && --tries; usleep(1000))
+        if (!is_running(pid_of("xenstored")))
+            start_daemon(xenstored);
+    if (!tries)
         fail("xenstored does not start");
+    if (waitpid(start(init), &status, 0) < 0 || status)
+        fail("xen-init-dom0 fails after the restart of xenstored: status %d", status);
     end("xenconsoled");
     start_daemon(xenconsoled);
 }

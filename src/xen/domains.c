@@ -277,6 +277,11 @@ static void look_now(libxl_ctx *ctx, void *user, bool failed)
     }
 }
 
+bool libxl__domains_in_use(const libxl_ctx *ctx)
+{
+    return has_users(&ctx->xen->domains);
+}
+
 void libxl__domains_unwatched(libxl_ctx *ctx)
 {
     if (has_users(&ctx->xen->domains))

@@ -129,6 +129,8 @@ void libxl__domains_lost(libxl_ctx *ctx);
 void libxl__domains_look(libxl_ctx *ctx);
 enum { LIBXL__DOMAINS_ATTEMPTS = 5 };
 
+/* Whether there is a follower or an observer. */
+bool libxl__domains_in_use(const libxl_ctx *ctx);
 /* The connection to xenstored is lost: plans a look, if there is a follower or an observer. */
 void libxl__domains_unwatched(libxl_ctx *ctx);
 

@@ -80,6 +80,8 @@ void libxl__xen_count(libxl_ctx *ctx, libxl_counters *out)
 {
     out->timers -= 2 + ctx->xen->kept_names.keeping;
     out->watches = ctx->xen->watches.count;
+    if (ctx->xen->transport->count)
+        ctx->xen->transport->count(ctx, out);
 }
 
 void libxl__xen_postfork(libxl_ctx *ctx)

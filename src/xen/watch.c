@@ -74,11 +74,16 @@ static void free_memory(libxl_ctx *ctx, libxl__watch *watch)
         free((char *)watch - ctx->xen->transport->watch_room);
 }
 
-void libxl__watch_free(libxl_ctx *ctx, libxl__watch *watch)
+void libxl__watch_leave(libxl_ctx *ctx, libxl__watch *watch)
 {
     libxl__watches *watches = &ctx->xen->watches;
     watches->slots[watch->slot] = watches->free;
     watches->free = free_slot(watch->slot);
+}
+
+void libxl__watch_free(libxl_ctx *ctx, libxl__watch *watch)
+{
+    libxl__watch_leave(ctx, watch);
     free_memory(ctx, watch);
 }
 

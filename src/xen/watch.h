@@ -39,6 +39,9 @@ typedef struct libxl__watches {
 /* Frees all watches. Called while the context is freed, after the transport has been closed. */
 void libxl__watches_close(libxl_ctx *ctx);
 
+/* Gives a watch up without freeing its memory, which the transport's thread uses and frees. Called while the context is freed. */
+void libxl__watch_leave(libxl_ctx *ctx, libxl__watch *watch);
+
 /*
  * Watches `path`, which is copied. `own`: the watch is the context's own: it is not counted, it may be added while the connection
  * to xenstored is down, and it is registered again, and fires, when the connection is up again. *watch_out is set before the first

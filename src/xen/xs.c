@@ -266,10 +266,10 @@ bool libxl__xs_take_back(libxl__xs_batch *batch)
 
 bool libxl__xs_advances(libxl__xs_batch *batch)
 {
+    const libxl_ctx *ctx = batch->ao->ctx;
     const uint32_t before = batch->ended_seen;
-    batch->ended_seen = batch->ao->ctx->xen->transactions.ended;
-    return ((batch->queued && !batch->start_answered) || batch->job.state == LIBXL__JOB_QUEUED) &&
-           batch->ended_seen != before;
+    batch->ended_seen = ctx->xen->transactions.ended;
+    return ctx->xen->transport->is_queued(ctx, batch) && batch->ended_seen != before;
 }
 
 bool libxl__xs_done(const libxl__xs_batch *batch)

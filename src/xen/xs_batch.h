@@ -4,7 +4,7 @@
  * operations use xs.h.
  *
  * A batch belongs to its operation until it is run, then to the transport until it has ended, then to the operation again.
- * The context's lock guards it. While a worker of xs_lib.c carries out the batch, only that worker uses it, without the lock.
+ * The context's lock guards it. While the thread of xs_caller.c carries out the batch, only that thread uses it, without the lock.
  */
 #ifndef LIBXL__XS_BATCH_H
 #define LIBXL__XS_BATCH_H
@@ -34,6 +34,29 @@ struct libxl__xs_request {
     STAILQ_ENTRY(libxl__xs_request) link;
 };
 
+typedef enum libxl__xs_call_kind {
+    LIBXL__XS_CONNECT,
+    LIBXL__XS_PING,
+    LIBXL__XS_BATCH,
+    LIBXL__XS_ADD,  /* a watch */
+    LIBXL__XS_DROP, /* a watch */
+} libxl__xs_call_kind;
+
+typedef enum libxl__xs_call_state {
+    LIBXL__XS_CALL_IDLE,
+    LIBXL__XS_CALL_QUEUED,
+    LIBXL__XS_CALL_RUNNING, /* or made, but not taken by the context yet */
+    LIBXL__XS_CALL_DONE
+} libxl__xs_call_state;
+
+/* A call of libxenstore; only xs_lib.c and xs_caller.c use it. The lock of xs_caller.c guards `state`. */
+typedef struct libxl__xs_call {
+    libxl__xs_call_kind kind;
+    libxl__xs_call_state state;
+    int errnoval; /* once it is done: 0, or why it has failed; ENOTCONN: the connection is lost */
+    STAILQ_ENTRY(libxl__xs_call) link;
+} libxl__xs_call;
+
 struct libxl__xs_batch {
     libxl__source
         source; /* must be first. Detached once the operation has freed the batch while it was running */
@@ -50,7 +73,7 @@ struct libxl__xs_batch {
     int rc;                 /* the first error */
     const char *message;    /* of this error, in gc */
     STAILQ_HEAD(, libxl__xs_request) requests;
-    libxl__job job; /* used by xs_lib.c only */
+    libxl__xs_call call; /* used by xs_lib.c only */
     /* The members from here to `transaction` are used by xs_wire.c only. */
     bool queued; /* it is in libxl__transactions.waiting */
     TAILQ_ENTRY(libxl__xs_batch) queue_link;

@@ -1,18 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The transport that calls libxenstore. It owns ctx->xen->lib: two libxenstore handles and the lane of the xenstore worker.
- * There are two handles because libxenstore starts a reading thread for a handle that has watches.
+ * The transport that calls libxenstore, on the thread of xs_caller.c. It owns ctx->xen->lib. The context's lock guards everything
+ * here; while the thread carries out a batch or registers a watch, only the thread uses that batch or watch.
  *
- * The lane has one worker, which makes all calls that block. While it carries out a batch or registers a watch, only the
- * worker uses that batch or watch, without the lock. The context's lock guards everything else.
- *
- * libxenstore's calls block and cannot be interrupted, and they ignore SIGPIPE in the whole process meanwhile. Therefore
- * xs_wire.c is the usual transport.
+ * A request that is stuck cannot be given up, so the requests behind it wait, and the connection is lost only when libxenstore
+ * says so. Therefore xs_wire.c is the usual transport.
  */
+#include "xs_caller.h"
 #include "xen.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,230 +17,211 @@
 #include <xenstore.h>
 
 struct libxl__xs_lib {
-    struct xs_handle *requests, *watches;
-    libxl__fd source;
-    libxl__lane lane;
+    libxl__xs_caller *caller;
+    libxl__fd done, events; /* calls are done; watches have fired */
 };
 
-/* The job of a watch lies in front of it, in the memory that .watch_room asks for. */
-static libxl__job *job_of(libxl__watch *watch)
+static libxl__xs_caller *caller_of(const libxl_ctx *ctx)
 {
-    return (libxl__job *)(void *)watch - 1;
+    return ctx->xen->lib->caller;
 }
 
-static libxl__watch *watch_of(libxl__job *job)
-{
-    return (libxl__watch *)(void *)(job + 1);
-}
-
-/* ---- work of the jobs: on the worker, without the lock */
-
-static bool set_perms(struct xs_handle *xs, xs_transaction_t transaction, const libxl__xs_batch *batch,
-                      const libxl__xs_request *request)
-{
-    const bool guests = request->perms == LIBXL__XS_GUESTS;
-    struct xs_permissions perms[2] = {{.id = guests ? batch->domid : 0, .perms = XS_PERM_NONE},
-                                      {.id = batch->domid, .perms = XS_PERM_READ}};
-    return xs_set_permissions(xs, transaction, request->path, perms,
-                              request->perms == LIBXL__XS_GUEST_READS ? 2 : 1);
-}
-
-/* Carries out a request. Returns false, with errno, if it fails. */
-static bool carry_out(struct xs_handle *xs, xs_transaction_t transaction, const libxl__xs_batch *batch,
-                      libxl__xs_request *request)
-{
-    unsigned length;
-    switch (request->kind) {
-    case LIBXL__XS_READ:
-    case LIBXL__XS_REQUIRE:
-        free(request->found);
-        request->found = xs_read(xs, transaction, request->path, &length);
-        if (!request->found && errno != ENOENT)
-            return false;
-        errno = ENOENT;
-        return request->kind == LIBXL__XS_READ || !libxl__xs_unmet(request);
-    case LIBXL__XS_WRITE:
-        return xs_write(xs, transaction, request->path, request->value, (unsigned)strlen(request->value));
-    case LIBXL__XS_PERMIT: return set_perms(xs, transaction, batch, request);
-    case LIBXL__XS_REMOVE: return xs_rm(xs, transaction, request->path) || errno == ENOENT;
-    case LIBXL__XS_INTRODUCE: return xs_introduce_domain(xs, batch->domid, request->gfn, request->port);
-    }
-    return false;
-}
-
-/* Carries out the requests up to the first that fails. */
-static void carry_out_all(struct xs_handle *xs, xs_transaction_t transaction, libxl__xs_batch *batch)
-{
-    libxl__xs_request *request;
-    STAILQ_FOREACH (request, &batch->requests, link)
-        if (!carry_out(xs, transaction, batch, request)) {
-            libxl__xs_failed(batch, request, errno);
-            return;
-        }
-}
-
-/* Carries out the batch as a transaction and repeats it while other clients interfere. */
-static void carry_out_transaction(struct xs_handle *xs, libxl__xs_batch *batch)
-{
-    for (;;) {
-        xs_transaction_t transaction = xs_transaction_start(xs);
-        if (transaction == XBT_NULL) {
-            libxl__xs_failed(batch, NULL, errno);
-            return;
-        }
-        carry_out_all(xs, transaction, batch);
-        if (xs_transaction_end(xs, transaction, batch->rc != 0) || batch->rc)
-            return;
-        if (errno != EAGAIN) { /* EAGAIN: another client has changed a node that the transaction has used */
-            libxl__xs_failed(batch, NULL, errno);
-            return;
-        }
-    }
-}
-
-static void batch_work(libxl_ctx *ctx, libxl__job *job)
-{
-    libxl__xs_batch *batch = LIBXL__CONTAINER(job, libxl__xs_batch, job);
-    struct xs_handle *xs = ctx->xen->lib->requests;
-    if (batch->mode == LIBXL__XS_TRANSACTION)
-        carry_out_transaction(xs, batch);
-    else
-        carry_out_all(xs, XBT_NULL, batch);
-}
-
-static void watch_work(libxl_ctx *ctx, libxl__job *job)
-{
-    libxl__watch *watch = watch_of(job);
-    watch->failed = !xs_watch(ctx->xen->lib->watches, watch->path, libxl__watch_token_of(watch).text);
-}
-
-static void unwatch_work(libxl_ctx *ctx, libxl__job *job)
-{
-    libxl__watch *watch = watch_of(job);
-    xs_unwatch(ctx->xen->lib->watches, watch->path, libxl__watch_token_of(watch).text);
-}
-
-/* ---- called on the worker when a job is done, with the lock */
-
-static void batch_done(libxl_ctx *ctx, libxl__job *job)
-{
-    ctx->xen->transactions.ended++;
-    libxl__xs_batch_ended(LIBXL__CONTAINER(job, libxl__xs_batch, job));
-    libxl__loop_look_again(ctx);
-}
-
-static void watch_done(libxl_ctx *ctx, libxl__job *job)
-{
-    libxl__watch *watch = watch_of(job);
-    libxl__watch_added(ctx, watch, !watch->failed);
-    libxl__loop_look_again(ctx);
-}
-
-static void unwatch_done(libxl_ctx *ctx, libxl__job *job)
-{
-    libxl__watch_free(ctx, watch_of(job));
-}
-
-/* ---- the transport */
-
-static int submit(libxl_ctx *ctx, libxl__job *job, void (*work)(libxl_ctx *, libxl__job *),
-                  void (*on_done)(libxl_ctx *, libxl__job *))
-{
-    job->work = work;
-    job->on_done = on_done;
-    return libxl__job_submit(&ctx->xen->lib->lane, NULL, job);
-}
-
-/* A worker is all that a batch needs here, whatever its length. */
-static int reserve(libxl_ctx *ctx, libxl__xs_batch *batch, uint32_t requests, size_t octets)
-{
-    (void)requests, (void)octets;
-    return libxl__lane_reserve(batch->ao, &ctx->xen->lib->lane);
-}
-
-static void release(libxl_ctx *ctx, libxl__xs_batch *batch)
-{
-    (void)batch;
-    libxl__lane_release(&ctx->xen->lib->lane);
-}
-
-static int run(libxl_ctx *ctx, libxl__xs_batch *batch)
-{
-    return submit(ctx, &batch->job, batch_work, batch_done);
-}
-
-static bool withdraw(libxl_ctx *ctx, libxl__xs_batch *batch)
-{
-    (void)ctx;
-    return libxl__job_withdraw(&batch->job);
-}
+/* ---- watches */
 
 static int add_watch(libxl_ctx *ctx, libxl__watch *watch)
 {
-    return submit(ctx, job_of(watch), watch_work, watch_done);
+    if (libxl__xs_link_is_down(ctx))
+        return ERROR_NO_XENSTORE;
+    libxl__xs_caller_queue(caller_of(ctx), libxl__xs_call_of(watch), LIBXL__XS_ADD);
+    return 0;
 }
 
 static void remove_watch(libxl_ctx *ctx, libxl__watch *watch)
 {
-    libxl__job *job = job_of(watch);
-    if (libxl__job_withdraw(job))
+    libxl__xs_call *call = libxl__xs_call_of(watch);
+    if (libxl__xs_caller_withdraw(caller_of(ctx), call)) {
         libxl__watch_free(ctx, watch);
-    else if (job->state == LIBXL__JOB_DONE && submit(ctx, job, unwatch_work, unwatch_done))
-        libxl__watch_free(ctx, watch); /* its events are ignored from now on */
-    /* else the worker is registering it: libxl__watch_added calls this function again */
+        return;
+    }
+    switch (libxl__xs_caller_state(caller_of(ctx), call)) {
+    case LIBXL__XS_CALL_RUNNING: return; /* watch_done calls this again */
+    case LIBXL__XS_CALL_DONE:
+        if (watch->sent && !libxl__xs_link_is_down(ctx)) {
+            libxl__xs_caller_queue(caller_of(ctx), call,
+                                   LIBXL__XS_DROP); /* its events are ignored from now on */
+            return;
+        }
+        break;
+    default: break;
+    }
+    libxl__watch_free(ctx, watch);
 }
+
+/* ---- calls that have been made */
 
 static void watch_fired(libxl_ctx *ctx, libxl__fd *source, uint32_t revents)
 {
     (void)source, (void)revents;
     char **event;
-    while ((event = xs_check_watch(ctx->xen->lib->watches))) {
+    errno = 0;
+    while ((event = xs_check_watch(libxl__xs_caller_watches(caller_of(ctx))))) {
         libxl__watch_event(ctx, event[XS_WATCH_TOKEN]);
         free(event);
+        errno = 0;
+    }
+    if (errno != EAGAIN)
+        libxl__xs_link_lost(ctx, errno ? errno : EPIPE);
+}
+
+static void connected(libxl_ctx *ctx, int error)
+{
+    struct libxl__xs_lib *lib = ctx->xen->lib;
+    if (ctx->xen->link.state != LIBXL__XS_PROVING)
+        return; /* too late: the next attempt connects anew */
+    if (!error && libxl__fd_register(ctx, &lib->events, xs_fileno(libxl__xs_caller_watches(lib->caller)),
+                                     EPOLLIN, watch_fired))
+        error = ENOMEM;
+    if (error) {
+        libxl__xs_link_lost(ctx, error);
+        return;
+    }
+    libxl__fd_mark_internal(ctx, &lib->events);
+    libxl__xs_link_proved(ctx);
+}
+
+static void batch_done(libxl_ctx *ctx, libxl__xs_batch *batch)
+{
+    ctx->xen->transactions.ended++;
+    libxl__xs_batch_ended(batch);
+}
+
+/* A watch that could not be registered because the connection is lost is registered again, or its user has been told. */
+static void watch_done(libxl_ctx *ctx, libxl__watch *watch, int error)
+{
+    if (!watch->callback || error != ENOTCONN)
+        libxl__watch_added(ctx, watch, !error);
+}
+
+static void call_done(libxl_ctx *ctx, libxl__xs_call *call)
+{
+    const libxl__xs_call_kind kind = call->kind;
+    const int error = call->errnoval;
+    if (kind != LIBXL__XS_CONNECT && error == ENOTCONN && libxl__xs_link_is_up(ctx))
+        libxl__xs_link_lost(ctx, error);
+    switch (kind) {
+    case LIBXL__XS_CONNECT: connected(ctx, error); break;
+    case LIBXL__XS_PING: break;
+    case LIBXL__XS_BATCH: batch_done(ctx, LIBXL__CONTAINER(call, libxl__xs_batch, call)); break;
+    case LIBXL__XS_ADD: watch_done(ctx, libxl__watch_of_call(call), error); break;
+    case LIBXL__XS_DROP: libxl__watch_free(ctx, libxl__watch_of_call(call)); break;
+    }
+}
+
+static void receive(libxl_ctx *ctx)
+{
+    libxl__xs_call *call;
+    while ((call = libxl__xs_caller_take(caller_of(ctx))))
+        call_done(ctx, call);
+}
+
+/* libxenstore does not say that a connection is lost on which no request is made. Without watches that does not matter. */
+static void ping(libxl_ctx *ctx)
+{
+    if (ctx->xen->watches.count || libxl__domains_in_use(ctx))
+        libxl__xs_caller_ping(caller_of(ctx));
+}
+
+static void calls_done(libxl_ctx *ctx, libxl__fd *source, uint32_t revents)
+{
+    (void)source, (void)revents;
+    receive(ctx);
+}
+
+/* ---- batches */
+
+/* The thread is all that a batch needs, whatever its length. */
+static int reserve(libxl_ctx *ctx, libxl__xs_batch *batch, uint32_t requests, size_t octets)
+{
+    (void)ctx, (void)batch, (void)requests, (void)octets;
+    return 0;
+}
+
+static void release(libxl_ctx *ctx, libxl__xs_batch *batch)
+{
+    (void)ctx, (void)batch;
+}
+
+static int run(libxl_ctx *ctx, libxl__xs_batch *batch)
+{
+    if (libxl__xs_link_is_down(ctx))
+        return ERROR_NO_XENSTORE;
+    libxl__xs_caller_queue(caller_of(ctx), &batch->call, LIBXL__XS_BATCH);
+    return 0;
+}
+
+static bool is_queued(const libxl_ctx *ctx, const libxl__xs_batch *batch)
+{
+    return libxl__xs_caller_state(caller_of(ctx), &batch->call) == LIBXL__XS_CALL_QUEUED;
+}
+
+static bool withdraw(libxl_ctx *ctx, libxl__xs_batch *batch)
+{
+    return libxl__xs_caller_withdraw(caller_of(ctx), &batch->call);
+}
+
+/* ---- connecting, opening and closing */
+
+static int connect_lib(libxl_ctx *ctx)
+{
+    snprintf(ctx->xen->link.address, sizeof(ctx->xen->link.address), "by libxenstore");
+    libxl__xs_caller_connect(caller_of(ctx));
+    return 0;
+}
+
+/* Ends a call that will not be made, because the connection is lost. watch.c deals with watches that were to be added. */
+static void call_off(libxl_ctx *ctx, libxl__xs_call *call)
+{
+    libxl__xs_batch *batch = LIBXL__CONTAINER(call, libxl__xs_batch, call);
+    if (call->kind == LIBXL__XS_BATCH) {
+        libxl__xs_failed(batch, NULL, ENOTCONN);
+        batch_done(ctx, batch);
+    } else if (call->kind == LIBXL__XS_DROP) {
+        libxl__watch_free(ctx, libxl__watch_of_call(call));
     }
 }
 
 static void disconnect_lib(libxl_ctx *ctx)
 {
-    struct libxl__xs_lib *lib = ctx->xen->lib;
-    libxl__fd_deregister(ctx, &lib->source);
-    if (lib->watches)
-        xs_close(lib->watches);
-    if (lib->requests)
-        xs_close(lib->requests);
-    lib->watches = lib->requests = NULL;
-}
-
-/* Nothing is ever to be received: connect_lib proves the connection at once. */
-static void receive_lib(libxl_ctx *ctx)
-{
-    (void)ctx;
-}
-
-static int connect_lib(libxl_ctx *ctx)
-{
-    struct libxl__xs_lib *lib = ctx->xen->lib;
-    snprintf(ctx->xen->link.address, sizeof(ctx->xen->link.address), "by libxenstore");
-    lib->requests = xs_open(0);
-    lib->watches = lib->requests ? xs_open(0) : NULL;
-    int error = lib->watches ? 0 : errno;
-    const int fd = error ? -1 : xs_fileno(lib->watches);
-    if (!error && fd < 0)
-        error = errno;
-    if (!error && libxl__fd_register(ctx, &lib->source, fd, EPOLLIN, watch_fired))
-        error = ENOMEM;
-    if (error) {
-        disconnect_lib(ctx);
-        return error;
+    struct libxl__xs_calls calls = STAILQ_HEAD_INITIALIZER(calls);
+    libxl__xs_call *call;
+    libxl__fd_deregister(ctx, &ctx->xen->lib->events);
+    libxl__xs_caller_withdraw_all(caller_of(ctx), &calls);
+    while ((call = STAILQ_FIRST(&calls))) {
+        STAILQ_REMOVE_HEAD(&calls, link);
+        call_off(ctx, call);
     }
-    fcntl(fd, F_SETFD, FD_CLOEXEC);
-    libxl__xs_link_proved(ctx);
-    return 0;
+}
+
+/* The batches that are left belong to no operation any more. */
+static void left_behind(libxl_ctx *ctx, libxl__xs_call *call)
+{
+    if (call->kind == LIBXL__XS_ADD || call->kind == LIBXL__XS_DROP)
+        libxl__watch_leave(ctx, libxl__watch_of_call(call));
 }
 
 static void close_lib(libxl_ctx *ctx)
 {
-    free(ctx->xen->lib);
+    struct libxl__xs_lib *lib = ctx->xen->lib;
+    struct libxl__xs_calls calls = STAILQ_HEAD_INITIALIZER(calls);
+    libxl__xs_call *call;
+    libxl__fd_deregister(ctx, &lib->done);
+    libxl__xs_caller_stop(ctx, lib->caller, left_behind, &calls);
+    while ((call = STAILQ_FIRST(&calls))) {
+        STAILQ_REMOVE_HEAD(&calls, link);
+        if (call->kind == LIBXL__XS_BATCH) /* libxl__watches_close frees the watches */
+            libxl__xs_batch_ended(LIBXL__CONTAINER(call, libxl__xs_batch, call));
+    }
+    free(lib);
     ctx->xen->lib = NULL;
 }
 
@@ -252,27 +230,44 @@ static int open_lib(libxl_ctx *ctx)
     struct libxl__xs_lib *lib = ctx->xen->lib = calloc(1, sizeof(*lib));
     if (!lib)
         return libxl__refuse(ERROR_NOMEM, NULL);
-    libxl__lane_open(ctx, &lib->lane, "xl-xenstore", 1, false); /* one worker keeps batches in order */
-    return 0;
+    int rc = libxl__xs_caller_start(&lib->caller);
+    if (!rc) {
+        rc = libxl__fd_register(ctx, &lib->done, libxl__xs_caller_fd(lib->caller), EPOLLIN, calls_done);
+        if (!rc)
+            return 0;
+        close_lib(ctx);
+        return rc;
+    }
+    free(lib);
+    ctx->xen->lib = NULL;
+    return rc;
+}
+
+static void count(libxl_ctx *ctx, libxl_counters *out)
+{
+    out->threads++;
+    out->jobs += libxl__xs_caller_unfinished(caller_of(ctx));
 }
 
 static void postfork(libxl_ctx *ctx)
 {
-    xs_daemon_destroy_postfork(ctx->xen->lib->watches);
-    xs_daemon_destroy_postfork(ctx->xen->lib->requests);
+    libxl__xs_caller_postfork(caller_of(ctx));
 }
 
 const libxl__xs_transport libxl__xs_lib = {
-    .watch_room = sizeof(libxl__job),
+    .watch_room = sizeof(libxl__xs_call),
     .open = open_lib,
     .close = close_lib,
     .connect = connect_lib,
-    .receive = receive_lib,
+    .ping = ping,
+    .receive = receive,
     .disconnect = disconnect_lib,
+    .count = count,
     .postfork = postfork,
     .reserve = reserve,
     .release = release,
     .run = run,
+    .is_queued = is_queued,
     .withdraw = withdraw,
     .add_watch = add_watch,
     .remove_watch = remove_watch,

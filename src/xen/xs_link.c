@@ -15,6 +15,7 @@
 #define ROOM_DELAY  LIBXL__MILLISECONDS(5)  /* until the next attempt while the backlog is full */
 #define FIRST_DELAY LIBXL__MILLISECONDS(10) /* until the first attempt to connect again; doubled at each */
 #define LAST_DELAY  LIBXL__SECONDS(1)
+#define PING_DELAY  LIBXL__SECONDS(1)
 #define NEVER       (UINT64_MAX / 2)
 
 static libxl__timer_callback timer_expired;
@@ -64,6 +65,15 @@ static int connect_now(libxl_ctx *ctx)
     return link->waits_for_room ? 0 : error;
 }
 
+/* While the connection is up, the timer serves those transports that do not notice its loss. */
+static void keep_up(libxl_ctx *ctx, bool now)
+{
+    void (*const ping)(libxl_ctx *) = ctx->xen->transport->ping;
+    plan(ctx, ping ? PING_DELAY : NEVER);
+    if (ping && now)
+        ping(ctx);
+}
+
 static int attempt(libxl_ctx *ctx)
 {
     libxl__xs_link *link = &ctx->xen->link;
@@ -79,8 +89,10 @@ static void timer_expired(libxl_ctx *ctx, libxl__timer *timer)
     if (link->state == LIBXL__XS_PROVING)
         ctx->xen->transport->receive(
             ctx); /* the answer may be there; the application may have been busy for a second */
-    if (link->state == LIBXL__XS_UP)
+    if (link->state == LIBXL__XS_UP) {
+        keep_up(ctx, true);
         return;
+    }
     if (link->state == LIBXL__XS_PROVING && libxl__now() >= link->give_up) {
         libxl__xs_link_lost(ctx, ETIMEDOUT);
         return;
@@ -98,6 +110,7 @@ void libxl__xs_link_lost(libxl_ctx *ctx, int errnoval)
     if (link->state == LIBXL__XS_UP)
         libxl__log(ctx, XTL_ERROR, errnoval, "the connection to xenstored, %s, is lost", link->address);
     link->waits_for_room = false;
+    link->errnoval = errnoval;
     retry_later(ctx);
     ctx->xen->transport->disconnect(ctx);
     libxl__kept_names_forget(ctx);
@@ -112,7 +125,7 @@ void libxl__xs_link_proved(libxl_ctx *ctx)
     if (link->state != LIBXL__XS_PROVING)
         return;
     enter(ctx, LIBXL__XS_UP);
-    plan(ctx, NEVER);
+    keep_up(ctx, false);
     link->delay = FIRST_DELAY;
     libxl__watches_restore(ctx);
     if (link->was_up) {
@@ -161,21 +174,22 @@ int libxl__xs_link_open(libxl_ctx *ctx, bool wait)
     if (rc)
         return libxl__refuse(rc, NULL);
     libxl__ctx_lock(ctx);
-    const int error = attempt(ctx);
+    int error = attempt(ctx);
     link->refused = error;
     if (error)
         enter(ctx, LIBXL__XS_DOWN);
     else if (wait)
         rc = wait_for_proof(ctx);
-    const bool answered = !wait || link->state == LIBXL__XS_UP;
+    if (!error && wait && link->state == LIBXL__XS_DOWN)
+        error = link->errnoval;
     libxl__ctx_unlock(ctx);
     errno = error;
+    if (error == ETIMEDOUT)
+        return libxl__refuse(ERROR_NO_XENSTORE, "xenstored, %s, does not answer", link->address);
     if (error)
         return libxl__refuse(libxl__errno_rc(LIBXL__CALL_REACH_STORE, error),
                              "connecting to xenstored, %s: %m", link->address);
-    if (rc || answered)
-        return libxl__refuse(rc, NULL);
-    return libxl__refuse(ERROR_NO_XENSTORE, "xenstored, %s, does not answer", link->address);
+    return libxl__refuse(rc, NULL);
 }
 
 void libxl__xs_link_close(libxl_ctx *ctx)

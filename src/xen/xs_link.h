@@ -38,6 +38,7 @@ typedef struct libxl__xs_link {
     libxl__xs_link_state state;
     bool was_up;           /* it has been up since the context was made */
     bool refused;          /* the first attempt has failed at once: there is no xenstored */
+    int errnoval;          /* why the connection was lost last, or could not be made */
     bool waits_for_room;   /* PROVING: xenstored's backlog is full, so it is not connected yet */
     uint64_t give_up;      /* PROVING: ns, monotonic: until when xenstored may answer */
     uint64_t delay;        /* DOWN: ns until the next attempt */

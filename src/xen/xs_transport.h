@@ -41,6 +41,11 @@ typedef struct libxl__xs_transport {
      * leaves nothing connected.
      */
     int (*connect)(libxl_ctx *ctx);
+    /*
+     * With the context locked, once a second while the connection is up. Asks xenstored something if only a request can find
+     * that the connection is lost. NULL: the transport notices by itself.
+     */
+    void (*ping)(libxl_ctx *ctx);
     /* With the context locked. Handles the answers that have arrived. */
     void (*receive)(libxl_ctx *ctx);
     /*
@@ -48,6 +53,8 @@ typedef struct libxl__xs_transport {
      * with ENOTCONN, which frees those whose operation has freed them.
      */
     void (*disconnect)(libxl_ctx *ctx);
+    /* With the context locked. Adds the transport's threads and jobs; NULL: it has none. */
+    void (*count)(libxl_ctx *ctx, libxl_counters *out);
     /* Closes the child's copies of the descriptors. Called in the child of a fork. */
     void (*postfork)(libxl_ctx *ctx);
     /*
@@ -62,6 +69,8 @@ typedef struct libxl__xs_transport {
      * After an error it does not. Errors: NOMEM, FAIL, NO_XENSTORE.
      */
     int (*run)(libxl_ctx *ctx, libxl__xs_batch *batch);
+    /* With the context locked. Whether a batch that was run has not started. */
+    bool (*is_queued)(const libxl_ctx *ctx, const libxl__xs_batch *batch);
     /* With the context locked. Withdraws a batch that is only queued. Returns false if the batch has started; it will end by itself then. */
     bool (*withdraw)(libxl_ctx *ctx, libxl__xs_batch *batch);
     /* With the context locked. Registers a watch. The transport calls libxl__watch_added when xenstored has answered. Errors: as for `run`. */

@@ -279,6 +279,12 @@ static void release(libxl_ctx *ctx, libxl__xs_batch *batch)
     libxl__wire_release(ctx, batch->reserved, batch->reserved_octets);
 }
 
+static bool is_queued(const libxl_ctx *ctx, const libxl__xs_batch *batch)
+{
+    (void)ctx;
+    return batch->queued && !batch->start_answered;
+}
+
 static bool withdraw(libxl_ctx *ctx, libxl__xs_batch *batch)
 {
     if (!batch->queued)
@@ -348,6 +354,7 @@ const libxl__xs_transport libxl__xs_wire = {
     .reserve = reserve,
     .release = release,
     .run = run,
+    .is_queued = is_queued,
     .withdraw = withdraw,
     .add_watch = add_watch,
     .remove_watch = remove_watch,

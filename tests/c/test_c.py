@@ -36,7 +36,8 @@ UNDER = shlex.split(os.environ.get("AIOXEN_TEST_UNDER", ""))
 WIRE, LIBXENSTORE = 0, 1
 WAYS = [(program, WIRE) for program in PROGRAMS]
 if SIMULATED:
-    WAYS += [(name, LIBXENSTORE) for name in ("abort", "contract", "disk_eject", "domains", "sim/faults")]
+    ON_LIBXENSTORE = ["abort", "contract", "disk_eject", "domains", "sim/faults", "unit/xenstored_lost"]
+    WAYS += [(name, LIBXENSTORE) for name in ON_LIBXENSTORE]
 
 
 def launch(program: str, way: int, *arguments: str) -> "subprocess.CompletedProcess[str]":

@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Owns: the thread that calls libxenstore, its two handles, and the queues of calls. A call lies in its batch or watch, which
+ * belongs to the thread while the call is running, and to the context otherwise.
+ *
+ * Locks: `lock` guards the queues. It is taken with the context's lock held, never the other way round. The thread holds it
+ * only to take and to return calls.
+ *
+ * There are two handles because libxenstore starts a reading thread for a handle that has watches. libxenstore ignores SIGPIPE
+ * in the whole process while it writes.
+ */
+#include "xs_caller.h"
+#include "xen.h"
+
+#include <assert.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <xenstore.h>
+
+#define STOP_LIMIT LIBXL__SECONDS(1)
+
+struct libxl__xs_caller {
+    pthread_mutex_t lock;         /* guards the members up to `abandoned` */
+    pthread_cond_t changed;       /* signalled when a call is queued, and at `quit` and `ended` */
+    struct libxl__xs_calls queue; /* to be made */
+    struct libxl__xs_calls done;  /* made; for the context to take */
+    libxl__xs_call *running;      /* NULL: none */
+    uint32_t queued;
+    libxl__xs_call connecting, pinging;
+    bool quit;      /* the thread is to end */
+    bool ended;     /* the thread has closed the handles, and uses the caller no more */
+    bool abandoned; /* the context is gone: the thread frees everything */
+    int fd;
+    pthread_t thread;
+    struct xs_handle *requests, *watches; /* the thread's; see libxl__xs_caller_watches */
+};
+
+/* ---- calls: on the thread, without a lock */
+
+static bool set_perms(struct xs_handle *xs, xs_transaction_t transaction, const libxl__xs_batch *batch,
+                      const libxl__xs_request *request)
+{
+    const bool guests = request->perms == LIBXL__XS_GUESTS;
+    struct xs_permissions perms[2] = {{.id = guests ? batch->domid : 0, .perms = XS_PERM_NONE},
+                                      {.id = batch->domid, .perms = XS_PERM_READ}};
+    return xs_set_permissions(xs, transaction, request->path, perms,
+                              request->perms == LIBXL__XS_GUEST_READS ? 2 : 1);
+}
+
+/* Carries out a request. Returns false, with errno, if it fails. */
+static bool carry_out(struct xs_handle *xs, xs_transaction_t transaction, const libxl__xs_batch *batch,
+                      libxl__xs_request *request)
+{
+    unsigned length;
+    switch (request->kind) {
+    case LIBXL__XS_READ:
+    case LIBXL__XS_REQUIRE:
+        free(request->found);
+        request->found = xs_read(xs, transaction, request->path, &length);
+        if (!request->found && errno != ENOENT)
+            return false;
+        errno = ENOENT;
+        return request->kind == LIBXL__XS_READ || !libxl__xs_unmet(request);
+    case LIBXL__XS_WRITE:
+        return xs_write(xs, transaction, request->path, request->value, (unsigned)strlen(request->value));
+    case LIBXL__XS_PERMIT: return set_perms(xs, transaction, batch, request);
+    case LIBXL__XS_REMOVE: return xs_rm(xs, transaction, request->path) || errno == ENOENT;
+    case LIBXL__XS_INTRODUCE: return xs_introduce_domain(xs, batch->domid, request->gfn, request->port);
+    }
+    return false;
+}
+
+/* The errno of a failed call. ENOTCONN: the connection is lost; libxenstore closes its descriptor at the first error of it. */
+static int errno_of_call(void)
+{
+    static const int lost[] = {EPIPE, EBADF, ECONNRESET, EIO, ENOTCONN};
+    for (size_t i = 0; i < sizeof(lost) / sizeof(*lost); i++)
+        if (errno == lost[i])
+            return ENOTCONN;
+    return errno;
+}
+
+/* Carries out the requests up to the first that fails. Returns 0 or its errno. */
+static int carry_out_all(struct xs_handle *xs, xs_transaction_t transaction, libxl__xs_batch *batch)
+{
+    libxl__xs_request *request;
+    STAILQ_FOREACH (request, &batch->requests, link)
+        if (!carry_out(xs, transaction, batch, request)) {
+            const int error = errno_of_call();
+            libxl__xs_failed(batch, request, error);
+            return error;
+        }
+    return 0;
+}
+
+/* Carries out the batch as a transaction and repeats it while other clients interfere. */
+static int carry_out_transaction(struct xs_handle *xs, libxl__xs_batch *batch)
+{
+    for (;;) {
+        const xs_transaction_t transaction = xs_transaction_start(xs);
+        int error = transaction == XBT_NULL ? errno_of_call() : carry_out_all(xs, transaction, batch);
+        if (transaction != XBT_NULL && !xs_transaction_end(xs, transaction, error != 0) && !error)
+            error = errno_of_call();
+        if (error == EAGAIN &&
+            !batch->rc) /* another client has changed a node that the transaction has used */
+            continue;
+        if (error)
+            libxl__xs_failed(batch, NULL, error);
+        return error;
+    }
+}
+
+static int make_batch(struct libxl__xs_caller *caller, libxl__xs_batch *batch)
+{
+    return batch->mode == LIBXL__XS_TRANSACTION ? carry_out_transaction(caller->requests, batch)
+                                                : carry_out_all(caller->requests, XBT_NULL, batch);
+}
+
+static void close_handles(struct libxl__xs_caller *caller)
+{
+    if (caller->watches)
+        xs_close(caller->watches);
+    if (caller->requests)
+        xs_close(caller->requests);
+    caller->watches = caller->requests = NULL;
+}
+
+/* Connects anew, and has xenstored answer a request. Returns 0 or an errno. */
+static int make_connect(struct libxl__xs_caller *caller)
+{
+    unsigned length;
+    close_handles(caller);
+    errno = 0;
+    caller->requests = xs_open(0);
+    caller->watches = caller->requests ? xs_open(0) : NULL;
+    const int fd = caller->watches ? xs_fileno(caller->watches) : -1;
+    char *answer = fd < 0 ? NULL : xs_read(caller->requests, XBT_NULL, "/", &length);
+    const int error = errno ? errno : EIO;
+    if (fd >= 0)
+        fcntl(fd, F_SETFD, FD_CLOEXEC);
+    if (!answer)
+        close_handles(caller);
+    free(answer);
+    return answer ? 0 : error;
+}
+
+static int make_ping(struct libxl__xs_caller *caller)
+{
+    unsigned length;
+    char *first = xs_read(caller->requests, XBT_NULL, "/", &length);
+    char *second = first ? xs_read(caller->watches, XBT_NULL, "/", &length) : NULL;
+    const int error = second ? 0 : errno_of_call();
+    free(first);
+    free(second);
+    return error;
+}
+
+static int make_call(struct libxl__xs_caller *caller, libxl__xs_call *call)
+{
+    const libxl__watch *watch = libxl__watch_of_call(call);
+    bool ok = false;
+    switch (call->kind) {
+    case LIBXL__XS_CONNECT: return make_connect(caller);
+    case LIBXL__XS_PING: return make_ping(caller);
+    case LIBXL__XS_BATCH: return make_batch(caller, LIBXL__CONTAINER(call, libxl__xs_batch, call));
+    case LIBXL__XS_ADD: ok = xs_watch(caller->watches, watch->path, libxl__watch_token_of(watch).text); break;
+    case LIBXL__XS_DROP:
+        ok = xs_unwatch(caller->watches, watch->path, libxl__watch_token_of(watch).text);
+        break;
+    }
+    return ok ? 0 : errno_of_call();
+}
+
+/* ---- the thread */
+
+static void free_caller(struct libxl__xs_caller *caller)
+{
+    close(caller->fd);
+    pthread_cond_destroy(&caller->changed);
+    pthread_mutex_destroy(&caller->lock);
+    free(caller);
+}
+
+/* Frees what lies around a call whose context is gone. */
+static void free_orphan(libxl__xs_call *call)
+{
+    if (call->kind == LIBXL__XS_BATCH)
+        libxl__xs_batch_ended(LIBXL__CONTAINER(call, libxl__xs_batch, call));
+    else if (call->kind == LIBXL__XS_ADD || call->kind == LIBXL__XS_DROP)
+        free(call);
+}
+
+/* Waits for a call. Returns NULL if the thread is to end. */
+static libxl__xs_call *next_call(struct libxl__xs_caller *caller)
+{
+    while (STAILQ_EMPTY(&caller->queue) && !caller->quit)
+        pthread_cond_wait(&caller->changed, &caller->lock);
+    if (caller->quit)
+        return NULL;
+    libxl__xs_call *call = caller->running = STAILQ_FIRST(&caller->queue);
+    STAILQ_REMOVE_HEAD(&caller->queue, link);
+    caller->queued--;
+    call->state = LIBXL__XS_CALL_RUNNING;
+    return call;
+}
+
+static void return_call(struct libxl__xs_caller *caller, libxl__xs_call *call, int error)
+{
+    caller->running = NULL;
+    if (caller->abandoned) {
+        free_orphan(call);
+        return;
+    }
+    call->errnoval = error;
+    STAILQ_INSERT_TAIL(&caller->done, call, link);
+    eventfd_write(caller->fd, 1);
+}
+
+static void *make_calls(void *argument)
+{
+    struct libxl__xs_caller *caller = argument;
+    libxl__xs_call *call;
+    pthread_setname_np(pthread_self(), "xl-xenstore");
+    pthread_mutex_lock(&caller->lock);
+    while ((call = next_call(caller))) {
+        pthread_mutex_unlock(&caller->lock);
+        const int error = make_call(caller, call);
+        pthread_mutex_lock(&caller->lock);
+        return_call(caller, call, error);
+    }
+    pthread_mutex_unlock(&caller->lock);
+    close_handles(caller);
+    pthread_mutex_lock(&caller->lock);
+    const bool abandoned = caller->abandoned;
+    caller->ended = true;
+    pthread_cond_signal(&caller->changed);
+    pthread_mutex_unlock(&caller->lock);
+    if (abandoned)
+        free_caller(caller);
+    return NULL;
+}
+
+/* ---- starting and stopping */
+
+/*
+ * xs_close cancels its reading thread, and glibc loads this library then. If no descriptor is free it ends the process. A library
+ * that is loaded already is found without a descriptor.
+ */
+static int load_what_cancelling_needs(void)
+{
+    if (dlopen("libgcc_s.so.1", RTLD_NOW | RTLD_NODELETE))
+        return 0;
+    return libxl__refuse(ERROR_FAIL, "loading what libxenstore needs: %s", dlerror());
+}
+
+/* The thread blocks all signals, so that the application's signal handlers run only on the application's threads. */
+static int start_thread(struct libxl__xs_caller *caller)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    errno = pthread_create(&caller->thread, NULL, make_calls, caller);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return errno ? libxl__refuse(ERROR_FAIL, "starting a worker thread: %m") : 0;
+}
+
+int libxl__xs_caller_start(struct libxl__xs_caller **caller_out)
+{
+    int rc = load_what_cancelling_needs();
+    struct libxl__xs_caller *caller = rc ? NULL : calloc(1, sizeof(*caller));
+    if (!caller)
+        return rc ? rc : libxl__refuse(ERROR_NOMEM, NULL);
+    pthread_mutex_init(&caller->lock, NULL);
+    pthread_cond_init(&caller->changed, NULL);
+    STAILQ_INIT(&caller->queue);
+    STAILQ_INIT(&caller->done);
+    caller->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    rc = caller->fd < 0 ? libxl__refuse(ERROR_FAIL, "eventfd: %m") : start_thread(caller);
+    if (rc)
+        free_caller(caller);
+    else
+        *caller_out = caller;
+    return rc;
+}
+
+/* Waits until the thread has ended, STOP_LIMIT at most. Called with the lock. */
+static void wait_for_end(struct libxl__xs_caller *caller)
+{
+    const uint64_t end = libxl__now() + STOP_LIMIT;
+    const struct timespec until = {.tv_sec = (time_t)(end / LIBXL__SECONDS(1)),
+                                   .tv_nsec = (long)(end % LIBXL__SECONDS(1))};
+    caller->quit = true;
+    pthread_cond_signal(&caller->changed);
+    while (!caller->ended &&
+           !pthread_cond_clockwait(&caller->changed, &caller->lock, CLOCK_MONOTONIC, &until))
+        ;
+}
+
+void libxl__xs_caller_stop(libxl_ctx *ctx, struct libxl__xs_caller *caller,
+                           void (*left_behind)(libxl_ctx *ctx, libxl__xs_call *call),
+                           struct libxl__xs_calls *out)
+{
+    const pthread_t thread = caller->thread;
+    pthread_mutex_lock(&caller->lock);
+    wait_for_end(caller);
+    const bool ended = caller->ended;
+    caller->abandoned = !ended;
+    if (caller->running)
+        left_behind(ctx, caller->running);
+    STAILQ_CONCAT(out, &caller->done);
+    pthread_mutex_unlock(&caller->lock); /* an abandoned caller may be freed from here on */
+    if (ended) {
+        pthread_join(thread, NULL);
+        free_caller(caller);
+    } else {
+        pthread_detach(thread);
+    }
+}
+
+/* ---- the context's side */
+
+int libxl__xs_caller_fd(const struct libxl__xs_caller *caller)
+{
+    return caller->fd;
+}
+
+struct xs_handle *libxl__xs_caller_watches(const struct libxl__xs_caller *caller)
+{
+    return caller->watches;
+}
+
+void libxl__xs_caller_queue(struct libxl__xs_caller *caller, libxl__xs_call *call, libxl__xs_call_kind kind)
+{
+    pthread_mutex_lock(&caller->lock);
+    assert(call->state == LIBXL__XS_CALL_IDLE || call->state == LIBXL__XS_CALL_DONE);
+    call->kind = kind;
+    call->state = LIBXL__XS_CALL_QUEUED;
+    STAILQ_INSERT_TAIL(&caller->queue, call, link);
+    caller->queued++;
+    pthread_cond_signal(&caller->changed);
+    pthread_mutex_unlock(&caller->lock);
+}
+
+bool libxl__xs_caller_withdraw(struct libxl__xs_caller *caller, libxl__xs_call *call)
+{
+    pthread_mutex_lock(&caller->lock);
+    const bool queued = call->state == LIBXL__XS_CALL_QUEUED;
+    if (queued) {
+        STAILQ_REMOVE(&caller->queue, call, libxl__xs_call, link);
+        caller->queued--;
+        call->state = LIBXL__XS_CALL_IDLE;
+    }
+    pthread_mutex_unlock(&caller->lock);
+    return queued;
+}
+
+void libxl__xs_caller_withdraw_all(struct libxl__xs_caller *caller, struct libxl__xs_calls *out)
+{
+    libxl__xs_call *call;
+    pthread_mutex_lock(&caller->lock);
+    STAILQ_FOREACH (call, &caller->queue, link)
+        call->state = LIBXL__XS_CALL_IDLE;
+    STAILQ_CONCAT(out, &caller->queue);
+    caller->queued = 0;
+    pthread_mutex_unlock(&caller->lock);
+}
+
+libxl__xs_call *libxl__xs_caller_take(struct libxl__xs_caller *caller)
+{
+    eventfd_t count;
+    pthread_mutex_lock(&caller->lock);
+    libxl__xs_call *call = STAILQ_FIRST(&caller->done);
+    if (call) {
+        STAILQ_REMOVE_HEAD(&caller->done, link);
+        call->state = LIBXL__XS_CALL_DONE;
+    } else {
+        (void)eventfd_read(caller->fd, &count);
+    }
+    pthread_mutex_unlock(&caller->lock);
+    return call;
+}
+
+static void queue_own(struct libxl__xs_caller *caller, libxl__xs_call *call, libxl__xs_call_kind kind)
+{
+    const libxl__xs_call_state state = libxl__xs_caller_state(caller, call);
+    if (state == LIBXL__XS_CALL_IDLE || state == LIBXL__XS_CALL_DONE)
+        libxl__xs_caller_queue(caller, call, kind);
+}
+
+void libxl__xs_caller_connect(struct libxl__xs_caller *caller)
+{
+    queue_own(caller, &caller->connecting, LIBXL__XS_CONNECT);
+}
+
+void libxl__xs_caller_ping(struct libxl__xs_caller *caller)
+{
+    queue_own(caller, &caller->pinging, LIBXL__XS_PING);
+}
+
+libxl__xs_call_state libxl__xs_caller_state(struct libxl__xs_caller *caller, const libxl__xs_call *call)
+{
+    pthread_mutex_lock(&caller->lock);
+    const libxl__xs_call_state state = call->state;
+    pthread_mutex_unlock(&caller->lock);
+    return state;
+}
+
+uint32_t libxl__xs_caller_unfinished(struct libxl__xs_caller *caller)
+{
+    pthread_mutex_lock(&caller->lock);
+    const uint32_t unfinished = caller->queued + (caller->running != NULL);
+    pthread_mutex_unlock(&caller->lock);
+    return unfinished;
+}
+
+void libxl__xs_caller_postfork(struct libxl__xs_caller *caller)
+{
+    if (caller->watches)
+        xs_daemon_destroy_postfork(caller->watches);
+    if (caller->requests)
+        xs_daemon_destroy_postfork(caller->requests);
+    close(caller->fd);
+}
