@@ -15,7 +15,8 @@ typedef struct create {
     libxl__nested teardown; /* reserved before the domain is made */
     libxl__build build;
     libxl__domain_source domain;
-    libxl__await console; /* started before xenconsoled is told of the domain */
+    libxl__admission admission; /* to be introduced and served by xenconsoled */
+    libxl__await console;       /* started before xenconsoled is told of the domain */
     libxl__xs_batch *nodes;
 } domain_create_new_state;
 
@@ -170,6 +171,7 @@ static void build_stop(libxl__ao *ao, struct create *s)
 
 static int build_undo(libxl__ao *ao, struct create *s)
 {
+    libxl__source_stop(ao->ctx, &s->admission.source);
     if (!s->build.made)
         return 0;
     if (!s->teardown.started) {
@@ -178,6 +180,22 @@ static int build_undo(libxl__ao *ao, struct create *s)
         libxl__teardown_start(&s->teardown, s->build.domid, &s->build.uuid);
     }
     return libxl__teardown_poll(ao, &s->teardown);
+}
+
+/* ---- admission: few domains at a time wait for xenconsoled */
+
+static int admission_poll(libxl__ao *ao, struct create *s)
+{
+    const int rc = check_domain(ao, s);
+    if (rc)
+        return rc;
+    return s->admission.granted ? 0 : LIBXL__AO_WAIT;
+}
+
+static int admission_start(libxl__ao *ao, struct create *s)
+{
+    libxl__admission_ask(ao, &ao->ctx->xen->console_admissions, &s->admission);
+    return admission_poll(ao, s);
 }
 
 /* ---- introduce: the nodes are written, and xenstored is told of the domain */
@@ -228,6 +246,19 @@ static int introduce_undo(libxl__ao *ao, struct create *s)
 
 /* ---- console: xenconsoled serves the console once it has written the terminal's name */
 
+/*
+ * xenconsoled serves one domain after the other. It could not have served those that were introduced later before it has
+ * served this one, so their limit starts anew.
+ */
+static void end_admission(libxl__ao *ao, struct create *s)
+{
+    for (libxl__admission *later = libxl__admission_next(&s->admission); later;
+         later = libxl__admission_next(later))
+        if (!later->source.ao->phase.undoing && !later->source.ao->phase.stopping)
+            libxl__phase_extend(later->source.ao);
+    libxl__source_stop(ao->ctx, &s->admission.source);
+}
+
 static int console_poll(libxl__ao *ao, struct create *s)
 {
     int rc = check_domain(ao, s);
@@ -235,6 +266,7 @@ static int console_poll(libxl__ao *ao, struct create *s)
         rc = reason_of(ao, s, libxl__await_step(ao, &s->console));
     if (rc)
         return rc;
+    end_admission(ao, s);
     libxl__domain_create_new_args *args = libxl__ao_args(ao);
     libxl__ao_progress(ao, LIBXL_EVENT_TYPE_DOMAIN_CREATE_CONSOLE_AVAILABLE);
     *args->out.domid = s->build.domid;

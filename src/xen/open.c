@@ -9,6 +9,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/*
+ * The most domains that wait for xenconsoled at a time. It looks at all domains for each one that it is told of, so it falls
+ * behind where hundreds are introduced at once.
+ */
+enum { CONSOLES_AT_ONCE = 32 };
+
 static int open_transport(libxl_ctx *ctx, const libxl__xs_transport *transport)
 {
     const int rc = transport->open(ctx);
@@ -50,6 +56,7 @@ int libxl__xen_open(libxl_ctx *ctx, unsigned flags)
     if (!ctx->xen)
         return libxl__refuse(ERROR_NOMEM, NULL);
     libxl__build_open(ctx);
+    libxl__admissions_open(&ctx->xen->console_admissions, CONSOLES_AT_ONCE);
     libxl__hv_destroy_open(ctx);
     int rc = libxl__domains_open(ctx);
     if (!rc)

@@ -19,6 +19,7 @@
 #include "libxl_internal.h"
 #include "kept_names.h"
 #include "names.h"
+#include "admission.h"
 #include "watch.h"
 #include "xs.h"
 #include "xs_link.h"
@@ -40,7 +41,8 @@ struct libxl__xen {
     libxl__domains domains;
     libxl__kept_names kept_names;
     libxl__evtchns evtchns;
-    libxl_version_info *version; /* lent by libxl_get_version_info; NULL until it is called */
+    libxl__admissions console_admissions; /* of the creations whose domains xenconsoled is to serve */
+    libxl_version_info *version;          /* lent by libxl_get_version_info; NULL until it is called */
 };
 
 /*

@@ -3,6 +3,7 @@
 #include "harness.h"
 #include "simulation.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { CONSOLE_MS = 10000, LAST_MOMENT_MS = 1000, UNHURRIED_MS = 5000 };
@@ -96,10 +97,78 @@ static void creations_stopped_at_any_moment_leave_nothing(scene *s)
     assert_true(stopped > WAVES * EACH / 4);
 }
 
+/* The number of creations in a phase. */
+static int in_phase(libxl_ctx *ctx, const char *phase)
+{
+    int count, found = 0;
+    libxl_operation_info *list = libxl_ao_list(ctx, &count);
+    for (int i = 0; i < count; i++)
+        found += strcmp(list[i].operation, "domain_create_new") == 0 && strcmp(list[i].phase, phase) == 0;
+    libxl_operation_info_list_free(list, count);
+    return found;
+}
+
+static void wait_until_in_phase(scene *s, const char *phase, int count)
+{
+    for (uint64_t end = now_ms() + scaled_ms(9000); in_phase(s->ctx, phase) != count && now_ms() < end;)
+        pump(s, 5);
+    assert_int_equal(in_phase(s->ctx, phase), count);
+}
+
+/* Few domains at a time wait for xenconsoled. Those behind them have no limit. */
+static void a_creation_waits_for_its_admission(scene *s)
+{
+    enum { AT_ONCE = 32, WAITING = 8, GUESTS = AT_ONCE + WAITING };
+    op *ops[GUESTS];
+    libxl_domid domids[GUESTS];
+    simulate("xenconsoled stop");
+    for (int i = 0; i < GUESTS; i++) {
+        libxl_domain_config config = guest_config("b");
+        ops[i] = START(s, libxl_domain_create_new, s->ctx, &config, &domids[i], how, NULL);
+        libxl_domain_config_dispose(&config);
+    }
+    wait_until_in_phase(s, "admission", WAITING);
+    wait_until_in_phase(s, "console", AT_ONCE);
+    assert_int_equal(libxl_ao_abort(s->ctx, &ops[GUESTS - 1]->how), 0);
+    assert_int_equal(op_result(ops[GUESTS - 1]), ERROR_ABORTED);
+    simulate("xenconsoled cont");
+    for (int i = 0; i < GUESTS - 1; i++) {
+        assert_int_equal(op_result(ops[i]), 0);
+        destroy(s, domids[i]);
+    }
+}
+
+/* The test plays xenconsoled, and serves a domain every six seconds. */
+static void the_limit_starts_anew_for_those_behind(scene *s)
+{
+    enum { GUESTS = 3, SLOW_MS = 6000 };
+    op *ops[GUESTS];
+    libxl_domid domids[GUESTS], first = guest(s, "b", false) + 1;
+    char path[64];
+    simulate("xenconsoled stop");
+    for (int i = 0; i < GUESTS; i++) {
+        libxl_domain_config config = guest_config("b");
+        ops[i] = START(s, libxl_domain_create_new, s->ctx, &config, &domids[i], how, NULL);
+        libxl_domain_config_dispose(&config);
+        wait_until_in_phase(s, "console", i + 1);
+    }
+    for (unsigned i = 0; i < GUESTS; i++) {
+        pump_for(s, SLOW_MS);
+        snprintf(path, sizeof(path), "/local/domain/%u/console/tty", first + i);
+        fixture_write(path, "/dev/null");
+        assert_int_equal(op_result(ops[i]), 0);
+    }
+    simulate("xenconsoled cont");
+    for (int i = -1; i < GUESTS; i++)
+        destroy(s, i < 0 ? first - 1 : domids[i]);
+}
+
 static const body bodies[] = {
     BODY(a_missing_console_is_reported, ALONE | SLOW),
     BODY(a_creation_without_console_can_be_stopped, ASYNCHRONOUS | ALONE | SLOW),
     BODY(creations_stopped_at_any_moment_leave_nothing, ASYNCHRONOUS | ALONE | SLOW),
+    BODY(a_creation_waits_for_its_admission, ASYNCHRONOUS | ALONE | SLOW),
+    BODY(the_limit_starts_anew_for_those_behind, RUNS_ONCE),
 };
 
 HARNESS_MAIN(bodies)

@@ -148,6 +148,12 @@ static int inject(struct run *r, libxl__ao *ao)
     }
 }
 
+/* A single creation is admitted at once. tests/c/sim/creations.c has more than are admitted. */
+static bool waits(const libxl__phase *phase)
+{
+    return phase->poll && strcmp(phase->name, "admission") != 0;
+}
+
 static int on_moment(libxl__ao *ao, libxl__phase_moment moment, void *user)
 {
     struct run *r = user;
@@ -165,8 +171,8 @@ static int on_moment(libxl__ao *ao, libxl__phase_moment moment, void *user)
         return 0;
     if (r->fault == FAIL_TO_UNDO)
         return moment == LIBXL__PHASE_BEFORE_START && r->phase < last ? ERROR_FAIL : 0;
-    const bool waits = phase->poll && r->fault != FAIL_AT_START;
-    return moment == (waits ? LIBXL__PHASE_WAITING : LIBXL__PHASE_BEFORE_START) ? inject(r, ao) : 0;
+    const bool while_waiting = waits(phase) && r->fault != FAIL_AT_START;
+    return moment == (while_waiting ? LIBXL__PHASE_WAITING : LIBXL__PHASE_BEFORE_START) ? inject(r, ao) : 0;
 }
 
 /* Whether this fault can occur in this phase. */
@@ -176,7 +182,7 @@ static bool is_point(const libxl__ao_class *cls, unsigned index, enum fault faul
     switch (fault) {
     case PHASE_LIMIT: return phase->limit_ms;
     /* A phase that has to be stopped before it is left fails by itself only, when what it waits for has ended. */
-    case FAIL_WHILE_WAITING: return phase->poll && !phase->stop;
+    case FAIL_WHILE_WAITING: return waits(phase) && !phase->stop;
     case FAIL_TO_UNDO: return phase->undo && index + 1u < cls->phases->count;
     default: return true;
     }
