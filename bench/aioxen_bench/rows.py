@@ -105,6 +105,15 @@ def deaths() -> Iterator[Line]:
         yield both(6, what, "ms", "ms", "deaths {n}", goal, floor=floor, n=size, quick=20, size=size)
 
 
+def waits() -> Iterator[Line]:
+    for size in 10_000, 100_000:
+        what = f"{size:,} operations wait for one domain, which stops: "
+        few: dict[str, Any] = {"n": size, "quick": 10, "once": True}
+        yield replace(Line(6, what + "until all have ended", "ms", "ms", "aioxen/waits {n}"), **few)
+        longest = Line(6, what + "the longest call", "ms", "longest", "aioxen/waits {n}", goal=at_most(5))
+        yield replace(longest, **few)
+
+
 def pending() -> Iterator[Line]:
     for way, words, goal in (
         ("stops", "waits for a guest to stop", at_most(512)),
@@ -266,6 +275,7 @@ LINES: list[Line] = [
     *queue("random", at_most(0.05, of="peer")),
     *queue("own", AHEAD),
     *deaths(),
+    *waits(),
     *crowd(),
     *pending(),
     *threads(),

@@ -490,7 +490,8 @@ void libxl__aos_open(libxl_ctx *ctx)
     TAILQ_INIT(&aos->live);
     TAILQ_INIT(&aos->runnable);
     aos->index = aos->first_index;
-    aos->index_size = sizeof(aos->first_index) / sizeof(aos->first_index[0]);
+    aos->index_size = aos->index_room = sizeof(aos->first_index) / sizeof(aos->first_index[0]);
+    aos->index_mask = aos->index_size - 1;
 }
 
 void libxl__aos_close(libxl_ctx *ctx)

@@ -126,7 +126,8 @@ struct libxl__ao {
             libxl__gc gc;
             TAILQ_ENTRY(libxl__ao) live_link;
             TAILQ_ENTRY(libxl__ao) run_link;
-            LIST_ENTRY(libxl__ao) index_link;
+            libxl__ao *index_next;                /* in the index: see ao_record.c */
+            libxl__ao *index_newer, *index_older; /* the ring of operations with this `how` */
         };
         struct {                      /* valid from then on */
             libxl_event event;        /* the completion event, if there is one */
@@ -141,7 +142,6 @@ struct libxl__ao {
 #define LIBXL__AO_ALIGN(size) (((size) + 7) & ~(size_t)7)
 
 TAILQ_HEAD(libxl__ao_list, libxl__ao);
-LIST_HEAD(libxl__ao_bucket, libxl__ao);
 
 enum {
     LIBXL__AO_RECORD_STEP = 32, /* records of neighbouring size classes differ by so many octets */
@@ -152,9 +152,11 @@ enum {
 typedef struct libxl__aos {
     struct libxl__ao_list live;     /* in progress */
     struct libxl__ao_list runnable; /* to be run by libxl__aos_run */
-    struct libxl__ao_bucket *index; /* a hash table of the operations that notify the application, by `how` */
+    libxl__ao **index;              /* a hash table of the operations that notify the application, by `how` */
     uint32_t index_size, indexed;   /* buckets; operations in them */
-    struct libxl__ao_bucket first_index[16];
+    uint32_t index_room;            /* buckets for which the array has room */
+    uint32_t index_mask;            /* a power of 2 minus 1, not below index_size - 1 */
+    libxl__ao *first_index[16];
     struct libxl__ao_records {
         struct libxl__ao_record *first;
         uint32_t count;

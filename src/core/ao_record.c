@@ -86,35 +86,72 @@ void libxl__ao_record_put(libxl_ctx *ctx, libxl__ao *ao)
 
 /* ---- the index */
 
-static struct libxl__ao_bucket *bucket_of(libxl__aos *aos, const libxl_asyncop_how *how)
+/*
+ * A bucket is a list of the oldest operations of different `how`s. The operations with the same `how` are a ring, in order of
+ * age. So adding, removing and finding cost the same, whatever the number of operations with this `how` is.
+ *
+ * The table grows by one bucket at a time (linear hashing), because moving all operations at once takes long: bucket N is
+ * split from bucket N minus the largest power of 2 that is not above N.
+ */
+
+static libxl__ao **bucket_of(libxl__aos *aos, const libxl_asyncop_how *how)
 {
     uint64_t key = how->u.for_event ^ (uintptr_t)how->callback;
     key *= 0x9E3779B97F4A7C15ull; /* 2^64 / golden ratio: spreads neighbours */
-    return &aos->index[(key >> 32) & (aos->index_size - 1)];
+    uint32_t bucket = (uint32_t)(key >> 32) & aos->index_mask;
+    if (bucket >= aos->index_size)
+        bucket &= aos->index_mask >> 1;
+    return &aos->index[bucket];
+}
+
+/* Returns the link of a bucket that points to the oldest operation with this `how`, or the bucket's last link, which is NULL. */
+static libxl__ao **oldest(libxl_ctx *ctx, const libxl_asyncop_how *how)
+{
+    libxl__ao **link = bucket_of(&ctx->aos, how);
+    for (; *link; link = &(*link)->index_next) {
+        ctx->loop.steps++;
+        if ((*link)->how.callback == how->callback && (*link)->how.u.for_event == how->u.for_event)
+            break;
+    }
+    return link;
+}
+
+/* Returns whether the array has room for one more bucket. */
+static bool make_index_room(libxl__aos *aos)
+{
+    if (aos->index_size < aos->index_room)
+        return true;
+    libxl__ao **before = aos->index == aos->first_index ? NULL : aos->index;
+    libxl__ao **larger = realloc(before, 2 * (size_t)aos->index_room * sizeof(*larger));
+    if (!larger)
+        return false;
+    if (!before)
+        memcpy(larger, aos->first_index, sizeof(aos->first_index));
+    aos->index = larger;
+    aos->index_room *= 2;
+    return true;
 }
 
 static void grow_index(libxl__aos *aos)
 {
-    uint32_t old_size = aos->index_size;
-    struct libxl__ao_bucket *old = aos->index, *larger = calloc(4 * (size_t)old_size, sizeof(*larger));
-    if (!larger)
-        return; /* the old table still works, with longer buckets */
-    aos->index = larger;
-    aos->index_size = 4 * old_size;
-    for (uint32_t i = 0; i < old_size; i++) {
-        libxl__ao *ao;
-        struct libxl__ao_bucket oldest_first = LIST_HEAD_INITIALIZER(oldest_first);
-        while ((ao = LIST_FIRST(&old[i]))) {
-            LIST_REMOVE(ao, index_link);
-            LIST_INSERT_HEAD(&oldest_first, ao, index_link);
+    if (!make_index_room(aos))
+        return; /* the table still works, with longer buckets */
+    if (aos->index_size > aos->index_mask)
+        aos->index_mask = 2 * aos->index_mask + 1;
+    libxl__ao **link = &aos->index[aos->index_size & aos->index_mask >> 1],
+              **split = &aos->index[aos->index_size];
+    *split = NULL;
+    aos->index_size++;
+    while (*link) {
+        libxl__ao *ao = *link;
+        if (bucket_of(aos, &ao->how) != split) {
+            link = &ao->index_next;
+            continue;
         }
-        while ((ao = LIST_FIRST(&oldest_first))) {
-            LIST_REMOVE(ao, index_link);
-            LIST_INSERT_HEAD(bucket_of(aos, &ao->how), ao, index_link);
-        }
+        *link = ao->index_next;
+        ao->index_next = *split;
+        *split = ao;
     }
-    if (old != aos->first_index)
-        free(old);
 }
 
 void libxl__ao_index_add(libxl__ao *ao)
@@ -122,7 +159,17 @@ void libxl__ao_index_add(libxl__ao *ao)
     libxl__aos *aos = &ao->ctx->aos;
     if (aos->indexed >= aos->index_size)
         grow_index(aos);
-    LIST_INSERT_HEAD(bucket_of(aos, &ao->how), ao, index_link);
+    libxl__ao **link = oldest(ao->ctx, &ao->how), *first = *link;
+    if (first) {
+        ao->index_newer = first;
+        ao->index_older = first->index_older;
+        first->index_older->index_newer = ao;
+        first->index_older = ao;
+    } else {
+        ao->index_newer = ao->index_older = ao;
+        ao->index_next = NULL;
+        *link = ao;
+    }
     ao->indexed = true;
     aos->indexed++;
 }
@@ -131,18 +178,25 @@ void libxl__ao_index_remove(libxl__ao *ao)
 {
     if (!ao->indexed)
         return;
-    LIST_REMOVE(ao, index_link);
+    libxl__ao **link = oldest(ao->ctx, &ao->how);
+    if (*link == ao) {
+        libxl__ao *next = ao->index_next;
+        if (ao->index_newer != ao) {
+            *link = ao->index_newer;
+            ao->index_newer->index_next = next;
+        } else {
+            *link = next;
+        }
+    }
+    ao->index_older->index_newer = ao->index_newer;
+    ao->index_newer->index_older = ao->index_older;
     ao->indexed = false;
     ao->ctx->aos.indexed--;
 }
 
 libxl__ao *libxl__ao_index_find(libxl_ctx *ctx, const libxl_asyncop_how *how)
 {
-    libxl__ao *ao, *oldest = NULL; /* the last in the bucket, because new ones are inserted at its head */
-    LIST_FOREACH (ao, bucket_of(&ctx->aos, how), index_link)
-        if (ao->how.callback == how->callback && ao->how.u.for_event == how->u.for_event)
-            oldest = ao;
-    return oldest;
+    return *oldest(ctx, how);
 }
 
 void libxl__ao_records_free(libxl_ctx *ctx)

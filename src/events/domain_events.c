@@ -39,7 +39,7 @@ static void report(libxl_ctx *ctx, const libxl__domain_follower *follower, libxl
         libxl__event_missed(ctx, type);
         return;
     }
-    event->domuuid = follower->uuid;
+    event->domuuid = follower->domain->uuid;
     if (type == LIBXL_EVENT_TYPE_DOMAIN_SHUTDOWN)
         event->u.domain_shutdown.shutdown_reason = follower->code;
     libxl__event_fits_record(event, type == LIBXL_EVENT_TYPE_DOMAIN_SHUTDOWN ? follower->code : 0);
@@ -80,6 +80,7 @@ static int follow(libxl_ctx *ctx, struct libxl__evgen *evgen, const xc_domaininf
     if (!followed)
         return ERROR_NOMEM;
     followed->evgen = evgen;
+    followed->follower.observer = evgen->domid == LIBXL_DOMID_ALL ? &evgen->observer : NULL;
     int rc = libxl__domain_follow(ctx, &followed->follower, info, phase_changed);
     if (rc)
         free(followed);
@@ -89,12 +90,6 @@ static int follow(libxl_ctx *ctx, struct libxl__evgen *evgen, const xc_domaininf
 }
 
 /* ---- a generator for all domains */
-
-static bool follows(const libxl__domain_observer *observer, const libxl__domain_follower *follower)
-{
-    return follower->callback == phase_changed &&
-           &((const struct followed *)follower)->evgen->observer == observer;
-}
 
 static void domain_appeared(libxl_ctx *ctx, libxl__domain_observer *observer, const xc_domaininfo_t *info)
 {
@@ -115,7 +110,7 @@ static void unfollow_all(libxl_ctx *ctx, struct libxl__evgen *evgen)
 static int follow_all(libxl_ctx *ctx, struct libxl__evgen *evgen)
 {
     const xc_domaininfo_t *list;
-    evgen->observer = (libxl__domain_observer){.follows = follows, .appeared = domain_appeared};
+    evgen->observer = (libxl__domain_observer){.appeared = domain_appeared};
     int rc = libxl__domains_observe(ctx, &evgen->observer);
     if (rc)
         return libxl__refuse(rc, NULL);

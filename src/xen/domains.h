@@ -11,55 +11,12 @@
 #ifndef LIBXL__DOMAINS_H
 #define LIBXL__DOMAINS_H
 
-#include <xenctrl.h>
-
-#include "ao.h"
+#include "followed.h"
 #include "timer.h"
 #include "watch.h"
 
-typedef enum libxl__domain_phase {
-    LIBXL__DOMAIN_RUNNING, /* or paused, or being built */
-    LIBXL__DOMAIN_SHUTDOWN,
-    LIBXL__DOMAIN_DYING,
-    LIBXL__DOMAIN_GONE,
-} libxl__domain_phase;
-
-typedef struct libxl__domain_follower libxl__domain_follower;
-
-/* Called with the context locked, when the domain has changed its phase: to a later one, or from SHUTDOWN back to RUNNING. */
-typedef void libxl__domain_callback(libxl_ctx *ctx, libxl__domain_follower *follower);
-
-/* Embed this in the user's state; zero-initialise it. libxl__domain_follow sets it up. */
-struct libxl__domain_follower {
-    uint32_t domid;
-    libxl_uuid uuid; /* if another domain has the domid, this one is gone */
-    libxl__domain_callback *callback;
-    STAILQ_ENTRY(libxl__domain_follower) changed_link;
-    libxl__domain_phase phase : 8;
-    bool was_shutdown : 1; /* the domain was shut down at the last look; stays set while it is dying */
-    bool changed : 1;      /* it is in libxl__domains.changed: its callback will be called */
-    bool follows : 1;      /* it is followed: it has a slot */
-    uint8_t code;          /* the guest's reason for its shutdown: any number */
-};
-
-/*
- * A followed domain, as a look compares it with the hypervisor's list. The slots are one array, which is fast to scan. A look
- * accesses the follower itself only if its domain has changed.
- */
-typedef struct libxl__domain_slot {
-    libxl_uuid uuid; /* a copy of the follower's, like domid */
-    uint32_t domid;
-    /* The flags of the hypervisor that determine the phase, at the last look. Before the first look: 0, or UINT32_MAX, which
-     * differs from all flags. */
-    uint32_t flags;
-    libxl__domain_follower *follower;
-} libxl__domain_slot;
-
 /* An observer is called for each new domain. Embed this; it stays valid until libxl__domains_unobserve. */
-typedef struct libxl__domain_observer libxl__domain_observer;
 struct libxl__domain_observer {
-    /* With the context locked. Whether this follower belongs to the observer. */
-    bool (*follows)(const libxl__domain_observer *observer, const libxl__domain_follower *follower);
     /* Called with the context locked, at a look for each listed domain, except domain 0, that none of the observer's followers follows. The
      * observer should follow the domain; otherwise this is called for it again at the next look. */
     void (*appeared)(libxl_ctx *ctx, libxl__domain_observer *observer, const xc_domaininfo_t *info);
@@ -75,15 +32,15 @@ struct libxl__domains_listener {
 };
 
 typedef struct libxl__domains {
-    libxl__domain_slot *slots; /* of the followers, in order of domid */
-    uint32_t count, room;
-    uint32_t reserved; /* slots for domains that will be followed */
-    uint32_t dying;    /* followers whose domain is dying */
-    STAILQ_HEAD(, libxl__domain_follower) changed;
+    libxl__followed_domains followed;
+    uint32_t next;     /* the domid from which the present look goes on */
+    bool looking : 1;  /* a look is in progress */
+    bool repeated : 1; /* another look was asked for meanwhile */
+    bool resting : 1;  /* no look is planned, because no domain is followed: `again` does not expire */
+    uint32_t observer_count;
     libxl__watch *released, *introduced; /* @releaseDomain, @introduceDomain; NULL until the first use */
     libxl__timer again; /* expires at the next look; always started, so that a restart needs no memory */
     uint64_t interval;  /* until the next look while a domain is dying */
-    bool resting;       /* no look is planned, because no domain is followed: `again` does not expire */
     LIST_HEAD(, libxl__domain_observer) observers;
     LIST_HEAD(, libxl__domains_listener) listeners;
     uint32_t failures; /* looks in a row for which the list could not be fetched */
@@ -94,7 +51,7 @@ typedef struct libxl__domains {
 
 /* Prepares an empty list. Called while the context is made. Errors, with a message: NOMEM, FAIL. */
 int libxl__domains_open(libxl_ctx *ctx);
-/* Frees the slots. Called while the context is freed. */
+/* Frees the table. Called while the context is freed. */
 void libxl__domains_close(libxl_ctx *ctx);
 
 /*
@@ -122,7 +79,7 @@ void libxl__domains_unlisten(libxl_ctx *ctx, libxl__domains_listener *listener);
 void libxl__domains_lost(libxl_ctx *ctx);
 
 /*
- * Takes a look and calls followers and observers. If the list cannot be fetched, further attempts follow at growing intervals.
+ * Takes a look and calls followers and observers; continues it in the next turns of the loop if that takes long. If the list cannot be fetched, further attempts follow at growing intervals.
  * After LIBXL__DOMAINS_ATTEMPTS failures in a row the listeners are told, and libxl__domain_source_check fails until the list
  * can be fetched again. The first failure, this point, and the end of the failures are logged.
  */
@@ -141,7 +98,7 @@ void libxl__domains_look_soon(libxl_ctx *ctx);
 typedef struct libxl__domain_source {
     libxl__source source;
     libxl__domain_follower follower;
-    bool reserved; /* a slot is reserved for it */
+    bool reserved; /* a place is reserved for it */
 } libxl__domain_source;
 
 /* Reserves what libxl__domain_source_start needs, so that this does not fail. Errors: NOMEM, FAIL, recorded in ao. */

@@ -317,7 +317,7 @@ static void following_needs_no_connection(scene *s)
     assert_int_equal(xenstored_run(ctx, fill_with_one, LIBXL__XS_ONE_BY_ONE, NULL), 0);
     libxl__ctx_lock(ctx);
     xenstored_hang_up(&x);
-    libxl__domain_observer observer = {.follows = NULL};
+    libxl__domain_observer observer = {.appeared = NULL};
     assert_int_equal(libxl__domains_observe(ctx, &observer), 0);
     assert_true(libxl__xs_link_is_down(ctx));
     assert_non_null(ctx->xen->domains.released);
