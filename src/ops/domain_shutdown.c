@@ -10,13 +10,20 @@
  */
 #include "ops.h"
 
+#define SHUTDOWN_NODE "/local/domain/%u/control/shutdown"
+
 typedef struct ask {
     libxl__domain_source domain;
-    libxl__await acknowledged;
+    union {
+        libxl__await acknowledged;
+        libxl__xs_turn turn; /* once out_of_memory is set */
+    };
     libxl__xs_batch *request; /* or what confirms the acknowledgement */
     libxl__xs_batch *withdrawal;
-    libxl__xs_request *present; /* the node's value when the withdrawal reads it */
-    bool written;               /* xenstored has confirmed the request */
+    libxl__xs_request *unanswered; /* of the withdrawal: requires that the node still holds the request */
+    bool written;                  /* xenstored has confirmed the request */
+    bool withdraws;                /* the request may be in xenstore, and is withdrawn */
+    bool out_of_memory;            /* the withdrawal uses the spare batch */
 } domain_shutdown_state, domain_reboot_state;
 
 static const char *request_of(const libxl__ao *ao)
@@ -39,26 +46,6 @@ static int check_domain(libxl__ao *ao, const struct ask *s)
     return destroyed(ao);
 }
 
-/*
- * Writes `to`, if the node holds `from` (NULL: whatever it holds); *present_out is what it holds then. The transaction changes
- * nothing if the domain has died, or if its domid is another domain's.
- */
-static libxl__xs_batch *prepare_write(libxl__ao *ao, const char *from, const char *to,
-                                      libxl__xs_request **present_out)
-{
-    const uint32_t domid = ao->subject.number;
-    libxl__xs_batch *batch = libxl__xs_batch_new(ao, domid);
-    if (!batch)
-        return NULL;
-    libxl__xs_require_domain(batch, &ao->subject.uuid);
-    if (present_out)
-        *present_out = libxl__xs_read(batch, "/local/domain/%u/control/shutdown", domid);
-    if (from)
-        libxl__xs_require(batch, ERROR_NOT_READY, from, "/local/domain/%u/control/shutdown", domid);
-    libxl__xs_write(batch, LIBXL__XS_GUESTS, to, "/local/domain/%u/control/shutdown", domid);
-    return batch;
-}
-
 /* ---- request: the request is written */
 
 static int request_start(libxl__ao *ao, struct ask *s)
@@ -70,9 +57,14 @@ static int request_start(libxl__ao *ao, struct ask *s)
     int rc = libxl__hv_info(ao, domid, &info);
     if (rc)
         return rc;
-    s->request = prepare_write(ao, NULL, request_of(ao), NULL);
+    rc = libxl__xs_spare_reserve(ao); /* for the withdrawal */
+    if (rc)
+        return rc;
+    s->request = libxl__xs_batch_new(ao, domid);
     if (!s->request)
         return ERROR_NOMEM;
+    libxl__xs_require_domain(s->request, &ao->subject.uuid);
+    libxl__xs_write(s->request, LIBXL__XS_GUESTS, request_of(ao), SHUTDOWN_NODE, domid);
     rc = libxl__domain_source_start(ao, &s->domain, &info);
     if (!rc)
         rc = libxl__xs_run(s->request, LIBXL__XS_TRANSACTION);
@@ -94,43 +86,81 @@ static int request_poll(libxl__ao *ao, struct ask *s)
     return rc;
 }
 
-/* Returns 0 if there is nothing to withdraw, LIBXL__AO_WAIT, or an error. */
-static int begin_withdrawal(libxl__ao *ao, struct ask *s)
+/* Whether the request may be in xenstore. If not, it will not get there any more. */
+static bool give_up_request(struct ask *s)
 {
-    if (!s->written && (!s->request || libxl__xs_take_back(s->request)))
-        return 0;
+    s->withdraws = s->written || (s->request && !libxl__xs_take_back(s->request));
     libxl__xs_batch_free(
         s->request); /* its transaction is given up, or ends before the withdrawal's begins */
     s->request = NULL;
-    s->withdrawal = prepare_write(ao, request_of(ao), "", &s->present);
-    const int rc = s->withdrawal ? libxl__xs_run(s->withdrawal, LIBXL__XS_TRANSACTION) : ERROR_NOMEM;
-    return rc ? rc : LIBXL__AO_WAIT;
+    return s->withdraws;
 }
 
-/* The guest empties or removes the node. Any other value is another toolstack's request. */
-static bool is_acknowledged(const struct ask *s)
+/* There is no memory for a batch: the spare one was reserved before the request was written. */
+static void use_spare_batch(libxl__ao *ao, struct ask *s)
 {
-    const char *value = libxl__xs_value(s->present);
-    return !value || !*value;
+    libxl__source_stop(ao->ctx, &s->acknowledged.source);
+    s->turn = (libxl__xs_turn){.waits = false};
+    s->out_of_memory = true;
 }
 
-/* Withdraws the request, unless the guest has acknowledged it or another toolstack has written one of its own. */
+static libxl__xs_batch *withdrawal_batch(libxl__ao *ao, struct ask *s)
+{
+    const uint32_t domid = ao->subject.number;
+    libxl__xs_batch *batch = s->out_of_memory ? NULL : libxl__xs_batch_new(ao, domid);
+    if (!batch && !s->out_of_memory)
+        use_spare_batch(ao, s);
+    return batch ? batch : libxl__xs_spare_get(ao, &s->turn, domid);
+}
+
+/* Empties the node if it still holds the request. Does nothing until it is this operation's turn to use the spare batch. */
+static void begin_withdrawal(libxl__ao *ao, struct ask *s)
+{
+    const uint32_t domid = ao->subject.number;
+    libxl__xs_batch *batch = withdrawal_batch(ao, s);
+    if (!batch)
+        return;
+    libxl__xs_require_domain(batch, &ao->subject.uuid);
+    s->unanswered = libxl__xs_require(batch, ERROR_NOT_READY, request_of(ao), SHUTDOWN_NODE, domid);
+    libxl__xs_write(batch, LIBXL__XS_GUESTS, "", SHUTDOWN_NODE, domid);
+    libxl__xs_run_anyway(batch, LIBXL__XS_TRANSACTION);
+    s->withdrawal = batch;
+}
+
+/* Returns LIBXL__AO_WAIT, or the result of the withdrawal. If it finds no memory, it is repeated with the spare batch. */
+static int withdraw(libxl__ao *ao, struct ask *s)
+{
+    for (;;) {
+        if (!s->withdrawal)
+            begin_withdrawal(ao, s);
+        if (!s->withdrawal || !libxl__xs_done(s->withdrawal))
+            return LIBXL__AO_WAIT;
+        const int rc = libxl__xs_rc(s->withdrawal);
+        if (rc != ERROR_NOMEM || s->out_of_memory)
+            return rc;
+        libxl__xs_batch_free(s->withdrawal);
+        s->withdrawal = NULL;
+        use_spare_batch(ao, s);
+    }
+}
+
+/*
+ * Withdraws the request, unless the guest has acknowledged it, by emptying or removing the node, or another toolstack has
+ * written one of its own.
+ */
 static int request_undo(libxl__ao *ao, struct ask *s)
 {
     if (s->domain.follower.phase >= LIBXL__DOMAIN_DYING)
         return 0;
     if (s->domain.follower.was_shutdown)
         return LIBXL__AO_CARRIED_OUT;
-    if (!s->withdrawal)
-        return begin_withdrawal(ao, s);
-    if (!libxl__xs_done(s->withdrawal)) {
-        if (libxl__xs_advances(s->withdrawal)) /* thousands may be withdrawn at once */
-            libxl__phase_extend(ao);
-        return LIBXL__AO_WAIT;
-    }
-    const int rc = libxl__xs_rc(s->withdrawal);
+    if (!s->withdraws && !give_up_request(s))
+        return 0;
+    const int rc = withdraw(ao, s);
+    if (rc == LIBXL__AO_WAIT && s->withdrawal && libxl__xs_advances(s->withdrawal))
+        libxl__phase_extend(ao); /* thousands may be withdrawn at once */
     if (rc == ERROR_NOT_READY)
-        return s->written && is_acknowledged(s) ? LIBXL__AO_CARRIED_OUT : 0;
+        return s->written && libxl__xs_vacant(s->unanswered) ? LIBXL__AO_CARRIED_OUT : 0;
     return rc == ERROR_DOMAIN_DESTROYED ? 0 : rc;
 }
 
@@ -139,7 +169,7 @@ static int request_undo(libxl__ao *ao, struct ask *s)
 static int acknowledge_start(libxl__ao *ao, struct ask *s)
 {
     char path[64];
-    snprintf(path, sizeof(path), "/local/domain/%u/control/shutdown", ao->subject.number);
+    snprintf(path, sizeof(path), SHUTDOWN_NODE, ao->subject.number);
     const int rc = libxl__await_start(ao, &s->acknowledged, path, libxl__await_empty, NULL);
     return rc ? rc : LIBXL__AO_WAIT;
 }

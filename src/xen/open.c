@@ -55,6 +55,7 @@ int libxl__xen_open(libxl_ctx *ctx, unsigned flags)
     ctx->xen = calloc(1, sizeof(*ctx->xen));
     if (!ctx->xen)
         return libxl__refuse(ERROR_NOMEM, NULL);
+    libxl__xs_spare_open(ctx);
     libxl__build_open(ctx);
     libxl__admissions_open(&ctx->xen->console_admissions, CONSOLES_AT_ONCE);
     libxl__hv_destroy_open(ctx);
@@ -72,6 +73,7 @@ void libxl__xen_close(libxl_ctx *ctx)
     libxl__domains_close(ctx);
     libxl__kept_names_close(ctx);
     close_transport(ctx);
+    libxl__xs_spare_close(ctx);
     libxl__watches_close(ctx);
     libxl__evtchns_close(ctx);
     libxl__handles_close(ctx);

@@ -50,24 +50,31 @@ static struct libxl__xs_wire *wire_of(libxl_ctx *ctx)
     return ctx->xen->wire;
 }
 
+/* Moves what is still to be sent to the beginning of the output buffer. */
+static void compact(struct libxl__xs_wire *wire)
+{
+    if (wire->out)
+        memmove(wire->out, wire->out + wire->out_begin, wire->out_end - wire->out_begin);
+    wire->out_end -= wire->out_begin;
+    wire->out_begin = 0;
+}
+
 /* Makes room for `length` octets in the output buffer, in addition to the reserved octets. */
 static int make_out_room(struct libxl__xs_wire *wire, size_t length)
 {
     length += wire->reserved_octets;
-    if (wire->out_begin > wire->out_room / 2 || wire->out_begin == wire->out_end) {
-        if (wire->out)
-            memmove(wire->out, wire->out + wire->out_begin, wire->out_end - wire->out_begin);
-        wire->out_end -= wire->out_begin;
-        wire->out_begin = 0;
-    }
+    if (wire->out_begin > wire->out_room / 2 || wire->out_begin == wire->out_end)
+        compact(wire);
     if (wire->out_room - wire->out_end >= length)
         return 0;
     size_t room = wire->out_room ? wire->out_room : OUT_OCTETS;
     while (room - wire->out_end < length)
         room *= 2;
     char *larger = realloc(wire->out, room);
-    if (!larger)
-        return ERROR_NOMEM;
+    if (!larger) {
+        compact(wire);
+        return wire->out_room - wire->out_end >= length ? 0 : ERROR_NOMEM;
+    }
     wire->out = larger;
     wire->out_room = room;
     return 0;
@@ -98,20 +105,25 @@ static int make_answer_room(struct libxl__xs_wire *wire, uint32_t count)
     return 0;
 }
 
-/* Frees buffers that have grown, once they are empty and nothing is reserved in them. */
+/* Makes buffers that have grown small again, once they are empty and a small buffer holds what is reserved. */
 static void shrink(struct libxl__xs_wire *wire)
 {
-    if (wire->reserved_messages)
+    if (wire->reserved_messages > EXPECTED_ANSWERS || wire->reserved_octets > OUT_OCTETS)
         return;
     if (wire->out_begin == wire->out_end && wire->out_room > OUT_OCTETS) {
-        free(wire->out);
-        wire->out = NULL;
-        wire->out_begin = wire->out_end = wire->out_room = 0;
+        char *smaller = realloc(wire->out, OUT_OCTETS);
+        wire->out_begin = wire->out_end = 0;
+        if (smaller) {
+            wire->out = smaller;
+            wire->out_room = OUT_OCTETS;
+        }
     }
     if (wire->answered == wire->put && wire->expected_room > EXPECTED_ANSWERS) {
-        free(wire->expected);
-        wire->expected = NULL;
-        wire->expected_room = 0;
+        libxl__wire_expected *smaller = realloc(wire->expected, EXPECTED_ANSWERS * sizeof(*smaller));
+        if (smaller) {
+            wire->expected = smaller;
+            wire->expected_room = EXPECTED_ANSWERS;
+        }
     }
 }
 
@@ -136,6 +148,13 @@ void libxl__wire_release(libxl_ctx *ctx, uint32_t messages, size_t octets)
     struct libxl__xs_wire *wire = wire_of(ctx);
     wire->reserved_messages -= messages;
     wire->reserved_octets -= length_of(messages, octets);
+}
+
+void libxl__wire_renew(libxl_ctx *ctx, uint32_t messages, size_t octets)
+{
+    struct libxl__xs_wire *wire = wire_of(ctx);
+    wire->reserved_messages += messages;
+    wire->reserved_octets += length_of(messages, octets);
 }
 
 int libxl__wire_put(libxl_ctx *ctx, libxl__wire_expected expected, uint32_t type, uint32_t transaction,

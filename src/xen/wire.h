@@ -65,6 +65,11 @@ int libxl__wire_put(libxl_ctx *ctx, libxl__wire_expected expected, uint32_t type
 int libxl__wire_reserve(libxl_ctx *ctx, uint32_t messages, size_t octets);
 /* Releases a reservation. */
 void libxl__wire_release(libxl_ctx *ctx, uint32_t messages, size_t octets);
+/*
+ * Renews a reservation that was released to put messages from it; needs no memory. The room of these messages is free again
+ * once they have been answered, so put no more than was reserved until then.
+ */
+void libxl__wire_renew(libxl_ctx *ctx, uint32_t messages, size_t octets);
 
 /*
  * Sends the output buffer at once if all messages that were sent have been answered. Otherwise the buffer is sent when the

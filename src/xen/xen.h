@@ -33,6 +33,7 @@ struct libxl__xen {
     struct libxl__xs_wire *wire; /* the state of xs_wire.c or of xs_lib.c; the other is NULL */
     struct libxl__xs_lib *lib;
     libxl__transactions transactions;
+    libxl__xs_spare spare;
     struct libxl__domain_list {
         xc_domaininfo_t *infos;
         uint32_t count, room;

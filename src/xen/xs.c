@@ -14,13 +14,17 @@
 
 /* ---- making and freeing batches, adding requests */
 
-static void free_memory(libxl__xs_batch *batch)
+/* batch->ao may be gone. */
+static void free_memory(libxl_ctx *ctx, libxl__xs_batch *batch)
 {
     libxl__xs_request *request;
     STAILQ_FOREACH (request, &batch->requests, link)
         free(request->found);
     libxl__gc_end(&batch->gc);
-    free(batch);
+    if (batch->spare)
+        libxl__xs_spare_put(ctx);
+    else
+        free(batch);
 }
 
 static void release_reserve(libxl_ctx *ctx, libxl__xs_batch *batch)
@@ -47,7 +51,7 @@ static void batch_stop(libxl_ctx *ctx, libxl__source *source)
     libxl__xs_batch *batch = (libxl__xs_batch *)source;
     release_reserve(ctx, batch);
     if (withdraw(ctx, batch) || libxl__xs_done(batch))
-        free_memory(batch);
+        free_memory(ctx, batch);
 }
 
 libxl__xs_batch *libxl__xs_batch_new(libxl__ao *ao, uint32_t domid)
@@ -59,8 +63,13 @@ libxl__xs_batch *libxl__xs_batch_new(libxl__ao *ao, uint32_t domid)
     batch->domid = domid;
     STAILQ_INIT(&batch->requests);
     libxl__gc_begin(&batch->gc, batch->memory, sizeof(batch->memory));
-    libxl__source_attach(ao, &batch->source, batch_stop);
+    libxl__xs_batch_attach(batch);
     return batch;
+}
+
+void libxl__xs_batch_attach(libxl__xs_batch *batch)
+{
+    libxl__source_attach(batch->ao, &batch->source, batch_stop);
 }
 
 void libxl__xs_batch_free(libxl__xs_batch *batch)
@@ -135,13 +144,14 @@ void libxl__xs_remove(libxl__xs_batch *batch, const char *path, ...)
     (void)request;
 }
 
-void libxl__xs_require(libxl__xs_batch *batch, int rc, const char *value, const char *path, ...)
+libxl__xs_request *libxl__xs_require(libxl__xs_batch *batch, int rc, const char *value, const char *path, ...)
 {
     ADD(request, batch, LIBXL__XS_REQUIRE, path);
     if (!request)
-        return;
+        return NULL;
     request->rc = rc;
     request->value = value ? copy(batch, value) : NULL;
+    return request;
 }
 
 /* Requires that the `vm` node of the batch's domain names this UUID or is missing. */
@@ -182,11 +192,19 @@ void libxl__xs_introduce(libxl__xs_batch *batch, unsigned long gfn, uint32_t por
 
 /* ---- called by the transports */
 
-bool libxl__xs_unmet(const libxl__xs_request *request)
+bool libxl__xs_met(libxl__xs_request *request, const char *value, size_t length)
 {
-    if (!request->found)
-        return !request->optional;
-    return request->value && strcmp(request->found, request->value) != 0;
+    length = value ? strnlen(value, length) : 0;
+    request->vacant = !length;
+    if (!value)
+        return request->optional;
+    return !request->value ||
+           (strlen(request->value) == length && memcmp(request->value, value, length) == 0);
+}
+
+bool libxl__xs_vacant(const libxl__xs_request *request)
+{
+    return request->vacant;
 }
 
 void libxl__xs_failed(libxl__xs_batch *batch, const libxl__xs_request *request, int errnoval)
@@ -200,13 +218,13 @@ void libxl__xs_failed(libxl__xs_batch *batch, const libxl__xs_request *request, 
                                       errnoval == ENOTCONN ? LIBXL__XS_LOST : strerror(errnoval));
 }
 
-void libxl__xs_batch_ended(libxl__xs_batch *batch)
+void libxl__xs_batch_ended(libxl_ctx *ctx, libxl__xs_batch *batch)
 {
     batch->state = LIBXL__XS_DONE;
     if (batch->source.ao)
         libxl__source_fire(&batch->source);
     else
-        free_memory(batch);
+        free_memory(ctx, batch);
 }
 
 /* ---- running */
@@ -261,7 +279,8 @@ void libxl__xs_run_anyway(libxl__xs_batch *batch, libxl__xs_mode mode)
 
 bool libxl__xs_take_back(libxl__xs_batch *batch)
 {
-    return withdraw(batch->ao->ctx, batch);
+    libxl_ctx *ctx = batch->ao->ctx;
+    return withdraw(ctx, batch) || ctx->xen->transport->uncommitted(batch);
 }
 
 bool libxl__xs_advances(libxl__xs_batch *batch)

@@ -52,8 +52,10 @@ void libxl__xs_remove(libxl__xs_batch *batch, const char *path, ...) __attribute
  * transaction nothing is changed then. So a transaction cannot re-create the nodes of a domain that is gone, and cannot
  * overwrite what another program has written in the meantime.
  */
-void libxl__xs_require(libxl__xs_batch *batch, int rc, const char *value, const char *path, ...)
+libxl__xs_request *libxl__xs_require(libxl__xs_batch *batch, int rc, const char *value, const char *path, ...)
     __attribute__((format(printf, 4, 5)));
+/* Of a request that libxl__xs_require has added, once the batch is done: whether the node was missing or empty. */
+bool libxl__xs_vacant(const libxl__xs_request *request);
 /*
  * Checks that the batch's domain still has its nodes in xenstore. Otherwise the batch fails with DOMAIN_DESTROYED. It also
  * fails if the domain's `vm` node names another UUID, because another domain has the domid then. A missing `vm` node passes:
@@ -97,8 +99,8 @@ int libxl__xs_rc(const libxl__xs_batch *batch);
  */
 const char *libxl__xs_value(const libxl__xs_request *request);
 /*
- * Withdraws a batch that has been run, if it has changed nothing in xenstore and is only queued. Returns true if the batch is
- * not running now. Returns false if the batch is done or is still running; it cannot be withdrawn then.
+ * Returns true if the batch changes nothing in xenstore: it has not been run, is only queued, or is a transaction whose commit has not been
+ * sent. Free it then. Returns false if it has changed something or may do so.
  */
 bool libxl__xs_take_back(libxl__xs_batch *batch);
 /*
@@ -108,5 +110,30 @@ bool libxl__xs_take_back(libxl__xs_batch *batch);
 bool libxl__xs_advances(libxl__xs_batch *batch);
 /* Frees the batch, whatever its state. If it is running, the transport frees it when it ends. NULL: nothing happens. */
 void libxl__xs_batch_free(libxl__xs_batch *batch);
+
+/*
+ * The spare batch: each context has at most one. It is for an undo whose memory cannot be reserved for each operation. Whoever
+ * finds no memory for a batch of its own takes the spare one, or waits in turn for it. It runs as a transaction, and then needs no memory. With
+ * LIBXL_CTX_LIBXENSTORE libxenstore allocates memory all the same.
+ */
+enum { LIBXL__XS_SPARE_REQUESTS = 6, LIBXL__XS_SPARE_OCTETS = 512 };
+
+/* A place in the queue for the spare batch. Embed this in the operation's state; zero-initialise it. */
+typedef struct libxl__xs_turn {
+    libxl__source source; /* fires when it is this operation's turn */
+    TAILQ_ENTRY(libxl__xs_turn) link;
+    bool waits;
+} libxl__xs_turn;
+
+/*
+ * Makes sure that the context has its spare batch, for LIBXL__XS_SPARE_REQUESTS requests whose paths and values take
+ * LIBXL__XS_SPARE_OCTETS octets together. Call this before the change that the batch may have to undo. Errors: NOMEM, recorded in ao.
+ */
+int libxl__xs_spare_reserve(libxl__ao *ao);
+/*
+ * Returns the spare batch, empty, like libxl__xs_batch_new; NULL: another operation uses it, and `turn` fires when it is this
+ * operation's turn. Call this only after libxl__xs_spare_reserve.
+ */
+libxl__xs_batch *libxl__xs_spare_get(libxl__ao *ao, libxl__xs_turn *turn, uint32_t domid);
 
 #endif

@@ -25,12 +25,13 @@ struct libxl__xs_request {
     libxl__xs_kind kind;
     libxl__xs_perms perms; /* PERMIT; never INHERITS */
     bool optional;         /* REQUIRE: a missing node passes the check */
+    bool vacant;           /* REQUIRE: the node is missing or empty */
     int rc;                /* REQUIRE: the error if the check fails */
     const char *path;
     const char *value; /* WRITE: the new value. REQUIRE: the value that the node must hold; NULL: any */
     unsigned long gfn; /* INTRODUCE: the frame of the xenstore ring */
     uint32_t port;     /* INTRODUCE: the event channel */
-    char *found;       /* READ, REQUIRE: the value, malloc'ed, with a terminating zero; NULL: no such node */
+    char *found;       /* READ: the value, malloc'ed, with a terminating zero; NULL: no such node */
     STAILQ_ENTRY(libxl__xs_request) link;
 };
 
@@ -66,6 +67,7 @@ struct libxl__xs_batch {
     libxl__xs_mode mode;
     enum { LIBXL__XS_IDLE, LIBXL__XS_UNDER_WAY, LIBXL__XS_DONE } state;
     bool out_of_memory;     /* a request could not be added */
+    bool spare;             /* it is the context's spare batch: its memory and its reserve stay */
     bool has_reserve;       /* the transport keeps the following reserve for this batch */
     uint32_t reserved;      /* messages */
     size_t reserved_octets; /* of these messages, without their headers */
@@ -89,5 +91,22 @@ typedef struct libxl__transactions {
     uint32_t ended; /* transactions that have ended so far, modulo 2^32; xs_lib.c counts all batches here */
     TAILQ_HEAD(, libxl__xs_batch) waiting; /* first in, first out */
 } libxl__transactions;
+
+/* The spare batch of a context, in xs_spare.c. */
+typedef struct libxl__xs_spare {
+    libxl__xs_batch *batch; /* NULL: it was never reserved */
+    bool in_use;
+    TAILQ_HEAD(, libxl__xs_turn) waiting; /* for the batch; first in, first out */
+} libxl__xs_spare;
+
+/* Called by xs.c when the spare batch is freed: keeps it, and calls the next operation in the queue. */
+void libxl__xs_spare_put(libxl_ctx *ctx);
+/* Called while the context is freed: whoever carries out the batch frees it. Does nothing for other batches. */
+void libxl__xs_spare_leave(libxl_ctx *ctx, libxl__xs_batch *batch);
+/* In xs.c: makes a new batch a source of its operation. */
+void libxl__xs_batch_attach(libxl__xs_batch *batch);
+/* Prepares and frees the spare batch of a context that is made or freed. */
+void libxl__xs_spare_open(libxl_ctx *ctx);
+void libxl__xs_spare_close(libxl_ctx *ctx);
 
 #endif

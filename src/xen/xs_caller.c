@@ -59,16 +59,22 @@ static bool set_perms(struct xs_handle *xs, xs_transaction_t transaction, const 
 static bool carry_out(struct xs_handle *xs, xs_transaction_t transaction, const libxl__xs_batch *batch,
                       libxl__xs_request *request)
 {
-    unsigned length;
+    unsigned length = 0;
+    char *value;
+    bool met;
     switch (request->kind) {
     case LIBXL__XS_READ:
-    case LIBXL__XS_REQUIRE:
         free(request->found);
         request->found = xs_read(xs, transaction, request->path, &length);
-        if (!request->found && errno != ENOENT)
+        return request->found || errno == ENOENT;
+    case LIBXL__XS_REQUIRE:
+        value = xs_read(xs, transaction, request->path, &length);
+        if (!value && errno != ENOENT)
             return false;
+        met = libxl__xs_met(request, value, length);
+        free(value);
         errno = ENOENT;
-        return request->kind == LIBXL__XS_READ || !libxl__xs_unmet(request);
+        return met;
     case LIBXL__XS_WRITE:
         return xs_write(xs, transaction, request->path, request->value, (unsigned)strlen(request->value));
     case LIBXL__XS_PERMIT: return set_perms(xs, transaction, batch, request);
@@ -193,7 +199,7 @@ static void free_caller(struct libxl__xs_caller *caller)
 static void free_orphan(libxl__xs_call *call)
 {
     if (call->kind == LIBXL__XS_BATCH)
-        libxl__xs_batch_ended(LIBXL__CONTAINER(call, libxl__xs_batch, call));
+        libxl__xs_batch_ended(NULL, LIBXL__CONTAINER(call, libxl__xs_batch, call));
     else if (call->kind == LIBXL__XS_ADD || call->kind == LIBXL__XS_DROP)
         free(call);
 }

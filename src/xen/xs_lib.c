@@ -92,7 +92,7 @@ static void connected(libxl_ctx *ctx, int error)
 static void batch_done(libxl_ctx *ctx, libxl__xs_batch *batch)
 {
     ctx->xen->transactions.ended++;
-    libxl__xs_batch_ended(batch);
+    libxl__xs_batch_ended(ctx, batch);
 }
 
 /* A watch that could not be registered because the connection is lost is registered again, or its user has been told. */
@@ -169,6 +169,13 @@ static bool withdraw(libxl_ctx *ctx, libxl__xs_batch *batch)
     return libxl__xs_caller_withdraw(caller_of(ctx), &batch->call);
 }
 
+/* Only the thread knows how far the transaction is. */
+static bool uncommitted(const libxl__xs_batch *batch)
+{
+    (void)batch;
+    return false;
+}
+
 /* ---- connecting, opening and closing */
 
 static int connect_lib(libxl_ctx *ctx)
@@ -205,6 +212,8 @@ static void disconnect_lib(libxl_ctx *ctx)
 /* The batches that are left belong to no operation any more. */
 static void left_behind(libxl_ctx *ctx, libxl__xs_call *call)
 {
+    if (call->kind == LIBXL__XS_BATCH)
+        libxl__xs_spare_leave(ctx, LIBXL__CONTAINER(call, libxl__xs_batch, call));
     if (call->kind == LIBXL__XS_ADD || call->kind == LIBXL__XS_DROP)
         libxl__watch_leave(ctx, libxl__watch_of_call(call));
 }
@@ -219,7 +228,7 @@ static void close_lib(libxl_ctx *ctx)
     while ((call = STAILQ_FIRST(&calls))) {
         STAILQ_REMOVE_HEAD(&calls, link);
         if (call->kind == LIBXL__XS_BATCH) /* libxl__watches_close frees the watches */
-            libxl__xs_batch_ended(LIBXL__CONTAINER(call, libxl__xs_batch, call));
+            libxl__xs_batch_ended(ctx, LIBXL__CONTAINER(call, libxl__xs_batch, call));
     }
     free(lib);
     ctx->xen->lib = NULL;
@@ -269,6 +278,7 @@ const libxl__xs_transport libxl__xs_lib = {
     .run = run,
     .is_queued = is_queued,
     .withdraw = withdraw,
+    .uncommitted = uncommitted,
     .add_watch = add_watch,
     .remove_watch = remove_watch,
 };

@@ -62,7 +62,7 @@ typedef struct libxl__xs_transport {
      * the batch. Errors: NOMEM, FAIL.
      */
     int (*reserve)(libxl_ctx *ctx, libxl__xs_batch *batch, uint32_t requests, size_t octets);
-    /* With the context locked. Releases what `reserve` has reserved for the batch. */
+    /* With the context locked. Releases what `reserve` has reserved for the batch; not called for the spare batch. */
     void (*release)(libxl_ctx *ctx, libxl__xs_batch *batch);
     /*
      * With the context locked. Starts a batch. The transport calls libxl__xs_batch_ended when the batch ends, possibly before this returns.
@@ -73,6 +73,9 @@ typedef struct libxl__xs_transport {
     bool (*is_queued)(const libxl_ctx *ctx, const libxl__xs_batch *batch);
     /* With the context locked. Withdraws a batch that is only queued. Returns false if the batch has started; it will end by itself then. */
     bool (*withdraw)(libxl_ctx *ctx, libxl__xs_batch *batch);
+    /* With the context locked. Whether a batch that is under way is a transaction whose commit has not been sent: nothing is changed if it is
+     * freed now. */
+    bool (*uncommitted)(const libxl__xs_batch *batch);
     /* With the context locked. Registers a watch. The transport calls libxl__watch_added when xenstored has answered. Errors: as for `run`. */
     int (*add_watch)(libxl_ctx *ctx, libxl__watch *watch);
     /* With the context locked. Unregisters a watch. The transport calls libxl__watch_free when xenstored no longer knows the watch. */
@@ -88,10 +91,13 @@ extern const libxl__xs_transport libxl__xs_wire, libxl__xs_lib;
  * whole. A worker that carries out the batch calls this without the lock.
  */
 void libxl__xs_failed(libxl__xs_batch *batch, const libxl__xs_request *request, int errnoval);
-/* Whether the check of a REQUIRE fails. Called once `found` is set; by a worker without the lock. */
-bool libxl__xs_unmet(const libxl__xs_request *request);
-/* Ends a batch: fires its source, or frees the batch if its operation has already freed it. */
-void libxl__xs_batch_ended(libxl__xs_batch *batch);
+/*
+ * Whether a REQUIRE is met by the node's value; NULL: the node is missing. Notes whether the node holds anything. A worker that
+ * carries out the batch calls this without the lock.
+ */
+bool libxl__xs_met(libxl__xs_request *request, const char *value, size_t length);
+/* Ends a batch: fires its source, or frees the batch if its operation has already freed it. ctx is NULL if the context is gone. */
+void libxl__xs_batch_ended(libxl_ctx *ctx, libxl__xs_batch *batch);
 /* Reports that xenstored has accepted the watch, or has refused it. */
 void libxl__watch_added(libxl_ctx *ctx, libxl__watch *watch, bool accepted);
 /* Reports an event of the watch that has this token. An event with an unknown token is ignored. */

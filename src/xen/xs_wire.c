@@ -77,6 +77,19 @@ static int put_request(libxl_ctx *ctx, libxl__xs_batch *batch, libxl__xs_request
     return ERROR_INVAL;
 }
 
+/* The messages of the spare batch are put from its reserve, which is renewed at once for its next messages. */
+static void begin_to_put(libxl_ctx *ctx, const libxl__xs_batch *batch)
+{
+    if (batch->spare)
+        libxl__wire_release(ctx, batch->reserved, batch->reserved_octets);
+}
+
+static void end_to_put(libxl_ctx *ctx, const libxl__xs_batch *batch)
+{
+    if (batch->spare)
+        libxl__wire_renew(ctx, batch->reserved, batch->reserved_octets);
+}
+
 /* Takes the result of libxl__wire_put. If the message could not be put, it is not counted as unanswered. */
 static int check_put(libxl__xs_batch *batch, int rc)
 {
@@ -89,13 +102,27 @@ static int check_put(libxl__xs_batch *batch, int rc)
 static void put_requests(libxl_ctx *ctx, libxl__xs_batch *batch)
 {
     libxl__xs_request *request;
+    begin_to_put(ctx, batch);
     STAILQ_FOREACH (request, &batch->requests, link) {
         int rc = check_put(batch, put_request(ctx, batch, request));
         if (rc) {
             libxl__xs_failed(batch, request, rc == ERROR_NOMEM ? ENOMEM : E2BIG);
-            return;
+            break;
         }
     }
+    end_to_put(ctx, batch);
+}
+
+/* Reserves the message that ends the transaction. The reserve of the spare batch has room for it. */
+static int reserve_end(libxl_ctx *ctx, const libxl__xs_batch *batch)
+{
+    return batch->spare ? 0 : libxl__wire_reserve(ctx, 1, END_OCTETS);
+}
+
+static void release_end(libxl_ctx *ctx, const libxl__xs_batch *batch)
+{
+    if (!batch->spare)
+        libxl__wire_release(ctx, 1, END_OCTETS);
 }
 
 /* Puts the start of the transaction. If that fails, the batch fails and has no unanswered message. */
@@ -103,14 +130,16 @@ static void start_transaction(libxl_ctx *ctx, libxl__xs_batch *batch)
 {
     batch->start_answered = false;
     batch->transaction = 0;
-    int rc = libxl__wire_reserve(ctx, 1, END_OCTETS);
+    begin_to_put(ctx, batch);
+    int rc = reserve_end(ctx, batch);
     if (!rc) {
         rc =
             check_put(batch, libxl__wire_put(ctx, expect(batch, NULL), XS_TRANSACTION_START, 0,
                                              LIBXL__WIRE_TEXT(""), LIBXL__WIRE_NOTHING, LIBXL__WIRE_NOTHING));
         if (rc)
-            libxl__wire_release(ctx, 1, END_OCTETS);
+            release_end(ctx, batch);
     }
+    end_to_put(ctx, batch);
     if (rc)
         libxl__xs_failed(batch, NULL, ENOMEM);
 }
@@ -124,14 +153,16 @@ static bool end_transaction(libxl_ctx *ctx, libxl__xs_batch *batch)
     const bool commit = !batch->rc && batch->source.ao;
     if (!batch->transaction)
         return false;
-    libxl__wire_release(ctx, 1, END_OCTETS);
+    release_end(ctx, batch);
     if (libxl__xs_link_is_down(ctx)) {
         batch->transaction = 0;
         return false;
     }
+    begin_to_put(ctx, batch);
     int rc = check_put(batch, libxl__wire_put(ctx, expect(batch, NULL), XS_TRANSACTION_END,
                                               batch->transaction, LIBXL__WIRE_TEXT(commit ? "T" : "F"),
                                               LIBXL__WIRE_NOTHING, LIBXL__WIRE_NOTHING));
+    end_to_put(ctx, batch);
     assert(!rc); /* start_transaction has reserved this message */
     (void)rc;
     batch->transaction = 0;
@@ -141,11 +172,10 @@ static bool end_transaction(libxl_ctx *ctx, libxl__xs_batch *batch)
 static void request_answered(libxl__xs_batch *batch, libxl__xs_request *request, int errnoval,
                              const char *body, size_t length)
 {
-    const bool reads = request->kind == LIBXL__XS_READ || request->kind == LIBXL__XS_REQUIRE;
-    if (reads && !errnoval && !(request->found = strndup(body, length)))
+    if (request->kind == LIBXL__XS_READ && !errnoval && !(request->found = strndup(body, length)))
         errnoval = ENOMEM;
     if (request->kind == LIBXL__XS_REQUIRE && (!errnoval || errnoval == ENOENT))
-        errnoval = libxl__xs_unmet(request) ? ENOENT : 0;
+        errnoval = libxl__xs_met(request, errnoval ? NULL : body, length) ? 0 : ENOENT;
     if (errnoval == ENOENT && (request->kind == LIBXL__XS_READ || request->kind == LIBXL__XS_REMOVE))
         errnoval = 0;
     if (errnoval)
@@ -168,7 +198,7 @@ static void start_was_answered(libxl_ctx *ctx, libxl__xs_batch *batch, int errno
         put_requests(ctx, batch);
         return;
     }
-    libxl__wire_release(ctx, 1, END_OCTETS);
+    release_end(ctx, batch);
     libxl__xs_failed(batch, NULL, errnoval ? errnoval : EPROTO);
 }
 
@@ -203,7 +233,7 @@ static void start_queued(libxl_ctx *ctx)
         if (batch->unanswered)
             all->open++;
         else
-            libxl__xs_batch_ended(batch);
+            libxl__xs_batch_ended(ctx, batch);
     }
 }
 
@@ -220,7 +250,7 @@ static void repeat_later(libxl_ctx *ctx, libxl__xs_batch *batch)
 static void end_batch(libxl_ctx *ctx, libxl__xs_batch *batch)
 {
     const bool transaction = batch->mode == LIBXL__XS_TRANSACTION;
-    libxl__xs_batch_ended(batch);
+    libxl__xs_batch_ended(ctx, batch);
     if (transaction)
         start_queued(ctx);
 }
@@ -293,6 +323,12 @@ static bool withdraw(libxl_ctx *ctx, libxl__xs_batch *batch)
     return true;
 }
 
+static bool uncommitted(const libxl__xs_batch *batch)
+{
+    return batch->mode == LIBXL__XS_TRANSACTION && batch->state == LIBXL__XS_UNDER_WAY &&
+           (!batch->start_answered || batch->transaction);
+}
+
 /* ---- watches */
 
 static void watch_added(libxl_ctx *ctx, void *owner, libxl__xs_request *request, int errnoval,
@@ -356,6 +392,7 @@ const libxl__xs_transport libxl__xs_wire = {
     .run = run,
     .is_queued = is_queued,
     .withdraw = withdraw,
+    .uncommitted = uncommitted,
     .add_watch = add_watch,
     .remove_watch = remove_watch,
 };

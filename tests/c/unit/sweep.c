@@ -8,6 +8,8 @@
  */
 #include "core.h"
 
+#include "allocation.h"
+
 #include "_libxl_operations_internal.h"
 #include "xen.h"
 
@@ -26,13 +28,21 @@ enum fault {
     FAIL_AT_START,
     FAIL_WHILE_WAITING,
     FAIL_TO_UNDO,
+    UNDO_WITHOUT_MEMORY,
     CLOSE,
     KILL,
     FAULTS
 };
 static const char *const fault_names[FAULTS] = {
-    "abort",        "limit", "phase limit", "failure at its start", "failure while it waits",
-    "failing undo", "close", "kill -9",
+    "abort",
+    "limit",
+    "phase limit",
+    "failure at its start",
+    "failure while it waits",
+    "failing undo",
+    "abort, and no memory for the undo",
+    "close",
+    "kill -9",
 };
 
 /* ---- scenarios: how an operation is started */
@@ -130,6 +140,7 @@ static int inject(struct run *r, libxl__ao *ao)
 {
     r->reached++;
     switch (r->fault) {
+    case UNDO_WITHOUT_MEMORY:
     case ABORT: libxl__ao_request_stop(ao, ERROR_ABORTED); return 0;
     case LIMIT: libxl__ao_request_stop(ao, ERROR_TIMEDOUT); return 0;
     case PHASE_LIMIT:
@@ -160,6 +171,8 @@ static int on_moment(libxl__ao *ao, libxl__phase_moment moment, void *user)
     const libxl__phase *phase = libxl__phase_of(ao);
     if (ao->cls != r->cls)
         return 0;
+    if (moment == LIBXL__PHASE_BEFORE_UNDO && r->fault == UNDO_WITHOUT_MEMORY)
+        allocation_fail_from(1); /* until the operation completes */
     if (moment == LIBXL__PHASE_BEFORE_UNDO)
         return r->fault == FAIL_TO_UNDO && ao->phase.index == r->phase ? inject(r, ao) : 0;
     /* An undo is due once a later phase fails, or this one if it is the last. */
@@ -175,6 +188,15 @@ static int on_moment(libxl__ao *ao, libxl__phase_moment moment, void *user)
     return moment == (while_waiting ? LIBXL__PHASE_WAITING : LIBXL__PHASE_BEFORE_START) ? inject(r, ao) : 0;
 }
 
+/* Whether anything is undone if the operation is stopped in this phase. */
+static bool has_undo(const libxl__ao_class *cls, unsigned index)
+{
+    bool undo = false;
+    for (unsigned i = 0; i <= index; i++)
+        undo = (undo || cls->phases->list[i].undo) && !cls->phases->list[i].commits;
+    return undo;
+}
+
 /* Whether this fault can occur in this phase. */
 static bool is_point(const libxl__ao_class *cls, unsigned index, enum fault fault)
 {
@@ -184,6 +206,7 @@ static bool is_point(const libxl__ao_class *cls, unsigned index, enum fault faul
     /* A phase that has to be stopped before it is left fails by itself only, when what it waits for has ended. */
     case FAIL_WHILE_WAITING: return waits(phase) && !phase->stop;
     case FAIL_TO_UNDO: return phase->undo && index + 1u < cls->phases->count;
+    case UNDO_WITHOUT_MEMORY: return has_undo(cls, index);
     default: return true;
     }
 }
@@ -194,6 +217,7 @@ static void on_completion(libxl_ctx *ctx, int rc, void *user)
 {
     struct run *r = user;
     (void)ctx;
+    allocation_fail(0);
     r->completions++;
     r->rc = rc;
     snprintf(r->message, sizeof(r->message), "%s", rc ? libxl_error_message() : "");
@@ -229,13 +253,13 @@ static void check_result(const struct run *r)
 {
     const libxl__phase *phase = &r->cls->phases->list[r->phase];
     int wanted = ERROR_FAIL;
-    if (r->fault == ABORT || r->fault == CLOSE)
+    if (r->fault == ABORT || r->fault == UNDO_WITHOUT_MEMORY || r->fault == CLOSE)
         wanted = ERROR_ABORTED;
     if (r->fault == LIMIT)
         wanted = ERROR_TIMEDOUT;
     if (r->fault == PHASE_LIMIT)
         wanted = phase->limit_rc;
-    const bool stopped = r->fault == ABORT || r->fault == LIMIT || r->fault == CLOSE;
+    const bool stopped = wanted == ERROR_ABORTED || wanted == ERROR_TIMEDOUT;
     /* The guest has acknowledged: the undo finds that the request was carried out. */
     const bool carried_out = r->phase && strcmp(phase[-1].name, "acknowledge") == 0;
     if (r->rc != wanted && !(!r->rc && (carried_out || (stopped && may_succeed(r)))))
@@ -261,6 +285,7 @@ static void run_operation(struct run *r, const struct scenario *scenario)
     open_hooked(r);
     const int started = start(r, scenario);
     if (started != ERROR_ASYNC_INPROGRESS) {
+        allocation_fail(0);
         r->rc = started;
         snprintf(r->message, sizeof(r->message), "%s", libxl_error_message());
         r->completions = 1; /* refused by the initiator, which is how it completes */

@@ -30,7 +30,7 @@ static bool make_with_failure(unsigned n)
     int rc = xenstored_run(ctx, fill_with_much, LIBXL__XS_TRANSACTION, NULL);
     bool failed = allocations() >= n;
     allocation_fail(0);
-    assert_int_equal(rc, failed ? ERROR_NOMEM : 0);
+    assert_true(!rc || (failed && rc == ERROR_NOMEM)); /* a buffer that cannot shrink does no harm */
     assert_int_equal(xenstored_run(ctx, fill_with_one, LIBXL__XS_TRANSACTION, NULL), 0);
     xenstored_close(&x, ctx); /* checks that no transaction is open */
     return failed;

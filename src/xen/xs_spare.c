@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Owns: the spare batch of each context, from the first libxl__xs_spare_reserve until the context is freed, and the queue of
+ * the operations that wait for it. The context's lock guards them.
+ *
+ * The memory of its requests follows the batch. Its messages have a reserve in the output buffer of wire.c, which is renewed each time
+ * that they are put.
+ */
+#include "xen.h"
+
+#include <stdlib.h>
+
+enum {
+    MESSAGES = LIBXL__XS_SPARE_REQUESTS + 2, /* with the start and the end of the transaction */
+    SLACK = 4 * sizeof(void *),              /* for the alignment of a request, its path and its value */
+    MEMORY = LIBXL__XS_SPARE_REQUESTS * (sizeof(libxl__xs_request) + SLACK) + LIBXL__XS_SPARE_OCTETS,
+};
+
+static libxl__xs_spare *spare_of(libxl_ctx *ctx)
+{
+    return &ctx->xen->spare;
+}
+
+/* Tells the first operation in the queue that it may take the batch. */
+static void call_next(libxl__xs_spare *spare)
+{
+    libxl__xs_turn *next = TAILQ_FIRST(&spare->waiting);
+    if (next && !spare->in_use)
+        libxl__source_fire(&next->source);
+}
+
+static void turn_stop(libxl_ctx *ctx, libxl__source *source)
+{
+    libxl__xs_turn *turn = (libxl__xs_turn *)source;
+    TAILQ_REMOVE(&spare_of(ctx)->waiting, turn, link);
+    turn->waits = false;
+    call_next(spare_of(ctx));
+}
+
+static void wait_in_turn(libxl__ao *ao, libxl__xs_turn *turn)
+{
+    if (turn->waits)
+        return;
+    turn->waits = true;
+    libxl__source_attach(ao, &turn->source, turn_stop);
+    TAILQ_INSERT_TAIL(&spare_of(ao->ctx)->waiting, turn, link);
+}
+
+int libxl__xs_spare_reserve(libxl__ao *ao)
+{
+    libxl__xs_spare *spare = spare_of(ao->ctx);
+    if (spare->batch)
+        return 0;
+    libxl__xs_batch *batch = calloc(1, sizeof(*batch) + MEMORY);
+    int rc = ERROR_NOMEM;
+    if (batch) {
+        batch->spare = true;
+        rc = ao->ctx->xen->transport->reserve(ao->ctx, batch, MESSAGES, LIBXL__XS_SPARE_OCTETS);
+    }
+    if (rc) {
+        free(batch);
+        return libxl__ao_fail(ao, rc, "xenstore: %s", libxl_error_describe(rc));
+    }
+    spare->batch = batch;
+    return 0;
+}
+
+libxl__xs_batch *libxl__xs_spare_get(libxl__ao *ao, libxl__xs_turn *turn, uint32_t domid)
+{
+    libxl__xs_spare *spare = spare_of(ao->ctx);
+    libxl__xs_batch *batch = spare->batch;
+    const libxl__xs_turn *first = TAILQ_FIRST(&spare->waiting);
+    if (spare->in_use || (first && first != turn)) {
+        wait_in_turn(ao, turn);
+        return NULL;
+    }
+    spare->in_use = true;
+    libxl__source_stop(ao->ctx, &turn->source);
+    *batch = (libxl__xs_batch){.ao = ao,
+                               .domid = domid,
+                               .spare = true,
+                               .reserved = batch->reserved,
+                               .reserved_octets = batch->reserved_octets};
+    STAILQ_INIT(&batch->requests);
+    libxl__gc_begin(&batch->gc, batch + 1, MEMORY);
+    libxl__xs_batch_attach(batch);
+    return batch;
+}
+
+void libxl__xs_spare_put(libxl_ctx *ctx)
+{
+    spare_of(ctx)->in_use = false;
+    call_next(spare_of(ctx));
+}
+
+void libxl__xs_spare_leave(libxl_ctx *ctx, libxl__xs_batch *batch)
+{
+    if (batch->spare)
+        spare_of(ctx)->batch = NULL;
+    batch->spare = false;
+}
+
+void libxl__xs_spare_open(libxl_ctx *ctx)
+{
+    TAILQ_INIT(&spare_of(ctx)->waiting);
+}
+
+void libxl__xs_spare_close(libxl_ctx *ctx)
+{
+    free(spare_of(ctx)->batch);
+}

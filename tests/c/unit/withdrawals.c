@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Shutdown requests are withdrawn, whatever is missing: memory, or a xenstored that answers. */
+#include "core.h"
+
+#include "allocation.h"
+#include "simulation.h"
+
+#include <stdlib.h>
+
+enum { REQUESTS = 20, PROMPT_MS = 20 };
+
+/* Whether the guest's node holds a request. */
+static bool is_asked(libxl_domid domid)
+{
+    char *value = guest_node(domid, "control/shutdown");
+    const bool asked = value && *value;
+    free(value);
+    return asked;
+}
+
+/* Starts a request and waits until the guest has it. */
+static op *ask(scene *s, libxl_domid domid)
+{
+    op *o = START(s, libxl_domain_shutdown, s->ctx, domid, how);
+    while (!is_asked(domid))
+        pump(s, 1);
+    return o;
+}
+
+/* They take turns to use the one batch that is reserved. */
+static void requests_are_withdrawn_without_memory(scene *s)
+{
+    libxl_domid domid[REQUESTS];
+    op *o[REQUESTS];
+    for (int i = 0; i < REQUESTS; i++)
+        domid[i] = guest(s, "b", true);
+    for (int i = 0; i < REQUESTS; i++)
+        o[i] = ask(s, domid[i]);
+    allocation_fail_from(1);
+    for (int i = 0; i < REQUESTS; i++)
+        libxl_ao_abort(s->ctx, &o[i]->how);
+    for (int i = 0; i < REQUESTS; i++)
+        while (!op_done(o[i]))
+            pump(s, 1);
+    allocation_fail(0);
+    for (int i = 0; i < REQUESTS; i++) {
+        assert_int_equal(op_result(o[i]), ERROR_ABORTED);
+        assert_false(is_asked(domid[i]));
+        destroy(s, domid[i]);
+    }
+}
+
+static void a_request_that_was_not_sent_is_given_up_at_once(scene *s)
+{
+    const libxl_domid domid = guest(s, "b", true);
+    simulate("xenstored stop");
+    op *o = START(s, libxl_domain_shutdown, s->ctx, domid, how);
+    pump_for(s, PROMPT_MS);
+    assert_int_equal(libxl_ao_set_limit(s->ctx, &o->how, 1), 0);
+    assert_int_equal(op_result(o), ERROR_TIMEDOUT); /* xenstored is still stopped */
+    assert_string_equal(o->message, "the operation's time limit was reached in phase request");
+    simulate("xenstored cont");
+    pump_for(s, PROMPT_MS);
+    assert_false(is_asked(domid));
+    destroy(s, domid);
+}
+
+static const body bodies[] = {
+    BODY(requests_are_withdrawn_without_memory, RUNS_ONCE),
+    BODY(a_request_that_was_not_sent_is_given_up_at_once, RUNS_ONCE),
+};
+
+HARNESS_MAIN(bodies)
