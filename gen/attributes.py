@@ -27,7 +27,7 @@ SAID: Kinds = {
     "hidden": (bool,),
 }
 PASSED: Kinds = {"passby": (int,)}
-INITIAL: Kinds = {"init_val": (str, int, NONE), "check_default_fn": TEXT}
+INITIAL: Kinds = {"init_val": (str, int, float, NONE), "check_default_fn": TEXT}
 BY_HAND: Kinds = {"init_fn": TEXT, "dispose_fn": TEXT, "copy_fn": TEXT}
 JSON: Kinds = {
     "json_gen_fn": TEXT,
@@ -42,10 +42,16 @@ NUMBER: Kinds = SAID | INITIAL | JSON | {"signed": (bool,)}
 
 # The attributes of each kind of type.
 TYPE: dict[str, Kinds] = {
-    "Builtin": SAID | PASSED | INITIAL | BY_HAND | JSON | {"signed": (bool,), "json_pattern": (str,)},
+    "Builtin": SAID
+    | PASSED
+    | INITIAL
+    | BY_HAND
+    | JSON
+    | {"signed": (bool,), "json_pattern": (str,), "python": TEXT},
     "Number": NUMBER | {"width": (int,)},
     "UInt": NUMBER,
     "Enumeration": SAID | INITIAL | {"value_namespace": TEXT},
+    "Flags": SAID | INITIAL | {"value_namespace": TEXT},
     "Struct": SAID | PASSED | BY_HAND | JSON | GENERATED | {"copy_deprecated_fn": TEXT},
     "Union": SAID | PASSED,
     "KeyedUnion": SAID,
@@ -55,11 +61,12 @@ ANONYMOUS: Kinds = SAID  # of a Struct or a Union inside another type
 
 FIELD: Kinds = {
     "const": (bool,),
-    "init_val": (str, int, NONE),
+    "init_val": (str, int, float, bool, NONE),
     "enumname": (str, NONE),
     "deprecated_by": (str, NONE),
-    "min": (int,),
-    "max": (int,),
+    "min": (int, float),
+    "max": (int, float),
+    "optional": (bool,),
 }
 
 # Of what stands beside a keyed union or an array.
@@ -79,6 +86,20 @@ SHAPES = {
     "JSON_STRING": "string",
     "JSON_MAP": "object",
     "JSON_ARRAY": "array",
+}
+
+# The forms that a type written by hand can have in Python. The C type of each is described in gen/README.md.
+FORMS = ("bits", "strings", "pairs", "octets", "defbool")
+
+# libxl's types that have such a form without being told.
+FORMS_OF_LIBXL = {
+    "libxl_bitmap": "bits",
+    "libxl_defbool": "defbool",
+    "libxl_hwcap": "octets",
+    "libxl_key_value_list": "pairs",
+    "libxl_mac": "octets",
+    "libxl_ms_vm_genid": "octets",
+    "libxl_string_list": "strings",
 }
 
 # The functions that a kind of type has unless told otherwise; {} stands for the type's C name.
@@ -117,8 +138,9 @@ def checked(given: Names, allowed: Kinds, lines: Lines, what: str) -> dict[str, 
     result: dict[str, Any] = dict(given)
     if "json_fn" in result:  # the name in libxl 4.2
         result["json_gen_fn"] = result.pop("json_fn")
-    if isinstance(result.get("init_val"), int):
-        result["init_val"] = str(result["init_val"])
+    initial = result.get("init_val")
+    if isinstance(initial, (int, float)):
+        result["init_val"] = str(initial).lower() if isinstance(initial, bool) else repr(initial)
     return result
 
 

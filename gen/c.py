@@ -75,6 +75,11 @@ def is_string(kind: m.Type) -> bool:
     return kind.c_name == "char *"
 
 
+def is_scalar(kind: m.Type) -> bool:
+    """Whether a value is a number in C."""
+    return isinstance(kind, (m.Number, m.Float, m.Enumeration)) or kind.c_name == "bool"
+
+
 def by_reference(kind: m.Type) -> bool:
     return kind.passby == m.PASS_BY_REFERENCE
 

@@ -73,12 +73,17 @@ def check_field(f: m.Field, parent: Spot, through: str = ".") -> str:
 def check_value(f: m.Field, spot: Spot) -> str:
     """The check of a single value: a field or an array's element."""
     kind = f.kind
+    if isinstance(f.enumeration, m.Flags):
+        bits = f"((unsigned){spot.access} & ~{f.enumeration.mask:#x}u)"
+        return spot.refuse(bits, f"%#x is no set of {f.enumeration.name}", f"(unsigned){spot.access}")
     if f.enumeration is not None:
         value = spot.access if f.type is f.enumeration else f"({f.enumeration.c_name}){spot.access}"
         unknown = f"!{f.enumeration.c_name}_to_string({value})"
         return spot.refuse(unknown, f"%d is not a {f.enumeration.name}", f"(int){spot.access}")
     if isinstance(kind, m.Number):
         return check_bounds(f, kind, spot)
+    if isinstance(kind, m.Float):
+        return check_limits(f, spot)
     if isinstance(kind, m.Struct):
         return "".join(check_field(g, spot) for g in kind.fields)
     return ""
@@ -96,6 +101,13 @@ def check_bounds(f: m.Field, kind: m.Number, spot: Spot) -> str:
         return ""
     form, cast = ("%lld", "(long long)") if kind.signed else ("%llu", "(unsigned long long)")
     return spot.refuse(" || ".join(tests), f"{form} is not {bounds(f)}", cast + spot.access)
+
+
+def check_limits(f: m.Field, spot: Spot) -> str:
+    """The bounds of a double. The comparison also refuses what is not a number."""
+    tests = [] if f.min is None else [f"{spot.access} >= {float(f.min)!r}"]
+    tests += [] if f.max is None else [f"{spot.access} <= {float(f.max)!r}"]
+    return spot.refuse(f"!({' && '.join(tests)})", f"%g is not {bounds(f)}", spot.access) if tests else ""
 
 
 def bounds(f: m.Field) -> str:

@@ -16,7 +16,8 @@ INTERNAL = (
     "Each operation's arguments, its phases or its body, and the table of operations.\n\n"
     "The functions of the phases and the bodies are written by hand in src/ops; phase.h and ao.h say how "
     "they are called. args belongs to the operation: `in` are its own copies of the inputs, `out` is the "
-    "caller's memory for the results, valid until the completion."
+    "caller's memory for the results, valid until the completion. An optional input that is not given is "
+    "NULL, or has its initial value, and its has_ is false."
 )
 
 
@@ -77,6 +78,8 @@ def arguments(o: m.Operation) -> str:
         return f"    struct {{\n{inner}    }} {name};\n" if fields else ""
 
     parts = part("in", o.inputs, False) + part("out", o.results, True)
+    given = "".join(f"        bool has_{f.name};\n" for f in o.inputs if f.optional)
+    parts = parts.replace("    } in;\n", f"{given}    }} in;\n", 1)
     if not parts:
         parts = "    char none;\n"
     name = args_type(o)
@@ -126,10 +129,12 @@ def class_row(o: m.Operation, common: list[m.Error]) -> str:
 
 
 def error_list(errors: list[m.Error]) -> str:
-    """A constant list of numbers that ends with 0. Debug builds assert that an operation ends with one of them."""
+    """A constant list of numbers that ends with 0. Debug builds assert that an operation ends with one."""
     text = ", ".join([*(e.c_name for e in errors), "0"])
     indent = " " * 12
-    return f"(const int[]){{\n{textwrap.fill(text, c.WIDTH, initial_indent=indent, subsequent_indent=indent)}}}"
+    return (
+        f"(const int[]){{\n{textwrap.fill(text, c.WIDTH, initial_indent=indent, subsequent_indent=indent)}}}"
+    )
 
 
 def trampoline(o: m.Operation) -> str:
@@ -171,6 +176,9 @@ def initiator(o: m.Operation) -> str:
     if o.inputs or o.results:
         text += "args = libxl__ao_args(ao);\n"
     text += "".join(f"args->in.{f.name} = {f.name};\n" for f in o.inputs if by_assignment(f))
+    text += "".join(f"args->in.has_{f.name} = {f.name} != NULL;\n" for f in o.inputs if f.optional)
+    text += "".join(by_octets(f) for f in o.inputs if c.is_pointer(f.kind) and not f.kind.copy_fn)
+    text += "".join(initial(f) for f in o.inputs if f.optional and f.kind.init_fn)
     text += "".join(f"args->out.{f.name} = {f.name};\n" for f in o.results)
     if o.progress is not None:
         text += f"libxl__ao_progress_how(ao, {c.progress_parameter(o)});\n"
@@ -180,8 +188,6 @@ def initiator(o: m.Operation) -> str:
             for number, step in enumerate(steps)
         )
         text += "if (rc)\n    return libxl__ao_abort_start(ao, rc);\n"
-    plain = [f for f in o.inputs if c.is_pointer(f.kind) and not f.kind.copy_fn]
-    text += "".join(f"args->in.{f.name} = *{f.name};\n" for f in plain)
     text += "return libxl__ao_start(ao);\n"
     return c.function(c.prototype("int", o.c_name, c.parameters(o)), text)
 
@@ -190,7 +196,7 @@ def initialised(f: m.Field) -> str:
     """The statement that gives a result its initial value, so that the caller may always dispose of it."""
     if f.kind.init_fn:
         return f"if ({f.name})\n    {f.kind.init_fn}({f.name});\n"
-    if c.by_reference(f.kind):
+    if c.by_reference(f.kind) or not (c.is_scalar(f.kind) or c.is_string(f.kind)):
         return f"if ({f.name})\n    memset({f.name}, 0, sizeof(*{f.name}));\n"
     zero = "NULL" if c.is_pointer(f.kind) else "0"
     value = f.kind.init_val or ("LIBXL_DOMID_INVALID" if f.kind.name == "domid" else zero)
@@ -198,21 +204,39 @@ def initialised(f: m.Field) -> str:
 
 
 def by_assignment(f: m.Field) -> bool:
-    return not c.is_pointer(f.kind)
+    return not c.is_pointer(f.kind) and not copied_by_value(f)
+
+
+def copied_by_value(f: m.Field) -> bool:
+    """Whether an input is passed by value and owns something: a type written by hand, such as a list."""
+    return not c.is_pointer(f.kind) and f.kind.copy_fn is not None and not isinstance(f.kind, m.Number)
+
+
+def by_octets(f: m.Field) -> str:
+    """The copy of a value that owns nothing and may be an array. A missing one is refused, or stays zero."""
+    return f"if ({f.name})\n    memcpy(&args->in.{f.name}, {f.name}, sizeof(args->in.{f.name}));\n"
+
+
+def initial(f: m.Field) -> str:
+    return f"if (!{f.name})\n    {f.kind.init_fn}(&args->in.{f.name});\n"
 
 
 def start_steps(o: m.Operation) -> Iterator[str]:
     """Expressions that give 0 or an error: the checks first, then the copies."""
     for f in o.inputs:
-        if c.is_pointer(f.kind):
+        if c.is_pointer(f.kind) and not f.optional:
             yield f'not_null(ao, "{f.name}", {f.name})'
     for f in o.results:
         yield f'not_null(ao, "{f.name}", {f.name})'
     for f in o.inputs:
         if check_input(f):
-            yield f"{o.name}_check_{f.name}(ao, {f.name})"
+            given = f"{f.name} ? " if f.optional else ""
+            yield f"{given}{o.name}_check_{f.name}(ao, {f.name})" + (" : 0" if given else "")
     for f in o.inputs:
         if c.is_string(f.kind):
-            yield f"(args->in.{f.name} = strdup({f.name})) ? 0 : ERROR_NOMEM"
-        elif c.is_pointer(f.kind) and f.kind.copy_fn:
-            yield f"{checked_copy_name(f.kind)}(ctx, &args->in.{f.name}, {f.name})"
+            given = f"!{f.name} || " if f.optional else ""
+            yield f"{given}(args->in.{f.name} = strdup({f.name})) ? 0 : ERROR_NOMEM"
+        elif (c.is_pointer(f.kind) or copied_by_value(f)) and f.kind.copy_fn:
+            source = f.name if c.is_pointer(f.kind) else f"&{f.name}"
+            copy = f"{checked_copy_name(f.kind)}(ctx, &args->in.{f.name}, {source})"
+            yield f"{f.name} ? {copy} : 0" if f.optional else copy

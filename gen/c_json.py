@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from gen import c, c_deprecated
 from gen import model as m
 from gen.c_types import init_key_name, struct_heads
@@ -78,13 +80,13 @@ def source(model: m.Model) -> str:
     parts = [c.banner("The structs' forms in JSON."), f'#include "_{model.name}_types_json.h"\n']
     used = {t: None for s in structs(model) for t in m.walk(s)}
     macros = [
-        f'LIBXL__JSON_WORDS_OF({t.c_name}, "{t.name}");\n' for t in model.whole.enumerations if t in used
+        use("LIBXL__JSON_WORDS_OF", t.c_name, f'"{t.name}"') for t in model.whole.enumerations if t in used
     ]
     for kind in by_hand(model):
-        given = ", ".join([kind.c_name, f'"{kind.name}"', write_function(kind), read_function(kind)])
-        macros.append(f"LIBXL__JSON_BUILTIN_OF({given});\n")
+        given = [kind.c_name, f'"{kind.name}"', write_function(kind), read_function(kind)]
+        macros.append(use("LIBXL__JSON_BUILTIN_OF", *given))
     for kind in with_defaults(model):
-        macros.append(f"LIBXL__JSON_DEFAULT_OF({kind.c_name}, {kind.check_default_fn});\n")
+        macros.append(use("LIBXL__JSON_DEFAULT_OF", kind.c_name, kind.check_default_fn or ""))
     macros = list(dict.fromkeys(macros))
     if macros:
         parts.append("".join(macros))
@@ -94,6 +96,10 @@ def source(model: m.Model) -> str:
         parts[1] = parts[1].rstrip("\n") + '\n\n#include <stdio.h>\n#include <string.h>\n\n#include "log.h"\n'
         parts += [c.section("deprecated fields"), c_deprecated.BOTH_GIVEN, *deprecated]
     return "\n".join(parts)
+
+
+def use(macro: str, *arguments: str) -> str:
+    return c.call(macro, arguments, 0) + ";\n"
 
 
 class Tables:
@@ -109,10 +115,10 @@ class Tables:
         fields = self.table(kind, "")
         about = [f".size = sizeof({name})"]
         if kind.init_fn:
-            self.macros.append(f"LIBXL__JSON_INIT_OF({name}, {kind.init_fn});\n")
+            self.macros.append(use("LIBXL__JSON_INIT_OF", name, kind.init_fn))
             about.append(f".init = {name}_json_init")
         if kind.dispose_fn:
-            self.macros.append(f"LIBXL__JSON_DISPOSE_OF({name}, {kind.dispose_fn});\n")
+            self.macros.append(use("LIBXL__JSON_DISPOSE_OF", name, kind.dispose_fn))
             about.append(f".dispose = {name}_json_dispose")
         about.append(f".fields = {fields}")
         heads = struct_heads(kind)
@@ -153,7 +159,8 @@ class Tables:
         if kind is f.kind and kind.check_default_fn:
             row.append(f".is_default = {kind.c_name}_json_is_default")
         if f.min is not None or f.max is not None:
-            row.append(f"LIBXL__JSON_BOUNDS({', '.join(bounds(f))})")
+            macro = "LIMITS" if found is Form.DOUBLE and not isinstance(f.kind, m.Array) else "BOUNDS"
+            row.append(f"LIBXL__JSON_{macro}({', '.join(bounds(f))})")
         if found is Form.STRING and self.kind.dir == m.DIR_OUT:
             row.append(".empty_is_none = true")
         return row
@@ -166,7 +173,7 @@ class Tables:
             arms.append([*self.row(f, found, f"{path}."), f".value = {f.value.c_name}"])
         name = "_".join([self.kind.c_name, *path.split("."), "arms"])
         init = init_key_name(self.kind, path, key)
-        self.macros.append(f"LIBXL__JSON_KEY_OF({init}, {key.kind.c_name});\n")
+        self.macros.append(use("LIBXL__JSON_KEY_OF", init, key.kind.c_name))
         return [
             f'.name = "{key.name}"',
             ".kind = LIBXL__JSON_UNION",
@@ -181,20 +188,23 @@ def of_kind(kind: m.Type, found: Form) -> str:
     """The part of a row that gives the field's type."""
     if isinstance(kind, m.Struct) and found is Form.STRUCT:
         return f"LIBXL__JSON_A_STRUCT({table_name(kind)})"
-    word = {Form.WORD: "WORD", Form.BY_HAND: "BUILTIN", Form.NUMBER: "NUMBER"}.get(found)
+    word = {Form.WORD: "WORD", Form.FLAGS: "FLAGS", Form.BY_HAND: "BUILTIN", Form.NUMBER: "NUMBER"}.get(found)
     return f"LIBXL__JSON_A_{word}({kind.c_name})" if word else f".kind = LIBXL__JSON_{found.value}"
 
 
 def bounds(f: m.Field) -> tuple[str, str]:
     """The least and the greatest value in C. A bound that is not given is the type's."""
     kind = f.kind.element if isinstance(f.kind, m.Array) else f.kind
+    if isinstance(f.kind, m.Float):
+        most = sys.float_info.max
+        return repr(float(-most if f.min is None else f.min)), repr(float(most if f.max is None else f.max))
     least, greatest = (0, (1 << 31) - 1) if isinstance(f.kind, m.Array) else (None, None)
     if least is None and isinstance(kind, m.Number):
         least, greatest = kind.range or (0, (1 << 64) - 1)
     low = least if f.min is None else f.min
     high = greatest if f.max is None else f.max
     assert low is not None and high is not None
-    return constant(low), constant(high)
+    return constant(int(low)), constant(int(high))
 
 
 def constant(value: int) -> str:

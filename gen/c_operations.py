@@ -50,7 +50,7 @@ def documented(o: m.Operation) -> str:
 
 def documentation(o: m.Operation) -> str:
     lines = [o.doc, ""]
-    lines += [f"  {f.name}: {c.one_line(f.doc)}" for f in o.inputs]
+    lines += [f"  {f.name}: {c.one_line(f.doc)}{' May be NULL.' * f.optional}" for f in o.inputs]
     lines += [f"  {f.name} (result): {c.one_line(f.doc)}" for f in o.results]
     if o.progress is not None:
         lines.append(f"  {c.progress_parameter(o)}: reports {o.progress.name}; may be NULL.")

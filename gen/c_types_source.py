@@ -323,6 +323,9 @@ class Copy:
                 calls += more[1]
             elif inner.copy_fn:
                 calls.append(self.one(inner, f"dst->{path}", f"src->{path}"))
+            elif c.by_reference(inner) and isinstance(inner, m.Builtin):  # which may be an array
+                given = [f"&dst->{path}", f"&src->{path}", f"sizeof(dst->{path})"]
+                assignments.append(c.call("memcpy", given, 4) + ";\n")
             else:
                 assignments.append(f"dst->{path} = src->{path};\n")
         return assignments, calls

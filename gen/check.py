@@ -148,6 +148,8 @@ def check_enumeration(kind: m.Enumeration) -> Iterator[Mistake]:
         yield from check_name(value.c_name, value.place, what)
         if value.value in seen:
             yield Mistake(value.place, f"{what}: {value.name} has the number of {seen[value.value]}")
+        if isinstance(kind, m.Flags) and (value.value <= 0 or value.value & (value.value - 1)):
+            yield Mistake(value.place, f"{what}: {value.name} is not a single bit: {value.value}")
         if not -(1 << 31) <= value.value < 1 << 31:
             yield Mistake(value.place, f"{what}: {value.name} does not fit a C int")
         seen.setdefault(value.value, value.name)
@@ -213,7 +215,7 @@ def deprecated(kind: m.Aggregate, prefix: str = "") -> Iterator[tuple[str, m.Fie
 
 def initial_is_unknown(kind: m.Type) -> bool:
     """Whether C cannot compare a value with its initial one."""
-    simple = isinstance(kind, (m.Number, m.Enumeration)) or kind.c_name in ("bool", "char *")
+    simple = isinstance(kind, (m.Number, m.Float, m.Enumeration)) or kind.c_name in ("bool", "char *")
     return not simple and not kind.check_default_fn
 
 
@@ -273,6 +275,9 @@ def check_events(model: m.Model) -> Iterator[Mistake]:
             yield Mistake(event.place, f"{what}: {event.number} is the number of {seen[event.number]}")
         seen.setdefault(event.number, event.name)
         yield from check_fields(event.fields, what)
+        for f in event.fields:
+            if isinstance(f.type, m.Aggregate) and f.type.name is None:
+                yield Mistake(f.place, f"{what}.{f.name}: wrap it in a named Struct")
 
 
 def check_function(f: m.Function) -> Iterator[Mistake]:

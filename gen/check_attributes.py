@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from gen import model as m
 from gen.model import Mistake
 
+FRACTION = re.compile(r"-?[0-9]+(\.[0-9]+)?(e[-+]?[0-9]+)?")
 NUMBER = re.compile(r"-?(0[xX][0-9a-fA-F]+|[1-9][0-9]*|0)")
 
 # Attributes of fields that have no meaning for inputs, for results and in events, and why.
@@ -20,7 +21,8 @@ NOT_COPIED = "what the field points to is always copied"
 NOT_REPLACED = "no function moves its value to another field"
 GIVEN = "the library sets it"
 INPUT = {"const": NOT_COPIED, "deprecated_by": NOT_REPLACED}
-RESULT = INPUT | {"init_val": GIVEN, "min": GIVEN, "max": GIVEN}
+MEMBER = {"optional": "only an input of an operation can be left out"}
+RESULT = INPUT | MEMBER | {"init_val": GIVEN, "min": GIVEN, "max": GIVEN}
 
 
 def check_attributes(model: m.Model, types: list[m.Type]) -> Iterator[Mistake]:
@@ -47,6 +49,7 @@ def of_type(kind: m.Type, what: str) -> Iterator[Mistake]:
         if name in kind.keywords:
             yield Mistake(kind.at(name), f"{what}: {name} means nothing here: {reason}")
     if isinstance(kind, m.Aggregate):
+        yield from of_fields(kind.fields, MEMBER, what)
         for f in kind.fields:
             if f.type is not None and f.type.name is None:
                 yield from of_type(f.type, f"{what}.{f.name}")
@@ -83,6 +86,8 @@ def check_initial(f: m.Field, here: str, documented: bool) -> Iterator[Mistake]:
         yield Mistake(f.place, f"{here}: init_val: the type has its own initial value")
     elif f.kind.c_name == "char *" and not f.const and f.init_val != "NULL":
         yield Mistake(f.place, f"{here}: init_val: only a const string can be other than NULL")
+    elif f.kind.c_name == "bool" and f.init_val not in ("true", "false", "0", "1"):
+        yield Mistake(f.place, f"{here}: init_val: {f.init_val} is neither true nor false")
     elif not fits(f.init_val, f.kind):
         yield Mistake(f.place, f"{here}: init_val: {f.init_val} does not fit {f.kind.c_name}")
     elif f.enumeration is not None and not is_value(f.init_val, f.enumeration, documented):
@@ -92,9 +97,9 @@ def check_initial(f: m.Field, here: str, documented: bool) -> Iterator[Mistake]:
 
 
 def out_of_bounds(f: m.Field, given: str, here: str) -> Iterator[Mistake]:
-    if isinstance(f.type, m.Number) and NUMBER.fullmatch(given) and (f.min, f.max) != (None, None):
-        value = int(given, 0)
-        if value < 0 and not f.type.signed and f.type.range:
+    if isinstance(f.type, (m.Number, m.Float)) and (NUMBER.fullmatch(given) or FRACTION.fullmatch(given)):
+        value = float(given) if isinstance(f.type, m.Float) else int(given, 0)
+        if value < 0 and isinstance(f.type, m.Number) and not f.type.signed and f.type.range:
             value += f.type.range[1] + 1
         if f.min is not None and value < f.min:
             yield Mistake(f.place, f"{here}: init_val: {given} is less than min")
@@ -117,6 +122,9 @@ def is_value(initial: str | None, kind: m.Enumeration, documented: bool) -> bool
     """
     if initial is None or kind.check_default_fn:
         return True
+    if isinstance(kind, m.Flags):
+        known = {v.c_name for v in kind.values} | {"0"}
+        return all(part.strip() in known for part in initial.split("|"))
     if NUMBER.fullmatch(initial):
         return int(initial, 0) in [0, *(v.value for v in kind.values)]
     return not documented or any(initial in (v.c_name, *v.aliases) for v in kind.values)
@@ -124,7 +132,15 @@ def is_value(initial: str | None, kind: m.Enumeration, documented: bool) -> bool
 
 def fits(initial: str | None, kind: m.Type) -> bool:
     """Whether an initial value that is a plain number fits the type. -1 fits every type: all bits set."""
-    if initial is None or not isinstance(kind, m.Number) or kind.range is None:
+    if isinstance(kind, m.Float):
+        return initial is None or bool(FRACTION.fullmatch(initial)) or initial.isidentifier()
+    if initial is None or not isinstance(kind, m.Number):
+        return True
+    if initial in ("true", "false"):
+        return False
+    if FRACTION.fullmatch(initial) and not NUMBER.fullmatch(initial):
+        return False
+    if kind.range is None:
         return True
     plain = NUMBER.fullmatch(initial)
     return not plain or initial == "-1" or kind.range[0] <= int(initial, 0) <= kind.range[1]

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 
+from gen import c
 from gen import model as m
 from gen.check_names import check_doc, check_name, check_since, unique, words
 from gen.check_phases import check_phases
@@ -20,6 +22,7 @@ CPP_KEYWORDS = words(
 )
 # What the bodies of generated methods in Python use.
 OF_METHODS = words("Keep _convert ffi keep types v")
+FLT_MAX = sys.float_info.max
 NOT_ABORTABLE = "Not abortable"
 
 
@@ -33,13 +36,18 @@ def check_field(given: m.Field, what: str) -> Iterator[Mistake]:
     if given.min is not None and given.max is not None and given.min > given.max:
         yield Mistake(given.place, f"{here}: min is greater than max")
     if isinstance(given.type, m.Array):
-        limits: tuple[int, int] | None = (0, (1 << 31) - 1)
+        limits: tuple[float, float] | None = (0, (1 << 31) - 1)
     elif isinstance(given.type, m.Number):
         limits = given.type.range
+    elif isinstance(given.type, m.Float):
+        limits = (-FLT_MAX, FLT_MAX)
     else:
         yield Mistake(given.place, f"{here}: only numbers and arrays can have min and max")
         return
     for bound in given.min, given.max:
+        if isinstance(bound, float) and not isinstance(given.type, m.Float):
+            yield Mistake(given.place, f"{here}: {bound} does not fit {given.kind.c_name or 'a length'}")
+            continue
         if bound is not None and limits and not limits[0] <= bound <= limits[1]:
             yield Mistake(given.place, f"{here}: {bound} does not fit {given.kind.c_name or 'a length'}")
 
@@ -99,6 +107,9 @@ def check_operation(o: m.Operation, common: list[m.Error]) -> Iterator[Mistake]:
             yield Mistake(f.place, f"{what}.{f.name}: {f.name} is a keyword of C++")
         if f.type is not None and f.type.name is None:
             yield Mistake(f.place, f"{what}.{f.name}: wrap it in a named Struct")
+        if f.optional and f"has_{f.name}" in [g.name for g in o.inputs]:
+            yield Mistake(f.place, f"{what}: has_{f.name} is a name that the operation's arguments use")
+    yield from check_defaults(o, what)
     yield from check_phases(o, common)
     yield from check_fields(o.inputs + o.results, what)
     for fields, needed, verb in ((o.inputs, m.DIR_IN, "takes"), (o.results, m.DIR_OUT, "gives")):
@@ -106,6 +117,23 @@ def check_operation(o: m.Operation, common: list[m.Error]) -> Iterator[Mistake]:
             if not f.kind.dir & needed:
                 yield Mistake(f.place, f"{what}.{f.name}: dir: the library never {verb} a {f.kind.name}")
     yield from check_undo(o, what)
+
+
+def check_defaults(o: m.Operation, what: str) -> Iterator[Mistake]:
+    """Optional inputs and inputs with a default: the last parameters in Python."""
+    earlier: m.Field | None = None
+    for f in o.inputs:
+        if f.optional and not c.is_pointer(f.kind):
+            message = f"a {f.kind.name} is passed by value: only init_val can be its default"
+            yield Mistake(f.place, f"{what}.{f.name}: optional: {message}")
+        if f.optional and f.init_val is not None:
+            yield Mistake(f.place, f"{what}.{f.name}: optional: init_val is its default already")
+        if f.optional or f.init_val is not None:
+            earlier = earlier or f
+        elif earlier is not None:
+            yield Mistake(
+                f.place, f"{what}.{f.name}: has no default, and follows {earlier.name}, which has one"
+            )
 
 
 def check_undo(o: m.Operation, what: str) -> Iterator[Mistake]:

@@ -13,6 +13,7 @@ from gen import model as m
 from gen.check_names import unique, words
 from gen.model import Mistake, Place
 from gen.python.names import Names, camel, error_class, is_domid
+from gen.python.names import operations as in_python
 from gen.python.operations import BY_HAND, domain_name
 
 # What the hand-written classes of bindings/python/aioxen have. tests/python/test_package.py compares.
@@ -24,7 +25,7 @@ CLASSES = words("Context Counters Domain Error Event Events EventsLost Fields Op
 def check_python(model: m.Model) -> Iterator[Mistake]:
     if not model.operations and not model.events:
         return
-    yield from names_of_operations(model.public_operations)
+    yield from names_of_operations(in_python(model))
     yield from classes(model)
     for event in model.events:
         for f in event.fields:

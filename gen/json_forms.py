@@ -15,8 +15,11 @@ INTEGER_FUNCTIONS = ("yajl_gen_integer", "libxl__uint64_gen_json")
 class Form(Enum):
     BOOL = "BOOL"
     NUMBER = "NUMBER"
+    DOUBLE = "DOUBLE"
     STRING = "STRING"
+    OCTETS = "OCTETS"
     WORD = "WORD"
+    FLAGS = "FLAGS"
     STRUCT = "STRUCT"
     GROUP = "GROUP"
     UNION = "UNION"
@@ -27,7 +30,7 @@ def form(kind: m.Type) -> Form | None:
     """The form of a value; for an array, of its elements. None if the type has no form."""
     if isinstance(kind, m.Array):
         return form(kind.element)
-    if kind.private or isinstance(kind, m.Union) or ("*" in kind.c_name and kind.c_name != "char *"):
+    if kind.private or ("*" in kind.c_name and kind.c_name != "char *"):
         return None
     if isinstance(kind, m.KeyedUnion):
         return Form.UNION
@@ -35,8 +38,12 @@ def form(kind: m.Type) -> Form | None:
         return Form.GROUP
     if isinstance(kind, m.Struct) and kind.autogenerate_json:
         return Form.STRUCT
+    if isinstance(kind, m.Union):
+        return Form.OCTETS
+    if isinstance(kind, m.Float):
+        return Form.DOUBLE
     if isinstance(kind, m.Enumeration):
-        return Form.WORD
+        return Form.FLAGS if isinstance(kind, m.Flags) else Form.WORD
     if isinstance(kind, m.Number) or kind.json_gen_fn in INTEGER_FUNCTIONS:
         return Form.NUMBER
     return {"bool": Form.BOOL, "char *": Form.STRING}.get(kind.c_name, Form.BY_HAND)

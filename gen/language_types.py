@@ -37,6 +37,7 @@ TYPES: Names = {
     "string": STRING,
     "size_t": m.Number(name="size_t", place=NOWHERE),
     "integer": INTEGER,
+    "double": m.Float(name="double", place=NOWHERE, json_parse_type="JSON_NUMBER"),
     **{f"uint{w}": m.Number(name=f"uint{w}_t", place=NOWHERE, width=w) for w in (8, 16, 32, 64)},
 }
 
@@ -88,12 +89,21 @@ class TypeLanguage:
         return m.Number(width=width, **common)
 
     def idl_Enumeration(self, name: str, values: object, _at: At, **given: object) -> m.Type:
+        return self.enumeration(m.Enumeration, name, values, _at, given)
+
+    def idl_Flags(self, name: str, values: object, _at: At, **given: object) -> m.Type:
+        return self.enumeration(m.Flags, name, values, _at, given)
+
+    def enumeration(
+        self, made: type[m.Enumeration], name: str, values: object, _at: At, given: Names
+    ) -> m.Type:
         lines = self.lines(_at)
-        common = self.common("Enumeration", name, given, lines)
+        what = f"{made.__name__} {name}"
+        common = self.common(made.__name__, name, given, lines)
         prefix = common["value_namespace"] = common.get("value_namespace", common["namespace"]) or ""
-        kind = m.Enumeration(**common)
-        for given_value in expect(values, (list,), lines.place(), f"Enumeration {name}"):
-            number, word, doc, place = self.triple(given_value, lines, f"Enumeration {name}", "value")
+        kind = made(**common)
+        for given_value in expect(values, (list,), lines.place(), what):
+            number, word, doc, place = self.triple(given_value, lines, what, "value")
             full = f"{prefix}{name}_{word}".upper()
             value = m.EnumValue(value=number, name=word.upper(), c_name=full, place=place, doc=doc)
             kind.values.append(value)
@@ -123,7 +133,7 @@ class TypeLanguage:
         what = f"KeyedUnion {keyname}"
         if name is not None:
             raise Mistake(lines.place(), f"{what}: a KeyedUnion has no name: write None instead of {name!r}")
-        if not isinstance(key, m.Enumeration):
+        if not isinstance(key, m.Enumeration) or isinstance(key, m.Flags):
             raise Mistake(lines.place(), f"{what}: the key is an Enumeration, not {describe(key)}")
         about_key, rest = split(given, "keyvar_")
         keyvar = self.beside("keyvar_", keyname, key, about_key, lines, what)
@@ -173,6 +183,11 @@ class TypeLanguage:
                 raise Mistake(
                     lines.place("json_parse_type"), f"{what}: json_parse_type: no such shape: {word.strip()}"
                 )
+        form = result.get("python", attributes.FORMS_OF_LIBXL.get(f"{result['namespace']}{name}"))
+        if kind == "Builtin":
+            result["python"] = form
+        if form not in (None, *attributes.FORMS):
+            raise Mistake(lines.place("python"), f"{what}: python: no such form: {form}")
         if kind == "Struct" and result.get("passby", m.PASS_BY_REFERENCE) != m.PASS_BY_REFERENCE:
             raise Mistake(lines.place("passby"), f"{what}: passby: a Struct is passed by reference")
         result["namespace"] = result["namespace"] or ""

@@ -10,7 +10,7 @@ from gen import c, phase_text
 from gen import model as m
 from gen.c_types import enumeration_heads, struct_heads
 from gen.python.classes import row
-from gen.python.names import Names, camel, error_class, member, members
+from gen.python.names import Names, camel, error_class, inputs, member, members, operations
 from gen.python.operations import context_parameters, returned
 from gen.reference import limits, rows_of
 
@@ -124,7 +124,7 @@ def c_type(kind: m.Struct | m.Enumeration) -> str:
 def python_manual(model: m.Model) -> str:
     names = Names(model)
     text = f"Python\n======\n\n.. py:module:: {names.package}\n" + title("Operations", "-")
-    text += "".join(python_operation(names, o) for o in model.public_operations)
+    text += "".join(python_operation(names, o) for o in operations(model))
     text += title("Types", "-")
     for struct, name in names.own_structs.items():
         doc = paragraphs(struct.doc or "A part of what holds it.")
@@ -152,7 +152,7 @@ def python_manual(model: m.Model) -> str:
 
 def python_operation(names: Names, o: m.Operation) -> str:
     body = paragraphs(o.doc)
-    body += "".join(f":param {f.name}: {escaped(limits(f))}\n" for f in o.inputs)
+    body += "".join(f":param {f.name}: {escaped(limits(f))}\n" for f in inputs(o))
     limited = "in seconds; None: no limit" if o.speed is m.Speed.SLOW else "it is over before any matters"
     body += f":param limit: {limited}\n"
     if o.progress is not None:

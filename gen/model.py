@@ -5,7 +5,9 @@ A `Model` holds everything in order of declaration. Types come as one of
 
     Builtin       written by hand in C; the library supplies its helpers
     Number        an integer of C, by name; `uint8` ... `uint64`, `integer`, `size_t`
+    Float         a floating-point number
     Enumeration   fixed values, each with a name
+    Flags         a set of such values, each of which is one bit
     Struct        named fields; anonymous (name None) when it stands inside another
     Union         a bare union: copied as bytes, owning nothing
     KeyedUnion    a union and the enumeration that says which arm counts
@@ -108,6 +110,7 @@ class Builtin(Type):
 
     signed: bool = False
     json_pattern: str | None = None
+    python: str | None = None
 
 
 @dataclass(kw_only=True, eq=False)
@@ -124,6 +127,11 @@ class Number(Builtin):
         if self.signed:
             return -(1 << (self.width - 1)), (1 << (self.width - 1)) - 1
         return 0, (1 << self.width) - 1
+
+
+@dataclass(kw_only=True, eq=False)
+class Float(Builtin):
+    """A floating-point number: `double`."""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -154,11 +162,21 @@ class Enumeration(Type):
 
 
 @dataclass(kw_only=True, eq=False)
+class Flags(Enumeration):
+    """A set of flags. The values are single bits; C combines them with `|`."""
+
+    @property
+    def mask(self) -> int:
+        return sum(v.value for v in self.values)
+
+
+@dataclass(kw_only=True, eq=False)
 class Field:
     """A member of an aggregate, or an input or result of an operation.
 
     `min` and `max` bound a number's value or an array's length. In a KeyedUnion `value` is the
-    key's value that selects this arm, and `type` is None for an arm that carries nothing.
+    key's value that selects this arm, and `type` is None for an arm that carries nothing. An optional input
+    may be NULL.
     """
 
     name: str
@@ -169,8 +187,9 @@ class Field:
     init_val: str | None = None
     enumname: str | None = None
     deprecated_by: str | None = None
-    min: int | None = None
-    max: int | None = None
+    min: float | None = None
+    max: float | None = None
+    optional: bool = False
     value: EnumValue | None = None
     named: Enumeration | None = None  # by enumname
 

@@ -22,9 +22,7 @@ TEXT: Schema = {"type": ["string", "null"], "pattern": "^[^\\u0000]*$"}
 
 def outputs(model: m.Model) -> dict[str, str]:
     definitions = {s.name or "": described(whole(s), s.doc) for s in structs(model) if not s.hidden}
-    enumerations = {
-        e.name or "": described({"enum": [v.text for v in e.values]}, e.doc) for e in model.enumerations
-    }
+    enumerations = {e.name or "": described(words(e), e.doc) for e in model.enumerations}
     schema: Schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "aioxen.schema.json",
@@ -32,6 +30,11 @@ def outputs(model: m.Model) -> dict[str, str]:
         "$defs": dict(sorted({**definitions, **enumerations}.items())),
     }
     return {"schema/aioxen.schema.json": json.dumps(schema, indent=2, ensure_ascii=False) + "\n"}
+
+
+def words(kind: m.Enumeration) -> Schema:
+    one: Schema = {"enum": [v.text for v in kind.values]}
+    return {"type": "array", "items": one, "uniqueItems": True} if isinstance(kind, m.Flags) else one
 
 
 def described(schema: Schema, doc: str) -> Schema:
@@ -84,11 +87,15 @@ def member(f: m.Field, found: Form) -> Schema:
         return schema | bounds(f, "minItems", "maxItems", None)
     if isinstance(kind, m.Struct) and found is Form.GROUP:
         return whole(kind)
-    if found in (Form.STRUCT, Form.WORD):
+    if found in (Form.STRUCT, Form.WORD, Form.FLAGS):
         return {"$ref": f"#/$defs/{kind.name}"}
     if found is Form.NUMBER:
         limits = kind.range if isinstance(kind, m.Number) else None
         return {"type": "integer"} | bounds(f, "minimum", "maximum", limits)
+    if found is Form.DOUBLE:
+        return {"type": "number"} | bounds(f, "minimum", "maximum", None)
+    if found is Form.OCTETS:
+        return {"type": "string", "pattern": "^([0-9a-f]{2})*$"}
     if found is Form.BY_HAND:
         pattern = kind.json_pattern if isinstance(kind, m.Builtin) else None
         return {"type": "string", "pattern": pattern} if pattern else shape(kind)
@@ -101,8 +108,8 @@ def shape(kind: m.Type) -> Schema:
     return {} if "JSON_ANY" in words else {"type": [attributes.SHAPES[word] for word in words]}
 
 
-def bounds(f: m.Field, least: str, greatest: str, limits: tuple[int, int] | None) -> Schema:
-    low, high = limits or (None, None)
-    low = low if f.min is None else f.min
-    high = high if f.max is None else f.max
+def bounds(f: m.Field, least: str, greatest: str, limits: tuple[float, float] | None) -> Schema:
+    least_of, most_of = limits or (None, None)
+    low = least_of if f.min is None else f.min
+    high = most_of if f.max is None else f.max
     return ({} if low is None else {least: low}) | ({} if high is None else {greatest: high})

@@ -19,8 +19,8 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 os.environ.pop("AIOXEN_BUILD", None)  # so that the installed library is used
 
-from headers import HIDDEN, expand  # noqa: E402
-from library import pkg_config  # noqa: E402
+from headers import declarations, expand, usable  # noqa: E402
+from library import locate, pkg_config  # noqa: E402
 
 import build as base  # noqa: E402
 
@@ -29,8 +29,9 @@ def make(name: str, build: Path) -> FFI:
     include = build / "gen" / "include"
     ffi = FFI()
     ffi.include(base.ffibuilder)
+    library = declarations(base.PUBLIC, locate()[0])
     # The types of libxl.h are included from the library's ffi, so that both modules share them.
-    ffi.cdef(HIDDEN.sub("", "\n".join(expand(f"{name}.h", [include], set()))))
+    ffi.cdef(usable("\n".join(expand(f"{name}.h", [include], set())), library))
     folders = [str(include), *(f.removeprefix("-I") for f in pkg_config("--cflags-only-I"))]
     ffi.set_source(
         f"{name}._native",

@@ -23,6 +23,7 @@ void free(void *memory);
 COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 INCLUDE = re.compile(r'#\s*include\s*[<"](\w+\.h)[>"]')
 CONSTANT = re.compile(r"#\s*define\s+([A-Z]\w*)\s+[^\s\\\"]")
+ARRAY = re.compile(r"typedef\s+[\w\s]+?\b(\w+)\s*\[")
 HIDDEN = re.compile(r'__attribute__\(\(visibility\("hidden"\)\)\)[^;]*;')
 
 
@@ -30,7 +31,18 @@ def declarations(headers: Sequence[str], folders: Sequence[Path]) -> str:
     """The text for cffi's cdef: `headers` and the library headers that they include, each once."""
     seen: set[str] = set()
     lines = [line for header in headers for line in expand(header, folders, seen)]
-    return SYSTEM + HIDDEN.sub("", "\n".join(lines))
+    return SYSTEM + usable("\n".join(lines))
+
+
+def usable(text: str, included: str = "") -> str:
+    """The declarations that cffi can compile. `included`: those of the module that this one includes.
+
+    Hidden functions are removed. So is `const` before a type that is an array, for which cffi writes wrong C.
+    """
+    text = HIDDEN.sub("", text)
+    for name in set(ARRAY.findall(included + text)):
+        text = re.sub(rf"\bconst\s+{name}\b", name, text)
+    return text
 
 
 def expand(header: str, folders: Sequence[Path], seen: set[str]) -> Iterator[str]:

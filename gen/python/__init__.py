@@ -15,6 +15,7 @@ from __future__ import annotations
 from gen import model as m
 from gen.python import classes, convert, errors, json, native, operations
 from gen.python.names import HEAD, Names, is_domid
+from gen.python.names import operations as in_python
 
 EXTENSION = '''\
 """aioxen, extended by the operations of {0}.
@@ -63,7 +64,7 @@ class Context(ContextOperations, aioxen.Context):
 def extended(model: m.Model) -> str:
     """The __init__.py of an extension's package."""
     names = Names(model)
-    inherited = [o for o in model.whole.public_operations if o not in model.operations]
+    inherited = [o for o in in_python(model.whole) if o not in model.operations]
     returning = [o for o in inherited if any(is_domid(f.kind) for f in o.results)]
     heads = [operations.retyped(names, o) for o in returning]
     return HEAD + EXTENSION.format(names.package) + "".join(heads or ["        pass\n"])

@@ -7,8 +7,21 @@ import re
 from dataclasses import dataclass
 
 from gen import model as m
+from gen.check_attributes import FRACTION
 from gen.model import Mistake
-from gen.python.names import HEAD, Names, camel, docstring, exported, function, member, members, tuple_named
+from gen.python.names import (
+    FORMS,
+    HEAD,
+    Names,
+    camel,
+    docstring,
+    exported,
+    form,
+    function,
+    member,
+    members,
+    tuple_named,
+)
 
 IMPORTS = '''"""The inputs and results of operations, and the events."""
 
@@ -43,10 +56,12 @@ def text(model: m.Model) -> str:
     ]
     base = model.base is None
     structs = [struct(names, s, name) for s, name in names.own_structs.items()]
+    flags = any(isinstance(e, m.Flags) for e in names.own_enumerations)
+    imports = IMPORTS.replace("Fields, words", "Fields, flag_words, words") if flags else IMPORTS
     native = f"from {names.package}._native import lib\n\n" if any("= lib." in s for s in structs) else ""
     return "".join(
         [
-            HEAD, IMPORTS, native, "" if base else EXTENDED,
+            HEAD, imports, native, "" if base else EXTENDED,
             exported([*classes, "Event"] if base else classes),
             *("\n\n" + enumeration(e) for e in names.own_enumerations),
             *("\n\n" + s for s in structs),
@@ -58,9 +73,9 @@ def text(model: m.Model) -> str:
 
 def enumeration(kind: m.Enumeration) -> str:
     lines = [
-        f"class {camel(kind.name or '')}(enum.IntEnum):\n",
+        f"class {camel(kind.name or '')}(enum.{'IntFlag' if isinstance(kind, m.Flags) else 'IntEnum'}):\n",
         docstring(kind.doc or f"libxl's {kind.name}."),
-        "\n    __str__ = words\n",
+        f"\n    __str__ = {'flag_words' if isinstance(kind, m.Flags) else 'words'}\n",
     ]
     for value in kind.values:
         lines.append(f"\n    {member(value)} = {value.value}\n")
@@ -117,16 +132,24 @@ def row(names: Names, f: m.Field, given: bool) -> Row:
     if given and isinstance(kind, (m.Struct, m.Array)):
         new = "[]" if isinstance(kind, m.Array) else f"{annotation}()"
         return Row(f.name, annotation, f.doc, new=new)
+    if given and (found := form(kind)):
+        value = FORMS[found][1]
+        fresh = found in ("bits", "strings", "pairs")
+        return Row(f.name, annotation, f.doc, *(("", value) if fresh else (value,)))
     return Row(f.name, annotation, f.doc, default(f, kind) if given else "")
 
 
 def default(f: m.Field, kind: m.Type) -> str:
     value = f.init_val or f.kind.init_val
+    if isinstance(kind, m.Float):
+        return repr(float(value or 0)) if FRACTION.fullmatch(value or "0") else f"lib.{value}"
+    if isinstance(kind, m.Flags):
+        return flags_default(kind, value)
     if isinstance(kind, m.Number):
         return number(f, value)
     if isinstance(kind, m.Enumeration):
         return enum_default(kind, value)
-    return str(value == "true") if kind.c_name == "bool" else "None"
+    return str(value in ("true", "1")) if kind.c_name == "bool" else "None"
 
 
 def number(f: m.Field, value: str | None) -> str:
@@ -140,6 +163,14 @@ def number(f: m.Field, value: str | None) -> str:
     if value.isidentifier():
         return f"lib.{value}"
     raise Mistake(f.place, f"{f.name}: init_val: a number or a constant is expected, not {value!r}")
+
+
+def flags_default(kind: m.Flags, value: str | None) -> str:
+    """The flags that C's initial value names, such as `A | B`."""
+    name = camel(kind.name or "")
+    named = {v.c_name: f"{name}.{member(v)}" for v in kind.values}
+    parts = [named[part.strip()] for part in (value or "0").split("|") if part.strip() in named]
+    return " | ".join(parts) or f"{name}(0)"
 
 
 def enum_default(kind: m.Enumeration, value: str | None) -> str:

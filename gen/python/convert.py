@@ -18,11 +18,14 @@ from gen.python.names import (
     Names,
     call,
     camel,
+    form,
     function,
     is_bool,
     is_domid,
     is_string,
     is_uuid,
+    known,
+    loses,
     member,
     members,
     sole_array,
@@ -58,11 +61,23 @@ def text(model: m.Model) -> str:
     parts += [convert.take_sole(s, a) for s in names.own_structs if s.name and (a := sole_array(s))]
     if model.base is None or model.events:
         parts.append(convert.events(model))
-    return HEAD + names.imports(IMPORTS, EXTENDED.format(names.package)) + "\n" + "\n\n".join(parts)
+    text = "\n\n".join(parts)
+    imports = IMPORTS
+    if "lib." in text:
+        imports = imports.replace(
+            "from aioxen._values", "from aioxen._native import lib\nfrom aioxen._values"
+        )
+    return HEAD + names.imports(imports, EXTENDED.format(names.package)) + "\n" + text
 
 
 def table(kind: m.Enumeration) -> str:
     """The members by value. A value that this release does not know becomes the initial value."""
+    if isinstance(kind, m.Flags):
+        return (
+            f"_{kind.name} = v.FlagSets(types.{camel(kind.name or '')})\n\n\n"
+            f"def take_{kind.name}(c: CData) -> types.{camel(kind.name or '')}:\n"
+            f"    return _{kind.name}[c[0]]\n"
+        )
     unknown = f", types.{enum_default(kind, kind.init_val)}" if kind.init_val else ""
     name, values = camel(kind.name or ""), f"_{kind.name}"
     return (
@@ -86,7 +101,7 @@ def flat_code(kind: m.Type) -> str:
 
 def flat_format(struct: m.Struct) -> str:
     """The format for the module struct; "" if the struct contains pointers or structs, or is anonymous."""
-    codes = ["" if f.const else flat_code(f.kind) for f in struct.fields]
+    codes = ["" if f.const or not known(f.kind) else flat_code(f.kind) for f in struct.fields]
     return "@" + "".join(codes) if all(codes) and struct.name else ""
 
 
@@ -100,12 +115,16 @@ class Converters:
 
     def put(self, struct: m.Struct, name: str) -> str:
         body = [f"v.expect(value, types.{name}, path)\n"]
+        if struct.name and struct.init_fn and loses(struct):
+            body.append(f"lib.{struct.init_fn}(c)\n")
         for f in members(struct):
             body += self.put_field(f, name)
         return (
             function(f"put_{name}", put_parameters(name), "None")
             + indent("".join(body), "    ")
-            + "".join(self.put_union(f, name) for f in struct.fields if isinstance(f.type, m.KeyedUnion))
+            + "".join(
+                self.put_union(f, name, struct) for f in struct.fields if isinstance(f.type, m.KeyedUnion)
+            )
         )
 
     def put_field(self, f: m.Field, owner: str) -> list[str]:
@@ -119,6 +138,8 @@ class Converters:
     def put_value(self, f: m.Field, at: str) -> list[str]:
         """For a field that is neither a struct nor a union. `at`: the first arguments of the put function."""
         kind = f.kind
+        if found := form(kind):
+            return [dedent(call("v.put_form", [*at.split(", "), "keep", f"v.{found}_at"], 4))]
         if is_string(kind):
             return [f"v.put_string({at}, keep)\n"]
         if is_uuid(kind):
@@ -138,12 +159,14 @@ class Converters:
             return array_type, f"put_{self.names.structs[kind]}"
         if isinstance(kind, m.Enumeration):
             return array_type, f"v.enumeration_at(types.{camel(kind.name or '')})"
+        if found := form(kind):
+            return array_type, f"v.{found}_at"
         for is_it, what in (is_string, "string_at"), (is_uuid, "uuid_at"), (is_bool, "bool_at"):
             if is_it(kind):
                 return array_type, f"v.{what}"
         return array_type, "v.at"
 
-    def put_union(self, f: m.Field, owner: str) -> str:
+    def put_union(self, f: m.Field, owner: str, holder: m.Struct) -> str:
         union = f.kind
         assert isinstance(union, m.KeyedUnion)
         key = camel(union.key.name or "")
@@ -153,9 +176,12 @@ class Converters:
         ]
         for arm in union.fields:
             assert arm.value is not None
-            if arm.type is None:
+            if arm.type is None or not known(arm.type):
                 continue
             lines.append(f"    if value.{union.keyvar.name} == types.{key}.{member(arm.value)}:\n")
+            if holder.name and holder.init_fn and arm.type.name is None and loses(arm.type):
+                init = f"lib.{holder.init_fn}_{union.keyvar.name}"
+                lines.append(f"        {init}(c, value.{union.keyvar.name})\n")
             if isinstance(arm.type, m.Struct):
                 inner = self.names.structs[arm.type]
                 lines.append(f"        v.expect(arm, types.{inner}, here)\n")
@@ -210,6 +236,8 @@ class Converters:
 
     def got(self, kind: m.Type, at: str, out: bool, f: m.Field, owner: str) -> str:
         """The expression that reads the C expression `at`."""
+        if found := form(kind):
+            return f"v.get_{found}({address_of(at)})"
         if is_string(kind):
             return f"v.get_string({at})" if out else f"v.get_optional_string({at})"
         if is_uuid(kind):
@@ -217,7 +245,7 @@ class Converters:
         if isinstance(kind, m.Enumeration):
             return f"_{kind.name}[{at}]"
         if isinstance(kind, m.Array):
-            return self.got_list(kind, "c", f.name)
+            return self.got_list(kind, at.rpartition(".")[0], f.name)
         if isinstance(kind, m.KeyedUnion):
             return f"_get_{owner}_{f.name}(c)"
         if isinstance(kind, m.Struct):
@@ -230,7 +258,7 @@ class Converters:
         if isinstance(kind, m.Struct):
             return f"get_{self.names.structs[kind]}_list({at}, {count})"
         one = self.got(kind, f"{at}[i]", True, array.lenvar, "")
-        return f"[{one} for i in range({count})]"
+        return f"[{one} for i in range({count})]" if at != "c" else one
 
     def take_sole(self, struct: m.Struct, array: m.Array) -> str:
         """The function that reads a result whose only field is an array."""
@@ -249,7 +277,7 @@ class Converters:
     def get_union(self, f: m.Field, owner: str) -> str:
         union = f.kind
         assert isinstance(union, m.KeyedUnion)
-        arms = [a for a in union.fields if a.type is not None]
+        arms = [a for a in union.fields if a.type is not None and known(a.type)]
         kinds = [self.typed(a.kind) + " | None" * is_string(a.kind) for a in arms]
         words = [word for kind in kinds for word in kind.split(" | ") if word != "None"]
         returned = " | ".join([*dict.fromkeys(words), "None"])
@@ -276,7 +304,7 @@ class Converters:
 
     def event(self, event: m.Event) -> str:
         name = camel(event.name)
-        flat = len(event.fields) == 1  # a number as the only field is the record's value
+        flat = len(event.fields) == 1  # a number as the only field can be the record's value
         values = ["domid", "uuid"]
         values += [self.event_value(f, f"whole.u.{event.name}.{f.name}", flat) for f in event.fields]
         parameters = ["domid: int", "uuid: UUID", "value: int", "whole: CData"]
@@ -286,7 +314,16 @@ class Converters:
 
     def event_value(self, f: m.Field, at: str, flat: bool) -> str:
         number = isinstance(f.kind, m.Number) or f.enumeration is not None
-        return self.got(f.enumeration or f.kind, "value" if flat and number else at, True, f, "")
+        at = f"({at} if whole else value)" if flat and number else at
+        return self.got(f.enumeration or f.kind, at, True, f, "")
+
+
+def address_of(at: str) -> str:
+    """The expression for the address of `c.field` or `c.field[i]`."""
+    if at.endswith("[i]"):
+        return f"{at.removesuffix('[i]')} + i"
+    owner, _, name = at.rpartition(".")
+    return f'v.addressof({owner}, "{name}")'
 
 
 def put_parameters(name: str) -> list[str]:

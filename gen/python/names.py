@@ -33,7 +33,21 @@ SPELLING = {
 
 # Builtin types that Python supports: C name -> (annotation, format character of Python's "struct" module;
 # "" if it has none).
-BUILTINS = {"bool": ("bool", "?"), "char *": ("str", ""), "libxl_uuid": ("UUID", "16s")}
+BUILTINS = {
+    "bool": ("bool", "?"),
+    "double": ("float", "d"),
+    "char *": ("str", ""),
+    "libxl_uuid": ("UUID", "16s"),
+}
+
+# The forms of types written by hand (gen.attributes.FORMS): the annotation, and a field's default.
+FORMS = {
+    "bits": ("set[int]", "set()"),
+    "strings": ("list[str]", "[]"),
+    "pairs": ("dict[str, str]", "{}"),
+    "octets": ("bytes", 'b""'),
+    "defbool": ("bool | None", "None"),
+}
 
 LINE = 110
 
@@ -76,13 +90,48 @@ def sole_array(kind: m.Type) -> m.Array | None:
     return None
 
 
-def known(kind: m.Type) -> bool:
-    """Whether Python supports the type and all types in it."""
+def form(kind: m.Type) -> str | None:
+    """The form in Python of a type that has no class there: a type written by hand, or a bare union."""
     if isinstance(kind, m.Union):
+        return "octets"
+    if isinstance(kind, m.Builtin) and kind.c_name not in BUILTINS:
+        return kind.python
+    return None
+
+
+def known(kind: m.Type) -> bool:
+    """Whether Python has the type. A struct is known without those of its fields that are not."""
+    if kind.private or kind.hidden:
         return False
+    if isinstance(kind, m.Array):
+        return known(kind.element)
     if isinstance(kind, m.Builtin) and not isinstance(kind, m.Number):
-        return kind.c_name in BUILTINS
-    return all(known(inner) for inner in m.walk(kind) if inner is not kind)
+        return kind.c_name in BUILTINS or form(kind) is not None
+    return True
+
+
+def loses(kind: m.Type) -> bool:
+    """Whether Python lacks a field of a struct or an arm of a union. C sets the fields that it lacks."""
+    return isinstance(kind, m.Aggregate) and any(
+        not known(f.type) or (f.type.name is None and loses(f.type))
+        for f in kind.fields
+        if f.type is not None
+    )
+
+
+def in_python(operation: m.Operation) -> bool:
+    """Whether the operation is a method in Python. It may lack an optional input there."""
+    return all(known(f.kind) for f in [*operation.inputs, *operation.results] if not f.optional)
+
+
+def operations(model: m.Model) -> list[m.Operation]:
+    """The operations that Python has."""
+    return [o for o in model.public_operations if in_python(o)]
+
+
+def inputs(operation: m.Operation) -> list[m.Field]:
+    """The inputs that Python has."""
+    return [f for f in operation.inputs if known(f.kind)]
 
 
 class Names:
@@ -95,7 +144,7 @@ class Names:
         self.enumerations = [e for e in whole.enumerations if e is not whole.event_type]
         self.structs: dict[m.Struct, str] = {}
         for struct in whole.structs:
-            if struct is not whole.event and not struct.private and not struct.hidden and known(struct):
+            if struct is not whole.event and known(struct):
                 self.add(struct, camel(struct.name or ""))
 
     @property
@@ -132,6 +181,8 @@ class Names:
         self.structs[struct] = name
 
     def add_inner(self, kind: m.Type | None, name: str) -> None:
+        if kind is not None and not known(kind):
+            return
         if isinstance(kind, m.Array):
             self.add_inner(kind.element, name)
         elif isinstance(kind, m.KeyedUnion):
@@ -149,20 +200,26 @@ class Names:
         if isinstance(kind, m.Array):
             return f"list[{self.annotation(kind.element)}]"
         if isinstance(kind, m.KeyedUnion):
-            arms = [self.annotation(a.type) for a in kind.fields if a.type is not None and not a.const]
-            return " | ".join([*dict.fromkeys(arms), "None"])
+            arms = [self.annotation(a.type) for a in kind.fields if a.type is not None and known(a.type)]
+            words = [word for arm in arms for word in arm.split(" | ") if word != "None"]
+            return " | ".join([*dict.fromkeys(words), "None"])
         if isinstance(kind, m.Struct):
             return self.structs[kind]
+        if found := form(kind):
+            return FORMS[found][0]
+        if isinstance(kind, m.Float):
+            return "float"
         return BUILTINS[kind.c_name][0] + (" | None" if optional and not is_bool(kind) else "")
 
 
 def members(struct: m.Struct) -> list[m.Field]:
-    """The fields in Python: includes the keys of unions; excludes array lengths and const fields."""
+    """The fields in Python: includes the keys of unions; excludes array lengths, const fields, and types that
+    Python does not know."""
     seen: list[m.Field] = []
     for f in struct.fields:
         if isinstance(f.type, m.KeyedUnion):
             seen.append(f.type.keyvar)
-        if not f.const:
+        if not f.const and known(f.kind):
             seen.append(f)
     return seen
 

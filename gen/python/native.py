@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from gen import model as m
-from gen.python.names import HEAD, function
+from gen.python.names import HEAD, function, operations
 
 TEXT = '''"""The C library through cffi: `lib` contains its functions, `ffi` allocates and reads C data."""
 
@@ -32,7 +32,7 @@ class _Lib:
 
 
 def text(model: m.Model) -> str:
-    return HEAD + TEXT + "".join(declaration(o) for o in model.public_operations) + "\nffi: _FFI\nlib: _Lib\n"
+    return HEAD + TEXT + "".join(declaration(o) for o in operations(model)) + "\nffi: _FFI\nlib: _Lib\n"
 
 
 def declaration(operation: m.Operation) -> str:
@@ -42,4 +42,6 @@ def declaration(operation: m.Operation) -> str:
         names.append(f"aop_{operation.progress_what}_how")
     numbers = {f.name for f in operation.inputs if isinstance(f.kind, (m.Number, m.Enumeration))}
     typed = [f"{name}: {'int' if name in numbers else 'Any'}" for name in names]
+    floats = {f.name for f in operation.inputs if isinstance(f.kind, m.Float)}
+    typed = [text.replace(": Any", ": float") if text.split(":")[0] in floats else text for text in typed]
     return function(operation.c_name, ["self", *typed, "/"], "int", 4, " ...")

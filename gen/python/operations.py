@@ -4,19 +4,23 @@
 from __future__ import annotations
 
 from gen import model as m
-from gen.model import Mistake, Speed
+from gen.model import Speed
+from gen.python.classes import default
 from gen.python.names import (
     HEAD,
     Names,
     camel,
     docstring,
     error_class,
+    form,
     function,
+    inputs,
     is_bool,
     is_domid,
     is_string,
     is_uuid,
     known,
+    operations,
     sole_array,
     tuple_of,
 )
@@ -46,22 +50,19 @@ BY_HAND = {"domain_shutdown", "domain_reboot"}
 
 def text(model: m.Model) -> str:
     names = Names(model)
-    for operation in model.public_operations:
-        for f in operation.inputs + operation.results:
-            if not known(f.kind):
-                raise Mistake(f.place, f"Operation {operation.name}.{f.name}: Python does not know its type")
+    public = operations(model)
     parts = [
-        *(f"\n{call(names, o)}" for o in in_order(model.public_operations)),
+        *(f"\n{call(names, o)}" for o in in_order(public)),
         "\n\nclass ContextOperations(OperationsBase):\n",
         docstring(f"The operations of {names.package} on a context."),
-        *("\n" + context_method(names, o) for o in model.public_operations),
+        *("\n" + context_method(names, o) for o in public),
     ]
     parts += of_domain(names, model)
     body = "".join(parts)
-    return head(names, model.public_operations, body) + body
+    return head(names, public, body) + body
 
 
-def head(names: Names, operations: list[m.Operation], body: str) -> str:
+def head(names: Names, public: list[m.Operation], body: str) -> str:
     """The imports that the body uses."""
     text = HEAD + names.imports(IMPORTS)
     if "Progress[" not in body:
@@ -72,14 +73,14 @@ def head(names: Names, operations: list[m.Operation], body: str) -> str:
         text = text.replace("from uuid import UUID\n", "")
     if "v." not in body:
         text = text.replace("from aioxen import _values as v\n", "")
-    foreign = [o.undo for o in operations if o.undo is not None and o.undo not in operations]
+    foreign = [o.undo for o in public if o.undo is not None and o.undo not in public]
     rows = "".join(f"from aioxen._operations import {row(o)} as {row(o)}\n" for o in dict.fromkeys(foreign))
     return text.replace("from aioxen._values import Keep\n", rows + "from aioxen._values import Keep\n")
 
 
 def of_domain(names: Names, model: m.Model) -> list[str]:
     """The class DomainOperations: the operations whose first input is a domain."""
-    about = [o for o in model.public_operations if o.inputs and is_domid(o.inputs[0].kind)]
+    about = [o for o in operations(model) if o.inputs and is_domid(o.inputs[0].kind)]
     about = [o for o in about if model.base or o.name not in BY_HAND]
     return [
         "\n\nclass DomainOperations:\n",
@@ -91,10 +92,19 @@ def of_domain(names: Names, model: m.Model) -> list[str]:
     ]
 
 
-def in_order(operations: list[m.Operation]) -> list[m.Operation]:
+def in_order(public: list[m.Operation]) -> list[m.Operation]:
     """Sorted so that each follows the operation that undoes it."""
-    undoes = [o.undo for o in operations if o.undo in operations]
-    return [o for o in operations if o in undoes] + [o for o in operations if o not in undoes]
+    ordered: list[m.Operation] = []
+
+    def add(o: m.Operation) -> None:
+        if o not in ordered:
+            if o.undo in public and o.undo is not None:
+                add(o.undo)
+            ordered.append(o)
+
+    for o in sorted(public, key=lambda o: all(other.undo is not o for other in public)):
+        add(o)
+    return ordered
 
 
 def row(operation: m.Operation) -> str:
@@ -112,7 +122,7 @@ def call(names: Names, operation: m.Operation) -> str:
     if o.domid is not None:
         lines.append(f"    domid={o.inputs.index(o.domid)},\n")
     if o.results:
-        lines.append(tuple_of("results=", [result(names, f.kind) for f in o.results], 4))
+        lines.append(tuple_of("results=", [result(names, f) for f in o.results], 4))
     if o.progress:
         lines.append("    reports=True,\n")
     if o.undo:
@@ -138,8 +148,9 @@ def index_of(wanted: m.Field, results: list[m.Field]) -> int:
     return next(i for i, f in enumerate(results) if f.type is wanted.type)
 
 
-def result(names: Names, kind: m.Type) -> str:
+def result(names: Names, f: m.Field) -> str:
     """A Result: its C type, what reads it, and what frees it."""
+    kind = f.kind
     pointer = names.ctype(f"{kind.c_name}*" if is_string(kind) else f"{kind.c_name} *")
     if is_domid(kind):
         return f"DomainResult({pointer})"
@@ -147,12 +158,17 @@ def result(names: Names, kind: m.Type) -> str:
         return f"Result({pointer}, v.take_string, v.free_string)"
     if is_uuid(kind):
         return f"Result({pointer}, v.take_uuid)"
-    if isinstance(kind, m.Enumeration):
-        return f"Result({pointer}, _convert.take_{kind.name})"
+    if found := form(kind):
+        free = f"lib.{kind.dispose_fn}" if kind.dispose_fn else ""
+        if free and kind.passby == m.PASS_BY_VALUE:
+            free = f"lambda c: {free}(c[0])"
+        return f"Result({pointer}, v.get_{found}" + (f", {free})" if free else ")")
+    if f.enumeration is not None:
+        return f"Result({pointer}, _convert.take_{f.enumeration.name})"
     if isinstance(kind, m.Struct):
         read = f"_convert.take_{kind.name}" if sole_array(kind) else f"_convert.get_{names.structs[kind]}"
         return f"Result({pointer}, {read}" + (f", lib.{kind.dispose_fn})" if kind.owns else ")")
-    return f"Result({pointer}, v.take_number)"
+    return f"Result({pointer}, v.take_{'float' if isinstance(kind, m.Float) else 'number'})"
 
 
 # The methods
@@ -173,7 +189,7 @@ def result_type(names: Names, kind: m.Type) -> str:
 
 
 def returned(names: Names, operation: m.Operation) -> str:
-    values = [result_type(names, f.kind) for f in operation.results]
+    values = [result_type(names, f.enumeration or f.kind) for f in operation.results]
     if len(values) == 1:
         return f"Operation[{values[0]}]"
     return f"Operation[tuple[{', '.join(values)}]]" if values else "Operation[None]"
@@ -204,21 +220,34 @@ def event(told: m.Event) -> str:
 
 def context_parameters(names: Names, operation: m.Operation) -> list[str]:
     """The parameters of Context's method, without self."""
-    kinds = ["int | Domain" if is_domid(f.kind) else typed(names, f.kind) for f in operation.inputs]
-    given = [f"{f.name}: {kind}" for f, kind in zip(operation.inputs, kinds, strict=True)]
-    return given + keywords(operation)
+    return [parameter(names, f, "int | Domain") for f in inputs(operation)] + keywords(operation)
+
+
+def parameter(names: Names, f: m.Field, domain: str = "Domain") -> str:
+    """An input with its annotation, and with its default if it has one."""
+    kind = f.enumeration or f.kind
+    annotation = domain if is_domid(kind) else typed(names, kind)
+    if f.optional:
+        return f"{f.name}: {annotation.removesuffix(' | None')} | None = None"
+    if f.init_val is None:
+        return f"{f.name}: {annotation}"
+    value = default(f, kind)
+    if isinstance(kind, m.Enumeration):
+        value = " | ".join(f"types.{part}" for part in value.split(" | "))
+    return f"{f.name}: {annotation} = {value}"
 
 
 def context_method(names: Names, operation: m.Operation) -> str:
     o = operation
     signature = function(o.python_name, ["self", *context_parameters(names, o)], returned(names, o), 4)
-    keep, put = [], []
-    for f in o.inputs:
-        if isinstance(f.kind, m.Struct):
-            name = names.structs[f.kind]
-            keep = ["        keep: Keep = []\n"]
-            put.append(f'        c_{f.name} = ffi.new("{f.kind.c_name} *")\n')
-            put.append(f'        _convert.put_{name}(c_{f.name}, {f.name}, "{f.name}", keep)\n')
+    keep: list[str] = []
+    put: list[str] = []
+    for f in inputs(o):
+        lines = allocated(names, f)
+        if lines and f.optional:
+            put.append(f"        c_{f.name} = ffi.NULL\n        if {f.name} is not None:\n")
+        put += [("    " if f.optional else "") + line for line in lines]
+        keep = ["        keep: Keep = []\n"] if any(", keep)" in line for line in lines) else keep
     values = [argument(f) for f in o.inputs]
     verb, given = "_start", ["limit"]
     if reports(o):
@@ -229,15 +258,33 @@ def context_method(names: Names, operation: m.Operation) -> str:
     return signature + docstring(document(o), 8) + "".join([*keep, *put, last])
 
 
+def allocated(names: Names, f: m.Field) -> list[str]:
+    """The lines that make the C value of an input, if it is more than an expression."""
+    new = f'        c_{f.name} = ffi.new("{f.kind.c_name} *")\n'
+    if isinstance(f.kind, m.Struct):
+        return [
+            new,
+            f'        _convert.put_{names.structs[f.kind]}(c_{f.name}, {f.name}, "{f.name}", keep)\n',
+        ]
+    if found := form(f.kind):
+        return [new, f'        v.{found}_at(c_{f.name}, {f.name}, "{f.name}", keep)\n']
+    return []
+
+
 def argument(f: m.Field) -> str:
-    if is_string(f.kind):
-        return f'v.string({f.name}, "{f.name}")'
-    if is_uuid(f.kind):
-        return f'[v.uuid({f.name}, "{f.name}")]'  # passed by reference: an array of one in cffi
+    if not known(f.kind):
+        return "ffi.NULL"
     if isinstance(f.kind, m.Struct):
         return f"c_{f.name}"
-    if isinstance(f.kind, m.Enumeration):
-        return f'v.enumeration({f.name}, "{f.name}", types.{camel(f.kind.name or "")})'
+    if form(f.kind):
+        return f"c_{f.name}" + ("" if f.kind.passby == m.PASS_BY_REFERENCE else "[0]")
+    absent = f"ffi.NULL if {f.name} is None else " if f.optional else ""
+    if is_string(f.kind):
+        return f'{absent}v.string({f.name}, "{f.name}")'
+    if is_uuid(f.kind):
+        return f'{absent}[v.uuid({f.name}, "{f.name}")]'  # passed by reference: an array of one in cffi
+    if f.enumeration is not None:
+        return f'v.enumeration({f.name}, "{f.name}", types.{camel(f.enumeration.name or "")})'
     return f.name if is_domid(f.kind) or is_bool(f.kind) else f'v.number({f.name}, "{f.name}")'
 
 
@@ -249,8 +296,8 @@ def domain_name(operation: m.Operation) -> str:
 def domain_method(names: Names, operation: m.Operation) -> str:
     """Domain's method, which passes its own domid."""
     o = operation
-    parameters = ["self", *(f"{f.name}: {typed(names, f.kind)}" for f in o.inputs[1:]), *keywords(o)]
-    values = "".join(f", {f.name}" for f in o.inputs[1:])
+    parameters = ["self", *(parameter(names, f) for f in inputs(o)[1:]), *keywords(o)]
+    values = "".join(f", {f.name}" for f in inputs(o)[1:])
     progress = ", progress=progress" if reports(o) else ""
     return (
         function(domain_name(o), parameters, returned(names, o), 4)
@@ -273,7 +320,7 @@ def retyped(names: Names, operation: m.Operation) -> str:
 def document(operation: m.Operation) -> str:
     o = operation
     parts = [o.doc]
-    parts += [f"{f.name}: {f.doc}" for f in o.inputs]
+    parts += [f"{f.name}: {f.doc}" for f in inputs(o)]
     if o.speed is Speed.INSTANT:
         parts.append("limit: Has no effect, because the operation does not wait.")
     else:

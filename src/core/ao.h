@@ -222,6 +222,14 @@ void libxl__ao_forget_failure(libxl__ao *ao);
 /* Reports progress by an event of this type, delivered before the completion. Does nothing if the application did not ask for
  * it, or if there is no memory. */
 void libxl__ao_progress(libxl__ao *ao, libxl_event_type type);
+/*
+ * The same for an event that carries data. Returns an event of this type, initialised, or NULL if the application did not ask
+ * for it or there is no memory. The caller sets the fields of event->u.TYPE and passes the event to libxl__ao_progress_report,
+ * or to libxl__event_discard if a field cannot be set. Strings and arrays are malloc'ed and become the event's.
+ */
+libxl_event *libxl__ao_progress_new(libxl__ao *ao, libxl_event_type type);
+/* Reports an event from libxl__ao_progress_new, and takes it over. Does nothing for NULL. */
+void libxl__ao_progress_report(libxl__ao *ao, libxl_event *event);
 
 /* ---- for the core */
 

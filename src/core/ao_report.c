@@ -44,14 +44,22 @@ static void pass_on(libxl__ao *ao, const libxl_asyncprogress_how *how, libxl_eve
     }
 }
 
-void libxl__ao_progress(libxl__ao *ao, libxl_event_type type)
+libxl_event *libxl__ao_progress_new(libxl__ao *ao, libxl_event_type type)
 {
     if (!ao->progress_wanted)
-        return;
-    const libxl_asyncprogress_how *how = libxl__ao_progress_of(ao);
-    libxl_event *event = libxl__event_new(ao->ctx, type, ao->subject.number, how->for_event);
+        return NULL;
+    return libxl__event_new(ao->ctx, type, ao->subject.number, libxl__ao_progress_of(ao)->for_event);
+}
+
+void libxl__ao_progress_report(libxl__ao *ao, libxl_event *event)
+{
     if (event)
-        pass_on(ao, how, event);
+        pass_on(ao, libxl__ao_progress_of(ao), event);
+}
+
+void libxl__ao_progress(libxl__ao *ao, libxl_event_type type)
+{
+    libxl__ao_progress_report(ao, libxl__ao_progress_new(ao, type));
 }
 
 /* ---- the progress of phases */

@@ -5,8 +5,8 @@
  *
  * An object has the fields that differ from their initial values. The arm of a union is the member "KEY.WORD", an
  * object of its fields, which is {} for an arm without fields. An array is an array, an enumeration is its word, a
- * NULL string is null. Fields that the struct does not own (const) and fields without a JSON form (private fields, raw
- * pointers, bare unions) have no member.
+ * NULL string is null, a set of flags is an array of words, a bare union is a string of its octets in hexadecimal. Fields
+ * that the struct does not own (const) and fields without a JSON form (private fields, raw pointers) have no member.
  *
  * Owns: nothing; the tables are constant. No lock is needed: any thread may call these. The message of an error begins
  * with the path of the wrong member (libxl_error_message).
@@ -29,7 +29,10 @@ typedef enum libxl__json_kind {
     LIBXL__JSON_BOOL,
     LIBXL__JSON_NUMBER,
     LIBXL__JSON_STRING,
+    LIBXL__JSON_DOUBLE,
+    LIBXL__JSON_OCTETS, /* a bare union */
     LIBXL__JSON_WORD,   /* an enumeration */
+    LIBXL__JSON_FLAGS,  /* a set of flags */
     LIBXL__JSON_STRUCT, /* a named struct; it has its own table */
     LIBXL__JSON_GROUP,  /* an anonymous struct; its offsets are relative to the struct that holds it */
     LIBXL__JSON_UNION,
@@ -60,8 +63,15 @@ struct libxl__json_field {
     size_t offset;          /* a union has its key's offset */
     size_t size;            /* the size of one value */
     size_t length;          /* the offset of an array's length, which is an int */
-    uint64_t min, max; /* if bounded: of the value, cast from int64_t if signed, or of the array's length */
-    int value;         /* an arm: the key's value that selects it */
+    union {                 /* if bounded */
+        struct {
+            uint64_t min, max; /* of the value, cast from int64_t if signed, or of the array's length */
+        };
+        struct {
+            double low, high; /* of a double */
+        };
+    };
+    int value; /* an arm: the key's value that selects it */
     const libxl__json_words *words;
     const libxl__json_type *type;
     const libxl__json_field *fields; /* a group's fields, or the arms of a union that hold something */
@@ -96,11 +106,13 @@ int libxl__json_read(libxl_ctx *ctx, const libxl__json_type *type, void *p, cons
     .array = true, .offset = offsetof(T, path), .size = sizeof(*((T *)0)->path), .length = offsetof(T, count)
 
 /* The kind of a field. The C type decides whether a number is signed. */
-#define LIBXL__JSON_A_WORD(E)         .kind = LIBXL__JSON_WORD, .words = &E##_json_words
-#define LIBXL__JSON_A_STRUCT(table)   .kind = LIBXL__JSON_STRUCT, .type = &(table)
-#define LIBXL__JSON_A_BUILTIN(B)      .kind = LIBXL__JSON_BY_HAND, .by_hand = &B##_json_by_hand
-#define LIBXL__JSON_A_NUMBER(T)       .kind = LIBXL__JSON_NUMBER, .is_signed = (T)-1 < (T)1
-#define LIBXL__JSON_BOUNDS(low, high) .bounded = true, .min = (uint64_t)(low), .max = (uint64_t)(high)
+#define LIBXL__JSON_A_WORD(E)           .kind = LIBXL__JSON_WORD, .words = &E##_json_words
+#define LIBXL__JSON_A_FLAGS(E)          .kind = LIBXL__JSON_FLAGS, .words = &E##_json_words
+#define LIBXL__JSON_A_STRUCT(table)     .kind = LIBXL__JSON_STRUCT, .type = &(table)
+#define LIBXL__JSON_A_BUILTIN(B)        .kind = LIBXL__JSON_BY_HAND, .by_hand = &B##_json_by_hand
+#define LIBXL__JSON_A_NUMBER(T)         .kind = LIBXL__JSON_NUMBER, .is_signed = (T)-1 < (T)1
+#define LIBXL__JSON_BOUNDS(least, most) .bounded = true, .min = (uint64_t)(least), .max = (uint64_t)(most)
+#define LIBXL__JSON_LIMITS(least, most) .bounded = true, .low = (least), .high = (most)
 
 /* Define the functions of one type with void pointers. `title` is the type's name in messages. */
 #define LIBXL__JSON_WORDS_OF(T, title)                                                                       \

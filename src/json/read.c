@@ -7,6 +7,7 @@
 
 #include <inttypes.h>
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,6 +118,54 @@ static int read_number(const spot *at, const libxl__json_field *field, void *p, 
     return rc;
 }
 
+static int read_double(const spot *at, const libxl__json_field *field, double *p, json_object *in)
+{
+    if (!json_object_is_type(in, json_type_double) && !json_object_is_type(in, json_type_int))
+        return wrong(at, "a number", in);
+    const double value = json_object_get_double(in);
+    if (!isfinite(value))
+        return libxl__json_fail(at, ERROR_INVAL, "%s does not fit a double", json_object_get_string(in));
+    if (field->bounded && !field->array && !(value >= field->low && value <= field->high))
+        return libxl__json_fail(at, ERROR_INVAL, "%s is not between %.17g and %.17g",
+                                json_object_get_string(in), field->low, field->high);
+    *p = value;
+    return 0;
+}
+
+static int read_octets(const spot *at, const libxl__json_field *field, unsigned char *p, json_object *in)
+{
+    const char *text;
+    int rc = get_string(at, in, &text);
+
+    if (rc)
+        return rc;
+    if (strlen(text) != 2 * field->size || strspn(text, "0123456789abcdef") != 2 * field->size)
+        return libxl__json_fail(at, ERROR_INVAL, "%zu hexadecimal digits are expected", 2 * field->size);
+    for (size_t i = 0; i < 2 * field->size; i++) {
+        const unsigned digit = text[i] <= '9' ? text[i] - '0' : text[i] - 'a' + 10;
+        p[i / 2] = (unsigned char)(i % 2 ? p[i / 2] | digit : digit << 4);
+    }
+    return 0;
+}
+
+static int read_flags(const spot *at, const libxl__json_field *field, void *p, json_object *in)
+{
+    int value = 0, rc = 0;
+
+    if (!json_object_is_type(in, json_type_array))
+        return wrong(at, "an array", in);
+    for (size_t i = 0; !rc && i < json_object_array_length(in); i++) {
+        spot here = {.up = at, .index = i};
+        int flag = 0;
+        rc = read_word(&here, field, &flag, json_object_array_get_idx(in, i));
+        if (!rc && value & flag)
+            rc = libxl__json_fail(&here, ERROR_INVAL, "given twice");
+        value |= flag;
+    }
+    memcpy(p, &value, sizeof(value));
+    return rc;
+}
+
 static int read_by_hand(libxl_ctx *ctx, const spot *at, const libxl__json_field *field, void *p,
                         json_object *in)
 {
@@ -134,7 +183,10 @@ static int read_value(libxl_ctx *ctx, const spot *at, const libxl__json_field *f
         *(bool *)p = json_object_get_boolean(in);
         return 0;
     case LIBXL__JSON_NUMBER: return read_number(at, field, p, in);
+    case LIBXL__JSON_DOUBLE: return read_double(at, field, p, in);
     case LIBXL__JSON_STRING: return read_string(at, p, in);
+    case LIBXL__JSON_OCTETS: return read_octets(at, field, p, in);
+    case LIBXL__JSON_FLAGS: return read_flags(at, field, p, in);
     case LIBXL__JSON_WORD: return read_word(at, field, p, in);
     case LIBXL__JSON_STRUCT: return read_object(ctx, at, field->type->fields, p, in);
     case LIBXL__JSON_BY_HAND: return read_by_hand(ctx, at, field, p, in);

@@ -104,8 +104,10 @@ static int scan_number(scan *s)
     if (*first == '0' && first + 1 < s->end && first[1] >= '0' && first[1] <= '9')
         return fail(s, ERROR_INVAL, "a number does not begin with 0");
 
-    /* Fractions and exponents are refused later, because no field accepts them. */
-    if (strcspn(s->at, ".eE") >= length && fits) {
+    /* Fractions and exponents are read as doubles, or refused later. */
+    if (strcspn(s->at, ".eE") < length)
+        fits = true;
+    else if (fits) {
         memcpy(digits, s->at, length);
         errno = 0;
         if (digits[0] == '-')

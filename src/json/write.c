@@ -7,6 +7,7 @@
  */
 #include "json_common.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,6 +54,59 @@ static int write_word(const spot *at, const libxl__json_field *field, int value,
         return libxl__json_fail(at, ERROR_INVAL, "%d is not a %s", value, field->words->name);
     *out = json_object_new_string(word);
     return *out ? 0 : ERROR_NOMEM;
+}
+
+/* Writes the fewest digits, at least 15, that give the same value again. */
+static int write_double(const spot *at, double value, json_object **out)
+{
+    char text[40];
+
+    if (!isfinite(value))
+        return libxl__json_fail(at, ERROR_INVAL, "%g is not a finite number", value);
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(text, sizeof(text), "%.*g", digits, value);
+        if (strtod(text, NULL) == value)
+            break;
+    }
+    text[strcspn(text, ",")] = text[strcspn(text, ",")] ? '.' : '\0'; /* the decimal point of some locales */
+    if (!strpbrk(text, ".e"))
+        strcat(text, ".0");
+    *out = json_object_new_double_s(value, text);
+    return *out ? 0 : ERROR_NOMEM;
+}
+
+static int write_octets(const libxl__json_field *field, const unsigned char *p, json_object **out)
+{
+    char *text = calloc(2 * field->size + 1, 1);
+
+    if (!text)
+        return ERROR_NOMEM;
+    for (size_t i = 0; i < field->size; i++)
+        snprintf(text + 2 * i, 3, "%02x", p[i]);
+    *out = json_object_new_string(text);
+    free(text);
+    return *out ? 0 : ERROR_NOMEM;
+}
+
+static int write_flags(const spot *at, const libxl__json_field *field, unsigned value, json_object **out)
+{
+    *out = json_object_new_array();
+    int rc = *out ? 0 : ERROR_NOMEM;
+    for (unsigned flag = 1; !rc && flag; flag <<= 1) {
+        json_object *word = NULL;
+        if (!(value & flag))
+            continue;
+        rc = write_word(at, field, (int)flag, &word);
+        if (!rc && json_object_array_add(*out, word)) {
+            json_object_put(word);
+            rc = ERROR_NOMEM;
+        }
+    }
+    if (rc) {
+        json_object_put(*out);
+        *out = NULL;
+    }
+    return rc;
 }
 
 static int write_by_hand(const spot *at, const libxl__json_field *field, const void *p, const void *initial,
@@ -107,6 +161,9 @@ static int write_value(const spot *at, const libxl__json_field *field, const voi
         number = libxl__json_load(field, p);
         *out = field->is_signed ? json_object_new_int64((int64_t)number) : json_object_new_uint64(number);
         return *out ? 0 : ERROR_NOMEM;
+    case LIBXL__JSON_DOUBLE: return same ? 0 : write_double(at, *(const double *)p, out);
+    case LIBXL__JSON_OCTETS: return same ? 0 : write_octets(field, p, out);
+    case LIBXL__JSON_FLAGS: return same ? 0 : write_flags(at, field, (unsigned)libxl__json_load_int(p), out);
     case LIBXL__JSON_STRING: return write_string(at, field, *(char *const *)p, out);
     case LIBXL__JSON_WORD: return same ? 0 : write_word(at, field, libxl__json_load_int(p), out);
     case LIBXL__JSON_STRUCT: return write_object(at, field->type->fields, p, initial, false, out);

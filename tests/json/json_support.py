@@ -221,6 +221,17 @@ class Documents:
             return st.booleans()
         if found is Form.STRING:
             return TEXT
+        if found is Form.DOUBLE:
+            eighths = (
+                st.integers(-8000, 8000) if f.min is None else st.integers(int(8 * f.min), int(8 * f.max))
+            )
+            return eighths.map(lambda number: number / 8)
+        if found is Form.OCTETS:
+            size = max((member.kind.width or 0) // 8 for member in kind.fields)
+            return st.binary(min_size=size, max_size=size).map(bytes.hex)
+        if isinstance(kind, m.Flags):
+            words = [v.text for v in kind.values]
+            return st.sets(st.sampled_from(words)).map(lambda chosen: [w for w in words if w in chosen])
         if isinstance(kind, m.Enumeration):
             return st.sampled_from([v.text for v in kind.values])
         least, greatest = number_range(kind)
@@ -233,6 +244,12 @@ class Documents:
         given = f.init_val if f.init_val is not None else f.kind.init_val
         if found is Form.BY_HAND:
             return self.subject.by_hand[f.kind.c_name][1]
+        if found is Form.DOUBLE:
+            return float(given or 0)
+        if found is Form.OCTETS:
+            return "00" * max((member.kind.width or 0) // 8 for member in f.kind.fields)
+        if isinstance(f.kind, m.Flags):
+            return [v.text for v in f.kind.values if v.c_name in (given or "").split(" | ")]
         if isinstance(f.kind, m.Enumeration):
             number = self.subject.constants.get(given or "", given or "0")
             known = (v.text for v in f.kind.values if number in (v.c_name, str(v.value), v.value))

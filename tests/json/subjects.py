@@ -17,6 +17,9 @@ FIXTURE = Subject(
     by_hand={
         "libxl_uuid": (HEX, "0" * 32),
         "libxl_bitmap": ((st.binary(max_size=4) | st.just(b"\0\0")).map(bytes.hex), ""),
+        "libxl_mac": (st.binary(min_size=6, max_size=6).map(bytes.hex), "0" * 12),
+        "libxl_string_list": (st.lists(TEXT, max_size=3), []),
+        "libxl_key_value_list": (st.lists(TEXT, max_size=3), []),
         "libxl_by_hand": (st.none() | TEXT, None),
     },
     left_out={"libxl_bitmap": lambda document: not document.strip("0")},

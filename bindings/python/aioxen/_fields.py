@@ -21,6 +21,11 @@ def words(member: enum.IntEnum) -> str:
     return member.name.lower().removeprefix("_")
 
 
+def flag_words(flags: enum.IntFlag) -> str:
+    """The names of the flags in lower case, as str() shows them."""
+    return "|".join(words(flag) for flag in type(flags) if flag in flags)  # type: ignore[arg-type]
+
+
 @functools.cache
 def _as_dataclass(kind: type[Fields]) -> Any:
     """The equivalent class made by dataclass(), whose annotations are types."""

@@ -10,13 +10,15 @@ from __future__ import annotations
 import enum
 import functools
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from aioxen._native import ffi, lib
 
 if TYPE_CHECKING:
     from uuid import UUID
+
+Enumeration: TypeAlias = "type[enum.IntEnum] | type[enum.IntFlag]"
 
 CData: TypeAlias = Any
 """C data. cffi uses one class for all types."""
@@ -25,6 +27,10 @@ Keep: TypeAlias = list[CData]
 """Objects that must live as long as the C data that points to them."""
 
 E = TypeVar("E", bound=enum.IntEnum)
+F = TypeVar("F", bound=enum.IntFlag)
+
+MOST_BITS = 1 << 20
+"""The greatest number of bits in a set; more are a mistake."""
 
 addressof = ffi.addressof
 
@@ -51,6 +57,18 @@ class Members(dict[int, E]):
         if self.unknown is None:
             raise KeyError(value)
         return self.unknown
+
+
+class FlagSets(dict[int, F]):
+    """Sets of flags by value. Bits that this release does not know are kept."""
+
+    def __init__(self, kind: type[F]) -> None:
+        super().__init__()
+        self.kind = kind
+
+    def __missing__(self, value: int) -> F:
+        made = self[value] = self.kind(value)
+        return made
 
 
 class Flat:
@@ -119,6 +137,42 @@ def take_number(c: CData) -> int:
     return number
 
 
+def take_float(c: CData) -> float:
+    number: float = c[0]
+    return number
+
+
+# From C: types written by hand. Each function gets the value's address.
+
+
+def get_bits(c: CData) -> set[int]:
+    """The bits that are set in a struct with `size`, in octets, and `map`."""
+    octets = ffi.buffer(c.map, c.size)[:] if c.size else b""
+    return {8 * i + bit for i, octet in enumerate(octets) for bit in range(8) if octet >> bit & 1}
+
+
+def get_strings(c: CData) -> list[str]:
+    """The strings of an array that ends with NULL; none for NULL."""
+    found: list[str] = []
+    while c[0] and c[0][len(found)]:
+        found.append(get_string(c[0][len(found)]))
+    return found
+
+
+def get_pairs(c: CData) -> dict[str, str]:
+    """The same, where a value follows each key."""
+    strings = get_strings(c)
+    return dict(zip(strings[::2], strings[1::2], strict=True))
+
+
+def get_octets(c: CData) -> bytes:
+    return bytes(ffi.buffer(c))
+
+
+def get_defbool(c: CData) -> bool | None:
+    return None if c.val == 0 else c.val > 0
+
+
 # To C
 
 
@@ -158,6 +212,54 @@ def number(value: int, name: str) -> int:
     """A number as an input. Refuses a bool; cffi checks the type and the range."""
     refuse_bool(value, name)
     return value
+
+
+def put_form(
+    c: CData, name: str, value: Any, path: str, keep: Keep, put_at: Callable[[CData, Any, str, Keep], None]
+) -> None:
+    """Store a value of a type that is written by hand."""
+    put_at(addressof(c, name), value, f"{path}.{name}", keep)
+
+
+def bits_at(c: CData, value: Set[int], path: str, keep: Keep) -> None:
+    expect(value, Set, path)
+    for bit in value:
+        refuse_bool(bit, path)
+        expect(bit, int, path)
+        if not 0 <= bit < MOST_BITS:
+            raise ValueError(f"{path}: {bit} is not between 0 and {MOST_BITS - 1}")
+    octets = bytearray(max(value) // 8 + 1 if value else 0)
+    for bit in value:
+        octets[bit // 8] |= 1 << bit % 8
+    keep.append(ffi.new("unsigned char[]", bytes(octets)))
+    c.size, c.map = len(octets), ffi.cast(ffi.typeof(c.map), keep[-1] if octets else 0)
+
+
+def strings_at(c: CData, value: list[str], path: str, keep: Keep) -> None:
+    expect(value, list, path)
+    texts = [ffi.new("char[]", string(text, f"{path}[{i}]")) for i, text in enumerate(value)]
+    keep += [texts, ffi.new("char *[]", [*texts, ffi.NULL])]
+    c[0] = keep[-1] if value else ffi.NULL
+
+
+def pairs_at(c: CData, value: dict[str, str], path: str, keep: Keep) -> None:
+    expect(value, dict, path)
+    strings_at(c, [text for pair in value.items() for text in pair], path, keep)
+
+
+def octets_at(c: CData, value: bytes, path: str, keep: Keep) -> None:
+    """Store octets; those that are missing at the end are zero."""
+    expect(value, bytes, path)
+    room = ffi.buffer(c)
+    if len(value) > len(room):
+        raise ValueError(f"{path}: {len(value)} octets are more than {len(room)}")
+    room[:] = value.ljust(len(room), b"\0")
+
+
+def defbool_at(c: CData, value: bool | None, path: str, keep: Keep) -> None:
+    if value is not None:
+        expect(value, bool, path)
+    c.val = {None: 0, True: 1, False: -1}[value]
 
 
 def put_bool(c: CData, name: str, value: bool, path: str) -> None:
@@ -201,14 +303,14 @@ def put_uuid(c: CData, name: str, value: UUID | None, path: str) -> None:
         setattr(c, name, uuid(value, f"{path}.{name}"))
 
 
-def put_enumeration(c: CData, name: str, value: int, path: str, kind: type[E]) -> None:
+def put_enumeration(c: CData, name: str, value: int, path: str, kind: Enumeration) -> None:
     setattr(c, name, enumeration(value, f"{path}.{name}", kind))
 
 
-def enumeration(value: int, path: str, kind: type[E]) -> int:
+def enumeration(value: int, path: str, kind: Enumeration) -> int:
     refuse_bool(value, path)
     try:
-        return kind(value).value
+        return int(kind(value).value)
     except ValueError:
         words = ", ".join(member.name for member in kind)
         raise ValueError(f"{path}: {kind.__name__} is one of {words}, not {value!r}") from None
@@ -257,7 +359,7 @@ def uuid_at(c: CData, value: UUID, path: str, keep: Keep) -> None:
     c[0] = uuid(value, path)
 
 
-def enumeration_at(kind: type[E]) -> Callable[[CData, int, str, Keep], None]:
+def enumeration_at(kind: Enumeration) -> Callable[[CData, int, str, Keep], None]:
     def put(c: CData, value: int, path: str, keep: Keep) -> None:
         c[0] = enumeration(value, path, kind)
 

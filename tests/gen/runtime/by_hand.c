@@ -65,6 +65,45 @@ bool libxl_bitmap_is_zero(const libxl_bitmap *p)
     return i == p->size;
 }
 
+/* ------------------------------------------------------------------ lists of strings */
+
+void libxl_string_list_dispose(libxl_string_list *list)
+{
+    for (char **at = *list; at && *at; at++)
+        free(*at);
+    free(*list);
+    *list = NULL;
+}
+
+int libxl__string_list_copy(libxl_ctx *ctx, libxl_string_list *dst, const libxl_string_list *src)
+{
+    size_t count = 0;
+
+    (void)ctx;
+    *dst = NULL;
+    while (*src && (*src)[count])
+        count++;
+    if (!count)
+        return 0;
+    *dst = calloc(count + 1, sizeof(**dst));
+    for (size_t i = 0; *dst && i < count; i++) {
+        (*dst)[i] = strdup((*src)[i]);
+        if (!(*dst)[i])
+            libxl_string_list_dispose(dst);
+    }
+    return *dst ? 0 : ERROR_NOMEM;
+}
+
+void libxl_key_value_list_dispose(libxl_key_value_list *list)
+{
+    libxl_string_list_dispose(list);
+}
+
+int libxl__key_value_list_copy(libxl_ctx *ctx, libxl_key_value_list *dst, const libxl_key_value_list *src)
+{
+    return libxl__string_list_copy(ctx, dst, src);
+}
+
 void libxl_by_hand_init(libxl_by_hand *p)
 {
     p->p = NULL;
@@ -142,6 +181,53 @@ int libxl__bitmap_parse_json(libxl_ctx *ctx, libxl_bitmap *p, json_object *in)
         return ERROR_NOMEM;
     p->size = size;
     return read_hex(p->map, size, in);
+}
+
+int libxl__mac_gen_json(const libxl_mac *p, json_object **out)
+{
+    return write_hex(*p, sizeof(*p), out);
+}
+
+int libxl__mac_parse_json(libxl_ctx *ctx, libxl_mac *p, json_object *in)
+{
+    (void)ctx;
+    return read_hex(*p, sizeof(*p), in);
+}
+
+int libxl__string_list_gen_json(const libxl_string_list *p, json_object **out)
+{
+    *out = json_object_new_array();
+    for (char **at = *p; *out && at && *at; at++)
+        json_object_array_add(*out, json_object_new_string(*at));
+    return *out ? 0 : ERROR_NOMEM;
+}
+
+int libxl__string_list_parse_json(libxl_ctx *ctx, libxl_string_list *p, json_object *in)
+{
+    (void)ctx;
+    if (!json_object_is_type(in, json_type_array))
+        return ERROR_INVAL;
+    const size_t count = json_object_array_length(in);
+    *p = calloc(count + 1, sizeof(**p));
+    for (size_t i = 0; *p && i < count; i++) {
+        json_object *text = json_object_array_get_idx(in, i);
+        if (!json_object_is_type(text, json_type_string))
+            return ERROR_INVAL;
+        (*p)[i] = strdup(json_object_get_string(text));
+        if (!(*p)[i])
+            return ERROR_NOMEM;
+    }
+    return *p ? 0 : ERROR_NOMEM;
+}
+
+int libxl__key_value_list_gen_json(const libxl_key_value_list *p, json_object **out)
+{
+    return libxl__string_list_gen_json(p, out);
+}
+
+int libxl__key_value_list_parse_json(libxl_ctx *ctx, libxl_key_value_list *p, json_object *in)
+{
+    return libxl__string_list_parse_json(ctx, p, in);
 }
 
 int libxl__by_hand_gen_json(const libxl_by_hand *p, json_object **out)

@@ -26,6 +26,12 @@ typedef struct {
     unsigned char *map;
 } libxl_bitmap;
 
+typedef char **libxl_string_list, **libxl_key_value_list;
+typedef unsigned char libxl_mac[6];
+
+void libxl_string_list_dispose(libxl_string_list *list);
+void libxl_key_value_list_dispose(libxl_key_value_list *list);
+
 void libxl_bitmap_init(libxl_bitmap *map);
 void libxl_bitmap_dispose(libxl_bitmap *map);
 

@@ -129,6 +129,28 @@ int libxl__nothing_body(libxl__ao *ao, libxl__nothing_args *args)
     return 0;
 }
 
+static const libxl__machine_tune_args *tuned;
+
+/* Checks what it gets, and gives it back. */
+int libxl__machine_tune_body(libxl__ao *ao, libxl__machine_tune_args *args)
+{
+    static const libxl_mac mac = {1, 2, 3, 4, 5, 6};
+
+    (void)ao;
+    tuned = args;
+    assert(!memcmp(args->in.mac, mac, sizeof(mac)) && args->in.shape.word == 7);
+    assert(!strcmp(args->in.tags[0], "a") && !args->in.tags[1]);
+    assert(args->in.has_tuning == args->in.has_name && args->in.has_name == !!args->in.name);
+    assert(args->in.has_settings == !!args->in.settings && args->in.has_extent == !!args->in.extent.map);
+    assert(args->in.has_owner == args->in.owner.uuid[0]);
+    assert(args->in.tuning.ratio == (args->in.has_tuning ? 0.25 : 0.5)); /* its initial value is 0.5 */
+    memcpy(args->out.old_mac, mac, sizeof(mac));
+    *args->out.old_shape = args->in.shape;
+    *args->out.old_traits = args->in.traits;
+    *args->out.old_ratio = args->in.ratio;
+    return libxl__string_list_copy(NULL, args->out.old_tags, &args->in.tags);
+}
+
 #include "_libxl_phases_machine_create.h"
 #include "_libxl_phases_machine_scrap.h"
 
@@ -262,11 +284,64 @@ static void test_out_of_memory(void)
     assert(failures == 2); /* the machine's name and the name */
 }
 
+static char *tags[] = {(char[]){"a"}, NULL};
+static libxl_string_list list = tags, old_tags;
+static libxl_mac mac = {1, 2, 3, 4, 5, 6}, old_mac;
+static libxl_raw shape = {.word = 7}, old_shape;
+static libxl_traits old_traits;
+static double old_ratio;
+
+/* machine_tune with what may be left out, or without it. */
+static int tune(bool all, const libxl_tuning *tuning, libxl_traits traits, double ratio, uint8_t kind)
+{
+    static const libxl_uuid owner = {.uuid = {1}};
+    static unsigned char map[] = {1};
+    static const libxl_bitmap extent = {.size = 1, .map = map};
+
+    return libxl_machine_tune(NULL, 9, &list, &mac, shape, tuning, all ? "n" : NULL, all ? &list : NULL,
+                              all ? &owner : NULL, all ? &extent : NULL, traits, ratio, kind, true, &old_tags,
+                              &old_mac, &old_shape, &old_traits, &old_ratio, NULL);
+}
+
+static void test_optional_inputs(void)
+{
+    libxl_tuning tuning;
+    int failures = 0;
+
+    libxl_tuning_init(&tuning);
+    tuning.ratio = 0.25;
+    assert(!tune(false, NULL, LIBXL_TRAITS_FAST | LIBXL_TRAITS_WARM, 2.5, 0));
+    assert(old_traits == 17 && old_ratio == 2.5 && old_mac[5] == 6 && old_shape.word == 7);
+    assert(!strcmp(old_tags[0], "a") && old_tags != list);
+    libxl_string_list_dispose(&old_tags);
+    for (int n = 1;; n++, failures++) {
+        fail_allocation = n;
+        int rc = tune(true, &tuning, 0, 0, FIXTURE_BACKEND_FILE);
+        if (!rc)
+            break;
+        assert(rc == ERROR_NOMEM && !old_tags);
+    }
+    fail_allocation = 0;
+    assert(failures == 8); /* tags: 2; name; settings: 2; extent; tags as a result: 2 */
+    libxl_string_list_dispose(&old_tags);
+
+    refused(tune(true, &tuning, 4, 0, 0), "traits: 0x4 is no set of traits");
+    refused(tune(true, &tuning, 0, 2.75, 0), "ratio: 2.75 is not between 0 and 2.5");
+    refused(tune(true, &tuning, 0, __builtin_nan(""), 0), "ratio: nan is not between 0 and 2.5");
+    refused(tune(true, &tuning, 0, 0, 9), "kind: 9 is not a backend");
+    tuning.ratio = 1.5;
+    refused(tune(true, &tuning, 0, 0, 0), "tuning.ratio: 1.5 is not between 0 and 1");
+    tuning.ratio = 0;
+    tuning.traits = 32;
+    refused(tune(true, &tuning, 0, 0, 0), "tuning.traits: 0x20 is no set of traits");
+    libxl_tuning_dispose(&tuning);
+}
+
 static void test_table(void)
 {
     const libxl__ao_class *row = &libxl__operations[LIBXL__OP_MACHINE_CREATE];
 
-    assert(LIBXL__OP_COUNT == 4 && !strcmp(row->name, "machine_create"));
+    assert(LIBXL__OP_COUNT == 5 && !strcmp(row->name, "machine_create"));
     assert(row->limit_ms == 2500 && row->slow && row->dispose);
     assert(!row->body && row->phases == &libxl__machine_create_phases);
     row = &libxl__operations[LIBXL__OP_MACHINE_DESTROY];
@@ -301,6 +376,7 @@ int main(void)
     test_bounds();
     test_inside_arrays_and_unions();
     test_out_of_memory();
+    test_optional_inputs();
     test_table();
     test_phases();
     libxl_machine_dispose(&machine);
