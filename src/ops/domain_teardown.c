@@ -19,7 +19,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { NODES = 3, LAST_NODES = 1, LONGEST_PATH = sizeof("/vm/") + LIBXL_UUID_FMTLEN };
+enum { NODES = 3, LAST_NODES = 2, LONGEST_PATH = sizeof("/vm/") + LIBXL_UUID_FMTLEN };
 
 #define NEVER         (UINT64_MAX / 2)
 #define UNTIL_A_RETRY LIBXL__SECONDS(1)
@@ -211,7 +211,21 @@ static void destroy_stop(libxl__ao *ao, struct teardown *t)
 
 /* ---- gone: the domain leaves the hypervisor's list, and xenstored has answered */
 
-/* Removes /vm/UUID if it was left because of another domain, and that is gone or dying by now. */
+/* Whether no domain has the domid. */
+static bool domid_is_free(libxl__ao *ao)
+{
+    const libxl_uuid uuid = ao->subject.uuid;
+    xc_domaininfo_t other;
+    const int rc = libxl__hv_look(ao, ao->subject.number, &other);
+    ao->subject.uuid = uuid; /* not the other domain's */
+    return rc == ERROR_DOMAIN_NOTFOUND;
+}
+
+/*
+ * Removes /vm/UUID if it was left because of another domain, and that is gone or dying by now. Removes the domain's nodes again:
+ * xenconsoled may have been at work for the domain when they were removed, because it was started or restarted then. It writes a
+ * terminal's name last. The domain is not gone until xenconsoled has unmapped its page, so it writes nothing after this.
+ */
 static int run_last(libxl__ao *ao, struct teardown *t)
 {
     const libxl__domain_teardown_args *args = libxl__ao_args(ao);
@@ -221,6 +235,8 @@ static int run_last(libxl__ao *ao, struct teardown *t)
         return rc;
     if (t->shared && other == LIBXL_DOMID_INVALID)
         libxl__xs_remove(t->last, "/vm/" LIBXL_UUID_FMT, LIBXL_UUID_BYTES(args->in.uuid));
+    if (t->exists && domid_is_free(ao))
+        libxl__xs_remove(t->last, "/local/domain/%u", args->in.domid);
     t->last_was_run = true;
     libxl__xs_run_anyway(t->last, LIBXL__XS_ONE_BY_ONE); /* done at once if it is empty */
     return 0;

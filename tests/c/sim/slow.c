@@ -187,6 +187,22 @@ static void an_aborted_destruction_removes_the_nodes(scene *s)
     faults_clear();
 }
 
+/* xenconsoled that has just been restarted writes a terminal's name for a domain whose nodes it has read before. */
+static void a_node_written_while_the_domain_dies_is_removed(scene *s)
+{
+    char path[64];
+    libxl_domid domid = guest(s, "b", true);
+    snprintf(path, sizeof(path), "/local/domain/%u/console/tty", domid);
+    int rule = fault_add("domctl.destroydomain:1:200ms");
+    op *o = START(s, libxl_domain_destroy, s->ctx, domid, how);
+    fault_wait(s->ctx, rule);
+    assert_null(guest_node(domid, "console/tty"));
+    fixture_write(path, "/dev/pts/0");
+    assert_int_equal(op_result(o), 0);
+    faults_clear();
+    assert_null(guest_node(domid, "console/tty"));
+}
+
 static void closing_waits_for_a_running_destruction(scene *s)
 {
     libxl_ctx *other = open_context(), *ctx = open_context();
@@ -250,6 +266,7 @@ static const body bodies[] = {
     BODY(a_destruction_completes_when_the_domain_is_gone, ALONE | SLOW),
     BODY(a_dying_domain_refuses_requests, ASYNCHRONOUS | ALONE | SLOW),
     BODY(an_aborted_destruction_removes_the_nodes, ASYNCHRONOUS | ALONE | SLOW),
+    BODY(a_node_written_while_the_domain_dies_is_removed, ALONE | SLOW),
     BODY(closing_waits_for_a_running_destruction, NO_CONTEXT),
     BODY(closing_does_not_wait_for_xenstored, NO_CONTEXT),
 };
