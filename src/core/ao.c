@@ -234,17 +234,19 @@ static void stop_without_loop(libxl__ao *ao)
         libxl__ctx_sleep(ao->ctx, &ao->waiter->cond, libxl__now() + LIBXL__MILLISECONDS(10));
 }
 
-__attribute__((noinline)) static void wait_until_notified(libxl__ao *ao)
+/* Returns the record that is notified: another one if the operation was left (libxl__ao_leave). */
+__attribute__((noinline)) static libxl__ao *wait_until_notified(libxl__ao *ao)
 {
     libxl_ctx *ctx = ao->ctx;
     libxl__waiter waiter = {.ao = ao};
     libxl__waiter_begin(ctx, &waiter);
     ao->waiter = &waiter;
-    while (!ao->notified)
+    while (!waiter.ao->notified)
         if (libxl__waiter_wait(ctx, &waiter, 0))
-            stop_without_loop(ao);
-    ao->waiter = NULL;
+            stop_without_loop(waiter.ao);
+    waiter.ao->waiter = NULL;
     libxl__waiter_end(ctx, &waiter);
+    return waiter.ao;
 }
 
 /* The end of the initiator of a started operation: waits if the call is synchronous; unlocks. */
@@ -257,7 +259,7 @@ static int wait_or_leave(libxl__ao *ao)
         return ERROR_ASYNC_INPROGRESS;
     }
     if (!ao->notified)
-        wait_until_notified(ao);
+        ao = wait_until_notified(ao);
     return leave_initiator(ctx, ao, ao->rc);
 }
 
@@ -461,6 +463,49 @@ void libxl__ao_job_ended(libxl__ao *ao)
         ao); /* not completed here: this thread may be a worker, which must not run application code */
 }
 
+/* ---- going on in the background */
+
+/* Whether somebody else than the library waits for the operation, and nothing of its progress is still to be delivered. */
+static bool can_leave(const libxl__ao *ao)
+{
+    if (ao->reports || ao->delivering)
+        return false;
+    return ao->notify_target == LIBXL__AO_HOW || (ao->notify_target == LIBXL__AO_CALLER && ao->waiter);
+}
+
+/* Gives `to`, a new record, what the notification of the operation needs. */
+static void move_notification(libxl__ao *ao, libxl__ao *to)
+{
+    to->notify_target = ao->notify_target;
+    to->inside = ao->inside;
+    to->stop = ao->stop;
+    to->subject.uuid = ao->subject.uuid;
+    to->message = ao->message;
+    ao->message = NULL;
+    if (ao->notify_target == LIBXL__AO_HOW) {
+        to->how = ao->how;
+    } else {
+        to->waiter = ao->waiter;
+        to->waiter->ao = to;
+    }
+}
+
+bool libxl__ao_leave(libxl__ao *ao)
+{
+    libxl__ao *to = can_leave(ao) ? create_record(ao->ctx, ao->cls, ao->subject.number) : NULL;
+    if (!to)
+        return false;
+    libxl__ao_index_remove(ao);
+    move_notification(ao, to);
+    ao->notify_target = LIBXL__AO_NOBODY;
+    ao->handle = NULL;
+    ao->progress_wanted = false;
+    if (ao->report)
+        ao->report->wanted = false;
+    libxl__ao_complete(to, ao->rc);
+    return true;
+}
+
 /* ---- stopping */
 
 int libxl__ao_request_stop(libxl__ao *ao, int why)
@@ -476,7 +521,8 @@ void libxl__aos_abort_all(libxl_ctx *ctx)
 {
     libxl__ao *ao;
     TAILQ_FOREACH (ao, &ctx->aos.live, live_link)
-        libxl__ao_request_stop(ao, ERROR_ABORTED);
+        if (libxl__ao_request_stop(ao, ERROR_ABORTED))
+            libxl__ao_wake(ao); /* what goes on in the background hurries */
 }
 
 bool libxl__aos_live(libxl_ctx *ctx)

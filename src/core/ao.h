@@ -256,6 +256,11 @@ void libxl__ao_wake(libxl__ao *ao);
 void libxl__ao_job_ended(libxl__ao *ao);
 /* Ends the operation with rc; it completes when its jobs have ended. Called once for each started operation. */
 void libxl__ao_complete(libxl__ao *ao, int rc);
+/*
+ * Completes the operation for the application, with ao->rc and its message, while its undo goes on in the background. Returns
+ * false, and does nothing, if nobody waits for it, if progress is still to be delivered, or if there is no memory.
+ */
+bool libxl__ao_leave(libxl__ao *ao);
 /* Frees the record of a completed operation. For the one who was notified of the completion; see ao.c. */
 void libxl__ao_destroy(libxl_ctx *ctx, libxl__ao *ao);
 

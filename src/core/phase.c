@@ -45,11 +45,13 @@ static void set_limit(libxl__ao *ao, uint32_t milliseconds)
                            milliseconds ? LIBXL__MILLISECONDS(milliseconds) : NEVER, limit_reached);
 }
 
+static uint32_t undo_limit(const libxl__ao *ao);
+
 void libxl__phase_extend(libxl__ao *ao)
 {
     const libxl__phase *phase = libxl__phase_of(ao);
     if (ao->phase.undoing)
-        set_limit(ao, phase->undo_ms);
+        set_limit(ao, undo_limit(ao));
     else
         set_limit(ao, ao->phase.stopping ? phase->stop_ms : phase->limit_ms);
 }
@@ -64,6 +66,51 @@ int libxl__phases_reserve(libxl__ao *ao)
 }
 
 /* ---- undoing */
+
+static uint32_t now_ms(void)
+{
+    return (uint32_t)(libxl__now() / LIBXL__MILLISECONDS(1));
+}
+
+/* How long the operation waits for its undo before it completes, in ms. */
+static int32_t time_to_leave(const libxl__ao *ao)
+{
+    return (int32_t)(ao->phase.leave_at - now_ms());
+}
+
+/* How long this undo may take, in ms; 0: without limit. */
+static uint32_t undo_limit(const libxl__ao *ao)
+{
+    const uint32_t limit_ms = libxl__phase_of(ao)->undo_ms;
+    if (ao->phase.left)
+        return ao->phase.hurried ? LIBXL__PHASE_LATE_MS : 0;
+    if (!ao->phase.leaves)
+        return limit_ms;
+    const int32_t time = time_to_leave(ao);
+    const uint32_t left_ms = time > 0 ? (uint32_t)time : 1;
+    return limit_ms && limit_ms < left_ms ? limit_ms : left_ms;
+}
+
+/* The time for the undo is over. Returns whether the undo goes on nevertheless, in the background. */
+static bool goes_on(libxl__ao *ao)
+{
+    if (!ao->phase.leaves || ao->phase.left || time_to_leave(ao) > 0)
+        return false;
+    libxl__ao_fail_also(ao, "undoing phase %s goes on in the background", libxl__phase_of(ao)->name);
+    ao->phase.left = libxl__ao_leave(ao);
+    if (ao->phase.left)
+        set_limit(ao, undo_limit(ao));
+    return ao->phase.left;
+}
+
+/* A context that is closing waits only for a limited time for what goes on in the background. */
+static void hurry(libxl__ao *ao)
+{
+    if (!ao->phase.left || ao->phase.hurried || !ao->ctx->closing)
+        return;
+    ao->phase.hurried = true;
+    set_limit(ao, undo_limit(ao));
+}
 
 /* Notes why the operation ends, unless an earlier error is noted. */
 static void note_reason(libxl__ao *ao, int rc)
@@ -95,11 +142,12 @@ static int call_undo(libxl__ao *ao, const libxl__phase *phase)
 static void enter_undo(libxl__ao *ao)
 {
     ao->phase.since = libxl__now();
-    set_limit(ao, libxl__phase_of(ao)->undo_ms);
+    set_limit(ao, undo_limit(ao));
 }
 
 static int undo(libxl__ao *ao)
 {
+    hurry(ao);
     for (;; ao->phase.index--, ao->phase.started = true, enter_undo(ao)) {
         const libxl__phase *phase = libxl__phase_of(ao);
         const int rc = phase->undo && ao->phase.started ? call_undo(ao, phase) : 0;
@@ -107,7 +155,7 @@ static int undo(libxl__ao *ao)
             libxl__ao_forget_failure(ao);
             return 0;
         }
-        if (rc == LIBXL__AO_WAIT && !ao->phase.expired)
+        if (rc == LIBXL__AO_WAIT && (!ao->phase.expired || goes_on(ao)))
             return LIBXL__AO_WAIT;
         if (rc == LIBXL__AO_WAIT)
             libxl__ao_fail_also(ao, "undoing phase %s has not ended after %u ms", phase->name,
@@ -123,6 +171,8 @@ static int begin_undo(libxl__ao *ao, int rc)
     if (ao->phase.committed)
         return ao->rc;
     ao->phase.undoing = true;
+    ao->phase.leaves = ao->stop == ERROR_TIMEDOUT;
+    ao->phase.leave_at = now_ms() + LIBXL__PHASE_LATE_MS;
     enter_undo(ao);
     return undo(ao);
 }

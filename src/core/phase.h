@@ -24,6 +24,9 @@
  * ended. A nested operation that outlives its parent (nested.h) goes on in the background then. Whatever an undo needs is
  * reserved before the phase makes the thing that has to be undone.
  *
+ * After the operation's time limit, all undos together are awaited for LIBXL__PHASE_LATE_MS. Then the operation completes for the
+ * application, and the undo goes on in the background until it ends, or until the context has been closing for as long.
+ *
  * A phase that commits is the point of no return: from its start on, a stop request does not end a phase that has no stop
  * function, and nothing is undone.
  */
@@ -38,6 +41,9 @@
 
 /* An undo returns this if the peer has carried out the request after all: the operation completes with 0. */
 #define LIBXL__AO_CARRIED_OUT 2
+
+/* How much later than its time limit an operation completes at most, in ms: less than a second. */
+#define LIBXL__PHASE_LATE_MS 800
 
 typedef struct libxl__phase {
     const char *name;
@@ -66,12 +72,17 @@ typedef struct libxl__phases {
 typedef struct libxl__phase_position {
     libxl__timer timer; /* the limit of the phase, of its stop, or of its undo */
     uint64_t since;     /* ns, monotonic: the phase was entered */
+    uint32_t leave_at;  /* ms, monotonic, modulo 2^32: if `leaves`, when the undo goes on in the background */
     uint16_t index;     /* of the phase */
     bool started : 1;   /* its start was called */
     bool stopping : 1;  /* its stop was called */
     bool undoing : 1;   /* the phases are being undone, from this one on */
     bool committed : 1; /* this phase or an earlier one commits */
     bool expired : 1;   /* the timer has fired in this phase */
+    bool
+        leaves : 1; /* the operation's time limit was reached: it completes soon, before its undo if need be */
+    bool left : 1;  /* the undo goes on in the background: the application has been notified */
+    bool hurried : 1; /* `left`, and the context is closing */
 } libxl__phase_position;
 
 /* Points at which a test can make a phase fail, stop its operation, or end the process. */

@@ -153,6 +153,104 @@ static void closing_needs_no_descriptor(scene *s)
     (void)s;
 }
 
+/* ---- time limits */
+
+/* The state of the operation in progress; the test fails unless there is exactly one. */
+static libxl_operation_state only_operation(libxl_ctx *ctx)
+{
+    int count;
+    libxl_operation_info *list = libxl_ao_list(ctx, &count);
+    assert_int_equal(count, 1);
+    const libxl_operation_state state = list->state;
+    libxl_operation_info_list_free(list, count);
+    return state;
+}
+
+static bool is_idle(libxl_ctx *ctx)
+{
+    int count;
+    libxl_operation_info *list = libxl_ao_list(ctx, &count);
+    libxl_operation_info_list_free(list, count);
+    return count == 0;
+}
+
+/* Starts a shutdown request, which the guest ignores, and lets it reach its limit while xenstored is stopped. */
+static void ask_in_vain(scene *s, libxl_domid domid)
+{
+    op *o = START(s, libxl_domain_shutdown, s->ctx, domid, how);
+    wait_node(s, domid, "control/shutdown", "poweroff");
+    simulate("xenstored stop");
+    assert_int_equal(libxl_ao_set_limit(s->ctx, op_how(o), 50), 0);
+    assert_int_equal(op_result(o), ERROR_TIMEDOUT);
+    assert_non_null(strstr(o->message, "undoing phase request goes on in the background"));
+    assert_int_equal(only_operation(s->ctx), LIBXL_OPERATION_STATE_BACKGROUND);
+}
+
+/* The withdrawal of the request cannot be carried out yet. It is carried out later. */
+static void a_limit_does_not_wait_for_xenstored(scene *s)
+{
+    libxl_domid domid = guest(s, "b", true);
+    ask_in_vain(s, domid);
+    simulate("xenstored cont");
+    wait_node(s, domid, "control/shutdown", "");
+    while (!is_idle(s->ctx))
+        pump(s, 10);
+    destroy(s, domid);
+}
+
+static void closing_does_not_wait_for_what_goes_on(scene *s)
+{
+    libxl_domid domid = guest(s, "b", true);
+    scene other = *s;
+    other.ctx = open_context();
+    other.ops = NULL;
+    const libxl_asyncop_how how = {.u.for_event = 1};
+    assert_int_equal(libxl_domain_shutdown(other.ctx, domid, &how), ERROR_ASYNC_INPROGRESS);
+    wait_node(&other, domid, "control/shutdown", "poweroff");
+    simulate("xenstored stop");
+    assert_int_equal(libxl_ao_set_limit(other.ctx, &how, 50), 0);
+    assert_int_equal(core_result(other.ctx, NULL), ERROR_TIMEDOUT);
+    assert_int_equal(only_operation(other.ctx), LIBXL_OPERATION_STATE_BACKGROUND);
+    assert_int_equal(libxl_ctx_free(other.ctx), 0);
+    simulate("xenstored cont");
+    destroy(s, domid);
+}
+
+struct call {
+    scene *s;
+    libxl_domid domid;
+    int rc;
+    char message[256];
+};
+
+static void *shut_down(void *argument)
+{
+    struct call *c = argument;
+    c->rc = libxl_domain_shutdown(c->s->ctx, c->domid, NULL);
+    snprintf(c->message, sizeof(c->message), "%s", libxl_error_message());
+    return NULL;
+}
+
+static void a_synchronous_call_returns_at_its_limit(scene *s)
+{
+    struct call c = {.s = s, .domid = guest(s, "b", true)};
+    pthread_t thread;
+    pthread_create(&thread, NULL, shut_down, &c);
+    wait_node(s, c.domid, "control/shutdown", "poweroff");
+    simulate("xenstored stop");
+    assert_int_equal(libxl_ao_set_limit(s->ctx, NULL, 50), 0);
+    pthread_join(thread, NULL);
+    assert_int_equal(c.rc, ERROR_TIMEDOUT);
+    assert_non_null(strstr(c.message, "goes on in the background"));
+    assert_int_equal(only_operation(s->ctx), LIBXL_OPERATION_STATE_BACKGROUND);
+    libxl_ao_set_limit(s->ctx, NULL, 0);
+    simulate("xenstored cont");
+    wait_node(s, c.domid, "control/shutdown", "");
+    while (!is_idle(s->ctx))
+        pump(s, 10);
+    destroy(s, c.domid);
+}
+
 /* ---- xenstored has ended */
 
 /*
@@ -337,6 +435,9 @@ static const body bodies[] = {
     BODY(an_answer_that_is_read_late_counts, NO_CONTEXT),
     BODY(closing_ends_while_xenstored_does_not_answer, NO_CONTEXT),
     BODY(closing_needs_no_descriptor, NO_CONTEXT),
+    BODY(a_limit_does_not_wait_for_xenstored, RUNS_ONCE),
+    BODY(closing_does_not_wait_for_what_goes_on, RUNS_ONCE),
+    BODY(a_synchronous_call_returns_at_its_limit, RUNS_ONCE),
     BODY(what_needs_no_xenstored_works_without_it, RUNS_ONCE),
     BODY(events_of_domains_need_no_xenstored, RUNS_ONCE),
     BODY(a_creation_that_loses_xenstored_leaves_no_domain, NO_CONTEXT),
