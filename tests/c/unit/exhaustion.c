@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The fault sweep: in each operation, by both transports, the n-th hypercall fails, the n-th allocation, all allocations from the
+ * n-th on, the n-th new descriptor, the n-th new thread; for every n until there is none that could fail. Nothing hangs, and
+ * nothing is left: no domain, no node, no descriptor, no thread.
+ *
+ * The operations are those of the generated table; starter.c starts them. Opening a context, and watching for ejected media, whose
+ * operation an event generator runs, are swept like operations. By
+ * default every fifth n is tried; with AIOXEN_SWEEP=all every n.
+ */
+#include "starter.h"
+
+#include "allocation.h"
+#include "simulation.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+enum { MOST_CALLS = 64, MOST = 1000, STRIDE = 5, OPEN = LIBXL__OP_COUNT, EJECT, RUNS };
+enum kind { HYPERCALL, ALLOCATION, ALLOCATIONS, FEW_DESCRIPTORS, NO_THREAD, KINDS };
+
+static const char *const kinds[KINDS] = {"hypercalls", "allocations", "series of allocations", "descriptors",
+                                         "threads"};
+
+struct sweep {
+    struct starter starter;
+    unsigned flags; /* of the contexts that are tested */
+    struct fixture before;
+    char calls[MOST_CALLS][64];
+    int count;
+    int usual; /* the operation's result without a fault */
+    int rule;
+    unsigned step, points[KINDS];
+};
+
+/* ---- faults */
+
+/* The libraries are linked into this program or find this definition first. */
+static atomic_uint threads_made, failing_thread;
+
+int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*work)(void *), void *argument)
+{
+    typedef int create(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+    static create *real;
+    if (!real)
+        real = (create *)(uintptr_t)dlsym(RTLD_NEXT, "pthread_create");
+    const unsigned n = atomic_load(&failing_thread);
+    if (n && atomic_fetch_add(&threads_made, 1) + 1 == n)
+        return EAGAIN;
+    return real(thread, attributes, work, argument);
+}
+
+static void limit_descriptors(rlim_t count)
+{
+    struct rlimit limit;
+    getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = count && count < limit.rlim_max ? count : limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static void begin_fault(struct sweep *w, enum kind kind, const char *call, unsigned n)
+{
+    switch (kind) {
+    case HYPERCALL: w->rule = fault_add("%s:%u:EIO", call, n); break;
+    case ALLOCATION: allocation_fail(n); break;
+    case ALLOCATIONS: allocation_fail_from(n); break;
+    case FEW_DESCRIPTORS: limit_descriptors((rlim_t)fixture_entries("/proc/self/fd") - 3 + n - 1); break;
+    default: atomic_store(&threads_made, 0); atomic_store(&failing_thread, n);
+    }
+}
+
+/* Ends the fault. Returns whether it has occurred. */
+static bool end_fault(const struct sweep *w, enum kind kind, unsigned n, int rc)
+{
+    bool hit;
+    switch (kind) {
+    case HYPERCALL:
+        hit = fault_hits(w->rule);
+        faults_clear();
+        return hit;
+    case ALLOCATION:
+    case ALLOCATIONS:
+        hit = allocations() >= n;
+        allocation_fail(0);
+        return hit;
+    case FEW_DESCRIPTORS: limit_descriptors(0); return rc != w->usual;
+    default: atomic_store(&failing_thread, 0); return atomic_load(&threads_made) >= n;
+    }
+}
+
+/* ---- points */
+
+/* Makes and destroys guests, without a fault, by a context whose threads end with it. */
+static libxl_ctx *open_helper(void)
+{
+    libxl_ctx *ctx;
+    assert_int_equal(libxl_ctx_alloc(&ctx, LIBXL_VERSION, 0, NULL), 0);
+    return ctx;
+}
+
+static void destroy_guest(libxl_domid domid)
+{
+    libxl_ctx *helper = open_helper();
+    libxl_domain_destroy(helper, domid, NULL);
+    assert_int_equal(libxl_ctx_free(helper), 0);
+}
+
+static int open_tested(struct sweep *w)
+{
+    const int rc = libxl_ctx_alloc(&w->starter.ctx, LIBXL_VERSION, w->flags, NULL);
+    if (!rc)
+        libxl_ao_set_limit(w->starter.ctx, NULL, STARTER_LIMIT_MS);
+    return rc;
+}
+
+static void close_tested(struct sweep *w)
+{
+    if (w->starter.ctx)
+        assert_int_equal(libxl_ctx_free(w->starter.ctx), 0);
+    w->starter.ctx = NULL;
+}
+
+static int watch_ejections(libxl_ctx *ctx, libxl_domid domid)
+{
+    libxl_evgen_disk_eject *evgen;
+    const int rc = libxl_evenable_disk_eject(ctx, domid, "xvda", 1, &evgen);
+    libxl_evdisable_disk_eject(ctx, evgen);
+    return rc;
+}
+
+static int run(struct sweep *w, unsigned operation)
+{
+    switch (operation) {
+    case OPEN: return open_tested(w);
+    case EJECT: return watch_ejections(w->starter.ctx, w->starter.guest);
+    default: return starter_run(&w->starter, operation);
+    }
+}
+
+static void prepare(struct sweep *w, unsigned operation)
+{
+    if (operation == OPEN)
+        return;
+    if (operation != LIBXL__OP_DOMAIN_CREATE_NEW) {
+        libxl_ctx *helper = open_helper();
+        starter_prepare(&w->starter, helper, operation);
+        assert_int_equal(libxl_ctx_free(helper), 0);
+    }
+    assert_int_equal(open_tested(w), 0);
+}
+
+/* What a creation has made is destroyed. */
+static void clean(struct sweep *w, int rc)
+{
+    if (!rc && w->starter.made != LIBXL_DOMID_INVALID)
+        destroy_guest(w->starter.made);
+    w->starter.made = LIBXL_DOMID_INVALID;
+}
+
+static void remove_guest(struct sweep *w)
+{
+    if (w->starter.guest)
+        destroy_guest(w->starter.guest);
+    w->starter.guest = 0;
+}
+
+static const char *name_of(unsigned operation)
+{
+    if (operation >= OPEN)
+        return operation == OPEN ? "libxl_ctx_alloc" : "libxl_evenable_disk_eject";
+    return libxl__operations[operation].name;
+}
+
+/* Makes the n-th fail. Returns whether there were so many. */
+static bool run_point(struct sweep *w, unsigned operation, enum kind kind, const char *call, unsigned n)
+{
+    prepare(w, operation);
+    begin_fault(w, kind, call, n);
+    const int rc = run(w, operation);
+    const bool hit = end_fault(w, kind, n, rc);
+    if (rc == ERROR_ASYNC_INPROGRESS || rc > 0)
+        fail_msg("%s, %s, %u: %d", name_of(operation), kinds[kind], n, rc);
+    clean(w, rc);
+    close_tested(w);
+    w->points[kind] += hit;
+    if (!w->starter.guest)
+        fixture_check(&w->before);
+    return hit;
+}
+
+static void run_kind(struct sweep *w, unsigned operation, enum kind kind, const char *call)
+{
+    unsigned n = 1;
+    while (n < MOST && run_point(w, operation, kind, call, n))
+        n += kind == ALLOCATION || kind == ALLOCATIONS ? w->step : 1;
+    assert_in_range(n, 1, MOST - 1);
+    remove_guest(w);
+    fixture_check(&w->before);
+}
+
+static void note_call(const char *call, void *user)
+{
+    struct sweep *w = user;
+    if (w->count < MOST_CALLS)
+        snprintf(w->calls[w->count++], sizeof(w->calls[0]), "%s", call);
+}
+
+/* Learns the usual result, and which hypercalls are made. */
+static void learn(struct sweep *w, unsigned operation)
+{
+    w->count = 0;
+    prepare(w, operation);
+    calls_begin();
+    w->usual = run(w, operation);
+    calls_end(note_call, w);
+    clean(w, w->usual);
+    close_tested(w);
+}
+
+static void run_operation(struct sweep *w, unsigned operation)
+{
+    learn(w, operation);
+    for (int i = 0; i < w->count; i++)
+        run_kind(w, operation, HYPERCALL, w->calls[i]);
+    for (enum kind kind = ALLOCATION; kind < KINDS; kind++)
+        run_kind(w, operation, kind, NULL);
+}
+
+static void sweep_all(unsigned flags, const char *transport)
+{
+    struct sweep w = {
+        .flags = flags, .starter.config = guest_config("b"), .starter.made = LIBXL_DOMID_INVALID};
+    const char *all = getenv("AIOXEN_SWEEP");
+    unsigned operations = 0;
+    w.step = all && strcmp(all, "all") == 0 ? 1 : STRIDE;
+    fixture_begin(&w.before);
+    for (unsigned operation = 0; operation < RUNS; operation++)
+        if (operation >= OPEN || !starter_is_hidden(operation)) {
+            run_operation(&w, operation);
+            operations++;
+        }
+    libxl_domain_config_dispose(&w.starter.config);
+    printf("fault sweep, %s: %u operations", transport, operations);
+    for (enum kind kind = 0; kind < KINDS; kind++)
+        printf(", %u %s", w.points[kind], kinds[kind]);
+    printf("\n");
+    assert_true(w.points[HYPERCALL] > operations && w.points[ALLOCATION] > operations);
+}
+
+static void nothing_is_left_by_the_wire(scene *s)
+{
+    (void)s;
+    sweep_all(0, "the wire");
+}
+
+static void nothing_is_left_by_libxenstore(scene *s)
+{
+    (void)s;
+    sweep_all(LIBXL_CTX_LIBXENSTORE, "libxenstore");
+}
+
+static const body bodies[] = {
+    BODY(nothing_is_left_by_the_wire, NO_CONTEXT),
+    BODY(nothing_is_left_by_libxenstore, NO_CONTEXT),
+};
+
+HARNESS_MAIN(bodies)
