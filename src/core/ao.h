@@ -89,14 +89,12 @@ struct libxl__ao {
     bool complete : 1;        /* rc is final */
     bool notified : 1;        /* the notification was made or queued */
     bool ending : 1;          /* the result is known; jobs may still run */
-    bool unwinds : 1;         /* the body is still called after a stop request (libxl__ao_unwinds) */
     bool runnable : 1;        /* in the queue of libxl__aos_run */
     bool inside : 1;          /* a synchronous call inside a delivery: its thread makes its deliveries */
     bool delivering : 1;      /* application code runs for one of its deliveries */
     bool live : 1;            /* in the list of operations in progress */
     bool indexed : 1;         /* in the index by `how` */
     bool progress_wanted : 1; /* the application passed a non-NULL progress parameter */
-    uint16_t step;            /* for bodies; zero at the start. Only unit tests use it. */
     int rc;
     int stop;               /* the reason of the first stop request, for example ERROR_ABORTED; 0: none */
     libxl__subject subject; /* the UUID is set when the operation learns it */
@@ -122,7 +120,7 @@ struct libxl__ao {
             libxl__timer limit;          /* the operation's time limit */
             libxl__phase_position phase; /* if the operation has phases */
             uint64_t since;              /* ns, monotonic: it has been in progress since then; 0: it is not */
-            void *state;                 /* of its phases, or from libxl__ao_state */
+            void *state;                 /* of its phases */
             libxl__gc gc;
             TAILQ_ENTRY(libxl__ao) live_link;
             TAILQ_ENTRY(libxl__ao) run_link;
@@ -205,14 +203,6 @@ int libxl__ao_start(libxl__ao *ao);
 
 /* ---- for phases and bodies */
 
-/* Allocates the state of an operation without phases at the first call, zeroed; later calls return it. NULL: out of memory. */
-void *libxl__ao_state(libxl__ao *ao, size_t size);
-/*
- * Makes the operation call its body after a stop request, too: the body checks ao->stop and returns it when it has cleaned up.
- * Without this the operation ends at once. Only the unit tests use this low-level mechanism; operations with phases have
- * undo functions.
- */
-void libxl__ao_unwinds(libxl__ao *ao);
 /* Records the error message, unless one is recorded, and logs it. Returns rc. Needs no lock for a record on the stack. */
 int libxl__ao_fail(libxl__ao *ao, int rc, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* Adds to the recorded message, after "; ", and logs the addition. Does nothing else if there is no message or no memory. */
@@ -268,6 +258,10 @@ void libxl__ao_destroy(libxl_ctx *ctx, libxl__ao *ao);
 void libxl__aos_open(libxl_ctx *ctx);
 /* Called once, unlocked, while the context is destroyed; no operation is in progress. */
 void libxl__aos_close(libxl_ctx *ctx);
+/* Frees what the operation needed to run. Keeps what the notification needs. */
+void libxl__ao_release_work(libxl__ao *ao);
+/* Runs the phases or the body as far as possible. Returns LIBXL__AO_WAIT or the result. */
+int libxl__ao_advance(libxl__ao *ao);
 /* Runs the runnable operations until there are none or the turn is over. Not on a worker. */
 void libxl__aos_run(libxl_ctx *ctx, libxl__turn *turn);
 /* Runs the operation now, if it is runnable. It may have ended, and been destroyed, when this returns. Not on a worker. */

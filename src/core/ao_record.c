@@ -16,8 +16,6 @@ enum {
 #endif
 };
 
-enum { BODY_STATE_SIZE = 128 }; /* the memory for the gc in the record of a slow operation without phases */
-
 struct libxl__ao_record {
     struct libxl__ao_record *next;
 };
@@ -37,9 +35,7 @@ static size_t record_size(size_t needed)
 
 static size_t state_size(const libxl__ao_class *cls)
 {
-    if (cls->phases)
-        return LIBXL__AO_ALIGN(cls->phases->state_size);
-    return cls->slow ? BODY_STATE_SIZE : 0;
+    return cls->phases ? LIBXL__AO_ALIGN(cls->phases->state_size) : 0;
 }
 
 libxl__ao *libxl__ao_record_get(libxl_ctx *ctx, const libxl__ao_class *cls)

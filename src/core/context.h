@@ -53,19 +53,19 @@ void libxl__ctx_postfork(libxl_ctx *ctx);
 /* Call unlocked, after libxl__ctx_drain. Frees the context; no other thread may use it. */
 void libxl__ctx_destroy(libxl_ctx *ctx);
 
-/* Call locked. Sets the core's counters, and the others to 0. */
+/* Call it with the context locked. Sets the core's counters, and the others to 0. */
 void libxl__ctx_count(libxl_ctx *ctx, libxl_counters *out);
 
 /* The lock is released only by libxl__ctx_unlock and libxl__ctx_sleep. Both first make the outer descriptor readable if events
  * are queued. */
 void libxl__ctx_lock(libxl_ctx *ctx);
 void libxl__ctx_unlock(libxl_ctx *ctx);
-/* Call locked. Releases the lock until `cond` is signalled or `deadline` has passed (ns, monotonic; 0: none). Returns with the
+/* Call it with the context locked. Releases the lock until `cond` is signalled or `deadline` has passed (ns, monotonic; 0: none). Returns with the
  * lock held: ETIMEDOUT after the deadline, else 0. Spurious wakeups are possible. */
 int libxl__ctx_sleep(libxl_ctx *ctx, pthread_cond_t *cond, uint64_t deadline);
 
 /*
- * Call locked, not on a worker, in a public function. Runs the runnable operations and makes the pending deliveries, for one
+ * Call it with the context locked, not on a worker, in a public function. Runs the runnable operations and makes the pending deliveries, for one
  * turn at most (loop.h). The lock is released while application code runs. Inside a delivery of this context it only runs the
  * runnable operations; deliveries are deferred to the outer dispatch loop.
  */
@@ -75,7 +75,7 @@ void libxl__ctx_dispatch(libxl_ctx *ctx);
  * deliveries of this operation, so that the operation can complete. */
 void libxl__ctx_dispatch_for(libxl_ctx *ctx, libxl__ao *ao);
 
-/* Call locked, at the end of a public function: libxl__ctx_dispatch, then unlock. */
+/* Call it with the context locked, at the end of a public function: libxl__ctx_dispatch, then unlock. */
 void libxl__ctx_leave(libxl_ctx *ctx);
 
 #endif

@@ -155,9 +155,9 @@ void libxl__events_close(libxl_ctx *ctx)
 static int look(libxl_ctx *ctx, uint32_t every)
 {
     libxl__events *events = &ctx->events;
-    if (events->queued && ++events->unlooked < every)
+    if (events->queued && ++events->unchecked < every)
         return 0;
-    events->unlooked = 0;
+    events->unchecked = 0;
     return libxl__loop_dispatch(ctx);
 }
 

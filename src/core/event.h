@@ -21,7 +21,7 @@ TAILQ_HEAD(libxl__event_list, libxl_event);
 typedef struct libxl__events {
     struct libxl__event_list queue; /* the events for libxl_event_take, _check and _wait, oldest first */
     uint32_t queued;                /* the number of events in the queue */
-    uint32_t unlooked; /* calls that returned queued events since the descriptors were last looked at */
+    uint32_t unchecked; /* calls that returned queued events since the descriptors were last checked */
     libxl__event_index
         index; /* of the queue; made when libxl_event_is_for is used, dropped when the queue is empty */
     uint64_t woken_at; /* ns, monotonic: the last call of libxl_ctx_wake; 0: none */

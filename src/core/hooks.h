@@ -28,11 +28,11 @@ void libxl__hooks_open(libxl_ctx *ctx);
 /* Called once, unlocked, while the context is destroyed. Deregisters the descriptor from the application's loop. */
 void libxl__hooks_close(libxl_ctx *ctx);
 
-/* Call locked, from any thread. Whether the application's receiver wants this event. */
+/* Call it with the context locked, from any thread. Whether the application's receiver wants this event. */
 bool libxl__hooks_want(libxl_ctx *ctx, const libxl_event *event);
 
 /*
- * Call locked, not on a worker; releases the lock meanwhile. Registers the context's descriptor with the application's loop,
+ * Call it with the context locked, not on a worker; releases the lock meanwhile. Registers the context's descriptor with the application's loop,
  * if there is a loop and the descriptor is not registered yet. Call this before work starts that needs the loop.
  * Errors: the value that the application's fd_register returned.
  */

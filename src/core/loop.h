@@ -99,7 +99,7 @@ typedef struct libxl__loop {
     bool
         undelivered; /* deliveries are pending that the thread inside a delivery, which waits, must not make */
     uint32_t turn_steps; /* set by tests: a turn ends after so many steps. 0: by time */
-    uint64_t steps;      /* all steps so far, and all elements that a search has looked at; for tests */
+    uint64_t steps;      /* all steps so far, and all elements that a search has visited; for tests */
     struct epoll_event ready[LIBXL__READY_AT_ONCE]; /* the results of the present libxl__loop_dispatch */
 } libxl__loop;
 
@@ -142,9 +142,9 @@ int libxl__loop_use_outer(libxl_ctx *ctx);
 void libxl__loop_show_events(libxl_ctx *ctx);
 
 /*
- * Makes the outer descriptor unreadable if no events are queued. Called when a caller has looked for events and found none,
+ * Makes the outer descriptor unreadable if no events are queued. Called when a caller has searched for events and found none,
  * not when the last event is taken. This saves a busy application two system calls for each event that is queued before it
- * looks again. An idle application looks once more than necessary.
+ * takes events again. An idle application searches once more than necessary.
  */
 void libxl__loop_hide_events(libxl_ctx *ctx);
 

@@ -20,7 +20,7 @@ typedef struct libxl__ao libxl__ao;
 typedef struct libxl__source libxl__source;
 struct libxl__source { /* zero-initialise it: it is not attached then */
     libxl__ao *ao;
-    /* Called locked. Deregisters the source, so that it never fires again. */
+    /* Called with the context locked. Deregisters the source, so that it never fires again. */
     void (*stop)(libxl_ctx *ctx, libxl__source *source);
     SLIST_ENTRY(libxl__source) link; /* an operation has few at a time */
 };

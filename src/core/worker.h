@@ -28,7 +28,7 @@ typedef struct libxl__lane libxl__lane;
 struct libxl__job {
     /* Called on a worker, unlocked. Does the work. May access only the job's own data. */
     void (*work)(libxl_ctx *ctx, libxl__job *job);
-    /* Called locked when the job has ended and no operation waits for it: on the worker, or by libxl__job_detach. May free
+    /* Called with the context locked when the job has ended and no operation waits for it: on the worker, or by libxl__job_detach. May free
      * the job. NULL: the job cannot be detached. */
     void (*on_done)(libxl_ctx *ctx, libxl__job *job);
     struct libxl__ao *ao; /* the operation that is woken when the work is done; NULL: none */
@@ -63,7 +63,7 @@ void libxl__workers_open(libxl_ctx *ctx);
 /* Called once, unlocked, while the context is drained, not on a worker. Waits until all queued jobs are done, then ends and
  * joins all threads and closes all lanes. */
 void libxl__workers_close(libxl_ctx *ctx);
-/* Locked. Adds the jobs and threads of all lanes to `out`. */
+/* Call it with the context locked. Adds the jobs and threads of all lanes to `out`. */
 void libxl__workers_count(libxl_ctx *ctx, libxl_counters *out);
 
 /*
@@ -75,24 +75,24 @@ void libxl__lane_open(libxl_ctx *ctx, libxl__lane *lane, const char *name, uint3
                       bool computes);
 
 /*
- * Locked. Queues an idle or finished job; when its work is done, wakes the operation `ao` (NULL: none). The operation
+ * Call it with the context locked. Queues an idle or finished job; when its work is done, wakes the operation `ao` (NULL: none). The operation
  * does not complete before the job is done, unless the job has `on_done`: such a job may be detached.
  * Errors: FAIL (no thread can be started), recorded in ao if there is one; the job is unchanged then.
  */
 int libxl__job_submit(libxl__lane *lane, struct libxl__ao *ao, libxl__job *job);
 
 /*
- * Locked. Keeps at least one thread in the lane until libxl__lane_release, so that libxl__job_submit cannot fail. For an
+ * Call it with the context locked. Keeps at least one thread in the lane until libxl__lane_release, so that libxl__job_submit cannot fail. For an
  * operation that submits a job at a point where it must not fail. Errors: FAIL (no thread can be started), recorded in ao.
  */
 int libxl__lane_reserve(struct libxl__ao *ao, libxl__lane *lane);
-/* Locked. Ends one successful reservation. */
+/* Call it with the context locked. Ends one successful reservation. */
 void libxl__lane_release(libxl__lane *lane);
 
-/* Locked. Removes a queued job from its queue; the job is idle then. Returns false if the job is not queued. */
+/* Call it with the context locked. Removes a queued job from its queue; the job is idle then. Returns false if the job is not queued. */
 bool libxl__job_withdraw(libxl__job *job);
 
-/* Locked. Separates a submitted job that has `on_done` from its operation. If a worker runs the job, the worker calls `on_done`
+/* Call it with the context locked. Separates a submitted job that has `on_done` from its operation. If a worker runs the job, the worker calls `on_done`
  * at its end. Otherwise removes the job from its queue, if it is in it, and calls `on_done` before returning. */
 void libxl__job_detach(libxl__job *job);
 

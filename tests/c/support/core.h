@@ -19,6 +19,12 @@ void core_run(libxl_ctx *ctx, const int *done);
 /* Caller holds the lock. Runs the loop for `milliseconds`. */
 void core_run_for(libxl_ctx *ctx, unsigned milliseconds);
 
+/* Defines ID_phases: one phase, which starts and is polled by the same function, with a state of this type. */
+#define CORE_PHASE(id, function, state_type)                                                                 \
+    static const libxl__phase id##_phase = {.name = "only", .start = (function), .poll = (function)};        \
+    static const libxl__phases id##_phases = {                                                               \
+        .list = &id##_phase, .count = 1, .state_size = sizeof(state_type)}
+
 /* Does what a generated initiator of this class does, and returns the same. The operation's argument is `user`. */
 int core_begin(libxl_ctx *ctx, const libxl__ao_class *cls, void *user, const libxl_asyncop_how *how);
 /* The same; completion is an event with this for_user. */

@@ -12,15 +12,18 @@
 
 /* ---- the operation */
 
-static int copy_body(libxl__ao *ao, void *args)
+static int copy_start(libxl__ao *ao, void *state)
 {
-    struct copying *c = *(void **)args;
-    libxl__copy *copy = libxl__ao_state(ao, sizeof(*copy));
-    if (ao->step++ == 0) {
-        c->copy = copy;
-        int rc = libxl__copy_start(ao, copy, c->from, c->to, c->prefix, c->prefix_length);
-        return rc ? rc : LIBXL__AO_WAIT;
-    }
+    struct copying *c = core_user(ao);
+    c->copy = state;
+    int rc = libxl__copy_start(ao, c->copy, c->from, c->to, c->prefix, c->prefix_length);
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+static int copy_poll(libxl__ao *ao, void *state)
+{
+    struct copying *c = core_user(ao);
+    const libxl__copy *copy = state;
     if (!copy->done)
         return LIBXL__AO_WAIT;
     c->copied = copy->copied;
@@ -32,8 +35,11 @@ static void forget_copy(void *args)
     ((struct copying *)*(void **)args)->copy = NULL; /* the record is about to be freed */
 }
 
+static const libxl__phase copy_phase = {.name = "copy", .start = copy_start, .poll = copy_poll};
+static const libxl__phases copy_phases = {.list = &copy_phase, .count = 1, .state_size = sizeof(libxl__copy)};
+
 #define COPY_CLASS                                                                                           \
-    .name = "copy", .body = copy_body, .dispose = forget_copy, .args_size = sizeof(void *), .slow = true
+    .name = "copy", .phases = &copy_phases, .dispose = forget_copy, .args_size = sizeof(void *), .slow = true
 
 const libxl__ao_class copy_class = {COPY_CLASS};
 const libxl__ao_class limited_copy_class = {COPY_CLASS, .limit_ms = COPY_LIMIT_MS};

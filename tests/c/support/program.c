@@ -8,15 +8,19 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-static int program_body(libxl__ao *ao, void *args)
+static int program_poll(libxl__ao *ao, void *state)
 {
-    struct program *p = *(void **)args;
+    const struct program *p = core_user(ao);
+    const libxl__child *child = state;
+    int rc = child->done ? libxl__child_result(child, p->program) : LIBXL__AO_WAIT;
+    return child->done && p->fails ? ERROR_INVAL : rc;
+}
+
+static int program_start(libxl__ao *ao, void *state)
+{
+    struct program *p = core_user(ao);
     const char *const argv[] = {p->program, "-c", p->command, NULL};
-    libxl__child *child = libxl__ao_state(ao, sizeof(*child));
-    if (ao->step++) {
-        int rc = child->done ? libxl__child_result(child, p->program) : LIBXL__AO_WAIT;
-        return child->done && p->fails ? ERROR_INVAL : rc;
-    }
+    libxl__child *child = state;
     int rc = libxl__child_start(ao, child, argv, p->stdio, LIBXL__MILLISECONDS(p->limit_ms));
     p->pid = child->pid;
     if (p->fails && !rc)
@@ -26,7 +30,11 @@ static int program_body(libxl__ao *ao, void *args)
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
-#define PROGRAM_CLASS .name = "program", .body = program_body, .args_size = sizeof(void *), .slow = true
+static const libxl__phase program_phase = {.name = "run", .start = program_start, .poll = program_poll};
+static const libxl__phases program_phases = {
+    .list = &program_phase, .count = 1, .state_size = sizeof(libxl__child)};
+
+#define PROGRAM_CLASS .name = "program", .phases = &program_phases, .args_size = sizeof(void *), .slow = true
 
 const libxl__ao_class program_class = {PROGRAM_CLASS};
 const libxl__ao_class limited_program_class = {PROGRAM_CLASS, .limit_ms = PROGRAM_LIMIT_MS};

@@ -210,13 +210,10 @@ struct batching {
     libxl__xs_mode mode;
 };
 
-static int batch_body(libxl__ao *ao, void *args)
+static int run_batch(libxl__ao *ao, void *state)
 {
     const struct batching *b = core_user(ao);
-    libxl__xs_batch **batch = libxl__ao_state(ao, sizeof(libxl__xs_batch *));
-    (void)args;
-    if (!batch)
-        return ERROR_NOMEM;
+    libxl__xs_batch **batch = state;
     if (*batch)
         return libxl__xs_done(*batch) ? libxl__xs_result(*batch) : LIBXL__AO_WAIT;
     *batch = libxl__xs_batch_new(ao, 1);
@@ -227,8 +224,9 @@ static int batch_body(libxl__ao *ao, void *args)
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
+CORE_PHASE(batch, run_batch, libxl__xs_batch *);
 static const libxl__ao_class batch_class = {
-    .name = "batch", .body = batch_body, .args_size = sizeof(void *), .slow = true};
+    .name = "batch", .phases = &batch_phases, .args_size = sizeof(void *), .slow = true};
 
 int xenstored_run(libxl_ctx *ctx, void (*fill)(libxl__xs_batch *batch), libxl__xs_mode mode, char **message)
 {

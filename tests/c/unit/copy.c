@@ -235,20 +235,21 @@ static void a_limit_ends_a_copy_in_the_middle(scene *s)
     end_stuck(&c, &sink);
 }
 
-static int instant_body(libxl__ao *ao, void *args)
+static int wait_1_ms(libxl__ao *ao, void *state)
 {
-    (void)args;
-    libxl__alarm *alarm = libxl__ao_state(ao, sizeof(*alarm));
-    if (ao->step++)
+    libxl__alarm *alarm = state;
+    if (alarm->source.ao)
         return alarm->rang ? 0 : LIBXL__AO_WAIT;
     return libxl__alarm_set(ao, alarm, LIBXL__MILLISECONDS(1)) ? ERROR_NOMEM : LIBXL__AO_WAIT;
 }
+
+CORE_PHASE(soon, wait_1_ms, libxl__alarm);
 
 /* A copy that never ends lets other operations proceed, and can be aborted. */
 static void an_endless_copy_does_not_delay_other_operations(scene *s)
 {
     static const libxl__ao_class short_class = {
-        .name = "short", .body = instant_body, .args_size = sizeof(void *)};
+        .name = "short", .phases = &soon_phases, .args_size = sizeof(void *)};
     struct copying c = {.ctx = s->ctx, .from = open("/dev/zero", O_RDONLY | O_CLOEXEC)};
     c.to = open("/dev/null", O_WRONLY | O_CLOEXEC);
     op *endless = START(s, core_begin, s->ctx, &copy_class, &c, how);

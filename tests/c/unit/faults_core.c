@@ -17,9 +17,11 @@
 
 static const int NO_STDIO[3] = {-1, -1, -1};
 
-/* The class of a test operation with this body. */
-#define CLASS(of_body)                                                                                       \
-    ((const libxl__ao_class){.name = "test", .body = (of_body), .args_size = sizeof(void *), .slow = true})
+/* The class of a test operation with the phase that CORE_PHASE has defined. */
+#define CLASS(of_name)                                                                                       \
+    {                                                                                                        \
+        .name = "test", .phases = &of_name##_phases, .args_size = sizeof(void *), .slow = true               \
+    }
 
 static double seconds(void)
 {
@@ -30,14 +32,14 @@ static double seconds(void)
 
 /* ---- children */
 
-static int missing_program(libxl__ao *ao, void *args)
+static int missing_program(libxl__ao *ao, void *child)
 {
     static const char *const argv[] = {"/nonexistent/program", NULL};
-    (void)args;
-    libxl__child *child = libxl__ao_state(ao, sizeof(*child));
     int rc = libxl__child_start(ao, child, argv, NO_STDIO, 0);
     return rc ? rc : LIBXL__AO_WAIT;
 }
+
+CORE_PHASE(missing_program, missing_program, libxl__child);
 
 static void a_child_that_cannot_start_fails_at_once(scene *s)
 {
@@ -55,31 +57,32 @@ static void a_child_that_cannot_start_fails_at_once(scene *s)
     assert_non_null(strstr(last_message(s), strerror(EMFILE)));
 }
 
-static int sleep_long(libxl__ao *ao, void *args)
+static int sleep_long(libxl__ao *ao, void *state)
 {
     static const char *const argv[] = {"sleep", "100", NULL};
-    (void)args;
-    libxl__child *child = libxl__ao_state(ao, sizeof(*child));
-    if (ao->step++)
+    libxl__child *child = state;
+    if (child->source.ao)
         return child->done ? libxl__child_result(child, "sleep") : LIBXL__AO_WAIT;
     int rc = libxl__child_start(ao, child, argv, NO_STDIO, 0);
-    **(pid_t **)libxl__ao_args(ao) = child->pid;
+    *(pid_t *)core_user(ao) = child->pid;
     return rc ? rc : LIBXL__AO_WAIT;
 }
+CORE_PHASE(sleep_long, sleep_long, libxl__child);
 
-static int nest_a_sleeper(libxl__ao *ao, void *args)
+static int nest_a_sleeper(libxl__ao *ao, void *state)
 {
     static const libxl__ao_class inner = CLASS(sleep_long);
-    libxl__nested *nested = libxl__ao_state(ao, sizeof(*nested));
-    if (ao->step++)
+    libxl__nested *nested = state;
+    if (nested->started)
         return nested->done ? nested->rc : LIBXL__AO_WAIT;
     libxl__ao *child = libxl__nested_create(ao, nested, &inner);
     if (!child)
         return ERROR_NOMEM;
-    *(void **)libxl__ao_args(child) = *(void **)args;
+    *(void **)libxl__ao_args(child) = core_user(ao);
     libxl__nested_start(nested);
     return LIBXL__AO_WAIT;
 }
+CORE_PHASE(nest_a_sleeper, nest_a_sleeper, libxl__nested);
 
 static void a_child_of_a_nested_operation_is_awaited(scene *s)
 {
@@ -111,15 +114,15 @@ int timerfd_create(clockid_t clock, int flags)
     return (int)syscall(SYS_timerfd_create, clock, flags);
 }
 
-static int wait_10_ms(libxl__ao *ao, void *args)
+static int wait_10_ms(libxl__ao *ao, void *state)
 {
-    (void)args;
-    libxl__alarm *alarm = libxl__ao_state(ao, sizeof(*alarm));
-    if (ao->step++)
+    libxl__alarm *alarm = state;
+    if (alarm->source.ao)
         return alarm->rang ? 0 : LIBXL__AO_WAIT;
     int rc = libxl__alarm_set(ao, alarm, LIBXL__MILLISECONDS(10));
     return rc ? rc : LIBXL__AO_WAIT;
 }
+CORE_PHASE(wait_10_ms, wait_10_ms, libxl__alarm);
 
 static void time_is_monotonic(scene *s)
 {
@@ -137,14 +140,15 @@ static void time_is_monotonic(scene *s)
 
 /* ---- sources */
 
-static int stop_what_never_began(libxl__ao *ao, void *args)
+struct idle_sources {
+    libxl__alarm alarm;
+    libxl__fd fd;
+    libxl__timer timer;
+};
+
+static int stop_what_never_began(libxl__ao *ao, void *state)
 {
-    (void)args;
-    struct {
-        libxl__alarm alarm;
-        libxl__fd fd;
-        libxl__timer timer;
-    } *s = libxl__ao_state(ao, sizeof(*s));
+    struct idle_sources *s = state;
     libxl__source_stop(ao->ctx, &s->alarm.source);
     libxl__fd_deregister(ao->ctx, &s->fd);
     libxl__timer_stop(ao->ctx, &s->timer);
@@ -154,6 +158,8 @@ static int stop_what_never_began(libxl__ao *ao, void *args)
     libxl__source_stop(ao->ctx, &s->alarm.source);
     return 0;
 }
+
+CORE_PHASE(stop_what_never_began, stop_what_never_began, struct idle_sources);
 
 static void stopping_an_idle_source_is_allowed(scene *s)
 {
@@ -165,7 +171,7 @@ struct late {
     libxl__alarm alarm;
     libxl__source source;
     libxl__fd fd;
-    int number;
+    int number, step;
     bool came;
 };
 
@@ -185,16 +191,15 @@ static void late_stop(libxl_ctx *ctx, libxl__source *source)
 }
 
 /* The second step runs while the caller is already waiting; it registers the descriptor that the third step needs. */
-static int register_late(libxl__ao *ao, void *args)
+static int register_late(libxl__ao *ao, void *state)
 {
-    (void)args;
-    struct late *s = libxl__ao_state(ao, sizeof(*s));
-    if (ao->step == 0) {
-        ao->step = 1;
+    struct late *s = state;
+    if (s->step == 0) {
+        s->step = 1;
         return libxl__alarm_set(ao, &s->alarm, LIBXL__MILLISECONDS(1)) ? ERROR_NOMEM : LIBXL__AO_WAIT;
     }
-    if (ao->step == 1 && s->alarm.rang) {
-        ao->step = 2;
+    if (s->step == 1 && s->alarm.rang) {
+        s->step = 2;
         s->number = eventfd(1, EFD_CLOEXEC);
         if (libxl__fd_register(ao->ctx, &s->fd, s->number, EPOLLIN, late_ready))
             return ERROR_FAIL;
@@ -202,6 +207,8 @@ static int register_late(libxl__ao *ao, void *args)
     }
     return s->came ? 0 : LIBXL__AO_WAIT;
 }
+
+CORE_PHASE(register_late, register_late, struct late);
 
 static void a_descriptor_registered_late_is_polled(scene *s)
 {

@@ -88,19 +88,28 @@ static void closing_refuses_new_operations(scene *s)
 
 /* ---- stopping */
 
-/* Unwinds for `steps` calls after it was asked to stop. */
-static int slow_to_stop_body(libxl__ao *ao, void *args)
+/* Goes on for `steps` calls after it was asked to stop. */
+static int stop_slowly(libxl__ao *ao, void *state)
 {
-    struct play *p = *(void **)args;
+    struct play *p = core_user(ao);
+    (void)state;
     p->ao = ao;
-    libxl__ao_unwinds(ao);
     return ao->stop && p->steps-- <= 0 ? ao->stop : LIBXL__AO_WAIT;
 }
+
+static void begin_to_stop(libxl__ao *ao, void *state)
+{
+    (void)ao, (void)state;
+}
+
+static const libxl__phase slow_phase = {
+    .name = "slow", .start = stop_slowly, .poll = stop_slowly, .stop = begin_to_stop};
+static const libxl__phases slow_phases = {.list = &slow_phase, .count = 1};
 
 static void the_first_reason_to_stop_is_kept(scene *s)
 {
     static const libxl__ao_class slow_to_stop = {
-        .name = "slow_to_stop", .body = slow_to_stop_body, .args_size = sizeof(void *), .slow = true};
+        .name = "slow_to_stop", .phases = &slow_phases, .args_size = sizeof(void *), .slow = true};
     const int reasons[] = {ERROR_TIMEDOUT, ERROR_ABORTED};
     for (int i = 0; i < 2; i++) {
         struct play p = {.steps = 1};
@@ -267,7 +276,8 @@ static void *start_chain(void *user)
     libxl_ctx *const *contexts = user;
     struct chain c = {.links = 100000, .contexts = {contexts[0], contexts[1]}};
     next_link(contexts[0], 0, &c);
-    while (c.ended < c.links && (core_continue(contexts[0]) || core_continue(contexts[1]))) /* in many turns */
+    while (c.ended < c.links &&
+           (core_continue(contexts[0]) || core_continue(contexts[1]))) /* in many turns */
         ;
     return c.ended == c.links ? NULL : user;
 }

@@ -18,20 +18,29 @@ struct reporting {
     uint64_t for_event; /* of the progress how that has a callback */
 };
 
-static int reporting_body(libxl__ao *ao, void *args)
+struct reports {
+    libxl__alarm alarm;
+    int made;
+};
+
+static int make_reports(libxl__ao *ao, void *state)
 {
-    struct reporting *r = *(void **)args;
-    libxl__alarm *alarm = libxl__ao_state(ao, sizeof(*alarm));
+    const struct reporting *r = core_user(ao);
+    struct reports *reports = state;
     do {
         libxl__ao_progress(ao, REPORT);
-        if (++ao->step == REPORTS)
+        if (++reports->made == REPORTS)
             return r->rc;
     } while (!r->waits);
-    return libxl__alarm_set(ao, alarm, LIBXL__MILLISECONDS(1)) ? ERROR_NOMEM : LIBXL__AO_WAIT;
+    return libxl__alarm_set(ao, &reports->alarm, LIBXL__MILLISECONDS(1)) ? ERROR_NOMEM : LIBXL__AO_WAIT;
 }
 
-static const libxl__ao_class reporting_class = {
-    .name = "reporting", .body = reporting_body, .args_size = sizeof(void *), .slow = true, .reports = true};
+CORE_PHASE(reporting, make_reports, struct reports);
+static const libxl__ao_class reporting_class = {.name = "reporting",
+                                                .phases = &reporting_phases,
+                                                .args_size = sizeof(void *),
+                                                .slow = true,
+                                                .reports = true};
 
 static void reported(libxl_ctx *ctx, libxl_event *event, void *user)
 {

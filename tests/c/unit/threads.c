@@ -24,22 +24,25 @@ struct meeting {
     int rc, asked;
 };
 
-static int early_body(libxl__ao *ao, void *args)
+static int run_early(libxl__ao *ao, void *started)
 {
-    struct meeting *m = *(void **)args;
+    struct meeting *m = core_user(ao);
     m->early = ao;
-    return ao->step++ ? 0 : LIBXL__AO_WAIT;
+    return (*(int *)started)++ ? 0 : LIBXL__AO_WAIT;
 }
 
-static int late_body(libxl__ao *ao, void *args)
+static int run_late(libxl__ao *ao, void *started)
 {
-    struct meeting *m = *(void **)args;
+    struct meeting *m = core_user(ao);
     m->late = ao;
-    if (ao->step++)
+    if ((*(int *)started)++)
         return 0;
     libxl__ao_wake(m->early);
     return LIBXL__AO_WAIT;
 }
+
+CORE_PHASE(early, run_early, int);
+CORE_PHASE(late, run_late, int);
 
 static void early_done(libxl_ctx *ctx, int rc, void *user)
 {
@@ -88,9 +91,9 @@ static void *end_it(void *argument)
 static void an_operation_may_end_before_its_initiator_returns(scene *s)
 {
     static const libxl__ao_class early_class = {
-        .name = "early", .body = early_body, .args_size = sizeof(void *)};
+        .name = "early", .phases = &early_phases, .args_size = sizeof(void *)};
     static const libxl__ao_class late_class = {
-        .name = "late", .body = late_body, .args_size = sizeof(void *), .slow = true};
+        .name = "late", .phases = &late_phases, .args_size = sizeof(void *), .slow = true};
     for (int way = 0; way < 4; way++) {
         struct meeting m = {.ctx = s->ctx, .aborted = way & 1};
         const libxl_asyncop_how how = {.callback = early_done, .u.for_callback = &m};
@@ -191,18 +194,17 @@ static void descriptors_added_or_replaced_meanwhile_are_polled(scene *s)
 
 /* ---- the loop's epoll descriptor is broken */
 
-static int wait_body(libxl__ao *ao, void *args)
+static int wait_long(libxl__ao *ao, void *alarm)
 {
-    (void)args;
-    libxl__alarm *alarm = libxl__ao_state(ao, sizeof(*alarm));
     return libxl__alarm_set(ao, alarm, LIBXL__SECONDS(100)) ? ERROR_NOMEM : LIBXL__AO_WAIT;
 }
+CORE_PHASE(wait, wait_long, libxl__alarm);
 
 /* Waiting fails at once: it neither blocks nor spins. */
 static void a_broken_loop_is_reported(scene *s)
 {
     static const libxl__ao_class wait_class = {
-        .name = "wait", .body = wait_body, .args_size = sizeof(void *), .slow = true};
+        .name = "wait", .phases = &wait_phases, .args_size = sizeof(void *), .slow = true};
     libxl_event *event;
     libxl_ctx *ctx = core_open();
     int whole = fcntl(ctx->loop.inner, F_DUPFD_CLOEXEC, 3), broken = eventfd(1, EFD_CLOEXEC);

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * An operation that has started: it runs, fails, completes and is destroyed; ao.h shows the states. ao.c starts it.
+ *
+ * Owns: nothing; ao.c says who frees a record. The context's lock guards everything, except records on the stack.
+ */
+#include "libxl_internal.h"
+
+#include <assert.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- failures */
+
+int libxl__ao_fail(libxl__ao *ao, int rc, const char *fmt, ...)
+{
+    if (ao->message)
+        return rc;
+    va_list args;
+    va_start(args, fmt);
+    if (vasprintf(&ao->message, fmt, args) < 0)
+        ao->message = NULL;
+    va_end(args);
+    /* A requested stop is not an error. */
+    libxl__log(ao->ctx, ao->stop && rc == ao->stop ? XTL_DEBUG : XTL_ERROR, -1, "%s: %s", ao->cls->name,
+               ao->message ? ao->message : "failed");
+    return rc;
+}
+
+void libxl__ao_fail_also(libxl__ao *ao, const char *fmt, ...)
+{
+    char *addition, *longer;
+    va_list args;
+    va_start(args, fmt);
+    const int length = vasprintf(&addition, fmt, args);
+    va_end(args);
+    if (length < 0)
+        return;
+    libxl__log(ao->ctx, XTL_ERROR, -1, "%s: %s", ao->cls->name, addition);
+    if (ao->message && asprintf(&longer, "%s; %s", ao->message, addition) >= 0) {
+        free(ao->message);
+        ao->message = longer;
+    }
+    free(addition);
+}
+
+void libxl__ao_forget_failure(libxl__ao *ao)
+{
+    free(ao->message);
+    ao->message = NULL;
+    ao->rc = 0;
+}
+
+/* ---- destruction */
+
+static void stop_sources(libxl__ao *ao)
+{
+    libxl__source *source;
+    while ((source = SLIST_FIRST(&ao->sources)))
+        libxl__source_stop(ao->ctx, source);
+}
+
+void libxl__ao_release_work(libxl__ao *ao)
+{
+    stop_sources(ao);
+    libxl__timer_stop(ao->ctx, &ao->limit);
+    if (ao->cls->phases)
+        libxl__timer_stop(ao->ctx, &ao->phase.timer);
+    libxl__ao_index_remove(ao);
+    if (ao->runnable)
+        TAILQ_REMOVE(&ao->ctx->aos.runnable, ao, run_link);
+    ao->runnable = false;
+    if (ao->cls->dispose)
+        ao->cls->dispose(ao->args);
+    libxl__gc_end(&ao->gc);
+}
+
+void libxl__ao_destroy(libxl_ctx *ctx, libxl__ao *ao)
+{
+    assert(ao->magic == LIBXL__AO_MAGIC);
+    ao->magic = LIBXL__AO_MAGIC_DESTROYED;
+    if (ao->message)
+        free(ao->message);
+    if (ao->report)
+        free(ao->report);
+    libxl__ao_record_put(ctx, ao);
+}
+
+void libxl__ao_discard(libxl__ao *ao)
+{
+    libxl__ao_release_work(ao);
+    libxl__ao_destroy(ao->ctx, ao);
+}
+
+/* ---- ending */
+
+static void report_completion(libxl__ao *ao)
+{
+    libxl_event *event = &ao->event;
+    memset(event, 0, offsetof(libxl_event, u)); /* not the whole union, of which a completion uses little */
+    event->type = LIBXL_EVENT_TYPE_OPERATION_COMPLETE;
+    event->domid = ao->subject.number;
+    event->domuuid = ao->subject.uuid;
+    event->for_user = ao->how.u.for_event;
+    event->u.operation_complete.rc = ao->rc;
+    event->u.operation_complete.message = ao->rc ? ao->message : NULL;
+    if (ao->rc)
+        ao->message = NULL;
+    libxl__event_occurred(ao->ctx, &ao->event);
+}
+
+/* Wakes the caller, or queues the callback or the event, as the notify target says. May destroy the record. */
+static void notify(libxl__ao *ao)
+{
+    ao->notified = true;
+    switch (ao->notify_target) {
+    case LIBXL__AO_STACK: return;
+    case LIBXL__AO_CALLER:
+        if (ao->waiter)
+            libxl__waiter_wake(ao->ctx, ao->waiter);
+        return;
+    case LIBXL__AO_HOW:
+        if (ao->how.callback)
+            libxl__deliver_completion(ao->ctx, ao);
+        else
+            report_completion(ao);
+        return;
+    case LIBXL__AO_PARENT: libxl__nested_ended(ao); return;
+    case LIBXL__AO_NOBODY:
+        if (ao->handle)
+            *ao->handle = NULL;
+        libxl__ao_destroy(ao->ctx, ao);
+        return;
+    }
+}
+
+void libxl__ao_report_delivered(libxl_ctx *ctx, libxl__ao *ao)
+{
+    (void)ctx;
+    if (--ao->reports == 0 && ao->complete)
+        notify(ao);
+}
+
+static void finish(libxl__ao *ao)
+{
+    libxl__aos *aos = &ao->ctx->aos;
+    libxl__ao_release_work(ao);
+    ao->complete = true;
+    if (ao->live)
+        TAILQ_REMOVE(&aos->live, ao, live_link);
+    ao->live = false;
+    if (ao->notify_target <= LIBXL__AO_HOW) {
+        aos->completed++;
+        aos->aborted += ao->rc == ERROR_ABORTED || ao->rc == ERROR_TIMEDOUT;
+    }
+    if (aos->drained && TAILQ_EMPTY(&aos->live))
+        libxl__waiter_wake(ao->ctx, aos->drained);
+    if (!ao->reports)
+        notify(ao);
+}
+
+void libxl__ao_complete(libxl__ao *ao, int rc)
+{
+    assert(ao->magic == LIBXL__AO_MAGIC && !ao->complete && !ao->ending);
+    assert(rc <= 0 && rc != ERROR_ASYNC_INPROGRESS);
+    libxl__ao_check_error(ao, rc);
+    ao->rc = rc;
+    ao->ending = true;
+    stop_sources(ao);
+    if (!ao->jobs)
+        finish(ao);
+}
+
+void libxl__ao_job_ended(libxl__ao *ao)
+{
+    assert(ao->jobs);
+    ao->jobs--;
+    libxl__ao_wake(
+        ao); /* not completed here: this thread may be a worker, which must not run application code */
+}
+
+/* ---- running */
+
+void libxl__ao_wake(libxl__ao *ao)
+{
+    if (ao->runnable || ao->complete)
+        return;
+    ao->runnable = true;
+    TAILQ_INSERT_TAIL(&ao->ctx->aos.runnable, ao, run_link);
+}
+
+static void resume(libxl__ao *ao)
+{
+    if (ao->ending) {
+        if (!ao->jobs)
+            finish(ao);
+        return;
+    }
+    int rc = ao->stop;
+    if (!rc || ao->cls->phases)
+        rc = libxl__ao_advance(ao);
+    if (rc != LIBXL__AO_WAIT)
+        libxl__ao_complete(ao, rc);
+}
+
+void libxl__ao_run(libxl__ao *ao)
+{
+    if (!ao->runnable)
+        return;
+    TAILQ_REMOVE(&ao->ctx->aos.runnable, ao, run_link);
+    ao->runnable = false;
+    resume(ao);
+}
+
+void libxl__aos_run(libxl_ctx *ctx, libxl__turn *turn)
+{
+    libxl__ao *ao;
+    while ((ao = TAILQ_FIRST(&ctx->aos.runnable)) && libxl__turn_goes_on(ctx, turn))
+        libxl__ao_run(ao);
+}
+
+/* ---- stopping */
+
+int libxl__ao_request_stop(libxl__ao *ao, int why)
+{
+    if (ao->stop)
+        return ERROR_ABORTED;
+    ao->stop = why;
+    libxl__ao_wake(ao);
+    return 0;
+}
+
+void libxl__aos_abort_all(libxl_ctx *ctx)
+{
+    libxl__ao *ao;
+    TAILQ_FOREACH (ao, &ctx->aos.live, live_link)
+        if (libxl__ao_request_stop(ao, ERROR_ABORTED))
+            libxl__ao_wake(ao); /* what goes on in the background hurries */
+}
+
+bool libxl__aos_live(libxl_ctx *ctx)
+{
+    return !TAILQ_EMPTY(&ctx->aos.live);
+}
