@@ -26,6 +26,9 @@ struct libxl__evgen_disk_eject {
 typedef struct eject {
     libxl__await ejected;
     libxl__xs_batch *emptying;
+    libxl__source reconnection; /* attached from the loss of the connection on; fires when it is made again */
+    libxl__xs_observer observer;
+    bool connected; /* the connection was made again */
     char path[96];
 } disk_eject_state;
 
@@ -81,6 +84,48 @@ static int node_emptied(libxl__ao *ao, struct eject *s)
     return 0;
 }
 
+/* ---- after the connection to xenstored was lost */
+
+static void reconnected(libxl_ctx *ctx, libxl__xs_observer *observer)
+{
+    (void)ctx;
+    struct eject *s = LIBXL__CONTAINER(observer, struct eject, observer);
+    s->connected = true;
+    libxl__source_fire(&s->reconnection);
+}
+
+static void stop_observing(libxl_ctx *ctx, libxl__source *source)
+{
+    (void)ctx;
+    libxl__xs_unobserve(&LIBXL__CONTAINER(source, struct eject, reconnection)->observer);
+}
+
+/* Waits until the connection is made again, which may have happened already. */
+static int wait_for_connection(libxl__ao *ao, struct eject *s)
+{
+    libxl__ao_forget_failure(ao);
+    libxl__source_stop(ao->ctx, &s->ejected.source);
+    libxl__xs_batch_free(s->ejected.reading);
+    s->ejected.reading = NULL;
+    s->connected = libxl__xs_link_is_up(ao->ctx);
+    s->observer = (libxl__xs_observer){.reconnected = reconnected};
+    libxl__xs_observe(ao->ctx, &s->observer);
+    libxl__source_attach(ao, &s->reconnection, stop_observing);
+    if (s->connected)
+        libxl__source_fire(&s->reconnection);
+    return LIBXL__AO_WAIT;
+}
+
+static int watch_again(libxl__ao *ao, struct eject *s)
+{
+    libxl__source_stop(ao->ctx, &s->reconnection);
+    libxl__event_missed(ao->ctx, LIBXL_EVENT_TYPE_DISK_EJECT);
+    const int rc = libxl__await_start(ao, &s->ejected, s->path, libxl__await_equal, "eject");
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+/* ---- watch: the guest's node is watched */
+
 static int watch_start(libxl__ao *ao, struct eject *s)
 {
     const libxl__disk_eject_args *args = libxl__ao_args(ao);
@@ -92,15 +137,23 @@ static int watch_start(libxl__ao *ao, struct eject *s)
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
-/* Ends only if it fails, or with the domain. */
-static int watch_poll(libxl__ao *ao, struct eject *s)
+static int step(libxl__ao *ao, struct eject *s)
 {
+    if (s->reconnection.ao)
+        return s->connected ? watch_again(ao, s) : LIBXL__AO_WAIT;
     if (s->emptying && !libxl__xs_done(s->emptying))
         return LIBXL__AO_WAIT;
     int rc = s->emptying ? node_emptied(ao, s) : 0;
     if (!rc)
         rc = libxl__await_step(ao, &s->ejected);
     return rc ? rc : empty_node(ao, s);
+}
+
+/* Ends only if it fails, or with the domain. */
+static int watch_poll(libxl__ao *ao, struct eject *s)
+{
+    const int rc = step(ao, s);
+    return rc == ERROR_NO_XENSTORE ? wait_for_connection(ao, s) : rc;
 }
 
 #include "_libxl_phases_disk_eject.h"

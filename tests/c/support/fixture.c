@@ -34,8 +34,7 @@ static int nodes_below(const char *path)
     return (int)count;
 }
 
-/* A test may have killed xenstored, and started it again. */
-static void connect_to_xenstored(void)
+void fixture_check_connection(void)
 {
     unsigned length;
     char *root = xs ? xs_read(xs, XBT_NULL, "/", &length) : NULL;
@@ -49,7 +48,7 @@ static void connect_to_xenstored(void)
 
 static void look_at_world(struct fixture *f)
 {
-    connect_to_xenstored();
+    fixture_check_connection();
     if (!xch)
         xch = xc_interface_open(NULL, NULL, 0);
     f->has_world = xs && xch;

@@ -20,6 +20,9 @@ struct fixture {
 /* The number of entries of a directory such as /proc/self/fd or /proc/self/task. */
 int fixture_entries(const char *directory);
 
+/* Connects to xenstored again if the test has killed it and started it. fixture_check() does this, too. */
+void fixture_check_connection(void);
+
 void fixture_begin(struct fixture *before);
 /* Fails the test if anything differs from `before`. Threads and descriptors have 2 s to disappear. */
 void fixture_check(const struct fixture *before);

@@ -428,6 +428,28 @@ static void domains_are_followed_again_when_xenstored_is_back(scene *s)
     libxl_evdisable_domain_lifecycle(s->ctx, all);
 }
 
+/* The node is made anew, as the restarted xenstored has none. */
+static void ejected_media_are_reported_again(scene *s)
+{
+    libxl_evgen_disk_eject *evgen;
+    const uint64_t user = new_user();
+    char path[96];
+    libxl_domid domid = guest(s, "b", true);
+    assert_int_equal(libxl_evenable_disk_eject(s->ctx, domid, "xvda", user, &evgen), 0);
+    kill_xenstored(s->ctx);
+    simulate("xenstored start");
+    wait_until_up(s->ctx);
+    fixture_check_connection();
+    snprintf(path, sizeof(path), "/local/domain/%u/domid", domid);
+    fixture_write(path, "");
+    snprintf(path, sizeof(path), "/local/domain/%u/device/vbd/51712/eject", domid);
+    fixture_write(path, "eject");
+    const seen event = next_event(s, domid, user, LIBXL_EVENT_TYPE_DISK_EJECT);
+    assert_string_equal(event.vdev, "xvda");
+    libxl_evdisable_disk_eject(s->ctx, evgen);
+    destroy(s, domid);
+}
+
 static const body bodies[] = {
     BODY(a_stopped_xenstored_is_noticed_at_the_opening, NO_CONTEXT),
     BODY(a_full_backlog_does_not_block_the_opening, NO_CONTEXT),
@@ -444,6 +466,7 @@ static const body bodies[] = {
     BODY(a_pending_request_ends_when_xenstored_does, RUNS_ONCE),
     BODY(a_context_works_again_when_xenstored_is_back, RUNS_ONCE),
     BODY(domains_are_followed_again_when_xenstored_is_back, RUNS_ONCE),
+    BODY(ejected_media_are_reported_again, RUNS_ONCE),
 };
 
 HARNESS_MAIN(bodies)
