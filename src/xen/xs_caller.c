@@ -305,7 +305,7 @@ static void wait_for_end(struct libxl__xs_caller *caller)
                                    .tv_nsec = (long)(end % LIBXL__SECONDS(1))};
     caller->quit = true;
     pthread_cond_signal(&caller->changed);
-    while (!caller->ended &&
+    while (!caller->ended && caller->running != &caller->connecting &&
            !pthread_cond_clockwait(&caller->changed, &caller->lock, CLOCK_MONOTONIC, &until))
         ;
 }

@@ -190,7 +190,7 @@ static void call_off(libxl_ctx *ctx, libxl__xs_call *call)
 {
     libxl__xs_batch *batch = LIBXL__CONTAINER(call, libxl__xs_batch, call);
     if (call->kind == LIBXL__XS_BATCH) {
-        libxl__xs_failed(batch, NULL, ENOTCONN);
+        libxl__xs_failed(batch, STAILQ_FIRST(&batch->requests), ENOTCONN);
         batch_done(ctx, batch);
     } else if (call->kind == LIBXL__XS_DROP) {
         libxl__watch_free(ctx, libxl__watch_of_call(call));
