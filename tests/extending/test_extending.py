@@ -76,21 +76,6 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy
 
 
-@pytest.mark.parametrize(
-    ("section", "files"),
-    [
-        ("In the tree", ["idl/operations.idl", "src/ops/domain_pause_for.c"]),
-        ("Outside the tree", ["timed.idl", "pause_during.c", "Makefile"]),
-    ],
-)
-def test_an_operation_takes_few_lines(section: str, files: list[str]) -> None:
-    """Three phases and an undo."""
-    first = {block.file: block.text for block in reversed(blocks(section))}
-    assert sum(first[file].count("\n") for file in files) < 60
-    assert sum(first[file].count("Phase(") for file in files) == 3
-    assert any("_undo(libxl__ao *ao" in first[file] for file in files)
-
-
 def test_in_the_tree(tree: Path) -> None:
     said = perform("In the tree", tree, {})
     assert "[  PASSED  ] 80 test(s)" in said

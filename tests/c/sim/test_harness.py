@@ -27,3 +27,11 @@ def test_a_failure_does_not_affect_the_next_test(script: str) -> None:
     )
     assert "[       OK ] runs_after_a_failure" in done.stdout, done.stdout + done.stderr
     assert "OK ] fails_by_assertion" not in done.stdout
+
+
+@pytest.mark.parametrize("names", [["no_such"], ["runs_after_a_failure", "no_such"]])
+def test_a_name_that_the_program_does_not_have(names: list[str]) -> None:
+    done = subprocess.run([PROGRAM, *names], capture_output=True, text=True, timeout=scaled(60))
+    assert done.returncode == 1
+    assert done.stderr == f"{PROGRAM}: no such test: no_such\n"
+    assert done.stdout == ""

@@ -113,6 +113,22 @@ static bool is_selected(int argc, char **argv, const char *name)
     return argc == 1;
 }
 
+/* Prints each argument that is not the name of a test. Returns how many there are. */
+static int unknown_names(int argc, char **argv, const struct CMUnitTest *tests, size_t count)
+{
+    int unknown = 0;
+    for (int i = 1; i < argc; i++) {
+        size_t n = 0;
+        while (n < count && strcmp(argv[i], tests[n].name) != 0)
+            n++;
+        if (n == count) {
+            fprintf(stderr, "%s: no such test: %s\n", argv[0], argv[i]);
+            unknown++;
+        }
+    }
+    return unknown;
+}
+
 static void *do_nothing(void *nothing)
 {
     return nothing;
@@ -130,10 +146,11 @@ int harness_main(int argc, char **argv, const body *bodies, size_t count)
 {
     struct CMUnitTest *tests = calloc(count * ALL_WAYS, sizeof(*tests));
     struct test *states = calloc(count * ALL_WAYS, sizeof(*states));
-    bool list = argc == 2 && strcmp(argv[1], "--list") == 0;
+    const bool list = argc == 2 && strcmp(argv[1], "--list") == 0;
+    const bool clean = argc == 2 && strcmp(argv[1], "--clean") == 0;
     size_t n = 0;
     setvbuf(stdout, NULL, _IOLBF, 0);
-    if (argc == 2 && strcmp(argv[1], "--clean") == 0) {
+    if (clean) {
         simulation_restore();
         fixture_clean(&(struct fixture){.has_world = true, .domains = 1, .domids = {0}});
     }
@@ -153,6 +170,8 @@ int harness_main(int argc, char **argv, const body *bodies, size_t count)
             n++;
         }
     }
+    if (!list && !clean && unknown_names(argc, argv, tests, n))
+        return 1;
     make_first_thread();
     int failed = n ? _cmocka_run_group_tests("tests", tests, n, NULL, NULL) : 0;
     for (size_t i = 0; i < n; i++)

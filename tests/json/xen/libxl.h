@@ -15,6 +15,8 @@ typedef struct libxl_ctx libxl_ctx;
 #define LIBXL_MEMKB_DEFAULT                        (~(uint64_t)0)
 #define LIBXL_INVALID_GFN                          (~(uint64_t)0)
 #define LIBXL_MAX_GRANT_DEFAULT                    (~(uint32_t)0)
+#define LIBXL_MAX_GRANT_FRAMES_DEFAULT             32
+#define LIBXL_MAX_MAPTRACK_FRAMES_DEFAULT          1024
 #define LIBXL_NR_SPIS_DEFAULT                      (~(uint32_t)0)
 #define LIBXL_ALTP2M_COUNT_DEFAULT                 (~(uint32_t)0)
 #define LIBXL_SSHM_RANGE_UNKNOWN                   (~(uint64_t)0)
