@@ -2,7 +2,7 @@
 """python3 -m gen [FILE...] [--out DIR] [--only OUTPUT]: read the IDL, check it, write every output.
 
 python3 -m gen FILE... --extends DIR [--name NAME]: the same of an extension of the library in DIR.
-python3 -m gen [FILE...] --compare idl/released.json: tell what breaks those who use the release.
+python3 -m gen [FILE...] --compare idl/released.json: report what breaks those who use the release.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from gen.outputs import OUTPUTS, produce
 from gen.write import write
 
 
-def told(mistakes: list[Mistake]) -> int:
+def report(mistakes: list[Mistake]) -> int:
     """Print the mistakes; the exit status."""
     print("".join(f"{mistake}\n" for mistake in mistakes), end="", file=sys.stderr)
     return 1 if mistakes else 0
@@ -62,6 +62,7 @@ def main() -> int:
     )
     add("--name", help="an extension's; default: the first FILE's")
     add("--compare", type=Path, metavar="DUMP", help="only compare with a release's idl.json")
+    add("--soversion", type=int, metavar="N", help="the library's, for its dump and for --compare")
     add("--verbose", action="store_true", help="name the files that changed")
     given = parser.parse_args()
     files: list[Path] = given.files or sorted(Path("idl").glob("*.idl"))
@@ -70,6 +71,7 @@ def main() -> int:
         return 1
     try:
         model = load([*library(given.extends), *files], extension=files if given.extends else ())
+        model.soversion = given.soversion
         mistakes = check(model)
         if given.extends:
             model = model.extension(given.name or files[0].stem, {str(f) for f in files})
@@ -77,12 +79,12 @@ def main() -> int:
         else:
             mistakes += one_namespace(model)
         if given.compare and not mistakes:
-            return told(compare(dump(given.compare), model))
+            return report(compare(dump(given.compare), model))
         made = produce(model, given.only or OUTPUTS) if not mistakes else {}
     except Mistake as mistake:
         mistakes = [mistake]
     if mistakes:
-        return told(mistakes)
+        return report(mistakes)
     try:
         changed = write(given.out, made)
     except OSError as error:

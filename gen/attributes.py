@@ -17,8 +17,8 @@ NONE: type = type(None)
 
 TEXT = (str, NONE)
 
-# What is said of every type.
-SAID: Kinds = {
+# The attributes of every type.
+EVERY: Kinds = {
     "doc": (str,),
     "since": (str,),
     "namespace": TEXT,
@@ -38,11 +38,11 @@ JSON: Kinds = {
     "autogenerate_json": (bool,),
 }
 GENERATED: Kinds = {f"autogenerate_{what}_fn": (bool,) for what in ("init", "dispose", "copy")}
-NUMBER: Kinds = SAID | INITIAL | JSON | {"signed": (bool,)}
+NUMBER: Kinds = EVERY | INITIAL | JSON | {"signed": (bool,)}
 
 # The attributes of each kind of type.
 TYPE: dict[str, Kinds] = {
-    "Builtin": SAID
+    "Builtin": EVERY
     | PASSED
     | INITIAL
     | BY_HAND
@@ -50,14 +50,14 @@ TYPE: dict[str, Kinds] = {
     | {"signed": (bool,), "json_pattern": (str,), "python": TEXT},
     "Number": NUMBER | {"width": (int,)},
     "UInt": NUMBER,
-    "Enumeration": SAID | INITIAL | {"value_namespace": TEXT},
-    "Flags": SAID | INITIAL | {"value_namespace": TEXT},
-    "Struct": SAID | PASSED | BY_HAND | JSON | GENERATED | {"copy_deprecated_fn": TEXT},
-    "Union": SAID | PASSED,
-    "KeyedUnion": SAID,
-    "Array": SAID,
+    "Enumeration": EVERY | INITIAL | {"value_namespace": TEXT},
+    "Flags": EVERY | INITIAL | {"value_namespace": TEXT},
+    "Struct": EVERY | PASSED | BY_HAND | JSON | GENERATED | {"copy_deprecated_fn": TEXT},
+    "Union": EVERY | PASSED,
+    "KeyedUnion": EVERY,
+    "Array": EVERY,
 }
-ANONYMOUS: Kinds = SAID  # of a Struct or a Union inside another type
+ANONYMOUS: Kinds = EVERY  # of a Struct or a Union inside another type
 
 FIELD: Kinds = {
     "const": (bool,),
@@ -91,7 +91,7 @@ SHAPES = {
 # The forms that a type written by hand can have in Python. The C type of each is described in gen/README.md.
 FORMS = ("bits", "strings", "pairs", "octets", "defbool")
 
-# libxl's types that have such a form without being told.
+# libxl's types that have such a form without the attribute.
 FORMS_OF_LIBXL = {
     "libxl_bitmap": "bits",
     "libxl_defbool": "defbool",
@@ -102,7 +102,7 @@ FORMS_OF_LIBXL = {
     "libxl_string_list": "strings",
 }
 
-# The functions that a kind of type has unless told otherwise; {} stands for the type's C name.
+# The functions that a kind of type has without the attribute; {} stands for the type's C name.
 FUNCTIONS: dict[str, dict[str, str]] = {
     "Builtin": {"copy_fn": "{}_copy"},
     "Struct": {"init_fn": "{}_init", "dispose_fn": "{}_dispose", "copy_fn": "{}_copy"},

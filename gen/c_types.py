@@ -61,9 +61,15 @@ def errors(model: m.Model) -> str:
 def events(model: m.Model) -> str:
     """The numbers of an extension's events. Such an event arrives as a libxl_event."""
     stem = f"{model.name}_event_type"
-    values = [(f"    {stem.upper()}_{e.name.upper()} = {e.number},", c.one_line(e.doc)) for e in model.events]
+    values: list[c.Line] = []
+    for e in model.events:
+        values.append((f"    {stem.upper()}_{e.name.upper()} = {e.number},", c.one_line(e.doc)))
+        values += [
+            (f"    {stem.upper()}_{alias.upper()} = {e.number},", "Another name of it.")
+            for alias in e.aliases
+        ]
     return (
-        c.comment("What may be told: a libxl_event has one of these as its type, and no arm of u.")
+        c.comment("The types of the events. A libxl_event of such a type has no arm of u.")
         + f"typedef enum {stem} {{\n{c.with_comments(values)}}} {stem};\n"
     )
 

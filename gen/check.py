@@ -31,7 +31,7 @@ def check(model: m.Model) -> list[Mistake]:
         *check_attributes(model, types),
         *(mistake for t in types for mistake in check_type(t, title(t))),
         *undocumented_types(types),
-        *(mistake for f, what, own in all_fields(model, types) for mistake in check_said(f, what, own)),
+        *(mistake for f, what, own in all_fields(model, types) for mistake in check_values(f, what, own)),
         *(mistake for s in model.structs for mistake in check_deprecated(s)),
         *check_errors(model),
         *check_events(model),
@@ -169,7 +169,7 @@ def all_fields(model: m.Model, types: list[m.Type]) -> Iterator[tuple[m.Field, s
                 holders.append((f"{what}.{f.name}", members(f.type), documented))
 
 
-def check_said(f: m.Field, what: str, documented: bool) -> Iterator[Mistake]:
+def check_values(f: m.Field, what: str, documented: bool) -> Iterator[Mistake]:
     """Mistakes in init_val and enumname of a field."""
     here = f"{what}.{f.name}"
     yield from check_initial(f, here, documented)

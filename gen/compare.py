@@ -2,9 +2,10 @@
 """Changes of the IDL that break programs built against a release: `file:line: message` of each.
 
 C programs are compiled against structs and numbers, and pass the parameters of the release. So a released
-type keeps every field and value, with its place, type and number. A struct gets no new field, because callers
-allocate it. Operations keep their parameters in their order, and the names of their phases. These may be
-added: types, values, events, operations, phases, errors that an operation can give.
+type keeps every field and value, with its place, type and number. A struct or an event does not grow, because
+callers allocate them, unless the library's SOVERSION has been raised. Operations keep their parameters in
+their order, and the names of their phases. These may be added: types, values, events, operations, phases,
+errors that an operation can give.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 
 from gen import model as m
 from gen.dump import Dump, dump
+from gen.layout import size_of
 from gen.model import Mistake, Place
 
 PARTS = "types", "errors", "common_errors", "events", "operations", "functions"
@@ -37,7 +39,8 @@ FIXED = {
 
 def compare(released: Dump, model: m.Model) -> list[Mistake]:
     """Every incompatible change, in order of files and lines."""
-    found = Compare(places(model), Place(model.files[0] if model.files else "idl", 1))
+    raised = model.soversion is not None and model.soversion > released.get("soversion", model.soversion)
+    found = Compare(places(model), Place(model.files[0] if model.files else "idl", 1), raised)
     found.all(released, dump(model))
     return sorted(found.mistakes, key=lambda mistake: mistake.place)
 
@@ -71,9 +74,10 @@ def places(model: m.Model) -> dict[str, Place]:
 
 
 class Compare:
-    def __init__(self, at: dict[str, Place], top: Place) -> None:
+    def __init__(self, at: dict[str, Place], top: Place, soversion_raised: bool) -> None:
         self.at = at
         self.top = top
+        self.soversion_raised = soversion_raised
         self.mistakes: list[Mistake] = []
 
     def tell(self, path: str, message: str) -> None:
@@ -83,13 +87,28 @@ class Compare:
             holder = holder.rpartition(".")[0]
         self.mistakes.append(Mistake(self.at.get(holder, self.top), f"{path}: {message}"))
 
+    def tell_layout(self, path: str, message: str) -> None:
+        """Report a change that only matters to programs that are not built anew."""
+        if not self.soversion_raised:
+            self.tell(path, f"{message}: an ABI change: raise SOVERSION in src/Makefile.inc")
+
     def all(self, old: Dump, new: Dump) -> None:
         for name, was, now in self.kept(old["types"], new["types"], ""):
             self.fixed(name, was, now)
             if "values" in was:
                 for path, a, b in self.kept(was["values"], now.get("values", {}), name):
                     self.fixed(path, a, b)
+            before = len(self.mistakes)
             self.fields(name, was, now, whole=True)
+            sizes = size_of(old["types"], name), size_of(new["types"], name)
+            if (
+                len(self.mistakes) == before
+                and "fields" in was
+                and None not in sizes
+                and sizes[0] != sizes[1]
+            ):
+                octets = [size[0] for size in sizes if size]
+                self.tell_layout(name, f"the size was {octets[0]} octets, and is {octets[1]}")
         for name, was, now in self.kept(old["errors"], new["errors"], ""):
             self.fixed(name, was, now)
         for error in sorted(set(new["common_errors"]) - set(old["common_errors"])):
@@ -106,10 +125,21 @@ class Compare:
     def kept(self, old: Dump, new: Dump, prefix: str) -> Iterator[tuple[str, Any, Any]]:
         """The things in both, with their paths. A thing that is gone is reported."""
         join = prefix if not prefix or prefix.endswith(" ") else f"{prefix}."
+        renamed = {name: about for name, about in new.items() if name not in old}
+        beside = ""  # the thing before it
         for name, was in old.items():
             if name in new:
-                yield f"{join}{name}", was, new[name]
+                beside = f"{join}{name}"
+                yield beside, was, new[name]
+                continue
+            now = next((n for n, about in renamed.items() if same(was, about)), None)
+            if now is not None:
+                del renamed[now]
+                beside = f"{join}{now}"
+                self.at.setdefault(f"{join}{name}", self.at.get(beside, self.top))
+                self.tell(f"{join}{name}", f"is gone: {now} seems to be its new name")
             else:
+                self.at.setdefault(f"{join}{name}", self.at.get(beside or prefix, self.top))
                 self.tell(f"{join}{name}", "is gone")
 
     def fixed(self, path: str, was: Dump, now: Dump) -> None:
@@ -126,15 +156,15 @@ class Compare:
         old, new = was.get("fields", {}), now.get("fields", {})
         for name, a, b in self.kept(old, new, path):
             self.fixed(name, a, b)
-            # A new arm may leave the union's size unchanged. The size is not known here.
+            # A new arm may leave the union's size unchanged; the size of the whole is compared.
             self.fields(name, a, b, whole="key" not in a)
         if not whole:
             return
         for name in new:
             if name not in old:
-                self.tell(f"{path}.{name}", "is new: the struct's size and layout change")
+                self.tell_layout(f"{path}.{name}", "is new, so the struct's layout changes")
         if [n for n in new if n in old] != [n for n in old if n in new]:
-            self.tell(path, "the order of the fields has changed")
+            self.tell_layout(path, "the order of the fields has changed")
 
     def operation(self, path: str, was: Dump, now: Dump) -> None:
         """Programs get the names of phases in reports; all else of a phase may change."""
@@ -156,6 +186,14 @@ class Compare:
 def public(operations: Dump) -> Dump:
     """Those that a program can start."""
     return {name: about for name, about in operations.items() if not about.get("hidden")}
+
+
+def same(was: Dump, now: Dump) -> bool:
+    """Whether two things differ in nothing but words."""
+    words = "doc", "since", "python", "abort"
+    return {k: v for k, v in was.items() if k not in words} == {
+        k: v for k, v in now.items() if k not in words
+    }
 
 
 def shown(value: object) -> str:

@@ -17,7 +17,7 @@ def outputs(model: m.Model) -> dict[str, str]:
 
 def dump(model: m.Model) -> Dump:
     """Everything by its name, without attributes that are not given."""
-    return {
+    return given(soversion=model.soversion) | {
         "types": {t.c_name: kind(t) for t in model.types},
         "errors": {e.c_name: {"value": e.value, "doc": e.doc} for e in model.errors},
         "common_errors": [e.name for e in model.common_errors],
@@ -27,16 +27,16 @@ def dump(model: m.Model) -> Dump:
     }
 
 
-def said(**given: Any) -> Dump:
-    return {name: value for name, value in given.items() if value not in (None, "", [], {}, False)}
+def given(**values: Any) -> Dump:
+    return {name: value for name, value in values.items() if value not in (None, "", [], {}, False)}
 
 
 def kind(t: m.Type) -> Dump:
-    about = said(kind=type(t).__name__, doc=t.doc, since=t.since, hidden=t.hidden, private=t.private)
+    about = given(kind=type(t).__name__, doc=t.doc, since=t.since, hidden=t.hidden, private=t.private)
     if isinstance(t, m.Number):
-        about |= said(width=t.width, signed=t.signed)
+        about |= given(width=t.width, signed=t.signed)
     if isinstance(t, m.Enumeration):
-        about["values"] = {v.c_name: said(doc=v.doc) | {"value": v.value} for v in t.values}
+        about["values"] = {v.c_name: given(doc=v.doc) | {"value": v.value} for v in t.values}
     if isinstance(t, m.Aggregate):
         about["fields"] = {f.name: field(f) for f in t.fields}
     return about
@@ -44,7 +44,7 @@ def kind(t: m.Type) -> Dump:
 
 def field(f: m.Field) -> Dump:
     initial = f.init_val if f.init_val is not None else f.type.init_val if f.type else None
-    about = said(
+    about = given(
         type=spelled(f.type),
         doc=f.doc,
         const=f.const,
@@ -71,13 +71,13 @@ def spelled(t: m.Type | None) -> str:
 
 
 def event(e: m.Event) -> Dump:
-    return said(
+    return given(
         doc=e.doc, since=e.since, aliases=list(e.aliases), fields={f.name: field(f) for f in e.fields}
     ) | {"value": e.number}
 
 
 def operation(o: m.Operation) -> Dump:
-    return said(
+    return given(
         python=o.python_name,
         doc=o.doc,
         since=o.since,
@@ -95,7 +95,7 @@ def operation(o: m.Operation) -> Dump:
 
 
 def phase(p: m.Phase) -> Dump:
-    return said(
+    return given(
         doc=p.doc,
         waits=p.waits,
         stop=p.stop,

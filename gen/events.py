@@ -47,9 +47,13 @@ def event(events: list[m.Event], key: m.Enumeration, domid: m.Type, uuid: m.Type
     place, prefix = key.place, key.namespace
     keyvar = m.Field(name="type", type=key, place=place, doc="Which arm of u counts.")
     arms = m.KeyedUnion(name=None, place=place, keyvar=keyvar)
-    for told, value in zip(events, key.values, strict=True):
-        carried = m.Struct(name=None, place=told.place, fields=told.fields) if told.fields else None
-        arms.fields.append(m.Field(name=told.name, type=carried, place=told.place, doc=told.doc, value=value))
+    for declared, value in zip(events, key.values, strict=True):
+        carried = (
+            m.Struct(name=None, place=declared.place, fields=declared.fields) if declared.fields else None
+        )
+        arms.fields.append(
+            m.Field(name=declared.name, type=carried, place=declared.place, doc=declared.doc, value=value)
+        )
     link = m.Builtin(name="ev_link", namespace=prefix, place=place, private=True)
     uint64 = TYPES["uint64"]
     assert isinstance(uint64, m.Type)

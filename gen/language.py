@@ -81,14 +81,14 @@ class Language(TypeLanguage):
 
     def errors(self, names: list[object], lines: Lines, what: str) -> Iterator[m.Error]:
         """Look up errors by name."""
-        told: set[object] = set()
+        seen: set[object] = set()
         for name in names:
             error = next((e for e in self.model.errors if e.name == name), None)
             if error is None:
                 raise Mistake(lines.of(name), f"{what}: no such error: {describe(name)}")
-            if name in told:
+            if name in seen:
                 raise Mistake(lines.of(name), f"{what}: listed twice: {name}")
-            told.add(name)
+            seen.add(name)
             yield error
 
     def idl_Event(self, number: int, name: str, fields: object, _at: At, **given: Any) -> m.Event:
@@ -115,13 +115,13 @@ class Language(TypeLanguage):
         prefix = self.prefix
         if self.model.events and not self.extending:
             raise Mistake(lines.place(), "Events: there is already a list of events")
-        told = [
+        declared = [
             expect(event, (m.Event,), lines.place(), "Events")
             for event in expect(given, (list,), lines.place(), "Events")
         ]
-        self.model.events += told
-        if told and not self.extending:
-            self.to_find.append(lambda: events.synthesise(self.model, told, prefix, lines.place()))
+        self.model.events += declared
+        if declared and not self.extending:
+            self.to_find.append(lambda: events.synthesise(self.model, declared, prefix, lines.place()))
 
     def idl_Phase(self, name: str, doc: str, _at: At, **given: Any) -> m.Phase:
         lines = self.lines(_at)

@@ -2,7 +2,7 @@
 """The lines of things in IDL files, and the order in which the files run.
 
 An IDL file is Python. Before it runs, every tuple, every constructor call and every string in a
-list is told its line: `("a", uint8)` becomes `_item(7, ("a", uint8))`, `Struct(...)` becomes
+list gets its line: `("a", uint8)` becomes `_item(7, ("a", uint8))`, `Struct(...)` becomes
 `Struct(..., _at=(7, (("doc", 9), ...)))`, `["FAIL"]` becomes `[_word(7, "FAIL")]`.
 """
 

@@ -184,8 +184,8 @@ def functions(kind: m.Type, made: dict[str, str]) -> str:
     have |= {"T_init_<key>"} if any(what.startswith("init_") for what in made) else set()
     have |= {"After"} if "to_json" in made else set()
     have |= {"An"} if any(isinstance(one, m.Array) for one in m.walk(kind)) else set()
-    said = [line for line in FUNCTIONS.splitlines() if line and line.split()[0] in have]
-    return paragraphs("\n\n".join(said).replace("T_", f"{kind.c_name}_"))
+    lines = [line for line in FUNCTIONS.splitlines() if line and line.split()[0] in have]
+    return paragraphs("\n\n".join(lines).replace("T_", f"{kind.c_name}_"))
 
 
 def described(kind: m.Struct | m.Enumeration, model: m.Model) -> str:

@@ -111,7 +111,7 @@ def c_type(kind: m.Struct | m.Enumeration) -> str:
         heads = enumeration_heads(kind)
         text = directive("c:enum", kind.c_name, paragraphs(kind.doc) + "".join(rows))
     else:
-        fields = "".join(f"``{head}``\n   {escaped(said)}\n\n" for head, said in rows_of(kind, ""))
+        fields = "".join(f"``{head}``\n   {escaped(doc)}\n\n" for head, doc in rows_of(kind, ""))
         heads = struct_heads(kind)
         text = directive("c:struct", kind.c_name, paragraphs(kind.doc) + fields)
     functions = "\n".join(f"{' '.join(head.split())};" for head in heads.values())
@@ -169,7 +169,7 @@ def python_operation(names: Names, o: m.Operation) -> str:
 
 
 def attribute(names: Names, f: m.Field, owner: m.Struct) -> str:
-    told = row(names, f, owner.dir != m.DIR_OUT)
-    value = told.new or told.default
-    options = f"   :type: {told.kind}\n" + (f"   :value: {value}\n" if value else "")
+    described = row(names, f, owner.dir != m.DIR_OUT)
+    value = described.new or described.default
+    options = f"   :type: {described.kind}\n" + (f"   :value: {value}\n" if value else "")
     return directive("py:attribute", f.name, paragraphs(f.doc), options)

@@ -293,9 +293,9 @@ class Converters:
 
     def events(self, model: m.Model) -> str:
         """The functions that make events of records: of the record's value, or of the whole event."""
-        told = [e for e in model.events if e.name != "operation_complete"]
-        functions = [self.event(e) for e in told]
-        rows = [f"{e.number}: _{e.name}" for e in told]
+        reported = [e for e in model.events if e.name != "operation_complete"]
+        functions = [self.event(e) for e in reported]
+        rows = [f"{e.number}: _{e.name}" for e in reported]
         kind = "Callable[[int, UUID, int, CData], types.Event]"
         name = "EVENTS" if model.base is None else "_EVENTS"
         table = f"\n\n{name}: dict[int, {kind}] = {{\n" + listed(rows, 4) + "}\n"

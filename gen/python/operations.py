@@ -214,8 +214,8 @@ def progress_events(operation: m.Operation) -> list[str]:
     return ["types.OperationProgress", *own]
 
 
-def event(told: m.Event) -> str:
-    return f"types.{camel(told.name)}"
+def event(event: m.Event) -> str:
+    return f"types.{camel(event.name)}"
 
 
 def context_parameters(names: Names, operation: m.Operation) -> list[str]:

@@ -9,22 +9,28 @@ from pathlib import Path
 import pytest
 from gen_support import FIXTURE, HERE, generate
 
+ABI = "an ABI change: raise SOVERSION in src/Makefile.inc"
+
 # (file, what is written there, what instead, the message without its place; None: compatible)
 CHANGES = [
     ("types.idl", '    (7, "DARK_BLUE"', '    (8, "DARK_BLUE"',
      "libxl_colour.LIBXL_COLOUR_DARK_BLUE: the number was 7, and is 8"),
     ("events.idl", 'aliases=["gone"]', 'aliases=["away"]', "event left: its name gone is gone"),
-    ("events.idl", '"left"', '"went"', "libxl_event_type.LIBXL_EVENT_TYPE_LEFT: is gone"),
+    ("events.idl", '"left"', '"went"', "event left: is gone: went seems to be its new name"),
     ("types.idl", '    (0, "RED", "As fire."),\n', '    (0, "RED", "As fire."),\n    (9, "NEW", "New."),\n',
      None),
     ("types.idl", '    ("a", uint8, "One."),\n', '    ("a", uint16, "One."),\n',
      "libxl_plain.a: the type was uint8_t, and is uint16_t"),
     ("types.idl", '    ("a", uint8, "One."),\n', "", "libxl_plain.a: is gone"),
     ("types.idl", '    ("a", uint8, "One."),\n', '    ("a", uint8, "One."),\n    ("c", uint8, "New."),\n',
-     "libxl_plain.c: is new: the struct's size and layout change"),
+     f"libxl_plain.c: is new, so the struct's layout changes: {ABI}"),
     ("types.idl", '    ("a", uint8, "One."),\n    ("b", integer, "Another."),\n',
      '    ("b", integer, "Another."),\n    ("a", uint8, "One."),\n',
-     "libxl_plain: the order of the fields has changed"),
+     f"libxl_plain: the order of the fields has changed: {ABI}"),
+    ("events.idl", '    Event(2, "left", []', '    Event(2, "left", [("why", uint64, "Why.")]',
+     f"libxl_event.u.left.why: is new, so the struct's layout changes: {ABI}"),
+    ("events.idl", '"What was said.")', '"What was said."), ("to", string, "To.")',
+     f"libxl_event.u.said.to: is new, so the struct's layout changes: {ABI}"),
     ("types.idl", '"max": 65535', '"max": 1000',
      "libxl_machine.weight: max was 65535, and is 1000: values that were good are refused"),
     ("types.idl", '{"init_val": 256, "min": 1, "max": 65535}', '{"init_val": 256}', None),
@@ -40,6 +46,11 @@ CHANGES = [
      "ERROR_ASYNC_INPROGRESS: every operation can give it now"),
     ("events.idl", 'Event(2, "left"', 'Event(5, "left"', "event left: the number was 2, and is 5"),
     ("events.idl", "\n])", '\n    Event(9, "new", [], doc="New.", since="0.3"),\n])', None),
+    ("events.idl", "\n])",
+     '\n    Event(9, "new", [(n, uint64, "N.") for n in "abc"], doc="New.", since="0.3"),\n])',
+     f"libxl_event: the size was 64 octets, and is 80: {ABI}"),
+    ("operations.idl", 'Operation("nothing"', 'Operation("idle"',
+     "libxl_nothing: is gone: libxl_idle seems to be its new name"),
     ("operations.idl", '        ("colour", colour, "An enumeration."),\n', "",
      "libxl_machine_create.colour: is gone"),
     ("operations.idl", '("count", uint8,', '("how", uint8, "How."), ("count", uint8,',
@@ -50,7 +61,8 @@ CHANGES = [
     ("operations.idl", '("name", string, "Which.")', '("label", string, "Which.")', None),
     ("operations.idl", "    hidden=True, ", "    ", None),
     ("operations.idl", 'it does nothing.", ', 'it does nothing.", hidden=True, ', "libxl_nothing: is gone"),
-    ("operations.idl", 'Phase("order"', 'Phase("request"', "libxl_machine_create.phases.order: is gone"),
+    ("operations.idl", 'Phase("order"', 'Phase("request"',
+     "libxl_machine_create.phases.order: is gone: request seems to be its new name"),
     ("operations.idl", 'Phase("order"', 'Phase("new", "New."), Phase("order"', None),
     ("operations.idl", "limit=90.5", "limit=9", None),
     ("operations.idl", 'it does nothing.", speed="instant"',
@@ -96,6 +108,34 @@ def test_the_line_is_the_changed_one(released: Path, tmp_path: Path) -> None:
     )
     number = int(done.stderr.split(":")[1])
     assert "Another." in lines[number - 1]
+
+
+def test_what_is_renamed_or_gone_is_reported_where_it_stands(released: Path, tmp_path: Path) -> None:
+    for path in FIXTURE:
+        text = path.read_text().replace('Operation("nothing"', 'Operation("idle"')
+        text = text.replace('    ("b", integer, "Another."),\n', "")
+        (tmp_path / path.name).write_text(text)
+    files = [tmp_path / p.name for p in FIXTURE]
+    done = generate(tmp_path / "out", *files, options=("--compare", str(released)))
+    places = [line.split(": ")[0] for line in done.stderr.splitlines()]
+    for file, text in ("types.idl", '("a", uint8, "One.")'), ("operations.idl", 'Operation("idle"'):
+        lines = (tmp_path / file).read_text().splitlines()
+        number = next(n for n, line in enumerate(lines, 1) if text in line)
+        assert f"{tmp_path / file}:{number}" in places
+
+
+@pytest.mark.parametrize(("soversion", "accepted"), [("1", False), ("2", True)])
+def test_a_struct_may_grow_with_the_soversion(tmp_path: Path, soversion: str, accepted: bool) -> None:
+    dumped = ("--only", "dump", "--soversion", "1")
+    assert generate(tmp_path / "released", *FIXTURE, options=dumped).returncode == 0
+    old, new = '("a", uint8, "One."),', '("a", uint8, "One."), ("c", uint8, "New."),'
+    for path in FIXTURE:
+        (tmp_path / path.name).write_text(path.read_text().replace(old, new, 1))
+    files = [tmp_path / p.name for p in FIXTURE]
+    compared = ("--compare", str(tmp_path / "released/idl.json"), "--soversion", soversion)
+    done = generate(tmp_path / "out", *files, options=compared)
+    assert (done.returncode == 0) == accepted
+    assert (ABI in done.stderr) != accepted
 
 
 @pytest.mark.parametrize("text", ["{", "{}", "[]", '"types"', '{"types": {}, "errors": {}}'])

@@ -1,0 +1,269 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The types of the model, and the places and mistakes of everything in it. `gen.model` has the rest.
+
+A type is one of
+
+    Builtin       written by hand in C; the library supplies its helpers
+    Number        an integer of C, by name; `uint8` ... `uint64`, `integer`, `size_t`
+    Float         a floating-point number
+    Enumeration   fixed values, each with a name
+    Flags         a set of such values, each of which is one bit
+    Struct        named fields; anonymous (name None) when it stands inside another
+    Union         a bare union: copied as bytes, owning nothing
+    KeyedUnion    a union and the enumeration that says which arm counts
+    Array         a pointer to elements and the field that counts them
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+PASS_BY_VALUE = 1
+PASS_BY_REFERENCE = 2
+
+DIR_NONE = 0
+DIR_IN = 1
+DIR_OUT = 2
+DIR_BOTH = 3
+
+
+@dataclass(frozen=True, order=True)
+class Place:
+    """A place in the IDL."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+class Mistake(Exception):
+    """Something wrong in the IDL; its text is `file:line: message`."""
+
+    def __init__(self, place: Place, message: str) -> None:
+        super().__init__(f"{place}: {message}")
+        self.place = place
+        self.message = message
+
+
+@dataclass(kw_only=True, eq=False)
+class Declared:
+    """Something that a constructor of the language declares."""
+
+    place: Place
+    keywords: dict[str, int] = field(default_factory=dict)  # the lines of its attributes
+
+    def at(self, keyword: str) -> Place:
+        """The place of an attribute, or of the whole declaration if it is not given."""
+        return Place(self.place.file, self.keywords.get(keyword, self.place.line))
+
+
+@dataclass(kw_only=True, eq=False)
+class Type(Declared):
+    """The attributes of all types. `name` is without the namespace; None for an anonymous type.
+
+    The *_fn are names of C functions; None says that the type needs none (no memory to free,
+    copied by assignment, zero is its initial value).
+    """
+
+    name: str | None
+    namespace: str = ""
+    doc: str = ""
+    since: str = ""
+    dir: int = DIR_BOTH
+    passby: int = PASS_BY_VALUE
+    private: bool = False
+    hidden: bool = False
+    init_val: str | None = None
+    init_fn: str | None = None
+    dispose_fn: str | None = None
+    copy_fn: str | None = None
+    check_default_fn: str | None = None
+    copy_deprecated_fn: str | None = None
+    json_gen_fn: str | None = None
+    jsonc_json_gen_fn: str | None = None
+    json_parse_type: str | None = None
+    json_parse_fn: str | None = None
+    autogenerate_init_fn: bool = True
+    autogenerate_dispose_fn: bool = True
+    autogenerate_copy_fn: bool = True
+    autogenerate_json: bool = True
+    depth: int = 0  # of nested types, itself included
+
+    @property
+    def c_name(self) -> str:
+        """The C type's name, with its namespace: `libxl_dominfo`, `uint64_t`, `char *`."""
+        return f"{self.namespace}{self.name}" if self.name is not None else ""
+
+    @property
+    def owns(self) -> bool:
+        """Whether a value owns something that its dispose function frees."""
+        return self.dispose_fn is not None
+
+
+@dataclass(kw_only=True, eq=False)
+class Builtin(Type):
+    """A type written by hand in C."""
+
+    signed: bool = False
+    json_pattern: str | None = None
+    python: str | None = None
+
+
+@dataclass(kw_only=True, eq=False)
+class Number(Builtin):
+    """An integer. `width` is in bits; None if only C knows it (`size_t`)."""
+
+    width: int | None = None
+
+    @property
+    def range(self) -> tuple[int, int] | None:
+        """The least and the greatest value, if the width is known."""
+        if self.width is None:
+            return None
+        if self.signed:
+            return -(1 << (self.width - 1)), (1 << (self.width - 1)) - 1
+        return 0, (1 << self.width) - 1
+
+
+@dataclass(kw_only=True, eq=False)
+class Float(Builtin):
+    """A floating-point number: `double`."""
+
+
+@dataclass(kw_only=True, eq=False)
+class EnumValue:
+    """One value: `name` as in the IDL ("PVH"), `c_name` in full ("LIBXL_DOMAIN_TYPE_PVH")."""
+
+    value: int
+    name: str
+    c_name: str
+    place: Place
+    doc: str = ""
+    aliases: tuple[str, ...] = ()  # further C names in full, for callers that use an old name
+
+    @property
+    def text(self) -> str:
+        """Its word in strings and in JSON."""
+        return self.name.lower()
+
+
+@dataclass(kw_only=True, eq=False)
+class Enumeration(Type):
+    values: list[EnumValue] = field(default_factory=list)
+    value_namespace: str = ""
+
+    def find(self, name: str) -> EnumValue | None:
+        """The value of that name, in any case."""
+        return next((v for v in self.values if v.name == name.upper()), None)
+
+
+@dataclass(kw_only=True, eq=False)
+class Flags(Enumeration):
+    """A set of flags. The values are single bits; C combines them with `|`."""
+
+    @property
+    def mask(self) -> int:
+        return sum(v.value for v in self.values)
+
+
+@dataclass(kw_only=True, eq=False)
+class Field:
+    """A member of an aggregate, or an input or result of an operation.
+
+    `min` and `max` bound a number's value or an array's length. In a KeyedUnion `value` is the
+    key's value that selects this arm, and `type` is None for an arm that carries nothing. An optional input
+    may be NULL.
+    """
+
+    name: str
+    type: Type | None
+    place: Place
+    doc: str = ""
+    const: bool = False
+    init_val: str | None = None
+    enumname: str | None = None
+    deprecated_by: str | None = None
+    min: float | None = None
+    max: float | None = None
+    optional: bool = False
+    value: EnumValue | None = None
+    named: Enumeration | None = None  # by enumname
+
+    @property
+    def enumeration(self) -> Enumeration | None:
+        """The enumeration of its values, also where it is declared as a number."""
+        return self.type if isinstance(self.type, Enumeration) else self.named
+
+    @property
+    def kind(self) -> Type:
+        """The type, for fields that have one: all but empty arms."""
+        assert self.type is not None, self.name
+        return self.type
+
+
+@dataclass(kw_only=True, eq=False)
+class Aggregate(Type):
+    fields: list[Field] = field(default_factory=list)
+
+
+@dataclass(kw_only=True, eq=False)
+class Struct(Aggregate):
+    @property
+    def owns(self) -> bool:
+        by_hand = self.dispose_fn is not None and not self.autogenerate_dispose_fn
+        return by_hand or any(f.kind.owns for f in self.fields if not f.const)
+
+
+@dataclass(kw_only=True, eq=False)
+class Union(Aggregate):
+    pass
+
+
+@dataclass(kw_only=True, eq=False)
+class KeyedUnion(Aggregate):
+    """`keyvar` is the field beside the union."""
+
+    keyvar: Field
+
+    @property
+    def key(self) -> Enumeration:
+        """The key's type."""
+        kind = self.keyvar.kind
+        assert isinstance(kind, Enumeration)
+        return kind
+
+    @property
+    def owns(self) -> bool:
+        return any(f.type.owns for f in self.fields if f.type is not None)
+
+
+@dataclass(kw_only=True, eq=False)
+class Array(Type):
+    """`lenvar` is the field beside the pointer."""
+
+    element: Type
+    lenvar: Field
+
+    @property
+    def owns(self) -> bool:
+        return True
+
+
+def walk(kind: Type) -> Iterator[Type]:
+    """`kind` and every type within it, outermost first."""
+    yield kind
+    for inner in parts(kind):
+        yield from walk(inner)
+
+
+def parts(kind: Type) -> Iterator[Type]:
+    """The types that `kind` is made of."""
+    if isinstance(kind, Array):
+        yield kind.element
+    elif isinstance(kind, KeyedUnion):
+        yield kind.key
+    if isinstance(kind, Aggregate):
+        yield from (member.type for member in kind.fields if member.type is not None)
