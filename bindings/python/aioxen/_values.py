@@ -18,7 +18,7 @@ from aioxen._native import ffi, lib
 if TYPE_CHECKING:
     from uuid import UUID
 
-Enumeration: TypeAlias = "type[enum.IntEnum] | type[enum.IntFlag]"
+Enumeration: TypeAlias = type[enum.IntEnum] | type[enum.IntFlag]
 
 CData: TypeAlias = Any
 """C data. cffi uses one class for all types."""
