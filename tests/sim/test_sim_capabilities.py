@@ -4,7 +4,7 @@
 import pytest
 from sim_support import BUILD, World, WriteConfig
 
-CREATE = f"""PYTHONPATH={BUILD}/python /usr/bin/python3 - <<'END'
+CREATE = f"""PYTHONPATH='{BUILD}/python' /usr/bin/python3 - <<'END'
 import asyncio, aioxen
 
 async def main():

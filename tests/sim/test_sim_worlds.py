@@ -180,7 +180,7 @@ def test_two_worlds_do_not_see_each_other(config: WriteConfig) -> None:
 
 
 def test_a_world_inside_a_world(world: World) -> None:
-    out = world(f"xl list | wc -l; {LAUNCHER} -- xl list | wc -l")
+    out = world(f"xl list | wc -l; '{LAUNCHER}' -- xl list | wc -l")
     assert out.stdout.split() == ["2", "2"]
 
 

@@ -2,7 +2,9 @@
 """Parts of the virtual machine's tools that can be tested without a machine."""
 
 import random
+import re
 import stat
+import subprocess
 import sys
 from pathlib import Path
 
@@ -16,6 +18,7 @@ sys.path.insert(0, str(PROJECT / "vm"))
 from aioxen_vm import accel
 from aioxen_vm.console import LINES, Console
 from aioxen_vm.frames import Kind, Reader, pack
+from image import packages
 from image.archive import Archive
 from image.kernel import Modules, uncompressed
 
@@ -120,3 +123,35 @@ def test_a_file_that_is_no_kernel_is_refused(tmp_path: Path) -> None:
     (tmp_path / "vmlinuz").write_bytes(b"not a kernel" * 100)
     with pytest.raises(ValueError, match="no compressed kernel inside"):
         uncompressed(tmp_path / "vmlinuz")
+
+
+# As on Debian 13: another version of Python, and a virtual package.
+INSTALLED = """\
+python3\tinstalled\tpython3-profiler\t, python3.13 (>= 3.13.5~), libpython3-stdlib (= 3.13.5-1)
+python3.13\tinstalled\t\t, python3.13-minimal (= 3.13.5-2), media-types
+python3.13-minimal\tinstalled\t\tlibc6 (>= 2.41), libexpat1
+libpython3-stdlib\tinstalled\t\t, libc6
+python3-click\tinstalled\t\t, python3-missing | python3-lex-3.10 | python3-other, python3:any
+python3-ply\tinstalled\tpython3-lex-3.10, python3-yacc-3.10\t, python3:any
+python3-old\tconfig-files\t\t,
+libc6\tinstalled\t\t,
+"""
+
+
+def test_dependencies_are_looked_up_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        subprocess, "run", lambda command, **_: subprocess.CompletedProcess(command, 0, INSTALLED)
+    )
+    prefixes = ("python3", "libpython3")
+    assert packages.with_dependencies(["python3-click"], prefixes) == [
+        *["libpython3-stdlib", "python3", "python3-click", "python3-ply", "python3.13", "python3.13-minimal"]
+    ]
+    with pytest.raises(ValueError, match=r"^not installed: python3-old$"):
+        packages.with_dependencies(["python3", "python3-old"], prefixes)
+
+
+@pytest.mark.parametrize("folder", ["vm", "tools", "sim"])
+def test_no_version_of_python_is_assumed(folder: str) -> None:
+    for path in (PROJECT / folder).rglob("*"):
+        if path.is_file() and path.suffix != ".pyc":
+            assert not re.search(r"python3\.\d|cpython-3", path.read_text()), path

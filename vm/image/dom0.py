@@ -8,9 +8,11 @@ The image contains nothing that the project builds: dom0 mounts the project's tr
 
 import re
 import subprocess
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from . import packages
 from .archive import Archive
 from .kernel import Modules
 
@@ -29,14 +31,11 @@ XEN_PROGRAMS = _words("""
     lsevtchn xenctx xenpm xen-hvmctx
 """)
 
+# Their dependencies are looked up, because the names depend on the release of Debian and on Python's version.
 PYTHON_PACKAGES = _words("""
-    python3-minimal python3.11-minimal libpython3.11-minimal libpython3.11-stdlib
-    python3-cffi python3-cffi-backend python3-pycparser python3-ply
-    python3-click python3-colorama python3-rich python3-markdown-it python3-mdurl python3-pygments
-    python3-pytest python3-pluggy python3-iniconfig python3-packaging python3-attr
-    python3-hypothesis python3-sortedcontainers
-    python3-trio python3-outcome python3-sniffio python3-async-generator python3-idna python3-exceptiongroup
+    python3 python3-cffi python3-click python3-hypothesis python3-pytest python3-rich python3-trio
 """)
+PYTHON_NAMES = ("python3", "libpython3")  # how the names of these dependencies begin
 
 UNUSED = re.compile(r"/(lib2to3|pydoc_data|ensurepip|idlelib|turtledemo|config-3[^/]*)/|/usr/share/")
 
@@ -75,7 +74,8 @@ def root(unpacked: Path, scripts: Path) -> Archive:
     archive.text("/etc/hosts", "127.0.0.1 localhost dom0\n")
 
     _modules(archive, unpacked)
-    programs = [*_xen(archive, unpacked), *_installed(archive, ["bash", *PYTHON_PACKAGES])]
+    python = packages.with_dependencies(PYTHON_PACKAGES, PYTHON_NAMES)
+    programs = [*_xen(archive, unpacked), *_installed(archive, ["bash", *python])]
     _libraries(archive, [*programs, *OTHER_LIBRARIES], unpacked)
 
     archive.file("/init", scripts / "init", 0o755)
@@ -109,9 +109,9 @@ def _xen(archive: Archive, unpacked: Path) -> list[Path]:
     return programs
 
 
-def _installed(archive: Archive, packages: Iterable[str]) -> list[Path]:
+def _installed(archive: Archive, names: Iterable[str]) -> list[Path]:
     """Adds the files of packages installed on this machine; returns the binaries among them."""
-    listing = subprocess.run(["dpkg", "-L", *packages], text=True, capture_output=True)
+    listing = subprocess.run(["dpkg", "-L", *names], text=True, capture_output=True)
     if listing.returncode:
         raise ValueError(f"not installed: {listing.stderr.strip()}")
     binaries = []
@@ -124,7 +124,7 @@ def _installed(archive: Archive, packages: Iterable[str]) -> list[Path]:
         elif path.is_file():
             archive.file(name, path)
             if path.suffix == ".py":
-                compiled = path.parent / "__pycache__" / f"{path.stem}.cpython-311.pyc"
+                compiled = path.parent / "__pycache__" / f"{path.stem}.{sys.implementation.cache_tag}.pyc"
                 if compiled.exists():
                     archive.file(str(compiled), compiled)
             elif path.suffix != ".pyc":
