@@ -291,13 +291,11 @@ void libxl__aos_open(libxl_ctx *ctx)
     libxl__aos *aos = &ctx->aos;
     TAILQ_INIT(&aos->live);
     TAILQ_INIT(&aos->runnable);
-    aos->index = aos->first_index;
-    aos->index_size = aos->index_room = sizeof(aos->first_index) / sizeof(aos->first_index[0]);
-    aos->index_mask = aos->index_size - 1;
+    libxl__ao_index_open(ctx);
 }
 
 void libxl__aos_close(libxl_ctx *ctx)
 {
-    assert(TAILQ_EMPTY(&ctx->aos.live) && !ctx->aos.indexed);
+    assert(TAILQ_EMPTY(&ctx->aos.live) && !ctx->aos.index.count);
     libxl__ao_records_free(ctx);
 }

@@ -38,6 +38,7 @@
 #include "loop.h"
 #include "deliver.h"
 #include "gc.h"
+#include "index.h"
 #include "source.h"
 #include "phase.h"
 #include "timer.h"
@@ -124,8 +125,7 @@ struct libxl__ao {
             libxl__gc gc;
             TAILQ_ENTRY(libxl__ao) live_link;
             TAILQ_ENTRY(libxl__ao) run_link;
-            libxl__ao *index_next;                /* in the index: see ao_record.c */
-            libxl__ao *index_newer, *index_older; /* the ring of operations with this `how` */
+            libxl__index_link index_link;
         };
         struct {                      /* valid from then on */
             libxl_event event;        /* the completion event, if there is one */
@@ -150,11 +150,7 @@ enum {
 typedef struct libxl__aos {
     struct libxl__ao_list live;     /* in progress */
     struct libxl__ao_list runnable; /* to be run by libxl__aos_run */
-    libxl__ao **index;              /* a hash table of the operations that notify the application, by `how` */
-    uint32_t index_size, indexed;   /* buckets; operations in them */
-    uint32_t index_room;            /* buckets for which the array has room */
-    uint32_t index_mask;            /* a power of 2 minus 1, not below index_size - 1 */
-    libxl__ao *first_index[16];
+    libxl__index index;             /* of the operations that notify the application, by `how` */
     struct libxl__ao_records {
         struct libxl__ao_record *first;
         uint32_t count;
@@ -332,6 +328,8 @@ libxl__ao *libxl__ao_record_get(libxl_ctx *ctx, const libxl__ao_class *cls);
 void libxl__ao_record_put(libxl_ctx *ctx, libxl__ao *ao);
 /* Frees the free lists and the index. While the context is destroyed. */
 void libxl__ao_records_free(libxl_ctx *ctx);
+/* Called once, while the context is created. */
+void libxl__ao_index_open(libxl_ctx *ctx);
 /* Adds an operation that notifies the application, so that libxl__ao_index_find finds it. Cannot fail. */
 void libxl__ao_index_add(libxl__ao *ao);
 /* Does nothing if the operation is not in the index. */

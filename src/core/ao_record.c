@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the free records, in lists by size class, and the hash table that finds an operation by its `how`. The context's lock
- * guards them. Operations in the table belong to ao.c.
+ * Owns: the free records, in lists by size class, and the index that finds an operation by its `how`. The context's lock
+ * guards them. Operations in the index belong to ao.c.
  */
 #include "libxl_internal.h"
 
@@ -82,117 +82,35 @@ void libxl__ao_record_put(libxl_ctx *ctx, libxl__ao *ao)
 
 /* ---- the index */
 
-/*
- * A bucket is a list of the oldest operations of different `how`s. The operations with the same `how` are a ring, in order of
- * age. So adding, removing and finding cost the same, whatever the number of operations with this `how` is.
- *
- * The table grows by one bucket at a time (linear hashing), because moving all operations at once takes long: bucket N is
- * split from bucket N minus the largest power of 2 that is not above N.
- */
-
-static libxl__ao **bucket_of(libxl__aos *aos, const libxl_asyncop_how *how)
+/* A `how` is the key: its two members, which are 64 bits each. */
+static const uint64_t *key_of(const libxl__index_link *link)
 {
-    uint64_t key = how->u.for_event ^ (uintptr_t)how->callback;
-    key *= 0x9E3779B97F4A7C15ull; /* 2^64 / golden ratio: spreads neighbours */
-    uint32_t bucket = (uint32_t)(key >> 32) & aos->index_mask;
-    if (bucket >= aos->index_size)
-        bucket &= aos->index_mask >> 1;
-    return &aos->index[bucket];
+    return (const uint64_t *)(const void *)&LIBXL__CONTAINER(link, const libxl__ao, index_link)->how;
 }
 
-/* Returns the link of a bucket that points to the oldest operation with this `how`, or the bucket's last link, which is NULL. */
-static libxl__ao **oldest(libxl_ctx *ctx, const libxl_asyncop_how *how)
+void libxl__ao_index_open(libxl_ctx *ctx)
 {
-    libxl__ao **link = bucket_of(&ctx->aos, how);
-    for (; *link; link = &(*link)->index_next) {
-        ctx->loop.steps++;
-        if ((*link)->how.callback == how->callback && (*link)->how.u.for_event == how->u.for_event)
-            break;
-    }
-    return link;
-}
-
-/* Returns whether the array has room for one more bucket. */
-static bool make_index_room(libxl__aos *aos)
-{
-    if (aos->index_size < aos->index_room)
-        return true;
-    libxl__ao **before = aos->index == aos->first_index ? NULL : aos->index;
-    libxl__ao **larger = realloc(before, 2 * (size_t)aos->index_room * sizeof(*larger));
-    if (!larger)
-        return false;
-    if (!before)
-        memcpy(larger, aos->first_index, sizeof(aos->first_index));
-    aos->index = larger;
-    aos->index_room *= 2;
-    return true;
-}
-
-static void grow_index(libxl__aos *aos)
-{
-    if (!make_index_room(aos))
-        return; /* the table still works, with longer buckets */
-    if (aos->index_size > aos->index_mask)
-        aos->index_mask = 2 * aos->index_mask + 1;
-    libxl__ao **link = &aos->index[aos->index_size & aos->index_mask >> 1],
-              **split = &aos->index[aos->index_size];
-    *split = NULL;
-    aos->index_size++;
-    while (*link) {
-        libxl__ao *ao = *link;
-        if (bucket_of(aos, &ao->how) != split) {
-            link = &ao->index_next;
-            continue;
-        }
-        *link = ao->index_next;
-        ao->index_next = *split;
-        *split = ao;
-    }
+    _Static_assert(sizeof(libxl_asyncop_how) == 2 * sizeof(uint64_t), "a key has two words");
+    libxl__index_open(&ctx->aos.index, key_of, 2, &ctx->loop.steps);
 }
 
 void libxl__ao_index_add(libxl__ao *ao)
 {
-    libxl__aos *aos = &ao->ctx->aos;
-    if (aos->indexed >= aos->index_size)
-        grow_index(aos);
-    libxl__ao **link = oldest(ao->ctx, &ao->how), *first = *link;
-    if (first) {
-        ao->index_newer = first;
-        ao->index_older = first->index_older;
-        first->index_older->index_newer = ao;
-        first->index_older = ao;
-    } else {
-        ao->index_newer = ao->index_older = ao;
-        ao->index_next = NULL;
-        *link = ao;
-    }
+    libxl__index_add(&ao->ctx->aos.index, &ao->index_link);
     ao->indexed = true;
-    aos->indexed++;
 }
 
 void libxl__ao_index_remove(libxl__ao *ao)
 {
-    if (!ao->indexed)
-        return;
-    libxl__ao **link = oldest(ao->ctx, &ao->how);
-    if (*link == ao) {
-        libxl__ao *next = ao->index_next;
-        if (ao->index_newer != ao) {
-            *link = ao->index_newer;
-            ao->index_newer->index_next = next;
-        } else {
-            *link = next;
-        }
-    }
-    ao->index_older->index_newer = ao->index_newer;
-    ao->index_newer->index_older = ao->index_older;
+    if (ao->indexed)
+        libxl__index_remove(&ao->ctx->aos.index, &ao->index_link);
     ao->indexed = false;
-    ao->ctx->aos.indexed--;
 }
 
 libxl__ao *libxl__ao_index_find(libxl_ctx *ctx, const libxl_asyncop_how *how)
 {
-    return *oldest(ctx, how);
+    libxl__index_link *link = libxl__index_find(&ctx->aos.index, (const uint64_t *)(const void *)how);
+    return link ? LIBXL__CONTAINER(link, libxl__ao, index_link) : NULL;
 }
 
 void libxl__ao_records_free(libxl_ctx *ctx)
@@ -204,6 +122,5 @@ void libxl__ao_records_free(libxl_ctx *ctx)
             aos->records[size_class].first = record->next;
             free(record);
         }
-    if (aos->index != aos->first_index)
-        free(aos->index);
+    libxl__index_clear(&aos->index);
 }

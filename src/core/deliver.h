@@ -19,17 +19,27 @@
 
 #include <libxl.h>
 
+#include "index.h"
+
 struct libxl__ao;
 
 typedef struct libxl__delivery libxl__delivery;
 struct libxl__delivery {
-    /* Called with the context locked. Unlocks it while application code runs. Returns with it locked, and with
-     * ao->delivering false or ao destroyed. */
-    void (*deliver)(libxl_ctx *ctx, libxl__delivery *delivery);
-    struct libxl__ao *ao; /* the operation that it belongs to; NULL: none */
-    libxl_event *event;   /* NULL: it is a completion callback */
-    uint64_t number;      /* ascending in the order of occurrence */
-    TAILQ_ENTRY(libxl__delivery) link;
+    union {
+        struct { /* while it is queued */
+            /* Called with the context locked. Unlocks it while application code runs. Returns with it locked, and with
+             * ao->delivering false or ao destroyed. */
+            void (*deliver)(libxl_ctx *ctx, libxl__delivery *delivery);
+            struct libxl__ao *ao; /* the operation that it belongs to; NULL: none */
+            libxl_event *event;   /* NULL: it is a completion callback */
+            uint64_t number;      /* ascending in the order of occurrence */
+            TAILQ_ENTRY(libxl__delivery) link;
+        };
+        struct { /* while its event is in the queue of events and in their index (event.c) */
+            libxl__index_link index_link;
+            libxl_event *indexed_event;
+        };
+    };
 };
 
 TAILQ_HEAD(libxl__delivery_queue, libxl__delivery);

@@ -48,9 +48,22 @@ libxl__delivery *libxl__delivery_of_event(libxl_event *event)
     return is_completion(event) ? &operation_of(event)->delivery : &box_of(event)->delivery;
 }
 
+static const uint64_t *key_of(const libxl__index_link *link)
+{
+    return &LIBXL__CONTAINER(link, const libxl__delivery, index_link)->indexed_event->for_user;
+}
+
 void libxl__events_open(libxl_ctx *ctx)
 {
     TAILQ_INIT(&ctx->events.queue);
+    libxl__index_open(&ctx->events.index, key_of, 1, &ctx->loop.steps);
+}
+
+static void add_to_index(libxl__events *events, libxl_event *event)
+{
+    libxl__delivery *place = libxl__delivery_of_event(event); /* unused while the event is in this queue */
+    place->indexed_event = event;
+    libxl__index_add(&events->index, &place->index_link);
 }
 
 libxl_event *libxl__event_new(libxl_ctx *ctx, libxl_event_type type, uint32_t number, libxl_ev_user for_user)
@@ -109,7 +122,8 @@ void libxl__event_queue(libxl_ctx *ctx, libxl_event *event)
 {
     TAILQ_INSERT_TAIL(&ctx->events.queue, event, link);
     ctx->events.queued++;
-    libxl__event_index_add(&ctx->events.index, &ctx->events.queue, event);
+    if (ctx->events.indexed)
+        add_to_index(&ctx->events, event);
     wake_one(ctx, event);
 }
 
@@ -134,9 +148,12 @@ void libxl__event_missed(libxl_ctx *ctx, libxl_event_type type)
 static void take_out(libxl_ctx *ctx, libxl_event *event)
 {
     TAILQ_REMOVE(&ctx->events.queue, event, link);
-    libxl__event_index_remove(&ctx->events.index, event);
-    if (--ctx->events.queued == 0)
-        libxl__event_index_drop(&ctx->events.index);
+    if (ctx->events.indexed)
+        libxl__index_remove(&ctx->events.index, &libxl__delivery_of_event(event)->index_link);
+    if (--ctx->events.queued == 0 && ctx->events.indexed) {
+        ctx->events.indexed = false;
+        libxl__index_clear(&ctx->events.index);
+    }
 }
 
 void libxl__events_close(libxl_ctx *ctx)
@@ -215,10 +232,31 @@ int libxl_event_is_for(const libxl_event *event, void *user)
 /* Whether the index can find the events that `want` selects. Makes the index if the queue has become long. */
 static bool indexed(libxl__events *events, const libxl__waiter *want)
 {
+    libxl_event *event;
     if (want->predicate != libxl_event_is_for)
         return false;
-    return events->index.slots ||
-           (events->queued > WORTH_AN_INDEX && libxl__event_index_make(&events->index, &events->queue));
+    if (events->indexed || events->queued <= WORTH_AN_INDEX)
+        return events->indexed;
+    events->indexed = true;
+    TAILQ_FOREACH (event, &events->queue, link)
+        add_to_index(events, event);
+    return true;
+}
+
+/* Returns the oldest event in the index with this for_user whose type is in the mask, or NULL. */
+static libxl_event *find_in_index(libxl__events *events, const libxl__waiter *want)
+{
+    libxl__index_link *first = libxl__index_find(&events->index, want->predicate_user), *link = first;
+    if (!first)
+        return NULL;
+    do {
+        libxl_event *event = LIBXL__CONTAINER(link, libxl__delivery, index_link)->indexed_event;
+        ++*events->index.steps;
+        if (libxl__event_wanted(event, want->typemask, NULL, NULL))
+            return event;
+        link = link->newer;
+    } while (link != first);
+    return NULL;
 }
 
 static libxl_event *find(libxl_ctx *ctx, const libxl__waiter *want)
@@ -226,8 +264,7 @@ static libxl_event *find(libxl_ctx *ctx, const libxl__waiter *want)
     libxl__events *events = &ctx->events;
     libxl_event *event;
     if (indexed(events, want))
-        event = libxl__event_index_find(&events->index, *(const libxl_ev_user *)want->predicate_user,
-                                        want->typemask);
+        event = find_in_index(events, want);
     else
         TAILQ_FOREACH (event, &events->queue, link)
             if (libxl__event_wanted(event, want->typemask, want->predicate, want->predicate_user))

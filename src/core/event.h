@@ -14,7 +14,7 @@
 #include <libxl.h>
 
 #include "deliver.h"
-#include "event_index.h"
+#include "index.h"
 
 TAILQ_HEAD(libxl__event_list, libxl_event);
 
@@ -22,9 +22,10 @@ typedef struct libxl__events {
     struct libxl__event_list queue; /* the events for libxl_event_take, _check and _wait, oldest first */
     uint32_t queued;                /* the number of events in the queue */
     uint32_t unchecked; /* calls that returned queued events since the descriptors were last checked */
-    libxl__event_index
-        index; /* of the queue; made when libxl_event_is_for is used, dropped when the queue is empty */
-    uint64_t woken_at; /* ns, monotonic: the last call of libxl_ctx_wake; 0: none */
+    bool
+        indexed; /* all queued events are in the index: libxl_event_is_for has been used since the queue was empty */
+    libxl__index index; /* by for_user */
+    uint64_t woken_at;  /* ns, monotonic: the last call of libxl_ctx_wake; 0: none */
 } libxl__events;
 
 /* Called once, while the context is created. */

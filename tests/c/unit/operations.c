@@ -196,12 +196,12 @@ static void the_index_grows_and_finds_every_operation(scene *s)
     enum { MANY = 5000 };
     libxl_ctx *ctx = core_open();
     struct play *plays = calloc(MANY, sizeof(*plays));
-    uint32_t size = ctx->aos.index_size;
+    uint32_t size = ctx->aos.index.size;
     for (int i = 0; i < MANY; i++) {
         plays[i].steps = 1;
         assert_int_equal(start(ctx, &plays[i], (uint64_t)i * 64), ERROR_ASYNC_INPROGRESS);
     }
-    assert_true(ctx->aos.index_size > size);
+    assert_true(ctx->aos.index.size > size);
     libxl__ctx_lock(ctx);
     for (int i = 0; i < MANY; i++) {
         const libxl_asyncop_how how = {.u.for_event = (uint64_t)i * 64};
@@ -214,7 +214,7 @@ static void the_index_grows_and_finds_every_operation(scene *s)
         assert_int_equal(core_result(ctx, NULL), ERROR_ABORTED);
         assert_int_equal(libxl_ao_abort(ctx, &how), ERROR_NOTFOUND);
     }
-    assert_int_equal(ctx->aos.indexed, 0);
+    assert_int_equal(ctx->aos.index.count, 0);
     free(plays);
     core_close(ctx);
     (void)s;

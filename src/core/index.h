@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * An index: finds the oldest of the entries with a key. Adding, removing and finding cost the same, whatever the number of
+ * entries and of those with the same key is. Nothing can fail: without memory the index works, but more slowly.
+ *
+ * Call every function with the context locked. Any thread may call it. A link belongs to its user, who removes it before it
+ * becomes invalid.
+ */
+#ifndef LIBXL__INDEX_H
+#define LIBXL__INDEX_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct libxl__index_link libxl__index_link;
+struct libxl__index_link {
+    libxl__index_link *next;          /* the oldest entry with another key */
+    libxl__index_link *newer, *older; /* the ring of entries with the same key */
+};
+
+typedef struct libxl__index {
+    const uint64_t *(*key_of)(const libxl__index_link *link); /* the key of an entry */
+    uint32_t words;                                           /* of a key */
+    uint32_t count;                                           /* entries */
+    uint32_t size, room; /* buckets; those for which the array has room */
+    uint32_t mask;       /* a power of 2 minus 1, not below size - 1 */
+    libxl__index_link **buckets, *first_buckets[16];
+    uint64_t *steps; /* counts the entries that a search has visited */
+} libxl__index;
+
+/* Prepares an empty index. */
+void libxl__index_open(libxl__index *index, const uint64_t *(*key_of)(const libxl__index_link *link),
+                       uint32_t words, uint64_t *steps);
+/* Forgets all entries and frees the memory. The index is empty then. */
+void libxl__index_clear(libxl__index *index);
+void libxl__index_add(libxl__index *index, libxl__index_link *link);
+/* Removes an entry, which must be in the index. */
+void libxl__index_remove(libxl__index *index, libxl__index_link *link);
+/* Returns the oldest entry with this key, or NULL. */
+libxl__index_link *libxl__index_find(libxl__index *index, const uint64_t *key);
+
+#endif
