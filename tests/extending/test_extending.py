@@ -111,6 +111,56 @@ def test_outside_the_tree(tree: Path, tmp_path: Path) -> None:
     assert {"timed_domain_pause_during", "timed_domain_wait_paused"} <= names
     assert {name for name in names if not name.startswith("timed_")} == set()
     types(folder, prefix)
+    environment = {**os.environ, "CFLAGS": "-O0", **installed}
+    rebuilds(folder, prefix, environment)
+    installs(folder, tmp_path / "elsewhere", environment)
+    del environment["PKG_CONFIG_PATH"]
+    done = make(folder, environment)
+    assert done.returncode == 2
+    assert "pkg-config does not find aioxen" in done.stderr
+
+
+def make(folder: Path, environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["make", *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def rebuilds(folder: Path, prefix: Path, environment: dict[str, str]) -> None:
+    """After a change of a header or an IDL file, and only then."""
+    with (folder / "wait_paused.c").open("a") as source:
+        source.write('#include "own.h"\n')
+    (folder / "own.h").write_text("/* nothing */\n")
+    share = prefix / "share/aioxen"
+    for changed in folder / "own.h", prefix / "include/aioxen/internal/xen.h", share / "idl/types.idl":
+        done = make(folder, environment)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert make(folder, environment, "-q").returncode == 0
+        changed.touch()
+        assert make(folder, environment, "-q").returncode == 1, changed
+
+
+def installs(folder: Path, root: Path, environment: dict[str, str]) -> None:
+    """A program is built against the installed extension, Python imports it, and uninstalling leaves nothing."""
+    python = root / "python"
+    given = [f"PREFIX={root}", f"PYTHONDIR={python}"]
+    done = make(folder, environment, "install", *given)
+    assert done.returncode == 0, done.stdout + done.stderr
+    installed = {
+        **environment,
+        "PKG_CONFIG_PATH": f"{root}/lib/pkgconfig:{environment['PKG_CONFIG_PATH']}",
+        "LD_LIBRARY_PATH": f"{root}/lib:{environment['LD_LIBRARY_PATH']}",
+        "PYTHONPATH": f"{python}:{environment['PYTHONPATH']}",
+    }
+    script = f"""cc -o {root}/use client/use.c $(pkg-config --cflags --libs timed)
+    /usr/bin/python3 -c 'import timed; assert timed.__file__.startswith("{python}"); timed.Span(20)'"""
+    done = subprocess.run(
+        ["bash", "-eu", "-c", script], cwd=folder, env=installed, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert make(folder, environment, "uninstall", *given).returncode == 0
+    left = {p.relative_to(root) for p in root.rglob("*") if p.is_file() and "__pycache__" not in p.parts}
+    assert left == {Path("use")}
 
 
 def test_every_kind_of_input_and_result(tree: Path) -> None:
