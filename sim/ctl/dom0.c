@@ -58,7 +58,7 @@ static char state_of(pid_t pid)
 
 /* The daemon must not be stopped while it holds the lock. If it waits for the lock, the signal takes effect at the
  * end of the wait. */
-static void stop(const char *daemon)
+static void suspend(const char *daemon)
 {
     pid_t pid = pid_of(daemon);
     char state;
@@ -80,7 +80,7 @@ static void cont(const char *daemon)
 void xenstored_stop(int argc, char **argv)
 {
     (void)argc, (void)argv;
-    stop("xenstored");
+    suspend("xenstored");
 }
 
 void xenstored_cont(int argc, char **argv)
@@ -185,7 +185,7 @@ void xenstored_start(int argc, char **argv)
 void xenconsoled_stop(int argc, char **argv)
 {
     (void)argc, (void)argv;
-    stop("xenconsoled");
+    suspend("xenconsoled");
 }
 
 void xenconsoled_cont(int argc, char **argv)

@@ -261,7 +261,7 @@ bool domain_hold(struct domain *d, uint32_t maps)
     return true;
 }
 
-void domain_let_go(uint32_t domid, uint64_t serial, uint32_t maps)
+void domain_unmapped(uint32_t domid, uint64_t serial, uint32_t maps)
 {
     struct domain *d = domain_get(domid);
     for (int i = 0; d && d->serial == serial && i < MAX_HOLDERS; i++)

@@ -47,10 +47,10 @@ EXPORT xengnttab_handle *xengnttab_open(xentoollog_logger *logger, unsigned int 
     return h;
 }
 
-static void let_go(struct map *m)
+static void release_map(struct map *m)
 {
     machine_lock();
-    domain_let_go(m->domid, m->serial, 1);
+    domain_unmapped(m->domid, m->serial, 1);
     machine_unlock();
     LIST_REMOVE(m, entry);
     free(m);
@@ -61,7 +61,7 @@ EXPORT int xengnttab_close(xengnttab_handle *h)
     if (!h)
         return 0;
     for (struct map *m; (m = LIST_FIRST(&h->maps));)
-        let_go(m);
+        release_map(m);
     pthread_mutex_destroy(&h->lock);
     free(h);
     return 0;
@@ -125,7 +125,7 @@ EXPORT void *xengnttab_map_domain_grant_refs(xengnttab_handle *h, uint32_t count
         LIST_INSERT_HEAD(&h->maps, m, entry);
         if (!(m->addr = frames_map(NULL, prot, 0, count, frames))) {
             error = errno;
-            let_go(m);
+            release_map(m);
             m = NULL;
         }
         pthread_mutex_unlock(&h->lock);
@@ -171,7 +171,7 @@ EXPORT int xengnttab_unmap(xengnttab_handle *h, void *addr, uint32_t count)
             break;
     int result = munmap(addr, (size_t)count << XC_PAGE_SHIFT);
     if (m)
-        let_go(m);
+        release_map(m);
     pthread_mutex_unlock(&h->lock);
     return result;
 }

@@ -184,7 +184,7 @@ void domain_changed(struct domain *d);           /* notifies the player */
 void domain_run(struct domain *d, bool running); /* starts or stops counting its CPU time */
 void domain_info(const struct domain *d, struct xen_domctl_getdomaininfo *info);
 bool domain_hold(struct domain *d, uint32_t maps);
-void domain_let_go(uint32_t domid, uint64_t serial, uint32_t maps);
+void domain_unmapped(uint32_t domid, uint64_t serial, uint32_t maps);
 static inline bool domain_is_hvm(const struct domain *d)
 {
     return d->flags & XEN_DOMCTL_CDF_hvm;

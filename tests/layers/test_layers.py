@@ -83,10 +83,10 @@ def test_no_header_of_a_layer_above_is_included() -> None:
 
 
 def symbols(*paths: Path) -> Iterator[tuple[Path, str, str]]:
-    """Each internal symbol of these objects, with nm's letter for it."""
+    """Each symbol of the library in these objects, with nm's letter for it."""
     listed = subprocess.run(["nm", "-A", *paths], check=True, capture_output=True, text=True).stdout
     for line in listed.splitlines():
-        match = re.match(r"(\S+?):[0-9a-f ]*\s([A-Za-z]) (libxl__\w+)$", line)
+        match = re.match(r"(\S+?):[0-9a-f ]*\s([A-Za-z]) (libxl_\w+)$", line)
         if match:
             yield Path(match[1]), match[2], match[3]
 

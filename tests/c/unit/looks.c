@@ -67,9 +67,9 @@ static void the_release_watch_fires_early(scene *s)
     libxl_domid domid = guest_new(s->ctx, "b", true);
     op *o = START(s, libxl_domain_wait_gone, s->ctx, domid, how);
     libxl__ctx_lock(s->ctx);
-    const libxl__watch *urgent = s->ctx->xen->watches.early_fire;
-    assert_non_null(urgent);
-    assert_string_equal(urgent->path, "@releaseDomain");
+    const libxl__watch *early = s->ctx->xen->watches.early_fire;
+    assert_non_null(early);
+    assert_string_equal(early->path, "@releaseDomain");
     libxl__ctx_unlock(s->ctx);
     guest_destroy(s->ctx, domid);
     assert_int_equal(op_result(o), 0);

@@ -188,10 +188,10 @@ static void one_descriptor_may_be_watched_several_times(scene *s)
 {
     libxl_ctx *ctx = open_locked();
     int ends[2], before = fixture_entries("/proc/self/fd");
-    struct watched in = {.calls = 0}, out = in, urgent = in;
+    struct watched in = {.calls = 0}, out = in, out_of_band = in;
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
     assert_int_equal(libxl__fd_register(ctx, &in.fd, ends[0], EPOLLIN, note), 0);
-    assert_int_equal(libxl__fd_register(ctx, &urgent.fd, ends[0], EPOLLPRI, note), 0);
+    assert_int_equal(libxl__fd_register(ctx, &out_of_band.fd, ends[0], EPOLLPRI, note), 0);
     assert_int_equal(libxl__loop_dispatch(ctx), 0);
     assert_int_equal(calls, 0);
     assert_int_equal(libxl__fd_register(ctx, &out.fd, ends[0], EPOLLOUT, note), 0);
@@ -201,17 +201,17 @@ static void one_descriptor_may_be_watched_several_times(scene *s)
     libxl__fd_deregister(ctx, &out.fd); /* the others stay */
     assert_int_equal(libxl__loop_dispatch(ctx), 0);
     assert_int_equal(in.revents, EPOLLIN);
-    assert_int_equal(urgent.calls, 0);
-    libxl__fd_modify(ctx, &urgent.fd, EPOLLOUT);
+    assert_int_equal(out_of_band.calls, 0);
+    libxl__fd_modify(ctx, &out_of_band.fd, EPOLLOUT);
     assert_int_equal(libxl__loop_dispatch(ctx), 0);
-    assert_int_equal(urgent.revents, EPOLLOUT);
-    libxl__fd_modify(ctx, &urgent.fd, 0);
+    assert_int_equal(out_of_band.revents, EPOLLOUT);
+    libxl__fd_modify(ctx, &out_of_band.fd, 0);
     libxl__fd_deregister(ctx,
                          &in.fd); /* the first registration, which epoll knows; the others use a duplicate */
     close(ends[1]);
     assert_int_equal(libxl__loop_dispatch(ctx), 0);
-    assert_true(urgent.revents & EPOLLHUP);
-    stop_watching(ctx, &urgent);
+    assert_true(out_of_band.revents & EPOLLHUP);
+    stop_watching(ctx, &out_of_band);
     assert_int_equal(fixture_entries("/proc/self/fd"), before);
     close_locked(ctx);
     (void)s;

@@ -193,6 +193,86 @@ static void a_due_report_is_dropped_when_reports_are_ended(scene *s)
     (void)s;
 }
 
+/* ---- how much of a phase is done */
+
+enum { PARTS = 3 };
+
+static int count_start(libxl__ao *ao, void *state)
+{
+    libxl__alarm *alarm = state;
+    libxl__ao_count(ao, 0, PARTS, "parts");
+    return libxl__alarm_set(ao, alarm, LIBXL__MILLISECONDS(1)) ? ERROR_NOMEM : LIBXL__AO_WAIT;
+}
+
+static int count_poll(libxl__ao *ao, void *state)
+{
+    libxl__alarm *alarm = state;
+    if (!alarm->rang)
+        return LIBXL__AO_WAIT;
+    for (uint64_t done = 1; done <= PARTS; done++)
+        libxl__ao_count(ao, done, PARTS, "parts");
+    return 0;
+}
+
+static int wait_start(libxl__ao *ao, void *state)
+{
+    (void)ao, (void)state;
+    return LIBXL__AO_WAIT;
+}
+
+static int wait_poll(libxl__ao *ao, void *state)
+{
+    (void)ao, (void)state;
+    return LIBXL__AO_WAIT;
+}
+
+static const libxl__phase counting_list[] = {{.name = "count", .start = count_start, .poll = count_poll},
+                                             {.name = "wait", .start = wait_start, .poll = wait_poll}};
+static const libxl__phases counting_phases = {counting_list, 2, sizeof(libxl__alarm)};
+static const libxl__ao_class counting_class = {
+    .name = "counting", .phases = &counting_phases, .args_size = sizeof(void *), .slow = true};
+
+/* Checks the next report and what libxl_ao_list says. */
+static void expect_report(libxl_ctx *ctx, const char *phase, uint64_t done, uint64_t total, const char *unit)
+{
+    libxl_event *event;
+    assert_int_equal(libxl_event_wait(ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL), 0);
+    assert_int_equal(event->type, LIBXL_EVENT_TYPE_OPERATION_PROGRESS);
+    assert_string_equal(event->u.operation_progress.operation, "counting");
+    assert_string_equal(event->u.operation_progress.phase, phase);
+    assert_int_equal(event->u.operation_progress.done, done);
+    assert_int_equal(event->u.operation_progress.total, total);
+    assert_string_equal(event->u.operation_progress.unit, unit);
+    libxl_event_free(ctx, event);
+}
+
+static void expect_listed(libxl_ctx *ctx, uint64_t done, uint64_t total, const char *unit)
+{
+    int count;
+    libxl_operation_info *list = libxl_ao_list(ctx, &count);
+    assert_int_equal(count, 1);
+    assert_int_equal(list[0].done, done);
+    assert_int_equal(list[0].total, total);
+    assert_string_equal(list[0].unit, unit);
+    libxl_operation_info_list_free(list, count);
+}
+
+static void what_a_phase_counts_is_reported_and_listed(scene *s)
+{
+    libxl_ctx *ctx = core_open();
+    const libxl_asyncop_how how = {.u.for_event = 1};
+    const libxl_asyncprogress_how progress = {.for_event = 2};
+    assert_int_equal(core_start(ctx, &counting_class, 1, NULL), ERROR_ASYNC_INPROGRESS);
+    expect_listed(ctx, 0, PARTS, "parts"); /* also without a request for reports */
+    assert_int_equal(libxl_ao_set_progress(ctx, &how, &progress), 0);
+    for (uint64_t done = 0; done <= PARTS; done++)
+        expect_report(ctx, "count", done, PARTS, "parts");
+    expect_report(ctx, "wait", 0, 0, ""); /* a new phase has counted nothing */
+    expect_listed(ctx, 0, 0, "");
+    core_close(ctx);
+    (void)s;
+}
+
 static const body bodies[] = {
     BODY(reports_reach_the_callback_before_the_completion),
     BODY(report_events_precede_the_completion),
@@ -200,6 +280,7 @@ static const body bodies[] = {
     BODY(a_refused_operation_delivers_no_report),
     BODY(a_due_report_follows_a_request_for_events, RUNS_ONCE),
     BODY(a_due_report_is_dropped_when_reports_are_ended, RUNS_ONCE),
+    BODY(what_a_phase_counts_is_reported_and_listed, RUNS_ONCE),
 };
 
 HARNESS_MAIN(bodies)

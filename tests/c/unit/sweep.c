@@ -9,6 +9,7 @@
 #include "core.h"
 
 #include "allocation.h"
+#include "leftovers.h"
 
 #include "_libxl_operations_internal.h"
 #include "xen.h"
@@ -63,6 +64,7 @@ struct results {
 
 struct run {
     libxl_ctx *ctx;
+    unsigned flags;             /* of the context: which transport */
     const libxl__ao_class *cls; /* of the operation in which the fault occurs */
     unsigned phase;
     enum fault fault;
@@ -102,19 +104,22 @@ static void fill_find(struct run *r, void *p)
     args->out.domid = &r->results.domid;
 }
 
+/* An event generator runs it otherwise. No medium is ejected, so it does not look for its generator. */
+static void fill_disk_eject(struct run *r, void *p)
+{
+    libxl__disk_eject_args *args = p;
+    args->in.domid = r->guest;
+    args->in.vdev = strdup("xvda");
+}
+
 static const struct scenario scenarios[] = {
     {LIBXL__OP_DOMAIN_CREATE_NEW, LIBXL__OP_DOMAIN_CREATE_NEW, fill_create},
     {LIBXL__OP_DOMAIN_WAIT_SHUTDOWN, LIBXL__OP_DOMAIN_WAIT_SHUTDOWN, fill_wait_shutdown},
     {LIBXL__OP_DOMAIN_GET_NAME, LIBXL__OP_DOMAIN_GET_NAME, fill_get_name},
     {LIBXL__OP_DOMAIN_FIND, LIBXL__OP_DOMAIN_FIND, fill_find},
     {LIBXL__OP_DOMAIN_TEARDOWN, LIBXL__OP_DOMAIN_DESTROY, NULL},
+    {LIBXL__OP_DISK_EJECT, LIBXL__OP_DISK_EJECT, fill_disk_eject},
 };
-
-/* An event generator runs it, not an application; it has one phase and nothing to undo. tests/c/disk_eject.c tests it. */
-static bool is_exempt(unsigned operation)
-{
-    return operation == LIBXL__OP_DISK_EJECT;
-}
 
 static struct scenario scenario_of(unsigned operation)
 {
@@ -273,7 +278,7 @@ static void check_result(const struct run *r)
 
 static libxl_ctx *open_hooked(struct run *r)
 {
-    assert_int_equal(libxl_ctx_alloc(&r->ctx, LIBXL_VERSION, 0, NULL), 0);
+    assert_int_equal(libxl_ctx_alloc(&r->ctx, LIBXL_VERSION, r->flags, NULL), 0);
     libxl__ctx_set_phase_hook(r->ctx, on_moment, r);
     return r->ctx;
 }
@@ -298,18 +303,6 @@ static void run_operation(struct run *r, const struct scenario *scenario)
     assert_int_equal(r->completions, 1);
 }
 
-/* Waits until xenstored has handled the requests that a killed process has sent. */
-static void wait_for_xenstored(void)
-{
-    struct fixture before, now;
-    fixture_begin(&before);
-    for (int equal = 0; equal < 5; before = now) {
-        sleep_ms(10);
-        fixture_begin(&now);
-        equal = now.nodes == before.nodes && now.domains == before.domains ? equal + 1 : 0;
-    }
-}
-
 /* What a killed process leaves is its half-made domain, which is destroyed here. */
 static void run_and_kill(struct run *r, const struct scenario *scenario)
 {
@@ -322,7 +315,7 @@ static void run_and_kill(struct run *r, const struct scenario *scenario)
     }
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-    wait_for_xenstored();
+    leftovers_settle();
     r->reached = 1;
 }
 
@@ -336,42 +329,11 @@ static void check_guest(const struct run *r)
     free(request);
 }
 
-static int count_domains(void)
-{
-    struct fixture now;
-    fixture_begin(&now);
-    return now.domains;
-}
-
-static bool is_listed(const struct fixture *before, libxl_domid domid)
-{
-    for (int i = 0; i < before->domains; i++)
-        if (before->domids[i] == domid)
-            return true;
-    return false;
-}
-
-/*
- * Removes the trees that xenconsoled has written into after their domains were gone. Nothing else waits for it when an undo
- * fails or the process is killed.
- */
-static void remove_trees(const struct fixture *before)
-{
-    struct fixture now;
-    char path[64];
-    wait_for_xenstored();
-    fixture_begin(&now);
-    for (int i = 0; i < now.domains; i++) {
-        snprintf(path, sizeof(path), "/local/domain/%u", now.domids[i]);
-        if (!is_listed(before, now.domids[i]))
-            fixture_write(path, NULL);
-    }
-}
-
-static void run_point(unsigned operation, unsigned phase, enum fault fault)
+static void run_point(unsigned flags, unsigned operation, unsigned phase, enum fault fault)
 {
     const struct scenario scenario = scenario_of(operation);
-    struct run r = {.cls = &libxl__operations[operation],
+    struct run r = {.flags = flags,
+                    .cls = &libxl__operations[operation],
                     .phase = phase,
                     .fault = fault,
                     .results.domid = LIBXL_DOMID_INVALID};
@@ -382,7 +344,7 @@ static void run_point(unsigned operation, unsigned phase, enum fault fault)
     if (scenario.fill != fill_create)
         r.guest = guest_new(ctx, "b", true);
     assert_int_equal(libxl_ctx_free(ctx), 0);
-    const int domains = count_domains();
+    const int domains = leftovers_domains();
     if (fault == KILL)
         run_and_kill(&r, &scenario);
     else
@@ -395,36 +357,48 @@ static void run_point(unsigned operation, unsigned phase, enum fault fault)
     }
     /* A failing creation leaves no domain, unless the undo that destroys it fails. */
     if (scenario.fill == fill_create && fault != KILL && fault != FAIL_TO_UNDO)
-        assert_int_equal(count_domains(), domains + !r.rc);
+        assert_int_equal(leftovers_domains(), domains + !r.rc);
     free(r.results.name);
     fixture_clean(&before);
     if (fault == KILL || fault == FAIL_TO_UNDO)
-        remove_trees(&before);
+        leftovers_remove(&before);
     fixture_check(&before);
 }
 
-static void every_phase_survives_every_fault(scene *s)
+static void sweep_all(unsigned flags, const char *transport)
 {
     unsigned operations = 0, phases = 0, points = 0;
-    (void)s;
     for (unsigned o = 0; o < LIBXL__OP_COUNT; o++) {
         const libxl__ao_class *cls = &libxl__operations[o];
-        if (!cls->phases || is_exempt(o))
+        if (!cls->phases)
             continue;
         operations++;
         for (unsigned p = 0; p < cls->phases->count; p++, phases++)
             for (enum fault f = 0; f < FAULTS; f++)
                 if (is_point(cls, p, f)) {
-                    run_point(o, p, f);
+                    run_point(flags, o, p, f);
                     points++;
                 }
     }
-    printf("sweep: %u operations, %u phases, %u points\n", operations, phases, points);
+    printf("sweep, %s: %u operations, %u phases, %u points\n", transport, operations, phases, points);
     assert_true(points > phases);
+}
+
+static void every_phase_survives_every_fault(scene *s)
+{
+    (void)s;
+    sweep_all(0, "the wire");
+}
+
+static void every_phase_survives_every_fault_with_libxenstore(scene *s)
+{
+    (void)s;
+    sweep_all(LIBXL_CTX_LIBXENSTORE, "libxenstore");
 }
 
 static const body bodies[] = {
     BODY(every_phase_survives_every_fault, NO_CONTEXT),
+    BODY(every_phase_survives_every_fault_with_libxenstore, NO_CONTEXT),
 };
 
 HARNESS_MAIN(bodies)

@@ -223,41 +223,40 @@ static void a_late_event_does_not_fire_the_slot_s_new_watch(scene *s)
 struct split_event {
     xenstored x;
     libxl_ctx *ctx;
-    libxl__watch *urgent, *other;
-    int urgent_calls, other_calls;
+    libxl__watch *early, *other;
+    int early_calls, other_calls;
 };
 
 /* Sets two watches whose events have the same length. Returns with the lock held. */
 static void open_halves(struct split_event *h)
 {
-    h->urgent_calls = h->other_calls = 0;
+    h->early_calls = h->other_calls = 0;
     h->ctx = xenstored_open(&h->x);
     libxl__ctx_lock(h->ctx);
-    assert_int_equal(libxl__watch_add(h->ctx, "@special", count_call, &h->urgent_calls, false, &h->urgent),
-                     0);
-    libxl__watch_fire_early(h->ctx, h->urgent);
+    assert_int_equal(libxl__watch_add(h->ctx, "@special", count_call, &h->early_calls, false, &h->early), 0);
+    libxl__watch_fire_early(h->ctx, h->early);
     assert_int_equal(libxl__watch_add(h->ctx, "/another", count_call, &h->other_calls, false, &h->other), 0);
     core_run(h->ctx, &h->other_calls);
-    assert_int_equal(h->urgent_calls, 1); /* at its registration */
+    assert_int_equal(h->early_calls, 1); /* at its registration */
 }
 
 static void close_halves(struct split_event *h)
 {
-    libxl__watch_remove(h->ctx, h->urgent);
+    libxl__watch_remove(h->ctx, h->early);
     libxl__watch_remove(h->ctx, h->other);
     libxl__ctx_unlock(h->ctx);
     xenstored_close(&h->x, h->ctx);
 }
 
 /* Processes what xenstored has sent, and checks the numbers of calls. */
-static void expect_calls(struct split_event *h, int urgent, int other)
+static void expect_calls(struct split_event *h, int early, int other)
 {
     core_run_for(h->ctx, 20);
-    assert_int_equal(h->urgent_calls, urgent);
+    assert_int_equal(h->early_calls, early);
     assert_int_equal(h->other_calls, other);
 }
 
-static void an_urgent_watch_fires_at_the_head(scene *s)
+static void an_early_watch_fires_at_the_head(scene *s)
 {
     struct split_event h;
     open_halves(&h);
@@ -291,14 +290,14 @@ static void another_watch_s_head_may_fire_it_but_not_its_body(scene *s)
     (void)s;
 }
 
-static void an_urgent_watch_may_be_removed_between_head_and_body(scene *s)
+static void an_early_watch_may_be_removed_between_head_and_body(scene *s)
 {
     struct split_event h;
     open_halves(&h);
     xenstored_event_head(&h.x, "@special", h.x.tokens[0]);
     expect_calls(&h, 2, 1);
-    libxl__watch_remove(h.ctx, h.urgent);
-    h.urgent = NULL;
+    libxl__watch_remove(h.ctx, h.early);
+    h.early = NULL;
     xenstored_event_body(&h.x, "@special", h.x.tokens[0]);
     xenstored_event_head(&h.x, "@special", h.x.tokens[0]);
     expect_calls(&h, 2, 1);
@@ -353,9 +352,9 @@ static const body bodies[] = {
     BODY(many_transactions_take_turns, NO_CONTEXT),
     BODY(endless_conflicts_do_not_delay_other_transactions, NO_CONTEXT),
     BODY(transactions_end_when_the_connection_is_lost, NO_CONTEXT),
-    BODY(an_urgent_watch_fires_at_the_head, NO_CONTEXT),
+    BODY(an_early_watch_fires_at_the_head, NO_CONTEXT),
     BODY(another_watch_s_head_may_fire_it_but_not_its_body, NO_CONTEXT),
-    BODY(an_urgent_watch_may_be_removed_between_head_and_body, NO_CONTEXT),
+    BODY(an_early_watch_may_be_removed_between_head_and_body, NO_CONTEXT),
     BODY(following_needs_no_connection, NO_CONTEXT),
     BODY(a_socket_path_that_is_too_long_is_shortened_in_the_message, NO_CONTEXT),
     BODY(a_late_event_does_not_fire_the_slot_s_new_watch, NO_CONTEXT),
