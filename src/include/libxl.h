@@ -214,7 +214,8 @@ int libxl_ao_abort(libxl_ctx *ctx, const libxl_asyncop_how *how);
 
 /*
  * Limits the time of a running operation, found by `how` as libxl_ao_abort does, to `milliseconds` from now. When they have
- * passed the operation is stopped as by an abort, and its result is ERROR_TIMEDOUT. Replaces an earlier limit; 0 removes it.
+ * passed the operation is stopped as by an abort, and its result is ERROR_TIMEDOUT. It completes at most a second later; what
+ * is not undone by then is undone in the background, and libxl_ao_list shows it. Replaces an earlier limit; 0 removes it.
  * `how` NULL limits synchronous calls: those that other threads are in, from now, and later ones, from their start. Any
  * thread. Returns 0; ERROR_NOTFOUND: there is no such operation, or it has completed; ERROR_NOMEM.
  */

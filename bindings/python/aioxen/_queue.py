@@ -12,12 +12,15 @@ from aioxen.types import DomainEventsLost, Event
 
 
 class EventsLost(Fields):
-    """Events were lost at this point: the reader was too slow, or the hypervisor refused to list its domains."""
+    """Events were lost at this point.
+
+    The reader was too slow, xenstored had ended, or the hypervisor refused to list its domains.
+    """
 
     __slots__ = __match_args__ = ("count",)
 
     count: int
-    """The number of events dropped because the reader was too slow; 0: others may have been lost, no one knows how many."""
+    """The number of events dropped because the reader was too slow; 0: it is not known."""
 
     def __init__(self, count: int) -> None:
         self.count = count

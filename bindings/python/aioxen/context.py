@@ -33,6 +33,10 @@ class Context(ContextCore, BaseContext):
     that runs when it is first used, and may be used in that loop's thread only. In another loop, creating a
     domain and awaiting an operation that is not done raise RuntimeError; the operation itself continues.
 
+    Creating it does not wait for xenstored. If there is a xenstored that does not answer, operations that
+    need it raise NoXenstoreError after at most a second. When xenstored has ended and runs again, the context
+    connects again; each Events then delivers EventsLost(0).
+
     Raises: NoHypervisorError, NoXenstoreError, PermissionError, FailedError, when it is created.
     """
 
@@ -109,9 +113,9 @@ class Context(ContextCore, BaseContext):
         The subscription begins with this call, not with the first iteration, so subscribe before you act. The
         events that a domain has had already are delivered first; a subscription to all domains delivers those
         of the domains that exist. At most `capacity` events wait to be read. Further events are dropped, and
-        an EventsLost takes their place; one also comes when the hypervisor has refused several times to list its
-        domains. The iteration ends after the domain's DomainGone, after aclose(), and
-        when the context closes.
+        an EventsLost takes their place. One also comes when xenstored answers again after it had ended, and
+        when the hypervisor has refused several times to list its domains. The iteration ends after the
+        domain's DomainGone, after aclose(), and when the context closes.
 
         domid: The domain; None: all domains.
 
