@@ -28,7 +28,7 @@ SOURCES = [source for folder in FOLDERS for source in sorted((HERE / folder).glo
 PROGRAMS = [str(source.relative_to(HERE).with_suffix("")) for source in SOURCES if source.stem != "stress"]
 # Programs that replace malloc do not run under tools that do so too. Valgrind 3.19 lacks pidfd_open.
 CHILDREN = ["unit/children", "unit/programs", "unit/faults_core"]
-ALLOCATORS = ["sim/memory", "unit/xenstore_memory"]
+ALLOCATORS = ["sim/memory", "unit/exhaustion", "unit/sweep", "unit/withdrawals", "unit/xenstore_memory"]
 CANNOT = {"asan": ALLOCATORS, "tsan": ALLOCATORS, "valgrind": [*ALLOCATORS, *CHILDREN]}
 PROGRAMS = [name for name in PROGRAMS if name not in CANNOT.get(os.environ.get("AIOXEN_SANITIZER", ""), [])]
 UNDER = shlex.split(os.environ.get("AIOXEN_TEST_UNDER", ""))
