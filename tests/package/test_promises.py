@@ -17,7 +17,7 @@ def test_every_operation_has_ao_how_and_only_progress_behind_it() -> None:
     assert [name for name, inputs in prototypes if not " ".join(inputs.split()).endswith(endings)] == []
 
 
-def test_the_numbers_of_events_and_of_the_seed_s_error_stay() -> None:
+def test_the_numbers_of_events_and_of_async_inprogress_stay() -> None:
     """Programs that were compiled with libxl's headers know 1 to 5."""
     header = (BUILD / "gen/include/_libxl_types.h").read_text()
     numbers = dict(re.findall(r"LIBXL_EVENT_TYPE_(\w+) = (\d+)", header))
