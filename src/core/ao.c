@@ -37,10 +37,15 @@ static libxl__ao *create_record(libxl_ctx *ctx, const libxl__ao_class *cls, uint
     return ao;
 }
 
-static int unlock_and_refuse(libxl_ctx *ctx, int rc)
+static int refuse_start(const libxl__ao_class *cls, int rc)
+{
+    return libxl__refuse_in(rc, cls->name);
+}
+
+static int unlock_and_refuse(libxl_ctx *ctx, const libxl__ao_class *cls, int rc)
 {
     libxl__ctx_unlock(ctx);
-    return libxl__refuse(rc, NULL);
+    return refuse_start(cls, rc);
 }
 
 int libxl__ao_create(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t number,
@@ -49,10 +54,10 @@ int libxl__ao_create(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t number
     libxl__ctx_lock(ctx);
     int rc = how && (cls->slow || !how->callback) ? libxl__hooks_need_loop(ctx) : 0;
     if (rc || ctx->closing)
-        return unlock_and_refuse(ctx, rc ? rc : ERROR_CLOSED);
+        return unlock_and_refuse(ctx, cls, rc ? rc : ERROR_CLOSED);
     libxl__ao *ao = create_record(ctx, cls, number);
     if (!ao)
-        return unlock_and_refuse(ctx, ERROR_NOMEM);
+        return unlock_and_refuse(ctx, cls, ERROR_NOMEM);
     if (how) {
         ao->notify_target = LIBXL__AO_HOW;
         ao->how = *how;
@@ -70,7 +75,7 @@ int libxl__ao_create_instant(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_
     if (how && (!how->callback || libxl__delivering_here(ctx)))
         return libxl__ao_create(ctx, cls, number, how, ao_out);
     if (ctx->closing)
-        return libxl__refuse(ERROR_CLOSED, NULL);
+        return refuse_start(cls, ERROR_CLOSED);
     libxl__ao *ao = here;
     memset(ao, 0, sizeof(*ao) + cls->args_size);
     init_record(ao, ctx, cls, number);
@@ -123,6 +128,7 @@ static int leave_from_stack(libxl__ao *ao, int rc)
     const libxl_asyncop_how how = ao->how;
     libxl__ao_check_error(ao, rc);
     assert(rc <= 0 && !ao->jobs && SLIST_EMPTY(&ao->sources));
+    libxl__ao_describe_failure(ao, rc);
     if (rc)
         libxl__error_message_set(rc, ao->message);
     free(ao->message);
@@ -141,6 +147,7 @@ int libxl__ao_abort_start(libxl__ao *ao, int rc)
     if (ao->notify_target == LIBXL__AO_STACK)
         return leave_from_stack(ao, rc);
     libxl__ao_check_error(ao, rc);
+    libxl__ao_describe_failure(ao, rc);
     libxl__ao_release_work(ao);
     return leave_initiator(ao->ctx, ao, rc);
 }

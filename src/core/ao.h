@@ -66,6 +66,8 @@ typedef struct libxl__ao_class {
 typedef struct libxl__subject {
     uint32_t number;
     libxl_uuid uuid;
+    const char
+        *name; /* for messages; lives as long as the operation's inputs. NULL: it is known by its number */
 } libxl__subject;
 
 #define LIBXL__AO_MAGIC           0xA0FACE00ul
@@ -120,6 +122,7 @@ struct libxl__ao {
             struct libxl__sources sources;
             libxl__timer limit;          /* the operation's time limit */
             libxl__phase_position phase; /* if the operation has phases */
+            unsigned limit_ms;           /* what `limit` was started with */
             uint64_t since;              /* ns, monotonic: it has been in progress since then; 0: it is not */
             void *state;                 /* of its phases */
             libxl__gc gc;
@@ -199,7 +202,11 @@ int libxl__ao_start(libxl__ao *ao);
 
 /* ---- for phases and bodies */
 
-/* Records the error message, unless one is recorded, and logs it. Returns rc. Needs no lock for a record on the stack. */
+/*
+ * Records the error message, unless one is recorded, and logs it. Returns rc. The text is the cause; what is not printable in it is
+ * escaped, and the operation, its subject and its phase are added. A failure without a call of this gets the general
+ * description of its error as its cause. Needs no lock for a record on the stack.
+ */
 int libxl__ao_fail(libxl__ao *ao, int rc, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* Adds to the recorded message, after "; ", and logs the addition. Does nothing else if there is no message or no memory. */
 void libxl__ao_fail_also(libxl__ao *ao, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -267,6 +274,10 @@ static inline bool libxl__aos_are_runnable(const libxl__aos *aos)
 {
     return !TAILQ_EMPTY(&aos->runnable);
 }
+/* Records the general description of `rc`, unless it is 0 or a message is recorded. */
+void libxl__ao_describe_failure(libxl__ao *ao, int rc);
+/* The recorded message, or words for `rc` if there was no memory for it. Never NULL. */
+const char *libxl__ao_words(const libxl__ao *ao, int rc);
 /* Uncounts a progress report that was delivered. The record may be destroyed when this returns. */
 void libxl__ao_report_delivered(libxl_ctx *ctx, libxl__ao *ao);
 /* Whether any operation is in progress. */

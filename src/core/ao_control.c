@@ -20,6 +20,7 @@ static void limit_reached(libxl_ctx *ctx, libxl__timer *timer)
 
 int libxl__ao_limit(libxl__ao *ao, unsigned milliseconds)
 {
+    ao->limit_ms = milliseconds;
     if (milliseconds)
         return libxl__timer_start(ao->ctx, &ao->limit, LIBXL__MILLISECONDS(milliseconds), limit_reached);
     libxl__timer_stop(ao->ctx, &ao->limit);
@@ -51,6 +52,15 @@ static int act_on(libxl_ctx *ctx, const libxl_asyncop_how *how, int (*act)(libxl
     return result;
 }
 
+static int refuse_control(int rc, const char *function)
+{
+    if (rc == ERROR_NOTFOUND)
+        return libxl__refuse(rc, "no operation in progress was started with this `how` (%s)", function);
+    if (rc == ERROR_ABORTED)
+        return libxl__refuse(rc, "the operation was asked to stop before (%s)", function);
+    return libxl__refuse_in(rc, function);
+}
+
 static int abort_one(libxl__ao *ao, void *argument)
 {
     (void)argument;
@@ -62,7 +72,7 @@ int libxl_ao_abort(libxl_ctx *ctx, const libxl_asyncop_how *how)
     libxl__ctx_lock(ctx);
     const int rc = act_on(ctx, how, abort_one, NULL);
     libxl__ctx_leave(ctx);
-    return libxl__refuse(rc, NULL);
+    return refuse_control(rc, "libxl_ao_abort");
 }
 
 int libxl_ao_set_limit(libxl_ctx *ctx, const libxl_asyncop_how *how, unsigned milliseconds)
@@ -74,7 +84,7 @@ int libxl_ao_set_limit(libxl_ctx *ctx, const libxl_asyncop_how *how, unsigned mi
         rc = rc == ERROR_NOTFOUND ? 0 : rc;
     }
     libxl__ctx_leave(ctx);
-    return libxl__refuse(rc, NULL);
+    return refuse_control(rc, "libxl_ao_set_limit");
 }
 
 static int report_one(libxl__ao *ao, void *how)
@@ -93,7 +103,7 @@ int libxl_ao_set_progress(libxl_ctx *ctx, const libxl_asyncop_how *how,
     libxl__ctx_lock(ctx);
     const int rc = act_on(ctx, how, report_one, progress ? &copy : NULL);
     libxl__ctx_leave(ctx);
-    return libxl__refuse(rc, NULL);
+    return refuse_control(rc, "libxl_ao_set_progress");
 }
 
 /* ---- listing */
@@ -168,7 +178,7 @@ libxl_operation_info *libxl_ao_list(libxl_ctx *ctx, int *nb_out)
     libxl_operation_info *list = make_list(ctx, nb_out);
     libxl__ctx_leave(ctx);
     if (!list)
-        libxl__refuse(ERROR_NOMEM, NULL);
+        libxl__refuse_in(ERROR_NOMEM, "libxl_ao_list");
     return list;
 }
 

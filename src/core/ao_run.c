@@ -12,47 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- failures */
-
-int libxl__ao_fail(libxl__ao *ao, int rc, const char *fmt, ...)
-{
-    if (ao->message)
-        return rc;
-    va_list args;
-    va_start(args, fmt);
-    if (vasprintf(&ao->message, fmt, args) < 0)
-        ao->message = NULL;
-    va_end(args);
-    /* A requested stop is not an error. */
-    libxl__log(ao->ctx, ao->stop && rc == ao->stop ? XTL_DEBUG : XTL_ERROR, -1, "%s: %s", ao->cls->name,
-               ao->message ? ao->message : "failed");
-    return rc;
-}
-
-void libxl__ao_fail_also(libxl__ao *ao, const char *fmt, ...)
-{
-    char *addition, *longer;
-    va_list args;
-    va_start(args, fmt);
-    const int length = vasprintf(&addition, fmt, args);
-    va_end(args);
-    if (length < 0)
-        return;
-    libxl__log(ao->ctx, XTL_ERROR, -1, "%s: %s", ao->cls->name, addition);
-    if (ao->message && asprintf(&longer, "%s; %s", ao->message, addition) >= 0) {
-        free(ao->message);
-        ao->message = longer;
-    }
-    free(addition);
-}
-
-void libxl__ao_forget_failure(libxl__ao *ao)
-{
-    free(ao->message);
-    ao->message = NULL;
-    ao->rc = 0;
-}
-
 /* ---- destruction */
 
 static void stop_sources(libxl__ao *ao)
@@ -105,7 +64,8 @@ static void report_completion(libxl__ao *ao)
     event->domuuid = ao->subject.uuid;
     event->for_user = ao->how.u.for_event;
     event->u.operation_complete.rc = ao->rc;
-    event->u.operation_complete.message = ao->rc ? ao->message : NULL;
+    /* libxl__event_discard does not free the static words. */
+    event->u.operation_complete.message = ao->rc ? (char *)libxl__ao_words(ao, ao->rc) : NULL;
     if (ao->rc)
         ao->message = NULL;
     libxl__event_occurred(ao->ctx, &ao->event);
@@ -166,6 +126,7 @@ void libxl__ao_complete(libxl__ao *ao, int rc)
     assert(ao->magic == LIBXL__AO_MAGIC && !ao->complete && !ao->ending);
     assert(rc <= 0 && rc != ERROR_ASYNC_INPROGRESS);
     libxl__ao_check_error(ao, rc);
+    libxl__ao_describe_failure(ao, rc);
     ao->rc = rc;
     ao->ending = true;
     stop_sources(ao);

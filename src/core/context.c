@@ -87,7 +87,7 @@ int libxl__ctx_create(libxl_ctx **ctx_out, xentoollog_logger *logger)
     *ctx_out = NULL;
     libxl_ctx *ctx = calloc(1, sizeof(*ctx));
     if (!ctx)
-        return libxl__refuse(ERROR_NOMEM, NULL);
+        return libxl__refuse_in(ERROR_NOMEM, "libxl_ctx_alloc");
     ctx->logger = logger;
     pthread_mutex_init(&ctx->lock, NULL);
     libxl__aos_open(ctx);

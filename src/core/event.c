@@ -90,8 +90,9 @@ void libxl__event_fits_record(libxl_event *event, int32_t value)
 void libxl__event_discard(libxl_ctx *ctx, libxl_event *event)
 {
     if (is_completion(event)) {
-        if (event->u.operation_complete.message)
-            free(event->u.operation_complete.message);
+        char *message = event->u.operation_complete.message;
+        if (message && message != libxl_error_describe(event->u.operation_complete.rc))
+            free(message);
         libxl__ao_destroy(ctx, operation_of(event));
     } else {
         libxl_event_dispose(event);
@@ -287,7 +288,7 @@ int libxl_event_check(libxl_ctx *ctx, libxl_event **event_out, uint64_t typemask
     if (!*event_out)
         libxl__loop_hide_events(ctx);
     libxl__ctx_unlock(ctx);
-    return *event_out ? 0 : libxl__refuse(ERROR_NOT_READY, NULL);
+    return *event_out ? 0 : libxl__refuse(ERROR_NOT_READY, "no such event is queued");
 }
 
 /* When this thread last returned from waiting for an event; ns, monotonic. A later libxl_ctx_wake makes the thread's next wait
@@ -328,7 +329,8 @@ int libxl_event_wait_limit(libxl_ctx *ctx, libxl_event **event_out, uint64_t typ
         return libxl__refuse(rc, "no such event within %d ms", milliseconds);
     return rc == ERROR_FAIL
                ? rc
-               : libxl__refuse(rc, NULL); /* FAIL: the message names the failed system call already */
+               : libxl__refuse_in(
+                     rc, "libxl_event_wait"); /* FAIL: the message names the failed system call already */
 }
 
 int libxl_event_wait(libxl_ctx *ctx, libxl_event **event_out, uint64_t typemask,

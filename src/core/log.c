@@ -41,8 +41,20 @@ void libxl__error_message_set(int rc, const char *message)
     last_message[0] = 0;
     if (!message && rc)
         message = libxl_error_describe(rc);
-    if (message)
+    if (!message)
+        return;
+    /* Memory is allocated only where octets are escaped. Without memory such a message is cut. */
+    const size_t needed = libxl__escape(NULL, 0, message);
+    char *escaped = needed == strlen(message) ? NULL : malloc(needed + 1);
+    if (escaped) {
+        libxl__escape(escaped, needed + 1, message);
+        keep(escaped);
+        free(escaped);
+    } else if (needed == strlen(message)) {
         keep(message);
+    } else {
+        libxl__escape(last_message, sizeof(last_message), message);
+    }
 }
 
 const char *libxl_error_message(void)
@@ -72,6 +84,12 @@ int libxl__refuse(int rc, const char *fmt, ...)
     free(longer);
     errno = saved;
     return rc;
+}
+
+int libxl__refuse_in(int rc, const char *where)
+{
+    const char *words = rc ? libxl_error_describe(rc) : "";
+    return libxl__refuse(rc, "%.*s (%s)", (int)strcspn(words, "."), words, where);
 }
 
 void libxl__log(libxl_ctx *ctx, xentoollog_level level, int errnoval, const char *fmt, ...)

@@ -2,9 +2,9 @@
 /*
  * Messages: to the application's logger, and for libxl_error_message.
  *
- * An operation fails by libxl__ao_fail (ao.h), which records the message in the operation. Any other call fails by
- * libxl__refuse. Any thread may call the functions in this header, with or without the context's lock. They copy the
- * message. They cannot fail.
+ * An operation fails by libxl__ao_fail (ao.h), which records the message in the operation. Any other call fails by libxl__refuse.
+ * Both escape what is not printable in texts from outside the library. Any thread may call the functions in this header, with
+ * or without the context's lock. They copy the message. They cannot fail.
  */
 #ifndef LIBXL__LOG_H
 #define LIBXL__LOG_H
@@ -12,6 +12,8 @@
 #include <xentoollog.h>
 
 #include <libxl.h>
+
+#include "escape.h"
 
 /* Passes a message to the context's logger, if there is one. `errnoval`: the errno to add to the message; < 0: none. */
 void libxl__log(libxl_ctx *ctx, xentoollog_level level, int errnoval, const char *fmt, ...)
@@ -23,6 +25,9 @@ void libxl__log(libxl_ctx *ctx, xentoollog_level level, int errnoval, const char
  * changes nothing and returns 0.
  */
 int libxl__refuse(int rc, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* The same with the general description of `rc`, for a function of this name or of this purpose. */
+int libxl__refuse_in(int rc, const char *where);
 
 /*
  * Makes libxl_error_message return `message` on this thread. NULL: the general description of `rc`, or the empty string if

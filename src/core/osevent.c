@@ -77,7 +77,7 @@ int libxl_osevent_beforepoll(libxl_ctx *ctx, int *nfds_io, struct pollfd *fds, i
     int room = *nfds_io;
     *nfds_io = 1;
     if (room < 1)
-        return libxl__refuse(ERROR_BUFFERFULL, NULL);
+        return libxl__refuse(ERROR_BUFFERFULL, "nfds_io: %d is less than 1", room);
     fds[0] = (struct pollfd){.fd = libxl_ctx_fd(ctx), .events = POLLIN};
     return 0;
 }

@@ -9,6 +9,7 @@
 #include "libxl_internal.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define NEVER (UINT64_MAX / 2)
@@ -112,20 +113,34 @@ static void hurry(libxl__ao *ao)
     set_limit(ao, undo_limit(ao));
 }
 
+/* "60 s", "1500 ms": the words for a limit, in `text`. */
+static const char *limit_words(uint32_t milliseconds, char text[24])
+{
+    const bool whole = milliseconds % 1000 == 0;
+    snprintf(text, 24, "%u %s", whole ? milliseconds / 1000 : milliseconds, whole ? "s" : "ms");
+    return text;
+}
+
 /* Notes why the operation ends, unless an earlier error is noted. */
 static void note_reason(libxl__ao *ao, int rc)
 {
-    const char *name = libxl__phase_of(ao)->name;
+    const libxl__phase *phase = libxl__phase_of(ao);
+    const bool limited = ao->phase.expired && rc == phase->limit_rc;
+    char text[24];
     if (ao->rc)
         return;
     libxl__ao_check_error(ao, rc); /* now, because the position moves back when the phases are undone */
     ao->rc = rc;
-    if (rc != ao->stop)
-        libxl__ao_fail(ao, rc, "phase %s: %s", name, libxl_error_describe(rc));
-    else if (rc == ERROR_TIMEDOUT)
-        libxl__ao_fail(ao, rc, "the operation's time limit was reached in phase %s", name);
+    if (rc == ao->stop && rc == ERROR_TIMEDOUT && ao->limit_ms)
+        libxl__ao_fail(ao, rc, "The operation's time limit of %s was reached",
+                       limit_words(ao->limit_ms, text));
+    else if (rc == ao->stop)
+        libxl__ao_fail(ao, rc, "%s", libxl_error_describe(rc));
+    else if (limited)
+        libxl__ao_fail(ao, rc, "%s The phase's time limit of %s was reached.", libxl_error_describe(rc),
+                       limit_words(phase->limit_ms, text));
     else
-        libxl__ao_fail(ao, rc, "stopped in phase %s", name);
+        libxl__ao_fail(ao, rc, "%s", libxl_error_describe(rc));
 }
 
 static int call_undo(libxl__ao *ao, const libxl__phase *phase)

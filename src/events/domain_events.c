@@ -113,13 +113,13 @@ static int follow_all(libxl_ctx *ctx, struct libxl__evgen *evgen)
     evgen->observer = (libxl__domain_observer){.appeared = domain_appeared};
     int rc = libxl__domains_observe(ctx, &evgen->observer);
     if (rc)
-        return libxl__refuse(rc, NULL);
+        return libxl__refuse_in(rc, "following a domain");
     const int count = libxl__hv_list(ctx, &list);
     if (count < 0)
         rc = libxl__refuse(libxl__errno_rc(LIBXL__CALL_HOST, errno), "listing the domains: %m");
     for (int i = 0; i < count && !rc; i++)
         if (list[i].domain && (rc = follow(ctx, evgen, &list[i]))) /* domain 0 has no lifecycle */
-            libxl__refuse(rc, NULL);
+            libxl__refuse_in(rc, "following a domain");
     if (rc)
         unfollow_all(ctx, evgen);
     else
@@ -155,7 +155,7 @@ static int follow_one(libxl_ctx *ctx, struct libxl__evgen *evgen)
     if (count != 1 || info.domain != evgen->domid)
         return libxl__refuse(ERROR_DOMAIN_NOTFOUND, "domid: there is no domain %u", evgen->domid);
     int rc = follow(ctx, evgen, &info);
-    return rc ? libxl__refuse(rc, NULL) : 0;
+    return rc ? libxl__refuse_in(rc, "following a domain") : 0;
 }
 
 /* ---- public */
@@ -172,7 +172,7 @@ static int enable_locked(libxl_ctx *ctx, struct libxl__evgen *evgen)
 {
     int rc = libxl__hooks_need_loop(ctx);
     if (rc || ctx->closing)
-        return libxl__refuse(rc ? rc : ERROR_CLOSED, NULL);
+        return libxl__refuse_in(rc ? rc : ERROR_CLOSED, "enabling events of domains");
     rc = evgen->domid == LIBXL_DOMID_ALL ? follow_all(ctx, evgen) : follow_one(ctx, evgen);
     if (!rc) {
         evgen->listener.lost = changes_lost;
@@ -193,7 +193,7 @@ static int enable(libxl_ctx *ctx, uint32_t domid, libxl_ev_user user, bool lifec
         return rc;
     struct libxl__evgen *evgen = calloc(1, sizeof(*evgen));
     if (!evgen)
-        return libxl__refuse(ERROR_NOMEM, NULL);
+        return libxl__refuse_in(ERROR_NOMEM, "enabling events of domains");
     *evgen = (struct libxl__evgen){.domid = domid, .user = user, .lifecycle = lifecycle};
     libxl__ctx_lock(ctx);
     rc = enable_locked(ctx, evgen);

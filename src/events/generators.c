@@ -8,7 +8,7 @@
 int libxl__generators_open(libxl_ctx *ctx)
 {
     ctx->generators = calloc(1, sizeof(*ctx->generators));
-    return ctx->generators ? 0 : libxl__refuse(ERROR_NOMEM, NULL);
+    return ctx->generators ? 0 : libxl__refuse_in(ERROR_NOMEM, "libxl_ctx_alloc");
 }
 
 void libxl__generators_close(libxl_ctx *ctx)

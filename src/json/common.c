@@ -2,12 +2,12 @@
 /* Paths, numbers and text, for reading and writing. Owns: nothing. No lock: any thread may call these. */
 #include "json_common.h"
 
-#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "escape.h"
 #include "log.h"
 
 static void print_path(FILE *out, const libxl__json_spot *at)
@@ -36,15 +36,11 @@ int libxl__json_fail(const libxl__json_spot *at, int rc, const char *fmt, ...)
         fclose(out);
     }
     va_end(args);
-    /* The message may quote the document, which must not put control characters into it. */
-    for (char *p = message; p && *p; p++) {
-        if (iscntrl((unsigned char)*p))
-            *p = '?';
-    }
+    message = libxl__printable(message); /* it may quote the document */
     if (message)
         libxl__refuse(rc, "%s", message);
     else
-        libxl__refuse(rc, NULL);
+        libxl__refuse(rc, "out of memory (JSON)");
     free(message);
     return rc;
 }

@@ -352,7 +352,7 @@ int libxl__json_read(libxl_ctx *ctx, const libxl__json_type *type, void *p, cons
         rc = read_object(ctx, NULL, type->fields, p, document);
     json_object_put(document);
     if (rc == ERROR_NOMEM)
-        libxl__refuse(rc, NULL);
+        libxl__refuse(rc, "out of memory (reading JSON)");
     if (rc) {
         if (type->dispose)
             type->dispose(p);

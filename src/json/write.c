@@ -288,6 +288,6 @@ char *libxl__json_write(const libxl__json_type *type, const void *p)
     }
     json_object_put(object);
     if (!text && rc != ERROR_INVAL)
-        libxl__refuse(ERROR_NOMEM, NULL);
+        libxl__refuse(ERROR_NOMEM, "out of memory (writing JSON)");
     return text;
 }

@@ -14,8 +14,8 @@ void libxl_childproc_setmode(libxl_ctx *ctx, const libxl_childproc_hooks *hooks,
 
 int libxl_childproc_reaped(libxl_ctx *ctx, pid_t pid, int status)
 {
-    (void)ctx, (void)pid, (void)status;
-    return libxl__refuse(ERROR_UNKNOWN_CHILD, NULL);
+    (void)ctx, (void)status;
+    return libxl__refuse(ERROR_UNKNOWN_CHILD, "pid: %d is no child of the library", (int)pid);
 }
 
 void libxl_childproc_sigchld_occurred(libxl_ctx *ctx)

@@ -20,14 +20,8 @@ static void close_layers(libxl_ctx *ctx)
     libxl__ctx_destroy(ctx);
 }
 
-int libxl_ctx_alloc(libxl_ctx **ctx_out, int version, unsigned flags, xentoollog_logger *logger)
+static int open_context(libxl_ctx **ctx_out, unsigned flags, xentoollog_logger *logger)
 {
-    *ctx_out = NULL;
-    if (version != LIBXL_VERSION)
-        return libxl__refuse(ERROR_VERSION, "version: %d is not %d", version, LIBXL_VERSION);
-    if (flags & ~(LIBXL_CTX_LIBXENSTORE | LIBXL_CTX_NO_WAIT))
-        return libxl__refuse(ERROR_INVAL, "flags: %#x is not of LIBXL_CTX_LIBXENSTORE and LIBXL_CTX_NO_WAIT",
-                             flags);
     libxl_ctx *ctx;
     int rc = libxl__ctx_create(&ctx, logger);
     if (rc)
@@ -41,6 +35,19 @@ int libxl_ctx_alloc(libxl_ctx **ctx_out, int version, unsigned flags, xentoollog
     libxl__fds_mark_internal(ctx);
     *ctx_out = ctx;
     return 0;
+}
+
+int libxl_ctx_alloc(libxl_ctx **ctx_out, int version, unsigned flags, xentoollog_logger *logger)
+{
+    *ctx_out = NULL;
+    if (version != LIBXL_VERSION)
+        return libxl__refuse(ERROR_VERSION, "version: %d is not %d", version, LIBXL_VERSION);
+    if (flags & ~(LIBXL_CTX_LIBXENSTORE | LIBXL_CTX_NO_WAIT))
+        return libxl__refuse(ERROR_INVAL, "flags: %#x is not of LIBXL_CTX_LIBXENSTORE and LIBXL_CTX_NO_WAIT",
+                             flags);
+    libxl__error_message_set(0, NULL); /* so that an earlier failure's words are not taken for this one's */
+    const int rc = open_context(ctx_out, flags, logger);
+    return rc && !*libxl_error_message() ? libxl__refuse_in(rc, "libxl_ctx_alloc") : rc;
 }
 
 int libxl_ctx_free(libxl_ctx *ctx)

@@ -202,7 +202,7 @@ int libxl_evenable_disk_eject(libxl_ctx *ctx, uint32_t domid, const char *vdev, 
     char *copy = evgen ? strdup(vdev) : NULL;
     if (!copy) {
         free(evgen);
-        return libxl__refuse(ERROR_NOMEM, "%s", libxl_error_describe(ERROR_NOMEM));
+        return libxl__refuse_in(ERROR_NOMEM, "enabling disk_eject events");
     }
     evgen->user = user;
     libxl__ctx_lock(ctx);
@@ -210,7 +210,7 @@ int libxl_evenable_disk_eject(libxl_ctx *ctx, uint32_t domid, const char *vdev, 
     if (rc) {
         free(copy);
         free(evgen);
-        libxl__refuse(rc, NULL);
+        libxl__refuse_in(rc, "enabling disk_eject events");
     } else {
         *evgen_out = evgen;
     }

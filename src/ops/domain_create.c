@@ -112,7 +112,7 @@ static int choose_uuid(libxl__ao *ao, libxl_uuid *uuid)
 static int name_start(libxl__ao *ao, struct create *s)
 {
     const libxl_domain_config *config = config_of(ao);
-    const char *name = config->c_info.name;
+    const char *name = ao->subject.name = config->c_info.name;
     s->build.uuid = config->c_info.uuid;
     int rc = libxl__create_check(ao, config, &s->build);
     if (!rc)
@@ -154,7 +154,8 @@ static int build_poll(libxl__ao *ao, struct create *s)
     if (rc)
         return reason_of(ao, s,
                          libxl__ao_fail(ao, rc, "%s", s->build.message ? s->build.message : "building"));
-    ao->subject = (libxl__subject){.number = s->build.domid, .uuid = s->build.uuid};
+    ao->subject.number = s->build.domid;
+    ao->subject.uuid = s->build.uuid;
     rc = libxl__hv_look(ao, s->build.domid, &info);
     if (!rc && memcmp(info.handle, s->build.uuid.uuid, sizeof(info.handle)) != 0)
         rc = ERROR_DOMAIN_NOTFOUND; /* the domid is another domain's by now */

@@ -18,6 +18,7 @@ typedef libxl__name_search domain_find_state;
 static int search_start(libxl__ao *ao, libxl__name_search *search)
 {
     const libxl__domain_find_args *args = libxl__ao_args(ao);
+    ao->subject.name = args->in.name;
     if (!*args->in.name)
         return libxl__ao_fail(ao, ERROR_INVAL, "name: empty");
     if (strlen(args->in.name) > XENSTORE_PAYLOAD_MAX)

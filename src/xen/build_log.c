@@ -5,9 +5,12 @@
  * Owns: the kept text. Only the build's worker logs through it, so it has no lock.
  */
 #include "build_parts.h"
+#include "log.h"
 
 #include <stdio.h>
 #include <string.h>
+
+enum { LINE = 512 };
 
 /*
  * libxenguest's errors read "panic: FILE.c:LINE: FUNCTION: REASON: KIND". Keeps REASON: the rest means nothing to the caller,
@@ -35,15 +38,14 @@ static void message(struct xentoollog_logger *logger, xentoollog_level level, in
                     const char *context, const char *format, va_list al)
 {
     libxl__build_log *log = (libxl__build_log *)logger;
-    if (level >= XTL_ERROR && !*log->first) {
-        char line[512];
-        va_list again;
-        va_copy(again, al);
-        vsnprintf(line, sizeof(line), format, again);
-        va_end(again);
+    char line[LINE],
+        shown[2 * LINE]; /* a kernel's notes are in it, as the kernel's author has written them */
+    vsnprintf(line, sizeof(line), format, al);
+    line[strcspn(line, "\n")] = 0;
+    if (level >= XTL_ERROR && !*log->first)
         keep_reason(log->first, sizeof(log->first), line);
-    }
-    log->outer->vmessage(log->outer, level, errnoval, context, format, al);
+    libxl__escape(shown, sizeof(shown), line);
+    xtl_log(log->outer, level, errnoval, context, "%s", shown);
 }
 
 static void progress(struct xentoollog_logger *logger, const char *context, const char *doing_what,

@@ -54,7 +54,7 @@ int libxl__xen_open(libxl_ctx *ctx, unsigned flags)
 {
     ctx->xen = calloc(1, sizeof(*ctx->xen));
     if (!ctx->xen)
-        return libxl__refuse(ERROR_NOMEM, NULL);
+        return libxl__refuse_in(ERROR_NOMEM, "libxl_ctx_alloc");
     libxl__xs_spare_open(ctx);
     libxl__build_open(ctx);
     libxl__admissions_open(&ctx->xen->console_admissions, CONSOLES_AT_ONCE);

@@ -396,7 +396,7 @@ int libxl__wire_open(libxl_ctx *ctx)
 {
     ctx->xen->wire = calloc(1, sizeof(*ctx->xen->wire));
     if (!ctx->xen->wire)
-        return libxl__refuse(ERROR_NOMEM, NULL);
+        return libxl__refuse_in(ERROR_NOMEM, "libxl_ctx_alloc");
     ctx->xen->wire->fd = -1;
     find_socket(ctx);
     return 0;

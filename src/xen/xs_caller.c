@@ -283,7 +283,7 @@ int libxl__xs_caller_start(struct libxl__xs_caller **caller_out)
     int rc = load_what_cancelling_needs();
     struct libxl__xs_caller *caller = rc ? NULL : calloc(1, sizeof(*caller));
     if (!caller)
-        return rc ? rc : libxl__refuse(ERROR_NOMEM, NULL);
+        return rc ? rc : libxl__refuse_in(ERROR_NOMEM, "connecting to xenstored");
     pthread_mutex_init(&caller->lock, NULL);
     pthread_cond_init(&caller->changed, NULL);
     STAILQ_INIT(&caller->queue);

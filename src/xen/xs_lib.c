@@ -238,7 +238,7 @@ static int open_lib(libxl_ctx *ctx)
 {
     struct libxl__xs_lib *lib = ctx->xen->lib = calloc(1, sizeof(*lib));
     if (!lib)
-        return libxl__refuse(ERROR_NOMEM, NULL);
+        return libxl__refuse_in(ERROR_NOMEM, "libxl_ctx_alloc");
     int rc = libxl__xs_caller_start(&lib->caller);
     if (!rc) {
         rc = libxl__fd_register(ctx, &lib->done, libxl__xs_caller_fd(lib->caller), EPOLLIN, calls_done);

@@ -172,7 +172,7 @@ int libxl__xs_link_open(libxl_ctx *ctx, bool wait)
     link->delay = FIRST_DELAY;
     int rc = libxl__timer_start(ctx, &link->timer, NEVER, timer_expired);
     if (rc)
-        return libxl__refuse(rc, NULL);
+        return libxl__refuse_in(rc, "connecting to xenstored");
     libxl__ctx_lock(ctx);
     int error = attempt(ctx);
     link->refused = error;
@@ -189,7 +189,7 @@ int libxl__xs_link_open(libxl_ctx *ctx, bool wait)
     if (error)
         return libxl__refuse(libxl__errno_rc(LIBXL__CALL_REACH_STORE, error),
                              "connecting to xenstored, %s: %m", link->address);
-    return libxl__refuse(rc, NULL);
+    return libxl__refuse_in(rc, "connecting to xenstored");
 }
 
 void libxl__xs_link_close(libxl_ctx *ctx)

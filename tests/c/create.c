@@ -133,7 +133,7 @@ static void truncated_kernel(scene *s)
 /* The thread's message buffer is short: the middle of the path is left out, and the error is kept. */
 static void message_with_a_long_path(scene *s)
 {
-    static const char before[] = "d_config.b_info.kernel: nnnn", after[] = "nnnn: File name too long";
+    static const char before[] = "d_config.b_info.kernel: nnnn", after[] = "', phase build)";
     libxl_domain_config config = guest_config("b");
     libxl_domid domid;
     set_long(&config.b_info.kernel, 4095);
@@ -142,6 +142,7 @@ static void message_with_a_long_path(scene *s)
     assert_int_equal(strlen(message), 511);
     assert_memory_equal(message, before, strlen(before));
     assert_non_null(strstr(message, "nnnn...nnnn"));
+    assert_non_null(strstr(message, "nnnn: File name too long (domain_create_new '"));
     assert_string_equal(message + 511 - strlen(after), after);
     libxl_domain_config_dispose(&config);
 }

@@ -13,7 +13,7 @@ HEX = st.binary(min_size=16, max_size=16).map(bytes.hex)
 FIXTURE = Subject(
     files=sorted((ROOT / "tests/gen/fixture").glob("*.idl")),
     folders=[RUNTIME],
-    sources=[RUNTIME / "by_hand.c"],
+    sources=[RUNTIME / "by_hand.c", ROOT / "src/core/escape.c"],
     by_hand={
         "libxl_uuid": (HEX, "0" * 32),
         "libxl_bitmap": ((st.binary(max_size=4) | st.just(b"\0\0")).map(bytes.hex), ""),
@@ -29,6 +29,9 @@ FIXTURE = Subject(
 OWN = Subject(
     files=sorted((ROOT / "idl").glob("*.idl")),
     folders=[ROOT / "src/include"],
-    sources=[ROOT / "src/core/log.c", ROOT / "src/core/uuid.c", ROOT / "src/json/builtin.c"],
+    sources=[
+        *(ROOT / "src/core" / name for name in ("log.c", "escape.c", "uuid.c")),
+        ROOT / "src/json/builtin.c",
+    ],
     by_hand={"libxl_uuid": (st.uuids().map(str), "00000000-0000-0000-0000-000000000000")},
 )

@@ -65,7 +65,7 @@ def subject_of(names: list[str]) -> Subject:
     subject = Subject(
         files=[Path(name).resolve() for name in names],
         folders=[XEN],
-        sources=[XEN / "by_hand.c"],
+        sources=[XEN / "by_hand.c", ROOT / "src/core/escape.c"],
         by_hand=BY_HAND,
         constants=constants(),
     )

@@ -95,7 +95,9 @@ async def test_the_longest_path(xen: aioxen.Context) -> None:
     assert len(path) < 4096
     with pytest.raises(aioxen.KernelError) as raised:
         await xen.domain_create(aioxen.pv("bad", path, memory="24M"))
-    assert raised.value.message == f"d_config.b_info.kernel: {path}: No such file or directory"
+    cause = f"d_config.b_info.kernel: {path}: No such file or directory"
+    assert raised.value.message == f"{cause} (domain_create_new 'bad', phase build)"
+    assert str(raised.value) == raised.value.message  # the operation is named already
 
 
 async def test_a_missing_ramdisk(xen: aioxen.Context, guest: Configure, tmp_path: Path) -> None:

@@ -135,9 +135,8 @@ async def test_a_file_that_is_shorter_than_its_size(xen: aioxen.Context, guest: 
         pytest.skip(f"no {path}")
     with pytest.raises(aioxen.KernelError) as raised:
         await xen.domain_create(guest(ramdisk=path))
-    assert (
-        raised.value.message == f"d_config.b_info.ramdisk: {path}: the file became shorter while it was read"
-    )
+    cause = f"d_config.b_info.ramdisk: {path}: the file became shorter while it was read"
+    assert raised.value.message.startswith(f"{cause} (")
 
 
 async def test_a_file_that_is_too_large(xen: aioxen.Context, guest: Configure, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ class Error(Exception):
         super().__init__(self.message)
 
     def __str__(self) -> str:
-        if self.operation is None:
+        if self.operation is None or self.operation in self.message:
             return self.message
         about = "" if self.domid is None else f" of domain {self.domid}"
         return f"{self.operation}{about}: {self.message}"

@@ -169,8 +169,8 @@ static void the_first_error_of_the_members_is_the_result(scene *s)
 {
     for (int failing = 0; failing < 4; failing++) {
         struct whole w = {.count = 100, .width = 2, .failing = failing, .failing_too = NONE};
-        char message[32];
-        snprintf(message, sizeof(message), "parts[%d]: kernel: bad", failing);
+        char message[96];
+        snprintf(message, sizeof(message), "parts[%d]: kernel: bad (member 0, phase work) (whole 0, phase parts)", failing);
         op *o = START(s, core_begin, s->ctx, &whole_class, &w, how);
         assert_int_equal(op_result(o), ERROR_KERNEL);
         assert_string_equal(o->message, message);
@@ -186,7 +186,7 @@ static void an_error_stops_the_members_that_run(scene *s)
     struct whole w = {.count = 10, .width = 4, .failing = 2, .failing_too = NONE, .holds = true};
     op *o = START(s, core_begin, s->ctx, &whole_class, &w, how);
     assert_int_equal(op_result(o), ERROR_KERNEL);
-    assert_string_equal(o->message, "parts[2]: kernel: bad");
+    assert_string_equal(o->message, "parts[2]: kernel: bad (member 0, phase work) (whole 0, phase parts)");
     assert_in_range(w.stopped, 2, 3); /* 1 and 3; and 4, if it started before 2 failed */
     assert_int_equal(w.ended, w.started);
     assert_in_range(w.started, 4, 5);
@@ -199,7 +199,7 @@ static void a_stop_request_stops_the_members_and_awaits_them(scene *s)
     reach_running(s, &w, 2); /* 1 and 3, after 0 and 2 have ended; or before */
     stop_whole(s->ctx, &w);
     assert_int_equal(op_result(o), ERROR_ABORTED);
-    assert_string_equal(o->message, "stopped in phase parts");
+    assert_string_equal(o->message, "The operation was stopped on request (whole 0, phase parts)");
     assert_int_equal(w.running, 0);
     assert_int_equal(w.ended, w.started);
     assert_true(w.started < w.count);

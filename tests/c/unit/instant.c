@@ -83,7 +83,7 @@ static void its_error_has_a_message(scene *s)
     libxl_ctx *ctx = core_open();
     (void)s;
     assert_int_equal(call(ctx, &failing_class, NULL, NULL), ERROR_INVAL);
-    assert_string_equal(libxl_error_message(), "number 5 is wrong");
+    assert_string_equal(libxl_error_message(), "number 5 is wrong (failing 0)");
     core_close(ctx);
 }
 

@@ -43,7 +43,7 @@ static void the_logger_formats_what_it_prints(scene *s)
     libxl_ctx *ctx;
     assert_int_equal(libxl__ctx_create(&ctx, &n.vtable), 0);
     assert_int_equal(core_begin(ctx, &failing_class, NULL, NULL), ERROR_KERNEL);
-    assert_string_equal(libxl_error_message(), "the kernel: no good");
+    assert_string_equal(libxl_error_message(), "the kernel: no good (failing 0)");
     assert_true(n.calls > 0);
     assert_false(n.formatted);
     assert_true(n.levels & 1 << XTL_ERROR);

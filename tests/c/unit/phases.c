@@ -56,8 +56,8 @@ static void an_error_undoes_this_phase_and_the_earlier_ones_in_reverse(scene *s)
             if (waits)
                 script_open(s->ctx, &p, i);
             script_ends(o, &p, ERROR_KERNEL, traces[waits][i]);
-            const char expected[] = {'p', 'h', 'a', 's', 'e', ' ', (char)('a' + i), ':', ' ', 0};
-            assert_int_equal(strncmp(o->message, expected, strlen(expected)), 0);
+            const char expected[] = {'p', 'h', 'a', 's', 'e', ' ', (char)('a' + i), ')', 0};
+            assert_non_null(strstr(o->message, expected));
         }
 }
 
@@ -76,7 +76,7 @@ static void the_first_error_and_its_message_are_reported(scene *s)
     op *o = SCRIPT_START(s, plain, &p);
     script_open(s->ctx, &p, 2);
     script_ends(o, &p, ERROR_KERNEL, "a+b+c+c.c-b-a-"); /* the undo that failed does not end the undoing */
-    assert_string_equal(o->message, "first");
+    assert_string_equal(o->message, "first (plain 0, phase c)");
 }
 
 static void an_undo_that_fails_does_not_hide_a_stop_request(scene *s)
@@ -85,7 +85,7 @@ static void an_undo_that_fails_does_not_hide_a_stop_request(scene *s)
     op *o = SCRIPT_START(s, plain, &p);
     script_stop(s->ctx, &p, ERROR_ABORTED);
     script_ends(o, &p, ERROR_ABORTED, "a+b+c+c-b-a-");
-    assert_string_equal(o->message, "stopped in phase c");
+    assert_string_equal(o->message, "The operation was stopped on request (plain 0, phase c)");
 }
 
 /* ---- stop requests */
@@ -100,10 +100,9 @@ static void a_stop_request_ends_a_phase_at_once(scene *s)
             op *o = SCRIPT_START(s, plain, &p);
             script_stop(s->ctx, &p, reasons[r]);
             script_ends(o, &p, reasons[r], traces[i]);
-            const char *message =
-                r ? "the operation's time limit was reached in phase " : "stopped in phase ";
-            assert_int_equal(strncmp(o->message, message, strlen(message)), 0);
-            assert_int_equal(o->message[strlen(message)], 'a' + i);
+            const char expected[] = {'p', 'h', 'a', 's', 'e', ' ', (char)('a' + i), ')', 0};
+            assert_non_null(strstr(o->message, r ? "limit was reached" : "stopped on request"));
+            assert_non_null(strstr(o->message, expected));
         }
 }
 
@@ -123,7 +122,7 @@ static void a_phase_with_a_stop_function_is_awaited(scene *s)
         assert_false(op_done(o));
         script_open(s->ctx, &p, 1);
         script_ends(o, &p, ERROR_ABORTED, "a+b+b!b.b-a-"); /* c does not start */
-        assert_string_equal(o->message, "stopped in phase b");
+        assert_string_equal(o->message, "The operation was stopped on request (stoppable 0, phase b)");
     }
 }
 
@@ -158,7 +157,7 @@ static void a_phase_that_reaches_its_limit_fails(scene *s)
     struct script p = {WAITS_IN(1)}, slow = {WAITS_IN(2)};
     op *o = SCRIPT_START(s, limited, &p);
     script_ends(o, &p, ERROR_GUEST_TIMEDOUT, "a+b+b-a-");
-    assert_int_equal(strncmp(o->message, "phase b: ", 9), 0);
+    assert_non_null(strstr(o->message, "The phase's time limit of 20 ms was reached (limited 0, phase b)"));
     /* The limit of a phase that is over ends no other phase. */
     o = SCRIPT_START(s, limited, &slow);
     pump_for(s, 40);
@@ -233,7 +232,10 @@ static void a_nested_operation_gives_its_result_to_its_parent(scene *s)
         op *o = SCRIPT_START(s, parent_class, &p);
         script_open(s->ctx, &p.script, 1);
         script_ends(o, &p.script, results[i], i ? "a+b+b.b-a-" : "a+b+b.c+");
-        assert_string_equal(o->message, i ? "child's" : "");
+        if (i)
+            assert_int_equal(strncmp(o->message, "child's (", 9), 0);
+        else
+            assert_string_equal(o->message, "");
     }
 }
 
@@ -246,7 +248,7 @@ static void a_parent_that_ends_waits_for_its_nested_operation_to_be_undone(scene
     assert_false(op_done(o));
     script_open_undo(s->ctx, &p.script, 1);
     script_ends(o, &p.script, ERROR_ABORTED, "a+b+c+c-b-a-");
-    assert_string_equal(o->message, "stopped in phase child");
+    assert_non_null(strstr(o->message, "stopped on request ("));
 }
 
 static void a_nested_operation_can_outlive_its_parent(scene *s)

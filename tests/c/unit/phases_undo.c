@@ -63,7 +63,8 @@ static void an_undo_that_takes_too_long_after_an_error_is_not_awaited(scene *s)
     op *o = SCRIPT_START(s, undo_limited, &p);
     script_open(s->ctx, &p, 2);
     script_ends(o, &p, ERROR_KERNEL, "a+b+c+c.a-");
-    assert_string_equal(o->message, "first; undoing phase b has not ended after 20 ms");
+    assert_string_equal(o->message,
+                        "first (undo_limited 0, phase c); undoing phase b has not ended after 20 ms");
 }
 
 static void each_undo_that_takes_too_long_is_named(scene *s)

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Escaping of texts that come from outside the library. Owns nothing; any thread, locked or not. */
+#include "escape.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Characters that are valid UTF-8 but change how a line is shown: control characters, line separators, text direction. */
+static bool is_hidden(uint32_t character)
+{
+    static const struct {
+        uint32_t first, last;
+    } ranges[] = {{0, 0x1f},        {0x7f, 0x9f},     {0x200b, 0x200f},
+                  {0x2028, 0x202e}, {0x2060, 0x206f}, {0xfeff, 0xfeff}};
+    for (size_t i = 0; i < sizeof(ranges) / sizeof(*ranges); i++)
+        if (character >= ranges[i].first && character <= ranges[i].last)
+            return true;
+    return false;
+}
+
+/* Decodes the UTF-8 character at `text`. Returns its length; 0 if the octets are not valid UTF-8. */
+static size_t decode(const unsigned char *text, uint32_t *character)
+{
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    const unsigned char first = *text;
+    const size_t length = first < 0x80       ? 1
+                          : first >> 5 == 6  ? 2
+                          : first >> 4 == 14 ? 3
+                          : first >> 3 == 30 ? 4
+                                             : 0;
+    *character = length == 1 ? first : first & (0x7fu >> length);
+    for (size_t i = 1; i < length; i++) {
+        if ((text[i] & 0xc0) != 0x80) /* also at the terminating zero */
+            return 0;
+        *character = *character << 6 | (text[i] & 0x3f);
+    }
+    const bool surrogate = *character >= 0xd800 && *character <= 0xdfff;
+    return !length || *character < least[length] || *character > 0x10ffff || surrogate ? 0 : length;
+}
+
+/* The length of the character at `text`; *shown says whether it is shown as it is. */
+static size_t next(const char *text, bool *shown)
+{
+    uint32_t character;
+    const size_t length = decode((const unsigned char *)text, &character);
+    *shown = length && !is_hidden(character);
+    return length ? length : 1;
+}
+
+size_t libxl__escape(char *to, size_t room, const char *text)
+{
+    size_t used = 0;
+    bool shown;
+    for (size_t length; *text; text += length) {
+        length = next(text, &shown);
+        const size_t needed = shown ? length : 4 * length;
+        const bool fits = used + needed < room;
+        for (size_t i = 0; fits && !shown && i < length; i++)
+            snprintf(to + used + 4 * i, 5, "\\x%02x", (unsigned char)text[i]);
+        if (fits && shown)
+            memcpy(to + used, text, length);
+        used += needed; /* beyond `room` once a character does not fit, so that nothing follows the gap */
+        if (fits)
+            to[used] = 0;
+    }
+    if (!used && room)
+        *to = 0;
+    return used;
+}
+
+/* Without memory: each octet that is not shown becomes a question mark. */
+static void mask(char *text)
+{
+    bool shown;
+    for (size_t length; *text; text += length) {
+        length = next(text, &shown);
+        if (!shown)
+            memset(text, '?', length);
+    }
+}
+
+char *libxl__printable(char *text)
+{
+    const size_t length = text ? strlen(text) : 0, needed = text ? libxl__escape(NULL, 0, text) : 0;
+    if (needed == length)
+        return text;
+    char *escaped = malloc(needed + 1);
+    if (!escaped) {
+        mask(text);
+        return text;
+    }
+    libxl__escape(escaped, needed + 1, text);
+    free(text);
+    return escaped;
+}
