@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from gen import model as m
 from gen.python import classes, convert, errors, json, native, operations
-from gen.python.names import HEAD, Names, is_domid
+from gen.python.names import HEAD, LINE, Names, is_domid
 from gen.python.names import operations as in_python
 
 EXTENSION = '''\
@@ -82,4 +82,11 @@ def outputs(model: m.Model) -> dict[str, str]:
     }
     if model.base:
         modules["__init__.py"] = extended
-    return {f"python/{package}/{name}": text(model) for name, text in modules.items()}
+    return {f"python/{package}/{name}": laid_out(text(model)) for name, text in modules.items()}
+
+
+def laid_out(text: str) -> str:
+    """`text`. If names are too long for the lines as they are written here, ruff is told not to format it."""
+    if all(len(line) <= LINE for line in text.splitlines()):
+        return text
+    return text.replace(HEAD, HEAD + "# fmt: off\n", 1)

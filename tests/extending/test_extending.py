@@ -141,7 +141,7 @@ def rebuilds(folder: Path, prefix: Path, environment: dict[str, str]) -> None:
 
 
 def installs(folder: Path, root: Path, environment: dict[str, str]) -> None:
-    """A program is built against the installed extension, Python imports it, and uninstalling leaves nothing."""
+    """A program is built against the installed extension. Python imports it. Uninstalling leaves nothing."""
     python = root / "python"
     given = [f"PREFIX={root}", f"PYTHONDIR={python}"]
     done = make(folder, environment, "install", *given)
