@@ -13,6 +13,8 @@
 
 #include <xen/elfnote.h>
 
+enum { MOST_NOTES = 64 << 10 };
+
 typedef struct elf {
     const uint8_t *data;
     size_t size;
@@ -98,6 +100,8 @@ static bool read_section(const elf *e, uint64_t i, part *out)
 /* Adds the notes of a segment or section to *found. */
 static void read_notes(const elf *e, const part *where, notes *found)
 {
+    if (where->size > MOST_NOTES)
+        return; /* hostile: a kernel's notes take about 1 KiB */
     uint64_t at = where->offset, end = where->offset + where->size;
     Elf32_Nhdr note; /* the same in 64 bit */
     while (inside(e, where->offset, where->size) && at + sizeof(note) <= end && COPY(note, e, at)) {
