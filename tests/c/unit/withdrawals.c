@@ -65,9 +65,29 @@ static void a_request_that_was_not_sent_is_given_up_at_once(scene *s)
     destroy(s, domid);
 }
 
+static void a_withdrawal_goes_on_behind_its_operation(scene *s)
+{
+    const libxl_domid domid = guest(s, "b", true);
+    op *o = ask(s, domid);
+    pump_for(s, PROMPT_MS); /* lets the library read xenstored's answer */
+    simulate("xenstored stop");
+    assert_int_equal(libxl_ao_set_limit(s->ctx, &o->how, 1), 0);
+    assert_int_equal(op_result(o), ERROR_TIMEDOUT); /* xenstored is still stopped */
+    assert_non_null(strstr(o->message, "; undoing phase request goes on in the background"));
+    int count;
+    libxl_operation_info *list = libxl_ao_list(s->ctx, &count);
+    assert_int_equal(count, 1);
+    assert_int_equal(list[0].state, LIBXL_OPERATION_STATE_BACKGROUND);
+    libxl_operation_info_list_free(list, count);
+    simulate("xenstored cont");
+    wait_node(s, domid, "control/shutdown", "");
+    destroy(s, domid);
+}
+
 static const body bodies[] = {
     BODY(requests_are_withdrawn_without_memory, RUNS_ONCE),
     BODY(a_request_that_was_not_sent_is_given_up_at_once, RUNS_ONCE),
+    BODY(a_withdrawal_goes_on_behind_its_operation, RUNS_ONCE),
 };
 
 HARNESS_MAIN(bodies)
