@@ -28,6 +28,9 @@ class Stage(Timeline):
     @asynccontextmanager
     async def watched(self, xen: aioxen.Context) -> AsyncIterator[None]:
         """Show the timeline; then wait until dying domains are gone, and print the counters."""
+        for left in await xen.unfinished():
+            await xen.remove_unfinished(left.uuid)
+            self.say(f"Removed {left.uuid}, whose creation a killed process has not finished.")
         before = len(await xen.domain_list())
         try:
             with self:

@@ -46,6 +46,7 @@ extern "C" {
 #define LIBXL_HAVE_AO_LIST          1 /* libxl_ao_list, libxl_ao_set_progress */
 #define LIBXL_HAVE_DOMAIN_LIFECYCLE 1 /* libxl_evenable_domain_lifecycle: SHUTDOWN, DYING, GONE */
 #define LIBXL_HAVE_CTX_NO_WAIT      1 /* LIBXL_CTX_NO_WAIT */
+#define LIBXL_HAVE_UNFINISHED       1 /* libxl_domain_list_unfinished, libxl_domain_remove_unfinished */
 
 /* What libxl's own macros say of the parts that this library has. */
 #define LIBXL_HAVE_AO_ABORT                        1

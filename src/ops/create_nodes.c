@@ -34,7 +34,7 @@ static void write_guests_nodes(libxl__xs_batch *b, unsigned domid)
     static const char *const ours[] = {"", "/control", "/device",
                                        "/device/suspend"}; /* the nodes above those */
     libxl__xs_remove(b, "/local/domain/%u", domid); /* a predecessor with this domid may have left nodes */
-    libxl__xs_write(b, LIBXL__XS_GUESTS, "", "/local/domain/%u", domid);
+    libxl__xs_write(b, LIBXL__XS_GUESTS, LIBXL__TREE_OWNER, "/local/domain/%u", domid);
     for (size_t i = 0; i < sizeof(guests) / sizeof(*guests); i++)
         libxl__xs_write(b, LIBXL__XS_INHERITS, "", "/local/domain/%u/%s", domid, guests[i]);
     for (size_t i = 0; i < sizeof(ours) / sizeof(*ours); i++)

@@ -2,8 +2,8 @@
 /*
  * domain_create_new: makes a domain, paused.
  *
- * Owns: the domain that it makes, until it completes with success. The undo of the phase that makes the domain takes it down
- * again, nodes included. Locks: the context's lock, held by the caller.
+ * Owns: the domain that it makes, and its mark (marks.h), until it completes with success. The undo of the phase that makes the
+ * domain takes it down again, nodes and mark included. Locks: the context's lock, held by the caller.
  */
 #include "create.h"
 
@@ -18,6 +18,8 @@ typedef struct create {
     libxl__admission admission; /* to be introduced and served by xenconsoled */
     libxl__await console;       /* started before xenconsoled is told of the domain */
     libxl__xs_batch *nodes;
+    libxl__xs_batch *unmark; /* reserved before the mark is written: removes it, unless the teardown does */
+    bool marked, unmarking;  /* the mark is being written, or removed */
 } domain_create_new_state;
 
 static const libxl_domain_config *config_of(libxl__ao *ao)
@@ -60,7 +62,23 @@ static int reason_of(libxl__ao *ao, const struct create *s, int rc)
     return destroyed(ao, s);
 }
 
-/* ---- name: the configuration is checked, and no other domain has the name or the UUID */
+/* ---- name: the configuration is checked, the mark is written, and no other domain has the name or the UUID */
+
+/* Makes the batch that removes the mark, and a batch that writes it. */
+static int make_mark(libxl__ao *ao, struct create *s, libxl__xs_batch **mark_out)
+{
+    s->unmark = libxl__xs_batch_new(ao, 0);
+    *mark_out = libxl__xs_batch_new(ao, 0);
+    if (!s->unmark || !*mark_out)
+        return ERROR_NOMEM;
+    const int rc = libxl__xs_reserve(s->unmark, 1, LIBXL__MARK_PATH);
+    if (rc)
+        return rc;
+    libxl__mark_remove(s->unmark, &s->build.uuid);
+    libxl__mark_write(*mark_out, &s->build.uuid);
+    s->marked = true;
+    return 0;
+}
 
 static int name_exists(libxl__ao *ao, const char *name)
 {
@@ -119,8 +137,11 @@ static int name_start(libxl__ao *ao, struct create *s)
         rc = check_creations(ao, &config->c_info);
     if (!rc)
         rc = choose_uuid(ao, &s->build.uuid);
+    libxl__xs_batch *mark;
     if (!rc)
-        rc = libxl__name_search_start(ao, &s->namesake, name, true);
+        rc = make_mark(ao, s, &mark);
+    if (!rc)
+        rc = libxl__name_search_start(ao, &s->namesake, name, true, mark);
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
@@ -129,6 +150,18 @@ static int name_poll(libxl__ao *ao, struct create *s)
     uint32_t namesake;
     const int rc = libxl__name_search_step(ao, &s->namesake, &namesake);
     return rc || namesake == LIBXL_DOMID_INVALID ? rc : name_exists(ao, config_of(ao)->c_info.name);
+}
+
+/* The teardown of a domain that was made removes the mark, too. */
+static int name_undo(libxl__ao *ao, struct create *s)
+{
+    (void)ao;
+    if (!s->marked || s->teardown.started)
+        return 0;
+    if (!s->unmarking)
+        libxl__xs_run_anyway(s->unmark, LIBXL__XS_ONE_BY_ONE);
+    s->unmarking = true;
+    return libxl__xs_done(s->unmark) ? libxl__xs_rc(s->unmark) : LIBXL__AO_WAIT;
 }
 
 /* ---- build: a worker makes the domain and fills its memory */
@@ -268,9 +301,7 @@ static int console_poll(libxl__ao *ao, struct create *s)
     if (rc)
         return rc;
     end_admission(ao, s);
-    libxl__domain_create_new_args *args = libxl__ao_args(ao);
     libxl__ao_progress(ao, LIBXL_EVENT_TYPE_DOMAIN_CREATE_CONSOLE_AVAILABLE);
-    *args->out.domid = s->build.domid;
     return 0;
 }
 
@@ -278,6 +309,29 @@ static int console_start(libxl__ao *ao, struct create *s)
 {
     libxl__await_look(&s->console);
     return console_poll(ao, s);
+}
+
+/* ---- unmark: the domain is complete */
+
+static int unmark_poll(libxl__ao *ao, struct create *s)
+{
+    int rc = check_domain(ao, s);
+    if (!rc && !libxl__xs_done(s->unmark))
+        return LIBXL__AO_WAIT;
+    if (!rc)
+        rc = reason_of(ao, s, libxl__xs_result(s->unmark));
+    if (rc)
+        return rc;
+    const libxl__domain_create_new_args *args = libxl__ao_args(ao);
+    *args->out.domid = s->build.domid;
+    return 0;
+}
+
+static int unmark_start(libxl__ao *ao, struct create *s)
+{
+    s->unmarking = true;
+    libxl__xs_run_anyway(s->unmark, LIBXL__XS_ONE_BY_ONE);
+    return unmark_poll(ao, s);
 }
 
 #include "_libxl_phases_domain_create_new.h"

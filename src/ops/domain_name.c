@@ -23,7 +23,7 @@ static int search_start(libxl__ao *ao, libxl__name_search *search)
         return libxl__ao_fail(ao, ERROR_INVAL, "name: empty");
     if (strlen(args->in.name) > XENSTORE_PAYLOAD_MAX)
         return libxl__ao_fail(ao, ERROR_INVAL, "name: longer than %d octets", XENSTORE_PAYLOAD_MAX);
-    const int rc = libxl__name_search_start(ao, search, args->in.name, false);
+    const int rc = libxl__name_search_start(ao, search, args->in.name, false, NULL);
     return rc ? rc : LIBXL__AO_WAIT;
 }
 

@@ -19,7 +19,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { NODES = 3, LAST_NODES = 2, LONGEST_PATH = sizeof("/vm/") + LIBXL_UUID_FMTLEN };
+enum { NODES = 4, LAST_NODES = 3, LONGEST_PATH = LIBXL__MARK_PATH };
 
 #define NEVER         (UINT64_MAX / 2)
 #define UNTIL_A_RETRY LIBXL__SECONDS(1)
@@ -34,13 +34,15 @@ typedef struct teardown {
     bool shared;           /* another living domain had the UUID when the nodes were removed */
     bool last_was_run;
     bool waits_to_retry;
-    int refusal; /* the error with which the hypervisor has refused last; 0: it has not refused */
+    bool given_up; /* `last` writes the mark anew */
+    int refusal;   /* the error with which the hypervisor has refused last; 0: it has not refused */
 } domain_teardown_state;
 
 static int reserve_batch(libxl__ao *ao, libxl__xs_batch **batch, uint32_t nodes)
 {
     *batch = libxl__xs_batch_new(ao, 0);
-    return *batch ? libxl__xs_reserve(*batch, nodes, (size_t)nodes * LONGEST_PATH) : ERROR_NOMEM;
+    return *batch ? libxl__xs_reserve(*batch, nodes, (size_t)nodes * LONGEST_PATH + LIBXL__MARK_TEXT)
+                  : ERROR_NOMEM;
 }
 
 static int reserve(libxl__ao *ao, struct teardown *t)
@@ -62,13 +64,31 @@ static int reserve(libxl__ao *ao, struct teardown *t)
 
 /* ---- trying again */
 
-/* The hypervisor has refused: returns the error, or plans another attempt. */
+/* Nobody will destroy the domain from now on, which its mark says. */
+static void give_up(libxl__ao *ao, struct teardown *t)
+{
+    const libxl__domain_teardown_args *args = libxl__ao_args(ao);
+    if (t->given_up)
+        return;
+    t->given_up = true;
+    libxl__mark_give_up(t->last, &args->in.uuid);
+    libxl__xs_run_anyway(t->last, LIBXL__XS_ONE_BY_ONE);
+}
+
+/*
+ * The hypervisor has refused: returns the error, or plans another attempt. A stop request ends the attempts at an
+ * unfinished domain; LIBXL__AO_WAIT then means that its mark is being written.
+ */
 static int refused(libxl__ao *ao, struct teardown *t, int rc)
 {
     const libxl__domain_teardown_args *args = libxl__ao_args(ao);
-    if (!args->in.unfinished || ao->stop)
+    if (!args->in.unfinished)
         return rc;
     t->refusal = rc;
+    if (ao->stop) {
+        give_up(ao, t);
+        return libxl__xs_done(t->last) ? rc : LIBXL__AO_WAIT;
+    }
     t->waits_to_retry = true;
     libxl__alarm_set(ao, &t->retry, UNTIL_A_RETRY); /* does not fail: it is set already */
     libxl__nested_tell(ao);
@@ -90,6 +110,8 @@ static bool is_time_to_retry(struct teardown *t)
 static void add_nodes(libxl__ao *ao, struct teardown *t, bool free)
 {
     const libxl__domain_teardown_args *args = libxl__ao_args(ao);
+    if (!args->in.unfinished)
+        libxl__mark_remove(t->cleaning, &args->in.uuid);
     if (!t->shared)
         libxl__xs_remove(t->cleaning, "/vm/" LIBXL_UUID_FMT, LIBXL_UUID_BYTES(args->in.uuid));
     if (!free)
@@ -222,7 +244,8 @@ static bool domid_is_free(libxl__ao *ao)
 }
 
 /*
- * Removes /vm/UUID if it was left because of another domain, and that is gone or dying by now. Removes the domain's nodes again:
+ * Removes the mark of an unfinished domain, and /vm/UUID if it was left because of another domain that is gone or dying by now.
+ * Removes the domain's nodes again:
  * xenconsoled may have been at work for the domain when they were removed, because it was started or restarted then. It writes a
  * terminal's name last. The domain is not gone until xenconsoled has unmapped its page, so it writes nothing after this.
  */
@@ -237,6 +260,8 @@ static int run_last(libxl__ao *ao, struct teardown *t)
         libxl__xs_remove(t->last, "/vm/" LIBXL_UUID_FMT, LIBXL_UUID_BYTES(args->in.uuid));
     if (t->exists && domid_is_free(ao))
         libxl__xs_remove(t->last, "/local/domain/%u", args->in.domid);
+    if (args->in.unfinished)
+        libxl__mark_remove(t->last, &args->in.uuid);
     t->last_was_run = true;
     libxl__xs_run_anyway(t->last, LIBXL__XS_ONE_BY_ONE); /* done at once if it is empty */
     return 0;

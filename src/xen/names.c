@@ -27,7 +27,8 @@ static int look_up(libxl__ao *ao, libxl__name_search *search)
         return libxl__ao_fail(ao, libxl__errno_rc(LIBXL__CALL_HOST, errno), "listing the domains: %m");
     const uint32_t count = (uint32_t)listed;
     search->reads = libxl__gc_alloc(&ao->gc, count * sizeof(*search->reads));
-    search->batch = libxl__xs_batch_new(ao, 0);
+    if (!search->batch)
+        search->batch = libxl__xs_batch_new(ao, 0);
     if (!search->reads || !search->batch)
         return ERROR_NOMEM;
     /* Registers the watches before the names are read. */
@@ -44,9 +45,10 @@ static int look_up(libxl__ao *ao, libxl__name_search *search)
     return libxl__xs_run(search->batch, LIBXL__XS_ONE_BY_ONE);
 }
 
-int libxl__name_search_start(libxl__ao *ao, libxl__name_search *search, const char *name, bool keep)
+int libxl__name_search_start(libxl__ao *ao, libxl__name_search *search, const char *name, bool keep,
+                             libxl__xs_batch *first)
 {
-    *search = (libxl__name_search){.name = name, .keep = keep, .domid = LIBXL_DOMID_INVALID};
+    *search = (libxl__name_search){.name = name, .keep = keep, .batch = first, .domid = LIBXL_DOMID_INVALID};
     if (!ao->ctx->xen->kept_names.count) {
         int rc = look_up(ao, search);
         if (keep && !rc)
@@ -55,7 +57,8 @@ int libxl__name_search_start(libxl__ao *ao, libxl__name_search *search, const ch
     }
     if (keep)
         libxl__kept_names_extend(ao->ctx);
-    search->batch = libxl__xs_batch_new(ao, 0);
+    if (!search->batch)
+        search->batch = libxl__xs_batch_new(ao, 0);
     if (!search->batch)
         return ERROR_NOMEM;
     libxl__xs_read(search->batch, "/local/domain");
@@ -69,6 +72,7 @@ int libxl__name_search_step(libxl__ao *ao, libxl__name_search *search, uint32_t 
     int rc = libxl__xs_result(search->batch);
     if (!rc && search->phase == LIBXL__NAMES_CATCHING_UP) {
         libxl__xs_batch_free(search->batch);
+        search->batch = NULL;
         rc = look_up(ao, search);
         return rc ? rc : libxl__name_search_step(ao, search, domid_out);
     }

@@ -25,9 +25,11 @@ typedef struct libxl__name_search {
 
 /*
  * Starts a search. The caller keeps `name` valid until the search ends. `keep`: more searches are likely, so names are kept.
+ * `first`: a batch whose requests are sent with the first ones of the search, which owns it from now on; NULL: none.
  * Errors: NOMEM, FAIL, NO_XENSTORE, recorded in ao.
  */
-int libxl__name_search_start(libxl__ao *ao, libxl__name_search *search, const char *name, bool keep);
+int libxl__name_search_start(libxl__ao *ao, libxl__name_search *search, const char *name, bool keep,
+                             libxl__xs_batch *first);
 /*
  * Call this from the phase's poll. Returns LIBXL__AO_WAIT; 0 and the domid, LIBXL_DOMID_INVALID if there is no such
  * domain; or an error, recorded in ao. A domain that has the name from the start of the search to its end is found.

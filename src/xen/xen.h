@@ -18,6 +18,7 @@
 #include "hypervisor.h"
 #include "libxl_internal.h"
 #include "kept_names.h"
+#include "marks.h"
 #include "names.h"
 #include "admission.h"
 #include "watch.h"
@@ -42,6 +43,7 @@ struct libxl__xen {
     libxl__domains domains;
     libxl__kept_names kept_names;
     libxl__evtchns evtchns;
+    libxl__marker marker;
     libxl__admissions console_admissions; /* of the creations whose domains xenconsoled is to serve */
     libxl_version_info *version;          /* lent by libxl_get_version_info; NULL until it is called */
 };

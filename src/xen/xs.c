@@ -121,6 +121,14 @@ libxl__xs_request *libxl__xs_read(libxl__xs_batch *batch, const char *path, ...)
     return request;
 }
 
+libxl__xs_request *libxl__xs_list(libxl__xs_batch *batch, uint32_t offset, const char *path, ...)
+{
+    ADD(request, batch, LIBXL__XS_LIST, path);
+    if (request)
+        request->offset = offset;
+    return request;
+}
+
 void libxl__xs_write(libxl__xs_batch *batch, libxl__xs_perms perms, const char *value, const char *path, ...)
 {
     ADD(request, batch, LIBXL__XS_WRITE, path);
@@ -313,4 +321,14 @@ int libxl__xs_result(libxl__xs_batch *batch)
 const char *libxl__xs_value(const libxl__xs_request *request)
 {
     return request->found;
+}
+
+const char *libxl__xs_names(const libxl__xs_request *request, size_t *size_out, const char **version_out)
+{
+    if (!request->found)
+        return NULL;
+    const size_t version = strnlen(request->found, request->found_size);
+    *version_out = request->found;
+    *size_out = version < request->found_size ? request->found_size - version - 1 : 0;
+    return *size_out ? request->found + version + 1 : "";
 }

@@ -39,6 +39,12 @@ libxl__xs_batch *libxl__xs_batch_new(libxl__ao *ao, uint32_t domid);
 /* Reads a node. libxl__xs_value returns the value once the batch is done. A missing node is not an error. */
 libxl__xs_request *libxl__xs_read(libxl__xs_batch *batch, const char *path, ...)
     __attribute__((format(printf, 2, 3)));
+/*
+ * Lists the names of a node's children, from octet `offset` of the list on: as much as fits into a message of xenstored.
+ * libxl__xs_names returns them once the batch is done. A missing node is not an error.
+ */
+libxl__xs_request *libxl__xs_list(libxl__xs_batch *batch, uint32_t offset, const char *path, ...)
+    __attribute__((format(printf, 3, 4)));
 /* Writes a node. xenstored makes the node and its parents if they are missing; new parents inherit their permissions. */
 void libxl__xs_write(libxl__xs_batch *batch, libxl__xs_perms perms, const char *value, const char *path, ...)
     __attribute__((format(printf, 4, 5)));
@@ -98,6 +104,12 @@ int libxl__xs_rc(const libxl__xs_batch *batch);
  * batch.
  */
 const char *libxl__xs_value(const libxl__xs_request *request);
+/*
+ * Returns the names that a LIST has found, each with a terminating zero, and their size in octets; an empty name is the end of
+ * the list. The text `*version_out` differs from that of another part if the list has changed in between. NULL: there is no such
+ * node. All belong to the batch.
+ */
+const char *libxl__xs_names(const libxl__xs_request *request, size_t *size_out, const char **version_out);
 /*
  * Returns true if the batch changes nothing in xenstore: it has not been run, is only queued, or is a transaction whose commit has not been
  * sent. Free it then. Returns false if it has changed something or may do so.

@@ -13,6 +13,7 @@
 
 typedef enum libxl__xs_kind {
     LIBXL__XS_READ,
+    LIBXL__XS_LIST,
     LIBXL__XS_WRITE,
     LIBXL__XS_PERMIT,
     LIBXL__XS_REMOVE,
@@ -31,7 +32,10 @@ struct libxl__xs_request {
     const char *value; /* WRITE: the new value. REQUIRE: the value that the node must hold; NULL: any */
     unsigned long gfn; /* INTRODUCE: the frame of the xenstore ring */
     uint32_t port;     /* INTRODUCE: the event channel */
-    char *found;       /* READ: the value, malloc'ed, with a terminating zero; NULL: no such node */
+    uint32_t offset;   /* LIST: where in the list of names to begin, in octets */
+    char
+        *found; /* READ: the value, malloc'ed, with a terminating zero; NULL: no such node. LIST: the names */
+    size_t found_size; /* LIST: of `found`, without the terminating zero that is added to it */
     STAILQ_ENTRY(libxl__xs_request) link;
 };
 

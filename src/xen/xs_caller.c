@@ -55,6 +55,30 @@ static bool set_perms(struct xs_handle *xs, xs_transaction_t transaction, const 
                               request->perms == LIBXL__XS_GUEST_READS ? 2 : 1);
 }
 
+/* Keeps the names in the form that xenstored gives: a version, the names, an empty name. libxenstore returns whole lists. */
+static bool list(struct xs_handle *xs, xs_transaction_t transaction, libxl__xs_request *request)
+{
+    unsigned count = 0;
+    size_t size = 3; /* "0", and the empty name */
+    free(request->found);
+    request->found = NULL;
+    char **names = xs_directory(xs, transaction, request->path, &count);
+    if (!names)
+        return errno == ENOENT;
+    for (unsigned i = 0; i < count; i++)
+        size += strlen(names[i]) + 1;
+    request->found = calloc(1, size + 1);
+    if (request->found) {
+        char *at = stpcpy(request->found, "0") + 1;
+        for (unsigned i = 0; i < count; i++)
+            at = stpcpy(at, names[i]) + 1;
+    }
+    request->found_size = size;
+    free(names);
+    errno = ENOMEM;
+    return request->found;
+}
+
 /* Carries out a request. Returns false, with errno, if it fails. */
 static bool carry_out(struct xs_handle *xs, xs_transaction_t transaction, const libxl__xs_batch *batch,
                       libxl__xs_request *request)
@@ -75,6 +99,7 @@ static bool carry_out(struct xs_handle *xs, xs_transaction_t transaction, const 
         free(value);
         errno = ENOENT;
         return met;
+    case LIBXL__XS_LIST: return list(xs, transaction, request);
     case LIBXL__XS_WRITE:
         return xs_write(xs, transaction, request->path, request->value, (unsigned)strlen(request->value));
     case LIBXL__XS_PERMIT: return set_perms(xs, transaction, batch, request);

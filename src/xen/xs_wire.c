@@ -52,7 +52,7 @@ static int put_perms(libxl_ctx *ctx, libxl__xs_batch *batch, libxl__xs_request *
 static int put_request(libxl_ctx *ctx, libxl__xs_batch *batch, libxl__xs_request *request)
 {
     const uint32_t tx = batch->transaction;
-    char domid[16], gfn[24], port[16];
+    char domid[16], gfn[24], port[16]; /* or the offset of a list */
     switch (request->kind) {
     case LIBXL__XS_READ:
     case LIBXL__XS_REQUIRE:
@@ -60,6 +60,12 @@ static int put_request(libxl_ctx *ctx, libxl__xs_batch *batch, libxl__xs_request
         request->found = NULL;
         return libxl__wire_put(ctx, expect(batch, request), XS_READ, tx, LIBXL__WIRE_TEXT(request->path),
                                LIBXL__WIRE_NOTHING, LIBXL__WIRE_NOTHING);
+    case LIBXL__XS_LIST:
+        free(request->found);
+        request->found = NULL;
+        snprintf(port, sizeof(port), "%u", request->offset);
+        return libxl__wire_put(ctx, expect(batch, request), XS_DIRECTORY_PART, tx,
+                               LIBXL__WIRE_TEXT(request->path), LIBXL__WIRE_TEXT(port), LIBXL__WIRE_NOTHING);
     case LIBXL__XS_REMOVE:
         return libxl__wire_put(ctx, expect(batch, request), XS_RM, tx, LIBXL__WIRE_TEXT(request->path),
                                LIBXL__WIRE_NOTHING, LIBXL__WIRE_NOTHING);
@@ -169,14 +175,28 @@ static bool end_transaction(libxl_ctx *ctx, libxl__xs_batch *batch)
     return true;
 }
 
+/* Copies the version of a list and its names. Returns 0 or ENOMEM. */
+static int keep_names(libxl__xs_request *request, const char *body, size_t length)
+{
+    request->found = calloc(1, length + 1);
+    if (!request->found)
+        return ENOMEM;
+    memcpy(request->found, body, length);
+    request->found_size = length;
+    return 0;
+}
+
 static void request_answered(libxl__xs_batch *batch, libxl__xs_request *request, int errnoval,
                              const char *body, size_t length)
 {
     if (request->kind == LIBXL__XS_READ && !errnoval && !(request->found = strndup(body, length)))
         errnoval = ENOMEM;
+    if (request->kind == LIBXL__XS_LIST && !errnoval)
+        errnoval = keep_names(request, body, length);
     if (request->kind == LIBXL__XS_REQUIRE && (!errnoval || errnoval == ENOENT))
         errnoval = libxl__xs_met(request, errnoval ? NULL : body, length) ? 0 : ENOENT;
-    if (errnoval == ENOENT && (request->kind == LIBXL__XS_READ || request->kind == LIBXL__XS_REMOVE))
+    if (errnoval == ENOENT && (request->kind == LIBXL__XS_READ || request->kind == LIBXL__XS_LIST ||
+                               request->kind == LIBXL__XS_REMOVE))
         errnoval = 0;
     if (errnoval)
         libxl__xs_failed(batch, request, errnoval);

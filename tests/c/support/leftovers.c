@@ -38,6 +38,7 @@ void leftovers_remove(const struct fixture *before)
     char path[64];
     leftovers_settle();
     fixture_begin(&now);
+    fixture_write("/tool/aioxen/unfinished", NULL);
     for (int i = 0; i < now.domains; i++) {
         snprintf(path, sizeof(path), "/local/domain/%u", now.domids[i]);
         if (!is_listed(before, now.domids[i]))

@@ -10,8 +10,8 @@ void leftovers_settle(void);
 /* The number of domains that have a tree in xenstore. */
 int leftovers_domains(void);
 /*
- * Removes the trees of domains that `before` does not list: xenconsoled has written into them after their domains were gone.
- * Nothing else waits for it when an undo fails or the process is killed.
+ * Removes all marks of unfinished domains, and the trees of domains that `before` does not list: xenconsoled has written into
+ * them after their domains were gone. Nothing else does so when an undo fails.
  */
 void leftovers_remove(const struct fixture *before);
 

@@ -60,6 +60,7 @@ struct results {
     libxl_domid domid;
     libxl_shutdown_reason reason;
     char *name;
+    libxl_unfinished_list unfinished;
 };
 
 struct run {
@@ -69,6 +70,7 @@ struct run {
     unsigned phase;
     enum fault fault;
     libxl_domid guest;
+    libxl_uuid uuid; /* of the guest */
     struct results results;
     int reached, completions, rc;
     char message[256];
@@ -112,11 +114,25 @@ static void fill_disk_eject(struct run *r, void *p)
     args->in.vdev = strdup("xvda");
 }
 
+static void fill_list_unfinished(struct run *r, void *p)
+{
+    libxl__domain_list_unfinished_args *args = p;
+    args->out.list = &r->results.unfinished;
+}
+
+static void fill_remove_unfinished(struct run *r, void *p)
+{
+    libxl__domain_remove_unfinished_args *args = p;
+    args->in.uuid = r->uuid;
+}
+
 static const struct scenario scenarios[] = {
     {LIBXL__OP_DOMAIN_CREATE_NEW, LIBXL__OP_DOMAIN_CREATE_NEW, fill_create},
     {LIBXL__OP_DOMAIN_WAIT_SHUTDOWN, LIBXL__OP_DOMAIN_WAIT_SHUTDOWN, fill_wait_shutdown},
     {LIBXL__OP_DOMAIN_GET_NAME, LIBXL__OP_DOMAIN_GET_NAME, fill_get_name},
     {LIBXL__OP_DOMAIN_FIND, LIBXL__OP_DOMAIN_FIND, fill_find},
+    {LIBXL__OP_DOMAIN_LIST_UNFINISHED, LIBXL__OP_DOMAIN_LIST_UNFINISHED, fill_list_unfinished},
+    {LIBXL__OP_DOMAIN_REMOVE_UNFINISHED, LIBXL__OP_DOMAIN_REMOVE_UNFINISHED, fill_remove_unfinished},
     {LIBXL__OP_DOMAIN_TEARDOWN, LIBXL__OP_DOMAIN_DESTROY, NULL},
     {LIBXL__OP_DISK_EJECT, LIBXL__OP_DISK_EJECT, fill_disk_eject},
 };
@@ -164,10 +180,13 @@ static int inject(struct run *r, libxl__ao *ao)
     }
 }
 
-/* A single creation is admitted at once. tests/c/sim/creations.c has more than are admitted. */
+/*
+ * Two phases seldom wait. A single creation is admitted at once; tests/c/sim/creations.c has more than are admitted. xenconsoled
+ * already serves the guest that is unfinished here.
+ */
 static bool waits(const libxl__phase *phase)
 {
-    return phase->poll && strcmp(phase->name, "admission") != 0;
+    return phase->poll && strcmp(phase->name, "admission") != 0 && strcmp(phase->name, "xenconsoled") != 0;
 }
 
 static int on_moment(libxl__ao *ao, libxl__phase_moment moment, void *user)
@@ -207,7 +226,7 @@ static bool is_point(const libxl__ao_class *cls, unsigned index, enum fault faul
 {
     const libxl__phase *phase = &cls->phases->list[index];
     switch (fault) {
-    case PHASE_LIMIT: return phase->limit_ms;
+    case PHASE_LIMIT: return phase->limit_ms && waits(phase);
     /* A phase that has to be stopped before it is left fails by itself only, when what it waits for has ended. */
     case FAIL_WHILE_WAITING: return waits(phase) && !phase->stop;
     case FAIL_TO_UNDO: return phase->undo && index + 1u < cls->phases->count;
@@ -272,7 +291,8 @@ static void check_result(const struct run *r)
                  r->rc, r->message, wanted);
     if (r->rc && !*r->message)
         fail_msg("%s, phase %s, %s: there is no message", r->cls->name, phase->name, fault_names[r->fault]);
-    if (r->rc && (r->results.name || r->results.domid != LIBXL_DOMID_INVALID))
+    if (r->rc &&
+        (r->results.name || r->results.unfinished.domains || r->results.domid != LIBXL_DOMID_INVALID))
         fail_msg("%s, phase %s, %s: a result was stored", r->cls->name, phase->name, fault_names[r->fault]);
 }
 
@@ -303,7 +323,6 @@ static void run_operation(struct run *r, const struct scenario *scenario)
     assert_int_equal(r->completions, 1);
 }
 
-/* What a killed process leaves is its half-made domain, which is destroyed here. */
 static void run_and_kill(struct run *r, const struct scenario *scenario)
 {
     int status;
@@ -329,6 +348,53 @@ static void check_guest(const struct run *r)
     free(request);
 }
 
+/* Marks the guest as one whose creation has been given up. */
+static void mark_guest(libxl_ctx *ctx, struct run *r)
+{
+    char path[LIBXL__MARK_PATH], text[LIBXL__MARK_TEXT];
+    libxl__ctx_lock(ctx);
+    libxl__mark_text(ctx, true, text);
+    libxl__ctx_unlock(ctx);
+    snprintf(path, sizeof(path), LIBXL__MARKS "/" LIBXL_UUID_FMT, LIBXL_UUID_BYTES(r->uuid));
+    fixture_write(path, text);
+}
+
+static libxl_domid new_guest(libxl_ctx *ctx, struct run *r)
+{
+    libxl_dominfo info;
+    const libxl_domid domid = guest_new(ctx, "b", true);
+    assert_int_equal(libxl_domain_info(ctx, &info, domid), 0);
+    r->uuid = info.uuid;
+    return domid;
+}
+
+/* What a killed process has left of a creation is listed and removed, by another process. Returns the number. */
+static int remove_unfinished(void)
+{
+    libxl_ctx *ctx;
+    libxl_unfinished_list list;
+    assert_int_equal(libxl_ctx_alloc(&ctx, LIBXL_VERSION, 0, NULL), 0);
+    assert_int_equal(libxl_domain_list_unfinished(ctx, &list, NULL), 0);
+    const int count = list.num_domains;
+    for (int i = 0; i < count; i++)
+        assert_int_equal(libxl_domain_remove_unfinished(ctx, &list.domains[i].uuid, NULL), 0);
+    libxl_unfinished_list_dispose(&list);
+    assert_int_equal(libxl_ctx_free(ctx), 0);
+    return count;
+}
+
+/* A killed creation leaves its mark from the second phase on until the last one, which removes it. */
+static void check_unfinished(const struct run *r, const struct scenario *scenario, int domains)
+{
+    const int removed = remove_unfinished();
+    if (scenario->fill != fill_create || r->phase + 1u == r->cls->phases->count)
+        return;
+    if (r->phase && removed != 1)
+        fail_msg("%s, phase %s, kill -9: nothing is unfinished", r->cls->name,
+                 r->cls->phases->list[r->phase].name);
+    assert_int_equal(leftovers_domains(), domains);
+}
+
 static void run_point(unsigned flags, unsigned operation, unsigned phase, enum fault fault)
 {
     const struct scenario scenario = scenario_of(operation);
@@ -342,7 +408,9 @@ static void run_point(unsigned flags, unsigned operation, unsigned phase, enum f
     fixture_begin(&before);
     assert_int_equal(libxl_ctx_alloc(&ctx, LIBXL_VERSION, 0, NULL), 0);
     if (scenario.fill != fill_create)
-        r.guest = guest_new(ctx, "b", true);
+        r.guest = new_guest(ctx, &r);
+    if (scenario.fill == fill_list_unfinished || scenario.fill == fill_remove_unfinished)
+        mark_guest(ctx, &r);
     assert_int_equal(libxl_ctx_free(ctx), 0);
     const int domains = leftovers_domains();
     if (fault == KILL)
@@ -358,9 +426,12 @@ static void run_point(unsigned flags, unsigned operation, unsigned phase, enum f
     /* A failing creation leaves no domain, unless the undo that destroys it fails. */
     if (scenario.fill == fill_create && fault != KILL && fault != FAIL_TO_UNDO)
         assert_int_equal(leftovers_domains(), domains + !r.rc);
+    if (fault == KILL)
+        check_unfinished(&r, &scenario, domains);
     free(r.results.name);
+    libxl_unfinished_list_dispose(&r.results.unfinished);
     fixture_clean(&before);
-    if (fault == KILL || fault == FAIL_TO_UNDO)
+    if (fault == FAIL_TO_UNDO)
         leftovers_remove(&before);
     fixture_check(&before);
 }

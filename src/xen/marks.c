@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Owns: ctx->xen->marker, which is set at the first use. The context's lock guards it.
+ *
+ * The files of /proc that are read here are made by the kernel without waiting.
+ */
+#include "marks.h"
+#include "xen.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Reads the beginning of a file as a text. Returns false if that fails. */
+static bool read_text(const char *path, char *text, size_t size)
+{
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    const ssize_t got = fd < 0 ? -1 : read(fd, text, size - 1);
+    if (fd >= 0)
+        close(fd);
+    text[got > 0 ? got : 0] = '\0';
+    return got > 0;
+}
+
+/*
+ * The state and the start time of a process, from /proc/PID/stat: "PID (NAME) STATE ...", where the name may contain anything.
+ * The start time is the 20th word after the name. Returns false if they cannot be read.
+ */
+static bool read_process(uint32_t pid, char *state, unsigned long long *start)
+{
+    enum { WORDS = 20 };
+    char path[32], text[1024];
+    snprintf(path, sizeof(path), "/proc/%u/stat", pid);
+    if (!read_text(path, text, sizeof(text)))
+        return false;
+    const char *at = strrchr(text, ')');
+    if (!at || sscanf(at, ") %c", state) != 1)
+        return false;
+    for (int i = 0; i < WORDS && at; i++)
+        at = strchr(at + 1, ' ');
+    return at && sscanf(at, " %llu", start) == 1;
+}
+
+static const libxl__marker *marker_of(libxl_ctx *ctx)
+{
+    libxl__marker *marker = &ctx->xen->marker;
+    struct stat namespace = {.st_ino = 0};
+    char state, boot[40];
+    if (marker->pid)
+        return marker;
+    if (!read_text("/proc/sys/kernel/random/boot_id", boot, sizeof(boot)))
+        strcpy(boot, "unknown");
+    boot[strcspn(boot, "\n")] = '\0';
+    if (stat("/proc/self/ns/pid", &namespace))
+    namespace.st_ino = 0;
+    snprintf(marker->where, sizeof(marker->where), "%s/%ju", boot, (uintmax_t) namespace.st_ino);
+    marker->pid = (uint32_t)getpid();
+    if (!read_process(marker->pid, &state, &marker->start))
+        marker->start = 0;
+    return marker;
+}
+
+static uint64_t since_boot_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+void libxl__mark_text(libxl_ctx *ctx, bool given_up, char text[LIBXL__MARK_TEXT])
+{
+    const libxl__marker *marker = marker_of(ctx);
+    snprintf(text, LIBXL__MARK_TEXT, "%u %llu %s %" PRIu64, given_up ? 0 : marker->pid, marker->start,
+             marker->where, since_boot_ms());
+}
+
+static void write_mark(libxl__xs_batch *batch, const libxl_uuid *uuid, bool given_up)
+{
+    char text[LIBXL__MARK_TEXT];
+    libxl__mark_text(batch->ao->ctx, given_up, text);
+    libxl__xs_write(batch, LIBXL__XS_INHERITS, text, LIBXL__MARKS "/" LIBXL_UUID_FMT,
+                    LIBXL_UUID_BYTES(*uuid));
+}
+
+void libxl__mark_write(libxl__xs_batch *batch, const libxl_uuid *uuid)
+{
+    write_mark(batch, uuid, false);
+}
+
+void libxl__mark_give_up(libxl__xs_batch *batch, const libxl_uuid *uuid)
+{
+    write_mark(batch, uuid, true);
+}
+
+void libxl__mark_remove(libxl__xs_batch *batch, const libxl_uuid *uuid)
+{
+    libxl__xs_remove(batch, LIBXL__MARKS "/" LIBXL_UUID_FMT, LIBXL_UUID_BYTES(*uuid));
+}
+
+/* Whether the process has ended. A zombie has: nothing of it runs. */
+static bool has_ended(uint32_t pid, unsigned long long start)
+{
+    char state;
+    unsigned long long now;
+    if (!pid || (kill((pid_t)pid, 0) && errno == ESRCH))
+        return true;
+    if (!read_process(pid, &state, &now))
+        return false; /* it cannot be looked at */
+    return state == 'Z' || state == 'X' || (start && now != start);
+}
+
+bool libxl__mark_read(libxl_ctx *ctx, const char *text, libxl__mark *mark)
+{
+    char where[64];
+    unsigned long long start;
+    uint64_t then;
+    if (sscanf(text, "%" SCNu32 " %llu %63s %" SCNu64, &mark->pid, &start, where, &then) != 4 ||
+        mark->pid > INT32_MAX)
+        return false;
+    const uint64_t now = since_boot_ms();
+    const bool here = strcmp(where, marker_of(ctx)->where) == 0;
+    mark->left = here && has_ended(mark->pid, start);
+    mark->age_ms = here && now > then ? now - then : 0;
+    return true;
+}
