@@ -13,7 +13,8 @@ async def main():
             try:
                 dom = await xen.domain_create(make("guest", "{BUILD}/guest/tiny", memory="24M", cmdline="p"))
             except aioxen.Error as error:
-                print(make.__name__, type(error).__name__, error.message)
+                cause = error.message.partition(" (domain_create")[0]
+                print(make.__name__, type(error).__name__, cause)
                 continue
             await dom.unpause()
             print(make.__name__, (await dom.wait_shutdown()).name)
