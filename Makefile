@@ -13,7 +13,7 @@ include gen/Makefile.inc
 -include tests/Makefile.inc
 -include bench/Makefile.inc
 
-.PHONY: all help demo test test-fast lint clean
+.PHONY: all help demo test test-fast lint analyze clean
 all: lib python examples ## the C library, the Python package, the examples
 
 help: ## this list
@@ -33,6 +33,10 @@ test-fast: ## without the virtual machine
 
 lint: $(GEN)/.generated python ## formatting, clang-tidy, ruff, mypy, what a changed IDL breaks
 	tools/lint
+
+analyze: $(GEN)/.generated ## gcc -fanalyzer and cppcheck over the library's sources
+	@tools/install-packages test
+	tools/analyze
 
 clean: ## removes everything that was made
 	rm -rf $(B) aioxen.egg-info .hypothesis

@@ -207,6 +207,7 @@ __attribute__((noinline)) static libxl__ao *wait_until_notified(libxl__ao *ao)
     libxl_ctx *ctx = ao->ctx;
     libxl__waiter waiter = {.ao = ao};
     libxl__waiter_begin(ctx, &waiter);
+    /* cppcheck-suppress autoVariables; it is set to NULL below, before this function returns */
     ao->waiter = &waiter;
     while (!waiter.ao->notified)
         if (libxl__waiter_wait(ctx, &waiter, 0))

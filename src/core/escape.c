@@ -50,24 +50,30 @@ static size_t next(const char *text, bool *shown)
     return length ? length : 1;
 }
 
+static void put(char *to, const char *text, size_t length, bool shown)
+{
+    if (shown) {
+        memcpy(to, text, length);
+        to[length] = 0;
+    } else {
+        for (size_t i = 0; i < length; i++)
+            snprintf(to + 4 * i, 5, "\\x%02x", (unsigned char)text[i]);
+    }
+}
+
 size_t libxl__escape(char *to, size_t room, const char *text)
 {
     size_t used = 0;
     bool shown;
+    if (to && room)
+        *to = 0;
     for (size_t length; *text; text += length) {
         length = next(text, &shown);
         const size_t needed = shown ? length : 4 * length;
-        const bool fits = used + needed < room;
-        for (size_t i = 0; fits && !shown && i < length; i++)
-            snprintf(to + used + 4 * i, 5, "\\x%02x", (unsigned char)text[i]);
-        if (fits && shown)
-            memcpy(to + used, text, length);
+        if (to && used + needed < room)
+            put(to + used, text, length, shown);
         used += needed; /* beyond `room` once a character does not fit, so that nothing follows the gap */
-        if (fits)
-            to[used] = 0;
     }
-    if (!used && room)
-        *to = 0;
     return used;
 }
 

@@ -45,7 +45,7 @@ static int get_string(const spot *at, json_object *in, const char **out)
 
 static int read_string(const spot *at, char **p, json_object *in)
 {
-    const char *text;
+    const char *text = ""; /* get_string sets it, or fails */
 
     if (!in)
         return 0;
@@ -58,7 +58,7 @@ static int read_string(const spot *at, char **p, json_object *in)
 
 static int read_word(const spot *at, const libxl__json_field *field, void *p, json_object *in)
 {
-    const char *text;
+    const char *text = ""; /* get_string sets it, or fails */
     int value;
     int rc = get_string(at, in, &text);
 
@@ -134,7 +134,7 @@ static int read_double(const spot *at, const libxl__json_field *field, double *p
 
 static int read_octets(const spot *at, const libxl__json_field *field, unsigned char *p, json_object *in)
 {
-    const char *text;
+    const char *text = ""; /* get_string sets it, or fails */
     int rc = get_string(at, in, &text);
 
     if (rc)

@@ -226,7 +226,8 @@ void libxl__domains_look_soon(libxl_ctx *ctx)
 {
     libxl__domains *domains = &ctx->xen->domains;
     domains->interval = FIRST_INTERVAL;
-    domains->repeated |= domains->looking || !TAILQ_EMPTY(&domains->followed.changed);
+    if (domains->looking || !TAILQ_EMPTY(&domains->followed.changed))
+        domains->repeated = true;
     plan(ctx, 0);
 }
 

@@ -33,10 +33,10 @@ struct libxl__domains_listener {
 
 typedef struct libxl__domains {
     libxl__followed_domains followed;
-    uint32_t next;     /* the domid from which the present look goes on */
-    bool looking : 1;  /* a look is in progress */
-    bool repeated : 1; /* another look was asked for meanwhile */
-    bool resting : 1;  /* no look is planned, because no domain is followed: `again` does not expire */
+    uint32_t next;    /* the domid from which the present look goes on */
+    bool looking;     /* a look is in progress */
+    bool repeated;    /* another look was asked for meanwhile */
+    bool resting : 1; /* no look is planned, because no domain is followed: `again` does not expire */
     uint32_t observer_count;
     libxl__watch *released, *introduced; /* @releaseDomain, @introduceDomain; NULL until the first use */
     libxl__timer again; /* expires at the next look; always started, so that a restart needs no memory */

@@ -110,7 +110,7 @@ int libxl__watch_add(libxl_ctx *ctx, const char *path, libxl__watch_callback *ca
     memcpy(watch->path, path, length);
     if (take_slot(watches, watch)) {
         free_memory(ctx, watch);
-        return ERROR_NOMEM;
+        return ERROR_NOMEM; /* cppcheck-suppress memleak; free_memory has taken the memory that `watch` lies in */
     }
     watches->count += !own;
     *watch_out = watch; /* set before the transport is called, which may call back at once */

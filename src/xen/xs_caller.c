@@ -287,6 +287,7 @@ static void *make_calls(void *argument)
  */
 static int load_what_cancelling_needs(void)
 {
+    /* cppcheck-suppress leakNoVarFunctionCall; the library stays loaded on purpose */
     if (dlopen("libgcc_s.so.1", RTLD_NOW | RTLD_NODELETE))
         return 0;
     return libxl__refuse(ERROR_FAIL, "loading what libxenstore needs: %s", dlerror());
