@@ -5,24 +5,7 @@
 
 #include <libxl.h>
 
-typedef struct libxl__ao libxl__ao;
-
-typedef struct libxl__phase {
-    const char *name;
-    int (*start)(libxl__ao *ao, void *state);
-    int (*poll)(libxl__ao *ao, void *state);
-    void (*stop)(libxl__ao *ao, void *state);
-    int (*undo)(libxl__ao *ao, void *state);
-    uint32_t limit_ms, stop_ms, undo_ms;
-    int limit_rc;
-    bool commits;
-} libxl__phase;
-
-typedef struct libxl__phases {
-    const libxl__phase *list;
-    uint16_t count;
-    uint16_t state_size;
-} libxl__phases;
+#include "phase_table.h"
 
 struct libxl__ao {
     const struct libxl__ao_class *cls;

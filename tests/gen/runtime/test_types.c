@@ -237,7 +237,7 @@ static void test_json_out_of_memory(void)
         fail_allocation = n;
         if (!libxl_machine_from_json(ctx, &other, text))
             break;
-        assert(!strcmp(libxl_error_message(), "Out of memory."));
+        assert(!strcmp(libxl_error_message(), "out of memory (reading JSON)"));
         assert(other.weight == 256 && !other.name && !other.disks);
     }
     fail_allocation = 0;
