@@ -37,7 +37,9 @@ static void release_reserve(libxl_ctx *ctx, libxl__xs_batch *batch)
 /* Returns whether the batch is idle: it has not been run, or it could be withdrawn. */
 static bool withdraw(libxl_ctx *ctx, libxl__xs_batch *batch)
 {
-    if (batch->state == LIBXL__XS_UNDER_WAY && ctx->xen->transport->withdraw(ctx, batch))
+    if (batch->deferred)
+        libxl__xs_link_forget(ctx, batch);
+    else if (batch->state == LIBXL__XS_UNDER_WAY && ctx->xen->transport->withdraw(ctx, batch))
         batch->state = LIBXL__XS_IDLE;
     return batch->state == LIBXL__XS_IDLE;
 }
@@ -275,14 +277,31 @@ int libxl__xs_run(libxl__xs_batch *batch, libxl__xs_mode mode)
     return record_error(batch, start(batch, mode));
 }
 
-void libxl__xs_run_anyway(libxl__xs_batch *batch, libxl__xs_mode mode)
+static void end_unrun(libxl__xs_batch *batch, int rc)
 {
-    int rc = start(batch, mode);
-    if (!rc)
-        return;
     batch->rc = rc;
     batch->message = libxl__gc_printf(&batch->gc, "xenstore: %s", libxl_error_describe(rc));
     batch->state = LIBXL__XS_DONE;
+}
+
+void libxl__xs_run_anyway(libxl__xs_batch *batch, libxl__xs_mode mode)
+{
+    if (!batch->out_of_memory && libxl__xs_link_defer(batch->ao->ctx, batch)) {
+        batch->mode = mode;
+        return;
+    }
+    const int rc = start(batch, mode);
+    if (rc)
+        end_unrun(batch, rc);
+}
+
+void libxl__xs_run_deferred(libxl__xs_batch *batch, bool connected)
+{
+    const int rc = connected ? start(batch, batch->mode) : ERROR_NO_XENSTORE;
+    if (!rc)
+        return;
+    end_unrun(batch, rc);
+    libxl__source_fire(&batch->source);
 }
 
 bool libxl__xs_take_back(libxl__xs_batch *batch)

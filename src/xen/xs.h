@@ -87,7 +87,10 @@ int libxl__xs_reserve(libxl__xs_batch *batch, uint32_t requests, size_t octets);
 /* Runs the batch. Add no more requests afterwards. Returns 0, or NOMEM, FAIL, NO_XENSTORE, recorded in ao. */
 int libxl__xs_run(libxl__xs_batch *batch, libxl__xs_mode mode);
 
-/* Runs the batch like libxl__xs_run. If it cannot be run, the batch is done at once and libxl__xs_rc returns the error. */
+/*
+ * Runs the batch like libxl__xs_run. If the connection to xenstored has been down for less than a second, the batch waits about
+ * that long until there is a connection. If it cannot be run, it is done and libxl__xs_rc returns the error.
+ */
 void libxl__xs_run_anyway(libxl__xs_batch *batch, libxl__xs_mode mode);
 
 /* Whether the batch was run and has ended. */

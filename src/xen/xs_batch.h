@@ -70,6 +70,7 @@ struct libxl__xs_batch {
     uint32_t domid;
     libxl__xs_mode mode;
     enum { LIBXL__XS_IDLE, LIBXL__XS_UNDER_WAY, LIBXL__XS_DONE } state;
+    bool deferred; /* it is in libxl__xs_link.deferred: it waits for the connection; its state is UNDER_WAY */
     bool out_of_memory;     /* a request could not be added */
     bool spare;             /* it is the context's spare batch: its memory and its reserve stay */
     bool has_reserve;       /* the transport keeps the following reserve for this batch */
@@ -83,6 +84,7 @@ struct libxl__xs_batch {
     /* The members from here to `transaction` are used by xs_wire.c only. */
     bool queued; /* it is in libxl__transactions.waiting */
     TAILQ_ENTRY(libxl__xs_batch) queue_link;
+    LIST_ENTRY(libxl__xs_batch) deferred_link;
     bool start_answered;           /* xenstored has answered the start of the transaction */
     uint32_t unanswered;           /* messages that xenstored has not answered yet */
     uint32_t transaction;          /* xenstored's id of the open transaction; 0: none is open */

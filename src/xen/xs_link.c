@@ -44,12 +44,46 @@ bool libxl__xs_link_is_up(const libxl_ctx *ctx)
     return ctx->xen->link.state == LIBXL__XS_UP;
 }
 
+/* ---- batches that wait for the connection */
+
+bool libxl__xs_link_defer(libxl_ctx *ctx, libxl__xs_batch *batch)
+{
+    libxl__xs_link *link = &ctx->xen->link;
+    if (link->state != LIBXL__XS_DOWN || !link->lost_at || libxl__now() - link->lost_at >= LIMIT)
+        return false;
+    batch->deferred = true;
+    batch->state = LIBXL__XS_UNDER_WAY;
+    LIST_INSERT_HEAD(&link->deferred, batch, deferred_link);
+    return true;
+}
+
+void libxl__xs_link_forget(libxl_ctx *ctx, libxl__xs_batch *batch)
+{
+    (void)ctx;
+    LIST_REMOVE(batch, deferred_link);
+    batch->deferred = false;
+    batch->state = LIBXL__XS_IDLE;
+}
+
+static void run_deferred(libxl_ctx *ctx, bool connected)
+{
+    libxl__xs_batch *batch;
+    while ((batch = LIST_FIRST(&ctx->xen->link.deferred))) {
+        libxl__xs_link_forget(ctx, batch);
+        libxl__xs_run_deferred(batch, connected);
+    }
+}
+
+/* ---- the state */
+
 /* Goes down, and plans the next attempt to connect. */
 static void retry_later(libxl_ctx *ctx)
 {
     libxl__xs_link *link = &ctx->xen->link;
     enter(ctx, LIBXL__XS_DOWN);
     plan(ctx, link->delay);
+    if (libxl__now() - link->lost_at >= LIMIT)
+        run_deferred(ctx, false);
     link->delay = link->delay < LAST_DELAY / 2 ? 2 * link->delay : LAST_DELAY;
 }
 
@@ -107,8 +141,10 @@ void libxl__xs_link_lost(libxl_ctx *ctx, int errnoval)
     libxl__xs_link *link = &ctx->xen->link;
     if (link->state == LIBXL__XS_DOWN)
         return;
-    if (link->state == LIBXL__XS_UP)
+    if (link->state == LIBXL__XS_UP) {
+        link->lost_at = libxl__now();
         libxl__log(ctx, XTL_ERROR, errnoval, "the connection to xenstored, %s, is lost", link->address);
+    }
     link->waits_for_room = false;
     link->errnoval = errnoval;
     retry_later(ctx);
@@ -118,25 +154,34 @@ void libxl__xs_link_lost(libxl_ctx *ctx, int errnoval)
     libxl__domains_unwatched(ctx);
 }
 
-void libxl__xs_link_proved(libxl_ctx *ctx)
+/* Tells that xenstored answers again. */
+static void report_reconnection(libxl_ctx *ctx)
 {
     libxl__xs_link *link = &ctx->xen->link;
     libxl__xs_observer *observer, *next;
+    libxl__log(ctx, XTL_NOTICE, -1, "xenstored, %s, answers again", link->address);
+    libxl__domains_lost(ctx);
+    for (observer = LIST_FIRST(&link->observers); observer; observer = next) {
+        next = LIST_NEXT(observer, link);
+        observer->reconnected(ctx, observer);
+    }
+}
+
+void libxl__xs_link_proved(libxl_ctx *ctx)
+{
+    libxl__xs_link *link = &ctx->xen->link;
+    const bool again = link->was_up;
     if (link->state != LIBXL__XS_PROVING)
         return;
     enter(ctx, LIBXL__XS_UP);
     keep_up(ctx, false);
     link->delay = FIRST_DELAY;
-    libxl__watches_restore(ctx);
-    if (link->was_up) {
-        libxl__log(ctx, XTL_NOTICE, -1, "xenstored, %s, answers again", link->address);
-        libxl__domains_lost(ctx);
-        for (observer = LIST_FIRST(&link->observers); observer; observer = next) {
-            next = LIST_NEXT(observer, link);
-            observer->reconnected(ctx, observer);
-        }
-    }
     link->was_up = true;
+    /* Sending these may find that the connection is lost again. */
+    run_deferred(ctx, true);
+    libxl__watches_restore(ctx);
+    if (again && libxl__xs_link_is_up(ctx))
+        report_reconnection(ctx);
 }
 
 void libxl__xs_observe(libxl_ctx *ctx, libxl__xs_observer *observer)

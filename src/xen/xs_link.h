@@ -43,10 +43,22 @@ typedef struct libxl__xs_link {
     uint64_t give_up;      /* PROVING: ns, monotonic: until when xenstored may answer */
     uint64_t delay;        /* DOWN: ns until the next attempt */
     libxl__timer timer;    /* always started, so that a restart needs no memory */
+    uint64_t lost_at;      /* ns, monotonic: when it was UP last; 0: never lost */
     libxl__waiter *opener; /* the thread that waits in libxl__xs_link_open; NULL: none */
     char address[120];     /* of xenstored, for messages; set by the transport */
     LIST_HEAD(, libxl__xs_observer) observers;
+    LIST_HEAD(, libxl__xs_batch) deferred; /* batches that wait for the connection */
 } libxl__xs_link;
+
+/*
+ * Has a batch, which is idle, wait for the connection if that was lost less than a second ago. Returns whether it waits.
+ * libxl__xs_run_deferred is called for it once there is a connection, or when there has been none for too long.
+ */
+bool libxl__xs_link_defer(libxl_ctx *ctx, struct libxl__xs_batch *batch);
+/* Has a batch wait no longer; it is idle then. */
+void libxl__xs_link_forget(libxl_ctx *ctx, struct libxl__xs_batch *batch);
+/* In xs.c. Runs a batch that has waited, or ends it with NO_XENSTORE. */
+void libxl__xs_run_deferred(struct libxl__xs_batch *batch, bool connected);
 
 /*
  * Call unlocked, while the context is made and its transport is open. Connects to xenstored. `wait`: returns once xenstored has

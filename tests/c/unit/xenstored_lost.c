@@ -407,6 +407,16 @@ static uint64_t watch_events(scene *s)
     return count;
 }
 
+/* The nodes of a domain are removed although the connection is down when the destruction begins. */
+static void a_destruction_waits_a_moment_for_xenstored(scene *s)
+{
+    libxl_domid domid = guest(s, "b", true);
+    libxl__ctx_lock(s->ctx);
+    libxl__xs_link_lost(s->ctx, EPIPE); /* as if xenstored had closed the connection */
+    libxl__ctx_leave(s->ctx);
+    assert_int_equal(RUN(s, libxl_domain_destroy(s->ctx, domid, how)), 0); /* the fixture counts the nodes */
+}
+
 /* The watches are registered again: xenstored reports the new domain. */
 static void domains_are_followed_again_when_xenstored_is_back(scene *s)
 {
@@ -465,6 +475,7 @@ static const body bodies[] = {
     BODY(a_creation_that_loses_xenstored_leaves_no_domain, NO_CONTEXT),
     BODY(a_pending_request_ends_when_xenstored_does, RUNS_ONCE),
     BODY(a_context_works_again_when_xenstored_is_back, RUNS_ONCE),
+    BODY(a_destruction_waits_a_moment_for_xenstored, RUNS_ONCE),
     BODY(domains_are_followed_again_when_xenstored_is_back, RUNS_ONCE),
     BODY(ejected_media_are_reported_again, RUNS_ONCE),
 };
