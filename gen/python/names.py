@@ -260,7 +260,11 @@ def call(head: str, arguments: list[str], margin: int, tail: str = "") -> str:
 
 def tuple_of(head: str, items: list[str], margin: int) -> str:
     """`head(items),`: a tuple that is an argument of a call."""
-    return f"{' ' * margin}{head}({items[0]},),\n" if len(items) == 1 else call(head, items, margin, ",")
+    if len(items) > 1:
+        return call(head, items, margin, ",")
+    space = " " * margin
+    line = f"{space}{head}({items[0]},),\n"
+    return line if len(line) <= LINE + 1 else f"{space}{head}(\n{space}    {items[0]},\n{space}),\n"
 
 
 def tuple_named(name: str, items: list[str], margin: int) -> str:

@@ -127,7 +127,7 @@ def test_a_round_trip_keeps_the_value(shapes: Any, data: st.DataObject) -> None:
 
 
 def tunings(t: Any) -> st.SearchStrategy[Any]:
-    flags = st.integers(0, 7).map(lambda n: t.Traits((n & 3) | (n & 4) << 2))
+    flags: st.SearchStrategy[Any] = st.integers(0, 7).map(lambda n: t.Traits((n & 3) | (n & 4) << 2))
     floats, bits = st.floats(allow_nan=False), st.sets(st.integers(0, 300))
     texts, octets = st.lists(TEXT), st.binary(min_size=6, max_size=6)
     arms = [
