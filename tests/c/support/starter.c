@@ -69,12 +69,35 @@ static int start_host_version(struct starter *s)
     return rc;
 }
 
+static int start_list_unfinished(struct starter *s)
+{
+    libxl_unfinished_list list;
+    const int rc = libxl_domain_list_unfinished(s->ctx, &list, NULL);
+    libxl_unfinished_list_dispose(&list);
+    return rc;
+}
+
+/* No domain has this UUID. */
+static int start_remove_unfinished(struct starter *s)
+{
+    libxl_uuid uuid;
+    libxl_uuid_generate(&uuid);
+    const int rc = libxl_domain_remove_unfinished(s->ctx, &uuid, NULL);
+    return rc == ERROR_NOTFOUND ? 0 : rc;
+}
+
 static int (*const starters[LIBXL__OP_COUNT])(struct starter *s) = {
-    [LIBXL__OP_DOMAIN_CREATE_NEW] = start_create,   [LIBXL__OP_DOMAIN_WAIT_SHUTDOWN] = start_wait_shutdown,
-    [LIBXL__OP_DOMAIN_WAIT_GONE] = start_wait_gone, [LIBXL__OP_DOMAIN_GET_INFO] = start_get_info,
-    [LIBXL__OP_DOMAIN_LIST] = start_list,           [LIBXL__OP_DOMAIN_GET_NAME] = start_get_name,
-    [LIBXL__OP_DOMAIN_FIND] = start_find,           [LIBXL__OP_HOST_INFO] = start_host_info,
+    [LIBXL__OP_DOMAIN_CREATE_NEW] = start_create,
+    [LIBXL__OP_DOMAIN_WAIT_SHUTDOWN] = start_wait_shutdown,
+    [LIBXL__OP_DOMAIN_WAIT_GONE] = start_wait_gone,
+    [LIBXL__OP_DOMAIN_GET_INFO] = start_get_info,
+    [LIBXL__OP_DOMAIN_LIST] = start_list,
+    [LIBXL__OP_DOMAIN_GET_NAME] = start_get_name,
+    [LIBXL__OP_DOMAIN_FIND] = start_find,
+    [LIBXL__OP_HOST_INFO] = start_host_info,
     [LIBXL__OP_HOST_VERSION] = start_host_version,
+    [LIBXL__OP_DOMAIN_LIST_UNFINISHED] = start_list_unfinished,
+    [LIBXL__OP_DOMAIN_REMOVE_UNFINISHED] = start_remove_unfinished,
 };
 
 bool starter_is_hidden(unsigned operation)
