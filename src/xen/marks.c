@@ -50,16 +50,16 @@ static bool read_process(uint32_t pid, char *state, unsigned long long *start)
 static const libxl__marker *marker_of(libxl_ctx *ctx)
 {
     libxl__marker *marker = &ctx->xen->marker;
-    struct stat namespace = {.st_ino = 0};
+    struct stat pids = {.st_ino = 0};
     char state, boot[40];
     if (marker->pid)
         return marker;
     if (!read_text("/proc/sys/kernel/random/boot_id", boot, sizeof(boot)))
         strcpy(boot, "unknown");
     boot[strcspn(boot, "\n")] = '\0';
-    if (stat("/proc/self/ns/pid", &namespace))
-    namespace.st_ino = 0;
-    snprintf(marker->where, sizeof(marker->where), "%s/%ju", boot, (uintmax_t) namespace.st_ino);
+    if (stat("/proc/self/ns/pid", &pids))
+        pids.st_ino = 0;
+    snprintf(marker->where, sizeof(marker->where), "%s/%ju", boot, (uintmax_t)pids.st_ino);
     marker->pid = (uint32_t)getpid();
     if (!read_process(marker->pid, &state, &marker->start))
         marker->start = 0;
