@@ -67,6 +67,7 @@ FIELD: Kinds = {
     "min": (int, float),
     "max": (int, float),
     "optional": (bool,),
+    "unsupported": (bool,),
 }
 
 # Of what stands beside a keyed union or an array.

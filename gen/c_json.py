@@ -163,6 +163,8 @@ class Tables:
             row.append(f"LIBXL__JSON_{macro}({', '.join(bounds(f))})")
         if found is Form.STRING and self.kind.dir == m.DIR_OUT:
             row.append(".empty_is_none = true")
+        if f.unsupported:
+            row.append(".unsupported = true")
         return row
 
     def union_row(self, union: m.KeyedUnion, beside: str, path: str) -> list[str]:

@@ -50,6 +50,7 @@ def field(f: m.Field) -> Dump:
         const=f.const,
         initial=initial,
         deprecated_by=f.deprecated_by,
+        unsupported=f.unsupported,
         enumname=f.enumname,
     )
     about |= {name: bound for name, bound in (("min", f.min), ("max", f.max)) if bound is not None}

@@ -225,6 +225,8 @@ class TypeLanguage:
         about = checked(about, attributes.FIELD, Lines(place.file, place.line, {}), what)
         if about.get("deprecated_by"):
             doc = f"{doc} Deprecated: {about['deprecated_by']} is in its place."
+        if about.get("unsupported"):
+            doc = f"{doc} Not supported: another value than the initial one is refused."
         return self.to_name(m.Field(name=name, type=kind, place=place, doc=tidy(doc), **about))
 
     def to_name(self, f: m.Field) -> m.Field:

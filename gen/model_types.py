@@ -189,6 +189,7 @@ class Field:
     min: float | None = None
     max: float | None = None
     optional: bool = False
+    unsupported: bool = False  # operations that check it refuse a value other than the initial one
     value: EnumValue | None = None
     named: Enumeration | None = None  # by enumname
 

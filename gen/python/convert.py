@@ -15,6 +15,7 @@ from gen.python.classes import enum_default
 from gen.python.names import (
     BUILTINS,
     HEAD,
+    LINE,
     Names,
     call,
     camel,
@@ -132,7 +133,9 @@ class Converters:
             return [f"_put_{owner}_{f.name}(c, value, path, keep)\n"]
         if isinstance(f.kind, m.Struct):
             inner = self.names.structs[f.kind]
-            return [f'put_{inner}(c.{f.name}, value.{f.name}, path + ".{f.name}", keep)\n']
+            # The C function that initialises a struct needs its address.
+            at = f'v.addressof(c, "{f.name}")' if f.kind.name and loses(f.kind) else f"c.{f.name}"
+            return [f'put_{inner}({at}, value.{f.name}, path + ".{f.name}", keep)\n']
         return self.put_value(f, f'c, "{f.name}", value.{f.name}, path')
 
     def put_value(self, f: m.Field, at: str) -> list[str]:
@@ -141,11 +144,12 @@ class Converters:
         if found := form(kind):
             return [dedent(call("v.put_form", [*at.split(", "), "keep", f"v.{found}_at"], 4))]
         if is_string(kind):
-            return [f"v.put_string({at}, keep)\n"]
+            return [dedent(call("v.put_string", [*at.split(", "), "keep"], 4))]
         if is_uuid(kind):
             return [f"v.put_uuid({at})\n"]
         if f.enumeration is not None:
-            return [f"v.put_enumeration({at}, types.{camel(f.enumeration.name or '')})\n"]
+            member_type = f"types.{camel(f.enumeration.name or '')}"
+            return [dedent(call("v.put_enumeration", [*at.split(", "), member_type], 4))]
         if isinstance(kind, m.Array):
             arguments = [*at.split(", "), "keep", f'"{kind.lenvar.name}"', *self.element(kind)]
             return [dedent(call("v.put_array", arguments, 4))]
@@ -184,8 +188,8 @@ class Converters:
                 lines.append(f"        {init}(c, value.{union.keyvar.name})\n")
             if isinstance(arm.type, m.Struct):
                 inner = self.names.structs[arm.type]
-                lines.append(f"        v.expect(arm, types.{inner}, here)\n")
-                lines.append(f"        put_{inner}(c.{f.name}.{arm.name}, arm, here, keep)\n")
+                given = f"v.expected(arm, types.{inner}, here)"
+                lines.append(call(f"put_{inner}", [f"c.{f.name}.{arm.name}", given, "here", "keep"], 8))
             else:
                 put = self.put_value(arm, f'c.{f.name}, "{arm.name}", arm, here')
                 lines += [f"        {line}" for line in put]
@@ -205,9 +209,10 @@ class Converters:
         if values == variables:
             made = f"    return [types.{name}(*fields) for fields in _{name}.unpack(c, n)]\n"
         else:
+            unpacked = "\n" + listed(variables, 12) + "        " if len(variables) > 1 else f"{variables[0]},"
             made = (
                 f"    return [\n        types.{name}(\n" + listed(values, 12) + "        )\n"
-                "        for (\n" + listed(variables, 12) + f"        ) in _{name}.unpack(c, n)\n    ]\n"
+                f"        for ({unpacked}) in _{name}.unpack(c, n)\n    ]\n"
             )
         return (
             f'_{name} = v.Flat({self.names.ctype(struct.c_name)}, "{code}")\n\n\n'
@@ -331,4 +336,17 @@ def put_parameters(name: str) -> list[str]:
 
 
 def listed(items: list[str], margin: int) -> str:
-    return "".join(f"{' ' * margin}{item},\n" for item in items)
+    """The items, one in a line; a long comprehension as ruff breaks it."""
+    space = " " * margin
+    return "".join(
+        f"{space}{item},\n" if len(space + item) < LINE else f"{space}{broken(item, margin)},\n"
+        for item in items
+    )
+
+
+def broken(comprehension: str, margin: int) -> str:
+    value, found, rest = comprehension[1:-1].partition(" for ")
+    if not found:
+        return comprehension
+    space = " " * margin
+    return f"[\n{space}    {value}\n{space}    for {rest}\n{space}]"

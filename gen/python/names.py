@@ -44,7 +44,7 @@ BUILTINS = {
 FORMS = {
     "bits": ("set[int]", "set()"),
     "strings": ("list[str]", "[]"),
-    "pairs": ("dict[str, str]", "{}"),
+    "pairs": ("dict[str, str | None]", "{}"),
     "octets": ("bytes", 'b""'),
     "defbool": ("bool | None", "None"),
 }

@@ -90,6 +90,8 @@ typedef uint64_t libxl_ev_user;
 /* libxl's name for LIBXL_DOMID_INVALID. */
 #define INVALID_DOMID ~0
 
+#include <libxl_values.h>
+
 struct libxl_event;
 
 /*

@@ -26,6 +26,49 @@ int libxl_name_to_domid(libxl_ctx *ctx, const char *name, uint32_t *domid);
  */
 char *libxl_domid_to_name(libxl_ctx *ctx, uint32_t domid);
 
+/* ------------------------------------------------------------------ bitmaps */
+
+/*
+ * Functions of libxl_bitmap (libxl_values.h), which take no lock and wait for nothing. A bit that is outside of a bitmap is
+ * not set, and setting or resetting it has no effect.
+ */
+
+/* Makes a bitmap of at least n_bits bits, none of them set. Returns 0; INVAL: n_bits is negative; NOMEM. */
+int libxl_bitmap_alloc(libxl_ctx *ctx, libxl_bitmap *bitmap, int n_bits);
+/* Makes an independent copy. */
+void libxl_bitmap_copy_alloc(libxl_ctx *ctx, libxl_bitmap *dptr, const libxl_bitmap *sptr);
+/* Copies the bits that fit into *dptr, which keeps its size; its other bits are reset. */
+void libxl_bitmap_copy(libxl_ctx *ctx, libxl_bitmap *dptr, const libxl_bitmap *sptr);
+int libxl_bitmap_is_full(const libxl_bitmap *bitmap);
+int libxl_bitmap_is_empty(const libxl_bitmap *bitmap);
+int libxl_bitmap_test(const libxl_bitmap *bitmap, int bit);
+void libxl_bitmap_set(libxl_bitmap *bitmap, int bit);
+void libxl_bitmap_reset(libxl_bitmap *bitmap, int bit);
+int libxl_bitmap_count_set(const libxl_bitmap *bitmap);
+/* Make a new bitmap, as large as the larger one. Return 0 or NOMEM. */
+int libxl_bitmap_or(libxl_ctx *ctx, libxl_bitmap *or_map, const libxl_bitmap *map1, const libxl_bitmap *map2);
+int libxl_bitmap_and(libxl_ctx *ctx, libxl_bitmap *and_map, const libxl_bitmap *map1,
+                     const libxl_bitmap *map2);
+/* "0x" and hexadecimal digits, the highest octet first. The caller frees it with free(). NULL: no memory. */
+char *libxl_bitmap_to_hex_string(libxl_ctx *ctx, const libxl_bitmap *bitmap);
+
+/* Set all bits, or none. */
+void libxl_bitmap_set_any(libxl_bitmap *bitmap);
+void libxl_bitmap_set_none(libxl_bitmap *bitmap);
+/* Whether the bitmap is large enough to have this bit. */
+int libxl_bitmap_cpu_valid(libxl_bitmap *bitmap, int bit);
+/* Whether the first nr_bits bits are equal; with nr_bits 0, all bits. A bit outside of a bitmap counts as not set. */
+int libxl_bitmap_equal(const libxl_bitmap *ba, const libxl_bitmap *bb, int nr_bits);
+
+/* Loops over all bits of the bitmap, set or not. */
+#define libxl_for_each_bit(var, map) for ((var) = 0; (var) < (int)((map).size * 8); (var)++)
+/* Loops over the bits that are set. */
+#define libxl_for_each_set_bit(v, m)                                                                         \
+    for ((v) = 0; (v) < (int)((m).size * 8); (v)++)                                                          \
+        if (libxl_bitmap_test(&(m), v))
+
+/* ------------------------------------------------------------------ others */
+
 /* Fills an object with zero octets. */
 #define LIBXL_FILLZERO(object) (memset(&(object), 0, sizeof((object))))
 

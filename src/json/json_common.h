@@ -39,6 +39,9 @@ int libxl__json_scan(const char *text, size_t end, const char *problem);
 uint64_t libxl__json_load(const libxl__json_field *field, const void *p);
 int libxl__json_load_int(const void *p);
 
+/* Makes the object of *p, which the caller puts. Errors: NOMEM; INVAL, with the message set. */
+int libxl__json_object(const libxl__json_type *type, const void *p, json_object **out);
+
 /* The arm of a union that `key` selects. NULL: the arm holds nothing. */
 const libxl__json_field *libxl__json_arm(const libxl__json_field *field, int key);
 

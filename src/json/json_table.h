@@ -60,6 +60,7 @@ struct libxl__json_field {
     bool is_signed : 1;
     bool bounded : 1;
     bool empty_is_none : 1; /* a string: "" is written like NULL */
+    bool unsupported : 1;   /* libxl__json_check refuses a value other than the initial one */
     size_t offset;          /* a union has its key's offset */
     size_t size;            /* the size of one value */
     size_t length;          /* the offset of an array's length, which is an int */
@@ -94,6 +95,11 @@ struct libxl__json_type {
 /* Returns the JSON text, which the caller frees. NULL, with the message set: out of memory, or *p has a value without a
  * JSON form, such as a string that is not UTF-8. */
 char *libxl__json_write(const libxl__json_type *type, const void *p);
+/*
+ * Checks that each unsupported field of *p has its initial value. Returns 0; `unsupported`, an error, with the message set, which
+ * begins with the path of the first field that has not; ERROR_INVAL as libxl__json_write; ERROR_NOMEM.
+ */
+int libxl__json_check(const libxl__json_type *type, const void *p, int unsupported);
 /* Reads a document into *p. Returns 0, ERROR_INVAL or ERROR_NOMEM; on an error *p is initialised. The previous value of
  * *p is overwritten, not freed. `ctx` is passed to hand-written functions. */
 int libxl__json_read(libxl_ctx *ctx, const libxl__json_type *type, void *p, const char *text);

@@ -59,7 +59,7 @@ static int write_word(const spot *at, const libxl__json_field *field, int value,
 /* Writes the fewest digits, at least 15, that give the same value again. */
 static int write_double(const spot *at, double value, json_object **out)
 {
-    char text[40];
+    char text[40]; /* 17 digits, a sign, a point, an exponent, ".0" */
 
     if (!isfinite(value))
         return libxl__json_fail(at, ERROR_INVAL, "%g is not a finite number", value);
@@ -70,7 +70,7 @@ static int write_double(const spot *at, double value, json_object **out)
     }
     text[strcspn(text, ",")] = text[strcspn(text, ",")] ? '.' : '\0'; /* the decimal point of some locales */
     if (!strpbrk(text, ".e"))
-        strcat(text, ".0");
+        memcpy(text + strlen(text), ".0", sizeof(".0"));
     *out = json_object_new_double_s(value, text);
     return *out ? 0 : ERROR_NOMEM;
 }
@@ -274,12 +274,19 @@ static int write_fields(const spot *up, const libxl__json_field *fields, const c
     return rc;
 }
 
-char *libxl__json_write(const libxl__json_type *type, const void *p)
+int libxl__json_object(const libxl__json_type *type, const void *p, json_object **out)
 {
     const libxl__json_field top = {.kind = LIBXL__JSON_STRUCT, .size = type->size, .type = type};
-    json_object *object = NULL;
+
+    *out = NULL;
+    return write_element(NULL, &top, p, out);
+}
+
+char *libxl__json_write(const libxl__json_type *type, const void *p)
+{
+    json_object *object;
     char *text = NULL;
-    int rc = write_element(NULL, &top, p, &object);
+    int rc = libxl__json_object(type, p, &object);
 
     if (!rc) {
         const char *printed =

@@ -5,6 +5,7 @@
  * Owns: nothing. Locks: the context's lock, held by the caller.
  */
 #include "create.h"
+#include "_libxl_types_json.h"
 
 #include <ctype.h>
 #include <limits.h>
@@ -54,13 +55,20 @@ static int check_cmdline(libxl__ao *ao, const libxl_domain_config *config)
     return libxl__ao_fail(ao, ERROR_INVAL, "d_config.b_info.cmdline: longer than %zu octets", most);
 }
 
+/* 0 is the initial value of releases before 0.3. */
+static bool is_given(uint64_t memkb)
+{
+    return memkb && memkb != LIBXL_MEMKB_DEFAULT;
+}
+
 static int check_memory(libxl__ao *ao, const libxl_domain_config *config, libxl__build *build)
 {
     const libxl_domain_build_info *info = &config->b_info;
     const uint64_t least = config->c_info.type == LIBXL_DOMAIN_TYPE_PVH ? LEAST_PVH_KB : LEAST_PV_KB;
-    uint64_t target = info->target_memkb ? info->target_memkb : info->max_memkb;
-    uint64_t max = info->max_memkb ? info->max_memkb : target;
-    const char *field = info->target_memkb ? "target_memkb" : "max_memkb";
+    const bool has_target = is_given(info->target_memkb);
+    const uint64_t target = has_target ? info->target_memkb : is_given(info->max_memkb) ? info->max_memkb : 0;
+    const uint64_t max = is_given(info->max_memkb) ? info->max_memkb : target;
+    const char *field = has_target ? "target_memkb" : "max_memkb";
     if (target < least || target > MOST_KB)
         return libxl__ao_fail(ao, ERROR_INVAL, "d_config.b_info.%s: %llu KiB is not between %llu and %llu",
                               field, (unsigned long long)target, (unsigned long long)least,
@@ -74,15 +82,26 @@ static int check_memory(libxl__ao *ao, const libxl_domain_config *config, libxl_
     return 0;
 }
 
+/* The IDL says which fields are unsupported. */
+static int check_supported(libxl__ao *ao, const libxl_domain_config *config)
+{
+    const int rc = libxl__json_check(&libxl__json_of_domain_config, config, ERROR_NI);
+    return rc ? libxl__ao_fail(ao, rc, "d_config.%s", libxl_error_message()) : 0;
+}
+
 int libxl__create_check(libxl__ao *ao, const libxl_domain_config *config, libxl__build *build)
 {
-    int rc = check_name(ao, config->c_info.name);
+    int rc = check_supported(ao, config);
+    if (!rc)
+        rc = check_name(ao, config->c_info.name);
     if (rc)
         return rc;
     if (config->c_info.type == LIBXL_DOMAIN_TYPE_HVM)
         return libxl__ao_fail(ao, ERROR_NI, "d_config.c_info.type: HVM is not implemented; PV and PVH are");
     if (config->c_info.type == LIBXL_DOMAIN_TYPE_INVALID)
         return libxl__ao_fail(ao, ERROR_INVAL, "d_config.c_info.type: missing");
+    if (config->b_info.type != LIBXL_DOMAIN_TYPE_INVALID && config->b_info.type != config->c_info.type)
+        return libxl__ao_fail(ao, ERROR_INVAL, "d_config.b_info.type: not as d_config.c_info.type");
     if (!config->b_info.kernel)
         return libxl__ao_fail(ao, ERROR_INVAL, "d_config.b_info.kernel: missing");
     rc = check_path(ao, "kernel", config->b_info.kernel);

@@ -71,7 +71,8 @@ static void all_styles_mix_in_one_context(scene *s)
 
 static void every_call_of_libxl_works(scene *s)
 {
-    const char *failed = libxl_calls(s->ctx, guest(s, "b", true));
+    const char *failed = libxl_config_calls(s->ctx);
+    failed = failed ? failed : libxl_calls(s->ctx, guest(s, "b", true));
     if (failed)
         fail_msg("%s does not hold: %s", failed, libxl_error_message());
 }

@@ -17,7 +17,7 @@ PACKAGE = ROOT / "bindings/python/aioxen"
 
 def test_types_that_the_headers_declare() -> None:
     text = "".join(re.sub(r"/\*.*?\*/", "", p.read_text(), flags=re.DOTALL) for p in HEADERS)
-    found = set(re.findall(r"^typedef [^;{]*?\b(libxl_\w+)(?:\([^;]*\))?;", text, re.MULTILINE))
+    found = set(re.findall(r"^typedef [^;{]*?\b(libxl_\w+)(?:\([^;]*\)|\[\d+\])?;", text, re.MULTILINE))
     found |= set(re.findall(r"^\} (libxl_\w+);", text, re.MULTILINE))
     model = load(sorted((ROOT / "idl").glob("*.idl")))
     assert found == set(model.types_by_hand) | {"libxl_domid", "libxl_uuid"}

@@ -58,7 +58,7 @@ def build(subject: Subject, out: Path, compiler: str = "gcc") -> Path:
     (out / "types_under_test.h").write_text(table(subject.structs))
     folders = [*subject.folders, out, out / "include", out / "src", ROOT / "src/json", ROOT / "src/core"]
     sources = [HERE / "driver.c", *subject.sources, *sorted((out / "src").glob("_libxl_types*.c"))]
-    sources += [s for s in sorted((ROOT / "src/json").glob("*.c")) if s.name != "builtin.c"]
+    sources += sorted((ROOT / "src/json").glob("*.c"))
     include = [f"-I{f}" for f in folders]
     run(
         compiler,

@@ -26,12 +26,48 @@ FIXTURE = Subject(
     constants={"LIBXL_MEMKB_DEFAULT": (1 << 64) - 1},
 )
 
+BITS = st.text("01xks", min_size=32, max_size=32)
+CPUID = st.fixed_dictionaries(
+    {
+        "cpuid": st.lists(
+            st.fixed_dictionaries(
+                {"leaf": st.integers(0, 2**32 - 1)},
+                optional={"subleaf": st.integers(0, 9), "eax": BITS, "edx": BITS},
+            ),
+            max_size=2,
+        ),
+        "msr": st.lists(
+            st.fixed_dictionaries(
+                {"index": st.integers(0, 2**32 - 1), "policy": st.text("01xks", min_size=64, max_size=64)}
+            ),
+            max_size=1,
+        ),
+    }
+)
+
 OWN = Subject(
     files=sorted((ROOT / "idl").glob("*.idl")),
     folders=[ROOT / "src/include"],
     sources=[
         *(ROOT / "src/core" / name for name in ("log.c", "escape.c", "uuid.c")),
-        ROOT / "src/json/builtin.c",
+        *sorted((ROOT / "src/types").glob("*.c")),
     ],
-    by_hand={"libxl_uuid": (st.uuids().map(str), "00000000-0000-0000-0000-000000000000")},
+    by_hand={
+        "libxl_uuid": (st.uuids().map(str), "00000000-0000-0000-0000-000000000000"),
+        "libxl_defbool": (st.sampled_from(["True", "False", "<default>"]), "<default>"),
+        "libxl_bitmap": (st.sets(st.integers(0, 200), max_size=4).map(sorted), []),
+        "libxl_string_list": (st.lists(TEXT, max_size=3), []),
+        "libxl_key_value_list": (st.dictionaries(TEXT, st.none() | TEXT, max_size=3), {}),
+        "libxl_mac": (
+            st.binary(min_size=6, max_size=6).map(lambda octets: octets.hex(":")),
+            "00:00:00:00:00:00",
+        ),
+        "libxl_ms_vm_genid": (st.lists(st.integers(0, 255), min_size=16, max_size=16), [0] * 16),
+        "libxl_cpuid_policy_list": (CPUID, {"cpuid": [], "msr": []}),
+    },
+    constants={
+        "LIBXL_MEMKB_DEFAULT": (1 << 64) - 1,
+        "LIBXL_INVALID_GFN": (1 << 64) - 1,
+        "LIBXL_MAX_GRANT_DEFAULT": (1 << 32) - 1,
+    },
 )

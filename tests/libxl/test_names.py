@@ -21,7 +21,7 @@ ROOT = HERE.parents[1]
 BUILD = Path(os.environ.get("AIOXEN_BUILD", ROOT / "build"))
 OURS = [ROOT / "src/include", BUILD / "gen/include"]
 DOCUMENT = (ROOT / "docs/libxl.md").read_text()
-PROGRAM = ROOT / "tests/c/support/libxl_calls.c"
+PROGRAMS = [ROOT / "tests/c/support" / name for name in ("libxl_calls.c", "libxl_config_calls.c")]
 VERSIONS = [None, 0x040200, 0x040300, 0x040400, 0x040500, 0x040700, 0x040800, 0x041300, 0x041400]
 
 pytestmark = pytest.mark.skipif(
@@ -145,14 +145,18 @@ def test_members_of_partial_types_have_their_types(tmp_path: Path) -> None:
 def test_a_program_for_libxl_compiles(ours: bool, version: int | None) -> None:
     defined = [f"-DLIBXL_API_VERSION={version:#08x}"] if version else []
     flags = ["-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-Wno-error=address"]
-    command = ["gcc", *flags, *defined, *include(OURS if ours else []), "-fsyntax-only", str(PROGRAM)]
+    command = ["gcc", *flags, *defined, *include(OURS if ours else []), "-fsyntax-only", *map(str, PROGRAMS)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 
 def test_the_program_calls_every_function() -> None:
-    text = subprocess.check_output(["gcc", "-E", *include(OURS), PROGRAM], text=True)
-    parts = re.split(r'^# \d+ "([^"]*)".*\n', text, flags=re.M)  # a file's name, its lines, and so on
-    own = "".join(lines for name, lines in zip(parts[1::2], parts[2::2], strict=True) if name == str(PROGRAM))
+    own = ""
+    for program in PROGRAMS:
+        text = subprocess.check_output(["gcc", "-E", *include(OURS), program], text=True)
+        parts = re.split(r'^# \d+ "([^"]*)".*\n', text, flags=re.M)  # a file's name, its lines, and so on
+        own += "".join(
+            lines for name, lines in zip(parts[1::2], parts[2::2], strict=True) if name == str(program)
+        )
     common = declared(True).functions.keys() & declared(False).functions.keys()
     assert {name for name in common if not re.search(rf"\b{name}\b", own)} == set()

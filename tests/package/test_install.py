@@ -36,7 +36,7 @@ def test_the_overview_s_program_is_linked_as_it_says(prefix: Path, program: Path
     (line,) = re.findall(r"^cc .*$", plain(section(OVERVIEW, "SYNOPSIS")), re.MULTILINE)
     output("sh", "-c", line, folder=program, **found(prefix))
     needed = output("readelf", "-d", "prog", folder=program)
-    assert "Shared library: [libaioxen.so.1]" in needed
+    assert "Shared library: [libaioxen.so.2]" in needed
     if not (BUILD / "sim/libaioxen-sim.so").is_file():
         pytest.skip("needs build/sim: make sim")
     assert output("sim/aioxen-sim", "--", program / "prog", **found(prefix)) == "domain 0\n"

@@ -96,5 +96,12 @@ class Fields:
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        fields = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.__match_args__)
+        """The fields that differ from their defaults; all of a class without defaults."""
+        written = next((c for c in type(self).__mro__ if "__match_args__" in vars(c)), Fields)
+        try:
+            initial = written()
+        except TypeError:  # its fields have no defaults
+            initial = None
+        given = [n for n in self.__match_args__ if not initial or getattr(self, n) != getattr(initial, n)]
+        fields = ", ".join(f"{name}={getattr(self, name)!r}" for name in given)
         return f"{type(self).__qualname__}({fields})"

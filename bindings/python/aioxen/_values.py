@@ -27,6 +27,7 @@ Keep: TypeAlias = list[CData]
 """Objects that must live as long as the C data that points to them."""
 
 E = TypeVar("E", bound=enum.IntEnum)
+T = TypeVar("T")
 F = TypeVar("F", bound=enum.IntFlag)
 
 MOST_BITS = 1 << 20
@@ -159,10 +160,14 @@ def get_strings(c: CData) -> list[str]:
     return found
 
 
-def get_pairs(c: CData) -> dict[str, str]:
-    """The same, where a value follows each key."""
-    strings = get_strings(c)
-    return dict(zip(strings[::2], strings[1::2], strict=True))
+def get_pairs(c: CData) -> dict[str, str | None]:
+    """The same, where a value, which may be NULL, follows each key."""
+    found: dict[str, str | None] = {}
+    at = c[0]
+    while at and at[0]:
+        found[get_string(at[0])] = get_optional_string(at[1])
+        at += 2
+    return found
 
 
 def get_octets(c: CData) -> bytes:
@@ -180,6 +185,12 @@ def expect(value: object, kind: type, path: str) -> None:
     if not isinstance(value, kind):
         what = "None" if kind is type(None) else f"{kind.__name__}"
         raise TypeError(f"{path}: {what} is expected, not {value!r}")
+
+
+def expected(value: object, kind: type[T], path: str) -> T:
+    """The value, of this type."""
+    expect(value, kind, path)
+    return value  # type: ignore[return-value]
 
 
 def refuse_bool(value: object, path: str) -> None:
@@ -242,9 +253,14 @@ def strings_at(c: CData, value: list[str], path: str, keep: Keep) -> None:
     c[0] = keep[-1] if value else ffi.NULL
 
 
-def pairs_at(c: CData, value: dict[str, str], path: str, keep: Keep) -> None:
+def pairs_at(c: CData, value: dict[str, str | None], path: str, keep: Keep) -> None:
     expect(value, dict, path)
-    strings_at(c, [text for pair in value.items() for text in pair], path, keep)
+    texts = []
+    for key, text in value.items():
+        texts.append(ffi.new("char[]", string(key, f"{path}: a key")))
+        texts.append(ffi.NULL if text is None else ffi.new("char[]", string(text, f"{path}[{key!r}]")))
+    keep += [texts, ffi.new("char *[]", [*texts, ffi.NULL])]
+    c[0] = keep[-1] if value else ffi.NULL
 
 
 def octets_at(c: CData, value: bytes, path: str, keep: Keep) -> None:

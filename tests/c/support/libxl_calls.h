@@ -10,5 +10,7 @@
  * runs; it does not exist any more afterwards. Returns NULL, or the condition that did not hold.
  */
 const char *libxl_calls(libxl_ctx *ctx, uint32_t domid);
+/* The same of the types of a domain's configuration. */
+const char *libxl_config_calls(libxl_ctx *ctx);
 
 #endif

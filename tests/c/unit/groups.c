@@ -170,7 +170,8 @@ static void the_first_error_of_the_members_is_the_result(scene *s)
     for (int failing = 0; failing < 4; failing++) {
         struct whole w = {.count = 100, .width = 2, .failing = failing, .failing_too = NONE};
         char message[96];
-        snprintf(message, sizeof(message), "parts[%d]: kernel: bad (member 0, phase work) (whole 0, phase parts)", failing);
+        snprintf(message, sizeof(message),
+                 "parts[%d]: kernel: bad (member 0, phase work) (whole 0, phase parts)", failing);
         op *o = START(s, core_begin, s->ctx, &whole_class, &w, how);
         assert_int_equal(op_result(o), ERROR_KERNEL);
         assert_string_equal(o->message, message);

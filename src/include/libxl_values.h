@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * libxl_values: the types that are written by hand, of which the configuration of a domain is made. Included by libxl.h.
+ *
+ * Names, layout and conventions are libxl's. Any thread may call these functions. They take no lock, and a context is
+ * accepted and not used: it may be NULL.
+ *
+ * A value of each type is initialised by zeroing it. A T_dispose function frees what the value owns and leaves zeroes; it may
+ * be called again, and with NULL. A T_copy function makes an independent copy; if there is no memory for it the copy is empty,
+ * and errno is ENOMEM.
+ */
+#ifndef LIBXL_VALUES_H
+#define LIBXL_VALUES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A device's number; unique among the devices of one class of one domain. */
+typedef int libxl_devid;
+
+/* Memory sizes in KiB: the value that leaves the size to the library. */
+#define LIBXL_MEMKB_DEFAULT      ~0ULL
+#define LIBXL_TIMER_MODE_DEFAULT -1
+/* libxl's default for b_info.u.hvm.rdm_mem_boundary_memkb. */
+#define LIBXL_RDM_MEM_BOUNDARY_MEMKB_DEFAULT (2048 * 1024)
+#define LIBXL_PCI_FUNC_ALL                   (~0U)
+/* The hypervisor's default number of grant or maptrack frames. */
+#define LIBXL_MAX_GRANT_DEFAULT (~(uint32_t)0)
+/* Device memory that the guest sees at the address of the host. */
+#define LIBXL_INVALID_GFN (~(uint64_t)0)
+
+/* ------------------------------------------------------------------ a boolean with a default */
+
+/* `val` is private: 0 is the default, a positive number true, a negative one false. */
+typedef struct {
+    int val;
+} libxl_defbool;
+
+void libxl_defbool_set(libxl_defbool *db, bool b);
+/* Makes it the default again. */
+void libxl_defbool_unset(libxl_defbool *db);
+/* Sets it only if it is the default. */
+void libxl_defbool_setdefault(libxl_defbool *db, bool b);
+bool libxl_defbool_is_default(libxl_defbool db);
+/* The value; of the default, false. */
+bool libxl_defbool_val(libxl_defbool db);
+/* "True", "False" or "<default>". */
+const char *libxl_defbool_to_string(libxl_defbool b);
+
+/* ------------------------------------------------------------------ bits */
+
+/* Bit N is the bit N % 8 of the octet N / 8. libxl_utils.h has the functions for single bits. */
+typedef struct {
+    uint32_t size; /* in octets */
+    uint8_t *map;  /* malloc'ed; NULL if size is 0 */
+} libxl_bitmap;
+
+void libxl_bitmap_init(libxl_bitmap *map);
+void libxl_bitmap_dispose(libxl_bitmap *map);
+
+/* ------------------------------------------------------------------ lists of strings */
+
+/* A malloc'ed array of malloc'ed strings, ended by NULL. NULL: an empty list. */
+typedef char **libxl_string_list;
+void libxl_string_list_dispose(libxl_string_list *sl);
+int libxl_string_list_length(const libxl_string_list *sl);
+void libxl_string_list_copy(libxl_ctx *ctx, libxl_string_list *dst, const libxl_string_list *src);
+
+/* The same of keys and values in turn: key, value, key, value, ..., NULL. A value may be NULL. Keys may not. */
+typedef char **libxl_key_value_list;
+void libxl_key_value_list_dispose(libxl_key_value_list *kvl);
+/* The number of pairs. */
+int libxl_key_value_list_length(const libxl_key_value_list *kvl);
+void libxl_key_value_list_copy(libxl_ctx *ctx, libxl_key_value_list *dst, const libxl_key_value_list *src);
+
+/* ------------------------------------------------------------------ octets */
+
+/* A MAC address, in the order in which it is written. */
+typedef uint8_t libxl_mac[6];
+void libxl_mac_copy(libxl_ctx *ctx, libxl_mac *dst, const libxl_mac *src);
+
+#define LIBXL_MAC_FMT            "%02hhx:%02hhx:%02hhx:%02hhx:%02hhx:%02hhx"
+#define LIBXL_MAC_FMTLEN         ((2 * 6) + 5) /* 6 octets in hexadecimal and 5 colons */
+#define LIBXL__MAC_BYTES(octets) (octets)[0], (octets)[1], (octets)[2], (octets)[3], (octets)[4], (octets)[5]
+#define LIBXL_MAC_BYTES(mac)     LIBXL__MAC_BYTES(mac)
+
+/* The generation ID that Windows reads, to learn that it was restored from an older state. */
+#define LIBXL_MS_VM_GENID_LEN 16
+typedef struct {
+    uint8_t bytes[16];
+} libxl_ms_vm_genid;
+bool libxl_ms_vm_genid_is_zero(const libxl_ms_vm_genid *id);
+void libxl_ms_vm_genid_copy(libxl_ctx *ctx, libxl_ms_vm_genid *dst, const libxl_ms_vm_genid *src);
+
+/* ------------------------------------------------------------------ what the guest sees of the processor */
+
+/* A list of changes to CPUID leaves and to model-specific registers. NULL: an empty list. */
+struct libxl__cpu_policy;
+typedef struct libxl__cpu_policy *libxl_cpuid_policy_list;
+void libxl_cpuid_dispose(libxl_cpuid_policy_list *cpuid_list);
+/* The number of CPUID leaves and registers in the list. */
+int libxl_cpuid_policy_list_length(const libxl_cpuid_policy_list *l);
+void libxl_cpuid_policy_list_copy(libxl_ctx *ctx, libxl_cpuid_policy_list *dst,
+                                  const libxl_cpuid_policy_list *src);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* LIBXL_VALUES_H */

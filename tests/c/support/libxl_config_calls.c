@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A program written for libxl, as libxl_calls.c: the types of a domain's configuration. tests/libxl compiles it against both
+ * sets of headers; tests/c/libxl_client runs it.
+ */
+#include <stdlib.h>
+
+#include <libxl.h>
+#include <libxl_utils.h>
+
+#include "libxl_calls.h"
+
+#define CHECK(condition)                                                                                     \
+    do                                                                                                       \
+        if (!(condition))                                                                                    \
+            return #condition;                                                                               \
+    while (0)
+
+/* ---- generated types */
+
+#define CALLS_OF_STRUCT(T)                                                                                   \
+    do {                                                                                                     \
+        libxl_##T value, copy;                                                                               \
+        libxl_##T##_init(&value);                                                                            \
+        libxl_##T##_copy(ctx, &copy, &value);                                                                \
+        char *json = libxl_##T##_to_json(ctx, &copy);                                                        \
+        CHECK(json);                                                                                         \
+        libxl_##T##_dispose(&copy);                                                                          \
+        CHECK(!libxl_##T##_from_json(ctx, &copy, json));                                                     \
+        libxl_##T##_dispose(&copy);                                                                          \
+        libxl_##T##_dispose(&value);                                                                         \
+        free(json);                                                                                          \
+    } while (0)
+
+#define CALLS_OF_ENUMERATION(T, word)                                                                        \
+    do {                                                                                                     \
+        libxl_##T value;                                                                                     \
+        CHECK(!libxl_##T##_from_string(word, &value));                                                       \
+        CHECK(!strcmp(libxl_##T##_to_string(value), word));                                                  \
+    } while (0)
+
+static const char *structs(libxl_ctx *ctx)
+{
+    CALLS_OF_STRUCT(domain_create_info);
+    CALLS_OF_STRUCT(vnode_info);
+    CALLS_OF_STRUCT(domain_sched_params);
+    CALLS_OF_STRUCT(ioport_range);
+    CALLS_OF_STRUCT(iomem_range);
+    CALLS_OF_STRUCT(vga_interface_info);
+    CALLS_OF_STRUCT(vnc_info);
+    CALLS_OF_STRUCT(sdl_info);
+    CALLS_OF_STRUCT(spice_info);
+    CALLS_OF_STRUCT(rdm_reserve);
+    CALLS_OF_STRUCT(domain_build_info);
+    CALLS_OF_STRUCT(device_disk);
+    CALLS_OF_STRUCT(device_nic);
+    CALLS_OF_STRUCT(device_pci);
+    CALLS_OF_STRUCT(device_rdm);
+    CALLS_OF_STRUCT(device_dtdev);
+    CALLS_OF_STRUCT(device_vfb);
+    CALLS_OF_STRUCT(device_vkb);
+    CALLS_OF_STRUCT(device_vtpm);
+    CALLS_OF_STRUCT(device_p9);
+    CALLS_OF_STRUCT(device_pvcallsif);
+    CALLS_OF_STRUCT(connector_param);
+    CALLS_OF_STRUCT(device_vdispl);
+    CALLS_OF_STRUCT(vsnd_params);
+    CALLS_OF_STRUCT(vsnd_stream);
+    CALLS_OF_STRUCT(vsnd_pcm);
+    CALLS_OF_STRUCT(device_vsnd);
+    CALLS_OF_STRUCT(device_channel);
+    CALLS_OF_STRUCT(device_usbctrl);
+    CALLS_OF_STRUCT(device_usbdev);
+    CALLS_OF_STRUCT(domain_config);
+    return NULL;
+}
+
+static const char *enumerations(void)
+{
+    CALLS_OF_ENUMERATION(passthrough, "share_pt");
+    CALLS_OF_ENUMERATION(tsc_mode, "native_paravirt");
+    CALLS_OF_ENUMERATION(device_model_version, "qemu_xen");
+    CALLS_OF_ENUMERATION(scheduler, "null");
+    CALLS_OF_ENUMERATION(timer_mode, "one_missed_tick_pending");
+    CALLS_OF_ENUMERATION(tee_type, "optee");
+    CALLS_OF_ENUMERATION(bios_type, "ovmf");
+    CALLS_OF_ENUMERATION(hdtype, "ahci");
+    CALLS_OF_ENUMERATION(vga_interface_type, "qxl");
+    CALLS_OF_ENUMERATION(gfx_passthru_kind, "igd");
+    CALLS_OF_ENUMERATION(vendor_device, "xenserver");
+    CALLS_OF_ENUMERATION(rdm_reserve_strategy, "host");
+    CALLS_OF_ENUMERATION(rdm_reserve_policy, "relaxed");
+    CALLS_OF_ENUMERATION(gic_version, "v3");
+    CALLS_OF_ENUMERATION(vuart_type, "sbsa_uart");
+    CALLS_OF_ENUMERATION(altp2m_mode, "limited");
+    CALLS_OF_ENUMERATION(disk_backend, "standalone");
+    CALLS_OF_ENUMERATION(disk_format, "qed");
+    CALLS_OF_ENUMERATION(disk_specification, "virtio");
+    CALLS_OF_ENUMERATION(disk_transport, "mmio");
+    CALLS_OF_ENUMERATION(nic_type, "vif");
+    CALLS_OF_ENUMERATION(vkb_backend, "linux");
+    CALLS_OF_ENUMERATION(vsnd_pcm_format, "gsm");
+    CALLS_OF_ENUMERATION(vsnd_stream_type, "c");
+    CALLS_OF_ENUMERATION(channel_connection, "socket");
+    CALLS_OF_ENUMERATION(usbctrl_type, "qusb");
+    CALLS_OF_ENUMERATION(usbdev_type, "hostdev");
+    CALLS_OF_ENUMERATION(action_on_shutdown, "soft_reset");
+    return NULL;
+}
+
+static const char *keys(void)
+{
+    libxl_domain_build_info info;
+    libxl_domain_build_info_init(&info);
+    libxl_domain_build_info_init_type(&info, LIBXL_DOMAIN_TYPE_HVM);
+    CHECK(info.u.hvm.mmio_hole_memkb == LIBXL_MEMKB_DEFAULT);
+    libxl_domain_build_info_dispose(&info);
+
+    libxl_device_channel channel;
+    libxl_device_channel_init(&channel);
+    libxl_device_channel_init_connection(&channel, LIBXL_CHANNEL_CONNECTION_SOCKET);
+    CHECK(!channel.u.socket.path);
+    libxl_device_channel_dispose(&channel);
+
+    libxl_device_usbdev usb;
+    libxl_device_usbdev_init(&usb);
+    libxl_device_usbdev_init_type(&usb, LIBXL_USBDEV_TYPE_HOSTDEV);
+    CHECK(!usb.u.hostdev.hostbus);
+    libxl_device_usbdev_dispose(&usb);
+    return NULL;
+}
+
+/* ---- types that are written by hand */
+
+static const char *bitmaps(libxl_ctx *ctx)
+{
+    libxl_bitmap map, copy, both;
+    int bit, bits = 0;
+    libxl_bitmap_init(&map);
+    CHECK(!libxl_bitmap_alloc(ctx, &map, 12) && map.size == 2);
+    CHECK(libxl_bitmap_is_empty(&map) && libxl_bitmap_cpu_valid(&map, 15) &&
+          !libxl_bitmap_cpu_valid(&map, 16));
+    libxl_bitmap_set(&map, 3);
+    libxl_bitmap_set(&map, 11);
+    libxl_bitmap_reset(&map, 3);
+    CHECK(libxl_bitmap_test(&map, 11) && !libxl_bitmap_test(&map, 3) && libxl_bitmap_count_set(&map) == 1);
+    libxl_bitmap_copy_alloc(ctx, &copy, &map);
+    CHECK(libxl_bitmap_equal(&copy, &map, 0) && copy.map != map.map);
+    libxl_bitmap_set_any(&copy);
+    CHECK(libxl_bitmap_is_full(&copy));
+    libxl_for_each_set_bit(bit, copy) bits++;
+    CHECK(bits == 16);
+    CHECK(!libxl_bitmap_and(ctx, &both, &copy, &map) && libxl_bitmap_equal(&both, &map, 0));
+    libxl_bitmap_dispose(&both);
+    CHECK(!libxl_bitmap_or(ctx, &both, &copy, &map) && libxl_bitmap_is_full(&both));
+    libxl_bitmap_dispose(&both);
+    libxl_bitmap_set_none(&copy);
+    libxl_bitmap_copy(ctx, &copy, &map);
+    char *text = libxl_bitmap_to_hex_string(ctx, &copy);
+    CHECK(text && !strcmp(text, "0x0800"));
+    free(text);
+    libxl_bitmap_dispose(&copy);
+    libxl_bitmap_dispose(&map);
+    CHECK(!map.map && !map.size);
+    return NULL;
+}
+
+static const char *booleans(void)
+{
+    libxl_defbool value;
+    libxl_defbool_unset(&value);
+    CHECK(libxl_defbool_is_default(value) && !strcmp(libxl_defbool_to_string(value), "<default>"));
+    libxl_defbool_setdefault(&value, true);
+    libxl_defbool_setdefault(&value, false);
+    CHECK(libxl_defbool_val(value) && !strcmp(libxl_defbool_to_string(value), "True"));
+    libxl_defbool_set(&value, false);
+    CHECK(!libxl_defbool_val(value) && !strcmp(libxl_defbool_to_string(value), "False"));
+    return NULL;
+}
+
+static char **list_of(const char *a, const char *b)
+{
+    char **list = calloc(3, sizeof(*list));
+    list[0] = strdup(a);
+    list[1] = b ? strdup(b) : NULL;
+    return list;
+}
+
+static const char *lists(libxl_ctx *ctx)
+{
+    libxl_string_list strings = list_of("a", "b"), copy;
+    CHECK(libxl_string_list_length(&strings) == 2);
+    libxl_string_list_copy(ctx, &copy, &strings);
+    CHECK(libxl_string_list_length(&copy) == 2 && !strcmp(copy[1], "b") && copy[1] != strings[1]);
+    libxl_string_list_dispose(&copy);
+    libxl_string_list_dispose(&strings);
+    CHECK(!strings);
+
+    libxl_key_value_list pairs = list_of("key", "value"), again;
+    CHECK(libxl_key_value_list_length(&pairs) == 1);
+    libxl_key_value_list_copy(ctx, &again, &pairs);
+    CHECK(libxl_key_value_list_length(&again) == 1 && !strcmp(again[1], "value"));
+    libxl_key_value_list_dispose(&again);
+    libxl_key_value_list_dispose(&pairs);
+
+    libxl_cpuid_policy_list policy = NULL, other;
+    libxl_cpuid_policy_list_copy(ctx, &other, &policy);
+    CHECK(!libxl_cpuid_policy_list_length(&other));
+    libxl_cpuid_dispose(&other);
+    return NULL;
+}
+
+static const char *octets(libxl_ctx *ctx)
+{
+    const libxl_mac mac = {0, 0x16, 0x3e, 1, 2, 3};
+    libxl_mac copy;
+    libxl_mac_copy(ctx, &copy, (libxl_mac *)&mac);
+    CHECK(!memcmp(copy, mac, sizeof(mac)));
+    libxl_ms_vm_genid id = {{1}}, same;
+    libxl_ms_vm_genid_copy(ctx, &same, &id);
+    CHECK(!libxl_ms_vm_genid_is_zero(&same));
+    return NULL;
+}
+
+const char *libxl_config_calls(libxl_ctx *ctx)
+{
+    const char *failed = structs(ctx);
+    failed = failed ? failed : enumerations();
+    failed = failed ? failed : keys();
+    failed = failed ? failed : bitmaps(ctx);
+    failed = failed ? failed : booleans();
+    failed = failed ? failed : lists(ctx);
+    return failed ? failed : octets(ctx);
+}
