@@ -79,13 +79,13 @@ void libxl__ao_fail_also(libxl__ao *ao, const char *fmt, ...)
 
 const char *libxl__ao_words(const libxl__ao *ao, int rc)
 {
-    return ao->message ? ao->message : libxl_error_describe(rc);
+    return ao->message ? ao->message : libxl__error_words(rc);
 }
 
 void libxl__ao_describe_failure(libxl__ao *ao, int rc)
 {
     if (rc < 0 && !ao->message)
-        libxl__ao_fail(ao, rc, "%s", libxl_error_describe(rc));
+        libxl__ao_fail(ao, rc, "%s", libxl__error_words(rc));
 }
 
 void libxl__ao_forget_failure(libxl__ao *ao)

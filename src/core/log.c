@@ -86,9 +86,15 @@ int libxl__refuse(int rc, const char *fmt, ...)
     return rc;
 }
 
+const char *libxl__error_words(int rc)
+{
+    const char *words = libxl_error_describe(rc);
+    return words ? words : rc ? "An unknown error." : "";
+}
+
 int libxl__refuse_in(int rc, const char *where)
 {
-    const char *words = rc ? libxl_error_describe(rc) : "";
+    const char *words = libxl__error_words(rc);
     return libxl__refuse(rc, "%.*s (%s)", (int)strcspn(words, "."), words, where);
 }
 

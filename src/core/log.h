@@ -15,6 +15,9 @@
 
 #include "escape.h"
 
+/* The general description of an error. Unlike libxl_error_describe it is never NULL: an application's hook returns any number. */
+const char *libxl__error_words(int rc);
+
 /* Passes a message to the context's logger, if there is one. `errnoval`: the errno to add to the message; < 0: none. */
 void libxl__log(libxl_ctx *ctx, xentoollog_level level, int errnoval, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));

@@ -71,7 +71,7 @@ void libxl__nested_tell(libxl__ao *child)
 /* The parent's failure is the child's, unless the parent has failed before. That of an undo is added to the first one. */
 static void note_failure(const libxl__nested *nested, const libxl__ao *child)
 {
-    const char *message = child->message ? child->message : libxl_error_describe(child->rc);
+    const char *message = child->message ? child->message : libxl__error_words(child->rc);
     if (child->parent->phase.undoing)
         libxl__ao_fail_also(child->parent, "%s", message);
     else if (nested->group)

@@ -135,12 +135,12 @@ static void note_reason(libxl__ao *ao, int rc)
         libxl__ao_fail(ao, rc, "The operation's time limit of %s was reached",
                        limit_words(ao->limit_ms, text));
     else if (rc == ao->stop)
-        libxl__ao_fail(ao, rc, "%s", libxl_error_describe(rc));
+        libxl__ao_fail(ao, rc, "%s", libxl__error_words(rc));
     else if (limited)
-        libxl__ao_fail(ao, rc, "%s The phase's time limit of %s was reached.", libxl_error_describe(rc),
+        libxl__ao_fail(ao, rc, "%s The phase's time limit of %s was reached.", libxl__error_words(rc),
                        limit_words(phase->limit_ms, text));
     else
-        libxl__ao_fail(ao, rc, "%s", libxl_error_describe(rc));
+        libxl__ao_fail(ao, rc, "%s", libxl__error_words(rc));
 }
 
 static int call_undo(libxl__ao *ao, const libxl__phase *phase)
@@ -150,7 +150,7 @@ static int call_undo(libxl__ao *ao, const libxl__phase *phase)
         rc = phase->undo(ao, ao->state);
     if (rc < 0)
         libxl__log(ao->ctx, XTL_ERROR, -1, "%s: undoing phase %s: %s", ao->cls->name, phase->name,
-                   libxl_error_describe(rc));
+                   libxl__error_words(rc));
     return rc;
 }
 
