@@ -33,9 +33,9 @@ void libxl__index_open(libxl__index *index, const uint64_t *(*key_of)(const libx
                        uint32_t words, uint64_t *steps);
 /* Forgets all entries and frees the memory. The index is empty then. */
 void libxl__index_clear(libxl__index *index);
-void libxl__index_add(libxl__index *index, libxl__index_link *link);
+void libxl__index_add(libxl__index *index, libxl__index_link *entry);
 /* Removes an entry, which must be in the index. */
-void libxl__index_remove(libxl__index *index, libxl__index_link *link);
+void libxl__index_remove(libxl__index *index, libxl__index_link *entry);
 /* Returns the oldest entry with this key, or NULL. */
 libxl__index_link *libxl__index_find(libxl__index *index, const uint64_t *key);
 
