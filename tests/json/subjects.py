@@ -33,7 +33,7 @@ CPUID = st.fixed_dictionaries(
             st.fixed_dictionaries(
                 {"leaf": st.integers(0, 2**32 - 1)},
                 optional={"subleaf": st.integers(0, 9), "eax": BITS, "edx": BITS},
-            ),
+            ).map(lambda leaf: {key: leaf[key] for key in ("leaf", "subleaf", "eax", "edx") if key in leaf}),
             max_size=2,
         ),
         "msr": st.lists(

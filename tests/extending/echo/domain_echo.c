@@ -7,31 +7,14 @@
 
 /* ---- the types that are written by hand */
 
-void libxl_bitmap_dispose(libxl_bitmap *map)
-{
-    free(map->map);
-    *map = (libxl_bitmap){0};
-}
-
-int libxl__bitmap_copy(libxl_ctx *ctx, libxl_bitmap *dst, const libxl_bitmap *src)
-{
-    (void)ctx;
-    *dst = (libxl_bitmap){.size = src->size, .map = calloc(src->size + 1, 1)};
-    if (!dst->map)
-        return ERROR_NOMEM;
-    if (src->size)
-        memcpy(dst->map, src->map, src->size);
-    return 0;
-}
-
-void libxl_string_list_dispose(libxl_string_list list)
+void libxl_words_dispose(libxl_words list)
 {
     for (char **at = list; at && *at; at++)
         free(*at);
     free(list);
 }
 
-int libxl__string_list_copy(libxl_ctx *ctx, libxl_string_list *dst, const libxl_string_list *src)
+int libxl__words_copy(libxl_ctx *ctx, libxl_words *dst, const libxl_words *src)
 {
     size_t count = 0;
 
@@ -78,9 +61,9 @@ static int echo_start(libxl__ao *ao, struct echo *s)
                    args->in.has_other << 3 | args->in.has_lost << 4);
     if (args->in.has_more && strcmp(args->in.more.c_info.name, args->in.more_text))
         return ERROR_INVAL;
-    if (!*args->out.echo_text || libxl__bitmap_copy(ao->ctx, args->out.echo_bits, &args->in.bits))
+    if (!*args->out.echo_text || libxl__bitmap_copy_alloc(ao->ctx, args->out.echo_bits, &args->in.bits))
         return ERROR_NOMEM;
-    return libxl__string_list_copy(ao->ctx, args->out.echo_words, &args->in.words);
+    return libxl__words_copy(ao->ctx, args->out.echo_words, &args->in.words);
 }
 
 int libxl__domain_lose_body(libxl__ao *ao, libxl__domain_lose_args *args)
