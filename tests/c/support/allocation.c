@@ -15,7 +15,7 @@
 #include <libxl.h>
 
 static atomic_uint count, failing;
-static atomic_bool all_later; /* all later ones fail, too */
+static atomic_bool all_later; /* all later allocations fail, too */
 
 void allocation_fail(unsigned n)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Makes allocations of the library fail. It replaces malloc, calloc, realloc, strdup, strndup and vasprintf in
+ * Makes allocations of the library fail. This file replaces malloc, calloc, realloc, strdup, strndup and vasprintf in
  * the program that links it. Only calls from libaioxen itself are counted and fail; calls from libxenctrl and
  * other libraries always go through.
  */
@@ -9,9 +9,10 @@
 
 /* Makes the n-th allocation of the library from now on fail, once. 0: no allocation fails. Resets the count. */
 void allocation_fail(unsigned n);
-/* The same, but all allocations from the n-th on fail. */
+/* Like allocation_fail(), but all allocations from the n-th on fail. */
 void allocation_fail_from(unsigned n);
-/* The number of allocations since the last call of one of these; counted only while one is to fail. */
+/* Returns the number of the library's allocations since the last call of one of the functions above. Allocations are counted only
+ * while one is set to fail. */
 unsigned allocations(void);
 
 #endif

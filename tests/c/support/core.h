@@ -25,16 +25,16 @@ void core_run_for(libxl_ctx *ctx, unsigned milliseconds);
     static const libxl__phases id##_phases = {                                                               \
         .list = &id##_phase, .count = 1, .state_size = sizeof(state_type)}
 
-/* Does what a generated initiator of this class does, and returns the same. The operation's argument is `user`. */
+/* Does what a generated initiator of this class does, and returns what it returns. The operation's argument is `user`. */
 int core_begin(libxl_ctx *ctx, const libxl__ao_class *cls, void *user, const libxl_asyncop_how *how);
-/* The same; completion is an event with this for_user. */
+/* Like core_begin(), but the operation completes by an event with this for_user. */
 int core_start(libxl_ctx *ctx, const libxl__ao_class *cls, uint64_t for_event, void *user);
-/* The `user` of core_begin() or core_start(). Called by bodies. */
+/* Returns the `user` that was passed to core_begin() or core_start(). The operation's functions call this. */
 void *core_user(libxl__ao *ao);
 /* Waits for the next completion event. Returns its rc; stores its for_user in *for_event, which may be NULL. */
 int core_result(libxl_ctx *ctx, uint64_t *for_event);
 
-/* Processes the context if its descriptor is readable. Returns whether it was. */
+/* Processes the context if its descriptor is readable. Returns whether it was readable. */
 bool core_continue(libxl_ctx *ctx);
 
 /* Forks, and returns how many descriptors the child has after libxl__ctx_postfork(). */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: one handle to xenstored and one to the hypervisor, opened once per program and never closed. State is
- * read through these and /proc/self, not through the library under test. Any thread may use them.
+ * Owns: one handle to xenstored and one to the hypervisor, opened once per program and never closed. The fixture reads
+ * its state through these handles and /proc/self, not through the library under test. Any thread may use the handles.
  */
 #include "harness.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Records descriptors, threads, domains and xenstore nodes before a test, and compares them after it. The
- * functions that take a struct fixture are for one thread; the others may be called from any.
+ * functions that take a struct fixture may be called from one thread only; the others from any thread.
  */
 #ifndef FIXTURE_H
 #define FIXTURE_H
@@ -20,20 +20,20 @@ struct fixture {
 /* The number of entries of a directory such as /proc/self/fd or /proc/self/task. */
 int fixture_entries(const char *directory);
 
-/* Connects to xenstored again if the test has killed it and started it. fixture_check() does this, too. */
+/* Connects to xenstored again if the test has killed and restarted xenstored. fixture_check() does this, too. */
 void fixture_check_connection(void);
 
 void fixture_begin(struct fixture *before);
 /* Fails the test if anything differs from `before`. Threads and descriptors have 2 s to disappear. */
 void fixture_check(const struct fixture *before);
-/* The same for domains and xenstore nodes only. */
+/* Like fixture_check(), but compares domains and xenstore nodes only. */
 void fixture_check_world(const struct fixture *before);
-/* The value of a xenstore node, freed by the caller. NULL: there is no such node. After fixture_begin(). */
+/* Returns the value of a xenstore node, which the caller frees; NULL: there is no such node. fixture_begin() must have been called. */
 char *fixture_node(const char *path);
-/* Writes a node with dom0's privileges. NULL removes it. After fixture_begin(). */
+/* Writes a node with dom0's privileges. A NULL value removes the node. fixture_begin() must have been called. */
 void fixture_write(const char *path, const char *value);
-/* A node's permissions in the form of xenstore-ls -p: "n0,r7". Freed by the caller. NULL: no node. After
- * fixture_begin(). */
+/* Returns a node's permissions in the form of xenstore-ls -p: "n0,r7". The caller frees the text. NULL: there is no such node.
+ * fixture_begin() must have been called. */
 char *fixture_perms(const char *path);
 /* Destroys all domains that `before` does not list. */
 void fixture_clean(const struct fixture *before);

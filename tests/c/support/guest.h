@@ -14,10 +14,10 @@ const char *guest_kernel(void);
 /*
  * A configuration of a PV guest. The command line says what the guest does: p powers off, r reboots, c crashes,
  * b blocks and ignores requests, s spins, dN powers off after N/10 s, l obeys control/shutdown. The caller
- * disposes of it by libxl_domain_config_dispose().
+ * disposes of the configuration by libxl_domain_config_dispose().
  */
 libxl_domain_config guest_config(const char *command_line);
-/* The same for a PVH guest. */
+/* Like guest_config(), but for a PVH guest. */
 libxl_domain_config guest_config_pvh(const char *command_line);
 
 /* Creates a guest synchronously, and unpauses it if `run`. Fails the test on an error. */
@@ -25,6 +25,6 @@ libxl_domid guest_new(libxl_ctx *ctx, const char *command_line, bool run);
 /* Destroys a guest synchronously. Fails the test on an error. */
 void guest_destroy(libxl_ctx *ctx, libxl_domid domid);
 
-/* The value of a node below /local/domain/DOMID, freed by the caller. NULL: there is no such node. */
+/* Returns the value of a node below /local/domain/DOMID, which the caller frees. NULL: there is no such node. */
 char *guest_node(libxl_domid domid, const char *path);
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: the list of tests: one for each body and each way that the body runs in. The main thread alone uses it. */
+/* Owns: the list of tests: one for each body and each way that the body runs in. Only the main thread uses it. */
 #include "scene.h"
 #include "simulation.h"
 #include "styles.h"
@@ -17,7 +17,8 @@ static bool is_once(const body *b)
     return b->reason & (RUNS_ONCE | NO_CONTEXT);
 }
 
-/* Alternates modes and numbers of threads; the style moves on by one with each. */
+/* Returns way `i` of a body that runs in few ways. Each way has the next mode and the next style. After each round of the modes
+ * the ways alternate between one thread and several. */
 static way one_of_few(size_t number, enum mode first, int i)
 {
     const int modes = MODES - first;
@@ -26,7 +27,7 @@ static way one_of_few(size_t number, enum mode first, int i)
                  .several = i / modes % 2};
 }
 
-/* One with one thread, one with several. Mode and style alternate from body to body. */
+/* Returns way `i` of two: way 0 has one thread, way 1 has several. Mode and style differ from body to body. */
 static way one_of_two(size_t number, enum mode first, int i)
 {
     const int modes = MODES - first;
@@ -134,7 +135,7 @@ static void *do_nothing(void *nothing)
     return nothing;
 }
 
-/* A sanitizer may start a thread of its own along with the first thread. It must exist before threads are counted. */
+/* A sanitizer may start its own thread along with the first thread. The sanitizer's thread must exist before threads are counted. */
 static void make_first_thread(void)
 {
     pthread_t thread;

@@ -49,19 +49,18 @@ enum style { WAIT, POLL, DESCRIPTOR, HOOK, LOOP, STYLES };
 typedef struct way {
     enum mode mode;
     enum style style;
-    bool several; /* threads */
+    bool several; /* several threads run the body */
 } way;
 
 /* Why a body does not run in all ways. Reasons can be combined. */
 enum reason {
     NO_REASON = 0,
     ASYNCHRONOUS =
-        1, /* not in synchronous ways: the body needs the operation's `how`, for example to abort it */
-    RUNS_ONCE = 2, /* in one way (EVENT, WAIT): the body itself calls what waits or takes events */
-    ALONE =
-        4,    /* the body changes the whole process or world: of several threads one runs it, another waits */
-    SLOW = 8, /* the body takes about a second or more: it always runs in six ways */
-    NO_CONTEXT = 16, /* once, and s->ctx is NULL: the body opens its own contexts, or needs none */
+        1, /* not in the synchronous mode: the body needs the operation's `how`, for example to abort it */
+    RUNS_ONCE = 2, /* in one way (EVENT, WAIT): the body waits or takes events itself */
+    ALONE = 4, /* the body changes the whole process or world: only one thread runs it, another one waits */
+    SLOW = 8,  /* the body takes about a second or more: it always runs in six ways */
+    NO_CONTEXT = 16, /* it runs once, and s->ctx is NULL: the body opens its own contexts, or needs none */
 };
 
 /* An event that has arrived. The harness keeps it unless it completes a known operation. */
@@ -123,7 +122,8 @@ int harness_main(int argc, char **argv, const body *bodies, size_t count);
 typedef struct op {
     scene *s;
     libxl_asyncop_how how;
-    bool started;           /* set when the initiator has returned; false: refused, it must never complete */
+    /* Set when the initiator returns. false: the initiator refused the operation, which must never complete. */
+    bool started;
     atomic_int completions; /* synchronous returns, callbacks or completion events */
     int rc;
     uint32_t domid; /* of the completion event; mode EVENT only */
@@ -198,22 +198,23 @@ void pump_for(scene *s, int milliseconds);
 /* Waits at most 10 s for the next event of this domain with this for_user. It must have this type. With several
  * threads other types are skipped, since the threads may store events out of order. */
 seen next_event(scene *s, libxl_domid domid, uint64_t for_user, int type);
-/* Waits `milliseconds`; returns whether no such event came. */
+/* Waits `milliseconds`. Returns whether no event of this domain with this for_user came. */
 bool no_event(scene *s, libxl_domid domid, uint64_t for_user, int milliseconds);
-/* A for_user that is used nowhere else. */
+/* Returns a for_user that is used nowhere else. */
 uint64_t new_user(void);
 
 /* Waits at most 10 s until a node below /local/domain/DOMID has this value (NULL: does not exist). */
 void wait_node(scene *s, libxl_domid domid, const char *path, const char *value);
 
-/* Opens a context of its own for a test; the caller frees it. */
+/* Opens a context besides the scene's; the caller frees it. */
 libxl_ctx *open_context(void);
 /* Starts an instant operation; its completion is an event with this for_user, queued when this returns. */
 void complete_instantly(libxl_ctx *ctx, uint64_t for_user);
 
 /* Milliseconds on the monotonic clock. */
 uint64_t now_ms(void);
-/* A time limit: `ms`, which is enough on an idle machine, times AIOXEN_TEST_FACTOR (tests/limits.py), or times 1. */
+/* Returns a time limit: `ms` times AIOXEN_TEST_FACTOR (tests/limits.py), which is 1 if it is not set. `ms` must be enough on an
+ * idle machine. */
 uint64_t scaled_ms(uint64_t ms);
 void sleep_ms(unsigned milliseconds);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What killed processes and failed undos leave in xenstore. One thread. */
+/* Counts and removes the state that killed processes and failed undos leave in xenstore. Only one thread may call these. */
 #ifndef LEFTOVERS_H
 #define LEFTOVERS_H
 
@@ -10,8 +10,8 @@ void leftovers_settle(void);
 /* The number of domains that have a tree in xenstore. */
 int leftovers_domains(void);
 /*
- * Removes all marks of unfinished domains, and the trees of domains that `before` does not list: xenconsoled has written into
- * them after their domains were gone. Nothing else does so when an undo fails.
+ * Removes all marks of unfinished domains, and the trees of domains that `before` does not list. When an undo fails, xenconsoled
+ * may write into the tree of a domain that is gone. No other program does so.
  */
 void leftovers_remove(const struct fixture *before);
 

@@ -193,7 +193,7 @@ static const libxl_event_hooks event_hooks = {
     .event_occurs_mask = 0, .event_occurs = occurs, .disaster = disaster};
 static const libxl_childproc_hooks childproc_hooks = {.chldowner = libxl_sigchld_owner_mainloop};
 
-/* A context that does nothing but be opened, told of its surroundings and closed. */
+/* Opens a context, sets its hooks and closes it, without any operation. */
 static const char *contexts(void)
 {
     libxl_ctx *ctx = NULL;
@@ -209,8 +209,8 @@ static const char *contexts(void)
 }
 
 /*
- * What a program calls that has an event library, and one that forks; not called here: both need more around
- * them.
+ * The calls of a program with an event library, and of a program that forks. This function is compiled and never called,
+ * because its calls need an event loop and a child process.
  */
 void libxl_calls_of_others(libxl_ctx *ctx, const libxl_osevent_hooks *hooks, void *for_libxl);
 void libxl_calls_of_others(libxl_ctx *ctx, const libxl_osevent_hooks *hooks, void *for_libxl)
@@ -240,7 +240,8 @@ static const char *operations(libxl_ctx *ctx, uint32_t domid)
     CHECK(ON_DOMAIN(libxl_domain_reboot, ctx, NOBODY));
     CHECK(libxl_domain_destroy(ctx, NOBODY, NULL) == ERROR_DOMAIN_NOTFOUND);
     libxl_domain_config_init(&config);
-    CHECK(libxl_domain_create_new(ctx, &config, &created, NULL, &console)); /* it has no name and no type */
+    /* The configuration has no name and no type. */
+    CHECK(libxl_domain_create_new(ctx, &config, &created, NULL, &console));
     libxl_domain_config_dispose(&config);
     return NULL;
 }

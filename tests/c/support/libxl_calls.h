@@ -6,11 +6,11 @@
 #include <libxl.h>
 
 /*
- * Calls every function that libxl and this library have, as a program for libxl does. `domid` is a guest that
- * runs; it does not exist any more afterwards. Returns NULL, or the condition that did not hold.
+ * Calls every function that both libxl and this library have, like a program for libxl. `domid` is a running guest;
+ * the calls destroy it. Returns NULL, or the condition that did not hold.
  */
 const char *libxl_calls(libxl_ctx *ctx, uint32_t domid);
-/* The same of the types of a domain's configuration. */
+/* Calls the functions of the types of a domain's configuration. Returns NULL, or the condition that did not hold. */
 const char *libxl_config_calls(libxl_ctx *ctx);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A program written for libxl, as libxl_calls.c: the types of a domain's configuration. tests/libxl compiles it against both
- * sets of headers; tests/c/libxl_client runs it.
+ * Like libxl_calls.c, this file is a program written for libxl. It uses the types of a domain's configuration. tests/libxl compiles
+ * it against both sets of headers; tests/c/libxl_client runs it.
  */
 #include <stdlib.h>
 

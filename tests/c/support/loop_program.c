@@ -29,7 +29,7 @@ static atomic_bool running = true;
 static atomic_int completions[OPERATIONS], all_completions, wrong;
 static libxl_domid silent; /* a guest that never stops */
 
-/* Three kinds in turn: instant, waiting for xenstore, and ending by its time limit. */
+/* The operations are of three kinds in turn: the first is instant, the second waits for xenstore, the third ends by its time limit. */
 static int expected(uint64_t number)
 {
     return number % 3 == 2 ? ERROR_TIMEDOUT : 0;

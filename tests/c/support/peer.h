@@ -23,7 +23,7 @@ struct copying {
 
 extern const libxl__ao_class copy_class, limited_copy_class;
 
-/* The number of octets copied so far; -1 before the start and after the end. Any thread; takes the lock. */
+/* The number of octets copied so far; -1 before the start and after the end. Any thread may call this; it takes the lock. */
 int64_t copy_progress(struct copying *c);
 
 /* ---- sources and sinks */
@@ -36,12 +36,12 @@ struct ends {
     int ours, theirs;
 };
 
-/* `source`: `ours` is the reading end. */
+/* Opens both ends. If `source`, `ours` is the reading end. */
 struct ends open_ends(enum kind kind, bool source);
 void close_theirs(struct ends *e);
 void close_ends(struct ends *e);
 
-/* Recognisable octets, freed by the caller. */
+/* Returns `length` recognisable octets, which the caller frees. */
 char *pattern(size_t length, unsigned seed);
 
 /* ---- the peer */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Makes the kernel refuse system calls. It cannot be undone, so the test calls these on a thread of its own. */
+/* Makes the kernel refuse system calls. This cannot be undone, so the test calls these functions on a separate thread. */
 #ifndef REFUSE_H
 #define REFUSE_H
 

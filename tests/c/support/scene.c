@@ -54,7 +54,8 @@ static void completed(op *o, const seen *event, const char *message)
 static void called_back(libxl_ctx *ctx, int rc, void *user)
 {
     completed(user, &(seen){.value = rc}, rc ? libxl_error_message() : NULL);
-    libxl_ctx_wake(ctx); /* ends a libxl_event_wait of the test; and deadlocks unless the lock is free here */
+    /* Ends a libxl_event_wait of the test. This call would deadlock if the context's lock were held here. */
+    libxl_ctx_wake(ctx);
 }
 
 static op *find_op(scene *s, uint64_t for_user)
@@ -208,7 +209,7 @@ void op_started(op *o, int returned)
     } else if (returned == ERROR_ASYNC_INPROGRESS) {
         o->started = true;
     } else {
-        assert_true(returned < 0); /* refused; an asynchronous initiator never returns 0 */
+        assert_true(returned < 0); /* the operation was refused; an asynchronous initiator never returns 0 */
         o->rc = returned;
         snprintf(o->message, sizeof(o->message), "%s", libxl_error_message());
     }

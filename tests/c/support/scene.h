@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The context and the way that a test runs in. Private to the harness; the test's thread calls these. */
+/* The context and the way that a test runs in. Private to the harness. The test's thread calls these unless a comment says otherwise. */
 #ifndef SCENE_H
 #define SCENE_H
 
@@ -17,7 +17,7 @@ void call_end(op *o);
 /* The logger of the scene's context. It tells op_call() that the call waits in the library. */
 extern xentoollog_logger call_logger;
 
-/* Stores an event. `message` is that of a completed operation and may be NULL. Any thread. */
+/* Stores an event. `message` is the message of a completed operation and may be NULL. Any thread may call this. */
 void scene_note(scene *s, seen event, const char *message);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: nothing. The tests own the scripts; a script is guarded by the context's lock while its operation runs. */
+/* Owns: nothing. The tests own the scripts; the context's lock guards a script while its operation runs. */
 #include "script.h"
 
 #include <stdio.h>
@@ -67,7 +67,7 @@ static int undo_part(libxl__ao *ao, int index)
 #define FUNCTIONS(name, index)                                                                               \
     int script_start_##name(libxl__ao *ao, void *state)                                                      \
     {                                                                                                        \
-        assert_int_equal(*(int *)state, index); /* counts the starts; zeroed before the first */             \
+        assert_int_equal(*(int *)state, index); /* counts the starts, from 0 */                              \
         ++*(int *)state;                                                                                     \
         return start(ao, index);                                                                             \
     }                                                                                                        \

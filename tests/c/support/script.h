@@ -12,7 +12,7 @@ enum { SCRIPT_PHASES = 3 };
 
 struct script {
     struct part {
-        bool waits;         /* start returns LIBXL__AO_WAIT, and poll until `open` */
+        bool waits;         /* start returns LIBXL__AO_WAIT, and so does poll until `open` is set */
         bool open;          /* the phase may end */
         bool opens_on_stop; /* the stop function opens it */
         bool undo_waits;    /* undo returns LIBXL__AO_WAIT until `undo_open` */
@@ -24,8 +24,8 @@ struct script {
     } part[SCRIPT_PHASES];
     libxl__ao *ao;
     /*
-     * What was called, two characters for each: the phase (a, b, c) and + start, . poll that ended the phase, ! stop,
-     * - undo that ended.
+     * The calls so far, two characters for each: the phase (a, b, c), and + for start, . for a poll that ended the phase,
+     * ! for stop, - for an undo that ended.
      */
     char trace[64];
     int polls; /* the number of calls of poll and undo that returned LIBXL__AO_WAIT */
@@ -67,9 +67,9 @@ SCRIPT_DECLARE(c);
 void script_open(libxl_ctx *ctx, struct script *p, int index);
 void script_open_undo(libxl_ctx *ctx, struct script *p, int index);
 void script_wake(libxl_ctx *ctx, struct script *p);
-/* Asks it to stop. */
+/* Asks the operation to stop; `why` is the reason. */
 void script_stop(libxl_ctx *ctx, struct script *p, int why);
-/* Waits at most 10 s until the trace is this one. */
+/* Waits at most 10 s until the script's trace equals `trace`. */
 void script_reach(scene *s, struct script *p, const char *trace);
 /* Fails the test unless the operation ends with this result and this trace. */
 void script_ends(op *o, const struct script *p, int rc, const char *trace);

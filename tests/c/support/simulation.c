@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: the call counts that calls_begin() read, and whether the simulation was changed. One thread. */
+/* Owns: the call counts that calls_begin() read, and whether the simulation was changed. Only one thread may use them. */
 #include "simulation.h"
 
 #include "harness.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Controls the simulated machine through aioxen-sim-ctl (sim/README.md). One thread. */
+/* Controls the simulated machine through aioxen-sim-ctl (sim/README.md). Only one thread may call these. */
 #ifndef SIMULATION_H
 #define SIMULATION_H
 
@@ -7,7 +7,7 @@
 
 /* Runs aioxen-sim-ctl with these arguments; fails the test if it fails. Returns its output, freed by the caller. */
 char *simulation(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-/* The same; discards the output. */
+/* Like simulation(), but discards the output. */
 void simulate(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* Restores the initial state: the daemons run, no call fails. Does nothing on a real machine. */
@@ -15,7 +15,7 @@ void simulation_restore(void);
 /* Whether this process has run aioxen-sim-ctl since the last simulation_restore(). */
 bool simulation_was_changed(void);
 
-/* Makes calls of this process fail or wait. The text is CALL[:WHEN]:ACTION. Returns the rule's number. */
+/* Adds a rule that makes calls of this process fail or wait. The rule's text is CALL[:WHEN]:ACTION. Returns the rule's number. */
 int fault_add(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* The number of times that a rule has acted. */
 int fault_hits(int rule);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: nothing. The struct starter and what it names are the test's. */
+/* Owns: nothing. The test owns the struct starter and everything that it names. */
 #include "starter.h"
 
 #include <stdlib.h>

@@ -24,7 +24,7 @@ static bool receive(xenstored *x, void *to, size_t length)
     return true;
 }
 
-/* Caller holds x->lock. A context that has closed the connection is ignored. */
+/* Caller holds x->lock. Does nothing if the context has closed the connection. */
 static void send_message(xenstored *x, struct xsd_sockmsg header, const void *body, size_t length)
 {
     char text[sizeof(header) + XENSTORE_PAYLOAD_MAX];

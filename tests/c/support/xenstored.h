@@ -30,16 +30,16 @@ typedef struct xenstored {
     char tokens[XENSTORED_WATCHES][32];
 } xenstored;
 
-/* Starts it, and opens a context with the core and this xenstore alone. */
+/* Starts the xenstored, and opens a context that has only the core and this xenstored. */
 libxl_ctx *xenstored_open(xenstored *x);
-/* Closes both. Fails the test if a watch, a descriptor or a transaction is left. */
+/* Closes the context and the xenstored. Fails the test if a watch, a descriptor or a transaction is left. */
 void xenstored_close(xenstored *x, libxl_ctx *ctx);
 /* Sends an event of the watch that has this token. */
 void xenstored_event(xenstored *x, const char *path, const char *token);
-/* The same in two parts, as Xen's xenstored sends it: the message's head, and then its body with nothing in between. */
+/* Send such an event in two parts, as Xen's xenstored does: the message's head, and then its body with nothing in between. */
 void xenstored_event_head(xenstored *x, const char *path, const char *token);
 void xenstored_event_body(xenstored *x, const char *path, const char *token);
-/* Closes the connection. It must have answered a request on it before. */
+/* Closes the connection. The xenstored must have answered a request on the connection before. */
 void xenstored_hang_up(xenstored *x);
 /* Waits at most 10 s until `count` watches have been set. */
 void xenstored_wait_watches(xenstored *x, int count);
