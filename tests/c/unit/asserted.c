@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What a debug build asserts of an operation's functions: the process ends with a line that names the operation and the phase. */
+/* Assertions of a debug build about an operation's functions. A failed one ends the process with a line that names the operation
+ * and the phase. */
 #include "core.h"
 
 #include <signal.h>
@@ -56,7 +57,7 @@ static void run(const libxl__ao_class *cls)
         libxl__ao_start(ao);
 }
 
-/* Runs the operation in a child, which must abort. Its stderr must have all these words. */
+/* Runs the operation in a child process, which must abort. The child's stderr must contain all of `words`. */
 static void ends_the_process(const libxl__ao_class *cls, const char *const words[3])
 {
     int pipes[2], status;

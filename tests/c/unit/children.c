@@ -33,7 +33,7 @@ static void a_program_is_reaped_when_its_operation_ends(scene *s)
 static void a_time_limit_kills_the_program(scene *s)
 {
     struct program own = SHELL("exec sleep 100", -1, -1, -1), whole = own;
-    own.limit_ms = PROGRAM_LIMIT_MS; /* the limit of the child alone; `whole` has the operation's limit */
+    own.limit_ms = PROGRAM_LIMIT_MS; /* a limit of the child only; with `whole` the operation has a limit */
     assert_int_equal(run_program(s, &own), ERROR_TIMEDOUT);
     check_message(s, "sh: did not end in time");
     check_gone(&own);
@@ -53,7 +53,7 @@ static void an_abort_kills_the_program_and_is_the_result(scene *s)
     check_gone(&p);
 }
 
-/* Both when the library kills the program, and when the operation kills it and reads its status. */
+/* In one case the library kills the program; in the other the operation kills the program and reads its status. */
 static void the_first_error_is_kept(scene *s)
 {
     for (int cleans_up = 0; cleans_up <= 1; cleans_up++) {
@@ -149,8 +149,8 @@ static void the_application_reaps_its_own_children(scene *s)
 }
 
 /*
- * An application that reaps every child takes the library's too. The operation then cannot know how its program
- * ended, and reports that, whether the program ended before the library had its pidfd or later.
+ * An application that reaps every child reaps the library's, too. The operation then cannot know how its program
+ * ended. It reports this, whether the program ended before the library had the pidfd or later.
  */
 static void a_lost_exit_status_is_reported(scene *s)
 {

@@ -18,7 +18,7 @@ static void prefix_and_data_arrive_completely(scene *s)
     static const size_t sizes[] = {0, 1, 999, 1000, 1001, 100000};
     static const enum kind sinks[] = {PIPE, SOCKET, REGULAR};
     enum { SIZES = sizeof(sizes) / sizeof(*sizes), SINKS = sizeof(sinks) / sizeof(*sinks) };
-    /* Each pair of sizes once; each pair of kinds three times. */
+    /* Each pair of sizes is tried once, each pair of kinds three times. */
     for (unsigned i = 0; i < SIZES * SIZES; i++) {
         char *prefix = pattern(sizes[i / SIZES], 1), *data = pattern(sizes[i % SIZES], 2);
         struct peer p = {.copying = {.prefix = prefix, .prefix_length = sizes[i / SIZES]},
@@ -34,7 +34,7 @@ static void prefix_and_data_arrive_completely(scene *s)
     }
 }
 
-/* A source may end before its last data has been read, together with it, and after it. */
+/* A source may end before the copy reads its last data, at the same time, or later. */
 static void all_data_is_copied_however_the_source_ends(scene *s)
 {
     static const struct {
@@ -57,7 +57,8 @@ static void all_data_is_copied_however_the_source_ends(scene *s)
     free(data);
 }
 
-/* The peer closes with unread data, which resets the connection: the data that came is copied, then the copy fails. */
+/* The peer closes a socket that has unread data. This resets the connection. The copy delivers the data that arrived, and then
+ * fails. */
 static void a_reset_source_is_an_error_after_its_data(scene *s)
 {
     char *data = pattern(1000, 4);
@@ -118,7 +119,7 @@ static int flags_of(int fd)
 
 enum outcome { ENDED, BROKEN, STOPPED };
 
-/* Checks that both descriptors have their flags afterwards. from_flag, to_flag: O_NONBLOCK is set before. */
+/* Checks that the copy leaves the flags of both descriptors unchanged. from_flag, to_flag: whether O_NONBLOCK is set before. */
 static void check_flags_after(scene *s, enum outcome outcome, bool from_flag, bool to_flag)
 {
     struct copying c = {.prefix = "prefix", .prefix_length = 6};
@@ -194,7 +195,7 @@ static void a_pending_signal_stays_pending(scene *s)
 
 /* ---- ending early */
 
-/* A copy from an endless source to a pipe that nobody reads, which fills and blocks. */
+/* Prepares a copy from an endless source to a pipe that nobody reads. The pipe fills, and the copy gets stuck. */
 static void begin_stuck(struct copying *c, struct ends *sink)
 {
     *sink = open_ends(PIPE, false);

@@ -9,14 +9,14 @@
 #include <stdlib.h>
 
 enum {
-    LONG_MS = 40000,     /* the limit of a phase takes longer */
-    WITHDRAWAL_MS = 600, /* the limit of a withdrawal takes longer */
+    LONG_MS = 40000,     /* the limit of a phase is longer */
+    WITHDRAWAL_MS = 600, /* the limit of a withdrawal is longer */
     SHORT_MS = 100,
     LATE_MS = 3000,
     REQUESTS = 8,
 };
 
-/* Caller holds the lock. Runs every timer that is due after `ms` or later, but not twice as late. */
+/* Caller holds the lock. Runs each timer whose deadline is at least `ms` away, but less than twice `ms`. */
 static void run_timers(libxl_ctx *ctx, unsigned ms)
 {
     const uint64_t from = libxl__now() + LIBXL__MILLISECONDS(ms);
@@ -53,7 +53,7 @@ static void put(libxl_domid domid, const char *value)
     fixture_write(path, value);
 }
 
-/* Passes the deadline of a request that `value` (NULL: nothing) has replaced. The node holds `left` afterwards. */
+/* Starts a request, writes `value` over it unless `value` is NULL, and passes the deadline. The node must then hold `left`. */
 static void check_timeout(scene *s, const char *value, const char *left)
 {
     libxl_domid domid;
@@ -111,7 +111,7 @@ static void a_hung_xenstored_does_not_delay_the_time_limit(scene *s)
     guest_destroy(s->ctx, domid);
 }
 
-/* The request must not reach the guest when xenstored goes on. */
+/* The request must not reach the guest when xenstored runs again. */
 static void a_hung_xenstored_does_not_delay_an_abort(scene *s)
 {
     libxl_domid domid = guest_new(s->ctx, "b", true);
@@ -141,7 +141,7 @@ static bool is_asked(libxl_domid domid)
     return asked;
 }
 
-/* Asks the guest, and stops xenstored when it has written the request and the library has not read its answer. */
+/* Asks the guest to shut down. Stops xenstored after xenstored has written the request, and before the library reads the answer. */
 static op *ask_without_an_answer(scene *s, libxl_domid *domid)
 {
     struct pollfd fd = {.fd = libxl_ctx_fd(s->ctx), .events = POLLIN};
@@ -192,7 +192,7 @@ static void add_transactions(scene *s, uint32_t open, uint32_t ended)
     libxl__ctx_leave(s->ctx);
 }
 
-/* As if thousands of requests were withdrawn at once. A withdrawal is given up only if no transaction ends. */
+/* The counts are as if thousands of requests were withdrawn at once. A withdrawal is given up only if no transaction ends. */
 static void a_queued_withdrawal_is_carried_out(scene *s)
 {
     enum { MANY = 1000 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Every operation, with every call to Xen that it makes, failing with every errno: the error is one that the operation's IDL entry
- * declares, and the message says what has failed.
+ * Makes every call to Xen of every operation fail with every errno. The operation's error must be one that its IDL entry declares,
+ * and the message must say what has failed.
  *
  * The operations are those of the generated table; starter.c starts them.
  */
@@ -48,7 +48,7 @@ static bool says_too_little(const libxl__ao_class *cls, const char *message)
            (cls->phases && !strstr(place, ", phase "));
 }
 
-/* Makes the n-th of these calls fail. Returns whether there were so many. */
+/* Makes the n-th call of this name fail. Returns whether the operation made so many. */
 static bool run_point(struct sweep *w, unsigned operation, const char *call, const char *errnoval, int n)
 {
     const libxl__ao_class *cls = &libxl__operations[operation];
@@ -80,7 +80,7 @@ static void run_operation(struct sweep *w, unsigned operation)
     calls_end(note_call, w);
     if (operation == LIBXL__OP_DOMAIN_CREATE_NEW)
         assert_int_equal(libxl_domain_destroy(w->starter.ctx, w->starter.made, NULL), 0);
-    assert_in_range(w->count, 0, MOST_CALLS - 1); /* 0: it only asks xenstored */
+    assert_in_range(w->count, 0, MOST_CALLS - 1); /* 0: the operation uses xenstored only */
     for (int i = 0; i < w->count; i++)
         for (size_t e = 0; e < sizeof(errnos) / sizeof(*errnos); e++)
             for (int n = 1; n <= MOST_TIMES && run_point(w, operation, w->calls[i], errnos[e], n); n++)

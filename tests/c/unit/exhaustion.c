@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The fault sweep: in each operation, by both transports, the n-th hypercall fails, the n-th allocation, all allocations from the
- * n-th on, the n-th new descriptor, the n-th new thread; for every n until there is none that could fail. Nothing hangs, and
- * nothing is left: no domain, no node, no descriptor, no thread.
+ * The fault sweep runs each operation over both transports, each time with one fault. A fault is the failure of the n-th hypercall,
+ * of the n-th allocation, of all allocations from the n-th on, of the n-th new descriptor, or of the n-th new thread. The sweep
+ * ends when the operation has no n-th one. Nothing hangs, and no domain, node, descriptor or thread is left.
  *
- * The operations are those of the generated table; starter.c starts them. Opening a context, and watching for ejected media, whose
- * operation an event generator runs, are swept like operations. By
- * default every fifth n is tried; with AIOXEN_SWEEP=all every n.
+ * The operations are those of the generated table; starter.c starts them. The sweep also covers opening a context, and watching for
+ * ejected media, whose operation an event generator runs. By default the sweep tries every fifth n; with AIOXEN_SWEEP=all it tries
+ * every n.
  */
 #include "starter.h"
 
@@ -39,7 +39,7 @@ struct sweep {
 
 /* ---- faults */
 
-/* The libraries are linked into this program or find this definition first. */
+/* The libraries call this pthread_create(): they are linked into this program, or they find this definition first. */
 static atomic_uint threads_made, failing_thread;
 
 int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*work)(void *), void *argument)
@@ -94,7 +94,7 @@ static bool end_fault(const struct sweep *w, enum kind kind, unsigned n, int rc)
 
 /* ---- points */
 
-/* Makes and destroys guests, without a fault, by a context whose threads end with it. */
+/* Opens a context that makes and destroys guests without a fault. Its threads end when it is freed. */
 static libxl_ctx *open_helper(void)
 {
     libxl_ctx *ctx;
@@ -153,7 +153,7 @@ static void prepare(struct sweep *w, unsigned operation)
     assert_int_equal(open_tested(w), 0);
 }
 
-/* What a creation has made is destroyed. */
+/* Destroys the domain that a creation has made. */
 static void clean(struct sweep *w, int rc)
 {
     if (!rc && w->starter.made != LIBXL_DOMID_INVALID)
@@ -175,7 +175,7 @@ static const char *name_of(unsigned operation)
     return libxl__operations[operation].name;
 }
 
-/* Makes the n-th fail. Returns whether there were so many. */
+/* Makes the n-th call, allocation, descriptor or thread fail. Returns whether there were so many. */
 static bool run_point(struct sweep *w, unsigned operation, enum kind kind, const char *call, unsigned n)
 {
     prepare(w, operation);
@@ -209,7 +209,7 @@ static void note_call(const char *call, void *user)
         snprintf(w->calls[w->count++], sizeof(w->calls[0]), "%s", call);
 }
 
-/* Learns the usual result, and which hypercalls are made. */
+/* Stores the operation's result without a fault, and the names of its hypercalls. */
 static void learn(struct sweep *w, unsigned operation)
 {
     w->count = 0;

@@ -144,7 +144,7 @@ static void call_with_report(libxl_ctx *ctx, int rc, void *user)
     n->done = true;
 }
 
-/* `other` is due during the call; its callback is not made there. */
+/* The completion of `other` is due during the call. The call does not make its callback. */
 static void a_call_inside_a_callback_makes_its_own_reports_only(scene *s)
 {
     for (int to_receiver = 0; to_receiver <= 1; to_receiver++) {
@@ -210,7 +210,7 @@ static void *serve(void *user)
     return NULL;
 }
 
-/* `held`, which a callback calls synchronously, ends only when the callback of `opener` is made. */
+/* A callback runs `held` synchronously. `held` ends only when the callback of `opener` is made. */
 static void another_thread_makes_what_is_left(scene *s)
 {
     for (int outside = 0; outside <= 1; outside++) {

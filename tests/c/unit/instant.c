@@ -4,7 +4,7 @@
 
 struct body_record {
     int calls;
-    bool on_the_stack; /* the record is the caller's */
+    bool on_the_stack; /* the record is on the caller's stack */
 };
 
 /* The record on the stack of this thread's last call(). */

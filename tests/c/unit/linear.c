@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The work that one operation of many causes does not grow with their number, and no call does it all. Both are counted
- * (libxl__loop.steps), not timed: each operation that runs, each follower that is told, each timer that fires, and each element
- * that a search looks at is a step.
+ * The work for one operation does not grow with the number of operations, and no single call does the work of all. The tests count
+ * steps (libxl__loop.steps) and measure no time. A step is an operation that runs, a follower that is notified, a timer that fires,
+ * or an element that a search examines.
  */
 #include "core.h"
 
@@ -12,7 +12,7 @@
 
 enum {
     FEW = 500,
-    TIMES = 8, /* many are so many times as many */
+    TIMES = 8, /* the large number of operations is TIMES the small one */
     TURN = 64, /* steps */
     /* The work of one call: timers, followers, operations, and what the search for the operations' `how` adds. */
     MOST_IN_A_CALL = 8 * TURN,
@@ -69,7 +69,7 @@ static void take_all(struct crowd *c)
 
 typedef void scenario(struct crowd *c);
 
-/* Returns the steps that the scenario takes with so many operations. */
+/* Returns the steps that the scenario takes with `count` operations. */
 static uint64_t steps_of(scenario *run, int count, bool alike)
 {
     struct crowd c = {.count = count, .alike = alike};
@@ -158,7 +158,7 @@ static void operations_are_found_by_their_how(scene *s)
 {
     check(aborts_oldest_first, false);
     check(aborts_newest_first, false);
-    check(aborts_oldest_first, true); /* each finds the oldest that has not ended */
+    check(aborts_oldest_first, true); /* each abort finds the oldest operation that has not ended */
     (void)s;
 }
 
@@ -171,8 +171,7 @@ static void limits(struct crowd *c)
     }
     libxl__ctx_lock(c->ctx);
     libxl__timers *timers = &c->ctx->timers;
-    for (uint32_t i = 0; i < timers->count;
-         i++) /* those of the operations expire now; they keep their order */
+    for (uint32_t i = 0; i < timers->count; i++) /* the operations' timers expire now, in the same order */
         if (timers->heap[i]->deadline < libxl__now() + LIBXL__SECONDS(61))
             timers->heap[i]->deadline -= LIBXL__SECONDS(61);
     timers->armed = 0;

@@ -5,7 +5,7 @@
 #include <stdarg.h>
 
 struct noting {
-    xentoollog_logger vtable; /* first: a logger is known by its vtable */
+    xentoollog_logger vtable; /* first member: the library has only a pointer to it */
     int calls, levels;
     bool formatted;
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* When the library lists domains without an event from xenstored: its periodic check while domains are followed. */
+/* The periodic check: while domains are followed, the library lists the domains even without an event from xenstored. */
 #include "core.h"
 
 #include "simulation.h"

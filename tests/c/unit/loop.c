@@ -67,7 +67,7 @@ static void deregister_all(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
         stop_watching(ctx, &all[i]);
 }
 
-/* All are ready at once; the first callback deregisters all of them, its own descriptor included. */
+/* All descriptors are ready at once. The first callback deregisters all of them, its own descriptor included. */
 static void a_callback_may_deregister_its_neighbours(scene *s)
 {
     enum { FDS = 100 };
@@ -94,7 +94,7 @@ static void close_and_reopen(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
     int number = w->neighbours->fd.fd;
     (void)revents;
     calls++;
-    stop_watching(ctx, w->neighbours); /* it is ready, and the loop has fetched that */
+    stop_watching(ctx, w->neighbours); /* this descriptor is ready, and the loop has fetched its readiness */
     int again = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     assert_int_equal(again, number);
     assert_int_equal(libxl__fd_register(ctx, &reopened->fd, again, EPOLLIN, note), 0);
@@ -140,7 +140,7 @@ static void a_hang_up_is_reported(scene *s)
     (void)s;
 }
 
-/* Even if no events were requested. */
+/* An error is reported even if no events were requested. */
 static void an_error_is_reported(scene *s)
 {
     libxl_ctx *ctx = open_locked();

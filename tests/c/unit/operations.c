@@ -88,7 +88,7 @@ static void closing_refuses_new_operations(scene *s)
 
 /* ---- stopping */
 
-/* Goes on for `steps` calls after it was asked to stop. */
+/* The operation goes on for `steps` calls after it was asked to stop. */
 static int stop_slowly(libxl__ao *ao, void *state)
 {
     struct play *p = core_user(ao);
@@ -220,7 +220,7 @@ static void the_index_grows_and_finds_every_operation(scene *s)
     (void)s;
 }
 
-/* The index grows between them. */
+/* The index grows between the starts of operations with equal hows. */
 static void the_oldest_of_equal_hows_is_found(scene *s)
 {
     enum { ALIKE = 40, OTHERS = 200 };

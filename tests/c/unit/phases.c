@@ -116,7 +116,7 @@ static void a_phase_with_a_stop_function_is_awaited(scene *s)
         op *o = SCRIPT_START(s, stoppable, &p);
         script_stop(s->ctx, &p, ERROR_ABORTED);
         script_reach(s, &p, "a+b+b!");
-        script_stop(s->ctx, &p, ERROR_TIMEDOUT); /* a second request does not call it again */
+        script_stop(s->ctx, &p, ERROR_TIMEDOUT); /* a second request does not call the stop function again */
         script_wake(s->ctx, &p);
         script_reach(s, &p, "a+b+b!");
         assert_false(op_done(o));
@@ -269,7 +269,7 @@ static void a_nested_operation_that_was_not_started_is_discarded(scene *s)
     script_ends(o, &p.script, ERROR_ABORTED, "");
 }
 
-/* ---- the hook of tests */
+/* ---- the phase hook, which tests use */
 
 static int note_moment(libxl__ao *ao, libxl__phase_moment moment, void *user)
 {

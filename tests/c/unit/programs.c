@@ -46,7 +46,7 @@ static void sources_may_be_0_1_and_2(scene *s)
     }
 }
 
-/* If the application has closed them, descriptors of the library get these numbers. */
+/* If the application has closed descriptors 0, 1 and 2, descriptors of the library get these numbers. */
 static void the_application_may_have_closed_0_1_and_2(scene *s)
 {
     int kept[3], out = scratch("");
@@ -67,7 +67,7 @@ static void the_application_may_have_closed_0_1_and_2(scene *s)
 
 static void a_program_has_no_other_descriptor(scene *s)
 {
-    int out = scratch(""), inheritable = dup(out); /* an inheritable one is not passed on either */
+    int out = scratch(""), inheritable = dup(out); /* the program does not get the inheritable one either */
     struct program p = SHELL("exec ls /proc/self/fd", -1, out, -1);
     assert_int_equal(run_program(s, &p), 0);
     assert_string_equal(text_of(out), "0\n1\n2\n3\n");

@@ -67,7 +67,7 @@ static struct reporting report(scene *s, bool waits, int rc, const libxl_asyncpr
 {
     struct reporting r = {.s = s, .waits = waits, .rc = rc, .o = op_begin(s)};
     libxl_asyncprogress_how own = progress ? *progress : (libxl_asyncprogress_how){.for_event = 0};
-    if (own.callback) { /* which gets for_event, too */
+    if (own.callback) { /* the callback's event has for_event, too */
         own.for_callback = &r;
         r.for_event = own.for_event = new_user();
     }
@@ -144,7 +144,7 @@ struct changing {
     int calls;
 };
 
-/* The report that the first request makes is due until this returns. */
+/* The callback requests reports itself. The report that its first request causes is due until the callback returns. */
 static void change_the_request(libxl_ctx *ctx, libxl_event *event, void *user)
 {
     struct changing *c = user;
@@ -172,7 +172,7 @@ static void a_due_report_follows_a_request_for_events(scene *s)
     libxl_ctx *ctx = core_open();
     const libxl_asyncprogress_how by_event = {.for_event = 3};
     assert_int_equal(change_to(ctx, &by_event).calls, 1);
-    for (int i = 0; i < 2; i++) { /* that of the request itself, too */
+    for (int i = 0; i < 2; i++) { /* the due report, and the report that the second request causes */
         libxl_event *event;
         assert_int_equal(libxl_event_check(ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL), 0);
         assert_int_equal(event->type, LIBXL_EVENT_TYPE_OPERATION_PROGRESS);
@@ -263,7 +263,7 @@ static void what_a_phase_counts_is_reported_and_listed(scene *s)
     const libxl_asyncop_how how = {.u.for_event = 1};
     const libxl_asyncprogress_how progress = {.for_event = 2};
     assert_int_equal(core_start(ctx, &counting_class, 1, NULL), ERROR_ASYNC_INPROGRESS);
-    expect_listed(ctx, 0, PARTS, "parts"); /* also without a request for reports */
+    expect_listed(ctx, 0, PARTS, "parts"); /* the list has the counts even if no reports were requested */
     assert_int_equal(libxl_ao_set_progress(ctx, &how, &progress), 0);
     for (uint64_t done = 0; done <= PARTS; done++)
         expect_report(ctx, "count", done, PARTS, "parts");

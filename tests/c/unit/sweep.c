@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The sweep: in each phase of each operation, the operation is aborted, reaches its time limit or the phase's, fails, fails to
- * undo, loses its context or its process. Each time it completes once, with the right result, and leaves nothing.
+ * The sweep causes each fault of `enum fault` in each phase of each operation: an abort, the time limit of the operation or of the
+ * phase, a failure, a failing undo, the closing of the context, the end of the process. Each time the operation completes once,
+ * with the right result, and leaves nothing behind.
  *
- * The points come from the generated table of operations. An operation whose only input is a domid needs nothing here; any other
- * needs a scenario, and the test names the operation if there is none.
+ * The points come from the generated table of operations. An operation whose only input is a domid needs no scenario. Any other
+ * operation needs one; without it the test fails and names the operation.
  */
 #include "core.h"
 
@@ -106,7 +107,7 @@ static void fill_find(struct run *r, void *p)
     args->out.domid = &r->results.domid;
 }
 
-/* An event generator runs it otherwise. No medium is ejected, so it does not look for its generator. */
+/* Normally an event generator runs this operation. No medium is ejected here, so the operation does not look for its generator. */
 static void fill_disk_eject(struct run *r, void *p)
 {
     libxl__disk_eject_args *args = p;
@@ -149,7 +150,7 @@ static struct scenario scenario_of(unsigned operation)
 
 /* ---- faults */
 
-/* The node of a request that is waited for disappears, as it does when a guest removes it. */
+/* Removes the node of a request that an operation waits for, as a guest may do. */
 static void remove_request(libxl_domid domid)
 {
     char path[64];
@@ -170,10 +171,11 @@ static int inject(struct run *r, libxl__ao *ao)
     case FAIL_AT_START:
     case FAIL_WHILE_WAITING:
     case FAIL_TO_UNDO: return ERROR_FAIL;
-    case CLOSE: /* as libxl_ctx_free begins */
+    case CLOSE: /* what libxl_ctx_free does first */
         ao->ctx->closing = true;
         libxl__aos_abort_all(ao->ctx);
-        libxl__ao_request_stop(ao, ERROR_ABORTED); /* it is not listed yet if its initiator runs it */
+        /* The operation is not listed yet if its initiator runs it. */
+        libxl__ao_request_stop(ao, ERROR_ABORTED);
         return 0;
     case KILL: kill(getpid(), SIGKILL); return 0;
     default: return 0;
@@ -181,8 +183,8 @@ static int inject(struct run *r, libxl__ao *ao)
 }
 
 /*
- * Two phases seldom wait. A single creation is admitted at once; tests/c/sim/creations.c has more than are admitted. xenconsoled
- * already serves the guest that is unfinished here.
+ * Two phases seldom wait, so they are left out. A single creation is admitted at once; tests/c/sim/creations.c starts more than are
+ * admitted. xenconsoled already serves the unfinished guest of this test.
  */
 static bool waits(const libxl__phase *phase)
 {
@@ -199,7 +201,7 @@ static int on_moment(libxl__ao *ao, libxl__phase_moment moment, void *user)
         allocation_fail_from(1); /* until the operation completes */
     if (moment == LIBXL__PHASE_BEFORE_UNDO)
         return r->fault == FAIL_TO_UNDO && ao->phase.index == r->phase ? inject(r, ao) : 0;
-    /* An undo is due once a later phase fails, or this one if it is the last. */
+    /* To run this phase's undo, a later phase must fail; if this phase is the last one, it must fail itself. */
     const unsigned last = ao->cls->phases->count - 1u;
     const unsigned target = r->fault == FAIL_TO_UNDO && r->phase < last ? r->phase + 1 : r->phase;
     if (moment == LIBXL__PHASE_WAITING && ao->phase.index < target && strcmp(phase->name, "acknowledge") == 0)
@@ -227,7 +229,7 @@ static bool is_point(const libxl__ao_class *cls, unsigned index, enum fault faul
     const libxl__phase *phase = &cls->phases->list[index];
     switch (fault) {
     case PHASE_LIMIT: return phase->limit_ms && waits(phase);
-    /* A phase that has to be stopped before it is left fails by itself only, when what it waits for has ended. */
+    /* A phase with a stop function is left out: it fails only by itself, when the thing that it waits for has ended. */
     case FAIL_WHILE_WAITING: return waits(phase) && !phase->stop;
     case FAIL_TO_UNDO: return phase->undo && index + 1u < cls->phases->count;
     case UNDO_WITHOUT_MEMORY: return has_undo(cls, index);
@@ -313,7 +315,7 @@ static void run_operation(struct run *r, const struct scenario *scenario)
         allocation_fail(0);
         r->rc = started;
         snprintf(r->message, sizeof(r->message), "%s", libxl_error_message());
-        r->completions = 1; /* refused by the initiator, which is how it completes */
+        r->completions = 1; /* the initiator refused the operation; its return counts as the completion */
     }
     while (!r->completions && now_ms() < end)
         libxl_event_wait_limit(r->ctx, &event, 0, NULL, NULL, 10);
@@ -338,7 +340,7 @@ static void run_and_kill(struct run *r, const struct scenario *scenario)
     r->reached = 1;
 }
 
-/* A request that failed is not left with the guest, unless its withdrawal fails. */
+/* A failed request must not stay in the guest's node, unless its withdrawal fails. */
 static void check_guest(const struct run *r)
 {
     char *request = r->guest ? guest_node(r->guest, "control/shutdown") : NULL;
@@ -368,7 +370,7 @@ static libxl_domid new_guest(libxl_ctx *ctx, struct run *r)
     return domid;
 }
 
-/* What a killed process has left of a creation is listed and removed, by another process. Returns the number. */
+/* Lists and removes the unfinished domains of a killed process, from another process. Returns their number. */
 static int remove_unfinished(void)
 {
     libxl_ctx *ctx;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Taking events by for_user: it gives the oldest event of that user, by an index instead of a search. */
+/* Taking events by for_user: the library returns the oldest event with that for_user. It uses an index and does not search. */
 #include "core.h"
 
 #include <stdlib.h>
@@ -91,7 +91,7 @@ static void the_index_is_freed_with_the_last_event(scene *s)
     (void)s;
 }
 
-/* Nor does one user's event take a search through those of another one. The steps of a search are counted. */
+/* Taking one user's event does not search the events of another user. The test counts the steps of a search. */
 static void events_of_one_user_are_found_at_once(scene *s)
 {
     libxl_ctx *ctx = core_open();

@@ -83,7 +83,7 @@ static void *destroy_without_threads(void *argument)
     return NULL;
 }
 
-/* The creation has reserved a worker for its undo; that one ends when it has been idle for a second. */
+/* The creation has reserved a worker for its undo. This worker ends when it has been idle for a second. */
 static void without_a_worker_nothing_is_changed(scene *s)
 {
     libxl_dominfo info;

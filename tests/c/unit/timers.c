@@ -19,7 +19,7 @@ static int total;
 static void fired(libxl_ctx *ctx, libxl__timer *timer)
 {
     struct test_timer *r = (struct test_timer *)timer;
-    assert_int_equal(timer->heap_slot, 0); /* it is out of the heap */
+    assert_int_equal(timer->heap_slot, 0); /* the timer has left the heap */
     assert_true(r->deadline >= last_deadline);
     last_deadline = r->deadline;
     total++;

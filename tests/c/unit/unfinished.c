@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Domains whose creations were not finished: which are listed, and what their removal leaves alone. */
+/* Unfinished domains: which of them the library lists, and which other domains and nodes their removal leaves unchanged. */
 #include "core.h"
 #include "replace.h"
 #include "simulation.h"
@@ -83,7 +83,7 @@ static void the_domain_of_a_killed_process_is_listed_and_removed(scene *s)
     assert_int_equal(remove_it(s, &uuid), ERROR_NOTFOUND);
     assert_non_null(strstr(last_message(s), "is creating"));
     kill(child, SIGKILL);
-    while (!is_listed(s, &uuid, &domid)) /* also while it is a zombie */
+    while (!is_listed(s, &uuid, &domid)) /* it is listed even while the process is a zombie */
         sleep_ms(1);
     assert_int_equal(waitpid(child, NULL, 0), child);
     assert_int_equal(domid, before + 1);
@@ -110,7 +110,7 @@ static void a_mark_without_a_domain_is_listed_and_removed(scene *s)
     assert_false(has_mark(&uuid));
 }
 
-/* The domain was made, and nothing was written for it yet. */
+/* The domain exists, and none of its nodes was written yet. */
 static void a_domain_without_nodes_is_removed(scene *s)
 {
     libxl_domid domid, found;
@@ -146,7 +146,7 @@ static void a_domain_of_another_toolstack_is_left_alone(scene *s)
     destroy(s, domid);
 }
 
-/* A process of another boot, or of another namespace, cannot be looked at. What is no mark is ignored. */
+/* The library cannot examine a process of another boot or of another namespace. It ignores nodes that are not marks. */
 static void marks_of_elsewhere_are_left_alone(scene *s)
 {
     static const char *const texts[] = {"4194303 1 elsewhere/1 5", "", "nonsense", "-1 2 3 4", "0 0 0 0"};
@@ -164,7 +164,7 @@ static void marks_of_elsewhere_are_left_alone(scene *s)
     }
 }
 
-/* Their names do not fit into one message of xenstored. */
+/* The names of the marks do not fit into one message of xenstored. */
 static void many_marks_are_listed(scene *s)
 {
     enum { MARKS = 300 };
@@ -195,7 +195,7 @@ static void a_complete_domain_has_no_mark(scene *s)
     destroy(s, domid);
 }
 
-/* The context is freed while the hypervisor refuses to destroy the domain. Its process goes on. */
+/* The context is freed while the hypervisor refuses to destroy the domain. The process goes on. */
 static void a_domain_that_was_given_up_is_listed(scene *s)
 {
     libxl_ctx *ctx;

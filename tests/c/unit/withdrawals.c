@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Shutdown requests are withdrawn, whatever is missing: memory, or a xenstored that answers. */
+/* Shutdown requests are withdrawn even if no memory is left, or if xenstored does not answer for a while. */
 #include "core.h"
 
 #include "allocation.h"
@@ -27,7 +27,7 @@ static op *ask(scene *s, libxl_domid domid)
     return o;
 }
 
-/* They take turns to use the one batch that is reserved. */
+/* The withdrawals take turns to use the one reserved batch. */
 static void requests_are_withdrawn_without_memory(scene *s)
 {
     libxl_domid domid[REQUESTS];

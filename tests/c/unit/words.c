@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The words of failures: what is not printable is escaped; operation, subject, phase and cause are named. */
+/* Error messages: unprintable characters are escaped; a message names the operation, its subject, the phase and the cause. */
 #include "core.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Workers: each lane has a bounded number, idle ones end; jobs can be withdrawn and detached. */
+/* Workers: each lane has a limited number of workers; idle workers end; jobs can be withdrawn and detached. */
 #include "core.h"
 
 #include <signal.h>
@@ -34,7 +34,7 @@ static void on_done(libxl_ctx *ctx, libxl__job *job)
     ((struct work *)job)->on_done++;
 }
 
-/* A context with lanes of its own: one thread, a few that compute, many. */
+/* The test's own lanes: one with a single thread, one with a few threads that compute, and one with many threads. */
 static libxl__lane single, computing, many;
 
 static libxl_ctx *open_with_lanes(void)
@@ -137,7 +137,7 @@ static void a_queued_job_can_be_withdrawn(scene *s)
     struct work jobs[3];
     begin(jobs, 3, 30);
     submit(ctx, jobs, 3, &single);
-    sleep_ms(10); /* the first is running */
+    sleep_ms(10); /* the first job is running */
     libxl__ctx_lock(ctx);
     assert_false(libxl__job_withdraw(&jobs[0].job));
     assert_true(libxl__job_withdraw(&jobs[1].job));

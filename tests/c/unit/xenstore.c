@@ -141,7 +141,7 @@ static void fill_with_contended(libxl__xs_batch *batch)
     libxl__xs_read(batch, "/contended/node");
 }
 
-/* As with guests that write to their nodes all the time. */
+/* The conflicts are like those with guests that write to their nodes all the time. */
 static void endless_conflicts_do_not_delay_other_transactions(scene *s)
 {
     enum { CONTENDED = 20 };
@@ -308,7 +308,7 @@ static void an_early_watch_may_be_removed_between_head_and_body(scene *s)
     (void)s;
 }
 
-/* Sending the watches finds that xenstored is gone. They are kept, and the list of domains serves meanwhile. */
+/* When the library sends the watches, it notices that xenstored is gone. It keeps the watches, and lists the domains meanwhile. */
 static void following_needs_no_connection(scene *s)
 {
     xenstored x;

@@ -13,7 +13,7 @@ static void fill_with_one(libxl__xs_batch *batch)
     libxl__xs_write(batch, LIBXL__XS_INHERITS, "1", "/one");
 }
 
-/* More than an idle connection's buffer holds. */
+/* Fills the batch with more than an idle connection's buffer holds. */
 static void fill_with_much(libxl__xs_batch *batch)
 {
     for (int i = 0; i < 300; i++)
@@ -21,7 +21,7 @@ static void fill_with_much(libxl__xs_batch *batch)
                         i);
 }
 
-/* Makes the n-th allocation fail; returns whether there were that many. */
+/* Makes the n-th allocation fail. Returns whether there were so many allocations. */
 static bool make_with_failure(unsigned n)
 {
     xenstored x;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A xenstored that does not accept or answer, that ends, and that comes back: opening is limited, what needs no xenstored
- * works, what needs one says so, and a context works again once xenstored is back.
+ * xenstored does not accept or answer, ends, or comes back. Opening a context has a time limit. Operations that need no
+ * xenstored work. Operations that need it report that it is missing. A context works again once xenstored is back.
  */
 #include "core.h"
 
@@ -102,7 +102,7 @@ static void an_answer_that_is_read_late_counts(scene *s)
     libxl__ctx_lock(ctx);
     libxl__timer *timer = &ctx->xen->link.timer;
     libxl__timer_stop(ctx, timer);
-    timer->callback(ctx, timer); /* before the socket is looked at */
+    timer->callback(ctx, timer); /* before the library reads the socket */
     libxl__ctx_unlock(ctx);
     assert_int_equal(libxl_domain_get_name(ctx, 0, &name, NULL), 0);
     free(name);
@@ -112,7 +112,7 @@ static void an_answer_that_is_read_late_counts(scene *s)
 
 /* ---- closing */
 
-/* With libxenstore the thread that is stuck in a request is left behind. */
+/* With libxenstore, closing leaves behind the thread that is stuck in a request. */
 static void closing_ends_while_xenstored_does_not_answer(scene *s)
 {
     libxl_evgen_domain_lifecycle *all;
@@ -133,7 +133,7 @@ static void closing_ends_while_xenstored_does_not_answer(scene *s)
     (void)s;
 }
 
-/* glibc loads a library when libxenstore cancels its thread, and would end the process. */
+/* When libxenstore cancels its thread, glibc loads a library. Without a free descriptor glibc would end the process. */
 static void closing_needs_no_descriptor(scene *s)
 {
     libxl_evgen_domain_lifecycle *all;
@@ -254,8 +254,8 @@ static void a_synchronous_call_returns_at_its_limit(scene *s)
 /* ---- xenstored has ended */
 
 /*
- * The context finds out at its next request. xenconsoled would keep a page of each guest, which stays dying then, because only
- * xenstored tells it that a guest is being destroyed.
+ * Kills xenstored and xenconsoled. The context notices the loss of xenstored at its next request. Only xenstored tells xenconsoled
+ * that a guest is being destroyed. Without xenstored, xenconsoled would keep a page of each guest, and the guest would stay dying.
  */
 static void kill_xenstored(libxl_ctx *ctx)
 {
@@ -320,7 +320,7 @@ static int kill_in_phase(libxl__ao *ao, libxl__phase_moment moment, void *user)
     return 0;
 }
 
-/* In the first creation of a context, which has no watch yet, and in its second. */
+/* The test uses the first creation of a context, which has no watch yet, and the second creation. */
 static void a_creation_that_loses_xenstored_leaves_no_domain(scene *s)
 {
     static const char *const phases[] = {"name", "build", "introduce", "console"};
@@ -398,7 +398,7 @@ static void a_context_works_again_when_xenstored_is_back(scene *s)
     assert_int_equal(after.timers, before.timers);
 }
 
-/* The number of events of watches so far. */
+/* The number of watch events so far. */
 static uint64_t watch_events(scene *s)
 {
     libxl__ctx_lock(s->ctx);
@@ -438,7 +438,7 @@ static void domains_are_followed_again_when_xenstored_is_back(scene *s)
     libxl_evdisable_domain_lifecycle(s->ctx, all);
 }
 
-/* The node is made anew, as the restarted xenstored has none. */
+/* The test writes the node again, because the restarted xenstored has no nodes. */
 static void ejected_media_are_reported_again(scene *s)
 {
     libxl_evgen_disk_eject *evgen;
