@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """python3 -m gen [FILE...] [--out DIR] [--only OUTPUT]: read the IDL, check it, write every output.
 
-python3 -m gen FILE... --extends DIR [--name NAME]: the same of an extension of the library in DIR.
-python3 -m gen [FILE...] --compare idl/released.json: report what breaks those who use the release.
+python3 -m gen FILE... --extends DIR [--name NAME]: do this for an extension of the library in DIR.
+python3 -m gen [FILE...] --compare idl/released.json: report the changes that break users of the release.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from gen.write import write
 
 
 def report(mistakes: list[Mistake]) -> int:
-    """Print the mistakes; the exit status."""
+    """Print the mistakes. Return the exit status."""
     print("".join(f"{mistake}\n" for mistake in mistakes), end="", file=sys.stderr)
     return 1 if mistakes else 0
 
 
 def library(folder: Path | None) -> list[Path]:
-    """The files of the library that an extension extends."""
+    """The IDL files of the library that an extension extends."""
     files = sorted(folder.glob("*.idl")) if folder else []
     if folder and not files:
         raise Mistake(Place(str(folder), 1), "no *.idl here")
@@ -37,7 +37,7 @@ def library(folder: Path | None) -> list[Path]:
 
 
 def dump(path: Path) -> Any:
-    """A release's idl.json."""
+    """Read the idl.json of a release."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The attributes that types and fields may have, and what each may be."""
+"""The attributes that types and fields may have, and the kinds of value that each accepts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NONE: type = type(None)
 
 TEXT = (str, NONE)
 
-# The attributes of every type.
+# Every type may have these attributes.
 EVERY: Kinds = {
     "doc": (str,),
     "since": (str,),
@@ -57,7 +57,7 @@ TYPE: dict[str, Kinds] = {
     "KeyedUnion": EVERY,
     "Array": EVERY,
 }
-ANONYMOUS: Kinds = EVERY  # of a Struct or a Union inside another type
+ANONYMOUS: Kinds = EVERY  # the attributes of an anonymous Struct or Union
 
 FIELD: Kinds = {
     "const": (bool,),
@@ -70,7 +70,7 @@ FIELD: Kinds = {
     "unsupported": (bool,),
 }
 
-# Of what stands beside a keyed union or an array.
+# The attributes of the field beside a keyed union (its key) or an array (its length).
 BESIDE: dict[str, Kinds] = {
     "keyvar_": {"init_val": (str, int, NONE), "enumname": TEXT},
     "lenvar_": {"init_val": (str, int, NONE)},
@@ -92,7 +92,7 @@ SHAPES = {
 # The forms that a type written by hand can have in Python. The C type of each is described in gen/README.md.
 FORMS = ("bits", "strings", "pairs", "octets", "defbool")
 
-# libxl's types that have such a form without the attribute.
+# These types of libxl have such a form without the attribute `python`.
 FORMS_OF_LIBXL = {
     "libxl_bitmap": "bits",
     "libxl_defbool": "defbool",
@@ -103,7 +103,7 @@ FORMS_OF_LIBXL = {
     "libxl_string_list": "strings",
 }
 
-# The functions that a kind of type has without the attribute; {} stands for the type's C name.
+# The functions that a type of this kind has if the attribute is not given; {} stands for the type's C name.
 FUNCTIONS: dict[str, dict[str, str]] = {
     "Builtin": {"copy_fn": "{}_copy"},
     "Struct": {"init_fn": "{}_init", "dispose_fn": "{}_dispose", "copy_fn": "{}_copy"},
@@ -119,7 +119,8 @@ WORDS: dict[type, str] = {
 
 
 def expect(value: object, kinds: tuple[type[T], ...], place: Place, what: str) -> T:
-    """Return `value`, which must be of one of `kinds`. A bool is no number, a lone surrogate no text."""
+    """Return `value`, which must be of one of `kinds`. A bool is not accepted as a number, and text with a
+    lone surrogate is refused."""
     if isinstance(value, str) and any("\ud800" <= c <= "\udfff" for c in value):
         raise Mistake(place, f"{what}: lone surrogate in {describe(value)}")
     for kind in kinds:
@@ -131,13 +132,14 @@ def expect(value: object, kinds: tuple[type[T], ...], place: Place, what: str) -
 
 
 def checked(given: Names, allowed: Kinds, lines: Lines, what: str) -> dict[str, Any]:
-    """Return `given`. Each name must be in `allowed`, and its value of the kind that `allowed` gives."""
+    """Return `given`. Each name must be in `allowed`, and its value must be of a kind that `allowed`
+    lists."""
     for name, value in given.items():
         if name not in allowed:
             raise Mistake(lines.place(name), f"{what}: no such attribute: {name}")
         expect(value, allowed[name], lines.place(name), f"{what}: {name}")
     result: dict[str, Any] = dict(given)
-    if "json_fn" in result:  # the name in libxl 4.2
+    if "json_fn" in result:  # libxl 4.2 calls it json_fn
         result["json_gen_fn"] = result.pop("json_fn")
     initial = result.get("init_val")
     if isinstance(initial, (int, float)):
@@ -157,12 +159,12 @@ def describe(value: object) -> str:
 
 
 def tidy(doc: str) -> str:
-    """Documentation without indentation: one line per paragraph, with empty lines between."""
+    """Documentation without indentation: one line per paragraph, and an empty line between paragraphs."""
     paragraphs = [" ".join(p.split()) for p in doc.strip().split("\n\n")]
     return "\n\n".join(p for p in paragraphs if p)
 
 
 def split(given: Names, stem: str) -> tuple[Names, Names]:
-    """The keywords that begin with `stem`, with it removed; and the other keywords."""
+    """The keywords that begin with `stem`, without this stem; and the other keywords."""
     about = {k.removeprefix(stem): v for k, v in given.items() if k.startswith(stem)}
     return about, {k: v for k, v in given.items() if not k.startswith(stem)}

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""How C is written: comments, parameters, prototypes, members. Shared by the outputs in C.
+"""Functions that write C: comments, parameters, prototypes, members. The outputs in C share them.
 
-The text is what clang-format would make of it with the project's style.
+clang-format with the project's style leaves the text unchanged.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ def one_line(doc: str) -> str:
 
 
 def with_comments(lines: Iterable[Line]) -> str:
-    """Lines of code with comments: to the right in one column, or above each line if they are too wide."""
+    """Lines of code with comments. The comments are to the right in one column, or above their lines if they
+    are too wide."""
     text = ""
     run: list[Line] = []
     for code, doc in [*lines, ("", "")]:
@@ -94,15 +95,15 @@ def is_pointer(kind: m.Type) -> bool:
 
 
 def prototype(returns: str, name: str, parameters: Iterable[str]) -> str:
-    """A function's head, without a semicolon."""
+    """The head of a function, without a semicolon."""
     head = f"{returns}{'' if returns.endswith('*') else ' '}{name}"
     return call(head, list(parameters) or ["void"], 0)
 
 
 def call(head: str, arguments: Iterable[str], indent: int) -> str:
-    """`head(arguments)`, broken under its parenthesis where the line would be too long.
+    """`head(arguments)`. A line that would be too long is broken; it continues under the parenthesis.
 
-    The caller will indent it by `indent`. One column is kept for what follows it.
+    The caller will indent the call by `indent`. One column is kept free for the text after the call.
     """
     lines = [f"{head}("]
     given = list(arguments)

@@ -17,7 +17,8 @@ from gen import model as m
 class Spot:
     """A value in an input: its C expression, and its name in a message.
 
-    `indices` are the loop variables that fill the %d in that name; `indent` is that of the code that looks.
+    `indices` are the loop variables that fill the %d in that name. `indent` is the indentation of the code
+    that checks the value.
     """
 
     access: str
@@ -34,14 +35,14 @@ class Spot:
         return replace(self, access=at, path=path, indices=(*self.indices, index), indent=self.indent + 4)
 
     def refuse(self, condition: str, message: str, value: str = "") -> str:
-        """An `if (condition)` that fails the operation with the message."""
+        """An `if` statement: if `condition` holds, the operation fails with the message."""
         given = ["ao", "ERROR_INVAL", f'"{self.path}: {message}"', *self.indices, *([value] if value else [])]
         failing = c.call("    return libxl__ao_fail", given, self.indent)
         return f"if ({condition})\n{failing};\n"
 
 
 def checks(o: m.Operation) -> list[str]:
-    """The functions that check an operation's inputs. An input that accepts every value has none."""
+    """The functions that check an operation's inputs. An input that accepts every value has no function."""
     found: list[str] = []
     for f in o.inputs:
         body = check_input(f)
@@ -53,7 +54,7 @@ def checks(o: m.Operation) -> list[str]:
 
 
 def check_input(f: m.Field) -> str:
-    """The body of such a function; empty if there is nothing to check."""
+    """The body of the function that checks an input; empty if there is nothing to check."""
     spot = Spot(f.name, f.name)
     if isinstance(f.kind, m.Struct):
         return "".join(check_field(g, spot, "->") for g in f.kind.fields)
@@ -92,7 +93,7 @@ def check_value(f: m.Field, spot: Spot) -> str:
 def check_bounds(f: m.Field, kind: m.Number, spot: Spot) -> str:
     least, greatest = kind.range or (None, None)
     suffix = ("" if kind.signed else "u") + ("ll" if (kind.width or 64) > 32 else "")
-    tests: list[str] = []  # the type's own bounds are left out, because testing them draws a warning
+    tests: list[str] = []  # a test of the type's own bounds would draw a compiler warning, so it is left out
     if f.min is not None and f.min != least:
         tests.append(f"{spot.access} < {f.min}{suffix}")
     if f.max is not None and f.max != greatest:
@@ -104,7 +105,7 @@ def check_bounds(f: m.Field, kind: m.Number, spot: Spot) -> str:
 
 
 def check_limits(f: m.Field, spot: Spot) -> str:
-    """The bounds of a double. The comparison also refuses what is not a number."""
+    """The check of a double's bounds. The comparison also refuses NaN."""
     tests = [] if f.min is None else [f"{spot.access} >= {float(f.min)!r}"]
     tests += [] if f.max is None else [f"{spot.access} <= {float(f.max)!r}"]
     return spot.refuse(f"!({' && '.join(tests)})", f"%g is not {bounds(f)}", spot.access) if tests else ""

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A struct's copy_deprecated_fn: moves the values of deprecated fields to the fields that replace them.
+"""A struct's copy_deprecated_fn. It moves the values of deprecated fields to the fields that replace them.
 
-Bodies that take such a struct call it first, and then look at the new fields alone. ERROR_INVAL, with the
-path, where a caller has set both.
+The body of an operation that takes such a struct calls it first, and then reads the new fields only. It
+returns ERROR_INVAL, with the field's path in the message, if a caller has set both fields.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def function(kind: m.Struct) -> str:
 
 
 def moves(owner: m.Struct, kind: m.Aggregate, prefix: str) -> Iterator[str]:
-    """The statements for the fields below `prefix`."""
+    """The statements that move the deprecated fields below `prefix`."""
     for f in kind.fields:
         path = f"{prefix}{f.name}"
         if f.deprecated_by:
@@ -60,7 +60,7 @@ def move(f: m.Field, path: str, instead: str) -> str:
 
 
 def given(f: m.Field, at: str) -> str:
-    """An expression: whether a field differs from its initial value."""
+    """A C expression that is true if a field differs from its initial value."""
     if f.kind.check_default_fn:
         return f"!{f.kind.check_default_fn}(&{at})"
     value = initial(f)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""src/_libxl_operations.c and src/_libxl_operations_internal.h: how operations start, and their table."""
+"""src/_libxl_operations.c and src/_libxl_operations_internal.h: the functions that start operations, and the
+table of operations."""
 
 from __future__ import annotations
 
@@ -60,7 +61,7 @@ def row_count(model: m.Model) -> str:
 
 
 def table(o: m.Operation) -> str:
-    """The table of an operation's namespace."""
+    """The name of the table that lists the operations of this operation's namespace."""
     return f"{o.namespace}_operations"
 
 
@@ -129,7 +130,8 @@ def class_row(o: m.Operation, common: list[m.Error]) -> str:
 
 
 def error_list(errors: list[m.Error]) -> str:
-    """A constant list of numbers that ends with 0. Debug builds assert that an operation ends with one."""
+    """A constant list of error numbers that ends with 0. Debug builds assert that an error with which an
+    operation ends is in its list."""
     text = ", ".join([*(e.c_name for e in errors), "0"])
     indent = " " * 12
     return (
@@ -193,7 +195,7 @@ def initiator(o: m.Operation) -> str:
 
 
 def initialised(f: m.Field) -> str:
-    """The statement that gives a result its initial value, so that the caller may always dispose of it."""
+    """The statement that sets a result to its initial value, so that the caller may always dispose of it."""
     if f.kind.init_fn:
         return f"if ({f.name})\n    {f.kind.init_fn}({f.name});\n"
     if c.by_reference(f.kind) or not (c.is_scalar(f.kind) or c.is_string(f.kind)):
@@ -208,12 +210,13 @@ def by_assignment(f: m.Field) -> bool:
 
 
 def copied_by_value(f: m.Field) -> bool:
-    """Whether an input is passed by value and owns something: a type written by hand, such as a list."""
+    """Whether an input is passed by value and owns memory: its type is written by hand, such as a list."""
     return not c.is_pointer(f.kind) and f.kind.copy_fn is not None and not isinstance(f.kind, m.Number)
 
 
 def by_octets(f: m.Field) -> str:
-    """The copy of a value that owns nothing and may be an array. A missing one is refused, or stays zero."""
+    """The statement that copies an input that owns no memory; its C type may be an array. If the input is
+    NULL, the copy stays zero."""
     return f"if ({f.name})\n    memcpy(&args->in.{f.name}, {f.name}, sizeof(args->in.{f.name}));\n"
 
 
@@ -222,7 +225,7 @@ def initial(f: m.Field) -> str:
 
 
 def start_steps(o: m.Operation) -> Iterator[str]:
-    """Expressions that give 0 or an error: the checks first, then the copies."""
+    """C expressions, each of which is 0 or an error: first those that check, then those that copy."""
     for f in o.inputs:
         if c.is_pointer(f.kind) and not f.optional:
             yield f'not_null(ao, "{f.name}", {f.name})'

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""src/_libxl_types_json.c: the tables by which src/json reads and writes each struct."""
+"""src/_libxl_types_json.c: src/json reads and writes each struct by these tables."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def table_name(kind: m.Struct) -> str:
 
 
 def by_hand(model: m.Model) -> list[m.Type]:
-    """The types in the structs whose JSON is written by hand."""
+    """The types that occur in the structs, and whose functions for JSON are written by hand."""
     used = {t: None for s in structs(model) for t in m.walk(s)}
     return [t for t in model.whole.types if t in used and form(t) is Form.BY_HAND]
 
@@ -103,7 +103,7 @@ def use(macro: str, *arguments: str) -> str:
 
 
 class Tables:
-    """The tables of one struct, after those of its groups and arms."""
+    """The tables of one struct. They follow the tables of its groups and arms."""
 
     def __init__(self, kind: m.Struct) -> None:
         self.kind = kind
@@ -133,7 +133,7 @@ class Tables:
         ]
 
     def table(self, kind: m.Aggregate, path: str) -> str:
-        """Define the table of the fields below `path`, and return its name."""
+        """Define the table of the fields below `path`. Return the table's name."""
         rows = [self.row(f, found, path) for f, found in members(kind)]
         return self.define("_".join([self.kind.c_name, *path.split(".")[:-1], "fields"]), rows)
 
@@ -195,7 +195,7 @@ def of_kind(kind: m.Type, found: Form) -> str:
 
 
 def bounds(f: m.Field) -> tuple[str, str]:
-    """The least and the greatest value in C. A bound that is not given is the type's."""
+    """The least and the greatest value in C. If the IDL gives no bound, the bound of the type is used."""
     kind = f.kind.element if isinstance(f.kind, m.Array) else f.kind
     if isinstance(f.kind, m.Float):
         most = sys.float_info.max
@@ -216,7 +216,7 @@ def constant(value: int) -> str:
 
 
 def braced(parts: list[str], indent: int) -> str:
-    """`{parts}`, broken after the brace's column where the line would be too long."""
+    """`{parts}`. A line that would be too long is broken; it continues in the column after the brace."""
     lines = ["{"]
     for number, part in enumerate(parts, 1):
         piece = part + ("}" if number == len(parts) else ",")

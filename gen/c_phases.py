@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""src/_libxl_phases_NAME.h: the phases of one slow operation, over functions that are written by hand.
+"""src/_libxl_phases_NAME.h: the table of one slow operation's phases. It calls hand-written functions.
 
 The operation's source includes the header as its last line. A function that is declared in the IDL and
 missing in the source does not compile. A function that is not declared draws a warning, because it is
@@ -25,7 +25,7 @@ def outputs(model: m.Model) -> dict[str, str]:
 
 
 def variable(o: m.Operation) -> str:
-    """The C name of an operation's phases."""
+    """The C name of the table of an operation's phases."""
     return f"{o.namespace}_{o.name}_phases"
 
 
@@ -47,7 +47,7 @@ def header(model: m.Model, o: m.Operation) -> str:
 
 
 def functions(phase: m.Phase) -> Iterator[tuple[str, str]]:
-    """The functions that a person writes for a phase: the end of the name, and how the head begins."""
+    """The hand-written functions of a phase: the end of each name, and the type that it returns."""
     yield "start", "int "
     if phase.waits:
         yield "poll", "int "
@@ -58,7 +58,7 @@ def functions(phase: m.Phase) -> Iterator[tuple[str, str]]:
 
 
 def wrapper(o: m.Operation, phase: m.Phase, what: str, returned: str) -> str:
-    """Such a function as the driver calls it."""
+    """The function that the driver calls: it calls the hand-written function with the operation's state."""
     head = c.prototype(
         f"static {returned}".rstrip(), f"{o.name}_{phase.name}_{what}", ["libxl__ao *ao", "void *state"]
     )

@@ -59,7 +59,7 @@ def errors(model: m.Model) -> str:
 
 
 def events(model: m.Model) -> str:
-    """The numbers of an extension's events. Such an event arrives as a libxl_event."""
+    """The numbers of an extension's events. An extension's event arrives as a libxl_event."""
     stem = f"{model.name}_event_type"
     values: list[c.Line] = []
     for e in model.events:
@@ -114,7 +114,7 @@ def aggregate(kind: m.Aggregate) -> str:
 
 
 def member(f: m.Field, indent: int) -> list[c.Line]:
-    """The lines that declare a field. A keyed union follows its key, an array its length."""
+    """The lines that declare a field. The key precedes a keyed union; the length precedes an array."""
     margin = " " * indent
     kind = f.kind
     if isinstance(kind, m.KeyedUnion):
@@ -137,7 +137,8 @@ def member(f: m.Field, indent: int) -> list[c.Line]:
 
 
 def struct_heads(kind: m.Struct) -> dict[str, str]:
-    """The heads of a struct's functions, by what they do; init_<key> for each of its keyed unions."""
+    """The heads of a struct's functions. The keys are init, dispose, copy, to_json, from_json, and
+    init_<path> for each of its keyed unions."""
     name = kind.c_name
     heads: dict[str, str] = {}
     if kind.init_fn:
@@ -174,7 +175,7 @@ def checked_copy_head(kind: m.Type) -> str:
 
 
 def init_key_name(kind: m.Struct, path: str, key: m.Field) -> str:
-    """`libxl_event_init_type`. The name of a union inside another contains the path."""
+    """`libxl_event_init_type`. The name for a union inside another member contains the member's path."""
     way = path.split(".")[:-1]
     return "_".join([kind.init_fn or "", *way, key.name])
 

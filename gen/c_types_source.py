@@ -88,7 +88,7 @@ def has_internal_header(model: m.Model) -> bool:
 
 
 def internal_header_name(model: m.Model) -> str:
-    """The header that declares the checked copies of the model's types and of what it extends."""
+    """The header that declares the checked copies of the model's types and of the types that it extends."""
     return f"_{model.name if has_internal_header(model) else model.whole.name}_types_internal.h"
 
 
@@ -148,7 +148,7 @@ def enumeration(kind: m.Enumeration) -> str:
 
 
 def struct(kind: m.Struct) -> list[str]:
-    """A struct's functions, each after the static ones that it uses."""
+    """A struct's functions. Each follows the static functions that it uses."""
     heads = struct_heads(kind)
     parts: list[str] = []
     if "init" in heads and kind.autogenerate_init_fn:
@@ -197,7 +197,7 @@ def init(kind: m.Aggregate, prefix: str) -> list[str]:
 
 
 def init_first_arm(union: m.KeyedUnion, prefix: str) -> list[str]:
-    """Statements for the arm that the key's initial value selects, if there is one."""
+    """Statements that initialise the arm that the key's initial value selects. Empty if it selects no arm."""
     first = initial(union.keyvar) or "0"
     arms = [a for a in union.fields if a.value and first in (a.value.c_name, str(a.value.value))]
     return init_arm(arms[0], prefix) if arms else []
@@ -220,7 +220,7 @@ def init_arm(arm: m.Field, prefix: str) -> list[str]:
 
 
 def switch(subject: str, cases: dict[m.Field, list[str]]) -> str:
-    """A switch over the arms that have statements. Empty if none has."""
+    """A switch over the arms that have statements. Empty if no arm has statements."""
     text = ""
     for arm, lines in cases.items():
         if lines and arm.value:
@@ -233,7 +233,7 @@ def switch(subject: str, cases: dict[m.Field, list[str]]) -> str:
 
 
 def dispose(kind: m.Aggregate, prefix: str) -> list[str]:
-    """Statements that free what the fields own."""
+    """Statements that free the memory that the fields own."""
     lines: list[str] = []
     for f in kind.fields:
         inner, path = f.kind, prefix + f.name
@@ -267,12 +267,12 @@ def dispose_arm(arm: m.Field, prefix: str) -> list[str]:
 
 
 def copy(kind: m.Struct) -> str:
-    """The body of the public copy, around the checked one."""
+    """The body of the public copy function, which calls the checked copy function."""
     return f"if ({checked_copy_name(kind)}(ctx, dst, src))\n    errno = ENOMEM;\n"
 
 
 class Copy:
-    """The copy function of one struct, and the static ones for its arrays and unions."""
+    """The copy function of one struct, and the static functions that copy its arrays and unions."""
 
     def __init__(self, kind: m.Struct) -> None:
         self.kind = kind
@@ -299,14 +299,15 @@ class Copy:
         return " ||\n    ".join(calls)
 
     def fields(self, kind: m.Aggregate, prefix: str) -> tuple[list[str], list[str]]:
-        """(assignments, calls that are not 0 on failure) that copy the fields from src to dst."""
+        """Assignments and calls that copy the fields from src to dst. A call returns a value other than 0 on
+        failure."""
         assignments: list[str] = []
         calls: list[str] = []
         for f in kind.fields:
             inner, path = f.kind, prefix + f.name
             if inner.private:
                 continue
-            if f.const:  # the struct does not own it: both point to the same memory
+            if f.const:  # the struct does not own the memory, so the copy points to it, too
                 if isinstance(inner, m.Array):
                     length = prefix + inner.lenvar.name
                     assignments.append(f"dst->{length} = src->{length};\n")
@@ -323,7 +324,7 @@ class Copy:
                 calls += more[1]
             elif inner.copy_fn:
                 calls.append(self.one(inner, f"dst->{path}", f"src->{path}"))
-            elif c.by_reference(inner) and isinstance(inner, m.Builtin):  # which may be an array
+            elif c.by_reference(inner) and isinstance(inner, m.Builtin):  # its C type may be an array
                 given = [f"&dst->{path}", f"&src->{path}", f"sizeof(dst->{path})"]
                 assignments.append(c.call("memcpy", given, 4) + ";\n")
             else:
@@ -332,13 +333,13 @@ class Copy:
 
     @staticmethod
     def one(kind: m.Type, dst: str, src: str, before: str = "", indent: int = 8) -> str:
-        """The call that copies one value, not 0 on failure."""
+        """The call that copies one value. It returns a value other than 0 on failure."""
         if c.is_string(kind):
             return c.call(f"{before}copy_string", [f"&{dst}", src], indent)
         return c.call(f"{before}{checked_copy_name(kind)}", ["ctx", f"&{dst}", f"&{src}"], indent)
 
     def helper(self, path: str, body: str) -> str:
-        """Define a static function that copies the part at `path`, and return a call of it."""
+        """Define a static function that copies the part at `path`. Return a call of this function."""
         name = f"{self.kind.name}_copy_{path.replace('.', '_')}"
         own = self.kind.c_name
         head = c.prototype("static int", name, ["libxl_ctx *ctx", f"{own} *dst", f"const {own} *src"])

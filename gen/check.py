@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The mistakes that no single constructor can see. Every run of the generator looks for them.
+"""Finds the mistakes that no single constructor can see. Every run of the generator makes these checks.
 
-Whether names are usable and unique, whether everything is documented, whether limits make sense.
+The checks: names are usable and unique, everything is documented, and limits make sense.
 
-A file that documents one of its types documents them all; errors, events and operations are
-always documented. (libxl's own type files document none.)
+If a file documents one of its types, it must document all of them. Errors, events and operations must always
+be documented. (libxl's own type files document no type.)
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from gen.model import Mistake
 
 def check(model: m.Model) -> list[Mistake]:
     """Every mistake in the model, in order of files and lines."""
-    # The types made of the events are checked as events.
+    # The two types that are generated from the events are left out here, because the events are checked.
     types = [t for t in model.types if t not in (model.event, model.event_type)]
     found = [
         *unique_names(model, types),
@@ -58,7 +58,7 @@ def unique_names(model: m.Model, types: list[m.Type]) -> Iterator[Mistake]:
 
 
 def names_in_c(model: m.Model, types: list[m.Type]) -> Iterator[Mistake]:
-    """In C types, operations, functions and the functions of types share one namespace."""
+    """In C, the names of types, operations, functions and functions of types share one namespace."""
     made = {name: t for t in types for name in functions(t)}
     of_hand = {name: t for t in types if isinstance(t, m.Builtin) for name in by_hand(t)}
     declared = [(name, place, "Types", name) for name, place in model.types_by_hand.items()]
@@ -76,7 +76,8 @@ def names_in_c(model: m.Model, types: list[m.Type]) -> Iterator[Mistake]:
 
 
 def of_hand_only(first: str, what: str) -> bool:
-    """Whether a name is of a type in a header, and of another that the generator would declare."""
+    """Whether a name belongs to a type in a hand-written header and to a type that the generator would
+    declare."""
     return first == "Types" and what not in ("Builtin", "Number")
 
 
@@ -86,7 +87,8 @@ def by_hand(kind: m.Type) -> Iterator[str]:
 
 
 def one_namespace(model: m.Model) -> Iterator[Mistake]:
-    """The library's operations share one table, named after their namespace."""
+    """Mistakes in namespaces: the library's operations share one table, which is named after their
+    namespace."""
     (most, _), *_ = Counter(o.namespace for o in model.operations).most_common(1) or [("", 0)]
     first = {(o.place.file, o.namespace): o for o in reversed(model.operations) if o.namespace != most}
     for o in reversed(first.values()):
@@ -95,7 +97,7 @@ def one_namespace(model: m.Model) -> Iterator[Mistake]:
 
 
 def functions(kind: m.Type) -> Iterator[str]:
-    """The C functions that a type has."""
+    """The C functions of a type that the generator declares."""
     if isinstance(kind, m.Enumeration):
         yield from (f"{kind.c_name}_to_string", f"{kind.c_name}_from_string")
     if isinstance(kind, m.Struct):
@@ -111,7 +113,7 @@ def title(kind: m.Type) -> str:
 
 
 def members(kind: m.Type) -> list[m.Field]:
-    """The fields of an aggregate in C, with keys and lengths."""
+    """The fields of an aggregate in C, including keys and lengths."""
     if not isinstance(kind, m.Aggregate):
         return []
     seen: list[m.Field] = []
@@ -125,7 +127,7 @@ def members(kind: m.Type) -> list[m.Field]:
 
 
 def check_type(kind: m.Type, what: str) -> Iterator[Mistake]:
-    if kind.name is not None and not kind.name.endswith("*"):  # libxl declares `char **` so
+    if kind.name is not None and not kind.name.endswith("*"):  # libxl declares a builtin named `char **`
         yield from check_name(kind.name, kind.place, what)
     yield from check_type_initial(kind, what)
     if isinstance(kind, m.Enumeration):
@@ -156,8 +158,8 @@ def check_enumeration(kind: m.Enumeration) -> Iterator[Mistake]:
 
 
 def all_fields(model: m.Model, types: list[m.Type]) -> Iterator[tuple[m.Field, str, bool]]:
-    """Every field of types, events and operations, at any depth: with its holder's name, and whether the
-    holder is documented."""
+    """Every field of types, events and operations, at any depth. Each comes with its holder's name and with
+    whether the holder is documented."""
     holders = [(title(t), members(t), bool(t.doc)) for t in types]
     holders += [(f"Event {e.name}", e.fields, True) for e in model.events]
     holders += [(f"Operation {o.name}", o.inputs + o.results, True) for o in model.operations]
@@ -183,7 +185,7 @@ def check_values(f: m.Field, what: str, documented: bool) -> Iterator[Mistake]:
 
 
 def check_deprecated(kind: m.Struct) -> Iterator[Mistake]:
-    """Mistakes in the fields that replace deprecated ones."""
+    """Mistakes in deprecated fields and in the fields that replace them."""
     found = list(deprecated(kind))
     if kind.copy_deprecated_fn and not found:
         message = f"{title(kind)}: copy_deprecated_fn: no field is deprecated"
@@ -214,7 +216,7 @@ def deprecated(kind: m.Aggregate, prefix: str = "") -> Iterator[tuple[str, m.Fie
 
 
 def initial_is_unknown(kind: m.Type) -> bool:
-    """Whether C cannot compare a value with its initial one."""
+    """Whether C cannot compare a value of this type with the initial value."""
     simple = isinstance(kind, (m.Number, m.Float, m.Enumeration)) or kind.c_name in ("bool", "char *")
     return not simple and not kind.check_default_fn
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Attributes that mean nothing where they stand, and initial values that a field cannot have.
+"""Attributes that have no effect where they are given, and initial values that a field cannot have.
 
-Types without documentation are libxl's own. Their attributes are accepted wherever libxl's generator accepts
-them.
+A type without documentation is one of libxl's own. Its attributes are accepted wherever libxl's generator
+accepts them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from gen.model import Mistake
 FRACTION = re.compile(r"-?[0-9]+(\.[0-9]+)?(e[-+]?[0-9]+)?")
 NUMBER = re.compile(r"-?(0[xX][0-9a-fA-F]+|[1-9][0-9]*|0)")
 
-# Attributes of fields that have no meaning for inputs, for results and in events, and why.
+# The attributes that have no effect on inputs, on members, and on results and events' fields, each with the
+# reason.
 NOT_COPIED = "what the field points to is always copied"
 NOT_REPLACED = "no function moves its value to another field"
 GIVEN = "the library sets it"
@@ -56,7 +57,7 @@ def of_type(kind: m.Type, what: str) -> Iterator[Mistake]:
 
 
 def meaningless(kind: m.Type) -> Iterator[tuple[str, str]]:
-    """Attributes that have no effect on such a type, and why."""
+    """The attributes that have no effect on this type, each with the reason."""
     if kind.name is None:
         for name in "dir", "hidden", "namespace", "since":
             yield name, "the type has no name"
@@ -116,9 +117,9 @@ def check_type_initial(kind: m.Type, what: str) -> Iterator[Mistake]:
 
 
 def is_value(initial: str | None, kind: m.Enumeration, documented: bool) -> bool:
-    """Whether an initial value is one of the enumeration. 0 stands for no initial value.
+    """Whether an initial value is a value of the enumeration. 0 is also accepted: it means no initial value.
 
-    libxl's own types also use constants of C that are no values.
+    libxl's own types also use C constants that are not values of the enumeration.
     """
     if initial is None or kind.check_default_fn:
         return True
@@ -131,7 +132,8 @@ def is_value(initial: str | None, kind: m.Enumeration, documented: bool) -> bool
 
 
 def fits(initial: str | None, kind: m.Type) -> bool:
-    """Whether an initial value that is a plain number fits the type. -1 fits every type: all bits set."""
+    """Whether an initial value that is a plain number fits the type. -1 fits every type, with all bits
+    set."""
     if isinstance(kind, m.Float):
         return initial is None or bool(FRACTION.fullmatch(initial)) or initial.isidentifier()
     if initial is None or not isinstance(kind, m.Number):

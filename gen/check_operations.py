@@ -12,7 +12,8 @@ from gen.check_names import check_doc, check_name, check_since, unique, words
 from gen.check_phases import check_phases
 from gen.model import Mistake
 
-# Beside C's and Python's: operations can be called from C++. (Xen's own types have fields of such names.)
+# Besides keywords of C and Python, these are refused, because C++ programs call operations. (Fields of Xen's
+# own types have such names.)
 CPP_KEYWORDS = words(
     """alignas alignof and_eq bitand bitor catch char16_t char32_t char8_t co_await co_return co_yield compl
     concept const_cast consteval constexpr constinit decltype delete dynamic_cast explicit export friend
@@ -20,7 +21,7 @@ CPP_KEYWORDS = words(
     requires static_assert static_cast template this thread_local throw typeid typename using virtual wchar_t
     xor xor_eq"""
 )
-# What the bodies of generated methods in Python use.
+# The names that the bodies of generated Python methods use.
 OF_METHODS = words("Keep _convert ffi keep types v")
 FLT_MAX = sys.float_info.max
 NOT_ABORTABLE = "Not abortable"
@@ -120,7 +121,8 @@ def check_operation(o: m.Operation, common: list[m.Error]) -> Iterator[Mistake]:
 
 
 def check_defaults(o: m.Operation, what: str) -> Iterator[Mistake]:
-    """Optional inputs and inputs with a default: the last parameters in Python."""
+    """Mistakes in optional inputs and inputs with a default. They must be the last inputs, as Python
+    requires."""
     earlier: m.Field | None = None
     for f in o.inputs:
         if f.optional and not c.is_pointer(f.kind):

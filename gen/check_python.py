@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Names that cannot be names in Python: taken by hand-written code, or the same for two things.
+"""Names that Python cannot use: a name of hand-written code, or one name for two things.
 
-An IDL file that has types only makes no package of its own, so its names are not checked here.
+An IDL with types only is not made into a Python package, so its names are not checked here.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from gen.python.names import Names, camel, error_class, is_domid
 from gen.python.names import operations as in_python
 from gen.python.operations import BY_HAND, domain_name
 
-# What the hand-written classes of bindings/python/aioxen have. tests/python/test_package.py compares.
+# The names of the hand-written classes in bindings/python/aioxen, and of their attributes.
+# tests/python/test_package.py compares these lists with the classes.
 CONTEXT = words("aclose close closed counters domain_class events operations")
 DOMAIN = words("domid reboot shutdown uuid")
 CLASSES = words("Context Counters Domain Error Event Events EventsLost Fields Operation UUID")
@@ -56,7 +57,7 @@ def names_of_operations(public: list[m.Operation]) -> Iterator[Mistake]:
 
 
 def classes(model: m.Model) -> Iterator[Mistake]:
-    """The classes of types, events and errors share one namespace in the package."""
+    """Mistakes in class names: the classes of types, events and errors share one namespace in the package."""
     names = Names(model)
     made = [(camel(e.name or ""), e.place, f"Enumeration {e.name}") for e in names.enumerations]
     made += [(name, s.place, f"Struct {s.name or name}") for s, name in names.structs.items()]
@@ -68,6 +69,6 @@ def classes(model: m.Model) -> Iterator[Mistake]:
         if name in CLASSES or not name.isidentifier() or keyword.iskeyword(name):
             taken = "is another class of the package" if name in CLASSES else "is not a name"
             yield Mistake(place, f"{what}: its class in Python would be {name!r}, which {taken}")
-        elif first.get(name, what) != what:  # the same thing declared twice is reported as that
+        elif first.get(name, what) != what:  # check.py reports a thing that is declared twice
             yield Mistake(place, f"{what}: its class in Python, {name}, is that of {first[name]}")
         first.setdefault(name, what)

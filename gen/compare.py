@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Changes of the IDL that break programs built against a release: `file:line: message` of each.
+"""Finds the changes of the IDL that break programs built against a release, and reports each as
+`file:line: message`.
 
 C programs are compiled against structs and numbers, and pass the parameters of the release. So a released
 type keeps every field and value, with its place, type and number. A struct or an event does not grow, because
@@ -21,7 +22,7 @@ from gen.model import Mistake, Place
 PARTS = "types", "errors", "common_errors", "events", "operations", "functions"
 """The parts of a dump."""
 
-# What each kind of thing may not change; the words for it.
+# The properties that must not change, and the words for them in messages.
 FIXED = {
     "kind": "the kind of type",
     "type": "the type",
@@ -46,7 +47,7 @@ def compare(released: Dump, model: m.Model) -> list[Mistake]:
 
 
 def places(model: m.Model) -> dict[str, Place]:
-    """Where each thing is declared."""
+    """The place where each thing is declared."""
     at: dict[str, Place] = {}
 
     def fields(prefix: str, given: list[m.Field]) -> None:
@@ -81,14 +82,15 @@ class Compare:
         self.mistakes: list[Mistake] = []
 
     def tell(self, path: str, message: str) -> None:
-        """Report a mistake at `path`, or at its holder if it is gone."""
+        """Report a mistake at the place of `path`. If `path` is gone, report it at the place of its
+        holder."""
         holder = path
         while holder not in self.at and "." in holder:
             holder = holder.rpartition(".")[0]
         self.mistakes.append(Mistake(self.at.get(holder, self.top), f"{path}: {message}"))
 
     def tell_layout(self, path: str, message: str) -> None:
-        """Report a change that only matters to programs that are not built anew."""
+        """Report a change that breaks only programs that are not rebuilt."""
         if not self.soversion_raised:
             self.tell(path, f"{message}: an ABI change: raise SOVERSION in src/Makefile.inc")
 
@@ -123,10 +125,10 @@ class Compare:
             self.fixed(name, was, now)
 
     def kept(self, old: Dump, new: Dump, prefix: str) -> Iterator[tuple[str, Any, Any]]:
-        """The things in both, with their paths. A thing that is gone is reported."""
+        """The things that are in both dumps, with their paths. Reports each thing that is gone."""
         join = prefix if not prefix or prefix.endswith(" ") else f"{prefix}."
         renamed = {name: about for name, about in new.items() if name not in old}
-        beside = ""  # the thing before it
+        beside = ""  # the path of the preceding thing, near which a missing thing is reported
         for name, was in old.items():
             if name in new:
                 beside = f"{join}{name}"
@@ -152,11 +154,12 @@ class Compare:
                 self.tell(path, f"{name} was {shown(a)}, and is {b}: values that were good are refused")
 
     def fields(self, path: str, was: Dump, now: Dump, whole: bool) -> None:
-        """Compare fields in their C layout. If `whole`, nothing may be added."""
+        """Compare fields in their C layout. If `whole`, no field may be added."""
         old, new = was.get("fields", {}), now.get("fields", {})
         for name, a, b in self.kept(old, new, path):
             self.fixed(name, a, b)
-            # A new arm may leave the union's size unchanged; the size of the whole is compared.
+            # A union may get new arms, because they need not change its size. The type's size is compared
+            # separately.
             self.fields(name, a, b, whole="key" not in a)
         if not whole:
             return
@@ -167,7 +170,8 @@ class Compare:
             self.tell_layout(path, "the order of the fields has changed")
 
     def operation(self, path: str, was: Dump, now: Dump) -> None:
-        """Programs get the names of phases in reports; all else of a phase may change."""
+        """Compare an operation. The names of its phases must stay, because progress reports contain them.
+        Everything else about a phase may change."""
         self.fixed(path, was, now)
         for part, word in ("inputs", "input"), ("results", "result"):
             old, new = was.get(part, {}), now.get(part, {})
@@ -184,12 +188,12 @@ class Compare:
 
 
 def public(operations: Dump) -> Dump:
-    """Those that a program can start."""
+    """The operations that a program can start."""
     return {name: about for name, about in operations.items() if not about.get("hidden")}
 
 
 def same(was: Dump, now: Dump) -> bool:
-    """Whether two things differ in nothing but words."""
+    """Whether two things are equal except for documentation, versions and names in Python."""
     words = "doc", "since", "python", "abort"
     return {k: v for k, v in was.items() if k not in words} == {
         k: v for k, v in now.items() if k not in words

@@ -16,7 +16,7 @@ def outputs(model: m.Model) -> dict[str, str]:
 
 
 def dump(model: m.Model) -> Dump:
-    """Everything by its name, without attributes that are not given."""
+    """Everything in the model, by its name. Attributes that are not given are left out."""
     return given(soversion=model.soversion) | {
         "types": {t.c_name: kind(t) for t in model.types},
         "errors": {e.c_name: {"value": e.value, "doc": e.doc} for e in model.errors},

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Extensions: types, errors, events and operations outside the library, in a namespace of their own.
+"""Extensions of the library. An extension declares types, errors, events and operations in its own namespace.
 
 Its IDL is read together with the library's, whose types, errors and operations it names; only what it adds
 is written. Its operations run in the library's machinery, in the same contexts.
@@ -20,19 +20,20 @@ from gen.model import Mistake, Place
 FIRST = 1000
 """The first number of an extension's events; its negative is the first of its errors."""
 
-# Modules of ours and of what an extension is built with.
+# Modules of this project, and the modules with which an extension is built.
 MODULES = words("aioxen cffi gen libxl")
-# Libraries that the linker would take for the extension's.
+# Other libraries that the linker could confuse with the extension's library.
 LIBRARIES = words("c dl m pthread rt util z xenctrl xenguest xenstore xentoollog json-c")
 
 
 def has_types(model: m.Model) -> bool:
-    """Whether an extension has a header of types."""
+    """Whether an extension has a header that declares types."""
     return bool(model.types or model.errors or model.events)
 
 
 def folders_of_headers() -> Iterator[Path]:
-    """Folders with headers that an extension's sources include: those of this tree, or the installed ones."""
+    """The folders of the headers that an extension's sources include: in this tree, or of the installed
+    library."""
     above = Path(__file__).resolve().parent.parent
     yield from (above / "src").glob("*/")
     yield from (above.parent.parent / "include", above.parent.parent / "include/aioxen/internal")
@@ -51,7 +52,7 @@ def check_extension_name(name: str, place: Place) -> Iterator[Mistake]:
 
 
 def check(model: m.Model, file: str) -> Iterator[Mistake]:
-    """Mistakes that only an extension can make. `file`: its first, for mistakes in its name."""
+    """Mistakes that only an extension can have. `file`: its first file, at which a wrong name is reported."""
     assert model.base is not None
     taken = {o.namespace for o in model.base.operations if o not in model.operations}
     spaces: dict[str, Place] = {}
@@ -79,7 +80,7 @@ def check(model: m.Model, file: str) -> Iterator[Mistake]:
 
 
 def outputs(model: m.Model) -> dict[str, str]:
-    """include/NAME.h, which an extension's callers include."""
+    """include/NAME.h, which programs that use the extension include."""
     if model.base is None:
         return {}
     parts = ["types"] * has_types(model) + ["operations"] * bool(model.public_operations)

@@ -8,7 +8,7 @@ from enum import Enum
 
 from gen import model as m
 
-# How libxl's files say that a builtin is an integer.
+# In libxl's files, a builtin whose json_gen_fn is one of these is an integer.
 INTEGER_FUNCTIONS = ("yajl_gen_integer", "libxl__uint64_gen_json")
 
 
@@ -27,7 +27,8 @@ class Form(Enum):
 
 
 def form(kind: m.Type) -> Form | None:
-    """The form of a value; for an array, of its elements. None if the type has no form."""
+    """The form of a value of this type. For an array it is the form of the elements. None if JSON cannot
+    represent the type."""
     if isinstance(kind, m.Array):
         return form(kind.element)
     if kind.private or ("*" in kind.c_name and kind.c_name != "char *"):
@@ -50,7 +51,7 @@ def form(kind: m.Type) -> Form | None:
 
 
 def members(kind: m.Aggregate) -> Iterator[tuple[m.Field, Form]]:
-    """The fields that are in JSON. Const fields are not, because nothing would free the value."""
+    """The fields that JSON contains. Const fields are left out, because nothing would free their values."""
     for f in kind.fields:
         if f.const or f.type is None:
             continue

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The constructors of errors, events and operations, as IDL files call them.
 
-They may name one another in any order and from any file: what is named is looked up at the end.
+Errors, events and operations may name one another in any order and from any file. The names are looked up
+after all files have run.
 """
 
 from __future__ import annotations
@@ -146,7 +147,7 @@ class Language(TypeLanguage):
         return phase
 
     def find_limit_error(self, phase: m.Phase, name: str) -> None:
-        """Look up the error that a phase gives when its limit has passed."""
+        """Look up the error with which the operation fails when the phase's limit has passed."""
         phase.limit_error = next((e for e in self.model.errors if e.name == name), None)
         if phase.limit_error is None:
             what = f"Phase {phase.name}: limit_error"
@@ -183,7 +184,7 @@ class Language(TypeLanguage):
         self.to_find.append(lambda: self.find(operation, about, lines, what))
 
     def idl_Functions(self, page: str, names: object, _at: At, since: str = "") -> None:
-        """Functions of the library that are written by hand, and the manual page that describes them."""
+        """Public functions that are written by hand, and the manual page that describes them."""
         lines = self.lines(_at)
         what = f"Functions {expect(page, (str,), lines.place(), 'Functions')}"
         for name in expect(names, (list,), lines.place(), what):
@@ -199,14 +200,15 @@ class Language(TypeLanguage):
             )
 
     def idl_Types(self, names: object, _at: At) -> None:
-        """Public types that are declared by hand in the headers. No other thing can have such a name."""
+        """Public types that hand-written headers declare. No other thing can have the name of such a type."""
         lines = self.lines(_at)
         for name in expect(names, (list,), lines.place(), "Types"):
             full = self.prefix + expect(name, (str,), lines.place(), "Types")
             self.model.types_by_hand[full] = lines.of(name)
 
     def idl_Internal(self, patterns: object, _at: At) -> None:
-        """The internal functions that extensions may call, without libxl__; a * stands for any letters."""
+        """The internal functions that extensions may call. Patterns are without libxl__; a * matches any
+        letters."""
         lines = self.lines(_at)
         self.model.internal += [
             expect(pattern, (str,), lines.place(), "Internal")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The constructors of types, as IDL files call them. Each method `idl_<Name>` is one."""
+"""The constructors of types, as IDL files call them. Each method `idl_<Name>` is a constructor."""
 
 from __future__ import annotations
 
@@ -51,7 +51,8 @@ class TypeLanguage:
         self.begin("")
 
     def begin(self, file: str, extending: bool = False) -> None:
-        """Begin a file, without a namespace and with nothing hidden. `extending`: an extension's file."""
+        """Begin a file. It has no namespace and hides nothing. `extending`: the file belongs to an
+        extension."""
         self.file = file
         self.extending = extending
         self.prefix = ""
@@ -161,7 +162,7 @@ class TypeLanguage:
 
     @staticmethod
     def holding(kind: T, held: Iterable[m.Type | None], what: str) -> T:
-        """Return `kind`, and note its depth above the types that it holds."""
+        """Set the depth of `kind`, which is one more than that of the types that it holds. Return `kind`."""
         kind.depth = 1 + max((t.depth for t in held if t is not None), default=0)
         if kind.depth > DEEPEST:
             raise Mistake(kind.place, f"{what}: more than {DEEPEST} types inside one another")
@@ -198,7 +199,7 @@ class TypeLanguage:
         return result | {"name": name, "place": lines.place(), "keywords": lines.keywords}
 
     def triple(self, given: object, lines: Lines, what: str, which: str) -> tuple[int, str, str, Place]:
-        """(number, name[, doc]), as values and errors are written."""
+        """Read a tuple (number, name[, doc]), which is the form of values and errors in the IDL."""
         place = lines.of(given)
         if not isinstance(given, Item) or len(given) not in (2, 3):
             raise Mistake(place, f"{what}: a {which} is (number, name[, doc]), not {describe(given)}")
@@ -230,14 +231,14 @@ class TypeLanguage:
         return self.to_name(m.Field(name=name, type=kind, place=place, doc=tidy(doc), **about))
 
     def to_name(self, f: m.Field) -> m.Field:
-        """A field whose enumeration, if it names one, is looked up at the end."""
+        """Return the field. If it has an enumname, the enumeration is looked up after all files have run."""
         if f.enumname is not None:
             self.fields_to_name.append(f)
         return f
 
     @staticmethod
     def one_place(f: m.Field, what: str) -> None:
-        """Refuse a type that needs two fields: in a union its key or its length would overlap it."""
+        """Refuse a keyed union or an array in a union, where its key or length would share its memory."""
         if isinstance(f.type, (m.Array, m.KeyedUnion)):
             word = "an Array" if isinstance(f.type, m.Array) else "a KeyedUnion"
             raise Mistake(f.place, f"{what}.{f.name}: {word} in a union: wrap it in a Struct")

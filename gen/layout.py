@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The sizes of types in C, on a machine of 64 bits, from a dump (gen/dump.py).
+"""The sizes of types in C on a 64-bit machine, computed from a dump (gen/dump.py).
 
-A size is (octets, alignment). It is None for a type whose size only C knows.
+A size is (octets, alignment). It is None if the IDL does not determine the size.
 """
 
 from __future__ import annotations
@@ -45,16 +45,16 @@ def size_of(types: Dump, name: str) -> Size | None:
 
 
 def of_field(types: Dump, about: Dump) -> Size | None:
-    if "fields" in about:  # an anonymous type
+    if "fields" in about:  # the type is anonymous
         return of_fields(types, about["fields"], about["type"] != "Struct")
     return size_of(types, about["type"])
 
 
 def of_fields(types: Dump, fields: Dump, overlapping: bool) -> Size | None:
-    """The size of a struct, or of a union, whose fields overlap."""
+    """The size of a struct with these fields, or of a union, in which the fields overlap."""
     at, most, alignment = 0, 0, 1
     for about in fields.values():
-        parts = [INT] if "key" in about or "length" in about else []  # beside a union or an array
+        parts = [INT] if "key" in about or "length" in about else []  # a key or a length precedes it
         own = of_field(types, about)
         if own is None:
             return None

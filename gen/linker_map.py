@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""libaioxen.map.in: the symbols that the library exports, each under the version that first had it.
+"""libaioxen.map.in: the symbols that the library exports, each under the version that introduced it.
 
 The Makefile puts the library's version in place of @VERSION@: internal functions are exported for the
 extensions that were built for this very version.
@@ -34,7 +34,7 @@ def outputs(model: m.Model) -> dict[str, str]:
 
 
 def exported(model: m.Model) -> Iterator[tuple[str, str]]:
-    """Every public function: the version that first had it, and its name."""
+    """Every public function: the version that introduced it, and its name."""
     for f in model.functions:
         yield f.since, f.c_name
     for o in model.public_operations:
@@ -48,14 +48,14 @@ def exported(model: m.Model) -> Iterator[tuple[str, str]]:
 
 
 def heads(kind: m.Type) -> dict[str, str]:
-    """The heads of a type's functions, by what they do."""
+    """The heads of a type's functions, by the functions' purposes."""
     if isinstance(kind, m.Enumeration):
         return enumeration_heads(kind)
     return struct_heads(kind) if isinstance(kind, m.Struct) else {}
 
 
 def called(head: str) -> str:
-    """The name of the function of which this is the head."""
+    """The name of the function with this head."""
     return head.partition("(")[0].split()[-1].lstrip("*")
 
 

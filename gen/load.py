@@ -16,9 +16,9 @@ from gen.model import Mistake, Place
 
 
 def load(paths: Iterable[Path], extension: Collection[Path] = ()) -> m.Model:
-    """The model that the files describe together. Names assigned in one file are visible in the others.
+    """The model that the files describe together. All files can use the names that one file assigns.
 
-    Those in `extension` extend the library that the others describe.
+    The files in `extension` describe an extension. The other files describe the library that it extends.
     """
     extending = {str(path) for path in extension}
     trees = {str(path): parse(path) for path in paths}
@@ -34,7 +34,7 @@ def load(paths: Iterable[Path], extension: Collection[Path] = ()) -> m.Model:
 
 
 def refuse_recursion(model: m.Model) -> None:
-    """A file can change a type after its declaration, so that it contains itself."""
+    """Refuse a type that contains itself. A file can make one by changing a type after its declaration."""
     done: set[m.Type] = set()
 
     def visit(kind: m.Type, within: tuple[m.Type, ...]) -> None:
@@ -50,7 +50,7 @@ def refuse_recursion(model: m.Model) -> None:
 
 
 def run(file: str, tree: ast.Module, names: dict[str, Any], declared: Collection[str]) -> None:
-    """Run a file. `declared`: the names that any file assigns."""
+    """Run a file. `declared`: all names that the files assign."""
     try:
         exec(compile(tree, file, "exec"), names)
     except Mistake:
@@ -60,12 +60,12 @@ def run(file: str, tree: ast.Module, names: dict[str, Any], declared: Collection
         if error.name in declared:
             message = f"{error.name} is used before it is declared: no type can contain itself"
         raise Mistake(Place(file, line_of(error, file)), message) from None
-    except (Exception, SystemExit) as error:  # the file is a program, and can raise anything
+    except (Exception, SystemExit) as error:  # the file is a program, and can raise any exception
         message = " ".join(str(error).replace("TypeLanguage.idl_", "").replace("Language.idl_", "").split())
         raise Mistake(Place(file, line_of(error, file)), message or type(error).__name__) from None
 
 
 def line_of(error: BaseException, file: str) -> int:
-    """The last line of the file that the error came from."""
+    """The line of the file at which the error was raised."""
     lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == file]
     return lines[-1] if lines and lines[-1] else 1

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The lines of things in IDL files, and the order in which the files run.
+"""Finds the line numbers of declarations in IDL files, and the order in which the files run.
 
 An IDL file is Python. Before it runs, every tuple, every constructor call and every string in a
 list gets its line: `("a", uint8)` becomes `_item(7, ("a", uint8))`, `Struct(...)` becomes
@@ -16,7 +16,7 @@ from typing import Any
 
 from gen.model import Mistake, Place
 
-At = tuple[int, tuple[tuple[str, int], ...]]  # a call's line, and its keywords' lines
+At = tuple[int, tuple[tuple[str, int], ...]]  # the line of a call, and the lines of its keywords
 
 
 class Item(tuple[Any, ...]):
@@ -52,11 +52,11 @@ class Lines:
     keywords: dict[str, int]
 
     def place(self, keyword: str = "") -> Place:
-        """The place of a keyword, or of the call if it has no such keyword."""
+        """The place of a keyword. If the call has no such keyword, the place of the call."""
         return Place(self.file, self.keywords.get(keyword, self.call))
 
     def of(self, thing: object) -> Place:
-        """The place of a tuple or a word, or of the call if the thing has no line."""
+        """The place of a tuple or a word. If the thing has no line, the place of the call."""
         return Place(self.file, thing.line if isinstance(thing, (Item, Word)) else self.call)
 
 
@@ -120,7 +120,8 @@ def too_deep(file: str) -> Mistake:
 
 
 def in_order(trees: dict[str, ast.Module]) -> list[str]:
-    """The files, each after those whose names it uses, otherwise in the given order."""
+    """The files in the order in which they run: a file follows the files whose names it uses. Otherwise the
+    given order is kept."""
     assigned = {file: set(assigned_names(tree)) for file, tree in trees.items()}
     used = {file: set(used_names(tree)) - assigned[file] for file, tree in trees.items()}
     ordered: list[str] = []

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""man/man3: a manual page for every operation, struct and enumeration, one of events, one of errors.
+"""man/man3: a manual page for every operation, struct and enumeration, one page for all events, and one for
+all errors.
 
 A function that has no page of its own has one that names the page which describes it (.so). The pages of
 functions that are written by hand are in docs/man.
@@ -48,7 +49,7 @@ def outputs(model: m.Model) -> dict[str, str]:
 
 
 def described_elsewhere(model: m.Model, pages: Collection[str]) -> dict[str, str]:
-    """The page of each function that has none of its own."""
+    """For each function without a page of its own: the page that describes it."""
     where = {f.c_name: f.page for f in model.functions if f.c_name != f.page}
     for kind in model.types:
         if kind.c_name in pages:
@@ -62,7 +63,7 @@ def described_elsewhere(model: m.Model, pages: Collection[str]) -> dict[str, str
 
 
 def named_by(kind: m.Type) -> list[str]:
-    """A type and its functions."""
+    """The names of a type and of its functions."""
     return [kind.c_name, *(called(head) for head in heads(kind).values())]
 
 
@@ -92,7 +93,7 @@ def code(text: str) -> str:
 
 
 def example(text: str) -> str:
-    """A program's text, which is kept as it is."""
+    """The text of a program. Its lines and spaces are kept."""
     lines = (escaped(line) if line else "" for line in text.splitlines())
     return ".EX\n" + "".join(f"{line}\n" for line in lines) + ".EE\n"
 
@@ -112,7 +113,7 @@ def see(names: Iterable[str]) -> str:
 
 
 def named_in(fields: Iterable[m.Field]) -> list[str]:
-    """The types in them that have a page."""
+    """The types in the fields that have a page."""
     kinds = [kind for f in fields if f.type is not None for kind in m.walk(f.type)]
     return [k.c_name for k in kinds if isinstance(k, (m.Struct, m.Enumeration)) and k.name and k.doc]
 
@@ -155,7 +156,7 @@ def phases(o: m.Operation) -> str:
 
 
 def called_once(o: m.Operation, model: m.Model) -> str:
-    """A function that performs the operation and waits for it."""
+    """An example: a C function that performs the operation and waits for its completion."""
     results = [c.declare(f.kind, f.name) for f in o.results]
     given = ["ctx", *(f.name for f in o.inputs), *(f"&{f.name}" for f in o.results), "NULL"]
     given += ["NULL"] * (o.progress is not None)
@@ -174,12 +175,12 @@ def called_once(o: m.Operation, model: m.Model) -> str:
 
 
 def released(f: m.Field) -> str:
-    """What a dispose function is given: a string itself, anything else by its address."""
+    """The argument of a dispose function: a string itself; the address of any other value."""
     return f.name if c.is_string(f.kind) else f"&{f.name}"
 
 
 def functions(kind: m.Type, made: dict[str, str]) -> str:
-    """What the header says of such functions, by their names here."""
+    """The header's sentences about the functions of such types, with the names of this type's functions."""
     have = {f"T_{what}" for what, head in made.items() if f"{kind.c_name}_{what}(" in head}
     have |= {"T_init_<key>"} if any(what.startswith("init_") for what in made) else set()
     have |= {"After"} if "to_json" in made else set()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""manual/c.rst and manual/python.rst: the reference of both languages, for Sphinx."""
+"""manual/c.rst and manual/python.rst: the references for C and for Python, as sources for Sphinx."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def listed(rows: Iterable[tuple[str, str]]) -> str:
 
 
 def facts(o: m.Operation, errors: list[str], undo: str) -> str:
-    """The field list, the same for both languages."""
+    """The field list of an operation, which is the same for C and Python."""
     rows = [
         ("Abort", c.one_line(o.abort)),
         ("Time limit", f"{o.limit:g} s" if o.limit else "none unless given"),

@@ -44,7 +44,7 @@ class Error:
     name: str
     doc: str
     place: Place
-    namespace: str = ""  # an extension's; empty in the library
+    namespace: str = ""  # the extension's namespace; empty in the library
 
     @property
     def c_name(self) -> str:
@@ -53,7 +53,7 @@ class Error:
 
 @dataclass(kw_only=True, eq=False)
 class Event(Declared):
-    """Something that the library reports. `fields` are its fields beyond domid, domuuid and for_user."""
+    """An event that the library reports. `fields` are its fields besides domid, domuuid and for_user."""
 
     number: int
     name: str
@@ -64,7 +64,7 @@ class Event(Declared):
 
 
 class Speed(Enum):
-    """slow: waits for something. instant: a few hypercalls, done inside the initiator."""
+    """slow: the operation waits for something. instant: the initiator does all its work, a few hypercalls."""
 
     SLOW = "slow"
     INSTANT = "instant"
@@ -74,8 +74,8 @@ class Speed(Enum):
 class Phase(Declared):
     """One step of a slow operation.
 
-    `waits`, `stop` and `undo` are prose. Each is present exactly if the operation's source has the
-    function that it describes. Limits are in seconds. `limit_error` is None if the phase has no limit,
+    `waits`, `stop` and `undo` are texts. Each is present if and only if the operation's source has the
+    function that the text describes. Limits are in seconds. `limit_error` is None if the phase has no limit,
     or if the operation goes on to its next phase when the limit has passed.
     """
 
@@ -95,10 +95,10 @@ class Phase(Declared):
 class Operation(Declared):
     """An operation of the library.
 
-    `name` is the C name without the namespace, `python_name` the Python name. `errors` excludes those
-    that every operation can give (`Model.common_errors`). `limit` is the default time limit in seconds.
-    `progress` is the event that the operation reports before its completion, and `progress_what` the word
-    for it in the name of the last parameter, `aop_<what>_how`. `undo` is the operation that reverses it.
+    `name` is the C name without the namespace, `python_name` the Python name. `errors` excludes the
+    errors that every operation can give (`Model.common_errors`). `limit` is the default time limit in
+    seconds. `progress` is the event that the operation reports before its completion, and `progress_what` the
+    word for it in the name of the last parameter, `aop_<what>_how`. `undo` is the operation that reverses it.
     A hidden operation is started only by other operations.
     """
 
@@ -125,7 +125,7 @@ class Operation(Declared):
 
     @property
     def summary(self) -> str:
-        """The documentation's first paragraph, as one line."""
+        """The first paragraph of the documentation, as one line."""
         return " ".join(self.doc.split("\n\n")[0].split())
 
     @property
@@ -170,14 +170,14 @@ class Model:
     event: Struct | None = None
     operations: list[Operation] = field(default_factory=list)
     functions: list[Function] = field(default_factory=list)
-    types_by_hand: dict[str, Place] = field(default_factory=dict)  # public types, by their C names
-    internal: list[str] = field(default_factory=list)  # patterns, without the prefix libxl__
+    types_by_hand: dict[str, Place] = field(default_factory=dict)  # public ones, by their C names
+    internal: list[str] = field(default_factory=list)  # patterns, without libxl__; see Language.idl_Internal
     name: str = "libxl"
-    soversion: int | None = None  # the library's
+    soversion: int | None = None  # the library's SOVERSION
     base: Model | None = None
 
     def extension(self, name: str, files: Collection[str]) -> Model:
-        """The part of the model that these files declare. Its `base` is the whole."""
+        """The part of the model that these files declare. Its `base` is this whole model."""
         return replace(
             self,
             types=[t for t in self.types if t.place.file in files],
@@ -194,12 +194,12 @@ class Model:
 
     @property
     def whole(self) -> Model:
-        """The model with the library that it extends, if it is an extension."""
+        """For an extension, the model that includes the library. Otherwise the model itself."""
         return self.base or self
 
     @property
     def public_operations(self) -> list[Operation]:
-        """Those that an application can start."""
+        """The operations that an application can start."""
         return [o for o in self.operations if not o.hidden]
 
     @property
@@ -208,7 +208,7 @@ class Model:
 
     @property
     def aggregates(self) -> list[Aggregate]:
-        """Structs, unions and keyed unions that have a name."""
+        """The structs, unions and keyed unions that have a name."""
         return [t for t in self.types if isinstance(t, Aggregate)]
 
     @property

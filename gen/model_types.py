@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The types of the model, and the places and mistakes of everything in it. `gen.model` has the rest.
+"""The types of the model, and the classes Place and Mistake. `gen.model` has the rest of the model.
 
 A type is one of
 
@@ -50,13 +50,13 @@ class Mistake(Exception):
 
 @dataclass(kw_only=True, eq=False)
 class Declared:
-    """Something that a constructor of the language declares."""
+    """A thing that a constructor of the IDL language declares."""
 
     place: Place
-    keywords: dict[str, int] = field(default_factory=dict)  # the lines of its attributes
+    keywords: dict[str, int] = field(default_factory=dict)  # the lines of its attributes, by their names
 
     def at(self, keyword: str) -> Place:
-        """The place of an attribute, or of the whole declaration if it is not given."""
+        """The place of an attribute. If the attribute is not given, the place of the declaration."""
         return Place(self.place.file, self.keywords.get(keyword, self.place.line))
 
 
@@ -64,8 +64,8 @@ class Declared:
 class Type(Declared):
     """The attributes of all types. `name` is without the namespace; None for an anonymous type.
 
-    The *_fn are names of C functions; None says that the type needs none (no memory to free,
-    copied by assignment, zero is its initial value).
+    The *_fn are names of C functions. None means that the type needs no such function: its initial value is
+    zero, it has no memory to free, or it is copied by assignment.
     """
 
     name: str | None
@@ -90,7 +90,7 @@ class Type(Declared):
     autogenerate_dispose_fn: bool = True
     autogenerate_copy_fn: bool = True
     autogenerate_json: bool = True
-    depth: int = 0  # of nested types, itself included
+    depth: int = 0  # the number of levels of nested types, including this type
 
     @property
     def c_name(self) -> str:
@@ -99,7 +99,7 @@ class Type(Declared):
 
     @property
     def owns(self) -> bool:
-        """Whether a value owns something that its dispose function frees."""
+        """Whether a value owns memory that its dispose function frees."""
         return self.dispose_fn is not None
 
 
@@ -114,13 +114,13 @@ class Builtin(Type):
 
 @dataclass(kw_only=True, eq=False)
 class Number(Builtin):
-    """An integer. `width` is in bits; None if only C knows it (`size_t`)."""
+    """An integer. `width` is in bits; None if it depends on the machine (`size_t`)."""
 
     width: int | None = None
 
     @property
     def range(self) -> tuple[int, int] | None:
-        """The least and the greatest value, if the width is known."""
+        """The least and the greatest value; None if the width is not known."""
         if self.width is None:
             return None
         if self.signed:
@@ -142,11 +142,11 @@ class EnumValue:
     c_name: str
     place: Place
     doc: str = ""
-    aliases: tuple[str, ...] = ()  # further C names in full, for callers that use an old name
+    aliases: tuple[str, ...] = ()  # further C names in full, for programs that use an old name
 
     @property
     def text(self) -> str:
-        """Its word in strings and in JSON."""
+        """The value's word in strings and in JSON."""
         return self.name.lower()
 
 
@@ -156,7 +156,7 @@ class Enumeration(Type):
     value_namespace: str = ""
 
     def find(self, name: str) -> EnumValue | None:
-        """The value of that name, in any case."""
+        """The value with this name, in upper or lower case."""
         return next((v for v in self.values if v.name == name.upper()), None)
 
 
@@ -189,18 +189,18 @@ class Field:
     min: float | None = None
     max: float | None = None
     optional: bool = False
-    unsupported: bool = False  # operations that check it refuse a value other than the initial one
+    unsupported: bool = False  # operations that check it accept the initial value only
     value: EnumValue | None = None
-    named: Enumeration | None = None  # by enumname
+    named: Enumeration | None = None  # the enumeration that enumname names
 
     @property
     def enumeration(self) -> Enumeration | None:
-        """The enumeration of its values, also where it is declared as a number."""
+        """The enumeration of the field's values. The field may be declared as a number with an enumname."""
         return self.type if isinstance(self.type, Enumeration) else self.named
 
     @property
     def kind(self) -> Type:
-        """The type, for fields that have one: all but empty arms."""
+        """The field's type. Only an empty arm has none, and must not be asked for it."""
         assert self.type is not None, self.name
         return self.type
 

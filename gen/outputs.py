@@ -46,7 +46,7 @@ OUTPUTS: dict[str, list[Output]] = {
 
 
 def produce(model: m.Model, names: Iterable[str] = OUTPUTS) -> dict[str, str]:
-    """The files of the given outputs. No two outputs write the same file."""
+    """The files that the given outputs generate. No two outputs generate the same file."""
     files: dict[str, str] = {}
     for output in (output for name in names for output in OUTPUTS[name]):
         for path, text in output(model).items():

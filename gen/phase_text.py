@@ -45,7 +45,7 @@ def limit(p: m.Phase) -> str:
 
 
 def stopped(o: m.Operation, p: m.Phase) -> str:
-    """What a stop request in this phase does, and what is undone then."""
+    """The effect of a stop request in this phase, and the phases that are then undone."""
     if not p.waits:
         return ""
     until_now = o.phases[: o.phases.index(p) + 1]

@@ -128,7 +128,7 @@ def rows_of(kind: m.Aggregate, prefix: str) -> Iterable[tuple[str, str]]:
 
 
 def shown(kind: m.Type | None) -> str:
-    """A type's name, as a link if the page describes it."""
+    """A type's name. It is a link if the page describes the type."""
     if kind is None:
         return "nothing"
     if isinstance(kind, m.Array):

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """schema/aioxen.schema.json: the JSON of every struct as a JSON Schema (draft 2020-12).
 
-`{"$ref": "aioxen.schema.json#/$defs/domain_config"}` is the schema of a domain_config. What a schema
-cannot say is said by from_json alone: keys that are given twice, 1.0 in place of 1.
+`{"$ref": "aioxen.schema.json#/$defs/domain_config"}` is the schema of a domain_config. from_json
+also refuses mistakes that a schema cannot express, such as duplicate keys and 1.0 in place of 1.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def described(schema: Schema, doc: str) -> Schema:
 
 
 def whole(kind: m.Aggregate) -> Schema:
-    """An object with these fields and no others."""
+    """The schema of an object with the fields of this type and no others."""
     properties: dict[str, Schema] = {}
     choices: list[Schema] = []
     for f, found in members(kind):
@@ -70,7 +70,7 @@ def arms_of(union: m.KeyedUnion) -> dict[str, Schema]:
 
 
 def at_most_one(names: list[str]) -> Schema:
-    """At most one of several members."""
+    """The schema that allows at most one of several members."""
     return {
         "oneOf": [
             *({"required": [name]} for name in names),
@@ -103,7 +103,7 @@ def member(f: m.Field, found: Form) -> Schema:
 
 
 def shape(kind: m.Type) -> Schema:
-    """The shapes in json_parse_type of a type that is written by hand."""
+    """The schema for the shapes that json_parse_type of a hand-written type lists."""
     words = [word.strip() for word in (kind.json_parse_type or "JSON_ANY").split("|")]
     return {} if "JSON_ANY" in words else {"type": [attributes.SHAPES[word] for word in words]}
 

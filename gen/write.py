@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Puts generated files in place. Unchanged files are not touched; files no longer generated are removed."""
+"""Puts generated files in place. Does not touch unchanged files; removes files that are no longer
+generated."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ MANIFEST = ".generated"
 def write(out: Path, files: dict[str, str]) -> list[str]:
     """Write `files` below `out`, and return the paths that were written or removed.
 
-    Only what an earlier run is known to have written (MANIFEST) is ever removed.
+    Only files that an earlier run wrote, according to MANIFEST, are removed.
     """
     changed = [path for path, text in files.items() if replace(out / path, text)]
     manifest = out / MANIFEST
@@ -25,7 +26,7 @@ def write(out: Path, files: dict[str, str]) -> list[str]:
 
 
 def replace(path: Path, text: str) -> bool:
-    """Write `text` unless the file has it already. Returns whether it was written."""
+    """Write `text` unless the file has this text already. Return whether the file was written."""
     if path.is_file() and path.read_text(encoding="utf-8") == text:
         return False
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -86,7 +86,7 @@ def outputs(model: m.Model) -> dict[str, str]:
 
 
 def laid_out(text: str) -> str:
-    """`text`. If names are too long for the lines as they are written here, ruff is told not to format it."""
+    """`text`. If one of its lines is too long, a comment in it stops ruff from formatting it."""
     if all(len(line) <= LINE for line in text.splitlines()):
         return text
     return text.replace(HEAD, HEAD + "# fmt: off\n", 1)

@@ -37,12 +37,12 @@ if TYPE_CHECKING:
 
 '''
 
-# A C number.
+# An integer constant in C.
 LITERAL = re.compile(r"(-?(?:0[xX][0-9a-fA-F]+|0|[1-9]\d*))[uUlL]*")
 
 INVERSE = re.compile(r"~(0[xX][0-9a-fA-F]+|0|[1-9]\d*)[uUlL]*")
 
-# An extension's types may refer to the library's.
+# An extension's types may refer to the library's types.
 EXTENDED = "from aioxen.types import *\n\n"
 
 
@@ -107,7 +107,8 @@ class Row:
 
 
 def fields_class(name: str, base: str, doc: str, inherited: list[Row], own: list[Row]) -> str:
-    """A class like dataclass() would make it, written out, so that nothing is compiled at import."""
+    """A class like one that dataclass() makes. It is written out in full, so that nothing is compiled at
+    import."""
     head = f"class {name}({base}):\n{docstring(doc)}\n"
     if not own:
         return head + "    __slots__ = ()\n"
@@ -126,7 +127,7 @@ def struct(names: Names, kind: m.Struct, name: str) -> str:
 
 
 def row(names: Names, f: m.Field, given: bool) -> Row:
-    """`given`: the struct is an input, so the field has a default."""
+    """The row of a field. `given`: the struct can be an input, so its fields have defaults."""
     kind = f.enumeration or f.kind
     annotation = names.annotation(kind, given)
     if given and isinstance(kind, (m.Struct, m.Array)):
@@ -174,7 +175,7 @@ def flags_default(kind: m.Flags, value: str | None) -> str:
 
 
 def enum_default(kind: m.Enumeration, value: str | None) -> str:
-    """The member for the initial value in C."""
+    """The member that stands for the initial value in C."""
     for v in kind.values:
         if value in (v.c_name, str(v.value)):
             return f"{camel(kind.name or '')}.{member(v)}"

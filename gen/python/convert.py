@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 '''
 
-# An extension's conversions may call the library's.
+# An extension's conversions may call the library's conversions.
 EXTENDED = "from aioxen._convert import *\nfrom aioxen._extend import register\nfrom {}._native import ffi\n"
 
 
@@ -72,7 +72,8 @@ def text(model: m.Model) -> str:
 
 
 def table(kind: m.Enumeration) -> str:
-    """The members by value. A value that this release does not know becomes the initial value."""
+    """A table of an enumeration's members by value. A value that this release does not know becomes the
+    initial value."""
     if isinstance(kind, m.Flags):
         return (
             f"_{kind.name} = v.FlagSets(types.{camel(kind.name or '')})\n\n\n"
@@ -89,7 +90,7 @@ def table(kind: m.Enumeration) -> str:
 
 
 def flat_code(kind: m.Type) -> str:
-    """A type's code in a format for the module struct; "" if it has none."""
+    """The format character of a type for the module struct; "" if the type has none."""
     if isinstance(kind, m.Enumeration):
         return "i"
     if is_domid(kind):
@@ -139,7 +140,8 @@ class Converters:
         return self.put_value(f, f'c, "{f.name}", value.{f.name}, path')
 
     def put_value(self, f: m.Field, at: str) -> list[str]:
-        """For a field that is neither a struct nor a union. `at`: the first arguments of the put function."""
+        """The lines that store a field that is neither a struct nor a union. `at`: the first arguments of the
+        put function."""
         kind = f.kind
         if found := form(kind):
             return [dedent(call("v.put_form", [*at.split(", "), "keep", f"v.{found}_at"], 4))]
@@ -156,7 +158,7 @@ class Converters:
         return [f"v.{'put_bool' if is_bool(kind) else 'put'}({at})\n"]
 
     def element(self, array: m.Array) -> tuple[str, str]:
-        """An array's C type, and the function that stores one element."""
+        """The C type of the array, and the function that stores one element."""
         kind = array.element
         array_type = self.names.ctype(f"{kind.c_name}[]")
         if isinstance(kind, m.Struct):
@@ -240,7 +242,7 @@ class Converters:
         )
 
     def got(self, kind: m.Type, at: str, out: bool, f: m.Field, owner: str) -> str:
-        """The expression that reads the C expression `at`."""
+        """The Python expression that converts the C value `at`."""
         if found := form(kind):
             return f"v.get_{found}({address_of(at)})"
         if is_string(kind):
@@ -297,7 +299,8 @@ class Converters:
     # Events
 
     def events(self, model: m.Model) -> str:
-        """The functions that make events of records: of the record's value, or of the whole event."""
+        """The functions that make Python events from records. They read the record's value or the whole
+        libxl_event."""
         reported = [e for e in model.events if e.name != "operation_complete"]
         functions = [self.event(e) for e in reported]
         rows = [f"{e.number}: _{e.name}" for e in reported]
@@ -309,7 +312,7 @@ class Converters:
 
     def event(self, event: m.Event) -> str:
         name = camel(event.name)
-        flat = len(event.fields) == 1  # a number as the only field can be the record's value
+        flat = len(event.fields) == 1  # if the only field is a number, the record's value can hold it
         values = ["domid", "uuid"]
         values += [self.event_value(f, f"whole.u.{event.name}.{f.name}", flat) for f in event.fields]
         parameters = ["domid: int", "uuid: UUID", "value: int", "whole: CData"]
@@ -336,7 +339,7 @@ def put_parameters(name: str) -> list[str]:
 
 
 def listed(items: list[str], margin: int) -> str:
-    """The items, one in a line; a long comprehension as ruff breaks it."""
+    """The items, one on each line. A long comprehension is broken as ruff breaks it."""
     space = " " * margin
     return "".join(
         f"{space}{item},\n" if len(space + item) < LINE else f"{space}{broken(item, margin)},\n"

@@ -6,7 +6,7 @@ from __future__ import annotations
 from gen import model as m
 from gen.python.names import HEAD, docstring, error_class, exported
 
-# Errors whose class also derives from a built-in exception.
+# The classes of these errors also derive from a built-in exception.
 BUILTIN_BASES = {
     "NI": "NotImplementedError",
     "NOMEM": "MemoryError",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Writes _json.py: the C functions that convert each dataclass to and from JSON."""
+"""Writes _json.py: a table of the C functions that convert each dataclass to and from JSON."""
 
 from __future__ import annotations
 

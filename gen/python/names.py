@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the names and types of things in Python, and the layout of generated text as ruff formats it."""
+"""Owns the Python names and types of what the IDL declares, and writes generated text as ruff formats it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gen import model as m
 
 HEAD = "# SPDX-License-Identifier: LGPL-2.1-or-later\n# Generated from idl/ by gen/. Do not edit.\n"
 
-# Words of the IDL that consist of several words or are abbreviations.
+# Words in names of the IDL that are several words in one or abbreviations, and their spelling in class names.
 SPELLING = {
     "badfail": "BadFail",
     "bufferfull": "BufferFull",
@@ -59,7 +59,8 @@ def camel(name: str) -> str:
 
 
 def member(value: m.EnumValue) -> str:
-    """The name of a value's member in Python: `DARK_BLUE`. `9PFS`, no identifier, becomes `_9PFS`."""
+    """The name of a value's member in Python: `DARK_BLUE`. `9PFS` is not an identifier and becomes
+    `_9PFS`."""
     return value.name if value.name.isidentifier() else f"_{value.name}"
 
 
@@ -84,14 +85,15 @@ def is_domid(kind: m.Type) -> bool:
 
 
 def sole_array(kind: m.Type) -> m.Array | None:
-    """The array of a struct whose only field is an array. Such a result is a list in Python."""
+    """The array, if a struct's only field is an array; otherwise None. A result of such a type is a list in
+    Python."""
     if isinstance(kind, m.Struct) and len(kind.fields) == 1 and isinstance(kind.fields[0].type, m.Array):
         return kind.fields[0].type
     return None
 
 
 def form(kind: m.Type) -> str | None:
-    """The form in Python of a type that has no class there: a type written by hand, or a bare union."""
+    """The form in Python of a type without a class in Python: a type written by hand, or a bare union."""
     if isinstance(kind, m.Union):
         return "octets"
     if isinstance(kind, m.Builtin) and kind.c_name not in BUILTINS:
@@ -100,7 +102,7 @@ def form(kind: m.Type) -> str | None:
 
 
 def known(kind: m.Type) -> bool:
-    """Whether Python has the type. A struct is known without those of its fields that are not."""
+    """Whether Python has the type. Python has a struct even if it lacks some of the struct's fields."""
     if kind.private or kind.hidden:
         return False
     if isinstance(kind, m.Array):
@@ -111,7 +113,7 @@ def known(kind: m.Type) -> bool:
 
 
 def loses(kind: m.Type) -> bool:
-    """Whether Python lacks a field of a struct or an arm of a union. C sets the fields that it lacks."""
+    """Whether Python lacks a field of a struct or an arm of a union. C sets the fields that Python lacks."""
     return isinstance(kind, m.Aggregate) and any(
         not known(f.type) or (f.type.name is None and loses(f.type))
         for f in kind.fields
@@ -120,7 +122,7 @@ def loses(kind: m.Type) -> bool:
 
 
 def in_python(operation: m.Operation) -> bool:
-    """Whether the operation is a method in Python. It may lack an optional input there."""
+    """Whether the operation is a method in Python. The method may lack an optional input."""
     return all(known(f.kind) for f in [*operation.inputs, *operation.results] if not f.optional)
 
 
@@ -149,7 +151,8 @@ class Names:
 
     @property
     def own_enumerations(self) -> list[m.Enumeration]:
-        """Those that the model declares itself. An extension also uses the library's."""
+        """The enumerations that the model itself declares. An extension also uses the library's
+        enumerations."""
         return [e for e in self.enumerations if e in self.model.types]
 
     @property
@@ -158,13 +161,15 @@ class Names:
         return {s: name for s, name in self.structs.items() if s.place.file in files}
 
     def ctype(self, name: str) -> str:
-        """A C type in generated Python. Each extension has its own ffi."""
+        """The expression for a C type in generated Python. Each extension has its own ffi."""
         return f'"{name}"' if self.package == "aioxen" else f'ffi.typeof("{name}")'
 
     def imports(self, text: str, extended: str = "") -> str:
-        """The import lines of a generated module. `text` has those of the package aioxen.
+        """The import lines of a generated module. `text` has the import lines of a module of the package
+        aioxen.
 
-        In an extension they name its own modules, and `extended` adds the lines that import from aioxen.
+        In an extension the lines name the extension's own modules. `extended` holds further lines, which
+        import from aioxen.
         """
         if self.package == "aioxen":
             return text

@@ -36,7 +36,7 @@ def text(model: m.Model) -> str:
 
 
 def declaration(operation: m.Operation) -> str:
-    """An operation's C function: numbers are int, everything else is C data."""
+    """The declaration of an operation's C function: integers are int, other values are C data."""
     names = ["ctx", *(f.name for f in operation.inputs + operation.results), "ao_how"]
     if operation.progress:
         names.append(f"aop_{operation.progress_what}_how")

@@ -79,7 +79,7 @@ def head(names: Names, public: list[m.Operation], body: str) -> str:
 
 
 def of_domain(names: Names, model: m.Model) -> list[str]:
-    """The class DomainOperations: the operations whose first input is a domain."""
+    """The class DomainOperations: methods for the operations whose first input is a domain."""
     about = [o for o in operations(model) if o.inputs and is_domid(o.inputs[0].kind)]
     about = [o for o in about if model.base or o.name not in BY_HAND]
     return [
@@ -93,7 +93,7 @@ def of_domain(names: Names, model: m.Model) -> list[str]:
 
 
 def in_order(public: list[m.Operation]) -> list[m.Operation]:
-    """Sorted so that each follows the operation that undoes it."""
+    """The operations in an order in which each follows the operation that undoes it."""
     ordered: list[m.Operation] = []
 
     def add(o: m.Operation) -> None:
@@ -149,7 +149,7 @@ def index_of(wanted: m.Field, results: list[m.Field]) -> int:
 
 
 def result(names: Names, f: m.Field) -> str:
-    """A Result: its C type, what reads it, and what frees it."""
+    """The expression for a Result: its C type, the function that reads it, and the function that frees it."""
     kind = f.kind
     pointer = names.ctype(f"{kind.c_name}*" if is_string(kind) else f"{kind.c_name} *")
     if is_domid(kind):
@@ -204,7 +204,7 @@ def keywords(operation: m.Operation) -> list[str]:
 
 
 def reports(operation: m.Operation) -> bool:
-    """Whether the operation reports progress: each one that waits does."""
+    """Whether the operation reports progress. Every operation that waits does."""
     return operation.speed is not Speed.INSTANT
 
 
@@ -259,7 +259,7 @@ def context_method(names: Names, operation: m.Operation) -> str:
 
 
 def allocated(names: Names, f: m.Field) -> list[str]:
-    """The lines that make the C value of an input, if it is more than an expression."""
+    """The lines that allocate and fill the C value of an input. Empty if an expression gives the C value."""
     new = f'        c_{f.name} = ffi.new("{f.kind.c_name} *")\n'
     if isinstance(f.kind, m.Struct):
         return [
@@ -282,7 +282,7 @@ def argument(f: m.Field) -> str:
     if is_string(f.kind):
         return f'{absent}v.string({f.name}, "{f.name}")'
     if is_uuid(f.kind):
-        return f'{absent}[v.uuid({f.name}, "{f.name}")]'  # passed by reference: an array of one in cffi
+        return f'{absent}[v.uuid({f.name}, "{f.name}")]'  # cffi converts the list to a pointer
     if f.enumeration is not None:
         return f'v.enumeration({f.name}, "{f.name}", types.{camel(f.enumeration.name or "")})'
     return f.name if is_domid(f.kind) or is_bool(f.kind) else f'v.number({f.name}, "{f.name}")'
@@ -309,7 +309,8 @@ def domain_method(names: Names, operation: m.Operation) -> str:
 
 
 def retyped(names: Names, operation: m.Operation) -> str:
-    """A library operation that returns a Domain, with the return type of an extension's Context."""
+    """The head of a library operation that returns a Domain, with the return type of an extension's
+    Context."""
     o = operation
     head = function(o.python_name, ["self", *context_parameters(names, o)], returned(names, o), 8, " ...")
     ignored = "  # type: ignore[override]"
