@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the watch and the batch of each wait, until the operation ends. The waits belong to their operations. The context's
- * lock guards everything.
+ * Owns: the watch and the batch of each wait, until the operation ends. The wait itself belongs to its operation. The
+ * context's lock guards everything.
  */
 #include "await.h"
 #include "xen.h"
@@ -25,7 +25,10 @@ bool libxl__await_present(const libxl__await *await, const char *value)
     return value && *value;
 }
 
-/* The state that a value stands for. A state is one digit; returns -1 for anything else that a guest may have written. */
+/*
+ * Returns the device state that a value encodes. A state is one digit. Returns -1 for any other text; a guest may
+ * write any.
+ */
 static int device_state(const char *value)
 {
     return value[0] >= '0' && value[0] <= '9' && !value[1] ? value[0] - '0' : -1;
@@ -85,7 +88,7 @@ static int read_node(libxl__ao *ao, libxl__await *await)
     return rc;
 }
 
-/* Tests the value that has been read and sets `done`. Errors: those of libxl__xs_result. */
+/* Tests the value that was read. Sets `done` and `missing`. Errors: those of libxl__xs_result. */
 static int test_node(libxl__await *await)
 {
     const int rc = libxl__xs_result(await->reading);

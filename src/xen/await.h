@@ -13,7 +13,10 @@
 
 typedef struct libxl__await libxl__await;
 
-/* Whether the wait ends at this value. NULL: there is no such node. A guest may have written the value: do not trust it. */
+/*
+ * Returns whether the wait ends at this value. NULL: the node is missing. A guest may have written the value: do not
+ * trust it.
+ */
 typedef bool libxl__await_test(const libxl__await *await, const char *value);
 
 /* A wait that is under way. Embed this in the operation's state; zero-initialise it. */
@@ -45,16 +48,19 @@ void libxl__await_look(libxl__await *await);
  */
 int libxl__await_step(libxl__ao *ao, libxl__await *await);
 
-/* Call this after the wait has ended. Waits again, for the next change after which the test is true, with the same watch. */
+/*
+ * Waits again with the same watch: until the node has changed and the test is true of it. Call this after the wait
+ * has ended.
+ */
 void libxl__await_again(libxl__await *await);
 
-/* Tests. The node holds `wanted`. */
+/* The tests. This one is true if the node holds `wanted`. */
 libxl__await_test libxl__await_equal;
-/* The node is empty or missing. */
+/* True if the node is empty or missing. */
 libxl__await_test libxl__await_empty;
-/* The node exists and is not empty. */
+/* True if the node exists and is not empty. */
 libxl__await_test libxl__await_present;
-/* The node holds a device state (xen/io/xenbus.h) that is at least `wanted`, or is missing. */
+/* True if the node holds a device state (xen/io/xenbus.h) that is at least `wanted`, or if the node is missing. */
 libxl__await_test libxl__await_device_state;
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: nothing that outlives a job, except the lane of the builds. All functions but those at the end run on a worker,
- * unlocked, and touch only the job's own data; only libxl__build_fail takes the context's lock, because it allocates the message
- * in the operation's memory. Each build opens a hypervisor handle of its own, because the handle's logger keeps the reason
- * of a failure.
+ * Owns: the lane of the builds, and during a job the job's handle and files. All functions but those at the end run
+ * on a worker, unlocked, and touch only the job's own data. libxl__build_fail is the exception: it takes the
+ * context's lock, because it allocates the message in the operation's memory. Each build opens a hypervisor handle of
+ * its own, because the handle's logger keeps the reason of a failure.
  */
 #include "build_parts.h"
 #include "xen.h"
@@ -16,7 +16,7 @@
 enum {
     SLACK_KB = 1024, /* added to the guest's memory limit, as libxl does, for pages of the toolstack */
     MAX_EVENT_CHANNELS = 1023,
-    /* What the hypervisor needs for the page tables of a PVH guest; xl.cfg(5), shadow_memory: */
+    /* The memory that the hypervisor needs for the page tables of a PVH guest; see shadow_memory in xl.cfg(5). */
     VCPU_PAGING_KB = 1024, /* for each vcpu */
     MB_PAGING_KB = 8,      /* for each MiB of memory */
 };
@@ -45,7 +45,7 @@ int libxl__build_fail_errno(libxl__build *build, libxl__call call, const char *w
     return libxl__build_fail(build, libxl__errno_rc(call, saved), "%s: %s", what, strerror(saved));
 }
 
-/* `create` has the flags and options that the host has. */
+/* Makes the domain. libxl__build_ask_host has set the members of `create` that depend on the host. */
 static int make_domain(libxl__builder *b, struct xen_domctl_createdomain *create)
 {
     libxl__build *build = b->build;
@@ -96,7 +96,7 @@ static int make_channels(libxl__builder *b)
     return 0;
 }
 
-/* All steps, in order. Returns 0 or the job's error. */
+/* Carries out all steps of the build, in order. Returns 0 or the job's error. */
 static int build_all(libxl__builder *b)
 {
     libxl__build *build = b->build;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Making a domain in the hypervisor and building it from a kernel. This takes long and blocks, so a worker does it as a job.
+ * Makes a domain in the hypervisor and loads a kernel into it. A build blocks for a long time, so it is a job for a
+ * worker.
  */
 #ifndef LIBXL__BUILD_H
 #define LIBXL__BUILD_H
@@ -18,12 +19,12 @@
  */
 typedef struct libxl__build {
     libxl__job job;
-    atomic_bool cancel; /* set by the operation: the build ends with ABORTED at its next step */
-    /* Inputs; the operation keeps what they point to until the job is done. */
+    atomic_bool cancel; /* the operation sets it to end the build, with ABORTED, at its next step */
+    /* Inputs. The operation keeps the data behind the pointers valid until the job is done. */
     const libxl_domain_config *config;
     libxl_uuid uuid;
     uint64_t target_kb, max_kb;
-    /* Results, valid once libxl__build_done. */
+    /* Results. They are valid once libxl__build_done returns true. */
     bool made; /* the hypervisor has made the domain `domid`; also set if a later step has failed */
     uint32_t domid;
     unsigned long store_gfn, console_gfn;
@@ -35,9 +36,12 @@ typedef struct libxl__build {
 /* Called once, while the context is made. */
 void libxl__build_open(libxl_ctx *ctx);
 
-/* With the context locked. Submits the job, which wakes the operation when it is done. Errors: FAIL, recorded in ao. */
+/*
+ * Submits the job. The operation is woken when the job is done. Call this with the context locked. Errors: FAIL,
+ * recorded in ao.
+ */
 int libxl__build_start(libxl__ao *ao, libxl__build *build);
-/* With the context locked. Whether the job is done. */
+/* Returns whether the job is done. Call this with the context locked. */
 bool libxl__build_done(const libxl__build *build);
 
 #endif

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Reads a kernel or a ramdisk into memory. libxenguest would map the file, and a file that is truncated while it is mapped
- * ends the process with SIGBUS.
+ * Reads a kernel or a ramdisk into memory, because libxenguest would map the file. If a file is truncated while it is
+ * mapped, an access to it ends the process with SIGBUS.
  *
- * Owns: nothing; the build frees the copies when libxenguest's image is released. Called on the build's worker, unlocked.
+ * Owns: nothing. build.c frees the copies after libxenguest's image has been released. Called on the build's worker,
+ * unlocked.
  */
 #include "build_parts.h"
 
@@ -23,7 +24,7 @@ static int refuse(libxl__build *build, const libxl__build_file *file, const char
     return libxl__build_fail(build, ERROR_KERNEL, "%s: %s: %s", file->field, file->path, why);
 }
 
-/* The same for a system call that has failed. */
+/* Like refuse, for a system call that has failed with errno. */
 static int refuse_errno(libxl__build *build, const libxl__build_file *file)
 {
     const int error = errno;
@@ -74,7 +75,7 @@ static int read_open(libxl__build *build, libxl__build_file *file, int fd)
     const int rc = read_all(build, file, fd);
     if (rc)
         return rc;
-    /* A file that is overwritten in place may have been read half old, half new. */
+    /* If the file was overwritten during the reads, the copy may mix old and new octets. */
     if (fstat(fd, &after) || after.st_size != before.st_size ||
         memcmp(&after.st_mtim, &before.st_mtim, sizeof(after.st_mtim)) != 0)
         return refuse(build, file, "the file was changed while it was read");

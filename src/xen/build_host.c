@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What a domain needs of the host, and what it is made with. A hypervisor offers less on some hardware and with some options of its
- * command line (gnttab=max-ver:1, hap=no), and refuses a domain that asks for more with EINVAL.
+ * Checks the capabilities of the host, and sets the options of a new domain that depend on them. A hypervisor has
+ * fewer capabilities on some hardware and with some options of its command line (gnttab=max-ver:1, hap=no). It
+ * refuses a domain that asks for a missing capability, with EINVAL.
  *
  * Owns: nothing. Called on the build's worker, unlocked.
  */
@@ -9,7 +10,7 @@
 
 enum { PV = 1, PVH = 2 };
 
-/* A domain of these types needs one of these capabilities. */
+/* A domain of one of the `types` needs one of the capabilities in `one_of`. */
 static const struct {
     uint32_t one_of;
     unsigned types;

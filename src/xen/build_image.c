@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Loads a kernel and a ramdisk into a domain by libxenguest. The order of the steps is that of xenguest.h: image, memory,
- * build, boot.
+ * Loads a kernel and a ramdisk into a domain, with libxenguest. xenguest.h gives the order of the steps: image,
+ * memory, build, boot.
  *
  * Owns: libxenguest's image, during the call. Called on the build's worker, unlocked.
  */
@@ -15,7 +15,10 @@
 #include <xen/hvm/params.h>
 #include <xenguest.h>
 
-/* What the builder says of its failure: the first error that it has logged, else its last one. */
+/*
+ * Returns libxenguest's reason for a failure: the first error that it has logged, else the last error of the handle,
+ * else errno's text.
+ */
 static const char *reason(const libxl__builder *b)
 {
     const char *last = *b->log.first ? b->log.first : xc_get_last_error(b->xch)->message;
@@ -28,8 +31,8 @@ static int fail_file(libxl__builder *b, const libxl__build_file *file, const cha
 }
 
 /*
- * Records the failure of a step. errno is that of the hypercall that has failed, or 0 if the image or the memory is unfit: the
- * caller sets it to 0 before the step.
+ * Records the failure of a step. If a hypercall has failed, errno is that of the hypercall. If the image or the
+ * memory is unfit, errno is 0, because the caller sets it to 0 before the step.
  */
 static int fail_step(libxl__builder *b, libxl__call call, const char *what)
 {
@@ -42,14 +45,17 @@ static int fail_memory(libxl__builder *b)
     return fail_step(b, LIBXL__CALL_FILL_MEMORY, "d_config.b_info.target_memkb");
 }
 
-/* The same for a step that fails if the file is unfit. */
+/* Like fail_step, for a step that also fails if the file is unfit. The message names the file then. */
 static int fail_file_step(libxl__builder *b, libxl__call call, const libxl__build_file *file)
 {
     return libxl__errno_rc(call, errno) == ERROR_KERNEL ? fail_file(b, file, reason(b))
                                                         : fail_step(b, call, "loading the kernel");
 }
 
-/* Messages of libxenguest that only say that nothing has worked. The kernel itself tells more. */
+/*
+ * Records why libxenguest cannot parse the kernel. The messages in `empty` name no cause. For them the cause is found
+ * in the kernel's headers (build_kernel.c).
+ */
 static int fail_parse(libxl__builder *b, const struct xc_dom_image *dom)
 {
     static const char *const empty[] = {"no loader found", "ELF image is not 32bit", "image is not"};
@@ -62,7 +68,10 @@ static int fail_parse(libxl__builder *b, const struct xc_dom_image *dom)
     return fail_file(b, &b->kernel, why);
 }
 
-/* A part of the image that does not fit is named by "segment NAME too large"; the other failures are of the kernel. */
+/*
+ * Records why the image could not be built. If a part of the image does not fit, libxenguest's message is "segment
+ * NAME too large". In all other cases the kernel is unfit or a hypercall has failed.
+ */
 static int fail_build(libxl__builder *b)
 {
     static const char segment[] = "segment ";
@@ -107,7 +116,10 @@ static int fill_memory(libxl__builder *b, struct xc_dom_image *dom)
         if (errno)
             return libxl__build_fail_errno(b->build, LIBXL__CALL_NEW_DOMAIN, "laying out the memory");
     }
-    /* A PV guest learns of its maximum from the memory map, and gets the pages of its target. */
+    /*
+     * A PV guest gets only the pages of its target here. It learns its maximum from the memory map (set_limits in
+     * build.c).
+     */
     const uint64_t mapped_kb = b->pvh ? build->max_kb : build->target_kb;
     errno = 0;
     if (xc_dom_mem_init(dom, (unsigned)(mapped_kb / 1024)) || xc_dom_boot_mem_init(dom))
@@ -115,7 +127,7 @@ static int fill_memory(libxl__builder *b, struct xc_dom_image *dom)
     errno = 0;
     if (xc_dom_build_image(dom))
         return fail_build(b);
-    /* The builder goes on with a part of a ramdisk that it cannot decompress. */
+    /* If libxenguest cannot decompress the whole ramdisk, it logs an error and continues with a part of it. */
     if (b->ramdisk.data && strstr(b->log.first, "inflate"))
         return fail_file(b, &b->ramdisk, b->log.first);
     errno = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Says why a kernel is refused. libxenguest tries its loaders silently and then reports that none has worked, so this file looks
- * at the kernel again.
+ * Finds out why libxenguest has refused a kernel. libxenguest tries its loaders and then reports only that none has
+ * worked. So this file examines the kernel itself.
  *
  * Owns: nothing. The kernel is untrusted: each offset is checked before it is used.
  */
@@ -22,7 +22,7 @@ typedef struct elf {
     uint64_t segments, segment_count, sections, section_count;
 } elf;
 
-/* Part of the file that a program header or a section header describes. */
+/* The part of the file that a program header or a section header describes. */
 typedef struct part {
     uint32_t type;
     uint64_t offset, size;   /* in the file */
@@ -62,7 +62,7 @@ static bool read_header(elf *e)
     return false;
 }
 
-/* The header of segment number i. */
+/* Reads the program header of segment number i. Returns false if it lies outside of the file. */
 static bool read_segment(const elf *e, uint64_t i, part *out)
 {
     Elf64_Phdr wide;
@@ -101,9 +101,9 @@ static bool read_section(const elf *e, uint64_t i, part *out)
 static void read_notes(const elf *e, const part *where, notes *found)
 {
     if (where->size > MOST_NOTES)
-        return; /* hostile: a kernel's notes take about 1 KiB */
+        return; /* a genuine kernel's notes take about 1 KiB */
     uint64_t at = where->offset, end = where->offset + where->size;
-    Elf32_Nhdr note; /* the same in 64 bit */
+    Elf32_Nhdr note; /* a 64-bit file has the same layout of notes */
     while (inside(e, where->offset, where->size) && at + sizeof(note) <= end && COPY(note, e, at)) {
         const uint64_t name = at + sizeof(note), value = name + ((note.n_namesz + 3ull) & ~3ull);
         if (note.n_namesz == 4 && inside(e, name, 4) && memcmp(e->data + name, "Xen", 4) == 0) {
@@ -163,7 +163,10 @@ static const char *why_elf(elf *e, bool pvh, char text[128])
 
 const char *libxl__build_why_refused(const void *data, size_t size, bool pvh, char text[128])
 {
-    /* Beginnings of compressed files; libxenguest decompresses gzip, and all of them in a bzImage. */
+    /*
+     * The first octets of compressed files. libxenguest decompresses gzip anywhere, but these formats only in a
+     * bzImage.
+     */
     static const struct {
         const char *magic;
         size_t length;

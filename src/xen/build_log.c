@@ -13,8 +13,8 @@
 enum { LINE = 512 };
 
 /*
- * libxenguest's errors read "panic: FILE.c:LINE: FUNCTION: REASON: KIND". Keeps REASON: the rest means nothing to the caller,
- * and KIND (Invalid kernel, Internal error ...) is told by the error code.
+ * libxenguest's errors read "panic: FILE.c:LINE: FUNCTION: REASON: KIND". Keeps REASON only. The place in the source
+ * means nothing to the caller, and the error code already expresses KIND (for example "Invalid kernel").
  */
 static void keep_reason(char *kept, size_t room, const char *line)
 {
@@ -38,8 +38,7 @@ static void message(struct xentoollog_logger *logger, xentoollog_level level, in
                     const char *context, const char *format, va_list al)
 {
     libxl__build_log *log = (libxl__build_log *)logger;
-    char line[LINE],
-        shown[2 * LINE]; /* a kernel's notes are in it, as the kernel's author has written them */
+    char line[LINE], shown[2 * LINE]; /* escaped: the messages quote the notes of an untrusted kernel */
     vsnprintf(line, sizeof(line), format, al);
     line[strcspn(line, "\n")] = 0;
     if (level >= XTL_ERROR && !*log->first)

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The memory map and the ACPI tables of a PVH guest. Owns nothing: build.c frees the map and the tables with the builder's
- * image. Called on a worker, unlocked.
+ * The memory map and the ACPI tables of a PVH guest. Owns nothing: libxl__build_image in build_image.c frees the map
+ * and the tables with libxenguest's image. Called on a worker, unlocked.
  *
- * The map, as start_info gives it to the guest: RAM starts at 0 and goes up to the hole below 4 GiB, where a PC
- * has its devices. The hole has the pages that the guest shares with the toolstack, and the ACPI tables. The rest of the RAM
- * is above 4 GiB. The map covers the most memory that the guest may have. If that is more than its memory at the start,
- * libxenguest populates it on demand: the hypervisor keeps the pages of the target in a pool and puts one at an address when the
- * guest first touches it. A guest must give back the difference, by its balloon driver, before it has used up the pool.
+ * The guest finds the map through start_info. RAM starts at 0 and ends at the hole below 4 GiB, where a PC has its
+ * devices. The hole contains the pages that the guest shares with the toolstack, and the ACPI tables. The rest of the
+ * RAM is above 4 GiB. The map covers the most memory that the guest may have. If the maximum is larger than the
+ * target, libxenguest has the memory populated on demand: the hypervisor keeps the target's pages in a pool, and maps
+ * a page from it when the guest first accesses an address. The guest's balloon driver must give the difference back
+ * before the pool is empty.
  *
- * A kernel finds its processors through the tables (ACPI 5.1: RSDP, XSDT, FADT, MADT, an empty DSDT).
+ * A kernel finds its processors through the ACPI tables (ACPI 5.1: RSDP, XSDT, FADT, MADT, and an empty DSDT).
  */
 #include "build_parts.h"
 
@@ -25,7 +26,7 @@
 #define ACPI_SIZE   0x2000ull
 #define LAPIC_START 0xfee00000u
 
-/* ---- ACPI tables. Their numbers are little-endian, like those of x86, so no conversion is needed. */
+/* ---- ACPI tables. Numbers in the tables are little-endian. So are those of x86, so no conversion is needed. */
 
 struct __attribute__((packed)) header {
     char signature[4];

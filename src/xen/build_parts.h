@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the files of the domain builder (build*.c) share. All functions are called on the build's worker, unlocked. */
+/*
+ * Types and functions that the files of the domain builder (build*.c) share. All functions are called on the build's
+ * worker, unlocked.
+ */
 #ifndef LIBXL__BUILD_PARTS_H
 #define LIBXL__BUILD_PARTS_H
 
@@ -9,8 +12,8 @@
 struct xc_dom_image;
 
 /*
- * A logger for libxenctrl and libxenguest. It passes everything to the context's logger and keeps the first error, because
- * that one names the cause: libxenguest's last error is often only "no loader found".
+ * A logger for libxenctrl and libxenguest. It passes every message to the context's logger. It keeps the first error,
+ * because the first one names the cause: the last one is often only "no loader found".
  */
 typedef struct libxl__build_log {
     xentoollog_logger logger; /* first: the libraries' callbacks receive its address */
@@ -26,7 +29,7 @@ typedef struct libxl__build_file {
     size_t size;
 } libxl__build_file;
 
-/* One build at work. build.c owns it, on the worker's stack. */
+/* A build in progress. build.c owns it; it lies on the worker's stack. */
 typedef struct libxl__builder {
     libxl__build *build;
     xc_interface *xch;
@@ -37,10 +40,10 @@ typedef struct libxl__builder {
 
 /* ---- build.c */
 
-/* Records why the build failed; returns rc. The message lies in the operation's memory. */
+/* Records the message of the build's failure, in the operation's memory. Returns rc. Takes the context's lock. */
 int libxl__build_fail(libxl__build *build, int rc, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-/* The same for a call that has failed with errno; the error is that of errno_rc.h. */
+/* Like libxl__build_fail, for a call that has failed with errno. Returns the error that libxl__errno_rc gives for it. */
 int libxl__build_fail_errno(libxl__build *build, libxl__call call, const char *what);
 /* Returns ABORTED if the operation has asked the build to stop, else 0. */
 int libxl__build_cancelled(libxl__build *build);
@@ -48,8 +51,9 @@ int libxl__build_cancelled(libxl__build *build);
 /* ---- build_host.c */
 
 /*
- * Checks that the host can run the domain and has the memory, and sets the flags and options of `create` (zero-initialised)
- * that depend on the host. Errors: NI, which names the missing capability, NO_MEMORY_FOR_GUEST, and those of errno.
+ * Checks that the host can run the domain and has enough free memory. Sets the members of `create` (zero-initialised)
+ * that depend on the host. Errors: NI (the message names the missing capability), NO_MEMORY_FOR_GUEST, and those of
+ * libxl__errno_rc for the hypercall.
  */
 int libxl__build_ask_host(libxl__builder *b, struct xen_domctl_createdomain *create);
 
@@ -60,27 +64,31 @@ void libxl__build_log_open(libxl__build_log *log, xentoollog_logger *outer);
 /* ---- build_file.c */
 
 /*
- * Reads a file. Errors: KERNEL (no file, empty, not regular, too large, or changed while it was read), NOMEM, FAIL (no descriptor), ABORTED.
- * Call libxl__build_file_free in any case.
+ * Reads a file into memory. Call libxl__build_file_free afterwards, also after an error. Errors: KERNEL (the file is
+ * missing, empty, not regular, too large, or was changed while it was read), NOMEM, FAIL (the process has no free
+ * descriptor), ABORTED.
  */
 int libxl__build_file_read(libxl__build *build, libxl__build_file *file, const char *field, const char *path);
 void libxl__build_file_free(libxl__build_file *file);
 
 /* ---- build_kernel.c */
 
-/* Says why libxenguest finds no way to load this kernel for a PVH or PV domain. `text` holds 128 octets; returns it or a literal. */
+/*
+ * Returns why libxenguest cannot load this kernel into a domain of this type. The result is a literal or lies in
+ * `text`.
+ */
 const char *libxl__build_why_refused(const void *data, size_t size, bool pvh, char text[128]);
 
 /* ---- build_image.c */
 
-/* Loads kernel and ramdisk into the domain and makes it ready to run. */
+/* Loads the kernel and the ramdisk into the domain and makes the domain ready to run. Returns 0 or the job's error. */
 int libxl__build_image(libxl__builder *b);
 
 /* ---- build_memory.c */
 
 /*
- * Sets up a PVH guest's memory map and ACPI tables. Returns 0 or an errno; dom->e820 and
- * dom->acpi_modules[0].data are the caller's to free in either case.
+ * Sets up a PVH guest's memory map and ACPI tables. Returns 0 or an errno. In either case the caller frees dom->e820
+ * and dom->acpi_modules[0].data.
  */
 int libxl__build_pvh_memory(xc_interface *xch, struct xc_dom_image *dom, uint32_t domid, uint64_t target_kb,
                             uint64_t max_kb, int vcpus);

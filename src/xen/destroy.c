@@ -12,7 +12,7 @@
 
 enum { MOST_AT_ONCE = 16 };
 
-/* The domain is compared first: while the job was queued, another domain may have got its domid. */
+/* Compares the UUID first, because another domain may have got the domid while the job was queued. */
 static void destroy_work(libxl_ctx *ctx, libxl__job *job)
 {
     libxl__hv_destroy *destroy = LIBXL__CONTAINER(job, libxl__hv_destroy, job);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Destroying a domain in the hypervisor: the hypercall blocks while the domain's memory is freed, so it is a job. */
+/*
+ * Destroys a domain in the hypervisor. The hypercall blocks while the domain's memory is freed, so a worker makes it
+ * as a job.
+ */
 #ifndef LIBXL__DESTROY_H
 #define LIBXL__DESTROY_H
 
@@ -21,14 +24,17 @@ void libxl__hv_destroy_open(libxl_ctx *ctx);
 /* Call all of these with the context locked. */
 
 /*
- * Reserves a worker for the domain's destruction, so that libxl__hv_destroy_start does not fail, however often it is called.
- * It is released when the operation ends. Errors: FAIL, recorded in ao.
+ * Reserves a worker for the domain's destruction, so that no call of libxl__hv_destroy_start fails. The worker is
+ * released when the operation ends. Errors: FAIL, recorded in ao.
  */
 int libxl__hv_destroy_reserve(libxl__ao *ao, libxl__hv_destroy *destroy);
-/* Submits the job, which destroys the domain if it still has this UUID, and wakes the operation when it is done. */
+/*
+ * Submits the job. The job destroys the domain if it still has this UUID. The operation is woken when the job is
+ * done.
+ */
 void libxl__hv_destroy_start(libxl__ao *ao, libxl__hv_destroy *destroy, uint32_t domid,
                              const libxl_uuid *uuid);
-/* Whether the job is done; then `errnoval` is valid. */
+/* Returns whether the job is done. `errnoval` is valid then. */
 bool libxl__hv_destroy_done(const libxl__hv_destroy *destroy);
 
 #endif

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the table of followed domains (followed.c), the two watches and the timer of the next look. Followers and observers
- * belong to their users. The context's lock guards all of it.
+ * Owns: the table of followed domains (followed.c), the two watches and the timer of the next look (domains.h).
+ * Followers and observers belong to their users. The context's lock guards all of it.
  *
- * A look compares the hypervisor's list with the followed domains, page by page, and then tells the followers what has
- * changed. Both end with the turn (loop.h); the timer continues them in the next one.
+ * A look compares the hypervisor's list with the followed domains, page by page, and then calls the followers whose
+ * domains have changed. When the turn of the loop (loop.h) ends, the look is interrupted. The timer continues it in
+ * the next turn.
  */
 #include "xen.h"
 
@@ -25,7 +26,7 @@ static void domain_changed(libxl_ctx *ctx, libxl__domain_follower *follower)
     libxl__source_fire(&LIBXL__CONTAINER(follower, libxl__domain_source, follower)->source);
 }
 
-/* Calls the observers for the domains of a page that they do not follow. */
+/* Calls each observer for the domains of a page that none of its followers follows. */
 static void call_observers(libxl_ctx *ctx, const xc_domaininfo_t *page, int count)
 {
     const libxl__domains *domains = &ctx->xen->domains;
@@ -57,9 +58,10 @@ static void plan(libxl_ctx *ctx, uint64_t delay)
 }
 
 /*
- * Plans the next look after a complete one: soon while a followed domain is dying, after the idle interval while there are other followers
- * or observers (xenstored fires nothing for a domain that it does not know), else never. Without a connection to xenstored
- * the looks alone find the changes.
+ * Plans the next look after a complete one. While a followed domain is dying, the look follows soon. While there are
+ * other followers or observers, it follows after the idle interval, because xenstored fires nothing for a domain that
+ * it does not know. Otherwise no look is planned. The idle interval is shorter without a connection to xenstored,
+ * because only the looks find changes then.
  */
 static void plan_next_look(libxl_ctx *ctx)
 {
@@ -100,7 +102,7 @@ static bool list_is_refused(const libxl__domains *domains)
     return domains->failures >= LIBXL__DOMAINS_ATTEMPTS;
 }
 
-/* Counts the failure, so that a failure that lasts takes two lines of the log. */
+/* Counts the failures of looks, so that a lasting failure writes only two lines to the log. */
 static void look_failed(libxl_ctx *ctx)
 {
     libxl__domains *domains = &ctx->xen->domains;
@@ -114,7 +116,7 @@ static void look_failed(libxl_ctx *ctx)
                    domains->failures);
         libxl__domains_lost(ctx);
     }
-    if (list_is_refused(domains)) /* runs the operations that follow a domain, so that they check this */
+    if (list_is_refused(domains)) /* runs operations, which call libxl__domain_source_check */
         libxl__followed_tell_all(&domains->followed);
 }
 
@@ -134,7 +136,7 @@ static void look_succeeded(libxl_ctx *ctx)
 
 /* ---- looks */
 
-/* Compares pages of the list until its end or the end of the turn. */
+/* Compares pages of the hypervisor's list until the list or the turn ends. */
 static void look_at_pages(libxl_ctx *ctx, libxl__turn *turn)
 {
     libxl__domains *domains = &ctx->xen->domains;
@@ -154,7 +156,10 @@ static void look_at_pages(libxl_ctx *ctx, libxl__turn *turn)
         look_succeeded(ctx);
 }
 
-/* Begins a look, or continues what the last turn has left; plans the continuation or the next look. */
+/*
+ * Begins a look, or continues the one that the last turn has interrupted. Then plans the continuation or the next
+ * look.
+ */
 static void work(libxl_ctx *ctx)
 {
     libxl__domains *domains = &ctx->xen->domains;
@@ -176,8 +181,10 @@ static void work(libxl_ctx *ctx)
         domains->next = 0;
 }
 
-/* The timer has expired. Unfollowing does not stop the timer, because that would cost time at the end of each operation. So the
- * timer may expire when no domain is followed. */
+/*
+ * The callback of the timer. Unfollowing does not stop the timer, because that would cost time at the end of each
+ * operation. So the timer may expire while no domain is followed.
+ */
 static void timer_expired(libxl_ctx *ctx, libxl__timer *timer)
 {
     (void)timer;
@@ -202,7 +209,7 @@ static void look_now(libxl_ctx *ctx, void *user, bool failed)
 {
     libxl__watch **watch = user;
     ctx->xen->domains.interval = FIRST_INTERVAL;
-    if (failed) { /* the next libxl__domain_follow adds it again; until then looks are taken at the idle interval */
+    if (failed) { /* the next libxl__domain_follow adds the watch again; until then only the timer causes looks */
         libxl__watch_remove(ctx, *watch);
         *watch = NULL;
         libxl__domains_look_soon(ctx);
@@ -233,7 +240,7 @@ void libxl__domains_look_soon(libxl_ctx *ctx)
 
 /* ---- following */
 
-/* Adds the two watches, unless they are there. Errors, without a message: NOMEM, FAIL. */
+/* Adds those of the two watches that do not exist yet. Errors, without a message: NOMEM, FAIL. */
 static int add_watches(libxl_ctx *ctx)
 {
     libxl__domains *domains = &ctx->xen->domains;
@@ -258,7 +265,7 @@ int libxl__domain_follow(libxl_ctx *ctx, libxl__domain_follower *follower, const
         rc = libxl__followed_make_room(&domains->followed);
     if (rc)
         return rc;
-    if (!has_users(domains)) /* failures of long ago say nothing about this domain */
+    if (!has_users(domains)) /* earlier failures must not end the wait for this domain */
         domains->failures = 0;
     follower->callback = callback;
     libxl__followed_add(&domains->followed, follower, info);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Following a domain: its user is called when the domain shuts down, begins to die and is gone. Observing the host: the user
- * is called for each new domain.
+ * Followers and observers of domains. A follower is called when its domain shuts down, begins to die, and is gone. An
+ * observer is called for each new domain of the host.
  *
- * xenstored fires @releaseDomain when a domain shuts down and when it begins to die. Nothing fires when a domain is gone;
- * only its absence from the hypervisor's list shows that. So the list is fetched (a look) when the watch fires and, while a
- * followed domain is dying, at short intervals. One look serves all followers and observers. Without a connection to xenstored
- * the list is fetched five times a second, so followers and observers need no xenstored.
+ * xenstored fires @releaseDomain when a domain shuts down and when it begins to die. Nothing fires when a domain is
+ * gone; only its absence from the hypervisor's list shows that. So the list is fetched when the watch fires and,
+ * while a followed domain is dying, at short intervals. Fetching and comparing the list is called a look. One look
+ * serves all followers and observers. Without a connection to xenstored the list is fetched five times a second, so
+ * followers and observers need no xenstored.
  */
 #ifndef LIBXL__DOMAINS_H
 #define LIBXL__DOMAINS_H
@@ -17,13 +18,19 @@
 
 /* An observer is called for each new domain. Embed this; it stays valid until libxl__domains_unobserve. */
 struct libxl__domain_observer {
-    /* Called with the context locked, at a look for each listed domain, except domain 0, that none of the observer's followers follows. The
-     * observer should follow the domain; otherwise this is called for it again at the next look. */
+    /*
+     * Called with the context locked, at each look: once for each listed domain that none of the observer's followers
+     * follows, but not for domain 0. The observer should follow the domain; otherwise the next look calls this for it
+     * again.
+     */
     void (*appeared)(libxl_ctx *ctx, libxl__domain_observer *observer, const xc_domaininfo_t *info);
     LIST_ENTRY(libxl__domain_observer) link;
 };
 
-/* A listener is told when changes may have been missed. Embed this; it stays valid until libxl__domains_unlisten. */
+/*
+ * A listener is called when changes of domains may have been missed. Embed this; it stays valid until
+ * libxl__domains_unlisten.
+ */
 typedef struct libxl__domains_listener libxl__domains_listener;
 struct libxl__domains_listener {
     /* Called with the context locked. Must not add or remove listeners. */
@@ -33,9 +40,9 @@ struct libxl__domains_listener {
 
 typedef struct libxl__domains {
     libxl__followed_domains followed;
-    uint32_t next;    /* the domid from which the present look goes on */
+    uint32_t next;    /* the domid at which the present look continues */
     bool looking;     /* a look is in progress */
-    bool repeated;    /* another look was asked for meanwhile */
+    bool repeated;    /* another look was requested while this one is in progress */
     bool resting : 1; /* no look is planned, because no domain is followed: `again` does not expire */
     uint32_t observer_count;
     libxl__watch *released, *introduced; /* @releaseDomain, @introduceDomain; NULL until the first use */
@@ -43,8 +50,8 @@ typedef struct libxl__domains {
     uint64_t interval;  /* until the next look while a domain is dying */
     LIST_HEAD(, libxl__domain_observer) observers;
     LIST_HEAD(, libxl__domains_listener) listeners;
-    uint32_t failures; /* looks in a row for which the list could not be fetched */
-    int errnoval;      /* of the last of them */
+    uint32_t failures; /* the number of looks in a row that could not fetch the list */
+    int errnoval;      /* the errno of the last of these failures */
 } libxl__domains;
 
 /* Call all functions with the context locked. */
@@ -60,7 +67,7 @@ void libxl__domains_close(libxl_ctx *ctx);
  */
 int libxl__domain_follow(libxl_ctx *ctx, libxl__domain_follower *follower, const xc_domaininfo_t *info,
                          libxl__domain_callback *callback);
-/* Afterwards the callback is not called again. Nothing happens if the domain is not followed. */
+/* Ends following. The callback is not called again. Does nothing if the follower follows no domain. */
 void libxl__domain_unfollow(libxl_ctx *ctx, libxl__domain_follower *follower);
 
 /*
@@ -75,20 +82,21 @@ void libxl__domains_unobserve(libxl_ctx *ctx, libxl__domain_observer *observer);
 void libxl__domains_listen(libxl_ctx *ctx, libxl__domains_listener *listener);
 /* Removes a listener; its callback is not called again. */
 void libxl__domains_unlisten(libxl_ctx *ctx, libxl__domains_listener *listener);
-/* Tells all listeners that changes may have been missed. */
+/* Calls all listeners, because changes may have been missed. */
 void libxl__domains_lost(libxl_ctx *ctx);
 
 /*
- * Takes a look and calls followers and observers; continues it in the next turns of the loop if that takes long. If the list cannot be fetched, further attempts follow at growing intervals.
- * After LIBXL__DOMAINS_ATTEMPTS failures in a row the listeners are told, and libxl__domain_source_check fails until the list
- * can be fetched again. The first failure, this point, and the end of the failures are logged.
+ * Takes a look and calls followers and observers. A long look continues in the next turns of the loop. If the list
+ * cannot be fetched, further attempts follow at growing intervals. After LIBXL__DOMAINS_ATTEMPTS failures in a row
+ * the listeners are called, and libxl__domain_source_check fails until the list can be fetched again. The first
+ * failure, the last of these attempts, and the first success afterwards are logged.
  */
 void libxl__domains_look(libxl_ctx *ctx);
 enum { LIBXL__DOMAINS_ATTEMPTS = 5 };
 
-/* Whether there is a follower or an observer. */
+/* Returns whether there is a follower or an observer. */
 bool libxl__domains_in_use(const libxl_ctx *ctx);
-/* The connection to xenstored is lost: plans a look, if there is a follower or an observer. */
+/* Plans a look if there is a follower or an observer. Call this when the connection to xenstored is lost. */
 void libxl__domains_unwatched(libxl_ctx *ctx);
 
 /* Plans a look for the next turn of the loop. Call this after an action that changes a domain's phase. */
@@ -101,16 +109,19 @@ typedef struct libxl__domain_source {
     bool reserved; /* a place is reserved for it */
 } libxl__domain_source;
 
-/* Reserves what libxl__domain_source_start needs, so that this does not fail. Errors: NOMEM, FAIL, recorded in ao. */
+/*
+ * Reserves the memory and the watches for libxl__domain_source_start, so that it does not fail for lack of memory.
+ * Errors: NOMEM, FAIL, recorded in ao.
+ */
 int libxl__domain_source_reserve(libxl__ao *ao, libxl__domain_source *domain);
 
 /* Follows the domain that `info` describes, like libxl__domain_follow. Errors: NOMEM, FAIL, recorded in ao. */
 int libxl__domain_source_start(libxl__ao *ao, libxl__domain_source *domain, const xc_domaininfo_t *info);
 
 /*
- * For operations that wait for nothing but a change of the domain's phase: call this when the source has fired. Returns 0, or
- * the error with which the wait ends, because the hypervisor refuses to list its domains. Errors: PERMISSION, NOMEM, FAIL, recorded
- * in ao.
+ * For operations that wait only for a change of the domain's phase. Call this when the source has fired. Returns 0,
+ * or the error with which the operation must end because the domains cannot be listed. Errors: PERMISSION, NOMEM,
+ * FAIL, recorded in ao.
  */
 int libxl__domain_source_check(libxl__ao *ao);
 

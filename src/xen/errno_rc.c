@@ -6,7 +6,7 @@
 
 #include <libxl.h>
 
-/* The errno values that are told apart. */
+/* The errno values that the table distinguishes. */
 enum column {
     OTHER,
     NONE,
@@ -41,10 +41,10 @@ static enum column column_of(int errnoval)
 }
 
 /*
- * An empty entry is that of OTHER.
+ * An empty entry has the value of the row's OTHER entry.
  *
- * ENOMEM means this process unless the call takes the hypervisor's memory for a guest. A domain that is being made and is not
- * there any more was destroyed by somebody else.
+ * ENOMEM means that this process lacks memory, unless the call allocates the hypervisor's memory for a guest. If a
+ * domain that is being made does not exist any more, another program has destroyed it.
  */
 static const int table[LIBXL__CALLS][COLUMNS] = {
     [LIBXL__CALL_DOMAIN] = {[OTHER] = ERROR_FAIL,

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The library's errors for the errno values of calls that failed. One table, in errno_rc.c, has them all: a row for each kind of call,
- * a column for each errno that means something to the caller. Owns nothing; any thread, locked or not.
+ * Translates the errno of a failed call to an error of the library. A table in errno_rc.c has a row for each kind of
+ * call and a column for each errno that is distinguished. Owns nothing. Any thread may call the function, locked or
+ * not.
  */
 #ifndef LIBXL__ERRNO_RC_H
 #define LIBXL__ERRNO_RC_H
 
-/* What was called. */
+/* The kinds of calls. */
 typedef enum libxl__call {
     LIBXL__CALL_DOMAIN,      /* a hypercall on a domain that the application named: pause, look, destroy */
     LIBXL__CALL_HOST,        /* a hypercall about the host: list, physinfo, version */
@@ -14,7 +15,7 @@ typedef enum libxl__call {
     LIBXL__CALL_NEW_DOMAIN,  /* a hypercall on a domain that is being made */
     LIBXL__CALL_LOAD_IMAGE,  /* libxenguest, where it reads a kernel or a ramdisk */
     LIBXL__CALL_FILL_MEMORY, /* libxenguest, where it allocates the guest's memory */
-    LIBXL__CALL_PLACE_IMAGE, /* libxenguest, where it puts the kernel into that memory; no errno: the kernel is unfit */
+    LIBXL__CALL_PLACE_IMAGE, /* libxenguest, where it puts the kernel into that memory; errno 0: the kernel is unfit */
     LIBXL__CALL_OPEN_FILE,   /* opening a kernel or a ramdisk */
     LIBXL__CALL_OPEN_HANDLE, /* opening one more handle to the hypervisor or to event channels */
     LIBXL__CALL_REACH_HOST,  /* opening the first handle to the hypervisor */
@@ -23,7 +24,7 @@ typedef enum libxl__call {
     LIBXL__CALLS
 } libxl__call;
 
-/* Returns the error of a call that failed with this errno; 0: it has set none. */
+/* Returns the library's error for a call that failed with this errno. errnoval is 0 if the call has not set errno. */
 int libxl__errno_rc(libxl__call call, int errnoval);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Event channels as sources of an operation. The operation binds a port and is called at each notification. */
+/* Event channels as sources of an operation. The operation binds a port. Each notification wakes the operation. */
 #ifndef LIBXL__EVTCHN_H
 #define LIBXL__EVTCHN_H
 
@@ -30,7 +30,7 @@ void libxl__evtchns_close(libxl_ctx *ctx);
 
 /* Binds a local port that the domain offers. Errors: DOMAIN_NOTFOUND, PERMISSION, NOMEM, FAIL, recorded in ao. */
 int libxl__evtchn_bind(libxl__ao *ao, libxl__evtchn *evtchn, uint32_t domid, evtchn_port_t remote_port);
-/* Allocates a port, evtchn->port, to which the domain may bind. Errors: as above. */
+/* Allocates a local port, evtchn->port, to which the domain may bind. Errors: those of libxl__evtchn_bind. */
 int libxl__evtchn_offer(libxl__ao *ao, libxl__evtchn *evtchn, uint32_t domid);
 /* Notifies the other end. Errors: FAIL, recorded in ao. */
 int libxl__evtchn_notify(libxl__ao *ao, const libxl__evtchn *evtchn);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the table, and the followed domains, each from its first follower to its last. Followers belong to their
- * users. The context's lock guards all of it.
+ * Owns: the table, and the followed domains. A followed domain exists while it has a follower. Followers belong to
+ * their users. The context's lock guards all of it.
  *
  * A walk in order of domid skips blocks of the table without an entry, so few domains cost little.
  */
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_SPARES = 16 }; /* that are kept beside those for reserved places */
+enum { MOST_SPARES = 16 }; /* spare domains that are kept in addition to the reserved ones */
 
 /* The flags that determine a domain's phase, and the reason of its shutdown. */
 #define PHASE_FLAGS                                                                                          \
@@ -70,7 +70,7 @@ int libxl__followed_make_room(libxl__followed_domains *domains)
     return 0;
 }
 
-/* Takes a spare domain for the one that `info` describes, and puts it into the table. */
+/* Fills a spare domain from `info` and puts it into the table. */
 static libxl__followed *add_domain(libxl__followed_domains *domains, const xc_domaininfo_t *info)
 {
     libxl__followed *domain = domains->spare, **place = &domains->table[info->domain];
@@ -118,7 +118,7 @@ void libxl__followed_close(libxl__followed_domains *domains)
 
 /* ---- changes */
 
-/* Has the followers from this one on told. */
+/* Plans a call of `first` and of all followers after it. */
 static void tell_from(libxl__followed_domains *domains, libxl__followed *domain,
                       libxl__domain_follower *first)
 {
@@ -136,7 +136,10 @@ static uint32_t skip_blocks(const libxl__followed_domains *domains, uint32_t dom
     return domid;
 }
 
-/* Compares a domain with the entry of the list that has its domid; NULL: there is none. */
+/*
+ * Compares a domain with the entry of the hypervisor's list that has its domid. info is NULL if there is no such
+ * entry.
+ */
 static void compare(libxl__followed_domains *domains, libxl__followed *domain, const xc_domaininfo_t *info)
 {
     const bool gone = !info || memcmp(info->handle, domain->uuid.uuid, sizeof(info->handle)) != 0;
@@ -177,7 +180,7 @@ void libxl__followed_add(libxl__followed_domains *domains, libxl__domain_followe
     follower->domain = domain;
     follower->domid = info->domain;
     follower->phase = LIBXL__DOMAIN_RUNNING;
-    note_shutdown(follower, info->flags); /* now, because the domain may be gone at the next look */
+    note_shutdown(follower, info->flags); /* done here, because the domain may be gone at the next look */
     if (follower->observer) {
         TAILQ_INSERT_HEAD(&domain->followers, follower, link);
         domain->observed++;
