@@ -3,9 +3,10 @@
  * Owns: the context's handles to the hypervisor. The first is opened with the context, the others when they are first
  * needed; all are closed with the context. No lock: each slot is set once, atomically, and does not change afterwards.
  *
- * Why several: libxencall keeps the buffers of hypercalls, a page each, in the handle. Threads that share a handle wait for
- * its lock and take these pages from each other's caches. Threads are numbered and spread over four handles. The thread that
- * made the context has the first handle, so a program with one thread opens more only for the workers that destroy domains.
+ * A context has several handles because libxencall keeps the buffers of hypercalls, a page each, in the handle.
+ * Threads that share a handle wait for its lock and take these pages from each other's processor caches. Threads are
+ * numbered and spread over four handles. The thread that made the context has the first handle, so a program with one
+ * thread opens further handles only for the workers that destroy domains.
  */
 #include "xen.h"
 
@@ -13,7 +14,7 @@
 
 static atomic_uint threads;
 
-/* The number of the calling thread, from 1 on. */
+/* Returns the number of the calling thread. The first thread has number 1. */
 static unsigned this_thread(void)
 {
     static _Thread_local unsigned number __attribute__((tls_model("initial-exec")));

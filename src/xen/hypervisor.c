@@ -167,7 +167,7 @@ static libxl_domain_type type_of(const xc_domaininfo_t *info)
     return info->arch_config.emulation_flags & pc_devices ? LIBXL_DOMAIN_TYPE_HVM : LIBXL_DOMAIN_TYPE_PVH;
 }
 
-/* Names every member: otherwise the compiler clears the structure first, which takes as long as filling it. */
+/* Initialises every member. Otherwise the compiler clears the structure first, which takes as long as filling it. */
 void libxl__hv_dominfo(const xc_domaininfo_t *info, libxl_dominfo *out)
 {
     *out = (libxl_dominfo){

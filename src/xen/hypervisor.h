@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Hypercalls that take microseconds. They are made in the calling thread, without a worker. Call the functions with the
- * context locked unless they say otherwise.
+ * Hypercalls that take microseconds. They are made in the calling thread, without a worker. Call the functions with
+ * the context locked, unless a function's comment says otherwise.
  */
 #ifndef LIBXL__HYPERVISOR_H
 #define LIBXL__HYPERVISOR_H
@@ -21,9 +21,12 @@ int libxl__hv_check_domid(uint32_t domid);
 /* Each of these returns 0, or an error that is recorded in ao with a message. */
 int libxl__hv_pause(struct libxl__ao *ao, uint32_t domid);
 int libxl__hv_unpause(struct libxl__ao *ao, uint32_t domid);
-/* Errors: DOMAIN_NOTFOUND, INVAL (no domid), PERMISSION, FAIL. */
+/*
+ * Asks the hypervisor about a domain. Errors: DOMAIN_NOTFOUND, INVAL (the domid is reserved), PERMISSION, NOMEM,
+ * FAIL.
+ */
 int libxl__hv_info(struct libxl__ao *ao, uint32_t domid, xc_domaininfo_t *info);
-/* The same, but DOMAIN_NOTFOUND is not recorded in ao: for callers to whom a missing domain is not an error. */
+/* Like libxl__hv_info, but DOMAIN_NOTFOUND is not recorded in ao. Use this if a missing domain is not an error. */
 int libxl__hv_look(struct libxl__ao *ao, uint32_t domid, xc_domaininfo_t *info);
 int libxl__hv_physinfo(struct libxl__ao *ao, libxl_physinfo *out);
 int libxl__hv_version(struct libxl__ao *ao, libxl_version_info *out);
@@ -33,27 +36,29 @@ int libxl__hv_version(struct libxl__ao *ao, libxl_version_info *out);
 enum { LIBXL__HV_PAGE = XC_PAGE_SIZE / sizeof(xc_domaininfo_t) };
 
 /*
- * Lists domains in order of domid, from *first on, into `page`, which has LIBXL__HV_PAGE entries. Sets *first to the domid
- * after the last one. Returns the number of domains, or -1 with errno. Fewer than LIBXL__HV_PAGE: there are no more domains.
- * With or without the lock.
+ * Lists domains in order of domid, from *first on, into `page`, which has LIBXL__HV_PAGE entries. Sets *first to the
+ * domid after the last one. Returns the number of domains, or -1 with errno. If it returns fewer than LIBXL__HV_PAGE,
+ * there are no more domains. Any thread may call it, locked or not.
  */
 int libxl__hv_list_page(libxl_ctx *ctx, uint32_t *first, xc_domaininfo_t *page);
 
 /*
- * Lists all domains in order of domid. Returns their number, or -1 with errno. The list belongs to the context and is valid
- * until the next call. It is fetched in pages, so it is no snapshot, but a domain that exists during the whole call is in it.
+ * Lists all domains in order of domid. Returns their number, or -1 with errno. The list belongs to the context and is
+ * valid until the next call. The list is fetched in pages, so it is not a snapshot. A domain that exists during the
+ * whole call is in the list.
  */
 int libxl__hv_list(libxl_ctx *ctx, const xc_domaininfo_t **list_out);
 
 /*
- * Looks for a living domain with this UUID; a dying one does not count, nor does the domain `except`. Stores its domid, or
- * LIBXL_DOMID_INVALID if there is none. Needs no memory. Errors: those of libxl__errno_rc, recorded in ao.
+ * Finds a domain with this UUID. Ignores dying domains and the domain `except`. Stores the domid, or
+ * LIBXL_DOMID_INVALID if there is no such domain. Allocates no memory. Errors: those of libxl__errno_rc, recorded in
+ * ao.
  */
 int libxl__hv_find(struct libxl__ao *ao, const libxl_uuid *uuid, uint32_t except, uint32_t *domid_out);
 
-/* The reason that the guest has given for its shutdown. A guest may give any number. */
+/* Returns the reason that the guest has given for its shutdown. A guest may give any number. */
 uint8_t libxl__hv_shutdown_code(const xc_domaininfo_t *info);
-/* The reason as an enumeration; UNKNOWN: Xen does not define this number. */
+/* Converts the reason to the public enumeration. Returns UNKNOWN if Xen does not define this number. */
 libxl_shutdown_reason libxl__hv_shutdown_reason(uint8_t code);
 
 /* Converts one domain's info to the public structure. */

@@ -18,9 +18,9 @@ enum { KEPT_SECONDS = 10 };
 struct libxl__kept_name {
     uint32_t domid;
     libxl_uuid uuid;
-    libxl__watch *watch; /* NULL: xenstored has refused it */
-    uint64_t event_seq;  /* of the last event of its watch; UINT64_MAX: there has been none */
-    bool known;          /* `text` is the name now */
+    libxl__watch *watch; /* NULL: xenstored has refused the watch */
+    uint64_t event_seq;  /* the number of its watch's last event; UINT64_MAX: none yet */
+    bool known;          /* `text` is the present name */
     char *text;          /* NULL: the domain has no name */
 };
 
@@ -83,7 +83,7 @@ void libxl__kept_names_extend(libxl_ctx *ctx)
         kept->keeping = true;
 }
 
-/* The watch of a name has fired. */
+/* The callback of a name's watch. */
 static void may_have_changed(libxl_ctx *ctx, void *user, bool failed)
 {
     libxl__kept_name *name = user;

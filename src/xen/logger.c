@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A logger that discards everything. Owns nothing; any thread. */
+/* A logger that discards every message. Owns nothing. Any thread may use it. */
 #include "xen.h"
 
 static void discard_message(struct xentoollog_logger *logger, xentoollog_level level, int errnoval,

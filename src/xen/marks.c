@@ -2,7 +2,7 @@
 /*
  * Owns: ctx->xen->marker, which is set at the first use. The context's lock guards it.
  *
- * The files of /proc that are read here are made by the kernel without waiting.
+ * Reading the files of /proc does not block: the kernel generates their contents at once.
  */
 #include "marks.h"
 #include "xen.h"
@@ -29,8 +29,8 @@ static bool read_text(const char *path, char *text, size_t size)
 }
 
 /*
- * The state and the start time of a process, from /proc/PID/stat: "PID (NAME) STATE ...", where the name may contain anything.
- * The start time is the 20th word after the name. Returns false if they cannot be read.
+ * Reads the state and the start time of a process from /proc/PID/stat. The format is "PID (NAME) STATE ..."; NAME may
+ * contain any character. The start time is the 20th word after NAME. Returns false if they cannot be read.
  */
 static bool read_process(uint32_t pid, char *state, unsigned long long *start)
 {
@@ -103,7 +103,7 @@ void libxl__mark_remove(libxl__xs_batch *batch, const libxl_uuid *uuid)
     libxl__xs_remove(batch, LIBXL__MARKS "/" LIBXL_UUID_FMT, LIBXL_UUID_BYTES(*uuid));
 }
 
-/* Whether the process has ended. A zombie has: nothing of it runs. */
+/* Returns whether the process has ended. A zombie counts as ended, because it runs no code. */
 static bool has_ended(uint32_t pid, unsigned long long start)
 {
     char state;
@@ -111,7 +111,7 @@ static bool has_ended(uint32_t pid, unsigned long long start)
     if (!pid || (kill((pid_t)pid, 0) && errno == ESRCH))
         return true;
     if (!read_process(pid, &state, &now))
-        return false; /* it cannot be looked at */
+        return false; /* its state is not known */
     return state == 'Z' || state == 'X' || (start && now != start);
 }
 

@@ -17,7 +17,10 @@ struct libxl__name_read {
     libxl__xs_request *request;
 };
 
-/* Looks the name up among the kept names. If it is not there, starts to read the names of the other domains. */
+/*
+ * Looks the name up among the known kept names. If it is not among them, starts to read the names of all other
+ * domains.
+ */
 static int look_up(libxl__ao *ao, libxl__name_search *search)
 {
     libxl_ctx *ctx = ao->ctx;

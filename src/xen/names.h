@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Finding the living domain that has a name. The name is in xenstore, /local/domain/N/name, which only toolstacks write.
- * xenstore has no index of names, so a search reads the names of all domains that are not kept (kept_names.h).
+ * Searches for the domain that has a name. The name is in the xenstore node /local/domain/N/name, which only
+ * toolstacks write. xenstore has no index of names, so a search reads the name of every domain whose name is not kept
+ * (kept_names.h).
  */
 #ifndef LIBXL__NAMES_H
 #define LIBXL__NAMES_H
@@ -24,15 +25,16 @@ typedef struct libxl__name_search {
 /* Call both functions with the context locked. */
 
 /*
- * Starts a search. The caller keeps `name` valid until the search ends. `keep`: more searches are likely, so names are kept.
- * `first`: a batch whose requests are sent with the first ones of the search, which owns it from now on; NULL: none.
- * Errors: NOMEM, FAIL, NO_XENSTORE, recorded in ao.
+ * Starts a search. The caller keeps `name` valid until the search ends. If `keep` is true, names are kept for later
+ * searches. `first` is a batch whose requests are sent with the search's first requests, or NULL. The search owns
+ * `first` from now on. Errors: NOMEM, FAIL, NO_XENSTORE, recorded in ao.
  */
 int libxl__name_search_start(libxl__ao *ao, libxl__name_search *search, const char *name, bool keep,
                              libxl__xs_batch *first);
 /*
- * Call this from the phase's poll. Returns LIBXL__AO_WAIT; 0 and the domid, LIBXL_DOMID_INVALID if there is no such
- * domain; or an error, recorded in ao. A domain that has the name from the start of the search to its end is found.
+ * Call this from the phase's poll. Returns LIBXL__AO_WAIT, 0, or an error that is recorded in ao. With 0, stores the
+ * domid, or LIBXL_DOMID_INVALID if no domain has the name. A domain that has the name during the whole search is
+ * found.
  */
 int libxl__name_search_step(libxl__ao *ao, libxl__name_search *search, uint32_t *domid_out);
 

@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 /*
- * The most domains that wait for xenconsoled at a time. It looks at all domains for each one that it is told of, so it falls
- * behind where hundreds are introduced at once.
+ * The largest number of domains that wait for xenconsoled at a time. xenconsoled examines all domains whenever a
+ * domain is introduced, so it falls behind when hundreds are introduced at once.
  */
 enum { CONSOLES_AT_ONCE = 32 };
 
@@ -32,8 +32,8 @@ static void close_transport(libxl_ctx *ctx)
 }
 
 /*
- * Uses the socket, unless the application asks for libxenstore. If there is no socket but the kernel's device, xenstored can
- * be reached by libxenstore only.
+ * Uses the socket, unless the application asks for libxenstore. If there is no socket but the kernel's device exists,
+ * only libxenstore can reach xenstored.
  */
 static int open_xenstore(libxl_ctx *ctx, unsigned flags)
 {
@@ -84,7 +84,10 @@ void libxl__xen_close(libxl_ctx *ctx)
     ctx->xen = NULL;
 }
 
-/* The timers of the followed domains, of the connection to xenstored and of the kept names are the context's own. */
+/*
+ * Subtracts the context's own timers: those of the followed domains, of the connection to xenstored, and of the kept
+ * names.
+ */
 void libxl__xen_count(libxl_ctx *ctx, libxl_counters *out)
 {
     out->timers -= 2 + ctx->xen->kept_names.keeping;

@@ -21,7 +21,10 @@ static int disk_letters(const char **text)
     return *text == start ? -1 : disk - 1;
 }
 
-/* Reads a decimal number and advances *text. No digits: returns 0. Returns -1 if the number is `most` or larger. */
+/*
+ * Reads a decimal number and advances *text. Returns 0 if there are no digits, and -1 if the number is `most` or
+ * larger.
+ */
 static int digits(const char **text, int most)
 {
     int number = 0;

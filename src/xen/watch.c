@@ -2,8 +2,9 @@
 /*
  * Owns: all watches of the context, and the array of slots that holds them. The context's lock guards both.
  *
- * The token, which names a watch in xenstored's events, consists of the watch's slot and generation. So the watch of an event is
- * found without a search, and an event of a watch that has been removed finds none.
+ * A token names a watch in xenstored's events. It consists of the watch's slot and generation. The slot finds the
+ * watch of an event without a search. The generation tells events of a removed watch from those of the next watch in
+ * its slot.
  */
 #include "xen.h"
 

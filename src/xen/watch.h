@@ -11,19 +11,23 @@
 
 typedef struct libxl__watch libxl__watch;
 
-/* Called with the context locked, when the node may have changed. `failed`: xenstored does not watch it, or the connection is
- * lost; there are no further calls. */
+/*
+ * Called with the context locked, when the node may have changed. If `failed` is true, xenstored has refused the
+ * watch or the connection is lost, and the callback is not called again.
+ */
 typedef void libxl__watch_callback(libxl_ctx *ctx, void *user, bool failed);
 
-/* A slot holds a pointer to a watch. A free slot holds 2 * N + 1 instead, where N is the number of the next free slot. That
- * number is odd and a pointer is even, which tells the two apart. */
+/*
+ * A slot holds a pointer to a watch. A free slot holds 2 * N + 1 instead, where N is the number of the next free
+ * slot. That number is odd. A pointer is even. So the two can be distinguished.
+ */
 union libxl__watch_slot {
     libxl__watch *watch;
     uintptr_t next_free;
 };
 
 typedef struct libxl__watches {
-    union libxl__watch_slot *slots, free; /* names the first free slot, as a free slot names the next */
+    union libxl__watch_slot *slots, free; /* `free` has the number of the first free slot */
     uint32_t room;
     uint32_t generation;      /* of the newest watch; it is part of the token, so tokens are not used twice */
     uint32_t count;           /* watches of operations and applications; the context's own are not counted */
@@ -43,9 +47,10 @@ void libxl__watches_close(libxl_ctx *ctx);
 void libxl__watch_leave(libxl_ctx *ctx, libxl__watch *watch);
 
 /*
- * Watches `path`, which is copied. `own`: the watch is the context's own: it is not counted, it may be added while the connection
- * to xenstored is down, and it is registered again, and fires, when the connection is up again. *watch_out is set before the first
- * call of the callback, which may come before this returns. Errors, without a message: NOMEM, FAIL, and NO_XENSTORE unless `own`.
+ * Watches `path`, which is copied. If `own` is true, the watch is the context's own: it is not counted, and it may be
+ * added while the connection to xenstored is down. When the connection is up again, an own watch is registered again,
+ * and fires. *watch_out is set before the first call of the callback, which may come before this returns. Errors,
+ * without a message: NOMEM, FAIL, and NO_XENSTORE unless `own`.
  */
 int libxl__watch_add(libxl_ctx *ctx, const char *path, libxl__watch_callback *callback, void *user, bool own,
                      libxl__watch **watch_out);
@@ -53,13 +58,13 @@ int libxl__watch_add(libxl_ctx *ctx, const char *path, libxl__watch_callback *ca
 void libxl__watches_lost(libxl_ctx *ctx);
 /* Call this when the connection is up. Registers the context's own watches that xenstored does not have. */
 void libxl__watches_restore(libxl_ctx *ctx);
-/* Whether a watch has failed because the connection was lost, not because xenstored has refused it. */
+/* Returns true if the watch has failed because the connection was lost, false if xenstored has refused it. */
 bool libxl__watch_is_lost(const libxl__watch *watch);
 /*
- * Makes a watch fire as soon as the header of an event has arrived whose length is that of
- * its events. It does not fire again when the body arrives. xenstored writes the header and the body separately, and on a busy
- * machine milliseconds pass between them. Only one watch can have this. Events of other watches may have the same length, so
- * its callback must tolerate superfluous calls.
+ * Makes a watch fire early: when the header of an event arrives, before its body, if the header's length is that of
+ * the watch's events. The watch does not fire again when the body arrives. xenstored writes the header and the body
+ * separately, and on a busy machine milliseconds pass between them. Only one watch can fire early. Events of other
+ * watches may have the same length, so the callback must tolerate superfluous calls.
  */
 void libxl__watch_fire_early(libxl_ctx *ctx, libxl__watch *watch);
 /* Removes the watch; its callback is not called again. NULL: nothing happens. */

@@ -3,9 +3,9 @@
  * Owns: the socket to xenstored, the output buffer, and the ring of expected answers, all in ctx->xen->wire. The context's
  * lock guards them. Nothing blocks, and there is no thread.
  *
- * xenstored answers the messages of a connection in the order in which it receives them. So the answers that are expected
- * form a queue, and no search is needed. Watch events arrive between the answers. When the connection is lost, all messages
- * without an answer fail. xs_link.c decides when to connect again.
+ * xenstored answers the messages of a connection in the order in which it receives them. So the expected answers form
+ * a queue, and an answer is matched to its message without a search. Watch events arrive between the answers. When
+ * the connection is lost, all messages without an answer fail. xs_link.c decides when to connect again.
  */
 #include "wire.h"
 #include "xen.h"
@@ -35,7 +35,7 @@ struct libxl__xs_wire {
     char *out;
     size_t out_begin, out_end, out_room; /* out_begin to out_end is still to be sent */
     libxl__wire_expected *expected;      /* a ring; the answer to message N is at index N modulo its size */
-    uint32_t put, sent, answered;        /* how many messages have been so far, modulo 2^32 */
+    uint32_t put, sent, answered;        /* numbers of messages so far, modulo 2^32 */
     uint32_t expected_room;              /* the size of the ring: a power of 2 */
     uint32_t reserved_messages;          /* messages that are reserved but not put yet */
     size_t reserved_octets;              /* the length of these messages, with their headers */
@@ -50,7 +50,7 @@ static struct libxl__xs_wire *wire_of(libxl_ctx *ctx)
     return ctx->xen->wire;
 }
 
-/* Moves what is still to be sent to the beginning of the output buffer. */
+/* Moves the octets that are still to be sent to the beginning of the output buffer. */
 static void compact(struct libxl__xs_wire *wire)
 {
     if (wire->out)
@@ -105,7 +105,7 @@ static int make_answer_room(struct libxl__xs_wire *wire, uint32_t count)
     return 0;
 }
 
-/* Makes buffers that have grown small again, once they are empty and a small buffer holds what is reserved. */
+/* Shrinks buffers that have grown, if they are empty and all reserved messages fit into buffers of the initial size. */
 static void shrink(struct libxl__xs_wire *wire)
 {
     if (wire->reserved_messages > EXPECTED_ANSWERS || wire->reserved_octets > OUT_OCTETS)
@@ -127,7 +127,7 @@ static void shrink(struct libxl__xs_wire *wire)
     }
 }
 
-/* The length of messages with their headers. `octets` is that of their bodies. */
+/* Returns the length of messages with their headers. `octets` is the total length of their bodies. */
 static size_t length_of(uint32_t messages, size_t octets)
 {
     return messages * sizeof(struct xsd_sockmsg) + octets;
@@ -203,7 +203,7 @@ void libxl__wire_disconnect(libxl_ctx *ctx)
     wire->writing = false;
 }
 
-/* Sends what the socket takes, and has epoll report when the socket is writable if something is left. */
+/* Sends as much as the socket accepts. If octets are left, makes epoll report when the socket is writable again. */
 static void flush(libxl_ctx *ctx)
 {
     struct libxl__xs_wire *wire = wire_of(ctx);
@@ -236,7 +236,7 @@ void libxl__wire_send_soon(libxl_ctx *ctx)
 
 /* ---- receiving */
 
-/* The errno that an XS_ERROR names, for example "ENOENT". Returns EIO for an unknown name. */
+/* Returns the errno for the name in an XS_ERROR, for example "ENOENT". Returns EIO for an unknown name. */
 static int errno_of(const char *name, size_t length)
 {
     for (size_t i = 0; i < sizeof(xsd_errors) / sizeof(*xsd_errors); i++)
@@ -291,7 +291,7 @@ static void handle_messages(libxl_ctx *ctx)
         at += sizeof(header) + header.len;
     }
     if (wire->fd < 0)
-        return; /* lost meanwhile: the buffer has been emptied */
+        return; /* the connection was lost while a message was handled; the buffer has been emptied */
     wire->have -= at;
     memmove(wire->in, wire->in + at, wire->have);
 }
@@ -326,7 +326,10 @@ static void socket_ready(libxl_ctx *ctx, libxl__fd *source, uint32_t revents)
 
 /* ---- opening and closing */
 
-/* Finds the socket as libxenstore does: XENSTORED_PATH, or "socket" in XENSTORED_RUNDIR. A path that is too long is cut. */
+/*
+ * Finds the socket as libxenstore does: XENSTORED_PATH, or "socket" in XENSTORED_RUNDIR. If the path is too long,
+ * libxl__wire_connect refuses it.
+ */
 static void find_socket(libxl_ctx *ctx)
 {
     struct sockaddr_un *address = &wire_of(ctx)->address;
@@ -340,14 +343,14 @@ static void find_socket(libxl_ctx *ctx)
              length < (int)room ? "" : "...");
 }
 
-/* Any answer proves the connection; what this one says does not matter. */
+/* Receives the answer to the first request. Any answer proves the connection, so the contents are ignored. */
 static void probe_answered(libxl_ctx *ctx, void *owner, libxl__xs_request *request, int errnoval,
                            const char *body, size_t length)
 {
     (void)ctx, (void)owner, (void)request, (void)errnoval, (void)body, (void)length;
 }
 
-/* Returns a connected socket; -1 with errno. */
+/* Returns a connected socket, or -1 with errno. */
 static int connect_socket(const struct sockaddr_un *address)
 {
     const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

@@ -13,14 +13,14 @@
 #include "xs_transport.h"
 
 /*
- * Called once for each message, when its answer has arrived or the connection is lost. Called with the context locked.
- * `owner` and `request` are those of the message. errnoval: 0, or the error that xenstored has answered; ENOTCONN: the
- * connection is lost or being closed. `body` is valid during the call only.
+ * Called once for each message, when its answer has arrived or the connection is lost. Called with the context
+ * locked. `owner` and `request` are those of the message. errnoval is 0 or the error that xenstored has answered. It
+ * is ENOTCONN if the connection is lost or being closed. `body` is valid during the call only.
  */
 typedef void libxl__wire_answered(libxl_ctx *ctx, void *owner, libxl__xs_request *request, int errnoval,
                                   const char *body, size_t length);
 
-/* What to call for the answer to a message. */
+/* The function to call for the answer to a message, and its arguments. */
 typedef struct libxl__wire_expected {
     libxl__wire_answered *answered;
     void *owner;
@@ -42,9 +42,9 @@ typedef struct libxl__wire_part {
 int libxl__wire_open(libxl_ctx *ctx);
 /* Frees the buffers. The connection must be closed. */
 void libxl__wire_close(libxl_ctx *ctx);
-/* Begins to connect, and sends a first request. Returns 0, or an errno; EAGAIN: xenstored's backlog is full. */
+/* Begins to connect, and sends a first request. Returns 0 or an errno. EAGAIN means that xenstored's backlog is full. */
 int libxl__wire_connect(libxl_ctx *ctx);
-/* Reads from the socket, if it is connected, and handles what has arrived. */
+/* Reads from the socket, if it is connected, and handles the messages that have arrived. */
 void libxl__wire_receive(libxl_ctx *ctx);
 /* Closes the connection, if there is one. Calls `answered` with ENOTCONN for each message that has no answer yet. */
 void libxl__wire_disconnect(libxl_ctx *ctx);
@@ -59,15 +59,16 @@ int libxl__wire_put(libxl_ctx *ctx, libxl__wire_expected expected, uint32_t type
                     libxl__wire_part a, libxl__wire_part b, libxl__wire_part c);
 
 /*
- * Reserves memory for this number of messages. `octets` is the total length of their bodies. Just before you put these
- * messages, call libxl__wire_release with the same numbers; libxl__wire_put does not fail with NOMEM then. Errors: NOMEM.
+ * Reserves memory for this number of messages. `octets` is the total length of their bodies. Call libxl__wire_release
+ * with the same numbers just before you put these messages. libxl__wire_put does not fail with NOMEM then. Errors:
+ * NOMEM.
  */
 int libxl__wire_reserve(libxl_ctx *ctx, uint32_t messages, size_t octets);
 /* Releases a reservation. */
 void libxl__wire_release(libxl_ctx *ctx, uint32_t messages, size_t octets);
 /*
- * Renews a reservation that was released to put messages from it; needs no memory. The room of these messages is free again
- * once they have been answered, so put no more than was reserved until then.
+ * Renews a reservation that was released to put messages. Allocates no memory. Until those messages have been
+ * answered they occupy the reserved room, so put no more messages than were reserved until then.
  */
 void libxl__wire_renew(libxl_ctx *ctx, uint32_t messages, size_t octets);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The context's connection to Xen: the handles to the hypervisor and to xenstored, and what the library watches
- * there. open.c owns it as a whole; each member belongs to the file of its type. The context's lock guards it, unless a member's
- * header says otherwise. Includes every header of src/xen that operations need.
+ * The context's connection to Xen: the handles to the hypervisor and to xenstored, and the state of everything that
+ * uses them. open.c owns it as a whole; each member belongs to the file of its type. The context's lock guards it,
+ * unless a member's header says otherwise. This header includes every header of src/xen that operations need.
  */
 #ifndef LIBXL__XEN_H
 #define LIBXL__XEN_H
@@ -44,23 +44,30 @@ struct libxl__xen {
     libxl__kept_names kept_names;
     libxl__evtchns evtchns;
     libxl__marker marker;
-    libxl__admissions console_admissions; /* of the creations whose domains xenconsoled is to serve */
+    libxl__admissions console_admissions; /* for creations that wait for xenconsoled */
     libxl_version_info *version;          /* lent by libxl_get_version_info; NULL until it is called */
 };
 
 /*
- * Connects to Xen. Called while the context is made; waits for xenstored as libxl_ctx_alloc says. Errors, with a message: NO_HYPERVISOR, NO_XENSTORE, PERMISSION, NOMEM, FAIL;
- * libxl__xen_close must be called in any case.
+ * Connects to Xen. Called while the context is made. Waits for xenstored unless `flags` has LIBXL_CTX_NO_WAIT. Call
+ * libxl__xen_close afterwards, also after an error. Errors, with a message: NO_HYPERVISOR, NO_XENSTORE, PERMISSION,
+ * NOMEM, FAIL.
  */
 int libxl__xen_open(libxl_ctx *ctx, unsigned flags);
 /* Disconnects from Xen. Called while the context is freed, after its workers have ended. */
 void libxl__xen_close(libxl_ctx *ctx);
-/* With the context locked. Adds Xen's part to the counters, to which the core has added its own. */
+/*
+ * Adds the counts of src/xen to the counters; the core has set its own counts already. Call this with the context
+ * locked.
+ */
 void libxl__xen_count(libxl_ctx *ctx, libxl_counters *out);
-/* In the child of a fork: closes the child's copies of the descriptors. */
+/* Closes the child's copies of the descriptors. Called in the child of a fork. */
 void libxl__xen_postfork(libxl_ctx *ctx);
 
-/* src/xen/logger.c. The application's logger, or one that discards all: given NULL, libxenctrl writes to stderr. */
+/*
+ * In logger.c. Returns the application's logger, or one that discards every message. It never returns NULL, because
+ * libxenctrl writes to stderr if its logger is NULL.
+ */
 xentoollog_logger *libxl__xen_logger(const libxl_ctx *ctx);
 
 #endif

@@ -14,7 +14,7 @@
 
 /* ---- making and freeing batches, adding requests */
 
-/* batch->ao may be gone. */
+/* Frees a batch. Must not use batch->ao, because the operation may have been freed. */
 static void free_memory(libxl_ctx *ctx, libxl__xs_batch *batch)
 {
     libxl__xs_request *request;
@@ -34,7 +34,7 @@ static void release_reserve(libxl_ctx *ctx, libxl__xs_batch *batch)
     batch->has_reserve = false;
 }
 
-/* Returns whether the batch is idle: it has not been run, or it could be withdrawn. */
+/* Withdraws the batch if it is queued or deferred. Returns whether the batch is idle afterwards. */
 static bool withdraw(libxl_ctx *ctx, libxl__xs_batch *batch)
 {
     if (batch->deferred)
@@ -45,8 +45,8 @@ static bool withdraw(libxl_ctx *ctx, libxl__xs_batch *batch)
 }
 
 /*
- * The stop function of the batch's source: called when the operation ends, or frees the batch. A batch that the transport works
- * on is freed when it ends (libxl__xs_batch_ended).
+ * The stop function of the batch's source, called when the operation ends or frees the batch. If the transport is
+ * carrying out the batch, libxl__xs_batch_ended frees it later.
  */
 static void batch_stop(libxl_ctx *ctx, libxl__source *source)
 {
@@ -100,7 +100,7 @@ add(libxl__xs_batch *batch, libxl__xs_kind kind, const char *path, va_list args)
     return add_for(batch, kind, libxl__gc_vprintf(&batch->gc, path, args));
 }
 
-/* Declares `request` and adds it, with the path that the variable arguments of the function make. */
+/* Declares `request` and adds it. Its path is made from the variable arguments of the enclosing function. */
 #define ADD(request, batch, kind, path)                                                                      \
     libxl__xs_request *request;                                                                              \
     do {                                                                                                     \

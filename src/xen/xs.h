@@ -22,13 +22,16 @@ typedef enum libxl__xs_perms {
     LIBXL__XS_GUESTS,      /* the guest owns the node */
 } libxl__xs_perms;
 
-/* What the messages of requests say that fail with NO_XENSTORE after they were sent. */
+/* The message of a request that fails with NO_XENSTORE after it was sent. */
 #define LIBXL__XS_LOST "the connection to xenstored was lost"
 
 typedef struct libxl__xs_batch libxl__xs_batch;
 typedef struct libxl__xs_request libxl__xs_request;
 
-/* Makes an empty batch. `domid` is the guest that libxl__xs_perms speaks of. Returns NULL if there is no memory. */
+/*
+ * Makes an empty batch. `domid` is the guest that libxl__xs_perms and libxl__xs_introduce refer to. Returns NULL if
+ * there is no memory.
+ */
 libxl__xs_batch *libxl__xs_batch_new(libxl__ao *ao, uint32_t domid);
 
 /*
@@ -40,8 +43,8 @@ libxl__xs_batch *libxl__xs_batch_new(libxl__ao *ao, uint32_t domid);
 libxl__xs_request *libxl__xs_read(libxl__xs_batch *batch, const char *path, ...)
     __attribute__((format(printf, 2, 3)));
 /*
- * Lists the names of a node's children, from octet `offset` of the list on: as much as fits into a message of xenstored.
- * libxl__xs_names returns them once the batch is done. A missing node is not an error.
+ * Lists the names of a node's children. The list begins at octet `offset` and has as many names as fit into a message
+ * of xenstored. libxl__xs_names returns them once the batch is done. A missing node is not an error.
  */
 libxl__xs_request *libxl__xs_list(libxl__xs_batch *batch, uint32_t offset, const char *path, ...)
     __attribute__((format(printf, 3, 4)));
@@ -54,21 +57,25 @@ void libxl__xs_permit(libxl__xs_batch *batch, libxl__xs_perms perms, const char 
 /* Removes a node and all nodes below it. A missing node is not an error. */
 void libxl__xs_remove(libxl__xs_batch *batch, const char *path, ...) __attribute__((format(printf, 2, 3)));
 /*
- * Checks that a node exists and, unless `value` is NULL, that it holds `value`. Otherwise the batch fails with `rc`. In a
- * transaction nothing is changed then. So a transaction cannot re-create the nodes of a domain that is gone, and cannot
+ * Checks that a node exists and, unless `value` is NULL, that it holds `value`. Otherwise the batch fails with `rc`,
+ * and a transaction changes nothing. So a transaction cannot re-create the nodes of a domain that is gone, and cannot
  * overwrite what another program has written in the meantime.
  */
 libxl__xs_request *libxl__xs_require(libxl__xs_batch *batch, int rc, const char *value, const char *path, ...)
     __attribute__((format(printf, 4, 5)));
-/* Of a request that libxl__xs_require has added, once the batch is done: whether the node was missing or empty. */
+/* Returns whether the node of a libxl__xs_require was missing or empty. Call this once the batch is done. */
 bool libxl__xs_vacant(const libxl__xs_request *request);
 /*
- * Checks that the batch's domain still has its nodes in xenstore. Otherwise the batch fails with DOMAIN_DESTROYED. It also
- * fails if the domain's `vm` node names another UUID, because another domain has the domid then. A missing `vm` node passes:
- * domains that no toolstack has made have none. A nil `uuid` means that the UUID is not known; it is not compared then.
+ * Checks that the batch's domain still has its nodes in xenstore. Otherwise the batch fails with DOMAIN_DESTROYED. It
+ * also fails if the domain's `vm` node names another UUID, because then another domain has the domid. A missing `vm`
+ * node is accepted, because a domain that no toolstack has made has none. A nil `uuid` is not compared; it means that
+ * the UUID is not known.
  */
 void libxl__xs_require_domain(libxl__xs_batch *batch, const libxl_uuid *uuid);
-/* Introduces the batch's domain to xenstored. `gfn` is the frame of its xenstore ring, `port` its event channel. */
+/*
+ * Introduces the batch's domain to xenstored. `gfn` is the frame of the domain's xenstore ring. `port` is the event
+ * channel of the ring.
+ */
 void libxl__xs_introduce(libxl__xs_batch *batch, unsigned long gfn, uint32_t port);
 
 /*
@@ -88,12 +95,13 @@ int libxl__xs_reserve(libxl__xs_batch *batch, uint32_t requests, size_t octets);
 int libxl__xs_run(libxl__xs_batch *batch, libxl__xs_mode mode);
 
 /*
- * Runs the batch like libxl__xs_run. If the connection to xenstored has been down for less than a second, the batch waits about
- * that long until there is a connection. If it cannot be run, it is done and libxl__xs_rc returns the error.
+ * Runs the batch like libxl__xs_run. If the connection to xenstored was lost less than a second ago, the batch waits
+ * for a new connection, for about a second at most. If the batch cannot be run, it is done and libxl__xs_rc returns
+ * the error.
  */
 void libxl__xs_run_anyway(libxl__xs_batch *batch, libxl__xs_mode mode);
 
-/* Whether the batch was run and has ended. */
+/* Returns whether the batch was run and has ended. */
 bool libxl__xs_done(const libxl__xs_batch *batch);
 /*
  * Returns 0 or the first error of a batch that is done, and records the error in ao. Errors: XENSTORE, PERMISSION, INVAL (a
@@ -103,33 +111,35 @@ int libxl__xs_result(libxl__xs_batch *batch);
 /* Returns what libxl__xs_result returns, but records nothing in ao. */
 int libxl__xs_rc(const libxl__xs_batch *batch);
 /*
- * Returns the value that a request has read, up to its first zero octet; NULL: the node is missing. The value belongs to the
- * batch.
+ * Returns the value that a request has read, up to its first zero octet, or NULL if the node is missing. The value
+ * belongs to the batch.
  */
 const char *libxl__xs_value(const libxl__xs_request *request);
 /*
- * Returns the names that a LIST has found, each with a terminating zero, and their size in octets; an empty name is the end of
- * the list. The text `*version_out` differs from that of another part if the list has changed in between. NULL: there is no such
- * node. All belong to the batch.
+ * Returns the names that a LIST has found, each with a terminating zero, and their total size in octets. An empty
+ * name marks the end of the list. If two parts of a list have different versions (*version_out), the list has changed
+ * in between. Returns NULL if the node is missing. The names and the version belong to the batch.
  */
 const char *libxl__xs_names(const libxl__xs_request *request, size_t *size_out, const char **version_out);
 /*
- * Returns true if the batch changes nothing in xenstore: it has not been run, is only queued, or is a transaction whose commit has not been
- * sent. Free it then. Returns false if it has changed something or may do so.
+ * Returns true if the batch has not changed xenstore and will not: it has not been run, is only queued, or is a
+ * transaction whose commit has not been sent. Free the batch then. Returns false if the batch has changed xenstore or
+ * may do so.
  */
 bool libxl__xs_take_back(libxl__xs_batch *batch);
 /*
- * Whether a queued batch moves forward in its queue. Returns true if the batch has not started yet, and another batch has
- * ended since this one was run or since this was last called. So xenstored answers, and waiting longer makes sense.
+ * Returns true if the batch is still queued, and another batch has ended since this one was run or since the last
+ * call. xenstored answers then, so it makes sense to wait longer.
  */
 bool libxl__xs_advances(libxl__xs_batch *batch);
 /* Frees the batch, whatever its state. If it is running, the transport frees it when it ends. NULL: nothing happens. */
 void libxl__xs_batch_free(libxl__xs_batch *batch);
 
 /*
- * The spare batch: each context has at most one. It is for an undo whose memory cannot be reserved for each operation. Whoever
- * finds no memory for a batch of its own takes the spare one, or waits in turn for it. It runs as a transaction, and then needs no memory. With
- * LIBXL_CTX_LIBXENSTORE libxenstore allocates memory all the same.
+ * The spare batch. Each context has at most one. It is for undos whose memory cannot be reserved in each operation.
+ * An undo that finds no memory for its own batch takes the spare batch, or waits in a queue for it. The spare batch
+ * runs as a transaction without allocating memory. With LIBXL_CTX_LIBXENSTORE, libxenstore itself still allocates
+ * memory.
  */
 enum { LIBXL__XS_SPARE_REQUESTS = 6, LIBXL__XS_SPARE_OCTETS = 512 };
 
@@ -141,13 +151,14 @@ typedef struct libxl__xs_turn {
 } libxl__xs_turn;
 
 /*
- * Makes sure that the context has its spare batch, for LIBXL__XS_SPARE_REQUESTS requests whose paths and values take
- * LIBXL__XS_SPARE_OCTETS octets together. Call this before the change that the batch may have to undo. Errors: NOMEM, recorded in ao.
+ * Makes sure that the context has its spare batch. It has room for LIBXL__XS_SPARE_REQUESTS requests, whose paths and
+ * values take at most LIBXL__XS_SPARE_OCTETS octets together. Call this before the change that the batch may have to
+ * undo. Errors: NOMEM, recorded in ao.
  */
 int libxl__xs_spare_reserve(libxl__ao *ao);
 /*
- * Returns the spare batch, empty, like libxl__xs_batch_new; NULL: another operation uses it, and `turn` fires when it is this
- * operation's turn. Call this only after libxl__xs_spare_reserve.
+ * Returns the spare batch, empty, as libxl__xs_batch_new does. Returns NULL if another operation uses it; `turn`
+ * fires when it is this operation's turn. Call this only after libxl__xs_spare_reserve.
  */
 libxl__xs_batch *libxl__xs_spare_get(libxl__ao *ao, libxl__xs_turn *turn, uint32_t domid);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The layout of a batch of xenstore requests. Only xs.c and the transports use it, and await.c looks at the requests;
- * operations use xs.h.
+ * The layout of a batch of xenstore requests. Only xs.c, xs_spare.c, the transports and await.c use it. Operations
+ * use xs.h.
  *
  * A batch belongs to its operation until it is run, then to the transport until it has ended, then to the operation again.
  * The context's lock guards it. While the thread of xs_caller.c carries out the batch, only that thread uses it, without the lock.
@@ -21,7 +21,7 @@ typedef enum libxl__xs_kind {
     LIBXL__XS_INTRODUCE
 } libxl__xs_kind;
 
-/* One request. The comments name the kinds that use a member. Paths and values lie in the batch's gc. */
+/* One request. If only some kinds use a member, its comment names them. Paths and values lie in the batch's gc. */
 struct libxl__xs_request {
     libxl__xs_kind kind;
     libxl__xs_perms perms; /* PERMIT; never INHERITS */
@@ -35,7 +35,7 @@ struct libxl__xs_request {
     uint32_t offset;   /* LIST: where in the list of names to begin, in octets */
     char
         *found; /* READ: the value, malloc'ed, with a terminating zero; NULL: no such node. LIST: the names */
-    size_t found_size; /* LIST: of `found`, without the terminating zero that is added to it */
+    size_t found_size; /* LIST: the size of `found`, without the terminating zero */
     STAILQ_ENTRY(libxl__xs_request) link;
 };
 
@@ -50,7 +50,7 @@ typedef enum libxl__xs_call_kind {
 typedef enum libxl__xs_call_state {
     LIBXL__XS_CALL_IDLE,
     LIBXL__XS_CALL_QUEUED,
-    LIBXL__XS_CALL_RUNNING, /* or made, but not taken by the context yet */
+    LIBXL__XS_CALL_RUNNING, /* also if it has returned, until the context takes it */
     LIBXL__XS_CALL_DONE
 } libxl__xs_call_state;
 
@@ -58,13 +58,13 @@ typedef enum libxl__xs_call_state {
 typedef struct libxl__xs_call {
     libxl__xs_call_kind kind;
     libxl__xs_call_state state;
-    int errnoval; /* once it is done: 0, or why it has failed; ENOTCONN: the connection is lost */
+    int errnoval; /* valid once it is done. ENOTCONN: the connection is lost */
     STAILQ_ENTRY(libxl__xs_call) link;
 } libxl__xs_call;
 
 struct libxl__xs_batch {
     libxl__source
-        source; /* must be first. Detached once the operation has freed the batch while it was running */
+        source; /* must be first; detached if the operation has freed the batch while it was running */
     libxl__ao *ao;
     libxl__gc gc;
     uint32_t domid;
@@ -76,7 +76,7 @@ struct libxl__xs_batch {
     bool has_reserve;       /* the transport keeps the following reserve for this batch */
     uint32_t reserved;      /* messages */
     size_t reserved_octets; /* of these messages, without their headers */
-    uint32_t ended_seen;    /* transactions.ended when libxl__xs_advances last looked */
+    uint32_t ended_seen;    /* transactions.ended at the last libxl__xs_advances */
     int rc;                 /* the first error */
     const char *message;    /* of this error, in gc */
     STAILQ_HEAD(, libxl__xs_request) requests;
@@ -107,11 +107,14 @@ typedef struct libxl__xs_spare {
 
 /* Called by xs.c when the spare batch is freed: keeps it, and calls the next operation in the queue. */
 void libxl__xs_spare_put(libxl_ctx *ctx);
-/* Called while the context is freed: whoever carries out the batch frees it. Does nothing for other batches. */
+/*
+ * Disowns the batch if it is the spare batch, because the thread that carries it out will free it. Does nothing for
+ * other batches. Called while the context is freed.
+ */
 void libxl__xs_spare_leave(libxl_ctx *ctx, libxl__xs_batch *batch);
-/* In xs.c: makes a new batch a source of its operation. */
+/* In xs.c. Attaches a new batch to its operation as a source. */
 void libxl__xs_batch_attach(libxl__xs_batch *batch);
-/* Prepares and frees the spare batch of a context that is made or freed. */
+/* Called while the context is made or freed. Prepares the queue; frees the spare batch. */
 void libxl__xs_spare_open(libxl_ctx *ctx);
 void libxl__xs_spare_close(libxl_ctx *ctx);
 
