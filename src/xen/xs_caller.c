@@ -6,8 +6,8 @@
  * Locks: `lock` guards the queues. It is taken with the context's lock held, never the other way round. The thread holds it
  * only to take and to return calls.
  *
- * There are two handles because libxenstore starts a reading thread for a handle that has watches. libxenstore ignores SIGPIPE
- * in the whole process while it writes.
+ * Watches have a handle of their own, because libxenstore starts a reading thread for a handle that has watches.
+ * While libxenstore writes, it ignores SIGPIPE in the whole process.
  */
 #include "xs_caller.h"
 #include "xen.h"
@@ -40,7 +40,7 @@ struct libxl__xs_caller {
     bool abandoned; /* the context is gone: the thread frees everything */
     int fd;
     pthread_t thread;
-    struct xs_handle *requests, *watches; /* the thread's; see libxl__xs_caller_watches */
+    struct xs_handle *requests, *watches; /* used by the thread; see libxl__xs_caller_watches */
 };
 
 /* ---- calls: on the thread, without a lock */
@@ -55,7 +55,10 @@ static bool set_perms(struct xs_handle *xs, xs_transaction_t transaction, const 
                               request->perms == LIBXL__XS_GUEST_READS ? 2 : 1);
 }
 
-/* Keeps the names in the form that xenstored gives: a version, the names, an empty name. libxenstore returns whole lists. */
+/*
+ * Keeps the names in xenstored's form: a version, the names, an empty name. The version is always "0", because
+ * libxenstore returns whole lists.
+ */
 static bool list(struct xs_handle *xs, xs_transaction_t transaction, libxl__xs_request *request)
 {
     unsigned count = 0;
@@ -109,7 +112,10 @@ static bool carry_out(struct xs_handle *xs, xs_transaction_t transaction, const 
     return false;
 }
 
-/* The errno of a failed call. ENOTCONN: the connection is lost; libxenstore closes its descriptor at the first error of it. */
+/*
+ * Returns the errno of a failed call; ENOTCONN if the connection is lost. libxenstore closes its descriptor at the
+ * descriptor's first error.
+ */
 static int errno_of_call(void)
 {
     static const int lost[] = {EPIPE, EBADF, ECONNRESET, EIO, ENOTCONN};
@@ -119,7 +125,7 @@ static int errno_of_call(void)
     return errno;
 }
 
-/* Carries out the requests up to the first that fails. Returns 0 or its errno. */
+/* Carries out the requests until one fails. Returns 0 or the errno of the failed request. */
 static int carry_out_all(struct xs_handle *xs, xs_transaction_t transaction, libxl__xs_batch *batch)
 {
     libxl__xs_request *request;
@@ -220,7 +226,7 @@ static void free_caller(struct libxl__xs_caller *caller)
     free(caller);
 }
 
-/* Frees what lies around a call whose context is gone. */
+/* Frees the batch or watch of a call whose context is gone. */
 static void free_orphan(libxl__xs_call *call)
 {
     if (call->kind == LIBXL__XS_BATCH)
@@ -282,8 +288,8 @@ static void *make_calls(void *argument)
 /* ---- starting and stopping */
 
 /*
- * xs_close cancels its reading thread, and glibc loads this library then. If no descriptor is free it ends the process. A library
- * that is loaded already is found without a descriptor.
+ * xs_close cancels its reading thread. glibc loads libgcc_s for a cancellation, and ends the process if no descriptor
+ * is free. If the library is loaded already, glibc needs no descriptor.
  */
 static int load_what_cancelling_needs(void)
 {
@@ -323,7 +329,7 @@ int libxl__xs_caller_start(struct libxl__xs_caller **caller_out)
     return rc;
 }
 
-/* Waits until the thread has ended, STOP_LIMIT at most. Called with the lock. */
+/* Waits until the thread has ended, for STOP_LIMIT at most. Does not wait for a connect. Called with the lock held. */
 static void wait_for_end(struct libxl__xs_caller *caller)
 {
     const uint64_t end = libxl__now() + STOP_LIMIT;

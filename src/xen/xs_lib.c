@@ -3,8 +3,8 @@
  * The transport that calls libxenstore, on the thread of xs_caller.c. It owns ctx->xen->lib. The context's lock guards everything
  * here; while the thread carries out a batch or registers a watch, only the thread uses that batch or watch.
  *
- * A request that is stuck cannot be given up, so the requests behind it wait, and the connection is lost only when libxenstore
- * says so. Therefore xs_wire.c is the usual transport.
+ * A blocked request cannot be given up, so the requests behind it wait. The loss of the connection is noticed only
+ * when a call of libxenstore fails. Therefore xs_wire.c is the usual transport.
  */
 #include "xs_caller.h"
 #include "xen.h"
@@ -18,7 +18,7 @@
 
 struct libxl__xs_lib {
     libxl__xs_caller *caller;
-    libxl__fd done, events; /* calls are done; watches have fired */
+    libxl__fd done, events; /* readable when calls are done; when watches have fired */
 };
 
 static libxl__xs_caller *caller_of(const libxl_ctx *ctx)
@@ -95,7 +95,10 @@ static void batch_done(libxl_ctx *ctx, libxl__xs_batch *batch)
     libxl__xs_batch_ended(ctx, batch);
 }
 
-/* A watch that could not be registered because the connection is lost is registered again, or its user has been told. */
+/*
+ * If the connection was lost before the watch was registered, watch.c registers it again or has called its callback
+ * already.
+ */
 static void watch_done(libxl_ctx *ctx, libxl__watch *watch, int error)
 {
     if (!watch->callback || error != ENOTCONN)
@@ -124,7 +127,10 @@ static void receive(libxl_ctx *ctx)
         call_done(ctx, call);
 }
 
-/* libxenstore does not say that a connection is lost on which no request is made. Without watches that does not matter. */
+/*
+ * libxenstore notices a lost connection only at a request. Without watches and followed domains the loss does not
+ * matter.
+ */
 static void ping(libxl_ctx *ctx)
 {
     if (ctx->xen->watches.count || libxl__domains_in_use(ctx))
@@ -139,7 +145,7 @@ static void calls_done(libxl_ctx *ctx, libxl__fd *source, uint32_t revents)
 
 /* ---- batches */
 
-/* The thread is all that a batch needs, whatever its length. */
+/* Nothing is reserved, because a batch of any length can be queued for the thread without more memory. */
 static int reserve(libxl_ctx *ctx, libxl__xs_batch *batch, uint32_t requests, size_t octets)
 {
     (void)ctx, (void)batch, (void)requests, (void)octets;
@@ -169,7 +175,7 @@ static bool withdraw(libxl_ctx *ctx, libxl__xs_batch *batch)
     return libxl__xs_caller_withdraw(caller_of(ctx), &batch->call);
 }
 
-/* Only the thread knows how far the transaction is. */
+/* Returns false always, because only the thread knows whether the commit has been sent. */
 static bool uncommitted(const libxl__xs_batch *batch)
 {
     (void)batch;
@@ -185,7 +191,10 @@ static int connect_lib(libxl_ctx *ctx)
     return 0;
 }
 
-/* Ends a call that will not be made, because the connection is lost. watch.c deals with watches that were to be added. */
+/*
+ * Ends a queued call, because the connection is lost. Watches that were to be added are not handled here but in
+ * watch.c.
+ */
 static void call_off(libxl_ctx *ctx, libxl__xs_call *call)
 {
     libxl__xs_batch *batch = LIBXL__CONTAINER(call, libxl__xs_batch, call);
@@ -209,7 +218,7 @@ static void disconnect_lib(libxl_ctx *ctx)
     }
 }
 
-/* The batches that are left belong to no operation any more. */
+/* Disowns the batch or watch of a call that is left to the thread. Such a batch belongs to no operation any more. */
 static void left_behind(libxl_ctx *ctx, libxl__xs_call *call)
 {
     if (call->kind == LIBXL__XS_BATCH)

@@ -2,8 +2,9 @@
 /*
  * Owns: ctx->xen->link, the state of the connection to xenstored, and its timer. The context's lock guards it.
  *
- * Nothing blocks: a transport's `connect` only begins to connect. A connection proves itself by an answer within a second,
- * because xenstored's socket accepts connections while xenstored is stopped, and the kernel's device opens without a xenstored.
+ * Nothing blocks: a transport's `connect` only begins to connect. A connection counts as up only when xenstored has
+ * answered within a second: xenstored's socket accepts connections while xenstored is stopped, and the kernel's
+ * device can be opened without a xenstored.
  */
 #include "xs_link.h"
 #include "xen.h"
@@ -76,7 +77,7 @@ static void run_deferred(libxl_ctx *ctx, bool connected)
 
 /* ---- the state */
 
-/* Goes down, and plans the next attempt to connect. */
+/* Enters the state DOWN, and plans the next attempt to connect. */
 static void retry_later(libxl_ctx *ctx)
 {
     libxl__xs_link *link = &ctx->xen->link;
@@ -87,19 +88,22 @@ static void retry_later(libxl_ctx *ctx)
     link->delay = link->delay < LAST_DELAY / 2 ? 2 * link->delay : LAST_DELAY;
 }
 
-/* Begins to connect. A full backlog is waited for. Returns 0 or an errno. */
+/*
+ * Begins to connect. If xenstored's backlog is full, plans another attempt and returns 0. Otherwise returns 0 or an
+ * errno.
+ */
 static int connect_now(libxl_ctx *ctx)
 {
     libxl__xs_link *link = &ctx->xen->link;
     const int error = ctx->xen->transport->connect(ctx);
     const uint64_t now = libxl__now(), left = link->give_up > now ? link->give_up - now : 0;
     link->waits_for_room = error == EAGAIN;
-    if (link->state == LIBXL__XS_PROVING) /* the transport may have found the connection broken, or proved */
+    if (link->state == LIBXL__XS_PROVING) /* the state may have changed in `connect`: to DOWN or to UP */
         plan(ctx, link->waits_for_room && left > ROOM_DELAY ? ROOM_DELAY : left);
     return link->waits_for_room ? 0 : error;
 }
 
-/* While the connection is up, the timer serves those transports that do not notice its loss. */
+/* While the connection is up, the timer pings xenstored for a transport that does not notice a loss by itself. */
 static void keep_up(libxl_ctx *ctx, bool now)
 {
     void (*const ping)(libxl_ctx *) = ctx->xen->transport->ping;
@@ -119,10 +123,9 @@ static int attempt(libxl_ctx *ctx)
 static void timer_expired(libxl_ctx *ctx, libxl__timer *timer)
 {
     libxl__xs_link *link = LIBXL__CONTAINER(timer, libxl__xs_link, timer);
-    plan(ctx, NEVER); /* takes the slot in the heap that has just become free */
+    plan(ctx, NEVER); /* now, because it takes the slot in the heap that has just become free */
     if (link->state == LIBXL__XS_PROVING)
-        ctx->xen->transport->receive(
-            ctx); /* the answer may be there; the application may have been busy for a second */
+        ctx->xen->transport->receive(ctx); /* the answer may have arrived while the application was busy */
     if (link->state == LIBXL__XS_UP) {
         keep_up(ctx, true);
         return;
@@ -154,7 +157,7 @@ void libxl__xs_link_lost(libxl_ctx *ctx, int errnoval)
     libxl__domains_unwatched(ctx);
 }
 
-/* Tells that xenstored answers again. */
+/* Logs that xenstored answers again, and calls the listeners and observers. */
 static void report_reconnection(libxl_ctx *ctx)
 {
     libxl__xs_link *link = &ctx->xen->link;
@@ -177,7 +180,7 @@ void libxl__xs_link_proved(libxl_ctx *ctx)
     keep_up(ctx, false);
     link->delay = FIRST_DELAY;
     link->was_up = true;
-    /* Sending these may find that the connection is lost again. */
+    /* These send messages, and may notice that the connection is lost again. */
     run_deferred(ctx, true);
     libxl__watches_restore(ctx);
     if (again && libxl__xs_link_is_up(ctx))
@@ -196,7 +199,7 @@ void libxl__xs_unobserve(libxl__xs_observer *observer)
 
 /* ---- opening and closing */
 
-/* Waits until the connection has proved itself, or is lost. */
+/* Waits until xenstored has answered or the connection is lost. */
 static int wait_for_proof(libxl_ctx *ctx)
 {
     libxl__xs_link *link = &ctx->xen->link;

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The context's connection to xenstored: whether it is up, and making it again after it was lost. A transport (xs_transport.h)
- * connects and disconnects; this decides when.
+ * The state of the context's connection to xenstored, and its renewal after a loss. A transport (xs_transport.h)
+ * connects and disconnects; this file decides when.
  *
  *            open, or the delay is over              xenstored has answered
  *   DOWN  ------------------------------->  PROVING  ---------------------->  UP
  *     ^                                        |                               |
  *     +------ no answer within a second -------+------ connection broken ------+
  *
- * Requests are accepted while the connection is PROVING or UP. When it is lost, all requests under way fail with NO_XENSTORE,
- * and so do the waits of operations for nodes; while it is DOWN, new requests are refused with the same error. The context's
- * own watches are registered again once it is UP.
+ * Requests are accepted while the connection is PROVING or UP. When the connection is lost, all requests under way
+ * fail with NO_XENSTORE, and so do the waits of operations for nodes. While it is DOWN, new requests are refused with
+ * NO_XENSTORE. The context's own watches are registered again once it is UP.
  *
  * Call all functions with the context locked, unless the comment says otherwise.
  */
@@ -26,7 +26,10 @@ typedef enum libxl__xs_link_state {
     LIBXL__XS_UP,
 } libxl__xs_link_state;
 
-/* Is called when the connection is up again. Embed this; it stays valid until libxl__xs_unobserve. */
+/*
+ * An observer is called when the connection is up again after a loss. Embed this; it stays valid until
+ * libxl__xs_unobserve.
+ */
 typedef struct libxl__xs_observer libxl__xs_observer;
 struct libxl__xs_observer {
     /* Called with the context locked. May start operations. */
@@ -40,10 +43,10 @@ typedef struct libxl__xs_link {
     bool refused;          /* the first attempt has failed at once: there is no xenstored */
     int errnoval;          /* why the connection was lost last, or could not be made */
     bool waits_for_room;   /* PROVING: xenstored's backlog is full, so it is not connected yet */
-    uint64_t give_up;      /* PROVING: ns, monotonic: until when xenstored may answer */
+    uint64_t give_up;      /* PROVING: the time limit for xenstored's answer; ns, monotonic */
     uint64_t delay;        /* DOWN: ns until the next attempt */
     libxl__timer timer;    /* always started, so that a restart needs no memory */
-    uint64_t lost_at;      /* ns, monotonic: when it was UP last; 0: never lost */
+    uint64_t lost_at;      /* when the connection was last lost while UP; ns, monotonic; 0: never */
     libxl__waiter *opener; /* the thread that waits in libxl__xs_link_open; NULL: none */
     char address[120];     /* of xenstored, for messages; set by the transport */
     LIST_HEAD(, libxl__xs_observer) observers;
@@ -51,37 +54,38 @@ typedef struct libxl__xs_link {
 } libxl__xs_link;
 
 /*
- * Has a batch, which is idle, wait for the connection if that was lost less than a second ago. Returns whether it waits.
- * libxl__xs_run_deferred is called for it once there is a connection, or when there has been none for too long.
+ * Defers an idle batch if the connection was lost less than a second ago. Returns whether the batch was deferred.
+ * libxl__xs_run_deferred is called for a deferred batch when the connection is up again, or at the first failed
+ * attempt after that second.
  */
 bool libxl__xs_link_defer(libxl_ctx *ctx, struct libxl__xs_batch *batch);
-/* Has a batch wait no longer; it is idle then. */
+/* Removes a deferred batch from the list; it is idle then. */
 void libxl__xs_link_forget(libxl_ctx *ctx, struct libxl__xs_batch *batch);
-/* In xs.c. Runs a batch that has waited, or ends it with NO_XENSTORE. */
+/* In xs.c. Runs a batch that was deferred. If `connected` is false, ends it with NO_XENSTORE instead. */
 void libxl__xs_run_deferred(struct libxl__xs_batch *batch, bool connected);
 
 /*
- * Call unlocked, while the context is made and its transport is open. Connects to xenstored. `wait`: returns once xenstored has
- * answered, after a second at most; otherwise returns at once, and requests are queued until xenstored answers or the second is
- * over. Errors, with a message: NO_XENSTORE, PERMISSION, FAIL, NOMEM.
+ * Call unlocked, while the context is made and its transport is open. Connects to xenstored. If `wait` is true,
+ * returns when xenstored has answered, after a second at most. If it is false, returns at once; requests are queued
+ * until xenstored answers or the second is over. Errors, with a message: NO_XENSTORE, PERMISSION, FAIL, NOMEM.
  */
 int libxl__xs_link_open(libxl_ctx *ctx, bool wait);
-/* Call unlocked, while the context is freed, before the transport is closed. */
+/* Disconnects. Call unlocked, while the context is freed, before the transport is closed. */
 void libxl__xs_link_close(libxl_ctx *ctx);
 
-/* Whether requests are refused, because the connection is down. */
+/* Returns whether the connection is down, so that requests are refused. */
 bool libxl__xs_link_is_down(const libxl_ctx *ctx);
-/* Whether xenstored has answered on this connection. */
+/* Returns whether xenstored has answered on this connection. */
 bool libxl__xs_link_is_up(const libxl_ctx *ctx);
 
-/* For the transports: xenstored has answered for the first time on this connection. */
+/* A transport calls this when xenstored has answered for the first time on this connection. */
 void libxl__xs_link_proved(libxl_ctx *ctx);
-/* For the transports: the connection has broken. Calls their `disconnect`. */
+/* A transport calls this when the connection has broken. It calls the transport's `disconnect`. */
 void libxl__xs_link_lost(libxl_ctx *ctx, int errnoval);
 
 /* Registers an observer, whose callback must be set. */
 void libxl__xs_observe(libxl_ctx *ctx, libxl__xs_observer *observer);
-/* Its callback is not called again. */
+/* Removes an observer. Its callback is not called again. */
 void libxl__xs_unobserve(libxl__xs_observer *observer);
 
 #endif

@@ -3,8 +3,8 @@
  * Owns: the spare batch of each context, from the first libxl__xs_spare_reserve until the context is freed, and the queue of
  * the operations that wait for it. The context's lock guards them.
  *
- * The memory of its requests follows the batch. Its messages have a reserve in the output buffer of wire.c, which is renewed each time
- * that they are put.
+ * The memory for the batch's requests lies behind the batch. wire.c keeps a reserve for the batch's messages; the
+ * reserve is renewed each time that messages are put.
  */
 #include "xen.h"
 
@@ -21,7 +21,7 @@ static libxl__xs_spare *spare_of(libxl_ctx *ctx)
     return &ctx->xen->spare;
 }
 
-/* Tells the first operation in the queue that it may take the batch. */
+/* Wakes the first operation in the queue, unless the batch is in use. */
 static void call_next(libxl__xs_spare *spare)
 {
     libxl__xs_turn *next = TAILQ_FIRST(&spare->waiting);

@@ -20,13 +20,13 @@ struct libxl__watch {
     libxl__watch_callback *callback; /* NULL: the watch has been removed */
     void *user;
     bool own;  /* it is the context's own: not counted, and registered again after the connection was lost */
-    bool sent; /* the transport has it; false: the connection was lost since, or is down */
+    bool sent; /* the transport has it; false: not sent yet, or the connection was lost since */
     bool failed; /* used by xs_lib.c: xenstored has refused it */
     char path[];
 };
 
 typedef struct libxl__xs_transport {
-    /* xenstored's watch events arrive before its answers to requests that it handles later. */
+    /* Whether watch events arrive before the answers to requests that xenstored has handled after them. */
     bool in_order;
     /* How many octets of memory to allocate in front of each libxl__watch, for the transport's own data. */
     size_t watch_room;
@@ -36,24 +36,24 @@ typedef struct libxl__xs_transport {
     /* Frees what `open` has prepared. Called while the context is freed, disconnected, after the workers have ended. */
     void (*close)(libxl_ctx *ctx);
     /*
-     * With the context locked, while it is not connected. Begins to connect, sets link.address, and makes xenstored answer, so
-     * that libxl__xs_link_proved is called when it has. Returns 0 or an errno; EAGAIN: xenstored's backlog is full. An error
-     * leaves nothing connected.
+     * With the context locked, while the transport is not connected. Begins to connect, sets link.address, and sends
+     * a request. The transport calls libxl__xs_link_proved when xenstored has answered. Returns 0 or an errno. EAGAIN
+     * means that xenstored's backlog is full. After an error nothing is connected.
      */
     int (*connect)(libxl_ctx *ctx);
     /*
-     * With the context locked, once a second while the connection is up. Asks xenstored something if only a request can find
-     * that the connection is lost. NULL: the transport notices by itself.
+     * With the context locked, once a second while the connection is up. Sends xenstored a request, for a transport
+     * that notices a lost connection only at a request. NULL: the transport notices it by itself.
      */
     void (*ping)(libxl_ctx *ctx);
     /* With the context locked. Handles the answers that have arrived. */
     void (*receive)(libxl_ctx *ctx);
     /*
-     * With the context locked, or while it is freed. Closes the connection, if there is one. Ends the batches that are under way
-     * with ENOTCONN, which frees those whose operation has freed them.
+     * With the context locked, or while the context is freed. Closes the connection, if there is one. Ends the
+     * batches that are under way with ENOTCONN. A batch that its operation has freed already is freed then.
      */
     void (*disconnect)(libxl_ctx *ctx);
-    /* With the context locked. Adds the transport's threads and jobs; NULL: it has none. */
+    /* With the context locked. Adds the transport's threads and jobs to the counters. NULL: it has none. */
     void (*count)(libxl_ctx *ctx, libxl_counters *out);
     /* Closes the child's copies of the descriptors. Called in the child of a fork. */
     void (*postfork)(libxl_ctx *ctx);
@@ -65,16 +65,21 @@ typedef struct libxl__xs_transport {
     /* With the context locked. Releases what `reserve` has reserved for the batch; not called for the spare batch. */
     void (*release)(libxl_ctx *ctx, libxl__xs_batch *batch);
     /*
-     * With the context locked. Starts a batch. The transport calls libxl__xs_batch_ended when the batch ends, possibly before this returns.
-     * After an error it does not. Errors: NOMEM, FAIL, NO_XENSTORE.
+     * With the context locked. Starts a batch. The transport calls libxl__xs_batch_ended when the batch ends,
+     * possibly before this returns. After an error it does not call it. Errors: NOMEM, FAIL, NO_XENSTORE.
      */
     int (*run)(libxl_ctx *ctx, libxl__xs_batch *batch);
-    /* With the context locked. Whether a batch that was run has not started. */
+    /* With the context locked. Returns whether a batch that was run is queued and has never started. */
     bool (*is_queued)(const libxl_ctx *ctx, const libxl__xs_batch *batch);
-    /* With the context locked. Withdraws a batch that is only queued. Returns false if the batch has started; it will end by itself then. */
+    /*
+     * With the context locked. Withdraws a queued batch. Returns false if the batch is not queued; it will end by
+     * itself then.
+     */
     bool (*withdraw)(libxl_ctx *ctx, libxl__xs_batch *batch);
-    /* With the context locked. Whether a batch that is under way is a transaction whose commit has not been sent: nothing is changed if it is
-     * freed now. */
+    /*
+     * With the context locked. Returns whether a batch that is under way is a transaction whose commit has not been
+     * sent. If such a batch is freed now, it changes nothing in xenstore.
+     */
     bool (*uncommitted)(const libxl__xs_batch *batch);
     /* With the context locked. Registers a watch. The transport calls libxl__watch_added when xenstored has answered. Errors: as for `run`. */
     int (*add_watch)(libxl_ctx *ctx, libxl__watch *watch);
@@ -87,13 +92,13 @@ extern const libxl__xs_transport libxl__xs_wire, libxl__xs_lib;
 /* ---- functions of xs.c and watch.c that the transports call, with the context locked unless stated otherwise */
 
 /*
- * Records that the batch has failed, unless it has failed before. `request` is the one that failed; NULL: the transaction as a
- * whole. A worker that carries out the batch calls this without the lock.
+ * Records that the batch has failed, unless it has failed before. `request` is the failed request, or NULL if the
+ * transaction as a whole has failed. A worker that carries out the batch calls this without the lock.
  */
 void libxl__xs_failed(libxl__xs_batch *batch, const libxl__xs_request *request, int errnoval);
 /*
- * Whether a REQUIRE is met by the node's value; NULL: the node is missing. Notes whether the node holds anything. A worker that
- * carries out the batch calls this without the lock.
+ * Returns whether the node's value meets a REQUIRE. value is NULL if the node is missing. Sets `vacant` in the
+ * request. A worker that carries out the batch calls this without the lock.
  */
 bool libxl__xs_met(libxl__xs_request *request, const char *value, size_t length);
 /* Ends a batch: fires its source, or frees the batch if its operation has already freed it. ctx is NULL if the context is gone. */

@@ -31,7 +31,10 @@ enum {
 
 static libxl__wire_answered batch_answered;
 
-/* Counts a message that is about to be put, and says what to call for its answer. `request`: NULL for start and end. */
+/*
+ * Counts a message that is about to be put, and returns the function to call for its answer. `request` is NULL for
+ * the start and the end of a transaction.
+ */
 static libxl__wire_expected expect(libxl__xs_batch *batch, libxl__xs_request *request)
 {
     batch->unanswered++;
@@ -52,7 +55,7 @@ static int put_perms(libxl_ctx *ctx, libxl__xs_batch *batch, libxl__xs_request *
 static int put_request(libxl_ctx *ctx, libxl__xs_batch *batch, libxl__xs_request *request)
 {
     const uint32_t tx = batch->transaction;
-    char domid[16], gfn[24], port[16]; /* or the offset of a list */
+    char domid[16], gfn[24], port[16]; /* `port` also holds the offset of a list */
     switch (request->kind) {
     case LIBXL__XS_READ:
     case LIBXL__XS_REQUIRE:
@@ -83,7 +86,7 @@ static int put_request(libxl_ctx *ctx, libxl__xs_batch *batch, libxl__xs_request
     return ERROR_INVAL;
 }
 
-/* The messages of the spare batch are put from its reserve, which is renewed at once for its next messages. */
+/* The spare batch puts its messages from its reserve. end_to_put renews the reserve for its next messages. */
 static void begin_to_put(libxl_ctx *ctx, const libxl__xs_batch *batch)
 {
     if (batch->spare)
