@@ -13,7 +13,7 @@
 
 enum {
     LEAST_PV_KB = 4 << 10,
-    LEAST_PVH_KB = 20 << 10, /* the builder puts tables and shared pages into it */
+    LEAST_PVH_KB = 20 << 10, /* the builder's tables and shared pages need a part of it */
     NAME_LENGTH = 255,
     LONGEST_PVH_CMDLINE = 65535, /* more than any kernel takes */
 };
@@ -44,7 +44,10 @@ static int check_path(libxl__ao *ao, const char *field, const char *path)
     return 0;
 }
 
-/* The builder cuts a longer command line of a PV guest without a word, and the kernel that of a PVH guest. */
+/*
+ * Refuses a command line that would be truncated silently: that of a PV guest by libxenguest, that of a PVH guest by
+ * the kernel.
+ */
 static int check_cmdline(libxl__ao *ao, const libxl_domain_config *config)
 {
     const char *cmdline = config->b_info.cmdline;
@@ -55,7 +58,7 @@ static int check_cmdline(libxl__ao *ao, const libxl_domain_config *config)
     return libxl__ao_fail(ao, ERROR_INVAL, "d_config.b_info.cmdline: longer than %zu octets", most);
 }
 
-/* 0 is the initial value of releases before 0.3. */
+/* Returns whether the field is set. 0 counts as not set, because it was the initial value before release 0.3. */
 static bool is_given(uint64_t memkb)
 {
     return memkb && memkb != LIBXL_MEMKB_DEFAULT;

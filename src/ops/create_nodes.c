@@ -2,9 +2,9 @@
 /*
  * The nodes of a new domain in xenstore.
  *
- * xenstored looks at every domain each time a node changes, and setting permissions is a change. So permissions are set only
- * where they differ from those of the parent node, which a new node inherits, and no request is made for a node that comes
- * into being with a node below it.
+ * xenstored examines every domain each time a node changes, and setting permissions is a change. So this file makes
+ * few requests. It sets permissions only where they differ from those that a new node inherits from its parent. It
+ * makes no request for a node that xenstored creates as the parent of another one.
  *
  * Owns: nothing. Locks: the context's lock, held by the caller.
  */
@@ -13,8 +13,9 @@
 #include <stdio.h>
 
 /*
- * A guest may read its tree and write some nodes in it. The whole tree is the guest's while these nodes are made, so that they
- * inherit its permissions; the guest does not run yet.
+ * A guest may read its tree and write some nodes in it. The guest owns the whole tree while these nodes are made, so
+ * that they inherit this permission. Then the nodes above them are made read-only for the guest. The guest does not
+ * run yet.
  */
 static void write_guests_nodes(libxl__xs_batch *b, unsigned domid)
 {
@@ -32,7 +33,7 @@ static void write_guests_nodes(libxl__xs_batch *b, unsigned domid)
         "error",
     };
     static const char *const ours[] = {"", "/control", "/device",
-                                       "/device/suspend"}; /* the nodes above those */
+                                       "/device/suspend"}; /* the parents of `guests` */
     libxl__xs_remove(b, "/local/domain/%u", domid); /* a predecessor with this domid may have left nodes */
     libxl__xs_write(b, LIBXL__XS_GUESTS, LIBXL__TREE_OWNER, "/local/domain/%u", domid);
     for (size_t i = 0; i < sizeof(guests) / sizeof(*guests); i++)
@@ -61,7 +62,7 @@ static void write_domain(libxl__xs_batch *b, const libxl__build *build, const li
     NODE_OF("console/ring-ref", "%lu", build->console_gfn);
     NODE(config->c_info.name, "name");
     NODE_OF("vm", "/vm/" LIBXL_UUID_FMT, LIBXL_UUID_BYTES(build->uuid));
-    NODE_OF("domid", "%u", domid); /* after `vm`, which says whose tree this is */
+    NODE_OF("domid", "%u", domid); /* after `vm`: a tree with `domid` has its `vm` */
     NODE_OF("memory/static-max", "%llu", (unsigned long long)build->max_kb);
     NODE_OF("memory/target", "%llu", (unsigned long long)build->target_kb);
     NODE_OF("store/port", "%u", build->store_port);
@@ -74,7 +75,7 @@ static void write_domain(libxl__xs_batch *b, const libxl__build *build, const li
 #undef NODE
 }
 
-/* Nodes that other toolstacks read. */
+/* Writes the nodes outside of /local/domain. Other toolstacks read them. */
 static void write_vm(libxl__xs_batch *b, const libxl__build *build, const libxl_domain_config *config)
 {
     char vm[64], uuid[LIBXL_UUID_FMTLEN + 1];

@@ -2,8 +2,8 @@
 /*
  * Event generators for ejected media. Each runs a hidden operation in the background until the generator is disabled.
  *
- * A guest ejects a medium by writing "eject" into its frontend's node. The operation empties the node and reports the event.
- * The value is the guest's: it is only compared.
+ * A guest ejects a medium by writing "eject" into its frontend's node. The operation empties the node and reports the
+ * event. The guest may write any value, so the value is only compared.
  *
  * Owns: the generators, which the context lists (generators.h). Locks: the context's lock guards everything.
  */
@@ -26,9 +26,9 @@ struct libxl__evgen_disk_eject {
 typedef struct eject {
     libxl__await ejected;
     libxl__xs_batch *emptying;
-    libxl__source reconnection; /* attached from the loss of the connection on; fires when it is made again */
+    libxl__source reconnection; /* attached while the connection is lost; fires when it is up again */
     libxl__xs_observer observer;
-    bool connected; /* the connection was made again */
+    bool connected; /* the connection is up again */
     char path[96];
 } disk_eject_state;
 
@@ -68,14 +68,17 @@ static int empty_node(libxl__ao *ao, struct eject *s)
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
-/* Reports the event once the node is empty. If somebody else has emptied it, the guest has ejected the medium all the same. */
+/*
+ * Reports the event when the node has been emptied. If the node did not hold "eject" any more, another client has
+ * changed it, but the guest has ejected the medium, so the event is reported, too.
+ */
 static int node_emptied(libxl__ao *ao, struct eject *s)
 {
     const int rc = libxl__xs_rc(s->emptying);
     libxl__xs_batch_free(s->emptying);
     s->emptying = NULL;
     if (rc == ERROR_DOMAIN_DESTROYED)
-        return rc; /* there will be no event any more */
+        return rc; /* the domain is gone, so no event can follow */
     if (!rc || rc == ERROR_NOTFOUND)
         report_eject(ao);
     else
@@ -100,7 +103,7 @@ static void stop_observing(libxl_ctx *ctx, libxl__source *source)
     libxl__xs_unobserve(&LIBXL__CONTAINER(source, struct eject, reconnection)->observer);
 }
 
-/* Waits until the connection is made again, which may have happened already. */
+/* Waits until the connection is up again. It may be up already. */
 static int wait_for_connection(libxl__ao *ao, struct eject *s)
 {
     libxl__ao_forget_failure(ao);
@@ -149,7 +152,7 @@ static int step(libxl__ao *ao, struct eject *s)
     return rc ? rc : empty_node(ao, s);
 }
 
-/* Ends only if it fails, or with the domain. */
+/* Polls the phase, which ends only when it fails or the domain is gone. */
 static int watch_poll(libxl__ao *ao, struct eject *s)
 {
     const int rc = step(ao, s);
@@ -166,7 +169,7 @@ static void free_evgen(libxl_ctx *ctx, libxl__generator *generator)
     free(LIBXL__CONTAINER(generator, libxl_evgen_disk_eject, generator));
 }
 
-/* Takes *vdev, and sets it to NULL, once the operation owns it. */
+/* Enables the events. If the operation takes *vdev over, sets *vdev to NULL. */
 static int enable_locked(libxl_ctx *ctx, libxl_evgen_disk_eject *evgen, uint32_t domid, char **vdev)
 {
     int rc = libxl__hooks_need_loop(ctx);
@@ -225,7 +228,7 @@ void libxl_evdisable_disk_eject(libxl_ctx *ctx, libxl_evgen_disk_eject *evgen)
     libxl__ctx_lock(ctx);
     if (evgen->ao) {
         libxl__ao_request_stop(evgen->ao, ERROR_ABORTED);
-        libxl__ao_run(evgen->ao); /* ends it: it has no jobs */
+        libxl__ao_run(evgen->ao); /* the operation ends in this call, because it has no jobs */
     }
     libxl__generator_remove(ctx, &evgen->generator);
     free(evgen);

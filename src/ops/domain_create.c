@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * domain_create_new: makes a domain, paused.
+ * domain_create_new: makes a domain, which stays paused.
  *
- * Owns: the domain that it makes, and its mark (marks.h), until it completes with success. The undo of the phase that makes the
- * domain takes it down again, nodes and mark included. Locks: the context's lock, held by the caller.
+ * Owns: the domain that it makes, and its mark (marks.h), until it completes with success. The undo of the `build`
+ * phase takes the domain down again, and removes its nodes and its mark. Locks: the context's lock, held by the
+ * caller.
  */
 #include "create.h"
 
@@ -15,10 +16,10 @@ typedef struct create {
     libxl__nested teardown; /* reserved before the domain is made */
     libxl__build build;
     libxl__domain_source domain;
-    libxl__admission admission; /* to be introduced and served by xenconsoled */
-    libxl__await console;       /* started before xenconsoled is told of the domain */
+    libxl__admission admission; /* limits how many domains wait for xenconsoled */
+    libxl__await console;       /* started before the domain is introduced */
     libxl__xs_batch *nodes;
-    libxl__xs_batch *unmark; /* reserved before the mark is written: removes it, unless the teardown does */
+    libxl__xs_batch *unmark; /* removes the mark; reserved before the mark is written */
     bool marked, unmarking;  /* the mark is being written, or removed */
 } domain_create_new_state;
 
@@ -39,7 +40,7 @@ static int check_domain(libxl__ao *ao, const struct create *s)
     return s->domain.follower.phase < LIBXL__DOMAIN_DYING ? 0 : destroyed(ao, s);
 }
 
-/* Whether the hypervisor still has the domain, and it is not dying. Also true if the hypervisor does not answer. */
+/* Returns false if the domain is gone or dying. Returns true if it is alive, or if the hypervisor refuses to answer. */
 static bool is_alive(libxl__ao *ao, const struct create *s)
 {
     xc_domaininfo_t info;
@@ -52,7 +53,10 @@ static bool is_alive(libxl__ao *ao, const struct create *s)
            memcmp(info.handle, s->build.uuid.uuid, sizeof(info.handle)) == 0;
 }
 
-/* Returns why a step has failed with `rc`: if somebody else has destroyed the domain, any step may fail, in any way. */
+/*
+ * Returns the error for a step that has returned `rc`. If another program has destroyed the domain, a step may fail
+ * with any error; this returns DOMAIN_DESTROYED then.
+ */
 static int reason_of(libxl__ao *ao, const struct create *s, int rc)
 {
     if (rc >= 0 || ao->stop || !s->build.made || (rc != ERROR_DOMAIN_NOTFOUND && is_alive(ao, s)))
@@ -92,7 +96,10 @@ static int uuid_exists(libxl__ao *ao, const libxl_uuid *uuid, const char *who)
                           who, LIBXL_UUID_BYTES(*uuid));
 }
 
-/* Compares the configuration with those of the context's other creations, whose domains may not exist yet. */
+/*
+ * Compares the name and the UUID with those of the context's other creations. The domains of those creations may not
+ * exist yet.
+ */
 static int check_creations(libxl__ao *ao, const libxl_domain_create_info *info)
 {
     const libxl__ao *other;
@@ -109,7 +116,7 @@ static int check_creations(libxl__ao *ao, const libxl_domain_create_info *info)
     return 0;
 }
 
-/* Makes a UUID, or checks that the one given is no other domain's. */
+/* Makes a UUID if none is given. Otherwise checks that no other domain has the given UUID. */
 static int choose_uuid(libxl__ao *ao, libxl_uuid *uuid)
 {
     uint32_t domid;
@@ -152,7 +159,7 @@ static int name_poll(libxl__ao *ao, struct create *s)
     return rc || namesake == LIBXL_DOMID_INVALID ? rc : name_exists(ao, config_of(ao)->c_info.name);
 }
 
-/* The teardown of a domain that was made removes the mark, too. */
+/* Removes the mark, unless a teardown was started, which removes it. */
 static int name_undo(libxl__ao *ao, struct create *s)
 {
     (void)ao;
@@ -177,7 +184,7 @@ static int build_start(libxl__ao *ao, struct create *s)
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
-/* From now on somebody else may destroy the domain. */
+/* Once the domain is built, another program may destroy it at any time. */
 static int build_poll(libxl__ao *ao, struct create *s)
 {
     xc_domaininfo_t info;
@@ -191,7 +198,7 @@ static int build_poll(libxl__ao *ao, struct create *s)
     ao->subject.uuid = s->build.uuid;
     rc = libxl__hv_look(ao, s->build.domid, &info);
     if (!rc && memcmp(info.handle, s->build.uuid.uuid, sizeof(info.handle)) != 0)
-        rc = ERROR_DOMAIN_NOTFOUND; /* the domid is another domain's by now */
+        rc = ERROR_DOMAIN_NOTFOUND; /* another domain has the domid by now */
     if (!rc)
         rc = libxl__domain_source_start(ao, &s->domain, &info);
     return reason_of(ao, s, rc);
@@ -209,7 +216,7 @@ static int build_undo(libxl__ao *ao, struct create *s)
     if (!s->build.made)
         return 0;
     if (!s->teardown.started) {
-        libxl__xs_batch_free(s->nodes); /* requests that it has sent are answered before the teardown's */
+        libxl__xs_batch_free(s->nodes); /* its requests are answered before those of the teardown */
         s->nodes = NULL;
         libxl__teardown_start(&s->teardown, s->build.domid, &s->build.uuid);
     }
@@ -232,7 +239,7 @@ static int admission_start(libxl__ao *ao, struct create *s)
     return admission_poll(ao, s);
 }
 
-/* ---- introduce: the nodes are written, and xenstored is told of the domain */
+/* ---- introduce: the nodes are written, and the domain is introduced to xenstored */
 
 static int introduce_start(libxl__ao *ao, struct create *s)
 {
@@ -249,7 +256,7 @@ static int introduce_start(libxl__ao *ao, struct create *s)
     rc = libxl__xs_run(s->nodes, LIBXL__XS_ONE_BY_ONE);
     if (!rc)
         return LIBXL__AO_WAIT;
-    libxl__xs_batch_free(s->nodes); /* nothing was sent: the undo has nothing to wait for */
+    libxl__xs_batch_free(s->nodes); /* nothing was sent, so the undo need not wait */
     s->nodes = NULL;
     return rc;
 }
@@ -263,8 +270,8 @@ static int introduce_poll(libxl__ao *ao, struct create *s)
 }
 
 /*
- * Once xenconsoled knows of the domain it writes the terminal's name into the tree. The teardown waits for that: a node that
- * is written after the tree was removed would stay.
+ * xenconsoled writes the terminal's name into the tree after the domain was introduced. The undo waits for that,
+ * because the teardown would not remove a node that is written later.
  */
 static int introduce_undo(libxl__ao *ao, struct create *s)
 {
@@ -281,8 +288,8 @@ static int introduce_undo(libxl__ao *ao, struct create *s)
 /* ---- console: xenconsoled serves the console once it has written the terminal's name */
 
 /*
- * xenconsoled serves one domain after the other. It could not have served those that were introduced later before it has
- * served this one, so their limit starts anew.
+ * xenconsoled serves one domain after the other, in the order of their introduction. It could not serve later domains
+ * before this one, so the time limits of their creations are extended.
  */
 static void end_admission(libxl__ao *ao, struct create *s)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * domain_destroy: destroys a domain and waits until it is gone. The teardown is an operation of its own, so that it goes on
- * when the caller gives up waiting for it.
+ * domain_destroy: destroys a domain and waits until it is gone. The teardown is an operation of its own, so that it
+ * continues if domain_destroy ends early.
  *
  * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
  */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * domain_shutdown and domain_reboot: requests to a guest, which it acknowledges.
+ * domain_shutdown and domain_reboot: they send a request to a guest and wait for its acknowledgement.
  *
- * The toolstack writes the request to ~/control/shutdown. The guest acknowledges it by emptying or removing the node, and
- * stops later (Xen's docs/misc/xenstore-paths.pandoc, ~/control/shutdown). A guest that stops or reboots without an
- * acknowledgement has carried the request out as well. The node belongs to the guest: its value is only compared.
+ * The toolstack writes the request to ~/control/shutdown. The guest acknowledges it by emptying or removing the node,
+ * and stops later (Xen's docs/misc/xenstore-paths.pandoc, ~/control/shutdown). A guest that stops or reboots without
+ * an acknowledgement has carried the request out as well. The guest may write any value to the node, so the value is
+ * only compared.
  *
  * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
  */
@@ -16,11 +17,11 @@ typedef struct ask {
     libxl__domain_source domain;
     union {
         libxl__await acknowledged;
-        libxl__xs_turn turn; /* once out_of_memory is set */
+        libxl__xs_turn turn; /* used instead once out_of_memory is set */
     };
-    libxl__xs_batch *request; /* or what confirms the acknowledgement */
+    libxl__xs_batch *request; /* in `confirm`: the batch that checks the domain's nodes */
     libxl__xs_batch *withdrawal;
-    libxl__xs_request *unanswered; /* of the withdrawal: requires that the node still holds the request */
+    libxl__xs_request *unanswered; /* checks in the withdrawal that the node holds the request */
     bool written;                  /* xenstored has confirmed the request */
     bool withdraws;                /* the request may be in xenstore, and is withdrawn */
     bool out_of_memory;            /* the withdrawal uses the spare batch */
@@ -36,7 +37,7 @@ static int destroyed(libxl__ao *ao)
     return libxl__ao_fail(ao, ERROR_DOMAIN_DESTROYED, "domid: domain %u was destroyed", ao->subject.number);
 }
 
-/* Whether the domain has stopped, or why it never will. Returns LIBXL__AO_WAIT while it runs. */
+/* Returns 0 if the domain has stopped, LIBXL__AO_WAIT while it runs, or DOMAIN_DESTROYED if it was destroyed. */
 static int check_domain(libxl__ao *ao, const struct ask *s)
 {
     if (s->domain.follower.was_shutdown)
@@ -86,17 +87,22 @@ static int request_poll(libxl__ao *ao, struct ask *s)
     return rc;
 }
 
-/* Whether the request may be in xenstore. If not, it will not get there any more. */
+/*
+ * Frees the batch of the request. Returns whether the request may be in xenstore. If it returns false, the request
+ * will not reach xenstore any more.
+ */
 static bool give_up_request(struct ask *s)
 {
     s->withdraws = s->written || (s->request && !libxl__xs_take_back(s->request));
-    libxl__xs_batch_free(
-        s->request); /* its transaction is given up, or ends before the withdrawal's begins */
+    libxl__xs_batch_free(s->request); /* a transaction under way ends before the withdrawal's begins */
     s->request = NULL;
     return s->withdraws;
 }
 
-/* There is no memory for a batch: the spare one was reserved before the request was written. */
+/*
+ * Makes the withdrawal use the spare batch, because there is no memory for another one. request_start has reserved
+ * the spare batch.
+ */
 static void use_spare_batch(libxl__ao *ao, struct ask *s)
 {
     libxl__source_stop(ao->ctx, &s->acknowledged.source);
@@ -127,7 +133,10 @@ static void begin_withdrawal(libxl__ao *ao, struct ask *s)
     s->withdrawal = batch;
 }
 
-/* Returns LIBXL__AO_WAIT, or the result of the withdrawal. If it finds no memory, it is repeated with the spare batch. */
+/*
+ * Returns LIBXL__AO_WAIT, or the result of the withdrawal. A withdrawal that fails with NOMEM is repeated with the
+ * spare batch.
+ */
 static int withdraw(libxl__ao *ao, struct ask *s)
 {
     for (;;) {
@@ -145,8 +154,8 @@ static int withdraw(libxl__ao *ao, struct ask *s)
 }
 
 /*
- * Withdraws the request, unless the guest has acknowledged it, by emptying or removing the node, or another toolstack has
- * written one of its own.
+ * Withdraws the request if the node still holds it. The node does not hold it any more if the guest has acknowledged
+ * it, or if another toolstack has written another request.
  */
 static int request_undo(libxl__ao *ao, struct ask *s)
 {
@@ -158,7 +167,7 @@ static int request_undo(libxl__ao *ao, struct ask *s)
         return 0;
     const int rc = withdraw(ao, s);
     if (rc == LIBXL__AO_WAIT && s->withdrawal && libxl__xs_advances(s->withdrawal))
-        libxl__phase_extend(ao); /* thousands may be withdrawn at once */
+        libxl__phase_extend(ao); /* thousands of requests may be withdrawn at once */
     if (rc == ERROR_NOT_READY)
         return s->written && libxl__xs_vacant(s->unanswered) ? LIBXL__AO_CARRIED_OUT : 0;
     return rc == ERROR_DOMAIN_DESTROYED ? 0 : rc;
@@ -180,7 +189,7 @@ static int acknowledge_poll(libxl__ao *ao, struct ask *s)
     return rc == LIBXL__AO_WAIT ? libxl__await_step(ao, &s->acknowledged) : rc;
 }
 
-/* ---- confirm: a node that is missing may have been removed with the domain's whole tree, by a destruction */
+/* ---- confirm: if the node is missing, a destruction may have removed the domain's whole tree */
 
 static int confirm_start(libxl__ao *ao, struct ask *s)
 {

@@ -2,15 +2,15 @@
 /*
  * domain_teardown: the nested operation that takes a domain down, for domain_destroy and for the undo of a creation.
  *
- * It pauses the domain, removes its nodes, and destroys it, in the order that other toolstacks keep: when a domain that owns
- * nodes dies, xenstored searches its whole store for them. A xenstored that does not answer delays the destruction, but does
- * not prevent it. Whatever the teardown needs is reserved before the domain is paused; the undo of a creation reserves it
- * before the domain is made. Paths are built from the domid and the UUID that the hypervisor has, never from values read in
- * xenstore. /vm/UUID stays while another living domain has the UUID.
+ * It pauses the domain, removes its nodes, and destroys it. The nodes are removed first, as in other toolstacks,
+ * because xenstored searches its whole store for the nodes of a domain that dies. A xenstored that does not answer
+ * delays the destruction, but does not prevent it. All resources are reserved before the domain is paused. A creation
+ * reserves them before it makes the domain. Paths are built from the domid and the UUID that the hypervisor has,
+ * never from values read in xenstore. /vm/UUID stays while another living domain has the UUID.
  *
- * The domain of a creation that failed belongs to nobody (`unfinished`). If the hypervisor refuses to destroy it, the teardown
- * tries again every second until it succeeds or the context is closed, and tells the creation, which goes on
- * without it.
+ * If a creation has failed, nobody else will destroy its domain (`unfinished`). If the hypervisor refuses to destroy
+ * such a domain, the teardown tries again every second until it succeeds or the context is closed. The creation is
+ * woken at the refusal and does not wait for the teardown any more.
  *
  * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
  */
@@ -28,8 +28,8 @@ typedef struct teardown {
     libxl__domain_source domain;
     libxl__hv_destroy destroy;
     libxl__xs_batch *cleaning;
-    libxl__xs_batch *last; /* removes what is left to be removed when the domain is gone */
-    libxl__alarm retry;    /* if the domain is unfinished */
+    libxl__xs_batch *last; /* removes the remaining nodes when the domain is gone */
+    libxl__alarm retry;    /* set if the domain is unfinished */
     bool exists;           /* the hypervisor has the domain */
     bool shared;           /* another living domain had the UUID when the nodes were removed */
     bool last_was_run;
@@ -64,7 +64,7 @@ static int reserve(libxl__ao *ao, struct teardown *t)
 
 /* ---- trying again */
 
-/* Nobody will destroy the domain from now on, which its mark says. */
+/* Ends the attempts. Writes the domain's mark anew, to say that nobody will destroy the domain. */
 static void give_up(libxl__ao *ao, struct teardown *t)
 {
     const libxl__domain_teardown_args *args = libxl__ao_args(ao);
@@ -76,8 +76,8 @@ static void give_up(libxl__ao *ao, struct teardown *t)
 }
 
 /*
- * The hypervisor has refused: returns the error, or plans another attempt. A stop request ends the attempts at an
- * unfinished domain; LIBXL__AO_WAIT then means that its mark is being written.
+ * Called when the hypervisor has refused with `rc`. Returns `rc`, or plans another attempt if the domain is
+ * unfinished. A stop request ends the attempts; LIBXL__AO_WAIT means then that the mark is being written.
  */
 static int refused(libxl__ao *ao, struct teardown *t, int rc)
 {
@@ -95,7 +95,7 @@ static int refused(libxl__ao *ao, struct teardown *t, int rc)
     return LIBXL__AO_WAIT;
 }
 
-/* Whether the time of the next attempt has come. */
+/* Returns whether the time of the next attempt has come. */
 static bool is_time_to_retry(struct teardown *t)
 {
     if (!t->waits_to_retry || !t->retry.rang)
@@ -104,7 +104,7 @@ static bool is_time_to_retry(struct teardown *t)
     return true;
 }
 
-/* ---- look: the domain is looked up, and what its teardown needs is reserved */
+/* ---- look: the domain is looked up, and the resources are reserved */
 
 /* Adds the requests that remove the nodes. `free`: no other domain has the domid. */
 static void add_nodes(libxl__ao *ao, struct teardown *t, bool free)
@@ -121,8 +121,8 @@ static void add_nodes(libxl__ao *ao, struct teardown *t, bool free)
 }
 
 /*
- * Looks the domain up. Where the hypervisor refuses, an unfinished domain is taken to exist: the destruction compares it
- * again.
+ * Looks the domain up. If the hypervisor refuses, assumes that an unfinished domain exists, because the destruction
+ * compares the UUID again.
  */
 static int look(libxl__ao *ao, xc_domaininfo_t *info)
 {
@@ -150,7 +150,7 @@ static int look_start(libxl__ao *ao, struct teardown *t)
     if (rc && !args->in.unfinished)
         return rc;
     t->exists = !found && memcmp(info.handle, args->in.uuid.uuid, sizeof(info.handle)) == 0;
-    t->shared = rc || other != LIBXL_DOMID_INVALID; /* if that is not known, it is asked again at the end */
+    t->shared = rc || other != LIBXL_DOMID_INVALID; /* if the hypervisor refuses, run_last asks it again */
     add_nodes(ao, t, t->exists || found);
     return t->exists ? libxl__domain_source_start(ao, &t->domain, &info) : 0;
 }
@@ -158,8 +158,9 @@ static int look_start(libxl__ao *ao, struct teardown *t)
 /* ---- pause: the domain is paused, so that it does not run while its nodes disappear */
 
 /*
- * A caller who may not pause the domain may not destroy it either: nothing has been done then. An unfinished domain does not
- * run.
+ * If the caller may not pause the domain, it may not destroy the domain either. So the operation fails here, before
+ * it has changed anything. Other errors are ignored. An unfinished domain does not run, so its teardown ignores all
+ * errors.
  */
 static int pause_start(libxl__ao *ao, struct teardown *t)
 {
@@ -171,7 +172,7 @@ static int pause_start(libxl__ao *ao, struct teardown *t)
     return libxl__ao_fail(ao, ERROR_PERMISSION, "pausing domain %u: %s", domid, strerror(errno));
 }
 
-/* ---- clean: the nodes are removed; the phase's limit bounds the wait for xenstored */
+/* ---- clean: the nodes are removed; the phase's time limit bounds the wait for xenstored */
 
 static int clean_start(libxl__ao *ao, struct teardown *t)
 {
@@ -211,7 +212,7 @@ static int destroy_poll(libxl__ao *ao, struct teardown *t)
         return LIBXL__AO_WAIT;
     if (is_time_to_retry(t))
         return destroy_start(ao, t);
-    /* The job's members are the worker's until it is done. ESRCH: somebody else has destroyed the domain meanwhile. */
+    /* The job is done, so its members may be read. ESRCH means that another program has destroyed the domain. */
     const int error = t->destroy.errnoval,
               rc = error == ESRCH ? ERROR_FAIL : libxl__errno_rc(LIBXL__CALL_DOMAIN, error);
     if (!error || (error == ESRCH && !is_alive(ao))) {
@@ -225,7 +226,7 @@ static int destroy_poll(libxl__ao *ao, struct teardown *t)
     return refused(ao, t, rc);
 }
 
-/* Ends the attempts: destroy_poll looks at ao->stop. */
+/* Does nothing, because destroy_poll checks ao->stop. */
 static void destroy_stop(libxl__ao *ao, struct teardown *t)
 {
     (void)ao, (void)t;
@@ -233,21 +234,21 @@ static void destroy_stop(libxl__ao *ao, struct teardown *t)
 
 /* ---- gone: the domain leaves the hypervisor's list, and xenstored has answered */
 
-/* Whether no domain has the domid. */
+/* Returns whether no domain has the domid. */
 static bool domid_is_free(libxl__ao *ao)
 {
     const libxl_uuid uuid = ao->subject.uuid;
     xc_domaininfo_t other;
     const int rc = libxl__hv_look(ao, ao->subject.number, &other);
-    ao->subject.uuid = uuid; /* not the other domain's */
+    ao->subject.uuid = uuid; /* libxl__hv_look may have set it to the other domain's */
     return rc == ERROR_DOMAIN_NOTFOUND;
 }
 
 /*
- * Removes the mark of an unfinished domain, and /vm/UUID if it was left because of another domain that is gone or dying by now.
- * Removes the domain's nodes again:
- * xenconsoled may have been at work for the domain when they were removed, because it was started or restarted then. It writes a
- * terminal's name last. The domain is not gone until xenconsoled has unmapped its page, so it writes nothing after this.
+ * Removes the mark of an unfinished domain. Removes /vm/UUID if it was kept for another domain that is gone or dying
+ * by now. Removes the domain's nodes again, because xenconsoled may have written a terminal's name after they were
+ * removed, if it was started or restarted at that time. The domain is gone only when xenconsoled has unmapped the
+ * domain's page, so xenconsoled writes nothing after this.
  */
 static int run_last(libxl__ao *ao, struct teardown *t)
 {
@@ -296,7 +297,7 @@ static void gone_stop(libxl__ao *ao, struct teardown *t)
 
 #include "_libxl_phases_domain_teardown.h"
 
-/* ---- for the operations that nest it */
+/* ---- called by the operations that nest a teardown */
 
 int libxl__teardown_reserve(libxl__ao *parent, libxl__nested *teardown, bool unfinished)
 {

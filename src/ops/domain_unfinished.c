@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * domain_list_unfinished and domain_remove_unfinished: domains whose creations were not finished (marks.h).
+ * domain_list_unfinished and domain_remove_unfinished: they find and remove domains whose creations were not finished
+ * (marks.h).
  *
- * The mark has the UUID only; the domain is looked up by it. A domain of another toolstack may have the same UUID. Its tree has
- * another owner. A domain without a tree is taken to be the unfinished one: it was being built.
+ * A mark contains only the UUID, and the domain is found by its UUID. A domain of another toolstack may have the same
+ * UUID; the value of its tree's top node differs (LIBXL__TREE_OWNER). A domain without a tree is assumed to be the
+ * unfinished one, because a domain has no tree while it is built.
  *
  * Owns: nothing beyond the operations. Locks: the context's lock, held by the caller.
  */
@@ -14,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Whether the value of /local/domain/N is that of another toolstack's tree. */
+/* Returns whether the tree /local/domain/N belongs to another toolstack. */
 static bool is_foreign(const libxl__xs_request *tree)
 {
     const char *owner = libxl__xs_value(tree);
@@ -94,7 +96,10 @@ static int read_names(libxl__ao *ao, struct list_unfinished *s, const char *name
     return LIBXL__AO_WAIT;
 }
 
-/* The list may change while it is read in parts; then it is read anew. */
+/*
+ * Handles a part of the list. If the list has changed between two parts, reads it again from the start, MOST_RESTARTS
+ * times at most.
+ */
 static int list_poll(libxl__ao *ao, struct list_unfinished *s)
 {
     const char *version;
@@ -135,7 +140,7 @@ static int by_uuid(const void *left, const void *right)
                               &((const struct candidate *)right)->uuid);
 }
 
-/* Keeps the candidates that were left, each once. They are in order then. */
+/* Keeps the candidates whose mark is `left`, sorted by UUID and without duplicates. */
 static void keep_left(libxl__ao *ao, struct list_unfinished *s)
 {
     uint32_t kept = 0;
@@ -152,7 +157,7 @@ static void keep_left(libxl__ao *ao, struct list_unfinished *s)
     s->count = kept;
 }
 
-/* Notes the domids of the candidates. A dying domain is left out: nothing is to be done about it. */
+/* Stores the domids of the candidates. Ignores dying domains, because nothing remains to be done for them. */
 static int find_domains(libxl__ao *ao, struct list_unfinished *s)
 {
     const xc_domaininfo_t *list;
@@ -304,7 +309,7 @@ static int xenconsoled_poll(libxl__ao *ao, struct remove_unfinished *s)
     return libxl__await_step(ao, &s->console);
 }
 
-/* Removes the mark, unless it has changed: then another creation has the UUID. */
+/* Removes the mark. Fails with NOTFOUND if the mark has changed, because another creation uses the UUID then. */
 static int remove_mark(libxl__ao *ao, struct remove_unfinished *s)
 {
     libxl__xs_batch *batch = libxl__xs_batch_new(ao, 0);

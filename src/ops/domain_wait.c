@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * domain_wait_shutdown and domain_wait_gone: waiting for what somebody else does to a domain.
+ * domain_wait_shutdown and domain_wait_gone: they wait until a domain has shut down or is gone, and change nothing.
  *
  * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
  */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: nothing. The operations that are one hypercall, or a few: each completes inside its initiator, perhaps
- * without the lock (ao.h). */
+/*
+ * The operations that consist of one or a few hypercalls. Each completes inside its initiator, perhaps without the
+ * lock (ao.h). Owns nothing.
+ */
 #include "ops.h"
 
 #include <errno.h>
@@ -26,7 +28,7 @@ int libxl__domain_get_info_body(libxl__ao *ao, libxl__domain_get_info_args *args
     return rc;
 }
 
-/* A page's domains behind those that there are. */
+/* Appends a page's domains to the list. Returns 0, or -1 if there is no memory. */
 static int add_page(libxl_dominfo_list *list, const xc_domaininfo_t *page, int count, int *room)
 {
     if (list->num_domains + count > *room) {

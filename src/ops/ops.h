@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What operations share. */
+/* Functions that several operations use. */
 #ifndef LIBXL__OPS_H
 #define LIBXL__OPS_H
 
@@ -9,19 +9,21 @@
 #include "xen.h"
 
 /*
- * domain_teardown.c: taking a domain down, as a nested operation. Call all three with the context locked.
+ * domain_teardown.c: takes a domain down, as a nested operation. Call all three functions with the context locked.
  *
- * libxl__teardown_reserve reserves everything that the teardown needs, so that libxl__teardown_start does not fail; the parent
- * polls it by libxl__teardown_poll. A teardown that has started goes on when the parent ends before it; one that has not
- * started is released then. `unfinished`: the domain was never finished and nobody else will destroy it, so the teardown tries
- * again where the hypervisor refuses. Errors: NOMEM, FAIL, noted in the parent; nothing is to be released then.
+ * libxl__teardown_reserve reserves all resources of the teardown, so that libxl__teardown_start cannot fail. If the
+ * parent ends first, a started teardown continues, and a teardown that was not started is freed. Set `unfinished` if
+ * the domain was never finished and nobody else will destroy it. The teardown tries again then if the hypervisor
+ * refuses to destroy the domain. Errors: NOMEM, FAIL, recorded in the parent. After an error there is nothing to
+ * release.
  */
 int libxl__teardown_reserve(libxl__ao *parent, libxl__nested *teardown, bool unfinished);
-/* Another domain that has this domid by now is left alone. */
+/* Starts the teardown. If another domain has this domid by now, it is not touched. */
 void libxl__teardown_start(libxl__nested *teardown, uint32_t domid, const libxl_uuid *uuid);
 /*
- * Returns LIBXL__AO_WAIT, or the teardown's result. That of an unfinished domain which the hypervisor has refused to destroy is
- * the error, which is added to the parent's message, although the teardown goes on.
+ * Call this from the parent's poll. Returns LIBXL__AO_WAIT, or the teardown's result. If the hypervisor has refused
+ * to destroy an unfinished domain, returns that error and adds it to the parent's message, although the teardown
+ * continues.
  */
 int libxl__teardown_poll(libxl__ao *parent, const libxl__nested *teardown);
 
