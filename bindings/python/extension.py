@@ -17,7 +17,7 @@ from cffi import FFI
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
-os.environ.pop("AIOXEN_BUILD", None)  # so that the installed library is used
+os.environ.pop("AIOXEN_BUILD", None)  # without it, library.py uses the installed library
 
 from headers import declarations, expand, usable  # noqa: E402
 from library import locate, pkg_config  # noqa: E402

@@ -2,7 +2,7 @@
 """Converts the public C headers to the text that cffi parses.
 
 The headers use only declarations that cffi's parser knows, so removing comments and preprocessor lines is
-enough. There is no second list of declarations that could differ from them.
+enough. So no second list of declarations exists that could differ from the headers.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-# The declarations of system headers that ours use.
+# The declarations of system headers that the public headers use.
 SYSTEM = """
 typedef int pid_t;
 typedef ... xentoollog_logger;
@@ -28,16 +28,19 @@ HIDDEN = re.compile(r'__attribute__\(\(visibility\("hidden"\)\)\)[^;]*;')
 
 
 def declarations(headers: Sequence[str], folders: Sequence[Path]) -> str:
-    """The text for cffi's cdef: `headers` and the library headers that they include, each once."""
+    """The text for cffi's cdef: `headers` and the library headers that they include. Each header occurs
+    once."""
     seen: set[str] = set()
     lines = [line for header in headers for line in expand(header, folders, seen)]
     return SYSTEM + usable("\n".join(lines))
 
 
 def usable(text: str, included: str = "") -> str:
-    """The declarations that cffi can compile. `included`: those of the module that this one includes.
+    """The declarations that cffi can compile. `included`: the declarations of the module that this module
+    includes.
 
-    Hidden functions are removed. So is `const` before a type that is an array, for which cffi writes wrong C.
+    Hidden functions are removed. `const` before an array type is removed, too, because cffi would write wrong
+    C for it.
     """
     text = HIDDEN.sub("", text)
     for name in set(ARRAY.findall(included + text)):
@@ -50,7 +53,7 @@ def expand(header: str, folders: Sequence[Path], seen: set[str]) -> Iterator[str
         return
     seen.add(header)
     text = COMMENT.sub(" ", find(header, folders).read_text(encoding="utf-8")).replace("\\\n", " ")
-    skipped: list[bool] = []  # for each open #if: whether its lines are skipped
+    skipped: list[bool] = []  # one entry for each open #if: whether its lines are skipped
     for line in text.splitlines():
         if not line.lstrip().startswith("#"):
             if not any(skipped):
@@ -62,7 +65,7 @@ def expand(header: str, folders: Sequence[Path], seen: set[str]) -> Iterator[str
         elif re.match(r"\s*#\s*endif", line):
             skipped.pop()
         elif not any(skipped) and (include := INCLUDE.match(line.strip())):
-            if any((folder / include[1]).is_file() for folder in folders):  # otherwise it is a system header
+            if any((folder / include[1]).is_file() for folder in folders):  # else a system header
                 yield from expand(include[1], folders, seen)
         elif not any(skipped) and (constant := CONSTANT.match(line.strip())):
             yield f"#define {constant[1]} ..."

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the C context, without an event loop: its allocation, its event generators, its end.
+"""Owns the C context: its allocation, its event generators, and its end. An event loop is not needed.
 
-The C library never calls Python. It queues records behind one descriptor. A record names its receiver by a
-token of 64 bits, which is never used again.
+The C library never calls Python. It queues records, and its descriptor is readable while records are queued.
+A record names its receiver by a 64-bit token. No token is reused.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _contexts: weakref.WeakSet[BaseContext] = weakref.WeakSet()
 
 
 class Counters(Fields):
-    """What a context has in use, for tests and monitoring.
+    """The numbers of the resources that a context uses, for tests and monitoring.
 
     An instant operation is counted only if it completes by an event.
     """
@@ -122,7 +122,7 @@ def last_message() -> str:
 
 
 class BaseContext(ContextOperations):
-    """Owns the C context. A subclass for an event loop adds how operations and events are awaited."""
+    """Owns the C context. A subclass for an event loop adds the awaiting of operations and events."""
 
     _c: v.CData = None
     domain_class: type[Domain] = Domain
@@ -140,11 +140,11 @@ class BaseContext(ContextOperations):
 
     @property
     def closed(self) -> bool:
-        """Whether it has been closed. New operations are refused as soon as aclose() begins."""
+        """Whether the context has been closed. New operations are refused as soon as aclose() begins."""
         return self._c is None
 
     def counters(self) -> Counters:
-        """The present counters; after closing, the counters at the end."""
+        """The current counters. After the context was closed, the counters at its closing."""
         if self._final_counters is not None:
             return self._final_counters
         c = ffi.new("libxl_counters *")
@@ -155,8 +155,8 @@ class BaseContext(ContextOperations):
         """List the operations in progress, with their phases. The list is empty after closing.
 
         Operations have their C names: domain_create is listed as domain_create_new. `for_event` is the id()
-        of the Operation. An instant operation is never in progress. An operation that was cancelled remains
-        in the list until what it did has been undone.
+        of the Operation. An instant operation is never in progress. A cancelled operation remains in
+        the list until its effects have been undone.
         """
         if self._c is None:
             return []
@@ -170,7 +170,7 @@ class BaseContext(ContextOperations):
             lib.libxl_operation_info_list_free(infos, count[0])
 
     def _domain(self, domid: int) -> Domain:
-        """The handle of a domain. Looks up its UUID by one hypercall, which does not block."""
+        """Return the handle of a domain. One hypercall, which does not block, looks up the domain's UUID."""
         info = ffi.new("libxl_dominfo *")
         rc = lib.libxl_domain_get_info(self._c, domid, info, ffi.NULL)
         return self.domain_class(self, domid, bytes(16) if rc else bytes(info.uuid.uuid))
@@ -180,15 +180,16 @@ class BaseContext(ContextOperations):
         raise error_of(rc, message)
 
     def _make_event(self, kind: int, domid: int, value: int, uuid: bytes, address: int) -> types.Event | None:
-        """Make the event of a libxl_event_record; None if this release does not know its type.
+        """Return the event of a libxl_event_record, or None if this release does not know the event's type.
 
-        `address` is that of the whole libxl_event, for a type whose fields do not fit into the record.
+        `address` is the address of the whole libxl_event, if the event's fields do not fit into the record.
         """
         make = EVENTS.get(kind)
         return make(domid, v.uuid_of(uuid), value, ffi.cast("libxl_event *", address)) if make else None
 
     def _evenable(self, domid: int | None, token: int) -> v.CData:
-        """Enable the lifecycle events of one domain, or of all. Returns the argument of _evdisable()."""
+        """Enable the lifecycle events of one domain, or of all domains. Returns the argument for
+        _evdisable()."""
         out = ffi.new("libxl_evgen_domain_lifecycle **")
         which = lib.LIBXL_DOMID_ALL if domid is None else domid
         rc = lib.libxl_evenable_domain_lifecycle(self._c, which, token, out)
@@ -213,7 +214,8 @@ class BaseContext(ContextOperations):
         return free
 
     def _after_fork(self) -> None:
-        """In a forked child: close the descriptors. The parent keeps everything else."""
+        """Called in a forked child. Closes the context's descriptors; all other resources belong to the
+        parent."""
         if self._c is not None:
             self._final_counters = Counters(*[0] * len(Counters.__slots__))
             c, self._c = self._c, None
@@ -232,8 +234,8 @@ class BaseContext(ContextOperations):
 
 @atexit.register
 def _at_exit() -> None:
-    """Free all contexts while the interpreter is complete. Unfinished creations are undone, and no operation
-    writes to memory that Python has freed."""
+    """Free all contexts before the interpreter is taken down. This undoes unfinished creations, and
+    afterwards no operation writes to memory that Python has freed."""
     for context in list(_contexts):
         context.__del__()
 

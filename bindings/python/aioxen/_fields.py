@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 
 
 def words(member: enum.IntEnum) -> str:
-    """The member's name in lower case, as str() shows it."""
+    """The member's name in lower case. str() returns it."""
     return member.name.lower().removeprefix("_")
 
 
 def flag_words(flags: enum.IntFlag) -> str:
-    """The names of the flags in lower case, as str() shows them."""
+    """The names of the flags in lower case. str() returns them."""
     return "|".join(words(flag) for flag in type(flags) if flag in flags)  # type: ignore[arg-type]
 
 
 @functools.cache
 def _as_dataclass(kind: type[Fields]) -> Any:
-    """The equivalent class made by dataclass(), whose annotations are types."""
+    """The equivalent dataclass, made by the module dataclasses. Its annotations are types, not strings."""
     from dataclasses import MISSING, field, make_dataclass
     from inspect import signature
     from typing import get_type_hints
@@ -49,7 +49,7 @@ def _as_dataclass(kind: type[Fields]) -> Any:
 
 
 class _DataclassAttribute:
-    """A dataclass attribute that is computed at its first use, which few programs need.
+    """A dataclass attribute. It is computed at its first use, because few programs use it.
 
     A subclass without fields of its own has the attributes of its base.
     """
@@ -63,7 +63,8 @@ class _DataclassAttribute:
 
 
 class _TypeHints:
-    """Imports what the annotations name. typing.get_type_hints() reads this attribute first."""
+    """Imports UUID, which annotations name, into their module. typing.get_type_hints() reads this attribute
+    first."""
 
     def __get__(self, value: Fields | None, kind: type[Fields]) -> Any:
         from uuid import UUID
@@ -96,7 +97,8 @@ class Fields:
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        """The fields that differ from their defaults; all of a class without defaults."""
+        """Shows the fields that differ from their defaults. If the class has no defaults, it shows all
+        fields."""
         written = next((c for c in type(self).__mro__ if "__match_args__" in vars(c)), Fields)
         try:
             initial = written()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# The types of the extension module in bindings/python/live; live.h describes what each class is for.
+# The types of the extension module in bindings/python/live. live.h describes the purpose of each class.
 import asyncio
 from collections.abc import Callable
 from typing import Any, TypeVar, final

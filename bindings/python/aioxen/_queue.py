@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns the bounded queue between an event's delivery and its reader."""
+"""Owns the bounded queue that holds delivered events until they are read."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ class EventsLost(Fields):
 
 
 def event_classes(types: Iterable[type[Event]]) -> tuple[type[Event], ...]:
-    """Check the classes now: a wrong one would otherwise raise while an event is delivered."""
+    """Check the classes when the subscription is made. A wrong class would otherwise raise an exception while
+    an event is delivered."""
     try:
         found = tuple(types)
     except TypeError:
@@ -54,7 +55,7 @@ class Queue:
         self.dropped: Event | None = None  # the last event dropped
 
     def put(self, event: Event) -> None:
-        """Append an event. After an interrupt it may be called again with the same event."""
+        """Append an event. After an interrupt, the caller may repeat the call with the same event."""
         last = self.waiting[-1] if self.waiting else None
         if event is last or event is self.dropped:
             return
@@ -74,8 +75,8 @@ class Queue:
     def get(self) -> Event | EventsLost | None:
         """Remove and return the oldest event, or None.
 
-        It makes no call between reading and removing: a signal handler could raise there, and the event would
-        be lost.
+        It calls no function between reading and removing the event. In such a call a signal handler could
+        raise an exception, and the event would be lost.
         """
         if not self.waiting:
             return None

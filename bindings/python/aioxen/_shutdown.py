@@ -41,8 +41,8 @@ class ShutdownFuture(asyncio.Future["ShutdownReason"]):
 
     def _one_done(self, operation: asyncio.Future[Any]) -> None:
         error = None if operation.cancelled() else operation.exception()
-        # Both have the same limit. A request that has not been acknowledged reaches it by itself, and its
-        # error tells more than that of the wait.
+        # Both operations have the same limit. If the wait reaches its limit first, the request is not
+        # cancelled: a request that is not acknowledged reaches its limit, too, and its error tells more.
         if operation.cancelled() or (
             error and (operation is self._request or not isinstance(error, TimedOutError))
         ):

@@ -25,7 +25,7 @@ _HOW = ctype("libxl_asyncop_how *")
 
 
 class ProgressQueue(Protocol[E_contra]):
-    """A queue that receives progress events; asyncio.Queue is one."""
+    """A queue that receives progress events, for example an asyncio.Queue."""
 
     def put_nowait(self, item: E_contra, /) -> None: ...
 
@@ -61,7 +61,7 @@ class Result:
 
 
 class DomainResult(Result):
-    """A domid, which is returned as a Domain."""
+    """A result that is a domid. It is returned as a Domain."""
 
     def __init__(self, pointer: str | CType) -> None:
         super().__init__(pointer, lambda c: c[0])
@@ -115,7 +115,7 @@ class CffiSpec(OperationSpec):
         """The operation that undoes this one, and the positions of the results that are its inputs."""
 
     def method(self, method: F) -> F:
-        """A decorator: the common calls of the method run in C."""
+        """A decorator for a generated method. The common calls of the method then run in C."""
         return cast(F, FastMethod(self, method))
 
     def new_results(self) -> tuple[CData, ...]:
@@ -125,7 +125,8 @@ class CffiSpec(OperationSpec):
     def call(
         self, xen: OperationsBase, inputs: tuple[Any, ...], results: tuple[CData, ...], address: int
     ) -> int:
-        """Call the C function. `address`: of a libxl_asyncop_how; 0: call it synchronously."""
+        """Call the C function. `address` is the address of a libxl_asyncop_how. If it is 0, the call is
+        synchronous."""
         how = ffi.cast(_HOW, address)
         try:
             if self.reports:
@@ -135,7 +136,8 @@ class CffiSpec(OperationSpec):
             raise self.input_error(error, inputs) from None
 
     def read_results(self, xen: OperationsBase, results: tuple[CData, ...]) -> Any:
-        """The value of the future: the result, or a tuple if there are several."""
+        """The value of the future: the operation's result, or a tuple if the operation has several
+        results."""
         if len(self.results) == 1:
             return self.results[0].value(xen, results[0])
         return tuple([result.value(xen, c) for result, c in zip(self.results, results, strict=True)])
@@ -150,7 +152,7 @@ class CffiSpec(OperationSpec):
         return None if self.domid is None else int(inputs[self.domid])
 
     def input_error(self, error: Exception, inputs: tuple[Any, ...]) -> Exception:
-        """The exception for an input that cffi has refused. cffi's own does not name the input."""
+        """The exception for an input that cffi has refused. The exception of cffi does not name the input."""
         function: CType = ffi.typeof(self.function)
         given = list(zip(self.input_names, inputs, function.args[1:], strict=False))
         wrong = [part for part in given if not fits(part[1], part[2])]
@@ -159,7 +161,7 @@ class CffiSpec(OperationSpec):
 
 
 class OperationsBase(ABC):
-    """What the generated methods call."""
+    """Declares the methods that the generated methods call."""
 
     _c: CData
 
@@ -175,11 +177,11 @@ class OperationsBase(ABC):
 
     @abstractmethod
     def _domain(self, domid: int) -> Domain:
-        """The handle of a domain."""
+        """Return the handle of a domain."""
 
 
 def _by_name(method: FastMethod) -> tuple[Callable[[str], Any], tuple[str]]:
-    """Pickle and copy by name, as functions are."""
+    """Pickle and copy a FastMethod by its name, as Python does for functions."""
     from pkgutil import resolve_name
 
     return resolve_name, (f"{method.__wrapped__.__module__}:{method.__qualname__}",)

@@ -40,7 +40,7 @@ CType: TypeAlias = Any
 
 
 def ctype(name: str | CType) -> CType:
-    """The C type of this name. A C type is returned unchanged."""
+    """The C type with this name. If the argument is a C type already, it is returned unchanged."""
     return ffi.typeof(name) if isinstance(name, str) else name
 
 
@@ -48,7 +48,7 @@ def ctype(name: str | CType) -> CType:
 
 
 class Members(dict[int, E]):
-    """An enumeration's members by value. Any other value gives `unknown`."""
+    """The members of an enumeration by value. For any other value, the lookup returns `unknown`."""
 
     def __init__(self, kind: type[E], unknown: E | None = None) -> None:
         super().__init__((member.value, member) for member in kind)
@@ -87,14 +87,15 @@ class Flat:
 
 @functools.cache
 def _uuid() -> tuple[Any, ...]:
-    """What uuid_of() needs. The module uuid is imported at the first use, because that takes milliseconds."""
+    """The parts of the module uuid that uuid_of() uses. The module is imported at the first use, because the
+    import takes milliseconds."""
     from uuid import UUID, SafeUUID
 
     return UUID, UUID.__dict__["int"].__set__, UUID.__dict__["is_safe"].__set__, SafeUUID.unknown
 
 
 def uuid_of(octets: bytes | CData) -> UUID:
-    """Like UUID(bytes=octets) in half the time. It takes most of the time of listing many domains."""
+    """Return UUID(bytes=octets), but in half the time. A list of many domains takes most of its time here."""
     kind, set_int, set_is_safe, unknown = _uuid()
     made: UUID = kind.__new__(kind)
     set_int(made, int.from_bytes(octets, "big"))
@@ -107,7 +108,7 @@ def optional_uuid_of(octets: bytes | CData) -> UUID | None:
 
 
 def get_string(c: CData) -> str:
-    """The string; "" for NULL."""
+    """The text of a C string; "" for NULL."""
     return ffi.string(c).decode("utf-8", "surrogateescape") if c else ""
 
 
@@ -125,7 +126,7 @@ def free_string(c: CData) -> None:
 
 
 def count(array: CData, length: int) -> int:
-    """The number of elements. An array that is NULL is empty, whatever its length says, as in C."""
+    """The number of an array's elements. As in C, an array that is NULL is empty, whatever its length is."""
     return length if array and length > 0 else 0
 
 
@@ -153,7 +154,7 @@ def get_bits(c: CData) -> set[int]:
 
 
 def get_strings(c: CData) -> list[str]:
-    """The strings of an array that ends with NULL; none for NULL."""
+    """The strings of an array that ends with NULL. If the array is NULL, the list is empty."""
     found: list[str] = []
     while c[0] and c[0][len(found)]:
         found.append(get_string(c[0][len(found)]))
@@ -161,7 +162,7 @@ def get_strings(c: CData) -> list[str]:
 
 
 def get_pairs(c: CData) -> dict[str, str | None]:
-    """The same, where a value, which may be NULL, follows each key."""
+    """The pairs of an array of strings that ends with NULL. A value, which may be NULL, follows each key."""
     found: dict[str, str | None] = {}
     at = c[0]
     while at and at[0]:
@@ -188,7 +189,7 @@ def expect(value: object, kind: type, path: str) -> None:
 
 
 def expected(value: object, kind: type[T], path: str) -> T:
-    """The value, of this type."""
+    """Return the value. Raises TypeError if it is not of this type."""
     expect(value, kind, path)
     return value  # type: ignore[return-value]
 
@@ -212,7 +213,8 @@ def domid(value: Any) -> int:
 
 
 def fits(value: Any, kind: CType) -> bool:
-    """Whether cffi accepts the value for a number of this type. Other types have been checked before."""
+    """Whether cffi accepts the value for a number of this type. True for types other than numbers, because
+    their values have been checked before."""
     try:
         return kind.kind != "primitive" or bool(ffi.new(f"{kind.cname} *", value))
     except (TypeError, OverflowError):
@@ -220,7 +222,7 @@ def fits(value: Any, kind: CType) -> bool:
 
 
 def number(value: int, name: str) -> int:
-    """A number as an input. Refuses a bool; cffi checks the type and the range."""
+    """Return a number that is an input. Refuses a bool; cffi checks the type and the range."""
     refuse_bool(value, name)
     return value
 
@@ -264,7 +266,7 @@ def pairs_at(c: CData, value: dict[str, str | None], path: str, keep: Keep) -> N
 
 
 def octets_at(c: CData, value: bytes, path: str, keep: Keep) -> None:
-    """Store octets; those that are missing at the end are zero."""
+    """Store octets. If there are too few, the rest of the C value is zero."""
     expect(value, bytes, path)
     room = ffi.buffer(c)
     if len(value) > len(room):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns pv() and pvh(), which make the configuration of a guest in one call."""
+"""Owns pv() and pvh(). Each returns the configuration of a guest."""
 
 from __future__ import annotations
 

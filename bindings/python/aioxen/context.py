@@ -60,8 +60,9 @@ class Context(ContextCore, BaseContext):
     def _bind(self) -> None:
         """Attach the context to the running loop, at its first use. Raises ClosedError after aclose().
 
-        Later uses do not check that they are in the same loop, because the check would take as long as a
-        whole instant operation. An UndoableOperation checks it, and asyncio refuses to await the others.
+        Later uses do not check that the same loop runs, because the check would take as long as a whole
+        instant operation. An UndoableOperation makes this check, and asyncio refuses to await other
+        operations.
         """
         if self._closing is not None or self._c is None:
             raise errors.ClosedError("the context is closed")
@@ -92,7 +93,7 @@ class Context(ContextCore, BaseContext):
             operation = self._start(spec, limit, *inputs)
             operation._set_progress(token)
             operation.add_done_callback(lambda _: self._progress_callbacks.pop(token, None))
-        except BaseException:  # an interrupt, too: the caller does not get the operation
+        except BaseException:  # includes interrupts: the caller does not get the operation
             self._progress_callbacks.pop(token, None)
             if operation is not None:
                 operation.cancel()
@@ -129,7 +130,7 @@ class Context(ContextCore, BaseContext):
         return Events(self, token, None if domid is None else v.domid(domid), types, capacity)
 
     def _deliver(self, token: int, event: Event | None) -> None:
-        """Pass an event to its receiver. Called again with the same event after an interrupt."""
+        """Pass an event to its receiver. After an interrupt, the call is repeated with the same event."""
         if event is None:
             return
         if (stream := self._streams.get(token)) is not None:
@@ -160,7 +161,7 @@ class Context(ContextCore, BaseContext):
         if self._closing is None and self._c is not None:
             loop = asyncio.get_running_loop()
             if self._loop is not None and self._loop.is_closed():
-                self._loop = None  # so no task awaits an operation
+                self._loop = None  # no task awaits an operation, because that loop is closed
             if self._loop not in (None, loop):
                 raise RuntimeError("the context belongs to another event loop")
             self._refuse_operations()
@@ -176,7 +177,7 @@ class Context(ContextCore, BaseContext):
                 with contextlib.suppress(asyncio.CancelledError):
                     await asyncio.wait(live)
         for stream in list(self._streams.values()):
-            with contextlib.suppress(RuntimeError):  # its loop is closed, so no reader waits
+            with contextlib.suppress(RuntimeError):  # raised if the loop is closed; then no reader waits
                 stream._finish()
         if self._loop is not None:
             self._loop.remove_reader(lib.libxl_ctx_fd(self._c))
@@ -184,8 +185,9 @@ class Context(ContextCore, BaseContext):
         if self._final_counters is not None and (
             self._final_counters.jobs or self._final_counters.operations
         ):
-            # Freeing waits for operations that a closed loop has left, and for calls on workers, which cannot
-            # be interrupted: destroying a large guest takes minutes. So it runs in a thread.
+            # free() runs in a thread, because it waits for operations that a closed loop has left and for
+            # calls on workers. These calls cannot be interrupted; the destruction of a large guest takes
+            # minutes.
             with contextlib.suppress(asyncio.CancelledError):
                 await wait_uncancelled(asyncio.get_running_loop().run_in_executor(None, free))
         else:
@@ -201,7 +203,8 @@ class Context(ContextCore, BaseContext):
 
 
 async def wait_uncancelled(future: asyncio.Future[None]) -> None:
-    """Wait until the future is done. A cancellation of the waiting task is raised only then."""
+    """Wait until the future is done. If the waiting task is cancelled, CancelledError is raised only
+    afterwards."""
     cancelled: asyncio.CancelledError | None = None
     while not future.done():
         try:

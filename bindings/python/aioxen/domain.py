@@ -97,6 +97,6 @@ class Domain(DomainOperations):
         try:
             stopped = self._xen.domain_wait_shutdown(self.domid, limit=limit, progress=progress)
             return ShutdownFuture(request, stopped)
-        except BaseException:  # an interrupt, too
+        except BaseException:  # includes interrupts
             request.cancel()
             raise

@@ -46,9 +46,9 @@ class Events:
                 raise StopAsyncIteration
             if self._waiter is not None:
                 raise RuntimeError("another task is reading these events")
-            # _loop is None if the context was closed after its loop.
+            # The context's _loop is None if its loop was closed before the context was.
             loop = self._xen._loop or asyncio.get_running_loop()
-            self._waiter = loop.create_future()  # awaiting it in another loop raises RuntimeError
+            self._waiter = loop.create_future()  # asyncio raises RuntimeError if another loop awaits it
             try:
                 await self._waiter
             finally:
@@ -68,7 +68,7 @@ class Events:
         self._finish()
 
     def _put(self, event: Event) -> None:
-        """Deliver an event. After an interrupt it may be called again with the same event."""
+        """Deliver an event. After an interrupt, the caller may repeat the call with the same event."""
         if self._generator is None:
             return
         self._queue.put(event)

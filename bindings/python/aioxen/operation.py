@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# Future's own methods. An Operation overrides them, because only the library completes it.
+# The methods of asyncio.Future. An Operation overrides them, because only the library completes it.
 _set_result = asyncio.Future.set_result
 _set_exception = asyncio.Future.set_exception
 _set_cancelled = asyncio.Future.cancel
 
 
 class Stop(enum.Enum):
-    """Why an operation was asked to stop."""
+    """The reason why an operation was asked to stop."""
 
     CANCEL = "cancelled"
     CLOSE = "the context is being closed"
@@ -52,12 +52,13 @@ class Operation(OperationFuture[T]):
         _stop_message: Any
 
     if not TYPE_CHECKING:
-        # A task's step looks these up at each await of a Future's subclass. Here they are found at once.
+        # A task looks these methods up at each await of a Future. They are repeated here so that the lookup
+        # is short.
         result = asyncio.Future.result
         add_done_callback = asyncio.Future.add_done_callback
 
     def __repr__(self) -> str:
-        """With the operation's name, its domid, and its phase or how it was completed."""
+        """Shows the operation's name and domid, and its phase or the way in which it was completed."""
         if self._spec is None:
             return super().__repr__()
         domid = self._spec.domid_of(self._inputs)
@@ -70,7 +71,7 @@ class Operation(OperationFuture[T]):
             return f"{info.state} phase={info.phase}" if info else "pending"
         if self.cancelled():
             return "cancelled"
-        error = self._exception  # exception() would mark it as retrieved
+        error = self._exception  # exception() would mark the exception as retrieved
         return f"finished exception={error!r}" if error else f"finished result={self.result()!r}"
 
     def cancel(self, msg: Any = None) -> bool:
@@ -115,7 +116,7 @@ class Operation(OperationFuture[T]):
             _set_cancelled(self, self._stop_message)
 
     def _start_undo(self) -> Undo:
-        """Start the operation that undoes this one, which has succeeded."""
+        """Start the operation that undoes this one. This operation has succeeded."""
         assert self._spec.undo and self._results
         spec, positions = self._spec.undo
         undo = Undo(loop=self.get_loop())
@@ -127,12 +128,14 @@ class Operation(OperationFuture[T]):
 
 
 class UndoableOperation(Operation[T]):
-    """An operation whose result must reach a caller: otherwise nobody could destroy the new domain."""
+    """An operation whose result must reach a caller. Without the result, nobody could destroy the new
+    domain."""
 
     __slots__ = ("_awaiting_tasks",)
 
     def __init__(self, *, loop: asyncio.AbstractEventLoop) -> None:
-        """Raises RuntimeError in another loop, where asyncio would refuse to await the result."""
+        """Raises RuntimeError if another loop is running, because asyncio would refuse to await the result in
+        that loop."""
         if asyncio._get_running_loop() not in (None, loop):
             raise RuntimeError("the context belongs to another event loop")
         super().__init__(loop=loop)
@@ -168,20 +171,20 @@ class Undo(Operation[None]):
         return not self.done()
 
     def wait_uncancelled(self) -> Generator[Any, None, None]:
-        """Wait until it is done. A cancellation of the waiting task is ignored."""
+        """Wait until the undo is done. A cancellation of the waiting task is ignored."""
         while not self.done():
             self._asyncio_future_blocking = True
             with contextlib.suppress(asyncio.CancelledError):
                 yield self
 
     def _request_stop(self, reason: Stop) -> None:
-        """Ignored: an undo continues to its end."""
+        """Does nothing, because an undo continues to its end."""
 
     def _finish(self, rc: int, message: str) -> None:
         self._report_failure(self._error(rc, message))
         _set_result(self, None)
 
     def _report_failure(self, error: errors.Error) -> None:
-        if not isinstance(error, errors.DomainNotFoundError):  # the domain is gone already, as wanted
+        if not isinstance(error, errors.DomainNotFoundError):  # that error means that the domain is gone
             report = {"message": "a cancelled operation could not be undone", "exception": error}
             self.get_loop().call_exception_handler(report)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the delivery of the library's queue: completes futures and passes events to their receivers.
+ * Owns: the delivery of the records in the library's queue: completes futures and passes events to receivers.
  *
- * Each record is taken from the queue once, so it must be delivered even if Python code raises, as a signal
- * handler may at any time. An interrupted call is made again; the first exception is raised when all records
- * have been delivered.
+ * Each record is taken from the queue once, so it must be delivered even if Python code raises an exception.
+ * A signal handler may raise one at any time. An interrupted call is repeated. The first exception is raised
+ * when all records have been delivered.
  */
 #include "live.h"
 
@@ -33,7 +33,7 @@ static bool is_done(PyObject *operation)
     return done_future == Py_True;
 }
 
-/* Completes the future, and tries again after an interrupt such as Ctrl-C: the completion is not repeated. */
+/* Completes the future. Tries again after an interrupt such as Ctrl-C: its record is delivered only once. */
 static bool complete_retrying(PyObject *operation, int rc, const char *message)
 {
     FirstError first = {NULL, NULL, NULL};
@@ -59,7 +59,7 @@ static bool handle_completion(const libxl_event_record *record)
     return ended;
 }
 
-/* Whether the call that returned `answer` raised an exception and must be made again. */
+/* Whether the call that returned `answer` raised an exception and must be repeated. */
 static bool should_retry(const PyObject *answer, int *calls, FirstError *first)
 {
     if (answer)
@@ -68,7 +68,7 @@ static bool should_retry(const PyObject *answer, int *calls, FirstError *first)
     return ++*calls < MAX_ATTEMPTS;
 }
 
-/* Both calls may be repeated: _make_event() has no side effect, and _deliver() ignores an event it has had. */
+/* Both calls may be repeated: _make_event() has no side effect, and _deliver() ignores a repeated event. */
 static void deliver_event(ContextCore *xen, const libxl_event_record *record, FirstError *first)
 {
     PyObject *event, *delivered = NULL;
@@ -92,7 +92,7 @@ static void deliver_event(ContextCore *xen, const libxl_event_record *record, Fi
 PyObject *context_core_deliver_events(PyObject *self, PyObject *unused)
 {
     ContextCore *xen = (ContextCore *)self;
-    libxl_event_record records[BATCH]; /* local: a receiver may run the loop, which calls this again */
+    libxl_event_record records[BATCH]; /* local, because a receiver may run the loop, and so this again */
     FirstError first = {NULL, NULL, NULL};
     int number = BATCH;
     (void)unused;

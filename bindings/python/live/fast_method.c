@@ -25,7 +25,7 @@ typedef struct {
 static PyObject *bound; /* types.MethodType */
 static PyObject *name_limit, *name_progress;
 
-/* Whether all keywords have their default values. Domain's methods pass every keyword explicitly. */
+/* Whether all keywords have their default values. The methods of Domain pass every keyword explicitly. */
 static bool are_defaults(PyObject *names, PyObject *const *values, const OperationSpec *spec)
 {
     const Py_ssize_t count = names ? PyTuple_Size(names) : 0;
@@ -117,7 +117,7 @@ static void fast_method_dealloc(PyObject *self)
     Py_DECREF(type);
 }
 
-/* The attributes that describe a function are those of the wrapped method. */
+/* The attributes that describe a function are taken from the wrapped method. */
 static PyObject *fast_method_described(PyObject *self, void *name)
 {
     return PyObject_GetAttrString(((FastMethod *)self)->fallback, name);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * aioxen._live: the part of the Python package that runs for every operation, in C for speed. The classes in
- * context.py and operation.py derive from its types and add what is needed rarely:
+ * aioxen._live: the part of the Python package that runs for every operation. It is written in C for speed.
+ * The classes in context.py and operation.py derive from its types and add the functions that are needed
+ * rarely:
  *
  *   OperationSpec     describes an operation: its C function, limit and results    operation_spec.c
  *   FastMethod        a method of Context that starts an operation on one domid    fast_method.c
@@ -71,7 +72,7 @@ typedef struct {
 extern PyTypeObject *operation_spec_type, *operation_future_type, *context_core_type;
 extern PyObject *empty_tuple;
 
-/* Each creates its type, once, while the module is imported. */
+/* Each function creates its type. It is called once, while the module is imported. */
 PyTypeObject *make_operation_spec_type(PyObject *module);
 PyTypeObject *make_fast_method_type(PyObject *module);
 PyTypeObject *make_operation_future_type(PyObject *module);
@@ -96,16 +97,16 @@ bool spec_free_results(PyObject *spec, PyObject *results);
 /* Convert between the object and its C part. */
 OperationFuture *future_of(PyObject *operation);
 PyObject *object_of(const OperationFuture *p);
-/* How the C library reports the completion: by an event that carries the object's address. */
+/* With this how, the C library reports the completion by an event that carries the object's address. */
 libxl_asyncop_how future_how(PyObject *operation);
 /* Adds the operation to the context's live list, which takes a reference. */
 void live_insert(ContextCore *xen, PyObject *operation);
-/* Removes it. The caller takes over the list's reference. */
+/* Removes the operation from the live list. The caller takes over the list's reference. */
 void live_remove(PyObject *operation);
 /* Sets the result that the C library has written, then frees the library's memory. */
 bool future_set_result(PyObject *operation);
 /* Completes the future: by its result, or by the Python method _finish() if rc is an error or the operation was
- * asked to stop. False with an exception set if that was interrupted; it may be called again then. */
+ * asked to stop. False, with an exception set, if it was interrupted; the caller may then repeat the call. */
 bool future_complete(PyObject *operation, int rc, const char *message);
 
 /* ---- start.c */

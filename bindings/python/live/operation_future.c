@@ -17,7 +17,7 @@ PyTypeObject *operation_future_type;
 static destructor future_dealloc;
 static traverseproc future_traverse;
 static inquiry future_clear;
-static bool future_on_heap; /* its traverse and dealloc then also handle the reference to the type */
+static bool future_on_heap; /* if so, its traverse and dealloc also handle the reference to the type */
 static Py_ssize_t future_part_offset; /* of the OperationFuture in the object */
 static PyObject *set_result, *set_exception, *name_finish;
 
@@ -51,7 +51,7 @@ void live_remove(PyObject *operation)
     p->live = false;
 }
 
-/* Sets the current exception as the future's. An interrupt such as KeyboardInterrupt is left to the caller. */
+/* Completes the future with the current exception. The caller handles interrupts such as KeyboardInterrupt. */
 static PyObject *fail(PyObject *operation)
 {
     PyObject *type, *error, *trace, *set = NULL;
@@ -75,7 +75,7 @@ bool future_set_result(PyObject *operation)
         value ? PyObject_CallFunctionObjArgs(set_result, operation, value, NULL) : fail(operation);
     Py_XDECREF(value);
     Py_XDECREF(set);
-    /* Last: after an interrupt above, everything is done again. */
+    /* The memory is freed last: after an interrupt above, the caller repeats the whole function. */
     return set && (!p->results || spec_free_results(p->spec, p->results));
 }
 
