@@ -3,15 +3,15 @@
  * Sequences of events in the core: operations that start, wait, fail, are stopped, limited, undone, nested and grouped,
  * reports, events that are taken in each way, calls from within callbacks, failing allocations, and the close.
  *
- * The input decides everything: each octet is a command, an argument of one, or what a phase does when it is called. When it
- * is used up, every phase ends well, so that each run ends. What must hold:
+ * Each octet of the input is a command, an argument of a command, or the choice of what a phase does when it is called. When the
+ * input is used up, every phase succeeds, so that each run ends. These conditions must hold:
  *
- *   - an operation that has started completes exactly once, after its reports; one that has not never does;
- *   - an operation that no phase failed and nobody stopped succeeds;
+ *   - an operation that has started completes exactly once, after its reports; an operation that has not started never completes;
+ *   - an operation succeeds unless one of its phases fails or the operation is stopped;
  *   - undo functions are called in reverse order, for phases that were started;
  *   - after the close no operation, timer, descriptor or memory is left.
  *
- * Owns: the plays, one for each operation of a run. One thread.
+ * Owns: the plays, one for each operation of a run. Only one thread uses them.
  */
 #include "play.h"
 #include "world.h"
@@ -132,7 +132,7 @@ static void start_one(unsigned way)
     }
     *(struct play **)libxl__ao_args(ao) = p;
     p->started = true;
-    /* Whoever waits within a callback may wait for what that callback's own thread would have to do. */
+    /* A synchronous call within a callback may wait for something that only the callback's own thread could do. */
     rc = libxl__ao_start(ao);
     if (p->synchronous)
         completed(p, rc);
@@ -147,7 +147,7 @@ static void start_in_background(void)
     struct play *p = play_new();
     if (!p)
         return;
-    p->nested = true; /* nobody is told of its end */
+    p->nested = true; /* nothing reports its end */
     libxl__ctx_lock(run.ctx);
     p->background = libxl__ao_create_background(run.ctx, play_class(), 0,
                                                 next_below(&plays.input, 2) ? &p->background : NULL);
@@ -169,7 +169,7 @@ static void abort_one(bool by_callback)
     CHECK(rc == ERROR_NOTFOUND || !over);
 }
 
-/* Those that this callback is called in. */
+/* Aborts the synchronous calls that this callback is called in. */
 static void abort_synchronous_calls(void)
 {
     for (int i = 0; i < PLAYS; i++)
@@ -320,7 +320,7 @@ static void commands(int most)
 
 /* ---- the end */
 
-/* From now on each phase ends when it is called; and each that waits is called. */
+/* From now on each phase ends when it is called. Wakes all operations, so that each waiting phase is called. */
 static void let_all_end(void)
 {
     plays.closing = true;
@@ -328,12 +328,12 @@ static void let_all_end(void)
     for (int i = 0; i < PLAYS; i++)
         if (plays.all[i].ao)
             libxl__ao_wake(plays.all[i].ao);
-    /* Called within a poll, so the loop has to look again. */
+    /* The loop is inside a poll when it calls this function, so it has to check again for work. */
     libxl__loop_look_again(run.ctx);
     libxl__ctx_unlock(run.ctx);
 }
 
-/* Takes the events that the close would free unseen. */
+/* Takes the events that the close would otherwise free. */
 static void take_the_rest(void)
 {
     libxl_event *event;

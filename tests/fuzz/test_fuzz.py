@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Runs each fuzzing target, built without a fuzzer, with its corpus.
 
-The inputs that once found a fault are in it.
+The corpus contains the inputs that once found a fault.
 """
 
 import os

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A hostile xenstored: the wire protocol's decoder, with batches of each mode and watches behind it. The input says what the
- * library's users ask for, and what the peer sends: answers that fit, answers that do not, events, raw octets, messages in
- * parts, and hang-ups. What must hold:
+ * Tests the wire protocol's decoder, with batches of each mode and with watches, against a hostile xenstored, the peer. The input
+ * chooses the requests of the library's users, and what the peer sends: answers that fit, answers that do not, events, raw octets,
+ * messages in parts, and hang-ups. These conditions must hold:
  *
  *   - each operation that waits for a batch completes exactly once, whatever the peer sends;
- *   - each value that a batch has read is a string; a failed batch has an error of those that xs.h names;
+ *   - each value that a batch has read is a string; a failed batch has one of the errors that xs.h names;
  *   - the callback of a watch that was removed is not called;
  *   - after the close no watch, descriptor or memory is left.
  *
- * Owns: the peer's socket, the watches and the batches of a run. One thread.
+ * Owns: the peer's socket, the watches and the batches of a run. Only one thread uses them.
  */
 #include "bytes.h"
 #include "hostile.h"
@@ -88,7 +88,7 @@ static void add_request(struct ask *a, int index)
     }
 }
 
-/* Reserves the memory first in one of four cases. */
+/* Runs the operation's batch. In one of four cases it first reserves the batch's memory. */
 static int run_batch(libxl__ao *ao, struct ask *a)
 {
     const unsigned how = next_byte(&run.input);

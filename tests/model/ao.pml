@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* src/core/ao.c: each part that runs under the lock is one step. And the waking of src/core/event.c. */
+/* src/core/ao.c, and the waking of src/core/event.c. Each part that runs under the lock is one step. */
 
 /* ---- ao.c: ending */
 

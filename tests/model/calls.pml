@@ -233,7 +233,7 @@ inline serve(o)
         atomic {
             take_lock();
             if
-            :: queued[o] -> skip /* an event is queued, so it does not dispatch */
+            :: queued[o] -> skip /* an event is queued, so libxl_event_take does not dispatch */
             :: true -> dispatch()
             fi
         }

@@ -33,7 +33,7 @@ inline hand_over()
 #endif
 }
 
-/* When the polled descriptor is readable: it covers all descriptors that are registered now. */
+/* The condition under which the polled descriptor is readable. This descriptor covers all descriptors that are registered now. */
 #define shows(o) (registered[o] && ready[o])
 #define has_expired(o) expired[o]
 #define is_queued(o)   queued[o]

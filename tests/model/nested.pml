@@ -104,8 +104,8 @@ inline group_poll()
     n_ended = 0
 }
 
-/* Starts a child that must run to its end, and leaves it to the background when its source fires, as the undo of a
- * creation does. */
+/* Starts a child that must run to its end. The parent leaves the child to the background when the parent's source fires, as the
+ * undo of a creation does. */
 inline start_and_detach()
 {
     started = 1;

@@ -10,7 +10,7 @@
 /* Results of phase functions, and of the operation. */
 mtype = { DONE, WAIT, CARRIED_OUT, STOPPED, FAILED, LIMIT, UNDO_FAILED };
 
-/* The declaration of a phase. Every phase has limits; a phase without one is covered, since no limit has to expire. */
+/* The declaration of a phase. Every phase has limits. This covers phases without a limit, since no limit has to expire. */
 typedef Phase {
     bool has_stop, has_undo, limit_fails, commits;
 }
@@ -385,5 +385,5 @@ init
     }
 }
 
-/* An operation that was asked to stop ends, and one that has failed, since every stop and undo has a limit. Needs weak fairness (-f). */
+/* An operation that was asked to stop or has failed ends, since every stop and undo has a limit. This needs weak fairness (-f). */
 ltl ends { [] (stop != DONE || rc != DONE || undoing -> <> completed) }

@@ -83,7 +83,7 @@ bool queued[OPS];                         /* completion events */
 byte uncounted_reports[OPS];                  /* queued reports that are not counted for their operation */
 bool closing, broken, woken_up;           /* woken_up: libxl_ctx_wake was called */
 byte holder[OPS];                         /* of each record: operation + 1, or 0 */
-bool handle, handle_freed;                   /* of the starter of a background operation; whether it has freed the handle */
+bool handle, handle_freed;                   /* the starter's handle of a background operation; whether the starter has freed it */
 
 /* The application's choices and observations. */
 mtype how0, kind0, reporting0, kinds[OPS]; /* the chosen parameters */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A fuzzer's input, read octet by octet. When it is used up, every read gives 0. Owns nothing; one thread. */
+/* A fuzzer's input, read octet by octet. When it is used up, every read gives 0. Owns nothing. Only one thread may use it. */
 #ifndef FUZZ_BYTES_H
 #define FUZZ_BYTES_H
 

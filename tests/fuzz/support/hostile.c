@@ -20,7 +20,7 @@ static struct {
     int connection; /* -1: none */
     char received[HELD];
     size_t have;
-    char held[HELD]; /* part of a message that is sent before the next one */
+    char held[HELD]; /* the part that was held back; sent before the next message */
     size_t holds;
 } peer;
 
@@ -37,7 +37,7 @@ static void accept_connection(void)
     peer.have = peer.holds = 0;
 }
 
-/* Reads what the library has sent. Octets that find no room are dropped. */
+/* Reads what the library has sent. Drops octets for which there is no room. */
 void peer_receive(void)
 {
     char rest[1024];
@@ -50,7 +50,7 @@ void peer_receive(void)
         ;
 }
 
-/* Takes the oldest request. Returns false if none has arrived as a whole. */
+/* Takes the oldest request. Returns false if no complete request has arrived. */
 static bool take_request(struct xsd_sockmsg *header, char *body, size_t room)
 {
     peer_receive();
@@ -80,7 +80,7 @@ void peer_send_held(void)
     peer.holds = 0;
 }
 
-/* Sends a message; the next octet may hold back a part of it until the next one is sent. */
+/* Sends a message. A `hold` other than 0 may hold back a part of it until the next message is sent. */
 static void send_message(struct xsd_sockmsg header, const char *body, size_t length, unsigned hold)
 {
     char text[sizeof(header) + XENSTORE_PAYLOAD_MAX];
@@ -93,7 +93,7 @@ static void send_message(struct xsd_sockmsg header, const char *body, size_t len
     peer.holds = all - now;
 }
 
-/* The answer that xenstored would give, or one that differs from it in one way. */
+/* Sends the answer that xenstored would give, or an answer that differs from it in one way. */
 void peer_answer(bytes *input, unsigned way)
 {
     static const char *const errors[] = {"ENOENT", "EACCES", "EAGAIN", "EINVAL", "ENOSPC", "E", "", "EQUOTA"};
@@ -167,7 +167,7 @@ static void open_listener(void)
     setenv("XENSTORED_PATH", address.sun_path, 1);
 }
 
-/* The connections that an earlier run has left. */
+/* Closes the connections that an earlier run has left. */
 static void forget_connections(void)
 {
     for (int fd; (fd = accept(listener, NULL, NULL)) >= 0;)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A xenstored that answers as a fuzzer's input says, on the socket that XENSTORED_PATH names. It never blocks. One thread. */
+/* A xenstored that answers as a fuzzer's input says, on the socket that XENSTORED_PATH names. It never blocks. Only one thread may call these. */
 #ifndef FUZZ_HOSTILE_H
 #define FUZZ_HOSTILE_H
 
@@ -12,9 +12,9 @@ void peer_receive(void);
 /* Closes the connection. */
 void peer_hang_up(void);
 
-/* Answers the oldest request, if there is one: way 0 as xenstored would, 1 to 7 otherwise. */
+/* Answers the oldest request, if there is one. Way 0 answers as xenstored would; ways 1 to 7 answer differently. */
 void peer_answer(bytes *input, unsigned way);
-/* Sends an event of the watch that has this token: way 0 a good one, 1 to 3 otherwise. */
+/* Sends an event of the watch that has this token. Way 0 sends a correct event at once; ways 1 to 3 do not. */
 void peer_send_event(bytes *input, unsigned way, const char *token);
 /* Sends `length` octets, at most 16. */
 void peer_send_raw(bytes *input, unsigned length);

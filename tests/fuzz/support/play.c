@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: the plays. Their phases take from the input what they do. */
+/* Owns: the plays. The input chooses what their phases do. */
 #include "play.h"
 
 #include "world.h"
@@ -67,7 +67,7 @@ static int start_group(libxl__ao *ao, struct state *s)
                               .width = 1 + next_below(&plays.input, 3)};
     for (uint32_t i = 0; i < s->group.count; i++) {
         s->members[i] = play_new();
-        if (!s->members[i]) /* fewer members then */
+        if (!s->members[i]) /* the group then has fewer members */
             s->group.count = i;
         else
             s->members[i]->nested = true;

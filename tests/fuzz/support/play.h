@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Operations whose phases do what a fuzzer's input says, for core.c: wait, fail, set alarms, report, and start nested operations
- * and groups. When the input is used up, or `closing` is set, each phase ends well when it is called. One thread.
+ * and groups. When the input is used up, or `closing` is set, each phase succeeds when it is called. Only one thread may use them.
  */
 #ifndef FUZZ_PLAY_H
 #define FUZZ_PLAY_H
@@ -12,11 +12,11 @@
 
 enum { PLAYS = 48, PLAY_PHASES = 4 };
 
-/* One operation; its argument is a pointer to this. It aborts the process if its phases are called in a wrong order. */
+/* One operation, whose argument is a pointer to this struct. The process aborts if the phases are called in a wrong order. */
 struct play {
     bool used;
     bool started;     /* by an initiator */
-    bool nested;      /* nobody is told of its end */
+    bool nested;      /* nothing reports its end */
     bool reported_to; /* libxl_ao_set_progress was called for it */
     bool may_fail;    /* a phase has failed, or it was asked to stop */
     bool synchronous; /* the completion is the return value */
@@ -32,7 +32,7 @@ extern struct plays {
     struct play all[PLAYS]; /* each is used for one operation */
 } plays;
 
-/* Returns NULL if all have been used. */
+/* Returns an unused play; NULL if all have been used. */
 struct play *play_new(void);
 /* The class that the next octet chooses. */
 const libxl__ao_class *play_class(void);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Owns: the clock, the timers (each an eventfd that the library takes for a timerfd, and closes), and the count of allocations
- * until one fails. All are set anew by world_begin.
+ * until one fails. world_begin() resets all of them.
  */
 #include "world.h"
 
@@ -23,7 +23,7 @@ static struct {
     uint64_t now;
     struct timer {
         int fd;
-        uint64_t armed; /* 0: it is not */
+        uint64_t armed; /* 0: the timer is not armed */
     } timers[MOST_TIMERS];
     int count;
     unsigned until_failure; /* allocations; 0: none fails */
@@ -98,7 +98,7 @@ int __wrap_timerfd_settime(int fd, int flags, const struct itimerspec *wanted, s
     return 0;
 }
 
-/* Returns 0 if no timer is armed, or only for a time that a program would not wait for. */
+/* Returns 0 if no timer is armed, or if each deadline is so late that a program would not wait for it. */
 static uint64_t next_deadline(void)
 {
     uint64_t next = 0;
@@ -108,7 +108,7 @@ static uint64_t next_deadline(void)
     return next > world.now + (uint64_t)NEVER_S * SECOND ? 0 : next;
 }
 
-/* Instead of waiting, moves the clock to where the wait would end. */
+/* Does not wait, but moves the clock to the time at which the wait would end. */
 int __real_epoll_wait(int fd, struct epoll_event *events, int most, int timeout);
 int __wrap_epoll_wait(int fd, struct epoll_event *events, int most, int timeout);
 int __wrap_epoll_wait(int fd, struct epoll_event *events, int most, int timeout)
@@ -126,7 +126,7 @@ int __wrap_epoll_wait(int fd, struct epoll_event *events, int most, int timeout)
         world_advance(end - world.now);
         return 0;
     } else {
-        CHECK(!world.idle_polls++); /* it waits for ever */
+        CHECK(!world.idle_polls++); /* else the library waits for ever */
         world.idle();
     }
     return __real_epoll_wait(fd, events, most, 0);

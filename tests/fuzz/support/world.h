@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What makes a run depend on its input alone: a clock that the target moves, and allocations that fail when the target says.
- * The linker replaces the library's calls of the functions in WRAPPED (Makefile.inc) by those of world.c. One thread.
+ * Makes a run depend on its input alone. The target moves the clock, and chooses the allocations that fail.
+ * The linker replaces the library's calls of the functions in WRAPPED (Makefile.inc) by those of world.c. Only one thread may call these.
  */
 #ifndef FUZZ_WORLD_H
 #define FUZZ_WORLD_H
@@ -10,7 +10,7 @@
 
 /*
  * Starts a run: the clock is at its first value, and no allocation fails. `idle` is called when the library polls without a
- * limit, nothing is ready and no timer is armed: it has to make something happen. A second such poll in a row aborts, because the
+ * limit, nothing is ready and no timer is armed: `idle` has to make something happen. A second such poll in a row aborts, because the
  * library would wait for ever.
  */
 void world_begin(void (*idle)(void));
