@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Owns: the domains that xl has made, their configuration files while xl reads them, and the child processes that map
- * their grants. One thread. */
+ * their grants. Only one thread uses them. */
 #include "domain.h"
 
 #include <signal.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Domains for the sequences. xl makes them, so that both libraries work on equal domains. And the sequences' output. One
- * thread. */
+/* Domains for the sequences, and the sequences' output. xl makes the domains, so that both libraries work on equal domains. Only
+ * one thread may call these. */
 #ifndef DOMAIN_H
 #define DOMAIN_H
 
@@ -16,7 +16,7 @@ void domain_listens(uint32_t domid);
 void domain_gone(uint32_t domid);
 /* Runs `xl VERB DOMID`. */
 void domain_xl(const char *verb, uint32_t domid);
-/* Keeps a grant of the domain mapped until half a second after its destruction, so that it stays dying for so long. */
+/* Keeps a grant of the domain mapped until half a second after its destruction, so that the domain stays dying until then. */
 void domain_dies_slowly(uint32_t domid);
 /* Destroys all domains that were made. */
 void domains_end(void);

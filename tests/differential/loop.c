@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: the registrations. A free slot has no for_libxl. for_app is the address of the slot. One thread. */
+/* Owns: the registrations. A free slot has no for_libxl. for_app is the address of the slot. Only one thread uses them. */
 #include "loop.h"
 
 #include <poll.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* An application's event loop, with which the library registers its descriptors and timeouts. One thread. */
+/* An application's event loop, with which the library registers its descriptors and timeouts. Only one thread may use it. */
 #ifndef LOOP_H
 #define LOOP_H
 
 #include <libxl.h>
 
-/* The error that fd_register returns. 0: it registers the descriptor. */
+/* The error that fd_register returns. 0: fd_register registers the descriptor. */
 extern int loop_refusal;
 extern const libxl_osevent_hooks loop_hooks;
 

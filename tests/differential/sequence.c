@@ -161,7 +161,7 @@ static void destroyed_twice(void)
     libxl_asyncop_how how = event_how(1);
     say("destroy %d", libxl_domain_destroy(ctx, domid, &how));
     wait_event(LIBXL_EVENTMASK_ALL, domid);
-    domain_gone(domid); /* libxl's operation ends earlier; a second one may find the domain dying */
+    domain_gone(domid); /* libxl's operation ends earlier; a second destruction may find the domain dying */
     say("destroy %d", libxl_domain_destroy(ctx, domid, NULL));
 }
 

@@ -37,7 +37,7 @@ LIBRARIES: dict[str, tuple[list[str | Path], list[str | Path]]] = {
         ["-L", BUILD, "-laioxen", f"-Wl,-rpath,{BUILD}"],
     ),
 }
-# Runs in the world. Each sequence has its own process, which may hang or crash.
+# This shell script runs in the world. Each sequence has its own process, which may hang or crash.
 SCRIPT = """
 cd /tmp
 for name in $("$1"); do
