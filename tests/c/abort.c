@@ -24,7 +24,7 @@ static int limit_op(scene *s, const op *o, unsigned milliseconds)
     return libxl_ao_set_limit(s->ctx, &o->how, milliseconds);
 }
 
-/* The domain runs, and can be paused and unpaused. */
+/* Checks that the domain runs, and can be paused and unpaused. */
 static void assert_untouched(scene *s, libxl_domid domid)
 {
     libxl_dominfo info;
@@ -101,8 +101,8 @@ static void an_aborted_creation_leaves_nothing(scene *s)
 }
 
 /*
- * More than the limit of open transactions: some requests have not been sent yet. The withdrawal of one request empties the
- * node, which the other operations cannot distinguish from the guest's acknowledgement.
+ * The test starts more operations than the limit of open transactions, so some requests have not been sent yet. The withdrawal
+ * of one request empties the node. The other operations cannot distinguish this from the guest's acknowledgement.
  */
 static void queued_shutdowns_that_are_aborted_leave_no_request(scene *s)
 {
@@ -147,9 +147,9 @@ static void an_aborted_destruction_goes_on(scene *s)
     int aborted = abort_op(s, o), rc = op_result(o);
     if (rc != 0 || !s->way.several) /* else another thread completed it */
         assert_int_equal(aborted, 0);
-    assert_true(rc == ERROR_ABORTED || rc == 0); /* 0: it was gone already; sim/slow.c tests a slow one */
+    assert_true(rc == ERROR_ABORTED || rc == 0); /* 0: the domain was gone; sim/slow.c has a slow case */
     assert_int_equal(RUN(s, libxl_domain_wait_gone(s->ctx, domid, how)), 0);
-    wait_node(s, domid, "name", NULL); /* its nodes are removed too, although no operation waits */
+    wait_node(s, domid, "name", NULL); /* the domain's nodes are removed, too, although no operation waits */
 }
 
 static void an_aborted_query_has_no_effect(scene *s)
@@ -205,7 +205,7 @@ static void a_limit_can_be_replaced_and_removed(scene *s)
 static void the_first_reason_to_stop_is_the_result(scene *s)
 {
     libxl_domid domid = guest(s, "b", true);
-    op *o = START(s, libxl_domain_shutdown, s->ctx, domid, how); /* withdraws before it completes */
+    op *o = START(s, libxl_domain_shutdown, s->ctx, domid, how); /* withdraws its request first */
     wait_node(s, domid, "control/shutdown", "poweroff");
     assert_int_equal(limit_op(s, o, 1), 0);
     sleep_ms(20);

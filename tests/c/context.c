@@ -217,7 +217,7 @@ static void many_operations_leak_no_descriptor(scene *s)
 
 /* ---- fork and exec */
 
-/* Five of the loop, and the connection to xenstored. */
+/* The loop has five descriptors; the sixth is the connection to xenstored. */
 enum { OWN_DESCRIPTORS = 6 };
 
 static void a_forked_child_releases_its_copy(scene *s)

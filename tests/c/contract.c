@@ -62,7 +62,7 @@ static void call_the_library(libxl_ctx *ctx, int rc, void *user)
     struct from_callback *f = user;
     f->rc = rc;
     f->rc |= libxl_host_info(ctx, &f->info, NULL);
-    f->rc |= libxl_domain_get_name(ctx, 0, &f->name, NULL); /* this one has to wait */
+    f->rc |= libxl_domain_get_name(ctx, 0, &f->name, NULL); /* this operation has to wait */
     f->calls++;
     libxl_ctx_wake(ctx);
 }

@@ -39,7 +39,7 @@ static void set_long(char **text, size_t length)
     memset(*text, 'n', length);
 }
 
-/* Creates a guest whose kernel is a file with `size` octets of `content`, and checks that it is expect_refusal. */
+/* Creates a guest whose kernel is a file with `size` octets of `content`, and checks that the creation is refused. */
 static void expect_file_refused(scene *s, const char *content, size_t size, const char *message)
 {
     char folder[] = "/tmp/aioxen-test-XXXXXX", path[64];
@@ -130,7 +130,7 @@ static void truncated_kernel(scene *s)
         expect_file_refused(s, image, lengths[i], "");
 }
 
-/* The thread's message buffer is short: the middle of the path is left out, and the error is kept. */
+/* The thread's message buffer is short. The message omits the middle of the path, and keeps the error. */
 static void message_with_a_long_path(scene *s)
 {
     static const char before[] = "d_config.b_info.kernel: nnnn", after[] = "', phase build)";
@@ -156,7 +156,7 @@ static void kernel_is_a_pipe(scene *s)
     assert_int_equal(mkfifo(path, 0600), 0);
     set(&config.b_info.kernel, path);
     expect_refusal(s, &config, ERROR_KERNEL,
-                   "not a regular file"); /* and opening does not wait for a writer */
+                   "not a regular file"); /* and the library does not wait for a writer */
     unlink(path);
     rmdir(folder);
 }

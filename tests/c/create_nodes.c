@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The xenstore nodes of a created domain: their permissions, also where an earlier domain has left nodes behind. */
+/* The xenstore nodes of a created domain: their permissions, even where an earlier domain has left nodes behind. */
 #include "harness.h"
 
 #include <stdio.h>

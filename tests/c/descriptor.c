@@ -17,7 +17,7 @@ static bool readable_within(scene *s, int milliseconds)
     return poll(&fd, 1, milliseconds) == 1;
 }
 
-/* At most one call finds nothing; after it the descriptor is unreadable. */
+/* At most one call finds no event. After that call the descriptor is unreadable. */
 static void check_unreadable_after_a_take(scene *s)
 {
     libxl_event_record record;
@@ -41,7 +41,7 @@ static void the_descriptor_is_readable_while_there_is_work(scene *s)
     for (; !taken && readable_within(s, LONG_MS);)
         taken = libxl_event_take(s->ctx, &record, 1);
     assert_int_equal(taken, 1);
-    assert_false(readable_within(s, 20)); /* an event that one call queues and takes is never shown */
+    assert_false(readable_within(s, 20)); /* one call queued and took the event, so it was never shown */
 
     complete_instantly(s->ctx, 2);
     complete_instantly(s->ctx, 3);
@@ -72,7 +72,7 @@ static uint64_t wait_for_one(libxl_ctx *ctx)
     return for_user;
 }
 
-/* A program that always finds an event queued still gets what arrives by a descriptor. */
+/* A program that always finds a queued event still gets the events that arrive by a descriptor. */
 static void a_queue_that_is_never_empty_hides_no_descriptor(scene *s)
 {
     static uint64_t (*const ways[])(libxl_ctx * ctx) = {take_one, wait_for_one};
@@ -94,7 +94,7 @@ static void a_queue_that_is_never_empty_hides_no_descriptor(scene *s)
         ;
 }
 
-/* A program may take events by a wait of 0 ms; the wait that finds nothing makes the descriptor unreadable. */
+/* A program may take events by waits of 0 ms. A wait that finds no event makes the descriptor unreadable. */
 static void a_wait_that_finds_nothing_clears_the_descriptor(scene *s)
 {
     libxl_event *event = NULL;
@@ -108,7 +108,7 @@ static void a_wait_that_finds_nothing_clears_the_descriptor(scene *s)
     assert_false(readable_within(s, 20));
 }
 
-/* A waiting shutdown reads its node once and then only after a change. */
+/* A waiting shutdown reads its node once, and later only after the node has changed. */
 static void a_waiting_operation_is_quiet(scene *s)
 {
     libxl_domid domid = guest(s, "b", false);
@@ -167,7 +167,7 @@ static void beforepoll_reports_the_room_it_needs(scene *s)
     struct timeval now = {.tv_sec = 0};
     int count = 0, timeout = -1;
     assert_int_equal(libxl_osevent_beforepoll(s->ctx, &count, fds, &timeout, now), ERROR_BUFFERFULL);
-    assert_int_equal(count, 1); /* the number of entries it needs */
+    assert_int_equal(count, 1); /* the number of entries that the library needs */
     count = 3;
     assert_int_equal(libxl_osevent_beforepoll(s->ctx, &count, fds, &timeout, now), 0);
     assert_int_equal(count, 1);

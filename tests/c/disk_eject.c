@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Ejected media: each ejection is reported once, with its disk. A guest can write its frontend's nodes; here the
- * test writes them. The library reads the `eject` node only, and follows no path in any of them.
+ * test writes them. The library reads only the `eject` node, and follows no path that a node contains.
  */
 #include "harness.h"
 
@@ -195,7 +195,7 @@ static void a_generator_ends_with_its_domain(scene *s)
 {
     libxl_domid domid = guest(s, "b", true);
     libxl_evgen_disk_eject *first = enable(s, domid, "xvda", USER), *second = enable(s, domid, "xvdb", USER);
-    libxl_evdisable_disk_eject(s->ctx, first); /* one is disabled before the domain ends, one after */
+    libxl_evdisable_disk_eject(s->ctx, first); /* before the domain ends; `second` is disabled after it */
     destroy(s, domid);
     assert_true(no_event(s, domid, USER, 20));
     assert_null(guest_node(domid, "device/vbd/51728/eject")); /* the node was not written again */

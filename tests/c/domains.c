@@ -103,7 +103,7 @@ static void wait_shutdown_gives_the_reason(scene *s)
         libxl_shutdown_reason reason;
         libxl_dominfo info;
         libxl_domid domid = guest(s, guests[i].orders, true);
-        for (int again = 0; again < 2; again++) { /* the second call finds it stopped */
+        for (int again = 0; again < 2; again++) { /* the second call finds the domain stopped */
             reason = LIBXL_SHUTDOWN_REASON_UNKNOWN;
             assert_int_equal(RUN(s, libxl_domain_wait_shutdown(s->ctx, domid, &reason, how)), 0);
             assert_int_equal(reason, guests[i].reason);

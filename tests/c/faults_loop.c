@@ -8,7 +8,7 @@
 
 /* ---- no descriptors are left */
 
-/* poll(2) refuses more entries than RLIMIT_NOFILE. A sandbox may set it to 0 once the context is open. */
+/* poll(2) refuses more entries than RLIMIT_NOFILE. A sandbox may set this limit to 0 once the context is open. */
 static struct rlimit allow_descriptors(rlim_t count)
 {
     struct rlimit before, now;
@@ -28,7 +28,7 @@ static void an_instant_operation_needs_no_descriptor(scene *s)
     destroy(s, domid);
 }
 
-/* xenstore's replies, a time limit, a worker's result, and the close. */
+/* The operations wait for xenstored's answer, for a time limit, and for a worker's result. */
 static void operations_wait_without_descriptors(scene *s)
 {
     libxl_domid domid = guest(s, "b", true);
@@ -94,7 +94,7 @@ static void an_abort_may_follow_an_expired_time_limit(scene *s)
         if (processed)
             pump(s, 0);
         const int asked = libxl_ao_abort(s->ctx, &o->how);
-        if (!s->way.several) /* another thread may have processed it */
+        if (!s->way.several) /* another thread may have processed the timer */
             assert_int_equal(asked, processed ? ERROR_NOTFOUND : 0);
         assert_int_equal(op_result(o), asked ? ERROR_TIMEDOUT : ERROR_ABORTED);
     }

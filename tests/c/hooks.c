@@ -24,7 +24,7 @@ static int fd_register(void *user, int fd, void **for_app, short events, void *f
 {
     struct loop *loop = user;
     loop->registered++;
-    sleep_ms(1); /* gives other threads time to call it too */
+    sleep_ms(1); /* gives other threads time to call the hook, too */
     if (loop->answer)
         return loop->answer;
     loop->fd = fd;
@@ -252,7 +252,7 @@ static void foreign_occurrences_are_ignored(scene *s)
     occur(ctx, loop.for_libxl, loop.fd + 1000);
     occur(ctx, gone.for_libxl, gone.fd); /* late: already deregistered */
     assert_int_equal(libxl_event_check(ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL), ERROR_NOT_READY);
-    assert_int_equal(result(ctx, &loop), 0); /* its own occurrence is handled */
+    assert_int_equal(result(ctx, &loop), 0); /* the context's own occurrence is handled */
     assert_string_equal(name, "Domain-0");
     free(name);
     libxl_ctx_free(ctx);
@@ -268,7 +268,7 @@ static void *occur_often(void *argument)
     return NULL;
 }
 
-/* Occurrences without a reason come repeatedly and from several threads at once. */
+/* Several threads at once report occurrences repeatedly and without a reason. */
 static void needless_occurrences_are_harmless(scene *s)
 {
     enum { THREADS = 3 };

@@ -49,7 +49,7 @@ static void a_reused_domid_is_reported_for_each_domain(scene *s)
     /* xenstored does not report the new domain. Enabling a second generator makes the library list the domains. */
     assert_int_equal(libxl_evenable_domain_lifecycle(s->ctx, LIBXL_DOMID_ALL, users[1], &evgens[1]), 0);
     for (int i = 0; i < 10;
-         i++, sleep_ms(2)) /* for the first generator they are listed by a timer that fires at once */
+         i++, sleep_ms(2)) /* for the first generator a timer lists the domains; it fires at once */
         assert_int_equal(libxl_ctx_process(s->ctx), 0);
     destroy(s, domid);
     for (int i = 0; i < 2; i++) {
@@ -87,7 +87,7 @@ static void assert_holds(libxl_domid domid, const char *name, const char *value)
     free(now);
 }
 
-/* Makes a domain whose end xenstored does not report, because it was not introduced. Processes all earlier events. */
+/* Makes a domain that is not introduced to xenstored, so xenstored does not report its end. Processes all earlier events. */
 static libxl_domid unreported_domain(scene *s, bool known)
 {
     enum { SETTLE_MS = 50 };
@@ -150,7 +150,7 @@ static void the_new_domain_s_ejection_is_not_reported(scene *s)
 
 /* ---- two domains have one UUID, because another toolstack has made the second */
 
-/* Whether /vm/UUID has its name. */
+/* Whether /vm/UUID/name exists. */
 static bool has_vm_nodes(const libxl_uuid *uuid)
 {
     char path[64];

@@ -7,7 +7,7 @@
 
 /* ---- libxl_ao_list */
 
-/* Copies the listed operation on this domain. Returns how many there are. */
+/* Copies the listed operation on this domain. Returns how many operations on it are listed. */
 static int listed(scene *s, libxl_domid domid, char phase[32], libxl_operation_info *info)
 {
     int count, found = 0;
@@ -61,7 +61,7 @@ static void an_idle_context_lists_nothing(scene *s)
 /* ---- libxl_ao_set_progress */
 
 struct reports {
-    char phases[256]; /* of all reports, each with a space behind it */
+    char phases[256]; /* of all reports; a space follows each */
     int completions;  /* at the last report */
     op *o;
 };
@@ -84,7 +84,7 @@ static void each_phase_is_reported_before_the_completion(scene *s)
     libxl_domid domid;
     libxl_domain_config config = guest_config("b");
     op *o = r.o = START(s, libxl_domain_create_new, s->ctx, &config, &domid, how, NULL);
-    /* With several threads, another one may have run some phases, or all, before the reports were asked for. */
+    /* With several threads, another thread may have run some or all phases before the reports were requested. */
     const int rc = libxl_ao_set_progress(s->ctx, &o->how, &progress);
     assert_true(!rc || (rc == ERROR_NOTFOUND && s->way.several));
     assert_int_equal(op_result(o), 0);

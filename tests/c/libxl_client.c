@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Programs that are written for libxl and define LIBXL_API_VERSION: initiators return 0 for "started", as in libxl. One
- * calls every function that libxl and this library have; one mixes all ways of waiting in one context.
+ * Programs that are written for libxl and define LIBXL_API_VERSION. Their initiators return 0 for "started", as in libxl. One
+ * test calls every function that both libxl and this library have. Another test mixes all ways of waiting in one context.
  */
 #define LIBXL_API_VERSION 0x041400
 
@@ -48,8 +48,8 @@ static void all_styles_mix_in_one_context(scene *s)
         const libxl_asyncop_how by_callback = {.callback = count_call, .u.for_callback = &calls};
         assert_int_equal(libxl_domain_get_name(s->ctx, 0, &names[0], &by_event), 0);
         assert_int_equal(libxl_domain_get_name(s->ctx, 0, &names[1], &by_callback), 0);
-        assert_int_equal(libxl_domain_get_name(s->ctx, 0, &names[2], NULL),
-                         0); /* also completes the other two */
+        /* The synchronous call also completes the other two operations. */
+        assert_int_equal(libxl_domain_get_name(s->ctx, 0, &names[2], NULL), 0);
         if (i % 2) {
             assert_int_equal(libxl_event_wait(s->ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL), 0);
             assert_true(event->for_user == by_event.u.for_event);
@@ -77,7 +77,7 @@ static void every_call_of_libxl_works(scene *s)
         fail_msg("%s does not hold: %s", failed, libxl_error_message());
 }
 
-/* Each initiator keeps the convention when it is called by its address. */
+/* An initiator also returns 0 for "started" when it is called by its address. */
 static void started_is_0_by_address(scene *s)
 {
     int (*initiator)(libxl_ctx *, libxl_domid, char **, const libxl_asyncop_how *) = libxl_domain_get_name;

@@ -5,11 +5,12 @@
  *
  *     stress [OPERATIONS [SECONDS [THREADS]]]
  *
- * It ends when either limit is reached, prints the counts, and exits with 0 if there was no fault.
+ * The program ends when it reaches the limit of operations or of seconds. It prints the counts, and exits with 0 if there was
+ * no fault.
  *
  * Owns: the slots, one for each operation that may be in flight. An operation's number combines its slot and that
- * slot's use count, so a completion with another number is a duplicate or was never started. Slot numbers are atomic:
- * a thread fills its own slots, and any thread that receives a completion frees the slot.
+ * slot's use count. So a completion with another number is a duplicate, or its operation was never started. Slot numbers are
+ * atomic: a thread fills its own slots, and any thread that receives a completion frees the slot.
  */
 #include <malloc.h>
 #include <pthread.h>

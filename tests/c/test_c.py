@@ -26,7 +26,7 @@ SIMULATED = "AIOXEN_SIM_DIR" in os.environ
 FOLDERS = ["", "sim", "unit"] if SIMULATED else [""]
 SOURCES = [source for folder in FOLDERS for source in sorted((HERE / folder).glob("*.c"))]
 PROGRAMS = [str(source.relative_to(HERE).with_suffix("")) for source in SOURCES if source.stem != "stress"]
-# Programs that replace malloc do not run under tools that do so too. Valgrind 3.19 lacks pidfd_open.
+# Programs that replace malloc do not run under tools that also replace it. Valgrind 3.19 lacks pidfd_open.
 CHILDREN = ["unit/children", "unit/programs", "unit/faults_core"]
 ALLOCATORS = ["sim/memory", "unit/exhaustion", "unit/sweep", "unit/withdrawals", "unit/xenstore_memory"]
 CANNOT = {"asan": ALLOCATORS, "tsan": ALLOCATORS, "valgrind": [*ALLOCATORS, *CHILDREN]}
@@ -69,7 +69,7 @@ def in_a_world() -> bool:
 
 @functools.cache
 def outcomes(program: str, way: int, wanted: tuple[str, ...]) -> dict[str, str]:
-    """The output of each failed test of a program, and "" for each that passed."""
+    """Runs the tests of a program. Returns the output of each failed test, and "" for each passed test."""
     results: dict[str, str] = {}
     while missing := [name for name in wanted if name not in results]:
         done = launch(program, way, *missing)
@@ -88,7 +88,7 @@ def outcomes(program: str, way: int, wanted: tuple[str, ...]) -> dict[str, str]:
             launch(program, way, "--clean")
             results[running] = "\n".join(output)
         elif done.returncode and not any(results.values()):
-            # A sanitizer's report. It may concern an earlier test.
+            # The output is a sanitizer's report. It may concern an earlier test.
             output = [line for line in done.stdout.splitlines() if not LINE.match(line)]
             results[running] = "\n".join(
                 [*output, f"{program} ended with status {done.returncode} after its last test"]

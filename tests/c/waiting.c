@@ -57,8 +57,8 @@ static void *start_late(void *argument)
     return NULL;
 }
 
-/* An instant operation of another thread: only its queued event can wake the thread that waits. (The thread that starts
- * the operation runs callbacks and the event hook itself.) */
+/* Another thread starts an instant operation. Only the operation's queued event can wake the waiting thread. (The thread that
+ * starts the operation runs callbacks and the event hook itself.) */
 static void another_thread_s_operation_ends_a_wait(scene *s)
 {
     const bool queued = s->way.mode == EVENT && s->way.style != HOOK;
@@ -267,7 +267,7 @@ static void a_wake_before_the_wait_is_not_lost(scene *s)
             sleep_ms(1);
     }
     libxl_ctx_wake(s->ctx);
-    pthread_join(waiting, NULL); /* this thread was woken; the others must be too */
+    pthread_join(waiting, NULL); /* this thread was woken; the others must be woken, too */
     assert_int_equal(w.rc, ERROR_NOT_READY);
     for (int i = 0; i < THREADS; i++)
         atomic_store(&l[i].woken, true);

@@ -36,7 +36,7 @@ static void a_missing_console_is_reported(scene *s)
                                           .domains = s->before.domains + 1,
                                           .nodes = s->before.nodes + 2,
                                           .domids = {0, other}}); /* the other guest's nodes stay */
-    simulate("xenconsoled cont"); /* it must not write nodes of the removed guests */
+    simulate("xenconsoled cont"); /* xenconsoled must not write nodes of the removed guests */
     destroy(s, other);
     pump_for(s, 50);
 }
@@ -115,7 +115,7 @@ static void wait_until_in_phase(scene *s, const char *phase, int count)
     assert_int_equal(in_phase(s->ctx, phase), count);
 }
 
-/* Few domains at a time wait for xenconsoled. Those behind them have no limit. */
+/* Few creations at a time wait for xenconsoled. The creations that wait for admission have no limit. */
 static void a_creation_waits_for_its_admission(scene *s)
 {
     enum { AT_ONCE = 32, WAITING = 8, GUESTS = AT_ONCE + WAITING };
@@ -138,7 +138,7 @@ static void a_creation_waits_for_its_admission(scene *s)
     }
 }
 
-/* The test plays xenconsoled, and serves a domain every six seconds. */
+/* The test acts in xenconsoled's place, and serves a domain every six seconds. */
 static void the_limit_starts_anew_for_those_behind(scene *s)
 {
     enum { GUESTS = 3, SLOW_MS = 6000 };

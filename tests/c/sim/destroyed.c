@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Somebody else destroys a domain while it is being made: whatever fails then, the error says that. */
+/* Another process destroys a domain while it is being created. Whichever call fails then, the error reports the destruction. */
 #include "harness.h"
 #include "simulation.h"
 
@@ -20,7 +20,7 @@ static void note_name(const char *call, void *user)
         snprintf(names[count++], sizeof(names[0]), "%s", call);
 }
 
-/* Destroys all domains but those of `before`, as another process would: by the hypervisor alone. */
+/* Destroys all domains except those of `before`, by a hypercall only, as another process might. */
 static void destroy_new_domains(xc_interface *xch, const struct fixture *before)
 {
     xc_domaininfo_t list[64];
@@ -34,7 +34,7 @@ static void destroy_new_domains(xc_interface *xch, const struct fixture *before)
     }
 }
 
-/* Destroys a domain that was made in time, or removes the nodes of one that was destroyed since. */
+/* Destroys the domain. If it was already destroyed, removes its nodes. */
 static void clean_up(scene *s, libxl_domid domid, const libxl_uuid *uuid)
 {
     char path[64];
@@ -49,7 +49,7 @@ static void clean_up(scene *s, libxl_domid domid, const libxl_uuid *uuid)
     fixture_write(path, NULL);
 }
 
-/* The `n`-th call of this name is delayed, and the new domain is destroyed meanwhile. Returns whether there were so many. */
+/* Delays the `n`-th call of this name, and destroys the new domain during the delay. Returns whether there were so many calls. */
 static bool destroy_during(scene *s, xc_interface *xch, const char *call, int n, int *destroyed)
 {
     struct fixture before;
@@ -96,7 +96,7 @@ static void a_creation_whose_domain_is_destroyed_says_so(scene *s)
     assert_in_range(destroyed, 10, 1000);
 }
 
-/* The store is stopped, so that the domain is destroyed while its nodes are written. */
+/* xenstored is stopped, so that the domain is destroyed while its nodes are written. */
 static void a_domain_destroyed_while_its_nodes_are_written(scene *s)
 {
     struct fixture before;

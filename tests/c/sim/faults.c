@@ -38,7 +38,7 @@ static void learn_calls_of_a_creation(scene *s)
     assert_in_range(count, 15, MOST_CALLS);
 }
 
-/* Makes the n-th call of this name fail; returns whether there were that many. */
+/* Makes the n-th call of this name fail. Returns whether there were so many calls. */
 static bool fail_one(scene *s, const char *call, int n, int *failures)
 {
     struct fixture before;

@@ -37,7 +37,7 @@ static void a_queued_destruction_does_not_hit_the_new_domain(scene *s)
         destroying[i] = START(s, libxl_domain_destroy, s->ctx, slow[i], how);
     op *last = START(s, libxl_domain_destroy, s->ctx, domid, how);
     for (uint64_t end = now_ms() + SLOW_MS / 3; now_ms() < end;)
-        pump(s, 10); /* the workers are busy with the others */
+        pump(s, 10); /* the workers are busy with the slow destructions */
     const libxl_uuid another = replace_domain(domid);
     name_it(domid, "another");
     assert_int_equal(op_result(last), 0);
@@ -48,7 +48,7 @@ static void a_queued_destruction_does_not_hit_the_new_domain(scene *s)
     destroy(s, domid);
 }
 
-/* The creation notices only after the domid has been reused, because nothing waits meanwhile. */
+/* The creation notices the destruction only after the domid has been reused, because no thread waits in the library meanwhile. */
 static void the_undo_of_a_creation_does_not_hit_the_new_domain(scene *s)
 {
     libxl_domid made, domid;
@@ -68,7 +68,7 @@ static void the_undo_of_a_creation_does_not_hit_the_new_domain(scene *s)
     destroy(s, before);
 }
 
-/* The first domain takes long to die. Meanwhile a new one gets its UUID. */
+/* The first domain takes long to die. Meanwhile a new domain gets the same UUID. */
 static void a_second_destruction_of_a_dying_domain_leaves_the_new_one(scene *s)
 {
     char path[64];

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Whether a teardown goes on in the background, and of which domain. */
+/* Returns whether a teardown goes on in the background; stores its domain. */
 static bool teardown_goes_on(libxl_ctx *ctx, libxl_domid *domid)
 {
     int count;
@@ -50,7 +50,7 @@ static void a_refused_destruction_is_tried_again(scene *s)
     fixture_check_world(&s->before);
 }
 
-/* The attempts end with the context. */
+/* The attempts to destroy the domain end when the context is freed. */
 static void a_context_with_a_leftover_can_be_freed(scene *s)
 {
     libxl_ctx *ctx = open_context();

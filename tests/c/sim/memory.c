@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Memory runs out: each allocation of the library fails once during the life of a domain. There is no crash, no
- * completion is lost or doubled, and nothing is left behind. (It needs the simulator, because it runs the life some
+ * completion is lost or doubled, and nothing is left behind. (The test needs the simulator, because it runs the life some
  * two hundred times.)
  */
 #include "harness.h"
@@ -46,7 +46,7 @@ static libxl_asyncop_how begin(struct life *l)
     return how;
 }
 
-/* Waits once for an event. */
+/* Waits once, at most 5 ms, for an event. */
 static void look(struct life *l)
 {
     libxl_event *event;
@@ -115,7 +115,7 @@ static void live(struct life *l)
 
 static int missed; /* the number of missed events in all lives */
 
-/* Makes the n-th allocation fail; returns whether there were that many. */
+/* Makes the n-th allocation fail. Returns whether there were so many allocations. */
 static bool live_with_failure(unsigned n, bool callbacks)
 {
     struct fixture before;
@@ -158,7 +158,7 @@ static void each_allocation_can_fail_with_events(scene *s)
     each_allocation_can_fail(false);
 }
 
-/* All allocations from the n-th on fail until the creation has completed: its undo has reserved what it needs. */
+/* All allocations from the n-th on fail until the creation has completed. Its undo needs no allocation: it uses reserved memory. */
 static bool create_without_memory(libxl_ctx *ctx, unsigned n)
 {
     struct fixture before;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A hypervisor that refuses to list its domains: operations that wait for one end, followers are told, the log stays short. */
+/* The hypervisor refuses to list its domains. Operations that wait for a domain end, followers are notified, the log stays short. */
 #include "harness.h"
 #include "simulation.h"
 
@@ -7,7 +7,7 @@
 
 enum { MOST_LINES = 3, LONG_MS = 3000 };
 
-/* Makes the library look at the list: xenstored reports that a domain has stopped. */
+/* Makes the library list the domains: a guest stops, and xenstored reports this. */
 static void stop_a_guest(libxl_domid domid)
 {
     simulate("shutdown %u poweroff", domid);
@@ -43,7 +43,8 @@ static void waiting_for_a_shutdown_ends(scene *s)
     libxl_domid other = refuse_the_list(s);
     fails_with_the_cause(s, o);
     allow_the_list(s, other);
-    o = START(s, libxl_domain_wait_shutdown, s->ctx, domid, &reason, how); /* the next one waits again */
+    /* The next operation waits again. */
+    o = START(s, libxl_domain_wait_shutdown, s->ctx, domid, &reason, how);
     stop_a_guest(domid);
     assert_int_equal(op_result(o), 0);
     destroy(s, domid);
@@ -137,7 +138,7 @@ static void followers_are_told_once_and_lines_are_counted(scene *s)
     stop_a_guest(domid);
     assert_int_equal(lost_events(ctx, 5, (unsigned)scaled_ms(LONG_MS)), 1);
     faults_clear();
-    libxl_event *event; /* what has happened meanwhile is reported as soon as the list can be fetched */
+    libxl_event *event; /* the library reports earlier changes as soon as it can list the domains */
     assert_int_equal(libxl_event_wait(ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL), 0);
     assert_int_equal(event->type, LIBXL_EVENT_TYPE_DOMAIN_SHUTDOWN);
     libxl_event_free(ctx, event);

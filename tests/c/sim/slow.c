@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Slow builds, slow destructions, a hung xenstored: operations that do not need them are not delayed. */
+/* Slow builds, slow destructions and a hung xenstored do not delay operations that do not need them. */
 #include "harness.h"
 #include "simulation.h"
 
@@ -57,7 +57,7 @@ static void a_slow_destruction_delays_no_other_operation(scene *s)
     destroy(s, other);
 }
 
-/* When a domain that owns nodes dies, xenstored searches its whole store for them; this avoids the search. */
+/* When a domain that owns nodes dies, xenstored searches its whole store for them. Removing the nodes first avoids the search. */
 static void the_nodes_are_removed_before_the_domain(scene *s)
 {
     libxl_dominfo info;
@@ -187,7 +187,7 @@ static void an_aborted_destruction_removes_the_nodes(scene *s)
     faults_clear();
 }
 
-/* xenconsoled that has just been restarted writes a terminal's name for a domain whose nodes it has read before. */
+/* A restarted xenconsoled writes the terminal's name of a domain whose nodes it has read before their removal. */
 static void a_node_written_while_the_domain_dies_is_removed(scene *s)
 {
     char path[64];

@@ -20,7 +20,7 @@ LOOPS = {
     for name in re.findall(r"^void (\w+)\(libxl_ctx \*ctx\)$", block, re.MULTILINE)
 }
 
-# The line by which each loop gets its events, or learns that it is over. Without it the loop must not work.
+# The line by which each loop gets its events, or notices that it must end. The loop must not work without it.
 ESSENTIAL = {
     "own_thread": "handle(event);",
     "one_descriptor": "epoll_ctl(epoll, EPOLL_CTL_ADD, libxl_ctx_fd(ctx), &wanted);",
