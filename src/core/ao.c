@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * How operations are created and started, and what their initiators return; ao_run.c has the rest of their life. ao.h shows
- * the states.
+ * Creates and starts operations, and ends their initiators. ao_run.c runs, completes and destroys operations. ao.h
+ * shows the states.
  *
  * Owns: every record in use. The context's lock guards them, except records on the stack, which only their thread sees.
  *
- * A record is freed exactly once, by its last user: the synchronous caller; the delivery of the completion callback;
- * whoever frees the completion event; the parent; a background operation itself. So records need no reference count.
+ * The last user of a record frees it, exactly once. The last user is the synchronous caller, the delivery of the
+ * completion callback, the thread that frees the completion event, the parent, or the background operation itself. So
+ * records need no reference count.
  */
 #include "libxl_internal.h"
 
@@ -109,8 +110,8 @@ libxl__ao *libxl__ao_create_background(libxl_ctx *ctx, const libxl__ao_class *cl
     return ao;
 }
 
-/* Ends the initiator: destroys the record, unlocks, returns rc. Sets the message after the dispatch, which may run callbacks
- * that set messages. */
+/* Ends the initiator: destroys the record, unlocks, returns rc. Sets the message after the dispatch, because the
+ * dispatch may run callbacks that set messages. */
 static int leave_initiator(libxl_ctx *ctx, libxl__ao *ao, int rc)
 {
     libxl__ctx_dispatch(ctx);
@@ -170,7 +171,7 @@ static void enter_progress(libxl__ao *ao)
         libxl__ao_index_add(ao);
     if (libxl__ao_limit(ao, limit_ms))
         libxl__ao_request_stop(ao, ERROR_NOMEM);
-    if (ao->ctx->closing) /* an undo has started it after libxl__aos_abort_all */
+    if (ao->ctx->closing) /* an undo has started this operation after libxl__aos_abort_all */
         libxl__ao_request_stop(ao, ERROR_ABORTED);
 }
 
@@ -191,8 +192,8 @@ int libxl__ao_advance(libxl__ao *ao)
     return rc;
 }
 
-/* The loop is broken, so sources do not fire any more. A stop request still ends the operation. Sleeps if it does not end at
- * once, because its jobs may end it. */
+/* Called when polling has failed, so that sources do not fire any more. Asks the operation to stop and runs it. If
+ * the operation does not end at once, sleeps, because the operation's jobs may still end it. */
 static void stop_without_loop(libxl__ao *ao)
 {
     libxl__ao_request_stop(ao, ERROR_FAIL);
@@ -201,7 +202,7 @@ static void stop_without_loop(libxl__ao *ao)
         libxl__ctx_sleep(ao->ctx, &ao->waiter->cond, libxl__now() + LIBXL__MILLISECONDS(10));
 }
 
-/* Returns the record that is notified: another one if the operation was left (libxl__ao_leave). */
+/* Returns the record that was notified. It is a new record if the undo goes on in the background (libxl__ao_leave). */
 __attribute__((noinline)) static libxl__ao *wait_until_notified(libxl__ao *ao)
 {
     libxl_ctx *ctx = ao->ctx;
@@ -253,7 +254,7 @@ void libxl__ao_start_internal(libxl__ao *ao)
 
 /* ---- going on in the background */
 
-/* Whether somebody else than the library waits for the operation, and nothing of its progress is still to be delivered. */
+/* Whether the application waits for the operation, and no progress report is still to be delivered. */
 static bool can_leave(const libxl__ao *ao)
 {
     if (ao->reports || ao->delivering)
@@ -261,7 +262,7 @@ static bool can_leave(const libxl__ao *ao)
     return ao->notify_target == LIBXL__AO_HOW || (ao->notify_target == LIBXL__AO_CALLER && ao->waiter);
 }
 
-/* Gives `to`, a new record, what the notification of the operation needs. */
+/* Moves the data of the notification to `to`, a new record. */
 static void move_notification(libxl__ao *ao, libxl__ao *to)
 {
     to->notify_target = ao->notify_target;

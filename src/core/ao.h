@@ -2,7 +2,8 @@
 /*
  * Asynchronous operations ("ao").
  *
- * Every operation goes this way, whether it is slow (it waits for something, or calls something that can block) or instant:
+ * An operation is slow or instant. A slow operation waits for something, or calls something that can block. An instant
+ * operation never waits. The diagram holds for both kinds:
  *
  *   create - start -+- error ----- abort_start: the initiator returns the error; there is no notification
  *                   +- result ------------------------------------------+
@@ -10,19 +11,19 @@
  *                                                                                    +- a callback is queued for delivery
  *                                                                                    +- a completion event is queued
  *
- * docs/async.md shows this with the threads. An operation with phases is run by the driver of phase.h. An operation without
- * phases has a body: a function that is called at the start, and again each time a source of the operation fires. A body
- * never blocks. It returns LIBXL__AO_WAIT, or the operation's result. Spurious calls are possible: a body checks what it
- * waits for, and does not conclude anything from having been called. When the result is known, all sources are stopped;
- * the operation completes when its jobs have ended, too.
+ * docs/async.md also shows the threads. The driver of phase.h runs an operation with phases. An operation without
+ * phases has a body: a function that the core calls at the start, and again each time a source of the operation fires.
+ * A body never blocks. It returns LIBXL__AO_WAIT or the operation's result. Spurious calls are possible, so a body
+ * always checks the condition that it waits for. When the result is known, the core stops all sources. The operation
+ * completes when all its jobs have ended.
  *
- * The initiator sets all results to their initial values before anything else. A body or phase that stores a result gives it to
- * the caller, who disposes of it after a failure, too. So it never stores what it still uses or frees, and it stores results
- * last.
+ * The initiator first sets all results to their initial values. A stored result belongs to the caller, who disposes of
+ * it even after a failure. So a body or phase stores its results last, and neither uses nor frees them afterwards.
  *
- * An instant operation whose caller waits or is called back is visible to no other thread: its record is on the caller's
- * stack, and its body runs without the lock. So the body of an instant operation may use only its args, the handle for its
- * calls, libxl__ao_fail and its gc, and nothing that the lock guards.
+ * The record of an instant operation is on the caller's stack, unless the operation ends in an event, or in a callback
+ * inside another delivery. No other thread sees a record on the stack, so its body runs without the lock. The body of
+ * an instant operation may use only its args, its gc, libxl__ao_fail and the handle for its calls. It must not use
+ * anything that the lock guards.
  *
  * Call everything in this header with the context locked, unless the comment says otherwise. Any thread may call it.
  */
@@ -55,37 +56,32 @@ typedef struct libxl__ao_class {
     size_t args_size;
     unsigned limit_ms; /* the default time limit; 0: none */
     bool slow;
-    bool reports; /* has a parameter for progress reports */
-    const int
-        *errors; /* those that its IDL entry declares, the common ones included, then 0; NULL: not checked */
+    bool reports;      /* has a parameter for progress reports */
+    const int *errors; /* the declared and the common errors, ended by 0; NULL: not checked */
 } libxl__ao_class;
 
 /* ---- the operation */
 
-/* What an operation or an event is about. The core only passes it on. */
+/* The object that an operation or an event concerns. The core only copies it to events, lists and messages. */
 typedef struct libxl__subject {
     uint32_t number;
     libxl_uuid uuid;
-    const char
-        *name; /* for messages; lives as long as the operation's inputs. NULL: it is known by its number */
+    const char *name; /* for messages; valid as long as the inputs; NULL: only the number is known */
 } libxl__subject;
 
 #define LIBXL__AO_MAGIC           0xA0FACE00ul
 #define LIBXL__AO_MAGIC_DESTROYED 0xA0DEAD00ul
 
-/* Who is notified when an operation completes. */
+/* The receiver of the notification that an operation has completed. */
 typedef enum libxl__ao_notify_target {
-    LIBXL__AO_STACK, /* the initiator, which holds the record on its stack; it returns or calls the callback; unlocked */
+    LIBXL__AO_STACK, /* the initiator, whose stack has the record: it returns or calls the callback, unlocked */
     LIBXL__AO_CALLER, /* the thread that waits in the initiator */
     LIBXL__AO_HOW,    /* the application, by a callback or an event */
     LIBXL__AO_PARENT, /* the parent of a nested operation */
     LIBXL__AO_NOBODY, /* nobody: it runs in the background */
 } libxl__ao_notify_target;
 
-/*
- * The record of an operation. Freed by the synchronous caller, after the completion callback, with the completion event, by
- * the parent, or, in the background, when it ends.
- */
+/* The record of an operation. Its last user frees it; ao.c lists the last users. */
 struct libxl__ao {
     uint32_t magic;
     libxl__ao_notify_target notify_target : 3;
@@ -101,7 +97,7 @@ struct libxl__ao {
     int rc;
     int stop;               /* the reason of the first stop request, for example ERROR_ABORTED; 0: none */
     libxl__subject subject; /* the UUID is set when the operation learns it */
-    uint32_t jobs;          /* jobs, children and nested operations that must end before it completes */
+    uint32_t jobs;          /* jobs, children and nested operations that must end before this one completes */
     uint32_t reports;       /* progress reports to deliver before the completion */
     uint32_t size;          /* of the whole record, in octets */
     libxl_ctx *ctx;
@@ -115,37 +111,36 @@ struct libxl__ao {
             libxl__ao *parent;
             struct libxl__nested *nested;
         };
-        libxl__ao **handle; /* NOBODY: *handle is set to NULL when it ends; may be NULL */
+        libxl__ao **handle; /* NOBODY; *handle is set to NULL when the operation ends; handle may be NULL */
     };
     union {
         struct { /* valid until `complete` is set */
             struct libxl__sources sources;
             libxl__timer limit;          /* the operation's time limit */
             libxl__phase_position phase; /* if the operation has phases */
-            unsigned limit_ms;           /* what `limit` was started with */
-            uint64_t since;              /* ns, monotonic: it has been in progress since then; 0: it is not */
-            void *state;                 /* of its phases */
+            unsigned limit_ms;           /* the duration of `limit` */
+            uint64_t since;              /* ns, monotonic: the start of its progress; 0: not in progress */
+            void *state;                 /* the state of its phases */
             libxl__gc gc;
             TAILQ_ENTRY(libxl__ao) live_link;
             TAILQ_ENTRY(libxl__ao) run_link;
             libxl__index_link index_link;
         };
-        struct {                      /* valid from then on */
+        struct {                      /* valid once `complete` is set */
             libxl_event event;        /* the completion event, if there is one */
             libxl__delivery delivery; /* of the completion callback or event */
         };
     };
-    char
-        args[]; /* args_size octets, then where to report if the class reports, then the first memory of gc */
+    char args[]; /* args_size octets; a libxl_asyncprogress_how if the class reports; the gc's first memory */
 };
 
-/* The alignment of each part of a record's `args`. */
+/* Rounds a size up to the alignment of the parts of a record's `args`. */
 #define LIBXL__AO_ALIGN(size) (((size) + 7) & ~(size_t)7)
 
 TAILQ_HEAD(libxl__ao_list, libxl__ao);
 
 enum {
-    LIBXL__AO_RECORD_STEP = 32, /* records of neighbouring size classes differ by so many octets */
+    LIBXL__AO_RECORD_STEP = 32, /* octets between neighbouring size classes */
     LIBXL__AO_RECORD_SIZES = 24,
 };
 
@@ -158,7 +153,7 @@ typedef struct libxl__aos {
         struct libxl__ao_record *first;
         uint32_t count;
     } records[LIBXL__AO_RECORD_SIZES]; /* free records, by size class */
-    unsigned sync_limit_ms;            /* the time limit of synchronous calls; 0: the class's */
+    unsigned sync_limit_ms;            /* the time limit of synchronous calls; 0: the class's limit */
     libxl__phase_hook *phase_hook;     /* set by tests; NULL otherwise */
     void *phase_hook_user;
     libxl__waiter
@@ -169,59 +164,65 @@ typedef struct libxl__aos {
 /* ---- for the generated initiators */
 
 /*
- * Call unlocked. Creates a record, which the initiator owns until it calls libxl__ao_start or libxl__ao_abort_start, and takes
- * the lock. `how` is copied; NULL: the call is synchronous. Errors: NOMEM, CLOSED, or what the application's hook fd_register
- * returned; then the context is not locked.
+ * Call unlocked. Takes the lock and creates a record. The initiator owns the record until it calls libxl__ao_start or
+ * libxl__ao_abort_start. `how` is copied; NULL: the call is synchronous. Errors: NOMEM, CLOSED, or the value that the
+ * application's hook fd_register returned. After an error the context is not locked.
  */
 int libxl__ao_create(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t number,
                      const libxl_asyncop_how *how, libxl__ao **ao_out);
 /*
- * The same for an instant operation. Creates the record in `here` and takes no lock, unless the operation ends in an event, or
- * in a callback inside another delivery of this context.
+ * Like libxl__ao_create, for an instant operation. Creates the record in `here` and takes no lock. If the operation
+ * ends in an event, or in a callback inside another delivery of this context, calls libxl__ao_create instead.
  */
 int libxl__ao_create_instant(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t number,
                              const libxl_asyncop_how *how, void *here, libxl__ao **ao_out);
-/* Declares the memory for that on the stack: a record with args of this type. */
+/* Declares the `here` of libxl__ao_create_instant on the stack. It has room for a record with args of this type. */
 #define LIBXL__AO_HERE(name, args_type) _Alignas(libxl__ao) char name[sizeof(libxl__ao) + sizeof(args_type)]
-/* The operation's args. They stay the operation's. Needs no lock before the start, and none in the body. */
+/* Returns the operation's args, which belong to the operation. Needs no lock before the start, and none in the body. */
 static inline void *libxl__ao_args(libxl__ao *ao)
 {
     return ao->args;
 }
-/* Sets where libxl__ao_progress reports to; NULL: nowhere. Only for a class that reports. `how` is copied. */
+/* Sets how libxl__ao_progress reports; NULL: it reports nothing. Only for a class that reports. `how` is copied. */
 void libxl__ao_progress_how(libxl__ao *ao, const libxl_asyncprogress_how *how);
-/* That copy; valid as long as the record. Only for a class that reports. */
+/* Returns the copy that libxl__ao_progress_how has made. It is valid as long as the record. Only for a class that
+ * reports. */
 libxl_asyncprogress_how *libxl__ao_progress_of(libxl__ao *ao);
-/* Destroys a record that cannot be started, unlocks if create has locked, and returns rc. */
+/* Destroys a record whose operation cannot start, and returns rc. Unlocks the context if the create function has
+ * locked it. */
 int libxl__ao_abort_start(libxl__ao *ao, int rc);
 /*
- * Starts the operation, unlocks if create has locked, and returns what the initiator returns: the result of a synchronous
- * call, an error of the start, or ASYNC_INPROGRESS. The initiator must not use the record afterwards.
+ * Starts the operation. Unlocks the context if the create function has locked it. Returns the initiator's return value:
+ * the result of a synchronous call, an error of the start, or ASYNC_INPROGRESS. The initiator must not use the record
+ * afterwards.
  */
 int libxl__ao_start(libxl__ao *ao);
 
 /* ---- for phases and bodies */
 
 /*
- * Records the error message, unless one is recorded, and logs it. Returns rc. The text is the cause; what is not printable in it is
- * escaped, and the operation, its subject and its phase are added. A failure without a call of this gets the general
- * description of its error as its cause. Needs no lock for a record on the stack.
+ * Records the error message and logs it, unless a message is recorded already. Returns rc. The formatted text is the
+ * cause. Unprintable octets of it are escaped. The operation, its subject and its phase are added. If an operation
+ * fails without a call of this function, the cause is the general description of the error. Needs no lock for a record
+ * on the stack.
  */
 int libxl__ao_fail(libxl__ao *ao, int rc, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-/* Adds to the recorded message, after "; ", and logs the addition. Does nothing else if there is no message or no memory. */
+/* Logs an addition to the error message, and appends it to the recorded message after "; ". If no message is
+ * recorded, or if there is no memory, the recorded message does not change. */
 void libxl__ao_fail_also(libxl__ao *ao, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Forgets the recorded message and error, because the operation has succeeded after all. */
 void libxl__ao_forget_failure(libxl__ao *ao);
-/* Reports progress by an event of this type, delivered before the completion. Does nothing if the application did not ask for
- * it, or if there is no memory. */
+/* Reports progress by an event of this type, delivered before the completion. Does nothing if the application did
+ * not ask for reports, or if there is no memory. */
 void libxl__ao_progress(libxl__ao *ao, libxl_event_type type);
 /*
- * The same for an event that carries data. Returns an event of this type, initialised, or NULL if the application did not ask
- * for it or there is no memory. The caller sets the fields of event->u.TYPE and passes the event to libxl__ao_progress_report,
- * or to libxl__event_discard if a field cannot be set. Strings and arrays are malloc'ed and become the event's.
+ * Creates a progress event that carries data. Returns an initialised event of this type. Returns NULL if the
+ * application did not ask for reports, or if there is no memory. The caller sets the fields of event->u.TYPE and passes
+ * the event to libxl__ao_progress_report, or to libxl__event_discard if a field cannot be set. Strings and arrays must
+ * be malloc'ed; the event owns them.
  */
 libxl_event *libxl__ao_progress_new(libxl__ao *ao, libxl_event_type type);
-/* Reports an event from libxl__ao_progress_new, and takes it over. Does nothing for NULL. */
+/* Reports an event from libxl__ao_progress_new, and takes ownership of it. Does nothing for NULL. */
 void libxl__ao_progress_report(libxl__ao *ao, libxl_event *event);
 
 /* ---- for the core */
@@ -245,27 +246,29 @@ void libxl__nested_ended(libxl__ao *child);
 int libxl__ao_request_stop(libxl__ao *ao, int why);
 /* Makes the operation runnable, so that the next libxl__aos_run runs it. Does nothing if it is complete. Workers may call it. */
 void libxl__ao_wake(libxl__ao *ao);
-/* Uncounts a job, a child or a nested operation (ao->jobs) that has ended. Workers may call it. */
+/* Decrements ao->jobs when a job, a child or a nested operation has ended. Workers may call it. */
 void libxl__ao_job_ended(libxl__ao *ao);
 /* Ends the operation with rc; it completes when its jobs have ended. Called once for each started operation. */
 void libxl__ao_complete(libxl__ao *ao, int rc);
 /*
- * Completes the operation for the application, with ao->rc and its message, while its undo goes on in the background. Returns
- * false, and does nothing, if nobody waits for it, if progress is still to be delivered, or if there is no memory.
+ * Completes the operation for the application, with ao->rc and its message, while its undo goes on in the background.
+ * Does nothing and returns false if the application does not wait for the operation, if a progress report is still to
+ * be delivered, or if there is no memory.
  */
 bool libxl__ao_leave(libxl__ao *ao);
-/* Frees the record of a completed operation. For the one who was notified of the completion; see ao.c. */
+/* Frees the record of a completed operation. Only the record's last user calls this; see ao.c. */
 void libxl__ao_destroy(libxl_ctx *ctx, libxl__ao *ao);
 
 /* Called once, while the context is created. */
 void libxl__aos_open(libxl_ctx *ctx);
 /* Called once, unlocked, while the context is destroyed; no operation is in progress. */
 void libxl__aos_close(libxl_ctx *ctx);
-/* Frees what the operation needed to run. Keeps what the notification needs. */
+/* Stops the sources and timers, and frees the memory that only a running operation needs. Keeps the data of the
+ * notification. */
 void libxl__ao_release_work(libxl__ao *ao);
 /* Runs the phases or the body as far as possible. Returns LIBXL__AO_WAIT or the result. */
 int libxl__ao_advance(libxl__ao *ao);
-/* Runs the runnable operations until there are none or the turn is over. Not on a worker. */
+/* Runs the runnable operations until none is left or the turn is over. Not on a worker. */
 void libxl__aos_run(libxl_ctx *ctx, libxl__turn *turn);
 /* Runs the operation now, if it is runnable. It may have ended, and been destroyed, when this returns. Not on a worker. */
 void libxl__ao_run(libxl__ao *ao);
@@ -276,9 +279,9 @@ static inline bool libxl__aos_are_runnable(const libxl__aos *aos)
 }
 /* Records the general description of `rc`, unless it is 0 or a message is recorded. */
 void libxl__ao_describe_failure(libxl__ao *ao, int rc);
-/* The recorded message, or words for `rc` if there was no memory for it. Never NULL. */
+/* Returns the recorded message, or the general description of `rc` if no message is recorded. Never NULL. */
 const char *libxl__ao_words(const libxl__ao *ao, int rc);
-/* Uncounts a progress report that was delivered. The record may be destroyed when this returns. */
+/* Decrements ao->reports when a progress report was delivered. The record may be destroyed when this returns. */
 void libxl__ao_report_delivered(libxl_ctx *ctx, libxl__ao *ao);
 /* Whether any operation is in progress. */
 bool libxl__aos_live(libxl_ctx *ctx);
@@ -287,28 +290,30 @@ void libxl__aos_abort_all(libxl_ctx *ctx);
 
 /* ---- src/core/ao_report.c: progress */
 
-/* The progress of an operation: what libxl_ao_list shows, and what libxl_ao_set_progress has reported. */
+/* The progress of an operation, for libxl_ao_list and for the reports that libxl_ao_set_progress asks for. */
 struct libxl__ao_report {
     libxl_asyncprogress_how how;
     bool wanted;           /* libxl_ao_set_progress has set `how` */
-    uint32_t index, count; /* the member of a group that ended last; the members */
+    uint32_t index, count; /* the group's member that ended last; the number of members */
     uint64_t done, total;  /* in `unit`s; total 0: not known */
     const char *unit;      /* static; NULL: the phase counts nothing */
 };
 
 /*
- * For phases: sets how much of the phase is done, and reports it. `unit` names what is counted and is not copied; total 0: not
- * known. Each call makes one report, so a phase calls this only as often as an application would show it.
+ * For phases: sets how much of the phase is done, and reports it. `unit` names the counted things; it is not copied.
+ * `total` 0: the total is not known. Each call makes one report, so a phase must not call this more often than an
+ * application can display it.
  */
 void libxl__ao_count(libxl__ao *ao, uint64_t done, uint64_t total, const char *unit);
 /* For group.c: a member of a group has ended. Reports it. */
 void libxl__ao_count_group(libxl__ao *ao, uint32_t index, uint32_t count);
 /* For phase.c: the next phase was entered. Reports it. */
 void libxl__ao_report_phase(libxl__ao *ao);
-/* Reports to `how`, which is copied, from now on, and the present phase at once. NULL: reports no more. Errors: NOMEM. */
+/* Sends all later reports to `how`, which is copied, and reports the present phase at once. NULL: ends the reports.
+ * Errors: NOMEM. */
 int libxl__ao_report_to(libxl__ao *ao, const libxl_asyncprogress_how *how);
 
-/* ---- src/core/ao_check.c: what debug builds assert; a violation ends the process with a line that names operation and phase */
+/* ---- src/core/ao_check.c: assertions of debug builds; a violation ends the process and names the phase */
 
 #ifdef NDEBUG
 static inline void libxl__ao_check_error(const libxl__ao *ao, int rc)
@@ -322,13 +327,14 @@ static inline void libxl__ao_check_wait(const libxl__ao *ao)
 #else
 /* Asserts that the operation's IDL entry declares the error; rc 0 is always declared. */
 void libxl__ao_check_error(const libxl__ao *ao, int rc);
-/* Asserts that an operation that waits is not an instant one, and waits for something. */
+/* Asserts that a waiting operation is slow, and that it has something to wait for. */
 void libxl__ao_check_wait(const libxl__ao *ao);
 #endif
 
 /* ---- src/core/ao_control.c: limits */
 
-/* Sets how long the operation may take from now on; 0: without limit. Errors: NOMEM; not if it has a limit already. */
+/* Sets how long the operation may take from now on; 0: no limit. Errors: NOMEM. Cannot fail if the operation has a
+ * limit already. */
 int libxl__ao_limit(libxl__ao *ao, unsigned milliseconds);
 
 /* ---- src/core/ao_record.c: the free lists of records, and the index by `how` */
@@ -337,7 +343,7 @@ int libxl__ao_limit(libxl__ao *ao, unsigned milliseconds);
 libxl__ao *libxl__ao_record_get(libxl_ctx *ctx, const libxl__ao_class *cls);
 /* Frees a record: keeps it in a free list, or returns it to malloc. */
 void libxl__ao_record_put(libxl_ctx *ctx, libxl__ao *ao);
-/* Frees the free lists and the index. While the context is destroyed. */
+/* Called once, while the context is destroyed. Frees the free lists and the index. */
 void libxl__ao_records_free(libxl_ctx *ctx);
 /* Called once, while the context is created. */
 void libxl__ao_index_open(libxl_ctx *ctx);

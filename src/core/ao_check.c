@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What a debug build asserts of the functions that a person writes for an operation. A violation ends the process with a line
- * that names the operation and the phase.
+ * Assertions of debug builds about the hand-written functions of an operation. A violation prints a line that names the
+ * operation and the phase, and ends the process.
  *
  * Owns nothing. Called with the context locked, or for a record on the stack.
  */
@@ -40,7 +40,7 @@ void libxl__ao_check_error(const libxl__ao *ao, int rc)
 
 void libxl__ao_check_wait(const libxl__ao *ao)
 {
-    if (!ao->cls->errors) /* a test's class, which the test wakes */
+    if (!ao->cls->errors) /* the class of a test, which wakes its operations itself */
         return;
     if (!ao->cls->slow)
         violated(ao, "an instant operation must not wait");

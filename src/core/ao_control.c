@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What an application asks of operations in progress: to stop, to end in time, to report, to be listed.
+ * An application's requests to operations in progress: abort, time limit, progress reports, list.
  *
  * Owns: nothing; operations own their timers and reports. Locks: the public functions take the context's lock, the others
  * are called with it.
@@ -108,7 +108,8 @@ int libxl_ao_set_progress(libxl_ctx *ctx, const libxl_asyncop_how *how,
 
 /* ---- listing */
 
-/* Nested operations are part of their parent's phase, and event generators are no operations of the application's. */
+/* Nested operations are not listed, because they are part of their parent's phase. Event generators are not listed,
+ * because they are not operations of the application. */
 static bool is_listed(const libxl__ao *ao)
 {
     switch (ao->notify_target) {
@@ -128,7 +129,7 @@ static libxl_operation_state state_of(const libxl__ao *ao)
     return ao->stop ? LIBXL_OPERATION_STATE_STOPPING : LIBXL_OPERATION_STATE_RUNNING;
 }
 
-/* Returns whether there was memory for the texts. */
+/* Fills in *info. Returns false if there is no memory for the texts. */
 static bool describe(const libxl__ao *ao, uint64_t now, libxl_operation_info *info)
 {
     const struct libxl__ao_report *report = ao->report;
@@ -151,14 +152,15 @@ static bool describe(const libxl__ao *ao, uint64_t now, libxl_operation_info *in
     return info->operation && info->phase && info->unit;
 }
 
-/* Returns an array for all that are listed; NULL if there is no memory. */
+/* Returns an array of all listed operations; NULL if there is no memory. */
 static libxl_operation_info *make_list(libxl_ctx *ctx, int *nb_out)
 {
     const libxl__ao *ao;
     size_t count = 0;
     TAILQ_FOREACH (ao, &ctx->aos.live, live_link)
         count += is_listed(ao);
-    libxl_operation_info *list = calloc(count + 1, sizeof(*list)); /* an empty list is no failure */
+    /* One element more, so that an empty list is not NULL. */
+    libxl_operation_info *list = calloc(count + 1, sizeof(*list));
     const uint64_t now = libxl__now();
     bool complete = list;
     TAILQ_FOREACH (ao, &ctx->aos.live, live_link)

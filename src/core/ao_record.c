@@ -26,7 +26,8 @@ static size_t size_class_of(size_t size)
     return (size - 1) / LIBXL__AO_RECORD_STEP;
 }
 
-/* The size of a record, such that it and malloc's header together are a multiple of LIBXL__AO_RECORD_STEP. */
+/* Rounds a record's size up, so that the record and malloc's header together are a multiple of
+ * LIBXL__AO_RECORD_STEP. */
 static size_t record_size(size_t needed)
 {
     const size_t head = sizeof(size_t);
@@ -82,7 +83,7 @@ void libxl__ao_record_put(libxl_ctx *ctx, libxl__ao *ao)
 
 /* ---- the index */
 
-/* A `how` is the key: its two members, which are 64 bits each. */
+/* The key is `how`. Its two members have 64 bits each. */
 static const uint64_t *key_of(const libxl__index_link *link)
 {
     return (const uint64_t *)(const void *)&LIBXL__CONTAINER(link, const libxl__ao, index_link)->how;

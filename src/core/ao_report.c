@@ -2,10 +2,10 @@
 /*
  * Progress: what an operation reports while it runs.
  *
- * Owns: the reports of operations, each allocated when it is first needed and freed with its record, because deliveries that
- * are under way when the operation completes still refer to it. Guarded by the context's lock.
+ * Owns: the reports of operations. A report is allocated when it is first needed. It is freed with its operation's
+ * record, because pending deliveries still refer to it when the operation completes. The context's lock guards it.
  *
- * A report that there is no memory for is discarded. A completion never is.
+ * A progress event is discarded if there is no memory for it. A completion is never discarded.
  */
 #include "libxl_internal.h"
 
@@ -29,7 +29,7 @@ void libxl__ao_progress_how(libxl__ao *ao, const libxl_asyncprogress_how *how)
     *libxl__ao_progress_of(ao) = *how;
 }
 
-/* Passes an event to where `how` wants it. */
+/* Passes an event to the callback, to the application's receiver or to the queue of events, as `how` demands. */
 static void pass_on(libxl__ao *ao, const libxl_asyncprogress_how *how, libxl_event *event)
 {
     event->domuuid = ao->subject.uuid;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * An operation that has started: it runs, fails, completes and is destroyed; ao.h shows the states. ao.c starts it.
+ * Runs, stops, completes and destroys the operations that ao.c has started. ao.h shows the states.
  *
- * Owns: nothing; ao.c says who frees a record. The context's lock guards everything, except records on the stack.
+ * Owns: nothing. ao.c lists the users that free a record. The context's lock guards everything, except records on the
+ * stack.
  */
 #include "libxl_internal.h"
 
@@ -58,7 +59,7 @@ void libxl__ao_discard(libxl__ao *ao)
 static void report_completion(libxl__ao *ao)
 {
     libxl_event *event = &ao->event;
-    memset(event, 0, offsetof(libxl_event, u)); /* not the whole union, of which a completion uses little */
+    memset(event, 0, offsetof(libxl_event, u)); /* the union is large, and a completion uses little of it */
     event->type = LIBXL_EVENT_TYPE_OPERATION_COMPLETE;
     event->domid = ao->subject.number;
     event->domuuid = ao->subject.uuid;
@@ -71,7 +72,8 @@ static void report_completion(libxl__ao *ao)
     libxl__event_occurred(ao->ctx, &ao->event);
 }
 
-/* Wakes the caller, or queues the callback or the event, as the notify target says. May destroy the record. */
+/* Wakes the caller, queues the callback or the event, or notifies the parent, as the notify target demands. May
+ * destroy the record. */
 static void notify(libxl__ao *ao)
 {
     ao->notified = true;
@@ -138,8 +140,8 @@ void libxl__ao_job_ended(libxl__ao *ao)
 {
     assert(ao->jobs);
     ao->jobs--;
-    libxl__ao_wake(
-        ao); /* not completed here: this thread may be a worker, which must not run application code */
+    /* Does not complete the operation: this thread may be a worker, which must not run application code. */
+    libxl__ao_wake(ao);
 }
 
 /* ---- running */
@@ -198,7 +200,7 @@ void libxl__aos_abort_all(libxl_ctx *ctx)
     libxl__ao *ao;
     TAILQ_FOREACH (ao, &ctx->aos.live, live_link)
         if (libxl__ao_request_stop(ao, ERROR_ABORTED))
-            libxl__ao_wake(ao); /* what goes on in the background hurries */
+            libxl__ao_wake(ao); /* so that an undo in the background sees that the context is closing */
 }
 
 bool libxl__aos_live(libxl_ctx *ctx)

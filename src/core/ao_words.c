@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The words of a failed operation: the cause, the operation, its subject, its phase.
+ * The error message of an operation. It names the cause, the operation, its subject and its phase.
  *
  * Owns: nothing; a message belongs to its record. The context's lock guards it, except in records on the stack.
  */
@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What failed, for the end of a message: "OPERATION 7", "OPERATION 'NAME', phase PHASE". NULL: no memory. */
+/* Returns the end of a message, which names the operation: "OPERATION 7", "OPERATION 'NAME', phase PHASE". NULL: no
+ * memory. */
 static char *place_of(const libxl__ao *ao)
 {
     const libxl__subject *subject = &ao->subject;
@@ -26,12 +27,12 @@ static char *place_of(const libxl__ao *ao)
     return place;
 }
 
-/* The message for a cause, which is malloc'ed and consumed. NULL: no memory. */
+/* Returns the message for a cause. Takes ownership of `cause`, which is malloc'ed. NULL: no memory. */
 static char *message_of(const libxl__ao *ao, char *cause)
 {
     char *place = cause ? place_of(ao) : NULL, *message = NULL;
     const size_t length = cause ? strlen(cause) : 0;
-    if (length && cause[length - 1] == '.') /* a general description is a sentence */
+    if (length && cause[length - 1] == '.') /* a general description ends with a full stop */
         cause[length - 1] = 0;
     if (place && asprintf(&message, "%s (%s)", cause, place) < 0)
         message = NULL;

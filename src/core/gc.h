@@ -23,7 +23,8 @@ void libxl__gc_begin(libxl__gc *gc, void *memory, size_t size);
 /* Returns zeroed memory, aligned to 8 octets; NULL: out of memory. A size of 0 gives a valid pointer. */
 void *libxl__gc_alloc(libxl__gc *gc, size_t size);
 
-/* Makes sure that the next allocations of `size` octets together, each a multiple of 8, do not fail. Errors: NOMEM. */
+/* Reserves `size` octets. The next allocations do not fail if each size is a multiple of 8 and their sum is at most
+ * `size`. Errors: NOMEM. */
 int libxl__gc_reserve(libxl__gc *gc, size_t size);
 
 /* Formats a string in the gc's memory, like printf. NULL: out of memory. */
