@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the bookkeeping of a group; the members are nested operations, whose memory is the parent's. Guarded by the
- * context's lock. Each step costs the members that it starts; only the first error looks at all of them.
+ * Owns: the state of a group. The members are nested operations, in the parent's memory. The context's lock guards
+ * both. The cost of a step grows with the number of members that it starts. Only libxl__group_stop visits all members.
  */
 #include "libxl_internal.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Groups: one nested operation for each element of an array, a bounded number at a time. The first error stops the rest.
- * A phase starts, polls and stops a group with the functions below; another group can undo what the members have done.
+ * Groups: one nested operation for each element of an array, a bounded number at a time. The first error stops the
+ * other members. A phase starts, polls and stops a group with the functions below; another group can undo what the
+ * members have done.
  */
 #ifndef LIBXL__GROUP_H
 #define LIBXL__GROUP_H
@@ -10,11 +11,10 @@
 
 /* Embed this in the parent's state; zero-initialise it, then set the members above the empty line. */
 typedef struct libxl__group {
-    const libxl__ao_class *cls; /* of the members */
-    const char
-        *name; /* of the array, as the application knows it: a member's message begins with NAME[INDEX] */
+    const libxl__ao_class *cls; /* the class of the members */
+    const char *name;           /* the public name of the array; a member's message begins with NAME[INDEX] */
     void (*fill)(libxl__ao *parent, uint32_t index, void *args); /* sets a member's args before its start */
-    uint32_t count;                                              /* of members; may be 0 */
+    uint32_t count;                                              /* the number of members; may be 0 */
     uint32_t width; /* the most members that run at a time; at least 1 */
 
     uint32_t started, ended;
@@ -25,19 +25,21 @@ typedef struct libxl__group {
 
 /* Call all of these with the context locked. */
 
-/* Reserves the memory for all members. Errors: NOMEM. libxl__group_start does this where it has not been done. */
+/* Reserves the memory for all members. Errors: NOMEM. A call is optional, because libxl__group_start reserves the
+ * memory, too. */
 int libxl__group_reserve(libxl__ao *parent, libxl__group *group);
 
-/* Starts as many members as may run. Returns as libxl__group_poll; NOMEM if the members have no memory. */
+/* Starts as many members as may run at a time. Returns the same as libxl__group_poll, or NOMEM if there is no memory
+ * for the members. */
 int libxl__group_start(libxl__ao *parent, libxl__group *group);
 
 /*
- * Starts more members as others end. Returns LIBXL__AO_WAIT until all that were started have ended; then 0, or the first
- * error, with its message noted in the parent.
+ * Starts further members when others have ended. Returns LIBXL__AO_WAIT until all started members have ended. Then
+ * returns 0, or the first error, whose message is recorded in the parent.
  */
 int libxl__group_poll(libxl__ao *parent, libxl__group *group);
 
-/* Starts no more members, and asks those that run to stop. libxl__group_poll still waits for them. */
+/* Starts no more members, and asks the running members to stop. libxl__group_poll still waits for their ends. */
 void libxl__group_stop(libxl__group *group);
 
 /* Whether the member at this index has ended with success. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the link between a nested operation and its parent. Guarded by the context's lock. The parent counts each nested
- * operation among its jobs until that has ended or is detached, so `nested`, which lies in the parent's memory, stays valid
- * for as long as the child refers to it.
+ * Owns: the link between a nested operation and its parent. The context's lock guards it. The parent counts each nested
+ * operation among its jobs until the nested operation has ended or is detached. So `nested`, which is in the parent's
+ * memory, is valid as long as the child refers to it.
  */
 #include "libxl_internal.h"
 
@@ -68,7 +68,8 @@ void libxl__nested_tell(libxl__ao *child)
         libxl__source_fire(&child->nested->source);
 }
 
-/* The parent's failure is the child's, unless the parent has failed before. That of an undo is added to the first one. */
+/* Records the child's failure as the parent's, unless the parent has failed before. During an undo, adds the child's
+ * message to the parent's. */
 static void note_failure(const libxl__nested *nested, const libxl__ao *child)
 {
     const char *message = child->message ? child->message : libxl__error_words(child->rc);

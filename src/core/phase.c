@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the position of an operation among its phases. Guarded by the context's lock.
+ * Owns: the position of an operation among its phases. The context's lock guards it.
  *
- * The first error is the operation's result: rc and message are set once, and later failures, those of undo functions
- * included, are only logged. The timer of an operation whose phases have limits is started when the operation starts and
- * then only moved, so that limiting a phase never fails.
+ * The first error is the operation's result. A later failure, for example of an undo function, is logged or added to
+ * the message, and does not change the result. If a phase has a limit, the timer is started when the operation starts.
+ * Later only its deadline changes, so setting a limit cannot fail.
  */
 #include "libxl_internal.h"
 
@@ -32,12 +32,12 @@ static void limit_reached(libxl_ctx *ctx, libxl__timer *timer)
     (void)ctx;
     libxl__ao *ao = LIBXL__CONTAINER(timer, libxl__ao, phase.timer);
     ao->phase.expired = true;
-    libxl__timer_start(ctx, timer, NEVER,
-                       limit_reached); /* does not fail: its slot in the heap has just become free */
+    /* Does not fail: the timer's slot in the heap has just become free. */
+    libxl__timer_start(ctx, timer, NEVER, limit_reached);
     libxl__ao_wake(ao);
 }
 
-/* Limits what the operation does now; 0: without limit. */
+/* Sets the time limit of the present phase, stop or undo; 0: no limit. */
 static void set_limit(libxl__ao *ao, uint32_t milliseconds)
 {
     ao->phase.expired = false;
@@ -73,13 +73,13 @@ static uint32_t now_ms(void)
     return (uint32_t)(libxl__now() / LIBXL__MILLISECONDS(1));
 }
 
-/* How long the operation waits for its undo before it completes, in ms. */
+/* Returns how long the operation still waits for its undo, in ms; 0 or less: the time is over. */
 static int32_t time_to_leave(const libxl__ao *ao)
 {
     return (int32_t)(ao->phase.leave_at - now_ms());
 }
 
-/* How long this undo may take, in ms; 0: without limit. */
+/* Returns how long the present undo may take, in ms; 0: no limit. */
 static uint32_t undo_limit(const libxl__ao *ao)
 {
     const uint32_t limit_ms = libxl__phase_of(ao)->undo_ms;
@@ -92,7 +92,8 @@ static uint32_t undo_limit(const libxl__ao *ao)
     return limit_ms && limit_ms < left_ms ? limit_ms : left_ms;
 }
 
-/* The time for the undo is over. Returns whether the undo goes on nevertheless, in the background. */
+/* Called when the time limit of the undo is over. Moves the undo to the background if the operation may leave it
+ * there. Returns whether it did. */
 static bool goes_on(libxl__ao *ao)
 {
     if (!ao->phase.leaves || ao->phase.left || time_to_leave(ao) > 0)
@@ -104,7 +105,7 @@ static bool goes_on(libxl__ao *ao)
     return ao->phase.left;
 }
 
-/* A context that is closing waits only for a limited time for what goes on in the background. */
+/* Limits the time of an undo in the background once the context is closing. */
 static void hurry(libxl__ao *ao)
 {
     if (!ao->phase.left || ao->phase.hurried || !ao->ctx->closing)
@@ -113,7 +114,7 @@ static void hurry(libxl__ao *ao)
     set_limit(ao, undo_limit(ao));
 }
 
-/* "60 s", "1500 ms": the words for a limit, in `text`. */
+/* Writes a limit to `text`, for example "60 s" or "1500 ms", and returns `text`. */
 static const char *limit_words(uint32_t milliseconds, char text[24])
 {
     const bool whole = milliseconds % 1000 == 0;
@@ -121,7 +122,7 @@ static const char *limit_words(uint32_t milliseconds, char text[24])
     return text;
 }
 
-/* Notes why the operation ends, unless an earlier error is noted. */
+/* Records the error and the message with which the operation ends, unless an earlier error is recorded. */
 static void note_reason(libxl__ao *ao, int rc)
 {
     const libxl__phase *phase = libxl__phase_of(ao);
@@ -129,7 +130,8 @@ static void note_reason(libxl__ao *ao, int rc)
     char text[24];
     if (ao->rc)
         return;
-    libxl__ao_check_error(ao, rc); /* now, because the position moves back when the phases are undone */
+    /* Checked now, because the undo changes the present phase, which the check names. */
+    libxl__ao_check_error(ao, rc);
     ao->rc = rc;
     if (rc == ao->stop && rc == ERROR_TIMEDOUT && ao->limit_ms)
         libxl__ao_fail(ao, rc, "The operation's time limit of %s was reached",
@@ -213,19 +215,19 @@ static void call_stop(libxl__ao *ao, const libxl__phase *phase)
 }
 
 /*
- * Reacts to a stop request and to the limit of the phase. Returns LIBXL__AO_WAIT if the phase goes on, 0 if the next one is
- * to start, or the error with which this one ends.
+ * Reacts to a stop request and to the limit of the phase. Returns LIBXL__AO_WAIT if the phase goes on, 0 if the next
+ * phase must start, or the error with which this phase ends.
  */
 static int check_stop(libxl__ao *ao)
 {
     const libxl__phase *phase = libxl__phase_of(ao);
     const bool expired = ao->phase.expired;
-    if (expired && ao->phase.stopping) /* no reason is noted yet where the phase commits */
+    if (expired && ao->phase.stopping) /* after a commit, no error is recorded yet */
         return ao->rc ? ao->rc : ao->stop ? ao->stop : phase->limit_rc;
     if (expired && !phase->limit_rc)
         return 0;
     const bool stop =
-        ao->stop && !(ao->phase.committed && !phase->stop); /* such a phase only its limit ends */
+        ao->stop && !(ao->phase.committed && !phase->stop); /* only its limit ends such a phase */
     const int rc = stop ? ao->stop : expired ? phase->limit_rc : 0;
     if (!rc || ao->phase.stopping)
         return LIBXL__AO_WAIT;
@@ -241,7 +243,7 @@ static int call_start(libxl__ao *ao)
 {
     const libxl__phase *phase = libxl__phase_of(ao);
     int rc = call_hook(ao, LIBXL__PHASE_BEFORE_START);
-    ao->phase.started = true; /* also where it fails: undo is due from now on */
+    ao->phase.started = true; /* before the call, because a start that fails is undone, too */
     if (!rc)
         rc = phase->start(ao, ao->state);
     assert(rc <= 0 || (rc == LIBXL__AO_WAIT && phase->poll));
@@ -251,7 +253,8 @@ static int call_start(libxl__ao *ao)
     return failure ? failure : LIBXL__AO_WAIT;
 }
 
-/* Runs the current phase. A phase that commits starts even after a stop request; its stop function is called then. */
+/* Runs the current phase. A phase that commits starts even after a stop request. Its stop function is called after
+ * its start. */
 static int run_phase(libxl__ao *ao)
 {
     if (!ao->phase.started) {
