@@ -16,7 +16,7 @@ void libxl__ctx_lock(libxl_ctx *ctx)
 
 static void show_queued_events(libxl_ctx *ctx)
 {
-    /* Saves a system call: if the application does not use the outer descriptor, waiters are woken directly. */
+    /* If the application does not use the outer descriptor, waiters are woken directly. This saves a system call. */
     if (ctx->loop.outer_in_use)
         libxl__loop_show_events(ctx);
 }
@@ -59,7 +59,7 @@ static void dispatch_outside(libxl_ctx *ctx, libxl__turn turn)
     if (turn.over)
         libxl__loop_look_again(ctx);
     else
-        ctx->loop.undelivered = false; /* those that are left are made by the thread that runs the receiver */
+        ctx->loop.undelivered = false; /* the thread that runs the receiver makes the rest */
 }
 
 void libxl__ctx_dispatch_for(libxl_ctx *ctx, libxl__ao *ao)

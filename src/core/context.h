@@ -42,18 +42,21 @@ struct libxl__ctx {
  * must outlive the context. Errors: NOMEM, FAIL; *ctx_out is NULL then. */
 int libxl__ctx_create(libxl_ctx **ctx_out, xentoollog_logger *logger);
 
-/* Call unlocked. Lets no operation start any more, aborts those in progress, makes the deliveries until all operations have
- * completed, and joins the workers. Errors: INVAL while a callback runs (nothing is changed then); FAIL if polling fails while
- * operations are in progress (the call may be repeated). */
+/*
+ * Call unlocked. Refuses new operations, aborts the operations in progress, makes deliveries until all operations have
+ * completed, and joins the workers. Errors: INVAL if a callback runs; then nothing is changed. FAIL if polling fails
+ * while operations are in progress; the call may be repeated.
+ */
 int libxl__ctx_drain(libxl_ctx *ctx);
 
-/* Call unlocked, in the child of a fork. Closes the child's copies of the core's descriptors. No operation may start. */
+/* Call unlocked, in the child of a fork. Closes the child's copies of the core's descriptors. No operation may start
+ * on the context afterwards. */
 void libxl__ctx_postfork(libxl_ctx *ctx);
 
 /* Call unlocked, after libxl__ctx_drain. Frees the context; no other thread may use it. */
 void libxl__ctx_destroy(libxl_ctx *ctx);
 
-/* Call it with the context locked. Sets the core's counters, and the others to 0. */
+/* Call it with the context locked. Sets the core's counters in *out, and all other counters to 0. */
 void libxl__ctx_count(libxl_ctx *ctx, libxl_counters *out);
 
 /* The lock is released only by libxl__ctx_unlock and libxl__ctx_sleep. Both first make the outer descriptor readable if events
@@ -71,8 +74,8 @@ int libxl__ctx_sleep(libxl_ctx *ctx, pthread_cond_t *cond, uint64_t deadline);
  */
 void libxl__ctx_dispatch(libxl_ctx *ctx);
 
-/* The same, for a thread that waits for the operation `ao` (NULL: for something else): inside a delivery it makes the
- * deliveries of this operation, so that the operation can complete. */
+/* Like libxl__ctx_dispatch, for a thread that waits for the operation `ao` (NULL: it waits for something else).
+ * Inside a delivery it also makes the deliveries of `ao`, so that `ao` can complete. */
 void libxl__ctx_dispatch_for(libxl_ctx *ctx, libxl__ao *ao);
 
 /* Call it with the context locked, at the end of a public function: libxl__ctx_dispatch, then unlock. */

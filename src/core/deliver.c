@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the two queues of deliveries, and the events in them. The context's lock guards both. The lock is released while
- * application code runs; everything that the code is called with is copied before. The entry of a delivery is a part of its
- * event or of its operation, so queueing one cannot fail.
+ * Owns: the three queues of deliveries, and the events in them. The context's lock guards them. The lock is released
+ * while application code runs, so the arguments of that code are copied first. The entry of a delivery is a part of its
+ * event or of its operation, so queueing a delivery cannot fail.
  *
  * Any thread that is inside the library makes deliveries, except workers. Application code that runs inside a delivery may
  * call the library. The deliveries that such a call causes are deferred to the outer dispatch loop. So a chain of callbacks
@@ -101,7 +101,8 @@ static void deliver_event(libxl_ctx *ctx, libxl__delivery *delivery)
     event_delivered(ctx, ao);
 }
 
-/* A report that is due follows the newest request (libxl_ao_set_progress), which may have ended the reports, or want events. */
+/* Delivers a report as the newest request (libxl_ao_set_progress) demands. That request may have ended the reports,
+ * or may have replaced the callback by events. */
 static void deliver_report(libxl_ctx *ctx, libxl__delivery *delivery)
 {
     libxl_event *event = delivery->event;
@@ -196,7 +197,8 @@ static libxl__delivery *first_deliverable(libxl_ctx *ctx, const struct libxl__de
     return delivery;
 }
 
-/* Returns the oldest delivery that may be made now, or NULL. While another thread runs the receiver, events are held back. */
+/* Returns the oldest delivery that may be made now, or NULL. While another thread runs the receiver, no event is
+ * delivered. */
 static libxl__delivery *next_delivery(libxl_ctx *ctx)
 {
     const libxl__deliveries *deliveries = &ctx->deliveries;

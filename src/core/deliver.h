@@ -30,12 +30,12 @@ struct libxl__delivery {
             /* Called with the context locked. Unlocks it while application code runs. Returns with it locked, and with
              * ao->delivering false or ao destroyed. */
             void (*deliver)(libxl_ctx *ctx, libxl__delivery *delivery);
-            struct libxl__ao *ao; /* the operation that it belongs to; NULL: none */
-            libxl_event *event;   /* NULL: it is a completion callback */
+            struct libxl__ao *ao; /* the operation that the delivery belongs to; NULL: none */
+            libxl_event *event;   /* NULL: the delivery is a completion callback */
             uint64_t number;      /* ascending in the order of occurrence */
             TAILQ_ENTRY(libxl__delivery) link;
         };
-        struct { /* while its event is in the queue of events and in their index (event.c) */
+        struct { /* while its event is in the queue of events and in its index (event.c) */
             libxl__index_link index_link;
             libxl_event *indexed_event;
         };
@@ -48,12 +48,12 @@ typedef struct libxl__deliveries {
     struct libxl__delivery_queue calls;  /* completion callbacks, and reports to callbacks */
     struct libxl__delivery_queue events; /* events for the receiver */
     struct libxl__delivery_queue
-        own;                      /* reports of synchronous calls inside a delivery, which the callers make */
-    uint64_t count;               /* all deliveries ever queued; the next one's number */
-    uint32_t under_way;           /* deliveries whose application code is running */
-    uint32_t receiving;           /* those of them that run event_occurs */
-    bool missed;                  /* events may have been missed; the disaster hook must be called */
-    libxl_event_type missed_type; /* their type; 0: several types, or any */
+        own;            /* reports of synchronous calls inside a delivery; each caller makes its own */
+    uint64_t count;     /* all deliveries ever queued; the next one's number */
+    uint32_t under_way; /* deliveries whose application code is running */
+    uint32_t receiving; /* the part of under_way that runs event_occurs */
+    bool missed;        /* events may have been missed; the disaster hook must be called */
+    libxl_event_type missed_type; /* the type of the missed events; 0: several types, or any */
 } libxl__deliveries;
 
 /* Called once, while the context is created. */
@@ -67,25 +67,30 @@ static inline bool libxl__deliveries_pending(const libxl__deliveries *deliveries
 {
     return !TAILQ_EMPTY(&deliveries->calls) || !TAILQ_EMPTY(&deliveries->events) || deliveries->missed;
 }
-/* Makes the oldest delivery that may be made now; unlocks meanwhile. Returns false if there was none. Not on a worker, and not
- * inside a delivery of this context. */
+/* Makes the oldest delivery that may be made now. Unlocks while application code runs. Returns false if there is no
+ * such delivery. Do not call it on a worker, or inside a delivery of this context. */
 bool libxl__deliver_one(libxl_ctx *ctx);
-/* Inside a delivery: makes the oldest delivery of the synchronous call `ao` of this thread. Otherwise the same. */
+/* Like libxl__deliver_one, for a thread inside a delivery that waits in the synchronous call `ao`. Makes the oldest
+ * delivery of `ao`. */
 bool libxl__deliver_own(libxl_ctx *ctx, const struct libxl__ao *ao);
 /* Whether this thread is inside one of the context's deliveries. Needs no lock. */
 bool libxl__delivering_here(const libxl_ctx *ctx);
-/* The same. If so, notes that pending deliveries are deferred to the outer dispatch loop. Needs no lock. */
+/* Returns the same value as libxl__delivering_here. If it is true, notes that pending deliveries are deferred to the
+ * outer dispatch loop. Needs no lock. */
 bool libxl__deliveries_defer(libxl_ctx *ctx);
 /* Call unlocked, and not inside a delivery of this context. Calls the completion callback of an instant operation that has
  * succeeded and that is visible to no other thread. Afterwards makes the deliveries that the callback has deferred. */
 void libxl__deliver_at_once(libxl_ctx *ctx, const libxl_asyncop_how *how);
 
-/* Queues the delivery of an event to the application's receiver. If the receiver does not want the event by then, the event
- * goes to the queue of events instead. `ao`: the operation whose report it is; NULL: none. Takes ownership of the event. */
+/*
+ * Queues the delivery of an event to the application's receiver. If the receiver does not want the event when the
+ * delivery is made, the event goes to the queue of events instead. `ao`: the operation that reports by this event;
+ * NULL: none. Takes ownership of the event.
+ */
 void libxl__deliver_event(libxl_ctx *ctx, libxl_event *event, struct libxl__ao *ao);
 /* Queues the delivery of an operation's progress report to its callback. Takes ownership of the event. */
 void libxl__deliver_report(libxl_ctx *ctx, libxl_event *event, struct libxl__ao *ao);
-/* Queues the delivery of an operation's completion to its callback. The operation is destroyed after it. */
+/* Queues the delivery of an operation's completion to its callback. The operation is destroyed after the callback. */
 void libxl__deliver_completion(libxl_ctx *ctx, struct libxl__ao *ao);
 /* Discards the pending reports of an operation that failed to start. `first`: libxl__deliveries.count at its start. */
 void libxl__deliver_drop(libxl_ctx *ctx, const struct libxl__ao *ao, uint64_t first);

@@ -61,7 +61,8 @@ void libxl__events_open(libxl_ctx *ctx)
 
 static void add_to_index(libxl__events *events, libxl_event *event)
 {
-    libxl__delivery *place = libxl__delivery_of_event(event); /* unused while the event is in this queue */
+    libxl__delivery *place =
+        libxl__delivery_of_event(event); /* unused by deliveries while the event is queued */
     place->indexed_event = event;
     libxl__index_add(&events->index, &place->index_link);
 }
@@ -101,8 +102,8 @@ void libxl__event_discard(libxl_ctx *ctx, libxl_event *event)
 }
 
 /*
- * Wakes one waiter that wants the event, because only one can take it. A waiter that is not asleep, for example because it
- * runs a callback, needs no wakeup: it looks at the queue before it sleeps again.
+ * Wakes one waiter that wants the event, because only one can take it. A waiter that is not asleep, for example because
+ * it runs a callback, needs no wakeup, because it searches the queue before it sleeps again.
  */
 static void wake_one(libxl_ctx *ctx, const libxl_event *event)
 {
@@ -167,8 +168,9 @@ void libxl__events_close(libxl_ctx *ctx)
 }
 
 /*
- * Checks the descriptors: at each call if no events are queued, else at every `every`-th call. A check costs a system call. But
- * a caller that always finds queued events must still learn of new ones.
+ * Checks the descriptors: at each call if no events are queued, otherwise at every `every`-th call. A check costs a
+ * system call. It is not omitted altogether, because a caller that always finds queued events must still learn of new
+ * ones.
  */
 static int look(libxl_ctx *ctx, uint32_t every)
 {
@@ -308,7 +310,8 @@ int libxl_event_wait_limit(libxl_ctx *ctx, libxl_event **event_out, uint64_t typ
     libxl__waiter_begin(ctx, &waiter);
     int rc = ctx->events.queued ? look(ctx, WAITS_A_LOOK) : 0;
     libxl__ctx_dispatch(ctx);
-    /* The descriptors are always checked once, even after the deadline or a libxl_ctx_wake: callers that only poll need it. */
+    /* The descriptors are always checked once, even after the deadline or a libxl_ctx_wake. Callers that only poll
+     * need this check. */
     for (bool looked = false; !(*event_out = find(ctx, &waiter)) && !rc; looked = true) {
         const bool woken = ctx->events.woken_at && ctx->events.woken_at >= since;
         if (looked && woken)

@@ -22,9 +22,8 @@ typedef struct libxl__events {
     struct libxl__event_list queue; /* the events for libxl_event_take, _check and _wait, oldest first */
     uint32_t queued;                /* the number of events in the queue */
     uint32_t unchecked; /* calls that returned queued events since the descriptors were last checked */
-    bool
-        indexed; /* all queued events are in the index: libxl_event_is_for has been used since the queue was empty */
-    libxl__index index; /* by for_user */
+    bool indexed;       /* all queued events are in the index, because libxl_event_is_for was used */
+    libxl__index index; /* of the queued events, by for_user */
     uint64_t woken_at;  /* ns, monotonic: the last call of libxl_ctx_wake; 0: none */
 } libxl__events;
 

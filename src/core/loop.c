@@ -3,9 +3,10 @@
  * Owns: both epoll descriptors, the two eventfds, and the duplicates of descriptors that are registered twice. The context's
  * lock guards them, and the lists of registered descriptors and of waiting threads. They live as long as the context.
  *
- * The leader polls the inner epoll without the lock. That poll only tells it that some descriptor is ready. The leader then
- * fetches the ready descriptors under the lock, with epoll_wait, which does not block. So no fetched entry names a descriptor
- * that was deregistered meanwhile. If two threads see the same readiness, the second one fetches nothing and does not block.
+ * The leader polls the inner epoll without the lock. That poll only shows that some descriptor is ready. The leader
+ * then fetches the ready descriptors under the lock, with epoll_wait, which does not block. So no fetched entry names a
+ * descriptor that was deregistered meanwhile. If two threads see the same readiness, the second one fetches nothing and
+ * does not block.
  */
 #include "libxl_internal.h"
 
@@ -43,7 +44,7 @@ static void look_again_fired(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
 {
     (void)revents;
     if (ctx->loop.leader && ctx->loop.leader->woken)
-        return; /* The leader is to return from poll: clearing the eventfd now could make it sleep on. */
+        return; /* The leader must return from its poll. Clearing the eventfd now could make it sleep again. */
     ctx->loop.look_again_pending = false;
     clear_eventfd(ctx, fd->fd);
 }
@@ -157,8 +158,8 @@ void libxl__loop_postfork(libxl_ctx *ctx)
 
 /* ---- descriptors */
 
-/* Adds a descriptor to the inner epoll, which accepts each descriptor only once: a second time, adds a duplicate. Returns the
- * descriptor that was added, or -1 with errno set. */
+/* Adds a descriptor to the inner epoll. An epoll accepts a descriptor only once, so a duplicate is added if the
+ * descriptor is in it already. Returns the descriptor that was added, or -1 with errno set. */
 static int add_to_inner(libxl_ctx *ctx, int number, struct epoll_event *wanted)
 {
     if (!epoll_ctl(ctx->loop.inner, EPOLL_CTL_ADD, number, wanted))
@@ -328,8 +329,9 @@ static void sleep_as_follower(libxl_ctx *ctx, libxl__waiter *waiter, uint64_t de
 }
 
 /*
- * Has another thread make the deliveries that a thread inside a delivery leaves: one that waits, or the application's, which
- * polls the outer descriptor. If there is neither, they are made when the present delivery returns.
+ * Called by a thread that waits inside a delivery. Passes the pending deliveries to another waiting thread, or to the
+ * application's thread that polls the outer descriptor. If there is no such thread, the deliveries are made when the
+ * present delivery returns.
  */
 static void leave_deliveries(libxl_ctx *ctx)
 {

@@ -8,8 +8,9 @@
  *                             |   |   \
  *                           fds timerfd eventfd "look again"
  *
- * One of the waiting threads is the leader: it polls the inner epoll. The others are followers: each sleeps on a condition
- * variable of its own. A follower is woken when what it waits for may have happened, or when it must become the leader.
+ * One of the waiting threads is the leader: it polls the inner epoll. The others are followers: each sleeps on a
+ * condition variable of its own. A follower is woken when its condition may have become true, or when it must become
+ * the leader.
  *
  * Call every function in this header with the context locked, unless the comment says otherwise. Any thread may call it,
  * except that workers do not wait. The embedded structures belong to the caller: a libxl__fd must live until it is
@@ -51,8 +52,9 @@ struct libxl__fd { /* zero-initialise it: it is not registered then */
 /* ---- a turn: the work that one call does before it returns, or before it polls again */
 
 /*
- * A turn lasts a millisecond. What is left then is continued in the next turn: the descriptor stays readable, and a waiting
- * thread goes on. So no call takes long because of other operations, and the lock is released between two turns.
+ * A turn lasts a millisecond. The next turn continues the work that is left. For this the descriptor stays readable,
+ * and a waiting thread goes on without sleeping. So no call takes long because of other operations, and the lock is
+ * released between two turns.
  */
 typedef struct libxl__turn { /* zero-initialise it */
     uint32_t steps;
@@ -66,10 +68,10 @@ enum { LIBXL__STEPS_PER_CLOCK = 16 }; /* a step takes microseconds, so the clock
 
 typedef struct libxl__waiter {
     pthread_cond_t cond;
-    bool woken;           /* what the thread waits for may have happened */
+    bool woken;           /* the thread's condition may have become true */
     bool following;       /* asleep on cond */
     bool inside;          /* the thread is inside a delivery, so it makes only deliveries of `ao` */
-    struct libxl__ao *ao; /* the operation that it waits for; NULL: something else */
+    struct libxl__ao *ao; /* the operation that the thread waits for; NULL: it waits for something else */
     TAILQ_ENTRY(libxl__waiter) link;
     TAILQ_ENTRY(libxl__waiter) follower_link; /* while it is following */
 
@@ -96,9 +98,8 @@ typedef struct libxl__loop {
     struct libxl__waiters followers; /* those that are asleep, the longest first */
     libxl__waiter *leader;           /* the waiter whose thread polls now; NULL: none */
     uint32_t descriptors;            /* the number of registered descriptors that are not internal */
-    bool
-        undelivered; /* deliveries are pending that the thread inside a delivery, which waits, must not make */
-    uint32_t turn_steps; /* set by tests: a turn ends after so many steps. 0: by time */
+    bool undelivered;    /* a thread that waits inside a delivery has left deliveries to other threads */
+    uint32_t turn_steps; /* set by tests: a turn ends after this number of steps; 0: by time */
     uint64_t steps;      /* all steps so far, and all elements that a search has visited; for tests */
     struct epoll_event ready[LIBXL__READY_AT_ONCE]; /* the results of the present libxl__loop_dispatch */
 } libxl__loop;
@@ -123,46 +124,50 @@ void libxl__fd_mark_internal(libxl_ctx *ctx, libxl__fd *fd);
 /* Marks all descriptors that are registered now as internal. Called once, at the end of libxl__ctx_create. */
 void libxl__fds_mark_internal(libxl_ctx *ctx);
 
-/* Counts a step of the turn. Returns false if the turn is over; the caller leaves the rest to the next turn. */
+/* Counts a step of the turn. Returns false if the turn is over. The caller then leaves the rest of its work to the
+ * next turn. */
 bool libxl__turn_goes_on(libxl_ctx *ctx, libxl__turn *turn);
 
 /* Calls the callbacks of the ready descriptors. Never blocks. Errors: FAIL. */
 int libxl__loop_dispatch(libxl_ctx *ctx);
 
-/* Makes the polls of the leader and of the application return, so that they run runnable operations. Workers call it. */
+/* Makes the polls of the leader and of the application return, so that their threads run the runnable operations.
+ * Workers call it. */
 void libxl__loop_look_again(libxl_ctx *ctx);
 
 /* Returns the outer descriptor, for the application. From now on it is readable while events are queued, too. */
 int libxl__loop_use_outer(libxl_ctx *ctx);
 
 /*
- * Makes the outer descriptor readable if events are queued, or deliveries that another thread must make. Called just before the lock is released: an event that is taken
- * within the same locked section costs no system call.
+ * Makes the outer descriptor readable if events are queued, or if another thread must make deliveries. Called just
+ * before the lock is released, so that an event that is queued and taken within one locked section costs no system
+ * call.
  */
 void libxl__loop_show_events(libxl_ctx *ctx);
 
 /*
- * Makes the outer descriptor unreadable if no events are queued. Called when a caller has searched for events and found none,
- * not when the last event is taken. This saves a busy application two system calls for each event that is queued before it
- * takes events again. An idle application searches once more than necessary.
+ * Makes the outer descriptor unreadable if no events are queued. Called when a search has found no event, not when the
+ * last event is taken. This saves two system calls for each event that is queued while the application handles earlier
+ * events. An idle application searches once more than necessary.
  */
 void libxl__loop_hide_events(libxl_ctx *ctx);
 
 /*
- * Waiting: call begin, then `while (!condition) wait`, then end, on one thread. Not on a worker. Each wait first runs the
- * runnable operations and makes the pending deliveries, application callbacks included; inside a delivery only those of
- * `ao`. Then it releases the lock and polls or sleeps, until the condition may have changed or `deadline` has passed (ns,
- * monotonic; 0: none). Then it runs and delivers again. Errors of wait: FAIL if polling fails.
+ * Waiting: call begin, then `while (!condition) wait`, then end, on one thread, which is not a worker. Each wait first
+ * runs the runnable operations and makes the pending deliveries, which call application code. Inside a delivery, wait
+ * makes only the deliveries of `ao`. Then wait releases the lock, and polls or sleeps until the condition may have
+ * changed or `deadline` has passed (ns, monotonic; 0: no deadline). Finally wait runs operations and makes deliveries
+ * again. Errors of wait: FAIL if polling fails.
  */
 void libxl__waiter_begin(libxl_ctx *ctx, libxl__waiter *waiter);
 int libxl__waiter_wait(libxl_ctx *ctx, libxl__waiter *waiter, uint64_t deadline);
 void libxl__waiter_end(libxl_ctx *ctx, libxl__waiter *waiter);
 
-/* Makes the waiter's wait return, because what it waits for may have happened. Workers may call it. */
+/* Makes the waiter's wait return, because its condition may have changed. Workers may call it. */
 void libxl__waiter_wake(libxl_ctx *ctx, libxl__waiter *waiter);
 
-/* Wakes a follower, if there is no leader, so that it becomes the leader. For a thread that stops waiting or that is about to
- * run application code. */
+/* If there is no leader, wakes a follower, which becomes the leader. A thread calls this when it stops waiting, and
+ * before it runs application code. */
 void libxl__loop_hand_over(libxl_ctx *ctx);
 
 #endif
