@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: nothing. An admission belongs to its operation, the lists to their user. Guarded by the context's lock. */
+/* Owns: nothing. An admission belongs to its operation, the lists to their user. The context's lock guards them. */
 #include "admission.h"
 
 void libxl__admissions_open(libxl__admissions *admissions, uint32_t most)

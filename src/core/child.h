@@ -15,7 +15,7 @@
 /* A running program. Embed it in the operation's state; zero-initialise it. */
 typedef struct libxl__child {
     libxl__source source; /* fires when the child has ended and was reaped */
-    libxl__fd exited;     /* the registration of the pidfd, which the child owns */
+    libxl__fd exited;     /* the registration of the pidfd, which this structure owns */
     libxl__timer limit;   /* kills the child */
     libxl__ao *ao;
     pid_t pid;
@@ -26,11 +26,11 @@ typedef struct libxl__child {
 } libxl__child;
 
 /*
- * Starts argv[0], which is a path or a name to find in PATH. `stdio` gives the child's descriptors 0, 1 and 2 (-1: /dev/null);
- * the caller keeps its own. The child has no other descriptors, default signal handling, and no blocked signals. It is killed
- * after `limit_ns` (0: never), and when the operation ends before it. The operation completes only after the child was reaped.
- * Errors: FAIL if it cannot be started, recorded in ao with the errno; then no child runs. NOMEM if the time limit cannot be
- * set; then the child runs until the operation ends.
+ * Starts argv[0], which is a path or a name to find in PATH. `stdio` gives the child's descriptors 0, 1 and 2 (-1:
+ * /dev/null); the caller keeps its own. The child has no other descriptors, default signal handling, and no blocked
+ * signals. The child is killed after `limit_ns` (0: no limit), or when the operation ends first. The operation
+ * completes only after the child was reaped. Errors: FAIL if the program cannot be started, recorded in ao with the
+ * errno; then no child runs. NOMEM if the time limit cannot be set; then the child runs until the operation ends.
  */
 int libxl__child_start(libxl__ao *ao, libxl__child *child, const char *const argv[], const int stdio[3],
                        uint64_t limit_ns);

@@ -22,10 +22,11 @@ typedef struct libxl__copy {
 } libxl__copy;
 
 /*
- * Call with the context locked, from any thread. Writes the `length` octets of `prefix` to `to`, then copies `from` to `to`
- * until its end: EOF, or a terminal whose other end is closed. `prefix` is copied. The caller keeps both descriptors, and
- * closes them only after the copy is done or the operation has ended. Both are non-blocking meanwhile; their flags are
- * restored afterwards. Errors: NOMEM, FAIL (recorded in ao); then no copy has started. Later errors are in copy->rc.
+ * Call with the context locked, from any thread. Writes the `length` octets of `prefix` to `to`, then copies `from` to
+ * `to` until the end of `from`: EOF, or a terminal whose other end is closed. `prefix` is copied. The caller keeps both
+ * descriptors, and closes them only after the copy is done or the operation has ended. Both descriptors are
+ * non-blocking during the copy. Their flags are restored afterwards. Errors: NOMEM, FAIL (recorded in ao); after them
+ * no copy has started. Later errors are in copy->rc.
  */
 int libxl__copy_start(libxl__ao *ao, libxl__copy *copy, int from, int to, const void *prefix, size_t length);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Escaping of texts that come from outside the library. Owns nothing; any thread, locked or not. */
+/* Escaping of texts that come from outside the library. Owns nothing. Any thread may call these functions, with or
+ * without the context's lock. */
 #include "escape.h"
 
 #include <stdbool.h>
@@ -41,7 +42,7 @@ static size_t decode(const unsigned char *text, uint32_t *character)
     return !length || *character < least[length] || *character > 0x10ffff || surrogate ? 0 : length;
 }
 
-/* The length of the character at `text`; *shown says whether it is shown as it is. */
+/* Returns the length of the character at `text`. Sets *shown to whether the character is copied without an escape. */
 static size_t next(const char *text, bool *shown)
 {
     uint32_t character;
@@ -72,12 +73,12 @@ size_t libxl__escape(char *to, size_t room, const char *text)
         const size_t needed = shown ? length : 4 * length;
         if (to && used + needed < room)
             put(to + used, text, length, shown);
-        used += needed; /* beyond `room` once a character does not fit, so that nothing follows the gap */
+        used += needed; /* exceeds `room` once a character does not fit, so nothing is written after it */
     }
     return used;
 }
 
-/* Without memory: each octet that is not shown becomes a question mark. */
+/* Used if there is no memory. Replaces each octet that would be escaped by a question mark. */
 static void mask(char *text)
 {
     bool shown;

@@ -2,9 +2,9 @@
 /*
  * Owns: the array of buckets. The entries belong to the users. The context's lock guards both.
  *
- * A bucket is a list of the oldest entries of different keys. The entries with the same key are a ring, in order of age. The
- * table grows by one bucket at a time (linear hashing), because moving all entries at once takes long: bucket N is split from
- * bucket N minus the largest power of 2 that is not above N.
+ * A bucket is a list of the oldest entries of different keys. The entries with the same key are a ring, in order of
+ * age. The table grows by one bucket at a time (linear hashing), because moving all entries at once takes long. The new
+ * bucket N takes entries from bucket N - P, where P is the largest power of 2 that is not above N.
  */
 #include "index.h"
 

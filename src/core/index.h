@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * An index: finds the oldest of the entries with a key. Adding, removing and finding cost the same, whatever the number of
- * entries and of those with the same key is. Nothing can fail: without memory the index works, but more slowly.
+ * An index: finds the oldest of the entries with a key. The cost of adding, removing and finding does not depend on the
+ * number of entries, or on the number of entries with the same key. No function can fail. Without memory the index
+ * still works, but more slowly.
  *
  * Call every function with the context locked. Any thread may call it. A link belongs to its user, who removes it before it
  * becomes invalid.
@@ -20,9 +21,9 @@ struct libxl__index_link {
 
 typedef struct libxl__index {
     const uint64_t *(*key_of)(const libxl__index_link *link); /* the key of an entry */
-    uint32_t words;                                           /* of a key */
+    uint32_t words;                                           /* the number of words in a key: 1 or 2 */
     uint32_t count;                                           /* entries */
-    uint32_t size, room; /* buckets; those for which the array has room */
+    uint32_t size, room; /* the number of buckets; the number that the array has room for */
     uint32_t mask;       /* a power of 2 minus 1, not below size - 1 */
     libxl__index_link **buckets, *first_buckets[16];
     uint64_t *steps; /* counts the entries that a search has visited */

@@ -43,7 +43,7 @@ void libxl__error_message_set(int rc, const char *message)
         message = libxl_error_describe(rc);
     if (!message)
         return;
-    /* Memory is allocated only where octets are escaped. Without memory such a message is cut. */
+    /* Memory is allocated only if octets must be escaped. If there is no memory, such a message is cut. */
     const size_t needed = libxl__escape(NULL, 0, message);
     char *escaped = needed == strlen(message) ? NULL : malloc(needed + 1);
     if (escaped) {

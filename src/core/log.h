@@ -2,9 +2,10 @@
 /*
  * Messages: to the application's logger, and for libxl_error_message.
  *
- * An operation fails by libxl__ao_fail (ao.h), which records the message in the operation. Any other call fails by libxl__refuse.
- * Both escape what is not printable in texts from outside the library. Any thread may call the functions in this header, with
- * or without the context's lock. They copy the message. They cannot fail.
+ * An operation reports its failure by libxl__ao_fail (ao.h), which records the message in the operation. Any other call
+ * reports its failure by libxl__refuse. Both functions escape unprintable octets, because messages quote texts from
+ * outside the library. Any thread may call the functions in this header, with or without the context's lock. They copy
+ * the message. They cannot fail.
  */
 #ifndef LIBXL__LOG_H
 #define LIBXL__LOG_H
@@ -15,7 +16,8 @@
 
 #include "escape.h"
 
-/* The general description of an error. Unlike libxl_error_describe it is never NULL: an application's hook returns any number. */
+/* Returns the general description of an error. Never NULL, even for an unknown number, which an application's hook
+ * may have returned. */
 const char *libxl__error_words(int rc);
 
 /* Passes a message to the context's logger, if there is one. `errnoval`: the errno to add to the message; < 0: none. */
@@ -29,7 +31,8 @@ void libxl__log(libxl_ctx *ctx, xentoollog_level level, int errnoval, const char
  */
 int libxl__refuse(int rc, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* The same with the general description of `rc`, for a function of this name or of this purpose. */
+/* Like libxl__refuse. The text is the general description of `rc` and `where`, which names the function or its
+ * purpose. */
 int libxl__refuse_in(int rc, const char *where);
 
 /*

@@ -98,7 +98,7 @@ static void timerfd_fired(libxl_ctx *ctx, libxl__fd *source, uint32_t revents)
         remove_from_heap(timers, timer);
         timer->callback(ctx, timer);
     }
-    arm_timerfd(timers); /* in the past if the turn is over: the descriptor stays readable */
+    arm_timerfd(timers); /* if the turn is over, a deadline has passed: the descriptor stays readable */
 }
 
 int libxl__timer_start(libxl_ctx *ctx, libxl__timer *timer, uint64_t delay, libxl__timer_callback *callback)

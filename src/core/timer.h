@@ -42,7 +42,7 @@ uint64_t libxl__now(void);
  * fail. Errors: NOMEM. */
 int libxl__timer_start(libxl_ctx *ctx, libxl__timer *timer, uint64_t delay, libxl__timer_callback *callback);
 
-/* The callback is not called afterwards. Does nothing if the timer is stopped. */
+/* Stops a timer. Its callback is not called afterwards. Does nothing if the timer is stopped already. */
 void libxl__timer_stop(libxl_ctx *ctx, libxl__timer *timer);
 
 #define LIBXL__SECONDS(n)      ((uint64_t)(n)*1000000000)

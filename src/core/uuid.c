@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* UUIDs. The IDL names this type, but its functions are written by hand. Owns nothing. Any thread, locked or not. */
+/* UUIDs. The IDL names this type, but its functions are written by hand. Owns nothing. Any thread may call these
+ * functions, with or without the context's lock. */
 #include <libxl.h>
 
 #include <ctype.h>
@@ -41,7 +42,7 @@ int libxl_uuid_is_nil(const libxl_uuid *uuid)
 
 void libxl_uuid_generate(libxl_uuid *uuid)
 {
-    ssize_t got; /* all octets or none: the kernel gives up to 256 at once */
+    ssize_t got; /* all octets or an error: the kernel returns up to 256 octets at once */
     do
         got = getrandom(uuid->uuid, sizeof(uuid->uuid), 0);
     while (got < 0 && errno == EINTR);

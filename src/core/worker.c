@@ -81,8 +81,8 @@ static void *worker(void *argument)
     return NULL;
 }
 
-/* The thread blocks all signals, so that the application's signal handlers run only on the application's threads. Returns 0 or
- * an errno. */
+/* Starts a thread that blocks all signals, so that the application's signal handlers run only on the application's
+ * threads. Returns 0 or an errno. */
 static int start_thread(libxl__lane *lane)
 {
     sigset_t all, before;

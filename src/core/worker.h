@@ -42,12 +42,12 @@ TAILQ_HEAD(libxl__jobs, libxl__job);
 /* A lane. Embed it in its owner's state, which must live until libxl__workers_close. */
 struct libxl__lane {
     libxl_ctx *ctx;
-    const char *name; /* of its threads; static */
+    const char *name; /* the name of its threads; static */
     uint32_t most_threads;
     struct libxl__jobs queue;
     pthread_cond_t work_to_do;               /* signalled when a job is queued, and when the context closes */
     uint32_t threads, idle, queued, running; /* all threads; idle threads; queued jobs; running jobs */
-    uint32_t reservations; /* operations that will submit a job; one thread stays while there are any */
+    uint32_t reservations; /* operations that will submit a job; one thread stays if this is not 0 */
     SLIST_ENTRY(libxl__lane) link;
 };
 
@@ -67,17 +67,17 @@ void libxl__workers_close(libxl_ctx *ctx);
 void libxl__workers_count(libxl_ctx *ctx, libxl_counters *out);
 
 /*
- * Locked, or before the context is shared. Opens a lane with at most `most_threads` threads called `name` (15 characters
- * at most; not copied). `computes`: its jobs use the processor, so it gets no more threads than there are processors,
- * but two in any case. Cannot fail.
+ * Call it with the context locked, or before other threads use the context. Opens a lane with at most `most_threads`
+ * threads called `name` (15 characters at most; not copied). `computes`: the jobs of the lane use the processor. Such a
+ * lane has at most as many threads as there are processors, or two if there is only one processor. Cannot fail.
  */
 void libxl__lane_open(libxl_ctx *ctx, libxl__lane *lane, const char *name, uint32_t most_threads,
                       bool computes);
 
 /*
- * Call it with the context locked. Queues an idle or finished job; when its work is done, wakes the operation `ao` (NULL: none). The operation
- * does not complete before the job is done, unless the job has `on_done`: such a job may be detached.
- * Errors: FAIL (no thread can be started), recorded in ao if there is one; the job is unchanged then.
+ * Call it with the context locked. Queues an idle or finished job; when its work is done, wakes the operation `ao`
+ * (NULL: none). The operation does not complete before the job is done, unless the job has `on_done`: such a job may be
+ * detached. Errors: FAIL (no thread can be started), recorded in ao if ao is not NULL; the job is unchanged then.
  */
 int libxl__job_submit(libxl__lane *lane, struct libxl__ao *ao, libxl__job *job);
 
@@ -92,8 +92,11 @@ void libxl__lane_release(libxl__lane *lane);
 /* Call it with the context locked. Removes a queued job from its queue; the job is idle then. Returns false if the job is not queued. */
 bool libxl__job_withdraw(libxl__job *job);
 
-/* Call it with the context locked. Separates a submitted job that has `on_done` from its operation. If a worker runs the job, the worker calls `on_done`
- * at its end. Otherwise removes the job from its queue, if it is in it, and calls `on_done` before returning. */
+/*
+ * Call it with the context locked. Separates a submitted job that has `on_done` from its operation. If a worker runs
+ * the job, the worker calls `on_done` at its end. Otherwise this function removes the job from its queue if it is
+ * queued, and calls `on_done` before it returns.
+ */
 void libxl__job_detach(libxl__job *job);
 
 #endif
