@@ -3,8 +3,8 @@
  * The generators of domain death and domain lifecycle events.
  *
  * Owns: these generators, and a follower for each domain that one of them follows. A generator for one domain has one
- * follower. A generator for all domains observes them: it gets a follower for each when the domain is first seen. A
- * follower is freed when its domain is gone. The context's lock guards all of this.
+ * follower. A generator for all domains observes them: it gets a follower for each domain when the domain is first
+ * seen. A follower is freed when its domain is gone. The context's lock guards all of this.
  */
 #include "generators.h"
 #include "xen.h"
@@ -23,7 +23,7 @@ struct libxl__evgen {
     LIST_HEAD(, followed) followed;
 };
 
-/* A domain that a generator follows, and what has been reported of it. */
+/* A domain that a generator follows, and the events that the generator has reported. */
 struct followed {
     libxl__domain_follower follower;
     struct libxl__evgen *evgen;
@@ -53,7 +53,7 @@ static void unfollow(libxl_ctx *ctx, struct followed *followed)
     free(followed);
 }
 
-/* Reports, in order, each step of the domain's end that has not been reported. A look may find several at once. */
+/* Reports, in order, each step of the domain's end that was not reported before. Several steps may be found at once. */
 static void phase_changed(libxl_ctx *ctx, libxl__domain_follower *follower)
 {
     struct followed *followed = (struct followed *)follower;
@@ -73,7 +73,7 @@ static void phase_changed(libxl_ctx *ctx, libxl__domain_follower *follower)
     }
 }
 
-/* Errors, without a message: NOMEM, NO_XENSTORE, FAIL. */
+/* Errors: NOMEM, NO_XENSTORE, FAIL. Sets no error message. */
 static int follow(libxl_ctx *ctx, struct libxl__evgen *evgen, const xc_domaininfo_t *info)
 {
     struct followed *followed = calloc(1, sizeof(*followed));
@@ -106,7 +106,8 @@ static void unfollow_all(libxl_ctx *ctx, struct libxl__evgen *evgen)
         libxl__domains_unobserve(ctx, &evgen->observer);
 }
 
-/* Follows all existing domains before it returns, so that every later change is reported. Errors, with a message. */
+/* Follows all existing domains before it returns, so that every later change is reported. Sets the message of an
+ * error. */
 static int follow_all(libxl_ctx *ctx, struct libxl__evgen *evgen)
 {
     const xc_domaininfo_t *list;
@@ -127,11 +128,11 @@ static int follow_all(libxl_ctx *ctx, struct libxl__evgen *evgen)
     return rc;
 }
 
-/* Changes may have been missed: reported once for each generator. */
+/* Called when changes may have been missed. Reports this once for each generator. */
 static void changes_lost(libxl_ctx *ctx, libxl__domains_listener *listener)
 {
     const struct libxl__evgen *evgen = LIBXL__CONTAINER(listener, struct libxl__evgen, listener);
-    if (!evgen->lifecycle) /* DOMAIN_DEATH is libxl's; its users know no other event */
+    if (!evgen->lifecycle) /* a generator of libxl's DOMAIN_DEATH does not report this event */
         return;
     libxl_event *event =
         libxl__event_new(ctx, LIBXL_EVENT_TYPE_DOMAIN_EVENTS_LOST, evgen->domid, evgen->user);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Event generators: what libxl_evenable_* enables and libxl_evdisable_* disables. A context lists those that are enabled,
- * of all kinds. Each kind allocates its own generators and knows how to free them.
+ * Event generators: what libxl_evenable_* enables and libxl_evdisable_* disables. A context has one list of the enabled
+ * generators of all kinds. Each kind allocates its own generators and knows how to free them.
  */
 #ifndef LIBXL__GENERATORS_H
 #define LIBXL__GENERATORS_H
@@ -30,10 +30,10 @@ int libxl__generators_open(libxl_ctx *ctx);
 /* Closes the enabled generators. Called while the context is freed, before libxl__xen_close. No other thread uses the context. */
 void libxl__generators_close(libxl_ctx *ctx);
 
-/* With the context locked. Lists a generator, which its kind has set up. */
+/* Call it with the context locked. Adds a generator to the list. Its kind has initialised the rest of it. */
 void libxl__generator_add(libxl_ctx *ctx, libxl__generator *generator,
                           void (*close)(libxl_ctx *ctx, libxl__generator *generator));
-/* With the context locked. Takes a generator off the list. Its kind frees it afterwards. */
+/* Call it with the context locked. Removes a generator from the list. Its kind frees it afterwards. */
 void libxl__generator_remove(libxl_ctx *ctx, libxl__generator *generator);
 
 #endif

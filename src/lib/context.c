@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Making and freeing a context. A context consists of the core, the connection to Xen and the event generators; this file
- * opens the three in this order and closes them in reverse. No other thread may use the context meanwhile.
+ * Opens and frees a context. A context consists of the core, the connection to Xen and the event generators. This file
+ * opens the three in this order and closes them in reverse order. No other thread may use the context during either.
  */
 #include "generators.h"
 #include "xen.h"
@@ -45,7 +45,8 @@ int libxl_ctx_alloc(libxl_ctx **ctx_out, int version, unsigned flags, xentoollog
     if (flags & ~(LIBXL_CTX_LIBXENSTORE | LIBXL_CTX_NO_WAIT))
         return libxl__refuse(ERROR_INVAL, "flags: %#x is not of LIBXL_CTX_LIBXENSTORE and LIBXL_CTX_NO_WAIT",
                              flags);
-    libxl__error_message_set(0, NULL); /* so that an earlier failure's words are not taken for this one's */
+    libxl__error_message_set(0,
+                             NULL); /* so that an earlier failure's message is not mistaken for this one's */
     const int rc = open_context(ctx_out, flags, logger);
     return rc && !*libxl_error_message() ? libxl__refuse_in(rc, "libxl_ctx_alloc") : rc;
 }
