@@ -41,10 +41,10 @@ static void abort_has_three_results(scene *s)
     libxl_domid domid = guest(s, "b", true), gone;
     op *o = START(s, libxl_domain_find, s->ctx, "nobody", &gone, how);
     assert_int_equal(op_result(o), ERROR_NOTFOUND);
-    assert_int_equal(abort_op(s, o), ERROR_NOTFOUND); /* it has completed */
+    assert_int_equal(abort_op(s, o), ERROR_NOTFOUND); /* the operation has completed */
 
     op *never = op_begin(s);
-    assert_int_equal(abort_op(s, never), ERROR_NOTFOUND); /* it was never started */
+    assert_int_equal(abort_op(s, never), ERROR_NOTFOUND); /* the operation was never started */
 
     o = start_waiting(s, domid);
     assert_int_equal(abort_op(s, o), 0);
@@ -94,7 +94,7 @@ static void an_aborted_creation_leaves_nothing(scene *s)
             pump(s, (int)(end - now_ms()));
         int aborted = abort_op(s, o), rc = op_result(o);
         if (rc == 0)
-            destroy(s, domid); /* it completed before the abort */
+            destroy(s, domid); /* the creation completed before the abort */
         assert_int_equal(aborted, rc ? 0 : ERROR_NOTFOUND);
         assert_int_equal(rc, rc ? ERROR_ABORTED : 0);
     }

@@ -165,7 +165,7 @@ static void o7_inputs_may_be_freed_at_once(scene *s)
 static void o8_completions_run_on_a_thread_that_waits(scene *s)
 {
     char *name = NULL;
-    op *o = START(s, libxl_domain_get_name, s->ctx, 0, &name, how); /* xenstored's answer ends it */
+    op *o = START(s, libxl_domain_get_name, s->ctx, 0, &name, how); /* ends with xenstored's answer */
     if (s->way.mode != SYNC && !s->way.several) {
         sleep_ms(30);
         assert_false(op_done(o)); /* no thread was in the library */

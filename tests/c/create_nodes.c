@@ -81,7 +81,7 @@ static void a_guest_writes_its_own_nodes_and_reads_the_others(scene *s)
     destroy(s, domid);
 }
 
-/* Nodes below /vm were left by an earlier domain with the same uuid. The new domain's permissions apply to them. */
+/* An earlier domain with the same uuid has left nodes below /vm. The library gives them the new domain's permissions. */
 static void leftovers_of_the_same_uuid_get_the_new_permissions(scene *s)
 {
     char path[128];
@@ -96,7 +96,7 @@ static void leftovers_of_the_same_uuid_get_the_new_permissions(scene *s)
     destroy(s, domid);
 }
 
-/* Nodes were left by an earlier domain with the same domid. They and their permissions are removed. */
+/* An earlier domain with the same domid has left nodes. The library removes these nodes and their permissions. */
 static void leftovers_of_the_same_domid_are_removed(scene *s)
 {
     enum { LIKELY = 3 };

@@ -36,7 +36,7 @@ static void the_descriptor_is_readable_while_there_is_work(scene *s)
     const libxl_asyncop_how how = {.u.for_event = 1};
     assert_int_equal(libxl_domain_get_name(s->ctx, 0, &name, &how), ERROR_ASYNC_INPROGRESS);
     assert_true(readable_within(s, LONG_MS)); /* xenstored has answered */
-    assert_true(readable_within(s, 0));       /* it stays readable */
+    assert_true(readable_within(s, 0));       /* the descriptor stays readable */
     int taken = 0;
     for (; !taken && readable_within(s, LONG_MS);)
         taken = libxl_event_take(s->ctx, &record, 1);

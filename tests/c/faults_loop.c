@@ -90,7 +90,7 @@ static void an_abort_may_follow_an_expired_time_limit(scene *s)
         libxl_shutdown_reason reason;
         op *o = START(s, libxl_domain_wait_shutdown, s->ctx, domid, &reason, how);
         assert_int_equal(libxl_ao_set_limit(s->ctx, &o->how, 1), 0);
-        sleep_ms(20); /* the timer has fired; the loop has processed it or not */
+        sleep_ms(20); /* the timer has fired; the loop may have processed it */
         if (processed)
             pump(s, 0);
         const int asked = libxl_ao_abort(s->ctx, &o->how);

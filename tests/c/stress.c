@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Stress: many threads, all kinds of operations, contexts that are opened and closed. It checks that each operation
+ * A stress test: many threads run all kinds of operations, and open and close contexts. The program checks that each operation
  * completes exactly once and that memory use does not grow.
  *
  *     stress [OPERATIONS [SECONDS [THREADS]]]

@@ -48,7 +48,7 @@ static bool fail_one(scene *s, const char *call, int n, int *failures)
     bool hit = fault_hits(rule);
     faults_clear();
     if (rc == 0)
-        destroy(s, domid); /* the library does not need this call, or another part made it */
+        destroy(s, domid); /* the library does not need this call, or another part of the program made it */
     else if (!hit || !*last_message(s))
         fail_msg("%s, call %d: rc %d, message '%s'%s", call, n, rc, last_message(s),
                  hit ? "" : ", although the fault did not occur");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The hypervisor refuses to list its domains. Operations that wait for a domain end, followers are notified, the log stays short. */
+/* The hypervisor refuses to list its domains: each operation that waits for a domain fails, followers are notified, and the log
+ * stays short. */
 #include "harness.h"
 #include "simulation.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A context with the core alone, without a hypervisor, for tests that look at the core's internals. All functions
+ * A context with the core alone, without a hypervisor, for tests of the core's internals. All functions
  * may be called from any thread; each fails the test on an error.
  */
 #ifndef CORE_H
@@ -25,7 +25,7 @@ void core_run_for(libxl_ctx *ctx, unsigned milliseconds);
     static const libxl__phases id##_phases = {                                                               \
         .list = &id##_phase, .count = 1, .state_size = sizeof(state_type)}
 
-/* Does what a generated initiator of this class does, and returns what it returns. The operation's argument is `user`. */
+/* Does what a generated initiator of this class does, and returns the initiator's result. The operation's argument is `user`. */
 int core_begin(libxl_ctx *ctx, const libxl__ao_class *cls, void *user, const libxl_asyncop_how *how);
 /* Like core_begin(), but the operation completes by an event with this for_user. */
 int core_start(libxl_ctx *ctx, const libxl__ao_class *cls, uint64_t for_event, void *user);

@@ -28,12 +28,12 @@ void fixture_begin(struct fixture *before);
 void fixture_check(const struct fixture *before);
 /* Like fixture_check(), but compares domains and xenstore nodes only. */
 void fixture_check_world(const struct fixture *before);
-/* Returns the value of a xenstore node, which the caller frees; NULL: there is no such node. fixture_begin() must have been called. */
+/* Returns the value of a xenstore node, which the caller frees. NULL: there is no such node. Call this after fixture_begin(). */
 char *fixture_node(const char *path);
-/* Writes a node with dom0's privileges. A NULL value removes the node. fixture_begin() must have been called. */
+/* Writes a node with dom0's privileges. A NULL value removes the node. Call this after fixture_begin(). */
 void fixture_write(const char *path, const char *value);
 /* Returns a node's permissions in the form of xenstore-ls -p: "n0,r7". The caller frees the text. NULL: there is no such node.
- * fixture_begin() must have been called. */
+ * Call this after fixture_begin(). */
 char *fixture_perms(const char *path);
 /* Destroys all domains that `before` does not list. */
 void fixture_clean(const struct fixture *before);

@@ -93,7 +93,7 @@ static void run_one(void **state)
     fixture_check(&s->before);
 }
 
-/* Runs after each test. What a failed test has left behind must not fail the next one. */
+/* Runs after each test, so that the leftovers of a failed test do not fail the next one. */
 static int clean_up(void **state)
 {
     struct test *test = *state;
@@ -135,7 +135,7 @@ static void *do_nothing(void *nothing)
     return nothing;
 }
 
-/* A sanitizer may start its own thread along with the first thread. The sanitizer's thread must exist before threads are counted. */
+/* A sanitizer may start its own thread along with the first thread. That thread must exist before threads are counted. */
 static void make_first_thread(void)
 {
     pthread_t thread;

@@ -63,7 +63,7 @@ enum reason {
     NO_CONTEXT = 16, /* it runs once, and s->ctx is NULL: the body opens its own contexts, or needs none */
 };
 
-/* An event that has arrived. The harness keeps it unless it completes a known operation. */
+/* An event that has arrived. The harness keeps each event that does not complete a known operation. */
 typedef struct seen {
     libxl_event_type type;
     uint32_t domid;

@@ -29,7 +29,7 @@ static atomic_bool running = true;
 static atomic_int completions[OPERATIONS], all_completions, wrong;
 static libxl_domid silent; /* a guest that never stops */
 
-/* The operations are of three kinds in turn: the first is instant, the second waits for xenstore, the third ends by its time limit. */
+/* The operations are of three kinds in turn: instant, waiting for xenstore, and ending by the time limit. */
 static int expected(uint64_t number)
 {
     return number % 3 == 2 ? ERROR_TIMEDOUT : 0;
@@ -75,7 +75,7 @@ static void start(libxl_ctx *ctx)
     start_from(ctx, 0, EARLY);
 }
 
-/* Starts operations while the loop sleeps; they must wake it. */
+/* Starts operations while the loop sleeps. They must wake the loop. */
 static void *start_late(void *ctx)
 {
     usleep(2 * LIMIT_MS * 1000);

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 enum {
-    TICK_MS = 5, /* one of several threads checks this often whether another has received its event */
+    TICK_MS = 5, /* the interval at which a thread checks whether another thread has received its event */
     EVENT_LIMIT_MS = 10000,
     REST_LIMIT_MS = 2000,
     ANY_TYPE = -1,

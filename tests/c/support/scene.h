@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The context and the way that a test runs in. Private to the harness. The test's thread calls these unless a comment says otherwise. */
+/* The context and the way that a test runs in. Private to the harness. Only the test's thread calls these, except scene_note(). */
 #ifndef SCENE_H
 #define SCENE_H
 

@@ -127,8 +127,8 @@ static void a_hung_xenstored_does_not_delay_an_abort(scene *s)
 }
 
 /*
- * Whether the guest has been asked. xenstored serves one request of each connection in turn, so these reads also let
- * it process the library's requests.
+ * Whether the guest has been asked. xenstored serves one request of each connection in turn. So during these reads
+ * xenstored also processes the library's requests.
  */
 static bool is_asked(libxl_domid domid)
 {

@@ -2,7 +2,7 @@
 /*
  * The fault sweep runs each operation over both transports, each time with one fault. A fault is the failure of the n-th hypercall,
  * of the n-th allocation, of all allocations from the n-th on, of the n-th new descriptor, or of the n-th new thread. The sweep
- * ends when the operation has no n-th one. Nothing hangs, and no domain, node, descriptor or thread is left.
+ * of an operation ends when there is no n-th one. Nothing hangs, and no domain, node, descriptor or thread is left.
  *
  * The operations are those of the generated table; starter.c starts them. The sweep also covers opening a context, and watching for
  * ejected media, whose operation an event generator runs. By default the sweep tries every fifth n; with AIOXEN_SWEEP=all it tries

@@ -144,7 +144,7 @@ static void call_with_report(libxl_ctx *ctx, int rc, void *user)
     n->done = true;
 }
 
-/* The completion of `other` is due during the call. The call does not make its callback. */
+/* The completion of `other` is due during the call. The call does not run the callback of `other`. */
 static void a_call_inside_a_callback_makes_its_own_reports_only(scene *s)
 {
     for (int to_receiver = 0; to_receiver <= 1; to_receiver++) {

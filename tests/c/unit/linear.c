@@ -18,7 +18,7 @@ enum {
     MOST_IN_A_CALL = 8 * TURN,
 };
 
-/* ---- operations that end at once */
+/* ---- operations that end immediately */
 
 struct crowd {
     libxl_ctx *ctx;

@@ -47,7 +47,7 @@ static void the_check_is_scheduled_while_a_domain_is_followed(scene *s)
     assert_int_equal(op_result(o), 0);
 }
 
-/* A check that was scheduled for a follower which is gone serves the next follower. */
+/* A check that was scheduled for an earlier follower also serves the next follower. */
 static void the_next_follower_uses_the_scheduled_check(scene *s)
 {
     libxl_domid domid = guest_new(s->ctx, "b", true);

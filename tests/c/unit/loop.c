@@ -100,7 +100,7 @@ static void close_and_reopen(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
     assert_int_equal(libxl__fd_register(ctx, &reopened->fd, again, EPOLLIN, note), 0);
 }
 
-/* Readiness of a closed descriptor must not be taken for readiness of the new one with the same number. */
+/* The loop must not take the readiness of a closed descriptor for that of a new descriptor with the same number. */
 static void a_descriptor_number_may_be_reused(scene *s)
 {
     libxl_ctx *ctx = open_locked();

@@ -11,7 +11,7 @@ enum { REPORTS = 3 };
 struct reporting {
     scene *s;
     int rc;           /* the operation's result */
-    bool waits;       /* waits between its reports; else it ends in its initiator */
+    bool waits;       /* the operation waits between its reports; else it ends in its initiator */
     atomic_int calls; /* of the progress callback */
     op *o;
     atomic_bool late;   /* a report came after the completion */

@@ -385,7 +385,7 @@ static int remove_unfinished(void)
     return count;
 }
 
-/* A killed creation leaves its mark from the second phase on until the last one, which removes it. */
+/* A creation that is killed after its first phase and before its last one leaves its mark. The last phase removes the mark. */
 static void check_unfinished(const struct run *r, const struct scenario *scenario, int domains)
 {
     const int removed = remove_unfinished();
@@ -425,7 +425,7 @@ static void run_point(unsigned flags, unsigned operation, unsigned phase, enum f
         check_result(&r);
         check_guest(&r);
     }
-    /* A failing creation leaves no domain, unless the undo that destroys it fails. */
+    /* A failing creation leaves no domain, unless the undo that destroys the domain fails. */
     if (scenario.fill == fill_create && fault != KILL && fault != FAIL_TO_UNDO)
         assert_int_equal(leftovers_domains(), domains + !r.rc);
     if (fault == KILL)

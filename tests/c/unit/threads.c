@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Another thread ends an operation, or changes the loop, while this one is inside the library. */
+/* Another thread ends an operation, or changes the loop, while this thread is inside the library. */
 #include "core.h"
 
 #include <fcntl.h>
@@ -11,14 +11,14 @@
 /* ---- an operation ends while its initiator has not returned */
 
 /*
- * Thread A starts `late`, which wakes `early`. Before A's call returns, it runs early's callback, which waits until
- * thread B has ended `late` and received its completion.
+ * Thread A starts `late`, which wakes `early`. Before A's call returns, the call runs early's callback. This callback waits
+ * until thread B has ended `late` and received the completion of `late`.
  */
 struct meeting {
     libxl_ctx *ctx;
     libxl__ao *early, *late;
     libxl_asyncop_how how; /* late's */
-    bool aborted;          /* B aborts it; else B completes it */
+    bool aborted;          /* B aborts `late`; else B completes `late` */
     atomic_bool inside, received;
     atomic_int calls; /* of late's callback */
     int rc, asked;

@@ -128,7 +128,7 @@ static void stop_other(libxl_ctx *ctx, libxl__timer *timer)
 {
     struct test_timer *r = (struct test_timer *)timer;
     r->fired++;
-    libxl__timer_stop(ctx, &r->other->timer); /* due too */
+    libxl__timer_stop(ctx, &r->other->timer); /* this timer is due, too */
     assert_int_equal(libxl__timer_start(ctx, &r->other->other->timer, 0, fired), 0);
 }
 

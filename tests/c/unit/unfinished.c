@@ -37,7 +37,7 @@ static bool has_mark(const libxl_uuid *uuid)
     return text != NULL;
 }
 
-/* The domid that is listed for this UUID. Returns false if it is not listed. */
+/* Stores the domid that is listed for this UUID. Returns false if the UUID is not listed. */
 static bool is_listed(scene *s, const libxl_uuid *uuid, libxl_domid *domid)
 {
     libxl_unfinished_list list;
@@ -79,11 +79,11 @@ static void the_domain_of_a_killed_process_is_listed_and_removed(scene *s)
         ring = guest_node(before + 1, "store/ring-ref");
     assert_non_null(ring);
     free(ring);
-    assert_false(is_listed(s, &uuid, &domid)); /* it is being created */
+    assert_false(is_listed(s, &uuid, &domid)); /* the domain is being created */
     assert_int_equal(remove_it(s, &uuid), ERROR_NOTFOUND);
     assert_non_null(strstr(last_message(s), "is creating"));
     kill(child, SIGKILL);
-    while (!is_listed(s, &uuid, &domid)) /* it is listed even while the process is a zombie */
+    while (!is_listed(s, &uuid, &domid)) /* the domain is listed even while the process is a zombie */
         sleep_ms(1);
     assert_int_equal(waitpid(child, NULL, 0), child);
     assert_int_equal(domid, before + 1);

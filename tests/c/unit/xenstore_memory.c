@@ -93,7 +93,7 @@ static void without_memory_a_destruction_changes_nothing(scene *s)
 }
 
 static const body bodies[] = {
-    BODY(a_transaction_is_ended_when_memory_runs_out, NO_CONTEXT), /* it has its own xenstored */
+    BODY(a_transaction_is_ended_when_memory_runs_out, NO_CONTEXT), /* the test has its own xenstored */
     BODY(without_memory_a_destruction_changes_nothing, RUNS_ONCE),
 };
 

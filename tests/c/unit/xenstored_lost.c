@@ -332,7 +332,7 @@ static void a_creation_that_loses_xenstored_leaves_no_domain(scene *s)
         libxl_domain_config config = guest_config("b");
         if (i % 2)
             guest_destroy(ctx, guest_new(ctx, "b", false));
-        simulate("xenconsoled stop"); /* it does not answer before xenstored is killed */
+        simulate("xenconsoled stop"); /* xenconsoled must not answer before xenstored is killed */
         libxl__ctx_set_phase_hook(ctx, kill_in_phase, &m);
         assert_int_equal(libxl_domain_create_new(ctx, &config, &domid, NULL, NULL), ERROR_NO_XENSTORE);
         assert_true(m.reached);
