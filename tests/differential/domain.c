@@ -136,5 +136,5 @@ void say(const char *fmt, ...)
     vprintf(fmt, args);
     va_end(args);
     putchar('\n');
-    fflush(stdout); /* lines before a hang or a crash count too */
+    fflush(stdout); /* the test also compares the lines before a hang or a crash */
 }

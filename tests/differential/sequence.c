@@ -101,7 +101,7 @@ static void instant_event(void)
     uint32_t domid = domain_new("b");
     libxl_asyncop_how how = event_how(0x1234567890abcdef);
     say("pause %d", libxl_domain_pause(ctx, domid, &how));
-    memset(&how, 0xff, sizeof(how)); /* the library has copied it */
+    memset(&how, 0xff, sizeof(how)); /* the library has copied `how` */
     check_event(LIBXL_EVENTMASK_ALL, NULL, NULL);
     check_event(LIBXL_EVENTMASK_ALL, NULL, NULL);
 }

@@ -57,7 +57,7 @@ inline event_occurred(o)
 #endif
 }
 
-/* The end of a background operation: it clears the handle, which informs the handle's holder. */
+/* The end of a background operation: the operation clears the handle, so that the handle's holder knows of the end. */
 inline background_ended(o)
 {
     assert(!handle_freed); /* the handle's memory still exists */

@@ -14,7 +14,7 @@ inline record_get(o)
 }
 inline record_have(o)
 {
-    assert(!holder[d]); /* no other thread has taken it meanwhile */
+    assert(!holder[d]); /* no other thread has taken this record */
     holder[d] = o + 1;
     d = 0
 }

@@ -27,7 +27,7 @@ inline application()
     :: what == COMPLETION ->
         assert(!notifications[picked] && !undelivered[picked]);
 #ifdef BUSY
-        has_ended(0); /* it waits until another thread has handled the other event */
+        has_ended(0); /* the callback waits until another thread has handled the other event */
 #endif
         notifications[picked]++
     :: else -> undelivered[picked]--

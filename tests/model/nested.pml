@@ -111,7 +111,7 @@ inline start_and_detach()
     started = 1;
     registered[0] = true;
     nested_start(1, true);
-    result = WAIT /* if the child has ended at once, it has woken its parent */
+    result = WAIT /* a child that has ended inside its start has woken its parent */
 }
 
 inline parent_first_step(o)

@@ -60,7 +60,7 @@ inline start_function()
 inline poll_function()
 {
     assert(!completed && !undoing && seen[index].started && !seen[index].polled_to_end);
-    /* A stop request ends a phase without a stop function at once, unless it commits. */
+    /* A stop request immediately ends a phase without a stop function, unless the phase commits. */
     assert(stop == DONE || phase[index].has_stop || point_of_no_return);
     advance_result()
 }

@@ -61,7 +61,7 @@ mtype = { WAIT, DONE, ERROR }; /* results of bodies */
 typedef Op {
     bool alive; /* the magic number is valid */
     bool in_initiator, complete, notified, ending, runnable, live, indexed;
-    bool queued_completion, delivering; /* its completion is queued for delivery; one of its deliveries is running */
+    bool queued_completion, delivering; /* the completion is queued for delivery; a delivery of the operation is running */
     bool stop, fired, unwinding, error;
     byte jobs, reports, queued_reports, waiter;
     mtype how, kind, reporting, job;
@@ -160,8 +160,8 @@ proctype thread(byte me)
     fi;
 #endif
 #ifdef WAITING
-    /* Three threads wait in the library at once: two for their own operations, one for an event. Or the second one starts
-     * the operation whose event the third one awaits, and returns. */
+    /* Three threads wait in the library at the same time: two for their own operations, one for an event. Or the second thread
+     * starts the operation whose event the third thread awaits, and returns. */
     if
     :: me == 0 -> start(0, SYNC, kind0, SILENT)
     :: me == 1 -> start(1, how0, (kind0 == JOB -> SOURCE : JOB), SILENT)

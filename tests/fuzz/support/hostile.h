@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A xenstored that answers as a fuzzer's input says, on the socket that XENSTORED_PATH names. It never blocks. Only one thread may call these. */
+/* A xenstored that answers as a fuzzer's input says, on the socket that XENSTORED_PATH names. It never blocks. Only one thread may
+ * call these functions. */
 #ifndef FUZZ_HOSTILE_H
 #define FUZZ_HOSTILE_H
 

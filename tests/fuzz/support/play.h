@@ -17,8 +17,8 @@ struct play {
     bool used;
     bool started;     /* by an initiator */
     bool nested;      /* nothing reports its end */
-    bool reported_to; /* libxl_ao_set_progress was called for it */
-    bool may_fail;    /* a phase has failed, or it was asked to stop */
+    bool reported_to; /* libxl_ao_set_progress was called for the operation */
+    bool may_fail;    /* a phase has failed, or the operation was asked to stop */
     bool synchronous; /* the completion is the return value */
     int completions;
     int last_started, last_undone; /* phases; -1 and PLAY_PHASES: none */

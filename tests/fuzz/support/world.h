@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Makes a run depend on its input alone. The target moves the clock, and chooses the allocations that fail.
- * The linker replaces the library's calls of the functions in WRAPPED (Makefile.inc) by those of world.c. Only one thread may call these.
+ * The linker replaces the library's calls of the functions in WRAPPED (Makefile.inc) by calls of those of world.c. Only one thread
+ * may call these functions.
  */
 #ifndef FUZZ_WORLD_H
 #define FUZZ_WORLD_H
@@ -9,14 +10,14 @@
 #include <stdint.h>
 
 /*
- * Starts a run: the clock is at its first value, and no allocation fails. `idle` is called when the library polls without a
- * limit, nothing is ready and no timer is armed: `idle` has to make something happen. A second such poll in a row aborts, because the
- * library would wait for ever.
+ * Starts a run: the clock is at its first value, and no allocation fails. `idle` is called when the library polls without a limit
+ * while no descriptor is ready and no timer is armed. `idle` has to wake the library. If the next poll is of the same kind, the
+ * process aborts, because the library would wait for ever.
  */
 void world_begin(void (*idle)(void));
 /* Moves the clock. Timers that have expired make their descriptors readable. */
 void world_advance(uint64_t nanoseconds);
-/* Makes the allocation fail that comes after `after` more have succeeded, and none after it. */
+/* The next `after` allocations succeed, the one after them fails, and all later ones succeed. */
 void world_fail_allocation(unsigned after);
 /* Lets all allocations succeed. */
 void world_allow_allocations(void);
