@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Paths, numbers and text, for reading and writing. Owns: nothing. No lock: any thread may call these. */
+/* Functions for paths, numbers and text, which reading and writing share. Owns: nothing. They need no lock: any
+ * thread may call them. */
 #include "json_common.h"
 
 #include <stdarg.h>
@@ -36,7 +37,7 @@ int libxl__json_fail(const libxl__json_spot *at, int rc, const char *fmt, ...)
         fclose(out);
     }
     va_end(args);
-    message = libxl__printable(message); /* it may quote the document */
+    message = libxl__printable(message); /* the message may quote the document */
     if (message)
         libxl__refuse(rc, "%s", message);
     else
@@ -45,7 +46,7 @@ int libxl__json_fail(const libxl__json_spot *at, int rc, const char *fmt, ...)
     return rc;
 }
 
-/* The length of the UTF-8 character at p, of which `left` octets exist. 0: it is not valid. */
+/* Returns the length of the UTF-8 character at p, where `left` octets are readable. Returns 0 if it is not valid. */
 static size_t character(const unsigned char *p, size_t left)
 {
     static const struct {

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The JSON form of generated types. The generator writes one table per struct; a table gives each field's place and
- * kind. libxl__json_write() and libxl__json_read() follow the tables and know no type by name.
+ * The JSON form of generated types. The generator writes one table per struct. A table gives the place and the kind of
+ * each field. libxl__json_write() and libxl__json_read() work with any table.
  *
- * An object has the fields that differ from their initial values. The arm of a union is the member "KEY.WORD", an
- * object of its fields, which is {} for an arm without fields. An array is an array, an enumeration is its word, a
- * NULL string is null, a set of flags is an array of words, a bare union is a string of its octets in hexadecimal. Fields
- * that the struct does not own (const) and fields without a JSON form (private fields, raw pointers) have no member.
+ * A struct is written as an object, with a member for each field that differs from its initial value. The arm of a
+ * union is the member "KEY.WORD": an object of the arm's fields, or {} if the arm has no fields. An array is written as
+ * an array, an enumeration as its word, a NULL string as null, a set of flags as an array of words, and a bare union as
+ * a string of its octets in hexadecimal. Fields that the struct does not own (const) and fields without a JSON form
+ * (private fields, raw pointers) have no member.
  *
- * Owns: nothing; the tables are constant. No lock is needed: any thread may call these. The message of an error begins
- * with the path of the wrong member (libxl_error_message).
+ * Owns: nothing; the tables are constant. These functions need no lock: any thread may call them. The message of an
+ * error (libxl_error_message) begins with the path of the wrong member.
  */
 #ifndef LIBXL__JSON_H
 #define LIBXL__JSON_H
@@ -43,14 +44,15 @@ typedef enum libxl__json_kind {
 typedef struct libxl__json_words {
     const char *name;
     const char *(*word)(int value);           /* NULL: the enumeration has no such value */
-    int (*value)(const char *word, int *out); /* 0 or ERROR_INVAL */
+    int (*value)(const char *word, int *out); /* returns 0 or ERROR_INVAL */
 } libxl__json_words;
 
-/* A type with hand-written functions. Both return 0, ERROR_NOMEM or ERROR_INVAL; the caller adds the path. */
+/* A type with hand-written functions. Both functions return 0, ERROR_NOMEM or ERROR_INVAL. The caller adds the path
+ * to the message. */
 typedef struct libxl__json_by_hand {
     const char *name;
     int (*write)(const void *p, json_object **out);
-    int (*read)(libxl_ctx *ctx, void *p, json_object *in); /* *p is initialised or zero */
+    int (*read)(libxl_ctx *ctx, void *p, json_object *in); /* when called, *p is initialised or zero */
 } libxl__json_by_hand;
 
 struct libxl__json_field {
@@ -59,26 +61,27 @@ struct libxl__json_field {
     bool array : 1;
     bool is_signed : 1;
     bool bounded : 1;
-    bool empty_is_none : 1; /* a string: "" is written like NULL */
+    bool empty_is_none : 1; /* a string: "" is written as a NULL string is */
     bool unsupported : 1;   /* libxl__json_check refuses a value other than the initial one */
     size_t offset;          /* a union has its key's offset */
     size_t size;            /* the size of one value */
     size_t length;          /* the offset of an array's length, which is an int */
-    union {                 /* if bounded */
+    union {                 /* used if `bounded` */
         struct {
-            uint64_t min, max; /* of the value, cast from int64_t if signed, or of the array's length */
+            /* The bounds of the value, cast from int64_t if signed, or of the array's length. */
+            uint64_t min, max;
         };
         struct {
-            double low, high; /* of a double */
+            double low, high; /* the bounds of a double */
         };
     };
     int value; /* an arm: the key's value that selects it */
     const libxl__json_words *words;
     const libxl__json_type *type;
-    const libxl__json_field *fields; /* a group's fields, or the arms of a union that hold something */
+    const libxl__json_field *fields; /* a group's fields, or the arms of a union that have fields */
     void (*init_key)(void *p, int key);
     const libxl__json_by_hand *by_hand;
-    bool (*is_default)(const void *p); /* values besides the initial one that are left out; NULL: none */
+    bool (*is_default)(const void *p); /* true: the value is left out, as the initial one is; may be NULL */
 };
 
 struct libxl__json_type {
@@ -92,12 +95,13 @@ struct libxl__json_type {
 #define LIBXL__JSON_DEPTH 64
 #define LIBXL__JSON_SIZE  (16u << 20)
 
-/* Returns the JSON text, which the caller frees. NULL, with the message set: out of memory, or *p has a value without a
- * JSON form, such as a string that is not UTF-8. */
+/* Returns the JSON text, which the caller frees. Returns NULL and sets the message if the process is out of memory,
+ * or if *p has a value without a JSON form, such as a string that is not UTF-8. */
 char *libxl__json_write(const libxl__json_type *type, const void *p);
 /*
- * Checks that each unsupported field of *p has its initial value. Returns 0; `unsupported`, an error, with the message set, which
- * begins with the path of the first field that has not; ERROR_INVAL as libxl__json_write; ERROR_NOMEM.
+ * Checks that each unsupported field of *p has its initial value. Returns 0 if they have. If not, returns the error
+ * `unsupported`, and sets a message that begins with the path of the first such field. Returns ERROR_INVAL if *p has a
+ * value without a JSON form, and ERROR_NOMEM.
  */
 int libxl__json_check(const libxl__json_type *type, const void *p, int unsupported);
 /* Reads a document into *p. Returns 0, ERROR_INVAL or ERROR_NOMEM; on an error *p is initialised. The previous value of

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Reads JSON into values. It is strict: unknown members, wrong types and values out of range are errors.
- * Owns: nothing beyond one call. No lock: any thread may call this.
+ * Reads JSON into values. The reader is strict: unknown members, wrong types and values out of range are errors. Owns
+ * nothing after a call. Needs no lock: any thread may call this.
  */
 #include "json_common.h"
 
@@ -32,7 +32,7 @@ static int wrong(const spot *at, const char *wanted, json_object *in)
 
 /* ------------------------------------------------------------------ single values */
 
-/* Gets a string. A NUL character inside is an error, since C would cut the string there. */
+/* Gets a string. A NUL character in it is an error, because C would cut the string there. */
 static int get_string(const spot *at, json_object *in, const char **out)
 {
     if (!json_object_is_type(in, json_type_string))
@@ -192,7 +192,7 @@ static int read_value(libxl_ctx *ctx, const spot *at, const libxl__json_field *f
     case LIBXL__JSON_BY_HAND: return read_by_hand(ctx, at, field, p, in);
     case LIBXL__JSON_GROUP:
     case LIBXL__JSON_UNION:
-        break; /* handled by read_member(), since their offsets are relative to the owner */
+        break; /* read_member() handles these, because their offsets are relative to the owner */
     }
     return libxl__json_fail(at, ERROR_INVAL, "no such kind");
 }
@@ -221,7 +221,7 @@ static int read_array(libxl_ctx *ctx, const spot *at, const libxl__json_field *f
         spot here = {.up = at, .index = (size_t)i};
         if (field->kind == LIBXL__JSON_STRUCT && field->type->init)
             field->type->init(element);
-        /* Counted before it is read, so that a partly read element is disposed of too. */
+        /* The element is counted before it is read, so that a partly read element is disposed of, too. */
         int counted = i + 1;
         memcpy(p + field->length, &counted, sizeof(counted));
         rc = read_value(ctx, &here, field, element, json_object_array_get_idx(in, (size_t)i));
@@ -312,7 +312,7 @@ static int parse_text(const char *text, size_t length, json_object **out)
     if (!tokener)
         return ERROR_NOMEM;
     json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
-    /* The NUL is passed too, so that json-c sees the end of a number. */
+    /* json-c also gets the terminating NUL, so that it sees the end of a number. */
     *out = json_tokener_parse_ex(tokener, text, (int)length + 1);
     enum json_tokener_error error = json_tokener_get_error(tokener);
     size_t end = json_tokener_get_parse_end(tokener);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * A second pass over a text that json-c has parsed. It finds errors that json-c accepts, and the path of the place
- * where json-c stopped. Owns: nothing beyond one call. No lock: any thread may call this.
+ * where json-c stopped. Owns nothing after a call. Needs no lock: any thread may call this.
  *
- * It follows brackets, commas, strings and numbers, and relies on json-c for the syntax. If the text is not JSON, the
- * path is that of the innermost open object or array.
+ * The pass follows brackets, commas, strings and numbers, and relies on json-c for the syntax. If the text is not JSON,
+ * the path is the path of the innermost open object or array.
  */
 #include "json_common.h"
 
@@ -15,14 +15,14 @@
 /* An open object or array. */
 typedef struct container {
     bool is_object, key_follows;
-    size_t index;      /* an array: the present element */
+    size_t index;      /* an array: the index of the present element */
     json_object *keys; /* an object: the keys so far */
     json_object *key;  /* an object: the present member's key */
 } container;
 
 typedef struct scan {
     container open[LIBXL__JSON_DEPTH + 1];
-    int depth; /* the index of the innermost one in `open`; the outermost has 1 */
+    int depth; /* the index of the innermost container in `open`; the outermost has index 1 */
     const char *at, *end;
 } scan;
 
@@ -40,7 +40,8 @@ static int fail(const scan *s, int rc, const char *message)
     return libxl__json_fail(at, rc, "%s", message);
 }
 
-/* The end of the string that begins at s->at. NULL: the string has an error, which *problem describes. */
+/* Returns the end of the string that begins at s->at. Returns NULL if the string has an error, which *problem
+ * describes. */
 static const char *string_end(const scan *s, const char **problem)
 {
     const char *p = s->at + 1;
@@ -74,7 +75,7 @@ static int scan_key(scan *s, const char *end)
     c->key = key;
     c->key_follows = false;
     if (strlen(json_object_get_string(key)) != (size_t)json_object_get_string_len(key))
-        return fail(s, ERROR_INVAL, "a NUL character in the name"); /* json-c has cut it there */
+        return fail(s, ERROR_INVAL, "a NUL character in the name"); /* json-c has cut the name there */
     if (json_object_object_get_ex(c->keys, json_object_get_string(key), NULL))
         return fail(s, ERROR_INVAL, "given twice");
     return json_object_object_add(c->keys, json_object_get_string(key), NULL) ? ERROR_NOMEM : 0;
@@ -104,7 +105,7 @@ static int scan_number(scan *s)
     if (*first == '0' && first + 1 < s->end && first[1] >= '0' && first[1] <= '9')
         return fail(s, ERROR_INVAL, "a number does not begin with 0");
 
-    /* Fractions and exponents are read as doubles, or refused later. */
+    /* A number with a fraction or an exponent is read as a double, or refused later. */
     if (strcspn(s->at, ".eE") < length)
         fits = true;
     else if (fits) {
@@ -146,7 +147,7 @@ static int scan_next(scan *s)
 
     switch (*s->at) {
     case '"': return scan_string(s);
-    case '\'': return fail(s, ERROR_INVAL, "unexpected character"); /* json-c accepts it around a key */
+    case '\'': return fail(s, ERROR_INVAL, "unexpected character"); /* json-c lets it quote a key */
     case '{':
     case '[': return open_container(s, *s->at++ == '{');
     case '}':

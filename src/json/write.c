@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Writes values as JSON. Owns: nothing beyond one call. No lock: any thread may call this.
+ * Writes values as JSON. Owns nothing after a call. Needs no lock: any thread may call this.
  *
- * Each value is compared with an initial value of the same type, and equal fields are left out. If the value has
- * another arm of a union than the initial one, the initial value is set to that arm too.
+ * The writer compares each value with an initial value of the same type, and leaves out equal fields. If the two values
+ * have different arms of a union, the writer first sets the initial value to the arm of the written value.
  */
 #include "json_common.h"
 
@@ -56,7 +56,7 @@ static int write_word(const spot *at, const libxl__json_field *field, int value,
     return *out ? 0 : ERROR_NOMEM;
 }
 
-/* Writes the fewest digits, at least 15, that give the same value again. */
+/* Writes the fewest digits that give the same value again when they are read, but at least 15. */
 static int write_double(const spot *at, double value, json_object **out)
 {
     char text[40]; /* 17 digits, a sign, a point, an exponent, ".0" */
@@ -68,7 +68,7 @@ static int write_double(const spot *at, double value, json_object **out)
         if (strtod(text, NULL) == value)
             break;
     }
-    text[strcspn(text, ",")] = text[strcspn(text, ",")] ? '.' : '\0'; /* the decimal point of some locales */
+    text[strcspn(text, ",")] = text[strcspn(text, ",")] ? '.' : '\0'; /* some locales have a comma */
     if (!strpbrk(text, ".e"))
         memcpy(text + strlen(text), ".0", sizeof(".0"));
     *out = json_object_new_double_s(value, text);
@@ -125,7 +125,7 @@ static int write_by_hand(const spot *at, const libxl__json_field *field, const v
     return rc == ERROR_INVAL ? libxl__json_fail(at, rc, "not a %s", field->by_hand->name) : rc;
 }
 
-/* Writes an object of the fields. *out is NULL if the object would be empty and `always` is false. */
+/* Writes the fields as an object. Sets *out to NULL if the object would be empty and `always` is false. */
 static int write_object(const spot *at, const libxl__json_field *fields, const void *p, void *initial,
                         bool always, json_object **out)
 {
@@ -138,8 +138,8 @@ static int write_object(const spot *at, const libxl__json_field *fields, const v
     return rc;
 }
 
-/* Writes the value at p to *out, or NULL if it equals the initial value. `initial` is NULL for elements of arrays, which
- * are never left out. */
+/* Sets *out to the JSON form of the value at p, or to NULL if the value equals the initial value. `initial` is NULL
+ * for elements of arrays, because no element is left out. */
 static int write_value(const spot *at, const libxl__json_field *field, const void *p, void *initial,
                        json_object **out)
 {
@@ -169,12 +169,12 @@ static int write_value(const spot *at, const libxl__json_field *field, const voi
     case LIBXL__JSON_STRUCT: return write_object(at, field->type->fields, p, initial, false, out);
     case LIBXL__JSON_BY_HAND: return write_by_hand(at, field, p, initial, out);
     case LIBXL__JSON_GROUP:
-    case LIBXL__JSON_UNION: break; /* handled by the caller, since their offsets are relative to the owner */
+    case LIBXL__JSON_UNION: break; /* the caller handles them: their offsets are relative to the owner */
     }
     return libxl__json_fail(at, ERROR_INVAL, "no such kind");
 }
 
-/* Writes an element of an array. A struct is compared with an initial value made for it. */
+/* Writes an element of an array. If it is a struct, compares it with a new initial value. */
 static int write_element(const spot *at, const libxl__json_field *field, const void *p, json_object **out)
 {
     if (field->kind != LIBXL__JSON_STRUCT)
@@ -198,7 +198,7 @@ static int write_array(const spot *at, const libxl__json_field *field, const cha
     int rc = 0;
 
     *out = NULL;
-    if (count <= 0 || !elements) /* such an array is empty for T_copy and T_dispose, too */
+    if (count <= 0 || !elements) /* T_copy and T_dispose also treat such an array as empty */
         return 0;
     *out = json_object_new_array();
     if (!*out)
