@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * libxl_cpuid_policy_list: changes to what a guest sees of the processor. A list owns its memory. No lock: any thread may call
- * these functions.
+ * libxl_cpuid_policy_list: changes to what a guest sees of the processor. A list owns its memory. These functions need
+ * no lock: any thread may call them.
  *
- * A change to a register is a text with one character per bit, the highest bit first: 0, 1, x (the host's value, as far as the
- * toolstack allows it), k (the host's value), s (as k, and the same on each host that the domain moves to). The JSON form is
- * libxl's: {"cpuid": [{"leaf": 1, "edx": "xx0..."}], "msr": [{"index": 266, "policy": "..."}]}. The array alone, which older
- * releases write, is read too.
+ * A change to a register is a text with one character per bit, the highest bit first: 0, 1, x (the host's value, as far
+ * as the toolstack allows it), k (the host's value), s (the host's value, which must stay the same on each host that
+ * the domain moves to). The JSON form is libxl's: {"cpuid": [{"leaf": 1, "edx": "xx0..."}], "msr": [{"index": 266,
+ * "policy": "..."}]}. The reader also accepts the array of leaves alone, which older releases write.
  */
 #include "_libxl_types_json.h"
 
@@ -19,14 +19,14 @@
 #define REGISTER_BITS 32
 #define MSR_BITS      64
 #define NO_SUBLEAF    UINT32_MAX
-#define MAX_ENTRIES   1024 /* of each kind, in JSON */
+#define MAX_ENTRIES   1024 /* the most leaves, and the most registers, in JSON */
 
 static const char *const register_names[] = {"eax", "ebx", "ecx", "edx"};
 enum { REGISTERS = sizeof(register_names) / sizeof(*register_names) };
 
 typedef struct leaf {
     uint32_t leaf, subleaf;
-    char registers[REGISTERS][REGISTER_BITS + 1]; /* empty: unchanged */
+    char registers[REGISTERS][REGISTER_BITS + 1]; /* "": the register is unchanged */
 } leaf;
 
 typedef struct msr {
@@ -55,7 +55,7 @@ int libxl_cpuid_policy_list_length(const libxl_cpuid_policy_list *l)
     return l && *l ? (int)((*l)->leaf_count + (*l)->msr_count) : 0;
 }
 
-/* A list with room for these numbers of entries. NULL: out of memory. */
+/* Makes a list with room for these numbers of entries. Returns NULL if the process is out of memory. */
 static libxl_cpuid_policy_list new_list(size_t leaves, size_t msrs)
 {
     libxl_cpuid_policy_list list = calloc(1, sizeof(*list));
@@ -204,7 +204,7 @@ static int read_msr(json_object *in, msr *entry)
     return rc ? rc : read_bits(json_object_object_get(in, "policy"), entry->policy, MSR_BITS);
 }
 
-/* The length of an array that may be missing. Errors: INVAL. */
+/* Sets *out to the length of an array; 0: the array is missing (NULL). Errors: INVAL. */
 static int array_length(json_object *in, size_t *out)
 {
     *out = 0;

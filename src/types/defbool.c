@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* libxl_defbool: a boolean with a default. Owns nothing. No lock: any thread may call these functions. */
+/* libxl_defbool: a boolean with a default. Owns nothing. These functions need no lock: any thread may call them. */
 #include "_libxl_types_json.h"
 
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Types of a fixed number of octets: libxl_mac and libxl_ms_vm_genid; the JSON form of libxl_uuid. They own nothing. No
- * lock: any thread may call these functions.
+ * Types of a fixed number of octets: libxl_mac and libxl_ms_vm_genid, and the JSON form of libxl_uuid. They own
+ * nothing. These functions need no lock: any thread may call them.
  */
 #include "_libxl_types_json.h"
 
@@ -43,7 +43,7 @@ int libxl__mac_parse_json(libxl_ctx *ctx, libxl_mac *p, json_object *in)
     if (sscanf(text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx", &octets[0], &octets[1], &octets[2], &octets[3],
                &octets[4], &octets[5]) != 6)
         return ERROR_INVAL;
-    /* sscanf accepts blanks and signs. */
+    /* sscanf also accepts blanks and signs, so the result is compared with the text. */
     snprintf(again, sizeof(again), LIBXL_MAC_FMT, LIBXL_MAC_BYTES(octets));
     if (strcasecmp(text, again) != 0)
         return ERROR_INVAL;

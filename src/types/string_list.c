@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * libxl_string_list and libxl_key_value_list: arrays of strings that end with NULL. A list owns its array and its strings.
- * No lock: any thread may call these functions.
+ * libxl_string_list and libxl_key_value_list: arrays of strings that end with NULL. A list owns its array and its
+ * strings. These functions need no lock: any thread may call them.
  */
 #include "_libxl_types_json.h"
 
@@ -11,7 +11,7 @@
 
 #include "value_json.h"
 
-/* ---- both: `step` is 1 for a list of strings, and 2 for one of pairs, of which the second may be NULL */
+/* ---- both types: `step` is 1 for strings, and 2 for pairs, whose second string may be NULL */
 
 static size_t count(char *const *list, size_t step)
 {
@@ -32,7 +32,7 @@ static void dispose(char ***list, size_t step)
     *list = NULL;
 }
 
-/* A list with room for `n` elements, all NULL. */
+/* Makes a list with room for `n` elements, which are NULL. Returns NULL if the process is out of memory. */
 static char **new_list(size_t n, size_t step)
 {
     return calloc(n * step + 1, sizeof(char *));
@@ -142,11 +142,11 @@ void libxl_key_value_list_copy(libxl_ctx *ctx, libxl_key_value_list *dst, const 
         errno = ENOMEM;
 }
 
-/* Adds one pair. A NULL value is null. */
+/* Adds one pair. A NULL value is written as null. */
 static int write_pair(json_object *object, const char *key, const char *value)
 {
     json_object *name = NULL, *text = NULL;
-    int rc = libxl__json_new_text(key, &name); /* only to check that it is UTF-8 */
+    int rc = libxl__json_new_text(key, &name); /* only to check that the key is UTF-8 */
     json_object_put(name);
     if (!rc && value)
         rc = libxl__json_new_text(value, &text);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Strings and containers of JSON, for the hand-written types. Owns nothing. No lock: any thread may call these functions. */
+/* Strings and containers of JSON, for the hand-written types. Owns nothing. These functions need no lock: any thread
+ * may call them. */
 #include "value_json.h"
 
 #include <string.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the hand-written types have in common. A file of this layer has one type: its functions, and its JSON form, which is
- * libxl's. No lock, no state: any thread may call these functions.
+ * JSON functions that the hand-written types share. Each C file of this directory has one type or a few similar types:
+ * their functions and their JSON forms, which are libxl's. These functions have no state and need no lock: any thread
+ * may call them.
  */
 #ifndef LIBXL__VALUE_JSON_H
 #define LIBXL__VALUE_JSON_H
@@ -10,7 +11,7 @@
 
 #include "log.h"
 
-/* Add `value`, which may be NULL for "no memory", and take it over in any case. Errors: NOMEM. */
+/* Add `value`, and take ownership of it even after an error. Errors: NOMEM, also if `value` is NULL. */
 int libxl__json_append(json_object *array, json_object *value);
 int libxl__json_set(json_object *object, const char *key, json_object *value);
 
