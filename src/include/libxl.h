@@ -78,14 +78,14 @@ extern "C" {
 
 /* ------------------------------------------------------------------ the basic types */
 
-/* A domain's number. It is unique among the domains that exist, and is used again later. */
+/* A domain's number. It is unique among the domains that exist. A later domain may have the same number. */
 typedef uint32_t libxl_domid;
-/* A number that the application chooses, and that comes back in events. */
+/* A number that the application chooses. Events carry it back to the application. */
 typedef uint64_t libxl_ev_user;
 
 /* No domain. Operations and events that concern no domain have this domid. */
 #define LIBXL_DOMID_INVALID (~(uint32_t)0)
-/* Every domain, for functions that say so. */
+/* All domains. Only functions that mention this value accept it. */
 #define LIBXL_DOMID_ALL (~(uint32_t)1)
 /* libxl's name for LIBXL_DOMID_INVALID. */
 #define INVALID_DOMID ~0
@@ -95,9 +95,8 @@ typedef uint64_t libxl_ev_user;
 struct libxl_event;
 
 /*
- * The first member of libxl_event: whoever owns an event may link it into a list of its own. The members are
- * those of XEN_TAILQ_ENTRY(struct libxl_event), so XEN_TAILQ_INSERT_TAIL and its relatives of <xen_list.h>
- * work.
+ * The first member of libxl_event. The owner of an event may link it into a list of its own. The members are
+ * the same as those of XEN_TAILQ_ENTRY(struct libxl_event), so the macros XEN_TAILQ_* of <xen_list.h> work.
  */
 typedef struct {
     struct libxl_event *tqe_next, **tqe_prev;
@@ -121,37 +120,39 @@ typedef struct {
 
 /*
  * Opens a context: the connections to the hypervisor and to xenstored. `version` is LIBXL_VERSION. `flags` is
- * 0, or LIBXL_CTX_LIBXENSTORE and LIBXL_CTX_NO_WAIT in any combination. `logger` may be NULL, for no
- * messages; it stays the caller's and must remain valid until libxl_ctx_free has returned. Waits until
- * xenstored has answered, one second at most: NO_XENSTORE if it has not. Returns 0 and stores the context in *ctx_out. On an error *ctx_out
- * is NULL: VERSION, INVAL, NOMEM, NO_HYPERVISOR, NO_XENSTORE, PERMISSION, FAIL.
+ * 0, or LIBXL_CTX_LIBXENSTORE and LIBXL_CTX_NO_WAIT in any combination. `logger` receives the messages; NULL:
+ * no messages are written. The caller owns the logger, which must remain valid until libxl_ctx_free has
+ * returned. Waits for xenstored's answer for one second at most, and then returns NO_XENSTORE. Returns 0 and
+ * stores the context in *ctx_out. On an error *ctx_out is NULL. Errors: VERSION, INVAL, NOMEM, NO_HYPERVISOR,
+ * NO_XENSTORE, PERMISSION, FAIL.
  */
 int libxl_ctx_alloc(libxl_ctx **ctx_out, int version, unsigned flags, xentoollog_logger *logger);
 
 /*
- * Closes a context. New operations are refused with CLOSED. Those in flight are aborted, and each completion
- * is delivered: callbacks and event hooks run inside this call, and completion events that nobody has taken
- * are freed. Then the worker threads end and all memory is freed. NULL is allowed. No other call on this
- * context may be under way in another thread. Returns 0; INVAL from a callback or while one runs, and nothing
- * is closed; FAIL.
+ * Closes a context. New operations are refused with CLOSED. Operations in progress are aborted, and each
+ * completion is delivered: callbacks and event hooks run inside this call, and queued events are freed. Then
+ * the worker threads end and all memory is freed. NULL is allowed. No other call on this context may be under
+ * way in another thread. Returns 0. Returns INVAL in a callback or while one runs, and FAIL if polling fails;
+ * then the context is not freed.
  */
 int libxl_ctx_free(libxl_ctx *ctx);
 
 /*
- * Explains the most recent failure that this thread was told of, by a call's return value or by the callback
- * that is running. It names the argument, field or path. If a message is longer than 511 octets, "..." replaces
- * its middle. Never NULL. The text is valid until this thread's next call of the library.
+ * Returns the message of this thread's most recent failure: of a call that returned an error, or of the
+ * operation whose callback is running. The message names the argument, field or path. If a message is longer
+ * than 511 octets, "..." replaces its middle. Never NULL. The text is valid until this thread's next call of
+ * the library.
  */
 const char *libxl_error_message(void);
 
 /*
- * How many objects of each kind a context has, for tests and monitoring. Instant operations (domain_pause,
- * domain_get_info, ...) are counted only if they complete with an event.
+ * The number of objects of each kind in a context, for tests and monitoring. Instant operations
+ * (domain_pause, domain_get_info, ...) are counted only if they complete with an event.
  */
 typedef struct libxl_counters {
     uint64_t operations_started;   /* since the context was opened */
-    uint64_t operations_completed; /* those of them that have completed, with any result */
-    uint64_t operations_aborted;   /* those of them that have completed with ABORTED or TIMEDOUT */
+    uint64_t operations_completed; /* the started ones that have completed, with any result */
+    uint64_t operations_aborted;   /* the started ones that have completed with ABORTED or TIMEDOUT */
     uint32_t operations;           /* started, and the completion is not delivered yet */
     uint32_t events;               /* queued, not taken */
     uint32_t timers;               /* armed */
@@ -190,7 +191,7 @@ typedef struct {
 } libxl_asyncop_how;
 
 /*
- * How an operation reports progress, for operations that do. Each report is an event with for_user =
+ * How an operation reports progress, if it has such reports. Each report is an event with for_user =
  * for_event.
  *
  *   callback != NULL  callback(ctx, event, for_callback) is called with it. The callback owns the event and
@@ -207,20 +208,23 @@ typedef struct {
 } libxl_asyncprogress_how;
 
 /*
- * Asks for an operation to be stopped. `how` has the value that the operation was started with; of several operations with
- * equal values the oldest is meant, so values should be unique. `how` NULL means all synchronous calls that other threads are
- * in. Does not wait: the operation's completion says how it ended, ERROR_ABORTED, or its real result if it was past stopping.
- * Any thread. Returns 0: requested. ERROR_NOTFOUND: there is no such operation, or it has completed. ERROR_ABORTED: it was
- * requested before.
+ * Asks for an operation to be stopped. *how has the value that the operation was started with. If several
+ * operations have equal values, the oldest one is stopped, so values should be unique. `how` NULL stops the
+ * synchronous calls of all other threads. Does not wait. The operation's completion gives the result:
+ * ERROR_ABORTED, or the real result if it was too late to stop. Any thread may call this. Returns 0 if the
+ * stop was requested now; ERROR_NOTFOUND if there is no such operation, or if it has completed; ERROR_ABORTED
+ * if the stop was requested before.
  */
 int libxl_ao_abort(libxl_ctx *ctx, const libxl_asyncop_how *how);
 
 /*
- * Limits the time of a running operation, found by `how` as libxl_ao_abort does, to `milliseconds` from now. When they have
- * passed the operation is stopped as by an abort, and its result is ERROR_TIMEDOUT. It completes at most a second later; what
- * is not undone by then is undone in the background, and libxl_ao_list shows it. Replaces an earlier limit; 0 removes it.
- * `how` NULL limits synchronous calls: those that other threads are in, from now, and later ones, from their start. Any
- * thread. Returns 0; ERROR_NOTFOUND: there is no such operation, or it has completed; ERROR_NOMEM.
+ * Limits the time of a running operation to `milliseconds` from now. Finds the operation by `how`, as
+ * libxl_ao_abort does. When the time has passed, the operation is stopped as by an abort, and its result is
+ * ERROR_TIMEDOUT. It completes at most a second later. If its undo has not ended by then, the undo goes on in
+ * the background, and libxl_ao_list shows it. Replaces an earlier limit; 0 removes the limit. `how` NULL
+ * limits synchronous calls: the present calls of other threads from now, and later calls from their start.
+ * Any thread may call this. Returns 0; ERROR_NOTFOUND if there is no such operation, or if it has completed;
+ * ERROR_NOMEM.
  */
 int libxl_ao_set_limit(libxl_ctx *ctx, const libxl_asyncop_how *how, unsigned milliseconds);
 
@@ -230,18 +234,20 @@ int libxl_ao_set_limit(libxl_ctx *ctx, const libxl_asyncop_how *how, unsigned mi
 /* ------------------------------------------------------------------ operations in progress */
 
 /*
- * Has a running operation, found by `how` as libxl_ao_abort does, report its progress: an OPERATION_PROGRESS event for its
- * present phase at once, one for each phase that it enters, and one whenever a phase has got on. All are delivered before the
- * completion. Replaces an earlier request; `progress` NULL ends the reports. Any thread. Returns 0; ERROR_NOTFOUND: there is no
- * such operation, or it has completed; ERROR_INVAL: `how` is NULL; ERROR_NOMEM.
+ * Makes a running operation report its progress by OPERATION_PROGRESS events. Finds the operation by `how`,
+ * as libxl_ao_abort does. The operation reports its present phase at once, then each phase that it enters,
+ * and the progress within a phase. All reports are delivered before the completion. Replaces an earlier
+ * request; `progress` NULL ends the reports. Any thread may call this. Returns 0; ERROR_NOTFOUND if there is
+ * no such operation, or if it has completed; ERROR_INVAL if `how` is NULL; ERROR_NOMEM.
  */
 int libxl_ao_set_progress(libxl_ctx *ctx, const libxl_asyncop_how *how,
                           const libxl_asyncprogress_how *progress);
 
 /*
- * Lists the operations in progress: asynchronous ones, synchronous calls of other threads, and what goes on in the background
- * for operations that have completed. Any thread. Returns a list of *nb_out elements, which the caller frees with
- * libxl_operation_info_list_free; NULL if there is no memory for it.
+ * Lists the operations in progress: asynchronous operations, synchronous calls of other threads, and work
+ * that goes on in the background after its operation has completed. Any thread may call this. Returns a list
+ * of *nb_out elements, which the caller frees with libxl_operation_info_list_free. Returns NULL if there is
+ * no memory for the list.
  */
 libxl_operation_info *libxl_ao_list(libxl_ctx *ctx, int *nb_out);
 /* Frees a list of `nb` elements. `list` may be NULL. */
@@ -250,13 +256,13 @@ void libxl_operation_info_list_free(libxl_operation_info *list, int nb);
 /* ------------------------------------------------------------------ libxl's synchronous queries */
 
 /*
- * libxl's names for libxl_domain_get_info, libxl_domain_list, libxl_host_info and libxl_host_version. They
- * are synchronous, make a few hypercalls and wait for nothing else.
+ * libxl's names for libxl_domain_get_info, libxl_domain_list, libxl_host_info and libxl_host_version. These
+ * functions are synchronous. They make a few hypercalls and wait for nothing else.
  */
 
 /*
- * Looks at one domain. Returns 0 and fills in *info_out, which the caller disposes of. `info_out` may be
- * NULL: the call then only tells whether the domain exists. DOMAIN_NOTFOUND: there is no such domain. INVAL,
+ * Queries one domain. Returns 0 and fills in *info_out, which the caller disposes of. If `info_out` is NULL,
+ * the call only checks that the domain exists. Errors: DOMAIN_NOTFOUND if there is no such domain; INVAL,
  * PERMISSION, FAIL.
  */
 int libxl_domain_info(libxl_ctx *ctx, libxl_dominfo *info_out, uint32_t domid);
@@ -269,13 +275,14 @@ libxl_dominfo *libxl_list_domain(libxl_ctx *ctx, int *nb_domain_out);
 void libxl_dominfo_list_free(libxl_dominfo *list, int nb_domain);
 
 /*
- * Looks at the host. Returns 0 and fills in *physinfo, which the caller disposes of. INVAL, PERMISSION, FAIL.
+ * Queries the host. Returns 0 and fills in *physinfo, which the caller disposes of. Errors: INVAL,
+ * PERMISSION, FAIL.
  */
 int libxl_get_physinfo(libxl_ctx *ctx, libxl_physinfo *physinfo);
 
 /*
- * Returns the hypervisor's version, which belongs to the context and remains valid until libxl_ctx_free. NULL
- * on an error.
+ * Returns the hypervisor's version, which belongs to the context and remains valid until libxl_ctx_free.
+ * Returns NULL on an error.
  */
 const libxl_version_info *libxl_get_version_info(libxl_ctx *ctx);
 

@@ -2,7 +2,7 @@
 /*
  * libxl_utils: names for domids, and small helpers.
  *
- * Any thread may call these functions. They wait for xenstored's answer, and meanwhile do the library's work:
+ * Any thread may call these functions. The functions for names wait for xenstored's answer. While they wait,
  * callbacks and event hooks may run on the calling thread, as in any synchronous call.
  */
 #ifndef LIBXL_UTILS_H
@@ -29,8 +29,8 @@ char *libxl_domid_to_name(libxl_ctx *ctx, uint32_t domid);
 /* ------------------------------------------------------------------ bitmaps */
 
 /*
- * Functions of libxl_bitmap (libxl_values.h), which take no lock and wait for nothing. A bit that is outside of a bitmap is
- * not set, and setting or resetting it has no effect.
+ * Functions of libxl_bitmap (libxl_values.h), which take no lock and wait for nothing. A bit outside of a
+ * bitmap counts as not set. Setting or resetting such a bit has no effect.
  */
 
 /* Makes a bitmap of at least n_bits bits, none of them set. Returns 0; INVAL: n_bits is negative; NOMEM. */
@@ -45,19 +45,21 @@ int libxl_bitmap_test(const libxl_bitmap *bitmap, int bit);
 void libxl_bitmap_set(libxl_bitmap *bitmap, int bit);
 void libxl_bitmap_reset(libxl_bitmap *bitmap, int bit);
 int libxl_bitmap_count_set(const libxl_bitmap *bitmap);
-/* Make a new bitmap, as large as the larger one. Return 0 or NOMEM. */
+/* Make a new bitmap, which has the size of the larger one of *map1 and *map2. Return 0 or NOMEM. */
 int libxl_bitmap_or(libxl_ctx *ctx, libxl_bitmap *or_map, const libxl_bitmap *map1, const libxl_bitmap *map2);
 int libxl_bitmap_and(libxl_ctx *ctx, libxl_bitmap *and_map, const libxl_bitmap *map1,
                      const libxl_bitmap *map2);
-/* "0x" and hexadecimal digits, the highest octet first. The caller frees it with free(). NULL: no memory. */
+/* Returns "0x" and hexadecimal digits, the highest octet first. The caller frees the text with free().
+ * NULL: no memory. */
 char *libxl_bitmap_to_hex_string(libxl_ctx *ctx, const libxl_bitmap *bitmap);
 
-/* Set all bits, or none. */
+/* Set all bits; reset all bits. */
 void libxl_bitmap_set_any(libxl_bitmap *bitmap);
 void libxl_bitmap_set_none(libxl_bitmap *bitmap);
-/* Whether the bitmap is large enough to have this bit. */
+/* Returns whether the bitmap is large enough to have this bit. */
 int libxl_bitmap_cpu_valid(libxl_bitmap *bitmap, int bit);
-/* Whether the first nr_bits bits are equal; with nr_bits 0, all bits. A bit outside of a bitmap counts as not set. */
+/* Returns whether the first nr_bits bits are equal. nr_bits 0: compares all bits. A bit outside of a
+ * bitmap counts as not set. */
 int libxl_bitmap_equal(const libxl_bitmap *ba, const libxl_bitmap *bb, int nr_bits);
 
 /* Loops over all bits of the bitmap, set or not. */

@@ -14,7 +14,8 @@
 extern "C" {
 #endif
 
-/* A context: libxl.h says more. It is declared here because libxl.h includes this file first, as in libxl. */
+/* A context; libxl.h describes it. The type is declared here because libxl.h includes this file first, as
+ * in libxl. */
 typedef struct libxl__ctx libxl_ctx;
 
 /* 16 octets in big-endian order. All octets zero means: no identity. */
@@ -34,7 +35,7 @@ typedef struct {
 /* Sets all octets to zero. */
 void libxl_uuid_clear(libxl_uuid *uuid);
 
-/* The same; this library's names, which every type has. */
+/* Like libxl_uuid_clear. In this library every type has an init and a dispose function. */
 void libxl_uuid_init(libxl_uuid *uuid);
 void libxl_uuid_dispose(libxl_uuid *uuid);
 
@@ -42,14 +43,14 @@ void libxl_uuid_dispose(libxl_uuid *uuid);
 int libxl_uuid_is_nil(const libxl_uuid *uuid);
 
 /*
- * Makes a random identity (RFC 4122, version 4). If the system refuses random numbers, all octets are zero, and errno says
- * why.
+ * Makes a random identity (RFC 4122, version 4). If the system returns no random numbers, sets all octets to
+ * zero, and errno gives the cause.
  */
 void libxl_uuid_generate(libxl_uuid *uuid);
 
 /*
- * Reads the 32 hexadecimal digits, with or without the four dashes. Returns 0, or -1 if the text is something
- * else; *uuid is then unchanged.
+ * Reads the 32 hexadecimal digits, with or without the four dashes. Returns 0. Returns -1 if the text has
+ * another form; then *uuid is unchanged.
  */
 int libxl_uuid_from_string(libxl_uuid *uuid, const char *text);
 
@@ -59,7 +60,7 @@ void libxl_uuid_copy(libxl_ctx *ctx, libxl_uuid *dst, const libxl_uuid *src);
 /* Compares octet by octet. Returns a negative number, 0 or a positive number, as memcmp does. */
 int libxl_uuid_compare(const libxl_uuid *a, const libxl_uuid *b);
 
-/* The 16 octets of *uuid, in place. */
+/* Return a pointer to the 16 octets of *uuid. */
 const uint8_t *libxl_uuid_bytearray_const(const libxl_uuid *uuid);
 uint8_t *libxl_uuid_bytearray(libxl_uuid *uuid);
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * libxl_values: the types that are written by hand, of which the configuration of a domain is made. Included by libxl.h.
+ * libxl_values: the hand-written types that a domain's configuration uses. Included by libxl.h.
  *
- * Names, layout and conventions are libxl's. Any thread may call these functions. They take no lock, and a context is
- * accepted and not used: it may be NULL.
+ * Names, layout and conventions are libxl's. Any thread may call these functions. They take no lock. They do
+ * not use their context parameter, which may be NULL.
  *
- * A value of each type is initialised by zeroing it. A T_dispose function frees what the value owns and leaves zeroes; it may
- * be called again, and with NULL. A T_copy function makes an independent copy; if there is no memory for it the copy is empty,
- * and errno is ENOMEM.
+ * To initialise a value of any of these types, set it to zero. A T_dispose function frees the memory of a
+ * value and sets the value to zero. It may be called again, and with NULL. A T_copy function makes an
+ * independent copy. If there is no memory, the copy is empty and errno is ENOMEM.
  */
 #ifndef LIBXL_VALUES_H
 #define LIBXL_VALUES_H
@@ -19,10 +19,10 @@
 extern "C" {
 #endif
 
-/* A device's number; unique among the devices of one class of one domain. */
+/* A device's number. It is unique among the devices of one class in one domain. */
 typedef int libxl_devid;
 
-/* Memory sizes in KiB: the value that leaves the size to the library. */
+/* The default of a memory size in KiB: the library chooses the size. */
 #define LIBXL_MEMKB_DEFAULT      ~0ULL
 #define LIBXL_TIMER_MODE_DEFAULT -1
 /* libxl's default for b_info.u.hvm.rdm_mem_boundary_memkb. */
@@ -30,30 +30,30 @@ typedef int libxl_devid;
 #define LIBXL_PCI_FUNC_ALL                   (~0U)
 /* The hypervisor's default number of grant or maptrack frames. */
 #define LIBXL_MAX_GRANT_DEFAULT (~(uint32_t)0)
-/* Device memory that the guest sees at the address of the host. */
+/* The default guest address of device memory: the guest sees it at the host's address. */
 #define LIBXL_INVALID_GFN (~(uint64_t)0)
 
 /* ------------------------------------------------------------------ a boolean with a default */
 
-/* `val` is private: 0 is the default, a positive number true, a negative one false. */
+/* `val` is private: 0 means the default, a positive number true, and a negative number false. */
 typedef struct {
     int val;
 } libxl_defbool;
 
 void libxl_defbool_set(libxl_defbool *db, bool b);
-/* Makes it the default again. */
+/* Sets it to the default again. */
 void libxl_defbool_unset(libxl_defbool *db);
 /* Sets it only if it is the default. */
 void libxl_defbool_setdefault(libxl_defbool *db, bool b);
 bool libxl_defbool_is_default(libxl_defbool db);
-/* The value; of the default, false. */
+/* Returns the value; false if it is the default. */
 bool libxl_defbool_val(libxl_defbool db);
-/* "True", "False" or "<default>". */
+/* Returns "True", "False" or "<default>". */
 const char *libxl_defbool_to_string(libxl_defbool b);
 
 /* ------------------------------------------------------------------ bits */
 
-/* Bit N is the bit N % 8 of the octet N / 8. libxl_utils.h has the functions for single bits. */
+/* Bit N of the bitmap is bit N % 8 of octet N / 8. libxl_utils.h has the functions for single bits. */
 typedef struct {
     uint32_t size; /* in octets */
     uint8_t *map;  /* malloc'ed; NULL if size is 0 */
@@ -70,10 +70,11 @@ void libxl_string_list_dispose(libxl_string_list *sl);
 int libxl_string_list_length(const libxl_string_list *sl);
 void libxl_string_list_copy(libxl_ctx *ctx, libxl_string_list *dst, const libxl_string_list *src);
 
-/* The same of keys and values in turn: key, value, key, value, ..., NULL. A value may be NULL. Keys may not. */
+/* A malloc'ed array of malloc'ed keys and values in turn: key, value, key, value, ..., NULL. A value may
+ * be NULL; a key may not. NULL: an empty list. */
 typedef char **libxl_key_value_list;
 void libxl_key_value_list_dispose(libxl_key_value_list *kvl);
-/* The number of pairs. */
+/* Returns the number of pairs. */
 int libxl_key_value_list_length(const libxl_key_value_list *kvl);
 void libxl_key_value_list_copy(libxl_ctx *ctx, libxl_key_value_list *dst, const libxl_key_value_list *src);
 
@@ -102,7 +103,7 @@ void libxl_ms_vm_genid_copy(libxl_ctx *ctx, libxl_ms_vm_genid *dst, const libxl_
 struct libxl__cpu_policy;
 typedef struct libxl__cpu_policy *libxl_cpuid_policy_list;
 void libxl_cpuid_dispose(libxl_cpuid_policy_list *cpuid_list);
-/* The number of CPUID leaves and registers in the list. */
+/* Returns the number of CPUID leaves and registers in the list. */
 int libxl_cpuid_policy_list_length(const libxl_cpuid_policy_list *l);
 void libxl_cpuid_policy_list_copy(libxl_ctx *ctx, libxl_cpuid_policy_list *dst,
                                   const libxl_cpuid_policy_list *src);
