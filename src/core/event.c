@@ -61,8 +61,8 @@ void libxl__events_open(libxl_ctx *ctx)
 
 static void add_to_index(libxl__events *events, libxl_event *event)
 {
-    libxl__delivery *place =
-        libxl__delivery_of_event(event); /* unused by deliveries while the event is queued */
+    /* No delivery uses this place while the event is in the queue of events. */
+    libxl__delivery *place = libxl__delivery_of_event(event);
     place->indexed_event = event;
     libxl__index_add(&events->index, &place->index_link);
 }
