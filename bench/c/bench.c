@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: whether the JSON object has been started. One thread. */
+/* Owns: the flag that the JSON object was started. The program has one thread. */
 #include "bench.h"
 
 #include <errno.h>

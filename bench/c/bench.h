@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Shared by all measuring programs: clocks, counters, and the JSON object that a program prints. One thread, except
- * the clocks and bench_check, which any thread may call.
+ * Functions that all measuring programs share: clocks, counters, and the JSON object that a program prints. Any
+ * thread may call the clocks and bench_check. Only one thread may call the other functions.
  */
 #ifndef BENCH_H
 #define BENCH_H
@@ -41,14 +41,14 @@ void bench_end(bench_span span, double times);
 /* Returns the median; sorts the values. */
 double bench_median(double *values, size_t count);
 
-/* Of the whole process so far: wakes (0 without counters.so), and voluntary context switches. */
+/* Return the wakes (0 without counters.so) and the voluntary context switches of the whole process so far. */
 double bench_wakes(void);
 double bench_switches(void);
 
-/* Bytes that are allocated by malloc, with its overhead. */
+/* Returns the number of allocated bytes, with the overhead of malloc. */
 size_t bench_live_bytes(void);
 
-/* The n-th argument as a number; ends the program if it is missing or not a number. */
+/* Returns the n-th argument as a number. Ends the program if it is missing or not a number. */
 long bench_number(int argc, char **argv, int n);
 
 #endif

@@ -35,7 +35,7 @@ static void block(long count)
     }
 }
 
-/* Does a tenth of the operations; returns the median time of its blocks. */
+/* Runs a tenth of the operations; returns the median time of its blocks. */
 static double tenth(long count)
 {
     double took[BLOCKS];

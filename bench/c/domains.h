@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Creates domains by plain hypercalls, so that thousands cost little and both libraries see the same ones. They run
- * nothing, and are destroyed at the program's end. One thread. A failure ends the program.
+ * Creates domains by plain hypercalls, so that thousands of them cost little and both libraries see the same domains.
+ * The domains run nothing, and are destroyed at the program's end. Only one thread may call the functions. A failure
+ * ends the program.
  */
 #ifndef DOMAINS_H
 #define DOMAINS_H
@@ -10,7 +11,7 @@
 
 #include <xenctrl.h>
 
-/* The handles that are used, opened at the first call. */
+/* Return the handles that this file uses. The first call opens a handle. */
 xc_interface *domains_xc(void);
 struct xs_handle *domains_xs(void);
 
@@ -18,11 +19,11 @@ struct xs_handle *domains_xs(void);
 uint32_t domain_bare(void);
 /* Creates a domain with the nodes domid and name in xenstore. */
 uint32_t domain_named(void);
-/* The same, and introduces it to xenstored, which fires @releaseDomain when it stops. */
+/* Like domain_named, and introduces the domain to xenstored, which then fires @releaseDomain when it stops. */
 uint32_t domain_introduced(void);
 /* Shuts the domain down with the reason poweroff. */
 void domain_stops(uint32_t domid);
-/* Destroys all domains that were created. Also called at exit. */
+/* Destroys all domains that were created. It is also called at exit. */
 void domains_end(void);
 
 #endif

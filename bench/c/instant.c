@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * instant event|sync|callback N: pauses and unpauses a domain, N operations in all. "ns" is the time of one operation.
- * event: each event is taken before the next operation is started.
+ * instant event|sync|callback N: pauses and unpauses a domain, N operations in all. "ns" is the time of one
+ * operation. With "event", each event is taken before the next operation is started.
  */
 #include <string.h>
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: the descriptors that libxl asks to poll, between library_wait and library_process. One thread. */
+/*
+ * Owns: the descriptors that libxl asks to poll, between library_wait and library_process. The program has one
+ * thread.
+ */
 #include "library.h"
 
 #include <poll.h>
@@ -34,7 +37,7 @@ bool library_wait(libxl_ctx *ctx, int milliseconds)
 
 void library_process(libxl_ctx *ctx)
 {
-    (void)ctx; /* libxl_event_take does this */
+    (void)ctx; /* libxl_event_take handles the descriptors */
 }
 
 long library_take(libxl_ctx *ctx, void (*seen)(uint64_t for_user))

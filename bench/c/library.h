@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The calls that differ between this library and Debian's libxl. The rest of the programs is the same source. One
- * thread.
+ * The calls that differ between this library and Debian's libxl. The other source files of the programs are the same
+ * for both. Only one thread may call the functions, unless stated otherwise.
  */
 #ifndef LIBRARY_H
 #define LIBRARY_H
@@ -18,27 +18,27 @@
 /* Opens a context; ends the program if that fails. */
 libxl_ctx *library_open(void);
 
-/* Waits until there is something to do, for at most `milliseconds`. Returns false after that time. */
+/* Waits until the library has something to handle, for at most `milliseconds`. Returns false after that time. */
 bool library_wait(libxl_ctx *ctx, int milliseconds);
-/* Does what library_wait has found. Call library_take after it. */
+/* Handles the descriptors that library_wait has found ready. Call library_take after it. */
 void library_process(libxl_ctx *ctx);
-/* Both. */
+/* Calls library_wait, then library_process. */
 bool library_step(libxl_ctx *ctx, int milliseconds);
 
 /*
  * Takes all queued events, in batches if the library can, and returns their number. Calls `seen`, unless it is NULL,
- * with the for_user of each.
+ * with the for_user of each event.
  */
 long library_take(libxl_ctx *ctx, void (*seen)(uint64_t for_user));
 
 /*
- * A configuration of a guest with the tiny kernel; the command line selects what it does (sim/README.md). Free it with
- * libxl_domain_config_dispose. Any thread.
+ * Returns the configuration of a guest with the tiny kernel. The command line selects what the guest does
+ * (sim/README.md). Free it with libxl_domain_config_dispose. Any thread may call this.
  */
 libxl_domain_config library_guest(libxl_ctx *ctx, libxl_domain_type type, unsigned memory_mb,
                                   const char *command_line);
 
-/* A predicate of libxl_event_check: whether the event's for_user is the one that `user` points to. */
+/* A predicate for libxl_event_check. Returns whether the event's for_user is the one that `user` points to. */
 #ifndef LIBXL_HAVE_EVENT_IS_FOR
 int libxl_event_is_for(const libxl_event *event, void *user);
 #endif

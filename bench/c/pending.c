@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * pending stops|requests N: waits for N guests to stop, or requests that N guests do not acknowledge. "bytes" is the memory
- * that each keeps allocated in this process while it waits, without what the first one allocates for all. libxl has no
- * operation for the first: there, too, a shutdown is requested.
+ * pending stops|requests N: N operations wait. With "stops", each waits for a guest to stop. With "requests", each
+ * has requested a shutdown that the guest does not acknowledge. "bytes" is the memory that one operation keeps
+ * allocated in this process while it waits, without the memory that the first one allocates for all. libxl has no
+ * operation that waits for a stop, so it requests shutdowns in both cases.
  */
 #include <stdio.h>
 #include <stdlib.h>

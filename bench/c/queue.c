@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * queue batch|reverse|random|own N: N completions are queued as events, then taken: in their order, or each by a
- * predicate on its for_user (own: the application's predicate; newest first). "ns" is the time of taking one, "ms" of
- * all. Measured twice, after a warm-up with two events.
+ * queue batch|reverse|random|own N: N completions are queued as events and then taken. "batch" takes them in their
+ * order. The other ways take each event by a predicate on its for_user: "reverse" the newest first, "random" in a
+ * random order, "own" the newest first by a predicate of the application. "ns" is the time of taking one event, "ms"
+ * that of taking all. Both are means of two runs, after a warm-up with two events.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -45,7 +46,7 @@ static void take_for(libxl_ctx *ctx, uint64_t user, libxl_event_predicate *predi
     libxl_event_free(ctx, event);
 }
 
-/* Returns ns of processor time. `predicate` NULL: takes the events in their order. */
+/* Takes all events; returns the processor time in ns. If `predicate` is NULL, takes the events in their order. */
 static uint64_t take(libxl_ctx *ctx, const uint64_t *users, long count, libxl_event_predicate *predicate)
 {
     uint64_t began = bench_cpu();
@@ -57,7 +58,7 @@ static uint64_t take(libxl_ctx *ctx, const uint64_t *users, long count, libxl_ev
     return bench_cpu() - began;
 }
 
-/* Twice, because a library may do some work only every second time. */
+/* Returns the mean time of two runs, because a library may do some work only every second time. */
 static double queue_and_take(libxl_ctx *ctx, uint32_t domid, const uint64_t *users, long count,
                              libxl_event_predicate *predicate)
 {

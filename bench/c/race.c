@@ -23,7 +23,7 @@ static void *run(void *arg)
     return NULL;
 }
 
-/* The time in ns in which `count` threads do the work `times` times each. */
+/* Returns the time in ns in which `count` threads do the work `times` times each. */
 static double heat(race_work *work, int count, int shared, long times)
 {
     pthread_t threads[2];

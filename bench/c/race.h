@@ -3,7 +3,10 @@
 #ifndef RACE_H
 #define RACE_H
 
-/* Does the work `times` times, as thread 0 or 1. `shared`: both threads use the same context, else their own. */
+/*
+ * Does the work `times` times, as thread 0 or 1. If `shared` is true, both threads use one context, otherwise each
+ * uses its own.
+ */
 typedef void race_work(int thread, int shared, long times);
 
 /*

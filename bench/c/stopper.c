@@ -26,7 +26,7 @@ static void *stop(void *unused)
 void stopper_begin(uint32_t domid)
 {
     stopping = domid;
-    domains_xc(); /* opens the handle in this thread, since xs_open is not thread-safe */
+    domains_xc(); /* opens the handle in this thread, because xs_open is not thread-safe */
     bench_check(!pthread_create(&thread, NULL, stop, NULL), "pthread_create");
 }
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* threads N: two threads pause and unpause a domain each, N times, on one context and on two contexts (race.h). */
+/*
+ * threads N: each of two threads pauses and unpauses its own domain, N times. They use one context, then two contexts
+ * (race.h).
+ */
 #include "bench.h"
 #include "domains.h"
 #include "library.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * threads N: as ../threads.c, with an operation of the core that does nothing. It makes no hypercall, so the
- * hypervisor's lock does not count.
+ * threads N: like ../threads.c, but with an operation of the core that does nothing. The operation makes no
+ * hypercall, so the hypervisor's lock does not influence the measurement.
  */
 #include "libxl_internal.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: a context without a hypervisor. One thread. */
+/* Owns: a context without a hypervisor. The program has one thread. */
 #include "loop.h"
 
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The interface to the measured event loops: this library's core (core.c), libuv (uv.c), GLib (glib.c). libxl's own
- * loop cannot be driven from outside. One loop; one thread. A failure ends the program.
+ * loop cannot be driven from outside. A program has one loop and one thread. A failure ends the program.
  */
 #ifndef LOOP_H
 #define LOOP_H
@@ -17,7 +17,7 @@ void loop_open(long most);
 void loop_watch(int fd);
 /* Registers a timer of `delay` ns. The callback only counts. */
 void loop_timer(uint64_t delay);
-/* One iteration: calls the callbacks of all that is ready; never blocks. */
+/* Runs one iteration of the loop: calls the callbacks of all ready descriptors and expired timers. Never blocks. */
 void loop_pass(void);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: a libuv loop. One thread. */
+/* Owns: a libuv loop. The program has one thread. */
 #include "loop.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* threads N: the floor of ../threads.c: raw hypercalls, each thread with its own handle. */
+/* threads N: the floor of ../threads.c. Each thread makes raw hypercalls with its own handle. */
 #include "bench.h"
 #include "domains.h"
 #include "race.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A library for bench/python/busy.py: a thread ends operations, which complete by events or callbacks, and measures the
- * duration of each call. It sleeps before each.
+ * A library for bench/python/busy.py. A thread ends operations, which complete by events or callbacks, and measures
+ * the duration of each call. The thread sleeps before each call.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -31,7 +31,10 @@ static double now(void)
     return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
-/* After the sleep the caches are cold. Reads the clock twice, so that its own code is warm. */
+/*
+ * Sleeps and returns the time. The sleep makes the caches cold. The clock is read twice, so that the code of the
+ * clock is in the caches again.
+ */
 static double rested(void)
 {
     nanosleep(&(struct timespec){.tv_nsec = APART_NS}, NULL);
@@ -40,8 +43,8 @@ static double rested(void)
 }
 
 /*
- * Times only the end of an operation, which was started before the sleep. For the floor it times the abort of an
- * operation that does not exist, and then ends the other one.
+ * Times only the end of an operation, which is started before the sleep. For the floor, times the abort of an
+ * operation that does not exist, and then ends the started one.
  */
 static void end(long i)
 {
@@ -76,7 +79,7 @@ static void *complete(void *unused)
     return unused;
 }
 
-/* Starts the thread. `callback` NULL: operations complete by events. Returns 0 or an errno. */
+/* Starts the thread. If `callback` is NULL, operations complete by events. Returns 0 or an errno. */
 int busy_start(libxl_ctx *ctx, uint32_t domid, long count, bool whole, bool tells,
                void (*callback)(libxl_ctx *, int, void *))
 {
@@ -92,7 +95,7 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* The number of operations that have ended. */
+/* Returns the number of operations that have ended. */
 long busy_done(void)
 {
     return atomic_load(&it.done);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: the counters. Preloaded; any thread. */
+/* Owns: the counters. The library is preloaded. Any thread may call its functions. */
 #include "counters.h"
 
 #include <dlfcn.h>
@@ -87,7 +87,7 @@ static bool is_long(const struct timespec *t)
 
 WAKES(poll, "GLIBC_2.2.5", (struct pollfd * fds, nfds_t count_, int timeout), (fds, count_, timeout),
       timeout != 0)
-/* poll in programs that were compiled with _FORTIFY_SOURCE. */
+/* Programs that were compiled with _FORTIFY_SOURCE call this instead of poll. */
 WAKES(__poll_chk, "GLIBC_2.16", (struct pollfd * fds, nfds_t count_, int timeout, size_t size),
       (fds, count_, timeout, size), timeout != 0)
 WAKES(ppoll, "GLIBC_2.4", (struct pollfd * fds, nfds_t count_, const struct timespec *t, const sigset_t *m),
