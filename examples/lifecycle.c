@@ -33,10 +33,10 @@ struct guest {
     const struct step *const *plan;
     libxl_domid domid;
     libxl_domain_config config;
-    libxl_asyncop_how how; /* of the present step */
+    libxl_asyncop_how how; /* how the present step completes */
     libxl_shutdown_reason reason;
     libxl_evgen_domain_lifecycle *events;
-    atomic_bool aborting; /* the present step is to be aborted and has not completed */
+    atomic_bool aborting; /* the present step must be aborted and has not completed */
     pthread_t aborter;    /* the thread that aborts it */
 };
 
@@ -66,7 +66,7 @@ static int create(struct guest *g, const libxl_asyncop_how *how)
 
 static void created(struct guest *g)
 {
-    /* for_user identifies the guest, since a domid can be reused. */
+    /* for_user identifies the guest, because a domid can be reused. */
     if (libxl_evenable_domain_lifecycle(ctx, g->domid, (uintptr_t)g, &g->events) == 0)
         pending++;
 }
@@ -284,7 +284,10 @@ static int is_lifecycle(const libxl_event *event, void *unused)
     return event->type != LIBXL_EVENT_TYPE_OPERATION_COMPLETE;
 }
 
-/* A synchronous call has no `how`. A step with a time limit or an abort is started with an event, which is awaited. */
+/*
+ * Runs a step to its end. A synchronous call has no `how`, so it can have no time limit and no abort. A step with one
+ * of them is started with an event, and this function waits for the event.
+ */
 static int run_step(struct guest *g, const struct step *step)
 {
     libxl_event *event;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Commands for what happens by itself on a real machine: a guest stops, a daemon is slow. Lock: machine->lock. */
+/* Commands that cause incidents of a real machine: a guest stops, a daemon is slow or ends. Lock: machine->lock. */
 #include "ctl.h"
 
 #include <fcntl.h>
@@ -56,8 +56,10 @@ static char state_of(pid_t pid)
     return state;
 }
 
-/* The daemon must not be stopped while it holds the lock. If it waits for the lock, the signal takes effect at the
- * end of the wait. */
+/*
+ * Stops a daemon. Takes the lock first, so that the daemon is not stopped while it holds the lock. If the daemon
+ * waits for the lock, the signal takes effect at the end of the wait.
+ */
 static void suspend(const char *daemon)
 {
     pid_t pid = pid_of(daemon);
@@ -97,7 +99,7 @@ static bool is_running(pid_t pid)
     return state && state != 'Z';
 }
 
-/* The daemon must not end while it holds the lock. */
+/* Kills a daemon. Takes the lock first, so that the daemon does not end while it holds the lock. */
 static void end(const char *daemon)
 {
     const pid_t pid = pid_of(daemon);
@@ -120,7 +122,7 @@ void xenconsoled_kill(int argc, char **argv)
     end("xenconsoled");
 }
 
-/* Starts a program in the background; the first process of the world adopts it. Returns its process number. */
+/* Starts a program in the background; the first process of the world adopts it. Returns its process id. */
 static pid_t start(char *const command[])
 {
     const pid_t pid = fork();
@@ -159,7 +161,7 @@ static bool xenstored_accepts(void)
     return accepts;
 }
 
-/* xenconsoled does not connect to xenstored again, so it is started anew, too. */
+/* Restarts xenstored. Also restarts xenconsoled, because it does not connect to xenstored again by itself. */
 void xenstored_start(int argc, char **argv)
 {
     char *const xenstored[] = {"xenstored", "-N", "-I", NULL}, *const init[] = {"xen-init-dom0", NULL},
@@ -170,7 +172,10 @@ void xenstored_start(int argc, char **argv)
         return;
     unsetenv("XENSTORED_PATH");
     unsetenv("XENSTORED_RUNDIR");
-    /* It ends if the virtual interrupt of the one before is still bound: ports are released some time after a process's end. */
+    /*
+     * xenstored ends if its predecessor's virtual interrupt is still bound. A process's ports are released some time
+     * after its end, so this tries again.
+     */
     for (start_daemon(xenstored); !xenstored_accepts() && --tries; usleep(1000))
         if (!is_running(pid_of("xenstored")))
             start_daemon(xenstored);

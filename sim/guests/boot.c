@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Reads the start information of a guest's kernel: of a PV guest by the register rsi and its page tables, of a PVH
- * guest by the register ebx. Owns nothing. Lock: machine->lock.
+ * Reads the start information of a guest's kernel. In a PV guest the register rsi holds its virtual address, which
+ * the guest's page tables translate. In a PVH guest the register ebx holds its physical address. Owns nothing. Lock:
+ * machine->lock.
  */
 #include "guests.h"
 
@@ -38,7 +39,7 @@ static uint32_t frame_of_physical(struct domain *d, uint64_t address)
     return frame_of(d, address >> XC_PAGE_SHIFT);
 }
 
-/* The page tables of a PV guest hold machine addresses. */
+/* Translates a virtual address of a PV guest. Its page tables hold machine addresses. */
 static uint32_t frame_of_virtual(struct domain *d, uint64_t address)
 {
     uint64_t entry = d->cr3;

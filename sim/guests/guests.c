@@ -13,7 +13,7 @@
 #define NANOSECOND_S 1000000000ull
 
 struct guest {
-    uint64_t serial; /* of its domain */
+    uint64_t serial; /* the serial of its domain */
     uint64_t deadline;
     char action;
     struct ring ring;
@@ -83,7 +83,7 @@ static void step(struct guest *g, struct domain *d)
     }
 }
 
-/* A domain has changed: starts, steps or ends its guest. */
+/* Starts, steps or ends the guest of a domain that has changed. */
 static void look_at(uint32_t domid)
 {
     struct domain *d = domain_get(domid);

@@ -10,9 +10,9 @@
  *   l   listen: obey control/shutdown
  *   lN  the same, and power off after N/10 s
  *
- * Lock: the program has one thread. It holds machine->lock during each step of a guest; all functions here require
- * it.
- * Lifetime: a guest begins when its domain first runs, and ends when the domain is destroyed.
+ * Lock: the program has one thread. It holds machine->lock during each step of a guest. All functions here require
+ * the lock, unless stated otherwise. Lifetime: a guest begins when its domain first runs, and ends when the domain is
+ * destroyed.
  */
 #ifndef AIOXEN_SIM_GUESTS_H
 #define AIOXEN_SIM_GUESTS_H
@@ -51,7 +51,7 @@ int ring_step(
 
 /* guests.c */
 bool guests_attach(
-    void); /* makes this process the player of all guests; false: errno is set; without the lock */
+    void); /* makes this process the player of all guests; call it without the lock; false: errno is set */
 _Noreturn void guests_play(void);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * aioxen-sim-guests DIR MEMORY_MB [CAPABILITY...]: creates the machine of a world and plays all its guests in one process. The machine has all
- * capabilities but the named ones. The program writes "ready" to standard output when the machine can be used, and then runs until it is killed.
- * Lock: one thread. guests.c takes machine->lock for each step.
+ * aioxen-sim-guests DIR MEMORY_MB [CAPABILITY...]: creates the machine of a world and plays all its guests in one
+ * process. The machine has all capabilities except the named ones. The program writes "ready" to standard output when
+ * the machine can be used, and then runs until it is killed. Lock: the program has one thread. guests.c takes
+ * machine->lock for each step.
  */
 #include "guests.h"
 

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The xenstore client of a listening guest: watches control/shutdown and acknowledges an order by emptying the
- * node. It sends one request at a time, which always fits into the ring.
- * Lock: machine->lock.
- * Lifetime: the page is mapped from ring_open to ring_close.
+ * The xenstore client of a listening guest: watches control/shutdown and acknowledges an order by emptying the node.
+ * It sends one request at a time. A request always fits into the ring. Lock: machine->lock. Lifetime: the page is
+ * mapped from ring_open to ring_close.
  */
 #include "guests.h"
 
@@ -119,7 +118,10 @@ void ring_close(struct ring *r)
     r->page = NULL;
 }
 
-/* Handles the reply to the last request; sends the next one. */
+/*
+ * Handles the reply to the last request, and sends the next request. Returns NO_ORDER, or the reason of an
+ * acknowledged order.
+ */
 static int go_on(struct ring *r, const struct domain *d)
 {
     if (r->state == RING_ACKNOWLEDGING) {

@@ -93,7 +93,7 @@ long channel_bind_interdomain(uint16_t listener, uint32_t domid, uint32_t remote
     remote->state = CHANNEL_INTERDOMAIN;
     remote->remote_domid = domid;
     remote->remote_port = port;
-    channel_raise(domid, port); /* as Xen does: a notification that the guest sent earlier is not lost */
+    channel_raise(domid, port); /* as in Xen: an earlier notification of the guest is not lost */
     return port;
 }
 

@@ -14,11 +14,14 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* The limit of a hypervisor on a large machine. */
+/* The limits of a real hypervisor on a large machine. */
 #define MAX_VCPUS_PV  8192
 #define MAX_VCPUS_HVM 128
 
-/* The kernel unmaps at the end of a process, before its parent reaps it. Such a process has no memory. */
+/*
+ * Returns whether a process has ended. A process that has ended maps no memory, because the kernel unmaps it before
+ * the parent reaps the process.
+ */
 static bool has_ended(pid_t pid)
 {
     char octet;
@@ -120,7 +123,7 @@ static long take_domid(uint32_t wanted)
     return -ENOMEM;
 }
 
-/* Whether the machine has all capabilities that the domain is to have. */
+/* Returns whether the machine has all capabilities that the domain needs. */
 static bool is_possible(const struct xen_domctl_createdomain *config)
 {
     static const uint32_t of_grants[] = {0, XEN_SYSCTL_PHYSCAP_gnttab_v1, XEN_SYSCTL_PHYSCAP_gnttab_v2};

@@ -130,7 +130,7 @@ long do_domctl(struct xen_domctl *op)
     case XEN_DOMCTL_getvcpuaffinity:
     case XEN_DOMCTL_setvcpuaffinity:
     case XEN_DOMCTL_setvcpucontext: return do_domctl_vcpu(d, op);
-    /* Accepted without effect: the simulator has no state for them. */
+    /* These are accepted without effect, because the simulator has no state for them. */
     case XEN_DOMCTL_hypercall_init:
     case XEN_DOMCTL_iomem_permission:
     case XEN_DOMCTL_ioport_permission:

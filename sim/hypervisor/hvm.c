@@ -33,7 +33,7 @@ static void *append(struct domain *d, uint16_t type, uint32_t size)
     return memset(record + 1, 0, size);
 }
 
-/* The context of a domain that has never run: only the records that libxenguest requires. */
+/* Makes the context of a domain that has never run. It has only the records that libxenguest requires. */
 static void make_context(struct domain *d)
 {
     HVM_SAVE_TYPE(HEADER) *header = append(d, HVM_SAVE_CODE(HEADER), sizeof *header);

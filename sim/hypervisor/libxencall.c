@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * libxencall: the entry point of every hypercall. Counts and traces it, makes it fail if a rule says so, and
- * dispatches it.
- * Lock: held during each hypercall and each part of a multicall, but not during a fault's delay.
- * Lifetime: handles and buffers are heap memory, so that sanitizers and valgrind see leaks and overruns of the
- * callers. Like the real library, a handle keeps a few free pages, so that a hypercall allocates nothing.
+ * libxencall: the entry point of every hypercall. Counts and traces the hypercall, makes it fail if a rule says so,
+ * and otherwise dispatches it. Lock: held during each hypercall and each part of a multicall, but not during a
+ * fault's delay. Lifetime: handles and buffers are heap memory, so that sanitizers and valgrind see leaks and
+ * overruns of the callers. Like the real library, a handle keeps a few free pages, so that a hypercall allocates
+ * nothing.
  */
 #include "machine.h"
 
@@ -201,7 +201,7 @@ EXPORT void xencall_free_buffer(xencall_handle *h, void *p)
         pthread_mutex_unlock(&h->lock);
     }
     if (!keep)
-        free(p); /* keeps errno since glibc 2.33 */
+        free(p); /* free keeps errno since glibc 2.33 */
 }
 
 EXPORT void xencall_free_buffer_pages(xencall_handle *h, void *p, size_t pages)

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * libxenforeignmemory: maps a domain's memory and its grant table.
- * Lock: machine->lock while frames are looked up.
- * Lifetime: a map is valid until it is unmapped, even after the domain is gone; then it reads as zeros.
+ * libxenforeignmemory: maps a domain's memory and its grant table. Lock: machine->lock while frames are looked up.
+ * Lifetime: a map is valid until it is unmapped, even after the domain is gone. After that it reads as zeros.
  */
 #include "machine.h"
 
@@ -45,8 +44,10 @@ EXPORT int xenforeignmemory_restrict(xenforeignmemory_handle *h, domid_t domid)
     return 0;
 }
 
-/* Stores the frames of the numbers, and the error of each in errors[] unless that is NULL. Returns 0, or an error
- * of the whole call. */
+/*
+ * Translates the frame numbers of a domain and stores the frames. Stores the error of each number in errors[], unless
+ * that is NULL. Returns 0, or an error of the whole call.
+ */
 static int look_up(uint32_t domid, size_t count, const xen_pfn_t numbers[], uint32_t frames[], int errors[])
 {
     int first = 0;

@@ -91,7 +91,7 @@ static uint32_t granted_frame(struct domain *d, uint32_t ref)
     return (e.flags & GTF_type_mask) == GTF_permit_access && !e.domid ? frame_of(d, e.frame) : NO_FRAME;
 }
 
-/* Looks up the frames, and registers the maps as a holder of the domain. */
+/* Looks up the frames, and registers this process as a holder of the domain. */
 static int take(struct map *m, const uint32_t refs[], uint32_t frames[])
 {
     int error = 0;

@@ -45,8 +45,10 @@ int result_of(long value)
     return -1;
 }
 
-/* A hypervisor's lock spins. This one spins for as long as most hypercalls take. Then it sleeps, because its
- * holder may not have a processor. */
+/*
+ * Takes the lock. A hypervisor's lock spins. This one spins for as long as most hypercalls take. Then it sleeps,
+ * because its holder may be waiting for a processor.
+ */
 void machine_lock(void)
 {
     int taken = EBUSY;
@@ -170,7 +172,7 @@ static void power_on(void)
     machine->slot_of[0] = machine->domids[0] = 1;
     machine->nr_domains = 1;
     domain_run(dom0, true);
-    /* Prepares what dom0's kernel prepares for xenstored. */
+    /* Prepares the event channel that dom0's kernel prepares for xenstored. */
     machine->dom0_ports[1] = (struct channel){.state = CHANNEL_UNBOUND};
     machine->top_port = 1;
     machine->magic = MAGIC; /* from now on other processes can attach */

@@ -39,7 +39,7 @@
 #define DOM0_PAGES      131072
 #define NR_CPUS         2
 #define NO_FRAME        0u         /* frame 0 is never allocated */
-#define ON_DEMAND       UINT32_MAX /* in the tree: the guest frame gets its frame when somebody looks at it */
+#define ON_DEMAND       UINT32_MAX /* in the tree: the guest frame gets its frame at the first access */
 
 enum channel_state { CHANNEL_FREE, CHANNEL_UNBOUND, CHANNEL_INTERDOMAIN, CHANNEL_VIRQ };
 
@@ -81,7 +81,7 @@ struct node {
 
 enum domain_state { DOMAIN_FREE, DOMAIN_ALIVE, DOMAIN_DYING };
 
-/* A process that maps memory of a domain by grants. A dying domain exists until its last holder has unmapped. */
+/* A process that maps memory of a domain by grants. A dying domain exists until its last holder has unmapped it. */
 #define MAX_HOLDERS 4
 struct holder {
     pid_t pid;
@@ -166,7 +166,10 @@ extern int memory_fd;
 extern char world_dir[128];
 
 bool machine_attach(void); /* without the lock; false: there is no world, errno is set */
-/* Without the lock. `capabilities`: XEN_SYSCTL_PHYSCAP_*. false: errno */
+/*
+ * Creates the machine. `capabilities` has bits XEN_SYSCTL_PHYSCAP_*. Returns false with errno. Call it without the
+ * lock.
+ */
 bool machine_create(const char *dir, uint64_t memory_mb, uint32_t capabilities);
 void machine_lock(void);
 void machine_unlock(void);
@@ -204,7 +207,10 @@ uint32_t gfn_get(const struct domain *d, uint64_t gfn);
 uint32_t frame_of(struct domain *d, uint64_t number); /* the frame that a toolstack maps by this number */
 void *frames_map(void *addr, int prot, int flags, size_t count, const uint32_t *frames); /* lock not needed */
 
-/* on_demand.c. pod_mark and pod_populate take a guest frame; the latter returns its new frame. */
+/*
+ * on_demand.c. pod_mark and pod_populate take the number of a guest frame. pod_populate returns its new frame, or
+ * NO_FRAME.
+ */
 int pod_mark(struct domain *d, uint64_t gfn); /* 0 or -errno */
 uint32_t pod_populate(struct domain *d, uint64_t gfn);
 void pod_free(struct domain *d);

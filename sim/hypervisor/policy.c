@@ -9,8 +9,10 @@
 #define LAST_EXTENDED_LEAF 0x80000008u
 #define NR_FEATURE_WORDS   16
 
-/* libxenguest allocates a buffer for the number of leaves that it gets here, and later writes all possible leaves
- * into it. So this returns that many. A repeated leaf does no harm. */
+/*
+ * libxenguest allocates a buffer for the number of leaves that it gets here, and later writes all possible leaves
+ * into it. So this returns the number of all possible leaves. A repeated leaf does no harm.
+ */
 uint32_t policy_of_host(xen_cpuid_leaf_t leaves[POLICY_LEAVES])
 {
     static const uint8_t subleaves[LAST_LEAF + 1] = {[4] = 4, [7] = 1, [0xb] = 2, [0xd] = 3};

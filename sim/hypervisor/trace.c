@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Owns the log of all calls in the file AIOXEN_SIM_TRACE. Each call is one line and one write, so that the lines of
- * several processes do not mix. No lock.
+ * several processes do not mix. It needs no lock.
  */
 #include "machine.h"
 

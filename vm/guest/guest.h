@@ -18,7 +18,7 @@
 
 #define NANOSECONDS_PER_TENTH 100000000ull
 
-/* The start information from the domain builder. A ring that it did not set up is NULL. */
+/* The start information from the domain builder. A ring that the builder has not set up is NULL. */
 struct guest {
     const char *command_line;
     struct shared_info *shared;
@@ -28,7 +28,7 @@ struct guest {
 };
 extern struct guest guest;
 
-/* platform.c: fills `guest`; exactly one of the two is not NULL. */
+/* platform.c: fills `guest`. Exactly one of the arguments is not NULL. */
 void platform_init(const struct start_info *pv, const void *pvh);
 
 /* hypercall.c */
@@ -46,12 +46,12 @@ void console_write(const char *text);
 /* xenstore.c: all paths are relative to the domain's directory. */
 void xenstore_write(const char *path, const char *value);
 void xenstore_watch(const char *path);
-/* Waits for a watch to fire; false: the deadline came first. */
+/* Waits for a watch to fire. Returns false if the deadline has passed first. */
 bool xenstore_wait(uint64_t deadline);
-/* Reads into `value`, at most `size` bytes with the terminating NUL; "" if it cannot be read. */
+/* Reads a node into `value`: at most `size` bytes, with the terminating NUL. Stores "" if the node cannot be read. */
 void xenstore_read(const char *path, char *value, size_t size);
 
-/* strings.c: also called by code that the compiler generates */
+/* strings.c: the code that the compiler generates calls some of these, too */
 void *memcpy(void *to, const void *from, size_t length);
 size_t strlen(const char *text);
 bool equal(const char *a, const char *b);

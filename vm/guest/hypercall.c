@@ -61,7 +61,7 @@ bool wait_event(evtchn_port_t port, uint64_t deadline)
     return !deadline || now() < deadline;
 }
 
-/* SCHEDOP_poll, because SCHEDOP_block would allow interrupts, for which a PV guest has no handler here. */
+/* Uses SCHEDOP_poll, because SCHEDOP_block would enable interrupts, and a PV guest has no handler for them here. */
 _Noreturn void block(void)
 {
     for (;;)

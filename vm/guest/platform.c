@@ -17,7 +17,10 @@
 struct guest guest = {.command_line = ""};
 static char shared_page[1 << PAGE_SHIFT] __attribute__((aligned(1 << PAGE_SHIFT)));
 
-/* The builder's page tables map everything that it loaded at VIRT_BASE + physical address. */
+/*
+ * Returns the address of a machine frame. The builder's page tables map everything that it has loaded at VIRT_BASE +
+ * physical address.
+ */
 static void *pv_page(uint64_t machine_frame)
 {
     const uint64_t *machine_to_physical = (const uint64_t *)HYPERVISOR_VIRT_START;

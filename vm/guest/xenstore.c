@@ -24,7 +24,7 @@ static void send_bytes(const void *data, size_t length)
     }
 }
 
-/* Bytes beyond `size` are dropped. */
+/* Receives `length` bytes. Stores at most `size` of them and drops the others. */
 static void receive_bytes(void *data, size_t size, size_t length)
 {
     struct xenstore_domain_interface *ring = guest.store;
@@ -39,7 +39,7 @@ static void receive_bytes(void *data, size_t size, size_t length)
     }
 }
 
-/* Reads one message: returns its type, and as much of its payload as fits. */
+/* Reads one message. Returns its type, and stores as much of its payload as fits. */
 static uint32_t receive(char *payload, size_t size)
 {
     struct xsd_sockmsg header;
@@ -55,7 +55,7 @@ static uint32_t receive(char *payload, size_t size)
     return header.type;
 }
 
-/* `second` is terminated by a NUL if `terminated`, like `first`. */
+/* Sends a request and reads its reply. `first` is sent with a terminating NUL; `second` only if `terminated` is true. */
 static uint32_t request(uint32_t type, const char *first, const char *second, bool terminated, char *reply,
                         size_t size)
 {
