@@ -22,8 +22,8 @@ enum { STARTER_WAIT_MS = 60, STARTER_LIMIT_MS = 5000 };
 
 /* Whether only other operations or event generators run this operation. */
 bool starter_is_hidden(unsigned operation);
-/* Makes sure that there is a running guest; creates it by `ctx` if necessary. A guest for a shutdown or a reboot obeys requests;
- * any other guest ignores them. */
+/* Makes sure that there is a running guest; creates it by `ctx` if necessary. A new guest obeys requests if the operation is a
+ * shutdown or a reboot; else it ignores them. */
 void starter_prepare(struct starter *s, libxl_ctx *ctx, unsigned operation);
 /* Runs the operation. Allocates nothing itself. */
 int starter_run(struct starter *s, unsigned operation);

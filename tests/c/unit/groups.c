@@ -188,7 +188,7 @@ static void an_error_stops_the_members_that_run(scene *s)
     op *o = START(s, core_begin, s->ctx, &whole_class, &w, how);
     assert_int_equal(op_result(o), ERROR_KERNEL);
     assert_string_equal(o->message, "parts[2]: kernel: bad (member 0, phase work) (whole 0, phase parts)");
-    assert_in_range(w.stopped, 2, 3); /* 1 and 3; and 4, if it started before 2 failed */
+    assert_in_range(w.stopped, 2, 3); /* 1 and 3; and 4, if 4 started before 2 failed */
     assert_int_equal(w.ended, w.started);
     assert_in_range(w.started, 4, 5);
 }

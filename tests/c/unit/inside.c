@@ -8,7 +8,7 @@
 /* ---- an operation of one phase; its `user` is a struct task */
 
 struct task {
-    uint64_t delay; /* ns; 0: the operation waits until `released` is set and it is woken */
+    uint64_t delay; /* ns; 0: the operation waits until `released` is set and the operation is woken */
     bool released, reports;
     libxl__ao *ao;
     libxl__alarm alarm;

@@ -27,7 +27,7 @@ static int take(libxl_ctx *ctx, libxl_event_predicate *predicate, libxl_ev_user 
     return number;
 }
 
-/* The library has no index for this predicate, so it searches the queue. */
+/* The library has no index for this predicate, so the library searches the queue. */
 static int is_for_user(const libxl_event *event, void *user)
 {
     return event->for_user == *(const libxl_ev_user *)user;

@@ -68,7 +68,7 @@ static void an_error_of_the_hypervisor_takes_precedence(scene *s)
 struct refused {
     scene *s;
     libxl_domid domid;
-    op *o; /* NULL: the thread starts the operation; else it only waits for it */
+    op *o; /* NULL: the thread starts the operation; else the thread only waits for it */
     pthread_t thread;
 };
 

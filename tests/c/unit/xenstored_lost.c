@@ -57,7 +57,7 @@ static int fill_backlog(int sockets[MOST_CONNECTIONS])
     return 0;
 }
 
-/* connect(2) of a blocking socket would wait for ever. */
+/* While xenstored's backlog is full, connect(2) of a blocking socket would wait for ever. */
 static void a_full_backlog_does_not_block_the_opening(scene *s)
 {
     libxl_ctx *ctx;
