@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""--on-xen: run only the tests that on_xen.toml lists. tests/run gives it on the real Xen."""
+"""The option --on-xen: run only the tests that on_xen.toml lists. tests/run passes it on the real Xen."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def is_listed(listed: dict[str, dict[str, Any]], item: pytest.Item) -> bool:
-    """Whether the item's file is listed, with all of its tests or with this one."""
+    """Whether the item is listed: its file is listed either without a list of tests or with this test."""
     file, name = item.path.relative_to(HERE.parent).as_posix(), item.name.partition("[")[0]
     if file == "tests/c/test_c.py" and isinstance(item, pytest.Function):
         params = item.callspec.params

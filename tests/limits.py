@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The one factor by which the tests' time limits are larger than what an idle machine needs.
+"""The factor between the time that an idle machine needs and the time limits of all tests.
 
-A time limit ends a test that hangs; no test is about its length. `python3 tests/limits.py SECONDS` prints the
-scaled limit, for tests/run.
+A time limit only ends a test that hangs. No test asserts how long something takes. tests/run calls
+`python3 tests/limits.py SECONDS`, which prints the scaled limit.
 """
 
 import os
@@ -13,7 +13,7 @@ FACTOR = float(os.environ.get("AIOXEN_TEST_FACTOR", "4"))
 
 
 def scaled(seconds: float) -> float:
-    """A time limit in seconds, from what an idle machine needs at most."""
+    """A time limit in seconds. `seconds` is the longest time that an idle machine needs."""
     return seconds * FACTOR
 
 

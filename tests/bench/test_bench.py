@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The measuring programs work and print the expected form. No test asserts a time."""
+"""The measuring programs work, and their output has the expected form. No test asserts a time."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def round_of(ours: float, peer: float = 0, floor: float = 0) -> Round:
         (at_most(5), [round_of(4), round_of(6), round_of(90)], False),
         (at_least(1.9), [round_of(2)], True),
         (at_least(1.9), [round_of(1.8)], False),
-        # the median of the pairs, not the pair of the medians
+        # the median of the ratios counts, not the ratio of the medians
         (at_most(1, of="peer"), [round_of(1, 2), round_of(10, 11), round_of(5, 1)], True),
         (at_most(1, of="peer"), [round_of(1, 2), round_of(12, 11), round_of(5, 1)], False),
         (at_most(2, of="floor"), [round_of(3, 0, 1.5)], True),
@@ -132,7 +132,7 @@ def test_curves_are_drawn(tmp_path: Path) -> None:
 
 
 def test_a_curve_s_unit_is_that_of_its_points() -> None:
-    """A line in ms and a point of a curve in ns may have the same text."""
+    """A line in ms and a curve's point in ns may have the same text. The curve has the unit of its points."""
     descriptors = [line for line in LINES if line.what == "10,000 descriptors, all ready: one pass"]
     assert {line.unit for line in descriptors} == {"ms", "ns"}
     kept = json.loads((ROOT / "bench/last.json").read_text())

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""docs/extending.md works, step by step: on a copy of the tree, and in a folder outside it.
+"""The steps in docs/extending.md work, both in a copy of the tree and in a folder outside it.
 
-Each block of the page is put into the file that the line before it names, or run.
+A block of the page with commands is run. Any other block is written to the file that the line before it
+names.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def blocks(section: str) -> list[Block]:
 
 
 def perform(section: str, folder: Path, environment: dict[str, str]) -> str:
-    """Do what the section says; what its commands print."""
+    """Perform the steps of the section. Return the output of its commands."""
     said = ""
     for block in blocks(section):
         if block.language == "sh":
@@ -60,7 +61,8 @@ def perform(section: str, folder: Path, environment: dict[str, str]) -> str:
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the tree, with what simulates a machine as it is built here."""
+    """A copy of the tree. The parts that simulate a machine are not built again; they are links to this
+    build."""
     for name in NEEDED:
         if not (ROOT / "build" / name).exists():
             pytest.skip(f"needs build/{name}: make sim guest")
@@ -127,7 +129,7 @@ def make(folder: Path, environment: dict[str, str], *arguments: str) -> subproce
 
 
 def rebuilds(folder: Path, prefix: Path, environment: dict[str, str]) -> None:
-    """After a change of a header or an IDL file, and only then."""
+    """make rebuilds the extension after a change of a header or an IDL file, and at no other time."""
     with (folder / "wait_paused.c").open("a") as source:
         source.write('#include "own.h"\n')
     (folder / "own.h").write_text("/* nothing */\n")
@@ -141,7 +143,8 @@ def rebuilds(folder: Path, prefix: Path, environment: dict[str, str]) -> None:
 
 
 def installs(folder: Path, root: Path, environment: dict[str, str]) -> None:
-    """A program is built against the installed extension. Python imports it. Uninstalling leaves nothing."""
+    """A program can be built against the installed extension. Python can import the extension. Uninstalling
+    it leaves no file."""
     python = root / "python"
     given = [f"PREFIX={root}", f"PYTHONDIR={python}"]
     done = make(folder, environment, "install", *given)
@@ -180,7 +183,7 @@ def test_every_kind_of_input_and_result(tree: Path) -> None:
 
 
 def types(folder: Path, prefix: Path) -> None:
-    """What is generated for Python is typed."""
+    """mypy accepts the Python code that is generated for the extension."""
     if not shutil.which("mypy"):
         pytest.skip("needs mypy")
     done = subprocess.run(

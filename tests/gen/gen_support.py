@@ -14,7 +14,8 @@ GOLDEN = HERE / "golden"
 RUNTIME = HERE / "runtime"
 WRONG = HERE / "wrong"
 FIXTURE = sorted((HERE / "fixture").glob("*.idl"))
-# Not "python": the fixture has types that the Python output does not support. That output has a fixture too.
+# "python" is left out, because the fixture has types that the Python output does not support. The Python
+# output has its own fixture.
 ONLY = ("--only", "c", "--only", "doc", "--only", "man", "--only", "schema")
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Changes that break users of a release are reported by file and line, and no others are."""
+"""Changes that break users of a release are reported by file and line. No other change is reported."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gen_support import FIXTURE, HERE, generate
 
 ABI = "an ABI change: raise SOVERSION in src/Makefile.inc"
 
-# (file, what is written there, what instead, the message without its place; None: compatible)
+# (file, old text, new text, the message without its place; None: the change is compatible)
 CHANGES = [
     ("types.idl", '    (7, "DARK_BLUE"', '    (8, "DARK_BLUE"',
      "libxl_colour.LIBXL_COLOUR_DARK_BLUE: the number was 7, and is 8"),

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Faults of libxl's own generator and of the code it generates, which this one does not have.
+"""Faults of libxl's own generator and of its generated code. This generator does not have them.
 
-gen/README.md lists them, each with its test; some of the tests are elsewhere.
+gen/README.md lists the faults, each with its test. Some of the tests are in other files.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def test_attributes_of_a_key_lose_their_prefix_and_nothing_else(tmp_path: Path) 
 
 
 def test_attributes_are_values_and_not_text(tmp_path: Path) -> None:
-    """Attributes keep their values: quotes are preserved, and nothing is evaluated twice."""
+    """Attributes keep their values: quotes are preserved, and no value is evaluated a second time."""
     idl = written(
         tmp_path / "a.idl",
         "about = {'init_val': '\"it\\'s\"', 'const': True}\nStruct('s', [('name', string, about)])\n",

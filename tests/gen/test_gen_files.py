@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The generator is deterministic, writes only changes, is quick, and keeps files that it did not write."""
+"""The generator is deterministic and quick, writes only changed files, and keeps files that it did not
+write."""
 
 from __future__ import annotations
 
@@ -68,7 +69,7 @@ def test_no_files(tmp_path: Path) -> None:
 
 
 def test_less_than_a_second(tmp_path: Path) -> None:
-    """Processor time, which does not depend on the load."""
+    """The test measures processor time, because it does not depend on the machine's load."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert generate(tmp_path, options=()).returncode == 0
     after = resource.getrusage(resource.RUSAGE_CHILDREN)

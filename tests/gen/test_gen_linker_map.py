@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The linker map names each public function under the version that first had it, and nothing else."""
+"""The linker map names each public function under the version that introduced it, and no other function."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gen_support import FIXTURE, generate
 
 
 def nodes(text: str) -> dict[str, set[str]]:
-    """The symbols of each version node, with the node that it follows as `after NODE`."""
+    """The symbols of each version node. `after NODE` among them names the node that it inherits from."""
     found = re.findall(r"^(\w[\w.@]*) \{(.*?)^\}([^;]*);", text, re.DOTALL | re.MULTILINE)
     return {
         name: set(re.findall(r"\S+(?=;)", body)) | {f"after{after}" for after in [after] if after}

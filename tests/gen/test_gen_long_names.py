@@ -14,7 +14,8 @@ from gen_support import HERE, ROOT, generate
 from gen.check_names import words
 
 FILES = [*sorted((HERE / "fixture/python").glob("*.idl")), ROOT / "tests/python/shapes.idl"]
-# Words that are no names, and names that others are made of: in init_val, in unions, by their form in Python.
+# These words are not lengthened. Some are not names. The others are names on which other text depends: in
+# init_val, in unions, or for a type's form in Python.
 KEPT = words(
     """domid uuid operation_complete rc instant slow init_val enumname optional const octets true make
     domain_drop

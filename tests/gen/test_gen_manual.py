@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The manual pages and the manual's sources are well formed, and contain everything in the IDL."""
+"""The manual pages and the manual's sources are well formed, and describe everything in the IDL."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The fixture's generated C, compiled without a warning and run under the sanitizers."""
+"""The C code that is generated from the fixture compiles without a warning and passes under the
+sanitizers."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ COMPILERS = [
 ]
 
 
-# What generated code stands on, without the project's own types.
+# The sources that generated code needs, without the project's own types.
 JSON = sorted((ROOT / "src/json").glob("*.c"))
 UNDER = [RUNTIME / "runtime.c", RUNTIME / "by_hand.c", ROOT / "src/core/escape.c", *JSON]
 

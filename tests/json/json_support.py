@@ -28,7 +28,7 @@ SANITIZED = ["-fsanitize=address,undefined", "-fno-sanitize-recover"]
 
 @dataclass
 class Subject:
-    """The IDL files of the types under test, and what else the driver and the documents need."""
+    """The IDL files of the types under test, and further data for the driver and the documents."""
 
     files: Sequence[Path]
     folders: Sequence[Path]
@@ -111,7 +111,7 @@ class Driver:
         )
 
     def ask(self, kind: str, document: bytes) -> str:
-        """Sends a document; returns `= DOCUMENT` or `! MESSAGE`."""
+        """Sends a document. Returns the answer: `= DOCUMENT` or `! MESSAGE`."""
         assert self.process.stdin and self.process.stdout
         self.process.stdin.write(kind.encode() + b" " + document + b"\n")
         self.process.stdin.flush()
@@ -139,7 +139,8 @@ LEFT_OUT = object()
 
 @dataclass
 class Documents:
-    """Strategies for pairs: a document that a user may write, and the one that the library writes for it."""
+    """Strategies for pairs of documents: one that a user may write, and the one that the library writes for
+    it."""
 
     subject: Subject
 
@@ -157,7 +158,8 @@ class Documents:
         return given, made
 
     def member(self, f: m.Field, found: Form, out: bool) -> st.SearchStrategy[tuple[str, Any, Any]]:
-        """(name, given, made) of a field. LEFT_OUT: the document has no such member."""
+        """The tuple (name, given, made) for a field: its value in the user's document and in the library's
+        document. LEFT_OUT: the document has no such member."""
         kind = f.kind
         if isinstance(kind, m.KeyedUnion):
             return st.one_of(st.just(("", LEFT_OUT, LEFT_OUT)), *self.arms(kind, out))
@@ -214,7 +216,7 @@ class Documents:
         return values.map(lambda v: (v, v))
 
     def value(self, kind: m.Type, found: Form, f: m.Field) -> st.SearchStrategy[Any]:
-        """Any value of a type, over its full range."""
+        """A strategy for the values of a type, over its full range."""
         if found is Form.BY_HAND:
             return self.subject.by_hand[kind.c_name][0]
         if found is Form.BOOL:
@@ -240,7 +242,7 @@ class Documents:
         return st.integers(low, high) | st.sampled_from([low, high])
 
     def initial(self, f: m.Field, found: Form) -> Any:
-        """A field's initial value, as in a document."""
+        """A field's initial value, in the form that it has in a document."""
         given = f.init_val if f.init_val is not None else f.kind.init_val
         if found is Form.BY_HAND:
             return self.subject.by_hand[f.kind.c_name][1]

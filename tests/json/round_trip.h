@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Values of generated types, by way of the functions that each type has. For programs that test the JSON of all types;
- * INCLUDE_TYPES names the file with the table, which json_support.table() writes.
+ * Reads, copies, writes and frees values of generated types by the types' functions. For programs that test the JSON of
+ * all types. INCLUDE_TYPES names the file with the table of types, which json_support.table() writes.
  */
 #ifndef ROUND_TRIP_H
 #define ROUND_TRIP_H
@@ -46,7 +46,7 @@ typedef struct type {
         return fn(ctx, p, json);                                                                             \
     }
 
-#include INCLUDE_TYPES /* types[], which a NULL name ends */
+#include INCLUDE_TYPES /* types[]; a row whose name is NULL ends it */
 
 static void assert_zero(const char *p, size_t size)
 {
@@ -72,7 +72,7 @@ static char *write_value(const type *t, const void *p)
     return text;
 }
 
-/* Checks that the value is write_value as `json`, and disposes of it. */
+/* Checks that the library writes `json` for the value. Disposes of the value. */
 static void expect(const type *t, void *p, const char *json)
 {
     char *text = write_value(t, p);
@@ -82,9 +82,9 @@ static void expect(const type *t, void *p, const char *json)
 }
 
 /*
- * Reads a document into a value, copies it, writes it, reads that again, and disposes of each value twice. Aborts if one of
- * these gives another value. Returns what the library writes for the document; NULL: it refuses the document, and *message
- * says why. The caller frees both.
+ * Reads a document into a value, copies the value, writes it, reads the written document, and disposes of each value
+ * twice. Aborts if the values differ. Returns the document that the library writes. If the library refuses the document,
+ * the result is NULL and *message is the error. The caller frees both.
  */
 static char *round_trip(const type *t, const char *json, char **message)
 {

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The types under test: the generator's fixture with every kind of type, and the project's own types."""
+"""The types under test: those of the generator's fixture, which has every kind of type, and the project's
+own."""
 
 from __future__ import annotations
 

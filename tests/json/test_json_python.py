@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Python's to_json and from_json give the same text and the same errors as C's, for every type."""
+"""For every type, to_json and from_json in Python give the same text and errors as the C functions."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driver]:
 
 
 def answer(kind: Any, document: str) -> str:
-    """Python's result in the form of the driver's answers."""
+    """The result in Python, in the form of the driver's answers."""
     try:
         return f"= {aioxen.to_json(aioxen.from_json(kind, document))}"
     except aioxen.InvalidError as error:
@@ -96,7 +96,7 @@ def test_errors_have_the_same_message(driver: Driver, document: str) -> None:
 
 
 def test_a_long_message_is_shortened_in_the_middle(driver: Driver) -> None:
-    """C shortens the name and cuts between characters."""
+    """C shortens the name in the message. It cuts between characters, not inside one."""
     refused = ": there is no such member"
     for before in "", "a", "aa", "aaa":
         for one, ends in ("é", "b"), ("€", "b"), ("😀", "bbb"), ("x", "yyyy"):

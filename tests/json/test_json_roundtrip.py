@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Any value of any type survives a round trip through JSON, and initial values are left out."""
+"""Every value of every type survives a round trip through JSON. Initial values are left out of the
+document."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 """xen_idl.py FILE...: checks Xen's own type files with the generator, both compilers and the JSON round trip.
 
 `make test-xen-idl IDL="FILE..."` runs it. The files are libxl_types.idl and libxl_types_internal.idl from the
-source of a Xen release; they are not part of this project.
+source of a Xen release. They are not part of this project.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The documents at the top of the repository agree with it."""
+"""The documents at the top of the repository agree with its contents."""
 
 from __future__ import annotations
 

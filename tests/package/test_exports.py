@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The library exports what its public headers declare, by versions, and what extensions call."""
+"""The library exports the functions of its public headers, by versions, and the functions that extensions
+call."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The library is hardened, also where the caller's flags say more, and does without its assertions."""
+"""The library is hardened, also if the caller gives further flags. It can be built without its assertions."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from package_support import BUILD, LIBRARY, output
 
 @pytest.fixture(scope="module")
 def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A build with the caller's flags. Nothing is said while it is made: there is no warning."""
+    """A build of the library with flags of the caller. The build must not print any warning."""
     folder = tmp_path_factory.mktemp("other")
     flags = {
         "CPPFLAGS": "-DNDEBUG -U_FORTIFY_SOURCE",
         "CFLAGS": "-O1 -frecord-gcc-switches -fno-stack-protector",
     }
-    # A variable of the environment, as packagers give it.
+    # output() passes these as environment variables, as packagers do.
     output("make", "-s", "-j2", f"B={folder}", "lib", CC="gcc", LDFLAGS="-Wl,-z,nodelete", **flags)
     return folder
 
@@ -52,7 +52,7 @@ def test_the_caller_s_flags_count(other: Path) -> None:
     hardened(other / "libaioxen.so")
     assert re.search(r"\(FLAGS_1\) .*\bNODELETE\b", output("readelf", "-dW", other / "libaioxen.so"))
     recorded = output("readelf", "-p", ".GCC.command.line", other / "src/core/ao.o")
-    assert re.search(r"-fstack-protector-strong .*-fno-stack-protector\b", recorded)  # theirs come last
+    assert re.search(r"-fstack-protector-strong .*-fno-stack-protector\b", recorded)  # given last
     used = output("nm", "-D", "--undefined-only", other / "libaioxen.so")
     assert "__stack_chk_fail" not in used
     assert not re.search(r" __\w+_chk\b", used)

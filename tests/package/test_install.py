@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What `make install` puts in place works, shared and static, and `make uninstall` removes it."""
+"""The files that `make install` installs work with shared and with static linking. `make uninstall` removes
+them."""
 
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ def prefix(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def program(tmp_path: Path) -> Path:
-    """A folder with the overview's program in it."""
+    """A folder that contains the program from the overview page."""
     (text,) = examples(OVERVIEW)
     (tmp_path / "prog.c").write_text(text)
     return tmp_path

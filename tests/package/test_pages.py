@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Every exported function has a manual page that tells the truth, and whose examples compile."""
+"""Every exported function has a correct manual page, and the examples in the pages compile."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def section(page: Path, title: str) -> str:
 
 
 def plain(roff: str) -> str:
-    """Lines of code as a reader sees them."""
+    """Lines of code in the form that man shows."""
     text = re.sub(r"^\.(?:nf|fi)\n", "", roff.replace("\n.sp\n", "\n\n"), flags=re.MULTILINE)
     return re.sub(r"\\-|\\\(\w\w|\\e|\\&", lambda mark: ESCAPES[mark[0]], text)
 
@@ -39,7 +39,7 @@ def tokens(text: str) -> str:
 
 @pytest.fixture(scope="module")
 def manual(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The pages as they are installed."""
+    """A folder with the pages, laid out as `make install` does."""
     folder = tmp_path_factory.mktemp("man")
     for number in "37":
         (folder / f"man{number}").mkdir()
@@ -66,7 +66,8 @@ def test_pages_are_well_formed(manual: Path) -> None:
         pytest.skip("mandoc is not installed")
     command = ["mandoc", "-Tlint", "-W", "warning", *sorted(manual.glob("man?/*"))]
     done = subprocess.run(command, cwd=manual, capture_output=True, text=True)
-    # Without a date the pages are the same whenever they are made. Links would not survive every file system.
+    # The pages have no date, so that each build makes the same pages. They use .so, because some file systems
+    # have no links.
     allowed = "missing date", ".so is fragile"
     assert [line for line in done.stdout.splitlines() if not any(text in line for text in allowed)] == []
 

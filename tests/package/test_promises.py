@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Promises that the built library shows by itself; docs/reliability.md lists the others."""
+"""Promises that can be checked on the built library. docs/reliability.md lists the tests of other
+promises."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ def test_every_operation_has_ao_how_and_only_progress_behind_it() -> None:
 
 
 def test_the_numbers_of_events_and_of_async_inprogress_stay() -> None:
-    """Programs that were compiled with libxl's headers know 1 to 5."""
+    """Programs that were compiled with libxl's headers use the event numbers 1 to 5."""
     header = (BUILD / "gen/include/_libxl_types.h").read_text()
     numbers = dict(re.findall(r"LIBXL_EVENT_TYPE_(\w+) = (\d+)", header))
     theirs = {"DOMAIN_SHUTDOWN": "1", "DOMAIN_DEATH": "2", "DOMAIN_DESTROY": "2", "DISK_EJECT": "3"}
@@ -29,7 +30,8 @@ def test_the_numbers_of_events_and_of_async_inprogress_stay() -> None:
 
 
 def test_what_libxl_has_not_is_announced() -> None:
-    """A program asks by #ifdef whether it is compiled with this library, and for each of its additions."""
+    """By #ifdef, a program can check whether it is compiled with this library, and whether an addition
+    exists."""
     header = (ROOT / "src/include/libxl.h").read_text()
     announced = set(re.findall(r"^#define LIBXL_HAVE_(\w+)", header, re.M))
     additions = (
@@ -39,10 +41,10 @@ def test_what_libxl_has_not_is_announced() -> None:
 
 
 def test_no_state_of_the_process_is_changed() -> None:
-    """No signal handler, no exit handler, no fork handler, no change of limits, directory or environment."""
+    """The library sets no signal, exit or fork handler, and changes no limits, directory or environment."""
     used = {line.split()[-1].partition("@")[0] for line in output("nm", "-D", "-u", LIBRARY).splitlines()}
     assert "posix_spawnp" in used
-    forbidden = "sigaction signal bsd_signal sysv_signal sigset signalfd alarm setitimer"  # signals
+    forbidden = "sigaction signal bsd_signal sysv_signal sigset signalfd alarm setitimer"  # signal functions
     forbidden += " atexit on_exit at_quick_exit __cxa_atexit pthread_atfork __register_atfork exit _exit"
     forbidden += " fork vfork system popen setenv putenv unsetenv chdir umask setrlimit setlocale"
     assert used & set(forbidden.split()) == set()
@@ -53,5 +55,5 @@ def test_the_only_variable_numbers_the_threads() -> None:
     symbols = [line.split() for line in output("objdump", "-t", LIBRARY).splitlines()]
     writable = {line[-1] for line in symbols if {".data", ".bss"} & set(line) and "O" in line}
     compilers = {"completed.0", "__dso_handle", "__TMC_END__"}
-    silent_logger = {"silent"}  # constant, but xentoollog's type is not
+    silent_logger = {"silent"}  # never written, but xentoollog's type is not const
     assert writable - compilers == {"threads"} | silent_logger

@@ -4,8 +4,8 @@
     sim/aioxen-sim -- pytest tests/python
     vm/aioxen-vm --env PYTHONPATH -- pytest tests/python
 
-A test that is a coroutine function runs in its own event loop. After each test, domains, xenstore nodes,
-descriptors and threads must be as before, and the context must be idle.
+A test that is a coroutine function runs in its own event loop. After each test, the domains, xenstore nodes,
+descriptors and threads must be those that existed before the test, and the context must be idle.
 """
 
 from __future__ import annotations
@@ -59,14 +59,15 @@ def hypervisor() -> None:
 
 @pytest.fixture
 def xen(hypervisor: None) -> Iterator[aioxen.Context]:
-    """A context. It is closed after the test and must be idle then."""
+    """A context. It must be idle after the test, and it is closed then."""
     context = aioxen.Context()
     yield context
-    asyncio.run(context.aclose())  # for a test that was skipped
+    asyncio.run(context.aclose())  # closes it if the test was skipped
     counters = context.counters()
     assert counters.operations_started == counters.operations_completed
-    # Without jobs and threads: a worker may still be returning from its last call. nothing_left counts
-    # threads.
+        # Jobs and threads are left out, because a worker may still be returning from its last call.
+        # nothing_left
+    # checks the number of threads.
     live = ("operations", "events", "timers", "watches", "descriptors", "evgens")
     assert {name: getattr(counters, name) for name in live} == dict.fromkeys(live, 0)
 

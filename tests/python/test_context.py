@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Closing a context: with operations in progress, after other loops, forgotten, in threads and forks."""
+"""Closing a context: with operations in progress, after its loop was closed, by garbage collection, in
+threads and after a fork."""
 
 from __future__ import annotations
 
@@ -87,7 +88,8 @@ async def test_a_cancelled_operation_is_cancelled_when_the_context_closes() -> N
 
 
 async def test_closing_does_not_hold_the_loop(guest: Configure, sim: Callable[..., str]) -> None:
-    """A thread waits for a destruction that hangs in the hypervisor."""
+    """aclose() waits in a thread for a destruction that hangs in the hypervisor. The loop continues to
+    run."""
     xen = aioxen.Context()
     dom = await xen.domain_create(guest())
     sim("fault", "add", "domctl.destroydomain:1:300ms")
@@ -164,7 +166,7 @@ def test_awaiting_in_another_loop_raises(guest: Configure) -> None:
     with pytest.raises(RuntimeError, match="another event loop"):
         asyncio.run(within(creation))
     assert xen.counters().operations_started == started
-    made = loop.run_until_complete(xen.domain_create(guest()))  # started while no loop runs
+    made = loop.run_until_complete(xen.domain_create(guest()))  # started by code that runs outside a loop
     loop.run_until_complete(made.destroy())
     loop.run_until_complete(xen.aclose())
     loop.close()
@@ -188,7 +190,7 @@ def test_a_forgotten_context_is_freed_with_a_warning() -> None:
 
 
 def test_objects_that_are_garbage_with_a_context_do_not_use_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also at the end of the interpreter."""
+    """The objects do not use the context at the end of the interpreter, either."""
     monkeypatch.setenv("MALLOC_PERTURB_", "165")  # fills freed memory, so that its use is noticed
     done = script("""
         import asyncio, gc, aioxen

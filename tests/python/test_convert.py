@@ -49,7 +49,7 @@ class lib:
 
 @pytest.fixture(scope="session")
 def shapes(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
-    """The modules generated from shapes.idl, as a package. It uses C data, but no C library."""
+    """The modules generated from shapes.idl, as a package. The package uses C data, but not the C library."""
     out = tmp_path_factory.mktemp("shapes")
     idl = Path(__file__).with_name("shapes.idl")
     subprocess.run([sys.executable, "-m", "gen", str(idl), "--out", str(out)], cwd=ROOT, check=True)
@@ -164,7 +164,7 @@ def test_a_round_trip_of_types_written_by_hand(shapes: Any, data: st.DataObject)
 
 
 def test_what_python_lacks_has_its_initial_value(shapes: Any) -> None:
-    """The field `lost` is of a type that Python does not know: C's function sets it."""
+    """Python does not know the type of the field `lost`. The C function sets the field."""
     t, lib = shapes.types, shapes.lib
     lib.initialised.clear()
     c = shapes.v.ffi.new("libxl_tuning *")
@@ -336,7 +336,7 @@ def test_a_factory_names_the_field(change: dict[str, Any], field: str) -> None:
 
 
 def test_dataclasses_behave_like_dataclasses() -> None:
-    """Comparison, repr, pickle, hash and match."""
+    """The test covers comparison, repr, pickle, hash and match."""
     create = aioxen.DomainCreateInfo(name="a")
     assert create == aioxen.DomainCreateInfo(name="a") != aioxen.DomainCreateInfo(name="b")
     assert create != aioxen.DomainBuildInfo()
@@ -353,7 +353,7 @@ def test_dataclasses_behave_like_dataclasses() -> None:
 
 
 def test_functions_of_the_module_dataclasses() -> None:
-    """replace(), asdict(), astuple() and fields()."""
+    """The test covers replace(), asdict(), astuple() and fields()."""
     config = aioxen.DomainConfig()
     assert dataclasses.is_dataclass(aioxen.DomainConfig)
     assert dataclasses.replace(config.c_info, name="b") == aioxen.DomainCreateInfo(name="b")

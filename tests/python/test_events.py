@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Subscriptions: order of events, past events, limits, and the end."""
+"""Subscriptions: the order of events, past events, the queue's capacity, and the end of the iteration."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def test_events_lost_takes_the_place_of_the_dropped_events() -> None:
     for n in range(3):
         queue.put(event(n))
     assert queue.get() == event(0)
-    queue.put(event(3))  # still full: the EventsLost takes one place
+    queue.put(event(3))  # the queue is still full, because the EventsLost takes one place
     assert queue.get() == event(1)
     queue.put(event(4))
     for n in range(5, 7):
@@ -162,7 +162,7 @@ def test_events_lost_takes_the_place_of_the_dropped_events() -> None:
 
 @pytest.mark.parametrize("domid", [True, "0", 1.0, -1, 2**32, lib.LIBXL_DOMID_ALL])
 async def test_an_invalid_domid_is_refused(xen: aioxen.Context, domid: int) -> None:
-    """The same values as of operations."""
+    """events() refuses the same values that operations refuse."""
     with pytest.raises((TypeError, ValueError, OverflowError), match="domid: "):
         xen.events(domid)
 
@@ -188,7 +188,7 @@ async def test_arguments_are_refused_at_the_call(
 
 
 async def test_a_subscription_is_not_copied(xen: aioxen.Context, guest: Configure) -> None:
-    """Deleting the copy would end the subscription."""
+    """Copying raises TypeError. Otherwise the deletion of the copy would end the subscription."""
     dom = await xen.domain_create(guest())
     events = xen.events(dom)
     with pytest.raises(TypeError, match="copied"):

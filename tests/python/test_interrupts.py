@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Exceptions raised by signal handlers, at each line of the code that starts operations and delivers events.
+"""Signal handlers that raise exceptions, at each line of the code that starts operations and delivers events.
 
-After the interrupt the loop runs again, and no completion and no event is lost or delivered twice.
+After the interrupt the loop runs again. No completion and no event is lost or delivered twice.
 """
 
 from __future__ import annotations
@@ -102,7 +102,8 @@ EXPECTED = [asyncio.CancelledError, str, aioxen.DomainNotFoundError, aioxen.Time
 
 
 def interrupted(loop: asyncio.AbstractEventLoop, xen: aioxen.Context, n: int) -> bool:
-    """Interrupt at the n-th line. Returns whether there was one. All operations must end as expected."""
+    """Interrupt at the n-th line. Returns whether that many lines were run. All operations must end as
+    expected."""
 
     async def wait(operations: list[Operation[Any]]) -> list[object]:
         return await asyncio.wait_for(asyncio.gather(*operations, return_exceptions=True), 20)
@@ -139,9 +140,10 @@ def test_no_completion_is_lost_or_doubled() -> None:
 def test_no_event_is_lost_or_doubled(
     guest: Configure, what: type[BaseException], where: set[CodeType]
 ) -> None:
-    """A signal handler may raise any exception; only KeyboardInterrupt cannot fail an operation."""
+    """A signal handler may raise any exception. In DELIVERING only KeyboardInterrupt is raised, because any
+    other exception there would fail an operation."""
     loop = asyncio.new_event_loop()
-    loop.set_exception_handler(lambda *_: None)  # receives the exceptions that are no interrupts
+    loop.set_exception_handler(lambda *_: None)  # receives the exceptions other than interrupts
     xen = aioxen.Context()
 
     async def subscribe() -> tuple[aioxen.Domain, Events, Events]:
@@ -155,7 +157,8 @@ def test_no_event_is_lost_or_doubled(
         return [type(event) async for event in events]
 
     def was_interrupted(n: int) -> bool:
-        """Interrupt at the n-th line. Returns whether there was one. Each event must be delivered once."""
+        """Interrupt at the n-th line. Returns whether that many lines were run. Each event must be delivered
+        once."""
         dom, events, few = loop.run_until_complete(subscribe())
         living = loop.create_task(asyncio.wait_for(live(dom, events), 20))
         interruption = Interruption(n, where, what)
@@ -189,7 +192,7 @@ def alarm() -> Iterator[None]:
 
 
 def interruptible(reading: Coroutine[Any, Any, None]) -> None:
-    """Run until it waits, or until a signal interrupts it a few microseconds later."""
+    """Run the coroutine until it waits, or until a signal interrupts it after a few microseconds."""
     with contextlib.suppress(KeyboardInterrupt):
         try:
             signal.setitimer(signal.ITIMER_REAL, random.uniform(1e-6, 2e-5))
@@ -248,7 +251,7 @@ def test_a_receiver_that_raises_an_interrupt_is_called_once_per_event(guest: Con
 def test_an_interrupted_start_leaves_no_live_operation(
     what: str, raised: type[BaseException], guest: Configure
 ) -> None:
-    """An operation that was started, but not returned, is cancelled."""
+    """If the call starts an operation and does not return it, the operation is cancelled."""
     inputs: dict[str, list[Any]] = {"domain_get_name": [0], "domain_create": [guest()]}
     xen = aioxen.Context()
 

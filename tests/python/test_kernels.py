@@ -20,7 +20,7 @@ from worldly import Configure
 Sim = Callable[..., str]
 Make = Callable[[bytes], bytes]
 
-SEGMENT = 64  # where the first program header of the tiny guest is
+SEGMENT = 64  # the offset of the first program header in the tiny guest's kernel
 NOTES = SEGMENT + 56
 PHYS32_ENTRY = struct.pack("<III", 4, 4, 18) + b"Xen\0"
 
@@ -45,7 +45,7 @@ def changed(kernel: bytes, offset: int, new: bytes) -> bytes:
 
 
 def without_notes(kernel: bytes) -> bytes:
-    """Neither a segment nor a section has notes."""
+    """A kernel of which neither a segment nor a section has notes."""
     kernel = changed(kernel, NOTES, struct.pack("<I", 0))
     return changed(changed(kernel, 40, bytes(8)), 60, bytes(4))
 
@@ -59,7 +59,7 @@ def entry_outside(kernel: bytes) -> bytes:
 
 
 def large(kernel: bytes) -> bytes:
-    """Needs 100 MiB."""
+    """A kernel that needs 100 MiB."""
     return changed(kernel, SEGMENT + 40, struct.pack("<Q", 100 << 20))
 
 
@@ -129,7 +129,8 @@ async def test_a_ramdisk_that_is_refused(
 
 
 async def test_a_file_that_is_shorter_than_its_size(xen: aioxen.Context, guest: Configure) -> None:
-    """Files of sysfs have less content than their size, as a file that is truncated while it is read."""
+    """A file of sysfs has less content than its size. It looks like a file that is truncated while it is
+    read."""
     path = "/sys/kernel/mm/transparent_hugepage/enabled"
     if not os.path.exists(path):
         pytest.skip(f"no {path}")
@@ -151,7 +152,8 @@ async def test_a_file_that_is_too_large(xen: aioxen.Context, guest: Configure, t
 async def test_a_file_that_is_truncated_during_the_build(
     xen: aioxen.Context, guest: Configure, kernel: Path, sim: Sim, tmp_path: Path, which: str
 ) -> None:
-    """The build uses what the file contained at its begin. A mapped file would end this process."""
+    """The build uses the file's contents at the start of the build. If the library mapped the file, SIGBUS
+    would end this process."""
     files = {"kernel": tmp_path / "kernel", "ramdisk": tmp_path / "ramdisk"}
     files["kernel"].write_bytes(kernel.read_bytes())
     files["ramdisk"].write_bytes(os.urandom(8 << 20))
@@ -159,7 +161,7 @@ async def test_a_file_that_is_truncated_during_the_build(
     config = guest("p", ramdisk=files["ramdisk"])
     config.b_info.kernel = str(files["kernel"])
     making = xen.domain_create(config)
-    while sim("fault", "list").split()[-1] == "0":  # the number of calls hit
+    while sim("fault", "list").split()[-1] == "0":  # the number of calls that the fault has hit
         await asyncio.sleep(0.01)
     os.truncate(files[which], 0)
     dom = await making

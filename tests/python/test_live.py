@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The list of live operations, and completion when Python code raises meanwhile."""
+"""The list of live operations, and the completion of operations while Python code raises exceptions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from worldly import Configure
 
 
 async def by_hand(xen: aioxen.Context, operations: list[Operation[Any]]) -> Callable[[], None]:
-    """Wait until all have completed, without delivery. Returns the function that delivers."""
+    """Wait until all operations have completed, without delivering. Returns the function that delivers."""
     loop = asyncio.get_running_loop()
     fd = lib.libxl_ctx_fd(xen._c)
     loop.remove_reader(fd)
@@ -65,7 +65,7 @@ async def test_live_operations_are_those_that_have_not_completed(xen: aioxen.Con
 async def test_an_interrupt_loses_neither_an_operation_nor_its_result(
     xen: aioxen.Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ctrl-C while a result is read from C memory."""
+    """Ctrl-C is pressed while a result is read from C memory."""
     value = CffiSpec.read_results
 
     def interrupted(call: CffiSpec, *arguments: Any) -> Any:
@@ -98,7 +98,8 @@ async def test_an_exception_while_one_completes_does_not_affect_others(
 
 
 async def test_the_results_of_an_undone_operation(xen: aioxen.Context, guest: Configure) -> None:
-    """The undo gets structs by address. Memory that C has allocated for the results is freed."""
+    """The undo operation gets structs by address. The memory that C has allocated for the results is
+    freed."""
 
     def create(ctx: CData, config: CData, domid: CData, name: CData, info: CData, *how: CData) -> int:
         info.domid = 7
@@ -122,7 +123,7 @@ async def test_the_results_of_an_undone_operation(xen: aioxen.Context, guest: Co
     before = len(await xen.domain_list())
     operation = xen._start(call, None, config, ffi.NULL)
     deliver = await by_hand(xen, [operation])
-    operation.cancel()  # too late: it has succeeded
+    operation.cancel()  # too late, because the operation has succeeded
     while not operation.done():
         await asyncio.sleep(0.001)
         deliver()
@@ -133,7 +134,7 @@ async def test_the_results_of_an_undone_operation(xen: aioxen.Context, guest: Co
 
 
 async def test_delivery_may_be_entered_again(xen: aioxen.Context, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Code that runs during delivery may run the loop, which delivers again."""
+    """Python code that runs during a delivery may run the loop, which starts another delivery."""
     value = CffiSpec.read_results
     gone: list[Operation[Any]] = []
 
@@ -170,7 +171,7 @@ async def test_an_input_may_start_an_operation(xen: aioxen.Context) -> None:
 async def test_an_instant_operation_is_called_once(
     xen: aioxen.Context, guest: Configure, sim: Callable[..., str]
 ) -> None:
-    """Also if it fails, through C and through Python."""
+    """A failing instant operation is called once, too, both from C and from Python."""
     dom = await xen.domain_create(guest())
     either: list[aioxen.Domain | int] = [dom, dom.domid]
     for domid in either:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A guest's memory: at the start, and as its balloon driver changes it."""
+"""A guest's memory: at its start, and after its balloon driver has changed it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NEAR_KB = 4096  # a balloon driver does not reach its target exactly
 
 
 class Xen:
-    """libxenctrl, as a toolstack uses it to change a guest's memory."""
+    """Functions of libxenctrl that a toolstack uses to change a guest's memory."""
 
     def __init__(self, major: int, minor: int) -> None:
         self._library = ctypes.CDLL(f"libxenctrl.so.{major}.{minor}")
@@ -36,7 +36,8 @@ class Xen:
         write_node(f"/local/domain/{domid}/memory/target", str(kb))
 
     def not_populated(self, domid: int) -> tuple[int, int]:
-        """Pages of the guest that have no memory yet, and the pages that Xen keeps for them."""
+        """The number of the guest's pages without memory yet, and the number of pages that Xen keeps for
+        them."""
         total, pool, entries = (ctypes.c_uint64() for _ in range(3))
         pointers = map(ctypes.byref, (total, pool, entries))
         assert self._library.xc_domain_get_pod_target(self._handle, domid, *pointers) == 0
@@ -82,7 +83,7 @@ async def test_memory_is_rounded_down_to_whole_mib(
 async def test_a_linux_guest_runs_at_its_target_and_grows(
     xen: aioxen.Context, hypervisor: None, machine: str
 ) -> None:
-    """Linux finds out by memory/static-max how much its balloon has to give back at the start."""
+    """Linux reads memory/static-max, and so knows how much memory its balloon must give back at the start."""
     if "libaioxen-sim" in os.environ.get("LD_PRELOAD", ""):
         pytest.skip("needs a real Xen, on which Linux runs")
     folder = Path(ROOT) / "build/guest"

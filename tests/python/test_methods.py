@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Methods with one domain: calls that run in C and calls that run in Python behave alike."""
+"""Methods whose only input is a domain: calls that run in C and calls that run in Python behave alike."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ import pytest
 @pytest.mark.parametrize("name", ["domain_pause", "domain_wait_gone", "domain_get_info", "domain_get_name"])
 @pytest.mark.parametrize("domid", [True, False, "0", None, 1.0, -1, 2**32])
 async def test_an_invalid_domid_is_refused(xen: aioxen.Context, name: str, domid: int) -> None:
-    """A positional domid is converted in C, one with limit= by cffi, and a keyword in Python."""
+    """C converts a positional domid, cffi a domid in a call with limit=, and Python a domid given by
+    keyword."""
     before = xen.counters().operations_started
     for arguments, keywords in ([domid], {}), ([domid], {"limit": 1}), ([], {"domid": domid}):
         with pytest.raises((TypeError, OverflowError), match="domid"):
@@ -26,7 +27,7 @@ async def test_an_invalid_domid_is_refused(xen: aioxen.Context, name: str, domid
 
 @pytest.mark.parametrize("name", ["domain_pause", "domain_wait_gone"])
 async def test_a_fast_method_behaves_like_a_method(xen: aioxen.Context, name: str) -> None:
-    """Binding, attributes, signature and argument errors."""
+    """The test covers binding, attributes, signature and argument errors."""
     method = getattr(xen, name)
     assert method.__self__ is xen
     assert method.__name__ == name

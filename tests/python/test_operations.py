@@ -17,7 +17,7 @@ from worldly import Configure, domids
 
 
 async def settled(future: asyncio.Future[Any]) -> BaseException | None:
-    """Wait until it is done. Returns its exception."""
+    """Wait until the future is done. Returns its exception, or None."""
     try:
         await future
     except (asyncio.CancelledError, Exception) as error:
@@ -51,7 +51,7 @@ async def test_a_future_is_cancelled_when_the_operation_has_ended(xen: aioxen.Co
     waiting = xen.domain_wait_shutdown(0)
     assert waiting.cancel("enough")
     assert not waiting.done()
-    assert waiting.cancel()  # again: has no further effect
+    assert waiting.cancel()  # the second call has no further effect
     with pytest.raises(asyncio.CancelledError):
         await waiting
     assert not waiting.cancel()
@@ -70,7 +70,7 @@ async def test_a_cancelled_task_waits_until_the_operation_has_ended(xen: aioxen.
 
 
 async def test_a_success_after_cancel_is_undone(xen: aioxen.Context, guest: Configure) -> None:
-    """Cancelled after the C operation has completed and before its event is delivered."""
+    """The operation is cancelled after the C operation has completed and before its event is delivered."""
     before = await existing(xen)
     creation = xen.domain_create(guest())
     asyncio.get_running_loop().remove_reader(fd := fileno(xen))
@@ -86,7 +86,7 @@ async def test_a_success_after_cancel_is_undone(xen: aioxen.Context, guest: Conf
 
 
 async def test_a_result_that_its_task_never_sees_is_undone(xen: aioxen.Context, guest: Configure) -> None:
-    """The task is cancelled after the operation is done and before the task has continued."""
+    """The task is cancelled after its operation is done and before the task continues."""
     before = await existing(xen)
     seen: list[aioxen.Domain] = []
 
@@ -158,7 +158,7 @@ async def test_a_failed_task_group_undoes_its_creations(xen: aioxen.Context, gue
                 group.create_task(create(i))
             group.create_task(fail())
     left = set(await existing(xen)) - set(before)
-    for domid in left:  # the tasks had seen these results before the failure
+    for domid in left:  # domains whose tasks had received their results before the failure
         await xen.domain_destroy(domid)
 
 
@@ -170,7 +170,7 @@ def fileno(xen: aioxen.Context) -> int:
 
 
 def step(xen: aioxen.Context) -> None:
-    """Let the library process its sources, without taking events."""
+    """Let the library process its event sources. No event is taken from its queue."""
     from aioxen._native import lib
 
     lib.libxl_ctx_process(xen._c)
@@ -293,7 +293,7 @@ async def test_garbage_collection_at_every_allocation(xen: aioxen.Context) -> No
 
 
 def test_cancelled_by_the_end_of_the_loop(hypervisor: None, guest: Configure) -> None:
-    """asyncio.run() cancels the tasks that still run."""
+    """At its end, asyncio.run() cancels the tasks that still run."""
 
     async def create(xen: aioxen.Context) -> None:
         async with xen:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The package as a whole: completeness, types, imports, version."""
+"""Tests of the whole package: completeness, types, imports, version."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_public_names_are_documented() -> None:
 
 
 def test_import_star_excludes_modules() -> None:
-    """`json` and `types` of the standard library are not replaced."""
+    """The import does not replace the names `json` and `types` of the importing program."""
     offered = {name for name, value in vars(aioxen).items() if name[0] != "_" and not inspect.ismodule(value)}
     brought: dict[str, object] = {}
     exec("from aioxen import *", brought)
@@ -63,7 +63,8 @@ print(*sorted(name for name in set(sys.modules) - before if not name.startswith(
 
 
 def test_importing_it_imports_little_else() -> None:
-    """Except asyncio. Importing dataclasses and uuid would take as long as the rest of the package."""
+    """The package imports asyncio. It does not import dataclasses and uuid, which would take as long as the
+    rest of the package."""
     done = subprocess.run([sys.executable, "-c", NEW_MODULES], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["__future__", "_cffi_backend"]
 
@@ -81,7 +82,7 @@ assert typing.get_type_hints(type("Own", (aioxen.DomInfo,), here))["uuid"] is uu
 
 
 def test_type_hints_can_be_resolved() -> None:
-    """uuid is imported only when they are."""
+    """The module uuid is imported only when type hints are resolved."""
     subprocess.run([sys.executable, "-c", HINTS], check=True)
 
 

@@ -85,7 +85,8 @@ async def test_each_operation_has_its_own_receiver(xen: aioxen.Context, guest: C
 
 
 async def test_no_receiver_is_kept(xen: aioxen.Context, guest: Configure) -> None:
-    """After success, a cancellation, an error of the operation, and refused arguments."""
+    """The context drops the receiver after success, cancellation, an error of the operation, and refused
+    arguments."""
     dom = await xen.domain_create(guest(), progress=print)
     await dom.destroy(progress=print)
     creation = xen.domain_create(guest(memory="64M"), progress=print)

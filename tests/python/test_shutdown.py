@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Domain.shutdown() and reboot(), which request and wait, and the operations that only request."""
+"""Domain.shutdown() and reboot(), which send a request and wait, and the operations that only send a
+request."""
 
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ async def requested(dom: aioxen.Domain, value: str) -> None:
 
 
 def acknowledge(dom: aioxen.Domain) -> None:
-    """Do what a guest does that has seen the request: empty the node."""
+    """Acknowledge the request like a guest: write an empty value to its node."""
     write_node(request_node(dom), "")
 
 
@@ -84,7 +85,7 @@ async def test_one_limit_covers_the_request_and_the_wait(xen: aioxen.Context, gu
     error = await settled(dom.shutdown(limit=0.1))
     assert isinstance(error, aioxen.TimedOutError)
     assert (error.operation, error.domid) == ("domain_shutdown", dom.domid)
-    assert read_node(request_node(dom)) == ""  # withdrawn
+    assert read_node(request_node(dom)) == ""  # the request has been withdrawn
 
     stopping = dom.shutdown(limit=2)
     await requested(dom, "poweroff")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Loops in several threads: no deadlock between the interpreter's lock and the contexts' locks."""
+"""Loops in several threads. The interpreter's lock and the contexts' locks must not cause a deadlock."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("hypervisor")
 
 
 async def work(done: list[int]) -> None:
-    """Take both locks in each possible way: calls, completions, errors, garbage collection."""
+    """Take both locks in every way: by calls, completions, errors and garbage collection."""
     async with aioxen.Context() as xen:
         for _ in range(ROUNDS):
             names = await asyncio.gather(*[xen.domain_get_name(0) for _ in range(5)])

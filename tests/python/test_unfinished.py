@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A process is killed while it creates a domain: another one finds what is left, and removes it."""
+"""A process is killed while it creates a domain. Another process finds the unfinished domain and removes
+it."""
 
 from __future__ import annotations
 

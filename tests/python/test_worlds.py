@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Machines without Xen, without xenstored, without permission: Context() raises a specific error."""
+"""On a machine without Xen, without xenstored or without permission, Context() raises a specific error."""
 
 from __future__ import annotations
 
@@ -41,4 +41,4 @@ def test_the_error_of_a_machine_without(option: str, error: str) -> None:
         timeout=scaled(60),
     )
     assert done.stdout.split()[:1] == [error], done
-    assert len(done.stdout.split()) > 3  # in words
+    assert len(done.stdout.split()) > 3  # the message consists of several words

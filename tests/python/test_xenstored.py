@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A xenstored that does not answer, that ends, and that comes back. The event loop never stands still."""
+"""xenstored does not answer, ends, or starts again. The event loop runs all the time."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def full_backlog() -> Iterator[None]:
 
 @contextlib.contextmanager
 def turning() -> Iterator[itertools.count[int]]:
-    """Count the turns of the event loop."""
+    """Count the iterations of the event loop."""
     turns = itertools.count()
 
     async def turn() -> None:
@@ -45,12 +45,12 @@ def turning() -> Iterator[itertools.count[int]]:
 
 @pytest.mark.parametrize("full", [False, True])
 async def test_opening_does_not_stop_the_loop(full: bool, sim: Callable[..., str]) -> None:
-    """connect(2) would block, and xenstored never answers."""
+    """xenstored never answers. If its backlog is full, connect(2) would block."""
     sim("xenstored", "stop")
     try:
         with full_backlog() if full else contextlib.nullcontext(), turning() as turns:
             async with aioxen.Context() as xen:
-                assert (await xen.domain_list())[0].domid == 0  # needs the hypervisor only
+                assert (await xen.domain_list())[0].domid == 0  # this operation needs the hypervisor only
                 with pytest.raises(aioxen.NoXenstoreError):
                     await xen.domain_find("Domain-0")
             assert next(turns) > 10
@@ -59,7 +59,7 @@ async def test_opening_does_not_stop_the_loop(full: bool, sim: Callable[..., str
 
 
 async def test_an_operation_waits_for_the_connection(sim: Callable[..., str]) -> None:
-    """It is started before xenstored answers."""
+    """The operation is started before xenstored answers."""
     sim("xenstored", "stop")
     async with aioxen.Context() as xen:
         finding = xen.domain_find("Domain-0")
@@ -69,12 +69,13 @@ async def test_an_operation_waits_for_the_connection(sim: Callable[..., str]) ->
 
 
 async def test_a_context_connects_again(sim: Callable[..., str], guest: Configure) -> None:
-    """The end of xenstored is told to the pending operation, and then to the reader of events."""
+    """When xenstored ends, the pending operation fails. When it runs again, the reader of events gets
+    EventsLost."""
     async with aioxen.Context() as xen, asyncio.timeout(LIMIT_S):
         events = xen.events()
         dom = await xen.domain_create(guest("b"))
         request = xen.domain_shutdown(dom)
-        assert await dom.name()  # answered after the request was written
+        assert await dom.name()  # xenstored answers this after it has written the request
         sim("xenstored", "kill")
         sim("xenconsoled", "kill")
         try:

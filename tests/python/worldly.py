@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns what the tests look up: domains, xenstore nodes, and this process's descriptors and threads."""
+"""Owns the functions that look up domains, xenstore nodes, and this process's descriptors and threads."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import aioxen
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
-PF_EXITING = 4  # proc(5), the flags in a task's stat
+PF_EXITING = 4  # a flag in a task's stat; see proc(5)
 
 Configure = Callable[..., aioxen.DomainConfig]
 
@@ -26,13 +26,14 @@ async def domids() -> list[int]:
 def descriptors() -> set[tuple[str, str]]:
     opened = set()
     for fd in os.listdir("/proc/self/fd"):
-        with contextlib.suppress(FileNotFoundError):  # the descriptor that listdir uses
+        with contextlib.suppress(FileNotFoundError):  # the descriptor that listdir used is closed
             opened.add((fd, os.readlink(f"/proc/self/fd/{fd}")))
     return opened
 
 
 def threads() -> int:
-    """The number of running threads. A joined thread is listed for a moment longer, as exiting."""
+    """The number of running threads. Excludes exiting threads, because a joined thread stays listed
+    briefly."""
     count = 0
     for task in Path("/proc/self/task").iterdir():
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):

@@ -21,7 +21,7 @@ def world() -> World:
 
 @pytest.fixture
 def config(tmp_path: Path) -> WriteConfig:
-    """Writes a configuration for `xl create`: a tiny guest, pv or pvh, with the command line `does`."""
+    """Writes a configuration for `xl create`: a tiny guest, PV or PVH, with the command line `does`."""
     kernel = BUILD / "guest/tiny"
     assert kernel.exists(), f"{kernel} is missing: make build/guest/tiny"
 

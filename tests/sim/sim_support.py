@@ -20,7 +20,7 @@ WriteConfig = Callable[..., Path]
 
 
 def launch(script: str, *options: str, **env: str) -> subprocess.Popen[str]:
-    """Starts a world in which a shell runs `script` (it stops at the first failing command)."""
+    """Starts a world in which a shell runs `script`. The shell stops at the first failing command."""
     return subprocess.Popen(
         [LAUNCHER, *options, "--", "sh", "-ec", script],
         stdin=subprocess.DEVNULL,

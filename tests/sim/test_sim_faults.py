@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Faults make calls fail or wait."""
+"""Injected faults make calls of the simulated hypervisor fail or wait."""
 
 import pytest
 from sim_support import World, WriteConfig, domains

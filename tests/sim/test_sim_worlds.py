@@ -52,7 +52,7 @@ def is_alive(pid: int) -> bool:
 
 
 def host_state() -> tuple[object, ...]:
-    """The state of the host that a world could change, and other programs do not."""
+    """The part of the host's state that a world could change and that no other program changes."""
     return (
         Path("/proc/self/mounts").read_text(),
         {
@@ -152,7 +152,7 @@ def test_terminating_lets_the_command_clean_up() -> None:
 
 
 def test_the_interrupt_key_reaches_the_command_alone() -> None:
-    """xenstored runs on while the command cleans up."""
+    """xenstored continues to run while the command cleans up."""
     pid, terminal = pty.fork()
     if pid == 0:
         script = "trap 'xl list; exit 5' INT; echo up; while :; do sleep 0.01; done"
@@ -163,7 +163,7 @@ def test_the_interrupt_key_reaches_the_command_alone() -> None:
             text += chunk
             if text == b"up\r\n":
                 os.write(terminal, b"\x03")
-    except OSError:  # the other end is closed
+    except OSError:  # the other end of the terminal is closed
         pass
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 5
     assert b"Domain-0" in text
@@ -186,7 +186,7 @@ def test_a_world_inside_a_world(world: World) -> None:
 
 @pytest.mark.skipif(os.getuid() != 0, reason="needs root, to become another user")
 def test_root_is_not_needed() -> None:
-    """Only root may be able to read the tree, so the other user sees it under /mnt."""
+    """Other users may be unable to read the tree, so it is mounted under /mnt for the other user."""
     nobody = "setpriv --reuid=65534 --regid=65534 --clear-groups"
     script = f'mount --bind "$0" /mnt && exec {nobody} /mnt/sim/aioxen-sim -- xl list'
     command = ["unshare", "--mount", "sh", "-c", script, str(ROOT)]

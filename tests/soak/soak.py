@@ -47,7 +47,7 @@ STOLEN_CREATION = (*GONE, *GIVEN_UP)
 
 
 class Soak:
-    """One run: its random decisions, its figures, and the faults that it has found."""
+    """One run of the soak test: its random decisions, its counts, and the faults that it has found."""
 
     def __init__(self, seed: int, seconds: float, lives: int) -> None:
         self.random = random.Random(seed)
@@ -71,7 +71,8 @@ class Soak:
         await asyncio.sleep(self.random.uniform(0, most))
 
     def any_magnitude(self) -> float:
-        """From 0.1 ms to 1 s: each step of a creation is hit, on fast and on slow hosts."""
+        """A random time from 0.1 ms to 1 s. The logarithm is uniform, so that fast and slow hosts are
+        interrupted in each step of a creation."""
         return float(10 ** self.random.uniform(-4, 0))
 
     async def attempt(
@@ -168,7 +169,7 @@ class Soak:
         return rc == 0
 
     async def interfere(self) -> None:
-        """Has xl do something with a domain of ours, at any moment of its life."""
+        """Runs xl commands on this program's domains at random times."""
         while not self.over():
             await self.some_time(2)
             what = self.random.choice(["list", "destroy", "pause", "domname"])
@@ -192,7 +193,7 @@ class Soak:
             self.counts["xenconsoled restarted"] += 1
 
     async def open_and_close(self) -> None:
-        """Opens a context of its own, and closes it with creations in flight, which undoes them."""
+        """Opens another context, and closes it during creations. Closing undoes the creations."""
         while not self.over():
             await self.some_time(10)
             async with aioxen.Context() as xen:
@@ -247,7 +248,7 @@ class Soak:
     # The host
 
     async def settled(self, what: str, look: Callable[[], Awaitable[object]], wanted: object) -> None:
-        """Waits until `look` gives what is wanted; notes a fault if it does not."""
+        """Waits until `look` returns `wanted`. Reports a fault if it does not within SETTLE_SECONDS."""
         end = time.monotonic() + SETTLE_SECONDS
         while (now := await look()) != wanted and time.monotonic() < end:
             await asyncio.sleep(0.2)
@@ -273,7 +274,7 @@ async def free_pages() -> int:
 
 
 async def nodes() -> set[str]:
-    """All paths in the store."""
+    """All paths in xenstore."""
     found: set[str] = set()
     with xenstore_handle() as (library, store):
 
@@ -309,7 +310,8 @@ LOOKS: dict[str, Callable[[], Awaitable[object]]] = {
 
 
 async def warm_up() -> None:
-    """The first domains of a host leave memory in Xen's own pools; later ones reuse it."""
+    """Creates and destroys domains first, because the first domains of a host leave memory in Xen's own
+    pools. Later domains reuse this memory."""
     async with aioxen.Context() as xen:
         for make in (aioxen.pv, aioxen.pvh):
             dom = await xen.domain_create(make("warm", KERNEL, memory="24M", cmdline="p"))

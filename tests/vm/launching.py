@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""How tests of the virtual machine use the launcher."""
+"""Functions with which tests of the virtual machine use the launcher."""
 
 import subprocess
 import uuid

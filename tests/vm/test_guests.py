@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""On a real Xen, according to xl, the test guests do what their command lines select."""
+"""On a real Xen, the test guests behave as their command lines select. The tests observe them by xl."""
 
 import time
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from launching import Dom0
 
-MEMORY = {"pv": 4, "pvh": 20}  # MiB, the minimum
+MEMORY = {"pv": 4, "pvh": 20}  # MiB, the minimum for a guest
 POWEROFF, REBOOT, SUSPEND, CRASH = range(4)
 TYPES = pytest.mark.parametrize("kind", ["pv", "pvh"])
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The library on a real Xen whose command line takes capabilities away."""
+"""The library on a real Xen whose command line disables capabilities."""
 
 from launching import PROJECT, Run
 

@@ -196,7 +196,7 @@ def test_a_terminal_here_is_a_terminal_there() -> None:
 
 @contextmanager
 def started(*command: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """Starts the launcher; kills it at the end."""
+    """Starts the launcher. Kills it at the end of the with block."""
     process = subprocess.Popen([LAUNCHER, "--", *command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
     try:
         yield process

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What tools/install-packages and tools/unpack-packages change on a machine, and what they never change."""
+"""tools/install-packages and tools/unpack-packages: the changes that they make on a machine, and the things
+that they never change."""
 
 import os
 import subprocess
@@ -21,7 +22,7 @@ def names(list_name: str) -> list[str]:
 
 
 class FakeMachine:
-    """Replacements for dpkg-query, apt-get, id and sudo, with a log of the calls."""
+    """Replacements for dpkg-query, apt-get, apt-cache, id and sudo. A log records the calls of apt-get."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory

@@ -42,7 +42,7 @@ def test_console_keeps_the_last_lines() -> None:
         console.add(b"line ")
         console.add(b"%d\r\n" % number)
     assert console.text().splitlines()[-1] == f"line {LINES + 9}"
-    assert len(console.text().splitlines()) == LINES - 1  # the last one is still empty
+    assert len(console.text().splitlines()) == LINES - 1  # the last of the kept lines is still empty
 
 
 def test_the_probe_for_kvm_sees_instructions_carried_out() -> None:
@@ -63,7 +63,8 @@ def test_what_was_found_about_kvm_is_remembered_until_the_next_boot(
 
 
 def members(archive: bytes) -> dict[str, tuple[int, bytes]]:
-    """Mode and content of each member of a cpio archive, read by the format's own definition."""
+    """The mode and the content of each member of a cpio archive, parsed according to the format's
+    definition."""
     found: dict[str, tuple[int, bytes]] = {}
     offset = 0
     while True:
@@ -125,7 +126,7 @@ def test_a_file_that_is_no_kernel_is_refused(tmp_path: Path) -> None:
         uncompressed(tmp_path / "vmlinuz")
 
 
-# As on Debian 13: another version of Python, and a virtual package.
+# Packages like those of Debian 13: another version of Python, and a virtual package.
 INSTALLED = """\
 python3\tinstalled\tpython3-profiler\t, python3.13 (>= 3.13.5~), libpython3-stdlib (= 3.13.5-1)
 python3.13\tinstalled\t\t, python3.13-minimal (= 3.13.5-2), media-types

@@ -1,4 +1,4 @@
-/* The types of echo.idl that are written by hand. test_extending.py puts them into libxl_uuid.h. */
+/* The types of echo.idl that are written by hand. test_extending.py includes this file in libxl_uuid.h. */
 typedef char **libxl_words;
 typedef struct {
     int val;

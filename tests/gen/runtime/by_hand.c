@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The fixture's types that are written by hand. Octets are a string of hexadecimal digits in JSON. */
+/* The fixture's types that are written by hand. In JSON, octets are a string of hexadecimal digits. */
 #include "_libxl_types_internal.h"
 #include "_libxl_types_json.h"
 
@@ -55,7 +55,7 @@ int libxl__bitmap_copy(libxl_ctx *ctx, libxl_bitmap *dst, const libxl_bitmap *sr
     return 0;
 }
 
-/* No octet counts but one that is set. */
+/* Octets that are zero do not count, so bitmaps of different sizes can be zero. */
 bool libxl_bitmap_is_zero(const libxl_bitmap *p)
 {
     size_t i = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the fixture's generated headers expect of a hand-written libxl.h: the basic types and the builtins. */
+/* The hand-written libxl.h that the fixture's generated headers need: the basic types and the builtins. */
 #ifndef LIBXL_H
 #define LIBXL_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The least machinery under generated code, and allocation that fails on request. */
+/* The minimal machinery that generated code calls, and allocation functions that fail on request. */
 #include "runtime.h"
 
 #include <stdarg.h>
@@ -50,7 +50,7 @@ int libxl__ao_create(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t domid,
 int libxl__ao_create_instant(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t domid,
                              const libxl_asyncop_how *how, void *here, libxl__ao **ao_out)
 {
-    memset(here, 0xff, sizeof(libxl__ao) + cls->args_size); /* there is room for it */
+    memset(here, 0xff, sizeof(libxl__ao) + cls->args_size); /* `here` has this size */
     return libxl__ao_create(ctx, cls, domid, how, ao_out);
 }
 
@@ -84,7 +84,7 @@ int libxl__ao_abort_start(libxl__ao *ao, int rc)
     return rc;
 }
 
-/* Calls start of each phase, and every other function of it, until one fails. */
+/* For each phase, calls start and the phase's other functions. Ends with the first phase that fails. */
 static int run_phases(libxl__ao *ao, const libxl__phases *phases)
 {
     void *state = __real_calloc(1, phases->state_size);

@@ -4,6 +4,6 @@
 
 #include "_libxl_operations_internal.h"
 
-extern int fail_allocation; /* n: the n-th allocation from now fails; 0: none does */
+extern int fail_allocation; /* n: the n-th allocation from now fails; 0: no allocation fails */
 
 #endif

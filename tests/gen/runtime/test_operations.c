@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The generated initiators: what they refuse and how they say so, what the body gets, and that nothing leaks
- * when memory runs out at any place. */
+/* The generated initiators: the inputs that they refuse and their messages, the arguments of the body, and that
+ * no memory leaks when any allocation fails. */
 #undef NDEBUG
 #include "runtime.h"
 
@@ -15,7 +15,7 @@ static const libxl_asyncprogress_how *seen_progress;
 static libxl_uuid seen_uuid;
 
 typedef struct site {
-    char called[64]; /* the first letters of phase and function */
+    char called[64]; /* for each call, the first letters of the phase and of the function */
 } machine_create_state;
 static char called[64];
 
@@ -131,7 +131,7 @@ int libxl__nothing_body(libxl__ao *ao, libxl__nothing_args *args)
 
 static const libxl__machine_tune_args *tuned;
 
-/* Checks what it gets, and gives it back. */
+/* Checks the inputs, and returns them as results. */
 int libxl__machine_tune_body(libxl__ao *ao, libxl__machine_tune_args *args)
 {
     static const libxl_mac mac = {1, 2, 3, 4, 5, 6};
@@ -155,7 +155,7 @@ int libxl__machine_tune_body(libxl__ao *ao, libxl__machine_tune_args *args)
 #include "_libxl_phases_machine_scrap.h"
 
 static libxl_machine machine;
-/* What an initiator returns when the operation has started. */
+/* The value that an initiator returns when the operation has started. */
 #ifdef LIBXL_API_VERSION
 #define STARTED 0
 #else
@@ -281,7 +281,7 @@ static void test_out_of_memory(void)
         assert(rc == ERROR_NOMEM);
     }
     fail_allocation = 0;
-    assert(failures == 2); /* the machine's name and the name */
+    assert(failures == 2); /* the copies of the machine's name and of the input name */
 }
 
 static char *tags[] = {(char[]){"a"}, NULL};
@@ -291,7 +291,7 @@ static libxl_raw shape = {.word = 7}, old_shape;
 static libxl_traits old_traits;
 static double old_ratio;
 
-/* machine_tune with what may be left out, or without it. */
+/* Calls machine_tune with all optional inputs, or with none of them except `tuning`. */
 static int tune(bool all, const libxl_tuning *tuning, libxl_traits traits, double ratio, uint8_t kind)
 {
     static const libxl_uuid owner = {.uuid = {1}};
@@ -322,7 +322,7 @@ static void test_optional_inputs(void)
         assert(rc == ERROR_NOMEM && !old_tags);
     }
     fail_allocation = 0;
-    assert(failures == 8); /* tags: 2; name; settings: 2; extent; tags as a result: 2 */
+    assert(failures == 8); /* tags: 2; name: 1; settings: 2; extent: 1; the result old_tags: 2 */
     libxl_string_list_dispose(&old_tags);
 
     refused(tune(true, &tuning, 4, 0, 0), "traits: 0x4 is no set of traits");
@@ -346,7 +346,7 @@ static void test_table(void)
     assert(!row->body && row->phases == &libxl__machine_create_phases);
     row = &libxl__operations[LIBXL__OP_MACHINE_DESTROY];
     assert(!row->limit_ms && !row->slow && !row->dispose && row->body && !row->phases);
-    row = &libxl__operations[LIBXL__OP_MACHINE_SCRAP]; /* hidden */
+    row = &libxl__operations[LIBXL__OP_MACHINE_SCRAP]; /* a hidden operation */
     assert(!strcmp(row->name, "machine_scrap") && row->slow && row->dispose);
     assert(row->phases == &libxl__machine_scrap_phases);
 }

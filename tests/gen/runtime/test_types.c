@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The generated type functions: initial values, dispose twice, copies that are equal and independent, and
- * copies that run out of memory at every possible place. */
+/* The generated functions of types: they set initial values; a value can be disposed of twice; copies are equal
+ * and independent; and each allocation of a copy may fail. */
 #undef NDEBUG
 #include "runtime.h"
 
@@ -150,7 +150,7 @@ static void test_dispose(void)
     libxl_secret_init(&secret);
     secret.by_hand.p = strdup("by hand");
     text = libxl_secret_to_json(ctx, &secret);
-    assert(!strcmp(text, "{\"by_hand\":\"by hand\"}")); /* as libxl__by_hand_gen_json says it */
+    assert(!strcmp(text, "{\"by_hand\":\"by hand\"}")); /* libxl__by_hand_gen_json writes the string */
     free(text);
     libxl_secret_dispose(&secret);
     assert(is_zero(&secret, sizeof(secret)));
@@ -192,7 +192,7 @@ static void test_missing_arrays(void)
     }
 }
 
-/* Every allocation of a copy fails once; the copy then holds nothing and is as after init. */
+/* Each allocation of a copy fails once. The copy then holds no memory and equals an initialised value. */
 static void test_copy_out_of_memory(void)
 {
     libxl_machine machine, copy, fresh;
@@ -213,14 +213,13 @@ static void test_copy_out_of_memory(void)
         assert(!memcmp(&copy, &fresh, sizeof(copy)));
     }
     fail_allocation = 0;
-    /* names: 1 + label 1; bitmaps: 1 + 1; arrays: 4; a disk: path; two of them files with 4 more */
+    /* name: 1; label: 1; bitmaps: 1 + 1; arrays: 4; paths of disks: 3; two disks are files, with 4 more each */
     assert(failures == 2 + 2 + 4 + 3 + 2 * 4);
     libxl_machine_dispose(&copy);
     libxl_machine_dispose(&machine);
 }
 
-/* Every allocation of the generated code's own fails once: nothing is left, and what was given is as before.
- */
+/* Each allocation that the generated code makes fails once. No memory leaks, and the target is initialised. */
 static void test_json_out_of_memory(void)
 {
     libxl_machine machine, other;
@@ -265,7 +264,7 @@ static void refuses_both(libxl_renamed *p, const char *message)
     libxl_renamed_dispose(p);
 }
 
-/* What deprecated fields say is moved, not shared; where both say something neither is lost silently. */
+/* The value of a deprecated field is moved to the new field. If both fields have a value, the struct is refused. */
 static void test_deprecated(void)
 {
     libxl_renamed p;
@@ -309,7 +308,7 @@ static void test_event(void)
     event.link.next = &here;
     event.for_user = UINT64_MAX;
     libxl_event_copy(ctx, &copy, &event);
-    assert(!copy.link.next); /* a copy is in no list */
+    assert(!copy.link.next); /* a copy is not in any list */
     assert(copy.for_user == UINT64_MAX);
     assert_same_string(event.u.said.text, copy.u.said.text);
     libxl_event_dispose(&event);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The types that Xen's files leave to be written by hand: copied, disposed of, read and written. */
+/* The functions of the types that Xen's files expect to be written by hand: copy, dispose, read and write. */
 #include "_libxl_types_internal.h"
 #include "_libxl_types_json.h"
 
@@ -111,7 +111,7 @@ OCTETS(ms_vm_genid)
 
 /* ------------------------------------------------------------------ numbers */
 
-/* 4.2 says of no builtin that it is copied by assignment. */
+/* The files of 4.2 do not declare that a builtin is copied by assignment, so these need copy functions. */
 int libxl__domid_copy(libxl_ctx *ctx, libxl_domid *dst, const libxl_domid *src)
 {
     (void)ctx;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What Xen's own type files, of releases 4.2 to today, expect to be written by hand: the builtin types, and
- * the numbers behind the names in their initial values. (This is all that a user of them supplies.)
+ * The hand-written declarations that Xen's own type files need, from release 4.2 to the current one: the builtin
+ * types, and the constants that initial values name. A user of these files needs no other declarations.
  */
 #ifndef LIBXL_H
 #define LIBXL_H
@@ -60,7 +60,7 @@ typedef struct {
     uint8_t *map;
 } libxl_bitmap, libxl_cpumap;
 
-/* Ended by NULL; of key_value_list every second is a value. */
+/* Each list ends with NULL. In a key_value_list, keys and values alternate. */
 typedef char **libxl_string_list;
 typedef char **libxl_key_value_list;
 typedef char *libxl_cpuid_policy_list;
@@ -71,7 +71,7 @@ void libxl_string_list_dispose(libxl_string_list *list);
 void libxl_key_value_list_dispose(libxl_key_value_list *list);
 void libxl_cpuid_dispose(libxl_cpuid_policy_list *list);
 
-#ifdef XEN_WITHOUT_ERRORS /* before 4.5 they are no part of the type files */
+#ifdef XEN_WITHOUT_ERRORS /* the type files declare errors since 4.5 only */
 enum { ERROR_NOMEM = -5, ERROR_INVAL = -6 };
 #endif
 
