@@ -218,7 +218,7 @@ __attribute__((noinline)) static libxl__ao *wait_until_notified(libxl__ao *ao)
     return waiter.ao;
 }
 
-/* The end of the initiator of a started operation: waits if the call is synchronous; unlocks. */
+/* Ends the initiator of a started operation. Waits first if the call is synchronous. Unlocks. */
 static int wait_or_leave(libxl__ao *ao)
 {
     libxl_ctx *ctx = ao->ctx;

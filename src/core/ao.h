@@ -47,7 +47,7 @@
 /* Returned by a body or a phase that waits. No public function returns it. */
 #define LIBXL__AO_WAIT 1
 
-/* The description of one operation: a row of the generated table, or a constant of a test. */
+/* The description of one kind of operation: a row of the generated table, or a constant of a test. */
 typedef struct libxl__ao_class {
     const char *name;
     int (*body)(libxl__ao *ao, void *args); /* NULL: the operation has phases */
@@ -103,9 +103,9 @@ struct libxl__ao {
     libxl_ctx *ctx;
     const libxl__ao_class *cls;
     char *message;                   /* malloc'ed error message; NULL: none */
-    struct libxl__ao_report *report; /* NULL: no progress was counted or asked for */
+    struct libxl__ao_report *report; /* NULL: no progress was counted or requested */
     union {
-        libxl__waiter *waiter; /* CALLER; NULL: it does not wait yet */
+        libxl__waiter *waiter; /* CALLER; NULL: the caller does not wait yet */
         libxl_asyncop_how how; /* HOW */
         struct {               /* PARENT */
             libxl__ao *parent;
@@ -116,7 +116,7 @@ struct libxl__ao {
     union {
         struct { /* valid until `complete` is set */
             struct libxl__sources sources;
-            libxl__timer limit;          /* the operation's time limit */
+            libxl__timer limit;          /* the timer of the operation's time limit */
             libxl__phase_position phase; /* if the operation has phases */
             unsigned limit_ms;           /* the duration of `limit` */
             uint64_t since;              /* ns, monotonic: the start of its progress; 0: not in progress */
@@ -227,7 +227,8 @@ void libxl__ao_progress_report(libxl__ao *ao, libxl_event *event);
 
 /* ---- for the core */
 
-/* Creates a nested operation; for nested.c. The parent owns it until it is started. NULL: out of memory. */
+/* For nested.c: creates a nested operation. The parent owns it until it is started. Returns NULL if there is no
+ * memory. */
 libxl__ao *libxl__ao_create_nested(libxl__ao *parent, struct libxl__nested *nested,
                                    const libxl__ao_class *cls);
 /*
@@ -242,13 +243,15 @@ void libxl__ao_start_internal(libxl__ao *ao);
 void libxl__ao_discard(libxl__ao *ao);
 /* Notifies the parent that a nested operation has completed, and destroys the nested operation. In nested.c. */
 void libxl__nested_ended(libxl__ao *child);
-/* Asks the operation to stop; `why` becomes ao->stop. Returns 0, or ABORTED if it was asked before. */
+/* Asks the operation to stop; `why` becomes ao->stop. Returns 0, or ABORTED if a stop was requested before. */
 int libxl__ao_request_stop(libxl__ao *ao, int why);
-/* Makes the operation runnable, so that the next libxl__aos_run runs it. Does nothing if it is complete. Workers may call it. */
+/* Makes the operation runnable, so that the next libxl__aos_run runs it. Does nothing if the operation is complete.
+ * Workers may call it. */
 void libxl__ao_wake(libxl__ao *ao);
 /* Decrements ao->jobs when a job, a child or a nested operation has ended. Workers may call it. */
 void libxl__ao_job_ended(libxl__ao *ao);
-/* Ends the operation with rc; it completes when its jobs have ended. Called once for each started operation. */
+/* Ends the operation with rc. The operation completes when its jobs have ended. Called once for each started
+ * operation. */
 void libxl__ao_complete(libxl__ao *ao, int rc);
 /*
  * Completes the operation for the application, with ao->rc and its message, while its undo goes on in the background.
@@ -268,11 +271,12 @@ void libxl__aos_close(libxl_ctx *ctx);
 void libxl__ao_release_work(libxl__ao *ao);
 /* Runs the phases or the body as far as possible. Returns LIBXL__AO_WAIT or the result. */
 int libxl__ao_advance(libxl__ao *ao);
-/* Runs the runnable operations until none is left or the turn is over. Not on a worker. */
+/* Runs the runnable operations until none is left or the turn is over. Workers must not call it. */
 void libxl__aos_run(libxl_ctx *ctx, libxl__turn *turn);
-/* Runs the operation now, if it is runnable. It may have ended, and been destroyed, when this returns. Not on a worker. */
+/* Runs the operation now, if it is runnable. It may have ended, and been destroyed, when this returns. Workers must
+ * not call it. */
 void libxl__ao_run(libxl__ao *ao);
-/* Whether an operation is runnable. */
+/* Returns whether an operation is runnable. */
 static inline bool libxl__aos_are_runnable(const libxl__aos *aos)
 {
     return !TAILQ_EMPTY(&aos->runnable);
@@ -283,7 +287,7 @@ void libxl__ao_describe_failure(libxl__ao *ao, int rc);
 const char *libxl__ao_words(const libxl__ao *ao, int rc);
 /* Decrements ao->reports when a progress report was delivered. The record may be destroyed when this returns. */
 void libxl__ao_report_delivered(libxl_ctx *ctx, libxl__ao *ao);
-/* Whether any operation is in progress. */
+/* Returns whether any operation is in progress. */
 bool libxl__aos_live(libxl_ctx *ctx);
 /* Asks all operations in progress to stop, with ABORTED. */
 void libxl__aos_abort_all(libxl_ctx *ctx);
@@ -305,9 +309,9 @@ struct libxl__ao_report {
  * application can display it.
  */
 void libxl__ao_count(libxl__ao *ao, uint64_t done, uint64_t total, const char *unit);
-/* For group.c: a member of a group has ended. Reports it. */
+/* For group.c: reports that the member `index` of a group of `count` members has ended. */
 void libxl__ao_count_group(libxl__ao *ao, uint32_t index, uint32_t count);
-/* For phase.c: the next phase was entered. Reports it. */
+/* For phase.c: reports that the next phase was entered. */
 void libxl__ao_report_phase(libxl__ao *ao);
 /* Sends all later reports to `how`, which is copied, and reports the present phase at once. NULL: ends the reports.
  * Errors: NOMEM. */
@@ -349,7 +353,7 @@ void libxl__ao_records_free(libxl_ctx *ctx);
 void libxl__ao_index_open(libxl_ctx *ctx);
 /* Adds an operation that notifies the application, so that libxl__ao_index_find finds it. Cannot fail. */
 void libxl__ao_index_add(libxl__ao *ao);
-/* Does nothing if the operation is not in the index. */
+/* Removes an operation from the index. Does nothing if the operation is not in the index. */
 void libxl__ao_index_remove(libxl__ao *ao);
 /* Returns the oldest operation in progress with this `how`, or NULL. */
 libxl__ao *libxl__ao_index_find(libxl_ctx *ctx, const libxl_asyncop_how *how);

@@ -34,7 +34,8 @@ static int limit_one(libxl__ao *ao, void *milliseconds)
 
 /* ---- finding */
 
-/* Calls `act` for the operation that `how` names, or for each synchronous call if `how` is NULL. NOTFOUND: there is none. */
+/* Calls `act` for the operation that `how` names, or for each synchronous call if `how` is NULL. Returns NOTFOUND if
+ * there is no such operation. */
 static int act_on(libxl_ctx *ctx, const libxl_asyncop_how *how, int (*act)(libxl__ao *ao, void *argument),
                   void *argument)
 {

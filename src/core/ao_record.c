@@ -20,7 +20,8 @@ struct libxl__ao_record {
     struct libxl__ao_record *next;
 };
 
-/* The index of the free list for this size. LIBXL__AO_RECORD_SIZES or more: records of this size are not kept. */
+/* Returns the index of the free list for this size. If it is LIBXL__AO_RECORD_SIZES or more, records of this size
+ * are not kept. */
 static size_t size_class_of(size_t size)
 {
     return (size - 1) / LIBXL__AO_RECORD_STEP;

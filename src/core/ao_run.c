@@ -65,7 +65,7 @@ static void report_completion(libxl__ao *ao)
     event->domuuid = ao->subject.uuid;
     event->for_user = ao->how.u.for_event;
     event->u.operation_complete.rc = ao->rc;
-    /* libxl__event_discard does not free the static words. */
+    /* libxl__event_discard does not free a general description, which is static. */
     event->u.operation_complete.message = ao->rc ? (char *)libxl__ao_words(ao, ao->rc) : NULL;
     if (ao->rc)
         ao->message = NULL;

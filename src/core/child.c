@@ -85,7 +85,7 @@ static int duplicate_stdio(const int stdio[3], int duplicates[3])
     return 0;
 }
 
-/* Returns 0 or an errno. An exec that fails is reported here, too. */
+/* Starts the child. Returns 0 or an errno, also if exec fails. */
 static int spawn(pid_t *pid, const char *const argv[], const int stdio[3])
 {
     posix_spawn_file_actions_t actions;

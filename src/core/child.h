@@ -16,7 +16,7 @@
 typedef struct libxl__child {
     libxl__source source; /* fires when the child has ended and was reaped */
     libxl__fd exited;     /* the registration of the pidfd, which this structure owns */
-    libxl__timer limit;   /* kills the child */
+    libxl__timer limit;   /* the timer that kills the child */
     libxl__ao *ao;
     pid_t pid;
     bool running, done; /* done: it has ended and was reaped */

@@ -38,8 +38,8 @@ struct libxl__ctx {
     libxl__loop loop; /* last, because it has the largest array */
 };
 
-/* Creates a context without the state of src/xen and src/events, whose pointers are NULL. The logger stays the caller's and
- * must outlive the context. Errors: NOMEM, FAIL; *ctx_out is NULL then. */
+/* Creates a context without the state of src/xen and src/events, whose pointers are NULL. The caller owns the
+ * logger, which must outlive the context. Errors: NOMEM, FAIL; *ctx_out is NULL then. */
 int libxl__ctx_create(libxl_ctx **ctx_out, xentoollog_logger *logger);
 
 /*
@@ -63,14 +63,17 @@ void libxl__ctx_count(libxl_ctx *ctx, libxl_counters *out);
  * are queued. */
 void libxl__ctx_lock(libxl_ctx *ctx);
 void libxl__ctx_unlock(libxl_ctx *ctx);
-/* Call it with the context locked. Releases the lock until `cond` is signalled or `deadline` has passed (ns, monotonic; 0: none). Returns with the
- * lock held: ETIMEDOUT after the deadline, else 0. Spurious wakeups are possible. */
+/*
+ * Call it with the context locked. Releases the lock until `cond` is signalled or `deadline` has passed (ns, monotonic;
+ * 0: no deadline). Takes the lock again before it returns. Returns ETIMEDOUT after the deadline, otherwise 0. Spurious
+ * wakeups are possible.
+ */
 int libxl__ctx_sleep(libxl_ctx *ctx, pthread_cond_t *cond, uint64_t deadline);
 
 /*
- * Call it with the context locked, not on a worker, in a public function. Runs the runnable operations and makes the pending deliveries, for one
- * turn at most (loop.h). The lock is released while application code runs. Inside a delivery of this context it only runs the
- * runnable operations; deliveries are deferred to the outer dispatch loop.
+ * Public functions call it with the context locked. Workers must not call it. Runs the runnable operations and makes
+ * the pending deliveries, for one turn at most (loop.h). The lock is released while application code runs. Inside a
+ * delivery of this context, only runs the runnable operations. Deliveries are then deferred to the outer dispatch loop.
  */
 void libxl__ctx_dispatch(libxl_ctx *ctx);
 
@@ -78,7 +81,8 @@ void libxl__ctx_dispatch(libxl_ctx *ctx);
  * Inside a delivery it also makes the deliveries of `ao`, so that `ao` can complete. */
 void libxl__ctx_dispatch_for(libxl_ctx *ctx, libxl__ao *ao);
 
-/* Call it with the context locked, at the end of a public function: libxl__ctx_dispatch, then unlock. */
+/* Call it with the context locked, at the end of a public function. Calls libxl__ctx_dispatch and unlocks the
+ * context. */
 void libxl__ctx_leave(libxl_ctx *ctx);
 
 #endif

@@ -9,9 +9,9 @@ enum { LIBXL__COPY_ROOM = 64 << 10 };
 
 /* A copy. Embed it in the operation's state; zero-initialise it. */
 typedef struct libxl__copy {
-    libxl__source source; /* attached until the copy is done; then the operation is woken */
-    libxl__fd from, to;   /* registered while the copy waits for the descriptor */
-    libxl__timer turn;    /* continues the copy after other callbacks have run */
+    libxl__source source;                     /* attached until the copy is done and wakes the operation */
+    libxl__fd from, to;                       /* registered while the copy waits for the descriptor */
+    libxl__timer turn;                        /* continues the copy after other callbacks have run */
     int from_fd, to_fd, from_flags, to_flags; /* the flags to restore */
     uint64_t copied;                          /* octets written */
     bool ended;                               /* the end of `from` was read */

@@ -27,8 +27,8 @@ typedef struct libxl__delivery libxl__delivery;
 struct libxl__delivery {
     union {
         struct { /* while it is queued */
-            /* Called with the context locked. Unlocks it while application code runs. Returns with it locked, and with
-             * ao->delivering false or ao destroyed. */
+            /* Called with the context locked. Releases the lock while application code runs, and returns with the
+             * context locked. Afterwards ao->delivering is false or ao is destroyed. */
             void (*deliver)(libxl_ctx *ctx, libxl__delivery *delivery);
             struct libxl__ao *ao; /* the operation that the delivery belongs to; NULL: none */
             libxl_event *event;   /* NULL: the delivery is a completion callback */
@@ -49,7 +49,7 @@ typedef struct libxl__deliveries {
     struct libxl__delivery_queue events; /* events for the receiver */
     struct libxl__delivery_queue
         own;            /* reports of synchronous calls inside a delivery; each caller makes its own */
-    uint64_t count;     /* all deliveries ever queued; the next one's number */
+    uint64_t count;     /* the number of deliveries queued so far; the number of the next one */
     uint32_t under_way; /* deliveries whose application code is running */
     uint32_t receiving; /* the part of under_way that runs event_occurs */
     bool missed;        /* events may have been missed; the disaster hook must be called */
@@ -61,8 +61,8 @@ void libxl__deliveries_open(libxl_ctx *ctx);
 /* Called once, unlocked, while the context is destroyed. Frees the events of the deliveries that were not made. */
 void libxl__deliveries_close(libxl_ctx *ctx);
 
-/* Whether a delivery that any thread may make, or a call of the disaster hook, is pending. Inline, because every public
- * function checks it. */
+/* Returns whether a delivery that any thread may make, or a call of the disaster hook, is pending. This function is
+ * inline, because every public function calls it. */
 static inline bool libxl__deliveries_pending(const libxl__deliveries *deliveries)
 {
     return !TAILQ_EMPTY(&deliveries->calls) || !TAILQ_EMPTY(&deliveries->events) || deliveries->missed;
@@ -73,7 +73,7 @@ bool libxl__deliver_one(libxl_ctx *ctx);
 /* Like libxl__deliver_one, for a thread inside a delivery that waits in the synchronous call `ao`. Makes the oldest
  * delivery of `ao`. */
 bool libxl__deliver_own(libxl_ctx *ctx, const struct libxl__ao *ao);
-/* Whether this thread is inside one of the context's deliveries. Needs no lock. */
+/* Returns whether this thread is inside one of the context's deliveries. Needs no lock. */
 bool libxl__delivering_here(const libxl_ctx *ctx);
 /* Returns the same value as libxl__delivering_here. If it is true, notes that pending deliveries are deferred to the
  * outer dispatch loop. Needs no lock. */

@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Characters that are valid UTF-8 but change how a line is shown: control characters, line separators, text direction. */
+/* Returns whether a valid character changes how a line is shown: control characters, line separators, invisible
+ * characters, and characters that change the direction of text. */
 static bool is_hidden(uint32_t character)
 {
     static const struct {
@@ -34,7 +35,7 @@ static size_t decode(const unsigned char *text, uint32_t *character)
                                              : 0;
     *character = length == 1 ? first : first & (0x7fu >> length);
     for (size_t i = 1; i < length; i++) {
-        if ((text[i] & 0xc0) != 0x80) /* also at the terminating zero */
+        if ((text[i] & 0xc0) != 0x80) /* also true at the terminating zero */
             return 0;
         *character = *character << 6 | (text[i] & 0x3f);
     }

@@ -232,7 +232,7 @@ int libxl_event_is_for(const libxl_event *event, void *user)
     return event->for_user == *(const libxl_ev_user *)user;
 }
 
-/* Whether the index can find the events that `want` selects. Makes the index if the queue has become long. */
+/* Returns whether the index can find the events that `want` selects. Makes the index if the queue has become long. */
 static bool indexed(libxl__events *events, const libxl__waiter *want)
 {
     libxl_event *event;
@@ -330,10 +330,8 @@ int libxl_event_wait_limit(libxl_ctx *ctx, libxl_event **event_out, uint64_t typ
         return 0;
     if (rc == ERROR_TIMEDOUT)
         return libxl__refuse(rc, "no such event within %d ms", milliseconds);
-    return rc == ERROR_FAIL
-               ? rc
-               : libxl__refuse_in(
-                     rc, "libxl_event_wait"); /* FAIL: the message names the failed system call already */
+    /* The message of FAIL already names the failed system call. */
+    return rc == ERROR_FAIL ? rc : libxl__refuse_in(rc, "libxl_event_wait");
 }
 
 int libxl_event_wait(libxl_ctx *ctx, libxl_event **event_out, uint64_t typemask,

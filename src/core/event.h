@@ -40,21 +40,21 @@ libxl_event *libxl__event_new(libxl_ctx *ctx, libxl_event_type type, uint32_t nu
  * record alone; otherwise it returns the event with the record. Only for an event from libxl__event_new. Needs no lock.
  */
 void libxl__event_fits_record(libxl_event *event, int32_t value);
-/* Frees an event that was taken, or that is not to be reported after all. Not while it is queued. */
+/* Frees an event that was taken, or that will not be reported. The event must not be queued. */
 void libxl__event_discard(libxl_ctx *ctx, libxl_event *event);
 /* Queues the event for delivery if the application's receiver wants it, else puts it into the queue of events. Takes ownership;
  * cannot fail. */
 void libxl__event_occurred(libxl_ctx *ctx, libxl_event *event);
 /* Puts the event into the queue of events even if the application's receiver wants it. Takes ownership; cannot fail. */
 void libxl__event_queue(libxl_ctx *ctx, libxl_event *event);
-/* Call when events of `type` (0: of any type) may have been lost because memory ran out. Logs this, and queues a call of the
- * application's disaster hook. */
+/* Call this when events of `type` (0: of any type) may have been lost because memory ran out. Logs this, and queues
+ * a call of the application's disaster hook. */
 void libxl__event_missed(libxl_ctx *ctx, libxl_event_type type);
 /* Returns the event's entry for the queues of deliveries (deliver.h), which lives as long as the event. Needs no lock. */
 libxl__delivery *libxl__delivery_of_event(libxl_event *event);
 
-/* Whether the event's type is in the mask and the predicate, if there is one, accepts the event. Needs no lock. Bit 63 of the
- * mask stands for all types from 63 on. */
+/* Returns whether the event's type is in the mask and the predicate, if there is one, accepts the event. Needs no
+ * lock. Bit 63 of the mask stands for all types from 63 on. */
 static inline bool libxl__event_wanted(const libxl_event *event, uint64_t typemask,
                                        libxl_event_predicate *predicate, void *user)
 {

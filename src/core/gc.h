@@ -2,7 +2,7 @@
 /*
  * The memory of an operation: allocated piece by piece, freed all at once.
  *
- * A gc has no lock of its own. The lock that guards its owner guards it, too: for an operation, the context's lock. Memory
+ * A gc has no lock of its own. The lock of its owner guards it. For an operation this is the context's lock. Memory
  * from a gc is valid until libxl__gc_end.
  */
 #ifndef LIBXL__GC_H
@@ -31,7 +31,7 @@ int libxl__gc_reserve(libxl__gc *gc, size_t size);
 char *libxl__gc_printf(libxl__gc *gc, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 char *libxl__gc_vprintf(libxl__gc *gc, const char *fmt, va_list args) __attribute__((format(printf, 2, 0)));
 
-/* Frees all memory of the gc, which is empty afterwards. */
+/* Frees all memory of the gc. The gc is empty afterwards. */
 void libxl__gc_end(libxl__gc *gc);
 
 #endif

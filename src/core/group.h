@@ -42,7 +42,7 @@ int libxl__group_poll(libxl__ao *parent, libxl__group *group);
 /* Starts no more members, and asks the running members to stop. libxl__group_poll still waits for their ends. */
 void libxl__group_stop(libxl__group *group);
 
-/* Whether the member at this index has ended with success. */
+/* Returns whether the member at this index has ended with success. */
 bool libxl__group_succeeded(const libxl__group *group, uint32_t index);
 
 /* For nested.c: a member has ended. */

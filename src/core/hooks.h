@@ -19,7 +19,7 @@ typedef struct libxl__hooks {
     const libxl_osevent_hooks *loop; /* the application's; NULL: none */
     void *loop_user;
     void *for_app;                    /* the value that fd_register stored; fd_deregister gets it */
-    bool registered, registering;     /* of libxl_ctx_fd with the application's loop: done; under way */
+    bool registered, registering;     /* libxl_ctx_fd is, or is being, registered with `loop` */
     pthread_cond_t registration_done; /* signalled when `registering` becomes false */
 } libxl__hooks;
 

@@ -22,7 +22,7 @@ struct libxl__index_link {
 typedef struct libxl__index {
     const uint64_t *(*key_of)(const libxl__index_link *link); /* the key of an entry */
     uint32_t words;                                           /* the number of words in a key: 1 or 2 */
-    uint32_t count;                                           /* entries */
+    uint32_t count;                                           /* the number of entries */
     uint32_t size, room; /* the number of buckets; the number that the array has room for */
     uint32_t mask;       /* a power of 2 minus 1, not below size - 1 */
     libxl__index_link **buckets, *first_buckets[16];
@@ -34,6 +34,7 @@ void libxl__index_open(libxl__index *index, const uint64_t *(*key_of)(const libx
                        uint32_t words, uint64_t *steps);
 /* Forgets all entries and frees the memory. The index is empty then. */
 void libxl__index_clear(libxl__index *index);
+/* Adds an entry as the newest one with its key. The key must not change while the entry is in the index. */
 void libxl__index_add(libxl__index *index, libxl__index_link *entry);
 /* Removes an entry, which must be in the index. */
 void libxl__index_remove(libxl__index *index, libxl__index_link *entry);

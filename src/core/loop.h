@@ -62,7 +62,7 @@ typedef struct libxl__turn { /* zero-initialise it */
     uint64_t until; /* ns, monotonic; 0: the clock has not been read; UINT64_MAX: the turn never ends */
 } libxl__turn;
 
-enum { LIBXL__STEPS_PER_CLOCK = 16 }; /* a step takes microseconds, so the clock is not read at each */
+enum { LIBXL__STEPS_PER_CLOCK = 16 }; /* a step takes microseconds, so the clock is not read at each step */
 
 /* ---- a waiting thread */
 
@@ -94,8 +94,8 @@ typedef struct libxl__loop {
     bool outer_in_use;       /* the application has called libxl_ctx_fd, or a function that uses it */
     bool events_shown;       /* events_fd is readable */
     struct libxl__registered_fds registered;
-    struct libxl__waiters waiters;   /* those that wait for events */
-    struct libxl__waiters followers; /* those that are asleep, the longest first */
+    struct libxl__waiters waiters;   /* the threads that wait for events */
+    struct libxl__waiters followers; /* the sleeping threads, the longest sleeper first */
     libxl__waiter *leader;           /* the waiter whose thread polls now; NULL: none */
     uint32_t descriptors;            /* the number of registered descriptors that are not internal */
     bool undelivered;    /* a thread that waits inside a delivery has left deliveries to other threads */
@@ -117,7 +117,8 @@ int libxl__fd_register(libxl_ctx *ctx, libxl__fd *fd, int number, uint32_t event
                        libxl__fd_callback *callback);
 /* Replaces the events of a registered descriptor. */
 void libxl__fd_modify(libxl_ctx *ctx, libxl__fd *fd, uint32_t events);
-/* The callback is not called again afterwards. Does nothing if fd is not registered. Does not close the descriptor. */
+/* Deregisters fd, whose callback is not called again. Does nothing if fd is not registered. Does not close the
+ * descriptor. */
 void libxl__fd_deregister(libxl_ctx *ctx, libxl__fd *fd);
 /* Marks a registered descriptor as internal. */
 void libxl__fd_mark_internal(libxl_ctx *ctx, libxl__fd *fd);
@@ -135,7 +136,8 @@ int libxl__loop_dispatch(libxl_ctx *ctx);
  * Workers call it. */
 void libxl__loop_look_again(libxl_ctx *ctx);
 
-/* Returns the outer descriptor, for the application. From now on it is readable while events are queued, too. */
+/* Returns the outer descriptor, for the application. From now on the descriptor is also readable while events are
+ * queued. */
 int libxl__loop_use_outer(libxl_ctx *ctx);
 
 /*

@@ -52,10 +52,10 @@ typedef struct libxl__phase_position {
     libxl__timer timer; /* the limit of the phase, of its stop, or of its undo */
     uint64_t since;     /* ns, monotonic: the time when the phase was entered */
     uint32_t leave_at;  /* ms, monotonic, modulo 2^32: the end of the wait for the undo, if `leaves` */
-    uint16_t index;     /* of the phase */
+    uint16_t index;     /* the index of the phase in the list of phases */
     bool started : 1;   /* its start was called */
     bool stopping : 1;  /* its stop was called */
-    bool undoing : 1;   /* the phases are being undone, from this one on */
+    bool undoing : 1;   /* the phases are being undone, in reverse order from this one */
     bool committed : 1; /* this phase or an earlier one commits */
     bool expired : 1;   /* the timer has fired in this phase */
     bool leaves : 1;    /* the operation's time limit was reached: it waits for its undo until leave_at */

@@ -164,7 +164,8 @@ void libxl__job_detach(libxl__job *job)
     job->on_done(ctx, job);
 }
 
-/* The number of processors that this process may use, but at least two: one blocked job must not delay all others. */
+/* Returns the number of processors that this process may use, but at least two, so that one blocked job does not
+ * delay all others. */
 static uint32_t most_computing(void)
 {
     cpu_set_t set;

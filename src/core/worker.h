@@ -28,8 +28,8 @@ typedef struct libxl__lane libxl__lane;
 struct libxl__job {
     /* Called on a worker, unlocked. Does the work. May access only the job's own data. */
     void (*work)(libxl_ctx *ctx, libxl__job *job);
-    /* Called with the context locked when the job has ended and no operation waits for it: on the worker, or by libxl__job_detach. May free
-     * the job. NULL: the job cannot be detached. */
+    /* Called with the context locked when the job has ended and no operation waits for it. The worker or
+     * libxl__job_detach calls it. May free the job. NULL: the job cannot be detached. */
     void (*on_done)(libxl_ctx *ctx, libxl__job *job);
     struct libxl__ao *ao; /* the operation that is woken when the work is done; NULL: none */
     enum { LIBXL__JOB_IDLE, LIBXL__JOB_QUEUED, LIBXL__JOB_RUNNING, LIBXL__JOB_DONE } state;
@@ -54,14 +54,14 @@ struct libxl__lane {
 typedef struct libxl__workers {
     SLIST_HEAD(, libxl__lane) lanes;
     pthread_cond_t thread_gone; /* signalled when a thread ends */
-    pthread_t last_gone; /* the last thread that ended; joined by the next one that ends, or when closing */
+    pthread_t last_gone; /* the last thread that ended; the next thread that ends, or the close, joins it */
     bool any_gone, closing;
 } libxl__workers;
 
 /* Called once, while the context is created. */
 void libxl__workers_open(libxl_ctx *ctx);
-/* Called once, unlocked, while the context is drained, not on a worker. Waits until all queued jobs are done, then ends and
- * joins all threads and closes all lanes. */
+/* Called once, unlocked, while the context is drained. Workers must not call it. Waits until all queued jobs are
+ * done, then ends and joins all threads and closes all lanes. */
 void libxl__workers_close(libxl_ctx *ctx);
 /* Call it with the context locked. Adds the jobs and threads of all lanes to `out`. */
 void libxl__workers_count(libxl_ctx *ctx, libxl_counters *out);
@@ -75,21 +75,24 @@ void libxl__lane_open(libxl_ctx *ctx, libxl__lane *lane, const char *name, uint3
                       bool computes);
 
 /*
- * Call it with the context locked. Queues an idle or finished job; when its work is done, wakes the operation `ao`
- * (NULL: none). The operation does not complete before the job is done, unless the job has `on_done`: such a job may be
- * detached. Errors: FAIL (no thread can be started), recorded in ao if ao is not NULL; the job is unchanged then.
+ * Call it with the context locked. Queues an idle or finished job. When the job's work is done, the operation `ao` is
+ * woken (NULL: no operation). The operation does not complete before the job is done, unless the job has `on_done`:
+ * such a job may be detached. Errors: FAIL (no thread can be started), recorded in ao if ao is not NULL; the job is
+ * unchanged then.
  */
 int libxl__job_submit(libxl__lane *lane, struct libxl__ao *ao, libxl__job *job);
 
 /*
- * Call it with the context locked. Keeps at least one thread in the lane until libxl__lane_release, so that libxl__job_submit cannot fail. For an
- * operation that submits a job at a point where it must not fail. Errors: FAIL (no thread can be started), recorded in ao.
+ * Call it with the context locked. Keeps at least one thread in the lane until libxl__lane_release, so that
+ * libxl__job_submit cannot fail. An operation calls this if it must later submit a job without a failure. Errors: FAIL
+ * (no thread can be started), recorded in ao.
  */
 int libxl__lane_reserve(struct libxl__ao *ao, libxl__lane *lane);
 /* Call it with the context locked. Ends one successful reservation. */
 void libxl__lane_release(libxl__lane *lane);
 
-/* Call it with the context locked. Removes a queued job from its queue; the job is idle then. Returns false if the job is not queued. */
+/* Call it with the context locked. Removes a queued job from its queue. The job is then idle. Returns false if the
+ * job is not queued. */
 bool libxl__job_withdraw(libxl__job *job);
 
 /*
