@@ -19,7 +19,7 @@ struct libxl__evgen {
     libxl__domains_listener listener;
     uint32_t domid; /* LIBXL_DOMID_ALL: all domains */
     libxl_ev_user user;
-    bool lifecycle; /* reports DOMAIN_DYING and DOMAIN_GONE; else libxl's DOMAIN_DEATH */
+    bool lifecycle; /* reports DOMAIN_DYING and DOMAIN_GONE; false: reports libxl's DOMAIN_DEATH */
     LIST_HEAD(, followed) followed;
 };
 

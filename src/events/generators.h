@@ -15,7 +15,8 @@ typedef struct libxl__generator libxl__generator;
 
 /* Embed this in each kind's generator. */
 struct libxl__generator {
-    /* Called once, unlocked, if the generator is still enabled when the context is freed: stops and frees it. */
+    /* Stops and frees the generator. Called once, unlocked, if the generator is still enabled when the context is
+     * freed. */
     void (*close)(libxl_ctx *ctx, libxl__generator *generator);
     LIST_ENTRY(libxl__generator) link;
 };
@@ -25,7 +26,7 @@ struct libxl__generators {
     uint32_t count;
 };
 
-/* Makes the empty list. Called while the context is made. Errors: NOMEM. */
+/* Makes the empty list of generators. Called while the context is created. Errors: NOMEM. */
 int libxl__generators_open(libxl_ctx *ctx);
 /* Closes the enabled generators. Called while the context is freed, before libxl__xen_close. No other thread uses the context. */
 void libxl__generators_close(libxl_ctx *ctx);

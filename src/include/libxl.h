@@ -48,7 +48,7 @@ extern "C" {
 #define LIBXL_HAVE_CTX_NO_WAIT      1 /* LIBXL_CTX_NO_WAIT */
 #define LIBXL_HAVE_UNFINISHED       1 /* libxl_domain_list_unfinished, libxl_domain_remove_unfinished */
 
-/* What libxl's own macros say of the parts that this library has. */
+/* libxl's own macros, for the parts of libxl that this library has. */
 #define LIBXL_HAVE_AO_ABORT                        1
 #define LIBXL_HAVE_BUILDINFO_KERNEL                1
 #define LIBXL_HAVE_BYTEARRAY_UUID                  1
@@ -83,7 +83,7 @@ typedef uint32_t libxl_domid;
 /* A number that the application chooses. Events carry it back to the application. */
 typedef uint64_t libxl_ev_user;
 
-/* No domain. Operations and events that concern no domain have this domid. */
+/* The domid of no domain. Operations and events that concern no domain have it. */
 #define LIBXL_DOMID_INVALID (~(uint32_t)0)
 /* All domains. Only functions that mention this value accept it. */
 #define LIBXL_DOMID_ALL (~(uint32_t)1)

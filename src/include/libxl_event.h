@@ -186,7 +186,7 @@ void libxl_evdisable_disk_eject(libxl_ctx *ctx, libxl_evgen_disk_eject *evgen);
 /* ------------------------------------------------------------------ libxl's interface to main loops */
 
 /*
- * The hooks by which the library uses the application's main loop. The library registers one descriptor,
+ * The hooks that the library calls to use the application's main loop. The library registers one descriptor,
  * libxl_ctx_fd for POLLIN, when it first has to wait for something, and deregisters it in libxl_ctx_free. The
  * library never modifies the registration and never registers a timeout. When the descriptor is readable, the
  * application calls libxl_osevent_occurred_fd with the for_libxl of the registration. A hook that fails
@@ -209,8 +209,8 @@ typedef struct libxl_osevent_hooks {
 void libxl_osevent_register_hooks(libxl_ctx *ctx, const libxl_osevent_hooks *hooks, void *user);
 
 /*
- * Tells the library that its descriptor is ready: does one step, as libxl_ctx_process. A late, repeated or
- * needless call is harmless. Must not be called from a hook.
+ * Call this when the library's descriptor is ready. Does one step, as libxl_ctx_process. A late, repeated or
+ * needless call is harmless. A hook must not call it.
  */
 void libxl_osevent_occurred_fd(libxl_ctx *ctx, void *for_libxl, int fd, short events, short revents);
 
@@ -218,8 +218,8 @@ void libxl_osevent_occurred_fd(libxl_ctx *ctx, void *for_libxl, int fd, short ev
 void libxl_osevent_occurred_timeout(libxl_ctx *ctx, void *for_libxl);
 
 /*
- * For poll(2): stores the descriptors to poll in `fds`. There is one, libxl_ctx_fd. *nfds_io is the room in
- * `fds` on entry, and the number of descriptors on return. *timeout_upd is not changed, because the
+ * For poll(2): stores the descriptors to poll in `fds`. There is only one, libxl_ctx_fd. *nfds_io is the room
+ * in `fds` on entry, and the number of descriptors on return. *timeout_upd is not changed, because the
  * descriptor becomes readable when a deadline is reached. Returns 0, or BUFFERFULL if there is no room. `fds`
  * may be NULL if *nfds_io is 0.
  */

@@ -33,9 +33,9 @@ char *libxl_domid_to_name(libxl_ctx *ctx, uint32_t domid);
  * bitmap counts as not set. Setting or resetting such a bit has no effect.
  */
 
-/* Makes a bitmap of at least n_bits bits, none of them set. Returns 0; INVAL: n_bits is negative; NOMEM. */
+/* Makes a bitmap of at least n_bits bits, none of them set. Returns 0; INVAL if n_bits is negative; NOMEM. */
 int libxl_bitmap_alloc(libxl_ctx *ctx, libxl_bitmap *bitmap, int n_bits);
-/* Makes an independent copy. */
+/* Makes an independent copy. If there is no memory, the copy is empty and errno is ENOMEM. */
 void libxl_bitmap_copy_alloc(libxl_ctx *ctx, libxl_bitmap *dptr, const libxl_bitmap *sptr);
 /* Copies the bits that fit into *dptr, which keeps its size; its other bits are reset. */
 void libxl_bitmap_copy(libxl_ctx *ctx, libxl_bitmap *dptr, const libxl_bitmap *sptr);
@@ -53,7 +53,7 @@ int libxl_bitmap_and(libxl_ctx *ctx, libxl_bitmap *and_map, const libxl_bitmap *
  * NULL: no memory. */
 char *libxl_bitmap_to_hex_string(libxl_ctx *ctx, const libxl_bitmap *bitmap);
 
-/* Set all bits; reset all bits. */
+/* Set all bits, or reset all bits. */
 void libxl_bitmap_set_any(libxl_bitmap *bitmap);
 void libxl_bitmap_set_none(libxl_bitmap *bitmap);
 /* Returns whether the bitmap is large enough to have this bit. */

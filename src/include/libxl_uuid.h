@@ -18,7 +18,7 @@ extern "C" {
  * in libxl. */
 typedef struct libxl__ctx libxl_ctx;
 
-/* 16 octets in big-endian order. All octets zero means: no identity. */
+/* 16 octets in big-endian order. If all octets are zero, there is no identity. */
 typedef struct {
     unsigned char uuid[16];
 } libxl_uuid;

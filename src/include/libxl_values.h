@@ -41,9 +41,9 @@ typedef struct {
 } libxl_defbool;
 
 void libxl_defbool_set(libxl_defbool *db, bool b);
-/* Sets it to the default again. */
+/* Sets the value to the default again. */
 void libxl_defbool_unset(libxl_defbool *db);
-/* Sets it only if it is the default. */
+/* Sets the value only if it is the default. */
 void libxl_defbool_setdefault(libxl_defbool *db, bool b);
 bool libxl_defbool_is_default(libxl_defbool db);
 /* Returns the value; false if it is the default. */
@@ -64,7 +64,7 @@ void libxl_bitmap_dispose(libxl_bitmap *map);
 
 /* ------------------------------------------------------------------ lists of strings */
 
-/* A malloc'ed array of malloc'ed strings, ended by NULL. NULL: an empty list. */
+/* A malloc'ed array of malloc'ed strings. A NULL pointer ends the array. NULL: an empty list. */
 typedef char **libxl_string_list;
 void libxl_string_list_dispose(libxl_string_list *sl);
 int libxl_string_list_length(const libxl_string_list *sl);

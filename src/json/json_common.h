@@ -13,7 +13,7 @@ typedef struct libxl__json_spot {
     size_t index;
 } libxl__json_spot;
 
-/* Sets this thread's error message to "PATH: MESSAGE" and returns rc. `at` NULL: the message alone. */
+/* Sets this thread's error message to "PATH: MESSAGE" and returns rc. `at` NULL: the message has no path. */
 int libxl__json_fail(const libxl__json_spot *at, int rc, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -91,7 +91,7 @@ struct libxl__json_type {
     const libxl__json_field *fields;
 };
 
-/* The limits of a document's depth, and of its length in octets. */
+/* The greatest depth of a document, and its greatest length in octets. */
 #define LIBXL__JSON_DEPTH 64
 #define LIBXL__JSON_SIZE  (16u << 20)
 
@@ -104,8 +104,8 @@ char *libxl__json_write(const libxl__json_type *type, const void *p);
  * value without a JSON form, and ERROR_NOMEM.
  */
 int libxl__json_check(const libxl__json_type *type, const void *p, int unsupported);
-/* Reads a document into *p. Returns 0, ERROR_INVAL or ERROR_NOMEM; on an error *p is initialised. The previous value of
- * *p is overwritten, not freed. `ctx` is passed to hand-written functions. */
+/* Reads a document into *p. Returns 0, ERROR_INVAL or ERROR_NOMEM; after an error *p has its initial value. The
+ * previous value of *p is overwritten, not freed. `ctx` is passed to hand-written functions. */
 int libxl__json_read(libxl_ctx *ctx, const libxl__json_type *type, void *p, const char *text);
 
 /* ------------------------------------------------------------------ macros for the generated tables */
@@ -124,7 +124,7 @@ int libxl__json_read(libxl_ctx *ctx, const libxl__json_type *type, void *p, cons
 #define LIBXL__JSON_BOUNDS(least, most) .bounded = true, .min = (uint64_t)(least), .max = (uint64_t)(most)
 #define LIBXL__JSON_LIMITS(least, most) .bounded = true, .low = (least), .high = (most)
 
-/* Define the functions of one type with void pointers. `title` is the type's name in messages. */
+/* These macros define the functions of one type with void pointers. `title` is the type's name in messages. */
 #define LIBXL__JSON_WORDS_OF(T, title)                                                                       \
     static const char *T##_json_word(int value)                                                              \
     {                                                                                                        \

@@ -12,7 +12,7 @@ static int open_layers(libxl_ctx *ctx, unsigned flags)
     return rc ? rc : libxl__generators_open(ctx);
 }
 
-/* Closes the layers, also after a failed open_layers. Call it once the workers have ended. */
+/* Closes the layers, also after a failed open_layers. The workers must have ended. */
 static void close_layers(libxl_ctx *ctx)
 {
     libxl__generators_close(ctx);

@@ -15,9 +15,10 @@
 int libxl__json_append(json_object *array, json_object *value);
 int libxl__json_set(json_object *object, const char *key, json_object *value);
 
-/* Reads a string without NUL characters. Stores a copy that the caller frees. Errors: INVAL, NOMEM. */
+/* Stores a copy of a JSON string in *out, which the caller frees. Errors: INVAL if `in` is no string or has a NUL
+ * character; NOMEM. */
 int libxl__json_text(json_object *in, char **out);
-/* Makes a string. Errors: NOMEM; INVAL if it is not UTF-8. */
+/* Makes a JSON string of `text`. Errors: NOMEM; INVAL if `text` is not UTF-8. */
 int libxl__json_new_text(const char *text, json_object **out);
 
 #endif
