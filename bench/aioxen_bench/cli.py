@@ -100,7 +100,7 @@ def write(path: Path, lines: list[Object]) -> None:
 
 
 def renewed(kept: list[Object], lines: list[Object]) -> list[Object]:
-    """Replaces the rows of `kept` that `lines` has."""
+    """Returns `kept` with the rows of `lines` in place of its own versions of them."""
     rows = {line["row"] for line in lines}
     return sorted(
         [*lines, *(line for line in kept if line["row"] not in rows)], key=lambda line: int(str(line["row"]))

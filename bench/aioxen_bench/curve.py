@@ -15,7 +15,7 @@ _SIZES = {(line.row, line.what, line.unit): line.size for line in LINES}
 class Curve:
     row: int
     what: str
-    """The line's text with N in place of the size."""
+    """The line's text, with N in place of the size."""
     unit: str
     subjects: dict[str, dict[int, float]] = field(default_factory=dict)
     """The numbers by size, for "ours", "floor" and each peer's name."""
@@ -29,12 +29,12 @@ class Curve:
 
 
 def size_of(line: Object) -> int | None:
-    """The size at which a line was measured, or None if it is not a point of a curve."""
+    """Returns the size at which a line was measured, or None if the line is not a point of a curve."""
     return _SIZES[int(str(line["row"])), str(line["what"]), str(line["unit"])]
 
 
 def curves(lines: list[Object]) -> list[Curve]:
-    """The curves of the lines, in their order."""
+    """Returns the curves that the lines form, in the order of the lines."""
     found: dict[tuple[int, str], Curve] = {}
     for line in lines:
         row, what, unit = int(str(line["row"])), str(line["what"]), str(line["unit"])

@@ -17,7 +17,7 @@ Round = dict[str, float]
 
 @dataclass(frozen=True)
 class Goal:
-    """A bound on "ours": a number or, with `of`, a multiple of "peer" or "floor" of the same round."""
+    """A bound on "ours": a number or, with `of`, a multiple of that number of the same round."""
 
     sense: Literal["≤", "≥"]
     bound: float
@@ -29,7 +29,7 @@ class Goal:
         return f"{self.sense} {self.of}" if self.bound == 1 else f"{self.sense} {self.bound:.3g} × {self.of}"
 
     def met(self, rounds: list[Round]) -> bool | None:
-        """Compares the median of the rounds, or of their ratios, with the bound. None: no measurement."""
+        """Compares the median of the rounds, or of their ratios, with the bound. None: not measured."""
         pairs = [
             (one["ours"], 1.0 if self.of is None else one[self.of])
             for one in rounds
@@ -37,7 +37,7 @@ class Goal:
         ]
         if not pairs:
             return None
-        # With a floor of 0, only 0 meets the goal.
+        # If the floor or the peer is 0, only 0 meets an upper bound.
         ratios = [ours / unit if unit else (0.0 if not ours else float("inf")) for ours, unit in pairs]
         ratio = statistics.median(ratios)
         return ratio <= self.bound if self.sense == "≤" else ratio >= self.bound
@@ -56,11 +56,11 @@ class Tool(enum.Enum):
 
     PLAIN = "plain"
     CALLGRIND = "callgrind"
-    """Under valgrind, with n and with 2n operations: the difference is the cost of n, in instructions."""
+    """Under valgrind, with n and with 2n operations. The difference is the cost of n, in instructions."""
     COUNTERS = "counters"
     """Counts calls of the allocator, and wakes (bench/c/counters.h)."""
     LIVE = "live"
-    """Without malloc's caches per thread, whose free memory malloc counts as used."""
+    """Without malloc's caches per thread, because malloc counts the free memory in them as used."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Line:
     """One line of the table. `ours`, `peer` and `floor` are programs with their arguments.
 
     In the arguments {n} stands for `n`, or for `quick` in quick runs. A program is a file in build/bench, or
-    NAME.py in bench/python; it prints one JSON object, of which `key` is the number.
+    NAME.py in bench/python. It prints one JSON object; the member `key` is the number.
     """
 
     row: int
@@ -81,23 +81,23 @@ class Line:
     floor: str | None = None
     goal: Goal | None = None
     peer_key: str | None = None
-    """The key of the peer's number, if it is not `key`."""
+    """The member that is the peer's number, if it is not `key`."""
     n: int = 0
     quick: int = 0
     tool: Tool = Tool.PLAIN
     once: bool = False
-    """One round only: it takes long, or gives the same number each time."""
+    """The line is measured in one round only: a round takes long, or gives the same number each time."""
     size: int | None = None
     """The line is a point of a curve, at this size."""
     on_xen: bool = False
-    """Measured on the real Xen in the virtual machine, not on the simulated hypervisor."""
+    """The line is measured on the real Xen in the virtual machine, not on the simulated hypervisor."""
 
     def subjects(self) -> dict[Subject, str]:
         programs: dict[Subject, str | None] = {"ours": self.ours, "peer": self.peer, "floor": self.floor}
         return {subject: program for subject, program in programs.items() if program is not None}
 
     def object(self, rounds: list[Round]) -> Object:
-        """The line of build/bench.json, from its rounds."""
+        """Makes the line of build/bench.json from its rounds."""
 
         def median(subject: str) -> float | None:
             values = [one[subject] for one in rounds if subject in one]

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Runs programs inside a world: python3 -m aioxen_bench.measure ROUNDS QUICK INDEX...
 
-Prints one JSON object for each line of the table (by its index) and round. A program that several lines need
-runs once per round. The programs of "ours", "peer" and "floor" take turns.
+INDEX is the index of a line of the table. Prints one JSON object for each line and round. A program that
+several lines need runs once per round. The programs of "ours", "peer" and "floor" take turns.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def live(program: str, n: int) -> Numbers:
 
 
 def callgrind(program: str, n: int) -> Numbers:
-    """Instructions of one operation: the difference of two runs, which cancels their set-up and end."""
+    """Counts the instructions of one operation. Subtracts two runs, which cancels their set-up and end."""
 
     def instructions(count: int) -> int:
         tool = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"]

@@ -53,7 +53,7 @@ def show(lines: Iterable[Object], console: Console) -> None:
 
 
 def keep(lines: list[Object], page: Path) -> None:
-    """Write the tables into the page, between their marks: lines with their own goal, and how costs grow."""
+    """Write two tables into the page, between their marks: the lines with their own goal, and the curves."""
     goals = [cells(line) for line in lines if line["goal"] not in (None, "≤ peer") or size_of(line) is None]
     text = [*markdown(TITLES, "rlcrrrlc", goals), "", "## How it grows", ""]
     grown = [

@@ -17,7 +17,7 @@ LIBXL = "libxl 4.17"
 SIZES = (10, 100, 1_000, 10_000)
 """The sizes at which a row is measured when its cost depends on a size."""
 AHEAD = at_most(1, of="peer")
-"""The goal of a line without a stricter one: at most the peer's number."""
+"""The goal of a line that has no stricter one: at most the peer's number."""
 
 
 def both(row: int, what: str, unit: str, key: str, program: str, goal: Goal = AHEAD, **more: Any) -> Line:
@@ -49,7 +49,7 @@ def loops(
 
 def descriptors() -> Iterator[Line]:
     what = "10,000 descriptors, all ready: one pass"
-    # Both loops make one epoll_wait and one call per descriptor: equal, within the variation of a run.
+    # Both loops make one epoll_wait and one call per descriptor. The times differ only by the noise of a run.
     equal = at_most(1.2, of="peer")
     yield from loops(3, what, "ms", "ms", "descriptors all {n}", equal, n=10_000, quick=20)
     for ready in "none", "one":
@@ -73,7 +73,7 @@ def descriptors() -> Iterator[Line]:
 def timers() -> Iterator[Line]:
     for key, words in ("register", "registered, ascending"), ("fire", "called when they expire"):
         what, many = f"16,000 timers {words}", {"n": 16_000, "quick": 20}
-        # A timer lies in the caller's structure, and the heap is one array: 0.25 to 0.5 was measured.
+        # A timer lies in the caller's structure; the heap is one array. Ratios of 0.25 to 0.5 were measured.
         yield from loops(4, what, "ms", f"{key}_ms", "timers {n}", at_most(0.75, of="peer"), **many)
         for size in SIZES:
             what, few = f"one of {size:,} timers {words}", {"n": size, "quick": 10}
@@ -95,8 +95,8 @@ def queue(way: str, goal: Goal) -> Iterator[Line]:
 
 
 def deaths() -> Iterator[Line]:
-    # The library lists all domains and compares them with the list before. With 100 domains being woken costs
-    # ten times as much as the list: the goal is a multiple of the peer's number.
+    # The library lists all domains and compares them with the previous list. With 100 domains, waking up
+    # costs ten times as much as the list, so that goal is a multiple of the peer's number.
     goals = {100: at_most(1 / 3, of="peer"), 1_000: at_most(4, of="floor"), 5_000: at_most(4, of="floor")}
     for size in sorted({*goals, *SIZES}):
         goal = goals.get(size, AHEAD)
@@ -123,7 +123,7 @@ def pending() -> Iterator[Line]:
             what = f"memory of each of {size:,} {words}"
             few: dict[str, Any] = {"n": size, "quick": 10, "once": True, "tool": Tool.LIVE}
             line = both(8, what, "bytes", "bytes", f"pending {way} {{n}}", goal, size=size, **few)
-            # xenstored needs longer for 10,000 watches than a program may take.
+            # The peer needs 10,000 watches. xenstored needs longer for them than a program may take.
             if size < SIZES[-1]:
                 yield line
             elif way == "stops":
@@ -133,7 +133,7 @@ def pending() -> Iterator[Line]:
 def crowd() -> Iterator[Line]:
     what = "200 threads in synchronous shutdowns, all finishing: "
     few: dict[str, Any] = {"n": 200, "quick": 5, "tool": Tool.COUNTERS, "floor": "plain/crowd {n}"}
-    # An acknowledgement is an event, a read and its answer, which xenstored writes one by one.
+    # An acknowledgement takes an event, a read and an answer. xenstored writes event and answer separately.
     yield both(7, what + "wakes per thread", "wakes", "wakes", "crowd {n}", at_most(0.1, of="peer"), **few)
     yield both(7, what + "context switches per thread", "switches", "switches", "crowd {n}", **few)
 
@@ -176,10 +176,10 @@ def creates() -> Iterator[Line]:
 def held() -> Iterator[Line]:
     what = "16 PV and 16 PVH guests with 256 MB: "
     ours, peer = "creates.py aioxen {n} 256", "libxl/creates held {n} 256"
-    # libxl builds a guest inside one call; the library's builds run on workers.
+    # libxl builds a guest inside one call. This library builds guests on workers.
     tenth = at_most(0.1, of="peer")
     held = Line(11, what + "the loop's longest callback", "ms", "held", ours, peer, LIBXL, goal=tenth)
-    # The builds occupy both processors; five times the delay of a loop without work is not felt.
+    # The builds occupy both processors. A user does not notice five times the delay of an idle loop.
     delay = at_most(5, of="floor")
     late = Line(11, what + "the loop's largest delay", "ms", "late", ours, goal=delay)
     for line in (
@@ -194,7 +194,7 @@ def held() -> Iterator[Line]:
 def busy() -> Iterator[Line]:
     held = "a C thread held by {} while Python is busy"
     for what, words, goal in (
-        # The floor is the same call without an operation: half of it again is for the end itself.
+        # The floor is the same call without an operation. The end of the operation may add half of the floor.
         ("end", "an operation's end", at_most(1.5, of="floor")),
         ("operation", "a whole operation, with its hypercall,", None),
     ):
@@ -220,7 +220,7 @@ def reads() -> Iterator[Line]:
 
 def start() -> Iterator[Line]:
     for key, words, goal in (
-        # Importing aioxen imports asyncio, the floor. The rest was 0.19 to 0.3 of that on two days.
+        # Importing aioxen imports asyncio, the floor. The rest took 0.19 to 0.3 of the floor on two days.
         ("import", "import aioxen", at_most(1.3, of="floor")),
         ("context", "a context opened", None),
         ("first", "the first operation", None),
@@ -228,7 +228,7 @@ def start() -> Iterator[Line]:
         floor = "start.py bare" if key == "import" else None
         yield Line(17, words, "ms", key, "start.py", floor=floor, goal=goal)
     what, many = "10,000 live domains listed", {"n": 10_000, "quick": 10}
-    # The raw hypercalls, and a fifth of their time for filling in the structures.
+    # The floor is the raw hypercalls. Filling in the structures may add a fifth of the floor.
     floor = "plain/hypercalls list {n} 200"
     yield both(17, what, "ms", "ms", "listing {n} 200", at_most(1.2, of="floor"), floor=floor, **many)
 
@@ -264,13 +264,13 @@ def futures() -> Iterator[Line]:
 
 LINES: list[Line] = [
     *instant(1, "pause, its completion taken as an event", "event", AHEAD),
-    # The raw hypercall is about 950 instructions, the library's part at most 300.
+    # The raw hypercall takes about 950 instructions, the library's own part at most 300.
     *instant(2, "pause, synchronous", "sync", at_most(1.6, of="floor")),
     *instant(2, "pause, completed by a callback", "callback", at_most(1.6, of="floor")),
     *descriptors(),
     *timers(),
     *queue("batch", AHEAD),
-    # libxl searches the queue for each event; the library finds it in a table: 0.002 to 0.007 was measured.
+    # libxl searches the queue for each event. This library has a table: 0.002 to 0.007 of the time.
     *queue("reverse", at_most(0.05, of="peer")),
     *queue("random", at_most(0.05, of="peer")),
     *queue("own", AHEAD),

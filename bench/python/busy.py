@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """busy.py end|operation event|callback|nothing N: a C thread ends N operations while Python is busy.
 
-Python is busy for 2 ms with each completion.
+Python works for 2 ms on each completion.
 
-end        times only the end of operations that were started before: they are aborted
-operation  times whole operations that complete at once, with their hypercalls
+end        times only the end of operations, which were started before and are aborted
+operation  times whole operations, which complete at once, with their hypercalls
 
 event      each completion is an event; Python takes all queued events at once, as the aioxen package does
 callback   C calls into Python for each completion
-nothing    the floor: an abort of an operation that does not exist; synchronous operations
+nothing    the floor. end: the abort of an operation that does not exist; operation: synchronous operations
 
 The C thread sleeps before each operation. "ns": the median time that the thread spends in the call.
 """
@@ -32,7 +32,7 @@ Callback = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p
 
 
 class Record(ctypes.Structure):
-    """libxl_event_record."""
+    """The C structure libxl_event_record."""
 
     _fields_ = (
         ("for_user", ctypes.c_uint64),

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """creates.py aioxen|xl|idle N MB: creates N PV and N PVH guests with MB megabytes each, 16 at a time.
 
-Then it destroys all of them. "idle" does nothing for IDLE_S seconds instead: the floor of "late".
+Then it destroys all of them. With "idle" it does nothing for IDLE_S seconds, which gives the floor of "late".
 
 All numbers are in ms. "ms": the whole time divided by the number of guests. "late": the event loop's largest
 delay, which is how long after its time a timer's callback began. "held": the duration of the loop's longest
-callback. "unhindered": the same without the time in which the thread waited for a processor. "busy": the same
-in processor time.
+callback. "unhindered": that duration without the time in which the thread waited for a processor. "busy": the
+processor time of the longest callback.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ IDLE_S = 0.5
 
 
 class Watched:
-    """Measures the running loop's callbacks and delays from its creation on."""
+    """Measures the callbacks and delays of the running loop, from the creation of this object on."""
 
     def __init__(self) -> None:
         self.late = self.held = self.unhindered = self.busy = 0.0
@@ -38,7 +38,7 @@ class Watched:
         schedstat = os.open("/proc/thread-self/schedstat", os.O_RDONLY)  # of the loop's thread
 
         def waited() -> float:
-            """Seconds for which this thread has waited for a processor."""
+            """Returns the seconds for which this thread has waited for a processor so far."""
             return int(os.pread(schedstat, 100, 0).split()[1]) / 1e9
 
         def timed(handle: Any) -> None:
@@ -91,7 +91,7 @@ async def with_xl(count: int, memory: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         paths = [write_xl(Path(folder, str(i)), i, memory) for i in range(2 * count)]
 
-        # -e: xl leaves no process behind that waits for the guest's end.
+        # With -e, xl leaves no process behind that waits for the guest's end.
         await some_at_a_time(lambda path: xl("create", "-q", "-e", "-p", str(path)), paths)
         await some_at_a_time(lambda i: xl("destroy", f"xl-{i}"), range(2 * count))
 

@@ -28,14 +28,14 @@ stopper.stopper_end.restype = ctypes.c_double
 
 
 async def with_aioxen(dom: aioxen.Domain) -> int:
-    """Returns when the task continued, in ns of the monotonic clock."""
+    """Stops the guest and awaits its end. Returns when the task continued, in ns of the monotonic clock."""
     stopper.stopper_begin(dom.domid)
     await dom.wait_shutdown()
     return time.monotonic_ns()
 
 
 async def plainly(domid: int) -> int:
-    """Does the same without an open context, whose connection xenstored would serve first."""
+    """Like with_aioxen, but without an open context, whose connection xenstored would serve first."""
     loop = asyncio.get_running_loop()
     stopped = loop.create_future()
     with wire.connected() as xenstored:

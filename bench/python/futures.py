@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """futures.py LOOP WAY TASKS N: the cost of awaiting.
 
-TASKS tasks await N objects in all, after N / 10 that are not counted. "ns" is the processor time of one. WAY:
+TASKS tasks await N objects in all. Before that they await N / 10 objects as a warm-up. "ns" is the processor
+time of one object. WAY:
 
 future      a plain future that loop.call_soon completes: the floor
 operation   an operation that completes later: start, queued event, take, completed future
 instant     an operation that completes inside its initiator
 done        a completed future, returned by a C function
-executor    the operation of "operation", called synchronously by run_in_executor
+executor    the same operation, called synchronously by run_in_executor
 
 The operation is domain_wait_gone for a domain that does not exist. C has nothing to wait for, so this
-measures the way from the initiator to the task that continues, and one hypercall.
+measures one hypercall and the path from the initiator to the task that continues.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ NEVER_WAS = 32_751  # the highest domid, so that the simulated hypervisor does n
 LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 
 Initiator = Callable[[], Awaitable[None]]
-Pair = tuple[Initiator, Initiator]  # called in turn
+Pair = tuple[Initiator, Initiator]  # called alternately
 
 
 @contextlib.asynccontextmanager
@@ -104,7 +105,7 @@ async def measure(way: str, tasks: int, count: int) -> float:
 
 
 def main(loop: str, way: str, tasks: str, count: str) -> None:
-    number = int(count) // (20 if way == "executor" else 1)  # one takes 20 times as long
+    number = int(count) // (20 if way == "executor" else 1)  # one operation takes 20 times as long
     with asyncio.Runner(loop_factory=LOOPS[loop]) as runner:
         print(json.dumps({"ns": runner.run(measure(way, int(tasks), number))}))
 

@@ -13,6 +13,6 @@ _numbers = itertools.count()
 
 
 def guest(command_line: str, memory: int = 4, pvh: bool = False) -> aioxen.DomainConfig:
-    """A guest with `memory` MB; the command line selects what it does (sim/README.md)."""
+    """Returns a guest with `memory` MB. The command line selects what the guest does (sim/README.md)."""
     name = f"bench-{os.getpid()}-{next(_numbers)}"
     return (aioxen.pvh if pvh else aioxen.pv)(name, KERNEL, memory=memory, cmdline=command_line)

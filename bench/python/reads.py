@@ -3,7 +3,7 @@
 
 aioxen      N times domain_get_name, awaited together
 loop        libxenstore's xs_read, one after the other
-executor    the same by run_in_executor, awaited together
+executor    xs_read by run_in_executor, N calls awaited together
 wire        the floor: N requests written to xenstored's socket at once, then N replies read
 """
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """start.py [bare]: start-up times in ms: "import", "context" (opening one), "first" (the first operation).
 
-bare: imports only asyncio, the floor of "import".
+With "bare" it imports only asyncio, which gives the floor of "import".
 """
 
 import sys

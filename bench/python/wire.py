@@ -14,7 +14,7 @@ HEADER = 16
 
 
 def message(kind: int, *texts: bytes) -> bytes:
-    """A request: the header (type, number, transaction, length), then each text with its final NUL."""
+    """Makes a request: the header (type, number, transaction, length), then each text with a final NUL."""
     body = b"".join(text + b"\0" for text in texts)
     return struct.pack("=IIII", kind, 1, 0, len(body)) + body
 
