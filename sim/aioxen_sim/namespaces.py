@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Linux calls to isolate a world: namespaces, mounts, and the end with the parent process."""
+"""Linux calls that isolate a world: namespaces, mounts, and the signal at the end of the parent process."""
 
 import ctypes
 import os
@@ -26,7 +26,7 @@ def _check(result: int, what: str) -> None:
 def leave_the_machine() -> None:
     """Puts the children of this process into new mount and process namespaces.
 
-    For an ordinary user also into a new user namespace, in which it is root. Raises OSError.
+    An ordinary user's children also get a new user namespace, in which they are root. Raises OSError.
     """
     uid, gid = os.getuid(), os.getgid()
     flags = _CLONE_NEWNS | _CLONE_NEWPID | (_CLONE_NEWUSER if uid else 0)
@@ -38,7 +38,7 @@ def leave_the_machine() -> None:
 
 
 def die_with_parent() -> None:
-    """Has the kernel kill this process when its parent ends."""
+    """Makes the kernel kill this process when its parent ends."""
     _check(_libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "prctl")
 
 
@@ -56,7 +56,7 @@ def _mount(source: str, target: Path, kind: str | None, flags: int, data: str | 
 
 
 def keep_mounts_private() -> None:
-    """Mounts that are made from now on are not visible outside the namespace."""
+    """Makes later mounts invisible outside the namespace."""
     _mount("none", Path("/"), None, _MS_REC | _MS_PRIVATE)
 
 
@@ -66,14 +66,14 @@ def mount_proc() -> None:
 
 
 def mount_empty(folder: Path) -> None:
-    """Mounts an empty directory in memory on `folder`."""
+    """Mounts an empty file system in memory on `folder`."""
     _mount("tmpfs", folder, "tmpfs", 0, "mode=0755,size=100%")
 
 
 def mount_extensible(folder: Path, original: Path) -> None:
-    """Mounts a directory in memory on `folder`, with symbolic links to all that it contained.
+    """Mounts a file system in memory on `folder`, with symbolic links to the original entries.
 
-    `original`: a new directory, on which the original `folder` is mounted.
+    `original` is a new directory, on which the original `folder` is mounted.
     """
     original.mkdir(parents=True)
     _mount(str(folder), original, None, _MS_BIND | _MS_REC)

@@ -27,7 +27,7 @@ _SENT_BY_TERMINAL = 0x80  # si_code SI_KERNEL
 
 
 class WorldError(Exception):
-    """The world cannot be made. The text is for the user."""
+    """The world cannot be made. The message is meant for the user."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Tools:
 
     @property
     def path(self) -> list[Path]:
-        """The directories at the beginning of PATH."""
+        """Returns the directories that the world puts at the beginning of PATH."""
         xen = sorted((self.dom0 / "usr/lib").glob("xen-*/bin"))
         return [self.sim, *xen, self.dom0 / "usr/sbin", self.dom0 / "usr/bin"]
 
@@ -168,7 +168,7 @@ class World:
 
     def _start_dom0(self, mask: Mask) -> None:
         env = self._environment()
-        env["LD_PRELOAD"] = str(PRELOADED)  # the user's preloads are only for the command
+        env["LD_PRELOAD"] = str(PRELOADED)  # the user's own preloads apply only to the command
         plain = {name: value for name, value in env.items() if name != "LD_PRELOAD"}
         command = [str(self.tools.guests), str(STATE), str(self.memory_mb), *self.missing]
         guests = Daemon(command, plain, mask)

@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-# The last 16 bytes below 4 GiB, where a processor starts: mov $42, %al; out %al, $0xf4; hlt
+# The last 16 bytes below 4 GiB. A processor starts there. The code is: mov $42, %al; out %al, $0xf4; hlt
 RESET_VECTOR = bytes.fromhex("b02ae6f4f4").ljust(16, b"\0")
 BIOS_SIZE = 65536
 EXPECTED_STATUS = 42 << 1 | 1  # how isa-debug-exit ends QEMU
@@ -37,13 +37,13 @@ def _boot() -> str:
 
 
 def kvm_works() -> bool:
-    """Whether KVM runs code and nested virtual machines, which Xen needs for PVH guests."""
+    """Returns whether KVM runs code, and nested virtual machines, which Xen needs for PVH guests."""
     nested = any(path.exists() and path.read_text().strip() in ("Y", "1") for path in NESTED)
     return nested and runs_code("kvm")
 
 
 def runs_code(accel: str) -> bool:
-    """Whether QEMU executes three instructions with this accelerator."""
+    """Returns whether QEMU can execute three instructions with this accelerator."""
     with tempfile.NamedTemporaryFile() as bios:
         bios.write(RESET_VECTOR.rjust(BIOS_SIZE, b"\xf4"))
         bios.flush()

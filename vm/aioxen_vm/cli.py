@@ -146,7 +146,7 @@ def _run(
 
 
 def _start(image: Path, shape: Shape, shares: dict[str, Path]) -> Machine:
-    """Starts a machine, with KVM if it is allowed and works, else emulated."""
+    """Starts a machine. Uses KVM if it is allowed and works, otherwise emulation."""
     if shape.accel != "auto":
         return snapshot.start(image, shape, shares)
     remembered = image / "accel"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Xen's console, which dom0's kernel also writes to."""
+"""Xen's console. dom0's kernel writes to it, too."""
 
 from collections import deque
 from dataclasses import dataclass, field

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""One QEMU process: its command line, its sockets and its end. It never outlives this process."""
+"""One QEMU process: its command line, its sockets and its end. QEMU never outlives this Python process."""
 
 import ctypes
 import os
@@ -20,8 +20,8 @@ CPU = {
     "tcg": "max,-erms,-rdtscp",  # with rdtscp a PVH Linux crashes
     "kvm": "host",
 }
-# Needed under emulation: with smap dom0 crashes at once; with xsave its programs crash while a Linux PV guest
-# runs (docs/limits.md). The others save boot time and, by bootscrub=0, disk space.
+# Emulation needs the options about smap and xsave: with smap dom0 crashes at once; with xsave its programs
+# crash while a Linux PV guest runs (docs/limits.md). The others save boot time, and bootscrub=0 disk space.
 XEN = "console=com1 com1=115200,8n1 smap=no xsave=0 smep=no spec-ctrl=no xpti=no cpufreq=none bootscrub=0"
 LINUX = (
     "console=hvc0 quiet loglevel=3 panic=1 nokaslr mitigations=off rodata=off init_on_alloc=0 apparmor=0"
@@ -62,7 +62,7 @@ def _command_line(
     image: Path, shape: Shape, memory: str, shares: dict[str, Path], sockets: dict[str, int]
 ) -> list[str]:
     xen = f"{XEN} dom0_mem={shape.dom0_memory}M,max:{shape.dom0_memory}M {shape.xen}"
-    # Names relative to the image, because QEMU and Xen end a name at a space.
+    # The names are relative to the image's directory, because QEMU and Xen end a name at a space.
     linux = f"vmlinux {LINUX} {shape.linux}"
     command = [qemu(), "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
     command += ["-accel", ACCEL[shape.accel], "-cpu", CPU[shape.accel], "-smp", str(shape.cpus)]
@@ -82,12 +82,12 @@ def _command_line(
 
 
 class Machine:
-    """A running QEMU. `agent` and `console` are sockets: to dom0's agent, and from Xen's console."""
+    """A running QEMU. `agent` is a socket to dom0's agent. `console` is a socket from Xen's console."""
 
     def __init__(
         self, image: Path, shape: Shape, memory: Path, *, boot: bool, shares: dict[str, Path]
     ) -> None:
-        """Boots with its memory in the file `memory`, or maps the file privately and waits for `restore`."""
+        """Boots with the memory in the file `memory`, or maps that file privately and waits for `restore`."""
         ours, theirs = {}, {}
         for name in ("agent", "console", "qmp"):
             ours[name], theirs[name] = socket.socketpair()
@@ -131,7 +131,7 @@ class Machine:
             raise MachineError(f"QEMU: {error} {self.last_words()}") from error
 
     def last_words(self) -> str:
-        """Ends QEMU; returns what it printed, for error messages."""
+        """Ends QEMU. Returns QEMU's output, for error messages."""
         self.end()
         assert self.process.stdout is not None
         words = self.process.stdout.read().decode(errors="replace").strip()
@@ -144,7 +144,7 @@ class Machine:
 
 
 def _dying_with(parent: int) -> Callable[[], None]:
-    """Returns a function that has the kernel kill the child when its parent ends. The child calls it."""
+    """Returns a function for the child to call. It makes the kernel kill the child when its parent ends."""
     libc = ctypes.CDLL(None)
 
     def in_child() -> None:

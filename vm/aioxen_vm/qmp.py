@@ -46,7 +46,7 @@ class Qmp:
                 return message["return"]
 
     def migrate(self, command: str, uri: str) -> None:
-        """Saves (`migrate`) or restores (`migrate-incoming`) the machine, and waits for the end of that."""
+        """Saves (`migrate`) or restores (`migrate-incoming`) the machine, and waits until that is done."""
         self.execute(command, uri=uri)
         while (status := self.execute("query-migrate").get("status")) != "completed":
             if status in ("failed", "cancelled"):

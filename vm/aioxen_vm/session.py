@@ -66,7 +66,7 @@ class Session:
             ready = self._selector.select(left)
             if not ready:
                 self._out_of_time()
-            # the end of the machine last, after its remaining output
+            # The end of the machine is handled last, after its remaining output.
             for key, events in sorted(ready, key=lambda item: item[0].fd == died):
                 if self._status is None:
                     key.data(events)
@@ -76,7 +76,7 @@ class Session:
         self._selector.register(source, selectors.EVENT_READ, action)
 
     def _watch_agent_and_stdin(self) -> None:
-        """Waits for writability only if there is data to send, and reads no input beyond UNSENT_LIMIT."""
+        """Watches for writability only if there is data to send, and for input only below UNSENT_LIMIT."""
         agent = self._machine.agent
         wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._unsent else 0)
         if agent not in self._selector.get_map():
@@ -108,7 +108,7 @@ class Session:
     def _out_of_time(self) -> None:
         if self._ending is None:
             print(f"aioxen-vm: time limit of {self._limit:g} s reached", file=sys.stderr)
-            self._ask_to_end(signal.SIGINT, TIMED_OUT)  # a test suite then reports where it was
+            self._ask_to_end(signal.SIGINT, TIMED_OUT)  # after SIGINT a test suite reports its progress
         else:
             self._status = self._ending
 
@@ -126,7 +126,7 @@ class Session:
         for number in os.read(self._signals, CHUNK):
             if number == signal.SIGWINCH:
                 self._send(pack(Kind.WINDOW, b"%d %d" % tuple(_window())))
-            elif self._ending == SIGNALLED + number:  # the second signal ends the command at once
+            elif self._ending == SIGNALLED + number:  # a second signal ends the session at once
                 self._status = self._ending
             elif number in FORWARDED:
                 self._ask_to_end(number, SIGNALLED + number)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The agent in dom0: reports that dom0 is ready, at which the snapshot is made, then runs one command.
+"""The agent in dom0: reports that dom0 is ready, then runs one command. The snapshot is made in between.
 
 It is process 1 and never ends. The launcher kills the machine when it has the exit status.
 """
@@ -26,14 +26,14 @@ from frames import Kind, Reader, pack
 RNDADDENTROPY = 0x40085203
 RNDRESEEDCRNG = 0x5207
 CHUNK = 65536
-# loose: dom0 caches what it has read, because no other program changes the tree while a command runs.
+# With cache=loose dom0 caches file contents. No other program changes the tree while a command runs.
 MOUNT_9P = "trans=virtio,version=9p2000.L,msize=512000,cache=loose"
 
 libc = ctypes.CDLL(None, use_errno=True)
 
 
 def open_port(name: str) -> int:
-    """Opens the virtio port of that name. It can be opened only once. The command must not inherit it."""
+    """Opens the virtio port of that name. A port can be opened only once. The command must not inherit it."""
     for directory in glob.glob("/sys/class/virtio-ports/*"):
         with open(f"{directory}/name", encoding="ascii") as file:
             if file.read().strip() == name:
@@ -62,7 +62,7 @@ class Port:
 
 
 def set_clock_and_randomness(now: float, entropy: bytes) -> None:
-    """Sets the clock and adds entropy: machines of one snapshot would share their random numbers and time."""
+    """Sets the clock and adds entropy. Machines of one snapshot would share their time and randomness."""
     time.clock_settime(time.CLOCK_REALTIME, now)
     with open("/dev/urandom", "wb") as device:
         fcntl.ioctl(device, RNDADDENTROPY, struct.pack("ii", len(entropy) * 8, len(entropy)) + entropy)
@@ -147,7 +147,7 @@ class Command:
         ended = os.pidfd_open(self._process.pid)
         status: int | None = None
         while status is None or self._streams:
-            # Its children may keep the output open, so only what is there at its end is sent.
+            # The command's children may keep its output open, so the output ends with the command.
             ready = dict(self._poll(ended if status is None else None).poll(None if status is None else 0))
             if status is not None and not ready.keys() & self._streams.keys():
                 break

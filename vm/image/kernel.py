@@ -37,7 +37,7 @@ class Modules:
         self._builtin = {_name(Path(path).stem) for path in builtin}
 
     def in_load_order(self, names: Iterable[str]) -> Iterator[Path]:
-        """The files of the modules, each after its dependencies."""
+        """Returns the files of the modules. Each module follows its dependencies."""
         done: set[str] = set()
 
         def visit(name: str) -> Iterator[Path]:

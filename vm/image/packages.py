@@ -8,12 +8,12 @@ FIELDS = "${Package}\t${db:Status-Status}\t${Provides}\t${Pre-Depends}, ${Depend
 
 
 def _names(relation: str) -> list[str]:
-    """The names of a dependency's alternatives: "a (>= 1) | b:any" gives a and b."""
+    """Returns the names of a dependency's alternatives: "a (>= 1) | b:any" gives a and b."""
     return [part.split("(")[0].strip().partition(":")[0] for part in relation.split("|")]
 
 
 def with_dependencies(wanted: Iterable[str], prefixes: tuple[str, ...]) -> list[str]:
-    """The wanted packages, and all that they depend on directly or indirectly whose names begin so.
+    """Returns the wanted packages and their direct and indirect dependencies that have one of the prefixes.
 
     Raises ValueError if a wanted package is not installed.
     """
