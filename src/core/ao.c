@@ -110,10 +110,22 @@ libxl__ao *libxl__ao_create_background(libxl_ctx *ctx, const libxl__ao_class *cl
     return ao;
 }
 
+/*
+ * A synchronous call that fails may leave work in the background, which goes on in the application's loop. Without the loop it
+ * goes on in the next call, so a failure to register is no error of this one.
+ */
+static void leave_to_loop(libxl_ctx *ctx)
+{
+    if (libxl__aos_live(ctx) && !ctx->closing)
+        libxl__hooks_need_loop(ctx);
+}
+
 /* Ends the initiator: destroys the record, unlocks, returns rc. Sets the message after the dispatch, because the
  * dispatch may run callbacks that set messages. */
 static int leave_initiator(libxl_ctx *ctx, libxl__ao *ao, int rc)
 {
+    if (rc)
+        leave_to_loop(ctx);
     libxl__ctx_dispatch(ctx);
     if (rc)
         libxl__error_message_set(rc, ao->message);
