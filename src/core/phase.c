@@ -79,12 +79,23 @@ static int32_t time_to_leave(const libxl__ao *ao)
     return (int32_t)(ao->phase.leave_at - now_ms());
 }
 
+/* Whether an earlier phase has an undo, which waits for this one. */
+static bool undoes_more(const libxl__ao *ao)
+{
+    for (unsigned i = 0; i < ao->phase.index; i++)
+        if (ao->cls->phases->list[i].undo)
+            return true;
+    return false;
+}
+
 /* Returns how long the present undo may take, in ms; 0: no limit. */
 static uint32_t undo_limit(const libxl__ao *ao)
 {
     const uint32_t limit_ms = libxl__phase_of(ao)->undo_ms;
+    if (ao->phase.left && ao->phase.hurried)
+        return LIBXL__PHASE_LATE_MS;
     if (ao->phase.left)
-        return ao->phase.hurried ? LIBXL__PHASE_LATE_MS : 0;
+        return undoes_more(ao) ? limit_ms : 0;
     if (!ao->phase.leaves)
         return limit_ms;
     const int32_t time = time_to_leave(ao);

@@ -25,7 +25,8 @@
  * parent (nested.h). A phase reserves the resources for its undo before it makes the change that the undo takes back.
  *
  * After the operation's time limit, the driver waits LIBXL__PHASE_LATE_MS at most for all undos together. Then the
- * operation completes for the application, and the undo goes on in the background until it ends. When the context is
+ * operation completes for the application, and the undo goes on in the background until it ends. There,
+ * an undo still has undo_ms if an earlier phase has an undo too; the last undo has no limit. When the context is
  * closing, each undo in the background has LIBXL__PHASE_LATE_MS left.
  *
  * A phase that commits is the point of no return. From its start on, nothing is undone, and a stop request does not end
