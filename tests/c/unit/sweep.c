@@ -420,7 +420,8 @@ static void run_point(unsigned flags, unsigned operation, unsigned phase, enum f
     else
         run_operation(&r, &scenario);
     if (!r.reached)
-        fail_msg("%s: phase %s was not reached", r.cls->name, r.cls->phases->list[phase].name);
+        fail_msg("%s, phase %s, %s: it was not reached; %d '%s'", r.cls->name,
+                 r.cls->phases->list[phase].name, fault_names[fault], r.rc, r.message);
     if (fault != KILL) {
         check_result(&r);
         check_guest(&r);
