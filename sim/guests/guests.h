@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The guests of a world. The first letter of a guest's command line selects its behaviour:
- *   p   power off at once; also any other letter, and none
+ *   p   power off at once; also with any other letter or without one
  *   r   reboot at once
  *   c   crash at once
  *   b   block for ever
  *   s   spin for ever
  *   dN  power off after N/10 s
  *   l   listen: obey control/shutdown
- *   lN  the same, and power off after N/10 s
+ *   lN  listen, and power off after N/10 s
  *
  * Lock: the program has one thread. It holds machine->lock during each step of a guest. All functions here require
  * the lock, unless stated otherwise. Lifetime: a guest begins when its domain first runs, and ends when the domain is
@@ -21,7 +21,7 @@
 
 #include <xen/io/xs_wire.h>
 
-/* boot.c: the start information that the domain builder wrote for the guest's kernel */
+/* boot.c: the start information that the domain builder has written for the guest's kernel */
 struct boot_info {
     char command_line[64];
     uint64_t store_frame; /* PV: machine frame; PVH: guest frame */

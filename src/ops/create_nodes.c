@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The nodes of a new domain in xenstore.
+ * Writes the nodes of a new domain in xenstore.
  *
  * xenstored examines every domain each time a node changes, and setting permissions is a change. So this file makes
  * few requests. It sets permissions only where they differ from those that a new node inherits from its parent. It

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * domain_find and domain_get_name: domains and their names.
+ * domain_find finds the domain that has a name. domain_get_name reads a domain's name.
  *
  * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Waiting until a xenstore node passes a test. A watch reports that the node may have changed; then the node is read and
- * tested. A wait has no time limit of its own: the limit of the operation's phase applies.
+ * Waits until a xenstore node passes a test. When a watch reports that the node may have changed, the node is read
+ * and tested. A wait has no time limit of its own: the limit of the operation's phase applies.
  *
  * Call all functions with the context locked.
  */
@@ -33,8 +33,9 @@ struct libxl__await {
 };
 
 /*
- * Starts a wait until `test` is true of the node at `path`. `path` is copied. `wanted` is for the test; the caller keeps it
- * valid until the wait ends. Errors: NOMEM, FAIL, NO_XENSTORE, recorded in ao; nothing is watched then.
+ * Starts a wait until `test` is true of the node at `path`. `path` is copied. `wanted` is for the test; the caller
+ * keeps it valid until the wait ends. Errors: NOMEM, FAIL, NO_XENSTORE, recorded in ao. After an error nothing is
+ * watched.
  */
 int libxl__await_start(libxl__ao *ao, libxl__await *await, const char *path, libxl__await_test *test,
                        const char *wanted);
@@ -43,8 +44,8 @@ int libxl__await_start(libxl__ao *ao, libxl__await *await, const char *path, lib
 void libxl__await_look(libxl__await *await);
 
 /*
- * Call this from the phase's poll. Returns LIBXL__AO_WAIT; 0: the test is true of the node; or an error, recorded in ao with the
- * path: NOMEM, XENSTORE, PERMISSION, NO_XENSTORE.
+ * Call this from the phase's poll. Returns LIBXL__AO_WAIT, or 0 if the test is true of the node, or an error. Errors:
+ * NOMEM, XENSTORE, PERMISSION, NO_XENSTORE, recorded in ao with the path.
  */
 int libxl__await_step(libxl__ao *ao, libxl__await *await);
 

@@ -138,7 +138,10 @@ static int fill_memory(libxl__builder *b, struct xc_dom_image *dom)
     return 0;
 }
 
-/* Notes the frames of the xenstore and console rings. A PVH guest also learns its event channels from its parameters. */
+/*
+ * Stores the frames of the xenstore and console rings in the build. Sets the event channels in the parameters of a
+ * PVH guest.
+ */
 static int note_rings(libxl__builder *b, struct xc_dom_image *dom)
 {
     libxl__build *build = b->build;

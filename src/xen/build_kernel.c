@@ -97,7 +97,7 @@ static bool read_section(const elf *e, uint64_t i, part *out)
     return false;
 }
 
-/* Adds the notes of a segment or section to *found. */
+/* Adds the Xen notes in a segment or section to *found. */
 static void read_notes(const elf *e, const part *where, notes *found)
 {
     if (where->size > MOST_NOTES)

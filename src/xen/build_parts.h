@@ -59,6 +59,7 @@ int libxl__build_ask_host(libxl__builder *b, struct xen_domctl_createdomain *cre
 
 /* ---- build_log.c */
 
+/* Sets up the logger of a build. `outer` is the logger of the context. */
 void libxl__build_log_open(libxl__build_log *log, xentoollog_logger *outer);
 
 /* ---- build_file.c */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the lane of destructions. destroy_work runs on a worker, unlocked, and touches only its job; all other functions
- * are called with the context locked.
+ * Owns: the lane of destructions. destroy_work runs on a worker, unlocked, and touches only its job. All other
+ * functions are called with the context locked.
  */
 #include "destroy.h"
 #include "xen.h"

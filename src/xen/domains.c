@@ -43,7 +43,7 @@ static void call_observers(libxl_ctx *ctx, const xc_domaininfo_t *page, int coun
 
 /* ---- planning */
 
-/* Whether a domain is followed or an observer is registered. */
+/* Returns whether a domain is followed or an observer is registered. */
 static bool has_users(const libxl__domains *domains)
 {
     return domains->followed.count || !LIST_EMPTY(&domains->observers);

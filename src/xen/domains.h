@@ -71,8 +71,8 @@ int libxl__domain_follow(libxl_ctx *ctx, libxl__domain_follower *follower, const
 void libxl__domain_unfollow(libxl_ctx *ctx, libxl__domain_follower *follower);
 
 /*
- * Registers an observer, whose callbacks must be set. `appeared` is called at the next look for all existing domains, and later
- * for new ones. Errors, without a message: NOMEM, FAIL.
+ * Registers an observer, whose callbacks must be set. At the next look `appeared` is called for all existing domains,
+ * and later for each new domain. Errors, without a message: NOMEM, FAIL.
  */
 int libxl__domains_observe(libxl_ctx *ctx, libxl__domain_observer *observer);
 /* Removes an observer; its callbacks are not called again. Its followers are not affected. */

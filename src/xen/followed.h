@@ -76,7 +76,9 @@ typedef struct libxl__followed_domains {
     TAILQ_HEAD(, libxl__followed) changed; /* domains whose followers are to be called */
 } libxl__followed_domains;
 
+/* Prepares the empty table. Called while the context is made. */
 void libxl__followed_open(libxl__followed_domains *domains);
+/* Frees the table, which must have no domain. Called while the context is freed. */
 void libxl__followed_close(libxl__followed_domains *domains);
 
 /* Makes sure that one more domain can be followed in addition to the reserved ones. Errors: NOMEM. */

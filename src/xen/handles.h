@@ -25,8 +25,9 @@ int libxl__handles_open(libxl_ctx *ctx);
 void libxl__handles_close(libxl_ctx *ctx);
 
 /*
- * Returns the handle for the calling thread's hypercalls; it belongs to the context. Any thread, locked or not. The handle may
- * be shared with other threads, so its last error (xc_get_last_error) must not be used. Leaves errno as it is.
+ * Returns the handle for the calling thread's hypercalls. It belongs to the context. Any thread may call this, locked
+ * or not. Other threads may use the same handle, so do not use its last error (xc_get_last_error). Does not change
+ * errno.
  */
 xc_interface *libxl__xch(libxl_ctx *ctx);
 

@@ -15,7 +15,10 @@ struct libxl__ao;
 /* Domain 0 and guests have smaller domids; this one and larger ones are reserved. */
 #define LIBXL__DOMID_FIRST_RESERVED 0x7ff0u
 
-/* Checks a domid outside of an operation. Errors: INVAL, with a message for libxl_error_message. Any thread, locked or not. */
+/*
+ * Checks a domid outside of an operation. Errors: INVAL, with a message for libxl_error_message. Any thread may call
+ * this, locked or not.
+ */
 int libxl__hv_check_domid(uint32_t domid);
 
 /* Each of these returns 0, or an error that is recorded in ao with a message. */
@@ -31,8 +34,11 @@ int libxl__hv_look(struct libxl__ao *ao, uint32_t domid, xc_domaininfo_t *info);
 int libxl__hv_physinfo(struct libxl__ao *ao, libxl_physinfo *out);
 int libxl__hv_version(struct libxl__ao *ao, libxl_version_info *out);
 
-/* The number of domains that one hypercall lists: as many as fit into a page. libxencall keeps single pages for hypercalls. It
- * maps, locks and unmaps a larger buffer each time, which takes longer than another hypercall. */
+/*
+ * The number of domains that one hypercall lists: as many as fit into a page. libxencall keeps single pages for
+ * hypercalls. For a larger buffer it maps, locks and unmaps memory at each hypercall, which takes longer than one
+ * more hypercall.
+ */
 enum { LIBXL__HV_PAGE = XC_PAGE_SIZE / sizeof(xc_domaininfo_t) };
 
 /*

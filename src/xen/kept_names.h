@@ -2,9 +2,9 @@
 /*
  * Names of domains, kept between searches. The watch of a kept name fires when the name may have changed.
  *
- * A search without kept names reads the name of every domain. A context that searches repeatedly, because it makes one
- * domain after the other, keeps the names until it has not searched for ten seconds. Names are kept only if the transport
- * delivers watch events and answers in order (libxl__xs_transport.in_order).
+ * A search without kept names reads the name of every domain. So a context that makes one domain after the other
+ * keeps the names, until it has not searched for ten seconds. Names are kept only if the transport delivers watch
+ * events and answers in order (libxl__xs_transport.in_order).
  */
 #ifndef LIBXL__KEPT_NAMES_H
 #define LIBXL__KEPT_NAMES_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Marks of unfinished domains. A creation writes LIBXL__MARKS/UUID before it makes the domain, and removes it when the domain
- * is complete or has been taken down. The mark of a process that has ended shows that its creation was not finished.
+ * Marks of unfinished domains. A creation writes LIBXL__MARKS/UUID before it makes the domain, and removes it when
+ * the domain is complete or has been taken down. If the process of a mark has ended, its creation was not finished.
  *
  * A mark says which process makes the domain: "PID START WHERE TIME". START is the start time of the process in clock
  * ticks (proc(5)), because a process id is used again. WHERE identifies the boot and the namespace of process ids in

@@ -2,9 +2,9 @@
 /*
  * Owns nothing: a search and its batches belong to the operation. The context's lock guards everything.
  *
- * Kept names may be used only once their watches have delivered all events from before the search. xenstored sends these
- * events before its next answer, so a search with kept names first asks xenstored for any node (CATCHING_UP) and looks at
- * the kept names when the answer has come.
+ * Kept names may be used only once their watches have delivered all events from before the search. xenstored sends
+ * these events before its next answer. So a search with kept names first reads any node (CATCHING_UP), and uses the
+ * kept names when the answer has arrived.
  */
 #include "names.h"
 #include "xen.h"

@@ -34,7 +34,10 @@ typedef struct libxl__watches {
     uint64_t event_seq;       /* the number of events so far, of all watches */
     libxl__watch *early_fire; /* set by libxl__watch_fire_early; NULL: none */
     size_t early_fire_length; /* of its events: path and token, in octets */
-    /* The watch that has fired for the event whose body arrives next; NULL: none. It may have been freed: only compare it. */
+    /*
+     * The watch that has fired for the event whose body arrives next; NULL: none. It may have been freed, so only
+     * compare it.
+     */
     libxl__watch *fired_early;
 } libxl__watches;
 
@@ -43,7 +46,10 @@ typedef struct libxl__watches {
 /* Frees all watches. Called while the context is freed, after the transport has been closed. */
 void libxl__watches_close(libxl_ctx *ctx);
 
-/* Gives a watch up without freeing its memory, which the transport's thread uses and frees. Called while the context is freed. */
+/*
+ * Frees the slot of a watch, but not its memory, because the transport's thread uses and frees it. Called while the
+ * context is freed.
+ */
 void libxl__watch_leave(libxl_ctx *ctx, libxl__watch *watch);
 
 /*

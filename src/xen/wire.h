@@ -52,8 +52,9 @@ void libxl__wire_disconnect(libxl_ctx *ctx);
 void libxl__wire_postfork(libxl_ctx *ctx);
 
 /*
- * Appends a message to the output buffer; libxl__wire_send_soon sends it. The body is a, b and c, one after the other; it is
- * copied. After an error `expected.answered` is not called. Errors: NOMEM; INVAL: the body is longer than the protocol allows.
+ * Appends a message to the output buffer; libxl__wire_send_soon sends it. The body is a, b and c, one after the
+ * other; it is copied. After an error `expected.answered` is not called. Errors: NOMEM, INVAL (the body is longer
+ * than the protocol allows).
  */
 int libxl__wire_put(libxl_ctx *ctx, libxl__wire_expected expected, uint32_t type, uint32_t transaction,
                     libxl__wire_part a, libxl__wire_part b, libxl__wire_part c);

@@ -86,8 +86,9 @@ typedef enum libxl__xs_mode { LIBXL__XS_ONE_BY_ONE, LIBXL__XS_TRANSACTION } libx
 
 /*
  * Reserves memory for this number of requests. `octets` is the total length of their paths and values, each with its
- * terminating zero. Afterwards, adding these requests and running the batch ONE_BY_ONE can fail only if the connection to
- * xenstored is down. The reservation survives the loss of the connection. Call this before the first request is added. Errors: NOMEM, FAIL, recorded in ao.
+ * terminating zero. Afterwards, adding these requests and running the batch ONE_BY_ONE can fail only if the
+ * connection to xenstored is down. The reservation stays valid if the connection is lost. Call this before the first
+ * request is added. Errors: NOMEM, FAIL, recorded in ao.
  */
 int libxl__xs_reserve(libxl__xs_batch *batch, uint32_t requests, size_t octets);
 
@@ -104,8 +105,9 @@ void libxl__xs_run_anyway(libxl__xs_batch *batch, libxl__xs_mode mode);
 /* Returns whether the batch was run and has ended. */
 bool libxl__xs_done(const libxl__xs_batch *batch);
 /*
- * Returns 0 or the first error of a batch that is done, and records the error in ao. Errors: XENSTORE, PERMISSION, INVAL (a
- * request is too long for xenstored), NOMEM, NO_XENSTORE (the connection was lost before the answer), or the error that libxl__xs_require was given.
+ * Returns 0 or the first error of a batch that is done, and records the error in ao. Errors: XENSTORE, PERMISSION,
+ * INVAL (a request is too long for xenstored), NOMEM, NO_XENSTORE (the connection was lost before the answer), or the
+ * `rc` of a libxl__xs_require.
  */
 int libxl__xs_result(libxl__xs_batch *batch);
 /* Returns what libxl__xs_result returns, but records nothing in ao. */

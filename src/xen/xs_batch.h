@@ -3,8 +3,9 @@
  * The layout of a batch of xenstore requests. Only xs.c, xs_spare.c, the transports and await.c use it. Operations
  * use xs.h.
  *
- * A batch belongs to its operation until it is run, then to the transport until it has ended, then to the operation again.
- * The context's lock guards it. While the thread of xs_caller.c carries out the batch, only that thread uses it, without the lock.
+ * A batch belongs to its operation until it is run, then to the transport until it has ended, then to the operation
+ * again. The context's lock guards it. While the thread of xs_caller.c carries out the batch, only that thread uses
+ * it, and takes no lock.
  */
 #ifndef LIBXL__XS_BATCH_H
 #define LIBXL__XS_BATCH_H

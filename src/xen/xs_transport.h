@@ -36,54 +36,60 @@ typedef struct libxl__xs_transport {
     /* Frees what `open` has prepared. Called while the context is freed, disconnected, after the workers have ended. */
     void (*close)(libxl_ctx *ctx);
     /*
-     * With the context locked, while the transport is not connected. Begins to connect, sets link.address, and sends
+     * Called with the context locked, while the transport is not connected. Begins to connect, sets link.address, and sends
      * a request. The transport calls libxl__xs_link_proved when xenstored has answered. Returns 0 or an errno. EAGAIN
      * means that xenstored's backlog is full. After an error nothing is connected.
      */
     int (*connect)(libxl_ctx *ctx);
     /*
-     * With the context locked, once a second while the connection is up. Sends xenstored a request, for a transport
+     * Called with the context locked, once a second while the connection is up. Sends xenstored a request, for a transport
      * that notices a lost connection only at a request. NULL: the transport notices it by itself.
      */
     void (*ping)(libxl_ctx *ctx);
-    /* With the context locked. Handles the answers that have arrived. */
+    /* Called with the context locked. Handles the answers that have arrived. */
     void (*receive)(libxl_ctx *ctx);
     /*
-     * With the context locked, or while the context is freed. Closes the connection, if there is one. Ends the
+     * Called with the context locked, or while the context is freed. Closes the connection, if there is one. Ends the
      * batches that are under way with ENOTCONN. A batch that its operation has freed already is freed then.
      */
     void (*disconnect)(libxl_ctx *ctx);
-    /* With the context locked. Adds the transport's threads and jobs to the counters. NULL: it has none. */
+    /* Called with the context locked. Adds the transport's threads and jobs to the counters. NULL: it has none. */
     void (*count)(libxl_ctx *ctx, libxl_counters *out);
     /* Closes the child's copies of the descriptors. Called in the child of a fork. */
     void (*postfork)(libxl_ctx *ctx);
     /*
-     * With the context locked. Reserves memory for a batch, as libxl__xs_reserve promises. xs.c calls `release` just before it runs or frees
-     * the batch. Errors: NOMEM, FAIL.
+     * Called with the context locked. Reserves the memory for a batch that libxl__xs_reserve promises. xs.c calls
+     * `release` just before it runs or frees the batch. Errors: NOMEM, FAIL.
      */
     int (*reserve)(libxl_ctx *ctx, libxl__xs_batch *batch, uint32_t requests, size_t octets);
-    /* With the context locked. Releases what `reserve` has reserved for the batch; not called for the spare batch. */
+    /* Called with the context locked. Releases what `reserve` has reserved for the batch; not called for the spare batch. */
     void (*release)(libxl_ctx *ctx, libxl__xs_batch *batch);
     /*
-     * With the context locked. Starts a batch. The transport calls libxl__xs_batch_ended when the batch ends,
+     * Called with the context locked. Starts a batch. The transport calls libxl__xs_batch_ended when the batch ends,
      * possibly before this returns. After an error it does not call it. Errors: NOMEM, FAIL, NO_XENSTORE.
      */
     int (*run)(libxl_ctx *ctx, libxl__xs_batch *batch);
-    /* With the context locked. Returns whether a batch that was run is queued and has never started. */
+    /* Called with the context locked. Returns whether a batch that was run is queued and has never started. */
     bool (*is_queued)(const libxl_ctx *ctx, const libxl__xs_batch *batch);
     /*
-     * With the context locked. Withdraws a queued batch. Returns false if the batch is not queued; it will end by
+     * Called with the context locked. Withdraws a queued batch. Returns false if the batch is not queued; it will end by
      * itself then.
      */
     bool (*withdraw)(libxl_ctx *ctx, libxl__xs_batch *batch);
     /*
-     * With the context locked. Returns whether a batch that is under way is a transaction whose commit has not been
+     * Called with the context locked. Returns whether a batch that is under way is a transaction whose commit has not been
      * sent. If such a batch is freed now, it changes nothing in xenstore.
      */
     bool (*uncommitted)(const libxl__xs_batch *batch);
-    /* With the context locked. Registers a watch. The transport calls libxl__watch_added when xenstored has answered. Errors: as for `run`. */
+    /*
+     * Called with the context locked. Registers a watch. The transport calls libxl__watch_added when xenstored has
+     * answered. Errors: those of `run`.
+     */
     int (*add_watch)(libxl_ctx *ctx, libxl__watch *watch);
-    /* With the context locked. Unregisters a watch. The transport calls libxl__watch_free when xenstored no longer knows the watch. */
+    /*
+     * Called with the context locked. Unregisters a watch. The transport calls libxl__watch_free when xenstored no
+     * longer has the watch.
+     */
     void (*remove_watch)(libxl_ctx *ctx, libxl__watch *watch);
 } libxl__xs_transport;
 
@@ -116,7 +122,7 @@ void libxl__watch_free(libxl_ctx *ctx, libxl__watch *watch);
 typedef struct libxl__watch_token {
     char text[20];
 } libxl__watch_token;
-/* Returns the token of a watch. Any thread, locked or not. */
+/* Returns the token of a watch. Any thread may call this, locked or not. */
 libxl__watch_token libxl__watch_token_of(const libxl__watch *watch);
 
 #endif

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A guest whose command line says what it does, by its first letter:
- *   p   poweroff (also when there is none)      b   block for ever, deaf to the toolstack
+ * A guest. The first letter of its command line selects what it does:
+ *   p   poweroff (also without a letter)        b   block for ever; ignore control/shutdown
  *   r   reboot                                  s   spin: burn CPU for ever
  *   c   crash                                   dN  poweroff after N/10 s (one digit)
- *   l   listen: obey control/shutdown           lN  the same, and poweroff after N/10 s
+ *   l   listen: obey control/shutdown           lN  listen, and poweroff after N/10 s
  */
 #include "guest.h"
 
