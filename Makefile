@@ -19,7 +19,7 @@ all: lib python examples ## the C library, the Python package, the examples
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
-# What a target needs is installed before make looks at any file: hence the second make.
+# Installs the packages that a target needs, and then runs a second make, which sees the installed files.
 INSTALLED = @tools/install-packages $(1) && $(MAKE) --no-print-directory -j$$(nproc)
 
 demo: ## installs what is missing, builds, and shows guests on a real Xen

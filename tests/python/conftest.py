@@ -65,8 +65,7 @@ def xen(hypervisor: None) -> Iterator[aioxen.Context]:
     asyncio.run(context.aclose())  # closes it if the test was skipped
     counters = context.counters()
     assert counters.operations_started == counters.operations_completed
-        # Jobs and threads are left out, because a worker may still be returning from its last call.
-        # nothing_left
+    # Jobs and threads are left out, because a worker may still be returning from its last call. nothing_left
     # checks the number of threads.
     live = ("operations", "events", "timers", "watches", "descriptors", "evgens")
     assert {name: getattr(counters, name) for name in live} == dict.fromkeys(live, 0)
