@@ -133,7 +133,7 @@ static int watch_start(libxl__ao *ao, struct eject *s)
 {
     const libxl__disk_eject_args *args = libxl__ao_args(ao);
     xc_domaininfo_t info;
-    (void)libxl__hv_look(ao, ao->subject.number, &info); /* for its UUID; the domain need not exist */
+    (void)libxl__hv_look(ao, ao->subject.number, &info); /* sets subject.uuid; the domain need not exist */
     snprintf(s->path, sizeof(s->path), "/local/domain/%u/device/vbd/%d/eject", ao->subject.number,
              libxl__vdev_number(args->in.vdev));
     const int rc = libxl__await_start(ao, &s->ejected, s->path, libxl__await_equal, "eject");

@@ -37,7 +37,7 @@ struct candidate {
 typedef struct list_unfinished {
     libxl__xs_batch *batch;
     libxl__xs_request *names;
-    const char *version; /* of the list of marks; NULL: nothing has been read yet */
+    const char *version; /* version of the list of marks; NULL: nothing has been read yet */
     uint32_t offset, restarts;
     struct candidate *all; /* in the operation's memory */
     uint32_t count, room;
@@ -226,7 +226,7 @@ typedef struct remove_unfinished {
     libxl__xs_batch *batch;
     libxl__xs_request *mark, *tree, *ring, *tty;
     uint32_t domid;   /* LIBXL_DOMID_INVALID: only the mark is left */
-    const char *text; /* of the mark */
+    const char *text; /* the mark's text */
     libxl__await console;
     libxl__nested teardown;
 } domain_remove_unfinished_state;

@@ -25,7 +25,7 @@ struct libxl__await {
     libxl__watch *watch;
     libxl__xs_batch *reading; /* reads the node; NULL: no read is under way */
     libxl__await_test *test;
-    const char *wanted; /* for the test; belongs to the caller */
+    const char *wanted; /* an argument of the test; belongs to the caller */
     bool changed;       /* the node may have changed since the last read was started */
     bool failed;        /* xenstored does not watch the node */
     bool done;          /* the test is true of the node */

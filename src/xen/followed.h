@@ -20,7 +20,7 @@
 #include "ao.h"
 
 typedef enum libxl__domain_phase {
-    LIBXL__DOMAIN_RUNNING, /* or paused, or being built */
+    LIBXL__DOMAIN_RUNNING, /* also if paused or being built */
     LIBXL__DOMAIN_SHUTDOWN,
     LIBXL__DOMAIN_DYING,
     LIBXL__DOMAIN_GONE,
@@ -55,7 +55,7 @@ typedef struct libxl__followed {
     uint32_t observed; /* the number of followers that belong to observers */
     bool gone : 1;
     bool changed : 1;                               /* in libxl__followed_domains.changed */
-    TAILQ_HEAD(, libxl__domain_follower) followers; /* those of observers first */
+    TAILQ_HEAD(, libxl__domain_follower) followers; /* followers of observers come first */
     libxl__domain_follower *next_told;              /* the next follower to be called; NULL: none */
     struct libxl__followed *next; /* another domain that has had this domid; or the next spare */
     TAILQ_ENTRY(libxl__followed) changed_link;

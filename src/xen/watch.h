@@ -33,7 +33,7 @@ typedef struct libxl__watches {
     uint32_t count;           /* watches of operations and applications; the context's own are not counted */
     uint64_t event_seq;       /* the number of events so far, of all watches */
     libxl__watch *early_fire; /* set by libxl__watch_fire_early; NULL: none */
-    size_t early_fire_length; /* of its events: path and token, in octets */
+    size_t early_fire_length; /* length of its events (path and token), in octets */
     /*
      * The watch that has fired for the event whose body arrives next; NULL: none. It may have been freed, so only
      * compare it.

@@ -31,7 +31,7 @@ XEN_PROGRAMS = _words("""
     lsevtchn xenctx xenpm xen-hvmctx
 """)
 
-# Their dependencies are looked up, because the names depend on the release of Debian and on Python's version.
+# Dependencies are not listed but looked up: their names depend on the Debian release and Python's version.
 PYTHON_PACKAGES = _words("""
     python3 python3-cffi python3-click python3-hypothesis python3-pytest python3-rich python3-trio
 """)
@@ -60,7 +60,7 @@ def busybox(archive: Archive, unpacked: Path) -> None:
 
 
 def root(unpacked: Path, scripts: Path) -> Archive:
-    """dom0's root. `unpacked`: the unpacked packages. `scripts`: the directory of init and the agent."""
+    """Returns dom0's root. `unpacked` has the unpacked packages, `scripts` the files of init and the agent."""
     archive = Archive()
     busybox(archive, unpacked)
     for path in DIRECTORIES:
