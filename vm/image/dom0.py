@@ -60,7 +60,7 @@ def busybox(archive: Archive, unpacked: Path) -> None:
 
 
 def root(unpacked: Path, scripts: Path) -> Archive:
-    """Returns dom0's root. `unpacked` has the unpacked packages, `scripts` the files of init and the agent."""
+    """Returns dom0's root. `unpacked` has the unpacked packages, `scripts` has init and the agent."""
     archive = Archive()
     busybox(archive, unpacked)
     for path in DIRECTORIES:
