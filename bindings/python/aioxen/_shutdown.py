@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class ShutdownFuture(asyncio.Future["ShutdownReason"]):
     """Combines a request to a guest and the wait for its domain's stop, which run at the same time.
 
-    It completes when both operations have. If one of them fails, the other one is cancelled. If both fail,
+    It completes when both operations have completed. If one fails, the other one is cancelled. If both fail,
     the request's error is raised.
     """
 

@@ -33,7 +33,7 @@ class Context(ContextCore, BaseContext):
     that runs when it is first used, and may be used in that loop's thread only. In another loop, creating a
     domain and awaiting an operation that is not done raise RuntimeError; the operation itself continues.
 
-    Creating it does not wait for xenstored. If there is a xenstored that does not answer, operations that
+    Creating it does not wait for xenstored. If xenstored runs and does not answer, operations that
     need it raise NoXenstoreError after at most a second. When xenstored has ended and runs again, the context
     connects again; each Events then delivers EventsLost(0).
 
@@ -112,11 +112,11 @@ class Context(ContextCore, BaseContext):
         """Subscribe to the events of one domain, or of all: DomainShutdown, DomainDying, DomainGone.
 
         The subscription begins with this call, not with the first iteration, so subscribe before you act. The
-        events that a domain has had already are delivered first; a subscription to all domains delivers those
-        of the domains that exist. At most `capacity` events wait to be read. Further events are dropped, and
-        an EventsLost takes their place. One also comes when xenstored answers again after it had ended, and
-        when the hypervisor has refused several times to list its domains. The iteration ends after the
-        domain's DomainGone, after aclose(), and when the context closes.
+        domain's past events are delivered first. A subscription to all domains first delivers the past events
+        of all domains that exist. At most `capacity` events wait to be read. Further events are dropped, and
+        an EventsLost takes their place. An EventsLost is also delivered when xenstored answers again after it
+        had ended, and when the hypervisor has refused several times to list its domains. The iteration ends
+        after the domain's DomainGone, after aclose(), and when the context closes.
 
         domid: The domain; None: all domains.
 
@@ -153,8 +153,8 @@ class Context(ContextCore, BaseContext):
         """Stop all operations, wait until they have completed, and free the context.
 
         Awaiting an operation that was stopped raises ClosedError. All event iterations end. The loop is not
-        blocked meanwhile. A cancellation does not interrupt the closing; it is raised at the end. May be
-        called more than once.
+        blocked meanwhile. A cancellation does not interrupt the closing; it is raised at the end. This method
+        may be called more than once.
 
         Raises: RuntimeError, while the context belongs to another event loop.
         """

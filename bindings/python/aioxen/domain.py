@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 class Domain(DomainOperations):
     """One domain: its domid, its UUID, and the operations on it.
 
-    It is accepted wherever a domid is: `xen.domain_pause(dom)` and `dom.pause()` are the same. Two handles
-    are equal if domid and UUID are. A handle does not keep the domain alive. Xen reuses domids, so the handle
-    of a domain that is gone may refer to a new domain: compare `uuid` with `(await dom.info()).uuid`.
+    It is accepted wherever a domid is: `xen.domain_pause(dom)` does the same as `dom.pause()`. Two handles
+    are equal if their domids and UUIDs are. A handle does not keep the domain alive. Xen reuses domids, so
+    the handle of a domain that is gone may refer to a new domain: compare `uuid` with `(await
+    dom.info()).uuid`.
     """
 
     __slots__ = ("domid", "_uuid_bytes", "_xen")
@@ -64,17 +65,18 @@ class Domain(DomainOperations):
         acknowledged the request, and Context.domain_wait_shutdown. The stopped domain still has to be
         destroyed.
 
-        limit: Seconds for both operations together; then they are stopped and this raises TimedOutError.
+        limit: Seconds for both operations together. After this time both are stopped, and the future raises
+        TimedOutError.
 
         progress: Receives each OperationProgress of both operations; its field `operation` tells them apart.
 
-        Returns: Why the domain has stopped. A guest may stop for another reason than the one requested.
+        Returns: The reason why the domain has stopped. It may differ from the requested reason.
 
         Raises: GuestTimedOutError, if the guest does not acknowledge the request in time; otherwise the
         errors of both operations.
 
-        Cancelled: The request is withdrawn, unless the guest has acknowledged it. A guest that has still
-        stops.
+        Cancelled: The request is withdrawn, unless the guest has acknowledged it. A guest that has
+        acknowledged it still stops.
         """
         return self._request_stop(self._xen.domain_shutdown, limit, progress)
 
@@ -83,7 +85,8 @@ class Domain(DomainOperations):
     ) -> asyncio.Future[ShutdownReason]:
         """Ask the guest to reboot, and wait until the domain has stopped for that.
 
-        The owner of the domain then destroys it and creates it anew. Everything else is as of shutdown().
+        The owner of the domain then destroys it and creates it anew. The arguments, the result and the errors
+        are those of shutdown().
         """
         return self._request_stop(self._xen.domain_reboot, limit, progress)
 

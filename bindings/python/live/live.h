@@ -41,7 +41,7 @@ typedef struct {
     bool instant;            /* the operation has completed when its C function returns */
     bool has_results;
     bool owns_memory; /* some results must be freed */
-    bool undoable;    /* another operation undoes this one's success */
+    bool undoable;    /* another operation can undo this one */
 } OperationSpec;
 
 /*
