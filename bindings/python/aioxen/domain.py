@@ -24,8 +24,8 @@ class Domain(DomainOperations):
 
     It is accepted wherever a domid is: `xen.domain_pause(dom)` does the same as `dom.pause()`. Two handles
     are equal if their domids and UUIDs are. A handle does not keep the domain alive. Xen reuses domids, so
-    the handle of a domain that is gone may refer to a new domain: compare `uuid` with `(await
-    dom.info()).uuid`.
+    the handle of a domain that is gone may refer to a new domain. To detect this, compare `uuid` with
+    `(await dom.info()).uuid`.
     """
 
     __slots__ = ("domid", "_uuid_bytes", "_xen")
