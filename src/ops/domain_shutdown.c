@@ -153,6 +153,14 @@ static int withdraw(libxl__ao *ao, struct ask *s)
     }
 }
 
+/* Returns whether the withdrawal, or the queue in which it waits for its batch, has advanced since the last call. */
+static bool has_advanced(libxl__ao *ao, struct ask *s, bool is_new)
+{
+    if (s->withdrawal)
+        return libxl__xs_advances(s->withdrawal) || is_new;
+    return libxl__xs_spare_advances(ao->ctx, &s->turn);
+}
+
 /*
  * Withdraws the request if the node still holds it. The node does not hold it any more if the guest has acknowledged
  * it, or if another toolstack has written another request.
@@ -165,8 +173,9 @@ static int request_undo(libxl__ao *ao, struct ask *s)
         return LIBXL__AO_CARRIED_OUT;
     if (!s->withdraws && !give_up_request(s))
         return 0;
+    const bool began = s->withdrawal;
     const int rc = withdraw(ao, s);
-    if (rc == LIBXL__AO_WAIT && s->withdrawal && libxl__xs_advances(s->withdrawal))
+    if (rc == LIBXL__AO_WAIT && has_advanced(ao, s, !began))
         libxl__phase_extend(ao); /* thousands of requests may be withdrawn at once */
     if (rc == ERROR_NOT_READY)
         return s->written && libxl__xs_vacant(s->unanswered) ? LIBXL__AO_CARRIED_OUT : 0;

@@ -245,7 +245,8 @@ static bool domid_is_free(libxl__ao *ao)
 }
 
 /*
- * Removes the mark of an unfinished domain. Removes /vm/UUID if it was kept for another domain that is gone or dying
+ * Removes the mark of an unfinished domain, and the nodes that are left. If the list of domains cannot be read, /vm/UUID stays.
+ * Otherwise it removes /vm/UUID if it was kept for another domain that is gone or dying
  * by now. Removes the domain's nodes again, because xenconsoled may have written a terminal's name after they were
  * removed, if it was started or restarted at that time. The domain is gone only when xenconsoled has unmapped the
  * domain's page, so xenconsoled writes nothing after this.
@@ -255,9 +256,7 @@ static int run_last(libxl__ao *ao, struct teardown *t)
     const libxl__domain_teardown_args *args = libxl__ao_args(ao);
     uint32_t other = LIBXL_DOMID_INVALID;
     const int rc = t->shared ? libxl__hv_find(ao, &args->in.uuid, args->in.domid, &other) : 0;
-    if (rc)
-        return rc;
-    if (t->shared && other == LIBXL_DOMID_INVALID)
+    if (t->shared && !rc && other == LIBXL_DOMID_INVALID)
         libxl__xs_remove(t->last, "/vm/" LIBXL_UUID_FMT, LIBXL_UUID_BYTES(args->in.uuid));
     if (t->exists && domid_is_free(ao))
         libxl__xs_remove(t->last, "/local/domain/%u", args->in.domid);
@@ -265,7 +264,7 @@ static int run_last(libxl__ao *ao, struct teardown *t)
         libxl__mark_remove(t->last, &args->in.uuid);
     t->last_was_run = true;
     libxl__xs_run_anyway(t->last, LIBXL__XS_ONE_BY_ONE); /* done at once if it is empty */
-    return 0;
+    return rc;
 }
 
 static int gone_poll(libxl__ao *ao, struct teardown *t)

@@ -101,7 +101,7 @@ int libxl__ms_vm_genid_parse_json(libxl_ctx *ctx, libxl_ms_vm_genid *p, json_obj
     return 0;
 }
 
-/* ---- UUIDs, whose functions are in src/core/uuid.c; in JSON as libxl_uuid_from_string reads them */
+/* ---- UUIDs, whose functions are in uuid.c; in JSON as libxl_uuid_from_string reads them */
 
 int libxl__uuid_gen_json(const libxl_uuid *p, json_object **out)
 {

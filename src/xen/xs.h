@@ -150,6 +150,7 @@ typedef struct libxl__xs_turn {
     libxl__source source; /* fires when it is this operation's turn */
     TAILQ_ENTRY(libxl__xs_turn) link;
     bool waits;
+    uint32_t uses_seen; /* of the batch; for libxl__xs_spare_advances */
 } libxl__xs_turn;
 
 /*
@@ -163,5 +164,7 @@ int libxl__xs_spare_reserve(libxl__ao *ao);
  * fires when it is this operation's turn. Call this only after libxl__xs_spare_reserve.
  */
 libxl__xs_batch *libxl__xs_spare_get(libxl__ao *ao, libxl__xs_turn *turn, uint32_t domid);
+/* Returns whether another operation has given the spare batch back since the last call with this `turn`. */
+bool libxl__xs_spare_advances(libxl_ctx *ctx, libxl__xs_turn *turn);
 
 #endif

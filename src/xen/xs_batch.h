@@ -103,6 +103,7 @@ typedef struct libxl__transactions {
 typedef struct libxl__xs_spare {
     libxl__xs_batch *batch; /* NULL: it was never reserved */
     bool in_use;
+    uint32_t uses;                        /* how often it was given back */
     TAILQ_HEAD(, libxl__xs_turn) waiting; /* for the batch; first in, first out */
 } libxl__xs_spare;
 

@@ -90,7 +90,15 @@ libxl__xs_batch *libxl__xs_spare_get(libxl__ao *ao, libxl__xs_turn *turn, uint32
 void libxl__xs_spare_put(libxl_ctx *ctx)
 {
     spare_of(ctx)->in_use = false;
+    spare_of(ctx)->uses++;
     call_next(spare_of(ctx));
+}
+
+bool libxl__xs_spare_advances(libxl_ctx *ctx, libxl__xs_turn *turn)
+{
+    const uint32_t seen = turn->uses_seen;
+    turn->uses_seen = spare_of(ctx)->uses;
+    return turn->uses_seen != seen;
 }
 
 void libxl__xs_spare_leave(libxl_ctx *ctx, libxl__xs_batch *batch)

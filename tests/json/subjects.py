@@ -50,7 +50,7 @@ OWN = Subject(
     files=sorted((ROOT / "idl").glob("*.idl")),
     folders=[ROOT / "src/include"],
     sources=[
-        *(ROOT / "src/core" / name for name in ("log.c", "escape.c", "uuid.c")),
+        *(ROOT / "src/core" / name for name in ("log.c", "escape.c")),
         *sorted((ROOT / "src/types").glob("*.c")),
     ],
     by_hand={

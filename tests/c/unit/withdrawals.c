@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-enum { REQUESTS = 20, PROMPT_MS = 20 };
+enum { REQUESTS = 600, PROMPT_MS = 20 };
 
 /* Whether the guest's node holds a request. */
 static bool is_asked(libxl_domid domid)
