@@ -31,7 +31,6 @@ IMPORTS = '''"""Every operation of the library, as a method."""
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 from aioxen import _convert, types
 from aioxen import _values as v
@@ -40,6 +39,8 @@ from aioxen._spec import CffiSpec, DomainResult, OperationsBase, Progress, Resul
 from aioxen._values import Keep
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from aioxen.domain import Domain
     from aioxen.operation import Operation
 '''
@@ -70,7 +71,7 @@ def head(names: Names, public: list[m.Operation], body: str) -> str:
     if " Any" not in body:
         text = text.replace("TYPE_CHECKING, Any", "TYPE_CHECKING")
     if "UUID" not in body:
-        text = text.replace("from uuid import UUID\n", "")
+        text = text.replace("    from uuid import UUID\n\n", "")
     if "v." not in body:
         text = text.replace("from aioxen import _values as v\n", "")
     foreign = [o.undo for o in public if o.undo is not None and o.undo not in public]
