@@ -92,3 +92,23 @@ async def test_a_context_connects_again(sim: Callable[..., str], guest: Configur
         again = await xen.domain_create(guest("b"))
         await again.destroy()
         assert aioxen.DomainGone(again.domid, again.uuid) in [await anext(events), await anext(events)]
+
+
+async def test_closing_does_not_stop_the_loop(sim: Callable[..., str], guest: Configure) -> None:
+    """A teardown goes on in the background when the context is closed."""
+    xen = aioxen.Context()
+    dom = await xen.domain_create(guest("b"))
+    sim("xenstored", "stop")
+    try:
+        with pytest.raises(TimeoutError):
+            await dom.destroy(limit=0.1)
+        with turning() as turns:
+            await xen.aclose()
+            count = next(turns)
+    finally:
+        sim("xenstored", "kill")  # with the nodes that the teardown could not remove
+        sim("xenconsoled", "kill")
+        sim("xenstored", "start")
+    assert count > 10
+    async with aioxen.Context() as other, asyncio.timeout(LIMIT_S):
+        await other.domain_wait_gone(dom)

@@ -181,17 +181,23 @@ class Context(ContextCore, BaseContext):
                 stream._finish()
         if self._loop is not None:
             self._loop.remove_reader(lib.libxl_ctx_fd(self._c))
+        busy = self._is_busy()
         free = self._free()
-        if self._final_counters is not None and (
-            self._final_counters.jobs or self._final_counters.operations
-        ):
-            # free() runs in a thread, because it waits for operations that a closed loop has left and for
-            # calls on workers. These calls cannot be interrupted; the destruction of a large guest takes
+        if busy:
+            # free() runs in a thread, because it waits for operations that a closed loop has left, for undos
+            # in the background, and for calls on workers. These calls cannot be interrupted; the destruction of a large guest takes
             # minutes.
             with contextlib.suppress(asyncio.CancelledError):
                 await wait_uncancelled(asyncio.get_running_loop().run_in_executor(None, free))
         else:
             free()
+
+    def _is_busy(self) -> bool:
+        """Whether freeing the C context has to wait for something."""
+        try:
+            return bool(self.counters().jobs or self.operations())
+        except MemoryError:
+            return True
 
     def _free(self) -> Callable[[], None]:
         self._detach()
