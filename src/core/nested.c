@@ -15,10 +15,11 @@ static void unlink_child(libxl__nested *nested)
     libxl__ao_job_ended(parent);
 }
 
-/* Lets the child go on in the background. */
+/* Lets the child go on in the background. The message of a parent that failed says so. */
 static void detach_child(libxl__nested *nested)
 {
     libxl__ao *child = nested->child;
+    libxl__ao_fail_also(child->parent, "%s goes on in the background", child->cls->name);
     unlink_child(nested);
     child->notify_target = LIBXL__AO_NOBODY;
     child->handle = NULL;

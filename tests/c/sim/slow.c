@@ -185,6 +185,7 @@ static void an_aborted_destruction_removes_the_nodes(scene *s)
     fault_wait(s->ctx, rule);
     assert_int_equal(libxl_ao_abort(s->ctx, &o->how), 0);
     assert_int_equal(op_result(o), ERROR_ABORTED);
+    assert_non_null(strstr(o->message, "domain_teardown goes on in the background"));
     assert_int_equal(RUN(s, libxl_domain_wait_gone(s->ctx, domid, how)), 0);
     wait_node(s, domid, "name", NULL);
     faults_clear();
