@@ -185,8 +185,8 @@ class Context(ContextCore, BaseContext):
         free = self._free()
         if busy:
             # free() runs in a thread, because it waits for operations that a closed loop has left, for undos
-            # in the background, and for calls on workers. These calls cannot be interrupted; the destruction of a large guest takes
-            # minutes.
+            # in the background, and for calls on workers. These calls cannot be interrupted; the destruction
+            # of a large guest takes minutes.
             with contextlib.suppress(asyncio.CancelledError):
                 await wait_uncancelled(asyncio.get_running_loop().run_in_executor(None, free))
         else:
