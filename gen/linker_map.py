@@ -48,7 +48,7 @@ def exported(model: m.Model) -> Iterator[tuple[str, str]]:
 
 
 def heads(kind: m.Type) -> dict[str, str]:
-    """The heads of a type's functions, by the functions' purposes."""
+    """The C declaration of each function of a type, by its purpose: `init`, `dispose`, ..."""
     if isinstance(kind, m.Enumeration):
         return enumeration_heads(kind)
     return struct_heads(kind) if isinstance(kind, m.Struct) else {}

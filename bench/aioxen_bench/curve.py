@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Curves: lines of the table that differ only in their size."""
+"""Curves: groups of lines of the table that measure the same at different sizes (10, 100, ...)."""
 
 from __future__ import annotations
 

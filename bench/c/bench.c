@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: the flag that the JSON object was started. The program has one thread. */
+/* Owns: a flag, which says whether the JSON object of the output has been started. The program has one thread. */
 #include "bench.h"
 
 #include <errno.h>

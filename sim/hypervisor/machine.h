@@ -39,7 +39,7 @@
 #define DOM0_PAGES      131072
 #define NR_CPUS         2
 #define NO_FRAME        0u         /* frame 0 is never allocated */
-#define ON_DEMAND       UINT32_MAX /* in the tree: the guest frame gets its frame at the first access */
+#define ON_DEMAND       UINT32_MAX /* in the tree of guest frames: memory is allocated at the first access */
 
 enum channel_state { CHANNEL_FREE, CHANNEL_UNBOUND, CHANNEL_INTERDOMAIN, CHANNEL_VIRQ };
 
@@ -129,7 +129,7 @@ struct fault {
     pid_t pid;     /* 0: every process */
     int error;
     uint32_t delay_ms;
-    uint64_t first, last, every; /* positions among the calls counted in `seen` */
+    uint64_t first, last, every; /* fails every `every`-th of the calls first to last, counted by `seen` */
     uint64_t seen, hits;
 };
 

@@ -60,7 +60,8 @@ void libxl__watch_leave(libxl_ctx *ctx, libxl__watch *watch);
  */
 int libxl__watch_add(libxl_ctx *ctx, const char *path, libxl__watch_callback *callback, void *user, bool own,
                      libxl__watch **watch_out);
-/* Call this when the connection to xenstored is lost. Calls the callbacks of all watches but the context's own with `failed`. */
+/* Call this when the connection to xenstored is lost. Calls the callback of each watch with `failed` set,
+ * except those of the context's own watches. */
 void libxl__watches_lost(libxl_ctx *ctx);
 /* Call this when the connection is up. Registers the context's own watches that xenstored does not have. */
 void libxl__watches_restore(libxl_ctx *ctx);

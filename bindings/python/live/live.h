@@ -113,7 +113,7 @@ bool future_complete(PyObject *operation, int rc, const char *message);
 
 /* Converts a Python int to a domid. Returns false for anything else, without an exception. */
 bool parse_domid(PyObject *input, libxl_domid *domid);
-/* Starts an operation whose spec has an initiator. Returns its future, a new reference. */
+/* Starts an operation whose spec names the C function that starts it on a domid. Returns its future, a new reference. */
 PyObject *start_on_domid(ContextCore *xen, PyObject *spec, libxl_domid domid);
 
 /* ---- start.c, deliver.c: methods of ContextCore */

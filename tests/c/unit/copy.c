@@ -34,7 +34,7 @@ static void prefix_and_data_arrive_completely(scene *s)
     }
 }
 
-/* A source may end before the copy reads its last data, at the same time, or later. */
+/* The copy may learn that the source has ended before it reads the source's last data, with it, or afterwards. */
 static void all_data_is_copied_however_the_source_ends(scene *s)
 {
     static const struct {

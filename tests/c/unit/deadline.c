@@ -9,8 +9,8 @@
 #include <stdlib.h>
 
 enum {
-    LONG_MS = 40000,     /* the limit of a phase is longer */
-    WITHDRAWAL_MS = 600, /* the limit of a withdrawal is longer */
+    LONG_MS = 40000,     /* less than the time limit of a phase */
+    WITHDRAWAL_MS = 600, /* less than the time limit of a withdrawal */
     SHORT_MS = 100,
     LATE_MS = 3000,
     REQUESTS = 8,
@@ -192,7 +192,7 @@ static void add_transactions(scene *s, uint32_t open, uint32_t ended)
     libxl__ctx_leave(s->ctx);
 }
 
-/* The counts are as if thousands of requests were withdrawn at once. A withdrawal is given up only if no transaction ends. */
+/* The test raises the counts of transactions, as if a thousand requests were withdrawn at once. A withdrawal is given up only if no transaction ends. */
 static void a_queued_withdrawal_is_carried_out(scene *s)
 {
     enum { MANY = 1000 };

@@ -105,7 +105,7 @@ static void an_asynchronous_one_completes_like_any_operation(scene *s)
 /* Each callback starts the next operation, in the two contexts alternately. */
 struct chain {
     libxl_ctx *ctx[2];
-    int left, deepest, depth; /* operations to start; callbacks on the stack */
+    int left, deepest, depth; /* operations still to start; the most callbacks on the stack so far, and now */
     struct body_record seen;
 };
 

@@ -88,7 +88,7 @@ static void a_request_that_was_carried_out_after_all_succeeds(scene *s)
     }
 }
 
-/* ---- more time */
+/* ---- poll and undo move the deadline */
 
 /* Fails the test unless a call of poll or undo moves the deadline. */
 static void check_extends(libxl_ctx *ctx, struct script *p)

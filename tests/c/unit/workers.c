@@ -8,7 +8,7 @@
 enum { JOBS = 40 };
 
 struct work {
-    libxl__job job; /* first */
+    libxl__job job; /* must be the first member, because callbacks cast the job to struct work */
     unsigned ms;
     int number, ended, on_done;
 };
