@@ -94,12 +94,14 @@ struct libxl__ao {
     bool live : 1;            /* in the list of operations in progress */
     bool indexed : 1;         /* in the index by `how` */
     bool progress_wanted : 1; /* the application passed a non-NULL progress parameter */
+    uint16_t state_at;        /* the offset of the phases' state in the record (libxl__ao_state) */
     int rc;
     int stop;               /* the reason of the first stop request, for example ERROR_ABORTED; 0: none */
     libxl__subject subject; /* the UUID is set when the operation learns it */
     uint32_t jobs;          /* jobs, children and nested operations that must end before this one completes */
     uint32_t reports;       /* progress reports to deliver before the completion */
     uint32_t size;          /* of the whole record, in octets */
+    uint32_t limit_ms;      /* the duration of `limit` */
     libxl_ctx *ctx;
     const libxl__ao_class *cls;
     char *message;                   /* malloc'ed error message; NULL: none */
@@ -118,9 +120,7 @@ struct libxl__ao {
             struct libxl__sources sources;
             libxl__timer limit;          /* the timer of the operation's time limit */
             libxl__phase_position phase; /* if the operation has phases */
-            unsigned limit_ms;           /* the duration of `limit` */
             uint64_t since;              /* ns, monotonic: the start of its progress; 0: not in progress */
-            void *state;                 /* the state of its phases */
             libxl__gc gc;
             TAILQ_ENTRY(libxl__ao) live_link;
             TAILQ_ENTRY(libxl__ao) run_link;
@@ -133,6 +133,12 @@ struct libxl__ao {
     };
     char args[]; /* args_size octets; a libxl_asyncprogress_how if the class reports; the gc's first memory */
 };
+
+/* The state of the operation's phases, which the record holds. Call it with the context locked, before the completion. */
+static inline void *libxl__ao_state(libxl__ao *ao)
+{
+    return (char *)ao + ao->state_at;
+}
 
 /* Rounds a size up to the alignment of the parts of a record's `args`. */
 #define LIBXL__AO_ALIGN(size) (((size) + 7) & ~(size_t)7)

@@ -62,8 +62,8 @@ libxl__ao *libxl__ao_record_get(libxl_ctx *ctx, const libxl__ao_class *cls)
     memset(ao, 0, sizeof(*ao) + args);
     ao->size = (uint32_t)size;
     libxl__gc_begin(&ao->gc, ao->args + args, size - sizeof(*ao) - args);
-    if (cls->phases)
-        ao->state = libxl__gc_alloc(&ao->gc, state); /* does not fail: the record has room for it */
+    if (cls->phases) /* the allocation does not fail, because the record has room for it */
+        ao->state_at = (uint16_t)((char *)libxl__gc_alloc(&ao->gc, state) - (char *)ao);
     return ao;
 }
 

@@ -160,7 +160,7 @@ static int call_undo(libxl__ao *ao, const libxl__phase *phase)
 {
     int rc = call_hook(ao, LIBXL__PHASE_BEFORE_UNDO);
     if (!rc)
-        rc = phase->undo(ao, ao->state);
+        rc = phase->undo(ao, libxl__ao_state(ao));
     if (rc < 0)
         libxl__log(ao->ctx, XTL_ERROR, -1, "%s: undoing phase %s: %s", ao->cls->name, phase->name,
                    libxl__error_words(rc));
@@ -222,7 +222,7 @@ static void call_stop(libxl__ao *ao, const libxl__phase *phase)
 {
     ao->phase.stopping = true;
     set_limit(ao, phase->stop_ms);
-    phase->stop(ao, ao->state);
+    phase->stop(ao, libxl__ao_state(ao));
 }
 
 /*
@@ -256,7 +256,7 @@ static int call_start(libxl__ao *ao)
     int rc = call_hook(ao, LIBXL__PHASE_BEFORE_START);
     ao->phase.started = true; /* before the call, because a start that fails is undone, too */
     if (!rc)
-        rc = phase->start(ao, ao->state);
+        rc = phase->start(ao, libxl__ao_state(ao));
     assert(rc <= 0 || (rc == LIBXL__AO_WAIT && phase->poll));
     if (rc != LIBXL__AO_WAIT)
         return rc;
@@ -276,7 +276,7 @@ static int run_phase(libxl__ao *ao)
             return rc;
     }
     const int rc = check_stop(ao);
-    return rc == LIBXL__AO_WAIT ? libxl__phase_of(ao)->poll(ao, ao->state) : rc;
+    return rc == LIBXL__AO_WAIT ? libxl__phase_of(ao)->poll(ao, libxl__ao_state(ao)) : rc;
 }
 
 static int forward(libxl__ao *ao)

@@ -308,7 +308,7 @@ int libxl__teardown_reserve(libxl__ao *parent, libxl__nested *teardown, bool unf
     teardown->outlives = true;
     int rc = libxl__phases_reserve(child);
     if (!rc)
-        rc = reserve(child, child->state);
+        rc = reserve(child, libxl__ao_state(child));
     if (!rc)
         return 0;
     libxl__ao_fail(parent, rc, "%s", child->message ? child->message : libxl_error_describe(rc));
@@ -330,8 +330,8 @@ int libxl__teardown_poll(libxl__ao *parent, const libxl__nested *teardown)
 {
     if (teardown->done)
         return teardown->rc;
-    const libxl__ao *child = teardown->child;
-    const struct teardown *t = child->state;
+    libxl__ao *child = teardown->child;
+    const struct teardown *t = libxl__ao_state(child);
     if (!t->refusal)
         return LIBXL__AO_WAIT;
     libxl__ao_fail_also(parent, "domain %u stays: %s; its destruction is tried again every second",

@@ -36,7 +36,7 @@ static const libxl__ao_class grouped_class;
 
 static void fill_member(libxl__ao *parent, uint32_t index, void *args)
 {
-    *(struct play **)args = ((struct state *)parent->state)->members[index];
+    *(struct play **)args = ((struct state *)libxl__ao_state(parent))->members[index];
 }
 
 static void start_child(libxl__ao *ao, struct state *s)
