@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "value_json.h"
+
 static const char *const TRUE_WORD = "True", *const FALSE_WORD = "False", *const DEFAULT_WORD = "<default>";
 
 void libxl_defbool_set(libxl_defbool *db, bool b)
@@ -39,8 +41,7 @@ const char *libxl_defbool_to_string(libxl_defbool b)
 
 int libxl__defbool_gen_json(const libxl_defbool *p, json_object **out)
 {
-    *out = json_object_new_string(libxl_defbool_to_string(*p));
-    return *out ? 0 : ERROR_NOMEM;
+    return libxl__json_new_text(libxl_defbool_to_string(*p), out);
 }
 
 int libxl__defbool_parse_json(libxl_ctx *ctx, libxl_defbool *p, json_object *in)

@@ -28,8 +28,7 @@ int libxl__mac_gen_json(const libxl_mac *p, json_object **out)
 {
     char text[LIBXL_MAC_FMTLEN + 1];
     snprintf(text, sizeof(text), LIBXL_MAC_FMT, LIBXL_MAC_BYTES(*p));
-    *out = json_object_new_string(text);
-    return *out ? 0 : ERROR_NOMEM;
+    return libxl__json_new_text(text, out);
 }
 
 int libxl__mac_parse_json(libxl_ctx *ctx, libxl_mac *p, json_object *in)
@@ -108,8 +107,7 @@ int libxl__uuid_gen_json(const libxl_uuid *p, json_object **out)
     char text[LIBXL_UUID_FMTLEN + 1];
 
     snprintf(text, sizeof(text), LIBXL_UUID_FMT, LIBXL_UUID_BYTES(*p));
-    *out = json_object_new_string(text);
-    return *out ? 0 : ERROR_NOMEM;
+    return libxl__json_new_text(text, out);
 }
 
 int libxl__uuid_parse_json(libxl_ctx *ctx, libxl_uuid *p, json_object *in)

@@ -131,7 +131,7 @@ const char *libxl__xs_names(const libxl__xs_request *request, size_t *size_out, 
 bool libxl__xs_take_back(libxl__xs_batch *batch);
 /*
  * Returns true if the batch is still queued, and another batch has ended since this one was run or since the last
- * call. xenstored answers then, so it makes sense to wait longer.
+ * call. That shows that xenstored answers, so the caller may wait longer.
  */
 bool libxl__xs_advances(libxl__xs_batch *batch);
 /* Frees the batch, whatever its state. If it is running, the transport frees it when it ends. NULL: nothing happens. */

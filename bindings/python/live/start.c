@@ -113,7 +113,7 @@ static void abandon(ContextCore *xen, PyObject *operation, const libxl_asyncop_h
 static bool launch(ContextCore *xen, PyObject *operation)
 {
     const libxl_asyncop_how how = future_how(operation);
-    /* This precedes the call: after an interrupt, the memory to which the library writes must not be freed. */
+    /* The live list keeps the memory to which the library writes. An interrupt after the call must not free it. */
     live_insert(xen, operation);
     const int rc = call_initiator(xen, operation, &how);
     if (rc == ERROR_ASYNC_INPROGRESS)

@@ -37,16 +37,10 @@ static void destroy_new_domains(xc_interface *xch, const struct fixture *before)
 /* Destroys the domain. If it was already destroyed, removes its nodes. */
 static void clean_up(scene *s, libxl_domid domid, const libxl_uuid *uuid)
 {
-    char path[64];
     const int rc = RUN(s, libxl_domain_destroy(s->ctx, domid, how));
     if (rc != ERROR_DOMAIN_NOTFOUND)
         return;
-    snprintf(path, sizeof(path), "/local/domain/%u", domid);
-    fixture_write(path, NULL);
-    snprintf(path, sizeof(path), "/libxl/%u", domid);
-    fixture_write(path, NULL);
-    snprintf(path, sizeof(path), "/vm/" LIBXL_UUID_FMT, LIBXL_UUID_BYTES(*uuid));
-    fixture_write(path, NULL);
+    fixture_remove_nodes(domid, uuid);
 }
 
 /* Delays the `n`-th call of this name, and destroys the new domain during the delay. Returns whether there were so many calls. */

@@ -77,6 +77,17 @@ void fixture_write(const char *path, const char *value)
         fail_msg("%s: cannot be written", path);
 }
 
+void fixture_remove_nodes(libxl_domid domid, const libxl_uuid *uuid)
+{
+    char path[64];
+    snprintf(path, sizeof(path), "/local/domain/%u", domid);
+    fixture_write(path, NULL);
+    snprintf(path, sizeof(path), "/libxl/%u", domid);
+    fixture_write(path, NULL);
+    snprintf(path, sizeof(path), "/vm/" LIBXL_UUID_FMT, LIBXL_UUID_BYTES(*uuid));
+    fixture_write(path, NULL);
+}
+
 char *fixture_perms(const char *path)
 {
     static const char letters[] = {'n', 'r', 'w', 'b'};

@@ -32,6 +32,8 @@ void fixture_check_world(const struct fixture *before);
 char *fixture_node(const char *path);
 /* Writes a node with dom0's privileges. A NULL value removes the node. Call this after fixture_begin(). */
 void fixture_write(const char *path, const char *value);
+/* Removes the trees of a domain. Fails the test if one of them is missing. Call this after fixture_begin(). */
+void fixture_remove_nodes(libxl_domid domid, const libxl_uuid *uuid);
 /* Returns a node's permissions in the form of xenstore-ls -p: "n0,r7". The caller frees the text. NULL: there is no such node.
  * Call this after fixture_begin(). */
 char *fixture_perms(const char *path);

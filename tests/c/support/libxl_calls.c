@@ -14,12 +14,6 @@
 
 #include "libxl_calls.h"
 
-#define CHECK(condition)                                                                                     \
-    do                                                                                                       \
-        if (!(condition))                                                                                    \
-            return #condition;                                                                               \
-    while (0)
-
 #if defined(LIBXL_API_VERSION) && LIBXL_API_VERSION < 0x041300
 #define ON_DOMAIN(function, ctx, domid) function(ctx, domid)
 #else
@@ -30,28 +24,13 @@ enum { NOBODY = 0x7000 };
 
 /* ---- types */
 
-#define CALLS_OF_STRUCT(T)                                                                                   \
-    static const char *calls_of_##T(libxl_ctx *ctx)                                                          \
-    {                                                                                                        \
-        libxl_##T value, copy;                                                                               \
-        libxl_##T##_init(&value);                                                                            \
-        libxl_##T##_copy(ctx, &copy, &value);                                                                \
-        char *json = libxl_##T##_to_json(ctx, &copy);                                                        \
-        CHECK(json);                                                                                         \
-        libxl_##T##_dispose(&copy);                                                                          \
-        CHECK(!libxl_##T##_from_json(ctx, &copy, json));                                                     \
-        libxl_##T##_dispose(&copy);                                                                          \
-        libxl_##T##_dispose(&value);                                                                         \
-        free(json);                                                                                          \
-        return NULL;                                                                                         \
-    }
-
-CALLS_OF_STRUCT(domain_create_info)
-CALLS_OF_STRUCT(domain_build_info)
-CALLS_OF_STRUCT(domain_config)
-CALLS_OF_STRUCT(dominfo)
-CALLS_OF_STRUCT(physinfo)
-CALLS_OF_STRUCT(version_info)
+static const char *calls_of_structs(libxl_ctx *ctx)
+{
+    CALLS_OF_STRUCT(dominfo);
+    CALLS_OF_STRUCT(physinfo);
+    CALLS_OF_STRUCT(version_info);
+    return NULL;
+}
 
 static const char *calls_of_event(libxl_ctx *ctx)
 {
@@ -249,12 +228,7 @@ static const char *operations(libxl_ctx *ctx, uint32_t domid)
 const char *libxl_calls(libxl_ctx *ctx, uint32_t domid)
 {
     const char *(*const of_types[])(libxl_ctx *) = {
-        calls_of_domain_create_info,
-        calls_of_domain_build_info,
-        calls_of_domain_config,
-        calls_of_dominfo,
-        calls_of_physinfo,
-        calls_of_version_info,
+        calls_of_structs,
         calls_of_event,
         calls_of_uuid,
         loop,

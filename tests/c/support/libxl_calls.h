@@ -3,6 +3,8 @@
 #ifndef LIBXL_CALLS_H
 #define LIBXL_CALLS_H
 
+#include <stdlib.h>
+
 #include <libxl.h>
 
 /*
@@ -12,5 +14,27 @@
 const char *libxl_calls(libxl_ctx *ctx, uint32_t domid);
 /* Calls the functions of the types of a domain's configuration. Returns NULL, or the condition that did not hold. */
 const char *libxl_config_calls(libxl_ctx *ctx);
+
+/* Returns the text of the condition from the calling function unless the condition holds. */
+#define CHECK(condition)                                                                                     \
+    do                                                                                                       \
+        if (!(condition))                                                                                    \
+            return #condition;                                                                               \
+    while (0)
+
+/* Calls the functions that each struct has. Needs a variable `ctx`. */
+#define CALLS_OF_STRUCT(T)                                                                                   \
+    do {                                                                                                     \
+        libxl_##T value, copy;                                                                               \
+        libxl_##T##_init(&value);                                                                            \
+        libxl_##T##_copy(ctx, &copy, &value);                                                                \
+        char *json = libxl_##T##_to_json(ctx, &copy);                                                        \
+        CHECK(json);                                                                                         \
+        libxl_##T##_dispose(&copy);                                                                          \
+        CHECK(!libxl_##T##_from_json(ctx, &copy, json));                                                     \
+        libxl_##T##_dispose(&copy);                                                                          \
+        libxl_##T##_dispose(&value);                                                                         \
+        free(json);                                                                                          \
+    } while (0)
 
 #endif

@@ -10,27 +10,7 @@
 
 #include "libxl_calls.h"
 
-#define CHECK(condition)                                                                                     \
-    do                                                                                                       \
-        if (!(condition))                                                                                    \
-            return #condition;                                                                               \
-    while (0)
-
 /* ---- generated types */
-
-#define CALLS_OF_STRUCT(T)                                                                                   \
-    do {                                                                                                     \
-        libxl_##T value, copy;                                                                               \
-        libxl_##T##_init(&value);                                                                            \
-        libxl_##T##_copy(ctx, &copy, &value);                                                                \
-        char *json = libxl_##T##_to_json(ctx, &copy);                                                        \
-        CHECK(json);                                                                                         \
-        libxl_##T##_dispose(&copy);                                                                          \
-        CHECK(!libxl_##T##_from_json(ctx, &copy, json));                                                     \
-        libxl_##T##_dispose(&copy);                                                                          \
-        libxl_##T##_dispose(&value);                                                                         \
-        free(json);                                                                                          \
-    } while (0)
 
 #define CALLS_OF_ENUMERATION(T, word)                                                                        \
     do {                                                                                                     \

@@ -31,13 +31,7 @@ static int destroy_without_xenstored(scene *s, libxl_domid domid)
 
 static void remove_nodes(const struct fixture *before, libxl_domid domid, const libxl_uuid *uuid)
 {
-    char path[64];
-    snprintf(path, sizeof(path), "/local/domain/%u", domid);
-    fixture_write(path, NULL);
-    snprintf(path, sizeof(path), "/libxl/%u", domid);
-    fixture_write(path, NULL);
-    snprintf(path, sizeof(path), "/vm/" LIBXL_UUID_FMT, LIBXL_UUID_BYTES(*uuid));
-    fixture_write(path, NULL);
+    fixture_remove_nodes(domid, uuid);
     fixture_check_world(before);
 }
 
