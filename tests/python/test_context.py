@@ -142,6 +142,60 @@ def test_a_context_is_closed_by_its_loop_or_after_it() -> None:
     assert left
 
 
+def test_another_loop_is_refused_while_the_first_exists() -> None:
+    xen = aioxen.Context()
+    loop = asyncio.new_event_loop()
+    first = loop.run_until_complete(enter(xen))
+
+    for use in enter, subscribe:
+        with pytest.raises(RuntimeError, match="another event loop"):
+            asyncio.run(use(xen))
+        raised: list[BaseException] = []
+
+        def in_a_thread(use: Callable[[aioxen.Context], Coroutine[None, None, object]] = use) -> None:
+            try:
+                asyncio.run(use(xen))
+            except RuntimeError as error:
+                raised.append(error)
+
+        thread = threading.Thread(target=in_a_thread)
+        thread.start()
+        thread.join()
+        assert "another event loop" in str(raised[0])
+    assert loop.run_until_complete(enter(xen)) == first  # the first loop still owns the context
+    loop.run_until_complete(xen.aclose())
+    loop.close()
+
+
+def test_a_context_moves_to_another_loop_when_its_loop_is_closed() -> None:
+    xen = aioxen.Context()
+    assert asyncio.run(enter(xen)) == asyncio.run(enter(xen))
+    asyncio.run(xen.aclose())
+
+
+def test_operations_of_a_closed_loop_refuse_another_loop() -> None:
+    xen = aioxen.Context()
+
+    async def leave() -> None:
+        xen.domain_wait_shutdown(0)
+
+    asyncio.run(leave())
+    for use in enter, subscribe:
+        with pytest.raises(RuntimeError, match="closed before <Operation domain_wait_shutdown domid=0"):
+            asyncio.run(use(xen))
+    asyncio.run(xen.aclose())
+    assert xen.closed
+
+
+async def enter(xen: aioxen.Context) -> str:
+    await xen.__aenter__()
+    return await xen.domain_get_name(0)
+
+
+async def subscribe(xen: aioxen.Context) -> None:
+    await xen.events().aclose()
+
+
 def test_awaiting_in_another_loop_raises(guest: Configure) -> None:
     xen = aioxen.Context()
 
@@ -159,9 +213,10 @@ def test_awaiting_in_another_loop_raises(guest: Configure) -> None:
 
     loop = asyncio.new_event_loop()
     assert loop.run_until_complete(operation()) == "Domain-0"
-    for use in operation, event:
-        with pytest.raises(RuntimeError, match="different loop"):
-            asyncio.run(within(use))
+    with pytest.raises(RuntimeError, match="different loop"):
+        asyncio.run(within(operation))
+    with pytest.raises(RuntimeError, match="another event loop"):
+        asyncio.run(within(event))
     started = xen.counters().operations_started
     with pytest.raises(RuntimeError, match="another event loop"):
         asyncio.run(within(creation))

@@ -30,8 +30,10 @@ class Context(ContextCore, BaseContext):
     """A connection to the hypervisor of this host: starts operations on its domains and follows their events.
 
     Use it as `async with aioxen.Context() as xen:`. It can be created anywhere. It belongs to the event loop
-    that runs when it is first used, and may be used in that loop's thread only. In another loop, creating a
-    domain and awaiting an operation that is not done raise RuntimeError; the operation itself continues.
+    that runs when it is first used, and may be used in that loop's thread only. In another loop, `async with`,
+    events(), creating a domain, and awaiting an operation that is not done raise RuntimeError; the operation
+    itself continues. When its loop is closed and all its operations are done, the context may be used in
+    another loop.
 
     Creating it does not wait for xenstored. If xenstored runs and does not answer, operations that
     need it raise NoXenstoreError after at most a second. When xenstored has ended and runs again, the context
@@ -58,15 +60,24 @@ class Context(ContextCore, BaseContext):
         await self.aclose()
 
     def _bind(self) -> None:
-        """Attach the context to the running loop, at its first use. Raises ClosedError after aclose().
+        """Attach the context to the running loop, at its first use.
 
-        Later uses do not check that the same loop runs, because the check would take as long as a whole
-        instant operation. An UndoableOperation makes this check, and asyncio refuses to await other
+        A later operation does not check that the same loop runs, because the check would take as long as a
+        whole instant operation. An UndoableOperation makes this check, and asyncio refuses to await other
         operations.
+
+        Raises: ClosedError, after aclose(). RuntimeError, if another loop owns the context.
         """
         if self._closing is not None or self._c is None:
             raise errors.ClosedError("the context is closed")
         loop = asyncio.get_running_loop()
+        if loop is self._loop:
+            return
+        if self._loop is not None:
+            if not self._loop.is_closed():
+                raise RuntimeError("the context belongs to another event loop")
+            if left := self._live_operations():
+                raise RuntimeError(f"the context's event loop was closed before {left[0]!r} was done")
         loop.add_reader(lib.libxl_ctx_fd(self._c), self._deliver_events)
         self._loop = loop
         self._attach_loop(int(ffi.cast("uintptr_t", self._c)), loop, Operation, UndoableOperation)
@@ -124,8 +135,7 @@ class Context(ContextCore, BaseContext):
 
         Raises: DomainNotFoundError.
         """
-        if self._loop is None or self._closing is not None or self.closed:
-            self._bind()
+        self._bind()
         token = next(self._tokens)
         return Events(self, token, None if domid is None else v.domid(domid), types, capacity)
 
