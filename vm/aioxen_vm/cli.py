@@ -137,6 +137,7 @@ def _run(
             "argv": command,
             "cwd": str(cwd),
             "env": environment,
+            "image": str(image) if image.is_relative_to(PROJECT) else "",
             "mounts": [(tag, str(path)) for tag, path in shares.items()],
         }
         with _raw_terminal(interactive):

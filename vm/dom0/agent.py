@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The agent in dom0: reports that dom0 is ready, then runs one command. The snapshot is made in between.
 
-It is process 1 and never ends. The launcher kills the machine when it has the exit status.
+It never ends. The launcher kills the machine when it has the exit status.
 """
 
 import contextlib
@@ -27,6 +27,7 @@ RNDADDENTROPY = 0x40085203
 RNDRESEEDCRNG = 0x5207
 CHUNK = 65536
 # With cache=loose dom0 caches file contents. No other program changes the tree while a command runs.
+IMAGE = "/run/image"  # a link to the image's directory, for dom0's QEMU
 MOUNT_9P = "trans=virtio,version=9p2000.L,msize=512000,cache=loose"
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -232,6 +233,8 @@ def serve(port: Port) -> None:
     set_clock_and_randomness(run["time"], bytes.fromhex(run["entropy"]))
     for tag, path in run["mounts"]:
         mount(tag, path)
+    if run["image"]:
+        os.symlink(run["image"], IMAGE)
     try:
         command = Command(port, run)
     except OSError as error:
@@ -249,6 +252,9 @@ def serve(port: Port) -> None:
 
 def main() -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    if os.fork():  # process 1 reaps what daemons and toolstacks leave behind; the agent is its child
+        while True:
+            os.wait()
     port = Port("agent")
     serve(port)
     while True:

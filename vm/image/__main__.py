@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from . import dom0, kernel, linux_guest
+from . import dom0, kernel, linux_guest, qemu
 
 VM = Path(__file__).resolve().parent.parent
 
@@ -18,7 +18,7 @@ def _only(directory: Path, pattern: str) -> Path:
 
 
 @click.command()
-@click.argument("what", type=click.Choice(["xen", "kernel", "dom0", "guest"]))
+@click.argument("what", type=click.Choice(["xen", "kernel", "dom0", "guest", "qemu"]))
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option(
     "--unpacked",
@@ -27,13 +27,16 @@ def _only(directory: Path, pattern: str) -> Path:
     help="The unpacked packages.",
 )
 def main(what: str, out: Path, unpacked: Path) -> None:
-    """Builds the hypervisor (xen), the kernel, dom0's initramfs (dom0) or a Linux guest's (guest) as OUT."""
+    """Builds OUT: the hypervisor (xen), the kernel, dom0's initramfs (dom0) or a Linux guest's (guest), or the directory
+    of dom0's QEMU (qemu)."""
     out.parent.mkdir(parents=True, exist_ok=True)
     try:
         if what == "dom0":
             dom0.root(unpacked, VM / "dom0").write(out)
         elif what == "guest":
-            linux_guest.root(unpacked, VM / "guest/linux-init").write(out)
+            linux_guest.root(unpacked, VM / "guest").write(out)
+        elif what == "qemu":
+            qemu.fill(unpacked, out)
         else:
             boot = unpacked / "boot"
             elf = (

@@ -7,12 +7,13 @@ The image contains nothing that the project builds: dom0 mounts the project's tr
 """
 
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from . import packages
+from . import packages, qemu
 from .archive import Archive
 from .kernel import Modules
 
@@ -24,12 +25,17 @@ def _words(text: str) -> list[str]:
 MODULES = _words("""
     xen-evtchn xen-privcmd xenfs xen-gntdev xen-gntalloc
     virtio_pci virtio_console 9pnet_virtio 9p
+    loop ext4 crc32c_generic bridge xen-blkback xen-netback
 """)
 
 XEN_PROGRAMS = _words("""
     xl libxl-save-helper xenstored xenstore-control xenconsoled xenconsole xen-init-dom0
     lsevtchn xenctx xenpm xen-hvmctx
 """)
+
+# What the hotplug scripts and the tests run. busybox's programs of these names lack the options that the scripts use.
+TOOLS = _words("ip bridge losetup flock stat mke2fs")
+TOOL_LINKS = {"/usr/sbin/mkfs.ext4": "mke2fs"}  # mke2fs makes the kind of file system that its name says
 
 # Dependencies are not listed but looked up: their names depend on the Debian release and Python's version.
 PYTHON_PACKAGES = _words("""
@@ -49,20 +55,20 @@ DIRECTORIES = _words(
 )
 
 
-def busybox(archive: Archive, unpacked: Path) -> None:
-    """Adds busybox and a link for each of its applets."""
+def busybox(archive: Archive, unpacked: Path, without: Iterable[str] = ()) -> None:
+    """Adds busybox and a link for each of its applets, except for the names in `without`."""
     program = unpacked / "bin/busybox"
     archive.file("/bin/busybox", program)
     listing = subprocess.run([program, "--list-full"], check=True, text=True, capture_output=True).stdout
     for applet in listing.split():
-        if applet != "bin/busybox":
+        if applet != "bin/busybox" and Path(applet).name not in without:
             archive.symlink(f"/{applet}", "/bin/busybox")
 
 
 def root(unpacked: Path, scripts: Path) -> Archive:
     """Returns dom0's root. `unpacked` has the unpacked packages, `scripts` has init and the agent."""
     archive = Archive()
-    busybox(archive, unpacked)
+    busybox(archive, unpacked, TOOLS)
     for path in DIRECTORIES:
         archive.directory(path)
     archive.directory("/tmp", 0o1777)
@@ -73,20 +79,25 @@ def root(unpacked: Path, scripts: Path) -> Archive:
     archive.text("/etc/group", "root:x:0:\n")
     archive.text("/etc/hosts", "127.0.0.1 localhost dom0\n")
 
-    _modules(archive, unpacked)
+    modules(archive, unpacked, MODULES)
     python = packages.with_dependencies(PYTHON_PACKAGES, PYTHON_NAMES)
-    programs = [*_xen(archive, unpacked), *_installed(archive, ["bash", *python])]
+    programs = [*_xen(archive, unpacked), *_pygrub(archive, unpacked), *_tools(archive)]
+    programs += _installed(archive, ["bash", *python])
     _libraries(archive, [*programs, *OTHER_LIBRARIES], unpacked)
 
     archive.file("/init", scripts / "init", 0o755)
+    archive.file("/usr/bin/make-bridge", scripts / "make-bridge", 0o755)
+    for name in qemu.PROGRAMS:
+        archive.file(f"/{name}", scripts / "run-qemu", 0o755)
     archive.file("/agent/agent.py", scripts / "agent.py")
     archive.file("/agent/frames.py", scripts.parent / "aioxen_vm/frames.py")
     return archive
 
 
-def _modules(archive: Archive, unpacked: Path) -> None:
+def modules(archive: Archive, unpacked: Path, names: Iterable[str]) -> None:
+    """Adds kernel modules with those that they depend on, and /lib/modules/order, which lists them as they load."""
     (directory,) = (unpacked / "lib/modules").iterdir()
-    order = list(Modules(directory).in_load_order(MODULES))
+    order = list(Modules(directory).in_load_order(names))
     for path in order:
         archive.file(f"/lib/modules/{path.name}", path)
     archive.text("/lib/modules/order", "".join(f"{path.name}\n" for path in order))
@@ -104,9 +115,40 @@ def _xen(archive: Archive, unpacked: Path) -> list[Path]:
     for path in (unpacked / "usr/bin").glob("xenstore-*"):
         programs.append(path)
         archive.file(f"/usr/bin/{path.name}", path)
+    for path in (unpacked / "etc/xen/scripts").iterdir():
+        archive.file(f"/etc/xen/scripts/{path.name}", path)
     archive.text("/etc/xen/xl.conf", "")
     archive.text("/etc/xen-bin", place + "\n")
     return programs
+
+
+def _pygrub(archive: Archive, unpacked: Path) -> list[Path]:
+    """Adds Debian's boot loader. It runs with Debian 12's Python only, because a part of it is compiled for that."""
+    (directory,) = (unpacked / "usr/lib").glob("xen-4.*")
+    archive.file(f"/usr/lib/{directory.name}/bin/pygrub", directory / "bin/pygrub")
+    compiled = []
+    for path in (directory / "lib").rglob("*"):
+        if path.is_file():
+            archive.file(f"/{path.relative_to(unpacked)}", path.resolve())
+            if _is_elf(path):
+                compiled.append(path)
+    for name in ("v/vt100", "l/linux", "d/dumb"):  # its menu is drawn by curses
+        archive.file(f"/usr/lib/terminfo/{name}", Path("/usr/lib/terminfo") / name)
+    return compiled
+
+
+def _tools(archive: Archive) -> list[Path]:
+    """Adds programs of this machine."""
+    found = []
+    for name in TOOLS:
+        path = shutil.which(name, path="/usr/sbin:/usr/bin:/sbin:/bin")
+        if path is None:
+            raise ValueError(f"this machine has no program {name}: run tools/install-packages")
+        found.append(Path(path).resolve())
+        archive.file(f"/usr/sbin/{name}", found[-1])
+    for link, target in TOOL_LINKS.items():
+        archive.symlink(link, target)
+    return found
 
 
 def _installed(archive: Archive, names: Iterable[str]) -> list[Path]:
@@ -137,19 +179,28 @@ def _is_elf(path: Path) -> bool:
         return file.read(4) == b"\x7fELF"
 
 
-def _libraries(archive: Archive, binaries: list[Path], unpacked: Path) -> None:
-    """Adds all shared libraries that the binaries need. Xen's come from the unpacked packages."""
-    directory = unpacked / LIBRARY_DIRECTORY[1:]
-    own = [path for path in directory.glob("libx*.so.*") if not path.is_symlink()]
-    search = {"LD_LIBRARY_PATH": str(directory), "PATH": "/usr/bin:/bin"}
-    listing = subprocess.run(["ldd", *binaries, *own], env=search, text=True, capture_output=True).stdout
+def libraries(binaries: Iterable[Path], unpacked: Path) -> dict[str, Path]:
+    """Returns the shared libraries that the binaries need, by name. Xen's are those of the unpacked packages.
+
+    Raises ValueError if one is missing.
+    """
+    own = (LIBRARY_DIRECTORY[1:], "usr/lib/xen-4.17/lib/x86_64-linux-gnu")
+    search = {"LD_LIBRARY_PATH": ":".join(str(unpacked / path) for path in own), "PATH": "/usr/bin:/bin"}
+    listing = subprocess.run(["ldd", *binaries], env=search, text=True, capture_output=True).stdout
     if missing := re.findall(r"(\S+) => not found", listing):
         raise ValueError(f"libraries missing on this machine: {' '.join(sorted(set(missing)))}")
     found = dict(re.findall(r"(\S+) => (/.+) \(0x", listing))
     found |= {Path(loader).name: loader for loader in re.findall(r"^\s+(/\S+) \(0x", listing, re.MULTILINE)}
-    for name, path in found.items():
+    return {name: Path(path) for name, path in found.items()}
+
+
+def _libraries(archive: Archive, binaries: list[Path], unpacked: Path) -> None:
+    """Adds all shared libraries that the binaries need, and all of Xen's."""
+    directory = unpacked / LIBRARY_DIRECTORY[1:]
+    own = [path for path in directory.glob("libx*.so.*") if not path.is_symlink()]
+    for name, path in libraries([*binaries, *own], unpacked).items():
         place = "/lib64" if name.startswith("ld-linux") else LIBRARY_DIRECTORY
-        archive.file(f"{place}/{name}", Path(path).resolve())
+        archive.file(f"{place}/{name}", path.resolve())
     for path in (*own, *OTHER_LIBRARIES):
         archive.file(f"{LIBRARY_DIRECTORY}/{_soname(path)}", path.resolve())
 

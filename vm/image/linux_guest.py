@@ -1,22 +1,29 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A small Linux guest: busybox, and the programs that the kernel runs at a shutdown request."""
+"""A small Linux guest: busybox, Xen's frontends, and the programs that the kernel runs at a shutdown request."""
 
 from pathlib import Path
 
 from . import dom0
 from .archive import Archive
 
+MODULES = ("xen-blkfront", "xen-netfront", "ext4", "crc32c_generic", "9p", "9pnet_xen")
+PROGRAMS = ("check-disk", "check-share")
+
 # The kernel watches control/shutdown and runs these helpers, because init is a script.
 HELPERS = {"/sbin/poweroff": "poweroff -f", "/sbin/reboot": "reboot -f"}
 
 
-def root(unpacked: Path, init: Path) -> Archive:
+def root(unpacked: Path, scripts: Path) -> Archive:
+    """Returns the guest's root. `unpacked` has the unpacked packages, `scripts` has linux-init and the programs."""
     archive = Archive()
     dom0.busybox(archive, unpacked)
-    for path in ("/proc", "/sys", "/dev"):
+    for path in ("/proc", "/sys", "/dev", "/mnt", "/tmp"):
         archive.directory(path)
     archive.node("/dev/console", 5, 1)
-    archive.file("/init", init, 0o755)
+    dom0.modules(archive, unpacked, MODULES)
+    archive.file("/init", scripts / "linux-init", 0o755)
+    for name in PROGRAMS:
+        archive.file(f"/bin/{name}", scripts / name, 0o755)
     for path, command in HELPERS.items():
         archive.text(path, f"#!/bin/busybox sh\nexec /bin/busybox {command}\n", 0o755)
     return archive
