@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""On a real Xen, the Linux guest has working disks, networks and shares. Debian's xl makes it, so that this tests the
-virtual machine alone."""
+"""On a real Xen, the Linux guest has working disks, networks and shares.
+
+Debian's xl makes the guest, so that this tests the virtual machine alone.
+"""
 
 from collections.abc import Iterator
 

@@ -27,8 +27,7 @@ def _only(directory: Path, pattern: str) -> Path:
     help="The unpacked packages.",
 )
 def main(what: str, out: Path, unpacked: Path) -> None:
-    """Builds OUT: the hypervisor (xen), the kernel, dom0's initramfs (dom0) or a Linux guest's (guest), or the directory
-    of dom0's QEMU (qemu)."""
+    """Builds the hypervisor (xen), the kernel, the initramfs of dom0 or of a Linux guest, or dom0's QEMU as OUT."""
     out.parent.mkdir(parents=True, exist_ok=True)
     try:
         if what == "dom0":

@@ -33,7 +33,8 @@ XEN_PROGRAMS = _words("""
     lsevtchn xenctx xenpm xen-hvmctx
 """)
 
-# What the hotplug scripts and the tests run. busybox's programs of these names lack the options that the scripts use.
+# What the hotplug scripts and the tests run. busybox's programs of these names lack options that the scripts
+# use.
 TOOLS = _words("ip bridge losetup flock stat mke2fs")
 TOOL_LINKS = {"/usr/sbin/mkfs.ext4": "mke2fs"}  # mke2fs makes the kind of file system that its name says
 
@@ -95,7 +96,7 @@ def root(unpacked: Path, scripts: Path) -> Archive:
 
 
 def modules(archive: Archive, unpacked: Path, names: Iterable[str]) -> None:
-    """Adds kernel modules with those that they depend on, and /lib/modules/order, which lists them as they load."""
+    """Adds kernel modules with their dependencies, and /lib/modules/order, which lists them as they load."""
     (directory,) = (unpacked / "lib/modules").iterdir()
     order = list(Modules(directory).in_load_order(names))
     for path in order:
@@ -123,7 +124,7 @@ def _xen(archive: Archive, unpacked: Path) -> list[Path]:
 
 
 def _pygrub(archive: Archive, unpacked: Path) -> list[Path]:
-    """Adds Debian's boot loader. It runs with Debian 12's Python only, because a part of it is compiled for that."""
+    """Adds Debian's boot loader. A part of it is compiled for Debian 12's Python and runs with no other."""
     (directory,) = (unpacked / "usr/lib").glob("xen-4.*")
     archive.file(f"/usr/lib/{directory.name}/bin/pygrub", directory / "bin/pygrub")
     compiled = []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A small Linux guest: busybox, Xen's frontends, and the programs that the kernel runs at a shutdown request."""
+"""A small Linux guest: busybox, Xen's frontends, and what the kernel runs at a shutdown request."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ HELPERS = {"/sbin/poweroff": "poweroff -f", "/sbin/reboot": "reboot -f"}
 
 
 def root(unpacked: Path, scripts: Path) -> Archive:
-    """Returns the guest's root. `unpacked` has the unpacked packages, `scripts` has linux-init and the programs."""
+    """Returns the guest's root. `unpacked` has the unpacked packages, `scripts` has init and the programs."""
     archive = Archive()
     dom0.busybox(archive, unpacked)
     for path in ("/proc", "/sys", "/dev", "/mnt", "/tmp"):

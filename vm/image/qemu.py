@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """QEMU for dom0: the device model of Xen, and qemu-img, with their libraries.
 
-They are a directory of their own, which dom0 reads when a program is run: in the initramfs they would take 40 MB of
-dom0's memory.
+They are a directory of their own, which dom0 reads when a program is run: in the initramfs they would take
+40 MB of dom0's memory.
 """
 
 import shutil
