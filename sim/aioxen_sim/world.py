@@ -17,6 +17,7 @@ from aioxen_sim import namespaces
 STATE = Path("/run/aioxen-sim")
 # A link to the library, because LD_PRELOAD cannot hold a path with a space.
 PRELOADED = STATE / "libaioxen-sim.so"
+_SCRIPTS = Path(__file__).resolve().parent.parent / "scripts"
 START_LIMIT_S = 10.0
 GRACE_S = 5.0
 FAILED = 125  # the exit status if the world cannot be made
@@ -46,6 +47,10 @@ class Tools:
         return self.sim / "aioxen-sim-guests"
 
     @property
+    def devices(self) -> Path:
+        return self.sim / "aioxen-sim-devices"
+
+    @property
     def ctl(self) -> Path:
         return self.sim / "aioxen-sim-ctl"
 
@@ -57,7 +62,7 @@ class Tools:
 
     def check(self) -> None:
         """Raises WorldError if a program has not been built or unpacked."""
-        for file in self.library, self.guests, self.ctl:
+        for file in self.library, self.guests, self.devices, self.ctl:
             if not file.exists():
                 raise WorldError(f"{file} is missing: make sim")
         if not any((folder / "xenstored").exists() for folder in self.path):
@@ -133,7 +138,9 @@ class World:
             namespaces.mount_extensible(Path("/", folder), STATE / "outside" / folder)
         for folder in "/run/xen", "/run/xenstored", "/var/lib/xen", "/var/lib/xenstored", "/var/log/xen":
             _free(Path(folder)).mkdir()
-        _free(Path("/etc/xen")).symlink_to(self.tools.dom0 / "etc/xen")
+        (STATE / "bin").symlink_to(self.tools.dom0 / "usr/bin")
+        _mix(_free(Path("/etc/xen")), self.tools.dom0 / "etc/xen", replace="scripts")
+        _mix(Path("/etc/xen/scripts"), self.tools.dom0 / "etc/xen/scripts", _SCRIPTS)
         if self.hypervisor:
             self._start_dom0(mask)
         env = self._environment()
@@ -181,6 +188,7 @@ class World:
         if init.returncode:
             raise WorldError(f"xen-init-dom0 failed: {init.stderr.strip()}")
         Daemon(["xenconsoled", "-i", "--log=none"], env, mask)
+        Daemon([str(self.tools.devices), str(STATE)], plain, mask)
 
 
 class Daemon:
@@ -205,6 +213,15 @@ class Daemon:
                     f"{self.name} did not start: {self.log.read_text().strip() or 'it printed nothing'}"
                 )
             time.sleep(0.001)
+
+
+def _mix(folder: Path, *sources: Path, replace: str = "") -> None:
+    """Makes a directory of links to the entries of `sources`, except `replace`. The last source counts."""
+    folder.mkdir()
+    for source in sources:
+        for entry in source.iterdir():
+            if entry.name != replace:
+                _free(folder / entry.name).symlink_to(entry)
 
 
 def _free(path: Path) -> Path:

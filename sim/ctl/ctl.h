@@ -22,5 +22,7 @@ void xenstored_start(int argc, char **argv);
 void xenconsoled_stop(int argc, char **argv);
 void xenconsoled_cont(int argc, char **argv);
 void xenconsoled_kill(int argc, char **argv);
+void backend_behaves(int argc, char **argv);
+void frontend_behaves(int argc, char **argv);
 
 #endif

@@ -161,11 +161,15 @@ static bool xenstored_accepts(void)
     return accepts;
 }
 
-/* Restarts xenstored. Also restarts xenconsoled, because it does not connect to xenstored again by itself. */
+/*
+ * Restarts xenstored. Also restarts xenconsoled and the player of devices, because they do not connect to xenstored
+ * again by themselves.
+ */
 void xenstored_start(int argc, char **argv)
 {
     char *const xenstored[] = {"xenstored", "-N", "-I", NULL}, *const init[] = {"xen-init-dom0", NULL},
                 *const xenconsoled[] = {"xenconsoled", "-i", "--log=none", NULL};
+    char *const devices[] = {"aioxen-sim-devices", world_dir, NULL};
     int status, tries = 10000;
     (void)argc, (void)argv;
     if (is_running(pid_of("xenstored")))
@@ -183,8 +187,10 @@ void xenstored_start(int argc, char **argv)
         fail("xenstored does not start");
     if (waitpid(start(init), &status, 0) < 0 || status)
         fail("xen-init-dom0 fails after the restart of xenstored: status %d", status);
-    end("xenconsoled");
+    end(xenconsoled[0]);
     start_daemon(xenconsoled);
+    end(devices[0]);
+    start_daemon(devices);
 }
 
 void xenconsoled_stop(int argc, char **argv)

@@ -59,6 +59,13 @@ static const struct command commands[] = {
     {{"xenconsoled", "stop"}, 0, 0, true, xenconsoled_stop, "            xenconsoled serves no console ..."},
     {{"xenconsoled", "cont"}, 0, 0, true, xenconsoled_cont, "            ... and continues"},
     {{"xenconsoled", "kill"}, 0, 0, true, xenconsoled_kill, "            xenconsoled ends"},
+    {{"backend", NULL},
+     2,
+     2,
+     true,
+     backend_behaves,
+     "DEVICE BEHAVIOUR     how a backend's driver behaves ..."},
+    {{"frontend", NULL}, 2, 2, true, frontend_behaves, "DEVICE BEHAVIOUR    ... or a frontend's"},
 };
 #define NR_COMMANDS (sizeof commands / sizeof *commands)
 
@@ -81,7 +88,10 @@ static void usage(FILE *to)
                 commands[i].words[1] ? commands[i].words[1] : "", commands[i].help);
     fprintf(to, "SPEC is CALL[:WHEN]:ACTION or dying=MS.  WHEN: * (every call), N (the n-th), N+, N-M, /N "
                 "(every n-th).\n"
-                "ACTION: the name of an errno, or a delay like 200ms.\n");
+                "ACTION: the name of an errno, or a delay like 200ms.\n"
+                "DEVICE: DOMID[/KIND[/NUMBER]] of the guest, or all.  BEHAVIOUR: plays, mute, slow=MS, "
+                "error[=TEXT];\n"
+                "of a frontend also refuses[=MS], deletes, deletes-early, nonsense[=N].\n");
 }
 
 static const struct command *find(int argc, char **argv)

@@ -3,7 +3,10 @@
 #include "guests.h"
 
 #include <poll.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <xen/sched.h>
 
@@ -24,6 +27,34 @@ static uint64_t next_deadline = NEVER;
 static uint16_t player;
 static int events_fd;
 
+/* Finds WORD=... or WORD among the words of a command line; copies what follows. */
+static bool find_word(const char *line, const char *word, char *value, size_t size)
+{
+    const size_t length = strlen(word);
+    while ((line = strchr(line, ' '))) {
+        line++;
+        if (strncmp(line, word, length) || !strchr("= ", line[length]))
+            continue;
+        line += length + (line[length] == '=');
+        snprintf(value, size, "%.*s", (int)strcspn(line, " "), line);
+        return true;
+    }
+    return false;
+}
+
+/* Tells the device player what the command line says about drivers. */
+static void announce(struct domain *d, const char *line)
+{
+    char domid[8], what[64];
+    struct behaviour b;
+    snprintf(domid, sizeof domid, "%u", d->domid);
+    if (find_word(line, "frontend", what, sizeof what) && !behaviour_parse(FRONTEND, domid, what, &b))
+        behaviour_set(&b);
+    d->driver = find_word(line, "driver", what, sizeof what);
+    if (d->driver && machine->devices)
+        kill(machine->devices, SIGUSR1);
+}
+
 static struct guest *begin(struct domain *d)
 {
     struct boot_info info;
@@ -34,6 +65,7 @@ static struct guest *begin(struct domain *d)
     g->serial = d->serial;
     g->deadline = NEVER;
     g->action = boots ? info.command_line[0] : 'c';
+    announce(d, info.command_line);
     g->ring = (struct ring){.port = info.store_port, .store_frame = info.store_frame};
     if (info.command_line[1] >= '0' && info.command_line[1] <= '9')
         g->deadline = now_ns() + (info.command_line[1] - '0') * TENTH_S;

@@ -93,7 +93,7 @@ struct domain {
     _Alignas(64) uint64_t serial; /* unique: distinguishes domains that had the same domid */
     uint16_t domid;
     uint8_t state;
-    bool shut_down, started, running, debugged, address32;
+    bool shut_down, started, running, debugged, address32, driver;
     uint8_t shutdown_code;
     uint32_t pause_count, flags, ssidref, cpupool;
     uint32_t max_vcpus, online_vcpus;
@@ -133,6 +133,20 @@ struct fault {
     uint64_t seen, hits;
 };
 
+/* How a driver behaves: the device player in sim/devices obeys it. The last one that fits a device counts. */
+enum side { BACKEND = 1, FRONTEND = 2 };
+enum conduct { PLAYS, MUTE, SLOW, FAILS, REFUSES, DELETES, DELETES_EARLY, NONSENSE };
+#define MAX_BEHAVIOURS 256
+#define ANY_DOMAIN     UINT16_MAX
+struct behaviour {
+    uint8_t side, conduct;
+    uint16_t domid;  /* of the guest, or ANY_DOMAIN */
+    int32_t number;  /* of the device; -1: any */
+    uint32_t amount; /* milliseconds, or a number of values */
+    char kind[12];   /* "": any */
+    char text[72];
+};
+
 struct machine {
     uint64_t magic, world;
     pthread_mutex_t lock;
@@ -144,11 +158,14 @@ struct machine {
     uint16_t next_domid, top_domid;
     uint64_t next_serial, next_listener;
     uint16_t player; /* the listener of the process that plays the guests; 0: none */
+    pid_t devices;   /* the process that plays drivers, which looks for driver domains at SIGUSR1; 0: none */
     uint32_t low_port, top_port;
     uint32_t virq_port[NR_VIRQS];
     uint32_t dying_ms, next_fault, nr_faults;
     uint64_t calls[NR_CALLS]; /* atomic; the lock is not needed */
     struct fault faults[MAX_FAULTS];
+    uint32_t nr_behaviours;
+    struct behaviour behaviours[MAX_BEHAVIOURS];
     struct listener listeners[MAX_LISTENERS];          /* [0] is never used */
     uint16_t slot_of[DOMID_FIRST_RESERVED];            /* 0: no such domain, else its index + 1 */
     uint64_t domids[(DOMID_FIRST_RESERVED + 63) / 64]; /* one bit for each domid in slot_of */
@@ -254,6 +271,12 @@ struct fault_order { /* one parsed specification: a rule, or a time of dying */
 bool fault_parse(const char *spec, struct fault_order *order,
                  char why[256]); /* false: `why` is the error message */
 void fault_format(const struct fault *rule, char text[128]);
+
+/* behaviours.c */
+const char *behaviour_parse(enum side side, const char *which, const char *what,
+                            struct behaviour *b); /* without the lock; returns what is wrong, or NULL */
+bool behaviour_set(const struct behaviour *b);    /* false: there are too many */
+struct behaviour behaviour_of(enum side side, uint32_t domid, const char *kind, uint32_t number);
 
 /* trace.c; without the lock */
 extern bool tracing;

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The drivers of the backends: Linux's in domain 0; in a driver domain also what its hotplug daemon does; and a QEMU's.
+ * devices.h describes the lock.
+ */
+#include "devices.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define SCRIPT_MS 20
+
+static bool is_connectable(const struct device *d)
+{
+    const int front = d->states[FRONTEND];
+    return (front == d->kind->rings || front == XenbusStateConnected) &&
+           (!d->kind->physical || d->physical[0]) && (!d->kind->hotplug || d->plugged);
+}
+
+/* Returns the state that follows from the other end's; 0: the present one is right. */
+static int wanted_state(const struct device *d)
+{
+    const int front = d->states[FRONTEND];
+    const bool closed = front == XenbusStateClosed, gone = !front;
+    const bool stays = gone && d->kind->stays_closing && !d->served;
+    switch (d->states[BACKEND]) {
+    case XenbusStateInitialising: return XenbusStateInitWait;
+    case XenbusStateInitWait:
+        if (is_connectable(d))
+            return XenbusStateConnected;
+        /* fall through */
+    case XenbusStateConnected:
+        if (front == XenbusStateClosing || stays)
+            return XenbusStateClosing;
+        return closed || gone ? XenbusStateClosed : 0;
+    case XenbusStateClosing: return closed || (gone && !stays) ? XenbusStateClosed : 0;
+    case XenbusStateClosed: return d->online && front == XenbusStateInitialising ? XenbusStateInitWait : 0;
+    default: return 0;
+    }
+}
+
+static bool is_number(const char *physical)
+{
+    unsigned int major, minor;
+    int end = 0;
+    return sscanf(physical, "%x:%x%n", &major, &minor, &end) == 2 && !physical[end] && major;
+}
+
+/* Returns the words with which the driver gives the device up, or NULL. */
+static const char *trouble(const struct device *d, const struct behaviour *b)
+{
+    const bool looks = d->kind->physical ? d->states[BACKEND] == XenbusStateInitWait && d->physical[0]
+                                         : d->states[BACKEND] == XenbusStateInitialising;
+    if (!looks)
+        return NULL;
+    if (b->conduct == FAILS)
+        return b->text[0] ? b->text : d->kind->fatal;
+    return d->kind->physical && !is_number(d->physical) ? d->kind->fatal : NULL;
+}
+
+/* What the hotplug daemon of a driver domain does when a backend waits. */
+static bool run_script(struct device *d)
+{
+    char path[PATH_SIZE + 32];
+    d->scripted = true;
+    if (d->kind->physical) {
+        snprintf(path, sizeof path, "%s/physical-device", d->backend);
+        store_write(d->backend, path, "7:0", 3);
+    }
+    snprintf(path, sizeof path, "%s/hotplug-status", d->backend);
+    store_write(d->backend, path, "connected", 9);
+    device_refresh(d, NULL);
+    return true;
+}
+
+/* What the daemon does when a backend has closed for good, after it has run a script. */
+static bool remove_directory(struct device *d)
+{
+    if (device_delay(d, BACKEND, SCRIPT_MS)) {
+        waiting = true;
+        return false;
+    }
+    store_remove(d->backend);
+    d->gone = true;
+    return true;
+}
+
+static bool carry_out(struct device *d, int wanted)
+{
+    char path[PATH_SIZE + 32];
+    if (wanted == XenbusStateClosed && d->kind->hotplug) {
+        snprintf(path, sizeof path, "%s/hotplug-status", d->backend);
+        store_remove(path);
+        d->plugged = false;
+    }
+    d->served = wanted == XenbusStateConnected || (d->served && wanted == XenbusStateClosing);
+    return device_switch(d, BACKEND, wanted,
+                         wanted == XenbusStateInitWait    ? d->kind->features
+                         : wanted == XenbusStateConnected ? d->kind->details
+                                                          : NULL);
+}
+
+bool backend_step(struct device *d)
+{
+    struct behaviour b;
+    const int wanted = wanted_state(d);
+    const bool driver_domain = d->backend_domid != 0;
+    const bool script = driver_domain && !d->scripted && d->states[BACKEND] == XenbusStateInitWait &&
+                        (d->kind->physical || d->kind->hotplug);
+    const bool removal = driver_domain && !d->online && d->states[BACKEND] == XenbusStateClosed;
+    const bool looks = d->states[BACKEND] == XenbusStateInitWait && d->physical[0];
+    if (!(wanted || script || removal || looks) || !device_may_step(d, BACKEND, &b))
+        return false;
+    const char *words = trouble(d, &b);
+    if (words) {
+        store_error(d->backend_domid, d->backend, words);
+        return device_switch(d, BACKEND, XenbusStateClosing, NULL);
+    }
+    if (removal)
+        return remove_directory(d);
+    if (script)
+        return run_script(d);
+    return wanted && carry_out(d, wanted);
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The drivers of the frontends, in all guests that run. devices.h describes the lock. */
+#include "devices.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define MS_NS      1000000ull
+#define NR_HOSTILE 500
+
+/* Returns the state that follows from the backend's; 0: the present one is right. */
+static int wanted_state(const struct device *d)
+{
+    const int front = d->states[FRONTEND];
+    if (!front || front == XenbusStateClosed)
+        return 0;
+    switch (d->states[BACKEND]) {
+    case XenbusStateInitWait: return front == XenbusStateInitialising ? d->kind->rings : 0;
+    case XenbusStateConnected: return front == XenbusStateInitialised ? XenbusStateConnected : 0;
+    case XenbusStateClosing:
+    case XenbusStateClosed: return XenbusStateClosed;
+    default: return 0;
+    }
+}
+
+/* Writes strange values into the frontend's state, and then the one that was there. */
+static bool write_nonsense(struct device *d, uint32_t count)
+{
+    char path[PATH_SIZE + 32], value[HOSTILE_SIZE];
+    d->reported[FRONTEND] = d->states[BACKEND];
+    snprintf(path, sizeof path, "%s/state", d->frontend);
+    for (uint32_t i = 0; i < count; i++) {
+        const size_t size = hostile_value(i, value);
+        if (!store_write(path, path, value, size))
+            return false;
+    }
+    return device_switch(d, FRONTEND, d->states[FRONTEND], NULL);
+}
+
+/* Returns whether the driver still has the device in use. `ms`: for how long, 0: for ever. */
+static bool refuse(struct device *d, uint32_t ms)
+{
+    if (d->reported[FRONTEND] != XenbusStateClosing) {
+        d->reported[FRONTEND] = XenbusStateClosing;
+        store_error(d->guest, d->frontend, "16 Device in use; refusing to close");
+        device_switch(d, FRONTEND, XenbusStateClosing, NULL);
+        d->due_ns[FRONTEND] = ms ? now_ns() + ms * MS_NS : UINT64_MAX;
+    }
+    return now_ns() < d->due_ns[FRONTEND];
+}
+
+static bool remove_directory(struct device *d)
+{
+    store_remove(d->frontend);
+    d->states[FRONTEND] = 0;
+    return true;
+}
+
+bool frontend_step(struct device *d)
+{
+    struct behaviour b;
+    const int wanted = wanted_state(d), back = d->states[BACKEND];
+    if (!wanted || !device_may_step(d, FRONTEND, &b))
+        return false;
+    const bool starts = back == XenbusStateInitWait, ends = back == XenbusStateClosing;
+    if (b.conduct == NONSENSE && d->reported[FRONTEND] != back)
+        return write_nonsense(d, b.amount ? b.amount : NR_HOSTILE);
+    if ((b.conduct == DELETES && ends) || (b.conduct == DELETES_EARLY && starts))
+        return remove_directory(d);
+    if (b.conduct == FAILS && starts) {
+        store_error(d->guest, d->frontend, b.text[0] ? b.text : "12 allocating the rings");
+        return device_switch(d, FRONTEND, XenbusStateClosing, NULL);
+    }
+    if (b.conduct == REFUSES && ends && refuse(d, b.amount)) {
+        waiting = true;
+        return false;
+    }
+    return device_switch(d, FRONTEND, wanted, starts ? d->kind->offers : NULL);
+}

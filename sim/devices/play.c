@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The loops of the two programs that play drivers: that of all kernels, and that of one QEMU. They learn of devices by
+ * watches on the directories of the backends. devices.h describes the lock.
+ */
+#include "devices.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LOOK_AGAIN_NS 5000000 /* while a driver waits for something that is not in xenstored */
+#define DEVICE_LEVEL  7       /* components of /local/domain/B/backend/KIND/GUEST/NUMBER */
+
+static const char of_backends[] = "";
+static uint64_t
+    watched[DOMID_FIRST_RESERVED]; /* the serial of the driver domain whose backends are watched */
+
+/* Returns the length of the first `level` components of a path, or 0 if it has fewer. */
+static size_t prefix_length(const char *path, int level)
+{
+    const char *at = path;
+    for (; level && *at; level--)
+        at += 1 + strcspn(at + 1, "/");
+    return level ? 0 : (size_t)(at - path);
+}
+
+/* Looks for devices below a directory. */
+static void discover(const char *path)
+{
+    unsigned int count = 0;
+    char below[PATH_SIZE];
+    if (prefix_length(path, DEVICE_LEVEL)) {
+        device_found(path);
+        return;
+    }
+    char **names = xs_directory(store, XBT_NULL, path, &count);
+    for (unsigned int i = 0; i < count; i++)
+        if (snprintf(below, sizeof below, "%s/%s", path, names[i]) < PATH_SIZE)
+            discover(below);
+    free(names);
+}
+
+static bool refresh(struct device *d)
+{
+    device_refresh(d, "state");
+    return false;
+}
+
+static void look_at_backend(const char *path)
+{
+    char dir[PATH_SIZE];
+    const size_t length = prefix_length(path, DEVICE_LEVEL);
+    if (!length) {
+        devices_visit(refresh); /* directories of several devices may have been removed with this one */
+        discover(path);
+        return;
+    }
+    if (length >= sizeof dir)
+        return;
+    snprintf(dir, sizeof dir, "%.*s", (int)length, path);
+    struct device *d = device_find(dir);
+    if (!d)
+        device_found(dir);
+    else
+        device_refresh(d, path[length] ? path + length + 1 : "state");
+}
+
+static void look_at_frontend(const char *backend)
+{
+    struct device *d = device_find(backend);
+    if (d)
+        device_refresh(d, "/frontend");
+}
+
+static void take_events(void)
+{
+    char **event;
+    while ((event = xs_check_watch(store))) {
+        if (event[XS_WATCH_TOKEN][0])
+            look_at_frontend(event[XS_WATCH_TOKEN]);
+        else
+            look_at_backend(event[XS_WATCH_PATH]);
+        free(event);
+    }
+    if (errno != EAGAIN)
+        exit(EXIT_FAILURE); /* xenstored has ended */
+}
+
+static void watch_kinds(uint32_t domid, bool qemu, const char *below)
+{
+    char path[PATH_SIZE];
+    for (const struct kind *k = kinds; k->name; k++) {
+        if (k->qemu != qemu)
+            continue;
+        snprintf(path, sizeof path, "/local/domain/%u/backend/%s%s", domid, k->name, below);
+        xs_watch(store, path, of_backends);
+    }
+}
+
+static void find_driver_domains(void)
+{
+    bool found[DOMID_FIRST_RESERVED] = {0};
+    machine_lock();
+    for (uint32_t domid = 1; domid <= machine->top_domid; domid++) {
+        const struct domain *d = domain_get(domid);
+        if (!d || !d->driver || watched[domid] == d->serial)
+            continue;
+        found[domid] = true;
+        watched[domid] = d->serial;
+    }
+    machine_unlock();
+    for (uint32_t domid = 1; domid < DOMID_FIRST_RESERVED; domid++)
+        if (found[domid]) {
+            watch_kinds(domid, false, "");
+            watch_kinds(domid, true, "");
+        }
+}
+
+/* Waits for an event of xenstored, for a signal, or until a driver has to be asked again. */
+static bool wait(const sigset_t *mask)
+{
+    struct pollfd event = {.fd = xs_fileno(store), .events = POLLIN};
+    const struct timespec limit = {.tv_nsec = LOOK_AGAIN_NS};
+    return ppoll(&event, 1, waiting ? &limit : NULL, mask) < 0;
+}
+
+static bool step(struct device *d)
+{
+    return backend_step(d) || frontend_step(d);
+}
+
+static void on_signal(int number)
+{
+    (void)number; /* it interrupts ppoll */
+}
+
+void play_drivers(void)
+{
+    sigset_t blocked, open;
+    sigemptyset(&blocked);
+    sigaddset(&blocked, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &blocked, &open);
+    sigdelset(&open, SIGUSR1);
+    signal(SIGUSR1, on_signal);
+    machine_lock();
+    machine->devices = getpid();
+    machine_unlock();
+    watch_kinds(0, false, "");
+    find_driver_domains();
+    for (;;) {
+        if (wait(&open))
+            find_driver_domains();
+        take_events();
+        waiting = false;
+        devices_visit(step);
+        devices_forget_gone();
+    }
+}
