@@ -16,6 +16,12 @@
 #include <xenguest.h>
 
 /*
+ * The most memory that a compressed kernel may take when it is decompressed. Distributions' kernels take 40 to 80 MiB. Without
+ * a limit a small file could take 1 GiB in each worker.
+ */
+enum { MOST_DECOMPRESSED = 256 << 20 };
+
+/*
  * Returns libxenguest's reason for a failure: the first error that it has logged, else the last error of the handle,
  * else errno's text.
  */
@@ -61,6 +67,8 @@ static int fail_parse(libxl__builder *b, const struct xc_dom_image *dom)
     static const char *const empty[] = {"no loader found", "ELF image is not 32bit", "image is not"};
     char text[128];
     const char *why = reason(b);
+    if (strstr(why, "kernel image too large"))
+        return fail_file(b, &b->kernel, "larger than 256 MiB when it is decompressed");
     for (size_t i = 0; i < sizeof(empty) / sizeof(*empty); i++)
         if (strstr(why, empty[i]))
             return fail_file(b, &b->kernel,
@@ -95,7 +103,10 @@ static int load(libxl__builder *b, struct xc_dom_image *dom)
     dom->max_vcpus = (unsigned)build->config->b_info.max_vcpus;
     dom->xenstore_evtchn = build->store_port;
     dom->console_evtchn = build->console_port;
+    const size_t most = b->kernel.size > MOST_DECOMPRESSED ? b->kernel.size : MOST_DECOMPRESSED;
     errno = 0;
+    if (xc_dom_kernel_max_size(dom, most))
+        return fail_step(b, LIBXL__CALL_LOAD_IMAGE, "limiting the kernel's size");
     if (xc_dom_kernel_mem(dom, b->kernel.data, b->kernel.size))
         return fail_file_step(b, LIBXL__CALL_LOAD_IMAGE, &b->kernel);
     if (b->ramdisk.data && xc_dom_module_mem(dom, b->ramdisk.data, b->ramdisk.size, NULL))

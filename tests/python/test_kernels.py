@@ -40,6 +40,29 @@ def xz(kernel: bytes) -> bytes:
     return lzma.compress(kernel, check=lzma.CHECK_CRC32) + struct.pack("<I", len(kernel))
 
 
+def lz4(kernel: bytes) -> bytes:
+    """The old format of lz4, as the kernel's makefiles use it. The only block is one run of literals."""
+    length = len(kernel) - 15
+    block = b"\xf0" + b"\xff" * (length // 255) + bytes([length % 255]) + kernel
+    return b"\x02\x21\x4c\x18" + struct.pack("<I", len(block)) + block + struct.pack("<I", len(kernel))
+
+
+def zstd(kernel: bytes) -> bytes:
+    """A frame whose only block is not compressed."""
+    head = b"\x28\xb5\x2f\xfd" + b"\xa0" + struct.pack("<I", len(kernel))
+    block = (len(kernel) << 3 | 1).to_bytes(3, "little") + kernel
+    return head + block + struct.pack("<I", len(kernel))
+
+
+def lzma_alone(kernel: bytes) -> bytes:
+    return lzma.compress(kernel, format=lzma.FORMAT_ALONE) + struct.pack("<I", len(kernel))
+
+
+def bomb(compress: Make) -> Make:
+    """A kernel that is 300 MiB when it is decompressed."""
+    return lambda kernel: compress(kernel[:4] + bytes(300 << 20))
+
+
 def changed(kernel: bytes, offset: int, new: bytes) -> bytes:
     return kernel[:offset] + new + kernel[offset + len(new) :]
 
@@ -92,6 +115,14 @@ NO_PV = "not built for PV domains: it has no notes for Xen"
         ("both", lambda k: bzimage(b"\xfd7zXZ\0" + bytes(4000)), "unable to XZ decompress kernel"),
         ("both", lambda k: bzimage(xz(k)[:-900], length=len(xz(k))), "payload length overflow"),
         ("both", lambda k: bzimage(xz(k), protocol=0x207), "boot protocol too old (0207)"),
+        ("both", lambda k: bzimage(lz4(k)[:-40]), "unable to LZ4 decompress kernel"),
+        ("both", lambda k: bzimage(zstd(k)[:-40]), "unable to ZSTD decompress kernel"),
+        ("pv", bomb(lambda k: gzip.compress(k, 1)), "larger than 256 MiB when it is decompressed"),
+        (
+            "pv",
+            bomb(lambda k: bzimage(gzip.compress(k, 1))),
+            "larger than 256 MiB when it is decompressed",
+        ),
     ],
 )
 async def test_a_kernel_that_is_refused(
@@ -106,6 +137,31 @@ async def test_a_kernel_that_is_refused(
             await xen.domain_create(config)
         assert raised.value.message.startswith(f"d_config.b_info.kernel: {path}: ")
         assert why in raised.value.message
+
+
+@pytest.mark.parametrize("machine", ["pv", "pvh"])
+@pytest.mark.parametrize(
+    "make",
+    [
+        gzip.compress,
+        *(
+            lambda k, compress=compress: bzimage(compress(k))
+            for compress in (gzip.compress, xz, lzma_alone, lz4, zstd)
+        ),
+    ],
+    ids=["gzip", *(f"bzImage-{name}" for name in ("gzip", "xz", "lzma", "lz4", "zstd"))],
+)
+async def test_a_compressed_kernel_boots(
+    xen: aioxen.Context, guest: Configure, kernel: Path, tmp_path: Path, machine: str, make: Make
+) -> None:
+    path = tmp_path / "vmlinuz"
+    path.write_bytes(make(kernel.read_bytes()))
+    config = guest("p", machine=machine)
+    config.b_info.kernel = str(path)
+    dom = await xen.domain_create(config)
+    await dom.unpause()
+    assert await dom.wait_shutdown() is aioxen.ShutdownReason.POWEROFF
+    await dom.destroy()
 
 
 @pytest.mark.parametrize("machine", ["pv", "pvh"])
