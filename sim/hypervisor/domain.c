@@ -163,6 +163,7 @@ long domain_create(uint32_t *domid, const struct xen_domctl_createdomain *config
     d->max_vcpus = config->max_vcpus;
     d->arch = config->arch;
     memcpy(d->handle, config->handle, sizeof d->handle);
+    vcpus_reset(d);
     for (int i = 0; i < GRANT_FRAMES; i++)
         d->grant_frame[i] = frames_alloc(d, 1);
     d->shared_info = frames_alloc(d, 1);

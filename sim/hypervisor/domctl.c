@@ -68,15 +68,6 @@ static long shadow(struct domain *d, struct xen_domctl_shadow_op *o)
     return 0;
 }
 
-static long scheduler(struct xen_domctl_scheduler_op *o)
-{
-    if (o->cmd == XEN_DOMCTL_SCHEDOP_getinfo && o->sched_id == XEN_SCHEDULER_CREDIT2) {
-        o->u.credit2.weight = 256;
-        o->u.credit2.cap = 0;
-    }
-    return 0;
-}
-
 static long get_tsc(const struct domain *d, struct xen_domctl_tsc_info *t)
 {
     *t = (struct xen_domctl_tsc_info){.tsc_mode = d->tsc_mode, .gtsc_khz = 2000000};
@@ -117,7 +108,6 @@ long do_domctl(struct xen_domctl *op)
     case XEN_DOMCTL_set_paging_mempool_size: d->paging_pool = op->u.paging_mempool.size; return 0;
     case XEN_DOMCTL_settscinfo: d->tsc_mode = op->u.tsc_info.tsc_mode; return 0;
     case XEN_DOMCTL_gettscinfo: return get_tsc(d, &op->u.tsc_info);
-    case XEN_DOMCTL_scheduler_op: return scheduler(&op->u.scheduler_op);
     case XEN_DOMCTL_shadow_op: return shadow(d, &op->u.shadow_op);
     case XEN_DOMCTL_getpageframeinfo3: return frame_types(d, &op->u.getpageframeinfo3);
     case XEN_DOMCTL_gethvmcontext: return hvm_get_context(d, &op->u.hvmcontext);
@@ -125,6 +115,9 @@ long do_domctl(struct xen_domctl *op)
     case XEN_DOMCTL_get_cpu_policy: return policy_get(d, &op->u.cpu_policy);
     case XEN_DOMCTL_set_cpu_policy: return policy_set(d, &op->u.cpu_policy);
     case XEN_DOMCTL_getnodeaffinity:
+    case XEN_DOMCTL_setnodeaffinity:
+    case XEN_DOMCTL_scheduler_op:
+    case XEN_DOMCTL_sendtrigger:
     case XEN_DOMCTL_max_vcpus:
     case XEN_DOMCTL_getvcpuinfo:
     case XEN_DOMCTL_getvcpuaffinity:
@@ -137,12 +130,10 @@ long do_domctl(struct xen_domctl *op)
     case XEN_DOMCTL_irq_permission:
     case XEN_DOMCTL_memory_mapping:
     case XEN_DOMCTL_ioport_mapping:
-    case XEN_DOMCTL_setnodeaffinity:
     case XEN_DOMCTL_setvnumainfo:
     case XEN_DOMCTL_cacheflush:
     case XEN_DOMCTL_set_target:
     case XEN_DOMCTL_set_access_required:
-    case XEN_DOMCTL_sendtrigger:
     case XEN_DOMCTL_set_ext_vcpucontext:
     case XEN_DOMCTL_subscribe:
     case XEN_DOMCTL_set_virq_handler: return 0;

@@ -162,12 +162,14 @@ static void power_on(void)
     machine->next_frame = 1;
     machine->next_run = machine->next_node = 1;
     machine->next_domid = 1;
+    machine->ratelimit_us = XEN_SYSCTL_SCHED_RATELIMIT_MIN * 10; /* the hypervisor's default */
     machine->next_serial = machine->next_listener = 1;
     machine->low_port = 1;
 
     struct domain *dom0 = &machine->domains[0];
     *dom0 = (struct domain){
         .state = DOMAIN_ALIVE, .started = true, .max_vcpus = NR_CPUS, .online_vcpus = NR_CPUS};
+    vcpus_reset(dom0);
     dom0->max_pages = dom0->tot_pages = DOM0_PAGES;
     machine->slot_of[0] = machine->domids[0] = 1;
     machine->nr_domains = 1;

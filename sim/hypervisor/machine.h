@@ -38,6 +38,10 @@
 #define HVM_CONTEXT_MAX 6144
 #define DOM0_PAGES      131072
 #define NR_CPUS         2
+#define ALL_CPUS        ((1u << NR_CPUS) - 1)
+#define NR_NODES        1
+#define ALL_NODES       ((1u << NR_NODES) - 1)
+#define AFFINITIES      128        /* vcpus with an affinity of their own */
 #define NO_FRAME        0u         /* frame 0 is never allocated */
 #define ON_DEMAND       UINT32_MAX /* in the tree of guest frames: memory is allocated at the first access */
 
@@ -107,6 +111,9 @@ struct domain {
     uint64_t pod_entries, pod_cache; /* on_demand.c */
     uint64_t paging_pool;
     uint32_t shadow_mb, tsc_mode;
+    uint16_t weight, cap; /* of the scheduler */
+    uint8_t nodes;        /* the node affinity: one bit for each node */
+    uint32_t triggers;    /* that were sent: one bit for each XEN_DOMCTL_SENDTRIGGER_* */
     int32_t time_offset;
     uint64_t cr3, start_info; /* PV only: registers of vcpu 0 at its start */
     uint32_t grant_frame[GRANT_FRAMES];
@@ -121,6 +128,7 @@ struct domain {
 struct domain_big {
     char hvm_context[HVM_CONTEXT_MAX];
     xen_cpuid_leaf_t leaves[POLICY_LEAVES];
+    uint8_t hard[AFFINITIES], soft[AFFINITIES]; /* affinities of vcpus: one bit for each processor */
 };
 
 struct fault {
@@ -162,6 +170,7 @@ struct machine {
     uint32_t low_port, top_port;
     uint32_t virq_port[NR_VIRQS];
     uint32_t dying_ms, next_fault, nr_faults;
+    uint32_t ratelimit_us;    /* of the scheduler credit2 */
     uint64_t calls[NR_CALLS]; /* atomic; the lock is not needed */
     struct fault faults[MAX_FAULTS];
     uint32_t nr_behaviours;
@@ -290,7 +299,9 @@ void trace_(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* The hypercalls, one file each. They return 0, a positive result or -errno. */
 long do_domctl(struct xen_domctl *op);
-long do_domctl_vcpu(struct domain *d, struct xen_domctl *op); /* the subcommands of do_domctl about vcpus */
+long do_domctl_vcpu(struct domain *d,
+                    struct xen_domctl *op); /* the subcommands of do_domctl about vcpus and scheduling */
+void vcpus_reset(struct domain *d);         /* gives the vcpus of a new domain their affinities */
 long do_sysctl(struct xen_sysctl *op);
 long do_memory_op(unsigned int cmd, void *arg);
 long do_event_channel_op(unsigned int cmd, void *arg);

@@ -9,7 +9,6 @@
 
 #define CPU_KHZ      2000000
 #define CREDIT2      XEN_SCHEDULER_CREDIT2
-#define CPUS_BITMAP  ((1u << NR_CPUS) - 1)
 #define COMMAND_LINE "dom0_mem=512M" /* so that xl does not change dom0's memory */
 
 static long physinfo(struct xen_sysctl_physinfo *p)
@@ -93,8 +92,24 @@ static long cpupool(struct xen_sysctl_cpupool_op *o)
     }
     if (map && o->cpumap.nr_bits) {
         memset(map, 0, (o->cpumap.nr_bits + 7) / 8);
-        *map = o->op == XEN_SYSCTL_CPUPOOL_OP_INFO ? CPUS_BITMAP : 0;
+        *map = o->op == XEN_SYSCTL_CPUPOOL_OP_INFO ? ALL_CPUS : 0;
     }
+    return 0;
+}
+
+static long scheduler(struct xen_sysctl_scheduler_op *o)
+{
+    if (o->cpupool_id)
+        return -ESRCH;
+    if (o->sched_id != CREDIT2)
+        return -EINVAL;
+    uint32_t *us = &o->u.sched_credit2.ratelimit_us;
+    if (o->cmd == XEN_SYSCTL_SCHEDOP_putinfo) {
+        if (*us && (*us < XEN_SYSCTL_SCHED_RATELIMIT_MIN || *us > XEN_SYSCTL_SCHED_RATELIMIT_MAX))
+            return -EINVAL;
+        machine->ratelimit_us = *us;
+    }
+    *us = machine->ratelimit_us;
     return 0;
 }
 
@@ -111,6 +126,8 @@ long do_sysctl(struct xen_sysctl *op)
     case XEN_SYSCTL_cpupool_op: return cpupool(&op->u.cpupool_op);
     case XEN_SYSCTL_get_cpu_policy: return policy_get_system(&op->u.cpu_policy);
     case XEN_SYSCTL_get_cpu_featureset: return policy_get_featureset(&op->u.cpu_featureset);
+    case XEN_SYSCTL_scheduler_op: return scheduler(&op->u.scheduler_op);
+    case XEN_SYSCTL_debug_keys: return 0;
     case XEN_SYSCTL_sched_id: op->u.sched_id.sched_id = CREDIT2; return 0;
     case XEN_SYSCTL_availheap:
         op->u.availheap.avail_bytes = (uint64_t)machine->free_frames << XC_PAGE_SHIFT;

@@ -90,6 +90,10 @@ typedef uint64_t libxl_ev_user;
 /* libxl's name for LIBXL_DOMID_INVALID. */
 #define INVALID_DOMID ~0
 
+/* What libxl_cputopology has for a processor that is offline, and libxl_numainfo for a node that does not exist. */
+#define LIBXL_CPUTOPOLOGY_INVALID_ENTRY (~(uint32_t)0)
+#define LIBXL_NUMAINFO_INVALID_ENTRY    (~(uint32_t)0)
+
 #include <libxl_values.h>
 
 struct libxl_event;
@@ -286,8 +290,15 @@ int libxl_get_physinfo(libxl_ctx *ctx, libxl_physinfo *physinfo);
  */
 const libxl_version_info *libxl_get_version_info(libxl_ctx *ctx);
 
+#include <libxl_running.h>
+
 /* libxl 4.12 and older: these functions had no ao_how and were synchronous. */
 #if defined(LIBXL_API_VERSION) && LIBXL_API_VERSION < 0x041300
+static inline int libxl__send_trigger_0x041200(libxl_ctx *ctx, uint32_t domid, libxl_trigger trigger,
+                                               uint32_t vcpuid)
+{
+    return libxl_send_trigger(ctx, domid, trigger, vcpuid, NULL);
+}
 #define LIBXL__SYNCHRONOUS(name)                                                                             \
     static inline int libxl__##name##_0x041200(libxl_ctx *ctx, uint32_t domid)                               \
     {                                                                                                        \
@@ -305,6 +316,8 @@ LIBXL__SYNCHRONOUS(domain_reboot)
 #define libxl_domain_unpause  libxl__domain_unpause_0x041200
 #define libxl_domain_shutdown libxl__domain_shutdown_0x041200
 #define libxl_domain_reboot   libxl__domain_reboot_0x041200
+#undef libxl_send_trigger
+#define libxl_send_trigger libxl__send_trigger_0x041200
 #endif
 
 #ifdef __cplusplus

@@ -18,6 +18,7 @@ enum column {
     TOO_LONG,
     NO_DESCRIPTOR,
     NOT_CONNECTED,
+    WRONG,
     COLUMNS
 };
 
@@ -36,6 +37,8 @@ static enum column column_of(int errnoval)
     case EMFILE:
     case ENFILE: return NO_DESCRIPTOR;
     case ENOTCONN: return NOT_CONNECTED;
+    case EINVAL:
+    case ERANGE: return WRONG;
     default: return OTHER;
     }
 }
@@ -52,6 +55,16 @@ static const int table[LIBXL__CALLS][COLUMNS] = {
                             [REFUSED] = ERROR_PERMISSION,
                             [NO_MEMORY] = ERROR_NOMEM},
     [LIBXL__CALL_HOST] = {[OTHER] = ERROR_FAIL, [REFUSED] = ERROR_PERMISSION, [NO_MEMORY] = ERROR_NOMEM},
+    [LIBXL__CALL_SETTING] = {[OTHER] = ERROR_FAIL,
+                             [NO_SUCH] = ERROR_DOMAIN_NOTFOUND,
+                             [REFUSED] = ERROR_PERMISSION,
+                             [NO_MEMORY] = ERROR_NOMEM,
+                             [WRONG] = ERROR_INVAL},
+    [LIBXL__CALL_POOL] = {[OTHER] = ERROR_FAIL,
+                          [NO_SUCH] = ERROR_INVAL,
+                          [REFUSED] = ERROR_PERMISSION,
+                          [NO_MEMORY] = ERROR_NOMEM,
+                          [WRONG] = ERROR_INVAL},
     [LIBXL__CALL_MAKE_DOMAIN] = {[OTHER] = ERROR_FAIL,
                                  [REFUSED] = ERROR_PERMISSION,
                                  [NO_MEMORY] = ERROR_NO_MEMORY_FOR_GUEST,

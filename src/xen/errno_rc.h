@@ -9,8 +9,10 @@
 
 /* The kinds of calls. */
 typedef enum libxl__call {
-    LIBXL__CALL_DOMAIN,      /* a hypercall on a domain that the application named: pause, look, destroy */
-    LIBXL__CALL_HOST,        /* a hypercall about the host: list, physinfo, version */
+    LIBXL__CALL_DOMAIN, /* a hypercall on a domain that the application named: pause, look, destroy */
+    LIBXL__CALL_HOST,   /* a hypercall about the host: list, physinfo, version */
+    LIBXL__CALL_SETTING, /* a hypercall that gives such a domain a value of the application's: EINVAL is its fault */
+    LIBXL__CALL_POOL,        /* a hypercall about a cpupool that the application named */
     LIBXL__CALL_MAKE_DOMAIN, /* the hypercall that makes a domain */
     LIBXL__CALL_NEW_DOMAIN,  /* a hypercall on a domain that is being made */
     LIBXL__CALL_LOAD_IMAGE,  /* libxenguest, where it reads a kernel or a ramdisk */

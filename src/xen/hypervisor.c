@@ -11,12 +11,12 @@
 
 enum { PAGE_KB = 4 };
 
-/* Records the failure of a hypercall on a domain, from errno. ESRCH means that there is no such domain. */
-static int fail_on_domain(libxl__ao *ao, const char *what, uint32_t domid)
+/* ESRCH means that there is no such domain. */
+int libxl__hv_fail(libxl__ao *ao, libxl__call call, const char *what, uint32_t domid)
 {
     if (errno == ESRCH)
         return libxl__ao_fail(ao, ERROR_DOMAIN_NOTFOUND, "domid: there is no domain %u", domid);
-    return libxl__ao_fail(ao, libxl__errno_rc(LIBXL__CALL_DOMAIN, errno), "%s domain %u: %m", what, domid);
+    return libxl__ao_fail(ao, libxl__errno_rc(call, errno), "%s domain %u: %m", what, domid);
 }
 
 /* The message for a reserved domid. */
@@ -40,7 +40,7 @@ int libxl__hv_pause(libxl__ao *ao, uint32_t domid)
 {
     int rc = check_domid(ao, domid);
     if (!rc && xc_domain_pause(libxl__xch(ao->ctx), domid))
-        rc = fail_on_domain(ao, "pausing", domid);
+        rc = libxl__hv_fail(ao, LIBXL__CALL_DOMAIN, "pausing", domid);
     return rc;
 }
 
@@ -48,7 +48,7 @@ int libxl__hv_unpause(libxl__ao *ao, uint32_t domid)
 {
     int rc = check_domid(ao, domid);
     if (!rc && xc_domain_unpause(libxl__xch(ao->ctx), domid))
-        rc = fail_on_domain(ao, "unpausing", domid);
+        rc = libxl__hv_fail(ao, LIBXL__CALL_DOMAIN, "unpausing", domid);
     return rc;
 }
 
@@ -67,7 +67,7 @@ int libxl__hv_look(libxl__ao *ao, uint32_t domid, xc_domaininfo_t *info)
     /* The hypercall returns the first domain from this domid on, which may be another one. */
     int count = xc_domain_getinfolist(libxl__xch(ao->ctx), domid, 1, info);
     if (count < 0 && errno != ESRCH)
-        return fail_on_domain(ao, "asking about", domid);
+        return libxl__hv_fail(ao, LIBXL__CALL_DOMAIN, "asking about", domid);
     if (count != 1 || info->domain != domid)
         return ERROR_DOMAIN_NOTFOUND;
     if (domid == ao->subject.number)

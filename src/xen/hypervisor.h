@@ -10,6 +10,8 @@
 
 #include <libxl.h>
 
+#include "errno_rc.h"
+
 struct libxl__ao;
 
 /* Domain 0 and guests have smaller domids; this one and larger ones are reserved. */
@@ -20,6 +22,12 @@ struct libxl__ao;
  * this, locked or not.
  */
 int libxl__hv_check_domid(uint32_t domid);
+
+/*
+ * Records the failure of a hypercall on a domain, from errno, and returns the error. `what` is followed by the domid in
+ * the message. Any thread may call this for an operation that it may use.
+ */
+int libxl__hv_fail(struct libxl__ao *ao, libxl__call call, const char *what, uint32_t domid);
 
 /* Each of these returns 0, or an error that is recorded in ao with a message. */
 int libxl__hv_pause(struct libxl__ao *ao, uint32_t domid);

@@ -72,7 +72,9 @@ static void all_styles_mix_in_one_context(scene *s)
 static void every_call_of_libxl_works(scene *s)
 {
     const char *failed = libxl_config_calls(s->ctx);
-    failed = failed ? failed : libxl_calls(s->ctx, guest(s, "b", true));
+    const libxl_domid domid = guest(s, "b", true);
+    failed = failed ? failed : libxl_running_calls(s->ctx, domid);
+    failed = failed ? failed : libxl_calls(s->ctx, domid);
     if (failed)
         fail_msg("%s does not hold: %s", failed, libxl_error_message());
 }

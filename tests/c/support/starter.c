@@ -86,6 +86,55 @@ static int start_remove_unfinished(struct starter *s)
     return rc == ERROR_NOTFOUND ? 0 : rc;
 }
 
+/* ---- domains that run */
+
+/* Defines start_NAME, whose result `out` of this type is disposed of. */
+#define STARTS(name, type, call)                                                                             \
+    static int start_##name(struct starter *s)                                                               \
+    {                                                                                                        \
+        libxl_##type out;                                                                                    \
+        const int rc = call;                                                                                 \
+        libxl_##type##_dispose(&out);                                                                        \
+        return rc;                                                                                           \
+    }
+/* Defines start_NAME, which has no result, or one that owns nothing. */
+#define STARTS_PLAIN(name, declarations, call)                                                               \
+    static int start_##name(struct starter *s)                                                               \
+    {                                                                                                        \
+        declarations;                                                                                        \
+        return call;                                                                                         \
+    }
+
+static uint8_t one = 1;
+static const libxl_bitmap first = {.size = 1, .map = &one};
+static const libxl_domain_sched_params share = {.weight = 300, .cap = -1};
+static libxl_sched_params of_vcpu = {.period = -1, .budget = -1};
+static const libxl_vcpu_sched_params of_vcpus = {.num_vcpus = 1, .vcpus = &of_vcpu};
+static const libxl_sched_credit_params credit = {.tslice_ms = 30, .ratelimit_us = 1000};
+static const libxl_sched_credit2_params credit2 = {.ratelimit_us = 1000};
+
+STARTS(list_vcpus, vcpu_list, libxl_domain_list_vcpus(s->ctx, s->guest, &out, NULL))
+STARTS(get_nodes, bitmap, libxl_domain_get_node_affinity(s->ctx, s->guest, &out, NULL))
+STARTS(get_vcpu_sched, vcpu_sched_params, libxl_domain_get_vcpu_sched_params(s->ctx, s->guest, &out, NULL))
+STARTS(topology, cputopology_list, libxl_host_cpu_topology(s->ctx, &out, NULL))
+STARTS(numa, numainfo_list, libxl_host_numa(s->ctx, &out, NULL))
+STARTS_PLAIN(set_affinity, (void)0,
+             libxl_domain_set_vcpu_affinity(s->ctx, s->guest, &first, NULL, 0, false, NULL))
+STARTS_PLAIN(set_nodes, (void)0, libxl_domain_set_node_affinity(s->ctx, s->guest, &first, NULL))
+STARTS_PLAIN(get_sched, libxl_domain_sched_params out,
+             libxl_domain_get_sched_params(s->ctx, s->guest, &out, NULL))
+STARTS_PLAIN(set_sched, (void)0, libxl_domain_set_sched_params(s->ctx, s->guest, &share, NULL))
+STARTS_PLAIN(set_vcpu_sched, (void)0, libxl_domain_set_vcpu_sched_params(s->ctx, s->guest, &of_vcpus, NULL))
+STARTS_PLAIN(scheduler, libxl_scheduler out, libxl_host_scheduler(s->ctx, &out, NULL))
+STARTS_PLAIN(get_credit, libxl_sched_credit_params out, libxl_sched_get_credit_params(s->ctx, 0, &out, NULL))
+STARTS_PLAIN(set_credit, (void)0, libxl_sched_set_credit_params(s->ctx, 0, &credit, NULL))
+STARTS_PLAIN(get_credit2, libxl_sched_credit2_params out,
+             libxl_sched_get_credit2_params(s->ctx, 0, &out, NULL))
+STARTS_PLAIN(set_credit2, (void)0, libxl_sched_set_credit2_params(s->ctx, 0, &credit2, NULL))
+STARTS_PLAIN(trigger, (void)0, libxl_send_trigger(s->ctx, s->guest, LIBXL_TRIGGER_NMI, 0, NULL))
+STARTS_PLAIN(debug_keys, (void)0, libxl_host_send_debug_keys(s->ctx, "h", NULL))
+STARTS_PLAIN(free_memory, uint64_t out, libxl_host_free_memory(s->ctx, &out, NULL))
+
 static int (*const starters[LIBXL__OP_COUNT])(struct starter *s) = {
     [LIBXL__OP_DOMAIN_CREATE_NEW] = start_create,
     [LIBXL__OP_DOMAIN_WAIT_SHUTDOWN] = start_wait_shutdown,
@@ -98,6 +147,24 @@ static int (*const starters[LIBXL__OP_COUNT])(struct starter *s) = {
     [LIBXL__OP_HOST_VERSION] = start_host_version,
     [LIBXL__OP_DOMAIN_LIST_UNFINISHED] = start_list_unfinished,
     [LIBXL__OP_DOMAIN_REMOVE_UNFINISHED] = start_remove_unfinished,
+    [LIBXL__OP_DOMAIN_LIST_VCPUS] = start_list_vcpus,
+    [LIBXL__OP_DOMAIN_SET_VCPU_AFFINITY] = start_set_affinity,
+    [LIBXL__OP_DOMAIN_SET_NODE_AFFINITY] = start_set_nodes,
+    [LIBXL__OP_DOMAIN_GET_NODE_AFFINITY] = start_get_nodes,
+    [LIBXL__OP_DOMAIN_GET_SCHED_PARAMS] = start_get_sched,
+    [LIBXL__OP_DOMAIN_SET_SCHED_PARAMS] = start_set_sched,
+    [LIBXL__OP_DOMAIN_GET_VCPU_SCHED_PARAMS] = start_get_vcpu_sched,
+    [LIBXL__OP_DOMAIN_SET_VCPU_SCHED_PARAMS] = start_set_vcpu_sched,
+    [LIBXL__OP_HOST_SCHEDULER] = start_scheduler,
+    [LIBXL__OP_SCHED_GET_CREDIT_PARAMS] = start_get_credit,
+    [LIBXL__OP_SCHED_SET_CREDIT_PARAMS] = start_set_credit,
+    [LIBXL__OP_SCHED_GET_CREDIT2_PARAMS] = start_get_credit2,
+    [LIBXL__OP_SCHED_SET_CREDIT2_PARAMS] = start_set_credit2,
+    [LIBXL__OP_SEND_TRIGGER] = start_trigger,
+    [LIBXL__OP_HOST_SEND_DEBUG_KEYS] = start_debug_keys,
+    [LIBXL__OP_HOST_FREE_MEMORY] = start_free_memory,
+    [LIBXL__OP_HOST_CPU_TOPOLOGY] = start_topology,
+    [LIBXL__OP_HOST_NUMA] = start_numa,
 };
 
 bool starter_is_hidden(unsigned operation)

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * libxl's synchronous functions for domains that run. Included by libxl.h.
+ *
+ * Each is an operation of this library under libxl's name; the comment names the operation, which can also be called
+ * asynchronously. Any thread may call the functions. They return 0 or the operation's error; libxl_error_message has the
+ * reason. While one waits, callbacks and event hooks may run on the calling thread, as in any synchronous call.
+ */
+#ifndef LIBXL_RUNNING_H
+#define LIBXL_RUNNING_H
+
+/* ------------------------------------------------------------------ virtual processors */
+
+/*
+ * domain_list_vcpus. Returns an array of the domain's virtual processors and stores their number in *nb_vcpu, and the
+ * number of the host's processors in *nr_cpus_out. The caller frees the array with libxl_vcpuinfo_list_free. NULL: an
+ * error.
+ */
+libxl_vcpuinfo *libxl_list_vcpu(libxl_ctx *ctx, uint32_t domid, int *nb_vcpu, int *nr_cpus_out);
+void libxl_vcpuinfo_list_free(libxl_vcpuinfo *list, int nr_vcpus);
+
+/* domain_set_vcpu_affinity. NULL: that affinity stays as it is. */
+int libxl_set_vcpuaffinity(libxl_ctx *ctx, uint32_t domid, uint32_t vcpuid, const libxl_bitmap *cpumap_hard,
+                           const libxl_bitmap *cpumap_soft);
+/* The same; also overrides a temporary affinity. */
+int libxl_set_vcpuaffinity_force(libxl_ctx *ctx, uint32_t domid, uint32_t vcpuid,
+                                 const libxl_bitmap *cpumap_hard, const libxl_bitmap *cpumap_soft);
+/* The same for the first max_vcpus virtual processors. If one fails, the others are set nevertheless. */
+int libxl_set_vcpuaffinity_all(libxl_ctx *ctx, uint32_t domid, unsigned int max_vcpus,
+                               const libxl_bitmap *cpumap_hard, const libxl_bitmap *cpumap_soft);
+
+/* domain_set_node_affinity and domain_get_node_affinity. The caller initialises *nodemap and disposes of it. */
+int libxl_domain_set_nodeaffinity(libxl_ctx *ctx, uint32_t domid, libxl_bitmap *nodemap);
+int libxl_domain_get_nodeaffinity(libxl_ctx *ctx, uint32_t domid, libxl_bitmap *nodemap);
+
+/* ------------------------------------------------------------------ schedulers */
+
+/* The values that leave a parameter as it is. */
+#define LIBXL_DOMAIN_SCHED_PARAM_WEIGHT_DEFAULT    -1
+#define LIBXL_DOMAIN_SCHED_PARAM_CAP_DEFAULT       -1
+#define LIBXL_DOMAIN_SCHED_PARAM_PERIOD_DEFAULT    -1
+#define LIBXL_DOMAIN_SCHED_PARAM_SLICE_DEFAULT     -1
+#define LIBXL_DOMAIN_SCHED_PARAM_LATENCY_DEFAULT   -1
+#define LIBXL_DOMAIN_SCHED_PARAM_EXTRATIME_DEFAULT -1
+#define LIBXL_DOMAIN_SCHED_PARAM_BUDGET_DEFAULT    -1
+#define LIBXL_SCHED_PARAM_VCPU_INDEX_DEFAULT       -1
+
+/* host_scheduler. Returns a libxl_scheduler, or a negative error. */
+int libxl_get_scheduler(libxl_ctx *ctx);
+
+/* sched_get_credit_params, sched_set_credit_params, sched_get_credit2_params, sched_set_credit2_params. */
+int libxl_sched_credit_params_get(libxl_ctx *ctx, uint32_t poolid, libxl_sched_credit_params *scinfo);
+int libxl_sched_credit_params_set(libxl_ctx *ctx, uint32_t poolid, libxl_sched_credit_params *scinfo);
+int libxl_sched_credit2_params_get(libxl_ctx *ctx, uint32_t poolid, libxl_sched_credit2_params *scinfo);
+int libxl_sched_credit2_params_set(libxl_ctx *ctx, uint32_t poolid, libxl_sched_credit2_params *scinfo);
+
+/* domain_get_sched_params and domain_set_sched_params. */
+int libxl_domain_sched_params_get(libxl_ctx *ctx, uint32_t domid, libxl_domain_sched_params *params);
+int libxl_domain_sched_params_set(libxl_ctx *ctx, uint32_t domid, const libxl_domain_sched_params *params);
+
+/*
+ * domain_get_vcpu_sched_params. The first fills in the elements of params->vcpus, whose vcpuid says which are meant;
+ * without elements, and in the second, params->vcpus becomes an array of all virtual processors.
+ */
+int libxl_vcpu_sched_params_get(libxl_ctx *ctx, uint32_t domid, libxl_vcpu_sched_params *params);
+int libxl_vcpu_sched_params_get_all(libxl_ctx *ctx, uint32_t domid, libxl_vcpu_sched_params *params);
+/* domain_set_vcpu_sched_params. The second applies the one element of params->vcpus to all virtual processors. */
+int libxl_vcpu_sched_params_set(libxl_ctx *ctx, uint32_t domid, const libxl_vcpu_sched_params *params);
+int libxl_vcpu_sched_params_set_all(libxl_ctx *ctx, uint32_t domid, const libxl_vcpu_sched_params *params);
+
+/* ------------------------------------------------------------------ the host */
+
+/* host_send_debug_keys. */
+int libxl_send_debug_keys(libxl_ctx *ctx, char *keys);
+
+/* host_free_memory. Stores the free memory in KiB. */
+int libxl_get_free_memory(libxl_ctx *ctx, uint64_t *memkb);
+
+/*
+ * host_cpu_topology and host_numa. They return an array, and store the number of its elements; the caller frees it with
+ * the function below it. NULL: an error.
+ */
+libxl_cputopology *libxl_get_cpu_topology(libxl_ctx *ctx, int *nb_cpu_out);
+void libxl_cputopology_list_free(libxl_cputopology *list, int nb_cpu);
+libxl_numainfo *libxl_get_numainfo(libxl_ctx *ctx, int *nr);
+void libxl_numainfo_list_free(libxl_numainfo *list, int nr);
+
+/* From host_info: how many processors the host can have, how many are online, how many nodes it can have; or an error. */
+int libxl_get_max_cpus(libxl_ctx *ctx);
+int libxl_get_online_cpus(libxl_ctx *ctx);
+int libxl_get_max_nodes(libxl_ctx *ctx);
+
+/* Make an empty bitmap for this number of processors or nodes; 0: as many as the host can have. Errors: INVAL, NOMEM. */
+int libxl_cpu_bitmap_alloc(libxl_ctx *ctx, libxl_bitmap *cpumap, int max_cpus);
+int libxl_node_bitmap_alloc(libxl_ctx *ctx, libxl_bitmap *nodemap, int max_nodes);
+
+/* ------------------------------------------------------------------ the prototypes of earlier versions of libxl */
+
+#if defined(LIBXL_API_VERSION) && LIBXL_API_VERSION < 0x040500
+#define libxl_set_vcpuaffinity(ctx, domid, vcpuid, map)                                                      \
+    libxl_set_vcpuaffinity((ctx), (domid), (vcpuid), (map), NULL)
+#define libxl_set_vcpuaffinity_all(ctx, domid, max_vcpus, map)                                               \
+    libxl_set_vcpuaffinity_all((ctx), (domid), (max_vcpus), (map), NULL)
+#endif
+
+#if defined(LIBXL_API_VERSION) && LIBXL_API_VERSION < 0x040800
+/* Memory in KiB was a number of 32 bits. */
+static inline int libxl__get_free_memory_0x040700(libxl_ctx *ctx, uint32_t *memkb)
+{
+    uint64_t kb;
+    int rc = libxl_get_free_memory(ctx, &kb);
+    if (!rc)
+        *memkb = (uint32_t)kb;
+    return rc;
+}
+#define libxl_get_free_memory libxl__get_free_memory_0x040700
+#endif
+
+#endif /* LIBXL_RUNNING_H */

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * libxl's synchronous functions for domains that run (libxl_running.h). Each calls an operation of this library. Owns
+ * nothing: arrays belong to the caller. Any thread may call these functions, without the context's lock.
+ */
+#include "ops.h"
+#include "running.h"
+
+#include <stdlib.h>
+
+#include <libxl_utils.h>
+
+/* ---- virtual processors */
+
+libxl_vcpuinfo *libxl_list_vcpu(libxl_ctx *ctx, uint32_t domid, int *nb_vcpu, int *nr_cpus_out)
+{
+    libxl_vcpu_list list;
+    *nb_vcpu = 0;
+    *nr_cpus_out = libxl_get_max_cpus(ctx);
+    if (*nr_cpus_out < 0 || libxl_domain_list_vcpus(ctx, domid, &list, NULL))
+        return NULL;
+    *nb_vcpu = list.num_vcpus;
+    return list.vcpus;
+}
+
+void libxl_vcpuinfo_list_free(libxl_vcpuinfo *list, int nr_vcpus)
+{
+    libxl_vcpu_list_dispose(&(libxl_vcpu_list){.vcpus = list, .num_vcpus = nr_vcpus});
+}
+
+int libxl_set_vcpuaffinity(libxl_ctx *ctx, uint32_t domid, uint32_t vcpuid, const libxl_bitmap *cpumap_hard,
+                           const libxl_bitmap *cpumap_soft)
+{
+    return libxl_domain_set_vcpu_affinity(ctx, domid, cpumap_hard, cpumap_soft, vcpuid, false, NULL);
+}
+
+int libxl_set_vcpuaffinity_force(libxl_ctx *ctx, uint32_t domid, uint32_t vcpuid,
+                                 const libxl_bitmap *cpumap_hard, const libxl_bitmap *cpumap_soft)
+{
+    return libxl_domain_set_vcpu_affinity(ctx, domid, cpumap_hard, cpumap_soft, vcpuid, true, NULL);
+}
+
+int libxl_set_vcpuaffinity_all(libxl_ctx *ctx, uint32_t domid, unsigned int max_vcpus,
+                               const libxl_bitmap *cpumap_hard, const libxl_bitmap *cpumap_soft)
+{
+    int first = 0;
+    for (unsigned i = 0; i < max_vcpus; i++) {
+        const int rc = libxl_set_vcpuaffinity(ctx, domid, i, cpumap_hard, cpumap_soft);
+        first = first ? first : rc;
+    }
+    return first;
+}
+
+int libxl_domain_set_nodeaffinity(libxl_ctx *ctx, uint32_t domid, libxl_bitmap *nodemap)
+{
+    return libxl_domain_set_node_affinity(ctx, domid, nodemap, NULL);
+}
+
+int libxl_domain_get_nodeaffinity(libxl_ctx *ctx, uint32_t domid, libxl_bitmap *nodemap)
+{
+    libxl_bitmap nodes;
+    const int rc = libxl_domain_get_node_affinity(ctx, domid, &nodes, NULL);
+    if (rc)
+        return rc;
+    libxl_bitmap_dispose(nodemap);
+    *nodemap = nodes;
+    return 0;
+}
+
+/* ---- schedulers */
+
+int libxl_get_scheduler(libxl_ctx *ctx)
+{
+    libxl_scheduler sched;
+    const int rc = libxl_host_scheduler(ctx, &sched, NULL);
+    return rc ? rc : (int)sched;
+}
+
+int libxl_sched_credit_params_get(libxl_ctx *ctx, uint32_t poolid, libxl_sched_credit_params *scinfo)
+{
+    return libxl_sched_get_credit_params(ctx, poolid, scinfo, NULL);
+}
+
+int libxl_sched_credit_params_set(libxl_ctx *ctx, uint32_t poolid, libxl_sched_credit_params *scinfo)
+{
+    return libxl_sched_set_credit_params(ctx, poolid, scinfo, NULL);
+}
+
+int libxl_sched_credit2_params_get(libxl_ctx *ctx, uint32_t poolid, libxl_sched_credit2_params *scinfo)
+{
+    return libxl_sched_get_credit2_params(ctx, poolid, scinfo, NULL);
+}
+
+int libxl_sched_credit2_params_set(libxl_ctx *ctx, uint32_t poolid, libxl_sched_credit2_params *scinfo)
+{
+    return libxl_sched_set_credit2_params(ctx, poolid, scinfo, NULL);
+}
+
+int libxl_domain_sched_params_get(libxl_ctx *ctx, uint32_t domid, libxl_domain_sched_params *params)
+{
+    return libxl_domain_get_sched_params(ctx, domid, params, NULL);
+}
+
+int libxl_domain_sched_params_set(libxl_ctx *ctx, uint32_t domid, const libxl_domain_sched_params *params)
+{
+    return libxl_domain_set_sched_params(ctx, domid, params, NULL);
+}
+
+int libxl_vcpu_sched_params_get_all(libxl_ctx *ctx, uint32_t domid, libxl_vcpu_sched_params *params)
+{
+    libxl_vcpu_sched_params all;
+    const int rc = libxl_domain_get_vcpu_sched_params(ctx, domid, &all, NULL);
+    if (rc)
+        return rc;
+    libxl_vcpu_sched_params_dispose(params);
+    *params = all;
+    return 0;
+}
+
+int libxl_vcpu_sched_params_get(libxl_ctx *ctx, uint32_t domid, libxl_vcpu_sched_params *params)
+{
+    libxl_vcpu_sched_params all;
+    if (!params->num_vcpus)
+        return libxl_vcpu_sched_params_get_all(ctx, domid, params);
+    int rc = libxl_domain_get_vcpu_sched_params(ctx, domid, &all, NULL);
+    if (rc)
+        return rc;
+    for (int i = 0; !rc && i < params->num_vcpus; i++) {
+        const int vcpuid = params->vcpus[i].vcpuid;
+        if (vcpuid < 0 || vcpuid >= all.num_vcpus)
+            rc = libxl__refuse(ERROR_INVAL, "params.vcpus[%d].vcpuid: there is no vcpu %d", i, vcpuid);
+        else
+            params->vcpus[i] = all.vcpus[vcpuid];
+    }
+    params->sched = all.sched;
+    libxl_vcpu_sched_params_dispose(&all);
+    return rc;
+}
+
+int libxl_vcpu_sched_params_set(libxl_ctx *ctx, uint32_t domid, const libxl_vcpu_sched_params *params)
+{
+    return libxl_domain_set_vcpu_sched_params(ctx, domid, params, NULL);
+}
+
+int libxl_vcpu_sched_params_set_all(libxl_ctx *ctx, uint32_t domid, const libxl_vcpu_sched_params *params)
+{
+    libxl_vcpu_sched_params all;
+    if (params->num_vcpus != 1)
+        return libxl__refuse(ERROR_INVAL, "params.vcpus: has %d elements and not one", params->num_vcpus);
+    int rc = libxl_domain_get_vcpu_sched_params(ctx, domid, &all, NULL);
+    if (rc)
+        return rc;
+    for (int i = 0; i < all.num_vcpus; i++) {
+        all.vcpus[i] = params->vcpus[0];
+        all.vcpus[i].vcpuid = i;
+    }
+    rc = libxl_domain_set_vcpu_sched_params(ctx, domid, &all, NULL);
+    libxl_vcpu_sched_params_dispose(&all);
+    return rc;
+}
+
+/* ---- the host */
+
+int libxl_send_debug_keys(libxl_ctx *ctx, char *keys)
+{
+    return libxl_host_send_debug_keys(ctx, keys, NULL);
+}
+
+int libxl_get_free_memory(libxl_ctx *ctx, uint64_t *memkb)
+{
+    return libxl_host_free_memory(ctx, memkb, NULL);
+}
+
+libxl_cputopology *libxl_get_cpu_topology(libxl_ctx *ctx, int *nb_cpu_out)
+{
+    libxl_cputopology_list list;
+    *nb_cpu_out = 0;
+    if (libxl_host_cpu_topology(ctx, &list, NULL))
+        return NULL;
+    *nb_cpu_out = list.num_cpus;
+    return list.cpus;
+}
+
+void libxl_cputopology_list_free(libxl_cputopology *list, int nb_cpu)
+{
+    libxl_cputopology_list_dispose(&(libxl_cputopology_list){.cpus = list, .num_cpus = nb_cpu});
+}
+
+libxl_numainfo *libxl_get_numainfo(libxl_ctx *ctx, int *nr)
+{
+    libxl_numainfo_list list;
+    *nr = 0;
+    if (libxl_host_numa(ctx, &list, NULL))
+        return NULL;
+    *nr = list.num_nodes;
+    return list.nodes;
+}
+
+void libxl_numainfo_list_free(libxl_numainfo *list, int nr)
+{
+    libxl_numainfo_list_dispose(&(libxl_numainfo_list){.nodes = list, .num_nodes = nr});
+}
+
+int libxl_get_max_cpus(libxl_ctx *ctx)
+{
+    libxl_physinfo info;
+    const int rc = libxl_host_info(ctx, &info, NULL);
+    return rc ? rc : (int)info.max_cpu_id + 1;
+}
+
+int libxl_get_online_cpus(libxl_ctx *ctx)
+{
+    libxl_physinfo info;
+    const int rc = libxl_host_info(ctx, &info, NULL);
+    return rc ? rc : (int)info.nr_cpus;
+}
+
+int libxl_get_max_nodes(libxl_ctx *ctx)
+{
+    libxl_physinfo info;
+    const int rc = libxl_host_info(ctx, &info, NULL);
+    return rc ? rc : (int)info.nr_nodes;
+}
+
+/* Makes an empty bitmap for `count` things, or for as many as `most` says. */
+static int bitmap_for(libxl_ctx *ctx, libxl_bitmap *map, int count, int (*most)(libxl_ctx *ctx))
+{
+    if (count < 0)
+        return libxl__refuse(ERROR_INVAL, "the number %d is negative", count);
+    if (!count)
+        count = most(ctx);
+    return count < 0 ? count : libxl_bitmap_alloc(ctx, map, count);
+}
+
+int libxl_cpu_bitmap_alloc(libxl_ctx *ctx, libxl_bitmap *cpumap, int max_cpus)
+{
+    return bitmap_for(ctx, cpumap, max_cpus, libxl_get_max_cpus);
+}
+
+int libxl_node_bitmap_alloc(libxl_ctx *ctx, libxl_bitmap *nodemap, int max_nodes)
+{
+    return bitmap_for(ctx, nodemap, max_nodes, libxl_get_max_nodes);
+}

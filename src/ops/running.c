@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The instant operations on domains that run, and the queries about the host's processors, nodes and schedulers. Each
+ * is one function of src/xen/running.h. Owns nothing. A synchronous call takes no lock (ao.h).
+ */
+#include "ops.h"
+#include "running.h"
+
+/* An instant operation whose body is one call. */
+#define BODY(name, call)                                                                                     \
+    int libxl__##name##_body(libxl__ao *ao, libxl__##name##_args *args)                                      \
+    {                                                                                                        \
+        return call;                                                                                         \
+    }
+
+BODY(domain_list_vcpus, libxl__hv_list_vcpus(ao, args->in.domid, args->out.list))
+BODY(domain_set_vcpu_affinity,
+     libxl__hv_set_affinity(ao, args->in.domid, args->in.vcpuid, args->in.has_hard ? &args->in.hard : NULL,
+                            args->in.has_soft ? &args->in.soft : NULL, args->in.force))
+BODY(domain_set_node_affinity, libxl__hv_set_nodes(ao, args->in.domid, &args->in.nodemap))
+BODY(domain_get_node_affinity, libxl__hv_get_nodes(ao, args->in.domid, args->out.nodemap))
+BODY(domain_get_sched_params, libxl__hv_get_sched(ao, args->in.domid, args->out.params))
+BODY(domain_set_sched_params, libxl__hv_set_sched(ao, args->in.domid, &args->in.params))
+BODY(domain_get_vcpu_sched_params, libxl__hv_get_vcpu_sched(ao, args->in.domid, args->out.params))
+BODY(domain_set_vcpu_sched_params, libxl__hv_set_vcpu_sched(ao, args->in.domid, &args->in.params))
+BODY(host_scheduler, libxl__hv_scheduler(ao, args->out.sched))
+BODY(sched_get_credit_params, libxl__hv_get_credit(ao, args->in.poolid, args->out.params))
+BODY(sched_set_credit_params, libxl__hv_set_credit(ao, args->in.poolid, &args->in.params))
+BODY(sched_get_credit2_params, libxl__hv_get_credit2(ao, args->in.poolid, args->out.params))
+BODY(sched_set_credit2_params, libxl__hv_set_credit2(ao, args->in.poolid, &args->in.params))
+BODY(send_trigger, libxl__hv_trigger(ao, args->in.domid, args->in.trigger, args->in.vcpuid))
+BODY(host_send_debug_keys, libxl__hv_debug_keys(ao, args->in.keys))
+BODY(host_free_memory, libxl__hv_free_memory(ao, args->out.memkb))
+BODY(host_cpu_topology, libxl__hv_topology(ao, args->out.list))
+BODY(host_numa, libxl__hv_numa(ao, args->out.list))

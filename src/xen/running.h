@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Hypercalls about virtual processors, schedulers and the host's processors and nodes. Each takes microseconds for each
+ * virtual processor or each processor. They allocate memory and use no state of the context, so any thread may call
+ * them, locked or not.
+ *
+ * Each returns 0, or an error that is recorded in ao with a message. A result is written only on success; the caller
+ * disposes of it.
+ */
+#ifndef LIBXL__RUNNING_H
+#define LIBXL__RUNNING_H
+
+#include <xenctrl.h>
+
+#include <libxl.h>
+
+struct libxl__ao;
+
+/* ---- vcpus.c */
+
+/* The number of a virtual processor that means all of them. */
+#define LIBXL__ALL_VCPUS (~(uint32_t)0)
+
+int libxl__hv_list_vcpus(struct libxl__ao *ao, uint32_t domid, libxl_vcpu_list *out);
+/*
+ * Sets the affinity of a virtual processor, or of all with LIBXL__ALL_VCPUS. `hard` and `soft` may be NULL: that
+ * affinity is not changed. `force` overrides a temporary affinity.
+ */
+int libxl__hv_set_affinity(struct libxl__ao *ao, uint32_t domid, uint32_t vcpuid, const libxl_bitmap *hard,
+                           const libxl_bitmap *soft, bool force);
+int libxl__hv_set_nodes(struct libxl__ao *ao, uint32_t domid, const libxl_bitmap *nodes);
+int libxl__hv_get_nodes(struct libxl__ao *ao, uint32_t domid, libxl_bitmap *nodes);
+int libxl__hv_trigger(struct libxl__ao *ao, uint32_t domid, libxl_trigger trigger, uint32_t vcpuid);
+
+/* ---- scheduling.c */
+
+int libxl__hv_scheduler(struct libxl__ao *ao, libxl_scheduler *out);
+int libxl__hv_get_sched(struct libxl__ao *ao, uint32_t domid, libxl_domain_sched_params *out);
+int libxl__hv_set_sched(struct libxl__ao *ao, uint32_t domid, const libxl_domain_sched_params *params);
+int libxl__hv_get_vcpu_sched(struct libxl__ao *ao, uint32_t domid, libxl_vcpu_sched_params *out);
+int libxl__hv_set_vcpu_sched(struct libxl__ao *ao, uint32_t domid, const libxl_vcpu_sched_params *params);
+int libxl__hv_get_credit(struct libxl__ao *ao, uint32_t poolid, libxl_sched_credit_params *out);
+int libxl__hv_set_credit(struct libxl__ao *ao, uint32_t poolid, const libxl_sched_credit_params *params);
+int libxl__hv_get_credit2(struct libxl__ao *ao, uint32_t poolid, libxl_sched_credit2_params *out);
+int libxl__hv_set_credit2(struct libxl__ao *ao, uint32_t poolid, const libxl_sched_credit2_params *params);
+
+/* ---- topology.c */
+
+int libxl__hv_topology(struct libxl__ao *ao, libxl_cputopology_list *out);
+int libxl__hv_numa(struct libxl__ao *ao, libxl_numainfo_list *out);
+int libxl__hv_free_memory(struct libxl__ao *ao, uint64_t *kb_out);
+int libxl__hv_debug_keys(struct libxl__ao *ao, const char *keys);
+
+#endif

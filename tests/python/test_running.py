@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Virtual processors, schedulers and triggers of domains that run, and the host's processors and nodes."""
+
+from __future__ import annotations
+
+import aioxen
+import pytest
+from worldly import Configure
+
+UNKNOWN = 0x7000
+
+
+async def running(xen: aioxen.Context, guest: Configure, **more: object) -> aioxen.Domain:
+    dom = await xen.domain_create(guest("b", **more))
+    await dom.unpause()
+    return dom
+
+
+async def test_affinity(xen: aioxen.Context, guest: Configure) -> None:
+    dom = await running(xen, guest, vcpus=2)
+    await dom.set_vcpu_affinity({0}, vcpuid=1)
+    await dom.set_vcpu_affinity(soft={1})
+    first, second = await dom.list_vcpus()
+    assert {0, 1} <= first.cpumap
+    assert second.cpumap == {0}
+    assert first.cpumap_soft == second.cpumap_soft == {1}
+    with pytest.raises(aioxen.InvalidError, match="hard, soft"):
+        await dom.set_vcpu_affinity()
+    with pytest.raises(aioxen.InvalidError, match="hard: "):
+        await dom.set_vcpu_affinity(set())
+    await dom.set_node_affinity({0})
+    assert 0 in await dom.node_affinity()
+    await dom.destroy()
+
+
+async def test_scheduler(xen: aioxen.Context, guest: Configure) -> None:
+    assert await xen.host_scheduler() == aioxen.Scheduler.CREDIT2
+    dom = await running(xen, guest)
+    await dom.set_sched_params(aioxen.DomainSchedParams(weight=512))
+    await dom.set_sched_params(aioxen.DomainSchedParams(cap=50))
+    params = await dom.sched_params()
+    assert (params.weight, params.cap, params.sched) == (512, 50, aioxen.Scheduler.CREDIT2)
+    with pytest.raises(aioxen.InvalidError, match=r"params\.weight"):
+        await dom.set_sched_params(aioxen.DomainSchedParams(weight=0))
+    with pytest.raises(aioxen.InvalidError, match="no parameters for vcpus"):
+        await dom.vcpu_sched_params()
+    pool = await xen.sched_get_credit2_params(0)
+    await xen.sched_set_credit2_params(0, pool)
+    assert await xen.sched_get_credit2_params(0) == pool
+    await dom.destroy()
+
+
+async def test_trigger(xen: aioxen.Context, guest: Configure) -> None:
+    pv, pvh = await running(xen, guest), await running(xen, guest, machine="pvh", name="pvh")
+    await pv.send_trigger(aioxen.Trigger.NMI)
+    await pvh.send_trigger(aioxen.Trigger.POWER)
+    with pytest.raises(aioxen.InvalidError, match="trigger: "):
+        await pv.send_trigger(aioxen.Trigger.POWER)
+    await pv.destroy()
+    await pvh.destroy()
+
+
+async def test_the_host(xen: aioxen.Context) -> None:
+    info = await xen.host_info()
+    cpus, nodes = await xen.host_cpu_topology(), await xen.host_numa()
+    assert len(cpus) == info.max_cpu_id + 1
+    assert len(nodes) == info.nr_nodes
+    assert nodes[0].dists[0] == 10
+    assert 0 < await xen.host_free_memory() <= info.total_pages * 4
+    await xen.host_send_debug_keys("h")
+
+
+async def test_unknown_domains(xen: aioxen.Context) -> None:
+    for call in xen.domain_list_vcpus, xen.domain_get_sched_params, xen.domain_get_node_affinity:
+        with pytest.raises(aioxen.DomainNotFoundError):
+            await call(UNKNOWN)
