@@ -8,7 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SCRIPT_MS 20
+/* How long a hotplug script of a driver domain takes. libxl has to see state 2 meanwhile, or it gives up. */
+#define SCRIPT_MS 100
 
 static bool is_connectable(const struct device *d)
 {
@@ -58,10 +59,20 @@ static const char *trouble(const struct device *d, const struct behaviour *b)
     return d->kind->physical && !is_number(d->physical) ? d->kind->fatal : NULL;
 }
 
+static bool takes_time(struct device *d)
+{
+    const bool takes = device_delay(d, BACKEND, SCRIPT_MS);
+    waiting |= takes;
+    return takes;
+}
+
 /* What the hotplug daemon of a driver domain does when a backend waits. */
 static bool run_script(struct device *d)
 {
     char path[PATH_SIZE + 32];
+    if (takes_time(d))
+        return false;
+    d->due_ns[BACKEND] = 0;
     d->scripted = true;
     if (d->kind->physical) {
         snprintf(path, sizeof path, "%s/physical-device", d->backend);
@@ -76,10 +87,8 @@ static bool run_script(struct device *d)
 /* What the daemon does when a backend has closed for good, after it has run a script. */
 static bool remove_directory(struct device *d)
 {
-    if (device_delay(d, BACKEND, SCRIPT_MS)) {
-        waiting = true;
+    if (takes_time(d))
         return false;
-    }
     store_remove(d->backend);
     d->gone = true;
     return true;
