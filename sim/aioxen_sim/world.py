@@ -134,13 +134,14 @@ class World:
         (STATE / "log").mkdir(parents=True)
         Path("/run/lock").mkdir()
         PRELOADED.symlink_to(self.tools.library)
-        for folder in "etc", "var/lib", "var/log":
+        for folder in "etc", "usr/libexec", "var/lib", "var/log":
             namespaces.mount_extensible(Path("/", folder), STATE / "outside" / folder)
         for folder in "/run/xen", "/run/xenstored", "/var/lib/xen", "/var/lib/xenstored", "/var/log/xen":
             _free(Path(folder)).mkdir()
         (STATE / "bin").symlink_to(self.tools.dom0 / "usr/bin")
         _mix(_free(Path("/etc/xen")), self.tools.dom0 / "etc/xen", replace="scripts")
         _mix(Path("/etc/xen/scripts"), self.tools.dom0 / "etc/xen/scripts", _SCRIPTS)
+        _free(Path("/usr/libexec/xen-qemu-system-i386")).symlink_to(self.tools.sim / "aioxen-sim-qemu")
         if self.hypervisor:
             self._start_dom0(mask)
         env = self._environment()

@@ -24,5 +24,6 @@ void xenconsoled_cont(int argc, char **argv);
 void xenconsoled_kill(int argc, char **argv);
 void backend_behaves(int argc, char **argv);
 void frontend_behaves(int argc, char **argv);
+void qemu_behaves(int argc, char **argv);
 
 #endif

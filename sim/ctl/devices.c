@@ -26,3 +26,9 @@ void frontend_behaves(int argc, char **argv)
     (void)argc;
     set(FRONTEND, argv);
 }
+
+void qemu_behaves(int argc, char **argv)
+{
+    (void)argc;
+    set(QEMU, argv);
+}

@@ -65,7 +65,13 @@ static const struct command commands[] = {
      true,
      backend_behaves,
      "DEVICE BEHAVIOUR     how a backend's driver behaves ..."},
-    {{"frontend", NULL}, 2, 2, true, frontend_behaves, "DEVICE BEHAVIOUR    ... or a frontend's"},
+    {{"frontend", NULL}, 2, 2, true, frontend_behaves, "DEVICE BEHAVIOUR    ... or a frontend's ..."},
+    {{"qemu", NULL},
+     2,
+     2,
+     true,
+     qemu_behaves,
+     "DOMID BEHAVIOUR         ... or a domain's QEMU, when it starts"},
 };
 #define NR_COMMANDS (sizeof commands / sizeof *commands)
 
@@ -91,7 +97,8 @@ static void usage(FILE *to)
                 "ACTION: the name of an errno, or a delay like 200ms.\n"
                 "DEVICE: DOMID[/KIND[/NUMBER]] of the guest, or all.  BEHAVIOUR: plays, mute, slow=MS, "
                 "error[=TEXT];\n"
-                "of a frontend also refuses[=MS], deletes, deletes-early, nonsense[=N].\n");
+                "of a frontend also refuses[=MS], deletes, deletes-early, nonsense[=N]; of a QEMU also "
+                "nonsense[=N].\n");
 }
 
 static const struct command *find(int argc, char **argv)

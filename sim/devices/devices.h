@@ -44,6 +44,7 @@ struct device {
     char backend[PATH_SIZE], frontend[PATH_SIZE]; /* directories; frontend: "" until it is known */
     int states[3];                                /* by enum side: the last seen state, 0 if there is none */
     bool online, plugged, scripted;
+    bool broken; /* QEMU cannot serve it */
     bool served; /* the backend has been connected, and not closed since */
     char physical[24];
     uint64_t due_ns[3]; /* by enum side: when the next step may be made; 0: it has not been postponed */
@@ -92,6 +93,10 @@ extern bool waiting;
 size_t hostile_value(uint32_t number, char value[HOSTILE_SIZE]);
 
 /* play.c */
-_Noreturn void play_drivers(void); /* of all kernels */
+#define LOOK_AGAIN_MS 5 /* a turn is due after this time while a driver is `waiting` */
+_Noreturn void play_kernels(void);
+/* Watches the backends in a domain, of the kinds that are wanted; `below`: "" or "/GUEST". */
+void play_watch(uint32_t domid, bool (*wants)(const struct kind *k), const char *below);
+void play_turn(device_visitor *step); /* takes all events of xenstored, then steps all devices */
 
 #endif

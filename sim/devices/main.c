@@ -18,5 +18,5 @@ int main(int argc, char **argv)
         perror(argv[1]);
         return EXIT_FAILURE;
     }
-    play_drivers();
+    play_kernels();
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The loops of the two programs that play drivers: that of all kernels, and that of one QEMU. They learn of devices by
- * watches on the directories of the backends. devices.h describes the lock.
+ * The turns of the two programs that play drivers, and the loop of the one that plays all kernels. They learn of
+ * devices by watches on the directories of the backends. devices.h describes the lock.
  */
 #include "devices.h"
 
@@ -13,8 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LOOK_AGAIN_NS 5000000 /* while a driver waits for something that is not in xenstored */
-#define DEVICE_LEVEL  7       /* components of /local/domain/B/backend/KIND/GUEST/NUMBER */
+#define DEVICE_LEVEL 7 /* components of /local/domain/B/backend/KIND/GUEST/NUMBER */
 
 static const char of_backends[] = "";
 static uint64_t
@@ -91,15 +90,35 @@ static void take_events(void)
         exit(EXIT_FAILURE); /* xenstored has ended */
 }
 
-static void watch_kinds(uint32_t domid, bool qemu, const char *below)
+void play_watch(uint32_t domid, bool (*wants)(const struct kind *k), const char *below)
 {
     char path[PATH_SIZE];
     for (const struct kind *k = kinds; k->name; k++) {
-        if (k->qemu != qemu)
+        if (!wants(k))
             continue;
         snprintf(path, sizeof path, "/local/domain/%u/backend/%s%s", domid, k->name, below);
         xs_watch(store, path, of_backends);
     }
+}
+
+void play_turn(device_visitor *step)
+{
+    take_events();
+    waiting = false;
+    devices_visit(step);
+    devices_forget_gone();
+}
+
+static bool any(const struct kind *k)
+{
+    (void)k;
+    return true;
+}
+
+/* xenconsoled serves the first console of each domain, so its directory is of no interest. */
+static bool any_but_consoles(const struct kind *k)
+{
+    return strcmp(k->name, "console") != 0;
 }
 
 static void find_driver_domains(void)
@@ -115,23 +134,22 @@ static void find_driver_domains(void)
     }
     machine_unlock();
     for (uint32_t domid = 1; domid < DOMID_FIRST_RESERVED; domid++)
-        if (found[domid]) {
-            watch_kinds(domid, false, "");
-            watch_kinds(domid, true, "");
-        }
+        if (found[domid])
+            play_watch(domid, any, "");
 }
 
 /* Waits for an event of xenstored, for a signal, or until a driver has to be asked again. */
 static bool wait(const sigset_t *mask)
 {
     struct pollfd event = {.fd = xs_fileno(store), .events = POLLIN};
-    const struct timespec limit = {.tv_nsec = LOOK_AGAIN_NS};
+    const struct timespec limit = {.tv_nsec = LOOK_AGAIN_MS * 1000000};
     return ppoll(&event, 1, waiting ? &limit : NULL, mask) < 0;
 }
 
+/* The QEMU of a guest in domain 0 is a process of its own. */
 static bool step(struct device *d)
 {
-    return backend_step(d) || frontend_step(d);
+    return ((!d->kind->qemu || d->backend_domid) && backend_step(d)) || frontend_step(d);
 }
 
 static void on_signal(int number)
@@ -139,7 +157,7 @@ static void on_signal(int number)
     (void)number; /* it interrupts ppoll */
 }
 
-void play_drivers(void)
+void play_kernels(void)
 {
     sigset_t blocked, open;
     sigemptyset(&blocked);
@@ -150,14 +168,11 @@ void play_drivers(void)
     machine_lock();
     machine->devices = getpid();
     machine_unlock();
-    watch_kinds(0, false, "");
+    play_watch(0, any_but_consoles, "");
     find_driver_domains();
     for (;;) {
         if (wait(&open))
             find_driver_domains();
-        take_events();
-        waiting = false;
-        devices_visit(step);
-        devices_forget_gone();
+        play_turn(step);
     }
 }

@@ -15,10 +15,14 @@ static const struct {
     uint8_t sides; /* enum side, added */
     enum { NOTHING, NUMBER, NUMBER_OR_NOTHING, WORDS } follows;
 } conducts[] = {
-    {"plays", PLAYS, BACKEND | FRONTEND, NOTHING},       {"mute", MUTE, BACKEND | FRONTEND, NOTHING},
-    {"slow", SLOW, BACKEND | FRONTEND, NUMBER},          {"error", FAILS, BACKEND | FRONTEND, WORDS},
-    {"refuses", REFUSES, FRONTEND, NUMBER_OR_NOTHING},   {"deletes", DELETES, FRONTEND, NOTHING},
-    {"deletes-early", DELETES_EARLY, FRONTEND, NOTHING}, {"nonsense", NONSENSE, FRONTEND, NUMBER_OR_NOTHING},
+    {"plays", PLAYS, BACKEND | FRONTEND | QEMU, NOTHING},
+    {"mute", MUTE, BACKEND | FRONTEND | QEMU, NOTHING},
+    {"slow", SLOW, BACKEND | FRONTEND | QEMU, NUMBER},
+    {"error", FAILS, BACKEND | FRONTEND | QEMU, WORDS},
+    {"refuses", REFUSES, FRONTEND, NUMBER_OR_NOTHING},
+    {"deletes", DELETES, FRONTEND, NOTHING},
+    {"deletes-early", DELETES_EARLY, FRONTEND, NOTHING},
+    {"nonsense", NONSENSE, FRONTEND | QEMU, NUMBER_OR_NOTHING},
 };
 #define NR_CONDUCTS (sizeof conducts / sizeof *conducts)
 

@@ -142,7 +142,7 @@ struct fault {
 };
 
 /* How a driver behaves: the device player in sim/devices obeys it. The last one that fits a device counts. */
-enum side { BACKEND = 1, FRONTEND = 2 };
+enum side { BACKEND = 1, FRONTEND = 2, QEMU = 4 };
 enum conduct { PLAYS, MUTE, SLOW, FAILS, REFUSES, DELETES, DELETES_EARLY, NONSENSE };
 #define MAX_BEHAVIOURS 256
 #define ANY_DOMAIN     UINT16_MAX

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * aioxen-sim-qemu: the world's /usr/libexec/xen-qemu-system-i386. qemu.h describes what it plays, and the lock. It
+ * behaves as "aioxen-sim-ctl qemu" has been told.
+ */
+#include "qemu.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct options options;
+
+static bool is_served(const struct kind *k)
+{
+    return k->qemu;
+}
+
+/* Returns whether QEMU finds what it is to serve. It says so on standard error only. */
+static bool is_there(const struct device *d)
+{
+    const bool disk = !strcmp(d->kind->name, "qdisk"), share = !strcmp(d->kind->name, "9pfs");
+    char path[PATH_SIZE + 16], value[PATH_SIZE];
+    if (!disk && !share)
+        return true;
+    snprintf(path, sizeof path, "%s/%s", d->backend, disk ? "params" : "path");
+    store_read(path, value, sizeof value);
+    const char *file = disk && strchr(value, ':') ? strchr(value, ':') + 1 : value;
+    if (!*file || !access(file, R_OK))
+        return true;
+    fprintf(stderr, "qemu: xen be: %s-%u: Could not open '%s': %s\n", d->kind->name, d->number, file,
+            strerror(errno));
+    return false;
+}
+
+/* A console's terminal, which QEMU announces to the toolstack. */
+static void make_terminal(const struct device *d)
+{
+    char path[PATH_SIZE + 16], output[16], name[108];
+    int master;
+    snprintf(path, sizeof path, "%s/output", d->frontend);
+    if (strcmp(store_read(path, output, sizeof output), "pty") != 0 || !pty_open(&master, name))
+        return;
+    snprintf(path, sizeof path, "%s/tty", d->frontend);
+    store_write(d->frontend, path, name, strlen(name));
+}
+
+static bool step(struct device *d)
+{
+    const bool console = !strcmp(d->kind->name, "console");
+    if (console && !d->number)
+        return false; /* xenconsoled's */
+    if (d->states[BACKEND] == XenbusStateInitialising && !d->scripted) {
+        d->scripted = true;
+        d->broken = !is_there(d);
+        if (console)
+            make_terminal(d);
+    }
+    return !d->broken && (backend_step(d) || (console && frontend_step(d)));
+}
+
+static void on_end(int number)
+{
+    chardevs_remove(&options);
+    _exit(number == SIGTERM || number == SIGHUP || number == SIGINT ? EXIT_SUCCESS : EXIT_FAILURE);
+}
+
+static void remove_sockets(void)
+{
+    chardevs_remove(&options);
+}
+
+static void print_nonsense(uint32_t count)
+{
+    char value[HOSTILE_SIZE];
+    for (uint32_t i = 0; i < count; i++)
+        fwrite(value, 1, hostile_value(i, value), stderr);
+}
+
+/* Does what the behaviour demands before the start. */
+static void misbehave(void)
+{
+    machine_lock();
+    const struct behaviour b = behaviour_of(QEMU, options.domid, "", 0);
+    machine_unlock();
+    if (b.conduct == NONSENSE)
+        print_nonsense(b.amount ? b.amount : 2000);
+    if (b.conduct == SLOW)
+        usleep(b.amount * 1000);
+    if (b.conduct == FAILS) {
+        fprintf(stderr, "qemu: %s\n", b.text[0] ? b.text : "could not initialise");
+        exit(EXIT_FAILURE);
+    }
+    while (b.conduct == MUTE)
+        pause();
+}
+
+int main(int argc, char **argv)
+{
+    char path[64], below[16];
+    (void)argc;
+    signal(SIGTERM, on_end);
+    signal(SIGHUP, on_end);
+    signal(SIGINT, on_end);
+    atexit(remove_sockets);
+    if (!options_read(&options, argv))
+        return EXIT_FAILURE;
+    setenv("AIOXEN_SIM_DIR", "/run/aioxen-sim", 1);
+    unsetenv("AIOXEN_SIM_FAULTS"); /* the faults are for COMMAND */
+    if (!machine_attach() || !store_open()) {
+        perror("qemu: xen");
+        return EXIT_FAILURE;
+    }
+    misbehave();
+    if (!chardevs_open(&options))
+        return EXIT_FAILURE;
+    snprintf(below, sizeof below, "/%u", options.domid);
+    play_watch(0, is_served, below);
+    snprintf(path, sizeof path, "/local/domain/0/device-model/%u/state", options.domid);
+    xs_write(store, XBT_NULL, path, "running", 7);
+    for (;;) {
+        play_turn(step);
+        chardevs_wait(&options, xs_fileno(store), waiting ? LOOK_AGAIN_MS : -1);
+    }
+}
