@@ -3,8 +3,8 @@
  * domain_create_new: makes a domain, which stays paused.
  *
  * Owns: the domain that it makes, and its mark (marks.h), until it completes with success. The undo of the `build`
- * phase takes the domain down again, and removes its nodes and its mark. Locks: the context's lock, held by the
- * caller.
+ * phase takes the domain down again, and removes its nodes and its mark. The undo of the `name` phase removes the mark
+ * if no domain was made. Locks: the context's lock, held by the caller.
  */
 #include "create.h"
 
@@ -13,14 +13,16 @@
 
 typedef struct create {
     libxl__name_search namesake;
-    libxl__nested teardown; /* reserved before the domain is made */
+    libxl__nested teardown; /* reserved before the mark is written */
     libxl__build build;
     libxl__domain_source domain;
     libxl__admission admission; /* limits how many domains wait for xenconsoled */
     libxl__await console;       /* started before the domain is introduced */
+    libxl__creation creation;
     libxl__xs_batch *nodes;
     libxl__xs_batch *unmark; /* removes the mark; reserved before the mark is written */
-    bool marked, unmarking;  /* the mark is being written, or removed */
+    bool marked;             /* the mark was sent to xenstored */
+    bool undone;             /* the domain is taken down again: its limits are not extended any more */
 } domain_create_new_state;
 
 static const libxl_domain_config *config_of(libxl__ao *ao)
@@ -59,7 +61,8 @@ static bool is_alive(libxl__ao *ao, const struct create *s)
  */
 static int reason_of(libxl__ao *ao, const struct create *s, int rc)
 {
-    if (rc >= 0 || ao->stop || !s->build.made || (rc != ERROR_DOMAIN_NOTFOUND && is_alive(ao, s)))
+    if (rc >= 0 || atomic_load(&s->build.cancel) || !s->build.made ||
+        (rc != ERROR_DOMAIN_NOTFOUND && is_alive(ao, s)))
         return rc;
     libxl__ao_forget_failure(ao);
     libxl__domains_look_soon(ao->ctx);
@@ -80,7 +83,6 @@ static int make_mark(libxl__ao *ao, struct create *s, libxl__xs_batch **mark_out
         return rc;
     libxl__mark_remove(s->unmark, &s->build.uuid);
     libxl__mark_write(*mark_out, &s->build.uuid);
-    s->marked = true;
     return 0;
 }
 
@@ -102,17 +104,10 @@ static int uuid_exists(libxl__ao *ao, const libxl_uuid *uuid, const char *who)
  */
 static int check_creations(libxl__ao *ao, const libxl_domain_create_info *info)
 {
-    const libxl__ao *other;
-    TAILQ_FOREACH (other, &ao->ctx->aos.live, live_link) {
-        const libxl__domain_create_new_args *args = (const void *)other->args;
-        const libxl_domain_create_info *theirs = &args->in.d_config.c_info;
-        if (other == ao || other->cls != ao->cls)
-            continue;
-        if (strcmp(theirs->name, info->name) == 0)
-            return name_exists(ao, info->name);
-        if (!libxl_uuid_is_nil(&info->uuid) && libxl_uuid_compare(&theirs->uuid, &info->uuid) == 0)
-            return uuid_exists(ao, &info->uuid, "a domain that is being created");
-    }
+    if (libxl__creation_has_name(ao->ctx, info->name))
+        return name_exists(ao, info->name);
+    if (!libxl_uuid_is_nil(&info->uuid) && libxl__creation_has_uuid(ao->ctx, &info->uuid, ao))
+        return uuid_exists(ao, &info->uuid, "a domain that is being created");
     return 0;
 }
 
@@ -144,11 +139,16 @@ static int name_start(libxl__ao *ao, struct create *s)
         rc = check_creations(ao, &config->c_info);
     if (!rc)
         rc = choose_uuid(ao, &s->build.uuid);
+    if (rc)
+        return rc;
+    libxl__creation_add(ao, &s->creation, name, &s->build.uuid);
     libxl__xs_batch *mark;
+    rc = libxl__teardown_reserve(ao, &s->teardown, true);
     if (!rc)
         rc = make_mark(ao, s, &mark);
     if (!rc)
         rc = libxl__name_search_start(ao, &s->namesake, name, true, mark);
+    s->marked = !rc;
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
@@ -159,16 +159,14 @@ static int name_poll(libxl__ao *ao, struct create *s)
     return rc || namesake == LIBXL_DOMID_INVALID ? rc : name_exists(ao, config_of(ao)->c_info.name);
 }
 
-/* Removes the mark, unless a teardown was started, which removes it. */
+/* Removes the mark, unless the undo of the build has started the teardown. */
 static int name_undo(libxl__ao *ao, struct create *s)
 {
-    (void)ao;
-    if (!s->marked || s->teardown.started)
+    if (!s->marked || s->build.made)
         return 0;
-    if (!s->unmarking)
-        libxl__xs_run_anyway(s->unmark, LIBXL__XS_ONE_BY_ONE);
-    s->unmarking = true;
-    return libxl__xs_done(s->unmark) ? libxl__xs_rc(s->unmark) : LIBXL__AO_WAIT;
+    if (!s->teardown.started)
+        libxl__teardown_start(&s->teardown, LIBXL_DOMID_INVALID, &s->build.uuid);
+    return libxl__teardown_poll(ao, &s->teardown);
 }
 
 /* ---- build: a worker makes the domain and fills its memory */
@@ -176,9 +174,7 @@ static int name_undo(libxl__ao *ao, struct create *s)
 static int build_start(libxl__ao *ao, struct create *s)
 {
     s->build.config = config_of(ao);
-    int rc = libxl__teardown_reserve(ao, &s->teardown, true);
-    if (!rc)
-        rc = libxl__domain_source_reserve(ao, &s->domain);
+    int rc = libxl__domain_source_reserve(ao, &s->domain);
     if (!rc)
         rc = libxl__build_start(ao, &s->build);
     return rc ? rc : LIBXL__AO_WAIT;
@@ -275,6 +271,7 @@ static int introduce_poll(libxl__ao *ao, struct create *s)
  */
 static int introduce_undo(libxl__ao *ao, struct create *s)
 {
+    s->undone = true;
     if (!s->nodes || s->domain.follower.phase >= LIBXL__DOMAIN_DYING)
         return 0;
     if (!libxl__xs_done(s->nodes))
@@ -295,7 +292,7 @@ static void end_admission(libxl__ao *ao, struct create *s)
 {
     for (libxl__admission *later = libxl__admission_next(&s->admission); later;
          later = libxl__admission_next(later))
-        if (!later->source.ao->phase.undoing && !later->source.ao->phase.stopping)
+        if (!LIBXL__CONTAINER(later, struct create, admission)->undone)
             libxl__phase_extend(later->source.ao);
     libxl__source_stop(ao->ctx, &s->admission.source);
 }
@@ -336,7 +333,6 @@ static int unmark_poll(libxl__ao *ao, struct create *s)
 
 static int unmark_start(libxl__ao *ao, struct create *s)
 {
-    s->unmarking = true;
     libxl__xs_run_anyway(s->unmark, LIBXL__XS_ONE_BY_ONE);
     return unmark_poll(ao, s);
 }

@@ -9,17 +9,20 @@
  * never from values read in xenstore. /vm/UUID stays while another living domain has the UUID.
  *
  * If a creation has failed, nobody else will destroy its domain (`unfinished`). If the hypervisor refuses to destroy
- * such a domain, the teardown tries again every second until it succeeds or the context is closed. The creation is
- * woken at the refusal and does not wait for the teardown any more.
+ * such a domain, the teardown tries again every second until it succeeds or the context is closed. In the same way it
+ * tries again to remove the nodes of any domain, for example while the connection to xenstored is down. The parent is
+ * woken at the first failure and does not wait for the teardown any more. If the creation has made no domain yet, the
+ * domid is LIBXL_DOMID_INVALID, and only the mark is removed.
  *
  * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
  */
 #include "ops.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
-enum { NODES = 4, LAST_NODES = 3, LONGEST_PATH = LIBXL__MARK_PATH };
+enum { NODES = 4, LONGEST_PATH = LIBXL__MARK_PATH };
 
 #define NEVER         (UINT64_MAX / 2)
 #define UNTIL_A_RETRY LIBXL__SECONDS(1)
@@ -28,14 +31,19 @@ typedef struct teardown {
     libxl__domain_source domain;
     libxl__hv_destroy destroy;
     libxl__xs_batch *cleaning;
-    libxl__xs_batch *last; /* removes the remaining nodes when the domain is gone */
-    libxl__alarm retry;    /* set if the domain is unfinished */
-    bool exists;           /* the hypervisor has the domain */
-    bool shared;           /* another living domain had the UUID when the nodes were removed */
-    bool last_was_run;
+    libxl__xs_batch
+        *last; /* removes the remaining nodes when the domain is gone; NULL: there was no memory for it */
+    libxl__alarm retry;
+    bool exists;     /* the hypervisor has the domain */
+    bool has_tree;   /* the nodes that have the domid in their paths are the domain's */
+    bool shared;     /* another living domain had the UUID when the nodes were removed */
+    bool again;      /* an attempt to remove the nodes has failed, so `last` removes all of them */
+    bool nodes_stay; /* the last attempt to remove the nodes has failed */
+    bool stopped;    /* no further attempt is made */
     bool waits_to_retry;
     bool given_up; /* `last` writes the mark anew */
-    int refusal;   /* the error with which the hypervisor has refused last; 0: it has not refused */
+    int refusal;   /* the error of the last attempt to destroy the domain or to remove its nodes; 0: none */
+    int uncertain; /* the error with which the hypervisor did not say which domains there are; 0: it did */
 } domain_teardown_state;
 
 static int reserve_batch(libxl__ao *ao, libxl__xs_batch **batch, uint32_t nodes)
@@ -47,17 +55,16 @@ static int reserve_batch(libxl__ao *ao, libxl__xs_batch **batch, uint32_t nodes)
 
 static int reserve(libxl__ao *ao, struct teardown *t)
 {
-    const libxl__domain_teardown_args *args = libxl__ao_args(ao);
     if (t->cleaning)
         return 0;
     int rc = reserve_batch(ao, &t->cleaning, NODES);
     if (!rc)
-        rc = reserve_batch(ao, &t->last, LAST_NODES);
+        rc = reserve_batch(ao, &t->last, NODES);
     if (!rc)
         rc = libxl__domain_source_reserve(ao, &t->domain);
     if (!rc)
         rc = libxl__hv_destroy_reserve(ao, &t->destroy);
-    if (!rc && args->in.unfinished)
+    if (!rc)
         rc = libxl__alarm_set(ao, &t->retry, NEVER);
     return rc;
 }
@@ -75,6 +82,17 @@ static void give_up(libxl__ao *ao, struct teardown *t)
     libxl__xs_run_anyway(t->last, LIBXL__XS_ONE_BY_ONE);
 }
 
+/* Plans another attempt after one that has failed with `rc`, and wakes the parent. Returns `rc` if there is no memory. */
+static int plan_retry(libxl__ao *ao, struct teardown *t, int rc)
+{
+    t->refusal = rc;
+    if (libxl__alarm_set(ao, &t->retry, UNTIL_A_RETRY))
+        return rc;
+    t->waits_to_retry = true;
+    libxl__nested_tell(ao);
+    return LIBXL__AO_WAIT;
+}
+
 /*
  * Called when the hypervisor has refused with `rc`. Returns `rc`, or plans another attempt if the domain is
  * unfinished. A stop request ends the attempts; LIBXL__AO_WAIT means then that the mark is being written.
@@ -84,15 +102,11 @@ static int refused(libxl__ao *ao, struct teardown *t, int rc)
     const libxl__domain_teardown_args *args = libxl__ao_args(ao);
     if (!args->in.unfinished)
         return rc;
+    if (!t->stopped)
+        return plan_retry(ao, t, rc);
     t->refusal = rc;
-    if (ao->stop) {
-        give_up(ao, t);
-        return libxl__xs_done(t->last) ? rc : LIBXL__AO_WAIT;
-    }
-    t->waits_to_retry = true;
-    libxl__alarm_set(ao, &t->retry, UNTIL_A_RETRY); /* does not fail: it is set already */
-    libxl__nested_tell(ao);
-    return LIBXL__AO_WAIT;
+    give_up(ao, t);
+    return libxl__xs_done(t->last) ? rc : LIBXL__AO_WAIT;
 }
 
 /* Returns whether the time of the next attempt has come. */
@@ -106,18 +120,35 @@ static bool is_time_to_retry(struct teardown *t)
 
 /* ---- look: the domain is looked up, and the resources are reserved */
 
-/* Adds the requests that remove the nodes. `free`: no other domain has the domid. */
-static void add_nodes(libxl__ao *ao, struct teardown *t, bool free)
+static void add_mark(libxl__ao *ao, libxl__xs_batch *batch)
+{
+    const libxl__domain_teardown_args *args = libxl__ao_args(ao);
+    libxl__mark_remove(batch, &args->in.uuid);
+}
+
+static void add_vm(libxl__ao *ao, libxl__xs_batch *batch)
+{
+    const libxl__domain_teardown_args *args = libxl__ao_args(ao);
+    libxl__xs_remove(batch, "/vm/" LIBXL_UUID_FMT, LIBXL_UUID_BYTES(args->in.uuid));
+}
+
+static void add_tree(libxl__ao *ao, libxl__xs_batch *batch)
+{
+    const libxl__domain_teardown_args *args = libxl__ao_args(ao);
+    libxl__xs_remove(batch, "/local/domain/%u", args->in.domid);
+    libxl__xs_remove(batch, "/libxl/%u", args->in.domid);
+}
+
+/* The mark of an unfinished domain stays until the domain is gone. */
+static void add_nodes(libxl__ao *ao, struct teardown *t)
 {
     const libxl__domain_teardown_args *args = libxl__ao_args(ao);
     if (!args->in.unfinished)
-        libxl__mark_remove(t->cleaning, &args->in.uuid);
+        add_mark(ao, t->cleaning);
     if (!t->shared)
-        libxl__xs_remove(t->cleaning, "/vm/" LIBXL_UUID_FMT, LIBXL_UUID_BYTES(args->in.uuid));
-    if (!free)
-        return;
-    libxl__xs_remove(t->cleaning, "/local/domain/%u", args->in.domid);
-    libxl__xs_remove(t->cleaning, "/libxl/%u", args->in.domid);
+        add_vm(ao, t->cleaning);
+    if (t->has_tree)
+        add_tree(ao, t->cleaning);
 }
 
 /*
@@ -141,7 +172,7 @@ static int look_start(libxl__ao *ao, struct teardown *t)
     xc_domaininfo_t info;
     uint32_t other;
     int rc = reserve(ao, t);
-    if (rc)
+    if (rc || args->in.domid == LIBXL_DOMID_INVALID)
         return rc;
     const int found = look(ao, &info);
     if (found && found != ERROR_DOMAIN_NOTFOUND)
@@ -150,8 +181,9 @@ static int look_start(libxl__ao *ao, struct teardown *t)
     if (rc && !args->in.unfinished)
         return rc;
     t->exists = !found && memcmp(info.handle, args->in.uuid.uuid, sizeof(info.handle)) == 0;
-    t->shared = rc || other != LIBXL_DOMID_INVALID; /* if the hypervisor refuses, run_last asks it again */
-    add_nodes(ao, t, t->exists || found);
+    t->has_tree = t->exists || found;
+    t->shared = rc || other != LIBXL_DOMID_INVALID; /* if the hypervisor refuses, add_rest asks it again */
+    add_nodes(ao, t);
     return t->exists ? libxl__domain_source_start(ao, &t->domain, &info) : 0;
 }
 
@@ -220,67 +252,27 @@ static int destroy_poll(libxl__ao *ao, struct teardown *t)
         libxl__domains_look_soon(ao->ctx);
         return 0;
     }
-    if (t->waits_to_retry && !ao->stop)
+    if (t->waits_to_retry && !t->stopped)
         return LIBXL__AO_WAIT;
     libxl__ao_fail(ao, rc, "destroying domain %u: %s", ao->subject.number, strerror(error));
     return refused(ao, t, rc);
 }
 
-/* Does nothing, because destroy_poll checks ao->stop. */
 static void destroy_stop(libxl__ao *ao, struct teardown *t)
 {
-    (void)ao, (void)t;
+    (void)ao;
+    t->stopped = true;
 }
 
 /* ---- gone: the domain leaves the hypervisor's list, and xenstored has answered */
 
-/* Returns whether no domain has the domid. */
-static bool domid_is_free(libxl__ao *ao)
-{
-    const libxl_uuid uuid = ao->subject.uuid;
-    xc_domaininfo_t other;
-    const int rc = libxl__hv_look(ao, ao->subject.number, &other);
-    ao->subject.uuid = uuid; /* libxl__hv_look may have set it to the other domain's */
-    return rc == ERROR_DOMAIN_NOTFOUND;
-}
-
-/*
- * Removes the mark of an unfinished domain, and the nodes that are left. If the list of domains cannot be read, /vm/UUID stays.
- * Otherwise it removes /vm/UUID if it was kept for another domain that is gone or dying
- * by now. Removes the domain's nodes again, because xenconsoled may have written a terminal's name after they were
- * removed, if it was started or restarted at that time. The domain is gone only when xenconsoled has unmapped the
- * domain's page, so xenconsoled writes nothing after this.
- */
-static int run_last(libxl__ao *ao, struct teardown *t)
-{
-    const libxl__domain_teardown_args *args = libxl__ao_args(ao);
-    uint32_t other = LIBXL_DOMID_INVALID;
-    const int rc = t->shared ? libxl__hv_find(ao, &args->in.uuid, args->in.domid, &other) : 0;
-    if (t->shared && !rc && other == LIBXL_DOMID_INVALID)
-        libxl__xs_remove(t->last, "/vm/" LIBXL_UUID_FMT, LIBXL_UUID_BYTES(args->in.uuid));
-    if (t->exists && domid_is_free(ao))
-        libxl__xs_remove(t->last, "/local/domain/%u", args->in.domid);
-    if (args->in.unfinished)
-        libxl__mark_remove(t->last, &args->in.uuid);
-    t->last_was_run = true;
-    libxl__xs_run_anyway(t->last, LIBXL__XS_ONE_BY_ONE); /* done at once if it is empty */
-    return rc;
-}
-
 static int gone_poll(libxl__ao *ao, struct teardown *t)
 {
     const bool gone = !t->exists || t->domain.follower.phase == LIBXL__DOMAIN_GONE;
-    int rc = gone ? 0 : libxl__domain_source_check(ao);
+    const int rc = gone ? 0 : libxl__domain_source_check(ao);
     if (rc)
         return rc;
-    if (!gone || !libxl__xs_done(t->cleaning))
-        return LIBXL__AO_WAIT;
-    rc = libxl__xs_result(t->cleaning);
-    if (!rc && !t->last_was_run)
-        rc = run_last(ao, t);
-    if (rc)
-        return rc;
-    return libxl__xs_done(t->last) ? libxl__xs_result(t->last) : LIBXL__AO_WAIT;
+    return gone && libxl__xs_done(t->cleaning) ? 0 : LIBXL__AO_WAIT;
 }
 
 static int gone_start(libxl__ao *ao, struct teardown *t)
@@ -292,6 +284,111 @@ static void gone_stop(libxl__ao *ao, struct teardown *t)
 {
     (void)t;
     libxl__domains_look_soon(ao->ctx);
+}
+
+/* ---- rest: the mark and the nodes that are left are removed */
+
+/* Returns whether no domain has the domid. Records in `uncertain` that the hypervisor has refused to answer. */
+static bool domid_is_free(libxl__ao *ao, struct teardown *t)
+{
+    const libxl_uuid uuid = ao->subject.uuid;
+    xc_domaininfo_t other;
+    const int rc = libxl__hv_look(ao, ao->subject.number, &other);
+    ao->subject.uuid = uuid; /* libxl__hv_look may have set it to the other domain's */
+    if (rc && rc != ERROR_DOMAIN_NOTFOUND)
+        t->uncertain = rc;
+    return rc == ERROR_DOMAIN_NOTFOUND;
+}
+
+/* Returns the operation that runs the teardown, or NULL if it has ended. */
+static const libxl__ao *parent_of(const libxl__ao *ao)
+{
+    return ao->notify_target == LIBXL__AO_PARENT ? ao->parent : NULL;
+}
+
+/* Returns whether no other domain has the UUID, and none is being created with it. Records in `uncertain` that the
+ * hypervisor has refused to answer. */
+static bool uuid_is_free(libxl__ao *ao, struct teardown *t)
+{
+    const libxl__domain_teardown_args *args = libxl__ao_args(ao);
+    uint32_t other = LIBXL_DOMID_INVALID;
+    const int rc = libxl__hv_find(ao, &args->in.uuid, args->in.domid, &other);
+    if (rc)
+        t->uncertain = rc;
+    return !rc && other == LIBXL_DOMID_INVALID &&
+           !libxl__creation_has_uuid(ao->ctx, &args->in.uuid, parent_of(ao));
+}
+
+/*
+ * Adds the requests that remove the nodes that are left. The tree is removed a second time, because xenconsoled may have
+ * written a terminal's name after it was removed, if xenconsoled was started or restarted at that time. The domain is
+ * gone only when xenconsoled has unmapped the domain's page, so xenconsoled writes nothing after this. /vm/UUID was
+ * kept if another domain had the UUID, which may be gone or dying by now. After a failed attempt time has passed, so
+ * another domain may have the domid or the UUID by now; its nodes stay.
+ */
+static void add_rest(libxl__ao *ao, struct teardown *t)
+{
+    const libxl__domain_teardown_args *args = libxl__ao_args(ao);
+    const bool made = args->in.domid != LIBXL_DOMID_INVALID;
+    t->uncertain = 0;
+    if (t->again ? uuid_is_free(ao, t) : args->in.unfinished)
+        add_mark(ao, t->last);
+    if (made && (t->again || t->shared) && uuid_is_free(ao, t))
+        add_vm(ao, t->last);
+    if (made && t->has_tree && domid_is_free(ao, t))
+        add_tree(ao, t->last);
+}
+
+/* Removes the nodes that are left. `last` is empty. */
+static void attempt(libxl__ao *ao, struct teardown *t)
+{
+    add_rest(ao, t);
+    libxl__xs_run_anyway(t->last, LIBXL__XS_ONE_BY_ONE); /* done at once if it is empty */
+}
+
+/* Makes another attempt, with a new batch. */
+static void attempt_again(libxl__ao *ao, struct teardown *t)
+{
+    t->again = true;
+    libxl__xs_batch_free(t->last);
+    t->last = libxl__xs_batch_new(ao, 0);
+    if (t->last)
+        attempt(ao, t);
+}
+
+/* Returns the result of the last attempt, and records an error in ao. */
+static int result_of_attempt(const struct teardown *t)
+{
+    const int rc = t->last ? libxl__xs_result(t->last) : ERROR_NOMEM;
+    return rc ? rc : t->uncertain;
+}
+
+static int rest_poll(libxl__ao *ao, struct teardown *t)
+{
+    if (is_time_to_retry(t))
+        attempt_again(ao, t);
+    if (t->waits_to_retry || (t->last && !libxl__xs_done(t->last)))
+        return LIBXL__AO_WAIT;
+    const int rc = result_of_attempt(t);
+    if (!rc && t->nodes_stay)
+        libxl__log(ao->ctx, XTL_NOTICE, -1, "the nodes that stayed of " LIBXL_UUID_FMT " are removed",
+                   LIBXL_UUID_BYTES(ao->subject.uuid));
+    t->nodes_stay = rc != 0;
+    return rc && !t->stopped ? plan_retry(ao, t, rc) : rc;
+}
+
+static int rest_start(libxl__ao *ao, struct teardown *t)
+{
+    t->again = libxl__xs_rc(t->cleaning) != 0;
+    attempt(ao, t);
+    return rest_poll(ao, t);
+}
+
+static void rest_stop(libxl__ao *ao, struct teardown *t)
+{
+    t->stopped = true;
+    if (t->waits_to_retry)
+        libxl__alarm_set(ao, &t->retry, 0); /* does not fail: it is set already */
 }
 
 #include "_libxl_phases_domain_teardown.h"
@@ -326,16 +423,36 @@ void libxl__teardown_start(libxl__nested *teardown, uint32_t domid, const libxl_
     libxl__nested_start(teardown);
 }
 
+/* Writes to `text` what stays until an attempt succeeds. The last attempt has failed. */
+static void describe_rest(libxl__ao *ao, const struct teardown *t, char text[], size_t size)
+{
+    const libxl__domain_teardown_args *args = libxl__ao_args(ao);
+    const libxl_uuid uuid = args->in.uuid;
+    const unsigned domid = args->in.domid;
+    if (!t->nodes_stay)
+        snprintf(text, size, "domain %u stays; its destruction is tried again every second", domid);
+    else if (domid == LIBXL_DOMID_INVALID)
+        snprintf(text, size,
+                 LIBXL__MARKS "/" LIBXL_UUID_FMT " may stay; its removal is tried again every second",
+                 LIBXL_UUID_BYTES(uuid));
+    else
+        snprintf(text, size,
+                 "/local/domain/%u, /libxl/%u, /vm/" LIBXL_UUID_FMT " and " LIBXL__MARKS "/" LIBXL_UUID_FMT
+                 " may stay; their removal is tried again every second",
+                 domid, domid, LIBXL_UUID_BYTES(uuid), LIBXL_UUID_BYTES(uuid));
+}
+
 int libxl__teardown_poll(libxl__ao *parent, const libxl__nested *teardown)
 {
+    char rest[320];
     if (teardown->done)
         return teardown->rc;
     libxl__ao *child = teardown->child;
     const struct teardown *t = libxl__ao_state(child);
     if (!t->refusal)
         return LIBXL__AO_WAIT;
-    libxl__ao_fail_also(parent, "domain %u stays: %s; its destruction is tried again every second",
-                        child->subject.number,
-                        child->message ? child->message : libxl_error_describe(t->refusal));
+    describe_rest(child, t, rest, sizeof(rest));
+    libxl__ao_fail(parent, t->refusal, "%s", libxl__ao_words(child, t->refusal));
+    libxl__ao_fail_also(parent, "%s", rest);
     return t->refusal;
 }

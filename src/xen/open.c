@@ -56,6 +56,7 @@ int libxl__xen_open(libxl_ctx *ctx, unsigned flags)
     if (!ctx->xen)
         return libxl__refuse_in(ERROR_NOMEM, "libxl_ctx_alloc");
     libxl__xs_spare_open(ctx);
+    libxl__creations_open(ctx);
     libxl__build_open(ctx);
     libxl__admissions_open(&ctx->xen->console_admissions, CONSOLES_AT_ONCE);
     libxl__hv_destroy_open(ctx);
@@ -76,6 +77,7 @@ void libxl__xen_close(libxl_ctx *ctx)
     libxl__xs_spare_close(ctx);
     libxl__watches_close(ctx);
     libxl__evtchns_close(ctx);
+    libxl__creations_close(ctx);
     libxl__handles_close(ctx);
     libxl_version_info_dispose(xen->version);
     free(xen->version);

@@ -10,6 +10,7 @@
 #include <xenctrl.h>
 
 #include "await.h"
+#include "creations.h"
 #include "destroy.h"
 #include "domains.h"
 #include "errno_rc.h"
@@ -44,6 +45,7 @@ struct libxl__xen {
     libxl__kept_names kept_names;
     libxl__evtchns evtchns;
     libxl__marker marker;
+    libxl__creations creations;
     libxl__admissions console_admissions; /* for creations that wait for xenconsoled */
     libxl_version_info *version;          /* lent by libxl_get_version_info; NULL until it is called */
 };
