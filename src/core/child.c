@@ -16,16 +16,20 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* The child is not reaped yet, so its process group cannot be another one. */
 static void kill_child(const libxl__child *child)
 {
-    if (child->running)
-        pidfd_send_signal(child->exited.fd, SIGKILL, NULL, 0);
+    if (!child->running)
+        return;
+    pidfd_send_signal(child->exited.fd, SIGKILL, NULL, 0);
+    if (child->group)
+        kill(-child->pid, SIGKILL);
 }
 
 static void child_stop(libxl_ctx *ctx, libxl__source *source)
 {
     (void)ctx;
-    kill_child((libxl__child *)source);
+    kill_child(LIBXL__CONTAINER(source, libxl__child, source));
 }
 
 static void limit_reached(libxl_ctx *ctx, libxl__timer *timer)
@@ -86,8 +90,10 @@ static int duplicate_stdio(const int stdio[3], int duplicates[3])
 }
 
 /* Starts the child. Returns 0 or an errno, also if exec fails. */
-static int spawn(pid_t *pid, const char *const argv[], const int stdio[3])
+static int spawn(libxl__child *child, const char *const argv[], const int stdio[3])
 {
+    const char *const *environment = child->environment;
+    const int group = child->group ? POSIX_SPAWN_SETPGROUP : 0;
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     sigset_t none, all;
@@ -98,14 +104,15 @@ static int spawn(pid_t *pid, const char *const argv[], const int stdio[3])
     sigemptyset(&none);
     sigfillset(&all);
     posix_spawnattr_init(&attributes);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    posix_spawnattr_setflags(&attributes, (short)(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | group));
     posix_spawnattr_setsigmask(&attributes, &none);
     posix_spawnattr_setsigdefault(&attributes, &all);
     posix_spawn_file_actions_init(&actions);
     for (int i = 0; i < 3; i++)
         posix_spawn_file_actions_adddup2(&actions, duplicates[i], i);
     posix_spawn_file_actions_addclosefrom_np(&actions, 3);
-    error = posix_spawnp(pid, argv[0], &actions, &attributes, (char *const *)argv, environ);
+    error = posix_spawnp(&child->pid, argv[0], &actions, &attributes, (char *const *)argv,
+                         environment ? (char *const *)environment : environ);
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attributes);
     close_all(duplicates);
@@ -135,7 +142,7 @@ static int fail_for_lost_status(libxl__ao *ao, const char *name, int error)
 int libxl__child_start(libxl__ao *ao, libxl__child *child, const char *const argv[], const int stdio[3],
                        uint64_t limit_ns)
 {
-    int error = spawn(&child->pid, argv, stdio);
+    int error = spawn(child, argv, stdio);
     if (error)
         return libxl__ao_fail(ao, ERROR_FAIL, "running %s: %s", argv[0], strerror(error));
     error = watch_exit(ao, child);

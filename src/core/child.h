@@ -12,8 +12,11 @@
 
 #include "ao.h"
 
-/* A running program. Embed it in the operation's state; zero-initialise it. */
+/* A running program. Embed it in the operation's state; zero-initialise it, then set the members above the empty line. */
 typedef struct libxl__child {
+    const char *const *environment; /* NAME=VALUE, ended by NULL; NULL: the environment of this process */
+    bool group; /* the child leads a new process group; what kills the child kills this group */
+
     libxl__source source; /* fires when the child has ended and was reaped */
     libxl__fd exited;     /* the registration of the pidfd, which this structure owns */
     libxl__timer limit;   /* the timer that kills the child */

@@ -19,6 +19,7 @@
 #include "timer.h"
 #include "worker.h"
 
+struct libxl__host;
 struct libxl__xen;
 struct libxl__generators;
 
@@ -32,13 +33,14 @@ struct libxl__ctx {
     libxl__events events;
     libxl__hooks hooks;
     libxl__deliveries deliveries;
-    /* The state of src/xen and src/events, which own it. The core only stores the pointers. */
+    /* The state of src/host, src/xen and src/events, which own it. The core only stores the pointers. */
+    struct libxl__host *host;
     struct libxl__xen *xen;
     struct libxl__generators *generators;
     libxl__loop loop; /* last, because it has the largest array */
 };
 
-/* Creates a context without the state of src/xen and src/events, whose pointers are NULL. The caller owns the
+/* Creates a context without the state of src/host, src/xen and src/events, whose pointers are NULL. The caller owns the
  * logger, which must outlive the context. Errors: NOMEM, FAIL; *ctx_out is NULL then. */
 int libxl__ctx_create(libxl_ctx **ctx_out, xentoollog_logger *logger);
 

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Opens and frees a context. A context consists of the core, the connection to Xen and the event generators. This file
- * opens the three in this order and closes them in reverse order. No other thread may use the context during either.
+ * Opens and frees a context. A context consists of the core, the state for the host's devices, the connection to Xen and
+ * the event generators. This file opens the four in this order and closes them in reverse order. No other thread may use the context during either.
  */
 #include "generators.h"
+#include "host.h"
 #include "xen.h"
 
 static int open_layers(libxl_ctx *ctx, unsigned flags)
 {
-    int rc = libxl__xen_open(ctx, flags);
+    int rc = libxl__host_open(ctx);
+    if (!rc)
+        rc = libxl__xen_open(ctx, flags);
     return rc ? rc : libxl__generators_open(ctx);
 }
 
@@ -17,6 +20,7 @@ static void close_layers(libxl_ctx *ctx)
 {
     libxl__generators_close(ctx);
     libxl__xen_close(ctx);
+    libxl__host_close(ctx);
     libxl__ctx_destroy(ctx);
 }
 

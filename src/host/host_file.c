@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Owns: the worker's part of each look, until the look is done or its operation has ended, and the worker is done.
+ * look_work runs on a worker, unlocked, and touches only that.
+ */
+#include "host_file.h"
+#include "libxl_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <linux/fs.h>
+
+typedef struct libxl__looker {
+    libxl__job job;
+    int flags; /* of open */
+    libxl__file_facts facts;
+    char path[];
+} libxl__looker;
+
+/* Returns how a line of /proc/self/mountinfo says that its file system is mounted. Its fields are: two numbers,
+ * MAJOR:MINOR, root, mount point, options ... */
+static libxl__mounted mounted_by(const char *line, dev_t device)
+{
+    unsigned major, minor;
+    int options = 0;
+    if (sscanf(line, "%*u %*u %u:%u %*s %*s %n", &major, &minor, &options) != 2 || !options ||
+        makedev(major, minor) != device)
+        return LIBXL__NOT_MOUNTED;
+    return !strncmp(line + options, "ro", 2) ? LIBXL__MOUNTED_READ_ONLY : LIBXL__MOUNTED_WRITABLE;
+}
+
+static libxl__mounted mounted(dev_t device)
+{
+    libxl__mounted most = LIBXL__NOT_MOUNTED;
+    FILE *list = fopen("/proc/self/mountinfo", "re");
+    char *line = NULL;
+    size_t room = 0;
+    while (list && getline(&line, &room, list) > 0) {
+        const libxl__mounted here = mounted_by(line, device);
+        most = here > most ? here : most;
+    }
+    free(line);
+    if (list)
+        fclose(list);
+    return most;
+}
+
+static void look_at_device(libxl__looker *at, int fd)
+{
+    libxl__file_facts *facts = &at->facts;
+    facts->mounted = mounted(facts->device);
+    /* A device that the host uses cannot be opened exclusively. */
+    const int exclusive = open(at->path, O_RDONLY | O_EXCL | O_NONBLOCK | O_CLOEXEC);
+    facts->claimed = exclusive < 0 && errno == EBUSY;
+    if (exclusive >= 0)
+        close(exclusive);
+    if (ioctl(fd, BLKGETSIZE64, &facts->octets))
+        facts->octets = 0;
+}
+
+static void look_work(libxl_ctx *ctx, libxl__job *job)
+{
+    (void)ctx;
+    libxl__looker *at = LIBXL__CONTAINER(job, libxl__looker, job);
+    libxl__file_facts *facts = &at->facts;
+    struct stat status;
+    const int fd = open(at->path, at->flags | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0 || fstat(fd, &status)) {
+        facts->errnoval = errno;
+    } else {
+        facts->mode = status.st_mode;
+        facts->inode = status.st_ino;
+        facts->device = S_ISBLK(status.st_mode) ? status.st_rdev : status.st_dev;
+        facts->octets = (uint64_t)status.st_size;
+        if (S_ISBLK(status.st_mode))
+            look_at_device(at, fd);
+    }
+    if (fd >= 0)
+        close(fd);
+}
+
+/* ---- called with the context locked */
+
+static void looked(libxl_ctx *ctx, libxl__job *job)
+{
+    (void)ctx;
+    free(LIBXL__CONTAINER(job, libxl__looker, job));
+}
+
+static void look_stop(libxl_ctx *ctx, libxl__source *source)
+{
+    (void)ctx;
+    libxl__file_look *look = LIBXL__CONTAINER(source, libxl__file_look, source);
+    libxl__job_detach(&look->at->job);
+    look->at = NULL;
+}
+
+int libxl__file_look_start(libxl__ao *ao, libxl__file_look *look)
+{
+    libxl__looker *at = calloc(1, sizeof(*at) + strlen(look->path) + 1);
+    if (!at)
+        return ERROR_NOMEM;
+    strcpy(at->path, look->path);
+    at->flags = look->read_only ? O_RDONLY : O_RDWR;
+    at->job = (libxl__job){.work = look_work, .on_done = looked};
+    const int rc = libxl__job_submit(&ao->ctx->host->lane, ao, &at->job);
+    if (rc) {
+        free(at);
+        return rc;
+    }
+    look->at = at;
+    libxl__source_attach(ao, &look->source, look_stop);
+    return 0;
+}
+
+int libxl__file_look_poll(libxl__ao *ao, libxl__file_look *look, const char *name)
+{
+    if (look->at && look->at->job.state != LIBXL__JOB_DONE)
+        return LIBXL__AO_WAIT;
+    if (look->at) {
+        look->facts = look->at->facts;
+        libxl__source_stop(ao->ctx, &look->source);
+    }
+    const int error = look->facts.errnoval;
+    return error ? libxl__ao_fail(ao, libxl__host_errno_rc(error), "%s: %s: %s", name, look->path,
+                                  strerror(error))
+                 : 0;
+}

@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Owns: ctx->host->links: the two netlink sockets, from their first use until the context is freed, and the lists of the
+ * requests and waits that operations own. The context's lock guards all of it.
+ *
+ * The kernel answers a request while it is sent. The answer is read in the loop all the same, because the kernel may
+ * hold the lock of its interfaces for milliseconds, and because one thread reads all answers.
+ */
+#include "host_link.h"
+#include "libxl_internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <libmnl/libmnl.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+
+enum {
+    REQUEST = 256,
+    MESSAGE = 8192
+}; /* octets; a request has at most six attributes of at most 16 octets */
+
+struct libxl__links {
+    struct mnl_socket *ask, *hear; /* for requests; for notifications. NULL: not open */
+    libxl__fd ask_fd, hear_fd;
+    uint32_t sequence;
+    LIST_HEAD(, libxl__link_request) requests;
+    LIST_HEAD(, libxl__link_await) awaits;
+};
+
+/* ---- reading the kernel's messages. All values are checked, because the sizes come from outside */
+
+static int note_attribute(const struct nlattr *attribute, void *data)
+{
+    const struct nlattr **table = data;
+    if (!mnl_attr_type_valid(attribute, IFLA_MAX))
+        table[mnl_attr_get_type(attribute)] = attribute;
+    return MNL_CB_OK;
+}
+
+static int note_kind(const struct nlattr *attribute, void *data)
+{
+    libxl__link_info *info = data;
+    if (mnl_attr_get_type(attribute) == IFLA_INFO_KIND && !mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING))
+        info->bridge = !strcmp(mnl_attr_get_str(attribute), "bridge");
+    return MNL_CB_OK;
+}
+
+static uint32_t number_of(const struct nlattr *attribute)
+{
+    return attribute && !mnl_attr_validate(attribute, MNL_TYPE_U32) ? mnl_attr_get_u32(attribute) : 0;
+}
+
+/* Returns false if the message is not a valid description of an interface. */
+static bool read_link(const struct nlmsghdr *message, libxl__link_info *info)
+{
+    const struct nlattr *table[IFLA_MAX + 1] = {NULL};
+    const struct ifinfomsg *header = mnl_nlmsg_get_payload(message);
+    *info = (libxl__link_info){0};
+    if (mnl_nlmsg_get_payload_len(message) < sizeof(*header))
+        return false;
+    mnl_attr_parse(message, sizeof(*header), note_attribute, table);
+    info->index = header->ifi_index;
+    info->up = header->ifi_flags & IFF_UP;
+    info->mtu = number_of(table[IFLA_MTU]);
+    info->master = (int)number_of(table[IFLA_MASTER]);
+    const struct nlattr *name = table[IFLA_IFNAME], *address = table[IFLA_ADDRESS];
+    if (name && !mnl_attr_validate(name, MNL_TYPE_NUL_STRING))
+        snprintf(info->name, sizeof(info->name), "%s", mnl_attr_get_str(name));
+    if (address && mnl_attr_get_payload_len(address) == sizeof(info->address))
+        memcpy(info->address, mnl_attr_get_payload(address), sizeof(info->address));
+    if (table[IFLA_LINKINFO])
+        mnl_attr_parse_nested(table[IFLA_LINKINFO], note_kind, info);
+    return *info->name;
+}
+
+static int note_words(const struct nlattr *attribute, void *data)
+{
+    if (mnl_attr_get_type(attribute) == NLMSGERR_ATTR_MSG &&
+        !mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING))
+        snprintf(data, LIBXL__LINK_WORDS, "%s", mnl_attr_get_str(attribute));
+    return MNL_CB_OK;
+}
+
+/* Reads an acknowledgement, or an error and the kernel's words for it. */
+static void read_error(const struct nlmsghdr *message, libxl__link_request *request)
+{
+    const struct nlmsgerr *error = mnl_nlmsg_get_payload(message);
+    size_t used = sizeof(*error);
+    if (mnl_nlmsg_get_payload_len(message) < used) {
+        request->errnoval = EPROTO;
+        return;
+    }
+    request->errnoval = -error->error;
+    if (!(message->nlmsg_flags & NLM_F_CAPPED) && error->msg.nlmsg_len >= sizeof(error->msg))
+        used += MNL_ALIGN(error->msg.nlmsg_len) - sizeof(error->msg);
+    if (message->nlmsg_flags & NLM_F_ACK_TLVS && mnl_nlmsg_get_payload_len(message) > used)
+        mnl_attr_parse(message, (unsigned)used, note_words, request->words);
+}
+
+/* ---- requests */
+
+static void finish(libxl__link_request *request, int errnoval)
+{
+    LIST_REMOVE(request, link);
+    request->done = true;
+    request->errnoval = errnoval;
+    libxl__source_fire(&request->source);
+}
+
+static void take_answer(struct libxl__links *links, const struct nlmsghdr *message)
+{
+    libxl__link_request *request;
+    LIST_FOREACH (request, &links->requests, link)
+        if (request->sequence == message->nlmsg_seq)
+            break;
+    if (!request)
+        return; /* its operation has ended */
+    if (message->nlmsg_type == NLMSG_ERROR)
+        read_error(message, request);
+    else if (message->nlmsg_type != RTM_NEWLINK || !read_link(message, &request->info))
+        request->errnoval = EPROTO;
+    finish(request, request->errnoval);
+}
+
+/* The kernel's answers to all requests are lost. */
+static void fail_requests(struct libxl__links *links, int errnoval)
+{
+    while (!LIST_EMPTY(&links->requests))
+        finish(LIST_FIRST(&links->requests), errnoval);
+}
+
+/* Reads what has arrived, and calls `each` for each message. Returns 0, or the errno of a failure. */
+static int receive(struct libxl__links *links, const struct mnl_socket *socket,
+                   void (*each)(struct libxl__links *links, const struct nlmsghdr *message))
+{
+    _Alignas(struct nlmsghdr) char buffer[MESSAGE];
+    ssize_t length;
+    while ((length = mnl_socket_recvfrom(socket, buffer, sizeof(buffer))) > 0) {
+        int left = (int)length;
+        for (struct nlmsghdr *message = (void *)buffer; mnl_nlmsg_ok(message, left);
+             message = mnl_nlmsg_next(message, &left))
+            each(links, message);
+    }
+    return length < 0 && errno != EAGAIN && errno != EINTR ? errno : 0;
+}
+
+static void answers_ready(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
+{
+    (void)fd, (void)revents;
+    const int error = receive(ctx->host->links, ctx->host->links->ask, take_answer);
+    if (error)
+        fail_requests(ctx->host->links, error);
+}
+
+/* ---- sockets */
+
+/* Opens a socket and registers it in the loop. Returns 0 or an errno. */
+static int open_socket(libxl_ctx *ctx, struct mnl_socket **socket, libxl__fd *fd, unsigned groups,
+                       libxl__fd_callback *callback)
+{
+    const int on = 1;
+    if (*socket)
+        return 0;
+    struct mnl_socket *opened = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (!opened)
+        return errno;
+    /* A kernel without the kernel's words for errors is good enough. */
+    mnl_socket_setsockopt(opened, NETLINK_EXT_ACK, (void *)&on, sizeof(on));
+    mnl_socket_setsockopt(opened, NETLINK_CAP_ACK, (void *)&on, sizeof(on));
+    int error = mnl_socket_bind(opened, groups, MNL_SOCKET_AUTOPID) ? errno : 0;
+    if (!error && libxl__fd_register(ctx, fd, mnl_socket_get_fd(opened), EPOLLIN, callback))
+        error = errno;
+    if (error) {
+        mnl_socket_close(opened);
+        return error;
+    }
+    fd->close_on_fork = true;
+    libxl__fd_mark_internal(ctx, fd);
+    *socket = opened;
+    return 0;
+}
+
+static void close_socket(libxl_ctx *ctx, struct mnl_socket *socket, libxl__fd *fd)
+{
+    if (!socket)
+        return;
+    libxl__fd_deregister(ctx, fd);
+    mnl_socket_close(socket);
+}
+
+/* Returns 0, or an error that is recorded in ao. */
+static int open_ask(libxl__ao *ao)
+{
+    struct libxl__host *host = ao->ctx->host;
+    if (!host->links)
+        host->links = calloc(1, sizeof(*host->links));
+    if (!host->links)
+        return ERROR_NOMEM;
+    const int error = open_socket(ao->ctx, &host->links->ask, &host->links->ask_fd, 0, answers_ready);
+    return error ? libxl__ao_fail(ao, libxl__host_errno_rc(error), "opening rtnetlink: %s", strerror(error))
+                 : 0;
+}
+
+void libxl__links_close(libxl_ctx *ctx)
+{
+    struct libxl__links *links = ctx->host->links;
+    if (!links)
+        return;
+    close_socket(ctx, links->ask, &links->ask_fd);
+    close_socket(ctx, links->hear, &links->hear_fd);
+    free(links);
+}
+
+/* ---- sending requests */
+
+static void request_stop(libxl_ctx *ctx, libxl__source *source)
+{
+    (void)ctx;
+    libxl__link_request *request = LIBXL__CONTAINER(source, libxl__link_request, source);
+    if (!request->done)
+        LIST_REMOVE(request, link);
+}
+
+/* Prepares the message, and stores the interface's name in the request. Errors: INVAL, and those of open_ask. */
+static int begin(libxl__ao *ao, libxl__link_request *request, void *buffer, uint16_t type, const char *name)
+{
+    if (strlen(name) >= sizeof(request->name))
+        return libxl__ao_fail(ao, ERROR_INVAL, "%s: an interface's name has at most %d octets", name,
+                              IFNAMSIZ - 1);
+    memcpy(request->name, name, strlen(name) + 1);
+    struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
+    message->nlmsg_type = type;
+    message->nlmsg_flags = NLM_F_REQUEST;
+    mnl_nlmsg_put_extra_header(message, sizeof(struct ifinfomsg));
+    return open_ask(ao);
+}
+
+static void send_request(libxl__ao *ao, libxl__link_request *request, struct nlmsghdr *message)
+{
+    struct libxl__links *links = ao->ctx->host->links;
+    message->nlmsg_seq = request->sequence = ++links->sequence;
+    request->done = false;
+    request->errnoval = 0;
+    *request->words = 0;
+    if (!request->source.ao)
+        libxl__source_attach(ao, &request->source, request_stop);
+    LIST_INSERT_HEAD(&links->requests, request, link);
+    if (mnl_socket_sendto(links->ask, message, message->nlmsg_len) < 0)
+        finish(request, errno);
+}
+
+int libxl__link_look(libxl__ao *ao, libxl__link_request *request, const char *name)
+{
+    _Alignas(struct nlmsghdr) char buffer[REQUEST];
+    const int rc = begin(ao, request, buffer, RTM_GETLINK, name);
+    if (rc)
+        return rc;
+    mnl_attr_put_strz((void *)buffer, IFLA_IFNAME, name);
+    send_request(ao, request, (void *)buffer);
+    return 0;
+}
+
+int libxl__link_set(libxl__ao *ao, libxl__link_request *request, int index, const char *name,
+                    const libxl__link_change *change)
+{
+    _Alignas(struct nlmsghdr) char buffer[REQUEST];
+    struct nlmsghdr *message = (void *)buffer;
+    const int rc = begin(ao, request, buffer, RTM_NEWLINK, name);
+    if (rc)
+        return rc;
+    struct ifinfomsg *header = mnl_nlmsg_get_payload(message);
+    message->nlmsg_flags |= NLM_F_ACK;
+    header->ifi_index = index;
+    header->ifi_flags = header->ifi_change = change->up ? IFF_UP : 0;
+    if (change->address)
+        mnl_attr_put(message, IFLA_ADDRESS, sizeof(request->info.address), change->address);
+    if (change->mtu)
+        mnl_attr_put_u32(message, IFLA_MTU, change->mtu);
+    if (change->new_name)
+        mnl_attr_put_strz(message, IFLA_IFNAME, change->new_name);
+    if (change->master)
+        mnl_attr_put_u32(message, IFLA_MASTER, (uint32_t)change->master);
+    send_request(ao, request, message);
+    return 0;
+}
+
+int libxl__link_poll(libxl__ao *ao, libxl__link_request *request, const char *what)
+{
+    if (!request->done)
+        return LIBXL__AO_WAIT;
+    if (!request->errnoval)
+        return 0;
+    return libxl__ao_fail(ao, libxl__host_errno_rc(request->errnoval), "%s: %s: %s%s%s", what, request->name,
+                          strerror(request->errnoval), *request->words ? ": " : "", request->words);
+}
+
+/* ---- waiting for an interface to appear or to disappear */
+
+static void end_await(libxl__link_await *await, int errnoval)
+{
+    if (await->done)
+        return;
+    await->done = true;
+    await->errnoval = errnoval;
+    libxl__source_fire(&await->source);
+}
+
+/* Makes the operation look again, after a notification about this interface or after lost notifications. */
+static void look_again(libxl__link_await *await)
+{
+    await->again = true;
+    libxl__source_fire(&await->source);
+}
+
+static void take_notification(struct libxl__links *links, const struct nlmsghdr *message)
+{
+    libxl__link_info info;
+    libxl__link_await *await;
+    if ((message->nlmsg_type != RTM_NEWLINK && message->nlmsg_type != RTM_DELLINK) ||
+        !read_link(message, &info))
+        return;
+    LIST_FOREACH (await, &links->awaits, link)
+        if (!strcmp(await->name, info.name) || await->index == info.index) /* it may have been renamed */
+            look_again(await);
+}
+
+static void notifications_ready(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
+{
+    (void)fd, (void)revents;
+    struct libxl__links *links = ctx->host->links;
+    libxl__link_await *await;
+    const int error = receive(links, links->hear, take_notification);
+    LIST_FOREACH (await, &links->awaits, link)
+        if (error == ENOBUFS) /* the kernel has dropped notifications */
+            look_again(await);
+        else if (error)
+            end_await(await, error);
+}
+
+static void await_stop(libxl_ctx *ctx, libxl__source *source)
+{
+    (void)ctx;
+    LIST_REMOVE(LIBXL__CONTAINER(source, libxl__link_await, source), link);
+}
+
+int libxl__link_await_start(libxl__ao *ao, libxl__link_await *await, const char *name, bool present)
+{
+    int rc = open_ask(ao);
+    if (rc)
+        return rc;
+    struct libxl__links *links = ao->ctx->host->links;
+    const int error = open_socket(ao->ctx, &links->hear, &links->hear_fd, RTMGRP_LINK, notifications_ready);
+    if (error)
+        return libxl__ao_fail(ao, libxl__host_errno_rc(error), "opening rtnetlink: %s", strerror(error));
+    rc = libxl__link_look(ao, &await->look, name);
+    if (rc)
+        return rc;
+    snprintf(await->name, sizeof(await->name), "%s", name);
+    await->present = present;
+    await->done = await->again = false;
+    LIST_INSERT_HEAD(&links->awaits, await, link);
+    libxl__source_attach(ao, &await->source, await_stop);
+    return 0;
+}
+
+/* The answer of the look is there. */
+static void judge(libxl__link_await *await)
+{
+    const int error = await->look.errnoval;
+    const bool present = !error;
+    if (error && error != ENODEV) {
+        end_await(await, error);
+    } else if (present == await->present) {
+        end_await(await, 0);
+    }
+    if (present)
+        await->index = await->look.info.index;
+}
+
+int libxl__link_await_poll(libxl__ao *ao, libxl__link_await *await)
+{
+    while (!await->done && await->look.done) {
+        judge(await);
+        if (await->done || !await->again)
+            break;
+        await->again = false;
+        const int rc = libxl__link_look(ao, &await->look, await->name);
+        if (rc)
+            return rc;
+    }
+    if (!await->done)
+        return LIBXL__AO_WAIT;
+    libxl__source_stop(ao->ctx, &await->source);
+    return await->errnoval ? libxl__ao_fail(ao, libxl__host_errno_rc(await->errnoval), "%s: %s", await->name,
+                                            strerror(await->errnoval))
+                           : 0;
+}

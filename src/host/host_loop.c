@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Owns: the holder of each loop device, with the device's descriptor, until the device is closed. An operation may end
+ * before that. take_work, close_work and release_work run on workers, unlocked, and touch only their jobs; the context's
+ * lock guards the rest.
+ *
+ * The scripts of Xen lock /run/xen-hotplug/block while they choose a loop device and look whether a file is shared. So
+ * does this file: no two programs find the same file unshared at the same time.
+ */
+#include "host_loop.h"
+#include "libxl_internal.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <linux/loop.h>
+
+enum {
+    TRIES = 200,           /* to get a free device; another program may take it first */
+    LOCK_STEP_MS = 1,      /* between two attempts to take the scripts' lock */
+    LOCK_LIMIT_MS = 10000, /* after this time the lock is held by a script that hangs */
+};
+
+#define LOCK_FOLDER "/run/xen-hotplug"
+#define LOCK_FILE   LOCK_FOLDER "/block"
+
+typedef struct libxl__loop_holder {
+    libxl__job take, close;
+    atomic_bool cancel; /* the operation has ended: the worker gives up */
+    bool read_only, may_share;
+    int number, fd; /* of the device; fd -1: it is not taken */
+    int rc;
+    char words[256]; /* the reason of a failure */
+    char file[];
+} holder;
+
+static int fail(holder *h, int rc, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(h->words, sizeof(h->words), fmt, args);
+    va_end(args);
+    h->rc = rc;
+    return rc;
+}
+
+static int fail_errno(holder *h, const char *what)
+{
+    const int saved = errno;
+    return fail(h, libxl__host_errno_rc(saved), "%s: %s", what, strerror(saved));
+}
+
+/* ---- the lock of the hotplug scripts */
+
+static void sleep_ms(unsigned ms)
+{
+    const struct timespec time = {.tv_nsec = (long)ms * 1000000};
+    nanosleep(&time, NULL);
+}
+
+/* Whoever has held the lock removes the file. So a lock counts only if the path still leads to the locked file. */
+static bool is_present(int fd)
+{
+    struct stat locked, named;
+    return !fstat(fd, &locked) && !stat(LOCK_FILE, &named) && locked.st_dev == named.st_dev &&
+           locked.st_ino == named.st_ino;
+}
+
+/* Returns the descriptor of the lock, or -1 with errno set. */
+static int take_lock(const holder *h)
+{
+    mkdir(LOCK_FOLDER, 0755); /* the open below fails if the folder cannot be made */
+    for (unsigned waited = 0; waited < LOCK_LIMIT_MS; waited += LOCK_STEP_MS) {
+        const int fd = open(LOCK_FILE, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        if (fd < 0)
+            return -1;
+        const bool locked = !flock(fd, LOCK_EX | LOCK_NB);
+        if (locked && is_present(fd))
+            return fd;
+        close(fd);
+        if (atomic_load(&h->cancel)) {
+            errno = ECANCELED;
+            return -1;
+        }
+        if (!locked)
+            sleep_ms(LOCK_STEP_MS);
+    }
+    errno = ETIMEDOUT;
+    return -1;
+}
+
+static void release_lock(int fd)
+{
+    unlink(LOCK_FILE);
+    close(fd);
+}
+
+/* ---- other loop devices of the file */
+
+static int open_loop(int number, int flags)
+{
+    char path[24];
+    snprintf(path, sizeof(path), "/dev/loop%d", number);
+    return open(path, flags | O_CLOEXEC);
+}
+
+/* Returns whether this loop device has the file, so that the two may not be used at the same time. */
+static bool conflicts(const holder *h, const struct stat *file, int number)
+{
+    struct loop_info64 info = {0};
+    const int fd = open_loop(number, O_RDONLY);
+    const bool used = fd >= 0 && !ioctl(fd, LOOP_GET_STATUS64, &info);
+    if (fd >= 0)
+        close(fd);
+    return used && info.lo_device == file->st_dev && info.lo_inode == file->st_ino &&
+           !(h->read_only && info.lo_flags & LO_FLAGS_READ_ONLY);
+}
+
+/* Returns the number of a loop device that may not be used at the same time as this one, or -1. */
+static int find_conflict(const holder *h, const struct stat *file)
+{
+    int found = -1, number;
+    const int fd = open("/sys/block", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *list = fd < 0 ? NULL : fdopendir(fd);
+    const struct dirent *entry;
+    while (list && found < 0 && (entry = readdir(list))) {
+        char used[sizeof(entry->d_name) + sizeof("/loop")];
+        snprintf(used, sizeof(used), "%s/loop", entry->d_name); /* present while the device has a file */
+        if (sscanf(entry->d_name, "loop%d", &number) == 1 && !faccessat(fd, used, F_OK, 0) &&
+            conflicts(h, file, number))
+            found = number;
+    }
+    if (list)
+        closedir(list);
+    else if (fd >= 0)
+        close(fd);
+    return found;
+}
+
+/* ---- taking a device */
+
+/* Gives the file to a free device, and opens that. Sets h->number. Returns the descriptor, or -1 with errno set. */
+static int configure(holder *h, int control, const struct loop_config *config)
+{
+    int error = EBUSY;
+    for (int i = 0; i < TRIES && error == EBUSY && !atomic_load(&h->cancel); i++) {
+        const int number = ioctl(control, LOOP_CTL_GET_FREE);
+        const int fd = number < 0 ? -1 : open_loop(number, h->read_only ? O_RDONLY : O_RDWR);
+        if (fd >= 0 && !ioctl(fd, LOOP_CONFIGURE, config)) {
+            h->number = number;
+            return fd;
+        }
+        error = errno;
+        if (fd >= 0)
+            close(fd);
+        else if (number >= 0 && error == ENOENT)
+            error = EBUSY; /* another program has removed the device */
+    }
+    errno = error;
+    return -1;
+}
+
+static int take_free(holder *h, int file)
+{
+    const uint32_t flags = LO_FLAGS_AUTOCLEAR | (h->read_only ? LO_FLAGS_READ_ONLY : 0);
+    struct loop_config config = {.fd = (uint32_t)file, .info.lo_flags = flags | LO_FLAGS_DIRECT_IO};
+    snprintf((char *)config.info.lo_file_name, sizeof(config.info.lo_file_name), "%s", h->file);
+    const int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+    if (control < 0)
+        return fail_errno(h, "/dev/loop-control");
+    int fd = configure(h, control, &config);
+    if (fd < 0 && errno == EINVAL) {
+        config.info.lo_flags = flags;
+        fd = configure(h, control, &config);
+    }
+    const int error = errno;
+    close(control);
+    errno = error;
+    if (fd < 0)
+        return fail_errno(h, "taking a loop device");
+    h->fd = fd;
+    return 0;
+}
+
+static int take_unshared(holder *h, int file, const struct stat *status)
+{
+    const int lock = take_lock(h);
+    if (lock < 0)
+        return fail_errno(h, LOCK_FILE);
+    const int other = h->may_share ? -1 : find_conflict(h, status);
+    int rc = other < 0 ? take_free(h, file)
+                       : fail(h, ERROR_BUSY, "/dev/loop%d has this file, and %s writable", other,
+                              h->read_only ? "is" : "this one would be");
+    release_lock(lock);
+    return rc;
+}
+
+static void take_work(libxl_ctx *ctx, libxl__job *job)
+{
+    (void)ctx;
+    holder *h = LIBXL__CONTAINER(job, holder, take);
+    struct stat status;
+    const int file = open(h->file, (h->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (file < 0 || fstat(file, &status)) {
+        const int saved = errno;
+        fail(h, libxl__host_errno_rc(saved), "%s", strerror(saved));
+    } else if (!S_ISREG(status.st_mode)) {
+        fail(h, ERROR_INVAL, "not a regular file");
+    } else {
+        take_unshared(h, file, &status);
+    }
+    if (file >= 0)
+        close(file);
+}
+
+static void close_work(libxl_ctx *ctx, libxl__job *job)
+{
+    (void)ctx;
+    close(LIBXL__CONTAINER(job, holder, close)->fd);
+}
+
+/* ---- called with the context locked */
+
+static void end(libxl_ctx *ctx, holder *h)
+{
+    libxl__lane_release(&ctx->host->lane);
+    free(h);
+}
+
+static void closed(libxl_ctx *ctx, libxl__job *job)
+{
+    end(ctx, LIBXL__CONTAINER(job, holder, close));
+}
+
+/* The operation does not need the device any more, and no worker is taking it. */
+static void abandoned(libxl_ctx *ctx, libxl__job *job)
+{
+    holder *h = LIBXL__CONTAINER(job, holder, take);
+    if (h->fd < 0)
+        end(ctx, h);
+    else
+        libxl__job_submit(&ctx->host->lane, NULL, &h->close); /* cannot fail, because a thread is reserved */
+}
+
+static void loop_stop(libxl_ctx *ctx, libxl__source *source)
+{
+    (void)ctx;
+    libxl__loop_device *loop = LIBXL__CONTAINER(source, libxl__loop_device, source);
+    atomic_store(&loop->holder->cancel, true);
+    libxl__job_detach(&loop->holder->take);
+    loop->holder = NULL;
+}
+
+int libxl__loop_take(libxl__ao *ao, libxl__loop_device *loop)
+{
+    libxl__lane *lane = &ao->ctx->host->lane;
+    holder *h = calloc(1, sizeof(*h) + strlen(loop->file) + 1);
+    if (!h)
+        return ERROR_NOMEM;
+    h->take = (libxl__job){.work = take_work, .on_done = abandoned};
+    h->close = (libxl__job){.work = close_work, .on_done = closed};
+    h->read_only = loop->read_only;
+    h->may_share = loop->may_share;
+    h->number = h->fd = -1;
+    strcpy(h->file, loop->file);
+    const int rc = libxl__lane_reserve(ao, lane);
+    if (rc) {
+        free(h);
+        return rc;
+    }
+    libxl__job_submit(lane, ao, &h->take); /* cannot fail, because a thread is reserved */
+    loop->holder = h;
+    libxl__source_attach(ao, &loop->source, loop_stop);
+    return 0;
+}
+
+int libxl__loop_take_poll(libxl__ao *ao, libxl__loop_device *loop, const char *name)
+{
+    const holder *h = loop->holder;
+    if (h->take.state != LIBXL__JOB_DONE)
+        return LIBXL__AO_WAIT;
+    if (h->rc)
+        return libxl__ao_fail(ao, h->rc, "%s: %s: %s", name, loop->file, h->words);
+    loop->number = h->number;
+    snprintf(loop->path, sizeof(loop->path), "/dev/loop%d", h->number);
+    return 0;
+}
+
+void libxl__loop_let_go(libxl_ctx *ctx, libxl__loop_device *loop)
+{
+    libxl__source_stop(ctx, &loop->source);
+}
+
+bool libxl__loop_in_use(int number)
+{
+    char path[48];
+    snprintf(path, sizeof(path), "/sys/block/loop%d/loop", number);
+    return !access(path, F_OK);
+}
+
+/* ---- devices of other programs */
+
+static void release_work(libxl_ctx *ctx, libxl__job *job)
+{
+    (void)ctx;
+    libxl__loop_release *release = LIBXL__CONTAINER(job, libxl__loop_release, job);
+    const int fd = open_loop(release->number, O_RDONLY);
+    release->errnoval = fd < 0 || ioctl(fd, LOOP_CLR_FD) ? errno : 0;
+    if (fd >= 0)
+        close(fd);
+}
+
+int libxl__loop_release_start(libxl__ao *ao, libxl__loop_release *release, int number)
+{
+    release->number = number;
+    release->job.work = release_work;
+    return libxl__job_submit(&ao->ctx->host->lane, ao, &release->job);
+}
+
+int libxl__loop_release_poll(libxl__ao *ao, libxl__loop_release *release)
+{
+    if (release->job.state != LIBXL__JOB_DONE)
+        return LIBXL__AO_WAIT;
+    if (!release->errnoval || release->errnoval == ENXIO)
+        return 0;
+    return libxl__ao_fail(ao, libxl__host_errno_rc(release->errnoval), "freeing /dev/loop%d: %s",
+                          release->number, strerror(release->errnoval));
+}

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Owns: the reading end of each script's pipe, until the script has ended or its operation has. The context's lock
+ * guards it. log_work runs on a worker, unlocked, and touches only the part of the text that the loop has handed to it.
+ *
+ * A script may print more than the log file's disk takes, or may print while that disk hangs. Its output is read all the
+ * same: what does not fit into two buffers is dropped, and the log file says how much that was.
+ */
+#include "host_script.h"
+#include "libxl_internal.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LOG_FILE "/var/log/xen/xen-hotplug.log"
+
+enum { LOG_ROOM = 16384, READ_AT_ONCE = 4096, READS_AT_ONCE = 16 };
+
+typedef struct libxl__script_log {
+    libxl__job job;
+    uint32_t filled;             /* octets in text[filling] */
+    uint32_t writing;            /* octets in the other text, which the job writes */
+    unsigned filling;            /* 0 or 1 */
+    unsigned long dropped;       /* octets that did not fit */
+    char text[2][LOG_ROOM + 64]; /* with room for the line about dropped octets */
+} script_log;
+
+/* ---- the log file */
+
+/* A failure has no consequence: the last line is in the error message. */
+static void log_work(libxl_ctx *ctx, libxl__job *job)
+{
+    (void)ctx;
+    const script_log *log = LIBXL__CONTAINER(job, script_log, job);
+    const int fd = open(LOG_FILE, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0644);
+    if (fd < 0)
+        return;
+    const ssize_t written = write(fd, log->text[!log->filling], log->writing);
+    (void)written;
+    close(fd);
+}
+
+/* Hands the text to the worker, unless that still writes the text before it. */
+static void flush(libxl__ao *ao, script_log *log)
+{
+    if (!log->filled || log->job.state == LIBXL__JOB_QUEUED || log->job.state == LIBXL__JOB_RUNNING)
+        return;
+    if (log->dropped)
+        log->filled += (uint32_t)snprintf(log->text[log->filling] + log->filled, 64,
+                                          "\n[%lu octets are missing here]\n", log->dropped);
+    log->writing = log->filled;
+    log->filling = !log->filling;
+    log->filled = 0;
+    log->dropped = 0;
+    log->job.work = log_work;
+    libxl__job_submit(&ao->ctx->host->lane, ao, &log->job); /* an error is logged; the text is lost then */
+}
+
+static void add(libxl__ao *ao, script_log *log, const char *text, uint32_t length)
+{
+    if (length > LOG_ROOM - log->filled)
+        flush(ao, log);
+    const uint32_t room = LOG_ROOM - log->filled, taken = length < room ? length : room;
+    memcpy(log->text[log->filling] + log->filled, text, taken);
+    log->filled += taken;
+    log->dropped += length - taken;
+}
+
+/* ---- the output */
+
+/* Keeps the last line that is not blank. */
+static void note_lines(libxl__script *script, const char *text, uint32_t length)
+{
+    for (const char *end = text + length; text < end; text++) {
+        if (*text == '\n') {
+            script->line[script->line_length] = 0;
+            if (script->line[strspn(script->line, " \t\r")])
+                memcpy(script->last, script->line, script->line_length + 1);
+            script->line_length = 0;
+        } else if (script->line_length < LIBXL__SCRIPT_LAST && *text) {
+            script->line[script->line_length++] = *text;
+        }
+    }
+}
+
+/* Returns false if nothing more can be read: at the end, or after an error. */
+static bool read_some(libxl__script *script)
+{
+    char text[READ_AT_ONCE];
+    for (int i = 0; i < READS_AT_ONCE; i++) {
+        const ssize_t length = read(script->output.fd, text, sizeof(text));
+        if (length <= 0)
+            return length < 0 && (errno == EAGAIN || errno == EINTR);
+        note_lines(script, text, (uint32_t)length);
+        add(script->child.ao, script->log, text, (uint32_t)length);
+    }
+    return true;
+}
+
+static void output_ready(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
+{
+    (void)revents;
+    libxl__script *script = LIBXL__CONTAINER(fd, libxl__script, output);
+    if (!read_some(script))
+        libxl__source_stop(ctx, &script->source);
+}
+
+static void output_stop(libxl_ctx *ctx, libxl__source *source)
+{
+    libxl__script *script = LIBXL__CONTAINER(source, libxl__script, source);
+    const int fd = script->output.fd;
+    libxl__fd_deregister(ctx, &script->output);
+    close(fd);
+}
+
+/* ---- starting and ending */
+
+static int count(const char *const list[])
+{
+    int n = 0;
+    while (list[n])
+        n++;
+    return n;
+}
+
+/* Returns the variables with PATH added, in the operation's memory; NULL: out of memory. */
+static const char *const *environment(libxl__ao *ao, const char *const variables[])
+{
+    const int n = count(variables);
+    const char **list = libxl__gc_alloc(&ao->gc, sizeof(*list) * (size_t)(n + 2));
+    const char *path = getenv("PATH");
+    if (!list)
+        return NULL;
+    memcpy(list, variables, sizeof(*list) * (size_t)n);
+    list[n] = libxl__gc_printf(&ao->gc, "PATH=%s", path ? path : "/usr/sbin:/usr/bin:/sbin:/bin");
+    return list[n] ? list : NULL;
+}
+
+/* Starts the child with the writing end of the pipe. Returns 0 or an error, recorded in ao. */
+static int start_child(libxl__ao *ao, libxl__script *script, const char *const argv[], int writing)
+{
+    const int stdio[3] = {-1, writing, writing};
+    return libxl__child_start(ao, &script->child, argv, stdio, LIBXL__MILLISECONDS(script->limit_ms));
+}
+
+static int fail_errno(libxl__ao *ao, const char *what)
+{
+    return libxl__ao_fail(ao, ERROR_FAIL, "%s: %s", what, strerror(errno));
+}
+
+int libxl__script_start(libxl__ao *ao, libxl__script *script, const char *const argv[],
+                        const char *const variables[], unsigned limit_ms)
+{
+    int ends[2];
+    script->path = argv[0];
+    script->limit_ms = limit_ms;
+    script->log = libxl__gc_alloc(&ao->gc, sizeof(*script->log));
+    script->child.environment = environment(ao, variables);
+    script->child.group = true;
+    if (!script->log || !script->child.environment)
+        return ERROR_NOMEM;
+    if (access(argv[0], X_OK)) /* a missing script is the most frequent mistake */
+        return libxl__ao_fail(ao, ERROR_SCRIPT, "%s: %s", argv[0], strerror(errno));
+    if (pipe2(ends, O_CLOEXEC))
+        return fail_errno(ao, "pipe2");
+    int rc = fcntl(ends[0], F_SETFL, O_NONBLOCK) ? fail_errno(ao, "fcntl") : 0;
+    if (!rc && libxl__fd_register(ao->ctx, &script->output, ends[0], EPOLLIN, output_ready))
+        rc = libxl__ao_fail(ao, ERROR_FAIL, "epoll_ctl: %s", strerror(errno));
+    if (rc) {
+        close(ends[0]);
+    } else {
+        script->child.ao = ao; /* the output may be read before the child counts as started */
+        script->output.close_on_fork = true;
+        libxl__source_attach(ao, &script->source, output_stop);
+        rc = start_child(ao, script, argv, ends[1]);
+    }
+    close(ends[1]);
+    return rc;
+}
+
+/* Reads what the script has printed before its end. Its children may still have the pipe: they are not waited for. */
+static void finish_output(libxl__ao *ao, libxl__script *script)
+{
+    if (script->source.ao) {
+        read_some(script);
+        libxl__source_stop(ao->ctx, &script->source);
+    }
+    note_lines(script, "\n", 1);
+    flush(ao, script->log);
+}
+
+static int judge(libxl__ao *ao, const libxl__script *script)
+{
+    const libxl__child *child = &script->child;
+    const char *words = *script->last ? script->last : "it has printed nothing";
+    if (child->wait_error)
+        return libxl__child_result(child, script->path);
+    if (child->timed_out)
+        return libxl__ao_fail(ao, ERROR_SCRIPT, "%s: did not end within %u ms: %s", script->path,
+                              script->limit_ms, words);
+    if (child->signal)
+        return libxl__ao_fail(ao, ERROR_SCRIPT, "%s: killed by signal %d: %s", script->path, child->signal,
+                              words);
+    if (child->status)
+        return libxl__ao_fail(ao, ERROR_SCRIPT, "%s: exit status %d: %s", script->path, child->status, words);
+    return 0;
+}
+
+int libxl__script_poll(libxl__ao *ao, libxl__script *script)
+{
+    if (!script->child.done)
+        return LIBXL__AO_WAIT;
+    if (script->source.ao || script->log->filled)
+        finish_output(ao, script);
+    const int state = script->log->job.state;
+    if (script->log->filled || state == LIBXL__JOB_QUEUED || state == LIBXL__JOB_RUNNING)
+        return LIBXL__AO_WAIT; /* until the log file has the last words */
+    return judge(ao, script);
+}
