@@ -25,5 +25,6 @@ void xenconsoled_kill(int argc, char **argv);
 void backend_behaves(int argc, char **argv);
 void frontend_behaves(int argc, char **argv);
 void qemu_behaves(int argc, char **argv);
+void guest_is_hostile(int argc, char **argv);
 
 #endif

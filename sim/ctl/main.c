@@ -72,6 +72,12 @@ static const struct command commands[] = {
      true,
      qemu_behaves,
      "DOMID BEHAVIOUR         ... or a domain's QEMU, when it starts"},
+    {{"hostile", NULL},
+     1,
+     2,
+     true,
+     guest_is_hostile,
+     "DOMID [COUNT]        writes hostile values (500) into all nodes of a guest"},
 };
 #define NR_COMMANDS (sizeof commands / sizeof *commands)
 

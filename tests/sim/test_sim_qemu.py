@@ -64,8 +64,8 @@ def test_a_missing_image_keeps_the_device_waiting(world: World, guest: Path) -> 
     log = "/var/log/xen/qemu-dm-one.log"
     script = f"""
         xl create -q {guest} 2>/dev/null; xenstore-write {front}/state 1
-        xenstore-write {back}/params qcow2:/no/such {back}/online 1 {back}/frontend {front} {back}/state 1; i=0
-        until grep -q such {log} || [ $i = 300 ]; do sleep 0.01; i=$((i+1)); done
+        xenstore-write {back}/params qcow2:/no/such {back}/online 1 {back}/frontend {front} {back}/state 1
+        i=0; until grep -q such {log} || [ $i = 300 ]; do sleep 0.01; i=$((i+1)); done
         cat {log}; xenstore-read {back}/state"""
     words = "qemu: xen be: qdisk-51728: Could not open '/no/such': No such file or directory"
     assert world(script).stdout.splitlines() == [words, "1"]
