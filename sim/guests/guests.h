@@ -7,7 +7,7 @@
  *   b   block for ever
  *   s   spin for ever
  *   dN  power off after N/10 s
- *   l   listen: obey control/shutdown
+ *   l   listen: obey control/shutdown, control/sysrq, memory/target and cpu/N/availability
  *   lN  listen, and power off after N/10 s
  *
  * Lock: the program has one thread. It holds machine->lock during each step of a guest. All functions here require
@@ -36,18 +36,19 @@ struct ring {
     uint32_t port;
     uint64_t store_frame;
     enum { RING_IDLE, RING_GREETING, RING_READING, RING_ACKNOWLEDGING } state;
-    bool fired;       /* the watch has fired since the node was last read */
+    uint64_t fired;   /* nodes that have changed since they were last read: one bit for each */
+    uint8_t reading;  /* the bit of the node that was read last */
     uint32_t greeted; /* number of greetings sent */
     int order;
     uint32_t got; /* bytes received of the current message, with its header */
     struct xsd_sockmsg header;
-    char body[16];
+    char body[64];
 };
 bool ring_open(struct ring *r, struct domain *d, uint16_t listener);
 void ring_close(struct ring *r);
 int ring_step(
     struct ring *r,
-    const struct domain *d); /* returns NO_ORDER, or the SHUTDOWN_* reason that the guest has acknowledged */
+    struct domain *d); /* returns NO_ORDER, or the SHUTDOWN_* reason that the guest has acknowledged */
 
 /* guests.c */
 bool guests_attach(

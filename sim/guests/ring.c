@@ -1,29 +1,34 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The xenstore client of a listening guest: watches control/shutdown and acknowledges an order by emptying the node.
+ * The xenstore client of a listening guest. It obeys four nodes:
+ *   control/shutdown     acknowledges an order by emptying the node, and stops
+ *   control/sysrq        empties the node
+ *   memory/target        gives memory back, or takes more
+ *   cpu/N/availability   starts or stops a vcpu
  * It sends one request at a time. A request always fits into the ring. Lock: machine->lock. Lifetime: the page is
  * mapped from ring_open to ring_close.
  */
 #include "guests.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <xen/sched.h>
 
-static const char node[] = "control/shutdown";
+/* What the guest watches. The token of a watch is its number, as a digit. */
+enum { SHUTDOWN, SYSRQ, MEMORY, CPUS, NODES };
+static const char *const nodes_watched[NODES] = {"control/shutdown", "control/sysrq", "memory/target", "cpu"};
 
-/* The requests that the guest sends at its start, in this order. */
-static const struct {
-    uint32_t type;
-    const char *path, *value;
-    uint32_t size;
-} greetings[] = {
-    {XS_WRITE, "control/feature-poweroff", "1", 1},
-    {XS_WRITE, "control/feature-reboot", "1", 1},
-    {XS_WRITE, "control/feature-suspend", "1", 1},
-    {XS_WATCH, node, "shutdown", sizeof "shutdown"},
-};
-#define NR_GREETINGS (sizeof greetings / sizeof *greetings)
+/* The bit in ring.fired that means vcpu N. Lower bits mean the nodes before CPUS. */
+#define CPU_BIT(n)   (CPUS + (n))
+#define MOST_BITS    64
+#define NR_GREETINGS (NR_FEATURES + NODES)
+
+/* What the guest writes at its start. Then it registers its watches. */
+static const char *const features[] = {"control/feature-poweroff", "control/feature-reboot",
+                                       "control/feature-suspend"};
+#define NR_FEATURES (sizeof features / sizeof *features)
 
 static const struct {
     const char *order;
@@ -57,7 +62,13 @@ static void greet(struct ring *r, const struct domain *d)
 {
     uint32_t i = r->greeted++;
     r->state = RING_GREETING;
-    request(r, d, greetings[i].type, greetings[i].path, greetings[i].value, greetings[i].size);
+    if (i < NR_FEATURES) {
+        request(r, d, XS_WRITE, features[i], "1", 1);
+        return;
+    }
+    i -= NR_FEATURES;
+    char token[2] = {(char)('0' + i), 0};
+    request(r, d, XS_WATCH, nodes_watched[i], token, sizeof token);
 }
 
 static uint32_t message_size(const struct ring *r)
@@ -88,12 +99,51 @@ static bool receive(struct ring *r, const struct domain *d)
     return true;
 }
 
-static int order_in(const struct ring *r)
+static int order_in(const char *value)
 {
-    for (size_t i = 0; r->header.type == XS_READ && i < sizeof orders / sizeof *orders; i++)
-        if (!strcmp(r->body, orders[i].order))
+    for (size_t i = 0; i < sizeof orders / sizeof *orders; i++)
+        if (!strcmp(value, orders[i].order))
             return orders[i].reason;
     return NO_ORDER;
+}
+
+/*
+ * Notes which node has changed: the body is the path, and then the token. The event that follows the registration names
+ * no vcpu; all of them are read then.
+ */
+static void note_event(struct ring *r, const struct domain *d)
+{
+    const char *path = r->body, *token = path + strlen(path) + 1;
+    unsigned node = token < r->body + sizeof r->body - 1 ? (unsigned)(*token - '0') : NODES, cpu;
+    if (node < CPUS)
+        r->fired |= 1ull << node;
+    else if (node == CPUS && sscanf(path, "cpu/%u/availability", &cpu) == 1 && CPU_BIT(cpu) < MOST_BITS)
+        r->fired |= 1ull << CPU_BIT(cpu);
+    else if (node == CPUS)
+        for (cpu = 1; cpu < d->max_vcpus && CPU_BIT(cpu) < MOST_BITS; cpu++)
+            r->fired |= 1ull << CPU_BIT(cpu);
+}
+
+/* Reads the next node that has changed. */
+static void read_next(struct ring *r, const struct domain *d)
+{
+    char path[32];
+    unsigned bit = (unsigned)__builtin_ctzll(r->fired);
+    r->fired &= ~(1ull << bit);
+    r->reading = (uint8_t)bit;
+    r->state = RING_READING;
+    snprintf(path, sizeof path, "cpu/%u/availability", bit - CPUS);
+    request(r, d, XS_READ, bit < CPUS ? nodes_watched[bit] : path, NULL, 0);
+}
+
+static void start_or_stop_vcpu(struct domain *d, uint32_t vcpu, const char *value)
+{
+    if (!vcpu || vcpu >= d->max_vcpus)
+        return;
+    if (!strcmp(value, "online") && d->online_vcpus <= vcpu)
+        d->online_vcpus = vcpu + 1;
+    if (!strcmp(value, "offline") && d->online_vcpus > vcpu)
+        d->online_vcpus = vcpu;
 }
 
 bool ring_open(struct ring *r, struct domain *d, uint16_t listener)
@@ -102,6 +152,7 @@ bool ring_open(struct ring *r, struct domain *d, uint16_t listener)
     uint32_t frame = frame_of(d, r->store_frame);
     if (!c || c->state == CHANNEL_FREE || !frame)
         return false;
+    r->order = NO_ORDER;
     r->page = frames_map(NULL, PROT_READ | PROT_WRITE, 0, 1, &frame);
     if (!r->page)
         return false;
@@ -118,19 +169,34 @@ void ring_close(struct ring *r)
     r->page = NULL;
 }
 
+/* Does what the node that was read says. Returns whether the node is to be emptied. */
+static bool obey(struct ring *r, struct domain *d)
+{
+    if (r->header.type != XS_READ)
+        return false;
+    switch (r->reading) {
+    case SHUTDOWN: r->order = order_in(r->body); return r->order != NO_ORDER;
+    case SYSRQ: return r->body[0];
+    case MEMORY: frames_balloon(d, strtoull(r->body, NULL, 10) >> (XC_PAGE_SHIFT - 10)); return false;
+    default: start_or_stop_vcpu(d, r->reading - CPUS, r->body); return false;
+    }
+}
+
 /*
  * Handles the reply to the last request, and sends the next request. Returns NO_ORDER, or the reason of an
  * acknowledged order.
  */
-static int go_on(struct ring *r, const struct domain *d)
+static int go_on(struct ring *r, struct domain *d)
 {
     if (r->state == RING_ACKNOWLEDGING) {
+        int order = r->order;
+        r->order = NO_ORDER;
         r->state = RING_IDLE;
-        return r->order;
+        return order;
     }
-    if (r->state == RING_READING && (r->order = order_in(r)) != NO_ORDER) {
+    if (r->state == RING_READING && obey(r, d)) {
         r->state = RING_ACKNOWLEDGING;
-        request(r, d, XS_WRITE, node, NULL, 0);
+        request(r, d, XS_WRITE, nodes_watched[r->reading], NULL, 0);
     } else if (r->greeted < NR_GREETINGS) {
         greet(r, d);
     } else {
@@ -139,19 +205,16 @@ static int go_on(struct ring *r, const struct domain *d)
     return NO_ORDER;
 }
 
-int ring_step(struct ring *r, const struct domain *d)
+int ring_step(struct ring *r, struct domain *d)
 {
     int order = NO_ORDER;
     while (order == NO_ORDER && receive(r, d)) {
         if (r->header.type == XS_WATCH_EVENT)
-            r->fired = true;
+            note_event(r, d);
         else
             order = go_on(r, d);
-        if (r->state == RING_IDLE && r->fired && order == NO_ORDER) {
-            r->fired = false;
-            r->state = RING_READING;
-            request(r, d, XS_READ, node, NULL, 0);
-        }
+        if (r->state == RING_IDLE && r->fired && order == NO_ORDER)
+            read_next(r, d);
     }
     return order;
 }

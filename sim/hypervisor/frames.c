@@ -107,8 +107,29 @@ void frames_free_all(struct domain *d)
     }
     free_tree(d->tree, TREE_LEVEL);
     pod_free(d);
+    machine->free_frames += (uint32_t)d->ballooned;
+    d->ballooned = 0;
     d->tree = d->shared_info = 0;
     d->tot_pages = d->max_gfn = d->claimed = 0;
+}
+
+/*
+ * The frames that a guest gives back or takes are only a number: no content moves. A guest that is populated on demand
+ * gives back pages that have no frame, so its memory stays as it is.
+ */
+void frames_balloon(struct domain *d, uint64_t pages)
+{
+    uint64_t most = d->tot_pages + machine->free_frames;
+    if (pages > d->max_pages)
+        pages = d->max_pages;
+    if (pages > most)
+        pages = most;
+    if (!pages || d->pod_entries)
+        return;
+    int64_t more = (int64_t)pages - (int64_t)d->tot_pages;
+    d->ballooned += more;
+    d->tot_pages = pages;
+    machine->free_frames -= (uint32_t)more;
 }
 
 static uint32_t new_node(void)

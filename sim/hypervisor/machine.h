@@ -109,6 +109,7 @@ struct domain {
     /* Other fields. */
     uint64_t max_gfn, gone_ns;
     uint64_t pod_entries, pod_cache; /* on_demand.c */
+    int64_t ballooned;               /* frames that the guest has taken, or given back if negative */
     uint64_t paging_pool;
     uint32_t shadow_mb, tsc_mode;
     uint16_t weight, cap; /* of the scheduler */
@@ -228,6 +229,8 @@ uint32_t frames_alloc(struct domain *d,
                       uint32_t count); /* the first of `count` consecutive frames, or NO_FRAME */
 void frame_free(struct domain *d, uint32_t frame);
 void frames_free_all(struct domain *d);
+void frames_balloon(struct domain *d,
+                    uint64_t pages); /* the guest gives memory back or takes more, up to its limit */
 int gfn_set(struct domain *d, uint64_t gfn, uint32_t frame); /* 0 or -errno */
 uint32_t gfn_get(const struct domain *d, uint64_t gfn);
 uint32_t frame_of(struct domain *d, uint64_t number); /* the frame that a toolstack maps by this number */

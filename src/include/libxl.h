@@ -299,6 +299,10 @@ static inline int libxl__send_trigger_0x041200(libxl_ctx *ctx, uint32_t domid, l
 {
     return libxl_send_trigger(ctx, domid, trigger, vcpuid, NULL);
 }
+static inline int libxl__set_vcpuonline_0x041200(libxl_ctx *ctx, uint32_t domid, const libxl_bitmap *cpumap)
+{
+    return libxl_set_vcpuonline(ctx, domid, cpumap, NULL);
+}
 #define LIBXL__SYNCHRONOUS(name)                                                                             \
     static inline int libxl__##name##_0x041200(libxl_ctx *ctx, uint32_t domid)                               \
     {                                                                                                        \
@@ -317,7 +321,9 @@ LIBXL__SYNCHRONOUS(domain_reboot)
 #define libxl_domain_shutdown libxl__domain_shutdown_0x041200
 #define libxl_domain_reboot   libxl__domain_reboot_0x041200
 #undef libxl_send_trigger
-#define libxl_send_trigger libxl__send_trigger_0x041200
+#undef libxl_set_vcpuonline
+#define libxl_send_trigger   libxl__send_trigger_0x041200
+#define libxl_set_vcpuonline libxl__set_vcpuonline_0x041200
 #endif
 
 #ifdef __cplusplus

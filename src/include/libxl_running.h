@@ -68,6 +68,23 @@ int libxl_vcpu_sched_params_get_all(libxl_ctx *ctx, uint32_t domid, libxl_vcpu_s
 int libxl_vcpu_sched_params_set(libxl_ctx *ctx, uint32_t domid, const libxl_vcpu_sched_params *params);
 int libxl_vcpu_sched_params_set_all(libxl_ctx *ctx, uint32_t domid, const libxl_vcpu_sched_params *params);
 
+/* ------------------------------------------------------------------ names, memory, requests */
+
+/*
+ * domain_set_name. old_name NULL: the old name is not compared. Returns INVAL, as libxl does, if another domain has the
+ * new name.
+ */
+int libxl_domain_rename(libxl_ctx *ctx, uint32_t domid, const char *old_name, const char *new_name);
+
+/* domain_set_memory without its wait: returns when the target is set, not when the guest has reached it. */
+int libxl_set_memory_target(libxl_ctx *ctx, uint32_t domid, int64_t target_memkb, int relative, int enforce);
+/* domain_get_memory_target and domain_set_max_memory, in KiB. */
+int libxl_get_memory_target(libxl_ctx *ctx, uint32_t domid, uint64_t *out_target);
+int libxl_domain_setmaxmem(libxl_ctx *ctx, uint32_t domid, uint64_t target_memkb);
+
+/* domain_send_sysrq without its wait: returns when the request is written, not when the guest has taken it. */
+int libxl_send_sysrq(libxl_ctx *ctx, uint32_t domid, char sysrq);
+
 /* ------------------------------------------------------------------ the host */
 
 /* host_send_debug_keys. */
@@ -113,7 +130,16 @@ static inline int libxl__get_free_memory_0x040700(libxl_ctx *ctx, uint32_t *memk
         *memkb = (uint32_t)kb;
     return rc;
 }
-#define libxl_get_free_memory libxl__get_free_memory_0x040700
+static inline int libxl__get_memory_target_0x040700(libxl_ctx *ctx, uint32_t domid, uint32_t *out_target)
+{
+    uint64_t kb;
+    int rc = libxl_get_memory_target(ctx, domid, &kb);
+    if (!rc)
+        *out_target = (uint32_t)kb;
+    return rc;
+}
+#define libxl_get_free_memory   libxl__get_free_memory_0x040700
+#define libxl_get_memory_target libxl__get_memory_target_0x040700
 #endif
 
 #endif /* LIBXL_RUNNING_H */

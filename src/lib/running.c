@@ -159,6 +159,37 @@ int libxl_vcpu_sched_params_set_all(libxl_ctx *ctx, uint32_t domid, const libxl_
     return rc;
 }
 
+/* ---- names, memory, requests */
+
+/* libxl gives INVAL for a name in use. */
+int libxl_domain_rename(libxl_ctx *ctx, uint32_t domid, const char *old_name, const char *new_name)
+{
+    const int rc = libxl_domain_set_name(ctx, domid, new_name, old_name, NULL);
+    return rc == ERROR_DOMAIN_EXISTS ? ERROR_INVAL : rc;
+}
+
+int libxl_set_memory_target(libxl_ctx *ctx, uint32_t domid, int64_t target_memkb, int relative, int enforce)
+{
+    uint64_t unused;
+    return libxl_domain_set_memory(ctx, domid, target_memkb, relative, enforce, false, &unused, NULL);
+}
+
+int libxl_get_memory_target(libxl_ctx *ctx, uint32_t domid, uint64_t *out_target)
+{
+    return libxl_domain_get_memory_target(ctx, domid, out_target, NULL);
+}
+
+int libxl_domain_setmaxmem(libxl_ctx *ctx, uint32_t domid, uint64_t target_memkb)
+{
+    return libxl_domain_set_max_memory(ctx, domid, target_memkb, NULL);
+}
+
+int libxl_send_sysrq(libxl_ctx *ctx, uint32_t domid, char sysrq)
+{
+    const char text[] = {sysrq, '\0'};
+    return libxl_domain_send_sysrq(ctx, domid, text, false, NULL);
+}
+
 /* ---- the host */
 
 int libxl_send_debug_keys(libxl_ctx *ctx, char *keys)

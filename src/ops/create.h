@@ -14,6 +14,9 @@
  */
 int libxl__create_check(libxl__ao *ao, const libxl_domain_config *config, libxl__build *build);
 
+/* Checks that a domain may have this name. `field` begins the message. Errors: INVAL, recorded in ao. */
+int libxl__check_name(libxl__ao *ao, const char *field, const char *name);
+
 /* Adds the requests that write the nodes of a domain that was built. */
 void libxl__create_nodes(libxl__xs_batch *batch, const libxl__build *build,
                          const libxl_domain_config *config);

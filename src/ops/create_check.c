@@ -20,17 +20,17 @@ enum {
 
 #define MOST_KB (16ull << 30) /* 16 TiB: the hypervisor's address space */
 
-static int check_name(libxl__ao *ao, const char *name)
+int libxl__check_name(libxl__ao *ao, const char *field, const char *name)
 {
     if (!name || !*name)
-        return libxl__ao_fail(ao, ERROR_INVAL, "d_config.c_info.name: missing");
+        return libxl__ao_fail(ao, ERROR_INVAL, "%s: missing", field);
     if (strlen(name) > NAME_LENGTH)
-        return libxl__ao_fail(ao, ERROR_INVAL, "d_config.c_info.name: longer than %d octets", NAME_LENGTH);
+        return libxl__ao_fail(ao, ERROR_INVAL, "%s: longer than %d octets", field, NAME_LENGTH);
     if (isdigit((unsigned char)*name) && strspn(name, "0123456789") == strlen(name))
-        return libxl__ao_fail(ao, ERROR_INVAL, "d_config.c_info.name: '%s' would be taken for a domid", name);
+        return libxl__ao_fail(ao, ERROR_INVAL, "%s: '%s' would be taken for a domid", field, name);
     for (const char *c = name; *c; c++)
         if (*c == '/' || iscntrl((unsigned char)*c))
-            return libxl__ao_fail(ao, ERROR_INVAL, "d_config.c_info.name: has a '/' or a control character");
+            return libxl__ao_fail(ao, ERROR_INVAL, "%s: has a '/' or a control character", field);
     return 0;
 }
 
@@ -96,7 +96,7 @@ int libxl__create_check(libxl__ao *ao, const libxl_domain_config *config, libxl_
 {
     int rc = check_supported(ao, config);
     if (!rc)
-        rc = check_name(ao, config->c_info.name);
+        rc = libxl__check_name(ao, "d_config.c_info.name", config->c_info.name);
     if (rc)
         return rc;
     if (config->c_info.type == LIBXL_DOMAIN_TYPE_HVM)

@@ -98,10 +98,7 @@ static int uuid_exists(libxl__ao *ao, const libxl_uuid *uuid, const char *who)
                           who, LIBXL_UUID_BYTES(*uuid));
 }
 
-/*
- * Compares the name and the UUID with those of the context's other creations. The domains of those creations may not
- * exist yet.
- */
+/* Compares the name and the UUID with those of the context's creations and renamings. Their domains may not exist yet. */
 static int check_creations(libxl__ao *ao, const libxl_domain_create_info *info)
 {
     if (libxl__creation_has_name(ao->ctx, info->name))

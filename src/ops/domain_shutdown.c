@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * domain_shutdown and domain_reboot: they send a request to a guest and wait for its acknowledgement.
+ * domain_shutdown, domain_reboot and domain_send_sysrq: they send a request to a guest and wait for its acknowledgement.
  *
- * The toolstack writes the request to ~/control/shutdown. The guest acknowledges it by emptying or removing the node,
- * and stops later (Xen's docs/misc/xenstore-paths.pandoc, ~/control/shutdown). A guest that stops or reboots without
- * an acknowledgement has carried the request out as well. The guest may write any value to the node, so the value is
+ * The toolstack writes the request to ~/control/shutdown or ~/control/sysrq. The guest acknowledges it by emptying or
+ * removing the node, and carries it out later (Xen's docs/misc/xenstore-paths.pandoc, ~/control/shutdown). A guest that
+ * stops or reboots without an acknowledgement has carried the request out as well. The guest may write any value to the node, so the value is
  * only compared.
  *
  * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
  */
 #include "ops.h"
 
-#define SHUTDOWN_NODE "/local/domain/%u/control/shutdown"
+#include <string.h>
+
+/* The node of the request: a format, and its arguments. */
+#define NODE        "/local/domain/%u/control/%s"
+#define NODE_OF(ao) (ao)->subject.number, node_of(ao)
 
 typedef struct ask {
     libxl__domain_source domain;
@@ -25,10 +29,23 @@ typedef struct ask {
     bool written;                  /* xenstored has confirmed the request */
     bool withdraws;                /* the request may be in xenstore, and is withdrawn */
     bool out_of_memory;            /* the withdrawal uses the spare batch */
-} domain_shutdown_state, domain_reboot_state;
+} domain_shutdown_state, domain_reboot_state, domain_send_sysrq_state;
 
-static const char *request_of(const libxl__ao *ao)
+static const libxl__domain_send_sysrq_args *sysrq_of(libxl__ao *ao)
 {
+    return ao->cls == &libxl__operations[LIBXL__OP_DOMAIN_SEND_SYSRQ] ? libxl__ao_args(ao) : NULL;
+}
+
+static const char *node_of(libxl__ao *ao)
+{
+    return sysrq_of(ao) ? "sysrq" : "shutdown";
+}
+
+static const char *request_of(libxl__ao *ao)
+{
+    const libxl__domain_send_sysrq_args *args = sysrq_of(ao);
+    if (args)
+        return args->in.sysrq;
     return ao->cls == &libxl__operations[LIBXL__OP_DOMAIN_REBOOT] ? "reboot" : "poweroff";
 }
 
@@ -55,6 +72,8 @@ static int request_start(libxl__ao *ao, struct ask *s)
     xc_domaininfo_t info;
     if (domid == 0)
         return libxl__ao_fail(ao, ERROR_INVAL, "domid: domain 0 is not a guest");
+    if (sysrq_of(ao) && strlen(request_of(ao)) != 1)
+        return libxl__ao_fail(ao, ERROR_INVAL, "sysrq: not one character");
     int rc = libxl__hv_info(ao, domid, &info);
     if (rc)
         return rc;
@@ -65,7 +84,7 @@ static int request_start(libxl__ao *ao, struct ask *s)
     if (!s->request)
         return ERROR_NOMEM;
     libxl__xs_require_domain(s->request, &ao->subject.uuid);
-    libxl__xs_write(s->request, LIBXL__XS_GUESTS, request_of(ao), SHUTDOWN_NODE, domid);
+    libxl__xs_write(s->request, LIBXL__XS_GUESTS, request_of(ao), NODE, NODE_OF(ao));
     rc = libxl__domain_source_start(ao, &s->domain, &info);
     if (!rc)
         rc = libxl__xs_run(s->request, LIBXL__XS_TRANSACTION);
@@ -122,13 +141,12 @@ static libxl__xs_batch *withdrawal_batch(libxl__ao *ao, struct ask *s)
 /* Empties the node if it still holds the request. Does nothing until it is this operation's turn to use the spare batch. */
 static void begin_withdrawal(libxl__ao *ao, struct ask *s)
 {
-    const uint32_t domid = ao->subject.number;
     libxl__xs_batch *batch = withdrawal_batch(ao, s);
     if (!batch)
         return;
     libxl__xs_require_domain(batch, &ao->subject.uuid);
-    s->unanswered = libxl__xs_require(batch, ERROR_NOT_READY, request_of(ao), SHUTDOWN_NODE, domid);
-    libxl__xs_write(batch, LIBXL__XS_GUESTS, "", SHUTDOWN_NODE, domid);
+    s->unanswered = libxl__xs_require(batch, ERROR_NOT_READY, request_of(ao), NODE, NODE_OF(ao));
+    libxl__xs_write(batch, LIBXL__XS_GUESTS, "", NODE, NODE_OF(ao));
     libxl__xs_run_anyway(batch, LIBXL__XS_TRANSACTION);
     s->withdrawal = batch;
 }
@@ -186,8 +204,11 @@ static int request_undo(libxl__ao *ao, struct ask *s)
 
 static int acknowledge_start(libxl__ao *ao, struct ask *s)
 {
+    const libxl__domain_send_sysrq_args *args = sysrq_of(ao);
     char path[64];
-    snprintf(path, sizeof(path), SHUTDOWN_NODE, ao->subject.number);
+    if (args && !args->in.wait)
+        return 0;
+    snprintf(path, sizeof(path), NODE, NODE_OF(ao));
     const int rc = libxl__await_start(ao, &s->acknowledged, path, libxl__await_empty, NULL);
     return rc ? rc : LIBXL__AO_WAIT;
 }
@@ -221,4 +242,5 @@ static int confirm_poll(libxl__ao *ao, struct ask *s)
 }
 
 #include "_libxl_phases_domain_reboot.h"
+#include "_libxl_phases_domain_send_sysrq.h"
 #include "_libxl_phases_domain_shutdown.h"

@@ -30,10 +30,11 @@ void libxl__creations_close(libxl_ctx *ctx);
 
 /*
  * Adds a creation until its operation ends. The caller keeps `name` valid until then. Two creations may have the same
- * name or UUID; a caller that does not want this looks for the other one first. Cannot fail.
+ * name or UUID; a caller that does not want this looks for the other one first. A renaming is added, too, with its new
+ * name and a nil UUID. Cannot fail.
  */
 void libxl__creation_add(libxl__ao *ao, libxl__creation *creation, const char *name, const libxl_uuid *uuid);
-/* Returns whether a creation in progress has this name. */
+/* Returns whether a creation or a renaming in progress has this name. */
 bool libxl__creation_has_name(libxl_ctx *ctx, const char *name);
 /* Returns whether a creation in progress has this UUID. Ignores the operation `except`, which may be NULL. */
 bool libxl__creation_has_uuid(libxl_ctx *ctx, const libxl_uuid *uuid, const libxl__ao *except);

@@ -15,6 +15,9 @@
  */
 enum { CONSOLES_AT_ONCE = 32 };
 
+/* The threads for hypercalls that allocate or free much memory of a domain. */
+enum { MEMORY_AT_ONCE = 4 };
+
 static int open_transport(libxl_ctx *ctx, const libxl__xs_transport *transport)
 {
     const int rc = transport->open(ctx);
@@ -60,6 +63,7 @@ int libxl__xen_open(libxl_ctx *ctx, unsigned flags)
     libxl__build_open(ctx);
     libxl__admissions_open(&ctx->xen->console_admissions, CONSOLES_AT_ONCE);
     libxl__hv_destroy_open(ctx);
+    libxl__lane_open(ctx, &ctx->xen->memory_lane, "xl-memory", MEMORY_AT_ONCE, false);
     int rc = libxl__domains_open(ctx);
     if (!rc)
         rc = libxl__handles_open(ctx);

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
+
 import aioxen
 import pytest
 from worldly import Configure
@@ -71,6 +74,53 @@ async def test_the_host(xen: aioxen.Context) -> None:
 
 
 async def test_unknown_domains(xen: aioxen.Context) -> None:
-    for call in xen.domain_list_vcpus, xen.domain_get_sched_params, xen.domain_get_node_affinity:
-        with pytest.raises(aioxen.DomainNotFoundError):
-            await call(UNKNOWN)
+    with pytest.raises(aioxen.DomainNotFoundError):
+        await xen.domain_list_vcpus(UNKNOWN)
+    with pytest.raises(aioxen.DomainNotFoundError):
+        await xen.domain_get_sched_params(UNKNOWN)
+
+
+async def test_rename(xen: aioxen.Context, guest: Configure, xl: Callable[..., str]) -> None:
+    dom = await running(xen, guest)
+    old = await dom.name()
+    await dom.rename("renamed", old)
+    assert await dom.name() == "renamed"
+    assert xl("domid", "renamed").strip() == str(dom.domid)
+    with pytest.raises(aioxen.InvalidError, match="old_name: "):
+        await dom.rename("again", old)
+    with pytest.raises(aioxen.DomainExistsError):
+        await dom.rename("Domain-0")
+    await dom.destroy()
+
+
+async def test_memory(xen: aioxen.Context, guest: Configure) -> None:
+    dom = await running(xen, guest, memory="32M")
+    assert await dom.set_memory(24 << 10, wait=False) == 24 << 10
+    assert await dom.set_memory(-1024, relative=True, wait=False) == 23 << 10
+    assert await dom.memory_target() == 23 << 10
+    assert (await dom.info()).max_memkb == 24 << 10
+    with pytest.raises(aioxen.InvalidError, match="target_memkb: "):
+        await dom.set_memory(33 << 10)
+    await dom.set_max_memory(40 << 10)
+    assert (await dom.info()).max_memkb == 41 << 10
+    waiting = dom.set_memory(16 << 10)
+    await asyncio.sleep(0.05)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    await dom.destroy()
+
+
+async def test_a_guest_that_obeys(xen: aioxen.Context, guest: Configure, sim: Callable[..., str]) -> None:
+    """The real tiny guest has no balloon driver."""
+    dom = await xen.domain_create(guest("l", memory="32M", vcpus=2))
+    await dom.unpause()
+    reports: list[aioxen.OperationProgress] = []
+    assert await dom.set_memory(24 << 10, progress=reports.append) == 24 << 10
+    assert abs((await dom.info()).current_memkb - (24 << 10)) <= 1024
+    assert {report.phase for report in reports} >= {"write", "reach"}
+    await dom.set_vcpus_online({0, 1})
+    await dom.send_sysrq("h")
+    with pytest.raises(aioxen.InvalidError, match="cpumap: "):
+        await dom.set_vcpus_online({1})
+    await dom.destroy()

@@ -140,9 +140,33 @@ static const char *host(libxl_ctx *ctx)
     return NULL;
 }
 
+static const char *settings(libxl_ctx *ctx, uint32_t domid)
+{
+    kib target;
+    libxl_bitmap set;
+    char *name = libxl_domid_to_name(ctx, domid);
+    CHECK(name && !libxl_domain_rename(ctx, domid, name, "renamed"));
+    CHECK(libxl_domain_rename(ctx, domid, name, "again") == ERROR_INVAL);
+    CHECK(libxl_domain_rename(ctx, domid, NULL, "Domain-0") == ERROR_INVAL);
+    CHECK(!libxl_domain_rename(ctx, domid, NULL, name));
+    free(name);
+    CHECK(!libxl_get_memory_target(ctx, domid, &target) && target);
+    CHECK(!libxl_set_memory_target(ctx, domid, (int64_t)target, 0, 1));
+    CHECK(!libxl_set_memory_target(ctx, domid, 0, 1, 0));
+    CHECK(!libxl_domain_setmaxmem(ctx, domid, target));
+    CHECK(libxl_domain_setmaxmem(ctx, domid, 1) == ERROR_INVAL);
+    libxl_bitmap_init(&set);
+    CHECK(!libxl_bitmap_alloc(ctx, &set, 1));
+    libxl_bitmap_set(&set, 0);
+    CHECK(!WITHOUT_HOW(libxl_set_vcpuonline, ctx, domid, &set));
+    libxl_bitmap_dispose(&set);
+    CHECK(!libxl_send_sysrq(ctx, domid, 'h'));
+    return NULL;
+}
+
 const char *libxl_running_calls(libxl_ctx *ctx, uint32_t domid)
 {
-    const char *(*const of_domain[])(libxl_ctx *, uint32_t) = {vcpus, nodes, schedulers};
+    const char *(*const of_domain[])(libxl_ctx *, uint32_t) = {vcpus, nodes, schedulers, settings};
     const char *failed = types(ctx);
     if (!failed)
         failed = types_of_schedulers(ctx);

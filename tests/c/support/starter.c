@@ -135,6 +135,14 @@ STARTS_PLAIN(trigger, (void)0, libxl_send_trigger(s->ctx, s->guest, LIBXL_TRIGGE
 STARTS_PLAIN(debug_keys, (void)0, libxl_host_send_debug_keys(s->ctx, "h", NULL))
 STARTS_PLAIN(free_memory, uint64_t out, libxl_host_free_memory(s->ctx, &out, NULL))
 
+STARTS_PLAIN(set_name, (void)0, libxl_domain_set_name(s->ctx, s->guest, "renamed", NULL, NULL))
+STARTS_PLAIN(get_target, uint64_t out, libxl_domain_get_memory_target(s->ctx, s->guest, &out, NULL))
+STARTS_PLAIN(set_memory, uint64_t out,
+             libxl_domain_set_memory(s->ctx, s->guest, 4 << 10, false, true, true, &out, NULL))
+STARTS_PLAIN(set_max, (void)0, libxl_domain_set_max_memory(s->ctx, s->guest, 5 << 10, NULL))
+STARTS_PLAIN(set_online, (void)0, libxl_set_vcpuonline(s->ctx, s->guest, &first, NULL))
+STARTS_PLAIN(sysrq, (void)0, libxl_domain_send_sysrq(s->ctx, s->guest, "h", false, NULL))
+
 static int (*const starters[LIBXL__OP_COUNT])(struct starter *s) = {
     [LIBXL__OP_DOMAIN_CREATE_NEW] = start_create,
     [LIBXL__OP_DOMAIN_WAIT_SHUTDOWN] = start_wait_shutdown,
@@ -165,6 +173,12 @@ static int (*const starters[LIBXL__OP_COUNT])(struct starter *s) = {
     [LIBXL__OP_HOST_FREE_MEMORY] = start_free_memory,
     [LIBXL__OP_HOST_CPU_TOPOLOGY] = start_topology,
     [LIBXL__OP_HOST_NUMA] = start_numa,
+    [LIBXL__OP_DOMAIN_SET_NAME] = start_set_name,
+    [LIBXL__OP_DOMAIN_GET_MEMORY_TARGET] = start_get_target,
+    [LIBXL__OP_DOMAIN_SET_MEMORY] = start_set_memory,
+    [LIBXL__OP_DOMAIN_SET_MAX_MEMORY] = start_set_max,
+    [LIBXL__OP_SET_VCPUONLINE] = start_set_online,
+    [LIBXL__OP_DOMAIN_SEND_SYSRQ] = start_sysrq,
 };
 
 bool starter_is_hidden(unsigned operation)

@@ -15,6 +15,8 @@
 #include "_libxl_operations_internal.h"
 #include "xen.h"
 
+#include <libxl_utils.h>
+
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,6 +64,7 @@ struct results {
     libxl_shutdown_reason reason;
     char *name;
     libxl_unfinished_list unfinished;
+    uint64_t kb;
 };
 
 struct run {
@@ -127,6 +130,53 @@ static void fill_remove_unfinished(struct run *r, void *p)
     args->in.uuid = r->uuid;
 }
 
+static void fill_set_name(struct run *r, void *p)
+{
+    libxl__domain_set_name_args *args = p;
+    args->in.domid = r->guest;
+    args->in.name = strdup("renamed");
+}
+
+static void fill_get_target(struct run *r, void *p)
+{
+    libxl__domain_get_memory_target_args *args = p;
+    args->in.domid = r->guest;
+    args->out.memkb = &r->results.kb;
+}
+
+/* The guest is PVH, because a PV guest has no pool. It has no balloon driver, so it does not reach the target. */
+static void fill_set_memory(struct run *r, void *p)
+{
+    libxl__domain_set_memory_args *args = p;
+    args->in.domid = r->guest;
+    args->in.target_memkb = -(4 << 10);
+    args->in.relative = args->in.wait = args->in.enforce = true;
+    args->out.memkb = &r->results.kb;
+}
+
+static void fill_set_max(struct run *r, void *p)
+{
+    libxl__domain_set_max_memory_args *args = p;
+    args->in.domid = r->guest;
+    args->in.max_memkb = 8 << 10;
+}
+
+static void fill_set_online(struct run *r, void *p)
+{
+    libxl__set_vcpuonline_args *args = p;
+    args->in.domid = r->guest;
+    libxl_bitmap_alloc(r->ctx, &args->in.cpumap, 1);
+    libxl_bitmap_set(&args->in.cpumap, 0);
+}
+
+static void fill_sysrq(struct run *r, void *p)
+{
+    libxl__domain_send_sysrq_args *args = p;
+    args->in.domid = r->guest;
+    args->in.sysrq = strdup("h");
+    args->in.wait = true;
+}
+
 static const struct scenario scenarios[] = {
     {LIBXL__OP_DOMAIN_CREATE_NEW, LIBXL__OP_DOMAIN_CREATE_NEW, fill_create},
     {LIBXL__OP_DOMAIN_WAIT_SHUTDOWN, LIBXL__OP_DOMAIN_WAIT_SHUTDOWN, fill_wait_shutdown},
@@ -136,6 +186,12 @@ static const struct scenario scenarios[] = {
     {LIBXL__OP_DOMAIN_REMOVE_UNFINISHED, LIBXL__OP_DOMAIN_REMOVE_UNFINISHED, fill_remove_unfinished},
     {LIBXL__OP_DOMAIN_TEARDOWN, LIBXL__OP_DOMAIN_DESTROY, NULL},
     {LIBXL__OP_DISK_EJECT, LIBXL__OP_DISK_EJECT, fill_disk_eject},
+    {LIBXL__OP_DOMAIN_SET_NAME, LIBXL__OP_DOMAIN_SET_NAME, fill_set_name},
+    {LIBXL__OP_DOMAIN_GET_MEMORY_TARGET, LIBXL__OP_DOMAIN_GET_MEMORY_TARGET, fill_get_target},
+    {LIBXL__OP_DOMAIN_SET_MEMORY, LIBXL__OP_DOMAIN_SET_MEMORY, fill_set_memory},
+    {LIBXL__OP_DOMAIN_SET_MAX_MEMORY, LIBXL__OP_DOMAIN_SET_MAX_MEMORY, fill_set_max},
+    {LIBXL__OP_SET_VCPUONLINE, LIBXL__OP_SET_VCPUONLINE, fill_set_online},
+    {LIBXL__OP_DOMAIN_SEND_SYSRQ, LIBXL__OP_DOMAIN_SEND_SYSRQ, fill_sysrq},
 };
 
 static struct scenario scenario_of(unsigned operation)
@@ -153,9 +209,12 @@ static struct scenario scenario_of(unsigned operation)
 /* Removes the node of a request that an operation waits for, as a guest may do. */
 static void remove_request(libxl_domid domid)
 {
+    static const char *const nodes[] = {"shutdown", "sysrq"};
     char path[64];
-    snprintf(path, sizeof(path), "/local/domain/%u/control/shutdown", domid);
-    fixture_write(path, NULL);
+    for (size_t i = 0; i < sizeof(nodes) / sizeof(*nodes); i++) {
+        snprintf(path, sizeof(path), "/local/domain/%u/control/%s", domid, nodes[i]);
+        fixture_write(path, NULL);
+    }
 }
 
 static int inject(struct run *r, libxl__ao *ao)
@@ -319,7 +378,9 @@ static void run_operation(struct run *r, const struct scenario *scenario)
     }
     while (!r->completions && now_ms() < end)
         libxl_event_wait_limit(r->ctx, &event, 0, NULL, NULL, 10);
-    assert_int_equal(r->completions, 1);
+    if (r->completions != 1)
+        fail_msg("%s, phase %s, %s: %d completions", r->cls->name, r->cls->phases->list[r->phase].name,
+                 fault_names[r->fault], r->completions);
     libxl__ctx_set_phase_hook(r->ctx, NULL, NULL);
     assert_int_equal(libxl_ctx_free(r->ctx), 0);
     assert_int_equal(r->completions, 1);
@@ -343,11 +404,14 @@ static void run_and_kill(struct run *r, const struct scenario *scenario)
 /* A failed request must not stay in the guest's node, unless its withdrawal fails. */
 static void check_guest(const struct run *r)
 {
-    char *request = r->guest ? guest_node(r->guest, "control/shutdown") : NULL;
-    if (request && *request && r->rc && r->fault != FAIL_TO_UNDO)
-        fail_msg("%s, phase %s, %s: '%s' is left with the guest", r->cls->name,
-                 r->cls->phases->list[r->phase].name, fault_names[r->fault], request);
-    free(request);
+    static const char *const nodes[] = {"control/shutdown", "control/sysrq"};
+    for (size_t i = 0; r->guest && i < sizeof(nodes) / sizeof(*nodes); i++) {
+        char *request = guest_node(r->guest, nodes[i]);
+        if (request && *request && r->rc && r->fault != FAIL_TO_UNDO)
+            fail_msg("%s, phase %s, %s: '%s' is left with the guest", r->cls->name,
+                     r->cls->phases->list[r->phase].name, fault_names[r->fault], request);
+        free(request);
+    }
 }
 
 /* Marks the guest as one whose creation has been given up. */
@@ -361,10 +425,20 @@ static void mark_guest(libxl_ctx *ctx, struct run *r)
     fixture_write(path, text);
 }
 
-static libxl_domid new_guest(libxl_ctx *ctx, struct run *r)
+static libxl_domid new_pvh_guest(libxl_ctx *ctx)
+{
+    libxl_domain_config config = guest_config_pvh("b");
+    libxl_domid domid;
+    assert_int_equal(libxl_domain_create_new(ctx, &config, &domid, NULL, NULL), 0);
+    libxl_domain_config_dispose(&config);
+    assert_int_equal(libxl_domain_unpause(ctx, domid, NULL), 0);
+    return domid;
+}
+
+static libxl_domid new_guest(libxl_ctx *ctx, struct run *r, bool pvh)
 {
     libxl_dominfo info;
-    const libxl_domid domid = guest_new(ctx, "b", true);
+    const libxl_domid domid = pvh ? new_pvh_guest(ctx) : guest_new(ctx, "b", true);
     assert_int_equal(libxl_domain_info(ctx, &info, domid), 0);
     r->uuid = info.uuid;
     return domid;
@@ -410,7 +484,7 @@ static void run_point(unsigned flags, unsigned operation, unsigned phase, enum f
     fixture_begin(&before);
     assert_int_equal(libxl_ctx_alloc(&ctx, LIBXL_VERSION, 0, NULL), 0);
     if (scenario.fill != fill_create)
-        r.guest = new_guest(ctx, &r);
+        r.guest = new_guest(ctx, &r, scenario.fill == fill_set_memory);
     if (scenario.fill == fill_list_unfinished || scenario.fill == fill_remove_unfinished)
         mark_guest(ctx, &r);
     assert_int_equal(libxl_ctx_free(ctx), 0);

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * domain_set_name: gives a domain another name.
+ *
+ * The name is in /local/domain/N/name and in /vm/UUID/name. Names are unique on a host by agreement only: two processes
+ * that use the same new name at the same time may both succeed, as with every toolstack.
+ *
+ * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
+ */
+#include "create.h"
+#include "setting.h"
+
+typedef struct set_name {
+    libxl__name_search search;
+    libxl__setting setting;
+    libxl__creation claim; /* of the new name */
+} domain_set_name_state;
+
+static const char *new_name(libxl__ao *ao)
+{
+    const libxl__domain_set_name_args *args = libxl__ao_args(ao);
+    return args->in.name;
+}
+
+static int exists(libxl__ao *ao)
+{
+    return libxl__ao_fail(ao, ERROR_DOMAIN_EXISTS, "name: there is a domain '%s' already", new_name(ao));
+}
+
+/* ---- search: no other domain has the name */
+
+static int search_start(libxl__ao *ao, struct set_name *s)
+{
+    xc_domaininfo_t info;
+    int rc = libxl__check_name(ao, "name", new_name(ao));
+    if (!rc)
+        rc = libxl__hv_info(ao, ao->subject.number, &info);
+    if (!rc && libxl__creation_has_name(ao->ctx, new_name(ao)))
+        rc = exists(ao);
+    if (rc)
+        return rc;
+    libxl__creation_add(ao, &s->claim, new_name(ao), &(libxl_uuid){{0}});
+    rc = libxl__name_search_start(ao, &s->search, new_name(ao), false, NULL);
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+/* A domain that has the name already keeps it. */
+static int search_poll(libxl__ao *ao, struct set_name *s)
+{
+    uint32_t found;
+    const int rc = libxl__name_search_step(ao, &s->search, &found);
+    return rc || found == LIBXL_DOMID_INVALID || found == ao->subject.number ? rc : exists(ao);
+}
+
+/* ---- write: both nodes */
+
+static int write_start(libxl__ao *ao, struct set_name *s)
+{
+    const libxl__domain_set_name_args *args = libxl__ao_args(ao);
+    const uint32_t domid = ao->subject.number;
+    const int rc = libxl__setting_new(ao, &s->setting);
+    if (rc)
+        return rc;
+    if (args->in.has_old_name)
+        libxl__xs_require(s->setting.batch, ERROR_INVAL, args->in.old_name, "/local/domain/%u/name", domid);
+    libxl__xs_write(s->setting.batch, LIBXL__XS_INHERITS, args->in.name, "/local/domain/%u/name", domid);
+    if (!libxl_uuid_is_nil(&ao->subject.uuid)) /* domain 0 has no /vm */
+        libxl__xs_write(s->setting.batch, LIBXL__XS_INHERITS, args->in.name, "/vm/" LIBXL_UUID_FMT "/name",
+                        LIBXL_UUID_BYTES(ao->subject.uuid));
+    return libxl__setting_run(ao, &s->setting);
+}
+
+static int write_poll(libxl__ao *ao, struct set_name *s)
+{
+    const libxl__domain_set_name_args *args = libxl__ao_args(ao);
+    if (args->in.has_old_name && !s->setting.taken_back && libxl__xs_done(s->setting.batch) &&
+        libxl__xs_rc(s->setting.batch) == ERROR_INVAL)
+        return libxl__ao_fail(ao, ERROR_INVAL, "old_name: the name of domain %u is not '%s'",
+                              ao->subject.number, args->in.old_name);
+    return libxl__setting_poll(ao, &s->setting);
+}
+
+static void write_stop(libxl__ao *ao, struct set_name *s)
+{
+    (void)ao;
+    libxl__setting_stop(&s->setting);
+}
+
+#include "_libxl_phases_domain_set_name.h"
