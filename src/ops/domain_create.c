@@ -21,7 +21,8 @@ typedef struct create {
     libxl__creation creation;
     libxl__xs_batch *nodes;
     libxl__xs_batch *unmark; /* removes the mark; reserved before the mark is written */
-    bool marked;             /* the mark was sent to xenstored */
+    libxl__xs_batch *remark; /* writes the mark anew, with the domid; NULL: the mark needs no domid */
+    bool marked, remarked;   /* the mark was sent to xenstored, without the domid and with it */
     bool undone;             /* the domain is taken down again: its limits are not extended any more */
 } domain_create_new_state;
 
@@ -71,18 +72,29 @@ static int reason_of(libxl__ao *ao, const struct create *s, int rc)
 
 /* ---- name: the configuration is checked, the mark is written, and no other domain has the name or the UUID */
 
-/* Makes the batch that removes the mark, and a batch that writes it. */
+/* Makes a batch for one request about the mark. */
+static int reserve_mark(libxl__ao *ao, libxl__xs_batch **batch)
+{
+    *batch = libxl__xs_batch_new(ao, 0);
+    return *batch ? libxl__xs_reserve(*batch, 1, LIBXL__MARK_PATH + LIBXL__MARK_TEXT) : ERROR_NOMEM;
+}
+
+/*
+ * Makes the batch that removes the mark, and a batch that writes it. If the UUID was given, another program may use it,
+ * too. Then also makes the batch that adds the domid to the mark.
+ */
 static int make_mark(libxl__ao *ao, struct create *s, libxl__xs_batch **mark_out)
 {
-    s->unmark = libxl__xs_batch_new(ao, 0);
+    s->build.announce = !libxl_uuid_is_nil(&config_of(ao)->c_info.uuid);
     *mark_out = libxl__xs_batch_new(ao, 0);
-    if (!s->unmark || !*mark_out)
-        return ERROR_NOMEM;
-    const int rc = libxl__xs_reserve(s->unmark, 1, LIBXL__MARK_PATH);
+    int rc = *mark_out ? reserve_mark(ao, &s->unmark) : ERROR_NOMEM;
+    if (!rc && s->build.announce)
+        rc = reserve_mark(ao, &s->remark);
     if (rc)
         return rc;
     libxl__mark_remove(s->unmark, &s->build.uuid);
-    libxl__mark_write(*mark_out, &s->build.uuid);
+    libxl__mark_write(*mark_out, &s->build.uuid,
+                      s->build.announce ? LIBXL__MARK_NO_DOMID : LIBXL__MARK_UNIQUE);
     return 0;
 }
 
@@ -177,10 +189,21 @@ static int build_start(libxl__ao *ao, struct create *s)
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
+/* Adds the domid to the mark. If that fails the domain is not found by its mark; the creation goes on. */
+static void mark_domid(struct create *s)
+{
+    if (!s->build.announce || !s->build.made || s->remarked)
+        return;
+    s->remarked = true;
+    libxl__mark_write(s->remark, &s->build.uuid, s->build.domid);
+    libxl__xs_run_anyway(s->remark, LIBXL__XS_ONE_BY_ONE);
+}
+
 /* Once the domain is built, another program may destroy it at any time. */
 static int build_poll(libxl__ao *ao, struct create *s)
 {
     xc_domaininfo_t info;
+    mark_domid(s);
     if (!libxl__build_done(&s->build))
         return LIBXL__AO_WAIT;
     int rc = s->build.rc;

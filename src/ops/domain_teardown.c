@@ -78,7 +78,7 @@ static void give_up(libxl__ao *ao, struct teardown *t)
     if (t->given_up)
         return;
     t->given_up = true;
-    libxl__mark_give_up(t->last, &args->in.uuid);
+    libxl__mark_give_up(t->last, &args->in.uuid, args->in.domid);
     libxl__xs_run_anyway(t->last, LIBXL__XS_ONE_BY_ONE);
 }
 

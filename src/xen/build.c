@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Owns: the lane of the builds, and during a job the job's handle and files. All functions but those at the end run
- * on a worker, unlocked, and touch only the job's own data. libxl__build_fail is the exception: it takes the
- * context's lock, because it allocates the message in the operation's memory. Each build opens a hypervisor handle of
+ * on a worker, unlocked, and touch only the job's own data. Two functions are exceptions and take
+ * the context's lock: libxl__build_fail, because it allocates the message in the operation's memory, and note_domain. Each build opens a hypervisor handle of
  * its own, because the handle's logger keeps the reason of a failure.
  */
 #include "build_parts.h"
@@ -45,6 +45,21 @@ int libxl__build_fail_errno(libxl__build *build, libxl__call call, const char *w
     return libxl__build_fail(build, libxl__errno_rc(call, saved), "%s: %s", what, strerror(saved));
 }
 
+/* The operation may read the members at the same time if it has set `announce`; so the lock is taken. */
+static void note_domain(libxl__build *build, uint32_t domid)
+{
+    libxl__ao *ao = build->job.ao;
+    if (build->announce)
+        libxl__ctx_lock(ao->ctx);
+    build->domid = domid;
+    build->made = true;
+    if (!build->announce)
+        return;
+    libxl__ao_wake(ao);
+    libxl__loop_look_again(ao->ctx);
+    libxl__ctx_unlock(ao->ctx);
+}
+
 /* Makes the domain. libxl__build_ask_host has set the members of `create` that depend on the host. */
 static int make_domain(libxl__builder *b, struct xen_domctl_createdomain *create)
 {
@@ -53,9 +68,10 @@ static int make_domain(libxl__builder *b, struct xen_domctl_createdomain *create
     create->max_evtchn_port = MAX_EVENT_CHANNELS;
     create->max_grant_frames = create->max_maptrack_frames = -1; /* the hypervisor's defaults */
     memcpy(create->handle, build->uuid.uuid, sizeof(create->handle));
-    if (xc_domain_create(b->xch, &build->domid, create))
+    uint32_t domid = 0;
+    if (xc_domain_create(b->xch, &domid, create))
         return libxl__build_fail_errno(build, LIBXL__CALL_MAKE_DOMAIN, "making the domain");
-    build->made = true;
+    note_domain(build, domid);
     return 0;
 }
 

@@ -15,7 +15,7 @@
 
 /*
  * A domain that is being built. Embed this in the operation's state; zero-initialise it and set the inputs. While the
- * job is under way the operation may only set `cancel`.
+ * job is under way the operation may only set `cancel`, and read `made` and `domid` if it has set `announce`.
  */
 typedef struct libxl__build {
     libxl__job job;
@@ -24,6 +24,8 @@ typedef struct libxl__build {
     const libxl_domain_config *config;
     libxl_uuid uuid;
     uint64_t target_kb, max_kb;
+    bool
+        announce; /* the operation is woken when the domain was made, and may read `made` and `domid` from then on */
     /* Results. They are valid once libxl__build_done returns true. */
     bool made; /* the hypervisor has made the domain `domid`; also set if a later step has failed */
     uint32_t domid;

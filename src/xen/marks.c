@@ -73,29 +73,50 @@ static uint64_t since_boot_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-void libxl__mark_text(libxl_ctx *ctx, bool given_up, char text[LIBXL__MARK_TEXT])
+/* Writes the word for a domid into `word`. */
+static void write_domid(uint32_t domid, char word[12])
 {
-    const libxl__marker *marker = marker_of(ctx);
-    snprintf(text, LIBXL__MARK_TEXT, "%u %llu %s %" PRIu64, given_up ? 0 : marker->pid, marker->start,
-             marker->where, since_boot_ms());
+    if (domid == LIBXL__MARK_NO_DOMID || domid == LIBXL__MARK_UNIQUE)
+        strcpy(word, domid == LIBXL__MARK_UNIQUE ? "*" : "-");
+    else
+        snprintf(word, 12, "%u", domid);
 }
 
-static void write_mark(libxl__xs_batch *batch, const libxl_uuid *uuid, bool given_up)
+/* Reads the word for a domid. Returns false if it is none. */
+static bool read_domid(const char *word, uint32_t *domid)
+{
+    char rest;
+    const bool unique = strcmp(word, "*") == 0;
+    *domid = unique ? LIBXL__MARK_UNIQUE : LIBXL__MARK_NO_DOMID;
+    return unique || strcmp(word, "-") == 0 ||
+           (sscanf(word, "%" SCNu32 "%c", domid, &rest) == 1 && *domid < LIBXL__DOMID_FIRST_RESERVED);
+}
+
+void libxl__mark_text(libxl_ctx *ctx, bool given_up, uint32_t domid, char text[LIBXL__MARK_TEXT])
+{
+    const libxl__marker *marker = marker_of(ctx);
+    char word[12];
+    write_domid(domid, word);
+    snprintf(text, LIBXL__MARK_TEXT, "%u %llu %s %" PRIu64 " %s", given_up ? 0 : marker->pid, marker->start,
+             marker->where, since_boot_ms(), word);
+}
+
+static void write_mark(libxl__xs_batch *batch, const libxl_uuid *uuid, bool given_up, uint32_t domid)
 {
     char text[LIBXL__MARK_TEXT];
-    libxl__mark_text(batch->ao->ctx, given_up, text);
+    libxl__mark_text(batch->ao->ctx, given_up, domid, text);
     libxl__xs_write(batch, LIBXL__XS_INHERITS, text, LIBXL__MARKS "/" LIBXL_UUID_FMT,
                     LIBXL_UUID_BYTES(*uuid));
 }
 
-void libxl__mark_write(libxl__xs_batch *batch, const libxl_uuid *uuid)
+void libxl__mark_write(libxl__xs_batch *batch, const libxl_uuid *uuid, uint32_t domid)
 {
-    write_mark(batch, uuid, false);
+    write_mark(batch, uuid, false, domid);
 }
 
-void libxl__mark_give_up(libxl__xs_batch *batch, const libxl_uuid *uuid)
+void libxl__mark_give_up(libxl__xs_batch *batch, const libxl_uuid *uuid, uint32_t domid)
 {
-    write_mark(batch, uuid, true);
+    write_mark(batch, uuid, true, domid);
 }
 
 void libxl__mark_remove(libxl__xs_batch *batch, const libxl_uuid *uuid)
@@ -117,11 +138,11 @@ static bool has_ended(uint32_t pid, unsigned long long start)
 
 bool libxl__mark_read(libxl_ctx *ctx, const char *text, libxl__mark *mark)
 {
-    char where[64];
+    char where[64], word[12];
     unsigned long long start;
     uint64_t then;
-    if (sscanf(text, "%" SCNu32 " %llu %63s %" SCNu64, &mark->pid, &start, where, &then) != 4 ||
-        mark->pid > INT32_MAX)
+    if (sscanf(text, "%" SCNu32 " %llu %63s %" SCNu64 " %11s", &mark->pid, &start, where, &then, word) != 5 ||
+        mark->pid > INT32_MAX || !read_domid(word, &mark->domid))
         return false;
     const uint64_t now = since_boot_ms();
     const bool here = strcmp(where, marker_of(ctx)->where) == 0;

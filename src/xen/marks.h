@@ -3,10 +3,11 @@
  * Marks of unfinished domains. A creation writes LIBXL__MARKS/UUID before it makes the domain, and removes it when
  * the domain is complete or has been taken down. If the process of a mark has ended, its creation was not finished.
  *
- * A mark says which process makes the domain: "PID START WHERE TIME". START is the start time of the process in clock
+ * A mark says which process makes which domain: "PID START WHERE TIME DOMID". START is the start time of the process in clock
  * ticks (proc(5)), because a process id is used again. WHERE identifies the boot and the namespace of process ids in
  * which PID and START are valid. TIME is the time at which the mark was written, in milliseconds since the boot. PID
- * 0 means that the process has given the domain up.
+ * 0 means that the process has given the domain up. DOMID is "-" as long as the domain does not exist or is not known.
+ * It is "*" if the creation has generated the UUID: then no domain of another program has this UUID.
  *
  * Call all functions with the context locked.
  */
@@ -21,6 +22,10 @@ enum {
     LIBXL__MARK_PATH = sizeof(LIBXL__MARKS "/") + LIBXL_UUID_FMTLEN, /* octets of a mark's path */
     LIBXL__MARK_TEXT = 160,                                          /* at most, of a mark's text */
 };
+
+/* In place of a domid: "-" and "*". */
+#define LIBXL__MARK_NO_DOMID LIBXL_DOMID_INVALID
+#define LIBXL__MARK_UNIQUE   (LIBXL_DOMID_INVALID - 1)
 
 /* PID, START and WHERE of this process, read once per context. Part of libxl__xen. */
 typedef struct libxl__marker {
@@ -37,18 +42,18 @@ typedef struct libxl__marker {
 
 /*
  * Each of these adds one request to the batch. To reserve memory (libxl__xs_reserve), libxl__mark_remove needs
- * LIBXL__MARK_PATH octets, and libxl__mark_give_up needs LIBXL__MARK_PATH + LIBXL__MARK_TEXT octets.
+ * LIBXL__MARK_PATH octets. The others need LIBXL__MARK_PATH + LIBXL__MARK_TEXT octets.
  */
-void libxl__mark_write(libxl__xs_batch *batch, const libxl_uuid *uuid);
+void libxl__mark_write(libxl__xs_batch *batch, const libxl_uuid *uuid, uint32_t domid);
 void libxl__mark_remove(libxl__xs_batch *batch, const libxl_uuid *uuid);
-void libxl__mark_give_up(libxl__xs_batch *batch, const libxl_uuid *uuid);
+void libxl__mark_give_up(libxl__xs_batch *batch, const libxl_uuid *uuid, uint32_t domid);
 
 /* Writes the text of a mark of this process into `text`. The PID is 0 if `given_up` is true. */
-void libxl__mark_text(libxl_ctx *ctx, bool given_up, char text[LIBXL__MARK_TEXT]);
+void libxl__mark_text(libxl_ctx *ctx, bool given_up, uint32_t domid, char text[LIBXL__MARK_TEXT]);
 
 /* The contents of a mark. */
 typedef struct libxl__mark {
-    uint32_t pid;
+    uint32_t pid, domid;
     bool left; /* nobody will finish the creation: its process has ended or has given it up */
     uint64_t age_ms;
 } libxl__mark;

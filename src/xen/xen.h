@@ -24,6 +24,7 @@
 #include "admission.h"
 #include "watch.h"
 #include "xs.h"
+#include "xs_directory.h"
 #include "xs_link.h"
 #include "xs_transport.h"
 

@@ -85,7 +85,7 @@ struct libxl__xs_batch {
     /* The members from here to `transaction` are used by xs_wire.c only. */
     bool queued; /* it is in libxl__transactions.waiting */
     TAILQ_ENTRY(libxl__xs_batch) queue_link;
-    LIST_ENTRY(libxl__xs_batch) deferred_link;
+    TAILQ_ENTRY(libxl__xs_batch) deferred_link;
     bool start_answered;           /* xenstored has answered the start of the transaction */
     uint32_t unanswered;           /* messages that xenstored has not answered yet */
     uint32_t transaction;          /* xenstored's id of the open transaction; 0: none is open */

@@ -54,14 +54,13 @@ bool libxl__xs_link_defer(libxl_ctx *ctx, libxl__xs_batch *batch)
         return false;
     batch->deferred = true;
     batch->state = LIBXL__XS_UNDER_WAY;
-    LIST_INSERT_HEAD(&link->deferred, batch, deferred_link);
+    TAILQ_INSERT_TAIL(&link->deferred, batch, deferred_link);
     return true;
 }
 
 void libxl__xs_link_forget(libxl_ctx *ctx, libxl__xs_batch *batch)
 {
-    (void)ctx;
-    LIST_REMOVE(batch, deferred_link);
+    TAILQ_REMOVE(&ctx->xen->link.deferred, batch, deferred_link);
     batch->deferred = false;
     batch->state = LIBXL__XS_IDLE;
 }
@@ -69,7 +68,7 @@ void libxl__xs_link_forget(libxl_ctx *ctx, libxl__xs_batch *batch)
 static void run_deferred(libxl_ctx *ctx, bool connected)
 {
     libxl__xs_batch *batch;
-    while ((batch = LIST_FIRST(&ctx->xen->link.deferred))) {
+    while ((batch = TAILQ_FIRST(&ctx->xen->link.deferred))) {
         libxl__xs_link_forget(ctx, batch);
         libxl__xs_run_deferred(batch, connected);
     }
@@ -217,6 +216,7 @@ static int wait_for_proof(libxl_ctx *ctx)
 int libxl__xs_link_open(libxl_ctx *ctx, bool wait)
 {
     libxl__xs_link *link = &ctx->xen->link;
+    TAILQ_INIT(&link->deferred);
     link->delay = FIRST_DELAY;
     int rc = libxl__timer_start(ctx, &link->timer, NEVER, timer_expired);
     if (rc)

@@ -50,7 +50,7 @@ typedef struct libxl__xs_link {
     libxl__waiter *opener; /* the thread that waits in libxl__xs_link_open; NULL: none */
     char address[120];     /* of xenstored, for messages; set by the transport */
     LIST_HEAD(, libxl__xs_observer) observers;
-    LIST_HEAD(, libxl__xs_batch) deferred; /* batches that wait for the connection */
+    TAILQ_HEAD(, libxl__xs_batch) deferred; /* batches that wait for the connection; first in, first out */
 } libxl__xs_link;
 
 /*

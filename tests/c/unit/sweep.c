@@ -242,12 +242,13 @@ static int inject(struct run *r, libxl__ao *ao)
 }
 
 /*
- * Two phases seldom wait, so they are left out. A single creation is admitted at once; tests/c/sim/creations.c starts more than are
- * admitted. xenconsoled already serves the unfinished guest of this test.
+ * Three phases seldom wait, so they are left out. A single creation is admitted at once; tests/c/sim/creations.c starts more than are
+ * admitted. xenconsoled already serves the unfinished guest of this test, and the guest exists.
  */
 static bool waits(const libxl__phase *phase)
 {
-    return phase->poll && strcmp(phase->name, "admission") != 0 && strcmp(phase->name, "xenconsoled") != 0;
+    return phase->poll && strcmp(phase->name, "admission") != 0 && strcmp(phase->name, "xenconsoled") != 0 &&
+           strcmp(phase->name, "trees") != 0;
 }
 
 static int on_moment(libxl__ao *ao, libxl__phase_moment moment, void *user)
@@ -419,7 +420,7 @@ static void mark_guest(libxl_ctx *ctx, struct run *r)
 {
     char path[LIBXL__MARK_PATH], text[LIBXL__MARK_TEXT];
     libxl__ctx_lock(ctx);
-    libxl__mark_text(ctx, true, text);
+    libxl__mark_text(ctx, true, r->guest, text);
     libxl__ctx_unlock(ctx);
     snprintf(path, sizeof(path), LIBXL__MARKS "/" LIBXL_UUID_FMT, LIBXL_UUID_BYTES(r->uuid));
     fixture_write(path, text);

@@ -17,22 +17,28 @@ static void path_of(const libxl_uuid *uuid, char path[LIBXL__MARK_PATH])
     snprintf(path, LIBXL__MARK_PATH, LIBXL__MARKS "/" LIBXL_UUID_FMT, LIBXL_UUID_BYTES(*uuid));
 }
 
-/* Writes a mark as this process would. */
-static void mark(scene *s, const libxl_uuid *uuid, bool given_up)
+/* Writes a mark as this process would after it has given the domain up. */
+static void mark(scene *s, const libxl_uuid *uuid, uint32_t domid)
 {
     char path[LIBXL__MARK_PATH], text[LIBXL__MARK_TEXT];
     libxl__ctx_lock(s->ctx);
-    libxl__mark_text(s->ctx, given_up, text);
+    libxl__mark_text(s->ctx, true, domid, text);
     libxl__ctx_unlock(s->ctx);
     path_of(uuid, path);
     fixture_write(path, text);
 }
 
-static bool has_mark(const libxl_uuid *uuid)
+/* Returns the mark, which the caller frees; NULL: there is none. */
+static char *read_mark(const libxl_uuid *uuid)
 {
     char path[LIBXL__MARK_PATH];
     path_of(uuid, path);
-    char *text = fixture_node(path);
+    return fixture_node(path);
+}
+
+static bool has_mark(const libxl_uuid *uuid)
+{
+    char *text = read_mark(uuid);
     free(text);
     return text != NULL;
 }
@@ -97,34 +103,155 @@ static void the_domain_of_a_killed_process_is_listed_and_removed(scene *s)
     destroy(s, before);
 }
 
+/* Waits until the last word of the mark is this domid. */
+static void wait_marked(const libxl_uuid *uuid, libxl_domid domid)
+{
+    char word[16];
+    snprintf(word, sizeof(word), " %u", domid);
+    for (uint64_t end = now_ms() + scaled_ms(5000);; sleep_ms(1)) {
+        char *text = read_mark(uuid), *last = text ? strrchr(text, ' ') : NULL;
+        const bool marked = last && strcmp(last, word) == 0;
+        free(text);
+        if (marked)
+            return;
+        if (now_ms() > end)
+            fail_msg("the mark does not have the domid %u", domid);
+    }
+}
+
+/* A process is killed during the build, when the domain has no nodes. Its UUID is not random. */
+static void the_bare_domain_of_a_killed_process_is_removed(scene *s)
+{
+    libxl_domid found, before = guest(s, "b", false);
+    libxl_domain_config config = guest_config("b");
+    libxl_uuid_generate(&config.c_info.uuid);
+    const libxl_uuid uuid = config.c_info.uuid;
+    const pid_t child = fork();
+    if (!child) {
+        libxl_ctx *ctx;
+        libxl_ctx_alloc(&ctx, LIBXL_VERSION, 0, NULL);
+        fault_add("memory_op.populate_physmap:1:20000ms");
+        libxl_domain_create_new(ctx, &config, &found, NULL, NULL);
+        _exit(0);
+    }
+    wait_marked(&uuid, before + 1);
+    kill(child, SIGKILL);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    assert_true(domain_exists(before + 1, &uuid));
+    assert_true(is_listed(s, &uuid, &found));
+    assert_int_equal(found, before + 1);
+    assert_int_equal(remove_it(s, &uuid), 0);
+    assert_false(has_mark(&uuid));
+    assert_false(domain_exists(before + 1, &uuid));
+    libxl_domain_config_dispose(&config);
+    destroy(s, before);
+}
+
 /* Only the mark was written. */
 static void a_mark_without_a_domain_is_listed_and_removed(scene *s)
 {
     libxl_domid domid;
     libxl_uuid uuid;
     libxl_uuid_generate(&uuid);
-    mark(s, &uuid, true);
+    mark(s, &uuid, LIBXL__MARK_NO_DOMID);
     assert_true(is_listed(s, &uuid, &domid));
     assert_int_equal(domid, LIBXL_DOMID_INVALID);
     assert_int_equal(remove_it(s, &uuid), 0);
     assert_false(has_mark(&uuid));
 }
 
+/* Makes a domain that has no nodes. */
+static libxl_domid add_bare_domain(const libxl_uuid *uuid)
+{
+    char path[64];
+    const libxl_domid domid = add_domain(uuid);
+    snprintf(path, sizeof(path), "/local/domain/%u", domid);
+    fixture_write(path, NULL);
+    return domid;
+}
+
 /* The domain exists, and none of its nodes was written yet. */
 static void a_domain_without_nodes_is_removed(scene *s)
 {
-    libxl_domid domid, found;
+    for (int unique = 0; unique <= 1; unique++) {
+        libxl_domid found;
+        libxl_uuid uuid;
+        libxl_uuid_generate(&uuid);
+        const libxl_domid domid = add_bare_domain(&uuid);
+        mark(s, &uuid, unique ? LIBXL__MARK_UNIQUE : domid);
+        assert_true(is_listed(s, &uuid, &found));
+        assert_int_equal(found, domid);
+        assert_int_equal(remove_it(s, &uuid), 0);
+        assert_false(domain_exists(domid, &uuid));
+    }
+}
+
+/* Another program has made a domain without nodes that has the UUID of the mark. */
+static void a_bare_domain_of_another_program_is_left_alone(scene *s)
+{
     libxl_uuid uuid;
     libxl_uuid_generate(&uuid);
-    domid = add_domain(&uuid);
-    char path[64];
-    snprintf(path, sizeof(path), "/local/domain/%u", domid);
-    fixture_write(path, NULL);
-    mark(s, &uuid, true);
-    assert_true(is_listed(s, &uuid, &found));
-    assert_int_equal(found, domid);
+    const libxl_domid domid = add_bare_domain(&uuid);
+    const uint32_t marked[] = {LIBXL__MARK_NO_DOMID, domid + 1, domid - 1};
+    for (size_t i = 0; i < sizeof(marked) / sizeof(*marked); i++) {
+        libxl_domid found;
+        mark(s, &uuid, marked[i]);
+        assert_true(is_listed(s, &uuid, &found));
+        assert_int_equal(found, LIBXL_DOMID_INVALID);
+        assert_int_equal(remove_it(s, &uuid), 0);
+        assert_false(has_mark(&uuid));
+        assert_true(domain_exists(domid, &uuid));
+    }
+    write_domain_nodes(domid, &uuid);
+    destroy(s, domid);
+}
+
+static bool has_node(const char *path)
+{
+    char *value = fixture_node(path);
+    free(value);
+    return value != NULL;
+}
+
+/* Another program has destroyed the domain. Its nodes are removed; those of others, dead or alive, stay. */
+static void nodes_of_a_dead_domain_are_removed(scene *s)
+{
+    enum { DEAD = 30000 };
+    libxl_uuid uuid;
+    char path[64], vm[64], neighbour[64];
+    libxl_domid alive = guest(s, "b", false);
+    libxl_uuid_generate(&uuid);
+    snprintf(vm, sizeof(vm), "/vm/" LIBXL_UUID_FMT, LIBXL_UUID_BYTES(uuid));
+    snprintf(neighbour, sizeof(neighbour), "/local/domain/%u/vm", alive);
+    fixture_write(vm, "");
+    char *others = fixture_node(neighbour);
+    const struct {
+        const char *owner, *vm;
+    } trees[] = {{LIBXL__TREE_OWNER, vm}, {"", vm}, {LIBXL__TREE_OWNER, others}};
+    for (size_t i = 0; i < sizeof(trees) / sizeof(*trees); i++) {
+        snprintf(path, sizeof(path), "/local/domain/%zu", DEAD + i);
+        fixture_write(path, trees[i].owner);
+        snprintf(path, sizeof(path), "/local/domain/%zu/vm", DEAD + i);
+        fixture_write(path, trees[i].vm);
+        snprintf(path, sizeof(path), "/libxl/%zu", DEAD + i);
+        fixture_write(path, "");
+    }
+    fixture_write(neighbour, vm); /* even if a living domain's node names the UUID */
+    mark(s, &uuid, LIBXL__MARK_NO_DOMID);
     assert_int_equal(remove_it(s, &uuid), 0);
-    assert_false(domain_exists(domid, &uuid));
+    assert_false(has_mark(&uuid) || has_node(vm));
+    for (size_t i = 0; i < sizeof(trees) / sizeof(*trees); i++) {
+        snprintf(path, sizeof(path), "/libxl/%zu", DEAD + i);
+        assert_int_equal(has_node(path), i > 0);
+        fixture_write(path, NULL);
+        snprintf(path, sizeof(path), "/local/domain/%zu", DEAD + i);
+        assert_int_equal(has_node(path), i > 0);
+        fixture_write(path, NULL);
+    }
+    assert_true(has_node(neighbour));
+    fixture_write(neighbour, others);
+    free(others);
+    destroy(s, alive);
 }
 
 /* Another toolstack has used the UUID since. */
@@ -134,7 +261,7 @@ static void a_domain_of_another_toolstack_is_left_alone(scene *s)
     libxl_uuid uuid;
     libxl_uuid_generate(&uuid);
     domid = add_domain(&uuid);
-    mark(s, &uuid, true);
+    mark(s, &uuid, LIBXL__MARK_UNIQUE);
     assert_true(is_listed(s, &uuid, &found));
     assert_int_equal(found, LIBXL_DOMID_INVALID);
     assert_int_equal(remove_it(s, &uuid), 0);
@@ -149,7 +276,8 @@ static void a_domain_of_another_toolstack_is_left_alone(scene *s)
 /* The library cannot examine a process of another boot or of another namespace. It ignores nodes that are not marks. */
 static void marks_of_elsewhere_are_left_alone(scene *s)
 {
-    static const char *const texts[] = {"4194303 1 elsewhere/1 5", "", "nonsense", "-1 2 3 4", "0 0 0 0"};
+    static const char *const texts[] = {
+        "4194303 1 elsewhere/1 5", "", "nonsense", "-1 2 3 4 5", "0 0 0 0", "0 0 0 0 x", "0 0 0 0 5x"};
     for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
         char path[LIBXL__MARK_PATH];
         libxl_domid domid;
@@ -172,7 +300,7 @@ static void many_marks_are_listed(scene *s)
     libxl_uuid uuids[MARKS];
     for (int i = 0; i < MARKS; i++) {
         libxl_uuid_generate(&uuids[i]);
-        mark(s, &uuids[i], true);
+        mark(s, &uuids[i], LIBXL__MARK_NO_DOMID);
     }
     assert_int_equal(RUN(s, libxl_domain_list_unfinished(s->ctx, &list, how)), 0);
     assert_int_equal(list.num_domains, MARKS);
@@ -218,8 +346,11 @@ static void a_domain_that_was_given_up_is_listed(scene *s)
 
 static const body bodies[] = {
     BODY(the_domain_of_a_killed_process_is_listed_and_removed, RUNS_ONCE),
+    BODY(the_bare_domain_of_a_killed_process_is_removed, RUNS_ONCE),
     BODY(a_mark_without_a_domain_is_listed_and_removed),
     BODY(a_domain_without_nodes_is_removed),
+    BODY(a_bare_domain_of_another_program_is_left_alone),
+    BODY(nodes_of_a_dead_domain_are_removed, RUNS_ONCE),
     BODY(a_domain_of_another_toolstack_is_left_alone),
     BODY(marks_of_elsewhere_are_left_alone, RUNS_ONCE),
     BODY(many_marks_are_listed, RUNS_ONCE),

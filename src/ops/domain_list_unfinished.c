@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * domain_list_unfinished: finds the domains whose creations were not finished (marks.h). unfinished.h says which domain
+ * belongs to a mark.
+ *
+ * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
+ */
+#include "unfinished.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct candidate {
+    libxl_uuid uuid;
+    libxl__mark mark;
+    libxl__xs_request *request; /* reads the mark, then the tree; NULL: no domain was found */
+    uint32_t domid;
+};
+
+typedef struct list_unfinished {
+    libxl__xs_directory marks;
+    libxl__xs_batch *batch;
+    struct candidate *all; /* in the operation's memory */
+    uint32_t count;
+} domain_list_unfinished_state;
+
+static int list_start(libxl__ao *ao, struct list_unfinished *s)
+{
+    return libxl__xs_directory_start(ao, &s->marks, LIBXL__MARKS);
+}
+
+static int list_poll(libxl__ao *ao, struct list_unfinished *s)
+{
+    return libxl__xs_directory_step(ao, &s->marks);
+}
+
+/* Makes a candidate of each name that is a UUID. */
+static int make_candidates(libxl__ao *ao, struct list_unfinished *s)
+{
+    s->all = libxl__gc_alloc(&ao->gc, s->marks.count * sizeof(*s->all));
+    if (!s->all)
+        return ERROR_NOMEM;
+    for (uint32_t i = 0; i < s->marks.count; i++) {
+        struct candidate *added = &s->all[s->count];
+        *added = (struct candidate){.domid = LIBXL_DOMID_INVALID};
+        s->count += !libxl_uuid_from_string(&added->uuid, s->marks.names[i]);
+    }
+    return 0;
+}
+
+static int begin_batch(libxl__ao *ao, struct list_unfinished *s)
+{
+    libxl__xs_batch_free(s->batch);
+    s->batch = libxl__xs_batch_new(ao, 0);
+    return s->batch ? 0 : ERROR_NOMEM;
+}
+
+static int read_start(libxl__ao *ao, struct list_unfinished *s)
+{
+    int rc = make_candidates(ao, s);
+    if (!rc)
+        rc = begin_batch(ao, s);
+    if (rc)
+        return rc;
+    for (uint32_t i = 0; i < s->count; i++)
+        s->all[i].request =
+            libxl__xs_read(s->batch, LIBXL__MARKS "/" LIBXL_UUID_FMT, LIBXL_UUID_BYTES(s->all[i].uuid));
+    rc = libxl__xs_run(s->batch, LIBXL__XS_ONE_BY_ONE);
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+static int by_uuid(const void *left, const void *right)
+{
+    return libxl_uuid_compare(&((const struct candidate *)left)->uuid,
+                              &((const struct candidate *)right)->uuid);
+}
+
+/* Keeps the candidates whose mark is `left`, sorted by UUID and without duplicates. */
+static void keep_left(libxl__ao *ao, struct list_unfinished *s)
+{
+    uint32_t kept = 0;
+    if (s->count)
+        qsort(s->all, s->count, sizeof(*s->all), by_uuid);
+    for (uint32_t i = 0; i < s->count; i++) {
+        struct candidate *c = &s->all[i];
+        const char *text = libxl__xs_value(c->request);
+        const bool again =
+            kept && by_uuid(&s->all[kept - 1], c) == 0; /* the list has changed while it was read */
+        if (!again && text && libxl__mark_read(ao->ctx, text, &c->mark) && c->mark.left)
+            s->all[kept++] = *c;
+    }
+    s->count = kept;
+}
+
+/* Stores the domids of the candidates. Ignores dying domains, because nothing remains to be done for them. */
+static int find_domains(libxl__ao *ao, struct list_unfinished *s)
+{
+    const xc_domaininfo_t *list;
+    const int count = libxl__hv_list(ao->ctx, &list);
+    if (count < 0)
+        return libxl__ao_fail(ao, libxl__errno_rc(LIBXL__CALL_HOST, errno), "listing the domains: %m");
+    for (int i = 0; i < count; i++) {
+        struct candidate key, *found;
+        memcpy(key.uuid.uuid, list[i].handle, sizeof(key.uuid.uuid));
+        found = s->count ? bsearch(&key, s->all, s->count, sizeof(key), by_uuid) : NULL;
+        if (found && !(list[i].flags & XEN_DOMINF_dying) && libxl__mark_names(&found->mark, list[i].domain))
+            found->domid = list[i].domain;
+    }
+    return 0;
+}
+
+static int read_poll(libxl__ao *ao, struct list_unfinished *s)
+{
+    if (!libxl__xs_done(s->batch))
+        return LIBXL__AO_WAIT;
+    const int rc = libxl__xs_result(s->batch);
+    if (rc)
+        return rc;
+    keep_left(ao, s);
+    return find_domains(ao, s);
+}
+
+static int compare_start(libxl__ao *ao, struct list_unfinished *s)
+{
+    int rc = begin_batch(ao, s);
+    if (rc)
+        return rc;
+    for (uint32_t i = 0; i < s->count; i++)
+        s->all[i].request = s->all[i].domid == LIBXL_DOMID_INVALID
+                                ? NULL
+                                : libxl__xs_read(s->batch, "/local/domain/%u", s->all[i].domid);
+    rc = libxl__xs_run(s->batch, LIBXL__XS_ONE_BY_ONE);
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+static int compare_poll(libxl__ao *ao, struct list_unfinished *s)
+{
+    const libxl__domain_list_unfinished_args *args = libxl__ao_args(ao);
+    if (!libxl__xs_done(s->batch))
+        return LIBXL__AO_WAIT;
+    const int rc = libxl__xs_result(s->batch);
+    if (rc)
+        return rc;
+    libxl_unfinished_domain *domains = calloc(s->count ? s->count : 1, sizeof(*domains));
+    if (!domains)
+        return ERROR_NOMEM;
+    for (uint32_t i = 0; i < s->count; i++) {
+        const struct candidate *c = &s->all[i];
+        const bool ours = c->request && !libxl__tree_is_foreign(c->request);
+        domains[i] = (libxl_unfinished_domain){
+            .uuid = c->uuid, .domid = ours ? c->domid : LIBXL_DOMID_INVALID, .age_ms = c->mark.age_ms};
+    }
+    args->out.list->domains = domains;
+    args->out.list->num_domains = (int)s->count;
+    return 0;
+}
+
+#include "_libxl_phases_domain_list_unfinished.h"
