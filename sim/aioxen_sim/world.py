@@ -86,6 +86,8 @@ class World:
     memory_mb: int
     missing: Sequence[str] = ()
     """Capabilities that the hypervisor does not have."""
+    bridges: Sequence[str] = ()
+    """Names of the bridges that domain 0 has."""
     hypervisor: bool = True
     xenstored: bool = True
     trace: Path | None = None
@@ -139,6 +141,7 @@ class World:
         for folder in "/run/xen", "/run/xenstored", "/var/lib/xen", "/var/lib/xenstored", "/var/log/xen":
             _free(Path(folder)).mkdir()
         (STATE / "bin").symlink_to(self.tools.dom0 / "usr/bin")
+        (STATE / "ctl").symlink_to(self.tools.ctl)
         _mix(_free(Path("/etc/xen")), self.tools.dom0 / "etc/xen", replace="scripts")
         _mix(Path("/etc/xen/scripts"), self.tools.dom0 / "etc/xen/scripts", _SCRIPTS)
         _free(Path("/usr/libexec/xen-qemu-system-i386")).symlink_to(self.tools.sim / "aioxen-sim-qemu")
@@ -179,6 +182,7 @@ class World:
         env["LD_PRELOAD"] = str(PRELOADED)  # the user's own preloads apply only to the command
         plain = {name: value for name, value in env.items() if name != "LD_PRELOAD"}
         command = [str(self.tools.guests), str(STATE), str(self.memory_mb), *self.missing]
+        command += [f"bridge:{name}" for name in self.bridges]
         guests = Daemon(command, plain, mask)
         guests.wait_until(lambda: guests.log.read_text().startswith("ready"))
         if not self.xenstored:

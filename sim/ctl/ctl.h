@@ -26,5 +26,12 @@ void backend_behaves(int argc, char **argv);
 void frontend_behaves(int argc, char **argv);
 void qemu_behaves(int argc, char **argv);
 void guest_is_hostile(int argc, char **argv);
+void loops_list(int argc, char **argv);
+void loop_take(int argc, char **argv);
+void loop_free(int argc, char **argv);
+void links_list(int argc, char **argv);
+void link_add(int argc, char **argv);
+void link_delete(int argc, char **argv);
+void link_join(int argc, char **argv);
 
 #endif

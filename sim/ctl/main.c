@@ -78,6 +78,23 @@ static const struct command commands[] = {
      true,
      guest_is_hostile,
      "DOMID [COUNT]        writes hostile values (500) into all nodes of a guest"},
+    {{"loops", NULL}, 0, 0, true, loops_list, "                        the loop devices: number, mode, file"},
+    {{"loop", "take"},
+     1,
+     2,
+     true,
+     loop_take,
+     "[-r] FILE           gives a file to a loop device; prints its number"},
+    {{"loop", "free"}, 1, 1, true, loop_free, "NUMBER              takes the file away again"},
+    {{"links", NULL},
+     0,
+     0,
+     true,
+     links_list,
+     "                        the network interfaces: name, kind, ..."},
+    {{"link", "add"}, 1, 2, true, link_add, "NAME [KIND]          makes an interface, for example a bridge"},
+    {{"link", "delete"}, 1, 1, true, link_delete, "NAME              removes it"},
+    {{"link", "join"}, 2, 2, true, link_join, "NAME BRIDGE         puts it into a bridge, and up"},
 };
 #define NR_COMMANDS (sizeof commands / sizeof *commands)
 

@@ -59,6 +59,45 @@ static const char *trouble(const struct device *d, const struct behaviour *b)
     return d->kind->physical && !is_number(d->physical) ? d->kind->fatal : NULL;
 }
 
+/* What the kernel of domain 0 has for a device beside xenstore: the block device that it has opened. */
+static void open_disk(struct device *d)
+{
+    if (d->opened || d->backend_domid || !d->kind->physical)
+        return;
+    d->loop_fd = host_disk_opened(d->guest, d->number, d->physical);
+    d->opened = true;
+}
+
+static void make_link(struct device *d)
+{
+    char name[LINK_NAME];
+    if (d->link || d->backend_domid || !d->kind->hotplug)
+        return;
+    snprintf(name, sizeof name, "vif%u.%u", d->guest, d->number);
+    machine_lock();
+    if (!host_link_add(name, "vif"))
+        d->link = host_link_find(name)->index;
+    machine_unlock();
+}
+
+static void remove_link(struct device *d)
+{
+    machine_lock();
+    struct link *link = host_link_by_index(d->link);
+    if (link)
+        host_link_delete(link);
+    machine_unlock();
+    d->link = 0;
+}
+
+void backend_release(struct device *d)
+{
+    if (d->opened)
+        host_disk_closed(d->guest, d->number, d->loop_fd);
+    d->opened = false;
+    remove_link(d);
+}
+
 static bool takes_time(struct device *d)
 {
     const bool takes = device_delay(d, BACKEND, SCRIPT_MS);
@@ -102,6 +141,10 @@ static bool carry_out(struct device *d, int wanted)
         store_remove(path);
         d->plugged = false;
     }
+    if (wanted == XenbusStateInitWait)
+        make_link(d);
+    if (wanted == XenbusStateClosed)
+        backend_release(d);
     d->served = wanted == XenbusStateConnected || (d->served && wanted == XenbusStateClosing);
     return device_switch(d, BACKEND, wanted,
                          wanted == XenbusStateInitWait    ? d->kind->features
@@ -125,6 +168,8 @@ bool backend_step(struct device *d)
         store_error(d->backend_domid, d->backend, words);
         return device_switch(d, BACKEND, XenbusStateClosing, NULL);
     }
+    if (looks)
+        open_disk(d);
     if (removal)
         return remove_directory(d);
     if (script)

@@ -47,6 +47,9 @@ struct device {
     bool broken; /* QEMU cannot serve it */
     bool served; /* the backend has been connected, and not closed since */
     char physical[24];
+    bool opened;        /* the backend has opened the block device */
+    int loop_fd;        /* while it is opened: holds a loop device, or -1 */
+    int link;           /* index of its network interface; 0: none */
     uint64_t due_ns[3]; /* by enum side: when the next step may be made; 0: it has not been postponed */
     int reported[3]; /* by enum side: the state of the other end for which an error or nonsense was written */
     bool gone;
@@ -77,6 +80,7 @@ void device_refresh(struct device *d, const char *node); /* reads one node again
 /* kinds.c, backend.c, frontend.c. A step makes at most one change of state; it returns whether it has made one. */
 const struct kind *kind_find(const char *name);
 bool backend_step(struct device *d);
+void backend_release(struct device *d); /* closes its block device, removes its network interface */
 bool frontend_step(struct device *d);
 /*
  * Asks whether the side may take a step now, and with which behaviour. `waiting` becomes true if it has to be asked

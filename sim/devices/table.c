@@ -104,6 +104,7 @@ static void forget(struct device *d)
     snprintf(path, sizeof path, "%s/state", d->frontend);
     if (d->frontend[0])
         xs_unwatch(store, path, d->backend);
+    backend_release(d);
     free(d);
 }
 

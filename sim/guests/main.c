@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * aioxen-sim-guests DIR MEMORY_MB [CAPABILITY...]: creates the machine of a world and plays all its guests in one
- * process. The machine has all capabilities except the named ones. The program writes "ready" to standard output when
+ * aioxen-sim-guests DIR MEMORY_MB [CAPABILITY | bridge:NAME]...: creates the machine of a world and plays all its guests
+ * in one process. The machine has all capabilities except the named ones, and the named bridges. The program writes "ready" to standard output when
  * the machine can be used, and then runs until it is killed. Lock: the program has one thread. guests.c takes
  * machine->lock for each step.
  */
@@ -36,6 +36,20 @@ static uint32_t all_but(char **names)
     return set;
 }
 
+static void make_links(char **names)
+{
+    static const char prefix[] = "bridge:";
+    machine_lock();
+    host_link_add("lo", "");
+    for (; *names; names++)
+        if (!strncmp(*names, prefix, sizeof prefix - 1) &&
+            host_link_add(*names + sizeof prefix - 1, "bridge")) {
+            fprintf(stderr, "%s: not the name of a new interface\n", *names);
+            exit(EXIT_FAILURE);
+        }
+    machine_unlock();
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 3) {
@@ -47,6 +61,7 @@ int main(int argc, char **argv)
         perror(argv[1]);
         return EXIT_FAILURE;
     }
+    make_links(argv + 3);
     if (!guests_attach()) {
         perror("event channels");
         return EXIT_FAILURE;

@@ -25,7 +25,14 @@
     CALL(GNTTAB_OPEN, "gnttab.open")                                                                         \
     CALL(GNTTAB_MAP, "gnttab.map")                                                                           \
     CALL(DEVICEMODEL_OPEN, "devicemodel.open")                                                               \
-    CALL(XENSTORE_OPEN, "xenstore.open")
+    CALL(XENSTORE_OPEN, "xenstore.open")                                                                     \
+    CALL(HOST_LOOP_GET_FREE, "host.loop_get_free")                                                           \
+    CALL(HOST_LOOP_OPEN, "host.loop_open")                                                                   \
+    CALL(HOST_LOOP_CONFIGURE, "host.loop_configure")                                                         \
+    CALL(HOST_LOOP_CLEAR, "host.loop_clear")                                                                 \
+    CALL(HOST_NETLINK_OPEN, "host.netlink_open")                                                             \
+    CALL(HOST_GETLINK, "host.getlink")                                                                       \
+    CALL(HOST_NEWLINK, "host.newlink")
 
 enum call {
     CALL_HYPERCALL = 0, /* + __HYPERVISOR_*, for hypercalls whose subcommands have no names here */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Opens the files that only the kernel of a dom0 has from the world's directory, under their usual names. Also wraps
- * connecting to xenstored, so that it can be made to fail. Owns nothing; no lock.
+ * connecting to xenstored, so that it can be made to fail, and the status of files that stand for block devices. Owns nothing; no lock.
  */
 #include "machine.h"
 
@@ -13,6 +13,8 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+
+#define BUFFER (sizeof world_dir + 256)
 
 static const char *redirect(const char *path, char *buffer, size_t size)
 {
@@ -30,7 +32,7 @@ static const char *redirect(const char *path, char *buffer, size_t size)
     EXPORT int name(const char *path, int flags, ...)                                                        \
     {                                                                                                        \
         static int (*next)(const char *, int, ...);                                                          \
-        char buffer[sizeof world_dir + 16];                                                                  \
+        char buffer[BUFFER];                                                                                 \
         mode_t mode = 0;                                                                                     \
         if (__OPEN_NEEDS_MODE(flags)) {                                                                      \
             va_list args;                                                                                    \
@@ -38,6 +40,8 @@ static const char *redirect(const char *path, char *buffer, size_t size)
             mode = va_arg(args, mode_t);                                                                     \
             va_end(args);                                                                                    \
         }                                                                                                    \
+        if (host_path(path, buffer, sizeof buffer))                                                          \
+            return result_of(host_open(buffer, flags));                                                      \
         if (!next)                                                                                           \
             next = dlsym(RTLD_NEXT, #name);                                                                  \
         return next(redirect(path, buffer, sizeof buffer), flags, mode);                                     \
@@ -45,6 +49,17 @@ static const char *redirect(const char *path, char *buffer, size_t size)
 
 OPEN(open)
 OPEN(open64)
+
+/* Programs that are compiled with checks of the C library call these, without a mode. */
+EXPORT int __open_2(const char *path, int flags)
+{
+    return open(path, flags);
+}
+
+EXPORT int __open64_2(const char *path, int flags)
+{
+    return open64(path, flags);
+}
 
 /* libxenstore tries the daemon's socket, then the kernel's device, and reports the second error. So the second
  * attempt returns the first error again. */
@@ -73,15 +88,61 @@ EXPORT int connect(int fd, const struct sockaddr *address, socklen_t size)
     return next(fd, address, size);
 }
 
-EXPORT int stat(const char *restrict path, struct stat *restrict result)
+static bool is_xenbus(const char *path)
 {
-    static int (*next)(const char *, struct stat *);
-    if (!next)
-        next = dlsym(RTLD_NEXT, "stat");
-    if (xenstore_error && (!strcmp(path, "/dev/xen/xenbus") || !strcmp(path, "/proc/xen/xenbus"))) {
-        errno = xenstore_error;
-        xenstore_error = 0;
-        return -1;
+    return !strcmp(path, "/dev/xen/xenbus") || !strcmp(path, "/proc/xen/xenbus");
+}
+
+#define STAT(name)                                                                                           \
+    EXPORT int name(const char *restrict path, struct name *restrict result)                                 \
+    {                                                                                                        \
+        static int (*next)(const char *, struct name *);                                                     \
+        char buffer[BUFFER];                                                                                 \
+        int number;                                                                                          \
+        if (!next)                                                                                           \
+            next = dlsym(RTLD_NEXT, #name);                                                                  \
+        if (xenstore_error && is_xenbus(path)) {                                                             \
+            errno = xenstore_error;                                                                          \
+            xenstore_error = 0;                                                                              \
+            return -1;                                                                                       \
+        }                                                                                                    \
+        if (!host_path(path, buffer, sizeof buffer))                                                         \
+            return next(path, result);                                                                       \
+        host_look(buffer);                                                                                   \
+        int failed = next(buffer, result);                                                                   \
+        if (!failed && sscanf(path, LOOP_PREFIX "%d", &number) == 1)                                         \
+            host_loop_status(number, (struct stat *)result);                                                 \
+        return failed;                                                                                       \
     }
-    return next(path, result);
+
+#define FSTAT(name, type)                                                                                    \
+    EXPORT int name(int fd, struct type *result)                                                             \
+    {                                                                                                        \
+        static int (*next)(int, struct type *);                                                              \
+        int number;                                                                                          \
+        if (!next)                                                                                           \
+            next = dlsym(RTLD_NEXT, #name);                                                                  \
+        int failed = next(fd, result);                                                                       \
+        if (!failed && S_ISREG(result->st_mode) && !result->st_size && host_loop_of(fd, &number) &&          \
+            number >= 0)                                                                                     \
+            host_loop_status(number, (struct stat *)result);                                                 \
+        return failed;                                                                                       \
+    }
+
+/* The two structures are the same on x86-64. */
+STAT(stat)
+STAT(stat64)
+FSTAT(fstat, stat)
+FSTAT(fstat64, stat64)
+
+EXPORT int access(const char *path, int mode)
+{
+    static int (*next)(const char *, int);
+    char buffer[BUFFER];
+    if (!next)
+        next = dlsym(RTLD_NEXT, "access");
+    if (!host_path(path, buffer, sizeof buffer))
+        return next(path, mode);
+    host_look(buffer);
+    return next(buffer, mode);
 }

@@ -13,7 +13,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-static int send_fd = -1;
+int send_fd = -1;
 
 static uint32_t key_of(uint32_t domid, uint32_t port)
 {

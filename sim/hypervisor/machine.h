@@ -24,6 +24,7 @@
 #include <xen/memory.h>
 
 #include "calls.h"
+#include "host.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -176,6 +177,7 @@ struct machine {
     struct fault faults[MAX_FAULTS];
     uint32_t nr_behaviours;
     struct behaviour behaviours[MAX_BEHAVIOURS];
+    struct host host;
     struct listener listeners[MAX_LISTENERS];          /* [0] is never used */
     uint16_t slot_of[DOMID_FIRST_RESERVED];            /* 0: no such domain, else its index + 1 */
     uint64_t domids[(DOMID_FIRST_RESERVED + 63) / 64]; /* one bit for each domid in slot_of */
@@ -258,6 +260,7 @@ void channel_close(uint32_t domid, uint32_t port);
 void virq_raise(uint32_t virq);
 
 /* listeners.c */
+extern int send_fd;                                  /* an unconnected datagram socket of this process */
 bool listeners_attach(void);                         /* once per process; false: errno */
 int listener_open(bool cloexec, uint16_t *listener); /* returns the descriptor, or -errno */
 void listener_close(uint16_t listener, int fd);      /* fd is -1 if the owner has died */

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # What the played hotplug scripts share. The caller has set `command`; the environment is that of a hotplug script.
 PATH=/run/aioxen-sim/bin:/usr/sbin:/usr/bin:/sbin:/bin
-loops=/run/aioxen-sim/loops
+export AIOXEN_SIM_DIR=/run/aioxen-sim
+ctl=$AIOXEN_SIM_DIR/ctl
 
 node() { # NODE: its value, or nothing
     xenstore-read "$XENBUS_PATH/$1" 2>/dev/null || true

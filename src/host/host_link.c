@@ -36,7 +36,7 @@ struct libxl__links {
 static int note_attribute(const struct nlattr *attribute, void *data)
 {
     const struct nlattr **table = data;
-    if (!mnl_attr_type_valid(attribute, IFLA_MAX))
+    if (mnl_attr_type_valid(attribute, IFLA_MAX) > 0)
         table[mnl_attr_get_type(attribute)] = attribute;
     return MNL_CB_OK;
 }

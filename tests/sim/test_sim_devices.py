@@ -8,7 +8,7 @@ from sim_support import World, WriteConfig
 
 VBD, VIF = "/local/domain/{0}/backend/vbd/{1}/51712", "/local/domain/{0}/backend/vif/{1}/0"
 FRONT_VBD, FRONT_VIF = "/local/domain/{0}/device/vbd/51712", "/local/domain/{0}/device/vif/0"
-LEFT = "xenstore-ls -f / | grep -E 'vbd|vif' || true; ls /run/aioxen-sim/loops"
+LEFT = "xenstore-ls -f / | grep -E 'vbd|vif' || true; aioxen-sim-ctl loops"
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_hot_plug_and_unplug(world: World, guest: WriteConfig, tmp_path: Path) -
 
 def test_the_block_script_refuses_to_share(world: World, guest: WriteConfig) -> None:
     script = (
-        f"xl create -q {guest()}; xl create -q {guest(name='two')} || echo refused; ls /run/aioxen-sim/loops"
+        f"xl create -q {guest()}; xl create -q {guest(name='two')} || echo refused; aioxen-sim-ctl loops | cut -d ' ' -f 1"
     )
     result = world(script)
     assert result.stdout.split() == ["refused", "0"]
