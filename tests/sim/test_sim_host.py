@@ -41,7 +41,9 @@ def test_a_world_has_loop_devices_of_its_own(world: World, tmp_path: Path) -> No
 def test_a_backend_has_an_interface_while_it_is_open(world: World, tmp_path: Path) -> None:
     kernel = Path("build/guest/tiny").resolve()
     config = tmp_path / "guest.cfg"
-    config.write_text(f'name="one"\ntype="pvh"\nkernel="{kernel}"\nmemory=64\nvif=["bridge=xenbr0"]\ncmdline="b"\n')
+    config.write_text(
+        f'name="one"\ntype="pvh"\nkernel="{kernel}"\nmemory=64\nvif=["bridge=xenbr0"]\ncmdline="b"\n'
+    )
     here = "aioxen-sim-ctl links | grep -q vif1.0"
     script = f"""
         xl create -q {config}; aioxen-sim-ctl links | grep vif; xl network-detach one 0
