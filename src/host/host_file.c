@@ -105,10 +105,11 @@ static void look_stop(libxl_ctx *ctx, libxl__source *source)
 
 int libxl__file_look_start(libxl__ao *ao, libxl__file_look *look)
 {
-    libxl__looker *at = calloc(1, sizeof(*at) + strlen(look->path) + 1);
+    const size_t size = strlen(look->path) + 1;
+    libxl__looker *at = calloc(1, sizeof(*at) + size);
     if (!at)
         return ERROR_NOMEM;
-    strcpy(at->path, look->path);
+    memcpy(at->path, look->path, size);
     at->flags = look->read_only ? O_RDONLY : O_RDWR;
     at->job = (libxl__job){.work = look_work, .on_done = looked};
     const int rc = libxl__job_submit(&ao->ctx->host->lane, ao, &at->job);

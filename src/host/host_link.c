@@ -273,7 +273,7 @@ int libxl__link_set(libxl__ao *ao, libxl__link_request *request, int index, cons
     if (rc)
         return rc;
     struct ifinfomsg *header = mnl_nlmsg_get_payload(message);
-    message->nlmsg_flags |= NLM_F_ACK;
+    message->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
     header->ifi_index = index;
     header->ifi_flags = header->ifi_change = change->up ? IFF_UP : 0;
     if (change->address)

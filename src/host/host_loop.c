@@ -264,7 +264,8 @@ static void loop_stop(libxl_ctx *ctx, libxl__source *source)
 int libxl__loop_take(libxl__ao *ao, libxl__loop_device *loop)
 {
     libxl__lane *lane = &ao->ctx->host->lane;
-    holder *h = calloc(1, sizeof(*h) + strlen(loop->file) + 1);
+    const size_t size = strlen(loop->file) + 1;
+    holder *h = calloc(1, sizeof(*h) + size);
     if (!h)
         return ERROR_NOMEM;
     h->take = (libxl__job){.work = take_work, .on_done = abandoned};
@@ -272,7 +273,7 @@ int libxl__loop_take(libxl__ao *ao, libxl__loop_device *loop)
     h->read_only = loop->read_only;
     h->may_share = loop->may_share;
     h->number = h->fd = -1;
-    strcpy(h->file, loop->file);
+    memcpy(h->file, loop->file, size);
     const int rc = libxl__lane_reserve(ao, lane);
     if (rc) {
         free(h);

@@ -31,7 +31,8 @@ def test_a_world_has_loop_devices_of_its_own(world: World, tmp_path: Path) -> No
     (tmp_path / "disk").write_bytes(bytes(1 << 20))
     script = f"""
         aioxen-sim-ctl loop take {tmp_path}/disk; aioxen-sim-ctl loop take -r {tmp_path}/disk
-        aioxen-sim-ctl loops; aioxen-sim-ctl loop free 0; aioxen-sim-ctl loops; aioxen-sim-ctl loop free 0 || echo free"""
+        aioxen-sim-ctl loops; aioxen-sim-ctl loop free 0; aioxen-sim-ctl loops
+        aioxen-sim-ctl loop free 0 || echo free"""
     done = world(script)
     file = f"{tmp_path}/disk"
     assert done.stdout == f"0\n1\n0 w {file}\n1 r {file}\n1 r {file}\nfree\n"
