@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""src/_libxl_phases_NAME.h: the table of one slow operation's phases. It calls hand-written functions.
+"""src/_libxl_phases_NAME.h: the table of one slow operation's phases, or of several operations' shared phases. It
+calls hand-written functions.
 
 The operation's source includes the header as its last line. A function that is declared in the IDL and
 missing in the source does not compile. A function that is not declared draws a warning, because it is
@@ -21,17 +22,22 @@ The phases of {0}. Included as the last line of the source that has, before it:
 
 
 def outputs(model: m.Model) -> dict[str, str]:
-    return {f"src/_{model.name}_phases_{o.name}.h": header(model, o) for o in model.operations if o.phases}
+    return {f"src/_{model.name}_phases_{stem(o)}.h": header(model, o) for o in model.operations if o.phases}
+
+
+def stem(o: m.Operation) -> str:
+    """The name of an operation's list of phases: its own name, or the one that several operations share."""
+    return o.shares or o.name
 
 
 def variable(o: m.Operation) -> str:
     """The C name of the table of an operation's phases."""
-    return f"{o.namespace}_{o.name}_phases"
+    return f"{o.namespace}_{stem(o)}_phases"
 
 
 def header(model: m.Model, o: m.Operation) -> str:
     wanted = "".join(
-        f"  static {returned}{phase.name}_{what}(libxl__ao *ao, {o.name}_state *s);\n"
+        f"  static {returned}{phase.name}_{what}(libxl__ao *ao, {stem(o)}_state *s);\n"
         for phase in o.phases
         for what, returned in functions(phase)
     )
@@ -40,10 +46,10 @@ def header(model: m.Model, o: m.Operation) -> str:
     rows = "".join(row(o, phase) for phase in o.phases)
     parts.append(
         f"const libxl__phases {variable(o)} = {{\n    .list = (const libxl__phase[]){{\n{rows}    }},\n"
-        f"    .count = {len(o.phases)},\n    .state_size = sizeof({o.name}_state),\n}};\n"
+        f"    .count = {len(o.phases)},\n    .state_size = sizeof({stem(o)}_state),\n}};\n"
     )
-    head = c.banner(SUBJECT.format(o.name, wanted).rstrip("\n"))
-    return head + c.guarded(f"{model.name}__PHASES_{o.name}_H", "\n".join(parts))
+    head = c.banner(SUBJECT.format(stem(o), wanted).rstrip("\n"))
+    return head + c.guarded(f"{model.name}__PHASES_{stem(o)}_H", "\n".join(parts))
 
 
 def functions(phase: m.Phase) -> Iterator[tuple[str, str]]:
@@ -60,17 +66,17 @@ def functions(phase: m.Phase) -> Iterator[tuple[str, str]]:
 def wrapper(o: m.Operation, phase: m.Phase, what: str, returned: str) -> str:
     """The function that the driver calls: it calls the hand-written function with the operation's state."""
     head = c.prototype(
-        f"static {returned}".rstrip(), f"{o.name}_{phase.name}_{what}", ["libxl__ao *ao", "void *state"]
+        f"static {returned}".rstrip(), f"{stem(o)}_{phase.name}_{what}", ["libxl__ao *ao", "void *state"]
     )
     call = f"{phase.name}_{what}(ao, s);\n"
     return c.function(
-        head, f"{o.name}_state *s = state;\n\n" + ("return " if returned == "int " else "") + call
+        head, f"{stem(o)}_state *s = state;\n\n" + ("return " if returned == "int " else "") + call
     )
 
 
 def row(o: m.Operation, phase: m.Phase) -> str:
     members = [f'.name = "{phase.name}"']
-    members += [f".{what} = {o.name}_{phase.name}_{what}" for what, _ in functions(phase)]
+    members += [f".{what} = {stem(o)}_{phase.name}_{what}" for what, _ in functions(phase)]
     for member, seconds in (
         ("limit_ms", phase.limit),
         ("stop_ms", phase.stop_limit),

@@ -16,6 +16,7 @@ from gen import model as m
 from gen.check_attributes import check_attributes, check_initial, check_type_initial
 from gen.check_names import check_doc, check_name, check_since, unique
 from gen.check_operations import check_field, check_fields, check_operation
+from gen.check_phases import check_shared
 from gen.check_python import check_python
 from gen.model import Mistake
 
@@ -36,6 +37,7 @@ def check(model: m.Model) -> list[Mistake]:
         *check_errors(model),
         *check_events(model),
         *(mistake for o in model.operations for mistake in check_operation(o, model.common_errors)),
+        *check_shared(model),
         *(mistake for f in model.functions for mistake in check_function(f)),
     ]
     once = {str(mistake): mistake for mistake in found}

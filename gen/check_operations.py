@@ -76,6 +76,8 @@ def check_operation(o: m.Operation, common: list[m.Error]) -> Iterator[Mistake]:
         yield from check_name(o.python_name, o.at("python"), f"{what}: python")
     yield from check_doc(what, o.doc, o.at("doc"))
     yield from check_since(what, o.since, o.at("since"))
+    if o.shares and not o.phases:
+        yield Mistake(o.at("shares"), f"{what}: shares: an operation without phases shares none")
     if o.hidden and "python" in o.keywords:
         yield Mistake(o.at("python"), f"{what}: python: a hidden operation is not in Python")
     if o.hidden and o.progress is not None:

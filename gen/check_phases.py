@@ -32,6 +32,15 @@ def check_phases(o: m.Operation, common: list[m.Error]) -> Iterator[Mistake]:
             yield Mistake(phase.at("undo"), f"{here}: {message}")
 
 
+def check_shared(model: m.Model) -> Iterator[Mistake]:
+    """Operations that share their phases have the same ones."""
+    first: dict[str, m.Operation] = {}
+    for o in model.operations:
+        if o.shares and first.setdefault(o.shares, o).phases != o.phases:
+            message = f"its phases are not those of {first[o.shares].name}"
+            yield Mistake(o.at("shares"), f"Operation {o.name}: shares: {message}")
+
+
 def check_phase(phase: m.Phase, what: str) -> Iterator[Mistake]:
     yield from check_name(phase.name, phase.place, what)
     yield from check_doc(what, phase.doc, phase.place)

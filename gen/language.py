@@ -30,6 +30,7 @@ OPERATION: dict[str, tuple[type, ...]] = {
     "speed": (str,),
     "phases": (list,),
     "hidden": (bool,),
+    "shares": (str,),
     "since": (str,),
 }
 SECONDS = (float, int, type(None))
@@ -177,6 +178,7 @@ class Language(TypeLanguage):
                 for phase in about.get("phases", [])
             ],
             hidden=about.get("hidden", False),
+            shares=about.get("shares", ""),
             place=lines.place(),
             keywords=lines.keywords,
         )

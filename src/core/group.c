@@ -20,15 +20,16 @@ static void start_member(libxl__ao *parent, libxl__group *group)
     const uint32_t index = group->started;
     libxl__nested *member = &group->members[index];
     libxl__ao *child = libxl__nested_create(parent, member, group->cls);
-    if (!child) {
-        group->rc = libxl__ao_fail(parent, ERROR_NOMEM, "%s[%u]: %s", group->name, index,
-                                   libxl_error_describe(ERROR_NOMEM));
+    const int rc = child ? group->fill(group, index, child) : ERROR_NOMEM;
+    if (rc) {
+        group->rc = libxl__ao_fail(parent, rc, "%s[%u]: %s", group->name, index, libxl_error_describe(rc));
+        if (child)
+            libxl__source_stop(parent->ctx, &member->source); /* destroys the child */
         libxl__group_stop(group);
         return;
     }
     member->group = group;
     member->index = index;
-    group->fill(parent, index, libxl__ao_args(child));
     group->started++;
     libxl__nested_start(member);
 }
@@ -67,5 +68,6 @@ void libxl__group_member_ended(libxl__nested *member)
     if (!member->rc || group->rc)
         return;
     group->rc = member->rc;
-    libxl__group_stop(group);
+    if (!group->keeps_going)
+        libxl__group_stop(group);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Groups: one nested operation for each element of an array, a bounded number at a time. The first error stops the
- * other members. A phase starts, polls and stops a group with the functions below; another group can undo what the
+ * other members, unless the group keeps going. A phase starts, polls and stops a group with the functions below; another group can undo what the
  * members have done.
  */
 #ifndef LIBXL__GROUP_H
@@ -10,18 +10,22 @@
 #include "nested.h"
 
 /* Embed this in the parent's state; zero-initialise it, then set the members above the empty line. */
-typedef struct libxl__group {
+typedef struct libxl__group libxl__group;
+struct libxl__group {
     const libxl__ao_class *cls; /* the class of the members */
     const char *name;           /* the public name of the array; a member's message begins with NAME[INDEX] */
-    void (*fill)(libxl__ao *parent, uint32_t index, void *args); /* sets a member's args before its start */
-    uint32_t count;                                              /* the number of members; may be 0 */
-    uint32_t width; /* the most members that run at a time; at least 1 */
+    /* Sets a member's args before its start. The member's parent is child->parent. Errors: those of the class. */
+    int (*fill)(const libxl__group *group, uint32_t index, libxl__ao *child);
+    const void *context; /* for `fill` */
+    uint32_t count;      /* the number of members; may be 0 */
+    bool keeps_going;    /* an error does not stop the other members */
+    uint32_t width;      /* the most members that run at a time; at least 1 */
 
     uint32_t started, ended;
     bool stopping;          /* no more members are started */
     int rc;                 /* the first error */
     libxl__nested *members; /* in the order of the array; in the parent's memory */
-} libxl__group;
+};
 
 /* Call all of these with the context locked. */
 

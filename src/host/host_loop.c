@@ -309,6 +309,39 @@ bool libxl__loop_in_use(int number)
     return !access(path, F_OK);
 }
 
+/* ---- devices that stay */
+
+static void keep_work(libxl_ctx *ctx, libxl__job *job)
+{
+    (void)ctx;
+    libxl__loop_keep *keep = LIBXL__CONTAINER(job, libxl__loop_keep, job);
+    struct loop_info64 info = {0};
+    const int fd = open_loop(keep->number, O_RDONLY);
+    bool ok = fd >= 0 && !ioctl(fd, LOOP_GET_STATUS64, &info);
+    info.lo_flags &= ~(uint32_t)LO_FLAGS_AUTOCLEAR;
+    ok = ok && !ioctl(fd, LOOP_SET_STATUS64, &info);
+    keep->errnoval = ok ? 0 : errno;
+    if (fd >= 0)
+        close(fd);
+}
+
+int libxl__loop_keep_start(libxl__ao *ao, libxl__loop_keep *keep, int number)
+{
+    keep->number = number;
+    keep->job.work = keep_work;
+    return libxl__job_submit(&ao->ctx->host->lane, ao, &keep->job);
+}
+
+int libxl__loop_keep_poll(libxl__ao *ao, libxl__loop_keep *keep)
+{
+    if (keep->job.state != LIBXL__JOB_DONE)
+        return LIBXL__AO_WAIT;
+    if (!keep->errnoval)
+        return 0;
+    return libxl__ao_fail(ao, libxl__host_errno_rc(keep->errnoval), "keeping /dev/loop%d: %s", keep->number,
+                          strerror(keep->errnoval));
+}
+
 /* ---- devices of other programs */
 
 static void release_work(libxl_ctx *ctx, libxl__job *job)

@@ -47,6 +47,19 @@ void libxl__loop_let_go(libxl_ctx *ctx, libxl__loop_device *loop);
 /* Returns whether a loop device has a file. Reads sysfs, which does not block. Needs no lock. */
 bool libxl__loop_in_use(int number);
 
+/* Makes a loop device stay when the library closes it: a driver may not have opened it yet. Embed it in the operation's
+ * state; zero-initialise it. */
+typedef struct libxl__loop_keep {
+    libxl__job job;
+    int number, errnoval;
+} libxl__loop_keep;
+
+/* Starts to remove AUTOCLEAR from the device, on a worker. The device stays until libxl__loop_release_start. The operation
+ * is woken afterwards. Errors: FAIL, recorded in ao. */
+int libxl__loop_keep_start(libxl__ao *ao, libxl__loop_keep *keep, int number);
+/* Returns LIBXL__AO_WAIT until the job is done; then 0. Errors, recorded in ao: PERMISSION, INVAL, FAIL. */
+int libxl__loop_keep_poll(libxl__ao *ao, libxl__loop_keep *keep);
+
 /* The release of a loop device that was made by another program, without AUTOCLEAR. Embed it in the operation's state;
  * zero-initialise it. */
 typedef struct libxl__loop_release {

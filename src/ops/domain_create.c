@@ -7,6 +7,7 @@
  * if no domain was made. Locks: the context's lock, held by the caller.
  */
 #include "create.h"
+#include "device_operations.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -19,6 +20,7 @@ typedef struct create {
     libxl__admission admission; /* limits how many domains wait for xenconsoled */
     libxl__await console;       /* started before the domain is introduced */
     libxl__creation creation;
+    libxl__device_groups devices;
     libxl__xs_batch *nodes;
     libxl__xs_batch *unmark; /* removes the mark; reserved before the mark is written */
     libxl__xs_batch *remark; /* writes the mark anew, with the domid; NULL: the mark needs no domid */
@@ -333,6 +335,29 @@ static int console_start(libxl__ao *ao, struct create *s)
 {
     libxl__await_look(&s->console);
     return console_poll(ao, s);
+}
+
+/* ---- devices: all are added at once; the teardown removes them */
+
+static int devices_poll(libxl__ao *ao, struct create *s)
+{
+    const int rc = libxl__device_groups_poll(ao, &s->devices);
+    return reason_of(ao, s, rc);
+}
+
+static int devices_start(libxl__ao *ao, struct create *s)
+{
+    const int rc = check_domain(ao, s);
+    return rc ? rc
+              : reason_of(ao, s,
+                          libxl__device_groups_start(ao, &s->devices, config_of(ao), s->build.domid,
+                                                     &s->build.uuid));
+}
+
+static void devices_stop(libxl__ao *ao, struct create *s)
+{
+    (void)ao;
+    libxl__device_groups_stop(&s->devices);
 }
 
 /* ---- unmark: the domain is complete */

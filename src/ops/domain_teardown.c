@@ -16,7 +16,7 @@
  *
  * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
  */
-#include "ops.h"
+#include "device_operations.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -30,6 +30,9 @@ enum { NODES = 4, LONGEST_PATH = LIBXL__MARK_PATH };
 typedef struct teardown {
     libxl__domain_source domain;
     libxl__hv_destroy destroy;
+    libxl__device_sweep devices;
+    int devices_rc; /* the first error of the phases `list` and `devices` */
+    const char *devices_message;
     libxl__xs_batch *cleaning;
     libxl__xs_batch
         *last; /* removes the remaining nodes when the domain is gone; NULL: there was no memory for it */
@@ -204,6 +207,52 @@ static int pause_start(libxl__ao *ao, struct teardown *t)
     return libxl__ao_fail(ao, ERROR_PERMISSION, "pausing domain %u: %s", domid, strerror(errno));
 }
 
+/*
+ * Ends one of the phases `list` and `devices`. An error does not end the teardown, which reports it at its end unless
+ * the domain itself cannot be destroyed.
+ */
+static int devices_ended(libxl__ao *ao, struct teardown *t, int rc)
+{
+    if (rc == LIBXL__AO_WAIT || !rc || t->devices_rc)
+        return rc == LIBXL__AO_WAIT ? rc : 0;
+    t->devices_rc = rc;
+    t->devices_message = libxl__gc_printf(&ao->gc, "%s", libxl__ao_words(ao, rc));
+    libxl__ao_forget_failure(ao);
+    return 0;
+}
+
+/* ---- list: the devices are listed */
+
+static int list_start(libxl__ao *ao, struct teardown *t)
+{
+    const libxl__domain_teardown_args *args = libxl__ao_args(ao);
+    if (!t->has_tree)
+        return 0;
+    return devices_ended(ao, t, libxl__device_sweep_list(ao, &t->devices, args->in.domid, &args->in.uuid));
+}
+
+static int list_poll(libxl__ao *ao, struct teardown *t)
+{
+    return devices_ended(ao, t, libxl__device_sweep_list_poll(ao, &t->devices));
+}
+
+/* ---- devices: their backends close, and the host's resources are released */
+
+static int removal_ended(libxl__ao *ao, struct teardown *t, int rc)
+{
+    return devices_ended(ao, t, rc < 0 ? ERROR_DEVICE : rc);
+}
+
+static int devices_start(libxl__ao *ao, struct teardown *t)
+{
+    return removal_ended(ao, t, libxl__device_sweep_remove(ao, &t->devices));
+}
+
+static int devices_poll(libxl__ao *ao, struct teardown *t)
+{
+    return removal_ended(ao, t, libxl__device_sweep_remove_poll(ao, &t->devices));
+}
+
 /* ---- clean: the nodes are removed; the phase's time limit bounds the wait for xenstored */
 
 static int clean_start(libxl__ao *ao, struct teardown *t)
@@ -374,7 +423,12 @@ static int rest_poll(libxl__ao *ao, struct teardown *t)
         libxl__log(ao->ctx, XTL_NOTICE, -1, "the nodes that stayed of " LIBXL_UUID_FMT " are removed",
                    LIBXL_UUID_BYTES(ao->subject.uuid));
     t->nodes_stay = rc != 0;
-    return rc && !t->stopped ? plan_retry(ao, t, rc) : rc;
+    if (rc && !t->stopped)
+        return plan_retry(ao, t, rc);
+    if (!rc && t->devices_rc)
+        return libxl__ao_fail(ao, t->devices_rc, "%s",
+                              t->devices_message ? t->devices_message : "its devices stay");
+    return rc;
 }
 
 static int rest_start(libxl__ao *ao, struct teardown *t)

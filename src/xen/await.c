@@ -88,6 +88,17 @@ static int read_node(libxl__ao *ao, libxl__await *await)
     return rc;
 }
 
+static void free_reading(libxl__await *await)
+{
+    libxl__xs_batch_free(await->reading);
+    await->reading = NULL;
+}
+
+const char *libxl__await_value(const libxl__await *await)
+{
+    return await->done ? libxl__xs_value(STAILQ_FIRST(&await->reading->requests)) : NULL;
+}
+
 /* Tests the value that was read. Sets `done` and `missing`. Errors: those of libxl__xs_result. */
 static int test_node(libxl__await *await)
 {
@@ -97,8 +108,8 @@ static int test_node(libxl__await *await)
         await->done = await->test(await, value);
         await->missing = !value;
     }
-    libxl__xs_batch_free(await->reading);
-    await->reading = NULL;
+    if (!await->done)
+        free_reading(await);
     return rc;
 }
 
@@ -125,5 +136,6 @@ int libxl__await_step(libxl__ao *ao, libxl__await *await)
 
 void libxl__await_again(libxl__await *await)
 {
+    free_reading(await);
     await->done = false;
 }

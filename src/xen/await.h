@@ -23,7 +23,7 @@ typedef bool libxl__await_test(const libxl__await *await, const char *value);
 struct libxl__await {
     libxl__source source; /* fires when the node may have changed */
     libxl__watch *watch;
-    libxl__xs_batch *reading; /* reads the node; NULL: no read is under way */
+    libxl__xs_batch *reading; /* reads the node, and keeps its value once the wait has ended; NULL: no read */
     libxl__await_test *test;
     const char *wanted; /* an argument of the test; belongs to the caller */
     bool changed;       /* the node may have changed since the last read was started */
@@ -48,6 +48,10 @@ void libxl__await_look(libxl__await *await);
  * NOMEM, XENSTORE, PERMISSION, NO_XENSTORE, recorded in ao with the path.
  */
 int libxl__await_step(libxl__ao *ao, libxl__await *await);
+
+/* Returns the value at which the wait has ended; NULL: the node is missing. It is valid until the operation ends, or until
+ * libxl__await_again. */
+const char *libxl__await_value(const libxl__await *await);
 
 /*
  * Waits again with the same watch: until the node has changed and the test is true of it. Call this after the wait

@@ -80,6 +80,11 @@ void libxl__xs_batch_free(libxl__xs_batch *batch)
         libxl__source_stop(batch->ao->ctx, &batch->source);
 }
 
+void libxl__xs_set_backend(libxl__xs_batch *batch, uint32_t backend_domid)
+{
+    batch->backend = backend_domid;
+}
+
 /* Adds a request. `path` lies in the batch's gc; NULL: there was no memory for it. */
 static libxl__xs_request *add_for(libxl__xs_batch *batch, libxl__xs_kind kind, const char *path)
 {
@@ -154,6 +159,39 @@ void libxl__xs_remove(libxl__xs_batch *batch, const char *path, ...)
     (void)request;
 }
 
+const char *libxl__xs_text(libxl__xs_batch *batch, const char *format, va_list args)
+{
+    const char *text = libxl__gc_vprintf(&batch->gc, format, args);
+    batch->out_of_memory |= !text;
+    return text ? text : "";
+}
+
+void libxl__xs_prune(libxl__xs_batch *batch, uint32_t levels, const char *path, ...)
+{
+    ADD(request, batch, LIBXL__XS_PRUNE, path);
+    if (!request)
+        return;
+    request->levels = levels;
+    request->current = libxl__gc_printf(&batch->gc, "%s", request->path);
+    batch->out_of_memory |= !request->current;
+}
+
+void libxl__xs_prune_begin(libxl__xs_request *request)
+{
+    strcpy(request->current, request->path); /* a copy of the path */
+    request->climbed = 0;
+    request->removing = false;
+}
+
+bool libxl__xs_climb(libxl__xs_request *request)
+{
+    char *slash = strrchr(request->current, '/');
+    if (++request->climbed >= request->levels || !slash || slash == request->current)
+        return false;
+    *slash = 0;
+    return true;
+}
+
 libxl__xs_request *libxl__xs_require(libxl__xs_batch *batch, int rc, const char *value, const char *path, ...)
 {
     ADD(request, batch, LIBXL__XS_REQUIRE, path);
@@ -161,6 +199,16 @@ libxl__xs_request *libxl__xs_require(libxl__xs_batch *batch, int rc, const char 
         return NULL;
     request->rc = rc;
     request->value = value ? copy(batch, value) : NULL;
+    return request;
+}
+
+libxl__xs_request *libxl__xs_require_absent(libxl__xs_batch *batch, int rc, const char *path, ...)
+{
+    ADD(request, batch, LIBXL__XS_REQUIRE, path);
+    if (!request)
+        return NULL;
+    request->rc = rc;
+    request->absent = true;
     return request;
 }
 
@@ -202,10 +250,20 @@ void libxl__xs_introduce(libxl__xs_batch *batch, unsigned long gfn, uint32_t por
 
 /* ---- called by the transports */
 
+unsigned libxl__xs_owners(const libxl__xs_batch *batch, libxl__xs_perms perms, uint32_t owners[2])
+{
+    const bool guests = perms == LIBXL__XS_GUESTS || perms == LIBXL__XS_FRONTEND;
+    owners[0] = guests ? batch->domid : perms == LIBXL__XS_BACKEND ? batch->backend : 0;
+    owners[1] = perms == LIBXL__XS_FRONTEND ? batch->backend : batch->domid;
+    return perms == LIBXL__XS_GUESTS || perms == LIBXL__XS_OURS ? 1 : 2;
+}
+
 bool libxl__xs_met(libxl__xs_request *request, const char *value, size_t length)
 {
     length = value ? strnlen(value, length) : 0;
     request->vacant = !length;
+    if (request->absent)
+        return !value;
     if (!value)
         return request->optional;
     return !request->value ||

@@ -12,6 +12,8 @@
 #ifndef LIBXL__XS_H
 #define LIBXL__XS_H
 
+#include <stdarg.h>
+
 #include "ao.h"
 #include "worker.h"
 
@@ -20,6 +22,9 @@ typedef enum libxl__xs_perms {
     LIBXL__XS_INHERITS,    /* a new node gets its parent's permissions; an existing node keeps its own */
     LIBXL__XS_GUEST_READS, /* domain 0 owns the node; the guest may read it; nobody else may */
     LIBXL__XS_GUESTS,      /* the guest owns the node */
+    LIBXL__XS_FRONTEND,    /* the guest owns the node; its backend's domain may read it */
+    LIBXL__XS_BACKEND,     /* the backend's domain owns the node; the guest may read it */
+    LIBXL__XS_OURS,        /* domain 0 owns the node; nobody else may read it */
 } libxl__xs_perms;
 
 /* The message of a request that fails with NO_XENSTORE after it was sent. */
@@ -33,6 +38,8 @@ typedef struct libxl__xs_request libxl__xs_request;
  * there is no memory.
  */
 libxl__xs_batch *libxl__xs_batch_new(libxl__ao *ao, uint32_t domid);
+/* Sets the domain that LIBXL__XS_FRONTEND and LIBXL__XS_BACKEND mean; without this call it is domain 0. */
+void libxl__xs_set_backend(libxl__xs_batch *batch, uint32_t backend_domid);
 
 /*
  * Each of the following functions adds one request. The path is a printf format with its arguments. If there is no memory,
@@ -51,11 +58,20 @@ libxl__xs_request *libxl__xs_list(libxl__xs_batch *batch, uint32_t offset, const
 /* Writes a node. xenstored makes the node and its parents if they are missing; new parents inherit their permissions. */
 void libxl__xs_write(libxl__xs_batch *batch, libxl__xs_perms perms, const char *value, const char *path, ...)
     __attribute__((format(printf, 4, 5)));
+/* Formats a value in the batch's memory. Never NULL: without memory it is "", and libxl__xs_run fails with NOMEM. */
+const char *libxl__xs_text(libxl__xs_batch *batch, const char *format, va_list args)
+    __attribute__((format(printf, 2, 0)));
 /* Sets the permissions of an existing node. A missing node is an error. */
 void libxl__xs_permit(libxl__xs_batch *batch, libxl__xs_perms perms, const char *path, ...)
     __attribute__((format(printf, 3, 4)));
 /* Removes a node and all nodes below it. A missing node is not an error. */
 void libxl__xs_remove(libxl__xs_batch *batch, const char *path, ...) __attribute__((format(printf, 2, 3)));
+/*
+ * Removes an empty node, then its parent if that is empty by then, and so on, at most `levels` nodes. A missing node
+ * counts as removed. Only for a transaction.
+ */
+void libxl__xs_prune(libxl__xs_batch *batch, uint32_t levels, const char *path, ...)
+    __attribute__((format(printf, 3, 4)));
 /*
  * Checks that a node exists and, unless `value` is NULL, that it holds `value`. Otherwise the batch fails with `rc`,
  * and a transaction changes nothing. So a transaction cannot re-create the nodes of a domain that is gone, and cannot
@@ -63,6 +79,9 @@ void libxl__xs_remove(libxl__xs_batch *batch, const char *path, ...) __attribute
  */
 libxl__xs_request *libxl__xs_require(libxl__xs_batch *batch, int rc, const char *value, const char *path, ...)
     __attribute__((format(printf, 4, 5)));
+/* Checks that a node does not exist. Otherwise the batch fails with `rc`, like libxl__xs_require. */
+libxl__xs_request *libxl__xs_require_absent(libxl__xs_batch *batch, int rc, const char *path, ...)
+    __attribute__((format(printf, 3, 4)));
 /* Returns whether the node of a libxl__xs_require was missing or empty. Call this once the batch is done. */
 bool libxl__xs_vacant(const libxl__xs_request *request);
 /*

@@ -18,6 +18,7 @@ typedef enum libxl__xs_kind {
     LIBXL__XS_WRITE,
     LIBXL__XS_PERMIT,
     LIBXL__XS_REMOVE,
+    LIBXL__XS_PRUNE,
     LIBXL__XS_REQUIRE,
     LIBXL__XS_INTRODUCE
 } libxl__xs_kind;
@@ -27,6 +28,7 @@ struct libxl__xs_request {
     libxl__xs_kind kind;
     libxl__xs_perms perms; /* PERMIT; never INHERITS */
     bool optional;         /* REQUIRE: a missing node passes the check */
+    bool absent;           /* REQUIRE: the node must not exist */
     bool vacant;           /* REQUIRE: the node is missing or empty */
     int rc;                /* REQUIRE: the error if the check fails */
     const char *path;
@@ -34,6 +36,10 @@ struct libxl__xs_request {
     unsigned long gfn; /* INTRODUCE: the frame of the xenstore ring */
     uint32_t port;     /* INTRODUCE: the event channel */
     uint32_t offset;   /* LIST: where in the list of names to begin, in octets */
+    uint32_t levels;   /* PRUNE: the most nodes to remove */
+    uint32_t climbed;  /* PRUNE: the number of nodes that were removed */
+    char *current;     /* PRUNE: the node that is looked at */
+    bool removing;     /* PRUNE: this node was empty, and its removal is sent */
     char
         *found; /* READ: the value, malloc'ed, with a terminating zero; NULL: no such node. LIST: the names */
     size_t found_size; /* LIST: the size of `found`, without the terminating zero */
@@ -68,7 +74,7 @@ struct libxl__xs_batch {
         source; /* must be first; detached if the operation has freed the batch while it was running */
     libxl__ao *ao;
     libxl__gc gc;
-    uint32_t domid;
+    uint32_t domid, backend;
     libxl__xs_mode mode;
     enum { LIBXL__XS_IDLE, LIBXL__XS_UNDER_WAY, LIBXL__XS_DONE } state;
     bool deferred; /* it is in libxl__xs_link.deferred: it waits for the connection; its state is UNDER_WAY */
@@ -106,6 +112,17 @@ typedef struct libxl__xs_spare {
     uint32_t uses;                        /* how often it was given back */
     TAILQ_HEAD(, libxl__xs_turn) waiting; /* for the batch; first in, first out */
 } libxl__xs_spare;
+
+/*
+ * Stores the owner of a node with these permissions in owners[0], and the domain that may read it in owners[1].
+ * Returns the number of entries: 1 or 2. In xs.c; the thread of xs_caller.c calls it, too.
+ */
+unsigned libxl__xs_owners(const libxl__xs_batch *batch, libxl__xs_perms perms, uint32_t owners[2]);
+
+/* PRUNE: begins at the request's path. */
+void libxl__xs_prune_begin(libxl__xs_request *request);
+/* PRUNE: `current` was removed. Makes its parent `current`; returns false if that is not to be removed. */
+bool libxl__xs_climb(libxl__xs_request *request);
 
 /* Called by xs.c when the spare batch is freed: keeps it, and calls the next operation in the queue. */
 void libxl__xs_spare_put(libxl_ctx *ctx);

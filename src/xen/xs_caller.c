@@ -48,11 +48,11 @@ struct libxl__xs_caller {
 static bool set_perms(struct xs_handle *xs, xs_transaction_t transaction, const libxl__xs_batch *batch,
                       const libxl__xs_request *request)
 {
-    const bool guests = request->perms == LIBXL__XS_GUESTS;
-    struct xs_permissions perms[2] = {{.id = guests ? batch->domid : 0, .perms = XS_PERM_NONE},
-                                      {.id = batch->domid, .perms = XS_PERM_READ}};
-    return xs_set_permissions(xs, transaction, request->path, perms,
-                              request->perms == LIBXL__XS_GUEST_READS ? 2 : 1);
+    uint32_t owners[2];
+    const unsigned count = libxl__xs_owners(batch, request->perms, owners);
+    struct xs_permissions perms[2] = {{.id = owners[0], .perms = XS_PERM_NONE},
+                                      {.id = owners[1], .perms = XS_PERM_READ}};
+    return xs_set_permissions(xs, transaction, request->path, perms, count);
 }
 
 /*
@@ -82,6 +82,24 @@ static bool list(struct xs_handle *xs, xs_transaction_t transaction, libxl__xs_r
     return request->found;
 }
 
+static bool prune(struct xs_handle *xs, xs_transaction_t transaction, libxl__xs_request *request)
+{
+    libxl__xs_prune_begin(request);
+    do {
+        unsigned count = 0;
+        char **names = xs_directory(xs, transaction, request->current, &count);
+        if (!names && errno != ENOENT)
+            return false;
+        const bool gone = !names;
+        free(names);
+        if (count)
+            return true;
+        if (!gone && !xs_rm(xs, transaction, request->current))
+            return false;
+    } while (libxl__xs_climb(request));
+    return true;
+}
+
 /* Carries out a request. Returns false, with errno, if it fails. */
 static bool carry_out(struct xs_handle *xs, xs_transaction_t transaction, const libxl__xs_batch *batch,
                       libxl__xs_request *request)
@@ -107,6 +125,7 @@ static bool carry_out(struct xs_handle *xs, xs_transaction_t transaction, const 
         return xs_write(xs, transaction, request->path, request->value, (unsigned)strlen(request->value));
     case LIBXL__XS_PERMIT: return set_perms(xs, transaction, batch, request);
     case LIBXL__XS_REMOVE: return xs_rm(xs, transaction, request->path) || errno == ENOENT;
+    case LIBXL__XS_PRUNE: return prune(xs, transaction, request);
     case LIBXL__XS_INTRODUCE: return xs_introduce_domain(xs, batch->domid, request->gfn, request->port);
     }
     return false;

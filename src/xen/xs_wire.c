@@ -44,12 +44,13 @@ static libxl__wire_expected expect(libxl__xs_batch *batch, libxl__xs_request *re
 static int put_perms(libxl_ctx *ctx, libxl__xs_batch *batch, libxl__xs_request *request)
 {
     char owner[16], reader[16];
-    snprintf(owner, sizeof(owner), "n%u", request->perms == LIBXL__XS_GUESTS ? batch->domid : 0);
-    snprintf(reader, sizeof(reader), "r%u", batch->domid);
+    uint32_t owners[2];
+    const unsigned count = libxl__xs_owners(batch, request->perms, owners);
+    snprintf(owner, sizeof(owner), "n%u", owners[0]);
+    snprintf(reader, sizeof(reader), "r%u", owners[1]);
     return libxl__wire_put(ctx, expect(batch, request), XS_SET_PERMS, batch->transaction,
                            LIBXL__WIRE_TEXT(request->path), LIBXL__WIRE_TEXT(owner),
-                           request->perms == LIBXL__XS_GUEST_READS ? LIBXL__WIRE_TEXT(reader)
-                                                                   : LIBXL__WIRE_NOTHING);
+                           count == 2 ? LIBXL__WIRE_TEXT(reader) : LIBXL__WIRE_NOTHING);
 }
 
 static int put_request(libxl_ctx *ctx, libxl__xs_batch *batch, libxl__xs_request *request)
@@ -63,6 +64,9 @@ static int put_request(libxl_ctx *ctx, libxl__xs_batch *batch, libxl__xs_request
         request->found = NULL;
         return libxl__wire_put(ctx, expect(batch, request), XS_READ, tx, LIBXL__WIRE_TEXT(request->path),
                                LIBXL__WIRE_NOTHING, LIBXL__WIRE_NOTHING);
+    case LIBXL__XS_PRUNE:
+        return libxl__wire_put(ctx, expect(batch, request), request->removing ? XS_RM : XS_DIRECTORY, tx,
+                               LIBXL__WIRE_TEXT(request->current), LIBXL__WIRE_NOTHING, LIBXL__WIRE_NOTHING);
     case LIBXL__XS_LIST:
         free(request->found);
         request->found = NULL;
@@ -113,6 +117,8 @@ static void put_requests(libxl_ctx *ctx, libxl__xs_batch *batch)
     libxl__xs_request *request;
     begin_to_put(ctx, batch);
     STAILQ_FOREACH (request, &batch->requests, link) {
+        if (request->kind == LIBXL__XS_PRUNE)
+            libxl__xs_prune_begin(request);
         int rc = check_put(batch, put_request(ctx, batch, request));
         if (rc) {
             libxl__xs_failed(batch, request, rc == ERROR_NOMEM ? ENOMEM : E2BIG);
@@ -198,11 +204,31 @@ static void request_answered(libxl__xs_batch *batch, libxl__xs_request *request,
         errnoval = keep_names(request, body, length);
     if (request->kind == LIBXL__XS_REQUIRE && (!errnoval || errnoval == ENOENT))
         errnoval = libxl__xs_met(request, errnoval ? NULL : body, length) ? 0 : ENOENT;
+    if (request->kind == LIBXL__XS_PRUNE)
+        errnoval = errnoval == ENOENT ? 0 : errnoval;
     if (errnoval == ENOENT && (request->kind == LIBXL__XS_READ || request->kind == LIBXL__XS_LIST ||
                                request->kind == LIBXL__XS_REMOVE))
         errnoval = 0;
     if (errnoval)
         libxl__xs_failed(batch, request, errnoval);
+}
+
+/*
+ * Continues the removal of empty nodes: an empty node is removed, then its parent is listed. Each answer causes the
+ * next message.
+ */
+static void prune(libxl_ctx *ctx, libxl__xs_batch *batch, libxl__xs_request *request, int errnoval,
+                  size_t length)
+{
+    const bool gone = errnoval == ENOENT || (request->removing && !errnoval);
+    if (batch->rc || (errnoval && errnoval != ENOENT) || (!gone && length))
+        return;
+    request->removing = !gone;
+    if (gone && !libxl__xs_climb(request))
+        return;
+    const int rc = check_put(batch, put_request(ctx, batch, request));
+    if (rc)
+        libxl__xs_failed(batch, request, rc == ERROR_NOMEM ? ENOMEM : E2BIG);
 }
 
 /* Reads the id of a transaction: digits and a terminating zero. Returns 0 if the answer is something else. */
@@ -287,9 +313,11 @@ static void batch_answered(libxl_ctx *ctx, void *owner, libxl__xs_request *reque
 {
     libxl__xs_batch *batch = owner;
     batch->unanswered--;
-    if (request)
+    if (request) {
         request_answered(batch, request, errnoval, body, length);
-    else if (!batch->start_answered)
+        if (request->kind == LIBXL__XS_PRUNE)
+            prune(ctx, batch, request, errnoval, length);
+    } else if (!batch->start_answered)
         start_was_answered(ctx, batch, errnoval, body, length);
     else if (end_was_answered(batch, errnoval)) {
         repeat_later(ctx, batch);

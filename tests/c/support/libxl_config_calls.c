@@ -19,6 +19,19 @@
         CHECK(!strcmp(libxl_##T##_to_string(value), word));                                                  \
     } while (0)
 
+static const char *devices(libxl_ctx *ctx)
+{
+    libxl_device_disk disk;
+    libxl_device_disk_init(&disk);
+    disk.vdev = strdup("xvda");
+    disk.pdev_path = strdup("/dev/null");
+    CHECK(libxl_device_disk_add(ctx, 0x7000, &disk, NULL));
+    CHECK(libxl_device_disk_remove(ctx, 0x7000, &disk, NULL));
+    CHECK(libxl_device_disk_destroy(ctx, 0x7000, &disk, NULL));
+    libxl_device_disk_dispose(&disk);
+    return NULL;
+}
+
 static const char *structs(libxl_ctx *ctx)
 {
     CALLS_OF_STRUCT(domain_create_info);
@@ -205,6 +218,7 @@ static const char *octets(libxl_ctx *ctx)
 const char *libxl_config_calls(libxl_ctx *ctx)
 {
     const char *failed = structs(ctx);
+    failed = failed ? failed : devices(ctx);
     failed = failed ? failed : enumerations();
     failed = failed ? failed : keys();
     failed = failed ? failed : bitmaps(ctx);

@@ -143,6 +143,38 @@ STARTS_PLAIN(set_max, (void)0, libxl_domain_set_max_memory(s->ctx, s->guest, 5 <
 STARTS_PLAIN(set_online, (void)0, libxl_set_vcpuonline(s->ctx, s->guest, &first, NULL))
 STARTS_PLAIN(sysrq, (void)0, libxl_domain_send_sysrq(s->ctx, s->guest, "h", false, NULL))
 
+static libxl_device_disk starter_disk(void)
+{
+    libxl_device_disk disk;
+    libxl_device_disk_init(&disk);
+    disk.vdev = (char *)"xvda";
+    disk.pdev_path = (char *)"/dev/loop0";
+    return disk;
+}
+
+static int start_disk_add(struct starter *s)
+{
+    libxl_device_disk disk = starter_disk();
+    const int rc = libxl_device_disk_add(s->ctx, s->guest, &disk, NULL);
+    if (!rc)
+        libxl_device_disk_destroy(s->ctx, s->guest, &disk, NULL);
+    return rc;
+}
+
+static int start_disk_remove(struct starter *s)
+{
+    libxl_device_disk disk = starter_disk();
+    libxl_device_disk_add(s->ctx, s->guest, &disk, NULL);
+    return libxl_device_disk_remove(s->ctx, s->guest, &disk, NULL);
+}
+
+static int start_disk_destroy(struct starter *s)
+{
+    libxl_device_disk disk = starter_disk();
+    libxl_device_disk_add(s->ctx, s->guest, &disk, NULL);
+    return libxl_device_disk_destroy(s->ctx, s->guest, &disk, NULL);
+}
+
 static int (*const starters[LIBXL__OP_COUNT])(struct starter *s) = {
     [LIBXL__OP_DOMAIN_CREATE_NEW] = start_create,
     [LIBXL__OP_DOMAIN_WAIT_SHUTDOWN] = start_wait_shutdown,
@@ -179,11 +211,15 @@ static int (*const starters[LIBXL__OP_COUNT])(struct starter *s) = {
     [LIBXL__OP_DOMAIN_SET_MAX_MEMORY] = start_set_max,
     [LIBXL__OP_SET_VCPUONLINE] = start_set_online,
     [LIBXL__OP_DOMAIN_SEND_SYSRQ] = start_sysrq,
+    [LIBXL__OP_DEVICE_DISK_ADD] = start_disk_add,
+    [LIBXL__OP_DEVICE_DISK_REMOVE] = start_disk_remove,
+    [LIBXL__OP_DEVICE_DISK_DESTROY] = start_disk_destroy,
 };
 
 bool starter_is_hidden(unsigned operation)
 {
-    return operation == LIBXL__OP_DOMAIN_TEARDOWN || operation == LIBXL__OP_DISK_EJECT;
+    return operation == LIBXL__OP_DOMAIN_TEARDOWN || operation == LIBXL__OP_DISK_EJECT ||
+           operation == LIBXL__OP_DEVICE_DETACH;
 }
 
 int starter_run(struct starter *s, unsigned operation)

@@ -70,15 +70,17 @@ static const libxl__phases member_phases = {member_list, 1, 0};
 static const libxl__ao_class member_class = {
     .name = "member", .phases = &member_phases, .args_size = sizeof(struct member_args), .slow = true};
 
-static void fill(libxl__ao *parent, uint32_t index, void *p)
+static int fill(const libxl__group *group, uint32_t index, libxl__ao *child)
 {
-    struct whole *w = core_user(parent);
-    struct member_args *args = p;
+    (void)group;
+    struct whole *w = core_user(child->parent);
+    struct member_args *args = libxl__ao_args(child);
     *args = (struct member_args){.whole = w, .index = index, .waits = index % 2 ? 3 : 0};
     if ((int)index == w->failing)
         args->rc = ERROR_KERNEL;
     if ((int)index == w->failing_too)
         args->rc = ERROR_INVAL;
+    return 0;
 }
 
 static int note(struct whole *w, const libxl__group *group, int rc)

@@ -80,10 +80,22 @@ struct run {
     char message[256];
 };
 
+static libxl_device_disk sweep_disk(void)
+{
+    libxl_device_disk disk;
+    libxl_device_disk_init(&disk);
+    disk.vdev = strdup("xvda");
+    disk.pdev_path = strdup("/dev/loop0");
+    return disk;
+}
+
 static void fill_create(struct run *r, void *p)
 {
     libxl__domain_create_new_args *args = p;
     libxl_domain_config config = guest_config("b");
+    config.disks = malloc(sizeof(*config.disks));
+    config.disks[0] = sweep_disk();
+    config.num_disks = 1;
     libxl_domain_config_copy(NULL, &args->in.d_config, &config);
     libxl_domain_config_dispose(&config);
     args->out.domid = &r->results.domid;
@@ -177,7 +189,32 @@ static void fill_sysrq(struct run *r, void *p)
     args->in.wait = true;
 }
 
+static void fill_disk_add(struct run *r, void *p)
+{
+    libxl__device_disk_add_args *args = p;
+    args->in.domid = r->guest;
+    args->in.disk = sweep_disk();
+}
+
+static void fill_disk_remove(struct run *r, void *p)
+{
+    libxl__device_disk_remove_args *args = p;
+    args->in.domid = r->guest;
+    args->in.disk = sweep_disk();
+}
+
+static void fill_disk_destroy(struct run *r, void *p)
+{
+    libxl__device_disk_destroy_args *args = p;
+    args->in.domid = r->guest;
+    args->in.disk = sweep_disk();
+}
+
 static const struct scenario scenarios[] = {
+    {LIBXL__OP_DEVICE_DISK_ADD, LIBXL__OP_DEVICE_DISK_ADD, fill_disk_add},
+    {LIBXL__OP_DEVICE_DISK_REMOVE, LIBXL__OP_DEVICE_DISK_REMOVE, fill_disk_remove},
+    {LIBXL__OP_DEVICE_DISK_DESTROY, LIBXL__OP_DEVICE_DISK_DESTROY, fill_disk_destroy},
+    {LIBXL__OP_DEVICE_DETACH, LIBXL__OP_DEVICE_DISK_REMOVE, fill_disk_remove},
     {LIBXL__OP_DOMAIN_CREATE_NEW, LIBXL__OP_DOMAIN_CREATE_NEW, fill_create},
     {LIBXL__OP_DOMAIN_WAIT_SHUTDOWN, LIBXL__OP_DOMAIN_WAIT_SHUTDOWN, fill_wait_shutdown},
     {LIBXL__OP_DOMAIN_GET_NAME, LIBXL__OP_DOMAIN_GET_NAME, fill_get_name},
@@ -194,8 +231,16 @@ static const struct scenario scenarios[] = {
     {LIBXL__OP_DOMAIN_SEND_SYSRQ, LIBXL__OP_DOMAIN_SEND_SYSRQ, fill_sysrq},
 };
 
-static struct scenario scenario_of(unsigned operation)
+static bool is_phase(unsigned operation, unsigned phase, const char *name)
 {
+    return strcmp(libxl__operations[operation].phases->list[phase].name, name) == 0;
+}
+
+/* Only a forced detach waits in its phase `released`. */
+static struct scenario scenario_of(unsigned operation, unsigned phase)
+{
+    if (operation == LIBXL__OP_DEVICE_DETACH && is_phase(operation, phase, "released"))
+        return (struct scenario){operation, LIBXL__OP_DEVICE_DISK_DESTROY, fill_disk_destroy};
     for (size_t i = 0; i < sizeof(scenarios) / sizeof(*scenarios); i++)
         if (scenarios[i].operation == operation)
             return scenarios[i];
@@ -242,13 +287,16 @@ static int inject(struct run *r, libxl__ao *ao)
 }
 
 /*
- * Three phases seldom wait, so they are left out. A single creation is admitted at once; tests/c/sim/creations.c starts more than are
- * admitted. xenconsoled already serves the unfinished guest of this test, and the guest exists.
+ * Some phases seldom wait, so they are left out. A single creation is admitted at once; tests/c/sim/creations.c starts more
+ * than are admitted. xenconsoled already serves the unfinished guest of this test, and the guest exists. The disk of this
+ * test uses nothing that must be released.
  */
 static bool waits(const libxl__phase *phase)
 {
+    const libxl__phases *detach = libxl__operations[LIBXL__OP_DEVICE_DETACH].phases;
+    const bool in_detach = phase >= detach->list && phase < detach->list + detach->count;
     return phase->poll && strcmp(phase->name, "admission") != 0 && strcmp(phase->name, "xenconsoled") != 0 &&
-           strcmp(phase->name, "trees") != 0;
+           strcmp(phase->name, "trees") != 0 && !(in_detach && strcmp(phase->name, "host") == 0);
 }
 
 static int on_moment(libxl__ao *ao, libxl__phase_moment moment, void *user)
@@ -436,6 +484,23 @@ static libxl_domid new_pvh_guest(libxl_ctx *ctx)
     return domid;
 }
 
+/* Adds the disk that the scenario removes, and waits until the guest has connected to it. */
+static void add_disk(libxl_ctx *ctx, libxl_domid guest)
+{
+    char *state = NULL;
+    libxl_device_disk disk = sweep_disk();
+    assert_int_equal(libxl_device_disk_add(ctx, guest, &disk, NULL), 0);
+    libxl_device_disk_dispose(&disk);
+    for (const uint64_t end = now_ms() + DEADLINE_MS; now_ms() < end; usleep(1000)) {
+        free(state);
+        state = guest_node(guest, "device/vbd/51712/state");
+        if (state && strcmp(state, "4") == 0)
+            break;
+    }
+    assert_string_equal(state, "4");
+    free(state);
+}
+
 static libxl_domid new_guest(libxl_ctx *ctx, struct run *r, bool pvh)
 {
     libxl_dominfo info;
@@ -474,7 +539,7 @@ static void check_unfinished(const struct run *r, const struct scenario *scenari
 
 static void run_point(unsigned flags, unsigned operation, unsigned phase, enum fault fault)
 {
-    const struct scenario scenario = scenario_of(operation);
+    const struct scenario scenario = scenario_of(operation, phase);
     struct run r = {.flags = flags,
                     .cls = &libxl__operations[operation],
                     .phase = phase,
@@ -486,6 +551,9 @@ static void run_point(unsigned flags, unsigned operation, unsigned phase, enum f
     assert_int_equal(libxl_ctx_alloc(&ctx, LIBXL_VERSION, 0, NULL), 0);
     if (scenario.fill != fill_create)
         r.guest = new_guest(ctx, &r, scenario.fill == fill_set_memory);
+    if (scenario.fill == fill_disk_remove || scenario.fill == fill_disk_destroy ||
+        (operation == LIBXL__OP_DOMAIN_TEARDOWN && is_phase(operation, phase, "devices")))
+        add_disk(ctx, r.guest);
     if (scenario.fill == fill_list_unfinished || scenario.fill == fill_remove_unfinished)
         mark_guest(ctx, &r);
     assert_int_equal(libxl_ctx_free(ctx), 0);
@@ -503,7 +571,10 @@ static void run_point(unsigned flags, unsigned operation, unsigned phase, enum f
     }
     /* A failing creation leaves no domain, unless the undo that destroys the domain fails. */
     if (scenario.fill == fill_create && fault != KILL && fault != FAIL_TO_UNDO)
-        assert_int_equal(leftovers_domains(), domains + !r.rc);
+        if (leftovers_domains() != domains + !r.rc)
+            fail_msg("%s, phase %s, %s: %d domains, and not %d; %d %s", r.cls->name,
+                     r.cls->phases->list[phase].name, fault_names[fault], leftovers_domains(),
+                     domains + !r.rc, r.rc, r.message);
     if (fault == KILL)
         check_unfinished(&r, &scenario, domains);
     free(r.results.name);

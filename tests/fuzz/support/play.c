@@ -34,9 +34,12 @@ struct state {
 
 static const libxl__ao_class grouped_class;
 
-static void fill_member(libxl__ao *parent, uint32_t index, void *args)
+static int fill_member(const libxl__group *group, uint32_t index, libxl__ao *child)
 {
-    *(struct play **)args = ((struct state *)libxl__ao_state(parent))->members[index];
+    (void)group;
+    const struct state *s = libxl__ao_state(child->parent);
+    *(struct play **)libxl__ao_args(child) = s->members[index];
+    return 0;
 }
 
 static void start_child(libxl__ao *ao, struct state *s)

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What every class of devices shares: the table, and the three trees.
+ *
+ * Owns: nothing. Locks: the context's lock, held by the caller.
+ */
+#include "device.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The nodes of an unknown kind are removed, and nothing is asked or waited for. */
+static const libxl__device_class other = {.name = "other", .array = "", .kind = "", .stateless = true};
+
+const libxl__device_class *const libxl__device_classes[] = {
+    &libxl__class_disk,
+    NULL,
+};
+
+const libxl__device_class *libxl__device_class_of(const char *kind)
+{
+    for (const libxl__device_class *const *cls = libxl__device_classes; *cls; cls++)
+        if (strcmp((*cls)->kind, kind) == 0)
+            return *cls;
+    return &other;
+}
+
+int libxl__device_identify(libxl__ao *ao, libxl__device *device)
+{
+    if (device->cls->identify)
+        return device->cls->identify(ao, device);
+    const libxl_devid devid = *(const libxl_devid *)((char *)device->config + device->cls->devid_at);
+    if (devid < 0)
+        return libxl__ao_fail(ao, ERROR_INVAL, "devid: %d is not the number of a device", devid);
+    device->devid = (uint32_t)devid;
+    return 0;
+}
+
+int libxl__device_reserve(libxl__ao *ao, libxl__device *device)
+{
+    device->host = libxl__gc_alloc(&ao->gc, device->cls->host_size);
+    return device->host ? 0 : ERROR_NOMEM;
+}
+
+/* ---- writing */
+
+void libxl__backend_key(const libxl__device_nodes *nodes, const char *key, const char *format, ...)
+{
+    const libxl__device *device = nodes->device;
+    va_list args;
+    va_start(args, format);
+    const char *value = libxl__xs_text(nodes->batch, format, args);
+    va_end(args);
+    libxl__xs_write(nodes->batch, LIBXL__XS_INHERITS, value, LIBXL__BACKEND "/%s", LIBXL__BACKEND_OF(device),
+                    key);
+    libxl__xs_write(nodes->batch, LIBXL__XS_INHERITS, value, LIBXL__TOOLSTACK "/%s",
+                    LIBXL__TOOLSTACK_OF(device), key);
+}
+
+void libxl__frontend_key(const libxl__device_nodes *nodes, const char *key, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    const char *value = libxl__xs_text(nodes->batch, format, args);
+    va_end(args);
+    libxl__xs_write(nodes->batch, LIBXL__XS_INHERITS, value, LIBXL__FRONTEND "/%s",
+                    LIBXL__FRONTEND_OF(nodes->device), key);
+}
+
+/* A predecessor with this number may have left its error. */
+static void forget_errors(libxl__xs_batch *batch, const libxl__device *device)
+{
+    libxl__xs_remove(batch, "/local/domain/%u/error/backend/%s/%u/%u", LIBXL__BACKEND_OF(device));
+    libxl__xs_remove(batch, "/local/domain/%u/error/device/%s/%u", LIBXL__FRONTEND_OF(device));
+}
+
+void libxl__device_write(libxl__xs_batch *batch, const libxl__device *device, const libxl_uuid *uuid)
+{
+    const libxl__device_nodes nodes = {.batch = batch, .device = device};
+    libxl__xs_set_backend(batch, device->backend_domid);
+    libxl__xs_require_domain(batch, uuid);
+    libxl__xs_require_absent(batch, ERROR_DEVICE_EXISTS, LIBXL__TOOLSTACK, LIBXL__TOOLSTACK_OF(device));
+    forget_errors(batch, device);
+    libxl__xs_remove(batch, LIBXL__FRONTEND, LIBXL__FRONTEND_OF(device));
+    libxl__xs_remove(batch, LIBXL__BACKEND, LIBXL__BACKEND_OF(device));
+    libxl__xs_write(batch, LIBXL__XS_FRONTEND, "", LIBXL__FRONTEND, LIBXL__FRONTEND_OF(device));
+    libxl__xs_write(batch, LIBXL__XS_BACKEND, "", LIBXL__BACKEND, LIBXL__BACKEND_OF(device));
+    libxl__xs_write(batch, LIBXL__XS_OURS, "", LIBXL__TOOLSTACK, LIBXL__TOOLSTACK_OF(device));
+#define LINK(path, key, target, ...)                                                                         \
+    do {                                                                                                     \
+        char value[LIBXL__DEVICE_PATH];                                                                      \
+        snprintf(value, sizeof(value), target, __VA_ARGS__);                                                 \
+        libxl__xs_write(batch, LIBXL__XS_INHERITS, value, path "/" key, path##_OF(device));                  \
+    } while (0)
+    LINK(LIBXL__TOOLSTACK, "frontend", LIBXL__FRONTEND, LIBXL__FRONTEND_OF(device));
+    LINK(LIBXL__TOOLSTACK, "backend", LIBXL__BACKEND, LIBXL__BACKEND_OF(device));
+    LINK(LIBXL__BACKEND, "frontend", LIBXL__FRONTEND, LIBXL__FRONTEND_OF(device));
+    LINK(LIBXL__FRONTEND, "backend", LIBXL__BACKEND, LIBXL__BACKEND_OF(device));
+#undef LINK
+    device->cls->write(&nodes);
+    libxl__backend_key(&nodes, "frontend-id", "%u", device->domid);
+    libxl__backend_key(&nodes, "online", "1");
+    libxl__frontend_key(&nodes, "backend-id", "%u", device->backend_domid);
+    libxl__frontend_key(&nodes, "state", "1");
+    libxl__backend_key(&nodes, "state", "1");
+}
+
+/* ---- reading */
+
+bool libxl__device_parse_backend(libxl__device *device, const char *path)
+{
+    char again[LIBXL__DEVICE_PATH];
+    uint32_t domid, devid;
+    if (sscanf(path, "/local/domain/%u/backend/%31[^/]/%u/%u", &device->backend_domid, device->backend_kind,
+               &domid, &devid) != 4)
+        return false;
+    snprintf(again, sizeof(again), LIBXL__BACKEND, LIBXL__BACKEND_OF(device));
+    return strcmp(again, path) == 0;
+}
+
+int libxl__device_state(const char *value)
+{
+    return value && value[0] >= '0' && value[0] <= '9' && !value[1] ? value[0] - '0' : -1;
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Devices: the table of their classes, their three trees in xenstore, and what every class shares.
+ *
+ * A class is a row of `libxl__device_classes`: names, sizes and a few functions. The operations in src/ops/device_*.c
+ * work on any row. Call all functions with the context locked. Strings that a function stores in a device lie in the
+ * memory of its operation.
+ */
+#ifndef LIBXL__DEVICE_H
+#define LIBXL__DEVICE_H
+
+#include "xen.h"
+
+typedef struct libxl__device libxl__device;
+typedef struct libxl__device_class libxl__device_class;
+
+/*
+ * The three trees of a device, each with the domain, the kind and the number of the device: the frontend in the guest's
+ * tree, the backend in the tree of the domain that serves the device, and the toolstack's own.
+ */
+#define LIBXL__FRONTEND  "/local/domain/%u/device/%s/%u"     /* domid, kind, devid */
+#define LIBXL__BACKEND   "/local/domain/%u/backend/%s/%u/%u" /* backend domid, backend kind, domid, devid */
+#define LIBXL__TOOLSTACK "/libxl/%u/device/%s/%u"            /* domid, kind, devid */
+/* Kernels write here why a device does not work. */
+#define LIBXL__BACKEND_ERROR  "/local/domain/%u/error/backend/%s/%u/%u/error"
+#define LIBXL__FRONTEND_ERROR "/local/domain/%u/error/device/%s/%u/error"
+
+/* The longest of these paths, with a key of a tree and the terminating zero. */
+enum { LIBXL__DEVICE_PATH = 192, LIBXL__DEVICE_KIND = 32, LIBXL__DEVICE_VALUES = 8 };
+
+/* The folder of scripts whose names have no slash. */
+#define LIBXL__SCRIPTS "/etc/xen/scripts"
+
+/* The arguments of the path macros. */
+#define LIBXL__FRONTEND_OF(device) (device)->domid, (device)->kind, (device)->devid
+#define LIBXL__BACKEND_OF(device)                                                                            \
+    (device)->backend_domid, (device)->backend_kind, (device)->domid, (device)->devid
+#define LIBXL__TOOLSTACK_OF(device) (device)->domid, (device)->kind, (device)->devid
+
+/* A device while an operation adds or removes it. */
+struct libxl__device {
+    const libxl__device_class *cls;        /* never NULL: an unknown kind has a class of its own */
+    char kind[LIBXL__DEVICE_KIND];         /* as in the frontend's path */
+    char backend_kind[LIBXL__DEVICE_KIND]; /* as in the backend's path */
+    uint32_t domid, backend_domid, devid;
+    void *config; /* the libxl_device_* structure of the operation; NULL while the device is removed */
+    void *
+        host; /* cls->host_size octets, zeroed: the class's state in its probe, online and offline functions */
+    const char
+        *values[LIBXL__DEVICE_VALUES]; /* removal: the values of cls->offline_keys; NULL: no such node */
+};
+
+/* The nodes of a device that is being added; for the class's `write`. */
+typedef struct libxl__device_nodes {
+    libxl__xs_batch *batch;
+    const libxl__device *device;
+} libxl__device_nodes;
+
+/*
+ * One class of devices. A function that is NULL does nothing. A function whose name ends in _start or _poll returns 0
+ * (done), LIBXL__AO_WAIT or an error that is recorded in ao; _poll is called again when a source of ao has fired.
+ */
+struct libxl__device_class {
+    const char *name;           /* as in libxl_device_NAME_add */
+    const char *array;          /* the name of the array in libxl_domain_config */
+    const char *kind;           /* as in the frontend's path */
+    size_t config_size;         /* of libxl_device_NAME */
+    size_t config_at, count_at; /* the array and its length, in libxl_domain_config */
+    size_t backend_domid_at;    /* in libxl_device_NAME */
+    size_t backend_domname_at;  /* in libxl_device_NAME */
+    size_t devid_at;            /* in libxl_device_NAME, if `identify` is NULL */
+    int (*copy)(libxl_ctx *ctx, void *to, const void *from); /* copies a libxl_device_NAME */
+    bool waits_for_backend;          /* an added device is ready when its backend's state is 2 or more */
+    bool closes_without_frontend;    /* the backend closes when its frontend's nodes are removed */
+    bool stateless;                  /* the backend has no state: it is removed without a request */
+    size_t host_size;                /* of the class's own state; see libxl__device.host */
+    const char *const *offline_keys; /* the backend's keys that `offline` needs; ends with NULL; NULL: none */
+
+    /*
+     * Checks the configuration and sets its defaults, devid and backend_kind. Messages begin with the field's name.
+     * devid UINT32_MAX: the next free number is chosen. Errors: INVAL, NI.
+     */
+    int (*check)(libxl__ao *ao, libxl__device *device);
+    /* Sets devid from the configuration of a device that exists. NULL: its field devid_at. Errors: INVAL. */
+    int (*identify)(libxl__ao *ao, libxl__device *device);
+    /* Looks at what the device needs on this host, before anything is written. */
+    int (*probe_start)(libxl__ao *ao, libxl__device *device);
+    int (*probe_poll)(libxl__ao *ao, libxl__device *device);
+    /* Adds the keys that only this class has, by libxl__backend_key and libxl__frontend_key. */
+    void (*write)(const libxl__device_nodes *nodes);
+    /* Connects the backend to the host's resource: the fast path or the script. The backend waits in state 2. */
+    int (*online_start)(libxl__ao *ao, libxl__device *device);
+    int (*online_poll)(libxl__ao *ao, libxl__device *device);
+    /* Releases what an unfinished `online` has made and has not written into the backend's tree. As _poll. */
+    int (*abandon)(libxl__ao *ao, libxl__device *device);
+    /* Releases the host's resource, after the backend has closed. `values` has what offline_keys name. */
+    int (*offline_start)(libxl__ao *ao, libxl__device *device);
+    int (*offline_poll)(libxl__ao *ao, libxl__device *device);
+};
+
+/* The classes. Each has a file of its own. */
+extern const libxl__device_class libxl__class_disk;
+
+/* The table; ends with NULL. */
+extern const libxl__device_class *const libxl__device_classes[];
+
+/* Returns the class of a kind. Returns a class without functions, whose devices are only removed, for another kind. */
+const libxl__device_class *libxl__device_class_of(const char *kind);
+
+/* The domain of the device's backend, and its name, which counts if it is not NULL. */
+static inline libxl_domid *libxl__device_backend_domid(const libxl__device *device)
+{
+    return (libxl_domid *)((char *)device->config + device->cls->backend_domid_at);
+}
+static inline const char *libxl__device_backend_domname(const libxl__device *device)
+{
+    return *(char *const *)((char *)device->config + device->cls->backend_domname_at);
+}
+
+/* Sets devid from the configuration of a device that exists. Errors: INVAL, recorded in ao. */
+int libxl__device_identify(libxl__ao *ao, libxl__device *device);
+
+/* Sets `host`. Errors: NOMEM. */
+int libxl__device_reserve(libxl__ao *ao, libxl__device *device);
+
+/*
+ * Adds the requests of one transaction: it fails with DEVICE_EXISTS if the device exists, and otherwise writes all
+ * three trees. `uuid` is that of the domain.
+ */
+void libxl__device_write(libxl__xs_batch *batch, const libxl__device *device, const libxl_uuid *uuid);
+/* For the class's `write`: adds a node to the backend's and the toolstack's tree. */
+void libxl__backend_key(const libxl__device_nodes *nodes, const char *key, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* For the class's `write`: adds a node to the frontend's tree. */
+void libxl__frontend_key(const libxl__device_nodes *nodes, const char *key, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Reads the backend's domain and kind from its path. Returns whether `path` is the path of this device's backend. */
+bool libxl__device_parse_backend(libxl__device *device, const char *path);
+
+/* Returns the state that a node holds, or -1 for anything else. A guest may write any text. NULL: the node is missing. */
+int libxl__device_state(const char *value);
+
+#endif

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The class disk: a virtual block device, served by the kernel (backend kind vbd).
+ *
+ * The fast path serves a block device without a script: it writes physical-device, which is all that the kernel's
+ * backend waits for, and the nodes that the script would write.
+ *
+ * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
+ */
+#include "_libxl_types_internal.h"
+#include "device.h"
+#include "host_file.h"
+#include "host_loop.h"
+#include "vdev.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <linux/major.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#define DEFAULT_SCRIPT "block"
+
+typedef struct disk_host {
+    libxl__file_look look;
+    libxl__loop_device loop; /* of a file */
+    libxl__xs_batch *batch;  /* writes what the script would write; NULL: the loop device is being taken */
+    libxl__loop_keep keep;
+    libxl__loop_release release;
+} disk_host;
+
+static libxl_device_disk *disk_of(const libxl__device *device)
+{
+    return device->config;
+}
+
+/* ---- check */
+
+static int check_format(libxl__ao *ao, libxl_device_disk *disk)
+{
+    if (disk->format == LIBXL_DISK_FORMAT_UNKNOWN)
+        disk->format = LIBXL_DISK_FORMAT_RAW;
+    if (disk->format != LIBXL_DISK_FORMAT_RAW)
+        return libxl__ao_fail(ao, ERROR_NI, "format: %s is not implemented; raw is",
+                              libxl_disk_format_to_string(disk->format));
+    if (disk->backend == LIBXL_DISK_BACKEND_UNKNOWN)
+        disk->backend = LIBXL_DISK_BACKEND_PHY;
+    if (disk->backend != LIBXL_DISK_BACKEND_PHY)
+        return libxl__ao_fail(ao, ERROR_NI, "backend: %s is not implemented; phy is",
+                              libxl_disk_backend_to_string(disk->backend));
+    return 0;
+}
+
+static int identify(libxl__ao *ao, libxl__device *device)
+{
+    const libxl_device_disk *disk = disk_of(device);
+    const int number = disk->vdev ? libxl__vdev_number(disk->vdev) : -1;
+    if (!disk->vdev)
+        return libxl__ao_fail(ao, ERROR_INVAL, "vdev: missing");
+    if (number < 0)
+        return libxl__ao_fail(ao, ERROR_INVAL, "vdev: '%s' is not the name of a virtual disk", disk->vdev);
+    device->devid = (uint32_t)number;
+    return 0;
+}
+
+static int check(libxl__ao *ao, libxl__device *device)
+{
+    libxl_device_disk *disk = disk_of(device);
+    int rc = identify(ao, device);
+    if (!rc)
+        rc = check_format(ao, disk);
+    if (rc)
+        return rc;
+    if (!disk->pdev_path || !*disk->pdev_path)
+        return libxl__ao_fail(ao, ERROR_INVAL, "pdev_path: missing");
+    libxl_defbool_setdefault(&disk->discard_enable, disk->readwrite);
+    libxl_defbool_setdefault(&disk->trusted, true);
+    strcpy(device->backend_kind, "vbd");
+    return 0;
+}
+
+/* ---- probe: a worker looks at the block device or file */
+
+static int probe_start(libxl__ao *ao, libxl__device *device)
+{
+    disk_host *host = device->host;
+    if (disk_of(device)->script || device->backend_domid)
+        return 0; /* only the script, or the other domain, knows what pdev_path means */
+    host->look.path = disk_of(device)->pdev_path;
+    host->look.read_only = !disk_of(device)->readwrite;
+    const int rc = libxl__file_look_start(ao, &host->look);
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+static int probe_poll(libxl__ao *ao, libxl__device *device)
+{
+    disk_host *host = device->host;
+    const int rc = libxl__file_look_poll(ao, &host->look, "pdev_path");
+    if (rc || S_ISBLK(host->look.facts.mode) || S_ISREG(host->look.facts.mode))
+        return rc;
+    return libxl__ao_fail(ao, ERROR_INVAL, "pdev_path: %s: neither a file nor a block device",
+                          host->look.path);
+}
+
+/* ---- write */
+
+static void write_nodes(const libxl__device_nodes *nodes)
+{
+    const libxl_device_disk *disk = disk_of(nodes->device);
+    const char *script = disk->script ? disk->script : DEFAULT_SCRIPT;
+    const char *type = disk->is_cdrom ? "cdrom" : "disk";
+    libxl__backend_key(nodes, "params", "%s", disk->pdev_path);
+    libxl__backend_key(nodes, "script", "%s%s", *script == '/' ? "" : LIBXL__SCRIPTS "/", script);
+    libxl__backend_key(nodes, "removable", "%d", disk->removable ? 1 : 0);
+    libxl__backend_key(nodes, "bootable", "1");
+    libxl__backend_key(nodes, "dev", "%s", disk->vdev);
+    libxl__backend_key(nodes, "type", "phy");
+    libxl__backend_key(nodes, "mode", "%s", disk->readwrite ? "w" : "r");
+    libxl__backend_key(nodes, "device-type", "%s", type);
+    libxl__backend_key(nodes, "discard-enable", "%d", libxl_defbool_val(disk->discard_enable));
+    if (disk->direct_io_safe)
+        libxl__backend_key(nodes, "direct-io-safe", "1");
+    libxl__backend_key(nodes, "specification", "xen");
+    libxl__frontend_key(nodes, "virtual-device", "%u", nodes->device->devid);
+    libxl__frontend_key(nodes, "device-type", "%s", type);
+    libxl__frontend_key(nodes, "trusted", "%d", libxl_defbool_val(disk->trusted));
+}
+
+/* ---- online: the kernel's backend learns the number of the block device, or of a loop device that has the file */
+
+static int write_number(libxl__ao *ao, libxl__device *device)
+{
+    disk_host *host = device->host;
+    const bool loop = *host->loop.path;
+    const dev_t number = loop ? makedev(LOOP_MAJOR, host->loop.number) : host->look.facts.device;
+    char text[32];
+    host->batch = libxl__xs_batch_new(ao, device->domid);
+    if (!host->batch)
+        return ERROR_NOMEM;
+    snprintf(text, sizeof(text), "%x:%x", major(number), minor(number));
+#define NODE(key, value)                                                                                     \
+    libxl__xs_write(host->batch, LIBXL__XS_INHERITS, value, LIBXL__BACKEND "/" key, LIBXL__BACKEND_OF(device))
+    libxl__xs_require(host->batch, ERROR_DOMAIN_DESTROYED, NULL, LIBXL__BACKEND "/state",
+                      LIBXL__BACKEND_OF(device));
+    if (loop)
+        NODE("node", host->loop.path);
+    NODE("physical-device-path", loop ? host->loop.path : host->look.path);
+    NODE("physical-device", text);
+    NODE("hotplug-status", "connected");
+#undef NODE
+    const int rc = libxl__xs_run(host->batch, LIBXL__XS_TRANSACTION);
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+static int online_start(libxl__ao *ao, libxl__device *device)
+{
+    disk_host *host = device->host;
+    if (S_ISBLK(host->look.facts.mode))
+        return write_number(ao, device);
+    host->loop.file = host->look.path;
+    host->loop.read_only = host->look.read_only;
+    const int rc = libxl__loop_take(ao, &host->loop);
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+/* The tree names the loop device now, so that whoever removes the disk can release the device. */
+static int number_written(libxl__ao *ao, disk_host *host)
+{
+    int rc = libxl__xs_result(host->batch);
+    if (rc || !*host->loop.path)
+        return rc;
+    rc = libxl__loop_keep_start(ao, &host->keep, host->loop.number);
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+static int online_poll(libxl__ao *ao, libxl__device *device)
+{
+    disk_host *host = device->host;
+    if (host->keep.job.work)
+        return libxl__loop_keep_poll(ao, &host->keep);
+    if (host->batch && libxl__xs_done(host->batch))
+        return number_written(ao, host);
+    if (host->batch)
+        return LIBXL__AO_WAIT;
+    const int rc = libxl__loop_take_poll(ao, &host->loop, "pdev_path");
+    return rc ? rc : write_number(ao, device);
+}
+
+/* ---- offline: the loop device of a file is released, which this library or a script has taken */
+
+static const char *const offline_keys[] = {"node", NULL};
+
+static int offline_start(libxl__ao *ao, libxl__device *device)
+{
+    disk_host *host = device->host;
+    int number;
+    char rest;
+    if (!device->values[0] || sscanf(device->values[0], "/dev/loop%d%c", &number, &rest) != 1)
+        return 0;
+    const int rc = libxl__loop_release_start(ao, &host->release, number);
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+static int offline_poll(libxl__ao *ao, libxl__device *device)
+{
+    disk_host *host = device->host;
+    return libxl__loop_release_poll(ao, &host->release);
+}
+
+/* ---- the row */
+
+static int copy_config(libxl_ctx *ctx, void *to, const void *from)
+{
+    return libxl__device_disk_copy(ctx, to, from);
+}
+
+const libxl__device_class libxl__class_disk = {
+    .name = "disk",
+    .array = "disks",
+    .kind = "vbd",
+    .config_size = sizeof(libxl_device_disk),
+    .config_at = offsetof(libxl_domain_config, disks),
+    .count_at = offsetof(libxl_domain_config, num_disks),
+    .backend_domid_at = offsetof(libxl_device_disk, backend_domid),
+    .backend_domname_at = offsetof(libxl_device_disk, backend_domname),
+    .copy = copy_config,
+    .waits_for_backend = true,
+    .closes_without_frontend = true,
+    .host_size = sizeof(disk_host),
+    .identify = identify,
+    .check = check,
+    .probe_start = probe_start,
+    .probe_poll = probe_poll,
+    .write = write_nodes,
+    .online_start = online_start,
+    .online_poll = online_poll,
+    .offline_keys = offline_keys,
+    .offline_start = offline_start,
+    .offline_poll = offline_poll,
+};

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * device_NAME_add: adds a device of any class to a domain.
+ *
+ * Owns: the device's nodes and what its class makes on the host, until the operation completes with success. The undo
+ * of the `write` phase removes the device by force, as a nested operation, which is reserved before anything is written.
+ * Locks: the context's lock, held by the caller.
+ */
+#include "device_operations.h"
+
+#include <stdio.h>
+#include <string.h>
+
+typedef struct device_add {
+    libxl__device device;
+    enum { NAMING, NUMBERING, PROBING } step; /* of the phase check */
+    libxl__name_search backend_name;
+    bool chooses_number;
+    libxl__xs_batch *batch;
+    const libxl__xs_request *numbers;
+    libxl__nested detach; /* reserved before the device is written */
+    libxl__await state, backend_error, frontend_error;
+    bool onlining;
+} device_add_state;
+
+/* ---- check: the configuration, the backend's domain, the device's number, and the host */
+
+static int start_probe(libxl__ao *ao, struct device_add *s)
+{
+    s->step = PROBING;
+    return s->device.cls->probe_start ? s->device.cls->probe_start(ao, &s->device) : 0;
+}
+
+/* Lists the numbers of the domain's devices, to choose the next one. */
+static int start_numbering(libxl__ao *ao, struct device_add *s)
+{
+    s->step = NUMBERING;
+    s->chooses_number = s->device.devid == UINT32_MAX;
+    if (!s->chooses_number)
+        return start_probe(ao, s);
+    s->batch = libxl__xs_batch_new(ao, s->device.domid);
+    if (!s->batch)
+        return ERROR_NOMEM;
+    s->numbers = libxl__xs_list(s->batch, 0, "/libxl/%u/device/%s", s->device.domid, s->device.kind);
+    const int rc = libxl__xs_run(s->batch, LIBXL__XS_ONE_BY_ONE);
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+static int choose_number(libxl__ao *ao, struct device_add *s)
+{
+    const char *version;
+    size_t size = 0;
+    if (!libxl__xs_done(s->batch))
+        return LIBXL__AO_WAIT;
+    int rc = libxl__xs_result(s->batch);
+    if (rc)
+        return rc;
+    const char *name = libxl__xs_names(s->numbers, &size, &version);
+    s->device.devid = 0;
+    for (const char *end = name + size; name && name < end && *name; name += strlen(name) + 1) {
+        unsigned number;
+        if (sscanf(name, "%u", &number) == 1 && number >= s->device.devid)
+            s->device.devid = number + 1;
+    }
+    libxl__xs_batch_free(s->batch);
+    s->batch = NULL;
+    return start_probe(ao, s);
+}
+
+static int find_backend(libxl__ao *ao, struct device_add *s)
+{
+    uint32_t domid;
+    const char *name = libxl__device_backend_domname(&s->device);
+    const int rc = libxl__name_search_step(ao, &s->backend_name, &domid);
+    if (rc)
+        return rc;
+    if (domid == LIBXL_DOMID_INVALID)
+        return libxl__ao_fail(ao, ERROR_NOTFOUND, "backend_domname: there is no domain '%s'", name);
+    s->device.backend_domid = *libxl__device_backend_domid(&s->device) = domid;
+    return start_numbering(ao, s);
+}
+
+static int check_start(libxl__ao *ao, struct device_add *s)
+{
+    xc_domaininfo_t info;
+    libxl__device_of_operation(ao, &s->device);
+    int rc = libxl__hv_info(ao, s->device.domid, &info);
+    if (!rc)
+        rc = libxl__device_reserve(ao, &s->device);
+    if (!rc)
+        rc = s->device.cls->check(ao, &s->device);
+    if (rc)
+        return rc;
+    s->device.backend_domid = *libxl__device_backend_domid(&s->device);
+    const char *name = libxl__device_backend_domname(&s->device);
+    if (!name)
+        return start_numbering(ao, s);
+    rc = libxl__name_search_start(ao, &s->backend_name, name, false, NULL);
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+static int check_poll(libxl__ao *ao, struct device_add *s)
+{
+    switch (s->step) {
+    case NAMING: return find_backend(ao, s);
+    case NUMBERING: return choose_number(ao, s);
+    case PROBING: break;
+    }
+    return s->device.cls->probe_poll(ao, &s->device);
+}
+
+/* ---- write: the three trees, in one transaction */
+
+static int write_start(libxl__ao *ao, struct device_add *s)
+{
+    int rc = libxl__detach_reserve(ao, &s->detach, &s->device, true);
+    if (rc)
+        return rc;
+    s->batch = libxl__xs_batch_new(ao, s->device.domid);
+    if (!s->batch)
+        return ERROR_NOMEM;
+    libxl__device_write(s->batch, &s->device, &ao->subject.uuid);
+    rc = libxl__xs_run(s->batch, LIBXL__XS_TRANSACTION);
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+/* Tries the next number, because another program has taken this one in the meantime. */
+static int write_again(libxl__ao *ao, struct device_add *s)
+{
+    libxl__xs_batch_free(s->batch);
+    s->device.devid++;
+    libxl__source_stop(ao->ctx, &s->detach.source); /* destroys the nested operation, which was not started */
+    return write_start(ao, s);
+}
+
+static int write_poll(libxl__ao *ao, struct device_add *s)
+{
+    if (!libxl__xs_done(s->batch))
+        return LIBXL__AO_WAIT;
+    const int rc = libxl__xs_rc(s->batch);
+    if (rc == ERROR_DEVICE_EXISTS && s->chooses_number)
+        return write_again(ao, s);
+    if (rc == ERROR_DEVICE_EXISTS)
+        return libxl__ao_fail(ao, rc, "domain %u has a %s with the number %u already", s->device.domid,
+                              s->device.cls->name, s->device.devid);
+    if (rc == ERROR_DOMAIN_DESTROYED)
+        return libxl__ao_fail(ao, rc, "domain %u was destroyed", s->device.domid);
+    return libxl__xs_result(s->batch);
+}
+
+/* Nothing is undone if the transaction has failed. */
+static int write_undo(libxl__ao *ao, struct device_add *s)
+{
+    if (s->detach.started) {
+        const int rc = libxl__detach_poll(ao, &s->detach);
+        return rc == ERROR_NOTFOUND ? 0 : rc;
+    }
+    if (!s->batch || !s->detach.child || libxl__xs_take_back(s->batch))
+        return 0;
+    if (!libxl__xs_done(s->batch))
+        return LIBXL__AO_WAIT;
+    if (libxl__xs_rc(s->batch))
+        return 0;
+    libxl__detach_start(&s->detach);
+    const int rc = libxl__detach_poll(ao, &s->detach);
+    return rc == ERROR_NOTFOUND ? 0 : rc;
+}
+
+/* ---- backend: it takes the device */
+
+static int start_awaits(libxl__ao *ao, struct device_add *s)
+{
+    char path[LIBXL__DEVICE_PATH];
+    snprintf(path, sizeof(path), LIBXL__BACKEND_ERROR, LIBXL__BACKEND_OF(&s->device));
+    int rc = libxl__await_start(ao, &s->backend_error, path, libxl__await_present, NULL);
+    snprintf(path, sizeof(path), LIBXL__FRONTEND_ERROR, LIBXL__FRONTEND_OF(&s->device));
+    if (!rc)
+        rc = libxl__await_start(ao, &s->frontend_error, path, libxl__await_present, NULL);
+    snprintf(path, sizeof(path), LIBXL__BACKEND "/state", LIBXL__BACKEND_OF(&s->device));
+    return rc ? rc : libxl__await_start(ao, &s->state, path, libxl__await_device_state, "2");
+}
+
+/* Fails with the kernel's words if it has written an error. Otherwise returns LIBXL__AO_WAIT. */
+static int check_errors(libxl__ao *ao, struct device_add *s)
+{
+    int rc = libxl__await_step(ao, &s->backend_error);
+    if (!rc)
+        return libxl__ao_fail(ao, ERROR_DEVICE, "the backend says: %s",
+                              libxl__await_value(&s->backend_error));
+    if (rc == LIBXL__AO_WAIT)
+        rc = libxl__await_step(ao, &s->frontend_error);
+    return rc ? rc
+              : libxl__ao_fail(ao, ERROR_DEVICE, "the guest's driver says: %s",
+                               libxl__await_value(&s->frontend_error));
+}
+
+static int backend_poll(libxl__ao *ao, struct device_add *s)
+{
+    int rc = check_errors(ao, s);
+    if (rc != LIBXL__AO_WAIT)
+        return rc;
+    rc = libxl__await_step(ao, &s->state);
+    if (rc)
+        return rc;
+    const int state = libxl__device_state(libxl__await_value(&s->state));
+    if (s->state.missing)
+        return libxl__ao_fail(ao, ERROR_DEVICE, "the backend's nodes were removed");
+    if (state < 5 || state > 6)
+        return 0;
+    /* The backend writes its error after its state. */
+    libxl__await_again(&s->state);
+    return LIBXL__AO_WAIT;
+}
+
+static int backend_start(libxl__ao *ao, struct device_add *s)
+{
+    if (!s->device.cls->waits_for_backend)
+        return 0;
+    const int rc = start_awaits(ao, s);
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+/* ---- host: the fast path, or the hotplug script; a backend in another domain runs the script itself */
+
+static int host_start(libxl__ao *ao, struct device_add *s)
+{
+    if (s->device.backend_domid || !s->device.cls->online_start)
+        return 0;
+    s->onlining = true;
+    return s->device.cls->online_start(ao, &s->device);
+}
+
+static int host_poll(libxl__ao *ao, struct device_add *s)
+{
+    const int rc = s->device.cls->waits_for_backend ? check_errors(ao, s) : LIBXL__AO_WAIT;
+    return rc == LIBXL__AO_WAIT ? s->device.cls->online_poll(ao, &s->device) : rc;
+}
+
+static int host_undo(libxl__ao *ao, struct device_add *s)
+{
+    return s->onlining && s->device.cls->abandon ? s->device.cls->abandon(ao, &s->device) : 0;
+}
+
+#include "_libxl_phases_device_add.h"

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Adds all devices of a configuration: one group for each class, all groups at once.
+ *
+ * Owns: nothing beyond the parent's operation. Locks: the context's lock, held by the caller.
+ */
+#include "device_operations.h"
+
+#include <stddef.h>
+
+enum { WIDTH = 16 }; /* the most devices of a class that are added at a time */
+
+static const struct addable {
+    const libxl__device_class *cls;
+    unsigned operation;
+    size_t domid_at, config_at; /* in the operation's args */
+} addables[LIBXL__DEVICES_COUNT] = {
+#define ROW(NAME, name)                                                                                      \
+    {&libxl__class_##name, LIBXL__OP_DEVICE_##NAME##_ADD,                                                    \
+     offsetof(libxl__device_##name##_add_args, in.domid),                                                    \
+     offsetof(libxl__device_##name##_add_args, in.name)},
+    LIBXL__DEVICES(ROW)
+#undef ROW
+};
+
+static int fill(const libxl__group *group, uint32_t index, libxl__ao *child)
+{
+    const struct libxl__device_group *member = group->context;
+    const struct addable *row = addables;
+    while (row->cls != member->cls)
+        row++;
+    char *args = libxl__ao_args(child);
+    child->subject.number = *(uint32_t *)(args + row->domid_at) = member->domid;
+    child->subject.uuid = member->uuid;
+    return row->cls->copy(child->ctx, args + row->config_at, member->configs + index * row->cls->config_size);
+}
+
+int libxl__device_groups_start(libxl__ao *ao, libxl__device_groups *all, const libxl_domain_config *config,
+                               uint32_t domid, const libxl_uuid *uuid)
+{
+    int rc = 0;
+    for (unsigned i = 0; i < LIBXL__DEVICES_COUNT && !rc; i++) {
+        const struct addable *row = &addables[i];
+        all->members[i] = (struct libxl__device_group){
+            .cls = row->cls,
+            .configs = *(char *const *)((const char *)config + row->cls->config_at),
+            .domid = domid,
+            .uuid = *uuid};
+        all->groups[i] =
+            (libxl__group){.cls = &libxl__operations[row->operation],
+                           .name = row->cls->array,
+                           .fill = fill,
+                           .context = &all->members[i],
+                           .count = (uint32_t) * (const int *)((const char *)config + row->cls->count_at),
+                           .width = WIDTH};
+        rc = libxl__group_reserve(ao, &all->groups[i]);
+    }
+    return rc ? rc : libxl__device_groups_poll(ao, all);
+}
+
+int libxl__device_groups_poll(libxl__ao *ao, libxl__device_groups *all)
+{
+    int first = 0;
+    bool waits = false;
+    for (unsigned i = 0; i < LIBXL__DEVICES_COUNT; i++) {
+        const int rc = libxl__group_poll(ao, &all->groups[i]);
+        if (rc == LIBXL__AO_WAIT)
+            waits = true;
+        else if (!first)
+            first = rc;
+    }
+    if (first)
+        libxl__device_groups_stop(all);
+    return waits ? LIBXL__AO_WAIT : first;
+}
+
+void libxl__device_groups_stop(libxl__device_groups *all)
+{
+    for (unsigned i = 0; i < LIBXL__DEVICES_COUNT; i++)
+        libxl__group_stop(&all->groups[i]);
+}

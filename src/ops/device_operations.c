@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Which operation works on which class of devices.
+ *
+ * Owns: nothing. Locks: the context's lock, held by the caller.
+ */
+#include "device_operations.h"
+
+#include <stddef.h>
+#include <string.h>
+
+static const struct device_operation {
+    const libxl__device_class *cls;
+    size_t config_at; /* of the device, in the operation's args */
+} operations[LIBXL__OP_COUNT] = {
+#define ROWS(NAME, name)                                                                                     \
+    [LIBXL__OP_DEVICE_##NAME##                                                                               \
+        _ADD] = {&libxl__class_##name, offsetof(libxl__device_##name##_add_args, in.name)},                  \
+        [LIBXL__OP_DEVICE_##NAME##                                                                           \
+            _REMOVE] = {&libxl__class_##name, offsetof(libxl__device_##name##_remove_args, in.name)},        \
+    [LIBXL__OP_DEVICE_##NAME##                                                                               \
+        _DESTROY] = {&libxl__class_##name, offsetof(libxl__device_##name##_destroy_args, in.name)},
+    LIBXL__DEVICES(ROWS)
+#undef ROWS
+};
+
+void libxl__device_of_operation(libxl__ao *ao, libxl__device *device)
+{
+    const struct device_operation *operation = &operations[ao->cls - libxl__operations];
+    *device = (libxl__device){.cls = operation->cls,
+                              .domid = ao->subject.number,
+                              .config = (char *)libxl__ao_args(ao) + operation->config_at};
+    strcpy(device->kind, operation->cls->kind);
+}

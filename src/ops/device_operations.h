@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the operations on devices share: which operation works on which class, removals as nested operations, and the
+ * groups that add all devices of a configuration. Call all functions with the context locked.
+ */
+#ifndef LIBXL__DEVICE_OPERATIONS_H
+#define LIBXL__DEVICE_OPERATIONS_H
+
+#include "device.h"
+#include "ops.h"
+
+/* The classes that have operations: X(NAME, name). libxl_device_NAME_add and the others are declared in the IDL. */
+#define LIBXL__DEVICES(X) X(DISK, disk)
+
+enum {
+#define COUNT_DEVICE(NAME, name) LIBXL__DEVICES_##NAME,
+    LIBXL__DEVICES(COUNT_DEVICE)
+#undef COUNT_DEVICE
+        LIBXL__DEVICES_COUNT
+};
+
+/* Fills in a device from an operation: the class, the domain and the configuration in the operation's args. */
+void libxl__device_of_operation(libxl__ao *ao, libxl__device *device);
+
+/*
+ * device_detach.c: removes a device, as a nested operation that goes on if its parent ends first.
+ *
+ * libxl__detach_reserve reserves its memory, so that a started detach that lacks memory is the only one that fails for
+ * it. Errors: NOMEM. libxl__detach_start starts it. libxl__detach_poll, called from the parent's poll, returns
+ * LIBXL__AO_WAIT or the result; or the guest's refusal, which is recorded in the parent, while the detach goes on.
+ */
+int libxl__detach_reserve(libxl__ao *parent, libxl__nested *detach, const libxl__device *device, bool force);
+void libxl__detach_start(libxl__nested *detach);
+int libxl__detach_poll(libxl__ao *parent, const libxl__nested *detach);
+/* Sets the args of a device_detach. Errors: NOMEM. */
+int libxl__detach_fill(libxl__ao *child, uint32_t domid, const libxl_uuid *uuid, const char *kind,
+                       uint32_t devid, bool force);
+
+/* device_groups.c: adds all devices of a configuration, at once. Embed this in the parent's state; zero-initialise it. */
+typedef struct libxl__device_groups {
+    libxl__group groups[LIBXL__DEVICES_COUNT];
+    struct libxl__device_group {
+        const libxl__device_class *cls;
+        const char *configs; /* the array of the configuration, which the parent keeps */
+        uint32_t domid;
+        libxl_uuid uuid;
+    } members[LIBXL__DEVICES_COUNT];
+} libxl__device_groups;
+
+/* As a phase's start, poll and stop. The first error stops the other additions. */
+int libxl__device_groups_start(libxl__ao *ao, libxl__device_groups *all, const libxl_domain_config *config,
+                               uint32_t domid, const libxl_uuid *uuid);
+int libxl__device_groups_poll(libxl__ao *ao, libxl__device_groups *all);
+void libxl__device_groups_stop(libxl__device_groups *all);
+
+/* device_sweep.c: removes all devices of a domain by force. Embed this in the parent's state; zero-initialise it. */
+typedef struct libxl__device_sweep {
+    libxl__xs_batch *listing;
+    libxl__xs_request **kinds; /* the list of the numbers of each kind; NULL: the kinds are being listed */
+    libxl__xs_request *all;
+    const char **names; /* of the kinds */
+    uint32_t kind_count;
+    bool listed;
+    libxl__group group;
+    struct libxl__swept {
+        const char *kind;
+        uint32_t devid;
+    } * devices;
+    uint32_t domid;
+    libxl_uuid uuid;
+} libxl__device_sweep;
+
+/* Lists the devices. As a phase's start and poll. Errors: those of libxl__xs_rc, not recorded in ao. */
+int libxl__device_sweep_list(libxl__ao *ao, libxl__device_sweep *sweep, uint32_t domid,
+                             const libxl_uuid *uuid);
+int libxl__device_sweep_list_poll(libxl__ao *ao, libxl__device_sweep *sweep);
+/* Removes the devices that were listed. As a phase's start and poll. Errors: those of device_detach. */
+int libxl__device_sweep_remove(libxl__ao *ao, libxl__device_sweep *sweep);
+int libxl__device_sweep_remove_poll(libxl__ao *ao, libxl__device_sweep *sweep);
+
+#endif

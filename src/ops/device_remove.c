@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * device_NAME_remove: asks the guest to let a device go. The removal is an operation of its own (device_detach.c), which
+ * goes on if the guest refuses, does not answer in time, or the caller gives up.
+ *
+ * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
+ */
+#include "device_operations.h"
+
+typedef libxl__nested device_remove_state;
+
+static int detach_poll(libxl__ao *ao, libxl__nested *detach)
+{
+    return libxl__detach_poll(ao, detach);
+}
+
+static int detach_start(libxl__ao *ao, libxl__nested *detach)
+{
+    libxl__device device;
+    xc_domaininfo_t info;
+    libxl__device_of_operation(ao, &device);
+    int rc = libxl__hv_info(ao, device.domid, &info);
+    if (!rc)
+        rc = libxl__device_identify(ao, &device);
+    if (!rc)
+        rc = libxl__detach_reserve(ao, detach, &device, false);
+    if (rc)
+        return rc;
+    libxl__detach_start(detach);
+    return detach_poll(ao, detach);
+}
+
+#include "_libxl_phases_device_remove.h"
