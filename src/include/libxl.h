@@ -47,6 +47,7 @@ extern "C" {
 #define LIBXL_HAVE_DOMAIN_LIFECYCLE 1 /* libxl_evenable_domain_lifecycle: SHUTDOWN, DYING, GONE */
 #define LIBXL_HAVE_CTX_NO_WAIT      1 /* LIBXL_CTX_NO_WAIT */
 #define LIBXL_HAVE_UNFINISHED       1 /* libxl_domain_list_unfinished, libxl_domain_remove_unfinished */
+#define LIBXL_HAVE_XL_FILES         1 /* libxl_domain_config_from_xl */
 
 /* libxl's own macros, for the parts of libxl that this library has. */
 #define LIBXL_HAVE_AO_ABORT                        1
@@ -291,6 +292,7 @@ int libxl_get_physinfo(libxl_ctx *ctx, libxl_physinfo *physinfo);
 const libxl_version_info *libxl_get_version_info(libxl_ctx *ctx);
 
 #include <libxl_running.h>
+#include <libxl_xl.h>
 
 /* libxl 4.12 and older: these functions had no ao_how and were synchronous. */
 #if defined(LIBXL_API_VERSION) && LIBXL_API_VERSION < 0x041300

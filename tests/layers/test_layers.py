@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 BUILD = Path(os.environ.get("AIOXEN_TEST_BUILD", ROOT / "build"))
 
 # Lowest first. The Makefile has the same list, from which it makes the library.
-LAYERS = ["core", "json", "types", "host", "xen", "devices", "events", "ops", "lib"]
+LAYERS = ["core", "json", "types", "xl", "host", "xen", "devices", "events", "ops", "lib"]
 
 # The layer of what the generator writes. Headers that are not listed are public: all may include them.
 GENERATED = {

@@ -20,6 +20,10 @@ from aioxen.json import from_json as from_json
 from aioxen.json import to_json as to_json
 from aioxen.operation import Operation as Operation
 from aioxen.types import *
+from aioxen.xl import XlFileError as XlFileError
+from aioxen.xl import XlFileWarning as XlFileWarning
+from aioxen.xl import load as load
+from aioxen.xl import loads as loads
 
 # The modules are excluded, because `json` and `types` are also names of the standard library. mypy reads only
 # a literal __all__, so it uses the imports above.

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Owns load() and loads(), which read xl's configuration files, xl.cfg(5)."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Sequence
+
+from aioxen import _values as v
+from aioxen import errors
+from aioxen._native import ffi, lib
+from aioxen.types import DomainConfig, XlHost, XlMessage, XlMessages
+
+
+class XlFileError(errors.InvalidError):
+    """A file in xl's form has an error."""
+
+    file: str
+    """The name of the file; "statement N" for an element of `extra`."""
+
+    line: int
+    """The line of the first error, from 1; 0: the error is about the whole file."""
+
+    column: int
+    """Its column, in characters, from 1."""
+
+    messages: list[XlMessage]
+    """All errors and warnings, in the order of the text."""
+
+    def __init__(self, message: str, messages: Sequence[XlMessage] = ()) -> None:
+        super().__init__(message)
+        self.messages = list(messages)
+        first = next(
+            (m for m in self.messages if m.error), XlMessage(file="", line=0, column=0, error=True, text="")
+        )
+        self.file, self.line, self.column = first.file, first.line, first.column
+
+
+class XlFileWarning(UserWarning):
+    """Something in a file in xl's form is deprecated or has no effect."""
+
+
+def load(
+    path: str | os.PathLike[str],
+    *,
+    strict: bool = True,
+    extra: Sequence[str] = (),
+    host: XlHost | None = None,
+) -> DomainConfig:
+    """The configuration in a file of xl's. Reads the file with Python's open().
+
+    strict: an unknown key, and anything else that xl ignores, is an error. If False, it is a warning.
+
+    extra: more statements, such as 'memory = 512', which replace those of the file.
+
+    host: what the file leaves to the host, from load_conf(); None: xl's defaults.
+
+    Warns: XlFileWarning. Raises: XlFileError with the place of the first error; OSError; TypeError.
+    """
+    with open(path, "rb") as file:
+        return _read(file.read(lib.LIBXL_XL_MAX_SIZE + 1), os.fsdecode(path), strict, extra, host)
+
+
+def loads(
+    text: str | bytes,
+    *,
+    file: str = "<text>",
+    strict: bool = True,
+    extra: Sequence[str] = (),
+    host: XlHost | None = None,
+) -> DomainConfig:
+    """The configuration in a text in the form of xl.cfg(5). `file` is the name that messages give.
+
+    Everything else is as for load().
+    """
+    octets = text.encode("utf-8", "surrogateescape") if isinstance(text, str) else bytes(text)
+    return _read(octets, file, strict, extra, host)
+
+
+def _read(octets: bytes, file: str, strict: bool, extra: Sequence[str], host: XlHost | None) -> DomainConfig:
+    from aioxen._json import FORMS  # imported here, because few programs need it
+
+    if isinstance(extra, str):
+        raise TypeError(f"extra: a list of strings is expected, not {extra!r}")
+    keep: v.Keep = []
+    statements = [ffi.new("char[]", _text(f"extra[{i}]", word)) for i, word in enumerate(extra)]
+    c_host = ffi.NULL
+    if host is not None:
+        c_host = ffi.new("libxl_xl_host *")
+        FORMS[XlHost].put(c_host, host, "host", keep)
+    config, messages = ffi.new("libxl_domain_config *"), ffi.new("libxl_xl_messages *")
+    rc = lib.libxl_domain_config_from_xl(
+        config,
+        octets,
+        len(octets),
+        _text("file", file),
+        ffi.new("char *[]", [*statements, ffi.NULL]),
+        c_host,
+        0 if strict else lib.LIBXL_XL_LENIENT,
+        messages,
+    )
+    refused = v.get_string(lib.libxl_error_message()) if rc else ""
+    try:
+        told = FORMS[XlMessages].get(messages).messages
+        if rc:
+            raise XlFileError(refused, told)
+        for m in told:
+            warnings.warn(XlFileWarning(f"{m.file}:{m.line}:{m.column}: {m.text}"), stacklevel=3)
+        value: DomainConfig = FORMS[DomainConfig].get(config)
+        return value
+    finally:
+        lib.libxl_xl_messages_dispose(messages)
+        lib.libxl_domain_config_dispose(config)
+
+
+def _text(name: str, text: str) -> bytes:
+    v.expect(text, str, name)
+    octets = text.encode("utf-8", "surrogateescape")
+    if b"\0" in octets:
+        raise ValueError(f"{name}: a NUL character")
+    return octets

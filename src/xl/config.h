@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The table of all keys, and the functions that read the keys that need more than a row. */
+#ifndef LIBXL__XL_CONFIG_H
+#define LIBXL__XL_CONFIG_H
+
+#include "field.h"
+
+/* All keys that xl 4.17 knows, in the order in which xl reads them. The object is a libxl_domain_config. */
+extern const libxl__xl_field libxl__xl_keys[];
+
+/* general.c */
+libxl__xl_reader libxl__xl_read_uuid, libxl__xl_read_memory, libxl__xl_read_vcpus,
+    libxl__xl_read_bootloader_args, libxl__xl_read_firmware, libxl__xl_read_seclabel,
+    libxl__xl_read_one_or_list;
+/* Sets the type of the domain, from the keys type and builder. Returns false if there is an error. */
+bool libxl__xl_read_type(libxl__xl *x, libxl_domain_config *config, const libxl__xl_settings *settings);
+/* Sets what depends on several keys, and checks that nothing is missing. */
+void libxl__xl_finish(libxl__xl *x, libxl_domain_config *config, const libxl__xl_settings *settings);
+
+/* display.c */
+/* Makes the framebuffer of a PV domain whose file has vnc, but no vfb. */
+void libxl__xl_read_vnc_of_pv(libxl__xl *x, libxl_domain_config *config);
+
+/* cpus.c */
+libxl__xl_reader libxl__xl_read_cpus;
+
+#endif

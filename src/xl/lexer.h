@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The tokens of a text. */
+#ifndef LIBXL__XL_LEXER_H
+#define LIBXL__XL_LEXER_H
+
+#include "xl.h"
+
+typedef enum libxl__xl_kind {
+    LIBXL__XL_END,  /* of the source */
+    LIBXL__XL_LINE, /* the end of a line, or ';' */
+    LIBXL__XL_WORD,
+    LIBXL__XL_DIGITS,
+    LIBXL__XL_QUOTED,
+    LIBXL__XL_SIGN,  /* '=', '[', ']' or ',' */
+    LIBXL__XL_ADD,   /* "+=" */
+    LIBXL__XL_WRONG, /* an error, which is recorded */
+} libxl__xl_kind;
+
+typedef struct libxl__xl_token {
+    libxl__xl_kind kind;
+    size_t start, end; /* offsets in the source */
+    char sign;         /* that of a SIGN; a LINE: '\n' or ';' */
+} libxl__xl_token;
+
+/* Reads the token at *at and moves *at behind it. */
+libxl__xl_token libxl__xl_next(libxl__xl *x, const libxl__xl_source *source, size_t *at);
+
+/* Returns the octet that stands at *at in a quoted string, its escapes replaced, and moves *at behind it. The lexer
+ * has checked the escapes. */
+char libxl__xl_octet(const libxl__xl_source *source, size_t *at);
+
+#endif

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Asks Debian's xl, which runs on the simulated hypervisor, how it reads a file."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import aioxen
+from aioxen import DomainConfig, XlHost, XlNode
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+LAUNCHER = ROOT / "sim/aioxen-sim"
+CPUS = {0, 1}
+HOST = XlHost(nodes=[XlNode(cpus=CPUS)])
+"""The simulated machine: one node with two processors."""
+
+# Some inputs make xl loop for ever.
+LOOP = 'while read f; do eval timeout 10 xl create -n "$f" >$f.out 2>$f.err; echo $?; done'
+
+
+@dataclass
+class Answer:
+    """What xl says of a file."""
+
+    status: int
+    config: dict[str, Any] | None
+    """The configuration as JSON, None: xl refuses the file."""
+    said: str
+
+
+class Xl:
+    """An xl for many questions: `with Xl(folder) as xl: xl.ask(text)`."""
+
+    def __init__(self, folder: Path, conf: str | None = None) -> None:
+        self.folder = folder
+        self.asked = 0
+        script = LOOP
+        if conf is not None:
+            (folder / "xl.conf").write_text(conf)
+            script = f"cp {folder}/xl.conf /etc/xen/xl.conf; {LOOP}"
+        self.process = subprocess.Popen(
+            [LAUNCHER, "--", "sh", "-c", script],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd=folder,
+            env=os.environ | {"AIOXEN_BUILD": str(ROOT / "build")},
+        )
+
+    def __enter__(self) -> Xl:
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        assert self.process.stdin
+        self.process.stdin.close()
+        self.process.wait()
+
+    def ask(self, text: str | bytes) -> Answer:
+        assert self.process.stdin and self.process.stdout
+        self.asked += 1
+        file = self.folder / f"{self.asked}"
+        file.write_bytes(text.encode() if isinstance(text, str) else text)
+        self.process.stdin.write(f"{file}\n".encode())
+        self.process.stdin.flush()
+        status = int(self.process.stdout.readline())
+        out = file.with_suffix(".out").read_text(errors="replace")
+        said = file.with_suffix(".err").read_text(errors="replace").replace(str(file), "FILE")
+        start = out.find("{\n")
+        return Answer(
+            status, json.loads(out[start:]) if start >= 0 and not status else None, out[:start] + said
+        )
+
+
+def normal(document: dict[str, Any]) -> dict[str, Any]:
+    """A configuration as JSON, in our form and without what xl writes though it is the default."""
+    c_info, b_info = document["c_info"], document["b_info"]
+    c_info.pop("run_hotplug_scripts", None)  # xl.conf's default is the library's
+    b_info.pop("claim_mode", None)
+    if b_info.get("avail_vcpus") == list(range(b_info.get("max_vcpus", 1))):
+        del b_info["avail_vcpus"]  # all: as if it were not given
+    for name in ("vcpu_hard_affinity", "vcpu_soft_affinity"):
+        for i, cpus in enumerate(b_info.get(name, [])):
+            b_info[name][i] = [cpu for cpu in cpus if cpu in CPUS]  # xl fills the last octet
+    config = aioxen.from_json(DomainConfig, json.dumps(document))
+    written: dict[str, Any] = json.loads(aioxen.to_json(config))
+    return written
+
+
+def of_xl(answer: Answer, has_uuid: bool) -> dict[str, Any] | None:
+    if answer.config is None:
+        return None
+    if not has_uuid:
+        answer.config["c_info"].pop("uuid")  # random
+    return normal(answer.config)
+
+
+def ours(config: DomainConfig) -> dict[str, Any]:
+    return normal(json.loads(aioxen.to_json(config)))
