@@ -18,7 +18,7 @@ from aioxen._operations import _DOMAIN_PAUSE, _DOMAIN_WAIT_GONE, _HOST_INFO
 from aioxen._spec import CffiSpec, DomainResult, Result
 from aioxen._values import CData, Keep
 from aioxen.operation import Operation
-from worldly import Configure
+from worldly import Configure, ended
 
 
 async def by_hand(xen: aioxen.Context, operations: list[Operation[Any]]) -> Callable[[], None]:
@@ -42,7 +42,9 @@ async def test_completed_operations_are_freed(xen: aioxen.Context, call: CffiSpe
 
     async def some() -> tuple[int, int, int]:
         for _ in range(50):
-            await asyncio.wait([xen._start(call, None, *inputs) for _ in range(10)])
+            for operation in [xen._start(call, None, *inputs) for _ in range(10)]:
+                await ended(operation)
+            del operation
         await asyncio.sleep(0)
         gc.collect()
         kept = [o for o in gc.get_objects() if isinstance(o, Operation) and not o.done()]
@@ -58,7 +60,7 @@ async def test_live_operations_are_those_that_have_not_completed(xen: aioxen.Con
     await gone
     assert xen._live_operations() == [waiting]
     waiting.cancel()
-    await asyncio.wait([waiting])
+    await ended(waiting)
     assert xen._live_operations() == []
 
 

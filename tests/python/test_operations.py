@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -188,12 +189,20 @@ async def test_a_limit(xen: aioxen.Context) -> None:
     assert (raised.value.operation, raised.value.domid, raised.value.rc) == ("domain_wait_shutdown", 0, -9)
 
 
+async def test_infinity_is_no_limit(xen: aioxen.Context) -> None:
+    waiting = xen.domain_wait_shutdown(0, limit=math.inf)
+    await asyncio.sleep(0.1)
+    assert not waiting.done()
+    waiting.cancel()
+    await settled(waiting)
+
+
 async def test_a_limit_of_zero(xen: aioxen.Context) -> None:
     with pytest.raises(TimeoutError):
         await xen.domain_wait_shutdown(0, limit=0)
 
 
-@pytest.mark.parametrize("limit", [-1, float("nan"), float("inf"), 1e9, 10**400, "1", [1], True])
+@pytest.mark.parametrize("limit", [-1, float("nan"), float("-inf"), 1e9, 10**400, "1", [1], True])
 async def test_an_invalid_limit_is_refused(xen: aioxen.Context, limit: float) -> None:
     number = isinstance(limit, (int, float)) and limit is not True
     for operation in xen.domain_wait_shutdown, xen.domain_wait_gone:
@@ -226,9 +235,11 @@ async def test_asyncios_functions(xen: aioxen.Context) -> None:
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(asyncio.shield(inner), 0.05)
     assert not inner.done()
-    both: list[asyncio.Future[Any]] = [inner, xen.domain_wait_gone(32000)]
+    both = [asyncio.create_task(o) for o in (xen.domain_wait_shutdown(0), xen.domain_wait_gone(32000))]
     done, pending = await asyncio.wait(both, return_when="FIRST_COMPLETED")
-    assert (len(done), pending) == (1, {inner})
+    assert (done, pending) == ({both[1]}, {both[0]})
+    both[0].cancel()
+    assert isinstance(await settled(both[0]), asyncio.CancelledError)
     gathered = asyncio.gather(inner, xen.domain_wait_shutdown(0))
     gathered.cancel()
     assert isinstance(await settled(gathered), asyncio.CancelledError)
@@ -269,13 +280,12 @@ async def test_a_failure_that_nobody_awaits_is_logged(
 
 
 async def test_an_operation_without_references_continues(xen: aioxen.Context, guest: Configure) -> None:
-    before = await existing(xen)
-    xen.domain_create(guest(name="dropped"))
+    dom = await xen.domain_create(guest())
+    dom.destroy()
     gc.collect()
     while xen.counters().operations:
         await asyncio.sleep(0.001)
-    await (await xen.domain_find("dropped")).destroy()
-    assert await existing(xen) == before
+    assert isinstance(await settled(dom.info()), aioxen.DomainNotFoundError)
 
 
 async def test_garbage_collection_at_every_allocation(xen: aioxen.Context) -> None:

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import aioxen
 import pytest
 from aioxen import DomainCreateConsoleAvailable, OperationProgress, OperationState
-from worldly import Configure
+from worldly import Configure, ended
 
 CreateEvent: TypeAlias = OperationProgress | DomainCreateConsoleAvailable
 
@@ -91,7 +91,7 @@ async def test_no_receiver_is_kept(xen: aioxen.Context, guest: Configure) -> Non
     await dom.destroy(progress=print)
     creation = xen.domain_create(guest(memory="64M"), progress=print)
     creation.cancel()
-    await asyncio.wait([creation])
+    await ended(creation)
     with pytest.raises(aioxen.InvalidError):
         await xen.domain_create(aioxen.DomainConfig(), progress=print)
     with pytest.raises(aioxen.DomainNotFoundError):
@@ -138,7 +138,7 @@ async def test_operations_lists_what_is_in_progress(xen: aioxen.Context, guest: 
     assert info.for_event == id(waiting)
     assert info.phase_ms <= info.age_ms
     await dom.destroy()
-    await asyncio.wait([waiting])
+    await ended(waiting)
     waiting.exception()
     assert xen.operations() == []
 
@@ -156,7 +156,7 @@ async def test_repr_shows_the_operation_and_its_phase(xen: aioxen.Context, guest
     text = f"<Operation domain_wait_shutdown domid={dom.domid}"
     assert repr(waiting) == f"{text} running phase={info.phase}>"
     waiting.cancel()
-    await asyncio.wait([waiting])
+    await ended(waiting)
     assert repr(waiting) == f"{text} cancelled>"
     await dom.destroy()
     assert repr(xen.domain_get_info(0)).startswith(

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import ctypes
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import aioxen
 
@@ -21,6 +23,12 @@ Configure = Callable[..., aioxen.DomainConfig]
 async def domids() -> list[int]:
     async with aioxen.Context() as xen:
         return [info.domid for info in await xen.domain_list()]
+
+
+async def ended(operation: asyncio.Future[Any]) -> None:
+    """Wait until an operation is done, without taking its result."""
+    while not operation.done():
+        await asyncio.sleep(0.001)
 
 
 def descriptors() -> set[tuple[str, str]]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from aioxen._coroutine import CoroutineMethods
 from aioxen.errors import TimedOutError
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from aioxen.types import ShutdownReason
 
 
-class ShutdownFuture(asyncio.Future["ShutdownReason"]):
+class ShutdownFuture(asyncio.Future["ShutdownReason"], CoroutineMethods["ShutdownReason"]):
     """Combines a request to a guest and the wait for its domain's stop, which run at the same time.
 
     It completes when both operations have completed. If one fails, the other one is cancelled. If both fail,

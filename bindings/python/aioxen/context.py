@@ -17,6 +17,7 @@ from typing import Any, Self
 from aioxen import _values as v
 from aioxen import errors
 from aioxen._base import BaseContext
+from aioxen._coroutine import wait_uncancelled
 from aioxen._live import ContextCore
 from aioxen._native import ffi, lib
 from aioxen._spec import CffiSpec, Progress
@@ -30,8 +31,8 @@ class Context(ContextCore, BaseContext):
     """A connection to the hypervisor of this host: starts operations on its domains and follows their events.
 
     Use it as `async with aioxen.Context() as xen:`. It can be created anywhere. It belongs to the event loop
-    that runs when it is first used, and may be used in that loop's thread only. In another loop, `async with`,
-    events(), creating a domain, and awaiting an operation that is not done raise RuntimeError; the operation
+    that runs when it is first used, and may be used in that loop's thread only. In another loop, these raise
+    RuntimeError: `async with`, events(), creating a domain, and awaiting an operation that is not done, which
     itself continues. When its loop is closed and all its operations are done, the context may be used in
     another loop.
 
@@ -184,8 +185,8 @@ class Context(ContextCore, BaseContext):
             for operation in self._live_operations():
                 operation._request_stop(Stop.CLOSE)
             while live := self._live_operations():
-                with contextlib.suppress(asyncio.CancelledError):
-                    await asyncio.wait(live)
+                with contextlib.suppress(asyncio.CancelledError, errors.Error):
+                    await asyncio.shield(live[0])
         for stream in list(self._streams.values()):
             with contextlib.suppress(RuntimeError):  # raised if the loop is closed; then no reader waits
                 stream._finish()
@@ -216,17 +217,3 @@ class Context(ContextCore, BaseContext):
     def _after_fork(self) -> None:
         self._detach()
         super()._after_fork()
-
-
-async def wait_uncancelled(future: asyncio.Future[None]) -> None:
-    """Wait until the future is done. If the waiting task is cancelled, CancelledError is raised only
-    afterwards."""
-    cancelled: asyncio.CancelledError | None = None
-    while not future.done():
-        try:
-            await asyncio.wait([future])
-        except asyncio.CancelledError as error:
-            cancelled = error
-    if cancelled is not None:
-        raise cancelled
-    future.result()

@@ -4,18 +4,22 @@
 The C library uses an operation's inputs and results until the C operation has completed, even if nobody
 awaits it any more. Cancelling therefore asks the C library to abort; the future is cancelled when the C
 operation has completed. If the operation succeeded nevertheless, it is undone first (`undo` in the IDL).
+
+An operation is also a coroutine object, so that it can be given to a function that takes coroutines only,
+such as TaskGroup.create_task(). The C operation has been started all the same.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import enum
 from collections.abc import Generator
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from aioxen import errors
 from aioxen._base import error_of
+from aioxen._coroutine import CoroutineMethods, until_done, wait_uncancelled
 from aioxen._live import OperationFuture
 from aioxen._spec import argument
 
@@ -38,12 +42,17 @@ class Stop(enum.Enum):
     CLOSE = "the context is being closed"
 
 
-class Operation(OperationFuture[T]):
-    """A started operation: an asyncio future that only the library completes."""
+class Operation(OperationFuture[T], CoroutineMethods[T]):
+    """A started operation: an asyncio future that only the library completes.
 
-    __slots__ = ()
+    It is accepted where asyncio takes an awaitable or a coroutine. asyncio.wait() alone refuses it, as it
+    refuses every coroutine; give it tasks.
+    """
+
+    __slots__ = ("_steps",)
 
     if TYPE_CHECKING:
+        _result: T  # the same as result(), which also takes the result
         _xen: Context
         _spec: CffiSpec
         _inputs: tuple[Any, ...]
@@ -72,7 +81,7 @@ class Operation(OperationFuture[T]):
         if self.cancelled():
             return "cancelled"
         error = self._exception  # exception() would mark the exception as retrieved
-        return f"finished exception={error!r}" if error else f"finished result={self.result()!r}"
+        return f"finished exception={error!r}" if error else f"finished result={self._result!r}"
 
     def cancel(self, msg: Any = None) -> bool:
         """Ask the operation to stop. The future is cancelled once the operation has stopped.
@@ -102,12 +111,12 @@ class Operation(OperationFuture[T]):
         if self._stop_reason is None:
             _set_exception(self, self._error(rc, message))
             return
-        if rc == 0 and self._spec.undo is not None:
-            self._start_undo().add_done_callback(self._finish_stopped)
-        else:
-            self._finish_stopped()
-        if rc == 0:
-            self._spec.free_results(self._results or ())
+        self._finish_success() if rc == 0 else self._finish_stopped()
+
+    def _finish_success(self) -> None:
+        """Called when the C operation has succeeded after a request to stop."""
+        self._finish_stopped()
+        self._spec.free_results(self._results or ())
 
     def _finish_stopped(self, _: object = None) -> None:
         if self._stop_reason is Stop.CLOSE:
@@ -115,30 +124,35 @@ class Operation(OperationFuture[T]):
         else:
             _set_cancelled(self, self._stop_message)
 
-    def _start_undo(self) -> Undo:
-        """Start the operation that undoes this one. This operation has succeeded."""
-        assert self._spec.undo and self._results
-        spec, positions = self._spec.undo
-        undo = Undo(loop=self.get_loop())
-        self._xen._launch(undo, spec, tuple([argument(self._results[i]) for i in positions]))
-        return undo
-
     def _error(self, rc: int, message: str) -> errors.Error:
         return error_of(rc, message, self._spec.name, self._spec.domid_of(self._inputs))
 
 
 class UndoableOperation(Operation[T]):
     """An operation whose result must reach a caller. Without the result, nobody could destroy the new
-    domain."""
+    domain.
 
-    __slots__ = ("_awaiting_tasks",)
+    A caller takes the result by awaiting the operation, or by result(). If the operation is cancelled after
+    its completion, or is garbage-collected, before its result was taken, it is undone. The latter is reported
+    to the loop's exception handler.
+
+    `async with xen.domain_create(config) as domain:` undoes the operation at the end of the block.
+    """
+
+    __slots__ = ("_awaiting_tasks", "_taken", "_undo")
+
+    _undo: Undo | None
 
     def __init__(self, *, loop: asyncio.AbstractEventLoop) -> None:
         """Raises RuntimeError if another loop is running, because asyncio would refuse to await the result in
         that loop."""
+        self._taken = True  # for __del__, if an exception is raised here
         if asyncio._get_running_loop() not in (None, loop):
             raise RuntimeError("the context belongs to another event loop")
         super().__init__(loop=loop)
+        self._awaiting_tasks = 0
+        self._taken = False
+        self._undo = None
 
     def __await__(self) -> Generator[Any, None, T]:
         """Await as a Future does. Undoes the operation if the task is cancelled before it sees the result.
@@ -146,45 +160,117 @@ class UndoableOperation(Operation[T]):
         If several tasks await the operation, it is undone only if all of them are cancelled.
         """
         if not self.done():
-            self._awaiting_tasks = getattr(self, "_awaiting_tasks", 0) + 1
+            self._awaiting_tasks += 1
             self._asyncio_future_blocking = True
             try:
                 yield self
             except BaseException as error:
                 self._awaiting_tasks -= 1
-                if not self._awaiting_tasks and self.done() and not self.cancelled() and not self.exception():
+                if not self._awaiting_tasks and self._has_untaken_result():
                     undo = self._start_undo()
                     if not isinstance(error, GeneratorExit):
-                        yield from undo.wait_uncancelled()
+                        yield from until_done(undo)
                 raise
+            self._awaiting_tasks -= 1
         return self.result()
 
     __iter__ = __await__
+
+    def result(self) -> T:
+        value = super().result()
+        # A task calls this before it continues the coroutine that awaits the operation. That coroutine may
+        # receive a cancellation instead of the result.
+        if not self._awaiting_tasks:
+            self._taken = True
+        return value
+
+    def cancel(self, msg: Any = None) -> bool:
+        """Ask the operation to stop. If it is done and its result was not taken, it is undone.
+
+        Returns False if the future is already done.
+        """
+        if not self._awaiting_tasks and self._has_untaken_result():
+            self._start_undo()
+        return super().cancel(msg)
+
+    async def __aenter__(self) -> T:
+        return await self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        undo = self._start_undo(reported=False)
+        await wait_uncancelled(undo)
+        if undo.failure is not None:
+            raise undo.failure
+
+    def _wait_stopped(self, error: BaseException) -> Generator[Any, None, T]:
+        self.cancel()
+        yield from until_done(self._undo or self)
+        raise error
+
+    def _has_untaken_result(self) -> bool:
+        return not self._taken and self.done() and not self.cancelled() and self._exception is None
+
+    def _finish_success(self) -> None:
+        self._start_undo().add_done_callback(self._finish_stopped)
+        self._spec.free_results(self._results or ())
+
+    def _start_undo(self, *, reported: bool = True) -> Undo:
+        """Start the operation that undoes this one, which has succeeded. A second call returns the same undo.
+
+        reported: A failure is reported to the loop's exception handler.
+        """
+        if self._undo is None:
+            assert self._spec.undo and self._results
+            spec, positions = self._spec.undo
+            self._taken = True
+            self._undo = Undo(loop=self.get_loop())
+            self._xen._launch(self._undo, spec, tuple([argument(self._results[i]) for i in positions]))
+            if reported:
+                self._undo.add_done_callback(Undo.report)
+        return self._undo
+
+    def __del__(self) -> None:
+        if self._has_untaken_result():
+            self._take_back()
+        super().__del__()
+
+    def _take_back(self) -> None:
+        """Undo an operation whose result nobody has taken and nobody can take."""
+        loop = self.get_loop()
+        possible = not (loop.is_closed() or self._xen.closed)
+        if possible:
+            self._start_undo()
+        outcome = "it is undone" if possible else "it cannot be undone, because the context is closed"
+        message = f"the result of {self._spec.name} was never taken: {self._result!r}; {outcome}"
+        loop.call_exception_handler({"message": message})
 
 
 class Undo(Operation[None]):
     """Undoes an operation whose result no caller sees. It cannot be stopped, and it never raises."""
 
-    __slots__ = ()
+    __slots__ = ("failure",)
+
+    def __init__(self, *, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop=loop)
+        self.failure: errors.Error | None = None
+        """Why the undo has failed. None: it has succeeded, or it is not done."""
 
     def cancel(self, msg: Any = None) -> bool:
         return not self.done()
 
-    def wait_uncancelled(self) -> Generator[Any, None, None]:
-        """Wait until the undo is done. A cancellation of the waiting task is ignored."""
-        while not self.done():
-            self._asyncio_future_blocking = True
-            with contextlib.suppress(asyncio.CancelledError):
-                yield self
+    def report(self) -> None:
+        """Report a failure to the loop's exception handler."""
+        if self.failure is not None:
+            report = {"message": "a cancelled operation could not be undone", "exception": self.failure}
+            self.get_loop().call_exception_handler(report)
 
     def _request_stop(self, reason: Stop) -> None:
         """Does nothing, because an undo continues to its end."""
 
     def _finish(self, rc: int, message: str) -> None:
-        self._report_failure(self._error(rc, message))
-        _set_result(self, None)
-
-    def _report_failure(self, error: errors.Error) -> None:
+        error = self._error(rc, message)
         if not isinstance(error, errors.DomainNotFoundError):  # that error means that the domain is gone
-            report = {"message": "a cancelled operation could not be undone", "exception": error}
-            self.get_loop().call_exception_handler(report)
+            self.failure = error
+        _set_result(self, None)

@@ -28,7 +28,7 @@ static bool raise_not_seconds(PyObject *limit)
     return false;
 }
 
-/* Converts a limit in seconds, or None, to milliseconds, rounded up. None gives 0, which means no limit. */
+/* Converts a limit in seconds to milliseconds, rounded up. None and infinity give 0, which means no limit. */
 static bool milliseconds(PyObject *limit, unsigned *ms)
 {
     *ms = 0;
@@ -43,8 +43,10 @@ static bool milliseconds(PyObject *limit, unsigned *ms)
         if (!PyErr_ExceptionMatches(PyExc_OverflowError))
             return false;
         PyErr_Clear();
-        seconds = INFINITY;
+        seconds = MAX_LIMIT_S + 1.0;
     }
+    if (isinf(seconds) && seconds > 0)
+        return true;
     if (!(seconds >= 0 && seconds <= MAX_LIMIT_S)) {
         PyErr_Format(PyExc_ValueError, "limit: %R is not between 0 and %d seconds", limit, MAX_LIMIT_S);
         return false;

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Owns what makes a future a coroutine object too, and the waits that a cancellation does not interrupt."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+T_co = TypeVar("T_co", covariant=True)
+
+if TYPE_CHECKING:
+
+    class _Future(Coroutine[Any, Any, T_co]):
+        def cancel(self, msg: Any = None) -> bool: ...
+
+else:
+    _Future = Generic
+
+
+class CoroutineMethods(_Future[T_co]):
+    """The methods of a coroutine object, for a future that is already running.
+
+    So TaskGroup.create_task() accepts the future. asyncio.wait() refuses it, as it refuses every coroutine.
+    """
+
+    __slots__ = ()
+
+    _steps: Generator[Any, None, T_co]
+    """The state of the coroutine. It is absent until send() or throw() is called."""
+
+    def send(self, value: Any, /) -> Any:
+        """Run the coroutine until it waits for the future. Raises StopIteration with the result."""
+        if not hasattr(self, "_steps"):
+            self._steps = self.__await__()
+        return self._steps.send(value)
+
+    def throw(self, *error: Any) -> Any:
+        """Raise an error in the coroutine. A future that nobody awaits yet is cancelled first, and
+        has ended when the error is raised."""
+        if hasattr(self, "_steps"):
+            return self._steps.throw(*error)
+        given = error[1] if len(error) > 1 and error[1] is not None else error[0]
+        self._steps = self._wait_stopped(given() if isinstance(given, type) else given)
+        return self._steps.send(None)
+
+    def close(self) -> None:
+        """End the coroutine. The future is cancelled if it is not done."""
+        self.cancel()
+        if hasattr(self, "_steps"):
+            self._steps.close()
+
+    def _wait_stopped(self, error: BaseException) -> Generator[Any, None, T_co]:
+        """Cancel the future, wait until it is done, and raise the error."""
+        self.cancel()
+        yield from until_done(self)
+        raise error
+
+
+def until_done(future: Any) -> Generator[Any, None, None]:
+    """Wait until the future is done. A cancellation of the waiting task is ignored."""
+    while not future.done():
+        future._asyncio_future_blocking = True
+        with contextlib.suppress(asyncio.CancelledError):
+            yield future
+
+
+async def wait_uncancelled(future: asyncio.Future[Any]) -> None:
+    """Wait until the future is done. If the waiting task is cancelled, CancelledError is raised only
+    afterwards. Raises the future's exception, if it has one."""
+    cancelled: asyncio.CancelledError | None = None
+    while not future.done():
+        try:
+            await asyncio.shield(future)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None and not future.cancelled():
+        raise cancelled
+    future.result()
