@@ -293,6 +293,7 @@ const libxl_version_info *libxl_get_version_info(libxl_ctx *ctx);
 
 #include <libxl_running.h>
 #include <libxl_xl.h>
+#include <libxl_userdata.h>
 
 /* libxl 4.12 and older: these functions had no ao_how and were synchronous. */
 #if defined(LIBXL_API_VERSION) && LIBXL_API_VERSION < 0x041300
@@ -310,10 +311,18 @@ static inline int libxl__set_vcpuonline_0x041200(libxl_ctx *ctx, uint32_t domid,
     {                                                                                                        \
         return libxl_##name(ctx, domid, NULL);                                                               \
     }
+#define LIBXL__SYNCHRONOUS_RESULT(name, type)                                                                \
+    static inline int libxl__##name##_0x041200(libxl_ctx *ctx, uint32_t domid, type *out)                    \
+    {                                                                                                        \
+        return libxl_##name(ctx, domid, out, NULL);                                                          \
+    }
+LIBXL__SYNCHRONOUS_RESULT(retrieve_domain_configuration, libxl_domain_config)
 LIBXL__SYNCHRONOUS(domain_pause)
 LIBXL__SYNCHRONOUS(domain_unpause)
 LIBXL__SYNCHRONOUS(domain_shutdown)
 LIBXL__SYNCHRONOUS(domain_reboot)
+#undef libxl_retrieve_domain_configuration
+#define libxl_retrieve_domain_configuration libxl__retrieve_domain_configuration_0x041200
 #undef libxl_domain_pause
 #undef libxl_domain_unpause
 #undef libxl_domain_shutdown

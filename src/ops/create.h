@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The parts of domain_create_new that are in create_check.c and create_nodes.c. Call the functions with the context
- * locked.
+ * The parts of domain_create_new that are in create_check.c, create_nodes.c and create_record.c. Call the functions with
+ * the context locked.
  */
 #ifndef LIBXL__CREATE_H
 #define LIBXL__CREATE_H
@@ -19,6 +19,10 @@ int libxl__check_name(libxl__ao *ao, const char *field, const char *name);
 
 /* Adds the requests that write the nodes of a domain that was built. */
 void libxl__create_nodes(libxl__xs_batch *batch, const libxl__build *build,
+                         const libxl_domain_config *config);
+
+/* Starts to store the configuration of a domain that was built. Errors: those of libxl__userdata_store. */
+int libxl__create_record(libxl__ao *ao, libxl__userdata *userdata, const libxl__build *build,
                          const libxl_domain_config *config);
 
 #endif

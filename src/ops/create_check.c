@@ -85,11 +85,20 @@ static int check_memory(libxl__ao *ao, const libxl_domain_config *config, libxl_
     return 0;
 }
 
-/* The IDL says which fields are unsupported. */
+/* The IDL says which fields are unsupported. Of a few others, only the values that libxl stores are supported. */
 static int check_supported(libxl__ao *ao, const libxl_domain_config *config)
 {
     const int rc = libxl__json_check(&libxl__json_of_domain_config, config, ERROR_NI);
-    return rc ? libxl__ao_fail(ao, rc, "d_config.%s", libxl_error_message()) : 0;
+    if (rc)
+        return libxl__ao_fail(ao, rc, "d_config.%s", libxl_error_message());
+    const char *field = NULL;
+    if (config->c_info.domid && config->c_info.domid != LIBXL_DOMID_INVALID)
+        field = "c_info.domid";
+    else if (is_given(config->b_info.video_memkb))
+        field = "b_info.video_memkb";
+    else if (libxl_defbool_val(config->b_info.arch_x86.msr_relaxed))
+        field = "b_info.arch_x86.msr_relaxed";
+    return field ? libxl__ao_fail(ao, ERROR_NI, "d_config.%s: not implemented", field) : 0;
 }
 
 int libxl__create_check(libxl__ao *ao, const libxl_domain_config *config, libxl__build *build)

@@ -21,6 +21,7 @@ typedef struct create {
     libxl__await console;       /* started before the domain is introduced */
     libxl__creation creation;
     libxl__device_groups devices;
+    libxl__userdata record; /* stores the configuration while xenstored answers */
     libxl__xs_batch *nodes;
     libxl__xs_batch *unmark; /* removes the mark; reserved before the mark is written */
     libxl__xs_batch *remark; /* writes the mark anew, with the domid; NULL: the mark needs no domid */
@@ -257,13 +258,15 @@ static int admission_start(libxl__ao *ao, struct create *s)
     return admission_poll(ao, s);
 }
 
-/* ---- introduce: the nodes are written, and the domain is introduced to xenstored */
+/* ---- introduce: the configuration is stored, the nodes are written, and the domain is introduced to xenstored */
 
 static int introduce_start(libxl__ao *ao, struct create *s)
 {
     char path[64];
     snprintf(path, sizeof(path), "/local/domain/%u/console/tty", s->build.domid);
-    int rc = libxl__await_start(ao, &s->console, path, libxl__await_present, NULL);
+    int rc = libxl__create_record(ao, &s->record, &s->build, config_of(ao));
+    if (!rc)
+        rc = libxl__await_start(ao, &s->console, path, libxl__await_present, NULL);
     if (rc)
         return rc;
     s->nodes = libxl__xs_batch_new(ao, s->build.domid);
@@ -281,10 +284,12 @@ static int introduce_start(libxl__ao *ao, struct create *s)
 
 static int introduce_poll(libxl__ao *ao, struct create *s)
 {
-    const int rc = check_domain(ao, s);
-    if (rc)
-        return rc;
-    return libxl__xs_done(s->nodes) ? reason_of(ao, s, libxl__xs_result(s->nodes)) : LIBXL__AO_WAIT;
+    int rc = check_domain(ao, s);
+    if (!rc && (!libxl__xs_done(s->nodes) || !libxl__userdata_done(&s->record)))
+        return LIBXL__AO_WAIT;
+    if (!rc)
+        rc = reason_of(ao, s, libxl__xs_result(s->nodes));
+    return rc ? rc : reason_of(ao, s, libxl__userdata_result(ao, &s->record));
 }
 
 /*

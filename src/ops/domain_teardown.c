@@ -33,6 +33,7 @@ typedef struct teardown {
     libxl__device_sweep devices;
     int devices_rc; /* the first error of the phases `list` and `devices` */
     const char *devices_message;
+    libxl__userdata_removal files;
     libxl__xs_batch *cleaning;
     libxl__xs_batch
         *last; /* removes the remaining nodes when the domain is gone; NULL: there was no memory for it */
@@ -67,6 +68,8 @@ static int reserve(libxl__ao *ao, struct teardown *t)
         rc = libxl__domain_source_reserve(ao, &t->domain);
     if (!rc)
         rc = libxl__hv_destroy_reserve(ao, &t->destroy);
+    if (!rc)
+        rc = libxl__userdata_reserve_removal(ao, &t->files);
     if (!rc)
         rc = libxl__alarm_set(ao, &t->retry, NEVER);
     return rc;
@@ -253,11 +256,12 @@ static int devices_poll(libxl__ao *ao, struct teardown *t)
     return removal_ended(ao, t, libxl__device_sweep_remove_poll(ao, &t->devices));
 }
 
-/* ---- clean: the nodes are removed; the phase's time limit bounds the wait for xenstored */
+/* ---- clean: the nodes and the files are removed; the phase's time limit bounds the wait for xenstored */
 
 static int clean_start(libxl__ao *ao, struct teardown *t)
 {
-    (void)ao;
+    const libxl__domain_teardown_args *args = libxl__ao_args(ao);
+    libxl__userdata_remove(ao, &t->files, args->in.domid, &args->in.uuid); /* the last phase waits for it */
     libxl__xs_run_anyway(t->cleaning, LIBXL__XS_ONE_BY_ONE);
     return libxl__xs_done(t->cleaning) ? 0 : LIBXL__AO_WAIT;
 }
@@ -313,7 +317,7 @@ static void destroy_stop(libxl__ao *ao, struct teardown *t)
     t->stopped = true;
 }
 
-/* ---- gone: the domain leaves the hypervisor's list, and xenstored has answered */
+/* ---- gone: the domain leaves the hypervisor's list, its files are removed, and xenstored has answered */
 
 static int gone_poll(libxl__ao *ao, struct teardown *t)
 {
@@ -321,7 +325,7 @@ static int gone_poll(libxl__ao *ao, struct teardown *t)
     const int rc = gone ? 0 : libxl__domain_source_check(ao);
     if (rc)
         return rc;
-    return gone && libxl__xs_done(t->cleaning) ? 0 : LIBXL__AO_WAIT;
+    return gone && libxl__xs_done(t->cleaning) && libxl__userdata_removed(&t->files) ? 0 : LIBXL__AO_WAIT;
 }
 
 static int gone_start(libxl__ao *ao, struct teardown *t)
@@ -425,6 +429,8 @@ static int rest_poll(libxl__ao *ao, struct teardown *t)
     t->nodes_stay = rc != 0;
     if (rc && !t->stopped)
         return plan_retry(ao, t, rc);
+    if (!rc && t->files.rc)
+        return libxl__ao_fail(ao, t->files.rc, "%s", t->files.files.why);
     if (!rc && t->devices_rc)
         return libxl__ao_fail(ao, t->devices_rc, "%s",
                               t->devices_message ? t->devices_message : "its devices stay");

@@ -12,6 +12,16 @@
 
 enum { MOST_AT_ONCE = 16 };
 
+/*
+ * The teardown has removed the domain's files before. Until the domain was dying, another program may have stored the
+ * configuration again, for example to add a device.
+ */
+static void forget_configuration(const libxl__hv_destroy *destroy)
+{
+    libxl__userdata_files files = {.domid = destroy->domid, .uuid = destroy->uuid};
+    libxl__userdata_drop(&files, LIBXL__USERDATA_JSON);
+}
+
 /* Compares the UUID first, because another domain may have got the domid while the job was queued. */
 static void destroy_work(libxl_ctx *ctx, libxl__job *job)
 {
@@ -26,6 +36,8 @@ static void destroy_work(libxl_ctx *ctx, libxl__job *job)
         destroy->errnoval = ESRCH;
     else
         destroy->errnoval = xc_domain_destroy(xch, destroy->domid) ? errno : 0;
+    if (!destroy->errnoval)
+        forget_configuration(destroy);
 }
 
 void libxl__hv_destroy_open(libxl_ctx *ctx)

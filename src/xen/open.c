@@ -64,6 +64,7 @@ int libxl__xen_open(libxl_ctx *ctx, unsigned flags)
     libxl__admissions_open(&ctx->xen->console_admissions, CONSOLES_AT_ONCE);
     libxl__hv_destroy_open(ctx);
     libxl__lane_open(ctx, &ctx->xen->memory_lane, "xl-memory", MEMORY_AT_ONCE, false);
+    libxl__userdata_open(ctx);
     int rc = libxl__domains_open(ctx);
     if (!rc)
         rc = libxl__handles_open(ctx);

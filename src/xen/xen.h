@@ -22,6 +22,7 @@
 #include "marks.h"
 #include "names.h"
 #include "admission.h"
+#include "userdata.h"
 #include "watch.h"
 #include "xs.h"
 #include "xs_directory.h"
@@ -30,7 +31,7 @@
 
 struct libxl__xen {
     libxl__handles handles;
-    libxl__lane build_lane, destroy_lane;
+    libxl__lane build_lane, destroy_lane, userdata_lane;
     libxl__lane memory_lane;              /* of hypercalls that allocate or free much memory of a domain */
     const libxl__xs_transport *transport; /* NULL until it is open */
     libxl__xs_link link;

@@ -74,6 +74,7 @@ static void every_call_of_libxl_works(scene *s)
     const char *failed = libxl_config_calls(s->ctx);
     const libxl_domid domid = guest(s, "b", true);
     failed = failed ? failed : libxl_running_calls(s->ctx, domid);
+    failed = failed ? failed : libxl_userdata_calls(s->ctx, domid);
     failed = failed ? failed : libxl_calls(s->ctx, domid);
     if (failed)
         fail_msg("%s does not hold: %s", failed, libxl_error_message());

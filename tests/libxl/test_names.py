@@ -21,7 +21,10 @@ ROOT = HERE.parents[1]
 BUILD = Path(os.environ.get("AIOXEN_BUILD", ROOT / "build"))
 OURS = [ROOT / "src/include", BUILD / "gen/include"]
 DOCUMENT = (ROOT / "docs/libxl.md").read_text()
-PROGRAMS = [ROOT / "tests/c/support" / name for name in ("libxl_calls.c", "libxl_config_calls.c", "libxl_running_calls.c")]
+PROGRAMS = [
+    ROOT / "tests/c/support" / name
+    for name in ("libxl_calls.c", "libxl_config_calls.c", "libxl_running_calls.c", "libxl_userdata_calls.c")
+]
 VERSIONS = [None, 0x040200, 0x040300, 0x040400, 0x040500, 0x040700, 0x040800, 0x041300, 0x041400]
 
 pytestmark = pytest.mark.skipif(

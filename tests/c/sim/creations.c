@@ -35,6 +35,7 @@ static void a_missing_console_is_reported(scene *s)
     fixture_check_world(&(struct fixture){.has_world = true,
                                           .domains = s->before.domains + 1,
                                           .nodes = s->before.nodes + 2,
+                                          .files = s->before.files + 1,
                                           .domids = {0, other}}); /* the other guest's nodes stay */
     simulate("xenconsoled cont"); /* xenconsoled must not write nodes of the removed guests */
     destroy(s, other);

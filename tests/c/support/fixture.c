@@ -17,14 +17,20 @@ enum { TIME_LIMIT_MS = 2000, MOST_DOMAINS = 64 };
 static struct xs_handle *xs;
 static xc_interface *xch;
 
-int fixture_entries(const char *directory)
+static int count_entries(const char *directory, const char *prefix)
 {
     int count = 0;
     DIR *dir = opendir(directory);
-    while (readdir(dir))
-        count++;
-    closedir(dir);
+    for (const struct dirent *entry; dir && (entry = readdir(dir));)
+        count += strncmp(entry->d_name, prefix, strlen(prefix)) == 0;
+    if (dir)
+        closedir(dir);
     return count;
+}
+
+int fixture_entries(const char *directory)
+{
+    return count_entries(directory, "");
 }
 
 static int nodes_below(const char *path)
@@ -52,7 +58,7 @@ static void look_at_world(struct fixture *f)
     if (!xch)
         xch = xc_interface_open(NULL, NULL, 0);
     f->has_world = xs && xch;
-    f->domains = f->nodes = 0;
+    f->domains = f->nodes = f->files = 0;
     if (!f->has_world)
         return;
     unsigned count = 0;
@@ -61,6 +67,7 @@ static void look_at_world(struct fixture *f)
         f->domids[f->domains++] = (libxl_domid)strtoul(names[i], NULL, 10);
     free(names);
     f->nodes = nodes_below("/vm") + nodes_below("/libxl") + nodes_below("/tool/aioxen/unfinished");
+    f->files = count_entries("/var/lib/xen", "userdata-");
 }
 
 char *fixture_node(const char *path)
@@ -77,9 +84,18 @@ void fixture_write(const char *path, const char *value)
         fail_msg("%s: cannot be written", path);
 }
 
+void fixture_remove_files(libxl_domid domid, const libxl_uuid *uuid)
+{
+    char path[128];
+    snprintf(path, sizeof(path), "/var/lib/xen/userdata-d.%u." LIBXL_UUID_FMT ".libxl-json", domid,
+             LIBXL_UUID_BYTES(*uuid));
+    unlink(path);
+}
+
 void fixture_remove_nodes(libxl_domid domid, const libxl_uuid *uuid)
 {
     char path[64];
+    fixture_remove_files(domid, uuid);
     snprintf(path, sizeof(path), "/local/domain/%u", domid);
     fixture_write(path, NULL);
     snprintf(path, sizeof(path), "/libxl/%u", domid);
@@ -145,6 +161,8 @@ void fixture_check_world(const struct fixture *before)
     if (now.domains != before->domains || now.nodes != before->nodes)
         fail_msg("xenstore has %d domains and %d other nodes; before the test %d and %d", now.domains,
                  now.nodes, before->domains, before->nodes);
+    if (now.files != before->files)
+        fail_msg("/var/lib/xen has %d files of domains; before the test %d", now.files, before->files);
     xc_domaininfo_t list[MOST_DOMAINS];
     for (int i = domains(list) - 1; i >= 0; i--)
         if (is_new(before, list[i].domain))

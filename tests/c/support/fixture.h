@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Records descriptors, threads, domains and xenstore nodes before a test, and compares them after it. The
+ * Records descriptors, threads, domains, their files and xenstore nodes before a test, and compares them after it. The
  * functions that take a struct fixture may be called from one thread only; the others from any thread.
  */
 #ifndef FIXTURE_H
@@ -14,7 +14,7 @@ struct fixture {
     int descriptors, threads;
     bool has_world;         /* xenstored and the hypervisor can be reached */
     libxl_domid domids[64]; /* the entries of /local/domain */
-    int domains, nodes;
+    int domains, nodes, files;
 };
 
 /* The number of entries of a directory such as /proc/self/fd or /proc/self/task. */
@@ -32,7 +32,9 @@ void fixture_check_world(const struct fixture *before);
 char *fixture_node(const char *path);
 /* Writes a node with dom0's privileges. A NULL value removes the node. Call this after fixture_begin(). */
 void fixture_write(const char *path, const char *value);
-/* Removes the trees of a domain. Fails the test if one of them is missing. Call this after fixture_begin(). */
+/* Removes the file of a domain's configuration, if it exists. */
+void fixture_remove_files(libxl_domid domid, const libxl_uuid *uuid);
+/* Removes the trees of a domain, and the file of its configuration. Fails the test if one of them is missing. Call this after fixture_begin(). */
 void fixture_remove_nodes(libxl_domid domid, const libxl_uuid *uuid);
 /* Returns a node's permissions in the form of xenstore-ls -p: "n0,r7". The caller frees the text. NULL: there is no such node.
  * Call this after fixture_begin(). */

@@ -18,6 +18,7 @@ const char *libxl_config_calls(libxl_ctx *ctx);
 /* Calls the functions for domains that run; `domid` is a running guest with one vcpu. Returns NULL, or the condition that did not
  * hold. */
 const char *libxl_running_calls(libxl_ctx *ctx, uint32_t domid);
+const char *libxl_userdata_calls(libxl_ctx *ctx, uint32_t domid);
 
 /* Returns the text of the condition from the calling function unless the condition holds. */
 #define CHECK(condition)                                                                                     \

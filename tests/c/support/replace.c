@@ -68,6 +68,7 @@ libxl_uuid replace_domain(libxl_domid domid)
     remove_node("/vm/" LIBXL_UUID_FMT, LIBXL_UUID_BYTES(uuid));
     remove_node("/local/domain/%u", domid);
     remove_node("/libxl/%u", domid);
+    fixture_remove_files(domid, &uuid);
     libxl_uuid_generate(&uuid);
     assert_int_equal(xc_domain_destroy(xch, domid), 0);
     for (uint64_t end = now_ms() + scaled_ms(TIME_LIMIT_MS); find(xch, domid, &info) && now_ms() < end;)

@@ -118,6 +118,7 @@ STARTS(get_nodes, bitmap, libxl_domain_get_node_affinity(s->ctx, s->guest, &out,
 STARTS(get_vcpu_sched, vcpu_sched_params, libxl_domain_get_vcpu_sched_params(s->ctx, s->guest, &out, NULL))
 STARTS(topology, cputopology_list, libxl_host_cpu_topology(s->ctx, &out, NULL))
 STARTS(numa, numainfo_list, libxl_host_numa(s->ctx, &out, NULL))
+STARTS(retrieve, domain_config, libxl_retrieve_domain_configuration(s->ctx, s->guest, &out, NULL))
 STARTS_PLAIN(set_affinity, (void)0,
              libxl_domain_set_vcpu_affinity(s->ctx, s->guest, &first, NULL, 0, false, NULL))
 STARTS_PLAIN(set_nodes, (void)0, libxl_domain_set_node_affinity(s->ctx, s->guest, &first, NULL))
@@ -214,6 +215,7 @@ static int (*const starters[LIBXL__OP_COUNT])(struct starter *s) = {
     [LIBXL__OP_DEVICE_DISK_ADD] = start_disk_add,
     [LIBXL__OP_DEVICE_DISK_REMOVE] = start_disk_remove,
     [LIBXL__OP_DEVICE_DISK_DESTROY] = start_disk_destroy,
+    [LIBXL__OP_RETRIEVE_DOMAIN_CONFIGURATION] = start_retrieve,
 };
 
 bool starter_is_hidden(unsigned operation)

@@ -65,6 +65,7 @@ struct results {
     char *name;
     libxl_unfinished_list unfinished;
     uint64_t kb;
+    libxl_domain_config config;
 };
 
 struct run {
@@ -210,6 +211,13 @@ static void fill_disk_destroy(struct run *r, void *p)
     args->in.disk = sweep_disk();
 }
 
+static void fill_retrieve(struct run *r, void *p)
+{
+    libxl__retrieve_domain_configuration_args *args = p;
+    args->in.domid = r->guest;
+    args->out.d_config = &r->results.config;
+}
+
 static const struct scenario scenarios[] = {
     {LIBXL__OP_DEVICE_DISK_ADD, LIBXL__OP_DEVICE_DISK_ADD, fill_disk_add},
     {LIBXL__OP_DEVICE_DISK_REMOVE, LIBXL__OP_DEVICE_DISK_REMOVE, fill_disk_remove},
@@ -221,6 +229,7 @@ static const struct scenario scenarios[] = {
     {LIBXL__OP_DOMAIN_FIND, LIBXL__OP_DOMAIN_FIND, fill_find},
     {LIBXL__OP_DOMAIN_LIST_UNFINISHED, LIBXL__OP_DOMAIN_LIST_UNFINISHED, fill_list_unfinished},
     {LIBXL__OP_DOMAIN_REMOVE_UNFINISHED, LIBXL__OP_DOMAIN_REMOVE_UNFINISHED, fill_remove_unfinished},
+    {LIBXL__OP_RETRIEVE_DOMAIN_CONFIGURATION, LIBXL__OP_RETRIEVE_DOMAIN_CONFIGURATION, fill_retrieve},
     {LIBXL__OP_DOMAIN_TEARDOWN, LIBXL__OP_DOMAIN_DESTROY, NULL},
     {LIBXL__OP_DISK_EJECT, LIBXL__OP_DISK_EJECT, fill_disk_eject},
     {LIBXL__OP_DOMAIN_SET_NAME, LIBXL__OP_DOMAIN_SET_NAME, fill_set_name},
@@ -401,8 +410,8 @@ static void check_result(const struct run *r)
                  r->rc, r->message, wanted);
     if (r->rc && !*r->message)
         fail_msg("%s, phase %s, %s: there is no message", r->cls->name, phase->name, fault_names[r->fault]);
-    if (r->rc &&
-        (r->results.name || r->results.unfinished.domains || r->results.domid != LIBXL_DOMID_INVALID))
+    if (r->rc && (r->results.name || r->results.unfinished.domains || r->results.config.c_info.name ||
+                  r->results.domid != LIBXL_DOMID_INVALID))
         fail_msg("%s, phase %s, %s: a result was stored", r->cls->name, phase->name, fault_names[r->fault]);
 }
 
@@ -579,6 +588,7 @@ static void run_point(unsigned flags, unsigned operation, unsigned phase, enum f
         check_unfinished(&r, &scenario, domains);
     free(r.results.name);
     libxl_unfinished_list_dispose(&r.results.unfinished);
+    libxl_domain_config_dispose(&r.results.config);
     fixture_clean(&before);
     if (fault == FAIL_TO_UNDO)
         leftovers_remove(&before);

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Stores the configuration of a new domain for other toolstacks (userdata.h). What is stored is what the application has
+ * given, and what the creation has decided where the application has left it open, as in libxl.
+ *
+ * Owns: nothing after a call. Locks: the context's lock, held by the caller.
+ */
+#include "create.h"
+
+int libxl__create_record(libxl__ao *ao, libxl__userdata *userdata, const libxl__build *build,
+                         const libxl_domain_config *config)
+{
+    libxl_domain_config complete = *config; /* its strings and arrays belong to `config` */
+    complete.c_info.domid =
+        LIBXL_DOMID_INVALID; /* as libxl: another creation of the domain may get any domid */
+    complete.c_info.uuid = build->uuid;
+    complete.b_info.max_memkb = build->max_kb;
+    complete.b_info.target_memkb = build->target_kb;
+    if (complete.b_info.video_memkb == LIBXL_MEMKB_DEFAULT)
+        complete.b_info.video_memkb = 0;
+    libxl_defbool_setdefault(&complete.b_info.arch_x86.msr_relaxed, false);
+    if (complete.b_info.type == LIBXL_DOMAIN_TYPE_INVALID)
+        libxl_domain_build_info_init_type(&complete.b_info, complete.c_info.type);
+    return libxl__userdata_store(ao, userdata, build->domid, &build->uuid, &complete);
+}

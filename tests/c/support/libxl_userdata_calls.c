@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Like libxl_calls.c, this file is a program written for libxl. It uses the data and the configuration that are stored for
+ * a domain.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include <libxl.h>
+
+#include "libxl_calls.h"
+
+#if defined(LIBXL_API_VERSION) && LIBXL_API_VERSION < 0x041300
+#define WITHOUT_HOW(function, ...) function(__VA_ARGS__)
+#else
+#define WITHOUT_HOW(function, ...) function(__VA_ARGS__, NULL)
+#endif
+
+static const char *data(libxl_ctx *ctx, uint32_t domid)
+{
+    uint8_t *found;
+    int length;
+    CHECK(!libxl_userdata_store(ctx, domid, "note", (const uint8_t *)"keep", 4));
+    CHECK(!libxl_userdata_retrieve(ctx, domid, "note", &found, &length));
+    CHECK(length == 4 && !memcmp(found, "keep", 4));
+    free(found);
+    CHECK(!libxl_userdata_unlink(ctx, domid, "note"));
+    CHECK(!libxl_userdata_retrieve(ctx, domid, "note", &found, &length) && !found && !length);
+    return NULL;
+}
+
+static const char *configuration(libxl_ctx *ctx, uint32_t domid)
+{
+    libxl_domain_config config;
+    libxl_domain_config_init(&config);
+    CHECK(!WITHOUT_HOW(libxl_retrieve_domain_configuration, ctx, domid, &config));
+    CHECK(config.c_info.name && config.b_info.kernel);
+    libxl_domain_config_dispose(&config);
+    return NULL;
+}
+
+const char *libxl_userdata_calls(libxl_ctx *ctx, uint32_t domid)
+{
+    const char *failed = data(ctx, domid);
+    return failed ? failed : configuration(ctx, domid);
+}
