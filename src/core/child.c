@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 /* The child is not reaped yet, so its process group cannot be another one. */
-static void kill_child(const libxl__child *child)
+void libxl__child_kill(const libxl__child *child)
 {
     if (!child->running)
         return;
@@ -29,7 +29,7 @@ static void kill_child(const libxl__child *child)
 static void child_stop(libxl_ctx *ctx, libxl__source *source)
 {
     (void)ctx;
-    kill_child(LIBXL__CONTAINER(source, libxl__child, source));
+    libxl__child_kill(LIBXL__CONTAINER(source, libxl__child, source));
 }
 
 static void limit_reached(libxl_ctx *ctx, libxl__timer *timer)
@@ -37,7 +37,7 @@ static void limit_reached(libxl_ctx *ctx, libxl__timer *timer)
     (void)ctx;
     libxl__child *child = LIBXL__CONTAINER(timer, libxl__child, limit);
     child->timed_out = true;
-    kill_child(child);
+    libxl__child_kill(child);
 }
 
 static void child_exited(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)

@@ -38,6 +38,9 @@ typedef struct libxl__child {
 int libxl__child_start(libxl__ao *ao, libxl__child *child, const char *const argv[], const int stdio[3],
                        uint64_t limit_ns);
 
+/* Kills a running child, which is done soon after. Does nothing if no child runs. */
+void libxl__child_kill(const libxl__child *child);
+
 /* Returns the result of a child that is done: 0 if its exit status is 0. `name` names the program in the message. Errors,
  * recorded in ao: TIMEDOUT (the time limit has passed), FAIL (exit status, signal, or the exit status could not be read). */
 int libxl__child_result(const libxl__child *child, const char *name);

@@ -58,6 +58,27 @@ static int check_cmdline(libxl__ao *ao, const libxl_domain_config *config)
     return libxl__ao_fail(ao, ERROR_INVAL, "d_config.b_info.cmdline: longer than %zu octets", most);
 }
 
+/* The boot loader reads the first disk as a file, so its format must be that of the guest's disk. */
+static int check_boot_loader(libxl__ao *ao, const libxl_domain_config *config)
+{
+    const int rc = check_path(ao, "bootloader", config->b_info.bootloader);
+    if (rc)
+        return rc;
+    if (!config->num_disks)
+        return libxl__ao_fail(ao, ERROR_INVAL,
+                              "d_config.disks: missing; the boot loader reads the first one");
+    const libxl_device_disk *disk = &config->disks[0];
+    if (disk->format != LIBXL_DISK_FORMAT_RAW && disk->format != LIBXL_DISK_FORMAT_UNKNOWN)
+        return libxl__ao_fail(ao, ERROR_NI, "d_config.disks[0].format: a boot loader reads raw disks only");
+    if (disk->backend_domid || disk->backend_domname || disk->script)
+        return libxl__ao_fail(
+            ao, ERROR_NI,
+            "d_config.disks[0]: a boot loader reads files and block devices of this domain only");
+    if (!disk->pdev_path || !*disk->pdev_path)
+        return libxl__ao_fail(ao, ERROR_INVAL, "d_config.disks[0].pdev_path: missing");
+    return 0;
+}
+
 /* Returns whether the field is set. 0 counts as not set, because it was the initial value before release 0.3. */
 static bool is_given(uint64_t memkb)
 {
@@ -114,9 +135,12 @@ int libxl__create_check(libxl__ao *ao, const libxl_domain_config *config, libxl_
         return libxl__ao_fail(ao, ERROR_INVAL, "d_config.c_info.type: missing");
     if (config->b_info.type != LIBXL_DOMAIN_TYPE_INVALID && config->b_info.type != config->c_info.type)
         return libxl__ao_fail(ao, ERROR_INVAL, "d_config.b_info.type: not as d_config.c_info.type");
-    if (!config->b_info.kernel)
+    if (config->b_info.bootloader)
+        rc = check_boot_loader(ao, config);
+    else if (!config->b_info.kernel)
         return libxl__ao_fail(ao, ERROR_INVAL, "d_config.b_info.kernel: missing");
-    rc = check_path(ao, "kernel", config->b_info.kernel);
+    if (!rc && config->b_info.kernel)
+        rc = check_path(ao, "kernel", config->b_info.kernel);
     if (!rc && config->b_info.ramdisk)
         rc = check_path(ao, "ramdisk", config->b_info.ramdisk);
     if (!rc)

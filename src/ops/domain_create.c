@@ -7,6 +7,7 @@
  * if no domain was made. Locks: the context's lock, held by the caller.
  */
 #include "create.h"
+#include "create_boot.h"
 #include "device_operations.h"
 
 #include <stdio.h>
@@ -16,6 +17,7 @@ typedef struct create {
     libxl__name_search namesake;
     libxl__nested teardown; /* reserved before the mark is written */
     libxl__build build;
+    libxl__create_boot *boot; /* NULL: the configuration has no boot loader */
     libxl__domain_source domain;
     libxl__admission admission; /* limits how many domains wait for xenconsoled */
     libxl__await console;       /* started before the domain is introduced */
@@ -181,14 +183,19 @@ static int name_undo(libxl__ao *ao, struct create *s)
     return libxl__teardown_poll(ao, &s->teardown);
 }
 
-/* ---- build: a worker makes the domain and fills its memory */
+static int build_undo(libxl__ao *ao, struct create *s);
 
-static int build_start(libxl__ao *ao, struct create *s)
+/* ---- make: a worker makes the domain, without memory, if it has a boot loader */
+
+static int make_start(libxl__ao *ao, struct create *s)
 {
     s->build.config = config_of(ao);
     int rc = libxl__domain_source_reserve(ao, &s->domain);
     if (!rc)
-        rc = libxl__build_start(ao, &s->build);
+        rc = libxl__create_boot_reserve(ao, &s->build, &s->boot);
+    if (rc || !s->boot)
+        return rc;
+    rc = libxl__build_start(ao, &s->build, LIBXL__BUILD_MAKE);
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
@@ -202,13 +209,10 @@ static void mark_domid(struct create *s)
     libxl__xs_run_anyway(s->remark, LIBXL__XS_ONE_BY_ONE);
 }
 
-/* Once the domain is built, another program may destroy it at any time. */
-static int build_poll(libxl__ao *ao, struct create *s)
+/* Once the domain is made, another program may destroy it at any time. */
+static int follow(libxl__ao *ao, struct create *s)
 {
     xc_domaininfo_t info;
-    mark_domid(s);
-    if (!libxl__build_done(&s->build))
-        return LIBXL__AO_WAIT;
     int rc = s->build.rc;
     if (rc)
         return reason_of(ao, s,
@@ -218,9 +222,63 @@ static int build_poll(libxl__ao *ao, struct create *s)
     rc = libxl__hv_look(ao, s->build.domid, &info);
     if (!rc && memcmp(info.handle, s->build.uuid.uuid, sizeof(info.handle)) != 0)
         rc = ERROR_DOMAIN_NOTFOUND; /* another domain has the domid by now */
-    if (!rc)
+    if (!rc && !s->domain.source.ao)
         rc = libxl__domain_source_start(ao, &s->domain, &info);
     return reason_of(ao, s, rc);
+}
+
+static int make_poll(libxl__ao *ao, struct create *s)
+{
+    mark_domid(s);
+    return libxl__build_done(&s->build) ? follow(ao, s) : LIBXL__AO_WAIT;
+}
+
+static void make_stop(libxl__ao *ao, struct create *s)
+{
+    (void)ao;
+    atomic_store(&s->build.cancel, true);
+}
+
+/* Removes the boot loader's files, then the domain. The undo of `build` may have started the teardown before. */
+static int make_undo(libxl__ao *ao, struct create *s)
+{
+    const int rc = libxl__create_boot_undo(ao, s->boot);
+    return rc ? rc : build_undo(ao, s);
+}
+
+/* ---- bootloader: the boot loader chooses the kernel */
+
+static int bootloader_poll(libxl__ao *ao, struct create *s)
+{
+    const int rc = check_domain(ao, s);
+    return rc ? rc : reason_of(ao, s, libxl__create_boot_poll(ao, s->boot));
+}
+
+static int bootloader_start(libxl__ao *ao, struct create *s)
+{
+    if (!s->boot)
+        return 0;
+    const int rc = libxl__create_boot_start(ao, s->boot);
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+/* ---- build: a worker makes the domain, unless `make` has made it, and fills its memory */
+
+static int build_start(libxl__ao *ao, struct create *s)
+{
+    const int rc = libxl__build_start(ao, &s->build, LIBXL__BUILD_ALL);
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+static int build_poll(libxl__ao *ao, struct create *s)
+{
+    mark_domid(s);
+    if (!libxl__build_done(&s->build))
+        return LIBXL__AO_WAIT;
+    const int rc = follow(ao, s);
+    if (!rc)
+        libxl__create_boot_end(ao, s->boot);
+    return rc;
 }
 
 static void build_stop(libxl__ao *ao, struct create *s)

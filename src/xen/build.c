@@ -5,6 +5,7 @@
  * the context's lock: libxl__build_fail, because it allocates the message in the operation's memory, and note_domain. Each build opens a hypervisor handle of
  * its own, because the handle's logger keeps the reason of a failure.
  */
+#include "boot_loader.h"
 #include "build_parts.h"
 #include "xen.h"
 
@@ -112,21 +113,71 @@ static int make_channels(libxl__builder *b)
     return 0;
 }
 
-/* Carries out all steps of the build, in order. Returns 0 or the job's error. */
+/* Checks the host and makes the domain. */
+static int make(libxl__builder *b)
+{
+    struct xen_domctl_createdomain create = {.flags = 0};
+    int rc = libxl__build_ask_host(b, &create);
+    if (!rc)
+        rc = libxl__build_cancelled(b->build);
+    return rc ? rc : make_domain(b, &create);
+}
+
+/* Records the boot loader's reason, if the step has one. */
+static int fail_loader(libxl__build *build, int rc)
+{
+    return rc && *build->loader->why ? libxl__build_fail(build, rc, "%s", build->loader->why) : rc;
+}
+
+static int make_for_loader(libxl__builder *b)
+{
+    libxl__build *build = b->build;
+    const int rc = make(b);
+    return rc ? rc
+              : fail_loader(build, libxl__boot_loader_prepare(build->loader, build->config->b_info.bootloader,
+                                                              build->domid));
+}
+
+/* Reads the kernel and the ramdisk that the boot loader has chosen, and removes its files. */
+static int read_chosen(libxl__builder *b)
+{
+    libxl__build *build = b->build;
+    libxl__boot_loader *loader = build->loader;
+    int rc = fail_loader(build, libxl__boot_loader_read(loader));
+    libxl__boot_loader_clean(loader); /* the open files stay readable */
+    b->kernel = (libxl__build_file){.field = "d_config.b_info.bootloader", .path = loader->kernel};
+    b->ramdisk = (libxl__build_file){.field = "d_config.b_info.bootloader", .path = loader->ramdisk};
+    if (!rc)
+        rc = libxl__build_file_read_open(build, &b->kernel, loader->kernel_fd);
+    if (!rc && loader->ramdisk)
+        rc = libxl__build_file_read_open(build, &b->ramdisk, loader->ramdisk_fd);
+    if (loader->cmdline)
+        b->cmdline = loader->cmdline;
+    if (!rc && !b->pvh && b->cmdline && strlen(b->cmdline) >= MAX_GUEST_CMDLINE)
+        rc = libxl__build_fail(
+            build, ERROR_KERNEL,
+            "d_config.b_info.bootloader: the command line that it has chosen is longer than %d octets",
+            MAX_GUEST_CMDLINE - 1);
+    return rc;
+}
+
+static int read_configured(libxl__builder *b)
+{
+    const libxl_domain_build_info *info = &b->build->config->b_info;
+    const int rc = libxl__build_file_read(b->build, &b->kernel, "d_config.b_info.kernel", info->kernel);
+    return rc || !info->ramdisk
+               ? rc
+               : libxl__build_file_read(b->build, &b->ramdisk, "d_config.b_info.ramdisk", info->ramdisk);
+}
+
+/* Carries out all parts of the build, in order. Returns 0 or the job's error. */
 static int build_all(libxl__builder *b)
 {
     libxl__build *build = b->build;
-    const libxl_domain_build_info *info = &build->config->b_info;
-    struct xen_domctl_createdomain create = {.flags = 0};
-    int rc = libxl__build_file_read(build, &b->kernel, "d_config.b_info.kernel", info->kernel);
-    if (!rc && info->ramdisk)
-        rc = libxl__build_file_read(build, &b->ramdisk, "d_config.b_info.ramdisk", info->ramdisk);
-    if (!rc)
-        rc = libxl__build_ask_host(b, &create);
-    if (!rc)
-        rc = libxl__build_cancelled(build);
-    if (!rc)
-        rc = make_domain(b, &create);
+    b->cmdline = build->config->b_info.cmdline;
+    int rc = build->loader ? read_chosen(b) : read_configured(b);
+    if (!rc && !build->loader)
+        rc = make(b);
     if (!rc)
         rc = set_limits(b);
     if (!rc)
@@ -139,6 +190,10 @@ static int build_all(libxl__builder *b)
 static void build_work(libxl_ctx *ctx, libxl__job *job)
 {
     libxl__build *build = (libxl__build *)job;
+    if (build->step == LIBXL__BUILD_CLEAN) {
+        libxl__boot_loader_clean(build->loader);
+        return;
+    }
     libxl__builder b = {.build = build, .pvh = build->config->c_info.type == LIBXL_DOMAIN_TYPE_PVH};
     libxl__build_log_open(&b.log, libxl__xen_logger(ctx));
     b.xch = xc_interface_open(&b.log.logger, &b.log.logger, 0);
@@ -147,7 +202,7 @@ static void build_work(libxl_ctx *ctx, libxl__job *job)
             libxl__build_fail_errno(build, LIBXL__CALL_OPEN_HANDLE, "opening the hypervisor's interface");
         return;
     }
-    build->rc = build_all(&b);
+    build->rc = build->step == LIBXL__BUILD_MAKE ? make_for_loader(&b) : build_all(&b);
     libxl__build_file_free(&b.kernel);
     libxl__build_file_free(&b.ramdisk);
     xc_interface_close(b.xch);
@@ -160,10 +215,21 @@ void libxl__build_open(libxl_ctx *ctx)
     libxl__lane_open(ctx, &ctx->xen->build_lane, "xl-build", 4, true);
 }
 
-int libxl__build_start(libxl__ao *ao, libxl__build *build)
+int libxl__build_start(libxl__ao *ao, libxl__build *build, libxl__build_step step)
 {
+    build->step = step;
     build->job.work = build_work;
     return libxl__job_submit(&ao->ctx->xen->build_lane, ao, &build->job);
+}
+
+int libxl__build_reserve(libxl__ao *ao)
+{
+    return libxl__lane_reserve(ao, &ao->ctx->xen->build_lane);
+}
+
+void libxl__build_release(libxl_ctx *ctx)
+{
+    libxl__lane_release(&ctx->xen->build_lane);
 }
 
 bool libxl__build_done(const libxl__build *build)

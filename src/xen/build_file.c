@@ -53,7 +53,7 @@ static int read_all(libxl__build *build, libxl__build_file *file, int fd)
     return 0;
 }
 
-static int read_open(libxl__build *build, libxl__build_file *file, int fd)
+int libxl__build_file_read_open(libxl__build *build, libxl__build_file *file, int fd)
 {
     struct stat before, after;
     if (fstat(fd, &before))
@@ -89,7 +89,7 @@ int libxl__build_file_read(libxl__build *build, libxl__build_file *file, const c
     const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return refuse_errno(build, file);
-    const int rc = read_open(build, file, fd);
+    const int rc = libxl__build_file_read_open(build, file, fd);
     close(fd);
     return rc;
 }

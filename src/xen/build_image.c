@@ -175,7 +175,7 @@ static int note_rings(libxl__builder *b, struct xc_dom_image *dom)
 
 int libxl__build_image(libxl__builder *b)
 {
-    struct xc_dom_image *dom = xc_dom_allocate(b->xch, b->build->config->b_info.cmdline, NULL);
+    struct xc_dom_image *dom = xc_dom_allocate(b->xch, b->cmdline, NULL);
     if (!dom)
         return libxl__build_fail(b->build, ERROR_NOMEM, "out of memory");
     int rc = load(b, dom);

@@ -36,6 +36,7 @@ typedef struct libxl__builder {
     bool pvh; /* otherwise the domain is PV */
     libxl__build_log log;
     libxl__build_file kernel, ramdisk;
+    const char *cmdline; /* NULL: none */
 } libxl__builder;
 
 /* ---- build.c */
@@ -70,6 +71,8 @@ void libxl__build_log_open(libxl__build_log *log, xentoollog_logger *outer);
  * descriptor), ABORTED.
  */
 int libxl__build_file_read(libxl__build *build, libxl__build_file *file, const char *field, const char *path);
+/* Like libxl__build_file_read, for a file that is open. The caller has set file->field and file->path, and closes the descriptor. */
+int libxl__build_file_read_open(libxl__build *build, libxl__build_file *file, int fd);
 void libxl__build_file_free(libxl__build_file *file);
 
 /* ---- build_kernel.c */

@@ -20,6 +20,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -90,6 +91,24 @@ static libxl_device_disk sweep_disk(void)
     return disk;
 }
 
+/* A boot loader that chooses the tiny guest's kernel. It makes all phases of the creation wait. */
+static char loader_path[32];
+
+static void write_loader(void)
+{
+    strcpy(loader_path, "/tmp/aioxen-sweep-XXXXXX");
+    const int fd = mkstemp(loader_path);
+    assert_true(fd >= 0);
+    assert_true(dprintf(fd,
+                        "#!/bin/sh\n"
+                        "for a; do case $a in --output=*) out=${a#*=} ;; --output-directory=*) dir=${a#*=} "
+                        ";; esac; done\n"
+                        "cp %s $dir/k && printf 'kernel %%s/k\\0' $dir >$out\n",
+                        guest_kernel()) > 0);
+    assert_int_equal(fchmod(fd, 0700), 0);
+    close(fd);
+}
+
 static void fill_create(struct run *r, void *p)
 {
     libxl__domain_create_new_args *args = p;
@@ -97,6 +116,7 @@ static void fill_create(struct run *r, void *p)
     config.disks = malloc(sizeof(*config.disks));
     config.disks[0] = sweep_disk();
     config.num_disks = 1;
+    config.b_info.bootloader = strdup(loader_path);
     libxl_domain_config_copy(NULL, &args->in.d_config, &config);
     libxl_domain_config_dispose(&config);
     args->out.domid = &r->results.domid;
@@ -598,6 +618,7 @@ static void run_point(unsigned flags, unsigned operation, unsigned phase, enum f
 static void sweep_all(unsigned flags, const char *transport)
 {
     unsigned operations = 0, phases = 0, points = 0;
+    write_loader();
     for (unsigned o = 0; o < LIBXL__OP_COUNT; o++) {
         const libxl__ao_class *cls = &libxl__operations[o];
         if (!cls->phases)
@@ -610,6 +631,7 @@ static void sweep_all(unsigned flags, const char *transport)
                     points++;
                 }
     }
+    unlink(loader_path);
     printf("sweep, %s: %u operations, %u phases, %u points\n", transport, operations, phases, points);
     assert_true(points > phases);
 }

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The boot loader of a domain that is being created: a part of domain_create_new. Call the functions with the context locked.
+ */
+#ifndef LIBXL__CREATE_BOOT_H
+#define LIBXL__CREATE_BOOT_H
+
+#include "boot_loader.h"
+#include "ops.h"
+
+/* Lies in the operation's memory. NULL stands for a domain without a boot loader. */
+typedef struct libxl__create_boot {
+    libxl__source source; /* attached until nothing is left to release */
+    libxl__boot_loader loader;
+    libxl__build *build;
+    libxl__xs_batch *show; /* the nodes by which clients find the boot loader's terminal */
+    libxl__xs_batch *hide;
+    bool shown;  /* the clients were told */
+    bool judged; /* the boot loader has ended with success */
+    bool cleaning;
+} libxl__create_boot;
+
+/*
+ * Sets *boot_out to NULL if the configuration has no boot loader. Else reserves what the undo needs, and sets build->loader.
+ * Errors: NOMEM, FAIL, recorded in ao.
+ */
+int libxl__create_boot_reserve(libxl__ao *ao, libxl__build *build, libxl__create_boot **boot_out);
+
+/* Starts the boot loader of the domain that the step MAKE of the build has made. Errors: KERNEL, NOMEM, FAIL, NO_XENSTORE. */
+int libxl__create_boot_start(libxl__ao *ao, libxl__create_boot *boot);
+
+/* Returns LIBXL__AO_WAIT, 0 once the boot loader has succeeded, or an error recorded in ao: KERNEL, or that of xenstored. */
+int libxl__create_boot_poll(libxl__ao *ao, libxl__create_boot *boot);
+
+/*
+ * Kills the boot loader and removes its files. Call it until it returns 0; the build's job is not running. `boot` may be NULL.
+ * Returns 0 or LIBXL__AO_WAIT.
+ */
+int libxl__create_boot_undo(libxl__ao *ao, libxl__create_boot *boot);
+
+/* Frees what is left once the build has read the kernel. `boot` may be NULL. */
+void libxl__create_boot_end(libxl__ao *ao, libxl__create_boot *boot);
+
+#endif
