@@ -233,6 +233,16 @@ def start() -> Iterator[Line]:
     yield both(17, what, "ms", "ms", "listing {n} 200", at_most(1.2, of="floor"), floor=floor, **many)
 
 
+def statistics() -> Iterator[Line]:
+    what, many = (
+        "what 1,000 domains with two disks and a network interface have done",
+        {"n": 1_000, "quick": 20},
+    )
+    # The floor is the hypercalls and the reads alone.
+    ours, floor = "aioxen/statistics {n} 11", "plain/statistics {n} 11"
+    yield replace(Line(22, what, "ms", "ms", ours, floor=floor, goal=at_most(1.3, of="floor")), **many)
+
+
 def futures() -> Iterator[Line]:
     goals = {"asyncio": {1: 1.8, 16: 1.2, 256: 1.05}, "uvloop": {1: 2.4, 16: 1.7, 256: 1.6}}
     for loop, batches in goals.items():
@@ -287,4 +297,5 @@ LINES: list[Line] = [
     *ends(),
     *start(),
     *day(),
+    *statistics(),
 ]

@@ -21,6 +21,8 @@ uint32_t domain_bare(void);
 uint32_t domain_named(void);
 /* Like domain_named, and introduces the domain to xenstored, which then fires @releaseDomain when it stops. */
 uint32_t domain_introduced(void);
+/* Makes the files in which Linux would count for two disks and a network interface of the domain. Only in a simulated world. */
+void domain_counted(uint32_t domid);
 /* Shuts the domain down with the reason poweroff. */
 void domain_stops(uint32_t domid);
 /* Destroys all domains that were created. It is also called at exit. */

@@ -138,6 +138,7 @@ class World:
         PRELOADED.symlink_to(self.tools.library)
         for folder in "etc", "usr/libexec", "var/lib", "var/log":
             namespaces.mount_extensible(Path("/", folder), STATE / "outside" / folder)
+        _play_sysfs()
         for folder in "/run/xen", "/run/xenstored", "/var/lib/xen", "/var/lib/xenstored", "/var/log/xen":
             _free(Path(folder)).mkdir()
         (STATE / "bin").symlink_to(self.tools.dom0 / "usr/bin")
@@ -227,6 +228,21 @@ def _mix(folder: Path, *sources: Path, replace: str = "") -> None:
         for entry in source.iterdir():
             if entry.name != replace:
                 _free(folder / entry.name).symlink_to(entry)
+
+
+def _play_sysfs() -> None:
+    """Lets the player of devices make directories where Linux's backend drivers have theirs."""
+    network = Path("/sys/class/net")
+    if not network.is_dir():  # some containers have no sysfs
+        return
+    interfaces = {entry.name: entry.resolve() for entry in network.iterdir() if entry.is_dir()}
+    namespaces.mount_empty(network)
+    for name, target in interfaces.items():
+        (network / name).symlink_to(target)
+    namespaces.mount_extensible(Path("/sys/bus"), STATE / "outside/sys/bus")
+    played = STATE / "sys/bus/xen-backend"  # where the library of the simulation looks for it, too
+    (played / "devices").mkdir(parents=True)
+    _free(Path("/sys/bus/xen-backend")).symlink_to(played)
 
 
 def _free(path: Path) -> Path:

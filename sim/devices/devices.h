@@ -92,6 +92,10 @@ bool device_delay(struct device *d, enum side side, uint32_t ms);
 bool device_switch(struct device *d, enum side side, int state, const struct offer *offers);
 extern bool waiting;
 
+/* counters.c: the files in which the driver of a disk or a network interface counts */
+void counters_make(const struct device *d);
+void counters_remove(const struct device *d);
+
 /* hostile.c: the value with a number, as a hostile guest might write it; returns its size */
 #define HOSTILE_SIZE 2000
 size_t hostile_value(uint32_t number, char value[HOSTILE_SIZE]);

@@ -117,5 +117,9 @@ bool device_switch(struct device *d, enum side side, int state, const struct off
     const bool written = store_write_all(side == BACKEND ? d->backend : d->frontend, offers, value);
     if (!written)
         d->states[side] = 0;
+    else if (side == BACKEND && state == XenbusStateConnected)
+        counters_make(d);
+    else if (side == BACKEND && state == XenbusStateClosed)
+        counters_remove(d);
     return written;
 }

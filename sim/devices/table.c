@@ -105,6 +105,7 @@ static void forget(struct device *d)
     if (d->frontend[0])
         xs_unwatch(store, path, d->backend);
     backend_release(d);
+    counters_remove(d);
     free(d);
 }
 

@@ -67,6 +67,7 @@ struct results {
     libxl_unfinished_list unfinished;
     uint64_t kb;
     libxl_domain_config config;
+    libxl_domain_counters_list counters;
 };
 
 struct run {
@@ -238,6 +239,13 @@ static void fill_retrieve(struct run *r, void *p)
     args->out.d_config = &r->results.config;
 }
 
+static void fill_statistics(struct run *r, void *p)
+{
+    libxl__domain_statistics_args *args = p;
+    args->in.vcpus = args->in.devices = true;
+    args->out.list = &r->results.counters;
+}
+
 static const struct scenario scenarios[] = {
     {LIBXL__OP_DEVICE_DISK_ADD, LIBXL__OP_DEVICE_DISK_ADD, fill_disk_add},
     {LIBXL__OP_DEVICE_DISK_REMOVE, LIBXL__OP_DEVICE_DISK_REMOVE, fill_disk_remove},
@@ -258,6 +266,7 @@ static const struct scenario scenarios[] = {
     {LIBXL__OP_DOMAIN_SET_MAX_MEMORY, LIBXL__OP_DOMAIN_SET_MAX_MEMORY, fill_set_max},
     {LIBXL__OP_SET_VCPUONLINE, LIBXL__OP_SET_VCPUONLINE, fill_set_online},
     {LIBXL__OP_DOMAIN_SEND_SYSRQ, LIBXL__OP_DOMAIN_SEND_SYSRQ, fill_sysrq},
+    {LIBXL__OP_DOMAIN_STATISTICS, LIBXL__OP_DOMAIN_STATISTICS, fill_statistics},
 };
 
 static bool is_phase(unsigned operation, unsigned phase, const char *name)
@@ -609,6 +618,7 @@ static void run_point(unsigned flags, unsigned operation, unsigned phase, enum f
     free(r.results.name);
     libxl_unfinished_list_dispose(&r.results.unfinished);
     libxl_domain_config_dispose(&r.results.config);
+    libxl_domain_counters_list_dispose(&r.results.counters);
     fixture_clean(&before);
     if (fault == FAIL_TO_UNDO)
         leftovers_remove(&before);
