@@ -20,15 +20,22 @@
 #include <linux/major.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #define DEFAULT_SCRIPT "block"
+
+enum { LONGEST_STEP_MS = 64, OPEN_LIMIT_MS = 1000, RELEASE_LIMIT_MS = 10000 };
 
 typedef struct disk_host {
     libxl__file_look look;
     libxl__loop_device loop; /* of a file */
-    libxl__xs_batch *batch;  /* writes what the script would write; NULL: the loop device is being taken */
+    libxl__xs_batch *batch;  /* writes what the script would write */
     libxl__loop_keep keep;
     libxl__loop_release release;
+    libxl__alarm alarm; /* of the next look, at something that nothing notifies of */
+    unsigned waited_ms, step_ms;
+    enum { TAKING, WRITING, KEEPING, OPENING } step; /* of online */
+    int number;                                      /* offline: of the loop device */
 } disk_host;
 
 static libxl_device_disk *disk_of(const libxl__device *device)
@@ -134,6 +141,7 @@ static int write_number(libxl__ao *ao, libxl__device *device)
 {
     disk_host *host = device->host;
     const bool loop = *host->loop.path;
+    host->step = WRITING;
     const dev_t number = loop ? makedev(LOOP_MAJOR, host->loop.number) : host->look.facts.device;
     char text[32];
     host->batch = libxl__xs_batch_new(ao, device->domid);
@@ -154,6 +162,50 @@ static int write_number(libxl__ao *ao, libxl__device *device)
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
+/*
+ * Looks again later: after 1 ms, 2 ms, 4 ms ... Returns LIBXL__AO_WAIT, 0 when the waits have taken `limit_ms` together,
+ * or an error.
+ */
+static int look_later(libxl__ao *ao, disk_host *host, unsigned limit_ms)
+{
+    if (host->alarm.source.ao && !host->alarm.rang)
+        return LIBXL__AO_WAIT;
+    if (host->waited_ms >= limit_ms)
+        return 0;
+    host->step_ms = host->step_ms ? host->step_ms * 2 : 1;
+    if (host->step_ms > LONGEST_STEP_MS)
+        host->step_ms = LONGEST_STEP_MS;
+    host->waited_ms += host->step_ms;
+    const int rc = libxl__alarm_set(ao, &host->alarm, LIBXL__MILLISECONDS(host->step_ms));
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+/*
+ * Waits until the kernel's backend has opened the block device. If it cannot, it writes its error instead, which the
+ * caller watches. Without /sys the wait ends after OPEN_LIMIT_MS.
+ */
+static int wait_opened(libxl__ao *ao, const libxl__device *device)
+{
+    disk_host *host = device->host;
+    char path[80];
+    snprintf(path, sizeof(path), "/sys/bus/xen-backend/devices/vbd-%u-%u/physical_device", device->domid,
+             device->devid);
+    host->step = OPENING;
+    return !access(path, F_OK) ? 0 : look_later(ao, host, OPEN_LIMIT_MS);
+}
+
+/* The tree names the loop device now, so that whoever removes the disk can release the device. */
+static int number_written(libxl__ao *ao, const libxl__device *device)
+{
+    disk_host *host = device->host;
+    int rc = libxl__xs_result(host->batch);
+    if (rc || !*host->loop.path)
+        return rc ? rc : wait_opened(ao, device);
+    host->step = KEEPING;
+    rc = libxl__loop_keep_start(ao, &host->keep, host->loop.number);
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
 static int online_start(libxl__ao *ao, libxl__device *device)
 {
     disk_host *host = device->host;
@@ -165,27 +217,27 @@ static int online_start(libxl__ao *ao, libxl__device *device)
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
-/* The tree names the loop device now, so that whoever removes the disk can release the device. */
-static int number_written(libxl__ao *ao, disk_host *host)
-{
-    int rc = libxl__xs_result(host->batch);
-    if (rc || !*host->loop.path)
-        return rc;
-    rc = libxl__loop_keep_start(ao, &host->keep, host->loop.number);
-    return rc ? rc : LIBXL__AO_WAIT;
-}
-
 static int online_poll(libxl__ao *ao, libxl__device *device)
 {
     disk_host *host = device->host;
-    if (host->keep.job.work)
-        return libxl__loop_keep_poll(ao, &host->keep);
-    if (host->batch && libxl__xs_done(host->batch))
-        return number_written(ao, host);
-    if (host->batch)
-        return LIBXL__AO_WAIT;
-    const int rc = libxl__loop_take_poll(ao, &host->loop, "pdev_path");
-    return rc ? rc : write_number(ao, device);
+    int rc = 0;
+    switch (host->step) {
+    case TAKING:
+        rc = libxl__loop_take_poll(ao, &host->loop, "pdev_path");
+        return rc ? rc : write_number(ao, device);
+    case WRITING: return libxl__xs_done(host->batch) ? number_written(ao, device) : LIBXL__AO_WAIT;
+    case KEEPING: rc = libxl__loop_keep_poll(ao, &host->keep); break;
+    case OPENING: break;
+    }
+    return rc ? rc : wait_opened(ao, device);
+}
+
+/* The removal that follows waits until nobody has the loop device open. */
+static int abandon(libxl__ao *ao, libxl__device *device)
+{
+    disk_host *host = device->host;
+    libxl__loop_let_go(ao->ctx, &host->loop);
+    return 0;
 }
 
 /* ---- offline: the loop device of a file is released, which this library or a script has taken */
@@ -195,18 +247,21 @@ static const char *const offline_keys[] = {"node", NULL};
 static int offline_start(libxl__ao *ao, libxl__device *device)
 {
     disk_host *host = device->host;
-    int number;
     char rest;
-    if (!device->values[0] || sscanf(device->values[0], "/dev/loop%d%c", &number, &rest) != 1)
+    if (!device->values[0] || sscanf(device->values[0], "/dev/loop%d%c", &host->number, &rest) != 1)
         return 0;
-    const int rc = libxl__loop_release_start(ao, &host->release, number);
+    const int rc = libxl__loop_release_start(ao, &host->release, host->number);
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
+/* The loop device is free when the backend has closed it, which it does after it has written that it is closed. */
 static int offline_poll(libxl__ao *ao, libxl__device *device)
 {
     disk_host *host = device->host;
-    return libxl__loop_release_poll(ao, &host->release);
+    const int rc = libxl__loop_release_poll(ao, &host->release);
+    if (rc || !libxl__loop_in_use(host->number))
+        return rc;
+    return look_later(ao, host, RELEASE_LIMIT_MS);
 }
 
 /* ---- the row */
@@ -236,6 +291,7 @@ const libxl__device_class libxl__class_disk = {
     .write = write_nodes,
     .online_start = online_start,
     .online_poll = online_poll,
+    .abandon = abandon,
     .offline_keys = offline_keys,
     .offline_start = offline_start,
     .offline_poll = offline_poll,

@@ -18,6 +18,8 @@
 
 #include <xen/io/xenbus.h>
 
+enum { MOST_TIMES_ASKED = 16 };
+
 typedef struct device_detach {
     libxl__device device;
     bool force;
@@ -25,7 +27,10 @@ typedef struct device_detach {
     const libxl__xs_request *backend_path, *backend_state, *frontend_state;
     const libxl__xs_request *values[LIBXL__DEVICE_VALUES];
     const char *state_seen; /* of the backend; NULL: it has none */
-    libxl__await state, refusal;
+    libxl__await taken, state, refusal;
+    bool asking;           /* in `closed`: the backend is asked again */
+    unsigned times_asked;  /* in `closed` */
+    bool untaken;          /* the guest's driver has not taken the device */
     bool looked_at_states; /* in `find` */
     bool stopped;          /* `closed` or `released` was asked to stop */
     bool refused;          /* the guest has refused; the parent knows */
@@ -94,7 +99,6 @@ static const char *keep(libxl__ao *ao, const char *value)
 static int check_guest(libxl__ao *ao, struct device_detach *s)
 {
     xc_domaininfo_t info;
-    const int state = libxl__device_state(libxl__xs_value(s->frontend_state));
     const int rc = libxl__hv_look(ao, s->device.domid, &info);
     if (rc && rc != ERROR_DOMAIN_NOTFOUND)
         return rc;
@@ -104,9 +108,7 @@ static int check_guest(libxl__ao *ao, struct device_detach *s)
     }
     if (info.flags & XEN_DOMINF_paused)
         return libxl__ao_fail(ao, ERROR_GUEST_CANNOT_ANSWER, "domain %u is paused", s->device.domid);
-    if (state == XenbusStateInitialising)
-        return libxl__ao_fail(ao, ERROR_GUEST_CANNOT_ANSWER, "domain %u has no driver for %s %u",
-                              s->device.domid, s->device.kind, s->device.devid);
+    s->untaken = libxl__device_state(libxl__xs_value(s->frontend_state)) == XenbusStateInitialising;
     return 0;
 }
 
@@ -132,6 +134,23 @@ static int find_poll(libxl__ao *ao, struct device_detach *s)
                               LIBXL__TOOLSTACK "/backend: '%s' is not the path of a backend",
                               LIBXL__TOOLSTACK_OF(&s->device), path);
     return read_states(ao, s);
+}
+
+/* ---- driver: a guest that runs may not have taken a new device yet */
+
+static int driver_start(libxl__ao *ao, struct device_detach *s)
+{
+    char path[LIBXL__DEVICE_PATH];
+    if (!s->untaken)
+        return 0;
+    snprintf(path, sizeof(path), LIBXL__FRONTEND "/state", LIBXL__FRONTEND_OF(&s->device));
+    const int rc = libxl__await_start(ao, &s->taken, path, libxl__await_device_state, "3");
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+static int driver_poll(libxl__ao *ao, struct device_detach *s)
+{
+    return libxl__await_step(ao, &s->taken);
 }
 
 /* ---- ask: the backend is told that the device goes; with force the frontend is removed */
@@ -186,11 +205,45 @@ static int ask_poll(libxl__ao *ao, struct device_detach *s)
 
 /* ---- closed: the guest lets the device go, or refuses and may do so later */
 
-static int await_closed(libxl__ao *ao, struct device_detach *s)
+static int await_backend(libxl__ao *ao, struct device_detach *s, libxl__await_test *test)
 {
     char path[LIBXL__DEVICE_PATH];
     snprintf(path, sizeof(path), LIBXL__BACKEND "/state", LIBXL__BACKEND_OF(&s->device));
-    return libxl__await_start(ao, &s->state, path, libxl__await_device_state, "6");
+    return libxl__await_start(ao, &s->state, path, test, "6");
+}
+
+static bool has_left_closing(const libxl__await *await, const char *value)
+{
+    (void)await;
+    return libxl__device_state(value) != XenbusStateClosing;
+}
+
+/*
+ * Called when the backend's state is no longer Closing. A backend that was connecting when it was asked may have
+ * overwritten the request; it is asked again, a few times. Returns 0 if the backend has closed or is gone.
+ */
+static int look_at_state(libxl__ao *ao, struct device_detach *s)
+{
+    const char *value = libxl__await_value(&s->state);
+    if (!value || libxl__device_state(value) == XenbusStateClosed)
+        return 0;
+    if (++s->times_asked > MOST_TIMES_ASKED)
+        return libxl__ao_fail(ao, ERROR_DEVICE, "the backend does not close: its state is '%s'", value);
+    s->state_seen = keep(ao, value);
+    s->asking = true;
+    return ask_start(ao, s);
+}
+
+/* Waits until the backend has closed. */
+static int wait_closed(libxl__ao *ao, struct device_detach *s)
+{
+    int rc = s->asking ? ask_poll(ao, s) : 0;
+    if (!rc && s->asking)
+        libxl__await_again(&s->state);
+    s->asking = rc == LIBXL__AO_WAIT;
+    if (!rc)
+        rc = libxl__await_step(ao, &s->state);
+    return rc ? rc : look_at_state(ao, s);
 }
 
 static int closed_start(libxl__ao *ao, struct device_detach *s)
@@ -201,13 +254,13 @@ static int closed_start(libxl__ao *ao, struct device_detach *s)
     snprintf(path, sizeof(path), LIBXL__FRONTEND_ERROR, LIBXL__FRONTEND_OF(&s->device));
     int rc = libxl__await_start(ao, &s->refusal, path, libxl__await_present, NULL);
     if (!rc)
-        rc = await_closed(ao, s);
+        rc = await_backend(ao, s, has_left_closing);
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
 static int closed_poll(libxl__ao *ao, struct device_detach *s)
 {
-    int rc = libxl__await_step(ao, &s->state);
+    int rc = wait_closed(ao, s);
     if (rc == LIBXL__AO_WAIT && s->stopped)
         return ao->stop;
     if (rc != LIBXL__AO_WAIT || s->refused)
@@ -232,7 +285,7 @@ static int released_start(libxl__ao *ao, struct device_detach *s)
 {
     if (!s->force || s->device.cls->stateless || is_closed(s) || !s->device.cls->closes_without_frontend)
         return 0;
-    const int rc = await_closed(ao, s);
+    const int rc = await_backend(ao, s, libxl__await_device_state);
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
@@ -272,6 +325,31 @@ static int host_poll(libxl__ao *ao, struct device_detach *s)
 /* ---- clean: the nodes are removed */
 
 /*
+ * Reads the nodes that may be removed because they are empty, the parents first. In a transaction xenstored reads each
+ * node when it is used first. It calls its store corrupt if it finds a node whose parent, which it reads later, does not
+ * list it any more, because another transaction has removed the node in between.
+ */
+static void read_parents(libxl__xs_batch *batch, const libxl__device *device)
+{
+    const uint32_t guest = device->domid, backend = device->backend_domid;
+    libxl__xs_read(batch, "/local/domain/%u/device", guest);
+    libxl__xs_read(batch, "/local/domain/%u/device/%s", guest, device->kind);
+    libxl__xs_read(batch, "/local/domain/%u/error", guest);
+    libxl__xs_read(batch, "/local/domain/%u/error/device", guest);
+    libxl__xs_read(batch, "/local/domain/%u/error/device/%s", guest, device->kind);
+    for (const char *const *folder = (const char *const[]){"", "/error", NULL}; *folder; folder++) {
+        libxl__xs_read(batch, "/local/domain/%u%s", backend, *folder);
+        libxl__xs_read(batch, "/local/domain/%u%s/backend", backend, *folder);
+        libxl__xs_read(batch, "/local/domain/%u%s/backend/%s", backend, *folder, device->backend_kind);
+        libxl__xs_read(batch, "/local/domain/%u%s/backend/%s/%u", backend, *folder, device->backend_kind,
+                       guest);
+    }
+    libxl__xs_read(batch, "/libxl/%u", guest);
+    libxl__xs_read(batch, "/libxl/%u/device", guest);
+    libxl__xs_read(batch, "/libxl/%u/device/%s", guest, device->kind);
+}
+
+/*
  * Nothing is removed if the device was removed and added again in the meantime: then the backend is online, or its
  * nodes exist again.
  */
@@ -281,6 +359,7 @@ static int clean_start(libxl__ao *ao, struct device_detach *s)
     const int rc = new_batch(ao, s);
     if (rc)
         return rc;
+    read_parents(s->batch, device);
     if (s->state_seen && !device->cls->stateless)
         libxl__xs_require(s->batch, ERROR_NOTFOUND, "0", LIBXL__BACKEND "/online", LIBXL__BACKEND_OF(device));
     libxl__xs_remove(s->batch, LIBXL__FRONTEND, LIBXL__FRONTEND_OF(device));

@@ -2,7 +2,9 @@
 /* Owns: nothing. The test owns the struct starter and everything that it names. */
 #include "starter.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static int start_create(struct starter *s)
 {
@@ -148,9 +150,12 @@ STARTS_PLAIN(sysrq, (void)0, libxl_domain_send_sysrq(s->ctx, s->guest, "h", fals
 static libxl_device_disk starter_disk(void)
 {
     libxl_device_disk disk;
+    const int fd = open("/run/disk.img", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    assert_true(fd >= 0 && !ftruncate(fd, 1 << 20));
+    close(fd);
     libxl_device_disk_init(&disk);
     disk.vdev = (char *)"xvda";
-    disk.pdev_path = (char *)"/dev/loop0";
+    disk.pdev_path = (char *)"/run/disk.img";
     return disk;
 }
 

@@ -17,6 +17,7 @@
 
 #include <libxl_utils.h>
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -86,9 +87,12 @@ struct run {
 static libxl_device_disk sweep_disk(void)
 {
     libxl_device_disk disk;
+    const int fd = open("/run/disk.img", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    assert_true(fd >= 0 && !ftruncate(fd, 1 << 20));
+    close(fd);
     libxl_device_disk_init(&disk);
     disk.vdev = strdup("xvda");
-    disk.pdev_path = strdup("/dev/loop0");
+    disk.pdev_path = strdup("/run/disk.img");
     return disk;
 }
 
@@ -326,15 +330,15 @@ static int inject(struct run *r, libxl__ao *ao)
 
 /*
  * Some phases seldom wait, so they are left out. A single creation is admitted at once; tests/c/sim/creations.c starts more
- * than are admitted. xenconsoled already serves the unfinished guest of this test, and the guest exists. The disk of this
- * test uses nothing that must be released.
+ * than are admitted. xenconsoled already serves the unfinished guest of this test, and the guest exists. The guest of this
+ * test has taken its disk.
  */
 static bool waits(const libxl__phase *phase)
 {
     const libxl__phases *detach = libxl__operations[LIBXL__OP_DEVICE_DETACH].phases;
     const bool in_detach = phase >= detach->list && phase < detach->list + detach->count;
     return phase->poll && strcmp(phase->name, "admission") != 0 && strcmp(phase->name, "xenconsoled") != 0 &&
-           strcmp(phase->name, "trees") != 0 && !(in_detach && strcmp(phase->name, "host") == 0);
+           strcmp(phase->name, "trees") != 0 && !(in_detach && strcmp(phase->name, "driver") == 0);
 }
 
 static int on_moment(libxl__ao *ao, libxl__phase_moment moment, void *user)
