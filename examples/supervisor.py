@@ -1,0 +1,97 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Run guests from xl files, and do what the files say when a guest stops: on_poweroff, on_reboot, on_crash, ...
+
+Core dumps and soft resets are not implemented: a guest whose configuration asks for one is preserved. Ctrl-C asks the guests to stop, and destroys those that have not stopped after a while.
+"""
+
+import asyncio
+import contextlib
+from datetime import datetime
+from pathlib import Path
+from uuid import uuid4
+
+import aioxen
+import click
+from aioxen import ActionOnShutdown as Action
+from aioxen import ShutdownReason as Reason
+
+PATIENCE = 30  # seconds that a guest has for its shutdown after Ctrl-C
+AGAIN = (Action.RESTART, Action.RESTART_RENAME)
+
+
+def action(config: aioxen.DomainConfig, reason: Reason) -> Action:
+    """What the configuration says about a guest that has stopped for this reason."""
+    actions = {
+        Reason.POWEROFF: config.on_poweroff,
+        Reason.REBOOT: config.on_reboot,
+        Reason.CRASH: config.on_crash,
+        Reason.WATCHDOG: config.on_watchdog,
+        Reason.SOFT_RESET: config.on_soft_reset,
+    }
+    return actions.get(reason, Action.PRESERVE)
+
+
+class Guest:
+    """One guest, which may be created several times."""
+
+    def __init__(self, xen: aioxen.Context, config: aioxen.DomainConfig) -> None:
+        self.xen, self.config, self.name = xen, config, config.c_info.name
+
+    def say(self, text: str) -> None:
+        click.echo(f"{datetime.now():%H:%M:%S} {self.name}: {text}")
+
+    async def supervise(self) -> None:
+        """Run the guest until its configuration says that it is destroyed or preserved."""
+        while await self.live():
+            self.say("created anew")
+
+    async def live(self) -> bool:
+        """Run the guest once. Return whether it is to be created anew."""
+        dom = await self.xen.domain_create(self.config)
+        try:
+            await dom.unpause()
+            self.say(f"runs as domain {dom.domid}")
+            reason = await dom.wait_shutdown()
+        except asyncio.CancelledError:
+            await self.stop(dom)
+            raise
+        what = action(self.config, reason)
+        self.say(f"has stopped: {reason}; action: {what}")
+        if what is not Action.DESTROY and what not in AGAIN:
+            return False
+        if what in AGAIN:
+            self.config = await dom.configuration()  # with the UUID and the MAC addresses that were chosen
+        if what is Action.RESTART_RENAME:
+            await dom.rename(f"{self.name}-{dom.domid}")
+            self.config.c_info.uuid = uuid4()
+        else:
+            await dom.destroy()
+        return what in AGAIN
+
+    async def stop(self, dom: aioxen.Domain) -> None:
+        """Ask the guest to stop, and destroy it."""
+        with contextlib.suppress(aioxen.Error):
+            self.say(f"asked to stop: {await dom.shutdown(limit=PATIENCE)}")
+            await dom.wait_shutdown(limit=PATIENCE)
+        await dom.destroy()
+
+
+async def run(files: tuple[Path, ...]) -> None:
+    async with aioxen.Context() as xen, asyncio.TaskGroup() as group:
+        for file in files:
+            group.create_task(Guest(xen, aioxen.load(file)).supervise())
+
+
+@click.command()
+@click.argument(
+    "files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
+def main(files: tuple[Path, ...]) -> None:
+    """Run a guest for each of FILES, in xl's form."""
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(run(files))
+
+
+if __name__ == "__main__":
+    main()
