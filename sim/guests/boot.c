@@ -60,6 +60,8 @@ static bool read_pv(struct domain *d, struct boot_info *info)
     memcpy(info->command_line, start.cmd_line, sizeof info->command_line);
     info->store_frame = start.store_mfn;
     info->store_port = start.store_evtchn;
+    info->console_frame = start.console.domU.mfn;
+    info->console_port = start.console.domU.evtchn;
     return true;
 }
 
@@ -87,6 +89,8 @@ static bool read_pvh(struct domain *d, struct boot_info *info)
             break;
     info->store_frame = d->hvm_params[HVM_PARAM_STORE_PFN];
     info->store_port = d->hvm_params[HVM_PARAM_STORE_EVTCHN];
+    info->console_frame = d->hvm_params[HVM_PARAM_CONSOLE_PFN];
+    info->console_port = d->hvm_params[HVM_PARAM_CONSOLE_EVTCHN];
     return true;
 }
 

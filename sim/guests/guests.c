@@ -20,6 +20,7 @@ struct guest {
     uint64_t deadline;
     char action;
     struct ring ring;
+    struct console console;
 };
 
 static struct guest *guests[DOMID_FIRST_RESERVED];
@@ -67,6 +68,8 @@ static struct guest *begin(struct domain *d)
     g->action = boots ? info.command_line[0] : 'c';
     announce(d, info.command_line);
     g->ring = (struct ring){.port = info.store_port, .store_frame = info.store_frame};
+    if (boots)
+        console_open(&g->console, d, player, &info);
     if (info.command_line[1] >= '0' && info.command_line[1] <= '9')
         g->deadline = now_ns() + (info.command_line[1] - '0') * TENTH_S;
     return g;
@@ -75,6 +78,7 @@ static struct guest *begin(struct domain *d)
 static void end(uint32_t domid)
 {
     ring_close(&guests[domid]->ring);
+    console_close(&guests[domid]->console);
     free(guests[domid]);
     guests[domid] = NO_GUEST;
 }
@@ -97,6 +101,7 @@ static bool is_over(const struct guest *g)
 
 static void step(struct guest *g, struct domain *d)
 {
+    console_step(&g->console, d);
     switch (g->action) {
     case 'r': domain_shutdown(d, SHUTDOWN_reboot); break;
     case 'c': domain_shutdown(d, SHUTDOWN_crash); break;

@@ -9,6 +9,7 @@
  *   dN  power off after N/10 s
  *   l   listen: obey control/shutdown, control/sysrq, memory/target and cpu/N/availability
  *   lN  listen, and power off after N/10 s
+ * Each guest writes "tiny: COMMAND LINE" to its console; console.c says what it does with the input.
  *
  * Lock: the program has one thread. It holds machine->lock during each step of a guest. All functions here require
  * the lock, unless stated otherwise. Lifetime: a guest begins when its domain first runs, and ends when the domain is
@@ -19,13 +20,14 @@
 
 #include "machine.h"
 
+#include <xen/io/console.h>
 #include <xen/io/xs_wire.h>
 
 /* boot.c: the start information that the domain builder has written for the guest's kernel */
 struct boot_info {
     char command_line[64];
-    uint64_t store_frame; /* PV: machine frame; PVH: guest frame */
-    uint32_t store_port;
+    uint64_t store_frame, console_frame; /* PV: machine frame; PVH: guest frame */
+    uint32_t store_port, console_port;
 };
 bool boot_read(struct domain *d, struct boot_info *info); /* false: the domain has no start information */
 
@@ -49,6 +51,19 @@ void ring_close(struct ring *r);
 int ring_step(
     struct ring *r,
     struct domain *d); /* returns NO_ORDER, or the SHUTDOWN_* reason that the guest has acknowledged */
+
+/* console.c: the guest's side of its console */
+struct console {
+    struct xencons_interface *page; /* NULL: not set up */
+    uint32_t port;
+    bool echoes, floods;
+    uint32_t lines;  /* how many lines the flood had */
+    uint32_t length; /* of the input line so far */
+    char line[128];
+};
+bool console_open(struct console *c, struct domain *d, uint16_t listener, const struct boot_info *info);
+void console_close(struct console *c);
+void console_step(struct console *c, const struct domain *d);
 
 /* guests.c */
 bool guests_attach(

@@ -291,6 +291,7 @@ int libxl_get_physinfo(libxl_ctx *ctx, libxl_physinfo *physinfo);
  */
 const libxl_version_info *libxl_get_version_info(libxl_ctx *ctx);
 
+#include <libxl_console.h>
 #include <libxl_running.h>
 #include <libxl_xl.h>
 #include <libxl_userdata.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Like libxl_calls.c, this file is a program written for libxl. It uses the data and the configuration that are stored for
- * a domain.
+ * a domain, and its console.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +15,8 @@
 #else
 #define WITHOUT_HOW(function, ...) function(__VA_ARGS__, NULL)
 #endif
+
+#define NOBODY 4000 /* the number of no domain */
 
 static const char *data(libxl_ctx *ctx, uint32_t domid)
 {
@@ -39,8 +41,34 @@ static const char *configuration(libxl_ctx *ctx, uint32_t domid)
     return NULL;
 }
 
+#if defined(LIBXL_API_VERSION) && LIBXL_API_VERSION < 0x040800
+#define WITHOUT_NOTIFY(function, ...) function(__VA_ARGS__)
+#else
+#define WITHOUT_NOTIFY(function, ...) function(__VA_ARGS__, -1)
+#endif
+
+/* The calls that run xenconsole do so only if they find a console. */
+static const char *console(libxl_ctx *ctx, uint32_t domid)
+{
+    char *path;
+    libxl_console_type type;
+    CHECK(!libxl_console_type_from_string("serial", &type) && type == LIBXL_CONSOLE_TYPE_SERIAL);
+    CHECK(!strcmp(libxl_console_type_to_string(type), "serial"));
+    CHECK(!libxl_primary_console_get_tty(ctx, domid, &path));
+    CHECK(!strncmp(path, "/dev/pts/", 9));
+    free(path);
+    CHECK(!libxl_console_get_tty(ctx, domid, 0, LIBXL_CONSOLE_TYPE_PV, &path));
+    free(path);
+    CHECK(libxl_console_get_tty(ctx, domid, 0, LIBXL_CONSOLE_TYPE_SERIAL, &path) == ERROR_INVAL);
+    CHECK(WITHOUT_NOTIFY(libxl_console_exec, ctx, domid, 0, LIBXL_CONSOLE_TYPE_UNKNOWN) == ERROR_INVAL);
+    CHECK(WITHOUT_NOTIFY(libxl_primary_console_exec, ctx, NOBODY));
+    return NULL;
+}
+
 const char *libxl_userdata_calls(libxl_ctx *ctx, uint32_t domid)
 {
     const char *failed = data(ctx, domid);
-    return failed ? failed : configuration(ctx, domid);
+    if (!failed)
+        failed = configuration(ctx, domid);
+    return failed ? failed : console(ctx, domid);
 }

@@ -182,6 +182,14 @@ static int start_disk_destroy(struct starter *s)
     return libxl_device_disk_destroy(s->ctx, s->guest, &disk, NULL);
 }
 
+static int start_console(struct starter *s)
+{
+    char *path = NULL;
+    const int rc = libxl_domain_console_tty(s->ctx, s->guest, 0, LIBXL_CONSOLE_TYPE_UNKNOWN, &path, NULL);
+    free(path);
+    return rc;
+}
+
 static int (*const starters[LIBXL__OP_COUNT])(struct starter *s) = {
     [LIBXL__OP_DOMAIN_CREATE_NEW] = start_create,
     [LIBXL__OP_DOMAIN_WAIT_SHUTDOWN] = start_wait_shutdown,
@@ -223,6 +231,7 @@ static int (*const starters[LIBXL__OP_COUNT])(struct starter *s) = {
     [LIBXL__OP_DEVICE_DISK_REMOVE] = start_disk_remove,
     [LIBXL__OP_DEVICE_DISK_DESTROY] = start_disk_destroy,
     [LIBXL__OP_RETRIEVE_DOMAIN_CONFIGURATION] = start_retrieve,
+    [LIBXL__OP_DOMAIN_CONSOLE_TTY] = start_console,
 };
 
 bool starter_is_hidden(unsigned operation)

@@ -236,6 +236,13 @@ static void fill_disk_destroy(struct run *r, void *p)
     args->in.disk = sweep_disk();
 }
 
+static void fill_console(struct run *r, void *p)
+{
+    libxl__domain_console_tty_args *args = p;
+    args->in.domid = r->guest;
+    args->out.path = &r->results.name;
+}
+
 static void fill_retrieve(struct run *r, void *p)
 {
     libxl__retrieve_domain_configuration_args *args = p;
@@ -261,6 +268,7 @@ static const struct scenario scenarios[] = {
     {LIBXL__OP_DOMAIN_FIND, LIBXL__OP_DOMAIN_FIND, fill_find},
     {LIBXL__OP_DOMAIN_LIST_UNFINISHED, LIBXL__OP_DOMAIN_LIST_UNFINISHED, fill_list_unfinished},
     {LIBXL__OP_DOMAIN_REMOVE_UNFINISHED, LIBXL__OP_DOMAIN_REMOVE_UNFINISHED, fill_remove_unfinished},
+    {LIBXL__OP_DOMAIN_CONSOLE_TTY, LIBXL__OP_DOMAIN_CONSOLE_TTY, fill_console},
     {LIBXL__OP_RETRIEVE_DOMAIN_CONFIGURATION, LIBXL__OP_RETRIEVE_DOMAIN_CONFIGURATION, fill_retrieve},
     {LIBXL__OP_DOMAIN_TEARDOWN, LIBXL__OP_DOMAIN_DESTROY, NULL},
     {LIBXL__OP_DISK_EJECT, LIBXL__OP_DISK_EJECT, fill_disk_eject},

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The terminals of consoles: what the guest writes can be read there, and only paths of terminals are returned. */
+#include "harness.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static int open_console(libxl_ctx *ctx, libxl_domid domid)
+{
+    char *path = NULL;
+    assert_int_equal(libxl_primary_console_get_tty(ctx, domid, &path), 0);
+    const int fd = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+    assert_true(fd >= 0);
+    free(path);
+    return fd;
+}
+
+/* Reads until the text has come. */
+static void read_text(int fd, const char *wanted)
+{
+    char text[512] = "";
+    size_t length = 0;
+    for (uint64_t end = now_ms() + scaled_ms(5000); !strstr(text, wanted);) {
+        struct pollfd readable = {.fd = fd, .events = POLLIN};
+        if (now_ms() > end || length == sizeof(text) - 1)
+            fail_msg("'%s' is not in '%s'", wanted, text);
+        if (poll(&readable, 1, 10) <= 0)
+            continue;
+        const ssize_t got = read(fd, text + length, sizeof(text) - 1 - length);
+        length += got > 0 ? (size_t)got : 0;
+        text[length] = '\0';
+    }
+}
+
+static void the_terminal_shows_what_the_guest_writes(scene *s)
+{
+    char *path = NULL, *node;
+    libxl_domid domid = guest(s, "b", true);
+    assert_int_equal(
+        RUN(s, libxl_domain_console_tty(s->ctx, domid, 0, LIBXL_CONSOLE_TYPE_UNKNOWN, &path, how)), 0);
+    node = guest_node(domid, "console/tty");
+    assert_string_equal(path, node);
+    free(path);
+    free(node);
+    const int fd = open_console(s->ctx, domid);
+    read_text(fd, "tiny: b");
+    close(fd);
+    destroy(s, domid);
+}
+
+static void only_terminals_are_returned(scene *s)
+{
+    static const char *const wrong[] = {
+        "",      "/dev/null",     "/dev/pts/",           "/dev/pts/../null", "/dev/pts/1x",
+        "pts/1", "/dev/pts/ptmx", "/dev/pts/11111111111"};
+    libxl_domid domid = guest(s, "b", false);
+    char node[64], *path = NULL;
+    snprintf(node, sizeof(node), "/local/domain/%u/console/tty", domid);
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+        fixture_write(node, wrong[i]);
+        assert_int_equal(
+            RUN(s, libxl_domain_console_tty(s->ctx, domid, 0, LIBXL_CONSOLE_TYPE_PV, &path, how)),
+            *wrong[i] ? ERROR_FAIL : ERROR_NOTFOUND);
+        assert_null(path);
+    }
+    assert_int_equal(RUN(s, libxl_domain_console_tty(s->ctx, domid, 1, LIBXL_CONSOLE_TYPE_PV, &path, how)),
+                     ERROR_NI);
+    assert_int_equal(
+        RUN(s, libxl_domain_console_tty(s->ctx, domid, 1, LIBXL_CONSOLE_TYPE_SERIAL, &path, how)),
+        ERROR_INVAL);
+    assert_int_equal(
+        RUN(s, libxl_domain_console_tty(s->ctx, domid, 0, LIBXL_CONSOLE_TYPE_SERIAL, &path, how)),
+        ERROR_NOTFOUND);
+    destroy(s, domid);
+}
+
+/* An HVM domain's primary console is the serial one. */
+static void the_type_of_the_domain_decides(scene *s)
+{
+    libxl_domid domid = guest(s, "b", false);
+    char node[64], *path = NULL;
+    snprintf(node, sizeof(node), "/local/domain/%u/serial/0/tty", domid);
+    fixture_write(node, "/dev/pts/4000");
+    snprintf(node, sizeof(node), "/libxl/%u/type", domid);
+    fixture_write(node, "hvm");
+    assert_int_equal(libxl_primary_console_get_tty(s->ctx, domid, &path), 0);
+    assert_string_equal(path, "/dev/pts/4000");
+    free(path);
+    destroy(s, domid);
+}
+
+static void xenconsole_is_run(scene *s)
+{
+    libxl_domid domid = guest(s, "b", true);
+    int notify[2], output[2];
+    char octet = 1;
+    assert_int_equal(pipe(notify), 0);
+    assert_int_equal(pipe2(output, O_CLOEXEC | O_NONBLOCK), 0);
+    const pid_t child = fork();
+    if (!child) {
+        dup2(output[1], STDOUT_FILENO);
+        libxl_postfork_child_noexec(s->ctx);
+        libxl_ctx *ctx;
+        if (!libxl_ctx_alloc(&ctx, LIBXL_VERSION, 0, NULL))
+            libxl_primary_console_exec(ctx, domid, notify[1]);
+        _exit(1);
+    }
+    close(notify[1]);
+    assert_int_equal(read(notify[0], &octet, 1), 1);
+    assert_int_equal(octet, 0);
+    read_text(output[0], "tiny: b");
+    close(notify[0]);
+    destroy(s, domid); /* xenconsole ends with the domain */
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    close(output[0]);
+    close(output[1]);
+}
+
+static const body bodies[] = {
+    BODY(the_terminal_shows_what_the_guest_writes),
+    BODY(only_terminals_are_returned),
+    BODY(the_type_of_the_domain_decides),
+    BODY(xenconsole_is_run, RUNS_ONCE | ALONE),
+};
+
+HARNESS_MAIN(bodies)
