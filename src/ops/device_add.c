@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <xen/io/xenbus.h>
+
 typedef struct device_add {
     libxl__device device;
     enum { NAMING, NUMBERING, PROBING } step; /* of the phase check */
@@ -20,6 +22,7 @@ typedef struct device_add {
     const libxl__xs_request *numbers;
     libxl__nested detach; /* reserved before the device is written */
     libxl__await state, backend_error, frontend_error;
+    bool reads_errors; /* the backend has closed */
     bool onlining;
 } device_add_state;
 
@@ -194,6 +197,20 @@ static int check_errors(libxl__ao *ao, struct device_add *s)
                                libxl__await_value(&s->frontend_error));
 }
 
+/* Kernels write their error before they close the backend. So it is there now, or there is none. */
+static int why_closed(libxl__ao *ao, struct device_add *s)
+{
+    if (!s->reads_errors) {
+        s->reads_errors = true;
+        libxl__await_look(&s->backend_error);
+        libxl__await_look(&s->frontend_error);
+        return check_errors(ao, s);
+    }
+    if (libxl__await_is_looking(&s->backend_error) || libxl__await_is_looking(&s->frontend_error))
+        return LIBXL__AO_WAIT;
+    return libxl__ao_fail(ao, ERROR_DEVICE, "the backend has closed");
+}
+
 static int backend_poll(libxl__ao *ao, struct device_add *s)
 {
     int rc = check_errors(ao, s);
@@ -205,11 +222,9 @@ static int backend_poll(libxl__ao *ao, struct device_add *s)
     const int state = libxl__device_state(libxl__await_value(&s->state));
     if (s->state.missing)
         return libxl__ao_fail(ao, ERROR_DEVICE, "the backend's nodes were removed");
-    if (state < 5 || state > 6)
+    if (state != XenbusStateClosing && state != XenbusStateClosed)
         return 0;
-    /* The backend writes its error after its state. */
-    libxl__await_again(&s->state);
-    return LIBXL__AO_WAIT;
+    return why_closed(ao, s);
 }
 
 static int backend_start(libxl__ao *ao, struct device_add *s)

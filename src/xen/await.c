@@ -67,6 +67,11 @@ int libxl__await_start(libxl__ao *ao, libxl__await *await, const char *path, lib
     return libxl__ao_fail(ao, rc, "xenstore: %s: cannot be watched: %s", path, libxl_error_describe(rc));
 }
 
+bool libxl__await_is_looking(const libxl__await *await)
+{
+    return !await->done && (await->changed || await->reading);
+}
+
 void libxl__await_look(libxl__await *await)
 {
     await->changed = true;

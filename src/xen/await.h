@@ -40,6 +40,9 @@ struct libxl__await {
 int libxl__await_start(libxl__ao *ao, libxl__await *await, const char *path, libxl__await_test *test,
                        const char *wanted);
 
+/* Returns whether the node may have changed since it was read last, or is being read. */
+bool libxl__await_is_looking(const libxl__await *await);
+
 /* Makes the next libxl__await_step read the node, even if it has not changed. */
 void libxl__await_look(libxl__await *await);
 
