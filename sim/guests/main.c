@@ -36,10 +36,11 @@ static uint32_t all_but(char **names)
     return set;
 }
 
-static void make_links(char **names)
+static void make_host(char **names)
 {
     static const char prefix[] = "bridge:";
     machine_lock();
+    host_loops_start();
     host_link_add("lo", "");
     for (; *names; names++)
         if (!strncmp(*names, prefix, sizeof prefix - 1) &&
@@ -61,7 +62,7 @@ int main(int argc, char **argv)
         perror(argv[1]);
         return EXIT_FAILURE;
     }
-    make_links(argv + 3);
+    make_host(argv + 3);
     if (!guests_attach()) {
         perror("event channels");
         return EXIT_FAILURE;

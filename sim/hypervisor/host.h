@@ -51,6 +51,7 @@ struct host {
 
 /* host_loops.c. Without the lock, unless it is said. */
 #define LOOP_PREFIX "/dev/loop"
+void host_loops_start(void); /* with the lock, once: makes the first devices, as Linux does when it starts */
 bool host_path(const char *path, char *buffer,
                size_t size);                /* translates a path of the kernel to one of the world */
 int host_open(const char *path, int flags); /* opens a translated path; -errno */

@@ -25,6 +25,7 @@
 
 #define PATH_SIZE  (sizeof world_dir + 96)
 #define LOOP_MAJOR 7
+#define AT_START   8 /* loop devices */
 
 static struct host *host(void)
 {
@@ -72,6 +73,13 @@ static void add(uint32_t number)
         h->nr_loops = number + 1;
     make_file(LOOP_PREFIX "%d", (int)number, false);
     make_file("/sys/block/loop%d", (int)number, true);
+}
+
+void host_loops_start(void)
+{
+    make_file(LOOP_PREFIX "-control", 0, false);
+    for (uint32_t i = 0; i < AT_START; i++)
+        add(i);
 }
 
 /* /sys/block/loopN/loop exists while the device has a file. */
@@ -142,11 +150,8 @@ int host_open(const char *path, int flags)
 {
     int number = -1, error = 0;
     if (!strncmp(path + strlen(world_dir), LOOP_PREFIX, sizeof LOOP_PREFIX - 1)) {
-        make_file(LOOP_PREFIX "-control", 0, false);
         error = fault_check(CALL_HOST_LOOP_OPEN);
         sscanf(path + strlen(world_dir), LOOP_PREFIX "%d", &number);
-    } else {
-        make_file("/sys/block", 0, true);
     }
     if (error)
         return -error;

@@ -16,6 +16,7 @@ static const libxl__device_class other = {.name = "other", .array = "", .kind = 
 
 const libxl__device_class *const libxl__device_classes[] = {
     &libxl__class_disk,
+    &libxl__class_nic,
     NULL,
 };
 

@@ -96,10 +96,13 @@ struct libxl__device_class {
     /* Releases the host's resource, after the backend has closed. `values` has what offline_keys name. */
     int (*offline_start)(libxl__ao *ao, libxl__device *device);
     int (*offline_poll)(libxl__ao *ao, libxl__device *device);
+    /* Waits until the kernel has removed what it had for the device, after the nodes were removed. `values` as above. */
+    int (*gone_start)(libxl__ao *ao, libxl__device *device);
+    int (*gone_poll)(libxl__ao *ao, libxl__device *device);
 };
 
 /* The classes. Each has a file of its own. */
-extern const libxl__device_class libxl__class_disk;
+extern const libxl__device_class libxl__class_disk, libxl__class_nic;
 
 /* The table; ends with NULL. */
 extern const libxl__device_class *const libxl__device_classes[];

@@ -22,7 +22,8 @@ typedef struct device_add {
     const libxl__xs_request *numbers;
     libxl__nested detach; /* reserved before the device is written */
     libxl__await state, backend_error, frontend_error;
-    bool reads_errors; /* the backend has closed */
+    bool reads_errors;           /* the backend has closed */
+    libxl__domain_source server; /* the backend's domain, if it is another one */
     bool onlining;
 } device_add_state;
 
@@ -70,6 +71,22 @@ static int choose_number(libxl__ao *ao, struct device_add *s)
     return start_probe(ao, s);
 }
 
+/* Follows the backend's domain, so that its end ends the operation. */
+static int follow_server(libxl__ao *ao, struct device_add *s)
+{
+    xc_domaininfo_t info;
+    const uint32_t domid = *libxl__device_backend_domid(&s->device);
+    s->device.backend_domid = domid;
+    if (!domid)
+        return start_numbering(ao, s);
+    int rc = libxl__hv_look(ao, domid, &info);
+    if (rc == ERROR_DOMAIN_NOTFOUND)
+        return libxl__ao_fail(ao, ERROR_NOTFOUND, "backend_domid: there is no domain %u", domid);
+    if (!rc)
+        rc = libxl__domain_source_start(ao, &s->server, &info);
+    return rc ? rc : start_numbering(ao, s);
+}
+
 static int find_backend(libxl__ao *ao, struct device_add *s)
 {
     uint32_t domid;
@@ -79,8 +96,8 @@ static int find_backend(libxl__ao *ao, struct device_add *s)
         return rc;
     if (domid == LIBXL_DOMID_INVALID)
         return libxl__ao_fail(ao, ERROR_NOTFOUND, "backend_domname: there is no domain '%s'", name);
-    s->device.backend_domid = *libxl__device_backend_domid(&s->device) = domid;
-    return start_numbering(ao, s);
+    *libxl__device_backend_domid(&s->device) = domid;
+    return follow_server(ao, s);
 }
 
 static int check_start(libxl__ao *ao, struct device_add *s)
@@ -94,10 +111,9 @@ static int check_start(libxl__ao *ao, struct device_add *s)
         rc = s->device.cls->check(ao, &s->device);
     if (rc)
         return rc;
-    s->device.backend_domid = *libxl__device_backend_domid(&s->device);
     const char *name = libxl__device_backend_domname(&s->device);
     if (!name)
-        return start_numbering(ao, s);
+        return follow_server(ao, s);
     rc = libxl__name_search_start(ao, &s->backend_name, name, false, NULL);
     return rc ? rc : LIBXL__AO_WAIT;
 }
@@ -213,6 +229,9 @@ static int why_closed(libxl__ao *ao, struct device_add *s)
 
 static int backend_poll(libxl__ao *ao, struct device_add *s)
 {
+    if (s->device.backend_domid && s->server.follower.phase != LIBXL__DOMAIN_RUNNING)
+        return libxl__ao_fail(ao, ERROR_NO_BACKEND, "domain %u, which serves the device, has ended",
+                              s->device.backend_domid);
     int rc = check_errors(ao, s);
     if (rc != LIBXL__AO_WAIT)
         return rc;

@@ -28,13 +28,15 @@ typedef struct device_detach {
     const libxl__xs_request *values[LIBXL__DEVICE_VALUES];
     const char *state_seen; /* of the backend; NULL: it has none */
     libxl__await taken, state, refusal;
-    bool asking;           /* in `closed`: the backend is asked again */
-    unsigned times_asked;  /* in `closed` */
-    bool untaken;          /* the guest's driver has not taken the device */
-    bool looked_at_states; /* in `find` */
-    bool stopped;          /* `closed` or `released` was asked to stop */
-    bool refused;          /* the guest has refused; the parent knows */
-    int host_rc;           /* the first error of the phase `host` */
+    bool asking;                 /* in `closed`: the backend is asked again */
+    unsigned times_asked;        /* in `closed` */
+    bool untaken;                /* the guest's driver has not taken the device */
+    bool looked_at_states;       /* in `find` */
+    bool stopped;                /* `closed` or `released` was asked to stop */
+    bool refused;                /* the guest has refused; the parent knows */
+    libxl__await nodes;          /* until a backend in another domain has removed its nodes */
+    libxl__domain_source server; /* that domain, unless it has ended */
+    int host_rc;                 /* the first error of the phase `host` */
 } device_detach_state;
 
 static const libxl__device_detach_args *args_of(libxl__ao *ao)
@@ -246,13 +248,31 @@ static int wait_closed(libxl__ao *ao, struct device_detach *s)
     return rc ? rc : look_at_state(ao, s);
 }
 
+/* Follows the backend's domain if it is another one. It may have ended. */
+static int follow_server(libxl__ao *ao, struct device_detach *s)
+{
+    xc_domaininfo_t info;
+    if (!s->device.backend_domid || s->device.cls->stateless)
+        return 0;
+    const int rc = libxl__hv_look(ao, s->device.backend_domid, &info);
+    return rc == ERROR_DOMAIN_NOTFOUND ? 0 : rc ? rc : libxl__domain_source_start(ao, &s->server, &info);
+}
+
+/* A backend whose domain has ended, or is ending, does nothing more. */
+static bool is_served(const struct device_detach *s)
+{
+    return !s->device.backend_domid ||
+           (s->server.source.ao && s->server.follower.phase == LIBXL__DOMAIN_RUNNING);
+}
+
 static int closed_start(libxl__ao *ao, struct device_detach *s)
 {
     char path[LIBXL__DEVICE_PATH];
-    if (s->force || s->device.cls->stateless || is_closed(s))
-        return 0;
+    int rc = follow_server(ao, s);
+    if (rc || s->force || s->device.cls->stateless || is_closed(s) || !is_served(s))
+        return rc;
     snprintf(path, sizeof(path), LIBXL__FRONTEND_ERROR, LIBXL__FRONTEND_OF(&s->device));
-    int rc = libxl__await_start(ao, &s->refusal, path, libxl__await_present, NULL);
+    rc = libxl__await_start(ao, &s->refusal, path, libxl__await_present, NULL);
     if (!rc)
         rc = await_backend(ao, s, has_left_closing);
     return rc ? rc : LIBXL__AO_WAIT;
@@ -260,7 +280,7 @@ static int closed_start(libxl__ao *ao, struct device_detach *s)
 
 static int closed_poll(libxl__ao *ao, struct device_detach *s)
 {
-    int rc = wait_closed(ao, s);
+    int rc = is_served(s) ? wait_closed(ao, s) : 0;
     if (rc == LIBXL__AO_WAIT && s->stopped)
         return ao->stop;
     if (rc != LIBXL__AO_WAIT || s->refused)
@@ -291,10 +311,45 @@ static int released_start(libxl__ao *ao, struct device_detach *s)
 
 static int released_poll(libxl__ao *ao, struct device_detach *s)
 {
-    return s->stopped ? 0 : libxl__await_step(ao, &s->state);
+    return s->stopped || !is_served(s) ? 0 : libxl__await_step(ao, &s->state);
 }
 
 static void released_stop(libxl__ao *ao, struct device_detach *s)
+{
+    (void)ao;
+    s->stopped = true;
+}
+
+/*
+ * ---- domain: the hotplug daemon of the backend's domain releases what the backend used, when that has closed. It
+ * removes the backend's nodes at its end. A domain that has ended cannot do that.
+ */
+
+/* Whether the backend closes only when its nodes are removed: it was never connected, and has lost its frontend. */
+static bool stays_open(const struct device_detach *s)
+{
+    const int state = libxl__device_state(s->state_seen);
+    return s->force && !s->device.cls->closes_without_frontend && state != XenbusStateConnected &&
+           state != XenbusStateClosed;
+}
+
+static int domain_start(libxl__ao *ao, struct device_detach *s)
+{
+    char path[LIBXL__DEVICE_PATH];
+    if (!s->device.backend_domid || s->device.cls->stateless || !s->state_seen || !is_served(s) ||
+        stays_open(s))
+        return 0;
+    snprintf(path, sizeof(path), LIBXL__BACKEND "/online", LIBXL__BACKEND_OF(&s->device));
+    const int started = libxl__await_start(ao, &s->nodes, path, libxl__await_empty, NULL);
+    return started ? started : LIBXL__AO_WAIT;
+}
+
+static int domain_poll(libxl__ao *ao, struct device_detach *s)
+{
+    return s->stopped || !is_served(s) ? 0 : libxl__await_step(ao, &s->nodes);
+}
+
+static void domain_stop(libxl__ao *ao, struct device_detach *s)
 {
     (void)ao;
     s->stopped = true;
@@ -360,7 +415,10 @@ static int clean_start(libxl__ao *ao, struct device_detach *s)
     if (rc)
         return rc;
     read_parents(s->batch, device);
-    if (s->state_seen && !device->cls->stateless)
+    if (s->nodes.done)
+        libxl__xs_require_absent(s->batch, ERROR_NOTFOUND, LIBXL__BACKEND "/online",
+                                 LIBXL__BACKEND_OF(device));
+    else if (s->state_seen && !device->cls->stateless && is_served(s))
         libxl__xs_require(s->batch, ERROR_NOTFOUND, "0", LIBXL__BACKEND "/online", LIBXL__BACKEND_OF(device));
     libxl__xs_remove(s->batch, LIBXL__FRONTEND, LIBXL__FRONTEND_OF(device));
     libxl__xs_remove(s->batch, LIBXL__BACKEND, LIBXL__BACKEND_OF(device));
@@ -383,9 +441,22 @@ static int clean_poll(libxl__ao *ao, struct device_detach *s)
     if (!libxl__xs_done(s->batch))
         return LIBXL__AO_WAIT;
     const int rc = libxl__xs_rc(s->batch);
-    if (rc && rc != ERROR_NOTFOUND)
-        return libxl__xs_result(s->batch);
-    return s->host_rc;
+    return rc && rc != ERROR_NOTFOUND ? libxl__xs_result(s->batch) : 0;
+}
+
+/* ---- gone: the kernel removes what it had; the first error of the release is the result */
+
+static int gone_start(libxl__ao *ao, struct device_detach *s)
+{
+    const int rc =
+        s->device.backend_domid || !s->device.cls->gone_start ? 0 : s->device.cls->gone_start(ao, &s->device);
+    return rc ? rc : s->host_rc;
+}
+
+static int gone_poll(libxl__ao *ao, struct device_detach *s)
+{
+    const int rc = s->device.cls->gone_poll(ao, &s->device);
+    return rc ? rc : s->host_rc;
 }
 
 #include "_libxl_phases_device_detach.h"

@@ -10,7 +10,7 @@
 #include "ops.h"
 
 /* The classes that have operations: X(NAME, name). libxl_device_NAME_add and the others are declared in the IDL. */
-#define LIBXL__DEVICES(X) X(DISK, disk)
+#define LIBXL__DEVICES(X) X(DISK, disk) X(NIC, nic)
 
 enum {
 #define COUNT_DEVICE(NAME, name) LIBXL__DEVICES_##NAME,

@@ -190,6 +190,38 @@ static int start_console(struct starter *s)
     return rc;
 }
 
+static libxl_device_nic starter_nic(void)
+{
+    libxl_device_nic nic;
+    libxl_device_nic_init(&nic);
+    nic.devid = 0;
+    return nic;
+}
+
+static int start_nic_add(struct starter *s)
+{
+    libxl_device_nic nic = starter_nic();
+    const int rc = libxl_device_nic_add(s->ctx, s->guest, &nic, NULL);
+    if (!rc)
+        libxl_device_nic_destroy(s->ctx, s->guest, &nic, NULL);
+    libxl_device_nic_dispose(&nic);
+    return rc;
+}
+
+static int start_nic_remove(struct starter *s)
+{
+    libxl_device_nic nic = starter_nic();
+    libxl_device_nic_add(s->ctx, s->guest, &nic, NULL);
+    return libxl_device_nic_remove(s->ctx, s->guest, &nic, NULL);
+}
+
+static int start_nic_destroy(struct starter *s)
+{
+    libxl_device_nic nic = starter_nic();
+    libxl_device_nic_add(s->ctx, s->guest, &nic, NULL);
+    return libxl_device_nic_destroy(s->ctx, s->guest, &nic, NULL);
+}
+
 static int (*const starters[LIBXL__OP_COUNT])(struct starter *s) = {
     [LIBXL__OP_DOMAIN_CREATE_NEW] = start_create,
     [LIBXL__OP_DOMAIN_WAIT_SHUTDOWN] = start_wait_shutdown,
@@ -227,6 +259,9 @@ static int (*const starters[LIBXL__OP_COUNT])(struct starter *s) = {
     [LIBXL__OP_DOMAIN_SET_MAX_MEMORY] = start_set_max,
     [LIBXL__OP_SET_VCPUONLINE] = start_set_online,
     [LIBXL__OP_DOMAIN_SEND_SYSRQ] = start_sysrq,
+    [LIBXL__OP_DEVICE_NIC_ADD] = start_nic_add,
+    [LIBXL__OP_DEVICE_NIC_REMOVE] = start_nic_remove,
+    [LIBXL__OP_DEVICE_NIC_DESTROY] = start_nic_destroy,
     [LIBXL__OP_DEVICE_DISK_ADD] = start_disk_add,
     [LIBXL__OP_DEVICE_DISK_REMOVE] = start_disk_remove,
     [LIBXL__OP_DEVICE_DISK_DESTROY] = start_disk_destroy,

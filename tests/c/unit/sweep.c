@@ -114,6 +114,14 @@ static void write_loader(void)
     close(fd);
 }
 
+static libxl_device_nic sweep_nic(void)
+{
+    libxl_device_nic nic;
+    libxl_device_nic_init(&nic);
+    nic.devid = 0;
+    return nic;
+}
+
 static void fill_create(struct run *r, void *p)
 {
     libxl__domain_create_new_args *args = p;
@@ -257,7 +265,31 @@ static void fill_statistics(struct run *r, void *p)
     args->out.list = &r->results.counters;
 }
 
+static void fill_nic_add(struct run *r, void *p)
+{
+    libxl__device_nic_add_args *args = p;
+    args->in.domid = r->guest;
+    args->in.nic = sweep_nic();
+}
+
+static void fill_nic_remove(struct run *r, void *p)
+{
+    libxl__device_nic_remove_args *args = p;
+    args->in.domid = r->guest;
+    args->in.nic = sweep_nic();
+}
+
+static void fill_nic_destroy(struct run *r, void *p)
+{
+    libxl__device_nic_destroy_args *args = p;
+    args->in.domid = r->guest;
+    args->in.nic = sweep_nic();
+}
+
 static const struct scenario scenarios[] = {
+    {LIBXL__OP_DEVICE_NIC_ADD, LIBXL__OP_DEVICE_NIC_ADD, fill_nic_add},
+    {LIBXL__OP_DEVICE_NIC_REMOVE, LIBXL__OP_DEVICE_NIC_REMOVE, fill_nic_remove},
+    {LIBXL__OP_DEVICE_NIC_DESTROY, LIBXL__OP_DEVICE_NIC_DESTROY, fill_nic_destroy},
     {LIBXL__OP_DEVICE_DISK_ADD, LIBXL__OP_DEVICE_DISK_ADD, fill_disk_add},
     {LIBXL__OP_DEVICE_DISK_REMOVE, LIBXL__OP_DEVICE_DISK_REMOVE, fill_disk_remove},
     {LIBXL__OP_DEVICE_DISK_DESTROY, LIBXL__OP_DEVICE_DISK_DESTROY, fill_disk_destroy},
@@ -286,11 +318,13 @@ static bool is_phase(unsigned operation, unsigned phase, const char *name)
     return strcmp(libxl__operations[operation].phases->list[phase].name, name) == 0;
 }
 
-/* Only a forced detach waits in its phase `released`. */
+/* Only a forced detach waits in its phase `released`, and only that of a network interface in its phase `gone`. */
 static struct scenario scenario_of(unsigned operation, unsigned phase)
 {
     if (operation == LIBXL__OP_DEVICE_DETACH && is_phase(operation, phase, "released"))
         return (struct scenario){operation, LIBXL__OP_DEVICE_DISK_DESTROY, fill_disk_destroy};
+    if (operation == LIBXL__OP_DEVICE_DETACH && is_phase(operation, phase, "gone"))
+        return (struct scenario){operation, LIBXL__OP_DEVICE_NIC_REMOVE, fill_nic_remove};
     for (size_t i = 0; i < sizeof(scenarios) / sizeof(*scenarios); i++)
         if (scenarios[i].operation == operation)
             return scenarios[i];
@@ -339,14 +373,15 @@ static int inject(struct run *r, libxl__ao *ao)
 /*
  * Some phases seldom wait, so they are left out. A single creation is admitted at once; tests/c/sim/creations.c starts more
  * than are admitted. xenconsoled already serves the unfinished guest of this test, and the guest exists. The guest of this
- * test has taken its disk.
+ * test has taken its disk, whose backend is in domain 0.
  */
 static bool waits(const libxl__phase *phase)
 {
     const libxl__phases *detach = libxl__operations[LIBXL__OP_DEVICE_DETACH].phases;
     const bool in_detach = phase >= detach->list && phase < detach->list + detach->count;
     return phase->poll && strcmp(phase->name, "admission") != 0 && strcmp(phase->name, "xenconsoled") != 0 &&
-           strcmp(phase->name, "trees") != 0 && !(in_detach && strcmp(phase->name, "driver") == 0);
+           strcmp(phase->name, "trees") != 0 &&
+           !(in_detach && (strcmp(phase->name, "driver") == 0 || strcmp(phase->name, "domain") == 0));
 }
 
 static int on_moment(libxl__ao *ao, libxl__phase_moment moment, void *user)
@@ -534,21 +569,35 @@ static libxl_domid new_pvh_guest(libxl_ctx *ctx)
     return domid;
 }
 
-/* Adds the disk that the scenario removes, and waits until the guest has connected to it. */
-static void add_disk(libxl_ctx *ctx, libxl_domid guest)
+/* Waits until the guest has connected to its device. */
+static void wait_connected(libxl_domid guest, const char *node)
 {
     char *state = NULL;
-    libxl_device_disk disk = sweep_disk();
-    assert_int_equal(libxl_device_disk_add(ctx, guest, &disk, NULL), 0);
-    libxl_device_disk_dispose(&disk);
     for (const uint64_t end = now_ms() + DEADLINE_MS; now_ms() < end; usleep(1000)) {
         free(state);
-        state = guest_node(guest, "device/vbd/51712/state");
+        state = guest_node(guest, node);
         if (state && strcmp(state, "4") == 0)
             break;
     }
     assert_string_equal(state, "4");
     free(state);
+}
+
+/* Adds the disk that the scenario removes. */
+static void add_disk(libxl_ctx *ctx, libxl_domid guest)
+{
+    libxl_device_disk disk = sweep_disk();
+    assert_int_equal(libxl_device_disk_add(ctx, guest, &disk, NULL), 0);
+    libxl_device_disk_dispose(&disk);
+    wait_connected(guest, "device/vbd/51712/state");
+}
+
+static void add_nic(libxl_ctx *ctx, libxl_domid guest)
+{
+    libxl_device_nic nic = sweep_nic();
+    assert_int_equal(libxl_device_nic_add(ctx, guest, &nic, NULL), 0);
+    libxl_device_nic_dispose(&nic);
+    wait_connected(guest, "device/vif/0/state");
 }
 
 static libxl_domid new_guest(libxl_ctx *ctx, struct run *r, bool pvh)
@@ -604,6 +653,8 @@ static void run_point(unsigned flags, unsigned operation, unsigned phase, enum f
     if (scenario.fill == fill_disk_remove || scenario.fill == fill_disk_destroy ||
         (operation == LIBXL__OP_DOMAIN_TEARDOWN && is_phase(operation, phase, "devices")))
         add_disk(ctx, r.guest);
+    if (scenario.fill == fill_nic_remove || scenario.fill == fill_nic_destroy)
+        add_nic(ctx, r.guest);
     if (scenario.fill == fill_list_unfinished || scenario.fill == fill_remove_unfinished)
         mark_guest(ctx, &r);
     assert_int_equal(libxl_ctx_free(ctx), 0);

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The class nic: a network interface.
+ *
+ * Linux's backend makes the interface vifDOMID.DEVID, and connects it only when hotplug-status is "connected". The fast
+ * path stands for the script vif-bridge: one rtnetlink message gives the interface its address, MTU, name and bridge,
+ * and puts it up; then the nodes that the script would write are written. Any other script is run.
+ *
+ * The kernel removes the interface, also from its bridge, when the backend closes, or when its nodes are removed.
+ *
+ * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
+ */
+#include "_libxl_types_internal.h"
+#include "device.h"
+#include "device_script.h"
+#include "host_link.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#define DEFAULT_BRIDGE "xenbr0"
+#define DEFAULT_SCRIPT LIBXL__SCRIPTS "/vif-bridge"
+/* Programs of the administrator that vif-bridge runs at its end. */
+#define SCRIPT_HOOKS LIBXL__SCRIPTS "/vif-post.d"
+
+enum { DEFAULT_MTU = 1500 };
+
+typedef struct nic_host {
+    const char *script;         /* its path */
+    char link[IFNAMSIZ];        /* the interface's first name */
+    bool fast;                  /* the fast path is possible */
+    libxl__link_request bridge; /* looks at the bridge */
+    libxl__link_request name;   /* looks whether the name is used */
+    libxl__link_await await;    /* until the interface exists, or does not */
+    libxl__link_request set;
+    libxl__xs_batch *batch; /* writes what the script would write */
+    libxl__device_script run;
+    bool setting;
+} nic_host;
+
+static libxl_device_nic *nic_of(const libxl__device *device)
+{
+    return device->config;
+}
+
+/* ---- check */
+
+/* As libxl does: a random address of Xen's range, in the half that is assigned without coordination. */
+static int choose_mac(libxl__ao *ao, libxl_device_nic *nic)
+{
+    static const libxl_mac none;
+    static const uint8_t xen[] = {0x00, 0x16, 0x3e};
+    if (memcmp(nic->mac, none, sizeof(none)) != 0)
+        return 0;
+    memcpy(nic->mac, xen, sizeof(xen));
+    if (getrandom(&nic->mac[3], 3, GRND_NONBLOCK) != 3)
+        return libxl__ao_fail(ao, ERROR_FAIL, "mac: no random number is available");
+    nic->mac[3] &= 0x7f;
+    return 0;
+}
+
+static int check_name(libxl__ao *ao, const char *member, const char *name)
+{
+    if (!name || (*name && strlen(name) < IFNAMSIZ && !strpbrk(name, "/ \t\n") && strcmp(name, ".") &&
+                  strcmp(name, "..")))
+        return 0;
+    return libxl__ao_fail(ao, ERROR_INVAL, "%s: '%s' is not the name of an interface", member, name);
+}
+
+/* Only HVM domains have emulated cards, whose other half is made by their device model. */
+static int check_type(libxl__ao *ao, const libxl__device *device)
+{
+    libxl_device_nic *nic = nic_of(device);
+    xc_domaininfo_t info;
+    if (nic->nictype == LIBXL_NIC_TYPE_UNKNOWN)
+        nic->nictype = LIBXL_NIC_TYPE_VIF;
+    if (nic->nictype == LIBXL_NIC_TYPE_VIF)
+        return 0;
+    const int rc = libxl__hv_info(ao, device->domid, &info);
+    if (rc)
+        return rc;
+    if (info.flags & XEN_DOMINF_hvm_guest && info.arch_config.emulation_flags & ~XEN_X86_EMU_LAPIC)
+        return 0;
+    return libxl__ao_fail(ao, ERROR_INVAL, "nictype: only HVM domains have emulated cards");
+}
+
+static int check(libxl__ao *ao, libxl__device *device)
+{
+    libxl_device_nic *nic = nic_of(device);
+    device->devid = nic->devid < 0 ? UINT32_MAX : (uint32_t)nic->devid;
+    strcpy(device->backend_kind, "vif");
+    if (!nic->bridge && !(nic->bridge = strdup(DEFAULT_BRIDGE)))
+        return ERROR_NOMEM;
+    if (!nic->script && !(nic->script = strdup("vif-bridge")))
+        return ERROR_NOMEM;
+    if (nic->mtu < 0)
+        return libxl__ao_fail(ao, ERROR_INVAL, "mtu: %d is negative", nic->mtu);
+    libxl_defbool_setdefault(&nic->trusted, true);
+    int rc = *nic->bridge ? check_name(ao, "bridge", nic->bridge) : 0;
+    if (!rc)
+        rc = check_name(ao, "ifname", nic->ifname);
+    if (!rc)
+        rc = check_type(ao, device);
+    return rc ? rc : choose_mac(ao, nic);
+}
+
+/* ---- probe: the bridge exists, the interface's name is free, the script can be run */
+
+static int probe_start(libxl__ao *ao, libxl__device *device)
+{
+    nic_host *host = device->host;
+    const libxl_device_nic *nic = nic_of(device);
+    if (device->backend_domid)
+        return 0;
+    host->script = libxl__device_script_path(ao, nic->script);
+    if (!host->script)
+        return ERROR_NOMEM;
+    host->fast = !strcmp(host->script, DEFAULT_SCRIPT) && *nic->bridge && access(SCRIPT_HOOKS, F_OK);
+    if (!host->fast && access(host->script, X_OK))
+        return libxl__ao_fail(ao, ERROR_SCRIPT, "script: %s: %m", host->script);
+    int rc = host->fast ? libxl__link_look(ao, &host->bridge, nic->bridge) : 0;
+    if (!rc && nic->ifname)
+        rc = libxl__link_look(ao, &host->name, nic->ifname);
+    return rc || (!host->fast && !nic->ifname) ? rc : LIBXL__AO_WAIT;
+}
+
+static int probe_poll(libxl__ao *ao, libxl__device *device)
+{
+    nic_host *host = device->host;
+    const libxl_device_nic *nic = nic_of(device);
+    const int rc = host->fast ? libxl__link_poll(ao, &host->bridge, "bridge") : 0;
+    if (rc)
+        return rc;
+    if (host->fast && !host->bridge.info.bridge)
+        return libxl__ao_fail(ao, ERROR_INVAL, "bridge: %s: not a bridge", nic->bridge);
+    if (nic->ifname && !host->name.done)
+        return LIBXL__AO_WAIT;
+    if (nic->ifname && !host->name.errnoval)
+        return libxl__ao_fail(ao, ERROR_BUSY, "ifname: %s: an interface has this name", nic->ifname);
+    return 0;
+}
+
+/* ---- write */
+
+static uint32_t mtu_of(const libxl_device_nic *nic, const nic_host *host)
+{
+    return nic->mtu ? (uint32_t)nic->mtu : host->fast ? host->bridge.info.mtu : DEFAULT_MTU;
+}
+
+static void optional_key(const libxl__device_nodes *nodes, const char *key, const char *value)
+{
+    if (value)
+        libxl__backend_key(nodes, key, "%s", value);
+}
+
+static void write_nodes(const libxl__device_nodes *nodes)
+{
+    const libxl__device *device = nodes->device;
+    const libxl_device_nic *nic = nic_of(device);
+    const nic_host *host = device->host;
+    char mac[18], mtu[16];
+    snprintf(mac, sizeof(mac), LIBXL_MAC_FMT, LIBXL_MAC_BYTES(nic->mac));
+    snprintf(mtu, sizeof(mtu), "%u", mtu_of(nic, host));
+    libxl__backend_key(nodes, "script", "%s%s", *nic->script == '/' ? "" : LIBXL__SCRIPTS "/", nic->script);
+    optional_key(nodes, "vifname", nic->ifname);
+    libxl__backend_key(nodes, "mac", "%s", mac);
+    optional_key(nodes, "ip", nic->ip);
+    optional_key(nodes, "gatewaydev", nic->gatewaydev);
+    if (nic->rate_interval_usecs)
+        libxl__backend_key(nodes, "rate", "%llu,%u", (unsigned long long)nic->rate_bytes_per_interval,
+                           nic->rate_interval_usecs);
+    if (nic->mtu && nic->mtu != DEFAULT_MTU)
+        libxl__backend_key(nodes, "mtu", "%d", nic->mtu);
+    libxl__backend_key(nodes, "bridge", "%s", nic->bridge);
+    libxl__backend_key(nodes, "handle", "%u", device->devid);
+    libxl__backend_key(nodes, "type", "%s", nic->nictype == LIBXL_NIC_TYPE_VIF ? "vif" : "vif_ioemu");
+    libxl__backend_key(nodes, "hotplug-status", "%s", "");
+    libxl__frontend_key(nodes, "handle", "%u", device->devid);
+    libxl__frontend_key(nodes, "mac", "%s", mac);
+    libxl__frontend_key(nodes, "trusted", "%d", libxl_defbool_val(nic->trusted));
+    libxl__xs_write(nodes->batch, LIBXL__XS_BACKEND, mtu, LIBXL__FRONTEND "/mtu", LIBXL__FRONTEND_OF(device));
+}
+
+/* ---- online: the fast path, or the script */
+
+static int set_link(libxl__ao *ao, const libxl__device *device)
+{
+    static const uint8_t address[6] = {0xfe, 0xff, 0xff, 0xff, 0xff, 0xff}; /* a bridge takes no lower one */
+    nic_host *host = device->host;
+    const libxl_device_nic *nic = nic_of(device);
+    const libxl__link_change change = {.new_name = nic->ifname,
+                                       .master = host->bridge.info.index,
+                                       .mtu = mtu_of(nic, host),
+                                       .address = address,
+                                       .up = true};
+    host->setting = true;
+    const int rc = libxl__link_set(ao, &host->set, host->await.index, host->link, &change);
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+static int write_connected(libxl__ao *ao, const libxl__device *device)
+{
+    nic_host *host = device->host;
+    host->batch = libxl__xs_batch_new(ao, device->domid);
+    if (!host->batch)
+        return ERROR_NOMEM;
+    libxl__xs_require(host->batch, ERROR_DOMAIN_DESTROYED, NULL, LIBXL__BACKEND "/state",
+                      LIBXL__BACKEND_OF(device));
+    libxl__xs_write(host->batch, LIBXL__XS_INHERITS, "connected", LIBXL__BACKEND "/hotplug-status",
+                    LIBXL__BACKEND_OF(device));
+    const int rc = libxl__xs_run(host->batch, LIBXL__XS_TRANSACTION);
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+/* The variables of a script, for the interface vifDOMID.DEVID. */
+static int start_script(libxl__ao *ao, const libxl__device *device, const char *script,
+                        const char *gatewaydev, const char *action)
+{
+    nic_host *host = device->host;
+    host->run.variables[0] = libxl__gc_printf(&ao->gc, "vif=vif%u.%u", device->domid, device->devid);
+    host->run.variables[1] = gatewaydev ? libxl__gc_printf(&ao->gc, "netdev=%s", gatewaydev) : NULL;
+    if (!host->run.variables[0] || (gatewaydev && !host->run.variables[1]))
+        return ERROR_NOMEM;
+    const int rc = libxl__device_script_start(ao, &host->run, device, script, action, "type_if=vif");
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+static int online_start(libxl__ao *ao, libxl__device *device)
+{
+    nic_host *host = device->host;
+    if (!host->fast)
+        return start_script(ao, device, host->script, nic_of(device)->gatewaydev, "online");
+    /* The backend's state is 2 before its interface exists. */
+    snprintf(host->link, sizeof(host->link), "vif%u.%u", device->domid, device->devid);
+    const int rc = libxl__link_await_start(ao, &host->await, host->link, true);
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+static int online_poll(libxl__ao *ao, libxl__device *device)
+{
+    nic_host *host = device->host;
+    if (!host->fast)
+        return libxl__device_script_poll(ao, &host->run, device);
+    if (host->batch)
+        return libxl__xs_done(host->batch) ? libxl__xs_result(host->batch) : LIBXL__AO_WAIT;
+    int rc = host->setting ? 0 : libxl__link_await_poll(ao, &host->await);
+    if (rc)
+        return rc;
+    if (!host->setting)
+        return set_link(ao, device);
+    rc = libxl__link_poll(ao, &host->set, "connecting the interface");
+    return rc ? rc : write_connected(ao, device);
+}
+
+/* ---- offline: the script of another kind is run; it cannot stop the removal, so its failure is only logged */
+
+enum { SCRIPT, GATEWAYDEV, VIFNAME };
+static const char *const offline_keys[] = {"script", "gatewaydev", "vifname", NULL};
+
+static int offline_start(libxl__ao *ao, libxl__device *device)
+{
+    const char *script = device->values[SCRIPT];
+    if (!script || !strcmp(script, DEFAULT_SCRIPT) || access(script, X_OK))
+        return 0;
+    return start_script(ao, device, script, device->values[GATEWAYDEV], "offline");
+}
+
+static int offline_poll(libxl__ao *ao, libxl__device *device)
+{
+    nic_host *host = device->host;
+    const int rc = libxl__device_script_poll(ao, &host->run, device);
+    if (rc == LIBXL__AO_WAIT)
+        return rc;
+    libxl__ao_forget_failure(ao);
+    return 0;
+}
+
+/* ---- gone: the kernel has removed the interface */
+
+static int gone_start(libxl__ao *ao, libxl__device *device)
+{
+    nic_host *host = device->host;
+    char name[IFNAMSIZ];
+    snprintf(name, sizeof(name), "vif%u.%u", device->domid, device->devid);
+    const char *own = device->values[VIFNAME];
+    const int rc =
+        libxl__link_await_start(ao, &host->await, own && strlen(own) < IFNAMSIZ ? own : name, false);
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+static int gone_poll(libxl__ao *ao, libxl__device *device)
+{
+    nic_host *host = device->host;
+    return libxl__link_await_poll(ao, &host->await);
+}
+
+/* ---- the row */
+
+static int copy_config(libxl_ctx *ctx, void *to, const void *from)
+{
+    return libxl__device_nic_copy(ctx, to, from);
+}
+
+const libxl__device_class libxl__class_nic = {
+    .name = "nic",
+    .array = "nics",
+    .kind = "vif",
+    .config_size = sizeof(libxl_device_nic),
+    .config_at = offsetof(libxl_domain_config, nics),
+    .count_at = offsetof(libxl_domain_config, num_nics),
+    .backend_domid_at = offsetof(libxl_device_nic, backend_domid),
+    .backend_domname_at = offsetof(libxl_device_nic, backend_domname),
+    .devid_at = offsetof(libxl_device_nic, devid),
+    .copy = copy_config,
+    .waits_for_backend = true,
+    .host_size = sizeof(nic_host),
+    .check = check,
+    .probe_start = probe_start,
+    .probe_poll = probe_poll,
+    .write = write_nodes,
+    .online_start = online_start,
+    .online_poll = online_poll,
+    .offline_keys = offline_keys,
+    .offline_start = offline_start,
+    .offline_poll = offline_poll,
+    .gone_start = gone_start,
+    .gone_poll = gone_poll,
+};
