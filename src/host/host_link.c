@@ -158,6 +158,13 @@ static void answers_ready(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
 
 /* ---- sockets */
 
+/* The application has named nothing that could be wrong: so the error is neither INVAL nor BUSY. */
+static int rtnetlink_rc(int errnoval)
+{
+    const int rc = libxl__host_errno_rc(errnoval);
+    return rc == ERROR_INVAL || rc == ERROR_BUSY ? ERROR_FAIL : rc;
+}
+
 /* Opens a socket and registers it in the loop. Returns 0 or an errno. */
 static int open_socket(libxl_ctx *ctx, struct mnl_socket **socket, libxl__fd *fd, unsigned groups,
                        libxl__fd_callback *callback)
@@ -201,8 +208,7 @@ static int open_ask(libxl__ao *ao)
     if (!host->links)
         return ERROR_NOMEM;
     const int error = open_socket(ao->ctx, &host->links->ask, &host->links->ask_fd, 0, answers_ready);
-    return error ? libxl__ao_fail(ao, libxl__host_errno_rc(error), "opening rtnetlink: %s", strerror(error))
-                 : 0;
+    return error ? libxl__ao_fail(ao, rtnetlink_rc(error), "opening rtnetlink: %s", strerror(error)) : 0;
 }
 
 void libxl__links_close(libxl_ctx *ctx)
@@ -355,7 +361,7 @@ int libxl__link_await_start(libxl__ao *ao, libxl__link_await *await, const char 
     struct libxl__links *links = ao->ctx->host->links;
     const int error = open_socket(ao->ctx, &links->hear, &links->hear_fd, RTMGRP_LINK, notifications_ready);
     if (error)
-        return libxl__ao_fail(ao, libxl__host_errno_rc(error), "opening rtnetlink: %s", strerror(error));
+        return libxl__ao_fail(ao, rtnetlink_rc(error), "opening rtnetlink: %s", strerror(error));
     rc = libxl__link_look(ao, &await->look, name);
     if (rc)
         return rc;
@@ -395,7 +401,7 @@ int libxl__link_await_poll(libxl__ao *ao, libxl__link_await *await)
     if (!await->done)
         return LIBXL__AO_WAIT;
     libxl__source_stop(ao->ctx, &await->source);
-    return await->errnoval ? libxl__ao_fail(ao, libxl__host_errno_rc(await->errnoval), "%s: %s", await->name,
+    return await->errnoval ? libxl__ao_fail(ao, rtnetlink_rc(await->errnoval), "%s: %s", await->name,
                                             strerror(await->errnoval))
                            : 0;
 }
