@@ -82,8 +82,11 @@ static void write_vm(libxl__xs_batch *b, const libxl__build *build, const libxl_
     const unsigned domid = build->domid;
     snprintf(uuid, sizeof(uuid), LIBXL_UUID_FMT, LIBXL_UUID_BYTES(build->uuid));
     snprintf(vm, sizeof(vm), "/vm/%s", uuid);
-    libxl__xs_write(b, LIBXL__XS_GUEST_READS, "", "%s", vm);
     /*
+     * xenstored makes /vm/UUID itself with the permissions of /vm, so the guest cannot list it; it can read the nodes below
+     * it. To set the permissions of /vm/UUID would take xenstored longer than all other requests of the creation together
+     * where there are hundreds of guests: it reads /vm, with all its names, once for each of them.
+     *
      * Nodes that a predecessor with this UUID has left keep their permissions until these are set. Nothing is removed: another
      * domain with this UUID may be alive.
      */

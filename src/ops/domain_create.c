@@ -28,6 +28,7 @@ typedef struct create {
     libxl__xs_batch *unmark; /* removes the mark; reserved before the mark is written */
     libxl__xs_batch *remark; /* writes the mark anew, with the domid; NULL: the mark needs no domid */
     bool marked, remarked;   /* the mark was sent to xenstored, without the domid and with it */
+    bool stopping;           /* it was asked to stop */
     bool undone;             /* the domain is taken down again: its limits are not extended any more */
 } domain_create_new_state;
 
@@ -67,8 +68,7 @@ static bool is_alive(libxl__ao *ao, const struct create *s)
  */
 static int reason_of(libxl__ao *ao, const struct create *s, int rc)
 {
-    if (rc >= 0 || atomic_load(&s->build.cancel) || !s->build.made ||
-        (rc != ERROR_DOMAIN_NOTFOUND && is_alive(ao, s)))
+    if (rc >= 0 || s->stopping || !s->build.made || (rc != ERROR_DOMAIN_NOTFOUND && is_alive(ao, s)))
         return rc;
     libxl__ao_forget_failure(ao);
     libxl__domains_look_soon(ao->ctx);
@@ -284,6 +284,7 @@ static int build_poll(libxl__ao *ao, struct create *s)
 static void build_stop(libxl__ao *ao, struct create *s)
 {
     (void)ao;
+    s->stopping = true;
     atomic_store(&s->build.cancel, true);
 }
 
@@ -420,6 +421,7 @@ static int devices_start(libxl__ao *ao, struct create *s)
 static void devices_stop(libxl__ao *ao, struct create *s)
 {
     (void)ao;
+    s->stopping = true;
     libxl__device_groups_stop(&s->devices);
 }
 

@@ -19,34 +19,55 @@ struct candidate {
 };
 
 typedef struct list_unfinished {
-    libxl__xs_directory marks;
+    libxl__xs_directory groups, marks; /* the names in LIBXL__MARKS, and in one of the groups */
+    uint32_t group;                    /* the groups that were begun */
     libxl__xs_batch *batch;
     struct candidate *all; /* in the operation's memory */
-    uint32_t count;
+    uint32_t count, room;
 } domain_list_unfinished_state;
 
 static int list_start(libxl__ao *ao, struct list_unfinished *s)
 {
-    return libxl__xs_directory_start(ao, &s->marks, LIBXL__MARKS);
-}
-
-static int list_poll(libxl__ao *ao, struct list_unfinished *s)
-{
-    return libxl__xs_directory_step(ao, &s->marks);
+    return libxl__xs_directory_start(ao, &s->groups, LIBXL__MARKS);
 }
 
 /* Makes a candidate of each name that is a UUID. */
-static int make_candidates(libxl__ao *ao, struct list_unfinished *s)
+static int add_candidates(libxl__ao *ao, struct list_unfinished *s)
 {
-    s->all = libxl__gc_alloc(&ao->gc, s->marks.count * sizeof(*s->all));
-    if (!s->all)
-        return ERROR_NOMEM;
+    const uint32_t most = s->count + s->marks.count;
+    if (most > s->room) {
+        struct candidate *larger = libxl__gc_alloc(&ao->gc, 2 * most * sizeof(*larger));
+        if (!larger)
+            return ERROR_NOMEM;
+        if (s->count)
+            memcpy(larger, s->all, s->count * sizeof(*larger));
+        s->all = larger;
+        s->room = 2 * most;
+    }
     for (uint32_t i = 0; i < s->marks.count; i++) {
         struct candidate *added = &s->all[s->count];
         *added = (struct candidate){.domid = LIBXL_DOMID_INVALID};
         s->count += !libxl_uuid_from_string(&added->uuid, s->marks.names[i]);
     }
     return 0;
+}
+
+/* Begins to list the next group. Returns 0 if all were listed. */
+static int list_next_group(libxl__ao *ao, struct list_unfinished *s)
+{
+    if (s->group == s->groups.count)
+        return 0;
+    const char *path = libxl__gc_printf(&ao->gc, LIBXL__MARKS "/%s", s->groups.names[s->group++]);
+    libxl__xs_batch_free(s->marks.batch);
+    return path ? libxl__xs_directory_start(ao, &s->marks, path) : ERROR_NOMEM;
+}
+
+static int list_poll(libxl__ao *ao, struct list_unfinished *s)
+{
+    int rc = libxl__xs_directory_step(ao, s->group ? &s->marks : &s->groups);
+    if (!rc && s->group)
+        rc = add_candidates(ao, s);
+    return rc ? rc : list_next_group(ao, s);
 }
 
 static int begin_batch(libxl__ao *ao, struct list_unfinished *s)
@@ -58,14 +79,11 @@ static int begin_batch(libxl__ao *ao, struct list_unfinished *s)
 
 static int read_start(libxl__ao *ao, struct list_unfinished *s)
 {
-    int rc = make_candidates(ao, s);
-    if (!rc)
-        rc = begin_batch(ao, s);
+    int rc = begin_batch(ao, s);
     if (rc)
         return rc;
     for (uint32_t i = 0; i < s->count; i++)
-        s->all[i].request =
-            libxl__xs_read(s->batch, LIBXL__MARKS "/" LIBXL_UUID_FMT, LIBXL_UUID_BYTES(s->all[i].uuid));
+        s->all[i].request = libxl__xs_read(s->batch, LIBXL__MARK_FMT, LIBXL__MARK_OF(s->all[i].uuid));
     rc = libxl__xs_run(s->batch, LIBXL__XS_ONE_BY_ONE);
     return rc ? rc : LIBXL__AO_WAIT;
 }

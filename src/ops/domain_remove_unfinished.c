@@ -53,7 +53,7 @@ static int find_start(libxl__ao *ao, struct remove_unfinished *s)
     s->batch = libxl__xs_batch_new(ao, 0);
     if (!s->batch)
         return ERROR_NOMEM;
-    s->mark = libxl__xs_read(s->batch, LIBXL__MARKS "/" LIBXL_UUID_FMT, LIBXL_UUID_BYTES(*uuid_of(ao)));
+    s->mark = libxl__xs_read(s->batch, LIBXL__MARK_FMT, LIBXL__MARK_OF(*uuid_of(ao)));
     return run_batch(s, LIBXL__XS_ONE_BY_ONE);
 }
 
@@ -222,8 +222,7 @@ static int remove_nodes(libxl__ao *ao, struct remove_unfinished *s)
         rc = begin_batch(ao, s);
     if (rc)
         return rc;
-    libxl__xs_require(s->batch, ERROR_NOTFOUND, s->text, LIBXL__MARKS "/" LIBXL_UUID_FMT,
-                      LIBXL_UUID_BYTES(uuid));
+    libxl__xs_require(s->batch, ERROR_NOTFOUND, s->text, LIBXL__MARK_FMT, LIBXL__MARK_OF(uuid));
     for (uint32_t i = 0; i < s->count; i++) {
         const uint32_t domid = s->trees[i].domid;
         char vm[64];

@@ -5,8 +5,7 @@
  * It pauses the domain, removes its nodes, and destroys it. The nodes are removed first, as in other toolstacks,
  * because xenstored searches its whole store for the nodes of a domain that dies. A xenstored that does not answer
  * delays the destruction, but does not prevent it. All resources are reserved before the domain is paused. A creation
- * reserves them before it makes the domain. Paths are built from the domid and the UUID that the hypervisor has,
- * never from values read in xenstore. /vm/UUID stays while another living domain has the UUID.
+ * reserves them before it makes the domain. teardown_nodes.h says which nodes are removed.
  *
  * If a creation has failed, nobody else will destroy its domain (`unfinished`). If the hypervisor refuses to destroy
  * such a domain, the teardown tries again every second until it succeeds or the context is closed. In the same way it
@@ -17,15 +16,15 @@
  * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
  */
 #include "device_operations.h"
+#include "teardown_nodes.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { NODES = 4, LONGEST_PATH = LIBXL__MARK_PATH };
-
 #define NEVER         (UINT64_MAX / 2)
 #define UNTIL_A_RETRY LIBXL__SECONDS(1)
+#define FOR_AN_ANSWER LIBXL__SECONDS(1)
 
 typedef struct teardown {
     libxl__domain_source domain;
@@ -34,36 +33,21 @@ typedef struct teardown {
     int devices_rc; /* the first error of the phases `list` and `devices` */
     const char *devices_message;
     libxl__userdata_removal files;
-    libxl__xs_batch *cleaning;
-    libxl__xs_batch
-        *last; /* removes the remaining nodes when the domain is gone; NULL: there was no memory for it */
-    libxl__alarm retry;
-    bool exists;     /* the hypervisor has the domain */
-    bool has_tree;   /* the nodes that have the domid in their paths are the domain's */
-    bool shared;     /* another living domain had the UUID when the nodes were removed */
-    bool again;      /* an attempt to remove the nodes has failed, so `last` removes all of them */
-    bool nodes_stay; /* the last attempt to remove the nodes has failed */
-    bool stopped;    /* no further attempt is made */
+    libxl__teardown_nodes nodes;
+    libxl__alarm alarm; /* for the next attempt, or for an answer of xenstored */
+    uint32_t answers;   /* of xenstored, when the alarm was set */
+    bool exists;        /* the hypervisor has the domain */
+    bool nodes_stay;    /* the last attempt to remove the nodes has failed */
+    bool stopped;       /* no further attempt is made */
     bool waits_to_retry;
-    bool given_up; /* `last` writes the mark anew */
-    int refusal;   /* the error of the last attempt to destroy the domain or to remove its nodes; 0: none */
-    int uncertain; /* the error with which the hypervisor did not say which domains there are; 0: it did */
+    int refusal; /* the error of the last attempt to destroy the domain or to remove its nodes; 0: none */
 } domain_teardown_state;
-
-static int reserve_batch(libxl__ao *ao, libxl__xs_batch **batch, uint32_t nodes)
-{
-    *batch = libxl__xs_batch_new(ao, 0);
-    return *batch ? libxl__xs_reserve(*batch, nodes, (size_t)nodes * LONGEST_PATH + LIBXL__MARK_TEXT)
-                  : ERROR_NOMEM;
-}
 
 static int reserve(libxl__ao *ao, struct teardown *t)
 {
-    if (t->cleaning)
+    if (t->nodes.first)
         return 0;
-    int rc = reserve_batch(ao, &t->cleaning, NODES);
-    if (!rc)
-        rc = reserve_batch(ao, &t->last, NODES);
+    int rc = libxl__teardown_nodes_reserve(ao, &t->nodes);
     if (!rc)
         rc = libxl__domain_source_reserve(ao, &t->domain);
     if (!rc)
@@ -71,28 +55,17 @@ static int reserve(libxl__ao *ao, struct teardown *t)
     if (!rc)
         rc = libxl__userdata_reserve_removal(ao, &t->files);
     if (!rc)
-        rc = libxl__alarm_set(ao, &t->retry, NEVER);
+        rc = libxl__alarm_set(ao, &t->alarm, NEVER);
     return rc;
 }
 
 /* ---- trying again */
 
-/* Ends the attempts. Writes the domain's mark anew, to say that nobody will destroy the domain. */
-static void give_up(libxl__ao *ao, struct teardown *t)
-{
-    const libxl__domain_teardown_args *args = libxl__ao_args(ao);
-    if (t->given_up)
-        return;
-    t->given_up = true;
-    libxl__mark_give_up(t->last, &args->in.uuid, args->in.domid);
-    libxl__xs_run_anyway(t->last, LIBXL__XS_ONE_BY_ONE);
-}
-
 /* Plans another attempt after one that has failed with `rc`, and wakes the parent. Returns `rc` if there is no memory. */
 static int plan_retry(libxl__ao *ao, struct teardown *t, int rc)
 {
     t->refusal = rc;
-    if (libxl__alarm_set(ao, &t->retry, UNTIL_A_RETRY))
+    if (libxl__alarm_set(ao, &t->alarm, UNTIL_A_RETRY))
         return rc;
     t->waits_to_retry = true;
     libxl__nested_tell(ao);
@@ -111,51 +84,19 @@ static int refused(libxl__ao *ao, struct teardown *t, int rc)
     if (!t->stopped)
         return plan_retry(ao, t, rc);
     t->refusal = rc;
-    give_up(ao, t);
-    return libxl__xs_done(t->last) ? rc : LIBXL__AO_WAIT;
+    return libxl__teardown_nodes_give_up(&t->nodes) ? rc : LIBXL__AO_WAIT;
 }
 
 /* Returns whether the time of the next attempt has come. */
 static bool is_time_to_retry(struct teardown *t)
 {
-    if (!t->waits_to_retry || !t->retry.rang)
+    if (!t->waits_to_retry || !t->alarm.rang)
         return false;
     t->waits_to_retry = false;
     return true;
 }
 
 /* ---- look: the domain is looked up, and the resources are reserved */
-
-static void add_mark(libxl__ao *ao, libxl__xs_batch *batch)
-{
-    const libxl__domain_teardown_args *args = libxl__ao_args(ao);
-    libxl__mark_remove(batch, &args->in.uuid);
-}
-
-static void add_vm(libxl__ao *ao, libxl__xs_batch *batch)
-{
-    const libxl__domain_teardown_args *args = libxl__ao_args(ao);
-    libxl__xs_remove(batch, "/vm/" LIBXL_UUID_FMT, LIBXL_UUID_BYTES(args->in.uuid));
-}
-
-static void add_tree(libxl__ao *ao, libxl__xs_batch *batch)
-{
-    const libxl__domain_teardown_args *args = libxl__ao_args(ao);
-    libxl__xs_remove(batch, "/local/domain/%u", args->in.domid);
-    libxl__xs_remove(batch, "/libxl/%u", args->in.domid);
-}
-
-/* The mark of an unfinished domain stays until the domain is gone. */
-static void add_nodes(libxl__ao *ao, struct teardown *t)
-{
-    const libxl__domain_teardown_args *args = libxl__ao_args(ao);
-    if (!args->in.unfinished)
-        add_mark(ao, t->cleaning);
-    if (!t->shared)
-        add_vm(ao, t->cleaning);
-    if (t->has_tree)
-        add_tree(ao, t->cleaning);
-}
 
 /*
  * Looks the domain up. If the hypervisor refuses, assumes that an unfinished domain exists, because the destruction
@@ -178,6 +119,9 @@ static int look_start(libxl__ao *ao, struct teardown *t)
     xc_domaininfo_t info;
     uint32_t other;
     int rc = reserve(ao, t);
+    t->nodes.domid = args->in.domid;
+    t->nodes.uuid = args->in.uuid;
+    t->nodes.unfinished = args->in.unfinished;
     if (rc || args->in.domid == LIBXL_DOMID_INVALID)
         return rc;
     const int found = look(ao, &info);
@@ -187,9 +131,9 @@ static int look_start(libxl__ao *ao, struct teardown *t)
     if (rc && !args->in.unfinished)
         return rc;
     t->exists = !found && memcmp(info.handle, args->in.uuid.uuid, sizeof(info.handle)) == 0;
-    t->has_tree = t->exists || found;
-    t->shared = rc || other != LIBXL_DOMID_INVALID; /* if the hypervisor refuses, add_rest asks it again */
-    add_nodes(ao, t);
+    t->nodes.has_tree = t->exists || found;
+    t->nodes.shared =
+        rc || other != LIBXL_DOMID_INVALID; /* if the hypervisor refuses, it is asked again later */
     return t->exists ? libxl__domain_source_start(ao, &t->domain, &info) : 0;
 }
 
@@ -224,19 +168,40 @@ static int devices_ended(libxl__ao *ao, struct teardown *t, int rc)
     return 0;
 }
 
+/* ---- waiting for xenstored */
+
+static int wait_for_answers(libxl__ao *ao, struct teardown *t)
+{
+    t->answers = libxl__xs_answers(ao->ctx);
+    return libxl__alarm_set(ao, &t->alarm, FOR_AN_ANSWER) ? 0 : LIBXL__AO_WAIT;
+}
+
+/*
+ * With many teardowns at a time the answers come late. Each answer to any of them shows that xenstored works. Returns
+ * LIBXL__AO_WAIT. Returns 0 after a second without an answer, or if there is no memory to wait for the next one.
+ */
+static int go_on_waiting(libxl__ao *ao, struct teardown *t)
+{
+    if (!t->alarm.rang)
+        return LIBXL__AO_WAIT;
+    return t->answers == libxl__xs_answers(ao->ctx) ? 0 : wait_for_answers(ao, t);
+}
+
 /* ---- list: the devices are listed */
 
 static int list_start(libxl__ao *ao, struct teardown *t)
 {
     const libxl__domain_teardown_args *args = libxl__ao_args(ao);
-    if (!t->has_tree)
+    if (!t->nodes.has_tree)
         return 0;
-    return devices_ended(ao, t, libxl__device_sweep_list(ao, &t->devices, args->in.domid, &args->in.uuid));
+    const int rc =
+        devices_ended(ao, t, libxl__device_sweep_list(ao, &t->devices, args->in.domid, &args->in.uuid));
+    return rc ? wait_for_answers(ao, t) : 0;
 }
 
 static int list_poll(libxl__ao *ao, struct teardown *t)
 {
-    return devices_ended(ao, t, libxl__device_sweep_list_poll(ao, &t->devices));
+    return devices_ended(ao, t, libxl__device_sweep_list_poll(ao, &t->devices)) ? go_on_waiting(ao, t) : 0;
 }
 
 /* ---- devices: their backends close, and the host's resources are released */
@@ -256,20 +221,21 @@ static int devices_poll(libxl__ao *ao, struct teardown *t)
     return removal_ended(ao, t, libxl__device_sweep_remove_poll(ao, &t->devices));
 }
 
-/* ---- clean: the nodes and the files are removed; the phase's time limit bounds the wait for xenstored */
+/* ---- clean: the nodes and the files are removed */
+
+static int clean_poll(libxl__ao *ao, struct teardown *t)
+{
+    return libxl__xs_done(t->nodes.first) ? 0 : go_on_waiting(ao, t);
+}
 
 static int clean_start(libxl__ao *ao, struct teardown *t)
 {
     const libxl__domain_teardown_args *args = libxl__ao_args(ao);
-    libxl__userdata_remove(ao, &t->files, args->in.domid, &args->in.uuid); /* the last phase waits for it */
-    libxl__xs_run_anyway(t->cleaning, LIBXL__XS_ONE_BY_ONE);
-    return libxl__xs_done(t->cleaning) ? 0 : LIBXL__AO_WAIT;
-}
-
-static int clean_poll(libxl__ao *ao, struct teardown *t)
-{
-    (void)ao;
-    return libxl__xs_done(t->cleaning) ? 0 : LIBXL__AO_WAIT;
+    if (args->in.domid != LIBXL_DOMID_INVALID)
+        libxl__userdata_remove(ao, &t->files, args->in.domid,
+                               &args->in.uuid); /* the phase `gone` waits for it */
+    libxl__teardown_nodes_remove(&t->nodes);
+    return libxl__xs_done(t->nodes.first) ? 0 : wait_for_answers(ao, t);
 }
 
 /* ---- destroy: a worker destroys the domain in the hypervisor */
@@ -325,7 +291,7 @@ static int gone_poll(libxl__ao *ao, struct teardown *t)
     const int rc = gone ? 0 : libxl__domain_source_check(ao);
     if (rc)
         return rc;
-    return gone && libxl__xs_done(t->cleaning) && libxl__userdata_removed(&t->files) ? 0 : LIBXL__AO_WAIT;
+    return gone && libxl__xs_done(t->nodes.first) && libxl__userdata_removed(&t->files) ? 0 : LIBXL__AO_WAIT;
 }
 
 static int gone_start(libxl__ao *ao, struct teardown *t)
@@ -341,88 +307,13 @@ static void gone_stop(libxl__ao *ao, struct teardown *t)
 
 /* ---- rest: the mark and the nodes that are left are removed */
 
-/* Returns whether no domain has the domid. Records in `uncertain` that the hypervisor has refused to answer. */
-static bool domid_is_free(libxl__ao *ao, struct teardown *t)
-{
-    const libxl_uuid uuid = ao->subject.uuid;
-    xc_domaininfo_t other;
-    const int rc = libxl__hv_look(ao, ao->subject.number, &other);
-    ao->subject.uuid = uuid; /* libxl__hv_look may have set it to the other domain's */
-    if (rc && rc != ERROR_DOMAIN_NOTFOUND)
-        t->uncertain = rc;
-    return rc == ERROR_DOMAIN_NOTFOUND;
-}
-
-/* Returns the operation that runs the teardown, or NULL if it has ended. */
-static const libxl__ao *parent_of(const libxl__ao *ao)
-{
-    return ao->notify_target == LIBXL__AO_PARENT ? ao->parent : NULL;
-}
-
-/* Returns whether no other domain has the UUID, and none is being created with it. Records in `uncertain` that the
- * hypervisor has refused to answer. */
-static bool uuid_is_free(libxl__ao *ao, struct teardown *t)
-{
-    const libxl__domain_teardown_args *args = libxl__ao_args(ao);
-    uint32_t other = LIBXL_DOMID_INVALID;
-    const int rc = libxl__hv_find(ao, &args->in.uuid, args->in.domid, &other);
-    if (rc)
-        t->uncertain = rc;
-    return !rc && other == LIBXL_DOMID_INVALID &&
-           !libxl__creation_has_uuid(ao->ctx, &args->in.uuid, parent_of(ao));
-}
-
-/*
- * Adds the requests that remove the nodes that are left. The tree is removed a second time, because xenconsoled may have
- * written a terminal's name after it was removed, if xenconsoled was started or restarted at that time. The domain is
- * gone only when xenconsoled has unmapped the domain's page, so xenconsoled writes nothing after this. /vm/UUID was
- * kept if another domain had the UUID, which may be gone or dying by now. After a failed attempt time has passed, so
- * another domain may have the domid or the UUID by now; its nodes stay.
- */
-static void add_rest(libxl__ao *ao, struct teardown *t)
-{
-    const libxl__domain_teardown_args *args = libxl__ao_args(ao);
-    const bool made = args->in.domid != LIBXL_DOMID_INVALID;
-    t->uncertain = 0;
-    if (t->again ? uuid_is_free(ao, t) : args->in.unfinished)
-        add_mark(ao, t->last);
-    if (made && (t->again || t->shared) && uuid_is_free(ao, t))
-        add_vm(ao, t->last);
-    if (made && t->has_tree && domid_is_free(ao, t))
-        add_tree(ao, t->last);
-}
-
-/* Removes the nodes that are left. `last` is empty. */
-static void attempt(libxl__ao *ao, struct teardown *t)
-{
-    add_rest(ao, t);
-    libxl__xs_run_anyway(t->last, LIBXL__XS_ONE_BY_ONE); /* done at once if it is empty */
-}
-
-/* Makes another attempt, with a new batch. */
-static void attempt_again(libxl__ao *ao, struct teardown *t)
-{
-    t->again = true;
-    libxl__xs_batch_free(t->last);
-    t->last = libxl__xs_batch_new(ao, 0);
-    if (t->last)
-        attempt(ao, t);
-}
-
-/* Returns the result of the last attempt, and records an error in ao. */
-static int result_of_attempt(const struct teardown *t)
-{
-    const int rc = t->last ? libxl__xs_result(t->last) : ERROR_NOMEM;
-    return rc ? rc : t->uncertain;
-}
-
 static int rest_poll(libxl__ao *ao, struct teardown *t)
 {
     if (is_time_to_retry(t))
-        attempt_again(ao, t);
-    if (t->waits_to_retry || (t->last && !libxl__xs_done(t->last)))
-        return LIBXL__AO_WAIT;
-    const int rc = result_of_attempt(t);
+        libxl__teardown_nodes_remove_rest(ao, &t->nodes);
+    const int rc = t->waits_to_retry ? LIBXL__AO_WAIT : libxl__teardown_nodes_result(&t->nodes);
+    if (rc == LIBXL__AO_WAIT)
+        return rc;
     if (!rc && t->nodes_stay)
         libxl__log(ao->ctx, XTL_NOTICE, -1, "the nodes that stayed of " LIBXL_UUID_FMT " are removed",
                    LIBXL_UUID_BYTES(ao->subject.uuid));
@@ -439,8 +330,7 @@ static int rest_poll(libxl__ao *ao, struct teardown *t)
 
 static int rest_start(libxl__ao *ao, struct teardown *t)
 {
-    t->again = libxl__xs_rc(t->cleaning) != 0;
-    attempt(ao, t);
+    libxl__teardown_nodes_remove_rest(ao, &t->nodes);
     return rest_poll(ao, t);
 }
 
@@ -448,7 +338,7 @@ static void rest_stop(libxl__ao *ao, struct teardown *t)
 {
     t->stopped = true;
     if (t->waits_to_retry)
-        libxl__alarm_set(ao, &t->retry, 0); /* does not fail: it is set already */
+        libxl__alarm_set(ao, &t->alarm, 0); /* does not fail: it is set already */
 }
 
 #include "_libxl_phases_domain_teardown.h"
@@ -483,36 +373,28 @@ void libxl__teardown_start(libxl__nested *teardown, uint32_t domid, const libxl_
     libxl__nested_start(teardown);
 }
 
-/* Writes to `text` what stays until an attempt succeeds. The last attempt has failed. */
-static void describe_rest(libxl__ao *ao, const struct teardown *t, char text[], size_t size)
+/* Says in the parent's message what stays until an attempt succeeds. */
+static void say_what_stays(libxl__ao *parent, const libxl__ao *child, const struct teardown *t)
 {
-    const libxl__domain_teardown_args *args = libxl__ao_args(ao);
-    const libxl_uuid uuid = args->in.uuid;
-    const unsigned domid = args->in.domid;
-    if (!t->nodes_stay)
-        snprintf(text, size, "domain %u stays; its destruction is tried again every second", domid);
-    else if (domid == LIBXL_DOMID_INVALID)
-        snprintf(text, size,
-                 LIBXL__MARKS "/" LIBXL_UUID_FMT " may stay; its removal is tried again every second",
-                 LIBXL_UUID_BYTES(uuid));
-    else
-        snprintf(text, size,
-                 "/local/domain/%u, /libxl/%u, /vm/" LIBXL_UUID_FMT " and " LIBXL__MARKS "/" LIBXL_UUID_FMT
-                 " may stay; their removal is tried again every second",
-                 domid, domid, LIBXL_UUID_BYTES(uuid), LIBXL_UUID_BYTES(uuid));
+    char paths[LIBXL__TEARDOWN_NODES_TEXT];
+    if (!t->nodes_stay) {
+        libxl__ao_fail_also(parent, "domain %u stays; its destruction is tried again every second",
+                            child->subject.number);
+        return;
+    }
+    libxl__teardown_nodes_describe(&t->nodes, paths);
+    libxl__ao_fail_also(parent, "%s may stay; the removal is tried again every second", paths);
 }
 
 int libxl__teardown_poll(libxl__ao *parent, const libxl__nested *teardown)
 {
-    char rest[320];
     if (teardown->done)
         return teardown->rc;
     libxl__ao *child = teardown->child;
     const struct teardown *t = libxl__ao_state(child);
     if (!t->refusal)
         return LIBXL__AO_WAIT;
-    describe_rest(child, t, rest, sizeof(rest));
     libxl__ao_fail(parent, t->refusal, "%s", libxl__ao_words(child, t->refusal));
-    libxl__ao_fail_also(parent, "%s", rest);
+    say_what_stays(parent, child, t);
     return t->refusal;
 }

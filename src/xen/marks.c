@@ -105,8 +105,7 @@ static void write_mark(libxl__xs_batch *batch, const libxl_uuid *uuid, bool give
 {
     char text[LIBXL__MARK_TEXT];
     libxl__mark_text(batch->ao->ctx, given_up, domid, text);
-    libxl__xs_write(batch, LIBXL__XS_INHERITS, text, LIBXL__MARKS "/" LIBXL_UUID_FMT,
-                    LIBXL_UUID_BYTES(*uuid));
+    libxl__xs_write(batch, LIBXL__XS_INHERITS, text, LIBXL__MARK_FMT, LIBXL__MARK_OF(*uuid));
 }
 
 void libxl__mark_write(libxl__xs_batch *batch, const libxl_uuid *uuid, uint32_t domid)
@@ -121,7 +120,7 @@ void libxl__mark_give_up(libxl__xs_batch *batch, const libxl_uuid *uuid, uint32_
 
 void libxl__mark_remove(libxl__xs_batch *batch, const libxl_uuid *uuid)
 {
-    libxl__xs_remove(batch, LIBXL__MARKS "/" LIBXL_UUID_FMT, LIBXL_UUID_BYTES(*uuid));
+    libxl__xs_remove(batch, LIBXL__MARK_FMT, LIBXL__MARK_OF(*uuid));
 }
 
 /* Returns whether the process has ended. A zombie counts as ended, because it runs no code. */

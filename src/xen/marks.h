@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Marks of unfinished domains. A creation writes LIBXL__MARKS/UUID before it makes the domain, and removes it when
+ * Marks of unfinished domains. A creation writes LIBXL__MARKS/XX/UUID before it makes the domain, and removes it when
  * the domain is complete or has been taken down. If the process of a mark has ended, its creation was not finished.
  *
  * A mark says which process makes which domain: "PID START WHERE TIME DOMID". START is the start time of the process in clock
@@ -16,11 +16,27 @@
 
 #include "xs.h"
 
-#define LIBXL__MARKS "/tool/aioxen/unfinished"
+/*
+ * The marks are in groups XX. When a node is removed, xenstored reads the node above it once for each guest, so this
+ * node must have few names. Groups stay when they are empty.
+ */
+#define LIBXL__MARKS    "/tool/aioxen/unfinished"
+#define LIBXL__MARK_FMT LIBXL__MARKS "/%02x/" LIBXL_UUID_FMT
+#define LIBXL__MARK_OF(uuid)                                                                                 \
+    libxl__mark_group(&(uuid)), LIBXL_UUID_BYTES(uuid) /* the arguments of the format */
+
+/* Returns the group of a mark: the exclusive or of the UUID's octets. Needs no lock. */
+static inline unsigned libxl__mark_group(const libxl_uuid *uuid)
+{
+    unsigned group = 0;
+    for (size_t i = 0; i < sizeof(uuid->uuid); i++)
+        group ^= uuid->uuid[i];
+    return group;
+}
 
 enum {
-    LIBXL__MARK_PATH = sizeof(LIBXL__MARKS "/") + LIBXL_UUID_FMTLEN, /* octets of a mark's path */
-    LIBXL__MARK_TEXT = 160,                                          /* at most, of a mark's text */
+    LIBXL__MARK_PATH = sizeof(LIBXL__MARKS "/XX/") + LIBXL_UUID_FMTLEN, /* octets of a mark's path */
+    LIBXL__MARK_TEXT = 160,                                             /* at most, of a mark's text */
 };
 
 /* In place of a domid: "-" and "*". */

@@ -265,6 +265,7 @@ static void handle_message(libxl_ctx *ctx, const struct xsd_sockmsg *header, con
         libxl__xs_link_lost(ctx, EPROTO);
         return;
     }
+    libxl__xs_link_answered(ctx);
     deliver_answer(ctx, header->type == XS_ERROR ? errno_of(body, header->len) : 0, body, header->len);
     if (!libxl__xs_link_is_up(ctx))
         libxl__xs_link_proved(ctx);

@@ -111,6 +111,8 @@ static void call_done(libxl_ctx *ctx, libxl__xs_call *call)
     const int error = call->errnoval;
     if (kind != LIBXL__XS_CONNECT && error == ENOTCONN && libxl__xs_link_is_up(ctx))
         libxl__xs_link_lost(ctx, error);
+    if (error != ENOTCONN)
+        libxl__xs_link_answered(ctx);
     switch (kind) {
     case LIBXL__XS_CONNECT: connected(ctx, error); break;
     case LIBXL__XS_PING: break;

@@ -45,6 +45,16 @@ bool libxl__xs_link_is_up(const libxl_ctx *ctx)
     return ctx->xen->link.state == LIBXL__XS_UP;
 }
 
+uint32_t libxl__xs_answers(const libxl_ctx *ctx)
+{
+    return ctx->xen->link.answers;
+}
+
+void libxl__xs_link_answered(libxl_ctx *ctx)
+{
+    ctx->xen->link.answers++;
+}
+
 /* ---- batches that wait for the connection */
 
 bool libxl__xs_link_defer(libxl_ctx *ctx, libxl__xs_batch *batch)

@@ -49,6 +49,7 @@ typedef struct libxl__xs_link {
     uint64_t lost_at;      /* when the connection was last lost while UP; ns, monotonic; 0: never */
     libxl__waiter *opener; /* the thread that waits in libxl__xs_link_open; NULL: none */
     char address[120];     /* of xenstored, for messages; set by the transport */
+    uint32_t answers;      /* to requests that xenstored has given so far, modulo 2^32 */
     LIST_HEAD(, libxl__xs_observer) observers;
     TAILQ_HEAD(, libxl__xs_batch) deferred; /* batches that wait for the connection; first in, first out */
 } libxl__xs_link;
@@ -77,6 +78,11 @@ void libxl__xs_link_close(libxl_ctx *ctx);
 bool libxl__xs_link_is_down(const libxl_ctx *ctx);
 /* Returns whether xenstored has answered on this connection. */
 bool libxl__xs_link_is_up(const libxl_ctx *ctx);
+
+/* Returns how many answers xenstored has given so far, modulo 2^32. It works if the number grows. */
+uint32_t libxl__xs_answers(const libxl_ctx *ctx);
+/* A transport calls this for each answer. */
+void libxl__xs_link_answered(libxl_ctx *ctx);
 
 /* A transport calls this when xenstored has answered for the first time on this connection. */
 void libxl__xs_link_proved(libxl_ctx *ctx);

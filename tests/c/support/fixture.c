@@ -40,6 +40,22 @@ static int nodes_below(const char *path)
     return (int)count;
 }
 
+/* The number of marks of unfinished domains. Their groups stay when they are empty. */
+static int count_marks(void)
+{
+    static const char top[] = "/tool/aioxen/unfinished";
+    char path[64];
+    unsigned count = 0;
+    int marks = 0;
+    char **groups = xs_directory(xs, XBT_NULL, top, &count);
+    for (unsigned i = 0; i < count; i++) {
+        snprintf(path, sizeof(path), "%s/%s", top, groups[i]);
+        marks += nodes_below(path);
+    }
+    free(groups);
+    return marks;
+}
+
 void fixture_check_connection(void)
 {
     unsigned length;
@@ -66,7 +82,7 @@ static void look_at_world(struct fixture *f)
     for (unsigned i = 0; i < count && f->domains < MOST_DOMAINS; i++)
         f->domids[f->domains++] = (libxl_domid)strtoul(names[i], NULL, 10);
     free(names);
-    f->nodes = nodes_below("/vm") + nodes_below("/libxl") + nodes_below("/tool/aioxen/unfinished");
+    f->nodes = nodes_below("/vm") + nodes_below("/libxl") + count_marks();
     f->files = count_entries("/var/lib/xen", "userdata-");
 }
 

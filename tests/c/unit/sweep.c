@@ -555,7 +555,7 @@ static void mark_guest(libxl_ctx *ctx, struct run *r)
     libxl__ctx_lock(ctx);
     libxl__mark_text(ctx, true, r->guest, text);
     libxl__ctx_unlock(ctx);
-    snprintf(path, sizeof(path), LIBXL__MARKS "/" LIBXL_UUID_FMT, LIBXL_UUID_BYTES(r->uuid));
+    snprintf(path, sizeof(path), LIBXL__MARK_FMT, LIBXL__MARK_OF(r->uuid));
     fixture_write(path, text);
 }
 

@@ -14,7 +14,7 @@
 
 static void path_of(const libxl_uuid *uuid, char path[LIBXL__MARK_PATH])
 {
-    snprintf(path, LIBXL__MARK_PATH, LIBXL__MARKS "/" LIBXL_UUID_FMT, LIBXL_UUID_BYTES(*uuid));
+    snprintf(path, LIBXL__MARK_PATH, LIBXL__MARK_FMT, LIBXL__MARK_OF(*uuid));
 }
 
 /* Writes a mark as this process would after it has given the domain up. */

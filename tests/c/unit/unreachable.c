@@ -79,7 +79,7 @@ static bool exists(const char *path)
 
 static void mark_of(const libxl_uuid *uuid, char path[LIBXL__MARK_PATH])
 {
-    snprintf(path, LIBXL__MARK_PATH, LIBXL__MARKS "/" LIBXL_UUID_FMT, LIBXL_UUID_BYTES(*uuid));
+    snprintf(path, LIBXL__MARK_PATH, LIBXL__MARK_FMT, LIBXL__MARK_OF(*uuid));
 }
 
 /* ---- creations */

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Owns: nothing beyond the operation. Locks: the context's lock, held by the caller. */
+#include "teardown_nodes.h"
+
+#include <stdio.h>
+
+enum { NODES = 4, LONGEST_PATH = LIBXL__MARK_PATH };
+
+static int reserve_batch(libxl__ao *ao, libxl__xs_batch **batch)
+{
+    *batch = libxl__xs_batch_new(ao, 0);
+    return *batch ? libxl__xs_reserve(*batch, NODES, (size_t)NODES * LONGEST_PATH + LIBXL__MARK_TEXT)
+                  : ERROR_NOMEM;
+}
+
+int libxl__teardown_nodes_reserve(libxl__ao *ao, libxl__teardown_nodes *nodes)
+{
+    const int rc = reserve_batch(ao, &nodes->first);
+    return rc ? rc : reserve_batch(ao, &nodes->last);
+}
+
+static void add_vm(const libxl__teardown_nodes *nodes, libxl__xs_batch *batch)
+{
+    libxl__xs_remove(batch, "/vm/" LIBXL_UUID_FMT, LIBXL_UUID_BYTES(nodes->uuid));
+}
+
+static void add_tree(const libxl__teardown_nodes *nodes, libxl__xs_batch *batch)
+{
+    libxl__xs_remove(batch, "/local/domain/%u", nodes->domid);
+    libxl__xs_remove(batch, "/libxl/%u", nodes->domid);
+}
+
+void libxl__teardown_nodes_remove(libxl__teardown_nodes *nodes)
+{
+    const bool made = nodes->domid != LIBXL_DOMID_INVALID;
+    if (!nodes->unfinished)
+        libxl__mark_remove(nodes->first, &nodes->uuid);
+    if (made && !nodes->shared)
+        add_vm(nodes, nodes->first);
+    if (made && nodes->has_tree)
+        add_tree(nodes, nodes->first);
+    libxl__xs_run_anyway(nodes->first, LIBXL__XS_ONE_BY_ONE); /* done at once if it is empty */
+}
+
+/* ---- the second step */
+
+/* Returns whether no domain has the domid. Records in `uncertain` that the hypervisor has refused to answer. */
+static bool domid_is_free(libxl__ao *ao, libxl__teardown_nodes *nodes)
+{
+    const libxl_uuid uuid = ao->subject.uuid;
+    xc_domaininfo_t other;
+    const int rc = libxl__hv_look(ao, nodes->domid, &other);
+    ao->subject.uuid = uuid; /* libxl__hv_look may have set it to the other domain's */
+    if (rc && rc != ERROR_DOMAIN_NOTFOUND)
+        nodes->uncertain = rc;
+    return rc == ERROR_DOMAIN_NOTFOUND;
+}
+
+/* Returns the operation that runs the teardown, or NULL if it has ended. */
+static const libxl__ao *parent_of(const libxl__ao *ao)
+{
+    return ao->notify_target == LIBXL__AO_PARENT ? ao->parent : NULL;
+}
+
+/*
+ * Returns whether no other domain has the UUID, and none is being created with it. Records in `uncertain` that the
+ * hypervisor has refused to answer.
+ */
+static bool uuid_is_free(libxl__ao *ao, libxl__teardown_nodes *nodes)
+{
+    uint32_t other = LIBXL_DOMID_INVALID;
+    const int rc = libxl__hv_find(ao, &nodes->uuid, nodes->domid, &other);
+    if (rc)
+        nodes->uncertain = rc;
+    return !rc && other == LIBXL_DOMID_INVALID &&
+           !libxl__creation_has_uuid(ao->ctx, &nodes->uuid, parent_of(ao));
+}
+
+/*
+ * The tree is removed a second time, because xenconsoled may have written a terminal's name after it was removed, if
+ * xenconsoled was started or restarted at that time. The domain is gone only when xenconsoled has unmapped the domain's
+ * page, so xenconsoled writes nothing after this. /vm/UUID was kept if another domain had the UUID, which may be gone or
+ * dying by now. After a failed attempt time has passed, so another domain may have the domid or the UUID by now.
+ */
+static void add_rest(libxl__ao *ao, libxl__teardown_nodes *nodes)
+{
+    const bool made = nodes->domid != LIBXL_DOMID_INVALID;
+    nodes->uncertain = 0;
+    if (nodes->again ? uuid_is_free(ao, nodes) : nodes->unfinished)
+        libxl__mark_remove(nodes->last, &nodes->uuid);
+    if (made && (nodes->again || nodes->shared) && uuid_is_free(ao, nodes))
+        add_vm(nodes, nodes->last);
+    if (made && nodes->has_tree && domid_is_free(ao, nodes))
+        add_tree(nodes, nodes->last);
+}
+
+void libxl__teardown_nodes_remove_rest(libxl__ao *ao, libxl__teardown_nodes *nodes)
+{
+    const bool repeats = !nodes->last || libxl__xs_done(nodes->last);
+    nodes->again = repeats || libxl__xs_rc(nodes->first);
+    if (repeats) {
+        libxl__xs_batch_free(nodes->last);
+        nodes->last = libxl__xs_batch_new(ao, 0);
+    }
+    if (!nodes->last)
+        return;
+    add_rest(ao, nodes);
+    libxl__xs_run_anyway(nodes->last, LIBXL__XS_ONE_BY_ONE);
+}
+
+int libxl__teardown_nodes_result(const libxl__teardown_nodes *nodes)
+{
+    if (nodes->last && !libxl__xs_done(nodes->last))
+        return LIBXL__AO_WAIT;
+    const int rc = nodes->last ? libxl__xs_result(nodes->last) : ERROR_NOMEM;
+    return rc ? rc : nodes->uncertain;
+}
+
+bool libxl__teardown_nodes_give_up(libxl__teardown_nodes *nodes)
+{
+    if (!nodes->given_up) {
+        libxl__mark_give_up(nodes->last, &nodes->uuid, nodes->domid);
+        libxl__xs_run_anyway(nodes->last, LIBXL__XS_ONE_BY_ONE);
+    }
+    nodes->given_up = true;
+    return libxl__xs_done(nodes->last);
+}
+
+void libxl__teardown_nodes_describe(const libxl__teardown_nodes *nodes, char text[LIBXL__TEARDOWN_NODES_TEXT])
+{
+    if (nodes->domid == LIBXL_DOMID_INVALID)
+        snprintf(text, LIBXL__TEARDOWN_NODES_TEXT, LIBXL__MARK_FMT, LIBXL__MARK_OF(nodes->uuid));
+    else
+        snprintf(text, LIBXL__TEARDOWN_NODES_TEXT,
+                 "/local/domain/%u, /libxl/%u, /vm/" LIBXL_UUID_FMT " and " LIBXL__MARK_FMT, nodes->domid,
+                 nodes->domid, LIBXL_UUID_BYTES(nodes->uuid), LIBXL__MARK_OF(nodes->uuid));
+}
