@@ -12,6 +12,7 @@ from aioxen._base import Counters as Counters
 from aioxen._queue import EventsLost as EventsLost
 from aioxen.config import pv as pv
 from aioxen.config import pvh as pvh
+from aioxen.console import Console as Console
 from aioxen.context import Context as Context
 from aioxen.domain import Domain as Domain
 from aioxen.errors import *

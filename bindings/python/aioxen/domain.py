@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from aioxen import _values as v
 from aioxen._operations import ContextOperations, DomainOperations
 from aioxen._shutdown import ShutdownFuture
+from aioxen.console import Console
+from aioxen.types import ConsoleType
 
 if TYPE_CHECKING:
     import asyncio
@@ -55,6 +57,19 @@ class Domain(DomainOperations):
 
     def __repr__(self) -> str:
         return f"<Domain {self.domid} {self.uuid}>"
+
+    def console(
+        self, number: int = 0, type: ConsoleType = ConsoleType.UNKNOWN, *, limit: int = 1 << 16
+    ) -> Console:
+        """The domain's console: `async with dom.console() as c:` opens it.
+
+        number, type: Which console; the default is the primary one.
+
+        limit: The most octets of output that are kept until they are read; at least 2.
+
+        Raises: ValueError. Opening it raises the errors of console_tty(), and OSError.
+        """
+        return Console(self._xen, self.domid, number, type, limit)
 
     def shutdown(
         self, *, limit: float | None = None, progress: Progress[OperationProgress] | None = None

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Owns ConsoleLog: a bounded file of output, with older ones beside it. Threads do all that can block."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+
+PENDING = 1 << 20
+"""The most octets that wait for the disk."""
+
+
+class ConsoleLog:
+    """Appends to a file. All methods are called in the loop's thread, but those below "In a thread"."""
+
+    def __init__(self, path: str, max_bytes: int, keep: int) -> None:
+        if max_bytes < 1 or keep < 0:
+            raise ValueError(f"max_bytes {max_bytes} and keep {keep} name no log")
+        self._path, self._max, self._keep = path, max_bytes, keep
+        self._pending = bytearray()
+        self._lost = 0
+        self._fd = -1
+        self._size = 0
+        self._error: OSError | None = None
+        self._running: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Raises: OSError."""
+        await asyncio.to_thread(self._open)
+
+    def add(self, data: bytes) -> None:
+        """Append data soon. It is left out if too much is waiting, or after an error."""
+        if self._error is not None:
+            return
+        if len(self._pending) + len(data) > PENDING:
+            self._lost += len(data)
+            return
+        if self._lost:
+            self._pending += b"\n[%d octets of output are left out]\n" % self._lost
+            self._lost = 0
+        self._pending += data
+        if self._running is None:
+            self._running = asyncio.get_running_loop().create_task(self._write_pending())
+
+    async def aclose(self) -> None:
+        """Write what is left, and close the file. Raises: OSError, the first one."""
+        if self._running is not None:
+            await asyncio.shield(self._running)
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            await asyncio.to_thread(os.close, fd)
+        if self._error is not None:
+            raise self._error
+
+    async def _write_pending(self) -> None:
+        try:
+            while self._pending and self._error is None:
+                data = bytes(self._pending)
+                self._pending.clear()
+                await asyncio.to_thread(self._write, data)
+        except OSError as error:
+            self._error = error
+            self._pending.clear()
+        finally:
+            self._running = None
+
+    # In a thread
+
+    def _open(self) -> None:
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        self._fd = os.open(self._path, flags, 0o600)
+        self._size = os.fstat(self._fd).st_size
+
+    def _rotate(self) -> None:
+        if not self._keep:
+            os.ftruncate(self._fd, 0)
+            self._size = 0
+            return
+        for number in range(self._keep - 1, 0, -1):
+            with contextlib.suppress(FileNotFoundError):
+                os.replace(f"{self._path}.{number}", f"{self._path}.{number + 1}")
+        os.replace(self._path, f"{self._path}.1")
+        old = self._fd
+        self._open()
+        os.close(old)
+
+    def _write(self, data: bytes) -> None:
+        while data:
+            if self._size >= self._max or (self._size and self._size + len(data) > self._max):
+                self._rotate()
+            written = os.write(self._fd, data[: self._max])
+            self._size += written
+            data = data[written:]

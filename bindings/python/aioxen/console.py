@@ -1,0 +1,359 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Owns Console: the terminal of a domain's console in the event loop.
+
+The guest writes what comes from the terminal, so nothing here trusts it: memory is bounded, and output in
+messages is escaped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import os
+import re
+import stat
+import termios
+import tty
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from aioxen._console_log import ConsoleLog
+from aioxen.errors import FailedError
+from aioxen.types import ConsoleType
+
+if TYPE_CHECKING:
+    from aioxen._operations import ContextOperations
+    from aioxen.operation import Operation
+
+PSEUDO_TERMINALS = range(136, 144)
+"""The major numbers of terminals below /dev/pts."""
+
+CHUNK = 4096
+"""The most octets that one turn of the loop reads."""
+
+GRACE_SECONDS = 1.0
+"""How long output may still come when the domain is gone, if nobody closes the terminal."""
+
+TAIL = 200
+"""The most octets of output in a message."""
+
+
+def open_terminal(path: str) -> int:
+    """Open a pseudo-terminal, in raw mode.
+
+    Raises: OSError; FailedError, if the path does not lead to a pseudo-terminal.
+    """
+    fd = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        status = os.fstat(fd)
+        if not stat.S_ISCHR(status.st_mode) or os.major(status.st_rdev) not in PSEUDO_TERMINALS:
+            raise FailedError(f"{path!r} is not a pseudo-terminal")
+        tty.setraw(fd, termios.TCSANOW)
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
+
+
+class Console:
+    """A domain's console, made by Domain.console(). Use it as `async with dom.console() as c:`.
+
+    It reads from the terminal that xenconsoled, or a device model, has made for the console. What the guest
+    has written before is read first, as far as xenconsoled has kept it. When the domain is gone, the
+    output ends: read() and readline() return b"", `async for` ends, and expect() raises EOFError. A rebooted
+    guest is a new domain, with a console of its own.
+
+    Up to `limit` octets of output are kept until they are read. Then the terminal is not read until there is
+    room again, and xenconsoled drops what it has no room for. With log_to(), the terminal is read all the
+    time, and the oldest output that was not read is dropped.
+
+    One task at a time may read, and any number may write. Two consoles of the same domain, or another
+    program on the same terminal, such as `xl console`, share the output: each octet goes to one of them.
+    """
+
+    def __init__(
+        self, xen: ContextOperations, domid: int, number: int, kind: ConsoleType, limit: int
+    ) -> None:
+        if limit < 2:
+            raise ValueError(f"limit: {limit} is less than 2")
+        self._xen = xen
+        self._where = (domid, number, kind)
+        self._limit = limit
+        self._buffer = bytearray()
+        self._fd: int | None = None
+        self._reading = False
+        self._ended = False
+        self._waiter: asyncio.Future[None] | None = None
+        self._writing = asyncio.Lock()
+        self._gone: Operation[None] | None = None
+        self._grace: asyncio.TimerHandle | None = None
+        self._log: ConsoleLog | None = None
+
+    # Opening and closing
+
+    async def __aenter__(self) -> Self:
+        if self._fd is not None:
+            raise RuntimeError("the console is open already")
+        domid = self._where[0]
+        self._fd = await self._open()
+        self._loop = asyncio.get_running_loop()
+        self._buffer.clear()
+        self._ended = False
+        try:
+            self._gone = self._xen.domain_wait_gone(domid)
+            self._gone.add_done_callback(self._domain_is_gone)
+            self._resume()
+        except BaseException:
+            await self.aclose()
+            raise
+        return self
+
+    async def _open(self) -> int:
+        """Open the terminal.
+
+        The second look makes sure that the terminal is still the domain's. A new terminal of that name may
+        be a user's.
+        """
+        path = await self._xen.domain_console_tty(*self._where)
+        fd = open_terminal(path)
+        try:
+            if await self._xen.domain_console_tty(*self._where) != path:
+                raise FailedError(f"the terminal of domain {self._where[0]} has changed")
+        except BaseException:
+            os.close(fd)
+            raise
+        return fd
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            await self.aclose()
+        except OSError:
+            if error is None:
+                raise
+
+    async def aclose(self) -> None:
+        """Close the terminal, and write the rest of the log. Output that was not read is lost.
+
+        Raises: OSError, if the log could not be written.
+        """
+        self._end()
+        if self._fd is not None:
+            self._loop.remove_writer(self._fd)
+            os.close(self._fd)
+            self._fd = None
+        gone, self._gone = self._gone, None
+        log, self._log = self._log, None
+        if gone is not None and not gone.done():
+            gone.cancel()
+            with contextlib.suppress(asyncio.CancelledError, Exception):
+                await gone
+        if log is not None:
+            await log.aclose()
+
+    @property
+    def ended(self) -> bool:
+        """Whether no more output comes. What was not read yet can still be read."""
+        return self._ended
+
+    def _domain_is_gone(self, gone: asyncio.Future[None]) -> None:
+        failed = gone.cancelled() or gone.exception() is not None
+        if not failed and not self._ended and self._fd is not None:
+            self._grace = self._loop.call_later(GRACE_SECONDS, self._end)
+
+    def _end(self) -> None:
+        """Read no more. Ends the task that waits for output."""
+        self._ended = True
+        self._pause()
+        if self._grace is not None:
+            self._grace.cancel()
+            self._grace = None
+        self._wake()
+
+    # Reading
+
+    def _resume(self) -> None:
+        if self._reading or self._ended or self._fd is None:
+            return
+        self._loop.add_reader(self._fd, self._read_some)
+        self._reading = True
+
+    def _pause(self) -> None:
+        if self._reading and self._fd is not None:
+            self._loop.remove_reader(self._fd)
+        self._reading = False
+
+    def _read_some(self) -> None:
+        """The loop's reader: read once, so that a guest that writes without end does not hold the loop."""
+        assert self._fd is not None
+        room = self._limit - len(self._buffer)
+        try:
+            data = os.read(self._fd, min(CHUNK, self._limit if self._log else room))
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:  # EIO: nobody has the other end
+            data = b""
+        if not data:
+            self._end()
+            return
+        if self._log is not None:
+            self._log.add(data)
+            del self._buffer[: max(len(data) - room, 0)]
+        self._buffer += data
+        if len(self._buffer) >= self._limit and self._log is None:
+            self._pause()
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _check_alone(self) -> None:
+        if self._waiter is not None:
+            raise RuntimeError("another task is reading this console")
+
+    async def _more(self) -> bool:
+        """Wait for more output. Returns False if there will be none."""
+        if self._ended:
+            return False
+        if self._fd is None:
+            raise RuntimeError("the console is not open")
+        self._resume()
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+        return True
+
+    def _take(self, count: int) -> bytes:
+        data = bytes(self._buffer[:count])
+        del self._buffer[:count]
+        self._resume()
+        return data
+
+    async def read(self, most: int | None = None) -> bytes:
+        """Wait for output, and return all that has come, at most `most` octets. b"" at the end.
+
+        Raises: RuntimeError, if another task is reading.
+        """
+        self._check_alone()
+        while not self._buffer:
+            if not await self._more():
+                return b""
+        return self._take(len(self._buffer) if most is None else most)
+
+    async def readline(self) -> bytes:
+        """Wait for a line, and return it with its newline, if it has one.
+
+        A line that is longer than `limit` comes in pieces. The last one may have no newline. b"" at the end.
+
+        Raises: RuntimeError, if another task is reading.
+        """
+        self._check_alone()
+        searched = 0
+        while (at := self._buffer.find(b"\n", searched)) < 0:
+            searched = 0 if self._log else len(self._buffer)  # with a log, old output may be dropped
+            if len(self._buffer) >= self._limit or not await self._more():
+                return self._take(len(self._buffer))
+        return self._take(at + 1)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if line := await self.readline():
+            return line
+        raise StopAsyncIteration
+
+    async def expect(
+        self,
+        pattern: str | bytes | re.Pattern[bytes],
+        timeout: float | None = None,  # noqa: ASYNC109
+    ) -> re.Match[bytes]:
+        """Wait until the output matches a regular expression. Takes the output up to the end of the match.
+
+        pattern: A str is encoded in UTF-8. While nothing matches, the last half of `limit` is searched at
+        least; older output is dropped.
+
+        timeout: In seconds; None: no limit.
+
+        Raises: TimeoutError, EOFError, with the end of the output; RuntimeError, if another task is reading.
+        """
+        self._check_alone()
+        if not isinstance(pattern, re.Pattern):
+            pattern = re.compile(pattern.encode() if isinstance(pattern, str) else pattern)
+        try:
+            async with asyncio.timeout(timeout):
+                while (match := pattern.search(bytes(self._buffer))) is None:
+                    if len(self._buffer) >= self._limit:
+                        self._take(self._limit // 2)
+                    if not await self._more():
+                        raise EOFError(f"the console has ended before {pattern.pattern!r}{self._tail()}")
+        except TimeoutError:
+            raise TimeoutError(f"{pattern.pattern!r} has not come in {timeout} s{self._tail()}") from None
+        self._take(match.end())
+        return match
+
+    def _tail(self) -> str:
+        return f"; the output ends with {bytes(self._buffer[-TAIL:])!r}"
+
+    # Writing
+
+    async def write(self, data: bytes | str) -> None:
+        """Type something. Returns when the terminal has taken all of it; a str is encoded in UTF-8.
+
+        Raises: BrokenPipeError, if the console has ended; RuntimeError, if it is not open.
+        """
+        rest = memoryview(data.encode() if isinstance(data, str) else data)
+        async with self._writing:
+            while rest:
+                if self._fd is None:
+                    raise RuntimeError("the console is not open")
+                if self._ended:
+                    raise BrokenPipeError(errno.EPIPE, "the console has ended")
+                try:
+                    rest = rest[os.write(self._fd, rest) :]
+                except BlockingIOError:
+                    await self._writable(self._fd)
+                except OSError as error:
+                    raise BrokenPipeError(errno.EPIPE, "the console has ended") from error
+
+    async def _writable(self, fd: int) -> None:
+        ready = self._loop.create_future()
+        self._loop.add_writer(fd, lambda: ready.done() or ready.set_result(None))
+        try:
+            while not ready.done() and not self._ended:
+                await asyncio.wait([ready], timeout=GRACE_SECONDS)
+        finally:
+            if self._fd == fd:
+                self._loop.remove_writer(fd)
+
+    # Logging
+
+    async def log_to(self, path: str | os.PathLike[str], *, max_bytes: int = 1 << 20, keep: int = 3) -> None:
+        """Append all output from now on to a file, also while nobody reads the console.
+
+        A thread writes the file. If the disk is slow for a long time, output is left out, and the log says
+        how much.
+
+        max_bytes: A file that would become longer is renamed PATH.1, an older PATH.1 is renamed PATH.2,
+        and so on.
+
+        keep: How many renamed files are kept. 0: the file is emptied instead.
+
+        Raises: OSError, if the file cannot be opened. An error that comes later ends the log, and aclose()
+        raises it.
+        """
+        if self._fd is None:
+            raise RuntimeError("the console is not open")
+        if self._log is not None:
+            raise RuntimeError("the console has a log already")
+        log = ConsoleLog(os.fspath(path), max_bytes, keep)
+        await log.open()
+        if self._buffer:
+            log.add(bytes(self._buffer))
+        self._log = log
+        self._resume()
