@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Run guests from xl files, and do what the files say when a guest stops: on_poweroff, on_reboot, on_crash, ...
+"""Run guests from xl files, and do what the files say when a guest stops: on_poweroff, on_reboot and so on.
 
-Core dumps and soft resets are not implemented: a guest whose configuration asks for one is preserved. Ctrl-C asks the guests to stop, and destroys those that have not stopped after a while.
+Core dumps and soft resets are not implemented: a guest whose configuration asks for one is preserved. Ctrl-C
+asks the guests to stop, and destroys those that have not stopped after a while.
 """
 
 import asyncio
