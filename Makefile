@@ -23,7 +23,8 @@ help: ## this list
 INSTALLED = @tools/install-packages $(1) && $(MAKE) --no-print-directory -j$$(nproc)
 
 demo: ## installs what is missing, builds, and shows guests on a real Xen
-	$(call INSTALLED,build) -s all guest sim && PYTHONPATH=$(B)/python tools/on-xen $(PYTHON) examples/lifecycle.py
+	$(call INSTALLED,build) -s all guest sim && PYTHONPATH=$(B)/python tools/on-xen \
+		sh -c '"$$0" examples/lifecycle.py && "$$0" examples/linux_guest.py' $(PYTHON)
 
 test: ## the same set-up, then all tests: on the machine, in the simulated world, on the real Xen
 	$(call INSTALLED,build test bench) -s all guest sim vm tests bench-programs && tests/run

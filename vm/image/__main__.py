@@ -27,7 +27,7 @@ def _only(directory: Path, pattern: str) -> Path:
     help="The unpacked packages.",
 )
 def main(what: str, out: Path, unpacked: Path) -> None:
-    """Builds the hypervisor (xen), the kernel, the initramfs of dom0 or of a Linux guest, or dom0's QEMU as OUT."""
+    """Builds the hypervisor (xen), the kernel, an initramfs (dom0, guest) or dom0's QEMU (qemu) as OUT."""
     out.parent.mkdir(parents=True, exist_ok=True)
     try:
         if what == "dom0":

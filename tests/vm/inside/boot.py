@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""boot.py KIND: a kernel as Debian ships it boots, from a file and from the guest's disk by pygrub."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+import aioxen
+from linux import left, linux, prepare, run, text
+
+KIND = sys.argv[1]
+GRUB = """\
+set default=0
+set timeout=1
+menuentry 'Linux' {
+    linux /boot/vmlinuz console=hvc0 quiet loglevel=3 chosen=by-grub disk=xvda
+    initrd /boot/initrd
+}
+"""
+
+
+def bootable() -> str:
+    root = Path("/tmp/root/boot")
+    (root / "grub").mkdir(parents=True, exist_ok=True)
+    run(f"cp build/dom0/boot/vmlinuz-* {root}/vmlinuz && cp build/guest/linux-initramfs {root}/initrd")
+    (root / "grub/grub.cfg").write_text(GRUB)
+    run(f"truncate -s 64M /tmp/bootable && mkfs.ext4 -q -d {root.parent} /tmp/bootable")
+    return "/tmp/bootable"
+
+
+async def main() -> None:
+    prepare()
+    image = bootable()
+    before = left()
+    async with aioxen.Context() as xen:
+        config = text("g", KIND, "", kernel="/tmp/root/boot/vmlinuz", memory=160)
+        async with linux(xen, config):
+            pass
+        settings = f'name="g"; type="{KIND}"; memory=160; bootloader="pygrub"; disk=["{image},raw,xvda,rw"]'
+        async with linux(xen, settings.replace("; ", "\n")) as (_, _, printed):
+            assert "chosen=by-grub" in printed
+            assert "disk xvda: ok" in printed
+    assert left() == before, f"{before}\nnow:\n{left()}"
+
+
+asyncio.run(main())

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""devices.py KIND: a guest uses disks, networks and a share. Others are plugged while it works."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+import aioxen
+from linux import image, left, linux, ping, prepare, run, text
+
+KIND = sys.argv[1]
+
+
+def disk(path: str, vdev: str) -> aioxen.DeviceDisk:
+    return aioxen.DeviceDisk(pdev_path=path, vdev=vdev, format=aioxen.DiskFormat.RAW, readwrite=1)
+
+
+async def main() -> None:
+    prepare()
+    loop = run(f"losetup -f --show {image('phy')}").strip()
+    qcow2 = image("grown", "qcow2")
+    share = Path("/tmp/share")
+    share.mkdir(exist_ok=True)
+    (share / "question").write_text("42\n")
+    before = left()
+    config = text(
+        "g",
+        KIND,
+        "disk=xvda disk=xvdb disk=xvdc share=tag1 address=eth0=10.0.0.2/24 address=eth1=10.0.0.3/24",
+        f'disk = ["{image("file")},raw,xvda,rw", "phy:{loop},xvdb,w", "{qcow2},qcow2,xvdc,rw"]',
+        'vif = ["bridge=xenbr0", "bridge=xenbr0,mac=00:16:3e:00:00:42"]',
+        'p9 = ["tag=tag1,security_model=none,path=/tmp/share"]',
+    )
+    async with aioxen.Context() as xen, linux(xen, config) as (dom, console, printed):
+        for words in "disk xvda: ok", "disk xvdb: ok", "disk xvdc: ok", "share tag1: ok":
+            assert words in printed
+        assert (share / "answer").read_text() == "answer: 42\n"
+        assert "00:16:3e:00:00:42" in await console.command("cat /sys/class/net/eth1/address")
+        await ping("10.0.0.2")
+        await ping("10.0.0.3")
+
+        await console.command("mount /dev/xvda /mnt")
+        write_and_compare = "cp /bin/busybox /mnt/copy && sync && cmp /bin/busybox /mnt/copy"
+        await console.command(f"(while {write_and_compare}; do :; done) 2>/tmp/errors &")
+        more = disk(image("more"), "xvdd")
+        for _ in range(2):
+            await dom.disk_add(more)
+            assert "disk xvdd: ok" in await console.command("check-disk xvdd")
+            await dom.disk_remove(more)
+        nic = aioxen.DeviceNic(devid=2, bridge="xenbr0", mac="00:16:3e:00:00:43")
+        await dom.nic_add(nic)
+        await console.command("ip address add 10.0.0.4/24 dev eth2 && ip link set eth2 up")
+        await ping("10.0.0.4")
+        await dom.nic_remove(nic)
+        assert await console.command("cat /tmp/errors; kill -0 $! && kill $!") == ""
+        assert str(await dom.shutdown()) == "poweroff"
+        await dom.wait_shutdown()
+    assert left() == before, f"{before}\nnow:\n{left()}"
+
+
+asyncio.run(main())

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""For programs that tests run in dom0: Linux guests from xl files, their consoles, what is left of them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import subprocess
+import time
+import tty
+from collections.abc import AsyncIterator
+
+import aioxen
+
+LIMIT = 120  # seconds, for whatever a guest does
+
+
+def run(command: str, check: bool = True) -> str:
+    """Runs a shell command; returns its output."""
+    done = subprocess.run(command, shell=True, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert not check or done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout}"
+    return done.stdout
+
+
+def left() -> str:
+    """The loop devices, the interfaces, the device models and the nodes of devices."""
+    commands = (
+        "losetup -a",
+        "ls /sys/class/net",
+        "pidof xen-qemu-system-i386",
+        "xenstore-ls -f /local/domain/0/backend 2>/dev/null | grep -v ' = \"\"'",
+        "xenstore-ls -f /libxl 2>/dev/null | grep device/",
+        "ls /var/lib/xen",
+    )
+    return "\n".join(run(command, check=False) for command in commands)
+
+
+def prepare() -> None:
+    """Makes the bridge, and copies kernel and ramdisk, because reading parts of them by 9p is slow."""
+    run("make-bridge && cp -n build/guest/linux-kernel build/guest/linux-initramfs /tmp")
+
+
+def image(name: str, kind: str = "raw") -> str:
+    """Makes an image with an empty file system; returns its path."""
+    path = f"/tmp/{name}"
+    run(f"truncate -s 16M {path} && mkfs.ext4 -q {path}")
+    if kind == "raw":
+        return path
+    run(f"qemu-img convert -O {kind} {path} {path}.{kind}")
+    return f"{path}.{kind}"
+
+
+def text(
+    name: str, kind: str, words: str, *settings: str, kernel: str = "/tmp/linux-kernel", memory: int = 128
+) -> str:
+    """The text of an xl file."""
+    lines = (
+        f'name = "{name}"',
+        f'type = "{kind}"',
+        f'kernel = "{kernel}"',
+        'ramdisk = "/tmp/linux-initramfs"',
+        f'extra = "console=hvc0 quiet loglevel=3 {words}"',
+        f"memory = {memory}",
+        *settings,
+    )
+    return "\n".join(lines) + "\n"
+
+
+class Console:
+    """A guest's console."""
+
+    def __init__(self, domid: int) -> None:
+        path = run(f"xenstore-read /local/domain/{domid}/console/tty").strip()
+        self._fd = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+        tty.setraw(self._fd)
+        self._text = ""
+
+    async def expect(self, words: str) -> str:
+        """Waits until the guest has printed the words; returns the text up to them."""
+        deadline = time.monotonic() + LIMIT
+        while words not in self._text:
+            assert time.monotonic() < deadline, f"not printed: {words}; but: {self._text}"
+            await asyncio.sleep(0.05)
+            with contextlib.suppress(BlockingIOError):
+                self._text += os.read(self._fd, 65536).decode(errors="replace").replace("\r", "")
+        before, _, self._text = self._text.partition(words)
+        return before + words
+
+    async def command(self, line: str) -> str:
+        """Runs a command in the guest; returns its output."""
+        os.write(self._fd, f"{line}; echo status $?.\n".encode())
+        output = await self.expect("status ")
+        status = (await self.expect(".")).removesuffix(".")
+        assert status == "0", f"{line}: {output}{status}"
+        return output.removesuffix("status ")
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+
+@contextlib.asynccontextmanager
+async def linux(xen: aioxen.Context, config: str) -> AsyncIterator[tuple[aioxen.Domain, Console, str]]:
+    """A guest that runs: its domain, its console, and what it has printed until its shell is ready."""
+    begin = time.monotonic()
+    dom = await xen.domain_create(aioxen.loads(config), limit=LIMIT)
+    created = time.monotonic()
+    try:
+        console = Console(dom.domid)
+        try:
+            await dom.unpause()
+            printed = await console.expect("linux: ready")
+            print(f"created in {created - begin:.2f} s, ready after {time.monotonic() - created:.2f} s")
+            print(printed, flush=True)
+            yield dom, console, printed
+        finally:
+            console.close()
+    finally:
+        await dom.destroy()
+
+
+async def ping(address: str) -> None:
+    assert " 0% packet loss" in await asyncio.to_thread(run, f"ping -c 2 -W 10 {address}")
