@@ -32,6 +32,18 @@ void guest_shutdown(int argc, char **argv)
         fail("there is no guest %llu", (unsigned long long)domid);
 }
 
+void nodes_set(int argc, char **argv)
+{
+    (void)argc;
+    const int nodes = atoi(argv[0]);
+    if (nodes < 1 || nodes > NR_CPUS)
+        fail("%s is not between 1 and %d", argv[0], NR_CPUS);
+    machine_lock();
+    machine->nr_nodes_of_host = (uint32_t)nodes;
+    machine->domains[0].nodes = ALL_NODES; /* domain 0 has no affinity of its own */
+    machine_unlock();
+}
+
 static pid_t pid_of(const char *daemon)
 {
     char path[sizeof world_dir + 32];

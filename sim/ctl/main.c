@@ -52,6 +52,12 @@ static const struct command commands[] = {
      guest_shutdown,
      "DOMID REASON        the guest stops by itself: poweroff, reboot, "
      "suspend, crash, watchdog, soft_reset"},
+    {{"nodes", NULL},
+     1,
+     1,
+     true,
+     nodes_set,
+     "N                      the machine has N NUMA nodes, at most one for each processor"},
     {{"xenstored", "stop"}, 0, 0, true, xenstored_stop, "              xenstored answers no request ..."},
     {{"xenstored", "cont"}, 0, 0, true, xenstored_cont, "              ... and continues"},
     {{"xenstored", "kill"}, 0, 0, true, xenstored_kill, "              xenstored ends, with all nodes ..."},

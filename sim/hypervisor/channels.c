@@ -23,7 +23,7 @@ int channel_alloc(uint32_t domid)
         struct domain *d = domain_get(domid);
         if (!d)
             return -ESRCH;
-        for (uint32_t port = 1; port < GUEST_PORTS; port++)
+        for (uint32_t port = 1; port < GUEST_PORTS && port <= d->max_port; port++)
             if (d->ports[port].state == CHANNEL_FREE)
                 return port;
         return -ENOSPC;

@@ -17,6 +17,9 @@
 /* The limits of a real hypervisor on a large machine. */
 #define MAX_VCPUS_PV  8192
 #define MAX_VCPUS_HVM 128
+/* The hypervisor's default limits. */
+#define MOST_GRANT_FRAMES    64
+#define MOST_MAPTRACK_FRAMES 1024
 
 /*
  * Returns whether a process has ended. A process that has ended maps no memory, because the kernel unmaps it before
@@ -142,6 +145,9 @@ long domain_create(uint32_t *domid, const struct xen_domctl_createdomain *config
     bool hvm = config->flags & XEN_DOMCTL_CDF_hvm;
     if (!is_possible(config))
         return -EINVAL;
+    if (config->cpupool_id || config->max_grant_frames > MOST_GRANT_FRAMES ||
+        config->max_maptrack_frames > MOST_MAPTRACK_FRAMES)
+        return -EINVAL;
     if ((config->flags & ~(XEN_DOMCTL_CDF_MAX * 2 - 1)) || !config->max_vcpus ||
         config->max_vcpus > (hvm ? MAX_VCPUS_HVM : MAX_VCPUS_PV))
         return -EINVAL;
@@ -161,6 +167,7 @@ long domain_create(uint32_t *domid, const struct xen_domctl_createdomain *config
     d->ssidref = config->ssidref;
     d->cpupool = config->cpupool_id;
     d->max_vcpus = config->max_vcpus;
+    d->max_port = config->max_evtchn_port;
     d->arch = config->arch;
     memcpy(d->handle, config->handle, sizeof d->handle);
     vcpus_reset(d);

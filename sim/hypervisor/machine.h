@@ -40,8 +40,7 @@
 #define DOM0_PAGES      131072
 #define NR_CPUS         2
 #define ALL_CPUS        ((1u << NR_CPUS) - 1)
-#define NR_NODES        1
-#define ALL_NODES       ((1u << NR_NODES) - 1)
+#define ALL_NODES       ((1u << machine->nr_nodes_of_host) - 1)
 #define AFFINITIES      128        /* vcpus with an affinity of their own */
 #define NO_FRAME        0u         /* frame 0 is never allocated */
 #define ON_DEMAND       UINT32_MAX /* in the tree of guest frames: memory is allocated at the first access */
@@ -113,6 +112,7 @@ struct domain {
     int64_t ballooned;               /* frames that the guest has taken, or given back if negative */
     uint64_t paging_pool;
     uint32_t shadow_mb, tsc_mode;
+    uint32_t max_port;    /* the highest event channel */
     uint16_t weight, cap; /* of the scheduler */
     uint8_t nodes;        /* the node affinity: one bit for each node */
     uint32_t triggers;    /* that were sent: one bit for each XEN_DOMCTL_SENDTRIGGER_* */
@@ -172,8 +172,9 @@ struct machine {
     uint32_t low_port, top_port;
     uint32_t virq_port[NR_VIRQS];
     uint32_t dying_ms, next_fault, nr_faults;
-    uint32_t ratelimit_us;    /* of the scheduler credit2 */
-    uint64_t calls[NR_CALLS]; /* atomic; the lock is not needed */
+    uint32_t ratelimit_us;     /* of the scheduler credit2 */
+    uint32_t nr_nodes_of_host; /* NUMA nodes; processor N is on node N modulo this number */
+    uint64_t calls[NR_CALLS];  /* atomic; the lock is not needed */
     struct fault faults[MAX_FAULTS];
     uint32_t nr_behaviours;
     struct behaviour behaviours[MAX_BEHAVIOURS];

@@ -11,7 +11,8 @@
 
 /*
  * libxenguest allocates a buffer for the number of leaves that it gets here, and later writes all possible leaves
- * into it. So this returns the number of all possible leaves. A repeated leaf does no harm.
+ * into it. So this returns the number of all possible leaves. The last leaf is repeated, because libxenguest searches the
+ * sorted leaves by bisection.
  */
 uint32_t policy_of_host(xen_cpuid_leaf_t leaves[POLICY_LEAVES])
 {
@@ -31,8 +32,8 @@ uint32_t policy_of_host(xen_cpuid_leaf_t leaves[POLICY_LEAVES])
         l->subleaf = XEN_CPUID_NO_SUBLEAF;
         __cpuid(leaf, l->a, l->b, l->c, l->d);
     }
-    while (n < POLICY_LEAVES)
-        leaves[n++] = leaves[0];
+    for (; n < POLICY_LEAVES; n++)
+        leaves[n] = leaves[n - 1];
     return n;
 }
 

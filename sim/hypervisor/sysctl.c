@@ -18,7 +18,7 @@ static long physinfo(struct xen_sysctl_physinfo *p)
         .cores_per_socket = NR_CPUS,
         .nr_cpus = NR_CPUS,
         .max_cpu_id = NR_CPUS - 1,
-        .nr_nodes = 1,
+        .nr_nodes = machine->nr_nodes_of_host,
         .cpu_khz = CPU_KHZ,
         .capabilities = machine->capabilities,
         .total_pages = machine->nr_frames + DOM0_PAGES,
@@ -59,20 +59,24 @@ static long console(struct xen_sysctl_readconsole *r)
 static long cpu_topology(struct xen_sysctl_cputopoinfo *t)
 {
     for (uint32_t i = 0; t->cputopo.p && i < t->num_cpus && i < NR_CPUS; i++)
-        t->cputopo.p[i] = (struct xen_sysctl_cputopo){.core = i};
+        t->cputopo.p[i] = (struct xen_sysctl_cputopo){.core = i, .node = i % machine->nr_nodes_of_host};
     t->num_cpus = NR_CPUS;
     return 0;
 }
 
+/* The nodes share the memory evenly. */
 static long numa(struct xen_sysctl_numainfo *t)
 {
-    if (t->meminfo.p && t->num_nodes)
-        *t->meminfo.p =
-            (struct xen_sysctl_meminfo){.memsize = (uint64_t)machine->nr_frames << XC_PAGE_SHIFT,
-                                        .memfree = (uint64_t)machine->free_frames << XC_PAGE_SHIFT};
-    if (t->distance.p && t->num_nodes)
-        *t->distance.p = 10;
-    t->num_nodes = 1;
+    const uint32_t nodes = machine->nr_nodes_of_host;
+    for (uint32_t i = 0; i < nodes && i < t->num_nodes; i++) {
+        if (t->meminfo.p)
+            t->meminfo.p[i] = (struct xen_sysctl_meminfo){
+                .memsize = (uint64_t)machine->nr_frames / nodes << XC_PAGE_SHIFT,
+                .memfree = (uint64_t)machine->free_frames / nodes << XC_PAGE_SHIFT};
+        for (uint32_t j = 0; t->distance.p && j < nodes; j++)
+            t->distance.p[i * t->num_nodes + j] = i == j ? 10 : 20;
+    }
+    t->num_nodes = nodes;
     return 0;
 }
 

@@ -14,6 +14,14 @@
  */
 int libxl__create_check(libxl__ao *ao, const libxl_domain_config *config, libxl__build *build);
 
+/* create_settings.c: checks fields that libxl__create_check does not. Errors: INVAL, NI, recorded in ao with the path. */
+int libxl__create_check_settings(libxl__ao *ao, const libxl_domain_config *config);
+/*
+ * Applies the parameters of the scheduler to a domain that was built. Errors: those of libxl__hv_set_sched, recorded in
+ * ao.
+ */
+int libxl__create_apply_settings(libxl__ao *ao, uint32_t domid, const libxl_domain_config *config);
+
 /* Checks that a domain may have this name. `field` begins the message. Errors: INVAL, recorded in ao. */
 int libxl__check_name(libxl__ao *ao, const char *field, const char *name);
 

@@ -145,5 +145,7 @@ int libxl__create_check(libxl__ao *ao, const libxl_domain_config *config, libxl_
         rc = check_path(ao, "ramdisk", config->b_info.ramdisk);
     if (!rc)
         rc = check_cmdline(ao, config);
+    if (!rc)
+        rc = libxl__create_check_settings(ao, config);
     return rc ? rc : check_memory(ao, config, build);
 }

@@ -12,6 +12,8 @@
 
 #include <stdio.h>
 
+#include <libxl_utils.h>
+
 /*
  * A guest may read its tree and write some nodes in it. The guest owns the whole tree while these nodes are made, so
  * that they inherit this permission. Then the nodes above them are made read-only for the guest. The guest does not
@@ -42,6 +44,12 @@ static void write_guests_nodes(libxl__xs_batch *b, unsigned domid)
         libxl__xs_permit(b, LIBXL__XS_GUEST_READS, "/local/domain/%u%s", domid, ours[i]);
 }
 
+/* Without a set, all vcpus are online at the start. */
+static bool is_available(const libxl_domain_build_info *info, int vcpu)
+{
+    return !info->avail_vcpus.size || libxl_bitmap_test(&info->avail_vcpus, vcpu);
+}
+
 static void write_domain(libxl__xs_batch *b, const libxl__build *build, const libxl_domain_config *config)
 {
     const unsigned domid = build->domid;
@@ -70,7 +78,7 @@ static void write_domain(libxl__xs_batch *b, const libxl__build *build, const li
     NODE("1", "control/platform-feature-multiprocessor-suspend");
     NODE("1", "control/platform-feature-xs_reset_watches");
     for (int i = 0; i < config->b_info.max_vcpus; i++)
-        NODE("online", "cpu/%d/availability", i);
+        NODE(is_available(&config->b_info, i) ? "online" : "offline", "cpu/%d/availability", i);
 #undef NODE_OF
 #undef NODE
 }

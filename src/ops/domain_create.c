@@ -275,7 +275,9 @@ static int build_poll(libxl__ao *ao, struct create *s)
     mark_domid(s);
     if (!libxl__build_done(&s->build))
         return LIBXL__AO_WAIT;
-    const int rc = follow(ao, s);
+    int rc = follow(ao, s);
+    if (!rc)
+        rc = reason_of(ao, s, libxl__create_apply_settings(ao, s->build.domid, config_of(ao)));
     if (!rc)
         libxl__create_boot_end(ao, s->boot);
     return rc;

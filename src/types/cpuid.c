@@ -9,6 +9,7 @@
  * "policy": "..."}]}. The reader also accepts the array of leaves alone, which older releases write.
  */
 #include "_libxl_types_json.h"
+#include "cpuid_policy.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -94,6 +95,33 @@ void libxl_cpuid_policy_list_copy(libxl_ctx *ctx, libxl_cpuid_policy_list *dst,
 {
     if (libxl__cpuid_policy_list_copy(ctx, dst, src))
         errno = ENOMEM;
+}
+
+/* ---- reading a list */
+
+uint32_t libxl__cpuid_leaves(const libxl_cpuid_policy_list *list)
+{
+    return *list ? (*list)->leaf_count : 0;
+}
+
+uint32_t libxl__cpuid_msrs(const libxl_cpuid_policy_list *list)
+{
+    return *list ? (*list)->msr_count : 0;
+}
+
+libxl__cpuid_leaf libxl__cpuid_leaf_at(const libxl_cpuid_policy_list *list, uint32_t index)
+{
+    const leaf *entry = &(*list)->leaves[index];
+    libxl__cpuid_leaf out = {.leaf = entry->leaf, .subleaf = entry->subleaf};
+    for (size_t i = 0; i < REGISTERS; i++)
+        out.registers[i] = entry->registers[i][0] ? entry->registers[i] : NULL;
+    return out;
+}
+
+const char *libxl__cpuid_msr_at(const libxl_cpuid_policy_list *list, uint32_t index, uint32_t *msr)
+{
+    *msr = (*list)->msrs[index].index;
+    return (*list)->msrs[index].policy;
 }
 
 /* ---- writing JSON */

@@ -16,7 +16,6 @@
 
 enum {
     SLACK_KB = 1024, /* added to the guest's memory limit, as libxl does, for pages of the toolstack */
-    MAX_EVENT_CHANNELS = 1023,
     /* The memory that the hypervisor needs for the page tables of a PVH guest; see shadow_memory in xl.cfg(5). */
     VCPU_PAGING_KB = 1024, /* for each vcpu */
     MB_PAGING_KB = 8,      /* for each MiB of memory */
@@ -65,9 +64,7 @@ static void note_domain(libxl__build *build, uint32_t domid)
 static int make_domain(libxl__builder *b, struct xen_domctl_createdomain *create)
 {
     libxl__build *build = b->build;
-    create->max_vcpus = (uint32_t)build->config->b_info.max_vcpus;
-    create->max_evtchn_port = MAX_EVENT_CHANNELS;
-    create->max_grant_frames = create->max_maptrack_frames = -1; /* the hypervisor's defaults */
+    libxl__build_set_limits(build->config, create);
     memcpy(create->handle, build->uuid.uuid, sizeof(create->handle));
     uint32_t domid = 0;
     if (xc_domain_create(b->xch, &domid, create))
@@ -87,7 +84,9 @@ static int set_limits(libxl__builder *b)
     if (xc_domain_setmaxmem(xch, domid, build->target_kb + SLACK_KB))
         return libxl__build_fail_errno(build, LIBXL__CALL_NEW_DOMAIN, "d_config.b_info.max_memkb");
     if (b->pvh) {
-        uint64_t kb = (uint64_t)vcpus * VCPU_PAGING_KB + (build->max_kb + 1023) / 1024 * MB_PAGING_KB;
+        uint64_t kb = build->config->b_info.shadow_memkb;
+        if (kb == LIBXL_MEMKB_DEFAULT)
+            kb = (uint64_t)vcpus * VCPU_PAGING_KB + (build->max_kb + 1023) / 1024 * MB_PAGING_KB;
         uint64_t mb = (kb + 1023) / 1024;
         if (xc_set_paging_mempool_size(xch, domid, mb << 20))
             return libxl__build_fail_errno(build, LIBXL__CALL_NEW_DOMAIN,
@@ -95,8 +94,6 @@ static int set_limits(libxl__builder *b)
     } else if (xc_domain_set_memmap_limit(xch, domid, (unsigned long)build->max_kb)) {
         return libxl__build_fail_errno(build, LIBXL__CALL_NEW_DOMAIN, "setting the size of the memory map");
     }
-    if (xc_cpuid_apply_policy(xch, domid, false, NULL, 0, true, false, false, NULL, NULL))
-        return libxl__build_fail_errno(build, LIBXL__CALL_NEW_DOMAIN, "setting the CPUID policy");
     return 0;
 }
 
@@ -180,6 +177,10 @@ static int build_all(libxl__builder *b)
         rc = make(b);
     if (!rc)
         rc = set_limits(b);
+    if (!rc)
+        rc = libxl__build_place(b);
+    if (!rc)
+        rc = libxl__build_settings(b);
     if (!rc)
         rc = make_channels(b);
     if (!rc)

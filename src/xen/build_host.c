@@ -47,10 +47,13 @@ int libxl__build_ask_host(libxl__builder *b, struct xen_domctl_createdomain *cre
         return libxl__build_fail(build, ERROR_NO_MEMORY_FOR_GUEST,
                                  "d_config.b_info.target_memkb: %llu KiB, but the host has %llu KiB free",
                                  (unsigned long long)build->target_kb, (unsigned long long)free_kb);
+    b->nodes = host.nr_nodes;
     create->grant_opts = XEN_DOMCTL_GRANT_version(host.capabilities & XEN_SYSCTL_PHYSCAP_gnttab_v2 ? 2 : 1);
     if (b->pvh) {
         create->flags = XEN_DOMCTL_CDF_hvm;
-        if (host.capabilities & XEN_SYSCTL_PHYSCAP_hap)
+        const libxl_defbool hap = build->config->c_info.hap;
+        if (host.capabilities & XEN_SYSCTL_PHYSCAP_hap &&
+            (libxl_defbool_is_default(hap) || libxl_defbool_val(hap)))
             create->flags |= XEN_DOMCTL_CDF_hap;
         create->arch.emulation_flags = XEN_X86_EMU_LAPIC;
     }

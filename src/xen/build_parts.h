@@ -33,7 +33,8 @@ typedef struct libxl__build_file {
 typedef struct libxl__builder {
     libxl__build *build;
     xc_interface *xch;
-    bool pvh; /* otherwise the domain is PV */
+    bool pvh;       /* otherwise the domain is PV */
+    unsigned nodes; /* NUMA nodes of the host */
     libxl__build_log log;
     libxl__build_file kernel, ramdisk;
     const char *cmdline; /* NULL: none */
@@ -57,6 +58,18 @@ int libxl__build_cancelled(libxl__build *build);
  * libxl__errno_rc for the hypercall.
  */
 int libxl__build_ask_host(libxl__builder *b, struct xen_domctl_createdomain *create);
+
+/* ---- build_settings.c */
+
+/* Sets the members of `create` that the configuration decides, after libxl__build_ask_host. */
+void libxl__build_set_limits(const libxl_domain_config *config, struct xen_domctl_createdomain *create);
+/* Sets up what the configuration says of a domain that was made. Returns 0 or the job's error. */
+int libxl__build_settings(libxl__builder *b);
+
+/* ---- build_place.c */
+
+/* Places a domain that was made on nodes and processors. Call this before its memory is filled. Returns 0 or the job's error. */
+int libxl__build_place(libxl__builder *b);
 
 /* ---- build_log.c */
 

@@ -53,6 +53,7 @@ void simulation_restore(void)
         simulate("xenstored start");
         simulate("xenstored cont");
         simulate("xenconsoled cont");
+        simulate("nodes 1");
         faults_clear();
     }
     changed = false;

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What a libxl_cpuid_policy_list contains. The texts belong to the list. These functions need no lock: any thread may
+ * call them.
+ */
+#ifndef LIBXL__CPUID_POLICY_H
+#define LIBXL__CPUID_POLICY_H
+
+#include <libxl.h>
+
+/* A change to one CPUID leaf. */
+typedef struct libxl__cpuid_leaf {
+    uint32_t leaf, subleaf;   /* subleaf UINT32_MAX: the leaf has no subleaves */
+    const char *registers[4]; /* eax, ebx, ecx, edx: 32 characters; NULL: the register is unchanged */
+} libxl__cpuid_leaf;
+
+/* The numbers of leaves and of MSRs in a list. */
+uint32_t libxl__cpuid_leaves(const libxl_cpuid_policy_list *list);
+uint32_t libxl__cpuid_msrs(const libxl_cpuid_policy_list *list);
+/* Returns a leaf, in the order of the list. */
+libxl__cpuid_leaf libxl__cpuid_leaf_at(const libxl_cpuid_policy_list *list, uint32_t index);
+/* Returns an MSR's text of 64 characters and stores its number. */
+const char *libxl__cpuid_msr_at(const libxl_cpuid_policy_list *list, uint32_t index, uint32_t *msr);
+
+#endif

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Settings of a new domain in the hypervisor: its limits, its clock, what it sees of the processor, and the parts of the
+ * host that it may use. A setting that has its initial value costs no hypercall.
+ *
+ * Owns: nothing. Called on the build's worker, unlocked.
+ */
+#include "build_parts.h"
+#include "cpuid_policy.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { MAX_EVENT_CHANNELS = 1023 };
+
+static int fail(libxl__builder *b, const char *field)
+{
+    return libxl__build_fail_errno(b->build, LIBXL__CALL_SETTING, field);
+}
+
+/* The hypervisor's defaults are -1. */
+static int32_t grant_limit(uint32_t frames)
+{
+    return frames == LIBXL_MAX_GRANT_DEFAULT ? -1 : (int32_t)frames;
+}
+
+void libxl__build_set_limits(const libxl_domain_config *config, struct xen_domctl_createdomain *create)
+{
+    const libxl_domain_build_info *info = &config->b_info;
+    create->max_vcpus = (uint32_t)info->max_vcpus;
+    create->max_evtchn_port = info->event_channels ? info->event_channels : MAX_EVENT_CHANNELS;
+    create->max_grant_frames = grant_limit(info->max_grant_frames);
+    create->max_maptrack_frames = grant_limit(info->max_maptrack_frames);
+    create->cpupool_id = config->c_info.poolid;
+    create->ssidref = config->c_info.ssidref;
+    if (info->max_grant_version > 0)
+        create->grant_opts = XEN_DOMCTL_GRANT_version((uint32_t)info->max_grant_version);
+    if (libxl_defbool_val(info->vpmu))
+        create->flags |= XEN_DOMCTL_CDF_vpmu;
+}
+
+/* ---- the processor */
+
+/* Copies the configuration's leaves. The texts are not changed. */
+static void take_leaves(const libxl_cpuid_policy_list *list, struct xc_xend_cpuid *leaves, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        const libxl__cpuid_leaf leaf = libxl__cpuid_leaf_at(list, i);
+        leaves[i].leaf = leaf.leaf;
+        leaves[i].subleaf = leaf.subleaf;
+        for (size_t r = 0; r < sizeof(leaf.registers) / sizeof(*leaf.registers); r++)
+            leaves[i].policy[r] = (char *)(uintptr_t)leaf.registers[r];
+    }
+    leaves[count].leaf = XEN_CPUID_INPUT_UNUSED;
+}
+
+static void take_msrs(const libxl_cpuid_policy_list *list, struct xc_msr *msrs, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        const char *policy = libxl__cpuid_msr_at(list, i, &msrs[i].index);
+        memcpy(msrs[i].policy, policy, sizeof(msrs[i].policy));
+    }
+    msrs[count].index = XC_MSR_INPUT_UNUSED;
+}
+
+/* A domain that stays on its host may see that the time stamp counter is invariant. */
+static int set_cpuid(libxl__builder *b, const libxl_domain_build_info *info)
+{
+    const uint32_t leaf_count = libxl__cpuid_leaves(&info->cpuid),
+                   msr_count = libxl__cpuid_msrs(&info->cpuid);
+    struct xc_xend_cpuid *leaves = leaf_count ? calloc(leaf_count + 1, sizeof(*leaves)) : NULL;
+    struct xc_msr *msrs = msr_count ? calloc(msr_count + 1, sizeof(*msrs)) : NULL;
+    int rc = (leaf_count && !leaves) || (msr_count && !msrs)
+                 ? libxl__build_fail(b->build, ERROR_NOMEM, "no memory for d_config.b_info.cpuid")
+                 : 0;
+    if (leaves)
+        take_leaves(&info->cpuid, leaves, leaf_count);
+    if (msrs)
+        take_msrs(&info->cpuid, msrs, msr_count);
+    const int failed =
+        rc ? 0
+           : xc_cpuid_apply_policy(b->xch, b->build->domid, false, NULL, 0, true,
+                                   libxl_defbool_val(info->disable_migrate), false, leaves, msrs);
+    if (failed < -1)
+        errno = -failed; /* libxenguest returns some errors in this way */
+    if (failed)
+        rc = leaf_count || msr_count
+                 ? fail(b, "d_config.b_info.cpuid")
+                 : libxl__build_fail_errno(b->build, LIBXL__CALL_NEW_DOMAIN, "setting the CPUID policy");
+    free(leaves);
+    free(msrs);
+    return rc;
+}
+
+/* ---- the clock */
+
+static int set_clock(libxl__builder *b, const libxl_domain_build_info *info)
+{
+    int64_t offset = (int32_t)info->rtc_timeoffset;
+    if (libxl_defbool_val(info->localtime)) {
+        const time_t now = time(NULL);
+        struct tm local;
+        if (localtime_r(&now, &local))
+            offset += local.tm_gmtoff;
+    }
+    if (offset && xc_domain_set_time_offset(b->xch, b->build->domid, (int32_t)offset))
+        return fail(b, "d_config.b_info.rtc_timeoffset");
+    if (info->tsc_mode != LIBXL_TSC_MODE_DEFAULT &&
+        xc_domain_set_tsc_info(b->xch, b->build->domid, (uint32_t)info->tsc_mode, 0, 0, 0))
+        return fail(b, "d_config.b_info.tsc_mode");
+    return 0;
+}
+
+/* ---- parts of the host */
+
+static int give_memory(libxl__builder *b, const libxl_iomem_range *range)
+{
+    const uint32_t domid = b->build->domid;
+    if (xc_domain_iomem_permission(b->xch, domid, range->start, range->number, 1))
+        return -1;
+    /* A PV guest maps the memory itself. */
+    return b->pvh ? xc_domain_memory_mapping(b->xch, domid,
+                                             range->gfn == LIBXL_INVALID_GFN ? range->start : range->gfn,
+                                             range->start, range->number, 1)
+                  : 0;
+}
+
+static int give_host(libxl__builder *b, const libxl_domain_build_info *info)
+{
+    for (int i = 0; i < info->num_ioports; i++)
+        if (xc_domain_ioport_permission(b->xch, b->build->domid, info->ioports[i].first,
+                                        info->ioports[i].number, 1))
+            return fail(b, "d_config.b_info.ioports");
+    for (int i = 0; i < info->num_iomem; i++)
+        if (give_memory(b, &info->iomem[i]))
+            return fail(b, "d_config.b_info.iomem");
+    return 0;
+}
+
+int libxl__build_settings(libxl__builder *b)
+{
+    const libxl_domain_build_info *info = &b->build->config->b_info;
+    int rc = set_cpuid(b, info);
+    if (!rc)
+        rc = set_clock(b, info);
+    return rc ? rc : give_host(b, info);
+}
