@@ -26,6 +26,7 @@ void xenconsoled_kill(int argc, char **argv);
 void backend_behaves(int argc, char **argv);
 void frontend_behaves(int argc, char **argv);
 void qemu_behaves(int argc, char **argv);
+void behaviours_clear(int argc, char **argv);
 void guest_is_hostile(int argc, char **argv);
 void loops_list(int argc, char **argv);
 void loop_take(int argc, char **argv);

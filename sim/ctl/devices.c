@@ -32,3 +32,11 @@ void qemu_behaves(int argc, char **argv)
     (void)argc;
     set(QEMU, argv);
 }
+
+void behaviours_clear(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    machine_lock();
+    machine->nr_behaviours = 0;
+    machine_unlock();
+}

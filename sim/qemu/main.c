@@ -86,7 +86,7 @@ static void misbehave(void)
     const struct behaviour b = behaviour_of(QEMU, options.domid, "", 0);
     machine_unlock();
     if (b.conduct == NONSENSE)
-        print_nonsense(b.amount ? b.amount : 2000);
+        print_nonsense(b.amount ? b.amount : 6000);
     if (b.conduct == SLOW)
         usleep(b.amount * 1000);
     if (b.conduct == FAILS) {

@@ -17,6 +17,10 @@ static const libxl__device_class other = {.name = "other", .array = "", .kind = 
 const libxl__device_class *const libxl__device_classes[] = {
     &libxl__class_disk,
     &libxl__class_nic,
+    &libxl__class_p9,
+    &libxl__class_vfb,
+    &libxl__class_vkb,
+    &libxl__class_vtpm,
     NULL,
 };
 

@@ -102,7 +102,8 @@ struct libxl__device_class {
 };
 
 /* The classes. Each has a file of its own. */
-extern const libxl__device_class libxl__class_disk, libxl__class_nic;
+extern const libxl__device_class libxl__class_disk, libxl__class_nic, libxl__class_p9, libxl__class_vfb,
+    libxl__class_vkb, libxl__class_vtpm;
 
 /* The table; ends with NULL. */
 extern const libxl__device_class *const libxl__device_classes[];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The class disk: a virtual block device, served by the kernel (backend kind vbd).
+ * The class disk: a virtual block device, served by the kernel (backend kind vbd) or by a QEMU (qdisk).
  *
  * The fast path serves a block device without a script: it writes physical-device, which is all that the kernel's
  * backend waits for, and the nodes that the script would write.
@@ -45,18 +45,42 @@ static libxl_device_disk *disk_of(const libxl__device *device)
 
 /* ---- check */
 
+/* The name of a format in the node params, as QEMU's backend reads it. NULL: QEMU does not have it. */
+static const char *qemu_format(libxl_disk_format format)
+{
+    switch (format) {
+    case LIBXL_DISK_FORMAT_RAW: return "aio";
+    case LIBXL_DISK_FORMAT_QCOW2: return "qcow2";
+    case LIBXL_DISK_FORMAT_VHD: return "vhd";
+    case LIBXL_DISK_FORMAT_QED: return "qed";
+    default: return NULL;
+    }
+}
+
+static bool by_qemu(const libxl__device *device)
+{
+    return disk_of(device)->backend == LIBXL_DISK_BACKEND_QDISK;
+}
+
+/* The kernel serves raw disks, QEMU the other formats. */
 static int check_format(libxl__ao *ao, libxl_device_disk *disk)
 {
     if (disk->format == LIBXL_DISK_FORMAT_UNKNOWN)
         disk->format = LIBXL_DISK_FORMAT_RAW;
-    if (disk->format != LIBXL_DISK_FORMAT_RAW)
-        return libxl__ao_fail(ao, ERROR_NI, "format: %s is not implemented; raw is",
+    const bool raw = disk->format == LIBXL_DISK_FORMAT_RAW;
+    if (!qemu_format(disk->format))
+        return libxl__ao_fail(ao, ERROR_NI, "format: %s is not implemented",
                               libxl_disk_format_to_string(disk->format));
     if (disk->backend == LIBXL_DISK_BACKEND_UNKNOWN)
-        disk->backend = LIBXL_DISK_BACKEND_PHY;
-    if (disk->backend != LIBXL_DISK_BACKEND_PHY)
-        return libxl__ao_fail(ao, ERROR_NI, "backend: %s is not implemented; phy is",
+        disk->backend = raw ? LIBXL_DISK_BACKEND_PHY : LIBXL_DISK_BACKEND_QDISK;
+    if (disk->backend == LIBXL_DISK_BACKEND_PHY && !raw)
+        return libxl__ao_fail(ao, ERROR_INVAL, "backend: phy has raw disks only, not %s",
+                              libxl_disk_format_to_string(disk->format));
+    if (disk->backend != LIBXL_DISK_BACKEND_PHY && disk->backend != LIBXL_DISK_BACKEND_QDISK)
+        return libxl__ao_fail(ao, ERROR_NI, "backend: %s is not implemented; phy and qdisk are",
                               libxl_disk_backend_to_string(disk->backend));
+    if (disk->backend == LIBXL_DISK_BACKEND_QDISK && disk->script)
+        return libxl__ao_fail(ao, ERROR_INVAL, "script: a disk that QEMU serves has none");
     return 0;
 }
 
@@ -84,7 +108,7 @@ static int check(libxl__ao *ao, libxl__device *device)
         return libxl__ao_fail(ao, ERROR_INVAL, "pdev_path: missing");
     libxl_defbool_setdefault(&disk->discard_enable, disk->readwrite);
     libxl_defbool_setdefault(&disk->trusted, true);
-    strcpy(device->backend_kind, "vbd");
+    strcpy(device->backend_kind, by_qemu(device) ? "qdisk" : "vbd");
     return 0;
 }
 
@@ -118,12 +142,16 @@ static void write_nodes(const libxl__device_nodes *nodes)
     const libxl_device_disk *disk = disk_of(nodes->device);
     const char *script = disk->script ? disk->script : DEFAULT_SCRIPT;
     const char *type = disk->is_cdrom ? "cdrom" : "disk";
-    libxl__backend_key(nodes, "params", "%s", disk->pdev_path);
-    libxl__backend_key(nodes, "script", "%s%s", *script == '/' ? "" : LIBXL__SCRIPTS "/", script);
+    if (by_qemu(nodes->device)) {
+        libxl__backend_key(nodes, "params", "%s:%s", qemu_format(disk->format), disk->pdev_path);
+    } else {
+        libxl__backend_key(nodes, "params", "%s", disk->pdev_path);
+        libxl__backend_key(nodes, "script", "%s%s", *script == '/' ? "" : LIBXL__SCRIPTS "/", script);
+    }
     libxl__backend_key(nodes, "removable", "%d", disk->removable ? 1 : 0);
     libxl__backend_key(nodes, "bootable", "1");
     libxl__backend_key(nodes, "dev", "%s", disk->vdev);
-    libxl__backend_key(nodes, "type", "phy");
+    libxl__backend_key(nodes, "type", "%s", by_qemu(nodes->device) ? "qdisk" : "phy");
     libxl__backend_key(nodes, "mode", "%s", disk->readwrite ? "w" : "r");
     libxl__backend_key(nodes, "device-type", "%s", type);
     libxl__backend_key(nodes, "discard-enable", "%d", libxl_defbool_val(disk->discard_enable));
@@ -209,6 +237,8 @@ static int number_written(libxl__ao *ao, const libxl__device *device)
 static int online_start(libxl__ao *ao, libxl__device *device)
 {
     disk_host *host = device->host;
+    if (by_qemu(device))
+        return 0;
     if (S_ISBLK(host->look.facts.mode))
         return write_number(ao, device);
     host->loop.file = host->look.path;

@@ -6,6 +6,7 @@
  * of the `write` phase removes the device by force, as a nested operation, which is reserved before anything is written.
  * Locks: the context's lock, held by the caller.
  */
+#include "device_model.h"
 #include "device_operations.h"
 
 #include <stdio.h>
@@ -20,6 +21,8 @@ typedef struct device_add {
     bool chooses_number;
     libxl__xs_batch *batch;
     const libxl__xs_request *numbers;
+    libxl__device_model model;
+    bool model_runs;
     libxl__nested detach; /* reserved before the device is written */
     libxl__await state, backend_error, frontend_error;
     bool reads_errors;           /* the backend has closed */
@@ -180,9 +183,26 @@ static int write_undo(libxl__ao *ao, struct device_add *s)
         return LIBXL__AO_WAIT;
     if (libxl__xs_rc(s->batch))
         return 0;
+    libxl__detach_abandon(&s->detach, !s->model_runs);
     libxl__detach_start(&s->detach);
     const int rc = libxl__detach_poll(ao, &s->detach);
     return rc == ERROR_NOTFOUND ? 0 : rc;
+}
+
+/* ---- model: the QEMU that serves the device runs */
+
+static int model_start(libxl__ao *ao, struct device_add *s)
+{
+    if (!libxl__device_model_serves(&s->device))
+        return 0;
+    return libxl__device_model_start(ao, &s->model, s->device.domid, &ao->subject.uuid, NULL);
+}
+
+static int model_poll(libxl__ao *ao, struct device_add *s)
+{
+    const int rc = libxl__device_model_poll(ao, &s->model);
+    s->model_runs = !rc;
+    return rc;
 }
 
 /* ---- backend: it takes the device */

@@ -10,6 +10,7 @@
  *
  * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
  */
+#include "device_model.h"
 #include "device_operations.h"
 
 #include <stdio.h>
@@ -305,6 +306,8 @@ static int released_start(libxl__ao *ao, struct device_detach *s)
 {
     if (!s->force || s->device.cls->stateless || is_closed(s) || !s->device.cls->closes_without_frontend)
         return 0;
+    if (args_of(ao)->in.abandoned && libxl__device_model_serves(&s->device))
+        return 0;
     const int rc = await_backend(ao, s, libxl__await_device_state);
     return rc ? rc : LIBXL__AO_WAIT;
 }
@@ -484,6 +487,12 @@ int libxl__detach_reserve(libxl__ao *parent, libxl__nested *detach, const libxl_
     detach->outlives = true;
     return libxl__detach_fill(child, device->domid, &parent->subject.uuid, device->kind, device->devid,
                               force);
+}
+
+void libxl__detach_abandon(libxl__nested *detach, bool abandoned)
+{
+    libxl__device_detach_args *args = libxl__ao_args(detach->child);
+    args->in.abandoned = abandoned;
 }
 
 void libxl__detach_start(libxl__nested *detach)

@@ -8,9 +8,10 @@
 
 #include "device.h"
 #include "ops.h"
+#include "qemu.h"
 
 /* The classes that have operations: X(NAME, name). libxl_device_NAME_add and the others are declared in the IDL. */
-#define LIBXL__DEVICES(X) X(DISK, disk) X(NIC, nic)
+#define LIBXL__DEVICES(X) X(DISK, disk) X(NIC, nic) X(P9, p9) X(VFB, vfb) X(VKB, vkb) X(VTPM, vtpm)
 
 enum {
 #define COUNT_DEVICE(NAME, name) LIBXL__DEVICES_##NAME,
@@ -31,6 +32,8 @@ void libxl__device_of_operation(libxl__ao *ao, libxl__device *device);
  */
 int libxl__detach_reserve(libxl__ao *parent, libxl__nested *detach, const libxl__device *device, bool force);
 void libxl__detach_start(libxl__nested *detach);
+/* Call it before the start. `abandoned`: no QEMU serves the domain, so the end of its backend is not waited for. */
+void libxl__detach_abandon(libxl__nested *detach, bool abandoned);
 int libxl__detach_poll(libxl__ao *parent, const libxl__nested *detach);
 /* Sets the args of a device_detach. Errors: NOMEM. */
 int libxl__detach_fill(libxl__ao *child, uint32_t domid, const libxl_uuid *uuid, const char *kind,
@@ -62,6 +65,10 @@ typedef struct libxl__device_sweep {
     uint32_t kind_count;
     bool listed;
     libxl__group group;
+    const libxl__xs_request *pid_node;
+    pid_t model_pid; /* of the domain's QEMU; 0: it has none */
+    libxl__qemu_end model;
+    bool ending_model;
     struct libxl__swept {
         const char *kind;
         uint32_t devid;

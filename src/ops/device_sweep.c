@@ -28,6 +28,7 @@ int libxl__device_sweep_list(libxl__ao *ao, libxl__device_sweep *sweep, uint32_t
     const int rc = new_listing(ao, sweep);
     if (rc)
         return rc;
+    sweep->pid_node = libxl__xs_read(sweep->listing, LIBXL__QEMU_PID, domid);
     sweep->all = libxl__xs_list(sweep->listing, 0, "/libxl/%u/device", domid);
     libxl__xs_run_anyway(sweep->listing, LIBXL__XS_ONE_BY_ONE);
     return libxl__device_sweep_list_poll(ao, sweep); /* a batch that cannot be run is done */
@@ -95,10 +96,12 @@ static int fill(const libxl__group *group, uint32_t index, libxl__ao *child)
 {
     const libxl__device_sweep *sweep = group->context;
     const struct libxl__swept *device = &sweep->devices[index];
+    libxl__device_detach_args *args = libxl__ao_args(child);
+    args->in.abandoned = true; /* the sweep ends the QEMU first */
     return libxl__detach_fill(child, sweep->domid, &sweep->uuid, device->kind, device->devid, true);
 }
 
-int libxl__device_sweep_remove(libxl__ao *ao, libxl__device_sweep *sweep)
+static int remove_devices(libxl__ao *ao, libxl__device_sweep *sweep)
 {
     const uint32_t count = sweep->listed ? collect(sweep, NULL) : 0;
     if (!count)
@@ -118,8 +121,24 @@ int libxl__device_sweep_remove(libxl__ao *ao, libxl__device_sweep *sweep)
     return rc == LIBXL__AO_WAIT ? rc : libxl__device_sweep_remove_poll(ao, sweep);
 }
 
+/* Ends the domain's QEMU, so that it serves no device any more. An error does not end the sweep. */
+int libxl__device_sweep_remove(libxl__ao *ao, libxl__device_sweep *sweep)
+{
+    if (!sweep->model_pid)
+        return remove_devices(ao, sweep);
+    const int rc = libxl__qemu_end_begin(ao, &sweep->model, sweep->domid, sweep->model_pid);
+    sweep->ending_model = rc == LIBXL__AO_WAIT;
+    return sweep->ending_model ? rc : remove_devices(ao, sweep);
+}
+
 int libxl__device_sweep_remove_poll(libxl__ao *ao, libxl__device_sweep *sweep)
 {
+    if (sweep->ending_model) {
+        if (libxl__qemu_end_poll(ao, &sweep->model) == LIBXL__AO_WAIT)
+            return LIBXL__AO_WAIT;
+        sweep->ending_model = false;
+        return remove_devices(ao, sweep);
+    }
     const int rc = libxl__group_poll(ao, &sweep->group);
     return rc == ERROR_NOTFOUND ? 0 : rc; /* another program has removed a device in the meantime */
 }
@@ -129,8 +148,11 @@ int libxl__device_sweep_list_poll(libxl__ao *ao, libxl__device_sweep *sweep)
     if (!libxl__xs_done(sweep->listing))
         return LIBXL__AO_WAIT;
     const int rc = libxl__xs_rc(sweep->listing);
-    if (!rc && !sweep->kinds)
+    if (!rc && !sweep->kinds) {
+        const char *pid = libxl__xs_value(sweep->pid_node);
+        sweep->model_pid = pid ? atoi(pid) : 0;
         return list_numbers(ao, sweep);
+    }
     sweep->listed = !rc;
     return rc;
 }

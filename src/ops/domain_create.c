@@ -8,7 +8,9 @@
  */
 #include "create.h"
 #include "create_boot.h"
+#include "device_model.h"
 #include "device_operations.h"
+#include "qemu.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -24,6 +26,9 @@ typedef struct create {
     libxl__creation creation;
     libxl__device_groups devices;
     libxl__userdata record; /* stores the configuration while xenstored answers */
+    libxl__device_model model;
+    bool needs_model;
+    int devices_rc; /* the first error of the phase `devices` */
     libxl__xs_batch *nodes;
     libxl__xs_batch *unmark; /* removes the mark; reserved before the mark is written */
     libxl__xs_batch *remark; /* writes the mark anew, with the domid; NULL: the mark needs no domid */
@@ -403,28 +408,40 @@ static int console_start(libxl__ao *ao, struct create *s)
     return console_poll(ao, s);
 }
 
-/* ---- devices: all are added at once; the teardown removes them */
-
-static int devices_poll(libxl__ao *ao, struct create *s)
-{
-    const int rc = libxl__device_groups_poll(ao, &s->devices);
-    return reason_of(ao, s, rc);
-}
-
-static int devices_start(libxl__ao *ao, struct create *s)
-{
-    const int rc = check_domain(ao, s);
-    return rc ? rc
-              : reason_of(ao, s,
-                          libxl__device_groups_start(ao, &s->devices, config_of(ao), s->build.domid,
-                                                     &s->build.uuid));
-}
+/* ---- devices: all are added at once, while the QEMU that serves some of them starts; the teardown removes them */
 
 static void devices_stop(libxl__ao *ao, struct create *s)
 {
     (void)ao;
     s->stopping = true;
     libxl__device_groups_stop(&s->devices);
+    libxl__device_model_stop(&s->model);
+}
+
+static int devices_poll(libxl__ao *ao, struct create *s)
+{
+    const int model = s->needs_model ? libxl__device_model_poll(ao, &s->model) : 0;
+    const int devices = libxl__device_groups_poll(ao, &s->devices);
+    if (!s->devices_rc)
+        s->devices_rc = model < 0 ? model : devices < 0 ? devices : 0;
+    if (s->devices_rc)
+        devices_stop(ao, s);
+    if (model == LIBXL__AO_WAIT || devices == LIBXL__AO_WAIT)
+        return LIBXL__AO_WAIT;
+    return reason_of(ao, s, s->devices_rc);
+}
+
+static int devices_start(libxl__ao *ao, struct create *s)
+{
+    int rc = check_domain(ao, s);
+    if (rc)
+        return rc;
+    s->needs_model = libxl__qemu_is_needed(config_of(ao));
+    if (s->needs_model)
+        rc = libxl__device_model_start(ao, &s->model, s->build.domid, &s->build.uuid, config_of(ao));
+    if (rc >= 0)
+        rc = libxl__device_groups_start(ao, &s->devices, config_of(ao), s->build.domid, &s->build.uuid);
+    return rc < 0 ? reason_of(ao, s, rc) : devices_poll(ao, s);
 }
 
 /* ---- unmark: the domain is complete */

@@ -29,7 +29,11 @@
 #include "xs_link.h"
 #include "xs_transport.h"
 
+/* The operations that start the QEMU of a domain; src/ops/device_model.c. */
+LIST_HEAD(libxl__device_models, device_model);
+
 struct libxl__xen {
+    struct libxl__device_models device_models;
     libxl__handles handles;
     libxl__lane build_lane, destroy_lane, userdata_lane;
     libxl__lane statistics_lane;

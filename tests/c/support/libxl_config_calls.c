@@ -29,6 +29,21 @@ static const char *devices(libxl_ctx *ctx)
     CHECK(libxl_device_disk_remove(ctx, 0x7000, &disk, NULL));
     CHECK(libxl_device_disk_destroy(ctx, 0x7000, &disk, NULL));
     libxl_device_disk_dispose(&disk);
+#define CALLS_OF_DEVICE(T)                                                                                   \
+    do {                                                                                                     \
+        libxl_device_##T device;                                                                             \
+        libxl_device_##T##_init(&device);                                                                    \
+        CHECK(libxl_device_##T##_remove(ctx, 0x7000, &device, NULL));                                        \
+        CHECK(libxl_device_##T##_destroy(ctx, 0x7000, &device, NULL));                                       \
+        libxl_device_##T##_dispose(&device);                                                                 \
+    } while (0)
+    CALLS_OF_DEVICE(p9); /* libxl cannot add it */
+    CALLS_OF_DEVICE(vfb);
+    CALLS_OF_DEVICE(vkb);
+    CALLS_OF_DEVICE(vtpm);
+    CHECK(libxl_device_vfb_add(ctx, 0x7000, &(libxl_device_vfb){0}, NULL));
+    CHECK(libxl_device_vkb_add(ctx, 0x7000, &(libxl_device_vkb){0}, NULL));
+    CHECK(libxl_device_vtpm_add(ctx, 0x7000, &(libxl_device_vtpm){0}, NULL));
     return NULL;
 }
 

@@ -55,6 +55,7 @@ void simulation_restore(void)
         simulate("xenconsoled cont");
         simulate("nodes 1");
         faults_clear();
+        simulate("behaviours clear");
     }
     changed = false;
 }

@@ -159,28 +159,54 @@ static libxl_device_disk starter_disk(void)
     return disk;
 }
 
-static int start_disk_add(struct starter *s)
+static libxl_device_p9 starter_p9(void)
 {
-    libxl_device_disk disk = starter_disk();
-    const int rc = libxl_device_disk_add(s->ctx, s->guest, &disk, NULL);
-    if (!rc)
-        libxl_device_disk_destroy(s->ctx, s->guest, &disk, NULL);
-    return rc;
+    libxl_device_p9 p9;
+    libxl_device_p9_init(&p9);
+    p9.tag = (char *)"share";
+    p9.path = (char *)"/";
+    p9.devid = 0;
+    return p9;
 }
 
-static int start_disk_remove(struct starter *s)
-{
-    libxl_device_disk disk = starter_disk();
-    libxl_device_disk_add(s->ctx, s->guest, &disk, NULL);
-    return libxl_device_disk_remove(s->ctx, s->guest, &disk, NULL);
-}
+#define STARTER_DEVICE(T)                                                                                    \
+    static libxl_device_##T starter_##T(void)                                                                \
+    {                                                                                                        \
+        libxl_device_##T device;                                                                             \
+        libxl_device_##T##_init(&device);                                                                    \
+        device.devid = 0;                                                                                    \
+        return device;                                                                                       \
+    }
+STARTER_DEVICE(vfb)
+STARTER_DEVICE(vkb)
+STARTER_DEVICE(vtpm)
 
-static int start_disk_destroy(struct starter *s)
-{
-    libxl_device_disk disk = starter_disk();
-    libxl_device_disk_add(s->ctx, s->guest, &disk, NULL);
-    return libxl_device_disk_destroy(s->ctx, s->guest, &disk, NULL);
-}
+#define STARTS_DEVICE(T)                                                                                     \
+    static int start_##T##_add(struct starter *s)                                                            \
+    {                                                                                                        \
+        libxl_device_##T device = starter_##T();                                                             \
+        const int rc = libxl_device_##T##_add(s->ctx, s->guest, &device, NULL);                              \
+        if (!rc)                                                                                             \
+            libxl_device_##T##_destroy(s->ctx, s->guest, &device, NULL);                                     \
+        return rc;                                                                                           \
+    }                                                                                                        \
+    static int start_##T##_remove(struct starter *s)                                                         \
+    {                                                                                                        \
+        libxl_device_##T device = starter_##T();                                                             \
+        libxl_device_##T##_add(s->ctx, s->guest, &device, NULL);                                             \
+        return libxl_device_##T##_remove(s->ctx, s->guest, &device, NULL);                                   \
+    }                                                                                                        \
+    static int start_##T##_destroy(struct starter *s)                                                        \
+    {                                                                                                        \
+        libxl_device_##T device = starter_##T();                                                             \
+        libxl_device_##T##_add(s->ctx, s->guest, &device, NULL);                                             \
+        return libxl_device_##T##_destroy(s->ctx, s->guest, &device, NULL);                                  \
+    }
+STARTS_DEVICE(disk)
+STARTS_DEVICE(p9)
+STARTS_DEVICE(vfb)
+STARTS_DEVICE(vkb)
+STARTS_DEVICE(vtpm)
 
 static int start_console(struct starter *s)
 {
@@ -259,20 +285,20 @@ static int (*const starters[LIBXL__OP_COUNT])(struct starter *s) = {
     [LIBXL__OP_DOMAIN_SET_MAX_MEMORY] = start_set_max,
     [LIBXL__OP_SET_VCPUONLINE] = start_set_online,
     [LIBXL__OP_DOMAIN_SEND_SYSRQ] = start_sysrq,
-    [LIBXL__OP_DEVICE_NIC_ADD] = start_nic_add,
-    [LIBXL__OP_DEVICE_NIC_REMOVE] = start_nic_remove,
-    [LIBXL__OP_DEVICE_NIC_DESTROY] = start_nic_destroy,
-    [LIBXL__OP_DEVICE_DISK_ADD] = start_disk_add,
-    [LIBXL__OP_DEVICE_DISK_REMOVE] = start_disk_remove,
-    [LIBXL__OP_DEVICE_DISK_DESTROY] = start_disk_destroy,
     [LIBXL__OP_RETRIEVE_DOMAIN_CONFIGURATION] = start_retrieve,
     [LIBXL__OP_DOMAIN_CONSOLE_TTY] = start_console,
+#define ROWS(NAME, name)                                                                                     \
+    [LIBXL__OP_DEVICE_##NAME##_ADD] = start_##name##_add,                                                    \
+    [LIBXL__OP_DEVICE_##NAME##_REMOVE] = start_##name##_remove,                                              \
+    [LIBXL__OP_DEVICE_##NAME##_DESTROY] = start_##name##_destroy,
+    ROWS(DISK, disk) ROWS(NIC, nic) ROWS(P9, p9) ROWS(VFB, vfb) ROWS(VKB, vkb) ROWS(VTPM, vtpm)
+#undef ROWS
 };
 
 bool starter_is_hidden(unsigned operation)
 {
     return operation == LIBXL__OP_DOMAIN_TEARDOWN || operation == LIBXL__OP_DISK_EJECT ||
-           operation == LIBXL__OP_DEVICE_DETACH;
+           operation == LIBXL__OP_DEVICE_DETACH || operation == LIBXL__OP_DEVICE_MODEL;
 }
 
 int starter_run(struct starter *s, unsigned operation)

@@ -230,6 +230,25 @@ static void fill_disk_add(struct run *r, void *p)
     args->in.disk = sweep_disk();
 }
 
+/* A disk that a QEMU serves. */
+static void fill_qdisk_add(struct run *r, void *p)
+{
+    libxl__device_disk_add_args *args = p;
+    fill_disk_add(r, p);
+    args->in.disk.backend = LIBXL_DISK_BACKEND_QDISK;
+}
+
+/* A guest whose framebuffer has a password, which is told to its QEMU. */
+static void fill_create_screen(struct run *r, void *p)
+{
+    libxl__domain_create_new_args *args = p;
+    fill_create(r, p);
+    libxl_device_vfb *vfb = args->in.d_config.vfbs = malloc(sizeof(*vfb));
+    args->in.d_config.num_vfbs = 1;
+    libxl_device_vfb_init(vfb);
+    vfb->vnc.passwd = strdup("secret");
+}
+
 static void fill_disk_remove(struct run *r, void *p)
 {
     libxl__device_disk_remove_args *args = p;
@@ -294,6 +313,7 @@ static const struct scenario scenarios[] = {
     {LIBXL__OP_DEVICE_DISK_REMOVE, LIBXL__OP_DEVICE_DISK_REMOVE, fill_disk_remove},
     {LIBXL__OP_DEVICE_DISK_DESTROY, LIBXL__OP_DEVICE_DISK_DESTROY, fill_disk_destroy},
     {LIBXL__OP_DEVICE_DETACH, LIBXL__OP_DEVICE_DISK_REMOVE, fill_disk_remove},
+    {LIBXL__OP_DEVICE_MODEL, LIBXL__OP_DEVICE_DISK_ADD, fill_qdisk_add},
     {LIBXL__OP_DOMAIN_CREATE_NEW, LIBXL__OP_DOMAIN_CREATE_NEW, fill_create},
     {LIBXL__OP_DOMAIN_WAIT_SHUTDOWN, LIBXL__OP_DOMAIN_WAIT_SHUTDOWN, fill_wait_shutdown},
     {LIBXL__OP_DOMAIN_GET_NAME, LIBXL__OP_DOMAIN_GET_NAME, fill_get_name},
@@ -318,9 +338,13 @@ static bool is_phase(unsigned operation, unsigned phase, const char *name)
     return strcmp(libxl__operations[operation].phases->list[phase].name, name) == 0;
 }
 
-/* Only a forced detach waits in its phase `released`, and only that of a network interface in its phase `gone`. */
+/* Some phases wait in special cases only. */
 static struct scenario scenario_of(unsigned operation, unsigned phase)
 {
+    if (operation == LIBXL__OP_DEVICE_MODEL && is_phase(operation, phase, "password"))
+        return (struct scenario){operation, LIBXL__OP_DOMAIN_CREATE_NEW, fill_create_screen};
+    if (operation == LIBXL__OP_DEVICE_DISK_ADD && is_phase(operation, phase, "model"))
+        return (struct scenario){operation, operation, fill_qdisk_add};
     if (operation == LIBXL__OP_DEVICE_DETACH && is_phase(operation, phase, "released"))
         return (struct scenario){operation, LIBXL__OP_DEVICE_DISK_DESTROY, fill_disk_destroy};
     if (operation == LIBXL__OP_DEVICE_DETACH && is_phase(operation, phase, "gone"))
@@ -648,7 +672,7 @@ static void run_point(unsigned flags, unsigned operation, unsigned phase, enum f
     libxl_ctx *ctx;
     fixture_begin(&before);
     assert_int_equal(libxl_ctx_alloc(&ctx, LIBXL_VERSION, 0, NULL), 0);
-    if (scenario.fill != fill_create)
+    if (scenario.fill != fill_create && scenario.fill != fill_create_screen)
         r.guest = new_guest(ctx, &r, scenario.fill == fill_set_memory);
     if (scenario.fill == fill_disk_remove || scenario.fill == fill_disk_destroy ||
         (operation == LIBXL__OP_DOMAIN_TEARDOWN && is_phase(operation, phase, "devices")))
@@ -671,7 +695,8 @@ static void run_point(unsigned flags, unsigned operation, unsigned phase, enum f
         check_guest(&r);
     }
     /* A failing creation leaves no domain, unless the undo that destroys the domain fails. */
-    if (scenario.fill == fill_create && fault != KILL && fault != FAIL_TO_UNDO)
+    if ((scenario.fill == fill_create || scenario.fill == fill_create_screen) && fault != KILL &&
+        fault != FAIL_TO_UNDO)
         if (leftovers_domains() != domains + !r.rc)
             fail_msg("%s, phase %s, %s: %d domains, and not %d; %d %s", r.cls->name,
                      r.cls->phases->list[phase].name, fault_names[fault], leftovers_domains(),
@@ -688,13 +713,22 @@ static void run_point(unsigned flags, unsigned operation, unsigned phase, enum f
     fixture_check(&before);
 }
 
+/* Whether an operation shares its phases with an earlier one. */
+static bool shares_phases(unsigned operation)
+{
+    for (unsigned o = 0; o < operation; o++)
+        if (libxl__operations[o].phases == libxl__operations[operation].phases)
+            return true;
+    return false;
+}
+
 static void sweep_all(unsigned flags, const char *transport)
 {
     unsigned operations = 0, phases = 0, points = 0;
     write_loader();
     for (unsigned o = 0; o < LIBXL__OP_COUNT; o++) {
         const libxl__ao_class *cls = &libxl__operations[o];
-        if (!cls->phases)
+        if (!cls->phases || shares_phases(o))
             continue;
         operations++;
         for (unsigned p = 0; p < cls->phases->count; p++, phases++)

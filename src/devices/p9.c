@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The class p9: a folder of the backend's domain that the guest mounts by the 9pfs protocol. A QEMU serves it.
+ *
+ * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
+ */
+#include "_libxl_types_internal.h"
+#include "device.h"
+#include "host_file.h"
+
+#include <stddef.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static libxl_device_p9 *p9_of(const libxl__device *device)
+{
+    return device->config;
+}
+
+static int check(libxl__ao *ao, libxl__device *device)
+{
+    const libxl_device_p9 *p9 = p9_of(device);
+    if (!p9->tag || !*p9->tag)
+        return libxl__ao_fail(ao, ERROR_INVAL, "tag: missing");
+    if (!p9->path || *p9->path != '/')
+        return libxl__ao_fail(ao, ERROR_INVAL, p9->path ? "path: '%s' is not absolute" : "path: missing",
+                              p9->path);
+    if (p9->security_model && strcmp(p9->security_model, "none") != 0)
+        return libxl__ao_fail(ao, ERROR_INVAL, "security_model: '%s'; 'none' is the only one",
+                              p9->security_model);
+    device->devid = (uint32_t)p9->devid;
+    strcpy(device->backend_kind, "9pfs");
+    return 0;
+}
+
+/* QEMU does not say that a folder is missing. */
+static int probe_start(libxl__ao *ao, libxl__device *device)
+{
+    libxl__file_look *look = device->host;
+    if (device->backend_domid)
+        return 0;
+    *look = (libxl__file_look){.path = p9_of(device)->path, .read_only = true};
+    const int rc = libxl__file_look_start(ao, look);
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+static int probe_poll(libxl__ao *ao, libxl__device *device)
+{
+    libxl__file_look *look = device->host;
+    const int rc = libxl__file_look_poll(ao, look, "path");
+    if (rc || S_ISDIR(look->facts.mode))
+        return rc;
+    return libxl__ao_fail(ao, ERROR_INVAL, "path: %s is not a folder", p9_of(device)->path);
+}
+
+static void write_nodes(const libxl__device_nodes *nodes)
+{
+    const libxl_device_p9 *p9 = p9_of(nodes->device);
+    libxl__backend_key(nodes, "path", "%s", p9->path);
+    libxl__backend_key(nodes, "security_model", "none");
+    libxl__frontend_key(nodes, "tag", "%s", p9->tag);
+}
+
+static int copy_config(libxl_ctx *ctx, void *to, const void *from)
+{
+    return libxl__device_p9_copy(ctx, to, from);
+}
+
+const libxl__device_class libxl__class_p9 = {
+    .name = "p9",
+    .array = "p9s",
+    .kind = "9pfs",
+    .config_size = sizeof(libxl_device_p9),
+    .config_at = offsetof(libxl_domain_config, p9s),
+    .count_at = offsetof(libxl_domain_config, num_p9s),
+    .backend_domid_at = offsetof(libxl_device_p9, backend_domid),
+    .backend_domname_at = offsetof(libxl_device_p9, backend_domname),
+    .devid_at = offsetof(libxl_device_p9, devid),
+    .copy = copy_config,
+    .waits_for_backend = true,
+    .closes_without_frontend = true,
+    .host_size = sizeof(libxl__file_look),
+    .check = check,
+    .probe_start = probe_start,
+    .probe_poll = probe_poll,
+    .write = write_nodes,
+};

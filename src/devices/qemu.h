@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The device model of a PV or PVH domain: a QEMU that serves the domain's disks in QEMU's formats, its shared folders,
+ * its framebuffer and keyboard, and its further consoles. A domain has one such process at most.
+ *
+ * QEMU belongs to the domain, not to this process: it is no child of this process and goes on after it. The node
+ * device-model-pid of the domain has its process id, so other toolstacks find it there. A process id is trusted only
+ * after the process's command line was seen to name the domain.
+ *
+ * Call all functions with the context locked. Strings lie in the memory of the operation.
+ */
+#ifndef LIBXL__QEMU_H
+#define LIBXL__QEMU_H
+
+#include "await.h"
+#include "child.h"
+#include "worker.h"
+
+#define LIBXL__QEMU_PROGRAM "/usr/libexec/xen-qemu-system-i386"
+#define LIBXL__QEMU_PID     "/local/domain/%u/image/device-model-pid"
+#define LIBXL__QEMU_NODES   "/local/domain/0/device-model/%u"
+
+enum { LIBXL__QEMU_WORDS = 400, LIBXL__QEMU_PATH = 256, LIBXL__QEMU_ARGUMENTS = 96 };
+
+/* A process that is not a child of this one. Embed it in the operation's state; zero-initialise it. */
+typedef struct libxl__process {
+    libxl__source source; /* fires when the process has ended */
+    libxl__fd exited;     /* the registration of the pidfd, which this structure owns */
+    bool running;
+} libxl__process;
+
+/* qemu_process.c: follows a process by its pidfd, which becomes the structure's. Errors: FAIL, recorded in ao; the pidfd is
+ * closed then. */
+int libxl__process_follow(libxl__ao *ao, libxl__process *process, int pidfd);
+/* Sends a signal to a process that is followed. Does nothing if it has ended. */
+void libxl__process_signal(const libxl__process *process, int number);
+
+/* What a worker does for a QEMU: what may block, and what reads /proc. */
+typedef struct libxl__qemu_job {
+    libxl__job job; /* must be first */
+    char log[LIBXL__QEMU_PATH];
+    uint32_t domid;
+    pid_t pid;
+    int errnoval; /* the result: 0 or an errno */
+    int fd;       /* the result: a log file or a pidfd, which is the caller's; -1: none */
+    char words[LIBXL__QEMU_WORDS];
+} libxl__qemu_job;
+
+/* The jobs, for `job.work`. Renames older log files, opens a new one, and removes the sockets of a predecessor. */
+void libxl__qemu_prepare(libxl_ctx *ctx, libxl__job *job);
+/* Opens a pidfd of `pid` if that process is the domain's QEMU. */
+void libxl__qemu_find(libxl_ctx *ctx, libxl__job *job);
+/* Reads the last lines of the log file into `words`; "" if there are none. They are escaped. */
+void libxl__qemu_read_words(libxl_ctx *ctx, libxl__job *job);
+/* Removes the sockets. */
+void libxl__qemu_clean(libxl_ctx *ctx, libxl__job *job);
+
+/* qemu_arguments.c: the command line, which ends with NULL. `config` NULL: a domain without framebuffer and channels. Returns
+ * NULL if there is no memory. */
+const char *const *libxl__qemu_arguments(libxl__ao *ao, uint32_t domid, const char *name,
+                                         unsigned long megabytes, const libxl_domain_config *config);
+/* Returns whether a domain with this configuration needs a QEMU in this domain. */
+bool libxl__qemu_is_needed(const libxl_domain_config *config);
+
+/* The start of a QEMU. Embed it in the operation's state; zero-initialise it, then set the members above the empty line. */
+typedef struct libxl__qemu_start {
+    uint32_t domid;
+    const libxl_uuid *uuid;
+    const libxl_domain_config
+        *config; /* NULL: the domain exists; the caller keeps it until the start is done */
+
+    enum {
+        LIBXL__QEMU_LOOKING,
+        LIBXL__QEMU_FINDING,
+        LIBXL__QEMU_PREPARING,
+        LIBXL__QEMU_LAUNCHING,
+        LIBXL__QEMU_ANNOUNCING,
+        LIBXL__QEMU_STARTING,
+        LIBXL__QEMU_FAILING,
+    } step;
+    bool begun;
+    libxl__qemu_job job;
+    libxl__xs_batch *batch;
+    libxl__xs_request *pid_node, *name_node, *memory_node;
+    libxl__child launcher;
+    int told; /* the reading end of the pipe through which the launcher tells the process id; 0: none */
+    const char *const *arguments;
+    libxl__process process;
+    libxl__await running;
+    enum { LIBXL__QEMU_KEPT, LIBXL__QEMU_DYING, LIBXL__QEMU_CLEANING, LIBXL__QEMU_GONE } undoing;
+} libxl__qemu_start;
+
+/*
+ * qemu_start.c: starts the domain's QEMU, unless it runs already, and waits until it says that it runs. As a phase's
+ * start and poll. Errors, recorded in ao: FAIL (QEMU cannot be started, or has ended; the message has its last words),
+ * DOMAIN_DESTROYED, PERMISSION, NOMEM, and those of libxl__xs_run. There is no time limit.
+ */
+int libxl__qemu_start_begin(libxl__ao *ao, libxl__qemu_start *start);
+int libxl__qemu_start_poll(libxl__ao *ao, libxl__qemu_start *start);
+/* As a phase's undo: ends the QEMU that this start has launched. */
+int libxl__qemu_start_undo(libxl__ao *ao, libxl__qemu_start *start);
+
+/* The end of a QEMU. Embed it in the operation's state; zero-initialise it. */
+typedef struct libxl__qemu_end {
+    enum { LIBXL__QEMU_SEARCHED, LIBXL__QEMU_ENDING, LIBXL__QEMU_SWEPT } step;
+    libxl__qemu_job job;
+    libxl__process process;
+    libxl__alarm patience;
+    bool killed;
+    libxl__xs_batch *batch;
+} libxl__qemu_end;
+
+/*
+ * qemu_end.c: ends the QEMU of a domain whose node device-model-pid holds `pid`, and removes its nodes and sockets. As
+ * a phase's start and poll. It is asked by a signal first, so that it writes what it has cached, and killed after 10 s. Errors:
+ * NOMEM, FAIL, and those of libxl__xs_run.
+ */
+int libxl__qemu_end_begin(libxl__ao *ao, libxl__qemu_end *end, uint32_t domid, pid_t pid);
+int libxl__qemu_end_poll(libxl__ao *ao, libxl__qemu_end *end);
+
+#endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The end of a QEMU.
+ *
+ * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
+ */
+#include "device.h"
+#include "host.h"
+#include "libxl_internal.h"
+#include "qemu.h"
+
+#include <signal.h>
+
+#define PATIENCE LIBXL__SECONDS(10)
+
+static int run_job(libxl__ao *ao, libxl__qemu_end *e, void (*work)(libxl_ctx *, libxl__job *))
+{
+    e->job.job = (libxl__job){.work = work};
+    const int rc = libxl__job_submit(&ao->ctx->host->lane, ao, &e->job.job);
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+int libxl__qemu_end_begin(libxl__ao *ao, libxl__qemu_end *e, uint32_t domid, pid_t pid)
+{
+    e->step = LIBXL__QEMU_SEARCHED;
+    e->job.domid = domid;
+    e->job.pid = pid;
+    return run_job(ao, e, libxl__qemu_find);
+}
+
+static int sweep(libxl__ao *ao, libxl__qemu_end *e)
+{
+    e->step = LIBXL__QEMU_SWEPT;
+    e->batch = libxl__xs_batch_new(ao, e->job.domid);
+    if (!e->batch)
+        return ERROR_NOMEM;
+    libxl__xs_remove(e->batch, LIBXL__QEMU_NODES, e->job.domid);
+    libxl__xs_remove(e->batch, LIBXL__QEMU_PID, e->job.domid);
+    libxl__xs_run_anyway(e->batch, LIBXL__XS_ONE_BY_ONE);
+    return run_job(ao, e, libxl__qemu_clean);
+}
+
+/* SIGHUP is what other toolstacks send. QEMU then writes what it has cached, and ends. */
+static int ask(libxl__ao *ao, libxl__qemu_end *e)
+{
+    if (e->job.fd < 0)
+        return sweep(ao, e);
+    e->step = LIBXL__QEMU_ENDING;
+    int rc = libxl__process_follow(ao, &e->process, e->job.fd);
+    if (!rc)
+        rc = libxl__alarm_set(ao, &e->patience, PATIENCE);
+    if (rc)
+        return rc;
+    libxl__process_signal(&e->process, SIGHUP);
+    return LIBXL__AO_WAIT;
+}
+
+static int ended(libxl__ao *ao, libxl__qemu_end *e)
+{
+    if (!e->process.running)
+        return sweep(ao, e);
+    if (e->patience.rang && !e->killed) {
+        e->killed = true;
+        libxl__process_signal(&e->process, SIGKILL);
+    }
+    return LIBXL__AO_WAIT;
+}
+
+int libxl__qemu_end_poll(libxl__ao *ao, libxl__qemu_end *e)
+{
+    if (e->step == LIBXL__QEMU_ENDING)
+        return ended(ao, e);
+    if (e->job.job.state != LIBXL__JOB_DONE)
+        return LIBXL__AO_WAIT;
+    if (e->step == LIBXL__QEMU_SEARCHED)
+        return ask(ao, e);
+    return libxl__xs_done(e->batch) ? libxl__xs_result(e->batch) : LIBXL__AO_WAIT;
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The process of a QEMU: its pidfd, and the jobs of the workers that look for it and read its log.
+ *
+ * Owns: the pidfd of each process that is followed. Locks: the context's lock, held by the caller. The jobs run on a
+ * worker, unlocked.
+ */
+#include "escape.h"
+#include "libxl_internal.h"
+#include "qemu.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <unistd.h>
+
+enum { OLD_LOGS = 10, COMMAND_LINE = 4096 };
+
+/* ---- following */
+
+static void stop_following(libxl_ctx *ctx, libxl__source *source)
+{
+    libxl__process *process = (libxl__process *)source;
+    if (!process->exited.registered)
+        return;
+    const int pidfd = process->exited.fd;
+    libxl__fd_deregister(ctx, &process->exited);
+    close(pidfd);
+}
+
+static void process_exited(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
+{
+    (void)revents;
+    libxl__process *process = LIBXL__CONTAINER(fd, libxl__process, exited);
+    stop_following(ctx, &process->source);
+    process->running = false;
+    libxl__source_fire(&process->source);
+}
+
+int libxl__process_follow(libxl__ao *ao, libxl__process *process, int pidfd)
+{
+    if (libxl__fd_register(ao->ctx, &process->exited, pidfd, EPOLLIN, process_exited)) {
+        const int error = errno;
+        close(pidfd);
+        return libxl__ao_fail(ao, ERROR_FAIL, "following the device model: %s", strerror(error));
+    }
+    process->exited.close_on_fork = true;
+    process->running = true;
+    libxl__source_attach(ao, &process->source, stop_following);
+    return 0;
+}
+
+void libxl__process_signal(const libxl__process *process, int number)
+{
+    if (process->running)
+        pidfd_send_signal(process->exited.fd, number, NULL, 0);
+}
+
+/* ---- jobs */
+
+static void remove_sockets(uint32_t domid)
+{
+    static const char *const names[] = {"qmp-libxl", "qmp-libxenstat"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+        char path[64];
+        snprintf(path, sizeof(path), "/var/run/xen/%s-%u", names[i], domid);
+        unlink(path);
+    }
+}
+
+void libxl__qemu_clean(libxl_ctx *ctx, libxl__job *job)
+{
+    (void)ctx;
+    remove_sockets(((libxl__qemu_job *)job)->domid);
+}
+
+/* Renames LOG to LOG.1, LOG.1 to LOG.2, and so on. */
+static void keep_old_logs(const char *log)
+{
+    char from[LIBXL__QEMU_PATH + 8], to[LIBXL__QEMU_PATH + 8];
+    if (access(log, F_OK))
+        return;
+    for (int i = OLD_LOGS - 1; i >= 0; i--) {
+        snprintf(from, sizeof(from), i ? "%s.%d" : "%s", log, i);
+        snprintf(to, sizeof(to), "%s.%d", log, i + 1);
+        rename(from, to);
+    }
+}
+
+void libxl__qemu_prepare(libxl_ctx *ctx, libxl__job *job)
+{
+    (void)ctx;
+    libxl__qemu_job *q = (libxl__qemu_job *)job;
+    q->fd = -1;
+    q->errnoval = access(LIBXL__QEMU_PROGRAM, X_OK) ? errno : 0;
+    if (q->errnoval)
+        return;
+    remove_sockets(q->domid);
+    keep_old_logs(q->log);
+    q->fd = open(q->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    q->errnoval = q->fd < 0 ? errno : 0;
+}
+
+/* Returns whether a process has "-xen-domid DOMID" in its command line. */
+static bool is_qemu_of(pid_t pid, uint32_t domid)
+{
+    static const char option[] = "-xen-domid";
+    char path[32], line[COMMAND_LINE + 1], wanted[16];
+    snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
+    snprintf(wanted, sizeof(wanted), "%u", domid);
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    const ssize_t got = fd < 0 ? -1 : read(fd, line, COMMAND_LINE);
+    if (fd >= 0)
+        close(fd);
+    if (got <= 0)
+        return false;
+    line[got] = 0;
+    for (const char *at = line, *next; at < line + got; at = next) {
+        next = at + strlen(at) + 1;
+        if (strcmp(at, option) == 0 && next < line + got)
+            return strcmp(next, wanted) == 0;
+    }
+    return false;
+}
+
+/* The pidfd is opened first: afterwards another process cannot get the number unnoticed. */
+void libxl__qemu_find(libxl_ctx *ctx, libxl__job *job)
+{
+    (void)ctx;
+    libxl__qemu_job *q = (libxl__qemu_job *)job;
+    q->fd = q->pid > 1 ? pidfd_open(q->pid, 0) : -1;
+    if (q->fd < 0 || is_qemu_of(q->pid, q->domid))
+        return;
+    close(q->fd);
+    q->fd = -1;
+}
+
+/* Joins the last lines by "; " and shortens them at their beginning. */
+static void join_lines(char *words, char *text)
+{
+    char joined[LIBXL__QEMU_WORDS], *rest = NULL;
+    size_t length = 0;
+    joined[0] = 0;
+    for (char *line = strtok_r(text, "\r\n", &rest); line; line = strtok_r(NULL, "\r\n", &rest)) {
+        const size_t more = strlen(line) + 2;
+        if (more >= sizeof(joined) / 2)
+            line[sizeof(joined) / 2 - 3] = 0;
+        if (length + strlen(line) + 2 >= sizeof(joined) / 2)
+            length = 0;
+        length +=
+            (size_t)snprintf(joined + length, sizeof(joined) - length, "%s%s", length ? "; " : "", line);
+    }
+    libxl__escape(words, LIBXL__QEMU_WORDS, joined);
+}
+
+void libxl__qemu_read_words(libxl_ctx *ctx, libxl__job *job)
+{
+    (void)ctx;
+    libxl__qemu_job *q = (libxl__qemu_job *)job;
+    char text[2048];
+    q->words[0] = 0;
+    const int fd = open(q->log, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    const off_t size = lseek(fd, 0, SEEK_END), room = sizeof(text) - 1;
+    const ssize_t got = pread(fd, text, (size_t)room, size > room ? size - room : 0);
+    close(fd);
+    if (got <= 0)
+        return;
+    for (ssize_t i = 0; i < got; i++)
+        if (!text[i])
+            text[i] = '?';
+    text[got] = 0;
+    join_lines(q->words, text);
+}

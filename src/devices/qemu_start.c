@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The start of a QEMU:
+ *
+ *   LOOKING - the domain's QEMU runs: FINDING ---------------------------------------+- STARTING - done
+ *           +- it does not run: PREPARING - LAUNCHING - ANNOUNCING -------------------+     +- FAILING: it has ended
+ *
+ * A shell launches QEMU in the background and ends, so that QEMU is no child of this process. It tells the process id
+ * through a pipe.
+ *
+ * Owns: QEMU's process, until the start is done; the log file's descriptor and the pipe. Locks: the context's lock, held
+ * by the caller.
+ */
+#include "device.h"
+#include "host.h"
+#include "libxl_internal.h"
+#include "qemu.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <unistd.h>
+
+#define SHELL "/bin/sh"
+/* QEMU gets a session of its own, so that signals of this process's terminal do not reach it. */
+#define LAUNCH "XEN_QEMU_CONSOLE_LIMIT=1048576 setsid \"$@\" >&2 & echo $!"
+/* The launcher takes milliseconds. */
+#define LAUNCH_LIMIT LIBXL__SECONDS(20)
+
+enum { FIXED = 4 }; /* arguments of the shell before QEMU's */
+
+static int run_job(libxl__ao *ao, libxl__qemu_start *s, void (*work)(libxl_ctx *, libxl__job *))
+{
+    s->job.job = (libxl__job){.work = work};
+    s->job.domid = s->domid;
+    const int rc = libxl__job_submit(&ao->ctx->host->lane, ao, &s->job.job);
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+static int new_batch(libxl__ao *ao, libxl__qemu_start *s)
+{
+    libxl__xs_batch_free(s->batch);
+    s->batch = libxl__xs_batch_new(ao, s->domid);
+    return s->batch ? 0 : ERROR_NOMEM;
+}
+
+static int run_batch(libxl__qemu_start *s, libxl__xs_mode mode)
+{
+    const int rc = libxl__xs_run(s->batch, mode);
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+/* ---- LOOKING, FINDING: does it run? */
+
+int libxl__qemu_start_begin(libxl__ao *ao, libxl__qemu_start *s)
+{
+    s->begun = true;
+    s->job.fd = -1;
+    s->step = LIBXL__QEMU_LOOKING;
+    const int rc = new_batch(ao, s);
+    if (rc)
+        return rc;
+    s->pid_node = libxl__xs_read(s->batch, LIBXL__QEMU_PID, s->domid);
+    s->name_node = libxl__xs_read(s->batch, "/local/domain/%u/name", s->domid);
+    s->memory_node = libxl__xs_read(s->batch, "/local/domain/%u/memory/target", s->domid);
+    return run_batch(s, LIBXL__XS_ONE_BY_ONE);
+}
+
+static int await_running(libxl__ao *ao, libxl__qemu_start *s)
+{
+    char path[LIBXL__QEMU_PATH];
+    s->step = LIBXL__QEMU_STARTING;
+    snprintf(path, sizeof(path), LIBXL__QEMU_NODES "/state", s->domid);
+    const int rc = libxl__await_start(ao, &s->running, path, libxl__await_equal, "running");
+    return rc ? rc : libxl__qemu_start_poll(ao, s);
+}
+
+/* Chooses the log file and the arguments, and lets a worker open the file. The old state must not be taken for QEMU's. */
+static int prepare(libxl__ao *ao, libxl__qemu_start *s)
+{
+    const char *found = libxl__xs_value(s->name_node), *memory = libxl__xs_value(s->memory_node);
+    const char *name = s->config ? s->config->c_info.name : found ? found : "";
+    const unsigned long kilobytes = s->config ? s->config->b_info.target_memkb
+                                    : memory  ? strtoul(memory, NULL, 10)
+                                              : 0;
+    s->arguments = libxl__qemu_arguments(ao, s->domid, name, (kilobytes + 1023) / 1024, s->config);
+    if (!s->arguments)
+        return ERROR_NOMEM;
+    snprintf(s->job.log, sizeof(s->job.log), "/var/log/xen/qemu-dm-%.200s.log", name);
+    for (char *at = s->job.log + strlen("/var/log/xen/"); *at; at++)
+        if (*at == '/')
+            *at = '_';
+    s->step = LIBXL__QEMU_PREPARING;
+    int rc = new_batch(ao, s);
+    if (rc)
+        return rc;
+    libxl__xs_require_domain(s->batch, s->uuid);
+    libxl__xs_remove(s->batch, LIBXL__QEMU_NODES, s->domid);
+    libxl__xs_write(s->batch, LIBXL__XS_INHERITS, "", LIBXL__QEMU_NODES, s->domid);
+    rc = libxl__xs_run(s->batch, LIBXL__XS_TRANSACTION);
+    return rc ? rc : run_job(ao, s, libxl__qemu_prepare);
+}
+
+static int looked(libxl__ao *ao, libxl__qemu_start *s)
+{
+    if (!libxl__xs_done(s->batch))
+        return LIBXL__AO_WAIT;
+    const int rc = libxl__xs_result(s->batch);
+    if (rc)
+        return rc;
+    const char *pid = libxl__xs_value(s->pid_node);
+    s->job.pid = pid ? atoi(pid) : 0;
+    if (s->job.pid <= 0)
+        return prepare(ao, s);
+    s->step = LIBXL__QEMU_FINDING;
+    return run_job(ao, s, libxl__qemu_find);
+}
+
+static int found(libxl__ao *ao, libxl__qemu_start *s)
+{
+    if (s->job.job.state != LIBXL__JOB_DONE)
+        return LIBXL__AO_WAIT;
+    if (s->job.fd < 0)
+        return prepare(ao, s);
+    const int pidfd = s->job.fd;
+    s->job.fd = -1;
+    const int rc = libxl__process_follow(ao, &s->process, pidfd);
+    return rc ? rc : await_running(ao, s);
+}
+
+/* ---- PREPARING, LAUNCHING */
+
+static int launch(libxl__ao *ao, libxl__qemu_start *s)
+{
+    const char *argv[FIXED + LIBXL__QEMU_ARGUMENTS] = {SHELL, "-c", LAUNCH, SHELL};
+    int ends[2];
+    for (unsigned i = 0; s->arguments[i]; i++)
+        argv[FIXED + i] = s->arguments[i];
+    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK))
+        return libxl__ao_fail(ao, ERROR_FAIL, "the device model: a pipe: %s", strerror(errno));
+    const int stdio[3] = {-1, ends[1], s->job.fd};
+    s->told = ends[0];
+    s->step = LIBXL__QEMU_LAUNCHING;
+    const int rc = libxl__child_start(ao, &s->launcher, argv, stdio, LAUNCH_LIMIT);
+    close(ends[1]);
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+static int prepared(libxl__ao *ao, libxl__qemu_start *s)
+{
+    if (!libxl__xs_done(s->batch) || s->job.job.state != LIBXL__JOB_DONE)
+        return LIBXL__AO_WAIT;
+    if (libxl__xs_rc(s->batch) == ERROR_DOMAIN_DESTROYED)
+        return libxl__ao_fail(ao, ERROR_DOMAIN_DESTROYED, "domain %u was destroyed", s->domid);
+    const int rc = libxl__xs_result(s->batch);
+    if (rc)
+        return rc;
+    const int error = s->job.errnoval;
+    if (!error)
+        return launch(ao, s);
+    return libxl__ao_fail(ao, ERROR_DEVICE_MODEL, "the device model: %s: %s",
+                          access(LIBXL__QEMU_PROGRAM, X_OK) ? LIBXL__QEMU_PROGRAM : s->job.log,
+                          strerror(error));
+}
+
+/* Reads the process id once the launcher has ended, and follows the process unless it has ended. */
+static int take_process(libxl__ao *ao, libxl__qemu_start *s)
+{
+    char text[32];
+    const ssize_t got = read(s->told, text, sizeof(text) - 1);
+    close(s->told);
+    s->told = 0;
+    text[got > 0 ? got : 0] = 0;
+    s->job.pid = atoi(text);
+    const int pidfd = s->job.pid > 1 ? pidfd_open(s->job.pid, 0) : -1;
+    return pidfd < 0 ? 0 : libxl__process_follow(ao, &s->process, pidfd);
+}
+
+static int read_words(libxl__ao *ao, libxl__qemu_start *s)
+{
+    s->step = LIBXL__QEMU_FAILING;
+    return run_job(ao, s, libxl__qemu_read_words);
+}
+
+static int announce(libxl__ao *ao, libxl__qemu_start *s)
+{
+    char text[16];
+    const int rc = new_batch(ao, s);
+    if (rc)
+        return rc;
+    s->step = LIBXL__QEMU_ANNOUNCING;
+    snprintf(text, sizeof(text), "%d", (int)s->job.pid);
+    libxl__xs_require_domain(s->batch, s->uuid);
+    libxl__xs_write(s->batch, LIBXL__XS_INHERITS, text, LIBXL__QEMU_PID, s->domid);
+    return run_batch(s, LIBXL__XS_TRANSACTION);
+}
+
+static void close_log(libxl__qemu_start *s)
+{
+    if (s->job.fd >= 0)
+        close(s->job.fd);
+    s->job.fd = -1;
+}
+
+static int launched(libxl__ao *ao, libxl__qemu_start *s)
+{
+    if (!s->launcher.done)
+        return LIBXL__AO_WAIT;
+    close_log(s);
+    int rc = libxl__child_result(&s->launcher, "the device model's launcher");
+    if (!rc)
+        rc = take_process(ao, s);
+    if (rc)
+        return rc;
+    return s->process.running ? announce(ao, s) : read_words(ao, s);
+}
+
+static int announced(libxl__ao *ao, libxl__qemu_start *s)
+{
+    if (!libxl__xs_done(s->batch))
+        return LIBXL__AO_WAIT;
+    if (libxl__xs_rc(s->batch) == ERROR_DOMAIN_DESTROYED)
+        return libxl__ao_fail(ao, ERROR_DOMAIN_DESTROYED, "domain %u was destroyed", s->domid);
+    const int rc = libxl__xs_result(s->batch);
+    return rc ? rc : await_running(ao, s);
+}
+
+/* ---- STARTING, FAILING */
+
+static int started(libxl__ao *ao, libxl__qemu_start *s)
+{
+    const int rc = libxl__await_step(ao, &s->running);
+    if (rc != LIBXL__AO_WAIT || s->process.running)
+        return rc;
+    return read_words(ao, s);
+}
+
+static int failed(libxl__ao *ao, libxl__qemu_start *s)
+{
+    if (s->job.job.state != LIBXL__JOB_DONE)
+        return LIBXL__AO_WAIT;
+    return libxl__ao_fail(ao, ERROR_DEVICE_MODEL, "the device model has ended%s%s", *s->job.words ? ": " : "",
+                          s->job.words);
+}
+
+int libxl__qemu_start_poll(libxl__ao *ao, libxl__qemu_start *s)
+{
+    switch (s->step) {
+    case LIBXL__QEMU_LOOKING: return looked(ao, s);
+    case LIBXL__QEMU_FINDING: return found(ao, s);
+    case LIBXL__QEMU_PREPARING: return prepared(ao, s);
+    case LIBXL__QEMU_LAUNCHING: return launched(ao, s);
+    case LIBXL__QEMU_ANNOUNCING: return announced(ao, s);
+    case LIBXL__QEMU_STARTING: return started(ao, s);
+    case LIBXL__QEMU_FAILING: break;
+    }
+    return failed(ao, s);
+}
+
+/* ---- undo */
+
+/* Removes QEMU's nodes. Only a worker removes its sockets. */
+static int clean(libxl__ao *ao, libxl__qemu_start *s)
+{
+    s->undoing = LIBXL__QEMU_CLEANING;
+    const int rc = new_batch(ao, s);
+    if (rc)
+        return rc;
+    libxl__xs_remove(s->batch, LIBXL__QEMU_NODES, s->domid);
+    libxl__xs_remove(s->batch, LIBXL__QEMU_PID, s->domid);
+    libxl__xs_run_anyway(s->batch, LIBXL__XS_ONE_BY_ONE);
+    return run_job(ao, s, libxl__qemu_clean);
+}
+
+static int begin_undo(libxl__ao *ao, libxl__qemu_start *s)
+{
+    if (!s->begun)
+        return 0;
+    if (s->job.job.state == LIBXL__JOB_QUEUED || s->job.job.state == LIBXL__JOB_RUNNING)
+        return LIBXL__AO_WAIT;
+    if (s->launcher.running)
+        return LIBXL__AO_WAIT;
+    if (s->batch && !libxl__xs_done(s->batch) && !libxl__xs_take_back(s->batch))
+        return LIBXL__AO_WAIT;
+    close_log(s);
+    if (s->step == LIBXL__QEMU_LAUNCHING && s->told) {
+        take_process(ao, s);
+        s->step = LIBXL__QEMU_ANNOUNCING;
+    }
+    if (!s->arguments)
+        return 0; /* nothing was made */
+    s->undoing = LIBXL__QEMU_DYING;
+    libxl__process_signal(&s->process, SIGKILL);
+    return libxl__qemu_start_undo(ao, s);
+}
+
+int libxl__qemu_start_undo(libxl__ao *ao, libxl__qemu_start *s)
+{
+    switch (s->undoing) {
+    case LIBXL__QEMU_KEPT: return begin_undo(ao, s);
+    case LIBXL__QEMU_DYING:
+        if (s->process.running)
+            return LIBXL__AO_WAIT;
+        return clean(ao, s);
+    case LIBXL__QEMU_CLEANING:
+        if (!libxl__xs_done(s->batch) || s->job.job.state != LIBXL__JOB_DONE)
+            return LIBXL__AO_WAIT;
+        s->undoing = LIBXL__QEMU_GONE;
+        return libxl__xs_rc(s->batch);
+    case LIBXL__QEMU_GONE: break;
+    }
+    return 0;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * QMP: commands to a QEMU, through its socket. One command for each connection.
+ *
+ * QEMU handles what a guest writes, so its answers are not trusted: they are limited in size, and what they say becomes
+ * part of messages only. Call all functions with the context locked.
+ */
+#ifndef LIBXL__QMP_H
+#define LIBXL__QMP_H
+
+#include "ao.h"
+
+enum { LIBXL__QMP_ANSWER = 64 << 10 }; /* the longest line that QEMU may send */
+
+/* A command. Embed it in the operation's state; zero-initialise it. */
+typedef struct libxl__qmp {
+    libxl__source source; /* fires when the answer has arrived, or cannot arrive any more */
+    libxl__fd socket;     /* the connection, which this structure owns */
+    libxl__alarm patience;
+    enum { LIBXL__QMP_GREETING, LIBXL__QMP_NEGOTIATING, LIBXL__QMP_ANSWERING } step;
+    bool done;
+    int errnoval;        /* once done: the errno of the connection */
+    const char *command; /* its name, for messages */
+    const char *request; /* a line of JSON */
+    char *answer;        /* the line that arrives */
+    size_t length;
+    char refusal[160]; /* once done: QEMU's words, if it has refused the command */
+} libxl__qmp;
+
+/*
+ * Sends a command to the QEMU of a domain. `command` is the command's name; `name` and `value` are its only argument, a text
+ * (NULL: none). Errors, recorded in ao: FAIL (there is no connection), NOMEM.
+ */
+int libxl__qmp_start(libxl__ao *ao, libxl__qmp *qmp, uint32_t domid, const char *command, const char *name,
+                     const char *value);
+/* As a phase's poll. Errors, recorded in ao: FAIL (QEMU has refused, has ended, or has not answered for 10 s). */
+int libxl__qmp_poll(libxl__ao *ao, libxl__qmp *qmp);
+
+#endif

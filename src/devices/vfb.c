@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The class vfb: a paravirtual framebuffer. A QEMU shows it by VNC or in a window. QEMU reads from its command line where
+ * to show it (qemu_arguments.c); the nodes are for programs that look for a screen.
+ *
+ * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
+ */
+#include "_libxl_types_internal.h"
+#include "device.h"
+
+#include <stddef.h>
+#include <string.h>
+
+static libxl_device_vfb *vfb_of(const libxl__device *device)
+{
+    return device->config;
+}
+
+static int check(libxl__ao *ao, libxl__device *device)
+{
+    libxl_device_vfb *vfb = vfb_of(device);
+    libxl_defbool_setdefault(&vfb->vnc.enable, true);
+    libxl_defbool_setdefault(&vfb->vnc.findunused, true);
+    libxl_defbool_setdefault(&vfb->sdl.enable, false);
+    libxl_defbool_setdefault(&vfb->sdl.opengl, false);
+    if (vfb->vnc.display < 0 || vfb->vnc.display > UINT16_MAX - 5900)
+        return libxl__ao_fail(ao, ERROR_INVAL, "vnc.display: %d is not the number of a display",
+                              vfb->vnc.display);
+    device->devid = (uint32_t)vfb->devid;
+    strcpy(device->backend_kind, "vfb");
+    return 0;
+}
+
+static void write_vnc(const libxl__device_nodes *nodes, const libxl_vnc_info *vnc)
+{
+    libxl__backend_key(nodes, "vnclisten", "%s", vnc->listen ? vnc->listen : "127.0.0.1");
+    if (vnc->passwd)
+        libxl__backend_key(nodes, "vncpasswd", "%s", vnc->passwd);
+    libxl__backend_key(nodes, "vncdisplay", "%d", vnc->display);
+    libxl__backend_key(nodes, "vncunused", "%d", libxl_defbool_val(vnc->findunused));
+}
+
+static void write_nodes(const libxl__device_nodes *nodes)
+{
+    const libxl_device_vfb *vfb = vfb_of(nodes->device);
+    libxl__backend_key(nodes, "vnc", "%d", libxl_defbool_val(vfb->vnc.enable));
+    if (libxl_defbool_val(vfb->vnc.enable))
+        write_vnc(nodes, &vfb->vnc);
+    libxl__backend_key(nodes, "sdl", "%d", libxl_defbool_val(vfb->sdl.enable));
+    libxl__backend_key(nodes, "opengl", "%d", libxl_defbool_val(vfb->sdl.opengl));
+    if (vfb->sdl.xauthority)
+        libxl__backend_key(nodes, "xauthority", "%s", vfb->sdl.xauthority);
+    if (vfb->sdl.display)
+        libxl__backend_key(nodes, "display", "%s", vfb->sdl.display);
+}
+
+static int copy_config(libxl_ctx *ctx, void *to, const void *from)
+{
+    return libxl__device_vfb_copy(ctx, to, from);
+}
+
+const libxl__device_class libxl__class_vfb = {
+    .name = "vfb",
+    .array = "vfbs",
+    .kind = "vfb",
+    .config_size = sizeof(libxl_device_vfb),
+    .config_at = offsetof(libxl_domain_config, vfbs),
+    .count_at = offsetof(libxl_domain_config, num_vfbs),
+    .backend_domid_at = offsetof(libxl_device_vfb, backend_domid),
+    .backend_domname_at = offsetof(libxl_device_vfb, backend_domname),
+    .devid_at = offsetof(libxl_device_vfb, devid),
+    .copy = copy_config,
+    .waits_for_backend = true,
+    .closes_without_frontend = true,
+    .check = check,
+    .write = write_nodes,
+};

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The class vtpm: a virtual TPM, which another domain serves.
+ *
+ * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
+ */
+#include "_libxl_types_internal.h"
+#include "device.h"
+
+#include <stddef.h>
+#include <string.h>
+
+static libxl_device_vtpm *vtpm_of(const libxl__device *device)
+{
+    return device->config;
+}
+
+static int check(libxl__ao *ao, libxl__device *device)
+{
+    libxl_device_vtpm *vtpm = vtpm_of(device);
+    if (libxl_uuid_is_nil(&vtpm->uuid))
+        libxl_uuid_generate(&vtpm->uuid);
+    if (libxl_uuid_is_nil(&vtpm->uuid))
+        return libxl__ao_fail(ao, ERROR_FAIL, "uuid: no random number: %m");
+    device->devid = (uint32_t)vtpm->devid;
+    strcpy(device->backend_kind, "vtpm");
+    return 0;
+}
+
+static void write_nodes(const libxl__device_nodes *nodes)
+{
+    const libxl_device_vtpm *vtpm = vtpm_of(nodes->device);
+    libxl__backend_key(nodes, "handle", "%u", nodes->device->devid);
+    libxl__backend_key(nodes, "uuid", LIBXL_UUID_FMT, LIBXL_UUID_BYTES(vtpm->uuid));
+    libxl__backend_key(nodes, "resume", "False");
+    libxl__frontend_key(nodes, "handle", "%u", nodes->device->devid);
+}
+
+static int copy_config(libxl_ctx *ctx, void *to, const void *from)
+{
+    return libxl__device_vtpm_copy(ctx, to, from);
+}
+
+const libxl__device_class libxl__class_vtpm = {
+    .name = "vtpm",
+    .array = "vtpms",
+    .kind = "vtpm",
+    .config_size = sizeof(libxl_device_vtpm),
+    .config_at = offsetof(libxl_domain_config, vtpms),
+    .count_at = offsetof(libxl_domain_config, num_vtpms),
+    .backend_domid_at = offsetof(libxl_device_vtpm, backend_domid),
+    .backend_domname_at = offsetof(libxl_device_vtpm, backend_domname),
+    .devid_at = offsetof(libxl_device_vtpm, devid),
+    .copy = copy_config,
+    .waits_for_backend = true,
+    .closes_without_frontend = true,
+    .check = check,
+    .write = write_nodes,
+};

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * device_model: the nested operation that starts the QEMU of a domain, unless it runs.
+ *
+ * Owns: the QEMU that it has started, until it completes with success; then it is the domain's, and the teardown ends
+ * it. Locks: the context's lock, held by the caller.
+ */
+#include "device_model.h"
+
+#include "qemu.h"
+#include "qmp.h"
+
+#include <string.h>
+
+typedef struct device_model {
+    libxl__qemu_start qemu;
+    libxl__qmp qmp;
+    libxl__source end;             /* stopped when the operation ends */
+    LIST_ENTRY(device_model) link; /* of all that run in the context */
+    TAILQ_HEAD(, libxl__device_model) waiting;
+} device_model_state;
+
+bool libxl__device_model_serves(const libxl__device *device)
+{
+    static const char *const kinds[] = {"qdisk", "9pfs", "vkbd", "vfb", "console"};
+    for (size_t i = 0; !device->backend_domid && i < sizeof(kinds) / sizeof(*kinds); i++)
+        if (strcmp(device->backend_kind, kinds[i]) == 0)
+            return true;
+    return false;
+}
+
+/* ---- start */
+
+/* The operation has ended: those that wait for it look again. */
+static void ended(libxl_ctx *ctx, libxl__source *source)
+{
+    (void)ctx;
+    struct device_model *s = LIBXL__CONTAINER(source, struct device_model, end);
+    libxl__device_model *model;
+    LIST_REMOVE(s, link);
+    while ((model = TAILQ_FIRST(&s->waiting))) {
+        TAILQ_REMOVE(&s->waiting, model, link);
+        model->other = NULL;
+        libxl__source_fire(&model->source);
+    }
+}
+
+static int start_start(libxl__ao *ao, struct device_model *s)
+{
+    TAILQ_INIT(&s->waiting);
+    LIST_INSERT_HEAD(&ao->ctx->xen->device_models, s, link);
+    libxl__source_attach(ao, &s->end, ended);
+    s->qemu.domid = ao->subject.number;
+    s->qemu.uuid = &ao->subject.uuid;
+    return libxl__qemu_start_begin(ao, &s->qemu);
+}
+
+static int start_poll(libxl__ao *ao, struct device_model *s)
+{
+    return libxl__qemu_start_poll(ao, &s->qemu);
+}
+
+static int start_undo(libxl__ao *ao, struct device_model *s)
+{
+    return libxl__qemu_start_undo(ao, &s->qemu);
+}
+
+/* ---- password: it is not on the command line, which every process can read */
+
+static const char *password_of(const libxl_domain_config *config)
+{
+    const libxl_device_vfb *vfb = config && config->num_vfbs ? &config->vfbs[0] : NULL;
+    const bool vnc = vfb && (libxl_defbool_is_default(vfb->vnc.enable) || libxl_defbool_val(vfb->vnc.enable));
+    return vnc && vfb->vnc.passwd && *vfb->vnc.passwd ? vfb->vnc.passwd : NULL;
+}
+
+static int password_poll(libxl__ao *ao, struct device_model *s)
+{
+    return libxl__qmp_poll(ao, &s->qmp);
+}
+
+static int password_start(libxl__ao *ao, struct device_model *s)
+{
+    const char *password = password_of(s->qemu.config);
+    if (!password)
+        return 0;
+    return libxl__qmp_start(ao, &s->qmp, s->qemu.domid, "change-vnc-password", "password", password);
+}
+
+#include "_libxl_phases_device_model.h"
+
+/* ---- called by the operations that need a QEMU */
+
+static void stop_waiting(libxl_ctx *ctx, libxl__source *source)
+{
+    (void)ctx;
+    libxl__device_model *model = LIBXL__CONTAINER(source, libxl__device_model, source);
+    if (model->other)
+        TAILQ_REMOVE(&model->other->waiting, model, link);
+    model->other = NULL;
+}
+
+static struct device_model *find(libxl_ctx *ctx, uint32_t domid)
+{
+    struct device_model *s;
+    LIST_FOREACH (s, &ctx->xen->device_models, link)
+        if (s->qemu.domid == domid)
+            return s;
+    return NULL;
+}
+
+/* Waits for another operation that starts the QEMU, or starts it. */
+static int start_or_wait(libxl__ao *parent, libxl__device_model *model)
+{
+    model->other = find(parent->ctx, model->domid);
+    if (model->other) {
+        TAILQ_INSERT_TAIL(&model->other->waiting, model, link);
+        return LIBXL__AO_WAIT;
+    }
+    libxl__ao *child =
+        libxl__nested_create(parent, &model->starter, &libxl__operations[LIBXL__OP_DEVICE_MODEL]);
+    if (!child)
+        return ERROR_NOMEM;
+    libxl__device_model_args *args = libxl__ao_args(child);
+    struct device_model *s = libxl__ao_state(child);
+    child->subject = (libxl__subject){.number = model->domid, .uuid = model->uuid};
+    args->in.domid = model->domid;
+    s->qemu.config = model->config;
+    libxl__nested_start(&model->starter);
+    return libxl__device_model_poll(parent, model);
+}
+
+int libxl__device_model_start(libxl__ao *parent, libxl__device_model *model, uint32_t domid,
+                              const libxl_uuid *uuid, const libxl_domain_config *config)
+{
+    model->domid = domid;
+    model->uuid = *uuid;
+    model->config = config;
+    libxl__source_attach(parent, &model->source, stop_waiting);
+    return start_or_wait(parent, model);
+}
+
+int libxl__device_model_poll(libxl__ao *parent, libxl__device_model *model)
+{
+    if (model->starter.started)
+        return model->starter.done ? model->starter.rc : LIBXL__AO_WAIT;
+    return model->other ? LIBXL__AO_WAIT : start_or_wait(parent, model);
+}
+
+void libxl__device_model_stop(libxl__device_model *model)
+{
+    if (model->starter.started && !model->starter.done)
+        libxl__ao_request_stop(model->starter.child, ERROR_ABORTED);
+}
