@@ -261,22 +261,26 @@ static int online_poll(libxl__ao *ao, libxl__device *device)
 enum { SCRIPT, GATEWAYDEV, VIFNAME };
 static const char *const offline_keys[] = {"script", "gatewaydev", "vifname", NULL};
 
+static int unless_failed(libxl__ao *ao, int rc)
+{
+    if (rc == LIBXL__AO_WAIT)
+        return rc;
+    libxl__ao_forget_failure(ao);
+    return 0;
+}
+
 static int offline_start(libxl__ao *ao, libxl__device *device)
 {
     const char *script = device->values[SCRIPT];
     if (!script || !strcmp(script, DEFAULT_SCRIPT) || access(script, X_OK))
         return 0;
-    return start_script(ao, device, script, device->values[GATEWAYDEV], "offline");
+    return unless_failed(ao, start_script(ao, device, script, device->values[GATEWAYDEV], "offline"));
 }
 
 static int offline_poll(libxl__ao *ao, libxl__device *device)
 {
     nic_host *host = device->host;
-    const int rc = libxl__device_script_poll(ao, &host->run, device);
-    if (rc == LIBXL__AO_WAIT)
-        return rc;
-    libxl__ao_forget_failure(ao);
-    return 0;
+    return unless_failed(ao, libxl__device_script_poll(ao, &host->run, device));
 }
 
 /* ---- gone: the kernel has removed the interface */

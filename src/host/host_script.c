@@ -145,7 +145,8 @@ static const char *const *environment(libxl__ao *ao, const char *const variables
 static int start_child(libxl__ao *ao, libxl__script *script, const char *const argv[], int writing)
 {
     const int stdio[3] = {-1, writing, writing};
-    return libxl__child_start(ao, &script->child, argv, stdio, LIBXL__MILLISECONDS(script->limit_ms));
+    const int rc = libxl__child_start(ao, &script->child, argv, stdio, LIBXL__MILLISECONDS(script->limit_ms));
+    return rc == ERROR_FAIL ? ERROR_SCRIPT : rc;
 }
 
 static int fail_errno(libxl__ao *ao, const char *what)

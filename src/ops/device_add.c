@@ -259,6 +259,10 @@ static int backend_poll(libxl__ao *ao, struct device_add *s)
     if (rc)
         return rc;
     const int state = libxl__device_state(libxl__await_value(&s->state));
+    if (s->state.missing && s->device.backend_domid) /* as the first part of its end, usually */
+        return libxl__ao_fail(ao, ERROR_NO_BACKEND,
+                              "domain %u, which serves the device, has no nodes for it any more",
+                              s->device.backend_domid);
     if (s->state.missing)
         return libxl__ao_fail(ao, ERROR_DEVICE, "the backend's nodes were removed");
     if (state != XenbusStateClosing && state != XenbusStateClosed)

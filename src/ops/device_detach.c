@@ -36,6 +36,7 @@ typedef struct device_detach {
     bool stopped;                /* `closed` or `released` was asked to stop */
     bool refused;                /* the guest has refused; the parent knows */
     libxl__await nodes;          /* until a backend in another domain has removed its nodes */
+    bool nodes_gone;             /* the backend's nodes were removed with their domain */
     libxl__domain_source server; /* that domain, unless it has ended */
     int host_rc;                 /* the first error of the phase `host` */
 } device_detach_state;
@@ -418,7 +419,7 @@ static int clean_start(libxl__ao *ao, struct device_detach *s)
     if (rc)
         return rc;
     read_parents(s->batch, device);
-    if (s->nodes.done)
+    if (s->nodes.done || s->nodes_gone)
         libxl__xs_require_absent(s->batch, ERROR_NOTFOUND, LIBXL__BACKEND "/online",
                                  LIBXL__BACKEND_OF(device));
     else if (s->state_seen && !device->cls->stateless && is_served(s))
@@ -440,10 +441,13 @@ static int clean_start(libxl__ao *ao, struct device_detach *s)
 
 static int clean_poll(libxl__ao *ao, struct device_detach *s)
 {
-    (void)ao;
     if (!libxl__xs_done(s->batch))
         return LIBXL__AO_WAIT;
     const int rc = libxl__xs_rc(s->batch);
+    if (rc == ERROR_NOTFOUND && s->device.backend_domid && !s->nodes_gone) {
+        s->nodes_gone = true;
+        return clean_start(ao, s);
+    }
     return rc && rc != ERROR_NOTFOUND ? libxl__xs_result(s->batch) : 0;
 }
 
