@@ -11,6 +11,9 @@
 #include "create.h"
 
 #include <stdio.h>
+#include <time.h>
+
+#include <libxl_utils.h>
 
 #include <libxl_utils.h>
 
@@ -48,6 +51,10 @@ static void write_guests_nodes(libxl__xs_batch *b, unsigned domid)
 static bool is_available(const libxl_domain_build_info *info, int vcpu)
 {
     return !info->avail_vcpus.size || libxl_bitmap_test(&info->avail_vcpus, vcpu);
+/* An empty bitmap stands for all virtual processors. */
+static bool is_online(const libxl_bitmap *vcpus, int vcpu)
+{
+    return !vcpus->size || libxl_bitmap_test(vcpus, vcpu);
 }
 
 static void write_domain(libxl__xs_batch *b, const libxl__build *build, const libxl_domain_config *config)
@@ -79,8 +86,19 @@ static void write_domain(libxl__xs_batch *b, const libxl__build *build, const li
     NODE("1", "control/platform-feature-xs_reset_watches");
     for (int i = 0; i < config->b_info.max_vcpus; i++)
         NODE(is_available(&config->b_info, i) ? "online" : "offline", "cpu/%d/availability", i);
+        NODE(is_online(&config->b_info.avail_vcpus, i) ? "online" : "offline", "cpu/%d/availability", i);
 #undef NODE_OF
 #undef NODE
+}
+
+/* Writes when the domain was made. `xl uptime` reads it. */
+static void write_start_time(libxl__xs_batch *b, const char *vm)
+{
+    char text[40];
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    snprintf(text, sizeof(text), "%lld.%02ld", (long long)now.tv_sec, now.tv_nsec / 10000000);
+    libxl__xs_write(b, LIBXL__XS_INHERITS, text, "%s/start_time", vm);
 }
 
 /* Writes the nodes outside of /local/domain. Other toolstacks read them. */
@@ -100,6 +118,7 @@ static void write_vm(libxl__xs_batch *b, const libxl__build *build, const libxl_
      */
     libxl__xs_write(b, LIBXL__XS_GUEST_READS, uuid, "%s/uuid", vm);
     libxl__xs_write(b, LIBXL__XS_GUEST_READS, config->c_info.name, "%s/name", vm);
+    write_start_time(b, vm);
     libxl__xs_remove(b, "/libxl/%u", domid);
     libxl__xs_write(b, LIBXL__XS_INHERITS, config->c_info.type == LIBXL_DOMAIN_TYPE_PV ? "pv" : "pvh",
                     "/libxl/%u/type", domid);

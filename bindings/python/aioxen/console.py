@@ -322,8 +322,13 @@ class Console:
                     raise BrokenPipeError(errno.EPIPE, "the console has ended") from error
 
     async def _writable(self, fd: int) -> None:
-        ready = self._loop.create_future()
-        self._loop.add_writer(fd, lambda: ready.done() or ready.set_result(None))
+        ready: asyncio.Future[None] = self._loop.create_future()
+
+        def on_writable() -> None:
+            if not ready.done():
+                ready.set_result(None)
+
+        self._loop.add_writer(fd, on_writable)
         try:
             while not ready.done() and not self._ended:
                 await asyncio.wait([ready], timeout=GRACE_SECONDS)
