@@ -11,8 +11,6 @@
 #include <limits.h>
 #include <string.h>
 
-#include <libxl_utils.h>
-
 enum {
     LEAST_PV_KB = 4 << 10,
     LEAST_PVH_KB = 20 << 10, /* the builder's tables and shared pages need a part of it */
@@ -121,11 +119,7 @@ static int check_supported(libxl__ao *ao, const libxl_domain_config *config)
         field = "b_info.video_memkb";
     else if (libxl_defbool_val(config->b_info.arch_x86.msr_relaxed))
         field = "b_info.arch_x86.msr_relaxed";
-    if (field)
-        return libxl__ao_fail(ao, ERROR_NI, "d_config.%s: not implemented", field);
-    if (config->b_info.avail_vcpus.size && !libxl_bitmap_test(&config->b_info.avail_vcpus, 0))
-        return libxl__ao_fail(ao, ERROR_INVAL, "d_config.b_info.avail_vcpus: processor 0 is not in it");
-    return 0;
+    return field ? libxl__ao_fail(ao, ERROR_NI, "d_config.%s: not implemented", field) : 0;
 }
 
 int libxl__create_check(libxl__ao *ao, const libxl_domain_config *config, libxl__build *build)

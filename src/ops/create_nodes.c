@@ -15,8 +15,6 @@
 
 #include <libxl_utils.h>
 
-#include <libxl_utils.h>
-
 /*
  * A guest may read its tree and write some nodes in it. The guest owns the whole tree while these nodes are made, so
  * that they inherit this permission. Then the nodes above them are made read-only for the guest. The guest does not
@@ -51,10 +49,6 @@ static void write_guests_nodes(libxl__xs_batch *b, unsigned domid)
 static bool is_available(const libxl_domain_build_info *info, int vcpu)
 {
     return !info->avail_vcpus.size || libxl_bitmap_test(&info->avail_vcpus, vcpu);
-/* An empty bitmap stands for all virtual processors. */
-static bool is_online(const libxl_bitmap *vcpus, int vcpu)
-{
-    return !vcpus->size || libxl_bitmap_test(vcpus, vcpu);
 }
 
 static void write_domain(libxl__xs_batch *b, const libxl__build *build, const libxl_domain_config *config)
@@ -86,7 +80,6 @@ static void write_domain(libxl__xs_batch *b, const libxl__build *build, const li
     NODE("1", "control/platform-feature-xs_reset_watches");
     for (int i = 0; i < config->b_info.max_vcpus; i++)
         NODE(is_available(&config->b_info, i) ? "online" : "offline", "cpu/%d/availability", i);
-        NODE(is_online(&config->b_info.avail_vcpus, i) ? "online" : "offline", "cpu/%d/availability", i);
 #undef NODE_OF
 #undef NODE
 }
