@@ -37,8 +37,9 @@ def test_two_guests_ping_each_other(inside) -> None:  # type: ignore[no-untyped-
     inside("together.py")
 
 
-def test_xl_works_on_our_guests_and_we_on_its(inside) -> None:  # type: ignore[no-untyped-def]
-    inside("with_xl.py")
+@pytest.mark.parametrize("whose", ["ours", "xls"])
+def test_xl_works_on_our_guests_and_we_on_its(inside, whose: str) -> None:  # type: ignore[no-untyped-def]
+    inside("with_xl.py", whose)
 
 
 @KINDS

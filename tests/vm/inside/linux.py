@@ -116,7 +116,8 @@ async def linux(xen: aioxen.Context, config: str) -> AsyncIterator[tuple[aioxen.
         finally:
             console.close()
     finally:
-        await dom.destroy()
+        with contextlib.suppress(aioxen.DomainNotFoundError):  # xl has destroyed it
+            await dom.destroy()
 
 
 async def ping(address: str) -> None:
