@@ -17,8 +17,10 @@ LIMIT = 120  # seconds, for whatever a guest does
 
 
 def run(command: str, check: bool = True) -> str:
-    """Runs a shell command; returns its output."""
-    done = subprocess.run(command, shell=True, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    """Runs a shell command; returns its output. busybox's shell would prefer its own losetup and ip."""
+    done = subprocess.run(
+        ["bash", "-c", command], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
     assert not check or done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout}"
     return done.stdout
 
