@@ -12,6 +12,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from .line import Line, Round, Tool
@@ -110,10 +111,12 @@ def measure(lines: list[Line], quick: bool) -> list[Round]:
 
 
 def main(rounds: int, quick: bool, indices: list[int]) -> None:
-    for number in range(rounds):
-        chosen = [index for index in indices if number == 0 or not LINES[index].once]
-        for index, one in zip(chosen, measure([LINES[i] for i in chosen], quick), strict=True):
-            print(json.dumps({"line": index, "round": one}), flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        ENVIRONMENT["AIOXEN_BENCH_FOLDER"] = folder  # for the files of disks
+        for number in range(rounds):
+            chosen = [index for index in indices if number == 0 or not LINES[index].once]
+            for index, one in zip(chosen, measure([LINES[i] for i in chosen], quick), strict=True):
+                print(json.dumps({"line": index, "round": one}), flush=True)
 
 
 if __name__ == "__main__":

@@ -173,6 +173,19 @@ def creates() -> Iterator[Line]:
         yield replace(Line(10, python, "ms", "ms", ours, peer, name, goal=goal), **some)
 
 
+def devices() -> Iterator[Line]:
+    what = "create and destroy one of 50 PV and 50 PVH guests with two disks and an interface, 16 at a time"
+    some: dict[str, Any] = {"n": 50, "quick": 1, "once": True}
+    third, tenth = at_most(1 / 3, of="peer"), at_most(0.1, of="peer")
+    yield both(21, f"{what}: C", "ms", "ms", "creates devices {n} 20", third, **some)
+    ours, xl = "creates.py aioxen {n} 20 devices", "creates.py xl {n} 20 devices"
+    for peer, name, goal in ("libxl/creates devices {n} 20", LIBXL, third), (xl, "xl", tenth):
+        yield replace(Line(21, f"{what}: Python", "ms", "ms", ours, peer, name, goal=goal), **some)
+    # The same number as row 11 has, for guests with devices.
+    held = Line(11, "100 guests with devices: the longest callback, in processor time", "ms", "busy", ours)
+    yield replace(held, goal=at_most(5), **some)
+
+
 def held() -> Iterator[Line]:
     what = "16 PV and 16 PVH guests with 256 MB: "
     ours, peer = "creates.py aioxen {n} 256", "libxl/creates held {n} 256"
@@ -290,6 +303,7 @@ LINES: list[Line] = [
     *pending(),
     *threads(),
     *creates(),
+    *devices(),
     *held(),
     *futures(),
     *busy(),

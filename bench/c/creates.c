@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * creates N MB: 16 threads on one context create N PV and N PVH guests with MB megabytes each by synchronous calls,
- * then destroy all of them. "ms" is the whole time divided by the number of guests. creates held N MB: one thread
- * creates and destroys them asynchronously, 16 at a time. "ms" is the longest duration of one call into the library,
- * which would block an event loop.
+ * then destroy all of them. "ms" is the whole time divided by the number of guests. creates devices N MB: each guest
+ * has two disks and a network interface, and runs, so that its drivers connect. creates held N MB: one thread creates and destroys the guests
+ * asynchronously, 16 at a time. "ms" is the longest duration of one call into the library, which would block an event
+ * loop.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -18,13 +19,18 @@ enum { AT_ONCE = 16, WAIT_MS = 1000 };
 static libxl_ctx *ctx;
 static long count; /* number of guests */
 static unsigned memory_mb;
+static bool with_devices;
 static uint32_t *domids;
 static libxl_domain_config *configs; /* libxl reads them until the operation ends */
 static atomic_long created, destroyed;
 
 static libxl_domain_config config_of(long i)
 {
-    return library_guest(ctx, i % 2 ? LIBXL_DOMAIN_TYPE_PVH : LIBXL_DOMAIN_TYPE_PV, memory_mb, "b");
+    libxl_domain_config config =
+        library_guest(ctx, i % 2 ? LIBXL_DOMAIN_TYPE_PVH : LIBXL_DOMAIN_TYPE_PV, memory_mb, "b");
+    if (with_devices)
+        library_add_devices(&config);
+    return config;
 }
 
 static void *creator(void *unused)
@@ -34,6 +40,8 @@ static void *creator(void *unused)
         bench_check(!libxl_domain_create_new(ctx, &config, &domids[i], NULL, NULL),
                     "libxl_domain_create_new");
         libxl_domain_config_dispose(&config);
+        if (with_devices)
+            bench_check(!libxl_domain_unpause(ctx, domids[i], NULL), "libxl_domain_unpause");
     }
     return unused;
 }
@@ -91,8 +99,10 @@ static void all(bool destroy)
 int main(int argc, char **argv)
 {
     const bool held = !strcmp(argv[1], "held");
-    count = 2 * bench_number(argc, argv, 1 + held);
-    memory_mb = (unsigned)bench_number(argc, argv, 2 + held);
+    with_devices = !strcmp(argv[1], "devices");
+    const int first = 1 + (held || with_devices);
+    count = 2 * bench_number(argc, argv, first);
+    memory_mb = (unsigned)bench_number(argc, argv, first + 1);
     domids = calloc((size_t)count, sizeof(*domids));
     configs = calloc((size_t)count, sizeof(*configs));
     ctx = library_open();

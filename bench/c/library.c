@@ -5,6 +5,7 @@
  */
 #include "library.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -15,6 +16,8 @@
 #include <xentoollog.h>
 
 #include "bench.h"
+
+enum { DISK_OCTETS = 1 << 20 };
 
 libxl_ctx *library_open(void)
 {
@@ -128,6 +131,35 @@ libxl_domain_config library_guest(libxl_ctx *ctx, libxl_domain_type type, unsign
     config.b_info.cmdline = strdup(command_line);
     (void)ctx;
     return config;
+}
+
+static void add_disk(libxl_device_disk *disk, const char *vdev)
+{
+    static atomic_uint number;
+    const char *folder = getenv("AIOXEN_BENCH_FOLDER");
+    bench_check(folder, "AIOXEN_BENCH_FOLDER");
+    libxl_device_disk_init(disk);
+    bench_check(asprintf(&disk->pdev_path, "%s/%d-%u", folder, (int)getpid(), number++) > 0, "asprintf");
+    const int fd = open(disk->pdev_path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    bench_check(fd >= 0 && !ftruncate(fd, DISK_OCTETS) && !close(fd), disk->pdev_path);
+    disk->vdev = strdup(vdev);
+    disk->format = LIBXL_DISK_FORMAT_RAW;
+    disk->backend = LIBXL_DISK_BACKEND_PHY;
+    disk->readwrite = 1;
+}
+
+void library_add_devices(libxl_domain_config *config)
+{
+    config->num_disks = 2;
+    config->disks = calloc(2, sizeof(*config->disks));
+    config->num_nics = 1;
+    config->nics = calloc(1, sizeof(*config->nics));
+    bench_check(config->disks && config->nics, "calloc");
+    add_disk(&config->disks[0], "xvda");
+    add_disk(&config->disks[1], "xvdb");
+    libxl_device_nic_init(config->nics);
+    config->nics->bridge = strdup("xenbr0");
+    config->nics->nictype = LIBXL_NIC_TYPE_VIF;
 }
 
 #ifndef LIBXL_HAVE_EVENT_IS_FOR

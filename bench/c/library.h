@@ -38,6 +38,12 @@ long library_take(libxl_ctx *ctx, void (*seen)(uint64_t for_user));
 libxl_domain_config library_guest(libxl_ctx *ctx, libxl_domain_type type, unsigned memory_mb,
                                   const char *command_line);
 
+/*
+ * Adds two disks, each a file of its own in the folder AIOXEN_BENCH_FOLDER, and an interface of the bridge xenbr0. Any
+ * thread may call this.
+ */
+void library_add_devices(libxl_domain_config *config);
+
 /* A predicate for libxl_event_check. Returns whether the event's for_user is the one that `user` points to. */
 #ifndef LIBXL_HAVE_EVENT_IS_FOR
 int libxl_event_is_for(const libxl_event *event, void *user);

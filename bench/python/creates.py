@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""creates.py aioxen|xl|idle N MB: creates N PV and N PVH guests with MB megabytes each, 16 at a time.
+"""creates.py aioxen|xl|idle N MB [devices]: creates N PV and N PVH guests with MB megabytes each, 16 at a time.
+
+With "devices" each guest has two disks and a network interface, and runs, so that its drivers connect.
 
 Then it destroys all of them. With "idle" it does nothing for IDLE_S seconds, which gives the floor of "late".
 
@@ -27,6 +29,8 @@ from guests import KERNEL, guest
 AT_ONCE = 16
 BEAT_S = 0.0005
 IDLE_S = 0.5
+DISK_OCTETS = 1 << 20
+BRIDGE = "xenbr0"
 
 
 class Watched:
@@ -68,10 +72,32 @@ async def some_at_a_time(one: Callable[[Any], Awaitable[Any]], each: Iterable[An
     return await asyncio.gather(*[alone(item) for item in each])
 
 
-async def with_aioxen(count: int, memory: int) -> None:
+def disks(folder: Path, i: int) -> list[Path]:
+    """Makes the files of a guest's two disks."""
+    paths = [folder / f"{i}-{number}" for number in range(2)]
+    for path in paths:
+        path.touch()
+        os.truncate(path, DISK_OCTETS)
+    return paths
+
+
+def with_devices(config: aioxen.DomainConfig, paths: list[Path]) -> aioxen.DomainConfig:
+    config.disks = [
+        aioxen.DeviceDisk(pdev_path=str(path), vdev=vdev, format=aioxen.DiskFormat.RAW, readwrite=1)
+        for path, vdev in zip(paths, ("xvda", "xvdb"), strict=True)
+    ]
+    config.nics = [aioxen.DeviceNic(bridge=BRIDGE)]
+    return config
+
+
+async def with_aioxen(count: int, memory: int, folder: Path | None) -> None:
     async with aioxen.Context() as xen:
         configs = [guest("b", memory, pvh=bool(i % 2)) for i in range(2 * count)]
+        if folder:
+            configs = [with_devices(config, disks(folder, i)) for i, config in enumerate(configs)]
         doms = await some_at_a_time(xen.domain_create, configs)
+        if folder:
+            await asyncio.gather(*[dom.unpause() for dom in doms])
         await some_at_a_time(lambda dom: dom.destroy(), doms)
 
 
@@ -81,35 +107,41 @@ async def xl(*arguments: str) -> None:
         raise RuntimeError(f"xl {arguments}: {process.returncode}")
 
 
-def write_xl(path: Path, i: int, memory: int) -> Path:
+def write_xl(path: Path, i: int, memory: int, folder: Path | None) -> Path:
     kind = ("pv", "pvh")[i % 2]
-    path.write_text(f'name="xl-{i}"\ntype="{kind}"\nkernel="{KERNEL}"\ncmdline="b"\nmemory={memory}\n')
+    text = f'name="xl-{i}"\ntype="{kind}"\nkernel="{KERNEL}"\ncmdline="b"\nmemory={memory}\n'
+    if folder:
+        first, second = disks(folder, i)
+        text += f'disk=["{first},raw,xvda,w", "{second},raw,xvdb,w"]\nvif=["bridge={BRIDGE}"]\n'
+    path.write_text(text)
     return path
 
 
-async def with_xl(count: int, memory: int) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        paths = [write_xl(Path(folder, str(i)), i, memory) for i in range(2 * count)]
+async def with_xl(count: int, memory: int, folder: Path | None) -> None:
+    with tempfile.TemporaryDirectory() as files:
+        paths = [write_xl(Path(files, f"{i}.cfg"), i, memory, folder) for i in range(2 * count)]
 
         # With -e, xl leaves no process behind that waits for the guest's end.
-        await some_at_a_time(lambda path: xl("create", "-q", "-e", "-p", str(path)), paths)
+        how = ["-q", "-e"] if folder else ["-q", "-e", "-p"]
+        await some_at_a_time(lambda path: xl("create", *how, str(path)), paths)
         await some_at_a_time(lambda i: xl("destroy", f"xl-{i}"), range(2 * count))
 
 
-async def idle(count: int, memory: int) -> None:
+async def idle(count: int, memory: int, folder: Path | None) -> None:
     await asyncio.sleep(IDLE_S)
 
 
 WAYS = {"aioxen": with_aioxen, "xl": with_xl, "idle": idle}
 
 
-async def main(way: str, count: int, memory: int) -> None:
-    watched = Watched()
-    began = time.perf_counter()
-    await WAYS[way](count, memory)
-    took = time.perf_counter() - began
+async def main(way: str, count: int, memory: int, devices: bool) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        watched = Watched()
+        began = time.perf_counter()
+        await WAYS[way](count, memory, Path(folder) if devices else None)
+        took = time.perf_counter() - began
     ms = {"ms": took / (2 * count)} | vars(watched)
     print(json.dumps({name: value * 1000 for name, value in ms.items()}))
 
 
-asyncio.run(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))
+asyncio.run(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4:] == ["devices"]))
