@@ -38,9 +38,11 @@ static const char *devices(libxl_ctx *ctx)
         libxl_device_##T##_dispose(&device);                                                                 \
     } while (0)
     CALLS_OF_DEVICE(p9); /* libxl cannot add it */
+    CALLS_OF_DEVICE(nic);
     CALLS_OF_DEVICE(vfb);
     CALLS_OF_DEVICE(vkb);
     CALLS_OF_DEVICE(vtpm);
+    CHECK(libxl_device_nic_add(ctx, 0x7000, &(libxl_device_nic){0}, NULL));
     CHECK(libxl_device_vfb_add(ctx, 0x7000, &(libxl_device_vfb){0}, NULL));
     CHECK(libxl_device_vkb_add(ctx, 0x7000, &(libxl_device_vkb){0}, NULL));
     CHECK(libxl_device_vtpm_add(ctx, 0x7000, &(libxl_device_vtpm){0}, NULL));
