@@ -38,6 +38,15 @@ int libxl_domain_config_from_xl(libxl_domain_config *config, const char *text, s
                                 const char *file, const char *const *statements, const libxl_xl_host *host,
                                 unsigned flags, libxl_xl_messages *messages);
 
+/*
+ * Writes a configuration as a text in the form of xl.cfg(5), which xl and libxl_domain_config_from_xl read alike. Stores
+ * it in *text; the caller frees it with free(). What a file leaves to the host (run_hotplug_scripts, claim_mode,
+ * blkdev_start) is not written, and a generation ID is written as "generate".
+ *
+ * Returns 0. Errors: INVAL, with the path of a value that a file cannot express; NOMEM. After an error *text is NULL.
+ */
+int libxl_domain_config_to_xl(const libxl_domain_config *config, char **text);
+
 #ifdef __cplusplus
 }
 #endif

@@ -124,6 +124,59 @@ const char *libxl__cpuid_msr_at(const libxl_cpuid_policy_list *list, uint32_t in
     return (*list)->msrs[index].policy;
 }
 
+/* ---- changing a list */
+
+/* Makes room for one more element of an array. Returns its place; NULL: no memory. */
+static void *append(void *array, uint32_t *count, size_t size)
+{
+    void **base = array;
+    char *larger = realloc(*base, (*count + 1) * size);
+    if (!larger)
+        return NULL;
+    *base = larger;
+    return memset(larger + (*count)++ * size, 0, size);
+}
+
+static leaf *leaf_of(struct libxl__cpu_policy *list, uint32_t number, uint32_t subleaf)
+{
+    for (uint32_t i = 0; i < list->leaf_count; i++)
+        if (list->leaves[i].leaf == number && list->leaves[i].subleaf == subleaf)
+            return &list->leaves[i];
+    leaf *added = append(&list->leaves, &list->leaf_count, sizeof(leaf));
+    if (added) {
+        added->leaf = number;
+        added->subleaf = subleaf;
+    }
+    return added;
+}
+
+char *libxl__cpuid_register(libxl_cpuid_policy_list *list, uint32_t number, uint32_t subleaf, unsigned reg)
+{
+    if (!*list)
+        *list = new_list(0, 0);
+    leaf *entry = *list ? leaf_of(*list, number, subleaf) : NULL;
+    if (!entry)
+        return NULL;
+    if (!entry->registers[reg][0])
+        memset(entry->registers[reg], 'x', REGISTER_BITS);
+    return entry->registers[reg];
+}
+
+char *libxl__cpuid_msr(libxl_cpuid_policy_list *list, uint32_t index)
+{
+    if (!*list)
+        *list = new_list(0, 0);
+    for (uint32_t i = 0; *list && i < (*list)->msr_count; i++)
+        if ((*list)->msrs[i].index == index)
+            return (*list)->msrs[i].policy;
+    msr *added = *list ? append(&(*list)->msrs, &(*list)->msr_count, sizeof(msr)) : NULL;
+    if (!added)
+        return NULL;
+    added->index = index;
+    memset(added->policy, 'x', MSR_BITS);
+    return added->policy;
+}
+
 /* ---- writing JSON */
 
 static int write_leaf(const leaf *entry, json_object *object)

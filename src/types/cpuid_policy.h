@@ -22,4 +22,12 @@ libxl__cpuid_leaf libxl__cpuid_leaf_at(const libxl_cpuid_policy_list *list, uint
 /* Returns an MSR's text of 64 characters and stores its number. */
 const char *libxl__cpuid_msr_at(const libxl_cpuid_policy_list *list, uint32_t index, uint32_t *msr);
 
+/*
+ * Returns the 32 characters of a register, or the 64 of an MSR, which the caller may replace. A leaf or an MSR that the
+ * list does not have is added; a register that is unchanged becomes x for each bit. The pointer is valid until the next
+ * call. NULL: no memory.
+ */
+char *libxl__cpuid_register(libxl_cpuid_policy_list *list, uint32_t leaf, uint32_t subleaf, unsigned reg);
+char *libxl__cpuid_msr(libxl_cpuid_policy_list *list, uint32_t index);
+
 #endif

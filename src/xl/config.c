@@ -36,7 +36,7 @@ static void refuse_unknown(libxl__xl *x, const libxl__xl_settings *settings)
     for (const libxl__xl_field *field = libxl__xl_keys; field->name && n + 1 < MOST_KEYS; field++)
         names[n++] = field->name;
     names[n] = NULL;
-    for (size_t i = 0; i < settings->count && x->count < LIBXL__XL_MESSAGES; i++) {
+    for (size_t i = 0; i < settings->count && !libxl__xl_is_full(x, LIBXL__XL_DOUBT); i++) {
         const libxl__xl_setting *setting = &settings->settings[i];
         const char *nearest = setting->known ? NULL : libxl__xl_nearest(setting->key, names);
         if (nearest)
@@ -67,8 +67,16 @@ static size_t open_sources(libxl__xl *x, const char *text, size_t length, const 
     *out = sources;
     if (size <= LIBXL_XL_MAX_SIZE)
         return count;
-    libxl__xl_error(x, (libxl__xl_place){sources, 0}, "the text is longer than %d octets", LIBXL_XL_MAX_SIZE);
+    libxl__xl_error(x, ((libxl__xl_place){.source = sources}), "the text is longer than %d octets",
+                    LIBXL_XL_MAX_SIZE);
     return 0;
+}
+
+void libxl__xl_start(libxl_domain_config *config)
+{
+    libxl_domain_config_init(config);
+    config->on_reboot = LIBXL_ACTION_ON_SHUTDOWN_RESTART;
+    config->on_soft_reset = LIBXL_ACTION_ON_SHUTDOWN_SOFT_RESET;
 }
 
 int libxl_domain_config_from_xl(libxl_domain_config *config, const char *text, size_t length,
@@ -78,9 +86,7 @@ int libxl_domain_config_from_xl(libxl_domain_config *config, const char *text, s
     libxl__xl x = {.lenient = flags & LIBXL_XL_LENIENT, .host = host};
     libxl__xl_settings settings = {0};
     libxl__xl_source *sources;
-    libxl_domain_config_init(config);
-    config->on_reboot = LIBXL_ACTION_ON_SHUTDOWN_RESTART;
-    config->on_soft_reset = LIBXL_ACTION_ON_SHUTDOWN_SOFT_RESET;
+    libxl__xl_start(config);
     if (flags & ~LIBXL_XL_LENIENT) {
         if (messages)
             libxl_xl_messages_init(messages);

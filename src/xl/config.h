@@ -21,7 +21,21 @@ void libxl__xl_finish(libxl__xl *x, libxl_domain_config *config, const libxl__xl
 /* Makes the framebuffer of a PV domain whose file has vnc, but no vfb. */
 void libxl__xl_read_vnc_of_pv(libxl__xl *x, libxl_domain_config *config);
 
-/* cpus.c */
-libxl__xl_reader libxl__xl_read_cpus;
+/* cpus.c, numa.c, cpuid.c */
+libxl__xl_reader libxl__xl_read_cpus, libxl__xl_read_vnuma, libxl__xl_read_cpuid;
+
+/* hvm.c */
+libxl__xl_reader libxl__xl_read_viridian, libxl__xl_read_mca_caps, libxl__xl_read_genid,
+    libxl__xl_read_stdvga, libxl__xl_read_gfx_passthru, libxl__xl_read_rdm;
+
+/* to_xl.c, write_keys.c, numa.c, cpuid.c: how these keys are written */
+libxl__xl_writer libxl__xl_write_type, libxl__xl_write_uuid, libxl__xl_write_seclabel, libxl__xl_write_memory,
+    libxl__xl_write_maxmem, libxl__xl_write_vcpus, libxl__xl_write_maxvcpus, libxl__xl_write_cpus,
+    libxl__xl_write_bootloader_args, libxl__xl_write_one_or_list, libxl__xl_write_vnuma,
+    libxl__xl_write_cpuid, libxl__xl_write_viridian, libxl__xl_write_mca_caps, libxl__xl_write_genid,
+    libxl__xl_write_gfx_passthru, libxl__xl_write_rdm;
+
+/* Initialises a configuration as it is before a file is read. */
+void libxl__xl_start(libxl_domain_config *config);
 
 #endif

@@ -96,8 +96,13 @@ static void read_list(libxl__xl *x, const char *key, const libxl__xl_text *text,
         libxl__xl_no_memory(x);
         return;
     }
-    for (size_t at = 0; libxl__xl_param_next(x, text, &style, &at, &param);) {
+    int parts = 0;
+    for (size_t at = 0; libxl__xl_param_next(x, text, &style, &at, &param); parts++) {
         range r;
+        if (parts == LIBXL__XL_MAX_CPUS) {
+            libxl__xl_error(x, libxl__xl_place_in(&param.place, 0), "%s: more than %d parts", key, parts);
+            break;
+        }
         if (!param.key[0] && !param.text.text)
             continue;
         if (param.text.text || !read_range(param.key, &r))

@@ -47,13 +47,14 @@ static const libxl__xl_field parameters[] = {
     {DISK("colo-export", TEXT, colo_export)},
     {DISK("active-disk", TEXT, active_disk)},
     {DISK("hidden-disk", TEXT, hidden_disk)},
+    {DISK("cdrom", FLAG, is_cdrom), .max = true, .alias = true},
     {DISK("direct-io-safe", FLAG, direct_io_safe), .max = true},
-    {DISK("discard", FLAG, discard_enable), .max = true},
-    {DISK("no-discard", FLAG, discard_enable), .max = false},
-    {DISK("colo", FLAG, colo_enable), .max = true},
-    {DISK("no-colo", FLAG, colo_enable), .max = false},
-    {DISK("trusted", FLAG, trusted), .max = true},
-    {DISK("untrusted", FLAG, trusted), .max = false},
+    {DISK("discard", SWITCH, discard_enable), .max = true},
+    {DISK("no-discard", SWITCH, discard_enable), .max = false},
+    {DISK("colo", SWITCH, colo_enable), .max = true},
+    {DISK("no-colo", SWITCH, colo_enable), .max = false},
+    {DISK("trusted", SWITCH, trusted), .max = true},
+    {DISK("untrusted", SWITCH, trusted), .max = false},
     {.name = NULL},
 };
 enum { PARAMETERS = sizeof(parameters) / sizeof(*parameters) };
@@ -81,7 +82,7 @@ static void put(reader *r, unsigned index, const libxl__xl_text *text)
     const bool again = r->given & (1u << index);
     if (again && index == ACCESS)
         libxl__xl_doubt(r->x, libxl__xl_place_in(text, 0), "disk: access is given twice");
-    else if (again && field->kind != LIBXL__XL_FLAG)
+    else if (again && !libxl__xl_is_flag(field))
         libxl__xl_error(r->x, libxl__xl_place_in(text, 0), "disk: %s is given twice", field->name);
     if (!empty || index == FORMAT)
         r->given |= 1u << index;
@@ -189,7 +190,7 @@ static void positional(reader *r, const libxl__xl_text *word)
 static void read_param(reader *r, const libxl__xl_param *param)
 {
     const libxl__xl_field *field = libxl__xl_field_named(parameters, param->key);
-    const bool is_flag = field && field->kind == LIBXL__XL_FLAG;
+    const bool is_flag = field && libxl__xl_is_flag(field);
     if (field && is_flag == !param->text.text)
         put(r, (unsigned)(field - parameters), is_flag ? &param->place : &param->text);
     else if (param->text.text)
@@ -218,4 +219,13 @@ void libxl__xl_read_disk(libxl__xl *x, libxl_device_disk *disk, const libxl__xl_
     } else if (!disk->pdev_path) {
         libxl__xl_error(x, start(&r), "disk: target is missing");
     }
+}
+
+void libxl__xl_write_disk(FILE *out, const libxl_device_disk *disk)
+{
+    libxl_device_disk base;
+    libxl_device_disk_init(&base);
+    base.format = LIBXL_DISK_FORMAT_RAW;
+    base.readwrite = 1;
+    libxl__xl_write_params(out, disk, &base, parameters, &parameters[TARGET]);
 }

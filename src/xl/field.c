@@ -16,7 +16,9 @@ libxl__xl_text libxl__xl_whole(const libxl__xl_value *value)
 
 libxl__xl_place libxl__xl_place_in(const libxl__xl_text *text, size_t offset)
 {
-    return text->text ? libxl__xl_inside(text->value, text->offset + offset) : text->value->place;
+    if (!text->text)
+        return text->value->place;
+    return (libxl__xl_place){.value = text->value, .offset = text->offset + offset};
 }
 
 void libxl__xl_put_string(libxl__xl *x, char **where, const char *text)
@@ -34,6 +36,11 @@ bool libxl__xl_number(const char *text, int64_t *out)
     errno = 0;
     *out = strtoll(text, &end, 0);
     return end != text && !*end && !errno;
+}
+
+bool libxl__xl_is_flag(const libxl__xl_field *field)
+{
+    return field->kind == LIBXL__XL_FLAG || field->kind == LIBXL__XL_SWITCH;
 }
 
 const libxl__xl_field *libxl__xl_field_named(const libxl__xl_field *table, const char *name)
@@ -188,12 +195,8 @@ void libxl__xl_put(libxl__xl *x, void *object, const libxl__xl_field *field, con
         break;
     case LIBXL__XL_ENUM: put_word(x, where, field, text); break;
     case LIBXL__XL_STRINGS: put_strings(x, where, field, text->value); break;
-    case LIBXL__XL_FLAG:
-        if (field->size == sizeof(bool))
-            *(bool *)where = field->max;
-        else
-            libxl_defbool_set(where, field->max);
-        break;
+    case LIBXL__XL_FLAG: put_integer(where, field->size, field->max); break;
+    case LIBXL__XL_SWITCH: libxl_defbool_set(where, field->max); break;
     case LIBXL__XL_SPECIAL:
     case LIBXL__XL_NOTHING: break;
     }

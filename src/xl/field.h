@@ -5,6 +5,8 @@
 #ifndef LIBXL__XL_FIELD_H
 #define LIBXL__XL_FIELD_H
 
+#include <stdio.h>
+
 #include "syntax.h"
 
 /* A text that is a value, or a part of one. */
@@ -28,7 +30,8 @@ typedef enum libxl__xl_field_kind {
     LIBXL__XL_ENUM,    /* one of `words` */
     LIBXL__XL_STRINGS, /* a list of strings */
     LIBXL__XL_SPECIAL, /* `read` reads it */
-    LIBXL__XL_FLAG,    /* a parameter without a value: sets a bool or a defbool to `max` */
+    LIBXL__XL_FLAG,    /* a parameter without a value: stores `max` in a bool or an int */
+    LIBXL__XL_SWITCH,  /* a parameter without a value: sets a defbool to `max` */
     LIBXL__XL_NOTHING, /* has no effect; `note` says why */
 } libxl__xl_field_kind;
 
@@ -36,6 +39,10 @@ typedef struct libxl__xl_field libxl__xl_field;
 /* Reads a text into an object. Errors are recorded in x. */
 typedef void libxl__xl_reader(libxl__xl *x, void *object, const libxl__xl_field *field,
                               const libxl__xl_text *text);
+
+/* Writes a value of an object: a key with its value and a newline, or the value of a parameter. Writes no key if the
+ * value is that of `base`. */
+typedef void libxl__xl_writer(FILE *out, const void *object, const void *base, const libxl__xl_field *field);
 
 struct libxl__xl_field {
     const char *name; /* NULL ends a table */
@@ -48,7 +55,9 @@ struct libxl__xl_field {
     int64_t min, max; /* of numbers; max 0: INT32_MAX */
     const libxl__xl_word *words;
     libxl__xl_reader *read;
-    const char *note; /* a warning: the name is deprecated, or has no effect */
+    libxl__xl_writer *write; /* writes a value that has a grammar of its own; NULL: as the kind says */
+    bool alias;              /* another name is written */
+    const char *note;        /* a warning: the name is deprecated, or has no effect */
 };
 
 /* Rows of a table for a field f of the type T. */
@@ -69,6 +78,9 @@ void libxl__xl_put_string(libxl__xl *x, char **where, const char *text);
 
 /* Reads a number as strtoll does. Returns false, without a message, if the text is not one. */
 bool libxl__xl_number(const char *text, int64_t *out);
+
+/* Returns whether a parameter has no value. */
+bool libxl__xl_is_flag(const libxl__xl_field *field);
 
 /* Returns the row with this name, NULL: none. Tables of words: the row with this word. */
 const libxl__xl_field *libxl__xl_field_named(const libxl__xl_field *table, const char *name);

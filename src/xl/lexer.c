@@ -10,7 +10,7 @@ static const char *const PYTHON =
 static libxl__xl_token wrong(libxl__xl *x, const libxl__xl_source *source, size_t at, const char *fmt,
                              int sign)
 {
-    libxl__xl_error(x, ((libxl__xl_place){source, at}), fmt, sign);
+    libxl__xl_error(x, ((libxl__xl_place){.source = source, .offset = at}), fmt, sign);
     return (libxl__xl_token){.kind = LIBXL__XL_WRONG, .start = at, .end = at};
 }
 
@@ -95,7 +95,8 @@ static libxl__xl_token stray(libxl__xl *x, const libxl__xl_source *source, size_
     if (c >= 'A' && c <= 'Z')
         return wrong(x, source, at, "a capital letter outside a string: keys are in small letters", 0);
     if (c && strchr("({-:.", c)) {
-        libxl__xl_error(x, ((libxl__xl_place){source, at}), "unexpected '%c': %s", c, PYTHON);
+        libxl__xl_error(x, ((libxl__xl_place){.source = source, .offset = at}), "unexpected '%c': %s", c,
+                        PYTHON);
         return (libxl__xl_token){.kind = LIBXL__XL_WRONG, .start = at, .end = at};
     }
     return c > ' ' && c < 0x7f ? wrong(x, source, at, "unexpected '%c'", c)

@@ -38,10 +38,9 @@ static void read_mac(libxl__xl *x, void *object, const libxl__xl_field *field, c
         if (hex(*s) >= 0)
             mac[i] = (uint8_t)(mac[i] << 4 | hex(*s++));
     }
-    if (*s)
-        goto wrong;
     memcpy(nic->mac, mac, sizeof(mac));
-    return;
+    if (!s[strspn(s, " \t")])
+        return;
 wrong:
     libxl__xl_doubt(x, libxl__xl_place_in(text, (size_t)(s - text->text)),
                     "vif: %s: six hexadecimal octets with colons are expected, not '%.40s'", field->name,
@@ -83,7 +82,7 @@ static void read_rate(libxl__xl *x, void *object, const libxl__xl_field *field, 
     enum { DEFAULT_INTERVAL = 50000, MICROSECONDS = 1000000 };
     libxl_device_nic *nic = object;
     const char *s = text->text;
-    uint64_t interval = DEFAULT_INTERVAL, rate = digits(&s, UINT64_MAX / 20);
+    uint64_t interval = DEFAULT_INTERVAL, rate = digits(&s, UINT32_MAX);
     const size_t length = strcspn(s, "@");
     const unit *u = FIND_UNIT(rates, s, length);
     const char *at = s + length;
@@ -133,25 +132,112 @@ static void read_type(libxl__xl *x, void *object, const libxl__xl_field *field, 
                         field->name, text->text);
 }
 
+static void write_mac(FILE *out, const void *object, const void *base, const libxl__xl_field *field)
+{
+    (void)base;
+    fprintf(out, LIBXL_MAC_FMT, LIBXL_MAC_BYTES((const uint8_t *)object + field->offset));
+}
+
+/* The least rate that gives the same octets in an interval. */
+static void write_rate(FILE *out, const void *object, const void *base, const libxl__xl_field *field)
+{
+    enum { MICROSECONDS = 1000000 };
+    const libxl_device_nic *nic = object;
+    const unsigned __int128 octets = nic->rate_bytes_per_interval;
+    const uint32_t interval = nic->rate_interval_usecs ? nic->rate_interval_usecs : 1;
+    const unsigned __int128 rate = (octets * MICROSECONDS + interval - 1) / interval;
+    (void)base;
+    (void)field;
+    /* xl accepts no number of more than 32 bits. */
+    unsigned long long n = rate ? (unsigned long long)rate : 1;
+    const char *prefix = "";
+    for (const char *const *next = (const char *const[]){"K", "M", "G", NULL}; *next && n % 1000 == 0;
+         next++) {
+        prefix = *next;
+        n /= 1000;
+    }
+    fprintf(out, "%llu%sB/s@%uus", n, prefix, nic->rate_interval_usecs);
+}
+
+static void write_number(FILE *out, const void *object, const void *base, const libxl__xl_field *field)
+{
+    (void)base;
+    fprintf(out, "%d", *(const int *)((const char *)object + field->offset));
+}
+
+static void write_type(FILE *out, const void *object, const void *base, const libxl__xl_field *field)
+{
+    (void)base;
+    (void)field;
+    fputs(((const libxl_device_nic *)object)->nictype == LIBXL_NIC_TYPE_VIF ? "vif" : "ioemu", out);
+}
+
 static const libxl__xl_field parameters[] = {
-    {NIC("mac", SPECIAL, mac), .read = read_mac},
+    {NIC("mac", SPECIAL, mac), .read = read_mac, .write = write_mac},
     {NIC("bridge", TEXT, bridge)},
     {NIC("gatewaydev", TEXT, gatewaydev)},
-    {NIC("netdev", TEXT, gatewaydev), .note = "this name is deprecated; use gatewaydev"},
-    {NIC("type", SPECIAL, nictype), .read = read_type},
+    {NIC("netdev", TEXT, gatewaydev), .alias = true, .note = "this name is deprecated; use gatewaydev"},
+    {NIC("type", SPECIAL, nictype), .read = read_type, .write = write_type},
     {NIC("model", TEXT, model)},
     {NIC("vifname", TEXT, ifname)},
     {NIC("script", TEXT, script)},
     {NIC("ip", TEXT, ip)},
     {NIC("backend", TEXT, backend_domname)},
-    {NIC("rate", SPECIAL, rate_bytes_per_interval), .read = read_rate},
-    {NIC("devid", SPECIAL, devid), .read = read_number},
-    {NIC("mtu", SPECIAL, mtu), .read = read_number},
-    {NIC("trusted", FLAG, trusted), .max = true},
-    {NIC("untrusted", FLAG, trusted), .max = false},
+    {NIC("rate", SPECIAL, rate_interval_usecs), .read = read_rate, .write = write_rate},
+    {NIC("devid", SPECIAL, devid), .read = read_number, .write = write_number},
+    {NIC("mtu", SPECIAL, mtu), .read = read_number, .write = write_number},
+    {NIC("trusted", SWITCH, trusted), .max = true},
+    {NIC("untrusted", SWITCH, trusted), .max = false},
     {NIC("accel", NOTHING, mtu), .note = "has no effect"},
     {NIC("forwarddev", TEXT, coloft_forwarddev)},
     COLO(sock_mirror_id),
+    COLO(sock_mirror_ip),
+    COLO(sock_mirror_port),
+    COLO(sock_compare_pri_in_id),
+    COLO(sock_compare_pri_in_ip),
+    COLO(sock_compare_pri_in_port),
+    COLO(sock_compare_sec_in_id),
+    COLO(sock_compare_sec_in_ip),
+    COLO(sock_compare_sec_in_port),
+    COLO(sock_compare_notify_id),
+    COLO(sock_compare_notify_ip),
+    COLO(sock_compare_notify_port),
+    COLO(sock_redirector0_id),
+    COLO(sock_redirector0_ip),
+    COLO(sock_redirector0_port),
+    COLO(sock_redirector1_id),
+    COLO(sock_redirector1_ip),
+    COLO(sock_redirector1_port),
+    COLO(sock_redirector2_id),
+    COLO(sock_redirector2_ip),
+    COLO(sock_redirector2_port),
+    COLO(filter_mirror_queue),
+    COLO(filter_mirror_outdev),
+    COLO(filter_redirector0_queue),
+    COLO(filter_redirector0_indev),
+    COLO(filter_redirector0_outdev),
+    COLO(filter_redirector1_queue),
+    COLO(filter_redirector1_indev),
+    COLO(filter_redirector1_outdev),
+    COLO(compare_pri_in),
+    COLO(compare_sec_in),
+    COLO(compare_out),
+    COLO(compare_notify_dev),
+    COLO(sock_sec_redirector0_id),
+    COLO(sock_sec_redirector0_ip),
+    COLO(sock_sec_redirector0_port),
+    COLO(sock_sec_redirector1_id),
+    COLO(sock_sec_redirector1_ip),
+    COLO(sock_sec_redirector1_port),
+    COLO(filter_sec_redirector0_queue),
+    COLO(filter_sec_redirector0_indev),
+    COLO(filter_sec_redirector0_outdev),
+    COLO(filter_sec_redirector1_queue),
+    COLO(filter_sec_redirector1_indev),
+    COLO(filter_sec_redirector1_outdev),
+    COLO(filter_sec_rewriter0_queue),
+    COLO(checkpoint_host),
+    COLO(checkpoint_port),
     {.name = NULL},
 };
 
@@ -173,4 +259,12 @@ void libxl__xl_read_nic(libxl__xl *x, libxl_device_nic *nic, const libxl__xl_tex
     take_default(x, &nic->bridge, x->host->vif_bridge);
     take_default(x, &nic->gatewaydev, x->host->vif_gatewaydev);
     take_default(x, &nic->backend_domname, x->host->vif_backend);
+}
+
+void libxl__xl_write_nic(FILE *out, const libxl_device_nic *nic, int index)
+{
+    libxl_device_nic base;
+    libxl_device_nic_init(&base);
+    base.devid = index;
+    libxl__xl_write_params(out, nic, &base, parameters, NULL);
 }

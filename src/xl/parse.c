@@ -34,7 +34,7 @@ typedef struct parser {
 
 static libxl__xl_place place_of(const parser *p)
 {
-    return (libxl__xl_place){p->source, p->token.start};
+    return (libxl__xl_place){.source = p->source, .offset = p->token.start};
 }
 
 static void advance(parser *p)
@@ -84,7 +84,7 @@ static libxl__xl_value *parse_text(parser *p)
     char *text = libxl__xl_alloc(p->x, end - at + 1);
     if (!value || !piece || !text)
         return NULL;
-    piece->place = (libxl__xl_place){p->source, at};
+    piece->place = (libxl__xl_place){.source = p->source, .offset = at};
     while (at < end)
         if (number)
             text[piece->length++] = p->source->text[at++];

@@ -74,10 +74,17 @@ static void read_place(libxl__xl *x, void *object, const libxl__xl_field *field,
     }
 }
 
+static void write_vslot(FILE *out, const void *object, const void *base, const libxl__xl_field *field)
+{
+    (void)base;
+    (void)field;
+    fprintf(out, "%x", ((const libxl_device_pci *)object)->vdevfn >> 3);
+}
+
 enum { BDF };
 static const libxl__xl_field parameters[] = {
     [BDF] = {PCI("bdf", SPECIAL, func), .read = read_place},
-    {PCI("vslot", SPECIAL, vdevfn), .read = read_vslot},
+    {PCI("vslot", SPECIAL, vdevfn), .read = read_vslot, .write = write_vslot},
     {PCI("permissive", BOOL, permissive)},
     {PCI("msitranslate", BOOL, msitranslate)},
     {PCI("seize", BOOL, seize)},
@@ -148,4 +155,22 @@ void libxl__xl_pcis(libxl__xl *x, void *object, const libxl__xl_field *field, co
     /* A PV guest with devices needs the host's memory map. */
     if (config->num_pcidevs && config->b_info.type == LIBXL_DOMAIN_TYPE_PV)
         libxl_defbool_set(&config->b_info.u.pv.e820_host, true);
+}
+
+void libxl__xl_write_pcis(FILE *out, const void *object, const void *unused, const libxl__xl_field *field)
+{
+    const libxl_domain_config *config = object;
+    libxl_device_pci base;
+    (void)unused;
+    libxl_device_pci_init(&base);
+    libxl__xl_begin_list(out, field->name, config->num_pcidevs);
+    for (int i = 0; i < config->num_pcidevs; i++) {
+        const libxl_device_pci *pci = &config->pcidevs[i];
+        if (pci->vfunc_mask == LIBXL_PCI_FUNC_ALL)
+            fprintf(out, "%04x:%02x:%02x.*,", (unsigned)pci->domain, pci->bus, pci->dev);
+        else if (pci->vfunc_mask)
+            fprintf(out, "%04x:%02x:%02x.%x,", (unsigned)pci->domain, pci->bus, pci->dev, pci->func);
+        libxl__xl_write_params(out, pci, &base, parameters + 1, NULL);
+        libxl__xl_next_item(out, i, config->num_pcidevs);
+    }
 }

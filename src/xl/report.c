@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The messages about a text, and the memory of a libxl__xl. Takes no lock: one thread uses a libxl__xl. */
-#include "xl.h"
+#include "syntax.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -36,14 +36,26 @@ char *libxl__xl_copy(libxl__xl *x, const char *text, size_t length)
     return copy;
 }
 
+static bool is_error(const libxl__xl *x, libxl__xl_severity severity)
+{
+    return severity == LIBXL__XL_ERROR || (severity == LIBXL__XL_DOUBT && !x->lenient);
+}
+
+bool libxl__xl_is_full(const libxl__xl *x, libxl__xl_severity severity)
+{
+    return x->count >= LIBXL__XL_MESSAGES && (!is_error(x, severity) || x->has_error);
+}
+
 void libxl__xl_say(libxl__xl *x, libxl__xl_severity severity, libxl__xl_place place, const char *fmt, ...)
 {
-    const bool error = severity == LIBXL__XL_ERROR || (severity == LIBXL__XL_DOUBT && !x->lenient);
+    const bool error = is_error(x, severity);
     if (error && !x->rc)
         x->rc = ERROR_INVAL;
     /* The first error is kept, whatever the number of warnings before it. */
-    if (x->count >= LIBXL__XL_MESSAGES && (!error || x->has_error))
+    if (libxl__xl_is_full(x, severity))
         return;
+    if (place.value)
+        place = libxl__xl_inside(place.value, place.offset);
     x->count++;
     x->has_error |= error;
     libxl__xl_note *note = libxl__xl_alloc(x, sizeof(*note));

@@ -44,6 +44,8 @@ void libxl__xl_unknown(libxl__xl *x, libxl__xl_severity severity, const char *wh
 {
     const char *names[MOST_PARAMETERS + 1];
     size_t n = 0;
+    if (libxl__xl_is_full(x, severity))
+        return;
     for (; table->name && n < MOST_PARAMETERS; table++)
         names[n++] = table->name;
     names[n] = NULL;
@@ -65,7 +67,7 @@ void libxl__xl_params(libxl__xl *x, void *object, const char *what, const libxl_
         if (!param.key[0] && !param.text.text)
             continue;
         const libxl__xl_field *field = libxl__xl_field_named(table, param.key);
-        if (!field || (field->kind == LIBXL__XL_FLAG) == !!param.text.text) {
+        if (!field || libxl__xl_is_flag(field) == !!param.text.text) {
             libxl__xl_unknown(x, unknown, what, &param, table);
             continue;
         }

@@ -33,10 +33,12 @@ typedef struct libxl__xl_source {
     unsigned index;
 } libxl__xl_source;
 
-/* A place in a source. `source` NULL: no place. */
+/* A place in a source, or in a value: its place in a source is found only for messages that are kept. Both NULL: no
+ * place. */
 typedef struct libxl__xl_place {
     const libxl__xl_source *source;
     size_t offset;
+    const struct libxl__xl_value *value;
 } libxl__xl_place;
 
 typedef enum libxl__xl_severity {
@@ -61,6 +63,8 @@ typedef struct libxl__xl {
 /* Records a message. The text is escaped when it is written. */
 void libxl__xl_say(libxl__xl *x, libxl__xl_severity severity, libxl__xl_place place, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
+/* Returns whether a message would not be kept, because there are many. */
+bool libxl__xl_is_full(const libxl__xl *x, libxl__xl_severity severity);
 #define libxl__xl_error(x, place, ...) libxl__xl_say(x, LIBXL__XL_ERROR, place, __VA_ARGS__)
 #define libxl__xl_doubt(x, place, ...) libxl__xl_say(x, LIBXL__XL_DOUBT, place, __VA_ARGS__)
 #define libxl__xl_warn(x, place, ...)  libxl__xl_say(x, LIBXL__XL_WARNING, place, __VA_ARGS__)

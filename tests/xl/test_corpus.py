@@ -1,32 +1,37 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Each file of the corpus gives the same configuration as `xl create --dryrun`."""
+"""Each file of the corpus gives the same configuration as `xl create --dryrun`, and so does what is written from it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import aioxen
 import pytest
 from xl_support import HERE, HOST, Xl, of_xl, ours
 
+import aioxen
+
 CORPUS = sorted((HERE / "corpus").glob("*.cfg"))
 
-
-@pytest.fixture(scope="module")
-def xl(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Xl]:
-    with Xl(tmp_path_factory.mktemp("xl")) as xl:
-        yield xl
+pytestmark = pytest.mark.filterwarnings("ignore::aioxen.XlFileWarning")
 
 
-@pytest.mark.filterwarnings("ignore::aioxen.XlFileWarning")
 @pytest.mark.parametrize("file", CORPUS, ids=lambda file: file.stem)
 def test_is_read_as_xl_reads_it(xl: Xl, file: Path) -> None:
     text = file.read_text()
-    expected = of_xl(xl.ask(text), "uuid" in text)
+    expected = of_xl(xl.ask(text), "\nuuid" in text)
     assert expected
     assert ours(aioxen.load(file, host=HOST)) == expected
     assert ours(aioxen.load(file, host=HOST, strict=False)) == expected
+
+
+@pytest.mark.parametrize("file", CORPUS, ids=lambda file: file.stem)
+def test_what_is_written_is_read_alike(xl: Xl, file: Path, tmp_path: Path) -> None:
+    config = aioxen.load(file, host=HOST)
+    copy = tmp_path / "copy.cfg"
+    aioxen.dump(config, copy)
+    assert ours(aioxen.load(copy, host=HOST)) == ours(config)
+    text = copy.read_text()
+    assert of_xl(xl.ask(text), "\nuuid" in text) == ours(config)
 
 
 def test_the_corpus_is_large() -> None:

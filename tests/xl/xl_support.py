@@ -72,31 +72,39 @@ class Xl:
         out = file.with_suffix(".out").read_text(errors="replace")
         said = file.with_suffix(".err").read_text(errors="replace").replace(str(file), "FILE")
         start = out.find("{\n")
+        self.last = out[:start] + said
         return Answer(
             status, json.loads(out[start:]) if start >= 0 and not status else None, out[:start] + said
         )
 
 
 def normal(document: dict[str, Any]) -> dict[str, Any]:
-    """A configuration as JSON, in our form and without what xl writes though it is the default."""
-    c_info, b_info = document["c_info"], document["b_info"]
-    c_info.pop("run_hotplug_scripts", None)  # xl.conf's default is the library's
-    b_info.pop("claim_mode", None)
-    if b_info.get("avail_vcpus") == list(range(b_info.get("max_vcpus", 1))):
-        del b_info["avail_vcpus"]  # all: as if it were not given
-    for name in ("vcpu_hard_affinity", "vcpu_soft_affinity"):
-        for i, cpus in enumerate(b_info.get(name, [])):
-            b_info[name][i] = [cpu for cpu in cpus if cpu in CPUS]  # xl fills the last octet
+    """A configuration as JSON in our form: without values that are the initial ones."""
     config = aioxen.from_json(DomainConfig, json.dumps(document))
     written: dict[str, Any] = json.loads(aioxen.to_json(config))
     return written
 
 
 def of_xl(answer: Answer, has_uuid: bool) -> dict[str, Any] | None:
+    """What xl answers, without what is written though it is the default here. None: xl refuses the file."""
     if answer.config is None:
         return None
+    c_info, b_info = answer.config["c_info"], answer.config["b_info"]
     if not has_uuid:
-        answer.config["c_info"].pop("uuid")  # random
+        del c_info["uuid"]  # random
+    if c_info.get("run_hotplug_scripts") == "True":  # xl.conf's default is the library's
+        del c_info["run_hotplug_scripts"]
+    if b_info.get("claim_mode") == "True":
+        del b_info["claim_mode"]
+    online, vcpus = b_info.pop("avail_vcpus", [0]), b_info.get("max_vcpus", 1)
+    if online != list(range(vcpus)):  # all: it is left out
+        b_info["avail_vcpus"] = online
+    for name in ("vcpu_hard_affinity", "vcpu_soft_affinity"):
+        for i, cpus in enumerate(b_info.get(name, [])):
+            b_info[name][i] = [cpu for cpu in cpus if cpu in CPUS]  # xl fills the last octet
+    rdm = b_info.get("type.hvm", {}).get("rdm", {})
+    if "policy" in rdm and rdm["policy"] is None:  # xl does not initialise it
+        del rdm["policy"]
     return normal(answer.config)
 
 

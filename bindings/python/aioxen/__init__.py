@@ -23,6 +23,8 @@ from aioxen.operation import Operation as Operation
 from aioxen.types import *
 from aioxen.xl import XlFileError as XlFileError
 from aioxen.xl import XlFileWarning as XlFileWarning
+from aioxen.xl import dump as dump
+from aioxen.xl import dumps as dumps
 from aioxen.xl import load as load
 from aioxen.xl import loads as loads
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns load() and loads(), which read xl's configuration files, xl.cfg(5)."""
+"""Owns load(), loads(), dump() and dumps(), which read and write xl's configuration files, xl.cfg(5)."""
 
 from __future__ import annotations
 
@@ -76,6 +76,33 @@ def loads(
     """
     octets = text.encode("utf-8", "surrogateescape") if isinstance(text, str) else bytes(text)
     return _read(octets, file, strict, extra, host)
+
+
+def dump(config: DomainConfig, path: str | os.PathLike[str]) -> None:
+    """Write a configuration to a file that xl, and load(), read alike. An existing file is replaced.
+
+    Raises: InvalidError with the path of a value that a file of xl's cannot express, and nothing is written; OSError;
+    TypeError or ValueError for a value that C cannot represent.
+    """
+    text = dumps(config)
+    with open(path, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+        file.write(text)
+
+
+def dumps(config: DomainConfig) -> str:
+    """A configuration as text in the form of xl.cfg(5). Its errors are those of dump()."""
+    from aioxen._json import FORMS  # imported here, because few programs need it
+
+    v.expect(config, DomainConfig, "config")
+    keep: v.Keep = []
+    c, text = ffi.new("libxl_domain_config *"), ffi.new("char **")
+    FORMS[DomainConfig].put(c, config, "config", keep)
+    if lib.libxl_domain_config_to_xl(c, text):
+        raise errors.InvalidError(v.get_string(lib.libxl_error_message()))
+    try:
+        return v.get_string(text[0])
+    finally:
+        lib.free(text[0])
 
 
 def _read(octets: bytes, file: str, strict: bool, extra: Sequence[str], host: XlHost | None) -> DomainConfig:

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Writing of xl's files. Each row of a table can write its value; what has a grammar of its own has a function in its
+ * row. The writers trust their values: libxl_domain_config_to_xl reads its text again and compares.
+ */
+#ifndef LIBXL__XL_WRITE_H
+#define LIBXL__XL_WRITE_H
+
+#include <stdio.h>
+
+#include "field.h"
+
+/* Writes the field of an object, if its value is not that of `base`: "KEY = VALUE" and a newline. */
+void libxl__xl_write_key(FILE *out, const void *object, const void *base, const libxl__xl_field *field);
+
+/* Writes the parameters whose values are not those of `base`, with commas between them, and the row `last` last. Does
+ * not write deprecated names. */
+void libxl__xl_write_params(FILE *out, const void *object, const void *base, const libxl__xl_field *table,
+                            const libxl__xl_field *last);
+
+/* Write a quoted string, and the beginning and end of one. */
+void libxl__xl_write_string(FILE *out, const char *text);
+void libxl__xl_write_escaped(FILE *out, const char *text);
+
+/* Writes the numbers of a bitmap as ranges: "0-3,5". */
+void libxl__xl_write_bits(FILE *out, const libxl_bitmap *map);
+
+/* Returns whether the field has another value in `object` than in `base`. */
+bool libxl__xl_differs(const void *object, const void *base, const libxl__xl_field *field);
+
+#endif
