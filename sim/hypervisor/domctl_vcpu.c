@@ -131,6 +131,18 @@ static long info(const struct domain *d, struct xen_domctl_getvcpuinfo *v)
     return 0;
 }
 
+/* A guest's registers are not simulated. */
+static long get_context(const struct domain *d, const struct xen_domctl_vcpucontext *v)
+{
+    if (v->vcpu >= d->max_vcpus || !v->ctxt.p)
+        return -EINVAL;
+    if (v->vcpu >= d->online_vcpus)
+        return -ENODATA;
+    memset(v->ctxt.p, 0, sizeof *v->ctxt.p);
+    v->ctxt.p->ctrlreg[3] = v->vcpu ? 0 : d->cr3;
+    return 0;
+}
+
 static long set_context(struct domain *d, const struct xen_domctl_vcpucontext *v)
 {
     if (v->vcpu >= d->max_vcpus || !v->ctxt.p)
@@ -155,6 +167,7 @@ long do_domctl_vcpu(struct domain *d, struct xen_domctl *op)
     case XEN_DOMCTL_setnodeaffinity: return set_nodes(d, &op->u.nodeaffinity);
     case XEN_DOMCTL_scheduler_op: return scheduler(d, &op->u.scheduler_op);
     case XEN_DOMCTL_sendtrigger: return trigger(d, &op->u.sendtrigger);
+    case XEN_DOMCTL_getvcpucontext: return get_context(d, &op->u.vcpucontext);
     case XEN_DOMCTL_setvcpucontext: return set_context(d, &op->u.vcpucontext);
     default: return -ENOSYS;
     }

@@ -50,8 +50,7 @@ static void take_leaves(const libxl_cpuid_policy_list *list, struct xc_xend_cpui
         const libxl__cpuid_leaf leaf = libxl__cpuid_leaf_at(list, i);
         leaves[i].leaf = leaf.leaf;
         leaves[i].subleaf = leaf.subleaf;
-        for (size_t r = 0; r < sizeof(leaf.registers) / sizeof(*leaf.registers); r++)
-            leaves[i].policy[r] = (char *)(uintptr_t)leaf.registers[r];
+        memcpy(leaves[i].policy, leaf.registers, sizeof(leaves[i].policy));
     }
     leaves[count].leaf = XEN_CPUID_INPUT_UNUSED;
 }

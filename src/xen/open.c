@@ -4,6 +4,7 @@
  * other thread uses the context, so they take no lock.
  */
 #include "build.h"
+#include "core_dump.h"
 #include "statistics.h"
 #include "xen.h"
 
@@ -65,6 +66,7 @@ int libxl__xen_open(libxl_ctx *ctx, unsigned flags)
     libxl__admissions_open(&ctx->xen->console_admissions, CONSOLES_AT_ONCE);
     libxl__hv_destroy_open(ctx);
     libxl__statistics_open(ctx);
+    libxl__core_dump_open(ctx);
     libxl__lane_open(ctx, &ctx->xen->memory_lane, "xl-memory", MEMORY_AT_ONCE, false);
     libxl__userdata_open(ctx);
     int rc = libxl__domains_open(ctx);

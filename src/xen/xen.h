@@ -36,7 +36,7 @@ struct libxl__xen {
     struct libxl__device_models device_models;
     libxl__handles handles;
     libxl__lane build_lane, destroy_lane, userdata_lane;
-    libxl__lane statistics_lane;
+    libxl__lane statistics_lane, dump_lane;
     libxl__lane memory_lane;              /* of hypercalls that allocate or free much memory of a domain */
     const libxl__xs_transport *transport; /* NULL until it is open */
     libxl__xs_link link;

@@ -161,6 +161,7 @@ static const char *settings(libxl_ctx *ctx, uint32_t domid)
     CHECK(!WITHOUT_HOW(libxl_set_vcpuonline, ctx, domid, &set));
     libxl_bitmap_dispose(&set);
     CHECK(!libxl_send_sysrq(ctx, domid, 'h'));
+    CHECK(libxl_domain_core_dump(ctx, NOBODY, "/tmp/core", NULL));
     return NULL;
 }
 

@@ -277,6 +277,13 @@ static void fill_retrieve(struct run *r, void *p)
     args->out.d_config = &r->results.config;
 }
 
+static void fill_core_dump(struct run *r, void *p)
+{
+    libxl__domain_core_dump_args *args = p;
+    args->in.domid = r->guest;
+    args->in.filename = strdup("/tmp/core-of-sweep");
+}
+
 static void fill_statistics(struct run *r, void *p)
 {
     libxl__domain_statistics_args *args = p;
@@ -330,6 +337,7 @@ static const struct scenario scenarios[] = {
     {LIBXL__OP_DOMAIN_SET_MAX_MEMORY, LIBXL__OP_DOMAIN_SET_MAX_MEMORY, fill_set_max},
     {LIBXL__OP_SET_VCPUONLINE, LIBXL__OP_SET_VCPUONLINE, fill_set_online},
     {LIBXL__OP_DOMAIN_SEND_SYSRQ, LIBXL__OP_DOMAIN_SEND_SYSRQ, fill_sysrq},
+    {LIBXL__OP_DOMAIN_CORE_DUMP, LIBXL__OP_DOMAIN_CORE_DUMP, fill_core_dump},
     {LIBXL__OP_DOMAIN_STATISTICS, LIBXL__OP_DOMAIN_STATISTICS, fill_statistics},
 };
 
