@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Run guests from xl files, and do what the files say when a guest stops: on_poweroff, on_reboot and so on.
 
-Core dumps and soft resets are not implemented: a guest whose configuration asks for one is preserved. Ctrl-C
-asks the guests to stop, and destroys those that have not stopped after a while.
+A guest whose configuration asks for a soft reset is preserved, because that is not implemented. Ctrl-C asks
+the guests to stop, and destroys those that have not stopped after a while.
 """
 
 import asyncio
@@ -18,7 +18,8 @@ from aioxen import ActionOnShutdown as Action
 from aioxen import ShutdownReason as Reason
 
 PATIENCE = 30  # seconds that a guest has for its shutdown after Ctrl-C
-AGAIN = (Action.RESTART, Action.RESTART_RENAME)
+AGAIN = (Action.RESTART, Action.RESTART_RENAME, Action.COREDUMP_RESTART)
+DUMPED = (Action.COREDUMP_DESTROY, Action.COREDUMP_RESTART)
 
 
 def action(config: aioxen.DomainConfig, reason: Reason) -> Action:
@@ -36,8 +37,8 @@ def action(config: aioxen.DomainConfig, reason: Reason) -> Action:
 class Guest:
     """One guest, which may be created several times."""
 
-    def __init__(self, xen: aioxen.Context, config: aioxen.DomainConfig) -> None:
-        self.xen, self.config, self.name = xen, config, config.c_info.name
+    def __init__(self, xen: aioxen.Context, config: aioxen.DomainConfig, dumps: Path) -> None:
+        self.xen, self.config, self.name, self.dumps = xen, config, config.c_info.name, dumps
 
     def say(self, text: str) -> None:
         click.echo(f"{datetime.now():%H:%M:%S} {self.name}: {text}")
@@ -59,8 +60,10 @@ class Guest:
             raise
         what = action(self.config, reason)
         self.say(f"has stopped: {reason}; action: {what}")
-        if what is not Action.DESTROY and what not in AGAIN:
+        if what is not Action.DESTROY and what not in (*AGAIN, *DUMPED):
             return False
+        if what in DUMPED:
+            await self.dump(dom)
         if what in AGAIN:
             self.config = await dom.configuration()  # with the UUID and the MAC addresses that were chosen
         if what is Action.RESTART_RENAME:
@@ -70,6 +73,15 @@ class Guest:
             await dom.destroy()
         return what in AGAIN
 
+    async def dump(self, dom: aioxen.Domain) -> None:
+        """Write the guest's memory to a file. If that fails, say so and go on."""
+        file = self.dumps / f"{datetime.now():%Y-%m%d-%H%M.%S}-{self.name}.{dom.domid}.core"
+        try:
+            await dom.core_dump(str(file))
+            self.say(f"its memory is in {file}")
+        except aioxen.Error as error:
+            self.say(f"its memory cannot be written: {error}")
+
     async def stop(self, dom: aioxen.Domain) -> None:
         """Ask the guest to stop, and destroy it."""
         with contextlib.suppress(aioxen.Error):
@@ -78,20 +90,27 @@ class Guest:
         await dom.destroy()
 
 
-async def run(files: tuple[Path, ...]) -> None:
+async def run(files: tuple[Path, ...], dumps: Path) -> None:
     async with aioxen.Context() as xen, asyncio.TaskGroup() as group:
         for file in files:
-            group.create_task(Guest(xen, aioxen.load(file)).supervise())
+            group.create_task(Guest(xen, aioxen.load(file), dumps).supervise())
 
 
 @click.command()
 @click.argument(
     "files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path)
 )
-def main(files: tuple[Path, ...]) -> None:
+@click.option(
+    "--dumps",
+    default="/var/lib/xen/dump",
+    show_default=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The directory of core dumps.",
+)
+def main(files: tuple[Path, ...], dumps: Path) -> None:
     """Run a guest for each of FILES, in xl's form."""
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(run(files))
+        asyncio.run(run(files, dumps.absolute()))
 
 
 if __name__ == "__main__":

@@ -31,7 +31,8 @@ def supervise(kernel: Path, tmp_path: Path) -> Iterator[Supervise]:
         file.write_text(
             f'name="g"\ntype="pv"\nmemory=16\nkernel="{kernel}"\ncmdline="{command}"\n{settings}\n'
         )
-        started.append(subprocess.Popen([*SUPERVISOR, str(file)], stdout=subprocess.PIPE, text=True))
+        command_line = [*SUPERVISOR, "--dumps", str(tmp_path), str(file)]
+        started.append(subprocess.Popen(command_line, stdout=subprocess.PIPE, text=True))
         return started[-1]
 
     yield start
@@ -95,4 +96,14 @@ def test_ctrl_c_asks_the_guest_to_stop(supervise: Supervise) -> None:
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=scaled(60))
     assert "asked to stop: poweroff" in output
+    assert asyncio.run(destroy_all()) == []
+
+
+def test_the_memory_of_a_crashed_guest_is_dumped(supervise: Supervise, tmp_path: Path, sim: object) -> None:
+    """A PV guest's memory can only be dumped if its kernel has told where it is; the tiny one has not."""
+    process = supervise("c", 'type="pvh"\nmemory=24\non_crash="coredump-destroy"')
+    lines_until(process, "its memory is in")
+    assert process.wait(scaled(60)) == 0
+    (dump,) = tmp_path.glob("*.core")
+    assert dump.read_bytes()[:4] == b"\x7fELF"
     assert asyncio.run(destroy_all()) == []
