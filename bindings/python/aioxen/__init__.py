@@ -10,6 +10,8 @@ async with aioxen.Context() as xen:
 
 from aioxen._base import Counters as Counters
 from aioxen._queue import EventsLost as EventsLost
+from aioxen.config import disk as disk
+from aioxen.config import nic as nic
 from aioxen.config import pv as pv
 from aioxen.config import pvh as pvh
 from aioxen.console import Console as Console

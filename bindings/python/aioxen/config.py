@@ -1,12 +1,22 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns pv() and pvh(). Each returns the configuration of a guest."""
+"""Owns pv(), pvh(), disk() and nic(). They return the configuration of a guest, and parts of it."""
 
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from aioxen.types import DomainBuildInfo, DomainConfig, DomainCreateInfo, DomainType
+from aioxen.types import (
+    DeviceDisk,
+    DeviceNic,
+    DiskFormat,
+    DomainBuildInfo,
+    DomainConfig,
+    DomainCreateInfo,
+    DomainType,
+)
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -23,6 +33,8 @@ def pv(
     cmdline: str = "",
     ramdisk: str | os.PathLike[str] | None = None,
     uuid: UUID | str | None = None,
+    disks: Iterable[DeviceDisk] = (),
+    nics: Iterable[DeviceNic] = (),
 ) -> DomainConfig:
     """The configuration of a PV guest that boots `kernel` directly.
 
@@ -30,11 +42,13 @@ def pv(
 
     uuid: None: the domain gets a random UUID.
 
+    disks, nics: From disk() and nic(), or with all their settings as DeviceDisk and DeviceNic.
+
     All other settings can be changed in the DomainConfig that is returned.
 
     Raises: TypeError, ValueError, with the name of the argument.
     """
-    return _direct(DomainType.PV, name, kernel, memory, vcpus, cmdline, ramdisk, uuid)
+    return _direct(DomainType.PV, name, kernel, memory, vcpus, cmdline, ramdisk, uuid, disks, nics)
 
 
 def pvh(
@@ -46,12 +60,14 @@ def pvh(
     cmdline: str = "",
     ramdisk: str | os.PathLike[str] | None = None,
     uuid: UUID | str | None = None,
+    disks: Iterable[DeviceDisk] = (),
+    nics: Iterable[DeviceNic] = (),
 ) -> DomainConfig:
     """The configuration of a PVH guest, with hardware virtualisation but no emulated devices.
 
     The arguments and errors are those of pv().
     """
-    return _direct(DomainType.PVH, name, kernel, memory, vcpus, cmdline, ramdisk, uuid)
+    return _direct(DomainType.PVH, name, kernel, memory, vcpus, cmdline, ramdisk, uuid, disks, nics)
 
 
 def _direct(
@@ -63,6 +79,8 @@ def _direct(
     cmdline: str,
     ramdisk: str | os.PathLike[str] | None,
     uuid: UUID | str | None,
+    disks: Iterable[DeviceDisk],
+    nics: Iterable[DeviceNic],
 ) -> DomainConfig:
     kib = _kib(memory)
     return DomainConfig(
@@ -75,7 +93,57 @@ def _direct(
             cmdline=cmdline,
             ramdisk=None if ramdisk is None else _path("ramdisk", ramdisk),
         ),
+        disks=list(disks),
+        nics=list(nics),
     )
+
+
+def disk(
+    path: str | os.PathLike[str],
+    vdev: str = "xvda",
+    *,
+    format: DiskFormat = DiskFormat.RAW,
+    readonly: bool = False,
+) -> DeviceDisk:
+    """A disk of a guest: an image file or a block device.
+
+    vdev: Its name in the guest.
+
+    format: The image's format.
+
+    readonly: Whether the guest may only read.
+
+    All other settings can be changed in the DeviceDisk that is returned.
+
+    Raises: TypeError, ValueError, with the name of the argument.
+    """
+    return DeviceDisk(pdev_path=_path("path", path), vdev=vdev, format=format, readwrite=int(not readonly))
+
+
+def nic(bridge: str | None = None, *, mac: str | bytes | None = None, ip: str | None = None) -> DeviceNic:
+    """A network interface of a guest.
+
+    bridge: The bridge of the host that it is added to; None: the default one.
+
+    mac: As "00:16:3e:12:34:56" or as six octets; None: a random one of Xen's range.
+
+    ip: Its address, for scripts that route.
+
+    All other settings can be changed in the DeviceNic that is returned.
+
+    Raises: ValueError, with the name of the argument.
+    """
+    return DeviceNic(bridge=bridge, mac=_mac(mac), ip=ip)
+
+
+def _mac(mac: str | bytes | None) -> bytes | None:
+    if mac is None:
+        return None
+    if isinstance(mac, str) and re.fullmatch(r"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}", mac):
+        return bytes.fromhex(mac.replace(":", ""))
+    if isinstance(mac, bytes) and len(mac) == 6:
+        return mac
+    raise ValueError(f'mac: an address such as "00:16:3e:12:34:56" is expected, not {mac!r}')
 
 
 def _kib(memory: int | str) -> int:
