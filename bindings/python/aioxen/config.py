@@ -133,12 +133,13 @@ def nic(bridge: str | None = None, *, mac: str | bytes | None = None, ip: str | 
 
     Raises: ValueError, with the name of the argument.
     """
-    return DeviceNic(bridge=bridge, mac=_mac(mac), ip=ip)
+    settings = DeviceNic(bridge=bridge, ip=ip)
+    if mac is not None:
+        settings.mac = _mac(mac)
+    return settings
 
 
-def _mac(mac: str | bytes | None) -> bytes | None:
-    if mac is None:
-        return None
+def _mac(mac: str | bytes) -> bytes:
     if isinstance(mac, str) and re.fullmatch(r"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}", mac):
         return bytes.fromhex(mac.replace(":", ""))
     if isinstance(mac, bytes) and len(mac) == 6:
