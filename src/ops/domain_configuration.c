@@ -6,8 +6,9 @@
  * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
  */
 #include "ops.h"
+#include "vdev.h"
 
-#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,7 +18,8 @@ typedef struct retrieve {
     libxl__userdata stored;
     libxl__xs_batch *batch;
     libxl__xs_request *name, *target, *most;
-    libxl__xs_request **online; /* of each virtual processor, in the operation's memory */
+    libxl__xs_request *disks, *nics; /* the numbers of the devices that the domain has */
+    libxl__xs_request **online;      /* of each virtual processor, in the operation's memory */
     uint32_t vcpus;
 } retrieve_domain_configuration_state;
 
@@ -32,6 +34,8 @@ static int read_nodes(libxl__ao *ao, struct retrieve *s, const xc_domaininfo_t *
     s->name = libxl__xs_read(s->batch, "/local/domain/%u/name", domid);
     s->target = libxl__xs_read(s->batch, "/local/domain/%u/memory/target", domid);
     s->most = libxl__xs_read(s->batch, "/local/domain/%u/memory/static-max", domid);
+    s->disks = libxl__xs_list(s->batch, 0, "/libxl/%u/device/vbd", domid);
+    s->nics = libxl__xs_list(s->batch, 0, "/libxl/%u/device/vif", domid);
     for (uint32_t i = 0; i < s->vcpus; i++)
         s->online[i] = libxl__xs_read(s->batch, "/local/domain/%u/cpu/%u/availability", domid, i);
     return libxl__xs_run(s->batch, LIBXL__XS_ONE_BY_ONE);
@@ -93,6 +97,45 @@ static int set_name(const struct retrieve *s, char **name)
     return 0;
 }
 
+/* Returns whether the list names the device. A list that may not be complete names all. */
+static bool has_device(const libxl__xs_request *list, uint32_t number)
+{
+    enum { LONGEST_LIST = 4000 };
+    size_t size = 0;
+    const char *version, *name = libxl__xs_names(list, &size, &version);
+    char wanted[16];
+    if (size >= LONGEST_LIST)
+        return true;
+    snprintf(wanted, sizeof(wanted), "%u", number);
+    for (; name && *name; name += strlen(name) + 1)
+        if (strcmp(name, wanted) == 0)
+            return true;
+    return false;
+}
+
+/* Removes the disks and the interfaces that the domain does not have any more, because nobody removes them in the file. */
+static void drop_removed(const struct retrieve *s, libxl_domain_config *config)
+{
+    int kept = 0;
+    for (int i = 0; i < config->num_disks; i++) {
+        const char *vdev = config->disks[i].vdev;
+        const int number = vdev ? libxl__vdev_number(vdev) : -1;
+        if (number < 0 || has_device(s->disks, (uint32_t)number))
+            config->disks[kept++] = config->disks[i];
+        else
+            libxl_device_disk_dispose(&config->disks[i]);
+    }
+    config->num_disks = kept;
+    kept = 0;
+    for (int i = 0; i < config->num_nics; i++) {
+        if (config->nics[i].devid < 0 || has_device(s->nics, (uint32_t)config->nics[i].devid))
+            config->nics[kept++] = config->nics[i];
+        else
+            libxl_device_nic_dispose(&config->nics[i]);
+    }
+    config->num_nics = kept;
+}
+
 static int read_poll(libxl__ao *ao, struct retrieve *s)
 {
     const libxl__retrieve_domain_configuration_args *args = libxl__ao_args(ao);
@@ -106,6 +149,7 @@ static int read_poll(libxl__ao *ao, struct retrieve *s)
     libxl_domain_config *config = libxl__userdata_config(&s->stored);
     set_kb(s->target, &config->b_info.target_memkb);
     set_kb(s->most, &config->b_info.max_memkb);
+    drop_removed(s, config);
     rc = set_name(s, &config->c_info.name);
     if (!rc)
         rc = set_online(s, &config->b_info.avail_vcpus);

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import uuid
+from pathlib import Path
 
 import aioxen
 import pytest
@@ -17,7 +18,7 @@ async def test_a_domain_can_be_made_again_from_its_configuration(
     config = await first.configuration()
     assert config.c_info.uuid == first.uuid
     assert config.b_info.cmdline == "b"
-    config.c_info.name += "-again"
+    config.c_info.name = f"{config.c_info.name}-again"
     config.c_info.uuid = uuid.UUID(int=0)
     second = await xen.domain_create(config)
     again = await second.configuration()
@@ -25,6 +26,21 @@ async def test_a_domain_can_be_made_again_from_its_configuration(
     assert again == config
     await second.destroy()
     await first.destroy()
+
+
+async def test_a_removed_disk_is_not_in_the_configuration(
+    xen: aioxen.Context, guest: Configure, sim: object, nothing_left: None, tmp_path: Path
+) -> None:
+    config = guest("b")
+    for name in "xvda", "xvdb":
+        image = tmp_path / name
+        image.write_bytes(bytes(1 << 20))
+        config.disks.append(aioxen.disk(image, name))
+    dom = await xen.domain_create(config)
+    assert [disk.vdev for disk in (await dom.configuration()).disks] == ["xvda", "xvdb"]
+    await dom.disk_destroy(config.disks[0])
+    assert [disk.vdev for disk in (await dom.configuration()).disks] == ["xvdb"]
+    await dom.destroy()
 
 
 async def test_a_domain_without_a_stored_configuration(xen: aioxen.Context) -> None:

@@ -52,7 +52,8 @@ def test_an_interface() -> None:
     assert (nic.bridge, nic.mac) == ("xenbr0", bytes.fromhex("00163e123456"))
     assert aioxen.nic() == aioxen.DeviceNic()
     assert aioxen.nic(mac=b"\0\x16>\1\2\3").mac == b"\0\x16>\1\2\3"
-    for wrong in "00:16:3e", "0:0:0:0:0:0", b"\0", "00:16:3e:12:34:5g":
+    wrongs: list[str | bytes] = ["00:16:3e", "0:0:0:0:0:0", b"\0", "00:16:3e:12:34:5g"]
+    for wrong in wrongs:
         with pytest.raises(ValueError, match="mac"):
             aioxen.nic(mac=wrong)
 
