@@ -93,6 +93,10 @@ int libxl_send_debug_keys(libxl_ctx *ctx, char *keys);
 /* host_free_memory. Stores the free memory in KiB. */
 int libxl_get_free_memory(libxl_ctx *ctx, uint64_t *memkb);
 
+/* host_memory_needed. The configuration is not changed, unlike in libxl; domid_for_logging is not used. */
+int libxl_domain_need_memory(libxl_ctx *ctx, libxl_domain_config *config, uint32_t domid_for_logging,
+                             uint64_t *need_memkb);
+
 /*
  * host_cpu_topology and host_numa. They return an array, and store the number of its elements; the caller frees it with
  * the function below it. NULL: an error.
@@ -118,6 +122,37 @@ int libxl_node_bitmap_alloc(libxl_ctx *ctx, libxl_bitmap *nodemap, int max_nodes
     libxl_set_vcpuaffinity((ctx), (domid), (vcpuid), (map), NULL)
 #define libxl_set_vcpuaffinity_all(ctx, domid, max_vcpus, map)                                               \
     libxl_set_vcpuaffinity_all((ctx), (domid), (max_vcpus), (map), NULL)
+#endif
+
+#if defined(LIBXL_API_VERSION) && LIBXL_API_VERSION < 0x041300
+/* The configuration was a libxl_domain_build_info. */
+static inline int libxl__domain_need_memory_0x041200(libxl_ctx *ctx, const libxl_domain_build_info *b_info,
+                                                     uint64_t *need_memkb)
+{
+    libxl_domain_config config;
+    libxl_domain_config_init(&config); /* owns nothing */
+    config.c_info.type = b_info->type;
+    config.b_info.max_vcpus = b_info->max_vcpus;
+    config.b_info.target_memkb = b_info->target_memkb;
+    config.b_info.max_memkb = b_info->max_memkb;
+    config.b_info.shadow_memkb = b_info->shadow_memkb;
+    return libxl_domain_need_memory(ctx, &config, LIBXL_DOMID_INVALID, need_memkb);
+}
+#endif
+
+#if defined(LIBXL_API_VERSION) && LIBXL_API_VERSION < 0x040800
+static inline int libxl__domain_need_memory_0x040700(libxl_ctx *ctx, const libxl_domain_build_info *b_info,
+                                                     uint32_t *need_memkb)
+{
+    uint64_t kb;
+    int rc = libxl__domain_need_memory_0x041200(ctx, b_info, &kb);
+    if (!rc)
+        *need_memkb = (uint32_t)kb;
+    return rc;
+}
+#define libxl_domain_need_memory libxl__domain_need_memory_0x040700
+#elif defined(LIBXL_API_VERSION) && LIBXL_API_VERSION < 0x041300
+#define libxl_domain_need_memory libxl__domain_need_memory_0x041200
 #endif
 
 #if defined(LIBXL_API_VERSION) && LIBXL_API_VERSION < 0x040800

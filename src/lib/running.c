@@ -202,6 +202,14 @@ int libxl_get_free_memory(libxl_ctx *ctx, uint64_t *memkb)
     return libxl_host_free_memory(ctx, memkb, NULL);
 }
 
+/* The number of a domain is for libxl's log only. */
+int libxl_domain_need_memory(libxl_ctx *ctx, libxl_domain_config *config, uint32_t domid_for_logging,
+                             uint64_t *need_memkb)
+{
+    (void)domid_for_logging;
+    return libxl_host_memory_needed(ctx, config, need_memkb, NULL);
+}
+
 libxl_cputopology *libxl_get_cpu_topology(libxl_ctx *ctx, int *nb_cpu_out)
 {
     libxl_cputopology_list list;

@@ -31,5 +31,31 @@ BODY(sched_set_credit2_params, libxl__hv_set_credit2(ao, args->in.poolid, &args-
 BODY(send_trigger, libxl__hv_trigger(ao, args->in.domid, args->in.trigger, args->in.vcpuid))
 BODY(host_send_debug_keys, libxl__hv_debug_keys(ao, args->in.keys))
 BODY(host_free_memory, libxl__hv_free_memory(ao, args->out.memkb))
+/* What libxl 4.17 counts for a domain beside its target, in KiB. */
+enum { PV_EXTRA_KB = 1024, PVH_EXTRA_KB = 2048, VCPU_KB = 1024, MB_KB = 4, ROUNDED_TO_KB = 2048 };
+
+static bool is_given(uint64_t memkb)
+{
+    return memkb && memkb != LIBXL_MEMKB_DEFAULT;
+}
+
+int libxl__host_memory_needed_body(libxl__ao *ao, libxl__host_memory_needed_args *args)
+{
+    const libxl_domain_build_info *info = &args->in.d_config.b_info;
+    const libxl_domain_type type = args->in.d_config.c_info.type;
+    if (type == LIBXL_DOMAIN_TYPE_INVALID)
+        return libxl__ao_fail(ao, ERROR_INVAL, "d_config.c_info.type: missing");
+    const uint64_t target = is_given(info->target_memkb) ? info->target_memkb : info->max_memkb;
+    const uint64_t max = is_given(info->max_memkb) ? info->max_memkb : target;
+    if (!is_given(target))
+        return libxl__ao_fail(ao, ERROR_INVAL, "d_config.b_info.target_memkb: missing");
+    const uint64_t paging = info->shadow_memkb != LIBXL_MEMKB_DEFAULT
+                                ? info->shadow_memkb
+                                : (uint64_t)info->max_vcpus * VCPU_KB + max / 1024 * MB_KB;
+    const uint64_t kb = target + paging + (type == LIBXL_DOMAIN_TYPE_PV ? PV_EXTRA_KB : PVH_EXTRA_KB);
+    *args->out.memkb = (kb + ROUNDED_TO_KB - 1) / ROUNDED_TO_KB * ROUNDED_TO_KB;
+    return 0;
+}
+
 BODY(host_cpu_topology, libxl__hv_topology(ao, args->out.list))
 BODY(host_numa, libxl__hv_numa(ao, args->out.list))

@@ -73,6 +73,24 @@ async def test_the_host(xen: aioxen.Context) -> None:
     await xen.host_send_debug_keys("h")
 
 
+@pytest.mark.parametrize(
+    ("machine", "memory", "most", "vcpus", "needed"),
+    [
+        ("pv", 32, 32, 1, 36864),
+        ("pv", 694, 1388, 1, 718848),
+        ("pvh", 363, 726, 1, 378880),
+        ("pvh", 32, 64, 4, 40960),
+    ],
+)
+async def test_memory_needed(
+    xen: aioxen.Context, guest: Configure, machine: str, memory: int, most: int, vcpus: int, needed: int
+) -> None:
+    """The numbers are those of libxl 4.17."""
+    config = guest("b", machine=machine, memory=f"{memory}M", vcpus=vcpus)
+    config.b_info.max_memkb = most << 10
+    assert await xen.host_memory_needed(config) == needed
+
+
 async def test_unknown_domains(xen: aioxen.Context) -> None:
     with pytest.raises(aioxen.DomainNotFoundError):
         await xen.domain_list_vcpus(UNKNOWN)

@@ -165,6 +165,27 @@ static const char *settings(libxl_ctx *ctx, uint32_t domid)
     return NULL;
 }
 
+/* What libxl 4.17 says for a PV domain with 363 MiB, 726 MiB at most, and four vcpus. */
+static const char *memory(libxl_ctx *ctx)
+{
+    libxl_domain_config config;
+    kib need = 0;
+    libxl_domain_config_init(&config);
+    config.c_info.type = LIBXL_DOMAIN_TYPE_PV;
+    libxl_domain_build_info_init_type(&config.b_info, LIBXL_DOMAIN_TYPE_PV);
+    config.b_info.max_vcpus = 4;
+    config.b_info.target_memkb = 363 << 10;
+    config.b_info.max_memkb = 726 << 10;
+#if defined(LIBXL_API_VERSION) && LIBXL_API_VERSION < 0x041300
+    CHECK(!libxl_domain_need_memory(ctx, &config.b_info, &need));
+#else
+    CHECK(!libxl_domain_need_memory(ctx, &config, INVALID_DOMID, &need));
+#endif
+    CHECK(need == 380928);
+    libxl_domain_config_dispose(&config);
+    return NULL;
+}
+
 const char *libxl_running_calls(libxl_ctx *ctx, uint32_t domid)
 {
     const char *(*const of_domain[])(libxl_ctx *, uint32_t) = {vcpus, nodes, schedulers, settings};
@@ -173,6 +194,8 @@ const char *libxl_running_calls(libxl_ctx *ctx, uint32_t domid)
         failed = types_of_schedulers(ctx);
     if (!failed)
         failed = host(ctx);
+    if (!failed)
+        failed = memory(ctx);
     for (size_t i = 0; !failed && i < sizeof(of_domain) / sizeof(of_domain[0]); i++)
         failed = of_domain[i](ctx, domid);
     return failed;

@@ -139,6 +139,7 @@ STARTS_PLAIN(debug_keys, (void)0, libxl_host_send_debug_keys(s->ctx, "h", NULL))
 STARTS_PLAIN(free_memory, uint64_t out, libxl_host_free_memory(s->ctx, &out, NULL))
 
 STARTS(statistics, domain_counters_list, libxl_domain_statistics(s->ctx, true, true, &out, NULL))
+STARTS_PLAIN(memory_needed, uint64_t out, libxl_host_memory_needed(s->ctx, &s->config, &out, NULL))
 STARTS_PLAIN(core_dump, (void)0, libxl_domain_core_dump(s->ctx, s->guest, "/tmp/core-of-starter", NULL))
 STARTS_PLAIN(set_name, (void)0, libxl_domain_set_name(s->ctx, s->guest, "renamed", NULL, NULL))
 STARTS_PLAIN(get_target, uint64_t out, libxl_domain_get_memory_target(s->ctx, s->guest, &out, NULL))
@@ -281,6 +282,7 @@ static int (*const starters[LIBXL__OP_COUNT])(struct starter *s) = {
     [LIBXL__OP_HOST_NUMA] = start_numa,
     [LIBXL__OP_DOMAIN_STATISTICS] = start_statistics,
     [LIBXL__OP_DOMAIN_CORE_DUMP] = start_core_dump,
+    [LIBXL__OP_HOST_MEMORY_NEEDED] = start_memory_needed,
     [LIBXL__OP_DOMAIN_SET_NAME] = start_set_name,
     [LIBXL__OP_DOMAIN_GET_MEMORY_TARGET] = start_get_target,
     [LIBXL__OP_DOMAIN_SET_MEMORY] = start_set_memory,
