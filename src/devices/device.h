@@ -26,7 +26,7 @@ typedef struct libxl__device_class libxl__device_class;
 #define LIBXL__FRONTEND_ERROR "/local/domain/%u/error/device/%s/%u/error"
 
 /* The longest of these paths, with a key of a tree and the terminating zero. */
-enum { LIBXL__DEVICE_PATH = 192, LIBXL__DEVICE_KIND = 32, LIBXL__DEVICE_VALUES = 8 };
+enum { LIBXL__DEVICE_PATH = 192, LIBXL__DEVICE_KIND = 32, LIBXL__DEVICE_VALUES = 16 };
 
 /* The folder of scripts whose names have no slash. */
 #define LIBXL__SCRIPTS "/etc/xen/scripts"
@@ -69,11 +69,14 @@ struct libxl__device_class {
     size_t backend_domid_at;    /* in libxl_device_NAME */
     size_t backend_domname_at;  /* in libxl_device_NAME */
     size_t devid_at;            /* in libxl_device_NAME, if `identify` is NULL */
+    void (*init)(void *config);
+    void (*dispose)(void *config);
     int (*copy)(libxl_ctx *ctx, void *to, const void *from); /* copies a libxl_device_NAME */
     bool waits_for_backend;          /* an added device is ready when its backend's state is 2 or more */
     bool closes_without_frontend;    /* the backend closes when its frontend's nodes are removed */
     bool stateless;                  /* the backend has no state: it is removed without a request */
     size_t host_size;                /* of the class's own state; see libxl__device.host */
+    const char *const *read_keys;    /* the toolstack's keys that `read` needs; ends with NULL */
     const char *const *offline_keys; /* the backend's keys that `offline` needs; ends with NULL; NULL: none */
 
     /*
@@ -83,6 +86,11 @@ struct libxl__device_class {
     int (*check)(libxl__ao *ao, libxl__device *device);
     /* Sets devid from the configuration of a device that exists. NULL: its field devid_at. Errors: INVAL. */
     int (*identify)(libxl__ao *ao, libxl__device *device);
+    /*
+     * Fills in an initialised config of a device that exists. `values` has what read_keys name; NULL: no such node.
+     * backend_domid is set already. Another toolstack may have written the values. Errors: NOMEM.
+     */
+    int (*read)(const libxl__device *device, void *config, const char *const values[]);
     /* Looks at what the device needs on this host, before anything is written. */
     int (*probe_start)(libxl__ao *ao, libxl__device *device);
     int (*probe_poll)(libxl__ao *ao, libxl__device *device);

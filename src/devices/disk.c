@@ -15,6 +15,7 @@
 
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <linux/major.h>
@@ -163,6 +164,68 @@ static void write_nodes(const libxl__device_nodes *nodes)
     libxl__frontend_key(nodes, "trusted", "%d", libxl_defbool_val(disk->trusted));
 }
 
+/* ---- read */
+
+enum { PARAMS, SCRIPT, TYPE, DEV, MODE, DEVICE_TYPE, REMOVABLE, DISCARD, DIRECT_IO };
+static const char *const read_keys[] = {"params",         "script",      "type",      "dev",
+                                        "mode",           "device-type", "removable", "discard-enable",
+                                        "direct-io-safe", NULL};
+
+static bool is(const char *value, const char *wanted)
+{
+    return value && strcmp(value, wanted) == 0;
+}
+
+/* Splits FORMAT:PATH, as qemu's disks have it. Returns the path. */
+static const char *split_params(const char *params, libxl_disk_format *format)
+{
+    static const struct {
+        const char *prefix;
+        libxl_disk_format format;
+    } formats[] = {{"aio:", LIBXL_DISK_FORMAT_RAW},
+                   {"qcow2:", LIBXL_DISK_FORMAT_QCOW2},
+                   {"qcow:", LIBXL_DISK_FORMAT_QCOW},
+                   {"vhd:", LIBXL_DISK_FORMAT_VHD},
+                   {"qed:", LIBXL_DISK_FORMAT_QED}};
+    for (size_t i = 0; i < sizeof(formats) / sizeof(*formats); i++)
+        if (strncmp(params, formats[i].prefix, strlen(formats[i].prefix)) == 0) {
+            *format = formats[i].format;
+            return params + strlen(formats[i].prefix);
+        }
+    return params;
+}
+
+static int keep_text(char **to, const char *text)
+{
+    *to = text ? strdup(text) : NULL;
+    return text && !*to ? ERROR_NOMEM : 0;
+}
+
+static int read_config(const libxl__device *device, void *config, const char *const values[])
+{
+    libxl_device_disk *disk = config;
+    const char *path = values[PARAMS], *script = values[SCRIPT];
+    (void)device;
+    disk->format = path && *path ? LIBXL_DISK_FORMAT_RAW : LIBXL_DISK_FORMAT_EMPTY;
+    if (is(values[TYPE], "qdisk") && path)
+        path = split_params(path, &disk->format);
+    if (path && !*path)
+        disk->format = LIBXL_DISK_FORMAT_EMPTY;
+    disk->backend = is(values[TYPE], "qdisk") ? LIBXL_DISK_BACKEND_QDISK : LIBXL_DISK_BACKEND_PHY;
+    disk->readwrite = values[MODE] && values[MODE][0] == 'w';
+    disk->is_cdrom = is(values[DEVICE_TYPE], "cdrom");
+    disk->removable = is(values[REMOVABLE], "1");
+    disk->direct_io_safe = is(values[DIRECT_IO], "1");
+    if (values[DISCARD])
+        libxl_defbool_set(&disk->discard_enable, is(values[DISCARD], "1"));
+    int rc = keep_text(&disk->pdev_path, path);
+    if (!rc)
+        rc = keep_text(&disk->vdev, values[DEV]);
+    if (!rc && script && !is(script, LIBXL__SCRIPTS "/" DEFAULT_SCRIPT))
+        rc = keep_text(&disk->script, script);
+    return rc;
+}
+
 /* ---- online: the kernel's backend learns the number of the block device, or of a loop device that has the file */
 
 static int write_number(libxl__ao *ao, libxl__device *device)
@@ -296,6 +359,16 @@ static int offline_poll(libxl__ao *ao, libxl__device *device)
 
 /* ---- the row */
 
+static void init_config(void *config)
+{
+    libxl_device_disk_init(config);
+}
+
+static void dispose_config(void *config)
+{
+    libxl_device_disk_dispose(config);
+}
+
 static int copy_config(libxl_ctx *ctx, void *to, const void *from)
 {
     return libxl__device_disk_copy(ctx, to, from);
@@ -319,6 +392,10 @@ const libxl__device_class libxl__class_disk = {
     .probe_start = probe_start,
     .probe_poll = probe_poll,
     .write = write_nodes,
+    .init = init_config,
+    .dispose = dispose_config,
+    .read_keys = read_keys,
+    .read = read_config,
     .online_start = online_start,
     .online_poll = online_poll,
     .abandon = abandon,

@@ -293,6 +293,7 @@ const libxl_version_info *libxl_get_version_info(libxl_ctx *ctx);
 
 #include <libxl_console.h>
 #include <libxl_running.h>
+#include <libxl_devices.h>
 #include <libxl_xl.h>
 #include <libxl_userdata.h>
 

@@ -26,6 +26,12 @@ int libxl_name_to_domid(libxl_ctx *ctx, const char *name, uint32_t *domid);
  */
 char *libxl_domid_to_name(libxl_ctx *ctx, uint32_t domid);
 
+/*
+ * Stores the configuration of the disk that has this name in the guest. The caller disposes of *disk. Errors: NOTFOUND,
+ * INVAL, and those of libxl_domain_list_disks.
+ */
+int libxl_vdev_to_device_disk(libxl_ctx *ctx, uint32_t domid, const char *vdev, libxl_device_disk *disk);
+
 /* ------------------------------------------------------------------ bitmaps */
 
 /*

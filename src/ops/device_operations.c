@@ -22,6 +22,10 @@ static const struct device_operation {
         _DESTROY] = {&libxl__class_##name, offsetof(libxl__device_##name##_destroy_args, in.name)},
     LIBXL__DEVICES(ROWS)
 #undef ROWS
+#define ROW(NAME, name)                                                                                      \
+    [LIBXL__OP_DOMAIN_LIST_##NAME##S] = {&libxl__class_##name, offsetof(libxl__domain_list_##name##s_args, out.list)},
+        LIBXL__LISTED_DEVICES(ROW)
+#undef ROW
 };
 
 void libxl__device_of_operation(libxl__ao *ao, libxl__device *device)

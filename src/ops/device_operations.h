@@ -13,6 +13,9 @@
 /* The classes that have operations: X(NAME, name). libxl_device_NAME_add and the others are declared in the IDL. */
 #define LIBXL__DEVICES(X) X(DISK, disk) X(NIC, nic) X(P9, p9) X(VFB, vfb) X(VKB, vkb) X(VTPM, vtpm)
 
+/* The classes whose devices are listed by an operation domain_list_NAMEs; their rows have `read`. */
+#define LIBXL__LISTED_DEVICES(X) X(DISK, disk)
+
 enum {
 #define COUNT_DEVICE(NAME, name) LIBXL__DEVICES_##NAME,
     LIBXL__DEVICES(COUNT_DEVICE)
@@ -20,7 +23,8 @@ enum {
         LIBXL__DEVICES_COUNT
 };
 
-/* Fills in a device from an operation: the class, the domain and the configuration in the operation's args. */
+/* Fills in a device from an operation: the class, the domain and the configuration in the operation's args. For a
+ * domain_list_NAMEs `config` is the address of the pointer to the result. */
 void libxl__device_of_operation(libxl__ao *ao, libxl__device *device);
 
 /*
@@ -73,6 +77,7 @@ typedef struct libxl__device_sweep {
         const char *kind;
         uint32_t devid;
     } * devices;
+    uint32_t count; /* of devices */
     uint32_t domid;
     libxl_uuid uuid;
 } libxl__device_sweep;
@@ -81,6 +86,8 @@ typedef struct libxl__device_sweep {
 int libxl__device_sweep_list(libxl__ao *ao, libxl__device_sweep *sweep, uint32_t domid,
                              const libxl_uuid *uuid);
 int libxl__device_sweep_list_poll(libxl__ao *ao, libxl__device_sweep *sweep);
+/* Sets `devices` and `count` from the list. Errors: NOMEM. */
+int libxl__device_sweep_collect(libxl__ao *ao, libxl__device_sweep *sweep);
 /* Removes the devices that were listed. As a phase's start and poll. Errors: those of device_detach. */
 int libxl__device_sweep_remove(libxl__ao *ao, libxl__device_sweep *sweep);
 int libxl__device_sweep_remove_poll(libxl__ao *ao, libxl__device_sweep *sweep);

@@ -101,20 +101,27 @@ static int fill(const libxl__group *group, uint32_t index, libxl__ao *child)
     return libxl__detach_fill(child, sweep->domid, &sweep->uuid, device->kind, device->devid, true);
 }
 
-static int remove_devices(libxl__ao *ao, libxl__device_sweep *sweep)
+int libxl__device_sweep_collect(libxl__ao *ao, libxl__device_sweep *sweep)
 {
-    const uint32_t count = sweep->listed ? collect(sweep, NULL) : 0;
-    if (!count)
-        return 0;
-    sweep->devices = libxl__gc_alloc(&ao->gc, count * sizeof(*sweep->devices));
+    sweep->count = sweep->listed ? collect(sweep, NULL) : 0;
+    sweep->devices = libxl__gc_alloc(&ao->gc, sweep->count * sizeof(*sweep->devices));
     if (!sweep->devices)
         return ERROR_NOMEM;
-    collect(sweep, sweep->devices);
+    if (sweep->count)
+        collect(sweep, sweep->devices);
+    return 0;
+}
+
+static int remove_devices(libxl__ao *ao, libxl__device_sweep *sweep)
+{
+    const int collected = libxl__device_sweep_collect(ao, sweep);
+    if (collected || !sweep->count)
+        return collected;
     sweep->group = (libxl__group){.cls = &libxl__operations[LIBXL__OP_DEVICE_DETACH],
                                   .name = "devices",
                                   .fill = fill,
                                   .context = sweep,
-                                  .count = count,
+                                  .count = sweep->count,
                                   .width = WIDTH,
                                   .keeps_going = true};
     const int rc = libxl__group_start(ao, &sweep->group);

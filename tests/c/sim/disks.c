@@ -7,6 +7,8 @@
 #include "harness.h"
 #include "simulation.h"
 
+#include <libxl_utils.h>
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -308,6 +310,54 @@ static void a_malicious_guest_keeps_nothing(scene *s)
     }
 }
 
+/* ---- looking */
+
+static void disks_are_listed_with_their_states(scene *s)
+{
+    const libxl_domid domid = guest_with_disk(s, "b");
+    libxl_disk_list disks;
+    libxl_device_status_list devices;
+    wait_node(s, domid, "device/vbd/51712/state", "4");
+    assert_int_equal(RUN(s, libxl_domain_list_disks(s->ctx, domid, &disks, how)), 0);
+    assert_int_equal(disks.num_devices, 1);
+    assert_string_equal(disks.devices[0].vdev, "xvda");
+    assert_string_equal(disks.devices[0].pdev_path, IMAGE);
+    assert_true(disks.devices[0].readwrite);
+    assert_null(disks.devices[0].script);
+    libxl_disk_list_dispose(&disks);
+    assert_int_equal(RUN(s, libxl_domain_list_devices(s->ctx, domid, &devices, how)), 0);
+    int found = 0;
+    for (int i = 0; i < devices.num_devices; i++)
+        if (strcmp(devices.devices[i].kind, "vbd") == 0) {
+            found++;
+            assert_int_equal(devices.devices[i].devid, 51712);
+            assert_int_equal(devices.devices[i].backend_state, 4);
+            assert_int_equal(devices.devices[i].frontend_state, 4);
+            assert_true(devices.devices[i].ring_ref >= 0);
+        }
+    assert_int_equal(found, 1);
+    libxl_device_status_list_dispose(&devices);
+    destroy(s, domid);
+}
+
+/* libxl's names. */
+static void a_disk_is_found_by_its_name(scene *s)
+{
+    const libxl_domid domid = guest_with_disk(s, "b");
+    libxl_device_disk disk, absent = {.vdev = (char *)"xvdb"};
+    libxl_diskinfo info;
+    assert_int_equal(libxl_vdev_to_device_disk(s->ctx, domid, "xvdb", &disk), ERROR_NOTFOUND);
+    assert_int_equal(libxl_device_disk_getinfo(s->ctx, domid, &absent, &info), ERROR_NOTFOUND);
+    assert_int_equal(libxl_vdev_to_device_disk(s->ctx, domid, "xvda", &disk), 0);
+    assert_string_equal(disk.pdev_path, IMAGE);
+    assert_int_equal(libxl_device_disk_getinfo(s->ctx, domid, &disk, &info), 0);
+    assert_int_equal(info.devid, 51712);
+    assert_int_equal(info.frontend_id, domid);
+    libxl_diskinfo_dispose(&info);
+    libxl_device_disk_dispose(&disk);
+    destroy(s, domid);
+}
+
 /* ---- at the creation and the end of a domain */
 
 static libxl_domain_config config_with_disks(const char *command_line, const char *const paths[], int count)
@@ -393,6 +443,8 @@ static const body bodies[] = {
     BODY(a_paused_guest_cannot_answer, ALONE | SLOW),
     BODY(a_guest_without_driver_cannot_answer, ALONE | SLOW),
     BODY(a_malicious_guest_keeps_nothing, RUNS_ONCE | ALONE),
+    BODY(disks_are_listed_with_their_states, ALONE | SLOW),
+    BODY(a_disk_is_found_by_its_name, RUNS_ONCE | ALONE),
     BODY(a_domain_is_created_with_its_disks, ALONE | SLOW),
     BODY(a_creation_with_a_wrong_disk_leaves_nothing, ALONE | SLOW),
     BODY(a_guest_that_ends_meanwhile_leaves_nothing, ALONE | SLOW),

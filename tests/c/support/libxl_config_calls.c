@@ -28,6 +28,11 @@ static const char *devices(libxl_ctx *ctx)
     CHECK(libxl_device_disk_add(ctx, 0x7000, &disk, NULL));
     CHECK(libxl_device_disk_remove(ctx, 0x7000, &disk, NULL));
     CHECK(libxl_device_disk_destroy(ctx, 0x7000, &disk, NULL));
+    libxl_diskinfo info;
+    int count = 1;
+    CHECK(!libxl_device_disk_list(ctx, 0x7000, &count) && !count);
+    libxl_device_disk_list_free(NULL, 0);
+    CHECK(libxl_device_disk_getinfo(ctx, 0x7000, &disk, &info));
     libxl_device_disk_dispose(&disk);
 #define CALLS_OF_DEVICE(T)                                                                                   \
     do {                                                                                                     \
@@ -46,6 +51,7 @@ static const char *devices(libxl_ctx *ctx)
     CHECK(libxl_device_vfb_add(ctx, 0x7000, &(libxl_device_vfb){0}, NULL));
     CHECK(libxl_device_vkb_add(ctx, 0x7000, &(libxl_device_vkb){0}, NULL));
     CHECK(libxl_device_vtpm_add(ctx, 0x7000, &(libxl_device_vtpm){0}, NULL));
+    CHECK(libxl_vdev_to_device_disk(ctx, 0x7000, "xvda", &disk));
     return NULL;
 }
 
@@ -63,6 +69,7 @@ static const char *structs(libxl_ctx *ctx)
     CALLS_OF_STRUCT(rdm_reserve);
     CALLS_OF_STRUCT(domain_build_info);
     CALLS_OF_STRUCT(device_disk);
+    CALLS_OF_STRUCT(diskinfo);
     CALLS_OF_STRUCT(device_nic);
     CALLS_OF_STRUCT(device_pci);
     CALLS_OF_STRUCT(device_rdm);

@@ -210,6 +210,23 @@ STARTS_DEVICE(vfb)
 STARTS_DEVICE(vkb)
 STARTS_DEVICE(vtpm)
 
+static int start_list_disks(struct starter *s)
+{
+    libxl_disk_list list;
+    const int rc = libxl_domain_list_disks(s->ctx, s->guest, &list, NULL);
+    libxl_disk_list_dispose(&list);
+    return rc;
+}
+
+static int start_list_devices(struct starter *s)
+{
+    libxl_device_status_list list;
+    const int rc = libxl_domain_list_devices(s->ctx, s->guest, &list, NULL);
+    libxl_device_status_list_dispose(&list);
+    return rc;
+}
+
+
 static int start_console(struct starter *s)
 {
     char *path = NULL;
@@ -289,6 +306,8 @@ static int (*const starters[LIBXL__OP_COUNT])(struct starter *s) = {
     [LIBXL__OP_DOMAIN_SET_MAX_MEMORY] = start_set_max,
     [LIBXL__OP_SET_VCPUONLINE] = start_set_online,
     [LIBXL__OP_DOMAIN_SEND_SYSRQ] = start_sysrq,
+    [LIBXL__OP_DOMAIN_LIST_DISKS] = start_list_disks,
+    [LIBXL__OP_DOMAIN_LIST_DEVICES] = start_list_devices,
     [LIBXL__OP_RETRIEVE_DOMAIN_CONFIGURATION] = start_retrieve,
     [LIBXL__OP_DOMAIN_CONSOLE_TTY] = start_console,
 #define ROWS(NAME, name)                                                                                     \

@@ -66,6 +66,8 @@ struct results {
     libxl_shutdown_reason reason;
     char *name;
     libxl_unfinished_list unfinished;
+    libxl_disk_list disks;
+    libxl_device_status_list devices;
     uint64_t kb;
     libxl_domain_config config;
     libxl_domain_counters_list counters;
@@ -256,6 +258,20 @@ static void fill_disk_remove(struct run *r, void *p)
     args->in.disk = sweep_disk();
 }
 
+static void fill_list_disks(struct run *r, void *p)
+{
+    libxl__domain_list_disks_args *args = p;
+    args->in.domid = r->guest;
+    args->out.list = &r->results.disks;
+}
+
+static void fill_list_devices(struct run *r, void *p)
+{
+    libxl__domain_list_devices_args *args = p;
+    args->in.domid = r->guest;
+    args->out.list = &r->results.devices;
+}
+
 static void fill_disk_destroy(struct run *r, void *p)
 {
     libxl__device_disk_destroy_args *args = p;
@@ -317,6 +333,8 @@ static const struct scenario scenarios[] = {
     {LIBXL__OP_DEVICE_NIC_REMOVE, LIBXL__OP_DEVICE_NIC_REMOVE, fill_nic_remove},
     {LIBXL__OP_DEVICE_NIC_DESTROY, LIBXL__OP_DEVICE_NIC_DESTROY, fill_nic_destroy},
     {LIBXL__OP_DEVICE_DISK_ADD, LIBXL__OP_DEVICE_DISK_ADD, fill_disk_add},
+    {LIBXL__OP_DOMAIN_LIST_DISKS, LIBXL__OP_DOMAIN_LIST_DISKS, fill_list_disks},
+    {LIBXL__OP_DOMAIN_LIST_DEVICES, LIBXL__OP_DOMAIN_LIST_DEVICES, fill_list_devices},
     {LIBXL__OP_DEVICE_DISK_REMOVE, LIBXL__OP_DEVICE_DISK_REMOVE, fill_disk_remove},
     {LIBXL__OP_DEVICE_DISK_DESTROY, LIBXL__OP_DEVICE_DISK_DESTROY, fill_disk_destroy},
     {LIBXL__OP_DEVICE_DETACH, LIBXL__OP_DEVICE_DISK_REMOVE, fill_disk_remove},
@@ -713,6 +731,8 @@ static void run_point(unsigned flags, unsigned operation, unsigned phase, enum f
         check_unfinished(&r, &scenario, domains);
     free(r.results.name);
     libxl_unfinished_list_dispose(&r.results.unfinished);
+    libxl_disk_list_dispose(&r.results.disks);
+    libxl_device_status_list_dispose(&r.results.devices);
     libxl_domain_config_dispose(&r.results.config);
     libxl_domain_counters_list_dispose(&r.results.counters);
     fixture_clean(&before);

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * domain_list_NAMEs: lists the devices of a class as configurations, from the toolstack's tree.
+ *
+ * Owns: the list until it is stored. Locks: the context's lock, held by the caller.
+ */
+#include "device_operations.h"
+#include "xs_directory.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* The layout of every list: an Array of the IDL. */
+struct list {
+    int num_devices;
+    char *devices;
+};
+
+typedef struct device_list {
+    libxl__device device;
+    libxl__xs_directory numbers;
+    char path[LIBXL__DEVICE_PATH];
+    libxl__xs_batch *batch;
+    const libxl__xs_request **requests; /* for each number: its backend, and then read_keys */
+    unsigned per_device;
+} device_list_state;
+
+/* ---- numbers */
+
+static int numbers_start(libxl__ao *ao, struct device_list *s)
+{
+    xc_domaininfo_t info;
+    libxl__device_of_operation(ao, &s->device);
+    snprintf(s->path, sizeof(s->path), "/libxl/%u/device/%s", s->device.domid, s->device.kind);
+    const int rc = libxl__hv_info(ao, s->device.domid, &info);
+    return rc ? rc : libxl__xs_directory_start(ao, &s->numbers, s->path);
+}
+
+static int numbers_poll(libxl__ao *ao, struct device_list *s)
+{
+    return libxl__xs_directory_step(ao, &s->numbers);
+}
+
+/* ---- read */
+
+static int read_start(libxl__ao *ao, struct device_list *s)
+{
+    const char *const *keys = s->device.cls->read_keys;
+    for (s->per_device = 1; keys[s->per_device - 1];)
+        s->per_device++;
+    s->requests = libxl__gc_alloc(&ao->gc, s->numbers.count * s->per_device * sizeof(libxl__xs_request *));
+    s->batch = libxl__xs_batch_new(ao, s->device.domid);
+    if (!s->requests || !s->batch)
+        return ERROR_NOMEM;
+    for (uint32_t i = 0; i < s->numbers.count; i++) {
+        const libxl__xs_request **of = &s->requests[i * s->per_device];
+        *of = libxl__xs_read(s->batch, "%s/%s/backend", s->path, s->numbers.names[i]);
+        for (unsigned k = 1; k < s->per_device; k++)
+            of[k] = libxl__xs_read(s->batch, "%s/%s/%s", s->path, s->numbers.names[i], keys[k - 1]);
+    }
+    const int rc = libxl__xs_run(s->batch, LIBXL__XS_ONE_BY_ONE);
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+/* Reads the device at this index into `config`. Returns 1 if it is gone or is not one of this library's form. */
+static int read_device(const struct device_list *s, uint32_t index, void *config)
+{
+    const libxl__xs_request *const *of = &s->requests[index * s->per_device];
+    const libxl__device_class *cls = s->device.cls;
+    const char *values[LIBXL__DEVICE_VALUES];
+    libxl__device device = s->device;
+    const char *path = libxl__xs_value(*of);
+    if (!path || !libxl__device_parse_backend(&device, path) ||
+        sscanf(s->numbers.names[index], "%u", &device.devid) != 1)
+        return 1;
+    for (unsigned k = 1; k < s->per_device; k++)
+        values[k - 1] = libxl__xs_value(of[k]);
+    cls->init(config);
+    *(libxl_domid *)((char *)config + cls->backend_domid_at) = device.backend_domid;
+    if (!cls->identify)
+        *(libxl_devid *)((char *)config + cls->devid_at) = (libxl_devid)device.devid;
+    const int rc = cls->read(&device, config, values);
+    if (rc)
+        cls->dispose(config);
+    return rc;
+}
+
+static int read_poll(libxl__ao *ao, struct device_list *s)
+{
+    (void)ao;
+    const libxl__device_class *cls = s->device.cls;
+    struct list list = {0};
+    if (!libxl__xs_done(s->batch))
+        return LIBXL__AO_WAIT;
+    int rc = libxl__xs_result(s->batch);
+    if (!rc && !(list.devices = calloc(s->numbers.count + 1, cls->config_size)))
+        rc = ERROR_NOMEM;
+    for (uint32_t i = 0; i < s->numbers.count && rc >= 0; i++) {
+        rc = read_device(s, i, list.devices + (size_t)list.num_devices * cls->config_size);
+        list.num_devices += !rc;
+    }
+    if (rc < 0) {
+        while (list.num_devices)
+            cls->dispose(list.devices + (size_t)--list.num_devices * cls->config_size);
+        free(list.devices);
+        return rc;
+    }
+    **(struct list **)s->device.config = list;
+    return 0;
+}
+
+#include "_libxl_phases_device_list.h"
