@@ -9,6 +9,8 @@
  */
 #include "_libxl_types_internal.h"
 #include "device.h"
+#include "device_script.h"
+#include "disk_share.h"
 #include "host_file.h"
 #include "host_loop.h"
 #include "vdev.h"
@@ -29,14 +31,17 @@ enum { LONGEST_STEP_MS = 64, OPEN_LIMIT_MS = 1000, RELEASE_LIMIT_MS = 10000 };
 
 typedef struct disk_host {
     libxl__file_look look;
+    libxl__disk_share share; /* of a block device */
+    libxl__device_script run;
+    bool sharing;            /* the probe looks at `share` */
     libxl__loop_device loop; /* of a file */
     libxl__xs_batch *batch;  /* writes what the script would write */
     libxl__loop_keep keep;
     libxl__loop_release release;
     libxl__alarm alarm; /* of the next look, at something that nothing notifies of */
     unsigned waited_ms, step_ms;
-    enum { TAKING, WRITING, KEEPING, OPENING } step; /* of online */
-    int number;                                      /* offline: of the loop device */
+    enum { TAKING, RUNNING, WRITING, KEEPING, OPENING } step; /* of online */
+    int number;                                               /* offline: of the loop device */
 } disk_host;
 
 static libxl_device_disk *disk_of(const libxl__device *device)
@@ -115,10 +120,16 @@ static int check(libxl__ao *ao, libxl__device *device)
 
 /* ---- probe: a worker looks at the block device or file */
 
+static bool has_default_script(const libxl_device_disk *disk)
+{
+    return !disk->script || !strcmp(disk->script, DEFAULT_SCRIPT) ||
+           !strcmp(disk->script, LIBXL__SCRIPTS "/" DEFAULT_SCRIPT);
+}
+
 static int probe_start(libxl__ao *ao, libxl__device *device)
 {
     disk_host *host = device->host;
-    if (disk_of(device)->script || device->backend_domid)
+    if (!has_default_script(disk_of(device)) || device->backend_domid)
         return 0; /* only the script, or the other domain, knows what pdev_path means */
     host->look.path = disk_of(device)->pdev_path;
     host->look.read_only = !disk_of(device)->readwrite;
@@ -129,9 +140,20 @@ static int probe_start(libxl__ao *ao, libxl__device *device)
 static int probe_poll(libxl__ao *ao, libxl__device *device)
 {
     disk_host *host = device->host;
-    const int rc = libxl__file_look_poll(ao, &host->look, "pdev_path");
-    if (rc || S_ISBLK(host->look.facts.mode) || S_ISREG(host->look.facts.mode))
+    const libxl__file_facts *facts = &host->look.facts;
+    int rc;
+    if (host->sharing)
+        return libxl__disk_share_poll(ao, &host->share, host->look.path);
+    rc = libxl__file_look_poll(ao, &host->look, "pdev_path");
+    if (rc || S_ISREG(facts->mode))
         return rc;
+    if (facts->mounted == LIBXL__MOUNTED_WRITABLE || (facts->mounted && !host->look.read_only))
+        return libxl__ao_fail(ao, ERROR_BUSY, "pdev_path: %s: it is mounted on this host", host->look.path);
+    if (S_ISBLK(facts->mode)) {
+        host->sharing = true;
+        rc = libxl__disk_share_start(ao, &host->share, facts->device, !host->look.read_only);
+        return rc ? rc : LIBXL__AO_WAIT;
+    }
     return libxl__ao_fail(ao, ERROR_INVAL, "pdev_path: %s: neither a file nor a block device",
                           host->look.path);
 }
@@ -297,11 +319,23 @@ static int number_written(libxl__ao *ao, const libxl__device *device)
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
+static int start_script(libxl__ao *ao, const libxl__device *device, const char *script, const char *action)
+{
+    disk_host *host = device->host;
+    const char *path = libxl__device_script_path(ao, script);
+    host->step = RUNNING;
+    const int rc =
+        path ? libxl__device_script_start(ao, &host->run, device, path, action, NULL) : ERROR_NOMEM;
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
 static int online_start(libxl__ao *ao, libxl__device *device)
 {
     disk_host *host = device->host;
     if (by_qemu(device))
         return 0;
+    if (!host->look.path)
+        return start_script(ao, device, disk_of(device)->script, "add");
     if (S_ISBLK(host->look.facts.mode))
         return write_number(ao, device);
     host->loop.file = host->look.path;
@@ -318,6 +352,7 @@ static int online_poll(libxl__ao *ao, libxl__device *device)
     case TAKING:
         rc = libxl__loop_take_poll(ao, &host->loop, "pdev_path");
         return rc ? rc : write_number(ao, device);
+    case RUNNING: rc = libxl__device_script_poll(ao, &host->run, device); break;
     case WRITING: return libxl__xs_done(host->batch) ? number_written(ao, device) : LIBXL__AO_WAIT;
     case KEEPING: rc = libxl__loop_keep_poll(ao, &host->keep); break;
     case OPENING: break;
@@ -333,15 +368,19 @@ static int abandon(libxl__ao *ao, libxl__device *device)
     return 0;
 }
 
-/* ---- offline: the loop device of a file is released, which this library or a script has taken */
+/* ---- offline: the loop device of a file is released, which this library or a script has taken, or another script is run */
 
-static const char *const offline_keys[] = {"node", NULL};
+enum { NODE_KEY, SCRIPT_KEY };
+static const char *const offline_keys[] = {"node", "script", NULL};
 
 static int offline_start(libxl__ao *ao, libxl__device *device)
 {
     disk_host *host = device->host;
+    const char *node = device->values[NODE_KEY], *script = device->values[SCRIPT_KEY];
     char rest;
-    if (!device->values[0] || sscanf(device->values[0], "/dev/loop%d%c", &host->number, &rest) != 1)
+    if (script && !is(script, LIBXL__SCRIPTS "/" DEFAULT_SCRIPT) && !access(script, X_OK))
+        return start_script(ao, device, script, "remove");
+    if (!node || sscanf(node, "/dev/loop%d%c", &host->number, &rest) != 1)
         return 0;
     const int rc = libxl__loop_release_start(ao, &host->release, host->number);
     return rc ? rc : LIBXL__AO_WAIT;
@@ -351,6 +390,8 @@ static int offline_start(libxl__ao *ao, libxl__device *device)
 static int offline_poll(libxl__ao *ao, libxl__device *device)
 {
     disk_host *host = device->host;
+    if (host->step == RUNNING)
+        return libxl__device_script_poll(ao, &host->run, device);
     const int rc = libxl__loop_release_poll(ao, &host->release);
     if (rc || !libxl__loop_in_use(host->number))
         return rc;

@@ -70,8 +70,8 @@ static int read_device(const struct device_list *s, uint32_t index, void *config
     const char *values[LIBXL__DEVICE_VALUES];
     libxl__device device = s->device;
     const char *path = libxl__xs_value(*of);
-    if (!path || !libxl__device_parse_backend(&device, path) ||
-        sscanf(s->numbers.names[index], "%u", &device.devid) != 1)
+    if (!path || sscanf(s->numbers.names[index], "%u", &device.devid) != 1 ||
+        !libxl__device_parse_backend(&device, path))
         return 1;
     for (unsigned k = 1; k < s->per_device; k++)
         values[k - 1] = libxl__xs_value(of[k]);

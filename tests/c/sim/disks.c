@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define IMAGE "/run/disk.img"
@@ -200,6 +201,79 @@ static void a_writable_file_is_not_shared(scene *s)
     assert_int_equal(add(s, other, disk_of("xvda", IMAGE)), 0);
     destroy(s, other);
     assert_int_equal(loops(), before);
+}
+
+static void a_writable_block_device_is_not_shared(scene *s)
+{
+    const libxl_domid domid = guest(s, "b", true), other = guest(s, "b", true);
+    make_images();
+    char *number = simulation("loop take " IMAGE);
+    char block[32];
+    snprintf(block, sizeof(block), "/dev/loop%d", atoi(number));
+    assert_int_equal(add(s, domid, disk_of("xvda", block)), 0);
+    assert_int_equal(add(s, other, disk_of("xvda", block)), ERROR_BUSY);
+    assert_non_null(strstr(last_message(s), block));
+    check_gone(other);
+    assert_int_equal(removal(s, domid, disk_of("xvda", "")), 0);
+    assert_int_equal(add(s, other, disk_of("xvda", block)), 0);
+    destroy(s, domid);
+    destroy(s, other);
+    simulate("loop free %d", atoi(number));
+    free(number);
+}
+
+/* ---- scripts */
+
+#define SCRIPT "/run/block-test"
+
+static void write_script(const char *text)
+{
+    FILE *file = fopen(SCRIPT, "we");
+    assert_non_null(file);
+    fprintf(file, "#!/bin/sh\n%s\n", text);
+    fclose(file);
+    assert_int_equal(chmod(SCRIPT, 0755), 0);
+}
+
+static libxl_device_disk scripted(void)
+{
+    libxl_device_disk disk = disk_of("xvda", "anything");
+    disk.script = strdup(SCRIPT);
+    return disk;
+}
+
+static void a_script_connects_and_disconnects_a_disk(scene *s)
+{
+    const libxl_domid domid = guest(s, "b", true);
+    unlink("/run/block-test.log");
+    write_script("echo $1 $XENBUS_TYPE $XENBUS_PATH >>/run/block-test.log\n"
+                 "[ $1 = remove ] || xenstore-write $XENBUS_PATH/physical-device 7:9 "
+                 "$XENBUS_PATH/hotplug-status connected");
+    assert_int_equal(add(s, domid, scripted()), 0);
+    check_value(domid, "/local/domain/0/backend/vbd/%u/51712/params", "anything");
+    check_value(domid, "/libxl/%u/device/vbd/51712/script", SCRIPT);
+    assert_int_equal(removal(s, domid, scripted()), 0);
+    check_gone(domid);
+    destroy(s, domid);
+    char text[256] = "", wanted[128];
+    FILE *file = fopen("/run/block-test.log", "re");
+    assert_non_null(file);
+    assert_true(fread(text, 1, sizeof(text) - 1, file) > 0);
+    fclose(file);
+    snprintf(wanted, sizeof(wanted), "add vbd backend/vbd/%u/51712\nremove vbd backend/vbd/%u/51712\n", domid,
+             domid);
+    assert_string_equal(text, wanted);
+}
+
+static void a_script_that_fails_says_why(scene *s)
+{
+    const libxl_domid domid = guest(s, "b", true);
+    write_script(
+        "[ $1 = add ] || exit 0\nxenstore-write $XENBUS_PATH/hotplug-error 'the array is degraded'\nexit 1");
+    assert_int_equal(add(s, domid, scripted()), ERROR_SCRIPT);
+    assert_non_null(strstr(last_message(s), "the array is degraded"));
+    check_gone(domid);
+    destroy(s, domid);
 }
 
 /* ---- backends that misbehave */
@@ -436,6 +510,9 @@ static const body bodies[] = {
     BODY(the_domain_must_exist),
     BODY(a_loop_device_is_released_with_its_disk, ALONE | SLOW),
     BODY(a_writable_file_is_not_shared, ALONE | SLOW),
+    BODY(a_writable_block_device_is_not_shared, ALONE | SLOW),
+    BODY(a_script_connects_and_disconnects_a_disk, RUNS_ONCE | ALONE),
+    BODY(a_script_that_fails_says_why, RUNS_ONCE | ALONE),
     BODY(the_backends_words_are_in_the_error, ALONE | SLOW),
     BODY(a_mute_backend_is_given_up, ALONE | SLOW | ASYNCHRONOUS),
     BODY(a_guest_that_refuses_may_let_go_later, ALONE | SLOW),

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller. The nodes that are read are those
+ * of backends, which their domain owns, and not the guests.
+ */
+#include "disk_share.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+
+#define BACKENDS "/local/domain/0/backend/vbd"
+
+struct libxl__other_disk {
+    const char *domain;
+    const libxl__xs_request *physical, *mode;
+};
+
+int libxl__disk_share_start(libxl__ao *ao, libxl__disk_share *share, dev_t number, bool writable)
+{
+    share->number = number;
+    share->writable = writable;
+    return libxl__xs_directory_start(ao, &share->domains, BACKENDS);
+}
+
+static int new_batch(libxl__ao *ao, libxl__disk_share *share)
+{
+    libxl__xs_batch_free(share->batch);
+    share->batch = libxl__xs_batch_new(ao, 0);
+    return share->batch ? 0 : ERROR_NOMEM;
+}
+
+static int run(libxl__disk_share *share)
+{
+    const int rc = libxl__xs_run(share->batch, LIBXL__XS_ONE_BY_ONE);
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+static int list_disks(libxl__ao *ao, libxl__disk_share *share)
+{
+    if (!share->domains.count)
+        return 0;
+    share->disks = libxl__gc_alloc(&ao->gc, share->domains.count * sizeof(*share->disks));
+    const int rc = share->disks ? new_batch(ao, share) : ERROR_NOMEM;
+    if (rc)
+        return rc;
+    for (uint32_t i = 0; i < share->domains.count; i++)
+        share->disks[i] = libxl__xs_list(share->batch, 0, BACKENDS "/%s", share->domains.names[i]);
+    return run(share);
+}
+
+/* Adds the requests that read each disk to the batch; NULL: only counts the disks. Returns their number. */
+static uint32_t add_reads(libxl__disk_share *share, libxl__xs_batch *batch)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < share->domains.count; i++) {
+        size_t size = 0;
+        const char *version, *name = libxl__xs_names(share->disks[i], &size, &version);
+        for (const char *end = name + size; name && name < end && *name; name += strlen(name) + 1, count++) {
+            if (!batch)
+                continue;
+            const char *domain = share->domains.names[i];
+            share->others[count] = (struct libxl__other_disk){
+                .domain = domain,
+                .physical = libxl__xs_read(batch, BACKENDS "/%s/%s/physical-device", domain, name),
+                .mode = libxl__xs_read(batch, BACKENDS "/%s/%s/mode", domain, name)};
+        }
+    }
+    return count;
+}
+
+static int read_disks(libxl__ao *ao, libxl__disk_share *share)
+{
+    share->count = add_reads(share, NULL);
+    share->others = libxl__gc_alloc(&ao->gc, share->count * sizeof(*share->others));
+    libxl__xs_batch *batch = libxl__xs_batch_new(ao, 0);
+    if (!share->others || !batch)
+        return ERROR_NOMEM;
+    add_reads(share, batch);
+    libxl__xs_batch_free(share->batch);
+    share->batch = batch;
+    return run(share);
+}
+
+static int compare(libxl__ao *ao, const libxl__disk_share *share, const char *path)
+{
+    for (uint32_t i = 0; i < share->count; i++) {
+        const struct libxl__other_disk *other = &share->others[i];
+        const char *physical = libxl__xs_value(other->physical), *mode = libxl__xs_value(other->mode);
+        unsigned major_number, minor_number;
+        const bool writable = mode && strchr(mode, 'w');
+        if (physical && sscanf(physical, "%x:%x", &major_number, &minor_number) == 2 &&
+            makedev(major_number, minor_number) == share->number && (writable || share->writable))
+            return libxl__ao_fail(ao, ERROR_BUSY, "pdev_path: %s: domain %s uses it%s", path, other->domain,
+                                  writable ? " and may write" : "");
+    }
+    return 0;
+}
+
+int libxl__disk_share_poll(libxl__ao *ao, libxl__disk_share *share, const char *path)
+{
+    int rc;
+    if (!share->disks) {
+        rc = libxl__xs_directory_step(ao, &share->domains);
+        return rc ? rc : list_disks(ao, share);
+    }
+    if (!libxl__xs_done(share->batch))
+        return LIBXL__AO_WAIT;
+    rc = libxl__xs_result(share->batch);
+    if (!rc && !share->others)
+        return read_disks(ao, share);
+    return rc ? rc : compare(ao, share, path);
+}

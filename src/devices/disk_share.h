@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Looks whether another domain uses a block device, as Xen's block script does. Call both functions with the context locked. */
+#ifndef LIBXL__DISK_SHARE_H
+#define LIBXL__DISK_SHARE_H
+
+#include <sys/types.h>
+
+#include "device.h"
+#include "xs_directory.h"
+
+/* Embed this in the class's state; zero-initialise it. */
+typedef struct libxl__disk_share {
+    libxl__xs_directory domains; /* that have disks of this domain's kernel */
+    libxl__xs_batch *batch;
+    const libxl__xs_request **disks; /* the list of each domain's disks */
+    struct libxl__other_disk *others;
+    uint32_t count; /* of others */
+    dev_t number;
+    bool writable;
+} libxl__disk_share;
+
+/* Starts to look for disks that have the block device `number`. Errors: NOMEM, FAIL, NO_XENSTORE, recorded in ao. */
+int libxl__disk_share_start(libxl__ao *ao, libxl__disk_share *share, dev_t number, bool writable);
+/*
+ * Returns LIBXL__AO_WAIT until all disks have been read; then 0, or BUSY: another disk has the block device, and one of the
+ * two is writable. Errors, recorded in ao: BUSY and those of libxl__xs_result.
+ */
+int libxl__disk_share_poll(libxl__ao *ao, libxl__disk_share *share, const char *path);
+
+#endif
