@@ -43,6 +43,7 @@ struct libxl__device {
     char kind[LIBXL__DEVICE_KIND];         /* as in the frontend's path */
     char backend_kind[LIBXL__DEVICE_KIND]; /* as in the backend's path */
     uint32_t domid, backend_domid, devid;
+    bool pv;      /* addition: the domain is PV */
     void *config; /* the libxl_device_* structure of the operation; NULL while the device is removed */
     void *
         host; /* cls->host_size octets, zeroed: the class's state in its probe, online and offline functions */

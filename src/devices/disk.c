@@ -181,6 +181,8 @@ static void write_nodes(const libxl__device_nodes *nodes)
     if (disk->direct_io_safe)
         libxl__backend_key(nodes, "direct-io-safe", "1");
     libxl__backend_key(nodes, "specification", "xen");
+    if (nodes->device->pv)
+        libxl__frontend_key(nodes, "protocol", "x86_64-abi");
     libxl__frontend_key(nodes, "virtual-device", "%u", nodes->device->devid);
     libxl__frontend_key(nodes, "device-type", "%s", type);
     libxl__frontend_key(nodes, "trusted", "%d", libxl_defbool_val(disk->trusted));

@@ -108,6 +108,7 @@ static int check_start(libxl__ao *ao, struct device_add *s)
     xc_domaininfo_t info;
     libxl__device_of_operation(ao, &s->device);
     int rc = libxl__hv_info(ao, s->device.domid, &info);
+    s->device.pv = !rc && !(info.flags & XEN_DOMINF_hvm_guest);
     if (!rc)
         rc = libxl__device_reserve(ao, &s->device);
     if (!rc)

@@ -1,0 +1,66 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Plug a disk into a guest that runs, wait until the guest has connected to it, and unplug it again.
+
+A guest that does not let the disk go has it taken away by force if --force is given.
+"""
+
+import asyncio
+from pathlib import Path
+
+import aioxen
+import click
+
+CONNECTED = 4  # a device's state, as in xen/io/xenbus.h
+VDEV, NUMBER = "xvdz", 1 << 28 | 25 << 8  # the disk's name and number; see xen-vbd-interface(7)
+
+
+async def connected(guest: aioxen.Domain, number: int) -> None:
+    """Wait until both sides of the disk are connected."""
+    while True:
+        states = {
+            (status.backend_state, status.frontend_state)
+            for status in await guest.devices()
+            if (status.kind, status.devid) == ("vbd", number)
+        }
+        if states == {(CONNECTED, CONNECTED)}:
+            return
+        await asyncio.sleep(0.05)
+
+
+async def unplug(guest: aioxen.Domain, disk: aioxen.DeviceDisk, force: bool) -> None:
+    try:
+        await guest.disk_remove(disk)
+        print(f"{disk.vdev}: unplugged")
+    except (aioxen.DeviceRefusedError, aioxen.GuestCannotAnswerError, aioxen.GuestTimedOutError) as error:
+        print(f"{disk.vdev}: {error}")
+        if force:
+            await guest.disk_destroy(disk)
+            print(f"{disk.vdev}: taken away")
+
+
+async def plug_and_unplug(name: str, image: Path, patience: float, force: bool) -> None:
+    async with aioxen.Context() as xen:
+        guest = await xen.domain_find(name)
+        disk = aioxen.DeviceDisk(pdev_path=str(image.resolve()), vdev=VDEV, readwrite=1)
+        await guest.disk_add(disk)
+        print(f"{VDEV}: plugged")
+        try:
+            await asyncio.wait_for(connected(guest, NUMBER), patience)
+            print(f"{VDEV}: connected")
+        except TimeoutError:
+            print(f"{VDEV}: the guest has not connected to it")
+        await unplug(guest, disk, force)
+
+
+@click.command(help=__doc__)
+@click.argument("name")
+@click.argument("image", type=click.Path(exists=True, path_type=Path))
+@click.option("--patience", default=10.0, help="Seconds that the guest has to connect.")
+@click.option("--force", is_flag=True, help="Do not take no for an answer.")
+def main(name: str, image: Path, patience: float, force: bool) -> None:
+    asyncio.run(plug_and_unplug(name, image, patience, force))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Disks are plugged and unplugged, and xl and this library work on each other's disks.
+
+The simulator plays the drivers. The nodes that both write for the same disk are compared.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import aioxen
+import pytest
+from limits import scaled
+from worldly import ROOT, Configure
+
+pytestmark = pytest.mark.skipif("AIOXEN_SIM_DIR" not in os.environ, reason="the simulator plays the drivers")
+
+# What the fast path writes and the played script does not, or the other way round: docs/libxl.md says why.
+DIFFERENT = re.compile(r"/(physical-device-path|node|physical-device|hotplug-status|feature-[a-z-]*) = ")
+
+
+def run(*command: str) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=scaled(60)).stdout
+
+
+async def shell(*command: str) -> str:
+    return await asyncio.to_thread(run, *command)
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> str:
+    path = tmp_path / "image"
+    path.write_bytes(bytes(1 << 20))
+    return str(path)
+
+
+def disk_of(path: str, **more: object) -> aioxen.DeviceDisk:
+    return aioxen.DeviceDisk(pdev_path=path, vdev="xvda", **more)  # type: ignore[arg-type]
+
+
+async def nodes() -> set[str]:
+    """The lines of xenstore-ls -fp about disks. Only one guest of the world has any."""
+    lines = (await shell("xenstore-ls", "-fp")).splitlines()
+    return {line for line in lines if re.search(r"/vbd\b", line) and not DIFFERENT.search(line)}
+
+
+async def test_a_disk_is_plugged_and_unplugged(xen: aioxen.Context, guest: Configure, image: str) -> None:
+    dom = await xen.domain_create(guest("b"))
+    await dom.unpause()
+    disk = disk_of(image, readwrite=1)
+    await dom.disk_add(disk)
+    (listed,) = await dom.disk_list()
+    assert (listed.vdev, listed.pdev_path, listed.readwrite) == ("xvda", image, 1)
+    assert [device.kind for device in await dom.devices()].count("vbd") == 1
+    with pytest.raises(aioxen.DeviceExistsError):
+        await dom.disk_add(disk)
+    await dom.disk_remove(disk)
+    assert await dom.disk_list() == []
+    with pytest.raises(aioxen.NotFoundError):
+        await dom.disk_remove(disk)
+    await dom.destroy()
+
+
+async def test_an_error_names_the_disk(xen: aioxen.Context, guest: Configure, image: str) -> None:
+    config = guest("b")
+    config.disks = [disk_of(image), disk_of(image + ".missing")]
+    config.disks[1].vdev = "xvdb"
+    with pytest.raises(aioxen.Error, match=r"disks\[1\]: pdev_path: .*missing"):
+        await xen.domain_create(config)
+    assert await nodes() == set()
+
+
+@pytest.mark.parametrize("access", ["r", "w"])
+async def test_both_write_the_same_nodes(
+    xen: aioxen.Context, guest: Configure, image: str, access: str
+) -> None:
+    dom = await xen.domain_create(guest("b"))  # it stays paused, so that states do not change
+    await shell("xl", "block-attach", str(dom.domid), f"{image},raw,xvda,{access}")
+    theirs = await nodes()
+    await dom.disk_destroy(disk_of(image))
+    assert await nodes() == set()
+    await dom.disk_add(disk_of(image, readwrite=int(access == "w")))
+    assert await nodes() == theirs
+    assert len(theirs) > 35
+    await dom.destroy()
+
+
+async def test_xl_works_on_our_disks(xen: aioxen.Context, guest: Configure, image: str) -> None:
+    dom = await xen.domain_create(guest("b"))
+    await dom.unpause()
+    await dom.disk_add(disk_of(image))
+    assert "51712" in await shell("xl", "block-list", str(dom.domid))
+    await asyncio.sleep(0.2)  # xl does not wait until the guest has connected
+    await shell("xl", "block-detach", str(dom.domid), "xvda")
+    assert await dom.disk_list() == []
+    assert await nodes() == set()
+    await dom.disk_add(disk_of(image))
+    await shell("xl", "destroy", str(dom.domid))
+    await dom.wait_gone()
+    assert await nodes() == set()
+
+
+async def test_we_work_on_xls_disks(xen: aioxen.Context, guest: Configure, image: str) -> None:
+    dom = await xen.domain_create(guest("b"))
+    await dom.unpause()
+    await shell("xl", "block-attach", str(dom.domid), f"{image},raw,xvda,w")
+    (listed,) = await dom.disk_list()
+    assert (listed.vdev, listed.pdev_path, listed.readwrite) == ("xvda", image, 1)
+    await dom.disk_remove(listed)
+    assert await nodes() == set()
+    await shell("xl", "block-attach", str(dom.domid), f"{image},raw,xvda,w")
+    await dom.destroy()
+    assert await nodes() == set()
+    assert await shell("aioxen-sim-ctl", "loops") == ""
+
+
+async def test_the_example(xen: aioxen.Context, guest: Configure, image: str) -> None:
+    config = guest("b")
+    dom = await xen.domain_create(config)
+    await dom.unpause()
+    told = await shell(sys.executable, str(ROOT / "examples/disks.py"), str(config.c_info.name), image)
+    assert told.splitlines() == ["xvdz: plugged", "xvdz: connected", "xvdz: unplugged"]
+    await dom.destroy()
