@@ -21,6 +21,7 @@ static const struct {
     {"error", FAILS, BACKEND | FRONTEND | QEMU, WORDS},
     {"refuses", REFUSES, FRONTEND, NUMBER_OR_NOTHING},
     {"deletes", DELETES, FRONTEND, NOTHING},
+    {"dies", DELETES, QEMU, WORDS},
     {"deletes-early", DELETES_EARLY, FRONTEND, NOTHING},
     {"nonsense", NONSENSE, FRONTEND | QEMU, NUMBER_OR_NOTHING},
 };

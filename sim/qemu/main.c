@@ -87,6 +87,8 @@ static void misbehave(void)
     machine_unlock();
     if (b.conduct == NONSENSE)
         print_nonsense(b.amount ? b.amount : 6000);
+    if (b.conduct == DELETES)
+        snprintf(dying_words, sizeof dying_words, "%s", b.text[0] ? b.text : "it dies");
     if (b.conduct == SLOW)
         usleep(b.amount * 1000);
     if (b.conduct == FAILS) {

@@ -41,6 +41,8 @@ bool pty_open(int *master, char name[108]);
 /* qmp.c: answers one line of a monitor */
 #define QMP_ANSWER_SIZE 4096
 extern const char qmp_greeting[];
+extern char
+    dying_words[72]; /* not "": QEMU prints them and ends at the first command, instead of an answer */
 size_t qmp_answer(const struct options *o, const char *line, char answer[QMP_ANSWER_SIZE]);
 
 #endif

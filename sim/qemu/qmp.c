@@ -10,6 +10,8 @@
 
 const char qmp_greeting[] = "{\"QMP\": {\"version\": " VERSION ", \"capabilities\": []}}\r\n";
 
+char dying_words[72];
+
 static const struct {
     const char *command, *result;
 } results[] = {
@@ -51,6 +53,10 @@ size_t qmp_answer(const struct options *o, const char *line, char answer[QMP_ANS
     const char *result = "{}";
     find(line, "execute", command, sizeof command);
     find(line, "id", id, sizeof id);
+    if (*dying_words && strcmp(command, "qmp_capabilities") != 0) {
+        fprintf(stderr, "qemu: %s\n", dying_words);
+        exit(EXIT_FAILURE);
+    }
     if (!strcmp(command, "quit"))
         exit(EXIT_SUCCESS);
     if (!strcmp(command, "query-chardev")) {

@@ -97,6 +97,8 @@ typedef struct libxl__qemu_start {
  */
 int libxl__qemu_start_begin(libxl__ao *ao, libxl__qemu_start *start);
 int libxl__qemu_start_poll(libxl__ao *ao, libxl__qemu_start *start);
+/* For a QEMU that has ended after its start: libxl__qemu_start_poll then fails with its last words. Errors: FAIL. */
+int libxl__qemu_start_explain(libxl__ao *ao, libxl__qemu_start *start);
 /* As a phase's undo: ends the QEMU that this start has launched. */
 int libxl__qemu_start_undo(libxl__ao *ao, libxl__qemu_start *start);
 

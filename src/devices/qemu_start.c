@@ -180,7 +180,7 @@ static int take_process(libxl__ao *ao, libxl__qemu_start *s)
     return pidfd < 0 ? 0 : libxl__process_follow(ao, &s->process, pidfd);
 }
 
-static int read_words(libxl__ao *ao, libxl__qemu_start *s)
+int libxl__qemu_start_explain(libxl__ao *ao, libxl__qemu_start *s)
 {
     s->step = LIBXL__QEMU_FAILING;
     return run_job(ao, s, libxl__qemu_read_words);
@@ -216,7 +216,7 @@ static int launched(libxl__ao *ao, libxl__qemu_start *s)
         rc = take_process(ao, s);
     if (rc)
         return rc;
-    return s->process.running ? announce(ao, s) : read_words(ao, s);
+    return s->process.running ? announce(ao, s) : libxl__qemu_start_explain(ao, s);
 }
 
 static int announced(libxl__ao *ao, libxl__qemu_start *s)
@@ -236,7 +236,7 @@ static int started(libxl__ao *ao, libxl__qemu_start *s)
     const int rc = libxl__await_step(ao, &s->running);
     if (rc != LIBXL__AO_WAIT || s->process.running)
         return rc;
-    return read_words(ao, s);
+    return libxl__qemu_start_explain(ao, s);
 }
 
 static int failed(libxl__ao *ao, libxl__qemu_start *s)

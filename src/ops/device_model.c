@@ -15,6 +15,7 @@
 typedef struct device_model {
     libxl__qemu_start qemu;
     libxl__qmp qmp;
+    bool has_ended;                /* QEMU, in the phase `password` */
     libxl__source end;             /* stopped when the operation ends */
     LIST_ENTRY(device_model) link; /* of all that run in the context */
     TAILQ_HEAD(, libxl__device_model) waiting;
@@ -74,9 +75,18 @@ static const char *password_of(const libxl_domain_config *config)
     return vnc && vfb->vnc.passwd && *vfb->vnc.passwd ? vfb->vnc.passwd : NULL;
 }
 
+/* A QEMU that breaks the connection is about to end, and its log says why. */
 static int password_poll(libxl__ao *ao, struct device_model *s)
 {
-    return libxl__qmp_poll(ao, &s->qmp);
+    if (s->has_ended)
+        return libxl__qemu_start_poll(ao, &s->qemu);
+    const bool broken = s->qmp.done && s->qmp.errnoval;
+    if (broken && s->qemu.process.running && !s->qmp.patience.rang)
+        return LIBXL__AO_WAIT;
+    if (!broken || s->qemu.process.running)
+        return libxl__qmp_poll(ao, &s->qmp);
+    s->has_ended = true;
+    return libxl__qemu_start_explain(ao, &s->qemu);
 }
 
 static int password_start(libxl__ao *ao, struct device_model *s)

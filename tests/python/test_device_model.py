@@ -147,6 +147,16 @@ async def test_a_qemu_that_ends(
         await xen.domain_create(full)
 
 
+async def test_a_qemu_that_ends_when_it_gets_a_command(
+    xen: aioxen.Context, guest: Configure, sim: Callable[..., str]
+) -> None:
+    sim("qemu", "all", "dies=no-cipher")
+    config = guest("b")
+    config.vfbs = [DeviceVfb(vnc=aioxen.VncInfo(passwd="secret"))]
+    with pytest.raises(aioxen.DeviceModelError, match="the device model has ended: qemu: no-cipher"):
+        await xen.domain_create(config)
+
+
 async def test_a_qemu_that_prints_a_megabyte(
     xen: aioxen.Context, full: aioxen.DomainConfig, sim: Callable[..., str]
 ) -> None:
