@@ -185,6 +185,64 @@ static void write_nodes(const libxl__device_nodes *nodes)
     libxl__xs_write(nodes->batch, LIBXL__XS_BACKEND, mtu, LIBXL__FRONTEND "/mtu", LIBXL__FRONTEND_OF(device));
 }
 
+/* ---- read */
+
+enum {
+    READ_SCRIPT,
+    READ_VIFNAME,
+    READ_MAC,
+    READ_IP,
+    READ_GATEWAYDEV,
+    READ_RATE,
+    READ_MTU,
+    READ_BRIDGE,
+    READ_TYPE,
+};
+static const char *const read_keys[] = {"script", "vifname", "mac",    "ip",   "gatewaydev",
+                                        "rate",   "mtu",     "bridge", "type", NULL};
+
+static int keep_text(char **to, const char *text)
+{
+    *to = text ? strdup(text) : NULL;
+    return text && !*to ? ERROR_NOMEM : 0;
+}
+
+/* A value of another form than this library writes is left out. */
+static int read_config(const libxl__device *device, void *config, const char *const values[])
+{
+    libxl_device_nic *nic = config;
+    unsigned long long rate;
+    libxl_mac mac;
+    (void)device;
+    nic->nictype = values[READ_TYPE] && !strcmp(values[READ_TYPE], "vif_ioemu") ? LIBXL_NIC_TYPE_VIF_IOEMU
+                                                                                : LIBXL_NIC_TYPE_VIF;
+    if (values[READ_MAC] &&
+        sscanf(values[READ_MAC], LIBXL_MAC_FMT, &mac[0], &mac[1], &mac[2], &mac[3], &mac[4], &mac[5]) == 6)
+        memcpy(nic->mac, mac, sizeof(mac));
+    if (values[READ_RATE] && sscanf(values[READ_RATE], "%llu,%u", &rate, &nic->rate_interval_usecs) == 2)
+        nic->rate_bytes_per_interval = rate;
+    if (values[READ_MTU] && sscanf(values[READ_MTU], "%d", &nic->mtu) != 1)
+        nic->mtu = 0;
+    int rc = keep_text(&nic->bridge, values[READ_BRIDGE]);
+    if (!rc)
+        rc = keep_text(&nic->script, values[READ_SCRIPT]);
+    if (!rc)
+        rc = keep_text(&nic->ifname, values[READ_VIFNAME]);
+    if (!rc)
+        rc = keep_text(&nic->ip, values[READ_IP]);
+    return rc ? rc : keep_text(&nic->gatewaydev, values[READ_GATEWAYDEV]);
+}
+
+static void init_config(void *config)
+{
+    libxl_device_nic_init(config);
+}
+
+static void dispose_config(void *config)
+{
+    libxl_device_nic_dispose(config);
+}
+
 /* ---- online: the fast path, or the script */
 
 static int set_link(libxl__ao *ao, const libxl__device *device)
@@ -326,6 +384,10 @@ const libxl__device_class libxl__class_nic = {
     .probe_start = probe_start,
     .probe_poll = probe_poll,
     .write = write_nodes,
+    .init = init_config,
+    .dispose = dispose_config,
+    .read_keys = read_keys,
+    .read = read_config,
     .online_start = online_start,
     .online_poll = online_poll,
     .offline_keys = offline_keys,

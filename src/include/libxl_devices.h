@@ -22,4 +22,17 @@ void libxl_device_disk_list_free(libxl_device_disk *list, int num);
 int libxl_device_disk_getinfo(libxl_ctx *ctx, uint32_t domid, const libxl_device_disk *disk,
                               libxl_diskinfo *diskinfo);
 
+/*
+ * domain_list_nics. Returns an array of the domain's network interfaces and stores their number in *num. The caller frees
+ * the array with libxl_device_nic_list_free. NULL: an error, or no interfaces.
+ */
+libxl_device_nic *libxl_device_nic_list(libxl_ctx *ctx, uint32_t domid, int *num);
+void libxl_device_nic_list_free(libxl_device_nic *list, int num);
+/*
+ * domain_list_devices. Stores the states of the interface with the number nic->devid; the caller disposes of *nicinfo.
+ * Errors: NOTFOUND, and those of the operation.
+ */
+int libxl_device_nic_getinfo(libxl_ctx *ctx, uint32_t domid, const libxl_device_nic *nic,
+                             libxl_nicinfo *nicinfo);
+
 #endif

@@ -31,6 +31,12 @@ char *libxl_domid_to_name(libxl_ctx *ctx, uint32_t domid);
  * INVAL, and those of libxl_domain_list_disks.
  */
 int libxl_vdev_to_device_disk(libxl_ctx *ctx, uint32_t domid, const char *vdev, libxl_device_disk *disk);
+/*
+ * Stores the configuration of the network interface that has this MAC address ("00:16:3e:01:02:03") or this number. The
+ * caller disposes of *nic. Errors: NOTFOUND, INVAL, and those of libxl_domain_list_nics.
+ */
+int libxl_mac_to_device_nic(libxl_ctx *ctx, uint32_t domid, const char *mac, libxl_device_nic *nic);
+int libxl_devid_to_device_nic(libxl_ctx *ctx, uint32_t domid, int devid, libxl_device_nic *nic);
 
 /* ------------------------------------------------------------------ bitmaps */
 

@@ -6,6 +6,7 @@
 #include "ops.h"
 #include "vdev.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -83,4 +84,93 @@ int libxl_device_disk_getinfo(libxl_ctx *ctx, uint32_t domid, const libxl_device
         }
     libxl_device_status_list_dispose(&list);
     return rc ? libxl__refuse(rc, "domain %u has no disk %s", domid, disk->vdev) : 0;
+}
+
+/* ---- network interfaces */
+
+libxl_device_nic *libxl_device_nic_list(libxl_ctx *ctx, uint32_t domid, int *num)
+{
+    libxl_nic_list list;
+    *num = 0;
+    if (libxl_domain_list_nics(ctx, domid, &list, NULL))
+        return NULL;
+    *num = list.num_devices;
+    if (!*num) {
+        libxl_nic_list_dispose(&list);
+        return NULL;
+    }
+    return list.devices; /* the caller frees it */
+}
+
+void libxl_device_nic_list_free(libxl_device_nic *list, int num)
+{
+    libxl_nic_list_dispose(&(libxl_nic_list){.devices = list, .num_devices = num});
+}
+
+/* Stores the first interface with this number (unless it is negative) or else with this address. */
+static int find_nic(libxl_ctx *ctx, uint32_t domid, int devid, const libxl_mac mac, libxl_device_nic *nic)
+{
+    libxl_nic_list list;
+    int rc = libxl_domain_list_nics(ctx, domid, &list, NULL);
+    if (rc)
+        return rc;
+    rc = ERROR_NOTFOUND;
+    for (int i = 0; i < list.num_devices && rc; i++) {
+        const libxl_device_nic *at = &list.devices[i];
+        if (devid >= 0 ? at->devid == devid : !memcmp(at->mac, mac, sizeof(libxl_mac))) {
+            libxl_device_nic_init(nic);
+            libxl_device_nic_copy(ctx, nic, at);
+            rc = 0;
+        }
+    }
+    libxl_nic_list_dispose(&list);
+    return rc;
+}
+
+int libxl_mac_to_device_nic(libxl_ctx *ctx, uint32_t domid, const char *mac, libxl_device_nic *nic)
+{
+    libxl_mac address;
+    int end = 0;
+    if (sscanf(mac, LIBXL_MAC_FMT "%n", &address[0], &address[1], &address[2], &address[3], &address[4],
+               &address[5], &end) != 6 ||
+        mac[end])
+        return libxl__refuse(ERROR_INVAL, "mac: '%s' is not a MAC address", mac);
+    const int rc = find_nic(ctx, domid, -1, address, nic);
+    return rc == ERROR_NOTFOUND ? libxl__refuse(rc, "domain %u has no nic with the address %s", domid, mac)
+                                : rc;
+}
+
+int libxl_devid_to_device_nic(libxl_ctx *ctx, uint32_t domid, int devid, libxl_device_nic *nic)
+{
+    const int rc = devid < 0 ? ERROR_NOTFOUND : find_nic(ctx, domid, devid, NULL, nic);
+    return rc == ERROR_NOTFOUND ? libxl__refuse(rc, "domain %u has no nic %d", domid, devid) : rc;
+}
+
+int libxl_device_nic_getinfo(libxl_ctx *ctx, uint32_t domid, const libxl_device_nic *nic,
+                             libxl_nicinfo *nicinfo)
+{
+    libxl_device_status_list list;
+    libxl_nicinfo_init(nicinfo);
+    int rc = libxl_domain_list_devices(ctx, domid, &list, NULL);
+    if (rc)
+        return rc;
+    rc = ERROR_NOTFOUND;
+    for (int i = 0; i < list.num_devices && rc; i++) {
+        libxl_device_status *from = &list.devices[i];
+        if (nic->devid < 0 || from->devid != (uint32_t)nic->devid || strcmp(from->kind, "vif") != 0)
+            continue;
+        *nicinfo = (libxl_nicinfo){.backend = from->backend,
+                                   .backend_id = from->backend_domid,
+                                   .frontend = from->frontend,
+                                   .frontend_id = domid,
+                                   .devid = nic->devid,
+                                   .state = from->frontend_state,
+                                   .evtch = from->event_channel,
+                                   .rref_tx = from->ring_ref,
+                                   .rref_rx = from->rx_ring_ref};
+        from->backend = from->frontend = NULL; /* they belong to *nicinfo now */
+        rc = 0;
+    }
+    libxl_device_status_list_dispose(&list);
+    return rc ? libxl__refuse(rc, "domain %u has no nic %d", domid, nic->devid) : 0;
 }

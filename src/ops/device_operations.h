@@ -14,7 +14,7 @@
 #define LIBXL__DEVICES(X) X(DISK, disk) X(NIC, nic) X(P9, p9) X(VFB, vfb) X(VKB, vkb) X(VTPM, vtpm)
 
 /* The classes whose devices are listed by an operation domain_list_NAMEs; their rows have `read`. */
-#define LIBXL__LISTED_DEVICES(X) X(DISK, disk)
+#define LIBXL__LISTED_DEVICES(X) X(DISK, disk) X(NIC, nic)
 
 enum {
 #define COUNT_DEVICE(NAME, name) LIBXL__DEVICES_##NAME,

@@ -6,6 +6,8 @@
 #include "harness.h"
 #include "simulation.h"
 
+#include <libxl_utils.h>
+
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -281,6 +283,40 @@ static void an_interface_that_was_never_connected_is_removed_by_force(scene *s)
     destroy(s, domid);
 }
 
+/* ---- lists */
+
+static void the_list_has_what_was_added(scene *s)
+{
+    const libxl_domid domid = guest(s, "b", true);
+    libxl_device_nic nic = nic_of("xenbr0"), found;
+    libxl_nicinfo info;
+    libxl_nic_list list;
+    nic.ifname = strdup("test-listed");
+    nic.rate_bytes_per_interval = 62500;
+    nic.rate_interval_usecs = 50000;
+    memcpy(nic.mac, (uint8_t[]){0x00, 0x16, 0x3e, 0x01, 0x02, 0x04}, 6);
+    assert_int_equal(add(s, domid, nic), 0);
+    assert_int_equal(RUN(s, libxl_domain_list_nics(s->ctx, domid, &list, how)), 0);
+    assert_int_equal(list.num_devices, 1);
+    assert_string_equal(list.devices[0].bridge, "xenbr0");
+    assert_string_equal(list.devices[0].ifname, "test-listed");
+    assert_int_equal(list.devices[0].rate_bytes_per_interval, 62500);
+    assert_int_equal(list.devices[0].devid, 0);
+    assert_int_equal(libxl_mac_to_device_nic(s->ctx, domid, "00:16:3e:01:02:04", &found), 0);
+    wait_node(s, domid, "device/vif/0/state", "4");
+    assert_int_equal(libxl_device_nic_getinfo(s->ctx, domid, &found, &info), 0);
+    assert_int_equal(info.state, 4);
+    assert_int_equal(info.rref_tx, 9);
+    assert_int_equal(info.rref_rx, 10);
+    libxl_device_nic_dispose(&found);
+    libxl_nicinfo_dispose(&info);
+    libxl_nic_list_dispose(&list);
+    assert_int_equal(libxl_devid_to_device_nic(s->ctx, domid, 7, &found), ERROR_NOTFOUND);
+    assert_int_equal(libxl_mac_to_device_nic(s->ctx, domid, "00:16:3e:01:02:0", &found), ERROR_NOTFOUND);
+    assert_int_equal(libxl_mac_to_device_nic(s->ctx, domid, "00:16:3e:01:02", &found), ERROR_INVAL);
+    destroy(s, domid);
+}
+
 /* ---- scripts */
 
 #define RECORDS                                                                                              \
@@ -471,6 +507,7 @@ static const body bodies[] = {
     BODY(a_wrong_configuration_is_refused_by_its_field, ALONE | SLOW),
     BODY(what_the_kernel_refuses_leaves_nothing, ALONE | SLOW),
     BODY(an_interface_that_was_never_connected_is_removed_by_force, ALONE | SLOW),
+    BODY(the_list_has_what_was_added, ALONE | SLOW),
     BODY(a_script_gets_what_libxl_gives_it, ALONE | SLOW),
     BODY(a_script_that_fails_is_quoted, ALONE | SLOW),
     BODY(an_abort_kills_a_script_that_hangs, ALONE | SLOW | ASYNCHRONOUS),

@@ -34,6 +34,14 @@ static const char *devices(libxl_ctx *ctx)
     libxl_device_disk_list_free(NULL, 0);
     CHECK(libxl_device_disk_getinfo(ctx, 0x7000, &disk, &info));
     libxl_device_disk_dispose(&disk);
+    libxl_device_nic nic;
+    libxl_nicinfo nicinfo;
+    libxl_device_nic_init(&nic);
+    CHECK(!libxl_device_nic_list(ctx, 0x7000, &count) && !count);
+    libxl_device_nic_list_free(NULL, 0);
+    CHECK(libxl_device_nic_getinfo(ctx, 0x7000, &nic, &nicinfo));
+    CHECK(libxl_mac_to_device_nic(ctx, 0x7000, "00:16:3e:01:02:03", &nic));
+    CHECK(libxl_devid_to_device_nic(ctx, 0x7000, 0, &nic));
 #define CALLS_OF_DEVICE(T)                                                                                   \
     do {                                                                                                     \
         libxl_device_##T device;                                                                             \
@@ -70,6 +78,7 @@ static const char *structs(libxl_ctx *ctx)
     CALLS_OF_STRUCT(domain_build_info);
     CALLS_OF_STRUCT(device_disk);
     CALLS_OF_STRUCT(diskinfo);
+    CALLS_OF_STRUCT(nicinfo);
     CALLS_OF_STRUCT(device_nic);
     CALLS_OF_STRUCT(device_pci);
     CALLS_OF_STRUCT(device_rdm);

@@ -218,6 +218,14 @@ static int start_list_disks(struct starter *s)
     return rc;
 }
 
+static int start_list_nics(struct starter *s)
+{
+    libxl_nic_list list;
+    const int rc = libxl_domain_list_nics(s->ctx, s->guest, &list, NULL);
+    libxl_nic_list_dispose(&list);
+    return rc;
+}
+
 static int start_list_devices(struct starter *s)
 {
     libxl_device_status_list list;
@@ -225,7 +233,6 @@ static int start_list_devices(struct starter *s)
     libxl_device_status_list_dispose(&list);
     return rc;
 }
-
 
 static int start_console(struct starter *s)
 {
@@ -307,6 +314,7 @@ static int (*const starters[LIBXL__OP_COUNT])(struct starter *s) = {
     [LIBXL__OP_SET_VCPUONLINE] = start_set_online,
     [LIBXL__OP_DOMAIN_SEND_SYSRQ] = start_sysrq,
     [LIBXL__OP_DOMAIN_LIST_DISKS] = start_list_disks,
+    [LIBXL__OP_DOMAIN_LIST_NICS] = start_list_nics,
     [LIBXL__OP_DOMAIN_LIST_DEVICES] = start_list_devices,
     [LIBXL__OP_RETRIEVE_DOMAIN_CONFIGURATION] = start_retrieve,
     [LIBXL__OP_DOMAIN_CONSOLE_TTY] = start_console,

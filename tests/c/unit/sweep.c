@@ -67,6 +67,7 @@ struct results {
     char *name;
     libxl_unfinished_list unfinished;
     libxl_disk_list disks;
+    libxl_nic_list nics;
     libxl_device_status_list devices;
     uint64_t kb;
     libxl_domain_config config;
@@ -265,6 +266,13 @@ static void fill_list_disks(struct run *r, void *p)
     args->out.list = &r->results.disks;
 }
 
+static void fill_list_nics(struct run *r, void *p)
+{
+    libxl__domain_list_nics_args *args = p;
+    args->in.domid = r->guest;
+    args->out.list = &r->results.nics;
+}
+
 static void fill_list_devices(struct run *r, void *p)
 {
     libxl__domain_list_devices_args *args = p;
@@ -334,6 +342,7 @@ static const struct scenario scenarios[] = {
     {LIBXL__OP_DEVICE_NIC_DESTROY, LIBXL__OP_DEVICE_NIC_DESTROY, fill_nic_destroy},
     {LIBXL__OP_DEVICE_DISK_ADD, LIBXL__OP_DEVICE_DISK_ADD, fill_disk_add},
     {LIBXL__OP_DOMAIN_LIST_DISKS, LIBXL__OP_DOMAIN_LIST_DISKS, fill_list_disks},
+    {LIBXL__OP_DOMAIN_LIST_NICS, LIBXL__OP_DOMAIN_LIST_NICS, fill_list_nics},
     {LIBXL__OP_DOMAIN_LIST_DEVICES, LIBXL__OP_DOMAIN_LIST_DEVICES, fill_list_devices},
     {LIBXL__OP_DEVICE_DISK_REMOVE, LIBXL__OP_DEVICE_DISK_REMOVE, fill_disk_remove},
     {LIBXL__OP_DEVICE_DISK_DESTROY, LIBXL__OP_DEVICE_DISK_DESTROY, fill_disk_destroy},
@@ -732,6 +741,7 @@ static void run_point(unsigned flags, unsigned operation, unsigned phase, enum f
     free(r.results.name);
     libxl_unfinished_list_dispose(&r.results.unfinished);
     libxl_disk_list_dispose(&r.results.disks);
+    libxl_nic_list_dispose(&r.results.nics);
     libxl_device_status_list_dispose(&r.results.devices);
     libxl_domain_config_dispose(&r.results.config);
     libxl_domain_counters_list_dispose(&r.results.counters);
