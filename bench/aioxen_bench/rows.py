@@ -224,6 +224,17 @@ def ends() -> Iterator[Line]:
     yield replace(Line(16, what + "the awaited future", "ms", "ms", ours, peer, LIBXL, floor, AHEAD), **few)
 
 
+def devices() -> Iterator[Line]:
+    what = "a guest with a file disk and a bridged interface, in the virtual machine: "
+    ours, peer = "devices.py aioxen {n}", "devices.py xl {n}"
+    for row, words, key, goal in (
+        (19, "what the devices add to its creation", "create", at_most(0.1, of="peer")),
+        (20, "its destruction", "destroy", at_most(0.25, of="peer")),
+    ):
+        line = Line(row, what + words, "ms", key, ours, peer, "xl", goal=goal)
+        yield replace(line, n=3, quick=1, on_xen=True)
+
+
 def reads() -> Iterator[Line]:
     what, many = "a name read from xenstore, 1,000 awaited together", {"n": 1_000, "quick": 20}
     for peer, name, goal in ("loop", "libxenstore, one by one", 0.5), ("executor", "run_in_executor", 0.25):
@@ -309,6 +320,7 @@ LINES: list[Line] = [
     *busy(),
     *reads(),
     *ends(),
+    *devices(),
     *start(),
     *day(),
     *statistics(),

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator
 
 import aioxen
 
-LIMIT = 120  # seconds, for whatever a guest does
+LIMIT = 240  # seconds, for whatever a guest does
 
 
 def run(command: str, check: bool = True) -> str:
@@ -36,6 +36,11 @@ def left() -> str:
         "ls /var/lib/xen",
     )
     return "\n".join(run(command, check=False) for command in commands)
+
+
+def states() -> str:
+    """The states of all devices, and what the device models have printed."""
+    return run("xenstore-ls -f /local/domain | grep -E '/(state|error) = '; tail /var/log/xen/*", check=False)
 
 
 def prepare() -> None:
@@ -82,7 +87,8 @@ class Console:
         """Waits until the guest has printed the words; returns the text up to them."""
         deadline = time.monotonic() + LIMIT
         while words not in self._text:
-            assert time.monotonic() < deadline, f"not printed: {words}; but: {self._text}"
+            if time.monotonic() > deadline:
+                raise AssertionError(f"not printed: {words}; but: {self._text}\n{states()}")
             await asyncio.sleep(0.05)
             with contextlib.suppress(BlockingIOError):
                 self._text += os.read(self._fd, 65536).decode(errors="replace").replace("\r", "")
