@@ -97,7 +97,7 @@ class Console:
 
     async def command(self, line: str) -> str:
         """Runs a command in the guest; returns its output."""
-        os.write(self._fd, f"{line}; echo status $?.\n".encode())
+        os.write(self._fd, f"{line}\necho status $?.\n".encode())
         output = await self.expect("status ")
         status = (await self.expect(".")).removesuffix(".")
         assert status == "0", f"{line}: {output}{status}"
