@@ -140,7 +140,8 @@ void libxl__event_occurred(libxl_ctx *ctx, libxl_event *event)
 void libxl__event_missed(libxl_ctx *ctx, libxl_event_type type)
 {
     libxl__deliveries *deliveries = &ctx->deliveries;
-    libxl__log(ctx, XTL_CRITICAL, ENOMEM, "an event may have been missed");
+    if (!deliveries->missed)
+        libxl__log(ctx, XTL_CRITICAL, ENOMEM, "an event may have been missed");
     if (deliveries->missed && deliveries->missed_type != type)
         type = 0;
     deliveries->missed = true;

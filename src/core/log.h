@@ -10,6 +10,9 @@
 #ifndef LIBXL__LOG_H
 #define LIBXL__LOG_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include <xentoollog.h>
 
 #include <libxl.h>
@@ -23,6 +26,19 @@ const char *libxl__error_words(int rc);
 /* Passes a message to the context's logger, if there is one. `errnoval`: the errno to add to the message; < 0: none. */
 void libxl__log(libxl_ctx *ctx, xentoollog_level level, int errnoval, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
+
+/* Counts the lines of one kind of message. Embed it in the state that the message is about; zero-initialise it. */
+typedef struct libxl__recurring {
+    uint64_t logged_at; /* ns, monotonic; 0: never */
+    uint32_t left_out;  /* lines since then */
+} libxl__recurring;
+
+/*
+ * Logs a message that can recur without bound, for example at each turn of a loop: at most one line in ten seconds. The next line
+ * says how many were left out. Returns whether the line was logged. Call it with the context locked.
+ */
+bool libxl__log_recurring(libxl_ctx *ctx, libxl__recurring *line, xentoollog_level level, int errnoval,
+                          const char *text);
 
 /*
  * Sets the text that libxl_error_message returns on this thread, and returns `rc`. The text names the wrong field first. It

@@ -30,14 +30,14 @@ static void raise_eventfd(libxl_ctx *ctx, int fd)
 {
     const uint64_t one = 1;
     if (write(fd, &one, sizeof(one)) < 0 && errno != EAGAIN)
-        libxl__log(ctx, XTL_ERROR, errno, "writing an eventfd");
+        libxl__log_recurring(ctx, &ctx->loop.failures, XTL_ERROR, errno, "writing an eventfd");
 }
 
 static void clear_eventfd(libxl_ctx *ctx, int fd)
 {
     uint64_t count;
     if (read(fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
-        libxl__log(ctx, XTL_ERROR, errno, "reading an eventfd");
+        libxl__log_recurring(ctx, &ctx->loop.failures, XTL_ERROR, errno, "reading an eventfd");
 }
 
 static void look_again_fired(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)

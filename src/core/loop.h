@@ -27,6 +27,8 @@
 
 #include <libxl.h>
 
+#include "log.h"
+
 /* Converts a pointer to a structure's member into a pointer to the structure. */
 #define LIBXL__CONTAINER(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
@@ -98,9 +100,10 @@ typedef struct libxl__loop {
     struct libxl__waiters followers; /* the sleeping threads, the longest sleeper first */
     libxl__waiter *leader;           /* the waiter whose thread polls now; NULL: none */
     uint32_t descriptors;            /* the number of registered descriptors that are not internal */
-    bool undelivered;    /* a thread that waits inside a delivery has left deliveries to other threads */
-    uint32_t turn_steps; /* set by tests: a turn ends after this number of steps; 0: by time */
-    uint64_t steps;      /* all steps so far, and all elements that a search has visited; for tests */
+    bool undelivered; /* a thread that waits inside a delivery has left deliveries to other threads */
+    libxl__recurring failures; /* of system calls on the library's own descriptors */
+    uint32_t turn_steps;       /* set by tests: a turn ends after this number of steps; 0: by time */
+    uint64_t steps;            /* all steps so far, and all elements that a search has visited; for tests */
     struct epoll_event ready[LIBXL__READY_AT_ONCE]; /* the results of the present libxl__loop_dispatch */
 } libxl__loop;
 

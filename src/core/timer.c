@@ -90,7 +90,7 @@ static void timerfd_fired(libxl_ctx *ctx, libxl__fd *source, uint32_t revents)
     libxl__timers *timers = &ctx->timers;
     uint64_t expirations, now = libxl__now();
     if (read(source->fd, &expirations, sizeof(expirations)) < 0 && errno != EAGAIN)
-        libxl__log(ctx, XTL_ERROR, errno, "reading the timer");
+        libxl__log_recurring(ctx, &ctx->loop.failures, XTL_ERROR, errno, "reading the timer");
     timers->armed = 0;
     libxl__turn turn = {0};
     while (timers->count && timers->heap[0]->deadline <= now && libxl__turn_goes_on(ctx, &turn)) {

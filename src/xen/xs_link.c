@@ -11,6 +11,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 
 #define LIMIT       LIBXL__SECONDS(1)       /* for the answer that proves the connection */
 #define ROOM_DELAY  LIBXL__MILLISECONDS(5)  /* until the next attempt while the backlog is full */
@@ -148,15 +149,25 @@ static void timer_expired(libxl_ctx *ctx, libxl__timer *timer)
         retry_later(ctx);
 }
 
+/* xenstored, or what stands between, may end each connection at once. So the delay and the log lines are limited. */
+static void note_loss(libxl_ctx *ctx, int errnoval)
+{
+    libxl__xs_link *link = &ctx->xen->link;
+    char text[sizeof(link->address) + 64];
+    link->lost_at = libxl__now();
+    if (link->lost_at - link->up_at >= LIMIT)
+        link->delay = FIRST_DELAY;
+    snprintf(text, sizeof(text), "the connection to xenstored, %s, is lost", link->address);
+    link->loss_logged = libxl__log_recurring(ctx, &link->losses, XTL_ERROR, errnoval, text);
+}
+
 void libxl__xs_link_lost(libxl_ctx *ctx, int errnoval)
 {
     libxl__xs_link *link = &ctx->xen->link;
     if (link->state == LIBXL__XS_DOWN)
         return;
-    if (link->state == LIBXL__XS_UP) {
-        link->lost_at = libxl__now();
-        libxl__log(ctx, XTL_ERROR, errnoval, "the connection to xenstored, %s, is lost", link->address);
-    }
+    if (link->state == LIBXL__XS_UP)
+        note_loss(ctx, errnoval);
     link->waits_for_room = false;
     link->errnoval = errnoval;
     retry_later(ctx);
@@ -171,7 +182,9 @@ static void report_reconnection(libxl_ctx *ctx)
 {
     libxl__xs_link *link = &ctx->xen->link;
     libxl__xs_observer *observer, *next;
-    libxl__log(ctx, XTL_NOTICE, -1, "xenstored, %s, answers again", link->address);
+    if (link->loss_logged)
+        libxl__log(ctx, XTL_NOTICE, -1, "xenstored, %s, answers again", link->address);
+    link->loss_logged = false;
     libxl__domains_lost(ctx);
     for (observer = LIST_FIRST(&link->observers); observer; observer = next) {
         next = LIST_NEXT(observer, link);
@@ -187,7 +200,7 @@ void libxl__xs_link_proved(libxl_ctx *ctx)
         return;
     enter(ctx, LIBXL__XS_UP);
     keep_up(ctx, false);
-    link->delay = FIRST_DELAY;
+    link->up_at = libxl__now();
     link->was_up = true;
     /* These send messages, and may notice that the connection is lost again. */
     run_deferred(ctx, true);

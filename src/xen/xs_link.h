@@ -12,6 +12,8 @@
  * fail with NO_XENSTORE, and so do the waits of operations for nodes. While it is DOWN, new requests are refused with
  * NO_XENSTORE. The context's own watches are registered again once it is UP.
  *
+ * A connection that is lost within a second after it was UP counts as a failed attempt, so the delay goes on to grow.
+ *
  * Call all functions with the context locked, unless the comment says otherwise.
  */
 #ifndef LIBXL__XS_LINK_H
@@ -39,13 +41,16 @@ struct libxl__xs_observer {
 
 typedef struct libxl__xs_link {
     libxl__xs_link_state state;
-    bool was_up;           /* it has been up since the context was made */
-    bool refused;          /* the first attempt has failed at once: there is no xenstored */
-    int errnoval;          /* why the connection was lost last, or could not be made */
-    bool waits_for_room;   /* PROVING: xenstored's backlog is full, so it is not connected yet */
-    uint64_t give_up;      /* PROVING: the time limit for xenstored's answer; ns, monotonic */
-    uint64_t delay;        /* DOWN: ns until the next attempt */
-    libxl__timer timer;    /* always started, so that a restart needs no memory */
+    bool was_up;         /* it has been up since the context was made */
+    bool refused;        /* the first attempt has failed at once: there is no xenstored */
+    int errnoval;        /* why the connection was lost last, or could not be made */
+    bool waits_for_room; /* PROVING: xenstored's backlog is full, so it is not connected yet */
+    uint64_t give_up;    /* PROVING: the time limit for xenstored's answer; ns, monotonic */
+    uint64_t delay;      /* DOWN: ns until the next attempt */
+    libxl__timer timer;  /* always started, so that a restart needs no memory */
+    uint64_t up_at;      /* when the connection was last UP; ns, monotonic */
+    libxl__recurring losses;
+    bool loss_logged;      /* the last loss is in the log */
     uint64_t lost_at;      /* when the connection was last lost while UP; ns, monotonic; 0: never */
     libxl__waiter *opener; /* the thread that waits in libxl__xs_link_open; NULL: none */
     char address[120];     /* of xenstored, for messages; set by the transport */

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The library on a real Xen whose command line disables capabilities."""
+"""The library on a real Xen whose command line disables capabilities, each alone and all together."""
+
+import pytest
 
 from launching import PROJECT, Run
 
-OPTIONS = "gnttab=max-ver:1 hap=no"
+OPTIONS = ["gnttab=max-ver:1", "hap=no"]
 SCRIPT = f"""
 import asyncio, aioxen
 
@@ -20,7 +22,8 @@ asyncio.run(main())
 """
 
 
-def test_guests_run_without_grant_tables_version_2_and_hap(run: Run) -> None:
+@pytest.mark.parametrize("options", [*OPTIONS, " ".join(OPTIONS)])
+def test_guests_run_without_a_capability(run: Run, options: str) -> None:
     environment = f"PYTHONPATH={PROJECT}/build/python"
-    done = run("--xen", OPTIONS, "--env", environment, "--", "/usr/bin/python3", "-c", SCRIPT)
+    done = run("--xen", options, "--env", environment, "--", "/usr/bin/python3", "-c", SCRIPT)
     assert done.stdout.splitlines() == ["pv POWEROFF", "pvh POWEROFF"], done.stderr

@@ -51,7 +51,31 @@ static void the_logger_formats_what_it_prints(scene *s)
     (void)s;
 }
 
+/* The second line comes after ten seconds and says how many were left out; the test shifts the time of the first one. */
+static void recurring_lines_are_counted(scene *s)
+{
+    enum { TIMES = 1000 };
+    struct noting n = {.vtable = {.vmessage = note, .progress = ignore_progress}};
+    libxl__recurring line = {.logged_at = 0};
+    libxl_ctx *ctx;
+    assert_int_equal(libxl__ctx_create(&ctx, &n.vtable), 0);
+    libxl__ctx_lock(ctx);
+    const int before = n.calls;
+    for (int i = 0; i < TIMES; i++)
+        assert_int_equal(libxl__log_recurring(ctx, &line, XTL_ERROR, -1, "again"), i == 0);
+    assert_int_equal(n.calls, before + 1);
+    assert_int_equal(line.left_out, TIMES - 1);
+    line.logged_at -= LIBXL__SECONDS(10);
+    assert_true(libxl__log_recurring(ctx, &line, XTL_ERROR, -1, "again"));
+    assert_int_equal(n.calls, before + 2);
+    assert_int_equal(line.left_out, 0);
+    libxl__ctx_unlock(ctx);
+    core_close(ctx);
+    (void)s;
+}
+
 static const body bodies[] = {
+    BODY(recurring_lines_are_counted, RUNS_ONCE),
     BODY(the_logger_formats_what_it_prints, RUNS_ONCE),
 };
 

@@ -152,6 +152,56 @@ static void a_new_creation_with_the_same_uuid_keeps_its_nodes(scene *s)
     destroy(s, domid);
 }
 
+/* ---- a connection that breaks again and again */
+
+struct lines {
+    xentoollog_logger vtable;
+    int about_connection;
+};
+
+static void count_line(xentoollog_logger *logger, xentoollog_level level, int errnoval, const char *context,
+                       const char *format, va_list values)
+{
+    struct lines *lines = (struct lines *)logger;
+    char text[256];
+    (void)errnoval, (void)context;
+    vsnprintf(text, sizeof(text), format, values);
+    lines->about_connection += level >= XTL_NOTICE && strstr(text, "xenstored, ");
+}
+
+static void ignore_progress(xentoollog_logger *logger, const char *context, const char *doing, int percent,
+                            unsigned long done, unsigned long total)
+{
+    (void)logger, (void)context, (void)doing, (void)percent, (void)done, (void)total;
+}
+
+/* The connection is lost as soon as it is up. So the delay grows, and one loss is logged. */
+static void a_connection_that_breaks_again_and_again_is_logged_once(scene *s)
+{
+    enum { LOSSES = 5 };
+    struct lines lines = {.vtable = {.vmessage = count_line, .progress = ignore_progress}};
+    const char *text = getenv("AIOXEN_TEST_FLAGS");
+    libxl_ctx *ctx;
+    assert_int_equal(libxl_ctx_alloc(&ctx, LIBXL_VERSION, text ? (unsigned)atoi(text) : 0, &lines.vtable), 0);
+    uint64_t delay = 0;
+    for (int i = 0; i < LOSSES; i++) {
+        libxl__ctx_lock(ctx);
+        libxl__xs_link_lost(ctx, EPIPE);
+        assert_true(ctx->xen->link.delay > delay);
+        delay = ctx->xen->link.delay;
+        libxl__ctx_leave(ctx);
+        for (bool up = false; !up; sleep_ms(1)) {
+            libxl_ctx_process(ctx);
+            libxl__ctx_lock(ctx);
+            up = libxl__xs_link_is_up(ctx);
+            libxl__ctx_unlock(ctx);
+        }
+    }
+    assert_in_range(lines.about_connection, 1, 2);
+    assert_int_equal(libxl_ctx_free(ctx), 0);
+    (void)s;
+}
+
 /* ---- destructions */
 
 static void a_destruction_removes_the_nodes_when_the_connection_is_back(scene *s)
@@ -235,6 +285,7 @@ static void closing_makes_a_last_attempt(scene *s)
 static const body bodies[] = {
     BODY(a_creation_removes_its_nodes_when_the_connection_is_back, NO_CONTEXT),
     BODY(a_new_creation_with_the_same_uuid_keeps_its_nodes, RUNS_ONCE),
+    BODY(a_connection_that_breaks_again_and_again_is_logged_once, NO_CONTEXT),
     BODY(a_destruction_removes_the_nodes_when_the_connection_is_back, NO_CONTEXT),
     BODY(a_destruction_removes_the_nodes_when_there_is_memory, NO_CONTEXT),
     BODY(closing_does_not_wait_for_the_connection, NO_CONTEXT),
