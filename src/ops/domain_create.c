@@ -21,7 +21,7 @@ typedef struct create {
     libxl__build build;
     libxl__create_boot *boot; /* NULL: the configuration has no boot loader */
     libxl__domain_source domain;
-    libxl__admission admission; /* limits how many domains wait for xenconsoled */
+    libxl__admission admission; /* from before the build until xenconsoled serves the console */
     libxl__await console;       /* started before the domain is introduced */
     libxl__creation creation;
     libxl__device_groups devices;
@@ -33,6 +33,7 @@ typedef struct create {
     libxl__xs_batch *unmark; /* removes the mark; reserved before the mark is written */
     libxl__xs_batch *remark; /* writes the mark anew, with the domid; NULL: the mark needs no domid */
     bool marked, remarked;   /* the mark was sent to xenstored, without the domid and with it */
+    uint64_t introduced;     /* numbers the introductions of the context in their order; 0: not yet */
     bool stopping;           /* it was asked to stop */
     bool undone;             /* the domain is taken down again: its limits are not extended any more */
 } domain_create_new_state;
@@ -267,6 +268,23 @@ static int bootloader_start(libxl__ao *ao, struct create *s)
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
+/* ---- admission: few creations at a time have a domain that is not complete */
+
+static int admission_poll(libxl__ao *ao, struct create *s)
+{
+    const int rc = check_domain(ao, s); /* with a boot loader there is a domain already */
+    if (rc)
+        return rc;
+    return s->admission.granted ? 0 : LIBXL__AO_WAIT;
+}
+
+/* xenconsoled looks at each new domain, also before it is introduced. So domains that must wait are not made yet. */
+static int admission_start(libxl__ao *ao, struct create *s)
+{
+    libxl__admission_ask(ao, &ao->ctx->xen->console_admissions, &s->admission);
+    return admission_poll(ao, s);
+}
+
 /* ---- build: a worker makes the domain, unless `make` has made it, and fills its memory */
 
 static int build_start(libxl__ao *ao, struct create *s)
@@ -308,27 +326,12 @@ static int build_undo(libxl__ao *ao, struct create *s)
     return libxl__teardown_poll(ao, &s->teardown);
 }
 
-/* ---- admission: few domains at a time wait for xenconsoled */
-
-static int admission_poll(libxl__ao *ao, struct create *s)
-{
-    const int rc = check_domain(ao, s);
-    if (rc)
-        return rc;
-    return s->admission.granted ? 0 : LIBXL__AO_WAIT;
-}
-
-static int admission_start(libxl__ao *ao, struct create *s)
-{
-    libxl__admission_ask(ao, &ao->ctx->xen->console_admissions, &s->admission);
-    return admission_poll(ao, s);
-}
-
 /* ---- introduce: the configuration is stored, the nodes are written, and the domain is introduced to xenstored */
 
 static int introduce_start(libxl__ao *ao, struct create *s)
 {
     char path[64];
+    s->introduced = ++ao->ctx->xen->introductions;
     snprintf(path, sizeof(path), "/local/domain/%u/console/tty", s->build.domid);
     int rc = libxl__create_record(ao, &s->record, &s->build, config_of(ao));
     if (!rc)
@@ -383,10 +386,12 @@ static int introduce_undo(libxl__ao *ao, struct create *s)
  */
 static void end_admission(libxl__ao *ao, struct create *s)
 {
-    for (libxl__admission *later = libxl__admission_next(&s->admission); later;
-         later = libxl__admission_next(later))
-        if (!LIBXL__CONTAINER(later, struct create, admission)->undone)
-            libxl__phase_extend(later->source.ao);
+    libxl__admission *other;
+    TAILQ_FOREACH (other, &ao->ctx->xen->console_admissions.inside, link) {
+        const struct create *theirs = LIBXL__CONTAINER(other, struct create, admission);
+        if (theirs->introduced > s->introduced && !theirs->undone)
+            libxl__phase_extend(other->source.ao);
+    }
     libxl__source_stop(ao->ctx, &s->admission.source);
 }
 

@@ -12,8 +12,9 @@
 #include <unistd.h>
 
 /*
- * The largest number of domains that wait for xenconsoled at a time. xenconsoled examines all domains whenever a
- * domain is introduced, so it falls behind when hundreds are introduced at once.
+ * The largest number of creations at a time that are between the build and xenconsoled's answer. xenconsoled examines all
+ * domains whenever a domain is introduced, and watches and reads the nodes of each new one, even if that is not
+ * introduced yet. So it falls behind when hundreds are made at once.
  */
 enum { CONSOLES_AT_ONCE = 32 };
 

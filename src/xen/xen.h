@@ -54,7 +54,8 @@ struct libxl__xen {
     libxl__evtchns evtchns;
     libxl__marker marker;
     libxl__creations creations;
-    libxl__admissions console_admissions; /* for creations that wait for xenconsoled */
+    libxl__admissions console_admissions; /* for creations, until xenconsoled serves the console */
+    uint64_t introductions;               /* of new domains to xenstored, so far */
     libxl_version_info *version;          /* lent by libxl_get_version_info; NULL until it is called */
 };
 

@@ -88,7 +88,7 @@ static void each_phase_is_reported_before_the_completion(scene *s)
     const int rc = libxl_ao_set_progress(s->ctx, &o->how, &progress);
     assert_true(!rc || (rc == ERROR_NOTFOUND && s->way.several));
     assert_int_equal(op_result(o), 0);
-    const char all[] = "name build admission introduce console unmark ";
+    const char all[] = "name make bootloader admission build introduce console devices unmark ";
     const size_t length = strlen(r.phases);
     assert_in_range(length, rc ? 0 : strlen("unmark "), strlen(all));
     assert_string_equal(r.phases, all + strlen(all) - length);
