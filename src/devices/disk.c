@@ -114,7 +114,7 @@ static int check(libxl__ao *ao, libxl__device *device)
         return libxl__ao_fail(ao, ERROR_INVAL, "pdev_path: missing");
     libxl_defbool_setdefault(&disk->discard_enable, disk->readwrite);
     libxl_defbool_setdefault(&disk->trusted, true);
-    strcpy(device->backend_kind, by_qemu(device) ? "qdisk" : "vbd");
+    snprintf(device->backend_kind, sizeof(device->backend_kind), "%s", by_qemu(device) ? "qdisk" : "vbd");
     return 0;
 }
 

@@ -9,7 +9,7 @@
 #include "device.h"
 
 #include <stddef.h>
-#include <string.h>
+#include <stdio.h>
 
 static libxl_device_vkb *vkb_of(const libxl__device *device)
 {
@@ -23,7 +23,7 @@ static int check(libxl__ao *ao, libxl__device *device)
     if (foreign && !vkb->unique_id)
         return libxl__ao_fail(ao, ERROR_INVAL, "unique_id: missing; the backend finds the device by it");
     device->devid = (uint32_t)vkb->devid;
-    strcpy(device->backend_kind, foreign ? "vinput" : "vkbd");
+    snprintf(device->backend_kind, sizeof(device->backend_kind), "%s", foreign ? "vinput" : "vkbd");
     return 0;
 }
 
