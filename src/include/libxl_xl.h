@@ -39,6 +39,14 @@ int libxl_domain_config_from_xl(libxl_domain_config *config, const char *text, s
                                 unsigned flags, libxl_xl_messages *messages);
 
 /*
+ * Reads a text in the form of xl.conf(5) into *host, whose previous value is overwritten, not freed. Only the keys about
+ * domains are used; the nodes are those of an initial value. `file`, `flags`, `messages` and the errors are as for
+ * libxl_domain_config_from_xl. After an error *host has its initial value.
+ */
+int libxl_xl_host_from_conf(libxl_xl_host *host, const char *text, size_t length, const char *file,
+                            unsigned flags, libxl_xl_messages *messages);
+
+/*
  * Writes a configuration as a text in the form of xl.cfg(5), which xl and libxl_domain_config_from_xl read alike. Stores
  * it in *text; the caller frees it with free(). What a file leaves to the host (run_hotplug_scripts, claim_mode,
  * blkdev_start) is not written, and a generation ID is written as "generate".

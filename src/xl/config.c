@@ -28,12 +28,11 @@ static void read_keys(libxl__xl *x, libxl_domain_config *config, const libxl__xl
     }
 }
 
-/* Records the keys that are not in the table. */
-static void refuse_unknown(libxl__xl *x, const libxl__xl_settings *settings)
+void libxl__xl_refuse_unknown(libxl__xl *x, const libxl__xl_settings *settings, const libxl__xl_field *table)
 {
     const char *names[MOST_KEYS];
     size_t n = 0;
-    for (const libxl__xl_field *field = libxl__xl_keys; field->name && n + 1 < MOST_KEYS; field++)
+    for (const libxl__xl_field *field = table; field->name && n + 1 < MOST_KEYS; field++)
         names[n++] = field->name;
     names[n] = NULL;
     for (size_t i = 0; i < settings->count && !libxl__xl_is_full(x, LIBXL__XL_DOUBT); i++) {
@@ -100,7 +99,7 @@ int libxl_domain_config_from_xl(libxl_domain_config *config, const char *text, s
     if (count && !x.rc && libxl__xl_read_type(&x, config, &settings)) {
         read_keys(&x, config, &settings);
         libxl__xl_finish(&x, config, &settings);
-        refuse_unknown(&x, &settings);
+        libxl__xl_refuse_unknown(&x, &settings, libxl__xl_keys);
     }
     const int rc = libxl__xl_end(&x, messages);
     if (rc) {

@@ -35,6 +35,9 @@ libxl__xl_writer libxl__xl_write_type, libxl__xl_write_uuid, libxl__xl_write_sec
     libxl__xl_write_cpuid, libxl__xl_write_viridian, libxl__xl_write_mca_caps, libxl__xl_write_genid,
     libxl__xl_write_gfx_passthru, libxl__xl_write_rdm;
 
+/* Records the keys of a text that are not in the table. */
+void libxl__xl_refuse_unknown(libxl__xl *x, const libxl__xl_settings *settings, const libxl__xl_field *table);
+
 /* Initialises a configuration as it is before a file is read. */
 void libxl__xl_start(libxl_domain_config *config);
 

@@ -276,6 +276,15 @@ void libxl__xl_finish(libxl__xl *x, libxl_domain_config *config, const libxl__xl
     finish_kernel(x, &config->b_info, settings);
     if (!host)
         return;
+    libxl_domain_build_info *b = &config->b_info;
     config->c_info.run_hotplug_scripts = host->run_hotplug_scripts;
-    config->b_info.claim_mode = host->claim_mode;
+    b->claim_mode = host->claim_mode;
+    if (host->blkdev_start)
+        libxl__xl_put_string(x, &b->blkdev_start, host->blkdev_start);
+    if (b->max_grant_frames == LIBXL_MAX_GRANT_DEFAULT)
+        b->max_grant_frames = host->max_grant_frames;
+    if (b->max_maptrack_frames == LIBXL_MAX_GRANT_DEFAULT)
+        b->max_maptrack_frames = host->max_maptrack_frames;
+    if (b->max_grant_version < 0)
+        b->max_grant_version = host->max_grant_version;
 }

@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Each file of the corpus gives the same configuration as `xl create --dryrun`, and so does what is written from it."""
+"""Each file of the corpus, and what is written from it, gives the configuration of `xl create --dryrun`."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import aioxen
 import pytest
 from xl_support import HERE, HOST, Xl, of_xl, ours
-
-import aioxen
 
 CORPUS = sorted((HERE / "corpus").glob("*.cfg"))
 

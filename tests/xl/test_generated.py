@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
+import aioxen
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from keys import files
 from xl_support import HOST, Xl, of_xl, ours
-
-import aioxen
 
 pytestmark = pytest.mark.filterwarnings("ignore::aioxen.XlFileWarning")
 
@@ -26,7 +25,29 @@ def test_is_read_as_xl_reads_it(xl: Xl, text: str) -> None:
     assert ours(aioxen.loads(written, host=HOST)) == expected, written
 
 
-TOKENS = ["a", "vcpus", "=", "+=", "'x'", '"y"', "3", "0x1f", "[", "]", ",", ";", "\n", " ", "#c", "'", "\\n", "'\\t'", "-", "A", "."]
+TOKENS = [
+    "a",
+    "vcpus",
+    "=",
+    "+=",
+    "'x'",
+    '"y"',
+    "3",
+    "0x1f",
+    "[",
+    "]",
+    ",",
+    ";",
+    "\n",
+    " ",
+    "#c",
+    "'",
+    "\\n",
+    "'\\t'",
+    "-",
+    "A",
+    ".",
+]
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
@@ -49,8 +70,10 @@ def test_the_grammar_is_that_of_xl(xl: Xl, text: str) -> None:
 @settings(max_examples=500, deadline=None)
 @given(st.text(max_size=60) | st.binary(max_size=60).map(lambda octets: octets.decode("latin-1")))
 def test_any_text_is_read_or_refused_with_a_place(text: str) -> None:
+    file, line = "x.cfg", 0
     try:
-        aioxen.loads(text.replace("\0", ""), file="x.cfg")
+        aioxen.loads(text.replace("\0", ""), file=file)
     except aioxen.XlFileError as error:
-        assert error.file in ("x.cfg", "") and str(error)
-        assert error.line <= text.count("\n") + 1
+        file, line = error.file, error.line
+    assert file in ("x.cfg", "")
+    assert line <= text.count("\n") + 1

@@ -43,7 +43,23 @@ def test_the_table_has_the_keys_of_xl(tmp_path: Path) -> None:
 
 def test_every_key_is_generated() -> None:
     by_hand = {
-        "type", "builder", "name", "kernel", "cmdline", "vnuma", "rdm", "display", "xauthority", "maxmem", "maxvcpus",
-        "device_model", "vif2", "vncviewer", "pci_permissive", "pci_msitranslate", "pci_seize", "pci_power_mgmt",
-    }  # fmt: skip
+        "type",
+        "builder",
+        "name",
+        "kernel",
+        "cmdline",
+        "vnuma",
+        "rdm",
+        "display",
+        "xauthority",
+        "maxmem",
+        "maxvcpus",
+        "device_model",
+        "vif2",
+        "vncviewer",
+        "pci_permissive",
+        "pci_msitranslate",
+        "pci_seize",
+        "pci_power_mgmt",
+    }
     assert KEYS - by_hand == {key for table in TYPES.values() for key in table} - by_hand

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import aioxen
 import pytest
 from xl_support import HOST, Xl
-
-import aioxen
 
 BASE = 'name = "g"\nkernel = "/k"\n'
 
@@ -103,7 +102,7 @@ def place(marked: str) -> tuple[str, int, int]:
 
 
 @pytest.mark.filterwarnings("ignore::aioxen.XlFileWarning")
-@pytest.mark.parametrize("marked, words", ERRORS)
+@pytest.mark.parametrize(("marked", "words"), ERRORS)
 def test_an_error_names_its_place(xl: Xl, marked: str, words: str) -> None:
     text, line, column = place(marked)
     for strict in (True, False):
@@ -115,7 +114,7 @@ def test_an_error_names_its_place(xl: Xl, marked: str, words: str) -> None:
     assert xl.ask(text + "\n").status != 0
 
 
-@pytest.mark.parametrize("marked, words", DOUBTS)
+@pytest.mark.parametrize(("marked", "words"), DOUBTS)
 def test_what_xl_ignores_is_an_error_if_strict(xl: Xl, marked: str, words: str) -> None:
     text, line, column = place(marked)
     with pytest.raises(aioxen.XlFileError) as told:
@@ -127,7 +126,7 @@ def test_what_xl_ignores_is_an_error_if_strict(xl: Xl, marked: str, words: str) 
     assert xl.ask(text).status == 0
 
 
-@pytest.mark.parametrize("marked, words", WARNINGS)
+@pytest.mark.parametrize(("marked", "words"), WARNINGS)
 def test_a_warning_names_its_place(marked: str, words: str) -> None:
     text, line, column = place(marked)
     with pytest.warns(aioxen.XlFileWarning) as told:
@@ -186,7 +185,9 @@ def test_nodes_need_a_host() -> None:
 def test_a_value_that_a_file_cannot_express_is_told() -> None:
     config = aioxen.loads(BASE)
     config.c_info.ssidref = 5
-    with pytest.raises(aioxen.InvalidError, match=r"^c_info\.ssidref: a file of xl's cannot express this value$"):
+    with pytest.raises(
+        aioxen.InvalidError, match=r"^c_info\.ssidref: a file of xl's cannot express this value$"
+    ):
         aioxen.dumps(config)
     config = aioxen.loads(BASE + "p9 = [ 'tag=a,security_model=none,path=/b' ]")
     config.p9s[0].path = "/with,comma"
@@ -196,17 +197,31 @@ def test_a_value_that_a_file_cannot_express_is_told() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["[" * 100000, "x=" + "[" * 100000, "a=1\n" * 200000, "a+='b'\n" * 100000, "a+=['b']\n" * 100000, "x" * 1000000 + "=1",
-     "vif=[" + "''," * 300000 + "]", "".join(f"k{i}=1\n" for i in range(100000)), "cpus='" + "0-4095," * 100000 + "'",
-     "vif=['" + "a=b," * 200000 + "']", "vcpus='" + "9" * 900000 + "'", "\xff" * 1000000, "vif=['mac=" + "\\n" * 400000 + "']"],
+    [
+        "[" * 100000,
+        "x=" + "[" * 100000,
+        "a=1\n" * 200000,
+        "a+='b'\n" * 100000,
+        "a+=['b']\n" * 100000,
+        "x" * 1000000 + "=1",
+        "vif=[" + "''," * 300000 + "]",
+        "".join(f"k{i}=1\n" for i in range(100000)),
+        "cpus='" + "0-4095," * 100000 + "'",
+        "vif=['" + "a=b," * 200000 + "']",
+        "vcpus='" + "9" * 900000 + "'",
+        "\xff" * 1000000,
+        "vif=['mac=" + "\\n" * 400000 + "']",
+    ],
     ids=lambda text: text[:12].replace("\n", " "),
-)  # fmt: skip
+)
 def test_large_and_hostile_texts_are_bounded(text: str) -> None:
+    kept = 0
     for strict in (True, False):
         try:
             aioxen.loads(BASE + text, strict=strict, host=HOST)
         except aioxen.XlFileError as error:
-            assert len(error.messages) <= 101
+            kept = max(kept, len(error.messages))
+    assert kept <= 101
 
 
 def test_a_text_that_is_too_long() -> None:

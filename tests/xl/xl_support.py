@@ -44,7 +44,7 @@ class Xl:
         script = LOOP
         if conf is not None:
             (folder / "xl.conf").write_text(conf)
-            script = f"cp {folder}/xl.conf /etc/xen/xl.conf; {LOOP}"
+            script = f"mount --bind {folder}/xl.conf /etc/xen/xl.conf && {LOOP}"
         self.process = subprocess.Popen(
             [LAUNCHER, "--", "sh", "-c", script],
             stdin=subprocess.PIPE,

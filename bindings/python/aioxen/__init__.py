@@ -28,6 +28,7 @@ from aioxen.xl import XlFileWarning as XlFileWarning
 from aioxen.xl import dump as dump
 from aioxen.xl import dumps as dumps
 from aioxen.xl import load as load
+from aioxen.xl import load_conf as load_conf
 from aioxen.xl import loads as loads
 
 # The modules are excluded, because `json` and `types` are also names of the standard library. mypy reads only

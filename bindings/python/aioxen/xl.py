@@ -81,8 +81,8 @@ def loads(
 def dump(config: DomainConfig, path: str | os.PathLike[str]) -> None:
     """Write a configuration to a file that xl, and load(), read alike. An existing file is replaced.
 
-    Raises: InvalidError with the path of a value that a file of xl's cannot express, and nothing is written; OSError;
-    TypeError or ValueError for a value that C cannot represent.
+    Raises: InvalidError with the path of a value that a file of xl's cannot express, and nothing is
+    written; OSError; TypeError or ValueError for a value that C cannot represent.
     """
     text = dumps(config)
     with open(path, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
@@ -103,6 +103,40 @@ def dumps(config: DomainConfig) -> str:
         return v.get_string(text[0])
     finally:
         lib.free(text[0])
+
+
+def load_conf(path: str | os.PathLike[str] = "/etc/xen/xl.conf", *, strict: bool = True) -> XlHost:
+    """The defaults of a host for load(), from its xl.conf(5). `nodes` remains empty.
+
+    Its errors and warnings are those of load().
+    """
+    from aioxen._json import FORMS  # imported here, because few programs need it
+
+    with open(path, "rb") as file:
+        octets = file.read(lib.LIBXL_XL_MAX_SIZE + 1)
+    host, messages = ffi.new("libxl_xl_host *"), ffi.new("libxl_xl_messages *")
+    rc = lib.libxl_xl_host_from_conf(
+        host, octets, len(octets), os.fsencode(path), 0 if strict else lib.LIBXL_XL_LENIENT, messages
+    )
+    try:
+        _tell(rc, messages)
+        value: XlHost = FORMS[XlHost].get(host)
+        return value
+    finally:
+        lib.libxl_xl_messages_dispose(messages)
+        lib.libxl_xl_host_dispose(host)
+
+
+def _tell(rc: int, messages: v.CData) -> None:
+    """Raise the error of a reader, or show its warnings."""
+    from aioxen._json import FORMS
+
+    refused = v.get_string(lib.libxl_error_message()) if rc else ""
+    told = FORMS[XlMessages].get(messages).messages
+    if rc:
+        raise XlFileError(refused, told)
+    for m in told:
+        warnings.warn(XlFileWarning(f"{m.file}:{m.line}:{m.column}: {m.text}"), stacklevel=4)
 
 
 def _read(octets: bytes, file: str, strict: bool, extra: Sequence[str], host: XlHost | None) -> DomainConfig:
@@ -127,13 +161,8 @@ def _read(octets: bytes, file: str, strict: bool, extra: Sequence[str], host: Xl
         0 if strict else lib.LIBXL_XL_LENIENT,
         messages,
     )
-    refused = v.get_string(lib.libxl_error_message()) if rc else ""
     try:
-        told = FORMS[XlMessages].get(messages).messages
-        if rc:
-            raise XlFileError(refused, told)
-        for m in told:
-            warnings.warn(XlFileWarning(f"{m.file}:{m.line}:{m.column}: {m.text}"), stacklevel=3)
+        _tell(rc, messages)
         value: DomainConfig = FORMS[DomainConfig].get(config)
         return value
     finally:
