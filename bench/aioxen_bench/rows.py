@@ -224,7 +224,7 @@ def ends() -> Iterator[Line]:
     yield replace(Line(16, what + "the awaited future", "ms", "ms", ours, peer, LIBXL, floor, AHEAD), **few)
 
 
-def devices() -> Iterator[Line]:
+def devices_on_xen() -> Iterator[Line]:
     what = "a guest with a file disk and a bridged interface, in the virtual machine: "
     ours, peer = "devices.py aioxen {n}", "devices.py xl {n}"
     for row, words, key, goal in (
@@ -320,7 +320,7 @@ LINES: list[Line] = [
     *busy(),
     *reads(),
     *ends(),
-    *devices(),
+    *devices_on_xen(),
     *start(),
     *day(),
     *statistics(),
