@@ -30,6 +30,16 @@ static libxl_bitmap set_of(scene *s, int bit)
     return set;
 }
 
+/* Whether the set has all processors of the host. */
+static bool has_all(scene *s, const libxl_bitmap *set)
+{
+    const int cpus = libxl_get_online_cpus(s->ctx);
+    for (int i = 0; i < cpus; i++)
+        if (!libxl_bitmap_test(set, i))
+            return false;
+    return true;
+}
+
 /* ---- virtual processors */
 
 static void vcpus_are_listed(scene *s)
@@ -40,8 +50,8 @@ static void vcpus_are_listed(scene *s)
     assert_int_equal(list.num_vcpus, 2);
     for (int i = 0; i < 2; i++) {
         assert_int_equal(list.vcpus[i].vcpuid, i);
-        assert_true(libxl_bitmap_is_full(&list.vcpus[i].cpumap));
-        assert_true(libxl_bitmap_is_full(&list.vcpus[i].cpumap_soft));
+        assert_true(has_all(s, &list.vcpus[i].cpumap));
+        assert_true(has_all(s, &list.vcpus[i].cpumap_soft));
     }
     assert_true(list.vcpus[0].online);
     assert_int_not_equal(list.vcpus[0].cpu, ~0u);
@@ -58,15 +68,17 @@ static void an_affinity_is_set_for_one_vcpu_or_for_all(scene *s)
     const libxl_domid domid = guest_with(s, 2);
     assert_int_equal(RUN(s, libxl_domain_set_vcpu_affinity(s->ctx, domid, &first, NULL, 1, false, how)), 0);
     assert_int_equal(RUN(s, libxl_domain_list_vcpus(s->ctx, domid, &list, how)), 0);
-    assert_true(libxl_bitmap_is_full(&list.vcpus[0].cpumap));
-    assert_true(libxl_bitmap_equal(&list.vcpus[1].cpumap, &first, 0));
-    assert_true(libxl_bitmap_is_full(&list.vcpus[1].cpumap_soft));
+    assert_true(has_all(s, &list.vcpus[0].cpumap));
+    assert_true(libxl_bitmap_count_set(&list.vcpus[1].cpumap) == 1 &&
+                libxl_bitmap_test(&list.vcpus[1].cpumap, 0));
+    assert_true(has_all(s, &list.vcpus[1].cpumap_soft));
     libxl_vcpu_list_dispose(&list);
     assert_int_equal(RUN(s, libxl_domain_set_vcpu_affinity(s->ctx, domid, NULL, &first, ~0u, false, how)), 0);
     assert_int_equal(RUN(s, libxl_domain_list_vcpus(s->ctx, domid, &list, how)), 0);
     for (int i = 0; i < 2; i++)
-        assert_true(libxl_bitmap_equal(&list.vcpus[i].cpumap_soft, &first, 0));
-    assert_true(libxl_bitmap_is_full(&list.vcpus[0].cpumap));
+        assert_true(libxl_bitmap_count_set(&list.vcpus[i].cpumap_soft) == 1 &&
+                    libxl_bitmap_test(&list.vcpus[i].cpumap_soft, 0));
+    assert_true(has_all(s, &list.vcpus[0].cpumap));
     libxl_vcpu_list_dispose(&list);
 
     libxl_bitmap_reset(&none, 0);
@@ -202,7 +214,6 @@ static void the_host_is_described(scene *s)
     assert_int_equal(RUN(s, libxl_host_info(s->ctx, &info, how)), 0);
     assert_int_equal(RUN(s, libxl_host_cpu_topology(s->ctx, &cpus, how)), 0);
     assert_int_equal(cpus.num_cpus, info.max_cpu_id + 1);
-    assert_int_not_equal(cpus.cpus[0].core, LIBXL_CPUTOPOLOGY_INVALID_ENTRY);
     assert_int_equal(RUN(s, libxl_host_numa(s->ctx, &nodes, how)), 0);
     assert_int_equal(nodes.num_nodes, info.nr_nodes);
     assert_true(nodes.nodes[0].size >= nodes.nodes[0].free);

@@ -18,7 +18,7 @@ CHANGES: dict[str, tuple[list[str], Change]] = {
     "mem-max": (["mem-max", "DOMAIN", "40"], lambda dom: dom.set_max_memory(40 << 10)),
     "vcpu-set": (["vcpu-set", "DOMAIN", "1"], lambda dom: dom.set_vcpus_online({0})),
     "vcpu-pin": (["vcpu-pin", "DOMAIN", "1", "0"], lambda dom: dom.set_vcpu_affinity({0}, vcpuid=1)),
-    "vcpu-pin soft": (["vcpu-pin", "DOMAIN", "all", "-", "1"], lambda dom: dom.set_vcpu_affinity(soft={1})),
+    "vcpu-pin soft": (["vcpu-pin", "DOMAIN", "all", "-", "0"], lambda dom: dom.set_vcpu_affinity(soft={0})),
     "weight": (
         ["sched-credit2", "-d", "DOMAIN", "-w", "512"],
         lambda dom: dom.set_sched_params(aioxen.DomainSchedParams(weight=512)),
@@ -74,6 +74,7 @@ async def test_both_leave_the_same(
     await ours(domains[1])
     theirs, mine = [await state(dom) for dom in domains]
     assert mine == theirs
-    assert change == "nmi" or theirs != before[0]
+    unchanged = change == "nmi" or ("pin" in change and (await xen.host_info()).nr_cpus == 1)
+    assert unchanged or theirs != before[0]
     for dom in domains:
         await dom.destroy()
