@@ -49,7 +49,7 @@ async def main() -> None:
             await dom.disk_add(more)
             assert "disk xvdd: ok" in await console.command("check-disk xvdd")
             await dom.disk_remove(more)
-        nic = aioxen.DeviceNic(devid=2, bridge="xenbr0", mac="00:16:3e:00:00:43")
+        nic = aioxen.DeviceNic(devid=2, bridge="xenbr0", mac=bytes.fromhex("00163e000043"))
         await dom.nic_add(nic)
         await console.command("ip address add 10.0.0.4/24 dev eth2 && ip link set eth2 up")
         await ping("10.0.0.4")
