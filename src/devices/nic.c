@@ -65,8 +65,8 @@ static int choose_mac(libxl__ao *ao, libxl_device_nic *nic)
 
 static int check_name(libxl__ao *ao, const char *member, const char *name)
 {
-    if (!name || (*name && strlen(name) < IFNAMSIZ && !strpbrk(name, "/ \t\n") && strcmp(name, ".") &&
-                  strcmp(name, "..")))
+    const bool is_folder = name && (strcmp(name, ".") == 0 || strcmp(name, "..") == 0);
+    if (!name || (*name && strlen(name) < IFNAMSIZ && !strpbrk(name, "/ \t\n") && !is_folder))
         return 0;
     return libxl__ao_fail(ao, ERROR_INVAL, "%s: '%s' is not the name of an interface", member, name);
 }

@@ -261,7 +261,7 @@ static void send_request(libxl__ao *ao, libxl__link_request *request, struct nlm
 
 int libxl__link_look(libxl__ao *ao, libxl__link_request *request, const char *name)
 {
-    _Alignas(struct nlmsghdr) char buffer[REQUEST];
+    _Alignas(struct nlmsghdr) char buffer[REQUEST] = {0};
     const int rc = begin(ao, request, buffer, RTM_GETLINK, name);
     if (rc)
         return rc;
@@ -273,7 +273,7 @@ int libxl__link_look(libxl__ao *ao, libxl__link_request *request, const char *na
 int libxl__link_set(libxl__ao *ao, libxl__link_request *request, int index, const char *name,
                     const libxl__link_change *change)
 {
-    _Alignas(struct nlmsghdr) char buffer[REQUEST];
+    _Alignas(struct nlmsghdr) char buffer[REQUEST] = {0};
     struct nlmsghdr *message = (void *)buffer;
     const int rc = begin(ao, request, buffer, RTM_NEWLINK, name);
     if (rc)
