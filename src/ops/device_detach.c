@@ -182,7 +182,9 @@ static int ask_start(libxl__ao *ao, struct device_detach *s)
             libxl__xs_write(s->batch, LIBXL__XS_INHERITS, "5", LIBXL__BACKEND "/state",
                             LIBXL__BACKEND_OF(device));
     }
-    libxl__xs_remove(s->batch, "/local/domain/%u/error/device/%s/%u", LIBXL__FRONTEND_OF(device));
+    /* A guest that was asked before has refused already, if its error is there: it does not write it again. */
+    if (libxl__device_state(s->state_seen) != XenbusStateClosing)
+        libxl__xs_remove(s->batch, "/local/domain/%u/error/device/%s/%u", LIBXL__FRONTEND_OF(device));
     if (s->force)
         libxl__xs_remove(s->batch, LIBXL__FRONTEND, LIBXL__FRONTEND_OF(device));
     return run(s, LIBXL__XS_TRANSACTION);

@@ -330,6 +330,9 @@ static void force_does_not_ask(scene *s)
     wait_node(s, domid, "device/vbd/51712/state", "4");
     simulate("frontend %u refuses", domid);
     assert_int_equal(removal(s, domid, disk_of("xvda", "")), ERROR_DEVICE_REFUSED);
+    libxl_device_disk disk = disk_of("xvda", "");
+    assert_int_equal(RUN(s, libxl_device_disk_safe_remove(s->ctx, domid, &disk, how)), ERROR_DEVICE_REFUSED);
+    libxl_device_disk_dispose(&disk);
     assert_int_equal(force(s, domid, disk_of("xvda", "")), 0);
     check_gone(domid);
     destroy(s, domid);

@@ -27,6 +27,7 @@ static const char *devices(libxl_ctx *ctx)
     disk.pdev_path = strdup("/dev/null");
     CHECK(libxl_device_disk_add(ctx, 0x7000, &disk, NULL));
     CHECK(libxl_device_disk_remove(ctx, 0x7000, &disk, NULL));
+    CHECK(libxl_device_disk_safe_remove(ctx, 0x7000, &disk, NULL));
     CHECK(libxl_device_disk_destroy(ctx, 0x7000, &disk, NULL));
     libxl_diskinfo info;
     int count = 1;

@@ -210,6 +210,13 @@ STARTS_DEVICE(vfb)
 STARTS_DEVICE(vkb)
 STARTS_DEVICE(vtpm)
 
+static int start_disk_safe_remove(struct starter *s)
+{
+    libxl_device_disk disk = starter_disk();
+    libxl_device_disk_add(s->ctx, s->guest, &disk, NULL);
+    return libxl_device_disk_safe_remove(s->ctx, s->guest, &disk, NULL);
+}
+
 static int start_list_disks(struct starter *s)
 {
     libxl_disk_list list;
@@ -313,6 +320,7 @@ static int (*const starters[LIBXL__OP_COUNT])(struct starter *s) = {
     [LIBXL__OP_DOMAIN_SET_MAX_MEMORY] = start_set_max,
     [LIBXL__OP_SET_VCPUONLINE] = start_set_online,
     [LIBXL__OP_DOMAIN_SEND_SYSRQ] = start_sysrq,
+    [LIBXL__OP_DEVICE_DISK_SAFE_REMOVE] = start_disk_safe_remove,
     [LIBXL__OP_DOMAIN_LIST_DISKS] = start_list_disks,
     [LIBXL__OP_DOMAIN_LIST_NICS] = start_list_nics,
     [LIBXL__OP_DOMAIN_LIST_DEVICES] = start_list_devices,

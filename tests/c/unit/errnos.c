@@ -120,9 +120,14 @@ static bool is_instant(unsigned operation)
     return !libxl__operations[operation].slow;
 }
 
+static bool adds_or_removes_a_device(unsigned operation)
+{
+    return strncmp(libxl__operations[operation].name, "device_", strlen("device_")) == 0;
+}
+
 static bool is_another(unsigned operation)
 {
-    return !makes_a_domain(operation) && !is_instant(operation);
+    return !makes_a_domain(operation) && !is_instant(operation) && !adds_or_removes_a_device(operation);
 }
 
 static void every_error_of_a_pv_creation_is_declared(scene *s)
@@ -149,10 +154,17 @@ static void every_error_of_other_operations_is_declared(scene *s)
     sweep(is_another, false, 100);
 }
 
+static void every_error_of_an_operation_on_devices_is_declared(scene *s)
+{
+    (void)s;
+    sweep(adds_or_removes_a_device, false, 100);
+}
+
 static const body bodies[] = {
     BODY(every_error_of_a_pv_creation_is_declared, NO_CONTEXT),
     BODY(every_error_of_a_pvh_creation_is_declared, NO_CONTEXT),
     BODY(every_error_of_an_instant_operation_is_declared, NO_CONTEXT),
+    BODY(every_error_of_an_operation_on_devices_is_declared, NO_CONTEXT),
     BODY(every_error_of_other_operations_is_declared, NO_CONTEXT),
 };
 
