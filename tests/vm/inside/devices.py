@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import aioxen
-from linux import image, left, linux, ping, prepare, run, text
+from linux import image, left, linux, ping, prepare, run, set_address, text
 
 KIND = sys.argv[1]
 
@@ -51,7 +51,7 @@ async def main() -> None:
             await dom.disk_remove(more)
         nic = aioxen.DeviceNic(devid=2, bridge="xenbr0", mac=bytes.fromhex("00163e000043"))
         await dom.nic_add(nic)
-        await console.command("ip address add 10.0.0.4/24 dev eth2 && ip link set eth2 up")
+        await set_address(console, "eth2", "10.0.0.4/24")
         await ping("10.0.0.4")
         await dom.nic_remove(nic)
         assert await console.command("cat /tmp/errors; kill -0 $! && kill $!") == ""

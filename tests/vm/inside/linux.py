@@ -130,3 +130,9 @@ async def linux(xen: aioxen.Context, config: str) -> AsyncIterator[tuple[aioxen.
 
 async def ping(address: str) -> None:
     assert " 0% packet loss" in await asyncio.to_thread(run, f"ping -c 2 -W 10 {address}")
+
+
+async def set_address(console: Console, device: str, address: str) -> None:
+    """Sets the address of a network device that is being plugged."""
+    await console.command(f"until [ -e /sys/class/net/{device} ]; do usleep 100000; done")
+    await console.command(f"ip address add {address} dev {device} && ip link set {device} up")

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import aioxen
-from linux import Console, image, left, linux, ping, prepare, run, text
+from linux import Console, image, left, linux, ping, prepare, run, set_address, text
 
 
 def config(words: str = "disk=xvda address=eth0=10.0.0.2/24") -> str:
@@ -27,7 +27,7 @@ async def xl_on_ours(xen: aioxen.Context) -> None:
         assert "disk xvdb: ok" in await console.command("check-disk xvdb")
         run("xl block-detach g xvdb")
         run("xl network-attach g bridge=xenbr0 mac=00:16:3e:00:00:43")
-        await console.command("ip address add 10.0.0.4/24 dev eth1 && ip link set eth1 up")
+        await set_address(console, "eth1", "10.0.0.4/24")
         await ping("10.0.0.4")
         run("xl network-detach g 1")
         await ping("10.0.0.2")
@@ -50,7 +50,7 @@ async def ours_on_xls(xen: aioxen.Context) -> None:
     await dom.disk_remove(aioxen.DeviceDisk(vdev="xvdc", pdev_path="/tmp/xls"))
     nic = aioxen.DeviceNic(devid=1, bridge="xenbr0")
     await dom.nic_add(nic)
-    await console.command("ip address add 10.0.0.4/24 dev eth1 && ip link set eth1 up")
+    await set_address(console, "eth1", "10.0.0.4/24")
     await ping("10.0.0.4")
     await dom.nic_remove(nic)
     console.close()
