@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""src/_libxl_phases_NAME.h: the table of one slow operation's phases, or of several operations' shared phases. It
-calls hand-written functions.
+"""src/_libxl_phases_NAME.h: the table of the phases of one slow operation, or of several that share
+them. It calls hand-written functions.
 
 The operation's source includes the header as its last line. A function that is declared in the IDL and
 missing in the source does not compile. A function that is not declared draws a warning, because it is

@@ -99,8 +99,8 @@ class Operation(Declared):
     errors that every operation can give (`Model.common_errors`). `limit` is the default time limit in
     seconds. `progress` is the event that the operation reports before its completion, and `progress_what` the
     word for it in the name of the last parameter, `aop_<what>_how`. `undo` is the operation that reverses it.
-    A hidden operation is started only by other operations. Operations with the same `shares` have the same phases,
-    whose functions are written once.
+    A hidden operation is started only by other operations. Operations with the same `shares` have the same
+    phases, whose functions are written once.
     """
 
     name: str

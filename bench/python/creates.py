@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""creates.py aioxen|xl|idle N MB [devices]: creates N PV and N PVH guests with MB megabytes each, 16 at a time.
+"""creates.py aioxen|xl|idle N MB [devices]: creates N PV and N PVH guests with MB megabytes, 16 at a time.
 
 With "devices" each guest has two disks and a network interface, and runs, so that its drivers connect.
 

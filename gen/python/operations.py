@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from aioxen.domain import Domain
-    from aioxen.operation import Operation
+    from aioxen.operation import Operation, UndoableOperation
 '''
 
 # Operations whose Domain methods are written by hand in domain.py: each method does more than the operation.
@@ -191,9 +191,8 @@ def result_type(names: Names, kind: m.Type) -> str:
 
 def returned(names: Names, operation: m.Operation) -> str:
     values = [result_type(names, f.enumeration or f.kind) for f in operation.results]
-    if len(values) == 1:
-        return f"Operation[{values[0]}]"
-    return f"Operation[tuple[{', '.join(values)}]]" if values else "Operation[None]"
+    result = f"tuple[{', '.join(values)}]" if len(values) > 1 else values[0] if values else "None"
+    return f"{'UndoableOperation' if operation.undo else 'Operation'}[{result}]"
 
 
 def keywords(operation: m.Operation) -> list[str]:
@@ -252,7 +251,7 @@ def context_method(names: Names, operation: m.Operation) -> str:
     values = [argument(f) for f in o.inputs]
     verb, given = "_start", ["limit"]
     if reports(o):
-        verb, given = "_start_reporting", ["limit", "progress"]
+        verb, given = "_start_undoable" if o.undo else "_start_reporting", ["limit", "progress"]
     last = called(f"return self.{verb}", [row(o), *given, *values], 8)
     if has_initiator(o):
         signature = f"    @{row(o)}.method\n{signature}"

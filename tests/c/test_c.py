@@ -36,7 +36,15 @@ UNDER = shlex.split(os.environ.get("AIOXEN_TEST_UNDER", ""))
 WIRE, LIBXENSTORE = 0, 1
 WAYS = [(program, WIRE) for program in PROGRAMS]
 if SIMULATED:
-    ON_LIBXENSTORE = ["abort", "contract", "disk_eject", "domains", "sim/faults", "unit/unreachable", "unit/xenstored_lost"]
+    ON_LIBXENSTORE = [
+        "abort",
+        "contract",
+        "disk_eject",
+        "domains",
+        "sim/faults",
+        "unit/unreachable",
+        "unit/xenstored_lost",
+    ]
     WAYS += [(name, LIBXENSTORE) for name in ON_LIBXENSTORE]
 
 

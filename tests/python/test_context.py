@@ -152,7 +152,7 @@ def test_another_loop_is_refused_while_the_first_exists() -> None:
         with pytest.raises(RuntimeError, match="another event loop"):
             asyncio.run(use(xen))
         with ThreadPoolExecutor() as pool, pytest.raises(RuntimeError, match="another event loop"):
-            pool.submit(asyncio.run, use(xen)).result()
+            pool.submit(run, use, xen).result()
     assert loop.run_until_complete(enter(xen)) == first  # the first loop still owns the context
     loop.run_until_complete(xen.aclose())
     loop.close()
@@ -178,13 +178,17 @@ def test_operations_of_a_closed_loop_refuse_another_loop() -> None:
     assert xen.closed
 
 
-async def enter(xen: aioxen.Context) -> str:
+def run(use: Callable[[aioxen.Context], Coroutine[None, None, object]], xen: aioxen.Context) -> object:
+    return asyncio.run(use(xen))
+
+
+async def enter(xen: aioxen.Context) -> object:
     await xen.__aenter__()
     return await xen.domain_get_name(0)
 
 
-async def subscribe(xen: aioxen.Context) -> None:
-    await xen.events().aclose()
+async def subscribe(xen: aioxen.Context) -> object:
+    return await xen.events().aclose()  # type: ignore[func-returns-value]
 
 
 def test_awaiting_in_another_loop_raises(guest: Configure) -> None:

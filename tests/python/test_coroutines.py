@@ -44,9 +44,10 @@ async def test_a_task_runs_an_operation(xen: aioxen.Context, guest: Configure) -
 
 
 async def test_a_task_raises_the_operations_error(xen: aioxen.Context) -> None:
-    for operation in xen.domain_get_name(31_999), xen.domain_pause(31_999):
-        with pytest.raises(aioxen.DomainNotFoundError):
-            await asyncio.create_task(operation)
+    with pytest.raises(aioxen.DomainNotFoundError):
+        await asyncio.create_task(xen.domain_get_name(31_999))
+    with pytest.raises(aioxen.DomainNotFoundError):
+        await asyncio.create_task(xen.domain_pause(31_999))
 
 
 @pytest.mark.parametrize("turns", range(4))

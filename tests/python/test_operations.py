@@ -235,7 +235,10 @@ async def test_asyncios_functions(xen: aioxen.Context) -> None:
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(asyncio.shield(inner), 0.05)
     assert not inner.done()
-    both = [asyncio.create_task(o) for o in (xen.domain_wait_shutdown(0), xen.domain_wait_gone(32000))]
+    both: list[asyncio.Task[Any]] = [
+        asyncio.create_task(xen.domain_wait_shutdown(0)),
+        asyncio.create_task(xen.domain_wait_gone(32000)),
+    ]
     done, pending = await asyncio.wait(both, return_when="FIRST_COMPLETED")
     assert (done, pending) == ({both[1]}, {both[0]})
     both[0].cancel()

@@ -36,7 +36,7 @@ def test_every_operation_is_documented_and_typed() -> None:
         for name, method in methods.items():
             assert method.__doc__, name
             assert "limit" in inspect.signature(method).parameters, name
-            assert method.__annotations__["return"].startswith("Operation["), name
+            assert method.__annotations__["return"].startswith(("Operation[", "UndoableOperation[")), name
 
 
 def test_public_names_are_documented() -> None:

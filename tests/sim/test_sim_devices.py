@@ -69,7 +69,8 @@ def test_hot_plug_and_unplug(world: World, guest: WriteConfig, tmp_path: Path) -
 
 
 def test_the_block_script_refuses_to_share(world: World, guest: WriteConfig) -> None:
-    script = f"xl create -q {guest()}; xl create -q {guest(name='two')} || echo refused; aioxen-sim-ctl loops | cut -d ' ' -f 1"
+    second = f"xl create -q {guest(name='two')} || echo refused"
+    script = f"xl create -q {guest()}; {second}; aioxen-sim-ctl loops | cut -d ' ' -f 1"
     result = world(script)
     assert result.stdout.split() == ["refused", "0"]
     assert "which is mounted in a guest domain" in result.stderr

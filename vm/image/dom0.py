@@ -49,7 +49,9 @@ UNUSED = re.compile(r"/(lib2to3|pydoc_data|ensurepip|idlelib|turtledemo|config-3
 LIBRARY_DIRECTORY = "/usr/lib/x86_64-linux-gnu"
 # Libraries that ldd does not report for the image: libgcc_s, which thread cancellation in libxenstore loads,
 # and json-c and libmnl, which libaioxen in the mounted tree needs.
-OTHER_LIBRARIES = [Path(LIBRARY_DIRECTORY) / name for name in ("libgcc_s.so.1", "libjson-c.so.5", "libmnl.so.0")]
+OTHER_LIBRARIES = [
+    Path(LIBRARY_DIRECTORY) / name for name in ("libgcc_s.so.1", "libjson-c.so.5", "libmnl.so.0")
+]
 
 DIRECTORIES = _words(
     "/proc /sys /dev /run /root /mnt /usr/local/bin /var/lib/xen /var/lib/xenstored /var/log/xen"

@@ -15,7 +15,7 @@ from aioxen._values import CData, CType, ctype, fits
 
 if TYPE_CHECKING:
     from aioxen.domain import Domain
-    from aioxen.operation import Operation
+    from aioxen.operation import Operation, UndoableOperation
 
 F = TypeVar("F", bound=Callable[..., Any])
 E = TypeVar("E")
@@ -174,6 +174,12 @@ class OperationsBase(ABC):
         self, spec: CffiSpec, limit: float | None, progress: Progress[Any] | None, /, *inputs: Any
     ) -> Operation[Any]:
         """Start an operation that waits. `progress` receives its progress events, unless it is None."""
+
+    @abstractmethod
+    def _start_undoable(
+        self, spec: CffiSpec, limit: float | None, progress: Progress[Any] | None, /, *inputs: Any
+    ) -> UndoableOperation[Any]:
+        """The same for an operation with an undo."""
 
     @abstractmethod
     def _domain(self, domid: int) -> Domain:

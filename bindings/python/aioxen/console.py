@@ -13,8 +13,6 @@ import errno
 import os
 import re
 import stat
-import termios
-import tty
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -49,6 +47,9 @@ def open_terminal(path: str) -> int:
         status = os.fstat(fd)
         if not stat.S_ISCHR(status.st_mode) or os.major(status.st_rdev) not in PSEUDO_TERMINALS:
             raise FailedError(f"{path!r} is not a pseudo-terminal")
+        import termios  # imported here, so that importing the package stays fast
+        import tty
+
         tty.setraw(fd, termios.TCSANOW)
     except BaseException:
         os.close(fd)

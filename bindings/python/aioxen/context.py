@@ -112,6 +112,13 @@ class Context(ContextCore, BaseContext):
             raise
         return operation
 
+    def _start_undoable(
+        self, spec: CffiSpec, limit: float | None, progress: Progress[Any] | None, /, *inputs: Any
+    ) -> UndoableOperation[Any]:
+        operation = self._start_reporting(spec, limit, progress, *inputs)
+        assert isinstance(operation, UndoableOperation)
+        return operation
+
     # Events
 
     def events(

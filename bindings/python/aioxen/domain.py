@@ -13,12 +13,11 @@ from aioxen.console import Console
 from aioxen.types import ConsoleType
 
 if TYPE_CHECKING:
-    import asyncio
     from uuid import UUID
 
     from aioxen._spec import Progress
     from aioxen.operation import Operation
-    from aioxen.types import OperationProgress, ShutdownReason
+    from aioxen.types import OperationProgress
 
 
 class Domain(DomainOperations):
@@ -73,7 +72,7 @@ class Domain(DomainOperations):
 
     def shutdown(
         self, *, limit: float | None = None, progress: Progress[OperationProgress] | None = None
-    ) -> asyncio.Future[ShutdownReason]:
+    ) -> ShutdownFuture:
         """Ask the guest to power off, and wait until the domain has stopped.
 
         This runs two operations at the same time: Context.domain_shutdown, which completes when the guest has
@@ -97,7 +96,7 @@ class Domain(DomainOperations):
 
     def reboot(
         self, *, limit: float | None = None, progress: Progress[OperationProgress] | None = None
-    ) -> asyncio.Future[ShutdownReason]:
+    ) -> ShutdownFuture:
         """Ask the guest to reboot, and wait until the domain has stopped for that.
 
         The owner of the domain then destroys it and creates it anew. The arguments, the result and the errors
