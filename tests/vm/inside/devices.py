@@ -54,7 +54,7 @@ async def main() -> None:
         await set_address(console, "eth2", "10.0.0.4/24")
         await ping("10.0.0.4")
         await dom.nic_remove(nic)
-        assert await console.command("cat /tmp/errors; kill -0 $! && kill $!") == ""
+        await console.command("test ! -s /tmp/errors && kill $!")  # the first disk has worked all the time
         assert str(await dom.shutdown()) == "poweroff"
         await dom.wait_shutdown()
     assert left() == before, f"{before}\nnow:\n{left()}"
