@@ -46,3 +46,18 @@ async def test_a_removed_disk_is_not_in_the_configuration(
 async def test_a_domain_without_a_stored_configuration(xen: aioxen.Context) -> None:
     with pytest.raises(aioxen.DomainNotFoundError):
         await xen.domain_configuration(4000)
+
+
+async def test_a_configuration_becomes_a_file_of_xl(
+    xen: aioxen.Context, guest: Configure, tmp_path: Path
+) -> None:
+    """What a domain is now can be written as a file of xl's, and made again from it."""
+    image = tmp_path / "xvda"
+    image.write_bytes(bytes(1 << 20))
+    dom = await xen.domain_create(guest("b", disks=[aioxen.disk(image, "xvda")]))
+    text = aioxen.dumps(await dom.configuration())
+    await dom.destroy()
+    config = aioxen.loads(text)
+    assert (config.c_info.uuid, config.b_info.cmdline) == (dom.uuid, "b")
+    async with xen.domain_create(config) as again:
+        assert aioxen.dumps(await again.configuration()) == text
