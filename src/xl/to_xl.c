@@ -43,8 +43,6 @@ static void settle(libxl_domain_config *c)
     if (c->c_info.domid == LIBXL_DOMID_INVALID)
         c->c_info.domid = 0; /* both mean the next free one */
     b->sched_params.sched = LIBXL_SCHEDULER_UNKNOWN;
-    if (b->type != LIBXL_DOMAIN_TYPE_HVM)
-        b->video_memkb = LIBXL_MEMKB_DEFAULT;
     libxl_defbool_unset(&c->c_info.run_hotplug_scripts);
     libxl_defbool_unset(&b->claim_mode);
     free(b->blkdev_start);

@@ -13,12 +13,12 @@ from xl_support import HOST, Xl, of_xl, ours
 pytestmark = pytest.mark.filterwarnings("ignore::aioxen.XlFileWarning")
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(files())
 def test_is_read_as_xl_reads_it(xl: Xl, text: str) -> None:
     expected = of_xl(xl.ask(text), "uuid =" in text)
     assert expected
-    config = aioxen.loads(text, host=HOST)
+    config = aioxen.loads(text, strict=False, host=HOST)  # xl ignores what strict reading refuses
     assert ours(config) == expected
     written = aioxen.dumps(config)
     assert of_xl(xl.ask(written), "uuid =" in written) == expected, written
@@ -50,7 +50,7 @@ TOKENS = [
 ]
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=300, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.sampled_from(TOKENS), max_size=12).map("".join))
 def test_the_grammar_is_that_of_xl(xl: Xl, text: str) -> None:
     """A text is a syntax error here if it is one to xl. (Wrong characters at the very end escape xl.)"""
