@@ -29,6 +29,7 @@ enum {
     TRIES = 200,           /* to get a free device; another program may take it first */
     LOCK_STEP_MS = 1,      /* between two attempts to take the scripts' lock */
     LOCK_LIMIT_MS = 10000, /* after this time the lock is held by a script that hangs */
+    RELEASE_TRIES = 8,     /* to release a device; nobody can name it later */
 };
 
 #define LOCK_FOLDER "/run/xen-hotplug"
@@ -344,14 +345,28 @@ int libxl__loop_keep_poll(libxl__ao *ao, libxl__loop_keep *keep)
 
 /* ---- devices of other programs */
 
+/* Returns 0 or an errno. */
+static int detach_file(int number)
+{
+    const int fd = open_loop(number, O_RDONLY);
+    const int error = fd < 0 || ioctl(fd, LOOP_CLR_FD) ? errno : 0;
+    if (fd >= 0)
+        close(fd);
+    return error;
+}
+
+/* Tries again after an error that may pass, such as a lack of descriptors: the device's nodes are removed in any case,
+ * and a device that kept its file would stay until the host restarts. */
 static void release_work(libxl_ctx *ctx, libxl__job *job)
 {
     (void)ctx;
     libxl__loop_release *release = LIBXL__CONTAINER(job, libxl__loop_release, job);
-    const int fd = open_loop(release->number, O_RDONLY);
-    release->errnoval = fd < 0 || ioctl(fd, LOOP_CLR_FD) ? errno : 0;
-    if (fd >= 0)
-        close(fd);
+    int error = detach_file(release->number);
+    for (unsigned i = 1; i < RELEASE_TRIES && error && error != ENXIO && error != ENOENT; i++) {
+        sleep_ms(1U << i);
+        error = detach_file(release->number);
+    }
+    release->errnoval = error;
 }
 
 int libxl__loop_release_start(libxl__ao *ao, libxl__loop_release *release, int number)

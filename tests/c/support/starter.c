@@ -149,16 +149,22 @@ STARTS_PLAIN(set_max, (void)0, libxl_domain_set_max_memory(s->ctx, s->guest, 5 <
 STARTS_PLAIN(set_online, (void)0, libxl_set_vcpuonline(s->ctx, s->guest, &first, NULL))
 STARTS_PLAIN(sysrq, (void)0, libxl_domain_send_sysrq(s->ctx, s->guest, "h", false, NULL))
 
+#define IMAGE "/run/disk.img"
+
 static libxl_device_disk starter_disk(void)
 {
     libxl_device_disk disk;
-    const int fd = open("/run/disk.img", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    assert_true(fd >= 0 && !ftruncate(fd, 1 << 20));
-    close(fd);
     libxl_device_disk_init(&disk);
     disk.vdev = (char *)"xvda";
-    disk.pdev_path = (char *)"/run/disk.img";
+    disk.pdev_path = (char *)IMAGE;
     return disk;
+}
+
+static void make_image(void)
+{
+    const int fd = open(IMAGE, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    assert_true(fd >= 0 && !ftruncate(fd, 1 << 20));
+    close(fd);
 }
 
 static libxl_device_p9 starter_p9(void)
@@ -359,6 +365,7 @@ int starter_run(struct starter *s, unsigned operation)
 void starter_prepare(struct starter *s, libxl_ctx *ctx, unsigned operation)
 {
     libxl_dominfo info;
+    make_image();
     if (s->guest && !libxl_domain_info(ctx, &info, s->guest) && !info.shutdown && !info.dying) {
         while (info.paused && !libxl_domain_unpause(ctx, s->guest, NULL) &&
                !libxl_domain_info(ctx, &info, s->guest))
