@@ -32,11 +32,16 @@ const libxl__device_class *libxl__device_class_of(const char *kind)
     return &other;
 }
 
+int libxl__device_number(const libxl__device_class *cls, const void *config)
+{
+    return cls->number ? cls->number(config) : *(const libxl_devid *)((const char *)config + cls->devid_at);
+}
+
 int libxl__device_identify(libxl__ao *ao, libxl__device *device)
 {
     if (device->cls->identify)
         return device->cls->identify(ao, device);
-    const libxl_devid devid = *(const libxl_devid *)((char *)device->config + device->cls->devid_at);
+    const libxl_devid devid = libxl__device_number(device->cls, device->config);
     if (devid < 0)
         return libxl__ao_fail(ao, ERROR_INVAL, "devid: %d is not the number of a device", devid);
     device->devid = (uint32_t)devid;

@@ -69,7 +69,7 @@ struct libxl__device_class {
     size_t config_at, count_at; /* the array and its length, in libxl_domain_config */
     size_t backend_domid_at;    /* in libxl_device_NAME */
     size_t backend_domname_at;  /* in libxl_device_NAME */
-    size_t devid_at;            /* in libxl_device_NAME, if `identify` is NULL */
+    size_t devid_at;            /* in libxl_device_NAME, if `identify` and `number` are NULL */
     void (*init)(void *config);
     void (*dispose)(void *config);
     int (*copy)(libxl_ctx *ctx, void *to, const void *from); /* copies a libxl_device_NAME */
@@ -87,6 +87,10 @@ struct libxl__device_class {
     int (*check)(libxl__ao *ao, libxl__device *device);
     /* Sets devid from the configuration of a device that exists. NULL: its field devid_at. Errors: INVAL. */
     int (*identify)(libxl__ao *ao, libxl__device *device);
+    /* Returns the number that a configuration names, or -1. Any thread may call it. NULL: the field devid_at. */
+    int (*number)(const void *config);
+    /* Copies what `check` has chosen at random from `config` into the configuration that is stored. */
+    void (*record)(void *stored, const void *config);
     /*
      * Fills in an initialised config of a device that exists. `values` has what read_keys name; NULL: no such node.
      * backend_domid is set already. Another toolstack may have written the values. Errors: NOMEM.
@@ -130,6 +134,8 @@ static inline const char *libxl__device_backend_domname(const libxl__device *dev
     return *(char *const *)((char *)device->config + device->cls->backend_domname_at);
 }
 
+/* Returns the number that a configuration of this class names, or a negative number. Any thread may call this. */
+int libxl__device_number(const libxl__device_class *cls, const void *config);
 /* Sets devid from the configuration of a device that exists. Errors: INVAL, recorded in ao. */
 int libxl__device_identify(libxl__ao *ao, libxl__device *device);
 

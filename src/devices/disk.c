@@ -90,10 +90,16 @@ static int check_format(libxl__ao *ao, libxl_device_disk *disk)
     return 0;
 }
 
+static int number_of(const void *config)
+{
+    const libxl_device_disk *disk = config;
+    return disk->vdev ? libxl__vdev_number(disk->vdev) : -1;
+}
+
 static int identify(libxl__ao *ao, libxl__device *device)
 {
     const libxl_device_disk *disk = disk_of(device);
-    const int number = disk->vdev ? libxl__vdev_number(disk->vdev) : -1;
+    const int number = number_of(disk);
     if (!disk->vdev)
         return libxl__ao_fail(ao, ERROR_INVAL, "vdev: missing");
     if (number < 0)
@@ -431,6 +437,7 @@ const libxl__device_class libxl__class_disk = {
     .closes_without_frontend = true,
     .host_size = sizeof(disk_host),
     .identify = identify,
+    .number = number_of,
     .check = check,
     .probe_start = probe_start,
     .probe_poll = probe_poll,

@@ -108,6 +108,11 @@ static int check(libxl__ao *ao, libxl__device *device)
     return rc ? rc : choose_mac(ao, nic);
 }
 
+static void record(void *stored, const void *config)
+{
+    memcpy(((libxl_device_nic *)stored)->mac, ((const libxl_device_nic *)config)->mac, sizeof(libxl_mac));
+}
+
 /* ---- probe: the bridge exists, the interface's name is free, the script can be run */
 
 static int probe_start(libxl__ao *ao, libxl__device *device)
@@ -378,6 +383,7 @@ const libxl__device_class libxl__class_nic = {
     .backend_domname_at = offsetof(libxl_device_nic, backend_domname),
     .devid_at = offsetof(libxl_device_nic, devid),
     .copy = copy_config,
+    .record = record,
     .waits_for_backend = true,
     .host_size = sizeof(nic_host),
     .check = check,

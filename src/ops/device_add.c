@@ -19,8 +19,11 @@ typedef struct device_add {
     enum { NAMING, NUMBERING, PROBING } step; /* of the phase check */
     libxl__name_search backend_name;
     bool chooses_number;
+    libxl__xs_directory numbers;
+    libxl__device_original original; /* kept if it is stored */
+    libxl__userdata stored;
+    bool restored; /* in `write`: the number was taken; the configuration has its former entry for it */
     libxl__xs_batch *batch;
-    const libxl__xs_request *numbers;
     libxl__device_model model;
     bool model_runs;
     libxl__nested detach; /* reserved before the device is written */
@@ -30,6 +33,12 @@ typedef struct device_add {
     bool onlining;
 } device_add_state;
 
+/* A creation stores the configuration itself. */
+static bool is_recorded(const libxl__ao *ao)
+{
+    return ao->notify_target != LIBXL__AO_PARENT;
+}
+
 /* ---- check: the configuration, the backend's domain, the device's number, and the host */
 
 static int start_probe(libxl__ao *ao, struct device_add *s)
@@ -38,39 +47,66 @@ static int start_probe(libxl__ao *ao, struct device_add *s)
     return s->device.cls->probe_start ? s->device.cls->probe_start(ao, &s->device) : 0;
 }
 
-/* Lists the numbers of the domain's devices, to choose the next one. */
-static int start_numbering(libxl__ao *ao, struct device_add *s)
+static int exists(libxl__ao *ao, const struct device_add *s)
 {
-    s->step = NUMBERING;
-    s->chooses_number = s->device.devid == UINT32_MAX;
-    if (!s->chooses_number)
-        return start_probe(ao, s);
+    return libxl__ao_fail(ao, ERROR_DEVICE_EXISTS, "domain %u has a %s with the number %u already",
+                          s->device.domid, s->device.cls->name, s->device.devid);
+}
+
+/* Lists the numbers of the domain's devices, to choose the next one. */
+static int start_listing(libxl__ao *ao, struct device_add *s)
+{
+    const char *path = libxl__gc_printf(&ao->gc, "/libxl/%u/device/%s", s->device.domid, s->device.kind);
+    return path ? libxl__xs_directory_start(ao, &s->numbers, path) : ERROR_NOMEM;
+}
+
+/* Looks whether the device exists, before the stored configuration is changed. */
+static int start_looking(libxl__ao *ao, struct device_add *s)
+{
     s->batch = libxl__xs_batch_new(ao, s->device.domid);
     if (!s->batch)
         return ERROR_NOMEM;
-    s->numbers = libxl__xs_list(s->batch, 0, "/libxl/%u/device/%s", s->device.domid, s->device.kind);
+    libxl__xs_require_absent(s->batch, ERROR_DEVICE_EXISTS, LIBXL__TOOLSTACK,
+                             LIBXL__TOOLSTACK_OF(&s->device));
     const int rc = libxl__xs_run(s->batch, LIBXL__XS_ONE_BY_ONE);
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
-static int choose_number(libxl__ao *ao, struct device_add *s)
+static int start_numbering(libxl__ao *ao, struct device_add *s)
 {
-    const char *version;
-    size_t size = 0;
+    s->step = NUMBERING;
+    s->chooses_number = s->device.devid == UINT32_MAX;
+    if (s->chooses_number)
+        return start_listing(ao, s);
+    return is_recorded(ao) ? start_looking(ao, s) : start_probe(ao, s);
+}
+
+static int looked(libxl__ao *ao, struct device_add *s)
+{
     if (!libxl__xs_done(s->batch))
         return LIBXL__AO_WAIT;
-    int rc = libxl__xs_result(s->batch);
-    if (rc)
-        return rc;
-    const char *name = libxl__xs_names(s->numbers, &size, &version);
-    s->device.devid = 0;
-    for (const char *end = name + size; name && name < end && *name; name += strlen(name) + 1) {
-        unsigned number;
-        if (sscanf(name, "%u", &number) == 1 && number >= s->device.devid)
-            s->device.devid = number + 1;
-    }
+    if (libxl__xs_rc(s->batch) == ERROR_DEVICE_EXISTS)
+        return exists(ao, s);
+    const int rc = libxl__xs_result(s->batch);
     libxl__xs_batch_free(s->batch);
     s->batch = NULL;
+    return rc ? rc : start_probe(ao, s);
+}
+
+static int choose_number(libxl__ao *ao, struct device_add *s)
+{
+    if (!s->chooses_number)
+        return looked(ao, s);
+    const int rc = libxl__xs_directory_step(ao, &s->numbers);
+    if (rc)
+        return rc;
+    s->device.devid = 0;
+    for (uint32_t i = 0; i < s->numbers.count; i++) {
+        unsigned number;
+        if (sscanf(s->numbers.names[i], "%u", &number) == 1 && number < INT32_MAX &&
+            number >= s->device.devid)
+            s->device.devid = number + 1;
+    }
     return start_probe(ao, s);
 }
 
@@ -111,6 +147,8 @@ static int check_start(libxl__ao *ao, struct device_add *s)
     s->device.pv = !rc && !(info.flags & XEN_DOMINF_hvm_guest);
     if (!rc)
         rc = libxl__device_reserve(ao, &s->device);
+    if (!rc && is_recorded(ao))
+        rc = libxl__device_keep_original(ao, &s->original, &s->device);
     if (!rc)
         rc = s->device.cls->check(ao, &s->device);
     if (rc)
@@ -132,6 +170,24 @@ static int check_poll(libxl__ao *ao, struct device_add *s)
     return s->device.cls->probe_poll(ao, &s->device);
 }
 
+/* ---- record: the stored configuration, before the nodes; see userdata.h */
+
+static int record_start(libxl__ao *ao, struct device_add *s)
+{
+    const int rc = is_recorded(ao) ? libxl__device_record(ao, &s->stored, &s->device, &s->original) : 0;
+    return rc || !is_recorded(ao) ? rc : LIBXL__AO_WAIT;
+}
+
+static int record_poll(libxl__ao *ao, struct device_add *s)
+{
+    return libxl__userdata_changed(ao, &s->stored);
+}
+
+static int record_undo(libxl__ao *ao, struct device_add *s)
+{
+    return libxl__userdata_change_back(ao, &s->stored);
+}
+
 /* ---- write: the three trees, in one transaction */
 
 static int write_start(libxl__ao *ao, struct device_add *s)
@@ -147,11 +203,24 @@ static int write_start(libxl__ao *ao, struct device_add *s)
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
-/* Tries the next number, because another program has taken this one in the meantime. */
+/*
+ * Tries the next number, because another program has taken this one in the meantime. The stored configuration gets its
+ * entry for the taken number back, and then one for the next number.
+ */
 static int write_again(libxl__ao *ao, struct device_add *s)
 {
+    const int rc = s->restored ? record_poll(ao, s) : libxl__userdata_change_back(ao, &s->stored);
+    if (rc)
+        return rc;
+    if (!s->restored) {
+        s->restored = true;
+        s->device.devid++;
+        const int started = record_start(ao, s);
+        if (started)
+            return started;
+    }
+    s->restored = false;
     libxl__xs_batch_free(s->batch);
-    s->device.devid++;
     libxl__source_stop(ao->ctx, &s->detach.source); /* destroys the nested operation, which was not started */
     return write_start(ao, s);
 }
@@ -164,8 +233,7 @@ static int write_poll(libxl__ao *ao, struct device_add *s)
     if (rc == ERROR_DEVICE_EXISTS && s->chooses_number)
         return write_again(ao, s);
     if (rc == ERROR_DEVICE_EXISTS)
-        return libxl__ao_fail(ao, rc, "domain %u has a %s with the number %u already", s->device.domid,
-                              s->device.cls->name, s->device.devid);
+        return exists(ao, s);
     if (rc == ERROR_DOMAIN_DESTROYED)
         return libxl__ao_fail(ao, rc, "domain %u was destroyed", s->device.domid);
     return libxl__xs_result(s->batch);
@@ -184,6 +252,7 @@ static int write_undo(libxl__ao *ao, struct device_add *s)
         return LIBXL__AO_WAIT;
     if (libxl__xs_rc(s->batch))
         return 0;
+    libxl__userdata_change_back(ao, &s->stored); /* record_undo waits for it */
     libxl__detach_abandon(&s->detach, !s->model_runs);
     libxl__detach_start(&s->detach);
     const int rc = libxl__detach_poll(ao, &s->detach);

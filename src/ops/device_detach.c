@@ -39,6 +39,8 @@ typedef struct device_detach {
     bool nodes_gone;             /* the backend's nodes were removed with their domain */
     libxl__domain_source server; /* that domain, unless it has ended */
     int host_rc;                 /* the first error of the phase `host` */
+    libxl__userdata stored;
+    bool stays; /* the nodes were not removed, so the entry in the stored configuration is restored */
 } device_detach_state;
 
 static const libxl__device_detach_args *args_of(libxl__ao *ao)
@@ -383,6 +385,28 @@ static int host_poll(libxl__ao *ao, struct device_detach *s)
     return host_ended(s, s->device.cls->offline_poll(ao, &s->device));
 }
 
+/*
+ * ---- record: the device is removed from the stored configuration. A failure does not end the removal, because readers
+ * compare the configuration with xenstore.
+ */
+
+static int record_start(libxl__ao *ao, struct device_detach *s)
+{
+    if (!args_of(ao)->in.recorded || !s->device.cls->copy)
+        return 0;
+    const int rc = libxl__device_record(ao, &s->stored, &s->device, NULL);
+    if (!rc)
+        return LIBXL__AO_WAIT;
+    libxl__ao_forget_failure(ao);
+    return 0;
+}
+
+static int record_poll(libxl__ao *ao, struct device_detach *s)
+{
+    (void)ao;
+    return libxl__userdata_done(&s->stored) ? 0 : LIBXL__AO_WAIT;
+}
+
 /* ---- clean: the nodes are removed */
 
 /*
@@ -443,12 +467,16 @@ static int clean_start(libxl__ao *ao, struct device_detach *s)
 
 static int clean_poll(libxl__ao *ao, struct device_detach *s)
 {
-    if (!libxl__xs_done(s->batch))
+    if (!libxl__xs_done(s->batch) || (s->stays && libxl__userdata_change_back(ao, &s->stored)))
         return LIBXL__AO_WAIT;
     const int rc = libxl__xs_rc(s->batch);
     if (rc == ERROR_NOTFOUND && s->device.backend_domid && !s->nodes_gone) {
         s->nodes_gone = true;
         return clean_start(ao, s);
+    }
+    if (rc && !s->stays) {
+        s->stays = true;
+        return clean_poll(ao, s);
     }
     return rc && rc != ERROR_NOTFOUND ? libxl__xs_result(s->batch) : 0;
 }
@@ -499,6 +527,12 @@ void libxl__detach_abandon(libxl__nested *detach, bool abandoned)
 {
     libxl__device_detach_args *args = libxl__ao_args(detach->child);
     args->in.abandoned = abandoned;
+}
+
+void libxl__detach_recorded(libxl__nested *detach)
+{
+    libxl__device_detach_args *args = libxl__ao_args(detach->child);
+    args->in.recorded = true;
 }
 
 void libxl__detach_start(libxl__nested *detach)

@@ -27,6 +27,22 @@ enum {
  * domain_list_NAMEs `config` is the address of the pointer to the result. */
 void libxl__device_of_operation(libxl__ao *ao, libxl__device *device);
 
+/* A device's configuration as it was given. Embed this in the operation's state; zero-initialise it. */
+typedef struct libxl__device_original {
+    libxl__source source; /* attached while `config` exists */
+    const libxl__device_class *cls;
+    char *config;
+} libxl__device_original;
+
+/* device_record.c: copies the configuration, which the class's `check` changes. Errors: NOMEM. */
+int libxl__device_keep_original(libxl__ao *ao, libxl__device_original *original, const libxl__device *device);
+/*
+ * Starts to add the device to the stored configuration of its domain, or to remove it there if `original` is NULL.
+ * Continue with libxl__userdata_changed and libxl__userdata_change_back. Errors: those of libxl__userdata_update.
+ */
+int libxl__device_record(libxl__ao *ao, libxl__userdata *userdata, const libxl__device *device,
+                         const libxl__device_original *original);
+
 /*
  * device_detach.c: removes a device, as a nested operation that goes on if its parent ends first.
  *
@@ -35,6 +51,8 @@ void libxl__device_of_operation(libxl__ao *ao, libxl__device *device);
  * LIBXL__AO_WAIT or the result; or the guest's refusal, which is recorded in the parent, while the detach goes on.
  */
 int libxl__detach_reserve(libxl__ao *parent, libxl__nested *detach, const libxl__device *device, bool force);
+/* Call it before the start: the detach removes the device from the stored configuration, too. */
+void libxl__detach_recorded(libxl__nested *detach);
 void libxl__detach_start(libxl__nested *detach);
 /* Call it before the start. `abandoned`: no QEMU serves the domain, so the end of its backend is not waited for. */
 void libxl__detach_abandon(libxl__nested *detach, bool abandoned);

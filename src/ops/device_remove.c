@@ -26,6 +26,7 @@ static int detach_start(libxl__ao *ao, libxl__nested *detach)
         rc = libxl__detach_reserve(ao, detach, &device, false);
     if (rc)
         return rc;
+    libxl__detach_recorded(detach);
     libxl__detach_start(detach);
     return detach_poll(ao, detach);
 }

@@ -3,17 +3,22 @@
  * domain_set_name: gives a domain another name.
  *
  * The name is in /local/domain/N/name and in /vm/UUID/name. Names are unique on a host by agreement only: two processes
- * that use the same new name at the same time may both succeed, as with every toolstack.
+ * that use the same new name at the same time may both succeed, as with every toolstack. The stored configuration
+ * (userdata.h) gets the new name, too.
  *
  * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
  */
 #include "create.h"
 #include "setting.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 typedef struct set_name {
     libxl__name_search search;
     libxl__setting setting;
     libxl__creation claim; /* of the new name */
+    libxl__userdata stored;
 } domain_set_name_state;
 
 static const char *new_name(libxl__ao *ao)
@@ -50,6 +55,53 @@ static int search_poll(libxl__ao *ao, struct set_name *s)
     uint32_t found;
     const int rc = libxl__name_search_step(ao, &s->search, &found);
     return rc || found == LIBXL_DOMID_INVALID || found == ao->subject.number ? rc : exists(ao);
+}
+
+/* ---- record: the stored configuration */
+
+struct change {
+    char *name; /* the other name */
+};
+
+static int exchange(libxl_domain_config *config, void *user)
+{
+    struct change *change = user;
+    char *name = config->c_info.name;
+    config->c_info.name = change->name;
+    change->name = name;
+    return 0;
+}
+
+static void dispose(void *user)
+{
+    struct change *change = user;
+    free(change->name);
+    free(change);
+}
+
+static int record_start(libxl__ao *ao, struct set_name *s)
+{
+    struct change *change = calloc(1, sizeof(*change));
+    if (!change)
+        return ERROR_NOMEM;
+    change->name = strdup(new_name(ao));
+    if (!change->name) {
+        free(change);
+        return ERROR_NOMEM;
+    }
+    const int rc = libxl__userdata_update(ao, &s->stored, ao->subject.number, &ao->subject.uuid, exchange,
+                                          change, dispose);
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+static int record_poll(libxl__ao *ao, struct set_name *s)
+{
+    return libxl__userdata_changed(ao, &s->stored);
+}
+
+static int record_undo(libxl__ao *ao, struct set_name *s)
+{
+    return libxl__userdata_change_back(ao, &s->stored);
 }
 
 /* ---- write: both nodes */

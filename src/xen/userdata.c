@@ -67,6 +67,8 @@ static int change_config(libxl_ctx *ctx, libxl__userdata_work *w)
         return ERROR_NOMEM;
     rc = put_text(ctx, &w->files, text);
     free(text);
+    libxl_domain_config_dispose(&w->config); /* the operation may last long */
+    libxl_domain_config_init(&w->config);
     return rc;
 }
 
@@ -147,6 +149,7 @@ static int submit(libxl__ao *ao, libxl__userdata *userdata, libxl__userdata_work
         return rc;
     }
     userdata->work = w;
+    userdata->changing_back = false;
     libxl__source_attach(ao, &userdata->source, stop);
     return 0;
 }
@@ -194,6 +197,28 @@ int libxl__userdata_result(libxl__ao *ao, const libxl__userdata *userdata)
 {
     const libxl__userdata_work *w = userdata->work;
     return w->rc && *w->files.why ? libxl__ao_fail(ao, w->rc, "%s", w->files.why) : w->rc;
+}
+
+int libxl__userdata_changed(libxl__ao *ao, const libxl__userdata *userdata)
+{
+    if (!libxl__userdata_done(userdata))
+        return LIBXL__AO_WAIT;
+    const int rc = userdata->work->rc;
+    return rc == ERROR_NOTFOUND || rc == ERROR_DOMAIN_NOTFOUND ? 0 : libxl__userdata_result(ao, userdata);
+}
+
+int libxl__userdata_change_back(libxl__ao *ao, libxl__userdata *userdata)
+{
+    libxl__userdata_work *w = userdata->work;
+    if (!w)
+        return 0;
+    if (!libxl__userdata_done(userdata))
+        return LIBXL__AO_WAIT;
+    if (userdata->changing_back || w->rc || libxl__job_submit(&ao->ctx->xen->userdata_lane, NULL, &w->job))
+        return 0;
+    w->job.ao = ao;
+    userdata->changing_back = true;
+    return LIBXL__AO_WAIT;
 }
 
 libxl_domain_config *libxl__userdata_config(const libxl__userdata *userdata)

@@ -7,7 +7,9 @@
  * Other programs may change the configuration too, so a change reads the file, changes it and writes it, all under
  * the lock that libxl uses. libxl writes the file before it commits the transaction that adds a device, and does not
  * change the file when a device is removed: a reader ignores devices that have no tree below /libxl/DOMID/device. An
- * operation that adds a device does the same: it waits for libxl__userdata_update, and then writes the nodes.
+ * operation that adds a device does the same: it waits for libxl__userdata_update, and then writes the nodes. An
+ * operation that removes a device changes the file, too, because not every reader looks at every tree. It does so
+ * before it removes the nodes: as long as they exist, no program adds a device with the same number.
  *
  * Call all functions with the context locked.
  */
@@ -24,6 +26,7 @@ typedef struct libxl__userdata_work libxl__userdata_work;
 typedef struct libxl__userdata {
     libxl__source source;
     libxl__userdata_work *work; /* NULL: no job was started */
+    bool changing_back;         /* the change was started a second time */
 } libxl__userdata;
 
 /*
@@ -49,6 +52,15 @@ int libxl__userdata_store(libxl__ao *ao, libxl__userdata *userdata, uint32_t dom
  */
 int libxl__userdata_update(libxl__ao *ao, libxl__userdata *userdata, uint32_t domid, const libxl_uuid *uuid,
                            libxl__userdata_change *change, void *user, void (*dispose)(void *user));
+/*
+ * For a change that takes itself back when it is made again. libxl__userdata_update starts it. Call
+ * libxl__userdata_changed from the phase's poll, and return what it returns: a domain without a stored configuration,
+ * or one that is gone, is no error. Call libxl__userdata_change_back from the phase's undo, and return what it returns. It
+ * makes the change again if it was made. If that fails, the operation goes on: a reader compares the configuration
+ * with xenstore.
+ */
+int libxl__userdata_changed(libxl__ao *ao, const libxl__userdata *userdata);
+int libxl__userdata_change_back(libxl__ao *ao, libxl__userdata *userdata);
 /* Starts to read the stored configuration. Errors: NOMEM, FAIL, recorded in ao. */
 int libxl__userdata_read(libxl__ao *ao, libxl__userdata *userdata, uint32_t domid, const libxl_uuid *uuid);
 

@@ -3,8 +3,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import os
 import uuid
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import aioxen
 import pytest
@@ -40,6 +45,126 @@ async def test_a_removed_disk_is_not_in_the_configuration(
     assert [disk.vdev for disk in (await dom.configuration()).disks] == ["xvda", "xvdb"]
     await dom.disk_destroy(config.disks[0])
     assert [disk.vdev for disk in (await dom.configuration()).disks] == ["xvdb"]
+    await dom.destroy()
+
+
+def blank(path: Path) -> Path:
+    path.write_bytes(bytes(1 << 20))
+    return path
+
+
+async def stored(dom: aioxen.Domain, xl: Callable[..., str], kind: str) -> list[dict[str, Any]]:
+    """The domain's devices of a kind, as `xl list -l` prints them."""
+    (entry,) = json.loads(await asyncio.to_thread(xl, "list", "-l", str(dom.domid)))
+    devices: list[dict[str, Any]] = entry["config"].get(kind, [])
+    return devices
+
+
+async def test_xl_lists_the_disk_that_was_plugged_and_not_the_one_that_was_unplugged(
+    xen: aioxen.Context,
+    guest: Configure,
+    xl: Callable[..., str],
+    sim: object,
+    nothing_left: None,
+    tmp_path: Path,
+) -> None:
+    dom = await xen.domain_create(guest("b"))
+    await dom.unpause()
+    first, second = (aioxen.disk(blank(tmp_path / name), name) for name in ("xvda", "xvdb"))
+    await dom.disk_add(first)
+    await dom.disk_add(second)
+    with pytest.raises(aioxen.DeviceExistsError):
+        await dom.disk_add(aioxen.disk(blank(tmp_path / "other"), "xvdb"))
+    assert (await dom.configuration()).disks[1].pdev_path == second.pdev_path
+    assert [disk["vdev"] for disk in await stored(dom, xl, "disks")] == ["xvda", "xvdb"]
+    await dom.disk_remove(first)
+    assert [disk["vdev"] for disk in await stored(dom, xl, "disks")] == ["xvdb"]
+    assert [disk.vdev for disk in (await dom.configuration()).disks] == ["xvdb"]
+    (file,) = Path("/var/lib/xen").glob(f"userdata-d.{dom.domid}.*.libxl-json")
+    assert "xvda" not in file.read_text()
+    await dom.destroy()
+
+
+async def test_both_store_the_same_devices(
+    xen: aioxen.Context,
+    guest: Configure,
+    xl: Callable[..., str],
+    sim: object,
+    nothing_left: None,
+    tmp_path: Path,
+) -> None:
+    dom = await xen.domain_create(guest("b"))  # it stays paused
+    image = blank(tmp_path / "image")
+    await asyncio.to_thread(xl, "block-attach", str(dom.domid), f"{image},raw,xvda,w")
+    theirs = await stored(dom, xl, "disks")
+    await dom.disk_destroy(aioxen.disk(image, "xvda"))
+    assert await stored(dom, xl, "disks") == []
+    disk = aioxen.disk(image, "xvda")
+    disk.format = aioxen.DiskFormat.RAW
+    await dom.disk_add(disk)
+    assert await stored(dom, xl, "disks") == theirs
+    await asyncio.to_thread(xl, "network-attach", str(dom.domid))
+    await dom.nic_add(aioxen.DeviceNic(nictype=aioxen.NicType.VIF))
+    first, second = await stored(dom, xl, "nics")
+    assert first.pop("mac") != second.pop("mac")
+    assert (first.pop("devid"), second.pop("devid")) == (0, 1)
+    assert first == second
+    await dom.destroy()
+
+
+async def test_an_interface_is_stored_with_its_number(
+    xen: aioxen.Context, guest: Configure, xl: Callable[..., str], sim: object, nothing_left: None
+) -> None:
+    dom = await xen.domain_create(guest("b"))
+    await dom.nic_add(aioxen.DeviceNic())
+    await dom.nic_add(aioxen.DeviceNic())
+    assert [nic["devid"] for nic in await stored(dom, xl, "nics")] == [0, 1]
+    await dom.nic_destroy(aioxen.DeviceNic(devid=0))
+    assert [nic["devid"] for nic in await stored(dom, xl, "nics")] == [1]
+    await dom.destroy()
+
+
+async def test_an_addition_that_fails_leaves_the_stored_configuration(
+    xen: aioxen.Context, guest: Configure, sim: Callable[..., str], nothing_left: None, tmp_path: Path
+) -> None:
+    dom = await xen.domain_create(guest("b"))
+    (file,) = Path("/var/lib/xen").glob(f"userdata-d.{dom.domid}.*.libxl-json")
+    before = json.loads(file.read_text().rstrip("\0"))
+    disk = aioxen.disk(blank(tmp_path / "image"), "xvda")
+    operation = dom.disk_add(disk)
+    operation.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await operation
+    script = tmp_path / "script"
+    script.write_text("#!/bin/sh\nexit 1\n")
+    script.chmod(0o700)
+    disk.script = str(script)
+    with pytest.raises(aioxen.Error):
+        await dom.disk_add(disk)
+    assert json.loads(file.read_text().rstrip("\0")) == before
+    await dom.destroy()
+
+
+async def test_a_domain_without_a_file_gets_devices_and_a_name(
+    xen: aioxen.Context, guest: Configure, sim: object, nothing_left: None, tmp_path: Path
+) -> None:
+    dom = await xen.domain_create(guest("b"))
+    (file,) = Path("/var/lib/xen").glob(f"userdata-d.{dom.domid}.*.libxl-json")
+    os.unlink(file)
+    disk = aioxen.disk(blank(tmp_path / "image"), "xvda")
+    await dom.disk_add(disk)
+    await dom.rename("without-a-file")
+    assert await dom.name() == "without-a-file"
+    await dom.disk_destroy(disk)
+    assert not file.exists()
+    await dom.destroy()
+
+
+async def test_a_new_name_is_stored(xen: aioxen.Context, guest: Configure, nothing_left: None) -> None:
+    dom = await xen.domain_create(guest("b"))
+    (file,) = Path("/var/lib/xen").glob(f"userdata-d.{dom.domid}.*.libxl-json")
+    await dom.rename("another-name")
+    assert json.loads(file.read_text().rstrip("\0"))["c_info"]["name"] == "another-name"
     await dom.destroy()
 
 
