@@ -2,7 +2,6 @@
 """The library on a real Xen whose command line disables capabilities, each alone and all together."""
 
 import pytest
-
 from launching import PROJECT, Run
 
 OPTIONS = ["gnttab=max-ver:1", "hap=no"]

@@ -1,16 +1,20 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """On a real Xen, Linux guests that this library makes from xl files use their devices.
 
-The tests run programs of the folder `inside` in dom0; these have the assertions.
+The tests run programs of the folder `inside` in dom0; these have the assertions. AIOXEN_GUESTS=all adds
+the tests that take minutes (`make test-guests`).
 """
 
+import os
 import subprocess
 import sys
 
 import pytest
 from launching import PROJECT, Run
+from limits import scaled
 
 KINDS = pytest.mark.parametrize("kind", ["pv", "pvh"])
+LONG = pytest.mark.skipif(os.environ.get("AIOXEN_GUESTS") != "all", reason="takes minutes: make test-guests")
 
 
 @pytest.fixture
@@ -19,7 +23,8 @@ def inside(run: Run):  # type: ignore[no-untyped-def]
 
     def start(program: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
         options = ("--env", f"PYTHONPATH={PROJECT}/build/python", "--")
-        done = run(*options, "/usr/bin/python3", f"tests/vm/inside/{program}", *arguments, timeout=600)
+        command = ("/usr/bin/python3", f"tests/vm/inside/{program}", *arguments)
+        done = run(*options, *command, timeout=scaled(300))
         print(done.stdout)
         print(done.stderr, file=sys.stderr)
         assert done.returncode == 0
@@ -33,15 +38,22 @@ def test_a_guest_uses_its_devices_while_others_are_plugged(inside, kind: str) ->
     inside("devices.py", kind)
 
 
+@LONG
 def test_two_guests_ping_each_other(inside) -> None:  # type: ignore[no-untyped-def]
     inside("together.py")
 
 
+@LONG
 @pytest.mark.parametrize("whose", ["ours", "xls"])
 def test_xl_works_on_our_guests_and_we_on_its(inside, whose: str) -> None:  # type: ignore[no-untyped-def]
     inside("with_xl.py", whose)
 
 
-@KINDS
-def test_kernels_of_debian_boot_from_a_file_and_by_pygrub(inside, kind: str) -> None:  # type: ignore[no-untyped-def]
-    inside("boot.py", kind)
+def test_a_kernel_of_debian_boots_by_pygrub(inside) -> None:  # type: ignore[no-untyped-def]
+    inside("boot.py", "pv", "pygrub")
+
+
+@LONG
+@pytest.mark.parametrize(("kind", "source"), [("pv", "file"), ("pvh", "file"), ("pvh", "pygrub")])
+def test_kernels_of_debian_boot(inside, kind: str, source: str) -> None:  # type: ignore[no-untyped-def]
+    inside("boot.py", kind, source)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""boot.py KIND: a kernel as Debian ships it boots, from a file and from the guest's disk by pygrub."""
+"""boot.py KIND file|pygrub: a kernel of Debian boots, from a file or from the guest's disk by pygrub."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import aioxen
 from linux import left, linux, prepare, run, text
 
-KIND = sys.argv[1]
+KIND, SOURCE = sys.argv[1:]
 GRUB = """\
 set default=0
 set timeout=1
@@ -35,12 +35,16 @@ async def main() -> None:
     image = bootable()
     before = left()
     async with aioxen.Context() as xen:
-        config = text("g", KIND, "", kernel="/tmp/root/boot/vmlinuz", memory=160)
-        async with linux(xen, config):
-            pass
-        settings = f'name="g"; type="{KIND}"; memory=160; bootloader="pygrub"; disk=["{image},raw,xvda,rw"]'
-        async with linux(xen, settings.replace("; ", "\n")) as (_, _, printed):
-            assert "chosen=by-grub" in printed
+        if SOURCE == "file":
+            disk = f'disk = ["{image},raw,xvda,rw"]'
+            config = text("g", KIND, "disk=xvda", disk, kernel="/tmp/root/boot/vmlinuz", memory=160)
+        else:
+            settings = (
+                f'name="g"; type="{KIND}"; memory=160; bootloader="pygrub"; disk=["{image},raw,xvda,rw"]'
+            )
+            config = settings.replace("; ", "\n")
+        async with linux(xen, config) as (_, _, printed):
+            assert ("chosen=by-grub" in printed) == (SOURCE == "pygrub")
             assert "disk xvda: ok" in printed
     assert left() == before, f"{before}\nnow:\n{left()}"
 
