@@ -13,7 +13,6 @@ import pytest
 from launching import PROJECT, Run
 from limits import scaled
 
-KINDS = pytest.mark.parametrize("kind", ["pv", "pvh"])
 LONG = pytest.mark.skipif(os.environ.get("AIOXEN_GUESTS") != "all", reason="takes minutes: make test-guests")
 
 
@@ -33,9 +32,17 @@ def inside(run: Run):  # type: ignore[no-untyped-def]
     return start
 
 
-@KINDS
-def test_a_guest_uses_its_devices_while_others_are_plugged(inside, kind: str) -> None:  # type: ignore[no-untyped-def]
-    inside("devices.py", kind)
+def test_a_pv_guest_uses_its_devices_while_others_are_plugged(inside) -> None:  # type: ignore[no-untyped-def]
+    inside("devices.py", "pv", "plug")
+
+
+def test_a_pvh_guest_uses_its_devices(inside) -> None:  # type: ignore[no-untyped-def]
+    inside("devices.py", "pvh")
+
+
+@LONG
+def test_devices_are_plugged_while_a_pvh_guest_works(inside) -> None:  # type: ignore[no-untyped-def]
+    inside("devices.py", "pvh", "plug")
 
 
 @LONG

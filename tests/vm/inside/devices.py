@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""devices.py KIND: a guest uses its devices. Others are plugged while it works.
+"""devices.py KIND [plug]: a guest uses its devices. With `plug` others are plugged while it works.
 
 A PV guest has disks of all backends, two networks and a share. A PVH guest, which is slow under emulation,
 has a disk and a network.
@@ -12,9 +12,9 @@ import sys
 from pathlib import Path
 
 import aioxen
-from linux import image, left, linux, ping, prepare, run, set_address, text
+from linux import Console, image, left, linux, ping, prepare, run, set_address, text
 
-KIND = sys.argv[1]
+KIND, PLUG = sys.argv[1], "plug" in sys.argv
 SHARE = Path("/tmp/share")
 
 
@@ -47,6 +47,24 @@ def pv() -> str:
     )
 
 
+async def plug(dom: aioxen.Domain, console: Console) -> None:
+    """Plugs and unplugs a disk twice and an interface once, while the guest writes and compares a file."""
+    await console.command("mount /dev/xvda /mnt")
+    write_and_compare = "cp /bin/busybox /mnt/copy && sync && cmp /bin/busybox /mnt/copy"
+    await console.command(f"(while {write_and_compare}; do :; done) 2>/tmp/errors &")
+    more = disk(image("more"), "xvdd")
+    for _ in range(2):
+        await dom.disk_add(more)
+        assert "disk xvdd: ok" in await console.command("check-disk xvdd")
+        await dom.disk_remove(more)
+    nic = aioxen.DeviceNic(devid=2, bridge="xenbr0", mac=bytes.fromhex("00163e000043"))
+    await dom.nic_add(nic)
+    await set_address(console, {"pv": "eth2", "pvh": "eth1"}[KIND], "10.0.0.4/24")
+    await ping("10.0.0.4")
+    await dom.nic_remove(nic)
+    await console.command("test ! -s /tmp/errors && kill $!")  # the first disk has worked all the time
+
+
 async def main() -> None:
     prepare()
     config = {"pv": pv, "pvh": pvh}[KIND]()
@@ -60,21 +78,8 @@ async def main() -> None:
             assert (SHARE / "answer").read_text() == "answer: 42\n"
             assert "00:16:3e:00:00:42" in await console.command("cat /sys/class/net/eth1/address")
             await ping("10.0.0.3")
-
-        await console.command("mount /dev/xvda /mnt")
-        write_and_compare = "cp /bin/busybox /mnt/copy && sync && cmp /bin/busybox /mnt/copy"
-        await console.command(f"(while {write_and_compare}; do :; done) 2>/tmp/errors &")
-        more = disk(image("more"), "xvdd")
-        for _ in range(2):
-            await dom.disk_add(more)
-            assert "disk xvdd: ok" in await console.command("check-disk xvdd")
-            await dom.disk_remove(more)
-        nic = aioxen.DeviceNic(devid=2, bridge="xenbr0", mac=bytes.fromhex("00163e000043"))
-        await dom.nic_add(nic)
-        await set_address(console, "eth2", "10.0.0.4/24")
-        await ping("10.0.0.4")
-        await dom.nic_remove(nic)
-        await console.command("test ! -s /tmp/errors && kill $!")  # the first disk has worked all the time
+        if PLUG:
+            await plug(dom, console)
         assert str(await dom.shutdown()) == "poweroff"
         await dom.wait_shutdown()
     assert left() == before, f"{before}\nnow:\n{left()}"
