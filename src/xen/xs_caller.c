@@ -141,7 +141,7 @@ static int errno_of_call(void)
     for (size_t i = 0; i < sizeof(lost) / sizeof(*lost); i++)
         if (errno == lost[i])
             return ENOTCONN;
-    return errno;
+    return errno ? errno : EAGAIN;
 }
 
 /* Carries out the requests until one fails. Returns 0 or the errno of the failed request. */
@@ -223,6 +223,7 @@ static int make_call(struct libxl__xs_caller *caller, libxl__xs_call *call)
 {
     const libxl__watch *watch = libxl__watch_of_call(call);
     bool ok = false;
+    errno = 0; /* xs_watch does not set it if it cannot start its thread */
     switch (call->kind) {
     case LIBXL__XS_CONNECT: return make_connect(caller);
     case LIBXL__XS_PING: return make_ping(caller);
