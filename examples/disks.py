@@ -42,7 +42,7 @@ async def unplug(guest: aioxen.Domain, disk: aioxen.DeviceDisk, force: bool) -> 
 async def plug_and_unplug(name: str, image: Path, patience: float, force: bool) -> None:
     async with aioxen.Context() as xen:
         guest = await xen.domain_find(name)
-        disk = aioxen.DeviceDisk(pdev_path=str(image.resolve()), vdev=VDEV, readwrite=1)
+        disk = aioxen.DeviceDisk(pdev_path=str(image), vdev=VDEV, readwrite=1)
         await guest.disk_add(disk)
         print(f"{VDEV}: plugged")
         try:
@@ -55,7 +55,7 @@ async def plug_and_unplug(name: str, image: Path, patience: float, force: bool) 
 
 @click.command(help=__doc__)
 @click.argument("name")
-@click.argument("image", type=click.Path(exists=True, path_type=Path))
+@click.argument("image", type=click.Path(exists=True, resolve_path=True, path_type=Path))
 @click.option("--patience", default=10.0, help="Seconds that the guest has to connect.")
 @click.option("--force", is_flag=True, help="Do not take no for an answer.")
 def main(name: str, image: Path, patience: float, force: bool) -> None:

@@ -16,21 +16,21 @@
 
 typedef struct device_add {
     libxl__device device;
-    enum { NAMING, NUMBERING, PROBING } step; /* of the phase check */
     libxl__name_search backend_name;
-    bool chooses_number;
     libxl__xs_directory numbers;
     libxl__device_original original; /* kept if it is stored */
     libxl__userdata stored;
-    bool restored; /* in `write`: the number was taken; the configuration has its former entry for it */
     libxl__xs_batch *batch;
     libxl__device_model model;
-    bool model_runs;
     libxl__nested detach; /* reserved before the device is written */
     libxl__await state, backend_error, frontend_error;
-    bool reads_errors;           /* the backend has closed */
-    libxl__domain_source server; /* the backend's domain, if it is another one */
+    libxl__domain_source server;              /* the backend's domain, if it is another one */
+    enum { NAMING, NUMBERING, PROBING } step; /* of the phase check */
+    bool chooses_number;
+    bool model_runs;
+    bool reads_errors; /* the backend has closed */
     bool onlining;
+    bool restored; /* in `write`: the number was taken; the configuration has its former entry for it */
 } device_add_state;
 
 /* A creation stores the configuration itself. */

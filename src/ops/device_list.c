@@ -22,7 +22,7 @@ typedef struct device_list {
     char path[LIBXL__DEVICE_PATH];
     libxl__xs_batch *batch;
     const libxl__xs_request **requests; /* for each number: its backend, and then read_keys */
-    unsigned per_device;
+    size_t per_device;
 } device_list_state;
 
 /* ---- numbers */
@@ -52,10 +52,10 @@ static int read_start(libxl__ao *ao, struct device_list *s)
     s->batch = libxl__xs_batch_new(ao, s->device.domid);
     if (!s->requests || !s->batch)
         return ERROR_NOMEM;
-    for (uint32_t i = 0; i < s->numbers.count; i++) {
+    for (size_t i = 0; i < s->numbers.count; i++) {
         const libxl__xs_request **of = &s->requests[i * s->per_device];
         *of = libxl__xs_read(s->batch, "%s/%s/backend", s->path, s->numbers.names[i]);
-        for (unsigned k = 1; k < s->per_device; k++)
+        for (size_t k = 1; k < s->per_device; k++)
             of[k] = libxl__xs_read(s->batch, "%s/%s/%s", s->path, s->numbers.names[i], keys[k - 1]);
     }
     const int rc = libxl__xs_run(s->batch, LIBXL__XS_ONE_BY_ONE);
@@ -63,7 +63,7 @@ static int read_start(libxl__ao *ao, struct device_list *s)
 }
 
 /* Reads the device at this index into `config`. Returns 1 if it is gone or is not one of this library's form. */
-static int read_device(const struct device_list *s, uint32_t index, void *config)
+static int read_device(const struct device_list *s, size_t index, void *config)
 {
     const libxl__xs_request *const *of = &s->requests[index * s->per_device];
     const libxl__device_class *cls = s->device.cls;
@@ -73,7 +73,7 @@ static int read_device(const struct device_list *s, uint32_t index, void *config
     if (!path || sscanf(s->numbers.names[index], "%u", &device.devid) != 1 ||
         !libxl__device_parse_backend(&device, path))
         return 1;
-    for (unsigned k = 1; k < s->per_device; k++)
+    for (size_t k = 1; k < s->per_device; k++)
         values[k - 1] = libxl__xs_value(of[k]);
     cls->init(config);
     *(libxl_domid *)((char *)config + cls->backend_domid_at) = device.backend_domid;
@@ -93,9 +93,12 @@ static int read_poll(libxl__ao *ao, struct device_list *s)
     if (!libxl__xs_done(s->batch))
         return LIBXL__AO_WAIT;
     int rc = libxl__xs_result(s->batch);
-    if (!rc && !(list.devices = calloc(s->numbers.count + 1, cls->config_size)))
-        rc = ERROR_NOMEM;
-    for (uint32_t i = 0; i < s->numbers.count && rc >= 0; i++) {
+    if (rc)
+        return rc;
+    list.devices = calloc(s->numbers.count + (size_t)1, cls->config_size);
+    if (!list.devices)
+        return ERROR_NOMEM;
+    for (size_t i = 0; i < s->numbers.count && rc >= 0; i++) {
         rc = read_device(s, i, list.devices + (size_t)list.num_devices * cls->config_size);
         list.num_devices += !rc;
     }

@@ -7,7 +7,7 @@
 #include "device_operations.h"
 
 #include <stddef.h>
-#include <string.h>
+#include <stdio.h>
 
 static const struct device_operation {
     const libxl__device_class *cls;
@@ -37,5 +37,5 @@ void libxl__device_of_operation(libxl__ao *ao, libxl__device *device)
     *device = (libxl__device){.cls = operation->cls,
                               .domid = ao->subject.number,
                               .config = (char *)libxl__ao_args(ao) + operation->config_at};
-    strcpy(device->kind, operation->cls->kind);
+    snprintf(device->kind, sizeof(device->kind), "%s", operation->cls->kind);
 }

@@ -345,7 +345,8 @@ static const struct scenario scenarios[] = {
     {LIBXL__OP_DOMAIN_LIST_NICS, LIBXL__OP_DOMAIN_LIST_NICS, fill_list_nics},
     {LIBXL__OP_DOMAIN_LIST_DEVICES, LIBXL__OP_DOMAIN_LIST_DEVICES, fill_list_devices},
     {LIBXL__OP_DEVICE_DISK_REMOVE, LIBXL__OP_DEVICE_DISK_REMOVE, fill_disk_remove},
-    {LIBXL__OP_DEVICE_DISK_SAFE_REMOVE, LIBXL__OP_DEVICE_DISK_SAFE_REMOVE, fill_disk_remove}, /* the same args */
+    {LIBXL__OP_DEVICE_DISK_SAFE_REMOVE, LIBXL__OP_DEVICE_DISK_SAFE_REMOVE,
+     fill_disk_remove}, /* the same args */
     {LIBXL__OP_DEVICE_DISK_DESTROY, LIBXL__OP_DEVICE_DISK_DESTROY, fill_disk_destroy},
     {LIBXL__OP_DEVICE_DETACH, LIBXL__OP_DEVICE_DISK_REMOVE, fill_disk_remove},
     {LIBXL__OP_DEVICE_MODEL, LIBXL__OP_DEVICE_DISK_ADD, fill_qdisk_add},
