@@ -36,7 +36,7 @@ static int add_candidates(libxl__ao *ao, struct list_unfinished *s)
 {
     const uint32_t most = s->count + s->marks.count;
     if (most > s->room) {
-        struct candidate *larger = libxl__gc_alloc(&ao->gc, 2 * most * sizeof(*larger));
+        struct candidate *larger = libxl__gc_alloc(&ao->gc, (size_t)2 * most * sizeof(*larger));
         if (!larger)
             return ERROR_NOMEM;
         if (s->count)

@@ -23,11 +23,11 @@ libxl__cpuid_leaf libxl__cpuid_leaf_at(const libxl_cpuid_policy_list *list, uint
 const char *libxl__cpuid_msr_at(const libxl_cpuid_policy_list *list, uint32_t index, uint32_t *msr);
 
 /*
- * Returns the 32 characters of a register, or the 64 of an MSR, which the caller may replace. A leaf or an MSR that the
- * list does not have is added; a register that is unchanged becomes x for each bit. The pointer is valid until the next
- * call. NULL: no memory.
+ * Returns the 32 characters of a register of the leaf `number`, or the 64 of an MSR, which the caller may replace. A leaf
+ * or an MSR that the list does not have is added; a register that is unchanged becomes x for each bit. The pointer is valid
+ * until the next call. NULL: no memory.
  */
-char *libxl__cpuid_register(libxl_cpuid_policy_list *list, uint32_t leaf, uint32_t subleaf, unsigned reg);
+char *libxl__cpuid_register(libxl_cpuid_policy_list *list, uint32_t number, uint32_t subleaf, unsigned reg);
 char *libxl__cpuid_msr(libxl_cpuid_policy_list *list, uint32_t index);
 
 #endif

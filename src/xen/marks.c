@@ -77,7 +77,7 @@ static uint64_t since_boot_ms(void)
 static void write_domid(uint32_t domid, char word[12])
 {
     if (domid == LIBXL__MARK_NO_DOMID || domid == LIBXL__MARK_UNIQUE)
-        strcpy(word, domid == LIBXL__MARK_UNIQUE ? "*" : "-");
+        snprintf(word, 12, "%s", domid == LIBXL__MARK_UNIQUE ? "*" : "-");
     else
         snprintf(word, 12, "%u", domid);
 }

@@ -178,7 +178,7 @@ void libxl__xs_prune(libxl__xs_batch *batch, uint32_t levels, const char *path, 
 
 void libxl__xs_prune_begin(libxl__xs_request *request)
 {
-    strcpy(request->current, request->path); /* a copy of the path */
+    memcpy(request->current, request->path, strlen(request->path) + 1); /* it was a copy of the path */
     request->climbed = 0;
     request->removing = false;
 }
