@@ -26,9 +26,13 @@ int libxl__hv_topology(libxl__ao *ao, libxl_cputopology_list *out)
         return fail(ao, "asking for the number of processors");
     xc_cputopo_t *xen = calloc(count + 1, sizeof(*xen));
     libxl_cputopology *list = calloc(count + 1, sizeof(*list));
-    int rc = xen && list ? 0 : libxl__ao_fail(ao, ERROR_NOMEM, "no memory for %u processors", count);
-    if (!rc && xc_cputopoinfo(xch, &count, xen))
+    int rc = 0;
+    if (!xen || !list) {
+        libxl__ao_fail(ao, ERROR_NOMEM, "no memory for %u processors", count);
+        rc = ERROR_NOMEM;
+    } else if (xc_cputopoinfo(xch, &count, xen)) {
         rc = fail(ao, "asking for the processors");
+    }
     for (unsigned i = 0; !rc && i < count; i++)
         list[i] = (libxl_cputopology){.core = xen[i].core, .socket = xen[i].socket, .node = xen[i].node};
     free(xen);

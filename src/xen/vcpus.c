@@ -15,7 +15,8 @@
 /* Records that there is no memory. */
 static int no_memory(libxl__ao *ao, const char *what)
 {
-    return libxl__ao_fail(ao, ERROR_NOMEM, "no memory for %s", what);
+    libxl__ao_fail(ao, ERROR_NOMEM, "no memory for %s", what);
+    return ERROR_NOMEM;
 }
 
 /* Copies a bitmap of libxenctrl, which has `size` octets. */
