@@ -81,10 +81,14 @@ void libxl__device_groups_stop(libxl__device_groups *all);
 /* device_sweep.c: removes all devices of a domain by force. Embed this in the parent's state; zero-initialise it. */
 typedef struct libxl__device_sweep {
     libxl__xs_batch *listing;
-    libxl__xs_request **kinds; /* the list of the numbers of each kind; NULL: the kinds are being listed */
+    struct libxl__swept_kind {
+        const char *name, *version;    /* the version of the parts that were read; NULL: none was read */
+        const libxl__xs_request *part; /* the part that is being read; NULL: none */
+        uint32_t offset;               /* of the next part */
+        bool complete;
+    } * kinds; /* NULL: the kinds are being listed */
     libxl__xs_request *all;
-    const char **names; /* of the kinds */
-    uint32_t kind_count;
+    uint32_t kind_count, restarts;
     bool listed;
     libxl__group group;
     const libxl__xs_request *pid_node;
@@ -95,17 +99,15 @@ typedef struct libxl__device_sweep {
         const char *kind;
         uint32_t devid;
     } * devices;
-    uint32_t count; /* of devices */
+    uint32_t count, room; /* of devices */
     uint32_t domid;
     libxl_uuid uuid;
 } libxl__device_sweep;
 
-/* Lists the devices. As a phase's start and poll. Errors: those of libxl__xs_rc, not recorded in ao. */
+/* Sets `devices` and `count`. As a phase's start and poll. Errors: those of libxl__xs_rc, not recorded in ao. */
 int libxl__device_sweep_list(libxl__ao *ao, libxl__device_sweep *sweep, uint32_t domid,
                              const libxl_uuid *uuid);
 int libxl__device_sweep_list_poll(libxl__ao *ao, libxl__device_sweep *sweep);
-/* Sets `devices` and `count` from the list. Errors: NOMEM. */
-int libxl__device_sweep_collect(libxl__ao *ao, libxl__device_sweep *sweep);
 /* Removes the devices that were listed. As a phase's start and poll. Errors: those of device_detach. */
 int libxl__device_sweep_remove(libxl__ao *ao, libxl__device_sweep *sweep);
 int libxl__device_sweep_remove_poll(libxl__ao *ao, libxl__device_sweep *sweep);

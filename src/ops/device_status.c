@@ -35,7 +35,7 @@ static int new_batch(libxl__ao *ao, struct list_devices *s)
 /* Records the error of the list. */
 static int list_ended(const struct list_devices *s, int rc)
 {
-    return rc && rc != LIBXL__AO_WAIT ? libxl__xs_result(s->sweep.listing) : rc;
+    return rc && rc != LIBXL__AO_WAIT && rc != ERROR_NOMEM ? libxl__xs_result(s->sweep.listing) : rc;
 }
 
 static int list_start(libxl__ao *ao, struct list_devices *s)
@@ -55,9 +55,7 @@ static int list_poll(libxl__ao *ao, struct list_devices *s)
 
 static int paths_start(libxl__ao *ao, struct list_devices *s)
 {
-    int rc = libxl__device_sweep_collect(ao, &s->sweep);
-    if (!rc)
-        rc = new_batch(ao, s);
+    int rc = new_batch(ao, s);
     s->all = libxl__gc_alloc(&ao->gc, s->sweep.count * sizeof(*s->all));
     if (rc || !s->all)
         return rc ? rc : ERROR_NOMEM;

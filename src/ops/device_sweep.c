@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WIDTH = 16 }; /* the most devices that are removed at a time */
+enum { WIDTH = 16 /* the most devices that are removed at a time */, FIRST_ROOM = 16, MOST_RESTARTS = 10 };
 
 static int new_listing(libxl__ao *ao, libxl__device_sweep *sweep)
 {
@@ -44,6 +44,22 @@ static const char *next_name(const char **at, const char *end)
     return name;
 }
 
+/* Lists the kinds' numbers, or their next parts. */
+static int list_parts(libxl__ao *ao, libxl__device_sweep *sweep)
+{
+    const int rc = new_listing(ao, sweep);
+    if (rc)
+        return rc;
+    for (uint32_t i = 0; i < sweep->kind_count; i++) {
+        struct libxl__swept_kind *kind = &sweep->kinds[i];
+        kind->part = kind->complete ? NULL
+                                    : libxl__xs_list(sweep->listing, kind->offset, "/libxl/%u/device/%s",
+                                                     sweep->domid, kind->name);
+    }
+    libxl__xs_run_anyway(sweep->listing, LIBXL__XS_ONE_BY_ONE);
+    return libxl__device_sweep_list_poll(ao, sweep);
+}
+
 /* Lists the numbers of each kind. Returns 0 if there are no kinds. */
 static int list_numbers(libxl__ao *ao, libxl__device_sweep *sweep)
 {
@@ -51,45 +67,87 @@ static int list_numbers(libxl__ao *ao, libxl__device_sweep *sweep)
     const char *version, *name, *names = libxl__xs_names(sweep->all, &size, &version), *at = names;
     while (next_name(&at, names + size))
         sweep->kind_count++;
-    if (!sweep->kind_count)
+    sweep->listed = !sweep->kind_count;
+    if (sweep->listed)
         return 0;
-    sweep->names = libxl__gc_alloc(&ao->gc, sweep->kind_count * sizeof(*sweep->names));
     sweep->kinds = libxl__gc_alloc(&ao->gc, sweep->kind_count * sizeof(*sweep->kinds));
-    if (!sweep->names || !sweep->kinds)
+    if (!sweep->kinds)
         return ERROR_NOMEM;
     at = names;
     for (uint32_t i = 0; (name = next_name(&at, names + size)); i++)
-        if (!(sweep->names[i] = libxl__gc_printf(&ao->gc, "%s", name)))
+        if (!(sweep->kinds[i].name = libxl__gc_printf(&ao->gc, "%s", name)))
             return ERROR_NOMEM;
-    const int rc = new_listing(ao, sweep);
-    if (rc)
-        return rc;
-    for (uint32_t i = 0; i < sweep->kind_count; i++)
-        sweep->kinds[i] =
-            libxl__xs_list(sweep->listing, 0, "/libxl/%u/device/%s", sweep->domid, sweep->names[i]);
-    libxl__xs_run_anyway(sweep->listing, LIBXL__XS_ONE_BY_ONE);
-    return libxl__device_sweep_list_poll(ao, sweep);
+    return list_parts(ao, sweep);
 }
 
-/* Stores the devices of all lists in `out` unless it is NULL. Returns their number. */
-static uint32_t collect(const libxl__device_sweep *sweep, struct libxl__swept *out)
+static int add_device(libxl__ao *ao, libxl__device_sweep *sweep, const char *kind, uint32_t devid)
 {
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < sweep->kind_count; i++) {
-        size_t size = 0;
-        const char *version, *name, *at = libxl__xs_names(sweep->kinds[i], &size, &version), *end = at + size;
-        while ((name = next_name(&at, end))) {
-            char *rest;
-            errno = 0;
-            const unsigned long devid = strtoul(name, &rest, 10);
-            if (*rest || errno || devid > UINT32_MAX)
-                continue;
-            if (out)
-                out[count] = (struct libxl__swept){.kind = sweep->names[i], .devid = (uint32_t)devid};
-            count++;
-        }
+    if (sweep->count == sweep->room) {
+        const uint32_t room = sweep->room ? 2 * sweep->room : FIRST_ROOM;
+        struct libxl__swept *larger = libxl__gc_alloc(&ao->gc, room * sizeof(*larger));
+        if (!larger)
+            return ERROR_NOMEM;
+        if (sweep->count)
+            memcpy(larger, sweep->devices, sweep->count * sizeof(*larger));
+        sweep->devices = larger;
+        sweep->room = room;
     }
-    return count;
+    sweep->devices[sweep->count++] = (struct libxl__swept){.kind = kind, .devid = devid};
+    return 0;
+}
+
+/* Adds the devices of a part. The list is complete if an empty name, or nothing, ends the part. */
+static int add_part(libxl__ao *ao, libxl__device_sweep *sweep, struct libxl__swept_kind *kind)
+{
+    size_t size = 0;
+    const char *version, *names = libxl__xs_names(kind->part, &size, &version), *at = names, *name;
+    kind->complete = true;
+    if (!names)
+        return 0;
+    while ((name = next_name(&at, names + size))) {
+        char *rest;
+        errno = 0;
+        const unsigned long devid = strtoul(name, &rest, 10);
+        if (!*rest && !errno && devid <= UINT32_MAX && add_device(ao, sweep, kind->name, (uint32_t)devid))
+            return ERROR_NOMEM;
+    }
+    kind->complete = at < names + size || at == names;
+    kind->offset += (uint32_t)(at - names);
+    kind->version = libxl__gc_printf(&ao->gc, "%s", version);
+    return kind->version ? 0 : ERROR_NOMEM;
+}
+
+/* Returns whether a list has changed between two parts. */
+static bool has_changed(const libxl__device_sweep *sweep)
+{
+    for (uint32_t i = 0; i < sweep->kind_count; i++) {
+        const struct libxl__swept_kind *kind = &sweep->kinds[i];
+        size_t size;
+        const char *version;
+        if (kind->part && kind->version && libxl__xs_names(kind->part, &size, &version) &&
+            strcmp(version, kind->version) != 0)
+            return true;
+    }
+    return false;
+}
+
+/* Adds the devices of all parts, and lists the next parts. If a list has changed, lists all from the start. */
+static int parts_listed(libxl__ao *ao, libxl__device_sweep *sweep)
+{
+    if (has_changed(sweep) && sweep->restarts++ < MOST_RESTARTS) {
+        for (uint32_t i = 0; i < sweep->kind_count; i++)
+            sweep->kinds[i] = (struct libxl__swept_kind){.name = sweep->kinds[i].name};
+        sweep->count = 0;
+        return list_parts(ao, sweep);
+    }
+    sweep->listed = true;
+    for (uint32_t i = 0; i < sweep->kind_count; i++) {
+        struct libxl__swept_kind *kind = &sweep->kinds[i];
+        if (kind->part && add_part(ao, sweep, kind))
+            return ERROR_NOMEM;
+        sweep->listed = sweep->listed && kind->complete;
+    }
+    return sweep->listed ? 0 : list_parts(ao, sweep);
 }
 
 static int fill(const libxl__group *group, uint32_t index, libxl__ao *child)
@@ -101,22 +159,10 @@ static int fill(const libxl__group *group, uint32_t index, libxl__ao *child)
     return libxl__detach_fill(child, sweep->domid, &sweep->uuid, device->kind, device->devid, true);
 }
 
-int libxl__device_sweep_collect(libxl__ao *ao, libxl__device_sweep *sweep)
-{
-    sweep->count = sweep->listed ? collect(sweep, NULL) : 0;
-    sweep->devices = libxl__gc_alloc(&ao->gc, sweep->count * sizeof(*sweep->devices));
-    if (!sweep->devices)
-        return ERROR_NOMEM;
-    if (sweep->count)
-        collect(sweep, sweep->devices);
-    return 0;
-}
-
 static int remove_devices(libxl__ao *ao, libxl__device_sweep *sweep)
 {
-    const int collected = libxl__device_sweep_collect(ao, sweep);
-    if (collected || !sweep->count)
-        return collected;
+    if (!sweep->listed || !sweep->count)
+        return 0;
     sweep->group = (libxl__group){.cls = &libxl__operations[LIBXL__OP_DEVICE_DETACH],
                                   .name = "devices",
                                   .fill = fill,
@@ -160,6 +206,5 @@ int libxl__device_sweep_list_poll(libxl__ao *ao, libxl__device_sweep *sweep)
         sweep->model_pid = pid ? atoi(pid) : 0;
         return list_numbers(ao, sweep);
     }
-    sweep->listed = !rc;
-    return rc;
+    return rc ? rc : parts_listed(ao, sweep);
 }

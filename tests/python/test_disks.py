@@ -16,7 +16,7 @@ from pathlib import Path
 import aioxen
 import pytest
 from limits import scaled
-from worldly import ROOT, Configure
+from worldly import ROOT, Configure, write_node
 
 pytestmark = pytest.mark.skipif("AIOXEN_SIM_DIR" not in os.environ, reason="the simulator plays the drivers")
 
@@ -125,4 +125,21 @@ async def test_the_example(xen: aioxen.Context, guest: Configure, image: str) ->
     await dom.unpause()
     told = await shell(sys.executable, str(ROOT / "examples/disks.py"), str(config.c_info.name), image)
     assert told.splitlines() == ["xvdz: plugged", "xvdz: connected", "xvdz: unplugged"]
+    await dom.destroy()
+
+
+async def test_a_list_longer_than_a_message_of_xenstored(
+    xen: aioxen.Context, guest: Configure, nothing_left: None
+) -> None:
+    """1,000 interfaces, whose nodes another program has written, are listed."""
+    dom = await xen.domain_create(guest("b"))
+    before = len(await dom.devices())
+    for number in range(10000, 11000):  # 6,000 octets of names
+        backend = f"/local/domain/0/backend/vif/{dom.domid}/{number}"
+        write_node(f"/libxl/{dom.domid}/device/vif/{number}/backend", backend)
+    listed = [device.devid for device in await dom.devices() if device.kind == "vif"]
+    assert sorted(listed) == list(range(10000, 11000))
+    await dom.nic_add(aioxen.DeviceNic())
+    assert len(await dom.devices()) == before + 1001
+    await shell("xenstore-rm", f"/libxl/{dom.domid}/device/vif")
     await dom.destroy()
