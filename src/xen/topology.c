@@ -73,11 +73,13 @@ int libxl__hv_numa(libxl__ao *ao, libxl_numainfo_list *out)
     xc_meminfo_t *memory = calloc(count + 1, sizeof(*memory));
     uint32_t *distance = calloc((size_t)count * count + 1, sizeof(*distance));
     list.nodes = calloc(count + 1, sizeof(*list.nodes));
-    int rc = memory && distance && list.nodes
-                 ? 0
-                 : libxl__ao_fail(ao, ERROR_NOMEM, "no memory for %u nodes", count);
-    if (!rc && xc_numainfo(xch, &count, memory, distance))
+    int rc = 0;
+    if (!memory || !distance || !list.nodes) {
+        libxl__ao_fail(ao, ERROR_NOMEM, "no memory for %u nodes", count);
+        rc = ERROR_NOMEM;
+    } else if (xc_numainfo(xch, &count, memory, distance)) {
         rc = fail(ao, "asking for the nodes");
+    }
     if (!rc && !convert_nodes(&list, count, memory, distance))
         rc = libxl__ao_fail(ao, ERROR_NOMEM, "no memory for %u nodes", count);
     free(memory);
