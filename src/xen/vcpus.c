@@ -163,25 +163,29 @@ int libxl__hv_set_affinity(libxl__ao *ao, uint32_t domid, uint32_t vcpuid, const
 
 /* ---- nodes */
 
-/* Makes an empty bitmap of nodes, of *size octets. */
-static int make_nodes(libxl__ao *ao, xc_nodemap_t *map, int *size)
+/* Makes an empty bitmap of nodes, of *size octets. NULL: *rc has the error. */
+static xc_nodemap_t make_nodes(libxl__ao *ao, int *size, int *rc)
 {
     xc_interface *xch = libxl__xch(ao->ctx);
     *size = xc_get_nodemap_size(xch);
-    if (*size <= 0)
-        return libxl__ao_fail(ao, libxl__errno_rc(LIBXL__CALL_HOST, errno), "asking about the host: %m");
-    *map = calloc(1, (size_t)*size);
-    return *map ? 0 : no_memory(ao, "a set of nodes");
+    if (*size <= 0) {
+        *rc = libxl__ao_fail(ao, libxl__errno_rc(LIBXL__CALL_HOST, errno), "asking about the host: %m");
+        return NULL;
+    }
+    xc_nodemap_t map = calloc(1, (size_t)*size);
+    if (!map)
+        *rc = no_memory(ao, "a set of nodes");
+    return map;
 }
 
 int libxl__hv_set_nodes(libxl__ao *ao, uint32_t domid, const libxl_bitmap *nodes)
 {
     xc_domaininfo_t info;
-    xc_nodemap_t map;
     int size, rc = libxl__hv_info(ao, domid, &info);
-    if (!rc)
-        rc = make_nodes(ao, &map, &size);
     if (rc)
+        return rc;
+    xc_nodemap_t map = make_nodes(ao, &size, &rc);
+    if (!map)
         return rc;
     bitmap_to(map, size, nodes);
     if (xc_domain_node_setaffinity(libxl__xch(ao->ctx), domid, map))
@@ -193,11 +197,11 @@ int libxl__hv_set_nodes(libxl__ao *ao, uint32_t domid, const libxl_bitmap *nodes
 int libxl__hv_get_nodes(libxl__ao *ao, uint32_t domid, libxl_bitmap *nodes)
 {
     xc_domaininfo_t info;
-    xc_nodemap_t map;
     int size, rc = libxl__hv_info(ao, domid, &info);
-    if (!rc)
-        rc = make_nodes(ao, &map, &size);
     if (rc)
+        return rc;
+    xc_nodemap_t map = make_nodes(ao, &size, &rc);
+    if (!map)
         return rc;
     if (xc_domain_node_getaffinity(libxl__xch(ao->ctx), domid, map))
         rc = libxl__hv_fail(ao, LIBXL__CALL_DOMAIN, "asking for the nodes of", domid);
