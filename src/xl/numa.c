@@ -45,7 +45,7 @@ static void read_vcpus(reader *r, const libxl__xl_text *text)
              last = first;
         if (end && *end == '-' && end[1] >= '0' && end[1] <= '9')
             last = strtol(end + 1, &end, 10);
-        if (first < 0 || *end || last < first || last >= LIBXL__XL_MAX_CPUS) {
+        if (!end || first < 0 || *end || last < first || last >= LIBXL__XL_MAX_CPUS) {
             libxl__xl_error(r->x, libxl__xl_place_in(&param.place, 0),
                             "%s: processors such as 0-3 are expected, not '%.40s'", r->key, param.key);
             continue;
