@@ -204,8 +204,8 @@ static void request_answered(libxl__xs_batch *batch, libxl__xs_request *request,
         errnoval = keep_names(request, body, length);
     if (request->kind == LIBXL__XS_REQUIRE && (!errnoval || errnoval == ENOENT))
         errnoval = libxl__xs_met(request, errnoval ? NULL : body, length) ? 0 : ENOENT;
-    if (request->kind == LIBXL__XS_PRUNE)
-        errnoval = errnoval == ENOENT ? 0 : errnoval;
+    if (request->kind == LIBXL__XS_PRUNE && (errnoval == ENOENT || errnoval == E2BIG))
+        errnoval = 0; /* E2BIG: the node has more children than one message can name */
     if (errnoval == ENOENT && (request->kind == LIBXL__XS_READ || request->kind == LIBXL__XS_LIST ||
                                request->kind == LIBXL__XS_REMOVE))
         errnoval = 0;

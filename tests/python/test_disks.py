@@ -131,7 +131,7 @@ async def test_the_example(xen: aioxen.Context, guest: Configure, image: str) ->
 async def test_a_list_longer_than_a_message_of_xenstored(
     xen: aioxen.Context, guest: Configure, nothing_left: None
 ) -> None:
-    """1,000 interfaces, whose nodes another program has written, are listed."""
+    """1,000 interfaces, whose nodes another program has written, are listed, and destroyed with their domain."""
     dom = await xen.domain_create(guest("b"))
     before = len(await dom.devices())
     for number in range(10000, 11000):  # 6,000 octets of names
@@ -141,5 +141,5 @@ async def test_a_list_longer_than_a_message_of_xenstored(
     assert sorted(listed) == list(range(10000, 11000))
     await dom.nic_add(aioxen.DeviceNic())
     assert len(await dom.devices()) == before + 1001
-    await shell("xenstore-rm", f"/libxl/{dom.domid}/device/vif")
     await dom.destroy()
+    assert "vif" not in await shell("xenstore-ls", "-f", "/libxl")
