@@ -115,37 +115,50 @@ static int open_loop(int number, int flags)
     return open(path, flags | O_CLOEXEC);
 }
 
-/* Returns whether this loop device has the file, so that the two may not be used at the same time. */
-static bool conflicts(const holder *h, const struct stat *file, int number)
+/*
+ * Returns EBUSY if this loop device has the file, so that the two may not be used at the same time, and 0 if they may.
+ * Returns another errno if the device cannot be looked at.
+ */
+static int look_at(const holder *h, const struct stat *file, int number)
 {
     struct loop_info64 info = {0};
     const int fd = open_loop(number, O_RDONLY);
-    const bool used = fd >= 0 && !ioctl(fd, LOOP_GET_STATUS64, &info);
+    const int error = fd < 0 || ioctl(fd, LOOP_GET_STATUS64, &info) ? errno : 0;
     if (fd >= 0)
         close(fd);
-    return used && info.lo_device == file->st_dev && info.lo_inode == file->st_ino &&
-           !(h->read_only && info.lo_flags & LO_FLAGS_READ_ONLY);
+    if (error)
+        return error == ENOENT || error == ENXIO ? 0 : error; /* it has no file any more */
+    const bool same = info.lo_device == file->st_dev && info.lo_inode == file->st_ino;
+    return same && !(h->read_only && info.lo_flags & LO_FLAGS_READ_ONLY) ? EBUSY : 0;
 }
 
-/* Returns the number of a loop device that may not be used at the same time as this one, or -1. */
-static int find_conflict(const holder *h, const struct stat *file)
+/* Fails with BUSY if another loop device has the file, and may not be used at the same time. */
+static int check_unshared(holder *h, const struct stat *file)
 {
-    int found = -1, number;
+    const struct dirent *entry;
+    int rc = 0, number;
     const int fd = open("/sys/block", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *list = fd < 0 ? NULL : fdopendir(fd);
-    const struct dirent *entry;
-    while (list && found < 0 && (entry = readdir(list))) {
+    if (!list) {
+        rc = fail_errno(h, "/sys/block");
+        if (fd >= 0)
+            close(fd);
+        return rc;
+    }
+    while (!rc && (entry = readdir(list))) {
         char used[sizeof(entry->d_name) + sizeof("/loop")];
         snprintf(used, sizeof(used), "%s/loop", entry->d_name); /* present while the device has a file */
-        if (sscanf(entry->d_name, "loop%d", &number) == 1 && !faccessat(fd, used, F_OK, 0) &&
-            conflicts(h, file, number))
-            found = number;
+        if (sscanf(entry->d_name, "loop%d", &number) != 1 || faccessat(fd, used, F_OK, 0))
+            continue;
+        errno = look_at(h, file, number);
+        if (errno == EBUSY)
+            rc = fail(h, ERROR_BUSY, "/dev/loop%d has this file, and %s writable", number,
+                      h->read_only ? "is" : "this one would be");
+        else if (errno)
+            rc = fail_errno(h, entry->d_name);
     }
-    if (list)
-        closedir(list);
-    else if (fd >= 0)
-        close(fd);
-    return found;
+    closedir(list);
+    return rc;
 }
 
 /* ---- taking a device */
@@ -198,10 +211,9 @@ static int take_unshared(holder *h, int file, const struct stat *status)
     const int lock = take_lock(h);
     if (lock < 0)
         return fail_errno(h, LOCK_FILE);
-    const int other = h->may_share ? -1 : find_conflict(h, status);
-    int rc = other < 0 ? take_free(h, file)
-                       : fail(h, ERROR_BUSY, "/dev/loop%d has this file, and %s writable", other,
-                              h->read_only ? "is" : "this one would be");
+    int rc = h->may_share ? 0 : check_unshared(h, status);
+    if (!rc)
+        rc = take_free(h, file);
     release_lock(lock);
     return rc;
 }
