@@ -23,23 +23,23 @@ enum { MOST_TIMES_ASKED = 16 };
 
 typedef struct device_detach {
     libxl__device device;
-    bool force;
     libxl__xs_batch *batch;
     const libxl__xs_request *backend_path, *backend_state, *frontend_state;
     const libxl__xs_request *values[LIBXL__DEVICE_VALUES];
     const char *state_seen; /* of the backend; NULL: it has none */
     libxl__await taken, state, refusal;
-    bool asking;                 /* in `closed`: the backend is asked again */
-    unsigned times_asked;        /* in `closed` */
-    bool untaken;                /* the guest's driver has not taken the device */
-    bool looked_at_states;       /* in `find` */
-    bool stopped;                /* `closed` or `released` was asked to stop */
-    bool refused;                /* the guest has refused; the parent knows */
     libxl__await nodes;          /* until a backend in another domain has removed its nodes */
-    bool nodes_gone;             /* the backend's nodes were removed with their domain */
     libxl__domain_source server; /* that domain, unless it has ended */
-    int host_rc;                 /* the first error of the phase `host` */
     libxl__userdata stored;
+    unsigned times_asked;  /* in `closed` */
+    int host_rc;           /* the first error of the phase `host` */
+    bool force;            /* the guest is not asked */
+    bool looked_at_states; /* in `find` */
+    bool asking;           /* in `closed`: the backend is asked again */
+    bool untaken;          /* the guest's driver has not taken the device */
+    bool stopped;          /* `closed` or `released` was asked to stop */
+    bool refused;          /* the guest has refused; the parent knows */
+    bool nodes_gone;       /* the backend's nodes were removed with their domain */
     bool stays; /* the nodes were not removed, so the entry in the stored configuration is restored */
 } device_detach_state;
 
