@@ -131,7 +131,7 @@ async def test_the_example(xen: aioxen.Context, guest: Configure, image: str) ->
 async def test_a_list_longer_than_a_message_of_xenstored(
     xen: aioxen.Context, guest: Configure, nothing_left: None
 ) -> None:
-    """1,000 interfaces, whose nodes another program has written, are listed, and destroyed with their domain."""
+    """1,000 interfaces, whose nodes another program has written, are listed and destroyed."""
     dom = await xen.domain_create(guest("b"))
     before = len(await dom.devices())
     for number in range(10000, 11000):  # 6,000 octets of names
