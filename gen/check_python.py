@@ -19,8 +19,11 @@ from gen.python.operations import BY_HAND, domain_name
 # The names of the hand-written classes in bindings/python/aioxen, and of their attributes.
 # tests/python/test_package.py compares these lists with the classes.
 CONTEXT = words("aclose close closed counters domain_class events operations")
-DOMAIN = words("domid reboot shutdown uuid")
-CLASSES = words("Context Counters Domain Error Event Events EventsLost Fields Operation UUID")
+DOMAIN = words("console domid reboot shutdown uuid")
+CLASSES = words(
+    "Console Context Counters Domain Error Event Events EventsLost Fields Operation UUID"
+    " XlFileError XlFileWarning"
+)
 
 
 def check_python(model: m.Model) -> Iterator[Mistake]:

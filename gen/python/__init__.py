@@ -42,7 +42,7 @@ from {0}.types import *
 if TYPE_CHECKING:
     from aioxen import types
     from aioxen._spec import Progress
-    from aioxen.operation import Operation
+    from aioxen.operation import Operation, UndoableOperation
 
 
 class Domain(DomainOperations, aioxen.Domain):

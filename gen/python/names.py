@@ -269,7 +269,16 @@ def tuple_of(head: str, items: list[str], margin: int) -> str:
         return call(head, items, margin, ",")
     space = " " * margin
     line = f"{space}{head}({items[0]},),\n"
-    return line if len(line) <= LINE + 1 else f"{space}{head}(\n{space}    {items[0]},\n{space}),\n"
+    if len(line) <= LINE + 1:
+        return line
+    item = f"{space}    {items[0]},\n"
+    if len(item) > LINE + 1 and items[0].endswith(")"):
+        inner, rest = items[0][:-1].split("(", 1)
+        one = f"{space}        {rest}\n"
+        if len(one) > LINE + 1:
+            one = "".join(f"{space}        {part},\n" for part in rest.split(", "))
+        item = f"{space}    {inner}(\n{one}{space}    ),\n"
+    return f"{space}{head}(\n{item}{space}),\n"
 
 
 def tuple_named(name: str, items: list[str], margin: int) -> str:

@@ -297,15 +297,14 @@ def domain_method(names: Names, operation: m.Operation) -> str:
     """Domain's method, which passes its own domid."""
     o = operation
     parameters = ["self", *(parameter(names, f) for f in inputs(o)[1:]), *keywords(o)]
-    values = "".join(f", {f.name}" for f in inputs(o)[1:])
-    progress = ", progress=progress" if reports(o) else ""
-    return (
-        function(domain_name(o), parameters, returned(names, o), 4)
-        + docstring(o.summary, 8)
-        + f"        return self._xen.{o.python_name}(self.domid{values}, limit=limit{progress})"
-        + ("" if names.model.base is None else "  # type: ignore[no-any-return]")
-        + "\n"
-    )
+    values = ["self.domid", *(f.name for f in inputs(o)[1:]), "limit=limit"]
+    if reports(o):
+        values.append("progress=progress")
+    call = called(f"return self._xen.{o.python_name}", values, 8)
+    if names.model.base is not None:  # the comment belongs on the first line of the statement
+        first, newline, rest = call.partition("\n")
+        call = f"{first}  # type: ignore[no-any-return]{newline}{rest}"
+    return function(domain_name(o), parameters, returned(names, o), 4) + docstring(o.summary, 8) + call
 
 
 def retyped(names: Names, operation: m.Operation) -> str:

@@ -107,19 +107,3 @@ void libxl__log(libxl_ctx *ctx, xentoollog_level level, int errnoval, const char
     xtl_logv(ctx->logger, level, errnoval, "libxl", fmt, args);
     va_end(args);
 }
-
-bool libxl__log_recurring(libxl_ctx *ctx, libxl__recurring *line, xentoollog_level level, int errnoval,
-                          const char *text)
-{
-    const uint64_t now = libxl__now();
-    if (line->logged_at && now - line->logged_at < LIBXL__SECONDS(10)) {
-        line->left_out++;
-        return false;
-    }
-    if (line->left_out)
-        libxl__log(ctx, level, errnoval, "%s (%u more times since this was logged)", text, line->left_out);
-    else
-        libxl__log(ctx, level, errnoval, "%s", text);
-    *line = (libxl__recurring){.logged_at = now};
-    return true;
-}
