@@ -189,7 +189,7 @@ static int name_undo(libxl__ao *ao, struct create *s)
     return libxl__teardown_poll(ao, &s->teardown);
 }
 
-static int build_undo(libxl__ao *ao, struct create *s);
+static int take_down(libxl__ao *ao, struct create *s);
 
 /* ---- make: a worker makes the domain, without memory, if it has a boot loader */
 
@@ -249,7 +249,7 @@ static void make_stop(libxl__ao *ao, struct create *s)
 static int make_undo(libxl__ao *ao, struct create *s)
 {
     const int rc = libxl__create_boot_undo(ao, s->boot);
-    return rc ? rc : build_undo(ao, s);
+    return rc ? rc : take_down(ao, s);
 }
 
 /* ---- bootloader: the boot loader chooses the kernel */
@@ -313,7 +313,7 @@ static void build_stop(libxl__ao *ao, struct create *s)
     atomic_store(&s->build.cancel, true);
 }
 
-static int build_undo(libxl__ao *ao, struct create *s)
+static int take_down(libxl__ao *ao, struct create *s)
 {
     libxl__source_stop(ao->ctx, &s->admission.source);
     if (!s->build.made)

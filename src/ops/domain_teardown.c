@@ -40,6 +40,7 @@ typedef struct teardown {
     bool nodes_stay;    /* the last attempt to remove the nodes has failed */
     bool stopped;       /* no further attempt is made */
     bool waits_to_retry;
+    bool silent; /* xenstored has not answered for a second */
     bool said;   /* the parent's message says what stays */
     int refusal; /* the error of the last attempt to destroy the domain or to remove its nodes; 0: none */
 } domain_teardown_state;
@@ -185,7 +186,8 @@ static int go_on_waiting(libxl__ao *ao, struct teardown *t)
 {
     if (!t->alarm.rang)
         return LIBXL__AO_WAIT;
-    return t->answers == libxl__xs_answers(ao->ctx) ? 0 : wait_for_answers(ao, t);
+    t->silent = t->answers == libxl__xs_answers(ao->ctx);
+    return t->silent ? 0 : wait_for_answers(ao, t);
 }
 
 /* ---- list: the devices are listed */
@@ -236,7 +238,7 @@ static int clean_start(libxl__ao *ao, struct teardown *t)
         libxl__userdata_remove(ao, &t->files, args->in.domid,
                                &args->in.uuid); /* the phase `gone` waits for it */
     libxl__teardown_nodes_remove(&t->nodes);
-    return libxl__xs_done(t->nodes.first) ? 0 : wait_for_answers(ao, t);
+    return t->silent || libxl__xs_done(t->nodes.first) ? 0 : wait_for_answers(ao, t);
 }
 
 /* ---- destroy: a worker destroys the domain in the hypervisor */

@@ -14,11 +14,8 @@ from pathlib import Path
 
 import aioxen
 import pytest
-import uvloop
 from limits import scaled
 from worldly import ROOT, Configure
-
-uvloop.new_event_loop().close()  # libuv keeps a pipe from its first loop on
 
 SECONDS = 20.0
 """The longest wait for output that must come."""
@@ -202,6 +199,9 @@ async def test_a_log_that_cannot_be_written(
 
 async def on_uvloop(body: Callable[[], Awaitable[None]]) -> None:
     """Run the body in a loop of uvloop, in a thread."""
+
+    uvloop = pytest.importorskip("uvloop")  # the virtual machine has none
+    uvloop.new_event_loop().close()  # libuv keeps a pipe from its first loop on
 
     def run() -> None:
         loop = uvloop.new_event_loop()
