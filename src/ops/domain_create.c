@@ -228,7 +228,7 @@ static int follow(libxl__ao *ao, struct create *s)
     rc = libxl__hv_look(ao, s->build.domid, &info);
     if (!rc && memcmp(info.handle, s->build.uuid.uuid, sizeof(info.handle)) != 0)
         rc = ERROR_DOMAIN_NOTFOUND; /* another domain has the domid by now */
-    if (!rc && !s->domain.source.ao)
+    if (!rc && s->domain.reserved) /* `make` may have started to follow it */
         rc = libxl__domain_source_start(ao, &s->domain, &info);
     return reason_of(ao, s, rc);
 }
@@ -245,7 +245,7 @@ static void make_stop(libxl__ao *ao, struct create *s)
     atomic_store(&s->build.cancel, true);
 }
 
-/* Removes the boot loader's files, then the domain. The undo of `build` may have started the teardown before. */
+/* Removes the boot loader's files, then the domain. */
 static int make_undo(libxl__ao *ao, struct create *s)
 {
     const int rc = libxl__create_boot_undo(ao, s->boot);
