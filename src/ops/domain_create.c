@@ -228,7 +228,8 @@ static int follow(libxl__ao *ao, struct create *s)
     rc = libxl__hv_look(ao, s->build.domid, &info);
     if (!rc && memcmp(info.handle, s->build.uuid.uuid, sizeof(info.handle)) != 0)
         rc = ERROR_DOMAIN_NOTFOUND; /* another domain has the domid by now */
-    if (!rc && s->domain.reserved) /* `make` may have started to follow it */
+    /* The phase `make` may have started the source already. */
+    if (!rc && s->domain.reserved)
         rc = libxl__domain_source_start(ao, &s->domain, &info);
     return reason_of(ao, s, rc);
 }
