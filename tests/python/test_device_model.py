@@ -222,10 +222,10 @@ async def test_a_cancelled_start_leaves_no_qemu(
 ) -> None:
     sim("qemu", "all", "mute")
     dom = await xen.domain_create(guest("b"))
-    first, second = (
-        asyncio.ensure_future(xen_add) for xen_add in (dom.disk_add(image), dom.vkb_add(DeviceVkb()))
-    )
+    first = asyncio.ensure_future(dom.disk_add(image))
     await until(qemus, "no process")
+    second = asyncio.ensure_future(dom.vkb_add(DeviceVkb()))
+    await until(lambda: [o.phase for o in xen.operations()].count("model") == 2, "the second does not wait")
     sim("behaviours", "clear")
     first.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import tempfile
 from pathlib import Path
 
 import aioxen
 from linux import left, linux, prepare, run, text
 
 KIND, SOURCE = sys.argv[1:]
+TREE = Path(tempfile.mkdtemp())  # what the guest's disk holds
 GRUB = """\
 set default=0
 set timeout=1
@@ -22,7 +24,7 @@ menuentry 'Linux' {
 
 
 def bootable() -> str:
-    root = Path("/tmp/root/boot")
+    root = TREE / "boot"
     (root / "grub").mkdir(parents=True, exist_ok=True)
     run(f"cp build/dom0/boot/vmlinuz-* {root}/vmlinuz && cp build/guest/linux-initramfs {root}/initrd")
     (root / "grub/grub.cfg").write_text(GRUB)
@@ -37,7 +39,7 @@ async def main() -> None:
     async with aioxen.Context() as xen:
         if SOURCE == "file":
             disk = f'disk = ["{image},raw,xvda,rw"]'
-            config = text("g", KIND, "disk=xvda", disk, kernel="/tmp/root/boot/vmlinuz", memory=160)
+            config = text("g", KIND, "disk=xvda", disk, kernel=f"{TREE}/boot/vmlinuz", memory=160)
         else:
             settings = (
                 f'name="g"; type="{KIND}"; memory=160; bootloader="pygrub"; disk=["{image},raw,xvda,rw"]'
