@@ -9,6 +9,8 @@
 #ifndef LIBXL__DEVICE_H
 #define LIBXL__DEVICE_H
 
+#include <stddef.h>
+
 #include "xen.h"
 
 typedef struct libxl__device libxl__device;
@@ -113,6 +115,30 @@ struct libxl__device_class {
     int (*gone_start)(libxl__ao *ao, libxl__device *device);
     int (*gone_poll)(libxl__ao *ao, libxl__device *device);
 };
+
+/* Defines the functions of a class that only call those of its structure libxl_device_NAME. */
+#define LIBXL__DEVICE_CONFIG(name)                                                                           \
+    static int copy_config(libxl_ctx *ctx, void *to, const void *from)                                       \
+    {                                                                                                        \
+        return libxl__device_##name##_copy(ctx, to, from);                                                   \
+    }                                                                                                        \
+    static void init_config(void *config)                                                                    \
+    {                                                                                                        \
+        libxl_device_##name##_init(config);                                                                  \
+    }                                                                                                        \
+    static void dispose_config(void *config)                                                                 \
+    {                                                                                                        \
+        libxl_device_##name##_dispose(config);                                                               \
+    }
+
+/* The members of a class that follow from its name, its array in libxl_domain_config and its kind. */
+#define LIBXL__DEVICE_ROW(nick, devices, kind_)                                                              \
+    .name = #nick, .array = #devices, .kind = (kind_), .config_size = sizeof(libxl_device_##nick),           \
+    .config_at = offsetof(libxl_domain_config, devices),                                                     \
+    .count_at = offsetof(libxl_domain_config, num_##devices),                                                \
+    .backend_domid_at = offsetof(libxl_device_##nick, backend_domid),                                        \
+    .backend_domname_at = offsetof(libxl_device_##nick, backend_domname), .copy = copy_config,               \
+    .init = init_config, .dispose = dispose_config
 
 /* The classes. Each has a file of its own. */
 extern const libxl__device_class libxl__class_disk, libxl__class_nic, libxl__class_p9, libxl__class_vfb,

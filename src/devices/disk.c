@@ -408,31 +408,9 @@ static int offline_poll(libxl__ao *ao, libxl__device *device)
 
 /* ---- the row */
 
-static void init_config(void *config)
-{
-    libxl_device_disk_init(config);
-}
-
-static void dispose_config(void *config)
-{
-    libxl_device_disk_dispose(config);
-}
-
-static int copy_config(libxl_ctx *ctx, void *to, const void *from)
-{
-    return libxl__device_disk_copy(ctx, to, from);
-}
-
+LIBXL__DEVICE_CONFIG(disk)
 const libxl__device_class libxl__class_disk = {
-    .name = "disk",
-    .array = "disks",
-    .kind = "vbd",
-    .config_size = sizeof(libxl_device_disk),
-    .config_at = offsetof(libxl_domain_config, disks),
-    .count_at = offsetof(libxl_domain_config, num_disks),
-    .backend_domid_at = offsetof(libxl_device_disk, backend_domid),
-    .backend_domname_at = offsetof(libxl_device_disk, backend_domname),
-    .copy = copy_config,
+    LIBXL__DEVICE_ROW(disk, disks, "vbd"),
     .waits_for_backend = true,
     .closes_without_frontend = true,
     .host_size = sizeof(disk_host),
@@ -442,8 +420,6 @@ const libxl__device_class libxl__class_disk = {
     .probe_start = probe_start,
     .probe_poll = probe_poll,
     .write = write_nodes,
-    .init = init_config,
-    .dispose = dispose_config,
     .read_keys = read_keys,
     .read = read_config,
     .online_start = online_start,

@@ -238,16 +238,6 @@ static int read_config(const libxl__device *device, void *config, const char *co
     return rc ? rc : keep_text(&nic->gatewaydev, values[READ_GATEWAYDEV]);
 }
 
-static void init_config(void *config)
-{
-    libxl_device_nic_init(config);
-}
-
-static void dispose_config(void *config)
-{
-    libxl_device_nic_dispose(config);
-}
-
 /* ---- online: the fast path, or the script */
 
 static int set_link(libxl__ao *ao, const libxl__device *device)
@@ -367,22 +357,10 @@ static int gone_poll(libxl__ao *ao, libxl__device *device)
 
 /* ---- the row */
 
-static int copy_config(libxl_ctx *ctx, void *to, const void *from)
-{
-    return libxl__device_nic_copy(ctx, to, from);
-}
-
+LIBXL__DEVICE_CONFIG(nic)
 const libxl__device_class libxl__class_nic = {
-    .name = "nic",
-    .array = "nics",
-    .kind = "vif",
-    .config_size = sizeof(libxl_device_nic),
-    .config_at = offsetof(libxl_domain_config, nics),
-    .count_at = offsetof(libxl_domain_config, num_nics),
-    .backend_domid_at = offsetof(libxl_device_nic, backend_domid),
-    .backend_domname_at = offsetof(libxl_device_nic, backend_domname),
+    LIBXL__DEVICE_ROW(nic, nics, "vif"),
     .devid_at = offsetof(libxl_device_nic, devid),
-    .copy = copy_config,
     .record = record,
     .waits_for_backend = true,
     .host_size = sizeof(nic_host),
@@ -390,8 +368,6 @@ const libxl__device_class libxl__class_nic = {
     .probe_start = probe_start,
     .probe_poll = probe_poll,
     .write = write_nodes,
-    .init = init_config,
-    .dispose = dispose_config,
     .read_keys = read_keys,
     .read = read_config,
     .online_start = online_start,

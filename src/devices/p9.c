@@ -61,22 +61,10 @@ static void write_nodes(const libxl__device_nodes *nodes)
     libxl__frontend_key(nodes, "tag", "%s", p9->tag);
 }
 
-static int copy_config(libxl_ctx *ctx, void *to, const void *from)
-{
-    return libxl__device_p9_copy(ctx, to, from);
-}
-
+LIBXL__DEVICE_CONFIG(p9)
 const libxl__device_class libxl__class_p9 = {
-    .name = "p9",
-    .array = "p9s",
-    .kind = "9pfs",
-    .config_size = sizeof(libxl_device_p9),
-    .config_at = offsetof(libxl_domain_config, p9s),
-    .count_at = offsetof(libxl_domain_config, num_p9s),
-    .backend_domid_at = offsetof(libxl_device_p9, backend_domid),
-    .backend_domname_at = offsetof(libxl_device_p9, backend_domname),
+    LIBXL__DEVICE_ROW(p9, p9s, "9pfs"),
     .devid_at = offsetof(libxl_device_p9, devid),
-    .copy = copy_config,
     .waits_for_backend = true,
     .closes_without_frontend = true,
     .host_size = sizeof(libxl__file_look),

@@ -54,22 +54,10 @@ static void write_nodes(const libxl__device_nodes *nodes)
         libxl__backend_key(nodes, "display", "%s", vfb->sdl.display);
 }
 
-static int copy_config(libxl_ctx *ctx, void *to, const void *from)
-{
-    return libxl__device_vfb_copy(ctx, to, from);
-}
-
+LIBXL__DEVICE_CONFIG(vfb)
 const libxl__device_class libxl__class_vfb = {
-    .name = "vfb",
-    .array = "vfbs",
-    .kind = "vfb",
-    .config_size = sizeof(libxl_device_vfb),
-    .config_at = offsetof(libxl_domain_config, vfbs),
-    .count_at = offsetof(libxl_domain_config, num_vfbs),
-    .backend_domid_at = offsetof(libxl_device_vfb, backend_domid),
-    .backend_domname_at = offsetof(libxl_device_vfb, backend_domname),
+    LIBXL__DEVICE_ROW(vfb, vfbs, "vfb"),
     .devid_at = offsetof(libxl_device_vfb, devid),
-    .copy = copy_config,
     .waits_for_backend = true,
     .closes_without_frontend = true,
     .check = check,

@@ -52,22 +52,10 @@ static void write_nodes(const libxl__device_nodes *nodes)
             libxl__backend_key(nodes, numbers[i].key, "%u", numbers[i].value);
 }
 
-static int copy_config(libxl_ctx *ctx, void *to, const void *from)
-{
-    return libxl__device_vkb_copy(ctx, to, from);
-}
-
+LIBXL__DEVICE_CONFIG(vkb)
 const libxl__device_class libxl__class_vkb = {
-    .name = "vkb",
-    .array = "vkbs",
-    .kind = "vkbd",
-    .config_size = sizeof(libxl_device_vkb),
-    .config_at = offsetof(libxl_domain_config, vkbs),
-    .count_at = offsetof(libxl_domain_config, num_vkbs),
-    .backend_domid_at = offsetof(libxl_device_vkb, backend_domid),
-    .backend_domname_at = offsetof(libxl_device_vkb, backend_domname),
+    LIBXL__DEVICE_ROW(vkb, vkbs, "vkbd"),
     .devid_at = offsetof(libxl_device_vkb, devid),
-    .copy = copy_config,
     .waits_for_backend = true,
     .closes_without_frontend = true,
     .check = check,

@@ -36,22 +36,10 @@ static void write_nodes(const libxl__device_nodes *nodes)
     libxl__frontend_key(nodes, "handle", "%u", nodes->device->devid);
 }
 
-static int copy_config(libxl_ctx *ctx, void *to, const void *from)
-{
-    return libxl__device_vtpm_copy(ctx, to, from);
-}
-
+LIBXL__DEVICE_CONFIG(vtpm)
 const libxl__device_class libxl__class_vtpm = {
-    .name = "vtpm",
-    .array = "vtpms",
-    .kind = "vtpm",
-    .config_size = sizeof(libxl_device_vtpm),
-    .config_at = offsetof(libxl_domain_config, vtpms),
-    .count_at = offsetof(libxl_domain_config, num_vtpms),
-    .backend_domid_at = offsetof(libxl_device_vtpm, backend_domid),
-    .backend_domname_at = offsetof(libxl_device_vtpm, backend_domname),
+    LIBXL__DEVICE_ROW(vtpm, vtpms, "vtpm"),
     .devid_at = offsetof(libxl_device_vtpm, devid),
-    .copy = copy_config,
     .waits_for_backend = true,
     .closes_without_frontend = true,
     .check = check,

@@ -16,19 +16,7 @@ static int detach_poll(libxl__ao *ao, libxl__nested *detach)
 
 static int detach_start(libxl__ao *ao, libxl__nested *detach)
 {
-    libxl__device device;
-    xc_domaininfo_t info;
-    libxl__device_of_operation(ao, &device);
-    int rc = libxl__hv_info(ao, device.domid, &info);
-    if (!rc)
-        rc = libxl__device_identify(ao, &device);
-    if (!rc)
-        rc = libxl__detach_reserve(ao, detach, &device, true);
-    if (rc)
-        return rc;
-    libxl__detach_recorded(detach);
-    libxl__detach_start(detach);
-    return detach_poll(ao, detach);
+    return libxl__detach_given(ao, detach, true);
 }
 
 #include "_libxl_phases_device_destroy.h"

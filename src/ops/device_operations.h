@@ -57,6 +57,11 @@ void libxl__detach_start(libxl__nested *detach);
 /* Call it before the start. `abandoned`: no QEMU serves the domain, so the end of its backend is not waited for. */
 void libxl__detach_abandon(libxl__nested *detach, bool abandoned);
 int libxl__detach_poll(libxl__ao *parent, const libxl__nested *detach);
+/*
+ * Starts to remove the device that a device_NAME_remove or _destroy was given, from the stored configuration, too. As a
+ * phase's start; continue with libxl__detach_poll. Errors: those of the two operations.
+ */
+int libxl__detach_given(libxl__ao *parent, libxl__nested *detach, bool force);
 /* Sets the args of a device_detach. Errors: NOMEM. */
 int libxl__detach_fill(libxl__ao *child, uint32_t domid, const libxl_uuid *uuid, const char *kind,
                        uint32_t devid, bool force);
