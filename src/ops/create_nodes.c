@@ -20,7 +20,7 @@
  * that they inherit this permission. Then the nodes above them are made read-only for the guest. The guest does not
  * run yet.
  */
-static void write_guests_nodes(libxl__xs_batch *b, unsigned domid)
+static void write_guests_nodes(libxl__xs_batch *b, unsigned domid, bool driver_domain)
 {
     static const char *const guests[] = {
         "control/shutdown",
@@ -35,12 +35,15 @@ static void write_guests_nodes(libxl__xs_batch *b, unsigned domid)
         "attr",
         "error",
     };
+    static const char *const drivers[] = {"libxl", "device-model"}; /* of the toolstack inside it: xl devd */
     static const char *const ours[] = {"", "/control", "/device",
                                        "/device/suspend"}; /* the parents of `guests` */
     libxl__xs_remove(b, "/local/domain/%u", domid); /* a predecessor with this domid may have left nodes */
     libxl__xs_write(b, LIBXL__XS_GUESTS, LIBXL__TREE_OWNER, "/local/domain/%u", domid);
     for (size_t i = 0; i < sizeof(guests) / sizeof(*guests); i++)
         libxl__xs_write(b, LIBXL__XS_INHERITS, "", "/local/domain/%u/%s", domid, guests[i]);
+    for (size_t i = 0; driver_domain && i < sizeof(drivers) / sizeof(*drivers); i++)
+        libxl__xs_write(b, LIBXL__XS_INHERITS, "", "/local/domain/%u/%s", domid, drivers[i]);
     for (size_t i = 0; i < sizeof(ours) / sizeof(*ours); i++)
         libxl__xs_permit(b, LIBXL__XS_GUEST_READS, "/local/domain/%u%s", domid, ours[i]);
 }
@@ -54,7 +57,7 @@ static bool is_available(const libxl_domain_build_info *info, int vcpu)
 static void write_domain(libxl__xs_batch *b, const libxl__build *build, const libxl_domain_config *config)
 {
     const unsigned domid = build->domid;
-    write_guests_nodes(b, domid);
+    write_guests_nodes(b, domid, libxl_defbool_val(config->c_info.driver_domain));
 
 #define NODE(value, path, ...)                                                                               \
     libxl__xs_write(b, LIBXL__XS_INHERITS, value, "/local/domain/%u/" path, domid, ##__VA_ARGS__)

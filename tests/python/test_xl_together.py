@@ -24,6 +24,7 @@ vcpus = 1
 maxvcpus = 2
 extra = "l console=echo"
 on_crash = "preserve"
+driver_domain = {driver}
 """
 
 # docs/libxl.md gives the reasons.
@@ -41,10 +42,11 @@ OTHER_VALUES = {
 }
 
 
-@pytest.fixture(params=["pv", "pvh"])
+@pytest.fixture(params=[("pv", 0), ("pvh", 0), ("pv", 1)], ids=["pv", "pvh", "pv-driver"])
 def file(request: pytest.FixtureRequest, kernel: Path, tmp_path: Path) -> Path:
     path = tmp_path / "together.cfg"
-    path.write_text(FILE.format(type=request.param, kernel=kernel))
+    kind, driver = request.param
+    path.write_text(FILE.format(type=kind, kernel=kernel, driver=driver))
     return path
 
 
