@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: nothing. An admission belongs to its operation, the lists to their user. The context's lock guards them. */
+/*
+ * Owns: nothing. An admission belongs to its operation. The lists of admissions belong to the user of the
+ * libxl__admissions. The context's lock guards them.
+ */
 #include "admission.h"
 
 void libxl__admissions_open(libxl__admissions *admissions, uint32_t most)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Admissions: they bound the number of operations that do something at the same time. The other operations wait, and
- * are admitted in the order in which they asked.
+ * Admissions limit the number of operations that do something at the same time. The other operations wait,
+ * and are admitted in the order in which they asked.
  *
- * Call all functions with the context locked. Any thread may call them. A libxl__admissions belongs to its user and
- * outlives the operations that ask for admission.
+ * Call all functions with the context locked. Any thread may call them. A libxl__admissions belongs to its
+ * user and must outlive the operations that ask for admission.
  */
 #ifndef LIBXL__ADMISSION_H
 #define LIBXL__ADMISSION_H
@@ -15,13 +15,21 @@ typedef struct libxl__admission libxl__admission;
 TAILQ_HEAD(libxl__admission_list, libxl__admission);
 
 typedef struct libxl__admissions {
-    uint32_t most, count;                         /* admitted operations: the maximum, the present number */
-    struct libxl__admission_list inside, waiting; /* first in, first out */
+    /* The maximum and the present number of admitted operations. */
+    uint32_t most, count;
+    /* The admissions of admitted operations, and of operations that wait; oldest first. */
+    struct libxl__admission_list inside, waiting;
 } libxl__admissions;
 
-/* An operation's admission, which is a source of it. Embed this in the operation's state; zero-initialise it. */
+/*
+ * An operation's admission. It is a source of the operation. Embed this in the operation's state;
+ * zero-initialise it.
+ */
 struct libxl__admission {
-    libxl__source source; /* fires when the wait ends; stopping it ends the admission or the wait */
+    /*
+     * Fires when the operation is admitted after a wait; stopping the source ends the admission or the wait.
+     */
+    libxl__source source;
     libxl__admissions *admissions;
     bool granted;
     TAILQ_ENTRY(libxl__admission) link;
@@ -31,13 +39,15 @@ struct libxl__admission {
 void libxl__admissions_open(libxl__admissions *admissions, uint32_t most);
 
 /*
- * Asks for admission; admission->granted says whether the operation is admitted at once. The admission ends with the operation,
- * or when its source is stopped.
+ * Asks for admission. admission->granted says whether the operation is admitted at once. The admission ends
+ * when the operation ends or when the source is stopped.
  */
 void libxl__admission_ask(libxl__ao *ao, libxl__admissions *admissions, libxl__admission *admission);
 
-/* Returns the oldest admission that was granted after this one and has not ended. NULL: there is none. `admission`
- * must be granted. */
+/*
+ * Returns the oldest admission that was granted after `admission` and has not ended, or NULL. `admission`
+ * must be granted.
+ */
 libxl__admission *libxl__admission_next(const libxl__admission *admission);
 
 #endif

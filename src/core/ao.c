@@ -72,7 +72,10 @@ int libxl__ao_create(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t number
 int libxl__ao_create_instant(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t number,
                              const libxl_asyncop_how *how, void *here, libxl__ao **ao_out)
 {
-    /* A completion event is part of a record on the heap. A callback inside another delivery is deferred. */
+    /*
+     * The record must be on the heap if the completion event becomes part of it, or if the callback is
+     * deferred. A callback inside another delivery is deferred.
+     */
     if (how && (!how->callback || libxl__delivering_here(ctx)))
         return libxl__ao_create(ctx, cls, number, how, ao_out);
     if (ctx->closing)
@@ -111,8 +114,9 @@ libxl__ao *libxl__ao_create_background(libxl_ctx *ctx, const libxl__ao_class *cl
 }
 
 /*
- * A synchronous call that fails may leave work in the background, which goes on in the application's loop. Without the loop it
- * goes on in the next call, so a failure to register is no error of this one.
+ * A synchronous call that fails may leave an undo in the background. The application's loop then runs the
+ * undo. If the context's descriptor cannot be registered with that loop, the application's next call runs the
+ * undo. So a failure to register is not an error here.
  */
 static void leave_to_loop(libxl_ctx *ctx)
 {
@@ -120,8 +124,10 @@ static void leave_to_loop(libxl_ctx *ctx)
         libxl__hooks_need_loop(ctx);
 }
 
-/* Ends the initiator: destroys the record, unlocks, returns rc. Sets the message after the dispatch, because the
- * dispatch may run callbacks that set messages. */
+/*
+ * Ends the initiator: destroys the record, unlocks the context, returns rc. Sets the error message after the
+ * dispatch, because the dispatch may run callbacks that set other messages.
+ */
 static int leave_initiator(libxl_ctx *ctx, libxl__ao *ao, int rc)
 {
     if (rc)
@@ -134,7 +140,10 @@ static int leave_initiator(libxl_ctx *ctx, libxl__ao *ao, int rc)
     return rc;
 }
 
-/* Ends the initiator of an operation whose record is on the stack: releases it, calls the callback, returns the result. */
+/*
+ * Ends the initiator of an operation whose record is on the stack. Releases the record's resources, calls the
+ * callback if there is one, and returns the result.
+ */
 static int leave_from_stack(libxl__ao *ao, int rc)
 {
     libxl_ctx *ctx = ao->ctx;
@@ -171,7 +180,10 @@ static unsigned limit_of(const libxl__ao *ao)
     return limit_ms ? limit_ms : ao->cls->limit_ms;
 }
 
-/* Makes a waiting operation visible: from now on it can be found, aborted, limited and listed. */
+/*
+ * Puts a waiting operation into the list of operations in progress, where it can be found, aborted, limited
+ * and listed.
+ */
 static void enter_progress(libxl__ao *ao)
 {
     const unsigned limit_ms = limit_of(ao);
@@ -183,11 +195,12 @@ static void enter_progress(libxl__ao *ao)
         libxl__ao_index_add(ao);
     if (libxl__ao_limit(ao, limit_ms))
         libxl__ao_request_stop(ao, ERROR_NOMEM);
-    if (ao->ctx->closing) /* an undo has started this operation after libxl__aos_abort_all */
+    /* libxl__aos_abort_all has run already; an undo has started this operation afterwards. */
+    if (ao->ctx->closing)
         libxl__ao_request_stop(ao, ERROR_ABORTED);
 }
 
-/* Handles the result of the first run. */
+/* Handles the result of the operation's first run. */
 static void handle_first_result(libxl__ao *ao, int rc)
 {
     if (rc == LIBXL__AO_WAIT || ao->jobs)
@@ -204,8 +217,11 @@ int libxl__ao_advance(libxl__ao *ao)
     return rc;
 }
 
-/* Called when polling has failed, so that sources do not fire any more. Asks the operation to stop and runs it. If
- * the operation does not end at once, sleeps, because the operation's jobs may still end it. */
+/*
+ * Called when polling has failed, so that sources do not fire any more. Asks the operation to stop and runs
+ * it. If the operation does not end at once, sleeps for 10 ms, because a job of the operation may still end
+ * it.
+ */
 static void stop_without_loop(libxl__ao *ao)
 {
     libxl__ao_request_stop(ao, ERROR_FAIL);
@@ -214,13 +230,16 @@ static void stop_without_loop(libxl__ao *ao)
         libxl__ctx_sleep(ao->ctx, &ao->waiter->cond, libxl__now() + LIBXL__MILLISECONDS(10));
 }
 
-/* Returns the record that was notified. It is a new record if the undo goes on in the background (libxl__ao_leave). */
+/*
+ * Waits until the operation has completed, and returns the record with the result. This is a new record if
+ * the undo goes on in the background (libxl__ao_leave).
+ */
 __attribute__((noinline)) static libxl__ao *wait_until_notified(libxl__ao *ao)
 {
     libxl_ctx *ctx = ao->ctx;
     libxl__waiter waiter = {.ao = ao};
     libxl__waiter_begin(ctx, &waiter);
-    /* cppcheck-suppress autoVariables; it is set to NULL below, before this function returns */
+    /* cppcheck-suppress autoVariables; ao->waiter is set to NULL before this function returns */
     ao->waiter = &waiter;
     while (!waiter.ao->notified)
         if (libxl__waiter_wait(ctx, &waiter, 0))
@@ -230,7 +249,10 @@ __attribute__((noinline)) static libxl__ao *wait_until_notified(libxl__ao *ao)
     return waiter.ao;
 }
 
-/* Ends the initiator of a started operation. Waits first if the call is synchronous. Unlocks. */
+/*
+ * Ends the initiator of a started operation, and unlocks the context. Waits for the completion if the call is
+ * synchronous.
+ */
 static int wait_or_leave(libxl__ao *ao)
 {
     libxl_ctx *ctx = ao->ctx;
@@ -264,9 +286,12 @@ void libxl__ao_start_internal(libxl__ao *ao)
     handle_first_result(ao, libxl__ao_advance(ao));
 }
 
-/* ---- going on in the background */
+/* ---- completing while the undo goes on in the background */
 
-/* Whether the application waits for the operation, and no progress report is still to be delivered. */
+/*
+ * Returns whether the operation may complete while its undo goes on: the application waits for the operation,
+ * and no progress report is still to be delivered.
+ */
 static bool can_leave(const libxl__ao *ao)
 {
     if (ao->reports || ao->delivering)
@@ -274,7 +299,7 @@ static bool can_leave(const libxl__ao *ao)
     return ao->notify_target == LIBXL__AO_HOW || (ao->notify_target == LIBXL__AO_CALLER && ao->waiter);
 }
 
-/* Moves the data of the notification to `to`, a new record. */
+/* Moves the data that the notification needs to `to`, a new record. */
 static void move_notification(libxl__ao *ao, libxl__ao *to)
 {
     to->notify_target = ao->notify_target;

@@ -66,7 +66,8 @@ typedef struct libxl__ao_class {
 typedef struct libxl__subject {
     uint32_t number;
     libxl_uuid uuid;
-    const char *name; /* for messages; valid as long as the inputs; NULL: only the number is known */
+    /* Used in messages; valid as long as the operation's inputs; NULL: messages contain only the number. */
+    const char *name;
 } libxl__subject;
 
 #define LIBXL__AO_MAGIC           0xA0FACE00ul
@@ -74,7 +75,8 @@ typedef struct libxl__subject {
 
 /* The receiver of the notification that an operation has completed. */
 typedef enum libxl__ao_notify_target {
-    LIBXL__AO_STACK, /* the initiator, whose stack has the record: it returns or calls the callback, unlocked */
+    /* No notification: the record is on the initiator's stack, and the initiator uses the result itself. */
+    LIBXL__AO_STACK,
     LIBXL__AO_CALLER, /* the thread that waits in the initiator */
     LIBXL__AO_HOW,    /* the application, by a callback or an event */
     LIBXL__AO_PARENT, /* the parent of a nested operation */
@@ -85,53 +87,64 @@ typedef enum libxl__ao_notify_target {
 struct libxl__ao {
     uint32_t magic;
     libxl__ao_notify_target notify_target : 3;
-    bool complete : 1;        /* rc is final */
-    bool notified : 1;        /* the notification was made or queued */
-    bool ending : 1;          /* the result is known; jobs may still run */
-    bool runnable : 1;        /* in the queue of libxl__aos_run */
-    bool inside : 1;          /* a synchronous call inside a delivery: its thread makes its deliveries */
-    bool delivering : 1;      /* application code runs for one of its deliveries */
-    bool live : 1;            /* in the list of operations in progress */
-    bool indexed : 1;         /* in the index by `how` */
+    bool complete : 1; /* rc is final */
+    bool notified : 1; /* the notification was made or queued */
+    bool ending : 1;   /* the result is known, but jobs may still run */
+    bool runnable : 1; /* queued in libxl__aos.runnable */
+    /*
+     * A synchronous call inside a delivery; only the calling thread makes the deliveries of this operation.
+     */
+    bool inside : 1;
+    bool delivering : 1;      /* application code is running for a delivery of this operation */
+    bool live : 1;            /* linked in libxl__aos.live, the list of operations in progress */
+    bool indexed : 1;         /* linked in libxl__aos.index */
     bool progress_wanted : 1; /* the application passed a non-NULL progress parameter */
     uint16_t state_at;        /* the offset of the phases' state in the record (libxl__ao_state) */
     int rc;
     int stop;               /* the reason of the first stop request, for example ERROR_ABORTED; 0: none */
     libxl__subject subject; /* the UUID is set when the operation learns it */
-    uint32_t jobs;          /* jobs, children and nested operations that must end before this one completes */
-    uint32_t reports;       /* progress reports to deliver before the completion */
-    uint32_t size;          /* of the whole record, in octets */
-    uint32_t limit_ms;      /* the duration of `limit` */
+    /* The number of jobs, children and nested operations that must end before this one completes. */
+    uint32_t jobs;
+    uint32_t reports;  /* the number of progress reports that must be delivered before the completion */
+    uint32_t size;     /* the size of the whole record, in octets */
+    uint32_t limit_ms; /* the operation's time limit */
     libxl_ctx *ctx;
     const libxl__ao_class *cls;
-    char *message;                   /* malloc'ed error message; NULL: none */
+    char *message;                   /* the error message, malloc'ed; NULL: none */
     struct libxl__ao_report *report; /* NULL: no progress was counted or requested */
     union {
-        libxl__waiter *waiter; /* CALLER; NULL: the caller does not wait yet */
-        libxl_asyncop_how how; /* HOW */
-        struct {               /* PARENT */
+        libxl__waiter *waiter; /* for LIBXL__AO_CALLER; NULL: the caller does not wait yet */
+        libxl_asyncop_how how; /* for LIBXL__AO_HOW */
+        struct {               /* for LIBXL__AO_PARENT */
             libxl__ao *parent;
             struct libxl__nested *nested;
         };
-        libxl__ao **handle; /* NOBODY; *handle is set to NULL when the operation ends; handle may be NULL */
+        /* For LIBXL__AO_NOBODY: *handle is set to NULL when the operation ends; handle itself may be NULL. */
+        libxl__ao **handle;
     };
     union {
         struct { /* valid until `complete` is set */
             struct libxl__sources sources;
             libxl__timer limit;          /* the timer of the operation's time limit */
             libxl__phase_position phase; /* if the operation has phases */
-            uint64_t since;              /* ns, monotonic: the start of its progress; 0: not in progress */
+            /* ns, monotonic: when the operation entered progress; 0: it is not in progress. */
+            uint64_t since;
             libxl__gc gc;
             TAILQ_ENTRY(libxl__ao) live_link;
             TAILQ_ENTRY(libxl__ao) run_link;
             libxl__index_link index_link;
         };
-        struct {                      /* valid once `complete` is set */
-            libxl_event event;        /* the completion event, if there is one */
-            libxl__delivery delivery; /* of the completion callback or event */
+        struct { /* valid once `complete` is set */
+            /* The completion event; used only if the operation completes by an event. */
+            libxl_event event;
+            libxl__delivery delivery; /* delivers the completion callback or the completion event */
         };
     };
-    char args[]; /* args_size octets; a libxl_asyncprogress_how if the class reports; the gc's first memory */
+    /*
+     * The inputs (args_size octets), then a libxl_asyncprogress_how if the class reports, then the first
+     * memory of gc.
+     */
+    char args[];
 };
 
 /* The state of the operation's phases, which the record holds. Call it with the context locked, before the completion. */
@@ -152,47 +165,62 @@ enum {
 
 /* All operations of a context. */
 typedef struct libxl__aos {
-    struct libxl__ao_list live;     /* in progress */
-    struct libxl__ao_list runnable; /* to be run by libxl__aos_run */
-    libxl__index index;             /* of the operations that notify the application, by `how` */
+    struct libxl__ao_list live;     /* the operations in progress */
+    struct libxl__ao_list runnable; /* the operations that libxl__aos_run will run */
+    /* Finds an operation by its `how`; holds the operations whose notify target is LIBXL__AO_HOW. */
+    libxl__index index;
     struct libxl__ao_records {
         struct libxl__ao_record *first;
         uint32_t count;
-    } records[LIBXL__AO_RECORD_SIZES]; /* free records, by size class */
-    unsigned sync_limit_ms;            /* the time limit of synchronous calls; 0: the class's limit */
-    libxl__phase_hook *phase_hook;     /* set by tests; NULL otherwise */
+    } records[LIBXL__AO_RECORD_SIZES]; /* free records; one list for each size class */
+    /* The time limit of synchronous calls; 0: the limit of the operation's class applies. */
+    unsigned sync_limit_ms;
+    libxl__phase_hook *phase_hook; /* set by tests; NULL otherwise */
     void *phase_hook_user;
-    libxl__waiter
-        *drained; /* the thread in libxl__ctx_drain, woken when no operation is in progress; or NULL */
+    /* The thread in libxl__ctx_drain, which is woken when no operation is in progress; NULL: no thread. */
+    libxl__waiter *drained;
     uint64_t started, completed, aborted; /* counters; nested and background operations do not count */
 } libxl__aos;
 
 /* ---- for the generated initiators */
 
 /*
- * Call unlocked. Takes the lock and creates a record. The initiator owns the record until it calls libxl__ao_start or
- * libxl__ao_abort_start. `how` is copied; NULL: the call is synchronous. Errors: NOMEM, CLOSED, or the value that the
- * application's hook fd_register returned. After an error the context is not locked.
+ * Creates a record and locks the context. Call it unlocked. The initiator owns the record until it calls
+ * libxl__ao_start or libxl__ao_abort_start. `how` is copied; NULL: the call is synchronous. Errors: NOMEM,
+ * CLOSED, or the value that the application's hook fd_register returned. After an error the context is not
+ * locked.
  */
 int libxl__ao_create(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t number,
                      const libxl_asyncop_how *how, libxl__ao **ao_out);
 /*
- * Like libxl__ao_create, for an instant operation. Creates the record in `here` and takes no lock. If the operation
- * ends in an event, or in a callback inside another delivery of this context, calls libxl__ao_create instead.
+ * Like libxl__ao_create, for an instant operation. Creates the record in the memory `here` and takes no lock.
+ * Some operations end in an event, or in a callback inside another delivery of this context. Their record
+ * cannot be on the stack, so libxl__ao_create makes it.
  */
 int libxl__ao_create_instant(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t number,
                              const libxl_asyncop_how *how, void *here, libxl__ao **ao_out);
-/* Declares the `here` of libxl__ao_create_instant on the stack. It has room for a record with args of this type. */
+/*
+ * Declares the memory `here` for libxl__ao_create_instant, on the stack. It has room for a record with args
+ * of this type.
+ */
 #define LIBXL__AO_HERE(name, args_type) _Alignas(libxl__ao) char name[sizeof(libxl__ao) + sizeof(args_type)]
-/* Returns the operation's args, which belong to the operation. Needs no lock before the start, and none in the body. */
+/*
+ * Returns the operation's args, which belong to the operation. Needs no lock before the start or inside the
+ * body.
+ */
 static inline void *libxl__ao_args(libxl__ao *ao)
 {
     return ao->args;
 }
-/* Sets how libxl__ao_progress reports; NULL: it reports nothing. Only for a class that reports. `how` is copied. */
+/*
+ * Sets how libxl__ao_progress reports. `how` is copied; NULL: nothing is reported. Only for a class that
+ * reports.
+ */
 void libxl__ao_progress_how(libxl__ao *ao, const libxl_asyncprogress_how *how);
-/* Returns the copy that libxl__ao_progress_how has made. It is valid as long as the record. Only for a class that
- * reports. */
+/*
+ * Returns the copy of `how` that libxl__ao_progress_how has made. It is valid as long as the record. Only for
+ * a class that reports.
+ */
 libxl_asyncprogress_how *libxl__ao_progress_of(libxl__ao *ao);
 /* Destroys a record whose operation cannot start, and returns rc. Unlocks the context if the create function has
  * locked it. */
@@ -207,19 +235,23 @@ int libxl__ao_start(libxl__ao *ao);
 /* ---- for phases and bodies */
 
 /*
- * Records the error message and logs it, unless a message is recorded already. Returns rc. The formatted text is the
- * cause. Unprintable octets of it are escaped. The operation, its subject and its phase are added. If an operation
- * fails without a call of this function, the cause is the general description of the error. Needs no lock for a record
- * on the stack.
+ * Records the error message and logs it, unless a message is recorded already. Returns rc. The formatted text
+ * is the cause of the error; its unprintable octets are escaped. The names of the operation, its subject and
+ * its phase are added. An operation that fails without a recorded message gets the general description of the
+ * error. Needs no lock for a record on the stack.
  */
 int libxl__ao_fail(libxl__ao *ao, int rc, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-/* Logs an addition to the error message, and appends it to the recorded message after "; ". If no message is
- * recorded, or if there is no memory, the recorded message does not change. */
+/*
+ * Logs a text, and appends it to the recorded message after "; ". The recorded message does not change if
+ * there is none, or if there is no memory.
+ */
 void libxl__ao_fail_also(libxl__ao *ao, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Forgets the recorded message and error, because the operation has succeeded after all. */
 void libxl__ao_forget_failure(libxl__ao *ao);
-/* Reports progress by an event of this type, delivered before the completion. Does nothing if the application did
- * not ask for reports, or if there is no memory. */
+/*
+ * Reports progress by an event of this type, which is delivered before the completion. Does nothing if the
+ * application did not ask for reports, or if there is no memory.
+ */
 void libxl__ao_progress(libxl__ao *ao, libxl_event_type type);
 /*
  * Creates a progress event that carries data. Returns an initialised event of this type. Returns NULL if the
@@ -238,8 +270,8 @@ void libxl__ao_progress_report(libxl__ao *ao, libxl_event *event);
 libxl__ao *libxl__ao_create_nested(libxl__ao *parent, struct libxl__nested *nested,
                                    const libxl__ao_class *cls);
 /*
- * Creates a background operation: it runs until it ends or is asked to stop, and then destroys itself and sets *handle to
- * NULL. `handle` may be NULL. Returns NULL if the process is out of memory.
+ * Creates a background operation. It runs until it ends or is asked to stop. Then it destroys itself and sets
+ * *handle to NULL. `handle` may be NULL. Returns NULL if there is no memory.
  */
 libxl__ao *libxl__ao_create_background(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t number,
                                        libxl__ao **handle);
@@ -256,24 +288,28 @@ int libxl__ao_request_stop(libxl__ao *ao, int why);
 void libxl__ao_wake(libxl__ao *ao);
 /* Decrements ao->jobs when a job, a child or a nested operation has ended. Workers may call it. */
 void libxl__ao_job_ended(libxl__ao *ao);
-/* Ends the operation with rc. The operation completes when its jobs have ended. Called once for each started
- * operation. */
+/*
+ * Ends the operation with rc. The operation completes when its jobs have ended. Must be called once for each
+ * started operation.
+ */
 void libxl__ao_complete(libxl__ao *ao, int rc);
 /*
- * Completes the operation for the application, with ao->rc and its message, while its undo goes on in the background.
- * Does nothing and returns false if the application does not wait for the operation, if a progress report is still to
- * be delivered, or if there is no memory.
+ * Completes the operation for the application, with ao->rc and its message, while the operation's undo goes
+ * on in the background. Returns false and does nothing in three cases: the application does not wait for the
+ * operation, a progress report is still to be delivered, or there is no memory.
  */
 bool libxl__ao_leave(libxl__ao *ao);
 /* Frees the record of a completed operation. Only the record's last user calls this; see ao.c. */
 void libxl__ao_destroy(libxl_ctx *ctx, libxl__ao *ao);
 
-/* Called once, while the context is created. */
+/* Called once, while the context is created. Prepares the empty lists and the index. */
 void libxl__aos_open(libxl_ctx *ctx);
-/* Called once, unlocked, while the context is destroyed; no operation is in progress. */
+/* Called once, unlocked, while the context is destroyed. No operation may be in progress. */
 void libxl__aos_close(libxl_ctx *ctx);
-/* Stops the sources and timers, and frees the memory that only a running operation needs. Keeps the data of the
- * notification. */
+/*
+ * Stops the sources and timers, and frees the memory that only a running operation needs. The data for the
+ * notification stay valid.
+ */
 void libxl__ao_release_work(libxl__ao *ao);
 /* Runs the phases or the body as far as possible. Returns LIBXL__AO_WAIT or the result. */
 int libxl__ao_advance(libxl__ao *ao);
@@ -287,15 +323,20 @@ static inline bool libxl__aos_are_runnable(const libxl__aos *aos)
 {
     return !TAILQ_EMPTY(&aos->runnable);
 }
-/* Records the general description of `rc`, unless it is 0 or a message is recorded. */
+/*
+ * Records the general description of `rc` as the message. Does nothing if `rc` is 0 or a message is recorded.
+ */
 void libxl__ao_describe_failure(libxl__ao *ao, int rc);
 /* Returns the recorded message, or the general description of `rc` if no message is recorded. Never NULL. */
 const char *libxl__ao_words(const libxl__ao *ao, int rc);
-/* Decrements ao->reports when a progress report was delivered. The record may be destroyed when this returns. */
+/*
+ * Decrements ao->reports after the delivery of a progress report. The record may be destroyed when this
+ * returns.
+ */
 void libxl__ao_report_delivered(libxl_ctx *ctx, libxl__ao *ao);
 /* Returns whether any operation is in progress. */
 bool libxl__aos_live(libxl_ctx *ctx);
-/* Asks all operations in progress to stop, with ABORTED. */
+/* Asks all operations in progress to stop, with the reason ERROR_ABORTED. */
 void libxl__aos_abort_all(libxl_ctx *ctx);
 
 /* ---- src/core/ao_report.c: progress */
@@ -303,10 +344,11 @@ void libxl__aos_abort_all(libxl_ctx *ctx);
 /* The progress of an operation, for libxl_ao_list and for the reports that libxl_ao_set_progress asks for. */
 struct libxl__ao_report {
     libxl_asyncprogress_how how;
-    bool wanted;           /* libxl_ao_set_progress has set `how` */
-    uint32_t index, count; /* the group's member that ended last; the number of members */
-    uint64_t done, total;  /* in `unit`s; total 0: not known */
-    const char *unit;      /* static; NULL: the phase counts nothing */
+    bool wanted; /* libxl_ao_set_progress has set `how` */
+    /* `index`: the member of the group that ended last; `count`: the number of members. */
+    uint32_t index, count;
+    uint64_t done, total; /* how much is done, and how much there is, in `unit`s; total 0: not known */
+    const char *unit;     /* static; NULL: the phase counts nothing */
 };
 
 /*
@@ -315,7 +357,7 @@ struct libxl__ao_report {
  * application can display it.
  */
 void libxl__ao_count(libxl__ao *ao, uint64_t done, uint64_t total, const char *unit);
-/* For group.c: reports that the member `index` of a group of `count` members has ended. */
+/* For group.c: reports that member number `index` of a group of `count` members has ended. */
 void libxl__ao_count_group(libxl__ao *ao, uint32_t index, uint32_t count);
 /* For phase.c: reports that the next phase was entered. */
 void libxl__ao_report_phase(libxl__ao *ao);
@@ -323,7 +365,10 @@ void libxl__ao_report_phase(libxl__ao *ao);
  * Errors: NOMEM. */
 int libxl__ao_report_to(libxl__ao *ao, const libxl_asyncprogress_how *how);
 
-/* ---- src/core/ao_check.c: assertions of debug builds; a violation ends the process and names the phase */
+/*
+ * ---- src/core/ao_check.c: assertions of debug builds. A violation prints the operation and the phase, and
+ * ends the process.
+ */
 
 #ifdef NDEBUG
 static inline void libxl__ao_check_error(const libxl__ao *ao, int rc)
@@ -343,8 +388,10 @@ void libxl__ao_check_wait(const libxl__ao *ao);
 
 /* ---- src/core/ao_control.c: limits */
 
-/* Sets how long the operation may take from now on; 0: no limit. Errors: NOMEM. Cannot fail if the operation has a
- * limit already. */
+/*
+ * Sets how long the operation may take from now on; 0: no limit. Errors: NOMEM, but only if the operation has
+ * no limit yet.
+ */
 int libxl__ao_limit(libxl__ao *ao, unsigned milliseconds);
 
 /* ---- src/core/ao_record.c: the free lists of records, and the index by `how` */

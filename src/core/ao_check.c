@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Assertions of debug builds about the hand-written functions of an operation. A violation prints a line that names the
- * operation and the phase, and ends the process.
+ * Assertions of debug builds about the hand-written functions of an operation. A violation prints a line that
+ * names the operation and the phase, and ends the process.
  *
- * Owns nothing. Called with the context locked, or for a record on the stack.
+ * Owns nothing. The functions are called with the context locked, or for a record on the stack.
  */
 #include "libxl_internal.h"
 
@@ -40,7 +40,7 @@ void libxl__ao_check_error(const libxl__ao *ao, int rc)
 
 void libxl__ao_check_wait(const libxl__ao *ao)
 {
-    if (!ao->cls->errors) /* the class of a test, which wakes its operations itself */
+    if (!ao->cls->errors) /* a class without `errors` belongs to a test, which wakes its operations itself */
         return;
     if (!ao->cls->slow)
         violated(ao, "an instant operation must not wait");

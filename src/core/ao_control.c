@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * An application's requests to operations in progress: abort, time limit, progress reports, list.
+ * The requests that an application can make to operations in progress: abort, time limit, progress reports,
+ * list.
  *
- * Owns: nothing; operations own their timers and reports. Locks: the public functions take the context's lock, the others
- * are called with it.
+ * Owns: nothing. Operations own their timers and reports. The public functions take the context's lock. All
+ * other functions are called with the lock held.
  */
 #include "libxl_internal.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the free records, in lists by size class, and the index that finds an operation by its `how`. The context's lock
- * guards them. Operations in the index belong to ao.c.
+ * Owns: the free records, in lists by size class, and the index that finds an operation by its `how`. The
+ * context's lock guards both. The operations in the index belong to ao.c.
  */
 #include "libxl_internal.h"
 
@@ -10,9 +10,9 @@
 
 enum {
 #ifdef __SANITIZE_ADDRESS__
-    MOST_FREE = 0, /* so that AddressSanitizer detects every use after free */
+    MOST_FREE = 0, /* no record is reused, so that AddressSanitizer detects every use after free */
 #else
-    MOST_FREE = 256, /* free records in each list */
+    MOST_FREE = 256, /* the number of free records that each list may hold */
 #endif
 };
 
@@ -20,15 +20,19 @@ struct libxl__ao_record {
     struct libxl__ao_record *next;
 };
 
-/* Returns the index of the free list for this size. If it is LIBXL__AO_RECORD_SIZES or more, records of this size
- * are not kept. */
+/*
+ * Returns the index of the free list for records of this size. If the index is LIBXL__AO_RECORD_SIZES or
+ * more, there is no list, and such records are freed at once.
+ */
 static size_t size_class_of(size_t size)
 {
     return (size - 1) / LIBXL__AO_RECORD_STEP;
 }
 
-/* Rounds a record's size up, so that the record and malloc's header together are a multiple of
- * LIBXL__AO_RECORD_STEP. */
+/*
+ * Rounds a record's size up. The record and malloc's header together become a multiple of
+ * LIBXL__AO_RECORD_STEP.
+ */
 static size_t record_size(size_t needed)
 {
     const size_t head = sizeof(size_t);
@@ -62,7 +66,8 @@ libxl__ao *libxl__ao_record_get(libxl_ctx *ctx, const libxl__ao_class *cls)
     memset(ao, 0, sizeof(*ao) + args);
     ao->size = (uint32_t)size;
     libxl__gc_begin(&ao->gc, ao->args + args, size - sizeof(*ao) - args);
-    if (cls->phases) /* the allocation does not fail, because the record has room for it */
+    /* Cannot fail, because the record's size includes the state. */
+    if (cls->phases)
         ao->state_at = (uint16_t)((char *)libxl__gc_alloc(&ao->gc, state) - (char *)ao);
     return ao;
 }
@@ -84,7 +89,7 @@ void libxl__ao_record_put(libxl_ctx *ctx, libxl__ao *ao)
 
 /* ---- the index */
 
-/* The key is `how`. Its two members have 64 bits each. */
+/* The key is `how`, whose two members have 64 bits each. */
 static const uint64_t *key_of(const libxl__index_link *link)
 {
     return (const uint64_t *)(const void *)&LIBXL__CONTAINER(link, const libxl__ao, index_link)->how;

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- the progress that an operation's own parameter asks for */
+/* ---- progress reports that the application requests with a parameter of the operation */
 
 libxl_asyncprogress_how *libxl__ao_progress_of(libxl__ao *ao)
 {
@@ -29,7 +29,10 @@ void libxl__ao_progress_how(libxl__ao *ao, const libxl_asyncprogress_how *how)
     *libxl__ao_progress_of(ao) = *how;
 }
 
-/* Passes an event to the callback, to the application's receiver or to the queue of events, as `how` demands. */
+/*
+ * Passes an event to the callback in `how`. Without a callback, passes it to the application's receiver or to
+ * the queue of events.
+ */
 static void pass_on(libxl__ao *ao, const libxl_asyncprogress_how *how, libxl_event *event)
 {
     event->domuuid = ao->subject.uuid;
@@ -62,7 +65,7 @@ void libxl__ao_progress(libxl__ao *ao, libxl_event_type type)
     libxl__ao_progress_report(ao, libxl__ao_progress_new(ao, type));
 }
 
-/* ---- the progress of phases */
+/* ---- the progress of phases, which the application requests with libxl_ao_set_progress */
 
 static struct libxl__ao_report *report_of(libxl__ao *ao)
 {

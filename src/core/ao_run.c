@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Runs, stops, completes and destroys the operations that ao.c has started. ao.h shows the states.
+ * Runs, stops, completes and destroys the operations that ao.c has started. ao.h shows the states of an
+ * operation.
  *
- * Owns: nothing. ao.c lists the users that free a record. The context's lock guards everything, except records on the
- * stack.
+ * Owns: nothing. ao.c says which users free a record. The context's lock guards everything, except records on
+ * the stack.
  */
 #include "libxl_internal.h"
 
@@ -59,21 +60,23 @@ void libxl__ao_discard(libxl__ao *ao)
 static void report_completion(libxl__ao *ao)
 {
     libxl_event *event = &ao->event;
-    memset(event, 0, offsetof(libxl_event, u)); /* the union is large, and a completion uses little of it */
+    memset(event, 0, offsetof(libxl_event, u)); /* clears only the members before the union, which is large */
     event->type = LIBXL_EVENT_TYPE_OPERATION_COMPLETE;
     event->domid = ao->subject.number;
     event->domuuid = ao->subject.uuid;
     event->for_user = ao->how.u.for_event;
     event->u.operation_complete.rc = ao->rc;
-    /* libxl__event_discard does not free a general description, which is static. */
+    /* libxl__event_discard does not free a message from libxl__error_words, which is static. */
     event->u.operation_complete.message = ao->rc ? (char *)libxl__ao_words(ao, ao->rc) : NULL;
     if (ao->rc)
         ao->message = NULL;
     libxl__event_occurred(ao->ctx, &ao->event);
 }
 
-/* Wakes the caller, queues the callback or the event, or notifies the parent, as the notify target demands. May
- * destroy the record. */
+/*
+ * Notifies the operation's notify target: wakes the caller, queues the callback or the event, or notifies the
+ * parent. May destroy the record.
+ */
 static void notify(libxl__ao *ao)
 {
     ao->notified = true;
@@ -140,7 +143,7 @@ void libxl__ao_job_ended(libxl__ao *ao)
 {
     assert(ao->jobs);
     ao->jobs--;
-    /* Does not complete the operation: this thread may be a worker, which must not run application code. */
+    /* Only wakes the operation. This thread may be a worker, and a completion may run application code. */
     libxl__ao_wake(ao);
 }
 
@@ -199,8 +202,9 @@ void libxl__aos_abort_all(libxl_ctx *ctx)
 {
     libxl__ao *ao;
     TAILQ_FOREACH (ao, &ctx->aos.live, live_link)
+        /* An undo in the background then sees that the context is closing. */
         if (libxl__ao_request_stop(ao, ERROR_ABORTED))
-            libxl__ao_wake(ao); /* so that an undo in the background sees that the context is closing */
+            libxl__ao_wake(ao);
 }
 
 bool libxl__aos_live(libxl_ctx *ctx)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The error message of an operation. It names the cause, the operation, its subject and its phase.
+ * The error message of an operation. It contains the cause, the operation, its subject and its phase.
  *
- * Owns: nothing; a message belongs to its record. The context's lock guards it, except in records on the stack.
+ * Owns: nothing; a message belongs to its record. The context's lock guards the messages, except those of
+ * records on the stack.
  */
 #include "libxl_internal.h"
 
@@ -10,8 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Returns the end of a message, which names the operation: "OPERATION 7", "OPERATION 'NAME', phase PHASE". NULL: no
- * memory. */
+/*
+ * Returns the part of a message that names the operation: "OPERATION 7" or "OPERATION 'NAME', phase PHASE".
+ * NULL: no memory.
+ */
 static char *place_of(const libxl__ao *ao)
 {
     const libxl__subject *subject = &ao->subject;
@@ -27,7 +30,10 @@ static char *place_of(const libxl__ao *ao)
     return place;
 }
 
-/* Returns the message for a cause. Takes ownership of `cause`, which is malloc'ed. NULL: no memory. */
+/*
+ * Returns the message for a cause. Takes ownership of `cause`, which is malloc'ed or NULL. Returns NULL if
+ * there is no memory.
+ */
 static char *message_of(const libxl__ao *ao, char *cause)
 {
     char *place = cause ? place_of(ao) : NULL, *message = NULL;
@@ -54,7 +60,7 @@ int libxl__ao_fail(libxl__ao *ao, int rc, const char *fmt, ...)
         cause = NULL;
     va_end(args);
     ao->message = message_of(ao, cause);
-    /* A requested stop is not an error. */
+    /* An end that the application has requested is not an error. */
     libxl__log(ao->ctx, ao->stop && rc == ao->stop ? XTL_DEBUG : XTL_ERROR, -1, "%s",
                libxl__ao_words(ao, rc));
     return rc;

@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* The child is not reaped yet, so its process group cannot be another one. */
+/* The process group cannot have been reused, because the child is not reaped yet. */
 void libxl__child_kill(const libxl__child *child)
 {
     if (!child->running)
@@ -49,7 +49,7 @@ static void child_exited(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
     int error = waitid(P_PIDFD, (id_t)pidfd, &how, WEXITED | WNOHANG) ? errno : 0;
     if (!error && !how.si_pid)
         return;
-    /* ECHILD: the application has reaped the library's child, or ignores SIGCHLD. */
+    /* waitid fails with ECHILD if the application has reaped the library's child or ignores SIGCHLD. */
     child->wait_error = error;
     child->signal = how.si_code == CLD_EXITED ? 0 : how.si_status;
     child->status = how.si_code == CLD_EXITED ? how.si_status : 0;
@@ -70,8 +70,10 @@ static void close_all(const int fds[3])
             close(fds[i]);
 }
 
-/* Duplicates `stdio` to descriptors from 3 on: the caller's descriptors may be 0, 1 or 2, which the child's dup2 overwrites.
- * Returns 0 or an errno. */
+/*
+ * Duplicates the descriptors in `stdio` to descriptors from 3 on. The originals may be 0, 1 or 2, which dup2
+ * in the child overwrites. Returns 0 or an errno.
+ */
 static int duplicate_stdio(const int stdio[3], int duplicates[3])
 {
     duplicates[0] = duplicates[1] = duplicates[2] = -1;
@@ -89,7 +91,7 @@ static int duplicate_stdio(const int stdio[3], int duplicates[3])
     return 0;
 }
 
-/* Starts the child. Returns 0 or an errno, also if exec fails. */
+/* Starts the child. Returns 0 or an errno. A failed exec is reported, too. */
 static int spawn(libxl__child *child, const char *const argv[], const int stdio[3])
 {
     const char *const *environment = child->environment;
@@ -146,7 +148,7 @@ int libxl__child_start(libxl__ao *ao, libxl__child *child, const char *const arg
     if (error)
         return libxl__ao_fail(ao, ERROR_FAIL, "running %s: %s", argv[0], strerror(error));
     error = watch_exit(ao, child);
-    /* ESRCH: the child has ended, and the application has reaped it. */
+    /* ESRCH: the child has ended, and the application has already reaped it. */
     if (error == ESRCH)
         return fail_for_lost_status(ao, argv[0], ECHILD);
     if (error) {

@@ -16,7 +16,10 @@ void libxl__ctx_lock(libxl_ctx *ctx)
 
 static void show_queued_events(libxl_ctx *ctx)
 {
-    /* If the application does not use the outer descriptor, waiters are woken directly. This saves a system call. */
+    /*
+     * The outer descriptor is made readable only if the application uses it. Otherwise threads in the library
+     * are woken directly, which saves a system call.
+     */
     if (ctx->loop.outer_in_use)
         libxl__loop_show_events(ctx);
 }
@@ -37,7 +40,7 @@ int libxl__ctx_sleep(libxl_ctx *ctx, pthread_cond_t *cond, uint64_t deadline)
     return pthread_cond_clockwait(cond, &ctx->lock, CLOCK_MONOTONIC, &until);
 }
 
-/* Inside a delivery: runs the runnable operations and makes the deliveries of `ao`. */
+/* Runs the runnable operations and makes the deliveries of `ao`. Called inside a delivery. */
 static void dispatch_inside(libxl_ctx *ctx, libxl__ao *ao)
 {
     libxl__turn turn = {0};
@@ -58,8 +61,9 @@ static void dispatch_outside(libxl_ctx *ctx, libxl__turn turn)
     } while (more);
     if (turn.over)
         libxl__loop_look_again(ctx);
+    /* The remaining deliveries are events; the thread that runs the receiver makes them. */
     else
-        ctx->loop.undelivered = false; /* the thread that runs the receiver makes the rest */
+        ctx->loop.undelivered = false;
 }
 
 void libxl__ctx_dispatch_for(libxl_ctx *ctx, libxl__ao *ao)

@@ -2,8 +2,8 @@
 /*
  * The context: all state of the library, guarded by one lock.
  *
- * "Locked" and "unlocked" in the core's comments mean that the calling thread holds, or does not hold, this lock. It is not
- * recursive. No application code runs, and nothing blocks, while a thread holds it.
+ * "Locked" and "unlocked" in the core's comments mean that the calling thread holds, or does not hold, this
+ * lock. The lock is not recursive. While a thread holds it, no application code runs and nothing blocks.
  */
 #ifndef LIBXL__CONTEXT_H
 #define LIBXL__CONTEXT_H
@@ -26,7 +26,8 @@ struct libxl__generators;
 struct libxl__ctx {
     pthread_mutex_t lock;
     xentoollog_logger *logger;
-    atomic_bool closing; /* no operation may start any more; may be read unlocked */
+    /* Set when the context is being freed; no operation may start then; may be read unlocked. */
+    atomic_bool closing;
     libxl__timers timers;
     libxl__workers workers;
     libxl__aos aos;
@@ -40,14 +41,17 @@ struct libxl__ctx {
     libxl__loop loop; /* last, because it has the largest array */
 };
 
-/* Creates a context without the state of src/host, src/xen and src/events, whose pointers are NULL. The caller owns the
- * logger, which must outlive the context. Errors: NOMEM, FAIL; *ctx_out is NULL then. */
+/*
+ * Creates a context. The pointers to the state of src/host, src/xen and src/events are NULL. The caller owns
+ * the logger, which must outlive the context. Errors: NOMEM, FAIL; *ctx_out is NULL then.
+ */
 int libxl__ctx_create(libxl_ctx **ctx_out, xentoollog_logger *logger);
 
 /*
- * Call unlocked. Refuses new operations, aborts the operations in progress, makes deliveries until all operations have
- * completed, and joins the workers. Errors: INVAL if a callback runs; then nothing is changed. FAIL if polling fails
- * while operations are in progress; the call may be repeated.
+ * Call unlocked. Refuses new operations, aborts the operations in progress, makes deliveries until all
+ * operations have completed, and joins the workers. Errors: INVAL if the calling thread or another thread is
+ * inside a callback; nothing is changed then. FAIL if polling fails while operations are in progress; the
+ * call may be repeated.
  */
 int libxl__ctx_drain(libxl_ctx *ctx);
 
@@ -58,11 +62,13 @@ void libxl__ctx_postfork(libxl_ctx *ctx);
 /* Call unlocked, after libxl__ctx_drain. Frees the context; no other thread may use it. */
 void libxl__ctx_destroy(libxl_ctx *ctx);
 
-/* Call it with the context locked. Sets the core's counters in *out, and all other counters to 0. */
+/* Call it with the context locked. Sets the core's counters in *out, and sets all other counters to 0. */
 void libxl__ctx_count(libxl_ctx *ctx, libxl_counters *out);
 
-/* The lock is released only by libxl__ctx_unlock and libxl__ctx_sleep. Both first make the outer descriptor readable if events
- * are queued. */
+/*
+ * Only libxl__ctx_unlock and libxl__ctx_sleep release the lock. Before that, both make the outer descriptor
+ * readable if events are queued.
+ */
 void libxl__ctx_lock(libxl_ctx *ctx);
 void libxl__ctx_unlock(libxl_ctx *ctx);
 /*
@@ -73,14 +79,17 @@ void libxl__ctx_unlock(libxl_ctx *ctx);
 int libxl__ctx_sleep(libxl_ctx *ctx, pthread_cond_t *cond, uint64_t deadline);
 
 /*
- * Public functions call it with the context locked. Workers must not call it. Runs the runnable operations and makes
- * the pending deliveries, for one turn at most (loop.h). The lock is released while application code runs. Inside a
- * delivery of this context, only runs the runnable operations. Deliveries are then deferred to the outer dispatch loop.
+ * Called with the context locked by public functions. Workers must not call it. Runs the runnable operations
+ * and makes the pending deliveries, for one turn at most (loop.h). The lock is released while application
+ * code runs. Inside a delivery of this context, it only runs the runnable operations; deliveries are deferred
+ * to the outer dispatch loop.
  */
 void libxl__ctx_dispatch(libxl_ctx *ctx);
 
-/* Like libxl__ctx_dispatch, for a thread that waits for the operation `ao` (NULL: it waits for something else).
- * Inside a delivery it also makes the deliveries of `ao`, so that `ao` can complete. */
+/*
+ * Like libxl__ctx_dispatch, for a thread that waits for the operation `ao`. Inside a delivery it also makes
+ * the deliveries of `ao`, so that `ao` can complete. `ao` NULL: the thread waits for something else.
+ */
 void libxl__ctx_dispatch_for(libxl_ctx *ctx, libxl__ao *ao);
 
 /* Call it with the context locked, at the end of a public function. Calls libxl__ctx_dispatch and unlocks the

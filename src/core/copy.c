@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the O_NONBLOCK flags of a copy's two descriptors, until the copy is done or its operation ends. The descriptors belong
- * to the caller, the buffer to the operation's gc. The context's lock guards all of it.
+ * Owns: the O_NONBLOCK flags of a copy's two descriptors, until the copy is done or its operation ends. The
+ * descriptors belong to the caller, and the buffer to the operation's gc. The context's lock guards all of
+ * them.
  *
- * Regular files need no polling: they are always ready, so reading and writing them never gives EAGAIN.
+ * Regular files are always ready: reading and writing them never gives EAGAIN, so they are not polled.
  */
 #include "libxl_internal.h"
 
@@ -58,7 +59,7 @@ static void to_ready(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
     run_copy(ctx, copy);
 }
 
-/* Reads once. Returns false if the copy now waits for `from`, or has failed. */
+/* Reads once. Returns false if the copy has failed or must wait until `from` is readable. */
 static bool read_once(libxl_ctx *ctx, libxl__copy *copy)
 {
     ssize_t got = read(copy->from_fd, copy->buffer, LIBXL__COPY_ROOM);
@@ -78,7 +79,7 @@ static bool read_once(libxl_ctx *ctx, libxl__copy *copy)
     return true;
 }
 
-/* Like write(2), but raises no SIGPIPE, and leaves the application's handling of SIGPIPE unchanged. */
+/* Like write(2), but raises no SIGPIPE. The application's handling of SIGPIPE does not change. */
 static ssize_t write_quietly(int fd, const void *data, size_t length)
 {
     sigset_t pipe, before, pending;
@@ -95,7 +96,7 @@ static ssize_t write_quietly(int fd, const void *data, size_t length)
     return put;
 }
 
-/* Writes once. Returns false if the copy now waits for `to`, or has failed. */
+/* Writes once. Returns false if the copy has failed or must wait until `to` is writable. */
 static bool write_once(libxl_ctx *ctx, libxl__copy *copy)
 {
     ssize_t put = write_quietly(copy->to_fd, copy->buffer + copy->begin, copy->end - copy->begin);

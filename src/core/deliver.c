@@ -1,26 +1,28 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the three queues of deliveries, and the events in them. The context's lock guards them. The lock is released
- * while application code runs, so the arguments of that code are copied first. The entry of a delivery is a part of its
- * event or of its operation, so queueing a delivery cannot fail.
+ * Owns: the three queues of deliveries, and the events in them. The context's lock guards them. The lock is
+ * released while application code runs, so the arguments of that code are copied first. The entry of a
+ * delivery is a part of its event or of its operation, so queueing a delivery cannot fail.
  *
- * Any thread that is inside the library makes deliveries, except workers. Application code that runs inside a delivery may
- * call the library. The deliveries that such a call causes are deferred to the outer dispatch loop. So a chain of callbacks
- * does not deepen the stack. A synchronous call that waits inside a delivery makes only its own progress reports; they have
- * a queue of their own. So the stack is only as deep as the application's own calls.
+ * Any thread that is inside the library makes deliveries, except workers. Application code that runs inside a
+ * delivery may call the library. New deliveries from such a call are deferred to the outer dispatch loop, so
+ * a chain of callbacks does not deepen the stack. One kind of delivery is made inside another delivery: a
+ * synchronous call makes its own progress reports while it waits. These reports have a queue of their own.
  */
 #include "libxl_internal.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-/* The deliveries, of all contexts, that this thread is inside. Every public function reads this list, so it uses the fastest
- * thread-local model. */
+/*
+ * One delivery that this thread is inside. The frames of all contexts form a list. Every public function
+ * reads this list, so it uses the fastest thread-local model.
+ */
 struct delivery_frame {
     const libxl_ctx *ctx;
     struct delivery_frame *outer;
-    bool deferred_any; /* a call inside it has deferred its deliveries */
-    bool receives;     /* it runs event_occurs */
+    bool deferred_any; /* a library call inside this delivery has deferred deliveries */
+    bool receives;     /* this delivery runs event_occurs */
 };
 static _Thread_local struct delivery_frame *innermost __attribute__((tls_model("initial-exec")));
 
@@ -60,7 +62,7 @@ void libxl__deliveries_open(libxl_ctx *ctx)
     TAILQ_INIT(&ctx->deliveries.own);
 }
 
-/* ---- the kinds of deliveries */
+/* ---- the functions that make one delivery */
 
 static void event_delivered(libxl_ctx *ctx, libxl__ao *ao)
 {
@@ -70,7 +72,10 @@ static void event_delivered(libxl_ctx *ctx, libxl__ao *ao)
     libxl__ao_report_delivered(ctx, ao);
 }
 
-/* Wakes the threads inside other deliveries that wait until the receiver is free. */
+/*
+ * Wakes threads that wait inside other deliveries and have progress reports to deliver, because the receiver
+ * is free now.
+ */
 static void receiver_is_free(libxl_ctx *ctx)
 {
     const libxl__delivery *delivery;
@@ -85,7 +90,10 @@ static void deliver_event(libxl_ctx *ctx, libxl__delivery *delivery)
     libxl__ao *ao = delivery->ao;
     const libxl_event_hooks *receiver = ctx->hooks.receiver;
     if (!libxl__hooks_want(ctx, event)) {
-        /* The receiver was deregistered, or its mask was changed, after the event was queued for it. */
+        /*
+         * The application has removed the receiver or changed its mask after the event was queued for
+         * delivery.
+         */
         libxl__event_queue(ctx, event);
     } else {
         void (*occurs)(void *, libxl_event *) = receiver->event_occurs;
@@ -101,8 +109,10 @@ static void deliver_event(libxl_ctx *ctx, libxl__delivery *delivery)
     event_delivered(ctx, ao);
 }
 
-/* Delivers a report as the newest request (libxl_ao_set_progress) demands. That request may have ended the reports,
- * or may have replaced the callback by events. */
+/*
+ * Delivers a report as the newest request (libxl_ao_set_progress) says. After the report was queued, that
+ * request may have ended the reports, or replaced the callback by events.
+ */
 static void deliver_report(libxl_ctx *ctx, libxl__delivery *delivery)
 {
     libxl_event *event = delivery->event;
@@ -145,7 +155,10 @@ static struct libxl__delivery_queue *queue_of(libxl_ctx *ctx, const libxl__deliv
     return delivery->deliver == deliver_event ? &ctx->deliveries.events : &ctx->deliveries.calls;
 }
 
-/* `place` belongs to the event or the operation, and must live until the delivery is made or discarded. */
+/*
+ * `place` is the entry of the delivery. It belongs to the event or the operation, and must live until the
+ * delivery is made or discarded.
+ */
 static void enqueue(libxl_ctx *ctx, libxl__delivery *place, libxl__delivery delivery)
 {
     *place = delivery;
@@ -188,7 +201,10 @@ static void call_disaster_hook(libxl_ctx *ctx)
     libxl__ctx_lock(ctx);
 }
 
-/* Returns the oldest delivery of a queue whose operation has no other delivery in progress, or NULL. */
+/*
+ * Returns the oldest delivery of a queue that may be made now, or NULL. A delivery must wait while another
+ * delivery of its operation is running.
+ */
 static libxl__delivery *first_deliverable(libxl_ctx *ctx, const struct libxl__delivery_queue *queue)
 {
     libxl__delivery *delivery = TAILQ_FIRST(queue);
@@ -197,8 +213,10 @@ static libxl__delivery *first_deliverable(libxl_ctx *ctx, const struct libxl__de
     return delivery;
 }
 
-/* Returns the oldest delivery that may be made now, or NULL. While another thread runs the receiver, no event is
- * delivered. */
+/*
+ * Returns the oldest delivery that may be made now, or NULL. Events for the receiver must wait while another
+ * thread runs the receiver.
+ */
 static libxl__delivery *next_delivery(libxl_ctx *ctx)
 {
     const libxl__deliveries *deliveries = &ctx->deliveries;
@@ -209,7 +227,7 @@ static libxl__delivery *next_delivery(libxl_ctx *ctx)
     return call->number < event->number ? call : event;
 }
 
-/* Makes a delivery; NULL: calls the disaster hook. */
+/* Makes a delivery. `delivery` NULL: calls the disaster hook. */
 static void deliver(libxl_ctx *ctx, libxl__delivery *delivery)
 {
     libxl__deliveries *deliveries = &ctx->deliveries;
@@ -269,7 +287,10 @@ static void drop(libxl_ctx *ctx, libxl__delivery *delivery)
     libxl__event_discard(ctx, delivery->event);
 }
 
-/* Discards the reports of an operation from a queue. They are the newest deliveries there, from `first` on. */
+/*
+ * Discards the reports of an operation from a queue. `first` is the number of its oldest report, so only
+ * deliveries from this number on are searched.
+ */
 static void drop_newest(libxl_ctx *ctx, struct libxl__delivery_queue *queue, const libxl__ao *ao,
                         uint64_t first)
 {
@@ -293,7 +314,7 @@ void libxl__deliver_drop(libxl_ctx *ctx, const libxl__ao *ao, uint64_t first)
 void libxl__deliveries_close(libxl_ctx *ctx)
 {
     libxl__delivery *delivery;
-    /* The queue of calls holds only reports: the drain has delivered all completions. */
+    /* The queue `calls` holds only reports now, because libxl__ctx_drain has delivered all completions. */
     while ((delivery = TAILQ_FIRST(&ctx->deliveries.calls)) ||
            (delivery = TAILQ_FIRST(&ctx->deliveries.events)))
         drop(ctx, delivery);

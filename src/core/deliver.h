@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Deliveries: the pending calls of application code. A delivery is a completion callback, a progress report, or an event for
- * the application's receiver (libxl_event_hooks).
+ * Deliveries: the pending calls of application code. A delivery is a completion callback, a progress report,
+ * or an event for the application's receiver (libxl_event_hooks).
  *
- * Deliveries are made in the order in which they occurred. Two deliveries of the same operation never run at the same time.
- * Two threads never call the receiver at the same time. Events for the receiver have a queue of their own, so that no thread
- * searches them while the receiver is busy.
+ * Deliveries are made in the order in which their causes occurred. Two deliveries of the same operation never
+ * run at the same time. Two threads never call the receiver at the same time. Events for the receiver have a
+ * queue of their own, so that no thread searches them while the receiver is busy.
  *
- * Call every function with the context locked, unless the comment says otherwise. Workers may queue deliveries; only other
- * threads make them.
+ * Call every function with the context locked, unless the comment says otherwise. Workers may queue
+ * deliveries, but only other threads make them.
  */
 #ifndef LIBXL__DELIVER_H
 #define LIBXL__DELIVER_H
@@ -26,16 +26,16 @@ struct libxl__ao;
 typedef struct libxl__delivery libxl__delivery;
 struct libxl__delivery {
     union {
-        struct { /* while it is queued */
+        struct { /* valid while the delivery is queued */
             /* Called with the context locked. Releases the lock while application code runs, and returns with the
              * context locked. Afterwards ao->delivering is false or ao is destroyed. */
             void (*deliver)(libxl_ctx *ctx, libxl__delivery *delivery);
             struct libxl__ao *ao; /* the operation that the delivery belongs to; NULL: none */
             libxl_event *event;   /* NULL: the delivery is a completion callback */
-            uint64_t number;      /* ascending in the order of occurrence */
+            uint64_t number;      /* numbers ascend in the order in which deliveries are queued */
             TAILQ_ENTRY(libxl__delivery) link;
         };
-        struct { /* while its event is in the queue of events and in its index (event.c) */
+        struct { /* valid while the event is in the queue of events (event.c) */
             libxl__index_link index_link;
             libxl_event *indexed_event;
         };
@@ -45,15 +45,19 @@ struct libxl__delivery {
 TAILQ_HEAD(libxl__delivery_queue, libxl__delivery);
 
 typedef struct libxl__deliveries {
-    struct libxl__delivery_queue calls;  /* completion callbacks, and reports to callbacks */
+    struct libxl__delivery_queue calls;  /* completion callbacks, and progress reports by callback */
     struct libxl__delivery_queue events; /* events for the receiver */
-    struct libxl__delivery_queue
-        own;            /* reports of synchronous calls inside a delivery; each caller makes its own */
-    uint64_t count;     /* the number of deliveries queued so far; the number of the next one */
-    uint32_t under_way; /* deliveries whose application code is running */
-    uint32_t receiving; /* the part of under_way that runs event_occurs */
-    bool missed;        /* events may have been missed; the disaster hook must be called */
-    libxl_event_type missed_type; /* the type of the missed events; 0: several types, or any */
+    /*
+     * Progress reports of synchronous calls inside a delivery; the thread of each call delivers its own
+     * reports.
+     */
+    struct libxl__delivery_queue own;
+    uint64_t count;     /* the number of deliveries queued so far, which is also the number of the next one */
+    uint32_t under_way; /* the number of deliveries whose application code is running */
+    uint32_t receiving; /* the number of these deliveries that run event_occurs */
+    bool missed;        /* events may have been lost, so the application's disaster hook must be called */
+    /* The type of the events that may have been lost; 0: several types, or an unknown type. */
+    libxl_event_type missed_type;
 } libxl__deliveries;
 
 /* Called once, while the context is created. */
@@ -70,16 +74,23 @@ static inline bool libxl__deliveries_pending(const libxl__deliveries *deliveries
 /* Makes the oldest delivery that may be made now. Unlocks while application code runs. Returns false if there is no
  * such delivery. Do not call it on a worker, or inside a delivery of this context. */
 bool libxl__deliver_one(libxl_ctx *ctx);
-/* Like libxl__deliver_one, for a thread inside a delivery that waits in the synchronous call `ao`. Makes the oldest
- * delivery of `ao`. */
+/*
+ * Like libxl__deliver_one, but makes only the oldest delivery of `ao`. For a thread inside a delivery that
+ * waits in the synchronous call `ao`.
+ */
 bool libxl__deliver_own(libxl_ctx *ctx, const struct libxl__ao *ao);
 /* Returns whether this thread is inside one of the context's deliveries. Needs no lock. */
 bool libxl__delivering_here(const libxl_ctx *ctx);
-/* Returns the same value as libxl__delivering_here. If it is true, notes that pending deliveries are deferred to the
- * outer dispatch loop. Needs no lock. */
+/*
+ * Returns whether this thread is inside one of the context's deliveries. If it is, notes that pending
+ * deliveries are deferred to the outer dispatch loop. Needs no lock.
+ */
 bool libxl__deliveries_defer(libxl_ctx *ctx);
-/* Call unlocked, and not inside a delivery of this context. Calls the completion callback of an instant operation that has
- * succeeded and that is visible to no other thread. Afterwards makes the deliveries that the callback has deferred. */
+/*
+ * Calls the completion callback of an instant operation that has succeeded. Call it unlocked, and not inside
+ * a delivery of this context. No other thread may know the operation. Afterwards makes the deliveries that
+ * were deferred during the callback.
+ */
 void libxl__deliver_at_once(libxl_ctx *ctx, const libxl_asyncop_how *how);
 
 /*
@@ -92,7 +103,10 @@ void libxl__deliver_event(libxl_ctx *ctx, libxl_event *event, struct libxl__ao *
 void libxl__deliver_report(libxl_ctx *ctx, libxl_event *event, struct libxl__ao *ao);
 /* Queues the delivery of an operation's completion to its callback. The operation is destroyed after the callback. */
 void libxl__deliver_completion(libxl_ctx *ctx, struct libxl__ao *ao);
-/* Discards the pending reports of an operation that failed to start. `first`: libxl__deliveries.count at its start. */
+/*
+ * Discards the pending reports of an operation that failed to start. `first`: the value of
+ * libxl__deliveries.count when the operation started.
+ */
 void libxl__deliver_drop(libxl_ctx *ctx, const struct libxl__ao *ao, uint64_t first);
 
 #endif

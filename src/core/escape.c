@@ -9,8 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Returns whether a valid character changes how a line is shown: control characters, line separators, invisible
- * characters, and characters that change the direction of text. */
+/*
+ * Returns whether a valid character changes how a line is shown: a control character, a line separator, an
+ * invisible character, or one that changes the direction of text.
+ */
 static bool is_hidden(uint32_t character)
 {
     static const struct {
@@ -35,7 +37,7 @@ static size_t decode(const unsigned char *text, uint32_t *character)
                                              : 0;
     *character = length == 1 ? first : first & (0x7fu >> length);
     for (size_t i = 1; i < length; i++) {
-        if ((text[i] & 0xc0) != 0x80) /* also true at the terminating zero */
+        if ((text[i] & 0xc0) != 0x80) /* the condition is also true at the terminating zero */
             return 0;
         *character = *character << 6 | (text[i] & 0x3f);
     }
@@ -43,7 +45,10 @@ static size_t decode(const unsigned char *text, uint32_t *character)
     return !length || *character < least[length] || *character > 0x10ffff || surrogate ? 0 : length;
 }
 
-/* Returns the length of the character at `text`. Sets *shown to whether the character is copied without an escape. */
+/*
+ * Returns the length of the character at `text`. *shown tells whether the character is copied without an
+ * escape.
+ */
 static size_t next(const char *text, bool *shown)
 {
     uint32_t character;
@@ -74,12 +79,13 @@ size_t libxl__escape(char *to, size_t room, const char *text)
         const size_t needed = shown ? length : 4 * length;
         if (to && used + needed < room)
             put(to + used, text, length, shown);
-        used += needed; /* exceeds `room` once a character does not fit, so nothing is written after it */
+        /* Once a character does not fit, `used` exceeds `room`, so nothing is written afterwards. */
+        used += needed;
     }
     return used;
 }
 
-/* Used if there is no memory. Replaces each octet that would be escaped by a question mark. */
+/* Replaces each octet that would be escaped by a question mark. Used if there is no memory for escapes. */
 static void mask(char *text)
 {
     bool shown;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the queued events, from their occurrence until they are taken. The taker then owns an event, and frees it with
- * libxl_event_free. The context's lock guards the queue.
+ * Owns: the queued events, from their occurrence until the application takes them. The application then owns
+ * an event, and frees it with libxl_event_free. The context's lock guards the queue.
  *
- * The completion event of an operation is a part of the operation's record, so it needs no memory of its own; freeing the
- * event frees the record. Every other event is malloc'ed in an event_box.
+ * The completion event of an operation is a part of the operation's record, so it needs no memory of its own.
+ * Freeing the event frees the record. Every other event is malloc'ed in an event_box.
  */
 #include "libxl_internal.h"
 
@@ -13,18 +13,19 @@
 #include <string.h>
 
 enum {
-    WORTH_AN_INDEX = 32, /* queued events; with fewer, searching the queue is faster */
-    PAST = 1,            /* a deadline that has passed: 1 ns after the machine started */
-    /* While events are queued, only one of this many calls checks the descriptors: */
-    TAKES_A_LOOK = 2,  /* libxl_event_take */
-    WAITS_A_LOOK = 64, /* libxl_event_wait */
+    /* Up to this number of queued events, searching the queue is faster than an index. */
+    WORTH_AN_INDEX = 32,
+    PAST = 1, /* a deadline that has passed, in ns: 1 ns after the machine started */
+    /* While events are queued, only every Nth call checks the descriptors. N is: */
+    TAKES_A_LOOK = 2,  /* in libxl_event_take */
+    WAITS_A_LOOK = 64, /* in libxl_event_wait */
 };
 
 /* An event that is not a completion. */
 struct event_box {
     libxl_event event;
     libxl__delivery delivery;
-    bool fits_record; /* libxl__event_fits_record */
+    bool fits_record; /* set by libxl__event_fits_record */
     int32_t value;
 };
 
@@ -61,7 +62,7 @@ void libxl__events_open(libxl_ctx *ctx)
 
 static void add_to_index(libxl__events *events, libxl_event *event)
 {
-    /* No delivery uses this place while the event is in the queue of events. */
+    /* No delivery uses this entry while the event is in the queue of events. */
     libxl__delivery *place = libxl__delivery_of_event(event);
     place->indexed_event = event;
     libxl__index_add(&events->index, &place->index_link);
@@ -102,8 +103,8 @@ void libxl__event_discard(libxl_ctx *ctx, libxl_event *event)
 }
 
 /*
- * Wakes one waiter that wants the event, because only one can take it. A waiter that is not asleep, for example because
- * it runs a callback, needs no wakeup, because it searches the queue before it sleeps again.
+ * Wakes one waiter that wants the event, because only one can take it. A waiter that does not sleep needs no
+ * wakeup, for example because its thread runs a callback. It searches the queue before it sleeps again.
  */
 static void wake_one(libxl_ctx *ctx, const libxl_event *event)
 {
@@ -169,9 +170,9 @@ void libxl__events_close(libxl_ctx *ctx)
 }
 
 /*
- * Checks the descriptors: at each call if no events are queued, otherwise at every `every`-th call. A check costs a
- * system call. It is not omitted altogether, because a caller that always finds queued events must still learn of new
- * ones.
+ * Checks the descriptors. A check costs a system call. So while events are queued, only every Nth call
+ * checks, where N is `every`. Some calls must check, so that a caller who always finds queued events still
+ * learns of new ones.
  */
 static int look(libxl_ctx *ctx, uint32_t every)
 {
@@ -182,9 +183,12 @@ static int look(libxl_ctx *ctx, uint32_t every)
     return libxl__loop_dispatch(ctx);
 }
 
-/* ---- many at a time */
+/* ---- taking many events at a time */
 
-/* Fills the record. Frees the event if the record holds all of it; otherwise the record refers to the event. */
+/*
+ * Fills the record. If the record holds all data of the event, frees the event. Otherwise the record refers
+ * to the event.
+ */
 static void fill_record(libxl_ctx *ctx, libxl_event *event, libxl_event_record *record)
 {
     *record = (libxl_event_record){
@@ -226,7 +230,7 @@ int libxl_event_take(libxl_ctx *ctx, libxl_event_record *records, int max)
     return count;
 }
 
-/* ---- one at a time */
+/* ---- taking one event */
 
 int libxl_event_is_for(const libxl_event *event, void *user)
 {
@@ -247,7 +251,7 @@ static bool indexed(libxl__events *events, const libxl__waiter *want)
     return true;
 }
 
-/* Returns the oldest event in the index with this for_user whose type is in the mask, or NULL. */
+/* Returns the oldest event in the index whose for_user and type are wanted, or NULL. */
 static libxl_event *find_in_index(libxl__events *events, const libxl__waiter *want)
 {
     libxl__index_link *first = libxl__index_find(&events->index, want->predicate_user), *link = first;
@@ -294,8 +298,11 @@ int libxl_event_check(libxl_ctx *ctx, libxl_event **event_out, uint64_t typemask
     return *event_out ? 0 : libxl__refuse(ERROR_NOT_READY, "no such event is queued");
 }
 
-/* When this thread last returned from waiting for an event; ns, monotonic. A later libxl_ctx_wake makes the thread's next wait
- * return at once, because the thread may have checked its condition before the wake. */
+/*
+ * The time at which this thread last returned from waiting for an event; ns, monotonic. If libxl_ctx_wake is
+ * called after this time, the thread's next wait returns at once. The thread may have checked its condition
+ * before that call, and would otherwise miss it.
+ */
 static _Thread_local uint64_t returned_at __attribute__((tls_model("initial-exec")));
 
 int libxl_event_wait_limit(libxl_ctx *ctx, libxl_event **event_out, uint64_t typemask,
@@ -311,8 +318,10 @@ int libxl_event_wait_limit(libxl_ctx *ctx, libxl_event **event_out, uint64_t typ
     libxl__waiter_begin(ctx, &waiter);
     int rc = ctx->events.queued ? look(ctx, WAITS_A_LOOK) : 0;
     libxl__ctx_dispatch(ctx);
-    /* The descriptors are always checked once, even after the deadline or a libxl_ctx_wake. Callers that only poll
-     * need this check. */
+    /*
+     * The descriptors are checked at least once, even after the deadline or a libxl_ctx_wake, because some
+     * callers only poll.
+     */
     for (bool looked = false; !(*event_out = find(ctx, &waiter)) && !rc; looked = true) {
         const bool woken = ctx->events.woken_at && ctx->events.woken_at >= since;
         if (looked && woken)
@@ -331,7 +340,7 @@ int libxl_event_wait_limit(libxl_ctx *ctx, libxl_event **event_out, uint64_t typ
         return 0;
     if (rc == ERROR_TIMEDOUT)
         return libxl__refuse(rc, "no such event within %d ms", milliseconds);
-    /* The message of FAIL already names the failed system call. */
+    /* For FAIL the message is set already. It names the failed system call. */
     return rc == ERROR_FAIL ? rc : libxl__refuse_in(rc, "libxl_event_wait");
 }
 

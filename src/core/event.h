@@ -21,10 +21,11 @@ TAILQ_HEAD(libxl__event_list, libxl_event);
 typedef struct libxl__events {
     struct libxl__event_list queue; /* the events for libxl_event_take, _check and _wait, oldest first */
     uint32_t queued;                /* the number of events in the queue */
-    uint32_t unchecked; /* calls that returned queued events since the descriptors were last checked */
+    /* The number of calls that have returned queued events since the descriptors were last checked. */
+    uint32_t unchecked;
     bool indexed;       /* all queued events are in the index, because libxl_event_is_for was used */
     libxl__index index; /* of the queued events, by for_user */
-    uint64_t woken_at;  /* ns, monotonic: the last call of libxl_ctx_wake; 0: none */
+    uint64_t woken_at;  /* ns, monotonic: when libxl_ctx_wake was last called; 0: never */
 } libxl__events;
 
 /* Called once, while the context is created. */
@@ -36,25 +37,35 @@ void libxl__events_close(libxl_ctx *ctx);
  * lock. NULL: out of memory. */
 libxl_event *libxl__event_new(libxl_ctx *ctx, libxl_event_type type, uint32_t number, libxl_ev_user for_user);
 /*
- * Declares that a libxl_event_record with this `value` holds all data of the event. libxl_event_take then returns the
- * record alone; otherwise it returns the event with the record. Only for an event from libxl__event_new. Needs no lock.
+ * Declares that a libxl_event_record with this `value` holds all data of the event. libxl_event_take then
+ * returns the record without the event. Otherwise it returns both. Only for an event from libxl__event_new.
+ * Needs no lock.
  */
 void libxl__event_fits_record(libxl_event *event, int32_t value);
 /* Frees an event that was taken, or that will not be reported. The event must not be queued. */
 void libxl__event_discard(libxl_ctx *ctx, libxl_event *event);
-/* Queues the event for delivery if the application's receiver wants it, else puts it into the queue of events. Takes ownership;
- * cannot fail. */
+/*
+ * Queues the event for delivery if the application's receiver wants it. Otherwise puts it into the queue of
+ * events. Takes ownership; cannot fail.
+ */
 void libxl__event_occurred(libxl_ctx *ctx, libxl_event *event);
 /* Puts the event into the queue of events even if the application's receiver wants it. Takes ownership; cannot fail. */
 void libxl__event_queue(libxl_ctx *ctx, libxl_event *event);
-/* Call this when events of `type` (0: of any type) may have been lost because memory ran out. Logs this, and queues
- * a call of the application's disaster hook. */
+/*
+ * Call this when events of `type` may have been lost because memory ran out; 0: of any type. Logs this, and
+ * queues a call of the application's disaster hook.
+ */
 void libxl__event_missed(libxl_ctx *ctx, libxl_event_type type);
-/* Returns the event's entry for the queues of deliveries (deliver.h), which lives as long as the event. Needs no lock. */
+/*
+ * Returns the event's entry for the queues of deliveries (deliver.h). The entry lives as long as the event.
+ * Needs no lock.
+ */
 libxl__delivery *libxl__delivery_of_event(libxl_event *event);
 
-/* Returns whether the event's type is in the mask and the predicate, if there is one, accepts the event. Needs no
- * lock. Bit 63 of the mask stands for all types from 63 on. */
+/*
+ * Returns whether the event's type is in the mask and the predicate accepts the event. `predicate` NULL: only
+ * the mask is checked. Bit 63 of the mask stands for all types from 63 on. Needs no lock.
+ */
 static inline bool libxl__event_wanted(const libxl_event *event, uint64_t typemask,
                                        libxl_event_predicate *predicate, void *user)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the malloc'ed blocks of each gc, until libxl__gc_end. Takes no lock: the lock of the gc's owner guards it.
+ * Owns: the malloc'ed blocks of each gc, until libxl__gc_end. Takes no lock: the lock of the gc's owner
+ * guards the gc.
  */
 #include "gc.h"
 
@@ -12,7 +13,8 @@
 #include <libxl.h>
 
 enum {
-    BLOCK_SIZE = 496, /* octets; 512 with the headers of the block and of malloc */
+    /* octets; with the headers of the block and of malloc, a block takes 512 octets. */
+    BLOCK_SIZE = 496,
     ALIGNMENT = 8,
 };
 
@@ -51,7 +53,8 @@ void *libxl__gc_alloc(libxl__gc *gc, size_t size)
 {
     if (size > SIZE_MAX / 2)
         return NULL;
-    size += !size; /* NULL always means out of memory, so 0 octets need memory, too */
+    /* A result of NULL always means out of memory, so 0 octets need memory, too. */
+    size += !size;
     size_t skip = -(uintptr_t)gc->next & (ALIGNMENT - 1);
     if ((size_t)(gc->end - gc->next) < skip + size) {
         if (add_block(gc, size))

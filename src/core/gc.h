@@ -14,10 +14,12 @@
 /* Zero-initialise it: it is empty then. */
 typedef struct libxl__gc {
     struct libxl__gc_block *blocks;
-    char *next, *end; /* the unused part of the newest block, or of libxl__gc_begin's memory */
+    char *next, *end; /* the unused part of the newest block, or of the memory from libxl__gc_begin */
 } libxl__gc;
 
-/* Makes gc use the caller's memory first. The memory stays the caller's and must live until libxl__gc_end. */
+/*
+ * Makes gc use the caller's memory first. The memory belongs to the caller and must live until libxl__gc_end.
+ */
 void libxl__gc_begin(libxl__gc *gc, void *memory, size_t size);
 
 /* Returns zeroed memory, aligned to 8 octets; NULL: out of memory. A size of 0 gives a valid pointer. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the state of a group. The members are nested operations, in the parent's memory. The context's lock guards
- * both. The cost of a step grows with the number of members that it starts. Only libxl__group_stop visits all members.
+ * Owns: the state of a group. The members are nested operations in the parent's memory. The context's lock
+ * guards both. A call of libxl__group_poll costs time for the members that it starts, not for all members.
+ * Only libxl__group_stop visits all members.
  */
 #include "libxl_internal.h"
 
@@ -24,7 +25,7 @@ static void start_member(libxl__ao *parent, libxl__group *group)
     if (rc) {
         group->rc = libxl__ao_fail(parent, rc, "%s[%u]: %s", group->name, index, libxl_error_describe(rc));
         if (child)
-            libxl__source_stop(parent->ctx, &member->source); /* destroys the child */
+            libxl__source_stop(parent->ctx, &member->source); /* destroys the child, which was not started */
         libxl__group_stop(group);
         return;
     }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Groups: one nested operation for each element of an array, a bounded number at a time. The first error stops the
- * other members, unless the group keeps going. A phase starts, polls and stops a group with the functions below; another group can undo what the
- * members have done.
+ * Groups: one nested operation for each element of an array. A bounded number of these members run at the
+ * same time. The first error stops the other members, unless `keeps_going` is set. A phase starts, polls and
+ * stops a group with the functions below. Another group can undo what the members have done.
  */
 #ifndef LIBXL__GROUP_H
 #define LIBXL__GROUP_H
@@ -13,21 +13,22 @@
 typedef struct libxl__group libxl__group;
 struct libxl__group {
     const libxl__ao_class *cls; /* the class of the members */
-    const char *name;           /* the public name of the array; a member's message begins with NAME[INDEX] */
+    /* The public name of the array; messages about a member begin with NAME[INDEX]. */
+    const char *name;
     /* Sets a member's args before its start. The member's parent is child->parent. Errors: those of the class. */
     int (*fill)(const libxl__group *group, uint32_t index, libxl__ao *child);
-    const void *context; /* for `fill` */
+    const void *context; /* an argument for `fill` */
     uint32_t count;      /* the number of members; may be 0 */
     bool keeps_going;    /* an error does not stop the other members */
-    uint32_t width;      /* the most members that run at a time; at least 1 */
+    uint32_t width;      /* how many members may run at the same time; at least 1 */
 
     uint32_t started, ended;
     bool stopping;          /* no more members are started */
     int rc;                 /* the first error */
-    libxl__nested *members; /* in the order of the array; in the parent's memory */
+    libxl__nested *members; /* an array in the parent's memory, in the order of the elements */
 };
 
-/* Call all of these with the context locked. */
+/* Call the following functions with the context locked. */
 
 /* Reserves the memory for all members. Errors: NOMEM. A call is optional, because libxl__group_start reserves the
  * memory, too. */
@@ -43,13 +44,16 @@ int libxl__group_start(libxl__ao *parent, libxl__group *group);
  */
 int libxl__group_poll(libxl__ao *parent, libxl__group *group);
 
-/* Starts no more members, and asks the running members to stop. libxl__group_poll still waits for their ends. */
+/*
+ * Starts no more members, and asks the running members to stop. libxl__group_poll still waits until they have
+ * ended.
+ */
 void libxl__group_stop(libxl__group *group);
 
 /* Returns whether the member at this index has ended with success. */
 bool libxl__group_succeeded(const libxl__group *group, uint32_t index);
 
-/* For nested.c: a member has ended. */
+/* Called by nested.c when a member has ended. */
 void libxl__group_member_ended(libxl__nested *member);
 
 #endif

@@ -14,28 +14,33 @@
 #include "event.h"
 
 typedef struct libxl__hooks {
-    const libxl_event_hooks *receiver; /* the application's; NULL: none */
+    const libxl_event_hooks *receiver; /* belongs to the application; NULL: none */
     void *receiver_user;
-    const libxl_osevent_hooks *loop; /* the application's; NULL: none */
+    const libxl_osevent_hooks *loop; /* belongs to the application; NULL: none */
     void *loop_user;
-    void *for_app;                    /* the value that fd_register stored; fd_deregister gets it */
-    bool registered, registering;     /* libxl_ctx_fd is, or is being, registered with `loop` */
+    /* The value that the application's fd_register stored; passed to its fd_deregister. */
+    void *for_app;
+    /* libxl_ctx_fd is registered with `loop`; a thread is registering it now. */
+    bool registered, registering;
     pthread_cond_t registration_done; /* signalled when `registering` becomes false */
 } libxl__hooks;
 
 /* Called once, while the context is created. */
 void libxl__hooks_open(libxl_ctx *ctx);
-/* Called once, unlocked, while the context is destroyed. Deregisters the descriptor from the application's loop. */
+/*
+ * Called once, unlocked, while the context is destroyed. Deregisters the context's descriptor from the
+ * application's loop.
+ */
 void libxl__hooks_close(libxl_ctx *ctx);
 
 /* Call it with the context locked, from any thread. Returns whether the application's receiver wants this event. */
 bool libxl__hooks_want(libxl_ctx *ctx, const libxl_event *event);
 
 /*
- * Call it with the context locked, not on a worker. Releases the lock while the hook runs or while it waits for another
- * thread's registration. Registers the context's descriptor with the application's loop, if there is a loop and the
- * descriptor is not registered yet. Call this before work starts that needs the loop. Errors: the value that the
- * application's fd_register returned.
+ * Registers the context's descriptor with the application's loop. Does nothing if there is no loop or the
+ * descriptor is registered already. Call this before starting work that needs the loop. Call it with the
+ * context locked, not on a worker. The lock is released while the hook runs, or while another thread
+ * registers the descriptor. Errors: the value that the application's fd_register returned.
  */
 int libxl__hooks_need_loop(libxl_ctx *ctx);
 

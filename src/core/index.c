@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the array of buckets. The entries belong to the users. The context's lock guards both.
+ * Owns: the array of buckets. The entries belong to the users of the index. The context's lock guards both.
  *
- * A bucket is a list of the oldest entries of different keys. The entries with the same key are a ring, in order of
- * age. The table grows by one bucket at a time (linear hashing), because moving all entries at once takes long. The new
- * bucket N takes entries from bucket N - P, where P is the largest power of 2 that is not above N.
+ * A bucket is a list with one entry for each key: the oldest. The entries with the same key form a ring, in
+ * order of age. The table grows by one bucket at a time (linear hashing), because moving all entries at once
+ * takes long. The new bucket N takes entries from bucket N - P, where P is the largest power of 2 that is not
+ * above N.
  */
 #include "index.h"
 
@@ -16,14 +17,17 @@ enum { FIRST_SIZE = sizeof(((libxl__index *)0)->first_buckets) / sizeof(libxl__i
 static libxl__index_link **bucket_of(libxl__index *index, const uint64_t *key)
 {
     uint64_t mixed = index->words > 1 ? key[0] ^ key[1] : key[0];
-    mixed *= 0x9E3779B97F4A7C15ull; /* 2^64 / golden ratio: spreads neighbours */
+    mixed *= 0x9E3779B97F4A7C15ull; /* 2^64 / golden ratio: distributes similar keys over the buckets */
     uint32_t bucket = (uint32_t)(mixed >> 32) & index->mask;
     if (bucket >= index->size)
         bucket &= index->mask >> 1;
     return &index->buckets[bucket];
 }
 
-/* Returns the link of a bucket that points to the oldest entry with this key, or the bucket's last link, which is NULL. */
+/*
+ * Returns the link of a bucket that points to the oldest entry with this key. If there is no such entry,
+ * returns the bucket's last link, which is NULL.
+ */
 static libxl__index_link **oldest(libxl__index *index, const uint64_t *key)
 {
     libxl__index_link **link = bucket_of(index, key);
@@ -36,7 +40,7 @@ static libxl__index_link **oldest(libxl__index *index, const uint64_t *key)
     return link;
 }
 
-/* Returns whether the array has room for one more bucket. */
+/* Makes room for one more bucket in the array. Returns false if there is no memory. */
 static bool make_room(libxl__index *index)
 {
     if (index->size < index->room)
@@ -55,7 +59,7 @@ static bool make_room(libxl__index *index)
 static void grow(libxl__index *index)
 {
     if (!make_room(index))
-        return; /* the table still works, with longer buckets */
+        return; /* the index still works, but its buckets become longer */
     if (index->size > index->mask)
         index->mask = 2 * index->mask + 1;
     libxl__index_link **link = &index->buckets[index->size & index->mask >> 1],

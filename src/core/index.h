@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * An index: finds the oldest of the entries with a key. The cost of adding, removing and finding does not depend on the
- * number of entries, or on the number of entries with the same key. No function can fail. Without memory the index
- * still works, but more slowly.
+ * An index finds the oldest of the entries with a key. The cost of adding, removing and finding does not
+ * depend on the number of entries, or on the number of entries with the same key. No function can fail. If
+ * there is no memory for a larger table, the index works more slowly.
  *
- * Call every function with the context locked. Any thread may call it. A link belongs to its user, who removes it before it
- * becomes invalid.
+ * Call every function with the context locked. Any thread may call it. A link belongs to its user, who
+ * removes it from the index before its memory is freed.
  */
 #ifndef LIBXL__INDEX_H
 #define LIBXL__INDEX_H
@@ -23,10 +23,12 @@ typedef struct libxl__index {
     const uint64_t *(*key_of)(const libxl__index_link *link); /* the key of an entry */
     uint32_t words;                                           /* the number of words in a key: 1 or 2 */
     uint32_t count;                                           /* the number of entries */
-    uint32_t size, room; /* the number of buckets; the number that the array has room for */
-    uint32_t mask;       /* a power of 2 minus 1, not below size - 1 */
+    /* The number of buckets in use; the number of buckets that the array has room for. */
+    uint32_t size, room;
+    uint32_t mask; /* a power of 2 minus 1, and at least size - 1 */
     libxl__index_link **buckets, *first_buckets[16];
-    uint64_t *steps; /* counts the entries that a search has visited */
+    /* Counts the entries that searches have visited; belongs to the user of the index. */
+    uint64_t *steps;
 } libxl__index;
 
 /* Prepares an empty index. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the last error message of each thread. It is thread-local, lives as long as the thread, and needs no lock. The logger
- * belongs to the application. Several threads may call it at the same time; xentoollog's loggers allow this.
+ * Owns: the last error message of each thread. The message is thread-local, lives as long as the thread, and
+ * needs no lock. The logger belongs to the application. Several threads may call the logger at the same time;
+ * xentoollog's loggers allow this.
  */
 #include "libxl_internal.h"
 
@@ -18,8 +19,8 @@ static bool is_inside_character(const char *p)
 }
 
 /*
- * Stores a message. The middle of a long message is left out, because its beginning names the field and its end names the
- * error. UTF-8 characters are not cut.
+ * Stores a message. The middle of a long message is left out: its beginning names the field, and its end
+ * names the error. UTF-8 characters are not cut.
  */
 static void keep(const char *message)
 {
@@ -43,7 +44,7 @@ void libxl__error_message_set(int rc, const char *message)
         message = libxl_error_describe(rc);
     if (!message)
         return;
-    /* Memory is allocated only if octets must be escaped. If there is no memory, such a message is cut. */
+    /* Memory is allocated only if octets must be escaped. If there is no memory, the message is cut. */
     const size_t needed = libxl__escape(NULL, 0, message);
     char *escaped = needed == strlen(message) ? NULL : malloc(needed + 1);
     if (escaped) {
@@ -65,7 +66,10 @@ const char *libxl_error_message(void)
 int libxl__refuse(int rc, const char *fmt, ...)
 {
     const int saved = errno;
-    /* Memory is allocated only for long texts, because waits that time out are frequent. */
+    /*
+     * Memory is allocated only for a long text. This function must be fast, because waits that time out call
+     * it often.
+     */
     char usual[256], *longer = NULL;
     va_list args;
     if (!rc)
@@ -77,7 +81,7 @@ int libxl__refuse(int rc, const char *fmt, ...)
         errno = saved;
         va_start(args, fmt);
         if (vasprintf(&longer, fmt, args) < 0)
-            longer = NULL; /* out of memory: `usual` holds the beginning of the text */
+            longer = NULL; /* `usual` holds the beginning of the text */
         va_end(args);
     }
     libxl__error_message_set(rc, longer ? longer : fmt ? usual : NULL);

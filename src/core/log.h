@@ -19,41 +19,47 @@
 
 #include "escape.h"
 
-/* Returns the general description of an error. Never NULL, even for an unknown number, which an application's hook
- * may have returned. */
+/*
+ * Returns the general description of an error. Never returns NULL, even for an unknown number: an
+ * application's hook may return any number.
+ */
 const char *libxl__error_words(int rc);
 
 /* Passes a message to the context's logger, if there is one. `errnoval`: the errno to add to the message; < 0: none. */
 void libxl__log(libxl_ctx *ctx, xentoollog_level level, int errnoval, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* Counts the lines of one kind of message. Embed it in the state that the message is about; zero-initialise it. */
+/* Counts the log lines of one kind. Embed it in the state that the lines are about; zero-initialise it. */
 typedef struct libxl__recurring {
-    uint64_t logged_at; /* ns, monotonic; 0: never */
-    uint32_t left_out;  /* lines since then */
+    uint64_t logged_at; /* ns, monotonic: when a line was last logged; 0: never */
+    uint32_t left_out;  /* the number of lines that were left out since then */
 } libxl__recurring;
 
 /*
- * Logs a message that can recur without bound, for example at each turn of a loop: at most one line in ten seconds. The next line
- * says how many were left out. Returns whether the line was logged. Call it with the context locked.
+ * Logs a message that can recur without bound, for example at each turn of a loop. At most one line in ten
+ * seconds is logged. The next line says how many were left out. Returns whether the line was logged. Call it
+ * with the context locked.
  */
 bool libxl__log_recurring(libxl_ctx *ctx, libxl__recurring *line, xentoollog_level level, int errnoval,
                           const char *text);
 
 /*
- * Sets the text that libxl_error_message returns on this thread, and returns `rc`. The text names the wrong field first. It
- * may contain %m for errno. `fmt` NULL: the text is the general description of `rc`. Does not change errno. If `rc` is 0,
- * changes nothing and returns 0.
+ * Sets the text that libxl_error_message returns on this thread, and returns `rc`. The text should begin with
+ * the name of the wrong field. It may contain %m for errno. `fmt` NULL: the text is the general description
+ * of `rc`. Does not change errno. If `rc` is 0, changes nothing and returns 0.
  */
 int libxl__refuse(int rc, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* Like libxl__refuse. The text is the general description of `rc` and `where`, which names the function or its
- * purpose. */
+/*
+ * Like libxl__refuse. The text consists of the general description of `rc` and of `where`, which names the
+ * function or its purpose.
+ */
 int libxl__refuse_in(int rc, const char *where);
 
 /*
- * Makes libxl_error_message return `message` on this thread. NULL: the general description of `rc`, or the empty string if
- * `rc` is 0. Called just before an operation's result is returned or delivered to the application.
+ * Sets the text that libxl_error_message returns on this thread. `message` NULL: the general description of
+ * `rc`, or an empty text if `rc` is 0. Called just before an operation's result is returned or delivered to
+ * the application.
  */
 void libxl__error_message_set(int rc, const char *message);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Log lines that may recur without bound: each is logged at most once in ten seconds. Owns: nothing; the caller keeps the
- * state of its line, and holds the context's lock.
+ * Logs each recurring line at most once in ten seconds. Owns: nothing. The caller keeps the state of its
+ * line, and holds the context's lock.
  */
 #include "libxl_internal.h"
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: both epoll descriptors, the two eventfds, and the duplicates of descriptors that are registered twice. The context's
- * lock guards them, and the lists of registered descriptors and of waiting threads. They live as long as the context.
+ * Owns: both epoll descriptors, the two eventfds, and the duplicates of descriptors that are registered
+ * twice. The context's lock guards them, and the lists of registered descriptors and of waiting threads. They
+ * live as long as the context.
  *
- * The leader polls the inner epoll without the lock. That poll only shows that some descriptor is ready. The leader
- * then fetches the ready descriptors under the lock, with epoll_wait, which does not block. So no fetched entry names a
- * descriptor that was deregistered meanwhile. If two threads see the same readiness, the second one fetches nothing and
- * does not block.
+ * The leader polls the inner epoll without the lock. That poll only shows that some descriptor is ready. The
+ * leader then takes the lock and fetches the ready descriptors with epoll_wait, which does not block. So no
+ * fetched entry names a descriptor that was deregistered in the meantime. If two threads find the same
+ * descriptor ready, the first one handles it, and the second one fetches nothing.
  */
 #include "libxl_internal.h"
 
@@ -17,7 +18,10 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-/* Logs the error, too: the thread that finds it is not always the thread whose call fails. */
+/*
+ * Sets the error message and logs the error. The log is needed because the error may occur in a thread that
+ * serves other threads' calls.
+ */
 static int system_call_failed(libxl_ctx *ctx, const char *name)
 {
     const int saved = errno;
@@ -43,8 +47,9 @@ static void clear_eventfd(libxl_ctx *ctx, int fd)
 static void look_again_fired(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
 {
     (void)revents;
+    /* The leader must return from its poll. If the eventfd were cleared now, the leader could sleep again. */
     if (ctx->loop.leader && ctx->loop.leader->woken)
-        return; /* The leader must return from its poll. Clearing the eventfd now could make it sleep again. */
+        return;
     ctx->loop.look_again_pending = false;
     clear_eventfd(ctx, fd->fd);
 }
@@ -158,8 +163,10 @@ void libxl__loop_postfork(libxl_ctx *ctx)
 
 /* ---- descriptors */
 
-/* Adds a descriptor to the inner epoll. An epoll accepts a descriptor only once, so a duplicate is added if the
- * descriptor is in it already. Returns the descriptor that was added, or -1 with errno set. */
+/*
+ * Adds a descriptor to the inner epoll. An epoll accepts a descriptor only once. If the descriptor is in the
+ * epoll already, a duplicate is added. Returns the descriptor that was added, or -1 with errno set.
+ */
 static int add_to_inner(libxl_ctx *ctx, int number, struct epoll_event *wanted)
 {
     if (!epoll_ctl(ctx->loop.inner, EPOLL_CTL_ADD, number, wanted))
@@ -246,7 +253,7 @@ int libxl__loop_dispatch(libxl_ctx *ctx)
     for (int i = 0; i < count; i++) {
         libxl__fd *fd = ready[i].data.ptr;
         if (!fd)
-            continue; /* An earlier callback has deregistered it. */
+            continue; /* an earlier callback has deregistered the descriptor */
         fd->ready_entry = NULL;
         fd->callback(ctx, fd, ready[i].events);
     }
@@ -303,11 +310,12 @@ static int milliseconds_until(uint64_t deadline)
 
 static int poll_as_leader(libxl_ctx *ctx, libxl__waiter *waiter, uint64_t deadline)
 {
-    struct epoll_event unused; /* level-triggered, so the entry stays ready for libxl__loop_dispatch */
+    /* Not used: the poll is level-triggered, so libxl__loop_dispatch finds the same entries again. */
+    struct epoll_event unused;
     int timeout = milliseconds_until(deadline);
     ctx->loop.leader = waiter;
     libxl__ctx_unlock(ctx);
-    /* Not poll(2), which fails with EINVAL where RLIMIT_NOFILE is 0. */
+    /* poll(2) is not used, because it fails with EINVAL if RLIMIT_NOFILE is 0. */
     int polled = epoll_wait(ctx->loop.inner, &unused, 1, timeout);
     int saved = errno;
     libxl__ctx_lock(ctx);
@@ -329,9 +337,9 @@ static void sleep_as_follower(libxl_ctx *ctx, libxl__waiter *waiter, uint64_t de
 }
 
 /*
- * Called by a thread that waits inside a delivery. Passes the pending deliveries to another waiting thread, or to the
- * application's thread that polls the outer descriptor. If there is no such thread, the deliveries are made when the
- * present delivery returns.
+ * Called by a thread that waits inside a delivery. Passes the pending deliveries to another waiting thread,
+ * or to the application's thread that polls the outer descriptor. If there is no such thread, the deliveries
+ * are made when the current delivery returns.
  */
 static void leave_deliveries(libxl_ctx *ctx)
 {

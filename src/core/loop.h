@@ -36,27 +36,35 @@
 
 typedef struct libxl__fd libxl__fd;
 
-/* Called with the context locked; must not unlock it. `revents`: the EPOLL* bits that are set. The callback may register and
- * deregister any descriptor. */
+/*
+ * Called with the context locked; must not unlock it. `revents` contains the EPOLL* bits that are set. The
+ * callback may register and deregister any descriptor.
+ */
 typedef void libxl__fd_callback(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents);
 
 struct libxl__fd { /* zero-initialise it: it is not registered then */
     libxl__fd_callback *callback;
     LIST_ENTRY(libxl__fd) link;
-    struct epoll_event *ready_entry; /* its entry in loop.ready until its callback is called; NULL: none */
-    int fd;                          /* belongs to the registrant, which closes it after deregistering */
-    int polled;                      /* fd, or a duplicate that the loop owns if fd was registered already */
+    /* The descriptor's entry in loop.ready until the callback is called; NULL: none. */
+    struct epoll_event *ready_entry;
+    int fd; /* belongs to the user, who closes it after deregistering */
+    /*
+     * The descriptor in the inner epoll: fd, or a duplicate that the loop owns if fd was registered already.
+     */
+    int polled;
     bool registered;
-    bool internal;      /* belongs to the context, not to an operation; not counted in `descriptors` */
-    bool close_on_fork; /* set if the library opened fd: the child of a fork closes its copy */
+    /* Belongs to the context, not to an operation; libxl__loop.descriptors does not count it. */
+    bool internal;
+    /* The library opened fd, so the child of a fork closes its copy. */
+    bool close_on_fork;
 };
 
 /* ---- a turn: the work that one call does before it returns, or before it polls again */
 
 /*
- * A turn lasts a millisecond. The next turn continues the work that is left. For this the descriptor stays readable,
- * and a waiting thread goes on without sleeping. So no call takes long because of other operations, and the lock is
- * released between two turns.
+ * A turn lasts a millisecond. The next turn continues the work that is left. Until then the context's
+ * descriptor stays readable, and a waiting thread does not sleep. So no call takes long because of other
+ * operations, and the lock is released between two turns.
  */
 typedef struct libxl__turn { /* zero-initialise it */
     uint32_t steps;
@@ -70,12 +78,12 @@ enum { LIBXL__STEPS_PER_CLOCK = 16 }; /* a step takes microseconds, so the clock
 
 typedef struct libxl__waiter {
     pthread_cond_t cond;
-    bool woken;           /* the thread's condition may have become true */
-    bool following;       /* asleep on cond */
+    bool woken;           /* set by libxl__waiter_wake: the thread's condition may have become true */
+    bool following;       /* the thread sleeps on `cond` */
     bool inside;          /* the thread is inside a delivery, so it makes only deliveries of `ao` */
     struct libxl__ao *ao; /* the operation that the thread waits for; NULL: it waits for something else */
     TAILQ_ENTRY(libxl__waiter) link;
-    TAILQ_ENTRY(libxl__waiter) follower_link; /* while it is following */
+    TAILQ_ENTRY(libxl__waiter) follower_link; /* in libxl__loop.followers while `following` is true */
 
     /* The events that the thread waits for. typemask 0: it waits for no event. predicate NULL: every event of the mask. */
     uint64_t typemask;
@@ -93,18 +101,25 @@ typedef struct libxl__loop {
     libxl__fd look_again;    /* eventfd: makes the leader's poll return; see libxl__loop_look_again */
     int events_fd;           /* eventfd: readable while events are queued */
     bool look_again_pending; /* the eventfd is readable */
-    bool outer_in_use;       /* the application has called libxl_ctx_fd, or a function that uses it */
-    bool events_shown;       /* events_fd is readable */
+    /* The application has called libxl_ctx_fd or another function that uses `outer`. */
+    bool outer_in_use;
+    bool events_shown; /* events_fd is readable */
     struct libxl__registered_fds registered;
-    struct libxl__waiters waiters;   /* the threads that wait for events */
-    struct libxl__waiters followers; /* the sleeping threads, the longest sleeper first */
+    struct libxl__waiters waiters;   /* all threads that wait for events */
+    struct libxl__waiters followers; /* the threads that sleep; the longest sleeper is first */
     libxl__waiter *leader;           /* the waiter whose thread polls now; NULL: none */
     uint32_t descriptors;            /* the number of registered descriptors that are not internal */
-    bool undelivered; /* a thread that waits inside a delivery has left deliveries to other threads */
-    libxl__recurring failures; /* of system calls on the library's own descriptors */
-    uint32_t turn_steps;       /* set by tests: a turn ends after this number of steps; 0: by time */
-    uint64_t steps;            /* all steps so far, and all elements that a search has visited; for tests */
-    struct epoll_event ready[LIBXL__READY_AT_ONCE]; /* the results of the present libxl__loop_dispatch */
+    /*
+     * Deliveries are pending that another thread must make, because the waiting thread is inside a delivery.
+     */
+    bool undelivered;
+    /* Limits the log lines about failed system calls on the library's own descriptors. */
+    libxl__recurring failures;
+    /* Set by tests: a turn ends after this number of steps; 0: a turn ends after a millisecond. */
+    uint32_t turn_steps;
+    /* The number of steps and of elements visited by searches since the context was created; for tests. */
+    uint64_t steps;
+    struct epoll_event ready[LIBXL__READY_AT_ONCE]; /* filled and used by libxl__loop_dispatch */
 } libxl__loop;
 
 /* Called once, while the context is created. Errors: FAIL; no descriptor is left open then. */
@@ -120,23 +135,29 @@ int libxl__fd_register(libxl_ctx *ctx, libxl__fd *fd, int number, uint32_t event
                        libxl__fd_callback *callback);
 /* Replaces the events of a registered descriptor. */
 void libxl__fd_modify(libxl_ctx *ctx, libxl__fd *fd, uint32_t events);
-/* Deregisters fd, whose callback is not called again. Does nothing if fd is not registered. Does not close the
- * descriptor. */
+/*
+ * Deregisters fd. Its callback is not called again. Does nothing if fd is not registered. Does not close the
+ * descriptor.
+ */
 void libxl__fd_deregister(libxl_ctx *ctx, libxl__fd *fd);
 /* Marks a registered descriptor as internal. */
 void libxl__fd_mark_internal(libxl_ctx *ctx, libxl__fd *fd);
 /* Marks all descriptors that are registered now as internal. Called once, at the end of libxl__ctx_create. */
 void libxl__fds_mark_internal(libxl_ctx *ctx);
 
-/* Counts a step of the turn. Returns false if the turn is over. The caller then leaves the rest of its work to the
- * next turn. */
+/*
+ * Counts a step of the turn. Returns false if the turn is over; the caller then defers the rest of its work
+ * to the next turn.
+ */
 bool libxl__turn_goes_on(libxl_ctx *ctx, libxl__turn *turn);
 
 /* Calls the callbacks of the ready descriptors. Never blocks. Errors: FAIL. */
 int libxl__loop_dispatch(libxl_ctx *ctx);
 
-/* Makes the polls of the leader and of the application return, so that their threads run the runnable operations.
- * Workers call it. */
+/*
+ * Makes the polls of the leader and of the application return, so that their threads run the runnable
+ * operations. Workers may call it.
+ */
 void libxl__loop_look_again(libxl_ctx *ctx);
 
 /* Returns the outer descriptor, for the application. From now on the descriptor is also readable while events are
@@ -144,25 +165,28 @@ void libxl__loop_look_again(libxl_ctx *ctx);
 int libxl__loop_use_outer(libxl_ctx *ctx);
 
 /*
- * Makes the outer descriptor readable if events are queued, or if another thread must make deliveries. Called just
- * before the lock is released, so that an event that is queued and taken within one locked section costs no system
- * call.
+ * Makes the outer descriptor readable if events are queued, or if another thread must make deliveries. Called
+ * just before the lock is released. So an event that is queued and taken while the lock is held costs no
+ * system call.
  */
 void libxl__loop_show_events(libxl_ctx *ctx);
 
 /*
- * Makes the outer descriptor unreadable if no events are queued. Called when a search has found no event, not when the
- * last event is taken. This saves two system calls for each event that is queued while the application handles earlier
- * events. An idle application searches once more than necessary.
+ * Makes the outer descriptor unreadable if no events are queued. Called when a search has found no event. It
+ * is not called when the last event is taken: if another event is queued soon, that saves two system calls.
+ * In return, an application that has taken all events searches once in vain.
  */
 void libxl__loop_hide_events(libxl_ctx *ctx);
 
 /*
- * Waiting: call begin, then `while (!condition) wait`, then end, on one thread, which is not a worker. Each wait first
- * runs the runnable operations and makes the pending deliveries, which call application code. Inside a delivery, wait
- * makes only the deliveries of `ao`. Then wait releases the lock, and polls or sleeps until the condition may have
- * changed or `deadline` has passed (ns, monotonic; 0: no deadline). Finally wait runs operations and makes deliveries
- * again. Errors of wait: FAIL if polling fails.
+ * A thread waits by calling begin, then `while (!condition) wait`, then end. The thread must not be a worker.
+ * Each wait does this:
+ * - It runs the runnable operations and makes the pending deliveries, which call application code. Inside a
+ *   delivery, it makes only the deliveries of `ao`.
+ * - It releases the lock, and polls or sleeps until the condition may have changed or `deadline` has passed
+ *   (ns, monotonic; 0: no deadline).
+ * - It locks the context, and runs operations and makes deliveries again.
+ * Errors of wait: FAIL if polling fails.
  */
 void libxl__waiter_begin(libxl_ctx *ctx, libxl__waiter *waiter);
 int libxl__waiter_wait(libxl_ctx *ctx, libxl__waiter *waiter, uint64_t deadline);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the link between a nested operation and its parent. The context's lock guards it. The parent counts each nested
- * operation among its jobs until the nested operation has ended or is detached. So `nested`, which is in the parent's
- * memory, is valid as long as the child refers to it.
+ * Owns: the link between a nested operation and its parent. The context's lock guards it. The parent counts
+ * each nested operation among its jobs until the nested operation has ended or was detached. So the
+ * libxl__nested, which is in the parent's memory, is valid as long as the child refers to it.
  */
 #include "libxl_internal.h"
 
@@ -15,7 +15,7 @@ static void unlink_child(libxl__nested *nested)
     libxl__ao_job_ended(parent);
 }
 
-/* Lets the child go on in the background. The message of a parent that failed says so. */
+/* Lets the child go on in the background. If the parent has failed, adds this to the parent's message. */
 static void detach_child(libxl__nested *nested)
 {
     libxl__ao *child = nested->child;
@@ -69,8 +69,10 @@ void libxl__nested_tell(libxl__ao *child)
         libxl__source_fire(&child->nested->source);
 }
 
-/* Records the child's failure as the parent's, unless the parent has failed before. During an undo, adds the child's
- * message to the parent's. */
+/*
+ * Records the child's failure as the parent's failure, unless the parent has failed before. During an undo,
+ * adds the child's message to the parent's message.
+ */
 static void note_failure(const libxl__nested *nested, const libxl__ao *child)
 {
     const char *message = child->message ? child->message : libxl__error_words(child->rc);

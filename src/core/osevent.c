@@ -2,12 +2,12 @@
 /*
  * libxl's functions for an application's own event loop: libxl_osevent_*.
  *
- * Owns: the registration of libxl_ctx_fd with the application's loop, from the first successful libxl__hooks_need_loop until
- * the context is freed. The context's lock guards it. The application's hooks are called unlocked. libxl's rules still forbid
- * the hooks to call the library.
+ * Owns: the registration of the context's descriptor with the application's loop, from the first successful
+ * libxl__hooks_need_loop until the context is freed. The context's lock guards it. The application's hooks
+ * are called unlocked. They must not call the library, as libxl's rules say.
  *
- * No timeout is ever registered, because a timer that expires makes the descriptor readable. A late or repeated call of
- * libxl_osevent_occurred_fd is harmless: it finds nothing to do.
+ * The library never registers a timeout, because a timer that expires makes the descriptor readable. A late
+ * or repeated call of libxl_osevent_occurred_fd is harmless: it finds nothing to do.
  */
 #include "libxl_internal.h"
 
@@ -44,7 +44,8 @@ __attribute__((noinline)) static int register_loop(libxl_ctx *ctx)
 int libxl__hooks_need_loop(libxl_ctx *ctx)
 {
     libxl__hooks *hooks = &ctx->hooks;
-    while (hooks->registering) /* another thread is registering; if it fails, this thread tries again below */
+    /* Another thread is registering the descriptor; if it fails, this thread tries again below. */
+    while (hooks->registering)
         libxl__ctx_sleep(ctx, &hooks->registration_done, 0);
     return !hooks->loop || hooks->registered ? 0 : register_loop(ctx);
 }
@@ -66,10 +67,10 @@ void libxl_osevent_occurred_fd(libxl_ctx *ctx, void *for_libxl, int fd, short ev
 
 void libxl_osevent_occurred_timeout(libxl_ctx *ctx, void *for_libxl)
 {
-    (void)ctx, (void)for_libxl; /* no timeout is ever registered */
+    (void)ctx, (void)for_libxl; /* the library never registers a timeout */
 }
 
-/* Does not change the timeout: a timer that expires makes the descriptor readable. */
+/* Does not change the application's timeout, because a timer that expires makes the descriptor readable. */
 int libxl_osevent_beforepoll(libxl_ctx *ctx, int *nfds_io, struct pollfd *fds, int *timeout_upd,
                              struct timeval now)
 {

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the position of an operation among its phases. The context's lock guards it.
+ * Runs the phases of an operation. Owns: the operation's position among its phases. The context's lock guards
+ * it.
  *
- * The first error is the operation's result. A later failure, for example of an undo function, is logged or added to
- * the message, and does not change the result. If a phase has a limit, the timer is started when the operation starts.
- * Later only its deadline changes, so setting a limit cannot fail.
+ * The first error is the operation's result. A later failure, for example of an undo function, is logged or
+ * added to the message, and does not change the result. If a phase has a limit, the timer is started when the
+ * operation starts. Later only its deadline changes, so setting a limit cannot fail.
  */
 #include "libxl_internal.h"
 
@@ -32,12 +33,12 @@ static void limit_reached(libxl_ctx *ctx, libxl__timer *timer)
     (void)ctx;
     libxl__ao *ao = LIBXL__CONTAINER(timer, libxl__ao, phase.timer);
     ao->phase.expired = true;
-    /* Does not fail: the timer's slot in the heap has just become free. */
+    /* Cannot fail: the timer has just expired, so the heap has room for it. */
     libxl__timer_start(ctx, timer, NEVER, limit_reached);
     libxl__ao_wake(ao);
 }
 
-/* Sets the time limit of the present phase, stop or undo; 0: no limit. */
+/* Sets the time limit of the present phase, of its stop or of its undo; 0: no limit. */
 static void set_limit(libxl__ao *ao, uint32_t milliseconds)
 {
     ao->phase.expired = false;
@@ -73,13 +74,15 @@ static uint32_t now_ms(void)
     return (uint32_t)(libxl__now() / LIBXL__MILLISECONDS(1));
 }
 
-/* Returns how long the operation still waits for its undo, in ms; 0 or less: the time is over. */
+/*
+ * Returns how many ms the operation still waits for its undo. The result is 0 or less once this time is over.
+ */
 static int32_t time_to_leave(const libxl__ao *ao)
 {
     return (int32_t)(ao->phase.leave_at - now_ms());
 }
 
-/* Whether an earlier phase has an undo, which waits for this one. */
+/* Returns whether an earlier phase has an undo. That undo runs after the present one. */
 static bool undoes_more(const libxl__ao *ao)
 {
     for (unsigned i = 0; i < ao->phase.index; i++)
@@ -103,8 +106,10 @@ static uint32_t undo_limit(const libxl__ao *ao)
     return limit_ms && limit_ms < left_ms ? limit_ms : left_ms;
 }
 
-/* Called when the time limit of the undo is over. Moves the undo to the background if the operation may leave it
- * there. Returns whether it did. */
+/*
+ * Called when the time limit of the undo has passed. Moves the undo to the background if the operation may
+ * complete before its undo. Returns whether the undo goes on.
+ */
 static bool goes_on(libxl__ao *ao)
 {
     if (!ao->phase.leaves || ao->phase.left || time_to_leave(ao) > 0)
@@ -116,7 +121,7 @@ static bool goes_on(libxl__ao *ao)
     return ao->phase.left;
 }
 
-/* Limits the time of an undo in the background once the context is closing. */
+/* Called for an undo in the background. Sets a short limit once the context is closing. */
 static void hurry(libxl__ao *ao)
 {
     if (!ao->phase.left || ao->phase.hurried || !ao->ctx->closing)
@@ -133,7 +138,10 @@ static const char *limit_words(uint32_t milliseconds, char text[24])
     return text;
 }
 
-/* Records the error and the message with which the operation ends, unless an earlier error is recorded. */
+/*
+ * Records the error and the message with which the operation ends. Does nothing if an error is recorded
+ * already.
+ */
 static void note_reason(libxl__ao *ao, int rc)
 {
     const libxl__phase *phase = libxl__phase_of(ao);
@@ -141,7 +149,7 @@ static void note_reason(libxl__ao *ao, int rc)
     char text[24];
     if (ao->rc)
         return;
-    /* Checked now, because the undo changes the present phase, which the check names. */
+    /* Checked before the undo starts, because the check prints the present phase and the undo changes it. */
     libxl__ao_check_error(ao, rc);
     ao->rc = rc;
     if (rc == ao->stop && rc == ERROR_TIMEDOUT && ao->limit_ms)
@@ -205,7 +213,7 @@ static int begin_undo(libxl__ao *ao, int rc)
     return undo(ao);
 }
 
-/* ---- going forward */
+/* ---- running the phases in order */
 
 static void enter(libxl__ao *ao)
 {
@@ -226,19 +234,20 @@ static void call_stop(libxl__ao *ao, const libxl__phase *phase)
 }
 
 /*
- * Reacts to a stop request and to the limit of the phase. Returns LIBXL__AO_WAIT if the phase goes on, 0 if the next
- * phase must start, or the error with which this phase ends.
+ * Checks for a stop request and for the end of the phase's time limit. Returns LIBXL__AO_WAIT if the phase
+ * goes on, 0 if the next phase must start, or the error with which this phase ends.
  */
 static int check_stop(libxl__ao *ao)
 {
     const libxl__phase *phase = libxl__phase_of(ao);
     const bool expired = ao->phase.expired;
-    if (expired && ao->phase.stopping) /* after a commit, no error is recorded yet */
+    /* ao->rc is 0 if the operation has committed; then the stop request or the limit gives the error. */
+    if (expired && ao->phase.stopping)
         return ao->rc ? ao->rc : ao->stop ? ao->stop : phase->limit_rc;
     if (expired && !phase->limit_rc)
         return 0;
-    const bool stop =
-        ao->stop && !(ao->phase.committed && !phase->stop); /* only its limit ends such a phase */
+    /* A committed phase without a stop function ends only by itself or by its limit. */
+    const bool stop = ao->stop && !(ao->phase.committed && !phase->stop);
     const int rc = stop ? ao->stop : expired ? phase->limit_rc : 0;
     if (!rc || ao->phase.stopping)
         return LIBXL__AO_WAIT;
@@ -254,7 +263,7 @@ static int call_start(libxl__ao *ao)
 {
     const libxl__phase *phase = libxl__phase_of(ao);
     int rc = call_hook(ao, LIBXL__PHASE_BEFORE_START);
-    ao->phase.started = true; /* before the call, because a start that fails is undone, too */
+    ao->phase.started = true; /* set before the call, because a phase whose start fails is undone, too */
     if (!rc)
         rc = phase->start(ao, libxl__ao_state(ao));
     assert(rc <= 0 || (rc == LIBXL__AO_WAIT && phase->poll));
@@ -264,8 +273,10 @@ static int call_start(libxl__ao *ao)
     return failure ? failure : LIBXL__AO_WAIT;
 }
 
-/* Runs the current phase. A phase that commits starts even after a stop request. Its stop function is called after
- * its start. */
+/*
+ * Runs the current phase. A phase that commits is started even after a stop request. Its stop function is
+ * then called after its start.
+ */
 static int run_phase(libxl__ao *ao)
 {
     if (!ao->phase.started) {

@@ -42,26 +42,33 @@
 #include "source.h"
 #include "timer.h"
 
-/* An undo returns this if the peer has carried out the request after all: the operation completes with 0. */
+/*
+ * Returned by an undo function if the request that it should take back was carried out: the operation then
+ * completes with 0.
+ */
 #define LIBXL__AO_CARRIED_OUT 2
 
 /* The longest time from an operation's time limit to its completion, in ms. It is less than a second. */
 #define LIBXL__PHASE_LATE_MS 800
 
-/* The driver's data about an operation; part of the operation's record. */
+/* The driver's data about an operation. It is part of the operation's record. */
 typedef struct libxl__phase_position {
-    libxl__timer timer; /* the limit of the phase, of its stop, or of its undo */
+    libxl__timer timer; /* the timer for the time limit of the phase, of its stop or of its undo */
     uint64_t since;     /* ns, monotonic: the time when the phase was entered */
-    uint32_t leave_at;  /* ms, monotonic, modulo 2^32: the end of the wait for the undo, if `leaves` */
+    /* ms, monotonic, modulo 2^32: when the operation stops waiting for its undo; valid if `leaves`. */
+    uint32_t leave_at;
     uint16_t index;     /* the index of the phase in the list of phases */
-    bool started : 1;   /* its start was called */
-    bool stopping : 1;  /* its stop was called */
-    bool undoing : 1;   /* the phases are being undone, in reverse order from this one */
+    bool started : 1;   /* the phase's start function was called */
+    bool stopping : 1;  /* the phase's stop function was called */
+    bool undoing : 1;   /* the phases from this one back to the first are being undone */
     bool committed : 1; /* this phase or an earlier one commits */
     bool expired : 1;   /* the timer has fired in this phase */
-    bool leaves : 1;    /* the operation's time limit was reached: it waits for its undo until leave_at */
-    bool left : 1;      /* the undo goes on in the background: the application has been notified */
-    bool hurried : 1;   /* `left`, and the context is closing */
+    /* The operation's time limit was reached, so the operation waits for its undo only until leave_at. */
+    bool leaves : 1;
+    /* The operation has completed for the application, and its undo goes on in the background. */
+    bool left : 1;
+    /* `left`, and the context is closing, so the undo has a short time limit. */
+    bool hurried : 1;
 } libxl__phase_position;
 
 /* Points at which a test can make a phase fail, stop its operation, or end the process. */
@@ -70,30 +77,36 @@ typedef enum libxl__phase_moment {
     LIBXL__PHASE_WAITING, /* start has returned LIBXL__AO_WAIT */
     LIBXL__PHASE_BEFORE_UNDO,
 } libxl__phase_moment;
-/* Returns 0, or the error with which the phase or the undo then fails. Called with the context locked. */
+/* Called with the context locked. Returns 0, or the error with which the phase or the undo must fail. */
 typedef int libxl__phase_hook(libxl__ao *ao, libxl__phase_moment moment, void *user);
 
 /*
- * Starts the operation's timer if a phase has a limit, so that libxl__phases_run cannot run out of memory for it. A
- * call is optional, because libxl__phases_run starts the timer, too. Call it with the context locked. Errors: NOMEM.
+ * Starts the operation's timer if a phase has a time limit. Afterwards libxl__phases_run cannot fail for lack
+ * of memory for the timer. A call is optional, because libxl__phases_run starts the timer, too. Call it with
+ * the context locked. Errors: NOMEM.
  */
 int libxl__phases_reserve(libxl__ao *ao);
 
 /*
- * Runs the phases until the operation must wait or ends. Called with the context locked, when the operation starts and
- * each time one of its sources has fired. Returns LIBXL__AO_WAIT or the result. It is not called again after it has
- * returned the result.
+ * Runs the phases until the operation must wait or ends. Called with the context locked, when the operation
+ * starts and each time one of its sources has fired. Returns LIBXL__AO_WAIT or the operation's result. Must
+ * not be called after it has returned the result.
  */
 int libxl__phases_run(libxl__ao *ao);
 
-/* For poll and undo: starts the time limit of the phase, of its stop or of its undo anew. Call it with the context
- * locked. */
+/*
+ * For poll and undo functions: restarts the time limit that applies now (of the phase, of its stop or of its
+ * undo). Call it with the context locked.
+ */
 void libxl__phase_extend(libxl__ao *ao);
 
-/* The phase that the operation is in. Call it with the context locked. */
+/* Returns the phase that the operation is in. Call it with the context locked. */
 const libxl__phase *libxl__phase_of(const libxl__ao *ao);
 
-/* Calls `hook` at each moment of each operation of the context; NULL: removes the hook. For tests. Call unlocked. */
+/*
+ * For tests. Calls `hook` at each libxl__phase_moment of each operation of the context. NULL removes the
+ * hook. Call unlocked.
+ */
 void libxl__ctx_set_phase_hook(libxl_ctx *ctx, libxl__phase_hook *hook, void *user);
 
 #endif

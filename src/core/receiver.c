@@ -2,8 +2,8 @@
 /*
  * The application's receiver of events (libxl_event_hooks).
  *
- * Owns: the pointer to the receiver. The context's lock guards it. The hooks belong to the application and must live while
- * they are registered. src/core/deliver.c calls them unlocked.
+ * Owns: the pointer to the receiver. The context's lock guards it. The receiver's hooks belong to the
+ * application, and must live while they are registered. src/core/deliver.c calls them unlocked.
  */
 #include "libxl_internal.h"
 

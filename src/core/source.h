@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Sources: the things that operations wait for. Each kind of source (watch, child, copy, alarm ...) embeds a libxl__source.
+ * Sources: the things that operations wait for, for example a watch, a child or an alarm. Each kind of source
+ * embeds a libxl__source.
  *
- * Call every function with the context locked. Any thread may call it. A source lies in the operation's state, or in
- * other memory that lives until the source is stopped.
+ * Call every function with the context locked. Any thread may call it. A source is part of the operation's
+ * state, or of other memory that lives until the source is stopped.
  */
 #ifndef LIBXL__SOURCE_H
 #define LIBXL__SOURCE_H
@@ -22,7 +23,7 @@ struct libxl__source { /* zero-initialise it: it is not attached then */
     libxl__ao *ao;
     /* Called with the context locked. Deregisters the source, so that it never fires again. */
     void (*stop)(libxl_ctx *ctx, libxl__source *source);
-    SLIST_ENTRY(libxl__source) link; /* an operation has few at a time */
+    SLIST_ENTRY(libxl__source) link; /* in the operation's list of sources, which is short */
 };
 SLIST_HEAD(libxl__sources, libxl__source);
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the timerfd and the heap's array, as long as the context lives. The timers in the heap belong to their users. The
- * context's lock guards all of it.
+ * Owns: the timerfd and the heap's array, as long as the context lives. The timers in the heap belong to
+ * their users. The context's lock guards all of them.
  *
- * A timer's heap_slot is not 0 exactly while the timer is in the heap. So stopping a timer needs no search and is O(log n).
+ * A timer's heap_slot gives its place in the heap, and is 0 if the timer is not in the heap. So stopping a
+ * timer needs no search and is O(log n).
  */
 #include "libxl_internal.h"
 
@@ -68,8 +69,9 @@ static void remove_from_heap(libxl__timers *timers, libxl__timer *timer)
 }
 
 /*
- * Sets the timerfd to the nearest deadline, unless it is set to an earlier time already. An earlier time causes one spurious
- * wakeup. That is cheaper than one system call for each operation that ends before its time limit.
+ * Sets the timerfd to the nearest deadline. Does nothing if the timerfd is already set to an earlier time,
+ * for example to the deadline of a timer that was stopped. This costs one spurious wakeup, but saves a system
+ * call for each operation that ends before its time limit.
  */
 static void arm_timerfd(libxl__timers *timers)
 {
@@ -98,7 +100,8 @@ static void timerfd_fired(libxl_ctx *ctx, libxl__fd *source, uint32_t revents)
         remove_from_heap(timers, timer);
         timer->callback(ctx, timer);
     }
-    arm_timerfd(timers); /* if the turn is over, a deadline has passed: the descriptor stays readable */
+    /* If the turn is over, the timerfd is set to a time in the past, so the descriptor stays readable. */
+    arm_timerfd(timers);
 }
 
 int libxl__timer_start(libxl_ctx *ctx, libxl__timer *timer, uint64_t delay, libxl__timer_callback *callback)

@@ -14,13 +14,16 @@
 
 typedef struct libxl__timer libxl__timer;
 
-/* Called once, with the context locked, after the deadline. The timer is stopped then; the callback may start it again. */
+/*
+ * Called once, with the context locked, after the deadline. The timer is stopped before the call; the
+ * callback may start it again.
+ */
 typedef void libxl__timer_callback(libxl_ctx *ctx, libxl__timer *timer);
 
-struct libxl__timer { /* zero-initialise it: it is stopped then */
+struct libxl__timer { /* zero-initialise it: a zeroed timer is stopped */
     libxl__timer_callback *callback;
-    uint64_t deadline;  /* ns, CLOCK_MONOTONIC */
-    uint32_t heap_slot; /* index + 1; 0: stopped */
+    uint64_t deadline;  /* when the callback is called; ns, CLOCK_MONOTONIC */
+    uint32_t heap_slot; /* the timer's index in the heap + 1; 0: the timer is stopped */
 };
 
 typedef struct libxl__timers {
@@ -38,8 +41,10 @@ void libxl__timers_close(libxl_ctx *ctx);
 /* Returns the time in ns on the monotonic clock. Needs no lock. */
 uint64_t libxl__now(void);
 
-/* Calls `callback` after `delay` ns. If the timer is started already, its deadline and callback are replaced, which cannot
- * fail. Errors: NOMEM. */
+/*
+ * Calls `callback` after `delay` ns. If the timer is started already, replaces its deadline and callback, and
+ * cannot fail. Errors: NOMEM.
+ */
 int libxl__timer_start(libxl_ctx *ctx, libxl__timer *timer, uint64_t delay, libxl__timer_callback *callback);
 
 /* Stops a timer. Its callback is not called afterwards. Does nothing if the timer is stopped already. */

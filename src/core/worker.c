@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the worker threads, until libxl__workers_close, and the queues of the lanes. The jobs and the lanes belong to their
- * users. The context's lock guards all of it. A worker releases the lock only while it sleeps or does a job's work.
+ * Owns: the worker threads, until libxl__workers_close, and the queues of the lanes. The jobs and the lanes
+ * belong to their users. The context's lock guards all of them. A worker releases the lock only while it
+ * sleeps or does a job's work.
  *
  * Each thread that ends joins the thread that ended before it. libxl__workers_close joins the last one.
  */
@@ -81,8 +82,10 @@ static void *worker(void *argument)
     return NULL;
 }
 
-/* Starts a thread that blocks all signals, so that the application's signal handlers run only on the application's
- * threads. Returns 0 or an errno. */
+/*
+ * Starts a thread. The thread blocks all signals, so that the application's signal handlers run only on the
+ * application's threads. Returns 0 or an errno.
+ */
 static int start_thread(libxl__lane *lane)
 {
     sigset_t all, before;
@@ -159,13 +162,15 @@ void libxl__job_detach(libxl__job *job)
     assert(job->on_done);
     job->ao = NULL;
     if (job->state == LIBXL__JOB_RUNNING)
-        return; /* the worker calls on_done at the job's end */
+        return; /* the worker calls on_done when the work is done */
     libxl__job_withdraw(job);
     job->on_done(ctx, job);
 }
 
-/* Returns the number of processors that this process may use, but at least two, so that one blocked job does not
- * delay all others. */
+/*
+ * Returns the number of processors that this process may use. Returns at least 2, so that a blocked job does
+ * not delay all other jobs.
+ */
 static uint32_t most_computing(void)
 {
     cpu_set_t set;

@@ -24,14 +24,20 @@ struct libxl__ao;
 typedef struct libxl__job libxl__job;
 typedef struct libxl__lane libxl__lane;
 
-/* A job. Embed it in the state that its work needs. Zero-initialise it, then set `work`, and `on_done` if needed. */
+/*
+ * A job. Embed it in the state that its work needs. Zero-initialise it, then set `work`, and `on_done` if the
+ * job may be detached.
+ */
 struct libxl__job {
     /* Called on a worker, unlocked. Does the work. May access only the job's own data. */
     void (*work)(libxl_ctx *ctx, libxl__job *job);
-    /* Called with the context locked when the job has ended and no operation waits for it. The worker or
-     * libxl__job_detach calls it. May free the job. NULL: the job cannot be detached. */
+    /*
+     * Called with the context locked when a detached job has ended. The caller is the worker or
+     * libxl__job_detach. The function may free the job. NULL: the job cannot be detached.
+     */
     void (*on_done)(libxl_ctx *ctx, libxl__job *job);
-    struct libxl__ao *ao; /* the operation that is woken when the work is done; NULL: none */
+    /* The operation that is woken when the work is done; NULL: no operation waits for the job. */
+    struct libxl__ao *ao;
     enum { LIBXL__JOB_IDLE, LIBXL__JOB_QUEUED, LIBXL__JOB_RUNNING, LIBXL__JOB_DONE } state;
     libxl__lane *lane; /* set by libxl__job_submit */
     TAILQ_ENTRY(libxl__job) link;
@@ -42,50 +48,57 @@ TAILQ_HEAD(libxl__jobs, libxl__job);
 /* A lane. Embed it in its owner's state, which must live until libxl__workers_close. */
 struct libxl__lane {
     libxl_ctx *ctx;
-    const char *name; /* the name of its threads; static */
+    const char *name; /* the name of the lane's threads; a static string */
     uint32_t most_threads;
     struct libxl__jobs queue;
-    pthread_cond_t work_to_do;               /* signalled when a job is queued, and when the context closes */
-    uint32_t threads, idle, queued, running; /* all threads; idle threads; queued jobs; running jobs */
-    uint32_t reservations; /* operations that will submit a job; one thread stays if this is not 0 */
+    /* Signalled when a job is queued, and when the context is closing. */
+    pthread_cond_t work_to_do;
+    /* The numbers of all threads, idle threads, queued jobs and running jobs. */
+    uint32_t threads, idle, queued, running;
+    /* The number of operations that will submit a job; while it is not 0, at least one thread stays. */
+    uint32_t reservations;
     SLIST_ENTRY(libxl__lane) link;
 };
 
 typedef struct libxl__workers {
     SLIST_HEAD(, libxl__lane) lanes;
     pthread_cond_t thread_gone; /* signalled when a thread ends */
-    pthread_t last_gone; /* the last thread that ended; the next thread that ends, or the close, joins it */
+    /* The last thread that has ended; the next thread that ends joins it, or libxl__workers_close does. */
+    pthread_t last_gone;
     bool any_gone, closing;
 } libxl__workers;
 
 /* Called once, while the context is created. */
 void libxl__workers_open(libxl_ctx *ctx);
-/* Called once, unlocked, while the context is drained. Workers must not call it. Waits until all queued jobs are
- * done, then ends and joins all threads and closes all lanes. */
+/*
+ * Called once, unlocked, while the context is drained. Workers must not call it. Waits until all queued jobs
+ * are done. Then ends and joins all threads and closes all lanes.
+ */
 void libxl__workers_close(libxl_ctx *ctx);
 /* Call it with the context locked. Adds the jobs and threads of all lanes to `out`. */
 void libxl__workers_count(libxl_ctx *ctx, libxl_counters *out);
 
 /*
- * Call it with the context locked, or before other threads use the context. Opens a lane with at most `most_threads`
- * threads called `name` (15 characters at most; not copied). `computes`: the jobs of the lane use the processor. Such a
- * lane has at most as many threads as there are processors, or two if there is only one processor. Cannot fail.
+ * Opens a lane with at most `most_threads` threads. Call it with the context locked, or before other threads
+ * use the context. `name` is the name of the threads: a static string of 15 characters at most. `computes`
+ * says that the jobs of the lane use the processor. Such a lane has at most as many threads as there are
+ * processors, but two threads on a machine with one processor. Cannot fail.
  */
 void libxl__lane_open(libxl_ctx *ctx, libxl__lane *lane, const char *name, uint32_t most_threads,
                       bool computes);
 
 /*
- * Call it with the context locked. Queues an idle or finished job. When the job's work is done, the operation `ao` is
- * woken (NULL: no operation). The operation does not complete before the job is done, unless the job has `on_done`:
- * such a job may be detached. Errors: FAIL (no thread can be started), recorded in ao if ao is not NULL; the job is
- * unchanged then.
+ * Call it with the context locked. Queues an idle or finished job. When the job's work is done, the operation
+ * `ao` is woken; NULL: no operation is woken. The operation does not complete before the job is done, unless
+ * the job has `on_done` and is detached. Errors: FAIL (no thread can be started), recorded in ao if ao is not
+ * NULL; the job is unchanged then.
  */
 int libxl__job_submit(libxl__lane *lane, struct libxl__ao *ao, libxl__job *job);
 
 /*
- * Call it with the context locked. Keeps at least one thread in the lane until libxl__lane_release, so that
- * libxl__job_submit cannot fail. An operation calls this if it must later submit a job without a failure. Errors: FAIL
- * (no thread can be started), recorded in ao.
+ * Call it with the context locked. Keeps at least one thread in the lane until libxl__lane_release. Meanwhile
+ * libxl__job_submit cannot fail. An operation reserves a thread if it must later submit a job without a
+ * failure, for example in an undo. Errors: FAIL (no thread can be started), recorded in ao.
  */
 int libxl__lane_reserve(struct libxl__ao *ao, libxl__lane *lane);
 /* Call it with the context locked. Ends one successful reservation. */
@@ -96,9 +109,9 @@ void libxl__lane_release(libxl__lane *lane);
 bool libxl__job_withdraw(libxl__job *job);
 
 /*
- * Call it with the context locked. Separates a submitted job that has `on_done` from its operation. If a worker runs
- * the job, the worker calls `on_done` at its end. Otherwise this function removes the job from its queue if it is
- * queued, and calls `on_done` before it returns.
+ * Call it with the context locked. Separates a submitted job from its operation. The job must have `on_done`.
+ * If a worker runs the job, that worker calls `on_done` when the work is done. Otherwise this function
+ * removes the job from its queue, and calls `on_done` before it returns.
  */
 void libxl__job_detach(libxl__job *job);
 
