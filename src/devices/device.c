@@ -79,7 +79,6 @@ void libxl__frontend_key(const libxl__device_nodes *nodes, const char *key, cons
                     LIBXL__FRONTEND_OF(nodes->device), key);
 }
 
-/* A predecessor with this number may have left its error. */
 static void forget_errors(libxl__xs_batch *batch, const libxl__device *device)
 {
     libxl__xs_remove(batch, "/local/domain/%u/error/backend/%s/%u/%u", LIBXL__BACKEND_OF(device));
@@ -92,7 +91,7 @@ void libxl__device_write(libxl__xs_batch *batch, const libxl__device *device, co
     libxl__xs_set_backend(batch, device->backend_domid);
     libxl__xs_require_domain(batch, uuid);
     libxl__xs_require_absent(batch, ERROR_DEVICE_EXISTS, LIBXL__TOOLSTACK, LIBXL__TOOLSTACK_OF(device));
-    forget_errors(batch, device);
+    forget_errors(batch, device); /* of a predecessor with this number */
     libxl__xs_remove(batch, LIBXL__FRONTEND, LIBXL__FRONTEND_OF(device));
     libxl__xs_remove(batch, LIBXL__BACKEND, LIBXL__BACKEND_OF(device));
     libxl__xs_write(batch, LIBXL__XS_FRONTEND, "", LIBXL__FRONTEND, LIBXL__FRONTEND_OF(device));
@@ -115,6 +114,48 @@ void libxl__device_write(libxl__xs_batch *batch, const libxl__device *device, co
     libxl__frontend_key(&nodes, "backend-id", "%u", device->backend_domid);
     libxl__frontend_key(&nodes, "state", "1");
     libxl__backend_key(&nodes, "state", "1");
+}
+
+/* ---- removing */
+
+/*
+ * Reads the nodes that may be removed because they are empty, the parents first. In a transaction xenstored reads each
+ * node when it is used first. It calls its store corrupt if it finds a node whose parent, which it reads later, does not
+ * list it any more, because another transaction has removed the node in between.
+ */
+void libxl__device_read_parents(libxl__xs_batch *batch, const libxl__device *device)
+{
+    const uint32_t guest = device->domid, backend = device->backend_domid;
+    libxl__xs_read(batch, "/local/domain/%u/device", guest);
+    libxl__xs_read(batch, "/local/domain/%u/device/%s", guest, device->kind);
+    libxl__xs_read(batch, "/local/domain/%u/error", guest);
+    libxl__xs_read(batch, "/local/domain/%u/error/device", guest);
+    libxl__xs_read(batch, "/local/domain/%u/error/device/%s", guest, device->kind);
+    for (const char *const *folder = (const char *const[]){"", "/error", NULL}; *folder; folder++) {
+        libxl__xs_read(batch, "/local/domain/%u%s", backend, *folder);
+        libxl__xs_read(batch, "/local/domain/%u%s/backend", backend, *folder);
+        libxl__xs_read(batch, "/local/domain/%u%s/backend/%s", backend, *folder, device->backend_kind);
+        libxl__xs_read(batch, "/local/domain/%u%s/backend/%s/%u", backend, *folder, device->backend_kind,
+                       guest);
+    }
+    libxl__xs_read(batch, "/libxl/%u", guest);
+    libxl__xs_read(batch, "/libxl/%u/device", guest);
+    libxl__xs_read(batch, "/libxl/%u/device/%s", guest, device->kind);
+}
+
+void libxl__device_remove_nodes(libxl__xs_batch *batch, const libxl__device *device)
+{
+    libxl__xs_remove(batch, LIBXL__FRONTEND, LIBXL__FRONTEND_OF(device));
+    libxl__xs_remove(batch, LIBXL__BACKEND, LIBXL__BACKEND_OF(device));
+    libxl__xs_remove(batch, LIBXL__TOOLSTACK, LIBXL__TOOLSTACK_OF(device));
+    forget_errors(batch, device);
+    libxl__xs_prune(batch, 1, "/local/domain/%u/device/%s", device->domid, device->kind);
+    libxl__xs_prune(batch, 3, "/local/domain/%u/backend/%s/%u", device->backend_domid, device->backend_kind,
+                    device->domid);
+    libxl__xs_prune(batch, 2, "/libxl/%u/device/%s", device->domid, device->kind);
+    libxl__xs_prune(batch, 4, "/local/domain/%u/error/backend/%s/%u", device->backend_domid,
+                    device->backend_kind, device->domid);
+    libxl__xs_prune(batch, 2, "/local/domain/%u/error/device/%s", device->domid, device->kind);
 }
 
 /* ---- reading */

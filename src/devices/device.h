@@ -173,6 +173,12 @@ int libxl__device_reserve(libxl__ao *ao, libxl__device *device);
  * three trees. `uuid` is that of the domain.
  */
 void libxl__device_write(libxl__xs_batch *batch, const libxl__device *device, const libxl_uuid *uuid);
+/*
+ * Adds the requests of one transaction that remove all three trees, the errors, and the parents that are empty then.
+ * libxl__device_read_parents adds the requests that must come first in the transaction.
+ */
+void libxl__device_read_parents(libxl__xs_batch *batch, const libxl__device *device);
+void libxl__device_remove_nodes(libxl__xs_batch *batch, const libxl__device *device);
 /* For the class's `write`: adds a node to the backend's and the toolstack's tree. */
 void libxl__backend_key(const libxl__device_nodes *nodes, const char *key, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -254,8 +254,7 @@ static int write_undo(libxl__ao *ao, struct device_add *s)
         return 0;
     libxl__userdata_change_back(ao, &s->stored); /* record_undo waits for it */
     libxl__detach_abandon(&s->detach, !s->model_runs);
-    libxl__detach_start(&s->detach);
-    const int rc = libxl__detach_poll(ao, &s->detach);
+    const int rc = libxl__detach_start(ao, &s->detach);
     return rc == ERROR_NOTFOUND ? 0 : rc;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Which operation works on which class of devices, and the removal of the device that an operation was given.
+ * Which operation works on which class of devices.
  *
  * Owns: nothing. Locks: the context's lock, held by the caller.
  */
@@ -38,21 +38,4 @@ void libxl__device_of_operation(libxl__ao *ao, libxl__device *device)
                               .domid = ao->subject.number,
                               .config = (char *)libxl__ao_args(ao) + operation->config_at};
     snprintf(device->kind, sizeof(device->kind), "%s", operation->cls->kind);
-}
-
-int libxl__detach_given(libxl__ao *parent, libxl__nested *detach, bool force)
-{
-    libxl__device device;
-    xc_domaininfo_t info;
-    libxl__device_of_operation(parent, &device);
-    int rc = libxl__hv_info(parent, device.domid, &info);
-    if (!rc)
-        rc = libxl__device_identify(parent, &device);
-    if (!rc)
-        rc = libxl__detach_reserve(parent, detach, &device, force);
-    if (rc)
-        return rc;
-    libxl__detach_recorded(detach);
-    libxl__detach_start(detach);
-    return libxl__detach_poll(parent, detach);
 }

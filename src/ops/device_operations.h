@@ -44,18 +44,18 @@ int libxl__device_record(libxl__ao *ao, libxl__userdata *userdata, const libxl__
                          const libxl__device_original *original);
 
 /*
- * device_detach.c: removes a device, as a nested operation that goes on if its parent ends first.
+ * device_removal.c: removes a device by device_detach, as a nested operation that goes on if its parent ends first.
  *
  * libxl__detach_reserve reserves its memory, so that a started detach that lacks memory is the only one that fails for
- * it. Errors: NOMEM. libxl__detach_start starts it. libxl__detach_poll, called from the parent's poll, returns
- * LIBXL__AO_WAIT or the result; or the guest's refusal, which is recorded in the parent, while the detach goes on.
+ * it. Errors: NOMEM. libxl__detach_start and libxl__detach_poll, as a phase's start and poll, return LIBXL__AO_WAIT or the
+ * result; or the guest's refusal, which is recorded in the parent, while the detach goes on.
  */
 int libxl__detach_reserve(libxl__ao *parent, libxl__nested *detach, const libxl__device *device, bool force);
 /* Call it before the start: the detach removes the device from the stored configuration, too. */
 void libxl__detach_recorded(libxl__nested *detach);
-void libxl__detach_start(libxl__nested *detach);
 /* Call it before the start. `abandoned`: no QEMU serves the domain, so the end of its backend is not waited for. */
 void libxl__detach_abandon(libxl__nested *detach, bool abandoned);
+int libxl__detach_start(libxl__ao *parent, libxl__nested *detach);
 int libxl__detach_poll(libxl__ao *parent, const libxl__nested *detach);
 /*
  * Starts to remove the device that a device_NAME_remove or _destroy was given, from the stored configuration, too. As a
@@ -65,6 +65,8 @@ int libxl__detach_given(libxl__ao *parent, libxl__nested *detach, bool force);
 /* Sets the args of a device_detach. Errors: NOMEM. */
 int libxl__detach_fill(libxl__ao *child, uint32_t domid, const libxl_uuid *uuid, const char *kind,
                        uint32_t devid, bool force);
+/* device_detach.c: returns the guest's words if it has refused to let the device go; else NULL. */
+const char *libxl__detach_refusal(libxl__ao *detach);
 
 /* device_groups.c: adds all devices of a configuration, at once. Embed this in the parent's state; zero-initialise it. */
 typedef struct libxl__device_groups {

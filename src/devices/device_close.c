@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Asks the backend of a device to close, and waits until it has.
+ *
+ * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
+ */
+#include "device_close.h"
+
+#include <stdio.h>
+
+#include <xen/io/xenbus.h>
+
+enum { MOST_TIMES_ASKED = 16 };
+
+int libxl__device_close_see(libxl__ao *ao, libxl__device_close *close, const char *value)
+{
+    close->state = value ? libxl__gc_printf(&ao->gc, "%s", value) : NULL;
+    return value && !close->state ? ERROR_NOMEM : 0;
+}
+
+bool libxl__device_close_is_done(const libxl__device_close *close)
+{
+    return !close->state || libxl__device_state(close->state) == XenbusStateClosed;
+}
+
+/* ---- the request */
+
+static int new_batch(libxl__ao *ao, libxl__device_close *close)
+{
+    libxl__xs_batch_free(close->batch);
+    close->batch = libxl__xs_batch_new(ao, close->device->domid);
+    return close->batch ? 0 : ERROR_NOMEM;
+}
+
+static int run(libxl__device_close *close, libxl__xs_mode mode)
+{
+    const int rc = libxl__xs_run(close->batch, mode);
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+int libxl__device_close_ask_start(libxl__ao *ao, libxl__device_close *close)
+{
+    const libxl__device *device = close->device;
+    const int rc = new_batch(ao, close);
+    if (rc)
+        return rc;
+    close->state_node = NULL;
+    libxl__xs_set_backend(close->batch, device->backend_domid);
+    if (close->state) {
+        libxl__xs_require(close->batch, ERROR_NOT_READY, close->state, LIBXL__BACKEND "/state",
+                          LIBXL__BACKEND_OF(device));
+        libxl__xs_write(close->batch, LIBXL__XS_INHERITS, "0", LIBXL__BACKEND "/online",
+                        LIBXL__BACKEND_OF(device));
+        if (!libxl__device_close_is_done(close))
+            libxl__xs_write(close->batch, LIBXL__XS_INHERITS, "5", LIBXL__BACKEND "/state",
+                            LIBXL__BACKEND_OF(device));
+    }
+    /* A guest that was asked before has refused already, if its error is there: it does not write it again. */
+    if (libxl__device_state(close->state) != XenbusStateClosing)
+        libxl__xs_remove(close->batch, "/local/domain/%u/error/device/%s/%u", LIBXL__FRONTEND_OF(device));
+    if (close->force)
+        libxl__xs_remove(close->batch, LIBXL__FRONTEND, LIBXL__FRONTEND_OF(device));
+    return run(close, LIBXL__XS_TRANSACTION);
+}
+
+static int read_state(libxl__ao *ao, libxl__device_close *close)
+{
+    const int rc = new_batch(ao, close);
+    if (rc)
+        return rc;
+    close->state_node =
+        libxl__xs_read(close->batch, LIBXL__BACKEND "/state", LIBXL__BACKEND_OF(close->device));
+    return run(close, LIBXL__XS_ONE_BY_ONE);
+}
+
+/* If the backend has changed its state in the meantime, looks again. */
+int libxl__device_close_ask_poll(libxl__ao *ao, libxl__device_close *close)
+{
+    if (!libxl__xs_done(close->batch))
+        return LIBXL__AO_WAIT;
+    if (libxl__xs_rc(close->batch) == ERROR_NOT_READY)
+        return read_state(ao, close);
+    int rc = libxl__xs_result(close->batch);
+    if (rc || !close->state_node)
+        return rc;
+    rc = libxl__device_close_see(ao, close, libxl__xs_value(close->state_node));
+    return rc ? rc : libxl__device_close_ask_start(ao, close);
+}
+
+/* ---- the wait */
+
+static bool has_left_closing(const libxl__await *await, const char *value)
+{
+    (void)await;
+    return libxl__device_state(value) != XenbusStateClosing;
+}
+
+int libxl__device_close_wait_start(libxl__ao *ao, libxl__device_close *close)
+{
+    char path[LIBXL__DEVICE_PATH];
+    snprintf(path, sizeof(path), LIBXL__BACKEND "/state", LIBXL__BACKEND_OF(close->device));
+    const int rc = libxl__await_start(ao, &close->left, path,
+                                      close->force ? libxl__await_device_state : has_left_closing, "6");
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+/*
+ * Called when the backend's state is no longer Closing. A backend that was connecting when it was asked may have
+ * overwritten the request; it is asked again, a few times. Returns 0 if the backend has closed or is gone.
+ */
+static int look_at_state(libxl__ao *ao, libxl__device_close *close)
+{
+    const char *value = libxl__await_value(&close->left);
+    if (!value || libxl__device_state(value) == XenbusStateClosed)
+        return 0;
+    if (++close->times_asked > MOST_TIMES_ASKED)
+        return libxl__ao_fail(ao, ERROR_DEVICE, "the backend does not close: its state is '%s'", value);
+    const int rc = libxl__device_close_see(ao, close, value);
+    if (rc)
+        return rc;
+    close->asking = true;
+    return libxl__device_close_ask_start(ao, close);
+}
+
+int libxl__device_close_wait_poll(libxl__ao *ao, libxl__device_close *close)
+{
+    int rc = close->asking ? libxl__device_close_ask_poll(ao, close) : 0;
+    if (!rc && close->asking)
+        libxl__await_again(&close->left);
+    close->asking = rc == LIBXL__AO_WAIT;
+    if (!rc)
+        rc = libxl__await_step(ao, &close->left);
+    return rc || close->force ? rc : look_at_state(ao, close);
+}
