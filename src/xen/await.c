@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the watch and the batch of each wait, until the operation ends. The wait itself belongs to its operation. The
- * context's lock guards everything.
+ * Owns: the watch and the batch of each wait, until the operation ends. The libxl__await itself belongs to
+ * its operation. The context's lock guards everything.
  */
 #include "await.h"
 #include "xen.h"
@@ -26,8 +26,8 @@ bool libxl__await_present(const libxl__await *await, const char *value)
 }
 
 /*
- * Returns the device state that a value encodes. A state is one digit. Returns -1 for any other text; a guest may
- * write any.
+ * Returns the device state in a node's value: one digit. Returns -1 for any other text, because a guest can
+ * write anything.
  */
 static int device_state(const char *value)
 {

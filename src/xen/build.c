@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the lane of the builds, and during a job the job's handle and files. All functions but those at the end run
- * on a worker, unlocked, and touch only the job's own data. Two functions are exceptions and take
- * the context's lock: libxl__build_fail, because it allocates the message in the operation's memory, and note_domain. Each build opens a hypervisor handle of
- * its own, because the handle's logger keeps the reason of a failure.
+ * Owns: the lane of the builds and, during a job, the job's handle and files. The functions at the end of the
+ * file are called with the context locked. All others run on a worker, unlocked, and touch only the job's own
+ * data. Two of them take the context's lock for a moment: libxl__build_fail, to allocate the message in the
+ * operation's memory, and note_domain. Each build opens a hypervisor handle of its own, because the handle's
+ * logger keeps the reason of a failure.
  */
 #include "boot_loader.h"
 #include "build_parts.h"
@@ -15,13 +16,17 @@
 #include <xenguest.h>
 
 enum {
-    SLACK_KB = 1024, /* added to the guest's memory limit, as libxl does, for pages of the toolstack */
+    /*
+     * The guest's memory limit is higher than its memory by this amount, as with libxl, because the toolstack
+     * needs some pages.
+     */
+    SLACK_KB = 1024,
     /* The memory that the hypervisor needs for the page tables of a PVH guest; see shadow_memory in xl.cfg(5). */
-    VCPU_PAGING_KB = 1024, /* for each vcpu */
-    MB_PAGING_KB = 8,      /* for each MiB of memory */
+    VCPU_PAGING_KB = 1024, /* for each vcpu of the guest */
+    MB_PAGING_KB = 8,      /* for each MiB of the guest's memory */
 };
 
-/* The operation's memory is guarded by the context's lock. */
+/* Takes the context's lock, because it guards the operation's memory. */
 int libxl__build_fail(libxl__build *build, int rc, const char *fmt, ...)
 {
     libxl__ao *ao = build->job.ao;
@@ -45,7 +50,10 @@ int libxl__build_fail_errno(libxl__build *build, libxl__call call, const char *w
     return libxl__build_fail(build, libxl__errno_rc(call, saved), "%s: %s", what, strerror(saved));
 }
 
-/* The operation may read the members at the same time if it has set `announce`; so the lock is taken. */
+/*
+ * Sets `domid` and `made`. Takes the lock if `announce` is set, because the operation may read both members
+ * at the same time.
+ */
 static void note_domain(libxl__build *build, uint32_t domid)
 {
     libxl__ao *ao = build->job.ao;
@@ -60,7 +68,10 @@ static void note_domain(libxl__build *build, uint32_t domid)
     libxl__ctx_unlock(ao->ctx);
 }
 
-/* Makes the domain. libxl__build_ask_host has set the members of `create` that depend on the host. */
+/*
+ * Makes the domain in the hypervisor. libxl__build_ask_host must have set the members of `create` that depend
+ * on the host.
+ */
 static int make_domain(libxl__builder *b, struct xen_domctl_createdomain *create)
 {
     libxl__build *build = b->build;
@@ -120,7 +131,7 @@ static int make(libxl__builder *b)
     return rc ? rc : make_domain(b, &create);
 }
 
-/* Records the boot loader's reason, if the step has one. */
+/* Records the boot loader's reason for an error, if it has given one. */
 static int fail_loader(libxl__build *build, int rc)
 {
     return rc && *build->loader->why ? libxl__build_fail(build, rc, "%s", build->loader->why) : rc;
@@ -135,13 +146,13 @@ static int make_for_loader(libxl__builder *b)
                                                               build->domid));
 }
 
-/* Reads the kernel and the ramdisk that the boot loader has chosen, and removes its files. */
+/* Reads the kernel and the ramdisk that the boot loader has chosen. Then removes the boot loader's files. */
 static int read_chosen(libxl__builder *b)
 {
     libxl__build *build = b->build;
     libxl__boot_loader *loader = build->loader;
     int rc = fail_loader(build, libxl__boot_loader_read(loader));
-    libxl__boot_loader_clean(loader); /* the open files stay readable */
+    libxl__boot_loader_clean(loader); /* the files are open already, so they can still be read */
     b->kernel = (libxl__build_file){.field = "d_config.b_info.bootloader", .path = loader->kernel};
     b->ramdisk = (libxl__build_file){.field = "d_config.b_info.bootloader", .path = loader->ramdisk};
     if (!rc)
@@ -167,7 +178,7 @@ static int read_configured(libxl__builder *b)
                : libxl__build_file_read(b->build, &b->ramdisk, "d_config.b_info.ramdisk", info->ramdisk);
 }
 
-/* Carries out all parts of the build, in order. Returns 0 or the job's error. */
+/* Makes all steps of the build, in order. Returns 0 or the job's error. */
 static int build_all(libxl__builder *b)
 {
     libxl__build *build = b->build;

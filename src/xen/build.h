@@ -15,36 +15,50 @@
 
 struct libxl__boot_loader;
 
-/* What the job does. A build without a boot loader has one job, which does all. */
+/*
+ * The parts of a build. A build without a boot loader has only one job, LIBXL__BUILD_ALL. A build with a boot
+ * loader has the jobs MAKE, ALL and CLEAN.
+ */
 typedef enum libxl__build_step {
-    LIBXL__BUILD_ALL, /* makes the domain and fills its memory. With a boot loader: fills the memory of the domain that the
-                           step MAKE has made, with the kernel that the boot loader has chosen */
-    LIBXL__BUILD_MAKE,  /* makes the domain without memory, and what its boot loader needs */
-    LIBXL__BUILD_CLEAN, /* removes what MAKE has made for the boot loader; cannot fail */
+    /*
+     * Without a boot loader: makes the domain and fills its memory. With a boot loader: loads the kernel that
+     * the boot loader has chosen into the domain that the step MAKE has made.
+     */
+    LIBXL__BUILD_ALL,
+    /* Makes the domain without memory, and prepares the boot loader's files. */
+    LIBXL__BUILD_MAKE,
+    LIBXL__BUILD_CLEAN, /* removes the boot loader's files; cannot fail */
 } libxl__build_step;
 
 /*
- * A domain that is being built. Embed this in the operation's state; zero-initialise it and set the inputs. While the
- * job is under way the operation may only set `cancel`, and read `made` and `domid` if it has set `announce`.
+ * A domain that is being built. Embed this in the operation's state; zero-initialise it and set the inputs.
+ * While the job is running, the operation may set `cancel`. If `announce` is set, it may also read `made` and
+ * `domid`. It must not use any other member.
  */
 typedef struct libxl__build {
     libxl__job job;
     libxl__build_step step;
-    atomic_bool cancel; /* the operation sets it to end the build, with ABORTED, at its next step */
+    /* Set by the operation: the build then ends at its next step, with ABORTED. */
+    atomic_bool cancel;
     /* Inputs. The operation keeps the data behind the pointers valid until the job is done. */
     const libxl_domain_config *config;
     libxl_uuid uuid;
     uint64_t target_kb, max_kb;
-    bool
-        announce; /* the operation is woken when the domain was made, and may read `made` and `domid` from then on */
+    /*
+     * true: the operation is woken as soon as the domain exists, and may read `made` and `domid` from then
+     * on.
+     */
+    bool announce;
     struct libxl__boot_loader *loader; /* NULL: the configuration has no boot loader */
     /* Results. They are valid once libxl__build_done returns true. */
-    bool made; /* the hypervisor has made the domain `domid`; also set if something later has failed */
+    /* The hypervisor has made the domain `domid`; stays true if a later step of the build fails. */
+    bool made;
     uint32_t domid;
     unsigned long store_gfn, console_gfn;
     uint32_t store_port, console_port;
-    int rc;              /* 0, ABORTED, KERNEL, NO_MEMORY_FOR_GUEST, NI, PERMISSION, NOMEM or FAIL */
-    const char *message; /* why rc is not 0, in the operation's gc; NULL: there was no memory for it */
+    int rc; /* 0, ABORTED, KERNEL, NO_MEMORY_FOR_GUEST, NI, PERMISSION, NOMEM or FAIL */
+    /* Why rc is not 0, in the operation's gc; NULL: there was no memory for the text. */
+    const char *message;
 } libxl__build;
 
 /* Called once, while the context is made. */
@@ -55,10 +69,13 @@ void libxl__build_open(libxl_ctx *ctx);
  * recorded in ao.
  */
 int libxl__build_start(libxl__ao *ao, libxl__build *build, libxl__build_step step);
-/* Keeps a worker for the step CLEAN until libxl__build_release, so that its start cannot fail. Errors: FAIL, recorded in ao. */
+/*
+ * Reserves a worker until libxl__build_release. Meanwhile the step CLEAN can be started without a failure.
+ * Errors: FAIL, recorded in ao.
+ */
 int libxl__build_reserve(libxl__ao *ao);
 void libxl__build_release(libxl_ctx *ctx);
-/* Returns whether the job that was started last is done. Call this with the context locked. */
+/* Returns whether the job of the last libxl__build_start is done. Call this with the context locked. */
 bool libxl__build_done(const libxl__build *build);
 
 #endif

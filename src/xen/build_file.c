@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Reads a kernel or a ramdisk into memory, because libxenguest would map the file. If a file is truncated while it is
- * mapped, an access to it ends the process with SIGBUS.
+ * Reads a kernel or a ramdisk into memory. libxenguest would map the file instead. If a mapped file is
+ * truncated, an access to the mapping ends the process with SIGBUS.
  *
- * Owns: nothing. build.c frees the copies after libxenguest's image has been released. Called on the build's worker,
- * unlocked.
+ * Owns: nothing. build.c frees the copies after libxenguest's image was released. Called on the build's
+ * worker, unlocked.
  */
 #include "build_parts.h"
 
@@ -17,7 +17,7 @@
 
 #include <xenguest.h>
 
-enum { CHUNK = 4 << 20 }; /* an abort takes effect after each chunk */
+enum { CHUNK = 4 << 20 }; /* octets read at a time; an abort takes effect after each chunk */
 
 static int refuse(libxl__build *build, const libxl__build_file *file, const char *why)
 {
@@ -75,7 +75,7 @@ int libxl__build_file_read_open(libxl__build *build, libxl__build_file *file, in
     const int rc = read_all(build, file, fd);
     if (rc)
         return rc;
-    /* If the file was overwritten during the reads, the copy may mix old and new octets. */
+    /* If the file was overwritten while it was read, the copy may be a mixture of old and new octets. */
     if (fstat(fd, &after) || after.st_size != before.st_size ||
         memcmp(&after.st_mtim, &before.st_mtim, sizeof(after.st_mtim)) != 0)
         return refuse(build, file, "the file was changed while it was read");

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Checks the capabilities of the host, and sets the options of a new domain that depend on them. A hypervisor has
- * fewer capabilities on some hardware and with some options of its command line (gnttab=max-ver:1, hap=no). It
- * refuses a domain that asks for a missing capability, with EINVAL.
+ * Checks the capabilities of the host, and sets the options of a new domain that depend on them. Some hosts
+ * lack capabilities, because of their hardware or of the hypervisor's command line (for example
+ * gnttab=max-ver:1 or hap=no). The hypervisor refuses a domain that asks for a missing capability with
+ * EINVAL, which says nothing about the cause.
  *
  * Owns: nothing. Called on the build's worker, unlocked.
  */
@@ -10,7 +11,9 @@
 
 enum { PV = 1, PVH = 2 };
 
-/* A domain of one of the `types` needs one of the capabilities in `one_of`. */
+/*
+ * Capabilities that domains need. A domain of one of the `types` needs at least one capability of `one_of`.
+ */
 static const struct {
     uint32_t one_of;
     unsigned types;

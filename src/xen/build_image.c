@@ -16,14 +16,14 @@
 #include <xenguest.h>
 
 /*
- * The most memory that a compressed kernel may take when it is decompressed. Distributions' kernels take 40 to 80 MiB. Without
- * a limit a small file could take 1 GiB in each worker.
+ * The greatest size of a decompressed kernel, in octets. Distributions' kernels take 40 to 80 MiB. Without
+ * this limit a small file could take 1 GiB of memory in each worker.
  */
 enum { MOST_DECOMPRESSED = 256 << 20 };
 
 /*
- * Returns libxenguest's reason for a failure: the first error that it has logged, else the last error of the handle,
- * else errno's text.
+ * Returns libxenguest's reason for a failure: the first error that it has logged. If it has logged none,
+ * returns the last error of the handle, or else errno's text.
  */
 static const char *reason(const libxl__builder *b)
 {
@@ -37,8 +37,8 @@ static int fail_file(libxl__builder *b, const libxl__build_file *file, const cha
 }
 
 /*
- * Records the failure of a step. If a hypercall has failed, errno is that of the hypercall. If the image or the
- * memory is unfit, errno is 0, because the caller sets it to 0 before the step.
+ * Records the failure of a step, with errno. The caller sets errno to 0 before the step. If it is still 0, no
+ * hypercall has failed: the image or the memory is unfit.
  */
 static int fail_step(libxl__builder *b, libxl__call call, const char *what)
 {
@@ -51,7 +51,9 @@ static int fail_memory(libxl__builder *b)
     return fail_step(b, LIBXL__CALL_FILL_MEMORY, "d_config.b_info.target_memkb");
 }
 
-/* Like fail_step, for a step that also fails if the file is unfit. The message names the file then. */
+/*
+ * Like fail_step, for a step that also fails if the file is unfit. In that case the message names the file.
+ */
 static int fail_file_step(libxl__builder *b, libxl__call call, const libxl__build_file *file)
 {
     return libxl__errno_rc(call, errno) == ERROR_KERNEL ? fail_file(b, file, reason(b))
@@ -59,8 +61,8 @@ static int fail_file_step(libxl__builder *b, libxl__call call, const libxl__buil
 }
 
 /*
- * Records why libxenguest cannot parse the kernel. The messages in `empty` name no cause. For them the cause is found
- * in the kernel's headers (build_kernel.c).
+ * Records why libxenguest cannot parse the kernel. libxenguest's messages in `empty` name no cause. After
+ * such a message, the cause is found in the kernel's headers (build_kernel.c).
  */
 static int fail_parse(libxl__builder *b, const struct xc_dom_image *dom)
 {
@@ -77,8 +79,8 @@ static int fail_parse(libxl__builder *b, const struct xc_dom_image *dom)
 }
 
 /*
- * Records why the image could not be built. If a part of the image does not fit, libxenguest's message is "segment
- * NAME too large". In all other cases the kernel is unfit or a hypercall has failed.
+ * Records why the image could not be built. If a part of the image does not fit into memory, libxenguest's
+ * message is "segment NAME too large". In all other cases the kernel is unfit or a hypercall has failed.
  */
 static int fail_build(libxl__builder *b)
 {
@@ -89,8 +91,9 @@ static int fail_build(libxl__builder *b)
     errno = 0;
     name += sizeof(segment) - 1;
     const bool ramdisk = strncmp(name, "module", 6) == 0 || strncmp(name, "ramdisk", 7) == 0;
+    /* The builder's own tables do not fit behind the kernel and the ramdisk. */
     if (!ramdisk && strncmp(name, "kernel", 6) != 0)
-        return fail_memory(b); /* the tables of the builder do not fit behind kernel and ramdisk */
+        return fail_memory(b);
     const libxl__build_file *file = ramdisk ? &b->ramdisk : &b->kernel;
     return libxl__build_fail(b->build, ERROR_KERNEL, "%s: %s: does not fit into %llu KiB of memory: %s",
                              file->field, file->path, (unsigned long long)b->build->target_kb, why);
@@ -128,8 +131,8 @@ static int fill_memory(libxl__builder *b, struct xc_dom_image *dom)
             return libxl__build_fail_errno(b->build, LIBXL__CALL_NEW_DOMAIN, "laying out the memory");
     }
     /*
-     * A PV guest gets only the pages of its target here. It learns its maximum from the memory map (set_limits in
-     * build.c).
+     * A PV guest gets only the pages of its target now. It learns the maximum from the memory map, which is
+     * set in build.c.
      */
     const uint64_t mapped_kb = b->pvh ? build->max_kb : build->target_kb;
     errno = 0;
@@ -138,7 +141,7 @@ static int fill_memory(libxl__builder *b, struct xc_dom_image *dom)
     errno = 0;
     if (xc_dom_build_image(dom))
         return fail_build(b);
-    /* If libxenguest cannot decompress the whole ramdisk, it logs an error and continues with a part of it. */
+    /* If libxenguest can decompress only a part of the ramdisk, it logs an error but reports success. */
     if (b->ramdisk.data && strstr(b->log.first, "inflate"))
         return fail_file(b, &b->ramdisk, b->log.first);
     errno = 0;
@@ -150,8 +153,8 @@ static int fill_memory(libxl__builder *b, struct xc_dom_image *dom)
 }
 
 /*
- * Stores the frames of the xenstore and console rings in the build. Sets the event channels in the parameters of a
- * PVH guest.
+ * Stores the frames of the xenstore and console rings in the build. For a PVH guest, also sets the parameters
+ * that tell the guest its event channels.
  */
 static int note_rings(libxl__builder *b, struct xc_dom_image *dom)
 {
@@ -185,7 +188,7 @@ int libxl__build_image(libxl__builder *b)
         rc = fill_memory(b, dom);
     if (!rc)
         rc = note_rings(b, dom);
-    free(dom->e820); /* allocated by libxl__build_pvh_memory, like the ACPI module */
+    free(dom->e820); /* libxl__build_pvh_memory has allocated e820 and the ACPI module */
     free(dom->acpi_modules[0].data);
     xc_dom_release(dom);
     return rc;

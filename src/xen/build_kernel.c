@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Finds out why libxenguest has refused a kernel. libxenguest tries its loaders and then reports only that none has
- * worked. So this file examines the kernel itself.
+ * Finds out why libxenguest has refused a kernel. libxenguest tries each of its loaders, and then reports
+ * only that none has worked. So this file examines the kernel itself.
  *
- * Owns: nothing. The kernel is untrusted: each offset is checked before it is used.
+ * Owns: nothing. The kernel is untrusted, so each offset is checked before it is used.
  */
 #include "build_parts.h"
 
@@ -18,15 +18,15 @@ enum { MOST_NOTES = 64 << 10 };
 typedef struct elf {
     const uint8_t *data;
     size_t size;
-    bool wide; /* 64 bit */
+    bool wide; /* the file is a 64-bit ELF file */
     uint64_t segments, segment_count, sections, section_count;
 } elf;
 
 /* The part of the file that a program header or a section header describes. */
 typedef struct part {
     uint32_t type;
-    uint64_t offset, size;   /* in the file */
-    uint64_t paddr, memsize; /* program headers only */
+    uint64_t offset, size;   /* the position in the file */
+    uint64_t paddr, memsize; /* set for program headers only */
 } part;
 
 typedef struct notes {
@@ -62,7 +62,7 @@ static bool read_header(elf *e)
     return false;
 }
 
-/* Reads the program header of segment number i. Returns false if it lies outside of the file. */
+/* Reads program header number i. Returns false if it is outside the file. */
 static bool read_segment(const elf *e, uint64_t i, part *out)
 {
     Elf64_Phdr wide;
@@ -97,13 +97,13 @@ static bool read_section(const elf *e, uint64_t i, part *out)
     return false;
 }
 
-/* Adds the Xen notes in a segment or section to *found. */
+/* Sets in *found which Xen notes the segment or section contains. */
 static void read_notes(const elf *e, const part *where, notes *found)
 {
     if (where->size > MOST_NOTES)
-        return; /* a genuine kernel's notes take about 1 KiB */
+        return; /* too large to be genuine: a kernel's notes take about 1 KiB */
     uint64_t at = where->offset, end = where->offset + where->size;
-    Elf32_Nhdr note; /* a 64-bit file has the same layout of notes */
+    Elf32_Nhdr note; /* 64-bit files have notes of the same layout */
     while (inside(e, where->offset, where->size) && at + sizeof(note) <= end && COPY(note, e, at)) {
         const uint64_t name = at + sizeof(note), value = name + ((note.n_namesz + 3ull) & ~3ull);
         if (note.n_namesz == 4 && inside(e, name, 4) && memcmp(e->data + name, "Xen", 4) == 0) {
@@ -164,8 +164,8 @@ static const char *why_elf(elf *e, bool pvh, char text[128])
 const char *libxl__build_why_refused(const void *data, size_t size, bool pvh, char text[128])
 {
     /*
-     * The first octets of compressed files. libxenguest decompresses gzip anywhere, but these formats only in a
-     * bzImage.
+     * The first octets of compressed files. libxenguest decompresses these formats only inside a bzImage, not
+     * as the whole file.
      */
     static const struct {
         const char *magic;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The logger of a build: keeps the first error of libxenctrl and libxenguest.
+ * The logger of a build. It keeps the first error of libxenctrl and libxenguest.
  *
- * Owns: the kept text. Only the build's worker logs through it, so it has no lock.
+ * Owns: the kept text. Only the build's worker uses the logger, so no lock is needed.
  */
 #include "build_parts.h"
 #include "log.h"
@@ -13,8 +13,9 @@
 enum { LINE = 512 };
 
 /*
- * libxenguest's errors read "panic: FILE.c:LINE: FUNCTION: REASON: KIND". Keeps REASON only. The place in the source
- * means nothing to the caller, and the error code already expresses KIND (for example "Invalid kernel").
+ * Keeps the REASON of an error line of libxenguest: "panic: FILE.c:LINE: FUNCTION: REASON: KIND". The
+ * position in the source does not help the caller. The error code already expresses KIND, for example
+ * "Invalid kernel".
  */
 static void keep_reason(char *kept, size_t room, const char *line)
 {
@@ -38,7 +39,8 @@ static void message(struct xentoollog_logger *logger, xentoollog_level level, in
                     const char *context, const char *format, va_list al)
 {
     libxl__build_log *log = (libxl__build_log *)logger;
-    char line[LINE], shown[2 * LINE]; /* escaped: the messages quote the notes of an untrusted kernel */
+    /* `shown` is escaped, because libxenguest's messages quote the notes of an untrusted kernel. */
+    char line[LINE], shown[2 * LINE];
     vsnprintf(line, sizeof(line), format, al);
     line[strcspn(line, "\n")] = 0;
     if (level >= XTL_ERROR && !*log->first)

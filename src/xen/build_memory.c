@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The memory map and the ACPI tables of a PVH guest. Owns nothing: libxl__build_image in build_image.c frees the map
- * and the tables with libxenguest's image. Called on a worker, unlocked.
+ * The memory map and the ACPI tables of a PVH guest. Owns nothing: libxl__build_image in build_image.c frees
+ * the map and the tables with libxenguest's image. Called on a worker, unlocked.
  *
- * The guest finds the map through start_info. RAM starts at 0 and ends at the hole below 4 GiB, where a PC has its
- * devices. The hole contains the pages that the guest shares with the toolstack, and the ACPI tables. The rest of the
- * RAM is above 4 GiB. The map covers the most memory that the guest may have. If the maximum is larger than the
- * target, libxenguest has the memory populated on demand: the hypervisor keeps the target's pages in a pool, and maps
- * a page from it when the guest first accesses an address. The guest's balloon driver must give the difference back
+ * The guest finds the map through start_info. RAM starts at 0 and ends at a hole below 4 GiB, where a PC has
+ * its devices. The hole contains the pages that the guest shares with the toolstack, and the ACPI tables. The
+ * rest of the RAM is above 4 GiB. The map covers the maximum of the guest's memory. If the maximum is larger
+ * than the target, the memory is populated on demand: the hypervisor keeps the target's pages in a pool, and
+ * maps a page when the guest first accesses an address. The guest's balloon driver must return the difference
  * before the pool is empty.
  *
- * A kernel finds its processors through the ACPI tables (ACPI 5.1: RSDP, XSDT, FADT, MADT, and an empty DSDT).
+ * A kernel finds its processors through the ACPI tables (ACPI 5.1: RSDP, XSDT, FADT, MADT, and an empty
+ * DSDT).
  */
 #include "build_parts.h"
 
@@ -20,13 +21,14 @@
 
 #include <xenguest.h>
 
-#define FOUR_GIB    (1ull << 32)
-#define HOLE_START  0xf0000000ull /* an x86 machine has its devices between here and 4 GiB */
+#define FOUR_GIB (1ull << 32)
+/* An x86 machine has its devices between this address and 4 GiB. */
+#define HOLE_START  0xf0000000ull
 #define ACPI_START  0xfc000000ull
 #define ACPI_SIZE   0x2000ull
 #define LAPIC_START 0xfee00000u
 
-/* ---- ACPI tables. Numbers in the tables are little-endian. So are those of x86, so no conversion is needed. */
+/* ---- ACPI tables. Their numbers are little-endian, as on x86, so no conversion is needed. */
 
 struct __attribute__((packed)) header {
     char signature[4];
@@ -128,7 +130,7 @@ static struct tables *make_tables(int vcpus)
         t->lapics[i] = (struct madt_lapic){
             .length = sizeof(struct madt_lapic),
             .processor = (uint8_t)i,
-            .apic_id = (uint8_t)(2 * i), /* Xen gives vcpu N the APIC id 2 * N */
+            .apic_id = (uint8_t)(2 * i), /* vcpu N has the APIC id 2 * N */
             .flags = MADT_LAPIC_ENABLED,
         };
     t->madt.lapic_address = LAPIC_START;
@@ -148,7 +150,8 @@ static struct tables *make_tables(int vcpus)
     t->rsdp.revision = 2;
     t->rsdp.length = sizeof(t->rsdp);
     t->rsdp.xsdt = address_of(t, &t->xsdt);
-    t->rsdp.checksum = checksum(&t->rsdp, 20); /* covers the 20 octets of ACPI 1.0's RSDP */
+    /* Covers the first 20 octets, which are the RSDP of ACPI 1.0. */
+    t->rsdp.checksum = checksum(&t->rsdp, 20);
     t->rsdp.extended_checksum = checksum(&t->rsdp, sizeof(t->rsdp));
     return t;
 }

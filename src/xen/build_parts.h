@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Types and functions that the files of the domain builder (build*.c) share. All functions are called on the build's
- * worker, unlocked.
+ * Types and functions that the files of the domain builder (build*.c) share. All functions are called on the
+ * worker that runs the build, unlocked.
  */
 #ifndef LIBXL__BUILD_PARTS_H
 #define LIBXL__BUILD_PARTS_H
@@ -12,32 +12,32 @@
 struct xc_dom_image;
 
 /*
- * A logger for libxenctrl and libxenguest. It passes every message to the context's logger. It keeps the first error,
- * because the first one names the cause: the last one is often only "no loader found".
+ * A logger for libxenctrl and libxenguest. It passes every message to the context's logger. It also keeps the
+ * first error, which names the cause. The last error is often only "no loader found".
  */
 typedef struct libxl__build_log {
-    xentoollog_logger logger; /* first: the libraries' callbacks receive its address */
+    xentoollog_logger logger; /* must be first, because the libraries pass its address to the callbacks */
     xentoollog_logger *outer;
-    char first[256]; /* without file, line and function; empty: there was no error */
+    char first[256]; /* the first error, without file, line and function; empty: no error */
 } libxl__build_log;
 
 /* A kernel or ramdisk, copied into memory. */
 typedef struct libxl__build_file {
-    const char *field; /* the field of the configuration that names it, for messages */
+    const char *field; /* the configuration's field with the path, for messages */
     const char *path;
     void *data;
     size_t size;
 } libxl__build_file;
 
-/* A build in progress. build.c owns it; it lies on the worker's stack. */
+/* A build in progress. It is on the stack of the worker; build.c owns it. */
 typedef struct libxl__builder {
     libxl__build *build;
     xc_interface *xch;
-    bool pvh;       /* otherwise the domain is PV */
-    unsigned nodes; /* NUMA nodes of the host */
+    bool pvh;       /* true: the domain is PVH; false: PV */
+    unsigned nodes; /* the number of the host's NUMA nodes */
     libxl__build_log log;
     libxl__build_file kernel, ramdisk;
-    const char *cmdline; /* NULL: none */
+    const char *cmdline; /* the kernel's command line; NULL: none */
 } libxl__builder;
 
 /* ---- build.c */
@@ -45,30 +45,36 @@ typedef struct libxl__builder {
 /* Records the message of the build's failure, in the operation's memory. Returns rc. Takes the context's lock. */
 int libxl__build_fail(libxl__build *build, int rc, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-/* Like libxl__build_fail, for a call that has failed with errno. Returns the error that libxl__errno_rc gives for it. */
+/*
+ * Like libxl__build_fail, for a call that has failed with errno. The message contains errno's text. Returns
+ * the error that libxl__errno_rc gives for this kind of call.
+ */
 int libxl__build_fail_errno(libxl__build *build, libxl__call call, const char *what);
-/* Returns ABORTED if the operation has asked the build to stop, else 0. */
+/* Returns ABORTED if the operation has set `cancel`, otherwise 0. */
 int libxl__build_cancelled(libxl__build *build);
 
 /* ---- build_host.c */
 
 /*
- * Checks that the host can run the domain and has enough free memory. Sets the members of `create` (zero-initialised)
- * that depend on the host. Errors: NI (the message names the missing capability), NO_MEMORY_FOR_GUEST, and those of
- * libxl__errno_rc for the hypercall.
+ * Checks that the host can run the domain and has enough free memory. Sets the members of `create` that
+ * depend on the host; `create` must be zero-initialised. Errors: NI (the message names the missing
+ * capability), NO_MEMORY_FOR_GUEST, and those of libxl__errno_rc for the hypercall.
  */
 int libxl__build_ask_host(libxl__builder *b, struct xen_domctl_createdomain *create);
 
 /* ---- build_settings.c */
 
-/* Sets the members of `create` that the configuration decides, after libxl__build_ask_host. */
+/* Sets the members of `create` that depend on the configuration. Call this after libxl__build_ask_host. */
 void libxl__build_set_limits(const libxl_domain_config *config, struct xen_domctl_createdomain *create);
-/* Sets up what the configuration says of a domain that was made. Returns 0 or the job's error. */
+/* Applies the configuration's settings to a domain that was made. Returns 0 or the job's error. */
 int libxl__build_settings(libxl__builder *b);
 
 /* ---- build_place.c */
 
-/* Places a domain that was made on nodes and processors. Call this before its memory is filled. Returns 0 or the job's error. */
+/*
+ * Chooses the nodes and processors of a domain that was made. Call this before the domain's memory is filled.
+ * Returns 0 or the job's error.
+ */
 int libxl__build_place(libxl__builder *b);
 
 /* ---- build_log.c */
@@ -84,15 +90,18 @@ void libxl__build_log_open(libxl__build_log *log, xentoollog_logger *outer);
  * descriptor), ABORTED.
  */
 int libxl__build_file_read(libxl__build *build, libxl__build_file *file, const char *field, const char *path);
-/* Like libxl__build_file_read, for a file that is open. The caller has set file->field and file->path, and closes the descriptor. */
+/*
+ * Like libxl__build_file_read, for a file that is open already. The caller sets file->field and file->path
+ * before the call, and closes the descriptor afterwards.
+ */
 int libxl__build_file_read_open(libxl__build *build, libxl__build_file *file, int fd);
 void libxl__build_file_free(libxl__build_file *file);
 
 /* ---- build_kernel.c */
 
 /*
- * Returns why libxenguest cannot load this kernel into a domain of this type. The result is a literal or lies in
- * `text`.
+ * Returns the reason why libxenguest cannot load this kernel into a domain of this type. The returned string
+ * is a literal, or is in `text`.
  */
 const char *libxl__build_why_refused(const void *data, size_t size, bool pvh, char text[128]);
 
@@ -104,8 +113,8 @@ int libxl__build_image(libxl__builder *b);
 /* ---- build_memory.c */
 
 /*
- * Sets up a PVH guest's memory map and ACPI tables. Returns 0 or an errno. In either case the caller frees dom->e820
- * and dom->acpi_modules[0].data.
+ * Sets up a PVH guest's memory map and ACPI tables. Returns 0 or an errno. The caller frees dom->e820 and
+ * dom->acpi_modules[0].data, also after an error.
  */
 int libxl__build_pvh_memory(xc_interface *xch, struct xc_dom_image *dom, uint32_t domid, uint64_t target_kb,
                             uint64_t max_kb, int vcpus);

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Where a new domain runs: the NUMA nodes of its memory, and the processors of its vcpus. This is set before its memory
- * is filled.
+ * Chooses where a new domain runs: the NUMA nodes of its memory, and the processors of its vcpus. This
+ * happens before its memory is filled.
  *
- * A configuration that says nothing of nodes and processors is placed automatically on a host with several nodes, as
- * xl-numa-placement(7) describes: on the smallest set of nodes that has enough free memory and enough processors. Of
- * single nodes the one with the fewest vcpus of other domains is taken, and of those the one with the most free
- * memory. Of larger sets only that of the nodes with the most free memory is looked at. The domain's vcpus prefer the
- * processors of the set (soft affinity). A domain that fits nowhere is not placed.
+ * If the configuration names no nodes and no processors, and the host has several nodes, the domain is placed
+ * automatically, as xl-numa-placement(7) describes. The smallest set of nodes with enough free memory and
+ * enough processors is chosen. If one node is enough, it is the one with the fewest vcpus of other domains,
+ * and among those the one with the most free memory. If several nodes are needed, they are the nodes with the
+ * most free memory. The domain's vcpus prefer the processors of the chosen nodes (soft affinity). A domain
+ * that does not fit is not placed.
  *
- * Owns: nothing; what the functions allocate they free. Called on the build's worker, unlocked.
+ * Owns: nothing; each function frees what it allocates. Called on the build's worker, unlocked.
  */
 #include "build_parts.h"
 #include "hypervisor.h"
@@ -25,7 +26,7 @@ static int fail(libxl__builder *b, const char *what)
     return libxl__build_fail_errno(b->build, LIBXL__CALL_SETTING, what);
 }
 
-/* Copies as many bits as libxenctrl's bitmap has. */
+/* Copies a bitmap to one of libxenctrl, which has `size` octets. Further bits are ignored. */
 static void bitmap_to(uint8_t *map, int size, const libxl_bitmap *from)
 {
     memset(map, 0, (size_t)size);
@@ -45,7 +46,10 @@ static int set_nodes(libxl__builder *b, const libxl_bitmap *nodes)
     return rc;
 }
 
-/* Sets one affinity of a vcpu. An empty set has not been given. */
+/*
+ * Sets one affinity of a vcpu. An empty set of processors means that the configuration does not set this
+ * affinity.
+ */
 static int set_affinity(libxl__builder *b, int vcpu, const libxl_bitmap *cpus, uint32_t flag,
                         const char *field)
 {
@@ -84,7 +88,7 @@ static int set_affinities(libxl__builder *b, const libxl_domain_build_info *info
 typedef struct node {
     unsigned number, cpus;
     uint64_t free_kb;
-    unsigned vcpus; /* of other domains whose memory is on the node */
+    unsigned vcpus; /* the number of vcpus of other domains with memory on this node */
     bool chosen;
 } node;
 
@@ -102,7 +106,7 @@ static void free_host(host *h)
     free(h->cpu);
 }
 
-/* Asks for the nodes and the processors. Returns false with errno. */
+/* Asks the hypervisor for the nodes and the processors. Returns false with errno. */
 static bool look_at_host(libxl__builder *b, host *h)
 {
     *h = (host){0};
@@ -124,7 +128,10 @@ static bool look_at_host(libxl__builder *b, host *h)
     return true;
 }
 
-/* Counts the vcpus of all other domains on the nodes. A domain that goes meanwhile does not count. */
+/*
+ * Counts the vcpus of all other domains, for each node. A domain that disappears during the count is left
+ * out.
+ */
 static bool count_vcpus(libxl__builder *b, host *h)
 {
     xc_domaininfo_t page[LIBXL__HV_PAGE];
@@ -153,13 +160,13 @@ static int compare(const void *a, const void *b)
 static node *best_single(const host *h, uint64_t kb, unsigned vcpus)
 {
     node *best = NULL;
-    for (unsigned i = 0; i < h->nodes; i++) /* in order of free memory */
+    for (unsigned i = 0; i < h->nodes; i++) /* the nodes are in order of free memory */
         if (h->node[i].free_kb >= kb && h->node[i].cpus >= vcpus && (!best || h->node[i].vcpus < best->vcpus))
             best = &h->node[i];
     return best;
 }
 
-/* Chooses the nodes. Returns false if the domain fits on fewer nodes than all nowhere. */
+/* Chooses the nodes. Returns false if the domain fits only on all nodes together or does not fit at all. */
 static bool choose(host *h, uint64_t kb, unsigned vcpus)
 {
     qsort(h->node, h->nodes, sizeof(*h->node), compare);
@@ -186,7 +193,10 @@ static bool is_chosen(const host *h, unsigned number)
     return false;
 }
 
-/* Sets the node affinity and the soft affinities. */
+/*
+ * Sets the domain's node affinity to the chosen nodes, and the vcpus' soft affinities to the processors of
+ * these nodes.
+ */
 static int apply(libxl__builder *b, const host *h)
 {
     libxl_bitmap nodes = {.size = 0}, cpus = {.size = 0};

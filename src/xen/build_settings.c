@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Settings of a new domain in the hypervisor: its limits, its clock, what it sees of the processor, and the parts of the
- * host that it may use. A setting that has its initial value costs no hypercall.
+ * Settings of a new domain in the hypervisor: its limits, its clock, its CPUID policy, and the parts of the
+ * host that it may use. No hypercall is made for a setting that has its initial value.
  *
  * Owns: nothing. Called on the build's worker, unlocked.
  */
@@ -20,7 +20,7 @@ static int fail(libxl__builder *b, const char *field)
     return libxl__build_fail_errno(b->build, LIBXL__CALL_SETTING, field);
 }
 
-/* The hypervisor's defaults are -1. */
+/* Converts a limit of the configuration. -1 tells the hypervisor to use its default. */
 static int32_t grant_limit(uint32_t frames)
 {
     return frames == LIBXL_MAX_GRANT_DEFAULT ? -1 : (int32_t)frames;
@@ -41,9 +41,9 @@ void libxl__build_set_limits(const libxl_domain_config *config, struct xen_domct
         create->flags |= XEN_DOMCTL_CDF_vpmu;
 }
 
-/* ---- the processor */
+/* ---- the CPUID policy */
 
-/* Copies the configuration's leaves. The texts are not changed. */
+/* Copies the configuration's CPUID leaves. The copies refer to the configuration's strings. */
 static void take_leaves(const libxl_cpuid_policy_list *list, struct xc_xend_cpuid *leaves, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
@@ -64,7 +64,10 @@ static void take_msrs(const libxl_cpuid_policy_list *list, struct xc_msr *msrs, 
     msrs[count].index = XC_MSR_INPUT_UNUSED;
 }
 
-/* A domain that stays on its host may see that the time stamp counter is invariant. */
+/*
+ * Sets the CPUID policy. A domain that never migrates (disable_migrate) may see that its time stamp counter
+ * is invariant.
+ */
 static int set_cpuid(libxl__builder *b, const libxl_domain_build_info *info)
 {
     const uint32_t leaf_count = libxl__cpuid_leaves(&info->cpuid),
@@ -83,7 +86,7 @@ static int set_cpuid(libxl__builder *b, const libxl_domain_build_info *info)
            : xc_cpuid_apply_policy(b->xch, b->build->domid, false, NULL, 0, true,
                                    libxl_defbool_val(info->disable_migrate), false, leaves, msrs);
     if (failed < -1)
-        errno = -failed; /* libxenguest returns some errors in this way */
+        errno = -failed; /* libxenguest returns some errors as a negative errno */
     if (failed)
         rc = leaf_count || msr_count
                  ? fail(b, "d_config.b_info.cpuid")
@@ -112,14 +115,14 @@ static int set_clock(libxl__builder *b, const libxl_domain_build_info *info)
     return 0;
 }
 
-/* ---- parts of the host */
+/* ---- access to parts of the host */
 
 static int give_memory(libxl__builder *b, const libxl_iomem_range *range)
 {
     const uint32_t domid = b->build->domid;
     if (xc_domain_iomem_permission(b->xch, domid, range->start, range->number, 1))
         return -1;
-    /* A PV guest maps the memory itself. */
+    /* The memory is not mapped into a PV guest, because the guest maps it itself. */
     return b->pvh ? xc_domain_memory_mapping(b->xch, domid,
                                              range->gfn == LIBXL_INVALID_GFN ? range->start : range->gfn,
                                              range->start, range->number, 1)

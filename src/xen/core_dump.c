@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the lane of the dumps, and during a job the job's handle and its open file. The worker runs unlocked and touches
- * only its job. Each dump opens a hypervisor handle of its own, because the handle's logger keeps the reason of a
- * failure.
+ * Owns: the lane of the dumps and, during a job, the job's handle and its open file. The worker runs unlocked
+ * and touches only its job. Each dump opens a hypervisor handle of its own, because the handle's logger keeps
+ * the reason of a failure.
  */
 #include "core_dump.h"
 #include "build_parts.h"
@@ -18,10 +18,10 @@ enum { MOST_AT_ONCE = 2 };
 typedef struct target {
     libxl__core_dump *dump;
     int fd;
-    int error; /* of the file, or ECANCELED */
+    int error; /* the errno of a failed write; ECANCELED: the operation has cancelled the dump */
 } target;
 
-/* libxenguest calls this for each part of the file. Returns 0, or -1 to end the dump. */
+/* Called by libxenguest for each part of the file. Returns 0, or -1 to end the dump. */
 static int write_part(xc_interface *xch, void *arg, char *buffer, unsigned int length)
 {
     target *t = arg;
@@ -45,7 +45,7 @@ static int write_part(xc_interface *xch, void *arg, char *buffer, unsigned int l
     return 0;
 }
 
-/* Returns 0 or an errno. */
+/* Writes the dump to the open file. Returns 0 or an errno. */
 static int dump_to(libxl_ctx *ctx, target *t)
 {
     libxl__core_dump *dump = t->dump;

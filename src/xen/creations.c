@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the indexes of ctx->xen->creations. The entries belong to the operations. The context's lock guards both.
+ * Owns: the two indexes in ctx->xen->creations. The entries belong to the operations. The context's lock
+ * guards both.
  *
- * The key of a name is a hash of it. Names with the same hash are a ring of the index (index.h), in which they are
- * compared.
+ * The key of a name is a hash of the name. Different names can have the same hash, so the names in a ring of
+ * the index (index.h) are compared.
  */
 #include "creations.h"
 #include "xen.h"
@@ -20,7 +21,7 @@ static const uint64_t *uuid_key_of(const libxl__index_link *link)
     return LIBXL__CONTAINER(link, libxl__creation, by_uuid)->uuid_key;
 }
 
-/* FNV-1a. */
+/* The FNV-1a hash of a name. */
 static uint64_t hash(const char *name)
 {
     uint64_t key = 0xCBF29CE484222325ull;

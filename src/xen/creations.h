@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The creations of a context that have not ended, found by the name and by the UUID of their domains. The hypervisor
- * and xenstore do not know these domains yet, or know them only in part.
+ * The creations that a context has in progress. They are found by the name and by the UUID of their domains.
+ * The hypervisor and xenstore do not know these domains yet, or know them only in part.
  *
  * Call all functions with the context locked.
  */
@@ -13,7 +13,7 @@
 
 /* One creation. Embed this in the operation's state; zero-initialise it. */
 typedef struct libxl__creation {
-    libxl__source source; /* attached while the creation is in the indexes; it never fires */
+    libxl__source source; /* attached while the creation is in the indexes; this source never fires */
     libxl__index_link by_name, by_uuid;
     const char *name;
     uint64_t name_key, uuid_key[2];
@@ -24,19 +24,19 @@ typedef struct libxl__creations {
     libxl__index by_name, by_uuid;
 } libxl__creations;
 
-/* Called once, while the context is made, and once while it is freed. */
+/* Each is called once: `open` while the context is made, `close` while the context is freed. */
 void libxl__creations_open(libxl_ctx *ctx);
 void libxl__creations_close(libxl_ctx *ctx);
 
 /*
- * Adds a creation until its operation ends. The caller keeps `name` valid until then. Two creations may have the same
- * name or UUID; a caller that does not want this looks for the other one first. A renaming is added, too, with its new
- * name and a nil UUID. Cannot fail.
+ * Adds a creation to the indexes until its operation ends. The caller keeps `name` valid until then. Two
+ * creations may have the same name or UUID. A caller that does not want this first looks for another
+ * creation. A renaming is added, too, with the new name and a nil UUID. Cannot fail.
  */
 void libxl__creation_add(libxl__ao *ao, libxl__creation *creation, const char *name, const libxl_uuid *uuid);
 /* Returns whether a creation or a renaming in progress has this name. */
 bool libxl__creation_has_name(libxl_ctx *ctx, const char *name);
-/* Returns whether a creation in progress has this UUID. Ignores the operation `except`, which may be NULL. */
+/* Returns whether a creation in progress has this UUID. The operation `except` is ignored; it may be NULL. */
 bool libxl__creation_has_uuid(libxl_ctx *ctx, const libxl_uuid *uuid, const libxl__ao *except);
 
 #endif

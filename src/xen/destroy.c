@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the lane of destructions. destroy_work runs on a worker, unlocked, and touches only its job. All other
- * functions are called with the context locked.
+ * Owns: the lane of the destructions. destroy_work runs on a worker, unlocked, and touches only its job. All
+ * other functions are called with the context locked.
  */
 #include "destroy.h"
 #include "xen.h"
@@ -13,8 +13,8 @@
 enum { MOST_AT_ONCE = 16 };
 
 /*
- * The teardown has removed the domain's files before. Until the domain was dying, another program may have stored the
- * configuration again, for example to add a device.
+ * Removes the stored configuration once more. The teardown has removed the domain's files earlier. But
+ * another program can store the configuration again until the domain is dying, for example to add a device.
  */
 static void forget_configuration(const libxl__hv_destroy *destroy)
 {
@@ -22,7 +22,10 @@ static void forget_configuration(const libxl__hv_destroy *destroy)
     libxl__userdata_drop(&files, LIBXL__USERDATA_JSON);
 }
 
-/* Compares the UUID first, because another domain may have got the domid while the job was queued. */
+/*
+ * Destroys the domain. Compares the UUID first, because another domain may have got the domid while the job
+ * was queued.
+ */
 static void destroy_work(libxl_ctx *ctx, libxl__job *job)
 {
     libxl__hv_destroy *destroy = LIBXL__CONTAINER(job, libxl__hv_destroy, job);
@@ -66,7 +69,7 @@ void libxl__hv_destroy_start(libxl__ao *ao, libxl__hv_destroy *destroy, uint32_t
     destroy->uuid = *uuid;
     destroy->job.work = destroy_work;
     const int rc = libxl__job_submit(&ao->ctx->xen->destroy_lane, ao, &destroy->job);
-    assert(!rc); /* a worker is reserved */
+    assert(!rc); /* a worker is reserved, so submitting cannot fail */
     (void)rc;
 }
 

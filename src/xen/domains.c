@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the table of followed domains (followed.c), the two watches and the timer of the next look (domains.h).
- * Followers and observers belong to their users. The context's lock guards all of it.
+ * Owns: the table of followed domains (followed.c), the two watches, and the timer for the next look
+ * (domains.h). Followers and observers belong to their users. The context's lock guards all of them.
  *
- * A look compares the hypervisor's list with the followed domains, page by page, and then calls the followers whose
- * domains have changed. When the turn of the loop (loop.h) ends, the look is interrupted. The timer continues it in
- * the next turn.
+ * A look fetches the hypervisor's list page by page and compares it with the followed domains. Then it calls
+ * the followers whose domains have changed. A look stops at the end of the loop's turn (loop.h). The timer
+ * then continues it in the next turn.
  */
 #include "xen.h"
 
@@ -15,18 +15,21 @@
 
 #define FIRST_INTERVAL LIBXL__MILLISECONDS(1)
 #define LAST_INTERVAL  LIBXL__MILLISECONDS(50)
-#define IDLE_INTERVAL  LIBXL__SECONDS(2)        /* for a domain that xenstored does not know of */
-#define BLIND_INTERVAL LIBXL__MILLISECONDS(200) /* while xenstored reports nothing */
+#define IDLE_INTERVAL  LIBXL__SECONDS(2)        /* needed for domains that xenstored does not know */
+#define BLIND_INTERVAL LIBXL__MILLISECONDS(200) /* while there is no connection to xenstored */
 #define NEVER          (UINT64_MAX / 2)
 
-/* The callback of a followed domain that is a source of an operation. */
+/* The callback of a domain that is followed for an operation. */
 static void domain_changed(libxl_ctx *ctx, libxl__domain_follower *follower)
 {
     (void)ctx;
     libxl__source_fire(&LIBXL__CONTAINER(follower, libxl__domain_source, follower)->source);
 }
 
-/* Calls each observer for the domains of a page that none of its followers follows. */
+/*
+ * Calls the observers for the domains of a page. An observer is not called for a domain that one of its own
+ * followers follows.
+ */
 static void call_observers(libxl_ctx *ctx, const xc_domaininfo_t *page, int count)
 {
     const libxl__domains *domains = &ctx->xen->domains;
@@ -41,7 +44,7 @@ static void call_observers(libxl_ctx *ctx, const xc_domaininfo_t *page, int coun
     }
 }
 
-/* ---- planning */
+/* ---- planning the next look */
 
 /* Returns whether a domain is followed or an observer is registered. */
 static bool has_users(const libxl__domains *domains)
@@ -58,10 +61,10 @@ static void plan(libxl_ctx *ctx, uint64_t delay)
 }
 
 /*
- * Plans the next look after a complete one. While a followed domain is dying, the look follows soon. While there are
- * other followers or observers, it follows after the idle interval, because xenstored fires nothing for a domain that
- * it does not know. Otherwise no look is planned. The idle interval is shorter without a connection to xenstored,
- * because only the looks find changes then.
+ * Plans the next look after a complete one. While a followed domain is dying, the next look follows soon. If
+ * there are other followers or observers, the next look follows after the idle interval, because xenstored
+ * reports nothing for a domain that it does not know. Without a connection to xenstored the idle interval is
+ * shorter, because then only looks find changes. Without followers and observers no look is planned.
  */
 static void plan_next_look(libxl_ctx *ctx)
 {
@@ -77,7 +80,7 @@ static void plan_next_look(libxl_ctx *ctx)
     }
 }
 
-/* ---- a list that cannot be fetched */
+/* ---- failures to fetch the list */
 
 void libxl__domains_listen(libxl_ctx *ctx, libxl__domains_listener *listener)
 {
@@ -102,7 +105,10 @@ static bool list_is_refused(const libxl__domains *domains)
     return domains->failures >= LIBXL__DOMAINS_ATTEMPTS;
 }
 
-/* Counts the failures of looks, so that a lasting failure writes only two lines to the log. */
+/*
+ * Handles a look that could not fetch the list. Failures are counted, so that a lasting failure writes only
+ * two lines to the log.
+ */
 static void look_failed(libxl_ctx *ctx)
 {
     libxl__domains *domains = &ctx->xen->domains;
@@ -116,7 +122,8 @@ static void look_failed(libxl_ctx *ctx)
                    domains->failures);
         libxl__domains_lost(ctx);
     }
-    if (list_is_refused(domains)) /* runs operations, which call libxl__domain_source_check */
+    /* The operations of the followers run, and libxl__domain_source_check returns their error. */
+    if (list_is_refused(domains))
         libxl__followed_tell_all(&domains->followed);
 }
 
@@ -136,7 +143,7 @@ static void look_succeeded(libxl_ctx *ctx)
 
 /* ---- looks */
 
-/* Compares pages of the hypervisor's list until the list or the turn ends. */
+/* Compares pages of the hypervisor's list until the list is complete or the turn is over. */
 static void look_at_pages(libxl_ctx *ctx, libxl__turn *turn)
 {
     libxl__domains *domains = &ctx->xen->domains;
@@ -157,8 +164,8 @@ static void look_at_pages(libxl_ctx *ctx, libxl__turn *turn)
 }
 
 /*
- * Begins a look, or continues the one that the last turn has interrupted. Then plans the continuation or the next
- * look.
+ * Begins a look, or continues the look that the end of the last turn has interrupted. Then plans the
+ * continuation or the next look.
  */
 static void work(libxl_ctx *ctx)
 {
@@ -182,8 +189,8 @@ static void work(libxl_ctx *ctx)
 }
 
 /*
- * The callback of the timer. Unfollowing does not stop the timer, because that would cost time at the end of each
- * operation. So the timer may expire while no domain is followed.
+ * The callback of the timer. It may be called while no domain is followed: libxl__domain_unfollow does not
+ * stop the timer, because that would cost time at the end of each operation.
  */
 static void timer_expired(libxl_ctx *ctx, libxl__timer *timer)
 {
@@ -209,7 +216,8 @@ static void look_now(libxl_ctx *ctx, void *user, bool failed)
 {
     libxl__watch **watch = user;
     ctx->xen->domains.interval = FIRST_INTERVAL;
-    if (failed) { /* the next libxl__domain_follow adds the watch again; until then only the timer causes looks */
+    /* The next libxl__domain_follow adds the watch again; until then only the timer starts looks. */
+    if (failed) {
         libxl__watch_remove(ctx, *watch);
         *watch = NULL;
         libxl__domains_look_soon(ctx);
@@ -240,14 +248,14 @@ void libxl__domains_look_soon(libxl_ctx *ctx)
 
 /* ---- following */
 
-/* Adds those of the two watches that do not exist yet. Errors, without a message: NOMEM, FAIL. */
+/* Adds each of the two watches that does not exist. Errors, without a message: NOMEM, FAIL. */
 static int add_watches(libxl_ctx *ctx)
 {
     libxl__domains *domains = &ctx->xen->domains;
     int rc = 0;
     if (!domains->released) {
         rc = libxl__watch_add(ctx, "@releaseDomain", look_now, &domains->released, true, &domains->released);
-        if (domains->released) /* look_now may have removed it already */
+        if (domains->released) /* if the watch has failed at once, look_now has removed it */
             libxl__watch_fire_early(ctx, domains->released);
     }
     if (!rc && !domains->introduced)
@@ -265,7 +273,7 @@ int libxl__domain_follow(libxl_ctx *ctx, libxl__domain_follower *follower, const
         rc = libxl__followed_make_room(&domains->followed);
     if (rc)
         return rc;
-    if (!has_users(domains)) /* earlier failures must not end the wait for this domain */
+    if (!has_users(domains)) /* failures from earlier waits must not end the wait for this domain */
         domains->failures = 0;
     follower->callback = callback;
     libxl__followed_add(&domains->followed, follower, info);
@@ -313,7 +321,7 @@ void libxl__domains_close(libxl_ctx *ctx)
 {
     libxl__domains *domains = &ctx->xen->domains;
     libxl__timer_stop(ctx, &domains->again);
-    libxl__followed_close(&domains->followed); /* libxl__watches_close frees the watches */
+    libxl__followed_close(&domains->followed); /* libxl__watches_close frees the two watches */
 }
 
 /* ---- followed domains as sources of operations */

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Followers and observers of domains. A follower is called when its domain shuts down, begins to die, and is gone. An
- * observer is called for each new domain of the host.
+ * Followers and observers of domains. A follower is called when its domain shuts down, begins to die, and is
+ * gone. An observer is called for each new domain of the host.
  *
- * xenstored fires @releaseDomain when a domain shuts down and when it begins to die. Nothing fires when a domain is
- * gone; only its absence from the hypervisor's list shows that. So the list is fetched when the watch fires and,
- * while a followed domain is dying, at short intervals. Fetching and comparing the list is called a look. One look
- * serves all followers and observers. Without a connection to xenstored the list is fetched five times a second, so
- * followers and observers need no xenstored.
+ * xenstored fires the watch @releaseDomain when a domain shuts down and when it begins to die. No watch fires
+ * when a domain is gone. Then the domain is only missing in the hypervisor's list. So the list is fetched
+ * each time the watch fires and, while a followed domain is dying, at short intervals. Fetching and comparing
+ * the list is called a look. One look serves all followers and observers. Without a connection to xenstored
+ * the list is fetched five times a second.
  */
 #ifndef LIBXL__DOMAINS_H
 #define LIBXL__DOMAINS_H
@@ -16,20 +16,23 @@
 #include "timer.h"
 #include "watch.h"
 
-/* An observer is called for each new domain. Embed this; it stays valid until libxl__domains_unobserve. */
+/*
+ * An observer of new domains. Embed this in the user's state. It must stay valid until
+ * libxl__domains_unobserve.
+ */
 struct libxl__domain_observer {
     /*
-     * Called with the context locked, at each look: once for each listed domain that none of the observer's followers
-     * follows, but not for domain 0. The observer should follow the domain; otherwise the next look calls this for it
-     * again.
+     * Called with the context locked, at each look, for each listed domain that none of the observer's
+     * followers follows. Not called for domain 0. The observer should follow the domain. Otherwise it is
+     * called for this domain again at the next look.
      */
     void (*appeared)(libxl_ctx *ctx, libxl__domain_observer *observer, const xc_domaininfo_t *info);
     LIST_ENTRY(libxl__domain_observer) link;
 };
 
 /*
- * A listener is called when changes of domains may have been missed. Embed this; it stays valid until
- * libxl__domains_unlisten.
+ * A listener is called when changes of domains may have been missed. Embed this in the user's state. It must
+ * stay valid until libxl__domains_unlisten.
  */
 typedef struct libxl__domains_listener libxl__domains_listener;
 struct libxl__domains_listener {
@@ -40,14 +43,19 @@ struct libxl__domains_listener {
 
 typedef struct libxl__domains {
     libxl__followed_domains followed;
-    uint32_t next;    /* the domid at which the present look continues */
-    bool looking;     /* a look is in progress */
-    bool repeated;    /* another look was requested while this one is in progress */
-    bool resting : 1; /* no look is planned, because no domain is followed: `again` does not expire */
+    uint32_t next; /* the domid from which the present look continues */
+    bool looking;  /* a look is in progress */
+    bool repeated; /* another look was requested during the present one */
+    /*
+     * No look is planned, because no domain is followed; the timer `again` is set to a time that never comes.
+     */
+    bool resting : 1;
     uint32_t observer_count;
-    libxl__watch *released, *introduced; /* @releaseDomain, @introduceDomain; NULL until the first use */
-    libxl__timer again; /* expires at the next look; always started, so that a restart needs no memory */
-    uint64_t interval;  /* until the next look while a domain is dying */
+    /* Watches of @releaseDomain and @introduceDomain; NULL until a domain is first followed. */
+    libxl__watch *released, *introduced;
+    /* Starts the next look; it is never stopped, so that setting it needs no memory. */
+    libxl__timer again;
+    uint64_t interval; /* ns until the next look while a followed domain is dying */
     LIST_HEAD(, libxl__domain_observer) observers;
     LIST_HEAD(, libxl__domains_listener) listeners;
     uint32_t failures; /* the number of looks in a row that could not fetch the list */
@@ -56,14 +64,17 @@ typedef struct libxl__domains {
 
 /* Call all functions with the context locked. */
 
-/* Prepares an empty list. Called while the context is made. Errors, with a message: NOMEM, FAIL. */
+/*
+ * Prepares the empty table of followed domains. Called while the context is made. Errors, with a message:
+ * NOMEM, FAIL.
+ */
 int libxl__domains_open(libxl_ctx *ctx);
 /* Frees the table. Called while the context is freed. */
 void libxl__domains_close(libxl_ctx *ctx);
 
 /*
- * Follows the domain that `info` describes. If it is not running, the callback is called at the next look.
- * Errors, without a message: NOMEM, FAIL.
+ * Follows the domain that `info` describes. If the domain is not running, the callback is called at the next
+ * look. Errors, without a message: NOMEM, FAIL.
  */
 int libxl__domain_follow(libxl_ctx *ctx, libxl__domain_follower *follower, const xc_domaininfo_t *info,
                          libxl__domain_callback *callback);
@@ -71,47 +82,54 @@ int libxl__domain_follow(libxl_ctx *ctx, libxl__domain_follower *follower, const
 void libxl__domain_unfollow(libxl_ctx *ctx, libxl__domain_follower *follower);
 
 /*
- * Registers an observer, whose callbacks must be set. At the next look `appeared` is called for all existing domains,
- * and later for each new domain. Errors, without a message: NOMEM, FAIL.
+ * Registers an observer. Its `appeared` must be set. `appeared` is called for all existing domains at the
+ * next look, and later for each new domain. Errors, without a message: NOMEM, FAIL.
  */
 int libxl__domains_observe(libxl_ctx *ctx, libxl__domain_observer *observer);
-/* Removes an observer; its callbacks are not called again. Its followers are not affected. */
+/* Removes an observer. It is not called again. Its followers stay. */
 void libxl__domains_unobserve(libxl_ctx *ctx, libxl__domain_observer *observer);
 
-/* Registers a listener, whose callback must be set. */
+/* Registers a listener. Its `lost` must be set. */
 void libxl__domains_listen(libxl_ctx *ctx, libxl__domains_listener *listener);
-/* Removes a listener; its callback is not called again. */
+/* Removes a listener. It is not called again. */
 void libxl__domains_unlisten(libxl_ctx *ctx, libxl__domains_listener *listener);
 /* Calls all listeners, because changes may have been missed. */
 void libxl__domains_lost(libxl_ctx *ctx);
 
 /*
- * Takes a look and calls followers and observers. A long look continues in the next turns of the loop. If the list
- * cannot be fetched, further attempts follow at growing intervals. After LIBXL__DOMAINS_ATTEMPTS failures in a row
- * the listeners are called, and libxl__domain_source_check fails until the list can be fetched again. The first
- * failure, the last of these attempts, and the first success afterwards are logged.
+ * Looks at all domains, and calls followers and observers. A long look continues in the next turns of the
+ * loop. If the list cannot be fetched, further attempts follow at growing intervals. After
+ * LIBXL__DOMAINS_ATTEMPTS failures in a row the listeners are called. From then on libxl__domain_source_check
+ * fails, until the list can be fetched again. The first failure, the last of these attempts, and the first
+ * success afterwards are logged.
  */
 void libxl__domains_look(libxl_ctx *ctx);
 enum { LIBXL__DOMAINS_ATTEMPTS = 5 };
 
-/* Returns whether there is a follower or an observer. */
+/* Returns whether a domain is followed or an observer is registered. */
 bool libxl__domains_in_use(const libxl_ctx *ctx);
-/* Plans a look if there is a follower or an observer. Call this when the connection to xenstored is lost. */
+/*
+ * Plans a look if a domain is followed or an observer is registered. Call this when the connection to
+ * xenstored is lost.
+ */
 void libxl__domains_unwatched(libxl_ctx *ctx);
 
 /* Plans a look for the next turn of the loop. Call this after an action that changes a domain's phase. */
 void libxl__domains_look_soon(libxl_ctx *ctx);
 
-/* A followed domain as a source of an operation. Embed this; zero-initialise it. The source fires at each change of phase. */
+/*
+ * A followed domain as a source of an operation. The source fires at each change of the domain's phase. Embed
+ * this in the operation's state; zero-initialise it.
+ */
 typedef struct libxl__domain_source {
     libxl__source source;
     libxl__domain_follower follower;
-    bool reserved; /* a place is reserved for it */
+    bool reserved; /* libxl__domain_source_reserve was called */
 } libxl__domain_source;
 
 /*
- * Reserves the memory and the watches for libxl__domain_source_start, so that it does not fail for lack of memory.
- * Errors: NOMEM, FAIL, recorded in ao.
+ * Reserves the memory and the watches for libxl__domain_source_start. Afterwards libxl__domain_source_start
+ * does not fail for lack of memory. Errors: NOMEM, FAIL, recorded in ao.
  */
 int libxl__domain_source_reserve(libxl__ao *ao, libxl__domain_source *domain);
 
@@ -119,9 +137,9 @@ int libxl__domain_source_reserve(libxl__ao *ao, libxl__domain_source *domain);
 int libxl__domain_source_start(libxl__ao *ao, libxl__domain_source *domain, const xc_domaininfo_t *info);
 
 /*
- * For operations that wait only for a change of the domain's phase. Call this when the source has fired. Returns 0,
- * or the error with which the operation must end because the domains cannot be listed. Errors: PERMISSION, NOMEM,
- * FAIL, recorded in ao.
+ * For an operation that waits only for a change of a domain's phase. Call this each time the source has
+ * fired. Returns 0, or an error if the domains cannot be listed; the operation must end with this error.
+ * Errors: PERMISSION, NOMEM, FAIL, recorded in ao.
  */
 int libxl__domain_source_check(libxl__ao *ao);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: nothing but the constant table of errno_rc.h. */
+/* Owns: the constant table that libxl__errno_rc uses, and nothing else. */
 #include "errno_rc.h"
 
 #include <errno.h>
@@ -44,10 +44,12 @@ static enum column column_of(int errnoval)
 }
 
 /*
- * An empty entry has the value of the row's OTHER entry.
+ * The error for each kind of call and each errno. An entry that is not set has the value of the row's OTHER
+ * entry.
  *
- * ENOMEM means that this process lacks memory, unless the call allocates the hypervisor's memory for a guest. If a
- * domain that is being made does not exist any more, another program has destroyed it.
+ * ENOMEM usually means that this process lacks memory. If the call allocates memory for a guest, ENOMEM means
+ * that the hypervisor lacks memory. If a domain disappears while it is being made, another program has
+ * destroyed it.
  */
 static const int table[LIBXL__CALLS][COLUMNS] = {
     [LIBXL__CALL_DOMAIN] = {[OTHER] = ERROR_FAIL,
@@ -101,11 +103,12 @@ static const int table[LIBXL__CALLS][COLUMNS] = {
                                  [REFUSED] = ERROR_PERMISSION,
                                  [NO_MEMORY] = ERROR_NOMEM,
                                  [NO_DESCRIPTOR] = ERROR_FAIL},
-    [LIBXL__CALL_ASK_STORE] = {[OTHER] = ERROR_XENSTORE,
-                               [REFUSED] = ERROR_PERMISSION,
-                               [NO_MEMORY] = ERROR_NOMEM,
-                               [NOT_CONNECTED] = ERROR_NO_XENSTORE,
-                               [TOO_LONG] = ERROR_INVAL /* a request may not be longer than a message */},
+    [LIBXL__CALL_ASK_STORE] =
+        {[OTHER] = ERROR_XENSTORE,
+         [REFUSED] = ERROR_PERMISSION,
+         [NO_MEMORY] = ERROR_NOMEM,
+         [NOT_CONNECTED] = ERROR_NO_XENSTORE,
+         [TOO_LONG] = ERROR_INVAL /* the request is longer than a message to xenstored may be */},
 };
 
 int libxl__errno_rc(libxl__call call, int errnoval)

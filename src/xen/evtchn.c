@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: the context's event channel handle, opened when it is first needed, and the ports bound through it. The context's
- * lock guards both. */
+/*
+ * Owns: the context's event channel handle, which is opened when it is first needed, and the ports that are
+ * bound through it. The context's lock guards both.
+ */
 #include "xen.h"
 
 #include <errno.h>

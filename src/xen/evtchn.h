@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Event channels as sources of an operation. The operation binds a port. Each notification wakes the operation. */
+/*
+ * Event channels as sources of an operation. An operation binds a port. Each notification of the port wakes
+ * the operation.
+ */
 #ifndef LIBXL__EVTCHN_H
 #define LIBXL__EVTCHN_H
 
@@ -12,7 +15,7 @@ typedef struct libxl__evtchn libxl__evtchn;
 /* The local end of an event channel. Embed this in the operation's state; zero-initialise it. The port is unbound when the
  * operation ends. */
 struct libxl__evtchn {
-    libxl__source source; /* fires at each notification; the port is unmasked at once */
+    libxl__source source; /* fires at each notification; the port is unmasked before the source fires */
     evtchn_port_t port;   /* the local port */
     LIST_ENTRY(libxl__evtchn) link;
 };
@@ -23,16 +26,22 @@ typedef struct libxl__evtchns {
     LIST_HEAD(, libxl__evtchn) list;
 } libxl__evtchns;
 
-/* Call all of these with the context locked. */
+/* Call the following functions with the context locked. */
 
 /* Closes the handle. Called while the context is freed. */
 void libxl__evtchns_close(libxl_ctx *ctx);
 
-/* Binds a local port that the domain offers. Errors: DOMAIN_NOTFOUND, PERMISSION, NOMEM, FAIL, recorded in ao. */
+/*
+ * Binds to the port `remote_port`, which the domain offers. Errors: DOMAIN_NOTFOUND, PERMISSION, NOMEM, FAIL,
+ * recorded in ao.
+ */
 int libxl__evtchn_bind(libxl__ao *ao, libxl__evtchn *evtchn, uint32_t domid, evtchn_port_t remote_port);
-/* Allocates a local port, evtchn->port, to which the domain may bind. Errors: those of libxl__evtchn_bind. */
+/*
+ * Allocates a local port to which the domain may bind, and stores it in evtchn->port. Errors: those of
+ * libxl__evtchn_bind.
+ */
 int libxl__evtchn_offer(libxl__ao *ao, libxl__evtchn *evtchn, uint32_t domid);
-/* Notifies the other end. Errors: FAIL, recorded in ao. */
+/* Notifies the domain at the other end. Errors: FAIL, recorded in ao. */
 int libxl__evtchn_notify(libxl__ao *ao, const libxl__evtchn *evtchn);
 
 #endif

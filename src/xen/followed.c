@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the table, and the followed domains. A followed domain exists while it has a follower. Followers belong to
- * their users. The context's lock guards all of it.
+ * Owns: the table, and the followed domains in it. A domain is in the table while it has a follower.
+ * Followers belong to their users. The context's lock guards all of them.
  *
- * A walk in order of domid skips blocks of the table without an entry, so few domains cost little.
+ * The table has an entry for each domid, and counts the used entries of each block. A walk in order of domid
+ * skips unused blocks.
  */
 #include "xen.h"
 
@@ -11,7 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_SPARES = 16 }; /* spare domains that are kept in addition to the reserved ones */
+/* How many libxl__followed are kept for later use in addition to the reserved ones. */
+enum { MOST_SPARES = 16 };
 
 /* The flags that determine a domain's phase, and the reason of its shutdown. */
 #define PHASE_FLAGS                                                                                          \
@@ -118,7 +120,10 @@ void libxl__followed_close(libxl__followed_domains *domains)
 
 /* ---- changes */
 
-/* Plans a call of `first` and of all followers after it. */
+/*
+ * Puts the domain into the list of changed domains. libxl__followed_tell then calls `first` and all followers
+ * after it.
+ */
 static void tell_from(libxl__followed_domains *domains, libxl__followed *domain,
                       libxl__domain_follower *first)
 {
@@ -128,7 +133,7 @@ static void tell_from(libxl__followed_domains *domains, libxl__followed *domain,
     domain->changed = true;
 }
 
-/* Returns the lowest domid from `domid` on that may be in the table. */
+/* Returns the lowest domid at or above `domid` whose block of the table is in use. */
 static uint32_t skip_blocks(const libxl__followed_domains *domains, uint32_t domid)
 {
     while (domid < LIBXL__DOMIDS && !domains->used[domid / LIBXL__DOMIDS_A_BLOCK])
@@ -137,8 +142,8 @@ static uint32_t skip_blocks(const libxl__followed_domains *domains, uint32_t dom
 }
 
 /*
- * Compares a domain with the entry of the hypervisor's list that has its domid. info is NULL if there is no such
- * entry.
+ * Compares a domain with its entry in the hypervisor's list, and puts it into the list of changed domains if
+ * its phase has changed. `info` is the entry with the same domid, or NULL if there is none.
  */
 static void compare(libxl__followed_domains *domains, libxl__followed *domain, const xc_domaininfo_t *info)
 {
@@ -180,7 +185,8 @@ void libxl__followed_add(libxl__followed_domains *domains, libxl__domain_followe
     follower->domain = domain;
     follower->domid = info->domain;
     follower->phase = LIBXL__DOMAIN_RUNNING;
-    note_shutdown(follower, info->flags); /* done here, because the domain may be gone at the next look */
+    /* Read now, because the domain may be gone at the next look. */
+    note_shutdown(follower, info->flags);
     if (follower->observer) {
         TAILQ_INSERT_HEAD(&domain->followers, follower, link);
         domain->observed++;
@@ -247,6 +253,6 @@ void libxl__followed_tell(libxl_ctx *ctx, libxl__turn *turn, libxl__domain_callb
         if (!libxl__turn_goes_on(ctx, turn))
             return;
         domain->next_told = TAILQ_NEXT(follower, link);
-        tell(ctx, follower, also); /* may remove the follower, and the domain with it */
+        tell(ctx, follower, also); /* may remove the follower, and with it the domain */
     }
 }

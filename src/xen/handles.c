@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the context's handles to the hypervisor. The first is opened with the context, the others when they are first
- * needed; all are closed with the context. No lock: each slot is set once, atomically, and does not change afterwards.
+ * Owns: the context's handles to the hypervisor. The first handle is opened with the context, the others when
+ * they are first needed. All are closed with the context. No lock is needed: each slot is set once,
+ * atomically, and does not change afterwards.
  *
- * A context has several handles because libxencall keeps the buffers of hypercalls, a page each, in the handle.
- * Threads that share a handle wait for its lock and take these pages from each other's processor caches. Threads are
- * numbered and spread over four handles. The thread that made the context has the first handle, so a program with one
- * thread opens further handles only for the workers that destroy domains.
+ * A context has several handles because libxencall keeps the pages for a hypercall's data in the handle.
+ * Threads that share a handle wait for the handle's lock, and take these pages from each other's processor
+ * caches. So threads are numbered and spread over four handles. The thread that made the context uses the
+ * first handle. A program with one thread opens further handles only for the workers that destroy domains.
  */
 #include "xen.h"
 
@@ -44,7 +45,7 @@ int libxl__handles_open(libxl_ctx *ctx)
     return 0;
 }
 
-/* Opens the handle of a slot. If that fails, the slot shares the first handle. */
+/* Opens the handle of a slot. If that fails, the first handle is put into the slot. */
 static __attribute__((noinline)) xc_interface *add(libxl_ctx *ctx, unsigned slot)
 {
     libxl__handles *handles = &ctx->xen->handles;

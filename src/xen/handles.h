@@ -8,12 +8,12 @@
 
 #include <libxl.h>
 
-enum { LIBXL__HANDLES = 4 }; /* libxenctrl opens six descriptors for each */
+enum { LIBXL__HANDLES = 4 }; /* libxenctrl opens six descriptors for each handle */
 
 typedef struct libxl__handles {
-    /* A slot whose own handle could not be opened holds the first one. */
+    /* The handles. If the handle of a slot could not be opened, the slot holds the first handle. */
     _Atomic(xc_interface *) of[LIBXL__HANDLES];
-    unsigned opened_by; /* the number of the thread that has made the context; it uses slot 0 */
+    unsigned opened_by; /* the number of the thread that has made the context; this thread uses slot 0 */
 } libxl__handles;
 
 /*

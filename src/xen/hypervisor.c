@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: ctx->xen->list, the list of domains, which the context's lock guards. The handles belong to handles.c. Hypercalls are
- * made in the calling thread, because each takes microseconds.
+ * Owns: ctx->xen->list, the list of domains, which the context's lock guards. The handles belong to
+ * handles.c. Each hypercall takes only microseconds, so the calling thread makes it.
  */
 #include "xen.h"
 
@@ -11,7 +11,7 @@
 
 enum { PAGE_KB = 4 };
 
-/* ESRCH means that there is no such domain. */
+/* ESRCH means that the domain does not exist. */
 int libxl__hv_fail(libxl__ao *ao, libxl__call call, const char *what, uint32_t domid)
 {
     if (errno == ESRCH)
@@ -19,7 +19,7 @@ int libxl__hv_fail(libxl__ao *ao, libxl__call call, const char *what, uint32_t d
     return libxl__ao_fail(ao, libxl__errno_rc(call, errno), "%s domain %u: %m", what, domid);
 }
 
-/* The message for a reserved domid. */
+/* The text of the message about a reserved domid. */
 #define DOMID_WRONG "domid: %u is not between 0 and %u"
 
 int libxl__hv_check_domid(uint32_t domid)
@@ -64,7 +64,7 @@ int libxl__hv_look(libxl__ao *ao, uint32_t domid, xc_domaininfo_t *info)
     int rc = check_domid(ao, domid);
     if (rc)
         return rc;
-    /* The hypercall returns the first domain from this domid on, which may be another one. */
+    /* The hypercall returns the first domain with this domid or a larger one. That may be another domain. */
     int count = xc_domain_getinfolist(libxl__xch(ao->ctx), domid, 1, info);
     if (count < 0 && errno != ESRCH)
         return libxl__hv_fail(ao, LIBXL__CALL_DOMAIN, "asking about", domid);
@@ -162,12 +162,15 @@ static libxl_domain_type type_of(const xc_domaininfo_t *info)
 {
     if (!(info->flags & XEN_DOMINF_hvm_guest))
         return LIBXL_DOMAIN_TYPE_PV;
-    /* A PC needs an emulated interrupt controller or timer. A PVH guest has neither. */
+    /* A PVH guest has no emulated interrupt controller or timer. */
     const uint32_t pc_devices = XEN_X86_EMU_PIC | XEN_X86_EMU_IOAPIC | XEN_X86_EMU_PIT;
     return info->arch_config.emulation_flags & pc_devices ? LIBXL_DOMAIN_TYPE_HVM : LIBXL_DOMAIN_TYPE_PVH;
 }
 
-/* Initialises every member. Otherwise the compiler clears the structure first, which takes as long as filling it. */
+/*
+ * Sets every member explicitly. Otherwise the compiler clears the structure first, which takes as long as
+ * setting the members.
+ */
 void libxl__hv_dominfo(const xc_domaininfo_t *info, libxl_dominfo *out)
 {
     *out = (libxl_dominfo){
@@ -237,7 +240,10 @@ int libxl__hv_version(libxl__ao *ao, libxl_version_info *out)
     out->xen_version_minor = version & 0xffff;
     out->pagesize = xc_version(xch, XENVER_pagesize, NULL);
     bool failed = false;
-    /* The hypervisor pads its texts with zeroes; strndup terminates a text that fills its array. */
+    /*
+     * The hypervisor pads its texts with zeros. A text that fills its array has no terminating zero, so
+     * strndup limits its length.
+     */
 #define TEXT(command, member, source)                                                                        \
     do {                                                                                                     \
         memset(&u, 0, sizeof(u));                                                                            \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Hypercalls that take microseconds. They are made in the calling thread, without a worker. Call the functions with
- * the context locked, unless a function's comment says otherwise.
+ * Hypercalls that take only microseconds. The calling thread makes them, without a worker. Call the functions
+ * with the context locked, unless a function's comment says otherwise.
  */
 #ifndef LIBXL__HYPERVISOR_H
 #define LIBXL__HYPERVISOR_H
@@ -14,68 +14,75 @@
 
 struct libxl__ao;
 
-/* Domain 0 and guests have smaller domids; this one and larger ones are reserved. */
+/* the lowest reserved domid; the domids of domain 0 and of guests are smaller */
 #define LIBXL__DOMID_FIRST_RESERVED 0x7ff0u
 
 /*
- * Checks a domid outside of an operation. Errors: INVAL, with a message for libxl_error_message. Any thread may call
- * this, locked or not.
+ * Checks a domid that does not belong to an operation. Errors: INVAL, with a message for libxl_error_message.
+ * Any thread may call this, locked or not.
  */
 int libxl__hv_check_domid(uint32_t domid);
 
 /*
- * Records the failure of a hypercall on a domain, from errno, and returns the error. `what` is followed by the domid in
- * the message. Any thread may call this for an operation that it may use.
+ * Records the failure of a hypercall on a domain, from errno, and returns the error. In the message, `what`
+ * stands before the domid. Any thread that may use `ao` may call this, locked or not.
  */
 int libxl__hv_fail(struct libxl__ao *ao, libxl__call call, const char *what, uint32_t domid);
 
-/* Each of these returns 0, or an error that is recorded in ao with a message. */
+/* Each of the following functions returns 0, or an error that is recorded in ao with a message. */
 int libxl__hv_pause(struct libxl__ao *ao, uint32_t domid);
 int libxl__hv_unpause(struct libxl__ao *ao, uint32_t domid);
 /*
- * Asks the hypervisor about a domain. Errors: DOMAIN_NOTFOUND, INVAL (the domid is reserved), PERMISSION, NOMEM,
- * FAIL.
+ * Gets the hypervisor's information about a domain. Errors: DOMAIN_NOTFOUND, INVAL (the domid is reserved),
+ * PERMISSION, NOMEM, FAIL.
  */
 int libxl__hv_info(struct libxl__ao *ao, uint32_t domid, xc_domaininfo_t *info);
-/* Like libxl__hv_info, but DOMAIN_NOTFOUND is not recorded in ao. Use this if a missing domain is not an error. */
+/*
+ * Like libxl__hv_info, but does not record DOMAIN_NOTFOUND in ao. Use this if a missing domain is not an
+ * error.
+ */
 int libxl__hv_look(struct libxl__ao *ao, uint32_t domid, xc_domaininfo_t *info);
 int libxl__hv_physinfo(struct libxl__ao *ao, libxl_physinfo *out);
 int libxl__hv_version(struct libxl__ao *ao, libxl_version_info *out);
 
 /*
- * The number of domains that one hypercall lists: as many as fit into a page. libxencall keeps single pages for
- * hypercalls. For a larger buffer it maps, locks and unmaps memory at each hypercall, which takes longer than one
- * more hypercall.
+ * The number of domains that one hypercall lists: as many as fit into a page. libxencall keeps single pages
+ * for the data of hypercalls. For more data it maps, locks and unmaps memory at each hypercall, which takes
+ * longer than a second hypercall.
  */
 enum { LIBXL__HV_PAGE = XC_PAGE_SIZE / sizeof(xc_domaininfo_t) };
 
 /*
- * Lists domains in order of domid, from *first on, into `page`, which has LIBXL__HV_PAGE entries. Sets *first to the
- * domid after the last one. Returns the number of domains, or -1 with errno. If it returns fewer than LIBXL__HV_PAGE,
- * there are no more domains. Any thread may call it, locked or not.
+ * Lists domains in order of domid into `page`, which has LIBXL__HV_PAGE entries. The list begins at the domid
+ * *first. Sets *first to the domid after the last domain in the page. Returns the number of domains, or -1
+ * with errno. There are no more domains if the number is less than LIBXL__HV_PAGE. Any thread may call it,
+ * locked or not.
  */
 int libxl__hv_list_page(libxl_ctx *ctx, uint32_t *first, xc_domaininfo_t *page);
 
 /*
- * Lists all domains in order of domid. Returns their number, or -1 with errno. The list belongs to the context and is
- * valid until the next call. The list is fetched in pages, so it is not a snapshot. A domain that exists during the
- * whole call is in the list.
+ * Lists all domains in order of domid. Returns their number, or -1 with errno. The list belongs to the
+ * context and is valid until the next call. It is fetched in pages, so domains may appear and disappear
+ * during the call. A domain that exists during the whole call is in the list.
  */
 int libxl__hv_list(libxl_ctx *ctx, const xc_domaininfo_t **list_out);
 
 /*
- * Finds a domain with this UUID. Ignores dying domains and the domain `except`. Stores the domid, or
- * LIBXL_DOMID_INVALID if there is no such domain. Allocates no memory. Errors: those of libxl__errno_rc, recorded in
- * ao.
+ * Finds a domain with this UUID, but not a dying domain or the domain with the domid `except`. Stores the
+ * domid, or LIBXL_DOMID_INVALID if there is no such domain. Allocates no memory. Errors: those of
+ * libxl__errno_rc, recorded in ao.
  */
 int libxl__hv_find(struct libxl__ao *ao, const libxl_uuid *uuid, uint32_t except, uint32_t *domid_out);
 
 /* Returns the reason that the guest has given for its shutdown. A guest may give any number. */
 uint8_t libxl__hv_shutdown_code(const xc_domaininfo_t *info);
-/* Converts the reason to the public enumeration. Returns UNKNOWN if Xen does not define this number. */
+/*
+ * Converts the guest's reason to the public enumeration. Returns UNKNOWN for a number that Xen does not
+ * define.
+ */
 libxl_shutdown_reason libxl__hv_shutdown_reason(uint8_t code);
 
-/* Converts one domain's info to the public structure. */
+/* Converts a domain's information to the public structure. */
 void libxl__hv_dominfo(const xc_domaininfo_t *info, libxl_dominfo *out);
 
 #endif

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the kept names, and the watch of each. The context's lock guards them.
+ * Owns: the kept names, and a watch for each. The context's lock guards them.
  *
- * A kept name is known if its value was read after the last event of its watch. Watch events are numbered by the context's
- * event_seq. If an event arrives between a read and its answer, the name may have changed after the read.
- * The answer is not kept then.
+ * A kept name is known if its value was read after the last event of its watch. Watch events are numbered by
+ * the context's event_seq. If an event arrives between the request and the answer of a read, the name may
+ * have changed after it was read. So that answer is not kept.
  */
 #include "kept_names.h"
 #include "xen.h"
@@ -19,8 +19,8 @@ struct libxl__kept_name {
     uint32_t domid;
     libxl_uuid uuid;
     libxl__watch *watch; /* NULL: xenstored has refused the watch */
-    uint64_t event_seq;  /* the number of its watch's last event; UINT64_MAX: none yet */
-    bool known;          /* `text` is the present name */
+    uint64_t event_seq;  /* the number of the last event of `watch`; UINT64_MAX: no event yet */
+    bool known;          /* `text` is the domain's present name */
     char *text;          /* NULL: the domain has no name */
 };
 
@@ -83,7 +83,7 @@ void libxl__kept_names_extend(libxl_ctx *ctx)
         kept->keeping = true;
 }
 
-/* The callback of a name's watch. */
+/* The callback of the watch of a name. */
 static void may_have_changed(libxl_ctx *ctx, void *user, bool failed)
 {
     libxl__kept_name *name = user;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: ctx->xen->marker, which is set at the first use. The context's lock guards it.
+ * Owns: ctx->xen->marker, which is set when a mark is first written or read. The context's lock guards it.
  *
- * Reading the files of /proc does not block: the kernel generates their contents at once.
+ * The kernel generates the files of /proc at once, so reading them does not block.
  */
 #include "marks.h"
 #include "xen.h"
@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Reads the beginning of a file as a text. Returns false if that fails. */
+/* Reads the beginning of a file as a text. Returns false if the file is empty or cannot be read. */
 static bool read_text(const char *path, char *text, size_t size)
 {
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -29,8 +29,9 @@ static bool read_text(const char *path, char *text, size_t size)
 }
 
 /*
- * Reads the state and the start time of a process from /proc/PID/stat. The format is "PID (NAME) STATE ..."; NAME may
- * contain any character. The start time is the 20th word after NAME. Returns false if they cannot be read.
+ * Reads the state and the start time of a process from /proc/PID/stat. The file contains "PID (NAME) STATE
+ * ..."; NAME may contain any character. The start time is the 20th word after NAME. Returns false if the file
+ * cannot be read or has another form.
  */
 static bool read_process(uint32_t pid, char *state, unsigned long long *start)
 {
@@ -73,7 +74,7 @@ static uint64_t since_boot_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-/* Writes the word for a domid into `word`. */
+/* Writes the mark's DOMID word for a domid. */
 static void write_domid(uint32_t domid, char word[12])
 {
     if (domid == LIBXL__MARK_NO_DOMID || domid == LIBXL__MARK_UNIQUE)
@@ -82,7 +83,7 @@ static void write_domid(uint32_t domid, char word[12])
         snprintf(word, 12, "%u", domid);
 }
 
-/* Reads the word for a domid. Returns false if it is none. */
+/* Reads the mark's DOMID word. Returns false if `word` is not such a word. */
 static bool read_domid(const char *word, uint32_t *domid)
 {
     char rest;
@@ -131,7 +132,7 @@ static bool has_ended(uint32_t pid, unsigned long long start)
     if (!pid || (kill((pid_t)pid, 0) && errno == ESRCH))
         return true;
     if (!read_process(pid, &state, &now))
-        return false; /* its state is not known */
+        return false; /* it is not known whether the process has ended */
     return state == 'Z' || state == 'X' || (start && now != start);
 }
 

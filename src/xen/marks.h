@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Marks of unfinished domains. A creation writes LIBXL__MARKS/XX/UUID before it makes the domain, and removes it when
- * the domain is complete or has been taken down. If the process of a mark has ended, its creation was not finished.
+ * Marks of unfinished domains. A creation writes the node LIBXL__MARKS/XX/UUID before it makes the domain. It
+ * removes the node when the domain is complete or was destroyed. If the process that has written a mark has
+ * ended, the creation was not finished.
  *
- * A mark says which process makes which domain: "PID START WHERE TIME DOMID". START is the start time of the process in clock
- * ticks (proc(5)), because a process id is used again. WHERE identifies the boot and the namespace of process ids in
- * which PID and START are valid. TIME is the time at which the mark was written, in milliseconds since the boot. PID
- * 0 means that the process has given the domain up. DOMID is "-" as long as the domain does not exist or is not known.
- * It is "*" if the creation has generated the UUID: then no domain of another program has this UUID.
+ * The value of a mark is "PID START WHERE TIME DOMID":
+ *
+ *    PID    the id of the process that makes the domain; 0: the process has given up the domain
+ *    START  the start time of the process in clock ticks (proc(5)), because process ids are reused
+ *    WHERE  identifies the boot and the namespace of process ids in which PID and START are valid
+ *    TIME   the time at which the mark was written, in milliseconds since the boot
+ *    DOMID  "-" as long as the domain does not exist or is not known; "*" if the creation has generated the UUID,
+ *           so that no other program's domain has it
  *
  * Call all functions with the context locked.
  */
@@ -17,15 +21,16 @@
 #include "xs.h"
 
 /*
- * The marks are in groups XX. When a node is removed, xenstored reads the node above it once for each guest, so this
- * node must have few names. Groups stay when they are empty.
+ * The node of all marks, and the path of one mark. The marks are divided into groups, which are named XX.
+ * When a node is removed, xenstored reads the parent node once for each guest, so the parent must have few
+ * children. An empty group is not removed.
  */
 #define LIBXL__MARKS    "/tool/aioxen/unfinished"
 #define LIBXL__MARK_FMT LIBXL__MARKS "/%02x/" LIBXL_UUID_FMT
 #define LIBXL__MARK_OF(uuid)                                                                                 \
-    libxl__mark_group(&(uuid)), LIBXL_UUID_BYTES(uuid) /* the arguments of the format */
+    libxl__mark_group(&(uuid)), LIBXL_UUID_BYTES(uuid) /* the arguments of LIBXL__MARK_FMT */
 
-/* Returns the group of a mark: the exclusive or of the UUID's octets. Needs no lock. */
+/* Returns the group of a mark: the exclusive or of all octets of the UUID. Needs no lock. */
 static inline unsigned libxl__mark_group(const libxl_uuid *uuid)
 {
     unsigned group = 0;
@@ -35,17 +40,19 @@ static inline unsigned libxl__mark_group(const libxl_uuid *uuid)
 }
 
 enum {
-    LIBXL__MARK_PATH = sizeof(LIBXL__MARKS "/XX/") + LIBXL_UUID_FMTLEN, /* octets of a mark's path */
-    LIBXL__MARK_TEXT = 160,                                             /* at most, of a mark's text */
+    /* The length of a mark's path, in octets. */
+    LIBXL__MARK_PATH = sizeof(LIBXL__MARKS "/XX/") + LIBXL_UUID_FMTLEN,
+    /* The greatest length of a mark's value, in octets. */
+    LIBXL__MARK_TEXT = 160,
 };
 
-/* In place of a domid: "-" and "*". */
+/* Values for `domid` that stand for the words "-" and "*" in a mark. */
 #define LIBXL__MARK_NO_DOMID LIBXL_DOMID_INVALID
 #define LIBXL__MARK_UNIQUE   (LIBXL_DOMID_INVALID - 1)
 
-/* PID, START and WHERE of this process, read once per context. Part of libxl__xen. */
+/* The words PID, START and WHERE for marks of this process. They are read once for each context. */
 typedef struct libxl__marker {
-    uint32_t pid; /* 0: not known yet */
+    uint32_t pid; /* 0: the words have not been read yet */
     unsigned long long start;
     char where[64];
 } libxl__marker;
@@ -57,26 +64,29 @@ typedef struct libxl__marker {
 #define LIBXL__TREE_OWNER "aioxen"
 
 /*
- * Each of these adds one request to the batch. To reserve memory (libxl__xs_reserve), libxl__mark_remove needs
- * LIBXL__MARK_PATH octets. The others need LIBXL__MARK_PATH + LIBXL__MARK_TEXT octets.
+ * Each of these functions adds one request to the batch. If memory is reserved with libxl__xs_reserve,
+ * libxl__mark_remove needs LIBXL__MARK_PATH octets. The other two need LIBXL__MARK_PATH + LIBXL__MARK_TEXT
+ * octets.
  */
 void libxl__mark_write(libxl__xs_batch *batch, const libxl_uuid *uuid, uint32_t domid);
 void libxl__mark_remove(libxl__xs_batch *batch, const libxl_uuid *uuid);
 void libxl__mark_give_up(libxl__xs_batch *batch, const libxl_uuid *uuid, uint32_t domid);
 
-/* Writes the text of a mark of this process into `text`. The PID is 0 if `given_up` is true. */
+/* Writes the value of a mark of this process into `text`. If `given_up` is true, the PID in it is 0. */
 void libxl__mark_text(libxl_ctx *ctx, bool given_up, uint32_t domid, char text[LIBXL__MARK_TEXT]);
 
 /* The contents of a mark. */
 typedef struct libxl__mark {
     uint32_t pid, domid;
-    bool left; /* nobody will finish the creation: its process has ended or has given it up */
+    /* The process has ended or has given up the domain, so the creation will not be finished. */
+    bool left;
     uint64_t age_ms;
 } libxl__mark;
 
 /*
- * Reads a mark's text. The state of a process of another boot or another namespace of process ids is not known, so
- * `left` is false then. Returns false if the text is not a mark.
+ * Parses the value of a mark. Sets `left` to false if the process belongs to another boot or another
+ * namespace of process ids, because the state of such a process is not known. Returns false if the text is
+ * not a mark.
  */
 bool libxl__mark_read(libxl_ctx *ctx, const char *text, libxl__mark *mark);
 

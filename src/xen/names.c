@@ -2,9 +2,9 @@
 /*
  * Owns nothing: a search and its batches belong to the operation. The context's lock guards everything.
  *
- * Kept names may be used only once their watches have delivered all events from before the search. xenstored sends
- * these events before its next answer. So a search with kept names first reads any node (CATCHING_UP), and uses the
- * kept names when the answer has arrived.
+ * A kept name can be used only when all watch events from before the search have arrived. xenstored sends
+ * these events before its next answer. So a search with kept names first reads any node (CATCHING_UP). When
+ * the answer has arrived, the search uses the kept names.
  */
 #include "names.h"
 #include "xen.h"
@@ -18,8 +18,8 @@ struct libxl__name_read {
 };
 
 /*
- * Looks the name up among the known kept names. If it is not among them, starts to read the names of all other
- * domains.
+ * Searches the known kept names. If the name is not among them, starts to read the names of all domains whose
+ * names are not known.
  */
 static int look_up(libxl__ao *ao, libxl__name_search *search)
 {
@@ -34,7 +34,7 @@ static int look_up(libxl__ao *ao, libxl__name_search *search)
         search->batch = libxl__xs_batch_new(ao, 0);
     if (!search->reads || !search->batch)
         return ERROR_NOMEM;
-    /* Registers the watches before the names are read. */
+    /* Registers the watches before the names are read, so that no change is missed. */
     libxl__kept_names_update(ctx, list, count, search->keep);
     search->domid = libxl__kept_names_find(ctx, search->name);
     for (uint32_t i = 0; i < count && search->domid == LIBXL_DOMID_INVALID; i++) {
@@ -54,8 +54,9 @@ int libxl__name_search_start(libxl__ao *ao, libxl__name_search *search, const ch
     *search = (libxl__name_search){.name = name, .keep = keep, .batch = first, .domid = LIBXL_DOMID_INVALID};
     if (!ao->ctx->xen->kept_names.count) {
         int rc = look_up(ao, search);
+        /* Called only after the search has started, so that a context's first search keeps no names. */
         if (keep && !rc)
-            libxl__kept_names_extend(ao->ctx); /* only now, so that a single search keeps no names */
+            libxl__kept_names_extend(ao->ctx);
         return rc;
     }
     if (keep)

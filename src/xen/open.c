@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: ctx->xen, the context's connection to Xen as a whole, from libxl__xen_open to libxl__xen_close. Both run while no
- * other thread uses the context, so they take no lock.
+ * Owns: ctx->xen, from libxl__xen_open to libxl__xen_close. Both functions run while no other thread uses the
+ * context, so they take no lock.
  */
 #include "build.h"
 #include "core_dump.h"
@@ -12,13 +12,16 @@
 #include <unistd.h>
 
 /*
- * The largest number of creations at a time that are between the build and xenconsoled's answer. xenconsoled examines all
- * domains whenever a domain is introduced, and watches and reads the nodes of each new one, even if that is not
- * introduced yet. So it falls behind when hundreds are made at once.
+ * How many domains may be between their build and xenconsoled's answer at the same time. xenconsoled examines
+ * all domains each time a domain is introduced, and watches and reads the nodes of each new domain. So it
+ * falls behind when hundreds of domains are made at once.
  */
 enum { CONSOLES_AT_ONCE = 32 };
 
-/* The threads for hypercalls that allocate or free much memory of a domain. */
+/*
+ * The number of workers for hypercalls that allocate or free much guest memory. Such a hypercall may take
+ * seconds.
+ */
 enum { MEMORY_AT_ONCE = 4 };
 
 static int open_transport(libxl_ctx *ctx, const libxl__xs_transport *transport)
@@ -38,8 +41,8 @@ static void close_transport(libxl_ctx *ctx)
 }
 
 /*
- * Uses the socket, unless the application asks for libxenstore. If there is no socket but the kernel's device exists,
- * only libxenstore can reach xenstored.
+ * Connects through the socket, unless the application asks for libxenstore. If the socket does not exist but
+ * the kernel's device does, connects through libxenstore, because only libxenstore uses the device.
  */
 static int open_xenstore(libxl_ctx *ctx, unsigned flags)
 {
@@ -97,8 +100,8 @@ void libxl__xen_close(libxl_ctx *ctx)
 }
 
 /*
- * Subtracts the context's own timers: those of the followed domains, of the connection to xenstored, and of the kept
- * names.
+ * Subtracts the timers that are not part of an operation: those of the followed domains, of the connection to
+ * xenstored, and of the kept names.
  */
 void libxl__xen_count(libxl_ctx *ctx, libxl_counters *out)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Hypercalls about virtual processors, schedulers and the host's processors and nodes. Each takes microseconds for each
- * virtual processor or each processor. They allocate memory and use no state of the context, so any thread may call
- * them, locked or not.
+ * Hypercalls about virtual processors, schedulers, and the host's processors and nodes. Each function takes
+ * microseconds for each processor or virtual processor. The functions allocate memory and use no state of the
+ * context. Any thread may call them, locked or not.
  *
- * Each returns 0, or an error that is recorded in ao with a message. A result is written only on success; the caller
- * disposes of it.
+ * Each function returns 0, or an error that is recorded in ao with a message. A result is written only on
+ * success. The caller disposes of the result.
  */
 #ifndef LIBXL__RUNNING_H
 #define LIBXL__RUNNING_H
@@ -18,13 +18,13 @@ struct libxl__ao;
 
 /* ---- vcpus.c */
 
-/* The number of a virtual processor that means all of them. */
+/* As a `vcpuid`: all virtual processors of the domain. */
 #define LIBXL__ALL_VCPUS (~(uint32_t)0)
 
 int libxl__hv_list_vcpus(struct libxl__ao *ao, uint32_t domid, libxl_vcpu_list *out);
 /*
- * Sets the affinity of a virtual processor, or of all with LIBXL__ALL_VCPUS. `hard` and `soft` may be NULL: that
- * affinity is not changed. `force` overrides a temporary affinity.
+ * Sets the hard and the soft affinity of a virtual processor, or of all if vcpuid is LIBXL__ALL_VCPUS. If
+ * `hard` or `soft` is NULL, that affinity does not change. `force` overrides a temporary affinity.
  */
 int libxl__hv_set_affinity(struct libxl__ao *ao, uint32_t domid, uint32_t vcpuid, const libxl_bitmap *hard,
                            const libxl_bitmap *soft, bool force);

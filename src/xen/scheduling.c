@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Parameters of the hypervisor's schedulers. Each cpupool has a scheduler. A table has the functions of each
- * scheduler that has parameters for domains. Owns nothing. Any thread may call the functions, locked or not.
+ * Parameters of the hypervisor's schedulers. Each cpupool has a scheduler. The table `schedulers` lists the
+ * schedulers that have parameters for each domain. Owns nothing. Any thread may call the functions, locked or
+ * not.
  */
 #include "running.h"
 #include "xen.h"
@@ -23,7 +24,7 @@ int libxl__hv_scheduler(libxl__ao *ao, libxl_scheduler *out)
     return 0;
 }
 
-/* Stores the scheduler of the domain's cpupool. */
+/* Stores in *out the scheduler of the domain's cpupool. */
 static int scheduler_of(libxl__ao *ao, uint32_t domid, libxl_scheduler *out)
 {
     xc_interface *xch = libxl__xch(ao->ctx);
@@ -40,7 +41,7 @@ static int scheduler_of(libxl__ao *ao, uint32_t domid, libxl_scheduler *out)
     return 0;
 }
 
-/* ---- the schedulers with parameters for domains. Each function returns 0, or -1 with errno. */
+/* ---- the schedulers that have parameters for each domain. Each function returns 0, or -1 with errno. */
 
 static int get_credit(xc_interface *xch, uint32_t domid, libxl_domain_sched_params *p)
 {
@@ -99,14 +100,14 @@ static const struct scheduler {
     libxl_scheduler number;
     int (*get)(xc_interface *xch, uint32_t domid, libxl_domain_sched_params *p);
     int (*set)(xc_interface *xch, uint32_t domid, const libxl_domain_sched_params *p);
-    bool shares; /* it has a weight and a cap */
+    bool shares; /* the parameters include a weight and a cap */
 } schedulers[] = {
     {LIBXL_SCHEDULER_CREDIT, get_credit, set_credit, true},
     {LIBXL_SCHEDULER_CREDIT2, get_credit2, set_credit2, true},
     {LIBXL_SCHEDULER_RTDS, get_rtds, set_rtds, false},
 };
 
-/* Finds the scheduler of the domain, and reads its present parameters. */
+/* Finds the scheduler of the domain, and reads the domain's present parameters. */
 static int look(libxl__ao *ao, uint32_t domid, const struct scheduler **of, libxl_domain_sched_params *p)
 {
     libxl_domain_sched_params_init(p);
@@ -156,7 +157,7 @@ static int check_times(libxl__ao *ao, const libxl_domain_sched_params *p)
     return 0;
 }
 
-/* Parameters that are -1 keep their present values. */
+/* A parameter that is -1 keeps its present value. */
 int libxl__hv_set_sched(libxl__ao *ao, uint32_t domid, const libxl_domain_sched_params *params)
 {
     const struct scheduler *of;
@@ -178,11 +179,11 @@ int libxl__hv_set_sched(libxl__ao *ao, uint32_t domid, const libxl_domain_sched_
     return rc;
 }
 
-/* ---- each virtual processor: RTDS only */
+/* ---- parameters of each virtual processor, which only the scheduler RTDS has */
 
 /*
- * Returns the present parameters of all virtual processors, which the caller frees, and their number. Returns NULL with
- * the error in *rc.
+ * Returns the present parameters of all virtual processors, and their number in *count. The caller frees the
+ * array. Returns NULL after an error, which is in *rc.
  */
 static struct xen_domctl_schedparam_vcpu *read_vcpus(libxl__ao *ao, uint32_t domid, uint32_t *count, int *rc)
 {
@@ -233,7 +234,7 @@ int libxl__hv_get_vcpu_sched(libxl__ao *ao, uint32_t domid, libxl_vcpu_sched_par
     return 0;
 }
 
-/* Merges the application's parameters into the present ones. */
+/* Replaces the parameters of the virtual processors that the application has named. */
 static int merge(libxl__ao *ao, struct xen_domctl_schedparam_vcpu *vcpus, uint32_t count,
                  const libxl_vcpu_sched_params *params)
 {
@@ -272,7 +273,7 @@ int libxl__hv_set_vcpu_sched(libxl__ao *ao, uint32_t domid, const libxl_vcpu_sch
     return rc;
 }
 
-/* ---- a cpupool's scheduler */
+/* ---- parameters of a cpupool's scheduler */
 
 static int fail_on_pool(libxl__ao *ao, const char *what, uint32_t poolid)
 {

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the lane of the looks, and during a job the job's list. The worker runs unlocked and touches only its job.
+ * Gathers statistics about all domains. Owns: the lane of these jobs and, during a job, the job's list. The
+ * worker runs unlocked and touches only its job.
  *
- * The drivers of backends in this domain's kernel have counters in sysfs: a disk's in the directory of its backend, a
- * network interface's in that of the interface. Only the names of the directories say whose they are: vbd-DOMID-DEVID and
- * vifDOMID.DEVID. Guests cannot choose these names. Each directory is listed once. Devices are sorted by domid, and
- * handed to the domains in one pass.
+ * The kernel's backend drivers keep counters in sysfs. A disk's counters are in the directory of its backend,
+ * and a network interface's counters are in the directory of the interface. The name of a directory says
+ * which domain and device it belongs to: vbd-DOMID-DEVID or vifDOMID.DEVID. Guests cannot choose these names.
+ * Each parent directory is listed once. The devices are sorted by domid, as the domains are, so one pass
+ * assigns all devices to their domains.
  */
 #include "statistics.h"
 #include "xen.h"
@@ -23,18 +25,19 @@
 
 enum { MOST_AT_ONCE = 2, NUMBER = 32, LONGEST_PATH = 80 };
 
-/* ---- devices: where their counters are, and where they go */
+/* ---- the counters of devices */
 
 typedef struct source {
-    const char *file; /* in the device's directory */
-    size_t offset;    /* of a uint64_t in the structure of the counters */
+    const char *file; /* the path of the counter's file, relative to the device's directory */
+    size_t offset;    /* the offset of the uint64_t for this counter in the public structure */
 } source;
 
 typedef struct kind {
-    const char *directory, *format; /* the format has two numbers: domid and devid */
+    /* The parent directory, and the format of the names in it, with two numbers: domid and devid. */
+    const char *directory, *format;
     const source *sources;
     unsigned count;
-    size_t size; /* of the structure, whose first member is the devid */
+    size_t size; /* the size of the public structure, whose first member is the devid */
 } kind;
 
 #define OF_DISK(file, member)                                                                                \
@@ -52,7 +55,7 @@ static const source disk_sources[] = {
     OF_DISK("oo_req", starved_requests), OF_DISK("rd_sect", read_sectors),
     OF_DISK("wr_sect", write_sectors),
 };
-/* The interface receives what the guest sends. */
+/* What the guest transmits is received by the interface in this domain, and vice versa. */
 static const source nic_sources[] = {
     OF_NIC("tx_bytes", rx_octets),    OF_NIC("tx_packets", rx_packets), OF_NIC("tx_errors", rx_errors),
     OF_NIC("tx_dropped", rx_dropped), OF_NIC("rx_bytes", tx_octets),    OF_NIC("rx_packets", tx_packets),
@@ -64,7 +67,7 @@ static const kind disk_kind = {DISKS, "vbd-%u-%u%n", disk_sources,
 static const kind nic_kind = {NICS, "vif%u.%u%n", nic_sources, sizeof(nic_sources) / sizeof(*nic_sources),
                               sizeof(libxl_nic_counters)};
 
-/* A device that was found. */
+/* A device whose directory was found. */
 typedef struct device {
     uint32_t domid, devid;
     char name[32];
@@ -72,8 +75,8 @@ typedef struct device {
 
 typedef struct devices {
     const kind *kind;
-    int directory; /* a descriptor; -1: there is no such directory */
-    device *list;  /* in order of domid and devid */
+    int directory; /* a descriptor of the parent directory; -1: the directory does not exist */
+    device *list;  /* sorted by domid and devid */
     size_t count, next;
 } devices;
 
@@ -85,7 +88,10 @@ static int compare(const void *a, const void *b)
     return x->devid < y->devid ? -1 : x->devid > y->devid;
 }
 
-/* Notes a directory's entry if it is a device. Returns false if there is no memory. */
+/*
+ * Adds an entry of the parent directory to the list, if it is the directory of a device. Returns false if
+ * there is no memory.
+ */
 static bool note(devices *all, size_t *room, const char *name)
 {
     device found;
@@ -105,7 +111,10 @@ static bool note(devices *all, size_t *room, const char *name)
     return true;
 }
 
-/* Lists the devices of a kind. A directory that does not exist has none. Returns 0 or an errno. */
+/*
+ * Lists the devices of a kind. If the parent directory does not exist, the list is empty. Returns 0 or an
+ * errno.
+ */
 static int find_devices(devices *all, const kind *of)
 {
     *all = (devices){.kind = of, .directory = -1};
@@ -131,7 +140,7 @@ static void free_devices(devices *all)
         close(all->directory);
 }
 
-/* Reads a number. A device that goes meanwhile has no file; its counters stay 0. */
+/* Reads a counter. Returns 0 if the device has disappeared in the meantime. */
 static uint64_t read_number(int directory, const char *device, const char *file)
 {
     char path[LONGEST_PATH], text[NUMBER];
@@ -147,8 +156,8 @@ static uint64_t read_number(int directory, const char *device, const char *file)
 }
 
 /*
- * Reads the counters of the domain's devices into a new array. Devices of domains before it are skipped. Returns the
- * array, or NULL without devices or, with *error set, without memory.
+ * Reads the counters of the domain's devices into a new array. Skips the devices of earlier domains. Returns
+ * NULL if the domain has no devices, or if there is no memory; in the second case *error is set.
  */
 static void *take_devices(devices *all, uint32_t domid, int *count, int *error)
 {
@@ -181,7 +190,7 @@ _Static_assert(offsetof(libxl_disk_counters, devid) == 0 && offsetof(libxl_nic_c
 
 /* ---- domains */
 
-/* Appends all domains. Returns 0 or an errno. */
+/* Appends all domains to the list. Returns 0 or an errno. */
 static int list_domains(libxl_ctx *ctx, libxl_domain_counters_list *list)
 {
     xc_domaininfo_t page[LIBXL__HV_PAGE];
@@ -207,7 +216,7 @@ static int list_domains(libxl_ctx *ctx, libxl_domain_counters_list *list)
     return 0;
 }
 
-/* Looks at the domain's vcpus. A domain that is gone has none. Returns 0 or an errno. */
+/* Gets the states of the domain's vcpus. If the domain is gone, it has no vcpus. Returns 0 or an errno. */
 static int look_at_vcpus(xc_interface *xch, libxl_domain_counters *domain)
 {
     const uint32_t most =

@@ -17,7 +17,9 @@ static int fail(libxl__ao *ao, const char *what)
     return libxl__ao_fail(ao, libxl__errno_rc(LIBXL__CALL_HOST, errno), "%s: %m", what);
 }
 
-/* The hypervisor tells how many elements there are, and fills as many as have room. */
+/*
+ * The first hypercall asks for the number of processors. The second fills as many elements as the array has.
+ */
 int libxl__hv_topology(libxl__ao *ao, libxl_cputopology_list *out)
 {
     xc_interface *xch = libxl__xch(ao->ctx);
@@ -43,7 +45,7 @@ int libxl__hv_topology(libxl__ao *ao, libxl_cputopology_list *out)
     return rc;
 }
 
-/* Converts the nodes. Returns false if there is no memory. */
+/* Converts the hypervisor's information about the nodes. Returns false if there is no memory. */
 static bool convert_nodes(libxl_numainfo_list *list, unsigned count, const xc_meminfo_t *memory,
                           const uint32_t *distance)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the lane of the userdata jobs, and each libxl__userdata_work until its operation and its job have ended. The
- * functions called *_work run on a worker, unlocked, and touch only their job. All others are called with the context
- * locked.
+ * Stores, changes, reads and removes the stored configurations of domains, by jobs. Owns: the lane of these
+ * jobs, and each libxl__userdata_work until its operation and its job have ended. The functions named *_work
+ * run on a worker, unlocked, and touch only their job. All others are called with the context locked.
  */
 #include "userdata.h"
 #include "_libxl_types_json.h"
@@ -12,14 +12,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_AT_ONCE = 4, REMOVAL_LOCK_LIMIT = 1000 /* ms */ };
+enum { MOST_AT_ONCE = 4, REMOVAL_LOCK_LIMIT = 1000 /* ms: how long a removal waits for the lock */ };
 
 struct libxl__userdata_work {
     libxl__job job;
     libxl__userdata_files files;
-    atomic_bool cancel;             /* the operation has ended */
-    char *text;                     /* to be stored; NULL: the job changes or reads the configuration */
-    libxl__userdata_change *change; /* NULL: the job does not change the configuration */
+    atomic_bool cancel; /* set when the operation has ended */
+    /* A new configuration to store; NULL: the job changes or reads the stored configuration. */
+    char *text;
+    /* Changes the stored configuration; NULL: the job stores or reads. */
+    libxl__userdata_change *change;
     void *user;
     void (*dispose)(void *user);
     libxl_domain_config config; /* the configuration that was read */
@@ -28,7 +30,7 @@ struct libxl__userdata_work {
 
 /* ---- on a worker */
 
-/* libxl ends the text with a zero octet, and expects that. */
+/* Stores a text. It is written with its terminating zero, because libxl expects one in the file. */
 static int put_text(libxl_ctx *ctx, libxl__userdata_files *files, const char *text)
 {
     const int rc = libxl__userdata_put(files, LIBXL__USERDATA_JSON, text, strlen(text) + 1);
@@ -67,7 +69,8 @@ static int change_config(libxl_ctx *ctx, libxl__userdata_work *w)
         return ERROR_NOMEM;
     rc = put_text(ctx, &w->files, text);
     free(text);
-    libxl_domain_config_dispose(&w->config); /* the operation may last long */
+    /* Freed now, because the operation may keep `w` for long. */
+    libxl_domain_config_dispose(&w->config);
     libxl_domain_config_init(&w->config);
     return rc;
 }
@@ -76,7 +79,8 @@ static void userdata_work(libxl_ctx *ctx, libxl__job *job)
 {
     libxl__userdata_work *w = LIBXL__CONTAINER(job, libxl__userdata_work, job);
     int lock;
-    if (!w->text && !w->change) { /* the file is replaced at once, so it can be read without the lock */
+    /* Reads without the lock: writers replace the whole file, so a reader sees the old or the new file. */
+    if (!w->text && !w->change) {
         w->rc = get_config(ctx, &w->files, &w->config);
         return;
     }
@@ -139,10 +143,10 @@ static libxl__userdata_work *make_work(uint32_t domid, const libxl_uuid *uuid)
     return w;
 }
 
-/* Submits the job, which then belongs to `userdata`. Frees it after an error. */
+/* Submits the job. `userdata` then owns `w`. Frees `w` after an error. */
 static int submit(libxl__ao *ao, libxl__userdata *userdata, libxl__userdata_work *w)
 {
-    libxl__source_stop(ao->ctx, &userdata->source); /* an earlier job */
+    libxl__source_stop(ao->ctx, &userdata->source); /* detaches an earlier job of `userdata` */
     const int rc = libxl__job_submit(&ao->ctx->xen->userdata_lane, ao, &w->job);
     if (rc) {
         free_work(ao->ctx, &w->job);
@@ -247,7 +251,7 @@ void libxl__userdata_remove(libxl__ao *ao, libxl__userdata_removal *removal, uin
     removal->files.uuid = *uuid;
     removal->job.work = removal_work;
     const int rc = libxl__job_submit(&ao->ctx->xen->userdata_lane, ao, &removal->job);
-    assert(!rc); /* a worker is reserved */
+    assert(!rc); /* a worker is reserved, so submitting cannot fail */
     (void)rc;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: nothing after a call. Locks: none; the functions run unlocked and may block. */
+/* Owns: nothing after a call. Takes no lock. The functions run unlocked and may block. */
 #include "userdata_files.h"
 #include "xen.h"
 
@@ -19,7 +19,7 @@
 
 enum { LONGEST_PATH = sizeof(DIRECTORY) + LIBXL__USERDATA_NAME + 80, LOOK_EVERY_MS = 5 };
 
-/* Writes the path of the file whose kind is one of 'd', 'n' and 'l'. */
+/* Writes the path of a file of the domain. `kind` is 'd', 'n' or 'l' (userdata_files.h). */
 static void make_path(const libxl__userdata_files *files, char kind, const char *name,
                       char path[LONGEST_PATH])
 {
@@ -27,7 +27,10 @@ static void make_path(const libxl__userdata_files *files, char kind, const char 
              LIBXL_UUID_BYTES(files->uuid), name);
 }
 
-/* Notes that `doing` the file has failed with errno, and returns the error. */
+/*
+ * Writes the error message for an action on a file that has failed with errno. `doing` names the action, for
+ * example "opening". Returns the error.
+ */
 static int failed(libxl__userdata_files *files, const char *doing, const char *path)
 {
     const int error = errno;
@@ -55,7 +58,10 @@ int libxl__userdata_check_name(libxl__userdata_files *files, const char *name)
 
 /* ---- the lock */
 
-/* Returns whether the locked file still has its name. The program that held the lock before has removed it otherwise. */
+/*
+ * Returns whether the locked file still exists under its name. The program that has released the lock may
+ * have removed the file in the meantime.
+ */
 static bool is_current(int fd, const char *path)
 {
     struct stat held, named;
@@ -63,7 +69,9 @@ static bool is_current(int fd, const char *path)
            held.st_ino == named.st_ino;
 }
 
-/* Tries once. Returns 0 with the descriptor, EWOULDBLOCK, or another errno. */
+/*
+ * Tries once to take the lock. Returns 0 and stores the descriptor, or returns EWOULDBLOCK or another errno.
+ */
 static int try_lock(const char *path, int *lock_out)
 {
     const int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
@@ -106,7 +114,8 @@ void libxl__userdata_unlock(const libxl__userdata_files *files, int lock)
 {
     char path[LONGEST_PATH];
     make_path(files, 'l', LOCK_NAME, path);
-    unlink(path); /* before the close, so that nobody else can have locked it */
+    /* Removed while the lock is held, so that no other program can have locked this file. */
+    unlink(path);
     close(lock);
 }
 
@@ -199,7 +208,7 @@ int libxl__userdata_drop(libxl__userdata_files *files, const char *name)
     return !unlink(path) || errno == ENOENT ? 0 : failed(files, "removing", path);
 }
 
-/* Returns whether the file is one of the domain's, and not its lock. */
+/* Returns whether the file belongs to the domain and is not its lock. */
 static bool is_of_domain(const libxl__userdata_files *files, const char *file)
 {
     static const char prefix[] = "userdata-";
@@ -208,7 +217,7 @@ static bool is_of_domain(const libxl__userdata_files *files, const char *file)
                                 LIBXL_UUID_BYTES(files->uuid));
     if (strncmp(file, prefix, sizeof(prefix) - 1) != 0)
         return false;
-    file += sizeof(prefix) - 1; /* the kind, which is one character */
+    file += sizeof(prefix) - 1; /* skips the kind, which is one character */
     return *file && strncmp(file + 1, domain, (size_t)length) == 0 &&
            strcmp(file + 1 + length, LOCK_NAME) != 0;
 }
@@ -216,7 +225,8 @@ static bool is_of_domain(const libxl__userdata_files *files, const char *file)
 int libxl__userdata_drop_all(libxl__userdata_files *files)
 {
     int rc = 0;
-    _Alignas(struct dirent64) char entries[8192]; /* opendir would allocate memory */
+    /* getdents64 is used because opendir allocates memory. */
+    _Alignas(struct dirent64) char entries[8192];
     ssize_t got;
     const int directory = open(DIRECTORY, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (directory < 0 && (errno == EMFILE || errno == ENFILE))
@@ -244,8 +254,9 @@ int libxl__userdata_confirm(libxl_ctx *ctx, libxl__userdata_files *files, const 
     if (count == 1 && info.domain == files->domid && !(info.flags & XEN_DOMINF_dying) &&
         memcmp(info.handle, files->uuid.uuid, sizeof(info.handle)) == 0)
         return 0;
+    /* The hypervisor does not answer, so the domain may still exist. */
     if (count < 0)
-        return 0; /* the hypervisor refuses to answer: the domain may be alive */
+        return 0;
     libxl__userdata_drop(files, name);
     snprintf(files->why, sizeof(files->why), "domain %u is gone", files->domid);
     return ERROR_DOMAIN_NOTFOUND;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Virtual processors: their states and affinities. Owns nothing: libxenctrl's bitmaps are freed before each function
- * returns. Any thread may call the functions, locked or not.
+ * Virtual processors: their states, affinities and triggers. Owns nothing: each function frees libxenctrl's
+ * bitmaps before it returns. Any thread may call the functions, locked or not.
  */
 #include "running.h"
 #include "xen.h"
@@ -12,14 +12,14 @@
 
 #include <libxl_utils.h>
 
-/* Records that there is no memory. */
+/* Records in ao that there is no memory for `what`. */
 static int no_memory(libxl__ao *ao, const char *what)
 {
     libxl__ao_fail(ao, ERROR_NOMEM, "no memory for %s", what);
     return ERROR_NOMEM;
 }
 
-/* Copies a bitmap of libxenctrl, which has `size` octets. */
+/* Copies a bitmap of libxenctrl, which has `size` octets, to a public bitmap. */
 static int bitmap_from(libxl__ao *ao, libxl_bitmap *out, const uint8_t *map, int size)
 {
     if (libxl_bitmap_alloc(ao->ctx, out, size * 8))
@@ -29,10 +29,13 @@ static int bitmap_from(libxl__ao *ao, libxl_bitmap *out, const uint8_t *map, int
     return 0;
 }
 
-/* Copies as many bits as libxenctrl's bitmap has. */
+/* Copies a public bitmap to a bitmap of libxenctrl, which has `size` octets. Further bits are ignored. */
 static void bitmap_to(uint8_t *map, int size, const libxl_bitmap *from)
 {
-    /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): the same */
+    /*
+     * NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): clang does not see that libxl__ao_fail never
+     * returns 0
+     */
     memset(map, 0, (size_t)size);
     memcpy(map, from->map, from->size < (uint32_t)size ? from->size : (size_t)size);
 }
@@ -40,7 +43,7 @@ static void bitmap_to(uint8_t *map, int size, const libxl_bitmap *from)
 /* ---- list */
 
 struct maps {
-    int size; /* of each, in octets */
+    int size; /* the size of each bitmap, in octets */
     xc_cpumap_t hard, soft;
 };
 
@@ -114,7 +117,10 @@ int libxl__hv_list_vcpus(libxl__ao *ao, uint32_t domid, libxl_vcpu_list *out)
 
 /* ---- affinities */
 
-/* The hypervisor writes the affinity that has come into effect into the maps, so each call has its own. */
+/*
+ * Sets the affinities of one virtual processor. Fills the maps for each call, because the hypervisor
+ * overwrites them with the affinities that have come into effect.
+ */
 static int set_one(libxl__ao *ao, uint32_t domid, uint32_t vcpuid, struct maps *maps,
                    const libxl_bitmap *hard, const libxl_bitmap *soft, uint32_t flags)
 {
@@ -129,7 +135,10 @@ static int set_one(libxl__ao *ao, uint32_t domid, uint32_t vcpuid, struct maps *
                           hard ? "hard: setting the affinity of" : "soft: setting the affinity of", domid);
 }
 
-/* Checks that the domain has the virtual processor, and stores the numbers of the first and the last one meant. */
+/*
+ * Checks that the domain has the virtual processor. Stores the numbers of the first and the last virtual
+ * processor that `vcpuid` stands for.
+ */
 static int range(libxl__ao *ao, uint32_t domid, uint32_t vcpuid, uint32_t *first, uint32_t *last)
 {
     xc_domaininfo_t info;
@@ -165,7 +174,10 @@ int libxl__hv_set_affinity(libxl__ao *ao, uint32_t domid, uint32_t vcpuid, const
 
 /* ---- nodes */
 
-/* Makes an empty bitmap of nodes, of *size octets. NULL: *rc has the error. */
+/*
+ * Makes an empty bitmap of nodes, and stores its size in octets. Returns NULL after an error, which is in
+ * *rc.
+ */
 static xc_nodemap_t make_nodes(libxl__ao *ao, int *size, int *rc)
 {
     xc_interface *xch = libxl__xch(ao->ctx);

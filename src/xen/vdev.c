@@ -8,7 +8,10 @@
 
 enum { MOST_DISKS = 1 << 20, MOST_PARTITIONS = 256, LONGEST = sizeof("d1048575p255") - 1 };
 
-/* Reads the letters of a disk and advances *text. Returns its number (a is 0, z is 25, aa is 26), or -1 if there is none. */
+/*
+ * Reads the letters of a disk's name and advances *text. Returns the disk's number (a is 0, z is 25, aa is
+ * 26), or -1 if there are no letters or too many.
+ */
 static int disk_letters(const char **text)
 {
     int disk = 0;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: all watches of the context, and the array of slots that holds them. The context's lock guards both.
+ * Owns: all watches of the context, and the array of slots that refer to them. The context's lock guards
+ * both.
  *
- * A token names a watch in xenstored's events. It consists of the watch's slot and generation. The slot finds the
- * watch of an event without a search. The generation tells events of a removed watch from those of the next watch in
- * its slot.
+ * A token names a watch in xenstored's events. It consists of the watch's slot and generation. The slot leads
+ * to the watch without a search. The generation distinguishes events of a removed watch from events of a
+ * later watch in the same slot.
  */
 #include "xen.h"
 
@@ -38,7 +39,7 @@ static int add_slots(libxl__watches *watches)
     return 0;
 }
 
-/* Gives the watch a slot and a generation. Errors: NOMEM. */
+/* Assigns a slot and a generation to the watch. Errors: NOMEM. */
 static int take_slot(libxl__watches *watches, libxl__watch *watch)
 {
     if (watches->free.next_free / 2 == watches->room && add_slots(watches))
@@ -68,7 +69,7 @@ static libxl__watch *watch_of_token(const libxl__watches *watches, const char *t
     return watch && watch->generation == generation ? watch : NULL;
 }
 
-/* The transport's own memory lies in front of each watch. */
+/* Frees a watch and the transport's memory, which is in front of the watch. */
 static void free_memory(libxl_ctx *ctx, libxl__watch *watch)
 {
     if (watch)
@@ -111,10 +112,12 @@ int libxl__watch_add(libxl_ctx *ctx, const char *path, libxl__watch_callback *ca
     memcpy(watch->path, path, length);
     if (take_slot(watches, watch)) {
         free_memory(ctx, watch);
-        return ERROR_NOMEM; /* cppcheck-suppress memleak; free_memory has taken the memory that `watch` lies in */
+        /* cppcheck-suppress memleak; free_memory has freed the memory that contains `watch`. */
+        return ERROR_NOMEM;
     }
     watches->count += !own;
-    *watch_out = watch; /* set before the transport is called, which may call back at once */
+    /* Set before the transport is called, because the transport may call the callback at once. */
+    *watch_out = watch;
     const int rc = own && libxl__xs_link_is_down(ctx) ? 0 : send_watch(ctx, watch);
     if (rc) {
         *watch_out = NULL;
@@ -166,7 +169,8 @@ void libxl__watches_restore(libxl_ctx *ctx)
         libxl__watch *watch = watch_in(watches->slots[i]);
         if (!watch || watch->sent || !watch->own || !watch->callback || !send_watch(ctx, watch))
             continue;
-        watch->sent = false; /* no memory: its user relies on the regular looks until the next connection */
+        /* There is no memory; the watch is sent again after the next loss of the connection. */
+        watch->sent = false;
         libxl__log(ctx, XTL_ERROR, -1, "xenstore: %s: cannot be watched", watch->path);
     }
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the socket to xenstored, the output buffer, and the ring of expected answers, all in ctx->xen->wire. The context's
- * lock guards them. Nothing blocks, and there is no thread.
+ * Owns: the socket to xenstored, the output buffer, and the ring of expected answers, all in ctx->xen->wire.
+ * The context's lock guards them. Nothing blocks, and there is no thread.
  *
- * xenstored answers the messages of a connection in the order in which it receives them. So the expected answers form
- * a queue, and an answer is matched to its message without a search. Watch events arrive between the answers. When
- * the connection is lost, all messages without an answer fail. xs_link.c decides when to connect again.
+ * xenstored answers the messages of a connection in the order in which it receives them. So the expected
+ * answers form a queue, and an answer is matched to its message without a search. Watch events arrive between
+ * the answers. When the connection is lost, all messages without an answer fail. xs_link.c decides when to
+ * connect again.
  */
 #include "wire.h"
 #include "xen.h"
@@ -21,25 +22,28 @@
 #include <xen/io/xs_wire.h>
 
 enum {
-    READS_AT_ONCE = 64,     /* reads in a row, before other descriptors are served */
-    IN_OCTETS = 64 << 10,   /* the input buffer */
-    OUT_OCTETS = 16 << 10,  /* the output buffer, before it grows */
-    EXPECTED_ANSWERS = 256, /* the ring, before it grows; a power of 2 */
+    READS_AT_ONCE = 64,     /* the number of reads before other descriptors are served */
+    IN_OCTETS = 64 << 10,   /* the size of the input buffer */
+    OUT_OCTETS = 16 << 10,  /* the initial size of the output buffer */
+    EXPECTED_ANSWERS = 256, /* the initial size of the ring; a power of 2 */
 };
 
 struct libxl__xs_wire {
     libxl__fd source;
     struct sockaddr_un address;
-    int fd;       /* -1: not connected */
-    bool writing; /* the socket is full; the rest is sent when it is writable again */
+    int fd; /* -1: not connected */
+    /* The socket is full; the rest of the output is sent when the socket is writable again. */
+    bool writing;
     char *out;
-    size_t out_begin, out_end, out_room; /* out_begin to out_end is still to be sent */
-    libxl__wire_expected *expected;      /* a ring; the answer to message N is at index N modulo its size */
-    uint32_t put, sent, answered;        /* numbers of messages so far, modulo 2^32 */
-    uint32_t expected_room;              /* the size of the ring: a power of 2 */
-    uint32_t reserved_messages;          /* messages that are reserved but not put yet */
-    size_t reserved_octets;              /* the length of these messages, with their headers */
-    size_t have;                         /* the number of octets in `in` */
+    size_t out_begin, out_end, out_room; /* the octets from out_begin to out_end must still be sent */
+    /* A ring: the entry for message N has the index N modulo expected_room. */
+    libxl__wire_expected *expected;
+    /* The number of messages that were put into `out`, sent, and answered; modulo 2^32. */
+    uint32_t put, sent, answered;
+    uint32_t expected_room;     /* the size of the ring: a power of 2 */
+    uint32_t reserved_messages; /* the number of messages that are reserved but not put yet */
+    size_t reserved_octets;     /* the length of the reserved messages with their headers */
+    size_t have;                /* the number of octets in `in` */
     char in[IN_OCTETS];
 };
 
@@ -50,7 +54,7 @@ static struct libxl__xs_wire *wire_of(libxl_ctx *ctx)
     return ctx->xen->wire;
 }
 
-/* Moves the octets that are still to be sent to the beginning of the output buffer. */
+/* Moves the octets that must still be sent to the beginning of the output buffer. */
 static void compact(struct libxl__xs_wire *wire)
 {
     if (wire->out)
@@ -59,7 +63,7 @@ static void compact(struct libxl__xs_wire *wire)
     wire->out_begin = 0;
 }
 
-/* Makes room for `length` octets in the output buffer, in addition to the reserved octets. */
+/* Makes room for `length` octets in the output buffer, in addition to the reserved octets. Errors: NOMEM. */
 static int make_out_room(struct libxl__xs_wire *wire, size_t length)
 {
     length += wire->reserved_octets;
@@ -85,7 +89,10 @@ static libxl__wire_expected *expected_at(const struct libxl__xs_wire *wire, uint
     return &wire->expected[number & (wire->expected_room - 1)];
 }
 
-/* Makes room for `count` answers in the ring, in addition to those of the reserved messages. */
+/*
+ * Makes room for `count` answers in the ring, in addition to the answers of the reserved messages. Errors:
+ * NOMEM.
+ */
 static int make_answer_room(struct libxl__xs_wire *wire, uint32_t count)
 {
     const uint32_t needed = wire->put - wire->answered + wire->reserved_messages + count;
@@ -105,7 +112,10 @@ static int make_answer_room(struct libxl__xs_wire *wire, uint32_t count)
     return 0;
 }
 
-/* Shrinks buffers that have grown, if they are empty and all reserved messages fit into buffers of the initial size. */
+/*
+ * Shrinks buffers that have grown. A buffer must be empty, and the reserved messages must fit into a buffer
+ * of the initial size.
+ */
 static void shrink(struct libxl__xs_wire *wire)
 {
     if (wire->reserved_messages > EXPECTED_ANSWERS || wire->reserved_octets > OUT_OCTETS)
@@ -127,7 +137,10 @@ static void shrink(struct libxl__xs_wire *wire)
     }
 }
 
-/* Returns the length of messages with their headers. `octets` is the total length of their bodies. */
+/*
+ * Returns the length of a number of messages, with their headers. `octets` is the total length of their
+ * bodies.
+ */
 static size_t length_of(uint32_t messages, size_t octets)
 {
     return messages * sizeof(struct xsd_sockmsg) + octets;
@@ -181,7 +194,7 @@ int libxl__wire_put(libxl_ctx *ctx, libxl__wire_expected expected, uint32_t type
     return 0;
 }
 
-/* Calls the function that expects the next answer. */
+/* Takes the next expected answer from the ring, and calls the function for it. */
 static void deliver_answer(libxl_ctx *ctx, int errnoval, const char *body, size_t length)
 {
     struct libxl__xs_wire *wire = wire_of(ctx);
@@ -203,7 +216,10 @@ void libxl__wire_disconnect(libxl_ctx *ctx)
     wire->writing = false;
 }
 
-/* Sends as much as the socket accepts. If octets are left, makes epoll report when the socket is writable again. */
+/*
+ * Sends as much as the socket accepts. If octets are left, asks the loop to report when the socket is
+ * writable again.
+ */
 static void flush(libxl_ctx *ctx)
 {
     struct libxl__xs_wire *wire = wire_of(ctx);
@@ -236,7 +252,10 @@ void libxl__wire_send_soon(libxl_ctx *ctx)
 
 /* ---- receiving */
 
-/* Returns the errno for the name in an XS_ERROR, for example "ENOENT". Returns EIO for an unknown name. */
+/*
+ * Returns the errno for the name in a message XS_ERROR, for example "ENOENT". Returns EIO for an unknown
+ * name.
+ */
 static int errno_of(const char *name, size_t length)
 {
     for (size_t i = 0; i < sizeof(xsd_errors) / sizeof(*xsd_errors); i++)
@@ -245,7 +264,10 @@ static int errno_of(const char *name, size_t length)
     return EIO;
 }
 
-/* Reports an event. Its body is a path and a token, each with a terminating zero. Any other body is ignored. */
+/*
+ * Reports an event to watch.c. The event's body is a path and a token, each with a terminating zero. Any
+ * other body is ignored.
+ */
 static void handle_event(libxl_ctx *ctx, const char *body, size_t length)
 {
     size_t path = strnlen(body, length) + 1;
@@ -253,7 +275,7 @@ static void handle_event(libxl_ctx *ctx, const char *body, size_t length)
     libxl__watch_event(ctx, whole ? body + path : "");
 }
 
-/* Handles a message: a watch event or the next answer. An answer that is not expected ends the connection. */
+/* Handles a message: a watch event or the next answer. A message that is neither ends the connection. */
 static void handle_message(libxl_ctx *ctx, const struct xsd_sockmsg *header, const char *body)
 {
     struct libxl__xs_wire *wire = wire_of(ctx);
@@ -271,7 +293,7 @@ static void handle_message(libxl_ctx *ctx, const struct xsd_sockmsg *header, con
         libxl__xs_link_proved(ctx);
 }
 
-/* Handles the complete messages in the input buffer and keeps an incomplete one. */
+/* Handles the complete messages in the input buffer. An incomplete message stays in the buffer. */
 static void handle_messages(libxl_ctx *ctx)
 {
     struct libxl__xs_wire *wire = wire_of(ctx);
@@ -291,8 +313,9 @@ static void handle_messages(libxl_ctx *ctx)
         handle_message(ctx, &header, wire->in + at + sizeof(header));
         at += sizeof(header) + header.len;
     }
+    /* The connection was lost while a message was handled, and the buffer was emptied. */
     if (wire->fd < 0)
-        return; /* the connection was lost while a message was handled; the buffer has been emptied */
+        return;
     wire->have -= at;
     memmove(wire->in, wire->in + at, wire->have);
 }
@@ -300,7 +323,8 @@ static void handle_messages(libxl_ctx *ctx)
 void libxl__wire_receive(libxl_ctx *ctx)
 {
     struct libxl__xs_wire *wire = wire_of(ctx);
-    bool more = true; /* a read that fills less than the buffer has emptied the socket */
+    /* A read that does not fill the buffer has emptied the socket. */
+    bool more = true;
     for (int i = 0; i < READS_AT_ONCE && more && wire->fd >= 0; i++) {
         const size_t room = sizeof(wire->in) - wire->have;
         const ssize_t got = recv(wire->fd, wire->in + wire->have, room, MSG_DONTWAIT);
@@ -328,8 +352,8 @@ static void socket_ready(libxl_ctx *ctx, libxl__fd *source, uint32_t revents)
 /* ---- opening and closing */
 
 /*
- * Finds the socket as libxenstore does: XENSTORED_PATH, or "socket" in XENSTORED_RUNDIR. If the path is too long,
- * libxl__wire_connect refuses it.
+ * Finds the path of the socket as libxenstore does: $XENSTORED_PATH, or "socket" in $XENSTORED_RUNDIR. If the
+ * path is too long, libxl__wire_connect returns an error.
  */
 static void find_socket(libxl_ctx *ctx)
 {
@@ -344,7 +368,10 @@ static void find_socket(libxl_ctx *ctx)
              length < (int)room ? "" : "...");
 }
 
-/* Receives the answer to the first request. Any answer proves the connection, so the contents are ignored. */
+/*
+ * Called for the answer to the first request. Any answer proves that the connection works, so the contents
+ * are ignored.
+ */
 static void probe_answered(libxl_ctx *ctx, void *owner, libxl__xs_request *request, int errnoval,
                            const char *body, size_t length)
 {

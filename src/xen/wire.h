@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The socket to xenstored: sends messages of its wire protocol (xen/io/xs_wire.h) and matches the answers to them. Only
- * xs_wire.c uses it.
+ * The socket to xenstored. Sends messages of the wire protocol (xen/io/xs_wire.h) and matches the answers to
+ * the messages. Only xs_wire.c uses it.
  *
  * Call all functions with the context locked, or while no other thread knows the context.
  */
@@ -13,14 +13,15 @@
 #include "xs_transport.h"
 
 /*
- * Called once for each message, when its answer has arrived or the connection is lost. Called with the context
- * locked. `owner` and `request` are those of the message. errnoval is 0 or the error that xenstored has answered. It
- * is ENOTCONN if the connection is lost or being closed. `body` is valid during the call only.
+ * Called once for each message, with the context locked, when the message is answered or the connection is
+ * lost. `owner` and `request` are those of the libxl__wire_expected. `errnoval` is 0, or the error in
+ * xenstored's answer, or ENOTCONN if the connection is lost or is being closed. `body` is valid only during
+ * the call.
  */
 typedef void libxl__wire_answered(libxl_ctx *ctx, void *owner, libxl__xs_request *request, int errnoval,
                                   const char *body, size_t length);
 
-/* The function to call for the answer to a message, and its arguments. */
+/* The function to call for the answer to a message, and the arguments to pass to it. */
 typedef struct libxl__wire_expected {
     libxl__wire_answered *answered;
     void *owner;
@@ -34,48 +35,55 @@ typedef struct libxl__wire_part {
 } libxl__wire_part;
 
 #define LIBXL__WIRE_TEXT(string)                                                                             \
-    ((libxl__wire_part){string, strlen(string) + 1})                           /* with its terminating zero */
-#define LIBXL__WIRE_VALUE(string) ((libxl__wire_part){string, strlen(string)}) /* without it */
-#define LIBXL__WIRE_NOTHING       ((libxl__wire_part){NULL, 0})
+    ((libxl__wire_part){string, strlen(string) + 1}) /* with the terminating zero */
+#define LIBXL__WIRE_VALUE(string)                                                                            \
+    ((libxl__wire_part){string, strlen(string)}) /* without the terminating zero */
+#define LIBXL__WIRE_NOTHING ((libxl__wire_part){NULL, 0})
 
 /* Allocates the buffers. Errors, with a message: NOMEM. */
 int libxl__wire_open(libxl_ctx *ctx);
 /* Frees the buffers. The connection must be closed. */
 void libxl__wire_close(libxl_ctx *ctx);
-/* Begins to connect, and sends a first request. Returns 0 or an errno. EAGAIN means that xenstored's backlog is full. */
+/*
+ * Begins to connect, and sends a first request. Returns 0 or an errno. EAGAIN: xenstored's queue of new
+ * connections is full.
+ */
 int libxl__wire_connect(libxl_ctx *ctx);
-/* Reads from the socket, if it is connected, and handles the messages that have arrived. */
+/*
+ * Reads from the socket, and handles the messages that have arrived. Does nothing if there is no connection.
+ */
 void libxl__wire_receive(libxl_ctx *ctx);
-/* Closes the connection, if there is one. Calls `answered` with ENOTCONN for each message that has no answer yet. */
+/* Closes the connection, if there is one. Each message without an answer is answered with ENOTCONN. */
 void libxl__wire_disconnect(libxl_ctx *ctx);
 /* Closes the child's copy of the socket. Called in the child of a fork. */
 void libxl__wire_postfork(libxl_ctx *ctx);
 
 /*
- * Appends a message to the output buffer; libxl__wire_send_soon sends it. The body is a, b and c, one after the
- * other; it is copied. After an error `expected.answered` is not called. Errors: NOMEM, INVAL (the body is longer
- * than the protocol allows).
+ * Appends a message to the output buffer; libxl__wire_send_soon sends it. The message's body is the
+ * concatenation of a, b and c, which are copied. If this fails, `expected.answered` is not called. Errors:
+ * NOMEM, INVAL (the body is longer than the protocol allows).
  */
 int libxl__wire_put(libxl_ctx *ctx, libxl__wire_expected expected, uint32_t type, uint32_t transaction,
                     libxl__wire_part a, libxl__wire_part b, libxl__wire_part c);
 
 /*
- * Reserves memory for this number of messages. `octets` is the total length of their bodies. Call libxl__wire_release
- * with the same numbers just before you put these messages. libxl__wire_put does not fail with NOMEM then. Errors:
- * NOMEM.
+ * Reserves memory for this number of messages. `octets` is the total length of their bodies. Call
+ * libxl__wire_release with the same numbers just before you put these messages. Then libxl__wire_put does not
+ * fail with NOMEM. Errors: NOMEM.
  */
 int libxl__wire_reserve(libxl_ctx *ctx, uint32_t messages, size_t octets);
 /* Releases a reservation. */
 void libxl__wire_release(libxl_ctx *ctx, uint32_t messages, size_t octets);
 /*
- * Renews a reservation that was released to put messages. Allocates no memory. Until those messages have been
- * answered they occupy the reserved room, so put no more messages than were reserved until then.
+ * Makes a reservation again after it was released to put messages. Allocates no memory. The messages occupy
+ * the reserved memory until they are answered. Until then, put no more messages than were reserved.
  */
 void libxl__wire_renew(libxl_ctx *ctx, uint32_t messages, size_t octets);
 
 /*
- * Sends the output buffer at once if all messages that were sent have been answered. Otherwise the buffer is sent when the
- * next answers arrive. So messages that are put in the meantime go out in one system call (Nagle's algorithm).
+ * Sends the output buffer at once if all messages sent before have been answered. Otherwise the buffer is
+ * sent when the next answers arrive. So messages that are put in the meantime are sent in one system call
+ * (Nagle's algorithm).
  */
 void libxl__wire_send_soon(libxl_ctx *ctx);
 

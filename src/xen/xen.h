@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The context's connection to Xen: the handles to the hypervisor and to xenstored, and the state of everything that
- * uses them. open.c owns it as a whole; each member belongs to the file of its type. The context's lock guards it,
- * unless a member's header says otherwise. This header includes every header of src/xen that operations need.
+ * The context's connection to Xen: the handles to the hypervisor and to xenstored, and the state of
+ * everything that uses them. open.c owns the whole structure. Each member belongs to the file that declares
+ * its type. The context's lock guards the members, unless the member's header says otherwise. This header
+ * includes every header of src/xen that operations need.
  */
 #ifndef LIBXL__XEN_H
 #define LIBXL__XEN_H
@@ -29,7 +30,7 @@
 #include "xs_link.h"
 #include "xs_transport.h"
 
-/* The operations that start the QEMU of a domain; src/ops/device_model.c. */
+/* The operations of src/ops/device_model.c, which start the QEMU of a domain. */
 LIST_HEAD(libxl__device_models, device_model);
 
 struct libxl__xen {
@@ -37,47 +38,52 @@ struct libxl__xen {
     libxl__handles handles;
     libxl__lane build_lane, destroy_lane, userdata_lane;
     libxl__lane statistics_lane, dump_lane;
-    libxl__lane memory_lane;              /* of hypercalls that allocate or free much memory of a domain */
-    const libxl__xs_transport *transport; /* NULL until it is open */
+    libxl__lane memory_lane;              /* for hypercalls that allocate or free much guest memory */
+    const libxl__xs_transport *transport; /* the way to reach xenstored; NULL until it is open */
     libxl__xs_link link;
-    struct libxl__xs_wire *wire; /* the state of xs_wire.c or of xs_lib.c; the other is NULL */
+    /* The state of wire.c; NULL if libxenstore is used; then `lib` is the state of xs_lib.c. */
+    struct libxl__xs_wire *wire;
     struct libxl__xs_lib *lib;
     libxl__transactions transactions;
     libxl__xs_spare spare;
     struct libxl__domain_list {
         xc_domaininfo_t *infos;
         uint32_t count, room;
-    } list; /* the result of the last libxl__hv_list; its memory is reused */
+        /* The result of the last libxl__hv_list; the memory is used again by the next one. */
+    } list;
     libxl__watches watches;
     libxl__domains domains;
     libxl__kept_names kept_names;
     libxl__evtchns evtchns;
     libxl__marker marker;
     libxl__creations creations;
-    libxl__admissions console_admissions; /* for creations, until xenconsoled serves the console */
-    uint64_t introductions;               /* of new domains to xenstored, so far */
-    libxl_version_info *version;          /* lent by libxl_get_version_info; NULL until it is called */
+    /* Limits the creations that wait for xenconsoled at the same time. */
+    libxl__admissions console_admissions;
+    /* The number of domains that this context has introduced to xenstored. */
+    uint64_t introductions;
+    /* The result of libxl_get_version_info, which belongs to the context; NULL until the first call. */
+    libxl_version_info *version;
 };
 
 /*
- * Connects to Xen. Called while the context is made. Waits for xenstored unless `flags` has LIBXL_CTX_NO_WAIT. Call
- * libxl__xen_close afterwards, also after an error. Errors, with a message: NO_HYPERVISOR, NO_XENSTORE, PERMISSION,
- * NOMEM, FAIL.
+ * Connects to Xen. Called while the context is made. Waits for xenstored unless `flags` contains
+ * LIBXL_CTX_NO_WAIT. Call libxl__xen_close afterwards, also after an error. Errors, with a message:
+ * NO_HYPERVISOR, NO_XENSTORE, PERMISSION, NOMEM, FAIL.
  */
 int libxl__xen_open(libxl_ctx *ctx, unsigned flags);
 /* Disconnects from Xen. Called while the context is freed, after its workers have ended. */
 void libxl__xen_close(libxl_ctx *ctx);
 /*
- * Adds the counts of src/xen to the counters; the core has set its own counts already. Call this with the context
- * locked.
+ * Adds the numbers that src/xen counts. The core must have set its own numbers before. Call this with the
+ * context locked.
  */
 void libxl__xen_count(libxl_ctx *ctx, libxl_counters *out);
 /* Closes the child's copies of the descriptors. Called in the child of a fork. */
 void libxl__xen_postfork(libxl_ctx *ctx);
 
 /*
- * In logger.c. Returns the application's logger, or one that discards every message. It never returns NULL, because
- * libxenctrl writes to stderr if its logger is NULL.
+ * Returns the application's logger, or a logger that discards every message (logger.c). Never returns NULL,
+ * because libxenctrl writes to stderr if its logger is NULL.
  */
 xentoollog_logger *libxl__xen_logger(const libxl_ctx *ctx);
 

@@ -2,8 +2,9 @@
 /*
  * Owns: the batches and their requests, from libxl__xs_batch_new on. The context's lock guards them.
  *
- * A batch belongs to its operation until it is run, to the transport while it is under way, then to the operation again. If
- * the operation frees a batch that is under way, the batch is detached and libxl__xs_batch_ended frees it.
+ * A batch belongs to its operation until it is run, to the transport while it is running, and then to the
+ * operation again. If the operation frees a batch that is running, the batch is detached from the operation,
+ * and libxl__xs_batch_ended frees it later.
  */
 #include "xen.h"
 
@@ -12,9 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- making and freeing batches, adding requests */
+/* ---- making and freeing batches */
 
-/* Frees a batch. Must not use batch->ao, because the operation may have been freed. */
+/* Frees the memory of a batch. Must not use batch->ao, because the operation may have been freed already. */
 static void free_memory(libxl_ctx *ctx, libxl__xs_batch *batch)
 {
     libxl__xs_request *request;
@@ -34,7 +35,7 @@ static void release_reserve(libxl_ctx *ctx, libxl__xs_batch *batch)
     batch->has_reserve = false;
 }
 
-/* Withdraws the batch if it is queued or deferred. Returns whether the batch is idle afterwards. */
+/* Withdraws the batch if it is queued or deferred. Returns true if the batch is idle afterwards. */
 static bool withdraw(libxl_ctx *ctx, libxl__xs_batch *batch)
 {
     if (batch->deferred)
@@ -45,8 +46,8 @@ static bool withdraw(libxl_ctx *ctx, libxl__xs_batch *batch)
 }
 
 /*
- * The stop function of the batch's source, called when the operation ends or frees the batch. If the transport is
- * carrying out the batch, libxl__xs_batch_ended frees it later.
+ * The stop function of the batch's source. It is called when the operation ends or frees the batch. If the
+ * transport is running the batch, libxl__xs_batch_ended frees it later.
  */
 static void batch_stop(libxl_ctx *ctx, libxl__source *source)
 {
@@ -85,7 +86,7 @@ void libxl__xs_set_backend(libxl__xs_batch *batch, uint32_t backend_domid)
     batch->backend = backend_domid;
 }
 
-/* Adds a request. `path` lies in the batch's gc; NULL: there was no memory for it. */
+/* Adds a request. `path` must be in the batch's gc. NULL: there was no memory for the path. */
 static libxl__xs_request *add_for(libxl__xs_batch *batch, libxl__xs_kind kind, const char *path)
 {
     libxl__xs_request *request = path ? libxl__gc_alloc(&batch->gc, sizeof(*request)) : NULL;
@@ -105,7 +106,10 @@ add(libxl__xs_batch *batch, libxl__xs_kind kind, const char *path, va_list args)
     return add_for(batch, kind, libxl__gc_vprintf(&batch->gc, path, args));
 }
 
-/* Declares `request` and adds it. Its path is made from the variable arguments of the enclosing function. */
+/*
+ * Declares the variable `request` and adds a request. The path is formatted from the variable arguments of
+ * the enclosing function.
+ */
 #define ADD(request, batch, kind, path)                                                                      \
     libxl__xs_request *request;                                                                              \
     do {                                                                                                     \
@@ -178,7 +182,8 @@ void libxl__xs_prune(libxl__xs_batch *batch, uint32_t levels, const char *path, 
 
 void libxl__xs_prune_begin(libxl__xs_request *request)
 {
-    memcpy(request->current, request->path, strlen(request->path) + 1); /* it was a copy of the path */
+    /* `current` has room for the path, because it was made as a copy of it. */
+    memcpy(request->current, request->path, strlen(request->path) + 1);
     request->climbed = 0;
     request->removing = false;
 }
@@ -212,7 +217,7 @@ libxl__xs_request *libxl__xs_require_absent(libxl__xs_batch *batch, int rc, cons
     return request;
 }
 
-/* Requires that the `vm` node of the batch's domain names this UUID or is missing. */
+/* Adds a request that requires that the `vm` node of the batch's domain is missing or names this UUID. */
 static void require_vm(libxl__xs_batch *batch, const libxl_uuid *uuid)
 {
     const char *path = libxl__gc_printf(&batch->gc, "/local/domain/%u/vm", batch->domid);
@@ -297,7 +302,7 @@ void libxl__xs_batch_ended(libxl_ctx *ctx, libxl__xs_batch *batch)
 
 /* ---- running */
 
-/* Hands the batch to the transport. Returns 0 or an error, without a message. */
+/* Passes the batch to the transport. Returns 0 or an error, without a message. */
 static int start(libxl__xs_batch *batch, libxl__xs_mode mode)
 {
     if (batch->out_of_memory)
@@ -313,7 +318,7 @@ static int start(libxl__xs_batch *batch, libxl__xs_mode mode)
     return rc;
 }
 
-/* Records an error of the whole batch in ao. */
+/* Records an error that concerns the whole batch in ao. */
 static int record_error(libxl__xs_batch *batch, int rc)
 {
     return rc ? libxl__ao_fail(batch->ao, rc, "xenstore: %s", libxl_error_describe(rc)) : 0;
@@ -322,7 +327,8 @@ static int record_error(libxl__xs_batch *batch, int rc)
 int libxl__xs_reserve(libxl__xs_batch *batch, uint32_t requests, size_t octets)
 {
     libxl_ctx *ctx = batch->ao->ctx;
-    const size_t slack = 4 * sizeof(void *); /* for the alignment of a request, its path and its value */
+    /* For the alignment of a request, of its path and of its value. */
+    const size_t slack = 4 * sizeof(void *);
     int rc = libxl__gc_reserve(&batch->gc, requests * (sizeof(libxl__xs_request) + slack) + octets);
     if (!rc)
         rc = ctx->xen->transport->reserve(ctx, batch, requests, octets);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The layout of a batch of xenstore requests. Only xs.c, xs_spare.c, the transports and await.c use it. Operations
- * use xs.h.
+ * The layout of a batch of xenstore requests. Only xs.c, xs_spare.c, the transports and await.c use it.
+ * Operations use xs.h.
  *
- * A batch belongs to its operation until it is run, then to the transport until it has ended, then to the operation
- * again. The context's lock guards it. While the thread of xs_caller.c carries out the batch, only that thread uses
- * it, and takes no lock.
+ * A batch belongs to its operation until it is run, then to the transport until it has ended, then to the
+ * operation again. The context's lock guards it. There is one exception: while the thread of xs_caller.c
+ * carries out the batch, only that thread uses the batch, and it takes no lock.
  */
 #ifndef LIBXL__XS_BATCH_H
 #define LIBXL__XS_BATCH_H
@@ -23,7 +23,10 @@ typedef enum libxl__xs_kind {
     LIBXL__XS_INTRODUCE
 } libxl__xs_kind;
 
-/* One request. If only some kinds use a member, its comment names them. Paths and values lie in the batch's gc. */
+/*
+ * One request. Some members are used by one kind of request only; their comments begin with the kind. Paths
+ * and values are in the batch's gc.
+ */
 struct libxl__xs_request {
     libxl__xs_kind kind;
     libxl__xs_perms perms; /* PERMIT; never INHERITS */
@@ -32,16 +35,17 @@ struct libxl__xs_request {
     bool vacant;           /* REQUIRE: the node is missing or empty */
     int rc;                /* REQUIRE: the error if the check fails */
     const char *path;
-    const char *value; /* WRITE: the new value. REQUIRE: the value that the node must hold; NULL: any */
+    /* WRITE: the new value. REQUIRE: the value that the node must hold; NULL: any value. */
+    const char *value;
     unsigned long gfn; /* INTRODUCE: the frame of the xenstore ring */
-    uint32_t port;     /* INTRODUCE: the event channel */
-    uint32_t offset;   /* LIST: where in the list of names to begin, in octets */
-    uint32_t levels;   /* PRUNE: the most nodes to remove */
+    uint32_t port;     /* INTRODUCE: the event channel of the ring */
+    uint32_t offset;   /* LIST: the position in the list of names from which to read, in octets */
+    uint32_t levels;   /* PRUNE: the greatest number of nodes to remove */
     uint32_t climbed;  /* PRUNE: the number of nodes that were removed */
-    char *current;     /* PRUNE: the node that is looked at */
-    bool removing;     /* PRUNE: this node was empty, and its removal is sent */
-    char
-        *found; /* READ: the value, malloc'ed, with a terminating zero; NULL: no such node. LIST: the names */
+    char *current;     /* PRUNE: the path of the node that is examined */
+    bool removing;     /* PRUNE: `current` was found empty, and the request to remove it was sent */
+    /* READ: the value, malloc'ed, with a terminating zero; NULL: the node is missing. LIST: the names. */
+    char *found;
     size_t found_size; /* LIST: the size of `found`, without the terminating zero */
     STAILQ_ENTRY(libxl__xs_request) link;
 };
@@ -50,90 +54,105 @@ typedef enum libxl__xs_call_kind {
     LIBXL__XS_CONNECT,
     LIBXL__XS_PING,
     LIBXL__XS_BATCH,
-    LIBXL__XS_ADD,  /* a watch */
-    LIBXL__XS_DROP, /* a watch */
+    LIBXL__XS_ADD,  /* registers a watch */
+    LIBXL__XS_DROP, /* unregisters a watch */
 } libxl__xs_call_kind;
 
 typedef enum libxl__xs_call_state {
     LIBXL__XS_CALL_IDLE,
     LIBXL__XS_CALL_QUEUED,
-    LIBXL__XS_CALL_RUNNING, /* also if it has returned, until the context takes it */
+    LIBXL__XS_CALL_RUNNING, /* being made, or made but not yet taken by the context */
     LIBXL__XS_CALL_DONE
 } libxl__xs_call_state;
 
-/* A call of libxenstore; only xs_lib.c and xs_caller.c use it. The lock of xs_caller.c guards `state`. */
+/* A call of libxenstore. Only xs_lib.c and xs_caller.c use it. The lock in xs_caller.c guards `state`. */
 typedef struct libxl__xs_call {
     libxl__xs_call_kind kind;
     libxl__xs_call_state state;
-    int errnoval; /* valid once it is done. ENOTCONN: the connection is lost */
+    int errnoval; /* valid once the call is done; ENOTCONN: the connection is lost */
     STAILQ_ENTRY(libxl__xs_call) link;
 } libxl__xs_call;
 
 struct libxl__xs_batch {
-    libxl__source
-        source; /* must be first; detached if the operation has freed the batch while it was running */
+    /* Must be first. It is detached if the operation frees the batch while the transport is running it. */
+    libxl__source source;
     libxl__ao *ao;
     libxl__gc gc;
     uint32_t domid, backend;
     libxl__xs_mode mode;
     enum { LIBXL__XS_IDLE, LIBXL__XS_UNDER_WAY, LIBXL__XS_DONE } state;
-    bool deferred; /* it is in libxl__xs_link.deferred: it waits for the connection; its state is UNDER_WAY */
-    bool out_of_memory;     /* a request could not be added */
-    bool spare;             /* it is the context's spare batch: its memory and its reserve stay */
-    bool has_reserve;       /* the transport keeps the following reserve for this batch */
-    uint32_t reserved;      /* messages */
-    size_t reserved_octets; /* of these messages, without their headers */
-    uint32_t ended_seen;    /* transactions.ended at the last libxl__xs_advances */
+    /* The batch is in libxl__xs_link.deferred and waits for the connection; `state` is UNDER_WAY. */
+    bool deferred;
+    bool out_of_memory; /* there was no memory to add a request */
+    /* This is the context's spare batch, so its memory and its reserve are not freed. */
+    bool spare;
+    bool has_reserve;       /* the transport keeps `reserved` messages for this batch */
+    uint32_t reserved;      /* the number of reserved messages */
+    size_t reserved_octets; /* the length of the reserved messages without their headers */
+    uint32_t ended_seen;    /* the value of libxl__transactions.ended at the last libxl__xs_advances */
     int rc;                 /* the first error */
-    const char *message;    /* of this error, in gc */
+    const char *message;    /* the message of this error, in gc */
     STAILQ_HEAD(, libxl__xs_request) requests;
     libxl__xs_call call; /* used by xs_lib.c only */
     /* The members from here to `transaction` are used by xs_wire.c only. */
-    bool queued; /* it is in libxl__transactions.waiting */
+    bool queued; /* the batch is in libxl__transactions.waiting */
     TAILQ_ENTRY(libxl__xs_batch) queue_link;
     TAILQ_ENTRY(libxl__xs_batch) deferred_link;
     bool start_answered;           /* xenstored has answered the start of the transaction */
-    uint32_t unanswered;           /* messages that xenstored has not answered yet */
-    uint32_t transaction;          /* xenstored's id of the open transaction; 0: none is open */
+    uint32_t unanswered;           /* the number of messages that xenstored has not answered yet */
+    uint32_t transaction;          /* xenstored's id of the open transaction; 0: no transaction is open */
     _Alignas(16) char memory[256]; /* the first memory of gc */
 };
 
-/* The transactions of a context. xs_wire.c limits how many are open at a time and queues the others. */
+/*
+ * The transactions of a context. xs_wire.c limits how many are open at the same time, and queues the others.
+ */
 typedef struct libxl__transactions {
     uint32_t open;
-    uint32_t ended; /* transactions that have ended so far, modulo 2^32; xs_lib.c counts all batches here */
-    TAILQ_HEAD(, libxl__xs_batch) waiting; /* first in, first out */
+    /* The number of transactions that have ended, modulo 2^32; xs_lib.c counts all batches here. */
+    uint32_t ended;
+    TAILQ_HEAD(, libxl__xs_batch) waiting; /* queued transactions; first in, first out */
 } libxl__transactions;
 
-/* The spare batch of a context, in xs_spare.c. */
+/* The spare batch of a context. xs_spare.c owns it. */
 typedef struct libxl__xs_spare {
     libxl__xs_batch *batch; /* NULL: it was never reserved */
     bool in_use;
-    uint32_t uses;                        /* how often it was given back */
-    TAILQ_HEAD(, libxl__xs_turn) waiting; /* for the batch; first in, first out */
+    uint32_t uses;                        /* how often an operation has returned the batch */
+    TAILQ_HEAD(, libxl__xs_turn) waiting; /* operations that wait for the batch; first in, first out */
 } libxl__xs_spare;
 
 /*
- * Stores the owner of a node with these permissions in owners[0], and the domain that may read it in owners[1].
- * Returns the number of entries: 1 or 2. In xs.c; the thread of xs_caller.c calls it, too.
+ * Translates permissions for xenstored. Stores the owner of the node in owners[0], and the domain that may
+ * read the node in owners[1]. Returns the number of entries: 1 or 2. In xs.c. The thread of xs_caller.c may
+ * call it, too.
  */
 unsigned libxl__xs_owners(const libxl__xs_batch *batch, libxl__xs_perms perms, uint32_t owners[2]);
 
-/* PRUNE: begins at the request's path. */
+/* For PRUNE: makes the request's path the `current` node. */
 void libxl__xs_prune_begin(libxl__xs_request *request);
-/* PRUNE: `current` was removed. Makes its parent `current`; returns false if that is not to be removed. */
+/*
+ * For PRUNE: call this when `current` was removed. Makes the parent the `current` node. Returns false if the
+ * parent must not be removed.
+ */
 bool libxl__xs_climb(libxl__xs_request *request);
 
-/* Called by xs.c when the spare batch is freed: keeps it, and calls the next operation in the queue. */
+/*
+ * Called by xs.c when the operation frees the spare batch. Keeps the batch, and wakes the next operation in
+ * the queue.
+ */
 void libxl__xs_spare_put(libxl_ctx *ctx);
 /*
- * Disowns the batch if it is the spare batch, because the thread that carries it out will free it. Does nothing for
- * other batches. Called while the context is freed.
+ * Called while the context is freed, for a batch that the thread of xs_caller.c will free. Makes sure that
+ * the context does not free it, too, if it is the spare batch.
  */
 void libxl__xs_spare_leave(libxl_ctx *ctx, libxl__xs_batch *batch);
 /* In xs.c. Attaches a new batch to its operation as a source. */
 void libxl__xs_batch_attach(libxl__xs_batch *batch);
-/* Called while the context is made or freed. Prepares the queue; frees the spare batch. */
+/*
+ * `open` prepares the queue while the context is made. `close` frees the spare batch while the context is
+ * freed.
+ */
 void libxl__xs_spare_open(libxl_ctx *ctx);
 void libxl__xs_spare_close(libxl_ctx *ctx);
 

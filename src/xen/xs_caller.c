@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the thread that calls libxenstore, its two handles, and the queues of calls. A call lies in its batch or watch, which
- * belongs to the thread while the call is running, and to the context otherwise.
+ * Owns: the thread that calls libxenstore, its two handles, and the queues of calls. A call is part of its
+ * batch or watch. While the call is running, the batch or watch belongs to the thread, otherwise to the
+ * context.
  *
- * Locks: `lock` guards the queues. It is taken with the context's lock held, never the other way round. The thread holds it
- * only to take and to return calls.
+ * Locks: `lock` guards the queues. It may be taken while the context's lock is held, but not the other way
+ * round. The thread holds it only to take calls from the queue and to return them.
  *
- * Watches have a handle of their own, because libxenstore starts a reading thread for a handle that has watches.
- * While libxenstore writes, it ignores SIGPIPE in the whole process.
+ * Watches have a handle of their own, because libxenstore starts a reading thread for a handle that has
+ * watches. While libxenstore writes, it ignores SIGPIPE in the whole process.
  */
 #include "xs_caller.h"
 #include "xen.h"
@@ -29,21 +30,24 @@
 
 struct libxl__xs_caller {
     pthread_mutex_t lock;         /* guards the members up to `abandoned` */
-    pthread_cond_t changed;       /* signalled when a call is queued, and at `quit` and `ended` */
-    struct libxl__xs_calls queue; /* to be made */
-    struct libxl__xs_calls done;  /* made; for the context to take */
-    libxl__xs_call *running;      /* NULL: none */
+    pthread_cond_t changed;       /* signalled when a call is queued, and when `quit` or `ended` is set */
+    struct libxl__xs_calls queue; /* calls that must still be made */
+    struct libxl__xs_calls done;  /* calls that were made and that the context has not taken yet */
+    libxl__xs_call *running;      /* the call that the thread is making; NULL: none */
     uint32_t queued;
     libxl__xs_call connecting, pinging;
-    bool quit;      /* the thread is to end */
-    bool ended;     /* the thread has closed the handles, and uses the caller no more */
-    bool abandoned; /* the context is gone: the thread frees everything */
+    bool quit; /* the thread must end */
+    /* The thread has closed the handles, and will not use this structure again. */
+    bool ended;
+    /* The context was freed, so the thread frees this structure and the batch or watch of its call. */
+    bool abandoned;
     int fd;
     pthread_t thread;
-    struct xs_handle *requests, *watches; /* used by the thread; see libxl__xs_caller_watches */
+    /* Only the thread uses them, except as libxl__xs_caller_watches allows. */
+    struct xs_handle *requests, *watches;
 };
 
-/* ---- calls: on the thread, without a lock */
+/* ---- making calls; the functions run on the thread, without a lock */
 
 static bool set_perms(struct xs_handle *xs, xs_transaction_t transaction, const libxl__xs_batch *batch,
                       const libxl__xs_request *request)
@@ -56,13 +60,13 @@ static bool set_perms(struct xs_handle *xs, xs_transaction_t transaction, const 
 }
 
 /*
- * Keeps the names in xenstored's form: a version, the names, an empty name. The version is always "0", because
- * libxenstore returns whole lists.
+ * Stores the names in the form that xenstored uses: a version, the names, an empty name. The version is
+ * always "0", because libxenstore returns the whole list at once.
  */
 static bool list(struct xs_handle *xs, xs_transaction_t transaction, libxl__xs_request *request)
 {
     unsigned count = 0;
-    size_t size = 3; /* "0", and the empty name */
+    size_t size = 3; /* the size of "0" and of the empty name */
     free(request->found);
     request->found = NULL;
     char **names = xs_directory(xs, transaction, request->path, &count);
@@ -100,7 +104,7 @@ static bool prune(struct xs_handle *xs, xs_transaction_t transaction, libxl__xs_
     return true;
 }
 
-/* Carries out a request. Returns false, with errno, if it fails. */
+/* Carries out a request. Returns true, or false with errno. */
 static bool carry_out(struct xs_handle *xs, xs_transaction_t transaction, const libxl__xs_batch *batch,
                       libxl__xs_request *request)
 {
@@ -132,8 +136,8 @@ static bool carry_out(struct xs_handle *xs, xs_transaction_t transaction, const 
 }
 
 /*
- * Returns the errno of a failed call; ENOTCONN if the connection is lost. libxenstore closes its descriptor at the
- * descriptor's first error.
+ * Returns the errno of a failed call, or ENOTCONN if the connection is lost. libxenstore closes its
+ * descriptor after any error of the descriptor, so several errnos mean a lost connection.
  */
 static int errno_of_call(void)
 {
@@ -157,7 +161,10 @@ static int carry_out_all(struct xs_handle *xs, xs_transaction_t transaction, lib
     return 0;
 }
 
-/* Carries out the batch as a transaction and repeats it while other clients interfere. */
+/*
+ * Carries out the batch as a transaction. Repeats the transaction as long as other clients change the nodes
+ * that it uses. Returns 0 or an errno.
+ */
 static int carry_out_transaction(struct xs_handle *xs, libxl__xs_batch *batch)
 {
     for (;;) {
@@ -165,8 +172,8 @@ static int carry_out_transaction(struct xs_handle *xs, libxl__xs_batch *batch)
         int error = transaction == XBT_NULL ? errno_of_call() : carry_out_all(xs, transaction, batch);
         if (transaction != XBT_NULL && !xs_transaction_end(xs, transaction, error != 0) && !error)
             error = errno_of_call();
-        if (error == EAGAIN &&
-            !batch->rc) /* another client has changed a node that the transaction has used */
+        /* Another client has changed a node that the transaction has used. */
+        if (error == EAGAIN && !batch->rc)
             continue;
         if (error)
             libxl__xs_failed(batch, NULL, error);
@@ -189,7 +196,10 @@ static void close_handles(struct libxl__xs_caller *caller)
     caller->watches = caller->requests = NULL;
 }
 
-/* Connects anew, and has xenstored answer a request. Returns 0 or an errno. */
+/*
+ * Closes the handles, connects again, and waits until xenstored has answered a request. Returns 0 or an
+ * errno.
+ */
 static int make_connect(struct libxl__xs_caller *caller)
 {
     unsigned length;
@@ -223,7 +233,7 @@ static int make_call(struct libxl__xs_caller *caller, libxl__xs_call *call)
 {
     const libxl__watch *watch = libxl__watch_of_call(call);
     bool ok = false;
-    errno = 0; /* xs_watch does not set it if it cannot start its thread */
+    errno = 0; /* xs_watch does not set errno if it cannot start its thread */
     switch (call->kind) {
     case LIBXL__XS_CONNECT: return make_connect(caller);
     case LIBXL__XS_PING: return make_ping(caller);
@@ -246,7 +256,7 @@ static void free_caller(struct libxl__xs_caller *caller)
     free(caller);
 }
 
-/* Frees the batch or watch of a call whose context is gone. */
+/* Frees the batch or watch of a call after the context was freed. */
 static void free_orphan(libxl__xs_call *call)
 {
     if (call->kind == LIBXL__XS_BATCH)
@@ -255,7 +265,7 @@ static void free_orphan(libxl__xs_call *call)
         free(call);
 }
 
-/* Waits for a call. Returns NULL if the thread is to end. */
+/* Waits until a call is queued, and takes it. Returns NULL if the thread must end. */
 static libxl__xs_call *next_call(struct libxl__xs_caller *caller)
 {
     while (STAILQ_EMPTY(&caller->queue) && !caller->quit)
@@ -308,8 +318,8 @@ static void *make_calls(void *argument)
 /* ---- starting and stopping */
 
 /*
- * xs_close cancels its reading thread. glibc loads libgcc_s for a cancellation, and ends the process if no descriptor
- * is free. If the library is loaded already, glibc needs no descriptor.
+ * Loads libgcc_s. xs_close cancels a thread, and for this glibc loads libgcc_s. If no descriptor is free at
+ * that time, glibc ends the process. If the library is loaded already, glibc needs no descriptor.
  */
 static int load_what_cancelling_needs(void)
 {
@@ -319,7 +329,10 @@ static int load_what_cancelling_needs(void)
     return libxl__refuse(ERROR_FAIL, "loading what libxenstore needs: %s", dlerror());
 }
 
-/* The thread blocks all signals, so that the application's signal handlers run only on the application's threads. */
+/*
+ * Starts the thread. It blocks all signals, so that the application's signal handlers run only on the
+ * application's threads.
+ */
 static int start_thread(struct libxl__xs_caller *caller)
 {
     sigset_t all, before;
@@ -349,7 +362,10 @@ int libxl__xs_caller_start(struct libxl__xs_caller **caller_out)
     return rc;
 }
 
-/* Waits until the thread has ended, for STOP_LIMIT at most. Does not wait for a connect. Called with the lock held. */
+/*
+ * Waits until the thread has ended, for STOP_LIMIT at most. If the thread is connecting, does not wait.
+ * Called with `lock` held.
+ */
 static void wait_for_end(struct libxl__xs_caller *caller)
 {
     const uint64_t end = libxl__now() + STOP_LIMIT;
@@ -374,7 +390,7 @@ void libxl__xs_caller_stop(libxl_ctx *ctx, struct libxl__xs_caller *caller,
     if (caller->running)
         left_behind(ctx, caller->running);
     STAILQ_CONCAT(out, &caller->done);
-    pthread_mutex_unlock(&caller->lock); /* an abandoned caller may be freed from here on */
+    pthread_mutex_unlock(&caller->lock); /* if the caller is abandoned, the thread may free it from now on */
     if (ended) {
         pthread_join(thread, NULL);
         free_caller(caller);
@@ -383,7 +399,7 @@ void libxl__xs_caller_stop(libxl_ctx *ctx, struct libxl__xs_caller *caller,
     }
 }
 
-/* ---- the context's side */
+/* ---- functions for the context's threads */
 
 int libxl__xs_caller_fd(const struct libxl__xs_caller *caller)
 {

@@ -6,7 +6,7 @@
 
 enum { MOST_RESTARTS = 10, FIRST_ROOM = 32 };
 
-/* Reads the next part of the list. */
+/* Starts to read the next part of the list. */
 static int read_part(libxl__ao *ao, libxl__xs_directory *directory)
 {
     libxl__xs_batch_free(directory->batch);
@@ -36,7 +36,10 @@ static int add_name(libxl__ao *ao, libxl__xs_directory *directory, const char *n
     return 0;
 }
 
-/* Adds the names of a part. Returns 0 at the list's end, LIBXL__AO_WAIT if there is more to read, or an error. */
+/*
+ * Adds the names of a part to the result. Returns 0 at the end of the list, LIBXL__AO_WAIT if there are more
+ * parts, or an error.
+ */
 static int add_names(libxl__ao *ao, libxl__xs_directory *directory, const char *names, size_t size)
 {
     size_t at = 0;
@@ -60,7 +63,10 @@ int libxl__xs_directory_start(libxl__ao *ao, libxl__xs_directory *directory, con
     return directory->names ? read_part(ao, directory) : ERROR_NOMEM;
 }
 
-/* Handles a part of the list. If the list has changed between two parts, reads it from the start, MOST_RESTARTS times at most. */
+/*
+ * Handles a part of the list. If the list has changed between two parts, starts again, MOST_RESTARTS times at
+ * most.
+ */
 int libxl__xs_directory_step(libxl__ao *ao, libxl__xs_directory *directory)
 {
     const char *version;

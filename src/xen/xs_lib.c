@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The transport that calls libxenstore, on the thread of xs_caller.c. It owns ctx->xen->lib. The context's lock guards everything
- * here; while the thread carries out a batch or registers a watch, only the thread uses that batch or watch.
+ * The transport that calls libxenstore, on the thread of xs_caller.c. Owns: ctx->xen->lib. The context's lock
+ * guards everything in this file. There is one exception: while the thread carries out a batch or registers a
+ * watch, only the thread uses that batch or watch.
  *
- * A blocked request cannot be given up, so the requests behind it wait. The loss of the connection is noticed only
- * when a call of libxenstore fails. Therefore xs_wire.c is the usual transport.
+ * A call that blocks cannot be interrupted, so the calls after it must wait. The loss of the connection is
+ * noticed only when a call of libxenstore fails. Therefore xs_wire.c is the usual transport.
  */
 #include "xs_caller.h"
 #include "xen.h"
@@ -18,7 +19,7 @@
 
 struct libxl__xs_lib {
     libxl__xs_caller *caller;
-    libxl__fd done, events; /* readable when calls are done; when watches have fired */
+    libxl__fd done, events; /* `done` is readable when calls are done, `events` when watches have fired */
 };
 
 static libxl__xs_caller *caller_of(const libxl_ctx *ctx)
@@ -44,11 +45,12 @@ static void remove_watch(libxl_ctx *ctx, libxl__watch *watch)
         return;
     }
     switch (libxl__xs_caller_state(caller_of(ctx), call)) {
-    case LIBXL__XS_CALL_RUNNING: return; /* watch_done calls this again */
+    case LIBXL__XS_CALL_RUNNING: return; /* watch_done calls this function again */
     case LIBXL__XS_CALL_DONE:
         if (watch->sent && !libxl__xs_link_is_down(ctx)) {
             libxl__xs_caller_queue(caller_of(ctx), call,
-                                   LIBXL__XS_DROP); /* its events are ignored from now on */
+                                   /* From now on the watch's events are ignored. */
+                                   LIBXL__XS_DROP);
             return;
         }
         break;
@@ -57,7 +59,7 @@ static void remove_watch(libxl_ctx *ctx, libxl__watch *watch)
     libxl__watch_free(ctx, watch);
 }
 
-/* ---- calls that have been made */
+/* ---- calls that are done */
 
 static void watch_fired(libxl_ctx *ctx, libxl__fd *source, uint32_t revents)
 {
@@ -77,7 +79,7 @@ static void connected(libxl_ctx *ctx, int error)
 {
     struct libxl__xs_lib *lib = ctx->xen->lib;
     if (ctx->xen->link.state != LIBXL__XS_PROVING)
-        return; /* too late: the next attempt connects anew */
+        return; /* too late; the next attempt connects again */
     if (!error && libxl__fd_register(ctx, &lib->events, xs_fileno(libxl__xs_caller_watches(lib->caller)),
                                      EPOLLIN, watch_fired))
         error = ENOMEM;
@@ -96,8 +98,8 @@ static void batch_done(libxl_ctx *ctx, libxl__xs_batch *batch)
 }
 
 /*
- * If the connection was lost before the watch was registered, watch.c registers it again or has called its callback
- * already.
+ * Reports the result of registering a watch to watch.c. If the connection was lost before the watch was
+ * registered, watch.c has handled the loss already.
  */
 static void watch_done(libxl_ctx *ctx, libxl__watch *watch, int error)
 {
@@ -130,8 +132,8 @@ static void receive(libxl_ctx *ctx)
 }
 
 /*
- * libxenstore notices a lost connection only at a request. Without watches and followed domains the loss does not
- * matter.
+ * Finds out whether the connection is lost, because libxenstore notices a loss only at a request. If there
+ * are no watches and no followed domains, a loss does not matter.
  */
 static void ping(libxl_ctx *ctx)
 {
@@ -147,7 +149,7 @@ static void calls_done(libxl_ctx *ctx, libxl__fd *source, uint32_t revents)
 
 /* ---- batches */
 
-/* Nothing is reserved, because a batch of any length can be queued for the thread without more memory. */
+/* Reserves nothing, because a batch can be queued for the thread without allocating memory. */
 static int reserve(libxl_ctx *ctx, libxl__xs_batch *batch, uint32_t requests, size_t octets)
 {
     (void)ctx, (void)batch, (void)requests, (void)octets;
@@ -177,7 +179,7 @@ static bool withdraw(libxl_ctx *ctx, libxl__xs_batch *batch)
     return libxl__xs_caller_withdraw(caller_of(ctx), &batch->call);
 }
 
-/* Returns false always, because only the thread knows whether the commit has been sent. */
+/* Always returns false: only the thread knows whether the commit has been sent. */
 static bool uncommitted(const libxl__xs_batch *batch)
 {
     (void)batch;
@@ -194,8 +196,8 @@ static int connect_lib(libxl_ctx *ctx)
 }
 
 /*
- * Ends a queued call, because the connection is lost. Watches that were to be added are not handled here but in
- * watch.c.
+ * Ends a queued call after the connection was lost. A call that registers a watch is ignored, because watch.c
+ * handles such watches.
  */
 static void call_off(libxl_ctx *ctx, libxl__xs_call *call)
 {
@@ -220,7 +222,10 @@ static void disconnect_lib(libxl_ctx *ctx)
     }
 }
 
-/* Disowns the batch or watch of a call that is left to the thread. Such a batch belongs to no operation any more. */
+/*
+ * Called for a call that stays with the thread. Makes sure that the context does not free the batch or watch
+ * of the call. A batch among these has been freed by its operation already.
+ */
 static void left_behind(libxl_ctx *ctx, libxl__xs_call *call)
 {
     if (call->kind == LIBXL__XS_BATCH)

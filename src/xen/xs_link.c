@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: ctx->xen->link, the state of the connection to xenstored, and its timer. The context's lock guards it.
+ * Owns: ctx->xen->link, the state of the connection to xenstored, and its timer. The context's lock guards
+ * it.
  *
- * Nothing blocks: a transport's `connect` only begins to connect. A connection counts as up only when xenstored has
- * answered within a second: xenstored's socket accepts connections while xenstored is stopped, and the kernel's
- * device can be opened without a xenstored.
+ * Nothing blocks: a transport's `connect` only begins to connect. The connection is UP only after xenstored
+ * has answered, which it must do within a second. A successful connect proves nothing: the socket accepts
+ * connections while xenstored is stopped, and the kernel's device can be opened without a xenstored.
  */
 #include "xs_link.h"
 #include "xen.h"
@@ -13,9 +14,12 @@
 #include <errno.h>
 #include <stdio.h>
 
-#define LIMIT       LIBXL__SECONDS(1)       /* for the answer that proves the connection */
-#define ROOM_DELAY  LIBXL__MILLISECONDS(5)  /* until the next attempt while the backlog is full */
-#define FIRST_DELAY LIBXL__MILLISECONDS(10) /* until the first attempt to connect again; doubled at each */
+#define LIMIT LIBXL__SECONDS(1) /* how long to wait for the answer that proves the connection */
+#define ROOM_DELAY                                                                                           \
+    LIBXL__MILLISECONDS(                                                                                     \
+        5) /* the time between two attempts while xenstored's queue of new connections is full */
+/* The time until the first attempt to connect again; doubled after each attempt. */
+#define FIRST_DELAY LIBXL__MILLISECONDS(10)
 #define LAST_DELAY  LIBXL__SECONDS(1)
 #define PING_DELAY  LIBXL__SECONDS(1)
 #define NEVER       (UINT64_MAX / 2)
@@ -56,7 +60,7 @@ void libxl__xs_link_answered(libxl_ctx *ctx)
     ctx->xen->link.answers++;
 }
 
-/* ---- batches that wait for the connection */
+/* ---- batches that are deferred until there is a connection */
 
 bool libxl__xs_link_defer(libxl_ctx *ctx, libxl__xs_batch *batch)
 {
@@ -85,7 +89,7 @@ static void run_deferred(libxl_ctx *ctx, bool connected)
     }
 }
 
-/* ---- the state */
+/* ---- changes of the state */
 
 /* Enters the state DOWN, and plans the next attempt to connect. */
 static void retry_later(libxl_ctx *ctx)
@@ -99,8 +103,8 @@ static void retry_later(libxl_ctx *ctx)
 }
 
 /*
- * Begins to connect. If xenstored's backlog is full, plans another attempt and returns 0. Otherwise returns 0 or an
- * errno.
+ * Begins to connect. Returns 0 or an errno. If xenstored's queue of new connections is full, plans another
+ * attempt and returns 0.
  */
 static int connect_now(libxl_ctx *ctx)
 {
@@ -108,12 +112,16 @@ static int connect_now(libxl_ctx *ctx)
     const int error = ctx->xen->transport->connect(ctx);
     const uint64_t now = libxl__now(), left = link->give_up > now ? link->give_up - now : 0;
     link->waits_for_room = error == EAGAIN;
-    if (link->state == LIBXL__XS_PROVING) /* the state may have changed in `connect`: to DOWN or to UP */
+    /* `connect` may have changed the state to DOWN or UP. */
+    if (link->state == LIBXL__XS_PROVING)
         plan(ctx, link->waits_for_room && left > ROOM_DELAY ? ROOM_DELAY : left);
     return link->waits_for_room ? 0 : error;
 }
 
-/* While the connection is up, the timer pings xenstored for a transport that does not notice a loss by itself. */
+/*
+ * Starts the timer for the next ping, if the transport has a `ping`. Such a transport notices a lost
+ * connection only at a request. If `now` is true, also pings at once.
+ */
 static void keep_up(libxl_ctx *ctx, bool now)
 {
     void (*const ping)(libxl_ctx *) = ctx->xen->transport->ping;
@@ -133,9 +141,11 @@ static int attempt(libxl_ctx *ctx)
 static void timer_expired(libxl_ctx *ctx, libxl__timer *timer)
 {
     libxl__xs_link *link = LIBXL__CONTAINER(timer, libxl__xs_link, timer);
-    plan(ctx, NEVER); /* now, because it takes the slot in the heap that has just become free */
+    /* Cannot fail now, because the timer has just left the heap and its slot there is free. */
+    plan(ctx, NEVER);
+    /* The answer may have arrived while the application was busy. */
     if (link->state == LIBXL__XS_PROVING)
-        ctx->xen->transport->receive(ctx); /* the answer may have arrived while the application was busy */
+        ctx->xen->transport->receive(ctx);
     if (link->state == LIBXL__XS_UP) {
         keep_up(ctx, true);
         return;
@@ -145,11 +155,15 @@ static void timer_expired(libxl_ctx *ctx, libxl__timer *timer)
         return;
     }
     const int error = link->waits_for_room ? connect_now(ctx) : attempt(ctx);
-    if (error) /* nothing was connected */
+    if (error) /* no connection was begun */
         retry_later(ctx);
 }
 
-/* xenstored, or what stands between, may end each connection at once. So the delay and the log lines are limited. */
+/*
+ * Records the loss of the connection. If every new connection is lost at once, for example because xenstored
+ * crashes, the attempts and the log lines must stay rare. So the delay is reset only if the connection was UP
+ * for a second.
+ */
 static void note_loss(libxl_ctx *ctx, int errnoval)
 {
     libxl__xs_link *link = &ctx->xen->link;
@@ -177,7 +191,10 @@ void libxl__xs_link_lost(libxl_ctx *ctx, int errnoval)
     libxl__domains_unwatched(ctx);
 }
 
-/* Logs that xenstored answers again, and calls the listeners and observers. */
+/*
+ * Logs that xenstored answers again. Calls the listeners for missed changes of domains and the observers of
+ * the connection.
+ */
 static void report_reconnection(libxl_ctx *ctx)
 {
     libxl__xs_link *link = &ctx->xen->link;
@@ -202,7 +219,7 @@ void libxl__xs_link_proved(libxl_ctx *ctx)
     keep_up(ctx, false);
     link->up_at = libxl__now();
     link->was_up = true;
-    /* These send messages, and may notice that the connection is lost again. */
+    /* The next two calls send messages, and may find that the connection is lost again. */
     run_deferred(ctx, true);
     libxl__watches_restore(ctx);
     if (again && libxl__xs_link_is_up(ctx))

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The state of the context's connection to xenstored, and its renewal after a loss. A transport (xs_transport.h)
- * connects and disconnects; this file decides when.
+ * The state of the context's connection to xenstored, and its renewal after a loss. A transport
+ * (xs_transport.h) connects and disconnects; this file decides when.
  *
  *            open, or the delay is over              xenstored has answered
  *   DOWN  ------------------------------->  PROVING  ---------------------->  UP
  *     ^                                        |                               |
  *     +------ no answer within a second -------+------ connection broken ------+
  *
- * Requests are accepted while the connection is PROVING or UP. When the connection is lost, all requests under way
- * fail with NO_XENSTORE, and so do the waits of operations for nodes. While it is DOWN, new requests are refused with
- * NO_XENSTORE. The context's own watches are registered again once it is UP.
+ * Requests are accepted while the connection is PROVING or UP. When the connection is lost, all requests
+ * without an answer fail with NO_XENSTORE, and so do operations that wait for nodes. While the connection is
+ * DOWN, new requests fail with NO_XENSTORE. The context's own watches are registered again once it is UP.
  *
- * A connection that is lost within a second after it was UP counts as a failed attempt, so the delay goes on to grow.
+ * The delay between attempts to connect grows. If a connection is lost within a second after it was UP, it
+ * counts as a failed attempt.
  *
  * Call all functions with the context locked, unless the comment says otherwise.
  */
@@ -29,8 +30,8 @@ typedef enum libxl__xs_link_state {
 } libxl__xs_link_state;
 
 /*
- * An observer is called when the connection is up again after a loss. Embed this; it stays valid until
- * libxl__xs_unobserve.
+ * An observer is called when the connection is up again after a loss. Embed this in the user's state. It must
+ * stay valid until libxl__xs_unobserve.
  */
 typedef struct libxl__xs_observer libxl__xs_observer;
 struct libxl__xs_observer {
@@ -41,39 +42,44 @@ struct libxl__xs_observer {
 
 typedef struct libxl__xs_link {
     libxl__xs_link_state state;
-    bool was_up;         /* it has been up since the context was made */
-    bool refused;        /* the first attempt has failed at once: there is no xenstored */
-    int errnoval;        /* why the connection was lost last, or could not be made */
-    bool waits_for_room; /* PROVING: xenstored's backlog is full, so it is not connected yet */
-    uint64_t give_up;    /* PROVING: the time limit for xenstored's answer; ns, monotonic */
-    uint64_t delay;      /* DOWN: ns until the next attempt */
-    libxl__timer timer;  /* always started, so that a restart needs no memory */
-    uint64_t up_at;      /* when the connection was last UP; ns, monotonic */
+    bool was_up;  /* the connection was UP at least once since the context was made */
+    bool refused; /* the first attempt to connect has failed at once, because xenstored does not run */
+    /* The errno of the last loss or of the last failed attempt to connect. */
+    int errnoval;
+    /* PROVING: not connected yet, because xenstored's queue of new connections is full. */
+    bool waits_for_room;
+    uint64_t give_up;   /* PROVING: when the wait for xenstored's answer ends; ns, monotonic */
+    uint64_t delay;     /* DOWN: the time until the next attempt, in ns */
+    libxl__timer timer; /* never stopped, so that setting it needs no memory */
+    uint64_t up_at;     /* when the connection was last UP; ns, monotonic */
     libxl__recurring losses;
     bool loss_logged;      /* the last loss is in the log */
-    uint64_t lost_at;      /* when the connection was last lost while UP; ns, monotonic; 0: never */
-    libxl__waiter *opener; /* the thread that waits in libxl__xs_link_open; NULL: none */
+    uint64_t lost_at;      /* the last loss was logged */
+    libxl__waiter *opener; /* when a connection that was UP was last lost; ns, monotonic; 0: never */
     char address[120];     /* of xenstored, for messages; set by the transport */
-    uint32_t answers;      /* to requests that xenstored has given so far, modulo 2^32 */
+    uint32_t answers;      /* the number of answers that xenstored has given, modulo 2^32 */
     LIST_HEAD(, libxl__xs_observer) observers;
     TAILQ_HEAD(, libxl__xs_batch) deferred; /* batches that wait for the connection; first in, first out */
 } libxl__xs_link;
 
 /*
- * Defers an idle batch if the connection was lost less than a second ago. Returns whether the batch was deferred.
- * libxl__xs_run_deferred is called for a deferred batch when the connection is up again, or at the first failed
- * attempt after that second.
+ * Defers an idle batch if the connection was lost less than a second ago. Returns whether the batch was
+ * deferred. libxl__xs_run_deferred is called for the batch when the connection is up again. If an attempt to
+ * connect fails after that second, libxl__xs_run_deferred is called then.
  */
 bool libxl__xs_link_defer(libxl_ctx *ctx, struct libxl__xs_batch *batch);
 /* Removes a deferred batch from the list; it is idle then. */
 void libxl__xs_link_forget(libxl_ctx *ctx, struct libxl__xs_batch *batch);
-/* In xs.c. Runs a batch that was deferred. If `connected` is false, ends it with NO_XENSTORE instead. */
+/*
+ * In xs.c. Runs a batch that was deferred. If `connected` is false, ends the batch with NO_XENSTORE instead.
+ */
 void libxl__xs_run_deferred(struct libxl__xs_batch *batch, bool connected);
 
 /*
- * Call unlocked, while the context is made and its transport is open. Connects to xenstored. If `wait` is true,
- * returns when xenstored has answered, after a second at most. If it is false, returns at once; requests are queued
- * until xenstored answers or the second is over. Errors, with a message: NO_XENSTORE, PERMISSION, FAIL, NOMEM.
+ * Connects to xenstored. Call unlocked, while the context is made, when the transport is open. If `wait` is
+ * true, waits until xenstored has answered, for a second at most. If `wait` is false, returns at once;
+ * requests are then queued until xenstored answers or the second is over. Errors, with a message:
+ * NO_XENSTORE, PERMISSION, FAIL, NOMEM.
  */
 int libxl__xs_link_open(libxl_ctx *ctx, bool wait);
 /* Disconnects. Call unlocked, while the context is freed, before the transport is closed. */
@@ -84,19 +90,19 @@ bool libxl__xs_link_is_down(const libxl_ctx *ctx);
 /* Returns whether xenstored has answered on this connection. */
 bool libxl__xs_link_is_up(const libxl_ctx *ctx);
 
-/* Returns how many answers xenstored has given so far, modulo 2^32. It works if the number grows. */
+/* Returns how many answers xenstored has given so far, modulo 2^32. If the number grows, xenstored works. */
 uint32_t libxl__xs_answers(const libxl_ctx *ctx);
 /* A transport calls this for each answer. */
 void libxl__xs_link_answered(libxl_ctx *ctx);
 
 /* A transport calls this when xenstored has answered for the first time on this connection. */
 void libxl__xs_link_proved(libxl_ctx *ctx);
-/* A transport calls this when the connection has broken. It calls the transport's `disconnect`. */
+/* A transport calls this when the connection has broken. This function calls the transport's `disconnect`. */
 void libxl__xs_link_lost(libxl_ctx *ctx, int errnoval);
 
-/* Registers an observer, whose callback must be set. */
+/* Registers an observer. Its `reconnected` must be set. */
 void libxl__xs_observe(libxl_ctx *ctx, libxl__xs_observer *observer);
-/* Removes an observer. Its callback is not called again. */
+/* Removes an observer. It is not called again. */
 void libxl__xs_unobserve(libxl__xs_observer *observer);
 
 #endif

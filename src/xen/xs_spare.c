@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the spare batch of each context, from the first libxl__xs_spare_reserve until the context is freed, and the queue of
- * the operations that wait for it. The context's lock guards them.
+ * Owns: the spare batch of each context, from the first libxl__xs_spare_reserve until the context is freed,
+ * and the queue of the operations that wait for it. The context's lock guards them.
  *
- * The memory for the batch's requests lies behind the batch. wire.c keeps a reserve for the batch's messages; the
- * reserve is renewed each time that messages are put.
+ * The memory for the batch's requests is allocated together with the batch, after it. wire.c keeps a reserve
+ * for the batch's messages. The reserve is made again each time that the batch has put messages.
  */
 #include "xen.h"
 
 #include <stdlib.h>
 
 enum {
-    MESSAGES = LIBXL__XS_SPARE_REQUESTS + 2, /* with the start and the end of the transaction */
-    SLACK = 4 * sizeof(void *),              /* for the alignment of a request, its path and its value */
+    MESSAGES = LIBXL__XS_SPARE_REQUESTS + 2, /* includes the messages that start and end the transaction */
+    /* For the alignment of a request, of its path and of its value. */
+    SLACK = 4 * sizeof(void *),
     MEMORY = LIBXL__XS_SPARE_REQUESTS * (sizeof(libxl__xs_request) + SLACK) + LIBXL__XS_SPARE_OCTETS,
 };
 

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The transport that speaks xenstored's wire protocol. It owns no memory: batches belong to xs.c, watches to watch.c, the
- * socket to wire.c. The context's lock guards everything.
+ * The transport that speaks xenstored's wire protocol. Owns no memory: batches belong to xs.c, watches to
+ * watch.c, the socket to wire.c. The context's lock guards everything.
  *
- * All requests of a batch are sent at once. A transaction takes two more round trips: its start, which is answered with the
- * transaction's id, and its end. The message that ends the transaction is reserved before the start is sent. Without this,
- * a lack of memory could leave the transaction open in xenstored.
+ * All requests of a batch are sent at once. A transaction takes two more round trips: one for its start,
+ * which is answered with the transaction's id, and one for its end. The message that ends the transaction is
+ * reserved before the start is sent. Otherwise a lack of memory could leave the transaction open in
+ * xenstored.
  *
- * xenstored searches all open transactions of the connection at each request in a transaction. So at most MAX_OPEN
- * transactions are open at a time; the others are queued.
+ * xenstored searches all open transactions of the connection at each request in a transaction. So at most
+ * MAX_OPEN transactions are open at the same time. Further transactions are queued.
  */
 #include "wire.h"
 #include "xen.h"
@@ -23,8 +24,8 @@
 
 enum {
     MAX_OPEN = 16,
-    NUMBERS_OCTETS = 64, /* the most octets that the numbers and terminating zeros of a request take */
-    END_OCTETS = 16,     /* at least the length of the body that ends a transaction */
+    NUMBERS_OCTETS = 64, /* the greatest size of the numbers and terminating zeros in a request */
+    END_OCTETS = 16,     /* enough for the body of the message that ends a transaction */
 };
 
 /* ---- batches */
@@ -32,8 +33,8 @@ enum {
 static libxl__wire_answered batch_answered;
 
 /*
- * Counts a message that is about to be put, and returns the function to call for its answer. `request` is NULL for
- * the start and the end of a transaction.
+ * Counts a message that is about to be put, and returns its libxl__wire_expected. `request` is NULL for the
+ * start and the end of a transaction.
  */
 static libxl__wire_expected expect(libxl__xs_batch *batch, libxl__xs_request *request)
 {
@@ -56,7 +57,7 @@ static int put_perms(libxl_ctx *ctx, libxl__xs_batch *batch, libxl__xs_request *
 static int put_request(libxl_ctx *ctx, libxl__xs_batch *batch, libxl__xs_request *request)
 {
     const uint32_t tx = batch->transaction;
-    char domid[16], gfn[24], port[16]; /* `port` also holds the offset of a list */
+    char domid[16], gfn[24], port[16]; /* in a LIST request, `port` holds the offset */
     switch (request->kind) {
     case LIBXL__XS_READ:
     case LIBXL__XS_REQUIRE:
@@ -90,7 +91,10 @@ static int put_request(libxl_ctx *ctx, libxl__xs_batch *batch, libxl__xs_request
     return ERROR_INVAL;
 }
 
-/* The spare batch puts its messages from its reserve. end_to_put renews the reserve for its next messages. */
+/*
+ * Call begin_to_put before messages are put, and end_to_put afterwards. The spare batch puts its messages
+ * from its reserve, and end_to_put makes the reserve again for its next messages.
+ */
 static void begin_to_put(libxl_ctx *ctx, const libxl__xs_batch *batch)
 {
     if (batch->spare)
@@ -103,7 +107,7 @@ static void end_to_put(libxl_ctx *ctx, const libxl__xs_batch *batch)
         libxl__wire_renew(ctx, batch->reserved, batch->reserved_octets);
 }
 
-/* Takes the result of libxl__wire_put. If the message could not be put, it is not counted as unanswered. */
+/* Checks the result of libxl__wire_put. If the message could not be put, it does not count as unanswered. */
 static int check_put(libxl__xs_batch *batch, int rc)
 {
     if (rc)
@@ -111,7 +115,10 @@ static int check_put(libxl__xs_batch *batch, int rc)
     return rc;
 }
 
-/* Puts all requests of the batch. If one cannot be put, the batch fails and the rest is not put. */
+/*
+ * Puts all requests of the batch. If a request cannot be put, the batch fails and the remaining requests are
+ * not put.
+ */
 static void put_requests(libxl_ctx *ctx, libxl__xs_batch *batch)
 {
     libxl__xs_request *request;
@@ -128,7 +135,10 @@ static void put_requests(libxl_ctx *ctx, libxl__xs_batch *batch)
     end_to_put(ctx, batch);
 }
 
-/* Reserves the message that ends the transaction. The reserve of the spare batch has room for it. */
+/*
+ * Reserves the message that ends the transaction. The spare batch needs no reservation, because its own
+ * reserve includes this message.
+ */
 static int reserve_end(libxl_ctx *ctx, const libxl__xs_batch *batch)
 {
     return batch->spare ? 0 : libxl__wire_reserve(ctx, 1, END_OCTETS);
@@ -140,7 +150,9 @@ static void release_end(libxl_ctx *ctx, const libxl__xs_batch *batch)
         libxl__wire_release(ctx, 1, END_OCTETS);
 }
 
-/* Puts the start of the transaction. If that fails, the batch fails and has no unanswered message. */
+/*
+ * Puts the message that starts the transaction. If that fails, the batch fails, and no message is unanswered.
+ */
 static void start_transaction(libxl_ctx *ctx, libxl__xs_batch *batch)
 {
     batch->start_answered = false;
@@ -160,8 +172,9 @@ static void start_transaction(libxl_ctx *ctx, libxl__xs_batch *batch)
 }
 
 /*
- * Ends the transaction, whose requests have all been answered: commits it, or aborts it if the batch has failed or been freed
- * by its operation. Returns false if no transaction is open, so that there is no answer to wait for.
+ * Ends the transaction after all its requests were answered. Commits it. If the batch has failed or was freed
+ * by its operation, aborts it instead. Returns false if no transaction is open; then there is no answer to
+ * wait for.
  */
 static bool end_transaction(libxl_ctx *ctx, libxl__xs_batch *batch)
 {
@@ -178,13 +191,13 @@ static bool end_transaction(libxl_ctx *ctx, libxl__xs_batch *batch)
                                               batch->transaction, LIBXL__WIRE_TEXT(commit ? "T" : "F"),
                                               LIBXL__WIRE_NOTHING, LIBXL__WIRE_NOTHING));
     end_to_put(ctx, batch);
-    assert(!rc); /* start_transaction has reserved this message */
+    assert(!rc); /* cannot fail, because start_transaction has reserved this message */
     (void)rc;
     batch->transaction = 0;
     return true;
 }
 
-/* Copies the version of a list and its names. Returns 0 or ENOMEM. */
+/* Stores the version of a list and its names in the request. Returns 0 or ENOMEM. */
 static int keep_names(libxl__xs_request *request, const char *body, size_t length)
 {
     request->found = calloc(1, length + 1);
@@ -205,7 +218,7 @@ static void request_answered(libxl__xs_batch *batch, libxl__xs_request *request,
     if (request->kind == LIBXL__XS_REQUIRE && (!errnoval || errnoval == ENOENT))
         errnoval = libxl__xs_met(request, errnoval ? NULL : body, length) ? 0 : ENOENT;
     if (request->kind == LIBXL__XS_PRUNE && (errnoval == ENOENT || errnoval == E2BIG))
-        errnoval = 0; /* E2BIG: the node has more children than one message can name */
+        errnoval = 0; /* E2BIG: the node has more children than fit into one message, so it is not empty */
     if (errnoval == ENOENT && (request->kind == LIBXL__XS_READ || request->kind == LIBXL__XS_LIST ||
                                request->kind == LIBXL__XS_REMOVE))
         errnoval = 0;
@@ -214,8 +227,8 @@ static void request_answered(libxl__xs_batch *batch, libxl__xs_request *request,
 }
 
 /*
- * Continues the removal of empty nodes: an empty node is removed, then its parent is listed. Each answer causes the
- * next message.
+ * Continues to remove empty nodes. Each answer causes the next message: if a node is empty, it is removed; if
+ * it was removed, its parent is listed.
  */
 static void prune(libxl_ctx *ctx, libxl__xs_batch *batch, libxl__xs_request *request, int errnoval,
                   size_t length)
@@ -231,7 +244,7 @@ static void prune(libxl_ctx *ctx, libxl__xs_batch *batch, libxl__xs_request *req
         libxl__xs_failed(batch, request, rc == ERROR_NOMEM ? ENOMEM : E2BIG);
 }
 
-/* Reads the id of a transaction: digits and a terminating zero. Returns 0 if the answer is something else. */
+/* Reads the id of a transaction: digits and a terminating zero. Returns 0 for any other answer. */
 static uint32_t transaction_id(const char *body, size_t length)
 {
     size_t digits = strspn(length && !body[length - 1] ? body : "", "0123456789");
@@ -252,8 +265,8 @@ static void start_was_answered(libxl_ctx *ctx, libxl__xs_batch *batch, int errno
 }
 
 /*
- * Returns whether the transaction must be repeated. xenstored answers EAGAIN if another client has changed a node that the
- * transaction has used; nothing of the transaction has been carried out then.
+ * Returns whether the transaction must be repeated. xenstored answers EAGAIN if another client has changed a
+ * node that the transaction has used. Nothing of the transaction was carried out then.
  */
 static bool end_was_answered(libxl__xs_batch *batch, int errnoval)
 {
@@ -268,7 +281,10 @@ static void enqueue(libxl_ctx *ctx, libxl__xs_batch *batch)
     TAILQ_INSERT_TAIL(&ctx->xen->transactions.waiting, batch, queue_link);
 }
 
-/* Counts a transaction that has ended and starts queued ones. A batch whose transaction cannot be started ends at once. */
+/*
+ * Counts a transaction that has ended, and starts queued ones. If the transaction of a batch cannot be
+ * started, the batch ends at once.
+ */
 static void start_queued(libxl_ctx *ctx)
 {
     libxl__transactions *all = &ctx->xen->transactions;
@@ -287,8 +303,8 @@ static void start_queued(libxl_ctx *ctx)
 }
 
 /*
- * Queues a transaction again, behind the others. Otherwise a guest that changes its nodes all the time could keep one
- * transaction repeating and block those that are queued.
+ * Queues a transaction for repetition, after the other queued ones. Otherwise a guest that changes its nodes
+ * all the time could keep one transaction repeating, and block the queued transactions.
  */
 static void repeat_later(libxl_ctx *ctx, libxl__xs_batch *batch)
 {
@@ -369,7 +385,7 @@ static bool is_queued(const libxl_ctx *ctx, const libxl__xs_batch *batch)
 static bool withdraw(libxl_ctx *ctx, libxl__xs_batch *batch)
 {
     if (!batch->queued)
-        return false; /* its messages have been put */
+        return false; /* the batch's messages were put already */
     TAILQ_REMOVE(&ctx->xen->transactions.waiting, batch, queue_link);
     return true;
 }
@@ -387,7 +403,7 @@ static void watch_added(libxl_ctx *ctx, void *owner, libxl__xs_request *request,
 {
     (void)request, (void)body, (void)length;
     libxl__watch *watch = owner;
-    if (watch->callback && errnoval != ENOTCONN) /* watch.c deals with a lost connection */
+    if (watch->callback && errnoval != ENOTCONN) /* if the connection is lost, watch.c handles the watch */
         libxl__watch_added(ctx, watch, !errnoval);
 }
 
@@ -421,7 +437,10 @@ static void remove_watch(libxl_ctx *ctx, libxl__watch *watch)
         libxl__watch_free(ctx, watch);
     else if (!put_watch(ctx, watch, XS_UNWATCH, watch_removed))
         libxl__wire_send_soon(ctx);
-    /* else xenstored keeps the watch until the context is freed; its events are ignored */
+    /*
+     * If the message could not be put, xenstored keeps the watch until the context is freed. The watch's
+     * events are ignored.
+     */
 }
 
 static int open_wire(libxl_ctx *ctx)
