@@ -2,9 +2,10 @@
 /*
  * The generators of domain death and domain lifecycle events.
  *
- * Owns: these generators, and a follower for each domain that one of them follows. A generator for one domain has one
- * follower. A generator for all domains observes them: it gets a follower for each domain when the domain is first
- * seen. A follower is freed when its domain is gone. The context's lock guards all of this.
+ * Owns: these generators, and a follower for each domain that a generator follows. A generator for one domain
+ * has one follower. A generator for all domains is an observer (domains.h): it makes a follower for each
+ * domain when the domain is first seen. A follower is freed when its domain is gone. The context's lock
+ * guards the generators and the followers.
  */
 #include "generators.h"
 #include "xen.h"
@@ -15,15 +16,16 @@
 
 struct libxl__evgen {
     libxl__generator generator;
-    libxl__domain_observer observer; /* registered if the generator is for all domains */
+    libxl__domain_observer observer; /* registered only if the generator is for all domains */
     libxl__domains_listener listener;
     uint32_t domid; /* LIBXL_DOMID_ALL: all domains */
     libxl_ev_user user;
-    bool lifecycle; /* reports DOMAIN_DYING and DOMAIN_GONE; false: reports libxl's DOMAIN_DEATH */
+    /* true: generates DOMAIN_DYING and DOMAIN_GONE; false: generates libxl's DOMAIN_DEATH. */
+    bool lifecycle;
     LIST_HEAD(, followed) followed;
 };
 
-/* A domain that a generator follows, and the events that the generator has reported. */
+/* A domain that a generator follows. The flags say which events the generator has reported. */
 struct followed {
     libxl__domain_follower follower;
     struct libxl__evgen *evgen;
@@ -53,14 +55,18 @@ static void unfollow(libxl_ctx *ctx, struct followed *followed)
     free(followed);
 }
 
-/* Reports, in order, each step of the domain's end that was not reported before. Several steps may be found at once. */
+/*
+ * The callback of a follower. Reports each step of the domain's end that was not reported before, in order.
+ * One call may find several steps.
+ */
 static void phase_changed(libxl_ctx *ctx, libxl__domain_follower *follower)
 {
     struct followed *followed = (struct followed *)follower;
     const bool lifecycle = followed->evgen->lifecycle;
     if (follower->was_shutdown && !followed->reported_shutdown)
         report(ctx, follower, LIBXL_EVENT_TYPE_DOMAIN_SHUTDOWN);
-    followed->reported_shutdown = follower->was_shutdown; /* a resumed domain may shut down again */
+    /* May become false, because a domain can be resumed and shut down again. */
+    followed->reported_shutdown = follower->was_shutdown;
     if (follower->phase < LIBXL__DOMAIN_DYING)
         return;
     if (!followed->reported_dying)
@@ -73,7 +79,10 @@ static void phase_changed(libxl_ctx *ctx, libxl__domain_follower *follower)
     }
 }
 
-/* Errors: NOMEM, NO_XENSTORE, FAIL. Sets no error message. */
+/*
+ * Makes a follower for the domain that `info` describes. Errors: NOMEM, NO_XENSTORE, FAIL. Sets no error
+ * message.
+ */
 static int follow(libxl_ctx *ctx, struct libxl__evgen *evgen, const xc_domaininfo_t *info)
 {
     struct followed *followed = calloc(1, sizeof(*followed));
@@ -106,8 +115,10 @@ static void unfollow_all(libxl_ctx *ctx, struct libxl__evgen *evgen)
         libxl__domains_unobserve(ctx, &evgen->observer);
 }
 
-/* Follows all existing domains before it returns, so that every later change is reported. Sets the message of an
- * error. */
+/*
+ * Follows all existing domains before it returns, so that later changes of these domains are reported.
+ * Errors, with a message: those of follow, and those of listing the domains.
+ */
 static int follow_all(libxl_ctx *ctx, struct libxl__evgen *evgen)
 {
     const xc_domaininfo_t *list;
@@ -118,8 +129,9 @@ static int follow_all(libxl_ctx *ctx, struct libxl__evgen *evgen)
     const int count = libxl__hv_list(ctx, &list);
     if (count < 0)
         rc = libxl__refuse(libxl__errno_rc(LIBXL__CALL_HOST, errno), "listing the domains: %m");
+    /* Domain 0 is left out, because it has no lifecycle. */
     for (int i = 0; i < count && !rc; i++)
-        if (list[i].domain && (rc = follow(ctx, evgen, &list[i]))) /* domain 0 has no lifecycle */
+        if (list[i].domain && (rc = follow(ctx, evgen, &list[i])))
             libxl__refuse_in(rc, "following a domain");
     if (rc)
         unfollow_all(ctx, evgen);
@@ -128,11 +140,11 @@ static int follow_all(libxl_ctx *ctx, struct libxl__evgen *evgen)
     return rc;
 }
 
-/* Called when changes may have been missed. Reports this once for each generator. */
+/* Called when changes of domains may have been missed. Reports an event DOMAIN_EVENTS_LOST. */
 static void changes_lost(libxl_ctx *ctx, libxl__domains_listener *listener)
 {
     const struct libxl__evgen *evgen = LIBXL__CONTAINER(listener, struct libxl__evgen, listener);
-    if (!evgen->lifecycle) /* a generator of libxl's DOMAIN_DEATH does not report this event */
+    if (!evgen->lifecycle) /* libxl has no event DOMAIN_EVENTS_LOST */
         return;
     libxl_event *event =
         libxl__event_new(ctx, LIBXL_EVENT_TYPE_DOMAIN_EVENTS_LOST, evgen->domid, evgen->user);
@@ -200,8 +212,9 @@ static int enable(libxl_ctx *ctx, uint32_t domid, libxl_ev_user user, bool lifec
     rc = enable_locked(ctx, evgen);
     if (rc)
         free(evgen);
+    /* Set before the lock is released, because an event callback may disable the generator. */
     else
-        *evgen_out = evgen; /* set before the lock is released: an event callback may disable the generator */
+        *evgen_out = evgen;
     libxl__ctx_leave(ctx);
     return rc;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Event generators: what libxl_evenable_* enables and libxl_evdisable_* disables. A context has one list of the enabled
- * generators of all kinds. Each kind allocates its own generators and knows how to free them.
+ * Event generators, which libxl_evenable_* enables and libxl_evdisable_* disables. A context has one list of
+ * enabled generators of all kinds. Each kind of generator allocates its own structure and frees it.
  */
 #ifndef LIBXL__GENERATORS_H
 #define LIBXL__GENERATORS_H
@@ -13,10 +13,12 @@
 
 typedef struct libxl__generator libxl__generator;
 
-/* Embed this in each kind's generator. */
+/* The common part of a generator. Embed this in the structure of each kind. */
 struct libxl__generator {
-    /* Stops and frees the generator. Called once, unlocked, if the generator is still enabled when the context is
-     * freed. */
+    /*
+     * Stops and frees the generator. Called unlocked while the context is freed, if the generator is still
+     * enabled.
+     */
     void (*close)(libxl_ctx *ctx, libxl__generator *generator);
     LIST_ENTRY(libxl__generator) link;
 };
@@ -28,13 +30,19 @@ struct libxl__generators {
 
 /* Makes the empty list of generators. Called while the context is created. Errors: NOMEM. */
 int libxl__generators_open(libxl_ctx *ctx);
-/* Closes the enabled generators. Called while the context is freed, before libxl__xen_close. No other thread uses the context. */
+/*
+ * Closes the enabled generators. Called while the context is freed, before libxl__xen_close. No other thread
+ * may use the context.
+ */
 void libxl__generators_close(libxl_ctx *ctx);
 
-/* Call it with the context locked. Adds a generator to the list. Its kind has initialised the rest of it. */
+/*
+ * Call it with the context locked. Adds a generator to the list. The kind has initialised the rest of the
+ * generator.
+ */
 void libxl__generator_add(libxl_ctx *ctx, libxl__generator *generator,
                           void (*close)(libxl_ctx *ctx, libxl__generator *generator));
-/* Call it with the context locked. Removes a generator from the list. Its kind frees it afterwards. */
+/* Call it with the context locked. Removes a generator from the list. The kind then frees the generator. */
 void libxl__generator_remove(libxl_ctx *ctx, libxl__generator *generator);
 
 #endif

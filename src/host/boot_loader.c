@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Runs a boot loader: its files, its arguments, its end. boot_reply.c reads its reply.
+ * Runs a boot loader: prepares its files and arguments, starts it, and handles its end. boot_reply.c reads
+ * its reply.
  *
- * Owns: the directory and the reply's file, from libxl__boot_loader_prepare to libxl__boot_loader_clean. The functions for
- * workers touch only the loader. The others are called with the context locked.
+ * Owns: the directory and the reply's file, from libxl__boot_loader_prepare to libxl__boot_loader_clean. The
+ * functions for workers use only the loader, unlocked. All others are called with the context locked.
  */
 #include "boot_loader.h"
 #include "libxl_internal.h"
@@ -33,7 +34,7 @@ static int remove_entry(const char *path, const struct stat *status, int kind, s
 {
     (void)status, (void)kind, (void)where;
     remove(path);
-    return 0; /* goes on, also after a failure */
+    return 0; /* nftw continues, also after a failure */
 }
 
 static void remove_files(const libxl__boot_loader *loader)
@@ -92,8 +93,9 @@ static int fail_ao(libxl__ao *ao, const libxl__boot_loader *loader, const char *
 }
 
 /*
- * Finds the boot loader. A name without a slash is looked for where Xen has its programs, then in PATH. Returns the path or the
- * name, in the operation's memory; NULL: out of memory.
+ * Finds the boot loader. A name without a slash is searched in Xen's directories for programs, and then in
+ * PATH. Returns the path, or the name if it must be found in PATH. The result is in the operation's memory.
+ * NULL: out of memory.
  */
 static const char *find(libxl__ao *ao, const char *name, unsigned version)
 {
@@ -110,7 +112,10 @@ static const char *find(libxl__ao *ao, const char *name, unsigned version)
     return name;
 }
 
-/* The arguments, in the order in which libxl gives them. Returns NULL if there is no memory. */
+/*
+ * Returns the boot loader's arguments, in the order in which libxl passes them. Returns NULL if there is no
+ * memory.
+ */
 static const char *const *arguments(libxl__ao *ao, const libxl__boot_loader *loader,
                                     const libxl__boot_loader_job *job)
 {
@@ -143,7 +148,10 @@ static const char *const *arguments(libxl__ao *ao, const libxl__boot_loader *loa
     return argv;
 }
 
-/* How long the boot loader may take, in s; 0: without limit. libxl knows this variable, too. */
+/*
+ * Returns how long the boot loader may take, in seconds; 0: without limit. libxl uses the same environment
+ * variable.
+ */
 static unsigned limit_s(void)
 {
     const char *text = getenv("LIBXL_BOOTLOADER_TIMEOUT");
@@ -158,7 +166,7 @@ int libxl__boot_loader_start(libxl__ao *ao, libxl__boot_loader *loader, const li
     const char **environment = libxl__gc_alloc(&ao->gc, 3 * sizeof(*environment));
     if (!argv || !environment)
         return ERROR_NOMEM;
-    environment[0] = "TERM=vt100"; /* the shown terminal may be any */
+    environment[0] = "TERM=vt100"; /* the type of the client's terminal is not known; vt100 works on most */
     environment[1] = libxl__gc_printf(&ao->gc, "PATH=%s", path ? path : "/usr/sbin:/usr/bin:/sbin:/bin");
     if (!environment[1])
         return ERROR_NOMEM;

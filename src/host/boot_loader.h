@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A boot loader: a program of the host, such as pygrub, that reads a guest's disk and chooses the guest's kernel. It copies the
- * kernel and the ramdisk into a directory, and writes a reply that names them.
+ * A boot loader: a program of the host, such as pygrub, that reads a guest's disk and chooses the guest's
+ * kernel. It copies the kernel and the ramdisk into a directory, and writes a reply with the names of the
+ * files.
  *
- * The directory is /var/lib/xen/bootloader.DOMID.d, and the reply bootloader.DOMID.out beside it, as with libxl.
+ * The directory is /var/lib/xen/bootloader.DOMID.d. The reply is the file /var/lib/xen/bootloader.DOMID.out.
+ * libxl uses the same names.
  */
 #ifndef LIBXL__BOOT_LOADER_H
 #define LIBXL__BOOT_LOADER_H
@@ -16,48 +18,56 @@
 
 enum { LIBXL__BOOT_LOADER_WHY = 512 };
 
-/* A boot loader's run. Embed it in the operation's state; zero-initialise it. */
+/* One run of a boot loader. Embed it in the operation's state; zero-initialise it. */
 typedef struct libxl__boot_loader {
-    const char *name; /* as configured: a path, or a name to be looked for */
+    const char *name; /* the name in the configuration: a path, or a name without a slash */
     char directory[64], output[64];
     bool prepared; /* the directory and the reply's file exist */
     libxl__terminal terminal;
     libxl__child child;
-    /* The reply. The descriptors are open for reading; -1: none. The strings lie in `reply`; NULL: none. */
+    /*
+     * The contents of the reply. The descriptors of the files are open for reading; -1: no file. The strings
+     * are parts of `reply`; NULL: not in the reply.
+     */
     int kernel_fd, ramdisk_fd;
     const char *kernel, *ramdisk, *cmdline;
-    char *reply;                      /* malloc'ed */
-    char why[LIBXL__BOOT_LOADER_WHY]; /* the reason of the last failure */
+    char *reply;                      /* the malloc'ed text of the reply; NULL: it was not read */
+    char why[LIBXL__BOOT_LOADER_WHY]; /* the error message of the function that has failed */
 } libxl__boot_loader;
 
 /*
- * Called on a worker, unlocked. Makes the directory and the empty file of the reply, and opens the terminal. What a predecessor
- * with this domid has left is removed. Call libxl__boot_loader_clean afterwards, also after an error. Errors: FAIL, with `why`.
+ * Makes the directory and an empty file for the reply, and opens the terminal. Called on a worker, unlocked.
+ * Removes files that an earlier domain with this domid has left. Call libxl__boot_loader_clean afterwards,
+ * also after an error. Errors: FAIL; `why` has the message.
  */
 int libxl__boot_loader_prepare(libxl__boot_loader *loader, const char *name, uint32_t domid);
 
-/* The arguments and what they are about; unset ones are NULL. */
+/* The boot loader's arguments, and the data that they depend on. A member that is not set is NULL. */
 typedef struct libxl__boot_loader_job {
-    const char *kernel, *ramdisk, *cmdline; /* of the configuration: hints for the boot loader */
-    char *const *args;                      /* ended by NULL; NULL: none */
-    const char *disk;                       /* the image file or the block device */
-    unsigned version;                       /* the hypervisor's, major << 16 | minor */
+    /* From the configuration; the boot loader may use them as hints. */
+    const char *kernel, *ramdisk, *cmdline;
+    char *const *args; /* further arguments, ended by NULL; NULL: none */
+    /* The path of the guest's disk: an image file or a block device. */
+    const char *disk;
+    unsigned version; /* the hypervisor's version, major << 16 | minor */
 } libxl__boot_loader_job;
 
 /* Call it with the context locked. Starts the boot loader on its terminal. Errors: KERNEL, NOMEM, recorded in ao. */
 int libxl__boot_loader_start(libxl__ao *ao, libxl__boot_loader *loader, const libxl__boot_loader_job *job);
 
-/* Call it with the context locked, once loader->child.done is set. Closes the terminal. Returns 0 if the boot loader has
- * succeeded. Errors: KERNEL, with the boot loader's last words, recorded in ao. */
+/*
+ * Call it with the context locked, once loader->child.done is set. Closes the terminal. Returns 0 if the boot
+ * loader has succeeded. Errors: KERNEL, recorded in ao with the last lines that the boot loader has printed.
+ */
 int libxl__boot_loader_result(libxl__ao *ao, libxl__boot_loader *loader);
 
 /*
- * Called on a worker, unlocked. Reads the reply and opens the files that it names. A file outside of the directory is refused.
- * Errors: KERNEL, NOMEM, with `why`.
+ * Reads the reply and opens the files that it names. Called on a worker, unlocked. A file outside of the
+ * directory is refused. Errors: KERNEL, NOMEM; `why` has the message.
  */
 int libxl__boot_loader_read(libxl__boot_loader *loader);
 
-/* Called on a worker, unlocked. Removes the directory with all that is in it, and the reply's file. */
+/* Called on a worker, unlocked. Removes the directory with its contents, and the file of the reply. */
 void libxl__boot_loader_clean(libxl__boot_loader *loader);
 /* Closes the descriptors and frees the reply. Needs no lock. */
 void libxl__boot_loader_free(libxl__boot_loader *loader);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Reads the reply of a boot loader, in the format that pygrub calls simple0: "kernel PATH", "ramdisk PATH" and "args TEXT", each
- * with a terminating zero. The boot loader has read a guest's disk, so its reply is not trusted: it is read up to a limit, and a
- * path must name a file in the boot loader's own directory.
+ * Reads the reply of a boot loader, in the format that pygrub calls simple0: "kernel PATH", "ramdisk PATH"
+ * and "args TEXT", each with a terminating zero.
+ *
+ * The boot loader has read a guest's disk, so the reply is not trusted. It is read up to a limit, and a path
+ * in it must name a file in the boot loader's own directory.
  *
  * Owns: nothing. Called on a worker, unlocked.
  */
@@ -24,7 +26,7 @@ static int refuse(libxl__boot_loader *loader, const char *what, const char *why)
     return ERROR_KERNEL;
 }
 
-/* Reads the file of the reply. Returns its length, or an error. */
+/* Reads the file with the reply. Returns the reply's length, or a negative error. */
 static long read_file(libxl__boot_loader *loader)
 {
     const int fd = open(loader->output, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
@@ -52,7 +54,7 @@ static long read_file(libxl__boot_loader *loader)
     return (long)length;
 }
 
-/* Opens a file that the reply names. The boot loader copies files into its directory, never below it. */
+/* Opens a file that the reply names. The file must be directly in the boot loader's directory. */
 static int open_file(libxl__boot_loader *loader, const char *path, int *fd)
 {
     const size_t length = strlen(loader->directory);

@@ -7,7 +7,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* A file system that does not answer blocks one thread for each of its files, so there are more threads than processors. */
+/*
+ * The number of workers. It is larger than the number of processors, because a file system that does not
+ * answer blocks one worker for each of its files.
+ */
 enum { MOST_AT_ONCE = 8 };
 
 int libxl__host_open(libxl_ctx *ctx)

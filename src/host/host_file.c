@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the worker's part of each look, until the look is done or its operation has ended, and the worker is done.
- * look_work runs on a worker, unlocked, and touches only that.
+ * Owns: the libxl__looker of each look. It is freed when its worker is done and the look is done or its
+ * operation has ended. look_work runs on a worker, unlocked, and uses only the libxl__looker.
  */
 #include "host_file.h"
 #include "libxl_internal.h"
@@ -20,13 +20,15 @@
 
 typedef struct libxl__looker {
     libxl__job job;
-    int flags; /* of open */
+    int flags; /* the flags for open */
     libxl__file_facts facts;
     char path[];
 } libxl__looker;
 
-/* Returns how a line of /proc/self/mountinfo says that its file system is mounted. Its fields are: two numbers,
- * MAJOR:MINOR, root, mount point, options ... */
+/*
+ * Returns whether a line of /proc/self/mountinfo is about this device, and how the device is mounted. The
+ * line's fields are: two numbers, MAJOR:MINOR, root, mount point, options ...
+ */
 static libxl__mounted mounted_by(const char *line, dev_t device)
 {
     unsigned major, minor;
@@ -57,7 +59,7 @@ static void look_at_device(libxl__looker *at, int fd)
 {
     libxl__file_facts *facts = &at->facts;
     facts->mounted = mounted(facts->device);
-    /* A device that the host uses cannot be opened exclusively. */
+    /* If the host uses the device, opening it exclusively fails with EBUSY. */
     const int exclusive = open(at->path, O_RDONLY | O_EXCL | O_NONBLOCK | O_CLOEXEC);
     facts->claimed = exclusive < 0 && errno == EBUSY;
     if (exclusive >= 0)

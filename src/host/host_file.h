@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Looks at a file or a block device before a domain uses it. */
+/* Gets information about a file or a block device before a domain uses it. */
 #ifndef LIBXL__HOST_FILE_H
 #define LIBXL__HOST_FILE_H
 
@@ -14,35 +14,43 @@ typedef enum libxl__mounted {
     LIBXL__MOUNTED_WRITABLE
 } libxl__mounted;
 
-/* What is known of a file. */
+/* The information about a file or block device. */
 typedef struct libxl__file_facts {
-    int errnoval;    /* 0, or the errno with which the path could not be opened for this use */
-    mode_t mode;     /* as stat(2) returns it: S_ISREG, S_ISBLK */
-    dev_t device;    /* of a block device: its own number; else the number of the file system's device */
-    ino_t inode;     /* of a file */
+    int errnoval; /* 0, or the errno if the path could not be opened */
+    mode_t mode;  /* the mode from stat(2), for S_ISREG and S_ISBLK */
+    /* The number of the block device; for a file, the number of the device with the file system. */
+    dev_t device;
+    ino_t inode;     /* the inode of a file */
     uint64_t octets; /* the size; 0 if it is not known */
-    bool claimed;    /* a block device that the host uses: mounted, swap, member of a volume group, ... */
-    libxl__mounted mounted; /* of a block device */
+    /* A block device is in use by the host: mounted, swap space, part of a volume group, ... */
+    bool claimed;
+    libxl__mounted mounted; /* how a block device is mounted */
 } libxl__file_facts;
 
-/* A look at a path. Embed it in the operation's state; zero-initialise it, then set the members above the empty line. */
+/*
+ * A look at a path, which gets the information. Embed it in the operation's state and zero-initialise it.
+ * Then set the members above the empty line.
+ */
 typedef struct libxl__file_look {
     const char *path; /* absolute; copied */
-    bool read_only;   /* the domain will not write */
+    bool read_only;   /* the domain will only read the file or device */
 
     libxl__source source;     /* attached until the look is done */
-    struct libxl__looker *at; /* the worker's part */
+    struct libxl__looker *at; /* the part that the worker uses */
     libxl__file_facts facts;  /* the result */
 } libxl__file_look;
 
-/* Call both with the context locked. */
+/* Call both functions with the context locked. */
 
-/* Starts the look on a worker. The operation is woken when it is done. If the operation ends first, it does not wait for
- * the worker. Errors: NOMEM, FAIL, recorded in ao. */
+/*
+ * Starts the look on a worker. The operation is woken when the look is done. If the operation ends first, it
+ * does not wait for the worker. Errors: NOMEM, FAIL, recorded in ao.
+ */
 int libxl__file_look_start(libxl__ao *ao, libxl__file_look *look);
 /*
- * Returns LIBXL__AO_WAIT until the look is done. Then returns 0, or the error of a path that cannot be opened. Errors,
- * recorded in ao with `name` (the member of the configuration) and the path: INVAL, PERMISSION, BUSY, NOMEM, FAIL.
+ * Returns LIBXL__AO_WAIT until the look is done. Then returns 0, or an error if the path cannot be opened.
+ * Errors: INVAL, PERMISSION, BUSY, NOMEM, FAIL, recorded in ao with the path and with `name`, which is the
+ * configuration's member with the path.
  */
 int libxl__file_look_poll(libxl__ao *ao, libxl__file_look *look, const char *name);
 

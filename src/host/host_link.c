@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: ctx->host->links: the two netlink sockets, from their first use until the context is freed, and the lists of the
- * requests and waits that operations own. The context's lock guards all of it.
+ * Owns: ctx->host->links: the two netlink sockets, from their first use until the context is freed, and the
+ * lists of requests and waits. The requests and waits belong to operations. The context's lock guards all of
+ * them.
  *
- * The kernel answers a request while it is sent. The answer is read in the loop all the same, because the kernel may
- * hold the lock of its interfaces for milliseconds, and because one thread reads all answers.
+ * The kernel has answered a request when sending it returns. The answer is still read later, in the loop, for
+ * two reasons: the kernel may hold the lock of its interfaces for milliseconds, and one function then reads
+ * the answers to all requests.
  */
 #include "host_link.h"
 #include "libxl_internal.h"
@@ -21,17 +23,20 @@
 enum {
     REQUEST = 256,
     MESSAGE = 8192
-}; /* octets; a request has at most six attributes of at most 16 octets */
+}; /* sizes in octets; a request has at most six attributes of at most 16 octets each */
 
 struct libxl__links {
-    struct mnl_socket *ask, *hear; /* for requests; for notifications. NULL: not open */
+    struct mnl_socket *ask, *hear; /* the sockets for requests and for notifications; NULL: not open */
     libxl__fd ask_fd, hear_fd;
     uint32_t sequence;
     LIST_HEAD(, libxl__link_request) requests;
     LIST_HEAD(, libxl__link_await) awaits;
 };
 
-/* ---- reading the kernel's messages. All values are checked, because the sizes come from outside */
+/*
+ * ---- parsing the kernel's messages. All values are checked, because the sizes come from outside the
+ * library.
+ */
 
 static int note_attribute(const struct nlattr *attribute, void *data)
 {
@@ -54,7 +59,7 @@ static uint32_t number_of(const struct nlattr *attribute)
     return attribute && !mnl_attr_validate(attribute, MNL_TYPE_U32) ? mnl_attr_get_u32(attribute) : 0;
 }
 
-/* Returns false if the message is not a valid description of an interface. */
+/* Reads the description of an interface. Returns false if the message is not a valid description. */
 static bool read_link(const struct nlmsghdr *message, libxl__link_info *info)
 {
     const struct nlattr *table[IFLA_MAX + 1] = {NULL};
@@ -85,7 +90,7 @@ static int note_words(const struct nlattr *attribute, void *data)
     return MNL_CB_OK;
 }
 
-/* Reads an acknowledgement, or an error and the kernel's words for it. */
+/* Reads the answer to a request: an acknowledgement, or an errno and the kernel's text about the error. */
 static void read_error(const struct nlmsghdr *message, libxl__link_request *request)
 {
     const struct nlmsgerr *error = mnl_nlmsg_get_payload(message);
@@ -118,7 +123,7 @@ static void take_answer(struct libxl__links *links, const struct nlmsghdr *messa
         if (request->sequence == message->nlmsg_seq)
             break;
     if (!request)
-        return; /* its operation has ended */
+        return; /* the operation of the request has ended */
     if (message->nlmsg_type == NLMSG_ERROR)
         read_error(message, request);
     else if (message->nlmsg_type != RTM_NEWLINK || !read_link(message, &request->info))
@@ -126,14 +131,17 @@ static void take_answer(struct libxl__links *links, const struct nlmsghdr *messa
     finish(request, request->errnoval);
 }
 
-/* The kernel's answers to all requests are lost. */
+/* Ends all requests with an error. Called when the kernel's answers are lost. */
 static void fail_requests(struct libxl__links *links, int errnoval)
 {
     while (!LIST_EMPTY(&links->requests))
         finish(LIST_FIRST(&links->requests), errnoval);
 }
 
-/* Reads what has arrived, and calls `each` for each message. Returns 0, or the errno of a failure. */
+/*
+ * Reads all messages that have arrived, and calls `each` for each message. Returns 0, or the errno of a
+ * failure.
+ */
 static int receive(struct libxl__links *links, const struct mnl_socket *socket,
                    void (*each)(struct libxl__links *links, const struct nlmsghdr *message))
 {
@@ -158,7 +166,10 @@ static void answers_ready(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
 
 /* ---- sockets */
 
-/* The application has named nothing that could be wrong: so the error is neither INVAL nor BUSY. */
+/*
+ * Translates the errno of a failed system call on a socket. The error is never INVAL or BUSY, because these
+ * concern something that the application has named.
+ */
 static int rtnetlink_rc(int errnoval)
 {
     const int rc = libxl__host_errno_rc(errnoval);
@@ -175,7 +186,7 @@ static int open_socket(libxl_ctx *ctx, struct mnl_socket **socket, libxl__fd *fd
     struct mnl_socket *opened = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (!opened)
         return errno;
-    /* A kernel without the kernel's words for errors is good enough. */
+    /* A failure is ignored, because a kernel that sends no text about errors is good enough. */
     mnl_socket_setsockopt(opened, NETLINK_EXT_ACK, (void *)&on, sizeof(on));
     mnl_socket_setsockopt(opened, NETLINK_CAP_ACK, (void *)&on, sizeof(on));
     int error = mnl_socket_bind(opened, groups, MNL_SOCKET_AUTOPID) ? errno : 0;
@@ -199,7 +210,7 @@ static void close_socket(libxl_ctx *ctx, struct mnl_socket *socket, libxl__fd *f
     mnl_socket_close(socket);
 }
 
-/* Returns 0, or an error that is recorded in ao. */
+/* Opens the socket for requests, if it is not open. Returns 0, or an error that is recorded in ao. */
 static int open_ask(libxl__ao *ao)
 {
     struct libxl__host *host = ao->ctx->host;
@@ -231,7 +242,10 @@ static void request_stop(libxl_ctx *ctx, libxl__source *source)
         LIST_REMOVE(request, link);
 }
 
-/* Prepares the message, and stores the interface's name in the request. Errors: INVAL, and those of open_ask. */
+/*
+ * Prepares a message, and stores the interface's name in the request. Errors, recorded in ao: INVAL, and
+ * those of open_ask.
+ */
 static int begin(libxl__ao *ao, libxl__link_request *request, void *buffer, uint16_t type, const char *name)
 {
     if (strlen(name) >= sizeof(request->name))
@@ -315,7 +329,10 @@ static void end_await(libxl__link_await *await, int errnoval)
     libxl__source_fire(&await->source);
 }
 
-/* Makes the operation look again, after a notification about this interface or after lost notifications. */
+/*
+ * Makes the operation ask for the interface again. Called after a notification about this interface, and
+ * after notifications were lost.
+ */
 static void look_again(libxl__link_await *await)
 {
     await->again = true;
@@ -330,7 +347,9 @@ static void take_notification(struct libxl__links *links, const struct nlmsghdr 
         !read_link(message, &info))
         return;
     LIST_FOREACH (await, &links->awaits, link)
-        if (!strcmp(await->name, info.name) || await->index == info.index) /* it may have been renamed */
+        if (!strcmp(await->name, info.name) ||
+            await->index ==
+                info.index) /* the index is compared, too, because the interface may have been renamed */
             look_again(await);
 }
 
@@ -373,7 +392,10 @@ int libxl__link_await_start(libxl__ao *ao, libxl__link_await *await, const char 
     return 0;
 }
 
-/* The answer of the look is there. */
+/*
+ * Called when the answer about the interface has arrived. Ends the wait if the interface is in the wanted
+ * state.
+ */
 static void judge(libxl__link_await *await)
 {
     const int error = await->look.errnoval;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the holder of each loop device, with the device's descriptor, until the device is closed. An operation may end
- * before that. take_work, close_work and release_work run on workers, unlocked, and touch only their jobs; the context's
- * lock guards the rest.
+ * Owns: a holder for each loop device, with the device's descriptor, until the device is closed. The
+ * operation may end before that. take_work, close_work and release_work run on workers, unlocked, and use
+ * only their jobs. The context's lock guards everything else.
  *
- * The scripts of Xen lock /run/xen-hotplug/block while they choose a loop device and look whether a file is shared. So
- * does this file: no two programs find the same file unshared at the same time.
+ * Xen's hotplug scripts lock /run/xen-hotplug/block while they choose a loop device and check whether its
+ * file is shared. This file takes the same lock. Otherwise two programs could find at the same time that a
+ * file is not shared, and both use it.
  */
 #include "host_loop.h"
 #include "libxl_internal.h"
@@ -26,10 +27,13 @@
 #include <linux/loop.h>
 
 enum {
-    TRIES = 200,           /* to get a free device; another program may take it first */
-    LOCK_STEP_MS = 1,      /* between two attempts to take the scripts' lock */
-    LOCK_LIMIT_MS = 10000, /* after this time the lock is held by a script that hangs */
-    RELEASE_TRIES = 8,     /* to release a device; nobody can name it later */
+    /* Attempts to get a free device; another program may take the same device first. */
+    TRIES = 200,
+    LOCK_STEP_MS = 1, /* the time between two attempts to take the scripts' lock */
+    /* The wait for the lock fails after this time; then a script hangs while it holds the lock. */
+    LOCK_LIMIT_MS = 10000,
+    /* Attempts to release a device; there is no later chance, because the device's nodes are removed. */
+    RELEASE_TRIES = 8,
 };
 
 #define LOCK_FOLDER "/run/xen-hotplug"
@@ -37,11 +41,11 @@ enum {
 
 typedef struct libxl__loop_holder {
     libxl__job take, close;
-    atomic_bool cancel; /* the operation has ended: the worker gives up */
+    atomic_bool cancel; /* set when the operation has ended; the worker then stops */
     bool read_only, may_share;
-    int number, fd; /* of the device; fd -1: it is not taken */
+    int number, fd; /* the device's number and descriptor; fd -1: the device is not taken */
     int rc;
-    char words[256]; /* the reason of a failure */
+    char words[256]; /* the error message */
     char file[];
 } holder;
 
@@ -69,7 +73,10 @@ static void sleep_ms(unsigned ms)
     nanosleep(&time, NULL);
 }
 
-/* Whoever has held the lock removes the file. So a lock counts only if the path still leads to the locked file. */
+/*
+ * Returns whether the locked file still exists under its name. The program that held the lock before has
+ * removed the file when it released the lock.
+ */
 static bool is_present(int fd)
 {
     struct stat locked, named;
@@ -77,10 +84,10 @@ static bool is_present(int fd)
            locked.st_ino == named.st_ino;
 }
 
-/* Returns the descriptor of the lock, or -1 with errno set. */
+/* Takes the lock. Returns the lock's descriptor, or -1 with errno set. */
 static int take_lock(const holder *h)
 {
-    mkdir(LOCK_FOLDER, 0755); /* the open below fails if the folder cannot be made */
+    mkdir(LOCK_FOLDER, 0755); /* a failure is noticed by the open below */
     for (unsigned waited = 0; waited < LOCK_LIMIT_MS; waited += LOCK_STEP_MS) {
         const int fd = open(LOCK_FILE, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
         if (fd < 0)
@@ -116,8 +123,9 @@ static int open_loop(int number, int flags)
 }
 
 /*
- * Returns EBUSY if this loop device has the file, so that the two may not be used at the same time, and 0 if they may.
- * Returns another errno if the device cannot be looked at.
+ * Checks another loop device. Returns 0 if it does not have the file, or if both devices only read the file.
+ * Returns EBUSY if both have the file and one of them is writable. Returns another errno if the device cannot
+ * be checked.
  */
 static int look_at(const holder *h, const struct stat *file, int number)
 {
@@ -127,12 +135,14 @@ static int look_at(const holder *h, const struct stat *file, int number)
     if (fd >= 0)
         close(fd);
     if (error)
-        return error == ENOENT || error == ENXIO ? 0 : error; /* it has no file any more */
+        return error == ENOENT || error == ENXIO ? 0 : error; /* the device has no file any more */
     const bool same = info.lo_device == file->st_dev && info.lo_inode == file->st_ino;
     return same && !(h->read_only && info.lo_flags & LO_FLAGS_READ_ONLY) ? EBUSY : 0;
 }
 
-/* Fails with BUSY if another loop device has the file, and may not be used at the same time. */
+/*
+ * Checks all other loop devices. Fails with BUSY if one of them has the file, unless both only read the file.
+ */
 static int check_unshared(holder *h, const struct stat *file)
 {
     const struct dirent *entry;
@@ -147,7 +157,8 @@ static int check_unshared(holder *h, const struct stat *file)
     }
     while (!rc && (entry = readdir(list))) {
         char used[sizeof(entry->d_name) + sizeof("/loop")];
-        snprintf(used, sizeof(used), "%s/loop", entry->d_name); /* present while the device has a file */
+        /* This directory exists while the device has a file. */
+        snprintf(used, sizeof(used), "%s/loop", entry->d_name);
         if (sscanf(entry->d_name, "loop%d", &number) != 1 || faccessat(fd, used, F_OK, 0))
             continue;
         errno = look_at(h, file, number);
@@ -163,7 +174,10 @@ static int check_unshared(holder *h, const struct stat *file)
 
 /* ---- taking a device */
 
-/* Gives the file to a free device, and opens that. Sets h->number. Returns the descriptor, or -1 with errno set. */
+/*
+ * Assigns the file to a free loop device, and opens the device. Sets h->number. Returns the device's
+ * descriptor, or -1 with errno set.
+ */
 static int configure(holder *h, int control, const struct loop_config *config)
 {
     int error = EBUSY;
@@ -255,7 +269,10 @@ static void closed(libxl_ctx *ctx, libxl__job *job)
     end(ctx, LIBXL__CONTAINER(job, holder, close));
 }
 
-/* The operation does not need the device any more, and no worker is taking it. */
+/*
+ * Called when the operation no longer needs the device and no worker is taking it. Closes the device on a
+ * worker, or frees the holder of a device that was not taken.
+ */
 static void abandoned(libxl_ctx *ctx, libxl__job *job)
 {
     holder *h = LIBXL__CONTAINER(job, holder, take);
@@ -322,7 +339,7 @@ bool libxl__loop_in_use(int number)
     return !access(path, F_OK);
 }
 
-/* ---- devices that stay */
+/* ---- devices that stay when the library closes them */
 
 static void keep_work(libxl_ctx *ctx, libxl__job *job)
 {
@@ -355,9 +372,9 @@ int libxl__loop_keep_poll(libxl__ao *ao, libxl__loop_keep *keep)
                           strerror(keep->errnoval));
 }
 
-/* ---- devices of other programs */
+/* ---- releasing devices that other programs have made */
 
-/* Returns 0 or an errno. */
+/* Detaches the device from its file. Returns 0 or an errno. */
 static int detach_file(int number)
 {
     const int fd = open_loop(number, O_RDONLY);
@@ -367,8 +384,11 @@ static int detach_file(int number)
     return error;
 }
 
-/* Tries again after an error that may pass, such as a lack of descriptors: the device's nodes are removed in any case,
- * and a device that kept its file would stay until the host restarts. */
+/*
+ * Detaches the device from its file. Tries again after an error that may be temporary, such as a lack of
+ * descriptors. The device's nodes in xenstore are removed in any case. So a device that kept its file would
+ * stay until the host restarts.
+ */
 static void release_work(libxl_ctx *ctx, libxl__job *job)
 {
     (void)ctx;

@@ -2,78 +2,103 @@
 /*
  * Loop devices: block devices whose content is a file.
  *
- * A loop device is taken with AUTOCLEAR: the kernel frees it when no program and no driver has it open any more. The
- * library holds it open until a driver has opened it, too. So it is freed when the driver closes it, also after this
- * process has ended, and a process that is killed in between leaves no loop device.
+ * A loop device is taken with the flag AUTOCLEAR: the kernel frees the device when no program and no driver
+ * has it open. The library keeps the device open until a driver has opened it, too. From then on the device
+ * is freed when the driver closes it, also after this process has ended. If the process is killed before
+ * that, no loop device is left.
  */
 #ifndef LIBXL__HOST_LOOP_H
 #define LIBXL__HOST_LOOP_H
 
 #include "host.h"
 
-/* A loop device of an operation. Embed it in the operation's state; zero-initialise it, then set the members above the
- * first empty line. */
+/*
+ * A loop device of an operation. Embed it in the operation's state and zero-initialise it. Then set the
+ * members above the first empty line.
+ */
 typedef struct libxl__loop_device {
-    const char *file; /* absolute path of a regular file; copied */
+    const char *file; /* the absolute path of a regular file; copied */
     bool read_only;
-    bool may_share; /* do not refuse a file that another loop device has */
+    /* true: a file that another loop device has is not refused. */
+    bool may_share;
 
-    int number; /* result: /dev/loopNUMBER, with the device number 7:NUMBER (LOOP_MAJOR of linux/major.h) */
-    char path[24]; /* result: "/dev/loopNUMBER" */
+    /*
+     * The result: the device is /dev/loopNUMBER, with the device number 7:NUMBER (LOOP_MAJOR of
+     * linux/major.h).
+     */
+    int number;
+    char path[24]; /* the result: "/dev/loopNUMBER" */
 
     libxl__source source; /* attached while the device is being taken or is held */
-    struct libxl__loop_holder
-        *holder; /* NULL: not held. It outlives the operation until the device is closed */
+    /*
+     * Holds the device open; NULL: not held; exists until the device is closed, also after the operation's
+     * end.
+     */
+    struct libxl__loop_holder *holder;
 } libxl__loop_device;
 
-/* Call all of these with the context locked. */
+/* Call the following functions with the context locked. */
 
 /*
- * Starts to take a free loop device for `file`, on a worker. Direct I/O is used if the file's system can do it. The
- * device is held until libxl__loop_let_go, or until the operation ends. The operation is woken when the device is
- * taken. Errors: NOMEM, FAIL, recorded in ao.
+ * Starts to take a free loop device for `file`, on a worker. Direct I/O is used if the file system supports
+ * it. The device is held until libxl__loop_let_go, or until the operation ends. The operation is woken when
+ * the device is taken. Errors: NOMEM, FAIL, recorded in ao.
  */
 int libxl__loop_take(libxl__ao *ao, libxl__loop_device *loop);
 /*
- * Returns LIBXL__AO_WAIT until the device is taken; then 0 or an error. Errors, recorded in ao with `name` (the member
- * of the configuration) and the file: INVAL (there is no such regular file), PERMISSION, NOMEM, FAIL, and BUSY: another
- * loop device has the file, and one of the two is writable, unless `may_share`.
+ * Returns LIBXL__AO_WAIT until the device is taken. Then returns 0 or an error. Errors: INVAL (the regular
+ * file does not exist), BUSY (another loop device has the file, one of the two is writable, and `may_share`
+ * is false), PERMISSION, NOMEM, FAIL. They are recorded in ao with the file and with `name`, which is the
+ * configuration's member with the path.
  */
 int libxl__loop_take_poll(libxl__ao *ao, libxl__loop_device *loop, const char *name);
-/* Closes the device on a worker, which nobody waits for. If no driver has it open, the kernel frees it. Does nothing
- * if the device is not held. Cannot fail. */
+/*
+ * Closes the device on a worker, and does not wait for the worker. If no driver has the device open, the
+ * kernel then frees it. Does nothing if the device is not held. Cannot fail.
+ */
 void libxl__loop_let_go(libxl_ctx *ctx, libxl__loop_device *loop);
 
-/* Returns whether a loop device has a file. Reads sysfs, which does not block. Needs no lock. */
+/* Returns whether this loop device has a file. Reads sysfs, which does not block. Needs no lock. */
 bool libxl__loop_in_use(int number);
 
-/* Makes a loop device stay when the library closes it: a driver may not have opened it yet. Embed it in the operation's
- * state; zero-initialise it. */
+/*
+ * Keeps a loop device that no driver has opened yet when the library closes it. Embed it in the operation's
+ * state; zero-initialise it.
+ */
 typedef struct libxl__loop_keep {
     libxl__job job;
     int number, errnoval;
 } libxl__loop_keep;
 
-/* Starts to remove AUTOCLEAR from the device, on a worker. The device stays until libxl__loop_release_start. The operation
- * is woken afterwards. Errors: FAIL, recorded in ao. */
+/*
+ * Starts to remove the flag AUTOCLEAR from the device, on a worker. The device then stays until
+ * libxl__loop_release_start. The operation is woken when the job is done. Errors: FAIL, recorded in ao.
+ */
 int libxl__loop_keep_start(libxl__ao *ao, libxl__loop_keep *keep, int number);
-/* Returns LIBXL__AO_WAIT until the job is done; then 0. Errors, recorded in ao: PERMISSION, INVAL, FAIL. */
+/*
+ * Returns LIBXL__AO_WAIT until the job is done. Then returns 0 or an error. Errors, recorded in ao:
+ * PERMISSION, INVAL, FAIL.
+ */
 int libxl__loop_keep_poll(libxl__ao *ao, libxl__loop_keep *keep);
 
-/* The release of a loop device that was made by another program, without AUTOCLEAR. Embed it in the operation's state;
- * zero-initialise it. */
+/*
+ * Releases a loop device without the flag AUTOCLEAR. Embed it in the operation's state; zero-initialise it.
+ */
 typedef struct libxl__loop_release {
     libxl__job job;
     int number, errnoval;
 } libxl__loop_release;
 
 /*
- * Starts to detach the loop device from its file, on a worker. If a driver has it open, it is detached when the driver
- * closes it. The operation is woken afterwards. Errors: FAIL, recorded in ao.
+ * Starts to detach the loop device from its file, on a worker. If a driver has the device open, the kernel
+ * detaches the file when the driver closes the device. The operation is woken when the job is done. Errors:
+ * FAIL, recorded in ao.
  */
 int libxl__loop_release_start(libxl__ao *ao, libxl__loop_release *release, int number);
-/* Returns LIBXL__AO_WAIT until the job is done; then 0, also for a device that has no file. Errors, recorded in ao:
- * PERMISSION, INVAL, FAIL. */
+/*
+ * Returns LIBXL__AO_WAIT until the job is done. Then returns 0 or an error. A device that has no file is not
+ * an error. Errors, recorded in ao: PERMISSION, INVAL, FAIL.
+ */
 int libxl__loop_release_poll(libxl__ao *ao, libxl__loop_release *release);
 
 #endif

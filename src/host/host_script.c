@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the reading end of each script's pipe, until the script has ended or its operation has. The context's lock
- * guards it. log_work runs on a worker, unlocked, and touches only the part of the text that the loop has handed to it.
+ * Runs hotplug scripts. Owns: the reading end of each script's pipe, until the script or its operation has
+ * ended. The context's lock guards it. log_work runs on a worker, unlocked, and uses only the buffer that the
+ * loop has passed to it.
  *
- * A script may print more than the log file's disk takes, or may print while that disk hangs. Its output is read all the
- * same: what does not fit into two buffers is dropped, and the log file says how much that was.
+ * A script may print faster than the log file can be written, or print while the disk with the log file
+ * hangs. Its output is read in any case. Output that does not fit into two buffers is dropped, and a line in
+ * the log file gives the number of dropped octets.
  */
 #include "host_script.h"
 #include "libxl_internal.h"
@@ -23,16 +25,19 @@ enum { LOG_ROOM = 16384, READ_AT_ONCE = 4096, READS_AT_ONCE = 16 };
 
 typedef struct libxl__script_log {
     libxl__job job;
-    uint32_t filled;             /* octets in text[filling] */
-    uint32_t writing;            /* octets in the other text, which the job writes */
-    unsigned filling;            /* 0 or 1 */
-    unsigned long dropped;       /* octets that did not fit */
-    char text[2][LOG_ROOM + 64]; /* with room for the line about dropped octets */
+    uint32_t filled;             /* the number of octets in text[filling] */
+    uint32_t writing;            /* the number of octets in the other buffer, which the job writes */
+    unsigned filling;            /* the index of the buffer that is being filled: 0 or 1 */
+    unsigned long dropped;       /* the number of octets that were dropped */
+    char text[2][LOG_ROOM + 64]; /* each buffer has room for the line about dropped octets */
 } script_log;
 
 /* ---- the log file */
 
-/* A failure has no consequence: the last line is in the error message. */
+/*
+ * Appends a buffer to the log file. Failures are ignored, because the error message contains the script's
+ * last line anyway.
+ */
 static void log_work(libxl_ctx *ctx, libxl__job *job)
 {
     (void)ctx;
@@ -45,7 +50,7 @@ static void log_work(libxl_ctx *ctx, libxl__job *job)
     close(fd);
 }
 
-/* Hands the text to the worker, unless that still writes the text before it. */
+/* Passes the filled buffer to the worker. Does nothing while the worker still writes the other buffer. */
 static void flush(libxl__ao *ao, script_log *log)
 {
     if (!log->filled || log->job.state == LIBXL__JOB_QUEUED || log->job.state == LIBXL__JOB_RUNNING)
@@ -58,7 +63,8 @@ static void flush(libxl__ao *ao, script_log *log)
     log->filled = 0;
     log->dropped = 0;
     log->job.work = log_work;
-    libxl__job_submit(&ao->ctx->host->lane, ao, &log->job); /* an error is logged; the text is lost then */
+    /* After an error, which is logged, the text is lost. */
+    libxl__job_submit(&ao->ctx->host->lane, ao, &log->job);
 }
 
 static void add(libxl__ao *ao, script_log *log, const char *text, uint32_t length)
@@ -73,7 +79,7 @@ static void add(libxl__ao *ao, script_log *log, const char *text, uint32_t lengt
 
 /* ---- the output */
 
-/* Keeps the last line that is not blank. */
+/* Stores the last line that is not blank. */
 static void note_lines(libxl__script *script, const char *text, uint32_t length)
 {
     for (const char *end = text + length; text < end; text++) {
@@ -88,7 +94,7 @@ static void note_lines(libxl__script *script, const char *text, uint32_t length)
     }
 }
 
-/* Returns false if nothing more can be read: at the end, or after an error. */
+/* Reads output. Returns false if nothing more can be read: at the end, or after an error. */
 static bool read_some(libxl__script *script)
 {
     char text[READ_AT_ONCE];
@@ -128,7 +134,7 @@ static int count(const char *const list[])
     return n;
 }
 
-/* Returns the variables with PATH added, in the operation's memory; NULL: out of memory. */
+/* Returns the variables and PATH. The array is in the operation's memory. NULL: out of memory. */
 static const char *const *environment(libxl__ao *ao, const char *const variables[])
 {
     const int n = count(variables);
@@ -165,7 +171,7 @@ int libxl__script_start(libxl__ao *ao, libxl__script *script, const char *const 
     script->child.group = true;
     if (!script->log || !script->child.environment)
         return ERROR_NOMEM;
-    if (access(argv[0], X_OK)) /* a missing script is the most frequent mistake */
+    if (access(argv[0], X_OK)) /* checked first, because a missing script is the most frequent mistake */
         return libxl__ao_fail(ao, ERROR_SCRIPT, "%s: %s", argv[0], strerror(errno));
     if (pipe2(ends, O_CLOEXEC))
         return fail_errno(ao, "pipe2");
@@ -175,7 +181,8 @@ int libxl__script_start(libxl__ao *ao, libxl__script *script, const char *const 
     if (rc) {
         close(ends[0]);
     } else {
-        script->child.ao = ao; /* the output may be read before the child counts as started */
+        /* Set now, because output may be read before libxl__child_start sets it. */
+        script->child.ao = ao;
         script->output.close_on_fork = true;
         libxl__source_attach(ao, &script->source, output_stop);
         rc = start_child(ao, script, argv, ends[1]);
@@ -184,7 +191,10 @@ int libxl__script_start(libxl__ao *ao, libxl__script *script, const char *const 
     return rc;
 }
 
-/* Reads what the script has printed before its end. Its children may still have the pipe: they are not waited for. */
+/*
+ * Reads what the script has printed before its end. Programs that the script has started may still have the
+ * pipe open. They are not waited for.
+ */
 static void finish_output(libxl__ao *ao, libxl__script *script)
 {
     if (script->source.ao) {
@@ -219,7 +229,8 @@ int libxl__script_poll(libxl__ao *ao, libxl__script *script)
     if (script->source.ao || script->log->filled)
         finish_output(ao, script);
     const int state = script->log->job.state;
+    /* Waits until the last output is in the log file. */
     if (script->log->filled || state == LIBXL__JOB_QUEUED || state == LIBXL__JOB_RUNNING)
-        return LIBXL__AO_WAIT; /* until the log file has the last words */
+        return LIBXL__AO_WAIT;
     return judge(ao, script);
 }

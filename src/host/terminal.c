@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the four descriptors of a terminal, from libxl__terminal_open to libxl__terminal_close. The context's lock guards the
- * structure once it is relayed.
+ * Owns: the four descriptors of a terminal, from libxl__terminal_open to libxl__terminal_close. After
+ * libxl__terminal_relay, the context's lock guards the structure.
  *
- * The program is not trusted: it may print without end, and never in lines. Each wake reads one buffer, so that it does not keep
- * the loop. Nothing waits for a client.
+ * The program on the terminal is not trusted: it may print without end, and without line ends. Each callback
+ * reads only one buffer, so that the program does not occupy the loop. No function waits for a client.
  */
 #include "terminal.h"
 
@@ -20,7 +20,7 @@
 
 enum { ROOM = 4096, LAST_READS = 16, LAST_LINES = 3 };
 
-/* Opens a terminal. The library's end does not block. Returns 0 or an errno. */
+/* Opens one terminal. The library's end is non-blocking. Returns 0 or an errno. */
 static int open_one(int *ours, int *theirs, char *name, size_t room)
 {
     const struct winsize size = {.ws_row = 24, .ws_col = 80};
@@ -52,7 +52,10 @@ int libxl__terminal_open(libxl__terminal *terminal)
         close(terminal->program_end);
         return error;
     }
-    /* The program's terminal edits and echoes lines, unless the program changes that. The shown one only passes octets. */
+    /*
+     * The program's terminal edits and echoes lines, as usual. The shown terminal is raw, because it only
+     * passes octets on.
+     */
     if (!tcgetattr(terminal->shown_end, &raw)) {
         cfmakeraw(&raw);
         tcsetattr(terminal->shown_end, TCSANOW, &raw);
@@ -61,7 +64,7 @@ int libxl__terminal_open(libxl__terminal *terminal)
     return 0;
 }
 
-/* Keeps the last octets. */
+/* Appends octets to `printed`. If it is full, the oldest octets are dropped. */
 static void keep(libxl__terminal *terminal, const char *text, size_t length)
 {
     const size_t most = sizeof(terminal->printed);
@@ -75,7 +78,10 @@ static void keep(libxl__terminal *terminal, const char *text, size_t length)
     terminal->length = kept + length;
 }
 
-/* Reads once from `from` and writes it to `to`. Returns the number of octets read; 0: none now; -1: no more at all. */
+/*
+ * Reads once from `from` and writes the octets to `to`. Returns the number of octets; 0: there is nothing to
+ * read now; -1: there will be nothing more.
+ */
 static ssize_t pass(libxl__terminal *terminal, int from, int to)
 {
     char text[ROOM];
@@ -137,7 +143,7 @@ void libxl__terminal_close(libxl_ctx *ctx, libxl__terminal *terminal)
     close(terminal->shown_end);
 }
 
-/* Skips an escape sequence of a terminal, which begins at `at`. Returns the index behind it. */
+/* Skips an escape sequence, which begins at the index `at`. Returns the index after it. */
 static size_t skip_escape(const libxl__terminal *terminal, size_t at)
 {
     at++;
@@ -149,7 +155,7 @@ static size_t skip_escape(const libxl__terminal *terminal, size_t at)
     return at;
 }
 
-/* The index at which the last lines begin. */
+/* Returns the index at which the last LAST_LINES lines begin. */
 static size_t last_lines(const libxl__terminal *terminal)
 {
     size_t at = terminal->length;

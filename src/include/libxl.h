@@ -2,13 +2,13 @@
 /*
  * aioxen: controlling Xen domains, asynchronously.
  *
- * This is the library's public header. The operations, types, events and errors are declared in idl/; the two
- * headers _libxl_types.h and _libxl_operations.h, included below, are generated from there. Names that libxl
- * has keep libxl's meaning and layout, and are declared in libxl's header files. docs/libxl.md lists the
- * differences.
+ * This is the library's public header. The operations, types, events and errors are declared in idl/. The
+ * headers _libxl_types.h and _libxl_operations.h, included below, are generated from those declarations.
+ * Names that libxl has keep libxl's meaning and layout, and are declared in header files with libxl's names.
+ * docs/libxl.md lists the differences.
  *
  * Threads: any thread may call any function, unless the function's comment says otherwise. Callbacks run on a
- * thread that is inside a call of this library, and no lock is held then: a callback may call the library
+ * thread that is inside a call of this library. No lock is held during a callback, so it may call the library
  * again.
  */
 #ifndef LIBXL_H
@@ -36,8 +36,11 @@ extern "C" {
 
 /* ------------------------------------------------------------------ what this library has */
 
-/* What this library has beyond libxl, for conditional compilation. */
-#define LIBXL_HAVE_AIOXEN           1 /* this is aioxen */
+/*
+ * Macros for conditional compilation. Each is defined because this library has what the comment names, and
+ * libxl does not.
+ */
+#define LIBXL_HAVE_AIOXEN           1 /* this library is aioxen */
 #define LIBXL_HAVE_CTX_FD           1 /* libxl_ctx_fd, libxl_ctx_process */
 #define LIBXL_HAVE_EVENT_TAKE       1 /* libxl_event_take */
 #define LIBXL_HAVE_EVENT_IS_FOR     1 /* libxl_event_is_for */
@@ -49,7 +52,7 @@ extern "C" {
 #define LIBXL_HAVE_UNFINISHED       1 /* libxl_domain_list_unfinished, libxl_domain_remove_unfinished */
 #define LIBXL_HAVE_XL_FILES         1 /* libxl_domain_config_from_xl */
 
-/* libxl's own macros, for the parts of libxl that this library has. */
+/* libxl's own macros for conditional compilation, for the parts of libxl that this library has. */
 #define LIBXL_HAVE_AO_ABORT                        1
 #define LIBXL_HAVE_BUILDINFO_KERNEL                1
 #define LIBXL_HAVE_BYTEARRAY_UUID                  1
@@ -66,8 +69,8 @@ extern "C" {
 #define LIBXL_HAVE_UUID_COPY_CTX_PARAM             1
 
 /*
- * A program written for libxl may define LIBXL_API_VERSION before it includes this header, as for libxl:
- * 0x040200 for libxl 4.2, and so on. It then gets the prototypes of that version, and 0 instead of
+ * A program written for libxl may define LIBXL_API_VERSION before it includes this header: 0x040200 for libxl
+ * 4.2, and so on. It then gets the prototypes of that version, and its calls return 0 instead of
  * ERROR_ASYNC_INPROGRESS.
  */
 #if defined(LIBXL_API_VERSION) && LIBXL_API_VERSION == 0x040200
@@ -84,14 +87,17 @@ typedef uint32_t libxl_domid;
 /* A number that the application chooses. Events carry it back to the application. */
 typedef uint64_t libxl_ev_user;
 
-/* The domid of no domain. Operations and events that concern no domain have it. */
+/* The domid in operations and events that concern no domain. */
 #define LIBXL_DOMID_INVALID (~(uint32_t)0)
-/* All domains. Only functions that mention this value accept it. */
+/* As a domid: all domains. Only functions that mention this value accept it. */
 #define LIBXL_DOMID_ALL (~(uint32_t)1)
 /* libxl's name for LIBXL_DOMID_INVALID. */
 #define INVALID_DOMID ~0
 
-/* What libxl_cputopology has for a processor that is offline, and libxl_numainfo for a node that does not exist. */
+/*
+ * The value in libxl_cputopology for a processor that is offline, and in libxl_numainfo for a node that does
+ * not exist.
+ */
 #define LIBXL_CPUTOPOLOGY_INVALID_ENTRY (~(uint32_t)0)
 #define LIBXL_NUMAINFO_INVALID_ENTRY    (~(uint32_t)0)
 
@@ -100,8 +106,9 @@ typedef uint64_t libxl_ev_user;
 struct libxl_event;
 
 /*
- * The first member of libxl_event. The owner of an event may link it into a list of its own. The members are
- * the same as those of XEN_TAILQ_ENTRY(struct libxl_event), so the macros XEN_TAILQ_* of <xen_list.h> work.
+ * The type of the first member of libxl_event. The owner of an event may use this member to link the event
+ * into a list of its own. The type has the same members as XEN_TAILQ_ENTRY(struct libxl_event), so the macros
+ * XEN_TAILQ_* of <xen_list.h> work.
  */
 typedef struct {
     struct libxl_event *tqe_next, **tqe_prev;
@@ -112,60 +119,63 @@ typedef struct {
 #define LIBXL_VERSION 0
 
 /*
- * A flag for libxl_ctx_alloc: use libxenstore, on a worker thread, instead of speaking xenstored's protocol
- * directly.
+ * A flag for libxl_ctx_alloc: use libxenstore on a thread of the library, instead of speaking xenstored's
+ * protocol directly.
  */
 #define LIBXL_CTX_LIBXENSTORE 1u
 
 /*
  * A flag for libxl_ctx_alloc: do not wait until xenstored answers. Operations that need xenstored are queued
- * until it answers, and fail with NO_XENSTORE if it has not answered one second after libxl_ctx_alloc.
+ * until it answers. They fail with NO_XENSTORE if it has not answered one second after libxl_ctx_alloc.
  */
 #define LIBXL_CTX_NO_WAIT 2u
 
 /*
- * Opens a context: the connections to the hypervisor and to xenstored. `version` is LIBXL_VERSION. `flags` is
- * 0, or LIBXL_CTX_LIBXENSTORE and LIBXL_CTX_NO_WAIT in any combination. `logger` receives the messages; NULL:
- * no messages are written. The caller owns the logger, which must remain valid until libxl_ctx_free has
- * returned. Waits for xenstored's answer for one second at most, and then returns NO_XENSTORE. Returns 0 and
- * stores the context in *ctx_out. On an error *ctx_out is NULL. Errors: VERSION, INVAL, NOMEM, NO_HYPERVISOR,
- * NO_XENSTORE, PERMISSION, FAIL.
+ * Opens a context, which connects to the hypervisor and to xenstored. Waits for xenstored's answer for one
+ * second at most, and then returns NO_XENSTORE. Returns 0 and stores the context in *ctx_out. After an error
+ * *ctx_out is NULL.
+ *
+ * `version` must be LIBXL_VERSION. `flags` is 0, or any combination of LIBXL_CTX_LIBXENSTORE and
+ * LIBXL_CTX_NO_WAIT. `logger` receives the messages; NULL: no messages are written. The caller owns the
+ * logger, which must remain valid until libxl_ctx_free has returned.
+ *
+ * Errors: VERSION, INVAL, NOMEM, NO_HYPERVISOR, NO_XENSTORE, PERMISSION, FAIL.
  */
 int libxl_ctx_alloc(libxl_ctx **ctx_out, int version, unsigned flags, xentoollog_logger *logger);
 
 /*
  * Closes a context. New operations are refused with CLOSED. Operations in progress are aborted, and each
  * completion is delivered: callbacks and event hooks run inside this call, and queued events are freed. Then
- * the worker threads end and all memory is freed. NULL is allowed. No other call on this context may be under
- * way in another thread. Returns 0. Returns INVAL in a callback or while one runs, and FAIL if polling fails;
- * then the context is not freed.
+ * the worker threads end and all memory is freed. `ctx` may be NULL. While this runs, no other thread may be
+ * inside a call on this context. Returns 0. Returns INVAL if it is called in a callback or while a callback
+ * runs, and FAIL if polling fails. After an error the context is not freed.
  */
 int libxl_ctx_free(libxl_ctx *ctx);
 
 /*
- * Returns the message of this thread's most recent failure: of a call that returned an error, or of the
- * operation whose callback is running. The message names the argument, field or path. If a message is longer
- * than 511 octets, "..." replaces its middle. Never NULL. The text is valid until this thread's next call of
- * the library.
+ * Returns the message of this thread's most recent failure. A failure is a call that returned an error, or
+ * the operation whose callback is running. The message names the argument, field or path. If a message is
+ * longer than 511 octets, "..." replaces its middle. Never returns NULL. The text is valid until this
+ * thread's next call of the library.
  */
 const char *libxl_error_message(void);
 
 /*
- * The number of objects of each kind in a context, for tests and monitoring. Instant operations
- * (domain_pause, domain_get_info, ...) are counted only if they complete with an event.
+ * The number of objects of each kind in a context, for tests and monitoring. An instant operation
+ * (domain_pause, domain_get_info, ...) is counted only if it completes with an event.
  */
 typedef struct libxl_counters {
-    uint64_t operations_started;   /* since the context was opened */
-    uint64_t operations_completed; /* the started ones that have completed, with any result */
-    uint64_t operations_aborted;   /* the started ones that have completed with ABORTED or TIMEDOUT */
-    uint32_t operations;           /* started, and the completion is not delivered yet */
-    uint32_t events;               /* queued, not taken */
-    uint32_t timers;               /* armed */
-    uint32_t watches;              /* xenstore watches registered, without the context's own */
-    uint32_t descriptors;          /* watched for operations and event generators */
-    uint32_t jobs;                 /* queued for worker threads or running there */
+    uint64_t operations_started;   /* the number started since the context was opened */
+    uint64_t operations_completed; /* the number of these that have completed, with any result */
+    uint64_t operations_aborted;   /* the number of these that have completed with ABORTED or TIMEDOUT */
+    uint32_t operations;           /* the number of these whose completion has not been delivered yet */
+    uint32_t events;               /* events that are queued and not taken */
+    uint32_t timers;               /* timers that are armed */
+    uint32_t watches;              /* xenstore watches of operations and event generators */
+    uint32_t descriptors;          /* descriptors that are watched for operations and event generators */
+    uint32_t jobs;                 /* jobs that are queued for worker threads or running on them */
     uint32_t threads;              /* worker threads */
-    uint32_t evgens;               /* event generators enabled */
+    uint32_t evgens;               /* event generators that are enabled */
 } libxl_counters;
 
 /* Stores the context's counters in *out. */
@@ -174,7 +184,7 @@ void libxl_ctx_counters(libxl_ctx *ctx, libxl_counters *out);
 /* ------------------------------------------------------------------ how an operation completes */
 
 /*
- * Every operation has a parameter `const libxl_asyncop_how *ao_how`:
+ * Every operation has a parameter `const libxl_asyncop_how *ao_how`, which says how the operation completes:
  *
  *   NULL              The call is synchronous: it returns the operation's result.
  *   callback != NULL  The call returns ERROR_ASYNC_INPROGRESS. callback(ctx, rc, u.for_callback) is called
@@ -182,10 +192,10 @@ void libxl_ctx_counters(libxl_ctx *ctx, libxl_counters *out);
  *   callback == NULL  The call returns ERROR_ASYNC_INPROGRESS. Exactly one OPERATION_COMPLETE event with
  *                     for_user = u.for_event follows; it may be queued before the call returns.
  *
- * Any other return value means that the operation did not start: there will be no callback and no event.
- * *ao_how and all inputs are copied. Results are written before the completion, and their memory must remain
- * valid until then. Programs that define LIBXL_API_VERSION get 0 instead of ERROR_ASYNC_INPROGRESS, as from
- * libxl.
+ * If an asynchronous call returns any other value, the operation did not start, and no callback and no event
+ * will follow. *ao_how and all inputs are copied. Results are written before the completion, so their memory
+ * must remain valid until then. Programs that define LIBXL_API_VERSION get 0 instead of
+ * ERROR_ASYNC_INPROGRESS, as from libxl.
  */
 typedef struct {
     void (*callback)(libxl_ctx *ctx, int rc, void *for_callback);
@@ -196,40 +206,40 @@ typedef struct {
 } libxl_asyncop_how;
 
 /*
- * How an operation reports progress, if it has such reports. Each report is an event with for_user =
- * for_event.
+ * How an operation reports its progress, if it has a parameter for this. Each report is an event with
+ * for_user = for_event:
  *
- *   callback != NULL  callback(ctx, event, for_callback) is called with it. The callback owns the event and
- *                     frees it with libxl_event_free.
+ *   callback != NULL  callback(ctx, event, for_callback) is called with the event. The callback owns the event
+ *                     and frees it with libxl_event_free.
  *   callback == NULL  The event is queued, or passed to the application's event hook.
  *
- * A NULL pointer to this structure means that no progress is reported. Every report is delivered before the
+ * If the pointer to this structure is NULL, no progress is reported. Every report is delivered before the
  * operation's completion. The structure is copied.
  */
 typedef struct {
     void (*callback)(libxl_ctx *ctx, struct libxl_event *event, void *for_callback);
-    libxl_ev_user for_event; /* always used */
+    libxl_ev_user for_event; /* used for both kinds of reports */
     void *for_callback;      /* passed to callback */
 } libxl_asyncprogress_how;
 
 /*
- * Asks for an operation to be stopped. *how has the value that the operation was started with. If several
- * operations have equal values, the oldest one is stopped, so values should be unique. `how` NULL stops the
- * synchronous calls of all other threads. Does not wait. The operation's completion gives the result:
- * ERROR_ABORTED, or the real result if it was too late to stop. Any thread may call this. Returns 0 if the
- * stop was requested now; ERROR_NOTFOUND if there is no such operation, or if it has completed; ERROR_ABORTED
- * if the stop was requested before.
+ * Asks an operation to stop. Does not wait for its end. `how` identifies the operation: *how must equal the
+ * value with which the operation was started. If several operations have this value, the oldest one is
+ * stopped, so values should be unique. `how` NULL stops the synchronous calls of all other threads. The
+ * operation's completion gives its result: ERROR_ABORTED, or another result if it was too late to stop. Any
+ * thread may call this. Returns 0 if the stop was requested now. Returns ERROR_NOTFOUND if there is no such
+ * operation or it has completed, and ERROR_ABORTED if the stop was requested before.
  */
 int libxl_ao_abort(libxl_ctx *ctx, const libxl_asyncop_how *how);
 
 /*
- * Limits the time of a running operation to `milliseconds` from now. Finds the operation by `how`, as
- * libxl_ao_abort does. When the time has passed, the operation is stopped as by an abort, and its result is
+ * Limits the time of a running operation to `milliseconds` from now. `how` identifies the operation, as for
+ * libxl_ao_abort. When the time has passed, the operation is stopped as by an abort, and its result is
  * ERROR_TIMEDOUT. It completes at most a second later. If its undo has not ended by then, the undo goes on in
- * the background, and libxl_ao_list shows it. Replaces an earlier limit; 0 removes the limit. `how` NULL
- * limits synchronous calls: the present calls of other threads from now, and later calls from their start.
- * Any thread may call this. Returns 0; ERROR_NOTFOUND if there is no such operation, or if it has completed;
- * ERROR_NOMEM.
+ * the background, and libxl_ao_list shows it. The new limit replaces an earlier one. 0 removes the limit.
+ * `how` NULL limits synchronous calls: the present calls of other threads from now on, and later calls from
+ * their start. Any thread may call this. Returns 0. Returns ERROR_NOTFOUND if there is no such operation or
+ * it has completed, and ERROR_NOMEM if there is no memory.
  */
 int libxl_ao_set_limit(libxl_ctx *ctx, const libxl_asyncop_how *how, unsigned milliseconds);
 
@@ -239,42 +249,43 @@ int libxl_ao_set_limit(libxl_ctx *ctx, const libxl_asyncop_how *how, unsigned mi
 /* ------------------------------------------------------------------ operations in progress */
 
 /*
- * Makes a running operation report its progress by OPERATION_PROGRESS events. Finds the operation by `how`,
- * as libxl_ao_abort does. The operation reports its present phase at once, then each phase that it enters,
- * and the progress within a phase. All reports are delivered before the completion. Replaces an earlier
- * request; `progress` NULL ends the reports. Any thread may call this. Returns 0; ERROR_NOTFOUND if there is
- * no such operation, or if it has completed; ERROR_INVAL if `how` is NULL; ERROR_NOMEM.
+ * Makes a running operation report its progress by OPERATION_PROGRESS events. `how` identifies the operation,
+ * as for libxl_ao_abort. The operation reports its present phase at once, then each phase that it enters, and
+ * the progress within a phase. All reports are delivered before the completion. The request replaces an
+ * earlier one. `progress` NULL ends the reports. Any thread may call this. Returns 0. Returns ERROR_NOTFOUND
+ * if there is no such operation or it has completed, ERROR_INVAL if `how` is NULL, and ERROR_NOMEM if there
+ * is no memory.
  */
 int libxl_ao_set_progress(libxl_ctx *ctx, const libxl_asyncop_how *how,
                           const libxl_asyncprogress_how *progress);
 
 /*
- * Lists the operations in progress: asynchronous operations, synchronous calls of other threads, and work
- * that goes on in the background after its operation has completed. Any thread may call this. Returns a list
- * of *nb_out elements, which the caller frees with libxl_operation_info_list_free. Returns NULL if there is
- * no memory for the list.
+ * Lists the operations in progress: asynchronous operations, synchronous calls of other threads, and undos
+ * that go on in the background after their operation has completed. Any thread may call this. Returns an
+ * array of *nb_out elements, which the caller frees with libxl_operation_info_list_free. Returns NULL if
+ * there is no memory for the array.
  */
 libxl_operation_info *libxl_ao_list(libxl_ctx *ctx, int *nb_out);
-/* Frees a list of `nb` elements. `list` may be NULL. */
+/* Frees an array of `nb` elements from libxl_ao_list. `list` may be NULL. */
 void libxl_operation_info_list_free(libxl_operation_info *list, int nb);
 
 /* ------------------------------------------------------------------ libxl's synchronous queries */
 
 /*
- * libxl's names for libxl_domain_get_info, libxl_domain_list, libxl_host_info and libxl_host_version. These
- * functions are synchronous. They make a few hypercalls and wait for nothing else.
+ * The following functions have libxl's names. They call the operations domain_get_info, domain_list,
+ * host_info and host_version. They are synchronous, make a few hypercalls, and wait for nothing else.
  */
 
 /*
- * Queries one domain. Returns 0 and fills in *info_out, which the caller disposes of. If `info_out` is NULL,
- * the call only checks that the domain exists. Errors: DOMAIN_NOTFOUND if there is no such domain; INVAL,
- * PERMISSION, FAIL.
+ * Queries one domain. Returns 0 and fills in *info_out, which the caller disposes of. `info_out` NULL: only
+ * checks that the domain exists. Errors: DOMAIN_NOTFOUND (the domain does not exist), INVAL, PERMISSION,
+ * FAIL.
  */
 int libxl_domain_info(libxl_ctx *ctx, libxl_dominfo *info_out, uint32_t domid);
 
 /*
  * Returns an array of all domains, in order of domid, and stores their number in *nb_domain_out. The caller
- * frees the array with libxl_dominfo_list_free. Returns NULL on an error, and *nb_domain_out is 0.
+ * frees the array with libxl_dominfo_list_free. After an error returns NULL and sets *nb_domain_out to 0.
  */
 libxl_dominfo *libxl_list_domain(libxl_ctx *ctx, int *nb_domain_out);
 void libxl_dominfo_list_free(libxl_dominfo *list, int nb_domain);
@@ -297,7 +308,7 @@ const libxl_version_info *libxl_get_version_info(libxl_ctx *ctx);
 #include <libxl_xl.h>
 #include <libxl_userdata.h>
 
-/* libxl 4.12 and older: these functions had no ao_how and were synchronous. */
+/* In libxl 4.12 and older these functions had no ao_how and were synchronous. */
 #if defined(LIBXL_API_VERSION) && LIBXL_API_VERSION < 0x041300
 static inline int libxl__send_trigger_0x041200(libxl_ctx *ctx, uint32_t domid, libxl_trigger trigger,
                                                uint32_t vcpuid)

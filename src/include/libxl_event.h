@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Events, and how a program's main loop and the library work together. Included by libxl.h.
+ * Events, and how a program's main loop works together with the library. Included by libxl.h.
  *
- * The usual loops (each is a test in tests/c):
+ * There are three usual kinds of loop. tests/c has a test for each:
  *
- *   own thread      for (;;) { libxl_event_wait(ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL); ... }
- *   any event loop  watch libxl_ctx_fd(ctx) for reading; when it is readable:
- *                       n = libxl_event_take(ctx, records, N);   until n < N
- *                   or, with callbacks only, libxl_ctx_process(ctx)
- *   poll(2)         libxl_osevent_beforepoll, poll, libxl_osevent_afterpoll, libxl_event_check
+ *   a thread of its own  for (;;) { libxl_event_wait(ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL); ... }
+ *   any event loop       watch libxl_ctx_fd(ctx) for reading; when it is readable, repeat
+ *                            n = libxl_event_take(ctx, records, N);
+ *                        until n < N; a program with callbacks only calls libxl_ctx_process(ctx) instead
+ *   poll(2)              libxl_osevent_beforepoll, poll, libxl_osevent_afterpoll, libxl_event_check
  */
 #ifndef LIBXL_EVENT_H
 #define LIBXL_EVENT_H
@@ -27,48 +27,48 @@ extern "C" {
 
 /*
  * Returns the context's descriptor. It is readable (level-triggered) while the library has work to do and
- * while events are queued; it may stay readable for one more step after the last event was taken. The
- * descriptor is the same for the context's whole life and belongs to the library: watch it with epoll, poll,
- * select or any event library, and never read or close it.
+ * while events are queued. After the last event was taken, it may stay readable until the next step. The
+ * descriptor belongs to the library and stays the same as long as the context exists. Watch it with epoll,
+ * poll, select or any event library. Never read it or close it.
  */
 int libxl_ctx_fd(libxl_ctx *ctx);
 
 /*
- * Does one step: does the work that is ready and runs the pending callbacks. Never blocks. If there is much
- * work, returns after a few milliseconds, and the descriptor stays readable. Returns 0, or FAIL.
+ * Makes one step: does the work that is ready and runs the pending callbacks. Never blocks. If there is much
+ * work, returns after a few milliseconds, and the descriptor stays readable. Returns 0 or FAIL.
  */
 int libxl_ctx_process(libxl_ctx *ctx);
 
 /*
- * Ends waiting: every libxl_event_wait and libxl_event_wait_limit under way returns ERROR_NOT_READY at once.
- * A thread that is not in one of these functions gets ERROR_NOT_READY from its next call of one of them on
- * this context, if none of its waits, on any context, has returned since libxl_ctx_wake. So the thread checks
- * its condition again, even if it has checked it just before the wake. Must not be called from a signal
- * handler.
+ * Ends waiting: every libxl_event_wait and libxl_event_wait_limit that is waiting returns ERROR_NOT_READY at
+ * once. A thread that is not waiting now may have checked its condition just before this call. So its next
+ * wait on this context also returns ERROR_NOT_READY at once, unless one of its waits, on any context, has
+ * returned since this call. Must not be called from a signal handler.
  */
 void libxl_ctx_wake(libxl_ctx *ctx);
 
 /* ------------------------------------------------------------------ events, many at a time */
 
 /*
- * An event as a flat record. `value` is the rc of OPERATION_COMPLETE and the reason of DOMAIN_SHUTDOWN,
- * otherwise 0. `event` is NULL if the record holds the whole event. An event that carries more, such as a
- * message or a vdev, is in `event`; the caller owns it and frees it with libxl_event_free.
+ * An event as a flat record. `value` is the rc of OPERATION_COMPLETE or the reason of DOMAIN_SHUTDOWN,
+ * otherwise 0. `event` is NULL if the record holds the whole event. If the event has more data, for example a
+ * message or a vdev, `event` points to the event. The caller owns that event and frees it with
+ * libxl_event_free.
  */
 typedef struct libxl_event_record {
     uint64_t for_user;
     struct libxl_event *event;
-    uint32_t type; /* libxl_event_type */
+    uint32_t type; /* a value of libxl_event_type */
     uint32_t domid;
     int32_t value;
     libxl_uuid domuuid;
 } libxl_event_record;
 
 /*
- * Does one step as libxl_ctx_process, then moves up to `max` events to `records`, in order of occurrence.
- * Never blocks. While events are queued, only every second call checks the descriptors. The cost grows with
- * the number of events that are taken, not with the number that are queued. Returns the number of records, or
- * a negative error.
+ * Makes one step like libxl_ctx_process. Then moves up to `max` events to `records`, in the order in which
+ * they occurred. Never blocks. While events are queued, only every second call checks the descriptors. The
+ * cost grows with the number of events that are taken, not with the number that are queued. Returns the
+ * number of records, or a negative error.
  */
 int libxl_event_take(libxl_ctx *ctx, libxl_event_record *records, int max);
 
@@ -79,36 +79,37 @@ int libxl_event_take(libxl_ctx *ctx, libxl_event_record *records, int max);
 #define LIBXL_EVENTMASK(type) ((uint64_t)1 << ((type) < 63 ? (type) : 63))
 
 /*
- * Returns whether an event is wanted; 0 means no. The library calls a predicate with the context locked. So a
- * predicate must not call the library, and should only read the event.
+ * Returns whether the caller of a wait wants this event; 0: it does not. The library calls the predicate with
+ * the context locked. So a predicate must not call the library, and should only read the event.
  */
 typedef int libxl_event_predicate(const libxl_event *event, void *user);
 
 /*
- * A predicate that selects the events with one value of for_user. `user` points to this value (libxl_ev_user
- * *). The library finds such events by an index, so the cost does not depend on how many other events are
- * queued.
+ * A predicate that selects the events with one value of for_user. `user` points to this value, a
+ * libxl_ev_user. The library finds these events by an index, so the cost does not depend on the number of
+ * other queued events.
  */
 libxl_event_predicate libxl_event_is_for;
 
 /*
- * Takes the oldest queued event whose type is in `typemask` and that `predicate` wants. A NULL predicate
- * wants all events. Stores the event in *event_out; the caller owns it and frees it with libxl_event_free.
- * Never blocks. Returns 0, or NOT_READY if there is no such event.
+ * Takes the oldest queued event whose type is in `typemask` and that `predicate` selects. `predicate` NULL:
+ * all events are selected. Stores the event in *event_out. The caller owns it and frees it with
+ * libxl_event_free. Never blocks. Returns 0, or NOT_READY if there is no such event.
  */
 int libxl_event_check(libxl_ctx *ctx, libxl_event **event_out, uint64_t typemask,
                       libxl_event_predicate *predicate, void *predicate_user);
 
 /*
- * As libxl_event_check, but waits for such an event. The waiting thread does the library's work, so callbacks
- * may run on it. Any number of threads may wait. Returns 0; NOT_READY after libxl_ctx_wake; FAIL.
+ * Like libxl_event_check, but waits for such an event. The waiting thread does the library's work, so
+ * callbacks may run on it. Any number of threads may wait. Returns 0, NOT_READY after libxl_ctx_wake, or
+ * FAIL.
  */
 int libxl_event_wait(libxl_ctx *ctx, libxl_event **event_out, uint64_t typemask,
                      libxl_event_predicate *predicate, void *predicate_user);
 
 /*
- * As libxl_event_wait, but waits at most `milliseconds`, then returns TIMEDOUT. A negative number means no
- * limit.
+ * Like libxl_event_wait, but waits `milliseconds` at most, and then returns TIMEDOUT. A negative number means
+ * no limit.
  */
 int libxl_event_wait_limit(libxl_ctx *ctx, libxl_event **event_out, uint64_t typemask,
                            libxl_event_predicate *predicate, void *predicate_user, int milliseconds);
@@ -117,11 +118,12 @@ int libxl_event_wait_limit(libxl_ctx *ctx, libxl_event **event_out, uint64_t typ
 void libxl_event_free(libxl_ctx *ctx, libxl_event *event);
 
 /*
- * The application's event hook. Events whose type is in event_occurs_mask are passed to event_occurs instead
- * of being queued; event_occurs owns them. event_occurs is called on a thread that is inside a call of this
- * library, with no lock held, and may call the library. It may be NULL if the mask is 0. `disaster` is called
- * when events of `type` may have been lost (0: events of any type). It may be NULL, and must not call the
- * library.
+ * The application's event hook. Events whose type is in event_occurs_mask are passed to event_occurs, which
+ * then owns them; they are not queued. event_occurs is called on a thread that is inside a call of this
+ * library. No lock is held, so event_occurs may call the library. It may be NULL if the mask is 0.
+ *
+ * `disaster` is called when events of `type` may have been lost; 0: events of any type. It may be NULL. It
+ * must not call the library.
  */
 typedef struct libxl_event_hooks {
     uint64_t event_occurs_mask;
@@ -134,18 +136,18 @@ typedef struct libxl_event_hooks {
 } libxl_event_hooks;
 
 /*
- * Sets the application's event hook, and replaces an earlier one. *hooks is not copied and must remain valid
- * while it is set. NULL removes the hook. No other call on this context may be under way, in another thread
- * or around this one.
+ * Sets the application's event hook, which replaces an earlier one. *hooks is not copied and must remain
+ * valid while it is set. NULL removes the hook. While this runs, no other thread may be inside a call on this
+ * context. Must not be called in a callback or hook.
  */
 void libxl_event_register_callbacks(libxl_ctx *ctx, const libxl_event_hooks *hooks, void *user);
 
 /* ------------------------------------------------------------------ event generators */
 
 /*
- * Each libxl_evenable_X starts the generation of events with for_user = `user`, and stores the generator in
- * *evgen_out. It makes hypercalls and does not block. libxl_evdisable_X ends the generation and frees the
- * generator. Events that occurred before are still delivered. libxl_ctx_free ends all generators. Each
+ * Event generators. Each libxl_evenable_X starts to generate events with for_user = `user`, and stores the
+ * generator in *evgen_out. It makes hypercalls and does not block. libxl_evdisable_X stops this and frees the
+ * generator. Events that have occurred before are still delivered. libxl_ctx_free frees all generators. Each
  * libxl_evenable_X returns 0 or an error. The common errors are NOMEM, CLOSED, PERMISSION, NO_XENSTORE,
  * XENSTORE, FAIL, and the number that the application's fd_register hook returned.
  */
@@ -155,20 +157,20 @@ typedef struct libxl__evgen libxl_evgen_domain_lifecycle;
 typedef struct libxl__evgen_disk_eject libxl_evgen_disk_eject;
 
 /*
- * Generates DOMAIN_SHUTDOWN and then DOMAIN_DEATH of one domain, each once. A domain that is destroyed while
- * it runs may have only DOMAIN_DEATH. INVAL: no domain can have this domid. DOMAIN_NOTFOUND: no domain has it
- * now.
+ * Generates DOMAIN_SHUTDOWN and then DOMAIN_DEATH for one domain, each once. If a domain is destroyed while
+ * it runs, DOMAIN_SHUTDOWN may be missing. Errors besides the common ones: INVAL (the domid is reserved),
+ * DOMAIN_NOTFOUND (no domain has this domid).
  */
 int libxl_evenable_domain_death(libxl_ctx *ctx, uint32_t domid, libxl_ev_user user,
                                 libxl_evgen_domain_death **evgen_out);
 void libxl_evdisable_domain_death(libxl_ctx *ctx, libxl_evgen_domain_death *evgen);
 
 /*
- * Generates DOMAIN_SHUTDOWN, DOMAIN_DYING and DOMAIN_GONE of one domain. With LIBXL_DOMID_ALL, generates them
- * for all existing and future domains. A domain that is destroyed while it runs may have no DOMAIN_SHUTDOWN.
- * DOMAIN_DYING and DOMAIN_GONE always occur, in this order. For a domain that still exists, what happened
- * before this call is reported, too. INVAL: no domain can have this domid. DOMAIN_NOTFOUND: no domain has it
- * now.
+ * Generates DOMAIN_SHUTDOWN, DOMAIN_DYING and DOMAIN_GONE for one domain. With LIBXL_DOMID_ALL, generates
+ * them for all existing and future domains. If a domain is destroyed while it runs, DOMAIN_SHUTDOWN may be
+ * missing. DOMAIN_DYING and DOMAIN_GONE always occur, in this order. If a domain was shut down or dying
+ * before this call and still exists, the events for this are generated, too. Errors besides the common ones:
+ * INVAL (the domid is reserved), DOMAIN_NOTFOUND (no domain has this domid).
  */
 int libxl_evenable_domain_lifecycle(libxl_ctx *ctx, uint32_t domid, libxl_ev_user user,
                                     libxl_evgen_domain_lifecycle **evgen_out);
@@ -176,8 +178,8 @@ void libxl_evdisable_domain_lifecycle(libxl_ctx *ctx, libxl_evgen_domain_lifecyc
 
 /*
  * Generates DISK_EJECT each time the guest ejects the medium of the virtual disk `vdev` ("xvda", "hdc", ...).
- * The name is copied, and each event has a copy. The generation ends with the domain. INVAL: `vdev` is not
- * the name of a virtual disk, or no domain can have this domid.
+ * `vdev` is copied, and each event has a copy of it. No events are generated after the domain's end. Errors
+ * besides the common ones: INVAL (`vdev` is not the name of a virtual disk, or the domid is reserved).
  */
 int libxl_evenable_disk_eject(libxl_ctx *ctx, uint32_t domid, const char *vdev, libxl_ev_user user,
                               libxl_evgen_disk_eject **evgen_out);
@@ -186,12 +188,13 @@ void libxl_evdisable_disk_eject(libxl_ctx *ctx, libxl_evgen_disk_eject *evgen);
 /* ------------------------------------------------------------------ libxl's interface to main loops */
 
 /*
- * The hooks that the library calls to use the application's main loop. The library registers one descriptor,
- * libxl_ctx_fd for POLLIN, when it first has to wait for something, and deregisters it in libxl_ctx_free. The
- * library never modifies the registration and never registers a timeout. When the descriptor is readable, the
- * application calls libxl_osevent_occurred_fd with the for_libxl of the registration. A hook that fails
- * returns ERROR_OSEVENT_REG_FAIL or any positive number; the call that needed the registration returns that
- * number. Hooks run on a thread that is inside a call of this library and must not call the library.
+ * The hooks through which the library uses the application's main loop. The library registers one descriptor,
+ * libxl_ctx_fd for POLLIN, when it first has to wait for something. It deregisters the descriptor in
+ * libxl_ctx_free. It never modifies the registration and never registers a timeout. When the descriptor is
+ * readable, the application calls libxl_osevent_occurred_fd with the for_libxl that fd_register got. A hook
+ * that fails returns ERROR_OSEVENT_REG_FAIL or any positive number. The call that needed the registration
+ * then returns this value. Hooks run on a thread that is inside a call of this library, and must not call the
+ * library.
  */
 typedef struct libxl_osevent_hooks {
     int (*fd_register)(void *user, int fd, void **for_app_registration_out, short events, void *for_libxl);
@@ -209,32 +212,32 @@ typedef struct libxl_osevent_hooks {
 void libxl_osevent_register_hooks(libxl_ctx *ctx, const libxl_osevent_hooks *hooks, void *user);
 
 /*
- * Call this when the library's descriptor is ready. Does one step, as libxl_ctx_process. A late, repeated or
- * needless call is harmless. A hook must not call it.
+ * Makes one step like libxl_ctx_process. The application calls this when the library's descriptor is ready. A
+ * late, repeated or needless call is harmless. A hook must not call it.
  */
 void libxl_osevent_occurred_fd(libxl_ctx *ctx, void *for_libxl, int fd, short events, short revents);
 
-/* Does nothing, because no timeout is ever registered. */
+/* Does nothing, because the library never registers a timeout. */
 void libxl_osevent_occurred_timeout(libxl_ctx *ctx, void *for_libxl);
 
 /*
- * For poll(2): stores the descriptors to poll in `fds`. There is only one, libxl_ctx_fd. *nfds_io is the room
- * in `fds` on entry, and the number of descriptors on return. *timeout_upd is not changed, because the
- * descriptor becomes readable when a deadline is reached. Returns 0, or BUFFERFULL if there is no room. `fds`
- * may be NULL if *nfds_io is 0.
+ * For programs that use poll(2): stores the descriptors to poll in `fds`. There is only one, libxl_ctx_fd. On
+ * entry *nfds_io is the number of elements of `fds`; on return it is the number of descriptors. `fds` may be
+ * NULL if *nfds_io is 0. *timeout_upd does not change, because the descriptor becomes readable when a
+ * deadline is reached. Returns 0, or BUFFERFULL if `fds` has no element.
  */
 int libxl_osevent_beforepoll(libxl_ctx *ctx, int *nfds_io, struct pollfd *fds, int *timeout_upd,
                              struct timeval now);
 
-/* After poll(2): does one step, as libxl_ctx_process, if the library's descriptor is ready. */
+/* Called after poll(2). If the library's descriptor is ready, makes one step like libxl_ctx_process. */
 void libxl_osevent_afterpoll(libxl_ctx *ctx, int nfds, const struct pollfd *fds, struct timeval now);
 
 /* ------------------------------------------------------------------ children */
 
 /*
- * libxl's choices of who handles SIGCHLD. This library follows its own children by pidfd, reaps only them,
- * and installs no signal handler. So it does not need SIGCHLD. The functions below exist for programs that
- * call them, and change nothing.
+ * The values that tell libxl who handles SIGCHLD. This library does not need SIGCHLD: it follows its own
+ * children by pidfd, reaps only them, and installs no signal handler. The following types and functions exist
+ * for programs that were written for libxl. They have no effect.
  */
 typedef enum {
     libxl_sigchld_owner_libxl,
@@ -252,16 +255,20 @@ typedef struct {
 /* Does nothing. `hooks` may be NULL. */
 void libxl_childproc_setmode(libxl_ctx *ctx, const libxl_childproc_hooks *hooks, void *user);
 
-/* Returns UNKNOWN_CHILD: a child that the application has reaped was not the library's. */
+/*
+ * Returns UNKNOWN_CHILD. The library reaps its own children, so a child that the application has reaped was
+ * not one of these.
+ */
 int libxl_childproc_reaped(libxl_ctx *ctx, pid_t pid, int status);
 
 /* Does nothing. */
 void libxl_childproc_sigchld_occurred(libxl_ctx *ctx);
 
 /*
- * Gives up the copy of the context that a child of fork(2) has. The child calls this if it goes on without
- * exec. No other function may be called on that copy, neither before nor after. Closes the child's copies of
- * the descriptors, except those that libxenctrl has opened. Does not affect the parent's context.
+ * Gives up a child's copy of a context after fork(2). Call this in the child, if the child continues without
+ * exec. The child must not call any other function on that context, neither before nor after this call.
+ * Closes the child's copies of the descriptors, except those that libxenctrl has opened. Does not affect the
+ * parent's context.
  */
 void libxl_postfork_child_noexec(libxl_ctx *ctx);
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * libxl's synchronous functions for domains that run. Included by libxl.h.
+ * libxl's synchronous functions for running domains. Included by libxl.h.
  *
- * Each is an operation of this library under libxl's name; the comment names the operation, which can also be called
- * asynchronously. Any thread may call the functions. They return 0 or the operation's error; libxl_error_message has the
- * reason. While one waits, callbacks and event hooks may run on the calling thread, as in any synchronous call.
+ * Each function runs an operation of this library and waits for it. The function's comment begins with the
+ * operation's name. The operation can also be called asynchronously. Any thread may call the functions. They
+ * return 0 or the operation's error, for which libxl_error_message has the reason. While a function waits,
+ * callbacks and event hooks may run on the calling thread, as in any synchronous call.
  */
 #ifndef LIBXL_RUNNING_H
 #define LIBXL_RUNNING_H
@@ -12,30 +13,36 @@
 /* ------------------------------------------------------------------ virtual processors */
 
 /*
- * domain_list_vcpus. Returns an array of the domain's virtual processors and stores their number in *nb_vcpu, and the
- * number of the host's processors in *nr_cpus_out. The caller frees the array with libxl_vcpuinfo_list_free. NULL: an
- * error.
+ * Runs domain_list_vcpus. Returns an array of the domain's virtual processors, and stores their number in
+ * *nb_vcpu. Stores the number of the host's processors in *nr_cpus_out. The caller frees the array with
+ * libxl_vcpuinfo_list_free. Returns NULL after an error.
  */
 libxl_vcpuinfo *libxl_list_vcpu(libxl_ctx *ctx, uint32_t domid, int *nb_vcpu, int *nr_cpus_out);
 void libxl_vcpuinfo_list_free(libxl_vcpuinfo *list, int nr_vcpus);
 
-/* domain_set_vcpu_affinity. NULL: that affinity stays as it is. */
+/* Runs domain_set_vcpu_affinity. If cpumap_hard or cpumap_soft is NULL, that affinity does not change. */
 int libxl_set_vcpuaffinity(libxl_ctx *ctx, uint32_t domid, uint32_t vcpuid, const libxl_bitmap *cpumap_hard,
                            const libxl_bitmap *cpumap_soft);
-/* The same; also overrides a temporary affinity. */
+/* Like libxl_set_vcpuaffinity, but overrides a temporary affinity. */
 int libxl_set_vcpuaffinity_force(libxl_ctx *ctx, uint32_t domid, uint32_t vcpuid,
                                  const libxl_bitmap *cpumap_hard, const libxl_bitmap *cpumap_soft);
-/* The same for the first max_vcpus virtual processors. If one fails, the others are set nevertheless. */
+/*
+ * Like libxl_set_vcpuaffinity, for the first max_vcpus virtual processors. If the affinity of one cannot be
+ * set, the others are still set.
+ */
 int libxl_set_vcpuaffinity_all(libxl_ctx *ctx, uint32_t domid, unsigned int max_vcpus,
                                const libxl_bitmap *cpumap_hard, const libxl_bitmap *cpumap_soft);
 
-/* domain_set_node_affinity and domain_get_node_affinity. The caller initialises *nodemap and disposes of it. */
+/*
+ * Run domain_set_node_affinity and domain_get_node_affinity. The caller initialises *nodemap and disposes of
+ * it.
+ */
 int libxl_domain_set_nodeaffinity(libxl_ctx *ctx, uint32_t domid, libxl_bitmap *nodemap);
 int libxl_domain_get_nodeaffinity(libxl_ctx *ctx, uint32_t domid, libxl_bitmap *nodemap);
 
 /* ------------------------------------------------------------------ schedulers */
 
-/* The values that leave a parameter as it is. */
+/* With these values, a parameter does not change. */
 #define LIBXL_DOMAIN_SCHED_PARAM_WEIGHT_DEFAULT    -1
 #define LIBXL_DOMAIN_SCHED_PARAM_CAP_DEFAULT       -1
 #define LIBXL_DOMAIN_SCHED_PARAM_PERIOD_DEFAULT    -1
@@ -45,73 +52,85 @@ int libxl_domain_get_nodeaffinity(libxl_ctx *ctx, uint32_t domid, libxl_bitmap *
 #define LIBXL_DOMAIN_SCHED_PARAM_BUDGET_DEFAULT    -1
 #define LIBXL_SCHED_PARAM_VCPU_INDEX_DEFAULT       -1
 
-/* host_scheduler. Returns a libxl_scheduler, or a negative error. */
+/* Runs host_scheduler. Returns a libxl_scheduler, or a negative error. */
 int libxl_get_scheduler(libxl_ctx *ctx);
 
-/* sched_get_credit_params, sched_set_credit_params, sched_get_credit2_params, sched_set_credit2_params. */
+/*
+ * Run sched_get_credit_params, sched_set_credit_params, sched_get_credit2_params, sched_set_credit2_params.
+ */
 int libxl_sched_credit_params_get(libxl_ctx *ctx, uint32_t poolid, libxl_sched_credit_params *scinfo);
 int libxl_sched_credit_params_set(libxl_ctx *ctx, uint32_t poolid, libxl_sched_credit_params *scinfo);
 int libxl_sched_credit2_params_get(libxl_ctx *ctx, uint32_t poolid, libxl_sched_credit2_params *scinfo);
 int libxl_sched_credit2_params_set(libxl_ctx *ctx, uint32_t poolid, libxl_sched_credit2_params *scinfo);
 
-/* domain_get_sched_params and domain_set_sched_params. */
+/* Run domain_get_sched_params and domain_set_sched_params. */
 int libxl_domain_sched_params_get(libxl_ctx *ctx, uint32_t domid, libxl_domain_sched_params *params);
 int libxl_domain_sched_params_set(libxl_ctx *ctx, uint32_t domid, const libxl_domain_sched_params *params);
 
 /*
- * domain_get_vcpu_sched_params. The first fills in the elements of params->vcpus, whose vcpuid says which are meant;
- * without elements, and in the second, params->vcpus becomes an array of all virtual processors.
+ * Run domain_get_vcpu_sched_params. libxl_vcpu_sched_params_get fills in the elements of params->vcpus; each
+ * element's vcpuid says for which virtual processor. If there are no elements, params->vcpus becomes an array
+ * of all virtual processors. libxl_vcpu_sched_params_get_all always returns all virtual processors.
  */
 int libxl_vcpu_sched_params_get(libxl_ctx *ctx, uint32_t domid, libxl_vcpu_sched_params *params);
 int libxl_vcpu_sched_params_get_all(libxl_ctx *ctx, uint32_t domid, libxl_vcpu_sched_params *params);
-/* domain_set_vcpu_sched_params. The second applies the one element of params->vcpus to all virtual processors. */
+/*
+ * Run domain_set_vcpu_sched_params. libxl_vcpu_sched_params_set_all needs exactly one element in
+ * params->vcpus, and applies it to all virtual processors.
+ */
 int libxl_vcpu_sched_params_set(libxl_ctx *ctx, uint32_t domid, const libxl_vcpu_sched_params *params);
 int libxl_vcpu_sched_params_set_all(libxl_ctx *ctx, uint32_t domid, const libxl_vcpu_sched_params *params);
 
 /* ------------------------------------------------------------------ names, memory, requests */
 
 /*
- * domain_set_name. old_name NULL: the old name is not compared. Returns INVAL, as libxl does, if another domain has the
- * new name.
+ * Runs domain_set_name. old_name NULL: the old name is not checked. Returns INVAL, as libxl does, if another
+ * domain has the new name.
  */
 int libxl_domain_rename(libxl_ctx *ctx, uint32_t domid, const char *old_name, const char *new_name);
 
-/* domain_set_memory without its wait: returns when the target is set, not when the guest has reached it. */
+/* Runs domain_set_memory, but does not wait for the guest: returns as soon as the target is set. */
 int libxl_set_memory_target(libxl_ctx *ctx, uint32_t domid, int64_t target_memkb, int relative, int enforce);
-/* domain_get_memory_target and domain_set_max_memory, in KiB. */
+/* Run domain_get_memory_target and domain_set_max_memory. Sizes are in KiB. */
 int libxl_get_memory_target(libxl_ctx *ctx, uint32_t domid, uint64_t *out_target);
 int libxl_domain_setmaxmem(libxl_ctx *ctx, uint32_t domid, uint64_t target_memkb);
 
-/* domain_send_sysrq without its wait: returns when the request is written, not when the guest has taken it. */
+/* Runs domain_send_sysrq, but does not wait for the guest: returns as soon as the request is written. */
 int libxl_send_sysrq(libxl_ctx *ctx, uint32_t domid, char sysrq);
 
 /* ------------------------------------------------------------------ the host */
 
-/* host_send_debug_keys. */
+/* Runs host_send_debug_keys. */
 int libxl_send_debug_keys(libxl_ctx *ctx, char *keys);
 
-/* host_free_memory. Stores the free memory in KiB. */
+/* Runs host_free_memory. Stores the free memory in KiB. */
 int libxl_get_free_memory(libxl_ctx *ctx, uint64_t *memkb);
 
-/* host_memory_needed. The configuration is not changed, unlike in libxl; domid_for_logging is not used. */
+/* Runs host_memory_needed. Unlike libxl, does not change the configuration. domid_for_logging is not used. */
 int libxl_domain_need_memory(libxl_ctx *ctx, libxl_domain_config *config, uint32_t domid_for_logging,
                              uint64_t *need_memkb);
 
 /*
- * host_cpu_topology and host_numa. They return an array, and store the number of its elements; the caller frees it with
- * the function below it. NULL: an error.
+ * Run host_cpu_topology and host_numa. Each returns an array and stores the number of its elements. The
+ * caller frees the array with the next function below. Returns NULL after an error.
  */
 libxl_cputopology *libxl_get_cpu_topology(libxl_ctx *ctx, int *nb_cpu_out);
 void libxl_cputopology_list_free(libxl_cputopology *list, int nb_cpu);
 libxl_numainfo *libxl_get_numainfo(libxl_ctx *ctx, int *nr);
 void libxl_numainfo_list_free(libxl_numainfo *list, int nr);
 
-/* From host_info: how many processors the host can have, how many are online, how many nodes it can have; or an error. */
+/*
+ * Run host_info. Return the greatest possible number of the host's processors, the number of online
+ * processors, and the greatest possible number of NUMA nodes. After an error the result is negative.
+ */
 int libxl_get_max_cpus(libxl_ctx *ctx);
 int libxl_get_online_cpus(libxl_ctx *ctx);
 int libxl_get_max_nodes(libxl_ctx *ctx);
 
-/* Make an empty bitmap for this number of processors or nodes; 0: as many as the host can have. Errors: INVAL, NOMEM. */
+/*
+ * Make an empty bitmap for max_cpus processors or max_nodes nodes; 0: as many as the host can have. Errors:
+ * INVAL, NOMEM.
+ */
 int libxl_cpu_bitmap_alloc(libxl_ctx *ctx, libxl_bitmap *cpumap, int max_cpus);
 int libxl_node_bitmap_alloc(libxl_ctx *ctx, libxl_bitmap *nodemap, int max_nodes);
 
@@ -125,12 +144,12 @@ int libxl_node_bitmap_alloc(libxl_ctx *ctx, libxl_bitmap *nodemap, int max_nodes
 #endif
 
 #if defined(LIBXL_API_VERSION) && LIBXL_API_VERSION < 0x041300
-/* The configuration was a libxl_domain_build_info. */
+/* In libxl 4.12 and older the configuration was a libxl_domain_build_info. */
 static inline int libxl__domain_need_memory_0x041200(libxl_ctx *ctx, const libxl_domain_build_info *b_info,
                                                      uint64_t *need_memkb)
 {
     libxl_domain_config config;
-    libxl_domain_config_init(&config); /* owns nothing */
+    libxl_domain_config_init(&config); /* not disposed of, because it owns no memory */
     config.c_info.type = b_info->type;
     config.b_info.max_vcpus = b_info->max_vcpus;
     config.b_info.target_memkb = b_info->target_memkb;
@@ -156,7 +175,7 @@ static inline int libxl__domain_need_memory_0x040700(libxl_ctx *ctx, const libxl
 #endif
 
 #if defined(LIBXL_API_VERSION) && LIBXL_API_VERSION < 0x040800
-/* Memory in KiB was a number of 32 bits. */
+/* In libxl 4.7 and older sizes of memory in KiB had 32 bits. */
 static inline int libxl__get_free_memory_0x040700(libxl_ctx *ctx, uint32_t *memkb)
 {
     uint64_t kb;

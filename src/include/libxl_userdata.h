@@ -1,23 +1,27 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * libxl's functions for the data that toolstacks keep for a domain. Included by libxl.h.
+ * libxl's functions for userdata, which toolstacks keep for a domain. Included by libxl.h.
  *
- * Toolstacks keep data for a domain in files, until the domain is gone. `userdata_userid` names the data: at most 64
- * characters of printable ASCII without '/'. libxl.h of libxl has a list of names that are in use. "libxl-json" is the
- * domain's configuration; libxl_retrieve_domain_configuration reads it.
+ * Userdata is stored in files until the domain is gone. `userdata_userid` names the data: at most 64
+ * characters of printable ASCII without '/'. libxl's own libxl.h has a list of names that are in use.
+ * "libxl-json" is the domain's configuration; libxl_retrieve_domain_configuration reads it.
  *
- * These functions are synchronous. They read and write files in the calling thread, and wait up to 10 s for another
- * program that changes the same domain's data. Any thread may call them. Errors: DOMAIN_NOTFOUND; INVAL for a wrong name;
- * LOCK_FAIL if the other program does not end; PERMISSION, NOMEM, FAIL.
+ * These functions are synchronous. They read and write files in the calling thread. If another program is
+ * changing userdata of the same domain, they wait up to 10 s for it. Any thread may call them. Errors:
+ * DOMAIN_NOTFOUND, INVAL (the name is wrong), LOCK_FAIL (the other program has not ended within 10 s),
+ * PERMISSION, NOMEM, FAIL.
  */
 #ifndef LIBXL_USERDATA_H
 #define LIBXL_USERDATA_H
 
-/* Stores the data, and replaces earlier data of this name. If `datalen` is 0, the data is removed. */
+/* Stores the data. Replaces earlier data of this name. If `datalen` is 0, removes the data. */
 int libxl_userdata_store(libxl_ctx *ctx, uint32_t domid, const char *userdata_userid, const uint8_t *data,
                          int datalen);
-/* Reads the data. The caller frees *data_r. If there is no data, *data_r and *datalen_r are 0. Both pointers may be
- * NULL. After an error, nothing is stored in them. */
+/*
+ * Reads the data. Stores the data in *data_r and its length in *datalen_r. The caller frees *data_r with
+ * free(). If there is no data, *data_r is NULL and *datalen_r is 0. Both pointers may be NULL. After an
+ * error, neither is set.
+ */
 int libxl_userdata_retrieve(libxl_ctx *ctx, uint32_t domid, const char *userdata_userid, uint8_t **data_r,
                             int *datalen_r);
 /* Removes the data. Missing data is not an error. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * libxl_utils: names for domids, and small helpers.
+ * libxl_utils: names and devices of domains, and small helpers.
  *
- * Any thread may call these functions. The functions for names wait for xenstored's answer. While they wait,
- * callbacks and event hooks may run on the calling thread, as in any synchronous call.
+ * Any thread may call these functions. The functions for names and devices wait for xenstored's answer. While
+ * they wait, callbacks and event hooks may run on the calling thread, as in any synchronous call.
  */
 #ifndef LIBXL_UTILS_H
 #define LIBXL_UTILS_H
@@ -15,25 +15,26 @@ extern "C" {
 #endif
 
 /*
- * Finds a domain by its name. Returns 0 and stores the number in *domid. On an error *domid is unchanged:
- * INVAL if no domain has this name, as in libxl; otherwise an error of libxl_domain_find.
+ * Finds a domain by its name. Returns 0 and stores the domid in *domid. After an error *domid is unchanged.
+ * Returns INVAL if no domain has this name, as libxl does, or an error of libxl_domain_find.
  */
 int libxl_name_to_domid(libxl_ctx *ctx, const char *name, uint32_t *domid);
 
 /*
- * Returns a domain's name, which the caller frees with free(). Returns NULL if there is no such domain, and
- * on any error.
+ * Returns a domain's name, which the caller frees with free(). Returns NULL after an error and if the domain
+ * does not exist.
  */
 char *libxl_domid_to_name(libxl_ctx *ctx, uint32_t domid);
 
 /*
- * Stores the configuration of the disk that has this name in the guest. The caller disposes of *disk. Errors: NOTFOUND,
- * INVAL, and those of libxl_domain_list_disks.
+ * Stores the configuration of the disk that the guest sees as `vdev`. The caller disposes of *disk. Errors:
+ * NOTFOUND, INVAL, and those of libxl_domain_list_disks.
  */
 int libxl_vdev_to_device_disk(libxl_ctx *ctx, uint32_t domid, const char *vdev, libxl_device_disk *disk);
 /*
- * Stores the configuration of the network interface that has this MAC address ("00:16:3e:01:02:03") or this number. The
- * caller disposes of *nic. Errors: NOTFOUND, INVAL, and those of libxl_domain_list_nics.
+ * Store the configuration of a network interface. It is identified by its MAC address (for example
+ * "00:16:3e:01:02:03") or by its devid. The caller disposes of *nic. Errors: NOTFOUND, INVAL, and those of
+ * libxl_domain_list_nics.
  */
 int libxl_mac_to_device_nic(libxl_ctx *ctx, uint32_t domid, const char *mac, libxl_device_nic *nic);
 int libxl_devid_to_device_nic(libxl_ctx *ctx, uint32_t domid, int devid, libxl_device_nic *nic);
@@ -41,15 +42,15 @@ int libxl_devid_to_device_nic(libxl_ctx *ctx, uint32_t domid, int devid, libxl_d
 /* ------------------------------------------------------------------ bitmaps */
 
 /*
- * Functions of libxl_bitmap (libxl_values.h), which take no lock and wait for nothing. A bit outside of a
- * bitmap counts as not set. Setting or resetting such a bit has no effect.
+ * Functions for libxl_bitmap (libxl_values.h). They take no lock and wait for nothing. A bit beyond the end
+ * of a bitmap counts as not set. Setting or resetting such a bit has no effect.
  */
 
-/* Makes a bitmap of at least n_bits bits, none of them set. Returns 0; INVAL if n_bits is negative; NOMEM. */
+/* Makes a bitmap of at least n_bits bits, all reset. Errors: INVAL (n_bits is negative), NOMEM. */
 int libxl_bitmap_alloc(libxl_ctx *ctx, libxl_bitmap *bitmap, int n_bits);
 /* Makes an independent copy. If there is no memory, the copy is empty and errno is ENOMEM. */
 void libxl_bitmap_copy_alloc(libxl_ctx *ctx, libxl_bitmap *dptr, const libxl_bitmap *sptr);
-/* Copies the bits that fit into *dptr, which keeps its size; its other bits are reset. */
+/* Copies the bits that fit into *dptr, whose size does not change. Further bits of *dptr are reset. */
 void libxl_bitmap_copy(libxl_ctx *ctx, libxl_bitmap *dptr, const libxl_bitmap *sptr);
 int libxl_bitmap_is_full(const libxl_bitmap *bitmap);
 int libxl_bitmap_is_empty(const libxl_bitmap *bitmap);
@@ -57,12 +58,14 @@ int libxl_bitmap_test(const libxl_bitmap *bitmap, int bit);
 void libxl_bitmap_set(libxl_bitmap *bitmap, int bit);
 void libxl_bitmap_reset(libxl_bitmap *bitmap, int bit);
 int libxl_bitmap_count_set(const libxl_bitmap *bitmap);
-/* Make a new bitmap, which has the size of the larger one of *map1 and *map2. Return 0 or NOMEM. */
+/* Make a new bitmap, which has the size of the larger one of *map1 and *map2. Errors: NOMEM. */
 int libxl_bitmap_or(libxl_ctx *ctx, libxl_bitmap *or_map, const libxl_bitmap *map1, const libxl_bitmap *map2);
 int libxl_bitmap_and(libxl_ctx *ctx, libxl_bitmap *and_map, const libxl_bitmap *map1,
                      const libxl_bitmap *map2);
-/* Returns "0x" and hexadecimal digits, the highest octet first. The caller frees the text with free().
- * NULL: no memory. */
+/*
+ * Returns the bitmap as "0x" and hexadecimal digits, the highest octet first. The caller frees the text with
+ * free(). Returns NULL if there is no memory.
+ */
 char *libxl_bitmap_to_hex_string(libxl_ctx *ctx, const libxl_bitmap *bitmap);
 
 /* Set all bits, or reset all bits. */
@@ -70,8 +73,10 @@ void libxl_bitmap_set_any(libxl_bitmap *bitmap);
 void libxl_bitmap_set_none(libxl_bitmap *bitmap);
 /* Returns whether the bitmap is large enough to have this bit. */
 int libxl_bitmap_cpu_valid(libxl_bitmap *bitmap, int bit);
-/* Returns whether the first nr_bits bits are equal. nr_bits 0: compares all bits. A bit outside of a
- * bitmap counts as not set. */
+/*
+ * Returns whether the first nr_bits bits of both bitmaps are equal. nr_bits 0: compares all bits. A bit
+ * beyond the end of a bitmap counts as not set.
+ */
 int libxl_bitmap_equal(const libxl_bitmap *ba, const libxl_bitmap *bb, int nr_bits);
 
 /* Loops over all bits of the bitmap, set or not. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * libxl_uuid: the identity of a domain. Included by libxl.h.
+ * libxl_uuid: the UUID of a domain. Included by libxl.h.
  *
- * No function here allocates memory, takes a lock or calls back. Any thread may call them.
+ * The functions allocate no memory, take no lock and call no callbacks. Any thread may call them.
  */
 #ifndef LIBXL_UUID_H
 #define LIBXL_UUID_H
@@ -14,11 +14,13 @@
 extern "C" {
 #endif
 
-/* A context; libxl.h describes it. The type is declared here because libxl.h includes this file first, as
- * in libxl. */
+/*
+ * The type of a context, which libxl.h describes. It is declared here because libxl.h includes this file
+ * first, as in libxl.
+ */
 typedef struct libxl__ctx libxl_ctx;
 
-/* 16 octets in big-endian order. If all octets are zero, there is no identity. */
+/* 16 octets in big-endian order. If all octets are zero, the UUID is nil: it identifies no domain. */
 typedef struct {
     unsigned char uuid[16];
 } libxl_uuid;
@@ -35,7 +37,10 @@ typedef struct {
 /* Sets all octets to zero. */
 void libxl_uuid_clear(libxl_uuid *uuid);
 
-/* Like libxl_uuid_clear. In this library every type has an init and a dispose function. */
+/*
+ * Both do the same as libxl_uuid_clear. They exist because every type of this library has an init and a
+ * dispose function.
+ */
 void libxl_uuid_init(libxl_uuid *uuid);
 void libxl_uuid_dispose(libxl_uuid *uuid);
 
@@ -43,28 +48,28 @@ void libxl_uuid_dispose(libxl_uuid *uuid);
 int libxl_uuid_is_nil(const libxl_uuid *uuid);
 
 /*
- * Makes a random identity (RFC 4122, version 4). If the system returns no random numbers, sets all octets to
- * zero, and errno gives the cause.
+ * Makes a random UUID (RFC 4122, version 4). If the system returns no random numbers, sets all octets to zero
+ * and errno to the cause.
  */
 void libxl_uuid_generate(libxl_uuid *uuid);
 
 /*
- * Reads the 32 hexadecimal digits, with or without the four dashes. Returns 0. Returns -1 if the text has
- * another form; then *uuid is unchanged.
+ * Reads 32 hexadecimal digits, with or without the four dashes. Returns 0, or -1 if the text has another
+ * form. After an error *uuid is unchanged.
  */
 int libxl_uuid_from_string(libxl_uuid *uuid, const char *text);
 
 /* Copies *src to *dst. `ctx` is not used and may be NULL. */
 void libxl_uuid_copy(libxl_ctx *ctx, libxl_uuid *dst, const libxl_uuid *src);
 
-/* Compares octet by octet. Returns a negative number, 0 or a positive number, as memcmp does. */
+/* Compares the UUIDs octet by octet. Returns a negative number, 0 or a positive number, as memcmp does. */
 int libxl_uuid_compare(const libxl_uuid *a, const libxl_uuid *b);
 
 /* Return a pointer to the 16 octets of *uuid. */
 const uint8_t *libxl_uuid_bytearray_const(const libxl_uuid *uuid);
 uint8_t *libxl_uuid_bytearray(libxl_uuid *uuid);
 
-/* libxl 4.4 and older: libxl_uuid_copy has no context. */
+/* In libxl 4.4 and older libxl_uuid_copy had no context. */
 #if defined(LIBXL_API_VERSION) && LIBXL_API_VERSION < 0x040500
 static inline void libxl_uuid_copy_0x040400(libxl_uuid *dst, const libxl_uuid *src)
 {

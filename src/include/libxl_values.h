@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * libxl_values: the hand-written types that a domain's configuration uses. Included by libxl.h.
+ * libxl_values: the hand-written types in a domain's configuration. Included by libxl.h.
  *
  * Names, layout and conventions are libxl's. Any thread may call these functions. They take no lock. They do
  * not use their context parameter, which may be NULL.
  *
- * To initialise a value of any of these types, set it to zero. A T_dispose function frees the memory of a
- * value and sets the value to zero. It may be called again, and with NULL. A T_copy function makes an
- * independent copy. If there is no memory, the copy is empty and errno is ENOMEM.
+ * A value of any of these types is initialised by setting it to zero. T_dispose frees the memory of a value
+ * of type T and sets the value to zero. It may be called again for the same value, and with NULL. T_copy
+ * makes an independent copy. If there is no memory, the copy is empty and errno is ENOMEM.
  */
 #ifndef LIBXL_VALUES_H
 #define LIBXL_VALUES_H
@@ -22,38 +22,42 @@ extern "C" {
 /* A device's number. It is unique among the devices of one class in one domain. */
 typedef int libxl_devid;
 
-/* The default of a memory size in KiB: the library chooses the size. */
+/* The default for a memory size in KiB. The library then chooses the size. */
 #define LIBXL_MEMKB_DEFAULT      ~0ULL
 #define LIBXL_TIMER_MODE_DEFAULT -1
 /* libxl's default for b_info.u.hvm.rdm_mem_boundary_memkb. */
 #define LIBXL_RDM_MEM_BOUNDARY_MEMKB_DEFAULT (2048 * 1024)
 #define LIBXL_PCI_FUNC_ALL                   (~0U)
-/* The hypervisor's default number of grant or maptrack frames. */
+/* The default for a number of grant or maptrack frames. The hypervisor then chooses the number. */
 #define LIBXL_MAX_GRANT_DEFAULT (~(uint32_t)0)
-/* The default guest address of device memory: the guest sees it at the host's address. */
+/*
+ * The default for the guest address of device memory. The guest then sees the memory at the host's address.
+ */
 #define LIBXL_INVALID_GFN (~(uint64_t)0)
 
 /* ------------------------------------------------------------------ a boolean with a default */
 
-/* `val` is private: 0 means the default, a positive number true, and a negative number false. */
+/* Do not use `val` directly. 0 means the default, a positive number true, and a negative number false. */
 typedef struct {
     int val;
 } libxl_defbool;
 
 void libxl_defbool_set(libxl_defbool *db, bool b);
-/* Sets the value to the default again. */
+/* Sets the value to the default. */
 void libxl_defbool_unset(libxl_defbool *db);
-/* Sets the value only if it is the default. */
+/* Sets the value if it is the default. Otherwise does nothing. */
 void libxl_defbool_setdefault(libxl_defbool *db, bool b);
 bool libxl_defbool_is_default(libxl_defbool db);
-/* Returns the value; false if it is the default. */
+/* Returns the value, or false if it is the default. */
 bool libxl_defbool_val(libxl_defbool db);
 /* Returns "True", "False" or "<default>". */
 const char *libxl_defbool_to_string(libxl_defbool b);
 
 /* ------------------------------------------------------------------ bits */
 
-/* Bit N of the bitmap is bit N % 8 of octet N / 8. libxl_utils.h has the functions for single bits. */
+/*
+ * An array of bits. Bit N is bit N % 8 of octet N / 8. libxl_utils.h declares the functions for single bits.
+ */
 typedef struct {
     uint32_t size; /* in octets */
     uint8_t *map;  /* malloc'ed; NULL if size is 0 */
@@ -70,8 +74,10 @@ void libxl_string_list_dispose(libxl_string_list *sl);
 int libxl_string_list_length(const libxl_string_list *sl);
 void libxl_string_list_copy(libxl_ctx *ctx, libxl_string_list *dst, const libxl_string_list *src);
 
-/* A malloc'ed array of malloc'ed keys and values in turn: key, value, key, value, ..., NULL. A value may
- * be NULL; a key may not. NULL: an empty list. */
+/*
+ * A malloc'ed array of malloc'ed keys and values: key, value, key, value, ..., NULL. A value may be NULL; a
+ * key may not. NULL: an empty list.
+ */
 typedef char **libxl_key_value_list;
 void libxl_key_value_list_dispose(libxl_key_value_list *kvl);
 /* Returns the number of pairs. */
@@ -80,7 +86,7 @@ void libxl_key_value_list_copy(libxl_ctx *ctx, libxl_key_value_list *dst, const 
 
 /* ------------------------------------------------------------------ octets */
 
-/* A MAC address, in the order in which it is written. */
+/* The octets of a MAC address, in the order in which the address is written. */
 typedef uint8_t libxl_mac[6];
 void libxl_mac_copy(libxl_ctx *ctx, libxl_mac *dst, const libxl_mac *src);
 
@@ -89,7 +95,7 @@ void libxl_mac_copy(libxl_ctx *ctx, libxl_mac *dst, const libxl_mac *src);
 #define LIBXL__MAC_BYTES(octets) (octets)[0], (octets)[1], (octets)[2], (octets)[3], (octets)[4], (octets)[5]
 #define LIBXL_MAC_BYTES(mac)     LIBXL__MAC_BYTES(mac)
 
-/* The generation ID that Windows reads, to learn that it was restored from an older state. */
+/* The VM generation ID. Windows reads it to find out whether it was restored from an older state. */
 #define LIBXL_MS_VM_GENID_LEN 16
 typedef struct {
     uint8_t bytes[16];
@@ -97,9 +103,9 @@ typedef struct {
 bool libxl_ms_vm_genid_is_zero(const libxl_ms_vm_genid *id);
 void libxl_ms_vm_genid_copy(libxl_ctx *ctx, libxl_ms_vm_genid *dst, const libxl_ms_vm_genid *src);
 
-/* ------------------------------------------------------------------ what the guest sees of the processor */
+/* ------------------------------------------------------------------ CPUID policies */
 
-/* A list of changes to CPUID leaves and to model-specific registers. NULL: an empty list. */
+/* A CPUID policy: a list of changes to CPUID leaves and to model-specific registers. NULL: an empty list. */
 struct libxl__cpu_policy;
 typedef struct libxl__cpu_policy *libxl_cpuid_policy_list;
 void libxl_cpuid_dispose(libxl_cpuid_policy_list *cpuid_list);

@@ -18,40 +18,46 @@ extern "C" {
 #define LIBXL_XL_MAX_SIZE (1 << 20)
 
 /*
- * Reads as xl reads: what xl ignores is a warning. Without this flag it is an error: an unknown key, a value of the
- * wrong kind, an unknown parameter.
+ * A flag: read as xl reads. What xl ignores then causes a warning: an unknown key, a value of the wrong kind,
+ * an unknown parameter. Without this flag it causes an error.
  */
 #define LIBXL_XL_LENIENT 1u
 
 /*
- * Reads a text in the form of xl.cfg(5) into *config, whose previous value is overwritten, not freed.
+ * Reads a text in the form of xl.cfg(5) into *config. The previous value of *config is overwritten, not
+ * freed.
  *
- * `file` is the name that messages give; NULL: "<text>". `statements`: additional statements, KEY=VALUE, ended by NULL, which
- * xl's command line takes after the file's name: they are read after the text, so that they replace values of the
- * text; NULL: none. `host`: what the text leaves to the host; NULL: xl's defaults. `flags`: 0 or LIBXL_XL_LENIENT.
- * `messages`: if not NULL, receives all messages; the caller disposes of them, also after an error.
+ * - `file` is the file's name for messages; NULL: "<text>".
+ * - `statements` are additional statements KEY=VALUE, ended by NULL, like those on xl's command line after
+ *   the file's name. They are read after the text, so they replace values of the text. NULL: no statements.
+ * - `host` has the values that the text leaves to the host; NULL: xl's defaults.
+ * - `flags` is 0 or LIBXL_XL_LENIENT.
+ * - `messages` receives all messages, if it is not NULL. The caller disposes of them, also after an error.
  *
- * Returns 0. Errors: INVAL: libxl_error_message has the first error as "FILE:LINE:COLUMN: MESSAGE"; NOMEM. After an
- * error *config has its initial value.
+ * Returns 0 or an error. Errors: INVAL (libxl_error_message has the first error as "FILE:LINE:COLUMN:
+ * MESSAGE"), NOMEM. After an error *config has its initial value.
  */
 int libxl_domain_config_from_xl(libxl_domain_config *config, const char *text, size_t length,
                                 const char *file, const char *const *statements, const libxl_xl_host *host,
                                 unsigned flags, libxl_xl_messages *messages);
 
 /*
- * Reads a text in the form of xl.conf(5) into *host, whose previous value is overwritten, not freed. Only the keys about
- * domains are used; the nodes are those of an initial value. `file`, `flags`, `messages` and the errors are as for
- * libxl_domain_config_from_xl. After an error *host has its initial value.
+ * Reads a text in the form of xl.conf(5) into *host. The previous value of *host is overwritten, not freed.
+ * Only the keys about domains are used. The nodes in *host get their initial value. `file`, `flags`,
+ * `messages` and the errors are the same as for libxl_domain_config_from_xl. After an error *host has its
+ * initial value.
  */
 int libxl_xl_host_from_conf(libxl_xl_host *host, const char *text, size_t length, const char *file,
                             unsigned flags, libxl_xl_messages *messages);
 
 /*
- * Writes a configuration as a text in the form of xl.cfg(5), which xl and libxl_domain_config_from_xl read alike. Stores
- * it in *text; the caller frees it with free(). What a file leaves to the host (run_hotplug_scripts, claim_mode,
- * blkdev_start) is not written, and a generation ID is written as "generate".
+ * Writes a configuration as a text in the form of xl.cfg(5). xl and libxl_domain_config_from_xl read the text
+ * in the same way. Stores the text in *text. The caller frees it with free(). Values that a file leaves to
+ * the host (run_hotplug_scripts, claim_mode, blkdev_start) are not written. A generation ID is written as
+ * "generate".
  *
- * Returns 0. Errors: INVAL, with the path of a value that a file cannot express; NOMEM. After an error *text is NULL.
+ * Returns 0 or an error. Errors: INVAL (the message has the path of a value that a file cannot express),
+ * NOMEM. After an error *text is NULL.
  */
 int libxl_domain_config_to_xl(const libxl_domain_config *config, char **text);
 
