@@ -65,7 +65,7 @@ def round_of(ours: float, peer: float = 0, floor: float = 0) -> Round:
         (at_most(5), [round_of(4), round_of(6), round_of(90)], False),
         (at_least(1.9), [round_of(2)], True),
         (at_least(1.9), [round_of(1.8)], False),
-        # the median of the ratios counts, not the ratio of the medians
+        # Each round has its own ratio. The goal applies to the median of these ratios.
         (at_most(1, of="peer"), [round_of(1, 2), round_of(10, 11), round_of(5, 1)], True),
         (at_most(1, of="peer"), [round_of(1, 2), round_of(12, 11), round_of(5, 1)], False),
         (at_most(2, of="floor"), [round_of(3, 0, 1.5)], True),

@@ -145,11 +145,12 @@ static void an_aborted_destruction_goes_on(scene *s)
     libxl_domid domid = guest(s, "b", true);
     op *o = START(s, libxl_domain_destroy, s->ctx, domid, how);
     int aborted = abort_op(s, o), rc = op_result(o);
-    if (rc != 0 || !s->way.several) /* else another thread completed it */
+    if (rc != 0 || !s->way.several) /* with several threads another one may have completed it */
         assert_int_equal(aborted, 0);
-    assert_true(rc == ERROR_ABORTED || rc == 0); /* 0: the domain was gone; sim/slow.c has a slow case */
+    assert_true(rc == ERROR_ABORTED || rc == 0); /* 0: the domain was gone before the abort */
     assert_int_equal(RUN(s, libxl_domain_wait_gone(s->ctx, domid, how)), 0);
-    wait_node(s, domid, "name", NULL); /* the domain's nodes are removed, too, although no operation waits */
+    wait_node(s, domid, "name",
+              NULL); /* the destruction goes on in the background and removes the nodes, too */
 }
 
 static void an_aborted_query_has_no_effect(scene *s)
@@ -205,7 +206,8 @@ static void a_limit_can_be_replaced_and_removed(scene *s)
 static void the_first_reason_to_stop_is_the_result(scene *s)
 {
     libxl_domid domid = guest(s, "b", true);
-    op *o = START(s, libxl_domain_shutdown, s->ctx, domid, how); /* withdraws its request first */
+    op *o = START(s, libxl_domain_shutdown, s->ctx, domid,
+                  how); /* a stopped shutdown withdraws its request before it completes */
     wait_node(s, domid, "control/shutdown", "poweroff");
     assert_int_equal(limit_op(s, o, 1), 0);
     sleep_ms(20);

@@ -19,7 +19,7 @@ static int open_console(libxl_ctx *ctx, libxl_domid domid)
     return fd;
 }
 
-/* Reads until the text has come. */
+/* Reads from `fd` until `wanted` has arrived. Fails the test after 5 s. */
 static void read_text(int fd, const char *wanted)
 {
     char text[512] = "";

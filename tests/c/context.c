@@ -207,7 +207,7 @@ static void ask_for_names(scene *s, int times)
 static void many_operations_leak_no_descriptor(scene *s)
 {
     struct fixture before, after;
-    ask_for_names(s, 20); /* the threads have opened their handles to the hypervisor */
+    ask_for_names(s, 20); /* each thread opens its handle to the hypervisor before the first count */
     fixture_begin(&before);
     ask_for_names(s, 200);
     fixture_begin(&after);

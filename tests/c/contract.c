@@ -20,7 +20,7 @@ static void o2_synchronous_returns_the_result(scene *s)
     assert_int_equal(libxl_domain_destroy(s->ctx, domid, NULL), 0);
     assert_int_equal(libxl_domain_destroy(s->ctx, domid, NULL), ERROR_DOMAIN_NOTFOUND);
     assert_int_equal(libxl_domain_find(s->ctx, "nobody", &domid, NULL),
-                     ERROR_NOTFOUND); /* fails after waiting */
+                     ERROR_NOTFOUND); /* this operation waits for xenstored before it fails */
 }
 
 /* ---- O3: ASYNC_INPROGRESS means started; any other result means that no completion follows */
@@ -112,12 +112,13 @@ static void o5_the_event_names_the_domain(scene *s)
     libxl_domain_config_dispose(&config);
     assert_int_equal(libxl_domain_info(s->ctx, &info, domid), 0);
     if (s->way.mode == EVENT)
-        assert_int_equal(o->domid, domid); /* the new domain's */
+        assert_int_equal(o->domid, domid); /* the event names the new domain */
     o = START(s, libxl_domain_destroy, s->ctx, domid, how);
     assert_int_equal(op_result(o), 0);
     if (s->way.mode == EVENT) {
         assert_int_equal(o->domid, domid);
-        assert_memory_equal(&o->uuid, &info.uuid, sizeof(info.uuid)); /* the domid is free again */
+        assert_memory_equal(&o->uuid, &info.uuid,
+                            sizeof(info.uuid)); /* the uuid identifies the domain; the domid may be reused */
     }
 }
 
@@ -127,7 +128,7 @@ static void o6_an_instant_operation_is_done_when_its_initiator_returns(scene *s)
 {
     libxl_physinfo info = {.nr_cpus = 0};
     op *o = START(s, libxl_host_info, s->ctx, &info, how);
-    if (!s->way.several) { /* else another thread may be taking its event */
+    if (!s->way.several) { /* with several threads another one may be taking the event */
         assert_true(s->way.mode == EVENT || op_done(o));
         pump(s, 0);
         assert_true(op_done(o));

@@ -156,7 +156,7 @@ static void kernel_is_a_pipe(scene *s)
     assert_int_equal(mkfifo(path, 0600), 0);
     set(&config.b_info.kernel, path);
     expect_refusal(s, &config, ERROR_KERNEL,
-                   "not a regular file"); /* and the library does not wait for a writer */
+                   "not a regular file"); /* the library must not wait for a writer of the FIFO */
     unlink(path);
     rmdir(folder);
 }

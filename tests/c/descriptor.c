@@ -41,7 +41,7 @@ static void the_descriptor_is_readable_while_there_is_work(scene *s)
     for (; !taken && readable_within(s, LONG_MS);)
         taken = libxl_event_take(s->ctx, &record, 1);
     assert_int_equal(taken, 1);
-    assert_false(readable_within(s, 20)); /* one call queued and took the event, so it was never shown */
+    assert_false(readable_within(s, 20)); /* one call queued the event and took it */
 
     complete_instantly(s->ctx, 2);
     complete_instantly(s->ctx, 3);

@@ -214,7 +214,7 @@ static void a_context_can_be_freed_with_enabled_generators(scene *s)
     eject(domid, XVDA);
     assert_int_equal(libxl_event_wait(ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL), 0);
     libxl_event_free(ctx, event);
-    eject(domid, XVDB); /* never processed */
+    eject(domid, XVDB); /* the context is freed before it processes this ejection */
     assert_int_equal(libxl_ctx_free(ctx), 0);
     ctx = open_context();
     guest_destroy(ctx, domid);

@@ -37,7 +37,7 @@ static void the_lifecycle_of_one_domain_is_reported(scene *s)
     assert_true(no_event(s, stopping, user, 10));
     assert_int_equal(RUN(s, libxl_domain_unpause(s->ctx, stopping, how)), 0);
     expect_shutdown(s, stopping, user, LIBXL_SHUTDOWN_REASON_POWEROFF);
-    destroy(s, other); /* not followed */
+    destroy(s, other); /* no generator follows this domain */
     destroy(s, stopping);
     expect(s, stopping, user, DYING);
     expect(s, stopping, user, GONE);
@@ -72,7 +72,7 @@ static void an_earlier_shutdown_is_reported(scene *s)
     libxl_evdisable_domain_lifecycle(s->ctx, evgen);
 }
 
-/* The domain is gone before the library lists the domains again. */
+/* The domain stops, ends, and is replaced before the library lists the domains again. */
 static void the_shutdown_of_a_replaced_domain_is_reported(scene *s)
 {
     for (int all = 0; all <= 1; all++) {
@@ -265,7 +265,8 @@ static void receive(void *user, libxl_event *event)
     r->calls++;
     r->last = event->for_user;
     libxl_event_free(r->ctx, event);
-    assert_int_equal(libxl_host_info(r->ctx, &info, NULL), 0); /* the lock is free */
+    assert_int_equal(libxl_host_info(r->ctx, &info, NULL),
+                     0); /* would deadlock if the context's lock were held here */
 }
 
 static void the_hook_gets_its_types_and_the_queue_the_rest(scene *s)
@@ -305,7 +306,7 @@ static void a_batch_keeps_the_order(scene *s)
             assert_true(records[i].for_user == next++);
             assert_int_equal(records[i].type, LIBXL_EVENT_TYPE_OPERATION_COMPLETE);
             assert_int_equal(records[i].value, 0);
-            assert_null(records[i].event); /* the record is complete */
+            assert_null(records[i].event); /* the record has all values, so there is no event to free */
         }
     }
     assert_int_equal(next, EVENTS + 1);

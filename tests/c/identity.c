@@ -49,7 +49,7 @@ static void a_reused_domid_is_reported_for_each_domain(scene *s)
     /* xenstored does not report the new domain. Enabling a second generator makes the library list the domains. */
     assert_int_equal(libxl_evenable_domain_lifecycle(s->ctx, LIBXL_DOMID_ALL, users[1], &evgens[1]), 0);
     for (int i = 0; i < 10;
-         i++, sleep_ms(2)) /* for the first generator a timer lists the domains; it fires at once */
+         i++, sleep_ms(2)) /* a timer, which fires at once, makes the library list the domains */
         assert_int_equal(libxl_ctx_process(s->ctx), 0);
     destroy(s, domid);
     for (int i = 0; i < 2; i++) {
@@ -101,7 +101,7 @@ static libxl_domid unreported_domain(scene *s, bool known)
     return domid;
 }
 
-/* The request is being sent when the domid is reused. */
+/* The domid is reused while the request is being sent. */
 static void a_shutdown_request_does_not_reach_the_new_domain(scene *s)
 {
     for (int known = 0; known <= 1; known++) {
@@ -121,7 +121,7 @@ static void the_new_domain_s_request_is_not_withdrawn(scene *s)
     for (int known = 0; known <= 1; known++) {
         libxl_domid domid = unreported_domain(s, known);
         op *o = START(s, libxl_domain_shutdown, s->ctx, domid, how);
-        wait_node(s, domid, "control/shutdown", "poweroff"); /* even if no toolstack made the domain */
+        wait_node(s, domid, "control/shutdown", "poweroff"); /* a domain without a `vm` node is asked, too */
         const libxl_uuid second = replace_domain(domid);
         write_domain_nodes(domid, &second);
         put(domid, "control/shutdown", "poweroff");

@@ -61,8 +61,8 @@ static void an_idle_context_lists_nothing(scene *s)
 /* ---- libxl_ao_set_progress */
 
 struct reports {
-    char phases[256]; /* of all reports; a space follows each */
-    int completions;  /* at the last report */
+    char phases[256]; /* the phase of each report, followed by a space */
+    int completions;  /* the operation's completions at the last report */
     op *o;
 };
 

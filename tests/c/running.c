@@ -157,7 +157,7 @@ static void wrong_parameters_are_refused(scene *s)
     destroy(s, domid);
 }
 
-/* The pool's parameter is the host's, so only one thread changes it. */
+/* Pool 0 has all processors of the host, so only one thread changes its parameter. */
 static void a_pool_has_parameters(scene *s)
 {
     libxl_scheduler sched;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Names, memory, processors and requests of domains that run: what is written, and what the guest makes of it. */
+/* Names, memory, processors and requests of domains that run: which nodes are written, and how the guest reacts. */
 #include "harness.h"
 
 #include <stdio.h>
@@ -18,7 +18,7 @@ static libxl_domid guest_of(scene *s, libxl_domain_config config)
     return domid;
 }
 
-/* Creates a guest with 32 MiB, which may have up to 64 MiB, and two vcpus. It ignores what it is told. */
+/* Creates a guest with 32 MiB, which may have up to 64 MiB, and two vcpus. The guest ignores all requests. */
 static libxl_domid large_guest(scene *s)
 {
     libxl_domain_config config = guest_config("b");
@@ -121,7 +121,7 @@ static void without_a_wait_the_guest_may_ignore_it(scene *s)
     assert_int_equal(RUN(s, libxl_domain_set_memory(s->ctx, domid, 24 << 10, false, false, false, &kb, how)),
                      0);
     assert_node(domid, "memory/target", "24576");
-    assert_int_equal(info_of(s, domid).max_memkb, 33 << 10); /* not enforced */
+    assert_int_equal(info_of(s, domid).max_memkb, 33 << 10); /* the hypervisor's limit is unchanged */
     assert_int_equal(info_of(s, domid).current_memkb, 32 << 10);
     destroy(s, domid);
 }

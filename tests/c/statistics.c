@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What all domains have used and done. */
+/* libxl_domain_statistics: the counters of every domain. */
 #include "harness.h"
 
 #include <stdlib.h>
@@ -56,7 +56,7 @@ static void an_abort_leaves_nothing(scene *s)
 {
     libxl_domain_counters_list list;
     op *o = START(s, libxl_domain_statistics, s->ctx, true, true, &list, how);
-    libxl_ao_abort(s->ctx, &o->how); /* it may have ended */
+    libxl_ao_abort(s->ctx, &o->how); /* the operation may have ended before the abort */
     const int rc = op_result(o);
     assert_true(rc == 0 || rc == ERROR_ABORTED);
     libxl_domain_counters_list_dispose(&list);

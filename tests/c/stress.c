@@ -9,8 +9,8 @@
  * no fault.
  *
  * Owns: the slots, one for each operation that may be in flight. An operation's number combines its slot and that
- * slot's use count. So a completion with another number is a duplicate, or its operation was never started. Slot numbers are
- * atomic: a thread fills its own slots, and any thread that receives a completion frees the slot.
+ * slot's use count. A completion whose number is not its slot's is a fault: the operation has completed before, or was never
+ * started. Slot numbers are atomic: a thread fills its own slots, and any thread that receives a completion frees the slot.
  */
 #include <malloc.h>
 #include <pthread.h>

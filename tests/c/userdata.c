@@ -183,7 +183,7 @@ static void a_lock_that_stays_does_not_keep_the_files(scene *s)
     close(lock);
 }
 
-/* A file system of two pages that is full holds the files during the test. */
+/* During the test a full file system of two pages is mounted at /var/lib/xen. */
 static void a_full_disk_is_an_error_and_leaves_nothing(scene *s)
 {
     libxl_domid domid;

@@ -101,7 +101,7 @@ static void each_of_several_events_wakes_one_waiter(scene *s)
         assert_in_range(w[i].took_ms, 0, WAITERS * 20 + SOON_MS);
         sum += w[i].for_user;
     }
-    assert_int_equal(sum, (1 << WAITERS) - 1); /* each event once */
+    assert_int_equal(sum, (1 << WAITERS) - 1); /* each event was received once */
 }
 
 /* The leader returns. The other thread must start to poll, or it would never see the domain stop. */

@@ -10,7 +10,7 @@
 void domains_use_type(const char *new_type);
 /* Makes a paused domain whose guest does what the command line says (sim/README.md). Exits on an error. */
 uint32_t domain_new(const char *command_line);
-/* Unpauses the domain, and waits until its guest listens to control/shutdown. */
+/* Unpauses the domain, and waits until its guest watches the node control/shutdown. */
 void domain_listens(uint32_t domid);
 /* Waits until Xen does not list the domain. A destroyed domain is dying for as long as its memory is mapped. */
 void domain_gone(uint32_t domid);

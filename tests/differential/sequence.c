@@ -161,7 +161,7 @@ static void destroyed_twice(void)
     libxl_asyncop_how how = event_how(1);
     say("destroy %d", libxl_domain_destroy(ctx, domid, &how));
     wait_event(LIBXL_EVENTMASK_ALL, domid);
-    domain_gone(domid); /* libxl's operation ends earlier; a second destruction may find the domain dying */
+    domain_gone(domid); /* libxl's destruction completes while the domain is still dying */
     say("destroy %d", libxl_domain_destroy(ctx, domid, NULL));
 }
 
@@ -441,7 +441,7 @@ static void closed_with_an_event_queued(void)
 static const struct {
     const char *name;
     void (*run)(void);
-    const char *type; /* of its domains */
+    const char *type; /* the type of the sequence's domains */
 } table[] = {
     ROW(instant_synchronous),
     ROW(instant_callback),

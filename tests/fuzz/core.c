@@ -22,7 +22,7 @@ enum { MOST_DEPTH = 4, MOST_COMMANDS = 400 };
 
 static struct {
     libxl_ctx *ctx;
-    int depth; /* of commands within callbacks */
+    int depth; /* how many commands are on the stack, each in a callback of the one before */
     int commands;
     bool memory_was_short, hooks_set;
 } run;
@@ -43,7 +43,7 @@ static struct play *any_play(void)
 
 static void commands(int most);
 
-/* Application code may call the library again. */
+/* A callback calls this function: application code may call the library from within a callback. */
 static void call_again(void)
 {
     if (run.depth == MOST_DEPTH || plays.closing)
@@ -132,12 +132,12 @@ static void start_one(unsigned way)
     }
     *(struct play **)libxl__ao_args(ao) = p;
     p->started = true;
-    /* A synchronous call within a callback may wait for something that only the callback's own thread could do. */
+    /* This may be a synchronous call inside a callback. It must end although no other thread runs the loop. */
     rc = libxl__ao_start(ao);
     if (p->synchronous)
         completed(p, rc);
     else if (rc != ERROR_ASYNC_INPROGRESS) {
-        completed(p, rc); /* and no notification follows */
+        completed(p, rc); /* the operation was refused, so no notification may follow */
         CHECK(rc < 0);
     }
 }
@@ -147,7 +147,7 @@ static void start_in_background(void)
     struct play *p = play_new();
     if (!p)
         return;
-    p->nested = true; /* nothing reports its end */
+    p->nested = true; /* no completion is reported for an operation in the background */
     libxl__ctx_lock(run.ctx);
     p->background = libxl__ao_create_background(run.ctx, play_class(), 0,
                                                 next_below(&plays.input, 2) ? &p->background : NULL);
@@ -169,7 +169,7 @@ static void abort_one(bool by_callback)
     CHECK(rc == ERROR_NOTFOUND || !over);
 }
 
-/* Aborts the synchronous calls that this callback is called in. */
+/* Aborts all synchronous calls. A callback may run this while such calls are below it on the stack. */
 static void abort_synchronous_calls(void)
 {
     for (int i = 0; i < PLAYS; i++)
@@ -320,7 +320,7 @@ static void commands(int most)
 
 /* ---- the end */
 
-/* From now on each phase ends when it is called. Wakes all operations, so that each waiting phase is called. */
+/* From now on each phase succeeds when it is called. This function wakes all operations, so that each waiting phase is called. */
 static void let_all_end(void)
 {
     plays.closing = true;

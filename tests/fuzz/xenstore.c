@@ -168,7 +168,7 @@ static void start_ask(void)
     a->started = true;
     const int rc = libxl__ao_start(ao);
     if (rc != ERROR_ASYNC_INPROGRESS)
-        completed(a, rc); /* and no callback follows */
+        completed(a, rc); /* the operation was refused, so no callback may follow */
 }
 
 static struct ask *any_ask(void)

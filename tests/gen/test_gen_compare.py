@@ -11,7 +11,7 @@ from gen_support import FIXTURE, HERE, generate
 
 ABI = "an ABI change: raise SOVERSION in src/Makefile.inc"
 
-# (file, old text, new text, the message without its place; None: the change is compatible)
+# Each row: file, old text, new text, and the message without its place. None: the change is compatible.
 CHANGES = [
     ("types.idl", '    (7, "DARK_BLUE"', '    (8, "DARK_BLUE"',
      "libxl_colour.LIBXL_COLOUR_DARK_BLUE: the number was 7, and is 8"),

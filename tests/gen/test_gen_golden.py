@@ -25,7 +25,7 @@ FILES = [
 ]
 
 
-# The Python of shapes that Python has: the fixture's types have some that only C can.
+# The Python output has an IDL of its own, because the fixture has types that only C supports.
 PYTHON = [*sorted((HERE / "fixture/python").glob("*.idl")), ROOT / "tests/python/shapes.idl"]
 MODULES = ["types.py", "errors.py", "_convert.py", "_json.py", "_operations.py", "_native.pyi"]
 FILES_OF_PYTHON = [f"python/aioxen/{name}" for name in MODULES] + ["manual/python.rst"]

@@ -14,8 +14,9 @@ from gen_support import HERE, ROOT, generate
 from gen.check_names import words
 
 FILES = [*sorted((HERE / "fixture/python").glob("*.idl")), ROOT / "tests/python/shapes.idl"]
-# These words are not lengthened. Some are not names. The others are names on which other text depends: in
-# init_val, in unions, or for a type's form in Python.
+# The test makes all names longer except these words. Some of the words are not names. Other text depends on
+# the
+# rest: an init_val, a union, or the form of a type in Python.
 KEPT = words(
     """domid uuid operation_complete rc instant slow init_val enumname optional const octets true make
     domain_drop

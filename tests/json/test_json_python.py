@@ -64,7 +64,7 @@ def test_values(driver: Driver, struct: Any) -> None:
 
 
 def test_every_dataclass_has_a_form() -> None:
-    """Except events, and the parts of a struct that have no name of their own in C."""
+    """There are two exceptions: events, and the parts of a struct that have no name of their own in C."""
     structs = Names(load(OWN.files)).structs.items()
     parts = {getattr(aioxen.types, name) for struct, name in structs if struct.name is None}
     events = (aioxen.Event, *aioxen.Event.__subclasses__())

@@ -50,7 +50,7 @@ def test_a_number_of_a_million_digits_is_refused(driver: Driver) -> None:
 
 
 def test_a_long_path_is_complete(driver: Driver) -> None:
-    """Also for errors that json-c accepts and the second pass finds."""
+    """This includes errors that json-c accepts and that the library's second pass finds."""
     for inside in '{"b": 1, "b": 2}', "'":
         way = "place." * 60
         answer = driver.ask("machine", ('{"place": ' * 60 + inside).encode())
@@ -58,7 +58,7 @@ def test_a_long_path_is_complete(driver: Driver) -> None:
 
 
 def test_damage_at_every_octet_is_handled(driver: Driver) -> None:
-    """A document that is cut off is refused. One with a changed octet is refused or read."""
+    """A shortened document is refused. A document with one changed octet is refused or read."""
     whole = (
         b'{"name":"a\\u00e9","disks":[{"path":"p","backend_type.file":{"aliases":["x",null]}}],"weight":3}'
     )

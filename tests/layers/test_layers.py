@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The layers of the library: each includes and calls only itself and those below; the core knows no domain.
+"""Each layer of the library includes and calls only itself and lower layers. The core knows no domain.
 
 Needs the objects of `make lib`.
 """
@@ -18,7 +18,8 @@ BUILD = Path(os.environ.get("AIOXEN_TEST_BUILD", ROOT / "build"))
 # Lowest first. The Makefile has the same list, from which it makes the library.
 LAYERS = ["core", "json", "types", "xl", "host", "xen", "devices", "events", "ops", "lib"]
 
-# The layer of what the generator writes. Headers that are not listed are public: all may include them.
+# The layers of generated files. Generated headers that are not listed are public, so all layers may include
+# them.
 GENERATED = {
     "_libxl_types_json": "types",
     "_libxl_operations_internal": "ops",
@@ -39,7 +40,8 @@ def sources(layer: str) -> list[Path]:
 
 
 def layer_of_headers() -> dict[str, str]:
-    """The layer of each internal header, by its name. All are in one include path: no name occurs twice."""
+    """The layer of each internal header. All are in one include path, so two headers must not have one
+    name."""
     layers = {f"{name}.h": layer for name, layer in GENERATED.items() if name != "_libxl_operations"}
     for layer in LAYERS:
         for path in sources(layer):
@@ -92,7 +94,7 @@ def symbols(*paths: Path) -> Iterator[tuple[Path, str, str]]:
 
 
 def test_no_function_of_a_layer_above_is_called() -> None:
-    """A header may declare what a layer above defines: so the includes alone do not show each dependence."""
+    """A header may declare a function that a higher layer defines, so the test of includes is not enough."""
     objects = {
         BUILD / "src" / layer / f"{path.stem}.o": layer
         for layer in LAYERS

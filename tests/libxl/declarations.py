@@ -14,7 +14,7 @@ from pycparser import c_ast, c_generator, c_parser
 # libxl_json.h has no name that this library has, and needs the yajl library.
 HEADERS = ("libxl.h", "libxl_utils.h", "libxl_uuid.h", "libxl_event.h")
 
-# The types that the headers take from the system's: pycparser has to know that these names are types.
+# Types of system headers that the libxl headers use. pycparser must know that these names are types.
 SYSTEM = """
 typedef int bool, int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t;
 typedef int size_t, ssize_t, pid_t, va_list, xentoollog_logger, xentoollog_level;
@@ -26,12 +26,12 @@ NAMES = re.compile(r"(LIBXL|ERROR|INVALID_DOMID)")
 
 @dataclass
 class Declarations:
-    """By name. A member's name is its path in the type: `u.disk_eject.vdev`."""
+    """The declarations, by name. A member's name is its path in the type: `u.disk_eject.vdev`."""
 
     functions: dict[str, str] = field(
         default_factory=dict
     )  # the prototype, in which the function is called `@`
-    members: dict[str, set[str]] = field(default_factory=dict)  # of each type; empty for other typedefs
+    members: dict[str, set[str]] = field(default_factory=dict)  # by type; empty for a typedef without members
     enumerators: set[str] = field(default_factory=set)
     numbers: set[str] = field(default_factory=set)  # macros that are not texts and have no parameters
     texts: set[str] = field(default_factory=set)
@@ -48,7 +48,7 @@ def preprocess(folders: Sequence[Path], *options: str) -> str:
 
 
 def read(folders: Sequence[Path]) -> Declarations:
-    """What the libxl headers declare that are found with these folders before the system's."""
+    """Read the libxl headers. They are looked for in these folders first, and then in the system's."""
     found = Declarations()
     for node in parse(preprocess(folders)):
         if isinstance(node, c_ast.Decl) and isinstance(node.type, c_ast.FuncDecl):
@@ -61,7 +61,7 @@ def read(folders: Sequence[Path]) -> Declarations:
 
 
 def parse(text: str) -> Iterator[c_ast.Node]:
-    """The declarations at top level in files that are called *libxl*."""
+    """The top-level declarations of the files whose names contain "libxl"."""
     lines, ours = [], False
     for line in text.splitlines():
         if marker := MARKER.match(line):
@@ -78,7 +78,7 @@ def prototype(node: c_ast.Decl) -> str:
 
 
 def paths(kind: c_ast.Node, before: str = "") -> Iterator[str]:
-    """The members of a struct or union, and of those inside it that have no name."""
+    """The members of a struct or union, including those of unnamed structs and unions inside it."""
     if not isinstance(kind, (c_ast.Struct, c_ast.Union)):
         return
     for member in kind.decls or []:

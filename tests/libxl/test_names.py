@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Names that libxl has are the same here: one C file, compiled against Debian's headers and against ours.
+"""Declarations that libxl has are the same here. The tests compile C files with Debian's headers and with
+ours.
 
-What differs on purpose is in docs/libxl.md, with its reason; a row there that is no difference fails, too.
+docs/libxl.md lists the intended differences with their reasons. A row there that is no difference fails a
+test.
 """
 
 from __future__ import annotations
@@ -45,7 +47,7 @@ def table(title: str) -> dict[str, str]:
 
 
 def named(name: str, rows: dict[str, str]) -> str | None:
-    """The row that speaks of this name; `T` in a row stands for any type."""
+    """The row that covers this name. `T` in a row stands for any type."""
     for row in rows:
         if re.fullmatch(re.escape(row).replace("_T_", r"_\w+_"), name):
             return row
@@ -66,7 +68,7 @@ def differs(names: list[str], folder: Path) -> set[str]:
 
 
 def run(lines: list[str], includes: list[Path], folder: Path) -> list[str]:
-    """Compile a C file and run it: what it says."""
+    """Compile these lines as a C file and run the program. Return its output."""
     program = folder / "program"
     compiled = subprocess.run(
         ["gcc", "-std=gnu11", "-D_GNU_SOURCE", "-w", *include(includes), "-x", "c", "-", "-o", program],
@@ -91,7 +93,7 @@ def test_prototypes(tmp_path: Path) -> None:
 
 
 def probes(kinds: list[str]) -> Iterator[tuple[str, str]]:
-    """What is compared, and the expression for it."""
+    """The values that are compared: for each a description and a C expression."""
     theirs, ours = declared(False), declared(True)
     for kind in kinds:
         yield f"sizeof {kind}", f"sizeof({kind})"
@@ -157,7 +159,7 @@ def test_the_program_calls_every_function() -> None:
     own = ""
     for program in PROGRAMS:
         text = subprocess.check_output(["gcc", "-E", *include(OURS), program], text=True)
-        parts = re.split(r'^# \d+ "([^"]*)".*\n', text, flags=re.M)  # a file's name, its lines, and so on
+        parts = re.split(r'^# \d+ "([^"]*)".*\n', text, flags=re.M)  # alternately a file's name and its lines
         own += "".join(
             lines for name, lines in zip(parts[1::2], parts[2::2], strict=True) if name == str(program)
         )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The library is hardened, also if the caller gives further flags. It can be built without its assertions."""
+"""The library is hardened, even if the caller gives further flags. It can be built without its assertions."""
 
 from __future__ import annotations
 

@@ -30,8 +30,8 @@ def test_the_numbers_of_events_and_of_async_inprogress_stay() -> None:
 
 
 def test_what_libxl_has_not_is_announced() -> None:
-    """By #ifdef, a program can check whether it is compiled with this library, and whether an addition
-    exists."""
+    """A program can check by #ifdef whether it is compiled with this library, and which additions the library
+    has."""
     header = (ROOT / "src/include/libxl.h").read_text()
     announced = set(re.findall(r"^#define LIBXL_HAVE_(\w+)", header, re.M))
     additions = (

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The kernel that a boot loader chooses is booted. A boot loader that fails is refused with its words."""
+"""The guest boots the kernel that its boot loader chooses. If the loader fails, its output is in the
+error."""
 
 from __future__ import annotations
 
@@ -52,7 +53,7 @@ def loading(guest: Configure, kernel: Path, tmp_path: Path) -> Loading:
 async def test_the_chosen_kernel_is_booted_with_the_chosen_arguments(
     xen: aioxen.Context, loading: Loading, machine: str
 ) -> None:
-    """The command "b" of the configuration would block for ever; the chosen "p" is a poweroff."""
+    """The configuration's command line "b" would block for ever. The chosen command line "p" powers off."""
     dom = await xen.domain_create(loading(CHOOSE, machine=machine))
     assert left() == []
     await dom.unpause()
@@ -90,7 +91,7 @@ async def test_a_client_reads_and_types_at_the_shown_terminal(
         name = read_node(f"/local/domain/{max(domids)}/console/tty") if domids else None
     client = os.open(name, os.O_RDWR | os.O_NOCTTY)
     tty.setraw(client)
-    os.write(client, b"\r")  # the boot loader prints nothing before a client is there
+    os.write(client, b"\r")  # the boot loader prints only after a client has written
     printed = b""
     while b"Which?" not in printed:
         printed += await asyncio.to_thread(os.read, client, 1000)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The configuration that is stored for a domain says what the domain is now, and can make another domain."""
+"""The stored configuration of a domain follows its changes, and can be used to create another domain."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ async def test_a_domain_without_a_stored_configuration(xen: aioxen.Context) -> N
 async def test_a_configuration_becomes_a_file_of_xl(
     xen: aioxen.Context, guest: Configure, tmp_path: Path
 ) -> None:
-    """What a domain is now can be written as a file of xl's, and made again from it."""
+    """A domain's present configuration can be written as an xl file. That file makes an equal domain."""
     image = tmp_path / "xvda"
     image.write_bytes(bytes(1 << 20))
     dom = await xen.domain_create(guest("b", disks=[aioxen.disk(image, "xvda")]))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Consoles: what a guest writes is read, searched and logged; memory is bounded, and the end is clear."""
+"""Consoles: a guest's output is read, searched and logged, memory is bounded, and the end is reported."""
 
 from __future__ import annotations
 
@@ -126,7 +126,8 @@ async def test_a_dialogue(xen: aioxen.Context, guest: Configure, nothing_left: N
 async def test_input_that_the_terminal_has_no_room_for(
     xen: aioxen.Context, guest: Configure, nothing_left: None
 ) -> None:
-    """The guest takes 100,000 octets, in parts; a console that ends meanwhile is an error."""
+    """The guest reads 100,000 octets in parts. A write fails if the console ends before the guest has read
+    all."""
     async with running(xen, guest("b")) as (dom, console):
         await asyncio.wait_for(asyncio.gather(*(console.write(b"x" * 10000) for _ in range(10))), SECONDS)
         await dom.pause()
@@ -166,7 +167,8 @@ async def test_a_long_line_comes_in_pieces(xen: aioxen.Context, guest: Configure
 async def test_the_log_is_rotated(
     xen: aioxen.Context, guest: Configure, nothing_left: None, tmp_path: Path
 ) -> None:
-    """The log has what nobody reads. The files together end with the last output."""
+    """The log gets the output even if no task reads the console. The newest output is at the end of the
+    log."""
     path = tmp_path / "log"
     async with running(xen, guest("b console=flood"), limit=100) as (_, console):
         await console.log_to(path, max_bytes=1000, keep=2)
@@ -201,7 +203,7 @@ async def on_uvloop(body: Callable[[], Awaitable[None]]) -> None:
     """Run the body in a loop of uvloop, in a thread."""
 
     uvloop = pytest.importorskip("uvloop")  # the virtual machine has none
-    uvloop.new_event_loop().close()  # libuv keeps a pipe from its first loop on
+    uvloop.new_event_loop().close()  # libuv opens a pipe with its first loop, and keeps it
 
     def run() -> None:
         loop = uvloop.new_event_loop()

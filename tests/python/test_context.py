@@ -240,7 +240,7 @@ def test_a_forgotten_context_is_freed_with_a_warning() -> None:
 
 
 def test_objects_that_are_garbage_with_a_context_do_not_use_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The objects do not use the context at the end of the interpreter, either."""
+    """The objects must not use the context, neither then nor at the end of the interpreter."""
     monkeypatch.setenv("MALLOC_PERTURB_", "165")  # fills freed memory, so that its use is noticed
     done = script("""
         import asyncio, gc, aioxen

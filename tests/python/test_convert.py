@@ -164,7 +164,7 @@ def test_a_round_trip_of_types_written_by_hand(shapes: Any, data: st.DataObject)
 
 
 def test_what_python_lacks_has_its_initial_value(shapes: Any) -> None:
-    """Python does not know the type of the field `lost`. The C function sets the field."""
+    """Python cannot convert the type of the field `lost`, so the C init function sets the field."""
     t, lib = shapes.types, shapes.lib
     lib.initialised.clear()
     c = shapes.v.ffi.new("libxl_tuning *")

@@ -230,7 +230,7 @@ async def test_a_cancelled_start_leaves_no_qemu(
     first.cancel()
     with pytest.raises(asyncio.CancelledError):
         await first
-    await second  # starts a QEMU of its own
+    await second  # the first start was cancelled, so this operation starts QEMU
     assert len(qemus()) == 1
     assert read_node(f"/local/domain/{dom.domid}/device/vbd/51712") is None
     await dom.destroy()

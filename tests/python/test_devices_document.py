@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""docs/devices.md: its program works, and disk() and nic() say what is wrong."""
+"""The program in docs/devices.md works. disk() and nic() raise errors that name the wrong argument."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Disks are plugged and unplugged, and xl and this library work on each other's disks.
 
-The simulator plays the drivers. The nodes that both write for the same disk are compared.
+The simulator plays the drivers. The tests compare the nodes that xl and this library write for the same disk.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from worldly import ROOT, Configure, write_node
 
 pytestmark = pytest.mark.skipif("AIOXEN_SIM_DIR" not in os.environ, reason="the simulator plays the drivers")
 
-# What the fast path writes and the played script does not, or the other way round: docs/libxl.md says why.
+# Nodes that only one of them writes, because this library does not run xl's script. docs/libxl.md has the
+# reasons.
 DIFFERENT = re.compile(r"/(physical-device-path|node|physical-device|hotplug-status|feature-[a-z-]*) = ")
 
 
@@ -134,7 +135,7 @@ async def test_a_list_longer_than_a_message_of_xenstored(
     """1,000 interfaces, whose nodes another program has written, are listed and destroyed."""
     dom = await xen.domain_create(guest("b"))
     before = len(await dom.devices())
-    for number in range(10000, 11000):  # 6,000 octets of names
+    for number in range(10000, 11000):  # the names have 6,000 octets, more than fit into one message
         backend = f"/local/domain/0/backend/vif/{dom.domid}/{number}"
         write_node(f"/libxl/{dom.domid}/device/vif/{number}/backend", backend)
     listed = [device.devid for device in await dom.devices() if device.kind == "vif"]

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A guest writes 500 hostile values into each node that it may write, while operations run on it.
 
-An operation may fail then, with an error of the library and a printable message. Nothing is left afterwards.
+An operation may fail with an error of the library, whose message must be printable. No test may leave
+anything.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ def _no_device_left(hypervisor: None, sim: Callable[..., str]) -> Iterator[None]
 
 @contextlib.asynccontextmanager
 async def hostility(domid: int) -> AsyncIterator[Callable[[], bool]]:
-    """The guest writes. Yields whether it writes still; its writing is complete at the end."""
+    """The guest writes during the block. Yields a function that tells whether it is still writing. The block
+    ends when the guest has written all values."""
     process = await asyncio.create_subprocess_exec("aioxen-sim-ctl", "hostile", str(domid), str(VALUES))
     try:
         yield lambda: process.returncode is None
@@ -110,7 +112,7 @@ async def test_listing(xen: aioxen.Context, guest: Configure, tmp_path: Path) ->
 
 @pytest.mark.parametrize("late", [False, True])
 async def test_destroy(xen: aioxen.Context, guest: Configure, tmp_path: Path, *, late: bool) -> None:
-    """The domain is destroyed while its guest writes, or after it."""
+    """The domain is destroyed while its guest writes; with `late`, when the guest has written all values."""
     config = guest("b")
     config.disks = [disk(tmp_path / "a", "xvda"), disk(tmp_path / "b", "xvdb", DiskBackend.QDISK)]
     config.p9s = [DeviceP9(tag="share", path=str(tmp_path))]
@@ -126,7 +128,8 @@ async def test_destroy(xen: aioxen.Context, guest: Configure, tmp_path: Path, *,
 
 
 async def test_states(xen: aioxen.Context, guest: Configure, sim: Callable[..., str], tmp_path: Path) -> None:
-    """The frontend's driver writes 500 strange states before each change, and goes on as it should."""
+    """Before each change of its state the frontend's driver writes 500 invalid states. A disk can still be
+    removed."""
     dom = await xen.domain_create(guest("b"))
     await dom.unpause()
     sim("frontend", str(dom.domid), f"nonsense={VALUES}")

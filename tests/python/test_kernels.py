@@ -185,8 +185,8 @@ async def test_a_ramdisk_that_is_refused(
 
 
 async def test_a_file_that_is_shorter_than_its_size(xen: aioxen.Context, guest: Configure) -> None:
-    """A file of sysfs has less content than its size. It looks like a file that is truncated while it is
-    read."""
+    """A file of sysfs has less content than its size. To the library it looks like a file that is truncated
+    during the read."""
     path = "/sys/kernel/mm/transparent_hugepage/enabled"
     if not os.path.exists(path):
         pytest.skip(f"no {path}")

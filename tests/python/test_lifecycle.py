@@ -60,7 +60,7 @@ async def test_the_shutdown_reason(
     waiting = dom.wait_shutdown()
     await dom.unpause()
     assert await waiting is reason
-    assert await dom.wait_shutdown() is reason  # the domain has stopped already
+    assert await dom.wait_shutdown() is reason  # a second wait finds the domain stopped
     await dom.destroy()
 
 

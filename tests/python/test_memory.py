@@ -83,7 +83,7 @@ async def test_memory_is_rounded_down_to_whole_mib(
 async def test_a_linux_guest_runs_at_its_target_and_grows(
     xen: aioxen.Context, hypervisor: None, machine: str
 ) -> None:
-    """Linux reads memory/static-max, and so knows how much memory its balloon must give back at the start."""
+    """Linux reads memory/static-max to compute how much memory its balloon must give back at the start."""
     if "libaioxen-sim" in os.environ.get("LD_PRELOAD", ""):
         pytest.skip("needs a real Xen, on which Linux runs")
     folder = Path(ROOT) / "build/guest"

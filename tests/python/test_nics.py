@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Network interfaces, beside those that Debian's xl makes: the same nodes, and each removes the other's."""
+"""This library and Debian's xl write the same nodes for an interface, and each can remove the other's."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 MAC = "00:16:3e:01:02:03"
-OURS = 20  # is added to the number of xl's interface
+OURS = 20  # the number of this library's interface
 Xl = Callable[..., str]
 
 VARIANTS: list[tuple[list[str], dict[str, object]]] = [

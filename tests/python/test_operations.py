@@ -52,7 +52,7 @@ async def test_a_future_is_cancelled_when_the_operation_has_ended(xen: aioxen.Co
     waiting = xen.domain_wait_shutdown(0)
     assert waiting.cancel("enough")
     assert not waiting.done()
-    assert waiting.cancel()  # the second call has no further effect
+    assert waiting.cancel()  # cancelling twice has the effect of cancelling once
     with pytest.raises(asyncio.CancelledError):
         await waiting
     assert not waiting.cancel()

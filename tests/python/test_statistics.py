@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What all domains have used and done, disks and networks included."""
+"""domain_statistics() returns the counters of every domain, including those of its disks and interfaces."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def play(device: Path, files: tuple[str, ...], first: int) -> None:
     """Write the files in which a backend driver counts: the numbers first, first + 1, ..."""
     statistics = (
         device.parent.resolve() / device.name / "statistics"
-    )  # the simulation makes no file by the kernel's path
+    )  # the simulator keeps these files elsewhere
     statistics.mkdir(parents=True)
     for number, name in enumerate(files, first):
         (statistics / name).write_text(f"{number}\n")
@@ -52,7 +52,7 @@ async def test_devices_are_those_of_their_domains(
     ):
         play(device, files, first)
         counted.append(device)
-    (DISKS.resolve() / f"vbd-{two.domid}-51728/statistics/wr_sect").unlink()  # its driver has gone meanwhile
+    (DISKS.resolve() / f"vbd-{two.domid}-51728/statistics/wr_sect").unlink()  # this driver has ended
     found = {domain.info.domid: domain for domain in await xen.domain_statistics()}
     assert found[one.domid].disks == []
     assert found[one.domid].nics == [aioxen.NicCounters(0, 34, 35, 36, 37, 30, 31, 32, 33)]
@@ -71,7 +71,7 @@ async def test_devices_are_those_of_their_domains(
 async def test_the_devices_of_xl(
     xen: aioxen.Context, kernel: Path, tmp_path: Path, xl: Callable[..., str], sim: Callable[..., str]
 ) -> None:
-    """The simulated drivers count, too."""
+    """The counters of the simulated drivers are returned as those of real drivers."""
     disk, config = tmp_path / "disk", tmp_path / "counted.cfg"
     disk.write_bytes(bytes(1 << 20))
     config.write_text(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The supervisor carries out what a guest's configuration says about its end."""
+"""The supervisor carries out the action that a guest's configuration names for its end."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_ctrl_c_asks_the_guest_to_stop(supervise: Supervise) -> None:
 
 
 def test_the_memory_of_a_crashed_guest_is_dumped(supervise: Supervise, tmp_path: Path, sim: object) -> None:
-    """A PV guest's memory can only be dumped if its kernel has told where it is; the tiny one has not."""
+    """The test uses PVH: the memory of a PV guest can be dumped only if its kernel publishes a map of it."""
     process = supervise("c", 'type="pvh"\nmemory=24\non_crash="coredump-destroy"')
     lines_until(process, "its memory is in")
     assert process.wait(scaled(60)) == 0

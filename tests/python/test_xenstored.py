@@ -106,7 +106,7 @@ async def test_closing_does_not_stop_the_loop(sim: Callable[..., str], guest: Co
             await xen.aclose()
             count = next(turns)
     finally:
-        sim("xenstored", "kill")  # with the nodes that the teardown could not remove
+        sim("xenstored", "kill")  # a new xenstored has no nodes, so those of the teardown are gone
         sim("xenconsoled", "kill")
         sim("xenstored", "start")
     assert count > 10

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Debian's xl works on this library's domains, and this library on xl's; both leave the same nodes."""
+"""Debian's xl works on domains of this library, and this library on domains of xl. Both write the same
+nodes."""
 
 from __future__ import annotations
 
@@ -27,7 +28,7 @@ on_crash = "preserve"
 driver_domain = {driver}
 """
 
-# docs/libxl.md gives the reasons.
+# docs/libxl.md gives the reasons for these differences.
 ONLY_XL_WRITES = re.compile(
     r"/libxl/N/(dm-version|device.*)|/local/domain/0/backend.*|/local/domain/N/memory/videoram|"
     r"/local/domain/N/console/backend(-id)?|/local/pool.*|/vm/UUID/image.*"
@@ -152,7 +153,7 @@ async def test_we_work_on_the_domain_of_xl(
 async def test_xl_saves_our_domain(
     xen: aioxen.Context, xl: Xl, kernel: Path, tmp_path: Path, sim: object
 ) -> None:
-    """xl saves the domain, destroys it, and leaves nothing."""
+    """xl saves a domain of this library and destroys it. No node and no file is left."""
     config = aioxen.pvh("together", kernel, memory="24M", cmdline="l")
     dom = await xen.domain_create(config)
     await dom.unpause()

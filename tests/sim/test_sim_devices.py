@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The drivers of devices are played: Debian's xl attaches and detaches disks and network interfaces."""
+"""The simulator plays the drivers of devices: Debian's xl attaches and detaches disks and interfaces."""
 
 from pathlib import Path
 
@@ -145,7 +145,7 @@ def test_behaviours_at_detach(
 
 
 def test_a_refusal_has_the_words_of_the_kernel(world: World, config: WriteConfig) -> None:
-    """The behaviour comes from the guest's command line."""
+    """The guest's command line makes its frontend refuse to be detached."""
     script = f"""
         xl create -q {config("pvh", "b frontend=refuses", name="one")}; {BY_HAND}; {DEVICE}; {state(FRONT, 4)}
         {DETACH}; {state(FRONT, 5)}; xenstore-read /local/domain/1/error/device/vbd/51712/error"""
@@ -209,7 +209,7 @@ def test_wrong_orders(world: World, order: str) -> None:
 
 
 def test_a_hostile_guest_writes_only_where_it_may(world: World, guest: WriteConfig) -> None:
-    """Its frontends are spoilt, the backends and the toolstack's nodes are not; no removed node is back."""
+    """The guest changes nodes of its frontends. It changes no node of a backend or of the toolstack."""
     kept = f"(xenstore-ls -f {DISK} | grep -v state; xenstore-ls -f /libxl/1/device; xenstore-ls -f /vm)"
     script = f"""
         xl create -q {guest()}; {state(FRONT, 4)}; {kept} >before

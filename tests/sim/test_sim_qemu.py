@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A QEMU is played: Debian's xl starts it for disks of QEMU's formats, shares and screens, and ends it."""
+"""The simulator plays QEMU: Debian's xl starts it for disks in QEMU's formats, shares and screens, and ends
+it."""
 
 from pathlib import Path
 

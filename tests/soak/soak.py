@@ -10,9 +10,10 @@ itself, is asked to stop, crashes, or is destroyed, by the library or by xl. Mea
 restarted, xl lists, pauses and destroys the same domains, and other contexts are opened and closed with
 creations in flight.
 
-The end compares with the beginning: domains, all nodes of the store, the hypervisor's free memory, and this
-process's descriptors and threads. It exits with 1 if something differs, or if an operation gave an error
-that no fault explains. A seed gives the same decisions, though not the same timing.
+At the end the program compares the host with its initial state: domains, all nodes of xenstore, the
+hypervisor's free memory, and this process's descriptors and threads. It exits with 1 if something differs, or
+if an operation gave an error that no fault explains. The same seed gives the same decisions, but not the same
+timing.
 """
 
 from __future__ import annotations
@@ -38,11 +39,11 @@ from worldly import descriptors, threads, xenstore_handle  # noqa: E402
 KERNEL = ROOT / "build/guest/tiny"
 SIMULATED = "AIOXEN_SIM_DIR" in os.environ
 SETTLE_SECONDS = 30
-"""How long the host may take until it is as it was."""
+"""The longest time until the host is back in its initial state."""
 
 GIVEN_UP = (aioxen.AbortedError, aioxen.TimedOutError, aioxen.GuestTimedOutError, asyncio.CancelledError)
 GONE = (aioxen.DomainNotFoundError, aioxen.DomainDestroyedError, aioxen.NotFoundError)
-"""What an operation may end with when somebody else destroys the domain."""
+"""The errors of an operation whose domain another program has destroyed."""
 STOLEN_CREATION = (*GONE, *GIVEN_UP)
 
 
@@ -71,8 +72,8 @@ class Soak:
         await asyncio.sleep(self.random.uniform(0, most))
 
     def any_magnitude(self) -> float:
-        """A random time from 0.1 ms to 1 s. The logarithm is uniform, so that fast and slow hosts are
-        interrupted in each step of a creation."""
+        """A random time from 0.1 ms to 1 s. Its logarithm is distributed uniformly, so that each step of a
+        creation is interrupted on fast and on slow hosts."""
         return float(10 ** self.random.uniform(-4, 0))
 
     async def attempt(

@@ -108,7 +108,7 @@ def test_linux_guest_boots_and_obeys(dom0: Dom0) -> None:
         "memory=96",
         'on_poweroff="preserve"',
     ]
-    dom0("cp build/guest/linux-kernel /tmp/kernel")  # reading parts of it by 9p is slow
+    dom0("cp build/guest/linux-kernel /tmp/kernel")  # xl reads the kernel in parts, which is slow by 9p
     dom0("xl create -q /dev/null " + " ".join(f"'{setting}'" for setting in settings))
     dom0("timeout 30 xl console guest >/tmp/console &")
     assert "hello=1" in dom0("until grep linux: /tmp/console; do sleep 0.1; done")

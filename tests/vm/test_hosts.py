@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The library on a real Xen whose command line disables capabilities, each alone and all together."""
+"""Guests run on a real Xen whose command line disables capabilities, one at a time or all of them."""
 
 import pytest
 from launching import PROJECT, Run

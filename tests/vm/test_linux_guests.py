@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """On a real Xen, Linux guests that this library makes from xl files use their devices.
 
-The tests run programs of the folder `inside` in dom0; these have the assertions. AIOXEN_GUESTS=all adds
-the tests that take minutes (`make test-guests`).
+The tests run programs of the folder `inside` in dom0. The programs contain the assertions. AIOXEN_GUESTS=all
+adds the tests that take minutes (`make test-guests`).
 """
 
 import os

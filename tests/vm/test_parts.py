@@ -42,7 +42,7 @@ def test_console_keeps_the_last_lines() -> None:
         console.add(b"line ")
         console.add(b"%d\r\n" % number)
     assert console.text().splitlines()[-1] == f"line {LINES + 9}"
-    assert len(console.text().splitlines()) == LINES - 1  # the last of the kept lines is still empty
+    assert len(console.text().splitlines()) == LINES - 1  # the console also keeps the unfinished last line
 
 
 def test_the_probe_for_kvm_sees_instructions_carried_out() -> None:

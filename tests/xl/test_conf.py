@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What /etc/xen/xl.conf says about domains reaches their configurations, as in xl."""
+"""The defaults in /etc/xen/xl.conf apply to configurations of domains, as in xl."""
 
 from __future__ import annotations
 

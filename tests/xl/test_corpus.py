@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Each file of the corpus, and what is written from it, gives the configuration of `xl create --dryrun`."""
+"""Each file of the corpus gives the configuration of `xl create --dryrun`. So does the file written from
+it."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Files that are made at random are read as xl reads them, and what is written from them is read alike."""
+"""Random files are read as xl reads them. The files that are written from them have the same meaning."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ TOKENS = [
 @settings(max_examples=300, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.sampled_from(TOKENS), max_size=12).map("".join))
 def test_the_grammar_is_that_of_xl(xl: Xl, text: str) -> None:
-    """A text is a syntax error here if it is one to xl. (Wrong characters at the very end escape xl.)"""
+    """The library and xl find syntax errors in the same texts. xl misses wrong characters at the very end."""
     base = "name = 'g'\nkernel = 'k'\n"
     text += "\n"
     refused = "config parsing error" in xl.ask(base + text).said
     if "+=" in text and not refused:
-        return  # xl joins strings and lists of unknown keys, or refuses to, before it looks at keys
+        return  # xl carries out += even for unknown keys, and may refuse it
     try:
         aioxen.loads(base + text, strict=False, host=HOST)
         wrong = ""

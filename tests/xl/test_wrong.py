@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Errors and warnings: their places, their words, and that xl refuses or ignores the same.
+"""Errors and warnings have the right places and messages. xl refuses or ignores the same files.
 
 `|` in a text marks the place that the message must name.
 """
@@ -14,7 +14,7 @@ from xl_support import HOST, Xl
 
 BASE = 'name = "g"\nkernel = "/k"\n'
 
-# xl refuses these, too.
+# Texts that both xl and this library refuse.
 ERRORS = [
     ("|Memory = 1", "capital letter"),
     ("memory = |-1", "not a Python program"),
@@ -65,7 +65,7 @@ ERRORS = [
     ("firmware = '|pvgrub32'", "also has a kernel"),
 ]
 
-# xl ignores these; strict refuses them.
+# Texts that xl accepts and that strict reading refuses.
 DOUBTS = [
     ("|memroy = 1", "unknown key 'memroy'; is 'memory' meant?"),
     ("|zzzzzzzz = 1", "unknown key 'zzzzzzzz'"),
@@ -83,7 +83,7 @@ DOUBTS = [
     ("memory = 64\nmaxmem = |32", "less than memory"),
 ]
 
-# Always warnings.
+# Texts that give a warning, in strict reading and otherwise.
 WARNINGS = [
     ("builder = '|generic'", "use type"),
     ("memory = 1\n|memory = 2", "set again"),

@@ -27,16 +27,16 @@ LOOP = 'while read f; do eval timeout 10 xl create -n "$f" >$f.out 2>$f.err; ech
 
 @dataclass
 class Answer:
-    """What xl says of a file."""
+    """The result of `xl create --dryrun` for a file."""
 
     status: int
     config: dict[str, Any] | None
-    """The configuration as JSON, None: xl refuses the file."""
+    """The configuration as JSON. None: xl refuses the file."""
     said: str
 
 
 class Xl:
-    """An xl for many questions: `with Xl(folder) as xl: xl.ask(text)`."""
+    """One xl that reads many files: `with Xl(folder) as xl: xl.ask(text)`."""
 
     def __init__(self, folder: Path, conf: str | None = None) -> None:
         self.folder = folder
@@ -79,29 +79,29 @@ class Xl:
 
 
 def normal(document: dict[str, Any]) -> dict[str, Any]:
-    """A configuration as JSON in our form: without values that are the initial ones."""
+    """A configuration as JSON in this library's form, which leaves out initial values."""
     config = aioxen.from_json(DomainConfig, json.dumps(document))
     written: dict[str, Any] = json.loads(aioxen.to_json(config))
     return written
 
 
 def of_xl(answer: Answer, has_uuid: bool) -> dict[str, Any] | None:
-    """What xl answers, without what is written though it is the default here. None: xl refuses the file."""
+    """xl's configuration without the values that are defaults of this library. None: xl refuses the file."""
     if answer.config is None:
         return None
     c_info, b_info = answer.config["c_info"], answer.config["b_info"]
     if not has_uuid:
-        del c_info["uuid"]  # random
-    if c_info.get("run_hotplug_scripts") == "True":  # xl.conf's default is the library's
+        del c_info["uuid"]  # xl chooses a random UUID
+    if c_info.get("run_hotplug_scripts") == "True":  # xl always writes this default
         del c_info["run_hotplug_scripts"]
     if b_info.get("claim_mode") == "True":
         del b_info["claim_mode"]
     online, vcpus = b_info.pop("avail_vcpus", [0]), b_info.get("max_vcpus", 1)
-    if online != list(range(vcpus)):  # all: it is left out
+    if online != list(range(vcpus)):  # this library leaves out the set of all vcpus
         b_info["avail_vcpus"] = online
     for name in ("vcpu_hard_affinity", "vcpu_soft_affinity"):
         for i, cpus in enumerate(b_info.get(name, [])):
-            b_info[name][i] = [cpu for cpu in cpus if cpu in CPUS]  # xl fills the last octet
+            b_info[name][i] = [cpu for cpu in cpus if cpu in CPUS]  # xl adds bits beyond the last one
     rdm = b_info.get("type.hvm", {}).get("rdm", {})
     if "policy" in rdm and rdm["policy"] is None:  # xl does not initialise it
         del rdm["policy"]

@@ -55,8 +55,8 @@ static void wait_until_idle(scene *s)
 }
 
 /*
- * The creation is stopped while it waits for the console. After a limit it is undone in the background, which does not wait for
- * xenconsoled either.
+ * The creation is stopped while it waits for the console. If a time limit stops it, its undo runs in the background. The undo
+ * does not wait for xenconsoled.
  */
 static void a_creation_without_console_can_be_stopped(scene *s)
 {
@@ -115,7 +115,7 @@ static void creations_stopped_at_any_moment_leave_nothing(scene *s)
     assert_true(stopped > WAVES * EACH / 4);
 }
 
-/* The number of creations in a phase. */
+/* Returns the number of creations that are in this phase. */
 static int in_phase(libxl_ctx *ctx, const char *phase)
 {
     int count, found = 0;

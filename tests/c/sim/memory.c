@@ -78,8 +78,7 @@ static int result(struct life *l, int started)
         result(l, (call));                                                                                   \
     })
 
-/* Unpausing and destroying are tried twice, since one attempt may lack memory: a paused guest would not obey, and no
- * domain may be left. */
+/* Tries to unpause and to destroy the guest twice, because the first attempt may fail for lack of memory. */
 static void live(struct life *l)
 {
     libxl_domid domid = LIBXL_DOMID_INVALID, found;

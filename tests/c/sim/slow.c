@@ -191,7 +191,7 @@ static void an_aborted_destruction_removes_the_nodes(scene *s)
     faults_clear();
 }
 
-/* A restarted xenconsoled writes the terminal's name of a domain whose nodes it has read before their removal. */
+/* A restarted xenconsoled may read a domain's nodes before their removal, and write the terminal's name after it. */
 static void a_node_written_while_the_domain_dies_is_removed(scene *s)
 {
     char path[64];
@@ -223,7 +223,7 @@ static void closing_waits_for_a_running_destruction(scene *s)
     (void)s;
 }
 
-/* In a child: xenstored hangs while a creation is under way, and the context is freed. Does not return. */
+/* Runs in a child process: xenstored hangs during a creation, and the context is freed. Does not return. */
 static void hang_and_close(void)
 {
     libxl_domid domid;
@@ -238,7 +238,7 @@ static void hang_and_close(void)
     _exit(libxl_ctx_free(ctx) ? 1 : 0);
 }
 
-/* The mark of the creation cannot be removed, and is listed once the process has ended. The domain is gone. */
+/* The process of the creation has ended without removing its mark, so the mark is listed. The domain is gone. */
 static void remove_the_mark(void)
 {
     libxl_unfinished_list list;
@@ -256,7 +256,7 @@ static void closing_does_not_wait_for_xenstored(scene *s)
     (void)s;
     int status;
     pid_t ended = 0;
-    faults_clear(); /* what the child changes is restored if the test fails */
+    faults_clear(); /* tells the harness to restore the simulation even if this test fails */
     const pid_t child = fork();
     assert_true(child >= 0);
     if (!child)

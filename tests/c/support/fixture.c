@@ -40,7 +40,7 @@ static int nodes_below(const char *path)
     return (int)count;
 }
 
-/* The number of marks of unfinished domains. Their groups stay when they are empty. */
+/* Returns the number of marks of unfinished domains. Does not count the nodes of the groups, which stay when they are empty. */
 static int count_marks(void)
 {
     static const char top[] = "/tool/aioxen/unfinished";

@@ -17,8 +17,8 @@ static bool is_once(const body *b)
     return b->reason & (RUNS_ONCE | NO_CONTEXT);
 }
 
-/* Returns way `i` of a body that runs in few ways. Each way has the next mode and the next style. After each round of the modes
- * the ways alternate between one thread and several. */
+/* Returns way `i` of a body that runs in few ways. Successive ways have successive modes and styles. The first ways, one for each
+ * mode, have one thread; the others have several. */
 static way one_of_few(size_t number, enum mode first, int i)
 {
     const int modes = MODES - first;

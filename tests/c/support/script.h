@@ -14,13 +14,13 @@ struct script {
     struct part {
         bool waits;         /* start returns LIBXL__AO_WAIT, and so does poll until `open` is set */
         bool open;          /* the phase may end */
-        bool opens_on_stop; /* the stop function opens it */
-        bool undo_waits;    /* undo returns LIBXL__AO_WAIT until `undo_open` */
+        bool opens_on_stop; /* the stop function sets `open` */
+        bool undo_waits;    /* undo returns LIBXL__AO_WAIT until `undo_open` is set */
         bool undo_open;
-        bool extends; /* poll and undo extend the time while they wait */
+        bool extends; /* poll and undo move the deadline while they wait */
         int rc;       /* the phase's result */
         int undo_rc;
-        const char *message, *undo_message; /* noted with a result that is an error; may be NULL */
+        const char *message, *undo_message; /* the message if the result is an error; may be NULL */
     } part[SCRIPT_PHASES];
     libxl__ao *ao;
     /*

@@ -90,7 +90,7 @@ static int start_remove_unfinished(struct starter *s)
 
 /* ---- domains that run */
 
-/* Defines start_NAME, whose result `out` of this type is disposed of. */
+/* Defines start_NAME. The call's result `out` has this type, and start_NAME disposes of it. */
 #define STARTS(name, type, call)                                                                             \
     static int start_##name(struct starter *s)                                                               \
     {                                                                                                        \
@@ -99,7 +99,7 @@ static int start_remove_unfinished(struct starter *s)
         libxl_##type##_dispose(&out);                                                                        \
         return rc;                                                                                           \
     }
-/* Defines start_NAME, which has no result, or one that owns nothing. */
+/* Defines start_NAME for a call that has no result, or a result that owns no memory. */
 #define STARTS_PLAIN(name, declarations, call)                                                               \
     static int start_##name(struct starter *s)                                                               \
     {                                                                                                        \

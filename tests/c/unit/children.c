@@ -33,7 +33,7 @@ static void a_program_is_reaped_when_its_operation_ends(scene *s)
 static void a_time_limit_kills_the_program(scene *s)
 {
     struct program own = SHELL("exec sleep 100", -1, -1, -1), whole = own;
-    own.limit_ms = PROGRAM_LIMIT_MS; /* a limit of the child only; with `whole` the operation has a limit */
+    own.limit_ms = PROGRAM_LIMIT_MS; /* limits the program; for `whole` the whole operation is limited */
     assert_int_equal(run_program(s, &own), ERROR_TIMEDOUT);
     check_message(s, "sh: did not end in time");
     check_gone(&own);

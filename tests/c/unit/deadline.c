@@ -77,7 +77,7 @@ static void another_request_is_not_withdrawn(scene *s)
     check_timeout(s, "reboot", "reboot");
 }
 
-/* No later event reports the domain's end, so the operation must notice it here and not by the periodic check. */
+/* The guest stops during the withdrawal. The operation must notice this before the periodic check of domains. */
 static void a_guest_that_stops_during_the_withdrawal_has_stopped(scene *s)
 {
     libxl_domid domid;

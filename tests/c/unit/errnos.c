@@ -3,8 +3,8 @@
  * Makes every call to Xen of every operation fail with every errno. The operation's error must be one that its IDL entry declares,
  * and the message must say what has failed.
  *
- * The operations are those of the generated table; starter.c starts them. By default every errno is tried for the first call of a
- * name, and one errno for each of the next calls; with AIOXEN_SWEEP=all every errno is tried for each of them.
+ * The operations are those of the generated table; starter.c starts them. By default all errnos are tried for the first call of each
+ * function, and one errno for each later call of it. With AIOXEN_SWEEP=all all errnos are tried for every call.
  */
 #include "simulation.h"
 #include "starter.h"
@@ -42,7 +42,7 @@ static bool is_declared(const libxl__ao_class *cls, int rc)
     return *error;
 }
 
-/* Whether the message lacks the operation, its phase, or any cause of its own. */
+/* Whether the message does not name the operation, its phase and a cause. */
 static bool says_too_little(const libxl__ao_class *cls, const char *message)
 {
     const char *place = strstr(message, " (");
@@ -70,7 +70,7 @@ static bool run_point(struct sweep *w, unsigned operation, const char *call, con
     return hit;
 }
 
-/* Tries one call to Xen of the operation. The later calls of a name have different errnos. */
+/* Makes one of the operation's calls to Xen fail. Later calls of the same function fail with different errnos. */
 static void run_call(struct sweep *w, unsigned operation, int call)
 {
     enum { COUNT = sizeof(errnos) / sizeof(*errnos) };

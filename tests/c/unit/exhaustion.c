@@ -28,7 +28,7 @@ static const char *const kinds[KINDS] = {"hypercalls", "allocations", "series of
 
 struct sweep {
     struct starter starter;
-    unsigned flags; /* of the contexts that are tested */
+    unsigned flags; /* the flags of libxl_ctx_alloc for the contexts under test */
     struct fixture before;
     char calls[MOST_CALLS][64];
     int count;

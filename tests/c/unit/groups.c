@@ -14,7 +14,7 @@ struct whole {
     bool holds;               /* members with an odd index wait until they are released */
     bool reserves;            /* the group is reserved before its start */
     libxl__ao *ao;
-    uint32_t running, most_running, next; /* members */
+    uint32_t running, most_running, next; /* numbers of members, and the index of the next one */
     bool out_of_order, moved;
     uint32_t started, ended, stopped, succeeded;
     bool released[MOST];
@@ -180,7 +180,8 @@ static void the_first_error_of_the_members_is_the_result(scene *s)
         assert_in_range(w.started, failing + 1, failing + 3); /* no member starts after the error */
         assert_int_equal(w.ended, w.started);
     }
-    struct whole w = {.count = 100, .width = 4, .failing = 1, .failing_too = 3}; /* 3 fails right after 1 */
+    struct whole w = {
+        .count = 100, .width = 4, .failing = 1, .failing_too = 3}; /* member 3 fails right after member 1 */
     assert_int_equal(run_whole(s, &w), ERROR_KERNEL);
 }
 
@@ -190,7 +191,7 @@ static void an_error_stops_the_members_that_run(scene *s)
     op *o = START(s, core_begin, s->ctx, &whole_class, &w, how);
     assert_int_equal(op_result(o), ERROR_KERNEL);
     assert_string_equal(o->message, "parts[2]: kernel: bad (member 0, phase work) (whole 0, phase parts)");
-    assert_in_range(w.stopped, 2, 3); /* 1 and 3; and 4, if 4 started before 2 failed */
+    assert_in_range(w.stopped, 2, 3); /* members 1 and 3; and member 4 if it has started */
     assert_int_equal(w.ended, w.started);
     assert_in_range(w.started, 4, 5);
 }
@@ -199,7 +200,7 @@ static void a_stop_request_stops_the_members_and_awaits_them(scene *s)
 {
     struct whole w = {.count = 10, .width = 2, .failing = NONE, .failing_too = NONE, .holds = true};
     op *o = START(s, core_begin, s->ctx, &whole_class, &w, how);
-    reach_running(s, &w, 2); /* 1 and 3, after 0 and 2 have ended; or before */
+    reach_running(s, &w, 2); /* members 1 and 3 wait; 0 and 2 end by themselves */
     stop_whole(s->ctx, &w);
     assert_int_equal(op_result(o), ERROR_ABORTED);
     assert_string_equal(o->message, "The operation was stopped on request (whole 0, phase parts)");

@@ -12,13 +12,13 @@
 
 struct task {
     const char *name;
-    libxl__link_change change; /* all 0: the interface is only looked at */
+    libxl__link_change change; /* all 0: the operation does not change the interface */
     char master[IFNAMSIZ];     /* "": none */
-    bool present;              /* of an await */
+    bool present;              /* for await_class: wait until the interface exists (else: until it is gone) */
     libxl__link_info info;
 };
 
-/* ---- looks at the interface and at the master, changes the interface, looks again */
+/* ---- an operation that reads the interface and its master, changes the interface, and reads it again */
 
 struct changing {
     libxl__link_request look, bridge, set, again;
@@ -181,7 +181,7 @@ static void an_operation_waits_for_an_interface_to_come_and_to_go(scene *s)
     remove_link(link.text);
 }
 
-/* The socket holds few notifications, so most of these are lost. The operation must learn of the last one all the same. */
+/* The socket holds few notifications, so most of these are lost. The operation must still notice the last change. */
 static void lost_notifications_are_made_up_for(scene *s)
 {
     struct name link = make_link("vif");
@@ -206,7 +206,7 @@ static void an_aborted_wait_ends(scene *s)
     remove_link(link.text);
 }
 
-/* More requests than the socket holds answers, all sent before the first answer is read. */
+/* The test sends more requests than the socket can hold answers, before it reads the first answer. */
 static void many_requests_are_answered(scene *s)
 {
     enum { MANY = 100 };

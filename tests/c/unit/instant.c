@@ -7,7 +7,7 @@ struct body_record {
     bool on_the_stack; /* the record is on the caller's stack */
 };
 
-/* The record on the stack of this thread's last call(). */
+/* The address at which this thread's last call() keeps the record. */
 static _Thread_local const void *room;
 
 static int instant_body(libxl__ao *ao, void *args)

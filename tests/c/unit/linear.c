@@ -14,7 +14,7 @@ enum {
     FEW = 500,
     TIMES = 8, /* the large number of operations is TIMES the small one */
     TURN = 64, /* steps */
-    /* The work of one call: timers, followers, operations, and what the search for the operations' `how` adds. */
+    /* The limit of steps in one call. A call makes one turn each for timers, followers and operations; searches add to that. */
     MOST_IN_A_CALL = 8 * TURN,
 };
 
@@ -24,7 +24,7 @@ struct crowd {
     libxl_ctx *ctx;
     libxl_domid domid;
     int count;
-    bool alike; /* all have the same `how` */
+    bool alike; /* all operations have the same `how` */
     uint64_t most_in_a_call;
 };
 

@@ -51,7 +51,8 @@ static void the_logger_formats_what_it_prints(scene *s)
     (void)s;
 }
 
-/* The second line comes after ten seconds and says how many were left out; the test shifts the time of the first one. */
+/* A recurring line is logged again after ten seconds, with the number of lines that were omitted. The test does not wait: it
+ * moves the time of the first line back. */
 static void recurring_lines_are_counted(scene *s)
 {
     enum { TIMES = 1000 };

@@ -8,7 +8,7 @@
 
 struct play {
     int rc;    /* the body's result */
-    int steps; /* the number of times that the body waits first */
+    int steps; /* the number of times that the body waits before it returns rc */
     int calls;
     int *order, number; /* the body appends `number` to `order`, whose first element is its length */
     libxl__ao *ao;
@@ -255,7 +255,7 @@ static void the_oldest_of_equal_hows_is_found(scene *s)
 
 struct chain {
     int links, ended;
-    libxl_ctx *contexts[2]; /* in turn */
+    libxl_ctx *contexts[2]; /* the operations use them alternately */
 };
 
 static void next_link(libxl_ctx *ctx, int rc, void *user)
@@ -276,8 +276,8 @@ static void *start_chain(void *user)
     libxl_ctx *const *contexts = user;
     struct chain c = {.links = 100000, .contexts = {contexts[0], contexts[1]}};
     next_link(contexts[0], 0, &c);
-    while (c.ended < c.links &&
-           (core_continue(contexts[0]) || core_continue(contexts[1]))) /* in many turns */
+    while (c.ended < c.links && (core_continue(contexts[0]) ||
+                                 core_continue(contexts[1]))) /* one turn delivers some of the completions */
         ;
     return c.ended == c.links ? NULL : user;
 }

@@ -158,7 +158,7 @@ static void a_phase_that_reaches_its_limit_fails(scene *s)
     op *o = SCRIPT_START(s, limited, &p);
     script_ends(o, &p, ERROR_GUEST_TIMEDOUT, "a+b+b-a-");
     assert_non_null(strstr(o->message, "The phase's time limit of 20 ms was reached (limited 0, phase b)"));
-    /* The limit of a phase that is over ends no other phase. */
+    /* When a phase is over, its limit no longer applies. */
     o = SCRIPT_START(s, limited, &slow);
     pump_for(s, 40);
     assert_false(op_done(o));

@@ -40,7 +40,7 @@ static void an_undo_that_takes_too_long_after_a_stop_request_is_not_awaited(scen
         struct script p = {WAITS_IN(2), .part[1] = {.undo_waits = true}};
         op *o = SCRIPT_START(s, undo_limited, &p);
         script_stop(s->ctx, &p, reasons[r]);
-        script_ends(o, &p, reasons[r], "a+b+c+a-"); /* the earlier phase is undone all the same */
+        script_ends(o, &p, reasons[r], "a+b+c+a-"); /* the earlier phase is still undone */
         assert_true(says_unfinished(o, "b"));
     }
 }
@@ -203,7 +203,7 @@ static void after_the_commit_a_limit_gives_its_own_error(scene *s)
     struct script p = {WAITS_IN(1)}, asked = {WAITS_IN(1)}, q = {WAITS_IN(1)};
     script_ends(SCRIPT_START(s, bare, &p), &p, ERROR_GUEST_TIMEDOUT, "a+b+");
     script_ends(SCRIPT_START(s, stopped, &q), &q, ERROR_GUEST_TIMEDOUT, "a+b+b!");
-    /* A stop request has not ended the phase: the limit has. */
+    /* After a stop request the phase still ends by its own limit, with the limit's error. */
     SCRIPT_CLASS(longer, PHASE(a),
                  PHASE(b, .commits = true, .limit_ms = 100, .limit_rc = ERROR_GUEST_TIMEDOUT));
     op *o = SCRIPT_START(s, longer, &asked);
@@ -222,7 +222,7 @@ static void closing_ends_an_operation_in_each_state(scene *s)
                  PHASE(c, .commits = true, .limit_ms = 20));
     const struct {
         struct script script;
-        int stop; /* before the closing */
+        int stop; /* the reason of a stop request before the closing; 0: no request */
         int aborted;
         const char *trace;
     } cases[] = {

@@ -36,7 +36,7 @@ static void sources_may_be_0_1_and_2(scene *s)
         dup2(kept[i], i);
         close(kept[i]);
     }
-    for (int n = 0; n < 27; n++) { /* the program's own output is restored */
+    for (int n = 0; n < 27; n++) { /* assertions print again: descriptors 0, 1 and 2 have been restored */
         char expected[3][32] = {"", "", ""};
         strcat(expected[n / 3 % 3], "out\n");
         strcat(strcat(strcat(expected[n % 3], "err\n"), names[n / 9]), "\n");
@@ -61,13 +61,14 @@ static void the_application_may_have_closed_0_1_and_2(scene *s)
         close(kept[i]);
     }
     assert_int_equal(rc, 0);
-    assert_string_equal(text_of(out), "/dev/null\n/dev/null\n0\n1\n2\n3\n"); /* 3: the directory */
+    assert_string_equal(text_of(out),
+                        "/dev/null\n/dev/null\n0\n1\n2\n3\n"); /* 3: the directory that ls reads */
     close(out);
 }
 
 static void a_program_has_no_other_descriptor(scene *s)
 {
-    int out = scratch(""), inheritable = dup(out); /* the program does not get the inheritable one either */
+    int out = scratch(""), inheritable = dup(out); /* the program must not get the inheritable duplicate */
     struct program p = SHELL("exec ls /proc/self/fd", -1, out, -1);
     assert_int_equal(run_program(s, &p), 0);
     assert_string_equal(text_of(out), "0\n1\n2\n3\n");

@@ -12,10 +12,10 @@ struct reporting {
     scene *s;
     int rc;           /* the operation's result */
     bool waits;       /* the operation waits between its reports; else it ends in its initiator */
-    atomic_int calls; /* of the progress callback */
+    atomic_int calls; /* the number of calls of the progress callback */
     op *o;
     atomic_bool late;   /* a report came after the completion */
-    uint64_t for_event; /* of the progress how that has a callback */
+    uint64_t for_event; /* the for_event value of the request, if the request has a callback */
 };
 
 struct reports {
@@ -140,11 +140,11 @@ static const libxl__ao_class waiting_class = {
 
 struct changing {
     const libxl_asyncop_how *how;
-    const libxl_asyncprogress_how *first, *second; /* second: what the callback asks for last */
+    const libxl_asyncprogress_how *first, *second; /* the requests that the callback makes, in this order */
     int calls;
 };
 
-/* The callback requests reports itself. The report that its first request causes is due until the callback returns. */
+/* This callback changes the request for reports twice. Reports that a change causes are delivered after the callback returns. */
 static void change_the_request(libxl_ctx *ctx, libxl_event *event, void *user)
 {
     struct changing *c = user;
@@ -172,7 +172,8 @@ static void a_due_report_follows_a_request_for_events(scene *s)
     libxl_ctx *ctx = core_open();
     const libxl_asyncprogress_how by_event = {.for_event = 3};
     assert_int_equal(change_to(ctx, &by_event).calls, 1);
-    for (int i = 0; i < 2; i++) { /* the due report, and the report that the second request causes */
+    for (int i = 0; i < 2;
+         i++) { /* the report that the first request caused, and the report of the second one */
         libxl_event *event;
         assert_int_equal(libxl_event_check(ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL), 0);
         assert_int_equal(event->type, LIBXL_EVENT_TYPE_OPERATION_PROGRESS);

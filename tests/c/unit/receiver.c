@@ -13,7 +13,7 @@ struct desk {
     libxl_ctx *ctx;
     atomic_bool held, release;
     atomic_int calls, completed;
-    uint64_t order[ROOM]; /* of the first events */
+    uint64_t order[ROOM]; /* the for_user values of the first events */
 };
 
 static void occurs(void *user, libxl_event *event)
@@ -247,7 +247,7 @@ static void a_busy_receiver_gets_all_events_later(scene *s)
     assert_int_equal(libxl_ctx_process(d.ctx), 0); /* other calls do not block meanwhile */
     assert_int_equal(d.calls, 1);
     release(&d, thread);
-    while (d.calls < 1 + WAITING && core_continue(d.ctx)) /* in several turns */
+    while (d.calls < 1 + WAITING && core_continue(d.ctx)) /* one turn delivers some of the events */
         ;
     assert_int_equal(d.calls, 1 + WAITING);
     core_close(d.ctx);

@@ -57,7 +57,7 @@ static void compare(libxl_ev_user users)
 static void the_oldest_event_of_a_user_is_taken(scene *s)
 {
     compare(MANY); /* most users have one event or none */
-    compare(40);   /* each user has many */
+    compare(40);   /* each user has many events */
     compare(1);
     (void)s;
 }

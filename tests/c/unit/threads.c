@@ -17,10 +17,10 @@
 struct meeting {
     libxl_ctx *ctx;
     libxl__ao *early, *late;
-    libxl_asyncop_how how; /* late's */
+    libxl_asyncop_how how; /* the `how` of `late` */
     bool aborted;          /* B aborts `late`; else B completes `late` */
     atomic_bool inside, received;
-    atomic_int calls; /* of late's callback */
+    atomic_int calls; /* the number of calls of the callback of `late` */
     int rc, asked;
 };
 

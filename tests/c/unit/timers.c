@@ -7,7 +7,7 @@
 enum { MANY = 16000 };
 
 struct test_timer {
-    libxl__timer timer; /* first */
+    libxl__timer timer; /* must be the first member, because callbacks cast the timer to struct test_timer */
     int fired, again;
     uint64_t deadline;
     struct test_timer *other; /* stopped by the callback */
@@ -56,7 +56,7 @@ static void sixteen_thousand_timers_fire_in_order(scene *s)
     libxl_ctx *ctx = open_locked();
     struct test_timer *timers = calloc(MANY, sizeof(*timers));
     srand(1);
-    for (int i = 0; i < MANY; i++) /* ascending, then at random */
+    for (int i = 0; i < MANY; i++) /* half of the deadlines ascend; the others are random */
         start(ctx, &timers[i], LIBXL__MILLISECONDS(20) + (uint64_t)(i < MANY / 2 ? i : rand() % MANY) * 1000);
     for (int i = 0; i < MANY; i += 3)
         libxl__timer_stop(ctx, &timers[i].timer);
@@ -158,7 +158,7 @@ static void a_started_timer_is_moved(scene *s)
     assert_int_equal(r.fired, 0);
     start(ctx, &r, LIBXL__MILLISECONDS(1));
     core_run(ctx, &r.fired);
-    libxl__timer_stop(ctx, &r.timer); /* stopped already: no effect */
+    libxl__timer_stop(ctx, &r.timer); /* a stopped timer can be stopped again, without effect */
     close_locked(ctx);
     (void)s;
 }

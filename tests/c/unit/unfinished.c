@@ -147,7 +147,7 @@ static void the_bare_domain_of_a_killed_process_is_removed(scene *s)
     destroy(s, before);
 }
 
-/* Only the mark was written. */
+/* The process was killed after it wrote the mark and before it made the domain. */
 static void a_mark_without_a_domain_is_listed_and_removed(scene *s)
 {
     libxl_domid domid;
@@ -213,7 +213,7 @@ static bool has_node(const char *path)
     return value != NULL;
 }
 
-/* Another program has destroyed the domain. Its nodes are removed; those of others, dead or alive, stay. */
+/* Another program has destroyed the domain. The nodes of this domain are removed. The nodes of other domains stay. */
 static void nodes_of_a_dead_domain_are_removed(scene *s)
 {
     enum { DEAD = 30000 };
@@ -236,7 +236,8 @@ static void nodes_of_a_dead_domain_are_removed(scene *s)
         snprintf(path, sizeof(path), "/libxl/%zu", DEAD + i);
         fixture_write(path, "");
     }
-    fixture_write(neighbour, vm); /* even if a living domain's node names the UUID */
+    fixture_write(neighbour,
+                  vm); /* the node of a living domain names the UUID of the dead one, and must stay */
     mark(s, &uuid, LIBXL__MARK_NO_DOMID);
     assert_int_equal(remove_it(s, &uuid), 0);
     assert_false(has_mark(&uuid) || has_node(vm));

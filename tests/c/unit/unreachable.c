@@ -14,7 +14,7 @@
 
 /* ---- a connection that is lost and comes back */
 
-/* Refuses to connect, as a relay that does not run. xenstored itself runs and keeps its nodes. */
+/* Replaces the function that connects to xenstored, and always fails. xenstored itself runs and keeps its nodes. */
 static int refuse_to_connect(libxl_ctx *ctx)
 {
     (void)ctx;
@@ -26,7 +26,7 @@ struct cut {
     libxl__xs_transport broken;
 };
 
-/* Call with the context locked. */
+/* Cuts the connection to xenstored until mend_connection(). Caller holds the lock. */
 static void cut_locked(libxl_ctx *ctx, struct cut *cut)
 {
     cut->working = ctx->xen->transport;
@@ -50,7 +50,7 @@ static void mend_connection(libxl_ctx *ctx, const struct cut *cut)
     libxl__ctx_leave(ctx);
 }
 
-/* The number of operations that are in progress, those in the background included. */
+/* Returns the number of operations in progress, including those that go on in the background. */
 static int in_progress(libxl_ctx *ctx)
 {
     int count;
@@ -230,7 +230,7 @@ static int refuse_memory(libxl_ctx *ctx, libxl__xs_batch *batch)
     return ERROR_NOMEM;
 }
 
-/* As with libxenstore, which allocates memory for each request. */
+/* libxenstore allocates memory for each request, so a request can fail for lack of memory. */
 static void a_destruction_removes_the_nodes_when_there_is_memory(scene *s)
 {
     char tree[64];

@@ -20,18 +20,18 @@ static void what_is_not_printable_is_escaped(scene *s)
          "Gr\xc3\xb6\xc3\x9f"
          "e \xe2\x82\xac \xf0\x9f\x90\xa7"},
         {"\xff\xfe", "\\xff\\xfe"},
-        {"\xc3", "\\xc3"},                            /* cut */
-        {"\xc0\xaf", "\\xc0\\xaf"},                   /* overlong */
+        {"\xc3", "\\xc3"},                            /* a sequence that ends too early */
+        {"\xc0\xaf", "\\xc0\\xaf"},                   /* an overlong encoding */
         {"\xed\xa0\x80", "\\xed\\xa0\\x80"},          /* a surrogate */
         {"\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80"}, /* beyond Unicode */
         {"\xc2\x9b"
          "31m",
          "\\xc2\\x9b"
-         "31m"}, /* CSI, one character */
+         "31m"}, /* the control character CSI */
         {"\xe2\x80\xae"
          "gpj",
          "\\xe2\\x80\\xae"
-         "gpj"}, /* from right to left */
+         "gpj"}, /* the right-to-left override */
         {"\\x0a stays", "\\x0a stays"},
     };
     (void)s;

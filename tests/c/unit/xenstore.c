@@ -141,7 +141,7 @@ static void fill_with_contended(libxl__xs_batch *batch)
     libxl__xs_read(batch, "/contended/node");
 }
 
-/* The conflicts are like those with guests that write to their nodes all the time. */
+/* Guests that write to their nodes all the time cause such conflicts. */
 static void endless_conflicts_do_not_delay_other_transactions(scene *s)
 {
     enum { CONTENDED = 20 };
@@ -155,7 +155,7 @@ static void endless_conflicts_do_not_delay_other_transactions(scene *s)
     abort_many(ctx, 1, CONTENDED);
     for (int i = 0; i < CONTENDED; i++)
         assert_int_equal(core_result(ctx, NULL), ERROR_ABORTED);
-    /* This also waits until xenstored has ended the others. */
+    /* This run waits until xenstored has ended the other transactions. */
     assert_int_equal(xenstored_run(ctx, fill_with_one, LIBXL__XS_TRANSACTION, NULL), 0);
     xenstored_close(&x, ctx);
     (void)s;
@@ -200,7 +200,7 @@ static void a_late_event_does_not_fire_the_slot_s_new_watch(scene *s)
     assert_int_equal(libxl__watch_add(ctx, "/watched", count_call, &first, false, &watch), 0);
     core_run(ctx, &first);
     libxl__watch_remove(ctx, watch);
-    core_run_for(ctx, 20); /* its slot is free */
+    core_run_for(ctx, 20); /* after this the slot of the removed watch is free */
     assert_int_equal(libxl__watch_add(ctx, "/watched", count_call, &second, false, &watch), 0);
     core_run(ctx, &second);
     assert_int_equal(watch->slot, 0); /* the same slot */
@@ -237,7 +237,7 @@ static void open_halves(struct split_event *h)
     libxl__watch_fire_early(h->ctx, h->early);
     assert_int_equal(libxl__watch_add(h->ctx, "/another", count_call, &h->other_calls, false, &h->other), 0);
     core_run(h->ctx, &h->other_calls);
-    assert_int_equal(h->early_calls, 1); /* at its registration */
+    assert_int_equal(h->early_calls, 1); /* a watch fires once when it is registered */
 }
 
 static void close_halves(struct split_event *h)
@@ -264,7 +264,7 @@ static void an_early_watch_fires_at_the_head(scene *s)
         xenstored_event_head(&h.x, "@special", h.x.tokens[0]);
         expect_calls(&h, 2 + 2 * i, 1);
         xenstored_event_body(&h.x, "@special", h.x.tokens[0]);
-        expect_calls(&h, 2 + 2 * i, 1); /* not again */
+        expect_calls(&h, 2 + 2 * i, 1); /* the body does not fire the watch again */
         xenstored_event(&h.x, "@special", h.x.tokens[0]);
         expect_calls(&h, 3 + 2 * i, 1);
     }
@@ -282,7 +282,8 @@ static void another_watch_s_head_may_fire_it_but_not_its_body(scene *s)
     expect_calls(&h, 2, 2);
     xenstored_event(&h.x, "@special", h.x.tokens[0]);
     expect_calls(&h, 3, 2);
-    xenstored_event_head(&h.x, "/another/below", h.x.tokens[1]); /* of another length */
+    xenstored_event_head(&h.x, "/another/below",
+                         h.x.tokens[1]); /* the length differs from that of the early watch's events */
     expect_calls(&h, 3, 2);
     xenstored_event_body(&h.x, "/another/below", h.x.tokens[1]);
     expect_calls(&h, 3, 3);

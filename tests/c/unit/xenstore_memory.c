@@ -65,7 +65,7 @@ static void expect_many(libxl_ctx *ctx)
     libxl__ctx_leave(ctx);
 }
 
-/* The domain is not destroyed, and its nodes stay. */
+/* If memory runs out at the start of a destruction, the domain is not destroyed and its nodes stay. */
 static void without_memory_a_destruction_changes_nothing(scene *s)
 {
     enum { PROMPT_MS = 20 };
@@ -82,7 +82,7 @@ static void without_memory_a_destruction_changes_nothing(scene *s)
         op_started(o, rc);
         pump_for(s, PROMPT_MS);
         if (!op_done(o))
-            break; /* no allocation is left that could fail */
+            break; /* all allocations of the operation have failed once */
         assert_int_equal(op_result(o), ERROR_NOMEM);
         assert_int_equal(libxl_domain_info(s->ctx, &info, domid), 0);
         assert_false(info.paused || info.dying);

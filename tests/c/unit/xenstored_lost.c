@@ -320,7 +320,7 @@ static int kill_in_phase(libxl__ao *ao, libxl__phase_moment moment, void *user)
     return 0;
 }
 
-/* The test uses the first creation of a context, which has no watch yet, and the second creation. */
+/* The test cuts the first creation of a context, when the context has no watch yet, and the second one. */
 static void a_creation_that_loses_xenstored_leaves_no_domain(scene *s)
 {
     static const char *const phases[] = {"name", "build", "introduce", "console"};

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""An input and a result of each kind, through Python."""
+"""Calls the example's operations from Python, with an input and a result of each kind."""
 
 import asyncio
 from typing import Any

@@ -24,7 +24,7 @@ static inline unsigned next_byte(bytes *b)
     return bytes_left(b) ? *b->at++ : 0;
 }
 
-/* A number from 0 to `limit` - 1. */
+/* Returns a number from 0 to `limit` - 1, which the next octet chooses. */
 static inline unsigned next_below(bytes *b, unsigned limit)
 {
     return next_byte(b) % limit;

@@ -20,7 +20,7 @@ static struct {
     int connection; /* -1: none */
     char received[HELD];
     size_t have;
-    char held[HELD]; /* the part that was held back; sent before the next message */
+    char held[HELD]; /* the end of a message; it is sent before the next message */
     size_t holds;
 } peer;
 
@@ -80,7 +80,7 @@ void peer_send_held(void)
     peer.holds = 0;
 }
 
-/* Sends a message. A `hold` other than 0 may hold back a part of it until the next message is sent. */
+/* Sends a message. If `hold` is not 0, the end of the message may be sent only before the next message. */
 static void send_message(struct xsd_sockmsg header, const char *body, size_t length, unsigned hold)
 {
     char text[sizeof(header) + XENSTORE_PAYLOAD_MAX];
@@ -111,7 +111,7 @@ void peer_answer(bytes *input, unsigned way)
     case 2:
         header.type = XS_ERROR;
         length = strlen(strcpy(text, errors[next_below(input, sizeof(errors) / sizeof(*errors))]));
-        length += way & 1; /* with its zero, or without */
+        length += way & 1; /* with or without the terminating zero */
         break;
     case 3: header.req_id += next_byte(input); break;
     case 4: header.type = next_byte(input); break;

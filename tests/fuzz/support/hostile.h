@@ -15,11 +15,12 @@ void peer_hang_up(void);
 
 /* Answers the oldest request, if there is one. Way 0 answers as xenstored would; ways 1 to 7 answer differently. */
 void peer_answer(bytes *input, unsigned way);
-/* Sends an event of the watch that has this token. Way 0 sends a correct event at once; ways 1 to 3 do not. */
+/* Sends an event of the watch that has this token. Way 0 sends a correct event at once. Ways 1 to 3 send an incorrect
+ * event, or an event in two parts. */
 void peer_send_event(bytes *input, unsigned way, const char *token);
 /* Sends `length` octets, at most 16. */
 void peer_send_raw(bytes *input, unsigned length);
-/* Sends the rest of a message of which peer_answer or peer_send_event have sent a part. */
+/* Sends the rest of a message that peer_answer() or peer_send_event() has sent in part. */
 void peer_send_held(void);
 
 #endif

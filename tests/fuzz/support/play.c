@@ -23,7 +23,7 @@ static struct play *play_of(libxl__ao *ao)
     return *(struct play **)libxl__ao_args(ao);
 }
 
-/* ---- phases: what the input says */
+/* ---- phases, whose actions the input chooses */
 
 struct state {
     libxl__alarm alarm;
@@ -70,7 +70,7 @@ static int start_group(libxl__ao *ao, struct state *s)
                               .width = 1 + next_below(&plays.input, 3)};
     for (uint32_t i = 0; i < s->group.count; i++) {
         s->members[i] = play_new();
-        if (!s->members[i]) /* the group then has fewer members */
+        if (!s->members[i]) /* no plays are left, so the group has fewer members */
             s->group.count = i;
         else
             s->members[i]->nested = true;
@@ -78,7 +78,7 @@ static int start_group(libxl__ao *ao, struct state *s)
     return libxl__group_start(ao, &s->group);
 }
 
-/* Does what the next octet says. Returns what the phase returns. */
+/* Carries out the action that the next octet chooses. Returns the phase's return value. */
 static int act(libxl__ao *ao, struct state *s, bool may_wait)
 {
     struct play *p = play_of(ao);

@@ -15,13 +15,13 @@ enum { PLAYS = 48, PLAY_PHASES = 4 };
 /* One operation, whose argument is a pointer to this struct. The process aborts if the phases are called in a wrong order. */
 struct play {
     bool used;
-    bool started;     /* by an initiator */
-    bool nested;      /* nothing reports its end */
+    bool started;     /* an initiator has started the operation */
+    bool nested;      /* another operation runs it, so no completion is reported */
     bool reported_to; /* libxl_ao_set_progress was called for the operation */
     bool may_fail;    /* a phase has failed, or the operation was asked to stop */
     bool synchronous; /* the completion is the return value */
     int completions;
-    int last_started, last_undone; /* phases; -1 and PLAY_PHASES: none */
+    int last_started, last_undone; /* indexes of phases; -1: none started; PLAY_PHASES: none undone */
     libxl__ao *ao;                 /* NULL: the operation has ended, or has not begun */
     libxl__ao *background;
 };

@@ -19,7 +19,7 @@ static void run_file(const char *path)
         err(1, "%s", path);
     size_t size = fread(data, 1, LONGEST_INPUT, file);
     fclose(file);
-    /* A copy of the exact length, so that a tool sees an access beyond it. */
+    /* The buffer gets the exact length of the input, so that a sanitizer reports any access beyond it. */
     uint8_t *exact = realloc(data, size ? size : 1);
     LLVMFuzzerTestOneInput(exact, size);
     free(exact);

@@ -26,8 +26,8 @@ static struct {
         uint64_t armed; /* 0: the timer is not armed */
     } timers[MOST_TIMERS];
     int count;
-    unsigned until_failure; /* allocations; 0: none fails */
-    unsigned idle_polls;    /* in a row */
+    unsigned until_failure; /* the number of the next allocation that fails, counted from 1; 0: none fails */
+    unsigned idle_polls;    /* the number of successive polls that would have waited for ever */
     void (*idle)(void);
 } world;
 
@@ -126,7 +126,7 @@ int __wrap_epoll_wait(int fd, struct epoll_event *events, int most, int timeout)
         world_advance(end - world.now);
         return 0;
     } else {
-        CHECK(!world.idle_polls++); /* else the library waits for ever */
+        CHECK(!world.idle_polls++); /* two such polls in a row: idle() has not woken the library */
         world.idle();
     }
     return __real_epoll_wait(fd, events, most, 0);

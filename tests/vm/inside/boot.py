@@ -12,7 +12,7 @@ import aioxen
 from linux import left, linux, prepare, run, text
 
 KIND, SOURCE = sys.argv[1:]
-TREE = Path(tempfile.mkdtemp())  # what the guest's disk holds
+TREE = Path(tempfile.mkdtemp())  # the contents of the guest's disk
 GRUB = """\
 set default=0
 set timeout=1

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""devices.py KIND [plug]: a guest uses its devices. With `plug` others are plugged while it works.
+"""devices.py KIND [plug]: a guest uses its devices. With `plug` further devices are plugged meanwhile.
 
 A PV guest has disks of all backends, two networks and a share. A PVH guest, which is slow under emulation,
 has a disk and a network.
@@ -62,7 +62,7 @@ async def plug(dom: aioxen.Domain, console: Console) -> None:
     await set_address(console, {"pv": "eth2", "pvh": "eth1"}[KIND], "10.0.0.4/24")
     await ping("10.0.0.4")
     await dom.nic_remove(nic)
-    await console.command("test ! -s /tmp/errors && kill $!")  # the first disk has worked all the time
+    await console.command("test ! -s /tmp/errors && kill $!")  # xvda has had no error
 
 
 async def main() -> None:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""For programs that tests run in dom0: Linux guests from xl files, their consoles, what is left of them."""
+"""Functions for test programs in dom0: Linux guests from xl files, their consoles, and the state they
+leave."""
 
 from __future__ import annotations
 
@@ -18,11 +19,11 @@ import aioxen
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 from limits import scaled
 
-LIMIT = scaled(120)  # seconds, for whatever a guest does
+LIMIT = scaled(120)  # seconds, for each action of a guest
 
 
 def run(command: str, check: bool = True) -> str:
-    """Runs a shell command; returns its output. busybox's shell would prefer its own losetup and ip."""
+    """Runs a command in bash; returns its output. busybox's shell would run its own losetup and ip."""
     done = subprocess.run(
         ["bash", "-c", command], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
@@ -31,7 +32,7 @@ def run(command: str, check: bool = True) -> str:
 
 
 def left() -> str:
-    """The loop devices, the interfaces, the device models and the nodes of devices."""
+    """Everything that a guest may leave: loop devices, interfaces, device models and nodes of devices."""
     commands = (
         "losetup -a",
         "ls /sys/class/net",
@@ -49,7 +50,8 @@ def states() -> str:
 
 
 def prepare() -> None:
-    """Makes the bridge, and copies kernel and ramdisk, because reading parts of them by 9p is slow."""
+    """Makes the bridge. Copies the kernel and the ramdisk to /tmp, because reading parts of them by 9p is
+    slow."""
     run("make-bridge && cp -n build/guest/linux-kernel build/guest/linux-initramfs /tmp")
 
 
@@ -129,7 +131,7 @@ async def linux(xen: aioxen.Context, config: str) -> AsyncIterator[tuple[aioxen.
         finally:
             console.close()
     finally:
-        with contextlib.suppress(aioxen.DomainNotFoundError):  # xl has destroyed it
+        with contextlib.suppress(aioxen.DomainNotFoundError):  # xl has destroyed the guest
             await dom.destroy()
 
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""with_xl.py ours: xl works on a guest of this library. with_xl.py xls: this library works on one of xl's."""
+"""with_xl.py ours: xl works on a guest of this library. with_xl.py xls: this library works on a guest of
+xl."""
 
 from __future__ import annotations
 
