@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Finds values that the library does not support. Owns nothing after a call. Needs no lock: any thread may call this.
+ * Finds values that the library does not support. Owns nothing after a call. Needs no lock: any thread may
+ * call this.
  *
- * The JSON form of a value has exactly the fields that differ from their initial values. So if the form has a member
- * for an unsupported field, the application has set that field.
+ * The JSON form of a value contains only the fields that differ from their initial values. So if an
+ * unsupported field is in the JSON form, the application has set that field.
  */
 #include "json_common.h"
 
@@ -36,7 +37,7 @@ static int check_array(const spot *up, const libxl__json_field *field, json_obje
     return rc;
 }
 
-/* Checks the chosen arm, which is the member "KEY.WORD". */
+/* Checks the selected arm of a union. In JSON it is the member "KEY.WORD". */
 static int check_union(const spot *up, const libxl__json_field *field, json_object *object, int unsupported)
 {
     int rc = 0;

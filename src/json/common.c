@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Functions for paths, numbers and text, which reading and writing share. Owns: nothing. They need no lock: any
- * thread may call them. */
+/*
+ * Functions for paths, numbers and text that read.c and write.c share. Owns: nothing. They need no lock: any
+ * thread may call them.
+ */
 #include "json_common.h"
 
 #include <stdarg.h>
@@ -37,7 +39,7 @@ int libxl__json_fail(const libxl__json_spot *at, int rc, const char *fmt, ...)
         fclose(out);
     }
     va_end(args);
-    message = libxl__printable(message); /* the message may quote the document */
+    message = libxl__printable(message); /* escaped, because the message may quote the document */
     if (message)
         libxl__refuse(rc, "%s", message);
     else
@@ -46,7 +48,10 @@ int libxl__json_fail(const libxl__json_spot *at, int rc, const char *fmt, ...)
     return rc;
 }
 
-/* Returns the length of the UTF-8 character at p, where `left` octets are readable. Returns 0 if it is not valid. */
+/*
+ * Returns the length of the UTF-8 character at p. `left` is the number of octets that may be read. Returns 0
+ * if the character is not valid.
+ */
 static size_t character(const unsigned char *p, size_t left)
 {
     static const struct {
@@ -81,7 +86,10 @@ unsigned libxl__json_surrogate(const char *p, const char *end)
     return code >= 0xd800 && code <= 0xdfff ? code : 0;
 }
 
-/* Writes the character of the surrogate pair at p to `out`. Returns its length, or 0 if there is no pair. */
+/*
+ * Writes the character that a surrogate pair at p stands for to `out`. Returns the character's length, or 0
+ * if there is no pair at p.
+ */
 static size_t join_pair(const char *p, const char *end, char *out)
 {
     unsigned high = end - p >= 12 && p[6] == '\\' && p[7] == 'u' ? libxl__json_surrogate(p + 2, end) : 0;

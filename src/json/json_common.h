@@ -1,15 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Functions for paths, text and numbers, which reading and writing share. They have no state and need no lock: any
- * thread may call them. */
+/*
+ * Functions for paths, text and numbers that read.c and write.c share. They have no state and need no lock:
+ * any thread may call them.
+ */
 #ifndef LIBXL__JSON_COMMON_H
 #define LIBXL__JSON_COMMON_H
 
 #include "json_table.h"
 
-/* A place in a document. Each level is on the stack of the function that handles it and points to the level above. */
+/*
+ * The path of a value in a document, as a list of levels. Each level is on the stack of the function that
+ * handles it, and points to the level above.
+ */
 typedef struct libxl__json_spot {
     const struct libxl__json_spot *up; /* NULL: the top level */
-    const char *name;                  /* a member's name; NULL: an element of an array */
+    /* The name of an object's member; NULL: this is an element of an array. */
+    const char *name;
     size_t index;
 } libxl__json_spot;
 
@@ -24,28 +30,30 @@ size_t libxl__json_utf8(const char *text, size_t length);
 /* Returns the surrogate whose four hexadecimal digits are at p. Returns 0 if the digits do not name a surrogate. */
 unsigned libxl__json_surrogate(const char *p, const char *end);
 /*
- * Replaces each surrogate pair of \\u escapes by its character, in place, and returns the new length. json-c 0.16
- * handles some pairs wrongly. `text` has room for a terminating NUL.
+ * Replaces each surrogate pair in \\u escapes by its character, in place, and returns the new length. This is
+ * needed because json-c 0.16 converts some pairs wrongly. `text` must have room for a terminating zero octet.
  */
 size_t libxl__json_join_surrogates(char *text, size_t length);
 
 /*
- * Finds errors that json-c accepts, in the first `end` octets of `text`. Fails at the first error, for example a
- * duplicate member, a number that does not fit 64 bits, or an unpaired surrogate. If there is no such error and
- * `problem` is not NULL, fails with the message `problem` and the path of the place at `end`. Returns 0, ERROR_INVAL
- * with the message set, or ERROR_NOMEM.
+ * Checks the first `end` octets of `text` for errors that json-c accepts, for example a duplicate member, a
+ * number that does not fit into 64 bits, or an unpaired surrogate. Fails at the first error. If there is none
+ * and `problem` is not NULL, fails with the message `problem` and the path of the value at `end`. Returns 0,
+ * ERROR_INVAL with a message, or ERROR_NOMEM.
  */
 int libxl__json_scan(const char *text, size_t end, const char *problem);
 
-/* Returns the number at p, which has the field's size and sign, extended to 64 bits. */
+/* Returns the number at p, extended to 64 bits. The field gives its size and says whether it is signed. */
 uint64_t libxl__json_load(const libxl__json_field *field, const void *p);
 int libxl__json_load_int(const void *p);
 
-/* Makes the JSON object of *p. The caller releases it with json_object_put. Errors: NOMEM; INVAL, with the message
- * set. */
+/*
+ * Makes the JSON object for *p. The caller releases it with json_object_put. Errors: NOMEM, INVAL with a
+ * message.
+ */
 int libxl__json_object(const libxl__json_type *type, const void *p, json_object **out);
 
-/* Returns the arm of a union that `key` selects. NULL: the selected arm has no fields. */
+/* Returns the arm of a union that the key's value selects. Returns NULL if that arm has no fields. */
 const libxl__json_field *libxl__json_arm(const libxl__json_field *field, int key);
 
 #endif

@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The JSON form of generated types. The generator writes one table per struct. A table gives the place and the kind of
- * each field. libxl__json_write() and libxl__json_read() work with any table.
+ * The JSON form of generated types. The generator writes a table for each struct. The table gives the offset
+ * and the kind of each field. libxl__json_write and libxl__json_read work with any table.
  *
- * A struct is written as an object, with a member for each field that differs from its initial value. The arm of a
- * union is the member "KEY.WORD": an object of the arm's fields, or {} if the arm has no fields. An array is written as
- * an array, an enumeration as its word, a NULL string as null, a set of flags as an array of words, and a bare union as
- * a string of its octets in hexadecimal. Fields that the struct does not own (const) and fields without a JSON form
- * (private fields, raw pointers) have no member.
+ * The JSON form of each kind:
  *
- * Owns: nothing; the tables are constant. These functions need no lock: any thread may call them. The message of an
- * error (libxl_error_message) begins with the path of the wrong member.
+ * - A struct is an object. It has a member for each field that differs from its initial value. Fields that
+ *   the struct does not own (const) and fields without a JSON form (private fields, raw pointers) have no
+ *   member.
+ * - The arm of a union is the member "KEY.WORD": an object with the arm's fields, or {} if the arm has no
+ *   fields.
+ * - An array is an array, an enumeration is its word, and a NULL string is null.
+ * - A set of flags is an array of words.
+ * - A union without a key is a string of its octets in hexadecimal.
+ *
+ * The tables are constant. The functions need no lock: any thread may call them. An error message
+ * (libxl_error_message) begins with the path of the wrong member.
  */
 #ifndef LIBXL__JSON_H
 #define LIBXL__JSON_H
@@ -31,11 +36,11 @@ typedef enum libxl__json_kind {
     LIBXL__JSON_NUMBER,
     LIBXL__JSON_STRING,
     LIBXL__JSON_DOUBLE,
-    LIBXL__JSON_OCTETS, /* a bare union */
+    LIBXL__JSON_OCTETS, /* a union without a key */
     LIBXL__JSON_WORD,   /* an enumeration */
     LIBXL__JSON_FLAGS,  /* a set of flags */
     LIBXL__JSON_STRUCT, /* a named struct; it has its own table */
-    LIBXL__JSON_GROUP,  /* an anonymous struct; its offsets are relative to the struct that holds it */
+    LIBXL__JSON_GROUP,  /* an anonymous struct; its offsets are relative to the struct that contains it */
     LIBXL__JSON_UNION,
     LIBXL__JSON_BY_HAND, /* a type with hand-written functions */
 } libxl__json_kind;
@@ -43,51 +48,59 @@ typedef enum libxl__json_kind {
 /* The words of an enumeration. */
 typedef struct libxl__json_words {
     const char *name;
-    const char *(*word)(int value);           /* NULL: the enumeration has no such value */
+    const char *(*word)(int value);           /* returns NULL if the enumeration has no such value */
     int (*value)(const char *word, int *out); /* returns 0 or ERROR_INVAL */
 } libxl__json_words;
 
-/* A type with hand-written functions. Both functions return 0, ERROR_NOMEM or ERROR_INVAL. The caller adds the path
- * to the message. */
+/*
+ * A type with hand-written functions. Both functions return 0, ERROR_NOMEM or ERROR_INVAL. The caller adds
+ * the path to the error message.
+ */
 typedef struct libxl__json_by_hand {
     const char *name;
     int (*write)(const void *p, json_object **out);
-    int (*read)(libxl_ctx *ctx, void *p, json_object *in); /* when called, *p is initialised or zero */
+    int (*read)(libxl_ctx *ctx, void *p, json_object *in); /* called with an initialised or zeroed *p */
 } libxl__json_by_hand;
 
 struct libxl__json_field {
-    const char *name;      /* NULL ends a table; a union has its key's name */
-    libxl__json_kind kind; /* an array has its elements' kind */
+    /* The name of the member; for a union, the name of its key; NULL: the end of the table. */
+    const char *name;
+    libxl__json_kind kind; /* for an array, the kind of its elements */
     bool array : 1;
     bool is_signed : 1;
     bool bounded : 1;
-    bool empty_is_none : 1; /* a string: "" is written as a NULL string is */
-    bool unsupported : 1;   /* libxl__json_check refuses a value other than the initial one */
-    size_t offset;          /* a union has its key's offset */
-    size_t size;            /* the size of one value */
-    size_t length;          /* the offset of an array's length, which is an int */
-    union {                 /* used if `bounded` */
+    bool empty_is_none : 1; /* an empty string is written like a NULL string */
+    bool unsupported : 1;   /* libxl__json_check fails if the value is not the initial one */
+    size_t offset;          /* for a union, the offset of its key */
+    size_t size;            /* the size of one value, in octets */
+    size_t length;          /* for an array, the offset of its length, which is an int */
+    union {                 /* valid if `bounded` is set */
         struct {
-            /* The bounds of the value, cast from int64_t if signed, or of the array's length. */
+            /*
+             * The bounds of a number, or of the length of an array. Bounds of a signed number are int64_t,
+             * cast.
+             */
             uint64_t min, max;
         };
         struct {
             double low, high; /* the bounds of a double */
         };
     };
-    int value; /* an arm: the key's value that selects it */
+    int value; /* for an arm of a union, the key's value that selects the arm */
     const libxl__json_words *words;
     const libxl__json_type *type;
-    const libxl__json_field *fields; /* a group's fields, or the arms of a union that have fields */
+    /* The fields of a group, or the arms of a union that have fields. */
+    const libxl__json_field *fields;
     void (*init_key)(void *p, int key);
     const libxl__json_by_hand *by_hand;
-    bool (*is_default)(const void *p); /* true: the value is left out, as the initial one is; may be NULL */
+    /* Returns whether the value is left out, like the initial value; may be NULL. */
+    bool (*is_default)(const void *p);
 };
 
 struct libxl__json_type {
     size_t size;
     void (*init)(void *p);    /* NULL: the initial value is zero */
-    void (*dispose)(void *p); /* NULL: the type owns nothing */
+    void (*dispose)(void *p); /* NULL: the type owns no memory */
     const libxl__json_field *fields;
 };
 
@@ -95,27 +108,31 @@ struct libxl__json_type {
 #define LIBXL__JSON_DEPTH 64
 #define LIBXL__JSON_SIZE  (16u << 20)
 
-/* Returns the JSON text, which the caller frees. Returns NULL and sets the message if the process is out of memory,
- * or if *p has a value without a JSON form, such as a string that is not UTF-8. */
+/*
+ * Returns the JSON text of *p, which the caller frees. Returns NULL and sets the error message if there is no
+ * memory, or if *p contains a value without a JSON form, for example a string that is not UTF-8.
+ */
 char *libxl__json_write(const libxl__json_type *type, const void *p);
 /*
- * Checks that each unsupported field of *p has its initial value. Returns 0 if they have. If not, returns the error
- * `unsupported`, and sets a message that begins with the path of the first such field. Returns ERROR_INVAL if *p has a
- * value without a JSON form, and ERROR_NOMEM.
+ * Checks that each unsupported field of *p has its initial value. If one does not, returns the error
+ * `unsupported`, and sets a message that begins with the path of the first such field. Returns ERROR_INVAL if
+ * *p contains a value without a JSON form, and ERROR_NOMEM if there is no memory.
  */
 int libxl__json_check(const libxl__json_type *type, const void *p, int unsupported);
-/* Reads a document into *p. Returns 0, ERROR_INVAL or ERROR_NOMEM; after an error *p has its initial value. The
- * previous value of *p is overwritten, not freed. `ctx` is passed to hand-written functions. */
+/*
+ * Reads a JSON text into *p. The previous value of *p is overwritten, not freed. Returns 0, ERROR_INVAL or
+ * ERROR_NOMEM. After an error *p has its initial value. `ctx` is passed to hand-written functions.
+ */
 int libxl__json_read(libxl_ctx *ctx, const libxl__json_type *type, void *p, const char *text);
 
 /* ------------------------------------------------------------------ macros for the generated tables */
 
-/* The place of a field. */
+/* The offset and the size of a field. */
 #define LIBXL__JSON_AT(T, path) .offset = offsetof(T, path), .size = sizeof(((T *)0)->path)
 #define LIBXL__JSON_ARRAY_AT(T, path, count)                                                                 \
     .array = true, .offset = offsetof(T, path), .size = sizeof(*((T *)0)->path), .length = offsetof(T, count)
 
-/* The kind of a field. The C type decides whether a number is signed. */
+/* The kind of a field. Whether a number is signed is derived from its C type. */
 #define LIBXL__JSON_A_WORD(E)           .kind = LIBXL__JSON_WORD, .words = &E##_json_words
 #define LIBXL__JSON_A_FLAGS(E)          .kind = LIBXL__JSON_FLAGS, .words = &E##_json_words
 #define LIBXL__JSON_A_STRUCT(table)     .kind = LIBXL__JSON_STRUCT, .type = &(table)
@@ -124,7 +141,10 @@ int libxl__json_read(libxl_ctx *ctx, const libxl__json_type *type, void *p, cons
 #define LIBXL__JSON_BOUNDS(least, most) .bounded = true, .min = (uint64_t)(least), .max = (uint64_t)(most)
 #define LIBXL__JSON_LIMITS(least, most) .bounded = true, .low = (least), .high = (most)
 
-/* These macros define the functions of one type with void pointers. `title` is the type's name in messages. */
+/*
+ * These macros define functions with void pointers that call the functions of one type. `title` is the type's
+ * name in messages.
+ */
 #define LIBXL__JSON_WORDS_OF(T, title)                                                                       \
     static const char *T##_json_word(int value)                                                              \
     {                                                                                                        \
@@ -157,7 +177,7 @@ int libxl__json_read(libxl_ctx *ctx, const libxl__json_type *type, void *p, cons
     }                                                                                                        \
     static bool T##_json_is_default(const void *p)
 
-/* These macros end with a declaration, so that their use ends with a semicolon. */
+/* These macros end with a declaration, so that a semicolon can follow their use. */
 #define LIBXL__JSON_INIT_OF(T, init_fn)                                                                      \
     static void T##_json_init(void *p)                                                                       \
     {                                                                                                        \

@@ -64,7 +64,7 @@ static int read_word(const spot *at, const libxl__json_field *field, void *p, js
 
     if (rc)
         return rc;
-    /* from_string accepts any case; JSON accepts lower case only. */
+    /* from_string ignores case, but in JSON only lower case is accepted. */
     if (field->words->value(text, &value) || strcmp(field->words->word(value), text) != 0)
         return libxl__json_fail(at, ERROR_INVAL, "\"%s\" is not a %s", text, field->words->name);
     memcpy(p, &value, sizeof(value));
@@ -192,7 +192,8 @@ static int read_value(libxl_ctx *ctx, const spot *at, const libxl__json_field *f
     case LIBXL__JSON_BY_HAND: return read_by_hand(ctx, at, field, p, in);
     case LIBXL__JSON_GROUP:
     case LIBXL__JSON_UNION:
-        break; /* read_member() handles these, because their offsets are relative to the owner */
+        /* Handled by read_member, because their offsets are relative to the struct that contains them. */
+        break;
     }
     return libxl__json_fail(at, ERROR_INVAL, "no such kind");
 }
@@ -221,7 +222,7 @@ static int read_array(libxl_ctx *ctx, const spot *at, const libxl__json_field *f
         spot here = {.up = at, .index = (size_t)i};
         if (field->kind == LIBXL__JSON_STRUCT && field->type->init)
             field->type->init(element);
-        /* The element is counted before it is read, so that a partly read element is disposed of, too. */
+        /* The element is counted before it is read. So it is disposed of, too, if reading it fails. */
         int counted = i + 1;
         memcpy(p + field->length, &counted, sizeof(counted));
         rc = read_value(ctx, &here, field, element, json_object_array_get_idx(in, (size_t)i));
@@ -250,7 +251,7 @@ static bool names_arm(const libxl__json_field *field, const char *name, const ch
     return field->kind == LIBXL__JSON_UNION && strncmp(name, field->name, length) == 0 && name[length] == '.';
 }
 
-/* Reads the arm `word` of a union. Another arm of the union in `object` is an error. */
+/* Reads the arm `word` of a union. If `object` has another arm of the same union, fails. */
 static int read_union(libxl_ctx *ctx, const spot *at, const libxl__json_field *field, const char *word,
                       char *p, json_object *object, json_object *in)
 {
@@ -305,14 +306,14 @@ static int read_object(libxl_ctx *ctx, const spot *up, const libxl__json_field *
 
 /* ------------------------------------------------------------------ the document */
 
-/* Parses `text`, which is valid UTF-8 and not too long. */
+/* Parses `text`, which must be valid UTF-8 and at most LIBXL__JSON_SIZE octets long. */
 static int parse_text(const char *text, size_t length, json_object **out)
 {
     struct json_tokener *tokener = json_tokener_new_ex(LIBXL__JSON_DEPTH);
     if (!tokener)
         return ERROR_NOMEM;
     json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
-    /* json-c also gets the terminating NUL, so that it sees the end of a number. */
+    /* The terminating zero octet is passed, too, so that json-c finds the end of a number. */
     *out = json_tokener_parse_ex(tokener, text, (int)length + 1);
     enum json_tokener_error error = json_tokener_get_error(tokener);
     size_t end = json_tokener_get_parse_end(tokener);

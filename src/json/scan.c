@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A second pass over a text that json-c has parsed. It finds errors that json-c accepts, and the path of the place
- * where json-c stopped. Owns nothing after a call. Needs no lock: any thread may call this.
+ * A second pass over a text that json-c has parsed. It finds errors that json-c accepts, and the path of the
+ * value at which json-c has stopped. Owns nothing after a call. Needs no lock: any thread may call this.
  *
- * The pass follows brackets, commas, strings and numbers, and relies on json-c for the syntax. If the text is not JSON,
- * the path is the path of the innermost open object or array.
+ * This pass looks only at brackets, commas, strings and numbers; json-c has checked the syntax. If the text
+ * is not JSON, the path is that of the innermost open object or array.
  */
 #include "json_common.h"
 
@@ -12,12 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* An open object or array. */
+/* An object or array whose end has not been reached. */
 typedef struct container {
     bool is_object, key_follows;
-    size_t index;      /* an array: the index of the present element */
-    json_object *keys; /* an object: the keys so far */
-    json_object *key;  /* an object: the present member's key */
+    size_t index;      /* for an array, the index of the present element */
+    json_object *keys; /* for an object, the keys of the members so far */
+    json_object *key;  /* for an object, the key of the present member */
 } container;
 
 typedef struct scan {
@@ -40,8 +40,10 @@ static int fail(const scan *s, int rc, const char *message)
     return libxl__json_fail(at, rc, "%s", message);
 }
 
-/* Returns the end of the string that begins at s->at. Returns NULL if the string has an error, which *problem
- * describes. */
+/*
+ * Returns the end of the string that begins at s->at. If the string has an error, returns NULL and sets
+ * *problem to its description.
+ */
 static const char *string_end(const scan *s, const char **problem)
 {
     const char *p = s->at + 1;
@@ -74,8 +76,9 @@ static int scan_key(scan *s, const char *end)
     json_object_put(c->key);
     c->key = key;
     c->key_follows = false;
+    /* json-c has cut the name at the NUL character. */
     if (strlen(json_object_get_string(key)) != (size_t)json_object_get_string_len(key))
-        return fail(s, ERROR_INVAL, "a NUL character in the name"); /* json-c has cut the name there */
+        return fail(s, ERROR_INVAL, "a NUL character in the name");
     if (json_object_object_get_ex(c->keys, json_object_get_string(key), NULL))
         return fail(s, ERROR_INVAL, "given twice");
     return json_object_object_add(c->keys, json_object_get_string(key), NULL) ? ERROR_NOMEM : 0;
@@ -105,7 +108,9 @@ static int scan_number(scan *s)
     if (*first == '0' && first + 1 < s->end && first[1] >= '0' && first[1] <= '9')
         return fail(s, ERROR_INVAL, "a number does not begin with 0");
 
-    /* A number with a fraction or an exponent is read as a double, or refused later. */
+    /*
+     * A number with a fraction or an exponent always fits: it is read as a double, or the reader refuses it.
+     */
     if (strcspn(s->at, ".eE") < length)
         fits = true;
     else if (fits) {
@@ -147,7 +152,8 @@ static int scan_next(scan *s)
 
     switch (*s->at) {
     case '"': return scan_string(s);
-    case '\'': return fail(s, ERROR_INVAL, "unexpected character"); /* json-c lets it quote a key */
+    case '\'':
+        return fail(s, ERROR_INVAL, "unexpected character"); /* json-c accepts this as the quote of a key */
     case '{':
     case '[': return open_container(s, *s->at++ == '{');
     case '}':

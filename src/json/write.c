@@ -2,8 +2,8 @@
 /*
  * Writes values as JSON. Owns nothing after a call. Needs no lock: any thread may call this.
  *
- * The writer compares each value with an initial value of the same type, and leaves out equal fields. If the two values
- * have different arms of a union, the writer first sets the initial value to the arm of the written value.
+ * The writer compares each value with an initial value of the same type, and leaves out equal fields. Before
+ * it compares two unions with different keys, it gives the initial value the key of the written value.
  */
 #include "json_common.h"
 
@@ -56,10 +56,10 @@ static int write_word(const spot *at, const libxl__json_field *field, int value,
     return *out ? 0 : ERROR_NOMEM;
 }
 
-/* Writes the fewest digits that give the same value again when they are read, but at least 15. */
+/* Writes as many digits as are needed to read the same value again, but at least 15. */
 static int write_double(const spot *at, double value, json_object **out)
 {
-    char text[40]; /* 17 digits, a sign, a point, an exponent, ".0" */
+    char text[40]; /* room for 17 digits, a sign, a point, an exponent and ".0" */
 
     if (!isfinite(value))
         return libxl__json_fail(at, ERROR_INVAL, "%g is not a finite number", value);
@@ -68,7 +68,8 @@ static int write_double(const spot *at, double value, json_object **out)
         if (strtod(text, NULL) == value)
             break;
     }
-    text[strcspn(text, ",")] = text[strcspn(text, ",")] ? '.' : '\0'; /* some locales have a comma */
+    /* The decimal point is a comma in some locales. */
+    text[strcspn(text, ",")] = text[strcspn(text, ",")] ? '.' : '\0';
     if (!strpbrk(text, ".e"))
         memcpy(text + strlen(text), ".0", sizeof(".0"));
     *out = json_object_new_double_s(value, text);
@@ -125,7 +126,10 @@ static int write_by_hand(const spot *at, const libxl__json_field *field, const v
     return rc == ERROR_INVAL ? libxl__json_fail(at, rc, "not a %s", field->by_hand->name) : rc;
 }
 
-/* Writes the fields as an object. Sets *out to NULL if the object would be empty and `always` is false. */
+/*
+ * Writes the fields as an object. If the object would be empty and `always` is false, sets *out to NULL
+ * instead.
+ */
 static int write_object(const spot *at, const libxl__json_field *fields, const void *p, void *initial,
                         bool always, json_object **out)
 {
@@ -138,8 +142,10 @@ static int write_object(const spot *at, const libxl__json_field *fields, const v
     return rc;
 }
 
-/* Sets *out to the JSON form of the value at p, or to NULL if the value equals the initial value. `initial` is NULL
- * for elements of arrays, because no element is left out. */
+/*
+ * Sets *out to the JSON form of the value at p, or to NULL if the value equals the initial value. `initial`
+ * is NULL for elements of arrays, because elements are never left out.
+ */
 static int write_value(const spot *at, const libxl__json_field *field, const void *p, void *initial,
                        json_object **out)
 {
@@ -169,12 +175,13 @@ static int write_value(const spot *at, const libxl__json_field *field, const voi
     case LIBXL__JSON_STRUCT: return write_object(at, field->type->fields, p, initial, false, out);
     case LIBXL__JSON_BY_HAND: return write_by_hand(at, field, p, initial, out);
     case LIBXL__JSON_GROUP:
-    case LIBXL__JSON_UNION: break; /* the caller handles them: their offsets are relative to the owner */
+    /* Handled by the caller, because their offsets are relative to the struct that contains them. */
+    case LIBXL__JSON_UNION: break;
     }
     return libxl__json_fail(at, ERROR_INVAL, "no such kind");
 }
 
-/* Writes an element of an array. If it is a struct, compares it with a new initial value. */
+/* Writes an element of an array. A struct is compared with a new initial value. */
 static int write_element(const spot *at, const libxl__json_field *field, const void *p, json_object **out)
 {
     if (field->kind != LIBXL__JSON_STRUCT)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * libxl's names for queries of this library. Owns the version information that libxl_get_version_info returns; it is freed
- * with the context. Any thread may call these functions, without the context's lock.
+ * libxl's functions for synchronous queries of domains and the host. Each runs an operation of this library.
+ * Owns the version information that libxl_get_version_info returns, which is freed with the context. Any
+ * thread may call these functions, without the context's lock.
  */
 #include "ops.h"
 
@@ -23,8 +24,8 @@ int libxl_name_to_domid(libxl_ctx *ctx, const char *name, uint32_t *domid)
     libxl_domid found;
     const int rc = libxl_domain_find(ctx, name, &found, NULL);
     if (!rc)
-        *domid = found; /* libxl leaves it unchanged on an error */
-    /* libxl returns INVAL here. libxl_error_message has the reason. */
+        *domid = found; /* as in libxl, *domid is unchanged after an error */
+    /* As in libxl, the error is INVAL. libxl_error_message has the reason. */
     return rc == ERROR_NOTFOUND ? ERROR_INVAL : rc;
 }
 
@@ -41,7 +42,7 @@ libxl_dominfo *libxl_list_domain(libxl_ctx *ctx, int *nb_domain_out)
     if (libxl_domain_list(ctx, &list, NULL))
         return NULL;
     *nb_domain_out = list.num_domains;
-    return list.domains; /* the caller frees it */
+    return list.domains; /* the caller frees the array */
 }
 
 void libxl_dominfo_list_free(libxl_dominfo *list, int nb_domain)

@@ -8,13 +8,16 @@
 #include <string.h>
 #include <unistd.h>
 
-/* libxl returns INVAL for a console that does not exist. libxl_error_message has the reason. */
+/*
+ * Finds the terminal of a console. As in libxl, the error for a missing console is INVAL. libxl_error_message
+ * has the reason.
+ */
 static int find_tty(libxl_ctx *ctx, uint32_t domid, uint32_t number, libxl_console_type type, char **path)
 {
     char *found;
     const int rc = libxl_domain_console_tty(ctx, domid, number, type, &found, NULL);
     if (!rc)
-        *path = found; /* libxl leaves it unchanged on an error */
+        *path = found; /* as in libxl, *path is unchanged after an error */
     return rc == ERROR_NOTFOUND ? ERROR_INVAL : rc;
 }
 
@@ -30,7 +33,10 @@ int libxl_primary_console_get_tty(libxl_ctx *ctx, uint32_t domid_vm, char **path
     return find_tty(ctx, domid_vm, 0, LIBXL_CONSOLE_TYPE_UNKNOWN, path);
 }
 
-/* Tries the places in which distributions install Xen's programs. Returns only if all fail. */
+/*
+ * Runs xenconsole, from one of the directories in which distributions install Xen's programs. Returns only if
+ * it is in none of them.
+ */
 static int exec_xenconsole(libxl_ctx *ctx, char *const arguments[])
 {
     static const char *const places[] = {"/usr/lib/xen/bin", "/usr/libexec/xen/bin", "/usr/local/lib/xen/bin",

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Opens and frees a context. A context consists of the core, the state for the host's devices, the connection to Xen and
- * the event generators. This file opens the four in this order and closes them in reverse order. No other thread may use the context during either.
+ * Opens and frees a context. A context consists of the core, the state for the host's devices, the connection
+ * to Xen, and the event generators. This file opens them in this order and closes them in reverse order.
+ * Meanwhile no other thread may use the context.
  */
 #include "generators.h"
 #include "host.h"
@@ -15,7 +16,9 @@ static int open_layers(libxl_ctx *ctx, unsigned flags)
     return rc ? rc : libxl__generators_open(ctx);
 }
 
-/* Closes the layers, also after a failed open_layers. The workers must have ended. */
+/*
+ * Closes the layers in reverse order. Also called after open_layers has failed. The workers must have ended.
+ */
 static void close_layers(libxl_ctx *ctx)
 {
     libxl__generators_close(ctx);
@@ -50,7 +53,11 @@ int libxl_ctx_alloc(libxl_ctx **ctx_out, int version, unsigned flags, xentoollog
         return libxl__refuse(ERROR_INVAL, "flags: %#x is not of LIBXL_CTX_LIBXENSTORE and LIBXL_CTX_NO_WAIT",
                              flags);
     libxl__error_message_set(0,
-                             NULL); /* so that an earlier failure's message is not mistaken for this one's */
+                             /*
+                              * Clears the message of an earlier failure, because the code below tests whether
+                              * a message was set.
+                              */
+                             NULL);
     const int rc = open_context(ctx_out, flags, logger);
     return rc && !*libxl_error_message() ? libxl__refuse_in(rc, "libxl_ctx_alloc") : rc;
 }
@@ -60,7 +67,7 @@ int libxl_ctx_free(libxl_ctx *ctx)
     if (!ctx)
         return 0;
     int rc = libxl__ctx_drain(ctx);
-    if (!rc) /* else operations may still use the context */
+    if (!rc) /* after an error operations may still use the context */
         close_layers(ctx);
     return rc;
 }
@@ -74,7 +81,10 @@ void libxl_ctx_counters(libxl_ctx *ctx, libxl_counters *out)
     libxl__ctx_unlock(ctx);
 }
 
-/* Closes the child's copies of the descriptors. The child must not use the connections, because the parent shares them. */
+/*
+ * Closes the child's copies of the descriptors. The child must not use the connections, because it shares
+ * them with the parent.
+ */
 void libxl_postfork_child_noexec(libxl_ctx *ctx)
 {
     if (!ctx)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * libxl's synchronous functions that look at devices (libxl_devices.h, libxl_utils.h). Each calls an operation of this
- * library. Owns: nothing. Any thread may call these functions, without the context's lock.
+ * libxl's synchronous functions that return information about devices (libxl_devices.h, libxl_utils.h). Each
+ * runs an operation of this library. Owns: nothing. Any thread may call these functions, without the
+ * context's lock.
  */
 #include "ops.h"
 #include "vdev.h"
@@ -23,7 +24,7 @@ libxl_device_disk *libxl_device_disk_list(libxl_ctx *ctx, uint32_t domid, int *n
         libxl_disk_list_dispose(&list);
         return NULL;
     }
-    return list.devices; /* the caller frees it */
+    return list.devices; /* the caller frees the array */
 }
 
 void libxl_device_disk_list_free(libxl_device_disk *list, int num)
@@ -51,7 +52,7 @@ int libxl_vdev_to_device_disk(libxl_ctx *ctx, uint32_t domid, const char *vdev, 
     return rc ? libxl__refuse(rc, "domain %u has no disk %s", domid, vdev) : 0;
 }
 
-/* Moves the paths of `from` to `to`. */
+/* Converts a device's state to libxl's structure. The strings of `from` are moved to `to`. */
 static void take(libxl_device_status *from, uint32_t domid, libxl_diskinfo *to)
 {
     *to = (libxl_diskinfo){.backend = from->backend,
@@ -99,7 +100,7 @@ libxl_device_nic *libxl_device_nic_list(libxl_ctx *ctx, uint32_t domid, int *num
         libxl_nic_list_dispose(&list);
         return NULL;
     }
-    return list.devices; /* the caller frees it */
+    return list.devices; /* the caller frees the array */
 }
 
 void libxl_device_nic_list_free(libxl_device_nic *list, int num)
@@ -107,7 +108,10 @@ void libxl_device_nic_list_free(libxl_device_nic *list, int num)
     libxl_nic_list_dispose(&(libxl_nic_list){.devices = list, .num_devices = num});
 }
 
-/* Stores the first interface with this number (unless it is negative) or else with this address. */
+/*
+ * Stores the first network interface with this devid. If `devid` is negative, stores the first one with this
+ * MAC address.
+ */
 static int find_nic(libxl_ctx *ctx, uint32_t domid, int devid, const libxl_mac mac, libxl_device_nic *nic)
 {
     libxl_nic_list list;
@@ -168,7 +172,7 @@ int libxl_device_nic_getinfo(libxl_ctx *ctx, uint32_t domid, const libxl_device_
                                    .evtch = from->event_channel,
                                    .rref_tx = from->ring_ref,
                                    .rref_rx = from->rx_ring_ref};
-        from->backend = from->frontend = NULL; /* they belong to *nicinfo now */
+        from->backend = from->frontend = NULL; /* the strings belong to *nicinfo now */
         rc = 0;
     }
     libxl_device_status_list_dispose(&list);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * libxl's synchronous functions for domains that run (libxl_running.h). Each calls an operation of this library. Owns
- * nothing: arrays belong to the caller. Any thread may call these functions, without the context's lock.
+ * libxl's synchronous functions for running domains (libxl_running.h). Each runs an operation of this
+ * library. Owns nothing: arrays belong to the caller. Any thread may call these functions, without the
+ * context's lock.
  */
 #include "ops.h"
 #include "running.h"
@@ -161,7 +162,7 @@ int libxl_vcpu_sched_params_set_all(libxl_ctx *ctx, uint32_t domid, const libxl_
 
 /* ---- names, memory, requests */
 
-/* libxl gives INVAL for a name in use. */
+/* As in libxl, the error for a name that another domain has is INVAL. */
 int libxl_domain_rename(libxl_ctx *ctx, uint32_t domid, const char *old_name, const char *new_name)
 {
     const int rc = libxl_domain_set_name(ctx, domid, new_name, old_name, NULL);
@@ -202,7 +203,7 @@ int libxl_get_free_memory(libxl_ctx *ctx, uint64_t *memkb)
     return libxl_host_free_memory(ctx, memkb, NULL);
 }
 
-/* The number of a domain is for libxl's log only. */
+/* `domid_for_logging` is not used: in libxl it only appears in log lines. */
 int libxl_domain_need_memory(libxl_ctx *ctx, libxl_domain_config *config, uint32_t domid_for_logging,
                              uint64_t *need_memkb)
 {
@@ -261,7 +262,9 @@ int libxl_get_max_nodes(libxl_ctx *ctx)
     return rc ? rc : (int)info.nr_nodes;
 }
 
-/* Makes an empty bitmap for `count` things, or for as many as `most` says. */
+/*
+ * Makes an empty bitmap with `count` bits. If `count` is 0, the function `most` returns the number of bits.
+ */
 static int bitmap_for(libxl_ctx *ctx, libxl_bitmap *map, int count, int (*most)(libxl_ctx *ctx))
 {
     if (count < 0)

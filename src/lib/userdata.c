@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * libxl_userdata_store, libxl_userdata_retrieve and libxl_userdata_unlink. Owns: nothing. Any thread may call these
- * functions. They block in the calling thread, without the context's lock.
+ * libxl_userdata_store, libxl_userdata_retrieve and libxl_userdata_unlink. Owns: nothing. Any thread may call
+ * these functions, without the context's lock. They block in the calling thread.
  */
 #include "ops.h"
 
 #include <limits.h>
 #include <stdlib.h>
 
-/* Sets the error message and returns rc. */
+/* Sets the error message if rc is an error, and returns rc. */
 static int done(const libxl__userdata_files *files, int rc)
 {
     return rc && *files->why ? libxl__refuse(rc, "%s", files->why) : rc;
 }
 
-/* Finds the domain's UUID, and checks the name of the data. Errors: those of libxl_domain_get_info. */
+/*
+ * Checks the name of the data, and finds the domain's UUID. Errors: INVAL (the name is wrong), and those of
+ * libxl_domain_get_info.
+ */
 static int find(libxl_ctx *ctx, uint32_t domid, const char *name, libxl__userdata_files *files)
 {
     libxl_dominfo info;
@@ -68,7 +71,7 @@ int libxl_userdata_retrieve(libxl_ctx *ctx, uint32_t domid, const char *userdata
         rc = done(&files, libxl__userdata_get(&files, userdata_userid, &data, &size));
     if (rc)
         return rc;
-    if (data && !size) { /* libxl reports an empty file as no data */
+    if (data && !size) { /* as in libxl, an empty file means that there is no data */
         free(data);
         data = NULL;
     }

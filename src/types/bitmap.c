@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* libxl_bitmap: a bitmap in libxl's layout. A bitmap owns its map. These functions need no lock: any thread may call
- * them. */
+/*
+ * libxl_bitmap: a bitmap with libxl's layout. A bitmap owns its map. These functions need no lock: any thread
+ * may call them.
+ */
 #include "_libxl_types_json.h"
 
 #include <errno.h>
@@ -11,8 +13,10 @@
 
 #include "value_json.h"
 
-/* The largest bit that JSON may set. The hypervisor has fewer processors and nodes. The limit bounds a bitmap's
- * memory to 8 KiB. */
+/*
+ * The largest bit number that is accepted in JSON. The hypervisor has fewer processors and nodes. Because of
+ * this limit, JSON cannot make a bitmap of more than 8 KiB.
+ */
 #define MAX_BIT 65535
 
 void libxl_bitmap_init(libxl_bitmap *map)
@@ -133,7 +137,7 @@ int libxl_bitmap_equal(const libxl_bitmap *ba, const libxl_bitmap *bb, int nr_bi
     return 1;
 }
 
-/* Makes *out a bitmap with no bit set, as large as the larger one of `a` and `b`. */
+/* Makes *out a bitmap without set bits. It has the size of the larger one of `a` and `b`. */
 static int alloc_for_both(libxl_ctx *ctx, libxl_bitmap *out, const libxl_bitmap *a, const libxl_bitmap *b)
 {
     return libxl_bitmap_alloc(ctx, out, (int)(a->size > b->size ? a->size : b->size) * 8);
@@ -178,7 +182,7 @@ char *libxl_bitmap_to_hex_string(libxl_ctx *ctx, const libxl_bitmap *bitmap)
     return text;
 }
 
-/* ---- the JSON form: an array of the numbers of the bits that are set */
+/* ---- the JSON form: an array of the numbers of all set bits */
 
 int libxl__bitmap_gen_json(const libxl_bitmap *p, json_object **out)
 {
@@ -196,7 +200,7 @@ no_memory:
     return ERROR_NOMEM;
 }
 
-/* Returns the bit number at `index` of the array; -1: it is not a valid bit number. */
+/* Returns the number at `index` of the array, or -1 if it is not a valid bit number. */
 static int bit_at(json_object *in, size_t index)
 {
     json_object *element = json_object_array_get_idx(in, index);

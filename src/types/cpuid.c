@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * libxl_cpuid_policy_list: changes to what a guest sees of the processor. A list owns its memory. These functions need
- * no lock: any thread may call them.
+ * libxl_cpuid_policy_list: a list of changes to the CPUID leaves and MSRs that a guest sees. A list owns its
+ * memory. These functions need no lock: any thread may call them.
  *
- * A change to a register is a text with one character per bit, the highest bit first: 0, 1, x (the host's value, as far
- * as the toolstack allows it), k (the host's value), s (the host's value, which must stay the same on each host that
- * the domain moves to). The JSON form is libxl's: {"cpuid": [{"leaf": 1, "edx": "xx0..."}], "msr": [{"index": 266,
- * "policy": "..."}]}. The reader also accepts the array of leaves alone, which older releases write.
+ * A change to a register is a text with one character for each bit, the highest bit first:
+ *
+ *   0, 1  this value
+ *   x     the host's value, as far as the toolstack allows it
+ *   k     the host's value
+ *   s     the host's value, which must be the same on each host to which the domain migrates
+ *
+ * The JSON form is libxl's: {"cpuid": [{"leaf": 1, "edx": "xx0..."}], "msr": [{"index": 266, "policy":
+ * "..."}]}. The reader also accepts the array of leaves alone, which older releases of libxl write.
  */
 #include "_libxl_types_json.h"
 #include "cpuid_policy.h"
@@ -20,14 +25,15 @@
 #define REGISTER_BITS 32
 #define MSR_BITS      64
 #define NO_SUBLEAF    UINT32_MAX
-#define MAX_ENTRIES   1024 /* the most leaves, and the most registers, in JSON */
+/* The greatest number of leaves, and of MSRs, that is accepted in JSON. */
+#define MAX_ENTRIES 1024
 
 static const char *const register_names[] = {"eax", "ebx", "ecx", "edx"};
 enum { REGISTERS = sizeof(register_names) / sizeof(*register_names) };
 
 typedef struct leaf {
     uint32_t leaf, subleaf;
-    char registers[REGISTERS][REGISTER_BITS + 1]; /* "": the register is unchanged */
+    char registers[REGISTERS][REGISTER_BITS + 1]; /* "": the register does not change */
 } leaf;
 
 typedef struct msr {
@@ -56,7 +62,7 @@ int libxl_cpuid_policy_list_length(const libxl_cpuid_policy_list *l)
     return l && *l ? (int)((*l)->leaf_count + (*l)->msr_count) : 0;
 }
 
-/* Makes a list with room for these numbers of entries. Returns NULL if the process is out of memory. */
+/* Makes a list with room for this number of leaves and MSRs. Returns NULL if there is no memory. */
 static libxl_cpuid_policy_list new_list(size_t leaves, size_t msrs)
 {
     libxl_cpuid_policy_list list = calloc(1, sizeof(*list));
@@ -126,7 +132,7 @@ const char *libxl__cpuid_msr_at(const libxl_cpuid_policy_list *list, uint32_t in
 
 /* ---- changing a list */
 
-/* Makes room for one more element of an array. Returns its place; NULL: no memory. */
+/* Makes room for one more element of an array. Returns a pointer to it, or NULL if there is no memory. */
 static void *append(void *array, uint32_t *count, size_t size)
 {
     void **base = array;
@@ -232,7 +238,7 @@ int libxl__cpuid_policy_list_gen_json(const libxl_cpuid_policy_list *p, json_obj
 
 /* ---- reading JSON */
 
-/* Reads a text of `bits` characters, one per bit. */
+/* Reads a text of `bits` characters, one for each bit. */
 static int read_bits(json_object *in, char *text, size_t bits)
 {
     if (!json_object_is_type(in, json_type_string) || (size_t)json_object_get_string_len(in) != bits)
@@ -285,7 +291,9 @@ static int read_msr(json_object *in, msr *entry)
     return rc ? rc : read_bits(json_object_object_get(in, "policy"), entry->policy, MSR_BITS);
 }
 
-/* Sets *out to the length of an array; 0: the array is missing (NULL). Errors: INVAL. */
+/*
+ * Sets *out to the length of an array. `in` NULL: the array is missing, and its length is 0. Errors: INVAL.
+ */
 static int array_length(json_object *in, size_t *out)
 {
     *out = 0;

@@ -10,7 +10,7 @@
 
 #include "value_json.h"
 
-/* ---- MAC addresses; in JSON "00:16:3e:00:00:01" */
+/* ---- MAC addresses. The JSON form is a string such as "00:16:3e:00:00:01". */
 
 void libxl_mac_copy(libxl_ctx *ctx, libxl_mac *dst, const libxl_mac *src)
 {
@@ -42,7 +42,7 @@ int libxl__mac_parse_json(libxl_ctx *ctx, libxl_mac *p, json_object *in)
     if (sscanf(text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx", &octets[0], &octets[1], &octets[2], &octets[3],
                &octets[4], &octets[5]) != 6)
         return ERROR_INVAL;
-    /* sscanf also accepts blanks and signs, so the result is compared with the text. */
+    /* sscanf also accepts blanks and signs. So the result is printed again and compared with the text. */
     snprintf(again, sizeof(again), LIBXL_MAC_FMT, LIBXL_MAC_BYTES(octets));
     if (strcasecmp(text, again) != 0)
         return ERROR_INVAL;
@@ -50,7 +50,7 @@ int libxl__mac_parse_json(libxl_ctx *ctx, libxl_mac *p, json_object *in)
     return 0;
 }
 
-/* ---- generation IDs; in JSON an array of 16 numbers */
+/* ---- generation IDs. The JSON form is an array of 16 numbers. */
 
 bool libxl_ms_vm_genid_is_zero(const libxl_ms_vm_genid *id)
 {
@@ -100,7 +100,7 @@ int libxl__ms_vm_genid_parse_json(libxl_ctx *ctx, libxl_ms_vm_genid *p, json_obj
     return 0;
 }
 
-/* ---- UUIDs, whose functions are in uuid.c; in JSON as libxl_uuid_from_string reads them */
+/* ---- the JSON form of UUIDs: a string that libxl_uuid_from_string reads. uuid.c has the other functions. */
 
 int libxl__uuid_gen_json(const libxl_uuid *p, json_object **out)
 {

@@ -11,7 +11,10 @@
 
 #include "value_json.h"
 
-/* ---- both types: `step` is 1 for strings, and 2 for pairs, whose second string may be NULL */
+/*
+ * ---- functions for both types. `step` is 1 for a list of strings, and 2 for a list of pairs. The second
+ * string of a pair may be NULL.
+ */
 
 static size_t count(char *const *list, size_t step)
 {
@@ -32,7 +35,9 @@ static void dispose(char ***list, size_t step)
     *list = NULL;
 }
 
-/* Makes a list with room for `n` elements, which are NULL. Returns NULL if the process is out of memory. */
+/*
+ * Makes a list with room for `n` elements. All pointers in it are NULL. Returns NULL if there is no memory.
+ */
 static char **new_list(size_t n, size_t step)
 {
     return calloc(n * step + 1, sizeof(char *));
@@ -58,7 +63,7 @@ static int copy(char ***dst, char *const *src, size_t step)
     return 0;
 }
 
-/* ---- a list of strings; in JSON an array */
+/* ---- a list of strings. The JSON form is an array. */
 
 void libxl_string_list_dispose(libxl_string_list *sl)
 {
@@ -118,7 +123,7 @@ int libxl__string_list_parse_json(libxl_ctx *ctx, libxl_string_list *p, json_obj
     return rc;
 }
 
-/* ---- a list of keys and values; in JSON an object */
+/* ---- a list of keys and values. The JSON form is an object. */
 
 void libxl_key_value_list_dispose(libxl_key_value_list *kvl)
 {
@@ -142,11 +147,11 @@ void libxl_key_value_list_copy(libxl_ctx *ctx, libxl_key_value_list *dst, const 
         errno = ENOMEM;
 }
 
-/* Adds one pair. A NULL value is written as null. */
+/* Adds one pair to the object. A NULL value becomes null. */
 static int write_pair(json_object *object, const char *key, const char *value)
 {
     json_object *name = NULL, *text = NULL;
-    int rc = libxl__json_new_text(key, &name); /* only to check that the key is UTF-8 */
+    int rc = libxl__json_new_text(key, &name); /* made only to check that the key is UTF-8 */
     json_object_put(name);
     if (!rc && value)
         rc = libxl__json_new_text(value, &text);

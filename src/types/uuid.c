@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* UUIDs. The IDL names this type, but its functions are written by hand. Owns nothing. Any thread may call these
- * functions, with or without the context's lock. */
+/*
+ * The hand-written functions of libxl_uuid. Owns nothing. Any thread may call these functions, with or
+ * without the context's lock.
+ */
 #include <libxl.h>
 
 #include <ctype.h>
@@ -42,7 +44,8 @@ int libxl_uuid_is_nil(const libxl_uuid *uuid)
 
 void libxl_uuid_generate(libxl_uuid *uuid)
 {
-    ssize_t got; /* all octets or an error: the kernel returns up to 256 octets at once */
+    /* Getrandom returns all octets or an error, because the kernel fills up to 256 octets at once. */
+    ssize_t got;
     do
         got = getrandom(uuid->uuid, sizeof(uuid->uuid), 0);
     while (got < 0 && errno == EINTR);
@@ -51,7 +54,7 @@ void libxl_uuid_generate(libxl_uuid *uuid)
         return;
     }
     uuid->uuid[6] = (uuid->uuid[6] & 0x0f) | 0x40; /* version 4 */
-    uuid->uuid[8] = (uuid->uuid[8] & 0x3f) | 0x80; /* RFC 4122's variant */
+    uuid->uuid[8] = (uuid->uuid[8] & 0x3f) | 0x80; /* the variant of RFC 4122 */
 }
 
 int libxl_uuid_from_string(libxl_uuid *uuid, const char *text)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Strings and containers of JSON, for the hand-written types. Owns nothing. These functions need no lock: any thread
- * may call them. */
+/*
+ * JSON functions that the hand-written types share. Owns nothing. These functions need no lock: any thread
+ * may call them.
+ */
 #include "value_json.h"
 
 #include <string.h>
