@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The commands of aioxen-sim-ctl. Each parses its arguments, and ends the program if they are invalid. */
+/*
+ * The commands of aioxen-sim-ctl. Each command parses its arguments, and ends the program if they are
+ * invalid.
+ */
 #ifndef AIOXEN_SIM_CTL_H
 #define AIOXEN_SIM_CTL_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Commands that set how the drivers of devices behave. Lock: machine->lock. */
+/* Commands that set how simulated drivers behave. Lock: machine->lock. */
 #include "ctl.h"
 
 static void set(enum side side, char **argv)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Commands that cause incidents of a real machine: a guest stops, a daemon is slow or ends. Lock: machine->lock. */
+/*
+ * Commands that simulate incidents of a real machine: a guest stops, or a daemon is slow or ends. Lock:
+ * machine->lock.
+ */
 #include "ctl.h"
 
 #include <fcntl.h>
@@ -69,8 +72,8 @@ static char state_of(pid_t pid)
 }
 
 /*
- * Stops a daemon. Takes the lock first, so that the daemon is not stopped while it holds the lock. If the daemon
- * waits for the lock, the signal takes effect at the end of the wait.
+ * Stops a daemon with SIGSTOP. Takes the lock first, so that the daemon does not hold the lock while it is
+ * stopped. If the daemon is waiting for the lock, it stops when the wait ends.
  */
 static void suspend(const char *daemon)
 {
@@ -111,7 +114,7 @@ static bool is_running(pid_t pid)
     return state && state != 'Z';
 }
 
-/* Kills a daemon. Takes the lock first, so that the daemon does not end while it holds the lock. */
+/* Kills a daemon. Takes the lock first, so that the daemon does not hold the lock when it is killed. */
 static void end(const char *daemon)
 {
     const pid_t pid = pid_of(daemon);
@@ -134,7 +137,10 @@ void xenconsoled_kill(int argc, char **argv)
     end("xenconsoled");
 }
 
-/* Starts a program in the background; the first process of the world adopts it. Returns its process id. */
+/*
+ * Starts a program in the background. It becomes a child of the world's first process. Returns its process
+ * id.
+ */
 static pid_t start(char *const command[])
 {
     const pid_t pid = fork();
@@ -174,8 +180,8 @@ static bool xenstored_accepts(void)
 }
 
 /*
- * Restarts xenstored. Also restarts xenconsoled and the player of devices, because they do not connect to xenstored
- * again by themselves.
+ * Starts xenstored again. Also starts xenconsoled and aioxen-sim-devices again, because they do not connect
+ * to a new xenstored by themselves.
  */
 void xenstored_start(int argc, char **argv)
 {
@@ -189,8 +195,8 @@ void xenstored_start(int argc, char **argv)
     unsetenv("XENSTORED_PATH");
     unsetenv("XENSTORED_RUNDIR");
     /*
-     * xenstored ends if its predecessor's virtual interrupt is still bound. A process's ports are released some time
-     * after its end, so this tries again.
+     * A new xenstored ends if the virtual interrupt of the old one is still bound. The ports of a process are
+     * closed some time after its end. So this tries again until xenstored accepts connections.
      */
     for (start_daemon(xenstored); !xenstored_accepts() && --tries; usleep(1000))
         if (!is_running(pid_of("xenstored")))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Commands for the rules that apply to all processes, and for the counts of calls. Lock: machine->lock. */
+/* Commands for the fault rules of all processes, and for the counts of calls. Lock: machine->lock. */
 #include "ctl.h"
 
 #include <stdio.h>

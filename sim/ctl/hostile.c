@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The command that writes hostile values into every node that a guest may write. A value is written in a transaction
- * that reads the node's permissions first, so a node that the toolstack has removed or taken back is not touched.
- * Needs no lock.
+ * The command that writes hostile values into every node that a guest may write. Each value is written in a
+ * transaction that first reads the node's permissions. So a node is not written after the toolstack has
+ * removed it or has taken the permission back. Needs no lock.
  */
 #include "ctl.h"
 #include "devices.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * aioxen-sim-ctl: controls the simulated machine of the world that this process runs in.
- * Lock: each command takes machine->lock while it needs it.
+ * aioxen-sim-ctl: controls the simulated machine of the world in which this process runs. Lock: each command
+ * takes machine->lock when needed.
  */
 #include "ctl.h"
 
@@ -11,7 +11,7 @@
 #include <string.h>
 
 struct command {
-    const char *words[2]; /* the second may be NULL */
+    const char *words[2]; /* the command's words; the second may be NULL */
     int min_args, max_args;
     bool needs_world;
     void (*run)(int argc, char **argv);
@@ -158,7 +158,7 @@ int main(int argc, char **argv)
         usage(stderr);
         return 2;
     }
-    unsetenv("AIOXEN_SIM_FAULTS"); /* the faults are for COMMAND, not for this program */
+    unsetenv("AIOXEN_SIM_FAULTS"); /* the faults are meant for the tested program, not for this one */
     if (c->needs_world && !machine_attach())
         fail("this is not a world of aioxen-sim with a hypervisor: %s", strerror(errno));
     int words = c->words[1] ? 2 : 1;

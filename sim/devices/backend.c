@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The drivers of the backends: Linux's in domain 0; in a driver domain also what its hotplug daemon does; and a QEMU's.
- * devices.h describes the lock.
+ * Simulates the drivers of backends: Linux's drivers in domain 0 and in driver domains, the hotplug daemon of
+ * a driver domain, and QEMU. devices.h describes the lock.
  */
 #include "devices.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* How long a hotplug script of a driver domain takes. libxl has to see state 2 meanwhile, or it gives up. */
+/*
+ * How long a hotplug script of a driver domain takes, in ms. libxl must see state 2 during this time;
+ * otherwise it gives up.
+ */
 #define SCRIPT_MS 100
 
 static bool is_connectable(const struct device *d)
@@ -18,7 +21,10 @@ static bool is_connectable(const struct device *d)
            (!d->kind->physical || d->physical[0]) && (!d->kind->hotplug || d->plugged);
 }
 
-/* Returns the state that follows from the other end's; 0: the present one is right. */
+/*
+ * Returns the backend's next state, which depends on the frontend's state; 0: the backend's state does not
+ * change.
+ */
 static int wanted_state(const struct device *d)
 {
     const int front = d->states[FRONTEND];
@@ -47,7 +53,7 @@ static bool is_number(const char *physical)
     return sscanf(physical, "%x:%x%n", &major, &minor, &end) == 2 && !physical[end] && major;
 }
 
-/* Returns the words with which the driver gives the device up, or NULL. */
+/* Returns the error message if the driver must give up the device, otherwise NULL. */
 static const char *trouble(const struct device *d, const struct behaviour *b)
 {
     const bool looks = d->kind->physical ? d->states[BACKEND] == XenbusStateInitWait && d->physical[0]
@@ -59,7 +65,7 @@ static const char *trouble(const struct device *d, const struct behaviour *b)
     return d->kind->physical && !is_number(d->physical) ? d->kind->fatal : NULL;
 }
 
-/* What the kernel of domain 0 has for a device beside xenstore: the block device that it has opened. */
+/* Simulates that domain 0's kernel opens the block device of a disk. */
 static void open_disk(struct device *d)
 {
     if (d->opened || d->backend_domid || !d->kind->physical)
@@ -105,7 +111,7 @@ static bool takes_time(struct device *d)
     return takes;
 }
 
-/* What the hotplug daemon of a driver domain does when a backend waits. */
+/* Simulates the hotplug daemon of a driver domain when a backend waits for a script. */
 static bool run_script(struct device *d)
 {
     char path[PATH_SIZE + 32];
@@ -123,7 +129,10 @@ static bool run_script(struct device *d)
     return true;
 }
 
-/* What the daemon does when a backend has closed for good, after it has run a script. */
+/*
+ * Simulates the hotplug daemon of a driver domain when a backend has closed and will not open again. The
+ * daemon runs a script and removes the backend's directory.
+ */
 static bool remove_directory(struct device *d)
 {
     if (takes_time(d))

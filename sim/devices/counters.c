@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The files in sysfs in which Linux's backend drivers count. Only domain 0's backends have them here. File number N of a
- * device of domain D holds 1000 * D + N. devices.h describes the lock.
+ * The files in sysfs with the counters of Linux's backend drivers. Only backends in domain 0 have them. File
+ * number N of a device of domain D contains the number 1000 * D + N. devices.h describes the lock.
  */
 #include "devices.h"
 
@@ -17,7 +17,8 @@ static const char *const of_vif[] = {"rx_bytes",   "rx_packets", "rx_errors",  "
                                      "tx_packets", "tx_errors",  "tx_dropped", NULL};
 
 static const struct counted {
-    const char *kind, *directory; /* the directory of a device: a format with the guest and the number */
+    /* `directory`: the format of a device's directory, with the guest and the number of the device. */
+    const char *kind, *directory;
     const char *const *files;
 } table[] = {
     {"vbd", "/sys/bus/xen-backend/devices/vbd-%u-%u", of_vbd},
@@ -32,11 +33,11 @@ static const struct counted *counted(const struct device *d)
     return NULL;
 }
 
-/* Stores the path of the device's directory, or of something in it. */
+/* Stores the path of the device's directory, followed by `rest`. */
 static const char *path_of(const struct counted *c, const struct device *d, const char *rest,
                            char path[PATH_SIZE])
 {
-    /* A disk's directory is in the world's directory, to which the path of the kernel leads. */
+    /* Disks' files are in the world's directory, because paths below /sys/bus are opened there. */
     int used = snprintf(path, PATH_SIZE, "%s", c->files == of_vbd ? world_dir : "");
     used += snprintf(path + used, (size_t)(PATH_SIZE - used), c->directory, d->guest, d->number);
     snprintf(path + used, (size_t)(PATH_SIZE - used), "%s", rest);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The device player: the drivers of a world's devices. A backend driver is played in domain 0, and in each guest whose
- * command line has the word "driver". A frontend driver is played in each guest that runs. Both talk to the world's
- * xenstored only, as the drivers of a kernel do.
+ * Simulates the drivers of a world's devices. Backend drivers are simulated in domain 0, and in each guest
+ * with the word "driver" in its command line. Frontend drivers are simulated in each running guest. Like real
+ * drivers, they communicate only through xenstored.
  *
- * Lock: the program has one thread of its own; libxenstore has another. machine->lock is taken only to read the state
- * of domains and the behaviours that are set, never during a request to xenstored.
- * Lifetime: a device exists from the first look at its backend directory until that directory is gone.
+ * Lock: the program has one thread, and libxenstore has another. machine->lock is taken only to read domains
+ * and behaviours, never during a request to xenstored. Lifetime: a device exists from the time when its
+ * backend directory is first seen until that directory is gone.
  */
 #ifndef AIOXEN_SIM_DEVICES_H
 #define AIOXEN_SIM_DEVICES_H
@@ -18,93 +18,121 @@
 
 #define PATH_SIZE 256
 
-struct offer { /* a node that a driver writes with a change of its state */
+struct offer { /* a node that a driver writes together with a new state */
     const char *node, *value;
 };
 
-/* What the drivers of one kind of device do. */
+/* How the drivers of one kind of device behave. */
 struct kind {
-    const char *name; /* of the backend's directory */
-    bool qemu;        /* its backend is a QEMU, in domain 0 and in a driver domain alike */
+    const char *name; /* the name of the kind in the path of the backend */
+    bool qemu;        /* the backend is QEMU, in domain 0 and in driver domains */
     bool physical;    /* the backend waits for the node physical-device */
-    bool hotplug; /* the backend waits until hotplug-status is "connected", and removes it when it closes */
-    bool
-        stays_closing; /* a backend that was never connected stays in Closing when its frontend's directory is gone */
-    int rings;         /* the state in which the frontend has offered its rings */
-    const char *fatal; /* the kernel's words if the backend cannot serve the device */
+    /* The backend waits until the node hotplug-status is "connected"; it removes this node when it closes. */
+    bool hotplug;
+    /*
+     * A backend that was never connected stays in the state Closing after its frontend's directory is gone.
+     */
+    bool stays_closing;
+    int rings;         /* the state of the frontend in which it has written the nodes for its rings */
+    const char *fatal; /* the kernel's error message if the backend cannot serve the device */
     const struct offer *offers, *features,
-        *details; /* the frontend's rings; the backend's in InitWait, Connected */
+        /*
+         * Nodes that are written: `offers` by the frontend with its rings, `features` by the backend in the
+         * state InitWait, `details` by the backend in the state Connected.
+         */
+        *details;
 };
-extern const struct kind kinds[]; /* the last one has no name */
+extern const struct kind kinds[]; /* the last entry has no name */
 
 struct device {
     struct device *next;
     const struct kind *kind;
     uint32_t backend_domid, guest, number;
-    char backend[PATH_SIZE], frontend[PATH_SIZE]; /* directories; frontend: "" until it is known */
-    int states[3];                                /* by enum side: the last seen state, 0 if there is none */
+    char backend[PATH_SIZE], frontend[PATH_SIZE]; /* the directories; frontend "": not known yet */
+    /* Indexed by enum side: the state that was last read; 0: there is no state. */
+    int states[3];
     bool online, plugged, scripted;
-    bool broken; /* QEMU cannot serve it */
-    bool served; /* the backend has been connected, and not closed since */
+    bool broken; /* QEMU cannot serve the device */
+    bool served; /* the backend was connected and has not closed since then */
     char physical[24];
-    bool opened;        /* the backend has opened the block device */
-    int loop_fd;        /* while it is opened: holds a loop device, or -1 */
-    int link;           /* index of its network interface; 0: none */
-    uint64_t due_ns[3]; /* by enum side: when the next step may be made; 0: it has not been postponed */
-    int reported[3]; /* by enum side: the state of the other end for which an error or nonsense was written */
+    bool opened; /* the backend has opened the block device */
+    /* While `opened` is set: a descriptor that holds a loop device open, or -1. */
+    int loop_fd;
+    int link; /* the index of the device's network interface; 0: none */
+    /* Indexed by enum side: when the next step may be made; 0: the step has not been delayed. */
+    uint64_t due_ns[3];
+    /* Indexed by enum side: the other side's state when an error or nonsense was last written. */
+    int reported[3];
     bool gone;
 };
 
-/* store.c: xenstored's nodes. `path` is absolute. */
+/* store.c: nodes of xenstored. `path` is absolute. */
 extern struct xs_handle *store;
-bool store_open(void); /* waits until xenstored answers; false: it does not */
-char *store_read(const char *path, char *value, size_t size); /* returns value; "" if there is no such node */
+bool store_open(void); /* waits until xenstored answers; returns false if it does not */
+/* Returns `value`, or "" if the node is missing. */
+char *store_read(const char *path, char *value, size_t size);
 bool store_exists(const char *path);
-/* Writes a node, unless the node `anchor` has been removed: a driver never makes its directory anew. */
+/*
+ * Writes a node, if the node `anchor` still exists. So a driver never creates a directory again that was
+ * removed.
+ */
 bool store_write(const char *anchor, const char *path, const char *value, size_t size);
-/* The same for the nodes of a directory: `offers`, which may be NULL, and its state. */
+/*
+ * Like store_write, for several nodes in the directory `dir`: the nodes in `offers`, which may be NULL, and
+ * the state.
+ */
 bool store_write_all(const char *dir, const struct offer *offers, const char *state);
 void store_remove(const char *path);
-/* Writes the error node of a driver in domain `domid`, whose directory is `dir`, as Linux does. */
+/*
+ * Writes the error node of a driver, as Linux does. `dir` is the driver's directory, and `domid` its domain.
+ */
 void store_error(uint32_t domid, const char *dir, const char *text);
 
-/* table.c: the devices that are known */
-typedef bool device_visitor(struct device *d); /* returns whether it has written something */
+/* table.c: the known devices. */
+typedef bool device_visitor(struct device *d); /* returns whether it has changed the device's nodes */
 struct device *device_find(const char *backend);
-struct device *
-device_found(const char *backend); /* NULL: it is not the directory of a device of a known kind */
+/* Returns NULL if the path is not the directory of a device of a known kind. */
+struct device *device_found(const char *backend);
 void devices_forget_gone(void);
 void devices_visit(device_visitor *visit);
-void device_refresh(struct device *d, const char *node); /* reads one node again; NULL: all */
+/* Reads the node again; NULL: reads all nodes again. */
+void device_refresh(struct device *d, const char *node);
 
-/* kinds.c, backend.c, frontend.c. A step makes at most one change of state; it returns whether it has made one. */
+/*
+ * kinds.c, backend.c, frontend.c. A step changes the state at most once. It returns whether it has changed
+ * the state.
+ */
 const struct kind *kind_find(const char *name);
 bool backend_step(struct device *d);
-void backend_release(struct device *d); /* closes its block device, removes its network interface */
+/* Closes the device's block device, and removes its network interface. */
+void backend_release(struct device *d);
 bool frontend_step(struct device *d);
 /*
- * Asks whether the side may take a step now, and with which behaviour. `waiting` becomes true if it has to be asked
- * again later although nothing changes in xenstore.
+ * Returns whether this side may make a step now, and stores its behaviour. Sets `waiting` to true if this
+ * must be called again later even if nothing changes in xenstore.
  */
 bool device_may_step(struct device *d, enum side side, struct behaviour *b);
-/* Returns whether the side has to wait still: `ms` milliseconds since the first call for this step. */
+/* Returns true until `ms` milliseconds have passed since the first call for this step. */
 bool device_delay(struct device *d, enum side side, uint32_t ms);
 bool device_switch(struct device *d, enum side side, int state, const struct offer *offers);
 extern bool waiting;
 
-/* counters.c: the files in which the driver of a disk or a network interface counts */
+/* counters.c: files with the counters of disks and network interfaces. */
 void counters_make(const struct device *d);
 void counters_remove(const struct device *d);
 
-/* hostile.c: the value with a number, as a hostile guest might write it; returns its size */
+/* hostile.c: stores the hostile value with this number in `value`, and returns its size. */
 #define HOSTILE_SIZE 2000
 size_t hostile_value(uint32_t number, char value[HOSTILE_SIZE]);
 
 /* play.c */
-#define LOOK_AGAIN_MS 5 /* a turn is due after this time while a driver is `waiting` */
+#define LOOK_AGAIN_MS 5 /* the time between two turns while `waiting` is true */
 _Noreturn void play_kernels(void);
-/* Watches the backends in a domain, of the kinds that are wanted; `below`: "" or "/GUEST". */
+/*
+ * Watches the backends in a domain. `wants` selects the kinds of devices. `below` is "", or "/GUEST" for the
+ * devices of one guest.
+ */
 void play_watch(uint32_t domid, bool (*wants)(const struct kind *k), const char *below);
-void play_turn(device_visitor *step); /* takes all events of xenstored, then steps all devices */
+void play_turn(device_visitor *step); /* handles all events of xenstored, then makes a step of each device */
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The drivers of the frontends, in all guests that run. devices.h describes the lock. */
+/* Simulates the drivers of frontends, in all running guests. devices.h describes the lock. */
 #include "devices.h"
 
 #include <stdio.h>
@@ -8,7 +8,10 @@
 #define MS_NS      1000000ull
 #define NR_HOSTILE 500
 
-/* Returns the state that follows from the backend's; 0: the present one is right. */
+/*
+ * Returns the frontend's next state, which depends on the backend's state; 0: the frontend's state does not
+ * change.
+ */
 static int wanted_state(const struct device *d)
 {
     const int front = d->states[FRONTEND];
@@ -23,7 +26,7 @@ static int wanted_state(const struct device *d)
     }
 }
 
-/* Writes strange values into the frontend's state, and then the one that was there. */
+/* Writes hostile values into the frontend's state node, and then the real state. */
 static bool write_nonsense(struct device *d, uint32_t count)
 {
     char path[PATH_SIZE + 32], value[HOSTILE_SIZE];
@@ -37,7 +40,10 @@ static bool write_nonsense(struct device *d, uint32_t count)
     return device_switch(d, FRONTEND, d->states[FRONTEND], NULL);
 }
 
-/* Returns whether the driver still has the device in use. `ms`: for how long, 0: for ever. */
+/*
+ * Simulates a guest that refuses to release the device, for `ms` milliseconds; 0: for ever. Returns whether
+ * it still refuses.
+ */
 static bool refuse(struct device *d, uint32_t ms)
 {
     if (d->reported[FRONTEND] != XenbusStateClosing) {

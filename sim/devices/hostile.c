@@ -67,7 +67,10 @@ static const struct {
 };
 #define NR_VALUES (sizeof values / sizeof *values)
 
-/* The first values are those of the table; then come strings of random octets, and long ones. */
+/*
+ * Values with small numbers come from the table. Values with larger numbers are random octets and long
+ * strings.
+ */
 size_t hostile_value(uint32_t number, char value[HOSTILE_SIZE])
 {
     uint64_t random = number * 0x9e3779b97f4a7c15ull + 1;

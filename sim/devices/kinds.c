@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The kinds of devices, and what both sides of a device have in common. devices.h describes the lock. */
+/* The kinds of devices, and functions that backend.c and frontend.c share. devices.h describes the lock. */
 #include "devices.h"
 
 #include <stdio.h>

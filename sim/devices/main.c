@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * aioxen-sim-devices DIR: plays the drivers of a world's devices until it is killed. devices.h describes the lock.
+ * aioxen-sim-devices DIR: simulates the drivers of a world's devices until it is killed. devices.h describes
+ * the lock.
  */
 #include "devices.h"
 

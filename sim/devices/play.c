@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The turns of the two programs that play drivers, and the loop of the one that plays all kernels. They learn of
- * devices by watches on the directories of the backends. devices.h describes the lock.
+ * The turns of the two programs that simulate drivers (aioxen-sim-devices and aioxen-sim-qemu), and the main
+ * loop of aioxen-sim-devices. Devices are found by watches on the directories of the backends. devices.h
+ * describes the lock.
  */
 #include "devices.h"
 
@@ -13,13 +14,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#define DEVICE_LEVEL 7 /* components of /local/domain/B/backend/KIND/GUEST/NUMBER */
+/* The number of components of /local/domain/B/backend/KIND/GUEST/NUMBER. */
+#define DEVICE_LEVEL 7
 
 static const char of_backends[] = "";
-static uint64_t
-    watched[DOMID_FIRST_RESERVED]; /* the serial of the driver domain whose backends are watched */
+/* Indexed by domid: the serial of the driver domain whose backends are watched. */
+static uint64_t watched[DOMID_FIRST_RESERVED];
 
-/* Returns the length of the first `level` components of a path, or 0 if it has fewer. */
+/* Returns the length of the first `level` components of a path, or 0 if the path has fewer components. */
 static size_t prefix_length(const char *path, int level)
 {
     const char *at = path;
@@ -28,7 +30,7 @@ static size_t prefix_length(const char *path, int level)
     return level ? 0 : (size_t)(at - path);
 }
 
-/* Looks for devices below a directory. */
+/* Finds the devices at or below a directory. */
 static void discover(const char *path)
 {
     unsigned int count = 0;
@@ -55,7 +57,7 @@ static void look_at_backend(const char *path)
     char dir[PATH_SIZE];
     const size_t length = prefix_length(path, DEVICE_LEVEL);
     if (!length) {
-        devices_visit(refresh); /* directories of several devices may have been removed with this one */
+        devices_visit(refresh); /* the directories of several devices may have been removed together */
         discover(path);
         return;
     }
@@ -115,7 +117,7 @@ static bool any(const struct kind *k)
     return true;
 }
 
-/* xenconsoled serves the first console of each domain, so its directory is of no interest. */
+/* Returns false for consoles in domain 0: xenconsoled serves the first console of each domain. */
 static bool any_but_consoles(const struct kind *k)
 {
     return strcmp(k->name, "console") != 0;
@@ -138,7 +140,7 @@ static void find_driver_domains(void)
             play_watch(domid, any, "");
 }
 
-/* Waits for an event of xenstored, for a signal, or until a driver has to be asked again. */
+/* Waits for an event of xenstored, for a signal or, if a driver is waiting, for LOOK_AGAIN_MS. */
 static bool wait(const sigset_t *mask)
 {
     struct pollfd event = {.fd = xs_fileno(store), .events = POLLIN};
@@ -146,7 +148,10 @@ static bool wait(const sigset_t *mask)
     return ppoll(&event, 1, waiting ? &limit : NULL, mask) < 0;
 }
 
-/* The QEMU of a guest in domain 0 is a process of its own. */
+/*
+ * Makes a step of the device. The backend in domain 0 of a kind that QEMU serves is skipped, because
+ * aioxen-sim-qemu simulates it.
+ */
 static bool step(struct device *d)
 {
     return ((!d->kind->qemu || d->backend_domid) && backend_step(d)) || frontend_step(d);
@@ -154,7 +159,7 @@ static bool step(struct device *d)
 
 static void on_signal(int number)
 {
-    (void)number; /* it interrupts ppoll */
+    (void)number; /* does nothing: the signal has interrupted ppoll */
 }
 
 void play_kernels(void)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The nodes of xenstored as a driver reads and writes them. Owns the connection. devices.h describes the lock. */
+/* The nodes of xenstored, for simulated drivers. Owns the connection. devices.h describes the lock. */
 #include "devices.h"
 
 #include <stdio.h>
@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define OPEN_TRIES 10000 /* of a millisecond */
+#define OPEN_TRIES 10000 /* attempts to connect, one each millisecond */
 
 struct xs_handle *store;
 
@@ -35,7 +35,10 @@ bool store_exists(const char *path)
     return found != NULL;
 }
 
-/* Writes nodes in one transaction, if the node `anchor` exists. A driver never makes its directory anew. */
+/*
+ * Writes nodes in one transaction, if the node `anchor` exists. So a driver never creates a directory again
+ * that was removed.
+ */
 typedef bool writer(xs_transaction_t t, const void *context);
 
 static bool write_if(const char *anchor, writer *write, const void *context)

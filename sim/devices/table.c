@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The table of known devices, by the directory of the backend. devices.h describes the lock and lifetimes. */
+/*
+ * The table of known devices, indexed by the backend's directory. devices.h describes the lock and lifetimes.
+ */
 #include "devices.h"
 
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Reads the start information of a guest's kernel. In a PV guest the register rsi holds its virtual address, which
- * the guest's page tables translate. In a PVH guest the register ebx holds its physical address. Owns nothing. Lock:
- * machine->lock.
+ * Reads the start information of a guest's kernel. In a PV guest the register rsi contains its virtual
+ * address, which is translated with the guest's page tables. In a PVH guest the register ebx contains its
+ * physical address. Owns nothing. Lock: machine->lock.
  */
 #include "guests.h"
 
@@ -15,7 +15,10 @@
 #define ADDRESS_MASK 0x000ffffffffff000ull
 #define PV_LEVELS    4
 
-/* Copies guest memory; `find` translates the addresses. Returns false if a part is not mapped. */
+/*
+ * Copies guest memory. `find` translates an address to a machine frame. Returns false if a part is not
+ * mapped.
+ */
 typedef uint32_t frame_finder(struct domain *d, uint64_t address);
 
 static bool copy(struct domain *d, frame_finder *find, uint64_t address, void *to, size_t size)
@@ -39,7 +42,10 @@ static uint32_t frame_of_physical(struct domain *d, uint64_t address)
     return frame_of(d, address >> XC_PAGE_SHIFT);
 }
 
-/* Translates a virtual address of a PV guest. Its page tables hold machine addresses. */
+/*
+ * Translates a virtual address of a PV guest to a machine frame. The entries of PV page tables are machine
+ * addresses.
+ */
 static uint32_t frame_of_virtual(struct domain *d, uint64_t address)
 {
     uint64_t entry = d->cr3;

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The console of a guest. It writes its command line at its start. Then, according to the word console=WORD of the
- * command line:
- *   echo    each line of input is written back, after "echo: "
- *   flood   lines are written without end, as fast as they are read
- * Otherwise input is discarded. Output that does not fit into the ring is dropped.
+ * The console of a guest. At its start the guest writes its command line. The word console=WORD in the
+ * command line selects what the guest does with input:
+ *
+ *   echo   it writes each line of input back, after "echo: "
+ *   flood  it writes lines without end, as fast as they are read
+ *
+ * Without this word, input is discarded. Output that does not fit into the ring is dropped.
  *
  * Lock: machine->lock. Lifetime: the page is mapped from console_open to console_close.
  */
@@ -52,7 +54,7 @@ void console_close(struct console *c)
     c->page = NULL;
 }
 
-/* Adds an octet of input to the line. Returns whether the line is complete. */
+/* Adds an octet of input to the line. Returns true if the octet completes the line. */
 static bool take(struct console *c, char octet)
 {
     const bool ends = octet == '\n' || octet == '\r';

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Plays all guests. guests.h describes their command lines, the lock and lifetimes. */
+/* Simulates all guests. guests.h describes their command lines, the lock and lifetimes. */
 #include "guests.h"
 
 #include <poll.h>
@@ -16,7 +16,7 @@
 #define NANOSECOND_S 1000000000ull
 
 struct guest {
-    uint64_t serial; /* the serial of its domain */
+    uint64_t serial; /* the serial of the guest's domain */
     uint64_t deadline;
     char action;
     struct ring ring;
@@ -28,7 +28,7 @@ static uint64_t next_deadline = NEVER;
 static uint16_t player;
 static int events_fd;
 
-/* Finds WORD=... or WORD among the words of a command line; copies what follows. */
+/* Finds WORD or WORD=VALUE among the words of a command line. Copies VALUE. */
 static bool find_word(const char *line, const char *word, char *value, size_t size)
 {
     const size_t length = strlen(word);
@@ -43,7 +43,7 @@ static bool find_word(const char *line, const char *word, char *value, size_t si
     return false;
 }
 
-/* Tells the device player what the command line says about drivers. */
+/* Sets the behaviours of the guest's drivers, which the command line may contain. */
 static void announce(struct domain *d, const char *line)
 {
     char domid[8], what[64];
@@ -120,7 +120,7 @@ static void step(struct guest *g, struct domain *d)
     }
 }
 
-/* Starts, steps or ends the guest of a domain that has changed. */
+/* Looks at a domain that has changed: starts the guest, makes a step of it, or ends it. */
 static void look_at(uint32_t domid)
 {
     struct domain *d = domain_get(domid);

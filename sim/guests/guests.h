@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The guests of a world. The first letter of a guest's command line selects its behaviour:
- *   p   power off at once; also with any other letter or without one
+ *
+ *   p   power off at once; other letters and an empty command line do the same
  *   r   reboot at once
  *   c   crash at once
  *   b   block for ever
- *   s   spin for ever
+ *   s   use the processor for ever
  *   dN  power off after N/10 s
  *   l   listen: obey control/shutdown, control/sysrq, memory/target and cpu/N/availability
  *   lN  listen, and power off after N/10 s
- * Each guest writes "tiny: COMMAND LINE" to its console; console.c says what it does with the input.
  *
- * Lock: the program has one thread. It holds machine->lock during each step of a guest. All functions here require
- * the lock, unless stated otherwise. Lifetime: a guest begins when its domain first runs, and ends when the domain is
- * destroyed.
+ * Each guest writes "tiny: COMMAND LINE" to its console. console.c describes what it does with input.
+ *
+ * Lock: the program has one thread. It holds machine->lock during each step of a guest. Call all functions
+ * with the lock, unless the comment says otherwise. Lifetime: a guest begins when its domain first runs, and
+ * ends when the domain is destroyed.
  */
 #ifndef AIOXEN_SIM_GUESTS_H
 #define AIOXEN_SIM_GUESTS_H
@@ -26,39 +28,40 @@
 /* boot.c: the start information that the domain builder has written for the guest's kernel */
 struct boot_info {
     char command_line[64];
-    uint64_t store_frame, console_frame; /* PV: machine frame; PVH: guest frame */
+    uint64_t store_frame, console_frame; /* PV: machine frames; PVH: guest frames */
     uint32_t store_port, console_port;
 };
-bool boot_read(struct domain *d, struct boot_info *info); /* false: the domain has no start information */
+/* Returns false if the domain has no start information. */
+bool boot_read(struct domain *d, struct boot_info *info);
 
-/* ring.c: the guest's side of xenstore */
+/* ring.c: a guest's xenstore client */
 #define NO_ORDER (-1)
 struct ring {
-    struct xenstore_domain_interface *page; /* NULL: not set up */
+    struct xenstore_domain_interface *page; /* NULL: the ring is not set up */
     uint32_t port;
     uint64_t store_frame;
     enum { RING_IDLE, RING_GREETING, RING_READING, RING_ACKNOWLEDGING } state;
-    uint64_t fired;   /* nodes that have changed since they were last read: one bit for each */
-    uint8_t reading;  /* the bit of the node that was read last */
-    uint32_t greeted; /* number of greetings sent */
+    /* The nodes that have changed since they were last read: one bit for each node. */
+    uint64_t fired;
+    uint8_t reading;  /* the bit of the node that was last read */
+    uint32_t greeted; /* the number of first requests that were sent */
     int order;
-    uint32_t got; /* bytes received of the current message, with its header */
+    uint32_t got; /* the number of received bytes of the present message, including its header */
     struct xsd_sockmsg header;
     char body[64];
 };
 bool ring_open(struct ring *r, struct domain *d, uint16_t listener);
 void ring_close(struct ring *r);
-int ring_step(
-    struct ring *r,
-    struct domain *d); /* returns NO_ORDER, or the SHUTDOWN_* reason that the guest has acknowledged */
+/* Returns NO_ORDER, or the SHUTDOWN_* reason of an order that the guest has acknowledged. */
+int ring_step(struct ring *r, struct domain *d);
 
-/* console.c: the guest's side of its console */
+/* console.c: the guest's end of its console */
 struct console {
-    struct xencons_interface *page; /* NULL: not set up */
+    struct xencons_interface *page; /* NULL: the console is not set up */
     uint32_t port;
     bool echoes, floods;
-    uint32_t lines;  /* how many lines the flood had */
-    uint32_t length; /* of the input line so far */
+    uint32_t lines;  /* the number of lines that `floods` has written */
+    uint32_t length; /* the length of the present input line */
     char line[128];
 };
 bool console_open(struct console *c, struct domain *d, uint16_t listener, const struct boot_info *info);
@@ -66,8 +69,10 @@ void console_close(struct console *c);
 void console_step(struct console *c, const struct domain *d);
 
 /* guests.c */
-bool guests_attach(
-    void); /* makes this process the player of all guests; call it without the lock; false: errno is set */
+/*
+ * Makes this process simulate all guests. Called without the lock. Returns false and sets errno on an error.
+ */
+bool guests_attach(void);
 _Noreturn void guests_play(void);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * aioxen-sim-guests DIR MEMORY_MB [CAPABILITY | bridge:NAME]...: creates the machine of a world and plays all its guests
- * in one process. The machine has all capabilities except the named ones, and the named bridges. The program writes "ready" to standard output when
- * the machine can be used, and then runs until it is killed. Lock: the program has one thread. guests.c takes
- * machine->lock for each step.
+ * aioxen-sim-guests DIR MEMORY_MB [CAPABILITY | bridge:NAME]...: creates the machine of a world, and
+ * simulates all its guests in one process. The machine has all capabilities except the named ones. It has the
+ * named bridges. When the machine can be used, the program writes "ready" to standard output. It runs until
+ * it is killed. Lock: the program has one thread. guests.c takes machine->lock for each step.
  */
 #include "guests.h"
 

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The xenstore client of a listening guest. It obeys four nodes:
- *   control/shutdown     acknowledges an order by emptying the node, and stops
- *   control/sysrq        empties the node
- *   memory/target        gives memory back, or takes more
- *   cpu/N/availability   starts or stops a vcpu
- * It sends one request at a time. A request always fits into the ring. Lock: machine->lock. Lifetime: the page is
- * mapped from ring_open to ring_close.
+ *
+ *   control/shutdown    it empties the node to acknowledge the order, and then stops
+ *   control/sysrq       it empties the node
+ *   memory/target       it gives back memory, or takes more
+ *   cpu/N/availability  it starts or stops a vcpu
+ *
+ * It sends one request at a time. A request always fits into the ring. Lock: machine->lock. Lifetime: the
+ * page is mapped from ring_open to ring_close.
  */
 #include "guests.h"
 
@@ -16,16 +18,16 @@
 #include <sys/mman.h>
 #include <xen/sched.h>
 
-/* What the guest watches. The token of a watch is its number, as a digit. */
+/* The nodes that the guest watches. The token of a watch is the node's number in this list, as a digit. */
 enum { SHUTDOWN, SYSRQ, MEMORY, CPUS, NODES };
 static const char *const nodes_watched[NODES] = {"control/shutdown", "control/sysrq", "memory/target", "cpu"};
 
-/* The bit in ring.fired that means vcpu N. Lower bits mean the nodes before CPUS. */
+/* The bit in ring.fired for the availability of vcpu N. The lower bits stand for the nodes before CPUS. */
 #define CPU_BIT(n)   (CPUS + (n))
 #define MOST_BITS    64
 #define NR_GREETINGS (NR_FEATURES + NODES)
 
-/* What the guest writes at its start. Then it registers its watches. */
+/* The nodes that the guest writes at its start. Afterwards it registers its watches. */
 static const char *const features[] = {"control/feature-poweroff", "control/feature-reboot",
                                        "control/feature-suspend"};
 #define NR_FEATURES (sizeof features / sizeof *features)
@@ -76,7 +78,7 @@ static uint32_t message_size(const struct ring *r)
     return sizeof r->header + (r->got < sizeof r->header ? 0 : r->header.len);
 }
 
-/* Reads the available bytes of the next message. Returns true when the message is complete. */
+/* Receives the available bytes of the next message. Returns true when the message is complete. */
 static bool receive(struct ring *r, const struct domain *d)
 {
     uint32_t cons = r->page->rsp_cons, prod = __atomic_load_n(&r->page->rsp_prod, __ATOMIC_ACQUIRE);
@@ -108,8 +110,8 @@ static int order_in(const char *value)
 }
 
 /*
- * Notes which node has changed: the body is the path, and then the token. The event that follows the registration names
- * no vcpu; all of them are read then.
+ * Handles a watch event: notes which node has changed. The body of the event is the path and then the token.
+ * The first event of a watch of `cpu` names no vcpu, so all vcpus are noted then.
  */
 static void note_event(struct ring *r, const struct domain *d)
 {
@@ -124,7 +126,7 @@ static void note_event(struct ring *r, const struct domain *d)
             r->fired |= 1ull << CPU_BIT(cpu);
 }
 
-/* Reads the next node that has changed. */
+/* Sends a request to read the next node that has changed. */
 static void read_next(struct ring *r, const struct domain *d)
 {
     char path[32];
@@ -169,7 +171,7 @@ void ring_close(struct ring *r)
     r->page = NULL;
 }
 
-/* Does what the node that was read says. Returns whether the node is to be emptied. */
+/* Obeys the value of the node that was read. Returns whether the node must be emptied. */
 static bool obey(struct ring *r, struct domain *d)
 {
     if (r->header.type != XS_READ)
@@ -183,8 +185,8 @@ static bool obey(struct ring *r, struct domain *d)
 }
 
 /*
- * Handles the reply to the last request, and sends the next request. Returns NO_ORDER, or the reason of an
- * acknowledged order.
+ * Handles the answer to the last request, and sends the next request. Returns NO_ORDER, or the reason of an
+ * order that was acknowledged.
  */
 static int go_on(struct ring *r, struct domain *d)
 {

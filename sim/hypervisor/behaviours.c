@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The behaviours of drivers: how they are written, and which one a driver has. Owns machine->behaviours.
- * Lock: machine->lock, except behaviour_parse.
+ * The behaviours of simulated drivers: parses them, and finds the behaviour of a driver. Owns
+ * machine->behaviours. Lock: machine->lock; behaviour_parse needs no lock.
  */
 #include "machine.h"
 
@@ -12,7 +12,7 @@
 static const struct {
     const char *name;
     uint8_t conduct;
-    uint8_t sides; /* enum side, added */
+    uint8_t sides; /* the sum of the enum side values that may behave like this */
     enum { NOTHING, NUMBER, NUMBER_OR_NOTHING, WORDS } follows;
 } conducts[] = {
     {"plays", PLAYS, BACKEND | FRONTEND | QEMU, NOTHING},

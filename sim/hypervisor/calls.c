@@ -29,7 +29,11 @@ enum call call_of_hypercall(unsigned int op, uint64_t arg1)
 {
     static const struct {
         uint8_t op;
-        bool by_address; /* the subcommand is the first word of the structure that the argument points to */
+        /*
+         * true: the subcommand is the first word of the structure to which arg1 points; false: arg1 is the
+         * subcommand.
+         */
+        bool by_address;
         uint16_t first, count;
     } families[] = {
         {__HYPERVISOR_domctl, true, CALL_DOMCTL, CALL_SYSCTL - CALL_DOMCTL},

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * One number for each call that can be counted, traced, made to fail or delayed: the hypercalls with their
- * subcommands, and the entry points of the libraries. The names of the subcommands come from Xen's headers
- * (call-names.awk). Constant data: no lock.
+ * A number for each call that can be counted, traced, made to fail or delayed. The calls are the hypercalls
+ * with their subcommands, and the entry points of the libraries. The names of the subcommands come from Xen's
+ * headers (call-names.awk). Constant data: no lock.
  */
 #ifndef AIOXEN_SIM_CALLS_H
 #define AIOXEN_SIM_CALLS_H
@@ -35,14 +35,15 @@
     CALL(HOST_NEWLINK, "host.newlink")
 
 enum call {
-    CALL_HYPERCALL = 0, /* + __HYPERVISOR_*, for hypercalls whose subcommands have no names here */
-    CALL_DOMCTL = 64,   /* + XEN_DOMCTL_* */
-    CALL_SYSCTL = 192,  /* + XEN_SYSCTL_* */
-    CALL_MEMORY = 256,  /* + XENMEM_* */
-    CALL_EVTCHN = 320,  /* + EVTCHNOP_* */
-    CALL_SCHED = 352,   /* + SCHEDOP_* */
-    CALL_HVM = 384,     /* + HVMOP_* */
-    CALL_VERSION = 448, /* + XENVER_* */
+    /* Plus __HYPERVISOR_*: a hypercall whose subcommands are not listed below. */
+    CALL_HYPERCALL = 0,
+    CALL_DOMCTL = 64,   /* plus XEN_DOMCTL_* */
+    CALL_SYSCTL = 192,  /* plus XEN_SYSCTL_* */
+    CALL_MEMORY = 256,  /* plus XENMEM_* */
+    CALL_EVTCHN = 320,  /* plus EVTCHNOP_* */
+    CALL_SCHED = 352,   /* plus SCHEDOP_* */
+    CALL_HVM = 384,     /* plus HVMOP_* */
+    CALL_VERSION = 448, /* plus XENVER_* */
     CALL_LIBRARY = 480,
 #define CALL(id, name) CALL_##id,
     LIBRARY_CALLS(CALL)
@@ -50,8 +51,8 @@ enum call {
         NR_CALLS
 };
 
-const char *call_name(enum call call);    /* NULL: there is no such call */
-enum call call_by_name(const char *name); /* NR_CALLS: there is no such name */
+const char *call_name(enum call call);    /* returns NULL if there is no such call */
+enum call call_by_name(const char *name); /* returns NR_CALLS if there is no such name */
 enum call call_of_hypercall(unsigned int op, uint64_t arg1);
 
 #endif

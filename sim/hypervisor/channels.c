@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns the event channels of dom0 and of the guests: binding, raising, masking, closing.
- * Lock: machine->lock throughout.
- * Lifetime: a channel is the state of its port. Closing one end leaves the other end unbound. A delivered port
- * stays masked until its owner unmasks it, so that it is never queued twice.
+ * Owns the event channels of dom0 and of the guests: binding, raising, masking, closing. Lock: machine->lock
+ * for all functions.
+ *
+ * Lifetime: a channel exists while the state of its port is not CHANNEL_FREE. When one end is closed, the
+ * other end becomes unbound. A delivered port stays masked until its owner unmasks it, so it is never queued
+ * twice.
  */
 #include "machine.h"
 
@@ -93,7 +95,7 @@ long channel_bind_interdomain(uint16_t listener, uint32_t domid, uint32_t remote
     remote->state = CHANNEL_INTERDOMAIN;
     remote->remote_domid = domid;
     remote->remote_port = port;
-    channel_raise(domid, port); /* as in Xen: an earlier notification of the guest is not lost */
+    channel_raise(domid, port); /* as in Xen, an earlier notification by the guest is not lost */
     return port;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Opens the files that only the kernel of a dom0 has from the world's directory, under their usual names. Also wraps
- * connecting to xenstored, so that it can be made to fail, and the status of files that stand for block devices. Owns nothing; no lock.
+ * Wraps functions of the C library that use files. Files that only the kernel of a real dom0 has are opened
+ * in the world's directory. Connecting to xenstored can be made to fail. Files that stand for block devices
+ * get the status of block devices. Owns nothing; no lock.
  */
 #include "machine.h"
 
@@ -50,7 +51,7 @@ static const char *redirect(const char *path, char *buffer, size_t size)
 OPEN(open)
 OPEN(open64)
 
-/* Programs that are compiled with checks of the C library call these, without a mode. */
+/* Programs that are compiled with _FORTIFY_SOURCE call these functions if they pass no mode. */
 EXPORT int __open_2(const char *path, int flags)
 {
     return open(path, flags);
@@ -61,8 +62,10 @@ EXPORT int __open64_2(const char *path, int flags)
     return open64(path, flags);
 }
 
-/* libxenstore tries the daemon's socket, then the kernel's device, and reports the second error. So the second
- * attempt returns the first error again. */
+/*
+ * The errno of the last failed connection to xenstored's socket. libxenstore then tries the kernel's device,
+ * and reports only the second error. So opening that device fails with the same errno.
+ */
 static __thread int xenstore_error;
 
 static bool is_xenstored(const struct sockaddr *address)
@@ -129,7 +132,7 @@ static bool is_xenbus(const char *path)
         return failed;                                                                                       \
     }
 
-/* The two structures are the same on x86-64. */
+/* On x86-64 struct stat and struct stat64 have the same layout. */
 STAT(stat)
 STAT(stat64)
 FSTAT(fstat, stat)

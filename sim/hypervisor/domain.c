@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns the domains: their numbers, states and ends.
- * Lock: machine->lock throughout.
- * Lifetime: a domain is alive from domain_create to domain_destroy. Then it is dying until no process maps its
- * memory, the player of the guests has been notified, and the configured time of dying is over. The next
- * domain_get or domain_next frees it. A struct domain pointer is valid until the lock is released.
+ * Owns the domains: their numbers, states and ends. Lock: machine->lock for all functions.
+ *
+ * Lifetime: a domain is alive from domain_create to domain_destroy. Then it is dying until three things have
+ * happened: no process maps its memory, the process that simulates the guests was notified, and the
+ * configured time is over. The next domain_get or domain_next frees it. A struct domain pointer is valid
+ * until the lock is released.
  */
 #include "machine.h"
 
@@ -22,8 +23,8 @@
 #define MOST_MAPTRACK_FRAMES 1024
 
 /*
- * Returns whether a process has ended. A process that has ended maps no memory, because the kernel unmaps it before
- * the parent reaps the process.
+ * Returns whether a process has ended. The kernel unmaps the memory of a process before its parent reaps it.
+ * So a process that has ended maps no memory.
  */
 static bool has_ended(pid_t pid)
 {
@@ -31,7 +32,7 @@ static bool has_ended(pid_t pid)
     struct iovec here = {.iov_base = &octet, .iov_len = 1}, there = {.iov_base = NULL, .iov_len = 1};
     if (process_vm_readv(pid, &here, 1, &there, 1, 0) >= 0 || errno != ESRCH)
         return false;
-    /* If only the first thread has ended, the other threads still have the memory. */
+    /* If only the first thread has ended, the other threads still map the memory. */
     struct pollfd all = {.fd = pidfd_open(pid, 0), .events = POLLIN};
     if (all.fd < 0)
         return errno == ESRCH;
@@ -102,7 +103,7 @@ struct domain_big *domain_big(const struct domain *d)
     return &machine->big[d - machine->domains];
 }
 
-/* Returns a free struct domain. The search continues where the last one ended. */
+/* Returns an unused struct domain. The search begins where the last search has ended. */
 static struct domain *take_slot(void)
 {
     for (uint32_t i = 0; i < MAX_DOMAINS; i++) {
@@ -158,7 +159,8 @@ long domain_create(uint32_t *domid, const struct xen_domctl_createdomain *config
     if (!d || machine->free_frames < GRANT_FRAMES + 1)
         return -ENOMEM;
 
-    memset(d, 0, sizeof *d); /* sizes of 0 mark the big part as empty */
+    /* Sets the sizes of all fields of domain_big(d) to 0, so that they are empty. */
+    memset(d, 0, sizeof *d);
     d->domid = id;
     d->state = DOMAIN_ALIVE;
     d->serial = machine->next_serial++;
@@ -261,7 +263,7 @@ bool domain_hold(struct domain *d, uint32_t maps)
 {
     struct holder *mine = NULL;
     pid_t pid = getpid();
-    is_held(d); /* removes holders that have ended */
+    is_held(d); /* is_held removes the holders that have ended */
     for (int i = 0; i < MAX_HOLDERS; i++)
         if (d->holders[i].maps ? d->holders[i].pid == pid : !mine)
             mine = &d->holders[i];

@@ -124,7 +124,7 @@ long do_domctl(struct xen_domctl *op)
     case XEN_DOMCTL_setvcpuaffinity:
     case XEN_DOMCTL_getvcpucontext:
     case XEN_DOMCTL_setvcpucontext: return do_domctl_vcpu(d, op);
-    /* These are accepted without effect, because the simulator has no state for them. */
+    /* These subcommands succeed without effect, because the simulator has no state for them. */
     case XEN_DOMCTL_hypercall_init:
     case XEN_DOMCTL_iomem_permission:
     case XEN_DOMCTL_ioport_permission:

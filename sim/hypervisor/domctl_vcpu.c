@@ -16,7 +16,10 @@ void vcpus_reset(struct domain *d)
     d->nodes = ALL_NODES;
 }
 
-/* Writes a set into the caller's bitmap. All bits are set in a full set, as the hypervisor has it. */
+/*
+ * Writes a set into the caller's bitmap. If the set is full, sets all bits of the bitmap, as the hypervisor
+ * does.
+ */
 static void put(struct xenctl_bitmap *map, uint8_t set)
 {
     uint32_t octets = (map->nr_bits + 7) / 8;
@@ -48,7 +51,7 @@ static long get_affinity(struct domain *d, struct xen_domctl_vcpuaffinity *v)
     return 0;
 }
 
-/* Writes the affinity that has come into effect into the caller's bitmaps. */
+/* Sets the affinities. Writes the affinities that have come into effect into the caller's bitmaps. */
 static long set_affinity(struct domain *d, struct xen_domctl_vcpuaffinity *v)
 {
     struct domain_big *big = domain_big(d);
@@ -77,7 +80,10 @@ static long set_nodes(struct domain *d, const struct xen_domctl_nodeaffinity *n)
     return 0;
 }
 
-/* The parameters of the only scheduler, credit2. A 0 leaves the parameter as it is. */
+/*
+ * Gets or sets the parameters of credit2, the only simulated scheduler. A parameter that is 0 does not
+ * change.
+ */
 static long scheduler(struct domain *d, struct xen_domctl_scheduler_op *o)
 {
     if (o->sched_id != XEN_SCHEDULER_CREDIT2)
@@ -114,7 +120,7 @@ static long trigger(struct domain *d, const struct xen_domctl_sendtrigger *t)
     return 0;
 }
 
-/* The first vcpu has used all of the domain's processor time. */
+/* Describes a vcpu. All processor time of the domain is attributed to the first vcpu. */
 static long info(const struct domain *d, struct xen_domctl_getvcpuinfo *v)
 {
     uint32_t n = v->vcpu;
@@ -131,7 +137,7 @@ static long info(const struct domain *d, struct xen_domctl_getvcpuinfo *v)
     return 0;
 }
 
-/* A guest's registers are not simulated. */
+/* Returns registers that are all 0, because a guest's registers are not simulated. */
 static long get_context(const struct domain *d, const struct xen_domctl_vcpucontext *v)
 {
     if (v->vcpu >= d->max_vcpus || !v->ctxt.p)

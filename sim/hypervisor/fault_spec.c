@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The syntax of faults:  CALL[:WHEN]:ACTION  or  dying=MS
- *   WHEN    *  every call (the default)    N  the n-th    N+  from the n-th on    N-M  the n-th to the m-th
- *           /N every n-th
- *   ACTION  the name of an errno, or a delay: 200ms
- * Pure functions: no state, no lock.
+ * The syntax of faults: CALL[:WHEN]:ACTION or dying=MS
+ *
+ *   WHEN    *    every call (the default)
+ *           N    call number N
+ *           N+   call number N and all later calls
+ *           N-M  the calls number N to M
+ *           /N   every Nth call
+ *   ACTION  the name of an errno, or a delay, for example 200ms
+ *
+ * The functions have no state and need no lock.
  */
 #include "machine.h"
 
@@ -16,7 +21,10 @@
 #define MAX_ERRNO    133
 #define MAX_DELAY_MS 3600000u
 
-/* Parses a whole number that ends at one of the characters in `ends` or at the end of *text; moves *text there. */
+/*
+ * Parses a whole number. The number must end at one of the characters in `ends`, or at the end of the text.
+ * Moves *text to the number's end.
+ */
 static bool number(const char **text, const char *ends, uint64_t *value)
 {
     char *end;

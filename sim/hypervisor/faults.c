@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Decides whether a call fails or is delayed. Owns the rules of this process, which come from AIOXEN_SIM_FAULTS and
- * count its own calls. The rules of the world come from aioxen-sim-ctl and count the calls of all processes.
- * Lock: machine->lock for all rules. It is released before a delay.
+ * Decides whether a call fails or is delayed. Owns the rules of this process. They come from
+ * AIOXEN_SIM_FAULTS, and count the calls of this process. The rules of the world come from aioxen-sim-ctl,
+ * and count the calls of all processes. Lock: machine->lock for all rules. It is released before a delay.
  */
 #include "machine.h"
 
@@ -70,7 +70,7 @@ static void sleep_ms(uint32_t ms)
 {
     struct timespec left = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
     while (clock_nanosleep(CLOCK_MONOTONIC, 0, &left, &left) == EINTR)
-        ; /* signals do not interrupt a hypercall */
+        ; /* continues after a signal, because signals do not interrupt a hypercall */
 }
 
 int fault_check(enum call call)

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns the machine's memory: the owner of each frame and, for a guest with its own physical address space, the
- * machine frame of each guest frame (a tree of nodes, machine.h).
- * Lock: machine->lock throughout, except frames_map.
- * Lifetime: a domain owns its frames until they are freed, singly or, with the tree, at its destruction. The
- * content of a freed frame is discarded, so that its next owner reads zeros.
+ * Owns the machine's memory: the owner of each frame and, for a guest with its own physical address space,
+ * the machine frame of each guest frame (a tree of nodes, machine.h). Lock: machine->lock; frames_map needs
+ * no lock.
+ *
+ * Lifetime: a domain owns its frames until they are freed: one by one, or all at once when the domain is
+ * destroyed. The content of a freed frame is discarded, so the next owner reads zeros.
  */
 #include "machine.h"
 
@@ -114,8 +115,9 @@ void frames_free_all(struct domain *d)
 }
 
 /*
- * The frames that a guest gives back or takes are only a number: no content moves. A guest that is populated on demand
- * gives back pages that have no frame, so its memory stays as it is.
+ * Simulates the guest's balloon driver. Only the number of the guest's pages changes; no content moves. If
+ * the guest is populated on demand, the pages that it gives back have no frame, so its memory does not
+ * change.
  */
 void frames_balloon(struct domain *d, uint64_t pages)
 {

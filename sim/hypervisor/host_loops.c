@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Loop devices. /dev/loop-control and /dev/loopN are files in the world's directory, and so is /sys/block. Whoever has a
- * loop device open holds a shared lock of its file, which ends with the last duplicate of the descriptor, also when a
- * process is killed. So a device with AUTOCLEAR is free when its file can be locked exclusively.
+ * Loop devices. /dev/loop-control, /dev/loopN and /sys/block are files in the world's directory. A process
+ * that has a loop device open holds a shared lock of the device's file. The lock ends with the last copy of
+ * the descriptor, also when the process is killed. So a device with AUTOCLEAR can be freed when its file can
+ * be locked exclusively.
  *
- * Lock: machine->lock. No file lock is waited for.
+ * Lock: machine->lock. No function waits for a file lock.
  */
 #include "machine.h"
 
@@ -25,7 +26,7 @@
 
 #define PATH_SIZE  (sizeof world_dir + 96)
 #define LOOP_MAJOR 7
-#define AT_START   8 /* loop devices */
+#define AT_START   8 /* the number of loop devices at the start */
 
 static struct host *host(void)
 {
@@ -50,7 +51,7 @@ static void path_of(const char *format, int number, char path[PATH_SIZE])
     snprintf(path, PATH_SIZE, "%s%s", world_dir, name);
 }
 
-/* Makes a file of the world, and the folders above it. */
+/* Makes a file or folder in the world's directory, and its parent folders. */
 static void make_file(const char *format, int number, bool folder)
 {
     char path[PATH_SIZE];
@@ -82,7 +83,7 @@ void host_loops_start(void)
         add(i);
 }
 
-/* /sys/block/loopN/loop exists while the device has a file. */
+/* Notes whether the device has a file. The folder /sys/block/loopN/loop exists while it has one. */
 static void set_bound(uint32_t number, bool bound)
 {
     char path[PATH_SIZE];
@@ -156,15 +157,17 @@ int host_open(const char *path, int flags)
     if (error)
         return -error;
     machine_lock();
+    /* Updates the folders, because `path` may be one of them. */
     if (number < 0)
-        host_loops_refresh(); /* so that folders that are read now are true */
+        host_loops_refresh();
     else if (number < MAX_LOOPS)
         refresh((uint32_t)number);
     int fd = open(path, flags & ~(O_CREAT | O_EXCL));
     if (fd < 0)
         fd = -errno;
+    /* succeeds, because an exclusive lock is held only while machine->lock is held. */
     else if (number >= 0)
-        flock(fd, LOCK_SH | LOCK_NB); /* nobody has the exclusive lock while machine->lock is held */
+        flock(fd, LOCK_SH | LOCK_NB);
     machine_unlock();
     return fd;
 }
@@ -236,7 +239,10 @@ static void tell(const struct loop *loop, int number, struct loop_info64 *info)
     memcpy(info->lo_file_name, loop->file, sizeof info->lo_file_name - 1);
 }
 
-/* Detaches the file, or marks the device to be freed when its other users close it. The caller has it open, too. */
+/*
+ * Detaches the file. If other processes have the device open, only marks it, so that it is freed when they
+ * close it. The caller's own descriptor `fd` does not count.
+ */
 static int clear(int number, int fd)
 {
     struct loop *loop = &host()->loops[number];
@@ -308,7 +314,7 @@ EXPORT int ioctl(int fd, unsigned long request, ...)
     return next(fd, request, argument);
 }
 
-/* ---- for the programs of sim/ */
+/* ---- functions for the other programs of the simulator */
 
 #define DISK "/sys/bus/xen-backend/devices/vbd-%u-%u"
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * rtnetlink. A netlink socket is a datagram socket of the world with an address of its own; its process plays the kernel
- * when it sends a request, and puts the answer into its own queue. A notification goes to the sockets of all processes.
+ * rtnetlink. A netlink socket is a datagram socket with an address of its own in the world. When a process
+ * sends a request, it simulates the kernel itself: it carries out the request, and sends the answer to its
+ * own socket. Notifications are sent to the sockets of all processes.
  *
- * A datagram socket holds few datagrams. The answers that do not fit wait in this process; a notification that does not
- * fit is dropped, and the next read fails with ENOBUFS, as in Linux.
+ * A datagram socket holds few datagrams. Answers that do not fit wait in the process. A notification that
+ * does not fit is dropped. The next read then fails with ENOBUFS, as in Linux.
  *
- * Lock: machine->lock; `waiting_lock` for the answers that wait.
+ * Lock: machine->lock. `waiting_lock` guards the answers that wait.
  */
 #include "machine.h"
 
@@ -33,7 +34,7 @@ struct answer {
     char message[];
 };
 
-static bool any; /* whether this process has opened a netlink socket */
+static bool any; /* this process has opened a netlink socket */
 static pthread_mutex_t waiting_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct answer *waiting;
 
@@ -52,7 +53,7 @@ static socklen_t address_of(struct sockaddr_un *a, uint64_t id)
     return offsetof(struct sockaddr_un, sun_path) + 1 + n;
 }
 
-/* Returns the number of a netlink socket, or 0 for any other descriptor. */
+/* Returns the id of a netlink socket, or 0 for any other descriptor. */
 static uint64_t number_of(int fd)
 {
     struct sockaddr_un a = {0};
@@ -123,7 +124,7 @@ static void listen_to_links(uint64_t id)
     for (struct link_listener *l = machine->host.listeners; l < machine->host.listeners + MAX_LINK_LISTENERS;
          l++) {
         if (l->id && l->id != id && !answers(l->id))
-            l->id = 0; /* its process has closed it, or has ended */
+            l->id = 0; /* its process has closed the socket or has ended */
         if (!l->id && !free_place)
             free_place = l;
     }
@@ -173,7 +174,7 @@ static ssize_t deliver(uint64_t to, const void *message, size_t size)
     return send_next(send_fd, message, size, MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&a, length);
 }
 
-/* Sends the answers that wait, as far as they fit. */
+/* Sends the waiting answers that fit into their sockets. */
 static void send_waiting(void)
 {
     pthread_mutex_lock(&waiting_lock);
@@ -279,7 +280,7 @@ void host_link_changed(const struct link *link, bool gone)
             if (errno == EAGAIN)
                 l->overrun = true;
             else
-                l->id = 0; /* its process has ended */
+                l->id = 0; /* the listener's process has ended */
         }
 }
 
@@ -287,7 +288,7 @@ void host_link_changed(const struct link *link, bool gone)
 
 struct change {
     const struct ifinfomsg *header;
-    const char *name, *words; /* words: the kernel's, for an error */
+    const char *name, *words; /* `words`: the kernel's text about an error */
     const uint32_t *mtu, *master;
     const uint8_t *address;
     const char *kind;
@@ -345,7 +346,7 @@ static int enslave(struct link *link, int master, const char **words)
     return 0;
 }
 
-/* Changes or makes an interface. Returns 0 or an errno. */
+/* Changes an interface, or makes a new one. Returns 0 or an errno. */
 static int change(const struct nlmsghdr *message, struct change *c)
 {
     struct link *link = target_of(c);
@@ -419,7 +420,7 @@ static int look(uint64_t to, const struct nlmsghdr *request, const struct change
     return 0;
 }
 
-/* Carries a request out and answers it. */
+/* Carries out a request, and sends the answer to it. */
 static void serve(uint64_t from, struct nlmsghdr *request)
 {
     const uint16_t type = request->nlmsg_type;
@@ -477,7 +478,7 @@ EXPORT ssize_t send(int fd, const void *data, size_t size, int flags)
     return id ? take_request(id, data, size) : next(fd, data, size, flags);
 }
 
-/* Only messages of one piece, as iproute2 sends them. */
+/* Supports only messages in one buffer, as iproute2 sends them. */
 EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 {
     NEXT(sendmsg);

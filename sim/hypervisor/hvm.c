@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Parameters and saved context, which only domains with hardware virtualisation (PVH) have.
- * Lock: machine->lock. */
+/*
+ * Parameters and saved context. Only domains with hardware virtualisation (PVH) have them. Lock:
+ * machine->lock.
+ */
 #include "machine.h"
 
 #include <string.h>
@@ -33,7 +35,10 @@ static void *append(struct domain *d, uint16_t type, uint32_t size)
     return memset(record + 1, 0, size);
 }
 
-/* Makes the context of a domain that has never run. It has only the records that libxenguest requires. */
+/*
+ * Makes the saved context of a domain that has never run. It contains only the records that libxenguest
+ * needs.
+ */
 static void make_context(struct domain *d)
 {
     HVM_SAVE_TYPE(HEADER) *header = append(d, HVM_SAVE_CODE(HEADER), sizeof *header);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * libxencall: the entry point of every hypercall. Counts and traces the hypercall, makes it fail if a rule says so,
- * and otherwise dispatches it. Lock: held during each hypercall and each part of a multicall, but not during a
- * fault's delay. Lifetime: handles and buffers are heap memory, so that sanitizers and valgrind see leaks and
- * overruns of the callers. Like the real library, a handle keeps a few free pages, so that a hypercall allocates
- * nothing.
+ * libxencall: the entry point of every hypercall. Counts and traces the hypercall. Makes it fail if a rule
+ * says so, and otherwise carries it out.
+ *
+ * Lock: machine->lock is held during each hypercall and each part of a multicall, but not during a delay.
+ * Lifetime: handles and buffers are on the heap, so that sanitizers and valgrind find leaks and overruns of
+ * the callers. As in the real library, a handle keeps a few free pages, so that a hypercall allocates no
+ * memory.
  */
 #include "machine.h"
 
@@ -19,7 +21,7 @@ enum { KEEP = 4 };
 
 struct xencall_handle {
     pthread_mutex_t lock; /* protects the fields below */
-    void *kept[KEEP];     /* free pages */
+    void *kept[KEEP];     /* free pages for the buffers of hypercalls */
     uint32_t nr_kept;
 };
 
@@ -43,7 +45,7 @@ static long dispatch(unsigned int op, uint64_t arg1, void *arg2)
     case __HYPERVISOR_hvm_op: return do_hvm_op(arg1, arg2);
     case __HYPERVISOR_xen_version: return do_xen_version(arg1, arg2);
     case __HYPERVISOR_sched_op: return arg1 == SCHEDOP_remote_shutdown ? remote_shutdown(arg2) : -ENOSYS;
-    /* The simulator does not validate or pin PV page tables. */
+    /* These hypercalls succeed without effect, because the simulator does not check or pin PV page tables. */
     case __HYPERVISOR_mmuext_op:
     case __HYPERVISOR_mmu_update: return 0;
     default: return -ENOSYS;
@@ -201,7 +203,7 @@ EXPORT void xencall_free_buffer(xencall_handle *h, void *p)
         pthread_mutex_unlock(&h->lock);
     }
     if (!keep)
-        free(p); /* free keeps errno since glibc 2.33 */
+        free(p); /* free does not change errno since glibc 2.33 */
 }
 
 EXPORT void xencall_free_buffer_pages(xencall_handle *h, void *p, size_t pages)

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * libxenevtchn: dom0's end of event channels.
- * Lock: each function takes machine->lock. xenevtchn_pending does not hold it while it waits.
- * Lifetime: closing a handle closes the ports that were bound with it.
+ * libxenevtchn: dom0's end of event channels. Lock: each function takes machine->lock. xenevtchn_pending does
+ * not hold the lock while it waits. Lifetime: closing a handle closes the ports that were bound with it.
  */
 #include "machine.h"
 
@@ -143,7 +142,8 @@ EXPORT xenevtchn_port_or_error_t xenevtchn_pending(xenevtchn_handle *h)
         machine_unlock();
         if (found)
             return port;
-        if (recv(h->fd, &byte, 1, MSG_PEEK) < 0) /* waits, unless the descriptor is non-blocking */
+        if (recv(h->fd, &byte, 1, MSG_PEEK) <
+            0) /* waits for a datagram, unless the descriptor is non-blocking */
             return -1;
     }
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * libxenforeignmemory: maps a domain's memory and its grant table. Lock: machine->lock while frames are looked up.
- * Lifetime: a map is valid until it is unmapped, even after the domain is gone. After that it reads as zeros.
+ * libxenforeignmemory: maps a domain's memory and its grant table. Lock: machine->lock while frames are
+ * looked up. Lifetime: a map is valid until it is unmapped, also after the domain was freed. From then on it
+ * reads as zeros.
  */
 #include "machine.h"
 
@@ -45,8 +46,8 @@ EXPORT int xenforeignmemory_restrict(xenforeignmemory_handle *h, domid_t domid)
 }
 
 /*
- * Translates the frame numbers of a domain and stores the frames. Stores the error of each number in errors[], unless
- * that is NULL. Returns 0, or an error of the whole call.
+ * Looks up the frames for frame numbers of a domain, and stores them in frames[]. Stores the error for each
+ * number in errors[], which may be NULL. Returns 0, or an error that concerns the whole call.
  */
 static int look_up(uint32_t domid, size_t count, const xen_pfn_t numbers[], uint32_t frames[], int errors[])
 {

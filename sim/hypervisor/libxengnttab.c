@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * libxengnttab: maps pages that a guest has granted. Also the two entry points of libxendevicemodel that libxenctrl
- * uses.
- * Lock: machine->lock while grants are looked up. The list of maps of a handle has its own mutex, which is taken
- * first.
- * Lifetime: while a page is mapped its domain cannot be freed; it stays dying until the page is unmapped or the
- * process has ended.
+ * libxengnttab: maps pages that a guest has granted. The file also has the two functions of libxendevicemodel
+ * that libxenctrl uses.
+ *
+ * Lock: machine->lock while grants are looked up. A handle's list of maps has a mutex of its own, which is
+ * taken before machine->lock. Lifetime: a domain with a mapped page cannot be freed. It stays dying until the
+ * page is unmapped or the process has ended.
  */
 #include "machine.h"
 
@@ -91,7 +91,7 @@ static uint32_t granted_frame(struct domain *d, uint32_t ref)
     return (e.flags & GTF_type_mask) == GTF_permit_access && !e.domid ? frame_of(d, e.frame) : NO_FRAME;
 }
 
-/* Looks up the frames, and registers this process as a holder of the domain. */
+/* Looks up the frames of granted pages, and registers this process as a holder of the domain. */
 static int take(struct map *m, const uint32_t refs[], uint32_t frames[])
 {
     int error = 0;
@@ -176,7 +176,7 @@ EXPORT int xengnttab_unmap(xengnttab_handle *h, void *addr, uint32_t count)
     return result;
 }
 
-/* libxenctrl opens this handle and never uses it, because the simulator has no device models. */
+/* libxenctrl opens this handle but never uses it here, because the simulator has no HVM domains. */
 EXPORT xendevicemodel_handle *xendevicemodel_open(xentoollog_logger *logger, unsigned int flags)
 {
     (void)logger, (void)flags;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns the open event channel handles of all processes. Each has a datagram socket that is readable while the queue
- * of ports in the shared state is not empty. The socket holds at most one datagram, because its own queue is short.
- * Lock: machine->lock throughout. Lifetime: a handle exists from open to close. Handles of a killed process are
- * closed when the next handle is opened.
+ * Owns the open event channel handles ("listeners") of all processes. Each handle has a datagram socket,
+ * which is readable while the handle's queue of ports in the shared state is not empty. The socket holds at
+ * most one datagram, because the kernel's queue of a socket is short.
+ *
+ * Lock: machine->lock for all functions. Lifetime: a handle exists until it is closed. The handles of a
+ * killed process are closed when any process opens a handle.
  */
 #include "machine.h"
 
@@ -91,7 +93,7 @@ void listener_queue(uint16_t listener, uint32_t domid, uint32_t port)
 {
     struct listener *l = &machine->listeners[listener];
     if (!l->used || (!l->head && !wake(l)))
-        return; /* the owner of the handle has died */
+        return; /* the process of the handle has died */
     uint32_t key = key_of(domid, port);
     if (l->head)
         channel_get(l->tail >> 16, l->tail & 0xffff)->next = key;

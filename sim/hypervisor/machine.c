@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns the two files of a world and this process's maps of them.
- * Lock: machine->lock is robust. If its owner is killed, the next process takes the state as it is.
- * Lifetime: a process attaches once, also if several threads try at the same time, and never detaches.
+ * Owns the two files of a world, and this process's maps of them. Lock: machine->lock is robust. If a process
+ * is killed while it holds the lock, the next process continues with the present state.
+ *
+ * Lifetime: a process attaches only once, also if several threads call machine_attach at the same time. It
+ * never detaches.
  */
 #include "machine.h"
 
@@ -46,8 +48,8 @@ int result_of(long value)
 }
 
 /*
- * Takes the lock. A hypervisor's lock spins. This one spins for as long as most hypercalls take. Then it sleeps,
- * because its holder may be waiting for a processor.
+ * Takes the lock. Like a hypervisor's lock, it spins at first, for as long as most hypercalls take. Then it
+ * sleeps, because the thread that holds the lock may be waiting for a processor.
  */
 void machine_lock(void)
 {
@@ -68,7 +70,10 @@ void machine_unlock(void)
     pthread_mutex_unlock(&machine->lock);
 }
 
-/* The offsets of the tables after struct machine, in this order. The sizes depend on the number of frames. */
+/*
+ * The offsets of the tables that follow struct machine in the file, in the order of the members. The sizes
+ * depend on the number of frames.
+ */
 struct layout {
     size_t owners, runs, nodes, size;
 };
@@ -175,10 +180,10 @@ static void power_on(void)
     machine->slot_of[0] = machine->domids[0] = 1;
     machine->nr_domains = 1;
     domain_run(dom0, true);
-    /* Prepares the event channel that dom0's kernel prepares for xenstored. */
+    /* Prepares the event channel that the kernel of a real dom0 prepares for xenstored. */
     machine->dom0_ports[1] = (struct channel){.state = CHANNEL_UNBOUND};
     machine->top_port = 1;
-    machine->magic = MAGIC; /* from now on other processes can attach */
+    machine->magic = MAGIC; /* set last, because other processes can attach from now on */
 }
 
 static bool write_dom0_files(void)

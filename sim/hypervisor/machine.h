@@ -2,13 +2,14 @@
 /*
  * The simulated machine: the state that all parts of the simulated hypervisor share.
  *
- * A world is a directory (AIOXEN_SIM_DIR) with two files that every process of the world maps: `machine` (struct
- * machine and the tables that follow it) and `memory` (a sparse file; byte n is byte n of the machine's memory).
+ * A world is a directory (AIOXEN_SIM_DIR) with two files that every process of the world maps. `machine`
+ * contains struct machine and the tables that follow it. `memory` is a sparse file: its byte number n is byte
+ * number n of the machine's memory.
  *
- * Lock: everything in struct machine is protected by machine->lock, a robust mutex shared by all processes.
- * The caller of a function declared here must hold it, unless the declaration says otherwise. No thread sleeps
- * while it holds the lock.
- * Lifetime: a process maps the files at their first use. They stay mapped until the process ends.
+ * Lock: machine->lock protects everything in struct machine. It is a robust mutex that all processes share.
+ * The caller of a function must hold it, unless the function's comment says otherwise. No thread sleeps while
+ * it holds the lock. Lifetime: a process maps the files when it first uses them. They stay mapped until the
+ * process ends.
  */
 #ifndef AIOXEN_SIM_MACHINE_H
 #define AIOXEN_SIM_MACHINE_H
@@ -28,50 +29,55 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
-#define MAX_DOMAINS     16384 /* that exist at the same time */
-#define MAX_LISTENERS   4096  /* open event channel handles of all processes */
-#define MAX_FAULTS      64    /* rules that apply to all processes */
+#define MAX_DOMAINS     16384 /* the greatest number of domains at the same time */
+#define MAX_LISTENERS   4096 /* the greatest number of open event channel handles, of all processes together */
+#define MAX_FAULTS      64   /* the greatest number of rules for all processes */
 #define DOM0_PORTS      65536
 #define GUEST_PORTS     16
 #define GRANT_FRAMES    4
-#define POLICY_LEAVES   120 /* the only number that libxenguest 4.17 accepts */
+#define POLICY_LEAVES   120 /* libxenguest 4.17 accepts no other number */
 #define POLICY_MSRS     16
 #define HVM_CONTEXT_MAX 6144
 #define DOM0_PAGES      131072
 #define NR_CPUS         2
 #define ALL_CPUS        ((1u << NR_CPUS) - 1)
 #define ALL_NODES       ((1u << machine->nr_nodes_of_host) - 1)
-#define AFFINITIES      128        /* vcpus with an affinity of their own */
-#define NO_FRAME        0u         /* frame 0 is never allocated */
-#define ON_DEMAND       UINT32_MAX /* in the tree of guest frames: memory is allocated at the first access */
+#define AFFINITIES      128 /* the number of vcpus of a domain that can have an affinity of their own */
+#define NO_FRAME        0u  /* frame 0 is never allocated */
+/* An entry of the tree of guest frames whose memory is allocated at the first access. */
+#define ON_DEMAND UINT32_MAX
 
 enum channel_state { CHANNEL_FREE, CHANNEL_UNBOUND, CHANNEL_INTERDOMAIN, CHANNEL_VIRQ };
 
-/* One end of an event channel. Port 0 of a guest is not a channel: it is raised to notify the player that the
- * domain has changed. */
+/*
+ * One end of an event channel. Port 0 of a guest is not a real event channel. It is raised to notify the
+ * process that simulates the guests that the domain has changed.
+ */
 struct channel {
     uint8_t state;
     uint8_t virq;
     bool masked, pending, queued;
-    uint16_t remote_domid; /* of an unbound channel: the domain that may bind to it */
-    uint16_t listener;     /* its descriptor becomes readable when the port is raised; 0: none */
+    uint16_t remote_domid; /* for an unbound channel, the domain that may bind to it */
+    uint16_t listener;     /* the handle that gets a notification when the port is raised; 0: none */
     uint32_t remote_port;
-    uint32_t next; /* of a queued channel: the key of the next one, 0 at the end */
+    uint32_t next; /* for a queued channel, the key of the next queued channel; 0: the last one */
 };
 
-/* An open event channel handle: a datagram socket, and a queue of ports linked through their channels. The
- * socket holds one datagram while the queue is not empty, and none otherwise. */
+/*
+ * An open event channel handle. It has a datagram socket, and a queue of ports that are linked through their
+ * channels. The socket holds one datagram while the queue is not empty, and none otherwise.
+ */
 struct listener {
     bool used;
     pid_t pid;
-    uint64_t id; /* the name of the socket */
+    uint64_t id; /* the number in the socket's address */
     uint32_t head, tail;
 };
 
 /* Consecutive frames that were allocated to one domain. Some of them may have been freed since. */
 struct run {
     uint32_t first, count;
-    uint32_t next; /* index, 0 at the end */
+    uint32_t next; /* the index of the domain's next run; 0: none */
 };
 
 /* A node of the tree that translates a domain's guest frames to machine frames. Each level uses 10 bits of the
@@ -85,7 +91,10 @@ struct node {
 
 enum domain_state { DOMAIN_FREE, DOMAIN_ALIVE, DOMAIN_DYING };
 
-/* A process that maps memory of a domain by grants. A dying domain exists until its last holder has unmapped it. */
+/*
+ * A process that maps memory of a domain by grants. A dying domain is freed only when no holder maps its
+ * memory.
+ */
 #define MAX_HOLDERS 4
 struct holder {
     pid_t pid;
@@ -93,8 +102,9 @@ struct holder {
 };
 
 struct domain {
-    /* A list of all domains reads only these fields: two cache lines. */
-    _Alignas(64) uint64_t serial; /* unique: distinguishes domains that had the same domid */
+    /* Listing all domains reads only the following fields, which fill two cache lines. */
+    /* A unique number, because a later domain may get the same domid. */
+    _Alignas(64) uint64_t serial;
     uint16_t domid;
     uint8_t state;
     bool shut_down, started, running, debugged, address32, driver;
@@ -106,115 +116,133 @@ struct domain {
     uint64_t max_pages, tot_pages, claimed;
     uint64_t run_since_ns, cpu_ns;
     uint32_t shared_info;
-    /* Other fields. */
+    /* Fields that are not needed to list domains. */
     uint64_t max_gfn, gone_ns;
-    uint64_t pod_entries, pod_cache; /* on_demand.c */
-    int64_t ballooned;               /* frames that the guest has taken, or given back if negative */
+    uint64_t pod_entries, pod_cache; /* described in on_demand.c */
+    /* The number of pages that the guest has taken; negative: that it has given back. */
+    int64_t ballooned;
     uint64_t paging_pool;
     uint32_t shadow_mb, tsc_mode;
-    uint32_t max_port;    /* the highest event channel */
-    uint16_t weight, cap; /* of the scheduler */
+    uint32_t max_port;    /* the highest port in use */
+    uint16_t weight, cap; /* parameters of the scheduler */
     uint8_t nodes;        /* the node affinity: one bit for each node */
-    uint32_t triggers;    /* that were sent: one bit for each XEN_DOMCTL_SENDTRIGGER_* */
+    /* The triggers that were sent: one bit for each XEN_DOMCTL_SENDTRIGGER_*. */
+    uint32_t triggers;
     int32_t time_offset;
-    uint64_t cr3, start_info; /* PV only: registers of vcpu 0 at its start */
+    uint64_t cr3, start_info; /* for a PV domain, registers of vcpu 0 at its start */
     uint32_t grant_frame[GRANT_FRAMES];
     uint32_t runs, tree;
     struct holder holders[MAX_HOLDERS];
     uint64_t hvm_params[HVM_NR_PARAMS];
     struct channel ports[GUEST_PORTS];
-    uint32_t hvm_context_size, nr_leaves; /* used parts of struct domain_big */
+    uint32_t hvm_context_size, nr_leaves; /* the used sizes of arrays in struct domain_big */
 };
 
-/* Large fields that are seldom read are stored separately, so that a list of all domains reads little memory. */
+/*
+ * Large fields that are seldom used. They are not part of struct domain, so that listing all domains reads
+ * little memory.
+ */
 struct domain_big {
     char hvm_context[HVM_CONTEXT_MAX];
     xen_cpuid_leaf_t leaves[POLICY_LEAVES];
-    uint8_t hard[AFFINITIES], soft[AFFINITIES]; /* affinities of vcpus: one bit for each processor */
+    uint8_t hard[AFFINITIES], soft[AFFINITIES]; /* the affinities of vcpus: one bit for each processor */
 };
 
 struct fault {
-    uint32_t id;   /* 0: free */
-    uint16_t call; /* enum call */
-    pid_t pid;     /* 0: every process */
+    uint32_t id;   /* 0: this entry is free */
+    uint16_t call; /* a value of enum call */
+    pid_t pid;     /* 0: the rule applies to every process */
     int error;
     uint32_t delay_ms;
-    uint64_t first, last, every; /* fails every `every`-th of the calls first to last, counted by `seen` */
+    /* Of the calls number `first` to `last`, every call number `every` fails; `seen` counts the calls. */
+    uint64_t first, last, every;
     uint64_t seen, hits;
 };
 
-/* How a driver behaves: the device player in sim/devices obeys it. The last one that fits a device counts. */
+/*
+ * How a simulated driver behaves. sim/devices and sim/qemu read this. If several entries match a device, the
+ * last one applies.
+ */
 enum side { BACKEND = 1, FRONTEND = 2, QEMU = 4 };
 enum conduct { PLAYS, MUTE, SLOW, FAILS, REFUSES, DELETES, DELETES_EARLY, NONSENSE };
 #define MAX_BEHAVIOURS 256
 #define ANY_DOMAIN     UINT16_MAX
 struct behaviour {
     uint8_t side, conduct;
-    uint16_t domid;  /* of the guest, or ANY_DOMAIN */
-    int32_t number;  /* of the device; -1: any */
-    uint32_t amount; /* milliseconds, or a number of values */
-    char kind[12];   /* "": any */
+    uint16_t domid;  /* the guest's domid, or ANY_DOMAIN */
+    int32_t number;  /* the device's number; -1: any device */
+    uint32_t amount; /* a time in ms, or a number of values */
+    char kind[12];   /* the kind of the device; "": any kind */
     char text[72];
 };
 
 struct machine {
     uint64_t magic, world;
     pthread_mutex_t lock;
-    uint32_t capabilities; /* XEN_SYSCTL_PHYSCAP_*: what createdomain accepts */
+    /* XEN_SYSCTL_PHYSCAP_*: the capabilities that a new domain may need. */
+    uint32_t capabilities;
     uint32_t nr_frames, free_frames, next_frame;
     uint32_t nr_runs, next_run, free_run;
     uint32_t nr_nodes, next_node, free_node;
     uint32_t next_slot, nr_domains;
     uint16_t next_domid, top_domid;
     uint64_t next_serial, next_listener;
-    uint16_t player; /* the listener of the process that plays the guests; 0: none */
-    pid_t devices;   /* the process that plays drivers, which looks for driver domains at SIGUSR1; 0: none */
+    /* The event channel handle of the process that simulates the guests; 0: no such process. */
+    uint16_t player;
+    /*
+     * The process that simulates drivers; SIGUSR1 makes it look for new driver domains; 0: no such process.
+     */
+    pid_t devices;
     uint32_t low_port, top_port;
     uint32_t virq_port[NR_VIRQS];
     uint32_t dying_ms, next_fault, nr_faults;
-    uint32_t ratelimit_us;     /* of the scheduler credit2 */
+    uint32_t ratelimit_us;     /* a parameter of the scheduler credit2 */
     uint32_t nr_nodes_of_host; /* NUMA nodes; processor N is on node N modulo this number */
-    uint64_t calls[NR_CALLS];  /* atomic; the lock is not needed */
+    uint64_t calls[NR_CALLS];  /* atomic, so the lock is not needed */
     struct fault faults[MAX_FAULTS];
     uint32_t nr_behaviours;
     struct behaviour behaviours[MAX_BEHAVIOURS];
     struct host host;
-    struct listener listeners[MAX_LISTENERS];          /* [0] is never used */
-    uint16_t slot_of[DOMID_FIRST_RESERVED];            /* 0: no such domain, else its index + 1 */
-    uint64_t domids[(DOMID_FIRST_RESERVED + 63) / 64]; /* one bit for each domid in slot_of */
+    struct listener listeners[MAX_LISTENERS]; /* index 0 is never used */
+    /* The index of the domain with this domid + 1; 0: no domain has it. */
+    uint16_t slot_of[DOMID_FIRST_RESERVED];
+    uint64_t domids[(DOMID_FIRST_RESERVED + 63) / 64]; /* one bit for each domid, set if slot_of is not 0 */
     struct channel dom0_ports[DOM0_PORTS];
     struct domain domains[MAX_DOMAINS];
     struct domain_big big[MAX_DOMAINS];
 };
 
-/* machine.c: the mapped files of this process's world */
+/* machine.c: the mapped files of this process's world. */
 extern struct machine *machine;
-extern uint16_t *frame_owner; /* domid + 1, 0: free */
+extern uint16_t *frame_owner; /* the owner's domid + 1; 0: the frame is free */
 extern struct run *runs;
 extern struct node *nodes;
 extern int memory_fd;
 extern char world_dir[128];
 
-bool machine_attach(void); /* without the lock; false: there is no world, errno is set */
+/* Called without the lock; returns false and sets errno if there is no world. */
+bool machine_attach(void);
 /*
- * Creates the machine. `capabilities` has bits XEN_SYSCTL_PHYSCAP_*. Returns false with errno. Call it without the
- * lock.
+ * Creates the machine. `capabilities` is a set of XEN_SYSCTL_PHYSCAP_*. Called without the lock. Returns
+ * false and sets errno on an error.
  */
 bool machine_create(const char *dir, uint64_t memory_mb, uint32_t capabilities);
 void machine_lock(void);
 void machine_unlock(void);
-uint64_t now_ns(void);     /* CLOCK_MONOTONIC; lock not needed */
-int result_of(long value); /* converts -errno to -1 and errno, as the libraries return it; lock not needed */
+uint64_t now_ns(void); /* CLOCK_MONOTONIC; needs no lock */
+/* Converts -errno to -1 and sets errno, as the libraries return errors. Needs no lock. */
+int result_of(long value);
 
 /* domain.c */
-struct domain *domain_get(uint32_t domid);  /* NULL: there is no such domain; frees a dead one first */
-struct domain *domain_next(uint32_t domid); /* the first domain with this domid or a higher one */
+/* Returns NULL if there is no such domain; frees a dead domain first. */
+struct domain *domain_get(uint32_t domid);
+struct domain *domain_next(uint32_t domid); /* returns the first domain with this domid or a higher one */
 struct domain_big *domain_big(const struct domain *d);
 long domain_create(uint32_t *domid, const struct xen_domctl_createdomain *config);
 long domain_destroy(struct domain *d);
 void domain_shutdown(struct domain *d, uint8_t reason);
-void domain_changed(struct domain *d);           /* notifies the player */
-void domain_run(struct domain *d, bool running); /* starts or stops counting its CPU time */
+void domain_changed(struct domain *d);           /* notifies the process that simulates the guests */
+void domain_run(struct domain *d, bool running); /* starts or stops to count the domain's processor time */
 void domain_info(const struct domain *d, struct xen_domctl_getdomaininfo *info);
 bool domain_hold(struct domain *d, uint32_t maps);
 void domain_unmapped(uint32_t domid, uint64_t serial, uint32_t maps);
@@ -228,28 +256,29 @@ static inline bool domain_runs(const struct domain *d)
 }
 
 /* frames.c: machine memory and guest physical memory */
-uint32_t frames_alloc(struct domain *d,
-                      uint32_t count); /* the first of `count` consecutive frames, or NO_FRAME */
+/* Returns the first of `count` consecutive frames, or NO_FRAME. */
+uint32_t frames_alloc(struct domain *d, uint32_t count);
 void frame_free(struct domain *d, uint32_t frame);
 void frames_free_all(struct domain *d);
-void frames_balloon(struct domain *d,
-                    uint64_t pages); /* the guest gives memory back or takes more, up to its limit */
-int gfn_set(struct domain *d, uint64_t gfn, uint32_t frame); /* 0 or -errno */
+/* Simulates a guest that gives back memory or takes more, up to its limit. */
+void frames_balloon(struct domain *d, uint64_t pages);
+int gfn_set(struct domain *d, uint64_t gfn, uint32_t frame); /* returns 0 or -errno */
 uint32_t gfn_get(const struct domain *d, uint64_t gfn);
-uint32_t frame_of(struct domain *d, uint64_t number); /* the frame that a toolstack maps by this number */
-void *frames_map(void *addr, int prot, int flags, size_t count, const uint32_t *frames); /* lock not needed */
+/* Returns the frame that a toolstack maps by this number. */
+uint32_t frame_of(struct domain *d, uint64_t number);
+void *frames_map(void *addr, int prot, int flags, size_t count, const uint32_t *frames); /* needs no lock */
 
 /*
- * on_demand.c. pod_mark and pod_populate take the number of a guest frame. pod_populate returns its new frame, or
- * NO_FRAME.
+ * on_demand.c: memory that is populated on demand. `gfn` is the number of a guest frame. pod_populate returns
+ * the new machine frame, or NO_FRAME.
  */
-int pod_mark(struct domain *d, uint64_t gfn); /* 0 or -errno */
+int pod_mark(struct domain *d, uint64_t gfn); /* returns 0 or -errno */
 uint32_t pod_populate(struct domain *d, uint64_t gfn);
 void pod_free(struct domain *d);
 long pod_set_target(struct domain *d, xen_pod_target_t *target);
 long pod_get_target(const struct domain *d, xen_pod_target_t *target);
 
-/* channels.c: event channels; 0 or a port, or -errno */
+/* channels.c: event channels. The functions return 0 or a port, or -errno. */
 struct channel *channel_get(uint32_t domid, uint32_t port);
 int channel_alloc(uint32_t domid);
 long channel_bind_interdomain(uint16_t listener, uint32_t domid, uint32_t remote_domid, uint32_t remote_port);
@@ -261,40 +290,42 @@ void channel_close(uint32_t domid, uint32_t port);
 void virq_raise(uint32_t virq);
 
 /* listeners.c */
-extern int send_fd;                                  /* an unconnected datagram socket of this process */
-bool listeners_attach(void);                         /* once per process; false: errno */
-int listener_open(bool cloexec, uint16_t *listener); /* returns the descriptor, or -errno */
-void listener_close(uint16_t listener, int fd);      /* fd is -1 if the owner has died */
+/* An unconnected datagram socket of this process, for sending. */
+extern int send_fd;
+/* Called once for each process; returns false and sets errno on an error. */
+bool listeners_attach(void);
+int listener_open(bool cloexec, uint16_t *listener); /* returns the handle's descriptor, or -errno */
+void listener_close(uint16_t listener, int fd);      /* fd is -1 if the process of the handle has died */
 void listener_queue(uint16_t listener, uint32_t domid, uint32_t port);
 void listener_unqueue(uint16_t listener, uint32_t domid, uint32_t port);
-void listener_drain(uint16_t listener,
-                    int fd); /* call it after unqueueing: removes the datagram of an empty queue */
+/* Removes the datagram if the queue is empty. Call it after listener_unqueue. */
+void listener_drain(uint16_t listener, int fd);
 bool listener_pop(uint16_t listener, int fd, uint32_t *domid, uint32_t *port);
 
-/* faults.c; without the lock, except fault_dying_ms */
-void fault_attach(
-    void); /* reads the rules in this process's environment; ends the process if one is invalid */
-int fault_check(
-    enum call call); /* counts the call, sleeps for its delay; returns 0, or the errno with which it fails */
-uint32_t fault_dying_ms(void); /* for how long a destroyed domain stays dying at least */
+/* faults.c. Call these functions without the lock, but fault_dying_ms with the lock. */
+/* Reads the rules in this process's environment. Ends the process if a rule is invalid. */
+void fault_attach(void);
+/* Counts the call, and sleeps if it is delayed. Returns 0, or the errno with which the call must fail. */
+int fault_check(enum call call);
+uint32_t fault_dying_ms(void); /* the least time in ms that a destroyed domain stays dying */
 
 /* fault_spec.c */
-struct fault_order { /* one parsed specification: a rule, or a time of dying */
+struct fault_order { /* a parsed fault: a rule, or a new value for fault_dying_ms */
     struct fault rule;
     bool dying;
     uint32_t dying_ms;
 };
-bool fault_parse(const char *spec, struct fault_order *order,
-                 char why[256]); /* false: `why` is the error message */
+/* Returns false and writes an error message to `why` if the text is wrong. */
+bool fault_parse(const char *spec, struct fault_order *order, char why[256]);
 void fault_format(const struct fault *rule, char text[128]);
 
 /* behaviours.c */
-const char *behaviour_parse(enum side side, const char *which, const char *what,
-                            struct behaviour *b); /* without the lock; returns what is wrong, or NULL */
-bool behaviour_set(const struct behaviour *b);    /* false: there are too many */
+/* Called without the lock; returns NULL, or an error message. */
+const char *behaviour_parse(enum side side, const char *which, const char *what, struct behaviour *b);
+bool behaviour_set(const struct behaviour *b); /* returns false if there are too many behaviours */
 struct behaviour behaviour_of(enum side side, uint32_t domid, const char *kind, uint32_t number);
 
-/* trace.c; without the lock */
+/* trace.c. Call these functions without the lock. */
 extern bool tracing;
 void trace_open(void);
 void trace_(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -304,11 +335,12 @@ void trace_(const char *format, ...) __attribute__((format(printf, 1, 2)));
             trace_(__VA_ARGS__);                                                                             \
     } while (0)
 
-/* The hypercalls, one file each. They return 0, a positive result or -errno. */
+/* The hypercalls. Each has a file of its own. They return 0, a positive result or -errno. */
 long do_domctl(struct xen_domctl *op);
-long do_domctl_vcpu(struct domain *d,
-                    struct xen_domctl *op); /* the subcommands of do_domctl about vcpus and scheduling */
-void vcpus_reset(struct domain *d);         /* gives the vcpus of a new domain their affinities */
+/* The subcommands of do_domctl about vcpus, scheduling and triggers. */
+long do_domctl_vcpu(struct domain *d, struct xen_domctl *op);
+/* Sets the affinities of a new domain's vcpus to their defaults. */
+void vcpus_reset(struct domain *d);
 long do_sysctl(struct xen_sysctl *op);
 long do_memory_op(unsigned int cmd, void *arg);
 long do_event_channel_op(unsigned int cmd, void *arg);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Memory of a guest that is populated on demand. Its pages have no frame until the first access. The domain owns a
- * pool of frames for these pages. The frames of the pool count as the domain's memory.
+ * Guest memory that is populated on demand. A page has no frame until the guest first accesses it. The domain
+ * owns a pool of frames for these pages. The frames in the pool count as the domain's memory.
  *
- * Owns: pod_entries (the pages without a frame) and pod_cache (the size of the pool) of each domain. The pool is only
- * a number: its frames are subtracted from machine->free_frames. Lock: machine->lock.
+ * Owns: pod_entries (the number of pages without a frame) and pod_cache (the size of the pool) of each
+ * domain. The pool is only a number, which is subtracted from machine->free_frames. Lock: machine->lock.
  */
 #include "machine.h"
 
@@ -18,7 +18,7 @@ int pod_mark(struct domain *d, uint64_t gfn)
 uint32_t pod_populate(struct domain *d, uint64_t gfn)
 {
     if (!d->pod_cache)
-        return NO_FRAME; /* Xen would crash the guest */
+        return NO_FRAME; /* in this case Xen would crash the guest */
     machine->free_frames++;
     uint32_t frame = frames_alloc(d, 1);
     if (!frame || gfn_set(d, gfn, frame)) {
@@ -48,7 +48,7 @@ long pod_set_target(struct domain *d, xen_pod_target_t *t)
 {
     uint64_t populated = d->tot_pages - d->pod_cache;
     /*
-     * A pool is useless if all pages of the guest are populated. If the guest has no pages yet, it is being made and
+     * A pool is useless once all pages of the guest have frames. A guest without pages is being made, so it
      * needs the pool.
      */
     bool useful = d->pod_entries || !populated;

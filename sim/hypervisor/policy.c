@@ -10,9 +10,9 @@
 #define NR_FEATURE_WORDS   16
 
 /*
- * libxenguest allocates a buffer for the number of leaves that it gets here, and later writes all possible leaves
- * into it. So this returns the number of all possible leaves. The last leaf is repeated, because libxenguest searches the
- * sorted leaves by bisection.
+ * Writes the CPUID leaves of the machine. Returns the number of all possible leaves, because libxenguest
+ * allocates a buffer for this number and later writes all possible leaves into it. The last leaf is repeated
+ * up to this number, so that the leaves stay sorted: libxenguest searches them by bisection.
  */
 uint32_t policy_of_host(xen_cpuid_leaf_t leaves[POLICY_LEAVES])
 {

@@ -9,7 +9,7 @@
 
 #define CPU_KHZ      2000000
 #define CREDIT2      XEN_SCHEDULER_CREDIT2
-#define COMMAND_LINE "dom0_mem=512M" /* so that xl does not change dom0's memory */
+#define COMMAND_LINE "dom0_mem=512M" /* with this option xl does not change dom0's memory */
 
 static long physinfo(struct xen_sysctl_physinfo *p)
 {
@@ -34,7 +34,8 @@ static long list(struct xen_sysctl_getdomaininfolist *l)
     const struct domain *next;
     for (const struct domain *d = domain_next(l->first_domain); d && n < l->max_domains; d = next) {
         next = domain_next(d->domid + 1);
-        if (next) { /* domains are far apart in memory, and two cache lines of each are read */
+        /* Prefetches two cache lines of the next domain, because domains are far apart in memory. */
+        if (next) {
             __builtin_prefetch(next);
             __builtin_prefetch((const char *)next + 64);
         }
@@ -64,7 +65,7 @@ static long cpu_topology(struct xen_sysctl_cputopoinfo *t)
     return 0;
 }
 
-/* The nodes share the memory evenly. */
+/* Describes the NUMA nodes. All nodes have the same amount of memory. */
 static long numa(struct xen_sysctl_numainfo *t)
 {
     const uint32_t nodes = machine->nr_nodes_of_host;

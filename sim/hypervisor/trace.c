@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns the log of all calls in the file AIOXEN_SIM_TRACE. Each call is one line and one write, so that the lines of
- * several processes do not mix. It needs no lock.
+ * Owns the log of all calls, the file AIOXEN_SIM_TRACE. Each call is written as one line by one write, so the
+ * lines of several processes do not mix. Needs no lock.
  */
 #include "machine.h"
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The character devices: sockets with a listener each, of which some are monitors, and terminals. Owns their descriptors. */
+/*
+ * QEMU's character devices: terminals, and sockets that accept connections. Some sockets are monitors. Owns
+ * the descriptors of all devices.
+ */
 #include "qemu.h"
 
 #include <fcntl.h>
@@ -57,7 +60,10 @@ static void accept_client(struct chardev *c)
         send(fd, qmp_greeting, strlen(qmp_greeting), MSG_NOSIGNAL);
 }
 
-/* Answers the lines that have arrived. A line that is not complete ends the connection; clients send whole lines. */
+/*
+ * Answers the lines that have arrived. An incomplete line ends the connection, because clients send whole
+ * lines.
+ */
 static void serve(const struct options *o, struct chardev *c)
 {
     char request[QMP_ANSWER_SIZE], answer[QMP_ANSWER_SIZE], *next = request;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * aioxen-sim-qemu: the world's /usr/libexec/xen-qemu-system-i386. qemu.h describes what it plays, and the lock. It
- * behaves as "aioxen-sim-ctl qemu" has been told.
+ * aioxen-sim-qemu: the program that a world has as /usr/libexec/xen-qemu-system-i386. qemu.h describes what
+ * it simulates, and the lock. The command "aioxen-sim-ctl qemu" sets how it behaves.
  */
 #include "qemu.h"
 
@@ -18,7 +18,10 @@ static bool is_served(const struct kind *k)
     return k->qemu;
 }
 
-/* Returns whether QEMU finds what it is to serve. It says so on standard error only. */
+/*
+ * Returns whether the file of a disk or the folder of a share exists. Like QEMU, reports a missing one on
+ * standard error only.
+ */
 static bool is_there(const struct device *d)
 {
     const bool disk = !strcmp(d->kind->name, "qdisk"), share = !strcmp(d->kind->name, "9pfs");
@@ -35,7 +38,7 @@ static bool is_there(const struct device *d)
     return false;
 }
 
-/* A console's terminal, which QEMU announces to the toolstack. */
+/* Opens a terminal for a console, and writes its path to xenstore as QEMU does. */
 static void make_terminal(const struct device *d)
 {
     char path[PATH_SIZE + 16], output[16], name[108];
@@ -51,7 +54,7 @@ static bool step(struct device *d)
 {
     const bool console = !strcmp(d->kind->name, "console");
     if (console && !d->number)
-        return false; /* xenconsoled's */
+        return false; /* xenconsoled serves the first console */
     if (d->states[BACKEND] == XenbusStateInitialising && !d->scripted) {
         d->scripted = true;
         d->broken = !is_there(d);
@@ -79,7 +82,7 @@ static void print_nonsense(uint32_t count)
         fwrite(value, 1, hostile_value(i, value), stderr);
 }
 
-/* Does what the behaviour demands before the start. */
+/* Does what the behaviour demands before QEMU serves anything. */
 static void misbehave(void)
 {
     machine_lock();
@@ -110,7 +113,7 @@ int main(int argc, char **argv)
     if (!options_read(&options, argv))
         return EXIT_FAILURE;
     setenv("AIOXEN_SIM_DIR", "/run/aioxen-sim", 1);
-    unsetenv("AIOXEN_SIM_FAULTS"); /* the faults are for COMMAND */
+    unsetenv("AIOXEN_SIM_FAULTS"); /* the faults are meant for the tested program, not for this one */
     if (!machine_attach() || !store_open()) {
         perror("qemu: xen");
         return EXIT_FAILURE;

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Options that take an argument and mean nothing here. */
+/* Options that take an argument and are ignored. */
 static const char *const with_argument[] = {"-name", "-vnc", "-display", "-machine", "-m",
                                             "-k",    "-D",   "-d",       NULL};
 static const char *const without[] = {"-no-shutdown", "-nodefaults", "-no-user-config", "-nographic", NULL};

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The answers of a QEMU's monitor. Requests are searched for words, not parsed: they come from toolstacks. */
+/*
+ * The answers of QEMU's monitor. Requests are not parsed, only searched for words, because they come from
+ * toolstacks.
+ */
 #include "qemu.h"
 
 #include <stdio.h>
@@ -21,7 +24,7 @@ static const struct {
 };
 #define NR_RESULTS (sizeof results / sizeof *results)
 
-/* Finds the string or number that follows "NAME":. */
+/* Finds the string or number after "NAME": in a line of JSON. */
 static bool find(const char *line, const char *name, char *value, size_t size)
 {
     char key[32];

@@ -202,7 +202,7 @@ void libxl__aos_abort_all(libxl_ctx *ctx)
 {
     libxl__ao *ao;
     TAILQ_FOREACH (ao, &ctx->aos.live, live_link)
-        /* An undo in the background then sees that the context is closing. */
+        /* Wakes an operation that was asked to stop before, so that its undo sees that the context is closing. */
         if (libxl__ao_request_stop(ao, ERROR_ABORTED))
             libxl__ao_wake(ao);
 }

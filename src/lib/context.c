@@ -52,12 +52,8 @@ int libxl_ctx_alloc(libxl_ctx **ctx_out, int version, unsigned flags, xentoollog
     if (flags & ~(LIBXL_CTX_LIBXENSTORE | LIBXL_CTX_NO_WAIT))
         return libxl__refuse(ERROR_INVAL, "flags: %#x is not of LIBXL_CTX_LIBXENSTORE and LIBXL_CTX_NO_WAIT",
                              flags);
-    libxl__error_message_set(0,
-                             /*
-                              * Clears the message of an earlier failure, because the code below tests whether
-                              * a message was set.
-                              */
-                             NULL);
+    /* Clears the message of an earlier failure, because the code below tests whether a message was set. */
+    libxl__error_message_set(0, NULL);
     const int rc = open_context(ctx_out, flags, logger);
     return rc && !*libxl_error_message() ? libxl__refuse_in(rc, "libxl_ctx_alloc") : rc;
 }

@@ -48,9 +48,8 @@ static void remove_watch(libxl_ctx *ctx, libxl__watch *watch)
     case LIBXL__XS_CALL_RUNNING: return; /* watch_done calls this function again */
     case LIBXL__XS_CALL_DONE:
         if (watch->sent && !libxl__xs_link_is_down(ctx)) {
-            libxl__xs_caller_queue(caller_of(ctx), call,
-                                   /* From now on the watch's events are ignored. */
-                                   LIBXL__XS_DROP);
+            /* From now on the watch's events are ignored. */
+            libxl__xs_caller_queue(caller_of(ctx), call, LIBXL__XS_DROP);
             return;
         }
         break;
