@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What a disk needs on this host: a look at its block device or file before anything is written, the number of the block
+ * device or of the file's loop device for the kernel's backend, and the release of the loop device.
+ *
+ * The fast path serves a block device or a file without a script: it writes physical-device, which is all that the
+ * kernel's backend waits for, and the nodes that the script would write.
+ *
+ * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
+ */
+#include "disk_host.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <linux/major.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+enum { LONGEST_STEP_MS = 64, OPEN_LIMIT_MS = 1000, RELEASE_LIMIT_MS = 10000 };
+
+static const libxl_device_disk *disk_of(const libxl__device *device)
+{
+    return device->config;
+}
+
+/* ---- probe: a worker looks at the block device or file */
+
+static bool has_default_script(const libxl_device_disk *disk)
+{
+    return !disk->script || !strcmp(disk->script, "block") || !strcmp(disk->script, LIBXL__DISK_SCRIPT);
+}
+
+int libxl__disk_probe_start(libxl__ao *ao, libxl__device *device)
+{
+    libxl__disk_host *host = device->host;
+    if (!has_default_script(disk_of(device)) || device->backend_domid)
+        return 0; /* only the script, or the other domain, knows what pdev_path means */
+    host->look.path = disk_of(device)->pdev_path;
+    host->look.read_only = !disk_of(device)->readwrite;
+    const int rc = libxl__file_look_start(ao, &host->look);
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+int libxl__disk_probe_poll(libxl__ao *ao, libxl__device *device)
+{
+    libxl__disk_host *host = device->host;
+    const libxl__file_facts *facts = &host->look.facts;
+    int rc;
+    if (host->sharing)
+        return libxl__disk_share_poll(ao, &host->share, host->look.path);
+    rc = libxl__file_look_poll(ao, &host->look, "pdev_path");
+    if (rc || S_ISREG(facts->mode))
+        return rc;
+    if (facts->mounted == LIBXL__MOUNTED_WRITABLE || (facts->mounted && !host->look.read_only))
+        return libxl__ao_fail(ao, ERROR_BUSY, "pdev_path: %s: it is mounted on this host", host->look.path);
+    if (S_ISBLK(facts->mode)) {
+        host->sharing = true;
+        rc = libxl__disk_share_start(ao, &host->share, facts->device, !host->look.read_only);
+        return rc ? rc : LIBXL__AO_WAIT;
+    }
+    return libxl__ao_fail(ao, ERROR_INVAL, "pdev_path: %s: neither a file nor a block device",
+                          host->look.path);
+}
+
+/* ---- online: the kernel's backend learns the number of the block device, or of a loop device that has the file */
+
+static int write_number(libxl__ao *ao, libxl__device *device)
+{
+    libxl__disk_host *host = device->host;
+    const bool loop = *host->loop.path;
+    host->step = LIBXL__DISK_WRITING;
+    const dev_t number = loop ? makedev(LOOP_MAJOR, host->loop.number) : host->look.facts.device;
+    char text[32];
+    host->batch = libxl__xs_batch_new(ao, device->domid);
+    if (!host->batch)
+        return ERROR_NOMEM;
+    snprintf(text, sizeof(text), "%x:%x", major(number), minor(number));
+#define NODE(key, value)                                                                                     \
+    libxl__xs_write(host->batch, LIBXL__XS_INHERITS, value, LIBXL__BACKEND "/" key, LIBXL__BACKEND_OF(device))
+    libxl__xs_require(host->batch, ERROR_DOMAIN_DESTROYED, NULL, LIBXL__BACKEND "/state",
+                      LIBXL__BACKEND_OF(device));
+    if (loop)
+        NODE("node", host->loop.path);
+    NODE("physical-device-path", loop ? host->loop.path : host->look.path);
+    NODE("physical-device", text);
+    NODE("hotplug-status", "connected");
+#undef NODE
+    const int rc = libxl__xs_run(host->batch, LIBXL__XS_TRANSACTION);
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+/*
+ * Looks again later: after 1 ms, 2 ms, 4 ms ... Returns LIBXL__AO_WAIT, 0 when the waits have taken `limit_ms` together,
+ * or an error.
+ */
+static int look_later(libxl__ao *ao, libxl__disk_host *host, unsigned limit_ms)
+{
+    if (host->alarm.source.ao && !host->alarm.rang)
+        return LIBXL__AO_WAIT;
+    if (host->waited_ms >= limit_ms)
+        return 0;
+    host->step_ms = host->step_ms ? host->step_ms * 2 : 1;
+    if (host->step_ms > LONGEST_STEP_MS)
+        host->step_ms = LONGEST_STEP_MS;
+    host->waited_ms += host->step_ms;
+    const int rc = libxl__alarm_set(ao, &host->alarm, LIBXL__MILLISECONDS(host->step_ms));
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+/*
+ * Waits until the kernel's backend has opened the block device. If it cannot, it writes its error instead, which the
+ * caller watches. Without /sys the wait ends after OPEN_LIMIT_MS.
+ */
+static int wait_opened(libxl__ao *ao, const libxl__device *device)
+{
+    libxl__disk_host *host = device->host;
+    char path[80];
+    snprintf(path, sizeof(path), "/sys/bus/xen-backend/devices/vbd-%u-%u/physical_device", device->domid,
+             device->devid);
+    host->step = LIBXL__DISK_OPENING;
+    return !access(path, F_OK) ? 0 : look_later(ao, host, OPEN_LIMIT_MS);
+}
+
+/* The tree names the loop device now, so that whoever removes the disk can release the device. */
+static int number_written(libxl__ao *ao, const libxl__device *device)
+{
+    libxl__disk_host *host = device->host;
+    int rc = libxl__xs_result(host->batch);
+    if (rc || !*host->loop.path)
+        return rc ? rc : wait_opened(ao, device);
+    host->step = LIBXL__DISK_KEEPING;
+    rc = libxl__loop_keep_start(ao, &host->keep, host->loop.number);
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+static int start_script(libxl__ao *ao, const libxl__device *device, const char *script, const char *action)
+{
+    libxl__disk_host *host = device->host;
+    const char *path = libxl__device_script_path(ao, script);
+    host->step = LIBXL__DISK_RUNNING;
+    const int rc =
+        path ? libxl__device_script_start(ao, &host->run, device, path, action, NULL) : ERROR_NOMEM;
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+int libxl__disk_online_start(libxl__ao *ao, libxl__device *device)
+{
+    libxl__disk_host *host = device->host;
+    if (disk_of(device)->backend == LIBXL_DISK_BACKEND_QDISK)
+        return 0;
+    if (!host->look.path)
+        return start_script(ao, device, disk_of(device)->script, "add");
+    if (S_ISBLK(host->look.facts.mode))
+        return write_number(ao, device);
+    host->loop.file = host->look.path;
+    host->loop.read_only = host->look.read_only;
+    const int rc = libxl__loop_take(ao, &host->loop);
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+int libxl__disk_online_poll(libxl__ao *ao, libxl__device *device)
+{
+    libxl__disk_host *host = device->host;
+    int rc = 0;
+    switch (host->step) {
+    case LIBXL__DISK_TAKING:
+        rc = libxl__loop_take_poll(ao, &host->loop, "pdev_path");
+        return rc ? rc : write_number(ao, device);
+    case LIBXL__DISK_RUNNING: rc = libxl__device_script_poll(ao, &host->run, device); break;
+    case LIBXL__DISK_WRITING:
+        return libxl__xs_done(host->batch) ? number_written(ao, device) : LIBXL__AO_WAIT;
+    case LIBXL__DISK_KEEPING: rc = libxl__loop_keep_poll(ao, &host->keep); break;
+    case LIBXL__DISK_OPENING: break;
+    }
+    return rc ? rc : wait_opened(ao, device);
+}
+
+/* The removal that follows waits until nobody has the loop device open. */
+int libxl__disk_abandon(libxl__ao *ao, libxl__device *device)
+{
+    libxl__disk_host *host = device->host;
+    libxl__loop_let_go(ao->ctx, &host->loop);
+    return 0;
+}
+
+/* ---- offline: the loop device of a file is released, which this library or a script has taken, or another script is run */
+
+enum { NODE_KEY, SCRIPT_KEY };
+const char *const libxl__disk_offline_keys[] = {"node", "script", NULL};
+
+int libxl__disk_offline_start(libxl__ao *ao, libxl__device *device)
+{
+    libxl__disk_host *host = device->host;
+    const char *node = device->values[NODE_KEY], *script = device->values[SCRIPT_KEY];
+    char rest;
+    if (script && strcmp(script, LIBXL__DISK_SCRIPT) != 0 && !access(script, X_OK))
+        return start_script(ao, device, script, "remove");
+    if (!node || sscanf(node, "/dev/loop%d%c", &host->number, &rest) != 1)
+        return 0;
+    const int rc = libxl__loop_release_start(ao, &host->release, host->number);
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+/* The loop device is free when the backend has closed it, which it does after it has written that it is closed. */
+int libxl__disk_offline_poll(libxl__ao *ao, libxl__device *device)
+{
+    libxl__disk_host *host = device->host;
+    if (host->step == LIBXL__DISK_RUNNING)
+        return libxl__device_script_poll(ao, &host->run, device);
+    const int rc = libxl__loop_release_poll(ao, &host->release);
+    if (rc || !libxl__loop_in_use(host->number))
+        return rc;
+    return look_later(ao, host, RELEASE_LIMIT_MS);
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What a disk needs on this host. Call all functions with the context locked. */
+#ifndef LIBXL__DISK_HOST_H
+#define LIBXL__DISK_HOST_H
+
+#include "device.h"
+#include "device_script.h"
+#include "disk_share.h"
+#include "host_file.h"
+#include "host_loop.h"
+
+/* The script of a disk whose configuration names none. The library does its work without running it. */
+#define LIBXL__DISK_SCRIPT LIBXL__SCRIPTS "/block"
+
+/* The state of the class. */
+typedef struct libxl__disk_host {
+    libxl__file_look look;
+    libxl__disk_share share; /* of a block device */
+    libxl__device_script run;
+    bool sharing;            /* the probe looks at `share` */
+    libxl__loop_device loop; /* of a file */
+    libxl__xs_batch *batch;  /* writes what the script would write */
+    libxl__loop_keep keep;
+    libxl__loop_release release;
+    libxl__alarm alarm; /* of the next look, at something that nothing notifies of */
+    unsigned waited_ms, step_ms;
+    enum {
+        LIBXL__DISK_TAKING,
+        LIBXL__DISK_RUNNING,
+        LIBXL__DISK_WRITING,
+        LIBXL__DISK_KEEPING,
+        LIBXL__DISK_OPENING
+    } step;     /* of online */
+    int number; /* offline: of the loop device */
+} libxl__disk_host;
+
+/* The functions of the class; device.h describes them. */
+int libxl__disk_probe_start(libxl__ao *ao, libxl__device *device);
+int libxl__disk_probe_poll(libxl__ao *ao, libxl__device *device);
+int libxl__disk_online_start(libxl__ao *ao, libxl__device *device);
+int libxl__disk_online_poll(libxl__ao *ao, libxl__device *device);
+int libxl__disk_abandon(libxl__ao *ao, libxl__device *device);
+extern const char *const libxl__disk_offline_keys[];
+int libxl__disk_offline_start(libxl__ao *ao, libxl__device *device);
+int libxl__disk_offline_poll(libxl__ao *ao, libxl__device *device);
+
+#endif
