@@ -8,8 +8,10 @@
  * reserved before the start is sent. Otherwise a lack of memory could leave the transaction open in
  * xenstored.
  *
- * xenstored searches all open transactions of the connection at each request in a transaction. So at most
- * MAX_OPEN transactions are open at the same time. Further transactions are queued.
+ * The requests of one transaction are sent only after the end of the one before has been sent. Otherwise two
+ * transactions that change one node, for example that add a child to it, would conflict, and one would have to be
+ * repeated. xenstored also searches all open transactions of the connection at each request in a transaction. So at
+ * most MAX_OPEN are open, of which all but one wait for their turn; the others are queued.
  */
 #include "wire.h"
 #include "xen.h"
@@ -23,7 +25,7 @@
 #include <xen/io/xs_wire.h>
 
 enum {
-    MAX_OPEN = 16,
+    MAX_OPEN = 2,        /* the next one is started while one sends its requests */
     NUMBERS_OCTETS = 64, /* the greatest size of the numbers and terminating zeros in a request */
     END_OCTETS = 16,     /* enough for the body of the message that ends a transaction */
 };
@@ -116,12 +118,14 @@ static int check_put(libxl__xs_batch *batch, int rc)
 }
 
 /*
- * Puts all requests of the batch. If a request cannot be put, the batch fails and the remaining requests are
- * not put.
+ * Puts all requests of the batch, unless its operation has freed it. If a request cannot be put, the batch
+ * fails and the remaining requests are not put.
  */
 static void put_requests(libxl_ctx *ctx, libxl__xs_batch *batch)
 {
     libxl__xs_request *request;
+    if (!batch->source.ao)
+        return;
     begin_to_put(ctx, batch);
     STAILQ_FOREACH (request, &batch->requests, link) {
         if (request->kind == LIBXL__XS_PRUNE)
@@ -179,21 +183,20 @@ static void start_transaction(libxl_ctx *ctx, libxl__xs_batch *batch)
 static bool end_transaction(libxl_ctx *ctx, libxl__xs_batch *batch)
 {
     const bool commit = !batch->rc && batch->source.ao;
-    if (!batch->transaction)
+    const uint32_t transaction = batch->transaction;
+    if (!transaction)
         return false;
     release_end(ctx, batch);
-    if (libxl__xs_link_is_down(ctx)) {
-        batch->transaction = 0;
+    batch->transaction = 0;
+    if (libxl__xs_link_is_down(ctx))
         return false;
-    }
     begin_to_put(ctx, batch);
-    int rc = check_put(batch, libxl__wire_put(ctx, expect(batch, NULL), XS_TRANSACTION_END,
-                                              batch->transaction, LIBXL__WIRE_TEXT(commit ? "T" : "F"),
-                                              LIBXL__WIRE_NOTHING, LIBXL__WIRE_NOTHING));
+    int rc = check_put(batch, libxl__wire_put(ctx, expect(batch, NULL), XS_TRANSACTION_END, transaction,
+                                              LIBXL__WIRE_TEXT(commit ? "T" : "F"), LIBXL__WIRE_NOTHING,
+                                              LIBXL__WIRE_NOTHING));
     end_to_put(ctx, batch);
     assert(!rc); /* cannot fail, because start_transaction has reserved this message */
     (void)rc;
-    batch->transaction = 0;
     return true;
 }
 
@@ -254,14 +257,18 @@ static uint32_t transaction_id(const char *body, size_t length)
 static void start_was_answered(libxl_ctx *ctx, libxl__xs_batch *batch, int errnoval, const char *body,
                                size_t length)
 {
+    libxl__transactions *all = &ctx->xen->transactions;
     batch->start_answered = true;
     batch->transaction = errnoval ? 0 : transaction_id(body, length);
-    if (batch->transaction) {
+    if (!batch->transaction) {
+        release_end(ctx, batch);
+        libxl__xs_failed(batch, NULL, errnoval ? errnoval : EPROTO);
+    } else if (all->active) {
+        all->next = batch;
+    } else {
+        all->active = batch;
         put_requests(ctx, batch);
-        return;
     }
-    release_end(ctx, batch);
-    libxl__xs_failed(batch, NULL, errnoval ? errnoval : EPROTO);
 }
 
 /*
@@ -320,6 +327,34 @@ static void end_batch(libxl_ctx *ctx, libxl__xs_batch *batch)
         start_queued(ctx);
 }
 
+static void all_answered(libxl_ctx *ctx, libxl__xs_batch *batch);
+
+/* The active transaction has sent its last message. The requests of the next one are sent. */
+static void pass_turn(libxl_ctx *ctx)
+{
+    libxl__transactions *all = &ctx->xen->transactions;
+    libxl__xs_batch *batch = all->active = all->next;
+    all->next = NULL;
+    if (!batch)
+        return;
+    if (libxl__xs_link_is_down(ctx))
+        libxl__xs_failed(batch, NULL, ENOTCONN);
+    else
+        put_requests(ctx, batch);
+    if (!batch->unanswered)
+        all_answered(ctx, batch);
+}
+
+/* Ends the transaction of a batch that waits for no answer, or the batch itself. */
+static void all_answered(libxl_ctx *ctx, libxl__xs_batch *batch)
+{
+    const bool ended = !end_transaction(ctx, batch);
+    if (batch == ctx->xen->transactions.active)
+        pass_turn(ctx);
+    if (ended)
+        end_batch(ctx, batch);
+}
+
 /*
  * Handles the answer to a message of a batch. A transaction's answers arrive in this order: the start (`request` is NULL and
  * start_answered is false), the requests, the end (`request` is NULL). A batch without a transaction has only requests.
@@ -339,8 +374,8 @@ static void batch_answered(libxl_ctx *ctx, void *owner, libxl__xs_request *reque
         repeat_later(ctx, batch);
         return;
     }
-    if (!batch->unanswered && !end_transaction(ctx, batch))
-        end_batch(ctx, batch);
+    if (!batch->unanswered && batch != ctx->xen->transactions.next)
+        all_answered(ctx, batch);
 }
 
 static int run(libxl_ctx *ctx, libxl__xs_batch *batch)
