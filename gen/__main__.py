@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """python3 -m gen [FILE...] [--out DIR] [--only OUTPUT]: read the IDL, check it, write every output.
 
-python3 -m gen FILE... --extends DIR [--name NAME]: do this for an extension of the library in DIR.
+python3 -m gen FILE... --extends DIR [--name NAME]: the same for an extension of the library whose IDL is in
+DIR.
 python3 -m gen [FILE...] --compare idl/released.json: report the changes that break users of the release.
 """
 

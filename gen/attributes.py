@@ -76,7 +76,7 @@ BESIDE: dict[str, Kinds] = {
     "lenvar_": {"init_val": (str, int, NONE)},
 }
 
-# The shapes of values in JSON, and JSON Schema's words for them.
+# The kinds of value in JSON by libxl's names, and the names that JSON Schema has for them.
 SHAPES = {
     "JSON_ANY": "",
     "JSON_NULL": "null",
@@ -92,7 +92,7 @@ SHAPES = {
 # The forms that a type written by hand can have in Python. The C type of each is described in gen/README.md.
 FORMS = ("bits", "strings", "pairs", "octets", "defbool")
 
-# These types of libxl have such a form without the attribute `python`.
+# These types of libxl have one of the FORMS although they lack the attribute `python`.
 FORMS_OF_LIBXL = {
     "libxl_bitmap": "bits",
     "libxl_defbool": "defbool",
@@ -103,7 +103,8 @@ FORMS_OF_LIBXL = {
     "libxl_string_list": "strings",
 }
 
-# The functions that a type of this kind has if the attribute is not given; {} stands for the type's C name.
+# By kind of type: the names of the functions of a type that does not name them. {} stands for the type's C
+# name.
 FUNCTIONS: dict[str, dict[str, str]] = {
     "Builtin": {"copy_fn": "{}_copy"},
     "Struct": {"init_fn": "{}_init", "dispose_fn": "{}_dispose", "copy_fn": "{}_copy"},
@@ -165,6 +166,7 @@ def tidy(doc: str) -> str:
 
 
 def split(given: Names, stem: str) -> tuple[Names, Names]:
-    """The keywords that begin with `stem`, without this stem; and the other keywords."""
+    """Divide keywords into those that begin with `stem`, which is removed from their names, and the
+    others."""
     about = {k.removeprefix(stem): v for k, v in given.items() if k.startswith(stem)}
     return about, {k: v for k, v in given.items() if not k.startswith(stem)}

@@ -44,8 +44,8 @@ def one_line(doc: str) -> str:
 
 
 def with_comments(lines: Iterable[Line]) -> str:
-    """Lines of code with comments. The comments are to the right in one column, or above their lines if they
-    are too wide."""
+    """Lines of code with comments. Comments stand to the right of the code, in one column. A comment that is
+    too wide for this stands above its line."""
     text = ""
     run: list[Line] = []
     for code, doc in [*lines, ("", "")]:
@@ -101,7 +101,8 @@ def prototype(returns: str, name: str, parameters: Iterable[str]) -> str:
 
 
 def call(head: str, arguments: Iterable[str], indent: int) -> str:
-    """`head(arguments)`. A line that would be too long is broken; it continues under the parenthesis.
+    """`head(arguments)`. A line that would be too long is broken. The next line begins under the first
+    argument.
 
     The caller will indent the call by `indent`. One column is kept free for the text after the call.
     """
@@ -121,7 +122,7 @@ def function(head: str, body: str) -> str:
 
 
 def included(model: m.Model) -> str:
-    """The end of the first sentence of a public header."""
+    """The sentence that ends the first comment of a public header."""
     return f" Included by {model.name}.h."
 
 

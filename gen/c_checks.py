@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Checks of inputs: numbers out of bounds, unknown values of enumerations, missing arrays.
 
-The message begins with the path of what is wrong: `d_config.disks[2].format: 7 is not a disk_format`.
+The message begins with the path of the wrong value: `d_config.disks[2].format: 7 is not a disk_format`.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def check_value(f: m.Field, spot: Spot) -> str:
 def check_bounds(f: m.Field, kind: m.Number, spot: Spot) -> str:
     least, greatest = kind.range or (None, None)
     suffix = ("" if kind.signed else "u") + ("ll" if (kind.width or 64) > 32 else "")
-    tests: list[str] = []  # a test of the type's own bounds would draw a compiler warning, so it is left out
+    tests: list[str] = []  # bounds that equal those of the type are not tested, since compilers warn
     if f.min is not None and f.min != least:
         tests.append(f"{spot.access} < {f.min}{suffix}")
     if f.max is not None and f.max != greatest:
@@ -105,7 +105,7 @@ def check_bounds(f: m.Field, kind: m.Number, spot: Spot) -> str:
 
 
 def check_limits(f: m.Field, spot: Spot) -> str:
-    """The check of a double's bounds. The comparison also refuses NaN."""
+    """The check of a double's bounds. The condition is written so that NaN is refused, too."""
     tests = [] if f.min is None else [f"{spot.access} >= {float(f.min)!r}"]
     tests += [] if f.max is None else [f"{spot.access} <= {float(f.max)!r}"]
     return spot.refuse(f"!({' && '.join(tests)})", f"%g is not {bounds(f)}", spot.access) if tests else ""

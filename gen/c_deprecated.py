@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A struct's copy_deprecated_fn. It moves the values of deprecated fields to the fields that replace them.
 
-The body of an operation that takes such a struct calls it first, and then reads the new fields only. It
-returns ERROR_INVAL, with the field's path in the message, if a caller has set both fields.
+The body of an operation that takes such a struct calls the function first, and then reads the new fields
+only. The function returns ERROR_INVAL, with the field's path in the message, if a caller has set both fields.
 """
 
 from __future__ import annotations

@@ -130,8 +130,8 @@ def class_row(o: m.Operation, common: list[m.Error]) -> str:
 
 
 def error_list(errors: list[m.Error]) -> str:
-    """A constant list of error numbers that ends with 0. Debug builds assert that an error with which an
-    operation ends is in its list."""
+    """The list of an operation's error numbers, which ends with 0. Debug builds assert that the operation
+    fails only with errors of this list."""
     text = ", ".join([*(e.c_name for e in errors), "0"])
     indent = " " * 12
     return (
@@ -210,13 +210,14 @@ def by_assignment(f: m.Field) -> bool:
 
 
 def copied_by_value(f: m.Field) -> bool:
-    """Whether an input is passed by value and owns memory: its type is written by hand, such as a list."""
+    """Whether an input is passed by value although it owns memory. Only hand-written types, such as lists, do
+    so."""
     return not c.is_pointer(f.kind) and f.kind.copy_fn is not None and not isinstance(f.kind, m.Number)
 
 
 def by_octets(f: m.Field) -> str:
-    """The statement that copies an input that owns no memory; its C type may be an array. If the input is
-    NULL, the copy stays zero."""
+    """The statement that copies an input that owns no memory. It is memcpy, because the C type may be an
+    array. If the input is NULL, the copy stays zero."""
     return f"if ({f.name})\n    memcpy(&args->in.{f.name}, {f.name}, sizeof(args->in.{f.name}));\n"
 
 
@@ -225,7 +226,7 @@ def initial(f: m.Field) -> str:
 
 
 def start_steps(o: m.Operation) -> Iterator[str]:
-    """C expressions, each of which is 0 or an error: first those that check, then those that copy."""
+    """The C expressions that check the inputs, and then those that copy them. Each is 0 or an error."""
     for f in o.inputs:
         if c.is_pointer(f.kind) and not f.optional:
             yield f'not_null(ao, "{f.name}", {f.name})'

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""src/_libxl_types_json.c: src/json reads and writes each struct by these tables."""
+"""Writes src/_libxl_types_json.c: the tables by which src/json reads and writes each struct."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def table_name(kind: m.Struct) -> str:
 
 
 def by_hand(model: m.Model) -> list[m.Type]:
-    """The types that occur in the structs, and whose functions for JSON are written by hand."""
+    """The types of the structs' fields whose functions for JSON are written by hand."""
     used = {t: None for s in structs(model) for t in m.walk(s)}
     return [t for t in model.whole.types if t in used and form(t) is Form.BY_HAND]
 
@@ -103,7 +103,7 @@ def use(macro: str, *arguments: str) -> str:
 
 
 class Tables:
-    """The tables of one struct. They follow the tables of its groups and arms."""
+    """The tables of one struct. The tables of its anonymous members and union arms come first."""
 
     def __init__(self, kind: m.Struct) -> None:
         self.kind = kind
@@ -216,7 +216,8 @@ def constant(value: int) -> str:
 
 
 def braced(parts: list[str], indent: int) -> str:
-    """`{parts}`. A line that would be too long is broken; it continues in the column after the brace."""
+    """`{parts}`. A line that would be too long is broken. The next line begins in the column after the
+    brace."""
     lines = ["{"]
     for number, part in enumerate(parts, 1):
         piece = part + ("}" if number == len(parts) else ",")

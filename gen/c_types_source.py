@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""src/_libxl_types.c: the functions of _libxl_types.h; src/_libxl_types_internal.h: the checked copies."""
+"""Writes src/_libxl_types.c, which has the functions of types, and src/_libxl_types_internal.h, which
+declares the checked copy functions."""
 
 from __future__ import annotations
 
@@ -88,7 +89,8 @@ def has_internal_header(model: m.Model) -> bool:
 
 
 def internal_header_name(model: m.Model) -> str:
-    """The header that declares the checked copies of the model's types and of the types that it extends."""
+    """The header that declares the checked copy functions. An extension without types uses the library's
+    header."""
     return f"_{model.name if has_internal_header(model) else model.whole.name}_types_internal.h"
 
 
@@ -307,7 +309,7 @@ class Copy:
             inner, path = f.kind, prefix + f.name
             if inner.private:
                 continue
-            if f.const:  # the struct does not own the memory, so the copy points to it, too
+            if f.const:  # the struct does not own this memory, so the copy gets the same pointer
                 if isinstance(inner, m.Array):
                     length = prefix + inner.lenvar.name
                     assignments.append(f"dst->{length} = src->{length};\n")

@@ -23,7 +23,7 @@ from gen.model import Mistake
 
 def check(model: m.Model) -> list[Mistake]:
     """Every mistake in the model, in order of files and lines."""
-    # The two types that are generated from the events are left out here, because the events are checked.
+    # The two types that are generated from the events need no check, because the events are checked.
     types = [t for t in model.types if t not in (model.event, model.event_type)]
     found = [
         *unique_names(model, types),
@@ -78,8 +78,8 @@ def names_in_c(model: m.Model, types: list[m.Type]) -> Iterator[Mistake]:
 
 
 def of_hand_only(first: str, what: str) -> bool:
-    """Whether a name belongs to a type in a hand-written header and to a type that the generator would
-    declare."""
+    """Whether two declarations of a name conflict because a hand-written header declares the type and the
+    generator would declare it, too."""
     return first == "Types" and what not in ("Builtin", "Number")
 
 
@@ -89,8 +89,8 @@ def by_hand(kind: m.Type) -> Iterator[str]:
 
 
 def one_namespace(model: m.Model) -> Iterator[Mistake]:
-    """Mistakes in namespaces: the library's operations share one table, which is named after their
-    namespace."""
+    """Operations in several namespaces are a mistake, because one table, which is named after the namespace,
+    lists all operations."""
     (most, _), *_ = Counter(o.namespace for o in model.operations).most_common(1) or [("", 0)]
     first = {(o.place.file, o.namespace): o for o in reversed(model.operations) if o.namespace != most}
     for o in reversed(first.values()):
@@ -160,8 +160,8 @@ def check_enumeration(kind: m.Enumeration) -> Iterator[Mistake]:
 
 
 def all_fields(model: m.Model, types: list[m.Type]) -> Iterator[tuple[m.Field, str, bool]]:
-    """Every field of types, events and operations, at any depth. Each comes with its holder's name and with
-    whether the holder is documented."""
+    """Every field of types, events and operations, at any depth. With each field: the name of the thing that
+    contains it, and whether that thing is documented."""
     holders = [(title(t), members(t), bool(t.doc)) for t in types]
     holders += [(f"Event {e.name}", e.fields, True) for e in model.events]
     holders += [(f"Operation {o.name}", o.inputs + o.results, True) for o in model.operations]

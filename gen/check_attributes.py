@@ -16,8 +16,7 @@ from gen.model import Mistake
 FRACTION = re.compile(r"-?[0-9]+(\.[0-9]+)?(e[-+]?[0-9]+)?")
 NUMBER = re.compile(r"-?(0[xX][0-9a-fA-F]+|[1-9][0-9]*|0)")
 
-# The attributes that have no effect on inputs, on members, and on results and events' fields, each with the
-# reason.
+# Why an attribute has no effect on an input, on a member, or on a result or an event's field.
 NOT_COPIED = "what the field points to is always copied"
 NOT_REPLACED = "no function moves its value to another field"
 GIVEN = "the library sets it"

@@ -33,7 +33,7 @@ def check_phases(o: m.Operation, common: list[m.Error]) -> Iterator[Mistake]:
 
 
 def check_shared(model: m.Model) -> Iterator[Mistake]:
-    """Operations that share their phases have the same ones."""
+    """Operations that share their phases must declare the same phases."""
     first: dict[str, m.Operation] = {}
     for o in model.operations:
         if o.shares and first.setdefault(o.shares, o).phases != o.phases:

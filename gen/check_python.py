@@ -72,6 +72,6 @@ def classes(model: m.Model) -> Iterator[Mistake]:
         if name in CLASSES or not name.isidentifier() or keyword.iskeyword(name):
             taken = "is another class of the package" if name in CLASSES else "is not a name"
             yield Mistake(place, f"{what}: its class in Python would be {name!r}, which {taken}")
-        elif first.get(name, what) != what:  # check.py reports a thing that is declared twice
+        elif first.get(name, what) != what:  # check.py reports two declarations of the same thing
             yield Mistake(place, f"{what}: its class in Python, {name}, is that of {first[name]}")
         first.setdefault(name, what)

@@ -2,11 +2,11 @@
 """Finds the changes of the IDL that break programs built against a release, and reports each as
 `file:line: message`.
 
-C programs are compiled against structs and numbers, and pass the parameters of the release. So a released
-type keeps every field and value, with its place, type and number. A struct or an event does not grow, because
-callers allocate them, unless the library's SOVERSION has been raised. Operations keep their parameters in
-their order, and the names of their phases. These may be added: types, values, events, operations, phases,
-errors that an operation can give.
+Compiled C programs contain the layout of structs, the numbers of values and the parameters of the release. So
+a released type must keep every field and value, with its place, type and number. A struct or an event must
+not grow, because callers allocate it, unless the library's SOVERSION has been raised. An operation must keep
+its parameters and their order, and the names of its phases. Types, values, events, operations, phases, and
+errors of an operation may be added.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ class Compare:
         """The things that are in both dumps, with their paths. Reports each thing that is gone."""
         join = prefix if not prefix or prefix.endswith(" ") else f"{prefix}."
         renamed = {name: about for name, about in new.items() if name not in old}
-        beside = ""  # the path of the preceding thing, near which a missing thing is reported
+        beside = ""  # the path of the thing before it; a missing thing is reported at this place
         for name, was in old.items():
             if name in new:
                 beside = f"{join}{name}"

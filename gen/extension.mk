@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Included by the Makefile of an extension that is called NAME. NAME.idl and the *.c beside it become
-# build/libNAME.so and the Python package build/python/NAME, against the installed aioxen. `make install` installs them
-# below PREFIX: the library, its headers, NAME.pc, and the Python package in PYTHONDIR.
+# Included by the Makefile of an extension that is called NAME. Builds build/libNAME.so and the Python package
+# build/python/NAME from NAME.idl and *.c, against the installed aioxen. `make install` installs the library, its headers
+# and NAME.pc below PREFIX, and the Python package in PYTHONDIR.
 B      ?= build
 CC     ?= cc
 CFLAGS ?= -O2 -g
@@ -26,7 +26,7 @@ all: lib python
 lib: $(B)/lib$(NAME).so
 python: $(B)/python/$(NAME)/.built
 
-# The IDL determines which sources are generated. They are listed in a file; make reads it again when it has changed.
+# The IDL determines which sources are generated. This file lists them. make reads it again when it has changed.
 $(B)/gen/sources.mk: $(NAME).idl $(wildcard $(AIOXEN_SHARE)/idl/*.idl $(AIOXEN_SHARE)/gen/*.py $(AIOXEN_SHARE)/gen/*/*.py)
 	PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$(AIOXEN_SHARE) $(PYTHON) -m gen $< --extends $(AIOXEN_SHARE)/idl --out $(B)/gen
 	@cd $(B)/gen/src && echo GENERATED := *.c >../sources.mk

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Extensions of the library. An extension declares types, errors, events and operations in its own namespace.
 
-Its IDL is read together with the library's, whose types, errors and operations it names; only what it adds
-is written. Its operations run in the library's machinery, in the same contexts.
+Its IDL is read together with the library's IDL, because it uses the library's types, errors and operations.
+The outputs contain only the extension's own declarations. Its operations run in the library's contexts.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from gen.check_names import words
 from gen.model import Mistake, Place
 
 FIRST = 1000
-"""The first number of an extension's events; its negative is the first of its errors."""
+"""The first number of an extension's events. -FIRST is the first number of its errors."""
 
 # Modules of this project, and the modules with which an extension is built.
 MODULES = words("aioxen cffi gen libxl")

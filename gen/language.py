@@ -202,15 +202,15 @@ class Language(TypeLanguage):
             )
 
     def idl_Types(self, names: object, _at: At) -> None:
-        """Public types that hand-written headers declare. No other thing can have the name of such a type."""
+        """Public types that hand-written headers declare. Their names cannot be used for anything else."""
         lines = self.lines(_at)
         for name in expect(names, (list,), lines.place(), "Types"):
             full = self.prefix + expect(name, (str,), lines.place(), "Types")
             self.model.types_by_hand[full] = lines.of(name)
 
     def idl_Internal(self, patterns: object, _at: At) -> None:
-        """The internal functions that extensions may call. Patterns are without libxl__; a * matches any
-        letters."""
+        """The internal functions that extensions may call. A pattern does not include the prefix libxl__. A *
+        matches any letters."""
         lines = self.lines(_at)
         self.model.internal += [
             expect(pattern, (str,), lines.place(), "Internal")

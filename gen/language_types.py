@@ -15,7 +15,7 @@ from gen.model import Mistake, Place
 T = TypeVar("T", bound=m.Type)
 
 DEEPEST = 64
-"""The greatest depth of nested types: that of a JSON document (src/json)."""
+"""The greatest depth of nested types, which is also the greatest depth of a JSON document in src/json."""
 
 DIRECTIONS = (m.DIR_NONE, m.DIR_IN, m.DIR_OUT, m.DIR_BOTH)
 WAYS = (m.PASS_BY_VALUE, m.PASS_BY_REFERENCE)
@@ -162,7 +162,8 @@ class TypeLanguage:
 
     @staticmethod
     def holding(kind: T, held: Iterable[m.Type | None], what: str) -> T:
-        """Set the depth of `kind`, which is one more than that of the types that it holds. Return `kind`."""
+        """Set the depth of `kind`: one more than the greatest depth of the types that it holds. Return
+        `kind`."""
         kind.depth = 1 + max((t.depth for t in held if t is not None), default=0)
         if kind.depth > DEEPEST:
             raise Mistake(kind.place, f"{what}: more than {DEEPEST} types inside one another")
@@ -238,7 +239,7 @@ class TypeLanguage:
 
     @staticmethod
     def one_place(f: m.Field, what: str) -> None:
-        """Refuse a keyed union or an array in a union, where its key or length would share its memory."""
+        """Refuse a keyed union or an array in a union. Its key or its length would overlap with it."""
         if isinstance(f.type, (m.Array, m.KeyedUnion)):
             word = "an Array" if isinstance(f.type, m.Array) else "a KeyedUnion"
             raise Mistake(f.place, f"{what}.{f.name}: {word} in a union: wrap it in a Struct")

@@ -54,7 +54,7 @@ def of_fields(types: Dump, fields: Dump, overlapping: bool) -> Size | None:
     """The size of a struct with these fields, or of a union, in which the fields overlap."""
     at, most, alignment = 0, 0, 1
     for about in fields.values():
-        parts = [INT] if "key" in about or "length" in about else []  # a key or a length precedes it
+        parts = [INT] if "key" in about or "length" in about else []  # a key or length comes first
         own = of_field(types, about)
         if own is None:
             return None

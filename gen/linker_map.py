@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """libaioxen.map.in: the symbols that the library exports, each under the version that introduced it.
 
-The Makefile puts the library's version in place of @VERSION@: internal functions are exported for the
-extensions that were built for this very version.
+Internal functions are exported under the library's version, so that only extensions that were built for this
+version can call them. The Makefile replaces @VERSION@ by it.
 """
 
 from __future__ import annotations

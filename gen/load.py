@@ -60,7 +60,7 @@ def run(file: str, tree: ast.Module, names: dict[str, Any], declared: Collection
         if error.name in declared:
             message = f"{error.name} is used before it is declared: no type can contain itself"
         raise Mistake(Place(file, line_of(error, file)), message) from None
-    except (Exception, SystemExit) as error:  # the file is a program, and can raise any exception
+    except (Exception, SystemExit) as error:  # an IDL file is a Python program, so it can raise any exception
         message = " ".join(str(error).replace("TypeLanguage.idl_", "").replace("Language.idl_", "").split())
         raise Mistake(Place(file, line_of(error, file)), message or type(error).__name__) from None
 

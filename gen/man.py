@@ -2,7 +2,7 @@
 """man/man3: a manual page for every operation, struct and enumeration, one page for all events, and one for
 all errors.
 
-A function that has no page of its own has one that names the page which describes it (.so). The pages of
+A function that is described in another page gets a page that only includes the other one (.so). The pages of
 functions that are written by hand are in docs/man.
 """
 
@@ -180,7 +180,7 @@ def released(f: m.Field) -> str:
 
 
 def functions(kind: m.Type, made: dict[str, str]) -> str:
-    """The header's sentences about the functions of such types, with the names of this type's functions."""
+    """The sentences of the C header about the functions of types, with the names of this type's functions."""
     have = {f"T_{what}" for what, head in made.items() if f"{kind.c_name}_{what}(" in head}
     have |= {"T_init_<key>"} if any(what.startswith("init_") for what in made) else set()
     have |= {"After"} if "to_json" in made else set()

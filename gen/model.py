@@ -38,7 +38,7 @@ from gen.model_types import walk as walk
 
 @dataclass(kw_only=True, eq=False)
 class Error:
-    """One `ERROR_<name>`; `value` is negative, `doc` one line."""
+    """An error, `ERROR_<name>` in C. `value` is negative. `doc` is one line."""
 
     value: int
     name: str
@@ -64,7 +64,8 @@ class Event(Declared):
 
 
 class Speed(Enum):
-    """slow: the operation waits for something. instant: the initiator does all its work, a few hypercalls."""
+    """A slow operation waits for something. An instant one makes a few hypercalls and ends in its
+    initiator."""
 
     SLOW = "slow"
     INSTANT = "instant"
@@ -158,9 +159,9 @@ class Function(Declared):
 class Model:
     """The whole IDL, in order of declaration.
 
-    `types` are the named ones; the language's own (`string`, `uint8`...) are not among them.
-    `event_type` and `event`, made from the events, are the last of them. `name` is what files and
-    tables are called after: the library's, or the extension's.
+    `types` has the named types, except those of the language (`string`, `uint8`...). Its last elements are
+    `event_type` and `event`, which are made from the events. `name` is the name of the library or the
+    extension; files and tables are named after it.
     """
 
     files: list[str] = field(default_factory=list)
@@ -172,7 +173,7 @@ class Model:
     event: Struct | None = None
     operations: list[Operation] = field(default_factory=list)
     functions: list[Function] = field(default_factory=list)
-    types_by_hand: dict[str, Place] = field(default_factory=dict)  # public ones, by their C names
+    types_by_hand: dict[str, Place] = field(default_factory=dict)  # of public headers, by their C names
     internal: list[str] = field(default_factory=list)  # patterns, without libxl__; see Language.idl_Internal
     name: str = "libxl"
     soversion: int | None = None  # the library's SOVERSION

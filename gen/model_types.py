@@ -40,7 +40,7 @@ class Place:
 
 
 class Mistake(Exception):
-    """Something wrong in the IDL; its text is `file:line: message`."""
+    """A mistake in the IDL. Its text is `file:line: message`."""
 
     def __init__(self, place: Place, message: str) -> None:
         super().__init__(f"{place}: {message}")
@@ -62,7 +62,7 @@ class Declared:
 
 @dataclass(kw_only=True, eq=False)
 class Type(Declared):
-    """The attributes of all types. `name` is without the namespace; None for an anonymous type.
+    """The attributes of all types. `name` excludes the namespace. It is None for an anonymous type.
 
     The *_fn are names of C functions. None means that the type needs no such function: its initial value is
     zero, it has no memory to free, or it is copied by assignment.
@@ -135,7 +135,8 @@ class Float(Builtin):
 
 @dataclass(kw_only=True, eq=False)
 class EnumValue:
-    """One value: `name` as in the IDL ("PVH"), `c_name` in full ("LIBXL_DOMAIN_TYPE_PVH")."""
+    """A value of an enumeration. `name` is its name in the IDL ("PVH"), `c_name` in C
+    ("LIBXL_DOMAIN_TYPE_PVH")."""
 
     value: int
     name: str
@@ -200,7 +201,7 @@ class Field:
 
     @property
     def kind(self) -> Type:
-        """The field's type. Only an empty arm has none, and must not be asked for it."""
+        """The field's type. An empty arm of a union has none, so this must not be called for it."""
         assert self.type is not None, self.name
         return self.type
 
@@ -225,7 +226,7 @@ class Union(Aggregate):
 
 @dataclass(kw_only=True, eq=False)
 class KeyedUnion(Aggregate):
-    """`keyvar` is the field beside the union."""
+    """A union and its key. `keyvar` is the field beside the union that holds the key."""
 
     keyvar: Field
 
@@ -243,7 +244,7 @@ class KeyedUnion(Aggregate):
 
 @dataclass(kw_only=True, eq=False)
 class Array(Type):
-    """`lenvar` is the field beside the pointer."""
+    """An array. `lenvar` is the field beside the pointer that holds the number of elements."""
 
     element: Type
     lenvar: Field

@@ -26,7 +26,7 @@ def table(o: m.Operation) -> list[list[str]]:
 
 
 def sentences(o: m.Operation, p: m.Phase) -> str:
-    """The facts of one phase as sentences, without attributes that it does not have."""
+    """One phase in sentences. Attributes that the phase does not have are left out."""
     parts = [
         p.doc,
         f"Waits until {p.waits}." if p.waits else "",

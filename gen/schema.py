@@ -103,7 +103,7 @@ def member(f: m.Field, found: Form) -> Schema:
 
 
 def shape(kind: m.Type) -> Schema:
-    """The schema for the shapes that json_parse_type of a hand-written type lists."""
+    """The schema of a hand-written type: the kinds of JSON value that its json_parse_type lists."""
     words = [word.strip() for word in (kind.json_parse_type or "JSON_ANY").split("|")]
     return {} if "JSON_ANY" in words else {"type": [attributes.SHAPES[word] for word in words]}
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Converts the public C headers to the text that cffi parses.
 
-The headers use only declarations that cffi's parser knows, so removing comments and preprocessor lines is
-enough. So no second list of declarations exists that could differ from the headers.
+The headers use only declarations that cffi's parser knows, so it is enough to remove comments and
+preprocessor lines. No second list of declarations is needed, which could differ from the headers.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def expand(header: str, folders: Sequence[Path], seen: set[str]) -> Iterator[str
         elif re.match(r"\s*#\s*endif", line):
             skipped.pop()
         elif not any(skipped) and (include := INCLUDE.match(line.strip())):
-            if any((folder / include[1]).is_file() for folder in folders):  # else a system header
+            if any((folder / include[1]).is_file() for folder in folders):  # not a system header
                 yield from expand(include[1], folders, seen)
         elif not any(skipped) and (constant := CONSTANT.match(line.strip())):
             yield f"#define {constant[1]} ..."

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Finds the C library with which extension modules are built.
 
-If AIOXEN_BUILD names a build folder of this tree, its headers and its library are used; the modules find the
-library at run time relative to their own location. Otherwise pkg-config names the installed library.
+If AIOXEN_BUILD names a build folder of this tree, the headers of the tree and the library in the folder are
+used. The modules then find the library at run time relative to their own location. Otherwise pkg-config names
+the installed library.
 """
 
 from __future__ import annotations

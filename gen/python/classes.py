@@ -86,7 +86,8 @@ def enumeration(kind: m.Enumeration) -> str:
 
 @dataclass(frozen=True)
 class Row:
-    """A field of a class. `default`: a constant; `new`: an expression that makes a new value each time."""
+    """A field of a class. `default` is a constant. `new` is an expression that makes a new value for each
+    object."""
 
     name: str
     kind: str
@@ -107,8 +108,8 @@ class Row:
 
 
 def fields_class(name: str, base: str, doc: str, inherited: list[Row], own: list[Row]) -> str:
-    """A class like one that dataclass() makes. It is written out in full, so that nothing is compiled at
-    import."""
+    """A class that behaves like a dataclass. Its methods are written out, because dataclass() would compile
+    them at each import."""
     head = f"class {name}({base}):\n{docstring(doc)}\n"
     if not own:
         return head + "    __slots__ = ()\n"

@@ -2,8 +2,8 @@
 """Writes _convert.py: the conversion of values to and from C, one function per struct and direction.
 
 `put_X(c, value, path, keep)` fills *c. `path` names the value in errors. The objects in `keep` must live as
-long as *c is used. `get_X(c)` reads *c, `get_X_list(c, n)` reads an array of n. A flat struct contains
-numbers only; one struct.unpack reads it, and one pass reads an array.
+long as *c is used. `get_X(c)` reads *c. `get_X_list(c, n)` reads an array of n elements. A flat struct
+contains numbers only, so Python's module struct reads it, or an array of it, in one call.
 """
 
 from __future__ import annotations
@@ -72,8 +72,8 @@ def text(model: m.Model) -> str:
 
 
 def table(kind: m.Enumeration) -> str:
-    """A table of an enumeration's members by value. A value that this release does not know becomes the
-    initial value."""
+    """A table of an enumeration's members by value. It gives the initial value for values that this release
+    does not know."""
     if isinstance(kind, m.Flags):
         return (
             f"_{kind.name} = v.FlagSets(types.{camel(kind.name or '')})\n\n\n"
@@ -134,7 +134,7 @@ class Converters:
             return [f"_put_{owner}_{f.name}(c, value, path, keep)\n"]
         if isinstance(f.kind, m.Struct):
             inner = self.names.structs[f.kind]
-            # The C function that initialises a struct needs its address.
+            # A struct with fields that Python lacks is initialised in C, which needs the struct's address.
             at = f'v.addressof(c, "{f.name}")' if f.kind.name and loses(f.kind) else f"c.{f.name}"
             return [f'put_{inner}({at}, value.{f.name}, path + ".{f.name}", keep)\n']
         return self.put_value(f, f'c, "{f.name}", value.{f.name}, path')
@@ -312,7 +312,7 @@ class Converters:
 
     def event(self, event: m.Event) -> str:
         name = camel(event.name)
-        flat = len(event.fields) == 1  # if the only field is a number, the record's value can hold it
+        flat = len(event.fields) == 1  # an event with one field, a number, fits into the record's value
         values = ["domid", "uuid"]
         values += [self.event_value(f, f"whole.u.{event.name}.{f.name}", flat) for f in event.fields]
         parameters = ["domid: int", "uuid: UUID", "value: int", "whole: CData"]

@@ -10,7 +10,7 @@ from gen import model as m
 
 HEAD = "# SPDX-License-Identifier: LGPL-2.1-or-later\n# Generated from idl/ by gen/. Do not edit.\n"
 
-# Words in names of the IDL that are several words in one or abbreviations, and their spelling in class names.
+# The spelling in class names of words of the IDL that are abbreviations or consist of several words.
 SPELLING = {
     "badfail": "BadFail",
     "bufferfull": "BufferFull",
@@ -31,8 +31,9 @@ SPELLING = {
     "uuid": "UUID",
 }
 
-# Builtin types that Python supports: C name -> (annotation, format character of Python's "struct" module;
-# "" if it has none).
+# The builtin types that Python supports, by C name: the annotation, and the format character of the module
+# struct,
+# which is "" for a type without one.
 BUILTINS = {
     "bool": ("bool", "?"),
     "double": ("float", "d"),
@@ -85,7 +86,7 @@ def is_domid(kind: m.Type) -> bool:
 
 
 def sole_array(kind: m.Type) -> m.Array | None:
-    """The array, if a struct's only field is an array; otherwise None. A result of such a type is a list in
+    """The array if it is the only field of a struct; otherwise None. A result with such a type is a list in
     Python."""
     if isinstance(kind, m.Struct) and len(kind.fields) == 1 and isinstance(kind.fields[0].type, m.Array):
         return kind.fields[0].type
@@ -93,7 +94,7 @@ def sole_array(kind: m.Type) -> m.Array | None:
 
 
 def form(kind: m.Type) -> str | None:
-    """The form in Python of a type without a class in Python: a type written by hand, or a bare union."""
+    """The form (FORMS) of a type that has no class in Python: a type written by hand, or a bare union."""
     if isinstance(kind, m.Union):
         return "octets"
     if isinstance(kind, m.Builtin) and kind.c_name not in BUILTINS:
@@ -102,7 +103,7 @@ def form(kind: m.Type) -> str | None:
 
 
 def known(kind: m.Type) -> bool:
-    """Whether Python has the type. Python has a struct even if it lacks some of the struct's fields."""
+    """Whether values of the type can be converted. A struct can, even if some of its fields cannot."""
     if kind.private or kind.hidden:
         return False
     if isinstance(kind, m.Array):
@@ -113,7 +114,7 @@ def known(kind: m.Type) -> bool:
 
 
 def loses(kind: m.Type) -> bool:
-    """Whether Python lacks a field of a struct or an arm of a union. C sets the fields that Python lacks."""
+    """Whether some fields of a struct or arms of a union cannot be converted. C initialises these fields."""
     return isinstance(kind, m.Aggregate) and any(
         not known(f.type) or (f.type.name is None and loses(f.type))
         for f in kind.fields
@@ -127,17 +128,18 @@ def in_python(operation: m.Operation) -> bool:
 
 
 def operations(model: m.Model) -> list[m.Operation]:
-    """The operations that Python has."""
+    """The operations that are methods in Python."""
     return [o for o in model.public_operations if in_python(o)]
 
 
 def inputs(operation: m.Operation) -> list[m.Field]:
-    """The inputs that Python has."""
+    """The inputs that the method in Python takes."""
     return [f for f in operation.inputs if known(f.kind)]
 
 
 class Names:
-    """The class names of a model, including anonymous structs. Each class follows those that it refers to."""
+    """The class names of a model, also for anonymous structs. They are ordered: a class follows those it
+    uses."""
 
     def __init__(self, model: m.Model) -> None:
         whole = model.whole

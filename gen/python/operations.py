@@ -64,7 +64,7 @@ def text(model: m.Model) -> str:
 
 
 def head(names: Names, public: list[m.Operation], body: str) -> str:
-    """The imports that the body uses."""
+    """The beginning of the module, with only the imports that the body uses."""
     text = HEAD + names.imports(IMPORTS)
     if "Progress[" not in body:
         text = text.replace("OperationsBase, Progress, Result", "OperationsBase, Result")
@@ -259,7 +259,7 @@ def context_method(names: Names, operation: m.Operation) -> str:
 
 
 def allocated(names: Names, f: m.Field) -> list[str]:
-    """The lines that allocate and fill the C value of an input. Empty if an expression gives the C value."""
+    """The lines that allocate and fill the C value of an input. Empty if no allocation is needed."""
     new = f'        c_{f.name} = ffi.new("{f.kind.c_name} *")\n'
     if isinstance(f.kind, m.Struct):
         return [
@@ -301,7 +301,7 @@ def domain_method(names: Names, operation: m.Operation) -> str:
     if reports(o):
         values.append("progress=progress")
     call = called(f"return self._xen.{o.python_name}", values, 8)
-    if names.model.base is not None:  # the comment belongs on the first line of the statement
+    if names.model.base is not None:  # mypy reads the comment on the statement's first line only
         first, newline, rest = call.partition("\n")
         call = f"{first}  # type: ignore[no-any-return]{newline}{rest}"
     return function(domain_name(o), parameters, returned(names, o), 4) + docstring(o.summary, 8) + call

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* From a text to a configuration. Owns nothing; takes no lock. */
+/* libxl_domain_config_from_xl: reads a text into a configuration. Owns nothing; takes no lock. */
 #include "config.h"
 
 #include <stdio.h>
@@ -9,7 +9,7 @@
 
 enum { MOST_KEYS = 256 };
 
-/* Reads each key of the table that the text has. */
+/* Reads the keys of the text that are in the table, in the table's order. */
 static void read_keys(libxl__xl *x, libxl_domain_config *config, const libxl__xl_settings *settings)
 {
     for (const libxl__xl_field *field = libxl__xl_keys; field->name; field++) {

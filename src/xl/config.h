@@ -14,7 +14,7 @@ libxl__xl_reader libxl__xl_read_uuid, libxl__xl_read_memory, libxl__xl_read_vcpu
     libxl__xl_read_one_or_list;
 /* Sets the type of the domain, from the keys type and builder. Returns false if there is an error. */
 bool libxl__xl_read_type(libxl__xl *x, libxl_domain_config *config, const libxl__xl_settings *settings);
-/* Sets what depends on several keys, and checks that nothing is missing. */
+/* Sets the fields that depend on several keys. Records an error for each required key that is missing. */
 void libxl__xl_finish(libxl__xl *x, libxl_domain_config *config, const libxl__xl_settings *settings);
 
 /* display.c */
@@ -28,7 +28,7 @@ libxl__xl_reader libxl__xl_read_cpus, libxl__xl_read_vnuma, libxl__xl_read_cpuid
 libxl__xl_reader libxl__xl_read_viridian, libxl__xl_read_mca_caps, libxl__xl_read_genid,
     libxl__xl_read_stdvga, libxl__xl_read_gfx_passthru, libxl__xl_read_rdm;
 
-/* to_xl.c, write_keys.c, numa.c, cpuid.c: how these keys are written */
+/* to_xl.c, write_keys.c, numa.c, cpuid.c: the writers of keys that need more than a row of the table */
 libxl__xl_writer libxl__xl_write_type, libxl__xl_write_uuid, libxl__xl_write_seclabel, libxl__xl_write_memory,
     libxl__xl_write_maxmem, libxl__xl_write_vcpus, libxl__xl_write_maxvcpus, libxl__xl_write_cpus,
     libxl__xl_write_bootloader_args, libxl__xl_write_one_or_list, libxl__xl_write_vnuma,
@@ -38,7 +38,7 @@ libxl__xl_writer libxl__xl_write_type, libxl__xl_write_uuid, libxl__xl_write_sec
 /* Records the keys of a text that are not in the table. */
 void libxl__xl_refuse_unknown(libxl__xl *x, const libxl__xl_settings *settings, const libxl__xl_field *table);
 
-/* Initialises a configuration as it is before a file is read. */
+/* Sets the initial values that a configuration has before a file is read into it. */
 void libxl__xl_start(libxl_domain_config *config);
 
 #endif

@@ -12,7 +12,7 @@
 #include "devices.h"
 
 enum { EAX, EBX, ECX, EDX, REGISTERS };
-enum { BITS = 32 }; /* of a register */
+enum { BITS = 32 }; /* the number of bits of a register */
 #define NO_SUBLEAF UINT32_MAX
 enum { MOST_LEAVES = 256 };
 
@@ -37,13 +37,13 @@ static const struct word {
     {7, 2, EDX},
     {7, 1, ECX},
     {7, 1, EDX},
-    {0}, /* a register, not a leaf */
+    {0}, /* MSR_WORD: half of the register MSR_ARCH_CAPABILITIES, which belongs to no leaf */
     {0},
     {0x80000021, NO_SUBLEAF, ECX},
 };
 enum { WORDS = sizeof(words) / sizeof(*words) };
 
-/* From this word on, the bits are those of the register MSR_ARCH_CAPABILITIES, up to the next word of a leaf. */
+/* The words from MSR_WORD on, MSR_WORDS of them, are the bits of the register MSR_ARCH_CAPABILITIES. */
 enum { MSR_WORD = 16, MSR_WORDS = 2, MSR_INDEX = 0x10a };
 
 typedef struct feature {
@@ -51,7 +51,7 @@ typedef struct feature {
     unsigned value; /* 32 * word + bit */
 } feature;
 
-/* The names are in capitals, with underscores. */
+/* Xen's header has the names in capitals and with underscores. */
 #define XEN_CPUFEATURE(name, value) {#name, value},
 static const feature features[] = {
 #include <xen/arch-x86/cpufeatureset.h>
@@ -87,7 +87,7 @@ static const feature aliases[] = {
     {NULL, 0},
 };
 
-/* Parts of registers that hold a number. */
+/* The parts of registers whose bits form a number. */
 static const struct number {
     const char *name;
     uint32_t leaf, subleaf;
@@ -110,7 +110,7 @@ static const struct number {
 
 /* ---- registers */
 
-/* Returns the characters of a register, which are x at first. NULL: an error was recorded. */
+/* Returns the string of a register, one character for each bit. A new string is all x. NULL: an error was recorded. */
 static char *register_of(libxl__xl *x, libxl_cpuid_policy_list *list, libxl__xl_place place, uint32_t leaf,
                          uint32_t subleaf, unsigned reg)
 {
@@ -254,7 +254,7 @@ static void read_names(libxl__xl *x, libxl_cpuid_policy_list *list, const libxl_
 
 /* ---- the form with bits */
 
-/* Reads LEAF[,SUBLEAF]: and returns what follows. NULL: the text has another form. */
+/* Reads "LEAF[,SUBLEAF]:" and returns the rest of the text. NULL: the text has another form. */
 static const char *read_leaf(const char *s, uint32_t *leaf, uint32_t *subleaf)
 {
     char *end;

@@ -9,7 +9,7 @@
 
 #include "devices.h"
 
-/* The processors of a host that is not known. Numbers that the host does not have are harmless. */
+/* The number of processors that is assumed if the host is not known. A set may have processors that the host lacks. */
 enum { UNKNOWN_HOST = 512 };
 
 typedef struct range {
@@ -48,7 +48,7 @@ static void set_node(libxl_bitmap *map, const libxl_bitmap *cpus, bool value)
     libxl_for_each_set_bit(cpu, *cpus)(value ? libxl_bitmap_set : libxl_bitmap_reset)(map, cpu);
 }
 
-/* Adds a range to the set, or removes it. Returns false if the host's nodes would be needed. */
+/* Adds a range to the set, or removes it. Returns false if the range names nodes of the host and the host is not known. */
 static bool apply(const libxl_xl_host *host, const range *r, libxl_bitmap *map)
 {
     const int nodes = host ? host->num_nodes : 0;

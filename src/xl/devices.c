@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Lists of specifications, and the classes whose specifications need little code. Owns nothing; takes no lock. */
+/* Reads lists of specifications. Has the device classes that are too small for a file of their own. Owns nothing; takes no lock. */
 #include "devices.h"
 
 #include <stdlib.h>
@@ -97,7 +97,7 @@ enum { CHANNEL_CONNECTION, CHANNEL_PATH };
 static const libxl__xl_word connections[] = {
     {"pty", LIBXL_CHANNEL_CONNECTION_PTY}, {"socket", LIBXL_CHANNEL_CONNECTION_SOCKET}, {NULL, 0}};
 
-/* A channel, and what can be stored only when its kind is known. */
+/* A channel, and the parameters that can be stored only when the kind of its connection is known. */
 typedef struct channel {
     libxl_device_channel device;
     libxl_channel_connection kind;
@@ -177,8 +177,8 @@ void libxl__xl_read_vkb(libxl__xl *x, libxl_device_vkb *vkb, const libxl__xl_tex
 /* ---- lists of devices */
 
 /*
- * Defines the functions that read and write the list of a class. `prepare` sets what a device has before it is read;
- * `write_one` writes the parameters of a device, compared with those of `base`.
+ * Defines the functions that read and write the list of a class. `prepare` sets a device's initial values before the device
+ * is read. `write_one` writes the parameters that differ from those of `base`.
  */
 #define CLASS(key, T, array, counter, read_one, prepare, write_one)                                          \
     void libxl__xl_##key(libxl__xl *x, void *object, const libxl__xl_field *field,                           \
@@ -252,7 +252,7 @@ void libxl__xl_vkbs(libxl__xl *x, void *object, const libxl__xl_field *field, co
     libxl__xl_vkbs_of_list(x, object, field, text);
 }
 
-/* Each framebuffer comes with a keyboard; the other keyboards are written. */
+/* Reading a framebuffer also makes a keyboard. So this writes only the keyboards beyond the number of framebuffers. */
 void libxl__xl_write_vkbs(FILE *out, const void *object, const void *base, const libxl__xl_field *field)
 {
     const libxl_domain_config *config = object;

@@ -30,7 +30,7 @@ static const libxl__xl_word specifications[] = {
 static const libxl__xl_word accesses[] = {{"w", 1}, {"rw", 1}, {"r", 0}, {"ro", 0}, {"", 1}, {NULL, 0}};
 static const libxl__xl_word types[] = {{"cdrom", 1}, {"disk", 0}, {NULL, 0}};
 
-/* The parameters, and the flags. The first four can be given by their position. */
+/* The parameters and the flags of a disk. The first four parameters can be given by their position, without a name. */
 enum { TARGET, FORMAT, VDEV, ACCESS, POSITIONS };
 static const libxl__xl_field parameters[] = {
     [TARGET] = {DISK("target", TEXT, pdev_path)},
@@ -66,8 +66,8 @@ typedef struct reader {
     libxl_device_disk *disk;
     const libxl__xl_text *spec;
     unsigned given;    /* a bit for each parameter that has a value */
-    unsigned position; /* of the next word without a name */
-    bool old;          /* the form without a format */
+    unsigned position; /* the parameter that the next word without a name sets */
+    bool old;          /* the specification has the old form, which has no format */
 } reader;
 
 static libxl__xl_place start(const reader *r)
@@ -121,7 +121,7 @@ static void put_prefix(reader *r, const struct prefix *prefix, const libxl__xl_t
         put(r, SCRIPT, &text);
 }
 
-/* Removes the prefixes of a target. */
+/* Removes the prefixes of a target, such as "phy:", and stores what they mean. Returns the rest of the target. */
 static libxl__xl_text without_prefixes(reader *r, const libxl__xl_text *target)
 {
     libxl__xl_text rest = *target;

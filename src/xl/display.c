@@ -9,7 +9,7 @@
 
 #define VFB(n, k, f) LIBXL__XL_ROW(n, k, libxl_device_vfb, f)
 
-/* The same names are keys, for the framebuffer of a PV domain whose file has no vfb. */
+/* The parameters of a specification. They are also keys: they set up the framebuffer of a PV domain whose file has no vfb. */
 static const libxl__xl_field parameters[] = {
     {VFB("vnc", DEFBOOL, vnc.enable)},
     {VFB("vnclisten", TEXT, vnc.listen)},

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Storing single values. Owns nothing; takes no lock. */
+/* Stores single values in the fields of a configuration. Owns nothing; takes no lock. */
 #include "field.h"
 
 #include <errno.h>
@@ -7,7 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { MOST_DEVICES = 1024 }; /* of one class */
+enum { MOST_DEVICES = 1024 }; /* the limit for one class of devices */
 
 libxl__xl_text libxl__xl_whole(const libxl__xl_value *value)
 {
@@ -67,7 +67,7 @@ void *libxl__xl_append(libxl__xl *x, libxl__xl_place place, void *array, int *co
         libxl__xl_error(x, place, "more than %d elements", MOST_DEVICES);
         return NULL;
     }
-    if (!(n & (n - 1))) { /* the room is always a power of 2 */
+    if (!(n & (n - 1))) { /* the array is full: its room is always a power of 2 */
         void *larger = realloc(*base, (n ? 2 * n : 1) * size);
         if (!larger)
             return libxl__xl_no_memory(x);
@@ -81,7 +81,7 @@ void *libxl__xl_append(libxl__xl *x, libxl__xl_place place, void *array, int *co
 
 static void put_integer(void *where, size_t size, int64_t value)
 {
-    memcpy(where, &value, size); /* x86: the low octets come first */
+    memcpy(where, &value, size); /* correct for smaller fields, because x86 stores the low octets first */
 }
 
 /* Reads the number of a field. Returns false if the field keeps its value. */
@@ -148,7 +148,7 @@ static void put_strings(libxl__xl *x, char ***where, const libxl__xl_field *fiel
         return;
     }
     for (const libxl__xl_value *item = list->items; item; item = item->next) {
-        if (item->form == LIBXL__XL_LIST) { /* xl ends the list here */
+        if (item->form == LIBXL__XL_LIST) { /* xl ignores the rest of the list, so this reader does, too */
             libxl__xl_doubt(x, item->place, "%s: a string is expected, not a list", field->name);
             break;
         }

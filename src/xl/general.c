@@ -27,7 +27,7 @@ static const libxl__xl_word types[] = {
 static const libxl__xl_word builders[] = {
     {"generic", LIBXL_DOMAIN_TYPE_PV}, {"hvm", LIBXL_DOMAIN_TYPE_HVM}, {NULL, 0}};
 
-/* Reads a key whose words are types. Returns false for an error. *type is unchanged if the key is not given. */
+/* Reads a key whose value is a type of domain. Returns false for an error. *type is unchanged if the key is not given. */
 static bool type_key(libxl__xl *x, const libxl__xl_settings *settings, const char *key,
                      const libxl__xl_word *words, libxl_domain_type *type)
 {
@@ -73,7 +73,8 @@ void libxl__xl_read_uuid(libxl__xl *x, void *object, const libxl__xl_field *fiel
                         text->text ? text->text : "a list");
 }
 
-/* The label of the domain is init_seclabel, if it is given; seclabel is then the label after the build. */
+/* If a file has only seclabel, that is the label of the domain. If it also has init_seclabel, the domain is made with
+ * init_seclabel, and gets seclabel after its build. */
 void libxl__xl_read_seclabel(libxl__xl *x, void *object, const libxl__xl_field *field,
                              const libxl__xl_text *text)
 {
@@ -87,7 +88,7 @@ void libxl__xl_read_seclabel(libxl__xl *x, void *object, const libxl__xl_field *
     libxl__xl_put_string(x, &config->c_info.ssid_label, text->text);
 }
 
-/* A string, in the row's field, or a list of strings, in the list beside it. */
+/* Reads a key that may be a string or a list. A string is stored in the row's field, a list in another field. */
 void libxl__xl_read_one_or_list(libxl__xl *x, void *object, const libxl__xl_field *field,
                                 const libxl__xl_text *text)
 {
@@ -126,7 +127,7 @@ void libxl__xl_read_memory(libxl__xl *x, void *object, const libxl__xl_field *fi
         config->b_info.max_memkb = config->b_info.target_memkb = (uint64_t)mib << 10;
 }
 
-/* maxvcpus follows, and replaces max_vcpus. */
+/* Sets max_vcpus, too. If the file has maxvcpus, that key is read later and replaces this value. */
 void libxl__xl_read_vcpus(libxl__xl *x, void *object, const libxl__xl_field *field,
                           const libxl__xl_text *text)
 {
@@ -146,7 +147,7 @@ static void finish_vcpus(libxl__xl *x, libxl_domain_config *config, const libxl_
     libxl_domain_build_info *b = &config->b_info;
     if (!b->max_vcpus)
         b->max_vcpus = 1;
-    if (!b->avail_vcpus.size) { /* without vcpus, one processor is online */
+    if (!b->avail_vcpus.size) { /* the file has no key vcpus: one processor is online */
         if (libxl_bitmap_alloc(NULL, &b->avail_vcpus, 1))
             libxl__xl_no_memory(x);
         libxl_bitmap_set(&b->avail_vcpus, 0);
@@ -154,7 +155,7 @@ static void finish_vcpus(libxl__xl *x, libxl_domain_config *config, const libxl_
     const int online = libxl_bitmap_count_set(&b->avail_vcpus);
     if (online > b->max_vcpus)
         libxl__xl_error(x, place_of(settings, "maxvcpus"), "maxvcpus: less than vcpus, %d", online);
-    if (online == b->max_vcpus) /* all: the initial value says the same */
+    if (online == b->max_vcpus) /* all are online, which the initial value also means */
         libxl_bitmap_dispose(&b->avail_vcpus);
     if (b->max_memkb != LIBXL_MEMKB_DEFAULT && b->target_memkb != LIBXL_MEMKB_DEFAULT &&
         b->max_memkb < b->target_memkb)
@@ -194,7 +195,8 @@ void libxl__xl_read_bootloader_args(libxl__xl *x, void *object, const libxl__xl_
 
 #define GRUB "/usr/lib/xen-4.17/boot/"
 
-/* HVM: the firmware, by a word or a path. Others: a boot loader that runs in the guest, in the kernel's place. */
+/* For an HVM domain the value is the firmware: a word or a path. For other types it is a boot loader that runs in the guest
+ * instead of a kernel. */
 void libxl__xl_read_firmware(libxl__xl *x, void *object, const libxl__xl_field *field,
                              const libxl__xl_text *text)
 {
@@ -223,7 +225,7 @@ void libxl__xl_read_firmware(libxl__xl *x, void *object, const libxl__xl_field *
     }
 }
 
-/* The command line: cmdline, or else root and extra. */
+/* Sets the command line: the key cmdline, or if that is not given, root and extra. */
 static void finish_cmdline(libxl__xl *x, libxl_domain_build_info *b, const libxl__xl_settings *settings)
 {
     const char *root = text_of(settings, "root"), *extra = text_of(settings, "extra");
@@ -246,7 +248,7 @@ static void finish_cmdline(libxl__xl *x, libxl_domain_build_info *b, const libxl
         end = stpcpy(end, parts[i]);
 }
 
-/* An HVM domain needs no kernel; old files name its firmware there. */
+/* An HVM domain needs no kernel. Old files give the path of its firmware in the key kernel. */
 static void finish_kernel(libxl__xl *x, libxl_domain_build_info *b, const libxl__xl_settings *settings)
 {
     static const char firmware[] = "hvmloader";

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Reading of xl.conf(5): what it says about domains. Owns nothing; takes no lock. */
+/* Reads the settings for domains in xl.conf(5). Owns nothing; takes no lock. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 #define OF_XL(n)      .name = (n), .kind = LIBXL__XL_NOTHING
 #define CPUMASK       .note = "has no effect here"
 
-/* The deprecated names come first, so that the others replace their values. */
+/* Deprecated names come first, so that the present names replace their values. */
 static const libxl__xl_field keys[] = {
     {HOST("vifscript", TEXT, vif_script), .note = "this name is deprecated; use vif.default.script"},
     {HOST("defaultbridge", TEXT, vif_bridge), .note = "this name is deprecated; use vif.default.bridge"},
@@ -25,7 +25,7 @@ static const libxl__xl_field keys[] = {
     {HOST("max_grant_frames", INTEGER, max_grant_frames)},
     {HOST("max_maptrack_frames", INTEGER, max_maptrack_frames)},
     {HOST("max_grant_version", INTEGER, max_grant_version)},
-    /* For xl itself. */
+    /* These keys concern xl itself. They are accepted and have no effect. */
     {OF_XL("autoballoon")},
     {OF_XL("domid_policy")},
     {OF_XL("lockfile")},

@@ -124,7 +124,7 @@ void libxl__xl_read_genid(libxl__xl *x, void *object, const libxl__xl_field *fie
     }
 }
 
-/* A boolean; the key vga follows and replaces it. */
+/* Reads a boolean. If the file also has the key vga, that key is read later and replaces the value. */
 void libxl__xl_read_stdvga(libxl__xl *x, void *object, const libxl__xl_field *field,
                            const libxl__xl_text *text)
 {
@@ -138,7 +138,7 @@ void libxl__xl_read_stdvga(libxl__xl *x, void *object, const libxl__xl_field *fi
                         text->text);
 }
 
-/* A boolean, or the kind of the card. */
+/* Reads a boolean or the kind of the graphics card. */
 void libxl__xl_read_gfx_passthru(libxl__xl *x, void *object, const libxl__xl_field *field,
                                  const libxl__xl_text *text)
 {
@@ -169,7 +169,7 @@ static const libxl__xl_field rdm_parameters[] = {
     {.name = NULL},
 };
 
-/* Reserved device memory: strategy=host, policy=strict or relaxed. */
+/* Reads the parameters of reserved device memory: strategy=host, policy=strict or policy=relaxed. */
 void libxl__xl_read_rdm(libxl__xl *x, void *object, const libxl__xl_field *field, const libxl__xl_text *text)
 {
     static const libxl__xl_style style = {.skipped = ""};
@@ -184,7 +184,7 @@ static const hvm_info *info_of(const void *config)
     return &((const libxl_domain_config *)config)->b_info.u.hvm;
 }
 
-/* A number, or the list of groups. */
+/* Writes 0 or 1, or the list of groups if the configuration names groups. */
 void libxl__xl_write_viridian(FILE *out, const void *object, const void *base, const libxl__xl_field *field)
 {
     const hvm_info *hvm = info_of(object);
@@ -217,7 +217,7 @@ void libxl__xl_write_mca_caps(FILE *out, const void *object, const void *base, c
         fprintf(out, "%s = [ \"lmce\" ]\n", field->name);
 }
 
-/* A file cannot hold an identity: each reader generates a new one. */
+/* Writes "generate": a file cannot contain a generation id, and each reading of the file generates a new one. */
 void libxl__xl_write_genid(FILE *out, const void *object, const void *base, const libxl__xl_field *field)
 {
     (void)base;

@@ -81,7 +81,7 @@ static const libxl__xl_word gic_versions[] = {{"default", LIBXL_GIC_VERSION_DEFA
                                               {NULL, 0}};
 
 const libxl__xl_field libxl__xl_keys[] = {
-    /* libxl__xl_read_type and libxl__xl_finish read keys of the kind NOTHING that have no note. */
+    /* The table ignores keys of the kind NOTHING. If they have no note, libxl__xl_read_type or libxl__xl_finish reads them. */
     {KEY("type", NOTHING, c_info.type), .write = libxl__xl_write_type},
     {KEY("builder", NOTHING, c_info.type)},
     {KEY("hap", DEFBOOL, c_info.hap)},
@@ -120,7 +120,7 @@ const libxl__xl_field libxl__xl_keys[] = {
     {KEY("on_soft_reset", ENUM, on_soft_reset), .words = actions},
     {KEY("e820_host", DEFBOOL, b_info.u.pv.e820_host), ONLY_PV},
     {READ("rdm", libxl__xl_read_rdm), .write = libxl__xl_write_rdm, ONLY_HVM},
-    {KEY("pci_msitranslate", NOTHING, pcidevs)}, /* with pci */
+    {KEY("pci_msitranslate", NOTHING, pcidevs)}, /* this key and the next three are read together with pci */
     {KEY("pci_power_mgmt", NOTHING, pcidevs)},
     {KEY("pci_permissive", NOTHING, pcidevs)},
     {KEY("pci_seize", NOTHING, pcidevs)},

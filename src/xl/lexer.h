@@ -6,7 +6,7 @@
 #include "xl.h"
 
 typedef enum libxl__xl_kind {
-    LIBXL__XL_END,  /* of the source */
+    LIBXL__XL_END,  /* the end of the source */
     LIBXL__XL_LINE, /* the end of a line, or ';' */
     LIBXL__XL_WORD,
     LIBXL__XL_DIGITS,
@@ -19,14 +19,14 @@ typedef enum libxl__xl_kind {
 typedef struct libxl__xl_token {
     libxl__xl_kind kind;
     size_t start, end; /* offsets in the source */
-    char sign;         /* that of a SIGN; a LINE: '\n' or ';' */
+    char sign;         /* of a SIGN: its character; of a LINE: '\n' or ';' */
 } libxl__xl_token;
 
 /* Reads the token at *at and moves *at behind it. */
 libxl__xl_token libxl__xl_next(libxl__xl *x, const libxl__xl_source *source, size_t *at);
 
-/* Returns the octet that stands at *at in a quoted string, its escapes replaced, and moves *at behind it. The lexer
- * has checked the escapes. */
+/* Returns the octet at *at in a quoted string, and moves *at behind it. If an escape is there, returns the octet that the escape
+ * stands for. The lexer has checked the escapes. */
 char libxl__xl_octet(const libxl__xl_source *source, size_t *at);
 
 #endif

@@ -76,7 +76,7 @@ static const unit *find_unit(const unit *units, size_t count, const char *name, 
 }
 #define FIND_UNIT(units, name, length) find_unit(units, sizeof(units) / sizeof(*(units)), name, length)
 
-/* Reads RATE[@INTERVAL]: the octets in each interval. */
+/* Reads RATE[@INTERVAL]. Stores the interval and the number of octets in each interval. */
 static void read_rate(libxl__xl *x, void *object, const libxl__xl_field *field, const libxl__xl_text *text)
 {
     enum { DEFAULT_INTERVAL = 50000, MICROSECONDS = 1000000 };
@@ -111,7 +111,7 @@ static void read_rate(libxl__xl *x, void *object, const libxl__xl_field *field, 
     }
 }
 
-/* As NUMBER; but xl accepts no text without one. */
+/* Reads a number. Unlike other numbers, a text that is no number is an error, as in xl. */
 static void read_number(libxl__xl *x, void *object, const libxl__xl_field *field, const libxl__xl_text *text)
 {
     int64_t n;
@@ -138,7 +138,7 @@ static void write_mac(FILE *out, const void *object, const void *base, const lib
     fprintf(out, LIBXL_MAC_FMT, LIBXL_MAC_BYTES((const uint8_t *)object + field->offset));
 }
 
-/* The least rate that gives the same octets in an interval. */
+/* Writes the lowest rate that a reader converts to the same number of octets in each interval. */
 static void write_rate(FILE *out, const void *object, const void *base, const libxl__xl_field *field)
 {
     enum { MICROSECONDS = 1000000 };
@@ -243,7 +243,7 @@ static const libxl__xl_field parameters[] = {
 
 static const libxl__xl_style style = {.skipped = " "};
 
-/* Takes a default of the host, unless the file gives a value. */
+/* Stores a default of the host, unless the file has given a value. */
 static void take_default(libxl__xl *x, char **where, const char *value)
 {
     if (!*where && value)

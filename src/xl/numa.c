@@ -13,11 +13,11 @@ typedef struct reader {
     libxl__xl *x;
     const char *key;
     libxl_vnode_info *node;
-    int nodes; /* how many the file has */
+    int nodes; /* the number of nodes in the file */
     bool has_pnode;
 } reader;
 
-/* Reads a decimal number without a sign. Returns false, with a message, if the text is another. */
+/* Reads a decimal number without a sign. Returns false, and records an error, if the text has another form. */
 static bool number(reader *r, const libxl__xl_text *text, uint64_t most, uint64_t *out)
 {
     char *end;
@@ -30,7 +30,7 @@ static bool number(reader *r, const libxl__xl_text *text, uint64_t most, uint64_
     return false;
 }
 
-/* Reads the parts of "0-3,5". */
+/* Reads a list of vcpus such as "0-3,5". */
 static void read_vcpus(reader *r, const libxl__xl_text *text)
 {
     static const libxl__xl_style style = {.skipped = " "};
@@ -132,7 +132,8 @@ static void read_node(reader *r, const libxl__xl_value *list)
                                           : "vcpus");
 }
 
-/* The nodes have all memory and all processors: the sums become, or must equal, maxmem and maxvcpus. */
+/* The nodes together have all memory and all vcpus of the domain. Their sums are stored as maxmem and maxvcpus. If the file has
+ * these keys, their values must equal the sums. */
 static void sum(libxl__xl *x, libxl_domain_build_info *b, libxl__xl_place place)
 {
     uint64_t memory = 0;

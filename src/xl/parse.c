@@ -6,8 +6,8 @@
  *   statement = word ("=" | "+=") value
  *   value     = string | number | "[" [value { "," value } [","]] "]"      newlines are allowed in a list
  *
- * The time is O(n log n): the statements are sorted by their keys, and strings that are extended by many += are put
- * together once. Takes no lock; all memory is that of the libxl__xl.
+ * The time is O(n log n), because the statements are sorted by their keys, and a string that many += extend is put together
+ * once. Takes no lock. All memory belongs to the libxl__xl.
  */
 #include "syntax.h"
 
@@ -20,7 +20,7 @@ typedef struct statement {
     struct statement *next;
     const char *key;
     libxl__xl_place place;
-    bool adds; /* += */
+    bool adds; /* the operator is += */
     libxl__xl_value *value;
     size_t number;
 } statement;
@@ -29,7 +29,7 @@ typedef struct parser {
     libxl__xl *x;
     const libxl__xl_source *source;
     size_t at;
-    libxl__xl_token token; /* the next one */
+    libxl__xl_token token; /* the next token, which no function has used yet */
 } parser;
 
 static libxl__xl_place place_of(const parser *p)
@@ -47,7 +47,7 @@ static bool is_sign(const parser *p, char sign)
     return p->token.kind == LIBXL__XL_SIGN && p->token.sign == sign;
 }
 
-/* Records that something else was expected. A wrong token has recorded its error. */
+/* Records the error that `what` was expected instead of the next token. The lexer has already recorded the error of a wrong token. */
 static void *expected(const parser *p, const char *what)
 {
     const int length = (int)(p->token.end - p->token.start);
@@ -170,7 +170,7 @@ static statement *parse_statement(parser *p)
     return s;
 }
 
-/* Appends the statements of a source to a list, whose end is returned. NULL: an error was recorded. */
+/* Appends the statements of a source to a list. Returns the new end of the list. NULL: an error was recorded. */
 static statement **parse_source(libxl__xl *x, const libxl__xl_source *source, statement **last, size_t *count)
 {
     parser p = {.x = x, .source = source};
@@ -198,7 +198,7 @@ static int compare(const void *a, const void *b)
     return order ? order : (*p)->number < (*q)->number ? -1 : 1;
 }
 
-/* Puts the pieces of a string together: the texts of the statements from `first` on. */
+/* Joins the texts of the `count` statements from `first` on into one string. */
 static void join(libxl__xl *x, libxl__xl_value *value, statement *const *first, size_t count)
 {
     size_t length = 0, at = 0;
@@ -216,7 +216,7 @@ static void join(libxl__xl *x, libxl__xl_value *value, statement *const *first, 
     value->text = text;
 }
 
-/* Makes the value of the statements from `first` on: the first assigns, the others add. */
+/* Returns the value of `count` statements from `first` on. The first one assigns with =, the others add with +=. */
 static libxl__xl_value *combine(libxl__xl *x, statement *const *first, size_t count)
 {
     libxl__xl_value *value = first[0]->value, **last = &value->items;
@@ -241,7 +241,7 @@ static libxl__xl_value *combine(libxl__xl *x, statement *const *first, size_t co
     return value;
 }
 
-/* Makes the setting of the statements from `first` on, which have one key. */
+/* Returns the setting of `count` statements from `first` on, which all have the same key. */
 static libxl__xl_setting settle(libxl__xl *x, statement *const *first, size_t count)
 {
     size_t start = 0;

@@ -12,8 +12,8 @@
 static const libxl__xl_word policies[] = {
     {"strict", LIBXL_RDM_RESERVE_POLICY_STRICT}, {"relaxed", LIBXL_RDM_RESERVE_POLICY_RELAXED}, {NULL, 0}};
 
-/* Reads a hexadecimal number of at most 8 digits, and moves *s behind it. Returns false if there is none, or if it is
- * more than `most`. */
+/* Reads a hexadecimal number of at most 8 digits, and moves *s behind it. Returns false if *s does not begin with such a number,
+ * or if the number is greater than `most`. */
 static bool hexadecimal(const char **s, unsigned long most, unsigned long *out)
 {
     const size_t length = strspn(*s, "0123456789abcdefABCDEF");
@@ -98,7 +98,7 @@ static const libxl__xl_style style = {.skipped = ""};
 
 void libxl__xl_read_pci(libxl__xl *x, libxl_device_pci *pci, const libxl__xl_text *spec)
 {
-    /* A first word without "=" is the BDF; an unnamed second one is the slot. */
+    /* If the first word has no "=", it is the BDF of the device. */
     libxl__xl_param param;
     size_t at = 0;
     libxl__xl_text rest = *spec;
@@ -112,7 +112,7 @@ void libxl__xl_read_pci(libxl__xl *x, libxl_device_pci *pci, const libxl__xl_tex
         libxl__xl_error(x, libxl__xl_place_in(spec, 0), "pci: either bdf or name is expected");
 }
 
-/* The defaults that a file gives for its devices. */
+/* Reads the keys with which a file sets defaults for all its devices. */
 static void take_defaults(libxl__xl *x, libxl_device_pci *defaults)
 {
     static const struct {

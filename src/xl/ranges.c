@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Reads a number of the base, and moves *s behind it. Returns false if there is none, or if it is more than `most`. */
+/* Reads a number in this base, and moves *s behind it. Returns false if *s does not begin with a number, or if the number is
+ * greater than `most`. */
 static bool number(const char **s, int base, uint64_t most, uint64_t *out)
 {
     char *end;
@@ -20,10 +21,10 @@ static bool number(const char **s, int base, uint64_t most, uint64_t *out)
     return true;
 }
 
-/* An element of a list: reads one text into an element of the array. Returns false if the text is wrong. */
+/* A function that reads one text into an element of an array. Returns false if the text is wrong. */
 typedef bool element(const char *s, void *out);
 
-/* FIRST or FIRST-LAST, hexadecimal. */
+/* Reads FIRST or FIRST-LAST in hexadecimal digits. */
 static bool ioport(const char *s, void *out)
 {
     libxl_ioport_range *range = out;
@@ -37,7 +38,7 @@ static bool ioport(const char *s, void *out)
     return !*s && first <= last && last - first < UINT32_MAX;
 }
 
-/* A decimal number. */
+/* Reads a decimal number. */
 static bool irq(const char *s, void *out)
 {
     uint64_t n;
@@ -47,7 +48,7 @@ static bool irq(const char *s, void *out)
     return !*s;
 }
 
-/* START,COUNT[@GFN], hexadecimal. */
+/* Reads START,COUNT[@GFN] in hexadecimal digits. */
 static bool iomem(const char *s, void *out)
 {
     libxl_iomem_range *range = out;

@@ -12,7 +12,7 @@ struct libxl__xl_note {
     libxl__xl_note *next;
     libxl__xl_place place;
     bool error;
-    int number; /* notes about one place keep their order */
+    int number; /* the order of recording, by which notes about the same place are sorted */
     const char *text;
 };
 
@@ -51,7 +51,7 @@ void libxl__xl_say(libxl__xl *x, libxl__xl_severity severity, libxl__xl_place pl
     const bool error = is_error(x, severity);
     if (error && !x->rc)
         x->rc = ERROR_INVAL;
-    /* The first error is kept, whatever the number of warnings before it. */
+    /* The first error is always kept, even if many warnings come before it. */
     if (libxl__xl_is_full(x, severity))
         return;
     if (place.value)
@@ -73,15 +73,15 @@ void libxl__xl_say(libxl__xl *x, libxl__xl_severity severity, libxl__xl_place pl
 
 /* ---- the nearest word */
 
-enum { LONGEST = 48 }; /* of the words that are compared */
+enum { LONGEST = 48 }; /* longer words are not compared */
 
 static unsigned least(unsigned a, unsigned b)
 {
     return a < b ? a : b;
 }
 
-/* Returns the number of characters that must be inserted, removed, replaced or exchanged to make one word of the
- * other. Both are at most LONGEST long. */
+/* Returns the edit distance of two words: the number of characters to insert, remove, replace or exchange with a neighbour. Both
+ * words are at most LONGEST long. */
 static unsigned distance(const char *a, const char *b)
 {
     unsigned rows[3][LONGEST + 1], *before = rows[0], *last = rows[1], *row = rows[2];
@@ -153,7 +153,7 @@ static void locate(libxl__xl_place place, int *line, int *column)
             ++*line;
         }
     for (size_t i = start; i < place.offset; i++)
-        *column += (text[i] & 0xc0) != 0x80; /* not in the middle of a character */
+        *column += (text[i] & 0xc0) != 0x80; /* counts each UTF-8 character once, by its first octet */
 }
 
 static int store(const libxl__xl_note *note, libxl_xl_message *message)

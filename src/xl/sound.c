@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Virtual sound cards: each a list of items, "CARD, ...", "PCM, ..." and "STREAM, ...". Owns nothing; takes no lock. */
+/* Reads and writes virtual sound cards. A specification is a list of items: "CARD, ...", "PCM, ..." and "STREAM, ...". Owns
+ * nothing; takes no lock. */
 #include "devices.h"
 
 #include <stdlib.h>
@@ -82,7 +83,7 @@ static void write_formats(FILE *out, const void *object, const void *base, const
     }
 }
 
-/* What each level has, in a struct T that has the member params. */
+/* The rows that cards, PCM devices and streams have in common. T is a struct with the member params. */
 #define COMMON(T)                                                                                            \
     {LIBXL__XL_ROW("sample-rates", SPECIAL, T, params.sample_rates), .read = read_rates,                     \
      .write = write_rates},                                                                                  \
@@ -118,7 +119,7 @@ static libxl_vsnd_pcm *add_pcm(libxl__xl *x, libxl_device_vsnd *vsnd, libxl__xl_
     return new;
 }
 
-/* A stream belongs to the last PCM device, which is made if there is none. */
+/* Adds a stream to the last PCM device. If there is no PCM device, adds one first. */
 static libxl_vsnd_stream *add_stream(libxl__xl *x, libxl_device_vsnd *vsnd, libxl__xl_place place)
 {
     libxl_vsnd_pcm *last =

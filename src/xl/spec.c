@@ -4,9 +4,9 @@
 
 #include <string.h>
 
-enum { MOST_PARAMETERS = 128 }; /* in a table */
+enum { MOST_PARAMETERS = 128 }; /* the greatest number of parameters in a table */
 
-/* Returns a part of a text, without the blanks around it if `trims`. */
+/* Returns a part of a text. If `trims`, blanks at both ends of the part are removed. */
 static libxl__xl_text part(libxl__xl *x, const libxl__xl_text *spec, size_t start, size_t end, bool trims)
 {
     while (trims && start < end && strchr(" \t", spec->text[start]))

@@ -8,8 +8,8 @@
 /* One parameter: KEY=VALUE, or a word without "=". */
 typedef struct libxl__xl_param {
     const char *key;      /* the word */
-    libxl__xl_text place; /* of the key */
-    libxl__xl_text text;  /* of the value; text NULL: a word without "=" */
+    libxl__xl_text place; /* the text of the key */
+    libxl__xl_text text;  /* the text of the value; its member `text` is NULL for a word without "=" */
 } libxl__xl_param;
 
 /* How a class separates its parameters. */
@@ -27,8 +27,8 @@ bool libxl__xl_param_next(libxl__xl *x, const libxl__xl_text *spec, const libxl_
                           libxl__xl_param *out);
 
 /*
- * Stores all parameters of a specification by a table. An unknown parameter is recorded with `unknown`, and named like
- * the nearest one that is known. `what` names the specification in messages.
+ * Stores all parameters of a specification, as the rows of the table say. For an unknown parameter it records a message of
+ * severity `unknown`, which suggests the most similar parameter of the table. `what` names the specification in messages.
  */
 void libxl__xl_params(libxl__xl *x, void *object, const char *what, const libxl__xl_text *spec,
                       const libxl__xl_style *style, const libxl__xl_field *table, libxl__xl_severity unknown);

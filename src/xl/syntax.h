@@ -7,33 +7,33 @@
 
 typedef enum libxl__xl_form {
     LIBXL__XL_STRING,
-    LIBXL__XL_NUMBER, /* its digits; as in xl, numbers and strings can replace each other */
+    LIBXL__XL_NUMBER, /* stored as its digits, because xl accepts a number for a string and a string for a number */
     LIBXL__XL_LIST,
 } libxl__xl_form;
 
 /* A part of a string: a token of a source. A string has several if it was extended with +=. */
 typedef struct libxl__xl_piece {
     struct libxl__xl_piece *next;
-    libxl__xl_place place; /* of its first character */
-    size_t length;         /* after the escapes are replaced */
+    libxl__xl_place place; /* the place of its first character */
+    size_t length;         /* in octets, after escapes are replaced */
 } libxl__xl_piece;
 
 typedef struct libxl__xl_value libxl__xl_value;
 struct libxl__xl_value {
-    libxl__xl_value *next; /* in its list */
+    libxl__xl_value *next; /* the next item of the list that contains this value */
     libxl__xl_form form;
     libxl__xl_place place;
-    char *text; /* a string or number */
+    char *text; /* the text of a string or number */
     libxl__xl_piece *pieces;
-    libxl__xl_value *items; /* a list */
+    libxl__xl_value *items; /* the first item of a list */
     int count;
 };
 
 typedef struct libxl__xl_setting {
     const char *key;
-    libxl__xl_place place; /* of the key */
+    libxl__xl_place place; /* the place of the key */
     libxl__xl_value *value;
-    bool known; /* the key is in the table */
+    bool known; /* libxl__xl_find has found this setting; the other settings are unknown keys */
 } libxl__xl_setting;
 
 /* The settings, sorted by their keys. No key occurs twice. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * From a configuration to a text. The text is read again, and the two configurations are compared, so that a value that
- * xl's files cannot express is an error with its path, never left out. Owns nothing; takes no lock.
+ * libxl_domain_config_to_xl: writes a configuration as a text. The text is read again, and the two configurations are compared.
+ * So a value that xl's files cannot express is an error that names the value's path. Owns nothing; takes no lock.
  */
 #include "config.h"
 
@@ -14,7 +14,7 @@
 #include "log.h"
 #include "write.h"
 
-/* ---- the form that a reader gives */
+/* ---- the form that a configuration has after reading */
 
 #define NUMBER(array, counter)                                                                               \
     for (int i = 0; i < c->counter; i++)                                                                     \
@@ -34,14 +34,15 @@ static void number_devices(libxl_domain_config *c)
     NUMBER(usbctrls, num_usbctrls);
 }
 
-/* Replaces values by others that mean the same, which a reader would give. What a file leaves to the host is left out. */
+/* Changes a configuration to the form in which a reader of its file would return it. Values are replaced by values with the same
+ * meaning. Values that xl.conf sets and a file cannot contain are reset. */
 static void settle(libxl_domain_config *c)
 {
     libxl_domain_build_info *b = &c->b_info;
     if (b->type == LIBXL_DOMAIN_TYPE_INVALID)
         libxl_domain_build_info_init_type(b, c->c_info.type);
     if (c->c_info.domid == LIBXL_DOMID_INVALID)
-        c->c_info.domid = 0; /* both mean the next free one */
+        c->c_info.domid = 0; /* both mean the next free domid */
     b->sched_params.sched = LIBXL_SCHEDULER_UNKNOWN;
     libxl_defbool_unset(&c->c_info.run_hotplug_scripts);
     libxl_defbool_unset(&b->claim_mode);
@@ -101,7 +102,7 @@ static json_object *parsed(const libxl_domain_config *config)
     return document;
 }
 
-/* Checks that the text gives the configuration again. */
+/* Reads the text, and checks that the result equals the configuration. */
 static int check(const libxl_domain_config *config, const char *text, size_t length)
 {
     libxl_domain_config again;
@@ -159,7 +160,7 @@ int libxl_domain_config_to_xl(const libxl_domain_config *config, char **text)
     if (copy.c_info.type == LIBXL_DOMAIN_TYPE_INVALID || copy.b_info.type != copy.c_info.type)
         rc = libxl__refuse(ERROR_INVAL, "c_info.type: not the type of b_info, or none");
     else {
-        if (generate) /* written as "generate" */
+        if (generate) /* the writer must see that there is an id, and writes "generate" */
             copy.b_info.u.hvm.ms_vm_genid = config->b_info.u.hvm.ms_vm_genid;
         rc = write_text(&copy, text, &length);
         settle(&copy);

@@ -50,7 +50,7 @@ void libxl__xl_write_usbctrl(FILE *out, const libxl_device_usbctrl *ctrl, const 
     libxl__xl_write_params(out, ctrl, base, ctrl_parameters, NULL);
 }
 
-/* xl reads hostbus and hostaddr only after the type. */
+/* The type comes first, because xl accepts hostbus and hostaddr only after it. */
 void libxl__xl_write_usbdev(FILE *out, const libxl_device_usbdev *dev, const libxl_device_usbdev *base)
 {
     fputs("type=hostdev,", out);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Writing single values. Owns nothing; takes no lock. */
+/* Writes single values. Owns nothing; takes no lock. */
 #include "write.h"
 
 #include <string.h>
@@ -53,7 +53,7 @@ void libxl__xl_write_bits(FILE *out, const libxl_bitmap *map)
 static int64_t integer(const void *where, size_t size, bool is_signed)
 {
     int64_t value = 0;
-    memcpy(&value, where, size); /* x86: the low octets come first */
+    memcpy(&value, where, size); /* correct for smaller fields, because x86 stores the low octets first */
     return size == 4 && is_signed ? (int32_t)value : value;
 }
 
@@ -65,7 +65,10 @@ static void write_word(FILE *out, const void *where, const libxl__xl_field *fiel
             fputs(word->word, out);
             return;
         }
-    fprintf(out, "%lld", (long long)value); /* has no word: reading it again fails */
+    fprintf(
+        out, "%lld",
+        (long long)
+            value); /* the value has no word; libxl_domain_config_to_xl fails when it reads the number again */
 }
 
 /* Writes a value without its quotes. */
@@ -117,7 +120,7 @@ void libxl__xl_write_key(FILE *out, const void *object, const void *base, const 
     fputc('\n', out);
 }
 
-/* Writes a parameter, and returns what separates it from the next one. */
+/* Writes a parameter after `comma`. Returns the separator to write before the next parameter. */
 static const char *write_param(FILE *out, const char *comma, const void *object, const void *base,
                                const libxl__xl_field *field)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Writing of xl's files. Each row of a table can write its value; what has a grammar of its own has a function in its
- * row. The writers trust their values: libxl_domain_config_to_xl reads its text again and compares.
+ * Writing of xl's files. Each row of a table can write its value. A value with a grammar of its own has a function in its row.
+ * The writers do not check values, because libxl_domain_config_to_xl reads its text again and compares the result.
  */
 #ifndef LIBXL__XL_WRITE_H
 #define LIBXL__XL_WRITE_H
@@ -13,12 +13,12 @@
 /* Writes the field of an object, if its value is not that of `base`: "KEY = VALUE" and a newline. */
 void libxl__xl_write_key(FILE *out, const void *object, const void *base, const libxl__xl_field *field);
 
-/* Writes the parameters whose values are not those of `base`, with commas between them, and the row `last` last. Does
- * not write deprecated names. */
+/* Writes the parameters whose values differ from those of `base`, with commas between them. The row `last` is written at the end.
+ * Deprecated names are not written. */
 void libxl__xl_write_params(FILE *out, const void *object, const void *base, const libxl__xl_field *table,
                             const libxl__xl_field *last);
 
-/* Write a quoted string, and the beginning and end of one. */
+/* Write a text with quotes around it, and a text as a part of a quoted string. Both replace special characters by escapes. */
 void libxl__xl_write_string(FILE *out, const char *text);
 void libxl__xl_write_escaped(FILE *out, const char *text);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Writing of the keys that need more than a row of the table. Owns nothing; takes no lock. */
+/* Writes the keys that need more than a row of the table. Owns nothing; takes no lock. */
 #include "config.h"
 
 #include <string.h>
@@ -26,7 +26,8 @@ void libxl__xl_write_uuid(FILE *out, const void *object, const void *base, const
         fprintf(out, "%s = \"" LIBXL_UUID_FMT "\"\n", field->name, LIBXL_UUID_BYTES(*uuid));
 }
 
-/* With a label for after the build, that one is seclabel, and the domain's is init_seclabel. */
+/* If the domain gets another label after its build, that label is seclabel, and its first label is init_seclabel. Otherwise its
+ * only label is seclabel. */
 void libxl__xl_write_seclabel(FILE *out, const void *object, const void *base, const libxl__xl_field *field)
 {
     const char *now = ((const libxl_domain_config *)object)->c_info.ssid_label;
@@ -56,7 +57,7 @@ void libxl__xl_write_maxmem(FILE *out, const void *object, const void *base, con
         fprintf(out, "%s = %llu\n", field->name, (unsigned long long)b->max_memkb >> 10);
 }
 
-/* How many processors are online. */
+/* Returns the number of vcpus that are online at the start. */
 static int online(const libxl_domain_build_info *b)
 {
     const int n = libxl_bitmap_count_set(&b->avail_vcpus);
@@ -77,8 +78,8 @@ void libxl__xl_write_maxvcpus(FILE *out, const void *object, const void *base, c
         fprintf(out, "%s = %d\n", field->name, INFO(object)->max_vcpus);
 }
 
-/* A list for each processor implies that the domain is not placed automatically; one list for all does so only for the
- * soft affinity. An empty list has no other effect. */
+/* Chooses between one list for all vcpus and an array of lists, one for each vcpu. An array turns automatic placement off, so it is
+ * written if numa_placement is set. An empty array has only this effect. */
 void libxl__xl_write_cpus(FILE *out, const void *object, const void *base, const libxl__xl_field *field)
 {
     const libxl_domain_build_info *b = INFO(object);

@@ -50,34 +50,34 @@ class Counters(Fields):
     """Operations started since the context was created."""
 
     operations_completed: int
-    """Of these: completed, with any result."""
+    """Operations that have completed since then, with any result."""
 
     operations_aborted: int
-    """Of these: completed because they were cancelled or reached their limit."""
+    """Operations that have completed since then because they were cancelled or reached their limit."""
 
     operations: int
-    """Operations started whose completion has not been delivered."""
+    """Operations that have been started and whose completion has not been delivered."""
 
     events: int
-    """Events queued and not taken."""
+    """Events that are queued."""
 
     timers: int
-    """Timers armed."""
+    """Timers that are armed."""
 
     watches: int
-    """Xenstore watches registered, without the context's own."""
+    """Xenstore watches that are registered, except those of the context itself."""
 
     descriptors: int
-    """Descriptors watched by operations and event generators."""
+    """Descriptors that operations and event generators watch."""
 
     jobs: int
-    """Jobs queued for workers or running on them."""
+    """Jobs that are queued for workers or that run on workers."""
 
     threads: int
     """Worker threads."""
 
     evgens: int
-    """Event generators enabled."""
+    """Event generators that are enabled."""
 
     def __init__(
         self,
@@ -122,7 +122,7 @@ def last_message() -> str:
 
 
 class BaseContext(ContextOperations):
-    """Owns the C context. A subclass for an event loop adds the awaiting of operations and events."""
+    """Owns the C context. A subclass for an event loop makes operations and events awaitable."""
 
     _c: v.CData = None
     domain_class: type[Domain] = Domain
@@ -144,7 +144,7 @@ class BaseContext(ContextOperations):
         return self._c is None
 
     def counters(self) -> Counters:
-        """The current counters. After the context was closed, the counters at its closing."""
+        """The current counters. After the context has been closed, the counters at its closing."""
         if self._final_counters is not None:
             return self._final_counters
         c = ffi.new("libxl_counters *")
@@ -198,7 +198,7 @@ class BaseContext(ContextOperations):
         return out
 
     def _evdisable(self, out: v.CData) -> None:
-        """Disable what _evenable() has enabled. A second call does nothing."""
+        """Disable the events that _evenable() has enabled. A second call does nothing."""
         if self._c is not None and out[0]:
             generator, out[0] = out[0], ffi.NULL
             lib.libxl_evdisable_domain_lifecycle(self._c, generator)
@@ -234,8 +234,8 @@ class BaseContext(ContextOperations):
 
 @atexit.register
 def _at_exit() -> None:
-    """Free all contexts before the interpreter is taken down. This undoes unfinished creations, and
-    afterwards no operation writes to memory that Python has freed."""
+    """Free all contexts before the interpreter ends. This undoes unfinished creations. It also ensures that
+    no operation writes to memory that Python has freed."""
     for context in list(_contexts):
         context.__del__()
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns ConsoleLog: a bounded file of output, with older ones beside it. Threads do all that can block."""
+"""Owns ConsoleLog: a file of output with a limited size, and older files. Calls that can block run in a
+thread."""
 
 from __future__ import annotations
 
@@ -8,11 +9,12 @@ import contextlib
 import os
 
 PENDING = 1 << 20
-"""The most octets that wait for the disk."""
+"""The greatest number of octets that wait to be written. More output is dropped."""
 
 
 class ConsoleLog:
-    """Appends to a file. All methods are called in the loop's thread, but those below "In a thread"."""
+    """Appends to a file. The methods below the comment "In a thread" run in a thread, the others in the
+    loop."""
 
     def __init__(self, path: str, max_bytes: int, keep: int) -> None:
         if max_bytes < 1 or keep < 0:
@@ -26,11 +28,12 @@ class ConsoleLog:
         self._running: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Raises: OSError."""
+        """Open the file. Raises: OSError."""
         await asyncio.to_thread(self._open)
 
     def add(self, data: bytes) -> None:
-        """Append data soon. It is left out if too much is waiting, or after an error."""
+        """Append data. A thread writes it later. The data is dropped after an error, or if PENDING is
+        exceeded."""
         if self._error is not None:
             return
         if len(self._pending) + len(data) > PENDING:
@@ -44,7 +47,7 @@ class ConsoleLog:
             self._running = asyncio.get_running_loop().create_task(self._write_pending())
 
     async def aclose(self) -> None:
-        """Write what is left, and close the file. Raises: OSError, the first one."""
+        """Write the waiting data, and close the file. Raises: OSError, the first error of writing."""
         if self._running is not None:
             await asyncio.shield(self._running)
         fd, self._fd = self._fd, -1

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Owns what makes a future a coroutine object too, and the waits that a cancellation does not interrupt."""
+"""Owns the methods that make a future a coroutine object, and waits that a cancellation does not
+interrupt."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ else:
 class CoroutineMethods(_Future[T_co]):
     """The methods of a coroutine object, for a future that is already running.
 
-    So TaskGroup.create_task() accepts the future. asyncio.wait() refuses it, as it refuses every coroutine.
+    With these methods TaskGroup.create_task() accepts the future. asyncio.wait() refuses it like every
+    coroutine.
     """
 
     __slots__ = ()
@@ -40,8 +42,8 @@ class CoroutineMethods(_Future[T_co]):
         return self._steps.send(value)
 
     def throw(self, *error: Any) -> Any:
-        """Raise an error in the coroutine. A future that nobody awaits yet is cancelled first, and
-        has ended when the error is raised."""
+        """Raise an error in the coroutine. If no task has awaited the future yet, the future is cancelled,
+        and the error is raised when the future is done."""
         if hasattr(self, "_steps"):
             return self._steps.throw(*error)
         given = error[1] if len(error) > 1 and error[1] is not None else error[0]
@@ -70,8 +72,8 @@ def until_done(future: Any) -> Generator[Any, None, None]:
 
 
 async def wait_uncancelled(future: asyncio.Future[Any]) -> None:
-    """Wait until the future is done. If the waiting task is cancelled, CancelledError is raised only
-    afterwards. Raises the future's exception, if it has one."""
+    """Wait until the future is done. If the waiting task is cancelled, CancelledError is raised when the
+    future is done. Raises the future's exception, if it has one."""
     cancelled: asyncio.CancelledError | None = None
     while not future.done():
         try:

@@ -11,13 +11,13 @@ class Error(Exception):
     """The error code: ERROR_* in C."""
 
     message: str
-    """What failed, with the name of the field or the path."""
+    """A description of the failure, with the name of the field or the path."""
 
     operation: str | None
-    """The name of the operation that failed; None if it was none."""
+    """The name of the operation that failed. None: the error does not come from an operation."""
 
     domid: int | None
-    """The domid of the operation; None if it has none."""
+    """The domid that the operation was called with. None: it has no domid."""
 
     def __init__(self, message: str = "", operation: str | None = None, domid: int | None = None) -> None:
         self.message = message or (type(self).__doc__ or "").strip()

@@ -63,8 +63,8 @@ class _DataclassAttribute:
 
 
 class _TypeHints:
-    """Imports UUID, which annotations name, into their module. typing.get_type_hints() reads this attribute
-    first."""
+    """Imports UUID into the module of a class, because annotations name it. The import is made when
+    typing.get_type_hints() reads this attribute, which it does first."""
 
     def __get__(self, value: Fields | None, kind: type[Fields]) -> Any:
         from uuid import UUID
@@ -97,12 +97,12 @@ class Fields:
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        """Shows the fields that differ from their defaults. If the class has no defaults, it shows all
+        """Show the fields that differ from their defaults. If the fields have no defaults, show all
         fields."""
         written = next((c for c in type(self).__mro__ if "__match_args__" in vars(c)), Fields)
         try:
             initial = written()
-        except TypeError:  # its fields have no defaults
+        except TypeError:  # the fields have no defaults
             initial = None
         given = [n for n in self.__match_args__ if not initial or getattr(self, n) != getattr(initial, n)]
         fields = ", ".join(f"{name}={getattr(self, name)!r}" for name in given)

@@ -20,15 +20,15 @@ class EventsLost(Fields):
     __slots__ = __match_args__ = ("count",)
 
     count: int
-    """The number of events dropped because the reader was too slow; 0: it is not known."""
+    """The number of events that were dropped because the reader was too slow. 0: the number is not known."""
 
     def __init__(self, count: int) -> None:
         self.count = count
 
 
 def event_classes(types: Iterable[type[Event]]) -> tuple[type[Event], ...]:
-    """Check the classes when the subscription is made. A wrong class would otherwise raise an exception while
-    an event is delivered."""
+    """Check the classes of events when the subscription is made, so that a wrong class raises no exception
+    while an event is delivered."""
     try:
         found = tuple(types)
     except TypeError:
@@ -75,8 +75,8 @@ class Queue:
     def get(self) -> Event | EventsLost | None:
         """Remove and return the oldest event, or None.
 
-        It calls no function between reading and removing the event. In such a call a signal handler could
-        raise an exception, and the event would be lost.
+        No function is called between reading and removing the event. During such a call a signal handler
+        could raise an exception, and the event would be lost.
         """
         if not self.waiting:
             return None

@@ -31,7 +31,7 @@ class ProgressQueue(Protocol[E_contra]):
 
 
 Progress: TypeAlias = Callable[[E], None] | ProgressQueue[E]
-"""What `progress=` takes: a function, or a queue, whose put_nowait() is called.
+"""The type of the argument `progress`: a function, or a queue, whose put_nowait() is called.
 
 The call is made in the loop's thread. An exception that it raises
 goes to the loop's exception handler; the operation continues.
@@ -71,7 +71,7 @@ class DomainResult(Result):
 
 
 def argument(c: CData) -> CData:
-    """A result as the C argument of another operation: a struct is passed by its address."""
+    """Convert a result to an argument of another C function. A struct is passed by its address."""
     kind: CType = ffi.typeof(c)
     return c if kind.item.kind == "struct" else c[0]
 
@@ -110,7 +110,7 @@ class CffiSpec(OperationSpec):
         """The position of the operation's domain among the inputs."""
         self.results = results
         self.reports = reports
-        """Whether the C function takes a libxl_asyncprogress_how, which is the last input then."""
+        """Whether the C function takes a libxl_asyncprogress_how. If so, that is the last input."""
         self.undo = undo
         """The operation that undoes this one, and the positions of the results that are its inputs."""
 
@@ -148,7 +148,7 @@ class CffiSpec(OperationSpec):
             result.free_memory(c)
 
     def domid_of(self, inputs: tuple[Any, ...]) -> int | None:
-        """The domid of a call with these inputs; None if the operation has no domain."""
+        """The domid among the inputs of a call. None: the operation takes no domain."""
         return None if self.domid is None else int(inputs[self.domid])
 
     def input_error(self, error: Exception, inputs: tuple[Any, ...]) -> Exception:
@@ -179,7 +179,7 @@ class OperationsBase(ABC):
     def _start_undoable(
         self, spec: CffiSpec, limit: float | None, progress: Progress[Any] | None, /, *inputs: Any
     ) -> UndoableOperation[Any]:
-        """The same for an operation with an undo."""
+        """Start an operation that has an undo. `progress` receives its progress events, unless it is None."""
 
     @abstractmethod
     def _domain(self, domid: int) -> Domain:

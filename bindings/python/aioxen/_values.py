@@ -31,7 +31,7 @@ T = TypeVar("T")
 F = TypeVar("F", bound=enum.IntFlag)
 
 MOST_BITS = 1 << 20
-"""The greatest number of bits in a set; more are a mistake."""
+"""The greatest number of bits in a set. A set with more bits is refused."""
 
 addressof = ffi.addressof
 
@@ -95,7 +95,8 @@ def _uuid() -> tuple[Any, ...]:
 
 
 def uuid_of(octets: bytes | CData) -> UUID:
-    """Return UUID(bytes=octets), but in half the time. A list of many domains takes most of its time here."""
+    """Return UUID(bytes=octets) in half the time. Reading a list of many domains spends most of its time
+    here."""
     kind, set_int, set_is_safe, unknown = _uuid()
     made: UUID = kind.__new__(kind)
     set_int(made, int.from_bytes(octets, "big"))
@@ -213,7 +214,7 @@ def domid(value: Any) -> int:
 
 
 def fits(value: Any, kind: CType) -> bool:
-    """Whether cffi accepts the value for a number of this type. True for types other than numbers, because
+    """Whether cffi accepts the value for a number of this type. For other types the result is True, because
     their values have been checked before."""
     try:
         return kind.kind != "primitive" or bool(ffi.new(f"{kind.cname} *", value))

@@ -40,9 +40,9 @@ def pv(
 
     memory: MiB as an int, or a string with a unit: "64M", "2G".
 
-    uuid: None: the domain gets a random UUID.
+    uuid: The UUID of the domain. None: the domain gets a random UUID.
 
-    disks, nics: From disk() and nic(), or with all their settings as DeviceDisk and DeviceNic.
+    disks, nics: The results of disk() and nic(), or any DeviceDisk and DeviceNic.
 
     All other settings can be changed in the DomainConfig that is returned.
 
@@ -107,9 +107,9 @@ def disk(
 ) -> DeviceDisk:
     """A disk of a guest: an image file or a block device.
 
-    vdev: Its name in the guest.
+    vdev: The name of the disk in the guest.
 
-    format: The image's format.
+    format: The format of the image.
 
     readonly: Whether the guest may only read.
 
@@ -123,11 +123,11 @@ def disk(
 def nic(bridge: str | None = None, *, mac: str | bytes | None = None, ip: str | None = None) -> DeviceNic:
     """A network interface of a guest.
 
-    bridge: The bridge of the host that it is added to; None: the default one.
+    bridge: The bridge of the host that gets the interface. None: the default bridge.
 
-    mac: As "00:16:3e:12:34:56" or as six octets; None: a random one of Xen's range.
+    mac: The address, as "00:16:3e:12:34:56" or as six octets. None: a random address of Xen's range.
 
-    ip: Its address, for scripts that route.
+    ip: The IP address of the guest, for hotplug scripts that set up routes.
 
     All other settings can be changed in the DeviceNic that is returned.
 

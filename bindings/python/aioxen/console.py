@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Owns Console: the terminal of a domain's console in the event loop.
 
-The guest writes what comes from the terminal, so nothing here trusts it: memory is bounded, and output in
-messages is escaped.
+The output comes from the guest, which may be malicious. So memory is bounded, and output in messages is
+escaped.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ PSEUDO_TERMINALS = range(136, 144)
 """The major numbers of terminals below /dev/pts."""
 
 CHUNK = 4096
-"""The most octets that one turn of the loop reads."""
+"""The greatest number of octets that one iteration of the event loop reads."""
 
 GRACE_SECONDS = 1.0
-"""How long output may still come when the domain is gone, if nobody closes the terminal."""
+"""The time for remaining output after the domain is gone, if xenconsoled does not close the terminal."""
 
 TAIL = 200
-"""The most octets of output in a message."""
+"""The greatest number of octets of output in a message."""
 
 
 def open_terminal(path: str) -> int:
@@ -60,17 +60,18 @@ def open_terminal(path: str) -> int:
 class Console:
     """A domain's console, made by Domain.console(). Use it as `async with dom.console() as c:`.
 
-    It reads from the terminal that xenconsoled, or a device model, has made for the console. What the guest
-    has written before is read first, as far as xenconsoled has kept it. When the domain is gone, the
-    output ends: read() and readline() return b"", `async for` ends, and expect() raises EOFError. A rebooted
-    guest is a new domain, with a console of its own.
+    It reads from the terminal that xenconsoled, or a device model, has made for the console. Earlier output
+    that xenconsoled has kept is read first. When the domain is gone, the output ends: read() and readline()
+    return b"", `async for` ends, and expect() raises EOFError. A rebooted guest is a new domain with its own
+    console.
 
-    Up to `limit` octets of output are kept until they are read. Then the terminal is not read until there is
-    room again, and xenconsoled drops what it has no room for. With log_to(), the terminal is read all the
-    time, and the oldest output that was not read is dropped.
+    The object keeps at most `limit` octets of unread output. When they are reached, it stops reading the
+    terminal until there is room again, and xenconsoled drops output for which its buffer has no room. With
+    log_to(), the object reads the terminal all the time, and drops the oldest unread output instead.
 
-    One task at a time may read, and any number may write. Two consoles of the same domain, or another
-    program on the same terminal, such as `xl console`, share the output: each octet goes to one of them.
+    One task at a time may read. Any number of tasks may write. If another Console of the same domain or
+    another program, such as `xl console`, reads the same terminal, each octet of output goes to only one
+    reader.
     """
 
     def __init__(
@@ -113,8 +114,8 @@ class Console:
     async def _open(self) -> int:
         """Open the terminal.
 
-        The second look makes sure that the terminal is still the domain's. A new terminal of that name may
-        be a user's.
+        After the terminal is open, its path is looked up again. If the path has changed, the terminal may by
+        now belong to another program.
         """
         path = await self._xen.domain_console_tty(*self._where)
         fd = open_terminal(path)
@@ -156,7 +157,7 @@ class Console:
 
     @property
     def ended(self) -> bool:
-        """Whether no more output comes. What was not read yet can still be read."""
+        """Whether the output has ended. Unread output can still be read."""
         return self._ended
 
     def _domain_is_gone(self, gone: asyncio.Future[None]) -> None:
@@ -165,7 +166,7 @@ class Console:
             self._grace = self._loop.call_later(GRACE_SECONDS, self._end)
 
     def _end(self) -> None:
-        """Read no more. Ends the task that waits for output."""
+        """End the output. Wakes the task that waits for output."""
         self._ended = True
         self._pause()
         if self._grace is not None:
@@ -187,14 +188,15 @@ class Console:
         self._reading = False
 
     def _read_some(self) -> None:
-        """The loop's reader: read once, so that a guest that writes without end does not hold the loop."""
+        """Called by the event loop: read once, so that a guest that writes without end does not block the
+        loop."""
         assert self._fd is not None
         room = self._limit - len(self._buffer)
         try:
             data = os.read(self._fd, min(CHUNK, self._limit if self._log else room))
         except (BlockingIOError, InterruptedError):
             return
-        except OSError:  # EIO: nobody has the other end
+        except OSError:  # EIO: the other end of the terminal is closed
             data = b""
         if not data:
             self._end()
@@ -236,7 +238,7 @@ class Console:
         return data
 
     async def read(self, most: int | None = None) -> bytes:
-        """Wait for output, and return all that has come, at most `most` octets. b"" at the end.
+        """Wait for output, and return all that has arrived, at most `most` octets. Returns b"" at the end.
 
         Raises: RuntimeError, if another task is reading.
         """
@@ -247,9 +249,10 @@ class Console:
         return self._take(len(self._buffer) if most is None else most)
 
     async def readline(self) -> bytes:
-        """Wait for a line, and return it with its newline, if it has one.
+        """Wait for a line, and return it with its newline. Returns b"" at the end.
 
-        A line that is longer than `limit` comes in pieces. The last one may have no newline. b"" at the end.
+        A line that is longer than `limit` is returned in pieces. The last line of the output may have no
+        newline.
 
         Raises: RuntimeError, if another task is reading.
         """
@@ -276,10 +279,10 @@ class Console:
     ) -> re.Match[bytes]:
         """Wait until the output matches a regular expression. Takes the output up to the end of the match.
 
-        pattern: A str is encoded in UTF-8. While nothing matches, the last half of `limit` is searched at
-        least; older output is dropped.
+        pattern: A regular expression. A str is encoded in UTF-8. While nothing matches, old output is dropped
+        to make room. At least the last `limit` / 2 octets are kept and searched.
 
-        timeout: In seconds; None: no limit.
+        timeout: The limit in seconds. None: no limit.
 
         Raises: TimeoutError, EOFError, with the end of the output; RuntimeError, if another task is reading.
         """
@@ -304,7 +307,8 @@ class Console:
     # Writing
 
     async def write(self, data: bytes | str) -> None:
-        """Type something. Returns when the terminal has taken all of it; a str is encoded in UTF-8.
+        """Write input to the guest. Returns when the terminal has accepted all of it. A str is encoded in
+        UTF-8.
 
         Raises: BrokenPipeError, if the console has ended; RuntimeError, if it is not open.
         """
@@ -340,18 +344,17 @@ class Console:
     # Logging
 
     async def log_to(self, path: str | os.PathLike[str], *, max_bytes: int = 1 << 20, keep: int = 3) -> None:
-        """Append all output from now on to a file, also while nobody reads the console.
+        """Append all output from now on to a file, also while no task reads the console.
 
-        A thread writes the file. If the disk is slow for a long time, output is left out, and the log says
-        how much.
+        A thread writes the file. If the disk is too slow, output is left out, and the log says how many
+        octets.
 
-        max_bytes: A file that would become longer is renamed PATH.1, an older PATH.1 is renamed PATH.2,
-        and so on.
+        max_bytes: The size limit. Before a file would exceed it, the file is renamed PATH.1, and older files
+        PATH.N are renamed PATH.N+1.
 
-        keep: How many renamed files are kept. 0: the file is emptied instead.
+        keep: The number of renamed files that are kept. 0: the file is emptied instead.
 
-        Raises: OSError, if the file cannot be opened. An error that comes later ends the log, and aclose()
-        raises it.
+        Raises: OSError, if the file cannot be opened. A later error ends the log, and aclose() raises it.
         """
         if self._fd is None:
             raise RuntimeError("the console is not open")

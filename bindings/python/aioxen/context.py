@@ -32,9 +32,9 @@ class Context(ContextCore, BaseContext):
 
     Use it as `async with aioxen.Context() as xen:`. It can be created anywhere. It belongs to the event loop
     that runs when it is first used, and may be used in that loop's thread only. In another loop, these raise
-    RuntimeError: `async with`, events(), creating a domain, and awaiting an operation that is not done, which
-    itself continues. When its loop is closed and all its operations are done, the context may be used in
-    another loop.
+    RuntimeError: `async with`, events(), creating a domain, and awaiting an operation that is not done. Such
+    an operation is not stopped. When its loop is closed and all its operations are done, the context may be
+    used in another loop.
 
     Creating it does not wait for xenstored. If xenstored runs and does not answer, operations that
     need it raise NoXenstoreError after at most a second. When xenstored has ended and runs again, the context
@@ -47,7 +47,7 @@ class Context(ContextCore, BaseContext):
         super().__init__()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._streams: weakref.WeakValueDictionary[int, Events] = weakref.WeakValueDictionary()
-        self._progress_callbacks: dict[int, Callable[[Any], None]] = {}  # by token
+        self._progress_callbacks: dict[int, Callable[[Any], None]] = {}  # by the operation's token
         self._last_progress: Event | None = None
         self._closing: asyncio.Task[None] | None = None
 
@@ -105,7 +105,7 @@ class Context(ContextCore, BaseContext):
             operation = self._start(spec, limit, *inputs)
             operation._set_progress(token)
             operation.add_done_callback(lambda _: self._progress_callbacks.pop(token, None))
-        except BaseException:  # includes interrupts: the caller does not get the operation
+        except BaseException:  # also KeyboardInterrupt: the caller does not get the operation
             self._progress_callbacks.pop(token, None)
             if operation is not None:
                 operation.cancel()
@@ -130,8 +130,9 @@ class Context(ContextCore, BaseContext):
     ) -> Events:
         """Subscribe to the events of one domain, or of all: DomainShutdown, DomainDying, DomainGone.
 
-        The subscription begins with this call, not with the first iteration, so subscribe before you act. The
-        domain's past events are delivered first. A subscription to all domains first delivers the past events
+        The subscription begins with this call, not with the first iteration. So call events() before the
+        operation whose events you want. The domain's past events are delivered first. A subscription to all
+        domains first delivers the past events
         of all domains that exist. At most `capacity` events wait to be read. Further events are dropped, and
         an EventsLost takes their place. An EventsLost is also delivered when xenstored answers again after it
         had ended, and when the hypervisor has refused several times to list its domains. The iteration ends
@@ -211,7 +212,7 @@ class Context(ContextCore, BaseContext):
             free()
 
     def _is_busy(self) -> bool:
-        """Whether freeing the C context has to wait for something."""
+        """Whether freeing the C context has to wait for operations or for jobs on workers."""
         try:
             return bool(self.counters().jobs or self.operations())
         except MemoryError:

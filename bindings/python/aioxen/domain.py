@@ -62,11 +62,11 @@ class Domain(DomainOperations):
     ) -> Console:
         """The domain's console: `async with dom.console() as c:` opens it.
 
-        number, type: Which console; the default is the primary one.
+        number, type: The number and the type of the console. The default is the primary console.
 
-        limit: The most octets of output that are kept until they are read; at least 2.
+        limit: The greatest number of octets of unread output that are kept. It must be 2 or more.
 
-        Raises: ValueError. Opening it raises the errors of console_tty(), and OSError.
+        Raises: ValueError. Opening the console raises the errors of console_tty(), and OSError.
         """
         return Console(self._xen, self.domid, number, type, limit)
 
@@ -97,10 +97,10 @@ class Domain(DomainOperations):
     def reboot(
         self, *, limit: float | None = None, progress: Progress[OperationProgress] | None = None
     ) -> ShutdownFuture:
-        """Ask the guest to reboot, and wait until the domain has stopped for that.
+        """Ask the guest to reboot, and wait until the domain has stopped.
 
-        The owner of the domain then destroys it and creates it anew. The arguments, the result and the errors
-        are those of shutdown().
+        The library does not start the guest again. The caller destroys the domain and creates it anew. The
+        arguments, the result and the errors are those of shutdown().
         """
         return self._request_stop(self._xen.domain_reboot, limit, progress)
 
@@ -114,6 +114,6 @@ class Domain(DomainOperations):
         try:
             stopped = self._xen.domain_wait_shutdown(self.domid, limit=limit, progress=progress)
             return ShutdownFuture(request, stopped)
-        except BaseException:  # includes interrupts
+        except BaseException:  # also KeyboardInterrupt
             request.cancel()
             raise

@@ -64,7 +64,8 @@ class Events:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """End the subscription. Events delivered before can still be read; then the iteration ends."""
+        """End the subscription. Events that were delivered before can still be read. Then the iteration
+        ends."""
         self._finish()
 
     def _put(self, event: Event) -> None:

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Owns the futures of operations: how they are cancelled, undone and completed.
 
-The C library uses an operation's inputs and results until the C operation has completed, even if nobody
-awaits it any more. Cancelling therefore asks the C library to abort; the future is cancelled when the C
-operation has completed. If the operation succeeded nevertheless, it is undone first (`undo` in the IDL).
+The C library uses an operation's inputs and results until the C operation has completed, even if no task
+awaits the future any more. So cancelling only asks the C library to abort. The future is cancelled when the C
+operation has completed. If the C operation has succeeded in spite of the abort, it is undone first (`undo` in
+the IDL).
 
 An operation is also a coroutine object, so that it can be given to a function that takes coroutines only,
-such as TaskGroup.create_task(). The C operation has been started all the same.
+such as TaskGroup.create_task(). Unlike other coroutines, it has been started already.
 """
 
 from __future__ import annotations
@@ -45,14 +46,14 @@ class Stop(enum.Enum):
 class Operation(OperationFuture[T], CoroutineMethods[T]):
     """A started operation: an asyncio future that only the library completes.
 
-    It is accepted where asyncio takes an awaitable or a coroutine. asyncio.wait() alone refuses it, as it
-    refuses every coroutine; give it tasks.
+    All functions of asyncio that take an awaitable or a coroutine accept it, except asyncio.wait(), which
+    refuses every coroutine. For asyncio.wait(), make a task of the operation.
     """
 
     __slots__ = ("_steps",)
 
     if TYPE_CHECKING:
-        _result: T  # the same as result(), which also takes the result
+        _result: T  # the value of result(), without marking the result as taken
         _xen: Context
         _spec: CffiSpec
         _inputs: tuple[Any, ...]
@@ -129,12 +130,13 @@ class Operation(OperationFuture[T], CoroutineMethods[T]):
 
 
 class UndoableOperation(Operation[T]):
-    """An operation whose result must reach a caller. Without the result, nobody could destroy the new
+    """An operation that is undone if no caller gets its result. Without the result, no caller could destroy
+    the new
     domain.
 
-    A caller takes the result by awaiting the operation, or by result(). If the operation is cancelled after
-    its completion, or is garbage-collected, before its result was taken, it is undone. The latter is reported
-    to the loop's exception handler.
+    A caller takes the result by awaiting the operation, or by result(). The operation is undone if its result
+    was not taken when it is cancelled after its completion, or when it is garbage-collected. Garbage
+    collection is also reported to the loop's exception handler.
 
     `async with xen.domain_create(config) as domain:` undoes the operation at the end of the block.
     """
@@ -178,8 +180,9 @@ class UndoableOperation(Operation[T]):
 
     def result(self) -> T:
         value = super().result()
-        # A task calls this before it continues the coroutine that awaits the operation. That coroutine may
-        # receive a cancellation instead of the result.
+        # A task calls result() before it continues the coroutine that awaits the operation. If the task is
+        # cancelled in
+        # between, the coroutine gets the cancellation instead of the result. So the result is not taken yet.
         if not self._awaiting_tasks:
             self._taken = True
         return value
@@ -237,7 +240,7 @@ class UndoableOperation(Operation[T]):
         super().__del__()
 
     def _take_back(self) -> None:
-        """Undo an operation whose result nobody has taken and nobody can take."""
+        """Undo an operation that is garbage-collected before its result was taken."""
         loop = self.get_loop()
         possible = not (loop.is_closed() or self._xen.closed)
         if possible:
@@ -255,7 +258,7 @@ class Undo(Operation[None]):
     def __init__(self, *, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop=loop)
         self.failure: errors.Error | None = None
-        """Why the undo has failed. None: it has succeeded, or it is not done."""
+        """The error of the undo. None: it has succeeded, or it is not done."""
 
     def cancel(self, msg: Any = None) -> bool:
         return not self.done()

@@ -20,10 +20,10 @@ class XlFileError(errors.InvalidError):
     """The name of the file; "statement N" for an element of `extra`."""
 
     line: int
-    """The line of the first error, from 1; 0: the error is about the whole file."""
+    """The line of the first error, counted from 1. 0: the error concerns the whole file."""
 
     column: int
-    """Its column, in characters, from 1."""
+    """The column of the first error, in characters, counted from 1."""
 
     messages: list[XlMessage]
     """All errors and warnings, in the order of the text."""
@@ -48,15 +48,16 @@ def load(
     extra: Sequence[str] = (),
     host: XlHost | None = None,
 ) -> DomainConfig:
-    """The configuration in a file of xl's. Reads the file with Python's open().
+    """Read a configuration from a file in the form of xl.cfg(5). The file is opened with Python's open().
 
-    strict: an unknown key, and anything else that xl ignores, is an error. If False, it is a warning.
+    strict: True: an unknown key, or anything else that xl ignores, is an error. False: it is a warning.
 
-    extra: more statements, such as 'memory = 512', which replace those of the file.
+    extra: Further statements, such as 'memory = 512'. They replace those of the file.
 
-    host: what the file leaves to the host, from load_conf(); None: xl's defaults.
+    host: The defaults of the host for settings that the file does not have, from load_conf(). None: xl's
+    defaults.
 
-    Warns: XlFileWarning. Raises: XlFileError with the place of the first error; OSError; TypeError.
+    Warns: XlFileWarning. Raises: XlFileError, with the place of the first error; OSError; TypeError.
     """
     with open(path, "rb") as file:
         return _read(file.read(lib.LIBXL_XL_MAX_SIZE + 1), os.fsdecode(path), strict, extra, host)
@@ -70,19 +71,20 @@ def loads(
     extra: Sequence[str] = (),
     host: XlHost | None = None,
 ) -> DomainConfig:
-    """The configuration in a text in the form of xl.cfg(5). `file` is the name that messages give.
+    """Read a configuration from a text in the form of xl.cfg(5). `file` is the file name in messages.
 
-    Everything else is as for load().
+    The other arguments, the warnings and the errors are those of load().
     """
     octets = text.encode("utf-8", "surrogateescape") if isinstance(text, str) else bytes(text)
     return _read(octets, file, strict, extra, host)
 
 
 def dump(config: DomainConfig, path: str | os.PathLike[str]) -> None:
-    """Write a configuration to a file that xl, and load(), read alike. An existing file is replaced.
+    """Write a configuration to a file in the form of xl.cfg(5). xl and load() get the same configuration from
+    it. An existing file is replaced. After an InvalidError, TypeError or ValueError nothing has been written.
 
-    Raises: InvalidError with the path of a value that a file of xl's cannot express, and nothing is
-    written; OSError; TypeError or ValueError for a value that C cannot represent.
+    Raises: InvalidError, with the path of a value that xl.cfg(5) cannot express; OSError; TypeError or
+    ValueError for a value that C cannot represent.
     """
     text = dumps(config)
     with open(path, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
@@ -90,7 +92,7 @@ def dump(config: DomainConfig, path: str | os.PathLike[str]) -> None:
 
 
 def dumps(config: DomainConfig) -> str:
-    """A configuration as text in the form of xl.cfg(5). Its errors are those of dump()."""
+    """Convert a configuration to a text in the form of xl.cfg(5). Raises the errors of dump()."""
     from aioxen._json import FORMS  # imported here, because few programs need it
 
     v.expect(config, DomainConfig, "config")
@@ -106,9 +108,9 @@ def dumps(config: DomainConfig) -> str:
 
 
 def load_conf(path: str | os.PathLike[str] = "/etc/xen/xl.conf", *, strict: bool = True) -> XlHost:
-    """The defaults of a host for load(), from its xl.conf(5). `nodes` remains empty.
+    """Read the defaults of a host for load() from a file in the form of xl.conf(5). `nodes` remains empty.
 
-    Its errors and warnings are those of load().
+    The errors and warnings are those of load().
     """
     from aioxen._json import FORMS  # imported here, because few programs need it
 
@@ -128,7 +130,7 @@ def load_conf(path: str | os.PathLike[str] = "/etc/xen/xl.conf", *, strict: bool
 
 
 def _tell(rc: int, messages: v.CData) -> None:
-    """Raise the error of a reader, or show its warnings."""
+    """Raise the error of a C function that has read a file, or show its warnings."""
     from aioxen._json import FORMS
 
     refused = v.get_string(lib.libxl_error_message()) if rc else ""

@@ -78,7 +78,7 @@ static int context_core_traverse(PyObject *self, visitproc visit, void *arg)
     return 0;
 }
 
-/* The object is garbage. __del__ has freed the C context, so the C library no longer uses any operation. */
+/* Called when the object is garbage. __del__ has freed the C context, so the C library uses no operation any more. */
 static int context_core_clear(PyObject *self)
 {
     ContextCore *xen = (ContextCore *)self;

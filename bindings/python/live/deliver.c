@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the delivery of the records in the library's queue: completes futures and passes events to receivers.
+ * Delivers the records in the library's queue: completes futures, and passes events to receivers. Owns nothing.
  *
  * Each record is taken from the queue once, so it must be delivered even if Python code raises an exception.
  * A signal handler may raise one at any time. An interrupted call is repeated. The first exception is raised
@@ -9,8 +9,9 @@
 #include "live.h"
 
 enum {
-    BATCH = 256,       /* records per libxl_event_take */
-    MAX_ATTEMPTS = 16, /* per event: limits the retries if every call raises */
+    BATCH = 256, /* records per libxl_event_take */
+    MAX_ATTEMPTS =
+        16, /* calls per event, so that a signal handler that always raises cannot cause an endless loop */
 };
 
 /* The first of several exceptions; the later ones are dropped. */
@@ -33,7 +34,7 @@ static bool is_done(PyObject *operation)
     return done_future == Py_True;
 }
 
-/* Completes the future. Tries again after an interrupt such as Ctrl-C: its record is delivered only once. */
+/* Completes the future. Tries again after an interrupt such as Ctrl-C, because the library delivers each record only once. */
 static bool complete_retrying(PyObject *operation, int rc, const char *message)
 {
     FirstError first = {NULL, NULL, NULL};
@@ -92,7 +93,8 @@ static void deliver_event(ContextCore *xen, const libxl_event_record *record, Fi
 PyObject *context_core_deliver_events(PyObject *self, PyObject *unused)
 {
     ContextCore *xen = (ContextCore *)self;
-    libxl_event_record records[BATCH]; /* local, because a receiver may run the loop, and so this again */
+    libxl_event_record records
+        [BATCH]; /* on the stack, because a receiver may run the loop, which calls this function again */
     FirstError first = {NULL, NULL, NULL};
     int number = BATCH;
     (void)unused;

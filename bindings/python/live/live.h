@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * aioxen._live: the part of the Python package that runs for every operation. It is written in C for speed.
- * The classes in context.py and operation.py derive from its types and add the functions that are needed
- * rarely:
+ * The classes in context.py and operation.py derive from its types. They add the methods that are called rarely.
  *
  *   OperationSpec     describes an operation: its C function, limit and results    operation_spec.c
  *   FastMethod        a method of Context that starts an operation on one domid    fast_method.c
@@ -85,7 +84,7 @@ PyObject *spec_new_results(PyObject *spec);
 /* Calls the C function. how NULL: synchronously. Returns its result, or 1 if an exception is set. */
 int spec_call(PyObject *spec, ContextCore *xen, PyObject *inputs, PyObject *results,
               const libxl_asyncop_how *how);
-/* Converts the results to what the future returns. */
+/* Converts the results to the Python value that the future returns. */
 PyObject *spec_read_results(PyObject *spec, PyObject *xen, PyObject *results);
 /* Raises TypeError for an input that is not a domain. Always returns NULL. */
 PyObject *spec_raise_bad_domid(PyObject *spec, PyObject *domain);
@@ -105,8 +104,8 @@ void live_insert(ContextCore *xen, PyObject *operation);
 void live_remove(PyObject *operation);
 /* Sets the result that the C library has written, then frees the library's memory. */
 bool future_set_result(PyObject *operation);
-/* Completes the future: by its result, or by the Python method _finish() if rc is an error or the operation was
- * asked to stop. False, with an exception set, if it was interrupted; the caller may then repeat the call. */
+/* Completes the future with its result. If rc is an error or the operation was asked to stop, calls the Python method _finish()
+ * instead. Returns false, with an exception set, after an interrupt. The caller may then repeat the call. */
 bool future_complete(PyObject *operation, int rc, const char *message);
 
 /* ---- start.c */

@@ -17,8 +17,9 @@ PyTypeObject *operation_future_type;
 static destructor future_dealloc;
 static traverseproc future_traverse;
 static inquiry future_clear;
-static bool future_on_heap; /* if so, its traverse and dealloc also handle the reference to the type */
-static Py_ssize_t future_part_offset; /* of the OperationFuture in the object */
+static bool
+    future_on_heap; /* asyncio.Future is a heap type: its traverse and dealloc also handle the reference to the type */
+static Py_ssize_t future_part_offset; /* the offset of the struct OperationFuture in an object */
 static PyObject *set_result, *set_exception, *name_finish;
 
 OperationFuture *future_of(PyObject *operation)
@@ -110,7 +111,7 @@ static PyObject *operation_future_abort(PyObject *self, PyObject *unused)
     Py_RETURN_NONE;
 }
 
-/* _set_progress(token): the event that carries a progress report has the token as its for_user. */
+/* _set_progress(token): requests progress reports by events. The for_user of these events is the token. */
 static PyObject *operation_future_set_progress(PyObject *self, PyObject *token)
 {
     const OperationFuture *p = future_of(self);
@@ -214,7 +215,7 @@ PyTypeObject *make_operation_future_type(PyObject *module)
     PyObject *future = asyncio ? PyObject_GetAttrString(asyncio, "Future") : NULL;
     PyObject *size = future ? PyObject_GetAttrString(future, "__basicsize__") : NULL;
     const Py_ssize_t align = _Alignof(OperationFuture),
-                     before = future_part_offset; /* not 0 if an earlier attempt has failed */
+                     before = future_part_offset; /* not 0 if an earlier import has failed after this point */
     Py_XDECREF(asyncio);
     if (!size || !(set_result = PyObject_GetAttrString(future, "set_result")) ||
         !(set_exception = PyObject_GetAttrString(future, "set_exception")) ||

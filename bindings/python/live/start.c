@@ -12,7 +12,7 @@
 bool parse_domid(PyObject *input, libxl_domid *domid)
 {
     if (!PyLong_Check(input) || PyBool_Check(input))
-        return false; /* a Domain, for instance */
+        return false; /* for instance a Domain, which the Python code converts */
     const unsigned long long number = PyLong_AsUnsignedLongLong(input);
     if (number > UINT32_MAX) {
         PyErr_Clear();
@@ -130,7 +130,7 @@ static bool launch(ContextCore *xen, PyObject *operation)
     return ended;
 }
 
-/* `inputs` NULL: the caller sets `domid`. */
+/* Stores the context, the spec and the inputs in a new operation. If `inputs` is NULL, the caller sets `domid`. */
 static void set_inputs(ContextCore *xen, PyObject *operation, PyObject *spec, PyObject *inputs)
 {
     OperationFuture *p = future_of(operation);
