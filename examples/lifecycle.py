@@ -43,7 +43,7 @@ async def play(xen: aioxen.Context, name: str, config: aioxen.DomainConfig, note
         elif name == "restarted":
             reason = await dom.reboot()
         elif name == "deaf":
-            reason = await dom.shutdown(limit=1)
+            reason = await dom.shutdown(timeout=1)
         else:
             reason = await dom.wait_shutdown()
         note(f"[bold]has stopped: {reason}[/]")

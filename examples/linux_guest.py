@@ -92,7 +92,7 @@ class Terminal:
 
 @contextlib.asynccontextmanager
 async def created(xen: aioxen.Context, config: aioxen.DomainConfig) -> AsyncIterator[aioxen.Domain]:
-    dom = await xen.domain_create(config, limit=60)
+    dom = await xen.domain_create(config, timeout=60)
     try:
         yield dom
     finally:

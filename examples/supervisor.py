@@ -85,8 +85,8 @@ class Guest:
     async def stop(self, dom: aioxen.Domain) -> None:
         """Ask the guest to stop, and destroy it."""
         with contextlib.suppress(aioxen.Error):
-            self.say(f"asked to stop: {await dom.shutdown(limit=PATIENCE)}")
-            await dom.wait_shutdown(limit=PATIENCE)
+            self.say(f"asked to stop: {await dom.shutdown(timeout=PATIENCE)}")
+            await dom.wait_shutdown(timeout=PATIENCE)
         await dom.destroy()
 
 

@@ -39,6 +39,7 @@ from aioxen._spec import CffiSpec, DomainResult, OperationsBase, Progress, Resul
 from aioxen._values import Keep
 
 if TYPE_CHECKING:
+    from types import EllipsisType
     from uuid import UUID
 
     from aioxen.domain import Domain
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
 
 # Operations whose Domain methods are written by hand in domain.py: each method does more than the operation.
 BY_HAND = {"domain_shutdown", "domain_reboot"}
+
+TIMEOUT = "timeout if limit is ... else limit"
 
 
 def text(model: m.Model) -> str:
@@ -68,10 +71,10 @@ def head(names: Names, public: list[m.Operation], body: str) -> str:
     text = HEAD + names.imports(IMPORTS)
     if "Progress[" not in body:
         text = text.replace("OperationsBase, Progress, Result", "OperationsBase, Result")
-    if " Any" not in body:
+    if ": Any" not in body:
         text = text.replace("TYPE_CHECKING, Any", "TYPE_CHECKING")
     if "UUID" not in body:
-        text = text.replace("    from uuid import UUID\n\n", "")
+        text = text.replace("    from uuid import UUID\n", "")
     if "v." not in body:
         text = text.replace("from aioxen import _values as v\n", "")
     foreign = [o.undo for o in public if o.undo is not None and o.undo not in public]
@@ -197,10 +200,10 @@ def returned(names: Names, operation: m.Operation) -> str:
 
 def keywords(operation: m.Operation) -> list[str]:
     """The keyword parameters."""
-    given = ["*", f"limit: float | None = {operation.limit}"]
+    given = ["*", f"timeout: float | None = {operation.limit}"]
     if reports(operation):
         given.append(f"progress: Progress[{' | '.join(progress_events(operation))}] | None = None")
-    return given
+    return [*given, "limit: float | EllipsisType | None = ..."]
 
 
 def reports(operation: m.Operation) -> bool:
@@ -249,9 +252,9 @@ def context_method(names: Names, operation: m.Operation) -> str:
         put += [("    " if f.optional else "") + line for line in lines]
         keep = ["        keep: Keep = []\n"] if any(", keep)" in line for line in lines) else keep
     values = [argument(f) for f in o.inputs]
-    verb, given = "_start", ["limit"]
+    verb, given = "_start", [TIMEOUT]
     if reports(o):
-        verb, given = "_start_undoable" if o.undo else "_start_reporting", ["limit", "progress"]
+        verb, given = "_start_undoable" if o.undo else "_start_reporting", [TIMEOUT, "progress"]
     last = called(f"return self.{verb}", [row(o), *given, *values], 8)
     if has_initiator(o):
         signature = f"    @{row(o)}.method\n{signature}"
@@ -297,7 +300,7 @@ def domain_method(names: Names, operation: m.Operation) -> str:
     """Domain's method, which passes its own domid."""
     o = operation
     parameters = ["self", *(parameter(names, f) for f in inputs(o)[1:]), *keywords(o)]
-    values = ["self.domid", *(f.name for f in inputs(o)[1:]), "limit=limit"]
+    values = ["self.domid", *(f.name for f in inputs(o)[1:]), f"timeout={TIMEOUT}"]
     if reports(o):
         values.append("progress=progress")
     call = called(f"return self._xen.{o.python_name}", values, 8)
@@ -322,15 +325,16 @@ def document(operation: m.Operation) -> str:
     parts = [o.doc]
     parts += [f"{f.name}: {f.doc}" for f in inputs(o)]
     if o.speed is Speed.INSTANT:
-        parts.append("limit: Has no effect, because the operation does not wait.")
+        parts.append("timeout: Has no effect, because the operation does not wait.")
     else:
         parts.append(
-            "limit: Seconds; the operation is stopped then and raises TimedOutError. None: no limit."
+            "timeout: Seconds; the operation is stopped then and raises TimedOutError. None: no limit."
         )
     if reports(o):
         kinds = " and ".join(e.removeprefix("types.") for e in progress_events(o))
         own = "" if o.progress is None else f" {camel(o.progress.name)}: {o.progress.doc}"
         parts.append(f"progress: Receives each {kinds}, before the operation completes.{own}")
+    parts.append("limit: The older name of `timeout`. If both are given, `limit` counts.")
     if o.results:
         parts.append("Returns: " + " ".join(f.doc for f in o.results))
     parts.append("Raises: " + ", ".join(error_class(e) for e in o.errors) + ".")

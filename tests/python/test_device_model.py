@@ -171,7 +171,7 @@ async def test_a_qemu_that_never_runs(
 ) -> None:
     sim("qemu", "all", "mute")
     with pytest.raises(aioxen.TimedOutError):
-        await xen.domain_create(full, limit=0.7)
+        await xen.domain_create(full, timeout=0.7)
     await until(lambda: not qemus(), "the process stays")
 
 
@@ -243,7 +243,7 @@ async def test_a_qemu_that_was_killed_does_not_hold_up_the_end(
     [pid] = qemus()
     os.kill(pid, signal.SIGKILL)
     await until(lambda: not qemus(), "the process stays")
-    await dom.destroy(limit=8)
+    await dom.destroy(timeout=8)
 
 
 async def test_a_process_that_is_no_qemu_is_spared(xen: aioxen.Context, guest: Configure) -> None:

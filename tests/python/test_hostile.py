@@ -84,7 +84,7 @@ async def test_attach_and_detach(xen: aioxen.Context, guest: Configure, tmp_path
                 (dom.vkb_remove, dom.vkb_destroy, keyboard),
             )
             for failed, (remove, destroy, device) in zip(added, removals, strict=True):
-                asked = await outcome(remove(device, limit=0.3))
+                asked = await outcome(remove(device, timeout=0.3))
                 forced = await outcome(destroy(device)) if asked else ""
                 assert failed or not forced or "has no" in forced, (failed, asked, forced)
     assert rounds
@@ -121,9 +121,9 @@ async def test_destroy(xen: aioxen.Context, guest: Configure, tmp_path: Path, *,
     async with hostility(dom.domid):
         if not late:
             await asyncio.sleep(0.2)
-            await dom.destroy(limit=scaled(20))
+            await dom.destroy(timeout=scaled(20))
     if late:
-        await dom.destroy(limit=scaled(20))
+        await dom.destroy(timeout=scaled(20))
     assert dom.domid not in {info.domid for info in await xen.domain_list()}
 
 

@@ -93,7 +93,7 @@ async def some(xen: aioxen.Context) -> list[Operation[Any]]:
     operations: list[Operation[Any]] = []
     for _ in range(2):
         names = [xen.domain_get_name(domid) for domid in (0, 0, 12345)]
-        operations += [*names, xen.domain_wait_shutdown(0, limit=0.001)]
+        operations += [*names, xen.domain_wait_shutdown(0, timeout=0.001)]
         names[0].cancel()
     return operations
 

@@ -16,7 +16,7 @@ import pytest
 @pytest.mark.parametrize("name", ["domain_pause", "domain_wait_gone", "domain_get_info", "domain_get_name"])
 @pytest.mark.parametrize("domid", [True, False, "0", None, 1.0, -1, 2**32])
 async def test_an_invalid_domid_is_refused(xen: aioxen.Context, name: str, domid: int) -> None:
-    """C converts a positional domid, cffi a domid in a call with limit=, and Python a domid given by
+    """C converts a positional domid, cffi a domid in a call with timeout=, and Python a domid given by
     keyword."""
     before = xen.counters().operations_started
     for arguments, keywords in ([domid], {}), ([domid], {"limit": 1}), ([], {"domid": domid}):

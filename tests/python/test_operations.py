@@ -14,6 +14,7 @@ from typing import Any
 import aioxen
 import pytest
 from aioxen.operation import Operation
+from limits import scaled
 from worldly import Configure, domids
 
 
@@ -183,14 +184,14 @@ def step(xen: aioxen.Context) -> None:
 async def test_a_limit(xen: aioxen.Context) -> None:
     began = time.monotonic()
     with pytest.raises(aioxen.TimedOutError) as raised:
-        await xen.domain_wait_shutdown(0, limit=0.1)
+        await xen.domain_wait_shutdown(0, timeout=0.1)
     assert 0.1 <= time.monotonic() - began < 5
     assert isinstance(raised.value, TimeoutError)
     assert (raised.value.operation, raised.value.domid, raised.value.rc) == ("domain_wait_shutdown", 0, -9)
 
 
 async def test_infinity_is_no_limit(xen: aioxen.Context) -> None:
-    waiting = xen.domain_wait_shutdown(0, limit=math.inf)
+    waiting = xen.domain_wait_shutdown(0, timeout=math.inf)
     await asyncio.sleep(0.1)
     assert not waiting.done()
     waiting.cancel()
@@ -199,25 +200,41 @@ async def test_infinity_is_no_limit(xen: aioxen.Context) -> None:
 
 async def test_a_limit_of_zero(xen: aioxen.Context) -> None:
     with pytest.raises(TimeoutError):
-        await xen.domain_wait_shutdown(0, limit=0)
+        await xen.domain_wait_shutdown(0, timeout=0)
 
 
 @pytest.mark.parametrize("limit", [-1, float("nan"), float("-inf"), 1e9, 10**400, "1", [1], True])
 async def test_an_invalid_limit_is_refused(xen: aioxen.Context, limit: float) -> None:
     number = isinstance(limit, (int, float)) and limit is not True
     for operation in xen.domain_wait_shutdown, xen.domain_wait_gone:
-        with pytest.raises(ValueError if number else TypeError, match="limit: "):
-            operation(0, limit=limit)
+        with pytest.raises(ValueError if number else TypeError, match="timeout: "):
+            operation(0, timeout=limit)
+
+
+async def test_limit_is_another_name_of_timeout(xen: aioxen.Context) -> None:
+    async with asyncio.timeout(scaled(20)):
+        for waiting in (
+            xen.domain_wait_shutdown(0, limit=0.1),
+            xen.domain_wait_shutdown(0, timeout=None, limit=0.1),
+            aioxen.Domain(xen, 0, bytes(16)).wait_shutdown(limit=0.1),
+        ):
+            with pytest.raises(aioxen.TimedOutError):
+                await waiting
+    unlimited = xen.domain_wait_shutdown(0, timeout=0.001, limit=None)
+    await asyncio.sleep(0.05)
+    assert not unlimited.done()
+    unlimited.cancel()
+    await settled(unlimited)
 
 
 async def test_a_limit_that_is_not_reached(xen: aioxen.Context, guest: Configure) -> None:
-    dom = await xen.domain_create(guest(), limit=60)
-    await dom.destroy(limit=60)
+    dom = await xen.domain_create(guest(), timeout=60)
+    await dom.destroy(timeout=60)
 
 
 async def test_a_limited_creation_leaves_nothing(xen: aioxen.Context, guest: Configure) -> None:
     before = await existing(xen)
-    error = await settled(xen.domain_create(guest(memory="256M"), limit=0.001))
+    error = await settled(xen.domain_create(guest(memory="256M"), timeout=0.001))
     assert isinstance(error, aioxen.TimedOutError)
     assert await existing(xen) == before
 

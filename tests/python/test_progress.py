@@ -96,8 +96,8 @@ async def test_no_receiver_is_kept(xen: aioxen.Context, guest: Configure) -> Non
         await xen.domain_create(aioxen.DomainConfig(), progress=print)
     with pytest.raises(aioxen.DomainNotFoundError):
         await xen.domain_destroy(31_999, progress=print)
-    with pytest.raises(ValueError, match="limit"):
-        xen.domain_create(guest(), limit=-1, progress=print)
+    with pytest.raises(ValueError, match="timeout"):
+        xen.domain_create(guest(), timeout=-1, progress=print)
     with pytest.raises(TypeError, match=r"progress: .*'print'"):
         xen.domain_create(guest(), progress="print")  # type: ignore[arg-type]
     await asyncio.sleep(0)

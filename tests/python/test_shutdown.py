@@ -47,7 +47,7 @@ async def test_shutdown_and_reboot_return_the_reason(
 ) -> None:
     off = await running(xen, guest("l", machine=machine, name="off"))
     again = await running(xen, guest("l", machine=machine, name="again"))
-    reasons = await asyncio.gather(off.shutdown(limit=60), again.reboot(limit=60))
+    reasons = await asyncio.gather(off.shutdown(timeout=60), again.reboot(limit=60))
     assert tuple(reasons) == (ShutdownReason.POWEROFF, ShutdownReason.REBOOT)
     assert (await off.info()).shutdown
     assert (await again.info()).shutdown
@@ -82,12 +82,12 @@ async def test_the_bare_operation_completes_when_the_guest_has_acknowledged(
 
 async def test_one_limit_covers_the_request_and_the_wait(xen: aioxen.Context, guest: Configure) -> None:
     dom = await running(xen, guest("b"))
-    error = await settled(dom.shutdown(limit=0.1))
+    error = await settled(dom.shutdown(timeout=0.1))
     assert isinstance(error, aioxen.TimedOutError)
     assert (error.operation, error.domid) == ("domain_shutdown", dom.domid)
     assert read_node(request_node(dom)) == ""  # the request has been withdrawn
 
-    stopping = dom.shutdown(limit=2)
+    stopping = dom.shutdown(timeout=2)
     await requested(dom, "poweroff")
     acknowledge(dom)
     error = await settled(stopping)
@@ -146,8 +146,8 @@ async def test_a_domain_that_does_not_exist(xen: aioxen.Context) -> None:
         error = await settled(stop())
         assert isinstance(error, aioxen.DomainNotFoundError)
         assert error.domid == 31_999
-    with pytest.raises(ValueError, match="limit"):
-        dom.shutdown(limit=-1)
+    with pytest.raises(ValueError, match="timeout"):
+        dom.shutdown(timeout=-1)
 
 
 async def test_closing_the_context_ends_it(guest: Configure) -> None:

@@ -101,7 +101,7 @@ async def test_closing_does_not_stop_the_loop(sim: Callable[..., str], guest: Co
     sim("xenstored", "stop")
     try:
         with pytest.raises(TimeoutError):
-            await dom.destroy(limit=0.1)
+            await dom.destroy(timeout=0.1)
         with turning() as turns:
             await xen.aclose()
             count = next(turns)

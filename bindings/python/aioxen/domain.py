@@ -13,6 +13,7 @@ from aioxen.console import Console
 from aioxen.types import ConsoleType
 
 if TYPE_CHECKING:
+    from types import EllipsisType
     from uuid import UUID
 
     from aioxen._spec import Progress
@@ -71,7 +72,11 @@ class Domain(DomainOperations):
         return Console(self._xen, self.domid, number, type, limit)
 
     def shutdown(
-        self, *, limit: float | None = None, progress: Progress[OperationProgress] | None = None
+        self,
+        *,
+        timeout: float | None = None,
+        progress: Progress[OperationProgress] | None = None,
+        limit: float | EllipsisType | None = ...,
     ) -> ShutdownFuture:
         """Ask the guest to power off, and wait until the domain has stopped.
 
@@ -79,10 +84,12 @@ class Domain(DomainOperations):
         acknowledged the request, and Context.domain_wait_shutdown. The stopped domain still has to be
         destroyed.
 
-        limit: Seconds for both operations together. After this time both are stopped, and the future raises
+        timeout: Seconds for both operations together. After this time both are stopped, and the future raises
         TimedOutError.
 
         progress: Receives each OperationProgress of both operations; its field `operation` tells them apart.
+
+        limit: The older name of `timeout`. If both are given, `limit` counts.
 
         Returns: The reason why the domain has stopped. It may differ from the requested reason.
 
@@ -92,27 +99,31 @@ class Domain(DomainOperations):
         Cancelled: The request is withdrawn, unless the guest has acknowledged it. A guest that has
         acknowledged it still stops.
         """
-        return self._request_stop(self._xen.domain_shutdown, limit, progress)
+        return self._request_stop(self._xen.domain_shutdown, timeout if limit is ... else limit, progress)
 
     def reboot(
-        self, *, limit: float | None = None, progress: Progress[OperationProgress] | None = None
+        self,
+        *,
+        timeout: float | None = None,
+        progress: Progress[OperationProgress] | None = None,
+        limit: float | EllipsisType | None = ...,
     ) -> ShutdownFuture:
         """Ask the guest to reboot, and wait until the domain has stopped.
 
         The library does not start the guest again. The caller destroys the domain and creates it anew. The
         arguments, the result and the errors are those of shutdown().
         """
-        return self._request_stop(self._xen.domain_reboot, limit, progress)
+        return self._request_stop(self._xen.domain_reboot, timeout if limit is ... else limit, progress)
 
     def _request_stop(
         self,
         ask: Callable[..., Operation[None]],
-        limit: float | None,
+        timeout: float | None,
         progress: Progress[OperationProgress] | None,
     ) -> ShutdownFuture:
-        request = ask(self.domid, limit=limit, progress=progress)
+        request = ask(self.domid, timeout=timeout, progress=progress)
         try:
-            stopped = self._xen.domain_wait_shutdown(self.domid, limit=limit, progress=progress)
+            stopped = self._xen.domain_wait_shutdown(self.domid, timeout=timeout, progress=progress)
             return ShutdownFuture(request, stopped)
         except BaseException:  # also KeyboardInterrupt
             request.cancel()

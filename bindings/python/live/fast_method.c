@@ -23,7 +23,7 @@ typedef struct {
 } FastMethod;
 
 static PyObject *bound; /* types.MethodType */
-static PyObject *name_limit, *name_progress;
+static PyObject *name_timeout, *name_progress;
 
 /* Whether all keywords have their default values. The methods of Domain pass every keyword explicitly. */
 static bool are_defaults(PyObject *names, PyObject *const *values, const OperationSpec *spec)
@@ -31,9 +31,9 @@ static bool are_defaults(PyObject *names, PyObject *const *values, const Operati
     const Py_ssize_t count = names ? PyTuple_Size(names) : 0;
     for (Py_ssize_t i = 0; i < count; i++) {
         const PyObject *name = PyTuple_GetItem(names, i);
-        const bool is_limit = name == name_limit && values[i] == spec->limit;
+        const bool is_timeout = name == name_timeout && values[i] == spec->limit;
         const bool no_progress = name == name_progress && values[i] == Py_None && !spec->instant;
-        if (!is_limit && !no_progress)
+        if (!is_timeout && !no_progress)
             return false;
     }
     return true;
@@ -159,9 +159,9 @@ PyTypeObject *make_fast_method_type(PyObject *module)
     PyObject *types = PyImport_ImportModule("types");
     bound = types ? PyObject_GetAttrString(types, "MethodType") : NULL;
     Py_XDECREF(types);
-    name_limit = PyUnicode_InternFromString("limit");
+    name_timeout = PyUnicode_InternFromString("timeout");
     name_progress = PyUnicode_InternFromString("progress");
-    return bound && name_limit && name_progress
+    return bound && name_timeout && name_progress
                ? (PyTypeObject *)PyType_FromModuleAndSpec(module, &type_spec, NULL)
                : NULL;
 }

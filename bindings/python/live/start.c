@@ -24,7 +24,7 @@ bool parse_domid(PyObject *input, libxl_domid *domid)
 
 static bool raise_not_seconds(PyObject *limit)
 {
-    PyErr_Format(PyExc_TypeError, "limit: a number of seconds is expected, not %R", limit);
+    PyErr_Format(PyExc_TypeError, "timeout: a number of seconds is expected, not %R", limit);
     return false;
 }
 
@@ -48,7 +48,7 @@ static bool milliseconds(PyObject *limit, unsigned *ms)
     if (isinf(seconds) && seconds > 0)
         return true;
     if (!(seconds >= 0 && seconds <= MAX_LIMIT_S)) {
-        PyErr_Format(PyExc_ValueError, "limit: %R is not between 0 and %d seconds", limit, MAX_LIMIT_S);
+        PyErr_Format(PyExc_ValueError, "timeout: %R is not between 0 and %d seconds", limit, MAX_LIMIT_S);
         return false;
     }
     *ms = seconds > 0 ? (unsigned)ceil(seconds * 1000) : 1;
