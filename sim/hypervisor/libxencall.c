@@ -55,14 +55,18 @@ static long dispatch(unsigned int op, uint64_t arg1, void *arg2)
 static long one(unsigned int op, uint64_t arg1, uint64_t arg2)
 {
     enum call call = call_of_hypercall(op, arg1);
+    char arguments[TRACED_ARGUMENTS] = "";
     long result = -fault_check(call);
+    if (tracing && op == __HYPERVISOR_domctl)
+        trace_domctl((const struct xen_domctl *)(uintptr_t)arg1, arguments);
     if (!result) {
         machine_lock();
         result = dispatch(op, arg1, (void *)(uintptr_t)arg2);
         machine_unlock();
     }
     if (op == __HYPERVISOR_domctl)
-        trace("%s dom %u -> %ld", call_name(call), ((struct xen_domctl *)(uintptr_t)arg1)->domain, result);
+        trace("%s dom %u%s -> %ld", call_name(call), ((struct xen_domctl *)(uintptr_t)arg1)->domain,
+              arguments, result);
     else
         trace("%s -> %ld", call_name(call) ? call_name(call) : "hypercall", result);
     return result;

@@ -329,6 +329,8 @@ struct behaviour behaviour_of(enum side side, uint32_t domid, const char *kind, 
 extern bool tracing;
 void trace_open(void);
 void trace_(const char *format, ...) __attribute__((format(printf, 1, 2)));
+#define TRACED_ARGUMENTS 400
+void trace_domctl(const struct xen_domctl *domctl, char text[TRACED_ARGUMENTS]);
 #define trace(...)                                                                                           \
     do {                                                                                                     \
         if (__builtin_expect(tracing, 0))                                                                    \

@@ -6,9 +6,11 @@
 #include "machine.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 bool tracing;
@@ -20,6 +22,64 @@ void trace_open(void)
     if (path && *path)
         trace_fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
     tracing = trace_fd >= 0;
+}
+
+/* A sum over what a pointer of a hypercall leads to. */
+static uint64_t sum_of(const void *data, size_t size)
+{
+    uint64_t sum = 0xcbf29ce484222325ull;
+    for (size_t i = 0; i < size; i++)
+        sum = (sum ^ ((const uint8_t *)data)[i]) * 0x100000001b3ull;
+    return sum;
+}
+
+static size_t add_sum(char *text, const void *data, size_t size)
+{
+    return (size_t)snprintf(text, TRACED_ARGUMENTS, " [%" PRIx64 "]", sum_of(data, size));
+}
+
+/* How many octets of its arguments a call that changes a domain has. Callers leave the rest as it was. */
+static const struct {
+    uint32_t cmd;
+    size_t size;
+} traced[] = {
+#define TRACED(name, member)                                                                                 \
+    {                                                                                                        \
+        XEN_DOMCTL_##name, sizeof(((struct xen_domctl *)NULL)->u.member)                                     \
+    }
+    TRACED(createdomain, createdomain),
+    TRACED(max_vcpus, max_vcpus),
+    TRACED(max_mem, max_mem),
+    TRACED(settimeoffset, settimeoffset),
+    TRACED(settscinfo, tsc_info),
+    TRACED(ioport_permission, ioport_permission),
+    TRACED(iomem_permission, iomem_permission),
+    TRACED(memory_mapping, memory_mapping),
+    {XEN_DOMCTL_scheduler_op, 2 * sizeof(uint32_t) + sizeof(struct xen_domctl_sched_credit2)},
+    {XEN_DOMCTL_shadow_op, 2 * sizeof(uint32_t)},
+#undef TRACED
+};
+
+/* The words of the arguments in hexadecimal; of some calls a sum of what a pointer leads to. */
+void trace_domctl(const struct xen_domctl *domctl, char text[TRACED_ARGUMENTS])
+{
+    const struct xen_domctl_cpu_policy *policy = &domctl->u.cpu_policy;
+    const struct xenctl_bitmap *nodes = &domctl->u.nodeaffinity.nodemap;
+    const struct xen_domctl_vcpuaffinity *vcpu = &domctl->u.vcpuaffinity;
+    for (size_t i = 0; i < sizeof traced / sizeof *traced; i++)
+        for (size_t at = 0; traced[i].cmd == domctl->cmd && at < traced[i].size; at += sizeof(uint32_t)) {
+            uint32_t word;
+            memcpy(&word, domctl->u.pad + at, sizeof word);
+            text += snprintf(text, 10, " %x", word);
+        }
+    if (domctl->cmd == XEN_DOMCTL_set_cpu_policy)
+        add_sum(text, policy->leaves.p, policy->nr_leaves * sizeof(xen_cpuid_leaf_t));
+    if (domctl->cmd == XEN_DOMCTL_setnodeaffinity)
+        add_sum(text, nodes->bitmap.p, nodes->nr_bits / 8);
+    if (domctl->cmd == XEN_DOMCTL_setvcpuaffinity && vcpu->flags & XEN_VCPUAFFINITY_HARD)
+        text += add_sum(text, vcpu->cpumap_hard.bitmap.p, vcpu->cpumap_hard.nr_bits / 8);
+    if (domctl->cmd == XEN_DOMCTL_setvcpuaffinity && vcpu->flags & XEN_VCPUAFFINITY_SOFT)
+        add_sum(text, vcpu->cpumap_soft.bitmap.p, vcpu->cpumap_soft.nr_bits / 8);
 }
 
 void trace_(const char *format, ...)

@@ -208,12 +208,13 @@ def test_wrong_orders(world: World, order: str) -> None:
     assert "aioxen-sim-ctl: " in world(f"aioxen-sim-ctl {order}", status=1).stderr
 
 
-def test_a_hostile_guest_writes_only_where_it_may(world: World, guest: WriteConfig) -> None:
+@pytest.mark.parametrize("acts", ["60", "400 7"])
+def test_a_hostile_guest_writes_only_where_it_may(world: World, guest: WriteConfig, acts: str) -> None:
     """The guest changes nodes of its frontends. It changes no node of a backend or of the toolstack."""
     kept = f"(xenstore-ls -f {DISK} | grep -v state; xenstore-ls -f /libxl/1/device; xenstore-ls -f /vm)"
     script = f"""
         xl create -q {guest()}; {state(FRONT, 4)}; {kept} >before
-        aioxen-sim-ctl hostile 1 60; {kept} >after; cmp before after
+        aioxen-sim-ctl hostile 1 {acts}; {kept} >after; cmp before after
         xenstore-read {FRONT}/virtual-device | grep -qx 51712 || echo spoilt
         xl destroy one >/dev/null 2>&1; {LEFT}"""
     assert world(f"cd $(mktemp -d); {script}").stdout == "4 4\nspoilt\n"
