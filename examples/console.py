@@ -28,7 +28,7 @@ ESCAPE = b"\x1d"  # Ctrl-]
 
 @contextlib.contextmanager
 def raw_terminal(fd: int) -> Iterator[None]:
-    """Passes each key on, if fd is a terminal."""
+    """Put a terminal into raw mode, so that each key is passed on. Does nothing if fd is no terminal."""
     if not os.isatty(fd):
         yield
         return
@@ -41,14 +41,14 @@ def raw_terminal(fd: int) -> Iterator[None]:
 
 
 async def show(console: aioxen.Console) -> None:
-    """Write what the guest writes. The terminal interprets it, as with xl console."""
+    """Write the guest's output to the terminal unchanged, as `xl console` does."""
     while data := await console.read():
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
 
 
 async def type_keys(console: aioxen.Console) -> None:
-    """Pass the keys on, until Ctrl-] or the end of the input."""
+    """Pass keys to the guest until Ctrl-] or the end of the input."""
     keys = asyncio.StreamReader()
     source = os.fdopen(os.dup(0), "rb", buffering=0)
     transport, _ = await asyncio.get_running_loop().connect_read_pipe(

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Plug a disk into a guest that runs, wait until the guest has connected to it, and unplug it again.
 
-A guest that does not let the disk go has it taken away by force if --force is given.
+With --force the disk is removed by force if the guest refuses to release it.
 """
 
 import asyncio

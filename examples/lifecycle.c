@@ -55,7 +55,7 @@ struct step {
     int (*start)(struct guest *g, const libxl_asyncop_how *how);
     void (*ended)(struct guest *g);
     unsigned limit_ms; /* 0: no time limit */
-    bool abort;        /* aborted once the hypervisor has the domain */
+    bool abort;        /* the step is aborted once the hypervisor has the domain */
     int expected;      /* the expected result */
 };
 
@@ -245,8 +245,10 @@ static void by_callbacks(void)
         run_steps(&guests[i]);
     }
     struct pollfd ready = {.fd = libxl_ctx_fd(ctx), .events = POLLIN};
-    while (pending && (poll(&ready, 1, 100) >= 0 ||
-                       errno == EINTR)) /* the last step may complete on the aborting thread */
+    while (pending &&
+           (poll(&ready, 1, 100) >= 0 ||
+            errno ==
+                EINTR)) /* the timeout is needed because the last step may complete on the aborting thread */
         libxl_ctx_process(ctx);
 }
 

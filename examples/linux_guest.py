@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A Linux guest from an xl file, with a disk and a network.
 
-Its console is read, it is pinged, a second disk is plugged and unplugged, and it is asked to stop. Nothing is
-left of it afterwards, also after an error and after Ctrl-C.
+The program reads the guest's console, pings the guest, plugs and unplugs a second disk, and asks the guest to
+stop. It leaves nothing behind, even after an error or Ctrl-C.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ def run(*command: str) -> str:
 
 @contextlib.contextmanager
 def host_side() -> Iterator[None]:
-    """The images of two disks, and a bridge with an address."""
+    """Make the images of two disks, and a bridge with an address. Remove them at the end."""
     FILES.mkdir(exist_ok=True)
     shutil.copyfile(KERNEL, FILES / "kernel")
     for name in "root.img", "more.img":

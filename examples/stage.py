@@ -52,7 +52,7 @@ async def find(xen: aioxen.Context, config: aioxen.DomainConfig) -> list[int]:
 
 
 def perform(run: Callable[[Path, Stage], Coroutine[Any, Any, None]], names: Iterable[str]) -> None:
-    """Run the demonstration from the command line. An error of a guest is reported in one line."""
+    """Run the demonstration from the command line. Print one line for each guest that has failed."""
 
     @click.command()
     @click.argument("kernel", type=click.Path(exists=True, dir_okay=False, path_type=Path), default=TINY)

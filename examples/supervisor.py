@@ -17,13 +17,13 @@ import click
 from aioxen import ActionOnShutdown as Action
 from aioxen import ShutdownReason as Reason
 
-PATIENCE = 30  # seconds that a guest has for its shutdown after Ctrl-C
+PATIENCE = 30  # the time limit in seconds of a guest's shutdown after Ctrl-C
 AGAIN = (Action.RESTART, Action.RESTART_RENAME, Action.COREDUMP_RESTART)
 DUMPED = (Action.COREDUMP_DESTROY, Action.COREDUMP_RESTART)
 
 
 def action(config: aioxen.DomainConfig, reason: Reason) -> Action:
-    """What the configuration says about a guest that has stopped for this reason."""
+    """The action that the configuration names for a guest that has stopped for this reason."""
     actions = {
         Reason.POWEROFF: config.on_poweroff,
         Reason.REBOOT: config.on_reboot,
@@ -65,7 +65,7 @@ class Guest:
         if what in DUMPED:
             await self.dump(dom)
         if what in AGAIN:
-            self.config = await dom.configuration()  # with the UUID and the MAC addresses that were chosen
+            self.config = await dom.configuration()  # with the UUID and MAC addresses chosen
         if what is Action.RESTART_RENAME:
             await dom.rename(f"{self.name}-{dom.domid}")
             self.config.c_info.uuid = uuid4()
@@ -74,7 +74,7 @@ class Guest:
         return what in AGAIN
 
     async def dump(self, dom: aioxen.Domain) -> None:
-        """Write the guest's memory to a file. If that fails, say so and go on."""
+        """Write the guest's memory to a file. If that fails, print the error and go on."""
         file = self.dumps / f"{datetime.now():%Y-%m%d-%H%M.%S}-{self.name}.{dom.domid}.core"
         try:
             await dom.core_dump(str(file))

@@ -11,7 +11,7 @@ from rich.table import Table
 
 
 class Timeline:
-    """Notes with times, by guest."""
+    """Shows notes about each guest, each with its time."""
 
     def __init__(self, names: Iterable[str]) -> None:
         self.console = Console(highlight=False)

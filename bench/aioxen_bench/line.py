@@ -17,7 +17,8 @@ Round = dict[str, float]
 
 @dataclass(frozen=True)
 class Goal:
-    """A bound on "ours": a number or, with `of`, a multiple of that number of the same round."""
+    """A bound on the number of "ours". With `of`, the bound is a multiple of that subject's number in the
+    round."""
 
     sense: Literal["≤", "≥"]
     bound: float
@@ -29,7 +30,8 @@ class Goal:
         return f"{self.sense} {self.of}" if self.bound == 1 else f"{self.sense} {self.bound:.3g} × {self.of}"
 
     def met(self, rounds: list[Round]) -> bool | None:
-        """Compares the median of the rounds, or of their ratios, with the bound. None: not measured."""
+        """Whether the median of the rounds, or of their ratios, meets the bound. None: nothing was
+        measured."""
         pairs = [
             (one["ours"], 1.0 if self.of is None else one[self.of])
             for one in rounds
@@ -56,11 +58,12 @@ class Tool(enum.Enum):
 
     PLAIN = "plain"
     CALLGRIND = "callgrind"
-    """Under valgrind, with n and with 2n operations. The difference is the cost of n, in instructions."""
+    """The program runs under valgrind twice, with n and with 2n operations. The difference is the cost of
+    n."""
     COUNTERS = "counters"
-    """Counts calls of the allocator, and wakes (bench/c/counters.h)."""
+    """A preloaded library counts calls of the allocator and wakes (bench/c/counters.h)."""
     LIVE = "live"
-    """Without malloc's caches per thread, because malloc counts the free memory in them as used."""
+    """malloc runs without its caches per thread, because it counts free memory in these caches as used."""
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ def callgrind(program: str, n: int) -> Numbers:
 
     def instructions(count: int) -> int:
         tool = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"]
-        # Callgrind counts each byte that `rep stosb` writes as an instruction, so memset must not use it.
+        # Callgrind counts `rep stosb` as one instruction for each byte, so memset must not use `rep stosb`.
         tunables = {"GLIBC_TUNABLES": "glibc.cpu.x86_rep_stosb_threshold=1000000000"}
         messages = run([*tool, *command(program, count)], tunables)[1]
         found = re.search(r"Collected : (\d+)", messages)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Pictures of how costs grow: one for each row that is measured at several sizes."""
+"""Draws how costs grow: one picture for each row that is measured at several sizes."""
 
 from __future__ import annotations
 

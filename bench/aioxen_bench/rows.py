@@ -21,7 +21,7 @@ AHEAD = at_most(1, of="peer")
 
 
 def both(row: int, what: str, unit: str, key: str, program: str, goal: Goal = AHEAD, **more: Any) -> Line:
-    """One source, compiled against this library and against libxl."""
+    """A line whose programs are one source, compiled against this library and against libxl."""
     line = Line(row, what, unit, key, f"aioxen/{program}", f"libxl/{program}", LIBXL, goal=goal)
     return replace(line, **more)
 
@@ -73,7 +73,8 @@ def descriptors() -> Iterator[Line]:
 def timers() -> Iterator[Line]:
     for key, words in ("register", "registered, ascending"), ("fire", "called when they expire"):
         what, many = f"16,000 timers {words}", {"n": 16_000, "quick": 20}
-        # A timer lies in the caller's structure; the heap is one array. Ratios of 0.25 to 0.5 were measured.
+        # A timer is part of the caller's structure, and the heap is one array. Measured: 0.25 to 0.5 of the
+        # peer.
         yield from loops(4, what, "ms", f"{key}_ms", "timers {n}", at_most(0.75, of="peer"), **many)
         for size in SIZES:
             what, few = f"one of {size:,} timers {words}", {"n": size, "quick": 10}
@@ -95,8 +96,9 @@ def queue(way: str, goal: Goal) -> Iterator[Line]:
 
 
 def deaths() -> Iterator[Line]:
-    # The library lists all domains and compares them with the previous list. With 100 domains, waking up
-    # costs ten times as much as the list, so that goal is a multiple of the peer's number.
+    # The library lists all domains and compares them with the previous list. The floor is the list. With 100
+    # domains
+    # a wake-up costs ten times as much as the list, so the goal for 100 is a fraction of the peer's number.
     goals = {100: at_most(1 / 3, of="peer"), 1_000: at_most(4, of="floor"), 5_000: at_most(4, of="floor")}
     for size in sorted({*goals, *SIZES}):
         goal = goals.get(size, AHEAD)
@@ -133,7 +135,7 @@ def pending() -> Iterator[Line]:
 def crowd() -> Iterator[Line]:
     what = "200 threads in synchronous shutdowns, all finishing: "
     few: dict[str, Any] = {"n": 200, "quick": 5, "tool": Tool.COUNTERS, "floor": "plain/crowd {n}"}
-    # An acknowledgement takes an event, a read and an answer. xenstored writes event and answer separately.
+    # For each acknowledgement xenstored sends an event and the answer to a read, in two separate messages.
     yield both(7, what + "wakes per thread", "wakes", "wakes", "crowd {n}", at_most(0.1, of="peer"), **few)
     yield both(7, what + "context switches per thread", "switches", "switches", "crowd {n}", **few)
 
@@ -181,7 +183,7 @@ def devices() -> Iterator[Line]:
     ours, xl = "creates.py aioxen {n} 20 devices", "creates.py xl {n} 20 devices"
     for peer, name, goal in ("libxl/creates devices {n} 20", LIBXL, third), (xl, "xl", tenth):
         yield replace(Line(21, f"{what}: Python", "ms", "ms", ours, peer, name, goal=goal), **some)
-    # The same number as row 11 has, for guests with devices.
+    # Row 11 has this number for guests without devices.
     held = Line(11, "100 guests with devices: the longest callback, in processor time", "ms", "busy", ours)
     yield replace(held, goal=at_most(5), **some)
 
@@ -192,7 +194,7 @@ def held() -> Iterator[Line]:
     # libxl builds a guest inside one call. This library builds guests on workers.
     tenth = at_most(0.1, of="peer")
     held = Line(11, what + "the loop's longest callback", "ms", "held", ours, peer, LIBXL, goal=tenth)
-    # The builds occupy both processors. A user does not notice five times the delay of an idle loop.
+    # The builds occupy both processors. Five times the delay of an idle loop is still too short to notice.
     delay = at_most(5, of="floor")
     late = Line(11, what + "the loop's largest delay", "ms", "late", ours, goal=delay)
     for line in (
@@ -207,7 +209,8 @@ def held() -> Iterator[Line]:
 def busy() -> Iterator[Line]:
     held = "a C thread held by {} while Python is busy"
     for what, words, goal in (
-        # The floor is the same call without an operation. The end of the operation may add half of the floor.
+        # The floor is the same call without an operation. The operation's end may cost half as much as the
+        # floor.
         ("end", "an operation's end", at_most(1.5, of="floor")),
         ("operation", "a whole operation, with its hypercall,", None),
     ):
@@ -244,7 +247,8 @@ def reads() -> Iterator[Line]:
 
 def start() -> Iterator[Line]:
     for key, words, goal in (
-        # Importing aioxen imports asyncio, the floor. The rest took 0.19 to 0.3 of the floor on two days.
+        # The floor is the import of asyncio, which aioxen imports. Measured: the rest takes 0.19 to 0.3 of
+        # the floor.
         ("import", "import aioxen", at_most(1.3, of="floor")),
         ("context", "a context opened", None),
         ("first", "the first operation", None),
@@ -252,7 +256,7 @@ def start() -> Iterator[Line]:
         floor = "start.py bare" if key == "import" else None
         yield Line(17, words, "ms", key, "start.py", floor=floor, goal=goal)
     what, many = "10,000 live domains listed", {"n": 10_000, "quick": 10}
-    # The floor is the raw hypercalls. Filling in the structures may add a fifth of the floor.
+    # The floor is the raw hypercalls. Filling in the structures may cost a fifth of the floor.
     floor = "plain/hypercalls list {n} 200"
     yield both(17, what, "ms", "ms", "listing {n} 200", at_most(1.2, of="floor"), floor=floor, **many)
 
@@ -304,7 +308,8 @@ LINES: list[Line] = [
     *descriptors(),
     *timers(),
     *queue("batch", AHEAD),
-    # libxl searches the queue for each event. This library has a table: 0.002 to 0.007 of the time.
+    # libxl searches the queue for each event. This library has an index. Measured: 0.002 to 0.007 of libxl's
+    # time.
     *queue("reverse", at_most(0.05, of="peer")),
     *queue("random", at_most(0.05, of="peer")),
     *queue("own", AHEAD),

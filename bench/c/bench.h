@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Ends the program with the message `what` and errno unless `so` is true. */
+/* Unless `so` is true, ends the program with a message that has `what` and errno. */
 #define bench_check(so, what)                                                                                \
     do {                                                                                                     \
         if (!(so))                                                                                           \
@@ -18,7 +18,7 @@
     } while (0)
 _Noreturn void bench_fail(const char *file, int line, const char *what);
 
-/* The monotonic clock, and the processor time of this process, in ns. */
+/* Return the monotonic clock, and the processor time of this process, in ns. */
 uint64_t bench_now(void);
 uint64_t bench_cpu(void);
 

@@ -6,9 +6,9 @@
 #ifndef COUNTERS_H
 #define COUNTERS_H
 
-/* Calls of malloc, calloc, realloc, posix_memalign and free. */
+/* Returns the number of calls of malloc, calloc, realloc, posix_memalign and free. */
 unsigned long counters_allocations(void) __attribute__((weak));
-/* Returns from poll, epoll_wait, pthread_cond_wait and pthread_cond_timedwait. */
+/* Returns the number of times that poll, epoll_wait, pthread_cond_wait or pthread_cond_timedwait has returned. */
 unsigned long counters_wakes(void) __attribute__((weak));
 
 #endif

@@ -52,12 +52,13 @@ int main(int argc, char **argv)
     long count = bench_number(argc, argv, 1);
     ctx = library_open();
     domid = domain_bare();
-    block(BLOCKS); /* warm-up */
-    resident_kb(); /* warm-up: maps the code that reads statm, 64 kB at a time */
+    block(BLOCKS); /* a warm-up */
+    resident_kb(); /* a warm-up, because the first call maps the code that reads statm */
     double first = tenth(count / TENTHS), last = first, resident = resident_kb();
     for (int i = 1; i < TENTHS; i++)
         last = tenth(count / TENTHS);
-    double grown = resident_kb() - resident; /* before printing, which maps code too */
+    double grown =
+        resident_kb() - resident; /* measured before the first print, because printing also maps code */
     bench_say("ratio", last / first);
     bench_say("kb", grown);
     libxl_ctx_free(ctx);

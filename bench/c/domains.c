@@ -84,7 +84,7 @@ uint32_t domain_introduced(void)
 {
     xc_interface *xc = domains_xc();
     uint32_t domid = create(0);
-    xen_pfn_t ring = RING_GFN; /* the populate call replaces it by the machine frame (PV) */
+    xen_pfn_t ring = RING_GFN; /* for a PV domain the populate call stores the machine frame here */
     bench_check(!xc_domain_setmaxmem(xc, domid, 64), "xc_domain_setmaxmem");
     bench_check(!xc_domain_populate_physmap_exact(xc, domid, 1, 0, 0, &ring), "xc_domain_populate_physmap");
     int port = xc_evtchn_alloc_unbound(xc, domid, 0);
@@ -120,7 +120,7 @@ void domain_counted(uint32_t domid)
     static const char *const of_nic[] = {"rx_bytes",   "rx_packets", "rx_errors",  "rx_dropped", "tx_bytes",
                                          "tx_packets", "tx_errors",  "tx_dropped", NULL};
     char path[128], disks[64];
-    /* The simulation makes no file by the kernel's path, which is a symbolic link there. */
+    /* In the simulation this path is a symbolic link. The simulation does not create files through the link. */
     const ssize_t length = readlink("/sys/bus/xen-backend", disks, sizeof(disks) - 1);
     bench_check(length > 0, "/sys/bus/xen-backend");
     disks[length] = 0;

@@ -19,9 +19,9 @@ struct xs_handle *domains_xs(void);
 uint32_t domain_bare(void);
 /* Creates a domain with the nodes domid and name in xenstore. */
 uint32_t domain_named(void);
-/* Like domain_named, and introduces the domain to xenstored, which then fires @releaseDomain when it stops. */
+/* Like domain_named(), but also introduces the domain to xenstored, so that xenstored fires @releaseDomain when it stops. */
 uint32_t domain_introduced(void);
-/* Makes the files in which Linux would count for two disks and a network interface of the domain. Only in a simulated world. */
+/* Makes the counter files that Linux has for two disks and a network interface of a domain. Works in a simulated world only. */
 void domain_counted(uint32_t domid);
 /* Shuts the domain down with the reason poweroff. */
 void domain_stops(uint32_t domid);

@@ -80,7 +80,7 @@ int main(int argc, char **argv)
     libxl_ctx *ctx = library_open();
     uint32_t domid = domain_bare();
 
-    /* warm-up: links functions and maps pages */
+    /* A warm-up, which links functions and maps pages. */
     queue_and_take(ctx, domid, (const uint64_t[]){2, 1}, 2, predicate);
     order(users, count, !strcmp(argv[1], "random"));
     double took = queue_and_take(ctx, domid, users, count, predicate);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: the threads, during a race. */
+/* Owns: the threads, while race() runs. */
 #include "race.h"
 
 #include <pthread.h>

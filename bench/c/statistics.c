@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * statistics DOMAINS N: looks N times at what DOMAINS domains have used and done, with two disks and a network interface
- * each. "ms" is the median time of one look. libxl has no such operation.
+ * statistics DOMAINS N: calls libxl_domain_statistics N times with DOMAINS domains, which have two disks and a network interface
+ * each. "ms" is the median time of one call. libxl has no such operation.
  */
 #include <stdlib.h>
 
@@ -19,7 +19,7 @@ int main(int argc, char **argv)
     bench_check(took, "calloc");
     for (long i = 0; i < domains; i++)
         domain_counted(domain_bare());
-    for (long i = -1; i < times; i++) { /* the first look does not count */
+    for (long i = -1; i < times; i++) { /* the first call is a warm-up and is not counted */
         libxl_domain_counters_list list;
         const uint64_t began = bench_now();
         bench_check(!libxl_domain_statistics(ctx, true, true, &list, NULL), "libxl_domain_statistics");

@@ -8,7 +8,8 @@ operation  times whole operations, which complete at once, with their hypercalls
 
 event      each completion is an event; Python takes all queued events at once, as the aioxen package does
 callback   C calls into Python for each completion
-nothing    the floor. end: the abort of an operation that does not exist; operation: synchronous operations
+nothing    the floor. With "end", aborts of an operation that does not exist. With "operation", synchronous
+           operations.
 
 The C thread sleeps before each operation. "ns": the median time that the thread spends in the call.
 """

@@ -39,7 +39,7 @@ class Watched:
     def __init__(self) -> None:
         self.late = self.held = self.unhindered = self.busy = 0.0
         run = asyncio.Handle._run
-        schedstat = os.open("/proc/thread-self/schedstat", os.O_RDONLY)  # of the loop's thread
+        schedstat = os.open("/proc/thread-self/schedstat", os.O_RDONLY)  # the loop runs in this thread
 
         def waited() -> float:
             """Returns the seconds for which this thread has waited for a processor so far."""

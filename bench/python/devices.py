@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """devices.py aioxen|xl N: creates and destroys N guests with a file disk and a bridged interface, one by one.
 
-"create": the median time of a creation until the devices are ready, in ms, minus that without devices.
+"create": the median time of a creation until the devices are ready, in ms. The median time of a creation
+without devices is subtracted.
 "destroy": the median time of a destruction, in ms.
 """
 
@@ -77,7 +78,7 @@ async def measure(tool: Ours | Xl, count: int) -> dict[str, float]:
         await run("ip", "link", "add", BRIDGE, "type", "bridge")
         await run("ip", "link", "set", BRIDGE, "up")
         try:
-            await lives(tool, bare, 1)  # the first one loads programs and libraries
+            await lives(tool, bare, 1)  # a warm-up, which loads programs and libraries
             without, _ = await lives(tool, bare, count)
             create, destroy = await lives(tool, full, count)
         finally:

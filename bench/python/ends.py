@@ -28,14 +28,16 @@ stopper.stopper_end.restype = ctypes.c_double
 
 
 async def with_aioxen(dom: aioxen.Domain) -> int:
-    """Stops the guest and awaits its end. Returns when the task continued, in ns of the monotonic clock."""
+    """Stops the guest and awaits its end. Returns the time at which the task continued (monotonic clock,
+    ns)."""
     stopper.stopper_begin(dom.domid)
     await dom.wait_shutdown()
     return time.monotonic_ns()
 
 
 async def plainly(domid: int) -> int:
-    """Like with_aioxen, but without an open context, whose connection xenstored would serve first."""
+    """Like with_aioxen(), but with a plain socket. No context is open, because xenstored would serve it
+    first."""
     loop = asyncio.get_running_loop()
     stopped = loop.create_future()
     with wire.connected() as xenstored:
@@ -51,7 +53,7 @@ async def plainly(domid: int) -> int:
         loop.add_reader(xenstored, told)
         stopper.stopper_begin(domid)
         await stopped
-        ended = time.monotonic_ns()  # before the connection is closed
+        ended = time.monotonic_ns()  # the time does not include closing the connection
         loop.remove_reader(xenstored)
     return ended
 

@@ -10,8 +10,8 @@ instant     an operation that completes inside its initiator
 done        a completed future, returned by a C function
 executor    the same operation, called synchronously by run_in_executor
 
-The operation is domain_wait_gone for a domain that does not exist. C has nothing to wait for, so this
-measures one hypercall and the path from the initiator to the task that continues.
+The operation is domain_wait_gone for a domain that does not exist, so it does not wait. The time is that of
+one hypercall and of the path from the initiator to the task that continues.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ NEVER_WAS = 32_751  # the highest domid, so that the simulated hypervisor does n
 LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 
 Initiator = Callable[[], Awaitable[None]]
-Pair = tuple[Initiator, Initiator]  # called alternately
+Pair = tuple[Initiator, Initiator]  # the tasks call both alternately
 
 
 @contextlib.asynccontextmanager
@@ -105,7 +105,7 @@ async def measure(way: str, tasks: int, count: int) -> float:
 
 
 def main(loop: str, way: str, tasks: str, count: str) -> None:
-    number = int(count) // (20 if way == "executor" else 1)  # one operation takes 20 times as long
+    number = int(count) // (20 if way == "executor" else 1)  # an executor is 20 times slower
     with asyncio.Runner(loop_factory=LOOPS[loop]) as runner:
         print(json.dumps({"ns": runner.run(measure(way, int(tasks), number))}))
 

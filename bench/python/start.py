@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""start.py [bare]: start-up times in ms: "import", "context" (opening one), "first" (the first operation).
+"""start.py [bare]: the times in ms of the import, of opening a context ("context") and of an operation
+("first").
 
 With "bare" it imports only asyncio, which gives the floor of "import".
 """

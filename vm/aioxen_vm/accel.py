@@ -10,7 +10,7 @@ from pathlib import Path
 # The last 16 bytes below 4 GiB. A processor starts there. The code is: mov $42, %al; out %al, $0xf4; hlt
 RESET_VECTOR = bytes.fromhex("b02ae6f4f4").ljust(16, b"\0")
 BIOS_SIZE = 65536
-EXPECTED_STATUS = 42 << 1 | 1  # how isa-debug-exit ends QEMU
+EXPECTED_STATUS = 42 << 1 | 1  # QEMU's exit status after the write to the device isa-debug-exit
 PROBE_SECONDS = 5
 NESTED = [Path(f"/sys/module/kvm_{vendor}/parameters/nested") for vendor in ("intel", "amd")]
 
@@ -37,7 +37,8 @@ def _boot() -> str:
 
 
 def kvm_works() -> bool:
-    """Returns whether KVM runs code, and nested virtual machines, which Xen needs for PVH guests."""
+    """Returns whether KVM can run code and supports nested virtual machines, which Xen needs for PVH
+    guests."""
     nested = any(path.exists() and path.read_text().strip() in ("Y", "1") for path in NESTED)
     return nested and runs_code("kvm")
 

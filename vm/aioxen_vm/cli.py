@@ -48,14 +48,14 @@ def _environment(extra: tuple[str, ...]) -> dict[str, str]:
 
 
 def _number(_: click.Context, __: click.Parameter, given: float | None) -> float | None:
-    if given is not None and math.isnan(given):  # every range accepts NaN
+    if given is not None and math.isnan(given):  # click's ranges accept NaN
         raise click.BadParameter("not a number")
     return given
 
 
 @contextmanager
 def _raw_terminal(wanted: bool) -> Iterator[None]:
-    """Passes all keys to dom0's terminal, also Ctrl-C."""
+    """Passes all keys to dom0's terminal, including Ctrl-C."""
     if not wanted:
         yield
         return
@@ -113,7 +113,7 @@ def main(
     except MachineError as error:
         click.echo(f"aioxen-vm: {error}", err=True)
         sys.exit(session.MACHINE_DIED)
-    except BrokenPipeError:  # the reader of our output has closed it
+    except BrokenPipeError:  # the program that reads our output has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(session.SIGNALLED + signal.SIGPIPE)
 

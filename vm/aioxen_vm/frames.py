@@ -17,13 +17,13 @@ class Kind(enum.IntEnum):
     """The content of a frame, and its sender."""
 
     READY = 1  # agent: dom0 is up
-    RUN = 2  # launcher: JSON: the command and its surroundings
+    RUN = 2  # launcher: the command, its directory and its environment, as JSON
     OUT = 3  # agent: bytes of standard output
     ERR = 4  # agent: bytes of standard error
-    IN = 5  # launcher: bytes of standard input; empty: its end
+    IN = 5  # launcher: bytes of standard input; no bytes: standard input has ended
     SIGNAL = 6  # launcher: a signal number in decimal, for the command
     WINDOW = 7  # launcher: "rows columns"
-    EXIT = 8  # agent: exit status in decimal; the last frame
+    EXIT = 8  # agent: the exit status in decimal; no frame follows
 
 
 def pack(kind: Kind, data: bytes = b"") -> bytes:

@@ -20,8 +20,10 @@ CPU = {
     "tcg": "max,-erms,-rdtscp",  # with rdtscp a PVH Linux crashes
     "kvm": "host",
 }
-# Emulation needs the options about smap and xsave: with smap dom0 crashes at once; with xsave its programs
-# crash while a Linux PV guest runs (docs/limits.md). The others save boot time, and bootscrub=0 disk space.
+# Emulation needs smap=no and xsave=0. With smap, dom0 crashes at once. With xsave, dom0's programs crash
+# while a Linux
+# PV guest runs (docs/limits.md). The other options shorten the boot. bootscrub=0 also keeps the snapshot
+# small.
 XEN = "console=com1 com1=115200,8n1 smap=no xsave=0 smep=no spec-ctrl=no xpti=no cpufreq=none bootscrub=0"
 LINUX = (
     "console=hvc0 quiet loglevel=3 panic=1 nokaslr mitigations=off rodata=off init_on_alloc=0 apparmor=0"
@@ -101,7 +103,7 @@ class Machine:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             pass_fds=list(fds.values()),
-            start_new_session=True,  # Ctrl-C is for the command in dom0, not for QEMU
+            start_new_session=True,  # Ctrl-C must reach the command in dom0, and not QEMU
             preexec_fn=_dying_with(os.getpid()),
         )
         for end in theirs.values():
@@ -109,7 +111,7 @@ class Machine:
         self.agent, self.console = ours["agent"], ours["console"]
         try:
             self._qmp = Qmp(ours["qmp"])
-            # The memory is in the file, so the saved state need not contain it.
+            # The file has the memory, so the saved state does not contain the memory.
             self._qmp.execute(
                 "migrate-set-capabilities", capabilities=[{"capability": "x-ignore-shared", "state": True}]
             )

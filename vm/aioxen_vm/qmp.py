@@ -10,7 +10,7 @@ POLL_SECONDS = 0.005
 
 
 class QmpError(Exception):
-    """QEMU refused a command, or has ended (then without a message)."""
+    """QEMU has refused a command, or has ended. If it has ended, there is no message."""
 
 
 class Qmp:

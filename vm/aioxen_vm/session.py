@@ -18,14 +18,14 @@ from .machine import Machine
 TIMED_OUT = 124
 MACHINE_DIED = 125
 SIGNALLED = 128
-GRACE_SECONDS = 10  # for the command to clean up after a signal, before the machine is killed
+GRACE_SECONDS = 10  # the command's time to clean up after a signal, before the machine is killed
 CHUNK = 65536
 UNSENT_LIMIT = 1 << 20  # standard input is not read while this many bytes wait to be sent
 FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Session:
-    """Runs one command in `machine`. For each of our streams that is a terminal, the command gets a terminal.
+    """Runs one command in `machine`. If a stream of this process is a terminal, so is the command's stream.
 
     limit: seconds, or None. interactive: all keys of our terminal go to the command.
     """
@@ -66,7 +66,7 @@ class Session:
             ready = self._selector.select(left)
             if not ready:
                 self._out_of_time()
-            # The end of the machine is handled last, after its remaining output.
+            # The machine's end is handled after all other events, so that its remaining output is not lost.
             for key, events in sorted(ready, key=lambda item: item[0].fd == died):
                 if self._status is None:
                     key.data(events)
@@ -147,7 +147,7 @@ class Session:
 
     def _from_agent(self, events: int) -> None:
         if events & selectors.EVENT_WRITE:
-            with contextlib.suppress(ConnectionError):  # QEMU is ending, which is the next event
+            with contextlib.suppress(ConnectionError):  # QEMU is ending; self._died handles that
                 del self._unsent[: self._machine.agent.send(self._unsent)]
         if not events & selectors.EVENT_READ:
             return

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Snapshots of a dom0 that waits for its command, made on first use.
+"""Snapshots of a dom0 that waits for its command. A snapshot is made when it is first used.
 
 A snapshot is a directory with QEMU's device state and the machine's memory as a file. A machine that starts
 from it maps that file privately: a page is read at its first use, and any number of machines can share it.
@@ -82,7 +82,7 @@ def _make(image: Path, shape: Shape, directory: Path) -> None:
     begin = time.monotonic()
     _say("booting Xen to make a snapshot (first use)")
     of_this_image = directory.name.rsplit("-", 1)[0]
-    for old in image.glob("snapshot-*"):  # of an older image, or incomplete
+    for old in image.glob("snapshot-*"):  # remove snapshots of older images, and incomplete ones
         if not old.name.startswith(of_this_image) or old.suffix:
             shutil.rmtree(old)
     partial = directory.with_suffix(".new")

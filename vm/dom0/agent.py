@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The agent in dom0: reports that dom0 is ready, then runs one command. The snapshot is made in between.
+"""The agent in dom0: reports that dom0 is ready, and then runs one command. The snapshot is made between the
+two.
 
 It never ends. The launcher kills the machine when it has the exit status.
 """
@@ -26,7 +27,8 @@ from frames import Kind, Reader, pack
 RNDADDENTROPY = 0x40085203
 RNDRESEEDCRNG = 0x5207
 CHUNK = 65536
-# With cache=loose dom0 caches file contents. No other program changes the tree while a command runs.
+# cache=loose: dom0 caches file contents. It may, because no other program changes the tree while a command
+# runs.
 IMAGE = "/run/image"  # a link to the image's directory, for dom0's QEMU
 MOUNT_9P = "trans=virtio,version=9p2000.L,msize=512000,cache=loose"
 
@@ -55,7 +57,7 @@ class Port:
             view = view[os.write(self.fd, view) :]
 
     def receive(self) -> list[tuple[Kind, bytes]]:
-        """Waits for data and returns its frames. Without a peer the port reads as end of file."""
+        """Waits for data and returns its frames. If no launcher is connected, a read returns end of file."""
         data = os.read(self.fd, CHUNK)
         if not data:
             time.sleep(0.01)
@@ -63,7 +65,8 @@ class Port:
 
 
 def set_clock_and_randomness(now: float, entropy: bytes) -> None:
-    """Sets the clock and adds entropy. Machines of one snapshot would share their time and randomness."""
+    """Sets the clock and adds entropy. Otherwise all machines of a snapshot would have the same time and
+    random numbers."""
     time.clock_settime(time.CLOCK_REALTIME, now)
     with open("/dev/urandom", "wb") as device:
         fcntl.ioctl(device, RNDADDENTROPY, struct.pack("ii", len(entropy) * 8, len(entropy)) + entropy)
@@ -77,11 +80,12 @@ def mount(tag: str, path: str) -> None:
 
 
 class Command:
-    """One command with its three streams. Each is a terminal if the caller's is one, else a pipe."""
+    """One command with its three streams. A stream is a terminal if the caller's stream is one, and else a
+    pipe."""
 
     def __init__(self, port: Port, run: dict[str, Any]) -> None:
         self._port = port
-        self._streams: dict[int, Kind] = {}  # our end of each output stream
+        self._streams: dict[int, Kind] = {}  # the agent's ends of the output streams
         self._terminal: int | None = None
         self._stdin: int | None = None
         self._pending = bytearray()  # standard input that the command has not read yet
@@ -148,7 +152,8 @@ class Command:
         ended = os.pidfd_open(self._process.pid)
         status: int | None = None
         while status is None or self._streams:
-            # The command's children may keep its output open, so the output ends with the command.
+            # Children of the command may keep its output open. So the output is read only until the command
+            # ends.
             ready = dict(self._poll(ended if status is None else None).poll(None if status is None else 0))
             if status is not None and not ready.keys() & self._streams.keys():
                 break
@@ -252,7 +257,7 @@ def serve(port: Port) -> None:
 
 def main() -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    if os.fork():  # process 1 reaps what daemons and toolstacks leave behind; the agent is its child
+    if os.fork():  # process 1 only reaps orphaned processes; the agent is its child
         while True:
             os.wait()
     port = Port("agent")

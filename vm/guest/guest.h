@@ -34,8 +34,8 @@ void platform_init(const struct start_info *pv, const void *pvh);
 /* hypercall.c */
 long hypercall(unsigned number, uint64_t a, uint64_t b, uint64_t c, uint64_t d);
 void shutdown(unsigned reason); /* returns only after a suspend */
-_Noreturn void block(void);     /* for ever */
-uint64_t now(void);             /* Xen's system time in nanoseconds */
+_Noreturn void block(void);     /* blocks for ever */
+uint64_t now(void);             /* returns Xen's system time in nanoseconds */
 void notify(evtchn_port_t port);
 /* Waits for an event on `port` (0: none) until `deadline` (0: for ever). Returns whether there is time left. */
 bool wait_event(evtchn_port_t port, uint64_t deadline);
@@ -51,7 +51,7 @@ bool xenstore_wait(uint64_t deadline);
 /* Reads a node into `value`: at most `size` bytes, with the terminating NUL. Stores "" if the node cannot be read. */
 void xenstore_read(const char *path, char *value, size_t size);
 
-/* strings.c: the code that the compiler generates calls some of these, too */
+/* strings.c: the compiler's own code also calls some of these functions */
 void *memcpy(void *to, const void *from, size_t length);
 size_t strlen(const char *text);
 bool equal(const char *a, const char *b);

@@ -31,7 +31,7 @@ uint64_t now(void)
 {
     struct vcpu_runstate_info info = {0};
 
-    /* The vcpu has just started, in this call. */
+    /* Returns the time at which Xen last started this vcpu. That is close to the present time, because the guest runs only briefly. */
     hypercall(__HYPERVISOR_vcpu_op, VCPUOP_get_runstate_info, 0, (uint64_t)&info, 0);
     return info.state_entry_time;
 }

@@ -52,12 +52,12 @@ class Archive:
         self._put(path, stat.S_IFREG | mode, content.encode())
 
     def file(self, path: str, source: Path, mode: int | None = None) -> None:
-        """Copies a file with its modification time, which Python compares with its compiled files."""
+        """Copies a file with its modification time. Python compares this time with that in compiled files."""
         status = source.stat()
         self._put(path, stat.S_IFREG | (mode or status.st_mode & 0o777), source, int(status.st_mtime))
 
     def write(self, out: Path) -> None:
-        """Writes the archive. `out` is complete or does not exist."""
+        """Writes the archive. An interrupted call leaves no incomplete `out`."""
         partial = out.with_name(out.name + ".new")
         with partial.open("wb") as file:
             for inode, (place, entry) in enumerate(self._entries.items(), start=1):

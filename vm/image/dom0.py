@@ -33,16 +33,17 @@ XEN_PROGRAMS = _words("""
     lsevtchn xenctx xenpm xen-hvmctx
 """)
 
-# What the hotplug scripts and the tests run. busybox's programs of these names lack options that the scripts
+# Programs of the hotplug scripts and of the tests. busybox also has them, but without some options that the
+# scripts
 # use.
 TOOLS = _words("ip bridge losetup flock stat mke2fs")
-TOOL_LINKS = {"/usr/sbin/mkfs.ext4": "mke2fs"}  # mke2fs makes the kind of file system that its name says
+TOOL_LINKS = {"/usr/sbin/mkfs.ext4": "mke2fs"}  # the name selects the file system
 
-# Dependencies are not listed but looked up: their names depend on the Debian release and Python's version.
+# The dependencies of these packages are looked up, because their names depend on the release of Debian.
 PYTHON_PACKAGES = _words("""
     python3 python3-cffi python3-click python3-hypothesis python3-pytest python3-rich python3-trio
 """)
-PYTHON_NAMES = ("python3", "libpython3")  # how the names of these dependencies begin
+PYTHON_NAMES = ("python3", "libpython3")  # the prefixes of the dependencies that are added
 
 UNUSED = re.compile(r"/(lib2to3|pydoc_data|ensurepip|idlelib|turtledemo|config-3[^/]*)/|/usr/share/")
 
@@ -107,7 +108,8 @@ def modules(archive: Archive, unpacked: Path, names: Iterable[str]) -> None:
 
 
 def _xen(archive: Archive, unpacked: Path) -> list[Path]:
-    """Adds Xen's programs, without Debian's wrapper scripts, which look up the version at each call."""
+    """Adds Xen's programs. Debian's wrapper scripts are left out, because they look up Xen's version at each
+    call."""
     (directory,) = (unpacked / "usr/lib").glob("xen-4.*")
     place = f"/usr/lib/{directory.name}/bin"
     programs = []
@@ -126,7 +128,8 @@ def _xen(archive: Archive, unpacked: Path) -> list[Path]:
 
 
 def _pygrub(archive: Archive, unpacked: Path) -> list[Path]:
-    """Adds Debian's boot loader. A part of it is compiled for Debian 12's Python and runs with no other."""
+    """Adds the boot loader pygrub. A part of it is compiled for Debian 12's Python, and works with no
+    other."""
     (directory,) = (unpacked / "usr/lib").glob("xen-4.*")
     archive.file(f"/usr/lib/{directory.name}/bin/pygrub", directory / "bin/pygrub")
     compiled = []
@@ -135,7 +138,7 @@ def _pygrub(archive: Archive, unpacked: Path) -> list[Path]:
             archive.file(f"/{path.relative_to(unpacked)}", path.resolve())
             if _is_elf(path):
                 compiled.append(path)
-    for name in ("v/vt100", "l/linux", "d/dumb"):  # its menu is drawn by curses
+    for name in ("v/vt100", "l/linux", "d/dumb"):  # curses draws pygrub's menu, and needs these files
         archive.file(f"/usr/lib/terminfo/{name}", Path("/usr/lib/terminfo") / name)
     return compiled
 

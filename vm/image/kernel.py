@@ -15,7 +15,8 @@ SECTOR = 512
 
 
 def uncompressed(bzimage: Path) -> bytes:
-    """The ELF file inside a bzImage. Unpacking it at each boot would take Xen seconds under emulation."""
+    """The ELF file inside a bzImage. It saves the seconds that Xen needs to unpack it at each boot under
+    emulation."""
     image = bzimage.read_bytes()
     if image[SIGNATURE : SIGNATURE + 4] != b"HdrS":
         raise ValueError(f"{bzimage}: no compressed kernel inside")

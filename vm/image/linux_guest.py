@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A small Linux guest: busybox, Xen's frontends, and what the kernel runs at a shutdown request."""
+"""A small Linux guest: busybox, Xen's frontends, and the programs that the kernel runs at a shutdown
+request."""
 
 from pathlib import Path
 
@@ -9,7 +10,8 @@ from .archive import Archive
 MODULES = ("xen-blkfront", "xen-netfront", "ext4", "crc32c_generic", "9p", "9pnet_xen")
 PROGRAMS = ("check-disk", "check-share")
 
-# The kernel watches control/shutdown and runs these helpers, because init is a script.
+# At a shutdown request the kernel runs these helpers. They use -f, because init is a script that knows no
+# signals.
 HELPERS = {"/sbin/poweroff": "poweroff -f", "/sbin/reboot": "reboot -f"}
 
 

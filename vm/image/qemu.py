@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """QEMU for dom0: the device model of Xen, and qemu-img, with their libraries.
 
-They are a directory of their own, which dom0 reads when a program is run: in the initramfs they would take
-40 MB of dom0's memory.
+They are in a separate directory that dom0 mounts. In the initramfs they would take 40 MB of dom0's memory.
 """
 
 import shutil
@@ -14,7 +13,7 @@ PROGRAMS = (
     "usr/libexec/xen-qemu-system-i386",
     "usr/bin/qemu-img",
 )  # their places in the packages and in dom0
-KEYMAP = "share/qemu/keymaps/en-us"  # of this machine's QEMU. The device model does not start without it
+KEYMAP = "share/qemu/keymaps/en-us"  # from this machine's QEMU; the device model needs it
 
 
 def fill(unpacked: Path, out: Path) -> None:

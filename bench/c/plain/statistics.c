@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Measures a floor: the hypercalls and the reads that statistics of all domains need, alone.
+ * Measures a floor: only the hypercalls and the reads of files that statistics of all domains need.
  *
  * statistics DOMAINS N   N looks at DOMAINS domains with two disks and a network interface each; "ms" is the median of one look
  */
@@ -14,7 +14,7 @@
 #include "bench.h"
 #include "domains.h"
 
-enum { PAGE = 30 }; /* fits into a page, which libxenctrl keeps for hypercalls */
+enum { PAGE = 30 }; /* this many entries fit into a page, and libxenctrl keeps a page for hypercalls */
 
 static void hypercalls(xc_interface *xc)
 {
@@ -56,7 +56,7 @@ int main(int argc, char **argv)
     bench_check(took, "calloc");
     for (long i = 0; i < domains; i++)
         domain_counted(domain_bare());
-    for (long i = -1; i < times; i++) { /* the first look does not count */
+    for (long i = -1; i < times; i++) { /* the first round is a warm-up and is not counted */
         const uint64_t began = bench_now();
         hypercalls(xc);
         reads("/sys/bus/xen-backend/devices", "vbd", of_disk);

@@ -19,7 +19,7 @@ static struct completer {
     long count;
     bool whole, tells;
     libxl_asyncop_how how;
-    double *took; /* ns */
+    double *took; /* the duration of each call, in ns */
     atomic_long done;
     pthread_t thread;
 } it;
@@ -32,8 +32,8 @@ static double now(void)
 }
 
 /*
- * Sleeps and returns the time. The sleep makes the caches cold. The clock is read twice, so that the code of the
- * clock is in the caches again.
+ * Sleeps and returns the time. During the sleep the processor's caches lose this thread's code and data. The clock is read
+ * twice, so that the clock's own code is in the caches again.
  */
 static double rested(void)
 {
