@@ -171,6 +171,18 @@ bool libxl__device_parse_backend(libxl__device *device, const char *path)
     return strcmp(again, path) == 0;
 }
 
+int libxl__device_keep_text(char **to, const char *text)
+{
+    *to = text ? strdup(text) : NULL;
+    return text && !*to ? ERROR_NOMEM : 0;
+}
+
+void libxl__device_keep_flag(libxl_defbool *to, const char *text)
+{
+    if (text)
+        libxl_defbool_set(to, strcmp(text, "1") == 0);
+}
+
 int libxl__device_state(const char *value)
 {
     return value && value[0] >= '0' && value[0] <= '9' && !value[1] ? value[0] - '0' : -1;

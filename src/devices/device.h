@@ -75,11 +75,13 @@ struct libxl__device_class {
     void (*init)(void *config);
     void (*dispose)(void *config);
     int (*copy)(libxl_ctx *ctx, void *to, const void *from); /* copies a libxl_device_NAME */
-    bool waits_for_backend;          /* an added device is ready when its backend's state is 2 or more */
-    bool closes_without_frontend;    /* the backend closes when its frontend's nodes are removed */
-    bool stateless;                  /* the backend has no state: it is removed without a request */
-    size_t host_size;                /* of the class's own state; see libxl__device.host */
-    const char *const *read_keys;    /* the toolstack's keys that `read` needs; ends with NULL */
+    bool waits_for_backend;       /* an added device is ready when its backend's state is 2 or more */
+    bool closes_without_frontend; /* the backend closes when its frontend's nodes are removed */
+    bool stateless;               /* the backend has no state: it is removed without a request */
+    size_t host_size;             /* of the class's own state; see libxl__device.host */
+    const char *const *read_keys; /* the toolstack's keys that `read` needs; ends with NULL */
+    const char
+        *frontend_key; /* the frontend's key that `read` needs after these; NULL: none. Guests may write it */
     const char *const *offline_keys; /* the backend's keys that `offline` needs; ends with NULL; NULL: none */
 
     /*
@@ -94,8 +96,9 @@ struct libxl__device_class {
     /* Copies what `check` has chosen at random from `config` into the configuration that is stored. */
     void (*record)(void *stored, const void *config);
     /*
-     * Fills in an initialised config of a device that exists. `values` has what read_keys name; NULL: no such node.
-     * backend_domid is set already. Another toolstack may have written the values. Errors: NOMEM.
+     * Fills in an initialised config of a device that exists. `values` has what read_keys and frontend_key name; NULL:
+     * no such node. backend_domid and devid_at are set already. Another toolstack may have written the values. Returns 1
+     * for a device of the same kind that is not of this class. Errors: NOMEM.
      */
     int (*read)(const libxl__device *device, void *config, const char *const values[]);
     /* Looks at what the device needs on this host, before anything is written. */
@@ -188,6 +191,11 @@ void libxl__frontend_key(const libxl__device_nodes *nodes, const char *key, cons
 
 /* Reads the backend's domain and kind from its path. Returns whether `path` is the path of this device's backend. */
 bool libxl__device_parse_backend(libxl__device *device, const char *path);
+
+/* For the class's `read`. Stores a copy of the text, which may be NULL. Errors: NOMEM. */
+int libxl__device_keep_text(char **to, const char *text);
+/* Stores whether the text is "1". Leaves *to alone if the text is NULL. */
+void libxl__device_keep_flag(libxl_defbool *to, const char *text);
 
 /* Returns the state that a node holds, or -1 for anything else. A guest may write any text. NULL: the node is missing. */
 int libxl__device_state(const char *value);

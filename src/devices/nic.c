@@ -206,12 +206,6 @@ enum {
 static const char *const read_keys[] = {"script", "vifname", "mac",    "ip",   "gatewaydev",
                                         "rate",   "mtu",     "bridge", "type", NULL};
 
-static int keep_text(char **to, const char *text)
-{
-    *to = text ? strdup(text) : NULL;
-    return text && !*to ? ERROR_NOMEM : 0;
-}
-
 /* A value of another form than this library writes is left out. */
 static int read_config(const libxl__device *device, void *config, const char *const values[])
 {
@@ -228,14 +222,14 @@ static int read_config(const libxl__device *device, void *config, const char *co
         nic->rate_bytes_per_interval = rate;
     if (values[READ_MTU] && sscanf(values[READ_MTU], "%d", &nic->mtu) != 1)
         nic->mtu = 0;
-    int rc = keep_text(&nic->bridge, values[READ_BRIDGE]);
+    int rc = libxl__device_keep_text(&nic->bridge, values[READ_BRIDGE]);
     if (!rc)
-        rc = keep_text(&nic->script, values[READ_SCRIPT]);
+        rc = libxl__device_keep_text(&nic->script, values[READ_SCRIPT]);
     if (!rc)
-        rc = keep_text(&nic->ifname, values[READ_VIFNAME]);
+        rc = libxl__device_keep_text(&nic->ifname, values[READ_VIFNAME]);
     if (!rc)
-        rc = keep_text(&nic->ip, values[READ_IP]);
-    return rc ? rc : keep_text(&nic->gatewaydev, values[READ_GATEWAYDEV]);
+        rc = libxl__device_keep_text(&nic->ip, values[READ_IP]);
+    return rc ? rc : libxl__device_keep_text(&nic->gatewaydev, values[READ_GATEWAYDEV]);
 }
 
 /* ---- online: the fast path, or the script */

@@ -61,6 +61,19 @@ static void write_nodes(const libxl__device_nodes *nodes)
     libxl__frontend_key(nodes, "tag", "%s", p9->tag);
 }
 
+static const char *const read_keys[] = {"path", "security_model", NULL};
+
+static int read_config(const libxl__device *device, void *config, const char *const values[])
+{
+    enum { PATH, SECURITY_MODEL, TAG };
+    libxl_device_p9 *p9 = config;
+    (void)device;
+    int rc = libxl__device_keep_text(&p9->path, values[PATH]);
+    if (!rc)
+        rc = libxl__device_keep_text(&p9->security_model, values[SECURITY_MODEL]);
+    return rc ? rc : libxl__device_keep_text(&p9->tag, values[TAG]);
+}
+
 LIBXL__DEVICE_CONFIG(p9)
 const libxl__device_class libxl__class_p9 = {
     LIBXL__DEVICE_ROW(p9, p9s, "9pfs"),
@@ -72,4 +85,7 @@ const libxl__device_class libxl__class_p9 = {
     .probe_start = probe_start,
     .probe_poll = probe_poll,
     .write = write_nodes,
+    .read_keys = read_keys,
+    .frontend_key = "tag",
+    .read = read_config,
 };

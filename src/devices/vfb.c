@@ -9,6 +9,7 @@
 #include "device.h"
 
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 static libxl_device_vfb *vfb_of(const libxl__device *device)
@@ -54,6 +55,34 @@ static void write_nodes(const libxl__device_nodes *nodes)
         libxl__backend_key(nodes, "display", "%s", vfb->sdl.display);
 }
 
+enum { VNC, LISTEN, PASSWD, DISPLAY, UNUSED, SDL, OPENGL, XAUTHORITY, X_DISPLAY };
+static const char *const read_keys[] = {"vnc", "vnclisten", "vncpasswd",  "vncdisplay", "vncunused",
+                                        "sdl", "opengl",    "xauthority", "display",    NULL};
+
+/* The nodes do not have `keymap`. */
+static int read_config(const libxl__device *device, void *config, const char *const values[])
+{
+    libxl_device_vfb *vfb = config;
+    (void)device;
+    libxl__device_keep_flag(&vfb->vnc.enable, values[VNC]);
+    libxl__device_keep_flag(&vfb->vnc.findunused, values[UNUSED]);
+    libxl__device_keep_flag(&vfb->sdl.enable, values[SDL]);
+    libxl__device_keep_flag(&vfb->sdl.opengl, values[OPENGL]);
+    if (values[DISPLAY])
+        vfb->vnc.display = (int)strtol(values[DISPLAY], NULL, 10);
+    const struct {
+        char **to;
+        const char *text;
+    } texts[] = {{&vfb->vnc.listen, values[LISTEN]},
+                 {&vfb->vnc.passwd, values[PASSWD]},
+                 {&vfb->sdl.xauthority, values[XAUTHORITY]},
+                 {&vfb->sdl.display, values[X_DISPLAY]}};
+    int rc = 0;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(*texts) && !rc; i++)
+        rc = libxl__device_keep_text(texts[i].to, texts[i].text);
+    return rc;
+}
+
 LIBXL__DEVICE_CONFIG(vfb)
 const libxl__device_class libxl__class_vfb = {
     LIBXL__DEVICE_ROW(vfb, vfbs, "vfb"),
@@ -62,4 +91,6 @@ const libxl__device_class libxl__class_vfb = {
     .closes_without_frontend = true,
     .check = check,
     .write = write_nodes,
+    .read_keys = read_keys,
+    .read = read_config,
 };

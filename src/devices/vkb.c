@@ -10,6 +10,8 @@
 
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 static libxl_device_vkb *vkb_of(const libxl__device *device)
 {
@@ -27,29 +29,49 @@ static int check(libxl__ao *ao, libxl__device *device)
     return 0;
 }
 
+/* The keys of a device, each with its member of libxl_device_vkb, except for unique_id, which is the last key. */
+#define FLAGS(X)                                                                                             \
+    X("feature-disable-keyboard", feature_disable_keyboard)                                                  \
+    X("feature-disable-pointer", feature_disable_pointer)                                                    \
+    X("feature-abs-pointer", feature_abs_pointer)                                                            \
+    X("feature-raw-pointer", feature_raw_pointer)                                                            \
+    X("feature-multi-touch", feature_multi_touch)
+#define NUMBERS(X)                                                                                           \
+    X("multi-touch-width", multi_touch_width)                                                                \
+    X("multi-touch-height", multi_touch_height)                                                              \
+    X("multi-touch-num-contacts", multi_touch_num_contacts)                                                  \
+    X("width", width)                                                                                        \
+    X("height", height)
+
 static void write_nodes(const libxl__device_nodes *nodes)
 {
     const libxl_device_vkb *vkb = vkb_of(nodes->device);
-    const struct {
-        const char *key;
-        uint32_t value;
-    } numbers[] = {
-        {"feature-disable-keyboard", vkb->feature_disable_keyboard},
-        {"feature-disable-pointer", vkb->feature_disable_pointer},
-        {"feature-abs-pointer", vkb->feature_abs_pointer},
-        {"feature-raw-pointer", vkb->feature_raw_pointer},
-        {"feature-multi-touch", vkb->feature_multi_touch},
-        {"multi-touch-width", vkb->multi_touch_width},
-        {"multi-touch-height", vkb->multi_touch_height},
-        {"multi-touch-num-contacts", vkb->multi_touch_num_contacts},
-        {"width", vkb->width},
-        {"height", vkb->height},
-    };
     if (vkb->unique_id)
         libxl__backend_key(nodes, "unique-id", "%s", vkb->unique_id);
-    for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
-        if (numbers[i].value)
-            libxl__backend_key(nodes, numbers[i].key, "%u", numbers[i].value);
+#define WRITE(key, member)                                                                                   \
+    if (vkb->member)                                                                                         \
+        libxl__backend_key(nodes, key, "%u", (unsigned)vkb->member);
+    FLAGS(WRITE)
+    NUMBERS(WRITE)
+#undef WRITE
+}
+
+#define KEY(key, member) key,
+static const char *const read_keys[] = {FLAGS(KEY) NUMBERS(KEY) "unique-id", NULL};
+#undef KEY
+
+static int read_config(const libxl__device *device, void *config, const char *const values[])
+{
+    libxl_device_vkb *vkb = config;
+    vkb->backend_type =
+        strcmp(device->backend_kind, "vinput") ? LIBXL_VKB_BACKEND_QEMU : LIBXL_VKB_BACKEND_LINUX;
+#define READ_FLAG(key, member)   vkb->member = *values && strcmp(*values, "1") == 0, values++;
+#define READ_NUMBER(key, member) vkb->member = *values ? (uint32_t)strtoul(*values, NULL, 10) : 0, values++;
+    FLAGS(READ_FLAG)
+    NUMBERS(READ_NUMBER)
+#undef READ_FLAG
+#undef READ_NUMBER
+    return libxl__device_keep_text(&vkb->unique_id, *values);
 }
 
 LIBXL__DEVICE_CONFIG(vkb)
@@ -60,4 +82,6 @@ const libxl__device_class libxl__class_vkb = {
     .closes_without_frontend = true,
     .check = check,
     .write = write_nodes,
+    .read_keys = read_keys,
+    .read = read_config,
 };

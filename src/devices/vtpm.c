@@ -36,6 +36,18 @@ static void write_nodes(const libxl__device_nodes *nodes)
     libxl__frontend_key(nodes, "handle", "%u", nodes->device->devid);
 }
 
+static const char *const read_keys[] = {"uuid", NULL};
+
+/* The UUID is all zero if the node has another form than this library writes. */
+static int read_config(const libxl__device *device, void *config, const char *const values[])
+{
+    libxl_device_vtpm *vtpm = config;
+    (void)device;
+    if (values[0] && libxl_uuid_from_string(&vtpm->uuid, values[0]))
+        libxl_uuid_clear(&vtpm->uuid);
+    return 0;
+}
+
 LIBXL__DEVICE_CONFIG(vtpm)
 const libxl__device_class libxl__class_vtpm = {
     LIBXL__DEVICE_ROW(vtpm, vtpms, "vtpm"),
@@ -44,4 +56,6 @@ const libxl__device_class libxl__class_vtpm = {
     .closes_without_frontend = true,
     .check = check,
     .write = write_nodes,
+    .read_keys = read_keys,
+    .read = read_config,
 };

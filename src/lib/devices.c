@@ -13,122 +13,92 @@
 
 #include <libxl_utils.h>
 
-libxl_device_disk *libxl_device_disk_list(libxl_ctx *ctx, uint32_t domid, int *num)
-{
-    libxl_disk_list list;
-    *num = 0;
-    if (libxl_domain_list_disks(ctx, domid, &list, NULL))
-        return NULL;
-    *num = list.num_devices;
-    if (!*num) {
-        libxl_disk_list_dispose(&list);
-        return NULL;
-    }
-    return list.devices; /* the caller frees the array */
-}
+/* ---- lists */
 
-void libxl_device_disk_list_free(libxl_device_disk *list, int num)
+/* The caller frees the array. */
+#define LIST(name)                                                                                           \
+    libxl_device_##name *libxl_device_##name##_list(libxl_ctx *ctx, uint32_t domid, int *num)                \
+    {                                                                                                        \
+        libxl_##name##_list list;                                                                            \
+        *num = 0;                                                                                            \
+        if (libxl_domain_list_##name##s(ctx, domid, &list, NULL))                                            \
+            return NULL;                                                                                     \
+        *num = list.num_devices;                                                                             \
+        if (*num)                                                                                            \
+            return list.devices;                                                                             \
+        libxl_##name##_list_dispose(&list);                                                                  \
+        return NULL;                                                                                         \
+    }                                                                                                        \
+    void libxl_device_##name##_list_free(libxl_device_##name *list, int num)                                 \
+    {                                                                                                        \
+        libxl_##name##_list_dispose(&(libxl_##name##_list){.devices = list, .num_devices = num});            \
+    }
+
+LIST(disk)
+LIST(nic)
+LIST(vkb)
+LIST(vtpm)
+
+/* ---- one device of a list */
+
+/* Defines find_NAME: it stores a copy of the first device for which `fits` returns true. Errors: NOTFOUND, without words. */
+#define FIND(name)                                                                                           \
+    static int find_##name(libxl_ctx *ctx, uint32_t domid,                                                   \
+                           bool (*fits)(const libxl_device_##name *, const void *), const void *wanted,      \
+                           libxl_device_##name *found)                                                       \
+    {                                                                                                        \
+        libxl_##name##_list list;                                                                            \
+        int rc = libxl_domain_list_##name##s(ctx, domid, &list, NULL);                                       \
+        if (rc)                                                                                              \
+            return rc;                                                                                       \
+        rc = ERROR_NOTFOUND;                                                                                 \
+        for (int i = 0; i < list.num_devices && rc; i++)                                                     \
+            if (fits(&list.devices[i], wanted)) {                                                            \
+                libxl_device_##name##_init(found);                                                           \
+                libxl_device_##name##_copy(ctx, found, &list.devices[i]);                                    \
+                rc = 0;                                                                                      \
+            }                                                                                                \
+        libxl_##name##_list_dispose(&list);                                                                  \
+        return rc;                                                                                           \
+    }
+
+FIND(disk)
+FIND(nic)
+FIND(vkb)
+FIND(vtpm)
+
+#define FIND_BY_NUMBER(name)                                                                                 \
+    static bool is_##name(const libxl_device_##name *name, const void *wanted)                               \
+    {                                                                                                        \
+        return name->devid >= 0 && name->devid == *(const int *)wanted;                                      \
+    }                                                                                                        \
+    int libxl_devid_to_device_##name(libxl_ctx *ctx, uint32_t domid, int devid, libxl_device_##name *name)   \
+    {                                                                                                        \
+        const int rc = find_##name(ctx, domid, is_##name, &devid, name);                                     \
+        return rc == ERROR_NOTFOUND ? libxl__refuse(rc, "domain %u has no " #name " %d", domid, devid) : rc; \
+    }
+
+FIND_BY_NUMBER(nic)
+FIND_BY_NUMBER(vkb)
+FIND_BY_NUMBER(vtpm)
+
+static bool has_number(const libxl_device_disk *disk, const void *wanted)
 {
-    libxl_disk_list_dispose(&(libxl_disk_list){.devices = list, .num_devices = num});
+    return disk->vdev && libxl__vdev_number(disk->vdev) == *(const int *)wanted;
 }
 
 int libxl_vdev_to_device_disk(libxl_ctx *ctx, uint32_t domid, const char *vdev, libxl_device_disk *disk)
 {
-    libxl_disk_list list;
     const int number = libxl__vdev_number(vdev);
     if (number < 0)
         return libxl__refuse(ERROR_INVAL, "vdev: '%s' is not the name of a virtual disk", vdev);
-    int rc = libxl_domain_list_disks(ctx, domid, &list, NULL);
-    if (rc)
-        return rc;
-    rc = ERROR_NOTFOUND;
-    for (int i = 0; i < list.num_devices && rc == ERROR_NOTFOUND; i++)
-        if (list.devices[i].vdev && libxl__vdev_number(list.devices[i].vdev) == number) {
-            libxl_device_disk_init(disk);
-            libxl_device_disk_copy(ctx, disk, &list.devices[i]);
-            rc = 0;
-        }
-    libxl_disk_list_dispose(&list);
-    return rc ? libxl__refuse(rc, "domain %u has no disk %s", domid, vdev) : 0;
+    const int rc = find_disk(ctx, domid, has_number, &number, disk);
+    return rc == ERROR_NOTFOUND ? libxl__refuse(rc, "domain %u has no disk %s", domid, vdev) : rc;
 }
 
-/* Converts a device's state to libxl's structure. The strings of `from` are moved to `to`. */
-static void take(libxl_device_status *from, uint32_t domid, libxl_diskinfo *to)
+static bool has_address(const libxl_device_nic *nic, const void *wanted)
 {
-    *to = (libxl_diskinfo){.backend = from->backend,
-                           .backend_id = from->backend_domid,
-                           .frontend = from->frontend,
-                           .frontend_id = domid,
-                           .devid = (libxl_devid)from->devid,
-                           .state = from->frontend_state,
-                           .evtch = from->event_channel,
-                           .rref = from->ring_ref};
-    from->backend = from->frontend = NULL;
-}
-
-int libxl_device_disk_getinfo(libxl_ctx *ctx, uint32_t domid, const libxl_device_disk *disk,
-                              libxl_diskinfo *diskinfo)
-{
-    libxl_device_status_list list;
-    const int number = disk->vdev ? libxl__vdev_number(disk->vdev) : -1;
-    libxl_diskinfo_init(diskinfo);
-    if (number < 0)
-        return libxl__refuse(ERROR_INVAL, "vdev: not the name of a virtual disk");
-    int rc = libxl_domain_list_devices(ctx, domid, &list, NULL);
-    if (rc)
-        return rc;
-    rc = ERROR_NOTFOUND;
-    for (int i = 0; i < list.num_devices && rc; i++)
-        if (list.devices[i].devid == (uint32_t)number && strcmp(list.devices[i].kind, "vbd") == 0) {
-            take(&list.devices[i], domid, diskinfo);
-            rc = 0;
-        }
-    libxl_device_status_list_dispose(&list);
-    return rc ? libxl__refuse(rc, "domain %u has no disk %s", domid, disk->vdev) : 0;
-}
-
-/* ---- network interfaces */
-
-libxl_device_nic *libxl_device_nic_list(libxl_ctx *ctx, uint32_t domid, int *num)
-{
-    libxl_nic_list list;
-    *num = 0;
-    if (libxl_domain_list_nics(ctx, domid, &list, NULL))
-        return NULL;
-    *num = list.num_devices;
-    if (!*num) {
-        libxl_nic_list_dispose(&list);
-        return NULL;
-    }
-    return list.devices; /* the caller frees the array */
-}
-
-void libxl_device_nic_list_free(libxl_device_nic *list, int num)
-{
-    libxl_nic_list_dispose(&(libxl_nic_list){.devices = list, .num_devices = num});
-}
-
-/*
- * Stores the first network interface with this devid. If `devid` is negative, stores the first one with this
- * MAC address.
- */
-static int find_nic(libxl_ctx *ctx, uint32_t domid, int devid, const libxl_mac mac, libxl_device_nic *nic)
-{
-    libxl_nic_list list;
-    int rc = libxl_domain_list_nics(ctx, domid, &list, NULL);
-    if (rc)
-        return rc;
-    rc = ERROR_NOTFOUND;
-    for (int i = 0; i < list.num_devices && rc; i++) {
-        const libxl_device_nic *at = &list.devices[i];
-        if (devid >= 0 ? at->devid == devid : !memcmp(at->mac, mac, sizeof(libxl_mac))) {
-            libxl_device_nic_init(nic);
-            libxl_device_nic_copy(ctx, nic, at);
-            rc = 0;
-        }
-    }
-    libxl_nic_list_dispose(&list);
-    return rc;
+    return memcmp(nic->mac, wanted, sizeof(libxl_mac)) == 0;
 }
 
 int libxl_mac_to_device_nic(libxl_ctx *ctx, uint32_t domid, const char *mac, libxl_device_nic *nic)
@@ -139,42 +109,106 @@ int libxl_mac_to_device_nic(libxl_ctx *ctx, uint32_t domid, const char *mac, lib
                &address[5], &end) != 6 ||
         mac[end])
         return libxl__refuse(ERROR_INVAL, "mac: '%s' is not a MAC address", mac);
-    const int rc = find_nic(ctx, domid, -1, address, nic);
+    const int rc = find_nic(ctx, domid, has_address, address, nic);
     return rc == ERROR_NOTFOUND ? libxl__refuse(rc, "domain %u has no nic with the address %s", domid, mac)
                                 : rc;
 }
 
-int libxl_devid_to_device_nic(libxl_ctx *ctx, uint32_t domid, int devid, libxl_device_nic *nic)
+static bool has_uuid(const libxl_device_vtpm *vtpm, const void *wanted)
 {
-    const int rc = devid < 0 ? ERROR_NOTFOUND : find_nic(ctx, domid, devid, NULL, nic);
-    return rc == ERROR_NOTFOUND ? libxl__refuse(rc, "domain %u has no nic %d", domid, devid) : rc;
+    return libxl_uuid_compare(&vtpm->uuid, wanted) == 0;
 }
 
-int libxl_device_nic_getinfo(libxl_ctx *ctx, uint32_t domid, const libxl_device_nic *nic,
-                             libxl_nicinfo *nicinfo)
+int libxl_uuid_to_device_vtpm(libxl_ctx *ctx, uint32_t domid, libxl_uuid *uuid, libxl_device_vtpm *vtpm)
+{
+    const int rc = find_vtpm(ctx, domid, has_uuid, uuid, vtpm);
+    return rc == ERROR_NOTFOUND ? libxl__refuse(rc, "domain %u has no vtpm with the UUID " LIBXL_UUID_FMT,
+                                                domid, LIBXL_UUID_BYTES(*uuid))
+                                : rc;
+}
+
+/* ---- states */
+
+/*
+ * Stores the states of the device with this kind and number; its paths belong to the caller, and its kind is NULL.
+ * Errors: NOTFOUND, and those of libxl_domain_list_devices.
+ */
+static int take_status(libxl_ctx *ctx, uint32_t domid, const char *kind, const char *class, int devid,
+                       libxl_device_status *status)
 {
     libxl_device_status_list list;
-    libxl_nicinfo_init(nicinfo);
     int rc = libxl_domain_list_devices(ctx, domid, &list, NULL);
     if (rc)
         return rc;
     rc = ERROR_NOTFOUND;
     for (int i = 0; i < list.num_devices && rc; i++) {
-        libxl_device_status *from = &list.devices[i];
-        if (nic->devid < 0 || from->devid != (uint32_t)nic->devid || strcmp(from->kind, "vif") != 0)
+        libxl_device_status *at = &list.devices[i];
+        if (devid < 0 || at->devid != (uint32_t)devid || strcmp(at->kind, kind) != 0)
             continue;
-        *nicinfo = (libxl_nicinfo){.backend = from->backend,
-                                   .backend_id = from->backend_domid,
-                                   .frontend = from->frontend,
-                                   .frontend_id = domid,
-                                   .devid = nic->devid,
-                                   .state = from->frontend_state,
-                                   .evtch = from->event_channel,
-                                   .rref_tx = from->ring_ref,
-                                   .rref_rx = from->rx_ring_ref};
-        from->backend = from->frontend = NULL; /* the strings belong to *nicinfo now */
+        *status = *at;
+        status->kind = at->backend = at->frontend = NULL;
         rc = 0;
     }
     libxl_device_status_list_dispose(&list);
-    return rc ? libxl__refuse(rc, "domain %u has no nic %d", domid, nic->devid) : 0;
+    return rc ? libxl__refuse(rc, "domain %u has no %s %d", domid, class, devid) : 0;
+}
+
+/* What all libxl_NAMEinfo have. */
+#define INFO_OF(from, guest)                                                                                 \
+    .backend = (from)->backend, .backend_id = (from)->backend_domid, .frontend = (from)->frontend,           \
+    .frontend_id = (guest), .devid = (libxl_devid)(from)->devid, .state = (from)->frontend_state,            \
+    .evtch = (from)->event_channel
+
+int libxl_device_disk_getinfo(libxl_ctx *ctx, uint32_t domid, const libxl_device_disk *disk,
+                              libxl_diskinfo *diskinfo)
+{
+    libxl_device_status status;
+    const int number = disk->vdev ? libxl__vdev_number(disk->vdev) : -1;
+    libxl_diskinfo_init(diskinfo);
+    if (number < 0)
+        return libxl__refuse(ERROR_INVAL, "vdev: not the name of a virtual disk");
+    const int rc = take_status(ctx, domid, "vbd", "disk", number, &status);
+    if (rc)
+        return rc == ERROR_NOTFOUND ? libxl__refuse(rc, "domain %u has no disk %s", domid, disk->vdev) : rc;
+    *diskinfo = (libxl_diskinfo){INFO_OF(&status, domid), .rref = status.ring_ref};
+    return 0;
+}
+
+int libxl_device_nic_getinfo(libxl_ctx *ctx, uint32_t domid, const libxl_device_nic *nic,
+                             libxl_nicinfo *nicinfo)
+{
+    libxl_device_status status;
+    libxl_nicinfo_init(nicinfo);
+    const int rc = take_status(ctx, domid, "vif", "nic", nic->devid, &status);
+    if (!rc)
+        *nicinfo = (libxl_nicinfo){INFO_OF(&status, domid), .rref_tx = status.ring_ref,
+                                   .rref_rx = status.rx_ring_ref};
+    return rc;
+}
+
+int libxl_device_vkb_getinfo(libxl_ctx *ctx, uint32_t domid, const libxl_device_vkb *vkb,
+                             libxl_vkbinfo *vkbinfo)
+{
+    libxl_device_status status;
+    libxl_vkbinfo_init(vkbinfo);
+    const int rc = take_status(ctx, domid, "vkbd", "vkb", vkb->devid, &status);
+    if (!rc)
+        *vkbinfo = (libxl_vkbinfo){INFO_OF(&status, domid), .rref = status.ring_ref};
+    return rc;
+}
+
+int libxl_device_vtpm_getinfo(libxl_ctx *ctx, uint32_t domid, const libxl_device_vtpm *vtpm,
+                              libxl_vtpminfo *vtpminfo)
+{
+    libxl_device_status status;
+    libxl_device_vtpm found;
+    libxl_vtpminfo_init(vtpminfo);
+    int rc = libxl_devid_to_device_vtpm(ctx, domid, vtpm->devid, &found);
+    if (rc)
+        return rc;
+    rc = take_status(ctx, domid, "vtpm", "vtpm", vtpm->devid, &status);
+    if (!rc)
+        *vtpminfo = (libxl_vtpminfo){INFO_OF(&status, domid), .rref = status.ring_ref, .uuid = found.uuid};
+    libxl_device_vtpm_dispose(&found);
+    return rc;
 }

@@ -21,7 +21,7 @@ typedef struct device_list {
     libxl__xs_directory numbers;
     char path[LIBXL__DEVICE_PATH];
     libxl__xs_batch *batch;
-    const libxl__xs_request **requests; /* for each number: its backend, and then read_keys */
+    const libxl__xs_request **requests; /* for each number: its backend, read_keys and frontend_key */
     size_t per_device;
 } device_list_state;
 
@@ -45,9 +45,11 @@ static int numbers_poll(libxl__ao *ao, struct device_list *s)
 
 static int read_start(libxl__ao *ao, struct device_list *s)
 {
-    const char *const *keys = s->device.cls->read_keys;
-    for (s->per_device = 1; keys[s->per_device - 1];)
-        s->per_device++;
+    const char *const *keys = s->device.cls->read_keys, *frontend_key = s->device.cls->frontend_key;
+    size_t count = 0;
+    while (keys[count])
+        count++;
+    s->per_device = 1 + count + (frontend_key != NULL);
     s->requests = libxl__gc_alloc(&ao->gc, s->numbers.count * s->per_device * sizeof(libxl__xs_request *));
     s->batch = libxl__xs_batch_new(ao, s->device.domid);
     if (!s->requests || !s->batch)
@@ -55,14 +57,17 @@ static int read_start(libxl__ao *ao, struct device_list *s)
     for (size_t i = 0; i < s->numbers.count; i++) {
         const libxl__xs_request **of = &s->requests[i * s->per_device];
         *of = libxl__xs_read(s->batch, "%s/%s/backend", s->path, s->numbers.names[i]);
-        for (size_t k = 1; k < s->per_device; k++)
-            of[k] = libxl__xs_read(s->batch, "%s/%s/%s", s->path, s->numbers.names[i], keys[k - 1]);
+        for (size_t k = 0; k < count; k++)
+            of[1 + k] = libxl__xs_read(s->batch, "%s/%s/%s", s->path, s->numbers.names[i], keys[k]);
+        if (frontend_key)
+            of[1 + count] = libxl__xs_read(s->batch, "/local/domain/%u/device/%s/%s/%s", s->device.domid,
+                                           s->device.kind, s->numbers.names[i], frontend_key);
     }
     const int rc = libxl__xs_run(s->batch, LIBXL__XS_ONE_BY_ONE);
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
-/* Reads the device at this index into `config`. Returns 1 if it is gone or is not one of this library's form. */
+/* Reads the device at this index into `config`. Returns 1 if it is gone or is not one of the class. */
 static int read_device(const struct device_list *s, size_t index, void *config)
 {
     const libxl__xs_request *const *of = &s->requests[index * s->per_device];

@@ -19,16 +19,13 @@ static const struct device_operation {
         [LIBXL__OP_DEVICE_##NAME##                                                                           \
             _REMOVE] = {&libxl__class_##name, offsetof(libxl__device_##name##_remove_args, in.name)},        \
     [LIBXL__OP_DEVICE_##NAME##                                                                               \
-        _DESTROY] = {&libxl__class_##name, offsetof(libxl__device_##name##_destroy_args, in.name)},
+        _DESTROY] = {&libxl__class_##name, offsetof(libxl__device_##name##_destroy_args, in.name)},          \
+    [LIBXL__OP_DOMAIN_LIST_##NAME##                                                                          \
+        S] = {&libxl__class_##name, offsetof(libxl__domain_list_##name##s_args, out.list)},
     LIBXL__DEVICES(ROWS)
 #undef ROWS
         [LIBXL__OP_DEVICE_DISK_SAFE_REMOVE] = {&libxl__class_disk,
                                                offsetof(libxl__device_disk_safe_remove_args, in.disk)},
-#define ROW(NAME, name)                                                                                      \
-    [LIBXL__OP_DOMAIN_LIST_##NAME##                                                                          \
-        S] = {&libxl__class_##name, offsetof(libxl__domain_list_##name##s_args, out.list)},
-    LIBXL__LISTED_DEVICES(ROW)
-#undef ROW
 };
 
 void libxl__device_of_operation(libxl__ao *ao, libxl__device *device)

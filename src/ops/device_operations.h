@@ -10,11 +10,9 @@
 #include "ops.h"
 #include "qemu.h"
 
-/* The classes that have operations: X(NAME, name). libxl_device_NAME_add and the others are declared in the IDL. */
+/* The classes that have operations: X(NAME, name). libxl_device_NAME_add, _remove, _destroy and libxl_domain_list_NAMEs
+ * are declared in the IDL. */
 #define LIBXL__DEVICES(X) X(DISK, disk) X(NIC, nic) X(P9, p9) X(VFB, vfb) X(VKB, vkb) X(VTPM, vtpm)
-
-/* The classes whose devices are listed by an operation domain_list_NAMEs; their rows have `read`. */
-#define LIBXL__LISTED_DEVICES(X) X(DISK, disk) X(NIC, nic)
 
 enum {
 #define COUNT_DEVICE(NAME, name) LIBXL__DEVICES_##NAME,

@@ -86,4 +86,5 @@ def read_node(path: str) -> str | None:
 
 def write_node(path: str, value: str) -> None:
     with xenstore_handle() as (library, store):
-        assert library.xs_write(store, 0, path.encode(), value.encode(), len(value.encode()))
+        octets = value.encode("utf-8", "surrogateescape")
+        assert library.xs_write(store, 0, path.encode(), octets, len(octets))

@@ -43,6 +43,22 @@ static const char *devices(libxl_ctx *ctx)
     CHECK(libxl_device_nic_getinfo(ctx, 0x7000, &nic, &nicinfo));
     CHECK(libxl_mac_to_device_nic(ctx, 0x7000, "00:16:3e:01:02:03", &nic));
     CHECK(libxl_devid_to_device_nic(ctx, 0x7000, 0, &nic));
+    libxl_device_vtpm vtpm;
+    libxl_vtpminfo vtpminfo;
+    libxl_uuid uuid = {.uuid = {1}};
+    libxl_device_vtpm_init(&vtpm);
+    CHECK(!libxl_device_vtpm_list(ctx, 0x7000, &count) && !count);
+    libxl_device_vtpm_list_free(NULL, 0);
+    CHECK(libxl_device_vtpm_getinfo(ctx, 0x7000, &vtpm, &vtpminfo));
+    CHECK(libxl_uuid_to_device_vtpm(ctx, 0x7000, &uuid, &vtpm));
+    CHECK(libxl_devid_to_device_vtpm(ctx, 0x7000, 0, &vtpm));
+    libxl_device_vkb vkb;
+    libxl_vkbinfo vkbinfo;
+    libxl_device_vkb_init(&vkb);
+    CHECK(!libxl_device_vkb_list(ctx, 0x7000, &count) && !count);
+    libxl_device_vkb_list_free(NULL, 0);
+    CHECK(libxl_device_vkb_getinfo(ctx, 0x7000, &vkb, &vkbinfo));
+    CHECK(libxl_devid_to_device_vkb(ctx, 0x7000, 0, &vkb));
 #define CALLS_OF_DEVICE(T)                                                                                   \
     do {                                                                                                     \
         libxl_device_##T device;                                                                             \
@@ -80,6 +96,8 @@ static const char *structs(libxl_ctx *ctx)
     CALLS_OF_STRUCT(device_disk);
     CALLS_OF_STRUCT(diskinfo);
     CALLS_OF_STRUCT(nicinfo);
+    CALLS_OF_STRUCT(vkbinfo);
+    CALLS_OF_STRUCT(vtpminfo);
     CALLS_OF_STRUCT(device_nic);
     CALLS_OF_STRUCT(device_pci);
     CALLS_OF_STRUCT(device_rdm);

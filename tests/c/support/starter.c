@@ -223,21 +223,19 @@ static int start_disk_safe_remove(struct starter *s)
     return libxl_device_disk_safe_remove(s->ctx, s->guest, &disk, NULL);
 }
 
-static int start_list_disks(struct starter *s)
-{
-    libxl_disk_list list;
-    const int rc = libxl_domain_list_disks(s->ctx, s->guest, &list, NULL);
-    libxl_disk_list_dispose(&list);
-    return rc;
-}
+/* The classes of devices that are listed. */
+#define LISTED(X) X(DISK, disk) X(NIC, nic) X(P9, p9) X(VFB, vfb) X(VKB, vkb) X(VTPM, vtpm)
 
-static int start_list_nics(struct starter *s)
-{
-    libxl_nic_list list;
-    const int rc = libxl_domain_list_nics(s->ctx, s->guest, &list, NULL);
-    libxl_nic_list_dispose(&list);
-    return rc;
-}
+#define START_LIST(NAME, name)                                                                               \
+    static int start_list_##name##s(struct starter *s)                                                       \
+    {                                                                                                        \
+        libxl_##name##_list list;                                                                            \
+        const int rc = libxl_domain_list_##name##s(s->ctx, s->guest, &list, NULL);                           \
+        libxl_##name##_list_dispose(&list);                                                                  \
+        return rc;                                                                                           \
+    }
+LISTED(START_LIST)
+#undef START_LIST
 
 static int start_list_devices(struct starter *s)
 {
@@ -327,9 +325,10 @@ static int (*const starters[LIBXL__OP_COUNT])(struct starter *s) = {
     [LIBXL__OP_SET_VCPUONLINE] = start_set_online,
     [LIBXL__OP_DOMAIN_SEND_SYSRQ] = start_sysrq,
     [LIBXL__OP_DEVICE_DISK_SAFE_REMOVE] = start_disk_safe_remove,
-    [LIBXL__OP_DOMAIN_LIST_DISKS] = start_list_disks,
-    [LIBXL__OP_DOMAIN_LIST_NICS] = start_list_nics,
-    [LIBXL__OP_DOMAIN_LIST_DEVICES] = start_list_devices,
+#define LIST_STARTER(NAME, name) [LIBXL__OP_DOMAIN_LIST_##NAME##S] = start_list_##name##s,
+    LISTED(LIST_STARTER)
+#undef LIST_STARTER
+        [LIBXL__OP_DOMAIN_LIST_DEVICES] = start_list_devices,
     [LIBXL__OP_RETRIEVE_DOMAIN_CONFIGURATION] = start_retrieve,
     [LIBXL__OP_DOMAIN_CONSOLE_TTY] = start_console,
 #define ROWS(NAME, name)                                                                                     \

@@ -69,6 +69,10 @@ struct results {
     libxl_unfinished_list unfinished;
     libxl_disk_list disks;
     libxl_nic_list nics;
+    libxl_p9_list p9s;
+    libxl_vfb_list vfbs;
+    libxl_vkb_list vkbs;
+    libxl_vtpm_list vtpms;
     libxl_device_status_list devices;
     uint64_t kb;
     libxl_domain_config config;
@@ -260,19 +264,18 @@ static void fill_disk_remove(struct run *r, void *p)
     args->in.disk = sweep_disk();
 }
 
-static void fill_list_disks(struct run *r, void *p)
-{
-    libxl__domain_list_disks_args *args = p;
-    args->in.domid = r->guest;
-    args->out.list = &r->results.disks;
-}
+/* The classes of devices that are listed. */
+#define LISTED(X) X(DISK, disk) X(NIC, nic) X(P9, p9) X(VFB, vfb) X(VKB, vkb) X(VTPM, vtpm)
 
-static void fill_list_nics(struct run *r, void *p)
-{
-    libxl__domain_list_nics_args *args = p;
-    args->in.domid = r->guest;
-    args->out.list = &r->results.nics;
-}
+#define FILL_LIST(NAME, name)                                                                                \
+    static void fill_list_##name##s(struct run *r, void *p)                                                  \
+    {                                                                                                        \
+        libxl__domain_list_##name##s_args *args = p;                                                         \
+        args->in.domid = r->guest;                                                                           \
+        args->out.list = &r->results.name##s;                                                                \
+    }
+LISTED(FILL_LIST)
+#undef FILL_LIST
 
 static void fill_list_devices(struct run *r, void *p)
 {
@@ -342,9 +345,11 @@ static const struct scenario scenarios[] = {
     {LIBXL__OP_DEVICE_NIC_REMOVE, LIBXL__OP_DEVICE_NIC_REMOVE, fill_nic_remove},
     {LIBXL__OP_DEVICE_NIC_DESTROY, LIBXL__OP_DEVICE_NIC_DESTROY, fill_nic_destroy},
     {LIBXL__OP_DEVICE_DISK_ADD, LIBXL__OP_DEVICE_DISK_ADD, fill_disk_add},
-    {LIBXL__OP_DOMAIN_LIST_DISKS, LIBXL__OP_DOMAIN_LIST_DISKS, fill_list_disks},
-    {LIBXL__OP_DOMAIN_LIST_NICS, LIBXL__OP_DOMAIN_LIST_NICS, fill_list_nics},
-    {LIBXL__OP_DOMAIN_LIST_DEVICES, LIBXL__OP_DOMAIN_LIST_DEVICES, fill_list_devices},
+#define LIST_SCENARIO(NAME, name)                                                                            \
+    {LIBXL__OP_DOMAIN_LIST_##NAME##S, LIBXL__OP_DOMAIN_LIST_##NAME##S, fill_list_##name##s},
+    LISTED(LIST_SCENARIO)
+#undef LIST_SCENARIO
+        {LIBXL__OP_DOMAIN_LIST_DEVICES, LIBXL__OP_DOMAIN_LIST_DEVICES, fill_list_devices},
     {LIBXL__OP_DEVICE_DISK_REMOVE, LIBXL__OP_DEVICE_DISK_REMOVE, fill_disk_remove},
     {LIBXL__OP_DEVICE_DISK_SAFE_REMOVE, LIBXL__OP_DEVICE_DISK_SAFE_REMOVE,
      fill_disk_remove}, /* the same args */
@@ -748,8 +753,9 @@ static void run_point(unsigned flags, unsigned operation, unsigned phase, enum f
         check_unfinished(&r, &scenario, domains);
     free(r.results.name);
     libxl_unfinished_list_dispose(&r.results.unfinished);
-    libxl_disk_list_dispose(&r.results.disks);
-    libxl_nic_list_dispose(&r.results.nics);
+#define DISPOSE_LIST(NAME, name) libxl_##name##_list_dispose(&r.results.name##s);
+    LISTED(DISPOSE_LIST)
+#undef DISPOSE_LIST
     libxl_device_status_list_dispose(&r.results.devices);
     libxl_domain_config_dispose(&r.results.config);
     libxl_domain_counters_list_dispose(&r.results.counters);

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * libxl's functions that list keyboards and virtual TPMs, find one by its number or UUID, and tell its states. The
+ * simulator plays the backends and the guests' drivers. test_device_lists.py reads all classes back.
+ */
+#include "harness.h"
+#include "simulation.h"
+
+#include <libxl_utils.h>
+
+#include <stdlib.h>
+
+static void check_paths(const char *backend, const char *backend_kind, const char *frontend, const char *kind,
+                        libxl_domid domid, int devid)
+{
+    char path[96];
+    snprintf(path, sizeof(path), "/local/domain/0/backend/%s/%u/%d", backend_kind, domid, devid);
+    assert_string_equal(backend, path);
+    snprintf(path, sizeof(path), "/local/domain/%u/device/%s/%d", domid, kind, devid);
+    assert_string_equal(frontend, path);
+}
+
+static void wait_connected(scene *s, libxl_domid domid, const char *kind, int devid)
+{
+    char node[64];
+    snprintf(node, sizeof(node), "device/%s/%d/state", kind, devid);
+    wait_node(s, domid, node, "4");
+}
+
+static void tpms_are_found_by_number_and_uuid(scene *s)
+{
+    const libxl_domid domid = guest(s, "b", true);
+    libxl_device_vtpm vtpm, found;
+    libxl_vtpminfo info;
+    libxl_vtpm_list list;
+    int count;
+    for (int i = 3; i < 5; i++) {
+        libxl_device_vtpm_init(&vtpm);
+        vtpm.devid = i;
+        vtpm.uuid = (libxl_uuid){.uuid = {[15] = (uint8_t)i}};
+        assert_int_equal(RUN(s, libxl_device_vtpm_add(s->ctx, domid, &vtpm, how)), 0);
+    }
+    wait_connected(s, domid, "vtpm", 4);
+    assert_int_equal(RUN(s, libxl_domain_list_vtpms(s->ctx, domid, &list, how)), 0);
+    assert_int_equal(list.num_devices, 2);
+    libxl_vtpm_list_dispose(&list);
+    libxl_device_vtpm *all = libxl_device_vtpm_list(s->ctx, domid, &count);
+    assert_int_equal(count, 2);
+    assert_int_equal(all[0].devid + all[1].devid, 7);
+    libxl_device_vtpm_list_free(all, count);
+
+    assert_int_equal(libxl_uuid_to_device_vtpm(s->ctx, domid, &vtpm.uuid, &found), 0);
+    assert_int_equal(found.devid, 4);
+    assert_int_equal(libxl_device_vtpm_getinfo(s->ctx, domid, &found, &info), 0);
+    check_paths(info.backend, "vtpm", info.frontend, "vtpm", domid, 4);
+    assert_int_equal(info.state, 4);
+    assert_int_equal(info.evtch, 10);
+    assert_int_equal(info.rref, 14);
+    assert_int_equal(info.frontend_id, domid);
+    assert_memory_equal(&info.uuid, &vtpm.uuid, sizeof(libxl_uuid));
+    libxl_vtpminfo_dispose(&info);
+    libxl_device_vtpm_dispose(&found);
+    assert_int_equal(libxl_devid_to_device_vtpm(s->ctx, domid, 3, &found), 0);
+    assert_int_equal(found.uuid.uuid[15], 3);
+    libxl_device_vtpm_dispose(&found);
+
+    vtpm.devid = 5;
+    vtpm.uuid.uuid[0] = 1;
+    assert_int_equal(libxl_devid_to_device_vtpm(s->ctx, domid, 5, &found), ERROR_NOTFOUND);
+    assert_int_equal(libxl_devid_to_device_vtpm(s->ctx, domid, -1, &found), ERROR_NOTFOUND);
+    assert_int_equal(libxl_uuid_to_device_vtpm(s->ctx, domid, &vtpm.uuid, &found), ERROR_NOTFOUND);
+    assert_int_equal(libxl_device_vtpm_getinfo(s->ctx, domid, &vtpm, &info), ERROR_NOTFOUND);
+    destroy(s, domid);
+}
+
+static void keyboards_are_found_by_number(scene *s)
+{
+    const libxl_domid domid = guest(s, "b", true);
+    libxl_device_vkb vkb, found;
+    libxl_vkbinfo info;
+    libxl_vkb_list list;
+    int count;
+    libxl_device_vkb_init(&vkb);
+    vkb.devid = 2;
+    vkb.feature_abs_pointer = true;
+    vkb.width = 800;
+    assert_int_equal(RUN(s, libxl_device_vkb_add(s->ctx, domid, &vkb, how)), 0);
+    wait_connected(s, domid, "vkbd", 2);
+    assert_int_equal(RUN(s, libxl_domain_list_vkbs(s->ctx, domid, &list, how)), 0);
+    assert_int_equal(list.num_devices, 1);
+    libxl_vkb_list_dispose(&list);
+    libxl_device_vkb *all = libxl_device_vkb_list(s->ctx, domid, &count);
+    assert_int_equal(count, 1);
+    assert_int_equal(all[0].width, 800);
+    libxl_device_vkb_list_free(all, count);
+    assert_int_equal(libxl_devid_to_device_vkb(s->ctx, domid, 2, &found), 0);
+    assert_true(found.feature_abs_pointer);
+    assert_false(found.feature_raw_pointer);
+    assert_int_equal(libxl_device_vkb_getinfo(s->ctx, domid, &found, &info), 0);
+    check_paths(info.backend, "vkbd", info.frontend, "vkbd", domid, 2);
+    assert_int_equal(info.state, 4);
+    assert_int_equal(info.evtch, 7);
+    libxl_vkbinfo_dispose(&info);
+    libxl_device_vkb_dispose(&found);
+    assert_int_equal(libxl_devid_to_device_vkb(s->ctx, domid, 0, &found), ERROR_NOTFOUND);
+    destroy(s, domid);
+}
+
+static const body bodies[] = {
+    BODY(tpms_are_found_by_number_and_uuid, ALONE | SLOW),
+    BODY(keyboards_are_found_by_number, ALONE | SLOW),
+};
+
+HARNESS_MAIN(bodies)
