@@ -3,8 +3,8 @@
  * The boot loader of a domain that is being created.
  *
  * The domain exists while its boot loader runs, so that clients find the boot loader's terminal at the domain's usual node. The
- * domain has no other nodes yet. They are removed before the domain is built: the creation later waits for xenconsoled to write
- * the same node.
+ * domain has only the nodes that such a client needs. They are removed before the domain is built, because the creation later
+ * waits for xenconsoled to write the terminal's node.
  *
  * Owns: what libxl__boot_loader owns, until libxl__create_boot_undo or libxl__create_boot_end. Locks: the context's lock, held by
  * the caller.
@@ -13,7 +13,7 @@
 
 #include <stdio.h>
 
-/* Called when the boot loader's part has ended, or at the end of an operation whose undo has failed. */
+/* Called when the boot loader has ended, or at the end of an operation whose undo has failed. Frees the boot loader's resources. */
 static void release(libxl_ctx *ctx, libxl__source *source)
 {
     libxl__create_boot *boot = LIBXL__CONTAINER(source, libxl__create_boot, source);
@@ -51,7 +51,8 @@ static int show(libxl__ao *ao, libxl__create_boot *boot)
     if (!boot->show || !boot->hide)
         return ERROR_NOMEM;
     snprintf(vm, sizeof(vm), "/vm/" LIBXL_UUID_FMT, LIBXL_UUID_BYTES(boot->build->uuid));
-    libxl__xs_remove(boot->show, "/local/domain/%u", domid); /* of a predecessor with this domid */
+    libxl__xs_remove(boot->show, "/local/domain/%u",
+                     domid); /* an earlier domain with this domid may have left nodes */
     libxl__xs_write(boot->show, LIBXL__XS_INHERITS, LIBXL__TREE_OWNER, "/local/domain/%u", domid);
     libxl__xs_write(boot->show, LIBXL__XS_INHERITS, vm, "/local/domain/%u/vm", domid);
     libxl__xs_write(boot->show, LIBXL__XS_INHERITS, config->c_info.name, "/local/domain/%u/name", domid);
@@ -111,7 +112,8 @@ int libxl__create_boot_undo(libxl__ao *ao, libxl__create_boot *boot)
     }
     if (!boot->cleaning) {
         boot->cleaning = true;
-        libxl__build_start(ao, boot->build, LIBXL__BUILD_CLEAN); /* does not fail: a worker is reserved */
+        libxl__build_start(ao, boot->build,
+                           LIBXL__BUILD_CLEAN); /* cannot fail, because a worker is reserved */
     }
     if (!libxl__build_done(boot->build))
         return LIBXL__AO_WAIT;

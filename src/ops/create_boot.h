@@ -8,14 +8,14 @@
 #include "boot_loader.h"
 #include "ops.h"
 
-/* Lies in the operation's memory. NULL stands for a domain without a boot loader. */
+/* The state of the boot loader, in the operation's memory. A pointer NULL stands for a domain without a boot loader. */
 typedef struct libxl__create_boot {
     libxl__source source; /* attached until nothing is left to release */
     libxl__boot_loader loader;
     libxl__build *build;
     libxl__xs_batch *show; /* the nodes by which clients find the boot loader's terminal */
     libxl__xs_batch *hide;
-    bool shown;  /* the clients were told */
+    bool shown;  /* the batch `show` is done */
     bool judged; /* the boot loader has ended with success */
     bool cleaning;
 } libxl__create_boot;
@@ -33,12 +33,12 @@ int libxl__create_boot_start(libxl__ao *ao, libxl__create_boot *boot);
 int libxl__create_boot_poll(libxl__ao *ao, libxl__create_boot *boot);
 
 /*
- * Kills the boot loader and removes its files. Call it until it returns 0; the build's job is not running. `boot` may be NULL.
- * Returns 0 or LIBXL__AO_WAIT.
+ * Kills the boot loader and removes its files. Returns LIBXL__AO_WAIT until that is done, and then 0. The build must have no
+ * running job. `boot` may be NULL.
  */
 int libxl__create_boot_undo(libxl__ao *ao, libxl__create_boot *boot);
 
-/* Frees what is left once the build has read the kernel. `boot` may be NULL. */
+/* Removes the boot loader's files. Call it when the build has read the kernel. `boot` may be NULL. */
 void libxl__create_boot_end(libxl__ao *ao, libxl__create_boot *boot);
 
 #endif

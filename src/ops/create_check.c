@@ -13,12 +13,12 @@
 
 enum {
     LEAST_PV_KB = 4 << 10,
-    LEAST_PVH_KB = 20 << 10, /* the builder's tables and shared pages need a part of it */
+    LEAST_PVH_KB = 20 << 10, /* includes the builder's tables and the shared pages */
     NAME_LENGTH = 255,
-    LONGEST_PVH_CMDLINE = 65535, /* more than any kernel takes */
+    LONGEST_PVH_CMDLINE = 65535, /* no kernel accepts a longer one */
 };
 
-#define MOST_KB (16ull << 30) /* 16 TiB: the hypervisor's address space */
+#define MOST_KB (16ull << 30) /* 16 TiB, the limit of the hypervisor's address space */
 
 int libxl__check_name(libxl__ao *ao, const char *field, const char *name)
 {
@@ -106,7 +106,7 @@ static int check_memory(libxl__ao *ao, const libxl_domain_config *config, libxl_
     return 0;
 }
 
-/* The IDL says which fields are unsupported. Of a few others, only the values that libxl stores are supported. */
+/* The IDL says which fields are unsupported. A few other fields are supported only with the values that libxl stores in them. */
 static int check_supported(libxl__ao *ao, const libxl_domain_config *config)
 {
     const int rc = libxl__json_check(&libxl__json_of_domain_config, config, ERROR_NI);

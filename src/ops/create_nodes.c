@@ -35,10 +35,12 @@ static void write_guests_nodes(libxl__xs_batch *b, unsigned domid, bool driver_d
         "attr",
         "error",
     };
-    static const char *const drivers[] = {"libxl", "device-model"}; /* of the toolstack inside it: xl devd */
+    static const char *const drivers[] = {
+        "libxl", "device-model"}; /* the nodes that `xl devd` writes in a driver domain */
     static const char *const ours[] = {"", "/control", "/device",
                                        "/device/suspend"}; /* the parents of `guests` */
-    libxl__xs_remove(b, "/local/domain/%u", domid); /* a predecessor with this domid may have left nodes */
+    libxl__xs_remove(b, "/local/domain/%u",
+                     domid); /* an earlier domain with this domid may have left nodes */
     libxl__xs_write(b, LIBXL__XS_GUESTS, LIBXL__TREE_OWNER, "/local/domain/%u", domid);
     for (size_t i = 0; i < sizeof(guests) / sizeof(*guests); i++)
         libxl__xs_write(b, LIBXL__XS_INHERITS, "", "/local/domain/%u/%s", domid, guests[i]);
@@ -48,7 +50,7 @@ static void write_guests_nodes(libxl__xs_batch *b, unsigned domid, bool driver_d
         libxl__xs_permit(b, LIBXL__XS_GUEST_READS, "/local/domain/%u%s", domid, ours[i]);
 }
 
-/* Without a set, all vcpus are online at the start. */
+/* Returns whether the vcpu is online at the start. If the configuration has no set of vcpus, all are online. */
 static bool is_available(const libxl_domain_build_info *info, int vcpu)
 {
     return !info->avail_vcpus.size || libxl_bitmap_test(&info->avail_vcpus, vcpu);
@@ -74,7 +76,8 @@ static void write_domain(libxl__xs_batch *b, const libxl__build *build, const li
     NODE_OF("console/ring-ref", "%lu", build->console_gfn);
     NODE(config->c_info.name, "name");
     NODE_OF("vm", "/vm/" LIBXL_UUID_FMT, LIBXL_UUID_BYTES(build->uuid));
-    NODE_OF("domid", "%u", domid); /* after `vm`: a tree with `domid` has its `vm` */
+    NODE_OF("domid", "%u",
+            domid); /* written after `vm`, so that a reader that finds `domid` also finds `vm` */
     NODE_OF("memory/static-max", "%llu", (unsigned long long)build->max_kb);
     NODE_OF("memory/target", "%llu", (unsigned long long)build->target_kb);
     NODE_OF("store/port", "%u", build->store_port);
@@ -105,12 +108,12 @@ static void write_vm(libxl__xs_batch *b, const libxl__build *build, const libxl_
     snprintf(uuid, sizeof(uuid), LIBXL_UUID_FMT, LIBXL_UUID_BYTES(build->uuid));
     snprintf(vm, sizeof(vm), "/vm/%s", uuid);
     /*
-     * xenstored makes /vm/UUID itself with the permissions of /vm, so the guest cannot list it; it can read the nodes below
-     * it. To set the permissions of /vm/UUID would take xenstored longer than all other requests of the creation together
-     * where there are hundreds of guests: it reads /vm, with all its names, once for each of them.
+     * xenstored makes /vm/UUID itself with the permissions of /vm. So the guest can read the nodes below /vm/UUID, but cannot list
+     * them. This file does not set the permissions of /vm/UUID, because with hundreds of guests that request alone would take
+     * longer than all others of the creation: xenstored reads /vm, with all its names, once for each guest.
      *
-     * Nodes that a predecessor with this UUID has left keep their permissions until these are set. Nothing is removed: another
-     * domain with this UUID may be alive.
+     * An earlier domain with this UUID may have left nodes. These requests set their permissions anew. They remove no node,
+     * because another domain with this UUID may be alive.
      */
     libxl__xs_write(b, LIBXL__XS_GUEST_READS, uuid, "%s/uuid", vm);
     libxl__xs_write(b, LIBXL__XS_GUEST_READS, config->c_info.name, "%s/name", vm);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Stores the configuration of a new domain for other toolstacks (userdata.h). What is stored is what the application has
- * given, and what the creation has decided where the application has left it open, as in libxl.
+ * Stores the configuration of a new domain for other toolstacks (userdata.h). As in libxl, it is the application's configuration
+ * with the values that the creation has chosen for settings without a value.
  *
  * Owns: nothing after a call. Locks: the context's lock, held by the caller.
  */
@@ -10,9 +10,9 @@
 int libxl__create_record(libxl__ao *ao, libxl__userdata *userdata, const libxl__build *build,
                          const libxl_domain_config *config)
 {
-    libxl_domain_config complete = *config; /* its strings and arrays belong to `config` */
+    libxl_domain_config complete = *config; /* a shallow copy: its strings and arrays belong to `config` */
     complete.c_info.domid =
-        LIBXL_DOMID_INVALID; /* as libxl: another creation of the domain may get any domid */
+        LIBXL_DOMID_INVALID; /* as in libxl, so that a creation from the stored configuration gets a free domid */
     complete.c_info.uuid = build->uuid;
     complete.b_info.max_memkb = build->max_kb;
     complete.b_info.target_memkb = build->target_kb;

@@ -12,7 +12,7 @@
 
 enum { LAST_PORT = 65535, MOST_SHARE = 65535, MOST_GRANT_VERSION = 2 };
 
-/* Returns a field whose value cannot be right, or NULL. */
+/* Returns the name of a field with an invalid value, or NULL if there is none. */
 static const char *wrong_field(const libxl_domain_config *config)
 {
     const libxl_domain_build_info *info = &config->b_info;

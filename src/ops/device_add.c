@@ -2,8 +2,8 @@
 /*
  * device_NAME_add: adds a device of any class to a domain.
  *
- * Owns: the device's nodes and what its class makes on the host, until the operation completes with success. The undo
- * of the `write` phase removes the device by force, as a nested operation, which is reserved before anything is written.
+ * Owns: the device's nodes and its resources on the host, until the operation completes with success. The undo of the phase
+ * `write` removes the device by force. It runs a nested operation, which is reserved before the phase writes anything.
  * Locks: the context's lock, held by the caller.
  */
 #include "device_model.h"
@@ -18,22 +18,23 @@ typedef struct device_add {
     libxl__device device;
     libxl__name_search backend_name;
     libxl__xs_directory numbers;
-    libxl__device_original original; /* kept if it is stored */
+    libxl__device_original original; /* the configuration before `check`, if it is to be stored */
     libxl__userdata stored;
     libxl__xs_batch *batch;
     libxl__device_model model;
     libxl__nested detach; /* reserved before the device is written */
     libxl__await state, backend_error, frontend_error;
     libxl__domain_source server;              /* the backend's domain, if it is another one */
-    enum { NAMING, NUMBERING, PROBING } step; /* of the phase check */
+    enum { NAMING, NUMBERING, PROBING } step; /* the step of the phase `check` */
     bool chooses_number;
     bool model_runs;
-    bool reads_errors; /* the backend has closed */
+    bool reads_errors; /* the backend has closed, and its error node is being read */
     bool onlining;
-    bool restored; /* in `write`: the number was taken; the configuration has its former entry for it */
+    bool
+        restored; /* in `write`, after the number was taken: the stored configuration has its former entry again */
 } device_add_state;
 
-/* A creation stores the configuration itself. */
+/* Returns whether this operation changes the stored configuration. A creation stores the devices itself. */
 static bool is_recorded(const libxl__ao *ao)
 {
     return ao->notify_target != LIBXL__AO_PARENT;
@@ -60,7 +61,7 @@ static int start_listing(libxl__ao *ao, struct device_add *s)
     return path ? libxl__xs_directory_start(ao, &s->numbers, path) : ERROR_NOMEM;
 }
 
-/* Looks whether the device exists, before the stored configuration is changed. */
+/* Starts to read whether the device exists, before the stored configuration is changed. */
 static int start_looking(libxl__ao *ao, struct device_add *s)
 {
     s->batch = libxl__xs_batch_new(ao, s->device.domid);
@@ -110,7 +111,7 @@ static int choose_number(libxl__ao *ao, struct device_add *s)
     return start_probe(ao, s);
 }
 
-/* Follows the backend's domain, so that its end ends the operation. */
+/* Follows the backend's domain, so that the operation fails if that domain ends. */
 static int follow_server(libxl__ao *ao, struct device_add *s)
 {
     xc_domaininfo_t info;
@@ -204,8 +205,8 @@ static int write_start(libxl__ao *ao, struct device_add *s)
 }
 
 /*
- * Tries the next number, because another program has taken this one in the meantime. The stored configuration gets its
- * entry for the taken number back, and then one for the next number.
+ * Tries the next number, because another program has taken this one in the meantime. First the stored configuration gets its
+ * former entry for the taken number back. Then it gets an entry for the next number.
  */
 static int write_again(libxl__ao *ao, struct device_add *s)
 {
@@ -239,7 +240,7 @@ static int write_poll(libxl__ao *ao, struct device_add *s)
     return libxl__xs_result(s->batch);
 }
 
-/* Nothing is undone if the transaction has failed. */
+/* Removes the device by force. Does nothing if the transaction has failed. */
 static int write_undo(libxl__ao *ao, struct device_add *s)
 {
     if (s->detach.started) {
@@ -252,7 +253,7 @@ static int write_undo(libxl__ao *ao, struct device_add *s)
         return LIBXL__AO_WAIT;
     if (libxl__xs_rc(s->batch))
         return 0;
-    libxl__userdata_change_back(ao, &s->stored); /* record_undo waits for it */
+    libxl__userdata_change_back(ao, &s->stored); /* record_undo waits for the end of this change */
     libxl__detach_abandon(&s->detach, !s->model_runs);
     const int rc = libxl__detach_start(ao, &s->detach);
     return rc == ERROR_NOTFOUND ? 0 : rc;
@@ -274,7 +275,7 @@ static int model_poll(libxl__ao *ao, struct device_add *s)
     return rc;
 }
 
-/* ---- backend: it takes the device */
+/* ---- backend: wait until the backend has accepted the device */
 
 static int start_awaits(libxl__ao *ao, struct device_add *s)
 {
@@ -288,7 +289,7 @@ static int start_awaits(libxl__ao *ao, struct device_add *s)
     return rc ? rc : libxl__await_start(ao, &s->state, path, libxl__await_device_state, "2");
 }
 
-/* Fails with the kernel's words if it has written an error. Otherwise returns LIBXL__AO_WAIT. */
+/* Fails with the text of the kernel's error node if the kernel has written one. Otherwise returns LIBXL__AO_WAIT. */
 static int check_errors(libxl__ao *ao, struct device_add *s)
 {
     int rc = libxl__await_step(ao, &s->backend_error);
@@ -302,7 +303,7 @@ static int check_errors(libxl__ao *ao, struct device_add *s)
                                libxl__await_value(&s->frontend_error));
 }
 
-/* Kernels write their error before they close the backend. So it is there now, or there is none. */
+/* Fails because the backend has closed. Reads the error node first: a kernel writes its error before it closes the backend. */
 static int why_closed(libxl__ao *ao, struct device_add *s)
 {
     if (!s->reads_errors) {
@@ -328,7 +329,8 @@ static int backend_poll(libxl__ao *ao, struct device_add *s)
     if (rc)
         return rc;
     const int state = libxl__device_state(libxl__await_value(&s->state));
-    if (s->state.missing && s->device.backend_domid) /* as the first part of its end, usually */
+    if (s->state.missing &&
+        s->device.backend_domid) /* usually the backend's domain is ending, and loses its nodes first */
         return libxl__ao_fail(ao, ERROR_NO_BACKEND,
                               "domain %u, which serves the device, has no nodes for it any more",
                               s->device.backend_domid);

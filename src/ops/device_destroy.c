@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * device_NAME_destroy: removes a device by force. The removal is an operation of its own (device_detach.c), which goes on
- * if the caller gives up.
+ * device_NAME_destroy: removes a device by force. A nested operation removes the device (device_detach.c). It continues if the
+ * caller aborts this operation.
  *
  * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
  */

@@ -25,14 +25,14 @@ typedef struct device_detach {
     const libxl__xs_request *backend_path, *backend_state, *frontend_state;
     const libxl__xs_request *values[LIBXL__DEVICE_VALUES];
     libxl__await taken, refusal;
-    libxl__await nodes;          /* until a backend in another domain has removed its nodes */
-    libxl__domain_source server; /* that domain, unless it has ended */
+    libxl__await nodes;          /* waits until a backend in another domain has removed its nodes */
+    libxl__domain_source server; /* follows the backend's domain, unless that has ended */
     libxl__userdata stored;
     int host_rc;           /* the first error of the phase `host` */
-    bool looked_at_states; /* in `find` */
+    bool looked_at_states; /* `find` has read the states */
     bool untaken;          /* the guest's driver has not taken the device */
     bool stopped;          /* `closed`, `released` or `domain` was asked to stop */
-    bool refused;          /* the guest has refused; the parent knows */
+    bool refused;          /* the guest has refused, and the parent has been woken */
     bool nodes_gone;       /* the backend's nodes were removed with their domain */
     bool stays; /* the nodes were not removed, so the entry in the stored configuration is restored */
 } device_detach_state;
@@ -73,7 +73,7 @@ static int find_start(libxl__ao *ao, struct device_detach *s)
     return run(s, LIBXL__XS_ONE_BY_ONE);
 }
 
-/* Reads the states, and what the class needs to release the host's resource. */
+/* Reads the device's states and the keys that the class needs to release the resource on the host. */
 static int read_states(libxl__ao *ao, struct device_detach *s)
 {
     const char *const *keys = s->device.cls->offline_keys;
@@ -99,7 +99,7 @@ static int keep_states(libxl__ao *ao, struct device_detach *s)
     return rc;
 }
 
-/* Returns an error if the guest cannot answer. Nothing was changed so far. Sets `force` if there is nobody to ask. */
+/* Returns an error if the guest cannot answer, before anything is changed. Sets `force` if the domain has no guest to ask. */
 static int check_guest(libxl__ao *ao, struct device_detach *s)
 {
     xc_domaininfo_t info;
@@ -155,7 +155,7 @@ static int driver_poll(libxl__ao *ao, struct device_detach *s)
     return libxl__await_step(ao, &s->taken);
 }
 
-/* ---- ask: the backend is told that the device goes; with force the frontend is removed */
+/* ---- ask: request the backend to close; with force also remove the frontend */
 
 static int ask_start(libxl__ao *ao, struct device_detach *s)
 {
@@ -167,9 +167,9 @@ static int ask_poll(libxl__ao *ao, struct device_detach *s)
     return libxl__device_close_ask_poll(ao, &s->close);
 }
 
-/* ---- closed: the guest lets the device go, or refuses and may do so later */
+/* ---- closed: wait until the guest releases the device; a guest that has refused may release it later */
 
-/* Follows the backend's domain if it is another one. It may have ended. */
+/* Follows the backend's domain, unless that is this domain or has ended. */
 static int follow_server(libxl__ao *ao, struct device_detach *s)
 {
     xc_domaininfo_t info;
@@ -179,7 +179,7 @@ static int follow_server(libxl__ao *ao, struct device_detach *s)
     return rc == ERROR_DOMAIN_NOTFOUND ? 0 : rc ? rc : libxl__domain_source_start(ao, &s->server, &info);
 }
 
-/* A backend whose domain has ended, or is ending, does nothing more. */
+/* Returns whether the backend can still act. It cannot if its domain has ended or is ending. */
 static bool is_served(const struct device_detach *s)
 {
     return !s->device.backend_domid ||
@@ -243,11 +243,12 @@ static void released_stop(libxl__ao *ao, struct device_detach *s)
 }
 
 /*
- * ---- domain: the hotplug daemon of the backend's domain releases what the backend used, when that has closed. It
- * removes the backend's nodes at its end. A domain that has ended cannot do that.
+ * ---- domain: when a backend in another domain has closed, the hotplug daemon of that domain releases its resources, and then
+ * removes its nodes. If that domain has ended, the phase does not wait.
  */
 
-/* Whether the backend closes only when its nodes are removed: it was never connected, and has lost its frontend. */
+/* Returns whether the backend closes only when its nodes are removed. So do backends that were never connected and have lost
+ * their frontend. */
 static bool stays_open(const struct device_detach *s)
 {
     const int state = libxl__device_state(s->close.state);
@@ -277,7 +278,7 @@ static void domain_stop(libxl__ao *ao, struct device_detach *s)
     s->stopped = true;
 }
 
-/* ---- host: what the device used is released; the nodes are removed even if that fails */
+/* ---- host: release the device's resources on the host; an error does not end the removal */
 
 static int host_ended(struct device_detach *s, int rc)
 {
@@ -300,8 +301,8 @@ static int host_poll(libxl__ao *ao, struct device_detach *s)
 }
 
 /*
- * ---- record: the device is removed from the stored configuration. A failure does not end the removal, because readers
- * compare the configuration with xenstore.
+ * ---- record: remove the device from the stored configuration. An error does not end the removal, because readers of the
+ * configuration compare it with xenstore.
  */
 
 static int record_start(libxl__ao *ao, struct device_detach *s)
@@ -324,8 +325,8 @@ static int record_poll(libxl__ao *ao, struct device_detach *s)
 /* ---- clean: the nodes are removed */
 
 /*
- * Nothing is removed if the device was removed and added again in the meantime: then the backend is online, or its
- * nodes exist again.
+ * Removes no nodes if the device has been removed and added again in the meantime. In this case the backend is online, or its
+ * nodes have appeared again.
  */
 static int clean_start(libxl__ao *ao, struct device_detach *s)
 {
@@ -359,7 +360,7 @@ static int clean_poll(libxl__ao *ao, struct device_detach *s)
     return rc && rc != ERROR_NOTFOUND ? libxl__xs_result(s->batch) : 0;
 }
 
-/* ---- gone: the kernel removes what it had; the first error of the release is the result */
+/* ---- gone: wait until the kernel has removed its device; the result is the first error of the phase `host` */
 
 static int gone_start(libxl__ao *ao, struct device_detach *s)
 {

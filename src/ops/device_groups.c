@@ -13,7 +13,7 @@ enum { WIDTH = 16 }; /* the most devices of a class that are added at a time */
 static const struct addable {
     const libxl__device_class *cls;
     unsigned operation;
-    size_t domid_at, config_at; /* in the operation's args */
+    size_t domid_at, config_at; /* offsets in the operation's args */
 } addables[LIBXL__DEVICES_COUNT] = {
 #define ROW(NAME, name)                                                                                      \
     {&libxl__class_##name, LIBXL__OP_DEVICE_##NAME##_ADD,                                                    \

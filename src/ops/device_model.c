@@ -2,8 +2,8 @@
 /*
  * device_model: the nested operation that starts the QEMU of a domain, unless it runs.
  *
- * Owns: the QEMU that it has started, until it completes with success; then it is the domain's, and the teardown ends
- * it. Locks: the context's lock, held by the caller.
+ * Owns: the QEMU that it has started, until it completes with success. After that QEMU belongs to the domain, and the
+ * domain's teardown ends QEMU. Locks: the context's lock, held by the caller.
  */
 #include "device_model.h"
 
@@ -15,9 +15,9 @@
 typedef struct device_model {
     libxl__qemu_start qemu;
     libxl__qmp qmp;
-    bool has_ended;                /* QEMU, in the phase `password` */
-    libxl__source end;             /* stopped when the operation ends */
-    LIST_ENTRY(device_model) link; /* of all that run in the context */
+    bool has_ended;                /* QEMU has ended in the phase `password` */
+    libxl__source end;             /* its stop function is called when the operation ends */
+    LIST_ENTRY(device_model) link; /* in the context's list of running device_model operations */
     TAILQ_HEAD(, libxl__device_model) waiting;
 } device_model_state;
 
@@ -32,7 +32,7 @@ bool libxl__device_model_serves(const libxl__device *device)
 
 /* ---- start */
 
-/* The operation has ended: those that wait for it look again. */
+/* Called when the operation has ended. Wakes the operations that wait for it. */
 static void ended(libxl_ctx *ctx, libxl__source *source)
 {
     (void)ctx;
@@ -66,7 +66,7 @@ static int start_undo(libxl__ao *ao, struct device_model *s)
     return libxl__qemu_start_undo(ao, &s->qemu);
 }
 
-/* ---- password: it is not on the command line, which every process can read */
+/* ---- password: QEMU gets the password by QMP, because every process can read QEMU's command line */
 
 static const char *password_of(const libxl_domain_config *config)
 {
@@ -75,7 +75,7 @@ static const char *password_of(const libxl_domain_config *config)
     return vnc && vfb->vnc.passwd && *vfb->vnc.passwd ? vfb->vnc.passwd : NULL;
 }
 
-/* A QEMU that breaks the connection is about to end, and its log says why. */
+/* If QEMU breaks the connection, it is about to end. The phase then waits for its end, and fails with the last lines of its log. */
 static int password_poll(libxl__ao *ao, struct device_model *s)
 {
     if (s->has_ended)
@@ -119,7 +119,7 @@ static struct device_model *find(libxl_ctx *ctx, uint32_t domid)
     return NULL;
 }
 
-/* Waits for another operation that starts the QEMU, or starts it. */
+/* Waits for another operation if that is starting the domain's QEMU. Otherwise starts QEMU. */
 static int start_or_wait(libxl__ao *parent, libxl__device_model *model)
 {
     model->other = find(parent->ctx, model->domid);

@@ -8,7 +8,7 @@
 
 /* A wait until the domain's QEMU runs. Embed it in the parent's state; zero-initialise it. */
 typedef struct libxl__device_model {
-    libxl__nested starter; /* a device_model of the parent's own */
+    libxl__nested starter; /* the parent's own nested device_model */
     libxl__source source;  /* fires when another operation's device_model ends */
     TAILQ_ENTRY(libxl__device_model) link;
     struct device_model *other; /* the device_model that is waited for; NULL: none */
@@ -17,13 +17,13 @@ typedef struct libxl__device_model {
     const libxl_domain_config *config;
 } libxl__device_model;
 
-/* Returns whether a QEMU of the guest's own serves this device: its domain's, in domain 0. */
+/* Returns whether the guest's QEMU in domain 0 serves this device. */
 bool libxl__device_model_serves(const libxl__device *device);
 
 /*
- * Starts the domain's QEMU unless it runs. As a phase's start and poll. Operations of one context that need the QEMU of the
- * same domain wait for each other. `config` NULL: the domain exists already; else the parent keeps it. Errors, recorded in
- * the parent: DEVICE_MODEL and those of device_model.
+ * Start the domain's QEMU unless it runs. Call these from a phase's start and poll. If another operation of the context is
+ * starting the QEMU of this domain, they wait for that operation. `config` is NULL if the domain exists already. Otherwise it
+ * must be valid until the start has ended. Errors, recorded in the parent: DEVICE_MODEL and those of device_model.
  */
 int libxl__device_model_start(libxl__ao *parent, libxl__device_model *model, uint32_t domid,
                               const libxl_uuid *uuid, const libxl_domain_config *config);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Which operation works on which class of devices.
+ * The table that names the class of devices for each operation.
  *
  * Owns: nothing. Locks: the context's lock, held by the caller.
  */
@@ -11,7 +11,7 @@
 
 static const struct device_operation {
     const libxl__device_class *cls;
-    size_t config_at; /* of the device, in the operation's args */
+    size_t config_at; /* the offset of the device's configuration in the operation's args */
 } operations[LIBXL__OP_COUNT] = {
 #define ROWS(NAME, name)                                                                                     \
     [LIBXL__OP_DEVICE_##NAME##                                                                               \

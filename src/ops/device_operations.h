@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the operations on devices share: which operation works on which class, removals as nested operations, and the
- * groups that add all devices of a configuration. Call all functions with the context locked.
+ * Functions that the operations on devices share: the class of an operation, removals as nested operations, and groups that add
+ * all devices of a configuration. Call all functions with the context locked.
  */
 #ifndef LIBXL__DEVICE_OPERATIONS_H
 #define LIBXL__DEVICE_OPERATIONS_H
@@ -21,11 +21,11 @@ enum {
         LIBXL__DEVICES_COUNT
 };
 
-/* Fills in a device from an operation: the class, the domain and the configuration in the operation's args. For a
- * domain_list_NAMEs `config` is the address of the pointer to the result. */
+/* Fills in a device from the args of an operation: the class, the domain and the configuration. For domain_list_NAMEs, `config` is
+ * the address of the pointer to the result. */
 void libxl__device_of_operation(libxl__ao *ao, libxl__device *device);
 
-/* A device's configuration as it was given. Embed this in the operation's state; zero-initialise it. */
+/* A copy of a device's configuration as the application has given it. Embed this in the operation's state; zero-initialise it. */
 typedef struct libxl__device_original {
     libxl__source source; /* attached while `config` exists */
     const libxl__device_class *cls;
@@ -42,28 +42,28 @@ int libxl__device_record(libxl__ao *ao, libxl__userdata *userdata, const libxl__
                          const libxl__device_original *original);
 
 /*
- * device_removal.c: removes a device by device_detach, as a nested operation that goes on if its parent ends first.
+ * device_removal.c: removes a device by the nested operation device_detach, which continues if its parent ends first.
  *
- * libxl__detach_reserve reserves its memory, so that a started detach that lacks memory is the only one that fails for
- * it. Errors: NOMEM. libxl__detach_start and libxl__detach_poll, as a phase's start and poll, return LIBXL__AO_WAIT or the
- * result; or the guest's refusal, which is recorded in the parent, while the detach goes on.
+ * libxl__detach_reserve makes the nested operation, so that its start needs no memory. Errors: NOMEM. Call libxl__detach_start
+ * and libxl__detach_poll from a phase's start and poll. They return LIBXL__AO_WAIT or the result of the nested operation. If
+ * the guest has refused, they return that error, recorded in the parent, although the nested operation continues.
  */
 int libxl__detach_reserve(libxl__ao *parent, libxl__nested *detach, const libxl__device *device, bool force);
-/* Call it before the start: the detach removes the device from the stored configuration, too. */
+/* Makes the detach remove the device from the stored configuration, too. Call it before the start. */
 void libxl__detach_recorded(libxl__nested *detach);
-/* Call it before the start. `abandoned`: no QEMU serves the domain, so the end of its backend is not waited for. */
+/* If `abandoned`, no QEMU serves the domain, so the detach does not wait for a backend in QEMU. Call it before the start. */
 void libxl__detach_abandon(libxl__nested *detach, bool abandoned);
 int libxl__detach_start(libxl__ao *parent, libxl__nested *detach);
 int libxl__detach_poll(libxl__ao *parent, const libxl__nested *detach);
 /*
- * Starts to remove the device that a device_NAME_remove or _destroy was given, from the stored configuration, too. As a
- * phase's start; continue with libxl__detach_poll. Errors: those of the two operations.
+ * Starts the removal for a device_NAME_remove or device_NAME_destroy: of the device in its args, also from the stored
+ * configuration. Call it from a phase's start, and libxl__detach_poll from its poll. Errors: those of the two operations.
  */
 int libxl__detach_given(libxl__ao *parent, libxl__nested *detach, bool force);
 /* Sets the args of a device_detach. Errors: NOMEM. */
 int libxl__detach_fill(libxl__ao *child, uint32_t domid, const libxl_uuid *uuid, const char *kind,
                        uint32_t devid, bool force);
-/* device_detach.c: returns the guest's words if it has refused to let the device go; else NULL. */
+/* device_detach.c: returns the text of the guest's error node if the guest has refused to release the device; else NULL. */
 const char *libxl__detach_refusal(libxl__ao *detach);
 
 /* device_groups.c: adds all devices of a configuration, at once. Embed this in the parent's state; zero-initialise it. */
@@ -77,7 +77,7 @@ typedef struct libxl__device_groups {
     } members[LIBXL__DEVICES_COUNT];
 } libxl__device_groups;
 
-/* As a phase's start, poll and stop. The first error stops the other additions. */
+/* Call these from a phase's start, poll and stop. The first error stops the other additions. */
 int libxl__device_groups_start(libxl__ao *ao, libxl__device_groups *all, const libxl_domain_config *config,
                                uint32_t domid, const libxl_uuid *uuid);
 int libxl__device_groups_poll(libxl__ao *ao, libxl__device_groups *all);
@@ -89,7 +89,7 @@ typedef struct libxl__device_sweep {
     struct libxl__swept_kind {
         const char *name, *version;    /* the version of the parts that were read; NULL: none was read */
         const libxl__xs_request *part; /* the part that is being read; NULL: none */
-        uint32_t offset;               /* of the next part */
+        uint32_t offset;               /* the offset of the next part in the list */
         bool complete;
     } * kinds; /* NULL: the kinds are being listed */
     libxl__xs_request *all;
@@ -97,23 +97,23 @@ typedef struct libxl__device_sweep {
     bool listed;
     libxl__group group;
     const libxl__xs_request *pid_node;
-    pid_t model_pid; /* of the domain's QEMU; 0: it has none */
+    pid_t model_pid; /* the process id of the domain's QEMU; 0: it has none */
     libxl__qemu_end model;
     bool ending_model;
     struct libxl__swept {
         const char *kind;
         uint32_t devid;
     } * devices;
-    uint32_t count, room; /* of devices */
+    uint32_t count, room; /* the number of elements in `devices`, and the number that fits */
     uint32_t domid;
     libxl_uuid uuid;
 } libxl__device_sweep;
 
-/* Sets `devices` and `count`. As a phase's start and poll. Errors: those of libxl__xs_rc, not recorded in ao. */
+/* Set `devices` and `count`. Call these from a phase's start and poll. Errors: those of libxl__xs_rc, not recorded in ao. */
 int libxl__device_sweep_list(libxl__ao *ao, libxl__device_sweep *sweep, uint32_t domid,
                              const libxl_uuid *uuid);
 int libxl__device_sweep_list_poll(libxl__ao *ao, libxl__device_sweep *sweep);
-/* Removes the devices that were listed. As a phase's start and poll. Errors: those of device_detach. */
+/* Remove the devices that were listed. Call these from a phase's start and poll. Errors: those of device_detach. */
 int libxl__device_sweep_remove(libxl__ao *ao, libxl__device_sweep *sweep);
 int libxl__device_sweep_remove_poll(libxl__ao *ao, libxl__device_sweep *sweep);
 

@@ -12,7 +12,7 @@
 
 typedef struct change {
     const libxl__device_class *cls;
-    int number;  /* of the device */
+    int number;  /* the number of the device */
     char *entry; /* the other value of the device's entry; NULL: no entry */
 } change;
 
@@ -100,7 +100,8 @@ int libxl__device_keep_original(libxl__ao *ao, libxl__device_original *original,
     return 0;
 }
 
-/* As libxl: the configuration as it was given, with the number and what else was chosen for good. */
+/* Returns the device's entry in the stored configuration, as libxl makes it: the application's configuration, with the number and
+ * the random values that `check` has chosen. */
 static char *make_entry(libxl__ao *ao, const libxl__device_original *original, const libxl__device *device)
 {
     const libxl__device_class *cls = device->cls;

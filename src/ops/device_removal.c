@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The removal of a device as a part of other operations: they nest the hidden operation device_detach, which goes on if
- * they end first.
+ * The removal of a device as a part of other operations. They run the hidden operation device_detach as a nested operation,
+ * which continues if its parent ends first.
  *
  * Owns: nothing beyond the operations. Locks: the context's lock, held by the caller.
  */

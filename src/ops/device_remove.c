@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * device_NAME_remove: asks the guest to let a device go. The removal is an operation of its own (device_detach.c), which
- * goes on if the guest refuses, does not answer in time, or the caller gives up.
+ * device_NAME_remove: asks the guest to release a device, and removes the device. A nested operation does both
+ * (device_detach.c). It continues if the guest refuses or does not answer in time, or if the caller aborts this operation.
  *
  * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
  */

@@ -32,7 +32,7 @@ static int new_batch(libxl__ao *ao, struct list_devices *s)
 
 /* ---- list */
 
-/* Records the error of the list. */
+/* Returns `rc`. If it is the error of a request to xenstored, also records the error in the operation. */
 static int list_ended(const struct list_devices *s, int rc)
 {
     return rc && rc != LIBXL__AO_WAIT && rc != ERROR_NOMEM ? libxl__xs_result(s->sweep.listing) : rc;

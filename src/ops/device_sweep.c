@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Removes all devices of a domain, which the toolstack's tree lists, by force: for the teardown. The devices may be
- * those of another toolstack.
+ * Removes all devices of a domain by force, for the teardown. The toolstack's tree lists the devices. Another toolstack may have
+ * added them.
  *
  * Owns: nothing beyond the parent's operation. Locks: the context's lock, held by the caller.
  */
@@ -31,7 +31,7 @@ int libxl__device_sweep_list(libxl__ao *ao, libxl__device_sweep *sweep, uint32_t
     sweep->pid_node = libxl__xs_read(sweep->listing, LIBXL__QEMU_PID, domid);
     sweep->all = libxl__xs_list(sweep->listing, 0, "/libxl/%u/device", domid);
     libxl__xs_run_anyway(sweep->listing, LIBXL__XS_ONE_BY_ONE);
-    return libxl__device_sweep_list_poll(ao, sweep); /* a batch that cannot be run is done */
+    return libxl__device_sweep_list_poll(ao, sweep); /* if the batch cannot be run, it is done already */
 }
 
 /* Returns the name at `*at` of a list and advances it; NULL: there are no more names. */
@@ -44,7 +44,7 @@ static const char *next_name(const char **at, const char *end)
     return name;
 }
 
-/* Lists the kinds' numbers, or their next parts. */
+/* Starts to read the next part of each list that is not complete. */
 static int list_parts(libxl__ao *ao, libxl__device_sweep *sweep)
 {
     const int rc = new_listing(ao, sweep);
@@ -96,7 +96,7 @@ static int add_device(libxl__ao *ao, libxl__device_sweep *sweep, const char *kin
     return 0;
 }
 
-/* Adds the devices of a part. The list is complete if an empty name, or nothing, ends the part. */
+/* Adds the devices of a part of a list. The list is complete if its end is in this part. */
 static int add_part(libxl__ao *ao, libxl__device_sweep *sweep, struct libxl__swept_kind *kind)
 {
     size_t size = 0;
@@ -117,7 +117,7 @@ static int add_part(libxl__ao *ao, libxl__device_sweep *sweep, struct libxl__swe
     return kind->version ? 0 : ERROR_NOMEM;
 }
 
-/* Returns whether a list has changed between two parts. */
+/* Returns whether a list has changed since its previous part was read. */
 static bool has_changed(const libxl__device_sweep *sweep)
 {
     for (uint32_t i = 0; i < sweep->kind_count; i++) {
@@ -174,7 +174,7 @@ static int remove_devices(libxl__ao *ao, libxl__device_sweep *sweep)
     return rc == LIBXL__AO_WAIT ? rc : libxl__device_sweep_remove_poll(ao, sweep);
 }
 
-/* Ends the domain's QEMU, so that it serves no device any more. An error does not end the sweep. */
+/* First ends the domain's QEMU, so that no backend in QEMU has to close. An error of this does not end the removal. */
 int libxl__device_sweep_remove(libxl__ao *ao, libxl__device_sweep *sweep)
 {
     if (!sweep->model_pid)

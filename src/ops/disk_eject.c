@@ -17,7 +17,7 @@
 
 struct libxl__evgen_disk_eject {
     libxl__generator generator;
-    libxl__ao *ao; /* NULL once it has ended */
+    libxl__ao *ao; /* the generator's operation; NULL once the operation has ended */
     libxl_ev_user user;
 };
 
@@ -26,7 +26,8 @@ struct libxl__evgen_disk_eject {
 typedef struct eject {
     libxl__await ejected;
     libxl__xs_batch *emptying;
-    libxl__source reconnection; /* attached while the connection is lost; fires when it is up again */
+    libxl__source
+        reconnection; /* attached while the connection to xenstored is lost; fires when it is up again */
     libxl__xs_observer observer;
     bool connected; /* the connection is up again */
     char path[96];
@@ -69,8 +70,8 @@ static int empty_node(libxl__ao *ao, struct eject *s)
 }
 
 /*
- * Reports the event when the node has been emptied. If the node did not hold "eject" any more, another client has
- * changed it, but the guest has ejected the medium, so the event is reported, too.
+ * Called when the request to empty the node has ended. Reports the event. If the node did not hold "eject" any more, another
+ * client has changed the node. The event is still reported, because the guest has ejected the medium.
  */
 static int node_emptied(libxl__ao *ao, struct eject *s)
 {
@@ -133,7 +134,8 @@ static int watch_start(libxl__ao *ao, struct eject *s)
 {
     const libxl__disk_eject_args *args = libxl__ao_args(ao);
     xc_domaininfo_t info;
-    (void)libxl__hv_look(ao, ao->subject.number, &info); /* sets subject.uuid; the domain need not exist */
+    (void)libxl__hv_look(ao, ao->subject.number,
+                         &info); /* only sets subject.uuid, so an error does not matter */
     snprintf(s->path, sizeof(s->path), "/local/domain/%u/device/vbd/%d/eject", ao->subject.number,
              libxl__vdev_number(args->in.vdev));
     const int rc = libxl__await_start(ao, &s->ejected, s->path, libxl__await_equal, "eject");
@@ -186,7 +188,8 @@ static int enable_locked(libxl_ctx *ctx, libxl_evgen_disk_eject *evgen, uint32_t
     libxl__ao_start_internal(evgen->ao);
     if (evgen->ao)
         return 0;
-    libxl__generator_remove(ctx, &evgen->generator); /* it has ended at once: the node cannot be watched */
+    libxl__generator_remove(
+        ctx, &evgen->generator); /* the operation has ended at once, because the node cannot be watched */
     return ERROR_NO_XENSTORE;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * retrieve_domain_configuration: the stored configuration of a domain, with the values that the domain has now. As in
- * libxl, the nodes in xenstore decide what they hold; the file has the rest.
+ * retrieve_domain_configuration: returns the stored configuration of a domain, with the values that the domain has now. As in
+ * libxl, a value that is also in xenstore is taken from xenstore. All other values are those of the file.
  *
  * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
  */
@@ -19,7 +19,7 @@ typedef struct retrieve {
     libxl__xs_batch *batch;
     libxl__xs_request *name, *target, *most;
     libxl__xs_request *disks, *nics; /* the numbers of the devices that the domain has */
-    libxl__xs_request **online;      /* of each virtual processor, in the operation's memory */
+    libxl__xs_request **online;      /* one request for each vcpu, in the operation's memory */
     uint32_t vcpus;
 } retrieve_domain_configuration_state;
 
@@ -64,7 +64,7 @@ static void set_kb(const libxl__xs_request *node, uint64_t *kb)
         *kb = number;
 }
 
-/* The initial value stands for all virtual processors, so it stays if all are online. */
+/* Sets the vcpus that are online. If all are, leaves the initial value, which means all. */
 static int set_online(const struct retrieve *s, libxl_bitmap *vcpus)
 {
     libxl_bitmap online;
@@ -97,7 +97,7 @@ static int set_name(const struct retrieve *s, char **name)
     return 0;
 }
 
-/* Returns whether the list names the device. A list that may not be complete names all. */
+/* Returns whether the list has the number of the device. Also returns true if the list may be incomplete. */
 static bool has_device(const libxl__xs_request *list, uint32_t number)
 {
     enum { LONGEST_LIST = 4000 };
@@ -113,7 +113,7 @@ static bool has_device(const libxl__xs_request *list, uint32_t number)
     return false;
 }
 
-/* Removes the disks and the interfaces that the domain does not have any more, because nobody removes them in the file. */
+/* Removes the disks and interfaces that the domain does not have any more. Not every toolstack removes them from the file. */
 static void drop_removed(const struct retrieve *s, libxl_domain_config *config)
 {
     int kept = 0;

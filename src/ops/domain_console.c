@@ -14,13 +14,14 @@
 
 typedef struct console_tty {
     libxl__xs_batch *batch;
-    libxl__xs_request *type;  /* the domain's type; NULL: the caller names the kind of console */
-    libxl__xs_request *first; /* the terminal, or that of the paravirtual console */
+    libxl__xs_request *type; /* the domain's type; NULL: the caller names the kind of console */
+    libxl__xs_request
+        *first; /* the terminal of the console that the caller names, or else of the paravirtual console */
     libxl__xs_request
         *serial; /* the terminal of the serial console; NULL: the caller names the kind of console */
 } domain_console_tty_state;
 
-/* The node of a kind, below the domain's path. VUART consoles have one number only. */
+/* The node of each type of console, below the domain's path. A domain has at most one VUART console. */
 static const char *const nodes[] = {
     [LIBXL_CONSOLE_TYPE_UNKNOWN] = "console/tty",
     [LIBXL_CONSOLE_TYPE_SERIAL] = "serial/0/tty",

@@ -17,7 +17,7 @@
 typedef struct dumping {
     libxl__core_dump dump;
     libxl__alarm report;
-    uint64_t octets; /* the domain's memory */
+    uint64_t octets; /* the size of the domain's memory */
 } domain_core_dump_state;
 
 static int dump_start(libxl__ao *ao, struct dumping *s)
@@ -58,8 +58,9 @@ static int dump_poll(libxl__ao *ao, struct dumping *s)
     if (s->dump.job.state != LIBXL__JOB_DONE) {
         if (s->report.rang) {
             libxl__ao_count(ao, atomic_load(&s->dump.written), s->octets, "octets");
-            (void)libxl__alarm_set(ao, &s->report,
-                                   BETWEEN_REPORTS); /* without memory there are no more reports */
+            (void)libxl__alarm_set(
+                ao, &s->report,
+                BETWEEN_REPORTS); /* if this fails for lack of memory, there are no more reports */
         }
         return LIBXL__AO_WAIT;
     }

@@ -21,11 +21,11 @@ typedef struct create {
     libxl__build build;
     libxl__create_boot *boot; /* NULL: the configuration has no boot loader */
     libxl__domain_source domain;
-    libxl__admission admission; /* from before the build until xenconsoled serves the console */
+    libxl__admission admission; /* held from before the build until xenconsoled serves the console */
     libxl__await console;       /* started before the domain is introduced */
     libxl__creation creation;
     libxl__device_groups devices;
-    libxl__userdata record; /* stores the configuration while xenstored answers */
+    libxl__userdata record; /* stores the configuration while xenstored handles the nodes */
     libxl__device_model model;
     bool needs_model;
     int devices_rc; /* the first error of the phase `devices` */
@@ -33,9 +33,10 @@ typedef struct create {
     libxl__xs_batch *unmark; /* removes the mark; reserved before the mark is written */
     libxl__xs_batch *remark; /* writes the mark anew, with the domid; NULL: the mark needs no domid */
     bool marked, remarked;   /* the mark was sent to xenstored, without the domid and with it */
-    uint64_t introduced;     /* numbers the introductions of the context in their order; 0: not yet */
-    bool stopping;           /* it was asked to stop */
-    bool undone;             /* the domain is taken down again: its limits are not extended any more */
+    uint64_t
+        introduced; /* the position of the domain among those that the context has introduced; 0: not introduced */
+    bool stopping; /* the operation was asked to stop */
+    bool undone;   /* the domain is being taken down, so its time limits are not extended any more */
 } domain_create_new_state;
 
 static const libxl_domain_config *config_of(libxl__ao *ao)
@@ -61,7 +62,9 @@ static bool is_alive(libxl__ao *ao, const struct create *s)
     xc_domaininfo_t info;
     const int rc = libxl__hv_look(ao, s->build.domid, &info);
     if (ao->subject.number == s->build.domid)
-        ao->subject.uuid = s->build.uuid; /* another domain may have the domid by now */
+        ao->subject.uuid =
+            s->build
+                .uuid; /* libxl__hv_look may have stored the UUID of another domain that has the domid by now */
     if (rc)
         return rc != ERROR_DOMAIN_NOTFOUND;
     return !(info.flags & XEN_DOMINF_dying) &&
@@ -205,7 +208,7 @@ static int make_start(libxl__ao *ao, struct create *s)
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
-/* Adds the domid to the mark. If that fails the domain is not found by its mark; the creation goes on. */
+/* Adds the domid to the mark. If that fails, the creation continues, although its domain cannot be found by the mark. */
 static void mark_domid(struct create *s)
 {
     if (!s->build.announce || !s->build.made || s->remarked)
@@ -215,7 +218,7 @@ static void mark_domid(struct create *s)
     libxl__xs_run_anyway(s->remark, LIBXL__XS_ONE_BY_ONE);
 }
 
-/* Once the domain is made, another program may destroy it at any time. */
+/* Follows the domain, because another program may destroy it at any time. */
 static int follow(libxl__ao *ao, struct create *s)
 {
     xc_domaininfo_t info;
@@ -227,7 +230,7 @@ static int follow(libxl__ao *ao, struct create *s)
     ao->subject.uuid = s->build.uuid;
     rc = libxl__hv_look(ao, s->build.domid, &info);
     if (!rc && memcmp(info.handle, s->build.uuid.uuid, sizeof(info.handle)) != 0)
-        rc = ERROR_DOMAIN_NOTFOUND; /* another domain has the domid by now */
+        rc = ERROR_DOMAIN_NOTFOUND; /* the domain is gone, and another one has its domid */
     /* The phase `make` may have started the source already. */
     if (!rc && s->domain.reserved)
         rc = libxl__domain_source_start(ao, &s->domain, &info);
@@ -269,17 +272,18 @@ static int bootloader_start(libxl__ao *ao, struct create *s)
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
-/* ---- admission: few creations at a time have a domain that is not complete */
+/* ---- admission: limits how many creations of the context have an incomplete domain at a time */
 
 static int admission_poll(libxl__ao *ao, struct create *s)
 {
-    const int rc = check_domain(ao, s); /* with a boot loader there is a domain already */
+    const int rc =
+        check_domain(ao, s); /* with a boot loader the domain exists already, and may have been destroyed */
     if (rc)
         return rc;
     return s->admission.granted ? 0 : LIBXL__AO_WAIT;
 }
 
-/* xenconsoled looks at each new domain, also before it is introduced. So domains that must wait are not made yet. */
+/* xenconsoled does work for each new domain, even before the domain is introduced. So the creation waits before it makes one. */
 static int admission_start(libxl__ao *ao, struct create *s)
 {
     libxl__admission_ask(ao, &ao->ctx->xen->console_admissions, &s->admission);
@@ -320,7 +324,8 @@ static int take_down(libxl__ao *ao, struct create *s)
     if (!s->build.made)
         return 0;
     if (!s->teardown.started) {
-        libxl__xs_batch_free(s->nodes); /* its requests are answered before those of the teardown */
+        libxl__xs_batch_free(
+            s->nodes); /* its requests need not be awaited: xenstored answers them before those of the teardown */
         s->nodes = NULL;
         libxl__teardown_start(&s->teardown, s->build.domid, &s->build.uuid);
     }
@@ -347,7 +352,7 @@ static int introduce_start(libxl__ao *ao, struct create *s)
     rc = libxl__xs_run(s->nodes, LIBXL__XS_ONE_BY_ONE);
     if (!rc)
         return LIBXL__AO_WAIT;
-    libxl__xs_batch_free(s->nodes); /* nothing was sent, so the undo need not wait */
+    libxl__xs_batch_free(s->nodes); /* no request was sent, so the undo must not wait for answers */
     s->nodes = NULL;
     return rc;
 }
@@ -363,8 +368,8 @@ static int introduce_poll(libxl__ao *ao, struct create *s)
 }
 
 /*
- * xenconsoled writes the terminal's name into the tree after the domain was introduced. The undo waits for that,
- * because the teardown would not remove a node that is written later.
+ * After the introduction xenconsoled writes the terminal's name into the domain's tree. The undo waits for this node, because
+ * the teardown would not remove a node that is written later.
  */
 static int introduce_undo(libxl__ao *ao, struct create *s)
 {
@@ -414,7 +419,7 @@ static int console_start(libxl__ao *ao, struct create *s)
     return console_poll(ao, s);
 }
 
-/* ---- devices: all are added at once, while the QEMU that serves some of them starts; the teardown removes them */
+/* ---- devices: adds all devices at once, and starts the QEMU that serves some of them; the teardown removes the devices */
 
 static void devices_stop(libxl__ao *ao, struct create *s)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * domain_destroy: destroys a domain and waits until it is gone. The teardown is an operation of its own, so that it
+ * domain_destroy: destroys a domain and waits until it is gone. A nested operation, domain_teardown, destroys the domain. It
  * continues if domain_destroy ends early.
  *
  * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.

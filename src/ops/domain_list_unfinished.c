@@ -19,8 +19,8 @@ struct candidate {
 };
 
 typedef struct list_unfinished {
-    libxl__xs_directory groups, marks; /* the names in LIBXL__MARKS, and in one of the groups */
-    uint32_t group;                    /* the groups that were begun */
+    libxl__xs_directory groups, marks; /* the names in LIBXL__MARKS, and the names in the present group */
+    uint32_t group;                    /* the number of groups whose listing has begun */
     libxl__xs_batch *batch;
     struct candidate *all; /* in the operation's memory */
     uint32_t count, room;
@@ -31,7 +31,7 @@ static int list_start(libxl__ao *ao, struct list_unfinished *s)
     return libxl__xs_directory_start(ao, &s->groups, LIBXL__MARKS);
 }
 
-/* Makes a candidate of each name that is a UUID. */
+/* Adds a candidate for each name of the present group that is a UUID. */
 static int add_candidates(libxl__ao *ao, struct list_unfinished *s)
 {
     const uint32_t most = s->count + s->marks.count;
@@ -104,7 +104,8 @@ static void keep_left(libxl__ao *ao, struct list_unfinished *s)
         struct candidate *c = &s->all[i];
         const char *text = libxl__xs_value(c->request);
         const bool again =
-            kept && by_uuid(&s->all[kept - 1], c) == 0; /* the list has changed while it was read */
+            kept && by_uuid(&s->all[kept - 1], c) ==
+                        0; /* the UUID is in the list twice, because the list has changed while it was read */
         if (!again && text && libxl__mark_read(ao->ctx, text, &c->mark) && c->mark.left)
             s->all[kept++] = *c;
     }

@@ -3,10 +3,10 @@
  * domain_set_memory, domain_get_memory_target and domain_set_max_memory.
  *
  * The toolstack writes a domain's target to ~/memory/target. The guest's balloon driver watches the node, and gives
- * memory back or takes more. ~/memory/static-max is the most that the target may be. The hypervisor has a limit of its
- * own, which is SLACK_KB above the target or the maximum, as libxl sets it. A guest that is populated on demand has a
- * pool, whose size follows the target, too. The size is set by a worker, because the hypervisor may allocate or free
- * much memory for it.
+ * memory back or takes more. ~/memory/static-max is the greatest target. The hypervisor has a limit of its own. As in libxl, this
+ * file sets it to SLACK_KB more than the target or the maximum. A guest that is populated on demand has a pool of memory, and
+ * the size of the pool follows the target. A worker sets the size, because the hypervisor may then allocate or free much
+ * memory, which takes time.
  *
  * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller. The worker touches only its job.
  */
@@ -19,11 +19,12 @@
 
 enum {
     SLACK_KB = 1024,
-    REACHED_KB = 1024, /* the target is reached if the domain's memory differs by no more */
+    REACHED_KB =
+        1024, /* the target counts as reached if the domain's memory differs from it by this at most */
     LEAST_DOM0_KB = 128 << 10,
     PAGE_KB = 4,
 };
-#define MOST_KB         (16ull << 30) /* 16 TiB: the hypervisor's address space */
+#define MOST_KB         (16ull << 30) /* 16 TiB, the limit of the hypervisor's address space */
 #define BETWEEN_LOOKS   LIBXL__MILLISECONDS(50)
 #define TARGET_NODE     "/local/domain/%u/memory/target"
 #define STATIC_MAX_NODE "/local/domain/%u/memory/static-max"
@@ -53,7 +54,8 @@ static int nodes_start(libxl__ao *ao, struct memory_nodes *nodes)
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
-/* Only toolstacks write these nodes. A domain that no toolstack has made, such as domain 0, may have none. */
+/* Returns the number in a node that only toolstacks write. Returns `otherwise` if there is no such node. Domain 0, for instance, may
+ * have none, because no toolstack has made it. */
 static uint64_t number_of(const libxl__xs_request *request, uint64_t otherwise)
 {
     const char *text = libxl__xs_value(request);
@@ -204,7 +206,7 @@ static int limit_undo(libxl__ao *ao, struct set_memory *s)
     return unlimit(ao, &s->limit, &s->setting);
 }
 
-/* A PV guest has no pool. */
+/* Starts to set the size of the pool. Does nothing for a PV guest, which has no pool. */
 static int pool_start(libxl__ao *ao, struct set_memory *s)
 {
     if (!(s->nodes.info.flags & XEN_DOMINF_hvm_guest))
@@ -245,7 +247,7 @@ static int pool_undo(libxl__ao *ao, struct set_memory *s)
                : 0;
 }
 
-/* xl shows /vm/UUID/memory, in MiB. */
+/* Writes the target to memory/target, and to /vm/UUID/memory in MiB, which xl shows. */
 static int write_start(libxl__ao *ao, struct set_memory *s)
 {
     const uint32_t domid = ao->subject.number;
@@ -255,7 +257,7 @@ static int write_start(libxl__ao *ao, struct set_memory *s)
         return rc;
     snprintf(text, sizeof(text), "%" PRIu64, s->target_kb);
     libxl__xs_write(s->setting.batch, LIBXL__XS_INHERITS, text, TARGET_NODE, domid);
-    if (!libxl_uuid_is_nil(&ao->subject.uuid)) { /* domain 0 has no /vm */
+    if (!libxl_uuid_is_nil(&ao->subject.uuid)) { /* domain 0 has no UUID and no nodes in /vm */
         snprintf(text, sizeof(text), "%" PRIu64, s->target_kb / 1024);
         libxl__xs_write(s->setting.batch, LIBXL__XS_INHERITS, text, VM_MEMORY_NODE,
                         LIBXL_UUID_BYTES(ao->subject.uuid));

@@ -3,10 +3,10 @@
  * domain_remove_unfinished: takes down a domain whose creation was not finished (marks.h). unfinished.h says which domain
  * belongs to a mark.
  *
- * If there is no such domain, somebody else has destroyed it, or the process has ended before it made one. Then the nodes
- * that are left are removed: the mark, /vm/UUID unless a living domain has the UUID, and the trees of this library whose
- * `vm` node names the UUID and whose domain does not exist. A transaction removes them, and only if the mark and the
- * trees have not changed since they were read.
+ * If there is no such domain, another program has destroyed it, or the process has ended before it made a domain. Then this
+ * operation removes the remaining nodes: the mark, /vm/UUID unless a living domain has the UUID, and each tree of this library
+ * whose `vm` node names the UUID and whose domain does not exist. It removes them in one transaction, which fails if the mark
+ * or the trees have changed since they were read.
  *
  * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
  */
@@ -25,7 +25,7 @@ struct dead_tree {
 typedef struct remove_unfinished {
     libxl__xs_batch *batch;
     libxl__xs_request *mark, *tree, *ring, *tty;
-    uint32_t domid;   /* LIBXL_DOMID_INVALID: only nodes are left */
+    uint32_t domid;   /* the domain of the mark; LIBXL_DOMID_INVALID: there is none */
     const char *text; /* the mark's text */
     libxl__await console;
     libxl__xs_directory domains; /* the names in /local/domain */
@@ -120,7 +120,7 @@ static int tree_poll(libxl__ao *ao, struct remove_unfinished *s)
     return rc;
 }
 
-/* ---- xenconsoled: its node is removed with the others */
+/* ---- xenconsoled: waits for the terminal's node that xenconsoled writes, so that the teardown removes this node, too */
 
 static int xenconsoled_start(libxl__ao *ao, struct remove_unfinished *s)
 {
@@ -212,7 +212,8 @@ static int trees_poll(libxl__ao *ao, struct remove_unfinished *s)
 
 /* ---- remove: the domain is taken down, or the nodes are removed */
 
-/* Fails with NOTFOUND if the mark has changed, because another creation uses the UUID then. */
+/* Starts to remove the nodes. The transaction fails with NOTFOUND if the mark has changed, because then another creation uses the
+ * UUID. */
 static int remove_nodes(libxl__ao *ao, struct remove_unfinished *s)
 {
     const libxl_uuid uuid = *uuid_of(ao);

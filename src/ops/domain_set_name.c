@@ -2,9 +2,8 @@
 /*
  * domain_set_name: gives a domain another name.
  *
- * The name is in /local/domain/N/name and in /vm/UUID/name. Names are unique on a host by agreement only: two processes
- * that use the same new name at the same time may both succeed, as with every toolstack. The stored configuration
- * (userdata.h) gets the new name, too.
+ * The name is in /local/domain/N/name, in /vm/UUID/name and in the stored configuration (userdata.h). xenstored does not enforce
+ * that names are unique. As with every toolstack, two processes that use the same new name at the same time may both succeed.
  *
  * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
  */
@@ -17,7 +16,7 @@
 typedef struct set_name {
     libxl__name_search search;
     libxl__setting setting;
-    libxl__creation claim; /* of the new name */
+    libxl__creation claim; /* keeps other operations of the context from using the new name */
     libxl__userdata stored;
 } domain_set_name_state;
 
@@ -49,7 +48,7 @@ static int search_start(libxl__ao *ao, struct set_name *s)
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
-/* A domain that has the name already keeps it. */
+/* Fails if another domain has the name. Succeeds if this domain has it. */
 static int search_poll(libxl__ao *ao, struct set_name *s)
 {
     uint32_t found;
@@ -60,7 +59,7 @@ static int search_poll(libxl__ao *ao, struct set_name *s)
 /* ---- record: the stored configuration */
 
 struct change {
-    char *name; /* the other name */
+    char *name; /* the name to store; after the exchange, the former name */
 };
 
 static int exchange(libxl_domain_config *config, void *user)
@@ -116,7 +115,7 @@ static int write_start(libxl__ao *ao, struct set_name *s)
     if (args->in.has_old_name)
         libxl__xs_require(s->setting.batch, ERROR_INVAL, args->in.old_name, "/local/domain/%u/name", domid);
     libxl__xs_write(s->setting.batch, LIBXL__XS_INHERITS, args->in.name, "/local/domain/%u/name", domid);
-    if (!libxl_uuid_is_nil(&ao->subject.uuid)) /* domain 0 has no /vm */
+    if (!libxl_uuid_is_nil(&ao->subject.uuid)) /* domain 0 has no UUID and no nodes in /vm */
         libxl__xs_write(s->setting.batch, LIBXL__XS_INHERITS, args->in.name, "/vm/" LIBXL_UUID_FMT "/name",
                         LIBXL_UUID_BYTES(ao->subject.uuid));
     return libxl__setting_run(ao, &s->setting);

@@ -21,13 +21,13 @@ typedef struct ask {
     libxl__domain_source domain;
     union {
         libxl__await acknowledged;
-        libxl__xs_turn turn; /* used instead once out_of_memory is set */
+        libxl__xs_turn turn; /* replaces `acknowledged` once out_of_memory is set */
     };
     libxl__xs_batch *request; /* in `confirm`: the batch that checks the domain's nodes */
     libxl__xs_batch *withdrawal;
     libxl__xs_request *unanswered; /* checks in the withdrawal that the node holds the request */
-    bool written;                  /* xenstored has confirmed the request */
-    bool withdraws;                /* the request may be in xenstore, and is withdrawn */
+    bool written;                  /* xenstored has confirmed that it has written the request */
+    bool withdraws;                /* the request may be in xenstore, so it has to be withdrawn */
     bool out_of_memory;            /* the withdrawal uses the spare batch */
 } domain_shutdown_state, domain_reboot_state, domain_send_sysrq_state;
 
@@ -113,7 +113,8 @@ static int request_poll(libxl__ao *ao, struct ask *s)
 static bool give_up_request(struct ask *s)
 {
     s->withdraws = s->written || (s->request && !libxl__xs_take_back(s->request));
-    libxl__xs_batch_free(s->request); /* a transaction under way ends before the withdrawal's begins */
+    libxl__xs_batch_free(
+        s->request); /* if its transaction is still open, xenstored ends it before it begins that of the withdrawal */
     s->request = NULL;
     return s->withdraws;
 }
@@ -171,7 +172,8 @@ static int withdraw(libxl__ao *ao, struct ask *s)
     }
 }
 
-/* Returns whether the withdrawal, or the queue in which it waits for its batch, has advanced since the last call. */
+/* Returns whether the withdrawal has made progress since the last call. While it waits for the spare batch, progress of the queue
+ * counts. */
 static bool has_advanced(libxl__ao *ao, struct ask *s, bool is_new)
 {
     if (s->withdrawal)
@@ -194,7 +196,8 @@ static int request_undo(libxl__ao *ao, struct ask *s)
     const bool began = s->withdrawal;
     const int rc = withdraw(ao, s);
     if (rc == LIBXL__AO_WAIT && has_advanced(ao, s, !began))
-        libxl__phase_extend(ao); /* thousands of requests may be withdrawn at once */
+        libxl__phase_extend(
+            ao); /* the queue may be long, because thousands of requests may be withdrawn at once */
     if (rc == ERROR_NOT_READY)
         return s->written && libxl__xs_vacant(s->unanswered) ? LIBXL__AO_CARRIED_OUT : 0;
     return rc == ERROR_DOMAIN_DESTROYED ? 0 : rc;

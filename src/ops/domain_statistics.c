@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * domain_statistics: what all domains have used and done.
+ * domain_statistics: returns the counters of every domain.
  *
  * Owns: the list, until it is handed to the application or the operation ends. Locks: the context's lock, held by the
  * caller.

@@ -7,11 +7,11 @@
  * delays the destruction, but does not prevent it. All resources are reserved before the domain is paused. A creation
  * reserves them before it makes the domain. teardown_nodes.h says which nodes are removed.
  *
- * If a creation has failed, nobody else will destroy its domain (`unfinished`). If the hypervisor refuses to destroy
- * such a domain, the teardown tries again every second until it succeeds or the context is closed. In the same way it
- * tries again to remove the nodes of any domain, for example while the connection to xenstored is down. The parent is
- * woken at the first failure and does not wait for the teardown any more. If the creation has made no domain yet, the
- * domid is LIBXL_DOMID_INVALID, and only the mark is removed.
+ * The domain of a failed creation is `unfinished`: no other program will destroy it. If the hypervisor refuses to destroy an
+ * unfinished domain, the teardown tries again every second until it succeeds or the context is closed. The removal of the
+ * nodes of any domain is also repeated, for example while the connection to xenstored is down. The first failure wakes the
+ * parent, which does not wait for the teardown any more. If the creation has made no domain yet, the domid is
+ * LIBXL_DOMID_INVALID, and only the mark is removed.
  *
  * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
  */
@@ -34,14 +34,15 @@ typedef struct teardown {
     const char *devices_message;
     libxl__userdata_removal files;
     libxl__teardown_nodes nodes;
-    libxl__alarm alarm; /* for the next attempt, or for an answer of xenstored */
-    uint32_t answers;   /* of xenstored, when the alarm was set */
-    bool exists;        /* the hypervisor has the domain */
-    bool nodes_stay;    /* the last attempt to remove the nodes has failed */
-    bool stopped;       /* no further attempt is made */
+    libxl__alarm
+        alarm; /* rings at the time of the next attempt, or when xenstored has not answered for a second */
+    uint32_t answers; /* the number of xenstored's answers when the alarm was set */
+    bool exists;      /* the hypervisor has the domain */
+    bool nodes_stay;  /* the last attempt to remove the nodes has failed */
+    bool stopped;     /* no further attempt is made */
     bool waits_to_retry;
     bool silent; /* xenstored has not answered for a second */
-    bool said;   /* the parent's message says what stays */
+    bool said;   /* the parent's message names the domain or the nodes that stay */
     int refusal; /* the error of the last attempt to destroy the domain or to remove its nodes; 0: none */
 } domain_teardown_state;
 
@@ -75,8 +76,8 @@ static int plan_retry(libxl__ao *ao, struct teardown *t, int rc)
 }
 
 /*
- * Called when the hypervisor has refused with `rc`. Returns `rc`, or plans another attempt if the domain is
- * unfinished. A stop request ends the attempts; LIBXL__AO_WAIT means then that the mark is being written.
+ * Called when the hypervisor has refused with `rc`. If the domain is unfinished, plans another attempt and returns
+ * LIBXL__AO_WAIT. After a stop request it plans none: it returns LIBXL__AO_WAIT while the mark is being written, and then `rc`.
  */
 static int refused(libxl__ao *ao, struct teardown *t, int rc)
 {
@@ -101,8 +102,8 @@ static bool is_time_to_retry(struct teardown *t)
 /* ---- look: the domain is looked up, and the resources are reserved */
 
 /*
- * Looks the domain up. If the hypervisor refuses, assumes that an unfinished domain exists, because the destruction
- * compares the UUID again.
+ * Looks the domain up. If the hypervisor refuses to answer, assumes that an unfinished domain exists. That is safe, because the
+ * destruction compares the UUID again.
  */
 static int look(libxl__ao *ao, xc_domaininfo_t *info)
 {
@@ -135,7 +136,9 @@ static int look_start(libxl__ao *ao, struct teardown *t)
     t->exists = !found && memcmp(info.handle, args->in.uuid.uuid, sizeof(info.handle)) == 0;
     t->nodes.has_tree = t->exists || found;
     t->nodes.shared =
-        rc || other != LIBXL_DOMID_INVALID; /* if the hypervisor refuses, it is asked again later */
+        rc ||
+        other !=
+            LIBXL_DOMID_INVALID; /* if the hypervisor refuses to answer, assume that another domain has the UUID; it is asked again later */
     return t->exists ? libxl__domain_source_start(ao, &t->domain, &info) : 0;
 }
 
@@ -157,8 +160,8 @@ static int pause_start(libxl__ao *ao, struct teardown *t)
 }
 
 /*
- * Ends one of the phases `list` and `devices`. An error does not end the teardown, which reports it at its end unless
- * the domain itself cannot be destroyed.
+ * Called at the end of the phases `list` and `devices`. Keeps the first error. The teardown continues. It reports this error at
+ * its end, unless the destruction of the domain itself fails.
  */
 static int devices_ended(libxl__ao *ao, struct teardown *t, int rc)
 {
@@ -179,8 +182,9 @@ static int wait_for_answers(libxl__ao *ao, struct teardown *t)
 }
 
 /*
- * With many teardowns at a time the answers come late. Each answer to any of them shows that xenstored works. Returns
- * LIBXL__AO_WAIT. Returns 0 after a second without an answer, or if there is no memory to wait for the next one.
+ * Returns LIBXL__AO_WAIT while xenstored answers requests. If many teardowns run at a time, this one's answer may come late. So
+ * an answer to any request of the context counts. Returns 0 after a second without an answer, or if there is no memory for
+ * the alarm.
  */
 static int go_on_waiting(libxl__ao *ao, struct teardown *t)
 {
@@ -236,7 +240,7 @@ static int clean_start(libxl__ao *ao, struct teardown *t)
     const libxl__domain_teardown_args *args = libxl__ao_args(ao);
     if (args->in.domid != LIBXL_DOMID_INVALID)
         libxl__userdata_remove(ao, &t->files, args->in.domid,
-                               &args->in.uuid); /* the phase `gone` waits for it */
+                               &args->in.uuid); /* the phase `gone` waits for the end of this removal */
     libxl__teardown_nodes_remove(&t->nodes);
     return t->silent || libxl__xs_done(t->nodes.first) ? 0 : wait_for_answers(ao, t);
 }
@@ -341,7 +345,7 @@ static void rest_stop(libxl__ao *ao, struct teardown *t)
 {
     t->stopped = true;
     if (t->waits_to_retry)
-        libxl__alarm_set(ao, &t->alarm, 0); /* does not fail: it is set already */
+        libxl__alarm_set(ao, &t->alarm, 0); /* cannot fail, because the alarm is set already */
 }
 
 #include "_libxl_phases_domain_teardown.h"
@@ -376,7 +380,7 @@ void libxl__teardown_start(libxl__nested *teardown, uint32_t domid, const libxl_
     libxl__nested_start(teardown);
 }
 
-/* Says in the parent's message what stays until an attempt succeeds. */
+/* Adds to the parent's message what stays until an attempt succeeds: the domain, or its nodes. */
 static void say_what_stays(libxl__ao *parent, const libxl__ao *child, const struct teardown *t)
 {
     char paths[LIBXL__TEARDOWN_NODES_TEXT];

@@ -11,7 +11,7 @@
 
 typedef libxl__setting set_vcpuonline_state;
 
-/* Checks that the domain has the virtual processors. */
+/* Checks that the domain has all vcpus of the set. */
 static int check_cpumap(libxl__ao *ao, const libxl_bitmap *map, uint32_t vcpus)
 {
     for (int i = (int)vcpus; i < (int)map->size * 8; i++)

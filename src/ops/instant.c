@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The operations that consist of one or a few hypercalls. Each completes before the function that starts it returns.
- * A synchronous call of one does not take the context's lock (ao.h). Owns nothing.
+ * The instant operations: each consists of a few hypercalls, and completes before its initiator returns. A synchronous call does
+ * not take the context's lock (ao.h). Owns nothing.
  */
 #include "ops.h"
 

@@ -12,13 +12,12 @@
  * domain_teardown.c: takes a domain down, as a nested operation. Call all three functions with the context locked.
  *
  * libxl__teardown_reserve reserves all resources of the teardown, so that libxl__teardown_start cannot fail. If the
- * parent ends first, a started teardown continues, and a teardown that was not started is freed. Set `unfinished` if
- * the domain was never finished and nobody else will destroy it. The teardown tries again then if the hypervisor
- * refuses to destroy the domain. Errors: NOMEM, FAIL, recorded in the parent. After an error there is nothing to
- * release.
+ * parent ends first, a started teardown continues, and a teardown that was not started is freed. Set `unfinished` for the
+ * domain of a failed creation, which no other program will destroy. If the hypervisor refuses to destroy such a domain, the
+ * teardown tries again. Errors: NOMEM, FAIL, recorded in the parent. After an error there is nothing to release.
  */
 int libxl__teardown_reserve(libxl__ao *parent, libxl__nested *teardown, bool unfinished);
-/* Starts the teardown. If another domain has this domid by now, it is not touched. */
+/* Starts the teardown of the domain with this domid and this UUID. Another domain that has the domid by now is left alone. */
 void libxl__teardown_start(libxl__nested *teardown, uint32_t domid, const libxl_uuid *uuid);
 /*
  * Call this from the parent's poll. Returns LIBXL__AO_WAIT, or the teardown's result. If the hypervisor has refused

@@ -6,7 +6,7 @@
 #include "ops.h"
 #include "running.h"
 
-/* An instant operation whose body is one call. */
+/* Defines the body of an instant operation that makes one call. */
 #define BODY(name, call)                                                                                     \
     int libxl__##name##_body(libxl__ao *ao, libxl__##name##_args *args)                                      \
     {                                                                                                        \
@@ -31,7 +31,7 @@ BODY(sched_set_credit2_params, libxl__hv_set_credit2(ao, args->in.poolid, &args-
 BODY(send_trigger, libxl__hv_trigger(ao, args->in.domid, args->in.trigger, args->in.vcpuid))
 BODY(host_send_debug_keys, libxl__hv_debug_keys(ao, args->in.keys))
 BODY(host_free_memory, libxl__hv_free_memory(ao, args->out.memkb))
-/* What libxl 4.17 counts for a domain beside its target, in KiB. */
+/* The memory that libxl 4.17 adds to the target of a domain when it computes the memory needed, in KiB. */
 enum { PV_EXTRA_KB = 1024, PVH_EXTRA_KB = 2048, VCPU_KB = 1024, MB_KB = 4, ROUNDED_TO_KB = 2048 };
 
 static bool is_given(uint64_t memkb)

@@ -11,7 +11,7 @@
 typedef struct libxl__setting {
     libxl__xs_batch *batch;
     bool taken_back; /* the operation was asked to stop before the transaction was sent */
-    bool written;    /* xenstored has carried the transaction out */
+    bool written;    /* xenstored has committed the transaction */
 } libxl__setting;
 
 /*

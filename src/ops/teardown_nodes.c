@@ -39,7 +39,7 @@ void libxl__teardown_nodes_remove(libxl__teardown_nodes *nodes)
         add_vm(nodes, nodes->first);
     if (made && nodes->has_tree)
         add_tree(nodes, nodes->first);
-    libxl__xs_run_anyway(nodes->first, LIBXL__XS_ONE_BY_ONE); /* done at once if it is empty */
+    libxl__xs_run_anyway(nodes->first, LIBXL__XS_ONE_BY_ONE); /* an empty batch is done at once */
 }
 
 /* ---- the second step */
@@ -77,10 +77,10 @@ static bool uuid_is_free(libxl__ao *ao, libxl__teardown_nodes *nodes)
 }
 
 /*
- * The tree is removed a second time, because xenconsoled may have written a terminal's name after it was removed, if
- * xenconsoled was started or restarted at that time. The domain is gone only when xenconsoled has unmapped the domain's
- * page, so xenconsoled writes nothing after this. /vm/UUID was kept if another domain had the UUID, which may be gone or
- * dying by now. After a failed attempt time has passed, so another domain may have the domid or the UUID by now.
+ * Adds the requests of the second step. The tree is removed a second time, because an xenconsoled that was started at the time of
+ * the first removal may have written a terminal's name after it. xenconsoled writes nothing now: the domain is gone, which
+ * implies that xenconsoled has unmapped the domain's page. The first step kept /vm/UUID if another domain had the UUID. That
+ * domain may be gone by now. If this is a repeated attempt, another domain may have got the domid or the UUID since.
  */
 static void add_rest(libxl__ao *ao, libxl__teardown_nodes *nodes)
 {

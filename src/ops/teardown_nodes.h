@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The xenstore nodes of a domain that is taken down: /local/domain/N, /libxl/N, /vm/UUID, and the mark (marks.h). The
- * teardown removes them in two steps: most before the domain is destroyed, the rest when it is gone. The second step can
- * be repeated.
+ * teardown removes most of them before the domain is destroyed, which is the first step. It removes the rest when the domain
+ * is gone, which is the second step and can be repeated.
  *
  * Paths are built from the domid and the UUID that the hypervisor has, never from values read in xenstore. Nodes that
  * belong to another domain stay: /vm/UUID while another living domain has the UUID, the others while another domain has
@@ -22,11 +22,11 @@ typedef struct libxl__teardown_nodes {
     bool unfinished; /* the mark stays until the domain is gone */
     bool has_tree;   /* the nodes that have the domid in their paths are the domain's */
     bool shared;     /* another living domain had the UUID at the first step */
-    bool again;      /* an attempt has failed, so the next one removes all nodes */
+    bool again;      /* an attempt has failed, so the next attempt removes all nodes */
     bool given_up;
     libxl__xs_batch *first;
-    libxl__xs_batch *last; /* of the second step; NULL: there was no memory for it */
-    int uncertain;         /* why the hypervisor did not say which domains there are; 0: it did */
+    libxl__xs_batch *last; /* the batch of the second step; NULL: there was no memory for it */
+    int uncertain;         /* the hypervisor's error when it was asked for the domains; 0: it has answered */
 } libxl__teardown_nodes;
 
 /* Reserves the memory for both steps. Errors: NOMEM, FAIL, recorded in ao. */
@@ -44,8 +44,8 @@ void libxl__teardown_nodes_remove_rest(libxl__ao *ao, libxl__teardown_nodes *nod
  */
 int libxl__teardown_nodes_result(const libxl__teardown_nodes *nodes);
 /*
- * Writes into the mark that nobody will destroy the domain, instead of the second step. Returns whether xenstored has
- * answered; until then, call it again.
+ * Replaces the second step when the teardown is given up: writes into the mark that no process will destroy the domain. Call it
+ * until it returns true, which means that xenstored has answered.
  */
 bool libxl__teardown_nodes_give_up(libxl__teardown_nodes *nodes);
 /* Writes the paths to `text`, for a message. */
