@@ -15,7 +15,7 @@ from pathlib import Path
 from aioxen_sim import namespaces
 
 STATE = Path("/run/aioxen-sim")
-# A link to the library, because LD_PRELOAD cannot hold a path with a space.
+# A link to the library. The library's own path may contain a space, which LD_PRELOAD does not allow.
 PRELOADED = STATE / "libaioxen-sim.so"
 _SCRIPTS = Path(__file__).resolve().parent.parent / "scripts"
 START_LIMIT_S = 10.0
@@ -28,7 +28,7 @@ _SENT_BY_TERMINAL = 0x80  # si_code SI_KERNEL
 
 
 class WorldError(Exception):
-    """The world cannot be made. The message is meant for the user."""
+    """Raised if a world cannot be made. The user sees the message."""
 
 
 @dataclass(frozen=True)
@@ -85,19 +85,19 @@ class World:
     command: Sequence[str]
     memory_mb: int
     missing: Sequence[str] = ()
-    """Capabilities that the hypervisor does not have."""
+    """The capabilities that the hypervisor does not have."""
     bridges: Sequence[str] = ()
-    """Names of the bridges that domain 0 has."""
+    """The names of the bridges of domain 0."""
     hypervisor: bool = True
     xenstored: bool = True
     trace: Path | None = None
     faults: Sequence[str] = field(default_factory=tuple)
 
     def run(self) -> int:
-        """Makes the world, runs the command in it, ends the world.
+        """Makes the world, runs the command in it, and ends the world.
 
-        Returns the command's exit status (128 + n: killed by signal n). The calling process must have one
-        thread; it has left its name spaces afterwards. Raises WorldError.
+        Returns the command's exit status (128 + n: killed by signal n). The calling process must have only
+        one thread. Afterwards this process is in other namespaces than before. Raises WorldError.
         """
         try:
             namespaces.leave_the_machine()
@@ -129,7 +129,7 @@ class World:
         return _wait(child, grace_s=None)
 
     def _live(self, mask: Mask) -> int:
-        """Runs as the first process of the namespace. All other processes are killed when it ends."""
+        """Runs in the first process of the namespace. When this process ends, the kernel kills all others."""
         namespaces.keep_mounts_private()
         namespaces.mount_proc()
         namespaces.mount_empty(Path("/run"))
@@ -180,7 +180,7 @@ class World:
 
     def _start_dom0(self, mask: Mask) -> None:
         env = self._environment()
-        env["LD_PRELOAD"] = str(PRELOADED)  # the user's own preloads apply only to the command
+        env["LD_PRELOAD"] = str(PRELOADED)  # libraries that the user preloads are for the command only
         plain = {name: value for name, value in env.items() if name != "LD_PRELOAD"}
         command = [str(self.tools.guests), str(STATE), str(self.memory_mb), *self.missing]
         command += [f"bridge:{name}" for name in self.bridges]
@@ -198,7 +198,7 @@ class World:
 
 
 class Daemon:
-    """A program of dom0 that runs in the background and gets no signals from the terminal."""
+    """A program of dom0 that runs in the background. It gets no signals from the terminal."""
 
     def __init__(self, command: Sequence[str], env: Mapping[str, str], mask: Mask) -> None:
         name = Path(command[0]).name
@@ -222,7 +222,10 @@ class Daemon:
 
 
 def _mix(folder: Path, *sources: Path, replace: str = "") -> None:
-    """Makes a directory of links to the entries of `sources`, except `replace`. The last source counts."""
+    """Makes a directory with links to all entries of `sources` except `replace`.
+
+    If several sources have an entry of the same name, the link leads to the last one.
+    """
     folder.mkdir()
     for source in sources:
         for entry in source.iterdir():
@@ -231,7 +234,7 @@ def _mix(folder: Path, *sources: Path, replace: str = "") -> None:
 
 
 def _play_sysfs() -> None:
-    """Lets the player of devices make directories where Linux's backend drivers have theirs."""
+    """Makes parts of /sys writable, so that aioxen-sim-devices can make directories of backend drivers."""
     network = Path("/sys/class/net")
     if not network.is_dir():  # some containers have no sysfs
         return
@@ -240,13 +243,13 @@ def _play_sysfs() -> None:
     for name, target in interfaces.items():
         (network / name).symlink_to(target)
     namespaces.mount_extensible(Path("/sys/bus"), STATE / "outside/sys/bus")
-    played = STATE / "sys/bus/xen-backend"  # where the library of the simulation looks for it, too
+    played = STATE / "sys/bus/xen-backend"  # libaioxen-sim.so uses this path
     (played / "devices").mkdir(parents=True)
     _free(Path("/sys/bus/xen-backend")).symlink_to(played)
 
 
 def _free(path: Path) -> Path:
-    """Removes the link to the machine's own file; returns `path`."""
+    """Removes the file or link `path`, if it exists. Returns `path`."""
     path.unlink(missing_ok=True)
     return path
 
@@ -260,7 +263,7 @@ def _start(
     stdin: int | None = None,
     output: int | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Starts a program, found by the PATH in `env`, with the signal mask that the launcher started with."""
+    """Starts a program, which is searched in the PATH of `env`. `mask` is the program's signal mask."""
 
     def restore() -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
@@ -282,7 +285,7 @@ def _answers(path: Path) -> bool:
 
 
 def _wait(child: int, grace_s: float | None) -> int:
-    """Waits for `child`, forwards signals to it and reaps all other children.
+    """Waits for `child`. Meanwhile forwards signals to it, and reaps all other children.
 
     Returns its exit status, as a shell gives it. After SIGTERM or SIGHUP it has `grace_s` seconds to end.
     """

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The command that plays a hostile guest in xenstore. Without a seed it writes each hostile value into each node that the
- * guest may write. With a seed it does random acts at random moments: it also removes nodes, replaces them by folders,
- * fills them with children, and changes their permissions.
+ * The command that simulates a hostile guest in xenstore. Without a seed it writes each hostile value into
+ * each node that the guest may write. With a seed it also acts at random moments: it removes nodes, replaces
+ * them by folders, fills them with children, and changes their permissions.
  *
- * An act is one transaction that reads the node's permissions first, so a node that the toolstack has removed or taken
- * back is not touched. Needs no lock.
+ * Each act is a transaction that first reads the node's permissions. So a node is not changed after the
+ * toolstack has removed it or has taken the permission back. Needs no lock.
  */
 #include "ctl.h"
 #include "devices.h"
@@ -17,14 +17,14 @@
 
 #define NR_ROUNDS     500
 #define NR_VALUES     500
-#define MOST_VISITED  16 /* the children of a node among which a random node is searched */
+#define MOST_VISITED  16 /* how many children of a node are examined to choose one of them */
 #define MOST_CHILDREN 2000
 #define DEEPEST       40
 #define LONGEST_PATH  1024
 #define NR_TRIES      20
 #define MOST_FOUND    512
 #define ACTS_AT_ONCE  16
-#define LONGEST_PAUSE 3000 /* microseconds */
+#define LONGEST_PAUSE 3000 /* the longest pause between acts, in microseconds */
 
 typedef bool act(xs_transaction_t t, const char *path);
 
@@ -53,7 +53,7 @@ static void perform(act *what, const char *path)
     } while (!xs_transaction_end(store, t, !may) && errno == EAGAIN && ++tries < NR_TRIES);
 }
 
-/* ---- each value into each node */
+/* ---- without a seed: each value in each node */
 
 static uint32_t value_number;
 
@@ -77,7 +77,7 @@ static void walk(const char *path)
         perform(write_value, path);
 }
 
-/* ---- random acts */
+/* ---- with a seed: random acts */
 
 static uint64_t random_state;
 
@@ -98,7 +98,7 @@ static bool remove_node(xs_transaction_t t, const char *path)
     return xs_rm(store, t, path);
 }
 
-/* Makes children with names such as those that a toolstack looks for, and others. */
+/* Makes children. Some names are such as a toolstack looks for, others are unusual. */
 static bool make_children(xs_transaction_t t, const char *path)
 {
     static const char *const names[] = {"state", "error", "0",  "51712",   "device",    "vbd",
@@ -145,7 +145,7 @@ static bool change_permissions(xs_transaction_t t, const char *path)
     return xs_set_permissions(store, t, path, permissions, count);
 }
 
-/* Says that a device does not work, as a guest's driver does, if `path` is that of a device or a node below it. */
+/* Writes an error node as a guest's driver does. `path` must be the node of a device, or a node below it. */
 static bool write_error(xs_transaction_t t, const char *path)
 {
     char kind[32], error[PATH_SIZE];
@@ -159,7 +159,7 @@ static bool write_error(xs_transaction_t t, const char *path)
     return random_value(t, error);
 }
 
-/* The acts with their shares of 100. */
+/* The acts, and how many of 100 random acts each of them is. */
 static const struct {
     act *what;
     uint32_t share;
@@ -174,7 +174,7 @@ static act *random_act(void)
     return acts[i].what;
 }
 
-/* Nodes that the guest may write. */
+/* The nodes that the guest may write. */
 static char found[MOST_FOUND][PATH_SIZE];
 static uint32_t nr_found;
 
@@ -192,7 +192,10 @@ static void find(const char *path)
         strcpy(found[nr_found++], path);
 }
 
-/* Starts when the domain has nodes, and ends when it has none any more. */
+/*
+ * Waits until the domain has nodes that the guest may write. Then makes random acts until the domain has no
+ * nodes.
+ */
 static void act_at_random(const char *tree, uint32_t count)
 {
     bool began = false;

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Reads Xen's public headers. Writes the names of the hypercalls' subcommands as initialisers of an array indexed by
-# enum call.
+# Reads Xen's public headers. Writes the names of the hypercalls' subcommands as initialisers of an array. The index
+# in this array is an enum call.
 BEGIN {
     # For each family: prefix in the header, prefix of the name, number of the first call, count.
     split("XEN_DOMCTL_ domctl. CALL_DOMCTL 128 XEN_SYSCTL_ sysctl. CALL_SYSCTL 64 XENMEM_ memory_op. CALL_MEMORY 64 " \
           "EVTCHNOP_ event_channel_op. CALL_EVTCHN 32 SCHEDOP_ sched_op. CALL_SCHED 32 HVMOP_ hvm_op. CALL_HVM 64 " \
           "XENVER_ xen_version. CALL_VERSION 32 __HYPERVISOR_ - CALL_HYPERCALL 64", family)
-    # Constants that begin like subcommands but are none.
+    # Constants whose names begin like those of subcommands.
     other = "^((XEN_DOMCTL|XEN_SYSCTL|HVMOP|XENMEM)_[A-Z]|XEN_SYSCTL_cpu_(featureset|policy)_|" \
             "XEN_DOMCTL_vmtrace_(enable|disable|reset|get_|set_|output)|" \
             "XENMEM_((paging|access|sharing)_op_|resource_|rsv)|HVMOP_altp2m_|__HYPERVISOR_(arch|.*_compat$))"

@@ -102,8 +102,10 @@ struct holder {
 };
 
 struct domain {
-    /* Listing all domains reads only the following fields, which fill two cache lines. */
-    /* A unique number, because a later domain may get the same domid. */
+    /*
+     * Listing all domains reads only the fields from here to shared_info, which fill two cache lines.
+     * `serial` is unique, because a later domain may get the same domid.
+     */
     _Alignas(64) uint64_t serial;
     uint16_t domid;
     uint8_t state;
@@ -319,13 +321,15 @@ struct fault_order { /* a parsed fault: a rule, or a new value for fault_dying_m
 bool fault_parse(const char *spec, struct fault_order *order, char why[256]);
 void fault_format(const struct fault *rule, char text[128]);
 
-/* behaviours.c */
+/* behaviours.c: the behaviours of simulated drivers. */
 /* Called without the lock; returns NULL, or an error message. */
 const char *behaviour_parse(enum side side, const char *which, const char *what, struct behaviour *b);
 bool behaviour_set(const struct behaviour *b); /* returns false if there are too many behaviours */
 struct behaviour behaviour_of(enum side side, uint32_t domid, const char *kind, uint32_t number);
 
-/* trace.c. Call these functions without the lock. */
+/*
+ * trace.c. Call these functions without the lock. trace_domctl writes the arguments of a hypercall as text.
+ */
 extern bool tracing;
 void trace_open(void);
 void trace_(const char *format, ...) __attribute__((format(printf, 1, 2)));

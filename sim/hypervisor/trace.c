@@ -24,7 +24,7 @@ void trace_open(void)
     tracing = trace_fd >= 0;
 }
 
-/* A sum over what a pointer of a hypercall leads to. */
+/* Returns a checksum of the data to which a pointer in a hypercall's arguments points. */
 static uint64_t sum_of(const void *data, size_t size)
 {
     uint64_t sum = 0xcbf29ce484222325ull;
@@ -38,7 +38,10 @@ static size_t add_sum(char *text, const void *data, size_t size)
     return (size_t)snprintf(text, TRACED_ARGUMENTS, " [%" PRIx64 "]", sum_of(data, size));
 }
 
-/* How many octets of its arguments a call that changes a domain has. Callers leave the rest as it was. */
+/*
+ * The size of the arguments of each traced hypercall, in octets. All of these hypercalls change a domain.
+ * Octets after this size are not traced, because callers do not initialise them.
+ */
 static const struct {
     uint32_t cmd;
     size_t size;
@@ -60,7 +63,10 @@ static const struct {
 #undef TRACED
 };
 
-/* The words of the arguments in hexadecimal; of some calls a sum of what a pointer leads to. */
+/*
+ * Writes the arguments in hexadecimal. For some hypercalls, adds the checksum of the data to which a pointer
+ * points.
+ */
 void trace_domctl(const struct xen_domctl *domctl, char text[TRACED_ARGUMENTS])
 {
     const struct xen_domctl_cpu_policy *policy = &domctl->u.cpu_policy;

@@ -80,7 +80,7 @@ typedef enum libxl__ao_notify_target {
     LIBXL__AO_CALLER, /* the thread that waits in the initiator */
     LIBXL__AO_HOW,    /* the application, by a callback or an event */
     LIBXL__AO_PARENT, /* the parent of a nested operation */
-    LIBXL__AO_NOBODY, /* nobody: it runs in the background */
+    LIBXL__AO_NOBODY, /* no receiver: the operation runs in the background */
 } libxl__ao_notify_target;
 
 /* The record of an operation. Its last user frees it; ao.c lists the last users. */
@@ -107,7 +107,7 @@ struct libxl__ao {
     uint32_t jobs;
     uint32_t reports;  /* the number of progress reports that must be delivered before the completion */
     uint32_t size;     /* the size of the whole record, in octets */
-    uint32_t limit_ms; /* the operation's time limit */
+    uint32_t limit_ms; /* the operation's time limit, in ms */
     libxl_ctx *ctx;
     const libxl__ao_class *cls;
     char *message;                   /* the error message, malloc'ed; NULL: none */

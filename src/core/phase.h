@@ -1,36 +1,38 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Phases: the parts of an operation that waits.
+ * Phases: the steps of an operation that waits.
  *
- * Such an operation is an ordered list of phases, which the IDL declares. Each phase has small functions, which are
- * written by hand. The driver in phase.c calls them. Only the driver handles stop requests, limits and the order of
- * undoing, and chooses the error that is reported:
+ * An operation that waits is an ordered list of phases, which the IDL declares. Each phase has a few small
+ * functions, which are written by hand: start, poll, stop and undo. The driver in phase.c calls them. Only
+ * the driver handles stop requests, limits and the order of undoing, and chooses the error that is reported:
  *
  *   start -+- 0 ------------------------------------- next phase - ... - the operation completes with 0
  *          +- WAIT - poll - poll - ... - 0 ----------- next phase
  *          +- error, limit, or stop request ---------- undo this phase, the one before it, ... - completes with the error
  *
- * The driver passes the operation and its state to the functions, and calls them with the context locked. The functions
- * never block. A phase waits for sources (source.h). When a source fires, the driver calls poll. Spurious calls are
- * possible, so poll always checks the condition that it waits for.
+ * The driver passes the operation and its state to the functions, and calls them with the context locked. The
+ * functions never block. A phase waits for sources (source.h). When a source fires, the driver calls poll.
+ * Spurious calls are possible, so poll always checks the condition for which it waits.
  *
- * A stop request (an abort, the operation's time limit, or the context's closing) ends a phase at once, unless the
- * phase has a stop function. In that case the driver calls the stop function once, and polls the phase until the phase
- * ends or stop_ms has passed. If the last phase ends with 0 despite a stop request, the operation completes with 0.
+ * Stop requests: an abort, the operation's time limit, or the closing of the context. A stop request ends a
+ * phase at once, unless the phase has a stop function. If it has one, the driver calls it once, and then
+ * polls the phase until the phase ends or stop_ms has passed. If the last phase ends with 0 despite a stop
+ * request, the operation completes with 0.
  *
- * The undo functions run in reverse order, from the phase that failed or was stopped. The driver calls undo for every
- * phase whose start was called, whatever start returned. While undo returns WAIT, the driver calls it again each time a
- * source fires. When undo_ms has passed, the driver stops calling this undo and runs the next one. The error message
- * then names the undo that has not ended. A nested operation of that undo goes on in the background if it outlives its
- * parent (nested.h). A phase reserves the resources for its undo before it makes the change that the undo takes back.
+ * Undo: the undo functions run in reverse order, from the phase that failed or was stopped. The driver calls
+ * undo for every phase whose start was called, whether or not start has failed. While undo returns WAIT, the
+ * driver calls it again each time a source fires. When undo_ms has passed, the driver stops calling this undo
+ * and runs the next one. The error message then names the undo that has not ended. A nested operation of that
+ * undo goes on in the background, if it may outlive its parent (nested.h). A phase reserves the resources for
+ * its undo before it makes a change that must be undone.
  *
- * After the operation's time limit, the driver waits LIBXL__PHASE_LATE_MS at most for all undos together. Then the
- * operation completes for the application, and the undo goes on in the background until it ends. There,
- * an undo still has undo_ms if an earlier phase has an undo too; the last undo has no limit. When the context is
- * closing, each undo in the background has LIBXL__PHASE_LATE_MS left.
+ * Undo after the operation's time limit: the driver waits LIBXL__PHASE_LATE_MS at most for all undos
+ * together. Then the operation completes for the application, and its undo goes on in the background until it
+ * ends. In the background, undo_ms still limits an undo if an earlier phase has an undo, too. The last undo
+ * has no limit. When the context is closing, each undo in the background has LIBXL__PHASE_LATE_MS left.
  *
- * A phase that commits is the point of no return. From its start on, nothing is undone, and a stop request does not end
- * a phase that has no stop function.
+ * Commit: after the start of a phase that commits, nothing is undone any more. A stop request then ends only
+ * phases that have a stop function.
  */
 #ifndef LIBXL__PHASE_H
 #define LIBXL__PHASE_H

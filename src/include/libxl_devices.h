@@ -38,27 +38,29 @@ int libxl_device_nic_getinfo(libxl_ctx *ctx, uint32_t domid, const libxl_device_
                              libxl_nicinfo *nicinfo);
 
 /*
- * domain_list_vkbs. Returns an array of the domain's keyboards and pointers and stores their number in *num. The caller
- * frees the array with libxl_device_vkb_list_free. NULL: an error, or no such devices.
+ * Runs domain_list_vkbs. Returns an array of the domain's keyboards and pointers and stores their number in
+ * *num. The caller frees the array with libxl_device_vkb_list_free. Returns NULL after an error, and if there
+ * are no such devices.
  */
 libxl_device_vkb *libxl_device_vkb_list(libxl_ctx *ctx, uint32_t domid, int *num);
 void libxl_device_vkb_list_free(libxl_device_vkb *list, int num);
 /*
- * domain_list_devices. Stores the states of the device with the number vkb->devid; the caller disposes of *vkbinfo. Errors:
- * NOTFOUND, and those of the operation.
+ * Runs domain_list_devices. Stores the states of the device with the number vkb->devid. The caller disposes
+ * of *vkbinfo. Errors: NOTFOUND, and those of the operation.
  */
 int libxl_device_vkb_getinfo(libxl_ctx *ctx, uint32_t domid, const libxl_device_vkb *vkb,
                              libxl_vkbinfo *vkbinfo);
 
 /*
- * domain_list_vtpms. Returns an array of the domain's virtual TPMs and stores their number in *num. The caller frees the
- * array with libxl_device_vtpm_list_free. NULL: an error, or no TPMs.
+ * Runs domain_list_vtpms. Returns an array of the domain's virtual TPMs and stores their number in *num. The
+ * caller frees the array with libxl_device_vtpm_list_free. Returns NULL after an error, and if there are no
+ * TPMs.
  */
 libxl_device_vtpm *libxl_device_vtpm_list(libxl_ctx *ctx, uint32_t domid, int *num);
 void libxl_device_vtpm_list_free(libxl_device_vtpm *list, int num);
 /*
- * domain_list_vtpms and domain_list_devices. Stores the UUID and the states of the TPM with the number vtpm->devid; the
- * caller disposes of *vtpminfo. Errors: NOTFOUND, and those of the operations.
+ * Runs domain_list_vtpms and domain_list_devices. Stores the UUID and the states of the TPM with the number
+ * vtpm->devid. The caller disposes of *vtpminfo. Errors: NOTFOUND, and those of the operations.
  */
 int libxl_device_vtpm_getinfo(libxl_ctx *ctx, uint32_t domid, const libxl_device_vtpm *vtpm,
                               libxl_vtpminfo *vtpminfo);

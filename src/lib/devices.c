@@ -15,7 +15,7 @@
 
 /* ---- lists */
 
-/* The caller frees the array. */
+/* Defines libxl_device_NAME_list and libxl_device_NAME_list_free. */
 #define LIST(name)                                                                                           \
     libxl_device_##name *libxl_device_##name##_list(libxl_ctx *ctx, uint32_t domid, int *num)                \
     {                                                                                                        \
@@ -41,7 +41,10 @@ LIST(vtpm)
 
 /* ---- one device of a list */
 
-/* Defines find_NAME: it stores a copy of the first device for which `fits` returns true. Errors: NOTFOUND, without words. */
+/*
+ * Defines find_NAME, which stores a copy of the first device for which `fits` returns true. Errors: NOTFOUND,
+ * without an error message.
+ */
 #define FIND(name)                                                                                           \
     static int find_##name(libxl_ctx *ctx, uint32_t domid,                                                   \
                            bool (*fits)(const libxl_device_##name *, const void *), const void *wanted,      \
@@ -130,8 +133,8 @@ int libxl_uuid_to_device_vtpm(libxl_ctx *ctx, uint32_t domid, libxl_uuid *uuid, 
 /* ---- states */
 
 /*
- * Stores the states of the device with this kind and number; its paths belong to the caller, and its kind is NULL.
- * Errors: NOTFOUND, and those of libxl_domain_list_devices.
+ * Stores the states of the device with this kind and number. The paths in *status then belong to the caller.
+ * status->kind is NULL. Errors: NOTFOUND, and those of libxl_domain_list_devices.
  */
 static int take_status(libxl_ctx *ctx, uint32_t domid, const char *kind, const char *class, int devid,
                        libxl_device_status *status)
@@ -153,7 +156,7 @@ static int take_status(libxl_ctx *ctx, uint32_t domid, const char *kind, const c
     return rc ? libxl__refuse(rc, "domain %u has no %s %d", domid, class, devid) : 0;
 }
 
-/* What all libxl_NAMEinfo have. */
+/* Initialises the members that all libxl_NAMEinfo structures have. */
 #define INFO_OF(from, guest)                                                                                 \
     .backend = (from)->backend, .backend_id = (from)->backend_domid, .frontend = (from)->frontend,           \
     .frontend_id = (guest), .devid = (libxl_devid)(from)->devid, .state = (from)->frontend_state,            \

@@ -105,12 +105,13 @@ struct libxl__xs_batch {
 };
 
 /*
- * The transactions of a context. xs_wire.c limits how many are open at a time and queues the others. Only one at a time
- * sends its requests.
+ * The transactions of a context. xs_wire.c limits how many are open at the same time, and queues the others.
+ * Only one open transaction at a time sends its requests.
  */
 typedef struct libxl__transactions {
-    libxl__xs_batch *active; /* its requests are sent, its end is not; NULL: none */
-    libxl__xs_batch *next;   /* it was started and waits for `active` to end; NULL: none */
+    /* The transaction that is sending its requests and has not sent its end; NULL: none. */
+    libxl__xs_batch *active;
+    libxl__xs_batch *next; /* the open transaction that waits until `active` has sent its end; NULL: none */
     uint32_t open;
     /* The number of transactions that have ended, modulo 2^32; xs_lib.c counts all batches here. */
     uint32_t ended;

@@ -8,10 +8,13 @@
  * reserved before the start is sent. Otherwise a lack of memory could leave the transaction open in
  * xenstored.
  *
- * The requests of one transaction are sent only after the end of the one before has been sent. Otherwise two
- * transactions that change one node, for example that add a child to it, would conflict, and one would have to be
- * repeated. xenstored also searches all open transactions of the connection at each request in a transaction. So at
- * most MAX_OPEN are open, of which all but one wait for their turn; the others are queued.
+ * A transaction sends its requests only after the previous transaction has sent its end. Otherwise two
+ * transactions that change the same node, for example by adding a child to it, would conflict, and one of
+ * them would have to be repeated.
+ *
+ * xenstored searches all open transactions of the connection at each request in a transaction. So at most
+ * MAX_OPEN transactions are open. One of them sends its requests, and the others wait. Further transactions
+ * are queued.
  */
 #include "wire.h"
 #include "xen.h"
@@ -25,7 +28,7 @@
 #include <xen/io/xs_wire.h>
 
 enum {
-    MAX_OPEN = 2,        /* the next one is started while one sends its requests */
+    MAX_OPEN = 2,        /* one transaction sends its requests, and the next one is already started */
     NUMBERS_OCTETS = 64, /* the greatest size of the numbers and terminating zeros in a request */
     END_OCTETS = 16,     /* enough for the body of the message that ends a transaction */
 };
@@ -118,8 +121,8 @@ static int check_put(libxl__xs_batch *batch, int rc)
 }
 
 /*
- * Puts all requests of the batch, unless its operation has freed it. If a request cannot be put, the batch
- * fails and the remaining requests are not put.
+ * Puts all requests of the batch. Does nothing if the batch's operation has freed it. If a request cannot be
+ * put, the batch fails and the remaining requests are not put.
  */
 static void put_requests(libxl_ctx *ctx, libxl__xs_batch *batch)
 {
@@ -329,7 +332,10 @@ static void end_batch(libxl_ctx *ctx, libxl__xs_batch *batch)
 
 static void all_answered(libxl_ctx *ctx, libxl__xs_batch *batch);
 
-/* The active transaction has sent its last message. The requests of the next one are sent. */
+/*
+ * Called when the active transaction has sent its end. Makes the next transaction the active one, and puts
+ * its requests.
+ */
 static void pass_turn(libxl_ctx *ctx)
 {
     libxl__transactions *all = &ctx->xen->transactions;
@@ -345,7 +351,10 @@ static void pass_turn(libxl_ctx *ctx)
         all_answered(ctx, batch);
 }
 
-/* Ends the transaction of a batch that waits for no answer, or the batch itself. */
+/*
+ * Called when all messages of a batch are answered. Ends the batch's transaction. If there is none, or if it
+ * has ended already, ends the batch.
+ */
 static void all_answered(libxl_ctx *ctx, libxl__xs_batch *batch)
 {
     const bool ended = !end_transaction(ctx, batch);
