@@ -11,21 +11,7 @@ from pathlib import Path
 import aioxen
 import click
 
-CONNECTED = 4  # a device's state, as in xen/io/xenbus.h
 VDEV, NUMBER = "xvdz", 1 << 28 | 25 << 8  # the disk's name and number; see xen-vbd-interface(7)
-
-
-async def connected(guest: aioxen.Domain, number: int) -> None:
-    """Wait until both sides of the disk are connected."""
-    while True:
-        states = {
-            (status.backend_state, status.frontend_state)
-            for status in await guest.devices()
-            if (status.kind, status.devid) == ("vbd", number)
-        }
-        if states == {(CONNECTED, CONNECTED)}:
-            return
-        await asyncio.sleep(0.05)
 
 
 async def unplug(guest: aioxen.Domain, disk: aioxen.DeviceDisk, force: bool) -> None:
@@ -46,10 +32,10 @@ async def plug_and_unplug(name: str, image: Path, patience: float, force: bool) 
         await guest.disk_add(disk)
         print(f"{VDEV}: plugged")
         try:
-            await asyncio.wait_for(connected(guest, NUMBER), patience)
+            await asyncio.wait_for(guest.device_wait_connected("vbd", NUMBER), patience)
             print(f"{VDEV}: connected")
-        except TimeoutError:
-            print(f"{VDEV}: the guest has not connected to it")
+        except (TimeoutError, aioxen.DeviceError, aioxen.GuestCannotAnswerError) as error:
+            print(f"{VDEV}: the guest has not connected to it: {error}")
         await unplug(guest, disk, force)
 
 

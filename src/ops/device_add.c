@@ -6,13 +6,12 @@
  * `write` removes the device by force. It runs a nested operation, which is reserved before the phase writes anything.
  * Locks: the context's lock, held by the caller.
  */
+#include "device_backend.h"
 #include "device_model.h"
 #include "device_operations.h"
 
 #include <stdio.h>
 #include <string.h>
-
-#include <xen/io/xenbus.h>
 
 typedef struct device_add {
     libxl__device device;
@@ -23,12 +22,10 @@ typedef struct device_add {
     libxl__xs_batch *batch;
     libxl__device_model model;
     libxl__nested detach; /* reserved before the device is written */
-    libxl__await state, backend_error, frontend_error;
-    libxl__domain_source server;              /* the backend's domain, if it is another one */
+    libxl__backend_wait wait;
     enum { NAMING, NUMBERING, PROBING } step; /* the step of the phase `check` */
     bool chooses_number;
     bool model_runs;
-    bool reads_errors; /* the backend has closed, and its error node is being read */
     bool onlining;
     bool
         restored; /* in `write`, after the number was taken: the stored configuration has its former entry again */
@@ -123,7 +120,7 @@ static int follow_server(libxl__ao *ao, struct device_add *s)
     if (rc == ERROR_DOMAIN_NOTFOUND)
         return libxl__ao_fail(ao, ERROR_NOTFOUND, "backend_domid: there is no domain %u", domid);
     if (!rc)
-        rc = libxl__domain_source_start(ao, &s->server, &info);
+        rc = libxl__domain_source_start(ao, &s->wait.server, &info);
     return rc ? rc : start_numbering(ao, s);
 }
 
@@ -277,75 +274,16 @@ static int model_poll(libxl__ao *ao, struct device_add *s)
 
 /* ---- backend: wait until the backend has accepted the device */
 
-static int start_awaits(libxl__ao *ao, struct device_add *s)
-{
-    char path[LIBXL__DEVICE_PATH];
-    snprintf(path, sizeof(path), LIBXL__BACKEND_ERROR, LIBXL__BACKEND_OF(&s->device));
-    int rc = libxl__await_start(ao, &s->backend_error, path, libxl__await_present, NULL);
-    snprintf(path, sizeof(path), LIBXL__FRONTEND_ERROR, LIBXL__FRONTEND_OF(&s->device));
-    if (!rc)
-        rc = libxl__await_start(ao, &s->frontend_error, path, libxl__await_present, NULL);
-    snprintf(path, sizeof(path), LIBXL__BACKEND "/state", LIBXL__BACKEND_OF(&s->device));
-    return rc ? rc : libxl__await_start(ao, &s->state, path, libxl__await_device_state, "2");
-}
-
-/* Fails with the text of the kernel's error node if the kernel has written one. Otherwise returns LIBXL__AO_WAIT. */
-static int check_errors(libxl__ao *ao, struct device_add *s)
-{
-    int rc = libxl__await_step(ao, &s->backend_error);
-    if (!rc)
-        return libxl__ao_fail(ao, ERROR_DEVICE, "the backend says: %s",
-                              libxl__await_value(&s->backend_error));
-    if (rc == LIBXL__AO_WAIT)
-        rc = libxl__await_step(ao, &s->frontend_error);
-    return rc ? rc
-              : libxl__ao_fail(ao, ERROR_DEVICE, "the guest's driver says: %s",
-                               libxl__await_value(&s->frontend_error));
-}
-
-/* Fails because the backend has closed. Reads the error node first: a kernel writes its error before it closes the backend. */
-static int why_closed(libxl__ao *ao, struct device_add *s)
-{
-    if (!s->reads_errors) {
-        s->reads_errors = true;
-        libxl__await_look(&s->backend_error);
-        libxl__await_look(&s->frontend_error);
-        return check_errors(ao, s);
-    }
-    if (libxl__await_is_looking(&s->backend_error) || libxl__await_is_looking(&s->frontend_error))
-        return LIBXL__AO_WAIT;
-    return libxl__ao_fail(ao, ERROR_DEVICE, "the backend has closed");
-}
-
 static int backend_poll(libxl__ao *ao, struct device_add *s)
 {
-    if (s->device.backend_domid && s->server.follower.phase != LIBXL__DOMAIN_RUNNING)
-        return libxl__ao_fail(ao, ERROR_NO_BACKEND, "domain %u, which serves the device, has ended",
-                              s->device.backend_domid);
-    int rc = check_errors(ao, s);
-    if (rc != LIBXL__AO_WAIT)
-        return rc;
-    rc = libxl__await_step(ao, &s->state);
-    if (rc)
-        return rc;
-    const int state = libxl__device_state(libxl__await_value(&s->state));
-    if (s->state.missing &&
-        s->device.backend_domid) /* usually the backend's domain is ending, and loses its nodes first */
-        return libxl__ao_fail(ao, ERROR_NO_BACKEND,
-                              "domain %u, which serves the device, has no nodes for it any more",
-                              s->device.backend_domid);
-    if (s->state.missing)
-        return libxl__ao_fail(ao, ERROR_DEVICE, "the backend's nodes were removed");
-    if (state != XenbusStateClosing && state != XenbusStateClosed)
-        return 0;
-    return why_closed(ao, s);
+    return libxl__backend_wait_poll(ao, &s->wait, &s->device);
 }
 
 static int backend_start(libxl__ao *ao, struct device_add *s)
 {
     if (!s->device.cls->waits_for_backend)
         return 0;
-    const int rc = start_awaits(ao, s);
+    const int rc = libxl__backend_wait_start(ao, &s->wait, &s->device, "2");
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
@@ -361,7 +299,8 @@ static int host_start(libxl__ao *ao, struct device_add *s)
 
 static int host_poll(libxl__ao *ao, struct device_add *s)
 {
-    const int rc = s->device.cls->waits_for_backend ? check_errors(ao, s) : LIBXL__AO_WAIT;
+    const int rc =
+        s->device.cls->waits_for_backend ? libxl__backend_wait_errors(ao, &s->wait) : LIBXL__AO_WAIT;
     return rc == LIBXL__AO_WAIT ? s->device.cls->online_poll(ao, &s->device) : rc;
 }
 

@@ -67,6 +67,30 @@ async def test_a_disk_is_plugged_and_unplugged(xen: aioxen.Context, guest: Confi
     await dom.destroy()
 
 
+async def test_a_connection_is_waited_for(xen: aioxen.Context, guest: Configure, image: str) -> None:
+    dom = await xen.domain_create(guest("b frontend=mute"))
+    await dom.disk_add(disk_of(image))
+    with pytest.raises(aioxen.GuestCannotAnswerError, match="paused"):
+        await dom.device_wait_connected("vbd", 51712)
+    await dom.unpause()
+    waiting = dom.device_wait_connected("vbd", 51712)
+    await asyncio.sleep(0.05)
+    assert not waiting.done()
+    await shell("aioxen-sim-ctl", "frontend", str(dom.domid), "plays")
+    await waiting
+    states = [(d.backend_state, d.frontend_state) for d in await dom.devices() if d.kind == "vbd"]
+    assert states == [(4, 4)]
+    await dom.disk_remove(disk_of(image))
+    with pytest.raises(aioxen.NotFoundError):
+        await dom.device_wait_connected("vbd", 51712)
+    await shell("aioxen-sim-ctl", "frontend", str(dom.domid), "mute")
+    await dom.disk_add(disk_of(image))
+    await shell("aioxen-sim-ctl", "frontend", str(dom.domid), "error=12 no rings")
+    with pytest.raises(aioxen.DeviceError, match="the guest's driver says: 12 no rings"):
+        await dom.device_wait_connected("vbd", 51712)
+    await dom.destroy()
+
+
 async def test_an_error_names_the_disk(xen: aioxen.Context, guest: Configure, image: str) -> None:
     config = guest("b")
     config.disks = [disk_of(image), disk_of(image + ".missing")]

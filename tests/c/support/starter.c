@@ -223,6 +223,13 @@ static int start_disk_safe_remove(struct starter *s)
     return libxl_device_disk_safe_remove(s->ctx, s->guest, &disk, NULL);
 }
 
+static int start_wait_connected(struct starter *s)
+{
+    libxl_device_disk disk = starter_disk();
+    libxl_device_disk_add(s->ctx, s->guest, &disk, NULL);
+    return libxl_device_wait_connected(s->ctx, s->guest, "vbd", 51712, NULL);
+}
+
 /* The classes of devices that are listed. */
 #define LISTED(X) X(DISK, disk) X(NIC, nic) X(P9, p9) X(VFB, vfb) X(VKB, vkb) X(VTPM, vtpm)
 
@@ -325,6 +332,7 @@ static int (*const starters[LIBXL__OP_COUNT])(struct starter *s) = {
     [LIBXL__OP_SET_VCPUONLINE] = start_set_online,
     [LIBXL__OP_DOMAIN_SEND_SYSRQ] = start_sysrq,
     [LIBXL__OP_DEVICE_DISK_SAFE_REMOVE] = start_disk_safe_remove,
+    [LIBXL__OP_DEVICE_WAIT_CONNECTED] = start_wait_connected,
 #define LIST_STARTER(NAME, name) [LIBXL__OP_DOMAIN_LIST_##NAME##S] = start_list_##name##s,
     LISTED(LIST_STARTER)
 #undef LIST_STARTER

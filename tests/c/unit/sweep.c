@@ -284,6 +284,14 @@ static void fill_list_devices(struct run *r, void *p)
     args->out.list = &r->results.devices;
 }
 
+static void fill_wait_connected(struct run *r, void *p)
+{
+    libxl__device_wait_connected_args *args = p;
+    args->in.domid = r->guest;
+    args->in.kind = strdup("vbd");
+    args->in.devid = 51712;
+}
+
 static void fill_disk_destroy(struct run *r, void *p)
 {
     libxl__device_disk_destroy_args *args = p;
@@ -345,6 +353,7 @@ static const struct scenario scenarios[] = {
     {LIBXL__OP_DEVICE_NIC_REMOVE, LIBXL__OP_DEVICE_NIC_REMOVE, fill_nic_remove},
     {LIBXL__OP_DEVICE_NIC_DESTROY, LIBXL__OP_DEVICE_NIC_DESTROY, fill_nic_destroy},
     {LIBXL__OP_DEVICE_DISK_ADD, LIBXL__OP_DEVICE_DISK_ADD, fill_disk_add},
+    {LIBXL__OP_DEVICE_WAIT_CONNECTED, LIBXL__OP_DEVICE_WAIT_CONNECTED, fill_wait_connected},
 #define LIST_SCENARIO(NAME, name)                                                                            \
     {LIBXL__OP_DOMAIN_LIST_##NAME##S, LIBXL__OP_DOMAIN_LIST_##NAME##S, fill_list_##name##s},
     LISTED(LIST_SCENARIO)
@@ -720,6 +729,7 @@ static void run_point(unsigned flags, unsigned operation, unsigned phase, enum f
     if (scenario.fill != fill_create && scenario.fill != fill_create_screen)
         r.guest = new_guest(ctx, &r, scenario.fill == fill_set_memory);
     if (scenario.fill == fill_disk_remove || scenario.fill == fill_disk_destroy ||
+        scenario.fill == fill_wait_connected ||
         (operation == LIBXL__OP_DOMAIN_TEARDOWN && is_phase(operation, phase, "devices")))
         add_disk(ctx, r.guest);
     if (scenario.fill == fill_nic_remove || scenario.fill == fill_nic_destroy)

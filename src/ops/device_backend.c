@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Owns: nothing beyond the operation. Locks: the context's lock, held by the caller. */
+#include "device_backend.h"
+
+#include <stdio.h>
+
+#include <xen/io/xenbus.h>
+
+int libxl__backend_wait_start(libxl__ao *ao, libxl__backend_wait *wait, const libxl__device *device,
+                              const char *wanted)
+{
+    char path[LIBXL__DEVICE_PATH];
+    snprintf(path, sizeof(path), LIBXL__BACKEND_ERROR, LIBXL__BACKEND_OF(device));
+    int rc = libxl__await_start(ao, &wait->backend_error, path, libxl__await_present, NULL);
+    snprintf(path, sizeof(path), LIBXL__FRONTEND_ERROR, LIBXL__FRONTEND_OF(device));
+    if (!rc)
+        rc = libxl__await_start(ao, &wait->frontend_error, path, libxl__await_present, NULL);
+    snprintf(path, sizeof(path), LIBXL__BACKEND "/state", LIBXL__BACKEND_OF(device));
+    return rc ? rc : libxl__await_start(ao, &wait->state, path, libxl__await_device_state, wanted);
+}
+
+int libxl__backend_wait_errors(libxl__ao *ao, libxl__backend_wait *wait)
+{
+    int rc = libxl__await_step(ao, &wait->backend_error);
+    if (!rc)
+        return libxl__ao_fail(ao, ERROR_DEVICE, "the backend says: %s",
+                              libxl__await_value(&wait->backend_error));
+    if (rc == LIBXL__AO_WAIT)
+        rc = libxl__await_step(ao, &wait->frontend_error);
+    return rc ? rc
+              : libxl__ao_fail(ao, ERROR_DEVICE, "the guest's driver says: %s",
+                               libxl__await_value(&wait->frontend_error));
+}
+
+/* Fails because the backend has closed. Reads the error nodes first: a kernel writes its error before it closes the backend. */
+static int why_closed(libxl__ao *ao, libxl__backend_wait *wait)
+{
+    if (!wait->reads_errors) {
+        wait->reads_errors = true;
+        libxl__await_look(&wait->backend_error);
+        libxl__await_look(&wait->frontend_error);
+        return libxl__backend_wait_errors(ao, wait);
+    }
+    if (libxl__await_is_looking(&wait->backend_error) || libxl__await_is_looking(&wait->frontend_error))
+        return LIBXL__AO_WAIT;
+    return libxl__ao_fail(ao, ERROR_DEVICE, "the backend has closed");
+}
+
+int libxl__backend_wait_poll(libxl__ao *ao, libxl__backend_wait *wait, const libxl__device *device)
+{
+    if (device->backend_domid && wait->server.follower.phase != LIBXL__DOMAIN_RUNNING)
+        return libxl__ao_fail(ao, ERROR_NO_BACKEND, "domain %u, which serves the device, has ended",
+                              device->backend_domid);
+    int rc = libxl__backend_wait_errors(ao, wait);
+    if (rc != LIBXL__AO_WAIT)
+        return rc;
+    rc = libxl__await_step(ao, &wait->state);
+    if (rc)
+        return rc;
+    const int state = libxl__device_state(libxl__await_value(&wait->state));
+    /* Usually the backend's domain is ending, and loses its nodes first. */
+    if (wait->state.missing && device->backend_domid)
+        return libxl__ao_fail(ao, ERROR_NO_BACKEND,
+                              "domain %u, which serves the device, has no nodes for it any more",
+                              device->backend_domid);
+    if (wait->state.missing)
+        return libxl__ao_fail(ao, ERROR_DEVICE, "the backend's nodes were removed");
+    if (state != XenbusStateClosing && state != XenbusStateClosed)
+        return 0;
+    return why_closed(ao, wait);
+}
