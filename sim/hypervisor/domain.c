@@ -263,7 +263,7 @@ bool domain_hold(struct domain *d, uint32_t maps)
 {
     struct holder *mine = NULL;
     pid_t pid = getpid();
-    is_held(d); /* is_held removes the holders that have ended */
+    is_held(d); /* called to remove the holders that have ended */
     for (int i = 0; i < MAX_HOLDERS; i++)
         if (d->holders[i].maps ? d->holders[i].pid == pid : !mine)
             mine = &d->holders[i];

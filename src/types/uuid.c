@@ -44,7 +44,7 @@ int libxl_uuid_is_nil(const libxl_uuid *uuid)
 
 void libxl_uuid_generate(libxl_uuid *uuid)
 {
-    /* Getrandom returns all octets or an error, because the kernel fills up to 256 octets at once. */
+    /* The result of getrandom is all octets or an error, because the kernel fills up to 256 octets at once. */
     ssize_t got;
     do
         got = getrandom(uuid->uuid, sizeof(uuid->uuid), 0);

@@ -10,8 +10,8 @@
  *    START  the start time of the process in clock ticks (proc(5)), because process ids are reused
  *    WHERE  identifies the boot and the namespace of process ids in which PID and START are valid
  *    TIME   the time at which the mark was written, in milliseconds since the boot
- *    DOMID  "-" as long as the domain does not exist or is not known; "*" if the creation has generated the UUID,
- *           so that no other program's domain has it
+ *    DOMID  "-" as long as the domain does not exist or is not known; "*" if the creation has generated the
+ *           UUID, so that no domain of another program has this UUID
  *
  * Call all functions with the context locked.
  */

@@ -223,7 +223,7 @@ static void disconnect_lib(libxl_ctx *ctx)
 
 /*
  * Called for a call that stays with the thread. Makes sure that the context does not free the batch or watch
- * of the call. A batch among these has been freed by its operation already.
+ * of the call. If the call has a batch, the batch's operation has ended already.
  */
 static void left_behind(libxl_ctx *ctx, libxl__xs_call *call)
 {

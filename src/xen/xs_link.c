@@ -155,7 +155,7 @@ static void timer_expired(libxl_ctx *ctx, libxl__timer *timer)
         return;
     }
     const int error = link->waits_for_room ? connect_now(ctx) : attempt(ctx);
-    if (error) /* no connection was begun */
+    if (error) /* there is no connection, so the next attempt must be planned */
         retry_later(ctx);
 }
 
