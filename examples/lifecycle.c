@@ -245,10 +245,8 @@ static void by_callbacks(void)
         run_steps(&guests[i]);
     }
     struct pollfd ready = {.fd = libxl_ctx_fd(ctx), .events = POLLIN};
-    while (pending &&
-           (poll(&ready, 1, 100) >= 0 ||
-            errno ==
-                EINTR)) /* the timeout is needed because the last step may complete on the aborting thread */
+    /* poll needs a timeout, because the last step may complete on the aborting thread. */
+    while (pending && (poll(&ready, 1, 100) >= 0 || errno == EINTR))
         libxl_ctx_process(ctx);
 }
 

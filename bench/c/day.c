@@ -57,8 +57,8 @@ int main(int argc, char **argv)
     double first = tenth(count / TENTHS), last = first, resident = resident_kb();
     for (int i = 1; i < TENTHS; i++)
         last = tenth(count / TENTHS);
-    double grown =
-        resident_kb() - resident; /* measured before the first print, because printing also maps code */
+    /* Measured before the first print, because printing also maps code. */
+    double grown = resident_kb() - resident;
     bench_say("ratio", last / first);
     bench_say("kb", grown);
     libxl_ctx_free(ctx);

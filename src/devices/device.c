@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What every class of devices shares: the table, and the three trees.
+ * The table of device classes, and functions that read and write the three trees of a device of any class.
  *
  * Owns: nothing. Locks: the context's lock, held by the caller.
  */
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The nodes of an unknown kind are removed, and nothing is asked or waited for. */
+/* The class of unknown kinds. Their nodes are removed without a request to the backend and without a wait. */
 static const libxl__device_class other = {.name = "other", .array = "", .kind = "", .stateless = true};
 
 const libxl__device_class *const libxl__device_classes[] = {
@@ -91,7 +91,7 @@ void libxl__device_write(libxl__xs_batch *batch, const libxl__device *device, co
     libxl__xs_set_backend(batch, device->backend_domid);
     libxl__xs_require_domain(batch, uuid);
     libxl__xs_require_absent(batch, ERROR_DEVICE_EXISTS, LIBXL__TOOLSTACK, LIBXL__TOOLSTACK_OF(device));
-    forget_errors(batch, device); /* of a predecessor with this number */
+    forget_errors(batch, device); /* an earlier device with this number may have left error nodes */
     libxl__xs_remove(batch, LIBXL__FRONTEND, LIBXL__FRONTEND_OF(device));
     libxl__xs_remove(batch, LIBXL__BACKEND, LIBXL__BACKEND_OF(device));
     libxl__xs_write(batch, LIBXL__XS_FRONTEND, "", LIBXL__FRONTEND, LIBXL__FRONTEND_OF(device));
@@ -119,9 +119,9 @@ void libxl__device_write(libxl__xs_batch *batch, const libxl__device *device, co
 /* ---- removing */
 
 /*
- * Reads the nodes that may be removed because they are empty, the parents first. In a transaction xenstored reads each
- * node when it is used first. It calls its store corrupt if it finds a node whose parent, which it reads later, does not
- * list it any more, because another transaction has removed the node in between.
+ * Reads the nodes that may be removed because they are empty, parents before their children. Inside a transaction xenstored
+ * reads each node at its first use. If it read a child first, another client could remove the child before xenstored reads the
+ * parent. The parent would not list the child then, and xenstored would report that its store is corrupt.
  */
 void libxl__device_read_parents(libxl__xs_batch *batch, const libxl__device *device)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Devices: the table of their classes, their three trees in xenstore, and what every class shares.
+ * Devices: the table of their classes, their three trees in xenstore, and the functions that work on every class.
  *
  * A class is a row of `libxl__device_classes`: names, sizes and a few functions. The operations in src/ops/device_*.c
  * work on any row. Call all functions with the context locked. Strings that a function stores in a device lie in the
@@ -23,14 +23,14 @@ typedef struct libxl__device_class libxl__device_class;
 #define LIBXL__FRONTEND  "/local/domain/%u/device/%s/%u"     /* domid, kind, devid */
 #define LIBXL__BACKEND   "/local/domain/%u/backend/%s/%u/%u" /* backend domid, backend kind, domid, devid */
 #define LIBXL__TOOLSTACK "/libxl/%u/device/%s/%u"            /* domid, kind, devid */
-/* Kernels write here why a device does not work. */
+/* The nodes in which kernels write why a device does not work. */
 #define LIBXL__BACKEND_ERROR  "/local/domain/%u/error/backend/%s/%u/%u/error"
 #define LIBXL__FRONTEND_ERROR "/local/domain/%u/error/device/%s/%u/error"
 
-/* The longest of these paths, with a key of a tree and the terminating zero. */
+/* The length of the longest path with a key and the terminating zero; the length of a kind; the greatest number of values. */
 enum { LIBXL__DEVICE_PATH = 192, LIBXL__DEVICE_KIND = 32, LIBXL__DEVICE_VALUES = 16 };
 
-/* The folder of scripts whose names have no slash. */
+/* The folder in which a script is looked for if its name has no slash. */
 #define LIBXL__SCRIPTS "/etc/xen/scripts"
 
 /* The arguments of the path macros. */
@@ -42,15 +42,14 @@ enum { LIBXL__DEVICE_PATH = 192, LIBXL__DEVICE_KIND = 32, LIBXL__DEVICE_VALUES =
 /* A device while an operation adds or removes it. */
 struct libxl__device {
     const libxl__device_class *cls;        /* never NULL: an unknown kind has a class of its own */
-    char kind[LIBXL__DEVICE_KIND];         /* as in the frontend's path */
-    char backend_kind[LIBXL__DEVICE_KIND]; /* as in the backend's path */
+    char kind[LIBXL__DEVICE_KIND];         /* the kind in the frontend's path */
+    char backend_kind[LIBXL__DEVICE_KIND]; /* the kind in the backend's path */
     uint32_t domid, backend_domid, devid;
-    bool pv;      /* addition: the domain is PV */
+    bool pv;      /* set for an addition only: the domain is PV */
     void *config; /* the libxl_device_* structure of the operation; NULL while the device is removed */
-    void *
-        host; /* cls->host_size octets, zeroed: the class's state in its probe, online and offline functions */
-    const char
-        *values[LIBXL__DEVICE_VALUES]; /* removal: the values of cls->offline_keys; NULL: no such node */
+    void *host;   /* the class's own state for its functions: cls->host_size octets, zeroed at first */
+    /* Set for a removal only: the values of cls->offline_keys; NULL: no such node. */
+    const char *values[LIBXL__DEVICE_VALUES];
 };
 
 /* The nodes of a device that is being added; for the class's `write`. */
@@ -64,24 +63,24 @@ typedef struct libxl__device_nodes {
  * (done), LIBXL__AO_WAIT or an error that is recorded in ao; _poll is called again when a source of ao has fired.
  */
 struct libxl__device_class {
-    const char *name;           /* as in libxl_device_NAME_add */
+    const char *name;           /* the NAME in libxl_device_NAME_add */
     const char *array;          /* the name of the array in libxl_domain_config */
-    const char *kind;           /* as in the frontend's path */
-    size_t config_size;         /* of libxl_device_NAME */
-    size_t config_at, count_at; /* the array and its length, in libxl_domain_config */
-    size_t backend_domid_at;    /* in libxl_device_NAME */
-    size_t backend_domname_at;  /* in libxl_device_NAME */
-    size_t devid_at;            /* in libxl_device_NAME, if `identify` and `number` are NULL */
+    const char *kind;           /* the kind in the frontend's path */
+    size_t config_size;         /* the size of libxl_device_NAME */
+    size_t config_at, count_at; /* the offsets of the array and its length in libxl_domain_config */
+    size_t backend_domid_at;    /* an offset in libxl_device_NAME */
+    size_t backend_domname_at;  /* an offset in libxl_device_NAME */
+    size_t devid_at;            /* an offset in libxl_device_NAME; used if `identify` and `number` are NULL */
     void (*init)(void *config);
     void (*dispose)(void *config);
     int (*copy)(libxl_ctx *ctx, void *to, const void *from); /* copies a libxl_device_NAME */
     bool waits_for_backend;       /* an added device is ready when its backend's state is 2 or more */
     bool closes_without_frontend; /* the backend closes when its frontend's nodes are removed */
     bool stateless;               /* the backend has no state: it is removed without a request */
-    size_t host_size;             /* of the class's own state; see libxl__device.host */
+    size_t host_size;             /* the size of the class's own state, libxl__device.host */
     const char *const *read_keys; /* the toolstack's keys that `read` needs; ends with NULL */
-    const char
-        *frontend_key; /* the frontend's key that `read` needs after these; NULL: none. Guests may write it */
+    /* The frontend's key that `read` needs, too, after read_keys. Guests may write it. NULL: none. */
+    const char *frontend_key;
     const char *const *offline_keys; /* the backend's keys that `offline` needs; ends with NULL; NULL: none */
 
     /*
@@ -96,30 +95,31 @@ struct libxl__device_class {
     /* Copies what `check` has chosen at random from `config` into the configuration that is stored. */
     void (*record)(void *stored, const void *config);
     /*
-     * Fills in an initialised config of a device that exists. `values` has what read_keys and frontend_key name; NULL:
-     * no such node. backend_domid and devid_at are set already. Another toolstack may have written the values. Returns 1
-     * for a device of the same kind that is not of this class. Errors: NOMEM.
+     * Fills in the initialised configuration of a device that exists. `values` has the values of read_keys and frontend_key;
+     * NULL: no such node. The fields backend_domid_at and devid_at are set already. Another toolstack may have written the
+     * values. Returns 1 if the device has the same kind but does not belong to this class. Errors: NOMEM.
      */
     int (*read)(const libxl__device *device, void *config, const char *const values[]);
-    /* Looks at what the device needs on this host, before anything is written. */
+    /* Checks the resources that the device needs on this host, before anything is written. */
     int (*probe_start)(libxl__ao *ao, libxl__device *device);
     int (*probe_poll)(libxl__ao *ao, libxl__device *device);
     /* Adds the keys that only this class has, by libxl__backend_key and libxl__frontend_key. */
     void (*write)(const libxl__device_nodes *nodes);
-    /* Connects the backend to the host's resource: the fast path or the script. The backend waits in state 2. */
+    /* Connect the backend to the host's resource, by the fast path or by the script. The backend waits in state 2. */
     int (*online_start)(libxl__ao *ao, libxl__device *device);
     int (*online_poll)(libxl__ao *ao, libxl__device *device);
-    /* Releases what an unfinished `online` has made and has not written into the backend's tree. As _poll. */
+    /* Releases the resources that an unfinished `online` has taken and has not written into the backend's tree. It returns what a
+     * function _poll returns, and is called again in the same way. */
     int (*abandon)(libxl__ao *ao, libxl__device *device);
-    /* Releases the host's resource, after the backend has closed. `values` has what offline_keys name. */
+    /* Release the host's resource, after the backend has closed. `values` has the values of offline_keys. */
     int (*offline_start)(libxl__ao *ao, libxl__device *device);
     int (*offline_poll)(libxl__ao *ao, libxl__device *device);
-    /* Waits until the kernel has removed what it had for the device, after the nodes were removed. `values` as above. */
+    /* Wait until the kernel has removed its device, after the nodes were removed. `values` has the values of offline_keys. */
     int (*gone_start)(libxl__ao *ao, libxl__device *device);
     int (*gone_poll)(libxl__ao *ao, libxl__device *device);
 };
 
-/* Defines the functions of a class that only call those of its structure libxl_device_NAME. */
+/* Defines the functions init, dispose and copy of a class, which call those of the type libxl_device_NAME. */
 #define LIBXL__DEVICE_CONFIG(name)                                                                           \
     static int copy_config(libxl_ctx *ctx, void *to, const void *from)                                       \
     {                                                                                                        \
@@ -150,10 +150,10 @@ extern const libxl__device_class libxl__class_disk, libxl__class_nic, libxl__cla
 /* The table; ends with NULL. */
 extern const libxl__device_class *const libxl__device_classes[];
 
-/* Returns the class of a kind. Returns a class without functions, whose devices are only removed, for another kind. */
+/* Returns the class of a kind. For an unknown kind it returns a class without functions, whose devices can only be removed. */
 const libxl__device_class *libxl__device_class_of(const char *kind);
 
-/* The domain of the device's backend, and its name, which counts if it is not NULL. */
+/* Return the fields of the configuration with the domid and the name of the backend's domain. The name has priority unless NULL. */
 static inline libxl_domid *libxl__device_backend_domid(const libxl__device *device)
 {
     return (libxl_domid *)((char *)device->config + device->cls->backend_domid_at);
@@ -168,17 +168,17 @@ int libxl__device_number(const libxl__device_class *cls, const void *config);
 /* Sets devid from the configuration of a device that exists. Errors: INVAL, recorded in ao. */
 int libxl__device_identify(libxl__ao *ao, libxl__device *device);
 
-/* Sets `host`. Errors: NOMEM. */
+/* Allocates the class's own state, `host`. Errors: NOMEM. */
 int libxl__device_reserve(libxl__ao *ao, libxl__device *device);
 
 /*
- * Adds the requests of one transaction: it fails with DEVICE_EXISTS if the device exists, and otherwise writes all
- * three trees. `uuid` is that of the domain.
+ * Adds the requests of one transaction that writes all three trees. The transaction fails with DEVICE_EXISTS if the device
+ * exists. `uuid` is the domain's UUID.
  */
 void libxl__device_write(libxl__xs_batch *batch, const libxl__device *device, const libxl_uuid *uuid);
 /*
- * Adds the requests of one transaction that remove all three trees, the errors, and the parents that are empty then.
- * libxl__device_read_parents adds the requests that must come first in the transaction.
+ * Add the requests of one transaction that removes all three trees, the error nodes, and parents that become empty. Call
+ * libxl__device_read_parents first, because its requests must be the first ones of the transaction.
  */
 void libxl__device_read_parents(libxl__xs_batch *batch, const libxl__device *device);
 void libxl__device_remove_nodes(libxl__xs_batch *batch, const libxl__device *device);

@@ -55,7 +55,8 @@ int libxl__device_close_ask_start(libxl__ao *ao, libxl__device_close *close)
             libxl__xs_write(close->batch, LIBXL__XS_INHERITS, "5", LIBXL__BACKEND "/state",
                             LIBXL__BACKEND_OF(device));
     }
-    /* A guest that was asked before has refused already, if its error is there: it does not write it again. */
+    /* The error node of an earlier refusal is removed before the guest is asked. If the guest has been asked before, the node is
+     * kept, because the guest does not write it again. */
     if (libxl__device_state(close->state) != XenbusStateClosing)
         libxl__xs_remove(close->batch, "/local/domain/%u/error/device/%s/%u", LIBXL__FRONTEND_OF(device));
     if (close->force)
@@ -73,7 +74,7 @@ static int read_state(libxl__ao *ao, libxl__device_close *close)
     return run(close, LIBXL__XS_ONE_BY_ONE);
 }
 
-/* If the backend has changed its state in the meantime, looks again. */
+/* If the backend has changed its state in the meantime, reads the state again and repeats the request. */
 int libxl__device_close_ask_poll(libxl__ao *ao, libxl__device_close *close)
 {
     if (!libxl__xs_done(close->batch))
@@ -105,8 +106,8 @@ int libxl__device_close_wait_start(libxl__ao *ao, libxl__device_close *close)
 }
 
 /*
- * Called when the backend's state is no longer Closing. A backend that was connecting when it was asked may have
- * overwritten the request; it is asked again, a few times. Returns 0 if the backend has closed or is gone.
+ * Called when the backend's state is no longer Closing. Returns 0 if the backend has closed or is gone. A backend that was
+ * connecting may have overwritten the request. In this case the request is repeated a few times.
  */
 static int look_at_state(libxl__ao *ao, libxl__device_close *close)
 {

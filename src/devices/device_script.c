@@ -18,7 +18,7 @@ int libxl__device_script_start(libxl__ao *ao, libxl__device_script *run, const l
     const char *variables[4 + LIBXL__SCRIPT_VARIABLES + 1] = {
         libxl__gc_printf(gc, "script=%s", path),
         libxl__gc_printf(gc, "XENBUS_TYPE=%s", device->backend_kind),
-        /* Relative to /local/domain/OWN, so that it also holds in a driver domain. */
+        /* The path is relative to the tree of the domain that runs the script, as in a driver domain. */
         libxl__gc_printf(gc, "XENBUS_PATH=backend/%s/%u/%u", device->backend_kind, device->domid,
                          device->devid),
         "XENBUS_BASE_PATH=backend",

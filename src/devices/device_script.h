@@ -11,22 +11,22 @@
 #include "device.h"
 #include "host_script.h"
 
-/* The most variables that a class adds. */
+/* The greatest number of variables that a class adds. */
 enum { LIBXL__SCRIPT_VARIABLES = 4 };
 
 /* A run of a script. Embed it in the class's state; zero-initialise it, and again before the next run. */
 typedef struct libxl__device_script {
-    const char *
-        variables[LIBXL__SCRIPT_VARIABLES + 1]; /* NAME=VALUE of the class; set before the start; NULL ends */
+    /* NAME=VALUE. The class sets them before the start. NULL ends the list. */
+    const char *variables[LIBXL__SCRIPT_VARIABLES + 1];
 
     libxl__script script;
-    libxl__xs_batch *batch; /* reads the script's words; NULL: the script runs */
+    libxl__xs_batch *batch; /* reads hotplug-status and hotplug-error; NULL: the script runs */
     const libxl__xs_request *status, *error;
-    int rc; /* of the script */
+    int rc; /* the script's result */
 } libxl__device_script;
 
-/* Returns the script's path, in the operation's memory: a name without a slash at its beginning is one in
- * LIBXL__SCRIPTS. NULL: out of memory. */
+/* Returns the script's path, in the operation's memory. A name that does not begin with a slash is a file in LIBXL__SCRIPTS.
+ * Returns NULL if there is no memory. */
 const char *libxl__device_script_path(libxl__ao *ao, const char *script);
 
 /*
@@ -36,9 +36,9 @@ const char *libxl__device_script_path(libxl__ao *ao, const char *script);
 int libxl__device_script_start(libxl__ao *ao, libxl__device_script *run, const libxl__device *device,
                                const char *path, const char *action, const char *argument);
 /*
- * Returns LIBXL__AO_WAIT until the script has ended and its words were read; then 0 or an error. Errors, recorded in ao
- * with the script's last line and hotplug-error: SCRIPT (it has failed, or was killed after 40 s), BUSY (it says that
- * another domain uses the device), FAIL, and those of xenstore.
+ * Returns LIBXL__AO_WAIT until the script has ended and its two nodes were read; then 0 or an error. Errors, recorded in ao
+ * with the script's last line and hotplug-error: SCRIPT (the script has failed, or was killed after 40 s), BUSY (the script
+ * reports that another domain uses the device), FAIL, and those of xenstore.
  */
 int libxl__device_script_poll(libxl__ao *ao, libxl__device_script *run, const libxl__device *device);
 

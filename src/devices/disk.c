@@ -24,7 +24,7 @@ static libxl_device_disk *disk_of(const libxl__device *device)
 static const struct {
     const char *name;
     libxl_disk_format format;
-    bool served; /* by the QEMU that this library starts */
+    bool served; /* the QEMU that this library starts serves the format */
 } qemu_formats[] = {{"aio", LIBXL_DISK_FORMAT_RAW, true},
                     {"qcow2", LIBXL_DISK_FORMAT_QCOW2, true},
                     {"qcow", LIBXL_DISK_FORMAT_QCOW, false},
@@ -145,7 +145,7 @@ static bool is(const char *value, const char *wanted)
     return value && strcmp(value, wanted) == 0;
 }
 
-/* Splits FORMAT:PATH, as qemu's disks have it. Returns the path. */
+/* Splits FORMAT:PATH, the form of the node params of QEMU's backend. Stores the format and returns the path. */
 static const char *split_params(const char *params, libxl_disk_format *format)
 {
     for (unsigned i = 0; i < QEMU_FORMATS; i++) {

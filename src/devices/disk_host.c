@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What a disk needs on this host: a look at its block device or file before anything is written, the number of the block
- * device or of the file's loop device for the kernel's backend, and the release of the loop device.
+ * A disk's work on this host. It checks the block device or file before anything is written, gives the kernel's backend the
+ * number of the block device or of the file's loop device, and releases the loop device at the end.
  *
- * The fast path serves a block device or a file without a script: it writes physical-device, which is all that the
- * kernel's backend waits for, and the nodes that the script would write.
+ * The fast path connects a block device or a file without running a script. It writes the node physical-device, for which the
+ * kernel's backend waits, and the other nodes that the script would write.
  *
  * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
  */
@@ -36,7 +36,7 @@ int libxl__disk_probe_start(libxl__ao *ao, libxl__device *device)
 {
     libxl__disk_host *host = device->host;
     if (!has_default_script(disk_of(device)) || device->backend_domid)
-        return 0; /* only the script, or the other domain, knows what pdev_path means */
+        return 0; /* only the script or the backend's domain can interpret pdev_path */
     host->look.path = disk_of(device)->pdev_path;
     host->look.read_only = !disk_of(device)->readwrite;
     const int rc = libxl__file_look_start(ao, &host->look);
@@ -64,7 +64,7 @@ int libxl__disk_probe_poll(libxl__ao *ao, libxl__device *device)
                           host->look.path);
 }
 
-/* ---- online: the kernel's backend learns the number of the block device, or of a loop device that has the file */
+/* ---- online: give the kernel's backend the number of the block device, or of a loop device with the file */
 
 static int write_number(libxl__ao *ao, libxl__device *device)
 {
@@ -92,8 +92,8 @@ static int write_number(libxl__ao *ao, libxl__device *device)
 }
 
 /*
- * Looks again later: after 1 ms, 2 ms, 4 ms ... Returns LIBXL__AO_WAIT, 0 when the waits have taken `limit_ms` together,
- * or an error.
+ * Sets the alarm for the next check: after 1 ms, 2 ms, 4 ms and so on. Returns LIBXL__AO_WAIT or an error. Returns 0 when all
+ * waits together have taken `limit_ms`.
  */
 static int look_later(libxl__ao *ao, libxl__disk_host *host, unsigned limit_ms)
 {
@@ -110,8 +110,8 @@ static int look_later(libxl__ao *ao, libxl__disk_host *host, unsigned limit_ms)
 }
 
 /*
- * Waits until the kernel's backend has opened the block device. If it cannot, it writes its error instead, which the
- * caller watches. Without /sys the wait ends after OPEN_LIMIT_MS.
+ * Waits until the kernel's backend has opened the block device. If the backend cannot open the device, it writes an error node,
+ * and the caller watches that node. Without /sys the wait ends after OPEN_LIMIT_MS.
  */
 static int wait_opened(libxl__ao *ao, const libxl__device *device)
 {
@@ -123,7 +123,8 @@ static int wait_opened(libxl__ao *ao, const libxl__device *device)
     return !access(path, F_OK) ? 0 : look_later(ao, host, OPEN_LIMIT_MS);
 }
 
-/* The tree names the loop device now, so that whoever removes the disk can release the device. */
+/* Called when xenstored has written the number. From now on any program that removes the disk finds the loop device in the tree
+ * and can release it. So this operation gives up its ownership. */
 static int number_written(libxl__ao *ao, const libxl__device *device)
 {
     libxl__disk_host *host = device->host;
@@ -177,7 +178,7 @@ int libxl__disk_online_poll(libxl__ao *ao, libxl__device *device)
     return rc ? rc : wait_opened(ao, device);
 }
 
-/* The removal that follows waits until nobody has the loop device open. */
+/* Does not wait for the release of the loop device. The removal that follows waits until no process has it open. */
 int libxl__disk_abandon(libxl__ao *ao, libxl__device *device)
 {
     libxl__disk_host *host = device->host;
@@ -185,7 +186,7 @@ int libxl__disk_abandon(libxl__ao *ao, libxl__device *device)
     return 0;
 }
 
-/* ---- offline: the loop device of a file is released, which this library or a script has taken, or another script is run */
+/* ---- offline: release the loop device that this library or the script `block` has taken, or run a script of another kind */
 
 enum { NODE_KEY, SCRIPT_KEY };
 const char *const libxl__disk_offline_keys[] = {"node", "script", NULL};
@@ -203,7 +204,7 @@ int libxl__disk_offline_start(libxl__ao *ao, libxl__device *device)
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
-/* The loop device is free when the backend has closed it, which it does after it has written that it is closed. */
+/* Waits until the backend has closed the loop device. The backend does this after it has written the state Closed. */
 int libxl__disk_offline_poll(libxl__ao *ao, libxl__device *device)
 {
     libxl__disk_host *host = device->host;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What a disk needs on this host. Call all functions with the context locked. */
+/* A disk's work on this host: checks, loop devices and scripts. Call all functions with the context locked. */
 #ifndef LIBXL__DISK_HOST_H
 #define LIBXL__DISK_HOST_H
 
@@ -9,20 +9,20 @@
 #include "host_file.h"
 #include "host_loop.h"
 
-/* The script of a disk whose configuration names none. The library does its work without running it. */
+/* The default script of disks. The library does this script's work itself, without running it. */
 #define LIBXL__DISK_SCRIPT LIBXL__SCRIPTS "/block"
 
 /* The state of the class. */
 typedef struct libxl__disk_host {
     libxl__file_look look;
-    libxl__disk_share share; /* of a block device */
+    libxl__disk_share share; /* checks whether another domain uses the block device */
     libxl__device_script run;
-    bool sharing;            /* the probe looks at `share` */
-    libxl__loop_device loop; /* of a file */
-    libxl__xs_batch *batch;  /* writes what the script would write */
+    bool sharing;            /* the probe is at the step `share` */
+    libxl__loop_device loop; /* the loop device of a file */
+    libxl__xs_batch *batch;  /* writes the nodes that the script would write */
     libxl__loop_keep keep;
     libxl__loop_release release;
-    libxl__alarm alarm; /* of the next look, at something that nothing notifies of */
+    libxl__alarm alarm; /* the next check of a condition for which there is no notification */
     unsigned waited_ms, step_ms;
     enum {
         LIBXL__DISK_TAKING,
@@ -30,8 +30,8 @@ typedef struct libxl__disk_host {
         LIBXL__DISK_WRITING,
         LIBXL__DISK_KEEPING,
         LIBXL__DISK_OPENING
-    } step;     /* of online */
-    int number; /* offline: of the loop device */
+    } step;     /* the step of online */
+    int number; /* offline: the number of the loop device */
 } libxl__disk_host;
 
 /* The functions of the class; device.h describes them. */

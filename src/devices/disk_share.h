@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Looks whether another domain uses a block device, as Xen's block script does. Call both functions with the context locked. */
+/* Checks whether another domain uses a block device, as Xen's block script does. Call both functions with the context locked. */
 #ifndef LIBXL__DISK_SHARE_H
 #define LIBXL__DISK_SHARE_H
 
@@ -10,11 +10,11 @@
 
 /* Embed this in the class's state; zero-initialise it. */
 typedef struct libxl__disk_share {
-    libxl__xs_directory domains; /* that have disks of this domain's kernel */
+    libxl__xs_directory domains; /* the domains that have disks served by this domain's kernel */
     libxl__xs_batch *batch;
     const libxl__xs_request **disks; /* the list of each domain's disks */
     struct libxl__other_disk *others;
-    uint32_t count; /* of others */
+    uint32_t count; /* the number of elements in `others` */
     dev_t number;
     bool writable;
 } libxl__disk_share;

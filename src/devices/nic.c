@@ -3,8 +3,8 @@
  * The class nic: a network interface.
  *
  * Linux's backend makes the interface vifDOMID.DEVID, and connects it only when hotplug-status is "connected". The fast
- * path stands for the script vif-bridge: one rtnetlink message gives the interface its address, MTU, name and bridge,
- * and puts it up; then the nodes that the script would write are written. Any other script is run.
+ * path replaces the script vif-bridge. One rtnetlink message gives the interface its address, MTU, name and bridge, and sets it
+ * up. Then the nodes that the script would write are written. Any other script is run.
  *
  * The kernel removes the interface, also from its bridge, when the backend closes, or when its nodes are removed.
  *
@@ -24,20 +24,20 @@
 
 #define DEFAULT_BRIDGE "xenbr0"
 #define DEFAULT_SCRIPT LIBXL__SCRIPTS "/vif-bridge"
-/* Programs of the administrator that vif-bridge runs at its end. */
+/* The folder with the administrator's programs, which vif-bridge runs at its end. */
 #define SCRIPT_HOOKS LIBXL__SCRIPTS "/vif-post.d"
 
 enum { DEFAULT_MTU = 1500 };
 
 typedef struct nic_host {
-    const char *script;         /* its path */
+    const char *script;         /* the path of the script */
     char link[IFNAMSIZ];        /* the interface's first name */
     bool fast;                  /* the fast path is possible */
-    libxl__link_request bridge; /* looks at the bridge */
-    libxl__link_request name;   /* looks whether the name is used */
-    libxl__link_await await;    /* until the interface exists, or does not */
+    libxl__link_request bridge; /* reads the bridge */
+    libxl__link_request name;   /* checks whether the name is used */
+    libxl__link_await await;    /* waits until the interface exists, or until it is gone */
     libxl__link_request set;
-    libxl__xs_batch *batch; /* writes what the script would write */
+    libxl__xs_batch *batch; /* writes the nodes that the script would write */
     libxl__device_script run;
     bool setting;
 } nic_host;
@@ -49,7 +49,7 @@ static libxl_device_nic *nic_of(const libxl__device *device)
 
 /* ---- check */
 
-/* As libxl does: a random address of Xen's range, in the half that is assigned without coordination. */
+/* Chooses a random address, as libxl does: in the half of Xen's range that needs no coordination. */
 static int choose_mac(libxl__ao *ao, libxl_device_nic *nic)
 {
     static const libxl_mac none;
@@ -71,7 +71,7 @@ static int check_name(libxl__ao *ao, const char *member, const char *name)
     return libxl__ao_fail(ao, ERROR_INVAL, "%s: '%s' is not the name of an interface", member, name);
 }
 
-/* Only HVM domains have emulated cards, whose other half is made by their device model. */
+/* Refuses emulated cards, because only HVM domains have them. Their device model makes the emulated part. */
 static int check_type(libxl__ao *ao, const libxl__device *device)
 {
     libxl_device_nic *nic = nic_of(device);
@@ -206,7 +206,7 @@ enum {
 static const char *const read_keys[] = {"script", "vifname", "mac",    "ip",   "gatewaydev",
                                         "rate",   "mtu",     "bridge", "type", NULL};
 
-/* A value of another form than this library writes is left out. */
+/* Leaves out values whose form differs from that which this library writes. */
 static int read_config(const libxl__device *device, void *config, const char *const values[])
 {
     libxl_device_nic *nic = config;
@@ -236,7 +236,8 @@ static int read_config(const libxl__device *device, void *config, const char *co
 
 static int set_link(libxl__ao *ao, const libxl__device *device)
 {
-    static const uint8_t address[6] = {0xfe, 0xff, 0xff, 0xff, 0xff, 0xff}; /* a bridge takes no lower one */
+    /* The highest address, so that the bridge does not take it as its own. */
+    static const uint8_t address[6] = {0xfe, 0xff, 0xff, 0xff, 0xff, 0xff};
     nic_host *host = device->host;
     const libxl_device_nic *nic = nic_of(device);
     const libxl__link_change change = {.new_name = nic->ifname,
@@ -263,7 +264,7 @@ static int write_connected(libxl__ao *ao, const libxl__device *device)
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
-/* The variables of a script, for the interface vifDOMID.DEVID. */
+/* Starts a script with the variables for the interface vifDOMID.DEVID. */
 static int start_script(libxl__ao *ao, const libxl__device *device, const char *script,
                         const char *gatewaydev, const char *action)
 {
@@ -303,7 +304,7 @@ static int online_poll(libxl__ao *ao, libxl__device *device)
     return rc ? rc : write_connected(ao, device);
 }
 
-/* ---- offline: the script of another kind is run; it cannot stop the removal, so its failure is only logged */
+/* ---- offline: run a script other than vif-bridge; its failure is only logged, because it cannot stop the removal */
 
 enum { SCRIPT, GATEWAYDEV, VIFNAME };
 static const char *const offline_keys[] = {"script", "gatewaydev", "vifname", NULL};

@@ -33,7 +33,7 @@ static int check(libxl__ao *ao, libxl__device *device)
     return 0;
 }
 
-/* QEMU does not say that a folder is missing. */
+/* Checks that the folder exists, because QEMU does not report a missing folder. */
 static int probe_start(libxl__ao *ao, libxl__device *device)
 {
     libxl__file_look *look = device->host;

@@ -3,9 +3,9 @@
  * The device model of a PV or PVH domain: a QEMU that serves the domain's disks in QEMU's formats, its shared folders,
  * its framebuffer and keyboard, and its further consoles. A domain has one such process at most.
  *
- * QEMU belongs to the domain, not to this process: it is no child of this process and goes on after it. The node
- * device-model-pid of the domain has its process id, so other toolstacks find it there. A process id is trusted only
- * after the process's command line was seen to name the domain.
+ * QEMU belongs to the domain, not to this process: it is no child of this process, and continues after this process has ended. The
+ * domain's node device-model-pid has QEMU's process id, which other toolstacks use, too. The library uses a process id only
+ * after it has checked that the command line of the process names the domain.
  *
  * Call all functions with the context locked. Strings lie in the memory of the operation.
  */
@@ -29,20 +29,20 @@ typedef struct libxl__process {
     bool running;
 } libxl__process;
 
-/* qemu_process.c: follows a process by its pidfd, which becomes the structure's. Errors: FAIL, recorded in ao; the pidfd is
- * closed then. */
+/* qemu_process.c: follows a process by its pidfd. The structure takes ownership of the pidfd. Errors: FAIL, recorded in ao. On an
+ * error the pidfd is closed. */
 int libxl__process_follow(libxl__ao *ao, libxl__process *process, int pidfd);
 /* Sends a signal to a process that is followed. Does nothing if it has ended. */
 void libxl__process_signal(const libxl__process *process, int number);
 
-/* What a worker does for a QEMU: what may block, and what reads /proc. */
+/* A job for a QEMU that a worker does, because it may block or reads /proc. */
 typedef struct libxl__qemu_job {
     libxl__job job; /* must be first */
     char log[LIBXL__QEMU_PATH];
     uint32_t domid;
     pid_t pid;
     int errnoval; /* the result: 0 or an errno */
-    int fd;       /* the result: a log file or a pidfd, which is the caller's; -1: none */
+    int fd;       /* the result: a log file or a pidfd, which the caller closes; -1: none */
     char words[LIBXL__QEMU_WORDS];
 } libxl__qemu_job;
 
@@ -50,7 +50,7 @@ typedef struct libxl__qemu_job {
 void libxl__qemu_prepare(libxl_ctx *ctx, libxl__job *job);
 /* Opens a pidfd of `pid` if that process is the domain's QEMU. */
 void libxl__qemu_find(libxl_ctx *ctx, libxl__job *job);
-/* Reads the last lines of the log file into `words`; "" if there are none. They are escaped. */
+/* Reads the last lines of the log file into `words`, and escapes them. Stores "" if the log is empty. */
 void libxl__qemu_read_words(libxl_ctx *ctx, libxl__job *job);
 /* Removes the sockets. */
 void libxl__qemu_clean(libxl_ctx *ctx, libxl__job *job);
@@ -67,7 +67,7 @@ typedef struct libxl__qemu_start {
     uint32_t domid;
     const libxl_uuid *uuid;
     const libxl_domain_config
-        *config; /* NULL: the domain exists; the caller keeps it until the start is done */
+        *config; /* NULL: the domain exists already; must be valid until the start is done */
 
     enum {
         LIBXL__QEMU_LOOKING,
@@ -83,7 +83,7 @@ typedef struct libxl__qemu_start {
     libxl__xs_batch *batch;
     libxl__xs_request *pid_node, *name_node, *memory_node;
     libxl__child launcher;
-    int told; /* the reading end of the pipe through which the launcher tells the process id; 0: none */
+    int told; /* the reading end of the pipe to which the launcher writes QEMU's process id; 0: none */
     const char *const *arguments;
     libxl__process process;
     libxl__await running;
@@ -91,15 +91,15 @@ typedef struct libxl__qemu_start {
 } libxl__qemu_start;
 
 /*
- * qemu_start.c: starts the domain's QEMU, unless it runs already, and waits until it says that it runs. As a phase's
- * start and poll. Errors, recorded in ao: FAIL (QEMU cannot be started, or has ended; the message has its last words),
+ * qemu_start.c: start the domain's QEMU, unless it runs already, and wait until QEMU reports that it runs. Call these from a
+ * phase's start and poll. Errors, recorded in ao: FAIL (QEMU cannot be started, or has ended; the message has its last lines),
  * DOMAIN_DESTROYED, PERMISSION, NOMEM, and those of libxl__xs_run. There is no time limit.
  */
 int libxl__qemu_start_begin(libxl__ao *ao, libxl__qemu_start *start);
 int libxl__qemu_start_poll(libxl__ao *ao, libxl__qemu_start *start);
-/* For a QEMU that has ended after its start: libxl__qemu_start_poll then fails with its last words. Errors: FAIL. */
+/* Call this if QEMU has ended after its start. libxl__qemu_start_poll then fails with the last lines of its log. Errors: FAIL. */
 int libxl__qemu_start_explain(libxl__ao *ao, libxl__qemu_start *start);
-/* As a phase's undo: ends the QEMU that this start has launched. */
+/* Ends the QEMU that this start has launched. Call it from a phase's undo, and return what it returns. */
 int libxl__qemu_start_undo(libxl__ao *ao, libxl__qemu_start *start);
 
 /* The end of a QEMU. Embed it in the operation's state; zero-initialise it. */
@@ -113,9 +113,9 @@ typedef struct libxl__qemu_end {
 } libxl__qemu_end;
 
 /*
- * qemu_end.c: ends the QEMU of a domain whose node device-model-pid holds `pid`, and removes its nodes and sockets. As
- * a phase's start and poll. It is asked by a signal first, so that it writes what it has cached, and killed after 10 s. Errors:
- * NOMEM, FAIL, and those of libxl__xs_run.
+ * qemu_end.c: end the QEMU of a domain whose node device-model-pid holds `pid`, and remove its nodes and sockets. Call these from a
+ * phase's start and poll. First a signal asks QEMU to end, so that QEMU writes its cached data. After 10 s QEMU is killed.
+ * Errors: NOMEM, FAIL, and those of libxl__xs_run.
  */
 int libxl__qemu_end_begin(libxl__ao *ao, libxl__qemu_end *end, uint32_t domid, pid_t pid);
 int libxl__qemu_end_poll(libxl__ao *ao, libxl__qemu_end *end);

@@ -40,7 +40,7 @@ static int sweep(libxl__ao *ao, libxl__qemu_end *e)
     return run_job(ao, e, libxl__qemu_clean);
 }
 
-/* SIGHUP is what other toolstacks send. QEMU then writes what it has cached, and ends. */
+/* Sends SIGHUP, as other toolstacks do. QEMU then writes its cached data and ends. */
 static int ask(libxl__ao *ao, libxl__qemu_end *e)
 {
     if (e->job.fd < 0)

@@ -77,7 +77,7 @@ void libxl__qemu_clean(libxl_ctx *ctx, libxl__job *job)
     remove_sockets(((libxl__qemu_job *)job)->domid);
 }
 
-/* Renames LOG to LOG.1, LOG.1 to LOG.2, and so on. */
+/* Renames older log files: LOG to LOG.1, and each LOG.N to LOG.N+1. */
 static void keep_old_logs(const char *log)
 {
     char from[LIBXL__QEMU_PATH + 8], to[LIBXL__QEMU_PATH + 8];
@@ -126,7 +126,8 @@ static bool is_qemu_of(pid_t pid, uint32_t domid)
     return false;
 }
 
-/* The pidfd is opened first: afterwards another process cannot get the number unnoticed. */
+/* Opens the pidfd before it checks the command line. If the process ends in between and another one gets its id, the pidfd still
+ * refers to the first process. */
 void libxl__qemu_find(libxl_ctx *ctx, libxl__job *job)
 {
     (void)ctx;

@@ -5,8 +5,8 @@
  *   LOOKING - the domain's QEMU runs: FINDING ---------------------------------------+- STARTING - done
  *           +- it does not run: PREPARING - LAUNCHING - ANNOUNCING -------------------+     +- FAILING: it has ended
  *
- * A shell launches QEMU in the background and ends, so that QEMU is no child of this process. It tells the process id
- * through a pipe.
+ * A shell launches QEMU in the background and ends, so that QEMU is no child of this process. The shell writes QEMU's process id
+ * to a pipe.
  *
  * Owns: QEMU's process, until the start is done; the log file's descriptor and the pipe. Locks: the context's lock, held
  * by the caller.
@@ -28,10 +28,10 @@
 #define SHELL "/bin/sh"
 /* QEMU gets a session of its own, so that signals of this process's terminal do not reach it. */
 #define LAUNCH "XEN_QEMU_CONSOLE_LIMIT=1048576 setsid \"$@\" >&2 & echo $!"
-/* The launcher takes milliseconds. */
+/* The time limit of the launcher, which normally takes milliseconds. */
 #define LAUNCH_LIMIT LIBXL__SECONDS(20)
 
-enum { FIXED = 4 }; /* arguments of the shell before QEMU's */
+enum { FIXED = 4 }; /* the number of the shell's arguments before those of QEMU */
 
 static int run_job(libxl__ao *ao, libxl__qemu_start *s, void (*work)(libxl_ctx *, libxl__job *))
 {
@@ -54,7 +54,7 @@ static int run_batch(libxl__qemu_start *s, libxl__xs_mode mode)
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
-/* ---- LOOKING, FINDING: does it run? */
+/* ---- LOOKING, FINDING: find out whether QEMU runs */
 
 int libxl__qemu_start_begin(libxl__ao *ao, libxl__qemu_start *s)
 {
@@ -79,7 +79,8 @@ static int await_running(libxl__ao *ao, libxl__qemu_start *s)
     return rc ? rc : libxl__qemu_start_poll(ao, s);
 }
 
-/* Chooses the log file and the arguments, and lets a worker open the file. The old state must not be taken for QEMU's. */
+/* Chooses the log file and the arguments, and lets a worker open the file. Also removes the state of
+ * an earlier QEMU, so that the start does not mistake it for the state of the new one. */
 static int prepare(libxl__ao *ao, libxl__qemu_start *s)
 {
     const char *found = libxl__xs_value(s->name_node), *memory = libxl__xs_value(s->memory_node);
@@ -292,7 +293,7 @@ static int begin_undo(libxl__ao *ao, libxl__qemu_start *s)
         s->step = LIBXL__QEMU_ANNOUNCING;
     }
     if (!s->arguments)
-        return 0; /* nothing was made */
+        return 0; /* QEMU was not launched, and no file was opened */
     s->undoing = LIBXL__QEMU_DYING;
     libxl__process_signal(&s->process, SIGKILL);
     return libxl__qemu_start_undo(ao, s);

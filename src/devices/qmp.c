@@ -41,7 +41,7 @@ static void end(libxl_ctx *ctx, libxl__qmp *qmp, int errnoval)
     libxl__source_fire(&qmp->source);
 }
 
-/* The socket's buffer is empty, so that a short line is sent as a whole. */
+/* Sends a line. A short line is sent completely, because the socket's buffer is empty. */
 static void say(libxl_ctx *ctx, libxl__qmp *qmp, const char *line)
 {
     const ssize_t size = (ssize_t)strlen(line);
@@ -50,7 +50,7 @@ static void say(libxl_ctx *ctx, libxl__qmp *qmp, const char *line)
         end(ctx, qmp, errno ? errno : EMSGSIZE);
 }
 
-/* Keeps QEMU's words if it has refused. Returns whether the message is an answer at all. */
+/* Returns whether the message is an answer and not an event. If it is a refusal, keeps its text. */
 static bool is_answer(libxl__qmp *qmp, struct json_object *message)
 {
     struct json_object *error, *words;

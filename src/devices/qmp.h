@@ -2,8 +2,8 @@
 /*
  * QMP: commands to a QEMU, through its socket. One command for each connection.
  *
- * QEMU handles what a guest writes, so its answers are not trusted: they are limited in size, and what they say becomes
- * part of messages only. Call all functions with the context locked.
+ * QEMU handles data of the guest, so its answers are not trusted. Their size is limited, and their text is used in messages only.
+ * Call all functions with the context locked.
  */
 #ifndef LIBXL__QMP_H
 #define LIBXL__QMP_H
@@ -20,11 +20,11 @@ typedef struct libxl__qmp {
     enum { LIBXL__QMP_GREETING, LIBXL__QMP_NEGOTIATING, LIBXL__QMP_ANSWERING } step;
     bool done;
     int errnoval;        /* once done: the errno of the connection */
-    const char *command; /* its name, for messages */
-    const char *request; /* a line of JSON */
-    char *answer;        /* the line that arrives */
+    const char *command; /* the name of the command, for messages */
+    const char *request; /* the line of JSON to send */
+    char *answer;        /* the octets of the answer that have arrived */
     size_t length;
-    char refusal[160]; /* once done: QEMU's words, if it has refused the command */
+    char refusal[160]; /* once done: QEMU's error text, if QEMU has refused the command */
 } libxl__qmp;
 
 /*
@@ -33,7 +33,7 @@ typedef struct libxl__qmp {
  */
 int libxl__qmp_start(libxl__ao *ao, libxl__qmp *qmp, uint32_t domid, const char *command, const char *name,
                      const char *value);
-/* As a phase's poll. Errors, recorded in ao: FAIL (QEMU has refused, has ended, or has not answered for 10 s). */
+/* Call this from a phase's poll. Errors, recorded in ao: FAIL (QEMU has refused, has ended, or has not answered for 10 s). */
 int libxl__qmp_poll(libxl__ao *ao, libxl__qmp *qmp);
 
 #endif

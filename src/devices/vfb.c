@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The class vfb: a paravirtual framebuffer. A QEMU shows it by VNC or in a window. QEMU reads from its command line where
- * to show it (qemu_arguments.c); the nodes are for programs that look for a screen.
+ * The class vfb: a paravirtual framebuffer. A QEMU shows it by VNC or in a window. The settings are in QEMU's command line
+ * (qemu_arguments.c). The nodes are for programs that look for a domain's screen.
  *
  * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The class vkb: a paravirtual keyboard and pointer. A QEMU serves it, or a program that somebody else starts (backend
- * kind vinput).
+ * The class vkb: a paravirtual keyboard and pointer. A QEMU serves it (backend kind vkbd), or a program that the administrator
+ * starts (backend kind vinput).
  *
  * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
  */

@@ -51,8 +51,8 @@ static int show(libxl__ao *ao, libxl__create_boot *boot)
     if (!boot->show || !boot->hide)
         return ERROR_NOMEM;
     snprintf(vm, sizeof(vm), "/vm/" LIBXL_UUID_FMT, LIBXL_UUID_BYTES(boot->build->uuid));
-    libxl__xs_remove(boot->show, "/local/domain/%u",
-                     domid); /* an earlier domain with this domid may have left nodes */
+    /* An earlier domain with this domid may have left nodes. */
+    libxl__xs_remove(boot->show, "/local/domain/%u", domid);
     libxl__xs_write(boot->show, LIBXL__XS_INHERITS, LIBXL__TREE_OWNER, "/local/domain/%u", domid);
     libxl__xs_write(boot->show, LIBXL__XS_INHERITS, vm, "/local/domain/%u/vm", domid);
     libxl__xs_write(boot->show, LIBXL__XS_INHERITS, config->c_info.name, "/local/domain/%u/name", domid);
@@ -112,8 +112,8 @@ int libxl__create_boot_undo(libxl__ao *ao, libxl__create_boot *boot)
     }
     if (!boot->cleaning) {
         boot->cleaning = true;
-        libxl__build_start(ao, boot->build,
-                           LIBXL__BUILD_CLEAN); /* cannot fail, because a worker is reserved */
+        /* This cannot fail, because a worker is reserved. */
+        libxl__build_start(ao, boot->build, LIBXL__BUILD_CLEAN);
     }
     if (!libxl__build_done(boot->build))
         return LIBXL__AO_WAIT;

@@ -35,12 +35,12 @@ static void write_guests_nodes(libxl__xs_batch *b, unsigned domid, bool driver_d
         "attr",
         "error",
     };
-    static const char *const drivers[] = {
-        "libxl", "device-model"}; /* the nodes that `xl devd` writes in a driver domain */
+    /* The nodes that `xl devd` writes in a driver domain. */
+    static const char *const drivers[] = {"libxl", "device-model"};
     static const char *const ours[] = {"", "/control", "/device",
                                        "/device/suspend"}; /* the parents of `guests` */
-    libxl__xs_remove(b, "/local/domain/%u",
-                     domid); /* an earlier domain with this domid may have left nodes */
+    /* An earlier domain with this domid may have left nodes. */
+    libxl__xs_remove(b, "/local/domain/%u", domid);
     libxl__xs_write(b, LIBXL__XS_GUESTS, LIBXL__TREE_OWNER, "/local/domain/%u", domid);
     for (size_t i = 0; i < sizeof(guests) / sizeof(*guests); i++)
         libxl__xs_write(b, LIBXL__XS_INHERITS, "", "/local/domain/%u/%s", domid, guests[i]);
@@ -76,8 +76,8 @@ static void write_domain(libxl__xs_batch *b, const libxl__build *build, const li
     NODE_OF("console/ring-ref", "%lu", build->console_gfn);
     NODE(config->c_info.name, "name");
     NODE_OF("vm", "/vm/" LIBXL_UUID_FMT, LIBXL_UUID_BYTES(build->uuid));
-    NODE_OF("domid", "%u",
-            domid); /* written after `vm`, so that a reader that finds `domid` also finds `vm` */
+    /* This node is written after `vm`, so that a reader that finds `domid` also finds `vm`. */
+    NODE_OF("domid", "%u", domid);
     NODE_OF("memory/static-max", "%llu", (unsigned long long)build->max_kb);
     NODE_OF("memory/target", "%llu", (unsigned long long)build->target_kb);
     NODE_OF("store/port", "%u", build->store_port);

@@ -27,8 +27,8 @@ typedef struct device_add {
     bool chooses_number;
     bool model_runs;
     bool onlining;
-    bool
-        restored; /* in `write`, after the number was taken: the stored configuration has its former entry again */
+    /* In `write`, after the number was taken: the stored configuration has its former entry again. */
+    bool restored;
 } device_add_state;
 
 /* Returns whether this operation changes the stored configuration. A creation stores the devices itself. */

@@ -21,7 +21,8 @@ typedef struct device_list {
     libxl__xs_directory numbers;
     char path[LIBXL__DEVICE_PATH];
     libxl__xs_batch *batch;
-    const libxl__xs_request **requests; /* for each number: its backend, read_keys and frontend_key */
+    /* For each number: the requests for its backend, read_keys and frontend_key. */
+    const libxl__xs_request **requests;
     size_t per_device;
 } device_list_state;
 
@@ -67,7 +68,7 @@ static int read_start(libxl__ao *ao, struct device_list *s)
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
-/* Reads the device at this index into `config`. Returns 1 if it is gone or is not one of the class. */
+/* Reads the device at this index into `config`. Returns 1 if the device is gone or does not belong to the class. */
 static int read_device(const struct device_list *s, size_t index, void *config)
 {
     const libxl__xs_request *const *of = &s->requests[index * s->per_device];

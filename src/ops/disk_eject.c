@@ -26,8 +26,8 @@ struct libxl__evgen_disk_eject {
 typedef struct eject {
     libxl__await ejected;
     libxl__xs_batch *emptying;
-    libxl__source
-        reconnection; /* attached while the connection to xenstored is lost; fires when it is up again */
+    /* Attached while the connection to xenstored is lost; fires when it is up again. */
+    libxl__source reconnection;
     libxl__xs_observer observer;
     bool connected; /* the connection is up again */
     char path[96];
@@ -134,8 +134,8 @@ static int watch_start(libxl__ao *ao, struct eject *s)
 {
     const libxl__disk_eject_args *args = libxl__ao_args(ao);
     xc_domaininfo_t info;
-    (void)libxl__hv_look(ao, ao->subject.number,
-                         &info); /* only sets subject.uuid, so an error does not matter */
+    /* This look only sets subject.uuid, so an error does not matter. */
+    (void)libxl__hv_look(ao, ao->subject.number, &info);
     snprintf(s->path, sizeof(s->path), "/local/domain/%u/device/vbd/%d/eject", ao->subject.number,
              libxl__vdev_number(args->in.vdev));
     const int rc = libxl__await_start(ao, &s->ejected, s->path, libxl__await_equal, "eject");

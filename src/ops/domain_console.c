@@ -15,8 +15,8 @@
 typedef struct console_tty {
     libxl__xs_batch *batch;
     libxl__xs_request *type; /* the domain's type; NULL: the caller names the kind of console */
-    libxl__xs_request
-        *first; /* the terminal of the console that the caller names, or else of the paravirtual console */
+    /* The terminal of the console that the caller names, or else of the paravirtual console. */
+    libxl__xs_request *first;
     libxl__xs_request
         *serial; /* the terminal of the serial console; NULL: the caller names the kind of console */
 } domain_console_tty_state;

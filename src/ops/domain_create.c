@@ -33,8 +33,8 @@ typedef struct create {
     libxl__xs_batch *unmark; /* removes the mark; reserved before the mark is written */
     libxl__xs_batch *remark; /* writes the mark anew, with the domid; NULL: the mark needs no domid */
     bool marked, remarked;   /* the mark was sent to xenstored, without the domid and with it */
-    uint64_t
-        introduced; /* the position of the domain among those that the context has introduced; 0: not introduced */
+    /* The position of the domain among those that the context has introduced; 0: not introduced. */
+    uint64_t introduced;
     bool stopping; /* the operation was asked to stop */
     bool undone;   /* the domain is being taken down, so its time limits are not extended any more */
 } domain_create_new_state;

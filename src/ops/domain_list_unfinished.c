@@ -103,9 +103,8 @@ static void keep_left(libxl__ao *ao, struct list_unfinished *s)
     for (uint32_t i = 0; i < s->count; i++) {
         struct candidate *c = &s->all[i];
         const char *text = libxl__xs_value(c->request);
-        const bool again =
-            kept && by_uuid(&s->all[kept - 1], c) ==
-                        0; /* the UUID is in the list twice, because the list has changed while it was read */
+        /* A UUID may be in the list twice, if the list has changed while it was read. */
+        const bool again = kept && by_uuid(&s->all[kept - 1], c) == 0;
         if (!again && text && libxl__mark_read(ao->ctx, text, &c->mark) && c->mark.left)
             s->all[kept++] = *c;
     }

@@ -19,8 +19,8 @@
 
 enum {
     SLACK_KB = 1024,
-    REACHED_KB =
-        1024, /* the target counts as reached if the domain's memory differs from it by this at most */
+    /* The target counts as reached if the domain's memory differs from it by this at most. */
+    REACHED_KB = 1024,
     LEAST_DOM0_KB = 128 << 10,
     PAGE_KB = 4,
 };

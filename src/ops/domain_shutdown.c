@@ -196,8 +196,8 @@ static int request_undo(libxl__ao *ao, struct ask *s)
     const bool began = s->withdrawal;
     const int rc = withdraw(ao, s);
     if (rc == LIBXL__AO_WAIT && has_advanced(ao, s, !began))
-        libxl__phase_extend(
-            ao); /* the queue may be long, because thousands of requests may be withdrawn at once */
+        /* The queue may be long, because thousands of requests may be withdrawn at once. */
+        libxl__phase_extend(ao);
     if (rc == ERROR_NOT_READY)
         return s->written && libxl__xs_vacant(s->unanswered) ? LIBXL__AO_CARRIED_OUT : 0;
     return rc == ERROR_DOMAIN_DESTROYED ? 0 : rc;

@@ -34,8 +34,8 @@ typedef struct teardown {
     const char *devices_message;
     libxl__userdata_removal files;
     libxl__teardown_nodes nodes;
-    libxl__alarm
-        alarm; /* rings at the time of the next attempt, or when xenstored has not answered for a second */
+    /* Rings at the time of the next attempt, or when xenstored has not answered for a second. */
+    libxl__alarm alarm;
     uint32_t answers; /* the number of xenstored's answers when the alarm was set */
     bool exists;      /* the hypervisor has the domain */
     bool nodes_stay;  /* the last attempt to remove the nodes has failed */
@@ -135,10 +135,8 @@ static int look_start(libxl__ao *ao, struct teardown *t)
         return rc;
     t->exists = !found && memcmp(info.handle, args->in.uuid.uuid, sizeof(info.handle)) == 0;
     t->nodes.has_tree = t->exists || found;
-    t->nodes.shared =
-        rc ||
-        other !=
-            LIBXL_DOMID_INVALID; /* if the hypervisor refuses to answer, assume that another domain has the UUID; it is asked again later */
+    /* If the hypervisor refuses to answer, assume that another domain has the UUID. The teardown asks again later. */
+    t->nodes.shared = rc || other != LIBXL_DOMID_INVALID;
     return t->exists ? libxl__domain_source_start(ao, &t->domain, &info) : 0;
 }
 

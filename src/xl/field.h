@@ -48,17 +48,17 @@ typedef void libxl__xl_writer(FILE *out, const void *object, const void *base, c
 struct libxl__xl_field {
     const char *name; /* NULL ends a table */
     libxl__xl_field_kind kind;
-    unsigned
-        types;   /* a bit 1 << LIBXL_DOMAIN_TYPE_... for each type of domain that has the key; 0: all types */
-    bool of_vfb; /* for a PV domain the key is a parameter of the framebuffer */
+    /* A bit 1 << LIBXL_DOMAIN_TYPE_... for each type of domain that has the key; 0: all types. */
+    unsigned types;
+    bool of_vfb;    /* for a PV domain the key is a parameter of the framebuffer */
     bool any_case;  /* the case of words does not matter */
     bool by_number; /* a file may give a word's number instead of the word, which is deprecated */
     size_t offset, size;
     int64_t min, max; /* the bounds of a number; max 0: INT32_MAX */
     const libxl__xl_word *words;
     libxl__xl_reader *read;
-    libxl__xl_writer
-        *write;       /* writes a value that has a grammar of its own; NULL: the kind determines the form */
+    /* Writes a value that has a grammar of its own; NULL: the kind determines the form. */
+    libxl__xl_writer *write;
     bool alias;       /* this name is read but never written; another row has the name to write */
     const char *note; /* a warning for the reader of a file: the name is deprecated, or has no effect */
 };

@@ -65,10 +65,8 @@ static void write_word(FILE *out, const void *where, const libxl__xl_field *fiel
             fputs(word->word, out);
             return;
         }
-    fprintf(
-        out, "%lld",
-        (long long)
-            value); /* the value has no word; libxl_domain_config_to_xl fails when it reads the number again */
+    /* The value has no word; libxl_domain_config_to_xl fails when it reads the number again. */
+    fprintf(out, "%lld", (long long)value);
 }
 
 /* Writes a value without its quotes. */

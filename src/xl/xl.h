@@ -54,8 +54,8 @@ typedef struct libxl__xl {
     bool lenient;
     int rc; /* 0, or the error that the call will return */
     const libxl_xl_host *host;
-    const struct libxl__xl_settings
-        *settings;  /* all settings of the text, for keys that depend on other keys */
+    /* All settings of the text, for keys that depend on other keys. */
+    const struct libxl__xl_settings *settings;
     int count;      /* the number of messages, including those that are not kept */
     bool has_error; /* an error is among the kept messages */
     libxl__xl_note *notes;

@@ -149,8 +149,8 @@ static void an_aborted_destruction_goes_on(scene *s)
         assert_int_equal(aborted, 0);
     assert_true(rc == ERROR_ABORTED || rc == 0); /* 0: the domain was gone before the abort */
     assert_int_equal(RUN(s, libxl_domain_wait_gone(s->ctx, domid, how)), 0);
-    wait_node(s, domid, "name",
-              NULL); /* the destruction goes on in the background and removes the nodes, too */
+    /* The destruction goes on in the background and removes the nodes, too. */
+    wait_node(s, domid, "name", NULL);
 }
 
 static void an_aborted_query_has_no_effect(scene *s)

@@ -117,8 +117,8 @@ static void o5_the_event_names_the_domain(scene *s)
     assert_int_equal(op_result(o), 0);
     if (s->way.mode == EVENT) {
         assert_int_equal(o->domid, domid);
-        assert_memory_equal(&o->uuid, &info.uuid,
-                            sizeof(info.uuid)); /* the uuid identifies the domain; the domid may be reused */
+        /* The uuid identifies the domain; the domid may be reused. */
+        assert_memory_equal(&o->uuid, &info.uuid, sizeof(info.uuid));
     }
 }
 

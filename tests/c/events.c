@@ -265,8 +265,8 @@ static void receive(void *user, libxl_event *event)
     r->calls++;
     r->last = event->for_user;
     libxl_event_free(r->ctx, event);
-    assert_int_equal(libxl_host_info(r->ctx, &info, NULL),
-                     0); /* would deadlock if the context's lock were held here */
+    /* This call would deadlock if the context's lock were held here. */
+    assert_int_equal(libxl_host_info(r->ctx, &info, NULL), 0);
 }
 
 static void the_hook_gets_its_types_and_the_queue_the_rest(scene *s)

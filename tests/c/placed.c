@@ -54,8 +54,8 @@ static void with_affinities(libxl_domain_config *config)
     libxl_domain_build_info *info = &config->b_info;
     info->num_vcpu_hard_affinity = 2;
     info->vcpu_hard_affinity = calloc(2, sizeof(*info->vcpu_hard_affinity));
-    libxl_bitmap_init(
-        &info->vcpu_hard_affinity[0]); /* an empty set: the configuration does not place vcpu 0 */
+    /* An empty set: the configuration does not place vcpu 0. */
+    libxl_bitmap_init(&info->vcpu_hard_affinity[0]);
     info->vcpu_hard_affinity[1] = set_of(0);
     info->num_vcpu_soft_affinity = 1;
     info->vcpu_soft_affinity = calloc(1, sizeof(*info->vcpu_soft_affinity));

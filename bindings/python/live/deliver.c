@@ -10,8 +10,8 @@
 
 enum {
     BATCH = 256, /* records per libxl_event_take */
-    MAX_ATTEMPTS =
-        16, /* calls per event, so that a signal handler that always raises cannot cause an endless loop */
+    /* Calls per event, so that a signal handler that always raises cannot cause an endless loop. */
+    MAX_ATTEMPTS = 16,
 };
 
 /* The first of several exceptions; the later ones are dropped. */
@@ -93,8 +93,8 @@ static void deliver_event(ContextCore *xen, const libxl_event_record *record, Fi
 PyObject *context_core_deliver_events(PyObject *self, PyObject *unused)
 {
     ContextCore *xen = (ContextCore *)self;
-    libxl_event_record records
-        [BATCH]; /* on the stack, because a receiver may run the loop, which calls this function again */
+    /* On the stack, because a receiver may run the loop, which calls this function again. */
+    libxl_event_record records[BATCH];
     FirstError first = {NULL, NULL, NULL};
     int number = BATCH;
     (void)unused;

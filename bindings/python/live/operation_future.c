@@ -17,8 +17,8 @@ PyTypeObject *operation_future_type;
 static destructor future_dealloc;
 static traverseproc future_traverse;
 static inquiry future_clear;
-static bool
-    future_on_heap; /* asyncio.Future is a heap type: its traverse and dealloc also handle the reference to the type */
+/* asyncio.Future is a heap type: its traverse and dealloc also handle the reference to the type. */
+static bool future_on_heap;
 static Py_ssize_t future_part_offset; /* the offset of the struct OperationFuture in an object */
 static PyObject *set_result, *set_exception, *name_finish;
 

@@ -68,8 +68,8 @@ static void the_pool_of_a_pvh_guest_follows(scene *s)
     const libxl_domid domid = guest_of(s, guest_config_pvh("b"));
     assert_int_equal(RUN(s, libxl_domain_set_memory(s->ctx, domid, 40 << 10, false, true, true, &kb, how)),
                      0);
-    assert_in_range(info_of(s, domid).current_memkb, 39 << 10,
-                    41 << 10); /* the guest's pool of memory has followed the target */
+    /* The domain's memory shows that the pool has followed the target. */
+    assert_in_range(info_of(s, domid).current_memkb, 39 << 10, 41 << 10);
     destroy(s, domid);
 }
 

@@ -180,8 +180,8 @@ static void the_first_error_of_the_members_is_the_result(scene *s)
         assert_in_range(w.started, failing + 1, failing + 3); /* no member starts after the error */
         assert_int_equal(w.ended, w.started);
     }
-    struct whole w = {
-        .count = 100, .width = 4, .failing = 1, .failing_too = 3}; /* member 3 fails right after member 1 */
+    /* Member 3 fails right after member 1. */
+    struct whole w = {.count = 100, .width = 4, .failing = 1, .failing_too = 3};
     assert_int_equal(run_whole(s, &w), ERROR_KERNEL);
 }
 

@@ -276,8 +276,8 @@ static void *start_chain(void *user)
     libxl_ctx *const *contexts = user;
     struct chain c = {.links = 100000, .contexts = {contexts[0], contexts[1]}};
     next_link(contexts[0], 0, &c);
-    while (c.ended < c.links && (core_continue(contexts[0]) ||
-                                 core_continue(contexts[1]))) /* one turn delivers some of the completions */
+    /* Each turn of the loop delivers some of the completions. */
+    while (c.ended < c.links && (core_continue(contexts[0]) || core_continue(contexts[1])))
         ;
     return c.ended == c.links ? NULL : user;
 }

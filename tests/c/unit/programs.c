@@ -61,8 +61,8 @@ static void the_application_may_have_closed_0_1_and_2(scene *s)
         close(kept[i]);
     }
     assert_int_equal(rc, 0);
-    assert_string_equal(text_of(out),
-                        "/dev/null\n/dev/null\n0\n1\n2\n3\n"); /* 3: the directory that ls reads */
+    /* 3: the directory that ls reads. */
+    assert_string_equal(text_of(out), "/dev/null\n/dev/null\n0\n1\n2\n3\n");
     close(out);
 }
 

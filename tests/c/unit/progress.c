@@ -172,8 +172,8 @@ static void a_due_report_follows_a_request_for_events(scene *s)
     libxl_ctx *ctx = core_open();
     const libxl_asyncprogress_how by_event = {.for_event = 3};
     assert_int_equal(change_to(ctx, &by_event).calls, 1);
-    for (int i = 0; i < 2;
-         i++) { /* the report that the first request caused, and the report of the second one */
+    /* Two reports arrive: the one that the first request caused, and the one of the second request. */
+    for (int i = 0; i < 2; i++) {
         libxl_event *event;
         assert_int_equal(libxl_event_check(ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL), 0);
         assert_int_equal(event->type, LIBXL_EVENT_TYPE_OPERATION_PROGRESS);

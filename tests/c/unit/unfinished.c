@@ -236,8 +236,8 @@ static void nodes_of_a_dead_domain_are_removed(scene *s)
         snprintf(path, sizeof(path), "/libxl/%zu", DEAD + i);
         fixture_write(path, "");
     }
-    fixture_write(neighbour,
-                  vm); /* the node of a living domain names the UUID of the dead one, and must stay */
+    /* This node of a living domain names the UUID of the dead domain. It must stay. */
+    fixture_write(neighbour, vm);
     mark(s, &uuid, LIBXL__MARK_NO_DOMID);
     assert_int_equal(remove_it(s, &uuid), 0);
     assert_false(has_mark(&uuid) || has_node(vm));

@@ -282,8 +282,8 @@ static void another_watch_s_head_may_fire_it_but_not_its_body(scene *s)
     expect_calls(&h, 2, 2);
     xenstored_event(&h.x, "@special", h.x.tokens[0]);
     expect_calls(&h, 3, 2);
-    xenstored_event_head(&h.x, "/another/below",
-                         h.x.tokens[1]); /* the length differs from that of the early watch's events */
+    /* The length of this event differs from that of the early watch's events. */
+    xenstored_event_head(&h.x, "/another/below", h.x.tokens[1]);
     expect_calls(&h, 3, 2);
     xenstored_event_body(&h.x, "/another/below", h.x.tokens[1]);
     expect_calls(&h, 3, 3);
