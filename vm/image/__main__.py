@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from . import dom0, kernel, linux_guest, qemu
+from . import dom0, driver_domain, kernel, linux_guest, qemu
 
 VM = Path(__file__).resolve().parent.parent
 
@@ -18,7 +18,7 @@ def _only(directory: Path, pattern: str) -> Path:
 
 
 @click.command()
-@click.argument("what", type=click.Choice(["xen", "kernel", "dom0", "guest", "qemu"]))
+@click.argument("what", type=click.Choice(["xen", "kernel", "dom0", "guest", "driver", "qemu"]))
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option(
     "--unpacked",
@@ -27,13 +27,15 @@ def _only(directory: Path, pattern: str) -> Path:
     help="The unpacked packages.",
 )
 def main(what: str, out: Path, unpacked: Path) -> None:
-    """Builds the hypervisor (xen), the kernel, an initramfs (dom0, guest) or dom0's QEMU (qemu) as OUT."""
+    """Builds the hypervisor (xen), the kernel, an initramfs (dom0, guest, driver) or dom0's QEMU as OUT."""
     out.parent.mkdir(parents=True, exist_ok=True)
     try:
         if what == "dom0":
             dom0.root(unpacked, VM / "dom0").write(out)
         elif what == "guest":
             linux_guest.root(unpacked, VM / "guest").write(out)
+        elif what == "driver":
+            driver_domain.root(unpacked, VM / "guest").write(out)
         elif what == "qemu":
             qemu.fill(unpacked, out)
         else:

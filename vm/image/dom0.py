@@ -73,21 +73,15 @@ def root(unpacked: Path, scripts: Path) -> Archive:
     """Returns dom0's root. `unpacked` has the unpacked packages, `scripts` has init and the agent."""
     archive = Archive()
     busybox(archive, unpacked, TOOLS)
-    for path in DIRECTORIES:
-        archive.directory(path)
-    archive.directory("/tmp", 0o1777)
+    directories(archive)
     archive.node("/dev/console", 5, 1)
-    archive.symlink("/var/run", "/run")
-    archive.symlink("/var/lock", "/run/lock")
     archive.text("/etc/passwd", "root:x:0:0:root:/root:/bin/sh\n")
     archive.text("/etc/group", "root:x:0:\n")
     archive.text("/etc/hosts", "127.0.0.1 localhost dom0\n")
 
     modules(archive, unpacked, MODULES)
     python = packages.with_dependencies(PYTHON_PACKAGES, PYTHON_NAMES)
-    programs = [*_xen(archive, unpacked), *_pygrub(archive, unpacked), *_tools(archive)]
-    programs += _installed(archive, ["bash", *python])
-    _libraries(archive, [*programs, *OTHER_LIBRARIES], unpacked)
+    toolstack(archive, unpacked, [*_pygrub(archive, unpacked), *_installed(archive, python)])
 
     archive.file("/init", scripts / "init", 0o755)
     archive.file("/usr/bin/make-bridge", scripts / "make-bridge", 0o755)
@@ -96,6 +90,20 @@ def root(unpacked: Path, scripts: Path) -> Archive:
     archive.file("/agent/agent.py", scripts / "agent.py")
     archive.file("/agent/frames.py", scripts.parent / "aioxen_vm/frames.py")
     return archive
+
+
+def directories(archive: Archive) -> None:
+    for path in DIRECTORIES:
+        archive.directory(path)
+    archive.directory("/tmp", 0o1777)
+    archive.symlink("/var/run", "/run")
+    archive.symlink("/var/lock", "/run/lock")
+
+
+def toolstack(archive: Archive, unpacked: Path, others: Iterable[Path] = ()) -> None:
+    """Adds Xen's programs and what their scripts run, with the libraries of these and of other programs."""
+    programs = [*_xen(archive, unpacked), *_tools(archive), *_installed(archive, ["bash"]), *others]
+    _libraries(archive, [*programs, *OTHER_LIBRARIES], unpacked)
 
 
 def modules(archive: Archive, unpacked: Path, names: Iterable[str]) -> None:

@@ -2,6 +2,7 @@
 """A small Linux guest: busybox, Xen's frontends, and the programs that the kernel runs at a shutdown
 request."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from . import dom0
@@ -15,14 +16,17 @@ PROGRAMS = ("check-disk", "check-share")
 HELPERS = {"/sbin/poweroff": "poweroff -f", "/sbin/reboot": "reboot -f"}
 
 
-def root(unpacked: Path, scripts: Path) -> Archive:
-    """Returns the guest's root. `unpacked` has the unpacked packages, `scripts` has init and the programs."""
+def root(unpacked: Path, scripts: Path, more: Iterable[str] = (), without: Iterable[str] = ()) -> Archive:
+    """Returns the guest's root. `unpacked` has the unpacked packages, `scripts` has init and the programs.
+
+    `more` are further modules, `without` the programs that busybox does not stand for.
+    """
     archive = Archive()
-    dom0.busybox(archive, unpacked)
+    dom0.busybox(archive, unpacked, without)
     for path in ("/proc", "/sys", "/dev", "/mnt", "/tmp"):
         archive.directory(path)
     archive.node("/dev/console", 5, 1)
-    dom0.modules(archive, unpacked, MODULES)
+    dom0.modules(archive, unpacked, (*MODULES, *more))
     archive.file("/init", scripts / "linux-init", 0o755)
     for name in PROGRAMS:
         archive.file(f"/bin/{name}", scripts / name, 0o755)

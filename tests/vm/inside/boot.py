@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""boot.py KIND file|pygrub: a kernel of Debian boots, from a file or from the guest's disk by pygrub."""
+"""boot.py KIND file|pygrub MAKER: Debian's kernel boots from a file, or from the guest's disk by pygrub."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from pathlib import Path
 
 import aioxen
 from linux import left, linux, prepare, run, text
+from toolstacks import tool
 
-KIND, SOURCE = sys.argv[1:]
+KIND, SOURCE, MAKER = sys.argv[1:]
 TREE = Path(tempfile.mkdtemp())  # the contents of the guest's disk
 GRUB = """\
 set default=0
@@ -45,7 +46,7 @@ async def main() -> None:
                 f'name="g"; type="{KIND}"; memory=160; bootloader="pygrub"; disk=["{image},raw,xvda,rw"]'
             )
             config = settings.replace("; ", "\n")
-        async with linux(xen, config) as (_, _, printed):
+        async with linux(tool(MAKER, xen), config) as (_, _, printed):
             assert ("chosen=by-grub" in printed) == (SOURCE == "pygrub")
             assert "disk xvda: ok" in printed
     assert left() == before, f"{before}\nnow:\n{left()}"

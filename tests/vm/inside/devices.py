@@ -1,87 +1,114 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""devices.py KIND [plug]: a guest uses its devices. With `plug` further devices are plugged meanwhile.
+"""devices.py KIND MAKER DRIVER [few]: a guest uses its devices while others are plugged and unplugged.
 
-A PV guest has disks of all backends, two networks and a share. A PVH guest, which is slow under emulation,
-has a disk and a network.
+KIND is pv or pvh. MAKER makes the guest and DRIVER does everything else: `ours` (this library) or `xl`.
+
+The guest has disks of all backends, two interfaces and a share. With `few` it has a disk and an interface,
+and nothing is plugged.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aioxen
 from linux import Console, image, left, linux, ping, prepare, run, set_address, text
+from toolstacks import Tool, tool
 
-KIND, PLUG = sys.argv[1], "plug" in sys.argv
+KIND, MAKER, DRIVER = sys.argv[1:4]
+FEW = "few" in sys.argv
 SHARE = Path("/tmp/share")
+MACS = [f"00:16:3e:00:00:4{n}" for n in range(3)]
 
 
-def disk(path: str, vdev: str) -> aioxen.DeviceDisk:
-    return aioxen.DeviceDisk(pdev_path=path, vdev=vdev, format=aioxen.DiskFormat.RAW, readwrite=1)
+def few() -> str:
+    disks, vifs = f'disk = ["{image("file")},raw,xvda,rw"]', f'vif = ["bridge=xenbr0,mac={MACS[0]}"]'
+    return text("g", KIND, "disk=xvda address=eth0=10.0.0.2/24", disks, vifs)
 
 
-def pvh() -> str:
-    return text(
-        "g",
-        "pvh",
-        "disk=xvda address=eth0=10.0.0.2/24",
-        f'disk = ["{image("file")},raw,xvda,rw"]',
-        'vif = ["bridge=xenbr0"]',
-    )
-
-
-def pv() -> str:
+def all_devices() -> str:
     loop = run(f"losetup -f --show {image('phy')}").strip()
     qcow2 = image("grown", "qcow2")
     SHARE.mkdir()
     (SHARE / "question").write_text("42\n")
     return text(
         "g",
-        "pv",
-        "disk=xvda disk=xvdb disk=xvdc share=tag1 address=eth0=10.0.0.2/24 address=eth1=10.0.0.3/24",
+        KIND,
+        "disk=xvda disk=xvdb disk=xvdc share=tag1 address=eth0=10.0.0.2/24 address=eth1=10.0.1.2/24",
         f'disk = ["{image("file")},raw,xvda,rw", "phy:{loop},xvdb,w", "{qcow2},qcow2,xvdc,rw"]',
-        'vif = ["bridge=xenbr0", "bridge=xenbr0,mac=00:16:3e:00:00:42"]',
+        f'vif = ["bridge=xenbr0,mac={MACS[0]}", "bridge=xenbr0,mac={MACS[1]}"]',
         'p9 = ["tag=tag1,security_model=none,path=/tmp/share"]',
     )
 
 
-async def plug(dom: aioxen.Domain, console: Console) -> None:
-    """Plugs and unplugs a disk twice and an interface once, while the guest writes and compares a file."""
+@contextlib.asynccontextmanager
+async def disk_works(console: Console) -> AsyncIterator[None]:
+    """The guest writes and compares a file on its first disk all the time."""
     await console.command("mount /dev/xvda /mnt")
-    write_and_compare = "cp /bin/busybox /mnt/copy && sync && cmp /bin/busybox /mnt/copy"
-    await console.command(f"(while {write_and_compare}; do :; done) 2>/tmp/errors &")
-    more = disk(image("more"), "xvdd")
-    for _ in range(2):
-        await dom.disk_add(more)
-        assert "disk xvdd: ok" in await console.command("check-disk xvdd")
-        await dom.disk_remove(more)
-    nic = aioxen.DeviceNic(devid=2, bridge="xenbr0", mac=bytes.fromhex("00163e000043"))
-    await dom.nic_add(nic)
-    await set_address(console, {"pv": "eth2", "pvh": "eth1"}[KIND], "10.0.0.4/24")
-    await ping("10.0.0.4")
-    await dom.nic_remove(nic)
-    await console.command("test ! -s /tmp/errors && kill $!")  # xvda has had no error
+    write_and_compare = "cp /bin/busybox /mnt/copy && sync && cmp /bin/busybox /mnt/copy && usleep 200000"
+    await console.command(f"(while {write_and_compare}; do :; done) 2>/tmp/errors & worker=$!")
+    yield
+    await console.command("test ! -s /tmp/errors && kill $worker")
+
+
+async def plug_disk(driver: Tool, console: Console, path: str) -> None:
+    """Plugs a disk, and unplugs it while the guest reads it."""
+    await driver.disk_add("g", path, "xvdd")
+    assert "xvdd" in await driver.disks("g")
+    assert "disk xvdd: ok" in await console.command("check-disk xvdd")
+    # Closing a block device drops its cache, so that each turn reads the disk.
+    turn = "dd if=/dev/xvdd of=/dev/null bs=64k count=16; do echo >>/tmp/turns; usleep 50000"
+    await console.command(f"rm -f /tmp/turns; (while {turn}; done) 2>/tmp/end & reader=$!")
+    await console.command("until [ -s /tmp/turns ]; do usleep 50000; done")
+    await driver.disk_remove("g", "xvdd")
+    assert "xvdd" not in await driver.disks("g")
+    await console.command("wait $reader; test ! -e /dev/xvdd")
+
+
+async def plug_nic(driver: Tool, console: Console, device: str) -> None:
+    """Plugs an interface, and unplugs it while it is pinged."""
+    await driver.nic_add("g", MACS[2])
+    await set_address(console, device, "10.0.2.2/24")
+    await ping("10.0.2.2")
+    pings = await asyncio.create_subprocess_exec("ping", "10.0.2.2", stdout=asyncio.subprocess.PIPE)
+    assert pings.stdout
+    while b"bytes from 10.0.2.2" not in await pings.stdout.readline():
+        pass
+    await driver.nic_remove("g", MACS[2])
+    pings.kill()
+    await pings.wait()
+    assert MACS[2] not in await driver.nics("g")
+    await console.command(f"test ! -e /sys/class/net/{device}")
 
 
 async def main() -> None:
     prepare()
-    config = {"pv": pv, "pvh": pvh}[KIND]()
+    config = few() if FEW else all_devices()
     before = left()
-    async with aioxen.Context() as xen, linux(xen, config) as (dom, console, printed):
-        assert "disk xvda: ok" in printed
-        await ping("10.0.0.2")
-        if KIND == "pv":
-            for words in "disk xvdb: ok", "disk xvdc: ok", "share tag1: ok":
-                assert words in printed
-            assert (SHARE / "answer").read_text() == "answer: 42\n"
-            assert "00:16:3e:00:00:42" in await console.command("cat /sys/class/net/eth1/address")
-            await ping("10.0.0.3")
-        if PLUG:
-            await plug(dom, console)
-        assert str(await dom.shutdown()) == "poweroff"
-        await dom.wait_shutdown()
+    async with aioxen.Context() as xen:
+        maker, driver = tool(MAKER, xen), tool(DRIVER, xen)
+        async with linux(maker, config) as (_, console, printed):
+            for disk in ("xvda",) if FEW else ("xvda", "xvdb", "xvdc"):
+                assert f"disk {disk}: ok" in printed
+                assert disk in await driver.disks("g")
+            assert await driver.nics("g") == MACS[: 1 if FEW else 2]
+            await ping("10.0.0.2")
+            if not FEW:
+                assert "share tag1: ok" in printed
+                assert (SHARE / "answer").read_text() == "answer: 42\n"
+                assert MACS[1] in await console.command("cat /sys/class/net/eth1/address")
+                await ping("10.0.1.2")
+                async with disk_works(console):
+                    path = image("more")
+                    for _ in range(2):
+                        await plug_disk(driver, console, path)
+                    await plug_nic(driver, console, "eth2")
+            await driver.shutdown("g")
+            await driver.destroy("g")
     assert left() == before, f"{before}\nnow:\n{left()}"
 
 

@@ -7,14 +7,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import subprocess
 import sys
 import time
 import tty
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import aioxen
+if TYPE_CHECKING:
+    from toolstacks import Tool
 
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 from limits import scaled
@@ -51,8 +54,13 @@ def states() -> str:
 
 def prepare() -> None:
     """Makes the bridge. Copies the kernel and the ramdisk to /tmp, because reading parts of them by 9p is
-    slow."""
+    slow.
+
+    dom0 gets an address in three networks, so that each interface of a guest has a network of its own.
+    """
     run("make-bridge && cp -n build/guest/linux-kernel build/guest/linux-initramfs /tmp")
+    run("for n in 1 2; do ip address add 10.0.$n.1/24 dev xenbr0; done")
+    run("xl sched-credit2 -d 0 -w 4096")  # a guest that works must not slow the toolstack down
 
 
 def image(name: str, kind: str = "raw") -> str:
@@ -66,14 +74,20 @@ def image(name: str, kind: str = "raw") -> str:
 
 
 def text(
-    name: str, kind: str, words: str, *settings: str, kernel: str = "/tmp/linux-kernel", memory: int = 128
+    name: str,
+    kind: str,
+    words: str,
+    *settings: str,
+    kernel: str = "/tmp/linux-kernel",
+    ramdisk: str = "/tmp/linux-initramfs",
+    memory: int = 128,
 ) -> str:
     """The text of an xl file."""
     lines = (
         f'name = "{name}"',
         f'type = "{kind}"',
         f'kernel = "{kernel}"',
-        'ramdisk = "/tmp/linux-initramfs"',
+        f'ramdisk = "{ramdisk}"',
         f'extra = "console=hvc0 quiet loglevel=3 {words}"',
         f"memory = {memory}",
         *settings,
@@ -84,8 +98,8 @@ def text(
 class Console:
     """A guest's console."""
 
-    def __init__(self, domid: int) -> None:
-        path = run(f"xenstore-read /local/domain/{domid}/console/tty").strip()
+    def __init__(self, guest: str) -> None:
+        path = run(f"xenstore-read /local/domain/$(xl domid {guest})/console/tty").strip()
         self._fd = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
         tty.setraw(self._fd)
         self._text = ""
@@ -115,24 +129,25 @@ class Console:
 
 
 @contextlib.asynccontextmanager
-async def linux(xen: aioxen.Context, config: str) -> AsyncIterator[tuple[aioxen.Domain, Console, str]]:
-    """A guest that runs: its domain, its console, and what it has printed until its shell is ready."""
+async def linux(tool: Tool, config: str) -> AsyncIterator[tuple[str, Console, str]]:
+    """A guest that the tool makes and destroys: name, console, and what it prints until its shell is ready."""
     begin = time.monotonic()
-    dom = await xen.domain_create(aioxen.loads(config), limit=LIMIT)
+    name = re.findall(r'name *= *"(.*?)"', config)[0]
+    await tool.create(config)
     created = time.monotonic()
     try:
-        console = Console(dom.domid)
+        console = Console(name)
         try:
-            await dom.unpause()
+            await tool.unpause(name)
             printed = await console.expect("linux: ready")
             print(f"created in {created - begin:.2f} s, ready after {time.monotonic() - created:.2f} s")
             print(printed, flush=True)
-            yield dom, console, printed
+            yield name, console, printed
         finally:
             console.close()
     finally:
-        with contextlib.suppress(aioxen.DomainNotFoundError):  # xl has destroyed the guest
-            await dom.destroy()
+        if run(f"xl domid {name}", check=False).strip().isdigit():
+            await tool.destroy(name)
 
 
 async def ping(address: str) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A PV and a PVH guest on one bridge ping each other."""
+"""A PV guest of this library and a PVH guest of xl on one bridge ping each other and dom0."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import asyncio
 
 import aioxen
 from linux import left, linux, ping, prepare, text
+from toolstacks import tool
 
 VIF = 'vif = ["bridge=xenbr0"]'
 
@@ -18,12 +19,14 @@ async def main() -> None:
     two = text("two", "pvh", "address=eth0=10.0.0.12/24", VIF)
     async with (
         aioxen.Context() as xen,
-        linux(xen, one) as (_, first, _),
-        linux(xen, two) as (_, second, _),
+        linux(tool("ours", xen), one) as (_, first, _),
+        linux(tool("xl", xen), two) as (_, second, _),
     ):
         await ping("10.0.0.11")
+        await ping("10.0.0.12")
         await first.command("ping -c 2 10.0.0.12")
         await second.command("ping -c 2 10.0.0.11")
+        await second.command("ping -c 2 10.0.0.1")
     assert left() == before, f"{before}\nnow:\n{left()}"
 
 
