@@ -66,7 +66,7 @@ async def plug_disk(driver: Tool, console: Console, path: str) -> None:
     await console.command("until [ -s /tmp/turns ]; do usleep 50000; done")
     await driver.disk_remove("g", "xvdd")
     assert "xvdd" not in await driver.disks("g")
-    await console.command("wait $reader; test ! -e /dev/xvdd")
+    await console.command("wait $reader; until [ ! -e /dev/xvdd ]; do usleep 50000; done")
 
 
 async def plug_nic(driver: Tool, console: Console, device: str) -> None:
@@ -82,7 +82,8 @@ async def plug_nic(driver: Tool, console: Console, device: str) -> None:
     pings.kill()
     await pings.wait()
     assert MACS[2] not in await driver.nics("g")
-    await console.command(f"test ! -e /sys/class/net/{device}")
+    # The guest's driver says that it has closed, and removes the interface after that.
+    await console.command(f"until [ ! -e /sys/class/net/{device} ]; do usleep 50000; done")
 
 
 async def main() -> None:

@@ -130,7 +130,7 @@ class Console:
 
 @contextlib.asynccontextmanager
 async def linux(tool: Tool, config: str) -> AsyncIterator[tuple[str, Console, str]]:
-    """A guest that the tool makes and destroys: name, console, and what it prints until its shell is ready."""
+    """A guest that the tool makes and destroys: name, console, what it prints until its shell is ready."""
     begin = time.monotonic()
     name = re.findall(r'name *= *"(.*?)"', config)[0]
     await tool.create(config)
@@ -151,7 +151,8 @@ async def linux(tool: Tool, config: str) -> AsyncIterator[tuple[str, Console, st
 
 
 async def ping(address: str) -> None:
-    assert " 0% packet loss" in await asyncio.to_thread(run, f"ping -c 2 -W 10 {address}")
+    answer = await asyncio.to_thread(run, f"ping -c 2 -W 10 {address}", False)
+    assert " 0% packet loss" in answer, f"{answer}\n{states()}\n{run('ip -s link; bridge fdb', False)}"
 
 
 async def set_address(console: Console, device: str, address: str) -> None:
