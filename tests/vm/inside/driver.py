@@ -36,7 +36,7 @@ async def gone(server: Console, nodes: str, domid: str, number: int) -> None:
 async def main() -> None:
     prepare()
     run(f"cp build/guest/linux-driver-initramfs {RAMDISK}")
-    # By itself the bridge has the address of its vif, which all backends have, also that in the driver domain.
+    # By itself the bridge takes the address of its vif, which the vif in the driver domain has, too.
     run("ip link set xenbr0 address 02:00:00:00:00:01")
     before = left()
     net = text("net", "pv", "serve=eth0", 'vif = ["bridge=xenbr0"]', "driver_domain = 1", ramdisk=RAMDISK)
