@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Checks the settings of a domain's configuration that the builder passes to the hypervisor, and applies those that are
- * set once the domain is built. Each message begins with the path of the field.
+ * Checks settings of a domain's configuration that the builder passes to the hypervisor. Applies the settings that can be set only
+ * after the build. Each message begins with the path of the field.
  *
  * Owns: nothing. Locks: the context's lock, held by the caller.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * device_wait_connected: waits until a guest uses a device: until its backend and its frontend are connected. It changes
- * nothing. The toolstack's nodes say which domain serves the device. The guest may write any value into its own nodes.
+ * device_wait_connected: waits until the backend and the frontend of a device are connected, so that the guest can use the device.
+ * It changes nothing. The toolstack's nodes say which domain serves the device. The guest may write any value into its own nodes.
  *
  * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
  */
@@ -22,9 +22,9 @@ typedef struct device_wait_connected {
     libxl__await frontend;
 } device_wait_connected_state;
 
-/* ---- find: the guest runs, and the device exists */
+/* ---- find: check that the guest runs, and that the device exists */
 
-/* Fails if the guest is going or gone, or cannot connect to a device. */
+/* Fails if the guest is dying or gone, or if it is paused or has shut down and so cannot connect to a device. */
 static int check_guest(libxl__ao *ao, const struct device_wait_connected *s)
 {
     if (s->domain.follower.phase >= LIBXL__DOMAIN_DYING)
@@ -59,7 +59,7 @@ static int find_start(libxl__ao *ao, struct device_wait_connected *s)
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
-/* Follows the backend's domain if it is another one. */
+/* Follows the backend's domain, unless that is this domain. */
 static int follow_server(libxl__ao *ao, struct device_wait_connected *s)
 {
     xc_domaininfo_t info;
@@ -91,9 +91,10 @@ static int find_poll(libxl__ao *ao, struct device_wait_connected *s)
     return follow_server(ao, s);
 }
 
-/* ---- connected: both ends */
+/* ---- connected: wait until both ends are connected */
 
-/* Ends the wait if the guest has removed its nodes. Other values than 4 are not trusted to mean anything. */
+/* Returns whether the wait ends: the state is 4, or the guest has removed its nodes. Any other value is ignored, because the guest
+ * may write anything. */
 static bool is_connected_or_missing(const libxl__await *await, const char *value)
 {
     (void)await;

@@ -127,7 +127,7 @@ typedef struct pool {
     libxl__job job;
     uint32_t domid;
     uint64_t pages, before_pages;
-    int errnoval; /* result */
+    int errnoval; /* the job's result: 0 or an errno */
     bool submitted, undoing;
 } pool;
 
