@@ -20,8 +20,8 @@ from worldly import ROOT, Configure, write_node
 
 pytestmark = pytest.mark.skipif("AIOXEN_SIM_DIR" not in os.environ, reason="the simulator plays the drivers")
 
-# Nodes that only xl or only this library writes, because this library does not run xl's script. docs/libxl.md has
-# the reasons.
+# Nodes that only xl or only this library writes, because this library does not run xl's script. docs/libxl.md
+# has the reasons.
 DIFFERENT = re.compile(r"/(physical-device-path|node|physical-device|hotplug-status|feature-[a-z-]*) = ")
 
 
