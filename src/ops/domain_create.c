@@ -8,6 +8,7 @@
  */
 #include "create.h"
 #include "create_boot.h"
+#include "create_identity.h"
 #include "device_model.h"
 #include "device_operations.h"
 #include "qemu.h"
@@ -16,24 +17,19 @@
 #include <string.h>
 
 typedef struct create {
-    libxl__name_search namesake;
+    libxl__create_identity identity;
     libxl__nested teardown; /* reserved before the mark is written */
     libxl__build build;
     libxl__create_boot *boot; /* NULL: the configuration has no boot loader */
     libxl__domain_source domain;
     libxl__admission admission; /* held from before the build until xenconsoled serves the console */
     libxl__await console;       /* started before the domain is introduced */
-    libxl__creation creation;
     libxl__device_groups devices;
     libxl__userdata record; /* stores the configuration while xenstored handles the nodes */
     libxl__device_model model;
     bool needs_model;
     int devices_rc; /* the first error of the phase `devices` */
     libxl__xs_batch *nodes;
-    libxl__xs_batch *unmark; /* removes the mark; reserved before the mark is written */
-    libxl__xs_batch *remark; /* writes the mark anew, with the domid; NULL: the mark needs no domid */
-    bool marked, remarked;   /* the mark was sent to xenstored, without the domid and with it */
-    /* The position of the domain among those that the context has introduced; 0: not introduced. */
     uint64_t introduced;
     bool stopping; /* the operation was asked to stop */
     bool undone;   /* the domain is being taken down, so its time limits are not extended any more */
@@ -86,106 +82,29 @@ static int reason_of(libxl__ao *ao, const struct create *s, int rc)
 
 /* ---- name: the configuration is checked, the mark is written, and no other domain has the name or the UUID */
 
-/* Makes a batch for one request about the mark. */
-static int reserve_mark(libxl__ao *ao, libxl__xs_batch **batch)
-{
-    *batch = libxl__xs_batch_new(ao, 0);
-    return *batch ? libxl__xs_reserve(*batch, 1, LIBXL__MARK_PATH + LIBXL__MARK_TEXT) : ERROR_NOMEM;
-}
-
-/*
- * Makes the batch that removes the mark, and a batch that writes it. If the UUID was given, another program may use it,
- * too. Then also makes the batch that adds the domid to the mark.
- */
-static int make_mark(libxl__ao *ao, struct create *s, libxl__xs_batch **mark_out)
-{
-    s->build.announce = !libxl_uuid_is_nil(&config_of(ao)->c_info.uuid);
-    *mark_out = libxl__xs_batch_new(ao, 0);
-    int rc = *mark_out ? reserve_mark(ao, &s->unmark) : ERROR_NOMEM;
-    if (!rc && s->build.announce)
-        rc = reserve_mark(ao, &s->remark);
-    if (rc)
-        return rc;
-    libxl__mark_remove(s->unmark, &s->build.uuid);
-    libxl__mark_write(*mark_out, &s->build.uuid,
-                      s->build.announce ? LIBXL__MARK_NO_DOMID : LIBXL__MARK_UNIQUE);
-    return 0;
-}
-
-static int name_exists(libxl__ao *ao, const char *name)
-{
-    return libxl__ao_fail(ao, ERROR_DOMAIN_EXISTS, "d_config.c_info.name: there is a domain '%s' already",
-                          name);
-}
-
-static int uuid_exists(libxl__ao *ao, const libxl_uuid *uuid, const char *who)
-{
-    return libxl__ao_fail(ao, ERROR_DOMAIN_EXISTS, "d_config.c_info.uuid: %s has " LIBXL_UUID_FMT " already",
-                          who, LIBXL_UUID_BYTES(*uuid));
-}
-
-/* Compares the name and the UUID with those of the context's creations and renamings. Their domains may not exist yet. */
-static int check_creations(libxl__ao *ao, const libxl_domain_create_info *info)
-{
-    if (libxl__creation_has_name(ao->ctx, info->name))
-        return name_exists(ao, info->name);
-    if (!libxl_uuid_is_nil(&info->uuid) && libxl__creation_has_uuid(ao->ctx, &info->uuid, ao))
-        return uuid_exists(ao, &info->uuid, "a domain that is being created");
-    return 0;
-}
-
-/* Makes a UUID if none is given. Otherwise checks that no other domain has the given UUID. */
-static int choose_uuid(libxl__ao *ao, libxl_uuid *uuid)
-{
-    uint32_t domid;
-    char who[32];
-    if (libxl_uuid_is_nil(uuid)) {
-        libxl_uuid_generate(uuid);
-        return libxl_uuid_is_nil(uuid)
-                   ? libxl__ao_fail(ao, ERROR_FAIL, "d_config.c_info.uuid: no random number: %m")
-                   : 0;
-    }
-    const int rc = libxl__hv_find(ao, uuid, LIBXL_DOMID_INVALID, &domid);
-    if (rc || domid == LIBXL_DOMID_INVALID)
-        return rc;
-    snprintf(who, sizeof(who), "domain %u", domid);
-    return uuid_exists(ao, uuid, who);
-}
-
 static int name_start(libxl__ao *ao, struct create *s)
 {
     const libxl_domain_config *config = config_of(ao);
-    const char *name = ao->subject.name = config->c_info.name;
-    s->build.uuid = config->c_info.uuid;
+    ao->subject.name = config->c_info.name;
     int rc = libxl__create_check(ao, config, &s->build);
     if (!rc)
-        rc = check_creations(ao, &config->c_info);
+        rc = libxl__identity_claim(ao, &s->identity, &s->build, &config->c_info);
     if (!rc)
-        rc = choose_uuid(ao, &s->build.uuid);
-    if (rc)
-        return rc;
-    libxl__creation_add(ao, &s->creation, name, &s->build.uuid);
-    libxl__xs_batch *mark;
-    rc = libxl__teardown_reserve(ao, &s->teardown, true);
+        rc = libxl__teardown_reserve(ao, &s->teardown, true);
     if (!rc)
-        rc = make_mark(ao, s, &mark);
-    if (!rc)
-        rc = libxl__name_search_start(ao, &s->namesake, name, true, mark);
-    s->marked = !rc;
+        rc = libxl__identity_mark(ao, &s->identity, &s->build, &config->c_info);
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
 static int name_poll(libxl__ao *ao, struct create *s)
 {
-    uint32_t namesake;
-    const int rc = libxl__name_search_step(ao, &s->namesake, &namesake);
-    return rc || namesake == LIBXL_DOMID_INVALID ? rc : name_exists(ao, config_of(ao)->c_info.name);
+    return libxl__identity_poll(ao, &s->identity, &config_of(ao)->c_info);
 }
 
 /* Removes the mark, unless the undo of the build has started the teardown. */
 static int name_undo(libxl__ao *ao, struct create *s)
 {
-    if (!s->marked || s->build.made)
+    if (!s->identity.marked || s->build.made)
         return 0;
     if (!s->teardown.started)
         libxl__teardown_start(&s->teardown, LIBXL_DOMID_INVALID, &s->build.uuid);
@@ -206,16 +125,6 @@ static int make_start(libxl__ao *ao, struct create *s)
         return rc;
     rc = libxl__build_start(ao, &s->build, LIBXL__BUILD_MAKE);
     return rc ? rc : LIBXL__AO_WAIT;
-}
-
-/* Adds the domid to the mark. If that fails, the creation continues, although its domain cannot be found by the mark. */
-static void mark_domid(struct create *s)
-{
-    if (!s->build.announce || !s->build.made || s->remarked)
-        return;
-    s->remarked = true;
-    libxl__mark_write(s->remark, &s->build.uuid, s->build.domid);
-    libxl__xs_run_anyway(s->remark, LIBXL__XS_ONE_BY_ONE);
 }
 
 /* Follows the domain, because another program may destroy it at any time. */
@@ -239,7 +148,7 @@ static int follow(libxl__ao *ao, struct create *s)
 
 static int make_poll(libxl__ao *ao, struct create *s)
 {
-    mark_domid(s);
+    libxl__identity_mark_domid(&s->identity, &s->build);
     return libxl__build_done(&s->build) ? follow(ao, s) : LIBXL__AO_WAIT;
 }
 
@@ -300,7 +209,7 @@ static int build_start(libxl__ao *ao, struct create *s)
 
 static int build_poll(libxl__ao *ao, struct create *s)
 {
-    mark_domid(s);
+    libxl__identity_mark_domid(&s->identity, &s->build);
     if (!libxl__build_done(&s->build))
         return LIBXL__AO_WAIT;
     int rc = follow(ao, s);
@@ -460,10 +369,10 @@ static int devices_start(libxl__ao *ao, struct create *s)
 static int unmark_poll(libxl__ao *ao, struct create *s)
 {
     int rc = check_domain(ao, s);
-    if (!rc && !libxl__xs_done(s->unmark))
+    if (!rc && !libxl__xs_done(s->identity.unmark))
         return LIBXL__AO_WAIT;
     if (!rc)
-        rc = reason_of(ao, s, libxl__xs_result(s->unmark));
+        rc = reason_of(ao, s, libxl__xs_result(s->identity.unmark));
     if (rc)
         return rc;
     const libxl__domain_create_new_args *args = libxl__ao_args(ao);
@@ -473,7 +382,7 @@ static int unmark_poll(libxl__ao *ao, struct create *s)
 
 static int unmark_start(libxl__ao *ao, struct create *s)
 {
-    libxl__xs_run_anyway(s->unmark, LIBXL__XS_ONE_BY_ONE);
+    libxl__xs_run_anyway(s->identity.unmark, LIBXL__XS_ONE_BY_ONE);
     return unmark_poll(ao, s);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The layout of a batch of xenstore requests. Only xs.c, xs_spare.c, the transports and await.c use it.
+ * The layout of a batch of xenstore requests. Only xs.c, xs_requests.c, xs_spare.c, the transports and await.c use it.
  * Operations use xs.h.
  *
  * A batch belongs to its operation until it is run, then to the transport until it has ended, then to the
@@ -65,7 +65,7 @@ typedef enum libxl__xs_call_state {
     LIBXL__XS_CALL_DONE
 } libxl__xs_call_state;
 
-/* A call of libxenstore. Only xs_lib.c and xs_caller.c use it. The lock in xs_caller.c guards `state`. */
+/* A call of libxenstore. Only xs_lib.c, xs_caller.c and xs_calls.c use it. The lock in xs_caller.c guards `state`. */
 typedef struct libxl__xs_call {
     libxl__xs_call_kind kind;
     libxl__xs_call_state state;
@@ -128,7 +128,7 @@ typedef struct libxl__xs_spare {
 
 /*
  * Translates permissions for xenstored. Stores the owner of the node in owners[0], and the domain that may
- * read the node in owners[1]. Returns the number of entries: 1 or 2. In xs.c. The thread of xs_caller.c may
+ * read the node in owners[1]. Returns the number of entries: 1 or 2. In xs_requests.c. The thread of xs_caller.c may
  * call it, too.
  */
 unsigned libxl__xs_owners(const libxl__xs_batch *batch, libxl__xs_perms perms, uint32_t owners[2]);

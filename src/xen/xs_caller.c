@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the thread that calls libxenstore, its two handles, and the queues of calls. A call is part of its
+ * Owns: the thread that calls libxenstore, its handles, and the queues of calls. A call is part of its
  * batch or watch. While the call is running, the batch or watch belongs to the thread, otherwise to the
  * context.
  *
  * Locks: `lock` guards the queues. It may be taken while the context's lock is held, but not the other way
  * round. The thread holds it only to take calls from the queue and to return them.
  *
- * Watches have a handle of their own, because libxenstore starts a reading thread for a handle that has
- * watches. While libxenstore writes, it ignores SIGPIPE in the whole process.
+ * While libxenstore writes, it ignores SIGPIPE in the whole process.
  */
 #include "xs_caller.h"
 #include "xen.h"
@@ -16,11 +15,9 @@
 #include <assert.h>
 #include <dlfcn.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -44,207 +41,8 @@ struct libxl__xs_caller {
     int fd;
     pthread_t thread;
     /* Only the thread uses them, except as libxl__xs_caller_watches allows. */
-    struct xs_handle *requests, *watches;
+    struct libxl__xs_handles handles;
 };
-
-/* ---- making calls; the functions run on the thread, without a lock */
-
-static bool set_perms(struct xs_handle *xs, xs_transaction_t transaction, const libxl__xs_batch *batch,
-                      const libxl__xs_request *request)
-{
-    uint32_t owners[2];
-    const unsigned count = libxl__xs_owners(batch, request->perms, owners);
-    struct xs_permissions perms[2] = {{.id = owners[0], .perms = XS_PERM_NONE},
-                                      {.id = owners[1], .perms = XS_PERM_READ}};
-    return xs_set_permissions(xs, transaction, request->path, perms, count);
-}
-
-/*
- * Stores the names in the form that xenstored uses: a version, the names, an empty name. The version is
- * always "0", because libxenstore returns the whole list at once.
- */
-static bool list(struct xs_handle *xs, xs_transaction_t transaction, libxl__xs_request *request)
-{
-    unsigned count = 0;
-    size_t size = 3; /* the size of "0" and of the empty name */
-    free(request->found);
-    request->found = NULL;
-    char **names = xs_directory(xs, transaction, request->path, &count);
-    if (!names)
-        return errno == ENOENT;
-    for (unsigned i = 0; i < count; i++)
-        size += strlen(names[i]) + 1;
-    request->found = calloc(1, size + 1);
-    if (request->found) {
-        char *at = stpcpy(request->found, "0") + 1;
-        for (unsigned i = 0; i < count; i++)
-            at = stpcpy(at, names[i]) + 1;
-    }
-    request->found_size = size;
-    free(names);
-    errno = ENOMEM;
-    return request->found;
-}
-
-static bool prune(struct xs_handle *xs, xs_transaction_t transaction, libxl__xs_request *request)
-{
-    libxl__xs_prune_begin(request);
-    do {
-        unsigned count = 0;
-        char **names = xs_directory(xs, transaction, request->current, &count);
-        if (!names && errno != ENOENT)
-            return false;
-        const bool gone = !names;
-        free(names);
-        if (count)
-            return true;
-        if (!gone && !xs_rm(xs, transaction, request->current))
-            return false;
-    } while (libxl__xs_climb(request));
-    return true;
-}
-
-/* Carries out a request. Returns true, or false with errno. */
-static bool carry_out(struct xs_handle *xs, xs_transaction_t transaction, const libxl__xs_batch *batch,
-                      libxl__xs_request *request)
-{
-    unsigned length = 0;
-    char *value;
-    bool met;
-    switch (request->kind) {
-    case LIBXL__XS_READ:
-        free(request->found);
-        request->found = xs_read(xs, transaction, request->path, &length);
-        return request->found || errno == ENOENT;
-    case LIBXL__XS_REQUIRE:
-        value = xs_read(xs, transaction, request->path, &length);
-        if (!value && errno != ENOENT)
-            return false;
-        met = libxl__xs_met(request, value, length);
-        free(value);
-        errno = ENOENT;
-        return met;
-    case LIBXL__XS_LIST: return list(xs, transaction, request);
-    case LIBXL__XS_WRITE:
-        return xs_write(xs, transaction, request->path, request->value, (unsigned)strlen(request->value));
-    case LIBXL__XS_PERMIT: return set_perms(xs, transaction, batch, request);
-    case LIBXL__XS_REMOVE: return xs_rm(xs, transaction, request->path) || errno == ENOENT;
-    case LIBXL__XS_PRUNE: return prune(xs, transaction, request);
-    case LIBXL__XS_INTRODUCE: return xs_introduce_domain(xs, batch->domid, request->gfn, request->port);
-    }
-    return false;
-}
-
-/*
- * Returns the errno of a failed call, or ENOTCONN if the connection is lost. libxenstore closes its
- * descriptor after any error of the descriptor, so several errnos mean a lost connection.
- */
-static int errno_of_call(void)
-{
-    static const int lost[] = {EPIPE, EBADF, ECONNRESET, EIO, ENOTCONN};
-    for (size_t i = 0; i < sizeof(lost) / sizeof(*lost); i++)
-        if (errno == lost[i])
-            return ENOTCONN;
-    return errno ? errno : EAGAIN;
-}
-
-/* Carries out the requests until one fails. Returns 0 or the errno of the failed request. */
-static int carry_out_all(struct xs_handle *xs, xs_transaction_t transaction, libxl__xs_batch *batch)
-{
-    libxl__xs_request *request;
-    STAILQ_FOREACH (request, &batch->requests, link)
-        if (!carry_out(xs, transaction, batch, request)) {
-            const int error = errno_of_call();
-            libxl__xs_failed(batch, request, error);
-            return error;
-        }
-    return 0;
-}
-
-/*
- * Carries out the batch as a transaction. Repeats the transaction as long as other clients change the nodes
- * that it uses. Returns 0 or an errno.
- */
-static int carry_out_transaction(struct xs_handle *xs, libxl__xs_batch *batch)
-{
-    for (;;) {
-        const xs_transaction_t transaction = xs_transaction_start(xs);
-        int error = transaction == XBT_NULL ? errno_of_call() : carry_out_all(xs, transaction, batch);
-        if (transaction != XBT_NULL && !xs_transaction_end(xs, transaction, error != 0) && !error)
-            error = errno_of_call();
-        /* Another client has changed a node that the transaction has used. */
-        if (error == EAGAIN && !batch->rc)
-            continue;
-        if (error)
-            libxl__xs_failed(batch, NULL, error);
-        return error;
-    }
-}
-
-static int make_batch(struct libxl__xs_caller *caller, libxl__xs_batch *batch)
-{
-    return batch->mode == LIBXL__XS_TRANSACTION ? carry_out_transaction(caller->requests, batch)
-                                                : carry_out_all(caller->requests, XBT_NULL, batch);
-}
-
-static void close_handles(struct libxl__xs_caller *caller)
-{
-    if (caller->watches)
-        xs_close(caller->watches);
-    if (caller->requests)
-        xs_close(caller->requests);
-    caller->watches = caller->requests = NULL;
-}
-
-/*
- * Closes the handles, connects again, and waits until xenstored has answered a request. Returns 0 or an
- * errno.
- */
-static int make_connect(struct libxl__xs_caller *caller)
-{
-    unsigned length;
-    close_handles(caller);
-    errno = 0;
-    caller->requests = xs_open(0);
-    caller->watches = caller->requests ? xs_open(0) : NULL;
-    const int fd = caller->watches ? xs_fileno(caller->watches) : -1;
-    char *answer = fd < 0 ? NULL : xs_read(caller->requests, XBT_NULL, "/", &length);
-    const int error = errno ? errno : EIO;
-    if (fd >= 0)
-        fcntl(fd, F_SETFD, FD_CLOEXEC);
-    if (!answer)
-        close_handles(caller);
-    free(answer);
-    return answer ? 0 : error;
-}
-
-static int make_ping(struct libxl__xs_caller *caller)
-{
-    unsigned length;
-    char *first = xs_read(caller->requests, XBT_NULL, "/", &length);
-    char *second = first ? xs_read(caller->watches, XBT_NULL, "/", &length) : NULL;
-    const int error = second ? 0 : errno_of_call();
-    free(first);
-    free(second);
-    return error;
-}
-
-static int make_call(struct libxl__xs_caller *caller, libxl__xs_call *call)
-{
-    const libxl__watch *watch = libxl__watch_of_call(call);
-    bool ok = false;
-    errno = 0; /* xs_watch does not set errno if it cannot start its thread */
-    switch (call->kind) {
-    case LIBXL__XS_CONNECT: return make_connect(caller);
-    case LIBXL__XS_PING: return make_ping(caller);
-    case LIBXL__XS_BATCH: return make_batch(caller, LIBXL__CONTAINER(call, libxl__xs_batch, call));
-    case LIBXL__XS_ADD: ok = xs_watch(caller->watches, watch->path, libxl__watch_token_of(watch).text); break;
-    case LIBXL__XS_DROP:
-        ok = xs_unwatch(caller->watches, watch->path, libxl__watch_token_of(watch).text);
-        break;
-    }
-    return ok ? 0 : errno_of_call();
-}
 
 /* ---- the thread */
 
@@ -299,12 +97,12 @@ static void *make_calls(void *argument)
     pthread_mutex_lock(&caller->lock);
     while ((call = next_call(caller))) {
         pthread_mutex_unlock(&caller->lock);
-        const int error = make_call(caller, call);
+        const int error = libxl__xs_make_call(&caller->handles, call);
         pthread_mutex_lock(&caller->lock);
         return_call(caller, call, error);
     }
     pthread_mutex_unlock(&caller->lock);
-    close_handles(caller);
+    libxl__xs_close_handles(&caller->handles);
     pthread_mutex_lock(&caller->lock);
     const bool abandoned = caller->abandoned;
     caller->ended = true;
@@ -408,7 +206,7 @@ int libxl__xs_caller_fd(const struct libxl__xs_caller *caller)
 
 struct xs_handle *libxl__xs_caller_watches(const struct libxl__xs_caller *caller)
 {
-    return caller->watches;
+    return caller->handles.watches;
 }
 
 void libxl__xs_caller_queue(struct libxl__xs_caller *caller, libxl__xs_call *call, libxl__xs_call_kind kind)
@@ -497,9 +295,9 @@ uint32_t libxl__xs_caller_unfinished(struct libxl__xs_caller *caller)
 
 void libxl__xs_caller_postfork(struct libxl__xs_caller *caller)
 {
-    if (caller->watches)
-        xs_daemon_destroy_postfork(caller->watches);
-    if (caller->requests)
-        xs_daemon_destroy_postfork(caller->requests);
+    if (caller->handles.watches)
+        xs_daemon_destroy_postfork(caller->handles.watches);
+    if (caller->handles.requests)
+        xs_daemon_destroy_postfork(caller->handles.requests);
     close(caller->fd);
 }

@@ -13,9 +13,7 @@
 #ifndef LIBXL__XS_CALLER_H
 #define LIBXL__XS_CALLER_H
 
-#include "xs_transport.h"
-
-struct xs_handle;
+#include "xs_calls.h"
 
 STAILQ_HEAD(libxl__xs_calls, libxl__xs_call);
 
@@ -65,19 +63,5 @@ libxl__xs_call_state libxl__xs_caller_state(libxl__xs_caller *caller, const libx
 uint32_t libxl__xs_caller_unfinished(libxl__xs_caller *caller);
 /* Closes the child's copies of the descriptors. Called in the child of a fork. */
 void libxl__xs_caller_postfork(libxl__xs_caller *caller);
-
-/*
- * Returns the call of a watch. The call is in front of the watch, in the memory for which
- * libxl__xs_transport.watch_room asks.
- */
-static inline libxl__xs_call *libxl__xs_call_of(libxl__watch *watch)
-{
-    return (libxl__xs_call *)(void *)watch - 1;
-}
-
-static inline libxl__watch *libxl__watch_of_call(libxl__xs_call *call)
-{
-    return (libxl__watch *)(void *)(call + 1);
-}
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The transport that speaks xenstored's wire protocol. Owns no memory: batches belong to xs.c, watches to
+ * The transport that speaks xenstored's wire protocol: batches, transactions and watches. Owns no memory: batches belong to xs.c, watches to
  * watch.c, the socket to wire.c. The context's lock guards everything.
  *
  * All requests of a batch are sent at once. A transaction takes two more round trips: one for its start,
@@ -16,12 +16,11 @@
  * MAX_OPEN transactions are open. One of them sends its requests, and the others wait. Further transactions
  * are queued.
  */
-#include "wire.h"
+#include "wire_request.h"
 #include "xen.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,55 +44,6 @@ static libxl__wire_expected expect(libxl__xs_batch *batch, libxl__xs_request *re
 {
     batch->unanswered++;
     return (libxl__wire_expected){.answered = batch_answered, .owner = batch, .request = request};
-}
-
-static int put_perms(libxl_ctx *ctx, libxl__xs_batch *batch, libxl__xs_request *request)
-{
-    char owner[16], reader[16];
-    uint32_t owners[2];
-    const unsigned count = libxl__xs_owners(batch, request->perms, owners);
-    snprintf(owner, sizeof(owner), "n%u", owners[0]);
-    snprintf(reader, sizeof(reader), "r%u", owners[1]);
-    return libxl__wire_put(ctx, expect(batch, request), XS_SET_PERMS, batch->transaction,
-                           LIBXL__WIRE_TEXT(request->path), LIBXL__WIRE_TEXT(owner),
-                           count == 2 ? LIBXL__WIRE_TEXT(reader) : LIBXL__WIRE_NOTHING);
-}
-
-static int put_request(libxl_ctx *ctx, libxl__xs_batch *batch, libxl__xs_request *request)
-{
-    const uint32_t tx = batch->transaction;
-    char domid[16], gfn[24], port[16]; /* in a LIST request, `port` holds the offset */
-    switch (request->kind) {
-    case LIBXL__XS_READ:
-    case LIBXL__XS_REQUIRE:
-        free(request->found);
-        request->found = NULL;
-        return libxl__wire_put(ctx, expect(batch, request), XS_READ, tx, LIBXL__WIRE_TEXT(request->path),
-                               LIBXL__WIRE_NOTHING, LIBXL__WIRE_NOTHING);
-    case LIBXL__XS_PRUNE:
-        return libxl__wire_put(ctx, expect(batch, request), request->removing ? XS_RM : XS_DIRECTORY, tx,
-                               LIBXL__WIRE_TEXT(request->current), LIBXL__WIRE_NOTHING, LIBXL__WIRE_NOTHING);
-    case LIBXL__XS_LIST:
-        free(request->found);
-        request->found = NULL;
-        snprintf(port, sizeof(port), "%u", request->offset);
-        return libxl__wire_put(ctx, expect(batch, request), XS_DIRECTORY_PART, tx,
-                               LIBXL__WIRE_TEXT(request->path), LIBXL__WIRE_TEXT(port), LIBXL__WIRE_NOTHING);
-    case LIBXL__XS_REMOVE:
-        return libxl__wire_put(ctx, expect(batch, request), XS_RM, tx, LIBXL__WIRE_TEXT(request->path),
-                               LIBXL__WIRE_NOTHING, LIBXL__WIRE_NOTHING);
-    case LIBXL__XS_WRITE:
-        return libxl__wire_put(ctx, expect(batch, request), XS_WRITE, tx, LIBXL__WIRE_TEXT(request->path),
-                               LIBXL__WIRE_VALUE(request->value), LIBXL__WIRE_NOTHING);
-    case LIBXL__XS_PERMIT: return put_perms(ctx, batch, request);
-    case LIBXL__XS_INTRODUCE:
-        snprintf(domid, sizeof(domid), "%u", batch->domid);
-        snprintf(gfn, sizeof(gfn), "%lu", request->gfn);
-        snprintf(port, sizeof(port), "%u", request->port);
-        return libxl__wire_put(ctx, expect(batch, request), XS_INTRODUCE, tx, LIBXL__WIRE_TEXT(domid),
-                               LIBXL__WIRE_TEXT(gfn), LIBXL__WIRE_TEXT(port));
-    }
-    return ERROR_INVAL;
 }
 
 /*
@@ -120,6 +70,15 @@ static int check_put(libxl__xs_batch *batch, int rc)
     return rc;
 }
 
+/* Puts a request. If that fails, the batch fails, too. */
+static bool put_request(libxl_ctx *ctx, libxl__xs_batch *batch, libxl__xs_request *request)
+{
+    const int rc = check_put(batch, libxl__wire_put_request(ctx, expect(batch, request), batch, request));
+    if (rc)
+        libxl__xs_failed(batch, request, rc == ERROR_NOMEM ? ENOMEM : E2BIG);
+    return !rc;
+}
+
 /*
  * Puts all requests of the batch. Does nothing if the batch's operation has freed it. If a request cannot be
  * put, the batch fails and the remaining requests are not put.
@@ -133,11 +92,8 @@ static void put_requests(libxl_ctx *ctx, libxl__xs_batch *batch)
     STAILQ_FOREACH (request, &batch->requests, link) {
         if (request->kind == LIBXL__XS_PRUNE)
             libxl__xs_prune_begin(request);
-        int rc = check_put(batch, put_request(ctx, batch, request));
-        if (rc) {
-            libxl__xs_failed(batch, request, rc == ERROR_NOMEM ? ENOMEM : E2BIG);
+        if (!put_request(ctx, batch, request))
             break;
-        }
     }
     end_to_put(ctx, batch);
 }
@@ -201,53 +157,6 @@ static bool end_transaction(libxl_ctx *ctx, libxl__xs_batch *batch)
     assert(!rc); /* cannot fail, because start_transaction has reserved this message */
     (void)rc;
     return true;
-}
-
-/* Stores the version of a list and its names in the request. Returns 0 or ENOMEM. */
-static int keep_names(libxl__xs_request *request, const char *body, size_t length)
-{
-    request->found = calloc(1, length + 1);
-    if (!request->found)
-        return ENOMEM;
-    memcpy(request->found, body, length);
-    request->found_size = length;
-    return 0;
-}
-
-static void request_answered(libxl__xs_batch *batch, libxl__xs_request *request, int errnoval,
-                             const char *body, size_t length)
-{
-    if (request->kind == LIBXL__XS_READ && !errnoval && !(request->found = strndup(body, length)))
-        errnoval = ENOMEM;
-    if (request->kind == LIBXL__XS_LIST && !errnoval)
-        errnoval = keep_names(request, body, length);
-    if (request->kind == LIBXL__XS_REQUIRE && (!errnoval || errnoval == ENOENT))
-        errnoval = libxl__xs_met(request, errnoval ? NULL : body, length) ? 0 : ENOENT;
-    if (request->kind == LIBXL__XS_PRUNE && (errnoval == ENOENT || errnoval == E2BIG))
-        errnoval = 0; /* E2BIG: the node has more children than fit into one message, so it is not empty */
-    if (errnoval == ENOENT && (request->kind == LIBXL__XS_READ || request->kind == LIBXL__XS_LIST ||
-                               request->kind == LIBXL__XS_REMOVE))
-        errnoval = 0;
-    if (errnoval)
-        libxl__xs_failed(batch, request, errnoval);
-}
-
-/*
- * Continues to remove empty nodes. Each answer causes the next message: if a node is empty, it is removed; if
- * it was removed, its parent is listed.
- */
-static void prune(libxl_ctx *ctx, libxl__xs_batch *batch, libxl__xs_request *request, int errnoval,
-                  size_t length)
-{
-    const bool gone = errnoval == ENOENT || (request->removing && !errnoval);
-    if (batch->rc || (errnoval && errnoval != ENOENT) || (!gone && length))
-        return;
-    request->removing = !gone;
-    if (gone && !libxl__xs_climb(request))
-        return;
-    const int rc = check_put(batch, put_request(ctx, batch, request));
-    if (rc)
-        libxl__xs_failed(batch, request, rc == ERROR_NOMEM ? ENOMEM : E2BIG);
 }
 
 /* Reads the id of a transaction: digits and a terminating zero. Returns 0 for any other answer. */
@@ -374,9 +283,9 @@ static void batch_answered(libxl_ctx *ctx, void *owner, libxl__xs_request *reque
     libxl__xs_batch *batch = owner;
     batch->unanswered--;
     if (request) {
-        request_answered(batch, request, errnoval, body, length);
-        if (request->kind == LIBXL__XS_PRUNE)
-            prune(ctx, batch, request, errnoval, length);
+        libxl__wire_request_answered(batch, request, errnoval, body, length);
+        if (request->kind == LIBXL__XS_PRUNE && libxl__wire_prune_goes_on(batch, request, errnoval, length))
+            put_request(ctx, batch, request);
     } else if (!batch->start_answered)
         start_was_answered(ctx, batch, errnoval, body, length);
     else if (end_was_answered(batch, errnoval)) {
