@@ -210,10 +210,5 @@ class Model:
         return [t for t in self.types if isinstance(t, Enumeration)]
 
     @property
-    def aggregates(self) -> list[Aggregate]:
-        """The structs, unions and keyed unions that have a name."""
-        return [t for t in self.types if isinstance(t, Aggregate)]
-
-    @property
     def structs(self) -> list[Struct]:
         return [t for t in self.types if isinstance(t, Struct)]

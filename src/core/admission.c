@@ -46,8 +46,3 @@ void libxl__admission_ask(libxl__ao *ao, libxl__admissions *admissions, libxl__a
     else
         TAILQ_INSERT_TAIL(&admissions->waiting, admission, link);
 }
-
-libxl__admission *libxl__admission_next(const libxl__admission *admission)
-{
-    return TAILQ_NEXT(admission, link);
-}

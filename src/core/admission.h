@@ -44,10 +44,4 @@ void libxl__admissions_open(libxl__admissions *admissions, uint32_t most);
  */
 void libxl__admission_ask(libxl__ao *ao, libxl__admissions *admissions, libxl__admission *admission);
 
-/*
- * Returns the oldest admission that was granted after `admission` and has not ended, or NULL. `admission`
- * must be granted.
- */
-libxl__admission *libxl__admission_next(const libxl__admission *admission);
-
 #endif

@@ -56,11 +56,6 @@ void libxl__group_stop(libxl__group *group)
             libxl__ao_request_stop(group->members[i].child, ERROR_ABORTED);
 }
 
-bool libxl__group_succeeded(const libxl__group *group, uint32_t index)
-{
-    return index < group->started && group->members[index].done && !group->members[index].rc;
-}
-
 void libxl__group_member_ended(libxl__nested *member)
 {
     libxl__group *group = member->group;

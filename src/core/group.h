@@ -50,9 +50,6 @@ int libxl__group_poll(libxl__ao *parent, libxl__group *group);
  */
 void libxl__group_stop(libxl__group *group);
 
-/* Returns whether the member at this index has ended with success. */
-bool libxl__group_succeeded(const libxl__group *group, uint32_t index);
-
 /* Called by nested.c when a member has ended. */
 void libxl__group_member_ended(libxl__nested *member);
 

@@ -49,8 +49,6 @@ int libxl__device_record(libxl__ao *ao, libxl__userdata *userdata, const libxl__
  * the guest has refused, they return that error, recorded in the parent, although the nested operation continues.
  */
 int libxl__detach_reserve(libxl__ao *parent, libxl__nested *detach, const libxl__device *device, bool force);
-/* Makes the detach remove the device from the stored configuration, too. Call it before the start. */
-void libxl__detach_recorded(libxl__nested *detach);
 /* If `abandoned`, no QEMU serves the domain, so the detach does not wait for a backend in QEMU. Call it before the start. */
 void libxl__detach_abandon(libxl__nested *detach, bool abandoned);
 int libxl__detach_start(libxl__ao *parent, libxl__nested *detach);

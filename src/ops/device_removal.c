@@ -38,12 +38,6 @@ void libxl__detach_abandon(libxl__nested *detach, bool abandoned)
     args->in.abandoned = abandoned;
 }
 
-void libxl__detach_recorded(libxl__nested *detach)
-{
-    libxl__device_detach_args *args = libxl__ao_args(detach->child);
-    args->in.recorded = true;
-}
-
 int libxl__detach_start(libxl__ao *parent, libxl__nested *detach)
 {
     libxl__nested_start(detach);
@@ -72,6 +66,7 @@ int libxl__detach_given(libxl__ao *parent, libxl__nested *detach, bool force)
         rc = libxl__detach_reserve(parent, detach, &device, force);
     if (rc)
         return rc;
-    libxl__detach_recorded(detach);
+    libxl__device_detach_args *args = libxl__ao_args(detach->child);
+    args->in.recorded = true;
     return libxl__detach_start(parent, detach);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Event channels as sources of an operation. An operation binds a port. Each notification of the port wakes
- * the operation.
+ * the operation. No operation uses this yet: saving a domain needs the event channel by which the domain is asked to
+ * suspend.
  */
 #ifndef LIBXL__EVTCHN_H
 #define LIBXL__EVTCHN_H

@@ -147,7 +147,8 @@ int libxl__hv_find(libxl__ao *ao, const libxl_uuid *uuid, uint32_t except, uint3
     return 0;
 }
 
-uint8_t libxl__hv_shutdown_code(const xc_domaininfo_t *info)
+/* Returns the reason that the guest has given for its shutdown. A guest may give any number. */
+static uint8_t shutdown_code(const xc_domaininfo_t *info)
 {
     return info->flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask;
 }
@@ -181,9 +182,8 @@ void libxl__hv_dominfo(const xc_domaininfo_t *info, libxl_dominfo *out)
         .paused = info->flags & XEN_DOMINF_paused,
         .shutdown = info->flags & XEN_DOMINF_shutdown,
         .dying = info->flags & XEN_DOMINF_dying,
-        .shutdown_reason = info->flags & XEN_DOMINF_shutdown
-                               ? libxl__hv_shutdown_reason(libxl__hv_shutdown_code(info))
-                               : LIBXL_SHUTDOWN_REASON_UNKNOWN,
+        .shutdown_reason = info->flags & XEN_DOMINF_shutdown ? libxl__hv_shutdown_reason(shutdown_code(info))
+                                                             : LIBXL_SHUTDOWN_REASON_UNKNOWN,
         .outstanding_memkb = info->outstanding_pages * PAGE_KB,
         .current_memkb = info->tot_pages * PAGE_KB,
         .shared_memkb = info->shr_pages * PAGE_KB,

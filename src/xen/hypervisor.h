@@ -74,8 +74,6 @@ int libxl__hv_list(libxl_ctx *ctx, const xc_domaininfo_t **list_out);
  */
 int libxl__hv_find(struct libxl__ao *ao, const libxl_uuid *uuid, uint32_t except, uint32_t *domid_out);
 
-/* Returns the reason that the guest has given for its shutdown. A guest may give any number. */
-uint8_t libxl__hv_shutdown_code(const xc_domaininfo_t *info);
 /*
  * Converts the guest's reason to the public enumeration. Returns UNKNOWN for a number that Xen does not
  * define.

@@ -6,7 +6,8 @@
 
 #include <libxl_utils.h>
 
-bool libxl__xl_differs(const void *object, const void *base, const libxl__xl_field *field)
+/* Returns whether the field has another value in `object` than in `base`. */
+static bool differs(const void *object, const void *base, const libxl__xl_field *field)
 {
     const char *a = (const char *)object + field->offset, *b = (const char *)base + field->offset;
     if (field->kind == LIBXL__XL_TEXT)
@@ -104,7 +105,7 @@ void libxl__xl_write_key(FILE *out, const void *object, const void *base, const 
         return;
     }
     if (field->alias || field->kind == LIBXL__XL_SPECIAL || field->kind == LIBXL__XL_NOTHING ||
-        !libxl__xl_differs(object, base, field))
+        !differs(object, base, field))
         return;
     fprintf(out, "%s = ", field->name);
     if (field->kind == LIBXL__XL_STRINGS) {
@@ -123,7 +124,7 @@ static const char *write_param(FILE *out, const char *comma, const void *object,
                                const libxl__xl_field *field)
 {
     const void *where = (const char *)object + field->offset;
-    if (field->alias || field->kind == LIBXL__XL_NOTHING || !libxl__xl_differs(object, base, field))
+    if (field->alias || field->kind == LIBXL__XL_NOTHING || !differs(object, base, field))
         return comma;
     if (field->kind == LIBXL__XL_FLAG) {
         if (integer(where, field->size, true) != field->max)

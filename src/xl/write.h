@@ -25,7 +25,4 @@ void libxl__xl_write_escaped(FILE *out, const char *text);
 /* Writes the numbers of a bitmap as ranges: "0-3,5". */
 void libxl__xl_write_bits(FILE *out, const libxl_bitmap *map);
 
-/* Returns whether the field has another value in `object` than in `base`. */
-bool libxl__xl_differs(const void *object, const void *base, const libxl__xl_field *field);
-
 #endif

@@ -88,8 +88,8 @@ static int note(struct whole *w, const libxl__group *group, int rc)
     w->started = group->started;
     w->ended = group->ended;
     w->succeeded = 0;
-    for (uint32_t i = 0; i < w->count; i++)
-        w->succeeded += libxl__group_succeeded(group, i);
+    for (uint32_t i = 0; i < group->started; i++)
+        w->succeeded += group->members[i].done && !group->members[i].rc;
     return rc;
 }
 
