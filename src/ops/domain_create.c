@@ -30,6 +30,7 @@ typedef struct create {
     bool needs_model;
     int devices_rc; /* the first error of the phase `devices` */
     libxl__xs_batch *nodes;
+    /* The position of the domain among those that the context has introduced; 0: not introduced. */
     uint64_t introduced;
     bool stopping; /* the operation was asked to stop */
     bool undone;   /* the domain is being taken down, so its time limits are not extended any more */

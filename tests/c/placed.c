@@ -25,25 +25,6 @@ static libxl_domid placed(scene *s, change *change)
     return domid;
 }
 
-static libxl_bitmap set_of(int bit)
-{
-    libxl_bitmap set;
-    libxl_bitmap_init(&set);
-    assert_int_equal(libxl_bitmap_alloc(NULL, &set, 8), 0);
-    libxl_bitmap_set(&set, bit);
-    return set;
-}
-
-/* Whether the set has all processors of the host. */
-static bool has_all(scene *s, const libxl_bitmap *set)
-{
-    const int cpus = libxl_get_online_cpus(s->ctx);
-    for (int i = 0; i < cpus; i++)
-        if (!libxl_bitmap_test(set, i))
-            return false;
-    return true;
-}
-
 static bool is_set_of(const libxl_bitmap *set, int bit)
 {
     return libxl_bitmap_count_set(set) == 1 && libxl_bitmap_test(set, bit);
@@ -56,10 +37,10 @@ static void with_affinities(libxl_domain_config *config)
     info->vcpu_hard_affinity = calloc(2, sizeof(*info->vcpu_hard_affinity));
     /* An empty set: the configuration does not place vcpu 0. */
     libxl_bitmap_init(&info->vcpu_hard_affinity[0]);
-    info->vcpu_hard_affinity[1] = set_of(0);
+    info->vcpu_hard_affinity[1] = guest_set_of(0);
     info->num_vcpu_soft_affinity = 1;
     info->vcpu_soft_affinity = calloc(1, sizeof(*info->vcpu_soft_affinity));
-    info->vcpu_soft_affinity[0] = set_of(0);
+    info->vcpu_soft_affinity[0] = guest_set_of(0);
 }
 
 static void each_vcpu_has_its_affinity(scene *s)
@@ -67,19 +48,19 @@ static void each_vcpu_has_its_affinity(scene *s)
     libxl_vcpu_list list;
     const libxl_domid domid = placed(s, with_affinities);
     assert_int_equal(RUN(s, libxl_domain_list_vcpus(s->ctx, domid, &list, how)), 0);
-    assert_true(has_all(s, &list.vcpus[0].cpumap));
+    assert_true(guest_has_all_cpus(s->ctx, &list.vcpus[0].cpumap));
     assert_true(is_set_of(&list.vcpus[0].cpumap_soft, 0));
     assert_true(is_set_of(&list.vcpus[1].cpumap, 0));
-    assert_true(has_all(s, &list.vcpus[1].cpumap_soft));
+    assert_true(guest_has_all_cpus(s->ctx, &list.vcpus[1].cpumap_soft));
     libxl_vcpu_list_dispose(&list);
     destroy(s, domid);
 }
 
 static void with_cpumap(libxl_domain_config *config)
 {
-    config->b_info.cpumap = set_of(0);
-    config->b_info.nodemap = set_of(0);
-    config->b_info.avail_vcpus = set_of(0);
+    config->b_info.cpumap = guest_set_of(0);
+    config->b_info.nodemap = guest_set_of(0);
+    config->b_info.avail_vcpus = guest_set_of(0);
 }
 
 static void all_vcpus_have_the_domain_s_affinity(scene *s)
@@ -213,7 +194,7 @@ static void many_grant_frames(libxl_domain_config *config)
 
 static void no_processor(libxl_domain_config *config)
 {
-    config->b_info.cpumap = set_of(0);
+    config->b_info.cpumap = guest_set_of(0);
     libxl_bitmap_reset(&config->b_info.cpumap, 0);
 }
 
@@ -234,7 +215,7 @@ static void another_scheduler(libxl_domain_config *config)
 
 static void no_first_vcpu(libxl_domain_config *config)
 {
-    config->b_info.avail_vcpus = set_of(1);
+    config->b_info.avail_vcpus = guest_set_of(1);
 }
 
 static void grants_of_version_3(libxl_domain_config *config)

@@ -21,25 +21,6 @@ static libxl_domid guest_with(scene *s, int vcpus)
     return domid;
 }
 
-static libxl_bitmap set_of(scene *s, int bit)
-{
-    libxl_bitmap set;
-    libxl_bitmap_init(&set);
-    assert_int_equal(libxl_bitmap_alloc(s->ctx, &set, 8), 0);
-    libxl_bitmap_set(&set, bit);
-    return set;
-}
-
-/* Whether the set has all processors of the host. */
-static bool has_all(scene *s, const libxl_bitmap *set)
-{
-    const int cpus = libxl_get_online_cpus(s->ctx);
-    for (int i = 0; i < cpus; i++)
-        if (!libxl_bitmap_test(set, i))
-            return false;
-    return true;
-}
-
 /* ---- virtual processors */
 
 static void vcpus_are_listed(scene *s)
@@ -50,8 +31,8 @@ static void vcpus_are_listed(scene *s)
     assert_int_equal(list.num_vcpus, 2);
     for (int i = 0; i < 2; i++) {
         assert_int_equal(list.vcpus[i].vcpuid, i);
-        assert_true(has_all(s, &list.vcpus[i].cpumap));
-        assert_true(has_all(s, &list.vcpus[i].cpumap_soft));
+        assert_true(guest_has_all_cpus(s->ctx, &list.vcpus[i].cpumap));
+        assert_true(guest_has_all_cpus(s->ctx, &list.vcpus[i].cpumap_soft));
     }
     assert_true(list.vcpus[0].online);
     assert_int_not_equal(list.vcpus[0].cpu, ~0u);
@@ -64,21 +45,21 @@ static void vcpus_are_listed(scene *s)
 static void an_affinity_is_set_for_one_vcpu_or_for_all(scene *s)
 {
     libxl_vcpu_list list;
-    libxl_bitmap first = set_of(s, 0), none = set_of(s, 0);
+    libxl_bitmap first = guest_set_of(0), none = guest_set_of(0);
     const libxl_domid domid = guest_with(s, 2);
     assert_int_equal(RUN(s, libxl_domain_set_vcpu_affinity(s->ctx, domid, &first, NULL, 1, false, how)), 0);
     assert_int_equal(RUN(s, libxl_domain_list_vcpus(s->ctx, domid, &list, how)), 0);
-    assert_true(has_all(s, &list.vcpus[0].cpumap));
+    assert_true(guest_has_all_cpus(s->ctx, &list.vcpus[0].cpumap));
     assert_true(libxl_bitmap_count_set(&list.vcpus[1].cpumap) == 1 &&
                 libxl_bitmap_test(&list.vcpus[1].cpumap, 0));
-    assert_true(has_all(s, &list.vcpus[1].cpumap_soft));
+    assert_true(guest_has_all_cpus(s->ctx, &list.vcpus[1].cpumap_soft));
     libxl_vcpu_list_dispose(&list);
     assert_int_equal(RUN(s, libxl_domain_set_vcpu_affinity(s->ctx, domid, NULL, &first, ~0u, false, how)), 0);
     assert_int_equal(RUN(s, libxl_domain_list_vcpus(s->ctx, domid, &list, how)), 0);
     for (int i = 0; i < 2; i++)
         assert_true(libxl_bitmap_count_set(&list.vcpus[i].cpumap_soft) == 1 &&
                     libxl_bitmap_test(&list.vcpus[i].cpumap_soft, 0));
-    assert_true(has_all(s, &list.vcpus[0].cpumap));
+    assert_true(guest_has_all_cpus(s->ctx, &list.vcpus[0].cpumap));
     libxl_vcpu_list_dispose(&list);
 
     libxl_bitmap_reset(&none, 0);
@@ -97,7 +78,7 @@ static void an_affinity_is_set_for_one_vcpu_or_for_all(scene *s)
 
 static void the_node_affinity_is_set(scene *s)
 {
-    libxl_bitmap nodes = set_of(s, 0), found, wrong = set_of(s, 7);
+    libxl_bitmap nodes = guest_set_of(0), found, wrong = guest_set_of(7);
     const libxl_domid domid = guest_with(s, 1);
     assert_int_equal(RUN(s, libxl_domain_set_node_affinity(s->ctx, domid, &nodes, how)), 0);
     assert_int_equal(RUN(s, libxl_domain_get_node_affinity(s->ctx, domid, &found, how)), 0);
@@ -230,7 +211,7 @@ static void an_unknown_domain_is_named(scene *s)
     libxl_vcpu_list list;
     libxl_domain_sched_params params;
     libxl_vcpu_sched_params of_vcpus = {.num_vcpus = 0};
-    libxl_bitmap set = set_of(s, 0), found;
+    libxl_bitmap set = guest_set_of(0), found;
     libxl_domain_sched_params_init(&params);
 #define REFUSED(call)                                                                                        \
     assert_int_equal(RUN(s, call), ERROR_DOMAIN_NOTFOUND);                                                   \

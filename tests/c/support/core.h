@@ -25,6 +25,14 @@ void core_run_for(libxl_ctx *ctx, unsigned milliseconds);
     static const libxl__phases id##_phases = {                                                               \
         .list = &id##_phase, .count = 1, .state_size = sizeof(state_type)}
 
+/* Defines ID_class: one phase, with the functions ID_start and ID_poll and a state of this type. */
+#define CORE_CLASS(id, state_type)                                                                           \
+    static const libxl__phase id##_phase = {.name = #id, .start = id##_start, .poll = id##_poll};            \
+    static const libxl__phases id##_phases = {                                                               \
+        .list = &id##_phase, .count = 1, .state_size = sizeof(state_type)};                                  \
+    static const libxl__ao_class id##_class = {                                                              \
+        .name = #id, .phases = &id##_phases, .args_size = sizeof(void *), .slow = true}
+
 /* Does what a generated initiator of this class does, and returns the initiator's result. The operation's argument is `user`. */
 int core_begin(libxl_ctx *ctx, const libxl__ao_class *cls, void *user, const libxl_asyncop_how *how);
 /* Like core_begin(), but the operation completes by an event with this for_user. */

@@ -228,3 +228,42 @@ void fixture_check_counters(libxl_ctx *ctx)
             fail_msg("the context still has %llu %s", (unsigned long long)live[i].value, live[i].name);
     assert_int_equal(now.operations_started, now.operations_completed);
 }
+
+/* ---- nodes of a domain */
+
+/* The caller frees the path. */
+__attribute__((format(printf, 1, 0))) static char *path_of(const char *format, libxl_domid domid)
+{
+    char *path;
+    assert_true(asprintf(&path, format, domid) >= 0);
+    return path;
+}
+
+static void check_text(char *path, char *text, const char *wanted)
+{
+    if (!text || strcmp(text, wanted) != 0)
+        fail_msg("%s: '%s', and not '%s'", path, text ? text : "(missing)", wanted);
+    free(text);
+    free(path);
+}
+
+bool fixture_has(const char *format, libxl_domid domid)
+{
+    char *path = path_of(format, domid), *value = fixture_node(path);
+    free(value);
+    free(path);
+    return value;
+}
+
+void fixture_check_value(libxl_domid domid, const char *format, const char *wanted)
+{
+    char *path = path_of(format, domid);
+    check_text(path, fixture_node(path), wanted);
+}
+
+void fixture_check_perms(libxl_domid domid, const char *format, const char *format_of_perms)
+{
+    char *path = path_of(format, domid), *wanted = path_of(format_of_perms, domid);
+    check_text(path, fixture_perms(path), wanted);
+    free(wanted);
+}

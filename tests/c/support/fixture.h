@@ -39,6 +39,12 @@ void fixture_remove_nodes(libxl_domid domid, const libxl_uuid *uuid);
 /* Returns a node's permissions in the form of xenstore-ls -p: "n0,r7". The caller frees the text. NULL: there is no such node.
  * Call this after fixture_begin(). */
 char *fixture_perms(const char *path);
+/* The path of these functions is a format with one domid. Call them after fixture_begin(). */
+bool fixture_has(const char *format, libxl_domid domid);
+/* Fails the test if the node does not hold `wanted`. */
+void fixture_check_value(libxl_domid domid, const char *format, const char *wanted);
+/* Fails the test if the node's permissions differ. They are a format with one domid, too. */
+void fixture_check_perms(libxl_domid domid, const char *format, const char *format_of_perms);
 /* Destroys all domains that `before` does not list. */
 void fixture_clean(const struct fixture *before);
 /* Fails the test if the context has anything alive except idle workers. */

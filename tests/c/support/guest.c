@@ -2,6 +2,8 @@
 /* Owns: the counter that makes guest names unique; it is atomic. The tests own the domains. */
 #include "harness.h"
 
+#include <libxl_utils.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -83,4 +85,22 @@ char *guest_node(libxl_domid domid, const char *path)
     char full[128];
     snprintf(full, sizeof(full), "/local/domain/%u/%s", domid, path);
     return fixture_node(full);
+}
+
+libxl_bitmap guest_set_of(int bit)
+{
+    libxl_bitmap set;
+    libxl_bitmap_init(&set);
+    assert_int_equal(libxl_bitmap_alloc(NULL, &set, 8), 0);
+    libxl_bitmap_set(&set, bit);
+    return set;
+}
+
+bool guest_has_all_cpus(libxl_ctx *ctx, const libxl_bitmap *set)
+{
+    const int cpus = libxl_get_online_cpus(ctx);
+    for (int i = 0; i < cpus; i++)
+        if (!libxl_bitmap_test(set, i))
+            return false;
+    return true;
 }

@@ -6,6 +6,8 @@
 #ifndef GUEST_H
 #define GUEST_H
 
+#include <stdbool.h>
+
 #include <libxl.h>
 
 /* The path of the tiny guest's kernel: $AIOXEN_TEST_KERNEL, or build/guest/tiny if that is not set. */
@@ -28,4 +30,10 @@ void guest_destroy(libxl_ctx *ctx, libxl_domid domid);
 
 /* Returns the value of a node below /local/domain/DOMID, which the caller frees. NULL: there is no such node. */
 char *guest_node(libxl_domid domid, const char *path);
+
+/* A set with one processor or node. The caller disposes of it. */
+libxl_bitmap guest_set_of(int bit);
+/* Returns whether the set has all processors of the host. */
+bool guest_has_all_cpus(libxl_ctx *ctx, const libxl_bitmap *set);
+
 #endif

@@ -184,6 +184,8 @@ void op_call(op *o, initiator *function, words arguments);
 
 /* The message of the operation that this thread began last. */
 const char *last_message(const scene *s);
+/* Fails the test if the message of the last operation does not contain this. */
+void check_says(const scene *s, const char *part);
 
 /* Like guest_new() and guest_destroy() (guest.h), in the scene's way. */
 libxl_domid guest(scene *s, const char *command_line, bool run);

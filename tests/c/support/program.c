@@ -51,12 +51,6 @@ void check_gone(const struct program *p)
     assert_int_equal(errno, ESRCH);
 }
 
-void check_message(const scene *s, const char *part)
-{
-    if (!s->way.several && !strstr(last_message(s), part))
-        fail_msg("'%s' has no '%s'", last_message(s), part);
-}
-
 int scratch(const char *text)
 {
     int fd = memfd_create("scratch", MFD_CLOEXEC);

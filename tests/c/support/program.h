@@ -31,9 +31,6 @@ extern const libxl__ao_class program_class, limited_program_class;
 int run_program(scene *s, struct program *p);
 /* Fails the test unless the process has ended and been reaped. */
 void check_gone(const struct program *p);
-/* Fails the test unless the last operation's message contains `part`. Does nothing with several threads, where the
- * message may belong to another one. */
-void check_message(const scene *s, const char *part);
 
 /* A file in memory with this text. The caller closes it. */
 int scratch(const char *text);

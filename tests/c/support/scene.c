@@ -226,6 +226,12 @@ const char *last_message(const scene *s)
     return last_begun->message;
 }
 
+void check_says(const scene *s, const char *part)
+{
+    if (!strstr(last_message(s), part))
+        fail_msg("'%s' has no '%s'", last_message(s), part);
+}
+
 int op_result(op *o)
 {
     call_end(o);

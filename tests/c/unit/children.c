@@ -25,7 +25,7 @@ static void a_program_is_reaped_when_its_operation_ends(scene *s)
     for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++) {
         struct program p = SHELL(ends[i].command, -1, -1, -1);
         assert_int_equal(run_program(s, &p), ends[i].rc);
-        check_message(s, ends[i].message);
+        check_says(s, ends[i].message);
         check_gone(&p);
     }
 }
@@ -35,7 +35,7 @@ static void a_time_limit_kills_the_program(scene *s)
     struct program own = SHELL("exec sleep 100", -1, -1, -1), whole = own;
     own.limit_ms = PROGRAM_LIMIT_MS; /* limits the program; for `whole` the whole operation is limited */
     assert_int_equal(run_program(s, &own), ERROR_TIMEDOUT);
-    check_message(s, "sh: did not end in time");
+    check_says(s, "sh: did not end in time");
     check_gone(&own);
     assert_int_equal(RUN(s, core_begin(s->ctx, &limited_program_class, &whole, how)), ERROR_TIMEDOUT);
     check_gone(&whole);
@@ -61,7 +61,7 @@ static void the_first_error_is_kept(scene *s)
         p.fails = true;
         p.cleans_up = cleans_up;
         assert_int_equal(run_program(s, &p), ERROR_INVAL);
-        check_message(s, "the first error");
+        check_says(s, "the first error");
         check_gone(&p);
     }
 }
@@ -160,7 +160,7 @@ static void a_lost_exit_status_is_reported(scene *s)
     for (int i = 0; i < 20; i++) {
         struct program p = SHELL(commands[i % 2], -1, -1, -1);
         assert_int_equal(run_program(s, &p), ERROR_FAIL);
-        check_message(s, "sh: its exit status was taken away: No child processes");
+        check_says(s, "sh: its exit status was taken away: No child processes");
     }
     sigaction(SIGCHLD, &before, NULL);
 }

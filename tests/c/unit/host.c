@@ -91,26 +91,13 @@ static int script_start(libxl__ao *ao, void *state)
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
-#define CLASS(id, state_type)                                                                                \
-    static const libxl__phase id##_phase = {.name = #id, .start = id##_start, .poll = id##_poll};            \
-    static const libxl__phases id##_phases = {                                                               \
-        .list = &id##_phase, .count = 1, .state_size = sizeof(state_type)};                                  \
-    static const libxl__ao_class id##_class = {                                                              \
-        .name = #id, .phases = &id##_phases, .args_size = sizeof(void *), .slow = true}
-
-CLASS(take, struct taking);
-CLASS(look, libxl__file_look);
-CLASS(script, libxl__script);
+CORE_CLASS(take, struct taking);
+CORE_CLASS(look, libxl__file_look);
+CORE_CLASS(script, libxl__script);
 
 static int run(scene *s, const libxl__ao_class *cls, struct task *t)
 {
     return RUN(s, core_begin(s->ctx, cls, t, how));
-}
-
-static void check_words(const scene *s, const char *part)
-{
-    if (!s->way.several && !strstr(last_message(s), part))
-        fail_msg("'%s' has no '%s'", last_message(s), part);
 }
 
 /* ---- files for the tests */
@@ -207,7 +194,7 @@ static void a_shared_file_is_refused_if_one_of_the_two_is_writable(scene *s)
             const bool allowed = first_reads && second_reads;
             assert_int_equal(run(s, &take_class, &second), allowed ? 0 : ERROR_BUSY);
             if (!allowed) {
-                check_words(s, words);
+                check_says(s, words);
                 second.may_share = true;
                 assert_int_equal(run(s, &take_class, &second), 0);
             }
@@ -231,7 +218,7 @@ static void a_wrong_file_is_refused_by_its_name(scene *s)
     for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
         struct task t = {.path = wrong[i].path};
         assert_int_equal(run(s, &take_class, &t), ERROR_INVAL);
-        check_words(s, wrong[i].words);
+        check_says(s, wrong[i].words);
     }
     unlink(read_only.path);
 }
@@ -250,7 +237,7 @@ static void a_look_tells_what_a_path_is(scene *s)
     assert_int_equal(file.facts.octets, 1 << 20);
     assert_true(file.facts.device == status.st_dev && file.facts.inode == status.st_ino);
     assert_int_equal(run(s, &look_class, &missing), ERROR_INVAL);
-    check_words(s, "disks[0].pdev_path: /nonexistent/disk: No such file or directory");
+    check_says(s, "disks[0].pdev_path: /nonexistent/disk: No such file or directory");
     assert_int_equal(run(s, &look_class, &other), 0);
     assert_true(S_ISCHR(other.facts.mode));
     unlink(disk.path);
@@ -289,8 +276,8 @@ static void the_last_line_of_a_failed_script_is_in_the_message(scene *s)
         struct file script = make_script(scripts[i].text);
         struct task t = {.path = script.path, .argument = "online", .limit_ms = LIBXL__SCRIPT_LIMIT_MS};
         assert_int_equal(run(s, &script_class, &t), ERROR_SCRIPT);
-        check_words(s, scripts[i].words);
-        check_words(s, script.path);
+        check_says(s, scripts[i].words);
+        check_says(s, script.path);
         unlink(script.path);
     }
 }
@@ -313,7 +300,7 @@ static void a_script_that_hangs_is_killed_with_its_children(scene *s)
     script = make_script(text);
     struct task t = {.path = script.path, .limit_ms = 300};
     assert_int_equal(run(s, &script_class, &t), ERROR_SCRIPT);
-    check_words(s, ": did not end within 300 ms: waiting");
+    check_says(s, ": did not end within 300 ms: waiting");
     FILE *file = fopen(pid.path, "r");
     int child = 0;
     assert_int_equal(fscanf(file, "%d", &child), 1);
@@ -331,7 +318,7 @@ static void a_script_may_print_much(scene *s)
         make_script("#!/bin/sh\nhead -c 1000000 /dev/zero | tr '\\0' 'x'\necho\necho the end\nexit 5\n");
     struct task t = {.path = script.path, .limit_ms = LIBXL__SCRIPT_LIMIT_MS};
     assert_int_equal(run(s, &script_class, &t), ERROR_SCRIPT);
-    check_words(s, ": exit status 5: the end");
+    check_says(s, ": exit status 5: the end");
     unlink(script.path);
 }
 
@@ -344,13 +331,13 @@ static void a_script_has_only_its_variables_and_path(scene *s)
     struct task t = {.path = script.path, .limit_ms = LIBXL__SCRIPT_LIMIT_MS};
     setenv("AIOXEN_SECRET", "1", 1);
     assert_int_equal(run(s, &script_class, &t), ERROR_SCRIPT);
-    check_words(s, ": exit status 1: vif7.0: /dev/null");
+    check_says(s, ": exit status 1: vif7.0: /dev/null");
     unlink(script.path);
     script = make_script(
         "#!/bin/sh\nset -- $(env | grep -v -e ^PWD= -e ^_= -e ^SHLVL= -e ^AIOXEN_SIM_ -e ^LD_PRELOAD= |"
         " cut -d = -f 1 | sort)\necho \"$*\"\nexit 1\n");
     assert_int_equal(run(s, &script_class, &t), ERROR_SCRIPT);
-    check_words(s, ": exit status 1: PATH XENBUS_TYPE vif");
+    check_says(s, ": exit status 1: PATH XENBUS_TYPE vif");
     unlink(script.path);
 }
 

@@ -76,25 +76,12 @@ static int await_start(libxl__ao *ao, void *state)
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
-#define CLASS(id, state_type)                                                                                \
-    static const libxl__phase id##_phase = {.name = #id, .start = id##_start, .poll = id##_poll};            \
-    static const libxl__phases id##_phases = {                                                               \
-        .list = &id##_phase, .count = 1, .state_size = sizeof(state_type)};                                  \
-    static const libxl__ao_class id##_class = {                                                              \
-        .name = #id, .phases = &id##_phases, .args_size = sizeof(void *), .slow = true}
-
-CLASS(change, struct changing);
-CLASS(await, libxl__link_await);
+CORE_CLASS(change, struct changing);
+CORE_CLASS(await, libxl__link_await);
 
 static int run(scene *s, const libxl__ao_class *cls, struct task *t)
 {
     return RUN(s, core_begin(s->ctx, cls, t, how));
-}
-
-static void check_words(const scene *s, const char *part)
-{
-    if (!s->way.several && !strstr(last_message(s), part))
-        fail_msg("'%s' has no '%s'", last_message(s), part);
 }
 
 struct name {
@@ -144,12 +131,12 @@ static void an_error_has_the_kernels_words(scene *s)
     struct task missing = {.name = "no-such-link"}, wrong = {.name = link.text, .change.mtu = 9},
                 slave = {.name = link.text};
     assert_int_equal(run(s, &change_class, &missing), ERROR_INVAL);
-    check_words(s, "nics[0].bridge: no-such-link: No such device");
+    check_says(s, "nics[0].bridge: no-such-link: No such device");
     assert_int_equal(run(s, &change_class, &wrong), ERROR_INVAL);
-    check_words(s, ": Invalid argument: mtu less than device minimum");
+    check_says(s, ": Invalid argument: mtu less than device minimum");
     snprintf(slave.master, sizeof(slave.master), "%s", link.text);
     assert_int_equal(run(s, &change_class, &slave), ERROR_FAIL);
-    check_words(s, ": Device does not allow enslaving to it");
+    check_says(s, ": Device does not allow enslaving to it");
     remove_link(link.text);
 }
 

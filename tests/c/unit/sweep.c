@@ -5,12 +5,13 @@
  * with the right result, and leaves nothing behind.
  *
  * The points come from the generated table of operations. An operation whose only input is a domid needs no scenario. Any other
- * operation needs one; without it the test fails and names the operation.
+ * operation needs one (support/scenarios.c); without it the test fails and names the operation.
  */
 #include "core.h"
 
 #include "allocation.h"
 #include "leftovers.h"
+#include "scenarios.h"
 #include "simulation.h"
 
 #include "_libxl_operations_internal.h"
@@ -52,362 +53,16 @@ static const char *const fault_names[FAULTS] = {
     "kill -9",
 };
 
-/* ---- scenarios: how an operation is started */
-
-struct run;
-
-struct scenario {
-    unsigned operation;
-    unsigned started_by; /* the operation that runs it: itself, or the parent of a hidden one */
-    void (*fill)(struct run *r, void *args); /* NULL: the only input is a domid */
-};
-
-struct results {
-    libxl_domid domid;
-    libxl_shutdown_reason reason;
-    char *name;
-    libxl_unfinished_list unfinished;
-    libxl_disk_list disks;
-    libxl_nic_list nics;
-    libxl_p9_list p9s;
-    libxl_vfb_list vfbs;
-    libxl_vkb_list vkbs;
-    libxl_vtpm_list vtpms;
-    libxl_device_status_list devices;
-    uint64_t kb;
-    libxl_domain_config config;
-    libxl_domain_counters_list counters;
-};
-
 struct run {
     libxl_ctx *ctx;
     unsigned flags;             /* of the context: which transport */
     const libxl__ao_class *cls; /* of the operation in which the fault occurs */
     unsigned phase;
     enum fault fault;
-    libxl_domid guest;
-    libxl_uuid uuid; /* of the guest */
-    struct results results;
+    struct subject subject;
     int reached, completions, rc;
     char message[256];
 };
-
-static libxl_device_disk sweep_disk(void)
-{
-    libxl_device_disk disk;
-    const int fd = open("/run/disk.img", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    assert_true(fd >= 0 && !ftruncate(fd, 1 << 20));
-    close(fd);
-    libxl_device_disk_init(&disk);
-    disk.vdev = strdup("xvda");
-    disk.pdev_path = strdup("/run/disk.img");
-    return disk;
-}
-
-/* A boot loader that chooses the tiny guest's kernel. It makes all phases of the creation wait. */
-static char loader_path[32];
-
-static void write_loader(void)
-{
-    strcpy(loader_path, "/tmp/aioxen-sweep-XXXXXX");
-    const int fd = mkstemp(loader_path);
-    assert_true(fd >= 0);
-    assert_true(dprintf(fd,
-                        "#!/bin/sh\n"
-                        "for a; do case $a in --output=*) out=${a#*=} ;; --output-directory=*) dir=${a#*=} "
-                        ";; esac; done\n"
-                        "cp %s $dir/k && printf 'kernel %%s/k\\0' $dir >$out\n",
-                        guest_kernel()) > 0);
-    assert_int_equal(fchmod(fd, 0700), 0);
-    close(fd);
-}
-
-static libxl_device_nic sweep_nic(void)
-{
-    libxl_device_nic nic;
-    libxl_device_nic_init(&nic);
-    nic.devid = 0;
-    return nic;
-}
-
-static void fill_create(struct run *r, void *p)
-{
-    libxl__domain_create_new_args *args = p;
-    libxl_domain_config config = guest_config("b");
-    config.disks = malloc(sizeof(*config.disks));
-    config.disks[0] = sweep_disk();
-    config.num_disks = 1;
-    config.b_info.bootloader = strdup(loader_path);
-    libxl_domain_config_copy(NULL, &args->in.d_config, &config);
-    libxl_domain_config_dispose(&config);
-    args->out.domid = &r->results.domid;
-}
-
-static void fill_wait_shutdown(struct run *r, void *p)
-{
-    libxl__domain_wait_shutdown_args *args = p;
-    args->in.domid = r->guest;
-    args->out.reason = &r->results.reason;
-}
-
-static void fill_get_name(struct run *r, void *p)
-{
-    libxl__domain_get_name_args *args = p;
-    args->in.domid = r->guest;
-    args->out.name = &r->results.name;
-}
-
-static void fill_find(struct run *r, void *p)
-{
-    libxl__domain_find_args *args = p;
-    args->in.name = guest_node(r->guest, "name");
-    args->out.domid = &r->results.domid;
-}
-
-/* Normally an event generator runs this operation. No medium is ejected here, so the operation does not look for its generator. */
-static void fill_disk_eject(struct run *r, void *p)
-{
-    libxl__disk_eject_args *args = p;
-    args->in.domid = r->guest;
-    args->in.vdev = strdup("xvda");
-}
-
-static void fill_list_unfinished(struct run *r, void *p)
-{
-    libxl__domain_list_unfinished_args *args = p;
-    args->out.list = &r->results.unfinished;
-}
-
-static void fill_remove_unfinished(struct run *r, void *p)
-{
-    libxl__domain_remove_unfinished_args *args = p;
-    args->in.uuid = r->uuid;
-}
-
-static void fill_set_name(struct run *r, void *p)
-{
-    libxl__domain_set_name_args *args = p;
-    args->in.domid = r->guest;
-    args->in.name = strdup("renamed");
-}
-
-static void fill_get_target(struct run *r, void *p)
-{
-    libxl__domain_get_memory_target_args *args = p;
-    args->in.domid = r->guest;
-    args->out.memkb = &r->results.kb;
-}
-
-/* The guest is PVH, because a PV guest has no pool. It has no balloon driver, so it does not reach the target. */
-static void fill_set_memory(struct run *r, void *p)
-{
-    libxl__domain_set_memory_args *args = p;
-    args->in.domid = r->guest;
-    args->in.target_memkb = -(4 << 10);
-    args->in.relative = args->in.wait = args->in.enforce = true;
-    args->out.memkb = &r->results.kb;
-}
-
-static void fill_set_max(struct run *r, void *p)
-{
-    libxl__domain_set_max_memory_args *args = p;
-    args->in.domid = r->guest;
-    args->in.max_memkb = 8 << 10;
-}
-
-static void fill_set_online(struct run *r, void *p)
-{
-    libxl__set_vcpuonline_args *args = p;
-    args->in.domid = r->guest;
-    libxl_bitmap_alloc(r->ctx, &args->in.cpumap, 1);
-    libxl_bitmap_set(&args->in.cpumap, 0);
-}
-
-static void fill_sysrq(struct run *r, void *p)
-{
-    libxl__domain_send_sysrq_args *args = p;
-    args->in.domid = r->guest;
-    args->in.sysrq = strdup("h");
-    args->in.wait = true;
-}
-
-static void fill_disk_add(struct run *r, void *p)
-{
-    libxl__device_disk_add_args *args = p;
-    args->in.domid = r->guest;
-    args->in.disk = sweep_disk();
-}
-
-/* A disk that a QEMU serves. */
-static void fill_qdisk_add(struct run *r, void *p)
-{
-    libxl__device_disk_add_args *args = p;
-    fill_disk_add(r, p);
-    args->in.disk.backend = LIBXL_DISK_BACKEND_QDISK;
-}
-
-/* A guest whose framebuffer has a password, which is told to its QEMU. */
-static void fill_create_screen(struct run *r, void *p)
-{
-    libxl__domain_create_new_args *args = p;
-    fill_create(r, p);
-    libxl_device_vfb *vfb = args->in.d_config.vfbs = malloc(sizeof(*vfb));
-    args->in.d_config.num_vfbs = 1;
-    libxl_device_vfb_init(vfb);
-    vfb->vnc.passwd = strdup("secret");
-}
-
-static void fill_disk_remove(struct run *r, void *p)
-{
-    libxl__device_disk_remove_args *args = p;
-    args->in.domid = r->guest;
-    args->in.disk = sweep_disk();
-}
-
-/* The classes of devices that are listed. */
-#define LISTED(X) X(DISK, disk) X(NIC, nic) X(P9, p9) X(VFB, vfb) X(VKB, vkb) X(VTPM, vtpm)
-
-#define FILL_LIST(NAME, name)                                                                                \
-    static void fill_list_##name##s(struct run *r, void *p)                                                  \
-    {                                                                                                        \
-        libxl__domain_list_##name##s_args *args = p;                                                         \
-        args->in.domid = r->guest;                                                                           \
-        args->out.list = &r->results.name##s;                                                                \
-    }
-LISTED(FILL_LIST)
-#undef FILL_LIST
-
-static void fill_list_devices(struct run *r, void *p)
-{
-    libxl__domain_list_devices_args *args = p;
-    args->in.domid = r->guest;
-    args->out.list = &r->results.devices;
-}
-
-static void fill_wait_connected(struct run *r, void *p)
-{
-    libxl__device_wait_connected_args *args = p;
-    args->in.domid = r->guest;
-    args->in.kind = strdup("vbd");
-    args->in.devid = 51712;
-}
-
-static void fill_disk_destroy(struct run *r, void *p)
-{
-    libxl__device_disk_destroy_args *args = p;
-    args->in.domid = r->guest;
-    args->in.disk = sweep_disk();
-}
-
-static void fill_console(struct run *r, void *p)
-{
-    libxl__domain_console_tty_args *args = p;
-    args->in.domid = r->guest;
-    args->out.path = &r->results.name;
-}
-
-static void fill_retrieve(struct run *r, void *p)
-{
-    libxl__retrieve_domain_configuration_args *args = p;
-    args->in.domid = r->guest;
-    args->out.d_config = &r->results.config;
-}
-
-static void fill_core_dump(struct run *r, void *p)
-{
-    libxl__domain_core_dump_args *args = p;
-    args->in.domid = r->guest;
-    args->in.filename = strdup("/tmp/core-of-sweep");
-}
-
-static void fill_statistics(struct run *r, void *p)
-{
-    libxl__domain_statistics_args *args = p;
-    args->in.vcpus = args->in.devices = true;
-    args->out.list = &r->results.counters;
-}
-
-static void fill_nic_add(struct run *r, void *p)
-{
-    libxl__device_nic_add_args *args = p;
-    args->in.domid = r->guest;
-    args->in.nic = sweep_nic();
-}
-
-static void fill_nic_remove(struct run *r, void *p)
-{
-    libxl__device_nic_remove_args *args = p;
-    args->in.domid = r->guest;
-    args->in.nic = sweep_nic();
-}
-
-static void fill_nic_destroy(struct run *r, void *p)
-{
-    libxl__device_nic_destroy_args *args = p;
-    args->in.domid = r->guest;
-    args->in.nic = sweep_nic();
-}
-
-static const struct scenario scenarios[] = {
-    {LIBXL__OP_DEVICE_NIC_ADD, LIBXL__OP_DEVICE_NIC_ADD, fill_nic_add},
-    {LIBXL__OP_DEVICE_NIC_REMOVE, LIBXL__OP_DEVICE_NIC_REMOVE, fill_nic_remove},
-    {LIBXL__OP_DEVICE_NIC_DESTROY, LIBXL__OP_DEVICE_NIC_DESTROY, fill_nic_destroy},
-    {LIBXL__OP_DEVICE_DISK_ADD, LIBXL__OP_DEVICE_DISK_ADD, fill_disk_add},
-    {LIBXL__OP_DEVICE_WAIT_CONNECTED, LIBXL__OP_DEVICE_WAIT_CONNECTED, fill_wait_connected},
-#define LIST_SCENARIO(NAME, name)                                                                            \
-    {LIBXL__OP_DOMAIN_LIST_##NAME##S, LIBXL__OP_DOMAIN_LIST_##NAME##S, fill_list_##name##s},
-    LISTED(LIST_SCENARIO)
-#undef LIST_SCENARIO
-        {LIBXL__OP_DOMAIN_LIST_DEVICES, LIBXL__OP_DOMAIN_LIST_DEVICES, fill_list_devices},
-    {LIBXL__OP_DEVICE_DISK_REMOVE, LIBXL__OP_DEVICE_DISK_REMOVE, fill_disk_remove},
-    {LIBXL__OP_DEVICE_DISK_SAFE_REMOVE, LIBXL__OP_DEVICE_DISK_SAFE_REMOVE,
-     fill_disk_remove}, /* the same args */
-    {LIBXL__OP_DEVICE_DISK_DESTROY, LIBXL__OP_DEVICE_DISK_DESTROY, fill_disk_destroy},
-    {LIBXL__OP_DEVICE_DETACH, LIBXL__OP_DEVICE_DISK_REMOVE, fill_disk_remove},
-    {LIBXL__OP_DEVICE_MODEL, LIBXL__OP_DEVICE_DISK_ADD, fill_qdisk_add},
-    {LIBXL__OP_DOMAIN_CREATE_NEW, LIBXL__OP_DOMAIN_CREATE_NEW, fill_create},
-    {LIBXL__OP_DOMAIN_WAIT_SHUTDOWN, LIBXL__OP_DOMAIN_WAIT_SHUTDOWN, fill_wait_shutdown},
-    {LIBXL__OP_DOMAIN_GET_NAME, LIBXL__OP_DOMAIN_GET_NAME, fill_get_name},
-    {LIBXL__OP_DOMAIN_FIND, LIBXL__OP_DOMAIN_FIND, fill_find},
-    {LIBXL__OP_DOMAIN_LIST_UNFINISHED, LIBXL__OP_DOMAIN_LIST_UNFINISHED, fill_list_unfinished},
-    {LIBXL__OP_DOMAIN_REMOVE_UNFINISHED, LIBXL__OP_DOMAIN_REMOVE_UNFINISHED, fill_remove_unfinished},
-    {LIBXL__OP_DOMAIN_CONSOLE_TTY, LIBXL__OP_DOMAIN_CONSOLE_TTY, fill_console},
-    {LIBXL__OP_RETRIEVE_DOMAIN_CONFIGURATION, LIBXL__OP_RETRIEVE_DOMAIN_CONFIGURATION, fill_retrieve},
-    {LIBXL__OP_DOMAIN_TEARDOWN, LIBXL__OP_DOMAIN_DESTROY, NULL},
-    {LIBXL__OP_DISK_EJECT, LIBXL__OP_DISK_EJECT, fill_disk_eject},
-    {LIBXL__OP_DOMAIN_SET_NAME, LIBXL__OP_DOMAIN_SET_NAME, fill_set_name},
-    {LIBXL__OP_DOMAIN_GET_MEMORY_TARGET, LIBXL__OP_DOMAIN_GET_MEMORY_TARGET, fill_get_target},
-    {LIBXL__OP_DOMAIN_SET_MEMORY, LIBXL__OP_DOMAIN_SET_MEMORY, fill_set_memory},
-    {LIBXL__OP_DOMAIN_SET_MAX_MEMORY, LIBXL__OP_DOMAIN_SET_MAX_MEMORY, fill_set_max},
-    {LIBXL__OP_SET_VCPUONLINE, LIBXL__OP_SET_VCPUONLINE, fill_set_online},
-    {LIBXL__OP_DOMAIN_SEND_SYSRQ, LIBXL__OP_DOMAIN_SEND_SYSRQ, fill_sysrq},
-    {LIBXL__OP_DOMAIN_CORE_DUMP, LIBXL__OP_DOMAIN_CORE_DUMP, fill_core_dump},
-    {LIBXL__OP_DOMAIN_STATISTICS, LIBXL__OP_DOMAIN_STATISTICS, fill_statistics},
-};
-
-static bool is_phase(unsigned operation, unsigned phase, const char *name)
-{
-    return strcmp(libxl__operations[operation].phases->list[phase].name, name) == 0;
-}
-
-/* Some phases wait in special cases only. */
-static struct scenario scenario_of(unsigned operation, unsigned phase)
-{
-    if (operation == LIBXL__OP_DEVICE_MODEL && is_phase(operation, phase, "password"))
-        return (struct scenario){operation, LIBXL__OP_DOMAIN_CREATE_NEW, fill_create_screen};
-    if (operation == LIBXL__OP_DEVICE_DISK_ADD && is_phase(operation, phase, "model"))
-        return (struct scenario){operation, operation, fill_qdisk_add};
-    if (operation == LIBXL__OP_DEVICE_DETACH && is_phase(operation, phase, "released"))
-        return (struct scenario){operation, LIBXL__OP_DEVICE_DISK_DESTROY, fill_disk_destroy};
-    if (operation == LIBXL__OP_DEVICE_DETACH && is_phase(operation, phase, "gone"))
-        return (struct scenario){operation, LIBXL__OP_DEVICE_NIC_REMOVE, fill_nic_remove};
-    for (size_t i = 0; i < sizeof(scenarios) / sizeof(*scenarios); i++)
-        if (scenarios[i].operation == operation)
-            return scenarios[i];
-    if (libxl__operations[operation].args_size != sizeof(libxl_domid))
-        fail_msg("%s: the sweep needs a scenario for it", libxl__operations[operation].name);
-    return (struct scenario){.operation = operation, .started_by = operation};
-}
 
 /* ---- faults */
 
@@ -474,7 +129,7 @@ static int on_moment(libxl__ao *ao, libxl__phase_moment moment, void *user)
     const unsigned last = ao->cls->phases->count - 1u;
     const unsigned target = r->fault == FAIL_TO_UNDO && r->phase < last ? r->phase + 1 : r->phase;
     if (moment == LIBXL__PHASE_WAITING && ao->phase.index < target && strcmp(phase->name, "acknowledge") == 0)
-        remove_request(r->guest);
+        remove_request(r->subject.guest);
     if (ao->phase.index != target)
         return 0;
     if (r->fault == FAIL_TO_UNDO)
@@ -524,14 +179,12 @@ static int start(struct run *r, const struct scenario *scenario)
     const libxl__ao_class *cls = &libxl__operations[scenario->started_by];
     const libxl_asyncop_how how = {.callback = on_completion, .u.for_callback = r};
     libxl__ao *ao;
-    int rc = libxl__ao_create(r->ctx, cls, scenario->fill == fill_create ? LIBXL_DOMID_INVALID : r->guest,
+    int rc = libxl__ao_create(r->ctx, cls,
+                              scenario->guest == SCENARIO_NO_GUEST ? LIBXL_DOMID_INVALID : r->subject.guest,
                               &how, &ao);
     if (rc)
         return rc;
-    if (scenario->fill)
-        scenario->fill(r, libxl__ao_args(ao));
-    else
-        *(libxl_domid *)libxl__ao_args(ao) = r->guest;
+    scenario_fill(scenario, &r->subject, libxl__ao_args(ao));
     return libxl__ao_start(ao);
 }
 
@@ -562,8 +215,8 @@ static void check_result(const struct run *r)
                  r->rc, r->message, wanted);
     if (r->rc && !*r->message)
         fail_msg("%s, phase %s, %s: there is no message", r->cls->name, phase->name, fault_names[r->fault]);
-    if (r->rc && (r->results.name || r->results.unfinished.domains || r->results.config.c_info.name ||
-                  r->results.domid != LIBXL_DOMID_INVALID))
+    if (r->rc && (r->subject.results.name || r->subject.results.unfinished.domains ||
+                  r->subject.results.config.c_info.name || r->subject.results.domid != LIBXL_DOMID_INVALID))
         fail_msg("%s, phase %s, %s: a result was stored", r->cls->name, phase->name, fault_names[r->fault]);
 }
 
@@ -617,74 +270,13 @@ static void run_and_kill(struct run *r, const struct scenario *scenario)
 static void check_guest(const struct run *r)
 {
     static const char *const nodes[] = {"control/shutdown", "control/sysrq"};
-    for (size_t i = 0; r->guest && i < sizeof(nodes) / sizeof(*nodes); i++) {
-        char *request = guest_node(r->guest, nodes[i]);
+    for (size_t i = 0; r->subject.guest && i < sizeof(nodes) / sizeof(*nodes); i++) {
+        char *request = guest_node(r->subject.guest, nodes[i]);
         if (request && *request && r->rc && r->fault != FAIL_TO_UNDO)
             fail_msg("%s, phase %s, %s: '%s' is left with the guest", r->cls->name,
                      r->cls->phases->list[r->phase].name, fault_names[r->fault], request);
         free(request);
     }
-}
-
-/* Marks the guest as one whose creation has been given up. */
-static void mark_guest(libxl_ctx *ctx, struct run *r)
-{
-    char path[LIBXL__MARK_PATH], text[LIBXL__MARK_TEXT];
-    libxl__ctx_lock(ctx);
-    libxl__mark_text(ctx, true, r->guest, text);
-    libxl__ctx_unlock(ctx);
-    snprintf(path, sizeof(path), LIBXL__MARK_FMT, LIBXL__MARK_OF(r->uuid));
-    fixture_write(path, text);
-}
-
-static libxl_domid new_pvh_guest(libxl_ctx *ctx)
-{
-    libxl_domain_config config = guest_config_pvh("b");
-    libxl_domid domid;
-    assert_int_equal(libxl_domain_create_new(ctx, &config, &domid, NULL, NULL), 0);
-    libxl_domain_config_dispose(&config);
-    assert_int_equal(libxl_domain_unpause(ctx, domid, NULL), 0);
-    return domid;
-}
-
-/* Waits until the guest has connected to its device. */
-static void wait_connected(libxl_domid guest, const char *node)
-{
-    char *state = NULL;
-    for (const uint64_t end = now_ms() + DEADLINE_MS; now_ms() < end; usleep(1000)) {
-        free(state);
-        state = guest_node(guest, node);
-        if (state && strcmp(state, "4") == 0)
-            break;
-    }
-    assert_string_equal(state, "4");
-    free(state);
-}
-
-/* Adds the disk that the scenario removes. */
-static void add_disk(libxl_ctx *ctx, libxl_domid guest)
-{
-    libxl_device_disk disk = sweep_disk();
-    assert_int_equal(libxl_device_disk_add(ctx, guest, &disk, NULL), 0);
-    libxl_device_disk_dispose(&disk);
-    wait_connected(guest, "device/vbd/51712/state");
-}
-
-static void add_nic(libxl_ctx *ctx, libxl_domid guest)
-{
-    libxl_device_nic nic = sweep_nic();
-    assert_int_equal(libxl_device_nic_add(ctx, guest, &nic, NULL), 0);
-    libxl_device_nic_dispose(&nic);
-    wait_connected(guest, "device/vif/0/state");
-}
-
-static libxl_domid new_guest(libxl_ctx *ctx, struct run *r, bool pvh)
-{
-    libxl_dominfo info;
-    const libxl_domid domid = pvh ? new_pvh_guest(ctx) : guest_new(ctx, "b", true);
-    assert_int_equal(libxl_domain_info(ctx, &info, domid), 0);
-    r->uuid = info.uuid;
-    return domid;
 }
 
 /* Lists and removes the unfinished domains of a killed process, from another process. Returns their number. */
@@ -706,7 +298,8 @@ static int remove_unfinished(void)
 static void check_unfinished(const struct run *r, const struct scenario *scenario, int domains)
 {
     const int removed = remove_unfinished();
-    if (scenario->fill != fill_create || r->phase + 1u == r->cls->phases->count)
+    if (scenario->started_by != LIBXL__OP_DOMAIN_CREATE_NEW || scenario->operation != scenario->started_by ||
+        r->phase + 1u == r->cls->phases->count)
         return;
     if (r->phase && removed != 1)
         fail_msg("%s, phase %s, kill -9: nothing is unfinished", r->cls->name,
@@ -721,24 +314,15 @@ static void run_point(unsigned flags, unsigned operation, unsigned phase, enum f
                     .cls = &libxl__operations[operation],
                     .phase = phase,
                     .fault = fault,
-                    .results.domid = LIBXL_DOMID_INVALID};
+                    .subject.results.domid = LIBXL_DOMID_INVALID};
     struct fixture before;
     libxl_ctx *ctx;
     fixture_begin(&before);
     assert_int_equal(libxl_ctx_alloc(&ctx, LIBXL_VERSION, 0, NULL), 0);
-    if (scenario.fill != fill_create && scenario.fill != fill_create_screen)
-        r.guest = new_guest(ctx, &r, scenario.fill == fill_set_memory);
-    if (scenario.fill == fill_disk_remove || scenario.fill == fill_disk_destroy ||
-        scenario.fill == fill_wait_connected ||
-        (operation == LIBXL__OP_DOMAIN_TEARDOWN && is_phase(operation, phase, "devices")))
-        add_disk(ctx, r.guest);
-    if (scenario.fill == fill_nic_remove || scenario.fill == fill_nic_destroy)
-        add_nic(ctx, r.guest);
-    if (scenario.fill == fill_list_unfinished || scenario.fill == fill_remove_unfinished)
-        mark_guest(ctx, &r);
+    scenario_prepare(ctx, &scenario, &r.subject);
     assert_int_equal(libxl_ctx_free(ctx), 0);
     const int domains = leftovers_domains();
-    if (is_phase(operation, phase, "gone"))
+    if (scenario_is_phase(operation, phase, "gone"))
         fault_add("dying=50"); /* the phase must wait, however fast the daemons unmap the domain's pages */
     if (fault == KILL)
         run_and_kill(&r, &scenario);
@@ -753,22 +337,14 @@ static void run_point(unsigned flags, unsigned operation, unsigned phase, enum f
         check_guest(&r);
     }
     /* A failing creation leaves no domain, unless the undo that destroys the domain fails. */
-    if ((scenario.fill == fill_create || scenario.fill == fill_create_screen) && fault != KILL &&
-        fault != FAIL_TO_UNDO)
+    if (scenario.guest == SCENARIO_NO_GUEST && fault != KILL && fault != FAIL_TO_UNDO)
         if (leftovers_domains() != domains + !r.rc)
             fail_msg("%s, phase %s, %s: %d domains, and not %d; %d %s", r.cls->name,
                      r.cls->phases->list[phase].name, fault_names[fault], leftovers_domains(),
                      domains + !r.rc, r.rc, r.message);
     if (fault == KILL)
         check_unfinished(&r, &scenario, domains);
-    free(r.results.name);
-    libxl_unfinished_list_dispose(&r.results.unfinished);
-#define DISPOSE_LIST(NAME, name) libxl_##name##_list_dispose(&r.results.name##s);
-    LISTED(DISPOSE_LIST)
-#undef DISPOSE_LIST
-    libxl_device_status_list_dispose(&r.results.devices);
-    libxl_domain_config_dispose(&r.results.config);
-    libxl_domain_counters_list_dispose(&r.results.counters);
+    scenario_dispose(&r.subject);
     fixture_clean(&before);
     if (fault == FAIL_TO_UNDO)
         leftovers_remove(&before);
@@ -787,7 +363,7 @@ static bool shares_phases(unsigned operation)
 static void sweep_all(unsigned flags, const char *transport)
 {
     unsigned operations = 0, phases = 0, points = 0;
-    write_loader();
+    scenarios_begin();
     for (unsigned o = 0; o < LIBXL__OP_COUNT; o++) {
         const libxl__ao_class *cls = &libxl__operations[o];
         if (!cls->phases || shares_phases(o))
@@ -800,7 +376,7 @@ static void sweep_all(unsigned flags, const char *transport)
                     points++;
                 }
     }
-    unlink(loader_path);
+    scenarios_end();
     printf("sweep, %s: %u operations, %u phases, %u points\n", transport, operations, phases, points);
     assert_true(points > phases);
 }

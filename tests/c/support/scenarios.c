@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The scenarios of the sweep (unit/sweep.c): how each operation is started, and the guest that it needs.
+ *
+ * Owns: the boot loader's file, from scenarios_begin() to scenarios_end().
+ */
+#include "scenarios.h"
+
+#include "core.h"
+#include "fixture.h"
+#include "guest.h"
+
+#include "_libxl_operations_internal.h"
+#include "xen.h"
+
+#include <libxl_utils.h>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { CONNECT_LIMIT_MS = 20000 };
+
+/* A boot loader that chooses the tiny guest's kernel. It makes all phases of the creation wait. */
+static char loader_path[32];
+
+void scenarios_begin(void)
+{
+    strcpy(loader_path, "/tmp/aioxen-sweep-XXXXXX");
+    const int fd = mkstemp(loader_path);
+    assert_true(fd >= 0);
+    assert_true(dprintf(fd,
+                        "#!/bin/sh\n"
+                        "for a; do case $a in --output=*) out=${a#*=} ;; --output-directory=*) dir=${a#*=} "
+                        ";; esac; done\n"
+                        "cp %s $dir/k && printf 'kernel %%s/k\\0' $dir >$out\n",
+                        guest_kernel()) > 0);
+    assert_int_equal(fchmod(fd, 0700), 0);
+    close(fd);
+}
+
+void scenarios_end(void)
+{
+    unlink(loader_path);
+}
+
+/* ---- inputs and results */
+
+static libxl_device_disk sweep_disk(void)
+{
+    libxl_device_disk disk;
+    const int fd = open("/run/disk.img", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    assert_true(fd >= 0 && !ftruncate(fd, 1 << 20));
+    close(fd);
+    libxl_device_disk_init(&disk);
+    disk.vdev = strdup("xvda");
+    disk.pdev_path = strdup("/run/disk.img");
+    return disk;
+}
+
+static libxl_device_nic sweep_nic(void)
+{
+    libxl_device_nic nic;
+    libxl_device_nic_init(&nic);
+    nic.devid = 0;
+    return nic;
+}
+
+static void fill_create(struct subject *s, void *p)
+{
+    libxl__domain_create_new_args *args = p;
+    libxl_domain_config config = guest_config("b");
+    config.disks = malloc(sizeof(*config.disks));
+    config.disks[0] = sweep_disk();
+    config.num_disks = 1;
+    config.b_info.bootloader = strdup(loader_path);
+    libxl_domain_config_copy(NULL, &args->in.d_config, &config);
+    libxl_domain_config_dispose(&config);
+    args->out.domid = &s->results.domid;
+}
+
+static void fill_wait_shutdown(struct subject *s, void *p)
+{
+    libxl__domain_wait_shutdown_args *args = p;
+    args->in.domid = s->guest;
+    args->out.reason = &s->results.reason;
+}
+
+static void fill_get_name(struct subject *s, void *p)
+{
+    libxl__domain_get_name_args *args = p;
+    args->in.domid = s->guest;
+    args->out.name = &s->results.name;
+}
+
+static void fill_find(struct subject *s, void *p)
+{
+    libxl__domain_find_args *args = p;
+    args->in.name = guest_node(s->guest, "name");
+    args->out.domid = &s->results.domid;
+}
+
+/* Normally an event generator runs this operation. No medium is ejected here, so the operation does not look for its generator. */
+static void fill_disk_eject(struct subject *s, void *p)
+{
+    libxl__disk_eject_args *args = p;
+    args->in.domid = s->guest;
+    args->in.vdev = strdup("xvda");
+}
+
+static void fill_list_unfinished(struct subject *s, void *p)
+{
+    libxl__domain_list_unfinished_args *args = p;
+    args->out.list = &s->results.unfinished;
+}
+
+static void fill_remove_unfinished(struct subject *s, void *p)
+{
+    libxl__domain_remove_unfinished_args *args = p;
+    args->in.uuid = s->uuid;
+}
+
+static void fill_set_name(struct subject *s, void *p)
+{
+    libxl__domain_set_name_args *args = p;
+    args->in.domid = s->guest;
+    args->in.name = strdup("renamed");
+}
+
+static void fill_get_target(struct subject *s, void *p)
+{
+    libxl__domain_get_memory_target_args *args = p;
+    args->in.domid = s->guest;
+    args->out.memkb = &s->results.kb;
+}
+
+/* The guest is PVH, because a PV guest has no pool. It has no balloon driver, so it does not reach the target. */
+static void fill_set_memory(struct subject *s, void *p)
+{
+    libxl__domain_set_memory_args *args = p;
+    args->in.domid = s->guest;
+    args->in.target_memkb = -(4 << 10);
+    args->in.relative = args->in.wait = args->in.enforce = true;
+    args->out.memkb = &s->results.kb;
+}
+
+static void fill_set_max(struct subject *s, void *p)
+{
+    libxl__domain_set_max_memory_args *args = p;
+    args->in.domid = s->guest;
+    args->in.max_memkb = 8 << 10;
+}
+
+static void fill_set_online(struct subject *s, void *p)
+{
+    libxl__set_vcpuonline_args *args = p;
+    args->in.domid = s->guest;
+    libxl_bitmap_alloc(NULL, &args->in.cpumap, 1);
+    libxl_bitmap_set(&args->in.cpumap, 0);
+}
+
+static void fill_sysrq(struct subject *s, void *p)
+{
+    libxl__domain_send_sysrq_args *args = p;
+    args->in.domid = s->guest;
+    args->in.sysrq = strdup("h");
+    args->in.wait = true;
+}
+
+static void fill_disk_add(struct subject *s, void *p)
+{
+    libxl__device_disk_add_args *args = p;
+    args->in.domid = s->guest;
+    args->in.disk = sweep_disk();
+}
+
+/* A disk that a QEMU serves. */
+static void fill_qdisk_add(struct subject *s, void *p)
+{
+    libxl__device_disk_add_args *args = p;
+    fill_disk_add(s, p);
+    args->in.disk.backend = LIBXL_DISK_BACKEND_QDISK;
+}
+
+/* A guest whose framebuffer has a password, which is told to its QEMU. */
+static void fill_create_screen(struct subject *s, void *p)
+{
+    libxl__domain_create_new_args *args = p;
+    fill_create(s, p);
+    libxl_device_vfb *vfb = args->in.d_config.vfbs = malloc(sizeof(*vfb));
+    args->in.d_config.num_vfbs = 1;
+    libxl_device_vfb_init(vfb);
+    vfb->vnc.passwd = strdup("secret");
+}
+
+static void fill_disk_remove(struct subject *s, void *p)
+{
+    libxl__device_disk_remove_args *args = p;
+    args->in.domid = s->guest;
+    args->in.disk = sweep_disk();
+}
+
+/* The classes of devices that are listed. */
+#define LISTED(X) X(DISK, disk) X(NIC, nic) X(P9, p9) X(VFB, vfb) X(VKB, vkb) X(VTPM, vtpm)
+
+#define FILL_LIST(NAME, name)                                                                                \
+    static void fill_list_##name##s(struct subject *s, void *p)                                              \
+    {                                                                                                        \
+        libxl__domain_list_##name##s_args *args = p;                                                         \
+        args->in.domid = s->guest;                                                                           \
+        args->out.list = &s->results.name##s;                                                                \
+    }
+LISTED(FILL_LIST)
+#undef FILL_LIST
+
+static void fill_list_devices(struct subject *s, void *p)
+{
+    libxl__domain_list_devices_args *args = p;
+    args->in.domid = s->guest;
+    args->out.list = &s->results.devices;
+}
+
+static void fill_wait_connected(struct subject *s, void *p)
+{
+    libxl__device_wait_connected_args *args = p;
+    args->in.domid = s->guest;
+    args->in.kind = strdup("vbd");
+    args->in.devid = 51712;
+}
+
+static void fill_disk_destroy(struct subject *s, void *p)
+{
+    libxl__device_disk_destroy_args *args = p;
+    args->in.domid = s->guest;
+    args->in.disk = sweep_disk();
+}
+
+static void fill_console(struct subject *s, void *p)
+{
+    libxl__domain_console_tty_args *args = p;
+    args->in.domid = s->guest;
+    args->out.path = &s->results.name;
+}
+
+static void fill_retrieve(struct subject *s, void *p)
+{
+    libxl__retrieve_domain_configuration_args *args = p;
+    args->in.domid = s->guest;
+    args->out.d_config = &s->results.config;
+}
+
+static void fill_core_dump(struct subject *s, void *p)
+{
+    libxl__domain_core_dump_args *args = p;
+    args->in.domid = s->guest;
+    args->in.filename = strdup("/tmp/core-of-sweep");
+}
+
+static void fill_statistics(struct subject *s, void *p)
+{
+    libxl__domain_statistics_args *args = p;
+    args->in.vcpus = args->in.devices = true;
+    args->out.list = &s->results.counters;
+}
+
+static void fill_nic_add(struct subject *s, void *p)
+{
+    libxl__device_nic_add_args *args = p;
+    args->in.domid = s->guest;
+    args->in.nic = sweep_nic();
+}
+
+static void fill_nic_remove(struct subject *s, void *p)
+{
+    libxl__device_nic_remove_args *args = p;
+    args->in.domid = s->guest;
+    args->in.nic = sweep_nic();
+}
+
+static void fill_nic_destroy(struct subject *s, void *p)
+{
+    libxl__device_nic_destroy_args *args = p;
+    args->in.domid = s->guest;
+    args->in.nic = sweep_nic();
+}
+
+/* ---- the table */
+
+static const struct scenario scenarios[] = {
+    {LIBXL__OP_DEVICE_NIC_ADD, LIBXL__OP_DEVICE_NIC_ADD, fill_nic_add, SCENARIO_ANY_GUEST},
+    {LIBXL__OP_DEVICE_NIC_REMOVE, LIBXL__OP_DEVICE_NIC_REMOVE, fill_nic_remove, SCENARIO_WITH_NIC},
+    {LIBXL__OP_DEVICE_NIC_DESTROY, LIBXL__OP_DEVICE_NIC_DESTROY, fill_nic_destroy, SCENARIO_WITH_NIC},
+    {LIBXL__OP_DEVICE_DISK_ADD, LIBXL__OP_DEVICE_DISK_ADD, fill_disk_add, SCENARIO_ANY_GUEST},
+    {LIBXL__OP_DEVICE_WAIT_CONNECTED, LIBXL__OP_DEVICE_WAIT_CONNECTED, fill_wait_connected,
+     SCENARIO_WITH_DISK},
+#define LIST_SCENARIO(NAME, name)                                                                            \
+    {LIBXL__OP_DOMAIN_LIST_##NAME##S, LIBXL__OP_DOMAIN_LIST_##NAME##S, fill_list_##name##s,                  \
+     SCENARIO_ANY_GUEST},
+    LISTED(LIST_SCENARIO)
+#undef LIST_SCENARIO
+        {LIBXL__OP_DOMAIN_LIST_DEVICES, LIBXL__OP_DOMAIN_LIST_DEVICES, fill_list_devices, SCENARIO_ANY_GUEST},
+    {LIBXL__OP_DEVICE_DISK_REMOVE, LIBXL__OP_DEVICE_DISK_REMOVE, fill_disk_remove, SCENARIO_WITH_DISK},
+    {LIBXL__OP_DEVICE_DISK_SAFE_REMOVE, LIBXL__OP_DEVICE_DISK_SAFE_REMOVE, fill_disk_remove,
+     SCENARIO_WITH_DISK},
+    {LIBXL__OP_DEVICE_DISK_DESTROY, LIBXL__OP_DEVICE_DISK_DESTROY, fill_disk_destroy, SCENARIO_WITH_DISK},
+    {LIBXL__OP_DEVICE_DETACH, LIBXL__OP_DEVICE_DISK_REMOVE, fill_disk_remove, SCENARIO_WITH_DISK},
+    {LIBXL__OP_DEVICE_MODEL, LIBXL__OP_DEVICE_DISK_ADD, fill_qdisk_add, SCENARIO_ANY_GUEST},
+    {LIBXL__OP_DOMAIN_CREATE_NEW, LIBXL__OP_DOMAIN_CREATE_NEW, fill_create, SCENARIO_NO_GUEST},
+    {LIBXL__OP_DOMAIN_WAIT_SHUTDOWN, LIBXL__OP_DOMAIN_WAIT_SHUTDOWN, fill_wait_shutdown, SCENARIO_ANY_GUEST},
+    {LIBXL__OP_DOMAIN_GET_NAME, LIBXL__OP_DOMAIN_GET_NAME, fill_get_name, SCENARIO_ANY_GUEST},
+    {LIBXL__OP_DOMAIN_FIND, LIBXL__OP_DOMAIN_FIND, fill_find, SCENARIO_ANY_GUEST},
+    {LIBXL__OP_DOMAIN_LIST_UNFINISHED, LIBXL__OP_DOMAIN_LIST_UNFINISHED, fill_list_unfinished,
+     SCENARIO_MARKED},
+    {LIBXL__OP_DOMAIN_REMOVE_UNFINISHED, LIBXL__OP_DOMAIN_REMOVE_UNFINISHED, fill_remove_unfinished,
+     SCENARIO_MARKED},
+    {LIBXL__OP_DOMAIN_CONSOLE_TTY, LIBXL__OP_DOMAIN_CONSOLE_TTY, fill_console, SCENARIO_ANY_GUEST},
+    {LIBXL__OP_RETRIEVE_DOMAIN_CONFIGURATION, LIBXL__OP_RETRIEVE_DOMAIN_CONFIGURATION, fill_retrieve,
+     SCENARIO_ANY_GUEST},
+    {LIBXL__OP_DOMAIN_TEARDOWN, LIBXL__OP_DOMAIN_DESTROY, NULL, SCENARIO_ANY_GUEST},
+    {LIBXL__OP_DISK_EJECT, LIBXL__OP_DISK_EJECT, fill_disk_eject, SCENARIO_ANY_GUEST},
+    {LIBXL__OP_DOMAIN_SET_NAME, LIBXL__OP_DOMAIN_SET_NAME, fill_set_name, SCENARIO_ANY_GUEST},
+    {LIBXL__OP_DOMAIN_GET_MEMORY_TARGET, LIBXL__OP_DOMAIN_GET_MEMORY_TARGET, fill_get_target,
+     SCENARIO_ANY_GUEST},
+    {LIBXL__OP_DOMAIN_SET_MEMORY, LIBXL__OP_DOMAIN_SET_MEMORY, fill_set_memory, SCENARIO_PVH},
+    {LIBXL__OP_DOMAIN_SET_MAX_MEMORY, LIBXL__OP_DOMAIN_SET_MAX_MEMORY, fill_set_max, SCENARIO_ANY_GUEST},
+    {LIBXL__OP_SET_VCPUONLINE, LIBXL__OP_SET_VCPUONLINE, fill_set_online, SCENARIO_ANY_GUEST},
+    {LIBXL__OP_DOMAIN_SEND_SYSRQ, LIBXL__OP_DOMAIN_SEND_SYSRQ, fill_sysrq, SCENARIO_ANY_GUEST},
+    {LIBXL__OP_DOMAIN_CORE_DUMP, LIBXL__OP_DOMAIN_CORE_DUMP, fill_core_dump, SCENARIO_ANY_GUEST},
+    {LIBXL__OP_DOMAIN_STATISTICS, LIBXL__OP_DOMAIN_STATISTICS, fill_statistics, SCENARIO_ANY_GUEST},
+};
+
+bool scenario_is_phase(unsigned operation, unsigned phase, const char *name)
+{
+    return strcmp(libxl__operations[operation].phases->list[phase].name, name) == 0;
+}
+
+/* Some phases wait in special cases only. */
+struct scenario scenario_of(unsigned operation, unsigned phase)
+{
+    if (operation == LIBXL__OP_DEVICE_MODEL && scenario_is_phase(operation, phase, "password"))
+        return (struct scenario){operation, LIBXL__OP_DOMAIN_CREATE_NEW, fill_create_screen,
+                                 SCENARIO_NO_GUEST};
+    if (operation == LIBXL__OP_DEVICE_DISK_ADD && scenario_is_phase(operation, phase, "model"))
+        return (struct scenario){operation, operation, fill_qdisk_add, SCENARIO_ANY_GUEST};
+    if (operation == LIBXL__OP_DEVICE_DETACH && scenario_is_phase(operation, phase, "released"))
+        return (struct scenario){operation, LIBXL__OP_DEVICE_DISK_DESTROY, fill_disk_destroy,
+                                 SCENARIO_WITH_DISK};
+    if (operation == LIBXL__OP_DEVICE_DETACH && scenario_is_phase(operation, phase, "gone"))
+        return (struct scenario){operation, LIBXL__OP_DEVICE_NIC_REMOVE, fill_nic_remove, SCENARIO_WITH_NIC};
+    if (operation == LIBXL__OP_DOMAIN_TEARDOWN && scenario_is_phase(operation, phase, "devices"))
+        return (struct scenario){operation, LIBXL__OP_DOMAIN_DESTROY, NULL, SCENARIO_WITH_DISK};
+    for (size_t i = 0; i < sizeof(scenarios) / sizeof(*scenarios); i++)
+        if (scenarios[i].operation == operation)
+            return scenarios[i];
+    if (libxl__operations[operation].args_size != sizeof(libxl_domid))
+        fail_msg("%s: the sweep needs a scenario for it", libxl__operations[operation].name);
+    return (struct scenario){.operation = operation, .started_by = operation, .guest = SCENARIO_ANY_GUEST};
+}
+
+/* ---- guests */
+
+/* Marks the guest as one whose creation has been given up. */
+static void mark_guest(libxl_ctx *ctx, struct subject *s)
+{
+    char path[LIBXL__MARK_PATH], text[LIBXL__MARK_TEXT];
+    libxl__ctx_lock(ctx);
+    libxl__mark_text(ctx, true, s->guest, text);
+    libxl__ctx_unlock(ctx);
+    snprintf(path, sizeof(path), LIBXL__MARK_FMT, LIBXL__MARK_OF(s->uuid));
+    fixture_write(path, text);
+}
+
+static libxl_domid new_pvh_guest(libxl_ctx *ctx)
+{
+    libxl_domain_config config = guest_config_pvh("b");
+    libxl_domid domid;
+    assert_int_equal(libxl_domain_create_new(ctx, &config, &domid, NULL, NULL), 0);
+    libxl_domain_config_dispose(&config);
+    assert_int_equal(libxl_domain_unpause(ctx, domid, NULL), 0);
+    return domid;
+}
+
+/* Waits until the guest has connected to its device. */
+static void wait_connected(libxl_domid guest, const char *node)
+{
+    char *state = NULL;
+    for (const uint64_t end = now_ms() + CONNECT_LIMIT_MS; now_ms() < end; usleep(1000)) {
+        free(state);
+        state = guest_node(guest, node);
+        if (state && strcmp(state, "4") == 0)
+            break;
+    }
+    assert_string_equal(state, "4");
+    free(state);
+}
+
+/* Adds the disk that the scenario removes. */
+static void add_disk(libxl_ctx *ctx, libxl_domid guest)
+{
+    libxl_device_disk disk = sweep_disk();
+    assert_int_equal(libxl_device_disk_add(ctx, guest, &disk, NULL), 0);
+    libxl_device_disk_dispose(&disk);
+    wait_connected(guest, "device/vbd/51712/state");
+}
+
+static void add_nic(libxl_ctx *ctx, libxl_domid guest)
+{
+    libxl_device_nic nic = sweep_nic();
+    assert_int_equal(libxl_device_nic_add(ctx, guest, &nic, NULL), 0);
+    libxl_device_nic_dispose(&nic);
+    wait_connected(guest, "device/vif/0/state");
+}
+
+void scenario_prepare(libxl_ctx *ctx, const struct scenario *scenario, struct subject *s)
+{
+    libxl_dominfo info;
+    if (scenario->guest == SCENARIO_NO_GUEST)
+        return;
+    s->guest = scenario->guest == SCENARIO_PVH ? new_pvh_guest(ctx) : guest_new(ctx, "b", true);
+    assert_int_equal(libxl_domain_info(ctx, &info, s->guest), 0);
+    s->uuid = info.uuid;
+    if (scenario->guest == SCENARIO_WITH_DISK)
+        add_disk(ctx, s->guest);
+    if (scenario->guest == SCENARIO_WITH_NIC)
+        add_nic(ctx, s->guest);
+    if (scenario->guest == SCENARIO_MARKED)
+        mark_guest(ctx, s);
+}
+
+void scenario_fill(const struct scenario *scenario, struct subject *s, void *args)
+{
+    if (scenario->fill)
+        scenario->fill(s, args);
+    else
+        *(libxl_domid *)args = s->guest;
+}
+
+void scenario_dispose(struct subject *s)
+{
+    free(s->results.name);
+    libxl_unfinished_list_dispose(&s->results.unfinished);
+#define DISPOSE(NAME, name) libxl_##name##_list_dispose(&s->results.name##s);
+    LISTED(DISPOSE)
+#undef DISPOSE
+    libxl_device_status_list_dispose(&s->results.devices);
+    libxl_domain_config_dispose(&s->results.config);
+    libxl_domain_counters_list_dispose(&s->results.counters);
+}
