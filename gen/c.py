@@ -65,7 +65,7 @@ def commented_run(run: list[Line]) -> str:
 
 
 def declare(kind: m.Type, name: str, pointer: bool = False, const: bool = False) -> str:
-    """`const char *name`, `libxl_dominfo *info`, `uint32_t domid`."""
+    """The declaration of a name, such as `const char *name`, `libxl_dominfo *info` or `uint32_t domid`."""
     spelled = kind.c_name + ("*" if kind.c_name.endswith("*") else " *") * pointer
     spelled = spelled.replace("* *", "**")
     space = "" if spelled.endswith("*") else " "

@@ -54,7 +54,7 @@ def at_least(bound: float, of: Literal["peer", "floor"] | None = None) -> Goal:
 
 
 class Tool(enum.Enum):
-    """How a program is run."""
+    """The tool under which a program runs."""
 
     PLAIN = "plain"
     CALLGRIND = "callgrind"

@@ -28,8 +28,8 @@ typedef struct libxl__qmp {
 } libxl__qmp;
 
 /*
- * Sends a command to the QEMU of a domain. `command` is the command's name; `name` and `value` are its only argument, a text
- * (NULL: none). Errors, recorded in ao: FAIL (there is no connection), NOMEM.
+ * Sends a command to the QEMU of a domain. `command` is the command's name. `name` and `value` are the name and the text of its only
+ * argument; NULL: it has no argument. Errors, recorded in ao: FAIL (there is no connection), NOMEM.
  */
 int libxl__qmp_start(libxl__ao *ao, libxl__qmp *qmp, uint32_t domid, const char *command, const char *name,
                      const char *value);

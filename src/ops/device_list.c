@@ -26,7 +26,7 @@ typedef struct device_list {
     size_t per_device;
 } device_list_state;
 
-/* ---- numbers */
+/* ---- numbers: the numbers of the devices are listed */
 
 static int numbers_start(libxl__ao *ao, struct device_list *s)
 {
@@ -42,7 +42,7 @@ static int numbers_poll(libxl__ao *ao, struct device_list *s)
     return libxl__xs_directory_step(ao, &s->numbers);
 }
 
-/* ---- read */
+/* ---- read: the devices' keys are read and converted to configurations */
 
 static int read_start(libxl__ao *ao, struct device_list *s)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The terminals of consoles: what the guest writes can be read there, and only paths of terminals are returned. */
+/* domain_console_tty returns the path of a console's terminal, and no other path. A guest's output can be read from the terminal. */
 #include "harness.h"
 
 #include <fcntl.h>

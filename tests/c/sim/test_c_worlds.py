@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Machines without a hypervisor, xenstored, permission or memory: the error message names what is missing."""
+"""On a machine without a hypervisor, xenstored, permission or memory, the error names the missing thing."""
 
 import os
 import subprocess

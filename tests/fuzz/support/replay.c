@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Runs a fuzzing target once for each file that is named on the command line, without a fuzzer: for inputs that once found a
- * fault, and for compilers that have no libFuzzer. Prints the number of inputs that it has run. A fault ends the process.
+ * Runs a fuzzing target without a fuzzer, once for each file that is named on the command line. The files are inputs that once
+ * found a fault. The compiler need not have libFuzzer. Prints the number of inputs that it has run. A fault ends the process.
  */
 #include "bytes.h"
 
