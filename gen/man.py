@@ -175,7 +175,7 @@ def called_once(o: m.Operation, model: m.Model) -> str:
 
 
 def released(f: m.Field) -> str:
-    """The argument of a dispose function. It is the name for a string, and the address for any other value."""
+    """The argument of a dispose function: the name for a string, and the address for any other value."""
     return f.name if c.is_string(f.kind) else f"&{f.name}"
 
 
