@@ -90,10 +90,23 @@ class Guest:
         await dom.destroy()
 
 
+async def report_failures(xen: aioxen.Context) -> None:
+    """Say which devices do not work, and why."""
+    async for event in xen.device_events(types=[aioxen.DeviceFailed]):
+        if isinstance(event, aioxen.DeviceFailed):
+            device = f"domain {event.domid}, {event.kind} {event.devid}"
+            click.echo(f"{datetime.now():%H:%M:%S} {device}: {event.message}")
+
+
 async def run(files: tuple[Path, ...], dumps: Path) -> None:
-    async with aioxen.Context() as xen, asyncio.TaskGroup() as group:
-        for file in files:
-            group.create_task(Guest(xen, aioxen.load(file), dumps).supervise())
+    async with aioxen.Context() as xen:
+        reporter = asyncio.create_task(report_failures(xen))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for file in files:
+                    group.create_task(Guest(xen, aioxen.load(file), dumps).supervise())
+        finally:
+            reporter.cancel()
 
 
 @click.command()

@@ -155,6 +155,7 @@ void libxl_event_register_callbacks(libxl_ctx *ctx, const libxl_event_hooks *hoo
 typedef struct libxl__evgen libxl_evgen_domain_death;
 typedef struct libxl__evgen libxl_evgen_domain_lifecycle;
 typedef struct libxl__evgen_disk_eject libxl_evgen_disk_eject;
+typedef struct libxl__evgen_devices libxl_evgen_devices;
 
 /*
  * Generates DOMAIN_SHUTDOWN and then DOMAIN_DEATH for one domain, each once. If a domain is destroyed while
@@ -184,6 +185,16 @@ void libxl_evdisable_domain_lifecycle(libxl_ctx *ctx, libxl_evgen_domain_lifecyc
 int libxl_evenable_disk_eject(libxl_ctx *ctx, uint32_t domid, const char *vdev, libxl_ev_user user,
                               libxl_evgen_disk_eject **evgen_out);
 void libxl_evdisable_disk_eject(libxl_ctx *ctx, libxl_evgen_disk_eject *evgen);
+
+/*
+ * Generates DEVICE_CONNECTED, DEVICE_FAILED and DEVICE_GONE of all devices of one domain, whichever toolstack has added
+ * them. With LIBXL_DOMID_ALL, generates them for all existing and future domains. A device that is connected already is
+ * reported, too. Changes that follow each other quickly are reported as one. DOMAIN_EVENTS_LOST is generated after the
+ * connection to xenstored was lost. INVAL: no domain can have this domid. DOMAIN_NOTFOUND: no domain has it now.
+ */
+int libxl_evenable_devices(libxl_ctx *ctx, uint32_t domid, libxl_ev_user user,
+                           libxl_evgen_devices **evgen_out);
+void libxl_evdisable_devices(libxl_ctx *ctx, libxl_evgen_devices *evgen);
 
 /* ------------------------------------------------------------------ libxl's interface to main loops */
 

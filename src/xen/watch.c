@@ -180,15 +180,18 @@ bool libxl__watch_is_lost(const libxl__watch *watch)
     return !watch->sent;
 }
 
-void libxl__watch_event(libxl_ctx *ctx, const char *token)
+void libxl__watch_event(libxl_ctx *ctx, const char *path, const char *token)
 {
     libxl__watches *watches = &ctx->xen->watches;
     libxl__watch *watch = watch_of_token(watches, token);
     const bool fired = watch == watches->fired_early;
     watches->fired_early = NULL;
     watches->event_seq++;
-    if (watch && watch->callback && !fired)
-        watch->callback(ctx, watch->user, false);
+    if (!watch || !watch->callback || fired)
+        return;
+    watches->event_path = path;
+    watch->callback(ctx, watch->user, false);
+    watches->event_path = NULL;
 }
 
 void libxl__watch_fire_early(libxl_ctx *ctx, libxl__watch *watch)

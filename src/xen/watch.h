@@ -33,7 +33,8 @@ typedef struct libxl__watches {
     uint32_t generation;
     /* The number of watches of operations and applications; the context's own watches are not counted. */
     uint32_t count;
-    uint64_t event_seq;       /* the number of events of all watches so far */
+    const char *event_path; /* during a callback: the changed node, as xenstored names it; NULL: not known */
+    uint64_t event_seq;     /* the number of events of all watches so far */
     libxl__watch *early_fire; /* the watch of libxl__watch_fire_early; NULL: none */
     /* The length of the body of an event of `early_fire` (path and token), in octets. */
     size_t early_fire_length;

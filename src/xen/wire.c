@@ -272,7 +272,7 @@ static void handle_event(libxl_ctx *ctx, const char *body, size_t length)
 {
     size_t path = strnlen(body, length) + 1;
     const bool whole = path < length && memchr(body + path, 0, length - path);
-    libxl__watch_event(ctx, whole ? body + path : "");
+    libxl__watch_event(ctx, body, whole ? body + path : "");
 }
 
 /* Handles a message: a watch event or the next answer. A message that is neither ends the connection. */

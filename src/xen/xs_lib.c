@@ -66,7 +66,7 @@ static void watch_fired(libxl_ctx *ctx, libxl__fd *source, uint32_t revents)
     char **event;
     errno = 0;
     while ((event = xs_check_watch(libxl__xs_caller_watches(caller_of(ctx))))) {
-        libxl__watch_event(ctx, event[XS_WATCH_TOKEN]);
+        libxl__watch_event(ctx, event[XS_WATCH_PATH], event[XS_WATCH_TOKEN]);
         free(event);
         errno = 0;
     }

@@ -134,7 +134,7 @@ void libxl__xs_batch_ended(libxl_ctx *ctx, libxl__xs_batch *batch);
 /* Reports that xenstored has accepted the watch, or has refused it. */
 void libxl__watch_added(libxl_ctx *ctx, libxl__watch *watch, bool accepted);
 /* Reports an event of the watch that has this token. An event with an unknown token is ignored. */
-void libxl__watch_event(libxl_ctx *ctx, const char *token);
+void libxl__watch_event(libxl_ctx *ctx, const char *path, const char *token);
 /*
  * Reports that the header of an event has arrived, but not its body. `length` is the length of the body,
  * which is a path and a token.

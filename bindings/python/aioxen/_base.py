@@ -187,21 +187,22 @@ class BaseContext(ContextOperations):
         make = EVENTS.get(kind)
         return make(domid, v.uuid_of(uuid), value, ffi.cast("libxl_event *", address)) if make else None
 
-    def _evenable(self, domid: int | None, token: int) -> v.CData:
-        """Enable the lifecycle events of one domain, or of all domains. Returns the argument for
-        _evdisable()."""
-        out = ffi.new("libxl_evgen_domain_lifecycle **")
-        which = lib.LIBXL_DOMID_ALL if domid is None else domid
-        rc = lib.libxl_evenable_domain_lifecycle(self._c, which, token, out)
+    def _evenable(self, domid: int | None, token: int, devices: bool) -> v.CData:
+        """Enable the events of the devices of one domain, or of all domains; or their lifecycle events.
+        Returns the argument for _evdisable()."""
+        out = ffi.new("libxl_evgen_devices **" if devices else "libxl_evgen_domain_lifecycle **")
+        enable = lib.libxl_evenable_devices if devices else lib.libxl_evenable_domain_lifecycle
+        rc = enable(self._c, lib.LIBXL_DOMID_ALL if domid is None else domid, token, out)
         if rc:
             raise error_of(rc, last_message(), "events", domid)
         return out
 
-    def _evdisable(self, out: v.CData) -> None:
+    def _evdisable(self, out: v.CData, devices: bool) -> None:
         """Disable the events that _evenable() has enabled. A second call does nothing."""
         if self._c is not None and out[0]:
             generator, out[0] = out[0], ffi.NULL
-            lib.libxl_evdisable_domain_lifecycle(self._c, generator)
+            disable = lib.libxl_evdisable_devices if devices else lib.libxl_evdisable_domain_lifecycle
+            disable(self._c, generator)
 
     def _free(self) -> Callable[[], None]:
         """Give up the C context. Returns the function that frees it, which may be called in any thread."""

@@ -148,6 +148,31 @@ class Context(ContextCore, BaseContext):
         token = next(self._tokens)
         return Events(self, token, None if domid is None else v.domid(domid), types, capacity)
 
+    def device_events(
+        self,
+        domid: int | Domain | None = None,
+        types: Iterable[type[Event]] | None = None,
+        *,
+        capacity: int = 1024,
+    ) -> Events:
+        """Subscribe to the events of all devices of one domain, or of all domains: DeviceConnected,
+        DeviceFailed, DeviceGone.
+
+        Devices of every kind are followed, whichever toolstack has added them, also those that are added
+        later. A device that is connected already is reported first. Changes that follow each other quickly
+        are reported as one. The other rules are those of events(), but the iteration does not end when the
+        domain is gone.
+
+        domid: The domain; None: all domains.
+
+        types: The classes of the events wanted; None: all classes.
+
+        Raises: DomainNotFoundError.
+        """
+        self._bind()
+        token = next(self._tokens)
+        return Events(self, token, None if domid is None else v.domid(domid), types, capacity, devices=True)
+
     def _deliver(self, token: int, event: Event | None) -> None:
         """Pass an event to its receiver. After an interrupt, the call is repeated with the same event."""
         if event is None:

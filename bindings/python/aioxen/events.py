@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Events:
-    """A subscription, made by Context.events(): `async for event in xen.events():`.
+    """A subscription, made by Context.events() or device_events(): `async for event in xen.events():`.
 
     One task at a time may read it. The subscription ends with aclose(), at the end of `async with`, and when
     the object is garbage-collected.
@@ -29,12 +29,14 @@ class Events:
         domid: int | None,
         types: Iterable[type[Event]] | None,
         capacity: int,
+        devices: bool = False,
     ) -> None:
         self._queue = Queue(capacity, types)
         self._waiter: asyncio.Future[None] | None = None
         self._domid = domid
         self._xen = xen
-        self._generator = xen._evenable(domid, token)
+        self._devices = devices
+        self._generator = xen._evenable(domid, token, devices)
         xen._streams[token] = self
 
     def __aiter__(self) -> Events:
@@ -79,7 +81,7 @@ class Events:
 
     def _finish(self) -> None:
         if self._generator is not None:
-            self._xen._evdisable(self._generator)
+            self._xen._evdisable(self._generator, self._devices)
             self._generator = None
             self._wake()
 
@@ -92,4 +94,4 @@ class Events:
 
     def __del__(self) -> None:
         if getattr(self, "_generator", None) is not None:
-            self._xen._evdisable(self._generator)
+            self._xen._evdisable(self._generator, self._devices)

@@ -350,7 +350,8 @@ static int (*const starters[LIBXL__OP_COUNT])(struct starter *s) = {
 bool starter_is_hidden(unsigned operation)
 {
     return operation == LIBXL__OP_DOMAIN_TEARDOWN || operation == LIBXL__OP_DISK_EJECT ||
-           operation == LIBXL__OP_DEVICE_DETACH || operation == LIBXL__OP_DEVICE_MODEL;
+           operation == LIBXL__OP_DEVICE_DETACH || operation == LIBXL__OP_DEVICE_MODEL ||
+           operation == LIBXL__OP_DEVICE_EVENTS;
 }
 
 int starter_run(struct starter *s, unsigned operation)

@@ -1,0 +1,629 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Event generators for devices. Each runs a hidden operation in the background until the generator is disabled.
+ *
+ * The toolstack's tree says which devices exist; one watch on it finds new ones and removed ones, by the path of the
+ * event. Each device has two more watches: on its backend's state and on its backend's error node. No node of a guest
+ * is watched, so a guest cannot cause events. The guest's error node is read only after the backend has changed.
+ *
+ * A change marks the device, and marked devices are read together, one batch at a time. So changes that follow each other
+ * quickly are reported as one, and the cost of a change does not depend on the number of devices.
+ *
+ * Owns: the generators, which the context lists (generators.h); the records of devices and domains, until the operation
+ * ends. Locks: the context's lock guards everything.
+ */
+#include "device_operations.h"
+#include "escape.h"
+#include "generators.h"
+#include "ops.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <xen/io/xenbus.h>
+
+enum { AT_ONCE = 32 /* devices that are read in one batch */, WORDS = 400 };
+
+struct libxl__evgen_devices {
+    libxl__generator generator;
+    libxl__ao *ao; /* NULL once it has ended */
+    libxl_ev_user user;
+};
+
+struct domain {
+    libxl__domain_follower follower;
+    libxl__index_link link;
+    uint64_t key; /* the domid */
+    libxl_uuid uuid;
+    struct device_events *events;
+    bool gone;
+    LIST_HEAD(, device) devices;
+};
+
+struct device {
+    libxl__device device;
+    libxl__index_link link;
+    uint64_t key; /* domid and devid */
+    struct device_events *events;
+    struct domain *domain; /* NULL: the backend is not known yet */
+    libxl__watch *state_watch, *error_watch;
+    const libxl__xs_request *path, *state, *online, *backend_error, *frontend_error;
+    bool marked, reading;
+    bool was_online, connected, failed; /* at the last look */
+    TAILQ_ENTRY(device) queue_link;     /* if it is marked or is being read */
+    LIST_ENTRY(device) domain_link, all_link;
+};
+TAILQ_HEAD(devices, device);
+
+typedef struct device_events {
+    libxl__source source; /* fires when a device is marked; its stop function frees everything */
+    libxl__ao *ao;
+    libxl__xs_observer observer;
+    libxl__watch *toolstack;
+    libxl__index devices, domains;
+    uint64_t index_steps;
+    LIST_HEAD(, device) all;
+    struct devices marked, reading;
+    libxl__domain_source only; /* the domain of a generator for one domain */
+    libxl__xs_batch *batch;
+    libxl__device_sweep sweep; /* lists the devices of a domain */
+    uint32_t *domids;          /* the domains that are yet to be listed; malloc'ed */
+    uint32_t domid_count;
+    bool listing, list_again, down;
+} device_events_state;
+
+static const uint64_t *key_of_device(const libxl__index_link *link)
+{
+    return &LIBXL__CONTAINER(link, struct device, link)->key;
+}
+
+static const uint64_t *key_of_domain(const libxl__index_link *link)
+{
+    return &LIBXL__CONTAINER(link, struct domain, link)->key;
+}
+
+static uint32_t only_domid(const struct device_events *s)
+{
+    return s->ao->subject.number;
+}
+
+/* ---- reporting */
+
+static const libxl_evgen_devices *evgen_of(const libxl__ao *ao)
+{
+    return LIBXL__CONTAINER(ao->handle, libxl_evgen_devices, ao);
+}
+
+static libxl_event *new_event(struct device_events *s, uint32_t domid, libxl_event_type type)
+{
+    return libxl__event_new(s->ao->ctx, type, domid, evgen_of(s->ao)->user);
+}
+
+/* The three events begin with the same members. `words` is for DEVICE_FAILED. */
+static void report(struct device_events *s, const struct device *d, libxl_event_type type, const char *words)
+{
+    libxl_event *event = new_event(s, d->device.domid, type);
+    char *kind = strdup(d->device.kind), *message = words ? strdup(words) : NULL;
+    if (!event || !kind || (words && !message)) {
+        free(kind);
+        free(message);
+        if (event)
+            libxl__event_discard(s->ao->ctx, event);
+        libxl__event_missed(s->ao->ctx, type);
+        return;
+    }
+    event->domuuid = d->domain->uuid;
+#define FILL(member)                                                                                         \
+    event->u.member.kind = kind, event->u.member.devid = d->device.devid,                                    \
+    event->u.member.backend_domid = d->device.backend_domid
+    if (type == LIBXL_EVENT_TYPE_DEVICE_CONNECTED)
+        FILL(device_connected);
+    else if (type == LIBXL_EVENT_TYPE_DEVICE_GONE)
+        FILL(device_gone);
+    else
+        FILL(device_failed), event->u.device_failed.message = message;
+#undef FILL
+    libxl__event_occurred(s->ao->ctx, event);
+}
+
+static void report_failure(struct device_events *s, struct device *d, const char *who, const char *words)
+{
+    char text[WORDS + 64], escaped[sizeof(text) * 4];
+    snprintf(text, sizeof(text), "%s%.*s", who, WORDS, words);
+    libxl__escape(escaped, sizeof(escaped), text);
+    report(s, d, LIBXL_EVENT_TYPE_DEVICE_FAILED, escaped);
+    d->failed = true;
+}
+
+/* ---- records */
+
+static void mark(struct device *d)
+{
+    struct device_events *s = d->events;
+    if (d->marked)
+        return;
+    d->marked = true;
+    if (!d->reading)
+        TAILQ_INSERT_TAIL(&s->marked, d, queue_link);
+    libxl__source_fire(&s->source);
+}
+
+static void device_changed(libxl_ctx *ctx, void *user, bool failed)
+{
+    (void)ctx;
+    if (!failed)
+        mark(user);
+}
+
+static void forget_domain(struct domain *domain)
+{
+    struct device_events *s = domain->events;
+    libxl__domain_unfollow(s->ao->ctx, &domain->follower);
+    libxl__index_remove(&s->domains, &domain->link);
+    free(domain);
+}
+
+/* Detaches the device from its backend and its domain. */
+static void disconnect(struct device *d)
+{
+    libxl_ctx *ctx = d->events->ao->ctx;
+    struct domain *domain = d->domain;
+    libxl__watch_remove(ctx, d->state_watch);
+    libxl__watch_remove(ctx, d->error_watch);
+    d->state_watch = d->error_watch = NULL;
+    d->was_online = d->connected = d->failed = false;
+    d->domain = NULL;
+    if (!domain)
+        return;
+    LIST_REMOVE(d, domain_link);
+    if (LIST_EMPTY(&domain->devices))
+        forget_domain(domain);
+}
+
+/* Call this for a device that is in no queue. */
+static void forget(struct device *d)
+{
+    disconnect(d);
+    libxl__index_remove(&d->events->devices, &d->link);
+    LIST_REMOVE(d, all_link);
+    free(d);
+}
+
+static struct device *find_device(struct device_events *s, uint32_t domid, const char *kind, uint32_t devid)
+{
+    const uint64_t key = (uint64_t)domid << 32 | devid;
+    libxl__index_link *first = libxl__index_find(&s->devices, &key), *link = first;
+    for (; link; link = link->newer == first ? NULL : link->newer) {
+        struct device *d = LIBXL__CONTAINER(link, struct device, link);
+        if (strcmp(d->device.kind, kind) == 0)
+            return d;
+    }
+    return NULL;
+}
+
+/* Marks a device, which may be a new one. Errors: NOMEM. */
+static int mark_device(struct device_events *s, uint32_t domid, const char *kind, uint32_t devid)
+{
+    struct device *d = find_device(s, domid, kind, devid);
+    if (!d) {
+        d = calloc(1, sizeof(*d));
+        if (!d)
+            return ERROR_NOMEM;
+        d->events = s;
+        d->key = (uint64_t)domid << 32 | devid;
+        d->device.domid = domid;
+        d->device.devid = devid;
+        snprintf(d->device.kind, sizeof(d->device.kind), "%s", kind);
+        libxl__index_add(&s->devices, &d->link);
+        LIST_INSERT_HEAD(&s->all, d, all_link);
+    }
+    mark(d);
+    return 0;
+}
+
+static struct domain *find_domain(struct device_events *s, uint32_t domid)
+{
+    const uint64_t key = domid;
+    libxl__index_link *link = libxl__index_find(&s->domains, &key);
+    return link ? LIBXL__CONTAINER(link, struct domain, link) : NULL;
+}
+
+static void mark_devices_of(struct domain *domain)
+{
+    struct device *d;
+    LIST_FOREACH (d, &domain->devices, domain_link)
+        mark(d);
+}
+
+static void mark_all(struct device_events *s)
+{
+    struct device *d;
+    LIST_FOREACH (d, &s->all, all_link)
+        mark(d);
+}
+
+static void domain_changed(libxl_ctx *ctx, libxl__domain_follower *follower)
+{
+    (void)ctx;
+    struct domain *domain = (struct domain *)follower;
+    if (follower->phase != LIBXL__DOMAIN_GONE)
+        return;
+    domain->gone = true;
+    mark_devices_of(domain);
+}
+
+/* Follows the device's domain. Errors: NOTFOUND (the domain is gone), and those of libxl__domain_follow. */
+static int join_domain(struct device_events *s, struct device *d)
+{
+    xc_domaininfo_t info;
+    struct domain *domain = find_domain(s, d->device.domid);
+    if (!domain) {
+        int rc = libxl__hv_look(s->ao, d->device.domid, &info);
+        if (rc)
+            return rc == ERROR_DOMAIN_NOTFOUND ? ERROR_NOTFOUND : rc;
+        domain = calloc(1, sizeof(*domain));
+        if (!domain)
+            return ERROR_NOMEM;
+        rc = libxl__domain_follow(s->ao->ctx, &domain->follower, &info, domain_changed);
+        if (rc) {
+            free(domain);
+            return rc;
+        }
+        domain->events = s;
+        domain->key = d->device.domid;
+        domain->uuid = domain->follower.domain->uuid;
+        libxl__index_add(&s->domains, &domain->link);
+    }
+    d->domain = domain;
+    LIST_INSERT_HEAD(&domain->devices, d, domain_link);
+    return 0;
+}
+
+/* ---- the toolstack's tree */
+
+/* An event for /libxl/DOMID/device/KIND/DEVID or a node below names the device. One for a node above means a removal. */
+static void toolstack_changed(libxl_ctx *ctx, void *user, bool failed)
+{
+    struct device_events *s = user;
+    const char *path = ctx->xen->watches.event_path;
+    char kind[LIBXL__DEVICE_KIND];
+    uint32_t domid, devid;
+    const int found = failed || !path ? 0 : sscanf(path, "/libxl/%u/device/%31[^/]/%u", &domid, kind, &devid);
+    struct domain *domain = found == 1 || found == 2 ? find_domain(s, domid) : NULL;
+    if (failed)
+        return;
+    if (found == 3 && mark_device(s, domid, kind, devid))
+        libxl__event_missed(ctx, 0);
+    if (domain)
+        mark_devices_of(domain);
+    if (!found)
+        mark_all(s);
+}
+
+static void reconnected(libxl_ctx *ctx, libxl__xs_observer *observer)
+{
+    struct device_events *s = LIBXL__CONTAINER(observer, struct device_events, observer);
+    libxl_event *event = new_event(s, only_domid(s), LIBXL_EVENT_TYPE_DOMAIN_EVENTS_LOST);
+    if (event) {
+        libxl__event_fits_record(event, 0);
+        libxl__event_occurred(ctx, event);
+    } else {
+        libxl__event_missed(ctx, 0);
+    }
+    s->down = false;
+    s->list_again = true;
+    libxl__source_fire(&s->source);
+}
+
+/* Starts to list the devices of the domains, one domain after the other. Marks all known devices: some may be gone. */
+static int begin_listing(struct device_events *s)
+{
+    const xc_domaininfo_t *list;
+    const bool all = only_domid(s) == LIBXL_DOMID_ALL;
+    const int count = all ? libxl__hv_list(s->ao->ctx, &list) : 1;
+    if (count < 0)
+        return libxl__ao_fail(s->ao, libxl__errno_rc(LIBXL__CALL_HOST, errno), "listing the domains: %m");
+    free(s->domids);
+    s->domids = calloc((size_t)count + 1, sizeof(*s->domids));
+    if (!s->domids)
+        return ERROR_NOMEM;
+    for (int i = 0; i < count; i++)
+        s->domids[i] = all ? list[i].domain : only_domid(s);
+    mark_all(s);
+    s->domid_count = (uint32_t)count;
+    s->list_again = false;
+    return 0;
+}
+
+static int listed(struct device_events *s)
+{
+    s->listing = false;
+    for (uint32_t i = 0; i < s->sweep.count; i++)
+        if (mark_device(s, s->sweep.domid, s->sweep.devices[i].kind, s->sweep.devices[i].devid))
+            return ERROR_NOMEM;
+    libxl__xs_batch_free(s->sweep.listing);
+    s->sweep.listing = NULL;
+    return 0;
+}
+
+static int list_step(struct device_events *s)
+{
+    static const libxl_uuid any;
+    int rc = s->listing ? libxl__device_sweep_list_poll(s->ao, &s->sweep) : 0;
+    while (!rc) {
+        if (s->listing && (rc = listed(s)))
+            return rc;
+        if (s->list_again && (rc = begin_listing(s)))
+            return rc;
+        if (!s->domid_count)
+            return 0;
+        s->listing = true;
+        s->sweep = (libxl__device_sweep){0};
+        rc = libxl__device_sweep_list(s->ao, &s->sweep, s->domids[--s->domid_count], &any);
+    }
+    return rc;
+}
+
+/* ---- reading the marked devices */
+
+/* Reads the devices that are marked, AT_ONCE of them at most. Returns 0 if none is. */
+static int read_devices(libxl__ao *ao, struct device_events *s)
+{
+    struct device *d;
+    if (TAILQ_EMPTY(&s->marked))
+        return 0;
+    s->batch = libxl__xs_batch_new(ao, 0);
+    if (!s->batch)
+        return ERROR_NOMEM;
+    for (int i = 0; i < AT_ONCE && (d = TAILQ_FIRST(&s->marked)); i++) {
+        TAILQ_REMOVE(&s->marked, d, queue_link);
+        TAILQ_INSERT_TAIL(&s->reading, d, queue_link);
+        d->marked = false;
+        d->reading = true;
+        const libxl__device *device = &d->device;
+        d->path = libxl__xs_read(s->batch, LIBXL__TOOLSTACK "/backend", LIBXL__TOOLSTACK_OF(device));
+        if (!d->domain)
+            continue;
+        d->state = libxl__xs_read(s->batch, LIBXL__BACKEND "/state", LIBXL__BACKEND_OF(device));
+        d->online = libxl__xs_read(s->batch, LIBXL__BACKEND "/online", LIBXL__BACKEND_OF(device));
+        d->backend_error = libxl__xs_read(s->batch, LIBXL__BACKEND_ERROR, LIBXL__BACKEND_OF(device));
+        d->frontend_error = libxl__xs_read(s->batch, LIBXL__FRONTEND_ERROR, LIBXL__FRONTEND_OF(device));
+    }
+    const int rc = libxl__xs_run(s->batch, LIBXL__XS_ONE_BY_ONE);
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+/* The backend is known now: watches it. The watches fire at once, so the device is read again. */
+static int follow(struct device_events *s, struct device *d)
+{
+    char path[LIBXL__DEVICE_PATH];
+    int rc = join_domain(s, d);
+    if (rc)
+        return rc;
+    snprintf(path, sizeof(path), LIBXL__BACKEND "/state", LIBXL__BACKEND_OF(&d->device));
+    rc = libxl__watch_add(s->ao->ctx, path, device_changed, d, true, &d->state_watch);
+    snprintf(path, sizeof(path), LIBXL__BACKEND_ERROR, LIBXL__BACKEND_OF(&d->device));
+    return rc ? rc : libxl__watch_add(s->ao->ctx, path, device_changed, d, true, &d->error_watch);
+}
+
+/* Compares the nodes with those of the last look. A backend that was told to go (online is 0) does not fail. */
+static void compare(struct device_events *s, struct device *d)
+{
+    const char *value = libxl__xs_value(d->state), *online = libxl__xs_value(d->online);
+    const char *theirs = libxl__xs_value(d->backend_error), *guests = libxl__xs_value(d->frontend_error);
+    const int state = libxl__device_state(value);
+    const bool open = state >= XenbusStateInitialising && state <= XenbusStateConnected;
+    const bool goes = online && strcmp(online, "0") == 0;
+    if (state == XenbusStateConnected && !d->connected)
+        report(s, d, LIBXL_EVENT_TYPE_DEVICE_CONNECTED, NULL);
+    d->connected = state == XenbusStateConnected;
+    if (open && !(theirs && *theirs))
+        d->failed = false;
+    if (!goes && !d->failed) {
+        if (theirs && *theirs)
+            report_failure(s, d, "the backend says: ", theirs);
+        else if (!open && value && guests && *guests)
+            report_failure(s, d, "the guest's driver says: ", guests);
+        else if (!value && d->was_online)
+            report_failure(s, d, "the backend's nodes were removed", "");
+    }
+    d->was_online = online && !goes;
+}
+
+/* Handles what was read of one device. Frees it if it is gone. */
+static int look_at(struct device_events *s, struct device *d)
+{
+    libxl__device now = d->device;
+    const char *path = libxl__xs_value(d->path);
+    const bool is = path && libxl__device_parse_backend(&now, path) && !(d->domain && d->domain->gone);
+    if (d->domain && is && now.backend_domid == d->device.backend_domid &&
+        strcmp(now.backend_kind, d->device.backend_kind) == 0) {
+        compare(s, d);
+        return 0;
+    }
+    if (d->domain) {
+        report(s, d, LIBXL_EVENT_TYPE_DEVICE_GONE, NULL);
+        disconnect(d);
+    }
+    d->device = now;
+    int rc = is ? follow(s, d) : ERROR_NOTFOUND;
+    if (rc != ERROR_NOTFOUND)
+        return rc;
+    if (d->marked)
+        TAILQ_REMOVE(&s->marked, d, queue_link);
+    forget(d);
+    return 0;
+}
+
+static int devices_read(struct device_events *s)
+{
+    struct device *d;
+    const int lost = libxl__xs_rc(s->batch);
+    int rc = 0;
+    while ((d = TAILQ_FIRST(&s->reading))) {
+        TAILQ_REMOVE(&s->reading, d, queue_link);
+        d->reading = false;
+        d->marked |= lost != 0;
+        if (d->marked)
+            TAILQ_INSERT_TAIL(&s->marked, d, queue_link);
+        if (!lost && !rc)
+            rc = look_at(s, d);
+    }
+    libxl__xs_batch_free(s->batch);
+    s->batch = NULL;
+    return lost ? lost : rc;
+}
+
+/* ---- watch */
+
+static int step(libxl__ao *ao, struct device_events *s)
+{
+    int rc = 0;
+    while (!rc && !s->down) {
+        if (s->batch)
+            rc = libxl__xs_done(s->batch) ? devices_read(s) : LIBXL__AO_WAIT;
+        if (!rc)
+            rc = list_step(s);
+        if (!rc && TAILQ_EMPTY(&s->marked))
+            return s->only.follower.phase == LIBXL__DOMAIN_GONE && LIST_EMPTY(&s->all)
+                       ? ERROR_DOMAIN_DESTROYED
+                       : LIBXL__AO_WAIT;
+        if (!rc)
+            rc = read_devices(ao, s);
+    }
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+/* Waits for the next connection to xenstored. The watches are the context's own, and are registered again then. */
+static int watch_poll(libxl__ao *ao, struct device_events *s)
+{
+    const int rc = step(ao, s);
+    if (rc != ERROR_NO_XENSTORE)
+        return rc;
+    libxl__ao_forget_failure(ao);
+    if (s->batch)
+        devices_read(s);
+    libxl__xs_batch_free(s->sweep.listing);
+    s->sweep.listing = NULL;
+    s->listing = false;
+    s->list_again = true;
+    s->down = !libxl__xs_link_is_up(ao->ctx);
+    return s->down ? LIBXL__AO_WAIT : watch_poll(ao, s);
+}
+
+static void stop(libxl_ctx *ctx, libxl__source *source)
+{
+    struct device_events *s = LIBXL__CONTAINER(source, struct device_events, source);
+    struct device *d;
+    libxl__watch_remove(ctx, s->toolstack);
+    libxl__xs_unobserve(&s->observer);
+    while ((d = LIST_FIRST(&s->all)))
+        forget(d);
+    libxl__index_clear(&s->devices);
+    libxl__index_clear(&s->domains);
+    free(s->domids);
+}
+
+static int watch_start(libxl__ao *ao, struct device_events *s)
+{
+    char path[48] = "/libxl";
+    xc_domaininfo_t info;
+    s->ao = ao;
+    s->list_again = true;
+    LIST_INIT(&s->all);
+    TAILQ_INIT(&s->marked);
+    TAILQ_INIT(&s->reading);
+    libxl__index_open(&s->devices, key_of_device, 1, &s->index_steps);
+    libxl__index_open(&s->domains, key_of_domain, 1, &s->index_steps);
+    s->observer = (libxl__xs_observer){.reconnected = reconnected};
+    libxl__xs_observe(ao->ctx, &s->observer);
+    libxl__source_attach(ao, &s->source, stop);
+    int rc = 0;
+    if (only_domid(s) != LIBXL_DOMID_ALL) {
+        snprintf(path, sizeof(path), "/libxl/%u/device", only_domid(s));
+        rc = libxl__hv_info(ao, only_domid(s), &info);
+        if (!rc)
+            rc = libxl__domain_source_start(ao, &s->only, &info);
+    }
+    if (!rc)
+        rc = libxl__watch_add(ao->ctx, path, toolstack_changed, s, true, &s->toolstack);
+    libxl__source_fire(&s->source); /* starts the listing */
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
+#include "_libxl_phases_device_events.h"
+
+/* ---- public */
+
+static void free_evgen(libxl_ctx *ctx, libxl__generator *generator)
+{
+    (void)ctx;
+    free(LIBXL__CONTAINER(generator, libxl_evgen_devices, generator));
+}
+
+static int enable_locked(libxl_ctx *ctx, libxl_evgen_devices *evgen, uint32_t domid)
+{
+    xc_domaininfo_t info;
+    const int rc = libxl__hooks_need_loop(ctx);
+    if (rc || ctx->closing)
+        return libxl__refuse_in(rc ? rc : ERROR_CLOSED, "enabling events of devices");
+    if (domid != LIBXL_DOMID_ALL) {
+        const int count = xc_domain_getinfolist(libxl__xch(ctx), domid, 1, &info);
+        if (count < 0 && errno != ESRCH)
+            return libxl__refuse(libxl__errno_rc(LIBXL__CALL_DOMAIN, errno), "asking about domain %u: %m",
+                                 domid);
+        if (count != 1 || info.domain != domid)
+            return libxl__refuse(ERROR_DOMAIN_NOTFOUND, "domid: there is no domain %u", domid);
+    }
+    evgen->ao =
+        libxl__ao_create_background(ctx, &libxl__operations[LIBXL__OP_DEVICE_EVENTS], domid, &evgen->ao);
+    if (!evgen->ao)
+        return libxl__refuse_in(ERROR_NOMEM, "enabling events of devices");
+    libxl__device_events_args *args = libxl__ao_args(evgen->ao);
+    args->in.domid = domid;
+    libxl__generator_add(ctx, &evgen->generator, free_evgen);
+    libxl__ao_start_internal(evgen->ao);
+    if (evgen->ao)
+        return 0;
+    libxl__generator_remove(ctx, &evgen->generator); /* it has failed at once */
+    return libxl__refuse_in(ERROR_FAIL, "enabling events of devices");
+}
+
+int libxl_evenable_devices(libxl_ctx *ctx, uint32_t domid, libxl_ev_user user,
+                           libxl_evgen_devices **evgen_out)
+{
+    if (!evgen_out)
+        return libxl__refuse(ERROR_INVAL, "evgen_out: NULL");
+    *evgen_out = NULL;
+    int rc = domid == LIBXL_DOMID_ALL ? 0 : libxl__hv_check_domid(domid);
+    if (rc)
+        return rc;
+    libxl_evgen_devices *evgen = calloc(1, sizeof(*evgen));
+    if (!evgen)
+        return libxl__refuse_in(ERROR_NOMEM, "enabling events of devices");
+    evgen->user = user;
+    libxl__ctx_lock(ctx);
+    rc = enable_locked(ctx, evgen, domid);
+    if (rc)
+        free(evgen);
+    else
+        *evgen_out = evgen;
+    libxl__ctx_leave(ctx);
+    return rc;
+}
+
+void libxl_evdisable_devices(libxl_ctx *ctx, libxl_evgen_devices *evgen)
+{
+    if (!evgen)
+        return;
+    libxl__ctx_lock(ctx);
+    if (evgen->ao) {
+        libxl__ao_request_stop(evgen->ao, ERROR_ABORTED);
+        libxl__ao_run(evgen->ao); /* the operation ends in this call, because it has no jobs */
+    }
+    libxl__generator_remove(ctx, &evgen->generator);
+    free(evgen);
+    libxl__ctx_leave(ctx);
+}

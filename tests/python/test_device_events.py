@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Events of devices: they are connected, fail, and are gone. The simulator plays the drivers."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+import aioxen
+import pytest
+from aioxen import DeviceConnected, DeviceFailed, DeviceGone
+from limits import scaled
+from worldly import Configure, write_node
+
+pytestmark = pytest.mark.skipif("AIOXEN_SIM_DIR" not in os.environ, reason="the simulator plays the drivers")
+
+XVDA, XVDB = 51712, 51728
+COUNT = 300
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> str:
+    path = tmp_path / "image"
+    path.write_bytes(bytes(1 << 20))
+    return str(path)
+
+
+def disk_of(path: str, vdev: str = "xvda") -> aioxen.DeviceDisk:
+    return aioxen.DeviceDisk(pdev_path=path, vdev=vdev)
+
+
+async def named(xen: aioxen.Context, config: aioxen.DomainConfig, name: str) -> aioxen.Domain:
+    config.c_info.name = name
+    dom = await xen.domain_create(config)
+    await dom.unpause()
+    return dom
+
+
+async def control(*command: str) -> None:
+    process = await asyncio.create_subprocess_exec("aioxen-sim-ctl", *command)
+    assert await process.wait() == 0
+
+
+async def next_of(events: aioxen.Events) -> aioxen.Event | aioxen.EventsLost:
+    return await asyncio.wait_for(anext(events), scaled(10))
+
+
+async def next_device(events: aioxen.Events) -> tuple[type, str, int]:
+    event = await next_of(events)
+    assert isinstance(event, DeviceConnected | DeviceFailed | DeviceGone)
+    return type(event), event.kind, event.devid
+
+
+@pytest.mark.parametrize("all_domains", [False, True])
+async def test_a_disk_comes_and_goes(
+    xen: aioxen.Context, guest: Configure, image: str, all_domains: bool
+) -> None:
+    config = guest("b")
+    config.disks = [disk_of(image)]
+    dom = await xen.domain_create(config)
+    async with xen.device_events(None if all_domains else dom) as events:
+        await dom.unpause()
+        event = await next_of(events)
+        assert isinstance(event, DeviceConnected)
+        assert (event.domid, event.uuid, event.kind, event.devid) == (dom.domid, dom.uuid, "vbd", XVDA)
+        assert event.backend_domid == 0
+        await dom.disk_add(disk_of(image, "xvdb"))
+        assert await next_device(events) == (DeviceConnected, "vbd", XVDB)
+        async with xen.device_events(dom) as later:  # finds those that exist
+            assert {await next_device(later), await next_device(later)} == {
+                (DeviceConnected, "vbd", XVDA), (DeviceConnected, "vbd", XVDB),
+            }  # fmt: skip
+        await dom.disk_remove(disk_of(image))
+        assert await next_device(events) == (DeviceGone, "vbd", XVDA)
+        await dom.destroy()
+        assert await next_device(events) == (DeviceGone, "vbd", XVDB)
+
+
+async def test_a_failure_has_the_drivers_words(xen: aioxen.Context, guest: Configure, image: str) -> None:
+    dom = await xen.domain_create(guest("b frontend=mute"))
+    await dom.unpause()
+    async with xen.device_events(dom) as events:
+        await dom.disk_add(disk_of(image))
+        await control("frontend", str(dom.domid), "error=12 no\x1brings")
+        event = await next_of(events)
+        assert isinstance(event, DeviceFailed)
+        assert (event.kind, event.devid) == ("vbd", XVDA)
+        assert event.message == r"the guest's driver says: 12 no\x1brings"
+        error = f"/local/domain/0/error/backend/vbd/{dom.domid}/{XVDA}/error"
+        await dom.disk_destroy(disk_of(image))
+        assert await next_device(events) == (DeviceGone, "vbd", XVDA)
+        await control("frontend", str(dom.domid), "plays")
+        await dom.disk_add(disk_of(image))
+        assert await next_device(events) == (DeviceConnected, "vbd", XVDA)
+        write_node(error, "x" * 3000)  # a driver may write up to 4,096 octets
+        event = await next_of(events)
+        assert isinstance(event, DeviceFailed)
+        assert event.message == "the backend says: " + "x" * 400
+        await dom.destroy()
+        assert await next_device(events) == (DeviceGone, "vbd", XVDA)
+
+
+async def test_the_end_of_a_driver_domain_is_a_failure(xen: aioxen.Context, guest: Configure) -> None:
+    server = await named(xen, guest("b driver"), "server")
+    dom = await named(xen, guest("b"), "guest")
+    async with xen.device_events(dom) as events:
+        await dom.nic_add(aioxen.DeviceNic(devid=0, backend_domid=server.domid))
+        assert await next_device(events) == (DeviceConnected, "vif", 0)
+        await server.destroy()
+        event = await next_of(events)
+        assert isinstance(event, DeviceFailed)
+        assert event.backend_domid == server.domid
+        await dom.destroy()
+        assert await next_device(events) == (DeviceGone, "vif", 0)
+
+
+async def test_a_loss_is_reported(xen: aioxen.Context, guest: Configure, image: str) -> None:
+    """xenstored is started anew with an empty store: the device is gone."""
+    dom = await xen.domain_create(guest("b"))
+    await dom.unpause()
+    async with xen.device_events() as events:
+        await dom.disk_add(disk_of(image))
+        assert await next_device(events) == (DeviceConnected, "vbd", XVDA)
+        await control("xenstored", "kill")
+        await control("xenstored", "start")
+        assert isinstance(await next_of(events), aioxen.EventsLost)
+        assert await next_device(events) == (DeviceGone, "vbd", XVDA)
+        await dom.destroy()
+
+
+async def test_nothing_is_missed_under_load(xen: aioxen.Context, guest: Configure, image: str) -> None:
+    """Disks of three guests are plugged and unplugged 300 times. Each gives one event when it is connected
+    and one when it is gone."""
+    doms = [await named(xen, guest("b"), f"guest{i}") for i in range(3)]
+
+    async def plug(dom: aioxen.Domain) -> None:
+        for _ in range(COUNT // len(doms)):
+            await dom.disk_add(disk_of(image))
+            await dom.device_wait_connected("vbd", XVDA)
+            await dom.disk_remove(disk_of(image))
+
+    async with xen.device_events() as events, asyncio.TaskGroup() as group:
+        for dom in doms:
+            group.create_task(plug(dom))
+        seen: dict[int, list[type]] = {dom.domid: [] for dom in doms}
+        for _ in range(2 * COUNT):
+            event = await next_of(events)
+            assert isinstance(event, DeviceConnected | DeviceGone)
+            seen[event.domid].append(type(event))
+    assert all(types == [DeviceConnected, DeviceGone] * (COUNT // len(doms)) for types in seen.values())
+    for dom in doms:
+        await dom.destroy()
+
+
+async def test_a_domain_that_does_not_exist(xen: aioxen.Context) -> None:
+    with pytest.raises(aioxen.DomainNotFoundError, match="there is no domain 28672"):
+        xen.device_events(0x7000)
