@@ -103,7 +103,8 @@ class Xl:
         return macs
 
     async def _stored(self, guest: str) -> dict[str, list[dict[str, str]]]:
-        (entry,) = json.loads(await self._xl(f"list -l {guest}"))
+        # Standard error has a warning for each device that xl has removed: it leaves them in the stored file.
+        (entry,) = json.loads(await self._xl(f"list -l {guest} 2>/dev/null"))
         stored: dict[str, list[dict[str, str]]] = entry["config"]
         return stored
 
