@@ -44,8 +44,9 @@ WHO = [("ours", "ours"), ("ours", "xl"), ("xl", "ours")]  # who makes the guests
 
 
 @LONG
-@pytest.mark.parametrize(("maker", "driver"), WHO)
-@pytest.mark.parametrize("kind", ["pv", "pvh"])
+@pytest.mark.parametrize(
+    ("kind", "maker", "driver"), [("pv", *WHO[1]), ("pv", *WHO[2]), *(("pvh", *who) for who in WHO)]
+)
 def test_devices_are_plugged_while_a_guest_works(inside, kind: str, maker: str, driver: str) -> None:  # type: ignore[no-untyped-def]
     inside("devices.py", kind, maker, driver)
 
