@@ -79,24 +79,21 @@ void libxl__frontend_key(const libxl__device_nodes *nodes, const char *key, cons
                     LIBXL__FRONTEND_OF(nodes->device), key);
 }
 
-static void forget_errors(libxl__xs_batch *batch, const libxl__device *device)
-{
-    libxl__xs_remove(batch, "/local/domain/%u/error/backend/%s/%u/%u", LIBXL__BACKEND_OF(device));
-    libxl__xs_remove(batch, "/local/domain/%u/error/device/%s/%u", LIBXL__FRONTEND_OF(device));
-}
-
-void libxl__device_write(libxl__xs_batch *batch, const libxl__device *device, const libxl_uuid *uuid)
+void libxl__device_write(libxl__xs_batch *batch, const libxl__device *device, const libxl_uuid *uuid,
+                         bool first)
 {
     const libxl__device_nodes nodes = {.batch = batch, .device = device};
     libxl__xs_set_backend(batch, device->backend_domid);
     libxl__xs_require_domain(batch, uuid);
     libxl__xs_require_absent(batch, ERROR_DEVICE_EXISTS, LIBXL__TOOLSTACK, LIBXL__TOOLSTACK_OF(device));
-    forget_errors(batch, device); /* an earlier device with this number may have left error nodes */
-    libxl__xs_remove(batch, LIBXL__FRONTEND, LIBXL__FRONTEND_OF(device));
     libxl__xs_remove(batch, LIBXL__BACKEND, LIBXL__BACKEND_OF(device));
+    libxl__xs_remove(batch, "/local/domain/%u/error/backend/%s/%u/%u", LIBXL__BACKEND_OF(device));
+    if (!first) {
+        libxl__xs_remove(batch, LIBXL__FRONTEND, LIBXL__FRONTEND_OF(device));
+        libxl__xs_remove(batch, "/local/domain/%u/error/device/%s/%u", LIBXL__FRONTEND_OF(device));
+    }
     libxl__xs_write(batch, LIBXL__XS_FRONTEND, "", LIBXL__FRONTEND, LIBXL__FRONTEND_OF(device));
     libxl__xs_write(batch, LIBXL__XS_BACKEND, "", LIBXL__BACKEND, LIBXL__BACKEND_OF(device));
-    libxl__xs_write(batch, LIBXL__XS_OURS, "", LIBXL__TOOLSTACK, LIBXL__TOOLSTACK_OF(device));
 #define LINK(path, key, target, ...)                                                                         \
     do {                                                                                                     \
         char value[LIBXL__DEVICE_PATH];                                                                      \
@@ -118,44 +115,72 @@ void libxl__device_write(libxl__xs_batch *batch, const libxl__device *device, co
 
 /* ---- removing */
 
-/*
- * Reads the nodes that may be removed because they are empty, parents before their children. Inside a transaction xenstored
- * reads each node at its first use. If it read a child first, another client could remove the child before xenstored reads the
- * parent. The parent would not list the child then, and xenstored would report that its store is corrupt.
- */
-void libxl__device_read_parents(libxl__xs_batch *batch, const libxl__device *device)
+void libxl__device_look_for_errors(libxl__xs_batch *batch, const libxl__device *device,
+                                   libxl__device_removal *removal)
 {
-    const uint32_t guest = device->domid, backend = device->backend_domid;
-    libxl__xs_read(batch, "/local/domain/%u/device", guest);
-    libxl__xs_read(batch, "/local/domain/%u/device/%s", guest, device->kind);
-    libxl__xs_read(batch, "/local/domain/%u/error", guest);
-    libxl__xs_read(batch, "/local/domain/%u/error/device", guest);
-    libxl__xs_read(batch, "/local/domain/%u/error/device/%s", guest, device->kind);
-    for (const char *const *folder = (const char *const[]){"", "/error", NULL}; *folder; folder++) {
-        libxl__xs_read(batch, "/local/domain/%u%s", backend, *folder);
-        libxl__xs_read(batch, "/local/domain/%u%s/backend", backend, *folder);
-        libxl__xs_read(batch, "/local/domain/%u%s/backend/%s", backend, *folder, device->backend_kind);
-        libxl__xs_read(batch, "/local/domain/%u%s/backend/%s/%u", backend, *folder, device->backend_kind,
-                       guest);
-    }
-    libxl__xs_read(batch, "/libxl/%u", guest);
-    libxl__xs_read(batch, "/libxl/%u/device", guest);
-    libxl__xs_read(batch, "/libxl/%u/device/%s", guest, device->kind);
+    removal->backend_errors = libxl__xs_read(batch, "/local/domain/%u/error/backend/%s/%u",
+                                             device->backend_domid, device->backend_kind, device->domid);
+    removal->frontend_errors = removal->ending ? NULL
+                                               : libxl__xs_read(batch, "/local/domain/%u/error/device/%s",
+                                                                device->domid, device->kind);
 }
 
-void libxl__device_remove_nodes(libxl__xs_batch *batch, const libxl__device *device)
+void libxl__device_errors_seen(libxl__device_removal *removal)
 {
-    libxl__xs_remove(batch, LIBXL__FRONTEND, LIBXL__FRONTEND_OF(device));
+    removal->has_backend_errors = libxl__xs_value(removal->backend_errors);
+    removal->has_frontend_errors = removal->frontend_errors && libxl__xs_value(removal->frontend_errors);
+}
+
+void libxl__device_read_parents(libxl__xs_batch *batch, const libxl__device *device,
+                                const libxl__device_removal *removal)
+{
+    const uint32_t guest = device->domid, backend = device->backend_domid;
+    libxl__xs_read(batch, "/local/domain/%u", backend);
+    libxl__xs_read(batch, "/local/domain/%u/backend", backend);
+    libxl__xs_read(batch, "/local/domain/%u/backend/%s", backend, device->backend_kind);
+    if (removal->has_backend_errors) {
+        libxl__xs_read(batch, "/local/domain/%u/error", backend);
+        libxl__xs_read(batch, "/local/domain/%u/error/backend", backend);
+        libxl__xs_read(batch, "/local/domain/%u/error/backend/%s", backend, device->backend_kind);
+    }
+    if (removal->has_frontend_errors) {
+        libxl__xs_read(batch, "/local/domain/%u/error", guest);
+        libxl__xs_read(batch, "/local/domain/%u/error/device", guest);
+    }
+    if (removal->ending)
+        return;
+    libxl__xs_read(batch, "/local/domain/%u/device", guest);
+    libxl__xs_read(batch, "/libxl/%u", guest);
+    libxl__xs_read(batch, "/libxl/%u/device", guest);
+}
+
+static void remove_errors(libxl__xs_batch *batch, const libxl__device *device,
+                          const libxl__device_removal *removal)
+{
+    if (removal->has_backend_errors) {
+        libxl__xs_remove(batch, "/local/domain/%u/error/backend/%s/%u/%u", LIBXL__BACKEND_OF(device));
+        libxl__xs_prune(batch, 4, "/local/domain/%u/error/backend/%s/%u", device->backend_domid,
+                        device->backend_kind, device->domid);
+    }
+    if (removal->has_frontend_errors) {
+        libxl__xs_remove(batch, "/local/domain/%u/error/device/%s/%u", LIBXL__FRONTEND_OF(device));
+        libxl__xs_prune(batch, 2, "/local/domain/%u/error/device/%s", device->domid, device->kind);
+    }
+}
+
+void libxl__device_remove_nodes(libxl__xs_batch *batch, const libxl__device *device,
+                                const libxl__device_removal *removal)
+{
     libxl__xs_remove(batch, LIBXL__BACKEND, LIBXL__BACKEND_OF(device));
-    libxl__xs_remove(batch, LIBXL__TOOLSTACK, LIBXL__TOOLSTACK_OF(device));
-    forget_errors(batch, device);
-    libxl__xs_prune(batch, 1, "/local/domain/%u/device/%s", device->domid, device->kind);
     libxl__xs_prune(batch, 3, "/local/domain/%u/backend/%s/%u", device->backend_domid, device->backend_kind,
                     device->domid);
+    remove_errors(batch, device, removal);
+    if (removal->ending)
+        return;
+    libxl__xs_remove(batch, LIBXL__FRONTEND, LIBXL__FRONTEND_OF(device));
+    libxl__xs_remove(batch, LIBXL__TOOLSTACK, LIBXL__TOOLSTACK_OF(device));
+    libxl__xs_prune(batch, 1, "/local/domain/%u/device/%s", device->domid, device->kind);
     libxl__xs_prune(batch, 2, "/libxl/%u/device/%s", device->domid, device->kind);
-    libxl__xs_prune(batch, 4, "/local/domain/%u/error/backend/%s/%u", device->backend_domid,
-                    device->backend_kind, device->domid);
-    libxl__xs_prune(batch, 2, "/local/domain/%u/error/device/%s", device->domid, device->kind);
 }
 
 /* ---- reading */

@@ -174,14 +174,36 @@ int libxl__device_reserve(libxl__ao *ao, libxl__device *device);
 /*
  * Adds the requests of one transaction that writes all three trees. The transaction fails with DEVICE_EXISTS if the device
  * exists. `uuid` is the domain's UUID.
+ * Also removes what an earlier device with this number has left. `first`: the domain is being created, so its own
+ * tree has nothing of an earlier device.
  */
-void libxl__device_write(libxl__xs_batch *batch, const libxl__device *device, const libxl_uuid *uuid);
+void libxl__device_write(libxl__xs_batch *batch, const libxl__device *device, const libxl_uuid *uuid,
+                         bool first);
+/* What the removal of a device's nodes includes. The requests belong to the batch that looks for errors. */
+typedef struct libxl__device_removal {
+    bool ending; /* the domain ends: its own trees are removed later, and are left alone */
+    bool has_backend_errors, has_frontend_errors; /* the kernels may have written errors */
+    const libxl__xs_request *backend_errors, *frontend_errors;
+} libxl__device_removal;
+
 /*
- * Add the requests of one transaction that removes all three trees, the error nodes, and parents that become empty. Call
- * libxl__device_read_parents first, because its requests must be the first ones of the transaction.
+ * Adds the requests that look for errors of the kernels, which hardly any device has. Call libxl__device_errors_seen
+ * when the batch is done.
  */
-void libxl__device_read_parents(libxl__xs_batch *batch, const libxl__device *device);
-void libxl__device_remove_nodes(libxl__xs_batch *batch, const libxl__device *device);
+void libxl__device_look_for_errors(libxl__xs_batch *batch, const libxl__device *device,
+                                   libxl__device_removal *removal);
+void libxl__device_errors_seen(libxl__device_removal *removal);
+/*
+ * Reads the parents of the nodes that libxl__device_remove_nodes removes if they are empty, the upper ones first. These
+ * requests must come first in the transaction: xenstored reads each node when it is used first there, and calls its
+ * store corrupt if it finds a node whose parent, which it reads later, does not list it any more, because another
+ * transaction has removed the node in between.
+ */
+void libxl__device_read_parents(libxl__xs_batch *batch, const libxl__device *device,
+                                const libxl__device_removal *removal);
+/* Adds the requests of one transaction that remove all three trees, the errors, and the parents that are empty then. */
+void libxl__device_remove_nodes(libxl__xs_batch *batch, const libxl__device *device,
+                                const libxl__device_removal *removal);
 /* For the class's `write`: adds a node to the backend's and the toolstack's tree. */
 void libxl__backend_key(const libxl__device_nodes *nodes, const char *key, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -57,7 +57,7 @@ int libxl__device_close_ask_start(libxl__ao *ao, libxl__device_close *close)
     }
     /* The error node of an earlier refusal is removed before the guest is asked. If the guest has been asked before, the node is
      * kept, because the guest does not write it again. */
-    if (libxl__device_state(close->state) != XenbusStateClosing)
+    if (!close->force && libxl__device_state(close->state) != XenbusStateClosing)
         libxl__xs_remove(close->batch, "/local/domain/%u/error/device/%s/%u", LIBXL__FRONTEND_OF(device));
     if (close->force)
         libxl__xs_remove(close->batch, LIBXL__FRONTEND, LIBXL__FRONTEND_OF(device));

@@ -31,7 +31,10 @@ typedef struct device_add {
     bool restored;
 } device_add_state;
 
-/* Returns whether this operation changes the stored configuration. A creation stores the devices itself. */
+/*
+ * Returns whether this operation changes the stored configuration. A creation stores the devices itself; its domain is
+ * new and does not run yet.
+ */
 static bool is_recorded(const libxl__ao *ao)
 {
     return ao->notify_target != LIBXL__AO_PARENT;
@@ -196,7 +199,7 @@ static int write_start(libxl__ao *ao, struct device_add *s)
     s->batch = libxl__xs_batch_new(ao, s->device.domid);
     if (!s->batch)
         return ERROR_NOMEM;
-    libxl__device_write(s->batch, &s->device, &ao->subject.uuid);
+    libxl__device_write(s->batch, &s->device, &ao->subject.uuid, !is_recorded(ao));
     rc = libxl__xs_run(s->batch, LIBXL__XS_TRANSACTION);
     return rc ? rc : LIBXL__AO_WAIT;
 }
@@ -283,6 +286,7 @@ static int backend_start(libxl__ao *ao, struct device_add *s)
 {
     if (!s->device.cls->waits_for_backend)
         return 0;
+    s->wait.without_guest = !is_recorded(ao);
     const int rc = libxl__backend_wait_start(ao, &s->wait, &s->device, "2");
     return rc ? rc : LIBXL__AO_WAIT;
 }

@@ -13,7 +13,7 @@ int libxl__backend_wait_start(libxl__ao *ao, libxl__backend_wait *wait, const li
     snprintf(path, sizeof(path), LIBXL__BACKEND_ERROR, LIBXL__BACKEND_OF(device));
     int rc = libxl__await_start(ao, &wait->backend_error, path, libxl__await_present, NULL);
     snprintf(path, sizeof(path), LIBXL__FRONTEND_ERROR, LIBXL__FRONTEND_OF(device));
-    if (!rc)
+    if (!rc && !wait->without_guest)
         rc = libxl__await_start(ao, &wait->frontend_error, path, libxl__await_present, NULL);
     snprintf(path, sizeof(path), LIBXL__BACKEND "/state", LIBXL__BACKEND_OF(device));
     return rc ? rc : libxl__await_start(ao, &wait->state, path, libxl__await_device_state, wanted);
@@ -25,7 +25,7 @@ int libxl__backend_wait_errors(libxl__ao *ao, libxl__backend_wait *wait)
     if (!rc)
         return libxl__ao_fail(ao, ERROR_DEVICE, "the backend says: %s",
                               libxl__await_value(&wait->backend_error));
-    if (rc == LIBXL__AO_WAIT)
+    if (rc == LIBXL__AO_WAIT && !wait->without_guest)
         rc = libxl__await_step(ao, &wait->frontend_error);
     return rc ? rc
               : libxl__ao_fail(ao, ERROR_DEVICE, "the guest's driver says: %s",
@@ -38,7 +38,8 @@ static int why_closed(libxl__ao *ao, libxl__backend_wait *wait)
     if (!wait->reads_errors) {
         wait->reads_errors = true;
         libxl__await_look(&wait->backend_error);
-        libxl__await_look(&wait->frontend_error);
+        if (!wait->without_guest)
+            libxl__await_look(&wait->frontend_error);
         return libxl__backend_wait_errors(ao, wait);
     }
     if (libxl__await_is_looking(&wait->backend_error) || libxl__await_is_looking(&wait->frontend_error))

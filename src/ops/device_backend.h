@@ -13,6 +13,7 @@ typedef struct libxl__backend_wait {
     libxl__await state, backend_error, frontend_error;
     libxl__domain_source server; /* follows the backend's domain, if that is another one */
     bool reads_errors;           /* the backend has closed, and the error nodes are being read */
+    bool without_guest; /* the guest does not run yet, so it writes no error; set this before the start */
 } libxl__backend_wait;
 
 /* Starts the wait. `wanted` is the state as a text, which must stay valid. Errors, recorded in ao: those of libxl__await_start. */

@@ -28,12 +28,14 @@ typedef struct device_detach {
     libxl__await nodes;          /* waits until a backend in another domain has removed its nodes */
     libxl__domain_source server; /* follows the backend's domain, unless that has ended */
     libxl__userdata stored;
-    int host_rc;           /* the first error of the phase `host` */
-    bool looked_at_states; /* `find` has read the states */
-    bool untaken;          /* the guest's driver has not taken the device */
-    bool stopped;          /* `closed`, `released` or `domain` was asked to stop */
-    bool refused;          /* the guest has refused, and the parent has been woken */
-    bool nodes_gone;       /* the backend's nodes were removed with their domain */
+    libxl__device_removal removal;
+    int host_rc;            /* the first error of the phase `host` */
+    bool looked_at_states;  /* `find` has read the states */
+    bool untaken;           /* the guest's driver has not taken the device */
+    bool stopped;           /* `closed`, `released` or `domain` was asked to stop */
+    bool refused;           /* the guest has refused, and the parent has been woken */
+    bool nodes_gone;        /* the backend's nodes were removed with their domain */
+    bool looked_for_errors; /* `clean` has looked for errors of the kernels */
     bool stays; /* the nodes were not removed, so the entry in the stored configuration is restored */
 } device_detach_state;
 
@@ -82,7 +84,9 @@ static int read_states(libxl__ao *ao, struct device_detach *s)
         return rc;
     s->looked_at_states = true;
     s->backend_state = libxl__xs_read(s->batch, LIBXL__BACKEND "/state", LIBXL__BACKEND_OF(&s->device));
-    s->frontend_state = libxl__xs_read(s->batch, LIBXL__FRONTEND "/state", LIBXL__FRONTEND_OF(&s->device));
+    if (!s->close.force)
+        s->frontend_state =
+            libxl__xs_read(s->batch, LIBXL__FRONTEND "/state", LIBXL__FRONTEND_OF(&s->device));
     for (unsigned i = 0; keys && keys[i]; i++)
         s->values[i] = libxl__xs_read(s->batch, LIBXL__BACKEND "/%s", LIBXL__BACKEND_OF(&s->device), keys[i]);
     return run(s, LIBXL__XS_ONE_BY_ONE);
@@ -328,20 +332,30 @@ static int record_poll(libxl__ao *ao, struct device_detach *s)
  * Removes no nodes if the device has been removed and added again in the meantime. In this case the backend is online, or its
  * nodes have appeared again.
  */
-static int clean_start(libxl__ao *ao, struct device_detach *s)
+static int remove_nodes(libxl__ao *ao, struct device_detach *s)
 {
     const libxl__device *device = &s->device;
     const int rc = new_batch(ao, s);
     if (rc)
         return rc;
-    libxl__device_read_parents(s->batch, device);
+    libxl__device_read_parents(s->batch, device, &s->removal);
     if (s->nodes.done || s->nodes_gone)
         libxl__xs_require_absent(s->batch, ERROR_NOTFOUND, LIBXL__BACKEND "/online",
                                  LIBXL__BACKEND_OF(device));
     else if (s->close.state && !device->cls->stateless && is_served(s))
         libxl__xs_require(s->batch, ERROR_NOTFOUND, "0", LIBXL__BACKEND "/online", LIBXL__BACKEND_OF(device));
-    libxl__device_remove_nodes(s->batch, device);
+    libxl__device_remove_nodes(s->batch, device, &s->removal);
     return run(s, LIBXL__XS_TRANSACTION);
+}
+
+static int clean_start(libxl__ao *ao, struct device_detach *s)
+{
+    const int rc = new_batch(ao, s);
+    if (rc)
+        return rc;
+    s->removal.ending = args_of(ao)->in.ending;
+    libxl__device_look_for_errors(s->batch, &s->device, &s->removal);
+    return run(s, LIBXL__XS_ONE_BY_ONE);
 }
 
 static int clean_poll(libxl__ao *ao, struct device_detach *s)
@@ -349,9 +363,14 @@ static int clean_poll(libxl__ao *ao, struct device_detach *s)
     if (!libxl__xs_done(s->batch) || (s->stays && libxl__userdata_change_back(ao, &s->stored)))
         return LIBXL__AO_WAIT;
     const int rc = libxl__xs_rc(s->batch);
+    if (!rc && !s->looked_for_errors) {
+        s->looked_for_errors = true;
+        libxl__device_errors_seen(&s->removal);
+        return remove_nodes(ao, s);
+    }
     if (rc == ERROR_NOTFOUND && s->device.backend_domid && !s->nodes_gone) {
         s->nodes_gone = true;
-        return clean_start(ao, s);
+        return remove_nodes(ao, s);
     }
     if (rc && !s->stays) {
         s->stays = true;

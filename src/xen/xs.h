@@ -27,7 +27,6 @@ typedef enum libxl__xs_perms {
     LIBXL__XS_GUESTS,      /* the guest owns the node */
     LIBXL__XS_FRONTEND,    /* the guest owns the node; the backend's domain may read it */
     LIBXL__XS_BACKEND,     /* the backend's domain owns the node; the guest may read it */
-    LIBXL__XS_OURS,        /* domain 0 owns the node; nobody else may read it */
 } libxl__xs_perms;
 
 /* The error message of a request that was sent but not answered when the connection was lost. */

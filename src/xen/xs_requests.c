@@ -190,7 +190,7 @@ unsigned libxl__xs_owners(const libxl__xs_batch *batch, libxl__xs_perms perms, u
     const bool guests = perms == LIBXL__XS_GUESTS || perms == LIBXL__XS_FRONTEND;
     owners[0] = guests ? batch->domid : perms == LIBXL__XS_BACKEND ? batch->backend : 0;
     owners[1] = perms == LIBXL__XS_FRONTEND ? batch->backend : batch->domid;
-    return perms == LIBXL__XS_GUESTS || perms == LIBXL__XS_OURS ? 1 : 2;
+    return perms == LIBXL__XS_GUESTS ? 1 : 2;
 }
 
 bool libxl__xs_met(libxl__xs_request *request, const char *value, size_t length)
