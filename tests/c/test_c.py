@@ -44,6 +44,7 @@ if SIMULATED:
         "sim/faults",
         "unit/unreachable",
         "unit/xenstored_lost",
+        "unit/xenstored_silent",
     ]
     WAYS += [(name, LIBXENSTORE) for name in ON_LIBXENSTORE]
 
