@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Disks: added to a guest that runs and at its creation, served from files, block devices and by scripts, and listed.
- * Whatever happens, no node and no loop device is left.
+ * Disks are added to a guest that runs or at its creation, from files, from block devices and by scripts. They are listed and
+ * removed. No test may leave a node or a loop device.
  */
 #include "disk.h"
 #include "harness.h"
@@ -169,7 +169,7 @@ static void a_script_that_fails_says_why(scene *s)
     destroy(s, domid);
 }
 
-/* ---- looking */
+/* ---- lists and lookups */
 
 static void disks_are_listed_with_their_states(scene *s)
 {
@@ -199,7 +199,7 @@ static void disks_are_listed_with_their_states(scene *s)
     destroy(s, domid);
 }
 
-/* libxl's names. */
+/* A disk can be found by each name that libxl accepts. */
 static void a_disk_is_found_by_its_name(scene *s)
 {
     const libxl_domid domid = guest_with_disk(s, "b");
@@ -260,7 +260,7 @@ static void a_creation_with_a_wrong_disk_leaves_nothing(scene *s)
     const int before = loop_count();
     for (int same = 0; same < 2; same++) {
         libxl_domain_config config = config_with_disks("b", paths, 3);
-        if (same) { /* two disks of one number */
+        if (same) { /* gives two disks the same number */
             free(config.disks[1].vdev);
             free(config.disks[1].pdev_path);
             config.disks[1].vdev = strdup("xvda");
@@ -282,7 +282,7 @@ static void a_guest_that_ends_meanwhile_leaves_nothing(scene *s)
     simulate("shutdown %u poweroff", domid);
     libxl_shutdown_reason reason;
     assert_int_equal(RUN(s, libxl_domain_wait_shutdown(s->ctx, domid, &reason, how)), 0);
-    assert_int_equal(disk_remove(s, domid, disk_of("xvda", "")), 0); /* there is nobody to ask */
+    assert_int_equal(disk_remove(s, domid, disk_of("xvda", "")), 0); /* a stopped guest is not asked */
     disk_check_gone(domid);
     destroy(s, domid);
     assert_int_equal(loop_count(), before);

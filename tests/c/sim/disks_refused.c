@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Disks whose backend or guest misbehaves: it refuses, does not answer, or writes nonsense. The simulator plays both.
- * Whatever happens, no node and no loop device is left.
+ * Disks whose backend or guest refuses, does not answer, or writes nonsense. The simulator plays both. No test may leave a node or
+ * a loop device.
  */
 #include "disk.h"
 #include "harness.h"
@@ -18,7 +18,8 @@ static void the_backends_words_are_in_the_error(scene *s)
     check_says(s, "2 creating vbd structure");
     disk_check_gone(domid);
     simulate("backend %u plays", domid);
-    assert_int_equal(disk_add(s, domid, disk_of("xvda", DISK_IMAGE)), 0); /* the old error is forgotten */
+    assert_int_equal(disk_add(s, domid, disk_of("xvda", DISK_IMAGE)),
+                     0); /* the error node of the earlier disk does not matter */
     destroy(s, domid);
 }
 
@@ -31,7 +32,7 @@ static void a_mute_backend_is_given_up(scene *s)
     op *o = START(s, libxl_device_disk_add, s->ctx, domid, &disk, how);
     wait_node(s, domid, "device/vbd/51712/state", "1");
     libxl_ao_abort(s->ctx, op_how(o));
-    /* The undo waits for the backend in vain, and goes on in the background. */
+    /* The backend never answers the undo. So the undo continues in the background, and the operation completes. */
     assert_int_equal(op_result(o), ERROR_ABORTED);
     libxl_device_disk_dispose(&disk);
     simulate("backend %u plays", domid);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Network interfaces on bridges: added, removed, listed, and made with a domain. The simulator plays the interfaces of
- * domain 0, the backends and the guests' drivers. Whatever happens, no node and no interface is left.
+ * Network interfaces on bridges are added, removed, listed, and made with a domain. The simulator plays the interfaces of
+ * domain 0, the backends and the guests' drivers. No test may leave a node or an interface.
  */
 #include "nic.h"
 #include "harness.h"
@@ -135,11 +135,12 @@ static void what_the_kernel_refuses_leaves_nothing(scene *s)
     check_says(s, "12 creating interface");
     nic_check_gone(domid);
     simulate("backend %u plays", domid);
-    assert_int_equal(nic_add(s, domid, nic_of(NULL)), 0); /* the old error is forgotten */
+    assert_int_equal(nic_add(s, domid, nic_of(NULL)),
+                     0); /* the error node of the earlier interface does not matter */
     destroy(s, domid);
 }
 
-/* Such a backend closes only when its nodes are removed, so nothing is waited for. */
+/* A backend that was never connected closes only when its nodes are removed. So the removal must not wait for it to close. */
 static void an_interface_that_was_never_connected_is_removed_by_force(scene *s)
 {
     const libxl_domid domid = guest(s, "b", true);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Network interfaces whose hotplug script is run: what it is given, how it fails, and how it is stopped. */
+/* Network interfaces whose hotplug script is run: the script's arguments and variables, its failures, and its end by an abort. */
 #include "nic.h"
 #include "harness.h"
 #include "simulation.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Disks of the tests in sim/. The functions take over the disk that they are given. */
+/* Disks for the tests in sim/. disk_add(), disk_remove() and disk_destroy() dispose of the disk that they are given. */
 #ifndef DISK_H
 #define DISK_H
 
@@ -16,9 +16,9 @@ int disk_remove(scene *s, libxl_domid domid, libxl_device_disk disk);
 int disk_destroy(scene *s, libxl_domid domid, libxl_device_disk disk);
 /* Returns a new guest that has the disk xvda. */
 libxl_domid guest_with_disk(scene *s, const char *command_line);
-/* The disks of the guest have no nodes in any of the trees, and their parents are gone, too. */
+/* Fails the test if a disk of the guest has a node in any of its trees, or if an empty parent node is left. */
 void disk_check_gone(libxl_domid domid);
-/* Waits for that. */
+/* Waits until disk_check_gone() would succeed. */
 void disk_wait_gone(scene *s, libxl_domid domid);
 /* Returns the number of loop devices that have a file. */
 int loop_count(void);

@@ -5,15 +5,15 @@
 
 #include "harness.h"
 
-/* Number 0. `bridge` NULL: the default. */
+/* Returns an interface with the number 0. `bridge` NULL: the default bridge. */
 libxl_device_nic nic_of(const char *bridge);
-/* Run the operation; each returns its result. nic_add() takes over the interface; the others are about number 0. */
+/* Run the operation, and return its result. nic_add() disposes of `nic`. The others remove the interface with the number 0. */
 int nic_add(scene *s, libxl_domid domid, libxl_device_nic nic);
 int nic_remove(scene *s, libxl_domid domid);
 int nic_destroy(scene *s, libxl_domid domid);
-/* Returns whether the list of the interfaces of domain 0 contains this; the format has one domid. */
+/* Returns whether domain 0 has an interface with this name. `format` is the name with a %u for the domid. */
 bool nic_has_link(const char *format, libxl_domid domid);
-/* The guest's interfaces have no nodes in any of the trees, and domain 0 has none of its interfaces. */
+/* Fails the test if an interface of the guest has a node in any of its trees, or if domain 0 still has the interface. */
 void nic_check_gone(libxl_domid domid);
 
 #endif

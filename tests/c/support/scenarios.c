@@ -177,7 +177,7 @@ static void fill_disk_add(struct subject *s, void *p)
     args->in.disk = sweep_disk();
 }
 
-/* A disk that a QEMU serves. */
+/* Fills in a disk that a QEMU serves. */
 static void fill_qdisk_add(struct subject *s, void *p)
 {
     libxl__device_disk_add_args *args = p;
@@ -185,7 +185,7 @@ static void fill_qdisk_add(struct subject *s, void *p)
     args->in.disk.backend = LIBXL_DISK_BACKEND_QDISK;
 }
 
-/* A guest whose framebuffer has a password, which is told to its QEMU. */
+/* Fills in a guest whose framebuffer has a password. QEMU gets the password in the phase `password`. */
 static void fill_create_screen(struct subject *s, void *p)
 {
     libxl__domain_create_new_args *args = p;
@@ -337,7 +337,7 @@ bool scenario_is_phase(unsigned operation, unsigned phase, const char *name)
     return strcmp(libxl__operations[operation].phases->list[phase].name, name) == 0;
 }
 
-/* Some phases wait in special cases only. */
+/* Chooses another scenario for phases that wait only in special cases. */
 struct scenario scenario_of(unsigned operation, unsigned phase)
 {
     if (operation == LIBXL__OP_DEVICE_MODEL && scenario_is_phase(operation, phase, "password"))

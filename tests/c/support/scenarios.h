@@ -12,15 +12,15 @@ enum scenario_guest {
     SCENARIO_NO_GUEST, /* the operation makes a domain */
     SCENARIO_ANY_GUEST,
     SCENARIO_PVH,
-    SCENARIO_WITH_DISK, /* xvda, which the guest has connected to */
+    SCENARIO_WITH_DISK, /* the guest has the disk xvda and has connected to it */
     SCENARIO_WITH_NIC,
-    SCENARIO_MARKED, /* as one whose creation has been given up */
+    SCENARIO_MARKED, /* the guest has the mark of a creation that was given up */
 };
 
-/* What an operation of the sweep works on, and its results. */
+/* The guest on which an operation of the sweep works, and the operation's results. */
 struct subject {
     libxl_domid guest;
-    libxl_uuid uuid; /* of the guest */
+    libxl_uuid uuid; /* the guest's UUID */
     struct {
         libxl_domid domid;
         libxl_shutdown_reason reason;
@@ -41,7 +41,8 @@ struct subject {
 
 struct scenario {
     unsigned operation;
-    unsigned started_by; /* the operation that runs it: itself, or the parent of a hidden one */
+    /* The operation that the sweep starts: `operation`, or the parent that runs a hidden `operation`. */
+    unsigned started_by;
     void (*fill)(struct subject *s, void *args); /* NULL: the only input is a domid */
     enum scenario_guest guest;
 };
@@ -50,10 +51,10 @@ struct scenario {
 void scenarios_begin(void);
 void scenarios_end(void);
 
-/* Returns how an operation is started so that this phase waits. Fails the test if there is no scenario for the operation. */
+/* Returns the scenario in which this phase of the operation waits. Fails the test if there is no scenario for the operation. */
 struct scenario scenario_of(unsigned operation, unsigned phase);
 bool scenario_is_phase(unsigned operation, unsigned phase, const char *name);
-/* Makes the guest. */
+/* Makes the guest of the scenario. */
 void scenario_prepare(libxl_ctx *ctx, const struct scenario *scenario, struct subject *s);
 /* Fills in the args of the operation that is started. */
 void scenario_fill(const struct scenario *scenario, struct subject *s, void *args);

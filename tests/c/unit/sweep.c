@@ -55,8 +55,8 @@ static const char *const fault_names[FAULTS] = {
 
 struct run {
     libxl_ctx *ctx;
-    unsigned flags;             /* of the context: which transport */
-    const libxl__ao_class *cls; /* of the operation in which the fault occurs */
+    unsigned flags;             /* the flags of the context, which choose the transport */
+    const libxl__ao_class *cls; /* the class of the operation in which the fault occurs */
     unsigned phase;
     enum fault fault;
     struct subject subject;
@@ -90,10 +90,10 @@ static int inject(struct run *r, libxl__ao *ao)
     case FAIL_AT_START:
     case FAIL_WHILE_WAITING:
     case FAIL_TO_UNDO: return ERROR_FAIL;
-    case CLOSE: /* what libxl_ctx_free does first */
+    case CLOSE: /* the first steps of libxl_ctx_free */
         ao->ctx->closing = true;
         libxl__aos_abort_all(ao->ctx);
-        /* The operation is not listed yet if its initiator runs it. */
+        /* libxl__aos_abort_all does not find the operation if its initiator has not returned yet. */
         libxl__ao_request_stop(ao, ERROR_ABORTED);
         return 0;
     case KILL: kill(getpid(), SIGKILL); return 0;
@@ -102,9 +102,13 @@ static int inject(struct run *r, libxl__ao *ao)
 }
 
 /*
- * Some phases seldom wait, so they are left out. A single creation is admitted at once; tests/c/sim/creations.c starts more
- * than are admitted. xenconsoled already serves the unfinished guest of this test, and the guest exists. The guest of this
- * test has taken its disk, whose backend is in domain 0.
+ * Returns whether the phase waits in this test. Five phases wait only in special cases, so the sweep does not count them:
+ *
+ *   admission      a single creation is admitted at once; tests/c/sim/creations.c starts more
+ *   xenconsoled    xenconsoled serves the unfinished guest of this test already
+ *   trees          looks for nodes only if the unfinished guest does not exist
+ *   driver         the guest of this test has taken its disk before the removal (device_detach)
+ *   domain         the backend of the disk is in domain 0 (device_detach)
  */
 static bool waits(const libxl__phase *phase)
 {
@@ -122,7 +126,7 @@ static int on_moment(libxl__ao *ao, libxl__phase_moment moment, void *user)
     if (ao->cls != r->cls)
         return 0;
     if (moment == LIBXL__PHASE_BEFORE_UNDO && r->fault == UNDO_WITHOUT_MEMORY)
-        allocation_fail_from(1); /* until the operation completes */
+        allocation_fail_from(1); /* all allocations fail until the operation completes */
     if (moment == LIBXL__PHASE_BEFORE_UNDO)
         return r->fault == FAIL_TO_UNDO && ao->phase.index == r->phase ? inject(r, ao) : 0;
     /* To run this phase's undo, a later phase must fail; if this phase is the last one, it must fail itself. */
@@ -173,7 +177,7 @@ static void on_completion(libxl_ctx *ctx, int rc, void *user)
     snprintf(r->message, sizeof(r->message), "%s", rc ? libxl_error_message() : "");
 }
 
-/* Does what the generated initiator does. */
+/* Starts the operation as its generated initiator does. */
 static int start(struct run *r, const struct scenario *scenario)
 {
     const libxl__ao_class *cls = &libxl__operations[scenario->started_by];
@@ -208,7 +212,7 @@ static void check_result(const struct run *r)
     if (r->fault == PHASE_LIMIT)
         wanted = phase->limit_rc;
     const bool stopped = wanted == ERROR_ABORTED || wanted == ERROR_TIMEDOUT;
-    /* The guest has acknowledged: the undo finds that the request was carried out. */
+    /* After the phase `acknowledge` the guest has acknowledged. So the undo finds that the request was carried out. */
     const bool carried_out = r->phase && strcmp(phase[-1].name, "acknowledge") == 0;
     if (r->rc != wanted && !(!r->rc && (carried_out || (stopped && may_succeed(r)))))
         fail_msg("%s, phase %s, %s: %d '%s', and not %d", r->cls->name, phase->name, fault_names[r->fault],
