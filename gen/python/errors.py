@@ -19,6 +19,9 @@ BUILTIN_BASES = {
     "NO_XENSTORE": "ConnectionError",
 }
 
+# The class of such an error derives from the class of another one, so that programs catch both by one name.
+PARENTS = {"DOMAIN_GONE": "DomainNotFoundError"}
+
 IMPORTS = '''"""The errors of the library: one class for each."""
 
 from __future__ import annotations
@@ -60,5 +63,7 @@ def text(model: m.Model) -> str:
 
 
 def exception(error: m.Error) -> str:
-    bases = "Error" + (f", builtins.{BUILTIN_BASES[error.name]}" if error.name in BUILTIN_BASES else "")
+    bases = PARENTS.get(error.name, "Error")
+    if builtin := BUILTIN_BASES.get(error.name):
+        bases += f", builtins.{builtin}"
     return f"class {error_class(error)}({bases}):\n{docstring(error.doc)}\n    rc = {error.value}\n"

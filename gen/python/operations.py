@@ -30,16 +30,16 @@ IMPORTS = '''"""Every operation of the library, as a method."""
 
 from __future__ import annotations
 
+from types import EllipsisType
 from typing import TYPE_CHECKING, Any
 
 from aioxen import _convert, types
 from aioxen import _values as v
 from aioxen._native import ffi, lib
-from aioxen._spec import CffiSpec, DomainResult, OperationsBase, Progress, Result
+from aioxen._spec import CffiSpec, DomainBase, DomainLike, DomainResult, OperationsBase, Progress, Result
 from aioxen._values import Keep
 
 if TYPE_CHECKING:
-    from types import EllipsisType
     from uuid import UUID
 
     from aioxen.domain import Domain
@@ -48,6 +48,9 @@ if TYPE_CHECKING:
 
 # Operations whose Domain methods are written by hand in domain.py: each method does more than the operation.
 BY_HAND = {"domain_shutdown", "domain_reboot"}
+
+# An operation that needs its domain has one of these errors. Other operations succeed if the domain is gone.
+GONE = {"DOMAIN_NOTFOUND", "DOMAIN_GONE"}
 
 TIMEOUT = "timeout if limit is ... else limit"
 
@@ -71,10 +74,13 @@ def head(names: Names, public: list[m.Operation], body: str) -> str:
     text = HEAD + names.imports(IMPORTS)
     if "Progress[" not in body:
         text = text.replace("OperationsBase, Progress, Result", "OperationsBase, Result")
+    for name in "DomainBase", "DomainLike":
+        if name not in body:
+            text = text.replace(f"{name}, ", "")
     if ": Any" not in body:
         text = text.replace("TYPE_CHECKING, Any", "TYPE_CHECKING")
     if "UUID" not in body:
-        text = text.replace("    from uuid import UUID\n", "")
+        text = text.replace("    from uuid import UUID\n\n", "")
     if "v." not in body:
         text = text.replace("from aioxen import _values as v\n", "")
     foreign = [o.undo for o in public if o.undo is not None and o.undo not in public]
@@ -87,9 +93,9 @@ def of_domain(names: Names, model: m.Model) -> list[str]:
     about = [o for o in operations(model) if o.inputs and is_domid(o.inputs[0].kind)]
     about = [o for o in about if model.base or o.name not in BY_HAND]
     return [
-        "\n\nclass DomainOperations:\n",
+        f"\n\nclass DomainOperations{'' if model.base else '(DomainBase)'}:\n",
         docstring(f"The operations of {names.package} on a domain."),
-        "\n    __slots__ = ()\n\n    domid: int\n",
+        "\n    __slots__ = ()\n\n",
         # An extension's Domain inherits from both packages, whose contexts have different classes.
         "    _xen: ContextOperations\n" if model.base is None else "    _xen: Any\n",
         *("\n" + domain_method(names, o) for o in about),
@@ -136,6 +142,8 @@ def call(names: Names, operation: m.Operation) -> str:
         lines.append(f"    limit={o.limit},\n")
     if o.speed is Speed.INSTANT:
         lines.append("    instant=True,\n")
+    if o.domid is not None and not o.results and not GONE & {e.name for e in o.errors}:
+        lines.append("    ends_if_gone=True,\n")
     if has_initiator(o):
         lines.append(f'    initiator=ffi.addressof(lib, "{o.c_name}"),\n')
     return "".join(lines) + ")\n"
@@ -223,7 +231,7 @@ def event(event: m.Event) -> str:
 
 def context_parameters(names: Names, operation: m.Operation) -> list[str]:
     """The parameters of Context's method, without self."""
-    return [parameter(names, f, "int | Domain") for f in inputs(operation)] + keywords(operation)
+    return [parameter(names, f, "DomainLike") for f in inputs(operation)] + keywords(operation)
 
 
 def parameter(names: Names, f: m.Field, domain: str = "Domain") -> str:
@@ -297,10 +305,10 @@ def domain_name(operation: m.Operation) -> str:
 
 
 def domain_method(names: Names, operation: m.Operation) -> str:
-    """Domain's method, which passes its own domid."""
+    """Domain's method. It passes the handle, so that the domain's UUID is checked."""
     o = operation
     parameters = ["self", *(parameter(names, f) for f in inputs(o)[1:]), *keywords(o)]
-    values = ["self.domid", *(f.name for f in inputs(o)[1:]), f"timeout={TIMEOUT}"]
+    values = ["self", *(f.name for f in inputs(o)[1:]), f"timeout={TIMEOUT}"]
     if reports(o):
         values.append("progress=progress")
     call = called(f"return self._xen.{o.python_name}", values, 8)

@@ -28,6 +28,17 @@ int libxl__domain_get_info_body(libxl__ao *ao, libxl__domain_get_info_args *args
     return rc;
 }
 
+int libxl__domain_check_uuid_body(libxl__ao *ao, libxl__domain_check_uuid_args *args)
+{
+    xc_domaininfo_t info;
+    const int rc = libxl__hv_look(ao, args->in.domid, &info);
+    if (rc == ERROR_DOMAIN_NOTFOUND)
+        return libxl__ao_fail(ao, ERROR_DOMAIN_GONE, "domid: there is no domain %u", args->in.domid);
+    if (!rc && memcmp(info.handle, args->in.uuid.uuid, sizeof(info.handle)) != 0)
+        return libxl__ao_fail(ao, ERROR_DOMAIN_GONE, "domid: another domain is number %u", args->in.domid);
+    return rc;
+}
+
 /* Appends a page's domains to the list. Returns 0, or -1 if there is no memory. */
 static int add_page(libxl_dominfo_list *list, const xc_domaininfo_t *page, int count, int *room)
 {

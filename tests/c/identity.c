@@ -19,6 +19,18 @@ static void expect(scene *s, libxl_domid domid, uint64_t user, int type, const l
     assert_memory_equal(e.uuid.uuid, uuid->uuid, sizeof(uuid->uuid));
 }
 
+static void a_uuid_is_checked(scene *s)
+{
+    libxl_domid domid = guest(s, "b", true);
+    const libxl_uuid first = uuid_of(s, domid);
+    assert_int_equal(RUN(s, libxl_domain_check_uuid(s->ctx, domid, &first, how)), 0);
+    const libxl_uuid second = replace_domain(domid);
+    assert_int_equal(RUN(s, libxl_domain_check_uuid(s->ctx, domid, &first, how)), ERROR_DOMAIN_GONE);
+    assert_int_equal(RUN(s, libxl_domain_check_uuid(s->ctx, domid, &second, how)), 0);
+    destroy(s, domid);
+    assert_int_equal(RUN(s, libxl_domain_check_uuid(s->ctx, domid, &second, how)), ERROR_DOMAIN_GONE);
+}
+
 /* The first domain is reported as gone, and the new domain's events are not reported. */
 static void a_generator_does_not_report_the_new_domain(scene *s)
 {
@@ -190,6 +202,7 @@ static void both_are_destroyed_at_once(scene *s)
 }
 
 static const body bodies[] = {
+    BODY(a_uuid_is_checked),
     BODY(a_generator_does_not_report_the_new_domain),
     BODY(a_reused_domid_is_reported_for_each_domain),
     BODY(waiting_for_a_domain_does_not_wait_for_its_successor),

@@ -63,6 +63,12 @@ class CoroutineMethods(_Future[T_co]):
         raise error
 
 
+def await_in_next_turn(future: asyncio.Future[Any]) -> Generator[Any, None, Any]:
+    """Let the loop run once, then wait for the future. Returns its result."""
+    yield
+    return (yield from asyncio.Future.__await__(future))
+
+
 def until_done(future: Any) -> Generator[Any, None, None]:
     """Wait until the future is done. A cancellation of the waiting task is ignored."""
     while not future.done():

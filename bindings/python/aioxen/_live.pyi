@@ -18,6 +18,7 @@ class OperationSpec:
         has_results: bool,
         owns_memory: bool,
         undoable: bool,
+        ends_if_gone: bool,
     ) -> None: ...
 
 @final

@@ -21,6 +21,23 @@ F = TypeVar("F", bound=Callable[..., Any])
 E = TypeVar("E")
 E_contra = TypeVar("E_contra", contravariant=True)
 
+
+class DomainBase:
+    """Declares the attributes of every class of domains."""
+
+    __slots__ = ()
+
+    domid: int
+    _uuid_bytes: bytes
+
+
+DomainLike: TypeAlias = int | DomainBase
+"""A domid, or a Domain.
+
+For a Domain the operation first checks that its domid still belongs to the domain with its UUID. If not, it
+raises DomainGoneError.
+"""
+
 _HOW = ctype("libxl_asyncop_how *")
 
 
@@ -92,6 +109,7 @@ class CffiSpec(OperationSpec):
         undo: tuple[CffiSpec, tuple[int, ...]] | None = None,
         limit: float | None = None,
         instant: bool = False,
+        ends_if_gone: bool = False,
         initiator: CData = ffi.NULL,
     ) -> None:
         super().__init__(
@@ -102,6 +120,7 @@ class CffiSpec(OperationSpec):
             has_results=bool(results),
             owns_memory=any(result.free for result in results),
             undoable=undo is not None,
+            ends_if_gone=ends_if_gone,
         )
         self.name = name
         self.function = function

@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from aioxen._console_log import ConsoleLog
+from aioxen._spec import DomainLike
 from aioxen.errors import FailedError
 from aioxen.types import ConsoleType
 
@@ -75,12 +76,12 @@ class Console:
     """
 
     def __init__(
-        self, xen: ContextOperations, domid: int, number: int, kind: ConsoleType, limit: int
+        self, xen: ContextOperations, domain: DomainLike, number: int, kind: ConsoleType, limit: int
     ) -> None:
         if limit < 2:
             raise ValueError(f"limit: {limit} is less than 2")
         self._xen = xen
-        self._where = (domid, number, kind)
+        self._where = (domain, number, kind)
         self._limit = limit
         self._buffer = bytearray()
         self._fd: int | None = None
@@ -97,13 +98,13 @@ class Console:
     async def __aenter__(self) -> Self:
         if self._fd is not None:
             raise RuntimeError("the console is open already")
-        domid = self._where[0]
+        domain = self._where[0]
         self._fd = await self._open()
         self._loop = asyncio.get_running_loop()
         self._buffer.clear()
         self._ended = False
         try:
-            self._gone = self._xen.domain_wait_gone(domid)
+            self._gone = self._xen.domain_wait_gone(domain)
             self._gone.add_done_callback(self._domain_is_gone)
             self._resume()
         except BaseException:

@@ -142,9 +142,11 @@ class Context(ContextCore, BaseContext):
 
         types: The classes of the events wanted; None: all classes.
 
-        Raises: DomainNotFoundError.
+        Raises: DomainNotFoundError; DomainGoneError, if `domid` is a Domain whose domid another domain has.
         """
         self._bind()
+        if isinstance(domid, Domain):
+            self.domain_check_uuid(domid.domid, domid.uuid).result()
         token = next(self._tokens)
         return Events(self, token, None if domid is None else v.domid(domid), types, capacity)
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import EllipsisType
 from typing import TYPE_CHECKING
 
 from aioxen import _values as v
@@ -13,7 +14,6 @@ from aioxen.console import Console
 from aioxen.types import ConsoleType
 
 if TYPE_CHECKING:
-    from types import EllipsisType
     from uuid import UUID
 
     from aioxen._spec import Progress
@@ -26,8 +26,8 @@ class Domain(DomainOperations):
 
     It is accepted wherever a domid is: `xen.domain_pause(dom)` does the same as `dom.pause()`. Two handles
     are equal if their domids and UUIDs are. A handle does not keep the domain alive. Xen reuses domids, so
-    the handle of a domain that is gone may refer to a new domain. To detect this, compare `uuid` with
-    `(await dom.info()).uuid`.
+    each operation first checks that the domain with this domid still has this UUID. If it has not, the
+    operation raises DomainGoneError, and wait_gone() is done. A domid as a number is not checked.
     """
 
     __slots__ = ("domid", "_uuid_bytes", "_xen")
@@ -69,7 +69,7 @@ class Domain(DomainOperations):
 
         Raises: ValueError. Opening the console raises the errors of console_tty(), and OSError.
         """
-        return Console(self._xen, self.domid, number, type, limit)
+        return Console(self._xen, self, number, type, limit)
 
     def shutdown(
         self,
@@ -121,9 +121,9 @@ class Domain(DomainOperations):
         timeout: float | None,
         progress: Progress[OperationProgress] | None,
     ) -> ShutdownFuture:
-        request = ask(self.domid, timeout=timeout, progress=progress)
+        request = ask(self, timeout=timeout, progress=progress)
         try:
-            stopped = self._xen.domain_wait_shutdown(self.domid, timeout=timeout, progress=progress)
+            stopped = self._xen.domain_wait_shutdown(self, timeout=timeout, progress=progress)
             return ShutdownFuture(request, stopped)
         except BaseException:  # also KeyboardInterrupt
             request.cancel()

@@ -134,7 +134,8 @@ static PyType_Spec type_spec = {"aioxen._live.ContextCore", sizeof(ContextCore),
 
 PyTypeObject *make_context_core_type(PyObject *module)
 {
-    return context_core_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &type_spec, NULL);
+    return context_core_type =
+               start_prepare() ? (PyTypeObject *)PyType_FromModuleAndSpec(module, &type_spec, NULL) : NULL;
 }
 
 /* ------------------------------------------------------------------ the module */

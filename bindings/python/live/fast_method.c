@@ -57,11 +57,11 @@ static PyObject *call_method(const FastMethod *m, PyObject *const *args, Py_ssiz
 static PyObject *fast_method_vectorcall(PyObject *self, PyObject *const *args, size_t number, PyObject *names)
 {
     const FastMethod *m = (FastMethod *)self;
-    libxl_domid domid;
+    Target target;
     number &= ~ARGUMENTS_OFFSET;
     if (number == 2 && are_defaults(names, args + 2, (OperationSpec *)m->spec) &&
-        PyObject_TypeCheck(args[0], context_core_type) && parse_domid(args[1], &domid))
-        return start_on_domid((ContextCore *)args[0], m->spec, domid);
+        PyObject_TypeCheck(args[0], context_core_type) && parse_target(args[1], &target))
+        return start_on_domain((ContextCore *)args[0], m->spec, &target);
     return call_method(m, args, (Py_ssize_t)number, names);
 }
 

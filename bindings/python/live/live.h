@@ -39,8 +39,9 @@ typedef struct {
     PyObject *limit;         /* the limit that the C library applies by default: seconds, or None */
     bool instant;            /* the operation has completed when its C function returns */
     bool has_results;
-    bool owns_memory; /* some results must be freed */
-    bool undoable;    /* another operation can undo this one */
+    bool owns_memory;  /* some results must be freed */
+    bool undoable;     /* another operation can undo this one */
+    bool ends_if_gone; /* the operation succeeds if the domain is gone */
 } OperationSpec;
 
 /*
@@ -110,10 +111,19 @@ bool future_complete(PyObject *operation, int rc, const char *message);
 
 /* ---- start.c */
 
-/* Converts a Python int to a domid. Returns false for anything else, without an exception. */
-bool parse_domid(PyObject *input, libxl_domid *domid);
+/* The domain on which an operation acts. */
+typedef struct {
+    libxl_domid domid;
+    bool has_uuid; /* the caller passed a Domain. The operation fails if another domain has its domid */
+    libxl_uuid uuid;
+} Target;
+
+/* Creates the names that parse_target uses. It is called once, while the module is imported. */
+bool start_prepare(void);
+/* Reads a Python int or a Domain. Returns false for anything else, without an exception. */
+bool parse_target(PyObject *input, Target *target);
 /* Starts an operation whose spec names the C function that starts it on a domid. Returns its future, a new reference. */
-PyObject *start_on_domid(ContextCore *xen, PyObject *spec, libxl_domid domid);
+PyObject *start_on_domain(ContextCore *xen, PyObject *spec, const Target *target);
 
 /* ---- start.c, deliver.c: methods of ContextCore */
 PyObject *context_core_start(PyObject *self, PyObject *const *args, Py_ssize_t number);

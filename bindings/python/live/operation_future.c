@@ -14,6 +14,10 @@
 
 PyTypeObject *operation_future_type;
 
+enum { AWAITS_PER_TURN = 256 }; /* these take about a millisecond */
+
+static unaryfunc future_await;
+static PyObject *await_in_next_turn; /* a function of _coroutine.py */
 static destructor future_dealloc;
 static traverseproc future_traverse;
 static inquiry future_clear;
@@ -195,7 +199,20 @@ static PyGetSetDef made[] = {
     {NULL, NULL, NULL, NULL, NULL},
 };
 
+/*
+ * Awaiting an operation that is done does not suspend the task. So a task that awaits instant operations only would
+ * hold the loop. Therefore each AWAITS_PER_TURN-th of these awaits lets the loop run once.
+ */
+static PyObject *operation_future_await(PyObject *self)
+{
+    static unsigned awaits; /* guarded by the interpreter's lock */
+    if (future_of(self)->live || ++awaits % AWAITS_PER_TURN)
+        return future_await(self);
+    return PyObject_CallFunctionObjArgs(await_in_next_turn, self, NULL);
+}
+
 static PyType_Slot slots[] = {
+    {Py_am_await, operation_future_await},
     {Py_tp_doc, "A future with the memory that the C library uses while the operation is live."},
     {Py_tp_traverse, operation_future_traverse},
     {Py_tp_clear, operation_future_clear},
@@ -213,11 +230,14 @@ PyTypeObject *make_operation_future_type(PyObject *module)
 {
     PyObject *asyncio = PyImport_ImportModule("asyncio");
     PyObject *future = asyncio ? PyObject_GetAttrString(asyncio, "Future") : NULL;
+    PyObject *coroutine = PyImport_ImportModule("aioxen._coroutine");
     PyObject *size = future ? PyObject_GetAttrString(future, "__basicsize__") : NULL;
     const Py_ssize_t align = _Alignof(OperationFuture),
                      before = future_part_offset; /* not 0 if an earlier import has failed after this point */
     Py_XDECREF(asyncio);
-    if (!size || !(set_result = PyObject_GetAttrString(future, "set_result")) ||
+    await_in_next_turn = coroutine ? PyObject_GetAttrString(coroutine, "await_in_next_turn") : NULL;
+    Py_XDECREF(coroutine);
+    if (!size || !await_in_next_turn || !(set_result = PyObject_GetAttrString(future, "set_result")) ||
         !(set_exception = PyObject_GetAttrString(future, "set_exception")) ||
         !(name_finish = PyUnicode_InternFromString("_finish")))
         return NULL;
@@ -227,6 +247,7 @@ PyTypeObject *make_operation_future_type(PyObject *module)
     for (PyMemberDef *member = members; member->name; member++)
         member->offset += future_part_offset - before;
     PyTypeObject *type = (PyTypeObject *)future;
+    future_await = (unaryfunc)PyType_GetSlot(type, Py_am_await);
     future_dealloc = (destructor)PyType_GetSlot(type, Py_tp_dealloc);
     future_traverse = (traverseproc)PyType_GetSlot(type, Py_tp_traverse);
     future_clear = (inquiry)PyType_GetSlot(type, Py_tp_clear);

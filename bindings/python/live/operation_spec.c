@@ -50,15 +50,15 @@ PyObject *spec_raise_bad_domid(PyObject *spec, PyObject *domain)
 
 static int operation_spec_init(PyObject *self, PyObject *args, PyObject *keywords)
 {
-    static char *names[] = {"initiator",   "domid_index", "limit",    "instant",
-                            "has_results", "owns_memory", "undoable", NULL};
+    static char *names[] = {"initiator",   "domid_index", "limit",        "instant", "has_results",
+                            "owns_memory", "undoable",    "ends_if_gone", NULL};
     OperationSpec *f = (OperationSpec *)self;
     unsigned long long initiator;
     Py_ssize_t domid_index;
     PyObject *limit;
-    int instant, has_results, owns_memory, undoable;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "KnOpppp", names, &initiator, &domid_index, &limit,
-                                     &instant, &has_results, &owns_memory, &undoable))
+    int instant, has_results, owns_memory, undoable, ends_if_gone;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "KnOppppp", names, &initiator, &domid_index, &limit,
+                                     &instant, &has_results, &owns_memory, &undoable, &ends_if_gone))
         return -1;
     Py_CLEAR(f->limit);
     f->initiator = (initiator_fn *)(uintptr_t)initiator;
@@ -68,6 +68,7 @@ static int operation_spec_init(PyObject *self, PyObject *args, PyObject *keyword
     f->has_results = has_results;
     f->owns_memory = owns_memory;
     f->undoable = undoable;
+    f->ends_if_gone = ends_if_gone;
     return 0;
 }
 

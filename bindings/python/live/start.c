@@ -9,10 +9,19 @@
 
 #define MAX_LIMIT_S 4000000 /* the library counts milliseconds in 32 bits */
 
-bool parse_domid(PyObject *input, libxl_domid *domid)
+static PyObject *name_domid, *name_uuid; /* the attributes of a Domain */
+
+bool start_prepare(void)
+{
+    name_domid = PyUnicode_InternFromString("domid");
+    name_uuid = PyUnicode_InternFromString("_uuid_bytes");
+    return name_domid && name_uuid;
+}
+
+static bool parse_domid(PyObject *input, libxl_domid *domid)
 {
     if (!PyLong_Check(input) || PyBool_Check(input))
-        return false; /* for instance a Domain, which the Python code converts */
+        return false;
     const unsigned long long number = PyLong_AsUnsignedLongLong(input);
     if (number > UINT32_MAX) {
         PyErr_Clear();
@@ -20,6 +29,26 @@ bool parse_domid(PyObject *input, libxl_domid *domid)
     }
     *domid = (libxl_domid)number;
     return true;
+}
+
+bool parse_target(PyObject *input, Target *target)
+{
+    target->has_uuid = false;
+    if (PyLong_Check(input))
+        return parse_domid(input, &target->domid);
+    PyObject *uuid = PyObject_GetAttr(input, name_uuid),
+             *domid = uuid ? PyObject_GetAttr(input, name_domid) : NULL;
+    char *octets;
+    Py_ssize_t size;
+    if (domid && parse_domid(domid, &target->domid) && !PyBytes_AsStringAndSize(uuid, &octets, &size) &&
+        size == sizeof(target->uuid)) {
+        memcpy(&target->uuid, octets, sizeof(target->uuid));
+        target->has_uuid = true;
+    }
+    PyErr_Clear();
+    Py_XDECREF(uuid);
+    Py_XDECREF(domid);
+    return target->has_uuid;
 }
 
 static bool raise_not_seconds(PyObject *limit)
@@ -53,6 +82,12 @@ static bool milliseconds(PyObject *limit, unsigned *ms)
     }
     *ms = seconds > 0 ? (unsigned)ceil(seconds * 1000) : 1;
     return true;
+}
+
+/* Checks that the domain of a handle still has its domid. Returns 0 or an error. */
+static int check_target(ContextCore *xen, const Target *target)
+{
+    return target->has_uuid ? libxl_domain_check_uuid(xen->ctx, target->domid, &target->uuid, NULL) : 0;
 }
 
 /* Calls the operation's C function. Returns its result, or 1 if an exception is set. */
@@ -112,12 +147,17 @@ static void abandon(ContextCore *xen, PyObject *operation, const libxl_asyncop_h
 }
 
 /* Starts the C operation. If it completes without waiting, its future is complete on return. */
-static bool launch(ContextCore *xen, PyObject *operation)
+static bool launch(ContextCore *xen, PyObject *operation, const Target *target)
 {
+    const OperationSpec *f = (OperationSpec *)future_of(operation)->spec;
     const libxl_asyncop_how how = future_how(operation);
     /* The live list keeps the memory to which the library writes. An interrupt after the call must not free it. */
     live_insert(xen, operation);
-    const int rc = call_initiator(xen, operation, &how);
+    int rc = check_target(xen, target);
+    if (!rc)
+        rc = call_initiator(xen, operation, &how);
+    else if (rc == ERROR_DOMAIN_GONE && f->ends_if_gone)
+        rc = 0;
     if (rc == ERROR_ASYNC_INPROGRESS)
         return true;
     if (rc == 1) {
@@ -130,14 +170,25 @@ static bool launch(ContextCore *xen, PyObject *operation)
     return ended;
 }
 
-/* Stores the context, the spec and the inputs in a new operation. If `inputs` is NULL, the caller sets `domid`. */
-static void set_inputs(ContextCore *xen, PyObject *operation, PyObject *spec, PyObject *inputs)
+/* Stores the context, the spec and the inputs in a new operation. If `inputs` is NULL, `target` is the only one. */
+static void set_inputs(ContextCore *xen, PyObject *operation, PyObject *spec, PyObject *inputs,
+                       const Target *target)
 {
     OperationFuture *p = future_of(operation);
     p->xen = Py_NewRef((PyObject *)xen);
     p->spec = Py_NewRef(spec);
-    if (inputs && !(((OperationSpec *)spec)->initiator && parse_domid(PyTuple_GetItem(inputs, 0), &p->domid)))
-        p->inputs = Py_NewRef(inputs);
+    p->domid = target->domid;
+    p->inputs = Py_XNewRef(inputs);
+}
+
+/* Looks for the domain among the inputs. Returns whether it is the only input. */
+static bool find_target(PyObject *spec, PyObject *inputs, Target *target)
+{
+    const OperationSpec *f = (OperationSpec *)spec;
+    *target = (Target){0};
+    if (f->domid_index < 0 || f->domid_index >= PyTuple_Size(inputs))
+        return false;
+    return parse_target(PyTuple_GetItem(inputs, f->domid_index), target) && f->initiator;
 }
 
 /* Calls _bind(): attaches the context to the running loop, or raises if the context is closed. */
@@ -156,33 +207,35 @@ PyObject *context_core_launch(PyObject *self, PyObject *args)
         return NULL;
     if (!((ContextCore *)self)->ctx && !bind_loop(self))
         return NULL;
-    set_inputs((ContextCore *)self, operation, spec, inputs);
-    return launch((ContextCore *)self, operation) ? Py_NewRef(Py_None) : NULL;
+    Target target;
+    const bool alone = find_target(spec, inputs, &target);
+    set_inputs((ContextCore *)self, operation, spec, alone ? NULL : inputs, &target);
+    return launch((ContextCore *)self, operation, &target) ? Py_NewRef(Py_None) : NULL;
 }
 
 /* Creates the future of an operation that has not been started. */
-static PyObject *new_operation(ContextCore *xen, PyObject *spec, PyObject *inputs)
+static PyObject *new_operation(ContextCore *xen, PyObject *spec, PyObject *inputs, const Target *target)
 {
     PyObject *kind = ((OperationSpec *)spec)->undoable ? xen->undoable_class : xen->operation_class;
     PyObject *operation = PyObject_Call(kind, empty_tuple, xen->future_kwargs);
     if (operation)
-        set_inputs(xen, operation, spec, inputs);
+        set_inputs(xen, operation, spec, inputs, target);
     return operation;
 }
 
-PyObject *start_on_domid(ContextCore *xen, PyObject *spec, libxl_domid domid)
+PyObject *start_on_domain(ContextCore *xen, PyObject *spec, const Target *target)
 {
     const OperationSpec *f = (OperationSpec *)spec;
     int rc = 0;
     if (!xen->future_kwargs && !bind_loop((PyObject *)xen))
         return NULL;
-    if (f->instant && !(rc = f->initiator(xen->ctx, domid, NULL)))
+    if (f->instant && !(rc = check_target(xen, target)) &&
+        !(rc = f->initiator(xen->ctx, target->domid, NULL)))
         return Py_NewRef(xen->done_future);
-    PyObject *operation = new_operation(xen, spec, NULL);
+    PyObject *operation = new_operation(xen, spec, NULL, target);
     if (!operation)
         return NULL;
-    future_of(operation)->domid = domid;
-    if (!(rc ? future_complete(operation, rc, libxl_error_message()) : launch(xen, operation)))
+    if (!(rc ? future_complete(operation, rc, libxl_error_message()) : launch(xen, operation, target)))
         Py_CLEAR(operation);
     return operation;
 }
@@ -204,7 +257,10 @@ static PyObject *start(ContextCore *xen, PyObject *spec, PyObject *const *items,
 {
     PyObject *operation = NULL;
     PyObject *inputs = pack_inputs(spec, items, number);
-    if (inputs && (operation = new_operation(xen, spec, inputs)) && !launch(xen, operation))
+    Target target;
+    const bool alone = inputs && find_target(spec, inputs, &target);
+    if (inputs && (operation = new_operation(xen, spec, alone ? NULL : inputs, &target)) &&
+        !launch(xen, operation, &target))
         Py_CLEAR(operation);
     Py_XDECREF(inputs);
     return operation;
