@@ -18,8 +18,8 @@ static void the_backends_words_are_in_the_error(scene *s)
     check_says(s, "2 creating vbd structure");
     disk_check_gone(domid);
     simulate("backend %u plays", domid);
-    assert_int_equal(disk_add(s, domid, disk_of("xvda", DISK_IMAGE)),
-                     0); /* the error node of the earlier disk does not matter */
+    /* An error node of the earlier disk must not matter. */
+    assert_int_equal(disk_add(s, domid, disk_of("xvda", DISK_IMAGE)), 0);
     destroy(s, domid);
 }
 

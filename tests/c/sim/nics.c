@@ -135,8 +135,8 @@ static void what_the_kernel_refuses_leaves_nothing(scene *s)
     check_says(s, "12 creating interface");
     nic_check_gone(domid);
     simulate("backend %u plays", domid);
-    assert_int_equal(nic_add(s, domid, nic_of(NULL)),
-                     0); /* the error node of the earlier interface does not matter */
+    /* An error node of the earlier interface must not matter. */
+    assert_int_equal(nic_add(s, domid, nic_of(NULL)), 0);
     destroy(s, domid);
 }
 
