@@ -129,6 +129,7 @@ static int number_written(libxl__ao *ao, const libxl__device *device)
 {
     libxl__disk_host *host = device->host;
     int rc = libxl__xs_result(host->batch);
+    libxl__source_stop(ao->ctx, &host->lock.source); /* of a block device */
     if (rc || !*host->loop.path)
         return rc ? rc : wait_opened(ao, device);
     host->step = LIBXL__DISK_KEEPING;
@@ -146,6 +147,31 @@ static int start_script(libxl__ao *ao, const libxl__device *device, const char *
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
+/*
+ * Checks again whether another domain uses the block device, and gives it to the backend. The lock of the block scripts is
+ * held meanwhile, so that of two additions at the same time the second one finds the first one's number.
+ */
+static int claim(libxl__ao *ao, libxl__device *device)
+{
+    libxl__disk_host *host = device->host;
+    int rc = 0;
+    if (host->step == LIBXL__DISK_LOCKING) {
+        rc = libxl__block_lock_take(ao, &host->lock);
+        if (rc)
+            return rc;
+        host->step = LIBXL__DISK_SHARING;
+        host->share = (libxl__disk_share){0};
+        rc = libxl__disk_share_start(ao, &host->share, host->look.facts.device, !host->look.read_only);
+    } else {
+        rc = libxl__disk_share_poll(ao, &host->share, host->look.path);
+        if (!rc)
+            return write_number(ao, device);
+    }
+    if (rc && rc != LIBXL__AO_WAIT)
+        libxl__source_stop(ao->ctx, &host->lock.source);
+    return rc ? rc : LIBXL__AO_WAIT;
+}
+
 int libxl__disk_online_start(libxl__ao *ao, libxl__device *device)
 {
     libxl__disk_host *host = device->host;
@@ -153,8 +179,10 @@ int libxl__disk_online_start(libxl__ao *ao, libxl__device *device)
         return 0;
     if (!host->look.path)
         return start_script(ao, device, disk_of(device)->script, "add");
-    if (S_ISBLK(host->look.facts.mode))
-        return write_number(ao, device);
+    if (S_ISBLK(host->look.facts.mode)) {
+        host->step = LIBXL__DISK_LOCKING;
+        return claim(ao, device);
+    }
     host->loop.file = host->look.path;
     host->loop.read_only = host->look.read_only;
     const int rc = libxl__loop_take(ao, &host->loop);
@@ -170,6 +198,8 @@ int libxl__disk_online_poll(libxl__ao *ao, libxl__device *device)
         rc = libxl__loop_take_poll(ao, &host->loop, "pdev_path");
         return rc ? rc : write_number(ao, device);
     case LIBXL__DISK_RUNNING: rc = libxl__device_script_poll(ao, &host->run, device); break;
+    case LIBXL__DISK_LOCKING:
+    case LIBXL__DISK_SHARING: return claim(ao, device);
     case LIBXL__DISK_WRITING:
         return libxl__xs_done(host->batch) ? number_written(ao, device) : LIBXL__AO_WAIT;
     case LIBXL__DISK_KEEPING: rc = libxl__loop_keep_poll(ao, &host->keep); break;
@@ -182,6 +212,7 @@ int libxl__disk_online_poll(libxl__ao *ao, libxl__device *device)
 int libxl__disk_abandon(libxl__ao *ao, libxl__device *device)
 {
     libxl__disk_host *host = device->host;
+    libxl__source_stop(ao->ctx, &host->lock.source);
     libxl__loop_let_go(ao->ctx, &host->loop);
     return 0;
 }

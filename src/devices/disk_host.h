@@ -7,6 +7,7 @@
 #include "device_script.h"
 #include "disk_share.h"
 #include "host_file.h"
+#include "host_lock.h"
 #include "host_loop.h"
 
 /* The default script of disks. The library does this script's work itself, without running it. */
@@ -18,6 +19,7 @@ typedef struct libxl__disk_host {
     libxl__disk_share share; /* checks whether another domain uses the block device */
     libxl__device_script run;
     bool sharing;            /* the probe is at the step `share` */
+    libxl__block_lock lock;  /* held while a block device is given to the backend */
     libxl__loop_device loop; /* the loop device of a file */
     libxl__xs_batch *batch;  /* writes the nodes that the script would write */
     libxl__loop_keep keep;
@@ -27,6 +29,8 @@ typedef struct libxl__disk_host {
     enum {
         LIBXL__DISK_TAKING,
         LIBXL__DISK_RUNNING,
+        LIBXL__DISK_LOCKING,
+        LIBXL__DISK_SHARING,
         LIBXL__DISK_WRITING,
         LIBXL__DISK_KEEPING,
         LIBXL__DISK_OPENING

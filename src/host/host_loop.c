@@ -3,12 +3,9 @@
  * Owns: a holder for each loop device, with the device's descriptor, until the device is closed. The
  * operation may end before that. take_work, close_work and release_work run on workers, unlocked, and use
  * only their jobs. The context's lock guards everything else.
- *
- * Xen's hotplug scripts lock /run/xen-hotplug/block while they choose a loop device and check whether its
- * file is shared. This file takes the same lock. Otherwise two programs could find at the same time that a
- * file is not shared, and both use it.
  */
 #include "host_loop.h"
+#include "host_lock.h"
 #include "libxl_internal.h"
 
 #include <dirent.h>
@@ -18,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -35,9 +31,6 @@ enum {
     /* Attempts to release a device; there is no later chance, because the device's nodes are removed. */
     RELEASE_TRIES = 8,
 };
-
-#define LOCK_FOLDER "/run/xen-hotplug"
-#define LOCK_FILE   LOCK_FOLDER "/block"
 
 typedef struct libxl__loop_holder {
     libxl__job take, close;
@@ -73,44 +66,21 @@ static void sleep_ms(unsigned ms)
     nanosleep(&time, NULL);
 }
 
-/*
- * Returns whether the locked file still exists under its name. The program that held the lock before has
- * removed the file when it released the lock.
- */
-static bool is_present(int fd)
-{
-    struct stat locked, named;
-    return !fstat(fd, &locked) && !stat(LOCK_FILE, &named) && locked.st_dev == named.st_dev &&
-           locked.st_ino == named.st_ino;
-}
-
 /* Takes the lock. Returns the lock's descriptor, or -1 with errno set. */
 static int take_lock(const holder *h)
 {
-    mkdir(LOCK_FOLDER, 0755); /* a failure is noticed by the open below */
     for (unsigned waited = 0; waited < LOCK_LIMIT_MS; waited += LOCK_STEP_MS) {
-        const int fd = open(LOCK_FILE, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-        if (fd < 0)
-            return -1;
-        const bool locked = !flock(fd, LOCK_EX | LOCK_NB);
-        if (locked && is_present(fd))
+        const int fd = libxl__block_lock_try();
+        if (fd >= 0 || errno != EWOULDBLOCK)
             return fd;
-        close(fd);
         if (atomic_load(&h->cancel)) {
             errno = ECANCELED;
             return -1;
         }
-        if (!locked)
-            sleep_ms(LOCK_STEP_MS);
+        sleep_ms(LOCK_STEP_MS);
     }
     errno = ETIMEDOUT;
     return -1;
-}
-
-static void release_lock(int fd)
-{
-    unlink(LOCK_FILE);
-    close(fd);
 }
 
 /* ---- other loop devices of the file */
@@ -224,11 +194,11 @@ static int take_unshared(holder *h, int file, const struct stat *status)
 {
     const int lock = take_lock(h);
     if (lock < 0)
-        return fail_errno(h, LOCK_FILE);
+        return fail_errno(h, LIBXL__BLOCK_LOCK_FILE);
     int rc = h->may_share ? 0 : check_unshared(h, status);
     if (!rc)
         rc = take_free(h, file);
-    release_lock(lock);
+    libxl__block_lock_release(lock);
     return rc;
 }
 

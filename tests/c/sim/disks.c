@@ -115,6 +115,45 @@ static void a_writable_block_device_is_not_shared(scene *s)
     free(number);
 }
 
+/* Two guests get the same block device at the same time, PAIRS times. Exactly one gets it if one of the two may write. */
+static void simultaneous_additions_do_not_share(scene *s)
+{
+    enum { PAIRS = 20 };
+    const libxl_domid domids[] = {guest(s, "b", true), guest(s, "b", true)};
+    disk_make_image();
+    char *number = simulation("loop take " DISK_IMAGE);
+    char block[32];
+    snprintf(block, sizeof(block), "/dev/loop%d", atoi(number));
+    for (int pair = 0; pair < 2 * PAIRS; pair++) {
+        const bool writable = pair < PAIRS;
+        libxl_device_disk disks[2];
+        op *o[2];
+        int added = 0;
+        for (int i = 0; i < 2; i++) {
+            disks[i] = disk_of("xvda", block);
+            disks[i].readwrite = writable && (i == 0 || pair % 2);
+            o[i] = START(s, libxl_device_disk_add, s->ctx, domids[i], &disks[i], how);
+        }
+        for (int i = 0; i < 2; i++) {
+            const int rc = op_result(o[i]);
+            if (rc && rc != ERROR_BUSY)
+                fail_msg("%d '%s'", rc, o[i]->message);
+            added += !rc;
+        }
+        assert_int_equal(added, writable ? 1 : 2);
+        for (int i = 0; i < 2; i++) {
+            if (!o[i]->rc)
+                assert_int_equal(disk_destroy(s, domids[i], disk_of("xvda", "")), 0);
+            disk_check_gone(domids[i]);
+            libxl_device_disk_dispose(&disks[i]);
+        }
+    }
+    destroy(s, domids[0]);
+    destroy(s, domids[1]);
+    simulate("loop free %d", atoi(number));
+    free(number);
+}
+
 /* ---- scripts */
 
 #define SCRIPT "/run/block-test"
@@ -296,6 +335,7 @@ static const body bodies[] = {
     BODY(a_loop_device_is_released_with_its_disk, ALONE | SLOW),
     BODY(a_writable_file_is_not_shared, ALONE | SLOW),
     BODY(a_writable_block_device_is_not_shared, ALONE | SLOW),
+    BODY(simultaneous_additions_do_not_share, RUNS_ONCE | ALONE),
     BODY(a_script_connects_and_disconnects_a_disk, RUNS_ONCE | ALONE),
     BODY(a_script_that_fails_says_why, RUNS_ONCE | ALONE),
     BODY(disks_are_listed_with_their_states, ALONE | SLOW),
