@@ -15,13 +15,8 @@
 static const libxl__device_class other = {.name = "other", .array = "", .kind = "", .stateless = true};
 
 const libxl__device_class *const libxl__device_classes[] = {
-    &libxl__class_disk,
-    &libxl__class_nic,
-    &libxl__class_p9,
-    &libxl__class_vfb,
-    &libxl__class_vkb,
-    &libxl__class_vtpm,
-    NULL,
+    &libxl__class_disk, &libxl__class_nic,  &libxl__class_p9,      &libxl__class_vfb,
+    &libxl__class_vkb,  &libxl__class_vtpm, &libxl__class_channel, NULL,
 };
 
 const libxl__device_class *libxl__device_class_of(const char *kind)
@@ -35,6 +30,37 @@ const libxl__device_class *libxl__device_class_of(const char *kind)
 int libxl__device_number(const libxl__device_class *cls, const void *config)
 {
     return cls->number ? cls->number(config) : *(const libxl_devid *)((const char *)config + cls->devid_at);
+}
+
+/* Numbers the devices of one class that have no number, after those that have one. */
+static void number_devices(const libxl__device_class *cls, char *configs, int count)
+{
+    libxl_devid next = cls->first_devid;
+    for (int i = 0; i < count; i++) {
+        const libxl_devid devid = libxl__device_number(cls, configs + (size_t)i * cls->config_size);
+        if (devid >= next && devid < INT32_MAX)
+            next = devid + 1;
+    }
+    for (int i = 0; i < count; i++) {
+        libxl_devid *devid = (libxl_devid *)(configs + (size_t)i * cls->config_size + cls->devid_at);
+        if (*devid < cls->first_devid)
+            *devid = next++;
+    }
+}
+
+int libxl__devices_complete(libxl__ao *ao, libxl_domain_config *config)
+{
+    int rc = 0;
+    for (const libxl__device_class *const *at = libxl__device_classes; *at && !rc; at++) {
+        const libxl__device_class *cls = *at;
+        char *configs = *(char **)((char *)config + cls->config_at);
+        const int count = *(int *)((char *)config + cls->count_at);
+        if (!cls->number)
+            number_devices(cls, configs, count);
+        for (int i = 0; cls->choose && i < count && !rc; i++)
+            rc = cls->choose(ao, configs + (size_t)i * cls->config_size);
+    }
+    return rc;
 }
 
 int libxl__device_identify(libxl__ao *ao, libxl__device *device)

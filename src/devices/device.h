@@ -45,9 +45,10 @@ struct libxl__device {
     char kind[LIBXL__DEVICE_KIND];         /* the kind in the frontend's path */
     char backend_kind[LIBXL__DEVICE_KIND]; /* the kind in the backend's path */
     uint32_t domid, backend_domid, devid;
-    bool pv;      /* set for an addition only: the domain is PV */
-    void *config; /* the libxl_device_* structure of the operation; NULL while the device is removed */
-    void *host;   /* the class's own state for its functions: cls->host_size octets, zeroed at first */
+    bool pv;       /* set for an addition only: the domain is PV */
+    bool unserved; /* set for an addition only, by `check`: an empty drive, which no backend has to take */
+    void *config;  /* the libxl_device_* structure of the operation; NULL while the device is removed */
+    void *host;    /* the class's own state for its functions: cls->host_size octets, zeroed at first */
     /* Set for a removal only: the values of cls->offline_keys; NULL: no such node. */
     const char *values[LIBXL__DEVICE_VALUES];
 };
@@ -74,6 +75,7 @@ struct libxl__device_class {
     void (*init)(void *config);
     void (*dispose)(void *config);
     int (*copy)(libxl_ctx *ctx, void *to, const void *from); /* copies a libxl_device_NAME */
+    libxl_devid first_devid;      /* the lowest number; a creation takes a lower one for none */
     bool waits_for_backend;       /* an added device is ready when its backend's state is 2 or more */
     bool closes_without_frontend; /* the backend closes when its frontend's nodes are removed */
     bool stateless;               /* the backend has no state: it is removed without a request */
@@ -92,8 +94,11 @@ struct libxl__device_class {
     int (*identify)(libxl__ao *ao, libxl__device *device);
     /* Returns the number that a configuration names, or -1. Any thread may call it. NULL: the field devid_at. */
     int (*number)(const void *config);
-    /* Copies what `check` has chosen at random from `config` into the configuration that is stored. */
-    void (*record)(void *stored, const void *config);
+    /*
+     * Chooses what is random, before the configuration is stored and checked. Messages begin with the field's name.
+     * Errors: FAIL.
+     */
+    int (*choose)(libxl__ao *ao, void *config);
     /*
      * Fills in the initialised configuration of a device that exists. `values` has the values of read_keys and frontend_key;
      * NULL: no such node. The fields backend_domid_at and devid_at are set already. Another toolstack may have written the
@@ -145,7 +150,7 @@ struct libxl__device_class {
 
 /* The classes. Each has a file of its own. */
 extern const libxl__device_class libxl__class_disk, libxl__class_nic, libxl__class_p9, libxl__class_vfb,
-    libxl__class_vkb, libxl__class_vtpm;
+    libxl__class_vkb, libxl__class_vtpm, libxl__class_channel;
 
 /* The table; ends with NULL. */
 extern const libxl__device_class *const libxl__device_classes[];
@@ -165,6 +170,11 @@ static inline const char *libxl__device_backend_domname(const libxl__device *dev
 
 /* Returns the number that a configuration of this class names, or a negative number. Any thread may call this. */
 int libxl__device_number(const libxl__device_class *cls, const void *config);
+/*
+ * Completes the devices of a configuration that is about to be stored: numbers those without a number, and chooses what
+ * is random. Errors: FAIL, recorded in ao.
+ */
+int libxl__devices_complete(libxl__ao *ao, libxl_domain_config *config);
 /* Sets devid from the configuration of a device that exists. Errors: INVAL, recorded in ao. */
 int libxl__device_identify(libxl__ao *ao, libxl__device *device);
 

@@ -50,10 +50,21 @@ static bool by_qemu(const libxl__device *device)
 /* The kernel serves raw disks, QEMU the other formats. */
 static int check_format(libxl__ao *ao, libxl_device_disk *disk)
 {
+    const bool empty = !disk->pdev_path || !*disk->pdev_path;
+    if (empty && disk->is_cdrom)
+        disk->format = LIBXL_DISK_FORMAT_EMPTY;
+    if (disk->format == LIBXL_DISK_FORMAT_EMPTY && !disk->is_cdrom)
+        return libxl__ao_fail(ao, ERROR_INVAL, "format: only the drive of a CD can be empty");
+    if (disk->format == LIBXL_DISK_FORMAT_EMPTY && !empty)
+        return libxl__ao_fail(ao, ERROR_INVAL, "pdev_path: an empty drive has none");
+    if (empty && !disk->is_cdrom)
+        return libxl__ao_fail(ao, ERROR_INVAL, "pdev_path: missing");
+    if (disk->is_cdrom && disk->readwrite)
+        return libxl__ao_fail(ao, ERROR_INVAL, "readwrite: the medium of a CD is read only");
     if (disk->format == LIBXL_DISK_FORMAT_UNKNOWN)
         disk->format = LIBXL_DISK_FORMAT_RAW;
     const bool raw = disk->format == LIBXL_DISK_FORMAT_RAW;
-    if (!qemu_format(disk->format))
+    if (!empty && !qemu_format(disk->format))
         return libxl__ao_fail(ao, ERROR_NI, "format: %s is not implemented",
                               libxl_disk_format_to_string(disk->format));
     if (disk->backend == LIBXL_DISK_BACKEND_UNKNOWN)
@@ -95,8 +106,7 @@ static int check(libxl__ao *ao, libxl__device *device)
         rc = check_format(ao, disk);
     if (rc)
         return rc;
-    if (!disk->pdev_path || !*disk->pdev_path)
-        return libxl__ao_fail(ao, ERROR_INVAL, "pdev_path: missing");
+    device->unserved = disk->format == LIBXL_DISK_FORMAT_EMPTY;
     libxl_defbool_setdefault(&disk->discard_enable, disk->readwrite);
     libxl_defbool_setdefault(&disk->trusted, true);
     snprintf(device->backend_kind, sizeof(device->backend_kind), "%s", by_qemu(device) ? "qdisk" : "vbd");
@@ -111,7 +121,9 @@ static void write_nodes(const libxl__device_nodes *nodes)
     const char *script = disk->script ? disk->script : LIBXL__DISK_SCRIPT;
     const char *type = disk->is_cdrom ? "cdrom" : "disk";
     if (by_qemu(nodes->device)) {
-        libxl__backend_key(nodes, "params", "%s:%s", qemu_format(disk->format), disk->pdev_path);
+        libxl__backend_key(nodes, "params", "%s:%s",
+                           nodes->device->unserved ? "aio" : qemu_format(disk->format),
+                           nodes->device->unserved ? "" : disk->pdev_path);
     } else {
         libxl__backend_key(nodes, "params", "%s", disk->pdev_path);
         libxl__backend_key(nodes, "script", "%s%s", *script == '/' ? "" : LIBXL__SCRIPTS "/", script);

@@ -35,7 +35,7 @@ static bool has_default_script(const libxl_device_disk *disk)
 int libxl__disk_probe_start(libxl__ao *ao, libxl__device *device)
 {
     libxl__disk_host *host = device->host;
-    if (!has_default_script(disk_of(device)) || device->backend_domid)
+    if (device->unserved || !has_default_script(disk_of(device)) || device->backend_domid)
         return 0; /* only the script or the backend's domain can interpret pdev_path */
     host->look.path = disk_of(device)->pdev_path;
     host->look.read_only = !disk_of(device)->readwrite;

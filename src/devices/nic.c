@@ -50,8 +50,9 @@ static libxl_device_nic *nic_of(const libxl__device *device)
 /* ---- check */
 
 /* Chooses a random address, as libxl does: in the half of Xen's range that needs no coordination. */
-static int choose_mac(libxl__ao *ao, libxl_device_nic *nic)
+static int choose(libxl__ao *ao, void *config)
 {
+    libxl_device_nic *nic = config;
     static const libxl_mac none;
     static const uint8_t xen[] = {0x00, 0x16, 0x3e};
     if (memcmp(nic->mac, none, sizeof(none)) != 0)
@@ -105,12 +106,7 @@ static int check(libxl__ao *ao, libxl__device *device)
         rc = check_name(ao, "ifname", nic->ifname);
     if (!rc)
         rc = check_type(ao, device);
-    return rc ? rc : choose_mac(ao, nic);
-}
-
-static void record(void *stored, const void *config)
-{
-    memcpy(((libxl_device_nic *)stored)->mac, ((const libxl_device_nic *)config)->mac, sizeof(libxl_mac));
+    return rc;
 }
 
 /* ---- probe: the bridge exists, the interface's name is free, the script can be run */
@@ -304,15 +300,18 @@ static int online_poll(libxl__ao *ao, libxl__device *device)
     return rc ? rc : write_connected(ao, device);
 }
 
-/* ---- offline: run a script other than vif-bridge; its failure is only logged, because it cannot stop the removal */
+/* ---- offline: run a script other than vif-bridge; its failure is a warning, because it cannot stop the removal */
 
 enum { SCRIPT, GATEWAYDEV, VIFNAME };
 static const char *const offline_keys[] = {"script", "gatewaydev", "vifname", NULL};
 
-static int unless_failed(libxl__ao *ao, int rc)
+static int unless_failed(libxl__ao *ao, const libxl__device *device, int rc)
 {
     if (rc == LIBXL__AO_WAIT)
         return rc;
+    if (rc)
+        libxl__log(ao->ctx, XTL_WARN, -1, "domain %u, nic %u: %s", device->domid, device->devid,
+                   ao->message ? ao->message : "the script of the removal failed");
     libxl__ao_forget_failure(ao);
     return 0;
 }
@@ -322,13 +321,13 @@ static int offline_start(libxl__ao *ao, libxl__device *device)
     const char *script = device->values[SCRIPT];
     if (!script || !strcmp(script, DEFAULT_SCRIPT) || access(script, X_OK))
         return 0;
-    return unless_failed(ao, start_script(ao, device, script, device->values[GATEWAYDEV], "offline"));
+    return unless_failed(ao, device, start_script(ao, device, script, device->values[GATEWAYDEV], "offline"));
 }
 
 static int offline_poll(libxl__ao *ao, libxl__device *device)
 {
     nic_host *host = device->host;
-    return unless_failed(ao, libxl__device_script_poll(ao, &host->run, device));
+    return unless_failed(ao, device, libxl__device_script_poll(ao, &host->run, device));
 }
 
 /* ---- gone: the kernel has removed the interface */
@@ -356,7 +355,7 @@ LIBXL__DEVICE_CONFIG(nic)
 const libxl__device_class libxl__class_nic = {
     LIBXL__DEVICE_ROW(nic, nics, "vif"),
     .devid_at = offsetof(libxl_device_nic, devid),
-    .record = record,
+    .choose = choose,
     .waits_for_backend = true,
     .host_size = sizeof(nic_host),
     .check = check,

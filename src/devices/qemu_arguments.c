@@ -59,13 +59,13 @@ static void add_monitor(list *l, const char *id, const char *name, uint32_t domi
     add_pair(l, "-mon", "chardev=%s,mode=control", id);
 }
 
-static void add_channel(list *l, int index, const libxl_device_channel *channel)
+static void add_channel(list *l, const libxl_device_channel *channel)
 {
     if (channel->connection == LIBXL_CHANNEL_CONNECTION_SOCKET)
-        add_pair(l, "-chardev", "socket,id=libxl-channel%d,path=%s,server=on,wait=off", index,
+        add_pair(l, "-chardev", "socket,id=libxl-channel%d,path=%s,server=on,wait=off", channel->devid,
                  quoted(l, channel->u.socket.path));
     else
-        add_pair(l, "-chardev", "pty,id=libxl-channel%d", index);
+        add_pair(l, "-chardev", "pty,id=libxl-channel%d", channel->devid);
 }
 
 static void add_vnc(list *l, const libxl_vnc_info *vnc)
@@ -116,7 +116,7 @@ const char *const *libxl__qemu_arguments(libxl__ao *ao, uint32_t domid, const ch
     add_monitor(&l, "libxl-cmd", "qmp-libxl", domid);
     add_monitor(&l, "libxenstat-cmd", "qmp-libxenstat", domid);
     for (int i = 0; config && i < config->num_channels; i++)
-        add_channel(&l, i, &config->channels[i]);
+        add_channel(&l, &config->channels[i]);
     add(&l, "-nodefaults");
     add(&l, "-no-user-config");
     add(&l, "-xen-attach");
@@ -133,8 +133,7 @@ bool libxl__qemu_is_needed(const libxl_domain_config *config)
         if (!config->disks[i].backend_domid && !config->disks[i].backend_domname &&
             (config->disks[i].backend == LIBXL_DISK_BACKEND_QDISK ||
              (config->disks[i].format > LIBXL_DISK_FORMAT_UNKNOWN &&
-              config->disks[i].format != LIBXL_DISK_FORMAT_RAW &&
-              config->disks[i].format != LIBXL_DISK_FORMAT_EMPTY)))
+              config->disks[i].format != LIBXL_DISK_FORMAT_RAW)))
             return true;
     for (int i = 0; i < config->num_vkbs; i++)
         if (config->vkbs[i].backend_type != LIBXL_VKB_BACKEND_LINUX)

@@ -15,14 +15,20 @@ static libxl_device_vtpm *vtpm_of(const libxl__device *device)
     return device->config;
 }
 
-static int check(libxl__ao *ao, libxl__device *device)
+static int choose(libxl__ao *ao, void *config)
 {
-    libxl_device_vtpm *vtpm = vtpm_of(device);
+    libxl_device_vtpm *vtpm = config;
     if (libxl_uuid_is_nil(&vtpm->uuid))
         libxl_uuid_generate(&vtpm->uuid);
     if (libxl_uuid_is_nil(&vtpm->uuid))
         return libxl__ao_fail(ao, ERROR_FAIL, "uuid: no random number: %m");
-    device->devid = (uint32_t)vtpm->devid;
+    return 0;
+}
+
+static int check(libxl__ao *ao, libxl__device *device)
+{
+    (void)ao;
+    device->devid = (uint32_t)vtpm_of(device)->devid;
     strcpy(device->backend_kind, "vtpm");
     return 0;
 }
@@ -54,6 +60,7 @@ const libxl__device_class libxl__class_vtpm = {
     .devid_at = offsetof(libxl_device_vtpm, devid),
     .waits_for_backend = true,
     .closes_without_frontend = true,
+    .choose = choose,
     .check = check,
     .write = write_nodes,
     .read_keys = read_keys,

@@ -52,6 +52,21 @@ int libxl_device_vkb_getinfo(libxl_ctx *ctx, uint32_t domid, const libxl_device_
                              libxl_vkbinfo *vkbinfo);
 
 /*
+ * Runs domain_list_channels. Returns an array of the domain's channels and stores their number in *num. The
+ * caller frees the array with libxl_device_channel_list_free. Returns NULL after an error, and if there are
+ * no channels.
+ */
+libxl_device_channel *libxl_device_channel_list(libxl_ctx *ctx, uint32_t domid, int *num);
+void libxl_device_channel_list_free(libxl_device_channel *list, int num);
+/*
+ * Runs domain_list_channels, domain_list_devices and domain_console_tty. Stores the connection and the states
+ * of the channel with the number channel->devid. The caller disposes of *channelinfo. Errors: NOTFOUND, and
+ * those of the operations.
+ */
+int libxl_device_channel_getinfo(libxl_ctx *ctx, uint32_t domid, const libxl_device_channel *channel,
+                                 libxl_channelinfo *channelinfo);
+
+/*
  * Runs domain_list_vtpms. Returns an array of the domain's virtual TPMs and stores their number in *num. The
  * caller frees the array with libxl_device_vtpm_list_free. Returns NULL after an error, and if there are no
  * TPMs.

@@ -38,6 +38,7 @@ LIST(disk)
 LIST(nic)
 LIST(vkb)
 LIST(vtpm)
+LIST(channel)
 
 /* ---- one device of a list */
 
@@ -69,12 +70,15 @@ FIND(disk)
 FIND(nic)
 FIND(vkb)
 FIND(vtpm)
+FIND(channel)
 
-#define FIND_BY_NUMBER(name)                                                                                 \
+#define IS_NUMBER(name)                                                                                      \
     static bool is_##name(const libxl_device_##name *name, const void *wanted)                               \
     {                                                                                                        \
         return name->devid >= 0 && name->devid == *(const int *)wanted;                                      \
-    }                                                                                                        \
+    }
+#define FIND_BY_NUMBER(name)                                                                                 \
+    IS_NUMBER(name)                                                                                          \
     int libxl_devid_to_device_##name(libxl_ctx *ctx, uint32_t domid, int devid, libxl_device_##name *name)   \
     {                                                                                                        \
         const int rc = find_##name(ctx, domid, is_##name, &devid, name);                                     \
@@ -84,6 +88,7 @@ FIND(vtpm)
 FIND_BY_NUMBER(nic)
 FIND_BY_NUMBER(vkb)
 FIND_BY_NUMBER(vtpm)
+IS_NUMBER(channel)
 
 static bool has_number(const libxl_device_disk *disk, const void *wanted)
 {
@@ -213,5 +218,25 @@ int libxl_device_vtpm_getinfo(libxl_ctx *ctx, uint32_t domid, const libxl_device
     if (!rc)
         *vtpminfo = (libxl_vtpminfo){INFO_OF(&status, domid), .rref = status.ring_ref, .uuid = found.uuid};
     libxl_device_vtpm_dispose(&found);
+    return rc;
+}
+
+int libxl_device_channel_getinfo(libxl_ctx *ctx, uint32_t domid, const libxl_device_channel *channel,
+                                 libxl_channelinfo *channelinfo)
+{
+    libxl_device_status status;
+    libxl_device_channel found;
+    libxl_channelinfo_init(channelinfo);
+    int rc = find_channel(ctx, domid, is_channel, &channel->devid, &found);
+    if (rc)
+        return rc == ERROR_NOTFOUND ? libxl__refuse(rc, "domain %u has no channel %d", domid, channel->devid)
+                                    : rc;
+    rc = take_status(ctx, domid, "console", "channel", channel->devid, &status);
+    if (!rc)
+        *channelinfo = (libxl_channelinfo){INFO_OF(&status, domid), .rref = status.ring_ref,
+                                           .connection = found.connection};
+    if (!rc && found.connection == LIBXL_CHANNEL_CONNECTION_PTY)
+        libxl_console_get_tty(ctx, domid, channel->devid, LIBXL_CONSOLE_TYPE_PV, &channelinfo->u.pty.path);
+    libxl_device_channel_dispose(&found);
     return rc;
 }

@@ -148,6 +148,8 @@ static int check_start(libxl__ao *ao, struct device_add *s)
     s->device.pv = !rc && !(info.flags & XEN_DOMINF_hvm_guest);
     if (!rc)
         rc = libxl__device_reserve(ao, &s->device);
+    if (!rc && s->device.cls->choose)
+        rc = s->device.cls->choose(ao, s->device.config);
     if (!rc && is_recorded(ao))
         rc = libxl__device_keep_original(ao, &s->original, &s->device);
     if (!rc)
@@ -284,7 +286,7 @@ static int backend_poll(libxl__ao *ao, struct device_add *s)
 
 static int backend_start(libxl__ao *ao, struct device_add *s)
 {
-    if (!s->device.cls->waits_for_backend)
+    if (!s->device.cls->waits_for_backend || s->device.unserved)
         return 0;
     s->wait.without_guest = !is_recorded(ao);
     const int rc = libxl__backend_wait_start(ao, &s->wait, &s->device, "2");

@@ -13,8 +13,10 @@
 #include "device_close.h"
 #include "device_model.h"
 #include "device_operations.h"
+#include "host.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include <xen/io/xenbus.h>
 
@@ -23,6 +25,9 @@ typedef struct device_detach {
     libxl__device_close close;
     libxl__xs_batch *batch;
     const libxl__xs_request *backend_path, *backend_state, *frontend_state;
+    const libxl__xs_request *model_node; /* the QEMU that serves the device; NULL: none does */
+    libxl__qemu_job model;               /* looks for that process */
+    libxl__process model_process;        /* that process, in `released` */
     const libxl__xs_request *values[LIBXL__DEVICE_VALUES];
     libxl__await taken, refusal;
     libxl__await nodes;          /* waits until a backend in another domain has removed its nodes */
@@ -87,6 +92,8 @@ static int read_states(libxl__ao *ao, struct device_detach *s)
     if (!s->close.force)
         s->frontend_state =
             libxl__xs_read(s->batch, LIBXL__FRONTEND "/state", LIBXL__FRONTEND_OF(&s->device));
+    if (!args_of(ao)->in.abandoned && libxl__device_model_serves(&s->device))
+        s->model_node = libxl__xs_read(s->batch, LIBXL__QEMU_PID, s->device.domid);
     for (unsigned i = 0; keys && keys[i]; i++)
         s->values[i] = libxl__xs_read(s->batch, LIBXL__BACKEND "/%s", LIBXL__BACKEND_OF(&s->device), keys[i]);
     return run(s, LIBXL__XS_ONE_BY_ONE);
@@ -94,7 +101,9 @@ static int read_states(libxl__ao *ao, struct device_detach *s)
 
 static int keep_states(libxl__ao *ao, struct device_detach *s)
 {
+    const char *pid = s->model_node ? libxl__xs_value(s->model_node) : NULL;
     int rc = libxl__device_close_see(ao, &s->close, libxl__xs_value(s->backend_state));
+    s->model.pid = pid ? atoi(pid) : 0;
     for (unsigned i = 0; !rc && i < LIBXL__DEVICE_VALUES && s->values[i]; i++) {
         const char *value = libxl__xs_value(s->values[i]);
         s->device.values[i] = value ? libxl__gc_printf(&ao->gc, "%s", value) : NULL;
@@ -230,14 +239,36 @@ static int released_start(libxl__ao *ao, struct device_detach *s)
     if (!s->close.force || s->device.cls->stateless || libxl__device_close_is_done(&s->close) ||
         !s->device.cls->closes_without_frontend)
         return 0;
-    if (args_of(ao)->in.abandoned && libxl__device_model_serves(&s->device))
+    const bool model = libxl__device_model_serves(&s->device);
+    if (model && (args_of(ao)->in.abandoned || s->model.pid <= 0))
         return 0;
-    return libxl__device_close_wait_start(ao, &s->close);
+    const int rc = libxl__device_close_wait_start(ao, &s->close);
+    if (!model || rc != LIBXL__AO_WAIT)
+        return rc;
+    s->model.domid = s->device.domid;
+    s->model.job.work = libxl__qemu_find;
+    const int started = libxl__job_submit(&ao->ctx->host->lane, ao, &s->model.job);
+    return started ? started : LIBXL__AO_WAIT;
+}
+
+/* Follows the QEMU that serves the device, and returns whether it has ended. */
+static bool model_has_ended(libxl__ao *ao, struct device_detach *s)
+{
+    if (!s->model.job.work)
+        return false;
+    const int pidfd = s->model.fd;
+    s->model.fd = -1;
+    if (pidfd >= 0 && libxl__process_follow(ao, &s->model_process, pidfd))
+        libxl__ao_forget_failure(ao);
+    return !s->model_process.running;
 }
 
 static int released_poll(libxl__ao *ao, struct device_detach *s)
 {
-    return s->stopped || !is_served(s) ? 0 : libxl__device_close_wait_poll(ao, &s->close);
+    if (s->model.job.work && s->model.job.state != LIBXL__JOB_DONE)
+        return LIBXL__AO_WAIT; /* its descriptor must be taken */
+    const bool ended = model_has_ended(ao, s);
+    return s->stopped || ended || !is_served(s) ? 0 : libxl__device_close_wait_poll(ao, &s->close);
 }
 
 static void released_stop(libxl__ao *ao, struct device_detach *s)

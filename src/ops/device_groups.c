@@ -19,7 +19,7 @@ static const struct addable {
     {&libxl__class_##name, LIBXL__OP_DEVICE_##NAME##_ADD,                                                    \
      offsetof(libxl__device_##name##_add_args, in.domid),                                                    \
      offsetof(libxl__device_##name##_add_args, in.name)},
-    LIBXL__DEVICES(ROW)
+    LIBXL__ALL_DEVICES(ROW)
 #undef ROW
 };
 

@@ -13,19 +13,20 @@ static const struct device_operation {
     const libxl__device_class *cls;
     size_t config_at; /* the offset of the device's configuration in the operation's args */
 } operations[LIBXL__OP_COUNT] = {
-#define ROWS(NAME, name)                                                                                     \
-    [LIBXL__OP_DEVICE_##NAME##                                                                               \
-        _ADD] = {&libxl__class_##name, offsetof(libxl__device_##name##_add_args, in.name)},                  \
-        [LIBXL__OP_DEVICE_##NAME##                                                                           \
-            _REMOVE] = {&libxl__class_##name, offsetof(libxl__device_##name##_remove_args, in.name)},        \
-    [LIBXL__OP_DEVICE_##NAME##                                                                               \
-        _DESTROY] = {&libxl__class_##name, offsetof(libxl__device_##name##_destroy_args, in.name)},          \
-    [LIBXL__OP_DOMAIN_LIST_##NAME##                                                                          \
-        S] = {&libxl__class_##name, offsetof(libxl__domain_list_##name##s_args, out.list)},
-    LIBXL__DEVICES(ROWS)
-#undef ROWS
-        [LIBXL__OP_DEVICE_DISK_SAFE_REMOVE] = {&libxl__class_disk,
-                                               offsetof(libxl__device_disk_safe_remove_args, in.disk)},
+/* The row of an operation, which has the device, or the list, in this member of its args. */
+#define ROW(OPERATION, operation, name, member)                                                              \
+    [LIBXL__OP_##OPERATION] = {&libxl__class_##name, offsetof(libxl__##operation##_args, member)},
+#define REMOVALS(NAME, name)                                                                                 \
+    ROW(DEVICE_##NAME##_REMOVE, device_##name##_remove, name, in.name)                                       \
+    ROW(DEVICE_##NAME##_DESTROY, device_##name##_destroy, name, in.name)
+#define OTHERS(NAME, name)                                                                                   \
+    ROW(DEVICE_##NAME##_ADD, device_##name##_add, name, in.name)                                             \
+    ROW(DOMAIN_LIST_##NAME##S, domain_list_##name##s, name, out.list)
+    LIBXL__DEVICES(REMOVALS) LIBXL__ALL_DEVICES(OTHERS)
+        ROW(DEVICE_DISK_SAFE_REMOVE, device_disk_safe_remove, disk, in.disk)
+#undef ROW
+#undef REMOVALS
+#undef OTHERS
 };
 
 void libxl__device_of_operation(libxl__ao *ao, libxl__device *device)

@@ -14,9 +14,12 @@
  * are declared in the IDL. */
 #define LIBXL__DEVICES(X) X(DISK, disk) X(NIC, nic) X(P9, p9) X(VFB, vfb) X(VKB, vkb) X(VTPM, vtpm)
 
+/* All classes: those above, and those whose devices only a creation adds. */
+#define LIBXL__ALL_DEVICES(X) LIBXL__DEVICES(X) X(CHANNEL, channel)
+
 enum {
 #define COUNT_DEVICE(NAME, name) LIBXL__DEVICES_##NAME,
-    LIBXL__DEVICES(COUNT_DEVICE)
+    LIBXL__ALL_DEVICES(COUNT_DEVICE)
 #undef COUNT_DEVICE
         LIBXL__DEVICES_COUNT
 };

@@ -110,8 +110,6 @@ static char *make_entry(libxl__ao *ao, const libxl__device_original *original, c
         return NULL;
     if (!cls->number)
         *(libxl_devid *)(entry + cls->devid_at) = (libxl_devid)device->devid;
-    if (cls->record)
-        cls->record(entry, device->config);
     return entry;
 }
 

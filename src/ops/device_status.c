@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FRONTEND_STATE, BACKEND_STATE, EVENT_CHANNEL, RING_REF, TX_RING_REF, RX_RING_REF, NODES };
+enum { FRONTEND_STATE, BACKEND_STATE, EVENT_CHANNEL, RING_REF, TX_RING_REF, RX_RING_REF, PORT, NODES };
 
 struct device {
     libxl__device device;
@@ -87,11 +87,9 @@ static int paths_poll(libxl__ao *ao, struct list_devices *s)
 
 static int states_start(libxl__ao *ao, struct list_devices *s)
 {
-    static const char *const keys[NODES] = {[FRONTEND_STATE] = "state",
-                                            [EVENT_CHANNEL] = "event-channel",
-                                            [RING_REF] = "ring-ref",
-                                            [TX_RING_REF] = "tx-ring-ref",
-                                            [RX_RING_REF] = "rx-ring-ref"};
+    static const char *const keys[NODES] = {
+        [FRONTEND_STATE] = "state",    [EVENT_CHANNEL] = "event-channel", [RING_REF] = "ring-ref",
+        [TX_RING_REF] = "tx-ring-ref", [RX_RING_REF] = "rx-ring-ref",     [PORT] = "port"};
     int rc = new_batch(ao, s);
     if (rc)
         return rc;
@@ -126,7 +124,8 @@ static int fill_status(const struct device *d, libxl_device_status *out)
     out->backend_domid = d->device.backend_domid;
     out->backend_state = libxl__device_state(libxl__xs_value(d->nodes[BACKEND_STATE]));
     out->frontend_state = libxl__device_state(libxl__xs_value(d->nodes[FRONTEND_STATE]));
-    out->event_channel = number_of(d->nodes[EVENT_CHANNEL]);
+    const int channel = number_of(d->nodes[EVENT_CHANNEL]);
+    out->event_channel = channel >= 0 ? channel : number_of(d->nodes[PORT]); /* consoles have `port` */
     const int ring = number_of(d->nodes[RING_REF]);
     out->ring_ref = ring >= 0 ? ring : number_of(d->nodes[TX_RING_REF]);
     out->rx_ring_ref = number_of(d->nodes[RX_RING_REF]);

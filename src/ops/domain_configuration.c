@@ -5,8 +5,9 @@
  *
  * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
  */
+#include "device.h"
 #include "ops.h"
-#include "vdev.h"
+#include "xs_directory.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,12 +15,18 @@
 
 #include <libxl_utils.h>
 
+/* The classes whose devices other toolstacks may remove without changing the file. */
+static const libxl__device_class *const listed[] = {&libxl__class_disk, &libxl__class_nic};
+enum { LISTED = sizeof(listed) / sizeof(*listed) };
+
 typedef struct retrieve {
     libxl__userdata stored;
     libxl__xs_batch *batch;
     libxl__xs_request *name, *target, *most;
-    libxl__xs_request *disks, *nics; /* the numbers of the devices that the domain has */
-    libxl__xs_request **online;      /* one request for each vcpu, in the operation's memory */
+    libxl__xs_directory numbers[LISTED]; /* the numbers of the domain's devices, for each class in `listed` */
+    char paths[LISTED][LIBXL__DEVICE_PATH];
+    unsigned lists_read;
+    libxl__xs_request **online; /* one request for each vcpu, in the operation's memory */
     uint32_t vcpus;
 } retrieve_domain_configuration_state;
 
@@ -34,8 +41,6 @@ static int read_nodes(libxl__ao *ao, struct retrieve *s, const xc_domaininfo_t *
     s->name = libxl__xs_read(s->batch, "/local/domain/%u/name", domid);
     s->target = libxl__xs_read(s->batch, "/local/domain/%u/memory/target", domid);
     s->most = libxl__xs_read(s->batch, "/local/domain/%u/memory/static-max", domid);
-    s->disks = libxl__xs_list(s->batch, 0, "/libxl/%u/device/vbd", domid);
-    s->nics = libxl__xs_list(s->batch, 0, "/libxl/%u/device/vif", domid);
     for (uint32_t i = 0; i < s->vcpus; i++)
         s->online[i] = libxl__xs_read(s->batch, "/local/domain/%u/cpu/%u/availability", domid, i);
     return libxl__xs_run(s->batch, LIBXL__XS_ONE_BY_ONE);
@@ -49,6 +54,12 @@ static int read_start(libxl__ao *ao, struct retrieve *s)
         rc = libxl__userdata_read(ao, &s->stored, ao->subject.number, &ao->subject.uuid);
     if (!rc)
         rc = read_nodes(ao, s, &info);
+    for (unsigned i = 0; i < LISTED && !rc; i++) {
+        snprintf(s->paths[i], sizeof(s->paths[i]), "/libxl/%u/device/%s", ao->subject.number,
+                 listed[i]->kind);
+        rc = libxl__xs_directory_start(ao, &s->numbers[i], s->paths[i]);
+        rc = rc == LIBXL__AO_WAIT ? 0 : rc;
+    }
     return rc ? rc : LIBXL__AO_WAIT;
 }
 
@@ -97,48 +108,41 @@ static int set_name(const struct retrieve *s, char **name)
     return 0;
 }
 
-/* Returns whether the list has the number of the device. Also returns true if the list may be incomplete. */
-static bool has_device(const libxl__xs_request *list, uint32_t number)
+static bool has_device(const libxl__xs_directory *numbers, int number)
 {
-    enum { LONGEST_LIST = 4000 };
-    size_t size = 0;
-    const char *version, *name = libxl__xs_names(list, &size, &version);
     char wanted[16];
-    if (size >= LONGEST_LIST)
-        return true;
-    snprintf(wanted, sizeof(wanted), "%u", number);
-    for (; name && *name; name += strlen(name) + 1)
-        if (strcmp(name, wanted) == 0)
+    snprintf(wanted, sizeof(wanted), "%d", number);
+    for (uint32_t i = 0; i < numbers->count; i++)
+        if (strcmp(numbers->names[i], wanted) == 0)
             return true;
     return false;
 }
 
-/* Removes the disks and interfaces that the domain does not have any more. Not every toolstack removes them from the file. */
-static void drop_removed(const struct retrieve *s, libxl_domain_config *config)
+/* Removes the devices that the domain does not have any more. Not every toolstack removes them from the file. */
+static void drop_removed(const libxl__device_class *cls, const libxl__xs_directory *numbers,
+                         libxl_domain_config *config)
 {
-    int kept = 0;
-    for (int i = 0; i < config->num_disks; i++) {
-        const char *vdev = config->disks[i].vdev;
-        const int number = vdev ? libxl__vdev_number(vdev) : -1;
-        if (number < 0 || has_device(s->disks, (uint32_t)number))
-            config->disks[kept++] = config->disks[i];
+    char *devices = *(char **)((char *)config + cls->config_at);
+    int *count = (int *)((char *)config + cls->count_at), kept = 0;
+    for (int i = 0; i < *count; i++) {
+        char *device = devices + (size_t)i * cls->config_size;
+        const int number = libxl__device_number(cls, device);
+        if (number < 0 || has_device(numbers, number))
+            memmove(devices + (size_t)kept++ * cls->config_size, device, cls->config_size);
         else
-            libxl_device_disk_dispose(&config->disks[i]);
+            cls->dispose(device);
     }
-    config->num_disks = kept;
-    kept = 0;
-    for (int i = 0; i < config->num_nics; i++) {
-        if (config->nics[i].devid < 0 || has_device(s->nics, (uint32_t)config->nics[i].devid))
-            config->nics[kept++] = config->nics[i];
-        else
-            libxl_device_nic_dispose(&config->nics[i]);
-    }
-    config->num_nics = kept;
+    *count = kept;
 }
 
 static int read_poll(libxl__ao *ao, struct retrieve *s)
 {
     const libxl__retrieve_domain_configuration_args *args = libxl__ao_args(ao);
+    for (; s->lists_read < LISTED; s->lists_read++) {
+        const int listing = libxl__xs_directory_step(ao, &s->numbers[s->lists_read]);
+        if (listing)
+            return listing;
+    }
     if (!libxl__userdata_done(&s->stored) || !libxl__xs_done(s->batch))
         return LIBXL__AO_WAIT;
     int rc = libxl__userdata_result(ao, &s->stored);
@@ -149,7 +153,8 @@ static int read_poll(libxl__ao *ao, struct retrieve *s)
     libxl_domain_config *config = libxl__userdata_config(&s->stored);
     set_kb(s->target, &config->b_info.target_memkb);
     set_kb(s->most, &config->b_info.max_memkb);
-    drop_removed(s, config);
+    for (unsigned i = 0; i < LISTED; i++)
+        drop_removed(listed[i], &s->numbers[i], config);
     rc = set_name(s, &config->c_info.name);
     if (!rc)
         rc = set_online(s, &config->b_info.avail_vcpus);

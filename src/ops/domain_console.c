@@ -17,6 +17,7 @@ typedef struct console_tty {
     libxl__xs_request *type; /* the domain's type; NULL: the caller names the kind of console */
     /* The terminal of the console that the caller names, or else of the paravirtual console. */
     libxl__xs_request *first;
+    libxl__xs_request *connection; /* of a channel; NULL: console 0 */
     libxl__xs_request
         *serial; /* the terminal of the serial console; NULL: the caller names the kind of console */
 } domain_console_tty_state;
@@ -29,15 +30,21 @@ static const char *const nodes[] = {
     [LIBXL_CONSOLE_TYPE_VUART] = "vuart/0/tty",
 };
 
+/* The toolstack's node shows that a toolstack has made the channel, and so that the guest cannot write the other node. */
+static void read_channel(struct console_tty *s, uint32_t domid, uint32_t number)
+{
+    s->connection = libxl__xs_read(s->batch, "/libxl/%u/device/console/%u/connection", domid, number);
+    s->first = libxl__xs_read(s->batch, "/local/domain/%u/device/console/%u/tty", domid, number);
+}
+
 static int read_start(libxl__ao *ao, struct console_tty *s)
 {
     const libxl__domain_console_tty_args *args = libxl__ao_args(ao);
     const uint32_t domid = ao->subject.number;
     xc_domaininfo_t info;
-    if (args->in.cons_num && args->in.type == LIBXL_CONSOLE_TYPE_PV)
-        return libxl__ao_fail(ao, ERROR_NI, "cons_num: the guest can change the terminal of console %u",
-                              args->in.cons_num);
-    if (args->in.cons_num)
+    const bool paravirtual =
+        args->in.type == LIBXL_CONSOLE_TYPE_PV || args->in.type == LIBXL_CONSOLE_TYPE_UNKNOWN;
+    if (args->in.cons_num && !paravirtual)
         return libxl__ao_fail(ao, ERROR_INVAL, "cons_num: there is only number 0 of this kind");
     int rc = libxl__hv_info(ao, domid, &info);
     if (rc)
@@ -45,6 +52,11 @@ static int read_start(libxl__ao *ao, struct console_tty *s)
     s->batch = libxl__xs_batch_new(ao, domid);
     if (!s->batch)
         return ERROR_NOMEM;
+    if (args->in.cons_num) {
+        read_channel(s, domid, args->in.cons_num);
+        rc = libxl__xs_run(s->batch, LIBXL__XS_ONE_BY_ONE);
+        return rc ? rc : LIBXL__AO_WAIT;
+    }
     if (args->in.type == LIBXL_CONSOLE_TYPE_UNKNOWN) {
         s->type = libxl__xs_read(s->batch, "/libxl/%u/type", domid);
         s->serial = libxl__xs_read(s->batch, "/local/domain/%u/%s", domid, nodes[LIBXL_CONSOLE_TYPE_SERIAL]);
@@ -73,7 +85,8 @@ static int read_poll(libxl__ao *ao, struct console_tty *s)
         return rc;
     const char *type = s->type ? libxl__xs_value(s->type) : NULL;
     const char *path = libxl__xs_value(type && strcmp(type, "hvm") == 0 ? s->serial : s->first);
-    if (!path || !*path)
+    const char *connection = s->connection ? libxl__xs_value(s->connection) : "pty";
+    if (!path || !*path || !connection || strcmp(connection, "pty") != 0)
         return libxl__ao_fail(ao, ERROR_NOTFOUND, "domain %u has no such console", ao->subject.number);
     if (!is_terminal(path))
         return libxl__ao_fail(ao, ERROR_FAIL, "the console of domain %u has no terminal below /dev/pts: '%s'",

@@ -85,11 +85,14 @@ static int reason_of(libxl__ao *ao, const struct create *s, int rc)
 
 static int name_start(libxl__ao *ao, struct create *s)
 {
-    const libxl_domain_config *config = config_of(ao);
+    libxl__domain_create_new_args *args = libxl__ao_args(ao);
+    const libxl_domain_config *config = &args->in.d_config;
     ao->subject.name = config->c_info.name;
     int rc = libxl__create_check(ao, config, &s->build);
     if (!rc)
         rc = libxl__identity_claim(ao, &s->identity, &s->build, &config->c_info);
+    if (!rc)
+        rc = libxl__devices_complete(ao, &args->in.d_config);
     if (!rc)
         rc = libxl__teardown_reserve(ao, &s->teardown, true);
     if (!rc)

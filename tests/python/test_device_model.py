@@ -246,6 +246,38 @@ async def test_a_qemu_that_was_killed_does_not_hold_up_the_end(
     await dom.destroy(timeout=8)
 
 
+async def test_devices_of_a_qemu_that_was_killed_are_removed_at_once(
+    xen: aioxen.Context, guest: Configure, image: DeviceDisk, tmp_path: Path
+) -> None:
+    config = guest("b")
+    share = DeviceP9(tag="share", path=str(tmp_path), devid=0)
+    config.disks, config.p9s = [image], [share]
+    dom = await xen.domain_create(config)
+    [pid] = qemus()
+    os.kill(pid, signal.SIGKILL)
+    await until(lambda: not qemus(), "the process stays")
+    await dom.disk_destroy(image, timeout=8)  # the backend would be waited for 10 s
+    assert read_node(f"/local/domain/0/backend/qdisk/{dom.domid}/51712/state") is None
+    await dom.p9_destroy(share, timeout=8)
+    await dom.destroy()
+
+
+async def test_a_qemu_that_dies_during_a_forced_removal(
+    xen: aioxen.Context, guest: Configure, image: DeviceDisk, sim: Callable[..., str]
+) -> None:
+    config = guest("b")
+    config.disks = [image]
+    dom = await xen.domain_create(config)
+    sim("backend", f"{dom.domid}/qdisk", "mute")
+    [pid] = qemus()
+    removal = asyncio.ensure_future(dom.disk_destroy(image, timeout=8))
+    frontend = f"/local/domain/{dom.domid}/device/vbd/51712/state"
+    await until(lambda: read_node(frontend) is None, "the removal of the frontend")
+    os.kill(pid, signal.SIGKILL)
+    await removal
+    await dom.destroy()
+
+
 async def test_a_process_that_is_no_qemu_is_spared(xen: aioxen.Context, guest: Configure) -> None:
     dom = await xen.domain_create(guest("b"))
     with subprocess.Popen(["sleep", "60"]) as innocent:

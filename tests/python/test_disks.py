@@ -165,6 +165,62 @@ async def test_a_list_longer_than_a_message_of_xenstored(
     listed = [device.devid for device in await dom.devices() if device.kind == "vif"]
     assert sorted(listed) == list(range(10000, 11000))
     await dom.nic_add(aioxen.DeviceNic())
-    assert len(await dom.devices()) == before + 1001
+    await dom.nic_add(aioxen.DeviceNic())
+    assert len(await dom.devices()) == before + 1002
+    assert [nic.devid for nic in (await dom.configuration()).nics] == [11000, 11001]
+    await shell("xenstore-rm", f"/libxl/{dom.domid}/device/vif/11000")
+    assert [nic.devid for nic in (await dom.configuration()).nics] == [11001]
     await dom.destroy()
     assert "vif" not in await shell("xenstore-ls", "-f", "/libxl")
+
+
+async def test_the_drives_of_cds_are_those_of_xl(
+    xen: aioxen.Context, guest: Configure, image: str, tmp_path: Path
+) -> None:
+    """One drive is empty, and one has a medium. A PV guest's drive keeps what it has."""
+
+    def told(listed: set[str], domid: int) -> set[str]:
+        lines = {line for line in listed if not re.search(r"/(sector|info|physical)", line)}
+        return {re.sub(rf"\b([nr]?){domid}\b", r"\1N", line) for line in lines}
+
+    text = (
+        f'name="drives"\ntype="pv"\nkernel="{ROOT}/build/guest/tiny"\nmemory=24\nextra="b"\n'
+        f'disk=["vdev=xvdc,access=ro,devtype=cdrom", "{image},raw,xvdd:cdrom,r"]\n'
+    )
+    path = tmp_path / "cfg"
+    path.write_text(text)
+
+    async def all_nodes(domid: int) -> set[str]:
+        lines = (await shell("xenstore-ls", "-fp")).splitlines()
+        found = {line for line in lines if re.search(r"/(vbd|qdisk)\b", line) and not DIFFERENT.search(line)}
+        return told(found, domid)
+
+    await shell("xl", "create", "-pq", str(path))
+    theirs = await all_nodes(int(await shell("xl", "domid", "drives")))
+    await (await xen.domain_find("drives")).destroy()
+    dom = await xen.domain_create(aioxen.loads(text))
+    assert await all_nodes(dom.domid) == theirs
+    assert len(theirs) > 60
+    drives = {disk.vdev: disk for disk in await dom.disk_list()}
+    assert drives["xvdc"].format == aioxen.DiskFormat.EMPTY
+    assert [(drive.is_cdrom, drive.pdev_path or None) for drive in drives.values()] == [(1, None), (1, image)]
+    await dom.disk_add(aioxen.DeviceDisk(vdev="xvde", is_cdrom=1, removable=1))
+    assert len(await dom.disk_list()) == 3
+    await dom.destroy()
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"is_cdrom": 1, "readwrite": 1}, "readwrite: the medium of a CD is read only"),
+        ({"format": aioxen.DiskFormat.EMPTY}, "format: only the drive of a CD can be empty"),
+        ({}, "pdev_path: missing"),
+    ],
+)
+async def test_wrong_drives(
+    xen: aioxen.Context, guest: Configure, fields: dict[str, object], words: str
+) -> None:
+    dom = await xen.domain_create(guest("b"))
+    with pytest.raises(aioxen.InvalidError, match=words):
+        await dom.disk_add(aioxen.DeviceDisk(vdev="xvda", **fields))  # type: ignore[arg-type]
+    await dom.destroy()

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import subprocess
@@ -85,6 +86,29 @@ async def test_each_removes_what_the_other_has_added(xen: aioxen.Context, guest:
     assert not nodes(dom.domid, 2)
     await dom.nic_remove(aioxen.DeviceNic(devid=3))
     assert not nodes(dom.domid, 3)
+    await dom.destroy()
+
+
+async def test_a_creation_stores_the_number_and_the_address(
+    xen: aioxen.Context, guest: Configure, xl: Xl
+) -> None:
+    config = guest("b")
+    config.nics = [aioxen.DeviceNic(), aioxen.DeviceNic(devid=4), aioxen.DeviceNic()]
+    config.vtpms = [aioxen.DeviceVtpm()]
+    dom = await xen.domain_create(config)
+    now = await dom.configuration()
+    assert [nic.devid for nic in now.nics] == [5, 4, 6]
+    listed = {nic.devid: nic for nic in await dom.nic_list()}
+    assert {nic.devid: nic.mac for nic in now.nics} == {devid: nic.mac for devid, nic in listed.items()}
+    assert len({nic.mac for nic in now.nics}) == 3
+    (vtpm,) = now.vtpms
+    assert vtpm.devid == 0
+    assert vtpm.uuid == (await dom.vtpm_list())[0].uuid
+    rows = [line.split()[:3] for line in xl("network-list", str(dom.domid)).splitlines()[1:]]
+    assert sorted(row[0] for row in rows) == ["4", "5", "6"]
+    (theirs,) = json.loads(xl("list", "-l", str(dom.domid)))
+    assert [nic["devid"] for nic in theirs["config"]["nics"]] == [5, 4, 6]
+    assert [nic["mac"] for nic in theirs["config"]["nics"]] == [nic.mac.hex(":") for nic in now.nics]
     await dom.destroy()
 
 

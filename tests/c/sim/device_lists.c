@@ -106,9 +106,47 @@ static void keyboards_are_found_by_number(scene *s)
     destroy(s, domid);
 }
 
+static void the_terminal_of_a_channel_is_told(scene *s)
+{
+    libxl_domain_config config = guest_config("b");
+    libxl_device_channel wanted;
+    libxl_channelinfo info;
+    libxl_domid domid;
+    int count;
+    config.channels = calloc(2, sizeof(*config.channels));
+    config.num_channels = 2;
+    for (int i = 0; i < 2; i++)
+        libxl_device_channel_init_connection(&config.channels[i], i ? LIBXL_CHANNEL_CONNECTION_SOCKET
+                                                                    : LIBXL_CHANNEL_CONNECTION_PTY);
+    config.channels[0].name = strdup("terminal");
+    config.channels[1].name = strdup("socket");
+    config.channels[1].u.socket.path = strdup("/run/test-channel");
+    assert_int_equal(RUN(s, libxl_domain_create_new(s->ctx, &config, &domid, how, NULL)), 0);
+    libxl_domain_config_dispose(&config);
+    assert_int_equal(libxl_domain_unpause(s->ctx, domid, NULL), 0);
+    libxl_device_channel *all = libxl_device_channel_list(s->ctx, domid, &count);
+    assert_int_equal(count, 2);
+    for (int i = 0; i < 2; i++) {
+        wait_connected(s, domid, "console", all[i].devid);
+        assert_int_equal(libxl_device_channel_getinfo(s->ctx, domid, &all[i], &info), 0);
+        assert_int_equal(info.connection, all[i].connection);
+        assert_int_equal(info.evtch, 9);
+        check_paths(info.backend, "console", info.frontend, "console", domid, all[i].devid);
+        if (info.connection == LIBXL_CHANNEL_CONNECTION_PTY)
+            assert_memory_equal(info.u.pty.path, "/dev/pts/", 9);
+        libxl_channelinfo_dispose(&info);
+    }
+    libxl_device_channel_list_free(all, count);
+    libxl_device_channel_init(&wanted);
+    wanted.devid = 3;
+    assert_int_equal(libxl_device_channel_getinfo(s->ctx, domid, &wanted, &info), ERROR_NOTFOUND);
+    destroy(s, domid);
+}
+
 static const body bodies[] = {
     BODY(tpms_are_found_by_number_and_uuid, ALONE | SLOW),
     BODY(keyboards_are_found_by_number, ALONE | SLOW),
+    BODY(the_terminal_of_a_channel_is_told, ALONE | SLOW),
 };
 
 HARNESS_MAIN(bodies)

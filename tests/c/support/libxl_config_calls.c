@@ -52,6 +52,11 @@ static const char *devices(libxl_ctx *ctx)
     CHECK(libxl_device_vtpm_getinfo(ctx, 0x7000, &vtpm, &vtpminfo));
     CHECK(libxl_uuid_to_device_vtpm(ctx, 0x7000, &uuid, &vtpm));
     CHECK(libxl_devid_to_device_vtpm(ctx, 0x7000, 0, &vtpm));
+    libxl_device_channel channel;
+    libxl_channelinfo channelinfo;
+    libxl_device_channel_init(&channel);
+    CHECK(!libxl_device_channel_list(ctx, 0x7000, &count) && !count);
+    CHECK(libxl_device_channel_getinfo(ctx, 0x7000, &channel, &channelinfo));
     libxl_device_vkb vkb;
     libxl_vkbinfo vkbinfo;
     libxl_device_vkb_init(&vkb);
@@ -97,6 +102,7 @@ static const char *structs(libxl_ctx *ctx)
     CALLS_OF_STRUCT(diskinfo);
     CALLS_OF_STRUCT(nicinfo);
     CALLS_OF_STRUCT(vkbinfo);
+    CALLS_OF_STRUCT(channelinfo);
     CALLS_OF_STRUCT(vtpminfo);
     CALLS_OF_STRUCT(device_nic);
     CALLS_OF_STRUCT(device_pci);
@@ -166,6 +172,12 @@ static const char *keys(void)
     libxl_device_channel_init_connection(&channel, LIBXL_CHANNEL_CONNECTION_SOCKET);
     CHECK(!channel.u.socket.path);
     libxl_device_channel_dispose(&channel);
+
+    libxl_channelinfo channelinfo;
+    libxl_channelinfo_init(&channelinfo);
+    libxl_channelinfo_init_connection(&channelinfo, LIBXL_CHANNEL_CONNECTION_PTY);
+    CHECK(!channelinfo.u.pty.path);
+    libxl_channelinfo_dispose(&channelinfo);
 
     libxl_device_usbdev usb;
     libxl_device_usbdev_init(&usb);

@@ -32,6 +32,7 @@ struct subject {
         libxl_vfb_list vfbs;
         libxl_vkb_list vkbs;
         libxl_vtpm_list vtpms;
+        libxl_channel_list channels;
         libxl_device_status_list devices;
         uint64_t kb;
         libxl_domain_config config;

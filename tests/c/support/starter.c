@@ -231,7 +231,8 @@ static int start_wait_connected(struct starter *s)
 }
 
 /* The classes of devices that are listed. */
-#define LISTED(X) X(DISK, disk) X(NIC, nic) X(P9, p9) X(VFB, vfb) X(VKB, vkb) X(VTPM, vtpm)
+#define LISTED(X)                                                                                            \
+    X(DISK, disk) X(NIC, nic) X(P9, p9) X(VFB, vfb) X(VKB, vkb) X(VTPM, vtpm) X(CHANNEL, channel)
 
 #define START_LIST(NAME, name)                                                                               \
     static int start_list_##name##s(struct starter *s)                                                       \
