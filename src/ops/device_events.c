@@ -12,9 +12,7 @@
  * Owns: the generators, which the context lists (generators.h); the records of devices and domains, until the operation
  * ends. Locks: the context's lock guards everything.
  */
-#include "device_operations.h"
-#include "escape.h"
-#include "generators.h"
+#include "device_watched.h"
 #include "ops.h"
 
 #include <errno.h>
@@ -24,288 +22,21 @@
 
 #include <xen/io/xenbus.h>
 
-enum { AT_ONCE = 32 /* devices that are read in one batch */, WORDS = 400 };
+enum { AT_ONCE = 32 /* devices that are read in one batch */ };
 
-struct libxl__evgen_devices {
-    libxl__generator generator;
-    libxl__ao *ao; /* NULL once it has ended */
-    libxl_ev_user user;
-};
-
-struct domain {
-    libxl__domain_follower follower;
-    libxl__index_link link;
-    uint64_t key; /* the domid */
-    libxl_uuid uuid;
-    struct device_events *events;
-    bool gone;
-    LIST_HEAD(, device) devices;
-};
-
-struct device {
-    libxl__device device;
-    libxl__index_link link;
-    uint64_t key; /* domid and devid */
-    struct device_events *events;
-    struct domain *domain; /* NULL: the backend is not known yet */
-    libxl__watch *state_watch, *error_watch;
-    const libxl__xs_request *path, *state, *online, *backend_error, *frontend_error;
-    bool marked, reading;
-    bool was_online, connected, failed; /* at the last look */
-    TAILQ_ENTRY(device) queue_link;     /* if it is marked or is being read */
-    LIST_ENTRY(device) domain_link, all_link;
-};
-TAILQ_HEAD(devices, device);
-
-typedef struct device_events {
-    libxl__source source; /* fires when a device is marked; its stop function frees everything */
-    libxl__ao *ao;
-    libxl__xs_observer observer;
-    libxl__watch *toolstack;
-    libxl__index devices, domains;
-    uint64_t index_steps;
-    LIST_HEAD(, device) all;
-    struct devices marked, reading;
-    libxl__domain_source only; /* the domain of a generator for one domain */
-    libxl__xs_batch *batch;
-    libxl__device_sweep sweep; /* lists the devices of a domain */
-    uint32_t *domids;          /* the domains that are yet to be listed; malloc'ed */
-    uint32_t domid_count;
-    bool listing, list_again, down;
-} device_events_state;
-
-static const uint64_t *key_of_device(const libxl__index_link *link)
-{
-    return &LIBXL__CONTAINER(link, struct device, link)->key;
-}
-
-static const uint64_t *key_of_domain(const libxl__index_link *link)
-{
-    return &LIBXL__CONTAINER(link, struct domain, link)->key;
-}
+typedef struct device_events device_events_state;
 
 static uint32_t only_domid(const struct device_events *s)
 {
     return s->ao->subject.number;
 }
 
-/* ---- reporting */
-
-static const libxl_evgen_devices *evgen_of(const libxl__ao *ao)
-{
-    return LIBXL__CONTAINER(ao->handle, libxl_evgen_devices, ao);
-}
-
-static libxl_event *new_event(struct device_events *s, uint32_t domid, libxl_event_type type)
-{
-    return libxl__event_new(s->ao->ctx, type, domid, evgen_of(s->ao)->user);
-}
-
-/* The three events begin with the same members. `words` is for DEVICE_FAILED. */
-static void report(struct device_events *s, const struct device *d, libxl_event_type type, const char *words)
-{
-    libxl_event *event = new_event(s, d->device.domid, type);
-    char *kind = strdup(d->device.kind), *message = words ? strdup(words) : NULL;
-    if (!event || !kind || (words && !message)) {
-        free(kind);
-        free(message);
-        if (event)
-            libxl__event_discard(s->ao->ctx, event);
-        libxl__event_missed(s->ao->ctx, type);
-        return;
-    }
-    event->domuuid = d->domain->uuid;
-#define FILL(member)                                                                                         \
-    event->u.member.kind = kind, event->u.member.devid = d->device.devid,                                    \
-    event->u.member.backend_domid = d->device.backend_domid
-    if (type == LIBXL_EVENT_TYPE_DEVICE_CONNECTED)
-        FILL(device_connected);
-    else if (type == LIBXL_EVENT_TYPE_DEVICE_GONE)
-        FILL(device_gone);
-    else
-        FILL(device_failed), event->u.device_failed.message = message;
-#undef FILL
-    libxl__event_occurred(s->ao->ctx, event);
-}
-
-static void report_failure(struct device_events *s, struct device *d, const char *who, const char *words)
-{
-    char text[WORDS + 64], escaped[sizeof(text) * 4];
-    snprintf(text, sizeof(text), "%s%.*s", who, WORDS, words);
-    libxl__escape(escaped, sizeof(escaped), text);
-    report(s, d, LIBXL_EVENT_TYPE_DEVICE_FAILED, escaped);
-    d->failed = true;
-}
-
-/* ---- records */
-
-static void mark(struct device *d)
-{
-    struct device_events *s = d->events;
-    if (d->marked)
-        return;
-    d->marked = true;
-    if (!d->reading)
-        TAILQ_INSERT_TAIL(&s->marked, d, queue_link);
-    libxl__source_fire(&s->source);
-}
-
-static void device_changed(libxl_ctx *ctx, void *user, bool failed)
-{
-    (void)ctx;
-    if (!failed)
-        mark(user);
-}
-
-static void forget_domain(struct domain *domain)
-{
-    struct device_events *s = domain->events;
-    libxl__domain_unfollow(s->ao->ctx, &domain->follower);
-    libxl__index_remove(&s->domains, &domain->link);
-    free(domain);
-}
-
-/* Detaches the device from its backend and its domain. */
-static void disconnect(struct device *d)
-{
-    libxl_ctx *ctx = d->events->ao->ctx;
-    struct domain *domain = d->domain;
-    libxl__watch_remove(ctx, d->state_watch);
-    libxl__watch_remove(ctx, d->error_watch);
-    d->state_watch = d->error_watch = NULL;
-    d->was_online = d->connected = d->failed = false;
-    d->domain = NULL;
-    if (!domain)
-        return;
-    LIST_REMOVE(d, domain_link);
-    if (LIST_EMPTY(&domain->devices))
-        forget_domain(domain);
-}
-
-/* Call this for a device that is in no queue. */
-static void forget(struct device *d)
-{
-    disconnect(d);
-    libxl__index_remove(&d->events->devices, &d->link);
-    LIST_REMOVE(d, all_link);
-    free(d);
-}
-
-static struct device *find_device(struct device_events *s, uint32_t domid, const char *kind, uint32_t devid)
-{
-    const uint64_t key = (uint64_t)domid << 32 | devid;
-    libxl__index_link *first = libxl__index_find(&s->devices, &key), *link = first;
-    for (; link; link = link->newer == first ? NULL : link->newer) {
-        struct device *d = LIBXL__CONTAINER(link, struct device, link);
-        if (strcmp(d->device.kind, kind) == 0)
-            return d;
-    }
-    return NULL;
-}
-
-/* Marks a device, which may be a new one. Errors: NOMEM. */
-static int mark_device(struct device_events *s, uint32_t domid, const char *kind, uint32_t devid)
-{
-    struct device *d = find_device(s, domid, kind, devid);
-    if (!d) {
-        d = calloc(1, sizeof(*d));
-        if (!d)
-            return ERROR_NOMEM;
-        d->events = s;
-        d->key = (uint64_t)domid << 32 | devid;
-        d->device.domid = domid;
-        d->device.devid = devid;
-        snprintf(d->device.kind, sizeof(d->device.kind), "%s", kind);
-        libxl__index_add(&s->devices, &d->link);
-        LIST_INSERT_HEAD(&s->all, d, all_link);
-    }
-    mark(d);
-    return 0;
-}
-
-static struct domain *find_domain(struct device_events *s, uint32_t domid)
-{
-    const uint64_t key = domid;
-    libxl__index_link *link = libxl__index_find(&s->domains, &key);
-    return link ? LIBXL__CONTAINER(link, struct domain, link) : NULL;
-}
-
-static void mark_devices_of(struct domain *domain)
-{
-    struct device *d;
-    LIST_FOREACH (d, &domain->devices, domain_link)
-        mark(d);
-}
-
-static void mark_all(struct device_events *s)
-{
-    struct device *d;
-    LIST_FOREACH (d, &s->all, all_link)
-        mark(d);
-}
-
-static void domain_changed(libxl_ctx *ctx, libxl__domain_follower *follower)
-{
-    (void)ctx;
-    struct domain *domain = (struct domain *)follower;
-    if (follower->phase != LIBXL__DOMAIN_GONE)
-        return;
-    domain->gone = true;
-    mark_devices_of(domain);
-}
-
-/* Follows the device's domain. Errors: NOTFOUND (the domain is gone), and those of libxl__domain_follow. */
-static int join_domain(struct device_events *s, struct device *d)
-{
-    xc_domaininfo_t info;
-    struct domain *domain = find_domain(s, d->device.domid);
-    if (!domain) {
-        int rc = libxl__hv_look(s->ao, d->device.domid, &info);
-        if (rc)
-            return rc == ERROR_DOMAIN_NOTFOUND ? ERROR_NOTFOUND : rc;
-        domain = calloc(1, sizeof(*domain));
-        if (!domain)
-            return ERROR_NOMEM;
-        rc = libxl__domain_follow(s->ao->ctx, &domain->follower, &info, domain_changed);
-        if (rc) {
-            free(domain);
-            return rc;
-        }
-        domain->events = s;
-        domain->key = d->device.domid;
-        domain->uuid = domain->follower.domain->uuid;
-        libxl__index_add(&s->domains, &domain->link);
-    }
-    d->domain = domain;
-    LIST_INSERT_HEAD(&domain->devices, d, domain_link);
-    return 0;
-}
-
-/* ---- the toolstack's tree */
-
-/* An event for /libxl/DOMID/device/KIND/DEVID or a node below names the device. One for a node above means a removal. */
-static void toolstack_changed(libxl_ctx *ctx, void *user, bool failed)
-{
-    struct device_events *s = user;
-    const char *path = ctx->xen->watches.event_path;
-    char kind[LIBXL__DEVICE_KIND];
-    uint32_t domid, devid;
-    const int found = failed || !path ? 0 : sscanf(path, "/libxl/%u/device/%31[^/]/%u", &domid, kind, &devid);
-    struct domain *domain = found == 1 || found == 2 ? find_domain(s, domid) : NULL;
-    if (failed)
-        return;
-    if (found == 3 && mark_device(s, domid, kind, devid))
-        libxl__event_missed(ctx, 0);
-    if (domain)
-        mark_devices_of(domain);
-    if (!found)
-        mark_all(s);
-}
+/* ---- listing: the devices of the domains */
 
 static void reconnected(libxl_ctx *ctx, libxl__xs_observer *observer)
 {
     struct device_events *s = LIBXL__CONTAINER(observer, struct device_events, observer);
-    libxl_event *event = new_event(s, only_domid(s), LIBXL_EVENT_TYPE_DOMAIN_EVENTS_LOST);
+    libxl_event *event = libxl__watched_event(s, only_domid(s), LIBXL_EVENT_TYPE_DOMAIN_EVENTS_LOST);
     if (event) {
         libxl__event_fits_record(event, 0);
         libxl__event_occurred(ctx, event);
@@ -331,7 +62,7 @@ static int begin_listing(struct device_events *s)
         return ERROR_NOMEM;
     for (int i = 0; i < count; i++)
         s->domids[i] = all ? list[i].domain : only_domid(s);
-    mark_all(s);
+    libxl__watched_mark_all(s);
     s->domid_count = (uint32_t)count;
     s->list_again = false;
     return 0;
@@ -341,7 +72,8 @@ static int listed(struct device_events *s)
 {
     s->listing = false;
     for (uint32_t i = 0; i < s->sweep.count; i++)
-        if (mark_device(s, s->sweep.domid, s->sweep.devices[i].kind, s->sweep.devices[i].devid))
+        if (libxl__watched_mark_number(s, s->sweep.domid, s->sweep.devices[i].kind,
+                                       s->sweep.devices[i].devid))
             return ERROR_NOMEM;
     libxl__xs_batch_free(s->sweep.listing);
     s->sweep.listing = NULL;
@@ -371,7 +103,7 @@ static int list_step(struct device_events *s)
 /* Reads the devices that are marked, AT_ONCE of them at most. Returns 0 if none is. */
 static int read_devices(libxl__ao *ao, struct device_events *s)
 {
-    struct device *d;
+    struct watched_device *d;
     if (TAILQ_EMPTY(&s->marked))
         return 0;
     s->batch = libxl__xs_batch_new(ao, 0);
@@ -396,20 +128,20 @@ static int read_devices(libxl__ao *ao, struct device_events *s)
 }
 
 /* The backend is known now: watches it. The watches fire at once, so the device is read again. */
-static int follow(struct device_events *s, struct device *d)
+static int follow(struct device_events *s, struct watched_device *d)
 {
     char path[LIBXL__DEVICE_PATH];
-    int rc = join_domain(s, d);
+    int rc = libxl__watched_join(s, d);
     if (rc)
         return rc;
     snprintf(path, sizeof(path), LIBXL__BACKEND "/state", LIBXL__BACKEND_OF(&d->device));
-    rc = libxl__watch_add(s->ao->ctx, path, device_changed, d, true, &d->state_watch);
+    rc = libxl__watch_add(s->ao->ctx, path, libxl__watched_changed, d, true, &d->state_watch);
     snprintf(path, sizeof(path), LIBXL__BACKEND_ERROR, LIBXL__BACKEND_OF(&d->device));
-    return rc ? rc : libxl__watch_add(s->ao->ctx, path, device_changed, d, true, &d->error_watch);
+    return rc ? rc : libxl__watch_add(s->ao->ctx, path, libxl__watched_changed, d, true, &d->error_watch);
 }
 
 /* Compares the nodes with those of the last look. A backend that was told to go (online is 0) does not fail. */
-static void compare(struct device_events *s, struct device *d)
+static void compare(struct device_events *s, struct watched_device *d)
 {
     const char *value = libxl__xs_value(d->state), *online = libxl__xs_value(d->online);
     const char *theirs = libxl__xs_value(d->backend_error), *guests = libxl__xs_value(d->frontend_error);
@@ -417,23 +149,23 @@ static void compare(struct device_events *s, struct device *d)
     const bool open = state >= XenbusStateInitialising && state <= XenbusStateConnected;
     const bool goes = online && strcmp(online, "0") == 0;
     if (state == XenbusStateConnected && !d->connected)
-        report(s, d, LIBXL_EVENT_TYPE_DEVICE_CONNECTED, NULL);
+        libxl__watched_report(s, d, LIBXL_EVENT_TYPE_DEVICE_CONNECTED, NULL);
     d->connected = state == XenbusStateConnected;
     if (open && !(theirs && *theirs))
         d->failed = false;
     if (!goes && !d->failed) {
         if (theirs && *theirs)
-            report_failure(s, d, "the backend says: ", theirs);
+            libxl__watched_failed(s, d, "the backend says: ", theirs);
         else if (!open && value && guests && *guests)
-            report_failure(s, d, "the guest's driver says: ", guests);
+            libxl__watched_failed(s, d, "the guest's driver says: ", guests);
         else if (!value && d->was_online)
-            report_failure(s, d, "the backend's nodes were removed", "");
+            libxl__watched_failed(s, d, "the backend's nodes were removed", "");
     }
     d->was_online = online && !goes;
 }
 
 /* Handles what was read of one device. Frees it if it is gone. */
-static int look_at(struct device_events *s, struct device *d)
+static int look_at(struct device_events *s, struct watched_device *d)
 {
     libxl__device now = d->device;
     const char *path = libxl__xs_value(d->path);
@@ -444,8 +176,8 @@ static int look_at(struct device_events *s, struct device *d)
         return 0;
     }
     if (d->domain) {
-        report(s, d, LIBXL_EVENT_TYPE_DEVICE_GONE, NULL);
-        disconnect(d);
+        libxl__watched_report(s, d, LIBXL_EVENT_TYPE_DEVICE_GONE, NULL);
+        libxl__watched_disconnect(d);
     }
     d->device = now;
     int rc = is ? follow(s, d) : ERROR_NOTFOUND;
@@ -453,13 +185,13 @@ static int look_at(struct device_events *s, struct device *d)
         return rc;
     if (d->marked)
         TAILQ_REMOVE(&s->marked, d, queue_link);
-    forget(d);
+    libxl__watched_forget(d);
     return 0;
 }
 
 static int devices_read(struct device_events *s)
 {
-    struct device *d;
+    struct watched_device *d;
     const int lost = libxl__xs_rc(s->batch);
     int rc = 0;
     while ((d = TAILQ_FIRST(&s->reading))) {
@@ -516,11 +248,11 @@ static int watch_poll(libxl__ao *ao, struct device_events *s)
 static void stop(libxl_ctx *ctx, libxl__source *source)
 {
     struct device_events *s = LIBXL__CONTAINER(source, struct device_events, source);
-    struct device *d;
+    struct watched_device *d;
     libxl__watch_remove(ctx, s->toolstack);
     libxl__xs_unobserve(&s->observer);
     while ((d = LIST_FIRST(&s->all)))
-        forget(d);
+        libxl__watched_forget(d);
     libxl__index_clear(&s->devices);
     libxl__index_clear(&s->domains);
     free(s->domids);
@@ -535,8 +267,8 @@ static int watch_start(libxl__ao *ao, struct device_events *s)
     LIST_INIT(&s->all);
     TAILQ_INIT(&s->marked);
     TAILQ_INIT(&s->reading);
-    libxl__index_open(&s->devices, key_of_device, 1, &s->index_steps);
-    libxl__index_open(&s->domains, key_of_domain, 1, &s->index_steps);
+    libxl__index_open(&s->devices, libxl__watched_key, 1, &s->index_steps);
+    libxl__index_open(&s->domains, libxl__watched_domain_key, 1, &s->index_steps);
     s->observer = (libxl__xs_observer){.reconnected = reconnected};
     libxl__xs_observe(ao->ctx, &s->observer);
     libxl__source_attach(ao, &s->source, stop);
@@ -548,7 +280,7 @@ static int watch_start(libxl__ao *ao, struct device_events *s)
             rc = libxl__domain_source_start(ao, &s->only, &info);
     }
     if (!rc)
-        rc = libxl__watch_add(ao->ctx, path, toolstack_changed, s, true, &s->toolstack);
+        rc = libxl__watch_add(ao->ctx, path, libxl__watched_tree_changed, s, true, &s->toolstack);
     libxl__source_fire(&s->source); /* starts the listing */
     return rc ? rc : LIBXL__AO_WAIT;
 }

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Owns: the records of the devices and domains of each generator, until the generator's operation ends. Locks: the
+ * context's lock, held by the caller.
+ */
+#include "device_watched.h"
+#include "escape.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { WORDS = 400 /* of a driver, in an event */ };
+
+const uint64_t *libxl__watched_key(const libxl__index_link *link)
+{
+    return &LIBXL__CONTAINER(link, struct watched_device, link)->key;
+}
+
+const uint64_t *libxl__watched_domain_key(const libxl__index_link *link)
+{
+    return &LIBXL__CONTAINER(link, struct watched_domain, link)->key;
+}
+
+/* ---- reporting */
+
+static const libxl_evgen_devices *evgen_of(const libxl__ao *ao)
+{
+    return LIBXL__CONTAINER(ao->handle, libxl_evgen_devices, ao);
+}
+
+libxl_event *libxl__watched_event(struct device_events *s, uint32_t domid, libxl_event_type type)
+{
+    return libxl__event_new(s->ao->ctx, type, domid, evgen_of(s->ao)->user);
+}
+
+/* The three events begin with the same members. `words` is for DEVICE_FAILED. */
+void libxl__watched_report(struct device_events *s, const struct watched_device *d, libxl_event_type type,
+                           const char *words)
+{
+    libxl_event *event = libxl__watched_event(s, d->device.domid, type);
+    char *kind = strdup(d->device.kind), *message = words ? strdup(words) : NULL;
+    if (!event || !kind || (words && !message)) {
+        free(kind);
+        free(message);
+        if (event)
+            libxl__event_discard(s->ao->ctx, event);
+        libxl__event_missed(s->ao->ctx, type);
+        return;
+    }
+    event->domuuid = d->domain->uuid;
+#define FILL(member)                                                                                         \
+    event->u.member.kind = kind, event->u.member.devid = d->device.devid,                                    \
+    event->u.member.backend_domid = d->device.backend_domid
+    if (type == LIBXL_EVENT_TYPE_DEVICE_CONNECTED)
+        FILL(device_connected);
+    else if (type == LIBXL_EVENT_TYPE_DEVICE_GONE)
+        FILL(device_gone);
+    else
+        FILL(device_failed), event->u.device_failed.message = message;
+#undef FILL
+    libxl__event_occurred(s->ao->ctx, event);
+}
+
+void libxl__watched_failed(struct device_events *s, struct watched_device *d, const char *who,
+                           const char *words)
+{
+    char text[WORDS + 64], escaped[sizeof(text) * 4];
+    snprintf(text, sizeof(text), "%s%.*s", who, WORDS, words);
+    libxl__escape(escaped, sizeof(escaped), text);
+    libxl__watched_report(s, d, LIBXL_EVENT_TYPE_DEVICE_FAILED, escaped);
+    d->failed = true;
+}
+
+/* ---- records */
+
+static void mark(struct watched_device *d)
+{
+    struct device_events *s = d->events;
+    if (d->marked)
+        return;
+    d->marked = true;
+    if (!d->reading)
+        TAILQ_INSERT_TAIL(&s->marked, d, queue_link);
+    libxl__source_fire(&s->source);
+}
+
+void libxl__watched_changed(libxl_ctx *ctx, void *user, bool failed)
+{
+    (void)ctx;
+    if (!failed)
+        mark(user);
+}
+
+static void forget_domain(struct watched_domain *domain)
+{
+    struct device_events *s = domain->events;
+    libxl__domain_unfollow(s->ao->ctx, &domain->follower);
+    libxl__index_remove(&s->domains, &domain->link);
+    free(domain);
+}
+
+/* Detaches the device from its backend and its domain. */
+void libxl__watched_disconnect(struct watched_device *d)
+{
+    libxl_ctx *ctx = d->events->ao->ctx;
+    struct watched_domain *domain = d->domain;
+    libxl__watch_remove(ctx, d->state_watch);
+    libxl__watch_remove(ctx, d->error_watch);
+    d->state_watch = d->error_watch = NULL;
+    d->was_online = d->connected = d->failed = false;
+    d->domain = NULL;
+    if (!domain)
+        return;
+    LIST_REMOVE(d, domain_link);
+    if (LIST_EMPTY(&domain->devices))
+        forget_domain(domain);
+}
+
+/* Call this for a device that is in no queue. */
+void libxl__watched_forget(struct watched_device *d)
+{
+    libxl__watched_disconnect(d);
+    libxl__index_remove(&d->events->devices, &d->link);
+    LIST_REMOVE(d, all_link);
+    free(d);
+}
+
+static struct watched_device *find_device(struct device_events *s, uint32_t domid, const char *kind,
+                                          uint32_t devid)
+{
+    const uint64_t key = (uint64_t)domid << 32 | devid;
+    libxl__index_link *first = libxl__index_find(&s->devices, &key), *link = first;
+    for (; link; link = link->newer == first ? NULL : link->newer) {
+        struct watched_device *d = LIBXL__CONTAINER(link, struct watched_device, link);
+        if (strcmp(d->device.kind, kind) == 0)
+            return d;
+    }
+    return NULL;
+}
+
+/* Marks a device, which may be a new one. Errors: NOMEM. */
+int libxl__watched_mark_number(struct device_events *s, uint32_t domid, const char *kind, uint32_t devid)
+{
+    struct watched_device *d = find_device(s, domid, kind, devid);
+    if (!d) {
+        d = calloc(1, sizeof(*d));
+        if (!d)
+            return ERROR_NOMEM;
+        d->events = s;
+        d->key = (uint64_t)domid << 32 | devid;
+        d->device.domid = domid;
+        d->device.devid = devid;
+        snprintf(d->device.kind, sizeof(d->device.kind), "%s", kind);
+        libxl__index_add(&s->devices, &d->link);
+        LIST_INSERT_HEAD(&s->all, d, all_link);
+    }
+    mark(d);
+    return 0;
+}
+
+static struct watched_domain *find_domain(struct device_events *s, uint32_t domid)
+{
+    const uint64_t key = domid;
+    libxl__index_link *link = libxl__index_find(&s->domains, &key);
+    return link ? LIBXL__CONTAINER(link, struct watched_domain, link) : NULL;
+}
+
+static void mark_devices_of(struct watched_domain *domain)
+{
+    struct watched_device *d;
+    LIST_FOREACH (d, &domain->devices, domain_link)
+        mark(d);
+}
+
+void libxl__watched_mark_all(struct device_events *s)
+{
+    struct watched_device *d;
+    LIST_FOREACH (d, &s->all, all_link)
+        mark(d);
+}
+
+static void domain_changed(libxl_ctx *ctx, libxl__domain_follower *follower)
+{
+    (void)ctx;
+    struct watched_domain *domain = (struct watched_domain *)follower;
+    if (follower->phase != LIBXL__DOMAIN_GONE)
+        return;
+    domain->gone = true;
+    mark_devices_of(domain);
+}
+
+/* Follows the device's domain. Errors: NOTFOUND (the domain is gone), and those of libxl__domain_follow. */
+int libxl__watched_join(struct device_events *s, struct watched_device *d)
+{
+    xc_domaininfo_t info;
+    struct watched_domain *domain = find_domain(s, d->device.domid);
+    if (!domain) {
+        int rc = libxl__hv_look(s->ao, d->device.domid, &info);
+        if (rc)
+            return rc == ERROR_DOMAIN_NOTFOUND ? ERROR_NOTFOUND : rc;
+        domain = calloc(1, sizeof(*domain));
+        if (!domain)
+            return ERROR_NOMEM;
+        rc = libxl__domain_follow(s->ao->ctx, &domain->follower, &info, domain_changed);
+        if (rc) {
+            free(domain);
+            return rc;
+        }
+        domain->events = s;
+        domain->key = d->device.domid;
+        domain->uuid = domain->follower.domain->uuid;
+        libxl__index_add(&s->domains, &domain->link);
+    }
+    d->domain = domain;
+    LIST_INSERT_HEAD(&domain->devices, d, domain_link);
+    return 0;
+}
+
+/* ---- the toolstack's tree */
+
+/* An event for /libxl/DOMID/device/KIND/DEVID or a node below names the device. One for a node above means a removal. */
+void libxl__watched_tree_changed(libxl_ctx *ctx, void *user, bool failed)
+{
+    struct device_events *s = user;
+    const char *path = ctx->xen->watches.event_path;
+    char kind[LIBXL__DEVICE_KIND];
+    uint32_t domid, devid;
+    const int found = failed || !path ? 0 : sscanf(path, "/libxl/%u/device/%31[^/]/%u", &domid, kind, &devid);
+    struct watched_domain *domain = found == 1 || found == 2 ? find_domain(s, domid) : NULL;
+    if (failed)
+        return;
+    if (found == 3 && libxl__watched_mark_number(s, domid, kind, devid))
+        libxl__event_missed(ctx, 0);
+    if (domain)
+        mark_devices_of(domain);
+    if (!found)
+        libxl__watched_mark_all(s);
+}
