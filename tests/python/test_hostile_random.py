@@ -17,6 +17,7 @@ import os
 import signal
 import subprocess
 import time
+import unicodedata
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,9 @@ WITHOUT_END = 1_000_000
 LONGEST = scaled(25)
 """Each operation ends within its own limits, of which the longest is that of an addition's undo."""
 LONGEST_MESSAGE = 2000
+UNPRINTABLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+"""Categories of Unicode: control characters, formats such as a direction, surrogates, separators."""
+
 MOST_GROWTH = 48 << 20
 MOST_LOGGED = 4 << 20
 
@@ -81,7 +85,7 @@ async def outcome(operation: Awaitable[object]) -> aioxen.Error | None:
     error = await error_of(operation)
     if error:
         assert error.rc in DECLARED[error.operation or ""], repr(error)
-        assert str(error).isprintable()
+        assert not {unicodedata.category(c) for c in str(error)} & UNPRINTABLE, repr(error)
         assert len(str(error)) < LONGEST_MESSAGE
     return error
 

@@ -32,6 +32,10 @@ static void what_is_not_printable_is_escaped(scene *s)
          "gpj",
          "\\xe2\\x80\\xae"
          "gpj"}, /* the right-to-left override */
+        {"\xd8\x9c"
+         "a\xc2\xad",
+         "\\xd8\\x9c"
+         "a\\xc2\\xad"}, /* the Arabic letter mark, which changes the direction, and a soft hyphen */
         {"\\x0a stays", "\\x0a stays"},
     };
     (void)s;
