@@ -32,11 +32,24 @@ static bool has_default_script(const libxl_device_disk *disk)
     return !disk->script || !strcmp(disk->script, "block") || !strcmp(disk->script, LIBXL__DISK_SCRIPT);
 }
 
+static int check_script(libxl__ao *ao, const libxl__device *device)
+{
+    const char *script = disk_of(device)->script;
+    if (device->backend_domid || !script)
+        return 0;
+    const char *path = libxl__device_script_path(ao, script);
+    if (!path)
+        return ERROR_NOMEM;
+    return access(path, X_OK) ? libxl__ao_fail(ao, ERROR_SCRIPT, "script: %s: %m", path) : 0;
+}
+
 int libxl__disk_probe_start(libxl__ao *ao, libxl__device *device)
 {
     libxl__disk_host *host = device->host;
-    if (device->unserved || !has_default_script(disk_of(device)) || device->backend_domid)
-        return 0; /* only the script or the backend's domain can interpret pdev_path */
+    if (device->unserved)
+        return 0;
+    if (!has_default_script(disk_of(device)) || device->backend_domid)
+        return check_script(ao, device); /* only the script or the backend's domain can interpret pdev_path */
     host->look.path = disk_of(device)->pdev_path;
     host->look.read_only = !disk_of(device)->readwrite;
     const int rc = libxl__file_look_start(ao, &host->look);

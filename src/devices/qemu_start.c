@@ -271,9 +271,11 @@ static int clean(libxl__ao *ao, libxl__qemu_start *s)
     const int rc = new_batch(ao, s);
     if (rc)
         return rc;
+    libxl__xs_read(s->batch, "/local/domain/%u/image", s->domid); /* a parent is read before its children */
     libxl__xs_remove(s->batch, LIBXL__QEMU_NODES, s->domid);
     libxl__xs_remove(s->batch, LIBXL__QEMU_PID, s->domid);
-    libxl__xs_run_anyway(s->batch, LIBXL__XS_ONE_BY_ONE);
+    libxl__xs_prune(s->batch, 1, "/local/domain/%u/image", s->domid);
+    libxl__xs_run_anyway(s->batch, LIBXL__XS_TRANSACTION);
     return run_job(ao, s, libxl__qemu_clean);
 }
 

@@ -60,18 +60,17 @@ int libxl__device_groups_start(libxl__ao *ao, libxl__device_groups *all, const l
 
 int libxl__device_groups_poll(libxl__ao *ao, libxl__device_groups *all)
 {
-    int first = 0;
     bool waits = false;
     for (unsigned i = 0; i < LIBXL__DEVICES_COUNT; i++) {
         const int rc = libxl__group_poll(ao, &all->groups[i]);
         if (rc == LIBXL__AO_WAIT)
             waits = true;
-        else if (!first)
-            first = rc;
+        else if (!all->rc)
+            all->rc = rc;
     }
-    if (first)
+    if (all->rc)
         libxl__device_groups_stop(all);
-    return waits ? LIBXL__AO_WAIT : first;
+    return waits ? LIBXL__AO_WAIT : all->rc;
 }
 
 void libxl__device_groups_stop(libxl__device_groups *all)

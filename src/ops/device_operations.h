@@ -76,6 +76,7 @@ typedef struct libxl__device_groups {
         uint32_t domid;
         libxl_uuid uuid;
     } members[LIBXL__DEVICES_COUNT];
+    int rc; /* the first error; groups that it stops end with another one */
 } libxl__device_groups;
 
 /* Call these from a phase's start, poll and stop. The first error stops the other additions. */
