@@ -69,7 +69,6 @@ static const struct {
  */
 void trace_domctl(const struct xen_domctl *domctl, char text[TRACED_ARGUMENTS])
 {
-    const struct xen_domctl_cpu_policy *policy = &domctl->u.cpu_policy;
     const struct xenctl_bitmap *nodes = &domctl->u.nodeaffinity.nodemap;
     const struct xen_domctl_vcpuaffinity *vcpu = &domctl->u.vcpuaffinity;
     for (size_t i = 0; i < sizeof traced / sizeof *traced; i++)
@@ -78,8 +77,6 @@ void trace_domctl(const struct xen_domctl *domctl, char text[TRACED_ARGUMENTS])
             memcpy(&word, domctl->u.pad + at, sizeof word);
             text += snprintf(text, 10, " %x", word);
         }
-    if (domctl->cmd == XEN_DOMCTL_set_cpu_policy)
-        add_sum(text, policy->leaves.p, policy->nr_leaves * sizeof(xen_cpuid_leaf_t));
     if (domctl->cmd == XEN_DOMCTL_setnodeaffinity)
         add_sum(text, nodes->bitmap.p, nodes->nr_bits / 8);
     if (domctl->cmd == XEN_DOMCTL_setvcpuaffinity && vcpu->flags & XEN_VCPUAFFINITY_HARD)

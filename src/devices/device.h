@@ -11,6 +11,7 @@
 
 #include <stddef.h>
 
+#include "_libxl_types_json.h"
 #include "xen.h"
 
 typedef struct libxl__device libxl__device;
@@ -76,6 +77,7 @@ struct libxl__device_class {
     void (*dispose)(void *config);
     int (*copy)(libxl_ctx *ctx, void *to, const void *from); /* copies a libxl_device_NAME */
     libxl_devid first_devid;      /* the lowest number; a creation takes a lower one for none */
+    const libxl__json_type *json; /* of libxl_device_NAME: says which fields are unsupported */
     bool waits_for_backend;       /* an added device is ready when its backend's state is 2 or more */
     bool closes_without_frontend; /* the backend closes when its frontend's nodes are removed */
     bool stateless;               /* the backend has no state: it is removed without a request */
@@ -146,7 +148,7 @@ struct libxl__device_class {
     .count_at = offsetof(libxl_domain_config, num_##devices),                                                \
     .backend_domid_at = offsetof(libxl_device_##nick, backend_domid),                                        \
     .backend_domname_at = offsetof(libxl_device_##nick, backend_domname), .copy = copy_config,               \
-    .init = init_config, .dispose = dispose_config
+    .init = init_config, .dispose = dispose_config, .json = &libxl__json_of_device_##nick
 
 /* The classes. Each has a file of its own. */
 extern const libxl__device_class libxl__class_disk, libxl__class_nic, libxl__class_p9, libxl__class_vfb,

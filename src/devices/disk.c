@@ -80,6 +80,20 @@ static int check_format(libxl__ao *ao, libxl_device_disk *disk)
     return 0;
 }
 
+/* Fields of which the values that libxl stores are supported, and no others. */
+static int check_supported(libxl__ao *ao, const libxl_device_disk *disk)
+{
+    const char *field = NULL;
+    if (disk->specification != LIBXL_DISK_SPECIFICATION_UNKNOWN &&
+        disk->specification != LIBXL_DISK_SPECIFICATION_XEN)
+        field = "specification";
+    else if (libxl_defbool_val(disk->colo_enable))
+        field = "colo_enable";
+    else if (libxl_defbool_val(disk->colo_restore_enable))
+        field = "colo_restore_enable";
+    return field ? libxl__ao_fail(ao, ERROR_NI, "%s: not implemented", field) : 0;
+}
+
 static int number_of(const void *config)
 {
     const libxl_device_disk *disk = config;
@@ -102,6 +116,8 @@ static int check(libxl__ao *ao, libxl__device *device)
 {
     libxl_device_disk *disk = disk_of(device);
     int rc = identify(ao, device);
+    if (!rc)
+        rc = check_supported(ao, disk);
     if (!rc)
         rc = check_format(ao, disk);
     if (rc)

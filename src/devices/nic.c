@@ -100,6 +100,9 @@ static int check(libxl__ao *ao, libxl__device *device)
         return ERROR_NOMEM;
     if (nic->mtu < 0)
         return libxl__ao_fail(ao, ERROR_INVAL, "mtu: %d is negative", nic->mtu);
+    if (nic->rate_bytes_per_interval && !nic->rate_interval_usecs)
+        return libxl__ao_fail(ao, ERROR_INVAL,
+                              "rate_interval_usecs: missing; rate_bytes_per_interval needs it");
     libxl_defbool_setdefault(&nic->trusted, true);
     int rc = *nic->bridge ? check_name(ao, "bridge", nic->bridge) : 0;
     if (!rc)

@@ -51,6 +51,9 @@ int libxl__create_check_settings(libxl__ao *ao, const libxl_domain_config *confi
     if (config->c_info.type == LIBXL_DOMAIN_TYPE_PV && config->b_info.shadow_memkb &&
         config->b_info.shadow_memkb != LIBXL_MEMKB_DEFAULT)
         return libxl__ao_fail(ao, ERROR_NI, "d_config.b_info.shadow_memkb: not implemented for PV");
+    if (config->c_info.poolid && !libxl__hv_has_cpupool(ao, config->c_info.poolid))
+        return libxl__ao_fail(ao, ERROR_INVAL, "d_config.c_info.poolid: there is no cpupool %u",
+                              config->c_info.poolid);
     return 0;
 }
 
@@ -60,5 +63,5 @@ int libxl__create_apply_settings(libxl__ao *ao, uint32_t domid, const libxl_doma
     if (p->sched == LIBXL_SCHEDULER_UNKNOWN && p->weight == -1 && p->cap == -1 && p->period == -1 &&
         p->budget == -1 && p->extratime == -1)
         return 0;
-    return libxl__hv_set_sched(ao, domid, p);
+    return libxl__hv_set_sched(ao, "d_config.b_info.sched_params", domid, p);
 }

@@ -140,6 +140,13 @@ static int find_backend(libxl__ao *ao, struct device_add *s)
     return follow_server(ao, s);
 }
 
+/* The IDL says which fields are unsupported. */
+static int check_supported(libxl__ao *ao, const libxl__device *device)
+{
+    const int rc = libxl__json_check(device->cls->json, device->config, ERROR_NI);
+    return rc ? libxl__ao_fail(ao, rc, "%s", libxl_error_message()) : 0;
+}
+
 static int check_start(libxl__ao *ao, struct device_add *s)
 {
     xc_domaininfo_t info;
@@ -152,6 +159,8 @@ static int check_start(libxl__ao *ao, struct device_add *s)
         rc = s->device.cls->choose(ao, s->device.config);
     if (!rc && is_recorded(ao))
         rc = libxl__device_keep_original(ao, &s->original, &s->device);
+    if (!rc)
+        rc = check_supported(ao, &s->device);
     if (!rc)
         rc = s->device.cls->check(ao, &s->device);
     if (rc)

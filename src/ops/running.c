@@ -20,7 +20,7 @@ BODY(domain_set_vcpu_affinity,
 BODY(domain_set_node_affinity, libxl__hv_set_nodes(ao, args->in.domid, &args->in.nodemap))
 BODY(domain_get_node_affinity, libxl__hv_get_nodes(ao, args->in.domid, args->out.nodemap))
 BODY(domain_get_sched_params, libxl__hv_get_sched(ao, args->in.domid, args->out.params))
-BODY(domain_set_sched_params, libxl__hv_set_sched(ao, args->in.domid, &args->in.params))
+BODY(domain_set_sched_params, libxl__hv_set_sched(ao, "params", args->in.domid, &args->in.params))
 BODY(domain_get_vcpu_sched_params, libxl__hv_get_vcpu_sched(ao, args->in.domid, args->out.params))
 BODY(domain_set_vcpu_sched_params, libxl__hv_set_vcpu_sched(ao, args->in.domid, &args->in.params))
 BODY(host_scheduler, libxl__hv_scheduler(ao, args->out.sched))

@@ -34,9 +34,12 @@ int libxl__hv_trigger(struct libxl__ao *ao, uint32_t domid, libxl_trigger trigge
 
 /* ---- scheduling.c */
 
+/* Returns whether there is such a cpupool. Its error counts as no. */
+bool libxl__hv_has_cpupool(struct libxl__ao *ao, uint32_t poolid);
 int libxl__hv_scheduler(struct libxl__ao *ao, libxl_scheduler *out);
 int libxl__hv_get_sched(struct libxl__ao *ao, uint32_t domid, libxl_domain_sched_params *out);
-int libxl__hv_set_sched(struct libxl__ao *ao, uint32_t domid, const libxl_domain_sched_params *params);
+int libxl__hv_set_sched(struct libxl__ao *ao, const char *field, uint32_t domid,
+                        const libxl_domain_sched_params *params);
 int libxl__hv_get_vcpu_sched(struct libxl__ao *ao, uint32_t domid, libxl_vcpu_sched_params *out);
 int libxl__hv_set_vcpu_sched(struct libxl__ao *ao, uint32_t domid, const libxl_vcpu_sched_params *params);
 int libxl__hv_get_credit(struct libxl__ao *ao, uint32_t poolid, libxl_sched_credit_params *out);

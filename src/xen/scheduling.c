@@ -15,6 +15,16 @@ _Static_assert(LIBXL_SCHEDULER_CREDIT == XEN_SCHEDULER_CREDIT &&
                    LIBXL_SCHEDULER_RTDS == XEN_SCHEDULER_RTDS && LIBXL_SCHEDULER_NULL == XEN_SCHEDULER_NULL,
                "the schedulers have Xen's numbers");
 
+bool libxl__hv_has_cpupool(libxl__ao *ao, uint32_t poolid)
+{
+    xc_interface *xch = libxl__xch(ao->ctx);
+    xc_cpupoolinfo_t *next = xc_cpupool_getinfo(xch, poolid);
+    const bool found = next && next->cpupool_id == poolid;
+    if (next)
+        xc_cpupool_infofree(xch, next);
+    return found;
+}
+
 int libxl__hv_scheduler(libxl__ao *ao, libxl_scheduler *out)
 {
     int sched;
@@ -137,28 +147,37 @@ int libxl__hv_get_sched(libxl__ao *ao, uint32_t domid, libxl_domain_sched_params
 
 enum { MOST_WEIGHT = 65535, MOST_CAP = 65535 };
 
-static int check_shares(libxl__ao *ao, const libxl_domain_sched_params *p)
+static int check_shares(libxl__ao *ao, const char *field, const libxl_domain_sched_params *p)
 {
     if (p->weight < 1 || p->weight > MOST_WEIGHT)
-        return libxl__ao_fail(ao, ERROR_INVAL, "params.weight: %d is not between 1 and %d", p->weight,
+        return libxl__ao_fail(ao, ERROR_INVAL, "%s.weight: %d is not between 1 and %d", field, p->weight,
                               MOST_WEIGHT);
     if (p->cap < 0 || p->cap > MOST_CAP)
-        return libxl__ao_fail(ao, ERROR_INVAL, "params.cap: %d is not between 0 and %d", p->cap, MOST_CAP);
+        return libxl__ao_fail(ao, ERROR_INVAL, "%s.cap: %d is not between 0 and %d", field, p->cap, MOST_CAP);
     return 0;
 }
 
-static int check_times(libxl__ao *ao, const libxl_domain_sched_params *p)
+static int check_times(libxl__ao *ao, const char *field, const libxl_domain_sched_params *p)
 {
     if (p->period < 1)
-        return libxl__ao_fail(ao, ERROR_INVAL, "params.period: %d is not positive", p->period);
+        return libxl__ao_fail(ao, ERROR_INVAL, "%s.period: %d is not positive", field, p->period);
     if (p->budget < 1 || p->budget > p->period)
-        return libxl__ao_fail(ao, ERROR_INVAL, "params.budget: %d is not between 1 and the period",
+        return libxl__ao_fail(ao, ERROR_INVAL, "%s.budget: %d is not between 1 and the period", field,
                               p->budget);
     return 0;
 }
 
+/* Returns a parameter that is positive and that the scheduler does not have, or NULL. Some callers leave 0 there. */
+static const char *find_foreign(const struct scheduler *of, const libxl_domain_sched_params *p)
+{
+    if (!of->shares)
+        return p->weight > 0 ? "weight" : p->cap > 0 ? "cap" : NULL;
+    return p->period > 0 ? "period" : p->budget > 0 ? "budget" : p->extratime > 0 ? "extratime" : NULL;
+}
+
 /* A parameter that is -1 keeps its present value. */
-int libxl__hv_set_sched(libxl__ao *ao, uint32_t domid, const libxl_domain_sched_params *params)
+int libxl__hv_set_sched(libxl__ao *ao, const char *field, uint32_t domid,
+                        const libxl_domain_sched_params *params)
 {
     const struct scheduler *of;
     libxl_domain_sched_params p;
@@ -166,14 +185,18 @@ int libxl__hv_set_sched(libxl__ao *ao, uint32_t domid, const libxl_domain_sched_
     if (rc)
         return rc;
     if (params->sched != LIBXL_SCHEDULER_UNKNOWN && params->sched != p.sched)
-        return libxl__ao_fail(ao, ERROR_INVAL, "params.sched: the scheduler of domain %u is %s", domid,
+        return libxl__ao_fail(ao, ERROR_INVAL, "%s.sched: the scheduler of domain %u is %s", field, domid,
                               libxl_scheduler_to_string(p.sched));
+    const char *foreign = find_foreign(of, params);
+    if (foreign)
+        return libxl__ao_fail(ao, ERROR_INVAL, "%s.%s: the scheduler %s has no such parameter", field,
+                              foreign, libxl_scheduler_to_string(p.sched));
     p.weight = params->weight == -1 ? p.weight : params->weight;
     p.cap = params->cap == -1 ? p.cap : params->cap;
     p.period = params->period == -1 ? p.period : params->period;
     p.budget = params->budget == -1 ? p.budget : params->budget;
     p.extratime = params->extratime;
-    rc = of->shares ? check_shares(ao, &p) : check_times(ao, &p);
+    rc = of->shares ? check_shares(ao, field, &p) : check_times(ao, field, &p);
     if (!rc && of->set(libxl__xch(ao->ctx), domid, &p))
         rc = libxl__hv_fail(ao, LIBXL__CALL_SETTING, "params: setting the scheduler's parameters of", domid);
     return rc;
@@ -248,7 +271,7 @@ static int merge(libxl__ao *ao, struct xen_domctl_schedparam_vcpu *vcpus, uint32
             .period = p->period == -1 ? (int)x->u.rtds.period : p->period,
             .budget = p->budget == -1 ? (int)x->u.rtds.budget : p->budget,
         };
-        const int rc = check_times(ao, &times);
+        const int rc = check_times(ao, "params", &times);
         if (rc)
             return rc;
         x->u.rtds.period = (uint32_t)times.period;

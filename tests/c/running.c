@@ -124,6 +124,7 @@ static void wrong_parameters_are_refused(scene *s)
         {{.weight = 0, .cap = -1}, "params.weight: 0"},
         {{.weight = 65536, .cap = -1}, "params.weight: 65536"},
         {{.weight = -1, .cap = -2}, "params.cap: -2"},
+        {{.weight = -1, .cap = -1, .period = 7}, "params.period: the scheduler credit2"},
         {{.weight = -1, .cap = 10000}, "params: setting"}, /* more than the vcpus can use */
         {{.sched = LIBXL_SCHEDULER_RTDS, .weight = -1, .cap = -1}, "params.sched: "},
     };

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,22 @@ class Row:
 
 def disk(path: str | Path, vdev: str = "xvdb", **more: Any) -> DeviceDisk:
     return DeviceDisk(vdev=vdev, pdev_path=str(path), **more)
+
+
+def script_rows(kind: str, make: Callable[[str], Any]) -> Iterator[Row]:
+    """Scripts that fail, that hang, and that print 1 MB."""
+
+    def row(name: str, error: type[aioxen.Error], words: str, timeout: float | None = None) -> Row:
+        return Row(f"{kind}-script-{name}", kind, lambda at: make(str(at / name)), error, words, [], timeout)
+
+    yield row("fails", aioxen.ScriptError, "fails: exit status 1: no such array")
+    yield row("hangs", aioxen.TimedOutError, "", 1.0)
+    yield row("prints", aioxen.ScriptError, "prints: exit status 1: at the end")
+
+
+def without_qemu(kind: str, make: Callable[[Path], Any]) -> Row:
+    order = ["qemu", "all", "error=no-kvm"]
+    return Row(f"no-qemu-for-{kind}", kind, make, aioxen.DeviceModelError, "no-kvm", order)
 
 
 ROWS = [
@@ -102,52 +118,12 @@ ROWS = [
         aioxen.ScriptError,
         "script: /none: No such",
     ),
-    *(
-        Row(
-            f"disk-script-{name}",
-            "disk",
-            lambda at, name=name: disk("x", script=str(at / name)),
-            error,
-            words,
-            **more,
-        )
-        for name, error, words, more in (
-            ("fails", aioxen.ScriptError, "fails: exit status 1: no such array", {}),
-            ("hangs", aioxen.TimedOutError, "", {"timeout": 1.0}),
-            ("prints", aioxen.ScriptError, "prints: exit status 1: at the end", {}),
-        )
-    ),
-    *(
-        Row(
-            f"nic-script-{name}",
-            "nic",
-            lambda at, name=name: DeviceNic(script=str(at / name)),
-            error,
-            words,
-            **more,
-        )
-        for name, error, words, more in (
-            ("fails", aioxen.ScriptError, "fails: exit status 1: no such array", {}),
-            ("hangs", aioxen.TimedOutError, "", {"timeout": 1.0}),
-            ("prints", aioxen.ScriptError, "prints: exit status 1: at the end", {}),
-        )
-    ),
-    *(
-        Row(
-            f"no-qemu-for-{kind}",
-            kind,
-            device,
-            aioxen.DeviceModelError,
-            "no-kvm",
-            ["qemu", "all", "error=no-kvm"],
-        )
-        for kind, device in (
-            ("disk", lambda at: disk(at / "image", backend=DiskBackend.QDISK)),
-            ("p9", lambda at: DeviceP9(tag="a", path=str(at))),
-            ("vfb", lambda at: DeviceVfb()),
-            ("vkb", lambda at: DeviceVkb()),
-        )
-    ),
+    *script_rows("disk", lambda script: disk("x", script=script)),
+    *script_rows("nic", lambda script: DeviceNic(script=script)),
+    without_qemu("disk", lambda at: disk(at / "image", backend=DiskBackend.QDISK)),
+    without_qemu("p9", lambda at: DeviceP9(tag="a", path=str(at))),
+    without_qemu("vfb", lambda at: DeviceVfb()),
+    without_qemu("vkb", lambda at: DeviceVkb()),
 ]
 
 
@@ -163,12 +139,12 @@ def folder(tmp_path: Path, sim: Callable[..., str]) -> Iterator[Path]:
 
 
 @contextlib.asynccontextmanager
-async def user_of(xen: aioxen.Context, config: aioxen.DomainConfig, folder: Path) -> Any:
+async def user_of(xen: aioxen.Context, config: aioxen.DomainConfig, folder: Path) -> AsyncIterator[None]:
     """A domain that writes to the file `busy`."""
     config.c_info.name = "user"
     config.disks = [disk(folder / "busy", readwrite=1)]
-    async with xen.domain_create(config) as dom:
-        yield dom
+    async with xen.domain_create(config):
+        yield
 
 
 def firsts(kind: str, folder: Path) -> list[Any]:
@@ -189,7 +165,7 @@ async def check(operation: Any, row: Row, place: str) -> None:
     assert len(str(caught.value)) < 1000
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+@pytest.mark.parametrize("row", ROWS, ids=[row.name for row in ROWS])
 async def test_a_device_that_cannot_be_added(
     xen: aioxen.Context, guest: Configure, sim: Callable[..., str], folder: Path, row: Row
 ) -> None:

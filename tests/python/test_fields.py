@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Each field of a domain's configuration is carried out, or it is refused by its path. None is ignored.
+
+The list of fields is that of the IDL. A field that the IDL marks as unsupported is refused with NI. Any other
+field changes what the creation makes (hypercalls, nodes, interfaces, QEMU's command line), or is refused.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fields import FIELDS, Document, put, value_of
+from limits import scaled
+
+HERE = Path(__file__).parent
+
+WITHOUT_EFFECT = {
+    "c_info.hap": "only PVH has it; tests/c/settings.c",
+    "b_info.cmdline": "it is in the guest's memory; each guest of the tests obeys it",
+    "b_info.cpuid": "the policy depends on the processor; tests/c/placed.c",
+    "b_info.disable_migrate": "the policy depends on the processor; tests/c/placed.c",
+    "b_info.localtime": "depends on the time zone; tests/c/settings.c",
+    "b_info.numa_placement": "needs several NUMA nodes; tests/c/sim/numa.c",
+    "b_info.bootloader_args": "needs a boot loader; test_boot_loader.py",
+    "nics[0].model": "the model of an emulated card, which only HVM domains have",
+}
+"""Fields whose effect is not seen here, with the place where it is, or the reason."""
+
+SPECIAL: dict[str, tuple[object, dict[str, object]]] = {
+    "b_info.avail_vcpus": ([0], {"b_info.max_vcpus": 2}),
+    "b_info.max_memkb": (32 << 10, {}),
+    "b_info.target_memkb": (20 << 10, {}),
+    "b_info.max_grant_version": (1, {}),
+    "b_info.ioports[0].first": (7, {"b_info.ioports[0].number": 1}),
+    "b_info.iomem[0].start": (7, {"b_info.iomem[0].number": 1}),
+    "b_info.iomem[0].gfn": (7, {"b_info.iomem[0].number": 1, "c_info.type": "pvh"}),
+    "b_info.u.hvm": (None, {"c_info.type": "hvm"}),
+    "b_info.u.pvh": (None, {"c_info.type": "pvh"}),
+    "disks[0].trusted": ("False", {}),
+    "nics[0].nictype": ("vif_ioemu", {}),
+    "nics[0].trusted": ("False", {}),
+    "nics[0].rate_bytes_per_interval": (7, {"nics[0].rate_interval_usecs": 9}),
+    "vfbs[0].vnc.enable": ("False", {}),
+    "vfbs[0].vnc.findunused": ("False", {}),
+}
+"""Values that differ from the default, and what else the field needs, by the beginning of its path."""
+
+NOTHING: tuple[object, dict[str, object]] = (None, {})
+
+
+def variant(base: Document, path: str, field: Document) -> tuple[Document, Document]:
+    """A configuration without and with the field."""
+    value, needs = next((SPECIAL[start] for start in SPECIAL if path.startswith(start)), NOTHING)
+    for at, other in needs.items():
+        base = put(base, at, other)
+    return base, put(base, path, value_of(field) if value is None else value)
+
+
+def observe(configs: list[Document], folder: Path) -> list[dict[str, Any]]:
+    """What the creation from each configuration makes."""
+    source, trace = folder / "configs", folder / "trace"
+    texts = [json.dumps(config) for config in configs]
+    different = list(dict.fromkeys(texts))
+    source.write_text(f"[{','.join(different)}]")
+    trace.touch()
+    done = subprocess.run(
+        [sys.executable, str(HERE / "observe_fields.py"), str(source)],
+        stdout=subprocess.PIPE,
+        env=os.environ | {"AIOXEN_SIM_TRACE": str(trace)},
+        timeout=scaled(90),
+        check=True,
+    )
+    observed: dict[str, dict[str, Any]] = dict(zip(different, json.loads(done.stdout), strict=True))
+    return [observed[text] for text in texts]
+
+
+@pytest.fixture
+def base(kernel: Path, tmp_path: Path, sim: object) -> Document:
+    image = tmp_path / "image"
+    image.write_bytes(bytes(1 << 16))
+    return {
+        "c_info": {"type": "pv", "name": "fields", "uuid": "00000000-0000-0000-0000-000000000009"},
+        "b_info": {"max_memkb": 24 << 10, "target_memkb": 24 << 10, "kernel": str(kernel), "cmdline": "b"},
+        "disks": [{"vdev": "xvda", "pdev_path": str(image)}],
+        "nics": [{"devid": 0, "mac": "00:16:3e:00:00:01"}],
+        "vfbs": [{"devid": 0}],
+        "vkbs": [{"devid": 0}],
+        "vtpms": [{"devid": 0, "uuid": "00000000-0000-0000-0000-000000000008"}],
+        "p9s": [{"devid": 0, "tag": "share", "path": str(tmp_path)}],
+    }
+
+
+def names(words: str, path: str) -> bool:
+    """Whether a message names the path of a field, in the form that messages have."""
+    path = re.sub(r"\.u\.(\w+)", r".type.\1", path)
+    device, _, field = path.partition("].")
+    forms = path, f"{device}]: {field}", path.removesuffix("[0]"), re.sub(r"\[0\].*", "", path)
+    return any(form in words for form in forms if form)
+
+
+def test_an_unsupported_field_is_refused_by_its_path(base: Document, tmp_path: Path) -> None:
+    refused = {path: field for path, field in FIELDS.items() if field.get("unsupported")}
+    assert len(refused) > 150
+    outcomes = observe([variant(base, path, field)[1] for path, field in refused.items()], tmp_path)
+    for path, outcome in zip(refused, outcomes, strict=True):
+        assert outcome.get("error") == "NotSupportedError", f"{path} is ignored"
+        assert names(outcome["words"], path), f"{path}: {outcome['words']}"
+
+
+def test_each_other_field_has_an_effect(base: Document, tmp_path: Path) -> None:
+    others = {
+        path: field
+        for path, field in FIELDS.items()
+        if not field.get("unsupported") and path not in WITHOUT_EFFECT
+    }
+    pairs = [variant(base, path, field) for path, field in others.items()]
+    outcomes = observe([config for pair in pairs for config in pair], tmp_path)
+    ignored = []
+    for path, without, with_it in zip(others, outcomes[::2], outcomes[1::2], strict=True):
+        assert "seen" in without, f"{path}: {without}"
+        if "error" in with_it:
+            assert with_it["error"] != "AbortedError"
+            assert names(with_it["words"], path), f"{path}: {with_it['words']}"
+        elif with_it["seen"] == without["seen"]:
+            ignored.append(path)
+    assert not ignored
+
+
+def test_the_table_names_fields_that_exist() -> None:
+    assert set(WITHOUT_EFFECT) <= set(FIELDS)
+    assert all(any(path.startswith(start) for path in FIELDS) for start in SPECIAL)
