@@ -35,7 +35,7 @@ SECONDS = float(os.environ.get("AIOXEN_HOSTILE_SECONDS", "0.4"))
 WITHOUT_END = 1_000_000
 LONGEST = scaled(25)
 """Each operation ends within its own limits, of which the longest is that of an addition's undo."""
-LONGEST_MESSAGE = 2000
+LONGEST_MESSAGE = 10000  # four characters for each octet of a value in xenstore, and a few words
 UNPRINTABLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 """Categories of Unicode: control characters, formats such as a direction, surrogates, separators."""
 
