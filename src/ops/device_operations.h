@@ -111,6 +111,11 @@ typedef struct libxl__device_sweep {
     libxl_uuid uuid;
 } libxl__device_sweep;
 
+/*
+ * Reserves the memory of libxl__device_sweep_list, so that this fails only if the connection to xenstored is down. A caller that
+ * needs no reservation omits this. Errors: NOMEM, FAIL.
+ */
+int libxl__device_sweep_reserve(libxl__ao *ao, libxl__device_sweep *sweep);
 /* Set `devices` and `count`. Call these from a phase's start and poll. Errors: those of libxl__xs_rc, not recorded in ao. */
 int libxl__device_sweep_list(libxl__ao *ao, libxl__device_sweep *sweep, uint32_t domid,
                              const libxl_uuid *uuid);

@@ -13,6 +13,9 @@
 
 enum { WIDTH = 16 /* the most devices that are removed at a time */, FIRST_ROOM = 16, MOST_RESTARTS = 10 };
 
+/* The requests of libxl__device_sweep_list. */
+enum { FIRST_REQUESTS = 2, FIRST_OCTETS = sizeof(LIBXL__QEMU_PID) + sizeof("/libxl/4294967295/device") + 16 };
+
 static int new_listing(libxl__ao *ao, libxl__device_sweep *sweep)
 {
     libxl__xs_batch_free(sweep->listing);
@@ -20,12 +23,18 @@ static int new_listing(libxl__ao *ao, libxl__device_sweep *sweep)
     return sweep->listing ? 0 : ERROR_NOMEM;
 }
 
+int libxl__device_sweep_reserve(libxl__ao *ao, libxl__device_sweep *sweep)
+{
+    sweep->listing = libxl__xs_batch_new(ao, LIBXL_DOMID_INVALID); /* only requests to write need the domid */
+    return sweep->listing ? libxl__xs_reserve(sweep->listing, FIRST_REQUESTS, FIRST_OCTETS) : ERROR_NOMEM;
+}
+
 int libxl__device_sweep_list(libxl__ao *ao, libxl__device_sweep *sweep, uint32_t domid,
                              const libxl_uuid *uuid)
 {
     sweep->domid = domid;
     sweep->uuid = *uuid;
-    const int rc = new_listing(ao, sweep);
+    const int rc = sweep->listing ? 0 : new_listing(ao, sweep);
     if (rc)
         return rc;
     sweep->pid_node = libxl__xs_read(sweep->listing, LIBXL__QEMU_PID, domid);

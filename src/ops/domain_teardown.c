@@ -52,6 +52,8 @@ static int reserve(libxl__ao *ao, struct teardown *t)
         return 0;
     int rc = libxl__teardown_nodes_reserve(ao, &t->nodes);
     if (!rc)
+        rc = libxl__device_sweep_reserve(ao, &t->devices);
+    if (!rc)
         rc = libxl__domain_source_reserve(ao, &t->domain);
     if (!rc)
         rc = libxl__hv_destroy_reserve(ao, &t->destroy);

@@ -35,6 +35,14 @@ static int start_get_info(struct starter *s)
     return libxl_domain_get_info(s->ctx, s->guest, &info, NULL);
 }
 
+static int start_check_uuid(struct starter *s)
+{
+    libxl_uuid uuid;
+    libxl_uuid_generate(&uuid);
+    const int rc = libxl_domain_check_uuid(s->ctx, s->guest, &uuid, NULL);
+    return rc == ERROR_DOMAIN_GONE ? 0 : rc;
+}
+
 static int start_list(struct starter *s)
 {
     libxl_dominfo_list list;
@@ -298,6 +306,7 @@ static int (*const starters[LIBXL__OP_COUNT])(struct starter *s) = {
     [LIBXL__OP_DOMAIN_WAIT_SHUTDOWN] = start_wait_shutdown,
     [LIBXL__OP_DOMAIN_WAIT_GONE] = start_wait_gone,
     [LIBXL__OP_DOMAIN_GET_INFO] = start_get_info,
+    [LIBXL__OP_DOMAIN_CHECK_UUID] = start_check_uuid,
     [LIBXL__OP_DOMAIN_LIST] = start_list,
     [LIBXL__OP_DOMAIN_GET_NAME] = start_get_name,
     [LIBXL__OP_DOMAIN_FIND] = start_find,
