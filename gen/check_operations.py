@@ -13,8 +13,7 @@ from gen.check_phases import check_phases
 from gen.model import Mistake
 
 # Keywords of C++ are refused as names of inputs and results, because C++ programs include the prototypes.
-# They are
-# accepted as names of fields, because Xen's own types have such fields.
+# They are accepted as names of fields, because Xen's own types have such fields.
 CPP_KEYWORDS = words(
     """alignas alignof and_eq bitand bitor catch char16_t char32_t char8_t co_await co_return co_yield compl
     concept const_cast consteval constexpr constinit decltype delete dynamic_cast explicit export friend

@@ -97,8 +97,8 @@ def queue(way: str, goal: Goal) -> Iterator[Line]:
 
 def deaths() -> Iterator[Line]:
     # The library lists all domains and compares them with the previous list. The floor is the list. With 100
-    # domains
-    # a wake-up costs ten times as much as the list, so the goal for 100 is a fraction of the peer's number.
+    # domains a wake-up costs ten times as much as the list, so the goal for 100 is a fraction of the peer's
+    # number.
     goals = {100: at_most(1 / 3, of="peer"), 1_000: at_most(4, of="floor"), 5_000: at_most(4, of="floor")}
     for size in sorted({*goals, *SIZES}):
         goal = goals.get(size, AHEAD)

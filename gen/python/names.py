@@ -32,8 +32,7 @@ SPELLING = {
 }
 
 # The builtin types that Python supports, by C name: the annotation, and the format character of the module
-# struct,
-# which is "" for a type without one.
+# struct, which is "" for a type without one.
 BUILTINS = {
     "bool": ("bool", "?"),
     "double": ("float", "d"),

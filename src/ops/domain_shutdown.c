@@ -2,10 +2,9 @@
 /*
  * domain_shutdown, domain_reboot and domain_send_sysrq: they send a request to a guest and wait for its acknowledgement.
  *
- * The toolstack writes the request to ~/control/shutdown or ~/control/sysrq. The guest acknowledges it by emptying or
- * removing the node, and carries it out later (Xen's docs/misc/xenstore-paths.pandoc, ~/control/shutdown). A guest that
- * stops or reboots without an acknowledgement has carried the request out as well. The guest may write any value to the node, so the value is
- * only compared.
+ * The toolstack writes the request to ~/control/shutdown or ~/control/sysrq. The guest acknowledges it by emptying or removing the node, and
+ * carries it out later (Xen's docs/misc/xenstore-paths.pandoc, ~/control/shutdown). A guest that stops or reboots without an acknowledgement
+ * has carried the request out as well. The guest may write any value to the node, so the value is only compared.
  *
  * Owns: nothing beyond the operation. Locks: the context's lock, held by the caller.
  */

@@ -15,8 +15,7 @@ from gen.check_names import words
 
 FILES = [*sorted((HERE / "fixture/python").glob("*.idl")), ROOT / "tests/python/shapes.idl"]
 # The test makes all names longer except these words. Some of the words are not names. Other text depends on
-# the
-# rest: an init_val, a union, or the form of a type in Python.
+# the rest: an init_val, a union, or the form of a type in Python.
 KEPT = words(
     """domid uuid operation_complete rc instant slow init_val enumname optional const octets true make
     domain_drop

@@ -34,8 +34,7 @@ XEN_PROGRAMS = _words("""
 """)
 
 # Programs of the hotplug scripts and of the tests. busybox also has them, but without some options that the
-# scripts
-# use.
+# scripts use.
 TOOLS = _words("ip bridge losetup flock stat mke2fs")
 TOOL_LINKS = {"/usr/sbin/mkfs.ext4": "mke2fs"}  # the name selects the file system
 

@@ -43,8 +43,7 @@ class ShutdownFuture(asyncio.Future["ShutdownReason"], CoroutineMethods["Shutdow
     def _one_done(self, operation: asyncio.Future[Any]) -> None:
         error = None if operation.cancelled() else operation.exception()
         # Both operations have the same limit. If the wait for the stop reaches its limit first, the request
-        # is not
-        # cancelled. A request that is not acknowledged reaches its limit, too, and its error is more
+        # is not cancelled. A request that is not acknowledged reaches its limit, too, and its error is more
         # specific.
         if operation.cancelled() or (
             error and (operation is self._request or not isinstance(error, TimedOutError))

@@ -181,8 +181,8 @@ class UndoableOperation(Operation[T]):
     def result(self) -> T:
         value = super().result()
         # A task calls result() before it continues the coroutine that awaits the operation. If the task is
-        # cancelled in
-        # between, the coroutine gets the cancellation instead of the result. So the result is not taken yet.
+        # cancelled in between, the coroutine gets the cancellation instead of the result. So the result is
+        # not taken yet.
         if not self._awaiting_tasks:
             self._taken = True
         return value

@@ -15,9 +15,9 @@ const char *guest_kernel(void);
 
 /*
  * A configuration of a PV guest. The command line says what the guest does: p powers off, r reboots, c crashes,
- * b blocks and ignores requests, s spins, dN powers off after N/10 s, l obeys control/shutdown (in
- * the simulator also control/sysrq, memory/target and cpu/N/availability). The caller
- * disposes of the configuration by libxl_domain_config_dispose().
+ * b blocks and ignores requests, s spins, dN powers off after N/10 s, l obeys control/shutdown (in the
+ * simulator also control/sysrq, memory/target and cpu/N/availability). The caller disposes of the configuration
+ * by libxl_domain_config_dispose().
  */
 libxl_domain_config guest_config(const char *command_line);
 /* Like guest_config(), but for a PVH guest. */
