@@ -22,8 +22,8 @@ typedef struct xenstored {
     pthread_mutex_t lock;  /* guards writing to the connection, and the members below */
     int begun, open, most; /* transactions: begun so far, open now, most open at once */
     int conflicts;         /* this many of the next transactions end with EAGAIN */
-    bool
-        event_incomplete; /* an event's head was sent: nothing else is sent until event_completed is signalled */
+    /* The head of an event was sent. Nothing else is sent until event_completed is signalled. */
+    bool event_incomplete;
     pthread_cond_t event_completed;
     bool hung_up, contended[XENSTORED_TRANSACTIONS];
     int watches; /* the number set so far; tokens[] holds their tokens */
