@@ -43,7 +43,7 @@ static int find_start(libxl__ao *ao, struct device_wait_connected *s)
         return libxl__ao_fail(ao, ERROR_INVAL, "kind: '%s' is not a kind of devices", kind ? kind : "");
     s->device = (libxl__device){
         .cls = libxl__device_class_of(kind), .domid = ao->subject.number, .devid = args->in.devid};
-    strcpy(s->device.kind, kind);
+    memcpy(s->device.kind, kind, strlen(kind) + 1);
     int rc = libxl__hv_info(ao, s->device.domid, &info);
     if (!rc && info.flags & XEN_DOMINF_paused && !(info.flags & (XEN_DOMINF_dying | XEN_DOMINF_shutdown)))
         rc = libxl__ao_fail(ao, ERROR_GUEST_CANNOT_ANSWER, "domain %u is paused", s->device.domid);

@@ -24,7 +24,8 @@ static int bitmap_from(libxl__ao *ao, libxl_bitmap *out, const uint8_t *map, int
 {
     if (libxl_bitmap_alloc(ao->ctx, out, size * 8))
         return no_memory(ao, "a set of processors");
-    /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): clang does not see that libxl__ao_fail never returns 0 */
+    /* clang does not see that libxl__ao_fail never returns 0. */
+    /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker) */
     memcpy(out->map, map, (size_t)size);
     return 0;
 }
@@ -32,10 +33,8 @@ static int bitmap_from(libxl__ao *ao, libxl_bitmap *out, const uint8_t *map, int
 /* Copies a public bitmap to a bitmap of libxenctrl, which has `size` octets. Further bits are ignored. */
 static void bitmap_to(uint8_t *map, int size, const libxl_bitmap *from)
 {
-    /*
-     * NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): clang does not see that libxl__ao_fail never
-     * returns 0
-     */
+    /* clang does not see that libxl__ao_fail never returns 0. */
+    /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker) */
     memset(map, 0, (size_t)size);
     memcpy(map, from->map, from->size < (uint32_t)size ? from->size : (size_t)size);
 }
