@@ -15,19 +15,26 @@ typedef struct libxl__admission libxl__admission;
 TAILQ_HEAD(libxl__admission_list, libxl__admission);
 
 typedef struct libxl__admissions {
-    /* The maximum and the present number of admitted operations. */
+    /*
+     * The greatest number of operations that may be admitted at the same time, and the number that are
+     * admitted now.
+     */
     uint32_t most, count;
-    /* The admissions of admitted operations, and of operations that wait; oldest first. */
+    /*
+     * The list of the admitted operations, and the list of the waiting operations. The oldest is first in
+     * each list.
+     */
     struct libxl__admission_list inside, waiting;
 } libxl__admissions;
 
 /*
- * An operation's admission. It is a source of the operation. Embed this in the operation's state;
- * zero-initialise it.
+ * One operation's request for admission, and the admission itself. Embed this structure in the operation's
+ * state; zero-initialise it.
  */
 struct libxl__admission {
     /*
-     * Fires when the operation is admitted after a wait; stopping the source ends the admission or the wait.
+     * This source fires when a waiting operation is admitted. Stopping the source ends the admission or the
+     * wait.
      */
     libxl__source source;
     libxl__admissions *admissions;

@@ -11,14 +11,15 @@
  *                                                                                    +- a callback is queued for delivery
  *                                                                                    +- a completion event is queued
  *
- * docs/async.md also shows the threads. The driver of phase.h runs an operation with phases. An operation without
- * phases has a body: a function that the core calls at the start, and again each time a source of the operation fires.
- * A body never blocks. It returns LIBXL__AO_WAIT or the operation's result. Spurious calls are possible, so a body
- * always checks the condition that it waits for. When the result is known, the core stops all sources. The operation
- * completes when all its jobs have ended.
+ * docs/async.md also shows the threads. The driver of phase.h runs an operation with phases. An operation
+ * without phases has a body, which is one function. The core calls the body at the start, and again each time
+ * a source of the operation fires. A body never blocks. It returns LIBXL__AO_WAIT or the operation's result.
+ * Spurious calls are possible, so a body always checks the condition that it waits for. When the result is
+ * known, the core stops all sources. The operation completes when all its jobs have ended.
  *
- * The initiator first sets all results to their initial values. A stored result belongs to the caller, who disposes of
- * it even after a failure. So a body or phase stores its results last, and neither uses nor frees them afterwards.
+ * The initiator first sets all results to their initial values. A stored result belongs to the caller, who
+ * disposes of the result even after a failure. So a body or phase stores its results last. It neither uses
+ * nor frees a result that it has stored.
  *
  * The record of an instant operation is on the caller's stack, unless the operation ends in an event, or in a callback
  * inside another delivery. No other thread sees a record on the stack, so its body runs without the lock. The body of
@@ -47,17 +48,20 @@
 /* Returned by a body or a phase that waits. No public function returns it. */
 #define LIBXL__AO_WAIT 1
 
-/* The description of one kind of operation: a row of the generated table, or a constant of a test. */
+/*
+ * The description of one kind of operation. The generated tables and the tests define objects of this type.
+ */
 typedef struct libxl__ao_class {
     const char *name;
     int (*body)(libxl__ao *ao, void *args); /* NULL: the operation has phases */
     const libxl__phases *phases;            /* NULL: the operation has a body */
-    void (*dispose)(void *args); /* frees the copies of the inputs; NULL: there is nothing to free */
+    void (*dispose)(void *args); /* Frees the copies of the inputs; NULL: there is nothing to free */
     size_t args_size;
-    unsigned limit_ms; /* the default time limit; 0: none */
+    unsigned limit_ms; /* the default time limit, in ms; 0: no limit */
     bool slow;
-    bool reports;      /* has a parameter for progress reports */
-    const int *errors; /* the declared and the common errors, ended by 0; NULL: not checked */
+    bool reports; /* the operation has a parameter for progress reports */
+    /* The errors that the operation may return, ended by 0; NULL: errors are not checked. */
+    const int *errors;
 } libxl__ao_class;
 
 /* ---- the operation */
@@ -66,7 +70,10 @@ typedef struct libxl__ao_class {
 typedef struct libxl__subject {
     uint32_t number;
     libxl_uuid uuid;
-    /* Used in messages; valid as long as the operation's inputs; NULL: messages contain only the number. */
+    /*
+     * The subject's name, for messages. Valid as long as the operation's inputs. NULL: messages contain only
+     * the number.
+     */
     const char *name;
 } libxl__subject;
 
@@ -75,7 +82,10 @@ typedef struct libxl__subject {
 
 /* The receiver of the notification that an operation has completed. */
 typedef enum libxl__ao_notify_target {
-    /* No notification: the record is on the initiator's stack, and the initiator uses the result itself. */
+    /*
+     * The record is on the initiator's stack. There is no notification, because the initiator uses the result
+     * itself.
+     */
     LIBXL__AO_STACK,
     LIBXL__AO_CALLER, /* the thread that waits in the initiator */
     LIBXL__AO_HOW,    /* the application, by a callback or an event */
@@ -87,13 +97,11 @@ typedef enum libxl__ao_notify_target {
 struct libxl__ao {
     uint32_t magic;
     libxl__ao_notify_target notify_target : 3;
-    bool complete : 1; /* rc is final */
+    bool complete : 1; /* the operation has completed, and rc does not change any more */
     bool notified : 1; /* the notification was made or queued */
     bool ending : 1;   /* the result is known, but jobs may still run */
     bool runnable : 1; /* queued in libxl__aos.runnable */
-    /*
-     * A synchronous call inside a delivery; only the calling thread makes the deliveries of this operation.
-     */
+    /* The operation is a synchronous call inside a delivery. Only the calling thread makes its deliveries. */
     bool inside : 1;
     bool delivering : 1;      /* application code is running for a delivery of this operation */
     bool live : 1;            /* linked in libxl__aos.live, the list of operations in progress */
@@ -101,19 +109,22 @@ struct libxl__ao {
     bool progress_wanted : 1; /* the application passed a non-NULL progress parameter */
     uint16_t state_at;        /* the offset of the phases' state in the record (libxl__ao_state) */
     int rc;
-    int stop;               /* the reason of the first stop request, for example ERROR_ABORTED; 0: none */
-    libxl__subject subject; /* the UUID is set when the operation learns it */
+    int stop; /* the reason of the first stop request, for example ERROR_ABORTED; 0: none */
+    /* The object that the operation concerns; the UUID is zero until the operation knows the UUID. */
+    libxl__subject subject;
     /* The number of jobs, children and nested operations that must end before this one completes. */
     uint32_t jobs;
     uint32_t reports;  /* the number of progress reports that must be delivered before the completion */
     uint32_t size;     /* the size of the whole record, in octets */
-    uint32_t limit_ms; /* the operation's time limit, in ms */
+    uint32_t limit_ms; /* the operation's time limit, in ms; 0: no limit */
     libxl_ctx *ctx;
     const libxl__ao_class *cls;
-    char *message;                   /* the error message, malloc'ed; NULL: none */
-    struct libxl__ao_report *report; /* NULL: no progress was counted or requested */
+    char *message; /* the error message, malloc'ed; NULL: none */
+    /* The operation's progress; NULL: no progress was counted or requested. */
+    struct libxl__ao_report *report;
     union {
-        libxl__waiter *waiter; /* for LIBXL__AO_CALLER; NULL: the caller does not wait yet */
+        /* The thread that waits, for LIBXL__AO_CALLER; NULL: the caller does not wait yet. */
+        libxl__waiter *waiter;
         libxl_asyncop_how how; /* for LIBXL__AO_HOW */
         struct {               /* for LIBXL__AO_PARENT */
             libxl__ao *parent;
@@ -123,31 +134,36 @@ struct libxl__ao {
         libxl__ao **handle;
     };
     union {
-        struct { /* valid until `complete` is set */
+        struct { /* these members are valid until `complete` is set */
             struct libxl__sources sources;
             libxl__timer limit;          /* the timer of the operation's time limit */
             libxl__phase_position phase; /* if the operation has phases */
-            /* ns, monotonic: when the operation entered progress; 0: it is not in progress. */
+            /*
+             * The time at which the operation went into progress, in ns, monotonic; 0: it is not in progress.
+             */
             uint64_t since;
             libxl__gc gc;
             TAILQ_ENTRY(libxl__ao) live_link;
             TAILQ_ENTRY(libxl__ao) run_link;
             libxl__index_link index_link;
         };
-        struct { /* valid once `complete` is set */
-            /* The completion event; used only if the operation completes by an event. */
+        struct { /* these members are valid once `complete` is set */
+            /* The completion event. Used only if the operation completes with an event. */
             libxl_event event;
             libxl__delivery delivery; /* delivers the completion callback or the completion event */
         };
     };
     /*
-     * The inputs (args_size octets), then a libxl_asyncprogress_how if the class reports, then the first
-     * memory of gc.
+     * The operation's inputs (args_size octets). A libxl_asyncprogress_how follows if the class reports. The
+     * first memory of the gc follows.
      */
     char args[];
 };
 
-/* The state of the operation's phases, which the record holds. Call it with the context locked, before the completion. */
+/*
+ * Returns the state of the operation's phases. The record contains the state. Call this with the context
+ * locked, before the completion.
+ */
 static inline void *libxl__ao_state(libxl__ao *ao)
 {
     return (char *)ao + ao->state_at;
@@ -159,7 +175,7 @@ static inline void *libxl__ao_state(libxl__ao *ao)
 TAILQ_HEAD(libxl__ao_list, libxl__ao);
 
 enum {
-    LIBXL__AO_RECORD_STEP = 32, /* octets between neighbouring size classes */
+    LIBXL__AO_RECORD_STEP = 32, /* the difference between the sizes of neighbouring size classes, in octets */
     LIBXL__AO_RECORD_SIZES = 24,
 };
 
@@ -167,19 +183,26 @@ enum {
 typedef struct libxl__aos {
     struct libxl__ao_list live;     /* the operations in progress */
     struct libxl__ao_list runnable; /* the operations that libxl__aos_run will run */
-    /* Finds an operation by its `how`; holds the operations whose notify target is LIBXL__AO_HOW. */
+    /* Finds an operation by its `how`. Contains the operations whose notify target is LIBXL__AO_HOW. */
     libxl__index index;
     struct libxl__ao_records {
         struct libxl__ao_record *first;
         uint32_t count;
-    } records[LIBXL__AO_RECORD_SIZES]; /* free records; one list for each size class */
-    /* The time limit of synchronous calls; 0: the limit of the operation's class applies. */
+    } records[LIBXL__AO_RECORD_SIZES]; /* the free records; one list for each size class */
+    /* The time limit of synchronous calls, in ms; 0: the limit of the operation's class applies. */
     unsigned sync_limit_ms;
     libxl__phase_hook *phase_hook; /* set by tests; NULL otherwise */
     void *phase_hook_user;
-    /* The thread in libxl__ctx_drain, which is woken when no operation is in progress; NULL: no thread. */
+    /*
+     * The thread that waits in libxl__ctx_drain. It is woken when no operation is in progress. NULL: no
+     * thread waits there.
+     */
     libxl__waiter *drained;
-    uint64_t started, completed, aborted; /* counters; nested and background operations do not count */
+    /*
+     * The numbers of operations that have started, completed and been aborted; nested and background
+     * operations are not counted.
+     */
+    uint64_t started, completed, aborted;
 } libxl__aos;
 
 /* ---- for the generated initiators */
@@ -193,33 +216,34 @@ typedef struct libxl__aos {
 int libxl__ao_create(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t number,
                      const libxl_asyncop_how *how, libxl__ao **ao_out);
 /*
- * Like libxl__ao_create, for an instant operation. Creates the record in the memory `here` and takes no lock.
- * Some operations end in an event, or in a callback inside another delivery of this context. Their record
- * cannot be on the stack, so libxl__ao_create makes it.
+ * Like libxl__ao_create, for an instant operation. If the record can be on the initiator's stack, this
+ * function creates it in the memory `here` and takes no lock. It cannot be there if `how` asks for an event,
+ * or for a callback while this thread is inside a delivery of this context. In these two cases this function
+ * calls libxl__ao_create, which allocates the record and locks the context.
  */
 int libxl__ao_create_instant(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t number,
                              const libxl_asyncop_how *how, void *here, libxl__ao **ao_out);
 /*
- * Declares the memory `here` for libxl__ao_create_instant, on the stack. It has room for a record with args
- * of this type.
+ * Declares an array on the stack, for the parameter `here` of libxl__ao_create_instant. The array has room
+ * for a record with args of the type `args_type`.
  */
 #define LIBXL__AO_HERE(name, args_type) _Alignas(libxl__ao) char name[sizeof(libxl__ao) + sizeof(args_type)]
 /*
- * Returns the operation's args, which belong to the operation. Needs no lock before the start or inside the
- * body.
+ * Returns the operation's args, which belong to the operation. Call it before the start, inside the body, or
+ * with the context locked.
  */
 static inline void *libxl__ao_args(libxl__ao *ao)
 {
     return ao->args;
 }
 /*
- * Sets how libxl__ao_progress reports. `how` is copied; NULL: nothing is reported. Only for a class that
- * reports.
+ * Sets how libxl__ao_progress reports. `how` is copied; NULL: nothing is reported. The operation's class must
+ * have `reports` set.
  */
 void libxl__ao_progress_how(libxl__ao *ao, const libxl_asyncprogress_how *how);
 /*
- * Returns the copy of `how` that libxl__ao_progress_how has made. It is valid as long as the record. Only for
- * a class that reports.
+ * Returns the copy of `how` that libxl__ao_progress_how has made. The copy is valid as long as the record.
+ * The operation's class must have `reports` set.
  */
 libxl_asyncprogress_how *libxl__ao_progress_of(libxl__ao *ao);
 /* Destroys a record whose operation cannot start, and returns rc. Unlocks the context if the create function has
@@ -236,28 +260,28 @@ int libxl__ao_start(libxl__ao *ao);
 
 /*
  * Records the error message and logs it, unless a message is recorded already. Returns rc. The formatted text
- * is the cause of the error; its unprintable octets are escaped. The names of the operation, its subject and
- * its phase are added. An operation that fails without a recorded message gets the general description of the
- * error. Needs no lock for a record on the stack.
+ * is the cause of the error. This function escapes the text's unprintable octets, and adds the names of the
+ * operation, its subject and its phase. An operation that fails without a recorded message gets the general
+ * description of the error. Needs no lock if the record is on the stack.
  */
 int libxl__ao_fail(libxl__ao *ao, int rc, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /*
- * Logs a text, and appends it to the recorded message after "; ". The recorded message does not change if
- * there is none, or if there is no memory.
+ * Logs a text, and appends it to the recorded message after "; ". If no message is recorded, or if there is
+ * no memory, the text is only logged.
  */
 void libxl__ao_fail_also(libxl__ao *ao, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Forgets the recorded message and error, because the operation has succeeded after all. */
 void libxl__ao_forget_failure(libxl__ao *ao);
 /*
- * Reports progress by an event of this type, which is delivered before the completion. Does nothing if the
- * application did not ask for reports, or if there is no memory.
+ * Reports progress by an event of the type `type`. The event is delivered before the completion. Does nothing
+ * if the application did not ask for reports, or if there is no memory.
  */
 void libxl__ao_progress(libxl__ao *ao, libxl_event_type type);
 /*
- * Creates a progress event that carries data. Returns an initialised event of this type. Returns NULL if the
- * application did not ask for reports, or if there is no memory. The caller sets the fields of event->u.TYPE and passes
- * the event to libxl__ao_progress_report, or to libxl__event_discard if a field cannot be set. Strings and arrays must
- * be malloc'ed; the event owns them.
+ * Creates a progress event that carries data. Returns an initialised event of the type `type`. Returns NULL
+ * if the application did not ask for reports, or if there is no memory. The caller sets the fields of
+ * event->u.TYPE and passes the event to libxl__ao_progress_report, or to libxl__event_discard if a field
+ * cannot be set. Strings and arrays must be malloc'ed; the event owns them.
  */
 libxl_event *libxl__ao_progress_new(libxl__ao *ao, libxl_event_type type);
 /* Reports an event from libxl__ao_progress_new, and takes ownership of it. Does nothing for NULL. */
@@ -275,7 +299,10 @@ libxl__ao *libxl__ao_create_nested(libxl__ao *parent, struct libxl__nested *nest
  */
 libxl__ao *libxl__ao_create_background(libxl_ctx *ctx, const libxl__ao_class *cls, uint32_t number,
                                        libxl__ao **handle);
-/* Starts a nested or background operation. It may have ended, and been destroyed, when this returns. */
+/*
+ * Starts a nested or background operation. The operation may have ended, and been destroyed, when this
+ * function returns.
+ */
 void libxl__ao_start_internal(libxl__ao *ao);
 /* Destroys a nested operation that was not started. */
 void libxl__ao_discard(libxl__ao *ao);
@@ -313,10 +340,15 @@ void libxl__aos_close(libxl_ctx *ctx);
 void libxl__ao_release_work(libxl__ao *ao);
 /* Runs the phases or the body as far as possible. Returns LIBXL__AO_WAIT or the result. */
 int libxl__ao_advance(libxl__ao *ao);
-/* Runs the runnable operations until none is left or the turn is over. Workers must not call it. */
+/*
+ * Runs the runnable operations. Returns when no operation is runnable, or when the turn is over. Workers must
+ * not call it.
+ */
 void libxl__aos_run(libxl_ctx *ctx, libxl__turn *turn);
-/* Runs the operation now, if it is runnable. It may have ended, and been destroyed, when this returns. Workers must
- * not call it. */
+/*
+ * Runs the operation now, if it is runnable. The operation may have ended, and been destroyed, when this
+ * function returns. Workers must not call it.
+ */
 void libxl__ao_run(libxl__ao *ao);
 /* Returns whether an operation is runnable. */
 static inline bool libxl__aos_are_runnable(const libxl__aos *aos)
@@ -327,11 +359,14 @@ static inline bool libxl__aos_are_runnable(const libxl__aos *aos)
  * Records the general description of `rc` as the message. Does nothing if `rc` is 0 or a message is recorded.
  */
 void libxl__ao_describe_failure(libxl__ao *ao, int rc);
-/* Returns the recorded message, or the general description of `rc` if no message is recorded. Never NULL. */
+/*
+ * Returns the recorded message, or the general description of `rc` if no message is recorded. Never returns
+ * NULL.
+ */
 const char *libxl__ao_words(const libxl__ao *ao, int rc);
 /*
  * Decrements ao->reports after the delivery of a progress report. The record may be destroyed when this
- * returns.
+ * function returns.
  */
 void libxl__ao_report_delivered(libxl_ctx *ctx, libxl__ao *ao);
 /* Returns whether any operation is in progress. */
@@ -345,24 +380,33 @@ void libxl__aos_abort_all(libxl_ctx *ctx);
 struct libxl__ao_report {
     libxl_asyncprogress_how how;
     bool wanted; /* libxl_ao_set_progress has set `how` */
-    /* `index`: the member of the group that ended last; `count`: the number of members. */
+    /*
+     * `index`: the index of the member of a group that ended last. `count`: the number of members of the
+     * group.
+     */
     uint32_t index, count;
-    uint64_t done, total; /* how much is done, and how much there is, in `unit`s; total 0: not known */
-    const char *unit;     /* static; NULL: the phase counts nothing */
+    /*
+     * The amount that is done, and the whole amount, both in `unit`s; total 0: the whole amount is not known.
+     */
+    uint64_t done, total;
+    /* The name of the counted things; a static string; NULL: the phase counts nothing. */
+    const char *unit;
 };
 
 /*
- * For phases: sets how much of the phase is done, and reports it. `unit` names the counted things; it is not copied.
- * `total` 0: the total is not known. Each call makes one report, so a phase must not call this more often than an
- * application can display it.
+ * For phases: sets how much of the phase is done, and reports the progress. `unit` names the counted things;
+ * the string is not copied. `total` 0: the total is not known. Each call makes one report. So a phase must
+ * not call this function more often than an application can display reports.
  */
 void libxl__ao_count(libxl__ao *ao, uint64_t done, uint64_t total, const char *unit);
 /* For group.c: reports that member number `index` of a group of `count` members has ended. */
 void libxl__ao_count_group(libxl__ao *ao, uint32_t index, uint32_t count);
 /* For phase.c: reports that the next phase was entered. */
 void libxl__ao_report_phase(libxl__ao *ao);
-/* Sends all later reports to `how`, which is copied, and reports the present phase at once. NULL: ends the reports.
- * Errors: NOMEM. */
+/*
+ * Sends all later progress reports to `how`, which is copied. Reports the present phase at once. `how` NULL:
+ * ends the reports. Returns 0 or NOMEM.
+ */
 int libxl__ao_report_to(libxl__ao *ao, const libxl_asyncprogress_how *how);
 
 /*
@@ -389,20 +433,23 @@ void libxl__ao_check_wait(const libxl__ao *ao);
 /* ---- src/core/ao_control.c: limits */
 
 /*
- * Sets how long the operation may take from now on; 0: no limit. Errors: NOMEM, but only if the operation has
- * no limit yet.
+ * Sets how long the operation may take from now on; 0: no limit. Returns 0 or NOMEM. If the operation has a
+ * limit already, this function returns 0.
  */
 int libxl__ao_limit(libxl__ao *ao, unsigned milliseconds);
 
 /* ---- src/core/ao_record.c: the free lists of records, and the index by `how` */
 
-/* Allocates a record, zeroed up to the memory of its gc. NULL: out of memory. */
+/*
+ * Allocates a record. All of it is zeroed, except the gc's memory at its end. Returns NULL if there is no
+ * memory.
+ */
 libxl__ao *libxl__ao_record_get(libxl_ctx *ctx, const libxl__ao_class *cls);
 /* Frees a record: keeps it in a free list, or returns it to malloc. */
 void libxl__ao_record_put(libxl_ctx *ctx, libxl__ao *ao);
 /* Called once, while the context is destroyed. Frees the free lists and the index. */
 void libxl__ao_records_free(libxl_ctx *ctx);
-/* Called once, while the context is created. */
+/* Prepares the empty index. Called once, while the context is created. */
 void libxl__ao_index_open(libxl_ctx *ctx);
 /* Adds an operation that notifies the application, so that libxl__ao_index_find finds it. Cannot fail. */
 void libxl__ao_index_add(libxl__ao *ao);

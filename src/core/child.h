@@ -13,11 +13,11 @@
 #include "ao.h"
 
 /*
- * A running program. Embed it in the operation's state and zero-initialise it. Then set the members above the
- * empty line.
+ * A program that an operation runs. Embed this structure in the operation's state and zero-initialise it.
+ * Then set the members above the empty line.
  */
 typedef struct libxl__child {
-    /* Strings NAME=VALUE, ended by NULL; NULL: the environment of this process. */
+    /* The environment: strings NAME=VALUE, ended by NULL. NULL: the environment of this process. */
     const char *const *environment;
     /* The child leads a new process group, and the whole group is killed with it. */
     bool group;
@@ -36,13 +36,14 @@ typedef struct libxl__child {
 } libxl__child;
 
 /*
- * Starts argv[0], which is a path or a name to find in PATH. `stdio` gives the child's descriptors 0, 1 and
- * 2; -1 stands for /dev/null. The caller still owns the descriptors in `stdio`. The child has no other
- * descriptors. It has default signal handling and no blocked signals. The child is killed after `limit_ns`
- * (0: no limit), or when the operation ends first. The operation completes only after the child was reaped.
+ * Starts argv[0], which is a path or a name to find in PATH. `stdio` contains the three descriptors that
+ * become the child's descriptors 0, 1 and 2; -1 stands for /dev/null. The caller still owns the descriptors
+ * in `stdio`. The child has no other descriptors. It has default signal handling and no blocked signals. The
+ * child is killed after `limit_ns` ns (0: no limit). It is killed earlier if the operation ends earlier. The
+ * operation completes only after the child was reaped.
  *
- * Errors: FAIL if the program cannot be started, recorded in ao with the errno; no child runs then. NOMEM if
- * the time limit cannot be set; the child then runs until the operation ends.
+ * Returns 0 or an error. FAIL: the program cannot be started, and no child runs; the message in ao has the
+ * errno. NOMEM: the time limit cannot be set; the child runs until the operation ends.
  */
 int libxl__child_start(libxl__ao *ao, libxl__child *child, const char *const argv[], const int stdio[3],
                        uint64_t limit_ns);
@@ -51,9 +52,9 @@ int libxl__child_start(libxl__ao *ao, libxl__child *child, const char *const arg
 void libxl__child_kill(const libxl__child *child);
 
 /*
- * Returns the result of a child that is `done`: 0 if its exit status is 0. `name` names the program in the
- * message. Errors, recorded in ao: TIMEDOUT (the time limit has passed); FAIL (another exit status, a signal,
- * or the exit status could not be read).
+ * Returns the result of a child that is `done`: 0 if the exit status is 0, otherwise an error. `name` is the
+ * program's name in the message. Errors, recorded in ao: TIMEDOUT (the time limit has passed); FAIL (another
+ * exit status, a signal, or the exit status could not be read).
  */
 int libxl__child_result(const libxl__child *child, const char *name);
 

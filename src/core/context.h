@@ -26,7 +26,7 @@ struct libxl__generators;
 struct libxl__ctx {
     pthread_mutex_t lock;
     xentoollog_logger *logger;
-    /* Set when the context is being freed; no operation may start then; may be read unlocked. */
+    /* True while the context is being freed. No operation may start then. May be read unlocked. */
     atomic_bool closing;
     libxl__timers timers;
     libxl__workers workers;
@@ -42,16 +42,17 @@ struct libxl__ctx {
 };
 
 /*
- * Creates a context. The pointers to the state of src/host, src/xen and src/events are NULL. The caller owns
- * the logger, which must outlive the context. Errors: NOMEM, FAIL; *ctx_out is NULL then.
+ * Creates a context and stores it in *ctx_out. The context's pointers to the state of src/host, src/xen and
+ * src/events are NULL. The caller owns the logger, which must outlive the context. Returns 0, NOMEM or FAIL.
+ * After an error *ctx_out is NULL.
  */
 int libxl__ctx_create(libxl_ctx **ctx_out, xentoollog_logger *logger);
 
 /*
  * Call unlocked. Refuses new operations, aborts the operations in progress, makes deliveries until all
- * operations have completed, and joins the workers. Errors: INVAL if the calling thread or another thread is
- * inside a callback; nothing is changed then. FAIL if polling fails while operations are in progress; the
- * call may be repeated.
+ * operations have completed, and joins the workers. Returns 0 or an error. INVAL: the calling thread or
+ * another thread is inside a callback; nothing was changed. FAIL: polling failed while operations were in
+ * progress; the call may be repeated.
  */
 int libxl__ctx_drain(libxl_ctx *ctx);
 
@@ -66,8 +67,8 @@ void libxl__ctx_destroy(libxl_ctx *ctx);
 void libxl__ctx_count(libxl_ctx *ctx, libxl_counters *out);
 
 /*
- * Only libxl__ctx_unlock and libxl__ctx_sleep release the lock. Before that, both make the outer descriptor
- * readable if events are queued.
+ * Only libxl__ctx_unlock and libxl__ctx_sleep release the lock. If events are queued, both functions make the
+ * outer descriptor readable before they release the lock.
  */
 void libxl__ctx_lock(libxl_ctx *ctx);
 void libxl__ctx_unlock(libxl_ctx *ctx);
@@ -81,8 +82,8 @@ int libxl__ctx_sleep(libxl_ctx *ctx, pthread_cond_t *cond, uint64_t deadline);
 /*
  * Called with the context locked by public functions. Workers must not call it. Runs the runnable operations
  * and makes the pending deliveries, for one turn at most (loop.h). The lock is released while application
- * code runs. Inside a delivery of this context, it only runs the runnable operations; deliveries are deferred
- * to the outer dispatch loop.
+ * code runs. Inside a delivery of this context, this function only runs the runnable operations. The outer
+ * dispatch loop then makes the deliveries.
  */
 void libxl__ctx_dispatch(libxl_ctx *ctx);
 

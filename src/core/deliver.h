@@ -5,7 +5,7 @@
  *
  * Deliveries are made in the order in which their causes occurred. Two deliveries of the same operation never
  * run at the same time. Two threads never call the receiver at the same time. Events for the receiver have a
- * queue of their own, so that no thread searches them while the receiver is busy.
+ * separate queue. So no thread searches these events while the receiver is busy.
  *
  * Call every function with the context locked, unless the comment says otherwise. Workers may queue
  * deliveries, but only other threads make them.
@@ -26,7 +26,7 @@ struct libxl__ao;
 typedef struct libxl__delivery libxl__delivery;
 struct libxl__delivery {
     union {
-        struct { /* valid while the delivery is queued */
+        struct { /* these members are valid while the delivery is queued */
             /* Called with the context locked. Releases the lock while application code runs, and returns with the
              * context locked. Afterwards ao->delivering is false or ao is destroyed. */
             void (*deliver)(libxl_ctx *ctx, libxl__delivery *delivery);
@@ -35,7 +35,7 @@ struct libxl__delivery {
             uint64_t number;      /* numbers ascend in the order in which deliveries are queued */
             TAILQ_ENTRY(libxl__delivery) link;
         };
-        struct { /* valid while the event is in the queue of events (event.c) */
+        struct { /* these members are valid while the event is in the queue of events (event.c) */
             libxl__index_link index_link;
             libxl_event *indexed_event;
         };
@@ -45,16 +45,17 @@ struct libxl__delivery {
 TAILQ_HEAD(libxl__delivery_queue, libxl__delivery);
 
 typedef struct libxl__deliveries {
-    struct libxl__delivery_queue calls;  /* completion callbacks, and progress reports by callback */
-    struct libxl__delivery_queue events; /* events for the receiver */
+    /* The pending completion callbacks, and the pending progress reports by callback. */
+    struct libxl__delivery_queue calls;
+    struct libxl__delivery_queue events; /* the pending events for the receiver */
     /*
-     * Progress reports of synchronous calls inside a delivery; the thread of each call delivers its own
-     * reports.
+     * The progress reports of synchronous calls that were made inside a delivery. The thread of each call
+     * delivers the reports of its call.
      */
     struct libxl__delivery_queue own;
     uint64_t count;     /* the number of deliveries queued so far, which is also the number of the next one */
     uint32_t under_way; /* the number of deliveries whose application code is running */
-    uint32_t receiving; /* the number of these deliveries that run event_occurs */
+    uint32_t receiving; /* the number of deliveries that run event_occurs now */
     bool missed;        /* events may have been lost, so the application's disaster hook must be called */
     /* The type of the events that may have been lost; 0: several types, or an unknown type. */
     libxl_event_type missed_type;
@@ -71,12 +72,14 @@ static inline bool libxl__deliveries_pending(const libxl__deliveries *deliveries
 {
     return !TAILQ_EMPTY(&deliveries->calls) || !TAILQ_EMPTY(&deliveries->events) || deliveries->missed;
 }
-/* Makes the oldest delivery that may be made now. Unlocks while application code runs. Returns false if there is no
- * such delivery. Do not call it on a worker, or inside a delivery of this context. */
+/*
+ * Makes the oldest delivery that may be made now. Unlocks while application code runs. Returns true if a
+ * delivery was made, otherwise false. Do not call it on a worker, or inside a delivery of this context.
+ */
 bool libxl__deliver_one(libxl_ctx *ctx);
 /*
- * Like libxl__deliver_one, but makes only the oldest delivery of `ao`. For a thread inside a delivery that
- * waits in the synchronous call `ao`.
+ * Like libxl__deliver_one, but makes only the oldest delivery of `ao`. A thread calls this when it is inside
+ * a delivery and waits in the synchronous call `ao`.
  */
 bool libxl__deliver_own(libxl_ctx *ctx, const struct libxl__ao *ao);
 /* Returns whether this thread is inside one of the context's deliveries. Needs no lock. */
@@ -87,9 +90,9 @@ bool libxl__delivering_here(const libxl_ctx *ctx);
  */
 bool libxl__deliveries_defer(libxl_ctx *ctx);
 /*
- * Calls the completion callback of an instant operation that has succeeded. Call it unlocked, and not inside
- * a delivery of this context. No other thread may know the operation. Afterwards makes the deliveries that
- * were deferred during the callback.
+ * Calls the completion callback of an instant operation that has succeeded. Then makes the deliveries that
+ * were deferred during the callback. Call it unlocked, and not inside a delivery of this context. No other
+ * thread may know the operation.
  */
 void libxl__deliver_at_once(libxl_ctx *ctx, const libxl_asyncop_how *how);
 

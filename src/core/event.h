@@ -19,12 +19,13 @@
 TAILQ_HEAD(libxl__event_list, libxl_event);
 
 typedef struct libxl__events {
-    struct libxl__event_list queue; /* the events for libxl_event_take, _check and _wait, oldest first */
-    uint32_t queued;                /* the number of events in the queue */
+    /* The events for libxl_event_take, libxl_event_check and libxl_event_wait, oldest first. */
+    struct libxl__event_list queue;
+    uint32_t queued; /* the number of events in the queue */
     /* The number of calls that have returned queued events since the descriptors were last checked. */
     uint32_t unchecked;
     bool indexed;       /* all queued events are in the index, because libxl_event_is_for was used */
-    libxl__index index; /* of the queued events, by for_user */
+    libxl__index index; /* the index of the queued events by for_user */
     uint64_t woken_at;  /* ns, monotonic: when libxl_ctx_wake was last called; 0: never */
 } libxl__events;
 
@@ -33,13 +34,15 @@ void libxl__events_open(libxl_ctx *ctx);
 /* Called once, unlocked, while the context is destroyed. Frees the queued events. */
 void libxl__events_close(libxl_ctx *ctx);
 
-/* Makes an event about the subject with this number. `type` is not OPERATION_COMPLETE. The caller owns the event. Needs no
- * lock. NULL: out of memory. */
+/*
+ * Makes an event about the subject with this number. `type` must not be OPERATION_COMPLETE. Returns the
+ * event, which the caller owns, or NULL if there is no memory. Needs no lock.
+ */
 libxl_event *libxl__event_new(libxl_ctx *ctx, libxl_event_type type, uint32_t number, libxl_ev_user for_user);
 /*
  * Declares that a libxl_event_record with this `value` holds all data of the event. libxl_event_take then
- * returns the record without the event. Otherwise it returns both. Only for an event from libxl__event_new.
- * Needs no lock.
+ * returns the record without the event. Without this call, libxl_event_take returns both. The event must come
+ * from libxl__event_new. Needs no lock.
  */
 void libxl__event_fits_record(libxl_event *event, int32_t value);
 /* Frees an event that was taken, or that will not be reported. The event must not be queued. */
@@ -52,8 +55,8 @@ void libxl__event_occurred(libxl_ctx *ctx, libxl_event *event);
 /* Puts the event into the queue of events even if the application's receiver wants it. Takes ownership; cannot fail. */
 void libxl__event_queue(libxl_ctx *ctx, libxl_event *event);
 /*
- * Call this when events of `type` may have been lost because memory ran out; 0: of any type. Logs this, and
- * queues a call of the application's disaster hook.
+ * Call this when events of `type` may have been lost because memory ran out; 0: events of any type. Logs the
+ * loss, and queues a call of the application's disaster hook.
  */
 void libxl__event_missed(libxl_ctx *ctx, libxl_event_type type);
 /*

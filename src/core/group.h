@@ -1,30 +1,36 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Groups: one nested operation for each element of an array. A bounded number of these members run at the
- * same time. The first error stops the other members, unless `keeps_going` is set. A phase starts, polls and
- * stops a group with the functions below. Another group can undo what the members have done.
+ * Groups: one nested operation for each element of an array. The nested operations are the group's members. A
+ * bounded number of members run at the same time. The first error stops the other members, unless
+ * `keeps_going` is set. A phase starts, polls and stops a group with the functions below. To undo what the
+ * members have done, the parent can run another group.
  */
 #ifndef LIBXL__GROUP_H
 #define LIBXL__GROUP_H
 
 #include "nested.h"
 
-/* Embed this in the parent's state; zero-initialise it, then set the members above the empty line. */
+/*
+ * A group. Embed this in the parent's state; zero-initialise it. Then set the members above the empty line.
+ */
 typedef struct libxl__group libxl__group;
 struct libxl__group {
     const libxl__ao_class *cls; /* the class of the members */
-    /* The public name of the array; messages about a member begin with NAME[INDEX]. */
+    /* The public name of the array. A message about a member begins with NAME[INDEX]. */
     const char *name;
-    /* Sets a member's args before its start. The member's parent is child->parent. Errors: those of the class. */
+    /*
+     * Sets a member's args before the member's start. child->parent is the parent. Returns 0 or an error of
+     * the class.
+     */
     int (*fill)(const libxl__group *group, uint32_t index, libxl__ao *child);
     const void *context; /* an argument for `fill` */
     uint32_t count;      /* the number of members; may be 0 */
     bool keeps_going;    /* an error does not stop the other members */
-    uint32_t width;      /* how many members may run at the same time; at least 1 */
+    uint32_t width;      /* the number of members that may run at the same time; at least 1 */
 
     uint32_t started, ended;
     bool stopping;          /* no more members are started */
-    int rc;                 /* the first error */
+    int rc;                 /* the first error of a member; 0: no member has failed */
     libxl__nested *members; /* an array in the parent's memory, in the order of the elements */
 };
 
@@ -34,13 +40,16 @@ struct libxl__group {
  * memory, too. */
 int libxl__group_reserve(libxl__ao *parent, libxl__group *group);
 
-/* Starts as many members as may run at a time. Returns the same as libxl__group_poll, or NOMEM if there is no memory
- * for the members. */
+/*
+ * Starts as many members as may run at the same time. Returns the same values as libxl__group_poll. Returns
+ * NOMEM if there is no memory for the members.
+ */
 int libxl__group_start(libxl__ao *parent, libxl__group *group);
 
 /*
- * Starts further members when others have ended. Returns LIBXL__AO_WAIT until all started members have ended. Then
- * returns 0, or the first error, whose message is recorded in the parent.
+ * Starts further members in place of members that have ended. Returns LIBXL__AO_WAIT until all started
+ * members have ended. Then returns 0, or the first error of a member. The error's message is recorded in the
+ * parent.
  */
 int libxl__group_poll(libxl__ao *parent, libxl__group *group);
 

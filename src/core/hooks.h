@@ -14,13 +14,15 @@
 #include "event.h"
 
 typedef struct libxl__hooks {
-    const libxl_event_hooks *receiver; /* belongs to the application; NULL: none */
+    /* The application's hooks for events; belongs to the application; NULL: none are set. */
+    const libxl_event_hooks *receiver;
     void *receiver_user;
-    const libxl_osevent_hooks *loop; /* belongs to the application; NULL: none */
+    /* The hooks of the application's event loop; belongs to the application; NULL: none are set. */
+    const libxl_osevent_hooks *loop;
     void *loop_user;
     /* The value that the application's fd_register stored; passed to its fd_deregister. */
     void *for_app;
-    /* libxl_ctx_fd is registered with `loop`; a thread is registering it now. */
+    /* `registered`: libxl_ctx_fd is registered with `loop`. `registering`: a thread is registering it now. */
     bool registered, registering;
     pthread_cond_t registration_done; /* signalled when `registering` becomes false */
 } libxl__hooks;
@@ -38,9 +40,9 @@ bool libxl__hooks_want(libxl_ctx *ctx, const libxl_event *event);
 
 /*
  * Registers the context's descriptor with the application's loop. Does nothing if there is no loop or the
- * descriptor is registered already. Call this before starting work that needs the loop. Call it with the
+ * descriptor is registered already. Call this before work that needs the loop is started. Call it with the
  * context locked, not on a worker. The lock is released while the hook runs, or while another thread
- * registers the descriptor. Errors: the value that the application's fd_register returned.
+ * registers the descriptor. Returns 0, or the error that the application's fd_register returned.
  */
 int libxl__hooks_need_loop(libxl_ctx *ctx);
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * An index finds the oldest of the entries with a key. The cost of adding, removing and finding does not
- * depend on the number of entries, or on the number of entries with the same key. No function can fail. If
- * there is no memory for a larger table, the index works more slowly.
+ * An index is a table of entries that have keys. It finds the oldest entry with a given key. The cost of
+ * adding, removing and finding does not depend on the number of entries, or on the number of entries with the
+ * same key. No function can fail. If there is no memory for a larger table, the index works more slowly.
  *
- * Call every function with the context locked. Any thread may call it. A link belongs to its user, who
- * removes it from the index before its memory is freed.
+ * Call every function with the context locked. Any thread may call the functions. An entry belongs to its
+ * user. The user removes the entry from the index before the entry's memory is freed.
  */
 #ifndef LIBXL__INDEX_H
 #define LIBXL__INDEX_H
@@ -20,7 +20,7 @@ struct libxl__index_link {
 };
 
 typedef struct libxl__index {
-    const uint64_t *(*key_of)(const libxl__index_link *link); /* the key of an entry */
+    const uint64_t *(*key_of)(const libxl__index_link *link); /* Returns the key of an entry. */
     uint32_t words;                                           /* the number of words in a key: 1 or 2 */
     uint32_t count;                                           /* the number of entries */
     /* The number of buckets in use; the number of buckets that the array has room for. */

@@ -2,10 +2,10 @@
 /*
  * Messages: to the application's logger, and for libxl_error_message.
  *
- * An operation reports its failure by libxl__ao_fail (ao.h), which records the message in the operation. Any other call
- * reports its failure by libxl__refuse. Both functions escape unprintable octets, because messages quote texts from
- * outside the library. Any thread may call the functions in this header, with or without the context's lock. They copy
- * the message. They cannot fail.
+ * An operation reports its failure by libxl__ao_fail (ao.h), which records the message in the operation. Any
+ * other call reports its failure by libxl__refuse. Both functions escape unprintable octets, because messages
+ * quote texts from outside the library. Any thread may call the functions in this header, with or without the
+ * context's lock. The functions copy the message and cannot fail.
  */
 #ifndef LIBXL__LOG_H
 #define LIBXL__LOG_H
@@ -20,8 +20,8 @@
 #include "escape.h"
 
 /*
- * Returns the general description of an error. Never returns NULL, even for an unknown number: an
- * application's hook may return any number.
+ * Returns the general description of an error. Never returns NULL. An application's hook may return any
+ * number, so unknown numbers have a description, too.
  */
 const char *libxl__error_words(int rc);
 
@@ -31,14 +31,14 @@ void libxl__log(libxl_ctx *ctx, xentoollog_level level, int errnoval, const char
 
 /* Counts the log lines of one kind. Embed it in the state that the lines are about; zero-initialise it. */
 typedef struct libxl__recurring {
-    uint64_t logged_at; /* ns, monotonic: when a line was last logged; 0: never */
+    uint64_t logged_at; /* the time when a line was last logged, in ns, monotonic; 0: never */
     uint32_t left_out;  /* the number of lines that were left out since then */
 } libxl__recurring;
 
 /*
  * Logs a message that can recur without bound, for example at each turn of a loop. At most one line in ten
- * seconds is logged. The next line says how many were left out. Returns whether the line was logged. Call it
- * with the context locked.
+ * seconds is logged. The next line says how many lines were left out. Returns whether this message was
+ * logged. Call it with the context locked.
  */
 bool libxl__log_recurring(libxl_ctx *ctx, libxl__recurring *line, xentoollog_level level, int errnoval,
                           const char *text);

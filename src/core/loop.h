@@ -12,9 +12,9 @@
  * condition variable of its own. A follower is woken when its condition may have become true, or when it must become
  * the leader.
  *
- * Call every function in this header with the context locked, unless the comment says otherwise. Any thread may call it,
- * except that workers do not wait. The embedded structures belong to the caller: a libxl__fd must live until it is
- * deregistered, a libxl__waiter until libxl__waiter_end.
+ * Call every function in this header with the context locked, unless the comment says otherwise. Any thread
+ * may call the functions, but a worker must not wait. The embedded structures belong to the caller: a
+ * libxl__fd must live until it is deregistered, a libxl__waiter until libxl__waiter_end.
  */
 #ifndef LIBXL__LOOP_H
 #define LIBXL__LOOP_H
@@ -42,34 +42,41 @@ typedef struct libxl__fd libxl__fd;
  */
 typedef void libxl__fd_callback(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents);
 
-struct libxl__fd { /* zero-initialise it: it is not registered then */
+struct libxl__fd { /* A registered descriptor. Zero-initialise it: it is not registered then. */
     libxl__fd_callback *callback;
     LIST_ENTRY(libxl__fd) link;
     /* The descriptor's entry in loop.ready until the callback is called; NULL: none. */
     struct epoll_event *ready_entry;
     int fd; /* belongs to the user, who closes it after deregistering */
     /*
-     * The descriptor in the inner epoll: fd, or a duplicate that the loop owns if fd was registered already.
+     * The descriptor in the inner epoll. It is `fd`, or a duplicate of `fd` if `fd` was registered already.
+     * The loop owns the duplicate.
      */
     int polled;
     bool registered;
-    /* Belongs to the context, not to an operation; libxl__loop.descriptors does not count it. */
+    /*
+     * The descriptor belongs to the context, not to an operation. libxl__loop.descriptors does not count it.
+     */
     bool internal;
-    /* The library opened fd, so the child of a fork closes its copy. */
+    /* The library has opened `fd`. So the child of a fork closes its copy of `fd`. */
     bool close_on_fork;
 };
 
 /* ---- a turn: the work that one call does before it returns, or before it polls again */
 
 /*
- * A turn lasts a millisecond. The next turn continues the work that is left. Until then the context's
- * descriptor stays readable, and a waiting thread does not sleep. So no call takes long because of other
- * operations, and the lock is released between two turns.
+ * A turn lasts a millisecond. The work that is left after a turn is done in the next turn. Until then the
+ * context's descriptor stays readable, and a waiting thread does not sleep. So the work for other operations
+ * delays a call only by one turn. The lock is released between two turns.
  */
 typedef struct libxl__turn { /* zero-initialise it */
     uint32_t steps;
     bool over;
-    uint64_t until; /* ns, monotonic; 0: the clock has not been read; UINT64_MAX: the turn never ends */
+    /*
+     * The time when the turn ends, in ns, monotonic; 0: the clock has not been read; UINT64_MAX: the turn
+     * never ends.
+     */
+    uint64_t until;
 } libxl__turn;
 
 enum { LIBXL__STEPS_PER_CLOCK = 16 }; /* a step takes microseconds, so the clock is not read at each step */
@@ -85,7 +92,10 @@ typedef struct libxl__waiter {
     TAILQ_ENTRY(libxl__waiter) link;
     TAILQ_ENTRY(libxl__waiter) follower_link; /* in libxl__loop.followers while `following` is true */
 
-    /* The events that the thread waits for. typemask 0: it waits for no event. predicate NULL: every event of the mask. */
+    /*
+     * The events that the thread waits for. typemask 0: the thread waits for no event. predicate NULL: the
+     * thread waits for every event of the mask.
+     */
     uint64_t typemask;
     libxl_event_predicate *predicate;
     void *predicate_user;
@@ -97,10 +107,10 @@ LIST_HEAD(libxl__registered_fds, libxl__fd);
 enum { LIBXL__READY_AT_ONCE = 1024 };
 
 typedef struct libxl__loop {
-    int outer, inner;        /* epoll descriptors */
-    libxl__fd look_again;    /* eventfd: makes the leader's poll return; see libxl__loop_look_again */
-    int events_fd;           /* eventfd: readable while events are queued */
-    bool look_again_pending; /* the eventfd is readable */
+    int outer, inner;        /* the descriptors of the two epolls */
+    libxl__fd look_again;    /* the eventfd that makes the leader's poll return; see libxl__loop_look_again */
+    int events_fd;           /* an eventfd that is readable while events are queued */
+    bool look_again_pending; /* the eventfd of `look_again` is readable */
     /* The application has called libxl_ctx_fd or another function that uses `outer`. */
     bool outer_in_use;
     bool events_shown; /* events_fd is readable */
@@ -110,7 +120,8 @@ typedef struct libxl__loop {
     libxl__waiter *leader;           /* the waiter whose thread polls now; NULL: none */
     uint32_t descriptors;            /* the number of registered descriptors that are not internal */
     /*
-     * Deliveries are pending that another thread must make, because the waiting thread is inside a delivery.
+     * Deliveries are pending that the waiting thread cannot make, because it is inside a delivery. Another
+     * thread must make these deliveries.
      */
     bool undelivered;
     /* Limits the log lines about failed system calls on the library's own descriptors. */
@@ -119,7 +130,8 @@ typedef struct libxl__loop {
     uint32_t turn_steps;
     /* The number of steps and of elements visited by searches since the context was created; for tests. */
     uint64_t steps;
-    struct epoll_event ready[LIBXL__READY_AT_ONCE]; /* filled and used by libxl__loop_dispatch */
+    /* The descriptors that epoll_wait has found ready; filled and used by libxl__loop_dispatch. */
+    struct epoll_event ready[LIBXL__READY_AT_ONCE];
 } libxl__loop;
 
 /* Called once, while the context is created. Errors: FAIL; no descriptor is left open then. */
@@ -129,15 +141,17 @@ void libxl__loop_close(libxl_ctx *ctx);
 /* Called unlocked, in the child of a fork. Closes the child's copies of the descriptors that the library opened. */
 void libxl__loop_postfork(libxl_ctx *ctx);
 
-/* Registers the descriptor `number` for `events` (EPOLLIN ...). A descriptor may be registered several times, each time with
- * its own events and callback. Errors: FAIL; *fd is unchanged then. */
+/*
+ * Registers the descriptor `number` for `events` (EPOLLIN ...). A descriptor may be registered several times,
+ * each time with its own events and callback. Returns 0 or FAIL. After an error *fd is unchanged.
+ */
 int libxl__fd_register(libxl_ctx *ctx, libxl__fd *fd, int number, uint32_t events,
                        libxl__fd_callback *callback);
 /* Replaces the events of a registered descriptor. */
 void libxl__fd_modify(libxl_ctx *ctx, libxl__fd *fd, uint32_t events);
 /*
- * Deregisters fd. Its callback is not called again. Does nothing if fd is not registered. Does not close the
- * descriptor.
+ * Deregisters fd. The callback of fd is not called again. Does nothing if fd is not registered. Does not
+ * close the descriptor.
  */
 void libxl__fd_deregister(libxl_ctx *ctx, libxl__fd *fd);
 /* Marks a registered descriptor as internal. */
@@ -160,8 +174,10 @@ int libxl__loop_dispatch(libxl_ctx *ctx);
  */
 void libxl__loop_look_again(libxl_ctx *ctx);
 
-/* Returns the outer descriptor, for the application. From now on the descriptor is also readable while events are
- * queued. */
+/*
+ * Returns the outer descriptor, for the application. After this call the descriptor is also readable while
+ * events are queued.
+ */
 int libxl__loop_use_outer(libxl_ctx *ctx);
 
 /*
@@ -172,9 +188,9 @@ int libxl__loop_use_outer(libxl_ctx *ctx);
 void libxl__loop_show_events(libxl_ctx *ctx);
 
 /*
- * Makes the outer descriptor unreadable if no events are queued. Called when a search has found no event. It
- * is not called when the last event is taken: if another event is queued soon, that saves two system calls.
- * In return, an application that has taken all events searches once in vain.
+ * Makes the outer descriptor unreadable if no events are queued. Called when a search has found no event.
+ * This function is not called when the last event is taken. This saves two system calls if another event is
+ * queued soon. Its cost is that an application that has taken all events searches once more and finds none.
  */
 void libxl__loop_hide_events(libxl_ctx *ctx);
 
@@ -192,7 +208,9 @@ void libxl__waiter_begin(libxl_ctx *ctx, libxl__waiter *waiter);
 int libxl__waiter_wait(libxl_ctx *ctx, libxl__waiter *waiter, uint64_t deadline);
 void libxl__waiter_end(libxl_ctx *ctx, libxl__waiter *waiter);
 
-/* Makes the waiter's wait return, because its condition may have changed. Workers may call it. */
+/*
+ * Makes the waiter's wait return. Call it when the waiter's condition may have changed. Workers may call it.
+ */
 void libxl__waiter_wake(libxl_ctx *ctx, libxl__waiter *waiter);
 
 /* If there is no leader, wakes a follower, which becomes the leader. A thread calls this when it stops waiting, and

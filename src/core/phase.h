@@ -14,25 +14,25 @@
  * functions never block. A phase waits for sources (source.h). When a source fires, the driver calls poll.
  * Spurious calls are possible, so poll always checks the condition for which it waits.
  *
- * Stop requests: an abort, the operation's time limit, or the closing of the context. A stop request ends a
- * phase at once, unless the phase has a stop function. If it has one, the driver calls it once, and then
- * polls the phase until the phase ends or stop_ms has passed. If the last phase ends with 0 despite a stop
- * request, the operation completes with 0.
+ * Stop requests: there are three kinds, namely an abort, the operation's time limit, and the closing of the
+ * context. A stop request ends a phase at once if the phase has no stop function. If the phase has a stop
+ * function, the driver calls the function once. Then it polls the phase until the phase ends or stop_ms has
+ * passed. If the last phase ends with 0 despite a stop request, the operation completes with 0.
  *
  * Undo: the undo functions run in reverse order, from the phase that failed or was stopped. The driver calls
  * undo for every phase whose start was called, whether or not start has failed. While undo returns WAIT, the
  * driver calls it again each time a source fires. When undo_ms has passed, the driver stops calling this undo
- * and runs the next one. The error message then names the undo that has not ended. A nested operation of that
- * undo goes on in the background, if it may outlive its parent (nested.h). A phase reserves the resources for
- * its undo before it makes a change that must be undone.
+ * and runs the next undo. The error message then names the undo that has not ended. If that undo has a nested
+ * operation with `outlives` set (nested.h), the nested operation goes on in the background. A phase reserves
+ * the resources for its undo before it makes a change that must be undone.
  *
  * Undo after the operation's time limit: the driver waits LIBXL__PHASE_LATE_MS at most for all undos
- * together. Then the operation completes for the application, and its undo goes on in the background until it
- * ends. In the background, undo_ms still limits an undo if an earlier phase has an undo, too. The last undo
- * has no limit. When the context is closing, each undo in the background has LIBXL__PHASE_LATE_MS left.
+ * together. Then the operation completes for the application, and the undos go on in the background until
+ * they end. In the background, undo_ms limits each undo except the last. The last undo has no limit. When the
+ * context is closing, each undo in the background has LIBXL__PHASE_LATE_MS left.
  *
- * Commit: after the start of a phase that commits, nothing is undone any more. A stop request then ends only
- * phases that have a stop function.
+ * Commit: after the start of a phase that commits, nothing is undone any more. From then on, a stop request
+ * ends only phases that have a stop function.
  */
 #ifndef LIBXL__PHASE_H
 #define LIBXL__PHASE_H
@@ -45,8 +45,8 @@
 #include "timer.h"
 
 /*
- * Returned by an undo function if the request that it should take back was carried out: the operation then
- * completes with 0.
+ * An undo function returns this value if the request that it should take back was carried out. The operation
+ * then completes with 0.
  */
 #define LIBXL__AO_CARRIED_OUT 2
 
@@ -56,8 +56,11 @@
 /* The driver's data about an operation. It is part of the operation's record. */
 typedef struct libxl__phase_position {
     libxl__timer timer; /* the timer for the time limit of the phase, of its stop or of its undo */
-    uint64_t since;     /* ns, monotonic: the time when the phase was entered */
-    /* ms, monotonic, modulo 2^32: when the operation stops waiting for its undo; valid if `leaves`. */
+    uint64_t since;     /* the time when the phase was entered, in ns, monotonic */
+    /*
+     * The time when the operation stops waiting for its undo, in ms, monotonic, modulo 2^32. Valid if
+     * `leaves` is true.
+     */
     uint32_t leave_at;
     uint16_t index;     /* the index of the phase in the list of phases */
     bool started : 1;   /* the phase's start function was called */
@@ -69,23 +72,23 @@ typedef struct libxl__phase_position {
     bool leaves : 1;
     /* The operation has completed for the application, and its undo goes on in the background. */
     bool left : 1;
-    /* `left`, and the context is closing, so the undo has a short time limit. */
+    /* `left` is true, and the context is closing. So the undo has a short time limit. */
     bool hurried : 1;
 } libxl__phase_position;
 
 /* Points at which a test can make a phase fail, stop its operation, or end the process. */
 typedef enum libxl__phase_moment {
     LIBXL__PHASE_BEFORE_START,
-    LIBXL__PHASE_WAITING, /* start has returned LIBXL__AO_WAIT */
+    LIBXL__PHASE_WAITING, /* the phase's start function has returned LIBXL__AO_WAIT */
     LIBXL__PHASE_BEFORE_UNDO,
 } libxl__phase_moment;
 /* Called with the context locked. Returns 0, or the error with which the phase or the undo must fail. */
 typedef int libxl__phase_hook(libxl__ao *ao, libxl__phase_moment moment, void *user);
 
 /*
- * Starts the operation's timer if a phase has a time limit. Afterwards libxl__phases_run cannot fail for lack
- * of memory for the timer. A call is optional, because libxl__phases_run starts the timer, too. Call it with
- * the context locked. Errors: NOMEM.
+ * Reserves the memory for the operation's timer, if a phase has a time limit. Afterwards libxl__phases_run
+ * cannot fail for lack of memory for the timer. A call is optional, because libxl__phases_run reserves the
+ * memory, too. Call it with the context locked. Errors: NOMEM.
  */
 int libxl__phases_reserve(libxl__ao *ao);
 

@@ -19,9 +19,9 @@
 
 typedef struct libxl__ao libxl__ao;
 typedef struct libxl__source libxl__source;
-struct libxl__source { /* zero-initialise it: it is not attached then */
+struct libxl__source { /* A source. Zero-initialise it: it is not attached then. */
     libxl__ao *ao;
-    /* Called with the context locked. Deregisters the source, so that it never fires again. */
+    /* Called with the context locked. Deregisters the source. The source never fires afterwards. */
     void (*stop)(libxl_ctx *ctx, libxl__source *source);
     SLIST_ENTRY(libxl__source) link; /* in the operation's list of sources, which is short */
 };

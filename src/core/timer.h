@@ -15,19 +15,19 @@
 typedef struct libxl__timer libxl__timer;
 
 /*
- * Called once, with the context locked, after the deadline. The timer is stopped before the call; the
- * callback may start it again.
+ * The function that is called once, with the context locked, after the deadline. The timer is stopped before
+ * the call. The function may start the timer again.
  */
 typedef void libxl__timer_callback(libxl_ctx *ctx, libxl__timer *timer);
 
-struct libxl__timer { /* zero-initialise it: a zeroed timer is stopped */
+struct libxl__timer { /* A timer. Zero-initialise it: a zeroed timer is stopped. */
     libxl__timer_callback *callback;
-    uint64_t deadline;  /* when the callback is called; ns, CLOCK_MONOTONIC */
+    uint64_t deadline;  /* the time when the callback is called, in ns, CLOCK_MONOTONIC */
     uint32_t heap_slot; /* the timer's index in the heap + 1; 0: the timer is stopped */
 };
 
 typedef struct libxl__timers {
-    libxl__fd source; /* the timerfd */
+    libxl__fd source; /* the registration of the timerfd */
     libxl__timer **heap;
     uint32_t count, room;
     uint64_t armed; /* the time that the timerfd is set to, in ns; 0: it is not set */
@@ -42,8 +42,8 @@ void libxl__timers_close(libxl_ctx *ctx);
 uint64_t libxl__now(void);
 
 /*
- * Calls `callback` after `delay` ns. If the timer is started already, replaces its deadline and callback, and
- * cannot fail. Errors: NOMEM.
+ * Calls `callback` after `delay` ns. If the timer is started already, replaces the timer's deadline and
+ * callback. Returns 0 or NOMEM. Returns 0 if the timer was started already.
  */
 int libxl__timer_start(libxl_ctx *ctx, libxl__timer *timer, uint64_t delay, libxl__timer_callback *callback);
 

@@ -2,9 +2,9 @@
 /*
  * Workers: threads for calls that block. They never run application code.
  *
- * Jobs are submitted to a lane: a queue with a bounded number of threads. Each user of workers opens a lane of its own, so a
- * slow job delays only jobs of its own kind. A lane starts a thread when a job is submitted while no thread is idle. A thread
- * that has been idle for one second ends.
+ * Jobs are submitted to a lane: a queue with a bounded number of threads. Each user of workers opens a
+ * separate lane. So a slow job delays only jobs of the same kind. A lane starts a thread when a job is
+ * submitted while no thread is idle. A thread that has been idle for one second ends.
  *
  * "Locked" means that the caller holds the context's lock. Any thread may call these functions, unless the comment says
  * otherwise.
@@ -25,8 +25,8 @@ typedef struct libxl__job libxl__job;
 typedef struct libxl__lane libxl__lane;
 
 /*
- * A job. Embed it in the state that its work needs. Zero-initialise it, then set `work`, and `on_done` if the
- * job may be detached.
+ * A job: a call on a worker. Embed it in the structure that the call needs. Zero-initialise it. Then set
+ * `work`. If the job may be detached, set `on_done`, too.
  */
 struct libxl__job {
     /* Called on a worker, unlocked. Does the work. May access only the job's own data. */
@@ -53,7 +53,7 @@ struct libxl__lane {
     struct libxl__jobs queue;
     /* Signalled when a job is queued, and when the context is closing. */
     pthread_cond_t work_to_do;
-    /* The numbers of all threads, idle threads, queued jobs and running jobs. */
+    /* The numbers of the lane's threads, of its idle threads, of its queued jobs and of its running jobs. */
     uint32_t threads, idle, queued, running;
     /* The number of operations that will submit a job; while it is not 0, at least one thread stays. */
     uint32_t reservations;
@@ -63,7 +63,10 @@ struct libxl__lane {
 typedef struct libxl__workers {
     SLIST_HEAD(, libxl__lane) lanes;
     pthread_cond_t thread_gone; /* signalled when a thread ends */
-    /* The last thread that has ended; the next thread that ends joins it, or libxl__workers_close does. */
+    /*
+     * The last thread that has ended. The next thread that ends joins it. If no other thread ends,
+     * libxl__workers_close joins it.
+     */
     pthread_t last_gone;
     bool any_gone, closing;
 } libxl__workers;
@@ -81,31 +84,34 @@ void libxl__workers_count(libxl_ctx *ctx, libxl_counters *out);
 /*
  * Opens a lane with at most `most_threads` threads. Call it with the context locked, or before other threads
  * use the context. `name` is the name of the threads: a static string of 15 characters at most. `computes`
- * says that the jobs of the lane use the processor. Such a lane has at most as many threads as there are
- * processors, but two threads on a machine with one processor. Cannot fail.
+ * true: the jobs of the lane use the processor. Such a lane has at most as many threads as the machine has
+ * processors. On a machine with one processor it has at most two threads. Cannot fail.
  */
 void libxl__lane_open(libxl_ctx *ctx, libxl__lane *lane, const char *name, uint32_t most_threads,
                       bool computes);
 
 /*
  * Call it with the context locked. Queues an idle or finished job. When the job's work is done, the operation
- * `ao` is woken; NULL: no operation is woken. The operation does not complete before the job is done, unless
- * the job has `on_done` and is detached. Errors: FAIL (no thread can be started), recorded in ao if ao is not
- * NULL; the job is unchanged then.
+ * `ao` is woken; NULL: no operation is woken. The operation does not complete before the job is done or
+ * detached. Returns 0 if the job was queued. Returns FAIL if no thread can be started. The job is then
+ * unchanged, and the error is recorded in ao if ao is not NULL.
  */
 int libxl__job_submit(libxl__lane *lane, struct libxl__ao *ao, libxl__job *job);
 
 /*
- * Call it with the context locked. Keeps at least one thread in the lane until libxl__lane_release. Meanwhile
- * libxl__job_submit cannot fail. An operation reserves a thread if it must later submit a job without a
- * failure, for example in an undo. Errors: FAIL (no thread can be started), recorded in ao.
+ * Call it with the context locked. Keeps at least one thread in the lane until libxl__lane_release.
+ * libxl__job_submit cannot fail while the thread is kept. An operation reserves a thread if it must later
+ * submit a job without a failure, for example in an undo. Returns 0, or FAIL if no thread can be started. The
+ * error is recorded in ao.
  */
 int libxl__lane_reserve(struct libxl__ao *ao, libxl__lane *lane);
 /* Call it with the context locked. Ends one successful reservation. */
 void libxl__lane_release(libxl__lane *lane);
 
-/* Call it with the context locked. Removes a queued job from its queue. The job is then idle. Returns false if the
- * job is not queued. */
+/*
+ * Call it with the context locked. Removes a queued job from its queue. The job is then idle. Returns true if
+ * the job was queued, otherwise false.
+ */
 bool libxl__job_withdraw(libxl__job *job);
 
 /*

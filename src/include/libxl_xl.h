@@ -18,8 +18,9 @@ extern "C" {
 #define LIBXL_XL_MAX_SIZE (1 << 20)
 
 /*
- * A flag: read as xl reads. What xl ignores then causes a warning: an unknown key, a value of the wrong kind,
- * an unknown parameter. Without this flag it causes an error.
+ * A flag: read the text as leniently as xl does. xl ignores unknown keys, unknown parameters and values of
+ * the wrong kind. With this flag each of these causes a warning. Without this flag each of these causes an
+ * error.
  */
 #define LIBXL_XL_LENIENT 1u
 
@@ -51,10 +52,10 @@ int libxl_xl_host_from_conf(libxl_xl_host *host, const char *text, size_t length
                             unsigned flags, libxl_xl_messages *messages);
 
 /*
- * Writes a configuration as a text in the form of xl.cfg(5). xl and libxl_domain_config_from_xl read the text
- * in the same way. Stores the text in *text. The caller frees it with free(). Values that a file leaves to
- * the host (run_hotplug_scripts, claim_mode, blkdev_start) are not written. A generation ID is written as
- * "generate".
+ * Writes a configuration as a text in the form of xl.cfg(5). xl and libxl_domain_config_from_xl read this
+ * text in the same way. Stores the text in *text. The caller frees the text with free(). Values that a file
+ * leaves to the host (run_hotplug_scripts, claim_mode, blkdev_start) are not written. A generation ID is
+ * written as "generate".
  *
  * Returns 0 or an error. Errors: INVAL (the message has the path of a value that a file cannot express),
  * NOMEM. After an error *text is NULL.

@@ -34,13 +34,17 @@ typedef struct device_detach {
     libxl__domain_source server; /* follows the backend's domain, unless that has ended */
     libxl__userdata stored;
     libxl__device_removal removal;
-    int host_rc;            /* the first error of the phase `host` */
-    bool looked_at_states;  /* `find` has read the states */
-    bool untaken;           /* the guest's driver has not taken the device */
-    bool stopped;           /* `closed`, `released` or `domain` was asked to stop */
-    bool refused;           /* the guest has refused, and the parent has been woken */
-    bool nodes_gone;        /* the backend's nodes were removed with their domain */
-    bool looked_for_errors; /* `clean` has looked for errors of the kernels */
+    int host_rc;           /* the first error of the phase `host` */
+    bool looked_at_states; /* `find` has read the states */
+    bool untaken;          /* the guest's driver has not taken the device */
+    bool stopped;          /* `closed`, `released` or `domain` was asked to stop */
+    bool refused;          /* the guest has refused, and the parent has been woken */
+    bool nodes_gone;       /* the backend's nodes were removed with their domain */
+    /*
+     * The phase `clean` has checked whether the kernel of the guest or of the backend's domain has written an
+     * error node for the device.
+     */
+    bool looked_for_errors;
     bool stays; /* the nodes were not removed, so the entry in the stored configuration is restored */
 } device_detach_state;
 

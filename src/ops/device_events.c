@@ -100,7 +100,10 @@ static int list_step(struct device_events *s)
 
 /* ---- reading the marked devices */
 
-/* Reads the devices that are marked, AT_ONCE of them at most. Returns 0 if none is. */
+/*
+ * Starts to read the nodes of the marked devices, 32 devices at most. Returns 0 if no device is marked,
+ * LIBXL__AO_WAIT if the nodes are being read, or an error.
+ */
 static int read_devices(libxl__ao *ao, struct device_events *s)
 {
     struct watched_device *d;

@@ -72,7 +72,10 @@ enum {
 };
 
 typedef struct libxl__followed_domains {
-    /* Indexed by domid; NULL until a domain is first followed; only used pages of it take memory. */
+    /*
+     * The table of the followed domains, indexed by domid. The pointer is NULL until a domain is first
+     * followed. Only the used pages of the table take memory.
+     */
     libxl__followed **table;
     /* For each block of the table: the number of entries that are not NULL. */
     uint8_t used[LIBXL__DOMIDS / LIBXL__DOMIDS_A_BLOCK];
