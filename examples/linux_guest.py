@@ -54,7 +54,7 @@ def host_side() -> Iterator[None]:
 
 
 def what_is_there() -> str:
-    """The loop devices and the network interfaces of this host."""
+    """Returns the loop devices and the network interfaces of this host."""
     return run("losetup", "--all") + run("ip", "-brief", "link")
 
 

@@ -18,7 +18,7 @@ class Stage(Timeline):
     """A timeline that also reports which guests the hypervisor supports, and how many domains are left."""
 
     async def kinds(self, xen: aioxen.Context) -> dict[str, str]:
-        """Return the machine type to use for "pv" and for "pvh". A type that the host lacks is replaced."""
+        """Returns the machine type to use for "pv" and for "pvh". A type that the host lacks is replaced."""
         host = await xen.host_info()
         supported = [kind for kind, can in (("pv", host.cap_pv), ("pvh", host.cap_hvm)) if can] or ["pv"]
         if len(supported) == 1:
@@ -47,7 +47,7 @@ class Stage(Timeline):
 
 
 async def find(xen: aioxen.Context, config: aioxen.DomainConfig) -> list[int]:
-    """Return a list with the domid of the domain that has this configuration's UUID, if it exists."""
+    """Returns a list with the domid of the domain that has this configuration's UUID, if it exists."""
     return [info.domid for info in await xen.domain_list() if info.uuid == config.c_info.uuid]
 
 

@@ -23,7 +23,7 @@ DUMPED = (Action.COREDUMP_DESTROY, Action.COREDUMP_RESTART)
 
 
 def action(config: aioxen.DomainConfig, reason: Reason) -> Action:
-    """The action that the configuration names for a guest that has stopped for this reason."""
+    """Returns the action that the configuration names for a guest that has stopped for this reason."""
     actions = {
         Reason.POWEROFF: config.on_poweroff,
         Reason.REBOOT: config.on_reboot,

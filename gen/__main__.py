@@ -30,7 +30,7 @@ def report(mistakes: list[Mistake]) -> int:
 
 
 def library(folder: Path | None) -> list[Path]:
-    """The IDL files of the library that an extension extends."""
+    """Returns the IDL files of the library that an extension extends."""
     files = sorted(folder.glob("*.idl")) if folder else []
     if folder and not files:
         raise Mistake(Place(str(folder), 1), "no *.idl here")

@@ -17,7 +17,7 @@ NONE: type = type(None)
 
 TEXT = (str, NONE)
 
-# Every type may have these attributes.
+# The attributes that every type may have.
 EVERY: Kinds = {
     "doc": (str,),
     "since": (str,),
@@ -40,7 +40,7 @@ JSON: Kinds = {
 GENERATED: Kinds = {f"autogenerate_{what}_fn": (bool,) for what in ("init", "dispose", "copy")}
 NUMBER: Kinds = EVERY | INITIAL | JSON | {"signed": (bool,)}
 
-# The attributes of each kind of type.
+# The further attributes that each kind of type may have.
 TYPE: dict[str, Kinds] = {
     "Builtin": EVERY
     | PASSED
@@ -57,7 +57,7 @@ TYPE: dict[str, Kinds] = {
     "KeyedUnion": EVERY,
     "Array": EVERY,
 }
-ANONYMOUS: Kinds = EVERY  # the attributes of an anonymous Struct or Union
+ANONYMOUS: Kinds = EVERY  # The attributes that an anonymous Struct or Union may have.
 
 FIELD: Kinds = {
     "const": (bool,),
@@ -70,13 +70,14 @@ FIELD: Kinds = {
     "unsupported": (bool,),
 }
 
-# The attributes of the field beside a keyed union (its key) or an array (its length).
+# The attributes of the field beside a keyed union or an array. Beside a union this field is the key. Beside
+# an array it is the length.
 BESIDE: dict[str, Kinds] = {
     "keyvar_": {"init_val": (str, int, NONE), "enumname": TEXT},
     "lenvar_": {"init_val": (str, int, NONE)},
 }
 
-# The kinds of value in JSON by libxl's names, and the names that JSON Schema has for them.
+# The kinds of value in JSON. Each key is libxl's name of a kind, and each value is the name in JSON Schema.
 SHAPES = {
     "JSON_ANY": "",
     "JSON_NULL": "null",
@@ -89,10 +90,10 @@ SHAPES = {
     "JSON_ARRAY": "array",
 }
 
-# The forms that a type written by hand can have in Python. The C type of each is described in gen/README.md.
+# The forms that a type written by hand can have in Python. gen/README.md describes the C type for each form.
 FORMS = ("bits", "strings", "pairs", "octets", "defbool")
 
-# These types of libxl have one of the FORMS although they lack the attribute `python`.
+# The form of each type of libxl that has one of the FORMS but lacks the attribute `python`.
 FORMS_OF_LIBXL = {
     "libxl_bitmap": "bits",
     "libxl_defbool": "defbool",
@@ -103,8 +104,7 @@ FORMS_OF_LIBXL = {
     "libxl_string_list": "strings",
 }
 
-# By kind of type: the names of the functions of a type that does not name them. {} stands for the type's C
-# name.
+# The default names of the functions of a type, by kind of type. {} stands for the type's C name.
 FUNCTIONS: dict[str, dict[str, str]] = {
     "Builtin": {"copy_fn": "{}_copy"},
     "Struct": {"init_fn": "{}_init", "dispose_fn": "{}_dispose", "copy_fn": "{}_copy"},
@@ -120,8 +120,8 @@ WORDS: dict[type, str] = {
 
 
 def expect(value: object, kinds: tuple[type[T], ...], place: Place, what: str) -> T:
-    """Return `value`, which must be of one of `kinds`. A bool is not accepted as a number, and text with a
-    lone surrogate is refused."""
+    """Returns `value`, which must be of one of `kinds`, and raises Mistake otherwise. A bool is not a
+    number. Text with a lone surrogate is also a mistake."""
     if isinstance(value, str) and any("\ud800" <= c <= "\udfff" for c in value):
         raise Mistake(place, f"{what}: lone surrogate in {describe(value)}")
     for kind in kinds:
@@ -133,14 +133,14 @@ def expect(value: object, kinds: tuple[type[T], ...], place: Place, what: str) -
 
 
 def checked(given: Names, allowed: Kinds, lines: Lines, what: str) -> dict[str, Any]:
-    """Return `given`. Each name must be in `allowed`, and its value must be of a kind that `allowed`
-    lists."""
+    """Returns `given`. Raises Mistake if a name is not in `allowed`, or if its value is of a kind that
+    `allowed` does not list."""
     for name, value in given.items():
         if name not in allowed:
             raise Mistake(lines.place(name), f"{what}: no such attribute: {name}")
         expect(value, allowed[name], lines.place(name), f"{what}: {name}")
     result: dict[str, Any] = dict(given)
-    if "json_fn" in result:  # libxl 4.2 calls it json_fn
+    if "json_fn" in result:  # libxl 4.2 calls the attribute json_gen_fn by this name.
         result["json_gen_fn"] = result.pop("json_fn")
     initial = result.get("init_val")
     if isinstance(initial, (int, float)):
@@ -149,7 +149,7 @@ def checked(given: Names, allowed: Kinds, lines: Lines, what: str) -> dict[str, 
 
 
 def describe(value: object) -> str:
-    """The form of a value in a message."""
+    """Returns the form of a value in a message."""
     if isinstance(value, m.Type):
         return value.c_name or f"an anonymous {type(value).__name__}"
     if isinstance(value, tuple):

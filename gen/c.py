@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from gen import model as m
 
 WIDTH = 110
-NARROWEST = 40  # the least width of a comment, at any indentation
-Line = tuple[str, str]  # a line of code, and its comment
+NARROWEST = 40  # The least width of a comment in columns, at any indentation.
+Line = tuple[str, str]  # A line of code, and the line's comment.
 
 
 def banner(subject: str) -> str:
@@ -24,7 +24,7 @@ def banner(subject: str) -> str:
 
 
 def comment(text: str, indent: int = 0) -> str:
-    """A comment on lines of its own. Paragraphs are separated by an empty line."""
+    """Returns a comment on lines of its own. Paragraphs are separated by an empty line."""
     margin = " " * indent
     one = f"{margin}/* {text} */"
     if "\n" not in text and len(one) <= WIDTH:
@@ -44,8 +44,8 @@ def one_line(doc: str) -> str:
 
 
 def with_comments(lines: Iterable[Line]) -> str:
-    """Lines of code with comments. Comments stand to the right of the code, in one column. A comment that is
-    too wide for this stands above its line."""
+    """Returns lines of code with comments. Comments stand to the right of the code, in one column. A
+    comment that is too wide for this column stands above its line of code."""
     text = ""
     run: list[Line] = []
     for code, doc in [*lines, ("", "")]:
@@ -65,7 +65,8 @@ def commented_run(run: list[Line]) -> str:
 
 
 def declare(kind: m.Type, name: str, pointer: bool = False, const: bool = False) -> str:
-    """The declaration of a name, such as `const char *name`, `libxl_dominfo *info` or `uint32_t domid`."""
+    """Returns the declaration of a name, such as `const char *name`, `libxl_dominfo *info` or
+    `uint32_t domid`."""
     spelled = kind.c_name + ("*" if kind.c_name.endswith("*") else " *") * pointer
     spelled = spelled.replace("* *", "**")
     space = "" if spelled.endswith("*") else " "
@@ -77,7 +78,7 @@ def is_string(kind: m.Type) -> bool:
 
 
 def is_scalar(kind: m.Type) -> bool:
-    """Whether a value is a number in C."""
+    """Returns whether a value is a number in C."""
     return isinstance(kind, (m.Number, m.Float, m.Enumeration)) or kind.c_name == "bool"
 
 
@@ -90,19 +91,19 @@ def input_parameter(f: m.Field) -> str:
 
 
 def is_pointer(kind: m.Type) -> bool:
-    """Whether an input of this type is passed as a pointer."""
+    """Returns whether an input of this type is passed as a pointer."""
     return by_reference(kind) or kind.c_name.endswith("*")
 
 
 def prototype(returns: str, name: str, parameters: Iterable[str]) -> str:
-    """The head of a function, without a semicolon."""
+    """Returns the head of a function, without a semicolon."""
     head = f"{returns}{'' if returns.endswith('*') else ' '}{name}"
     return call(head, list(parameters) or ["void"], 0)
 
 
 def call(head: str, arguments: Iterable[str], indent: int) -> str:
-    """`head(arguments)`. A line that would be too long is broken. The next line begins under the first
-    argument.
+    """Returns the call `head(arguments)`. Breaks a line that would be too long. The next line begins under
+    the first argument.
 
     The caller will indent the call by `indent`. One column is kept free for the text after the call.
     """
@@ -122,7 +123,7 @@ def function(head: str, body: str) -> str:
 
 
 def included(model: m.Model) -> str:
-    """The sentence that ends the first comment of a public header."""
+    """Returns the sentence that ends the first comment of a public header."""
     return f" Included by {model.name}.h."
 
 
@@ -136,7 +137,7 @@ def section(title: str) -> str:
 
 
 def parameters(operation: m.Operation) -> list[str]:
-    """An operation's parameters in C, in libxl's order."""
+    """Returns an operation's parameters in C, in libxl's order."""
     given = ["libxl_ctx *ctx"]
     given += [input_parameter(f) for f in operation.inputs]
     given += [declare(f.kind, f.name, pointer=True) for f in operation.results]

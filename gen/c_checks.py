@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Checks of inputs: numbers out of bounds, unknown values of enumerations, missing arrays.
 
-The message begins with the path of the wrong value: `d_config.disks[2].format: 7 is not a disk_format`.
+The message of a failed check begins with the path of the wrong value: `d_config.disks[2].format: 7 is
+not a disk_format`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from gen import model as m
 class Spot:
     """A value in an input: its C expression, and its name in a message.
 
-    `indices` are the loop variables that fill the %d in that name. `indent` is the indentation of the code
+    `indices` are the loop variables that fill each %d in the name. `indent` is the indentation of the code
     that checks the value.
     """
 
@@ -35,14 +36,15 @@ class Spot:
         return replace(self, access=at, path=path, indices=(*self.indices, index), indent=self.indent + 4)
 
     def refuse(self, condition: str, message: str, value: str = "") -> str:
-        """An `if` statement: if `condition` holds, the operation fails with the message."""
+        """Returns an `if` statement: if `condition` holds, the operation fails with the message."""
         given = ["ao", "ERROR_INVAL", f'"{self.path}: {message}"', *self.indices, *([value] if value else [])]
         failing = c.call("    return libxl__ao_fail", given, self.indent)
         return f"if ({condition})\n{failing};\n"
 
 
 def checks(o: m.Operation) -> list[str]:
-    """The functions that check an operation's inputs. An input that accepts every value has no function."""
+    """Returns the functions that check an operation's inputs. There is no function for an input that
+    accepts every value."""
     found: list[str] = []
     for f in o.inputs:
         body = check_input(f)
@@ -54,7 +56,7 @@ def checks(o: m.Operation) -> list[str]:
 
 
 def check_input(f: m.Field) -> str:
-    """The body of the function that checks an input; empty if there is nothing to check."""
+    """Returns the body of the function that checks an input; empty if there is nothing to check."""
     spot = Spot(f.name, f.name)
     if isinstance(f.kind, m.Struct):
         return "".join(check_field(g, spot, "->") for g in f.kind.fields)
@@ -72,7 +74,7 @@ def check_field(f: m.Field, parent: Spot, through: str = ".") -> str:
 
 
 def check_value(f: m.Field, spot: Spot) -> str:
-    """The check of a single value: a field or an array's element."""
+    """Returns the check of a single value: a field or an array's element."""
     kind = f.kind
     if isinstance(f.enumeration, m.Flags):
         bits = f"((unsigned){spot.access} & ~{f.enumeration.mask:#x}u)"
@@ -93,7 +95,9 @@ def check_value(f: m.Field, spot: Spot) -> str:
 def check_bounds(f: m.Field, kind: m.Number, spot: Spot) -> str:
     least, greatest = kind.range or (None, None)
     suffix = ("" if kind.signed else "u") + ("ll" if (kind.width or 64) > 32 else "")
-    tests: list[str] = []  # bounds that equal those of the type are not tested, since compilers warn
+    # The tests of the bounds. A bound that equals the type's own bound is not tested, because compilers warn
+    # about such a test.
+    tests: list[str] = []
     if f.min is not None and f.min != least:
         tests.append(f"{spot.access} < {f.min}{suffix}")
     if f.max is not None and f.max != greatest:
@@ -105,14 +109,14 @@ def check_bounds(f: m.Field, kind: m.Number, spot: Spot) -> str:
 
 
 def check_limits(f: m.Field, spot: Spot) -> str:
-    """The check of a double's bounds. The condition is written so that NaN is refused, too."""
+    """Returns the check of a double's bounds. The condition also refuses NaN."""
     tests = [] if f.min is None else [f"{spot.access} >= {float(f.min)!r}"]
     tests += [] if f.max is None else [f"{spot.access} <= {float(f.max)!r}"]
     return spot.refuse(f"!({' && '.join(tests)})", f"%g is not {bounds(f)}", spot.access) if tests else ""
 
 
 def bounds(f: m.Field) -> str:
-    """The bounds of a number, in words."""
+    """Returns the bounds of a number, in words."""
     if f.min is not None and f.max is not None:
         return f"between {f.min} and {f.max}"
     return f"{f.min} or more" if f.min is not None else f"{f.max} or less"

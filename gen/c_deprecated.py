@@ -31,7 +31,7 @@ def function(kind: m.Struct) -> str:
 
 
 def moves(owner: m.Struct, kind: m.Aggregate, prefix: str) -> Iterator[str]:
-    """The statements that move the deprecated fields below `prefix`."""
+    """Yields the statements that move the deprecated fields below `prefix`."""
     for f in kind.fields:
         path = f"{prefix}{f.name}"
         if f.deprecated_by:
@@ -60,7 +60,7 @@ def move(f: m.Field, path: str, instead: str) -> str:
 
 
 def given(f: m.Field, at: str) -> str:
-    """A C expression that is true if a field differs from its initial value."""
+    """Returns a C expression that is true if a field differs from its initial value."""
     if f.kind.check_default_fn:
         return f"!{f.kind.check_default_fn}(&{at})"
     value = initial(f)

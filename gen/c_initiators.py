@@ -61,7 +61,7 @@ def row_count(model: m.Model) -> str:
 
 
 def table(o: m.Operation) -> str:
-    """The name of the table that lists the operations of this operation's namespace."""
+    """Returns the name of the table that lists the operations of this operation's namespace."""
     return f"{o.namespace}_operations"
 
 
@@ -130,8 +130,8 @@ def class_row(o: m.Operation, common: list[m.Error]) -> str:
 
 
 def error_list(errors: list[m.Error]) -> str:
-    """The list of an operation's error numbers, which ends with 0. Debug builds assert that the operation
-    fails only with errors of this list."""
+    """Returns the list of an operation's error numbers, which ends with 0. A debug build asserts that the
+    list has the error of each failed operation."""
     text = ", ".join([*(e.c_name for e in errors), "0"])
     indent = " " * 12
     return (
@@ -195,7 +195,8 @@ def initiator(o: m.Operation) -> str:
 
 
 def initialised(f: m.Field) -> str:
-    """The statement that sets a result to its initial value, so that the caller may always dispose of it."""
+    """Returns the statement that sets a result to its initial value, so that the caller may always
+    dispose of it."""
     if f.kind.init_fn:
         return f"if ({f.name})\n    {f.kind.init_fn}({f.name});\n"
     if c.by_reference(f.kind) or not (c.is_scalar(f.kind) or c.is_string(f.kind)):
@@ -210,14 +211,14 @@ def by_assignment(f: m.Field) -> bool:
 
 
 def copied_by_value(f: m.Field) -> bool:
-    """Whether an input is passed by value although it owns memory. Only hand-written types, such as lists, do
-    so."""
+    """Returns whether an input is passed by value although it owns memory. Only hand-written types, such
+    as lists, are passed like this."""
     return not c.is_pointer(f.kind) and f.kind.copy_fn is not None and not isinstance(f.kind, m.Number)
 
 
 def by_octets(f: m.Field) -> str:
-    """The statement that copies an input that owns no memory. It is memcpy, because the C type may be an
-    array. If the input is NULL, the copy stays zero."""
+    """Returns the statement that copies an input that owns no memory. The statement calls memcpy, because
+    the C type may be an array. If the input is NULL, the copy stays zero."""
     return f"if ({f.name})\n    memcpy(&args->in.{f.name}, {f.name}, sizeof(args->in.{f.name}));\n"
 
 
@@ -226,7 +227,8 @@ def initial(f: m.Field) -> str:
 
 
 def start_steps(o: m.Operation) -> Iterator[str]:
-    """The C expressions that check the inputs, and then those that copy them. Each is 0 or an error."""
+    """Yields the C expressions that check the inputs, and then those that copy them. The value of each
+    expression is 0 or an error."""
     for f in o.inputs:
         if c.is_pointer(f.kind) and not f.optional:
             yield f'not_null(ao, "{f.name}", {f.name})'

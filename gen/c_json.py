@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Writes src/_libxl_types_json.c: the tables by which src/json reads and writes each struct."""
+"""Writes src/_libxl_types_json.c. The code in src/json reads and writes each struct by the tables in
+this file."""
 
 from __future__ import annotations
 
@@ -29,7 +30,7 @@ def table_name(kind: m.Struct) -> str:
 
 
 def by_hand(model: m.Model) -> list[m.Type]:
-    """The types of the structs' fields whose functions for JSON are written by hand."""
+    """Returns the types whose functions for JSON are written by hand, if a struct has a field of the type."""
     used = {t: None for s in structs(model) for t in m.walk(s)}
     return [t for t in model.whole.types if t in used and form(t) is Form.BY_HAND]
 
@@ -43,7 +44,7 @@ def read_function(kind: m.Type) -> str:
 
 
 def with_defaults(model: m.Model) -> list[m.Type]:
-    """The types of fields that have a check_default_fn."""
+    """Returns the types of fields that have a check_default_fn."""
     found: dict[m.Type, None] = {}
     holders: list[m.Aggregate] = [*structs(model)]
     for holder in holders:
@@ -187,7 +188,7 @@ class Tables:
 
 
 def of_kind(kind: m.Type, found: Form) -> str:
-    """The part of a row that gives the field's type."""
+    """Returns the part of a row that gives the field's type."""
     if isinstance(kind, m.Struct) and found is Form.STRUCT:
         return f"LIBXL__JSON_A_STRUCT({table_name(kind)})"
     word = {Form.WORD: "WORD", Form.FLAGS: "FLAGS", Form.BY_HAND: "BUILTIN", Form.NUMBER: "NUMBER"}.get(found)
@@ -195,7 +196,8 @@ def of_kind(kind: m.Type, found: Form) -> str:
 
 
 def bounds(f: m.Field) -> tuple[str, str]:
-    """The least and the greatest value in C. If the IDL gives no bound, the bound of the type is used."""
+    """Returns the least and the greatest value in C. If the IDL gives no bound, the bound of the type
+    is used."""
     kind = f.kind.element if isinstance(f.kind, m.Array) else f.kind
     if isinstance(f.kind, m.Float):
         most = sys.float_info.max
@@ -216,8 +218,7 @@ def constant(value: int) -> str:
 
 
 def braced(parts: list[str], indent: int) -> str:
-    """`{parts}`. A line that would be too long is broken. The next line begins in the column after the
-    brace."""
+    """`{parts}`. Breaks a line that would be too long. The next line begins in the column after the brace."""
     lines = ["{"]
     for number, part in enumerate(parts, 1):
         piece = part + ("}" if number == len(parts) else ",")

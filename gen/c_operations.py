@@ -69,8 +69,8 @@ def documentation(o: m.Operation) -> str:
 
 
 def started(o: m.Operation) -> str:
-    """An initiator that returns 0 for a started operation, as libxl's do. It is a function and not a macro,
-    because a program may take its address."""
+    """Returns an initiator that returns 0 for a started operation, as libxl's do. It is a function and not a
+    macro, because a program may take its address."""
     name = f"{o.namespace}_{o.name}_started"
     head = c.prototype("static inline int", name, c.parameters(o))
     given = ["ctx", *(f.name for f in [*o.inputs, *o.results]), "ao_how"]

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""src/_libxl_phases_NAME.h: the table of the phases of one slow operation, or of several that share
-them. It calls hand-written functions.
+"""Writes src/_libxl_phases_NAME.h. The file has the table of phases of one slow operation, or of several
+operations with the same phases. The table contains functions that call hand-written functions.
 
-The operation's source includes the header as its last line. A function that is declared in the IDL and
-missing in the source does not compile. A function that is not declared draws a warning, because it is
-static and nothing uses it.
+The operation's source includes the header at its end. If the IDL declares a function that the source lacks,
+the source does not compile. If the source has a function that the IDL does not declare, the compiler warns
+about an unused static function.
 """
 
 from __future__ import annotations
@@ -26,12 +26,13 @@ def outputs(model: m.Model) -> dict[str, str]:
 
 
 def stem(o: m.Operation) -> str:
-    """The name of an operation's list of phases: its own name, or the one that several operations share."""
+    """Returns the name of an operation's list of phases: the operation's own name, or the name that
+    several operations share."""
     return o.shares or o.name
 
 
 def variable(o: m.Operation) -> str:
-    """The C name of the table of an operation's phases."""
+    """Returns the C name of the table of an operation's phases."""
     return f"{o.namespace}_{stem(o)}_phases"
 
 
@@ -53,7 +54,8 @@ def header(model: m.Model, o: m.Operation) -> str:
 
 
 def functions(phase: m.Phase) -> Iterator[tuple[str, str]]:
-    """The hand-written functions of a phase: the end of each name, and the type that it returns."""
+    """Yields the hand-written functions of a phase: the end of each function's name, and the type that the
+    function returns."""
     yield "start", "int "
     if phase.waits:
         yield "poll", "int "
@@ -64,7 +66,8 @@ def functions(phase: m.Phase) -> Iterator[tuple[str, str]]:
 
 
 def wrapper(o: m.Operation, phase: m.Phase, what: str, returned: str) -> str:
-    """The function that the driver calls: it calls the hand-written function with the operation's state."""
+    """Returns the function that the driver calls. This function calls the hand-written function with the
+    operation's state."""
     head = c.prototype(
         f"static {returned}".rstrip(), f"{stem(o)}_{phase.name}_{what}", ["libxl__ao *ao", "void *state"]
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""include/_libxl_types.h: errors, enumerations and structs, and the functions of each type."""
+"""Writes include/_libxl_types.h: errors, enumerations and structs, and the functions of each type."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def errors(model: m.Model) -> str:
 
 
 def events(model: m.Model) -> str:
-    """The numbers of an extension's events. An extension's event arrives as a libxl_event."""
+    """Returns the numbers of an extension's events. A program receives such an event as a libxl_event."""
     stem = f"{model.name}_event_type"
     values: list[c.Line] = []
     for e in model.events:
@@ -114,7 +114,8 @@ def aggregate(kind: m.Aggregate) -> str:
 
 
 def member(f: m.Field, indent: int) -> list[c.Line]:
-    """The lines that declare a field. The key precedes a keyed union; the length precedes an array."""
+    """Returns the lines that declare a field. A keyed union's key precedes the union. An array's length
+    precedes the array."""
     margin = " " * indent
     kind = f.kind
     if isinstance(kind, m.KeyedUnion):
@@ -137,8 +138,8 @@ def member(f: m.Field, indent: int) -> list[c.Line]:
 
 
 def struct_heads(kind: m.Struct) -> dict[str, str]:
-    """The heads of a struct's functions. The keys are init, dispose, copy, to_json, from_json, and
-    init_<path> for each of its keyed unions."""
+    """Returns the heads of a struct's functions. The keys of the result are init, dispose, copy, to_json,
+    from_json, and init_<path> for each keyed union of the struct."""
     name = kind.c_name
     heads: dict[str, str] = {}
     if kind.init_fn:
@@ -163,7 +164,8 @@ def struct_heads(kind: m.Struct) -> dict[str, str]:
 
 
 def checked_copy_name(kind: m.Type) -> str:
-    """The internal copy function of a type that has a copy_fn. It returns 0 or ERROR_NOMEM."""
+    """Returns the internal copy function of a type that has a copy_fn. This function returns 0
+    or ERROR_NOMEM."""
     assert kind.copy_fn
     return f"{kind.namespace}_{kind.copy_fn.removeprefix(kind.namespace)}"
 
@@ -181,7 +183,7 @@ def init_key_name(kind: m.Struct, path: str, key: m.Field) -> str:
 
 
 def keyed_unions(kind: m.Aggregate, prefix: str = "") -> list[tuple[str, m.KeyedUnion]]:
-    """The keyed unions in a struct and in its anonymous members, with the path to each."""
+    """Returns the keyed unions in a struct and in its anonymous members, with the path to each."""
     found: list[tuple[str, m.KeyedUnion]] = []
     for f in kind.fields:
         if isinstance(f.type, m.KeyedUnion):

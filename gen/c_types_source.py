@@ -89,8 +89,8 @@ def has_internal_header(model: m.Model) -> bool:
 
 
 def internal_header_name(model: m.Model) -> str:
-    """The header that declares the checked copy functions. An extension without types uses the library's
-    header."""
+    """Returns the header that declares the checked copy functions. An extension without types uses the
+    library's header."""
     return f"_{model.name if has_internal_header(model) else model.whole.name}_types_internal.h"
 
 
@@ -150,7 +150,7 @@ def enumeration(kind: m.Enumeration) -> str:
 
 
 def struct(kind: m.Struct) -> list[str]:
-    """A struct's functions. Each follows the static functions that it uses."""
+    """Returns a struct's functions. The static functions that a function uses precede it."""
     heads = struct_heads(kind)
     parts: list[str] = []
     if "init" in heads and kind.autogenerate_init_fn:
@@ -179,7 +179,7 @@ def initial(f: m.Field) -> str | None:
 
 
 def init(kind: m.Aggregate, prefix: str) -> list[str]:
-    """Statements that set the initial values that are not zero."""
+    """Returns statements that set the initial values that are not zero."""
     lines: list[str] = []
     for f in kind.fields:
         inner = f.kind
@@ -199,7 +199,8 @@ def init(kind: m.Aggregate, prefix: str) -> list[str]:
 
 
 def init_first_arm(union: m.KeyedUnion, prefix: str) -> list[str]:
-    """Statements that initialise the arm that the key's initial value selects. Empty if it selects no arm."""
+    """Returns statements that initialise the arm that the key's initial value selects. Returns an empty
+    list if the value selects no arm."""
     first = initial(union.keyvar) or "0"
     arms = [a for a in union.fields if a.value and first in (a.value.c_name, str(a.value.value))]
     return init_arm(arms[0], prefix) if arms else []
@@ -222,7 +223,7 @@ def init_arm(arm: m.Field, prefix: str) -> list[str]:
 
 
 def switch(subject: str, cases: dict[m.Field, list[str]]) -> str:
-    """A switch over the arms that have statements. Empty if no arm has statements."""
+    """Returns a switch over the arms that have statements. Returns an empty text if no arm has statements."""
     text = ""
     for arm, lines in cases.items():
         if lines and arm.value:
@@ -235,7 +236,7 @@ def switch(subject: str, cases: dict[m.Field, list[str]]) -> str:
 
 
 def dispose(kind: m.Aggregate, prefix: str) -> list[str]:
-    """Statements that free the memory that the fields own."""
+    """Returns statements that free the memory that the fields own."""
     lines: list[str] = []
     for f in kind.fields:
         inner, path = f.kind, prefix + f.name
@@ -269,7 +270,7 @@ def dispose_arm(arm: m.Field, prefix: str) -> list[str]:
 
 
 def copy(kind: m.Struct) -> str:
-    """The body of the public copy function, which calls the checked copy function."""
+    """Returns the body of the public copy function, which calls the checked copy function."""
     return f"if ({checked_copy_name(kind)}(ctx, dst, src))\n    errno = ENOMEM;\n"
 
 
@@ -301,15 +302,16 @@ class Copy:
         return " ||\n    ".join(calls)
 
     def fields(self, kind: m.Aggregate, prefix: str) -> tuple[list[str], list[str]]:
-        """Assignments and calls that copy the fields from src to dst. A call returns a value other than 0 on
-        failure."""
+        """Returns assignments and calls that copy the fields from src to dst. A call returns a value other
+        than 0 on failure."""
         assignments: list[str] = []
         calls: list[str] = []
         for f in kind.fields:
             inner, path = f.kind, prefix + f.name
             if inner.private:
                 continue
-            if f.const:  # the struct does not own this memory, so the copy gets the same pointer
+            # The struct does not own the memory of a const field, so the copy gets the same pointer.
+            if f.const:
                 if isinstance(inner, m.Array):
                     length = prefix + inner.lenvar.name
                     assignments.append(f"dst->{length} = src->{length};\n")
@@ -326,7 +328,8 @@ class Copy:
                 calls += more[1]
             elif inner.copy_fn:
                 calls.append(self.one(inner, f"dst->{path}", f"src->{path}"))
-            elif c.by_reference(inner) and isinstance(inner, m.Builtin):  # its C type may be an array
+            # The C type of the field may be an array.
+            elif c.by_reference(inner) and isinstance(inner, m.Builtin):
                 given = [f"&dst->{path}", f"&src->{path}", f"sizeof(dst->{path})"]
                 assignments.append(c.call("memcpy", given, 4) + ";\n")
             else:
@@ -335,13 +338,13 @@ class Copy:
 
     @staticmethod
     def one(kind: m.Type, dst: str, src: str, before: str = "", indent: int = 8) -> str:
-        """The call that copies one value. It returns a value other than 0 on failure."""
+        """Returns the call that copies one value. The call returns a value other than 0 on failure."""
         if c.is_string(kind):
             return c.call(f"{before}copy_string", [f"&{dst}", src], indent)
         return c.call(f"{before}{checked_copy_name(kind)}", ["ctx", f"&{dst}", f"&{src}"], indent)
 
     def helper(self, path: str, body: str) -> str:
-        """Define a static function that copies the part at `path`. Return a call of this function."""
+        """Defines a static function that copies the part at `path`. Returns a call of the function."""
         name = f"{self.kind.name}_copy_{path.replace('.', '_')}"
         own = self.kind.c_name
         head = c.prototype("static int", name, ["libxl_ctx *ctx", f"{own} *dst", f"const {own} *src"])

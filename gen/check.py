@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Finds the mistakes that no single constructor can see. Every run of the generator makes these checks.
 
-The checks: names are usable and unique, everything is documented, and limits make sense.
+The checks find names that are unusable or not unique, things without documentation, and limits that
+make no sense.
 
-If a file documents one of its types, it must document all of them. Errors, events and operations must always
-be documented. (libxl's own type files document no type.)
+A file that documents one type must document all its types. libxl's own type files document no type. Errors,
+events and operations must always be documented.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from gen.model import Mistake
 
 
 def check(model: m.Model) -> list[Mistake]:
-    """Every mistake in the model, in order of files and lines."""
+    """Returns every mistake in the model, in order of files and lines."""
     # The two types that are generated from the events need no check, because the events are checked.
     types = [t for t in model.types if t not in (model.event, model.event_type)]
     found = [
@@ -60,7 +61,8 @@ def unique_names(model: m.Model, types: list[m.Type]) -> Iterator[Mistake]:
 
 
 def names_in_c(model: m.Model, types: list[m.Type]) -> Iterator[Mistake]:
-    """In C, the names of types, operations, functions and functions of types share one namespace."""
+    """Yields the names that are declared twice in C. There, the names of types, operations, functions and
+    functions of types share one namespace."""
     made = {name: t for t in types for name in functions(t)}
     of_hand = {name: t for t in types if isinstance(t, m.Builtin) for name in by_hand(t)}
     declared = [(name, place, "Types", name) for name, place in model.types_by_hand.items()]
@@ -78,19 +80,19 @@ def names_in_c(model: m.Model, types: list[m.Type]) -> Iterator[Mistake]:
 
 
 def of_hand_only(first: str, what: str) -> bool:
-    """Whether two declarations of a name conflict because a hand-written header declares the type and the
-    generator would declare it, too."""
+    """Returns whether two declarations of a name conflict for one reason: a hand-written header declares
+    the type, and the generator would declare the type, too."""
     return first == "Types" and what not in ("Builtin", "Number")
 
 
 def by_hand(kind: m.Type) -> Iterator[str]:
-    """The C functions of a type that is written by hand."""
+    """Yields the C functions of a type that is written by hand."""
     yield from filter(None, (kind.init_fn, kind.dispose_fn, kind.copy_fn, kind.check_default_fn))
 
 
 def one_namespace(model: m.Model) -> Iterator[Mistake]:
-    """Operations in several namespaces are a mistake, because one table, which is named after the namespace,
-    lists all operations."""
+    """Yields a mistake if operations are in several namespaces. One table lists all operations, and the
+    namespace gives the table its name."""
     (most, _), *_ = Counter(o.namespace for o in model.operations).most_common(1) or [("", 0)]
     first = {(o.place.file, o.namespace): o for o in reversed(model.operations) if o.namespace != most}
     for o in reversed(first.values()):
@@ -99,7 +101,7 @@ def one_namespace(model: m.Model) -> Iterator[Mistake]:
 
 
 def functions(kind: m.Type) -> Iterator[str]:
-    """The C functions of a type that the generator declares."""
+    """Yields the C functions of a type that the generator declares."""
     if isinstance(kind, m.Enumeration):
         yield from (f"{kind.c_name}_to_string", f"{kind.c_name}_from_string")
     if isinstance(kind, m.Struct):
@@ -115,7 +117,7 @@ def title(kind: m.Type) -> str:
 
 
 def members(kind: m.Type) -> list[m.Field]:
-    """The fields of an aggregate in C, including keys and lengths."""
+    """Returns the fields of an aggregate in C, including keys and lengths."""
     if not isinstance(kind, m.Aggregate):
         return []
     seen: list[m.Field] = []
@@ -129,7 +131,8 @@ def members(kind: m.Type) -> list[m.Field]:
 
 
 def check_type(kind: m.Type, what: str) -> Iterator[Mistake]:
-    if kind.name is not None and not kind.name.endswith("*"):  # libxl declares a builtin named `char **`
+    # libxl declares a builtin type with the name `char **`.
+    if kind.name is not None and not kind.name.endswith("*"):
         yield from check_name(kind.name, kind.place, what)
     yield from check_type_initial(kind, what)
     if isinstance(kind, m.Enumeration):
@@ -160,8 +163,8 @@ def check_enumeration(kind: m.Enumeration) -> Iterator[Mistake]:
 
 
 def all_fields(model: m.Model, types: list[m.Type]) -> Iterator[tuple[m.Field, str, bool]]:
-    """Every field of types, events and operations, at any depth. With each field: the name of the thing that
-    contains it, and whether that thing is documented."""
+    """Yields every field of types, events and operations, at any depth. Each item of the result has the
+    field, the name of the thing that contains the field, and whether this thing is documented."""
     holders = [(title(t), members(t), bool(t.doc)) for t in types]
     holders += [(f"Event {e.name}", e.fields, True) for e in model.events]
     holders += [(f"Operation {o.name}", o.inputs + o.results, True) for o in model.operations]
@@ -174,7 +177,7 @@ def all_fields(model: m.Model, types: list[m.Type]) -> Iterator[tuple[m.Field, s
 
 
 def check_values(f: m.Field, what: str, documented: bool) -> Iterator[Mistake]:
-    """Mistakes in init_val and enumname of a field."""
+    """Yields mistakes in init_val and enumname of a field."""
     here = f"{what}.{f.name}"
     yield from check_initial(f, here, documented)
     if f.enumname is not None:
@@ -187,7 +190,7 @@ def check_values(f: m.Field, what: str, documented: bool) -> Iterator[Mistake]:
 
 
 def check_deprecated(kind: m.Struct) -> Iterator[Mistake]:
-    """Mistakes in deprecated fields and in the fields that replace them."""
+    """Yields mistakes in deprecated fields and in the fields that replace them."""
     found = list(deprecated(kind))
     if kind.copy_deprecated_fn and not found:
         message = f"{title(kind)}: copy_deprecated_fn: no field is deprecated"
@@ -209,7 +212,7 @@ def check_deprecated(kind: m.Struct) -> Iterator[Mistake]:
 
 
 def deprecated(kind: m.Aggregate, prefix: str = "") -> Iterator[tuple[str, m.Field]]:
-    """The deprecated fields in a struct and in its anonymous members, with their paths."""
+    """Yields the deprecated fields in a struct and in its anonymous members, with their paths."""
     for f in kind.fields:
         if f.deprecated_by:
             yield prefix + f.name, f
@@ -218,7 +221,7 @@ def deprecated(kind: m.Aggregate, prefix: str = "") -> Iterator[tuple[str, m.Fie
 
 
 def initial_is_unknown(kind: m.Type) -> bool:
-    """Whether C cannot compare a value of this type with the initial value."""
+    """Returns whether C cannot compare a value of this type with the initial value."""
     simple = isinstance(kind, (m.Number, m.Float, m.Enumeration)) or kind.c_name in ("bool", "char *")
     return not simple and not kind.check_default_fn
 

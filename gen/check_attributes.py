@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Attributes that have no effect where they are given, and initial values that a field cannot have.
+"""Finds attributes that have no effect in their place, and initial values that a field cannot have.
 
-A type without documentation is one of libxl's own. Its attributes are accepted wherever libxl's generator
-accepts them.
+A type without documentation is one of libxl's own. On such a type, an attribute is accepted wherever libxl's
+generator accepts the attribute.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from gen.model import Mistake
 FRACTION = re.compile(r"-?[0-9]+(\.[0-9]+)?(e[-+]?[0-9]+)?")
 NUMBER = re.compile(r"-?(0[xX][0-9a-fA-F]+|[1-9][0-9]*|0)")
 
-# Why an attribute has no effect on an input, on a member, or on a result or an event's field.
+# The reasons why an attribute has no effect, and three tables. Each table gives the attributes without effect
+# in one place: on an input, on a member of a type, and on a result or an event's field.
 NOT_COPIED = "what the field points to is always copied"
 NOT_REPLACED = "no function moves its value to another field"
 GIVEN = "the library sets it"
@@ -56,7 +57,7 @@ def of_type(kind: m.Type, what: str) -> Iterator[Mistake]:
 
 
 def meaningless(kind: m.Type) -> Iterator[tuple[str, str]]:
-    """The attributes that have no effect on this type, each with the reason."""
+    """Yields the attributes that have no effect on this type, each with the reason."""
     if kind.name is None:
         for name in "dir", "hidden", "namespace", "since":
             yield name, "the type has no name"
@@ -77,7 +78,7 @@ def meaningless(kind: m.Type) -> Iterator[tuple[str, str]]:
 
 
 def check_initial(f: m.Field, here: str, documented: bool) -> Iterator[Mistake]:
-    """Mistakes in a field's init_val."""
+    """Yields mistakes in a field's init_val."""
     compound = isinstance(f.type, (m.Aggregate, m.Array))
     if f.init_val is None:
         if not compound and f.type is not None and f.type.init_val is not None:
@@ -108,7 +109,7 @@ def out_of_bounds(f: m.Field, given: str, here: str) -> Iterator[Mistake]:
 
 
 def check_type_initial(kind: m.Type, what: str) -> Iterator[Mistake]:
-    """Mistakes in a type's init_val."""
+    """Yields mistakes in a type's init_val."""
     if not fits(kind.init_val, kind):
         yield Mistake(kind.at("init_val"), f"{what}: init_val: {kind.init_val} does not fit {kind.c_name}")
     if isinstance(kind, m.Enumeration) and not is_value(kind.init_val, kind, bool(kind.doc)):
@@ -116,7 +117,8 @@ def check_type_initial(kind: m.Type, what: str) -> Iterator[Mistake]:
 
 
 def is_value(initial: str | None, kind: m.Enumeration, documented: bool) -> bool:
-    """Whether an initial value is a value of the enumeration. 0 is also accepted: it means no initial value.
+    """Returns whether an initial value is a value of the enumeration. 0 is also accepted, and means that
+    there is no initial value.
 
     libxl's own types also use C constants that are not values of the enumeration.
     """
@@ -131,8 +133,8 @@ def is_value(initial: str | None, kind: m.Enumeration, documented: bool) -> bool
 
 
 def fits(initial: str | None, kind: m.Type) -> bool:
-    """Whether an initial value that is a plain number fits the type. -1 fits every type, with all bits
-    set."""
+    """Returns whether an initial value that is a plain number fits the type. -1 fits every type, and sets
+    all bits."""
     if isinstance(kind, m.Float):
         return initial is None or bool(FRACTION.fullmatch(initial)) or initial.isidentifier()
     if initial is None or not isinstance(kind, m.Number):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Mistakes in a single name, documentation text or version, and duplicate names."""
+"""Finds mistakes in a single name, documentation text or version, and duplicate names."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ C_KEYWORDS = words(
     inline int long register restrict return short signed sizeof static struct switch true typedef typeof
     union unsigned void volatile while"""
 )
-# Macros of gcc and of the headers that every program includes.
+# The names of macros of gcc and of the headers that every program includes.
 C_MACROS = words("NULL errno linux stderr stdin stdout unix")
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 SINCE = re.compile(r"[0-9]+(\.[0-9]+)+")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Mistakes in an operation, and in the fields of types, events and operations."""
+"""Finds mistakes in an operation, and in the fields of types, events and operations."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gen.check_phases import check_phases
 from gen.model import Mistake
 
 # Keywords of C++ are refused as names of inputs and results, because C++ programs include the prototypes.
-# They are accepted as names of fields, because Xen's own types have such fields.
+# These keywords are accepted as names of fields, because Xen's own types have such fields.
 CPP_KEYWORDS = words(
     """alignas alignof and_eq bitand bitor catch char16_t char32_t char8_t co_await co_return co_yield compl
     concept const_cast consteval constexpr constinit decltype delete dynamic_cast explicit export friend
@@ -123,8 +123,8 @@ def check_operation(o: m.Operation, common: list[m.Error]) -> Iterator[Mistake]:
 
 
 def check_defaults(o: m.Operation, what: str) -> Iterator[Mistake]:
-    """Mistakes in optional inputs and inputs with a default. They must be the last inputs, as Python
-    requires."""
+    """Yields mistakes in optional inputs and inputs with a default. Python requires that such inputs are
+    the last ones."""
     earlier: m.Field | None = None
     for f in o.inputs:
         if f.optional and not c.is_pointer(f.kind):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Mistakes in an operation's phases."""
+"""Finds mistakes in an operation's phases."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def check_phases(o: m.Operation, common: list[m.Error]) -> Iterator[Mistake]:
 
 
 def check_shared(model: m.Model) -> Iterator[Mistake]:
-    """Operations that share their phases must declare the same phases."""
+    """Yields a mistake if operations share their phases but declare different phases."""
     first: dict[str, m.Operation] = {}
     for o in model.operations:
         if o.shares and first.setdefault(o.shares, o).phases != o.phases:

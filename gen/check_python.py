@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Names that Python cannot use: a name of hand-written code, or one name for two things.
+"""Finds names that Python cannot use. Such a name belongs to hand-written code, or stands for two things.
 
-An IDL with types only is not made into a Python package, so its names are not checked here.
+The generator makes no Python package from an IDL that has only types. So this module does not check the names
+of such an IDL.
 """
 
 from __future__ import annotations
@@ -60,7 +61,8 @@ def names_of_operations(public: list[m.Operation]) -> Iterator[Mistake]:
 
 
 def classes(model: m.Model) -> Iterator[Mistake]:
-    """Mistakes in class names: the classes of types, events and errors share one namespace in the package."""
+    """Yields mistakes in class names: the classes of types, events and errors share one namespace in
+    the package."""
     names = Names(model)
     made = [(camel(e.name or ""), e.place, f"Enumeration {e.name}") for e in names.enumerations]
     made += [(name, s.place, f"Struct {s.name or name}") for s, name in names.structs.items()]
@@ -72,6 +74,6 @@ def classes(model: m.Model) -> Iterator[Mistake]:
         if name in CLASSES or not name.isidentifier() or keyword.iskeyword(name):
             taken = "is another class of the package" if name in CLASSES else "is not a name"
             yield Mistake(place, f"{what}: its class in Python would be {name!r}, which {taken}")
-        elif first.get(name, what) != what:  # check.py reports two declarations of the same thing
+        elif first.get(name, what) != what:  # check.py reports two declarations of the same thing.
             yield Mistake(place, f"{what}: its class in Python, {name}, is that of {first[name]}")
         first.setdefault(name, what)

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Finds the changes of the IDL that break programs built against a release, and reports each as
+"""Finds the changes of the IDL that break programs built against a release. Reports each change as
 `file:line: message`.
 
 Compiled C programs contain the layout of structs, the numbers of values and the parameters of the release. So
-a released type must keep every field and value, with its place, type and number. A struct or an event must
-not grow, because callers allocate it, unless the library's SOVERSION has been raised. An operation must keep
-its parameters and their order, and the names of its phases. Types, values, events, operations, phases, and
-errors of an operation may be added.
+a released type must keep every field and value, and their places, types and numbers must stay the same. A
+struct or an event must not grow, because callers allocate it, unless the library's SOVERSION has been raised.
+An operation must keep its parameters and their order, and the names of its phases. Types, values, events,
+operations, phases, and errors of an operation may be added.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from gen.layout import size_of
 from gen.model import Mistake, Place
 
 PARTS = "types", "errors", "common_errors", "events", "operations", "functions"
-"""The parts of a dump."""
+"""The parts of a dump that are compared."""
 
 # The properties that must not change, and the words for them in messages.
 FIXED = {
@@ -39,7 +39,7 @@ FIXED = {
 
 
 def compare(released: Dump, model: m.Model) -> list[Mistake]:
-    """Every incompatible change, in order of files and lines."""
+    """Returns every incompatible change, in order of files and lines."""
     raised = model.soversion is not None and model.soversion > released.get("soversion", model.soversion)
     found = Compare(places(model), Place(model.files[0] if model.files else "idl", 1), raised)
     found.all(released, dump(model))
@@ -47,7 +47,7 @@ def compare(released: Dump, model: m.Model) -> list[Mistake]:
 
 
 def places(model: m.Model) -> dict[str, Place]:
-    """The place where each thing is declared."""
+    """Returns the place where each thing is declared."""
     at: dict[str, Place] = {}
 
     def fields(prefix: str, given: list[m.Field]) -> None:
@@ -82,15 +82,15 @@ class Compare:
         self.mistakes: list[Mistake] = []
 
     def tell(self, path: str, message: str) -> None:
-        """Report a mistake at the place of `path`. If `path` is gone, report it at the place of its
-        holder."""
+        """Reports a mistake at the place of `path`. If `path` is gone, reports the mistake at the place of
+        the thing that held it."""
         holder = path
         while holder not in self.at and "." in holder:
             holder = holder.rpartition(".")[0]
         self.mistakes.append(Mistake(self.at.get(holder, self.top), f"{path}: {message}"))
 
     def tell_layout(self, path: str, message: str) -> None:
-        """Report a change that breaks only programs that are not rebuilt."""
+        """Reports a change that breaks only programs that are not rebuilt."""
         if not self.soversion_raised:
             self.tell(path, f"{message}: an ABI change: raise SOVERSION in src/Makefile.inc")
 
@@ -125,10 +125,11 @@ class Compare:
             self.fixed(name, was, now)
 
     def kept(self, old: Dump, new: Dump, prefix: str) -> Iterator[tuple[str, Any, Any]]:
-        """The things that are in both dumps, with their paths. Reports each thing that is gone."""
+        """Yields the things that are in both dumps, with their paths. Reports each thing that is gone."""
         join = prefix if not prefix or prefix.endswith(" ") else f"{prefix}."
         renamed = {name: about for name, about in new.items() if name not in old}
-        beside = ""  # the path of the thing before it; a missing thing is reported at this place
+        # The path of the thing before the current one. A missing thing is reported at the place of this path.
+        beside = ""
         for name, was in old.items():
             if name in new:
                 beside = f"{join}{name}"
@@ -154,12 +155,12 @@ class Compare:
                 self.tell(path, f"{name} was {shown(a)}, and is {b}: values that were good are refused")
 
     def fields(self, path: str, was: Dump, now: Dump, whole: bool) -> None:
-        """Compare fields in their C layout. If `whole`, no field may be added."""
+        """Compares the C layout of fields. If `whole` is true, no field may be added."""
         old, new = was.get("fields", {}), now.get("fields", {})
         for name, a, b in self.kept(old, new, path):
             self.fixed(name, a, b)
-            # A union may get new arms, because they need not change its size. The type's size is compared
-            # separately.
+            # A union may get new arms, because a new arm need not change the union's size. Another check
+            # compares the size of the type.
             self.fields(name, a, b, whole="key" not in a)
         if not whole:
             return
@@ -170,7 +171,7 @@ class Compare:
             self.tell_layout(path, "the order of the fields has changed")
 
     def operation(self, path: str, was: Dump, now: Dump) -> None:
-        """Compare an operation. The names of its phases must stay, because progress reports contain them.
+        """Compares an operation. The names of its phases must stay, because progress reports contain them.
         Everything else about a phase may change."""
         self.fixed(path, was, now)
         for part, word in ("inputs", "input"), ("results", "result"):
@@ -188,12 +189,12 @@ class Compare:
 
 
 def public(operations: Dump) -> Dump:
-    """The operations that a program can start."""
+    """Returns the operations that a program can start."""
     return {name: about for name, about in operations.items() if not about.get("hidden")}
 
 
 def same(was: Dump, now: Dump) -> bool:
-    """Whether two things are equal except for documentation, versions and names in Python."""
+    """Returns whether two things are equal except for documentation, versions and names in Python."""
     words = "doc", "since", "python", "abort"
     return {k: v for k, v in was.items() if k not in words} == {
         k: v for k, v in now.items() if k not in words

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""idl.json: the whole IDL, for other programs and for comparison with a later IDL."""
+"""Writes idl.json, which has the whole IDL. Other programs read the file. gen.compare compares a later IDL
+with the file."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ def outputs(model: m.Model) -> dict[str, str]:
 
 
 def dump(model: m.Model) -> Dump:
-    """Everything in the model, by its name. Attributes that are not given are left out."""
+    """Returns everything in the model, by name. Attributes that are not given are left out."""
     return given(soversion=model.soversion) | {
         "types": {t.c_name: kind(t) for t in model.types},
         "errors": {e.c_name: {"value": e.value, "doc": e.doc} for e in model.errors},

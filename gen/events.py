@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The two types that are generated from the events: the enumeration `event_type`, and the struct `event`,
-whose union has it as its key."""
+"""Makes two types from the events: the enumeration `event_type` and the struct `event`. The struct has a
+union, whose key is the `event_type`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gen.model import Mistake, Place
 
 
 def synthesise(model: m.Model, events: list[m.Event], prefix: str, place: Place) -> None:
-    """Add the two types to the model, after all other types."""
+    """Adds `event_type` and `event` to the model, after all other types."""
     named = {t.name: t for t in model.types}
     for needed in "domid", "uuid":
         if needed not in named:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Extensions of the library. An extension declares types, errors, events and operations in its own namespace.
 
-Its IDL is read together with the library's IDL, because it uses the library's types, errors and operations.
-The outputs contain only the extension's own declarations. Its operations run in the library's contexts.
+The IDL of an extension is read together with the library's IDL, because an extension uses the library's
+types, errors and operations. The outputs contain only the extension's own declarations. The operations of an
+extension run in the library's contexts.
 """
 
 from __future__ import annotations
@@ -20,20 +21,21 @@ from gen.model import Mistake, Place
 FIRST = 1000
 """The first number of an extension's events. -FIRST is the first number of its errors."""
 
-# Modules of this project, and the modules with which an extension is built.
+# The names of this project's modules, and of the modules with which an extension is built. An extension may
+# not have such a name.
 MODULES = words("aioxen cffi gen libxl")
-# Other libraries that the linker could confuse with the extension's library.
+# The names of other libraries that the linker could confuse with the extension's library.
 LIBRARIES = words("c dl m pthread rt util z xenctrl xenguest xenstore xentoollog json-c")
 
 
 def has_types(model: m.Model) -> bool:
-    """Whether an extension has a header that declares types."""
+    """Returns whether an extension has a header that declares types."""
     return bool(model.types or model.errors or model.events)
 
 
 def folders_of_headers() -> Iterator[Path]:
-    """The folders of the headers that an extension's sources include: in this tree, or of the installed
-    library."""
+    """Yields the folders of the headers that an extension's sources include. The folders are in this tree,
+    or they belong to the installed library."""
     above = Path(__file__).resolve().parent.parent
     yield from (above / "src").glob("*/")
     yield from (above.parent.parent / "include", above.parent.parent / "include/aioxen/internal")
@@ -52,7 +54,8 @@ def check_extension_name(name: str, place: Place) -> Iterator[Mistake]:
 
 
 def check(model: m.Model, file: str) -> Iterator[Mistake]:
-    """Mistakes that only an extension can have. `file`: its first file, at which a wrong name is reported."""
+    """Yields mistakes that only an extension can have. A wrong name is reported at `file`, the extension's
+    first file."""
     assert model.base is not None
     taken = {o.namespace for o in model.base.operations if o not in model.operations}
     spaces: dict[str, Place] = {}
@@ -80,7 +83,7 @@ def check(model: m.Model, file: str) -> Iterator[Mistake]:
 
 
 def outputs(model: m.Model) -> dict[str, str]:
-    """include/NAME.h, which programs that use the extension include."""
+    """Returns include/NAME.h. Programs that use the extension include this header."""
     if model.base is None:
         return {}
     parts = ["types"] * has_types(model) + ["operations"] * bool(model.public_operations)

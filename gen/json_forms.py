@@ -8,7 +8,8 @@ from enum import Enum
 
 from gen import model as m
 
-# In libxl's files, a builtin whose json_gen_fn is one of these is an integer.
+# The functions that write an integer as JSON. In libxl's files, a builtin type is an integer if its
+# json_gen_fn is one of these functions.
 INTEGER_FUNCTIONS = ("yajl_gen_integer", "libxl__uint64_gen_json")
 
 
@@ -27,8 +28,8 @@ class Form(Enum):
 
 
 def form(kind: m.Type) -> Form | None:
-    """The form of a value of this type. For an array it is the form of the elements. None if JSON cannot
-    represent the type."""
+    """Returns the form of a value of this type. For an array, returns the form of the elements. Returns
+    None if JSON cannot represent the type."""
     if isinstance(kind, m.Array):
         return form(kind.element)
     if kind.private or ("*" in kind.c_name and kind.c_name != "char *"):
@@ -51,7 +52,8 @@ def form(kind: m.Type) -> Form | None:
 
 
 def members(kind: m.Aggregate) -> Iterator[tuple[m.Field, Form]]:
-    """The fields that JSON contains. Const fields are left out, because nothing would free their values."""
+    """Yields the fields that JSON contains. Const fields are left out, because no function would free
+    their values."""
     for f in kind.fields:
         if f.const or f.type is None:
             continue
@@ -61,5 +63,5 @@ def members(kind: m.Aggregate) -> Iterator[tuple[m.Field, Form]]:
 
 
 def structs(model: m.Model) -> list[m.Struct]:
-    """The structs that have functions for JSON."""
+    """Returns the structs that have functions for JSON."""
     return [s for s in model.structs if form(s) is Form.STRUCT]

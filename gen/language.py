@@ -48,14 +48,14 @@ EVENT: dict[str, tuple[type, ...]] = {"doc": (str,), "since": (str,), "aliases":
 
 
 class Language(TypeLanguage):
-    """The whole IDL language."""
+    """The constructors and directives of the whole IDL language."""
 
     def __init__(self) -> None:
         super().__init__()
         self.to_find: list[Callable[[], None]] = []
 
     def names(self) -> dict[str, Any]:
-        """The names that an IDL file can use."""
+        """Returns the names that an IDL file can use."""
         constants = {n: getattr(m, n) for n in dir(m) if n.startswith(("PASS_BY_", "DIR_"))}
         return constants | TYPES | self.constructors() | {"_item": Item.at, "_word": Word.at}
 
@@ -63,7 +63,7 @@ class Language(TypeLanguage):
         return {n.removeprefix("idl_"): getattr(self, n) for n in dir(self) if n.startswith("idl_")}
 
     def finish(self) -> m.Model:
-        """Look up all names that were used, and return the model."""
+        """Looks up all names that the files have used, and returns the model."""
         for find in self.to_find:
             find()
         enumerations = {e.name: e for e in self.model.enumerations}
@@ -82,7 +82,7 @@ class Language(TypeLanguage):
         self.model.common_errors += self.errors(names, lines, "Errors: common")
 
     def errors(self, names: list[object], lines: Lines, what: str) -> Iterator[m.Error]:
-        """Look up errors by name."""
+        """Yields the errors with these names."""
         seen: set[object] = set()
         for name in names:
             error = next((e for e in self.model.errors if e.name == name), None)
@@ -148,7 +148,8 @@ class Language(TypeLanguage):
         return phase
 
     def find_limit_error(self, phase: m.Phase, name: str) -> None:
-        """Look up the error with which the operation fails when the phase's limit has passed."""
+        """Looks up a phase's limit_error. The operation fails with this error when the phase's limit
+        has passed."""
         phase.limit_error = next((e for e in self.model.errors if e.name == name), None)
         if phase.limit_error is None:
             what = f"Phase {phase.name}: limit_error"
@@ -186,7 +187,8 @@ class Language(TypeLanguage):
         self.to_find.append(lambda: self.find(operation, about, lines, what))
 
     def idl_Functions(self, page: str, names: object, _at: At, since: str = "") -> None:
-        """Public functions that are written by hand, and the manual page that describes them."""
+        """Declares public functions that are written by hand. `page` is the manual page that describes
+        these functions."""
         lines = self.lines(_at)
         what = f"Functions {expect(page, (str,), lines.place(), 'Functions')}"
         for name in expect(names, (list,), lines.place(), what):
@@ -202,15 +204,16 @@ class Language(TypeLanguage):
             )
 
     def idl_Types(self, names: object, _at: At) -> None:
-        """Public types that hand-written headers declare. Their names cannot be used for anything else."""
+        """Declares public types that hand-written headers define. Nothing else may have the name of
+        such a type."""
         lines = self.lines(_at)
         for name in expect(names, (list,), lines.place(), "Types"):
             full = self.prefix + expect(name, (str,), lines.place(), "Types")
             self.model.types_by_hand[full] = lines.of(name)
 
     def idl_Internal(self, patterns: object, _at: At) -> None:
-        """The internal functions that extensions may call. A pattern does not include the prefix libxl__. A *
-        matches any letters."""
+        """Declares the internal functions that extensions may call. A pattern does not include the prefix
+        libxl__. A * matches any letters."""
         lines = self.lines(_at)
         self.model.internal += [
             expect(pattern, (str,), lines.place(), "Internal")
@@ -218,7 +221,7 @@ class Language(TypeLanguage):
         ]
 
     def find(self, operation: m.Operation, about: dict[str, Any], lines: Lines, what: str) -> None:
-        """Look up the errors, the event and the operation that an operation names."""
+        """Looks up the errors, the event and the operation that an operation names."""
         where = Lines(lines.file, lines.place("errors").line, {})
         operation.errors += self.errors(about.get("errors", []), where, what)
         if "progress" in about:

@@ -51,8 +51,8 @@ class TypeLanguage:
         self.begin("")
 
     def begin(self, file: str, extending: bool = False) -> None:
-        """Begin a file. It has no namespace and hides nothing. `extending`: the file belongs to an
-        extension."""
+        """Begins a file. A file has no namespace and hides nothing at its beginning. `extending`: the file
+        belongs to an extension."""
         self.file = file
         self.extending = extending
         self.prefix = ""
@@ -73,7 +73,7 @@ class TypeLanguage:
 
     def idl_Builtin(self, name: str, _at: At, **given: object) -> m.Type:
         kind = m.Builtin(**self.common("Builtin", name, given, self.lines(_at)))
-        # libxl's files declare some builtins twice. There is only one such type in C.
+        # libxl's files declare some builtins twice. In C both declarations mean one type.
         again = any(type(t) is m.Builtin and t.c_name == kind.c_name for t in self.model.types)
         return kind if again else self.declare(kind)
 
@@ -162,15 +162,15 @@ class TypeLanguage:
 
     @staticmethod
     def holding(kind: T, held: Iterable[m.Type | None], what: str) -> T:
-        """Set the depth of `kind`: one more than the greatest depth of the types that it holds. Return
-        `kind`."""
+        """Sets the depth of `kind` to one more than the greatest depth of the types in `held`.
+        Returns `kind`."""
         kind.depth = 1 + max((t.depth for t in held if t is not None), default=0)
         if kind.depth > DEEPEST:
             raise Mistake(kind.place, f"{what}: more than {DEEPEST} types inside one another")
         return kind
 
     def common(self, kind: str, name: object, given: Names, lines: Lines) -> dict[str, Any]:
-        """A type's attributes, completed with the defaults of its kind."""
+        """Returns a type's attributes, completed with the defaults of its kind."""
         what = kind if name is None else f"{kind} {expect(name, (str,), lines.place(), kind)}"
         allowed = attributes.ANONYMOUS if name is None else attributes.TYPE[kind]
         result: dict[str, Any] = {"namespace": self.prefix, "hidden": self.hide}
@@ -200,7 +200,7 @@ class TypeLanguage:
         return result | {"name": name, "place": lines.place(), "keywords": lines.keywords}
 
     def triple(self, given: object, lines: Lines, what: str, which: str) -> tuple[int, str, str, Place]:
-        """Read a tuple (number, name[, doc]), which is the form of values and errors in the IDL."""
+        """Reads a tuple (number, name[, doc]). Values and errors have this form in the IDL."""
         place = lines.of(given)
         if not isinstance(given, Item) or len(given) not in (2, 3):
             raise Mistake(place, f"{what}: a {which} is (number, name[, doc]), not {describe(given)}")
@@ -232,14 +232,16 @@ class TypeLanguage:
         return self.to_name(m.Field(name=name, type=kind, place=place, doc=tidy(doc), **about))
 
     def to_name(self, f: m.Field) -> m.Field:
-        """Return the field. If it has an enumname, the enumeration is looked up after all files have run."""
+        """Returns the field. If the field has an enumname, the enumeration is looked up after all files
+        have run."""
         if f.enumname is not None:
             self.fields_to_name.append(f)
         return f
 
     @staticmethod
     def one_place(f: m.Field, what: str) -> None:
-        """Refuse a keyed union or an array in a union. Its key or its length would overlap with it."""
+        """Refuses a keyed union or an array in a union. Its key or its length would overlap with the
+        other arms."""
         if isinstance(f.type, (m.Array, m.KeyedUnion)):
             word = "an Array" if isinstance(f.type, m.Array) else "a KeyedUnion"
             raise Mistake(f.place, f"{what}.{f.name}: {word} in a union: wrap it in a Struct")
@@ -260,7 +262,7 @@ class TypeLanguage:
         return arm
 
     def beside(self, stem: str, name: str, kind: m.Type, given: Names, lines: Lines, what: str) -> m.Field:
-        """The field beside a keyed union or an array: its key or its length."""
+        """Returns the field beside a keyed union or an array: its key or its length."""
         expect(name, (str,), lines.place(), f"{what}: the name of its {stem.rstrip('_')}")
         here = Lines(lines.file, lines.call, {k: lines.place(stem + k).line for k in given})
         about = checked(given, attributes.BESIDE[stem], here, f"{what}: {stem.rstrip('_')}")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The sizes of types in C on a 64-bit machine, computed from a dump (gen/dump.py).
 
-A size is (octets, alignment). It is None if the IDL does not determine the size.
+A size is (octets, alignment). A size is None if the IDL does not determine it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ KNOWN: dict[str, Size] = {
 
 
 def size_of(types: Dump, name: str) -> Size | None:
-    """The size of a type by its name."""
+    """Returns the size of a type by its name."""
     about = types.get(name, {})
     if name.endswith("*") or name.startswith("array of "):
         return POINTER
@@ -45,16 +45,17 @@ def size_of(types: Dump, name: str) -> Size | None:
 
 
 def of_field(types: Dump, about: Dump) -> Size | None:
-    if "fields" in about:  # the type is anonymous
+    if "fields" in about:  # The type is anonymous.
         return of_fields(types, about["fields"], about["type"] != "Struct")
     return size_of(types, about["type"])
 
 
 def of_fields(types: Dump, fields: Dump, overlapping: bool) -> Size | None:
-    """The size of a struct with these fields, or of a union, in which the fields overlap."""
+    """Returns the size of a struct with these fields, or the size of a union, whose fields overlap."""
     at, most, alignment = 0, 0, 1
     for about in fields.values():
-        parts = [INT] if "key" in about or "length" in about else []  # a key or length comes first
+        # The key of a union or the length of an array precedes it.
+        parts = [INT] if "key" in about or "length" in about else []
         own = of_field(types, about)
         if own is None:
             return None

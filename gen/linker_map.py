@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""libaioxen.map.in: the symbols that the library exports, each under the version that introduced it.
+"""Writes libaioxen.map.in. The file lists each symbol that the library exports under the version that
+introduced it.
 
-Internal functions are exported under the library's version, so that only extensions that were built for this
-version can call them. The Makefile replaces @VERSION@ by it.
+Internal functions are exported under the library's own version. So only extensions that were built for this
+version can call an internal function. The Makefile replaces @VERSION@ by the library's version.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def outputs(model: m.Model) -> dict[str, str]:
 
 
 def exported(model: m.Model) -> Iterator[tuple[str, str]]:
-    """Every public function: the version that introduced it, and its name."""
+    """Yields every public function: the version that introduced it, and its name."""
     for f in model.functions:
         yield f.since, f.c_name
     for o in model.public_operations:
@@ -48,14 +49,15 @@ def exported(model: m.Model) -> Iterator[tuple[str, str]]:
 
 
 def heads(kind: m.Type) -> dict[str, str]:
-    """The C declaration of each function of a type, by its purpose: `init`, `dispose`, ..."""
+    """Returns the C declaration of each function of a type, by the function's purpose: `init`,
+    `dispose`, ..."""
     if isinstance(kind, m.Enumeration):
         return enumeration_heads(kind)
     return struct_heads(kind) if isinstance(kind, m.Struct) else {}
 
 
 def called(head: str) -> str:
-    """The name of the function with this head."""
+    """Returns the name of the function with this head."""
     return head.partition("(")[0].split()[-1].lstrip("*")
 
 

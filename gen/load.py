@@ -16,7 +16,8 @@ from gen.model import Mistake, Place
 
 
 def load(paths: Iterable[Path], extension: Collection[Path] = ()) -> m.Model:
-    """The model that the files describe together. All files can use the names that one file assigns.
+    """Returns the model that the files describe together. A name that one file assigns can be used in
+    all files.
 
     The files in `extension` describe an extension. The other files describe the library that it extends.
     """
@@ -34,7 +35,8 @@ def load(paths: Iterable[Path], extension: Collection[Path] = ()) -> m.Model:
 
 
 def refuse_recursion(model: m.Model) -> None:
-    """Refuse a type that contains itself. A file can make one by changing a type after its declaration."""
+    """Refuses a type that contains itself. A file makes such a type by changing the type after
+    its declaration."""
     done: set[m.Type] = set()
 
     def visit(kind: m.Type, within: tuple[m.Type, ...]) -> None:
@@ -50,7 +52,7 @@ def refuse_recursion(model: m.Model) -> None:
 
 
 def run(file: str, tree: ast.Module, names: dict[str, Any], declared: Collection[str]) -> None:
-    """Run a file. `declared`: all names that the files assign."""
+    """Runs a file. `declared` has all names that the files assign."""
     try:
         exec(compile(tree, file, "exec"), names)
     except Mistake:
@@ -60,12 +62,13 @@ def run(file: str, tree: ast.Module, names: dict[str, Any], declared: Collection
         if error.name in declared:
             message = f"{error.name} is used before it is declared: no type can contain itself"
         raise Mistake(Place(file, line_of(error, file)), message) from None
-    except (Exception, SystemExit) as error:  # an IDL file is a Python program, so it can raise any exception
+    # An IDL file is a Python program, so the file can raise any exception.
+    except (Exception, SystemExit) as error:
         message = " ".join(str(error).replace("TypeLanguage.idl_", "").replace("Language.idl_", "").split())
         raise Mistake(Place(file, line_of(error, file)), message or type(error).__name__) from None
 
 
 def line_of(error: BaseException, file: str) -> int:
-    """The line of the file at which the error was raised."""
+    """Returns the line of the file at which the error was raised."""
     lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == file]
     return lines[-1] if lines and lines[-1] else 1

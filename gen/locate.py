@@ -16,11 +16,11 @@ from typing import Any
 
 from gen.model import Mistake, Place
 
-At = tuple[int, tuple[tuple[str, int], ...]]  # the line of a call, and the lines of its keywords
+At = tuple[int, tuple[tuple[str, int], ...]]  # The line of a call, and the lines of the call's keywords.
 
 
 class Item(tuple[Any, ...]):
-    """A tuple with its line."""
+    """A tuple in an IDL file, with its line number."""
 
     line: int
 
@@ -32,7 +32,7 @@ class Item(tuple[Any, ...]):
 
 
 class Word(str):
-    """A string in a list, with its line."""
+    """A string in a list in an IDL file, with its line number."""
 
     line: int
 
@@ -45,23 +45,24 @@ class Word(str):
 
 @dataclass
 class Lines:
-    """The lines of a constructor call: its own and its keywords'."""
+    """The line numbers of a constructor call and of its keywords."""
 
     file: str
     call: int
     keywords: dict[str, int]
 
     def place(self, keyword: str = "") -> Place:
-        """The place of a keyword. If the call has no such keyword, the place of the call."""
+        """Returns the place of a keyword. If the call has no such keyword, returns the place of the call."""
         return Place(self.file, self.keywords.get(keyword, self.call))
 
     def of(self, thing: object) -> Place:
-        """The place of a tuple or a word. If the thing has no line, the place of the call."""
+        """Returns the place of a tuple or a word. If the thing has no line, returns the place of the call."""
         return Place(self.file, thing.line if isinstance(thing, (Item, Word)) else self.call)
 
 
 class Locate(ast.NodeTransformer):
-    """Writes the line numbers into a file's syntax tree."""
+    """Adds line numbers to a file's syntax tree: to each call of a constructor, and to each tuple, list
+    and word."""
 
     def __init__(self, constructors: Iterable[str]) -> None:
         self.constructors = frozenset(constructors)
@@ -92,7 +93,7 @@ class Locate(ast.NodeTransformer):
 
 
 def parse(path: Path) -> ast.Module:
-    """A file's syntax tree."""
+    """Returns a file's syntax tree."""
     shown = str(path)
     try:
         return ast.parse(path.read_text(encoding="utf-8"), shown)
@@ -107,7 +108,7 @@ def parse(path: Path) -> ast.Module:
 
 
 def located(tree: ast.Module, file: str, constructors: Iterable[str]) -> ast.Module:
-    """The tree with its line numbers written into it."""
+    """Returns the tree with the line numbers of its declarations written into it."""
     try:
         written: ast.Module = Locate(constructors).visit(tree)
         return ast.fix_missing_locations(written)
@@ -120,8 +121,8 @@ def too_deep(file: str) -> Mistake:
 
 
 def in_order(trees: dict[str, ast.Module]) -> list[str]:
-    """The files in the order in which they run: a file follows the files whose names it uses. Otherwise the
-    given order is kept."""
+    """Returns the files in the order in which they run. A file runs after the files that assign the names
+    it uses. Otherwise the given order is kept."""
     assigned = {file: set(assigned_names(tree)) for file, tree in trees.items()}
     used = {file: set(used_names(tree)) - assigned[file] for file, tree in trees.items()}
     ordered: list[str] = []

@@ -31,7 +31,7 @@ disposed of. The caller owns them and disposes of them, which is also allowed af
 ANY_THREAD = "None of these functions takes a lock; any thread may call them."
 SYNCHRONOUS = "The call waits. libxl_asyncop_how(3) describes the asynchronous ways."
 
-Row = tuple[str, str]  # a term, and its description
+Row = tuple[str, str]  # A term, and the term's description.
 
 
 def outputs(model: m.Model) -> dict[str, str]:
@@ -63,7 +63,7 @@ def described_elsewhere(model: m.Model, pages: Collection[str]) -> dict[str, str
 
 
 def named_by(kind: m.Type) -> list[str]:
-    """The names of a type and of its functions."""
+    """Returns the names of a type and of its functions."""
     return [kind.c_name, *(called(head) for head in heads(kind).values())]
 
 
@@ -71,7 +71,7 @@ def named_by(kind: m.Type) -> list[str]:
 
 
 def escaped(text: str) -> str:
-    """Text escaped for roff."""
+    """Returns text escaped for roff."""
     text = text.replace("\\", "\\e").replace("-", "\\-").replace("'", "\\(aq").replace('"', "\\(dq")
     return f"\\&{text}" if text.startswith(".") else text
 
@@ -93,7 +93,7 @@ def code(text: str) -> str:
 
 
 def example(text: str) -> str:
-    """The text of a program. Its lines and spaces are kept."""
+    """Returns the text of a program. Its lines and spaces are kept."""
     lines = (escaped(line) if line else "" for line in text.splitlines())
     return ".EX\n" + "".join(f"{line}\n" for line in lines) + ".EE\n"
 
@@ -113,7 +113,7 @@ def see(names: Iterable[str]) -> str:
 
 
 def named_in(fields: Iterable[m.Field]) -> list[str]:
-    """The types in the fields that have a page."""
+    """Returns the types in the fields that have a page."""
     kinds = [kind for f in fields if f.type is not None for kind in m.walk(f.type)]
     return [k.c_name for k in kinds if isinstance(k, (m.Struct, m.Enumeration)) and k.name and k.doc]
 
@@ -156,7 +156,7 @@ def phases(o: m.Operation) -> str:
 
 
 def called_once(o: m.Operation, model: m.Model) -> str:
-    """An example: a C function that performs the operation and waits for its completion."""
+    """Returns an example: a C function that performs the operation and waits for its completion."""
     results = [c.declare(f.kind, f.name) for f in o.results]
     given = ["ctx", *(f.name for f in o.inputs), *(f"&{f.name}" for f in o.results), "NULL"]
     given += ["NULL"] * (o.progress is not None)
@@ -175,12 +175,13 @@ def called_once(o: m.Operation, model: m.Model) -> str:
 
 
 def released(f: m.Field) -> str:
-    """The argument of a dispose function: the name for a string, and the address for any other value."""
+    """Returns the argument of a dispose function: the name of a string, or the address of any other value."""
     return f.name if c.is_string(f.kind) else f"&{f.name}"
 
 
 def functions(kind: m.Type, made: dict[str, str]) -> str:
-    """The sentences of the C header about the functions of types, with the names of this type's functions."""
+    """Returns the sentences of the C header that describe the functions of a type. Replaces `T_` by the
+    type's name."""
     have = {f"T_{what}" for what, head in made.items() if f"{kind.c_name}_{what}(" in head}
     have |= {"T_init_<key>"} if any(what.startswith("init_") for what in made) else set()
     have |= {"After"} if "to_json" in made else set()

@@ -27,7 +27,7 @@ def title(text: str, line: str) -> str:
 
 
 def escaped(text: str) -> str:
-    """Text escaped for reStructuredText."""
+    """Returns text escaped for reStructuredText."""
     for mark in "\\*`|_":
         text = text.replace(mark, f"\\{mark}")
     return text
@@ -46,7 +46,7 @@ def listed(rows: Iterable[tuple[str, str]]) -> str:
 
 
 def facts(o: m.Operation, errors: list[str], undo: str) -> str:
-    """The field list of an operation, which is the same for C and Python."""
+    """Returns the field list of an operation, which is the same for C and Python."""
     rows = [
         ("Abort", c.one_line(o.abort)),
         ("Time limit", f"{o.limit:g} s" if o.limit else "none unless given"),
@@ -59,7 +59,7 @@ def facts(o: m.Operation, errors: list[str], undo: str) -> str:
 
 
 def phases(o: m.Operation) -> str:
-    """A table of an operation's phases."""
+    """Returns a table of an operation's phases."""
     if not o.phases:
         return ""
     lines = [

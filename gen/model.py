@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The model of an IDL. Outputs read the model and nothing else.
 
-A `Model` holds everything in order of declaration. Its types are in `gen.model_types`.
+A `Model` holds all declarations in their order. Its types are in `gen.model_types`.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ class Error:
     name: str
     doc: str
     place: Place
-    namespace: str = ""  # the extension's namespace; empty in the library
+    # The namespace of the extension that declares the error. Empty for an error of the library.
+    namespace: str = ""
 
     @property
     def c_name(self) -> str:
@@ -53,7 +54,8 @@ class Error:
 
 @dataclass(kw_only=True, eq=False)
 class Event(Declared):
-    """An event that the library reports. `fields` are its fields besides domid, domuuid and for_user."""
+    """An event that the library reports. `fields` has the event's fields except domid, domuuid
+    and for_user."""
 
     number: int
     name: str
@@ -64,8 +66,8 @@ class Event(Declared):
 
 
 class Speed(Enum):
-    """A slow operation waits for something. An instant one makes a few hypercalls and ends in its
-    initiator."""
+    """The speed of an operation. A slow operation waits for something. An instant operation makes a few
+    hypercalls and ends in its initiator."""
 
     SLOW = "slow"
     INSTANT = "instant"
@@ -75,9 +77,9 @@ class Speed(Enum):
 class Phase(Declared):
     """One step of a slow operation.
 
-    `waits`, `stop` and `undo` are texts. Each is present if and only if the operation's source has the
-    function that the text describes. Limits are in seconds. `limit_error` is None if the phase has no limit,
-    or if the operation goes on to its next phase when the limit has passed.
+    `waits`, `stop` and `undo` are texts. A text is present exactly when the operation's source has the
+    function that the text describes. Limits are in seconds. `limit_error` is None if the phase has no limit.
+    It is also None if the end of the limit starts the next phase.
     """
 
     name: str
@@ -96,12 +98,12 @@ class Phase(Declared):
 class Operation(Declared):
     """An operation of the library.
 
-    `name` is the C name without the namespace, `python_name` the Python name. `errors` excludes the
-    errors that every operation can give (`Model.common_errors`). `limit` is the default time limit in
-    seconds. `progress` is the event that the operation reports before its completion, and `progress_what` the
-    word for it in the name of the last parameter, `aop_<what>_how`. `undo` is the operation that reverses it.
-    A hidden operation is started only by other operations. Operations with the same `shares` have the same
-    phases, whose functions are written once.
+    `name` is the C name without the namespace, `python_name` the Python name. `errors` excludes the errors
+    that every operation can give (`Model.common_errors`). `limit` is the default time limit in seconds.
+    `progress` is the event that the operation reports before its completion. `progress_what` is the word for
+    this event in the name of the last parameter, `aop_<what>_how`. `undo` is the operation that reverses this
+    operation. A hidden operation is started only by other operations. Operations with the same `shares` have
+    the same phases, and the functions of the phases are written once.
     """
 
     name: str
@@ -159,9 +161,9 @@ class Function(Declared):
 class Model:
     """The whole IDL, in order of declaration.
 
-    `types` has the named types, except those of the language (`string`, `uint8`...). Its last elements are
-    `event_type` and `event`, which are made from the events. `name` is the name of the library or the
-    extension; files and tables are named after it.
+    `types` has the named types, except those of the language (`string`, `uint8`...). The last elements of
+    `types` are `event_type` and `event`, which are made from the events. `name` is the name of the library or
+    the extension. This name is part of the names of files and tables.
     """
 
     files: list[str] = field(default_factory=list)
@@ -173,14 +175,18 @@ class Model:
     event: Struct | None = None
     operations: list[Operation] = field(default_factory=list)
     functions: list[Function] = field(default_factory=list)
-    types_by_hand: dict[str, Place] = field(default_factory=dict)  # of public headers, by their C names
-    internal: list[str] = field(default_factory=list)  # patterns, without libxl__; see Language.idl_Internal
+    # The types that public headers declare, by C name.
+    types_by_hand: dict[str, Place] = field(default_factory=dict)
+    # Patterns for the names of internal functions, without libxl__. Language.idl_Internal
+    # describes a pattern.
+    internal: list[str] = field(default_factory=list)
     name: str = "libxl"
-    soversion: int | None = None  # the library's SOVERSION
+    soversion: int | None = None  # The SOVERSION of the library.
     base: Model | None = None
 
     def extension(self, name: str, files: Collection[str]) -> Model:
-        """The part of the model that these files declare. Its `base` is this whole model."""
+        """Returns the part of the model that these files declare. The `base` of the result is this
+        whole model."""
         return replace(
             self,
             types=[t for t in self.types if t.place.file in files],

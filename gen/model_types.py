@@ -7,10 +7,10 @@ A type is one of
     Number        an integer of C, by name; `uint8` ... `uint64`, `integer`, `size_t`
     Float         a floating-point number
     Enumeration   fixed values, each with a name
-    Flags         a set of such values, each of which is one bit
-    Struct        named fields; anonymous (name None) when it stands inside another
+    Flags         a set of values with names; each value is one bit
+    Struct        fields with names; a struct inside another one may be anonymous (name None)
     Union         a bare union: copied as bytes, owning nothing
-    KeyedUnion    a union and the enumeration that says which arm counts
+    KeyedUnion    a union, and an enumeration whose value says which arm is valid
     Array         a pointer to elements and the field that counts them
 """
 
@@ -53,10 +53,12 @@ class Declared:
     """A thing that a constructor of the IDL language declares."""
 
     place: Place
-    keywords: dict[str, int] = field(default_factory=dict)  # the lines of its attributes, by their names
+    # The lines of the declaration's attributes, by attribute name.
+    keywords: dict[str, int] = field(default_factory=dict)
 
     def at(self, keyword: str) -> Place:
-        """The place of an attribute. If the attribute is not given, the place of the declaration."""
+        """Returns the place of an attribute. If the attribute is not given, returns the place
+        of the declaration."""
         return Place(self.place.file, self.keywords.get(keyword, self.place.line))
 
 
@@ -64,8 +66,9 @@ class Declared:
 class Type(Declared):
     """The attributes of all types. `name` excludes the namespace. It is None for an anonymous type.
 
-    The *_fn are names of C functions. None means that the type needs no such function: its initial value is
-    zero, it has no memory to free, or it is copied by assignment.
+    The *_fn are names of C functions. None means that the type needs no such function. A type without init_fn
+    has an initial value of zero. A type without dispose_fn has no memory to free. A type without copy_fn is
+    copied by assignment.
     """
 
     name: str | None
@@ -90,7 +93,7 @@ class Type(Declared):
     autogenerate_dispose_fn: bool = True
     autogenerate_copy_fn: bool = True
     autogenerate_json: bool = True
-    depth: int = 0  # the number of levels of nested types, including this type
+    depth: int = 0  # The number of levels of nested types, including this type.
 
     @property
     def c_name(self) -> str:
@@ -114,7 +117,8 @@ class Builtin(Type):
 
 @dataclass(kw_only=True, eq=False)
 class Number(Builtin):
-    """An integer. `width` is in bits; None if it depends on the machine (`size_t`)."""
+    """An integer. `width` is the number of bits. It is None for `size_t`, whose width depends
+    on the machine."""
 
     width: int | None = None
 
@@ -143,7 +147,7 @@ class EnumValue:
     c_name: str
     place: Place
     doc: str = ""
-    aliases: tuple[str, ...] = ()  # further C names in full, for programs that use an old name
+    aliases: tuple[str, ...] = ()  # The full C names that programs may use instead of `c_name`.
 
     @property
     def text(self) -> str:
@@ -157,13 +161,13 @@ class Enumeration(Type):
     value_namespace: str = ""
 
     def find(self, name: str) -> EnumValue | None:
-        """The value with this name, in upper or lower case."""
+        """Returns the value with this name, in upper or lower case."""
         return next((v for v in self.values if v.name == name.upper()), None)
 
 
 @dataclass(kw_only=True, eq=False)
 class Flags(Enumeration):
-    """A set of flags. The values are single bits; C combines them with `|`."""
+    """A set of flags. Each value is a single bit. C combines the values with `|`."""
 
     @property
     def mask(self) -> int:
@@ -190,9 +194,9 @@ class Field:
     min: float | None = None
     max: float | None = None
     optional: bool = False
-    unsupported: bool = False  # operations that check it accept the initial value only
+    unsupported: bool = False  # true: the operations that check the field accept only the initial value.
     value: EnumValue | None = None
-    named: Enumeration | None = None  # the enumeration that enumname names
+    named: Enumeration | None = None  # The enumeration that the attribute enumname names.
 
     @property
     def enumeration(self) -> Enumeration | None:
@@ -201,7 +205,8 @@ class Field:
 
     @property
     def kind(self) -> Type:
-        """The field's type. An empty arm of a union has none, so this must not be called for it."""
+        """The field's type. An empty arm of a union has no type. So a caller must not use this property
+        for an empty arm."""
         assert self.type is not None, self.name
         return self.type
 
@@ -262,7 +267,7 @@ def walk(kind: Type) -> Iterator[Type]:
 
 
 def parts(kind: Type) -> Iterator[Type]:
-    """The types that `kind` is made of."""
+    """Yields the types that `kind` is made of."""
     if isinstance(kind, Array):
         yield kind.element
     elif isinstance(kind, KeyedUnion):

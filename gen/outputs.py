@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The outputs. Each is a module with `outputs(model) -> {path below --out: text}`."""
+"""The list of the outputs. Each output is a module with `outputs(model) -> {path below --out: text}`."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ OUTPUTS: dict[str, list[Output]] = {
 
 
 def produce(model: m.Model, names: Iterable[str] = OUTPUTS) -> dict[str, str]:
-    """The files that the given outputs generate. No two outputs generate the same file."""
+    """Returns the files that the given outputs generate. No two outputs generate the same file."""
     files: dict[str, str] = {}
     for output in (output for name in names for output in OUTPUTS[name]):
         for path, text in output(model).items():

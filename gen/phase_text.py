@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""An operation's phases in words, for the manual pages, the manual and the reference."""
+"""Describes an operation's phases in words, for the manual pages, the manual and the reference."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ STOP_REQUEST = "A stop request is an abort, the end of the time limit, or the cl
 
 
 def table(o: m.Operation) -> list[list[str]]:
-    """One row for each phase, below HEADS."""
+    """Returns a table with one row for each phase. HEADS has the heads of the columns."""
     return [
         [
             p.name,
@@ -26,7 +26,7 @@ def table(o: m.Operation) -> list[list[str]]:
 
 
 def sentences(o: m.Operation, p: m.Phase) -> str:
-    """One phase in sentences. Attributes that the phase does not have are left out."""
+    """Returns sentences that describe one phase. Attributes that the phase does not have are left out."""
     parts = [
         p.doc,
         f"Waits until {p.waits}." if p.waits else "",
@@ -45,7 +45,7 @@ def limit(p: m.Phase) -> str:
 
 
 def stopped(o: m.Operation, p: m.Phase) -> str:
-    """The effect of a stop request in this phase, and the phases that are then undone."""
+    """Returns the effect of a stop request in this phase, and the phases that this request undoes."""
     if not p.waits:
         return ""
     until_now = o.phases[: o.phases.index(p) + 1]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""doc/operations.md: the reference page of operations, events, types and errors, for C and Python."""
+"""Writes doc/operations.md, the reference page of operations, events, types and errors for C and Python."""
 
 from __future__ import annotations
 
@@ -108,7 +108,8 @@ def fields(kind: m.Aggregate, prefix: str) -> Iterable[list[str]]:
 
 
 def rows_of(kind: m.Aggregate, prefix: str) -> Iterable[tuple[str, str]]:
-    """Each field's C declaration, with its path in unions and anonymous structs, and its documentation."""
+    """Returns each field's C declaration, with its path in unions and anonymous structs,
+    and its documentation."""
     for f in kind.fields:
         path, inner = prefix + f.name, f.type
         if isinstance(inner, m.KeyedUnion):
@@ -128,7 +129,7 @@ def rows_of(kind: m.Aggregate, prefix: str) -> Iterable[tuple[str, str]]:
 
 
 def shown(kind: m.Type | None) -> str:
-    """A type's name. It is a link if the page describes the type."""
+    """Returns a type's name. The name is a link if the page describes the type."""
     if kind is None:
         return "nothing"
     if isinstance(kind, m.Array):
@@ -140,7 +141,7 @@ def shown(kind: m.Type | None) -> str:
 
 
 def limits(f: m.Field) -> str:
-    """The documentation of a field, with its bounds."""
+    """Returns the documentation of a field, with its bounds."""
     doc = c.one_line(f.doc)
     if f.min is None and f.max is None:
         return doc

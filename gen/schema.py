@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""schema/aioxen.schema.json: the JSON of every struct as a JSON Schema (draft 2020-12).
+"""Writes schema/aioxen.schema.json, which describes the JSON of every struct. The file is a JSON Schema
+(draft 2020-12).
 
 `{"$ref": "aioxen.schema.json#/$defs/domain_config"}` is the schema of a domain_config. from_json
 also refuses mistakes that a schema cannot express, such as duplicate keys and 1.0 in place of 1.
@@ -42,7 +43,7 @@ def described(schema: Schema, doc: str) -> Schema:
 
 
 def whole(kind: m.Aggregate) -> Schema:
-    """The schema of an object with the fields of this type and no others."""
+    """Returns the schema of an object with the fields of this type and no others."""
     properties: dict[str, Schema] = {}
     choices: list[Schema] = []
     for f, found in members(kind):
@@ -70,7 +71,7 @@ def arms_of(union: m.KeyedUnion) -> dict[str, Schema]:
 
 
 def at_most_one(names: list[str]) -> Schema:
-    """The schema that allows at most one of several members."""
+    """Returns the schema that allows at most one of several members."""
     return {
         "oneOf": [
             *({"required": [name]} for name in names),
@@ -103,7 +104,8 @@ def member(f: m.Field, found: Form) -> Schema:
 
 
 def shape(kind: m.Type) -> Schema:
-    """The schema of a hand-written type: the kinds of JSON value that its json_parse_type lists."""
+    """Returns the schema of a hand-written type: the kinds of JSON value that the type's
+    json_parse_type lists."""
     words = [word.strip() for word in (kind.json_parse_type or "JSON_ANY").split("|")]
     return {} if "JSON_ANY" in words else {"type": [attributes.SHAPES[word] for word in words]}
 

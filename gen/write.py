@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Puts generated files in place. Does not touch unchanged files; removes files that are no longer
-generated."""
+"""Puts generated files in place. Unchanged files are not touched. Files that are no longer generated
+are removed."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ MANIFEST = ".generated"
 
 
 def write(out: Path, files: dict[str, str]) -> list[str]:
-    """Write `files` below `out`, and return the paths that were written or removed.
+    """Writes `files` below `out`. Returns the paths of the files that were written or removed.
 
-    Only files that an earlier run wrote, according to MANIFEST, are removed.
+    MANIFEST lists the files that earlier runs wrote. Only these files are removed.
     """
     changed = [path for path, text in files.items() if replace(out / path, text)]
     manifest = out / MANIFEST
@@ -26,7 +26,7 @@ def write(out: Path, files: dict[str, str]) -> list[str]:
 
 
 def replace(path: Path, text: str) -> bool:
-    """Write `text` unless the file has this text already. Return whether the file was written."""
+    """Writes `text` unless the file has this text already. Returns whether the file was written."""
     if path.is_file() and path.read_text(encoding="utf-8") == text:
         return False
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -26,7 +26,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def is_listed(listed: dict[str, dict[str, Any]], item: pytest.Item) -> bool:
-    """Whether on_xen.toml lists the test: by its file alone, or by its file and its name."""
+    """Returns whether on_xen.toml lists the test: by its file alone, or by its file and its name."""
     file, name = item.path.relative_to(HERE.parent).as_posix(), item.name.partition("[")[0]
     if file == "tests/c/test_c.py" and isinstance(item, pytest.Function):
         params = item.callspec.params

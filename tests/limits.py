@@ -14,7 +14,7 @@ programs."""
 
 
 def scaled(seconds: float) -> float:
-    """A time limit in seconds. `seconds` is the longest time that an idle machine needs."""
+    """Returns a time limit in seconds. `seconds` is the longest time that an idle machine needs."""
     return seconds * FACTOR
 
 

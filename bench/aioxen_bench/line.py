@@ -30,8 +30,8 @@ class Goal:
         return f"{self.sense} {self.of}" if self.bound == 1 else f"{self.sense} {self.bound:.3g} × {self.of}"
 
     def met(self, rounds: list[Round]) -> bool | None:
-        """Whether the median of the rounds, or of their ratios, meets the bound. None: nothing was
-        measured."""
+        """Returns whether the median of the rounds, or of their ratios, meets the bound. None: nothing
+        was measured."""
         pairs = [
             (one["ours"], 1.0 if self.of is None else one[self.of])
             for one in rounds

@@ -21,7 +21,7 @@ AHEAD = at_most(1, of="peer")
 
 
 def both(row: int, what: str, unit: str, key: str, program: str, goal: Goal = AHEAD, **more: Any) -> Line:
-    """A line whose programs are one source, compiled against this library and against libxl."""
+    """Returns a line whose programs are one source, compiled against this library and against libxl."""
     line = Line(row, what, unit, key, f"aioxen/{program}", f"libxl/{program}", LIBXL, goal=goal)
     return replace(line, **more)
 
@@ -41,7 +41,8 @@ def instant(row: int, what: str, way: str, goal: Goal) -> Iterator[Line]:
 def loops(
     row: int, what: str, unit: str, key: str, program: str, libuv: Goal = AHEAD, **more: Any
 ) -> Iterator[Line]:
-    """The core's loop, compared with libuv's and GLib's. libxl's loop cannot be driven from outside."""
+    """Yields the core's loop, compared with libuv's and GLib's. A program cannot drive libxl's loop
+    from outside."""
     for peer, name, goal in ("uv", "libuv", libuv), ("glib", "GLib", AHEAD):
         line = Line(row, what, unit, key, f"core/{program}", f"{peer}/{program}", name, goal=goal)
         yield replace(line, **more)

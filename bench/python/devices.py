@@ -56,7 +56,7 @@ class Xl:
 
 
 async def lives(tool: Ours | Xl, config: Path, count: int) -> tuple[float, float]:
-    """The median times of a creation and of a destruction, in ms."""
+    """Returns the median times of a creation and of a destruction, in ms."""
     created, destroyed = [], []
     for _ in range(count):
         begin = time.monotonic()

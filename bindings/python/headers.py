@@ -28,16 +28,16 @@ HIDDEN = re.compile(r'__attribute__\(\(visibility\("hidden"\)\)\)[^;]*;')
 
 
 def declarations(headers: Sequence[str], folders: Sequence[Path]) -> str:
-    """The text for cffi's cdef: `headers` and the library headers that they include. Each header occurs
-    once."""
+    """Returns the text for cffi's cdef: `headers` and the library headers that they include. Each header
+    occurs once."""
     seen: set[str] = set()
     lines = [line for header in headers for line in expand(header, folders, seen)]
     return SYSTEM + usable("\n".join(lines))
 
 
 def usable(text: str, included: str = "") -> str:
-    """The declarations that cffi can compile. `included`: the declarations of the module that this module
-    includes.
+    """Returns the declarations that cffi can compile. `included`: the declarations of the module that this
+    module includes.
 
     Hidden functions are removed. `const` before an array type is removed, too, because cffi would write wrong
     C for it.

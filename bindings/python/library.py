@@ -30,7 +30,7 @@ def pkg_config(*arguments: str) -> list[str]:
 
 
 def locate() -> tuple[list[Path], list[str]]:
-    """The folders with the headers, and the linker options."""
+    """Returns the folders with the headers, and the linker options."""
     if build := os.environ.get("AIOXEN_BUILD"):
         folders = [ROOT / "src" / "include", ROOT / build / "gen" / "include"]
         # build/python/aioxen/_native.abi3.so -> build/libaioxen.so

@@ -62,7 +62,7 @@ class Context(ContextOperations, aioxen.Context):
 
 
 def extended(model: m.Model) -> str:
-    """The __init__.py of an extension's package."""
+    """Returns the __init__.py of an extension's package."""
     names = Names(model)
     inherited = [o for o in in_python(model.whole) if o not in model.operations]
     returning = [o for o in inherited if any(is_domid(f.kind) for f in o.results)]

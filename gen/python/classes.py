@@ -37,12 +37,13 @@ if TYPE_CHECKING:
 
 '''
 
-# An integer constant in C.
+# The form of an integer constant in C.
 LITERAL = re.compile(r"(-?(?:0[xX][0-9a-fA-F]+|0|[1-9]\d*))[uUlL]*")
 
 INVERSE = re.compile(r"~(0[xX][0-9a-fA-F]+|0|[1-9]\d*)[uUlL]*")
 
-# An extension's types may refer to the library's types.
+# The generated module of an extension imports the library's types, because the extension's types may
+# refer to them.
 EXTENDED = "from aioxen.types import *\n\n"
 
 
@@ -108,8 +109,8 @@ class Row:
 
 
 def fields_class(name: str, base: str, doc: str, inherited: list[Row], own: list[Row]) -> str:
-    """A class that behaves like a dataclass. Its methods are written out, because dataclass() would compile
-    them at each import."""
+    """Returns a class that behaves like a dataclass. Its methods are written out, because dataclass() would
+    compile them at each import."""
     head = f"class {name}({base}):\n{docstring(doc)}\n"
     if not own:
         return head + "    __slots__ = ()\n"
@@ -128,7 +129,7 @@ def struct(names: Names, kind: m.Struct, name: str) -> str:
 
 
 def row(names: Names, f: m.Field, given: bool) -> Row:
-    """The row of a field. `given`: the struct can be an input, so its fields have defaults."""
+    """Returns the row of a field. `given`: the struct can be an input, so its fields have defaults."""
     kind = f.enumeration or f.kind
     annotation = names.annotation(kind, given)
     if given and isinstance(kind, (m.Struct, m.Array)):
@@ -155,7 +156,7 @@ def default(f: m.Field, kind: m.Type) -> str:
 
 
 def number(f: m.Field, value: str | None) -> str:
-    """An initial value: a number in Python's syntax, or a constant of the C library by its name."""
+    """Returns an initial value: a number in Python's syntax, or a constant of the C library by its name."""
     if value is None:
         return "0"
     if found := LITERAL.fullmatch(value):
@@ -168,7 +169,7 @@ def number(f: m.Field, value: str | None) -> str:
 
 
 def flags_default(kind: m.Flags, value: str | None) -> str:
-    """The flags that C's initial value names, such as `A | B`."""
+    """Returns the flags that C's initial value names, such as `A | B`."""
     name = camel(kind.name or "")
     named = {v.c_name: f"{name}.{member(v)}" for v in kind.values}
     parts = [named[part.strip()] for part in (value or "0").split("|") if part.strip() in named]
@@ -176,7 +177,7 @@ def flags_default(kind: m.Flags, value: str | None) -> str:
 
 
 def enum_default(kind: m.Enumeration, value: str | None) -> str:
-    """The member that stands for the initial value in C."""
+    """Returns the member that stands for the initial value in C."""
     for v in kind.values:
         if value in (v.c_name, str(v.value)):
             return f"{camel(kind.name or '')}.{member(v)}"

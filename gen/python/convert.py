@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Writes _convert.py: the conversion of values to and from C, one function per struct and direction.
 
-`put_X(c, value, path, keep)` fills *c. `path` names the value in errors. The objects in `keep` must live as
-long as *c is used. `get_X(c)` reads *c. `get_X_list(c, n)` reads an array of n elements. A flat struct
-contains numbers only, so Python's module struct reads it, or an array of it, in one call.
+X stands for the name of a struct. `put_X(c, value, path, keep)` fills *c. `path` names the value in errors.
+The objects in `keep` must live as long as *c is used. `get_X(c)` reads *c. `get_X_list(c, n)` reads an array
+of n elements. A flat struct contains numbers only, so Python's module struct reads it, or an array of it, in
+one call.
 """
 
 from __future__ import annotations
@@ -47,7 +48,8 @@ if TYPE_CHECKING:
     from uuid import UUID
 '''
 
-# An extension's conversions may call the library's conversions.
+# The generated module of an extension imports the library's conversions, because the extension's conversions
+# may call them.
 EXTENDED = "from aioxen._convert import *\nfrom aioxen._extend import register\nfrom {}._native import ffi\n"
 
 
@@ -72,8 +74,8 @@ def text(model: m.Model) -> str:
 
 
 def table(kind: m.Enumeration) -> str:
-    """A table of an enumeration's members by value. It gives the initial value for values that this release
-    does not know."""
+    """Returns a table of an enumeration's members by value. For a value that this release does not know,
+    the table gives the initial value."""
     if isinstance(kind, m.Flags):
         return (
             f"_{kind.name} = v.FlagSets(types.{camel(kind.name or '')})\n\n\n"
@@ -90,7 +92,7 @@ def table(kind: m.Enumeration) -> str:
 
 
 def flat_code(kind: m.Type) -> str:
-    """The format character of a type for the module struct; "" if the type has none."""
+    """Returns the type's format character for the module struct. Returns "" if the type has none."""
     if isinstance(kind, m.Enumeration):
         return "i"
     if is_domid(kind):
@@ -102,7 +104,8 @@ def flat_code(kind: m.Type) -> str:
 
 
 def flat_format(struct: m.Struct) -> str:
-    """The format for the module struct; "" if the struct contains pointers or structs, or is anonymous."""
+    """Returns the struct's format for the module struct. Returns "" if the struct contains pointers or
+    structs, or is anonymous."""
     codes = ["" if f.const or not known(f.kind) else flat_code(f.kind) for f in struct.fields]
     return "@" + "".join(codes) if all(codes) and struct.name else ""
 
@@ -134,14 +137,15 @@ class Converters:
             return [f"_put_{owner}_{f.name}(c, value, path, keep)\n"]
         if isinstance(f.kind, m.Struct):
             inner = self.names.structs[f.kind]
-            # A struct with fields that Python lacks is initialised in C, which needs the struct's address.
+            # C initialises a struct that has fields which Python lacks. The initialisation needs the
+            # struct's address.
             at = f'v.addressof(c, "{f.name}")' if f.kind.name and loses(f.kind) else f"c.{f.name}"
             return [f'put_{inner}({at}, value.{f.name}, path + ".{f.name}", keep)\n']
         return self.put_value(f, f'c, "{f.name}", value.{f.name}, path')
 
     def put_value(self, f: m.Field, at: str) -> list[str]:
-        """The lines that store a field that is neither a struct nor a union. `at`: the first arguments of the
-        put function."""
+        """Returns the lines that store a field that is neither a struct nor a union. `at`: the first
+        arguments of the put function."""
         kind = f.kind
         if found := form(kind):
             return [dedent(call("v.put_form", [*at.split(", "), "keep", f"v.{found}_at"], 4))]
@@ -158,7 +162,7 @@ class Converters:
         return [f"v.{'put_bool' if is_bool(kind) else 'put'}({at})\n"]
 
     def element(self, array: m.Array) -> tuple[str, str]:
-        """The C type of the array, and the function that stores one element."""
+        """Returns the C type of the array, and the function that stores one element."""
         kind = array.element
         array_type = self.names.ctype(f"{kind.c_name}[]")
         if isinstance(kind, m.Struct):
@@ -242,7 +246,7 @@ class Converters:
         )
 
     def got(self, kind: m.Type, at: str, out: bool, f: m.Field, owner: str) -> str:
-        """The Python expression that converts the C value `at`."""
+        """Returns the Python expression that converts the C value `at`."""
         if found := form(kind):
             return f"v.get_{found}({address_of(at)})"
         if is_string(kind):
@@ -268,7 +272,7 @@ class Converters:
         return f"[{one} for i in range({count})]" if at != "c" else one
 
     def take_sole(self, struct: m.Struct, array: m.Array) -> str:
-        """The function that reads a result whose only field is an array."""
+        """Returns the function that reads a result whose only field is an array."""
         f = struct.fields[0]
         return (
             f"def take_{struct.name}(c: CData) -> {self.typed(array)}:\n"
@@ -299,8 +303,8 @@ class Converters:
     # Events
 
     def events(self, model: m.Model) -> str:
-        """The functions that make Python events from records. They read the record's value or the whole
-        libxl_event."""
+        """Returns the functions that make Python events from records. Such a function reads the value in
+        the record, or the whole libxl_event."""
         reported = [e for e in model.events if e.name != "operation_complete"]
         functions = [self.event(e) for e in reported]
         rows = [f"{e.number}: _{e.name}" for e in reported]
@@ -312,7 +316,7 @@ class Converters:
 
     def event(self, event: m.Event) -> str:
         name = camel(event.name)
-        flat = len(event.fields) == 1  # an event with one field, a number, fits into the record's value
+        flat = len(event.fields) == 1  # If an event's only field is a number, the record's value holds it.
         values = ["domid", "uuid"]
         values += [self.event_value(f, f"whole.u.{event.name}.{f.name}", flat) for f in event.fields]
         parameters = ["domid: int", "uuid: UUID", "value: int", "whole: CData"]
@@ -327,7 +331,7 @@ class Converters:
 
 
 def address_of(at: str) -> str:
-    """The expression for the address of `c.field` or `c.field[i]`."""
+    """Returns the expression for the address of `c.field` or `c.field[i]`."""
     if at.endswith("[i]"):
         return f"{at.removesuffix('[i]')} + i"
     owner, _, name = at.rpartition(".")
@@ -339,7 +343,7 @@ def put_parameters(name: str) -> list[str]:
 
 
 def listed(items: list[str], margin: int) -> str:
-    """The items, one on each line. A long comprehension is broken as ruff breaks it."""
+    """Returns the items, one on each line. Breaks a long comprehension into lines as ruff does."""
     space = " " * margin
     return "".join(
         f"{space}{item},\n" if len(space + item) < LINE else f"{space}{broken(item, margin)},\n"

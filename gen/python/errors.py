@@ -6,7 +6,7 @@ from __future__ import annotations
 from gen import model as m
 from gen.python.names import HEAD, docstring, error_class, exported
 
-# The classes of these errors also derive from a built-in exception.
+# The built-in exception from which the class of an error also derives, by error.
 BUILTIN_BASES = {
     "NI": "NotImplementedError",
     "NOMEM": "MemoryError",
@@ -19,7 +19,8 @@ BUILTIN_BASES = {
     "NO_XENSTORE": "ConnectionError",
 }
 
-# The class of such an error derives from the class of another one, so that programs catch both by one name.
+# The class from which the class of an error derives, by error. So a program can catch both errors by the name
+# of the base.
 PARENTS = {"DOMAIN_GONE": "DomainNotFoundError"}
 
 IMPORTS = '''"""The errors of the library: one class for each."""
@@ -33,7 +34,7 @@ from aioxen._error import Error
 '''
 
 
-# An extension registers its errors with the library.
+# The generated module of an extension registers the extension's errors with aioxen.
 EXTENDED = '''"""The errors of {}: one class for each."""
 
 from __future__ import annotations

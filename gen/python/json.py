@@ -21,7 +21,8 @@ from aioxen._native import lib
 '''
 
 
-# An extension adds its rows to the library's table.
+# The generated module of an extension begins with these imports. It adds the forms of the extension's types
+# to aioxen's table FORMS.
 EXTENDED = "from aioxen._json import FORMS\nfrom {}._native import ffi\n"
 
 

@@ -10,7 +10,7 @@ from gen import model as m
 
 HEAD = "# SPDX-License-Identifier: LGPL-2.1-or-later\n# Generated from idl/ by gen/. Do not edit.\n"
 
-# The spelling in class names of words of the IDL that are abbreviations or consist of several words.
+# The spelling of words in class names. The words are abbreviations, or consist of several words.
 SPELLING = {
     "badfail": "BadFail",
     "bufferfull": "BufferFull",
@@ -31,8 +31,8 @@ SPELLING = {
     "uuid": "UUID",
 }
 
-# The builtin types that Python supports, by C name: the annotation, and the format character of the module
-# struct, which is "" for a type without one.
+# The builtin types that Python supports, by C name. Each entry has the annotation and the format character of
+# the module struct. A type without a format character has "".
 BUILTINS = {
     "bool": ("bool", "?"),
     "double": ("float", "d"),
@@ -40,7 +40,8 @@ BUILTINS = {
     "libxl_uuid": ("UUID", "16s"),
 }
 
-# The forms of types written by hand (gen.attributes.FORMS): the annotation, and a field's default.
+# The forms of types written by hand, as in gen.attributes.FORMS. Each entry has the annotation and the
+# default of a field.
 FORMS = {
     "bits": ("set[int]", "set()"),
     "strings": ("list[str]", "[]"),
@@ -53,14 +54,14 @@ LINE = 110
 
 
 def camel(name: str) -> str:
-    """`domain_create_info` -> `DomainCreateInfo`."""
+    """Returns the class name of a type: `DomainCreateInfo` for `domain_create_info`."""
     words = name.lower().split("_")
     return "".join(SPELLING.get(word, word.capitalize()) for word in words if word)
 
 
 def member(value: m.EnumValue) -> str:
-    """The name of a value's member in Python: `DARK_BLUE`. `9PFS` is not an identifier and becomes
-    `_9PFS`."""
+    """Returns the name of a value's member in Python: `DARK_BLUE`. `9PFS` is not an identifier, so its
+    member is `_9PFS`."""
     return value.name if value.name.isidentifier() else f"_{value.name}"
 
 
@@ -85,15 +86,16 @@ def is_domid(kind: m.Type) -> bool:
 
 
 def sole_array(kind: m.Type) -> m.Array | None:
-    """The array if it is the only field of a struct; otherwise None. A result with such a type is a list in
-    Python."""
+    """Returns the array that is the only field of a struct, or None if the struct has other fields. In
+    Python, a result of such a type is a list."""
     if isinstance(kind, m.Struct) and len(kind.fields) == 1 and isinstance(kind.fields[0].type, m.Array):
         return kind.fields[0].type
     return None
 
 
 def form(kind: m.Type) -> str | None:
-    """The form (FORMS) of a type that has no class in Python: a type written by hand, or a bare union."""
+    """Returns the form (FORMS) of a type that has no class in Python: a type written by hand, or
+    a bare union."""
     if isinstance(kind, m.Union):
         return "octets"
     if isinstance(kind, m.Builtin) and kind.c_name not in BUILTINS:
@@ -102,7 +104,8 @@ def form(kind: m.Type) -> str | None:
 
 
 def known(kind: m.Type) -> bool:
-    """Whether values of the type can be converted. A struct can, even if some of its fields cannot."""
+    """Returns whether values of the type can be converted. A struct can be converted, even if some of its
+    fields cannot."""
     if kind.private or kind.hidden:
         return False
     if isinstance(kind, m.Array):
@@ -113,7 +116,8 @@ def known(kind: m.Type) -> bool:
 
 
 def loses(kind: m.Type) -> bool:
-    """Whether some fields of a struct or arms of a union cannot be converted. C initialises these fields."""
+    """Returns whether some fields of a struct or arms of a union cannot be converted. C initialises
+    these fields."""
     return isinstance(kind, m.Aggregate) and any(
         not known(f.type) or (f.type.name is None and loses(f.type))
         for f in kind.fields
@@ -122,23 +126,23 @@ def loses(kind: m.Type) -> bool:
 
 
 def in_python(operation: m.Operation) -> bool:
-    """Whether the operation is a method in Python. The method may lack an optional input."""
+    """Returns whether the operation is a method in Python. The method may lack an optional input."""
     return all(known(f.kind) for f in [*operation.inputs, *operation.results] if not f.optional)
 
 
 def operations(model: m.Model) -> list[m.Operation]:
-    """The operations that are methods in Python."""
+    """Returns the operations that are methods in Python."""
     return [o for o in model.public_operations if in_python(o)]
 
 
 def inputs(operation: m.Operation) -> list[m.Field]:
-    """The inputs that the method in Python takes."""
+    """Returns the inputs that the method in Python takes."""
     return [f for f in operation.inputs if known(f.kind)]
 
 
 class Names:
-    """The class names of a model, also for anonymous structs. They are ordered: a class follows those it
-    uses."""
+    """The class names of a model, also for anonymous structs. A class comes after the classes that
+    it uses."""
 
     def __init__(self, model: m.Model) -> None:
         whole = model.whole
@@ -162,14 +166,14 @@ class Names:
         return {s: name for s, name in self.structs.items() if s.place.file in files}
 
     def ctype(self, name: str) -> str:
-        """The expression for a C type in generated Python. Each extension has its own ffi."""
+        """Returns the expression for a C type in generated Python. Each extension has its own ffi."""
         return f'"{name}"' if self.package == "aioxen" else f'ffi.typeof("{name}")'
 
     def imports(self, text: str, extended: str = "") -> str:
-        """The import lines of a generated module. `text` has the import lines of a module of the package
-        aioxen.
+        """Returns the import lines of a generated module. `text` has the import lines of a module of the
+        package aioxen.
 
-        In an extension the lines name the extension's own modules. `extended` holds further lines, which
+        In an extension the lines name the extension's own modules, and `extended` holds further lines that
         import from aioxen.
         """
         if self.package == "aioxen":
@@ -198,7 +202,7 @@ class Names:
             self.add(kind, name)
 
     def annotation(self, kind: m.Type, optional: bool = False) -> str:
-        """The Python type of a value. `optional`: the value may be None where C allows NULL."""
+        """Returns the Python type of a value. `optional`: the value may be None where C allows NULL."""
         if isinstance(kind, m.Number):
             return "int"
         if isinstance(kind, m.Enumeration):
@@ -219,8 +223,8 @@ class Names:
 
 
 def members(struct: m.Struct) -> list[m.Field]:
-    """The fields in Python: includes the keys of unions; excludes array lengths, const fields, and types that
-    Python does not know."""
+    """Returns the fields that the class has in Python. The keys of unions are included. The lengths of
+    arrays, const fields, and fields of types that Python does not know are excluded."""
     seen: list[m.Field] = []
     for f in struct.fields:
         if isinstance(f.type, m.KeyedUnion):
@@ -241,7 +245,7 @@ def docstring(text: str, margin: int = 4) -> str:
 
 
 def function(name: str, parameters: list[str], returned: str, margin: int = 0, body: str = "") -> str:
-    """The head of a function, in lines as ruff breaks them. `body` follows on the last line."""
+    """Returns the head of a function, in lines as ruff breaks them. `body` follows on the last line."""
     space = " " * margin
     line = f"{space}def {name}({', '.join(parameters)}) -> {returned}:{body}\n"
     if len(line) <= LINE + 1:
@@ -253,7 +257,7 @@ def function(name: str, parameters: list[str], returned: str, margin: int = 0, b
 
 
 def call(head: str, arguments: list[str], margin: int, tail: str = "") -> str:
-    """`head(arguments)tail`, in lines as ruff breaks them."""
+    """Returns the text `head(arguments)tail`, in lines as ruff breaks them."""
     space = " " * margin
     line = f"{space}{head}({', '.join(arguments)}){tail}\n"
     if len(line) <= LINE + 1:
@@ -265,7 +269,7 @@ def call(head: str, arguments: list[str], margin: int, tail: str = "") -> str:
 
 
 def tuple_of(head: str, items: list[str], margin: int) -> str:
-    """`head(items),`: a tuple that is an argument of a call."""
+    """Returns the text the text `head(items),`, in lines as ruff breaks them. The text makes a tuple."""
     if len(items) > 1:
         return call(head, items, margin, ",")
     space = " " * margin
@@ -283,7 +287,7 @@ def tuple_of(head: str, items: list[str], margin: int) -> str:
 
 
 def tuple_named(name: str, items: list[str], margin: int) -> str:
-    """`name = ("item", ...)`, in lines as ruff breaks them."""
+    """Returns the text `name = ("item", ...)`, in lines as ruff breaks them."""
     space = " " * margin
     quoted = [f'"{item}"' for item in items]
     line = f"{space}{name} = ({', '.join(quoted)}{',' if len(items) == 1 else ''})\n"
@@ -293,5 +297,5 @@ def tuple_named(name: str, items: list[str], margin: int) -> str:
 
 
 def exported(names: Iterable[str]) -> str:
-    """The module's `__all__`."""
+    """Returns the module's `__all__`."""
     return "__all__ = [\n" + "".join(f'    "{name}",\n' for name in sorted(names)) + "]\n"

@@ -36,7 +36,8 @@ def text(model: m.Model) -> str:
 
 
 def declaration(operation: m.Operation) -> str:
-    """The declaration of an operation's C function: integers are int, other values are C data."""
+    """Returns the declaration of an operation's C function. An integer has the type int. Any other value
+    is C data."""
     names = ["ctx", *(f.name for f in operation.inputs + operation.results), "ao_how"]
     if operation.progress:
         names.append(f"aop_{operation.progress_what}_how")

@@ -46,10 +46,12 @@ if TYPE_CHECKING:
     from aioxen.operation import Operation, UndoableOperation
 '''
 
-# Operations whose Domain methods are written by hand in domain.py: each method does more than the operation.
+# The operations whose Domain methods are written by hand in domain.py. Each of these methods does more than
+# the operation.
 BY_HAND = {"domain_shutdown", "domain_reboot"}
 
-# An operation that needs its domain has one of these errors. Other operations succeed if the domain is gone.
+# The errors of operations that need their domain. An operation without such an error succeeds if the domain
+# is gone.
 GONE = {"DOMAIN_NOTFOUND", "DOMAIN_GONE"}
 
 TIMEOUT = "timeout if limit is ... else limit"
@@ -70,7 +72,7 @@ def text(model: m.Model) -> str:
 
 
 def head(names: Names, public: list[m.Operation], body: str) -> str:
-    """The beginning of the module, with only the imports that the body uses."""
+    """Returns the beginning of the module, with only the imports that the body uses."""
     text = HEAD + names.imports(IMPORTS)
     if "Progress[" not in body:
         text = text.replace("OperationsBase, Progress, Result", "OperationsBase, Result")
@@ -89,7 +91,7 @@ def head(names: Names, public: list[m.Operation], body: str) -> str:
 
 
 def of_domain(names: Names, model: m.Model) -> list[str]:
-    """The class DomainOperations: methods for the operations whose first input is a domain."""
+    """Returns the class DomainOperations: methods for the operations whose first input is a domain."""
     about = [o for o in operations(model) if o.inputs and is_domid(o.inputs[0].kind)]
     about = [o for o in about if model.base or o.name not in BY_HAND]
     return [
@@ -103,7 +105,7 @@ def of_domain(names: Names, model: m.Model) -> list[str]:
 
 
 def in_order(public: list[m.Operation]) -> list[m.Operation]:
-    """The operations in an order in which each follows the operation that undoes it."""
+    """Returns the operations in an order in which each follows the operation that undoes it."""
     ordered: list[m.Operation] = []
 
     def add(o: m.Operation) -> None:
@@ -150,18 +152,20 @@ def call(names: Names, operation: m.Operation) -> str:
 
 
 def has_initiator(operation: m.Operation) -> bool:
-    """Whether _live can call the C function directly: its only input is a domain, and it has no results."""
+    """Returns whether _live can call the C function directly: the operation's only input is a domain, and
+    the operation has no results."""
     o = operation
     return len(o.inputs) == 1 and is_domid(o.inputs[0].kind) and not o.results and o.progress is None
 
 
 def index_of(wanted: m.Field, results: list[m.Field]) -> int:
-    """The position of the result that is the undo's input."""
+    """Returns the position of the result that is the undo's input."""
     return next(i for i, f in enumerate(results) if f.type is wanted.type)
 
 
 def result(names: Names, f: m.Field) -> str:
-    """The expression for a Result: its C type, the function that reads it, and the function that frees it."""
+    """Returns the expression for a Result: its C type, the function that reads it, and the function that
+    frees it."""
     kind = f.kind
     pointer = names.ctype(f"{kind.c_name}*" if is_string(kind) else f"{kind.c_name} *")
     if is_domid(kind):
@@ -187,7 +191,7 @@ def result(names: Names, f: m.Field) -> str:
 
 
 def typed(names: Names, kind: m.Type) -> str:
-    """A type's annotation in _operations.py."""
+    """Returns a type's annotation in _operations.py."""
     if is_domid(kind):
         return "Domain"
     named = isinstance(kind, (m.Struct, m.Enumeration))
@@ -195,7 +199,7 @@ def typed(names: Names, kind: m.Type) -> str:
 
 
 def result_type(names: Names, kind: m.Type) -> str:
-    """A result's annotation in _operations.py."""
+    """Returns a result's annotation in _operations.py."""
     array = sole_array(kind)
     return f"list[{typed(names, array.element)}]" if array else typed(names, kind)
 
@@ -207,7 +211,7 @@ def returned(names: Names, operation: m.Operation) -> str:
 
 
 def keywords(operation: m.Operation) -> list[str]:
-    """The keyword parameters."""
+    """Returns the keyword parameters."""
     given = ["*", f"timeout: float | None = {operation.limit}"]
     if reports(operation):
         given.append(f"progress: Progress[{' | '.join(progress_events(operation))}] | None = None")
@@ -215,12 +219,13 @@ def keywords(operation: m.Operation) -> list[str]:
 
 
 def reports(operation: m.Operation) -> bool:
-    """Whether the operation reports progress. Every operation that waits does."""
+    """Returns whether the operation reports progress. Every operation that waits reports progress."""
     return operation.speed is not Speed.INSTANT
 
 
 def progress_events(operation: m.Operation) -> list[str]:
-    """The events that `progress` receives: those of phases, and the event of the operation itself."""
+    """Returns the events that `progress` receives: the events of phases, and the event of the
+    operation itself."""
     own = [] if operation.progress is None else [event(operation.progress)]
     return ["types.OperationProgress", *own]
 
@@ -230,12 +235,12 @@ def event(event: m.Event) -> str:
 
 
 def context_parameters(names: Names, operation: m.Operation) -> list[str]:
-    """The parameters of Context's method, without self."""
+    """Returns the parameters of Context's method, without self."""
     return [parameter(names, f, "DomainLike") for f in inputs(operation)] + keywords(operation)
 
 
 def parameter(names: Names, f: m.Field, domain: str = "Domain") -> str:
-    """An input with its annotation, and with its default if it has one."""
+    """Returns an input with its annotation, and with the default if the input has one."""
     kind = f.enumeration or f.kind
     annotation = domain if is_domid(kind) else typed(names, kind)
     if f.optional:
@@ -270,7 +275,8 @@ def context_method(names: Names, operation: m.Operation) -> str:
 
 
 def allocated(names: Names, f: m.Field) -> list[str]:
-    """The lines that allocate and fill the C value of an input. Empty if no allocation is needed."""
+    """Returns the lines that allocate and fill the C value of an input. Returns an empty list if the input
+    needs no allocation."""
     new = f'        c_{f.name} = ffi.new("{f.kind.c_name} *")\n'
     if isinstance(f.kind, m.Struct):
         return [
@@ -293,34 +299,34 @@ def argument(f: m.Field) -> str:
     if is_string(f.kind):
         return f'{absent}v.string({f.name}, "{f.name}")'
     if is_uuid(f.kind):
-        return f'{absent}[v.uuid({f.name}, "{f.name}")]'  # cffi converts the list to a pointer
+        return f'{absent}[v.uuid({f.name}, "{f.name}")]'  # cffi converts the list to a pointer.
     if f.enumeration is not None:
         return f'v.enumeration({f.name}, "{f.name}", types.{camel(f.enumeration.name or "")})'
     return f.name if is_domid(f.kind) or is_bool(f.kind) else f'v.number({f.name}, "{f.name}")'
 
 
 def domain_name(operation: m.Operation) -> str:
-    """The name of Domain's method: `domain_get_info` becomes `info`."""
+    """Returns the name of Domain's method: `domain_get_info` becomes `info`."""
     return operation.python_name.removeprefix("domain_").removeprefix("get_")
 
 
 def domain_method(names: Names, operation: m.Operation) -> str:
-    """Domain's method. It passes the handle, so that the domain's UUID is checked."""
+    """Domain's method. The method passes the handle, and the library checks the domain's UUID."""
     o = operation
     parameters = ["self", *(parameter(names, f) for f in inputs(o)[1:]), *keywords(o)]
     values = ["self", *(f.name for f in inputs(o)[1:]), f"timeout={TIMEOUT}"]
     if reports(o):
         values.append("progress=progress")
     call = called(f"return self._xen.{o.python_name}", values, 8)
-    if names.model.base is not None:  # mypy reads the comment on the statement's first line only
+    if names.model.base is not None:  # mypy reads only a comment on the statement's first line.
         first, newline, rest = call.partition("\n")
         call = f"{first}  # type: ignore[no-any-return]{newline}{rest}"
     return function(domain_name(o), parameters, returned(names, o), 4) + docstring(o.summary, 8) + call
 
 
 def retyped(names: Names, operation: m.Operation) -> str:
-    """The head of a library operation that returns a Domain, with the return type of an extension's
-    Context."""
+    """Returns the head of a library operation that returns a Domain, with the return type of an
+    extension's Context."""
     o = operation
     head = function(o.python_name, ["self", *context_parameters(names, o)], returned(names, o), 8, " ...")
     ignored = "  # type: ignore[override]"

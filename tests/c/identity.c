@@ -113,7 +113,7 @@ static libxl_domid unreported_domain(scene *s, bool known)
     return domid;
 }
 
-/* The domid is reused while the request is being sent. */
+/* Returns the domid is reused while the request is being sent. */
 static void a_shutdown_request_does_not_reach_the_new_domain(scene *s)
 {
     for (int known = 0; known <= 1; known++) {
@@ -162,7 +162,7 @@ static void the_new_domain_s_ejection_is_not_reported(scene *s)
 
 /* ---- two domains have one UUID, because another toolstack has made the second */
 
-/* Whether /vm/UUID/name exists. */
+/* Returns whether /vm/UUID/name exists. */
 static bool has_vm_nodes(const libxl_uuid *uuid)
 {
     char path[64];

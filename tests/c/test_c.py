@@ -115,7 +115,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @functools.cache
 def selected(session: pytest.Session) -> dict[tuple[str, int], tuple[str, ...]]:
-    """The selected tests of each program."""
+    """Returns the selected tests of each program."""
     names: dict[tuple[str, int], list[str]] = {}
     for item in session.items:
         if isinstance(item, pytest.Function) and item.originalname == "test_c":

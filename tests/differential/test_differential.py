@@ -65,7 +65,7 @@ def program(library: str) -> Path:
 
 @functools.cache
 def sequences(library: str, world: str) -> dict[str, Sequence]:
-    """The output of each sequence in a world."""
+    """Returns the output of each sequence in a world."""
     done = subprocess.run(
         [*WORLDS[world], "--", "sh", "-c", SCRIPT, "sh", program(library), str(scaled(30))],
         env=os.environ | {"AIOXEN_TEST_KERNEL": str(BUILD / "guest/tiny")},

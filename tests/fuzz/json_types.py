@@ -19,7 +19,7 @@ from gen.load import load  # noqa: E402
 
 
 def words(kind: m.Aggregate) -> Iterator[str]:
-    """The names of the members of a type, and the words of its enumerations."""
+    """Yields the names of the members of a type, and the words of its enumerations."""
     for field, _ in members(kind):
         yield field.name
         if isinstance(field.kind, m.KeyedUnion):

@@ -10,7 +10,8 @@ from gen_support import FIXTURE, generate
 
 
 def nodes(text: str) -> dict[str, set[str]]:
-    """The symbols of each version node. `after NODE` among them names the node that it inherits from."""
+    """Returns the symbols of each version node. Among them, `after NODE` names the node from which the
+    node inherits."""
     found = re.findall(r"^(\w[\w.@]*) \{(.*?)^\}([^;]*);", text, re.DOTALL | re.MULTILINE)
     return {
         name: set(re.findall(r"\S+(?=;)", body)) | {f"after{after}" for after in [after] if after}

@@ -14,8 +14,8 @@ from gen_support import HERE, ROOT, generate
 from gen.check_names import words
 
 FILES = [*sorted((HERE / "fixture/python").glob("*.idl")), ROOT / "tests/python/shapes.idl"]
-# The test makes all names longer except these words. Some of the words are not names. Other text depends on
-# the rest: an init_val, a union, or the form of a type in Python.
+# The words that the test leaves as they are. It makes all other names longer. Some of the words here are
+# keywords of the language. Other files refer to the rest of the words by name.
 KEPT = words(
     """domid uuid operation_complete rc instant slow init_val enumname optional const octets true make
     domain_drop

@@ -27,7 +27,8 @@ HEADERS = sorted((ROOT / "src/include").glob("*.h"))
 
 
 def public_names(path: Path, name: str) -> set[str]:
-    """The public names of a class: those in its body and in its __slots__ that do not start with `_`."""
+    """Returns the public names of a class: the names in its body and in its __slots__ that do not start
+    with `_`."""
     tree = ast.parse(path.read_text())
     found = next(n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == name)
     names: set[str] = set()

@@ -81,7 +81,7 @@ def run(*command: object, cwd: Path | None = None) -> None:
 
 
 def table(kinds: Sequence[m.Struct]) -> str:
-    """The driver's table with the functions of each type."""
+    """Returns the driver's table with the functions of each type."""
     lines, rows = [], []
     for kind in kinds:
         heads, name = struct_heads(kind), kind.c_name
@@ -129,7 +129,7 @@ class Driver:
 
 
 def canonical(document: object) -> str:
-    """The text that the library writes for a document."""
+    """Returns the text that the library writes for a document."""
     return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -158,8 +158,8 @@ class Documents:
         return given, made
 
     def member(self, f: m.Field, found: Form, out: bool) -> st.SearchStrategy[tuple[str, Any, Any]]:
-        """The tuple (name, given, made) for a field: its value in the user's document and in the library's
-        document. LEFT_OUT: the document has no such member."""
+        """Returns the tuple (name, given, made) for a field: its value in the user's document and in the
+        library's document. LEFT_OUT: the document has no such member."""
         kind = f.kind
         if isinstance(kind, m.KeyedUnion):
             return st.one_of(st.just(("", LEFT_OUT, LEFT_OUT)), *self.arms(kind, out))
@@ -216,7 +216,7 @@ class Documents:
         return values.map(lambda v: (v, v))
 
     def value(self, kind: m.Type, found: Form, f: m.Field) -> st.SearchStrategy[Any]:
-        """A strategy for the values of a type, over its full range."""
+        """Returns a strategy for the values of a type, over its full range."""
         if found is Form.BY_HAND:
             return self.subject.by_hand[kind.c_name][0]
         if found is Form.BOOL:
@@ -242,7 +242,7 @@ class Documents:
         return st.integers(low, high) | st.sampled_from([low, high])
 
     def initial(self, f: m.Field, found: Form) -> Any:
-        """A field's initial value, in the form that it has in a document."""
+        """Returns a field's initial value, in the form that it has in a document."""
         given = f.init_val if f.init_val is not None else f.kind.init_val
         if found is Form.BY_HAND:
             return self.subject.by_hand[f.kind.c_name][1]

@@ -40,7 +40,7 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driver]:
 
 
 def answer(kind: Any, document: str) -> str:
-    """The result in Python, in the form of the driver's answers."""
+    """Returns the result in Python, in the form of the driver's answers."""
     try:
         return f"= {aioxen.to_json(aioxen.from_json(kind, document))}"
     except aioxen.InvalidError as error:

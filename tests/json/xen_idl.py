@@ -43,7 +43,7 @@ BY_HAND: dict[str, tuple[st.SearchStrategy[Any], Any]] = {
 
 
 def constants() -> dict[str, int]:
-    """The constants that xen/libxl.h defines."""
+    """Returns the constants that xen/libxl.h defines."""
     text = (XEN / "libxl.h").read_text()
     found = {name: int(value) for name, value in re.findall(r"#define (\w+) +(-1|\d+)\n", text)}
     for name, bits in re.findall(r"#define (\w+) +\(~\(uint(\d+)_t\)0\)", text):

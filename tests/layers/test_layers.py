@@ -40,8 +40,8 @@ def sources(layer: str) -> list[Path]:
 
 
 def layer_of_headers() -> dict[str, str]:
-    """The layer of each internal header. All are in one include path, so two headers must not have one
-    name."""
+    """Returns the layer of each internal header. All are in one include path, so two headers must not have
+    one name."""
     layers = {f"{name}.h": layer for name, layer in GENERATED.items() if name != "_libxl_operations"}
     for layer in LAYERS:
         for path in sources(layer):
@@ -85,7 +85,7 @@ def test_no_header_of_a_layer_above_is_included() -> None:
 
 
 def symbols(*paths: Path) -> Iterator[tuple[Path, str, str]]:
-    """Each symbol of the library in these objects, with nm's letter for it."""
+    """Yields each symbol of the library in these objects, with nm's letter for it."""
     listed = subprocess.run(["nm", "-A", *paths], check=True, capture_output=True, text=True).stdout
     for line in listed.splitlines():
         match = re.match(r"(\S+?):[0-9a-f ]*\s([A-Za-z]) (libxl_\w+)$", line)

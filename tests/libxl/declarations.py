@@ -61,7 +61,7 @@ def read(folders: Sequence[Path]) -> Declarations:
 
 
 def parse(text: str) -> Iterator[c_ast.Node]:
-    """The top-level declarations of the files whose names contain "libxl"."""
+    """Yields the top-level declarations of the files whose names contain "libxl"."""
     lines, ours = [], False
     for line in text.splitlines():
         if marker := MARKER.match(line):
@@ -78,7 +78,7 @@ def prototype(node: c_ast.Decl) -> str:
 
 
 def paths(kind: c_ast.Node, before: str = "") -> Iterator[str]:
-    """The members of a struct or union, including those of unnamed structs and unions inside it."""
+    """Yields the members of a struct or union, including those of unnamed structs and unions inside it."""
     if not isinstance(kind, (c_ast.Struct, c_ast.Union)):
         return
     for member in kind.decls or []:

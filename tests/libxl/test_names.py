@@ -40,14 +40,14 @@ def declared(ours: bool) -> Declarations:
 
 
 def table(title: str) -> dict[str, str]:
-    """The rows of a section's table: the name, and the reason."""
+    """Returns the rows of a section's table: the name, and the reason."""
     text = DOCUMENT.split(f"\n## {title}\n")[1].split("\n## ")[0]
     rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| `")]
     return {name.strip("`"): rest[-1] for names, *rest in rows for name in names.split(", ")}
 
 
 def named(name: str, rows: dict[str, str]) -> str | None:
-    """The row that covers this name. `T` in a row stands for any type."""
+    """Returns the row that covers this name. `T` in a row stands for any type."""
     for row in rows:
         if re.fullmatch(re.escape(row).replace("_T_", r"_\w+_"), name):
             return row
@@ -58,7 +58,7 @@ def named(name: str, rows: dict[str, str]) -> str | None:
 
 
 def differs(names: list[str], folder: Path) -> set[str]:
-    """The functions whose type here is not the one that Debian's header gives them."""
+    """Returns the functions whose type here is not the one that Debian's header gives them."""
     lines = [f"#include <{header}>" for header in HEADERS] + ["#include <stdio.h>", "int main(void)", "{"]
     for name in names:
         theirs = declared(False).functions[name].replace("@", "(*theirs)", 1)
@@ -93,7 +93,7 @@ def test_prototypes(tmp_path: Path) -> None:
 
 
 def probes(kinds: list[str]) -> Iterator[tuple[str, str]]:
-    """The values that are compared: for each a description and a C expression."""
+    """Yields the values that are compared: for each a description and a C expression."""
     theirs, ours = declared(False), declared(True)
     for kind in kinds:
         yield f"sizeof {kind}", f"sizeof({kind})"

@@ -99,7 +99,7 @@ def run(folder: Path, *command: str) -> str:
 
 
 def check(folder: Path, question: Question) -> str:
-    """The checker's result for a scenario: `pan:1: ...` or "errors: 0"."""
+    """Returns the checker's result for a scenario: `pan:1: ...` or "errors: 0"."""
     defines = [*SCENARIOS[question.scenario], *([f"FAULT_{question.fault}"] if question.fault else [])]
     # Without -o1 spin takes minutes over its data flow analysis.
     run(

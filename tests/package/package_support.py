@@ -15,8 +15,8 @@ INCLUDES = [f"-I{ROOT / 'src/include'}", f"-I{BUILD / 'gen/include'}"]
 
 
 def output(*command: str | Path, folder: Path = ROOT, **environment: str) -> str:
-    """The standard output of a command. The command must succeed, and must print nothing on standard
-    error."""
+    """Returns the standard output of a command. The command must succeed, and must print nothing on
+    standard error."""
     done = subprocess.run(
         [str(part) for part in command],
         cwd=folder,
@@ -29,14 +29,15 @@ def output(*command: str | Path, folder: Path = ROOT, **environment: str) -> str
 
 
 def exported() -> dict[str, str]:
-    """The version of every symbol that the library exports, as nm prints it."""
+    """Returns the version of every symbol that the library exports, as nm prints it."""
     listed = output("nm", "-D", "--defined-only", "--with-symbol-versions", LIBRARY)
     found = [line.split()[1:] for line in listed.splitlines()]
     return dict(name.split("@@") for kind, name in found if kind != "A")
 
 
 def declared(tmp_path: Path) -> dict[str, str]:
-    """The functions that the public headers declare, each with its header, according to the compiler."""
+    """Returns the functions that the public headers declare, each with its header. The compiler finds
+    these functions."""
     source, information = tmp_path / "all.c", tmp_path / "all.txt"
     source.write_text("#include <libxl.h>\n" + "".join(f"#include <{h.name}>\n" for h in headers()))
     output("gcc", "-fsyntax-only", "-aux-info", information, *INCLUDES, source)

@@ -24,7 +24,7 @@ def section(page: Path, title: str) -> str:
 
 
 def plain(roff: str) -> str:
-    """Lines of code in the form that man shows."""
+    """Returns lines of code in the form that man shows."""
     text = re.sub(r"^\.(?:nf|fi)\n", "", roff.replace("\n.sp\n", "\n\n"), flags=re.MULTILINE)
     return re.sub(r"\\-|\\\(\w\w|\\e|\\&", lambda mark: ESCAPES[mark[0]], text)
 

@@ -33,7 +33,8 @@ VALUES: dict[str, object] = {
 
 
 def fields(type_name: str, path: str, inner: Document | None = None) -> Iterator[tuple[str, Document]]:
-    """The fields of a structure that are no structures themselves, or that are not supported as a whole."""
+    """Yields the fields of a structure that are no structures themselves, or that are not supported as
+    a whole."""
     for name, field in (inner or TYPES[type_name]["fields"]).items():
         at = f"{path}.{name}".lstrip(".")
         element = field["type"].removeprefix("array of ")
@@ -55,7 +56,7 @@ FIELDS = dict(fields("libxl_domain_config", ""))
 
 
 def value_of(field: Document) -> object:
-    """A value of the field's type that is not its initial value."""
+    """Returns a value of the field's type that is not its initial value."""
     type_name = field["type"]
     if type_name.startswith("array of "):
         return [7 if "uint" in type_name else {}]
@@ -75,7 +76,7 @@ def value_of(field: Document) -> object:
 
 
 def put(document: Document, path: str, value: object) -> Document:
-    """A copy of the document with another value at a path."""
+    """Returns a copy of the document with another value at a path."""
     changed = copy.deepcopy(document)
     path = re.sub(r"\.u\.(\w+)", r".type.\1", path)
     steps = [step for step in re.split(r"\.(?!pv\b|pvh\b|hvm\b)|\[0\]", path) if step]

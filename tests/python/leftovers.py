@@ -43,7 +43,7 @@ def _processes() -> set[str]:
 
 
 def snapshot() -> Snapshot:
-    """All that exists now, by its kind."""
+    """Returns all that exists now, by its kind."""
     return {
         "nodes": _nodes(),
         "files": {str(path) for folder in FOLDERS for path in Path(folder).rglob("*")},

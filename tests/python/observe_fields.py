@@ -47,7 +47,7 @@ CHANGING = re.compile(
 
 
 def general(line: str, dom: aioxen.Domain) -> str:
-    """The line with the domain's number and UUID replaced."""
+    """Returns the line with the domain's number and UUID replaced."""
     line = line.replace(str(dom.uuid), "UUID").rstrip("\n")
     line = re.sub(rf'((frontend-id|domid) = )"{dom.domid}"', r"\1DOMID", line)
     return re.sub(

@@ -148,7 +148,7 @@ async def user_of(xen: aioxen.Context, config: aioxen.DomainConfig, folder: Path
 
 
 def firsts(kind: str, folder: Path) -> list[Any]:
-    """The devices that precede the wrong one in its array."""
+    """Returns the devices that precede the wrong one in its array."""
     devices = {
         "disk": disk(folder / "first", "xvda"),
         "nic": DeviceNic(devid=7),

@@ -36,7 +36,7 @@ def text(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 def nodes(domid: int) -> set[str]:
-    """The nodes of the consoles 1 and 2, with values and permissions; terminals differ."""
+    """Returns the nodes of the consoles 1 and 2, with values and permissions; terminals differ."""
     listed = subprocess.run(["xenstore-ls", "-fp"], capture_output=True, text=True, check=True).stdout
     found = re.sub(rf"(/domain|/libxl|/backend/console)/{domid}\b", r"\1/N", listed)
     found = re.sub(rf'frontend-id = "{domid}"', 'frontend-id = "N"', found)

@@ -54,7 +54,7 @@ def blank(path: Path) -> Path:
 
 
 async def stored(dom: aioxen.Domain, xl: Callable[..., str], kind: str) -> list[dict[str, Any]]:
-    """The domain's devices of a kind, as `xl list -l` prints them."""
+    """Returns the domain's devices of a kind, as `xl list -l` prints them."""
     (entry,) = json.loads(await asyncio.to_thread(xl, "list", "-l", str(dom.domid)))
     devices: list[dict[str, Any]] = entry["config"].get(kind, [])
     return devices

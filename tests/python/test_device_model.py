@@ -24,7 +24,7 @@ LOG = Path("/var/log/xen")
 
 
 def qemus() -> dict[int, list[str]]:
-    """The command lines of all QEMUs, by process id."""
+    """Returns the command lines of all QEMUs, by process id."""
     found = {}
     for process in Path("/proc").glob("[0-9]*"):
         try:
@@ -79,7 +79,7 @@ def full(guest: Configure, image: DeviceDisk, tmp_path: Path) -> aioxen.DomainCo
 
 
 def states(domid: int) -> dict[str, str | None]:
-    """The states of the backends of `full`."""
+    """Returns the states of the backends of `full`."""
     kinds = {"qdisk": 51712, "9pfs": 0, "vfb": 0, "vkbd": 0}
     return {
         kind: read_node(f"/local/domain/0/backend/{kind}/{domid}/{number}/state")

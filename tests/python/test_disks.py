@@ -45,7 +45,7 @@ def disk_of(path: str, **more: object) -> aioxen.DeviceDisk:
 
 
 async def nodes() -> set[str]:
-    """The lines of xenstore-ls -fp about disks. Only one guest of the world has any."""
+    """Returns the lines of xenstore-ls -fp about disks. Only one guest of the world has any."""
     lines = (await shell("xenstore-ls", "-fp")).splitlines()
     return {line for line in lines if re.search(r"/vbd\b", line) and not DIFFERENT.search(line)}
 

@@ -56,7 +56,7 @@ NOTHING: tuple[object, dict[str, object]] = (None, {})
 
 
 def variant(base: Document, path: str, field: Document) -> tuple[Document, Document]:
-    """A configuration without and with the field."""
+    """Returns a configuration without and with the field."""
     value, needs = next((SPECIAL[start] for start in SPECIAL if path.startswith(start)), NOTHING)
     for at, other in needs.items():
         base = put(base, at, other)
@@ -98,7 +98,7 @@ def base(kernel: Path, tmp_path: Path, sim: object) -> Document:
 
 
 def names(words: str, path: str) -> bool:
-    """Whether a message names the path of a field, in the form that messages have."""
+    """Returns whether a message names the path of a field, in the form that messages have."""
     path = re.sub(r"\.u\.(\w+)", r".type.\1", path)
     device, _, field = path.partition("].")
     forms = path, f"{device}]: {field}", path.removesuffix("[0]"), re.sub(r"\[0\].*", "", path)

@@ -34,10 +34,14 @@ SEED = int(os.environ.get("AIOXEN_SEED", "1"))
 SECONDS = float(os.environ.get("AIOXEN_HOSTILE_SECONDS", "0.4"))
 WITHOUT_END = 1_000_000
 LONGEST = scaled(25)
-"""Each operation ends within its own limits, of which the longest is that of an addition's undo."""
-LONGEST_MESSAGE = 10000  # four characters for each octet of a value in xenstore, and a few words
+"""The longest time, in seconds, that any operation may take. The undo of adding a device has the
+longest limit."""
+# The greatest length of a message, in characters. A message may quote a value from xenstore, with four
+# characters for each octet.
+LONGEST_MESSAGE = 10000
 UNPRINTABLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
-"""Categories of Unicode: control characters, formats such as a direction, surrogates, separators."""
+"""The categories of Unicode whose characters may not appear in a message: control characters, formats such
+as a direction, surrogates, separators."""
 
 MOST_GROWTH = 48 << 20
 MOST_LOGGED = 4 << 20

@@ -26,7 +26,7 @@ PHYS32_ENTRY = struct.pack("<III", 4, 4, 18) + b"Xen\0"
 
 
 def bzimage(payload: bytes, *, protocol: int = 0x20F, length: int | None = None) -> bytes:
-    """A Linux boot image with one setup sector."""
+    """Returns a Linux boot image with one setup sector."""
     head = bytearray(1024)
     head[0x1F1] = 1
     head[0x1FE:0x200] = b"\x55\xaa"
@@ -41,14 +41,15 @@ def xz(kernel: bytes) -> bytes:
 
 
 def lz4(kernel: bytes) -> bytes:
-    """The old format of lz4, as the kernel's makefiles use it. The only block is one run of literals."""
+    """Returns data in the old format of lz4, as the kernel's makefiles write it. The only block has one
+    run of literals."""
     length = len(kernel) - 15
     block = b"\xf0" + b"\xff" * (length // 255) + bytes([length % 255]) + kernel
     return b"\x02\x21\x4c\x18" + struct.pack("<I", len(block)) + block + struct.pack("<I", len(kernel))
 
 
 def zstd(kernel: bytes) -> bytes:
-    """A frame whose only block is not compressed."""
+    """Returns a frame whose only block is not compressed."""
     head = b"\x28\xb5\x2f\xfd" + b"\xa0" + struct.pack("<I", len(kernel))
     block = (len(kernel) << 3 | 1).to_bytes(3, "little") + kernel
     return head + block + struct.pack("<I", len(kernel))
@@ -59,7 +60,7 @@ def lzma_alone(kernel: bytes) -> bytes:
 
 
 def bomb(compress: Make) -> Make:
-    """A kernel that is 300 MiB when it is decompressed."""
+    """Returns a kernel that is 300 MiB when it is decompressed."""
     return lambda kernel: compress(kernel[:4] + bytes(300 << 20))
 
 
@@ -68,7 +69,7 @@ def changed(kernel: bytes, offset: int, new: bytes) -> bytes:
 
 
 def without_notes(kernel: bytes) -> bytes:
-    """A kernel of which neither a segment nor a section has notes."""
+    """Returns a kernel of which neither a segment nor a section has notes."""
     kernel = changed(kernel, NOTES, struct.pack("<I", 0))
     return changed(changed(kernel, 40, bytes(8)), 60, bytes(4))
 
@@ -82,7 +83,7 @@ def entry_outside(kernel: bytes) -> bytes:
 
 
 def large(kernel: bytes) -> bytes:
-    """A kernel that needs 100 MiB."""
+    """Returns a kernel that needs 100 MiB."""
     return changed(kernel, SEGMENT + 40, struct.pack("<Q", 100 << 20))
 
 

@@ -36,8 +36,8 @@ class Xen:
         write_node(f"/local/domain/{domid}/memory/target", str(kb))
 
     def not_populated(self, domid: int) -> tuple[int, int]:
-        """The number of the guest's pages without memory yet, and the number of pages that Xen keeps for
-        them."""
+        """Returns the number of the guest's pages without memory yet, and the number of pages that Xen keeps
+        for them."""
         total, pool, entries = (ctypes.c_uint64() for _ in range(3))
         pointers = map(ctypes.byref, (total, pool, entries))
         assert self._library.xc_domain_get_pod_target(self._handle, domid, *pointers) == 0

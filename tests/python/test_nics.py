@@ -47,7 +47,8 @@ async def connected(domid: int, devid: int) -> None:
 
 
 def nodes(domid: int, devid: int) -> set[str]:
-    """The three trees of an interface with values and permissions, with 0 in the place of its number."""
+    """Returns the three trees of an interface with values and permissions. 0 replaces the
+    interface's number."""
     lines = set()
     listed = subprocess.run(["xenstore-ls", "-fp"], capture_output=True, text=True, check=True).stdout
     folders = f"/local/domain/0/backend/vif/{domid}|(/local/domain|/libxl)/{domid}/device/vif"

@@ -34,7 +34,7 @@ CHANGES: dict[str, tuple[list[str], Change]] = {
 
 
 def tree(dom: aioxen.Domain, uuid: str) -> list[str]:
-    """The nodes of a domain that have no number of its own."""
+    """Returns the nodes of a domain that have no number of its own."""
     found = ""
     for path in f"/local/domain/{dom.domid}", f"/vm/{uuid}":
         found += subprocess.check_output(["xenstore-ls", "-f", path], text=True).replace(path, "")

@@ -28,7 +28,7 @@ on_crash = "preserve"
 driver_domain = {driver}
 """
 
-# docs/libxl.md gives the reasons for these differences.
+# The xenstore nodes that xl writes for a new domain and aioxen does not. docs/libxl.md gives the reasons.
 ONLY_XL_WRITES = re.compile(
     r"/libxl/N/(dm-version|device.*)|/local/domain/0/backend.*|/local/domain/N/memory/videoram|"
     r"/local/domain/N/console/backend(-id)?|/local/pool.*|/vm/UUID/image.*"
@@ -52,7 +52,7 @@ def file(request: pytest.FixtureRequest, kernel: Path, tmp_path: Path) -> Path:
 
 
 def nodes(domid: int) -> dict[str, tuple[str, str]]:
-    """The value and the permissions of each node, with the domid and the UUID replaced."""
+    """Returns the value and the permissions of each node, with the domid and the UUID replaced."""
     text = subprocess.run(["xenstore-ls", "-fp"], capture_output=True, text=True, check=True).stdout
     text = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UUID", text)
     text = re.sub(rf"(/domain|/libxl|/backend/console)/{domid}\b", r"\1/N", text)

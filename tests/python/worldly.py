@@ -40,8 +40,8 @@ def descriptors() -> set[tuple[str, str]]:
 
 
 def threads() -> int:
-    """The number of running threads. Excludes exiting threads, because a joined thread stays listed
-    briefly."""
+    """Returns the number of running threads. Excludes exiting threads, because a joined thread stays
+    listed briefly."""
     count = 0
     for task in Path("/proc/self/task").iterdir():
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
@@ -64,7 +64,7 @@ def xenstore_handle() -> Iterator[tuple[ctypes.CDLL, ctypes.c_void_p]]:
 
 
 def xenstore() -> set[str]:
-    """The nodes of domains."""
+    """Returns the nodes of domains."""
     nodes = set()
     with xenstore_handle() as (library, store):
         for folder in "/local/domain", "/vm", "/libxl":
@@ -76,7 +76,7 @@ def xenstore() -> set[str]:
 
 
 def read_node(path: str) -> str | None:
-    """A node's value; None if it does not exist."""
+    """Returns a node's value; None if it does not exist."""
     with xenstore_handle() as (library, store):
         value = library.xs_read(store, 0, path.encode(), None)
         text = ctypes.string_at(value).decode() if value else None

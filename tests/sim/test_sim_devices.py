@@ -26,7 +26,7 @@ def guest(config: WriteConfig, tmp_path: Path) -> WriteConfig:
 
 
 def state(path: str, wanted: int) -> str:
-    """A command that waits until the node `state` in a directory has a value."""
+    """Returns a command that waits until the node `state` in a directory has a value."""
     read = f"$(xenstore-read {path}/state 2>/dev/null)"
     return (
         f'for i in $(seq 300); do [ "{read}" != {wanted} ] || break; sleep 0.01; done; echo {wanted} "{read}"'

@@ -11,7 +11,7 @@ RUNNING = {"b": "b", "s": "r", "l": "b", "d9": "b"}
 
 
 def order(domid: int) -> str:
-    """The command that asks a guest to power off, as `xl shutdown` does without waiting."""
+    """Returns the command that asks a guest to power off, as `xl shutdown` does without waiting."""
     return f"xenstore-write /local/domain/{domid}/control/shutdown poweroff"
 
 

@@ -36,7 +36,7 @@ def eventually(condition: Callable[[], bool], limit_s: float = scaled(3)) -> boo
 
 
 def processes_under(pid: int) -> set[int]:
-    """All descendants of the process `pid`."""
+    """Returns all descendants of the process `pid`."""
     found: set[int] = set()
     for children in Path(f"/proc/{pid}/task").glob("*/children"):
         for child in map(int, children.read_text().split()):
@@ -52,7 +52,7 @@ def is_alive(pid: int) -> bool:
 
 
 def host_state() -> tuple[object, ...]:
-    """The part of the host's state that a world could change and that no other program changes."""
+    """Returns the part of the host's state that a world could change and that no other program changes."""
     return (
         Path("/proc/self/mounts").read_text(),
         {

@@ -72,8 +72,8 @@ class Soak:
         await asyncio.sleep(self.random.uniform(0, most))
 
     def any_magnitude(self) -> float:
-        """A random time from 0.1 ms to 1 s. Its logarithm is distributed uniformly, so that each step of a
-        creation is interrupted on fast and on slow hosts."""
+        """Returns a random time from 0.1 ms to 1 s. Its logarithm is distributed uniformly, so that each step
+        of a creation is interrupted on fast and on slow hosts."""
         return float(10 ** self.random.uniform(-4, 0))
 
     async def attempt(
@@ -275,7 +275,7 @@ async def free_pages() -> int:
 
 
 async def nodes() -> set[str]:
-    """All paths in xenstore."""
+    """Returns all paths in xenstore."""
     found: set[str] = set()
     with xenstore_handle() as (library, store):
 

@@ -25,7 +25,7 @@ def create(dom0: Dom0, kind: str, command_line: str) -> None:
 
 
 def state(dom0: Dom0) -> str:
-    """The state column of xl list: running, blocked, paused, shutdown, reason, dying."""
+    """Returns the state column of xl list: running, blocked, paused, shutdown, reason, dying."""
     return dom0("xl list guest").splitlines()[1].split()[4]
 
 

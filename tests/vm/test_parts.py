@@ -63,8 +63,8 @@ def test_what_was_found_about_kvm_is_remembered_until_the_next_boot(
 
 
 def members(archive: bytes) -> dict[str, tuple[int, bytes]]:
-    """The mode and the content of each member of a cpio archive, parsed according to the format's
-    definition."""
+    """Returns the mode and the content of each member of a cpio archive, parsed according to the
+    format's definition."""
     found: dict[str, tuple[int, bytes]] = {}
     offset = 0
     while True:

@@ -19,7 +19,7 @@ def words(*names: str) -> st.SearchStrategy[str]:
 
 
 def spec(**parameters: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    """A specification: some of the parameters, in any order."""
+    """Returns a specification: some of the parameters, in any order."""
     options = [
         value.map(
             lambda v, name=name: (

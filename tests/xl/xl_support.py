@@ -79,7 +79,7 @@ class Xl:
 
 
 def normal(document: dict[str, Any]) -> dict[str, Any]:
-    """A configuration as JSON in this library's form, which leaves out initial values."""
+    """Returns a configuration as JSON in this library's form, which leaves out initial values."""
     config = aioxen.from_json(DomainConfig, json.dumps(document))
     written: dict[str, Any] = json.loads(aioxen.to_json(config))
     return written

@@ -21,15 +21,14 @@ CPU = {
     "kvm": "host",
 }
 # Emulation needs smap=no and xsave=0. With smap, dom0 crashes at once. With xsave, dom0's programs crash
-# while a Linux
-# PV guest runs (docs/limits.md). The other options shorten the boot. bootscrub=0 also keeps the snapshot
-# small.
+# while a Linux PV guest runs (docs/limits.md). The other options shorten the boot. bootscrub=0 also keeps the
+# snapshot small.
 XEN = "console=com1 com1=115200,8n1 smap=no xsave=0 smep=no spec-ctrl=no xpti=no cpufreq=none bootscrub=0"
 LINUX = (
     "console=hvc0 quiet loglevel=3 panic=1 nokaslr mitigations=off rodata=off init_on_alloc=0 apparmor=0"
     " audit=0 cryptomgr.notests tsc=reliable random.trust_cpu=on"
 )
-SHARES = ("project", "cwd")  # tags of the directories of this machine that dom0 can mount
+SHARES = ("project", "cwd")  # The tags under which dom0 can mount two directories of the host.
 
 
 class MachineError(Exception):

@@ -36,7 +36,8 @@ def _digest(*parts: object) -> str:
 
 
 def _directory(image: Path, shape: Shape) -> Path:
-    """The snapshot's directory. Its name depends on all files and options that the snapshot depends on."""
+    """Returns the snapshot's directory. Its name depends on all files and options that the snapshot
+    depends on."""
 
     def identity(path: Path) -> tuple[Path, int, int]:
         status = path.stat()

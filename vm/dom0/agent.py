@@ -171,7 +171,7 @@ class Command:
         return status if status >= 0 else 128 - status
 
     def _poll(self, ended: int | None) -> select.poll:
-        """The descriptors and events to wait for."""
+        """Returns the descriptors and events to wait for."""
         events = dict.fromkeys((self._port.fd, *self._streams), select.POLLIN)
         if ended is not None:
             events[ended] = select.POLLIN

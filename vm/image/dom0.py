@@ -219,7 +219,7 @@ def _libraries(archive: Archive, binaries: list[Path], unpacked: Path) -> None:
 
 
 def _soname(path: Path) -> str:
-    """The name under which programs load a library: libxenctrl.so.4.17 for libxenctrl.so.4.17.0."""
+    """Returns the name under which programs load a library: libxenctrl.so.4.17 for libxenctrl.so.4.17.0."""
     for link in path.parent.glob(path.name.split(".so.")[0] + ".so.*"):
         if link.is_symlink() and link.resolve() == path.resolve():
             return link.name

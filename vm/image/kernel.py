@@ -15,8 +15,8 @@ SECTOR = 512
 
 
 def uncompressed(bzimage: Path) -> bytes:
-    """The ELF file inside a bzImage. It saves the seconds that Xen needs to unpack it at each boot under
-    emulation."""
+    """Returns the ELF file inside a bzImage. It saves the seconds that Xen needs to unpack it at each boot
+    under emulation."""
     image = bzimage.read_bytes()
     if image[SIGNATURE : SIGNATURE + 4] != b"HdrS":
         raise ValueError(f"{bzimage}: no compressed kernel inside")

@@ -107,7 +107,7 @@ class Counters(Fields):
 
 
 def error_of(rc: int, message: str, operation: str | None = None, domid: int | None = None) -> errors.Error:
-    """The exception for an error code of the library."""
+    """Returns the exception for an error code of the library."""
     kind = errors.BY_RC.get(rc)
     if kind is not None:
         return kind(message, operation, domid)
@@ -117,7 +117,7 @@ def error_of(rc: int, message: str, operation: str | None = None, domid: int | N
 
 
 def last_message() -> str:
-    """The message of the error that the last call of this thread returned."""
+    """Returns the message of the error that the last call of this thread returned."""
     return v.get_string(lib.libxl_error_message())
 
 
@@ -144,7 +144,7 @@ class BaseContext(ContextOperations):
         return self._c is None
 
     def counters(self) -> Counters:
-        """The current counters. After the context has been closed, the counters at its closing."""
+        """Returns the current counters. After the context has been closed, the counters at its closing."""
         if self._final_counters is not None:
             return self._final_counters
         c = ffi.new("libxl_counters *")
@@ -170,7 +170,7 @@ class BaseContext(ContextOperations):
             lib.libxl_operation_info_list_free(infos, count[0])
 
     def _domain(self, domid: int) -> Domain:
-        """Return the handle of a domain. One hypercall, which does not block, looks up the domain's UUID."""
+        """Returns the handle of a domain. One hypercall, which does not block, looks up the domain's UUID."""
         info = ffi.new("libxl_dominfo *")
         rc = lib.libxl_domain_get_info(self._c, domid, info, ffi.NULL)
         return self.domain_class(self, domid, bytes(16) if rc else bytes(info.uuid.uuid))
@@ -180,7 +180,7 @@ class BaseContext(ContextOperations):
         raise error_of(rc, message)
 
     def _make_event(self, kind: int, domid: int, value: int, uuid: bytes, address: int) -> types.Event | None:
-        """Return the event of a libxl_event_record, or None if this release does not know the event's type.
+        """Returns the event of a libxl_event_record, or None if this release does not know the event's type.
 
         `address` is the address of the whole libxl_event, if the event's fields do not fit into the record.
         """

@@ -17,18 +17,19 @@ if TYPE_CHECKING:
 
 
 def words(member: enum.IntEnum) -> str:
-    """The member's name in lower case. str() returns it."""
+    """Returns the member's name in lower case. str() returns it."""
     return member.name.lower().removeprefix("_")
 
 
 def flag_words(flags: enum.IntFlag) -> str:
-    """The names of the flags in lower case. str() returns them."""
+    """Returns the names of the flags in lower case. str() returns them."""
     return "|".join(words(flag) for flag in type(flags) if flag in flags)  # type: ignore[arg-type]
 
 
 @functools.cache
 def _as_dataclass(kind: type[Fields]) -> Any:
-    """The equivalent dataclass, made by the module dataclasses. Its annotations are types, not strings."""
+    """Returns the equivalent dataclass, made by the module dataclasses. Its annotations are
+    types, not strings."""
     from dataclasses import MISSING, field, make_dataclass
     from inspect import signature
     from typing import get_type_hints
@@ -49,7 +50,8 @@ def _as_dataclass(kind: type[Fields]) -> Any:
 
 
 class _DataclassAttribute:
-    """A dataclass attribute. It is computed at its first use, because few programs use it.
+    """A descriptor for an attribute that each dataclass has, such as __dataclass_fields__. Few programs use
+    such an attribute, so the descriptor computes the value at the first use.
 
     A subclass without fields of its own has the attributes of its base.
     """

@@ -68,7 +68,7 @@ class Result:
         self.free = free
 
     def value(self, xen: OperationsBase, c: CData) -> Any:
-        """The Python value. It does not refer to C memory."""
+        """Returns the Python value. It does not refer to C memory."""
         return self.read(c)
 
     def free_memory(self, c: CData) -> None:
@@ -134,7 +134,7 @@ class CffiSpec(OperationSpec):
         """The operation that undoes this one, and the positions of the results that are its inputs."""
 
     def method(self, method: F) -> F:
-        """A decorator for a generated method. The common calls of the method then run in C."""
+        """Returns a decorator for a generated method. The common calls of the method then run in C."""
         return cast(F, FastMethod(self, method))
 
     def new_results(self) -> tuple[CData, ...]:
@@ -167,11 +167,12 @@ class CffiSpec(OperationSpec):
             result.free_memory(c)
 
     def domid_of(self, inputs: tuple[Any, ...]) -> int | None:
-        """The domid among the inputs of a call. None: the operation takes no domain."""
+        """Returns the domid among the inputs of a call. None: the operation takes no domain."""
         return None if self.domid is None else int(inputs[self.domid])
 
     def input_error(self, error: Exception, inputs: tuple[Any, ...]) -> Exception:
-        """The exception for an input that cffi has refused. The exception of cffi does not name the input."""
+        """Returns the exception for an input that cffi has refused. The exception of cffi does not name
+        the input."""
         function: CType = ffi.typeof(self.function)
         given = list(zip(self.input_names, inputs, function.args[1:], strict=False))
         wrong = [part for part in given if not fits(part[1], part[2])]
@@ -202,7 +203,7 @@ class OperationsBase(ABC):
 
     @abstractmethod
     def _domain(self, domid: int) -> Domain:
-        """Return the handle of a domain."""
+        """Returns the handle of a domain."""
 
 
 def _by_name(method: FastMethod) -> tuple[Callable[[str], Any], tuple[str]]:

@@ -40,7 +40,7 @@ CType: TypeAlias = Any
 
 
 def ctype(name: str | CType) -> CType:
-    """The C type with this name. If the argument is a C type already, it is returned unchanged."""
+    """Returns the C type with this name. If the argument is a C type already, it is returned unchanged."""
     return ffi.typeof(name) if isinstance(name, str) else name
 
 
@@ -81,22 +81,22 @@ class Flat:
         self.format = struct.Struct(f"{code}{padding}x")
 
     def unpack(self, c: CData, n: int) -> Iterator[tuple[Any, ...]]:
-        """The fields of each of the `n` structs at `c`."""
+        """Returns the fields of each of the `n` structs at `c`."""
         return self.format.iter_unpack(ffi.buffer(c, n * self.size)) if n else iter(())
 
 
 @functools.cache
 def _uuid() -> tuple[Any, ...]:
-    """The parts of the module uuid that uuid_of() uses. The module is imported at the first use, because the
-    import takes milliseconds."""
+    """Returns the parts of the module uuid that uuid_of() uses. The module is imported at the first use,
+    because the import takes milliseconds."""
     from uuid import UUID, SafeUUID
 
     return UUID, UUID.__dict__["int"].__set__, UUID.__dict__["is_safe"].__set__, SafeUUID.unknown
 
 
 def uuid_of(octets: bytes | CData) -> UUID:
-    """Return UUID(bytes=octets) in half the time. Reading a list of many domains spends most of its time
-    here."""
+    """Returns UUID(bytes=octets) in half the time. Reading a list of many domains spends most of its
+    time here."""
     kind, set_int, set_is_safe, unknown = _uuid()
     made: UUID = kind.__new__(kind)
     set_int(made, int.from_bytes(octets, "big"))
@@ -109,7 +109,7 @@ def optional_uuid_of(octets: bytes | CData) -> UUID | None:
 
 
 def get_string(c: CData) -> str:
-    """The text of a C string; "" for NULL."""
+    """Returns the text of a C string; "" for NULL."""
     return ffi.string(c).decode("utf-8", "surrogateescape") if c else ""
 
 
@@ -127,7 +127,8 @@ def free_string(c: CData) -> None:
 
 
 def count(array: CData, length: int) -> int:
-    """The number of an array's elements. As in C, an array that is NULL is empty, whatever its length is."""
+    """Returns the number of an array's elements. As in C, an array that is NULL is empty, whatever its
+    length is."""
     return length if array and length > 0 else 0
 
 
@@ -149,13 +150,13 @@ def take_float(c: CData) -> float:
 
 
 def get_bits(c: CData) -> set[int]:
-    """The bits that are set in a struct with `size`, in octets, and `map`."""
+    """Returns the bits that are set in a struct with `size`, in octets, and `map`."""
     octets = ffi.buffer(c.map, c.size)[:] if c.size else b""
     return {8 * i + bit for i, octet in enumerate(octets) for bit in range(8) if octet >> bit & 1}
 
 
 def get_strings(c: CData) -> list[str]:
-    """The strings of an array that ends with NULL. If the array is NULL, the list is empty."""
+    """Returns the strings of an array that ends with NULL. If the array is NULL, the list is empty."""
     found: list[str] = []
     while c[0] and c[0][len(found)]:
         found.append(get_string(c[0][len(found)]))
@@ -163,7 +164,8 @@ def get_strings(c: CData) -> list[str]:
 
 
 def get_pairs(c: CData) -> dict[str, str | None]:
-    """The pairs of an array of strings that ends with NULL. A value, which may be NULL, follows each key."""
+    """Returns the pairs of an array of strings that ends with NULL. A value, which may be NULL, follows
+    each key."""
     found: dict[str, str | None] = {}
     at = c[0]
     while at and at[0]:
@@ -190,7 +192,7 @@ def expect(value: object, kind: type, path: str) -> None:
 
 
 def expected(value: object, kind: type[T], path: str) -> T:
-    """Return the value. Raises TypeError if it is not of this type."""
+    """Returns the value. Raises TypeError if it is not of this type."""
     expect(value, kind, path)
     return value  # type: ignore[return-value]
 
@@ -202,7 +204,7 @@ def refuse_bool(value: object, path: str) -> None:
 
 
 def domid(value: Any) -> int:
-    """The domid of a Domain or an int. Accepts and refuses the same values as operations do."""
+    """Returns the domid of a Domain or an int. Accepts and refuses the same values as operations do."""
     refuse_bool(value, "domid")
     try:
         found = int(ffi.new("uint32_t *", value)[0])
@@ -214,8 +216,8 @@ def domid(value: Any) -> int:
 
 
 def fits(value: Any, kind: CType) -> bool:
-    """Whether cffi accepts the value for a number of this type. For other types the result is True, because
-    their values have been checked before."""
+    """Returns whether cffi accepts the value for a number of this type. For other types the result is True,
+    because their values have been checked before."""
     try:
         return kind.kind != "primitive" or bool(ffi.new(f"{kind.cname} *", value))
     except (TypeError, OverflowError):
@@ -223,7 +225,7 @@ def fits(value: Any, kind: CType) -> bool:
 
 
 def number(value: int, name: str) -> int:
-    """Return a number that is an input. Refuses a bool; cffi checks the type and the range."""
+    """Returns a number that is an input. Refuses a bool; cffi checks the type and the range."""
     refuse_bool(value, name)
     return value
 
@@ -312,7 +314,7 @@ def put_string(c: CData, name: str, value: str | None, path: str, keep: Keep) ->
 
 
 def uuid(value: UUID, path: str) -> list[bytes]:
-    """The initializer of a libxl_uuid."""
+    """Returns the initializer of a libxl_uuid."""
     expect(value, _uuid()[0], path)
     return [value.bytes]
 

@@ -36,7 +36,7 @@ def pv(
     disks: Iterable[DeviceDisk] = (),
     nics: Iterable[DeviceNic] = (),
 ) -> DomainConfig:
-    """The configuration of a PV guest that boots `kernel` directly.
+    """Returns the configuration of a PV guest that boots `kernel` directly.
 
     memory: MiB as an int, or a string with a unit: "64M", "2G".
 
@@ -63,7 +63,7 @@ def pvh(
     disks: Iterable[DeviceDisk] = (),
     nics: Iterable[DeviceNic] = (),
 ) -> DomainConfig:
-    """The configuration of a PVH guest, with hardware virtualisation but no emulated devices.
+    """Returns the configuration of a PVH guest, with hardware virtualisation but no emulated devices.
 
     The arguments and errors are those of pv().
     """
@@ -105,7 +105,7 @@ def disk(
     format: DiskFormat = DiskFormat.RAW,
     readonly: bool = False,
 ) -> DeviceDisk:
-    """A disk of a guest: an image file or a block device.
+    """Returns a disk of a guest: an image file or a block device.
 
     vdev: The name of the disk in the guest.
 
@@ -121,7 +121,7 @@ def disk(
 
 
 def nic(bridge: str | None = None, *, mac: str | bytes | None = None, ip: str | None = None) -> DeviceNic:
-    """A network interface of a guest.
+    """Returns a network interface of a guest.
 
     bridge: The bridge of the host that gets the interface. None: the default bridge.
 

@@ -239,7 +239,7 @@ class Context(ContextCore, BaseContext):
             free()
 
     def _is_busy(self) -> bool:
-        """Whether freeing the C context has to wait for operations or for jobs on workers."""
+        """Returns whether freeing the C context has to wait for operations or for jobs on workers."""
         try:
             return bool(self.counters().jobs or self.operations())
         except MemoryError:

@@ -61,7 +61,7 @@ class Domain(DomainOperations):
     def console(
         self, number: int = 0, type: ConsoleType = ConsoleType.UNKNOWN, *, limit: int = 1 << 16
     ) -> Console:
-        """The domain's console: `async with dom.console() as c:` opens it.
+        """Returns the domain's console: `async with dom.console() as c:` opens it.
 
         number, type: The number and the type of the console. The default is the primary console.
 

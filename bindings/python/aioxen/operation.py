@@ -130,13 +130,12 @@ class Operation(OperationFuture[T], CoroutineMethods[T]):
 
 
 class UndoableOperation(Operation[T]):
-    """An operation that is undone if no caller gets its result. Without the result, no caller could destroy
-    the new
-    domain.
+    """An operation with an undo. If no caller takes the operation's result, the undo runs. The only such
+    operation of aioxen is domain_create(), and its undo destroys the domain.
 
-    A caller takes the result by awaiting the operation, or by result(). The operation is undone if its result
-    was not taken when it is cancelled after its completion, or when it is garbage-collected. Garbage
-    collection is also reported to the loop's exception handler.
+    A caller takes the result by awaiting the operation, or by result(). Cancelling a completed operation
+    starts the undo, unless a caller has taken the result. Garbage collection of the operation does the same,
+    and reports the loss to the loop's exception handler.
 
     `async with xen.domain_create(config) as domain:` undoes the operation at the end of the block.
     """

@@ -60,7 +60,7 @@ static bool handle_completion(const libxl_event_record *record)
     return ended;
 }
 
-/* Whether the call that returned `answer` raised an exception and must be repeated. */
+/* Returns whether the call that returned `answer` raised an exception and must be repeated. */
 static bool should_retry(const PyObject *answer, int *calls, FirstError *first)
 {
     if (answer)

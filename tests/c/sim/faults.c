@@ -167,7 +167,7 @@ static void other_operations_report_their_errors(scene *s)
     destroy(s, domid);
 }
 
-/* The list is read page by page. If a page fails, no event is reported from the pages before it. */
+/* Returns the list is read page by page. If a page fails, no event is reported from the pages before it. */
 static void an_incomplete_list_reports_no_events(scene *s)
 {
     enum { MORE_THAN_A_PAGE = 4096 / sizeof(xc_domaininfo_t) + 1 };

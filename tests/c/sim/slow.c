@@ -10,7 +10,7 @@
 
 enum { PROMPT_MS = 50 };
 
-/* Whether a pause, an unpause and a list were prompt at least once in five attempts; a busy machine delays some. */
+/* Returns whether a pause, an unpause and a list were prompt at least once in five attempts; a busy machine delays some. */
 static bool others_are_prompt(scene *s, libxl_domid domid)
 {
     uint64_t fastest = UINT64_MAX;

@@ -15,7 +15,7 @@
 #include <libxl.h>
 
 static atomic_uint count, failing;
-static atomic_bool all_later; /* all later allocations fail, too */
+static atomic_bool all_later; /* If true, all allocations after the chosen one fail, too. */
 
 void allocation_fail(unsigned n)
 {
@@ -35,7 +35,7 @@ unsigned allocations(void)
     return atomic_load(&count);
 }
 
-/* Whether an address is in the same library as libxl_ctx_alloc. */
+/* Returns whether an address is in libaioxen. `libxl_ctx_alloc` marks the library. */
 static bool is_ours(void *address)
 {
     static void *base;

@@ -11,8 +11,8 @@
 void allocation_fail(unsigned n);
 /* Like allocation_fail(), but all allocations from the n-th on fail. */
 void allocation_fail_from(unsigned n);
-/* Returns the number of the library's allocations since the last call of one of the functions above. Allocations are counted only
- * while one is set to fail. */
+/* Returns the number of allocations by the library since the last call of allocation_fail() or
+ * allocation_fail_from(). The library's allocations are counted only while one is set to fail. */
 unsigned allocations(void);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Tests that fail on purpose and leave a guest, a fault rule and stopped daemons behind.
- * tests/c/sim/test_harness.py checks that the harness cleans up after them.
+ * tests/c/sim/test_harness.py checks that the harness cleans up after these tests.
  */
 #include "harness.h"
 #include "simulation.h"

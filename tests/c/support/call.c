@@ -12,7 +12,7 @@ struct call {
     op *o;
     initiator *function;
     words arguments;
-    sem_t waits; /* posted once the call waits in the library, or has returned */
+    sem_t waits; /* Posted when the call waits in the library or has returned. */
     bool posted;
     pthread_t thread;
 };
@@ -26,7 +26,8 @@ static void post_waits(struct call *call)
     call->posted = true;
 }
 
-/* The context's logger. The library logs "in progress" on the initiator's thread before the call blocks. */
+/* Writes a message of the context's logger. The library logs "in progress" on the initiator's thread
+ * before the call blocks. */
 static void log_message(xentoollog_logger *logger, xentoollog_level level, int errnoval, const char *context,
                         const char *format, va_list args)
 {

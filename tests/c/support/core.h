@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A context with the core alone, without a hypervisor, for tests of the core's internals. All functions
- * may be called from any thread; each fails the test on an error.
+ * Helpers for tests of the core's internals. They use a context that has the core alone, without a
+ * hypervisor. Any thread may call these functions. Each function fails the test on an error.
  */
 #ifndef CORE_H
 #define CORE_H
@@ -19,13 +19,15 @@ void core_run(libxl_ctx *ctx, const int *done);
 /* Caller holds the lock. Runs the loop for `milliseconds`. */
 void core_run_for(libxl_ctx *ctx, unsigned milliseconds);
 
-/* Defines ID_phases: one phase, which starts and is polled by the same function, with a state of this type. */
+/* Defines the table ID_phases with one phase. `function` both starts and polls the phase. `state_type` is
+ * the type of the phase's state. */
 #define CORE_PHASE(id, function, state_type)                                                                 \
     static const libxl__phase id##_phase = {.name = "only", .start = (function), .poll = (function)};        \
     static const libxl__phases id##_phases = {                                                               \
         .list = &id##_phase, .count = 1, .state_size = sizeof(state_type)}
 
-/* Defines ID_class: one phase, with the functions ID_start and ID_poll and a state of this type. */
+/* Defines the class ID_class with one phase. The functions ID_start and ID_poll run the phase.
+ * `state_type` is the type of its state. */
 #define CORE_CLASS(id, state_type)                                                                           \
     static const libxl__phase id##_phase = {.name = #id, .start = id##_start, .poll = id##_poll};            \
     static const libxl__phases id##_phases = {                                                               \
@@ -33,9 +35,10 @@ void core_run_for(libxl_ctx *ctx, unsigned milliseconds);
     static const libxl__ao_class id##_class = {                                                              \
         .name = #id, .phases = &id##_phases, .args_size = sizeof(void *), .slow = true}
 
-/* Does what a generated initiator of this class does, and returns the initiator's result. The operation's argument is `user`. */
+/* Starts an operation of a class, as a generated initiator does. Returns the initiator's result. `user` is
+ * the operation's argument. */
 int core_begin(libxl_ctx *ctx, const libxl__ao_class *cls, void *user, const libxl_asyncop_how *how);
-/* Like core_begin(), but the operation completes by an event with this for_user. */
+/* Like core_begin(), but the operation completes by an event whose for_user is `for_event`. */
 int core_start(libxl_ctx *ctx, const libxl__ao_class *cls, uint64_t for_event, void *user);
 /* Returns the `user` that was passed to core_begin() or core_start(). The operation's functions call this. */
 void *core_user(libxl__ao *ao);

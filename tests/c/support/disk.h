@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Disks for the tests in sim/. disk_add(), disk_remove() and disk_destroy() dispose of the disk that they are given. */
+/* Functions that make and check disks, for the tests in sim/. disk_add(), disk_remove() and disk_destroy()
+ * dispose of their argument `disk`. */
 #ifndef DISK_H
 #define DISK_H
 
@@ -7,10 +8,10 @@
 
 #define DISK_IMAGE "/run/disk.img"
 
-/* Makes the file DISK_IMAGE. */
+/* Makes DISK_IMAGE, the file that holds the contents of a test's disk. */
 void disk_make_image(void);
 libxl_device_disk disk_of(const char *vdev, const char *path);
-/* Run the operation; each returns its result. */
+/* Each of these functions runs the operation that it is named after. It returns the operation's result. */
 int disk_add(scene *s, libxl_domid domid, libxl_device_disk disk);
 int disk_remove(scene *s, libxl_domid domid, libxl_device_disk disk);
 int disk_destroy(scene *s, libxl_domid domid, libxl_device_disk disk);

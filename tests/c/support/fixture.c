@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: one handle to xenstored and one to the hypervisor, opened once per program and never closed. The fixture reads
- * its state through these handles and /proc/self, not through the library under test. Any thread may use the handles.
+ * Owns: one handle to xenstored and one to the hypervisor, opened once per program and never closed. The
+ * fixture reads xenstore, the hypervisor and /proc/self itself. It does not use the library under test. Any
+ * thread may use the handles.
  */
 #include "harness.h"
 
@@ -40,7 +41,8 @@ static int nodes_below(const char *path)
     return (int)count;
 }
 
-/* Returns the number of marks of unfinished domains. Does not count the nodes of the groups, which stay when they are empty. */
+/* Returns the number of marks of unfinished domains. A node that groups marks is not counted, because it
+ * stays when it is empty. */
 static int count_marks(void)
 {
     static const char top[] = "/tool/aioxen/unfinished";
@@ -155,7 +157,7 @@ static void check_count(const char *what, const char *directory, int before)
                  fixture_entries(directory));
 }
 
-/* Lists the hypervisor's domains; returns their number. */
+/* Stores the hypervisor's domains in `list`. Returns the number of domains. */
 static int domains(xc_domaininfo_t list[MOST_DOMAINS])
 {
     int count = xc_domain_getinfolist(xch, 0, MOST_DOMAINS, list);

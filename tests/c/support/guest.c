@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: the counter that makes guest names unique; it is atomic. The tests own the domains. */
+/* Owns: the counter that makes guest names unique. The counter is atomic. The tests own the domains. */
 #include "harness.h"
 
 #include <libxl_utils.h>

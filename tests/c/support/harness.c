@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: the list of tests: one for each body and each way that the body runs in. Only the main thread uses it. */
+/* Owns: the list of tests. The list has one test for each body and each way that the body runs in. Only
+ * the main thread uses the list. */
 #include "scene.h"
 #include "simulation.h"
 #include "styles.h"
@@ -17,8 +18,8 @@ static bool is_once(const body *b)
     return b->reason & (RUNS_ONCE | NO_CONTEXT);
 }
 
-/* Returns way `i` of a body that runs in few ways. Successive ways have successive modes and styles. The first ways, one for each
- * mode, have one thread; the others have several. */
+/* Returns way `i` of a body that runs in few ways. The mode and the style differ from each way to the
+ * next. The first ways, one for each mode, have one thread; the other ways have several. */
 static way one_of_few(size_t number, enum mode first, int i)
 {
     const int modes = MODES - first;
@@ -42,7 +43,7 @@ static way one_of_all(enum mode first, int i)
                  .several = i / modes / STYLES};
 }
 
-/* Stores the ways of body `number` of this program; returns how many. */
+/* Stores the ways of body `number` of this program in `ways`. Returns the number of ways. */
 static int ways_of(const body *b, size_t number, way ways[ALL_WAYS])
 {
     const char *setting = getenv("AIOXEN_TEST_WAYS");
@@ -135,7 +136,8 @@ static void *do_nothing(void *nothing)
     return nothing;
 }
 
-/* A sanitizer may start its own thread along with the first thread. That thread must exist before threads are counted. */
+/* Starts a thread and waits for its end. A sanitizer may start a thread of its own together with the first
+ * thread. The sanitizer's thread must exist before the fixture counts threads. */
 static void make_first_thread(void)
 {
     pthread_t thread;

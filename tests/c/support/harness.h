@@ -1,28 +1,31 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Runs one test body in every way in which an operation can complete and a program can wait for it:
+ * Runs one test body in every way. A way is a mode, in which operations complete; a style, in which the
+ * program waits; and a number of threads:
  *
  *   mode      synchronous | callback | event
  *   style     libxl_event_wait | poll(2) with beforepoll and afterpoll | the one descriptor with epoll
  *             | the event hook | the application's own event loop, with libxl's hooks for descriptors
  *   threads   one | several: two threads run the body at once, and a third one waits for events too
  *
- * A body runs in all ways unless its entry names a reason. RUN starts an operation and returns its result; it
- * defines `how` according to the way:
+ * A body runs in all ways unless its entry names a reason. The macro RUN starts an operation, waits, and
+ * returns the operation's result. RUN defines the variable `how` according to the way:
  *
  *     static void pause_works(scene *s)
  *     {
  *         assert_int_equal(RUN(s, libxl_domain_pause(s->ctx, domid, how)), 0);
  *     }
  *
- * A body may run twice at once in the same context. So it keeps its state in local variables, creates its own
- * guests, and selects events by domain and for_user. With AIOXEN_TEST_WAYS=few a body runs in six ways, which
- * cover each mode with one and with several threads, and each style. AIOXEN_TEST_WAYS=two is for the real Xen,
- * which is slow: a body runs once with one thread and once with several. The combinations differ from body to body.
+ * A body may run twice at once in the same context. So the body keeps its state in local variables, creates
+ * its own guests, and selects events by domain and for_user. With AIOXEN_TEST_WAYS=few a body runs in six
+ * ways. Each mode is in two of the six ways: one with one thread, and one with several. The six ways also
+ * cover each style. With AIOXEN_TEST_WAYS=two a body runs in two ways: one with one thread, and one with
+ * several. This value is for the real Xen, which is slow. The combinations of modes and styles differ from
+ * body to body.
  *
  * After each test the fixture (fixture.h) must find the same state as before, and each operation must have
- * completed exactly once. A cmocka assertion that fails on another thread than the test's ends the process;
- * tests/c/test_c.py then restarts the program for the remaining tests.
+ * completed exactly once. A cmocka assertion that fails on a thread other than the test's own ends the
+ * process. In this case tests/c/test_c.py restarts the program for the remaining tests.
  */
 #ifndef HARNESS_H
 #define HARNESS_H
@@ -49,18 +52,21 @@ enum style { WAIT, POLL, DESCRIPTOR, HOOK, LOOP, STYLES };
 typedef struct way {
     enum mode mode;
     enum style style;
-    bool several; /* several threads run the body */
+    bool several; /* false: one thread runs the body. true: several threads run it. */
 } way;
 
-/* Why a body does not run in all ways. Reasons can be combined. */
+/* A reason why a body does not run in all ways. Reasons can be combined. */
 enum reason {
     NO_REASON = 0,
-    ASYNCHRONOUS =
-        1, /* not in the synchronous mode: the body needs the operation's `how`, for example to abort it */
-    RUNS_ONCE = 2, /* in one way (EVENT, WAIT): the body waits or takes events itself */
-    ALONE = 4, /* the body changes the whole process or world: only one thread runs it, another one waits */
-    SLOW = 8,  /* the body takes about a second or more: it always runs in six ways */
-    NO_CONTEXT = 16, /* it runs once, and s->ctx is NULL: the body opens its own contexts, or needs none */
+    /* The body does not run in the synchronous mode. It needs the operation's `how`, for example to abort
+     * the operation. */
+    ASYNCHRONOUS = 1,
+    RUNS_ONCE = 2, /* The body runs in one way, EVENT with WAIT. It waits or takes events itself. */
+    /* Only one thread runs the body, and another thread waits. The body changes the whole process or
+     * the machine. */
+    ALONE = 4,
+    SLOW = 8,        /* The body always runs in six ways, because it takes a second or more. */
+    NO_CONTEXT = 16, /* The body runs once, and s->ctx is NULL. It opens its own contexts, or needs none. */
 };
 
 /* An event that has arrived. The harness keeps each event that does not complete a known operation. */
@@ -68,13 +74,13 @@ typedef struct seen {
     libxl_event_type type;
     uint32_t domid;
     uint64_t for_user;
-    int value;     /* DOMAIN_SHUTDOWN: the reason; OPERATION_COMPLETE: the rc */
-    char vdev[16]; /* DISK_EJECT */
+    int value;     /* The reason of a DOMAIN_SHUTDOWN, or the rc of an OPERATION_COMPLETE. */
+    char vdev[16]; /* The vdev of a DISK_EJECT. */
     libxl_uuid uuid;
     struct seen *next;
 } seen;
 
-/* The descriptor that the library has registered with the application's event loop. */
+/* The registration of the library's descriptor with the application's event loop. */
 typedef struct registration {
     bool registered;
     int fd;
@@ -85,11 +91,11 @@ typedef struct registration {
 typedef struct scene {
     libxl_ctx *ctx;
     way way;
-    /* private to the harness */
-    struct op *ops; /* every operation of the test */
+    /* The members below are private to the harness. */
+    struct op *ops; /* The list of all operations of the test. */
     seen *events;
     registration registration;
-    pthread_mutex_t lock; /* guards the three members above, and the operations' results */
+    pthread_mutex_t lock; /* Guards the three members above, and the results of the operations. */
     int epoll;
     atomic_bool over;
     bool open;
@@ -102,14 +108,17 @@ typedef struct body {
     enum reason reason;
 } body;
 
-/* BODY(name) or BODY(name, reason | reason) */
+/* Makes an entry of the table of bodies. Write BODY(name), or BODY(name, reason | reason). */
 #define BODY(name, ...)                                                                                      \
     {                                                                                                        \
 #name, name, (enum reason)(NO_REASON __VA_OPT__(|) __VA_ARGS__)                                      \
     }
 
-/* The program's main. `program` runs all tests, `program NAME...` the named ones; `program --list` prints the
- * names. `program --clean` destroys all guests and restores the simulation after a test has ended the process. */
+/*
+ * The main function of a program of tests. `program` runs all tests, and `program NAME...` runs the named
+ * tests. `program --list` prints the names. `program --clean` destroys all guests and restores the
+ * simulation. It is for use after a test has ended the process.
+ */
 int harness_main(int argc, char **argv, const body *bodies, size_t count);
 #define HARNESS_MAIN(bodies)                                                                                 \
     int main(int argc, char **argv)                                                                          \
@@ -122,30 +131,37 @@ int harness_main(int argc, char **argv, const body *bodies, size_t count);
 typedef struct op {
     scene *s;
     libxl_asyncop_how how;
-    /* Set when the initiator returns. false: the initiator refused the operation, which must never complete. */
+    /* true: the operation has started. In the synchronous mode the member is always true. false: the
+     * initiator has refused the operation, which must never complete. */
     bool started;
-    atomic_int completions; /* synchronous returns, callbacks or completion events */
+    /* The number of completions so far: synchronous returns, callbacks or completion events. */
+    atomic_int completions;
     int rc;
-    uint32_t domid; /* of the completion event; mode EVENT only */
+    uint32_t domid; /* The domid of the completion event. Used in the mode EVENT only. */
     libxl_uuid uuid;
-    pthread_t thread; /* the thread that ran the callback or took the event */
+    pthread_t thread; /* The thread that ran the callback or took the event. */
     char message[512];
-    /* private to the harness: a synchronous call on its own thread */
+    /* Private to the harness: the synchronous call, which has its own thread. */
     struct call *call;
     struct op *next;
 } op;
 
-/* Begins an operation in the scene's mode. op_how() is NULL in the synchronous mode. */
+/* op_begin() begins an operation in the scene's mode. op_how() returns the `how` for the initiator, or
+ * NULL in the synchronous mode. */
 op *op_begin(scene *s);
 const libxl_asyncop_how *op_how(const op *o);
-/* Stores what the initiator returned. In the synchronous mode that is the result. In the others it is
- * ERROR_ASYNC_INPROGRESS, or the error of an operation that was refused. */
+/*
+ * Stores `returned`, which the initiator has returned. In the synchronous mode, `returned` is the operation's
+ * result. In the other modes, it is ERROR_ASYNC_INPROGRESS if the operation has started, or the error if the
+ * operation was refused.
+ */
 void op_started(op *o, int returned);
 /* Waits in the scene's style until the operation has completed; returns its result. */
 int op_result(op *o);
 bool op_done(const op *o);
 
-/* Begins and starts an operation, and waits for it. Its message is then in last_message(s). */
+/* Begins and starts an operation, and waits for the operation. last_message(s) then returns the
+ * operation's message. */
 #define RUN(s, call)                                                                                         \
     ({                                                                                                       \
         op *op_ = op_begin(s);                                                                               \
@@ -155,9 +171,9 @@ bool op_done(const op *o);
     })
 
 /*
- * Starts an operation without waiting: START(s, libxl_domain_destroy, s->ctx, domid, how). A thread of the
- * harness makes a synchronous call; when START returns, that call waits in the library or has returned. Objects
- * passed by address must live until the result has been read.
+ * Starts an operation without waiting. An example is START(s, libxl_domain_destroy, s->ctx, domid, how). In
+ * the synchronous mode, a thread of the harness makes the call. When START returns, the call waits in the
+ * library or has returned. Objects passed by address must live until the result has been read.
  */
 #define START(s, function, ...)                                                                              \
     ({                                                                                                       \
@@ -170,8 +186,8 @@ bool op_done(const op *o);
         op_;                                                                                                 \
     })
 
-/* Any initiator. Its arguments are pointers and integers, which x86-64 passes alike. Surplus arguments are
- * ignored. */
+/* The type of any initiator. The arguments are pointers and integers, and x86-64 passes both alike. A
+ * function ignores surplus arguments. */
 typedef int initiator(uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t);
 typedef struct words {
     uintptr_t at[6];
@@ -182,41 +198,46 @@ typedef struct words {
         {(uintptr_t)(a), (uintptr_t)(b), (uintptr_t)(c), (uintptr_t)(d), (uintptr_t)(e), (uintptr_t)(f)}})
 void op_call(op *o, initiator *function, words arguments);
 
-/* The message of the operation that this thread began last. */
+/* Returns the message of the operation that this thread began last. */
 const char *last_message(const scene *s);
-/* Fails the test if the message of the last operation does not contain this. */
+/* Fails the test if the message of the last operation does not contain `part`. */
 void check_says(const scene *s, const char *part);
 
-/* Like guest_new() and guest_destroy() (guest.h), in the scene's way. */
+/* Like guest_new() and guest_destroy() of guest.h, but these functions run in the scene's way. */
 libxl_domid guest(scene *s, const char *command_line, bool run);
 void destroy(scene *s, libxl_domid domid);
 
 /* ---- waiting */
 
-/* Waits once in the scene's style, at most `milliseconds` (-1: without limit), and stores the events. */
+/* Waits once in the scene's style, at most `milliseconds`, and stores the events. -1 means no limit. */
 void pump(scene *s, int milliseconds);
-/* Calls pump() for `milliseconds`. */
+/* Calls pump() repeatedly until `milliseconds` have passed. */
 void pump_for(scene *s, int milliseconds);
-/* Waits at most 10 s for the next event of this domain with this for_user. It must have this type. With several
- * threads other types are skipped, since the threads may store events out of order. */
+/*
+ * Waits at most 10 s for the next event with this domid and this for_user, and returns the event. Fails the
+ * test if the event has another type. With several threads, events of other types are skipped instead,
+ * because the threads may store events out of order.
+ */
 seen next_event(scene *s, libxl_domid domid, uint64_t for_user, int type);
-/* Waits `milliseconds`. Returns whether no event of this domain with this for_user came. */
+/* Waits `milliseconds`. Returns true if no event with this domid and this for_user has arrived. */
 bool no_event(scene *s, libxl_domid domid, uint64_t for_user, int milliseconds);
-/* Returns a for_user that is used nowhere else. */
+/* Returns a for_user that no other operation has. */
 uint64_t new_user(void);
 
-/* Waits at most 10 s until a node below /local/domain/DOMID has this value (NULL: does not exist). */
+/* Waits at most 10 s until a node below /local/domain/DOMID has this value. If `value` is NULL, waits
+ * until the node does not exist. */
 void wait_node(scene *s, libxl_domid domid, const char *path, const char *value);
 
 /* Opens a context besides the scene's; the caller frees it. */
 libxl_ctx *open_context(void);
-/* Starts an instant operation; its completion is an event with this for_user, queued when this returns. */
+/* Starts an instant operation. The operation completes by an event with this for_user. The event is queued
+ * when the function returns. */
 void complete_instantly(libxl_ctx *ctx, uint64_t for_user);
 
-/* Milliseconds on the monotonic clock. */
+/* Returns the time of the monotonic clock, in milliseconds. */
 uint64_t now_ms(void);
-/* Returns a time limit: `ms` times AIOXEN_TEST_FACTOR (tests/limits.py), which is 1 if it is not set. `ms` must be enough on an
- * idle machine. */
+/* Returns a time limit in milliseconds: `ms` times AIOXEN_TEST_FACTOR. The factor is 1 if the variable is
+ * not set; tests/limits.py describes it. `ms` must be enough on an idle machine. */
 uint64_t scaled_ms(uint64_t ms);
 void sleep_ms(unsigned milliseconds);
 

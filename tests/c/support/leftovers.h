@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Counts and removes the state that killed processes and failed undos leave in xenstore. Only one thread may call these. */
+/* Counts and removes the state that killed processes and failed undos leave in xenstore. Only one thread
+ * may call these functions. */
 #ifndef LEFTOVERS_H
 #define LEFTOVERS_H
 
@@ -7,11 +8,11 @@
 
 /* Waits until xenstored has handled the requests that a killed process has sent. */
 void leftovers_settle(void);
-/* The number of domains that have a tree in xenstore. */
+/* Returns the number of domains that have a tree in xenstore. */
 int leftovers_domains(void);
 /*
- * Removes all marks of unfinished domains, and the trees of domains that `before` does not list. When an undo fails, xenconsoled
- * may write into the tree of a domain that is gone. No other program does so.
+ * Removes all marks of unfinished domains, and the trees of domains that `before` does not list. Such trees
+ * appear when an undo fails, because xenconsoled may write into the tree of a domain that is gone.
  */
 void leftovers_remove(const struct fixture *before);
 

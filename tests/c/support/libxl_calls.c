@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A program written for libxl: it includes libxl's headers and nothing of this library's own. tests/libxl
- * compiles it against Debian's headers and against this library's, for each LIBXL_API_VERSION;
- * tests/c/libxl_client runs it.
+ * A program written for libxl. It includes libxl's headers, and no header that only aioxen has. tests/libxl
+ * compiles the program for each LIBXL_API_VERSION, once against Debian's headers and once against aioxen's.
+ * tests/c/libxl_client runs the program.
  */
 #include <stdlib.h>
 #include <unistd.h>
@@ -172,7 +172,8 @@ static const libxl_event_hooks event_hooks = {
     .event_occurs_mask = 0, .event_occurs = occurs, .disaster = disaster};
 static const libxl_childproc_hooks childproc_hooks = {.chldowner = libxl_sigchld_owner_mainloop};
 
-/* Opens a context, sets its hooks and closes it, without any operation. */
+/* Opens a context, sets the context's hooks and closes the context. Starts no operation. Returns NULL, or
+ * the condition that did not hold. */
 static const char *contexts(void)
 {
     libxl_ctx *ctx = NULL;
@@ -188,8 +189,8 @@ static const char *contexts(void)
 }
 
 /*
- * The calls of a program with an event library, and of a program that forks. This function is compiled and never called,
- * because its calls need an event loop and a child process.
+ * The calls of a program with an event library, and of a program that forks. This function is compiled and
+ * never called. Its calls need an event loop and a child process.
  */
 void libxl_calls_of_others(libxl_ctx *ctx, const libxl_osevent_hooks *hooks, void *for_libxl);
 void libxl_calls_of_others(libxl_ctx *ctx, const libxl_osevent_hooks *hooks, void *for_libxl)

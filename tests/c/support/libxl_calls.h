@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A program written for libxl. */
+/* Declares the parts of a program written for libxl. */
 #ifndef LIBXL_CALLS_H
 #define LIBXL_CALLS_H
 
@@ -8,26 +8,26 @@
 #include <libxl.h>
 
 /*
- * Calls every function that both libxl and this library have, like a program for libxl. `domid` is a running guest;
- * the calls destroy it. Returns NULL, or the condition that did not hold.
+ * Calls every function that both libxl and aioxen have. `domid` is a running guest, and the calls destroy the
+ * guest. Returns NULL, or the condition that did not hold.
  */
 const char *libxl_calls(libxl_ctx *ctx, uint32_t domid);
 /* Calls the functions of the types of a domain's configuration. Returns NULL, or the condition that did not hold. */
 const char *libxl_config_calls(libxl_ctx *ctx);
 
-/* Calls the functions for domains that run; `domid` is a running guest with one vcpu. Returns NULL, or the condition that did not
- * hold. */
+/* Calls the functions for domains that run. `domid` is a running guest with one vcpu. Returns NULL, or the
+ * condition that did not hold. */
 const char *libxl_running_calls(libxl_ctx *ctx, uint32_t domid);
 const char *libxl_userdata_calls(libxl_ctx *ctx, uint32_t domid);
 
-/* Returns the text of the condition from the calling function unless the condition holds. */
+/* If the condition does not hold, returns the text of the condition from the calling function. */
 #define CHECK(condition)                                                                                     \
     do                                                                                                       \
         if (!(condition))                                                                                    \
             return #condition;                                                                               \
     while (0)
 
-/* Calls the functions that each struct has. Needs a variable `ctx`. */
+/* Calls the functions that each struct has. The calling function needs a variable `ctx`. */
 #define CALLS_OF_STRUCT(T)                                                                                   \
     do {                                                                                                     \
         libxl_##T value, copy;                                                                               \

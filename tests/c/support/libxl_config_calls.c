@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Like libxl_calls.c, this file is a program written for libxl. It uses the types of a domain's configuration. tests/libxl compiles
- * it against both sets of headers; tests/c/libxl_client runs it.
+ * Like libxl_calls.c, this file is a program written for libxl. It uses the types of a domain's
+ * configuration. tests/libxl compiles the program against Debian's headers and against aioxen's.
+ * tests/c/libxl_client runs the program.
  */
 #include <stdlib.h>
 
@@ -72,7 +73,7 @@ static const char *devices(libxl_ctx *ctx)
         CHECK(libxl_device_##T##_destroy(ctx, 0x7000, &device, NULL));                                       \
         libxl_device_##T##_dispose(&device);                                                                 \
     } while (0)
-    CALLS_OF_DEVICE(p9); /* libxl cannot add it */
+    CALLS_OF_DEVICE(p9); /* libxl has no function that adds a 9p device. */
     CALLS_OF_DEVICE(nic);
     CALLS_OF_DEVICE(vfb);
     CALLS_OF_DEVICE(vkb);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Like libxl_calls.c, this file is a program written for libxl. It calls the functions for domains that run. tests/libxl compiles
- * it against both sets of headers; tests/c/libxl_client runs it.
+ * Like libxl_calls.c, this file is a program written for libxl. It calls the functions for domains that run.
+ * tests/libxl compiles the program against Debian's headers and against aioxen's. tests/c/libxl_client runs
+ * the program.
  */
 #include <stdlib.h>
 
@@ -43,7 +44,8 @@ static const char *types(libxl_ctx *ctx)
     return NULL;
 }
 
-/* libxl has no dispose function for these two. */
+/* Uses the two types of schedulers for which libxl has no dispose function. Returns NULL, or the condition
+ * that did not hold. */
 static const char *types_of_schedulers(libxl_ctx *ctx)
 {
     libxl_sched_credit_params credit, credit_copy;
@@ -164,7 +166,8 @@ static const char *settings(libxl_ctx *ctx, uint32_t domid)
     return NULL;
 }
 
-/* What libxl 4.17 says for a PV domain with 363 MiB, 726 MiB at most, and four vcpus. */
+/* Checks the memory of a PV domain with 363 MiB, at most 726 MiB, and four vcpus. The values are those of
+ * libxl 4.17. Returns NULL, or the condition that did not hold. */
 static const char *memory(libxl_ctx *ctx)
 {
     libxl_domain_config config;

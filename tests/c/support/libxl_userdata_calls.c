@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Like libxl_calls.c, this file is a program written for libxl. It uses the data and the configuration that are stored for
- * a domain, and its console.
+ * Like libxl_calls.c, this file is a program written for libxl. The calls read and write the data and the
+ * configuration that libxl stores for a domain. They also use the domain's console.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -47,7 +47,8 @@ static const char *configuration(libxl_ctx *ctx, uint32_t domid)
 #define WITHOUT_NOTIFY(function, ...) function(__VA_ARGS__, -1)
 #endif
 
-/* The calls that run xenconsole do so only if they find a console. */
+/* Calls the functions for consoles. A call that finds a console replaces this program by xenconsole. So
+ * these calls name consoles that do not exist. */
 static const char *console(libxl_ctx *ctx, uint32_t domid)
 {
     char *path;

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Runs an event loop from docs/async.md. The build defines LOOP_FILE, the file with the loop's code, and LOOP, the
- * function that runs it. The program starts operations of three kinds, before and while the loop runs, and ends
- * the loop when all have completed.
+ * Runs an event loop from docs/async.md. The build defines LOOP_FILE and LOOP. LOOP_FILE is the file
+ * with the loop's code. LOOP is the function that runs the loop. The program starts operations of three
+ * kinds, some before the loop runs and some while the loop runs. The program ends the loop when all
+ * operations have completed.
  *
- * Owns: the number of completions of each operation; atomic, since any thread may receive them.
+ * Owns: the number of completions of each operation. The numbers are atomic, because any thread may
+ * receive a completion.
  */
 #include <libxl.h>
 
@@ -27,9 +29,10 @@ enum { EARLY = 30, OPERATIONS = 60, LIMIT_MS = 50, TEST_LIMIT_S = 20 };
 
 static atomic_bool running = true;
 static atomic_int completions[OPERATIONS], all_completions, wrong;
-static libxl_domid silent; /* a guest that never stops */
+static libxl_domid silent; /* The domid of a guest that never stops. */
 
-/* The operations are of three kinds in turn: instant, waiting for xenstore, and ending by the time limit. */
+/* Returns the result that operation `number` must have. Operations of three kinds alternate. The first
+ * kind is instant, the second waits for xenstore, and the third ends by its time limit. */
 static int expected(uint64_t number)
 {
     return number % 3 == 2 ? ERROR_TIMEDOUT : 0;
@@ -75,7 +78,7 @@ static void start(libxl_ctx *ctx)
     start_from(ctx, 0, EARLY);
 }
 
-/* Starts operations while the loop sleeps. They must wake the loop. */
+/* Starts operations while the loop sleeps. Each operation must wake the loop. */
 static void *start_late(void *ctx)
 {
     usleep(2 * LIMIT_MS * 1000);

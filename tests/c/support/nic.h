@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Network interfaces of the tests in sim/. */
+/* Makes and checks network interfaces, for the tests in sim/. */
 #ifndef NIC_H
 #define NIC_H
 
 #include "harness.h"
 
-/* Returns an interface with the number 0. `bridge` NULL: the default bridge. */
+/* Returns an interface with the number 0. If `bridge` is NULL, the interface is on the default bridge. */
 libxl_device_nic nic_of(const char *bridge);
-/* Run the operation, and return its result. nic_add() disposes of `nic`. The others remove the interface with the number 0. */
+/* Each of these functions runs the operation that it is named after, and returns the operation's result.
+ * nic_add() disposes of `nic`. The other functions remove the interface with the number 0. */
 int nic_add(scene *s, libxl_domid domid, libxl_device_nic nic);
 int nic_remove(scene *s, libxl_domid domid);
 int nic_destroy(scene *s, libxl_domid domid);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A copy operation, and a peer that writes to the copy's source and reads from its sink. The peer times its writes
- * by the progress of the copy. For unit tests.
+ * Runs a copy operation and a peer, for unit tests. The peer writes to the copy's source and reads from the
+ * copy's sink. The peer times its writes by the progress of the copy.
  */
 #ifndef PEER_H
 #define PEER_H
@@ -17,13 +17,15 @@ struct copying {
     int from, to;
     const char *prefix;
     size_t prefix_length;
-    libxl__copy *copy; /* while the operation runs, else NULL; guarded by the context's lock */
-    uint64_t copied;   /* valid once the copy has ended */
+    /* The copy while the operation runs, else NULL. The context's lock guards this member. */
+    libxl__copy *copy;
+    uint64_t copied; /* The number of octets that were copied. Valid when the copy has ended. */
 };
 
 extern const libxl__ao_class copy_class, limited_copy_class;
 
-/* The number of octets copied so far; -1 before the start and after the end. Any thread may call this; it takes the lock. */
+/* Returns the number of octets copied so far. Returns -1 before the start and after the end. Any thread
+ * may call this. Takes the context's lock. */
 int64_t copy_progress(struct copying *c);
 
 /* ---- sources and sinks */
@@ -31,12 +33,13 @@ int64_t copy_progress(struct copying *c);
 enum { PIPE_HOLDS = 65536 };
 enum kind { PIPE, SOCKET, PTY, REGULAR, KINDS };
 
-/* The copy uses `ours`, the peer `theirs`. For a regular file both are the same descriptor. */
+/* The two ends of a source or a sink. The copy uses `ours`, and the peer uses `theirs`. For a regular file
+ * both are the same descriptor. */
 struct ends {
     int ours, theirs;
 };
 
-/* Opens both ends. If `source`, `ours` is the reading end. */
+/* Opens and returns both ends. If `source` is true, `ours` is the reading end; else the writing end. */
 struct ends open_ends(enum kind kind, bool source);
 void close_theirs(struct ends *e);
 void close_ends(struct ends *e);
@@ -57,12 +60,13 @@ struct peer {
     size_t length;
     enum order order;
     enum ending ending;
-    char *got; /* `count` octets have arrived at the sink */
+    char *got; /* The data that has arrived at the sink: `count` octets in a buffer of `room` octets. */
     size_t room, count;
     pthread_t feeding, collecting;
 };
 
-/* Opens the ends. The caller has set prefix, data, order and ending. */
+/* begin_peer() opens the ends and starts the peer's threads. The caller has set the members prefix, data,
+ * order and ending. */
 void begin_peer(struct peer *p, enum kind source, enum kind sink);
 /* The bodies of the peer's threads: feed() writes its data to the source, collect() reads its sink. */
 void *feed(void *peer);

@@ -47,7 +47,7 @@ int run_program(scene *s, struct program *p)
 void check_gone(const struct program *p)
 {
     assert_true(p->pid > 0);
-    assert_int_equal(kill(p->pid, 0), -1); /* not even a zombie */
+    assert_int_equal(kill(p->pid, 0), -1); /* The process is gone. It is not even a zombie. */
     assert_int_equal(errno, ESRCH);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* An operation that runs a program. For unit tests. Any thread may call these. */
+/* An operation that runs a program, for unit tests. Any thread may call these functions. */
 #ifndef PROGRAM_H
 #define PROGRAM_H
 
@@ -10,15 +10,16 @@
 enum { PROGRAM_LIMIT_MS = 50 };
 
 struct program {
-    const char *program, *command; /* program -c command */
+    const char *program, *command; /* The arguments of the process: `program` -c `command`. */
     int stdio[3];
     unsigned limit_ms;
-    bool fails;     /* the body returns an error while the program runs */
-    bool cleans_up; /* the body kills the program itself and reads its status */
+    bool fails;     /* true: the body returns an error while the program runs. */
+    bool cleans_up; /* true: the body kills the program itself and reads the program's exit status. */
     pid_t pid;
 };
 
-/* A shell command with these as its descriptors 0, 1 and 2. */
+/* Makes a struct program that runs a shell command. The further arguments are the descriptors 0, 1 and 2
+ * of the command. */
 #define SHELL(text, ...)                                                                                     \
     (struct program)                                                                                         \
     {                                                                                                        \
@@ -32,9 +33,10 @@ int run_program(scene *s, struct program *p);
 /* Fails the test unless the process has ended and been reaped. */
 void check_gone(const struct program *p);
 
-/* A file in memory with this text. The caller closes it. */
+/* Returns a new file in memory that holds `text`. The caller closes the descriptor. */
 int scratch(const char *text);
-/* The file's whole content, in a buffer that this thread's next call overwrites. */
+/* Returns the file's whole content, in a buffer of this thread. The thread's next call overwrites
+ * the buffer. */
 const char *text_of(int fd);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Makes the kernel refuse system calls. This cannot be undone, so the test calls these functions on a separate thread. */
+/* Makes the kernel refuse system calls of the calling thread, for the rest of the thread's life. So a test
+ * calls these functions on a separate thread. */
 #ifndef REFUSE_H
 #define REFUSE_H
 

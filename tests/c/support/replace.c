@@ -10,13 +10,14 @@
 
 enum { TIME_LIMIT_MS = 10000 };
 
-/* Stores the domain's info; returns whether the domain exists. */
+/* Stores the domain's info in `info`. Returns whether the domain exists. */
 static bool find(xc_interface *xch, libxl_domid domid, xc_domaininfo_t *info)
 {
     return xc_domain_getinfolist(xch, domid, 1, info) == 1 && info->domain == domid;
 }
 
-/* `domid` 0: the hypervisor chooses one, which is stored. Returns 0 or an errno. */
+/* Creates a domain with this domid. If *domid is 0, the hypervisor chooses a domid, and the function
+ * stores it in *domid. Returns 0 or an errno. */
 static int create(xc_interface *xch, libxl_domid *domid, const libxl_uuid *uuid)
 {
     struct xen_domctl_createdomain config = {.max_vcpus = 1,

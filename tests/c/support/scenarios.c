@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The scenarios of the sweep (unit/sweep.c): how each operation is started, and the guest that it needs.
+ * The scenarios of the sweep in unit/sweep.c. A scenario tells how to start an operation, and which guest the
+ * operation needs.
  *
  * Owns: the boot loader's file, from scenarios_begin() to scenarios_end().
  */
@@ -24,7 +25,8 @@
 
 enum { CONNECT_LIMIT_MS = 20000 };
 
-/* A boot loader that chooses the tiny guest's kernel. It makes all phases of the creation wait. */
+/* The path of a boot loader that chooses the tiny guest's kernel. With a boot loader, all phases of a
+ * creation wait. */
 static char loader_path[32];
 
 void scenarios_begin(void)
@@ -103,7 +105,8 @@ static void fill_find(struct subject *s, void *p)
     args->out.domid = &s->results.domid;
 }
 
-/* Normally an event generator runs this operation. No medium is ejected here, so the operation does not look for its generator. */
+/* Fills in the args for ejecting a disk. Normally an event generator starts this operation. Here no
+ * generator runs, because no medium is ejected. */
 static void fill_disk_eject(struct subject *s, void *p)
 {
     libxl__disk_eject_args *args = p;
@@ -137,7 +140,8 @@ static void fill_get_target(struct subject *s, void *p)
     args->out.memkb = &s->results.kb;
 }
 
-/* The guest is PVH, because a PV guest has no pool. It has no balloon driver, so it does not reach the target. */
+/* Fills in the args for setting the memory. The guest is PVH, because a PV guest has no memory pool. The
+ * guest has no balloon driver, so it does not reach the target. */
 static void fill_set_memory(struct subject *s, void *p)
 {
     libxl__domain_set_memory_args *args = p;
@@ -338,7 +342,8 @@ bool scenario_is_phase(unsigned operation, unsigned phase, const char *name)
     return strcmp(libxl__operations[operation].phases->list[phase].name, name) == 0;
 }
 
-/* Chooses another scenario for phases that wait only in special cases. */
+/* Returns the scenario of an operation. Some phases wait only in special cases, and have a scenario of
+ * their own. */
 struct scenario scenario_of(unsigned operation, unsigned phase)
 {
     if (operation == LIBXL__OP_DEVICE_MODEL && scenario_is_phase(operation, phase, "password"))
@@ -363,7 +368,7 @@ struct scenario scenario_of(unsigned operation, unsigned phase)
 
 /* ---- guests */
 
-/* Marks the guest as one whose creation has been given up. */
+/* Gives the guest the mark of a domain whose creation was given up. */
 static void mark_guest(libxl_ctx *ctx, struct subject *s)
 {
     char path[LIBXL__MARK_PATH], text[LIBXL__MARK_TEXT];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The scenarios of the sweep (unit/sweep.c). Call all functions from one thread. */
+/* The scenarios of the sweep in unit/sweep.c. Call all functions from one thread. */
 #ifndef SCENARIOS_H
 #define SCENARIOS_H
 
@@ -9,12 +9,12 @@
 
 /* The guest that an operation needs. */
 enum scenario_guest {
-    SCENARIO_NO_GUEST, /* the operation makes a domain */
+    SCENARIO_NO_GUEST, /* No guest. The operation makes a domain. */
     SCENARIO_ANY_GUEST,
     SCENARIO_PVH,
-    SCENARIO_WITH_DISK, /* the guest has the disk xvda and has connected to it */
+    SCENARIO_WITH_DISK, /* The guest has the disk xvda and has connected to the disk. */
     SCENARIO_WITH_NIC,
-    SCENARIO_MARKED, /* the guest has the mark of a creation that was given up */
+    SCENARIO_MARKED, /* The guest has the mark of a domain whose creation was given up. */
 };
 
 /* The guest on which an operation of the sweep works, and the operation's results. */
@@ -42,13 +42,14 @@ struct subject {
 
 struct scenario {
     unsigned operation;
-    /* The operation that the sweep starts: `operation`, or the parent that runs a hidden `operation`. */
+    /* The operation that the sweep starts. It is `operation` itself, or the parent operation if
+     * `operation` is hidden. */
     unsigned started_by;
-    void (*fill)(struct subject *s, void *args); /* NULL: the only input is a domid */
+    void (*fill)(struct subject *s, void *args); /* Fills in the args. NULL: the only input is a domid. */
     enum scenario_guest guest;
 };
 
-/* Call these before the first and after the last scenario. */
+/* scenarios_begin() is called before the first scenario, and scenarios_end() after the last. */
 void scenarios_begin(void);
 void scenarios_end(void);
 

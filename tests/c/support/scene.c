@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the scene of the running test, its operations and the events that have arrived. scene->lock guards the
- * lists and the results, because any waiting thread may receive a completion. Operations are freed when the test
- * has ended, so that a second completion is detected instead of using freed memory.
+ * Owns: the scene of the running test, its operations and the events that have arrived. scene->lock guards
+ * the lists and the results, because any waiting thread may receive a completion. Operations are freed when
+ * the test has ended. So a second completion of an operation is detected, and does not use freed memory.
  */
 #include "scene.h"
 #include "styles.h"
@@ -13,7 +13,9 @@
 #include <unistd.h>
 
 enum {
-    TICK_MS = 5, /* the interval at which a thread checks whether another thread has received its event */
+    /* The interval at which a thread checks whether another thread has received its
+     * event, in milliseconds. */
+    TICK_MS = 5,
     EVENT_LIMIT_MS = 10000,
     REST_LIMIT_MS = 2000,
     ANY_TYPE = -1,
@@ -54,7 +56,8 @@ static void completed(op *o, const seen *event, const char *message)
 static void called_back(libxl_ctx *ctx, int rc, void *user)
 {
     completed(user, &(seen){.value = rc}, rc ? libxl_error_message() : NULL);
-    /* Ends a libxl_event_wait of the test. This call would deadlock if the context's lock were held here. */
+    /* Ends a libxl_event_wait() of the test. This call takes the context's lock, so the caller must not
+     * hold the lock. */
     libxl_ctx_wake(ctx);
 }
 
@@ -90,7 +93,7 @@ void scene_note(scene *s, seen event, const char *message)
 void pump(scene *s, int milliseconds)
 {
     if (s->way.several && (milliseconds < 0 || milliseconds > TICK_MS))
-        milliseconds = TICK_MS; /* another thread may receive our event */
+        milliseconds = TICK_MS; /* Another thread may receive the event that this thread waits for. */
     styles[s->way.style].wait(s, milliseconds);
 }
 
@@ -209,7 +212,8 @@ void op_started(op *o, int returned)
     } else if (returned == ERROR_ASYNC_INPROGRESS) {
         o->started = true;
     } else {
-        assert_true(returned < 0); /* the operation was refused; an asynchronous initiator never returns 0 */
+        /* The initiator has refused the operation. It never returns 0 in these modes. */
+        assert_true(returned < 0);
         o->rc = returned;
         snprintf(o->message, sizeof(o->message), "%s", libxl_error_message());
     }
@@ -292,7 +296,8 @@ static void *pump_until_over(void *argument)
     return NULL;
 }
 
-/* An assertion that fails on one of these threads ends the process, since the other threads still use the scene. */
+/* Runs the body on the scene's threads. A failed assertion on one of several threads ends the process,
+ * because the other threads still use the scene. */
 void scene_run(scene *s, const body *b)
 {
     const int runs = b->reason & ALONE ? 1 : 2;
@@ -330,7 +335,7 @@ static void scene_free(scene *s)
     pthread_mutex_destroy(&s->lock);
 }
 
-/* Waits for the background work of aborted operations, and takes the events that nobody has taken. */
+/* Waits for the background work of aborted operations. Frees the events that no test has taken. */
 static void wait_until_idle(scene *s)
 {
     libxl_counters now;

@@ -67,7 +67,7 @@ static int undo_part(libxl__ao *ao, int index)
 #define FUNCTIONS(name, index)                                                                               \
     int script_start_##name(libxl__ao *ao, void *state)                                                      \
     {                                                                                                        \
-        assert_int_equal(*(int *)state, index); /* counts the starts, from 0 */                              \
+        assert_int_equal(*(int *)state, index); /* The state counts the phases that have started. */         \
         ++*(int *)state;                                                                                     \
         return start(ao, index);                                                                             \
     }                                                                                                        \

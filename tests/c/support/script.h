@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * An operation whose phases do what a script says, for unit tests of the driver. Its `user` is a struct script, which
- * belongs to the test and outlives the operation. The functions below may be called from any thread; they take the lock.
+ * An operation for unit tests of the driver. A script says what each phase does. The operation's `user` is a
+ * struct script. The test owns the struct script, which must outlive the operation. Any thread may call the
+ * functions below. They take the context's lock.
  */
 #ifndef SCRIPT_H
 #define SCRIPT_H
@@ -12,26 +13,26 @@ enum { SCRIPT_PHASES = 3 };
 
 struct script {
     struct part {
-        bool waits;         /* start returns LIBXL__AO_WAIT, and so does poll until `open` is set */
-        bool open;          /* the phase may end */
-        bool opens_on_stop; /* the stop function sets `open` */
-        bool undo_waits;    /* undo returns LIBXL__AO_WAIT until `undo_open` is set */
+        bool waits;         /* true: start and poll return LIBXL__AO_WAIT until `open` is set. */
+        bool open;          /* true: the phase may end. */
+        bool opens_on_stop; /* true: the stop function sets `open`. */
+        bool undo_waits;    /* true: undo returns LIBXL__AO_WAIT until `undo_open` is set. */
         bool undo_open;
-        bool extends; /* poll and undo move the deadline while they wait */
-        int rc;       /* the phase's result */
+        bool extends; /* true: poll and undo move the deadline while they wait. */
+        int rc;       /* The result of the phase. */
         int undo_rc;
-        const char *message, *undo_message; /* the message if the result is an error; may be NULL */
+        const char *message, *undo_message; /* The error messages of the phase and its undo. May be NULL. */
     } part[SCRIPT_PHASES];
     libxl__ao *ao;
     /*
-     * The calls so far, two characters for each: the phase (a, b, c), and + for start, . for a poll that ended the phase,
-     * ! for stop, - for an undo that ended.
+     * The calls so far, with two characters for each call. The first character is the phase: a, b or c. The
+     * second is + for start, . for a poll that ended the phase, ! for stop, or - for an undo that ended.
      */
     char trace[64];
-    int polls; /* the number of calls of poll and undo that returned LIBXL__AO_WAIT */
+    int polls; /* The number of calls of poll and undo that returned LIBXL__AO_WAIT. */
 };
 
-/* The functions of phase a, b or c. */
+/* Declares the functions of phase a, b or c. */
 #define SCRIPT_DECLARE(name)                                                                                 \
     int script_start_##name(libxl__ao *ao, void *state), script_poll_##name(libxl__ao *ao, void *state);     \
     void script_stop_##name(libxl__ao *ao, void *state);                                                     \
@@ -40,17 +41,17 @@ SCRIPT_DECLARE(a);
 SCRIPT_DECLARE(b);
 SCRIPT_DECLARE(c);
 
-/* A row of a table of phases: PHASE(a), PHASE(b, .undo = script_undo_b, .undo_ms = 20). */
+/* Makes a row of a table of phases. Examples: PHASE(a), PHASE(b, .undo = script_undo_b, .undo_ms = 20). */
 #define PHASE(letter, ...)                                                                                   \
     {                                                                                                        \
         .name = #letter, .start = script_start_##letter, .poll = script_poll_##letter, __VA_ARGS__           \
     }
-/* In the initialiser of a script: the phase with this index waits. */
+/* For the initialiser of a script: makes the phase with index `i` wait. */
 #define WAITS_IN(i)  .part[i] = {.waits = true}
 #define UNDO(letter) .undo = script_undo_##letter
 #define STOP(letter) .stop = script_stop_##letter
 
-/* Defines a class with these phases. */
+/* Defines a class of operations with these phases. */
 #define SCRIPT_CLASS(class_name, ...)                                                                        \
     static const libxl__phase class_name##_list[] = {__VA_ARGS__};                                           \
     static const libxl__phases class_name##_phases = {.list = class_name##_list,                             \
@@ -63,7 +64,7 @@ SCRIPT_DECLARE(c);
 /* Starts an operation of this class in the scene's way. */
 #define SCRIPT_START(s, cls, p) START(s, core_begin, (s)->ctx, &(cls), (p), how)
 
-/* Opens the phase with this index, or its undo, and wakes the operation. */
+/* Opens the phase with this index, or the phase's undo, and wakes the operation. */
 void script_open(libxl_ctx *ctx, struct script *p, int index);
 void script_open_undo(libxl_ctx *ctx, struct script *p, int index);
 void script_wake(libxl_ctx *ctx, struct script *p);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: the call counts that calls_begin() read, and whether the simulation was changed. Only one thread may use them. */
+/* Owns: the call counts that calls_begin() read, and a flag that tells whether the simulation was changed.
+ * Only one thread may use them. */
 #include "simulation.h"
 
 #include "harness.h"
@@ -117,7 +118,7 @@ void calls_end(void (*each)(const char *call, void *user), void *user)
     char *calls = simulation("calls");
     for (char *rest = calls, *line; (line = strsep(&rest, "\n"));) {
         const char *name = strchr(line, ' ');
-        if (name && !strstr(calls_before, line)) /* its count has changed */
+        if (name && !strstr(calls_before, line)) /* The count of this call has changed. */
             each(name + 1, user);
     }
     free(calls);

@@ -1,29 +1,33 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Controls the simulated machine through aioxen-sim-ctl (sim/README.md). Only one thread may call these. */
+/* Controls the simulated machine through aioxen-sim-ctl; sim/README.md describes it. Only one thread may
+ * call these functions. */
 #ifndef SIMULATION_H
 #define SIMULATION_H
 
 #include <libxl.h>
 
-/* Runs aioxen-sim-ctl with these arguments; fails the test if it fails. Returns its output, freed by the caller. */
+/* Runs aioxen-sim-ctl with these arguments, and returns the program's output. Fails the test if the
+ * program fails. The caller frees the output. */
 char *simulation(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Like simulation(), but discards the output. */
 void simulate(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* Restores the initial state: the daemons run, no call fails. Does nothing on a real machine. */
 void simulation_restore(void);
-/* Whether this process has run aioxen-sim-ctl since the last simulation_restore(). */
+/* Returns whether this process has run aioxen-sim-ctl since the last simulation_restore(). */
 bool simulation_was_changed(void);
 
-/* Adds a rule that makes calls of this process fail or wait. The rule's text is CALL[:WHEN]:ACTION. Returns the rule's number. */
+/* Adds a rule that makes calls of this process fail or wait. The text of a rule is CALL[:WHEN]:ACTION.
+ * Returns the rule's number. */
 int fault_add(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-/* The number of times that a rule has acted. */
+/* Returns how often a rule has acted. */
 int fault_hits(int rule);
-/* Processes the context until the rule has acted; fails the test after 10 s. */
+/* Processes the context until the rule has acted. Fails the test after 10 s. */
 void fault_wait(libxl_ctx *ctx, int rule);
 void faults_clear(void);
 
-/* Calls `each` with the name of every call that any process made between calls_begin() and calls_end(). */
+/* calls_end() calls `each` with the name of every hypervisor or library call that any process has made
+ * since calls_begin(). */
 void calls_begin(void);
 void calls_end(void (*each)(const char *call, void *user), void *user);
 

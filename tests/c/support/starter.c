@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Owns: nothing. The test owns the struct starter and everything that it names. */
+/* Owns: nothing. The test owns the struct starter and every object in it. */
 #include "starter.h"
 
 #include <fcntl.h>
@@ -11,7 +11,7 @@ static int start_create(struct starter *s)
     return libxl_domain_create_new(s->ctx, &s->config, &s->made, NULL, NULL);
 }
 
-/* The guest does not stop: only the time limit ends the wait. */
+/* Starts waiting for the guest's end. The guest does not stop, so only the time limit ends the operation. */
 static int start_wait_shutdown(struct starter *s)
 {
     libxl_shutdown_reason reason;
@@ -87,7 +87,7 @@ static int start_list_unfinished(struct starter *s)
     return rc;
 }
 
-/* No domain has this UUID. */
+/* Starts the removal of an unfinished domain with a UUID that no domain has. */
 static int start_remove_unfinished(struct starter *s)
 {
     libxl_uuid uuid;
@@ -98,7 +98,8 @@ static int start_remove_unfinished(struct starter *s)
 
 /* ---- domains that run */
 
-/* Defines start_NAME. The call's result `out` has this type, and start_NAME disposes of it. */
+/* Defines the function start_NAME. The result `out` of the call has the type `type`. start_NAME disposes
+ * of `out`. */
 #define STARTS(name, type, call)                                                                             \
     static int start_##name(struct starter *s)                                                               \
     {                                                                                                        \
@@ -107,7 +108,7 @@ static int start_remove_unfinished(struct starter *s)
         libxl_##type##_dispose(&out);                                                                        \
         return rc;                                                                                           \
     }
-/* Defines start_NAME for a call that has no result, or a result that owns no memory. */
+/* Defines the function start_NAME for a call without a result, or with a result that owns no memory. */
 #define STARTS_PLAIN(name, declarations, call)                                                               \
     static int start_##name(struct starter *s)                                                               \
     {                                                                                                        \

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Starts any operation of the generated table, synchronously. An operation whose only input is a domid needs no row in starter.c.
- * Any other operation needs a row; without it the test fails and names the operation. Only one thread may call these.
+ * Starts any operation of the generated table, synchronously. An operation whose only input is a domid needs
+ * no row in starter.c. Any other operation needs a row. If a row is missing, the test fails and names the
+ * operation. Only one thread may call these functions.
  */
 #ifndef STARTER_H
 #define STARTER_H
@@ -12,20 +13,22 @@
 
 struct starter {
     libxl_ctx *ctx;
-    libxl_domid guest;          /* the guest that the operation acts on; 0: none was made yet */
-    libxl_domid made;           /* the domain that a creation made; LIBXL_DOMID_INVALID: none */
-    libxl_domain_config config; /* the configuration of a creation */
+    libxl_domid guest;          /* The guest that the operation acts on. 0: no guest was made yet. */
+    libxl_domid made;           /* The domain that a creation made. LIBXL_DOMID_INVALID: none. */
+    libxl_domain_config config; /* The configuration of a creation. */
 };
 
-/* The time limits of an operation that waits for a guest's end, and of any other operation. */
+/* The time limits in milliseconds. The first is for an operation that waits for a guest's end. The second
+ * is for any other operation. */
 enum { STARTER_WAIT_MS = 60, STARTER_LIMIT_MS = 5000 };
 
-/* Whether only other operations or event generators run this operation. */
+/* Returns whether a program cannot start this operation itself. Only other operations or event generators
+ * run such an operation. */
 bool starter_is_hidden(unsigned operation);
-/* Makes sure that there is a running guest; creates it by `ctx` if necessary. A new guest obeys requests if the operation is a
- * shutdown or a reboot; else it ignores them. */
+/* Makes sure that there is a running guest. If there is none, the function creates a guest by `ctx`. For a
+ * shutdown or a reboot, the guest obeys requests. For any other operation, the guest ignores requests. */
 void starter_prepare(struct starter *s, libxl_ctx *ctx, unsigned operation);
-/* Runs the operation. Allocates nothing itself. */
+/* Runs the operation, and returns the result. The function itself allocates no memory. */
 int starter_run(struct starter *s, unsigned operation);
 
 #endif

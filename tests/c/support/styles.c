@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: what each style needs while its scene is open: an epoll descriptor, or an event loop's registration. Each
- * `wait` waits once and stores the events; any thread may call it. scene->lock guards the registration.
+ * Owns: an epoll descriptor or an event loop's registration, while a scene of such a style is open.
+ * scene->lock guards the registration. Each function `wait` waits once and stores the events. Any thread may
+ * call `wait`.
  */
 #include "scene.h"
 #include "styles.h"
@@ -138,7 +139,7 @@ static int fd_register(void *user, int fd, void **for_app, short events, void *f
     bool was = s->registration.registered;
     s->registration = (registration){.registered = true, .fd = fd, .events = events, .for_libxl = for_libxl};
     pthread_mutex_unlock(&s->lock);
-    assert_false(was); /* the library registers one descriptor only */
+    assert_false(was); /* The library registers only one descriptor. */
     *for_app = &s->registration;
     return 0;
 }
@@ -162,7 +163,8 @@ static void fd_deregister(void *user, int fd, void *for_app)
     pthread_mutex_unlock(&s->lock);
 }
 
-/* The library never registers a timeout: its deadlines make the descriptor readable. */
+/* The hook that registers a timeout. The library must never call this hook, because its deadlines make the
+ * descriptor readable. */
 static int timeout_register(void *user, void **for_app, struct timeval at, void *for_libxl)
 {
     (void)user, (void)for_app, (void)at, (void)for_libxl;
@@ -194,8 +196,8 @@ static void begin_loop(scene *s)
     libxl_osevent_register_hooks(s->ctx, &loop_hooks, s);
 }
 
-/* One iteration of the loop, which polls the registered descriptor only. Events that the program's own calls have
- * queued are taken first. */
+/* One iteration of the loop, which polls the registered descriptor only. The events that the program's own
+ * calls have queued are processed before the descriptor is polled. */
 static void wait_by_loop(scene *s, int milliseconds)
 {
     if (check_events(s))

@@ -24,7 +24,8 @@ static bool receive(xenstored *x, void *to, size_t length)
     return true;
 }
 
-/* Caller holds x->lock. Does nothing if the context has closed the connection. */
+/* Sends a message to the context. Does nothing if the context has closed the connection. Caller
+ * holds x->lock. */
 static void send_message(xenstored *x, struct xsd_sockmsg header, const void *body, size_t length)
 {
     char text[sizeof(header) + XENSTORE_PAYLOAD_MAX];
@@ -59,7 +60,7 @@ static void send_event(xenstored *x, const char *path, const char *token)
     send_message(x, event.header, event.body, event.header.len);
 }
 
-/* Caller holds x->lock. */
+/* Sends an answer with the type and the ids of `header`. Caller holds x->lock. */
 static void answer(xenstored *x, struct xsd_sockmsg header, const char *body)
 {
     static const char ERRORS[] = "/errors/", CONTENDED[] = "/contended/";

@@ -42,7 +42,7 @@ static bool is_declared(const libxl__ao_class *cls, int rc)
     return *error;
 }
 
-/* Whether the message does not name the operation, its phase and a cause. */
+/* Returns whether the message does not name the operation, its phase and a cause. */
 static bool says_too_little(const libxl__ao_class *cls, const char *message)
 {
     const char *place = strstr(message, " (");

@@ -7,7 +7,7 @@
 
 enum { SOON_S = 3, LONG_S = 3600, LAST_DOMID = LIBXL__DOMID_FIRST_RESERVED - 1 };
 
-/* Whether the next check is scheduled within seconds. Otherwise it must be in the far future. */
+/* Returns whether the next check is scheduled within seconds. Otherwise it must be in the far future. */
 static bool is_scheduled(scene *s)
 {
     libxl__ctx_lock(s->ctx);

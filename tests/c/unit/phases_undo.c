@@ -26,7 +26,7 @@ static void an_undo_is_awaited(scene *s)
 
 SCRIPT_CLASS(undo_limited, PHASE(a, UNDO(a)), PHASE(b, UNDO(b), .undo_ms = 20), PHASE(c));
 
-/* Whether the message says that this phase's undo has not ended. */
+/* Returns whether the message says that this phase's undo has not ended. */
 static bool says_unfinished(const op *o, const char *phase)
 {
     char text[64];

@@ -137,7 +137,7 @@ static void *run_programs(void *argument)
     return NULL;
 }
 
-/* The number of descriptors of a program that the application starts by fork and exec. */
+/* Returns the number of descriptors of a program that the application starts by fork and exec. */
 static int descriptors_of_own_child(void)
 {
     int count = 0, out = scratch("");

@@ -142,7 +142,7 @@ static int on_moment(libxl__ao *ao, libxl__phase_moment moment, void *user)
     return moment == (while_waiting ? LIBXL__PHASE_WAITING : LIBXL__PHASE_BEFORE_START) ? inject(r, ao) : 0;
 }
 
-/* Whether anything is undone if the operation is stopped in this phase. */
+/* Returns whether anything is undone if the operation is stopped in this phase. */
 static bool has_undo(const libxl__ao_class *cls, unsigned index)
 {
     bool undo = false;
@@ -151,7 +151,7 @@ static bool has_undo(const libxl__ao_class *cls, unsigned index)
     return undo;
 }
 
-/* Whether this fault can occur in this phase. */
+/* Returns whether this fault can occur in this phase. */
 static bool is_point(const libxl__ao_class *cls, unsigned index, enum fault fault)
 {
     const libxl__phase *phase = &cls->phases->list[index];
@@ -327,7 +327,8 @@ static void run_point(unsigned flags, unsigned operation, unsigned phase, enum f
     assert_int_equal(libxl_ctx_free(ctx), 0);
     const int domains = leftovers_domains();
     if (scenario_is_phase(operation, phase, "gone"))
-        fault_add("dying=50"); /* the phase must wait, however fast the daemons unmap the domain's pages */
+        /* A destroyed domain keeps dying for 50 ms. So the phase `gone` always has something to wait for. */
+        fault_add("dying=50");
     if (fault == KILL)
         run_and_kill(&r, &scenario);
     else
@@ -355,7 +356,7 @@ static void run_point(unsigned flags, unsigned operation, unsigned phase, enum f
     fixture_check(&before);
 }
 
-/* Whether an operation shares its phases with an earlier one. */
+/* Returns whether an operation shares its phases with an earlier one. */
 static bool shares_phases(unsigned operation)
 {
     for (unsigned o = 0; o < operation; o++)

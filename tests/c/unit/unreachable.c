@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The connection to xenstored is lost for longer than an undo or a destruction waits for it. The nodes that stay are removed
- * once the connection is back, and the message names them meanwhile.
+ * The connection to xenstored is lost for longer than an undo or a destruction waits for it. The undo leaves
+ * nodes in xenstore, and the operation's message names these nodes. The library removes the nodes when the
+ * connection is back.
  */
 #include "core.h"
 

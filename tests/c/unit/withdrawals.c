@@ -9,7 +9,7 @@
 
 enum { REQUESTS = 600, PROMPT_MS = 20 };
 
-/* Whether the guest's node holds a request. */
+/* Returns whether the guest's node holds a request. */
 static bool is_asked(libxl_domid domid)
 {
     char *value = guest_node(domid, "control/shutdown");

@@ -116,7 +116,7 @@ static void abort_many(libxl_ctx *ctx, uint64_t first, uint64_t last)
         assert_int_equal(libxl_ao_abort(ctx, &(libxl_asyncop_how){.u.for_event = i}), 0);
 }
 
-/* The number of open transactions is limited, since xenstored's work for each grows with it. A transaction that is
+/* Returns the number of open transactions is limited, since xenstored's work for each grows with it. A transaction that is
  * aborted while it queues never begins. */
 static void many_transactions_take_turns(scene *s)
 {

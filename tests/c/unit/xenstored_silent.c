@@ -155,7 +155,7 @@ static void closing_needs_no_descriptor(scene *s)
 
 /* ---- time limits */
 
-/* The state of the operation in progress; the test fails unless there is exactly one. */
+/* Returns the state of the operation in progress; the test fails unless there is exactly one. */
 static libxl_operation_state only_operation(libxl_ctx *ctx)
 {
     int count;

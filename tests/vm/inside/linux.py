@@ -82,7 +82,7 @@ def text(
     ramdisk: str = "/tmp/linux-initramfs",
     memory: int = 128,
 ) -> str:
-    """The text of an xl file."""
+    """Returns the text of an xl file."""
     lines = (
         f'name = "{name}"',
         f'type = "{kind}"',

@@ -34,7 +34,7 @@ class Ours:
         await dom.disk_remove(disk)
 
     async def disks(self, guest: str) -> list[str]:
-        """The names of its disks."""
+        """Returns the names of its disks."""
         return [str(disk.vdev) for disk in await (await self._xen.domain_find(guest)).disk_list()]
 
     async def nic_add(self, guest: str, mac: str, server: str | None = None) -> None:
@@ -49,7 +49,7 @@ class Ours:
         await dom.nic_remove(nic)
 
     async def nics(self, guest: str) -> list[str]:
-        """The addresses of its interfaces."""
+        """Returns the addresses of its interfaces."""
         return [nic.mac.hex(":") for nic in await (await self._xen.domain_find(guest)).nic_list()]
 
     async def shutdown(self, guest: str) -> None:
@@ -96,7 +96,8 @@ class Xl:
         await self._xl(f"network-detach {guest} {mac}")
 
     async def nics(self, guest: str) -> list[str]:
-        """The addresses of its interfaces, in the stored configuration; `xl network-list` has them, too."""
+        """Returns the addresses of its interfaces, in the stored configuration; `xl network-list` has
+        them, too."""
         macs = [nic["mac"] for nic in (await self._stored(guest)).get("nics", [])]
         listed = await self._xl(f"network-list {guest}")
         assert re.findall(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}", listed) == macs
