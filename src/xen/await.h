@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Waits until a xenstore node passes a test. When a watch reports that the node may have changed, the node is read
- * and tested. A wait has no time limit of its own: the limit of the operation's phase applies.
+ * Waits until a xenstore node passes a test. When a watch reports that the node may have changed, the node is
+ * read and tested. A wait has no separate time limit: the limit of the operation's phase applies.
  *
  * Call all functions with the context locked.
  */
@@ -14,8 +14,8 @@
 typedef struct libxl__await libxl__await;
 
 /*
- * Returns whether the wait ends when the node has this value. `value` NULL: the node is missing. Do not trust
- * the value, because a guest may have written it.
+ * A test: returns whether the wait ends when the node has this value. `value` NULL: the node is missing. The
+ * test must not trust the value, because a guest may have written it.
  */
 typedef bool libxl__await_test(const libxl__await *await, const char *value);
 
@@ -24,12 +24,12 @@ struct libxl__await {
     libxl__source source; /* fires when the node may have changed */
     libxl__watch *watch;
     /*
-     * The batch that reads the node. After the wait it still holds the value. NULL: the node has not been
-     * read.
+     * The batch that reads the node. After the wait the batch still contains the node's value. NULL: the node
+     * has not been read.
      */
     libxl__xs_batch *reading;
     libxl__await_test *test;
-    const char *wanted; /* passed to the test; belongs to the caller */
+    const char *wanted; /* an argument of the test; belongs to the caller */
     bool changed;       /* the node may have changed since the last read was started */
     bool failed;        /* xenstored has refused the watch, or the watch was lost with the connection */
     bool done;          /* the test was true for the last value that was read */
@@ -38,8 +38,8 @@ struct libxl__await {
 
 /*
  * Starts a wait until `test` is true for the value of the node at `path`. `path` is copied. `wanted` is an
- * argument of the test; the caller keeps it valid until the wait ends. Errors: NOMEM, FAIL, NO_XENSTORE,
- * recorded in ao. After an error nothing is watched.
+ * argument of the test; the caller keeps it valid until the wait ends. Returns 0 or an error. Errors: NOMEM,
+ * FAIL, NO_XENSTORE, recorded in ao. After an error nothing is watched.
  */
 int libxl__await_start(libxl__ao *ao, libxl__await *await, const char *path, libxl__await_test *test,
                        const char *wanted);
@@ -63,8 +63,8 @@ int libxl__await_step(libxl__ao *ao, libxl__await *await);
 const char *libxl__await_value(const libxl__await *await);
 
 /*
- * Starts the next wait with the same watch. It ends when the node has changed and the test is true for the
- * new value. Call this after the previous wait has ended.
+ * Starts the next wait with the same watch. The next wait ends when the node has changed and the test is true
+ * for the new value. Call this after the previous wait has ended.
  */
 void libxl__await_again(libxl__await *await);
 

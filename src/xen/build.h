@@ -16,8 +16,8 @@
 struct libxl__boot_loader;
 
 /*
- * The parts of a build. A build without a boot loader has only one job, LIBXL__BUILD_ALL. A build with a boot
- * loader has the jobs MAKE, ALL and CLEAN.
+ * The parts of a build. Each part is a job. A build without a boot loader has only the part LIBXL__BUILD_ALL.
+ * A build with a boot loader has all three parts: first MAKE, then ALL, then CLEAN.
  */
 typedef enum libxl__build_step {
     /*
@@ -38,26 +38,27 @@ typedef enum libxl__build_step {
 typedef struct libxl__build {
     libxl__job job;
     libxl__build_step step;
-    /* Set by the operation: the build then ends at its next step, with ABORTED. */
+    /* The operation sets this to stop the build. The build then ends at its next step, with ABORTED. */
     atomic_bool cancel;
     /* Inputs. The operation keeps the data behind the pointers valid until the job is done. */
     const libxl_domain_config *config;
     libxl_uuid uuid;
     uint64_t target_kb, max_kb;
     /*
-     * true: the operation is woken as soon as the domain exists, and may read `made` and `domid` from then
-     * on.
+     * If this is true, the operation is woken as soon as the domain exists. From then on it may read `made`
+     * and `domid`.
      */
     bool announce;
     struct libxl__boot_loader *loader; /* NULL: the configuration has no boot loader */
     /* Results. They are valid once libxl__build_done returns true. */
-    /* The hypervisor has made the domain `domid`; stays true if a later step of the build fails. */
+    /* The hypervisor has made the domain `domid`. Stays true if a later step of the build fails. */
     bool made;
     uint32_t domid;
     unsigned long store_gfn, console_gfn;
     uint32_t store_port, console_port;
-    int rc; /* 0, ABORTED, KERNEL, NO_MEMORY_FOR_GUEST, NI, PERMISSION, NOMEM or FAIL */
-    /* Why rc is not 0, in the operation's gc; NULL: there was no memory for the text. */
+    /* The result of the job: 0, ABORTED, KERNEL, NO_MEMORY_FOR_GUEST, NI, PERMISSION, NOMEM or FAIL. */
+    int rc;
+    /* The error message, in the operation's gc. NULL: rc is 0, or there was no memory for the message. */
     const char *message;
 } libxl__build;
 
@@ -65,13 +66,13 @@ typedef struct libxl__build {
 void libxl__build_open(libxl_ctx *ctx);
 
 /*
- * Submits the job. The operation is woken when the job is done. Call this with the context locked. Errors: FAIL,
- * recorded in ao.
+ * Submits the job for the part `step`. The operation is woken when the job is done. Call this with the
+ * context locked. Returns 0 if the job was submitted, otherwise FAIL, recorded in ao.
  */
 int libxl__build_start(libxl__ao *ao, libxl__build *build, libxl__build_step step);
 /*
- * Reserves a worker until libxl__build_release. Meanwhile the step CLEAN can be started without a failure.
- * Errors: FAIL, recorded in ao.
+ * Reserves a worker until libxl__build_release. While the worker is reserved, the part CLEAN can be started
+ * without a failure. Returns 0, or FAIL, recorded in ao.
  */
 int libxl__build_reserve(libxl__ao *ao);
 void libxl__build_release(libxl_ctx *ctx);

@@ -13,7 +13,8 @@ struct xc_dom_image;
 
 /*
  * A logger for libxenctrl and libxenguest. It passes every message to the context's logger. It also keeps the
- * first error, which names the cause. The last error is often only "no loader found".
+ * text of the first error, because the first error names the cause. The last error is often only "no loader
+ * found".
  */
 typedef struct libxl__build_log {
     xentoollog_logger logger; /* must be first, because the libraries pass its address to the callbacks */
@@ -23,7 +24,7 @@ typedef struct libxl__build_log {
 
 /* A kernel or ramdisk, copied into memory. */
 typedef struct libxl__build_file {
-    const char *field; /* the configuration's field with the path, for messages */
+    const char *field; /* the name of the configuration's field that contains the file's path; for messages */
     const char *path;
     void *data;
     size_t size;
@@ -34,7 +35,7 @@ typedef struct libxl__builder {
     libxl__build *build;
     xc_interface *xch;
     bool pvh;       /* true: the domain is PVH; false: PV */
-    unsigned nodes; /* the number of the host's NUMA nodes */
+    unsigned nodes; /* the number of NUMA nodes of the host */
     libxl__build_log log;
     libxl__build_file kernel, ramdisk;
     const char *cmdline; /* the kernel's command line; NULL: none */
@@ -42,7 +43,7 @@ typedef struct libxl__builder {
 
 /* ---- build.c */
 
-/* Records the message of the build's failure, in the operation's memory. Returns rc. Takes the context's lock. */
+/* Stores the error message of the build in build->message. Returns rc. Takes the context's lock. */
 int libxl__build_fail(libxl__build *build, int rc, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 /*

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The creations that a context has in progress. They are found by the name and by the UUID of their domains.
- * The hypervisor and xenstore do not know these domains yet, or know them only in part.
+ * The creations that a context has in progress. A creation is found by the name or by the UUID of its domain.
+ * Searches in the hypervisor and in xenstore do not find such a domain yet, or find only a part of it.
  *
  * Call all functions with the context locked.
  */
@@ -11,7 +11,7 @@
 #include "ao.h"
 #include "index.h"
 
-/* One creation. Embed this in the operation's state; zero-initialise it. */
+/* A creation in progress. Embed this in the operation's state; zero-initialise it. */
 typedef struct libxl__creation {
     libxl__source source; /* attached while the creation is in the indexes; this source never fires */
     libxl__index_link by_name, by_uuid;
@@ -19,7 +19,7 @@ typedef struct libxl__creation {
     uint64_t name_key, uuid_key[2];
 } libxl__creation;
 
-/* Part of libxl__xen. */
+/* The indexes of the creations in progress. Part of libxl__xen. */
 typedef struct libxl__creations {
     libxl__index by_name, by_uuid;
 } libxl__creations;
@@ -29,9 +29,10 @@ void libxl__creations_open(libxl_ctx *ctx);
 void libxl__creations_close(libxl_ctx *ctx);
 
 /*
- * Adds a creation to the indexes until its operation ends. The caller keeps `name` valid until then. Two
- * creations may have the same name or UUID. A caller that does not want this first looks for another
- * creation. A renaming is added, too, with the new name and a nil UUID. Cannot fail.
+ * Adds a creation to the indexes until the operation `ao` ends. The caller keeps `name` valid until then. Two
+ * creations may have the same name or UUID. A caller that must not have the name or UUID of another creation
+ * first searches for one. The operation that renames a domain is added, too, with the new name and a nil
+ * UUID. Cannot fail.
  */
 void libxl__creation_add(libxl__ao *ao, libxl__creation *creation, const char *name, const libxl_uuid *uuid);
 /* Returns whether a creation or a renaming in progress has this name. */

@@ -16,8 +16,8 @@ typedef struct libxl__hv_destroy {
     uint32_t domid;
     libxl_uuid uuid;
     /*
-     * Valid once the job is done: 0, or the hypercall's errno. ESRCH: the domain with this domid and UUID is
-     * gone.
+     * Valid once the job is done: 0, or the hypercall's errno. ESRCH: no domain with this domid and UUID
+     * exists any more.
      */
     int errnoval;
 } libxl__hv_destroy;
@@ -29,7 +29,7 @@ void libxl__hv_destroy_open(libxl_ctx *ctx);
 
 /*
  * Reserves a worker, so that libxl__hv_destroy_start cannot fail. The worker is released when the operation
- * ends. Errors: FAIL, recorded in ao.
+ * ends. Returns 0 or FAIL, recorded in ao.
  */
 int libxl__hv_destroy_reserve(libxl__ao *ao, libxl__hv_destroy *destroy);
 /*
@@ -38,7 +38,7 @@ int libxl__hv_destroy_reserve(libxl__ao *ao, libxl__hv_destroy *destroy);
  */
 void libxl__hv_destroy_start(libxl__ao *ao, libxl__hv_destroy *destroy, uint32_t domid,
                              const libxl_uuid *uuid);
-/* Returns whether the job is done. `errnoval` is valid once this returns true. */
+/* Returns whether the job is done. destroy->errnoval is valid once this function has returned true. */
 bool libxl__hv_destroy_done(const libxl__hv_destroy *destroy);
 
 #endif

@@ -4,10 +4,10 @@
  * gone. An observer is called for each new domain of the host.
  *
  * xenstored fires the watch @releaseDomain when a domain shuts down and when it begins to die. No watch fires
- * when a domain is gone. Then the domain is only missing in the hypervisor's list. So the list is fetched
- * each time the watch fires and, while a followed domain is dying, at short intervals. Fetching and comparing
- * the list is called a look. One look serves all followers and observers. Without a connection to xenstored
- * the list is fetched five times a second.
+ * when a domain is gone: the domain is only missing in the hypervisor's list. So the list is fetched each
+ * time the watch fires. While a followed domain is dying, the list is also fetched at short intervals.
+ * Fetching and comparing the list is called a look. One look serves all followers and observers. Without a
+ * connection to xenstored the list is fetched five times a second.
  */
 #ifndef LIBXL__DOMAINS_H
 #define LIBXL__DOMAINS_H
@@ -23,8 +23,8 @@
 struct libxl__domain_observer {
     /*
      * Called with the context locked, at each look, for each listed domain that none of the observer's
-     * followers follows. Not called for domain 0. The observer should follow the domain. Otherwise it is
-     * called for this domain again at the next look.
+     * followers follows. Not called for domain 0. The observer should follow the domain. If it does not, it
+     * is called for this domain again at the next look.
      */
     void (*appeared)(libxl_ctx *ctx, libxl__domain_observer *observer, const xc_domaininfo_t *info);
     LIST_ENTRY(libxl__domain_observer) link;
@@ -47,19 +47,20 @@ typedef struct libxl__domains {
     bool looking;  /* a look is in progress */
     bool repeated; /* another look was requested during the present one */
     /*
-     * No look is planned, because no domain is followed; the timer `again` is set to a time that never comes.
+     * No look is planned, because no domain is followed. The timer `again` is then set to a time that never
+     * comes.
      */
     bool resting : 1;
     uint32_t observer_count;
     /* Watches of @releaseDomain and @introduceDomain; NULL until a domain is first followed. */
     libxl__watch *released, *introduced;
-    /* Starts the next look; it is never stopped, so that setting it needs no memory. */
+    /* The timer that starts the next look. It is never stopped, so that setting it needs no memory. */
     libxl__timer again;
-    uint64_t interval; /* ns until the next look while a followed domain is dying */
+    uint64_t interval; /* the time between two looks while a followed domain is dying, in ns */
     LIST_HEAD(, libxl__domain_observer) observers;
     LIST_HEAD(, libxl__domains_listener) listeners;
     uint32_t failures; /* the number of looks in a row that could not fetch the list */
-    int errnoval;      /* the errno of the last of these failures */
+    int errnoval;      /* the errno of the last look that could not fetch the list */
 } libxl__domains;
 
 /* Call all functions with the context locked. */
@@ -73,8 +74,8 @@ int libxl__domains_open(libxl_ctx *ctx);
 void libxl__domains_close(libxl_ctx *ctx);
 
 /*
- * Follows the domain that `info` describes. If the domain is not running, the callback is called at the next
- * look. Errors, without a message: NOMEM, FAIL.
+ * Follows the domain that `info` describes. If the domain is not running, the follower's callback is called
+ * at the next look. Returns 0, or NOMEM or FAIL without a message.
  */
 int libxl__domain_follow(libxl_ctx *ctx, libxl__domain_follower *follower, const xc_domaininfo_t *info,
                          libxl__domain_callback *callback);
@@ -82,16 +83,16 @@ int libxl__domain_follow(libxl_ctx *ctx, libxl__domain_follower *follower, const
 void libxl__domain_unfollow(libxl_ctx *ctx, libxl__domain_follower *follower);
 
 /*
- * Registers an observer. Its `appeared` must be set. `appeared` is called for all existing domains at the
- * next look, and later for each new domain. Errors, without a message: NOMEM, FAIL.
+ * Registers an observer. The observer's `appeared` must be set. `appeared` is called for all existing domains
+ * at the next look, and later for each new domain. Errors, without a message: NOMEM, FAIL.
  */
 int libxl__domains_observe(libxl_ctx *ctx, libxl__domain_observer *observer);
-/* Removes an observer. It is not called again. Its followers stay. */
+/* Removes an observer. The observer is not called again. The observer's followers stay. */
 void libxl__domains_unobserve(libxl_ctx *ctx, libxl__domain_observer *observer);
 
-/* Registers a listener. Its `lost` must be set. */
+/* Registers a listener. The listener's `lost` must be set. */
 void libxl__domains_listen(libxl_ctx *ctx, libxl__domains_listener *listener);
-/* Removes a listener. It is not called again. */
+/* Removes a listener. The listener is not called again. */
 void libxl__domains_unlisten(libxl_ctx *ctx, libxl__domains_listener *listener);
 /* Calls all listeners, because changes may have been missed. */
 void libxl__domains_lost(libxl_ctx *ctx);
@@ -100,8 +101,8 @@ void libxl__domains_lost(libxl_ctx *ctx);
  * Looks at all domains, and calls followers and observers. A long look continues in the next turns of the
  * loop. If the list cannot be fetched, further attempts follow at growing intervals. After
  * LIBXL__DOMAINS_ATTEMPTS failures in a row the listeners are called. From then on libxl__domain_source_check
- * fails, until the list can be fetched again. The first failure, the last of these attempts, and the first
- * success afterwards are logged.
+ * fails, until the list can be fetched again. Three events are logged: the first failure, the failure after
+ * which the listeners are called, and the first success afterwards.
  */
 void libxl__domains_look(libxl_ctx *ctx);
 enum { LIBXL__DOMAINS_ATTEMPTS = 5 };
@@ -118,8 +119,8 @@ void libxl__domains_unwatched(libxl_ctx *ctx);
 void libxl__domains_look_soon(libxl_ctx *ctx);
 
 /*
- * A followed domain as a source of an operation. The source fires at each change of the domain's phase. Embed
- * this in the operation's state; zero-initialise it.
+ * A source that follows a domain for an operation. The source fires at each change of the domain's phase.
+ * Embed this in the operation's state; zero-initialise it.
  */
 typedef struct libxl__domain_source {
     libxl__source source;
@@ -137,8 +138,8 @@ int libxl__domain_source_reserve(libxl__ao *ao, libxl__domain_source *domain);
 int libxl__domain_source_start(libxl__ao *ao, libxl__domain_source *domain, const xc_domaininfo_t *info);
 
 /*
- * For an operation that waits only for a change of a domain's phase. Call this each time the source has
- * fired. Returns 0, or an error if the domains cannot be listed; the operation must end with this error.
+ * An operation that waits only for a change of a domain's phase calls this function each time the source has
+ * fired. Returns 0, or an error if the domains cannot be listed. The operation must end with this error.
  * Errors: PERMISSION, NOMEM, FAIL, recorded in ao.
  */
 int libxl__domain_source_check(libxl__ao *ao);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Translates the errno of a failed call to an error of the library. The table in errno_rc.c has a row for
- * each kind of call and a column for each errno that is distinguished. Owns nothing. Any thread may call the
- * function, locked or not.
+ * each kind of call. It has a column for each errno that some kinds of calls treat specially. The file owns
+ * nothing. Any thread may call the function, locked or not.
  */
 #ifndef LIBXL__ERRNO_RC_H
 #define LIBXL__ERRNO_RC_H
@@ -12,14 +12,20 @@ typedef enum libxl__call {
     /* A hypercall on a domain that the application named, for example to pause it. */
     LIBXL__CALL_DOMAIN,
     LIBXL__CALL_HOST, /* a hypercall about the host, for example for its version */
-    /* A hypercall that sets a value from the application in a domain; EINVAL: the value is wrong. */
+    /*
+     * A hypercall that sets a value in a domain. The application has given the value. EINVAL: the value is
+     * wrong.
+     */
     LIBXL__CALL_SETTING,
     LIBXL__CALL_POOL,        /* a hypercall about a cpupool that the application named */
     LIBXL__CALL_MAKE_DOMAIN, /* the hypercall that makes a domain */
     LIBXL__CALL_NEW_DOMAIN,  /* a hypercall on a domain that is being made */
     LIBXL__CALL_LOAD_IMAGE,  /* libxenguest, when it reads a kernel or a ramdisk */
     LIBXL__CALL_FILL_MEMORY, /* libxenguest, when it allocates the guest's memory */
-    /* libxenguest, when it copies the kernel into the guest's memory; errno 0: the kernel is unfit. */
+    /*
+     * libxenguest, when it copies the kernel into the guest's memory. errno 0: libxenguest cannot use the
+     * kernel.
+     */
     LIBXL__CALL_PLACE_IMAGE,
     LIBXL__CALL_OPEN_FILE, /* opening a kernel or a ramdisk */
     /* Opening a further handle to the hypervisor, or a handle for event channels. */

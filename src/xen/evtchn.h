@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Event channels as sources of an operation. An operation binds a port. Each notification of the port wakes
- * the operation. No operation uses this yet: saving a domain needs the event channel by which the domain is asked to
- * suspend.
+ * the operation. No operation uses this yet. An operation that saves a domain will need it, because a domain
+ * is asked to suspend by an event channel.
  */
 #ifndef LIBXL__EVTCHN_H
 #define LIBXL__EVTCHN_H
@@ -22,7 +22,7 @@ struct libxl__evtchn {
 };
 
 typedef struct libxl__evtchns {
-    xenevtchn_handle *handle; /* NULL until the first port is bound */
+    xenevtchn_handle *handle; /* the handle of libxenevtchn; NULL until the first port is bound */
     libxl__fd source;
     LIST_HEAD(, libxl__evtchn) list;
 } libxl__evtchns;

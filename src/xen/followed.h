@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The followed domains, in a table by domid. Each domain has a list of its followers. The cost of following,
- * of unfollowing and of finding a changed domain does not depend on the number of followers and domains.
+ * The table of the followed domains, by domid. Each domain in the table has a list of its followers. The cost
+ * of following, of unfollowing and of finding a changed domain does not depend on the number of followers and
+ * domains.
  *
  * After a change, libxl__followed_tell calls the domain's followers one after the other. This may take
  * several turns of the loop (loop.h).
  *
- * Call every function with the context locked. Any thread may call it.
+ * Call every function with the context locked. Any thread may call the functions.
  */
 #ifndef LIBXL__FOLLOWED_H
 #define LIBXL__FOLLOWED_H
@@ -30,28 +31,33 @@ typedef struct libxl__domain_follower libxl__domain_follower;
 typedef struct libxl__domain_observer libxl__domain_observer;
 
 /*
- * Called with the context locked, when the domain has changed its phase to a later one, or from SHUTDOWN back
- * to RUNNING. The callback may follow and unfollow any domain.
+ * A follower's callback. Called with the context locked when the domain has changed to a later phase, or from
+ * SHUTDOWN back to RUNNING. The callback may follow and unfollow any domain.
  */
 typedef void libxl__domain_callback(libxl_ctx *ctx, libxl__domain_follower *follower);
 
 /* A follower of a domain. Embed this in the user's state; zero-initialise it. libxl__domain_follow sets it up. */
 struct libxl__domain_follower {
     libxl__domain_callback *callback;
-    /* The observer that owns the follower; NULL: none; set it before libxl__domain_follow. */
+    /*
+     * The observer that owns the follower; NULL: no observer owns it. Set this before libxl__domain_follow.
+     */
     libxl__domain_observer *observer;
-    struct libxl__followed *domain; /* the followed domain; NULL: none */
+    struct libxl__followed *domain; /* the followed domain; NULL: the follower follows no domain */
     TAILQ_ENTRY(libxl__domain_follower) link;
     uint32_t domid;
     libxl__domain_phase phase : 8; /* the domain's phase at the last call of the callback */
-    /* The domain was shut down at the last call of the callback; stays true while the domain is dying. */
+    /* The domain was shut down at the last call of the callback. Stays true while the domain is dying. */
     bool was_shutdown : 1;
     uint8_t code; /* the reason that the guest gave for its shutdown; may be any number */
 };
 
 /* A domain that has followers. */
 typedef struct libxl__followed {
-    /* Compared at each look: if another domain has got the domid, this domain is gone. */
+    /*
+     * The domain's UUID. Each look compares it: if another domain has got the domid, the followed domain is
+     * gone.
+     */
     libxl_uuid uuid;
     uint32_t domid;
     uint32_t flags;    /* the flags that determine the phase, as of the last look */
@@ -61,7 +67,7 @@ typedef struct libxl__followed {
     TAILQ_HEAD(, libxl__domain_follower) followers; /* followers of observers come first */
     /* The next follower that libxl__followed_tell must call; NULL: none. */
     libxl__domain_follower *next_told;
-    /* The next domain in the table with the same domid, or the next spare. */
+    /* The next domain in the table with the same domid. In the list of spares: the next spare. */
     struct libxl__followed *next;
     TAILQ_ENTRY(libxl__followed) changed_link;
 } libxl__followed;
@@ -77,16 +83,18 @@ typedef struct libxl__followed_domains {
      * followed. Only the used pages of the table take memory.
      */
     libxl__followed **table;
-    /* For each block of the table: the number of entries that are not NULL. */
+    /*
+     * The number of entries that are not NULL, for each block of LIBXL__DOMIDS_A_BLOCK entries of the table.
+     */
     uint8_t used[LIBXL__DOMIDS / LIBXL__DOMIDS_A_BLOCK];
-    /* The number of domains, and the number of these that are dying. */
+    /* The number of followed domains, and the number of followed domains that are dying. */
     uint32_t count, dying;
     /* The number of reservations for domains that will be followed. */
     uint32_t reserved;
-    /* A list of unused libxl__followed; has at least `reserved` elements. */
+    /* The list of unused libxl__followed. The list has at least `reserved` elements. */
     libxl__followed *spare;
     uint32_t spares;
-    TAILQ_HEAD(, libxl__followed) changed; /* domains whose followers must be called */
+    TAILQ_HEAD(, libxl__followed) changed; /* the domains whose followers must be called */
 } libxl__followed_domains;
 
 /* Prepares the empty table. Called while the context is made. */
@@ -94,15 +102,15 @@ void libxl__followed_open(libxl__followed_domains *domains);
 /* Frees the table, which must have no domain. Called while the context is freed. */
 void libxl__followed_close(libxl__followed_domains *domains);
 
-/* Makes sure that one more domain can be followed without a reservation. Errors: NOMEM. */
+/* Makes sure that one more domain can be followed without a reservation. Returns 0 or NOMEM. */
 int libxl__followed_make_room(libxl__followed_domains *domains);
 /*
- * Adds a follower of the domain that `info` describes. Cannot fail: call libxl__followed_make_room first,
- * unless room is reserved.
+ * Adds a follower of the domain that `info` describes. Cannot fail, because the caller has called
+ * libxl__followed_make_room or has reserved room.
  */
 void libxl__followed_add(libxl__followed_domains *domains, libxl__domain_follower *follower,
                          const xc_domaininfo_t *info);
-/* Removes a follower, which must follow a domain. Its callback is not called again. */
+/* Removes a follower, which must follow a domain. The follower's callback is not called again. */
 void libxl__followed_remove(libxl__followed_domains *domains, libxl__domain_follower *follower);
 
 /*
@@ -120,7 +128,7 @@ bool libxl__followed_by(const libxl__followed *domain, const libxl__domain_obser
 void libxl__followed_tell_all(libxl__followed_domains *domains);
 /*
  * Calls the followers of changed domains. A follower is called if its domain has changed phase, or if its
- * callback is `also` (which may be NULL). Returns early if the turn ends; then
+ * callback is `also` (which may be NULL). If the turn ends, this function returns early, and
  * libxl__followed_domains.changed still has domains.
  */
 void libxl__followed_tell(libxl_ctx *ctx, libxl__turn *turn, libxl__domain_callback *also);

@@ -11,7 +11,10 @@
 enum { LIBXL__HANDLES = 4 }; /* libxenctrl opens six descriptors for each handle */
 
 typedef struct libxl__handles {
-    /* The handles. If the handle of a slot could not be opened, the slot holds the first handle. */
+    /*
+     * The handles, one in each slot. If the handle of a slot could not be opened, the slot contains the first
+     * handle.
+     */
     _Atomic(xc_interface *) of[LIBXL__HANDLES];
     unsigned opened_by; /* the number of the thread that has made the context; this thread uses slot 0 */
 } libxl__handles;
@@ -25,9 +28,9 @@ int libxl__handles_open(libxl_ctx *ctx);
 void libxl__handles_close(libxl_ctx *ctx);
 
 /*
- * Returns the handle for the calling thread's hypercalls. It belongs to the context. Any thread may call this, locked
- * or not. Other threads may use the same handle, so do not use its last error (xc_get_last_error). Does not change
- * errno.
+ * Returns the handle for the calling thread's hypercalls. The handle belongs to the context. Any thread may
+ * call this, locked or not. Other threads may use the same handle, so do not use its last error
+ * (xc_get_last_error). Does not change errno.
  */
 xc_interface *libxl__xch(libxl_ctx *ctx);
 

@@ -14,12 +14,12 @@
 
 struct libxl__ao;
 
-/* the lowest reserved domid; the domids of domain 0 and of guests are smaller */
+/* The lowest reserved domid. The domids of domain 0 and of guests are smaller. */
 #define LIBXL__DOMID_FIRST_RESERVED 0x7ff0u
 
 /*
- * Checks a domid that does not belong to an operation. Errors: INVAL, with a message for libxl_error_message.
- * Any thread may call this, locked or not.
+ * Checks the domid of a call that is not an operation. Returns 0 if the domid is not reserved. Otherwise
+ * returns INVAL, with a message for libxl_error_message. Any thread may call this, locked or not.
  */
 int libxl__hv_check_domid(uint32_t domid);
 
@@ -38,8 +38,8 @@ int libxl__hv_unpause(struct libxl__ao *ao, uint32_t domid);
  */
 int libxl__hv_info(struct libxl__ao *ao, uint32_t domid, xc_domaininfo_t *info);
 /*
- * Like libxl__hv_info, but does not record DOMAIN_NOTFOUND in ao. Use this if a missing domain is not an
- * error.
+ * Like libxl__hv_info, but does not record DOMAIN_NOTFOUND in ao. Use this function if a missing domain is
+ * not an error.
  */
 int libxl__hv_look(struct libxl__ao *ao, uint32_t domid, xc_domaininfo_t *info);
 int libxl__hv_physinfo(struct libxl__ao *ao, libxl_physinfo *out);
@@ -47,8 +47,8 @@ int libxl__hv_version(struct libxl__ao *ao, libxl_version_info *out);
 
 /*
  * The number of domains that one hypercall lists: as many as fit into a page. libxencall keeps single pages
- * for the data of hypercalls. For more data it maps, locks and unmaps memory at each hypercall, which takes
- * longer than a second hypercall.
+ * for the data of hypercalls. For more data libxencall maps, locks and unmaps memory at each hypercall. That
+ * takes longer than a second hypercall.
  */
 enum { LIBXL__HV_PAGE = XC_PAGE_SIZE / sizeof(xc_domaininfo_t) };
 
@@ -61,22 +61,22 @@ enum { LIBXL__HV_PAGE = XC_PAGE_SIZE / sizeof(xc_domaininfo_t) };
 int libxl__hv_list_page(libxl_ctx *ctx, uint32_t *first, xc_domaininfo_t *page);
 
 /*
- * Lists all domains in order of domid. Returns their number, or -1 with errno. The list belongs to the
- * context and is valid until the next call. It is fetched in pages, so domains may appear and disappear
- * during the call. A domain that exists during the whole call is in the list.
+ * Lists all domains in order of domid. Returns the number of domains, or -1 with errno. The list belongs to
+ * the context and is valid until the next call of this function. The list is fetched in pages, so domains may
+ * appear and disappear during the call. A domain that exists during the whole call is in the list.
  */
 int libxl__hv_list(libxl_ctx *ctx, const xc_domaininfo_t **list_out);
 
 /*
- * Finds a domain with this UUID, but not a dying domain or the domain with the domid `except`. Stores the
+ * Finds a domain with this UUID. Ignores dying domains and the domain with the domid `except`. Stores the
  * domid, or LIBXL_DOMID_INVALID if there is no such domain. Allocates no memory. Errors: those of
  * libxl__errno_rc, recorded in ao.
  */
 int libxl__hv_find(struct libxl__ao *ao, const libxl_uuid *uuid, uint32_t except, uint32_t *domid_out);
 
 /*
- * Converts the guest's reason to the public enumeration. Returns UNKNOWN for a number that Xen does not
- * define.
+ * Converts the number that a guest has given as the reason for its shutdown to the public enumeration.
+ * Returns UNKNOWN for a number that Xen does not define.
  */
 libxl_shutdown_reason libxl__hv_shutdown_reason(uint8_t code);
 

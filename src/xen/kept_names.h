@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Names of domains, which are kept from one search for a name to the next. The watch of a kept name fires
- * when the name may have changed.
+ * A cache of the names of domains. Names are kept from one search for a name to the next search. Each kept
+ * name has a watch, which fires when the name may have changed.
  *
  * Without kept names, a search reads the name of every domain. A context that makes many domains searches
- * often, so it keeps the names until it has not searched for ten seconds. Names are kept only if the
+ * often. So the context keeps the names until ten seconds after its last search. Names are kept only if the
  * transport delivers watch events and answers in order (libxl__xs_transport.in_order).
  */
 #ifndef LIBXL__KEPT_NAMES_H
@@ -21,7 +21,7 @@ typedef struct libxl__kept_names {
     libxl__kept_name **names; /* sorted by domid */
     uint32_t count, room;
     bool keeping;
-    libxl__timer forget; /* drops the names when it expires; started while `keeping` is true */
+    libxl__timer forget; /* the timer that drops the names when it expires; started while `keeping` is true */
 } libxl__kept_names;
 
 /* Call all functions with the context locked. */
@@ -33,22 +33,22 @@ void libxl__kept_names_close(libxl_ctx *ctx);
 void libxl__kept_names_forget(libxl_ctx *ctx);
 
 /*
- * Keeps names for the next ten seconds. Does nothing if the transport does not allow this or if there is no
- * memory.
+ * Keeps names for the next ten seconds. Does nothing if the transport does not allow kept names, or if there
+ * is no memory.
  */
 void libxl__kept_names_extend(libxl_ctx *ctx);
 
 /*
  * Drops the names of domains that are not in `list`. The list must be sorted by domid. If `add` is true and
- * names are kept, also adds an entry for each other domain in the list. Such an entry is watched at once, but
- * its name is known only after libxl__kept_names_note. A domain gets no entry if its name cannot be watched
- * or if there is no memory.
+ * names are kept, also adds an entry for each domain in the list that has no entry. The name of a new entry
+ * is watched at once, but it is known only after libxl__kept_names_note. A domain gets no entry if its name
+ * cannot be watched or if there is no memory.
  */
 void libxl__kept_names_update(libxl_ctx *ctx, const xc_domaininfo_t *list, uint32_t count, bool add);
 
 /*
- * Keeps a name that was read. Does nothing if the watch of the name has fired after the event number
- * `event_seq`. `text` NULL: the domain has no name.
+ * Keeps a name that was read. `event_seq` is the number of watch events before the name was read. Does
+ * nothing if the watch of the name has fired since then. `text` NULL: the domain has no name.
  */
 void libxl__kept_names_note(libxl_ctx *ctx, uint32_t domid, const char *text, uint64_t event_seq);
 

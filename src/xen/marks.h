@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Marks of unfinished domains. A creation writes the node LIBXL__MARKS/XX/UUID before it makes the domain. It
- * removes the node when the domain is complete or was destroyed. If the process that has written a mark has
- * ended, the creation was not finished.
+ * Marks of unfinished domains. A mark is the node LIBXL__MARKS/XX/UUID. A creation writes the mark before it
+ * makes the domain. It removes the mark when the domain is complete or was destroyed. A mark whose process
+ * has ended shows that the creation was not finished.
  *
  * The value of a mark is "PID START WHERE TIME DOMID":
  *
@@ -10,7 +10,7 @@
  *    START  the start time of the process in clock ticks (proc(5)), because process ids are reused
  *    WHERE  identifies the boot and the namespace of process ids in which PID and START are valid
  *    TIME   the time at which the mark was written, in milliseconds since the boot
- *    DOMID  "-" as long as the domain does not exist or is not known; "*" if the creation has generated the
+ *    DOMID  "-" as long as the domid is not known; "*" instead if the creation has generated the
  *           UUID, so that no domain of another program has this UUID
  *
  * Call all functions with the context locked.
@@ -21,16 +21,16 @@
 #include "xs.h"
 
 /*
- * The node of all marks, and the path of one mark. The marks are divided into groups, which are named XX.
- * When a node is removed, xenstored reads the parent node once for each guest, so the parent must have few
- * children. An empty group is not removed.
+ * The parent node of all marks, and the path of one mark. The marks are divided into groups. The name of a
+ * group, XX, is two hexadecimal digits. When a node is removed, xenstored reads the parent node once for each
+ * guest, so the parent must have few children. An empty group is not removed.
  */
 #define LIBXL__MARKS    "/tool/aioxen/unfinished"
 #define LIBXL__MARK_FMT LIBXL__MARKS "/%02x/" LIBXL_UUID_FMT
 #define LIBXL__MARK_OF(uuid)                                                                                 \
     libxl__mark_group(&(uuid)), LIBXL_UUID_BYTES(uuid) /* the arguments of LIBXL__MARK_FMT */
 
-/* Returns the group of a mark: the exclusive or of all octets of the UUID. Needs no lock. */
+/* Returns the number of a mark's group: the exclusive or of all octets of the UUID. Needs no lock. */
 static inline unsigned libxl__mark_group(const libxl_uuid *uuid)
 {
     unsigned group = 0;
@@ -46,11 +46,11 @@ enum {
     LIBXL__MARK_TEXT = 160,
 };
 
-/* Values for `domid` that stand for the words "-" and "*" in a mark. */
+/* Two values of the parameter `domid`, which stand for the words "-" and "*" in a mark. */
 #define LIBXL__MARK_NO_DOMID LIBXL_DOMID_INVALID
 #define LIBXL__MARK_UNIQUE   (LIBXL_DOMID_INVALID - 1)
 
-/* The words PID, START and WHERE for marks of this process. They are read once for each context. */
+/* The words PID, START and WHERE for marks of this process. Each context reads them from the system once. */
 typedef struct libxl__marker {
     uint32_t pid; /* 0: the words have not been read yet */
     unsigned long long start;
@@ -58,35 +58,37 @@ typedef struct libxl__marker {
 } libxl__marker;
 
 /*
- * The value of /local/domain/N for a domain that this library makes. It distinguishes the domain's tree from those of
- * other toolstacks.
+ * The value of the node /local/domain/N of a domain that this library makes. Nodes of domains that other
+ * toolstacks make have other values.
  */
 #define LIBXL__TREE_OWNER "aioxen"
 
 /*
- * Each of these functions adds one request to the batch. If memory is reserved with libxl__xs_reserve,
- * libxl__mark_remove needs LIBXL__MARK_PATH octets. The other two need LIBXL__MARK_PATH + LIBXL__MARK_TEXT
- * octets.
+ * Each of the following functions adds one request to the batch. A request of libxl__mark_remove needs
+ * LIBXL__MARK_PATH octets of the memory that libxl__xs_reserve reserves. A request of another function needs
+ * LIBXL__MARK_PATH + LIBXL__MARK_TEXT octets.
  */
 void libxl__mark_write(libxl__xs_batch *batch, const libxl_uuid *uuid, uint32_t domid);
 void libxl__mark_remove(libxl__xs_batch *batch, const libxl_uuid *uuid);
 void libxl__mark_give_up(libxl__xs_batch *batch, const libxl_uuid *uuid, uint32_t domid);
 
-/* Writes the value of a mark of this process into `text`. If `given_up` is true, the PID in it is 0. */
+/* Writes the value of a mark of this process into `text`. `given_up` true: the word PID is 0. */
 void libxl__mark_text(libxl_ctx *ctx, bool given_up, uint32_t domid, char text[LIBXL__MARK_TEXT]);
 
 /* The contents of a mark. */
 typedef struct libxl__mark {
     uint32_t pid, domid;
-    /* The process has ended or has given up the domain, so the creation will not be finished. */
+    /*
+     * The process that has written the mark has ended or has given up the domain. So the creation will not be
+     * finished.
+     */
     bool left;
     uint64_t age_ms;
 } libxl__mark;
 
 /*
- * Parses the value of a mark. Sets `left` to false if the process belongs to another boot or another
- * namespace of process ids, because the state of such a process is not known. Returns false if the text is
- * not a mark.
+ * Parses the value of a mark. The state of a process of another boot, or of another namespace of process ids,
+ * is not known: `left` is false then. Returns true, or false if the text is not the value of a mark.
  */
 bool libxl__mark_read(libxl_ctx *ctx, const char *text, libxl__mark *mark);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Hypercalls about virtual processors, schedulers, and the host's processors and nodes. Each function takes
- * microseconds for each processor or virtual processor. The functions allocate memory and use no state of the
- * context. Any thread may call them, locked or not.
+ * Hypercalls about virtual processors, schedulers, and the host's processors and nodes. Each function takes a
+ * few microseconds for each processor or virtual processor. The functions allocate memory and use no state of
+ * the context. Any thread may call them, locked or not.
  *
  * Each function returns 0, or an error that is recorded in ao with a message. A result is written only on
  * success. The caller disposes of the result.
@@ -18,13 +18,14 @@ struct libxl__ao;
 
 /* ---- vcpus.c */
 
-/* As a `vcpuid`: all virtual processors of the domain. */
+/* A value of the parameter `vcpuid` that means all virtual processors of the domain. */
 #define LIBXL__ALL_VCPUS (~(uint32_t)0)
 
 int libxl__hv_list_vcpus(struct libxl__ao *ao, uint32_t domid, libxl_vcpu_list *out);
 /*
- * Sets the hard and the soft affinity of a virtual processor, or of all if vcpuid is LIBXL__ALL_VCPUS. If
- * `hard` or `soft` is NULL, that affinity does not change. `force` overrides a temporary affinity.
+ * Sets the hard and the soft affinity of a virtual processor. `vcpuid` LIBXL__ALL_VCPUS: sets the affinities
+ * of all virtual processors. `hard` NULL: the hard affinity does not change. `soft` NULL: the soft affinity
+ * does not change. `force` overrides a temporary affinity.
  */
 int libxl__hv_set_affinity(struct libxl__ao *ao, uint32_t domid, uint32_t vcpuid, const libxl_bitmap *hard,
                            const libxl_bitmap *soft, bool force);
@@ -34,7 +35,7 @@ int libxl__hv_trigger(struct libxl__ao *ao, uint32_t domid, libxl_trigger trigge
 
 /* ---- scheduling.c */
 
-/* Returns whether there is such a cpupool. Its error counts as no. */
+/* Returns whether the cpupool exists. Returns false, too, if the hypercall fails. */
 bool libxl__hv_has_cpupool(struct libxl__ao *ao, uint32_t poolid);
 int libxl__hv_scheduler(struct libxl__ao *ao, libxl_scheduler *out);
 int libxl__hv_get_sched(struct libxl__ao *ao, uint32_t domid, libxl_domain_sched_params *out);

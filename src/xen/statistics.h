@@ -12,18 +12,18 @@
 #include "worker.h"
 
 /*
- * One job that gathers statistics. Embed this in the operation's state; zero-initialise it and set the
- * inputs.
+ * A job that gathers statistics. Embed this in the operation's state; zero-initialise it and set the inputs.
  */
 typedef struct libxl__statistics {
     libxl__job job;
-    /* Set by the operation: the job then ends at its next step. */
+    /* The operation sets this to stop the job. The job then ends at its next step. */
     atomic_bool cancel;
-    /* Inputs: whether to include each vcpu, and each device. */
+    /* The inputs: whether the statistics include each virtual processor, and each device. */
     bool vcpus, devices;
-    /* Results. They are valid once the job is done. */
-    libxl_domain_counters_list list; /* if errnoval is 0, the operation must dispose of it */
-    int errnoval;                    /* 0, or the errno of the failure */
+    /* The results are valid once the job is done. */
+    /* The statistics; if errnoval is 0, the operation must dispose of the list. */
+    libxl_domain_counters_list list;
+    int errnoval; /* 0, or the errno of the failure */
 } libxl__statistics;
 
 /* Called once, while the context is made. */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The stored configuration of a domain, which `xl` and libvirt read (userdata_files.h describes the files).
- * Operations store, change and read it by jobs. These jobs have a lane of their own, so a disk that does not
- * answer delays only these jobs.
+ * Operations use jobs to store, change and read the configuration. These jobs have a separate lane, so a disk
+ * that does not answer delays only these jobs.
  *
- * Other programs may change the configuration, too. So a change reads, changes and writes the file under the
- * lock that libxl uses.
+ * Other programs may change the configuration, too. So a job that changes the configuration takes the lock
+ * that libxl uses. It holds the lock while it reads, changes and writes the file.
  *
  * libxl changes the file when it adds a device: it writes the file before it commits the transaction with the
  * device's nodes. libxl does not change the file when it removes a device. Therefore readers ignore devices
@@ -28,19 +28,19 @@
 typedef struct libxl__userdata_work libxl__userdata_work;
 
 /*
- * One job on the stored configuration. Embed this in the operation's state; zero-initialise it. It can be
- * used again once the job is done.
+ * One job on the stored configuration. Embed this in the operation's state; zero-initialise it. The structure
+ * can be used again once the job is done.
  */
 typedef struct libxl__userdata {
     libxl__source source;
     libxl__userdata_work *work; /* the data of the job; NULL: no job was started */
-    bool changing_back;         /* libxl__userdata_change_back has started the change again */
+    bool changing_back;         /* libxl__userdata_change_back has started the change a second time */
 } libxl__userdata;
 
 /*
- * Changes a configuration. Called on a worker, unlocked; may use only `config` and `user`. Returns 0, or an
- * error that becomes the operation's error. After an error the file is unchanged. Strings and arrays in the
- * configuration must be malloc'ed.
+ * A function that changes a configuration. Called on a worker, unlocked; may use only `config` and `user`.
+ * Returns 0, or an error that becomes the operation's error. After an error the file is unchanged. Strings
+ * and arrays in the configuration must be malloc'ed.
  */
 typedef int libxl__userdata_change(libxl_domain_config *config, void *user);
 
@@ -48,9 +48,9 @@ typedef int libxl__userdata_change(libxl_domain_config *config, void *user);
 void libxl__userdata_open(libxl_ctx *ctx);
 
 /*
- * Starts a job that stores the configuration of a new domain. `config` is not used after this returns. If the
- * operation ends before the job, the job is stopped. The file may exist then; libxl__userdata_remove removes
- * it. Errors: NOMEM, INVAL (a string is not UTF-8), FAIL, recorded in ao.
+ * Starts a job that stores the configuration of a new domain. `config` is not used after this function has
+ * returned. If the operation ends before the job, the job is stopped. The file may exist afterwards;
+ * libxl__userdata_remove removes it. Errors: NOMEM, INVAL (a string is not UTF-8), FAIL, recorded in ao.
  */
 int libxl__userdata_store(libxl__ao *ao, libxl__userdata *userdata, uint32_t domid, const libxl_uuid *uuid,
                           const libxl_domain_config *config);
@@ -63,15 +63,15 @@ int libxl__userdata_store(libxl__ao *ao, libxl__userdata *userdata, uint32_t dom
 int libxl__userdata_update(libxl__ao *ao, libxl__userdata *userdata, uint32_t domid, const libxl_uuid *uuid,
                            libxl__userdata_change *change, void *user, void (*dispose)(void *user));
 /*
- * These functions are for a phase that starts libxl__userdata_update with a change that reverses itself when
- * it is made again.
+ * The next two functions are for a phase that starts libxl__userdata_update. The phase's change must be one
+ * that reverses itself when it is made a second time.
  *
- * Call libxl__userdata_changed from the phase's poll, and return its result. It ignores that the domain has
- * no stored configuration or is gone.
+ * Call libxl__userdata_changed from the phase's poll, and return the function's result. The result is 0, too,
+ * if the domain has no stored configuration or is gone.
  *
- * Call libxl__userdata_change_back from the phase's undo, and return its result. If the change was made, it
- * makes the change again. A failure of this is ignored, because readers compare the configuration with
- * xenstore.
+ * Call libxl__userdata_change_back from the phase's undo, and return the function's result. If the change was
+ * made, the function makes the change a second time. A failure of the second change is ignored, because
+ * readers compare the configuration with xenstore.
  */
 int libxl__userdata_changed(libxl__ao *ao, const libxl__userdata *userdata);
 int libxl__userdata_change_back(libxl__ao *ao, libxl__userdata *userdata);
@@ -88,8 +88,8 @@ bool libxl__userdata_done(const libxl__userdata *userdata);
  */
 int libxl__userdata_result(libxl__ao *ao, const libxl__userdata *userdata);
 /*
- * Returns the configuration that the job has read. It belongs to the job. The caller may move it to another
- * place, and must then initialise it again.
+ * Returns the configuration that the job has read. The configuration belongs to the job. The caller may move
+ * the configuration to another place, and must then initialise the returned structure again.
  */
 libxl_domain_config *libxl__userdata_config(const libxl__userdata *userdata);
 
@@ -105,13 +105,15 @@ typedef struct libxl__userdata_removal {
 /* Reserves a worker, so that libxl__userdata_remove cannot fail. Errors: FAIL, recorded in ao. */
 int libxl__userdata_reserve_removal(libxl__ao *ao, libxl__userdata_removal *removal);
 /*
- * Starts to remove the files of a domain that is gone or will be destroyed. The operation completes only
- * after the job. If another program holds the lock, the job waits for at most a second and then removes the
- * files.
+ * Starts a job that removes the files of a domain that is gone or will be destroyed. The operation completes
+ * after the job has ended. If another program holds the lock, the job waits for the lock for at most a
+ * second, and then removes the files.
  */
 void libxl__userdata_remove(libxl__ao *ao, libxl__userdata_removal *removal, uint32_t domid,
                             const libxl_uuid *uuid);
-/* Returns whether the job is done or was never started. `rc` is valid then. */
+/*
+ * Returns true if the job is done or was never started; removal->rc is valid then. Otherwise returns false.
+ */
 bool libxl__userdata_removed(const libxl__userdata_removal *removal);
 
 #endif

@@ -3,11 +3,12 @@
  * The files that toolstacks keep for a domain, in /var/lib/xen. libxl uses the same files:
  *
  *    userdata-d.DOMID.UUID.NAME                   the data that is called NAME
- *    userdata-n.DOMID.UUID.NAME                   new data, while it is written; it is then renamed
- *    userdata-l.DOMID.UUID.domain-userdata-lock   the lock; it is removed when it is released
+ *    userdata-n.DOMID.UUID.NAME                   new data, while it is written; the file is renamed
+ * afterwards
+ *    userdata-l.DOMID.UUID.domain-userdata-lock   the lock; the file is removed when the lock is released
  *
- * NAME is "libxl-json" for the domain's configuration. Programs that change the files take the lock first,
- * for example `xl`.
+ * NAME is "libxl-json" for the domain's configuration. A program that changes the files, for example `xl`,
+ * first takes the lock.
  *
  * These functions block. Call them unlocked, on a worker or on a thread of the application. They own nothing
  * after a call.
@@ -25,14 +26,14 @@
 enum {
     LIBXL__USERDATA_NAME = 64,         /* the greatest length of a NAME */
     LIBXL__USERDATA_SIZE = 16 << 20,   /* the greatest size of a file that is read, in octets */
-    LIBXL__USERDATA_LOCK_LIMIT = 10000 /* ms: how long a change waits for the lock */
+    LIBXL__USERDATA_LOCK_LIMIT = 10000 /* the time that a change waits for the lock, in ms */
 };
 
-/* The domain whose files are used, and an error message. */
+/* Names the domain whose files are used. Also has the error message of the last failure. */
 typedef struct libxl__userdata_files {
     uint32_t domid;
     libxl_uuid uuid;
-    char why[256]; /* the error message; set by a function that fails */
+    char why[256]; /* the error message, set by a function that fails */
 } libxl__userdata_files;
 
 /* Checks that NAME can be part of a file's name: printable ASCII without '/'. Errors: INVAL. */
@@ -62,13 +63,15 @@ int libxl__userdata_put(libxl__userdata_files *files, const char *name, const vo
 int libxl__userdata_drop(libxl__userdata_files *files, const char *name);
 /*
  * Removes all files of the domain except the lock. A missing directory is not an error. If no descriptor is
- * free, the directory cannot be read, so only the stored configuration is removed. Errors: PERMISSION, FAIL.
+ * free, the directory cannot be read. Then this function removes only the stored configuration. Errors:
+ * PERMISSION, FAIL.
  */
 int libxl__userdata_drop_all(libxl__userdata_files *files);
 
 /*
- * Checks that the domain exists and is not dying. Otherwise removes the file, because no other program would
- * remove it. Call this with the lock held, after each libxl__userdata_put. Errors: DOMAIN_NOTFOUND.
+ * Checks that the domain exists and is not dying. If the domain does not exist or is dying, removes the file,
+ * because no other program would remove it. Call this with the lock held, after each libxl__userdata_put.
+ * Errors: DOMAIN_NOTFOUND.
  */
 int libxl__userdata_confirm(libxl_ctx *ctx, libxl__userdata_files *files, const char *name);
 

@@ -5,8 +5,8 @@
 
 /*
  * Returns the number of a disk or partition, for example of "xvda", "xvdb2", "hdc", "sda1" or "d3p1". A name
- * that is a number is returned as that number. Returns -1 for any other text. Any thread may call this,
- * locked or not.
+ * that is a number is returned as that number. Returns -1 for any other text. Any thread may call the
+ * function, locked or not.
  */
 int libxl__vdev_number(const char *vdev);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Xenstore watches. A watch fires once when it is registered. Then it fires each time the node or a node
- * below it changes. So register the watch first, and read the node each time the watch fires.
+ * Xenstore watches. A watch fires once when it is registered. Then the watch fires each time its node or a
+ * node below changes. So register the watch first, and read the node each time the watch fires.
  */
 #ifndef LIBXL__WATCH_H
 #define LIBXL__WATCH_H
@@ -12,14 +12,16 @@
 typedef struct libxl__watch libxl__watch;
 
 /*
- * Called with the context locked, when the node may have changed. If `failed` is true, xenstored has refused
- * the watch or the connection is lost, and this was the last call.
+ * The callback of a watch. Called with the context locked, when the node may have changed. `failed` true:
+ * xenstored has refused the watch, or the connection is lost. The callback is not called again after a call
+ * with `failed` true.
  */
 typedef void libxl__watch_callback(libxl_ctx *ctx, void *user, bool failed);
 
 /*
- * A slot contains a pointer to a watch. A free slot contains the number 2 * N + 1, where N is the number of
- * the next free slot. A pointer is even and this number is odd, so they can be distinguished.
+ * A slot contains a pointer to a watch, or is free. A free slot contains the number 2 * N + 1, where N is the
+ * number of the next free slot. A pointer is even and the number 2 * N + 1 is odd. So the two are
+ * distinguished by the lowest bit.
  */
 union libxl__watch_slot {
     libxl__watch *watch;
@@ -29,18 +31,22 @@ union libxl__watch_slot {
 typedef struct libxl__watches {
     union libxl__watch_slot *slots, free; /* `free` contains the number of the first free slot */
     uint32_t room;
-    /* The generation of the newest watch; it is part of the token, so no two watches have the same token. */
+    /*
+     * The generation of the newest watch. The generation is a part of the watch's token, so no two watches
+     * have the same token.
+     */
     uint32_t generation;
     /* The number of watches of operations and applications; the context's own watches are not counted. */
     uint32_t count;
-    const char *event_path; /* during a callback: the changed node, as xenstored names it; NULL: not known */
-    uint64_t event_seq;     /* the number of events of all watches so far */
-    libxl__watch *early_fire; /* the watch of libxl__watch_fire_early; NULL: none */
+    /* The path of the changed node, as xenstored names it. Set during a callback. NULL: not known. */
+    const char *event_path;
+    uint64_t event_seq;       /* the number of events of all watches so far */
+    libxl__watch *early_fire; /* the watch that was passed to libxl__watch_fire_early; NULL: none */
     /* The length of the body of an event of `early_fire` (path and token), in octets. */
     size_t early_fire_length;
     /*
-     * If the header of an event has made a watch fire, this is the watch. The body of the event arrives next.
-     * NULL: no watch. The watch may be freed already, so only compare the pointer.
+     * The watch that the header of the present event has made fire. The body of the event has not arrived
+     * yet. NULL: no watch. The watch may be freed already, so only compare the pointer.
      */
     libxl__watch *fired_early;
 } libxl__watches;
@@ -57,11 +63,11 @@ void libxl__watches_close(libxl_ctx *ctx);
 void libxl__watch_leave(libxl_ctx *ctx, libxl__watch *watch);
 
 /*
- * Watches `path`, which is copied. `own` says that the watch belongs to the context itself, not to an
- * operation or the application. An own watch is not counted, and may be added while the connection to
- * xenstored is down. After each loss of the connection, it is registered again and fires. *watch_out is set
- * before the callback is first called, which may happen before this returns. Errors, without a message:
- * NOMEM, FAIL, and NO_XENSTORE if `own` is false.
+ * Watches `path`, which is copied. `own` true: the watch belongs to the context itself, not to an operation
+ * or the application. An own watch is not counted. It may be added while the connection to xenstored is down.
+ * After each loss of the connection, an own watch is registered again and fires. *watch_out is set before the
+ * callback is first called. The first call may happen before this function returns. Returns 0, or an error
+ * without a message: NOMEM, FAIL, or (if `own` is false) NO_XENSTORE.
  */
 int libxl__watch_add(libxl_ctx *ctx, const char *path, libxl__watch_callback *callback, void *user, bool own,
                      libxl__watch **watch_out);
@@ -73,19 +79,19 @@ void libxl__watches_lost(libxl_ctx *ctx);
 /* Call this when the connection to xenstored is up again. Registers the context's own watches. */
 void libxl__watches_restore(libxl_ctx *ctx);
 /*
- * Returns the reason of a failed watch: true if the connection was lost, false if xenstored has refused the
- * watch.
+ * Tells why a watch has failed. Returns true if the connection was lost, and false if xenstored has refused
+ * the watch.
  */
 bool libxl__watch_is_lost(const libxl__watch *watch);
 /*
- * Makes a watch fire early: already when the header of an event arrives, before the body. xenstored writes
- * the header and the body separately, and on a busy machine milliseconds pass between them. The header
- * contains only the length of the body, so a header whose length is that of the watch's events makes the
- * watch fire. The watch does not fire again when the body arrives. Events of other watches may have the same
+ * Makes a watch fire early: when the header of an event arrives, before the body arrives. xenstored writes
+ * the header and the body separately. On a busy machine, milliseconds pass between the two writes. The header
+ * contains only the length of the body. So the watch fires when a header contains the length of the watch's
+ * events. The watch does not fire again when the body arrives. Events of other watches may have the same
  * length, so the callback must tolerate superfluous calls. Only one watch can fire early.
  */
 void libxl__watch_fire_early(libxl_ctx *ctx, libxl__watch *watch);
-/* Removes the watch. Its callback is not called again. NULL: does nothing. */
+/* Removes the watch. The watch's callback is not called again. NULL: does nothing. */
 void libxl__watch_remove(libxl_ctx *ctx, libxl__watch *watch);
 
 #endif

@@ -14,9 +14,9 @@
 
 /*
  * Called once for each message, with the context locked, when the message is answered or the connection is
- * lost. `owner` and `request` are those of the libxl__wire_expected. `errnoval` is 0, or the error in
- * xenstored's answer, or ENOTCONN if the connection is lost or is being closed. `body` is valid only during
- * the call.
+ * lost. `owner` and `request` are the members of the libxl__wire_expected. `errnoval` is 0 if the request has
+ * succeeded, or the error in xenstored's answer. It is ENOTCONN if the connection is lost or is being closed.
+ * `body` is valid only during the call.
  */
 typedef void libxl__wire_answered(libxl_ctx *ctx, void *owner, libxl__xs_request *request, int errnoval,
                                   const char *body, size_t length);
@@ -59,7 +59,7 @@ void libxl__wire_disconnect(libxl_ctx *ctx);
 void libxl__wire_postfork(libxl_ctx *ctx);
 
 /*
- * Appends a message to the output buffer; libxl__wire_send_soon sends it. The message's body is the
+ * Appends a message to the output buffer. libxl__wire_send_soon sends the buffer. The message's body is the
  * concatenation of a, b and c, which are copied. If this fails, `expected.answered` is not called. Errors:
  * NOMEM, INVAL (the body is longer than the protocol allows).
  */
@@ -67,9 +67,9 @@ int libxl__wire_put(libxl_ctx *ctx, libxl__wire_expected expected, uint32_t type
                     libxl__wire_part a, libxl__wire_part b, libxl__wire_part c);
 
 /*
- * Reserves memory for this number of messages. `octets` is the total length of their bodies. Call
- * libxl__wire_release with the same numbers just before you put these messages. Then libxl__wire_put does not
- * fail with NOMEM. Errors: NOMEM.
+ * Reserves memory for `messages` messages. `octets` is the total length of the messages' bodies. Call
+ * libxl__wire_release with the same numbers just before you put the messages. Then libxl__wire_put does not
+ * fail with NOMEM. Returns 0 or NOMEM.
  */
 int libxl__wire_reserve(libxl_ctx *ctx, uint32_t messages, size_t octets);
 /* Releases a reservation. */
@@ -82,8 +82,8 @@ void libxl__wire_renew(libxl_ctx *ctx, uint32_t messages, size_t octets);
 
 /*
  * Sends the output buffer at once if all messages sent before have been answered. Otherwise the buffer is
- * sent when the next answers arrive. So messages that are put in the meantime are sent in one system call
- * (Nagle's algorithm).
+ * sent when the next answers arrive. So all messages that are put before these answers arrive are sent in one
+ * system call (Nagle's algorithm).
  */
 void libxl__wire_send_soon(libxl_ctx *ctx);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The requests of a batch as messages of xenstored's wire protocol. Only xs_wire.c uses it.
+ * Converts the requests of a batch to messages of xenstored's wire protocol. Only xs_wire.c uses this file.
  *
  * Call all functions with the context locked.
  */
@@ -9,15 +9,21 @@
 
 #include "wire.h"
 
-/* Puts the request's message, which is the next one of a PRUNE. Errors: those of libxl__wire_put. */
+/*
+ * Puts the request's message. A PRUNE has several messages: puts its next message. Errors: those of
+ * libxl__wire_put.
+ */
 int libxl__wire_put_request(libxl_ctx *ctx, libxl__wire_expected expected, const libxl__xs_batch *batch,
                             libxl__xs_request *request);
-/* Stores what the answer has found in the request, or the failure in the batch. */
+/*
+ * Stores the value in the answer in the request. If the answer is an error, records the error in the batch.
+ */
 void libxl__wire_request_answered(libxl__xs_batch *batch, libxl__xs_request *request, int errnoval,
                                   const char *body, size_t length);
 /*
- * Call this after the answer to a PRUNE. Returns whether the request has another message: if a node is empty, it is
- * removed; if it was removed, its parent is listed.
+ * Call this after each answer to a PRUNE. Returns whether the request has another message. The messages
+ * alternate: one lists a node's children. If the node is empty, the next message removes the node, and the
+ * message after that lists the node's parent.
  */
 bool libxl__wire_prune_goes_on(const libxl__xs_batch *batch, libxl__xs_request *request, int errnoval,
                                size_t length);

@@ -30,7 +30,7 @@
 #include "xs_link.h"
 #include "xs_transport.h"
 
-/* The operations of src/ops/device_model.c, which start the QEMU of a domain. */
+/* The operations of src/ops/device_model.c, each of which starts the QEMU of a domain. */
 LIST_HEAD(libxl__device_models, device_model);
 
 struct libxl__xen {
@@ -41,7 +41,10 @@ struct libxl__xen {
     libxl__lane memory_lane;              /* for hypercalls that allocate or free much guest memory */
     const libxl__xs_transport *transport; /* the way to reach xenstored; NULL until it is open */
     libxl__xs_link link;
-    /* The state of wire.c; NULL if libxenstore is used; then `lib` is the state of xs_lib.c. */
+    /*
+     * `wire`: the state of wire.c; NULL if libxenstore is used. `lib`: the state of xs_lib.c; NULL if
+     * libxenstore is not used.
+     */
     struct libxl__xs_wire *wire;
     struct libxl__xs_lib *lib;
     libxl__transactions transactions;
@@ -49,7 +52,7 @@ struct libxl__xen {
     struct libxl__domain_list {
         xc_domaininfo_t *infos;
         uint32_t count, room;
-        /* The result of the last libxl__hv_list; the memory is used again by the next one. */
+        /* The result of the last libxl__hv_list. The next call of libxl__hv_list uses the memory again. */
     } list;
     libxl__watches watches;
     libxl__domains domains;

@@ -3,8 +3,8 @@
  * Requests to xenstored, in batches. An operation adds requests to a batch and runs the batch. The batch is a
  * source of the operation: it fires when all its requests have been answered. No function blocks.
  *
- * Batches are sent to xenstored in the order in which they are run. Only a transaction may be sent later: it
- * may be queued until other transactions have ended.
+ * Batches are sent to xenstored in the order in which they are run. There is one exception: a transaction may
+ * be queued until other transactions have ended.
  *
  * Call all functions with the context locked. A batch is freed at the latest when its operation ends. Paths
  * and values are copied into the batch.
@@ -36,39 +36,40 @@ typedef struct libxl__xs_batch libxl__xs_batch;
 typedef struct libxl__xs_request libxl__xs_request;
 
 /*
- * Makes an empty batch. `domid` is the guest, to which libxl__xs_perms and libxl__xs_introduce refer. Returns
- * NULL if there is no memory.
+ * Makes an empty batch. `domid` is the domid of the guest. libxl__xs_perms and libxl__xs_introduce use this
+ * domain. Returns NULL if there is no memory.
  */
 libxl__xs_batch *libxl__xs_batch_new(libxl__ao *ao, uint32_t domid);
 /*
- * Sets the backend's domain for LIBXL__XS_FRONTEND and LIBXL__XS_BACKEND. Without this call it is domain 0.
+ * Sets the backend's domain for LIBXL__XS_FRONTEND and LIBXL__XS_BACKEND. Without this call the backend's
+ * domain is domain 0.
  */
 void libxl__xs_set_backend(libxl__xs_batch *batch, uint32_t backend_domid);
 
 /*
- * Each of the following functions adds one request to the batch. `path` is a printf format, which is followed
- * by its arguments. If there is no memory for a request, libxl__xs_run fails with NOMEM.
+ * Each of the following functions adds one request to the batch. `path` is a printf format; the format's
+ * arguments follow it. If there is no memory for a request, libxl__xs_run fails with NOMEM.
  */
 
 /* Reads a node. libxl__xs_value returns the value once the batch is done. A missing node is not an error. */
 libxl__xs_request *libxl__xs_read(libxl__xs_batch *batch, const char *path, ...)
     __attribute__((format(printf, 2, 3)));
 /*
- * Lists the names of a node's children. The result begins at octet `offset` of the list and has as many names
- * as fit into a message of xenstored. libxl__xs_names returns the names once the batch is done. A missing
- * node is not an error.
+ * Lists the names of a node's children. The result is a part of the list: it begins at octet `offset` of the
+ * list and has as many names as fit into one message of xenstored. libxl__xs_names returns the names once the
+ * batch is done. A missing node is not an error.
  */
 libxl__xs_request *libxl__xs_list(libxl__xs_batch *batch, uint32_t offset, const char *path, ...)
     __attribute__((format(printf, 3, 4)));
 /*
- * Writes a node. If the node or its parents are missing, xenstored makes them. New parents inherit their
- * permissions.
+ * Writes a node. If the node or its parents are missing, xenstored makes them. A new parent gets the
+ * permissions of its own parent.
  */
 void libxl__xs_write(libxl__xs_batch *batch, libxl__xs_perms perms, const char *value, const char *path, ...)
     __attribute__((format(printf, 4, 5)));
 /*
- * Formats a value in the batch's memory. Never returns NULL: if there is no memory, the value is "", and
- * libxl__xs_run fails with NOMEM.
+ * Formats a value in the batch's memory, and returns the value. Never returns NULL. If there is no memory,
+ * the value is "", and libxl__xs_run fails with NOMEM.
  */
 const char *libxl__xs_text(libxl__xs_batch *batch, const char *format, va_list args)
     __attribute__((format(printf, 2, 0)));
@@ -78,21 +79,21 @@ void libxl__xs_permit(libxl__xs_batch *batch, libxl__xs_perms perms, const char 
 /* Removes a node and all nodes below it. A missing node is not an error. */
 void libxl__xs_remove(libxl__xs_batch *batch, const char *path, ...) __attribute__((format(printf, 2, 3)));
 /*
- * Removes empty nodes: first this node, then its parent if that is empty by then, and so on upwards. Removes
- * at most `levels` nodes. A missing node counts as removed. Only for a transaction.
+ * Removes this node if it is empty. If the parent is empty afterwards, removes the parent, and so on upwards.
+ * Removes at most `levels` nodes. A missing node counts as removed. The batch must be run as a transaction.
  */
 void libxl__xs_prune(libxl__xs_batch *batch, uint32_t levels, const char *path, ...)
     __attribute__((format(printf, 3, 4)));
 /*
- * Requires that a node exists and holds `value`; NULL: any value. Otherwise the batch fails with `rc`, and a
- * transaction changes nothing. So a transaction cannot create nodes of a domain that is gone, and cannot
- * overwrite what another program has written in the meantime.
+ * Requires that a node exists and contains `value`; NULL: any value. If the node does not meet this
+ * requirement, the batch fails with `rc`, and a transaction changes nothing. So a transaction cannot create
+ * nodes of a domain that is gone, and cannot overwrite a value that another program has changed.
  */
 libxl__xs_request *libxl__xs_require(libxl__xs_batch *batch, int rc, const char *value, const char *path, ...)
     __attribute__((format(printf, 4, 5)));
 /*
- * Requires that a node does not exist. Otherwise the batch fails with `rc`, and a transaction changes
- * nothing.
+ * Requires that a node does not exist. If the node exists, the batch fails with `rc`, and a transaction
+ * changes nothing.
  */
 libxl__xs_request *libxl__xs_require_absent(libxl__xs_batch *batch, int rc, const char *path, ...)
     __attribute__((format(printf, 3, 4)));
@@ -102,10 +103,10 @@ libxl__xs_request *libxl__xs_require_absent(libxl__xs_batch *batch, int rc, cons
  */
 bool libxl__xs_vacant(const libxl__xs_request *request);
 /*
- * Requires that the batch's domain still has its nodes in xenstore. Otherwise the batch fails with
- * DOMAIN_DESTROYED. It also fails if the domain's `vm` node names another UUID, because then another domain
- * has the domid. A missing `vm` node is accepted, because a domain that no toolstack has made has no such
- * node. If `uuid` is nil, the UUID is not known and is not compared.
+ * Requires that the batch's domain still has its nodes in xenstore. If the domain has no nodes, the batch
+ * fails with DOMAIN_DESTROYED. The batch also fails with this error if the domain's `vm` node names another
+ * UUID, because another domain then has the domid. A missing `vm` node is accepted, because a domain that no
+ * toolstack has made has no such node. If `uuid` is nil, the UUID is not known and is not compared.
  */
 void libxl__xs_require_domain(libxl__xs_batch *batch, const libxl_uuid *uuid);
 /*
@@ -115,16 +116,18 @@ void libxl__xs_require_domain(libxl__xs_batch *batch, const libxl_uuid *uuid);
 void libxl__xs_introduce(libxl__xs_batch *batch, unsigned long gfn, uint32_t port);
 
 /*
- * ONE_BY_ONE: the requests are independent. If one fails, the requests after it may or may not be carried
- * out. TRANSACTION: either all requests are carried out or none.
+ * How a batch is run. ONE_BY_ONE: each request is carried out separately. If a request fails, the requests
+ * after it may or may not be carried out. TRANSACTION: either all requests are carried out, or no request is
+ * carried out.
  */
 typedef enum libxl__xs_mode { LIBXL__XS_ONE_BY_ONE, LIBXL__XS_TRANSACTION } libxl__xs_mode;
 
 /*
- * Reserves memory for this number of requests. `octets` is the total length of their paths and values, each
- * with its terminating zero. Afterwards, adding these requests and running the batch ONE_BY_ONE fails only if
- * the connection to xenstored is down. The loss of the connection does not end the reservation. Call this
- * before the first request is added. Errors: NOMEM, FAIL, recorded in ao.
+ * Reserves memory for `requests` requests. `octets` is the total length of the requests' paths and values,
+ * each with its terminating zero. Afterwards memory cannot run out while these requests are added and the
+ * batch is run ONE_BY_ONE. Running the batch then fails only if the connection to xenstored is down. The loss
+ * of the connection does not end the reservation. Call this before the first request is added. Errors: NOMEM,
+ * FAIL, recorded in ao.
  */
 int libxl__xs_reserve(libxl__xs_batch *batch, uint32_t requests, size_t octets);
 
@@ -132,16 +135,16 @@ int libxl__xs_reserve(libxl__xs_batch *batch, uint32_t requests, size_t octets);
 int libxl__xs_run(libxl__xs_batch *batch, libxl__xs_mode mode);
 
 /*
- * Runs the batch like libxl__xs_run, also after a loss of the connection to xenstored. If the connection was
- * lost less than a second ago, the batch waits for a new connection, for about a second at most. If the batch
- * cannot be run, it is done at once, and libxl__xs_rc returns the error.
+ * Runs the batch like libxl__xs_run, but also works after a loss of the connection to xenstored. If the
+ * connection was lost less than a second ago, the batch waits for a new connection, for about a second at
+ * most. If the batch cannot be run, the batch is done at once, and libxl__xs_rc returns the error.
  */
 void libxl__xs_run_anyway(libxl__xs_batch *batch, libxl__xs_mode mode);
 
 /* Returns whether the batch was run and has ended. */
 bool libxl__xs_done(const libxl__xs_batch *batch);
 /*
- * Returns the result of a batch that is done: 0 or its first error, which is recorded in ao. Errors:
+ * Returns the result of a batch that is done: 0, or the first error. Records the error in ao. Errors:
  * XENSTORE, PERMISSION, INVAL (a request is too long for xenstored), NOMEM, NO_XENSTORE (the connection was
  * lost before the answer), or the `rc` of a libxl__xs_require.
  */
@@ -154,21 +157,22 @@ int libxl__xs_rc(const libxl__xs_batch *batch);
  */
 const char *libxl__xs_value(const libxl__xs_request *request);
 /*
- * Returns the names that libxl__xs_list has found. Each name has a terminating zero. *size_out is their total
- * size in octets. An empty name marks the end of the list. *version_out is the version of the list: if two
- * parts of a list have different versions, the list has changed in between. Returns NULL if the node is
- * missing. The names and the version belong to the batch.
+ * Returns the names that libxl__xs_list has found. Each name has a terminating zero. *size_out is the total
+ * size of the names in octets. An empty name marks the end of the list. *version_out is the version of the
+ * list. If two parts of a list have different versions, the list has changed between the two requests.
+ * Returns NULL if the node is missing. The names and the version belong to the batch.
  */
 const char *libxl__xs_names(const libxl__xs_request *request, size_t *size_out, const char **version_out);
 /*
- * Returns true if the batch has not changed xenstore and cannot change it any more. This is so in three
+ * Returns true if the batch has not changed xenstore and cannot change it any more. There are three such
  * cases: the batch has not been run, it is still queued, or it is a transaction whose commit has not been
- * sent. Free the batch then. Returns false if the batch has changed xenstore or may change it.
+ * sent. The caller must then free the batch. Returns false if the batch has changed xenstore or may change
+ * it.
  */
 bool libxl__xs_take_back(libxl__xs_batch *batch);
 /*
  * Returns true if the batch is still queued, and another batch has ended since this batch was run or since
- * the last call. Then xenstored answers, so the caller may wait longer.
+ * the last call. This shows that xenstored answers, so the caller may wait longer. Otherwise returns false.
  */
 bool libxl__xs_advances(libxl__xs_batch *batch);
 /*
@@ -178,10 +182,10 @@ bool libxl__xs_advances(libxl__xs_batch *batch);
 void libxl__xs_batch_free(libxl__xs_batch *batch);
 
 /*
- * The spare batch. Each context has at most one. It is for undos that could not reserve memory. An undo that
- * finds no memory for a batch of its own takes the spare batch, or waits in a queue until it is free. The
- * spare batch runs as a transaction and allocates no memory. (With LIBXL_CTX_LIBXENSTORE, libxenstore itself
- * allocates memory.)
+ * The spare batch. Each context has at most one. Undos that could not reserve memory use it. An undo first
+ * tries to make a batch. If there is no memory, it takes the spare batch. If another undo has the spare
+ * batch, the undo waits in a queue. The spare batch runs as a transaction and allocates no memory. (With
+ * LIBXL_CTX_LIBXENSTORE, libxenstore itself allocates memory.)
  */
 enum { LIBXL__XS_SPARE_REQUESTS = 6, LIBXL__XS_SPARE_OCTETS = 512 };
 
@@ -193,7 +197,7 @@ typedef struct libxl__xs_turn {
     libxl__source source; /* fires when the spare batch is free for this operation */
     TAILQ_ENTRY(libxl__xs_turn) link;
     bool waits;
-    /* libxl__xs_spare.uses at the last libxl__xs_spare_advances. */
+    /* The value of libxl__xs_spare.uses at the last call of libxl__xs_spare_advances. */
     uint32_t uses_seen;
 } libxl__xs_turn;
 
@@ -204,9 +208,9 @@ typedef struct libxl__xs_turn {
  */
 int libxl__xs_spare_reserve(libxl__ao *ao);
 /*
- * Returns the spare batch, empty, like libxl__xs_batch_new. Returns NULL if another operation uses it. Then
- * `turn` is put into the queue, and fires when the spare batch is free for this operation. Call this only
- * after libxl__xs_spare_reserve.
+ * Empties the spare batch and returns it, like a new batch of libxl__xs_batch_new. If another operation uses
+ * the spare batch, returns NULL and puts `turn` into the queue. `turn` then fires when the spare batch is
+ * free for this operation. Call this only after libxl__xs_spare_reserve.
  */
 libxl__xs_batch *libxl__xs_spare_get(libxl__ao *ao, libxl__xs_turn *turn, uint32_t domid);
 /* Returns whether an operation has returned the spare batch since the last call with this `turn`. */

@@ -3,9 +3,10 @@
  * The layout of a batch of xenstore requests. Only xs.c, xs_requests.c, xs_spare.c, the transports and await.c use it.
  * Operations use xs.h.
  *
- * A batch belongs to its operation until it is run, then to the transport until it has ended, then to the
- * operation again. The context's lock guards it. There is one exception: while the thread of xs_caller.c
- * carries out the batch, only that thread uses the batch, and it takes no lock.
+ * A batch belongs to its operation until it is run. Then the batch belongs to the transport until it has
+ * ended. Afterwards it belongs to the operation again. The context's lock guards the batch. There is one
+ * exception: while the thread of xs_caller.c carries out the batch, only that thread uses the batch, and the
+ * thread takes no lock.
  */
 #ifndef LIBXL__XS_BATCH_H
 #define LIBXL__XS_BATCH_H
@@ -24,15 +25,15 @@ typedef enum libxl__xs_kind {
 } libxl__xs_kind;
 
 /*
- * One request. Some members are used by one kind of request only; their comments begin with the kind. Paths
- * and values are in the batch's gc.
+ * One request. Some members are used by one kind of request only. The comment of such a member begins with
+ * the kind. Paths and values are in the batch's gc.
  */
 struct libxl__xs_request {
     libxl__xs_kind kind;
     libxl__xs_perms perms; /* PERMIT; never INHERITS */
     bool optional;         /* REQUIRE: a missing node passes the check */
     bool absent;           /* REQUIRE: the node must not exist */
-    bool vacant;           /* REQUIRE: the node is missing or empty */
+    bool vacant;           /* REQUIRE: the node was found missing or empty */
     int rc;                /* REQUIRE: the error if the check fails */
     const char *path;
     /* WRITE: the new value. REQUIRE: the value that the node must hold; NULL: any value. */
@@ -46,7 +47,7 @@ struct libxl__xs_request {
     bool removing;     /* PRUNE: `current` was found empty, and the request to remove it was sent */
     /* READ: the value, malloc'ed, with a terminating zero; NULL: the node is missing. LIST: the names. */
     char *found;
-    size_t found_size; /* LIST: the size of `found`, without the terminating zero */
+    size_t found_size; /* LIST: the size of `found`, without the terminating zero, in octets */
     STAILQ_ENTRY(libxl__xs_request) link;
 };
 
@@ -69,12 +70,16 @@ typedef enum libxl__xs_call_state {
 typedef struct libxl__xs_call {
     libxl__xs_call_kind kind;
     libxl__xs_call_state state;
-    int errnoval; /* valid once the call is done; ENOTCONN: the connection is lost */
+    /* The call's errno, valid once the call is done; 0: success; ENOTCONN: the connection is lost. */
+    int errnoval;
     STAILQ_ENTRY(libxl__xs_call) link;
 } libxl__xs_call;
 
 struct libxl__xs_batch {
-    /* Must be first. It is detached if the operation frees the batch while the transport is running it. */
+    /*
+     * Must be first. If the operation frees the batch while the transport is running the batch, the source is
+     * detached.
+     */
     libxl__source source;
     libxl__ao *ao;
     libxl__gc gc;
@@ -90,7 +95,7 @@ struct libxl__xs_batch {
     uint32_t reserved;      /* the number of reserved messages */
     size_t reserved_octets; /* the length of the reserved messages without their headers */
     uint32_t ended_seen;    /* the value of libxl__transactions.ended at the last libxl__xs_advances */
-    int rc;                 /* the first error */
+    int rc;                 /* the first error; 0: no request has failed */
     const char *message;    /* the message of this error, in gc */
     STAILQ_HEAD(, libxl__xs_request) requests;
     libxl__xs_call call; /* used by xs_lib.c only */
@@ -105,39 +110,42 @@ struct libxl__xs_batch {
 };
 
 /*
- * The transactions of a context. xs_wire.c limits how many are open at the same time, and queues the others.
- * Only one open transaction at a time sends its requests.
+ * The transactions of a context. xs_wire.c limits the number of transactions that are open at the same time,
+ * and queues the other transactions. Only one open transaction at a time sends its requests.
  */
 typedef struct libxl__transactions {
-    /* The transaction that is sending its requests and has not sent its end; NULL: none. */
+    /* The open transaction that is sending its requests. It has not sent its end yet. NULL: none. */
     libxl__xs_batch *active;
     libxl__xs_batch *next; /* the open transaction that waits until `active` has sent its end; NULL: none */
     uint32_t open;
-    /* The number of transactions that have ended, modulo 2^32; xs_lib.c counts all batches here. */
+    /*
+     * The number of transactions that have ended, modulo 2^32. With xs_lib.c: the number of batches that have
+     * ended.
+     */
     uint32_t ended;
-    TAILQ_HEAD(, libxl__xs_batch) waiting; /* queued transactions; first in, first out */
+    TAILQ_HEAD(, libxl__xs_batch) waiting; /* the queued transactions; first in, first out */
 } libxl__transactions;
 
 /* The spare batch of a context. xs_spare.c owns it. */
 typedef struct libxl__xs_spare {
-    libxl__xs_batch *batch; /* NULL: it was never reserved */
+    libxl__xs_batch *batch; /* the spare batch; NULL: it was never reserved */
     bool in_use;
-    uint32_t uses;                        /* how often an operation has returned the batch */
-    TAILQ_HEAD(, libxl__xs_turn) waiting; /* operations that wait for the batch; first in, first out */
+    uint32_t uses;                        /* the number of times that an operation has returned the batch */
+    TAILQ_HEAD(, libxl__xs_turn) waiting; /* the operations that wait for the batch; first in, first out */
 } libxl__xs_spare;
 
 /*
- * Translates permissions for xenstored. Stores the owner of the node in owners[0], and the domain that may
- * read the node in owners[1]. Returns the number of entries: 1 or 2. In xs_requests.c. The thread of xs_caller.c may
- * call it, too.
+ * In xs_requests.c. Translates permissions to domids. Stores the owner of the node in owners[0]. If another
+ * domain may read the node, stores that domain in owners[1]. Returns the number of stored domids: 1 or 2. The
+ * thread of xs_caller.c may call it, too.
  */
 unsigned libxl__xs_owners(const libxl__xs_batch *batch, libxl__xs_perms perms, uint32_t owners[2]);
 
 /* For PRUNE: makes the request's path the `current` node. */
 void libxl__xs_prune_begin(libxl__xs_request *request);
 /*
- * For PRUNE: call this when `current` was removed. Makes the parent the `current` node. Returns false if the
- * parent must not be removed.
+ * For PRUNE: call this when `current` was removed. Makes the parent the `current` node. Returns true if the
+ * parent may be removed, otherwise false.
  */
 bool libxl__xs_climb(libxl__xs_request *request);
 
@@ -147,8 +155,8 @@ bool libxl__xs_climb(libxl__xs_request *request);
  */
 void libxl__xs_spare_put(libxl_ctx *ctx);
 /*
- * Called while the context is freed, for a batch that the thread of xs_caller.c will free. Makes sure that
- * the context does not free it, too, if it is the spare batch.
+ * Called while the context is freed, for a batch that the thread of xs_caller.c will free. If the batch is
+ * the spare batch, makes sure that the context does not free it a second time.
  */
 void libxl__xs_spare_leave(libxl_ctx *ctx, libxl__xs_batch *batch);
 /* In xs.c. Attaches a new batch to its operation as a source. */

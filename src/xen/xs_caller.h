@@ -5,7 +5,7 @@
  *
  * The thread never uses the context. It takes calls from a queue, makes them one after the other, and puts
  * them into a list of calls that are done. An eventfd wakes the context's loop. So a context can be freed
- * while a call blocks: the thread is left behind with its handles and this call, and frees them when the call
+ * while a call blocks. The thread then continues with its handles and this call, and frees both when the call
  * returns.
  *
  * Any thread may call these functions, with the context locked or while the context is made or freed.
@@ -23,10 +23,10 @@ typedef struct libxl__xs_caller libxl__xs_caller;
 int libxl__xs_caller_start(libxl__xs_caller **caller_out);
 /*
  * Ends the thread when its present call has returned, and frees the caller. No call may be queued. Moves the
- * calls that are done to `out`. Waits for a second at most. If a call is still running then, the thread is
- * left behind, and `left_behind` is called once with this call. When the call returns, the thread frees the
- * batch or watch of the call, and the caller. So `left_behind` must make sure that no other code uses or
- * frees the batch or watch.
+ * calls that are done to `out`. Waits for a second at most. If a call is still running after this second, the
+ * thread continues, and `left_behind` is called once with this call. When the call returns, the thread frees
+ * the batch or watch of the call, and the libxl__xs_caller. So `left_behind` must make sure that no other
+ * code uses or frees the batch or watch.
  */
 void libxl__xs_caller_stop(libxl_ctx *ctx, libxl__xs_caller *caller,
                            void (*left_behind)(libxl_ctx *ctx, libxl__xs_call *call),
@@ -35,17 +35,24 @@ void libxl__xs_caller_stop(libxl_ctx *ctx, libxl__xs_caller *caller,
 /* Returns the eventfd. It is readable while there are calls that are done and have not been taken. */
 int libxl__xs_caller_fd(const libxl__xs_caller *caller);
 /*
- * Returns the handle for watches. It is valid after a successful connect, until the next connect is queued.
+ * Returns the handle for watches. The handle is valid after a successful connect, until the next connect is
+ * queued.
  */
 struct xs_handle *libxl__xs_caller_watches(const libxl__xs_caller *caller);
 
 /* Queues a call and sets its kind. The call must be idle or done. */
 void libxl__xs_caller_queue(libxl__xs_caller *caller, libxl__xs_call *call, libxl__xs_call_kind kind);
-/* Removes a queued call from the queue. The call is idle then. Returns false if the call is not queued. */
+/*
+ * Removes a queued call from the queue. The call is idle then. Returns true if the call was queued, otherwise
+ * false.
+ */
 bool libxl__xs_caller_withdraw(libxl__xs_caller *caller, libxl__xs_call *call);
 /* Moves all queued calls to `out`. The calls are idle then. */
 void libxl__xs_caller_withdraw_all(libxl__xs_caller *caller, struct libxl__xs_calls *out);
-/* Takes the oldest call that is done. Returns NULL if no call is done; the eventfd is not readable then. */
+/*
+ * Takes and returns the oldest call that is done. Returns NULL if no call is done. After NULL the eventfd is
+ * not readable.
+ */
 libxl__xs_call *libxl__xs_caller_take(libxl__xs_caller *caller);
 /* Queues a connect, unless one is queued or running. */
 void libxl__xs_caller_connect(libxl__xs_caller *caller);

@@ -10,8 +10,8 @@
 struct xs_handle;
 
 /*
- * Watches have a handle of their own, because libxenstore starts a reading thread for a handle that has
- * watches. NULL: not connected.
+ * The two handles: one for requests, and one for watches. They are separate because libxenstore starts a
+ * reading thread for a handle that has watches. NULL: not connected.
  */
 struct libxl__xs_handles {
     struct xs_handle *requests, *watches;
@@ -22,8 +22,8 @@ int libxl__xs_make_call(struct libxl__xs_handles *handles, libxl__xs_call *call)
 void libxl__xs_close_handles(struct libxl__xs_handles *handles);
 
 /*
- * Returns the call of a watch. The call is in front of the watch, in the memory for which
- * libxl__xs_transport.watch_room asks.
+ * Returns the call of a watch. The call is stored in the memory in front of the watch.
+ * libxl__xs_transport.watch_room is the size of this memory.
  */
 static inline libxl__xs_call *libxl__xs_call_of(libxl__watch *watch)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Reads the names of all children of a xenstore node. A list that does not fit into one message of xenstored
- * is read in parts. If the list changes between two parts, it is read again from the start.
+ * is read in parts. If the list changes between two parts, the list is read again from the start.
  *
  * Call both functions with the context locked.
  */
@@ -19,8 +19,9 @@ typedef struct libxl__xs_directory {
     const char *version; /* the version of the parts that were read; NULL: no part was read yet */
     uint32_t offset, restarts;
     /*
-     * The result, in the operation's memory. If the node changes all the time, a name may be in it twice.
-     * After libxl__xs_directory_step has returned 0, `names` is not NULL, even if there are no names.
+     * The names that were read, in the operation's memory. If the node changes all the time, `names` may have
+     * a name twice. After libxl__xs_directory_step has returned 0, `names` is not NULL, even if there are no
+     * names.
      */
     const char **names;
     uint32_t count, room;

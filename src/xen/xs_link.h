@@ -9,8 +9,9 @@
  *     +------ no answer within a second -------+------ connection broken ------+
  *
  * Requests are accepted while the connection is PROVING or UP. When the connection is lost, all requests
- * without an answer fail with NO_XENSTORE, and so do operations that wait for nodes. While the connection is
- * DOWN, new requests fail with NO_XENSTORE. The context's own watches are registered again once it is UP.
+ * without an answer fail with NO_XENSTORE. Operations that wait for nodes fail with NO_XENSTORE, too. While
+ * the connection is DOWN, new requests fail with NO_XENSTORE. When the connection is UP again, the context's
+ * own watches are registered again.
  *
  * The delay between attempts to connect grows. If a connection is lost within a second after it was UP, it
  * counts as a failed attempt.
@@ -48,27 +49,33 @@ typedef struct libxl__xs_link {
     int errnoval;
     /* PROVING: not connected yet, because xenstored's queue of new connections is full. */
     bool waits_for_room;
-    uint64_t give_up;   /* PROVING: when the wait for xenstored's answer ends; ns, monotonic */
-    uint64_t delay;     /* DOWN: the time until the next attempt, in ns */
-    libxl__timer timer; /* never stopped, so that setting it needs no memory */
-    uint64_t up_at;     /* when the connection was last UP; ns, monotonic */
+    uint64_t give_up; /* PROVING: the time when the wait for xenstored's answer ends, in ns, monotonic. */
+    uint64_t delay;   /* DOWN: the time until the next attempt to connect, in ns */
+    /*
+     * Ends the wait for an answer, and starts the next attempt to connect. Never stopped, so that setting it
+     * needs no memory.
+     */
+    libxl__timer timer;
+    uint64_t up_at; /* The time when the connection was last UP, in ns, monotonic. */
     libxl__recurring losses;
-    bool loss_logged;      /* the last loss is in the log */
-    uint64_t lost_at;      /* the last loss was logged */
-    libxl__waiter *opener; /* when a connection that was UP was last lost; ns, monotonic; 0: never */
-    char address[120];     /* of xenstored, for messages; set by the transport */
+    bool loss_logged; /* the last loss is in the log */
+    /* The time when the connection was last lost after it was UP, in ns, monotonic; 0: never. */
+    uint64_t lost_at;
+    libxl__waiter *opener; /* the thread that waits in libxl__xs_link_open; NULL: no thread waits there */
+    char address[120];     /* the address of xenstored, for messages; set by the transport */
     uint32_t answers;      /* the number of answers that xenstored has given, modulo 2^32 */
     LIST_HEAD(, libxl__xs_observer) observers;
-    TAILQ_HEAD(, libxl__xs_batch) deferred; /* batches that wait for the connection; first in, first out */
+    /* The batches that wait for the connection; first in, first out. */
+    TAILQ_HEAD(, libxl__xs_batch) deferred;
 } libxl__xs_link;
 
 /*
  * Defers an idle batch if the connection was lost less than a second ago. Returns whether the batch was
  * deferred. libxl__xs_run_deferred is called for the batch when the connection is up again. If an attempt to
- * connect fails after that second, libxl__xs_run_deferred is called then.
+ * connect fails when that second is over, libxl__xs_run_deferred is called, too.
  */
 bool libxl__xs_link_defer(libxl_ctx *ctx, struct libxl__xs_batch *batch);
-/* Removes a deferred batch from the list; it is idle then. */
+/* Removes a deferred batch from the list of deferred batches. The batch is idle then. */
 void libxl__xs_link_forget(libxl_ctx *ctx, struct libxl__xs_batch *batch);
 /*
  * In xs.c. Runs a batch that was deferred. If `connected` is false, ends the batch with NO_XENSTORE instead.
@@ -90,7 +97,10 @@ bool libxl__xs_link_is_down(const libxl_ctx *ctx);
 /* Returns whether xenstored has answered on this connection. */
 bool libxl__xs_link_is_up(const libxl_ctx *ctx);
 
-/* Returns how many answers xenstored has given so far, modulo 2^32. If the number grows, xenstored works. */
+/*
+ * Returns the number of answers that xenstored has given so far, modulo 2^32. If the number grows, xenstored
+ * works.
+ */
 uint32_t libxl__xs_answers(const libxl_ctx *ctx);
 /* A transport calls this for each answer. */
 void libxl__xs_link_answered(libxl_ctx *ctx);
@@ -100,9 +110,9 @@ void libxl__xs_link_proved(libxl_ctx *ctx);
 /* A transport calls this when the connection has broken. This function calls the transport's `disconnect`. */
 void libxl__xs_link_lost(libxl_ctx *ctx, int errnoval);
 
-/* Registers an observer. Its `reconnected` must be set. */
+/* Registers an observer. The observer's `reconnected` must be set. */
 void libxl__xs_observe(libxl_ctx *ctx, libxl__xs_observer *observer);
-/* Removes an observer. It is not called again. */
+/* Removes an observer. The observer is not called again. */
 void libxl__xs_unobserve(libxl__xs_observer *observer);
 
 #endif

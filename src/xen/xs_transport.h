@@ -16,16 +16,16 @@
 #include "xs_batch.h"
 
 /*
- * A watch. watch.c owns it, and the context's lock guards it. There may be memory for the transport in front
- * of it.
+ * A watch. watch.c owns the watch, and the context's lock guards it. There may be memory for the transport in
+ * front of the structure.
  */
 struct libxl__watch {
-    uint32_t slot, generation;       /* form the watch's token */
+    uint32_t slot, generation;       /* the two numbers that form the watch's token */
     libxl__watch_callback *callback; /* NULL: the watch has been removed */
     void *user;
     /*
-     * The watch belongs to the context, not to an operation: it is not counted, and it is registered again
-     * after the connection was lost.
+     * The watch belongs to the context, not to an operation. Such a watch is not counted. It is registered
+     * again after the connection was lost.
      */
     bool own;
     /* The watch was passed to the transport since the last loss of the connection. */
@@ -53,16 +53,17 @@ typedef struct libxl__xs_transport {
      */
     int (*connect)(libxl_ctx *ctx);
     /*
-     * Sends xenstored a request. Called with the context locked, once a second while the connection is up.
-     * For a transport that notices a lost connection only at a request. NULL: the transport notices a loss by
-     * itself.
+     * Sends xenstored a request. Called with the context locked, once a second while the connection is up. A
+     * transport that notices a lost connection only at a request needs this function. NULL: the transport
+     * notices a loss without a request.
      */
     void (*ping)(libxl_ctx *ctx);
     /* Called with the context locked. Handles the answers that have arrived. */
     void (*receive)(libxl_ctx *ctx);
     /*
      * Closes the connection, if there is one. Called with the context locked, or while the context is freed.
-     * Batches that are running end with ENOTCONN. A batch that its operation has freed is freed now.
+     * Batches that are running end with ENOTCONN. If the operation of such a batch has freed the batch, the
+     * transport now frees it.
      */
     void (*disconnect)(libxl_ctx *ctx);
     /*
@@ -81,15 +82,15 @@ typedef struct libxl__xs_transport {
     void (*release)(libxl_ctx *ctx, libxl__xs_batch *batch);
     /*
      * Starts a batch. Called with the context locked. The transport calls libxl__xs_batch_ended when the
-     * batch ends, which may happen before this returns. If this returns an error, libxl__xs_batch_ended is
+     * batch ends. That may happen before `run` returns. If `run` returns an error, libxl__xs_batch_ended is
      * not called. Errors: NOMEM, FAIL, NO_XENSTORE.
      */
     int (*run)(libxl_ctx *ctx, libxl__xs_batch *batch);
     /* Called with the context locked. Returns whether a batch that was run is queued and has never started. */
     bool (*is_queued)(const libxl_ctx *ctx, const libxl__xs_batch *batch);
     /*
-     * Withdraws a queued batch. Called with the context locked. Returns false if the batch is not queued;
-     * libxl__xs_batch_ended will be called for it.
+     * Withdraws a queued batch. Called with the context locked. Returns true if the batch was queued. Returns
+     * false if the batch is not queued; the transport will then call libxl__xs_batch_ended for it.
      */
     bool (*withdraw)(libxl_ctx *ctx, libxl__xs_batch *batch);
     /*
