@@ -18,20 +18,23 @@ typedef struct libxl__device libxl__device;
 typedef struct libxl__device_class libxl__device_class;
 
 /*
- * The three trees of a device, each with the domain, the kind and the number of the device: the frontend in the guest's
- * tree, the backend in the tree of the domain that serves the device, and the toolstack's own.
+ * The paths of the three trees of a device. The frontend is in the guest's tree. The backend is in the tree
+ * of the domain that serves the device. The third tree belongs to the toolstack.
  */
 #define LIBXL__FRONTEND  "/local/domain/%u/device/%s/%u"     /* domid, kind, devid */
 #define LIBXL__BACKEND   "/local/domain/%u/backend/%s/%u/%u" /* backend domid, backend kind, domid, devid */
 #define LIBXL__TOOLSTACK "/libxl/%u/device/%s/%u"            /* domid, kind, devid */
-/* The nodes in which kernels write why a device does not work. */
+/* The nodes in which a kernel writes why a device does not work. */
 #define LIBXL__BACKEND_ERROR  "/local/domain/%u/error/backend/%s/%u/%u/error"
 #define LIBXL__FRONTEND_ERROR "/local/domain/%u/error/device/%s/%u/error"
 
-/* The length of the longest path with a key and the terminating zero; the length of a kind; the greatest number of values. */
+/*
+ * The length of the longest path with a key, in octets, with the terminating zero. The greatest length of a
+ * kind, in octets. The greatest number of values.
+ */
 enum { LIBXL__DEVICE_PATH = 192, LIBXL__DEVICE_KIND = 32, LIBXL__DEVICE_VALUES = 16 };
 
-/* The folder in which a script is looked for if its name has no slash. */
+/* The directory of a script whose name has no slash. */
 #define LIBXL__SCRIPTS "/etc/xen/scripts"
 
 /* The arguments of the path macros. */
@@ -42,27 +45,33 @@ enum { LIBXL__DEVICE_PATH = 192, LIBXL__DEVICE_KIND = 32, LIBXL__DEVICE_VALUES =
 
 /* A device while an operation adds or removes it. */
 struct libxl__device {
-    const libxl__device_class *cls;        /* never NULL: an unknown kind has a class of its own */
+    /* The class; never NULL, because all unknown kinds share a class. */
+    const libxl__device_class *cls;
     char kind[LIBXL__DEVICE_KIND];         /* the kind in the frontend's path */
     char backend_kind[LIBXL__DEVICE_KIND]; /* the kind in the backend's path */
     uint32_t domid, backend_domid, devid;
-    bool pv;       /* set for an addition only: the domain is PV */
-    bool unserved; /* set for an addition only, by `check`: an empty drive, which no backend has to take */
-    void *config;  /* the libxl_device_* structure of the operation; NULL while the device is removed */
-    void *host;    /* the class's own state for its functions: cls->host_size octets, zeroed at first */
-    /* Set for a removal only: the values of cls->offline_keys; NULL: no such node. */
+    bool pv; /* used for an addition only: the domain is PV */
+    /*
+     * Used for an addition only; set by the class's `check`. The device is an empty drive, which no backend
+     * has to take.
+     */
+    bool unserved;
+    void *config; /* the libxl_device_* structure of the operation; NULL while the device is removed */
+    void *host;   /* the class's state for its functions: cls->host_size octets, zeroed at first */
+    /* Used for a removal only: the values of the keys in cls->offline_keys; NULL: the node is missing. */
     const char *values[LIBXL__DEVICE_VALUES];
 };
 
-/* The nodes of a device that is being added; for the class's `write`. */
+/* The nodes of a device that is being added. An argument of the class's `write`. */
 typedef struct libxl__device_nodes {
     libxl__xs_batch *batch;
     const libxl__device *device;
 } libxl__device_nodes;
 
 /*
- * One class of devices. A function that is NULL does nothing. A function whose name ends in _start or _poll returns 0
- * (done), LIBXL__AO_WAIT or an error that is recorded in ao; _poll is called again when a source of ao has fired.
+ * One class of devices. A function that is NULL does nothing. A function whose name ends in _start or _poll
+ * returns 0 (done), LIBXL__AO_WAIT or an error that is recorded in ao. A function whose name ends in _poll is
+ * called again each time a source of ao has fired.
  */
 struct libxl__device_class {
     const char *name;           /* the NAME in libxl_device_NAME_add */
@@ -70,58 +79,84 @@ struct libxl__device_class {
     const char *kind;           /* the kind in the frontend's path */
     size_t config_size;         /* the size of libxl_device_NAME */
     size_t config_at, count_at; /* the offsets of the array and its length in libxl_domain_config */
-    size_t backend_domid_at;    /* an offset in libxl_device_NAME */
-    size_t backend_domname_at;  /* an offset in libxl_device_NAME */
-    size_t devid_at;            /* an offset in libxl_device_NAME; used if `identify` and `number` are NULL */
+    size_t backend_domid_at;    /* the offset in libxl_device_NAME of the domid of the backend's domain */
+    size_t backend_domname_at;  /* the offset in libxl_device_NAME of the name of the backend's domain */
+    /* The offset in libxl_device_NAME of the device's number; used if `identify` and `number` are NULL. */
+    size_t devid_at;
     void (*init)(void *config);
     void (*dispose)(void *config);
     int (*copy)(libxl_ctx *ctx, void *to, const void *from); /* copies a libxl_device_NAME */
-    libxl_devid first_devid;      /* the lowest number; a creation takes a lower one for none */
-    const libxl__json_type *json; /* of libxl_device_NAME: says which fields are unsupported */
+    /* The lowest number of a device; a creation takes a lower number as "no number". */
+    libxl_devid first_devid;
+    /* The JSON table of libxl_device_NAME, which says which fields are unsupported. */
+    const libxl__json_type *json;
     bool waits_for_backend;       /* an added device is ready when its backend's state is 2 or more */
     bool closes_without_frontend; /* the backend closes when its frontend's nodes are removed */
     bool stateless;               /* the backend has no state: it is removed without a request */
-    size_t host_size;             /* the size of the class's own state, libxl__device.host */
+    size_t host_size;             /* the size of libxl__device.host, in octets */
     const char *const *read_keys; /* the toolstack's keys that `read` needs; ends with NULL */
-    /* The frontend's key that `read` needs, too, after read_keys. Guests may write it. NULL: none. */
+    /*
+     * A key of the frontend that `read` needs, in addition to read_keys. The guest may write its value. NULL:
+     * no such key.
+     */
     const char *frontend_key;
     const char *const *offline_keys; /* the backend's keys that `offline` needs; ends with NULL; NULL: none */
 
     /*
-     * Checks the configuration and sets its defaults, devid and backend_kind. Messages begin with the field's name.
-     * devid UINT32_MAX: the next free number is chosen. Errors: INVAL, NI.
+     * Checks the configuration and sets its defaults. Sets the device's devid and backend_kind. devid
+     * UINT32_MAX: the caller then chooses the next free number. Messages begin with the field's name. Returns
+     * 0, INVAL or NI.
      */
     int (*check)(libxl__ao *ao, libxl__device *device);
-    /* Sets devid from the configuration of a device that exists. NULL: its field devid_at. Errors: INVAL. */
+    /*
+     * Sets devid from the configuration of a device that exists. NULL: devid is the value of the field at
+     * devid_at. Returns 0 or INVAL.
+     */
     int (*identify)(libxl__ao *ao, libxl__device *device);
-    /* Returns the number that a configuration names, or -1. Any thread may call it. NULL: the field devid_at. */
+    /*
+     * Returns the number of the device in a configuration, or -1 if the configuration has no number. Any
+     * thread may call this. NULL: the number is the value of the field at devid_at.
+     */
     int (*number)(const void *config);
     /*
-     * Chooses what is random, before the configuration is stored and checked. Messages begin with the field's name.
-     * Errors: FAIL.
+     * Chooses the random values of a configuration, for example a MAC address. Called before the
+     * configuration is stored and checked. Messages begin with the field's name. Returns 0 or FAIL.
      */
     int (*choose)(libxl__ao *ao, void *config);
     /*
-     * Fills in the initialised configuration of a device that exists. `values` has the values of read_keys and frontend_key;
-     * NULL: no such node. The fields backend_domid_at and devid_at are set already. Another toolstack may have written the
-     * values. Returns 1 if the device has the same kind but does not belong to this class. Errors: NOMEM.
+     * Fills in the initialised configuration of a device that exists. `values` has the values of read_keys
+     * and then of frontend_key; NULL: the node is missing. Another toolstack may have written the values. The
+     * fields at backend_domid_at and devid_at are set already. Returns 0 or NOMEM. Returns 1 if the device
+     * has the same kind but does not belong to this class.
      */
     int (*read)(const libxl__device *device, void *config, const char *const values[]);
-    /* Checks the resources that the device needs on this host, before anything is written. */
+    /* Check the resources that the device needs on this host. Called before any node is written. */
     int (*probe_start)(libxl__ao *ao, libxl__device *device);
     int (*probe_poll)(libxl__ao *ao, libxl__device *device);
-    /* Adds the keys that only this class has, by libxl__backend_key and libxl__frontend_key. */
+    /* Adds the keys that only this class has. Uses libxl__backend_key and libxl__frontend_key. */
     void (*write)(const libxl__device_nodes *nodes);
-    /* Connect the backend to the host's resource, by the fast path or by the script. The backend waits in state 2. */
+    /*
+     * Connect the backend to the host's resource. The library does this itself or runs the script. The
+     * backend waits in state 2 until then.
+     */
     int (*online_start)(libxl__ao *ao, libxl__device *device);
     int (*online_poll)(libxl__ao *ao, libxl__device *device);
-    /* Releases the resources that an unfinished `online` has taken and has not written into the backend's tree. It returns what a
-     * function _poll returns, and is called again in the same way. */
+    /*
+     * Releases the resources that an unfinished online_start or online_poll has taken and has not written
+     * into the backend's tree. Returns the same values as a function whose name ends in _poll, and is called
+     * again in the same way.
+     */
     int (*abandon)(libxl__ao *ao, libxl__device *device);
-    /* Release the host's resource, after the backend has closed. `values` has the values of offline_keys. */
+    /*
+     * Release the host's resource. Called after the backend has closed. device->values has the values of
+     * offline_keys.
+     */
     int (*offline_start)(libxl__ao *ao, libxl__device *device);
     int (*offline_poll)(libxl__ao *ao, libxl__device *device);
-    /* Wait until the kernel has removed its device, after the nodes were removed. `values` has the values of offline_keys. */
+    /*
+     * Wait until the kernel has removed its device. Called after the nodes were removed. device->values has
+     * the values of offline_keys.
+     */
     int (*gone_start)(libxl__ao *ao, libxl__device *device);
     int (*gone_poll)(libxl__ao *ao, libxl__device *device);
 };
@@ -150,17 +185,23 @@ struct libxl__device_class {
     .backend_domname_at = offsetof(libxl_device_##nick, backend_domname), .copy = copy_config,               \
     .init = init_config, .dispose = dispose_config, .json = &libxl__json_of_device_##nick
 
-/* The classes. Each has a file of its own. */
+/* The classes. Each class has its own file. */
 extern const libxl__device_class libxl__class_disk, libxl__class_nic, libxl__class_p9, libxl__class_vfb,
     libxl__class_vkb, libxl__class_vtpm, libxl__class_channel;
 
-/* The table; ends with NULL. */
+/* The table of all classes; ends with NULL. */
 extern const libxl__device_class *const libxl__device_classes[];
 
-/* Returns the class of a kind. For an unknown kind it returns a class without functions, whose devices can only be removed. */
+/*
+ * Returns the class of a kind. For an unknown kind, returns a class without functions. A device of that class
+ * can only be removed.
+ */
 const libxl__device_class *libxl__device_class_of(const char *kind);
 
-/* Return the fields of the configuration with the domid and the name of the backend's domain. The name has priority unless NULL. */
+/*
+ * Return pointers to two fields of the configuration: the domid and the name of the backend's domain. If the
+ * name is not NULL, the domid is ignored.
+ */
 static inline libxl_domid *libxl__device_backend_domid(const libxl__device *device)
 {
     return (libxl_domid *)((char *)device->config + device->cls->backend_domid_at);
@@ -170,68 +211,85 @@ static inline const char *libxl__device_backend_domname(const libxl__device *dev
     return *(char *const *)((char *)device->config + device->cls->backend_domname_at);
 }
 
-/* Returns the number that a configuration of this class names, or a negative number. Any thread may call this. */
+/*
+ * Returns the number of the device in a configuration of this class. Returns a negative number if the
+ * configuration has no number. Any thread may call this.
+ */
 int libxl__device_number(const libxl__device_class *cls, const void *config);
 /*
- * Completes the devices of a configuration that is about to be stored: numbers those without a number, and chooses what
- * is random. Errors: FAIL, recorded in ao.
+ * Completes the devices of a configuration before it is stored. Gives a number to each device without a
+ * number, and calls each class's `choose`. Returns 0 or FAIL, recorded in ao.
  */
 int libxl__devices_complete(libxl__ao *ao, libxl_domain_config *config);
 /* Sets devid from the configuration of a device that exists. Errors: INVAL, recorded in ao. */
 int libxl__device_identify(libxl__ao *ao, libxl__device *device);
 
-/* Allocates the class's own state, `host`. Errors: NOMEM. */
+/* Allocates device->host, the class's state. Returns 0 or NOMEM. */
 int libxl__device_reserve(libxl__ao *ao, libxl__device *device);
 
 /*
- * Adds the requests of one transaction that writes all three trees. The transaction fails with DEVICE_EXISTS if the device
- * exists. `uuid` is the domain's UUID.
- * Also removes what an earlier device with this number has left. `first`: the domain is being created, so its own
- * tree has nothing of an earlier device.
+ * Adds the requests of one transaction that writes all three trees. The transaction also removes nodes that
+ * an earlier device with this number has left. It fails with DEVICE_EXISTS if the device exists. `uuid` is
+ * the domain's UUID. `first` true: the domain is being created, so the guest's tree has no nodes of an
+ * earlier device.
  */
 void libxl__device_write(libxl__xs_batch *batch, const libxl__device *device, const libxl_uuid *uuid,
                          bool first);
-/* What the removal of a device's nodes includes. The requests belong to the batch that looks for errors. */
+/*
+ * Says which nodes the removal of a device includes. The requests belong to the batch of
+ * libxl__device_look_for_errors.
+ */
 typedef struct libxl__device_removal {
-    bool ending; /* the domain ends: its own trees are removed later, and are left alone */
+    /* The domain ends, so this removal does not touch the domain's trees; they are removed later. */
+    bool ending;
     bool has_backend_errors, has_frontend_errors; /* the kernels may have written errors */
     const libxl__xs_request *backend_errors, *frontend_errors;
 } libxl__device_removal;
 
 /*
- * Adds the requests that look for errors of the kernels, which hardly any device has. Call libxl__device_errors_seen
- * when the batch is done.
+ * Adds the requests that check whether a kernel has written an error node for the device. Hardly any device
+ * has an error node. Call libxl__device_errors_seen when the batch is done.
  */
 void libxl__device_look_for_errors(libxl__xs_batch *batch, const libxl__device *device,
                                    libxl__device_removal *removal);
 void libxl__device_errors_seen(libxl__device_removal *removal);
 /*
- * Reads the parents of the nodes that libxl__device_remove_nodes removes if they are empty, the upper ones first. These
- * requests must come first in the transaction: xenstored reads each node when it is used first there, and calls its
- * store corrupt if it finds a node whose parent, which it reads later, does not list it any more, because another
- * transaction has removed the node in between.
+ * Reads the parents that libxl__device_remove_nodes removes if they are empty. Reads upper nodes before lower
+ * nodes. These requests must be the first of the transaction. The reason is a weakness of xenstored. In a
+ * transaction, xenstored reads each node when the node is first used. Suppose that it reads a node, another
+ * transaction removes the node, and xenstored then reads the parent. The parent does not list the node any
+ * more, and xenstored reports that its store is corrupt.
  */
 void libxl__device_read_parents(libxl__xs_batch *batch, const libxl__device *device,
                                 const libxl__device_removal *removal);
-/* Adds the requests of one transaction that remove all three trees, the errors, and the parents that are empty then. */
+/*
+ * Adds the requests that remove all three trees, the error nodes, and the parents that are empty afterwards.
+ * The batch must be run as a transaction.
+ */
 void libxl__device_remove_nodes(libxl__xs_batch *batch, const libxl__device *device,
                                 const libxl__device_removal *removal);
-/* For the class's `write`: adds a node to the backend's and the toolstack's tree. */
+/* Adds a node to the backend's tree and to the toolstack's tree. The class's `write` calls this. */
 void libxl__backend_key(const libxl__device_nodes *nodes, const char *key, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* For the class's `write`: adds a node to the frontend's tree. */
+/* Adds a node to the frontend's tree. The class's `write` calls this. */
 void libxl__frontend_key(const libxl__device_nodes *nodes, const char *key, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Reads the backend's domain and kind from its path. Returns whether `path` is the path of this device's backend. */
+/*
+ * Sets the device's backend domid and backend kind from the path of the backend. Returns whether `path` is
+ * the path of this device's backend.
+ */
 bool libxl__device_parse_backend(libxl__device *device, const char *path);
 
-/* For the class's `read`. Stores a copy of the text, which may be NULL. Errors: NOMEM. */
+/* Stores a copy of the text, which may be NULL. The class's `read` calls this. Returns 0 or NOMEM. */
 int libxl__device_keep_text(char **to, const char *text);
-/* Stores whether the text is "1". Leaves *to alone if the text is NULL. */
+/* Stores true if the text is "1", and false for any other text. `text` NULL: *to does not change. */
 void libxl__device_keep_flag(libxl_defbool *to, const char *text);
 
-/* Returns the state that a node holds, or -1 for anything else. A guest may write any text. NULL: the node is missing. */
+/*
+ * Returns the device state that the text `value` names. Returns -1 for any other text, because a guest may
+ * write any text. `value` NULL: the node is missing.
+ */
 int libxl__device_state(const char *value);
 
 #endif

@@ -10,10 +10,10 @@
 #include "host_lock.h"
 #include "host_loop.h"
 
-/* The default script of disks. The library does this script's work itself, without running it. */
+/* The path of the default script of disks. The library does this script's work without running the script. */
 #define LIBXL__DISK_SCRIPT LIBXL__SCRIPTS "/block"
 
-/* The state of the class. */
+/* The state of the class "disk" for one device. */
 typedef struct libxl__disk_host {
     libxl__file_look look;
     libxl__disk_share share; /* checks whether another domain uses the block device */
@@ -24,7 +24,7 @@ typedef struct libxl__disk_host {
     libxl__xs_batch *batch;  /* writes the nodes that the script would write */
     libxl__loop_keep keep;
     libxl__loop_release release;
-    libxl__alarm alarm; /* the next check of a condition for which there is no notification */
+    libxl__alarm alarm; /* the alarm for the next check of a condition for which there is no notification */
     unsigned waited_ms, step_ms;
     enum {
         LIBXL__DISK_TAKING,
@@ -34,8 +34,8 @@ typedef struct libxl__disk_host {
         LIBXL__DISK_WRITING,
         LIBXL__DISK_KEEPING,
         LIBXL__DISK_OPENING
-    } step;     /* the step of online */
-    int number; /* offline: the number of the loop device */
+    } step;     /* the step that online_poll is at */
+    int number; /* for offline: the number of the loop device */
 } libxl__disk_host;
 
 /* The functions of the class; device.h describes them. */

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Checks whether another domain uses a block device, as Xen's block script does. Call both functions with the context locked. */
+/*
+ * Checks whether another domain uses a block device. Xen's block script makes the same check. Call both
+ * functions with the context locked.
+ */
 #ifndef LIBXL__DISK_SHARE_H
 #define LIBXL__DISK_SHARE_H
 
@@ -8,11 +11,11 @@
 #include "device.h"
 #include "xs_directory.h"
 
-/* Embed this in the class's state; zero-initialise it. */
+/* One check. Embed this in the class's state; zero-initialise it. */
 typedef struct libxl__disk_share {
     libxl__xs_directory domains; /* the domains that have disks served by this domain's kernel */
     libxl__xs_batch *batch;
-    const libxl__xs_request **disks; /* the list of each domain's disks */
+    const libxl__xs_request **disks; /* for each of these domains: the request that lists its disks */
     struct libxl__other_disk *others;
     uint32_t count; /* the number of elements in `others` */
     dev_t number;
@@ -22,8 +25,9 @@ typedef struct libxl__disk_share {
 /* Starts to look for disks that have the block device `number`. Errors: NOMEM, FAIL, NO_XENSTORE, recorded in ao. */
 int libxl__disk_share_start(libxl__ao *ao, libxl__disk_share *share, dev_t number, bool writable);
 /*
- * Returns LIBXL__AO_WAIT until all disks have been read; then 0, or BUSY: another disk has the block device, and one of the
- * two is writable. Errors, recorded in ao: BUSY and those of libxl__xs_result.
+ * Returns LIBXL__AO_WAIT until all disks have been read. Then returns 0 or an error. Errors, recorded in ao:
+ * BUSY (the disk of another domain has the block device, and that disk or this one is writable), and those of
+ * libxl__xs_result.
  */
 int libxl__disk_share_poll(libxl__ao *ao, libxl__disk_share *share, const char *path);
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The device model of a PV or PVH domain: a QEMU that serves the domain's disks in QEMU's formats, its shared folders,
- * its framebuffer and keyboard, and its further consoles. A domain has one such process at most.
+ * The device model of a PV or PVH domain. It is a QEMU process that serves the domain's disks in QEMU's
+ * formats, shared folders, framebuffer, keyboard, and all consoles except the first. A domain has at most one
+ * QEMU.
  *
- * QEMU belongs to the domain, not to this process: it is no child of this process, and continues after this process has ended. The
- * domain's node device-model-pid has QEMU's process id, which other toolstacks use, too. The library uses a process id only
- * after it has checked that the command line of the process names the domain.
+ * QEMU is not a child of this process. It continues after this process has ended. The domain's node
+ * device-model-pid has QEMU's process id. Other toolstacks use this node, too. Before the library uses a
+ * process id, it checks that the command line of the process names the domain.
  *
  * Call all functions with the context locked. Strings lie in the memory of the operation.
  */
@@ -22,41 +23,52 @@
 
 enum { LIBXL__QEMU_WORDS = 400, LIBXL__QEMU_PATH = 256, LIBXL__QEMU_ARGUMENTS = 96 };
 
-/* A process that is not a child of this one. Embed it in the operation's state; zero-initialise it. */
+/*
+ * A process that is not a child of this process, and its pidfd. Embed this in the operation's state;
+ * zero-initialise it.
+ */
 typedef struct libxl__process {
     libxl__source source; /* fires when the process has ended */
     libxl__fd exited;     /* the registration of the pidfd, which this structure owns */
     bool running;
 } libxl__process;
 
-/* qemu_process.c: follows a process by its pidfd. The structure takes ownership of the pidfd. Errors: FAIL, recorded in ao. On an
- * error the pidfd is closed. */
+/*
+ * qemu_process.c: follows a process by its pidfd. The structure takes ownership of the pidfd. Returns 0 or
+ * FAIL, recorded in ao. After an error the pidfd is closed.
+ */
 int libxl__process_follow(libxl__ao *ao, libxl__process *process, int pidfd);
-/* Sends a signal to a process that is followed. Does nothing if it has ended. */
+/* Sends a signal to a followed process. Does nothing if the process has ended. */
 void libxl__process_signal(const libxl__process *process, int number);
 
-/* A job for a QEMU that a worker does, because it may block or reads /proc. */
+/* A job for a QEMU. A worker runs the job, because the job may block or reads /proc. */
 typedef struct libxl__qemu_job {
     libxl__job job; /* must be first */
     char log[LIBXL__QEMU_PATH];
     uint32_t domid;
     pid_t pid;
     int errnoval; /* the result: 0 or an errno */
-    int fd;       /* the result: a log file or a pidfd, which the caller closes; -1: none */
+    /* The result: the descriptor of a log file, or a pidfd; the caller closes it; -1: no descriptor. */
+    int fd;
     char words[LIBXL__QEMU_WORDS];
 } libxl__qemu_job;
 
-/* The jobs, for `job.work`. Renames older log files, opens a new one, and removes the sockets of a predecessor. */
+/*
+ * The functions of jobs, for `job.work`. This one renames older log files, opens a new log file, and removes
+ * the sockets of an earlier QEMU.
+ */
 void libxl__qemu_prepare(libxl_ctx *ctx, libxl__job *job);
-/* Opens a pidfd of `pid` if that process is the domain's QEMU. */
+/* Opens a pidfd of the process `pid` if this process is the domain's QEMU. */
 void libxl__qemu_find(libxl_ctx *ctx, libxl__job *job);
 /* Reads the last lines of the log file into `words`, and escapes them. Stores "" if the log is empty. */
 void libxl__qemu_read_words(libxl_ctx *ctx, libxl__job *job);
-/* Removes the sockets. */
+/* Removes the sockets of the domain's QEMU. */
 void libxl__qemu_clean(libxl_ctx *ctx, libxl__job *job);
 
-/* qemu_arguments.c: the command line, which ends with NULL. `config` NULL: a domain without framebuffer and channels. Returns
- * NULL if there is no memory. */
+/*
+ * qemu_arguments.c: returns QEMU's command line, which ends with NULL. `config` NULL: QEMU gets no
+ * framebuffer and no channels. Returns NULL if there is no memory.
+ */
 const char *const *libxl__qemu_arguments(libxl__ao *ao, uint32_t domid, const char *name,
                                          unsigned long megabytes, const libxl_domain_config *config);
 /* Returns whether a domain with this configuration needs a QEMU in this domain. */
@@ -83,7 +95,8 @@ typedef struct libxl__qemu_start {
     libxl__xs_batch *batch;
     libxl__xs_request *pid_node, *name_node, *memory_node;
     libxl__child launcher;
-    int told; /* the reading end of the pipe to which the launcher writes QEMU's process id; 0: none */
+    /* The reading end of a pipe. The launcher writes QEMU's process id to the pipe. 0: there is no pipe. */
+    int told;
     const char *const *arguments;
     libxl__process process;
     libxl__await running;
@@ -91,18 +104,25 @@ typedef struct libxl__qemu_start {
 } libxl__qemu_start;
 
 /*
- * qemu_start.c: start the domain's QEMU, unless it runs already, and wait until QEMU reports that it runs. Call these from a
- * phase's start and poll. Errors, recorded in ao: FAIL (QEMU cannot be started, or has ended; the message has its last lines),
- * DOMAIN_DESTROYED, PERMISSION, NOMEM, and those of libxl__xs_run. There is no time limit.
+ * qemu_start.c: start the domain's QEMU unless it runs already. Wait until QEMU reports that it runs. Call
+ * these from a phase's start and poll. Errors, recorded in ao: FAIL (QEMU cannot be started, or has ended;
+ * the message has its last lines), DOMAIN_DESTROYED, PERMISSION, NOMEM, and those of libxl__xs_run. There is
+ * no time limit.
  */
 int libxl__qemu_start_begin(libxl__ao *ao, libxl__qemu_start *start);
 int libxl__qemu_start_poll(libxl__ao *ao, libxl__qemu_start *start);
-/* Call this if QEMU has ended after its start. libxl__qemu_start_poll then fails with the last lines of its log. Errors: FAIL. */
+/*
+ * Call this if QEMU has ended after its start. Afterwards libxl__qemu_start_poll fails with the last lines of
+ * QEMU's log. Returns 0 or FAIL.
+ */
 int libxl__qemu_start_explain(libxl__ao *ao, libxl__qemu_start *start);
-/* Ends the QEMU that this start has launched. Call it from a phase's undo, and return what it returns. */
+/*
+ * Ends the QEMU that this start has launched. Call this from a phase's undo, and return the function's
+ * result.
+ */
 int libxl__qemu_start_undo(libxl__ao *ao, libxl__qemu_start *start);
 
-/* The end of a QEMU. Embed it in the operation's state; zero-initialise it. */
+/* The ending of a domain's QEMU. Embed this in the operation's state; zero-initialise it. */
 typedef struct libxl__qemu_end {
     enum { LIBXL__QEMU_SEARCHED, LIBXL__QEMU_ENDING, LIBXL__QEMU_SWEPT } step;
     libxl__qemu_job job;
@@ -113,9 +133,10 @@ typedef struct libxl__qemu_end {
 } libxl__qemu_end;
 
 /*
- * qemu_end.c: end the QEMU of a domain whose node device-model-pid holds `pid`, and remove its nodes and sockets. Call these from a
- * phase's start and poll. First a signal asks QEMU to end, so that QEMU writes its cached data. After 10 s QEMU is killed.
- * Errors: NOMEM, FAIL, and those of libxl__xs_run.
+ * qemu_end.c: end the QEMU of a domain whose node device-model-pid holds `pid`, and remove its nodes and
+ * sockets. Call these from a phase's start and poll. First a signal asks QEMU to end. QEMU then writes its
+ * cached data and ends. If QEMU has not ended after 10 s, it is killed. Errors: NOMEM, FAIL, and those of
+ * libxl__xs_run.
  */
 int libxl__qemu_end_begin(libxl__ao *ao, libxl__qemu_end *end, uint32_t domid, pid_t pid);
 int libxl__qemu_end_poll(libxl__ao *ao, libxl__qemu_end *end);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A boot loader: a program of the host, such as pygrub, that reads a guest's disk and chooses the guest's
- * kernel. It copies the kernel and the ramdisk into a directory, and writes a reply with the names of the
+ * A boot loader is a program of the host, such as pygrub. It reads a guest's disk and chooses the guest's
+ * kernel. It copies the kernel and the ramdisk into a directory, and writes a reply with the names of the two
  * files.
  *
  * The directory is /var/lib/xen/bootloader.DOMID.d. The reply is the file /var/lib/xen/bootloader.DOMID.out.
@@ -20,14 +20,14 @@ enum { LIBXL__BOOT_LOADER_WHY = 512 };
 
 /* One run of a boot loader. Embed it in the operation's state; zero-initialise it. */
 typedef struct libxl__boot_loader {
-    const char *name; /* the name in the configuration: a path, or a name without a slash */
+    const char *name; /* the boot loader's name in the configuration: a path, or a name without a slash */
     char directory[64], output[64];
     bool prepared; /* the directory and the reply's file exist */
     libxl__terminal terminal;
     libxl__child child;
     /*
-     * The contents of the reply. The descriptors of the files are open for reading; -1: no file. The strings
-     * are parts of `reply`; NULL: not in the reply.
+     * The contents of the reply. kernel_fd and ramdisk_fd are descriptors of the two files, open for reading;
+     * -1: the reply names no such file. The strings are parts of `reply`; NULL: the reply has no such string.
      */
     int kernel_fd, ramdisk_fd;
     const char *kernel, *ramdisk, *cmdline;
@@ -36,15 +36,15 @@ typedef struct libxl__boot_loader {
 } libxl__boot_loader;
 
 /*
- * Makes the directory and an empty file for the reply, and opens the terminal. Called on a worker, unlocked.
- * Removes files that an earlier domain with this domid has left. Call libxl__boot_loader_clean afterwards,
- * also after an error. Errors: FAIL; `why` has the message.
+ * Makes the directory and an empty file for the reply, and opens the terminal. Removes files that an earlier
+ * domain with this domid has left. Called on a worker, unlocked. Returns 0 or FAIL. After an error `why` has
+ * the message. Call libxl__boot_loader_clean afterwards, also after an error.
  */
 int libxl__boot_loader_prepare(libxl__boot_loader *loader, const char *name, uint32_t domid);
 
-/* The boot loader's arguments, and the data that they depend on. A member that is not set is NULL. */
+/* The data from which the boot loader's arguments are made. A member that is not set is NULL. */
 typedef struct libxl__boot_loader_job {
-    /* From the configuration; the boot loader may use them as hints. */
+    /* The three values from the configuration. The boot loader may use them as hints. */
     const char *kernel, *ramdisk, *cmdline;
     char *const *args; /* further arguments, ended by NULL; NULL: none */
     /* The path of the guest's disk: an image file or a block device. */

@@ -3,8 +3,9 @@
  * The host's resources for devices of domains, apart from Xen: files and loop devices, network interfaces,
  * and hotplug scripts. This layer knows no xenstore and no domain.
  *
- * Calls that can block run on workers, in a lane of their own. Examples are opening a file on a network file
- * system, and opening or closing a block device. The context's lock guards everything else.
+ * Calls that can block run on workers, in a separate lane. Examples are opening a file on a network file
+ * system, and opening or closing a block device. The context's lock guards all data that these calls do not
+ * use.
  */
 #ifndef LIBXL__HOST_H
 #define LIBXL__HOST_H

@@ -14,43 +14,43 @@ typedef enum libxl__mounted {
     LIBXL__MOUNTED_WRITABLE
 } libxl__mounted;
 
-/* The information about a file or block device. */
+/* Information about a file or a block device. */
 typedef struct libxl__file_facts {
     int errnoval; /* 0, or the errno if the path could not be opened */
     mode_t mode;  /* the mode from stat(2), for S_ISREG and S_ISBLK */
-    /* The number of the block device; for a file, the number of the device with the file system. */
+    /* For a block device: its device number. For a file: the device number of its file system. */
     dev_t device;
     ino_t inode;     /* the inode of a file */
-    uint64_t octets; /* the size; 0 if it is not known */
-    /* A block device is in use by the host: mounted, swap space, part of a volume group, ... */
+    uint64_t octets; /* the size in octets; 0 if the size is not known */
+    /* The host uses the block device. For example, it is mounted, swap space, or part of a volume group. */
     bool claimed;
     libxl__mounted mounted; /* how a block device is mounted */
 } libxl__file_facts;
 
 /*
- * A look at a path, which gets the information. Embed it in the operation's state and zero-initialise it.
- * Then set the members above the empty line.
+ * One job that gets the information about a path ("a look"). Embed this in the operation's state and
+ * zero-initialise it. Then set the members above the empty line.
  */
 typedef struct libxl__file_look {
-    const char *path; /* absolute; copied */
+    const char *path; /* the absolute path, which is copied */
     bool read_only;   /* the domain will only read the file or device */
 
     libxl__source source;     /* attached until the look is done */
-    struct libxl__looker *at; /* the part that the worker uses */
+    struct libxl__looker *at; /* the part of the look that the worker uses */
     libxl__file_facts facts;  /* the result */
 } libxl__file_look;
 
 /* Call both functions with the context locked. */
 
 /*
- * Starts the look on a worker. The operation is woken when the look is done. If the operation ends first, it
- * does not wait for the worker. Errors: NOMEM, FAIL, recorded in ao.
+ * Starts the look on a worker. The operation is woken when the look is done. An operation that ends before
+ * the look is done does not wait for the worker. Errors: NOMEM, FAIL, recorded in ao.
  */
 int libxl__file_look_start(libxl__ao *ao, libxl__file_look *look);
 /*
  * Returns LIBXL__AO_WAIT until the look is done. Then returns 0, or an error if the path cannot be opened.
- * Errors: INVAL, PERMISSION, BUSY, NOMEM, FAIL, recorded in ao with the path and with `name`, which is the
- * configuration's member with the path.
+ * Errors: INVAL, PERMISSION, BUSY, NOMEM, FAIL, recorded in ao. The message has the path and `name`. `name`
+ * is the configuration's field that contains the path.
  */
 int libxl__file_look_poll(libxl__ao *ao, libxl__file_look *look, const char *name);
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Network interfaces ("links"), by rtnetlink. Each request is one message to the kernel. Its answer arrives
- * in the context's loop.
+ * Reads and changes network interfaces ("links") through rtnetlink. Each request is one message to the
+ * kernel. The kernel's answer arrives in the context's loop.
  *
- * The context has one socket for requests and one for notifications. Each is opened when it is first needed.
- * Call all functions with the context locked.
+ * The context has one socket for requests and one for notifications. Each socket is opened when it is first
+ * needed. Call all functions with the context locked.
  */
 #ifndef LIBXL__HOST_LINK_H
 #define LIBXL__HOST_LINK_H
@@ -18,14 +18,14 @@ enum { LIBXL__LINK_WORDS = 160 };
 /* The kernel's information about an interface. */
 typedef struct libxl__link_info {
     int index;
-    int master; /* the index of the bridge that contains the interface; 0: none */
+    int master; /* the index of the bridge that contains the interface; 0: no bridge contains it */
     uint32_t mtu;
     bool up, bridge;
     uint8_t address[6];
     char name[IFNAMSIZ];
 } libxl__link_info;
 
-/* A change of an interface. A member that is 0, NULL or false changes nothing. */
+/* A change of an interface. If a member is 0, NULL or false, the corresponding property does not change. */
 typedef struct libxl__link_change {
     const char *new_name;
     int master; /* the index of the bridge that will contain the interface */
@@ -35,8 +35,8 @@ typedef struct libxl__link_change {
 } libxl__link_change;
 
 /*
- * A request to the kernel. Embed it in the operation's state; zero-initialise it. It may be used again once
- * it is done.
+ * A request to the kernel. Embed it in the operation's state; zero-initialise it. The structure may be used
+ * again once the request is done.
  */
 typedef struct libxl__link_request {
     libxl__source source; /* fires when the answer has arrived */
@@ -44,10 +44,10 @@ typedef struct libxl__link_request {
     uint32_t sequence;
     bool done;
     int errnoval; /* valid once `done` is set: 0 or the kernel's errno */
-    /* Valid once `done` is set: the kernel's text about an error; often empty. */
+    /* Valid once `done` is set: the kernel's text about an error. The text is often empty. */
     char words[LIBXL__LINK_WORDS];
     char name[IFNAMSIZ];   /* the name of the interface */
-    libxl__link_info info; /* the result of libxl__link_look */
+    libxl__link_info info; /* the result of libxl__link_look: the information about the interface */
 } libxl__link_request;
 
 /*
@@ -62,10 +62,10 @@ int libxl__link_look(libxl__ao *ao, libxl__link_request *request, const char *na
 int libxl__link_set(libxl__ao *ao, libxl__link_request *request, int index, const char *name,
                     const libxl__link_change *change);
 /*
- * Returns LIBXL__AO_WAIT until the answer has arrived. Then returns 0 or an error. `what` names the action or
- * the configuration's member, for the message. Errors: INVAL (the interface does not exist), BUSY,
- * PERMISSION, NOMEM, FAIL, recorded in ao with `what`, the interface's name and the kernel's text. A caller
- * that expects an error uses `done` and `errnoval` instead of this function.
+ * Returns LIBXL__AO_WAIT until the answer has arrived. Then returns 0 or an error. `what` is the action or
+ * the configuration's field, for the message. Errors: INVAL (the interface does not exist), BUSY, PERMISSION,
+ * NOMEM, FAIL, recorded in ao with `what`, the interface's name and the kernel's text. A caller that expects
+ * an error uses `done` and `errnoval` instead of this function.
  */
 int libxl__link_poll(libxl__ao *ao, libxl__link_request *request, const char *what);
 
@@ -74,19 +74,22 @@ int libxl__link_poll(libxl__ao *ao, libxl__link_request *request, const char *wh
  * zero-initialise it.
  */
 typedef struct libxl__link_await {
-    libxl__source source; /* fires when the wait has ended, and when the interface must be checked again */
+    /* Fires when the wait has ended, and each time the interface must be checked again. */
+    libxl__source source;
     LIST_ENTRY(libxl__link_await) link;
     libxl__link_request look;
     char name[IFNAMSIZ];
-    bool present; /* true: waits until the interface exists; false: until it does not */
+    /* True: the wait ends when the interface exists; false: the wait ends when it does not exist. */
+    bool present;
     bool done, again;
-    int errnoval; /* valid once `done` is set: 0, or the errno if the kernel could not be asked */
+    int errnoval; /* valid once `done` is set: 0, or the errno of a failed request to the kernel */
     int index;    /* the index of the interface, once it exists */
 } libxl__link_await;
 
 /*
- * Starts to wait until the interface exists, or, if `present` is false, until it does not exist. The wait has
- * no time limit of its own. Errors: those of libxl__link_look, recorded in ao.
+ * Starts to wait. `present` true: waits until the interface exists. `present` false: waits until the
+ * interface does not exist. The wait has no separate time limit; the limit of the operation's phase applies.
+ * Errors: those of libxl__link_look, recorded in ao.
  */
 int libxl__link_await_start(libxl__ao *ao, libxl__link_await *await, const char *name, bool present);
 /*

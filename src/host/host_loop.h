@@ -3,9 +3,9 @@
  * Loop devices: block devices whose content is a file.
  *
  * A loop device is taken with the flag AUTOCLEAR: the kernel frees the device when no program and no driver
- * has it open. The library keeps the device open until a driver has opened it, too. From then on the device
- * is freed when the driver closes it, also after this process has ended. If the process is killed before
- * that, no loop device is left.
+ * has it open. The library keeps the device open until a driver has opened it, too. Afterwards the kernel
+ * frees the device when the driver closes it, even if this process has ended. If this process is killed
+ * before the driver has opened the device, the kernel frees the device at once.
  */
 #ifndef LIBXL__HOST_LOOP_H
 #define LIBXL__HOST_LOOP_H
@@ -19,20 +19,20 @@
 typedef struct libxl__loop_device {
     const char *file; /* the absolute path of a regular file; copied */
     bool read_only;
-    /* true: a file that another loop device has is not refused. */
+    /* If this is true, the file may be the file of another loop device, too. */
     bool may_share;
 
     /*
-     * The result: the device is /dev/loopNUMBER, with the device number 7:NUMBER (LOOP_MAJOR of
-     * linux/major.h).
+     * The result: the number of the loop device. The device is /dev/loopNUMBER. Its device number is 7:NUMBER
+     * (LOOP_MAJOR of linux/major.h).
      */
     int number;
     char path[24]; /* the result: "/dev/loopNUMBER" */
 
     libxl__source source; /* attached while the device is being taken or is held */
     /*
-     * Holds the device open; NULL: not held; exists until the device is closed, also after the operation's
-     * end.
+     * The part that holds the device open. NULL: the device is not held. It exists until the device is
+     * closed, so it can exist longer than the operation.
      */
     struct libxl__loop_holder *holder;
 } libxl__loop_device;
@@ -48,13 +48,13 @@ int libxl__loop_take(libxl__ao *ao, libxl__loop_device *loop);
 /*
  * Returns LIBXL__AO_WAIT until the device is taken. Then returns 0 or an error. Errors: INVAL (the regular
  * file does not exist), BUSY (another loop device has the file, one of the two is writable, and `may_share`
- * is false), PERMISSION, NOMEM, FAIL. They are recorded in ao with the file and with `name`, which is the
- * configuration's member with the path.
+ * is false), PERMISSION, NOMEM, FAIL. The errors are recorded in ao. The message has the file and `name`.
+ * `name` is the configuration's field that contains the path.
  */
 int libxl__loop_take_poll(libxl__ao *ao, libxl__loop_device *loop, const char *name);
 /*
  * Closes the device on a worker, and does not wait for the worker. If no driver has the device open, the
- * kernel then frees it. Does nothing if the device is not held. Cannot fail.
+ * kernel frees the device when it is closed. Does nothing if the device is not held. Cannot fail.
  */
 void libxl__loop_let_go(libxl_ctx *ctx, libxl__loop_device *loop);
 
@@ -62,8 +62,8 @@ void libxl__loop_let_go(libxl_ctx *ctx, libxl__loop_device *loop);
 bool libxl__loop_in_use(int number);
 
 /*
- * Keeps a loop device that no driver has opened yet when the library closes it. Embed it in the operation's
- * state; zero-initialise it.
+ * A job that makes a loop device stay when the library closes it, although no driver has opened the device
+ * yet. Embed this in the operation's state; zero-initialise it.
  */
 typedef struct libxl__loop_keep {
     libxl__job job;
@@ -82,7 +82,8 @@ int libxl__loop_keep_start(libxl__ao *ao, libxl__loop_keep *keep, int number);
 int libxl__loop_keep_poll(libxl__ao *ao, libxl__loop_keep *keep);
 
 /*
- * Releases a loop device without the flag AUTOCLEAR. Embed it in the operation's state; zero-initialise it.
+ * A job that releases a loop device without the flag AUTOCLEAR. Embed this in the operation's state;
+ * zero-initialise it.
  */
 typedef struct libxl__loop_release {
     libxl__job job;

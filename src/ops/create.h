@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The parts of domain_create_new that are in create_check.c, create_nodes.c and create_record.c. Call the functions with
- * the context locked.
+ * The functions of create_check.c, create_settings.c, create_nodes.c and create_record.c. They are parts of
+ * the operation domain_create_new. Call the functions with the context locked.
  */
 #ifndef LIBXL__CREATE_H
 #define LIBXL__CREATE_H
@@ -23,7 +23,10 @@ int libxl__create_check_settings(libxl__ao *ao, const libxl_domain_config *confi
  */
 int libxl__create_apply_settings(libxl__ao *ao, uint32_t domid, const libxl_domain_config *config);
 
-/* Checks that a domain may have this name. `field` begins the message. Errors: INVAL, recorded in ao. */
+/*
+ * Checks that a domain may have this name. The message begins with `field`. Returns 0 or INVAL, recorded in
+ * ao.
+ */
 int libxl__check_name(libxl__ao *ao, const char *field, const char *name);
 
 /* Adds the requests that write the nodes of a domain that was built. */

@@ -8,12 +8,15 @@
 #include "boot_loader.h"
 #include "ops.h"
 
-/* The state of the boot loader, in the operation's memory. A pointer NULL stands for a domain without a boot loader. */
+/*
+ * The state of the boot loader, in the operation's memory. If the domain has no boot loader, the operation's
+ * pointer to this structure is NULL.
+ */
 typedef struct libxl__create_boot {
-    libxl__source source; /* attached until nothing is left to release */
+    libxl__source source; /* attached until all resources of the boot loader are released */
     libxl__boot_loader loader;
     libxl__build *build;
-    libxl__xs_batch *show; /* the nodes by which clients find the boot loader's terminal */
+    libxl__xs_batch *show; /* writes the nodes by which clients find the boot loader's terminal */
     libxl__xs_batch *hide;
     bool shown;  /* the batch `show` is done */
     bool judged; /* the boot loader has ended with success */
@@ -21,20 +24,23 @@ typedef struct libxl__create_boot {
 } libxl__create_boot;
 
 /*
- * Sets *boot_out to NULL if the configuration has no boot loader. Else reserves what the undo needs, and sets build->loader.
- * Errors: NOMEM, FAIL, recorded in ao.
+ * If the configuration has no boot loader, sets *boot_out to NULL. Otherwise makes *boot_out, reserves the
+ * resources that the undo needs, and sets build->loader. Returns 0, or NOMEM or FAIL, recorded in ao.
  */
 int libxl__create_boot_reserve(libxl__ao *ao, libxl__build *build, libxl__create_boot **boot_out);
 
 /* Starts the boot loader of the domain that the step MAKE of the build has made. Errors: KERNEL, NOMEM, FAIL, NO_XENSTORE. */
 int libxl__create_boot_start(libxl__ao *ao, libxl__create_boot *boot);
 
-/* Returns LIBXL__AO_WAIT, 0 once the boot loader has succeeded, or an error recorded in ao: KERNEL, or that of xenstored. */
+/*
+ * Returns LIBXL__AO_WAIT until the boot loader has ended. Then returns 0 if the boot loader has succeeded,
+ * otherwise an error. Errors, recorded in ao: KERNEL, and those of libxl__xs_result.
+ */
 int libxl__create_boot_poll(libxl__ao *ao, libxl__create_boot *boot);
 
 /*
- * Kills the boot loader and removes its files. Returns LIBXL__AO_WAIT until that is done, and then 0. The build must have no
- * running job. `boot` may be NULL.
+ * Kills the boot loader and removes its files. Returns LIBXL__AO_WAIT until both are done, and then 0. The
+ * build must have no running job. `boot` may be NULL.
  */
 int libxl__create_boot_undo(libxl__ao *ao, libxl__create_boot *boot);
 

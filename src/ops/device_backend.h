@@ -1,27 +1,36 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Waits until the backend of a device has reached a state. The wait fails if the backend or the guest's driver writes an error node.
- * The message then has the text of this node. Call all functions with the context locked.
+ * Waits until the backend of a device has reached a state. If the backend or the guest's driver writes an
+ * error node, the wait fails with the text of this node. Call all functions with the context locked.
  */
 #ifndef LIBXL__DEVICE_BACKEND_H
 #define LIBXL__DEVICE_BACKEND_H
 
 #include "device.h"
 
-/* Embed this in the operation's state; zero-initialise it. If another domain serves the device, the operation starts `server`. */
+/*
+ * A wait for a backend. Embed this in the operation's state; zero-initialise it. If another domain serves the
+ * device, the operation starts `server`.
+ */
 typedef struct libxl__backend_wait {
     libxl__await state, backend_error, frontend_error;
-    libxl__domain_source server; /* follows the backend's domain, if that is another one */
+    libxl__domain_source server; /* follows the backend's domain, if another domain serves the device */
     bool reads_errors;           /* the backend has closed, and the error nodes are being read */
-    bool without_guest; /* the guest does not run yet, so it writes no error; set this before the start */
+    /* The guest does not run yet, so it cannot write an error. Set this before the start. */
+    bool without_guest;
 } libxl__backend_wait;
 
-/* Starts the wait. `wanted` is the state as a text, which must stay valid. Errors, recorded in ao: those of libxl__await_start. */
+/*
+ * Starts the wait. `wanted` is the state as a text, which must stay valid until the wait ends. Errors,
+ * recorded in ao: those of libxl__await_start.
+ */
 int libxl__backend_wait_start(libxl__ao *ao, libxl__backend_wait *wait, const libxl__device *device,
                               const char *wanted);
 /*
- * Call this from a phase's poll. Errors, recorded in ao: DEVICE (the backend or the guest's driver has written an error, or the
- * backend has closed or lost its nodes), NO_BACKEND (the backend's domain has ended), and those of libxl__await_step.
+ * Call this from a phase's poll. Returns LIBXL__AO_WAIT until the backend has reached the state. Then returns
+ * 0 or an error. Errors, recorded in ao: DEVICE (the backend or the guest's driver has written an error, or
+ * the backend has closed or lost its nodes), NO_BACKEND (the backend's domain has ended), and those of
+ * libxl__await_step.
  */
 int libxl__backend_wait_poll(libxl__ao *ao, libxl__backend_wait *wait, const libxl__device *device);
 /* Returns LIBXL__AO_WAIT, or DEVICE if an error was written since the start, or an error of libxl__await_step. */

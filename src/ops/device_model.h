@@ -8,10 +8,10 @@
 
 /* A wait until the domain's QEMU runs. Embed it in the parent's state; zero-initialise it. */
 typedef struct libxl__device_model {
-    libxl__nested starter; /* the parent's own nested device_model */
-    libxl__source source;  /* fires when another operation's device_model ends */
+    libxl__nested starter; /* the parent's nested operation device_model */
+    libxl__source source;  /* fires when the device_model of another operation ends */
     TAILQ_ENTRY(libxl__device_model) link;
-    struct device_model *other; /* the device_model that is waited for; NULL: none */
+    struct device_model *other; /* the device_model of another operation whose end is awaited; NULL: none */
     uint32_t domid;
     libxl_uuid uuid;
     const libxl_domain_config *config;
@@ -21,14 +21,15 @@ typedef struct libxl__device_model {
 bool libxl__device_model_serves(const libxl__device *device);
 
 /*
- * Start the domain's QEMU unless it runs. Call these from a phase's start and poll. If another operation of the context is
- * starting the QEMU of this domain, they wait for that operation. `config` is NULL if the domain exists already. Otherwise it
- * must be valid until the start has ended. Errors, recorded in the parent: DEVICE_MODEL and those of device_model.
+ * Start the domain's QEMU unless it runs. Call the first function from a phase's start and the second one
+ * from its poll. If another operation of the context is starting the QEMU of this domain, this wait ends when
+ * that operation ends. `config` is NULL if the domain exists already. Otherwise it must be valid until the
+ * start has ended. Errors, recorded in the parent: DEVICE_MODEL and those of device_model.
  */
 int libxl__device_model_start(libxl__ao *parent, libxl__device_model *model, uint32_t domid,
                               const libxl_uuid *uuid, const libxl_domain_config *config);
 int libxl__device_model_poll(libxl__ao *parent, libxl__device_model *model);
-/* Asks a start that is under way to stop. libxl__device_model_poll still waits for its end. */
+/* Asks a running start to stop. libxl__device_model_poll still waits until the start has ended. */
 void libxl__device_model_stop(libxl__device_model *model);
 
 #endif

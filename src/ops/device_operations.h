@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Functions that the operations on devices share: the class of an operation, removals as nested operations, and groups that add
- * all devices of a configuration. Call all functions with the context locked.
+ * Functions that the operations on devices share. They find the class of an operation, remove a device by a
+ * nested operation, and add all devices of a configuration by groups. Call all functions with the context
+ * locked.
  */
 #ifndef LIBXL__DEVICE_OPERATIONS_H
 #define LIBXL__DEVICE_OPERATIONS_H
@@ -14,7 +15,7 @@
  * are declared in the IDL. */
 #define LIBXL__DEVICES(X) X(DISK, disk) X(NIC, nic) X(P9, p9) X(VFB, vfb) X(VKB, vkb) X(VTPM, vtpm)
 
-/* All classes: those above, and those whose devices only a creation adds. */
+/* All classes: the classes of LIBXL__DEVICES, and the classes whose devices only a creation adds. */
 #define LIBXL__ALL_DEVICES(X) LIBXL__DEVICES(X) X(CHANNEL, channel)
 
 enum {
@@ -28,37 +29,47 @@ enum {
  * the address of the pointer to the result. */
 void libxl__device_of_operation(libxl__ao *ao, libxl__device *device);
 
-/* A copy of a device's configuration as the application has given it. Embed this in the operation's state; zero-initialise it. */
+/*
+ * A copy of the configuration of a device that the application has passed. Embed this in the operation's
+ * state; zero-initialise it.
+ */
 typedef struct libxl__device_original {
     libxl__source source; /* attached while `config` exists */
     const libxl__device_class *cls;
     char *config;
 } libxl__device_original;
 
-/* device_record.c: copies the configuration, which the class's `check` changes. Errors: NOMEM. */
+/* device_record.c: copies the configuration before the class's `check` changes it. Returns 0 or NOMEM. */
 int libxl__device_keep_original(libxl__ao *ao, libxl__device_original *original, const libxl__device *device);
 /*
- * Starts to add the device to the stored configuration of its domain, or to remove it there if `original` is NULL.
- * Continue with libxl__userdata_changed and libxl__userdata_change_back. Errors: those of libxl__userdata_update.
+ * Starts a job that changes the stored configuration of the device's domain. The job adds the device.
+ * `original` NULL: the job removes the device. Continue with libxl__userdata_changed and
+ * libxl__userdata_change_back. Errors: those of libxl__userdata_update.
  */
 int libxl__device_record(libxl__ao *ao, libxl__userdata *userdata, const libxl__device *device,
                          const libxl__device_original *original);
 
 /*
- * device_removal.c: removes a device by the nested operation device_detach, which continues if its parent ends first.
+ * device_removal.c: removes a device by the nested operation device_detach. If the parent ends before the
+ * nested operation, the nested operation continues.
  *
- * libxl__detach_reserve makes the nested operation, so that its start needs no memory. Errors: NOMEM. Call libxl__detach_start
- * and libxl__detach_poll from a phase's start and poll. They return LIBXL__AO_WAIT or the result of the nested operation. If
- * the guest has refused, they return that error, recorded in the parent, although the nested operation continues.
+ * libxl__detach_reserve makes the nested operation, so that its start needs no memory. Errors: NOMEM. Call
+ * libxl__detach_start and libxl__detach_poll from a phase's start and poll. Both return LIBXL__AO_WAIT until
+ * the nested operation has ended, and then its result. There is one exception: if the guest has refused to
+ * release the device, they return an error, recorded in the parent, and the nested operation continues.
  */
 int libxl__detach_reserve(libxl__ao *parent, libxl__nested *detach, const libxl__device *device, bool force);
-/* If `abandoned`, no QEMU serves the domain, so the detach does not wait for a backend in QEMU. Call it before the start. */
+/*
+ * `abandoned` true: no QEMU serves the domain, so the nested operation does not wait for a backend in QEMU.
+ * Call this before the start.
+ */
 void libxl__detach_abandon(libxl__nested *detach, bool abandoned);
 int libxl__detach_start(libxl__ao *parent, libxl__nested *detach);
 int libxl__detach_poll(libxl__ao *parent, const libxl__nested *detach);
 /*
- * Starts the removal for a device_NAME_remove or device_NAME_destroy: of the device in its args, also from the stored
- * configuration. Call it from a phase's start, and libxl__detach_poll from its poll. Errors: those of the two operations.
+ * For an operation device_NAME_remove or device_NAME_destroy: starts to remove the device that the
+ * operation's args name. The removal includes the entry in the stored configuration. Call this from a phase's
+ * start, and libxl__detach_poll from its poll. Errors: those of the operation.
  */
 int libxl__detach_given(libxl__ao *parent, libxl__nested *detach, bool force);
 /* Sets the args of a device_detach. Errors: NOMEM. */
@@ -67,7 +78,10 @@ int libxl__detach_fill(libxl__ao *child, uint32_t domid, const libxl_uuid *uuid,
 /* device_detach.c: returns the text of the guest's error node if the guest has refused to release the device; else NULL. */
 const char *libxl__detach_refusal(libxl__ao *detach);
 
-/* device_groups.c: adds all devices of a configuration, at once. Embed this in the parent's state; zero-initialise it. */
+/*
+ * device_groups.c: adds all devices of a configuration at the same time. Embed this in the parent's state;
+ * zero-initialise it.
+ */
 typedef struct libxl__device_groups {
     libxl__group groups[LIBXL__DEVICES_COUNT];
     struct libxl__device_group {
@@ -76,7 +90,7 @@ typedef struct libxl__device_groups {
         uint32_t domid;
         libxl_uuid uuid;
     } members[LIBXL__DEVICES_COUNT];
-    int rc; /* the first error; groups that it stops end with another one */
+    int rc; /* The first error of a group. Groups that this error stops end with another error. */
 } libxl__device_groups;
 
 /* Call these from a phase's start, poll and stop. The first error stops the other additions. */
@@ -89,34 +103,39 @@ void libxl__device_groups_stop(libxl__device_groups *all);
 typedef struct libxl__device_sweep {
     libxl__xs_batch *listing;
     struct libxl__swept_kind {
-        const char *name, *version;    /* the version of the parts that were read; NULL: none was read */
-        const libxl__xs_request *part; /* the part that is being read; NULL: none */
+        /* The version of the parts of the list that were read; NULL: no part was read. */
+        const char *name, *version;
+        const libxl__xs_request *part; /* the request that reads the next part; NULL: no part is being read */
         uint32_t offset;               /* the offset of the next part in the list */
         bool complete;
-    } * kinds; /* NULL: the kinds are being listed */
+    } * kinds; /* an array of the kinds of devices; NULL: the kinds are being listed */
     libxl__xs_request *all;
     uint32_t kind_count, restarts;
     bool listed;
     libxl__group group;
     const libxl__xs_request *pid_node;
-    pid_t model_pid; /* the process id of the domain's QEMU; 0: it has none */
+    pid_t model_pid; /* the process id of the domain's QEMU; 0: the domain has no QEMU */
     libxl__qemu_end model;
     bool ending_model;
     struct libxl__swept {
         const char *kind;
         uint32_t devid;
     } * devices;
-    uint32_t count, room; /* the number of elements in `devices`, and the number that fits */
+    /* The number of elements in `devices`, and the number of elements for which it has room. */
+    uint32_t count, room;
     uint32_t domid;
     libxl_uuid uuid;
 } libxl__device_sweep;
 
 /*
- * Reserves the memory of libxl__device_sweep_list, so that this fails only if the connection to xenstored is down. A caller that
- * needs no reservation omits this. Errors: NOMEM, FAIL.
+ * Reserves the memory for libxl__device_sweep_list. Afterwards libxl__device_sweep_list fails only if the
+ * connection to xenstored is down. This call is optional. Returns 0, NOMEM or FAIL.
  */
 int libxl__device_sweep_reserve(libxl__ao *ao, libxl__device_sweep *sweep);
-/* Set `devices` and `count`. Call these from a phase's start and poll. Errors: those of libxl__xs_rc, not recorded in ao. */
+/*
+ * List the devices of a domain, and set sweep->devices and sweep->count. Call the two functions from a
+ * phase's start and poll. Errors: those of libxl__xs_rc, not recorded in ao.
+ */
 int libxl__device_sweep_list(libxl__ao *ao, libxl__device_sweep *sweep, uint32_t domid,
                              const libxl_uuid *uuid);
 int libxl__device_sweep_list_poll(libxl__ao *ao, libxl__device_sweep *sweep);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The devices that a generator of device events follows: their records, the marks of those that may have changed, and the
- * reports. Call all functions with the context locked.
+ * The devices that a generator of device events follows. This file has a structure for each followed device
+ * and domain. A device that may have changed is marked; the generator then reads its nodes and reports
+ * changes by events. Call all functions with the context locked.
  */
 #ifndef LIBXL__DEVICE_WATCHED_H
 #define LIBXL__DEVICE_WATCHED_H
@@ -11,7 +12,7 @@
 
 struct libxl__evgen_devices {
     libxl__generator generator;
-    libxl__ao *ao; /* NULL once it has ended */
+    libxl__ao *ao; /* the background operation of the generator; NULL once the operation has ended */
     libxl_ev_user user;
 };
 
@@ -28,20 +29,20 @@ struct watched_domain {
 struct watched_device {
     libxl__device device;
     libxl__index_link link;
-    uint64_t key; /* domid and devid */
+    uint64_t key; /* the domid and the devid */
     struct device_events *events;
-    struct watched_domain *domain; /* NULL: the backend is not known yet */
+    struct watched_domain *domain; /* the backend's domain; NULL: the backend is not known yet */
     libxl__watch *state_watch, *error_watch;
     const libxl__xs_request *path, *state, *online, *backend_error, *frontend_error;
     bool marked, reading;
-    bool was_online, connected, failed;     /* at the last look */
-    TAILQ_ENTRY(watched_device) queue_link; /* if it is marked or is being read */
+    bool was_online, connected, failed;     /* the device's state when its nodes were last read */
+    TAILQ_ENTRY(watched_device) queue_link; /* in `marked` or `reading` of the struct device_events */
     LIST_ENTRY(watched_device) domain_link, all_link;
 };
 TAILQ_HEAD(watched_devices, watched_device);
 
 struct device_events {
-    libxl__source source; /* fires when a device is marked; its stop function frees everything */
+    libxl__source source; /* fires when a device is marked; the source's stop function frees all memory */
     libxl__ao *ao;
     libxl__xs_observer observer;
     libxl__watch *toolstack;
@@ -49,32 +50,36 @@ struct device_events {
     uint64_t index_steps;
     LIST_HEAD(, watched_device) all;
     struct watched_devices marked, reading;
-    libxl__domain_source only; /* the domain of a generator for one domain */
+    libxl__domain_source only; /* for a generator for one domain: follows this domain */
     libxl__xs_batch *batch;
-    libxl__device_sweep sweep; /* lists the devices of a domain */
-    uint32_t *domids;          /* the domains that are yet to be listed; malloc'ed */
+    libxl__device_sweep sweep; /* lists the devices of one domain */
+    uint32_t *domids;          /* the domids of the domains whose devices must still be listed; malloc'ed */
     uint32_t domid_count;
     bool listing, list_again, down;
 };
 
-/* The keys of the two indexes. */
+/* Return the key of an entry in each of the two indexes. */
 const uint64_t *libxl__watched_key(const libxl__index_link *link);
 const uint64_t *libxl__watched_domain_key(const libxl__index_link *link);
 
-/* Makes an event of the generator. NULL: out of memory. */
+/* Makes an event of the generator. Returns NULL if there is no memory. */
 libxl_event *libxl__watched_event(struct device_events *s, uint32_t domid, libxl_event_type type);
-/* Reports one of the three events. `words` is for DEVICE_FAILED. */
+/* Reports DEVICE_CONNECTED, DEVICE_FAILED or DEVICE_GONE. `words` is the error text of DEVICE_FAILED. */
 void libxl__watched_report(struct device_events *s, const struct watched_device *d, libxl_event_type type,
                            const char *words);
-/* Reports DEVICE_FAILED. `words` may be hostile. */
+/*
+ * Reports DEVICE_FAILED. `words` may come from a hostile guest. `who` says which side has written the error.
+ */
 void libxl__watched_failed(struct device_events *s, struct watched_device *d, const char *who,
                            const char *words);
 
-/* The callback of the two watches of a device, which is `user`. */
+/* The callback of the two watches of a device. Its argument `user` is the struct watched_device. */
 libxl__watch_callback libxl__watched_changed;
-/* The callback of the watch on the toolstack's tree; `user` is the struct device_events. */
+/* The callback of the watch on the toolstack's tree. Its argument `user` is the struct device_events. */
 libxl__watch_callback libxl__watched_tree_changed;
-/* Marks a device, which may be a new one. Errors: NOMEM. */
+/*
+ * Marks the device with this kind and number. If the device is not followed yet, adds it. Returns 0 or NOMEM.
+ */
 int libxl__watched_mark_number(struct device_events *s, uint32_t domid, const char *kind, uint32_t devid);
 void libxl__watched_mark_all(struct device_events *s);
 
@@ -82,7 +87,7 @@ void libxl__watched_mark_all(struct device_events *s);
 int libxl__watched_join(struct device_events *s, struct watched_device *d);
 /* Detaches the device from its backend and its domain. */
 void libxl__watched_disconnect(struct watched_device *d);
-/* Frees a device that is in no queue. */
+/* Frees a device that is neither marked nor being read. */
 void libxl__watched_forget(struct watched_device *d);
 
 #endif

@@ -11,18 +11,22 @@
 /*
  * domain_teardown.c: takes a domain down, as a nested operation. Call all three functions with the context locked.
  *
- * libxl__teardown_reserve reserves all resources of the teardown, so that libxl__teardown_start cannot fail. If the
- * parent ends first, a started teardown continues, and a teardown that was not started is freed. Set `unfinished` for the
- * domain of a failed creation, which no other program will destroy. If the hypervisor refuses to destroy such a domain, the
- * teardown tries again. Errors: NOMEM, FAIL, recorded in the parent. After an error there is nothing to release.
+ * libxl__teardown_reserve reserves all resources of the teardown, so that libxl__teardown_start cannot fail.
+ * When the parent ends, a started teardown continues, and a teardown that was not started is freed. Set
+ * `unfinished` for the domain of a failed creation, because no other program will destroy this domain. If the
+ * hypervisor refuses to destroy it, the teardown tries again. Returns 0, or NOMEM or FAIL, recorded in the
+ * parent. After an error there is nothing to release.
  */
 int libxl__teardown_reserve(libxl__ao *parent, libxl__nested *teardown, bool unfinished);
-/* Starts the teardown of the domain with this domid and this UUID. Another domain that has the domid by now is left alone. */
+/*
+ * Starts the teardown of the domain with this domid and this UUID. If another domain has the domid, that
+ * domain is not changed.
+ */
 void libxl__teardown_start(libxl__nested *teardown, uint32_t domid, const libxl_uuid *uuid);
 /*
- * Call this from the parent's poll. Returns LIBXL__AO_WAIT, or the teardown's result. If the hypervisor has refused
- * to destroy an unfinished domain, returns that error and adds it to the parent's message, although the teardown
- * continues.
+ * Call this from the parent's poll. Returns LIBXL__AO_WAIT, or the teardown's result. If the hypervisor has
+ * refused to destroy an unfinished domain, returns the error of the refusal and adds it to the parent's
+ * message. The teardown then continues.
  */
 int libxl__teardown_poll(libxl__ao *parent, const libxl__nested *teardown);
 

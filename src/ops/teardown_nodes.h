@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The xenstore nodes of a domain that is taken down: /local/domain/N, /libxl/N, /vm/UUID, and the mark (marks.h). The
- * teardown removes most of them before the domain is destroyed, which is the first step. It removes the rest when the domain
- * is gone, which is the second step and can be repeated.
+ * The xenstore nodes of a domain that is taken down: /local/domain/N, /libxl/N, /vm/UUID, and the mark
+ * (marks.h). The teardown removes the nodes in two steps. In the first step, before the domain is destroyed,
+ * it removes most of the nodes. In the second step, when the domain is gone, it removes all other nodes. The
+ * second step can be repeated.
  *
- * Paths are built from the domid and the UUID that the hypervisor has, never from values read in xenstore. Nodes that
- * belong to another domain stay: /vm/UUID while another living domain has the UUID, the others while another domain has
- * the domid.
+ * Paths are built from the domid and the UUID that the hypervisor has, never from values read in xenstore.
+ * Nodes that belong to another domain are not removed. If another living domain has the UUID, /vm/UUID is not
+ * removed. If another domain has the domid, the nodes whose paths contain the domid are not removed.
  *
  * Call all functions with the context locked.
  */
@@ -15,27 +16,28 @@
 
 #include "ops.h"
 
-/* Embed this in the operation's state; zero-initialise it. */
+/* The state of both steps. Embed this in the operation's state; zero-initialise it. */
 typedef struct libxl__teardown_nodes {
-    uint32_t domid; /* LIBXL_DOMID_INVALID: there is only a mark */
+    uint32_t domid; /* the domid of the domain; LIBXL_DOMID_INVALID: there is only a mark */
     libxl_uuid uuid;
-    bool unfinished; /* the mark stays until the domain is gone */
-    bool has_tree;   /* the nodes that have the domid in their paths are the domain's */
-    bool shared;     /* another living domain had the UUID at the first step */
-    bool again;      /* an attempt has failed, so the next attempt removes all nodes */
+    bool unfinished; /* the mark is removed only when the domain is gone */
+    bool has_tree;   /* the nodes whose paths contain the domid belong to the domain */
+    bool shared;     /* another living domain had the UUID when the first step started */
+    bool again;      /* an attempt has failed; the next attempt removes all nodes */
     bool given_up;
     libxl__xs_batch *first;
     libxl__xs_batch *last; /* the batch of the second step; NULL: there was no memory for it */
-    int uncertain;         /* the hypervisor's error when it was asked for the domains; 0: it has answered */
+    /* The error of the hypercall that lists the domains; 0: the hypercall has succeeded. */
+    int uncertain;
 } libxl__teardown_nodes;
 
 /* Reserves the memory for both steps. Errors: NOMEM, FAIL, recorded in ao. */
 int libxl__teardown_nodes_reserve(libxl__ao *ao, libxl__teardown_nodes *nodes);
-/* Starts the first step; `first` is done when it has ended. The caller has set the other members. */
+/* Starts the first step. `first` is done when the step has ended. The caller has set the other members. */
 void libxl__teardown_nodes_remove(libxl__teardown_nodes *nodes);
 /*
- * Starts the second step, or repeats it after a failure. Also removes what the first step could not remove. The operation
- * is woken when an answer has arrived.
+ * Starts the second step, or repeats it after a failure. Also removes nodes that the first step could not
+ * remove. The operation is woken when an answer has arrived.
  */
 void libxl__teardown_nodes_remove_rest(libxl__ao *ao, libxl__teardown_nodes *nodes);
 /*
@@ -44,11 +46,12 @@ void libxl__teardown_nodes_remove_rest(libxl__ao *ao, libxl__teardown_nodes *nod
  */
 int libxl__teardown_nodes_result(const libxl__teardown_nodes *nodes);
 /*
- * Replaces the second step when the teardown is given up: writes into the mark that no process will destroy the domain. Call it
- * until it returns true, which means that xenstored has answered.
+ * Call this instead of the second step when the teardown is given up. Changes the mark: it then says that no
+ * process will destroy the domain. Returns true once xenstored has answered. Call this again each time a
+ * source has fired until it returns true.
  */
 bool libxl__teardown_nodes_give_up(libxl__teardown_nodes *nodes);
-/* Writes the paths to `text`, for a message. */
+/* Writes the paths of the nodes to `text`, for a message. */
 enum { LIBXL__TEARDOWN_NODES_TEXT = 240 };
 void libxl__teardown_nodes_describe(const libxl__teardown_nodes *nodes,
                                     char text[LIBXL__TEARDOWN_NODES_TEXT]);

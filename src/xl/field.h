@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Tables of keys and of parameters. A row says where a value is stored and which values are allowed. Reading and writing use the
- * same row.
+ * Tables of keys and of parameters. A row says where a value is stored and which values are allowed. The
+ * reader and the writer use the same row.
  */
 #ifndef LIBXL__XL_FIELD_H
 #define LIBXL__XL_FIELD_H
@@ -14,7 +14,7 @@
 typedef struct libxl__xl_text {
     const libxl__xl_value *value;
     size_t offset;    /* the position of the text in the value */
-    const char *text; /* NULL: the value is a list */
+    const char *text; /* the text; NULL: the value is a list */
 } libxl__xl_text;
 
 typedef struct libxl__xl_word {
@@ -32,42 +32,49 @@ typedef enum libxl__xl_field_kind {
     LIBXL__XL_STRINGS, /* a list of strings */
     LIBXL__XL_SPECIAL, /* the row's function `read` reads it */
     LIBXL__XL_FLAG,    /* a parameter without a value: stores `max` in a bool or an int */
-    LIBXL__XL_SWITCH,  /* a parameter without a value: sets a defbool to `max` */
-    LIBXL__XL_NOTHING, /* has no effect; `note` says why */
+    LIBXL__XL_SWITCH,  /* a parameter without a value: sets a libxl_defbool to `max` */
+    LIBXL__XL_NOTHING, /* has no effect; `note` says why it has none */
 } libxl__xl_field_kind;
 
 typedef struct libxl__xl_field libxl__xl_field;
-/* Reads a text into an object. Errors are recorded in x. */
+/* A function that reads a text into an object. Errors are recorded in x. */
 typedef void libxl__xl_reader(libxl__xl *x, void *object, const libxl__xl_field *field,
                               const libxl__xl_text *text);
 
-/* Writes a field of an object. For a key it writes the key, the value and a newline, or nothing if `base` has the same value.
- * For a parameter it writes the value only. */
+/*
+ * A function that writes a field of an object. For a key it writes the key, the value and a newline. If
+ * `base` has the same value, it writes nothing. For a parameter it writes only the value.
+ */
 typedef void libxl__xl_writer(FILE *out, const void *object, const void *base, const libxl__xl_field *field);
 
 struct libxl__xl_field {
     const char *name; /* NULL ends a table */
     libxl__xl_field_kind kind;
-    /* A bit 1 << LIBXL_DOMAIN_TYPE_... for each type of domain that has the key; 0: all types. */
+    /*
+     * The types of domains that have the key: one bit 1 << LIBXL_DOMAIN_TYPE_... for each type. 0: all types.
+     */
     unsigned types;
-    bool of_vfb;    /* for a PV domain the key is a parameter of the framebuffer */
-    bool any_case;  /* the case of words does not matter */
-    bool by_number; /* a file may give a word's number instead of the word, which is deprecated */
+    bool of_vfb;    /* in the file of a PV domain, the key is a parameter of the framebuffer */
+    bool any_case;  /* the words are compared without regard to case */
+    bool by_number; /* a file may have a word's number instead of the word; this form is deprecated */
     size_t offset, size;
-    int64_t min, max; /* the bounds of a number; max 0: INT32_MAX */
+    /* The smallest and the greatest number that is allowed; max 0: the greatest is INT32_MAX. */
+    int64_t min, max;
     const libxl__xl_word *words;
     libxl__xl_reader *read;
-    /* Writes a value that has a grammar of its own; NULL: the kind determines the form. */
+    /* Writes the value. NULL: the kind of the row determines the form of the value. */
     libxl__xl_writer *write;
-    bool alias;       /* this name is read but never written; another row has the name to write */
-    const char *note; /* a warning for the reader of a file: the name is deprecated, or has no effect */
+    /* A file may use this name, but it is never written; another row has the name that is written. */
+    bool alias;
+    /* The warning for a file that uses this name, for example that the name is deprecated. */
+    const char *note;
 };
 
-/* Rows of a table for a field f of the type T. */
+/* Set the members of a row for the field f of the type T. */
 #define LIBXL__XL_AT(T, f)        .offset = offsetof(T, f), .size = sizeof(((T *)0)->f)
 #define LIBXL__XL_ROW(n, k, T, f) .name = (n), .kind = LIBXL__XL_##k, LIBXL__XL_AT(T, f)
 
-/* Stores a text in a field of an object, and records errors. Frees the previous value of a string. */
+/* Stores a text in a field of an object. Errors are recorded in x. Frees the previous value of a string. */
 void libxl__xl_put(libxl__xl *x, void *object, const libxl__xl_field *field, const libxl__xl_text *text);
 
 /* Returns the place of a character of a text. */
@@ -79,18 +86,23 @@ libxl__xl_text libxl__xl_whole(const libxl__xl_value *value);
 /* Stores a copy of a text, and frees the previous one. */
 void libxl__xl_put_string(libxl__xl *x, char **where, const char *text);
 
-/* Reads a number as strtoll does. Returns false, without a message, if the text is not one. */
+/*
+ * Reads a number in the form that strtoll accepts. Returns true, or false without a message if the text is
+ * not a number.
+ */
 bool libxl__xl_number(const char *text, int64_t *out);
 
-/* Returns whether a parameter stands alone, without a value. */
+/* Returns whether a parameter is written without a value. */
 bool libxl__xl_is_flag(const libxl__xl_field *field);
 
-/* Return the row of a table that has this name or this word. NULL: there is none. */
+/* Return the row of a table that has this name or this word. Return NULL if no row has it. */
 const libxl__xl_field *libxl__xl_field_named(const libxl__xl_field *table, const char *name);
 const libxl__xl_word *libxl__xl_word_named(const libxl__xl_word *table, const char *word, bool any_case);
 
-/* Adds a zeroed element to a malloc'ed array, and returns the element. NULL: there is no memory, or the array has too many
- * elements; both are recorded. */
+/*
+ * Adds a zeroed element to a malloc'ed array, and returns the element. Returns NULL and records an error if
+ * there is no memory or if the array has too many elements.
+ */
 void *libxl__xl_append(libxl__xl *x, libxl__xl_place place, void *array, int *count, size_t size);
 
 #endif

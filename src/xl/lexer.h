@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The tokens of a text. */
+/* Divides a text into tokens. */
 #ifndef LIBXL__XL_LEXER_H
 #define LIBXL__XL_LEXER_H
 
@@ -13,20 +13,29 @@ typedef enum libxl__xl_kind {
     LIBXL__XL_QUOTED,
     LIBXL__XL_SIGN,  /* '=', '[', ']' or ',' */
     LIBXL__XL_ADD,   /* "+=" */
-    LIBXL__XL_WRONG, /* an error, which is recorded */
+    LIBXL__XL_WRONG, /* an error; it was recorded */
 } libxl__xl_kind;
 
 typedef struct libxl__xl_token {
     libxl__xl_kind kind;
-    size_t start, end; /* offsets in the source */
-    char sign;         /* of a SIGN: its character; of a LINE: '\n' or ';' */
+    /* The offsets in the source of the token's first octet and of the octet after its last octet. */
+    size_t start, end;
+    /*
+     * SIGN: the character. LINE: '
+     *
+     * ' or ';'.
+     */
+    char sign;
 } libxl__xl_token;
 
-/* Reads the token at *at and moves *at behind it. */
+/* Returns the token at *at, and moves *at behind the token. */
 libxl__xl_token libxl__xl_next(libxl__xl *x, const libxl__xl_source *source, size_t *at);
 
-/* Returns the octet at *at in a quoted string, and moves *at behind it. If an escape is there, returns the octet that the escape
- * stands for. The lexer has checked the escapes. */
+/*
+ * Returns the octet at *at in a quoted string, and moves *at behind the octet. If there is an escape at *at,
+ * returns the octet that the escape stands for, and moves *at behind the escape. The lexer has checked the
+ * escapes.
+ */
 char libxl__xl_octet(const libxl__xl_source *source, size_t *at);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The settings of a text. All memory is that of the libxl__xl. */
+/* The settings of a text. A setting is a key and its value. All memory belongs to the libxl__xl. */
 #ifndef LIBXL__XL_SYNTAX_H
 #define LIBXL__XL_SYNTAX_H
 
@@ -7,15 +7,16 @@
 
 typedef enum libxl__xl_form {
     LIBXL__XL_STRING,
-    LIBXL__XL_NUMBER, /* stored as its digits, because xl accepts a number for a string and a string for a number */
+    /* A number. Stored as its digits, because xl accepts a number for a string and a string for a number. */
+    LIBXL__XL_NUMBER,
     LIBXL__XL_LIST,
 } libxl__xl_form;
 
-/* A part of a string: a token of a source. A string has several if it was extended with +=. */
+/* A part of a string: one token of a source. A string that was extended with += has several parts. */
 typedef struct libxl__xl_piece {
     struct libxl__xl_piece *next;
-    libxl__xl_place place; /* the place of its first character */
-    size_t length;         /* in octets, after escapes are replaced */
+    libxl__xl_place place; /* the place of the first character */
+    size_t length;         /* the length in octets, after escapes are replaced */
 } libxl__xl_piece;
 
 typedef struct libxl__xl_value libxl__xl_value;
@@ -42,10 +43,13 @@ typedef struct libxl__xl_settings {
     size_t count;
 } libxl__xl_settings;
 
-/* Reads the sources in order. Errors are recorded in x; *out is empty then. */
+/*
+ * Reads the sources in order, and stores the settings in *out. Errors are recorded in x. After an error *out
+ * is empty.
+ */
 void libxl__xl_parse(libxl__xl *x, const libxl__xl_source *sources, size_t count, libxl__xl_settings *out);
 
-/* Returns the setting of a key, and marks it as known. NULL: there is none. */
+/* Returns the setting of a key, and marks the setting as known. Returns NULL if the key has no setting. */
 libxl__xl_setting *libxl__xl_find(const libxl__xl_settings *settings, const char *key);
 
 /* Returns the place of a character of a string or number. */

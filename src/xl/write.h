@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Writing of xl's files. Each row of a table can write its value. A value with a grammar of its own has a function in its row.
- * The writers do not check values, because libxl_domain_config_to_xl reads its text again and compares the result.
+ * Writes xl's files. Each row of a table can write its value. If a value has a special grammar, its row has a
+ * function for this. The writers do not check values, because libxl_domain_config_to_xl reads its text again
+ * and compares the result.
  */
 #ifndef LIBXL__XL_WRITE_H
 #define LIBXL__XL_WRITE_H
@@ -10,7 +11,9 @@
 
 #include "field.h"
 
-/* Writes the field of an object, if its value is not that of `base`: "KEY = VALUE" and a newline. */
+/*
+ * Writes "KEY = VALUE" and a newline for the field of an object. Writes nothing if `base` has the same value.
+ */
 void libxl__xl_write_key(FILE *out, const void *object, const void *base, const libxl__xl_field *field);
 
 /* Writes the parameters whose values differ from those of `base`, with commas between them. The row `last` is written at the end.
@@ -18,7 +21,10 @@ void libxl__xl_write_key(FILE *out, const void *object, const void *base, const 
 void libxl__xl_write_params(FILE *out, const void *object, const void *base, const libxl__xl_field *table,
                             const libxl__xl_field *last);
 
-/* Write a text with quotes around it, and a text as a part of a quoted string. Both replace special characters by escapes. */
+/*
+ * The first function writes a text with quotes around it. The second writes a text as a part of a quoted
+ * string. Both replace special characters by escapes.
+ */
 void libxl__xl_write_string(FILE *out, const char *text);
 void libxl__xl_write_escaped(FILE *out, const char *text);
 
