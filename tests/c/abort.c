@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Stopping operations by libxl_ao_abort() and by a time limit, and what each operation leaves behind. Both calls
- * name an operation by its `how`, so most tests are asynchronous.
+ * Stopping operations by libxl_ao_abort() and by a time limit. The tests check what each stopped operation
+ * leaves behind. An abort and a limit name an operation by its `how`, so most tests are asynchronous.
  */
 #include "harness.h"
 
@@ -24,7 +24,7 @@ static int limit_op(scene *s, const op *o, unsigned milliseconds)
     return libxl_ao_set_limit(s->ctx, &o->how, milliseconds);
 }
 
-/* Checks that the domain runs, and can be paused and unpaused. */
+/* Checks that the domain runs, and that it can be paused and unpaused. */
 static void assert_untouched(scene *s, libxl_domid domid)
 {
     libxl_dominfo info;
@@ -41,10 +41,10 @@ static void abort_has_three_results(scene *s)
     libxl_domid domid = guest(s, "b", true), gone;
     op *o = START(s, libxl_domain_find, s->ctx, "nobody", &gone, how);
     assert_int_equal(op_result(o), ERROR_NOTFOUND);
-    assert_int_equal(abort_op(s, o), ERROR_NOTFOUND); /* the operation has completed */
+    assert_int_equal(abort_op(s, o), ERROR_NOTFOUND); /* The operation has completed. */
 
     op *never = op_begin(s);
-    assert_int_equal(abort_op(s, never), ERROR_NOTFOUND); /* the operation was never started */
+    assert_int_equal(abort_op(s, never), ERROR_NOTFOUND); /* The operation was never started. */
 
     o = start_waiting(s, domid);
     assert_int_equal(abort_op(s, o), 0);
@@ -53,7 +53,7 @@ static void abort_has_three_results(scene *s)
     destroy(s, domid);
 }
 
-/* Withdrawing the request takes time, so the shutdown can be aborted twice. */
+/* The withdrawal of the request takes time. So the test can abort the shutdown twice. */
 static void a_second_abort_is_reported(scene *s)
 {
     libxl_domid domid = guest(s, "b", true);
@@ -61,8 +61,9 @@ static void a_second_abort_is_reported(scene *s)
     wait_node(s, domid, "control/shutdown", "poweroff");
     assert_int_equal(abort_op(s, o), 0);
     int again = abort_op(s, o);
-    assert_true(again == ERROR_ABORTED ||
-                (s->way.several && again == ERROR_NOTFOUND)); /* another thread completed it */
+    assert_true(
+        again == ERROR_ABORTED ||
+        (s->way.several && again == ERROR_NOTFOUND)); /* Another thread has completed the operation. */
     assert_int_equal(op_result(o), ERROR_ABORTED);
     destroy(s, domid);
 }
@@ -94,15 +95,16 @@ static void an_aborted_creation_leaves_nothing(scene *s)
             pump(s, (int)(end - now_ms()));
         int aborted = abort_op(s, o), rc = op_result(o);
         if (rc == 0)
-            destroy(s, domid); /* the creation completed before the abort */
+            destroy(s, domid); /* The creation has completed before the abort. */
         assert_int_equal(aborted, rc ? 0 : ERROR_NOTFOUND);
         assert_int_equal(rc, rc ? ERROR_ABORTED : 0);
     }
 }
 
 /*
- * The test starts more operations than the limit of open transactions, so some requests have not been sent yet. The withdrawal
- * of one request empties the node. The other operations cannot distinguish this from the guest's acknowledgement.
+ * The test starts more operations than the limit of open transactions, so some requests have not been sent
+ * yet. The withdrawal of one request empties the node. The other operations cannot distinguish the empty node
+ * from the guest's acknowledgement.
  */
 static void queued_shutdowns_that_are_aborted_leave_no_request(scene *s)
 {
@@ -145,11 +147,13 @@ static void an_aborted_destruction_goes_on(scene *s)
     libxl_domid domid = guest(s, "b", true);
     op *o = START(s, libxl_domain_destroy, s->ctx, domid, how);
     int aborted = abort_op(s, o), rc = op_result(o);
-    if (rc != 0 || !s->way.several) /* with several threads another one may have completed it */
+    /* If the test has several threads, another thread may have completed the operation. */
+    if (rc != 0 || !s->way.several)
         assert_int_equal(aborted, 0);
-    assert_true(rc == ERROR_ABORTED || rc == 0); /* 0: the domain was gone before the abort */
+    /* The result is 0 if the domain was gone before the abort. */
+    assert_true(rc == ERROR_ABORTED || rc == 0);
     assert_int_equal(RUN(s, libxl_domain_wait_gone(s->ctx, domid, how)), 0);
-    /* The destruction goes on in the background and removes the nodes, too. */
+    /* The destruction goes on in the background, and also removes the nodes. */
     wait_node(s, domid, "name", NULL);
 }
 
@@ -165,7 +169,7 @@ static void an_aborted_query_has_no_effect(scene *s)
     };
     for (size_t i = 0; i < sizeof(ops) / sizeof(*ops); i++) {
         int aborted = abort_op(s, ops[i]), rc = op_result(ops[i]);
-        bool completed = i >= 2 && rc == 0; /* xenstored has answered already */
+        bool completed = i >= 2 && rc == 0; /* xenstored has answered before the abort. */
         assert_int_equal(aborted, completed ? ERROR_NOTFOUND : 0);
         assert_int_equal(rc, completed ? 0 : ERROR_ABORTED);
     }
@@ -207,11 +211,11 @@ static void the_first_reason_to_stop_is_the_result(scene *s)
 {
     libxl_domid domid = guest(s, "b", true);
     op *o = START(s, libxl_domain_shutdown, s->ctx, domid,
-                  how); /* a stopped shutdown withdraws its request before it completes */
+                  how); /* A stopped shutdown withdraws its request before it completes. */
     wait_node(s, domid, "control/shutdown", "poweroff");
     assert_int_equal(limit_op(s, o, 1), 0);
     sleep_ms(20);
-    assert_int_equal(libxl_ctx_process(s->ctx), 0); /* the limit takes effect */
+    assert_int_equal(libxl_ctx_process(s->ctx), 0); /* Now the limit takes effect. */
     int aborted = abort_op(s, o);
     assert_true(aborted == ERROR_ABORTED || aborted == ERROR_NOTFOUND);
     assert_int_equal(op_result(o), ERROR_TIMEDOUT);
@@ -223,8 +227,9 @@ static void a_limit_that_is_not_reached_changes_nothing(scene *s)
     char *name = NULL;
     op *o = START(s, libxl_domain_get_name, s->ctx, 0, &name, how);
     int aborted = limit_op(s, o, 60000);
-    assert_true(aborted == 0 ||
-                (s->way.several && aborted == ERROR_NOTFOUND)); /* another thread completed it */
+    assert_true(
+        aborted == 0 ||
+        (s->way.several && aborted == ERROR_NOTFOUND)); /* Another thread has completed the operation. */
     assert_int_equal(op_result(o), 0);
     assert_string_equal(name, "Domain-0");
     free(name);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Collects sim/ only where the simulator runs, since its tests start simulated worlds."""
+"""Collects the tests of sim/ only if the simulator runs, because these tests start simulated machines."""
 
 import os
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* domain_console_tty returns the path of a console's terminal, and no other path. A guest's output can be read from the terminal. */
+/* libxl_domain_console_tty() returns the path of a console's terminal, and never another path. A program
+ * can read a guest's output from this terminal. */
 #include "harness.h"
 
 #include <fcntl.h>
@@ -78,7 +79,7 @@ static void only_terminals_are_returned(scene *s)
     destroy(s, domid);
 }
 
-/* An HVM domain's primary console is the serial one. */
+/* The primary console of an HVM domain is the serial console. */
 static void the_type_of_the_domain_decides(scene *s)
 {
     libxl_domid domid = guest(s, "b", false);
@@ -114,7 +115,7 @@ static void xenconsole_is_run(scene *s)
     assert_int_equal(octet, 0);
     read_text(output[0], "tiny: b");
     close(notify[0]);
-    destroy(s, domid); /* xenconsole ends with the domain */
+    destroy(s, domid); /* The process xenconsole ends when the domain ends. */
     assert_int_equal(waitpid(child, NULL, 0), child);
     close(output[0]);
     close(output[1]);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Opening, using and closing contexts, with operations in flight and with failures. */
+/* Opening, using and closing contexts. Some tests close a context that has operations in flight, or make
+ * calls fail. */
 #include "harness.h"
 
 #include <stdio.h>
@@ -34,7 +35,8 @@ static void event_number(void *user, libxl_event *event)
     libxl_event_free(*(libxl_ctx **)user, event);
 }
 
-/* Starts operations on guest `domid` that end late or never, with callbacks or with events. */
+/* Starts operations on guest `domid` that end late or never. They complete by callbacks if `callbacks` is
+ * true, else by events. */
 static void start_many(libxl_ctx *ctx, libxl_domid domid, bool callbacks)
 {
     static int numbers[OPERATIONS];
@@ -69,7 +71,8 @@ static void closing_calls_each_callback_once(scene *s)
     libxl_ctx *other = open_context();
     libxl_domid domid = guest_new(other, "b", true);
     (void)s;
-    for (int round = 0; round < 3; round++) { /* close at once, after 3 ms, after 6 ms */
+    /* The test closes the context at once, after 3 ms, and after 6 ms. */
+    for (int round = 0; round < 3; round++) {
         libxl_ctx *ctx = open_context();
         start_many(ctx, domid, true);
         sleep_ms((unsigned)round * 3);
@@ -104,7 +107,7 @@ static void closing_drops_queued_events(scene *s)
     start_many(ctx, domid, false);
     sleep_ms(5);
     libxl_ctx_process(ctx);
-    assert_int_equal(libxl_ctx_free(ctx), 0); /* an event generator is still enabled */
+    assert_int_equal(libxl_ctx_free(ctx), 0); /* An event generator is still enabled. */
     guest_destroy(other, domid);
     libxl_ctx_free(other);
 }
@@ -122,7 +125,7 @@ static void closing_from_a_callback_is_refused(scene *s)
     const libxl_asyncop_how callback = {.callback = try_to_close, .u.for_callback = &refused};
     assert_int_equal(libxl_host_info(s->ctx, &info, &callback), ERROR_ASYNC_INPROGRESS);
     assert_int_equal(refused, ERROR_INVAL);
-    assert_int_equal(RUN(s, libxl_host_info(s->ctx, &info, how)), 0); /* the context is still open */
+    assert_int_equal(RUN(s, libxl_host_info(s->ctx, &info, how)), 0); /* The context is still open. */
 }
 
 static void freeing_null_is_allowed(scene *s)
@@ -168,7 +171,8 @@ static void contexts_are_independent(scene *s)
     (void)s;
 }
 
-/* Allows one more descriptor each time until a context can be opened, so that each step of opening fails once. */
+/* The test allows one more descriptor each time, until it can open a context. So each step of opening
+ * fails once. */
 static void opening_without_descriptors_leaks_nothing(scene *s)
 {
     struct rlimit before, limit;
@@ -207,23 +211,26 @@ static void ask_for_names(scene *s, int times)
 static void many_operations_leak_no_descriptor(scene *s)
 {
     struct fixture before, after;
-    ask_for_names(s, 20); /* each thread opens its handle to the hypervisor before the first count */
+    ask_for_names(s, 20); /* Each thread opens its handle to the hypervisor before the first count. */
     fixture_begin(&before);
     ask_for_names(s, 200);
     fixture_begin(&after);
     assert_int_equal(after.descriptors, before.descriptors);
-    assert_in_range(after.threads, before.threads, before.threads + 1); /* the worker that serves xenstore */
+    /* One more thread is allowed: the worker that serves xenstore. */
+    assert_in_range(after.threads, before.threads, before.threads + 1);
 }
 
 /* ---- fork and exec */
 
-/* The loop has five descriptors; the sixth is the connection to xenstored. */
+/* The number of descriptors of a context. The loop has five descriptors, and the connection to xenstored
+ * has one. */
 enum { OWN_DESCRIPTORS = 6 };
 
 static void a_forked_child_releases_its_copy(scene *s)
 {
     libxl_physinfo info;
-    static libxl_ctx *ctx; /* static, so that LeakSanitizer does not report the child's copy */
+    /* The variable is static because LeakSanitizer would report the child's copy of a local one. */
+    static libxl_ctx *ctx;
     ctx = open_context();
     int with = fixture_entries("/proc/self/fd");
     pid_t child = fork();
@@ -236,7 +243,8 @@ static void a_forked_child_releases_its_copy(scene *s)
     waitpid(child, &status, 0);
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
     char *name = NULL;
-    assert_int_equal(libxl_host_info(ctx, &info, NULL), 0); /* the parent's context still works */
+    /* The context of the parent process still works. */
+    assert_int_equal(libxl_host_info(ctx, &info, NULL), 0);
     assert_int_equal(libxl_domain_get_name(ctx, 0, &name, NULL), 0);
     assert_string_equal(name, "Domain-0");
     free(name);
@@ -258,7 +266,7 @@ static void *ask_repeatedly(void *argument)
     return NULL;
 }
 
-/* Another thread may hold any lock at the moment of the fork. */
+/* The test forks at random moments. Another thread may hold any lock at the moment of a fork. */
 static void a_forked_child_has_a_closed_copy_at_any_moment(scene *s)
 {
     struct asking asking = {.ctx = open_context()};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The promises about operations, O1 to O10 (libxl_event.h), each by its number. O1, that every operation takes an
- * ao_how, is checked by the compiler: the tests pass `how` to each operation.
+ * The promises O1 to O10 about operations. libxl_event.h has the text of each promise. O1 says that every
+ * operation takes an ao_how. The compiler checks O1, because the tests pass `how` to each operation.
  */
 #include "harness.h"
 
@@ -20,7 +20,7 @@ static void o2_synchronous_returns_the_result(scene *s)
     assert_int_equal(libxl_domain_destroy(s->ctx, domid, NULL), 0);
     assert_int_equal(libxl_domain_destroy(s->ctx, domid, NULL), ERROR_DOMAIN_NOTFOUND);
     assert_int_equal(libxl_domain_find(s->ctx, "nobody", &domid, NULL),
-                     ERROR_NOTFOUND); /* this operation waits for xenstored before it fails */
+                     ERROR_NOTFOUND); /* This operation waits for xenstored before it fails. */
 }
 
 /* ---- O3: ASYNC_INPROGRESS means started; any other result means that no completion follows */
@@ -33,7 +33,7 @@ static void o3_a_refused_operation_does_not_complete(scene *s)
         assert_true(s->way.mode == SYNC || !refused[i]->started);
         assert_int_equal(op_result(refused[i]), i == 0 ? ERROR_DOMAIN_NOTFOUND : ERROR_INVAL);
     }
-    pump_for(s, 30); /* the harness would count a late completion */
+    pump_for(s, 30); /* The harness counts a late completion. */
 }
 
 static void o3_started_is_asynchronous(scene *s)
@@ -62,7 +62,7 @@ static void call_the_library(libxl_ctx *ctx, int rc, void *user)
     struct from_callback *f = user;
     f->rc = rc;
     f->rc |= libxl_host_info(ctx, &f->info, NULL);
-    f->rc |= libxl_domain_get_name(ctx, 0, &f->name, NULL); /* this operation has to wait */
+    f->rc |= libxl_domain_get_name(ctx, 0, &f->name, NULL); /* This operation has to wait. */
     f->calls++;
     libxl_ctx_wake(ctx);
 }
@@ -112,12 +112,12 @@ static void o5_the_event_names_the_domain(scene *s)
     libxl_domain_config_dispose(&config);
     assert_int_equal(libxl_domain_info(s->ctx, &info, domid), 0);
     if (s->way.mode == EVENT)
-        assert_int_equal(o->domid, domid); /* the event names the new domain */
+        assert_int_equal(o->domid, domid); /* The event of a creation names the created domain. */
     o = START(s, libxl_domain_destroy, s->ctx, domid, how);
     assert_int_equal(op_result(o), 0);
     if (s->way.mode == EVENT) {
         assert_int_equal(o->domid, domid);
-        /* The uuid identifies the domain; the domid may be reused. */
+        /* The UUID identifies the domain, because another domain may get the same domid. */
         assert_memory_equal(&o->uuid, &info.uuid, sizeof(info.uuid));
     }
 }
@@ -128,7 +128,7 @@ static void o6_an_instant_operation_is_done_when_its_initiator_returns(scene *s)
 {
     libxl_physinfo info = {.nr_cpus = 0};
     op *o = START(s, libxl_host_info, s->ctx, &info, how);
-    if (!s->way.several) { /* with several threads another one may be taking the event */
+    if (!s->way.several) { /* If the test has several threads, another thread may be taking the event. */
         assert_true(s->way.mode == EVENT || op_done(o));
         pump(s, 0);
         assert_true(op_done(o));
@@ -147,7 +147,7 @@ static void o7_inputs_may_be_freed_at_once(scene *s)
     libxl_asyncop_how *how = malloc(sizeof(*how));
     *how = o->how;
     op_started(o, libxl_domain_create_new(s->ctx, &config, &domid, s->way.mode == SYNC ? NULL : how, NULL));
-    assert_memory_equal(&config, &original, sizeof(config)); /* the initiator does not write to its inputs */
+    assert_memory_equal(&config, &original, sizeof(config)); /* The initiator does not write to its inputs. */
     memset(how, 0xa5, sizeof(*how));
     free(how);
     memset(config.b_info.kernel, 'x', strlen(config.b_info.kernel));
@@ -166,10 +166,11 @@ static void o7_inputs_may_be_freed_at_once(scene *s)
 static void o8_completions_run_on_a_thread_that_waits(scene *s)
 {
     char *name = NULL;
-    op *o = START(s, libxl_domain_get_name, s->ctx, 0, &name, how); /* ends with xenstored's answer */
+    /* This operation ends when xenstored answers. */
+    op *o = START(s, libxl_domain_get_name, s->ctx, 0, &name, how);
     if (s->way.mode != SYNC && !s->way.several) {
         sleep_ms(30);
-        assert_false(op_done(o)); /* no thread was in the library */
+        assert_false(op_done(o)); /* No thread was in the library, so the operation has not completed. */
     }
     assert_int_equal(op_result(o), 0);
     if (s->way.mode != SYNC && !s->way.several)
@@ -229,7 +230,8 @@ static void o10_a_shutdown_completes_once_the_guest_has_acknowledged(scene *s)
     destroy(s, domid);
 }
 
-/* The guest "b" does not react to requests: the test acknowledges in its place, and the guest goes on running. */
+/* A guest with the command line "b" does not react to requests. The test acknowledges the request in the
+ * guest's place, and the guest goes on running. */
 static void o10_a_guest_that_acknowledges_need_not_have_stopped(scene *s)
 {
     char path[64];

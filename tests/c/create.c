@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Creating domains. An error names the wrong field or path, and nothing is left behind. */
+/* Creating domains. The message of an error names the wrong field or path. A failed creation leaves no
+ * domain and no node. */
 #include "harness.h"
 #include "refuse.h"
 
@@ -23,7 +24,7 @@ static void expect_refusal(scene *s, libxl_domain_config *config, int rc, const 
     libxl_domain_config_dispose(config);
     if (got != rc || !strstr(last_message(s), message))
         fail_msg("got %d '%s', expected %d '...%s...'", got, last_message(s), rc, message);
-    assert_int_equal(domid, LIBXL_DOMID_INVALID); /* the result of a refused call has its initial value */
+    assert_int_equal(domid, LIBXL_DOMID_INVALID); /* The result of a refused call has its initial value. */
 }
 
 static void set(char **text, const char *value)
@@ -57,7 +58,8 @@ static void expect_file_refused(scene *s, const char *content, size_t size, cons
     rmdir(folder);
 }
 
-/* Defines a test for one wrong field: the expected error, its message, and the change to a valid configuration. */
+/* Defines a test for one wrong field. `rc` and `message` are the expected error. `change` is a statement
+ * that makes a valid configuration wrong. */
 #define REFUSED(name, rc, message, change)                                                                   \
     static void name(scene *s)                                                                               \
     {                                                                                                        \
@@ -130,7 +132,8 @@ static void truncated_kernel(scene *s)
         expect_file_refused(s, image, lengths[i], "");
 }
 
-/* The thread's message buffer is short. The message omits the middle of the path, and keeps the error. */
+/* The message buffer of a thread is short. A message that is too long omits the middle of the path, and
+ * keeps the error. */
 static void message_with_a_long_path(scene *s)
 {
     static const char before[] = "d_config.b_info.kernel: nnnn", after[] = "', phase build)";
@@ -155,8 +158,8 @@ static void kernel_is_a_pipe(scene *s)
     snprintf(path, sizeof(path), "%s/pipe", folder);
     assert_int_equal(mkfifo(path, 0600), 0);
     set(&config.b_info.kernel, path);
-    expect_refusal(s, &config, ERROR_KERNEL,
-                   "not a regular file"); /* the library must not wait for a writer of the FIFO */
+    /* The library must not wait for a program that writes to the FIFO. */
+    expect_refusal(s, &config, ERROR_KERNEL, "not a regular file");
     unlink(path);
     rmdir(folder);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The xenstore nodes of a created domain: their permissions, even where an earlier domain has left nodes behind. */
+/* The permissions of the xenstore nodes of a created domain. They are also right if an earlier domain has
+ * left nodes behind. */
 #include "harness.h"
 
 #include <stdio.h>
@@ -81,7 +82,8 @@ static void a_guest_writes_its_own_nodes_and_reads_the_others(scene *s)
     destroy(s, domid);
 }
 
-/* An earlier domain with the same uuid has left nodes below /vm. The library gives them the new domain's permissions. */
+/* An earlier domain with the same UUID has left nodes below /vm. The library gives these nodes the
+ * permissions of the created domain. */
 static void leftovers_of_the_same_uuid_get_the_new_permissions(scene *s)
 {
     char path[128];

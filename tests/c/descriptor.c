@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The context's descriptor: when it is readable, and which calls make it unreadable again. */
+/* The context's descriptor. The tests check when the descriptor is readable, and which calls make it
+ * unreadable again. */
 #include "harness.h"
 
 #include <poll.h>
@@ -7,8 +8,8 @@
 #include <sys/time.h>
 
 enum {
-    SOON_MS = 500,   /* soon enough on a busy machine */
-    LONG_MS = 10000, /* only a lost wake-up takes this long */
+    SOON_MS = 500,   /* Within this time the descriptor becomes readable, even on a busy machine. */
+    LONG_MS = 10000, /* Only a lost wake-up takes this long. */
 };
 
 static bool readable_within(scene *s, int milliseconds)
@@ -17,7 +18,8 @@ static bool readable_within(scene *s, int milliseconds)
     return poll(&fd, 1, milliseconds) == 1;
 }
 
-/* At most one call finds no event. After that call the descriptor is unreadable. */
+/* Fails the test if more than one call finds no event. After such a call the descriptor must
+ * be unreadable. */
 static void check_unreadable_after_a_take(scene *s)
 {
     libxl_event_record record;
@@ -31,23 +33,23 @@ static void the_descriptor_is_readable_while_there_is_work(scene *s)
     char *name = NULL;
     libxl_event_record record;
     int fd = libxl_ctx_fd(s->ctx);
-    assert_false(readable_within(s, 20)); /* no work */
+    assert_false(readable_within(s, 20)); /* There is no work. */
 
     const libxl_asyncop_how how = {.u.for_event = 1};
     assert_int_equal(libxl_domain_get_name(s->ctx, 0, &name, &how), ERROR_ASYNC_INPROGRESS);
-    assert_true(readable_within(s, LONG_MS)); /* xenstored has answered */
-    assert_true(readable_within(s, 0));       /* the descriptor stays readable */
+    assert_true(readable_within(s, LONG_MS)); /* xenstored has answered. */
+    assert_true(readable_within(s, 0));       /* The descriptor stays readable. */
     int taken = 0;
     for (; !taken && readable_within(s, LONG_MS);)
         taken = libxl_event_take(s->ctx, &record, 1);
     assert_int_equal(taken, 1);
-    assert_false(readable_within(s, 20)); /* one call queued the event and took it */
+    assert_false(readable_within(s, 20)); /* One call has queued the event and taken it. */
 
     complete_instantly(s->ctx, 2);
     complete_instantly(s->ctx, 3);
-    assert_true(readable_within(s, 0)); /* two events */
+    assert_true(readable_within(s, 0)); /* Two events are queued. */
     assert_int_equal(libxl_event_take(s->ctx, &record, 1), 1);
-    assert_true(readable_within(s, 0)); /* one event is left */
+    assert_true(readable_within(s, 0)); /* One event is left. */
     assert_int_equal(libxl_event_take(s->ctx, &record, 1), 1);
     check_unreadable_after_a_take(s);
     assert_int_equal(libxl_ctx_fd(s->ctx), fd);
@@ -72,7 +74,7 @@ static uint64_t wait_for_one(libxl_ctx *ctx)
     return for_user;
 }
 
-/* A program that always finds a queued event still gets the events that arrive by a descriptor. */
+/* The queue of a program is never empty. The program still gets the events that arrive by a descriptor. */
 static void a_queue_that_is_never_empty_hides_no_descriptor(scene *s)
 {
     static uint64_t (*const ways[])(libxl_ctx * ctx) = {take_one, wait_for_one};
@@ -108,7 +110,7 @@ static void a_wait_that_finds_nothing_clears_the_descriptor(scene *s)
     assert_false(readable_within(s, 20));
 }
 
-/* A waiting shutdown reads its node once, and later only after the node has changed. */
+/* A shutdown that waits reads the node of the request once. It reads the node again only after a change. */
 static void a_waiting_operation_is_quiet(scene *s)
 {
     libxl_domid domid = guest(s, "b", false);
@@ -167,7 +169,7 @@ static void beforepoll_reports_the_room_it_needs(scene *s)
     struct timeval now = {.tv_sec = 0};
     int count = 0, timeout = -1;
     assert_int_equal(libxl_osevent_beforepoll(s->ctx, &count, fds, &timeout, now), ERROR_BUFFERFULL);
-    assert_int_equal(count, 1); /* the number of entries that the library needs */
+    assert_int_equal(count, 1); /* This is the number of entries that the library needs. */
     count = 3;
     assert_int_equal(libxl_osevent_beforepoll(s->ctx, &count, fds, &timeout, now), 0);
     assert_int_equal(count, 1);

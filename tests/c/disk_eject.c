@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Ejected media: each ejection is reported once, with its disk. A guest can write its frontend's nodes; here the
- * test writes them. The library reads only the `eject` node, and follows no path that a node contains.
+ * Ejected media. The library reports each ejection once, with the disk. A guest can write the nodes of its
+ * frontend; here the test writes these nodes. The library reads only the node `eject`, and follows no path
+ * that a node contains.
  */
 #include "harness.h"
 
@@ -57,7 +58,8 @@ static void each_ejection_is_reported_once(scene *s)
     for (int i = 0; i < 3; i++) {
         eject(domid, XVDA);
         expect(s, domid, "xvda", USER);
-        assert_true(holds(node(domid, XVDA, "eject"), "")); /* the library acknowledges it to the guest */
+        /* The library acknowledges the ejection to the guest. */
+        assert_true(holds(node(domid, XVDA, "eject"), ""));
         assert_true(no_event(s, domid, USER, 10));
     }
     libxl_evdisable_disk_eject(s->ctx, evgen);
@@ -85,7 +87,7 @@ static void disks_and_domains_are_distinguished(scene *s)
     expect(s, other, "xvdb", 4);
     eject(one, HDC);
     expect(s, one, "hdc", 3);
-    eject(other, XVDA); /* no generator is enabled for this disk */
+    eject(other, XVDA); /* No generator is enabled for this disk. */
     assert_true(no_event(s, other, 4, 10));
     assert_true(holds(node(other, XVDA, "eject"), "eject"));
     libxl_evdisable_disk_eject(s->ctx, evgens[1]);
@@ -110,7 +112,8 @@ static void a_disabled_generator_is_silent_and_can_be_enabled_again(scene *s)
         libxl_evdisable_disk_eject(s->ctx, evgen);
         eject(domid, XVDA);
         assert_true(no_event(s, domid, user, 10));
-        assert_true(holds(node(domid, XVDA, "eject"), "eject")); /* the node is no longer written */
+        /* The library does not write the node any more. */
+        assert_true(holds(node(domid, XVDA, "eject"), "eject"));
         fixture_write(node(domid, XVDA, "eject"), "");
     }
     libxl_evdisable_disk_eject(s->ctx, NULL);
@@ -119,7 +122,7 @@ static void a_disabled_generator_is_silent_and_can_be_enabled_again(scene *s)
 
 /* ---- malicious guests */
 
-/* Any value but "eject" is ignored. */
+/* The library ignores any value except "eject". */
 static void malicious_values_are_ignored(scene *s)
 {
     char endless[2000];
@@ -135,7 +138,8 @@ static void malicious_values_are_ignored(scene *s)
         assert_true(holds(node(domid, XVDA, "eject"), values[i])); /* unchanged */
     }
     fixture_write(node(domid, XVDA, "eject"), NULL);
-    fixture_write(node(domid, XVDA, "eject/eject"), "eject"); /* a directory with an empty value */
+    /* The node is now a directory with an empty value. */
+    fixture_write(node(domid, XVDA, "eject/eject"), "eject");
     assert_true(no_event(s, domid, USER, 10));
     eject(domid, XVDA);
     expect(s, domid, "xvda", USER);
@@ -143,7 +147,7 @@ static void malicious_values_are_ignored(scene *s)
     destroy(s, domid);
 }
 
-/* Paths in the frontend's nodes point to another domain; that domain's nodes must stay unchanged. */
+/* The frontend's nodes contain paths to another domain. The nodes of the other domain must stay unchanged. */
 static void malicious_paths_are_not_followed(scene *s)
 {
     static const char *const names[] = {"backend", "backend-id", "virtual-device",
@@ -171,7 +175,7 @@ static void malicious_paths_are_not_followed(scene *s)
     destroy(s, victim);
 }
 
-/* There are at most as many events as ejections, and the last ejection is reported. */
+/* The library reports at most one event for each ejection. It reports the last ejection. */
 static void rapid_ejections_are_reported(scene *s)
 {
     enum { TIMES = 200 };
@@ -195,10 +199,12 @@ static void a_generator_ends_with_its_domain(scene *s)
 {
     libxl_domid domid = guest(s, "b", true);
     libxl_evgen_disk_eject *first = enable(s, domid, "xvda", USER), *second = enable(s, domid, "xvdb", USER);
-    libxl_evdisable_disk_eject(s->ctx, first); /* before the domain ends; `second` is disabled after it */
+    /* The test disables this generator before the domain ends, and `second` after the domain's end. */
+    libxl_evdisable_disk_eject(s->ctx, first);
     destroy(s, domid);
     assert_true(no_event(s, domid, USER, 20));
-    assert_null(guest_node(domid, "device/vbd/51728/eject")); /* the node was not written again */
+    /* The library has not written the node again. */
+    assert_null(guest_node(domid, "device/vbd/51728/eject"));
     libxl_evdisable_disk_eject(s->ctx, second);
 }
 
@@ -214,7 +220,7 @@ static void a_context_can_be_freed_with_enabled_generators(scene *s)
     eject(domid, XVDA);
     assert_int_equal(libxl_event_wait(ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL), 0);
     libxl_event_free(ctx, event);
-    eject(domid, XVDB); /* the context is freed before it processes this ejection */
+    eject(domid, XVDB); /* The test frees the context before the context processes this ejection. */
     assert_int_equal(libxl_ctx_free(ctx), 0);
     ctx = open_context();
     guest_destroy(ctx, domid);

@@ -39,7 +39,7 @@ static void an_unknown_domid_is_refused(scene *s)
 #undef REFUSED
     }
     assert_int_equal(RUN(s, libxl_domain_wait_gone(s->ctx, UNKNOWN, how)),
-                     0); /* a domain that does not exist is gone */
+                     0); /* A domain that does not exist is gone. */
     assert_int_equal(RUN(s, libxl_domain_wait_gone(s->ctx, NO_DOMID, how)), ERROR_INVAL);
 }
 
@@ -103,7 +103,7 @@ static void wait_shutdown_gives_the_reason(scene *s)
         libxl_shutdown_reason reason;
         libxl_dominfo info;
         libxl_domid domid = guest(s, guests[i].orders, true);
-        for (int again = 0; again < 2; again++) { /* the second call finds the domain stopped */
+        for (int again = 0; again < 2; again++) { /* The second call finds that the domain has stopped. */
             reason = LIBXL_SHUTDOWN_REASON_UNKNOWN;
             assert_int_equal(RUN(s, libxl_domain_wait_shutdown(s->ctx, domid, &reason, how)), 0);
             assert_int_equal(reason, guests[i].reason);
@@ -227,7 +227,7 @@ static void a_pvh_guest_runs_and_stops(scene *s)
     int rc = RUN(s, libxl_domain_create_new(s->ctx, &config, &domid, how, NULL));
     libxl_domain_config_dispose(&config);
     if (!host.cap_hvm) {
-        assert_int_equal(rc, ERROR_NI); /* the machine lacks the hardware */
+        assert_int_equal(rc, ERROR_NI); /* The machine lacks the hardware. */
         assert_non_null(strstr(last_message(s), "c_info.type"));
         return;
     }
@@ -284,7 +284,8 @@ static void we_can_control_a_domain_of_xl(scene *s)
     destroy(s, domid);
 }
 
-/* The domain's nodes have been removed, as for a dying domain. The request must not create them again. */
+/* The domain's nodes have been removed, as for a dying domain. The request must not create these
+ * nodes again. */
 static void a_request_creates_no_nodes(scene *s)
 {
     char path[32];
@@ -314,7 +315,8 @@ static void a_renamed_domain_has_its_current_name(scene *s)
     libxl_domid domids[GUESTS], other;
     char path[64], renamed[64];
     for (int i = 0; i < GUESTS; i++)
-        domids[i] = guest_new(s->ctx, "b", false); /* enough for the context to cache the names */
+        /* There must be many domains, because only then the context caches the names. */
+        domids[i] = guest_new(s->ctx, "b", false);
     char *name = guest_node(domids[0], "name");
     snprintf(path, sizeof(path), "/local/domain/%u/name", domids[0]);
     for (int i = 0; i < TIMES; i++) {

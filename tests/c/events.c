@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Events: the lifecycle of domains, reported once and in order; masks, predicates, hooks and batches. */
+/* Events. The library reports the lifecycle of domains once and in order. Other tests concern masks,
+ * predicates, hooks and batches. */
 #include "harness.h"
 #include "replace.h"
 
@@ -37,7 +38,7 @@ static void the_lifecycle_of_one_domain_is_reported(scene *s)
     assert_true(no_event(s, stopping, user, 10));
     assert_int_equal(RUN(s, libxl_domain_unpause(s->ctx, stopping, how)), 0);
     expect_shutdown(s, stopping, user, LIBXL_SHUTDOWN_REASON_POWEROFF);
-    destroy(s, other); /* no generator follows this domain */
+    destroy(s, other); /* No generator follows this domain. */
     destroy(s, stopping);
     expect(s, stopping, user, DYING);
     expect(s, stopping, user, GONE);
@@ -72,7 +73,8 @@ static void an_earlier_shutdown_is_reported(scene *s)
     libxl_evdisable_domain_lifecycle(s->ctx, evgen);
 }
 
-/* The domain stops, ends, and is replaced before the library lists the domains again. */
+/* The domain stops and ends, and another domain gets its domid. The library lists the domains only
+ * after that. */
 static void the_shutdown_of_a_replaced_domain_is_reported(scene *s)
 {
     for (int all = 0; all <= 1; all++) {
@@ -92,7 +94,8 @@ static void the_shutdown_of_a_replaced_domain_is_reported(scene *s)
     }
 }
 
-/* Each of three domains has its three events in order; events of different domains may be mixed. */
+/* Each of three domains has three events, and these three are in order. Events of different domains
+ * may be mixed. */
 static void the_lifecycle_of_all_domains_is_reported(scene *s)
 {
     enum { DOMAINS = 3 };
@@ -161,7 +164,8 @@ static void an_unknown_domain_is_refused(scene *s)
     assert_non_null(strstr(libxl_error_message(), "domid: there is no domain 28672"));
 }
 
-/* LIBXL_DOMID_ALL is valid for the lifecycle, but not for domain_death, as in libxl. */
+/* LIBXL_DOMID_ALL is valid for the generator of the lifecycle. As in libxl, it is invalid for the
+ * generator of domain_death. */
 static void reserved_domids_are_refused(scene *s)
 {
     const libxl_domid reserved[] = {0x7ff0, LIBXL_DOMID_INVALID, LIBXL_DOMID_ALL};
@@ -234,7 +238,7 @@ static void a_mask_selects_types(scene *s)
     guest_destroy(s->ctx, domid);
 }
 
-/* Types from 64 on share bit 63; no other bit selects them. */
+/* All types from 64 on share bit 63 of the mask. No other bit selects these types. */
 static void types_from_64_on_are_selected_by_the_last_bit_only(scene *s)
 {
     libxl_event *event;
@@ -265,7 +269,7 @@ static void receive(void *user, libxl_event *event)
     r->calls++;
     r->last = event->for_user;
     libxl_event_free(r->ctx, event);
-    /* This call would deadlock if the context's lock were held here. */
+    /* This call takes the context's lock. It would deadlock if the caller held the lock. */
     assert_int_equal(libxl_host_info(r->ctx, &info, NULL), 0);
 }
 
@@ -306,7 +310,7 @@ static void a_batch_keeps_the_order(scene *s)
             assert_true(records[i].for_user == next++);
             assert_int_equal(records[i].type, LIBXL_EVENT_TYPE_OPERATION_COMPLETE);
             assert_int_equal(records[i].value, 0);
-            assert_null(records[i].event); /* the record has all values, so there is no event to free */
+            assert_null(records[i].event); /* The record has all values, so there is no event to free. */
         }
     }
     assert_int_equal(next, EVENTS + 1);

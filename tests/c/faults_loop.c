@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tests for faults of libxl's threads, loops and operations (docs/libxl-faults.md), with domains. */
+/* Tests that the library does not have certain faults of libxl. docs/libxl-faults.md describes these
+ * faults. The tests concern threads, loops and operations, and use domains. */
 #include "harness.h"
 
 #include <stdlib.h>
@@ -8,7 +9,8 @@
 
 /* ---- no descriptors are left */
 
-/* poll(2) refuses more entries than RLIMIT_NOFILE. A sandbox may set this limit to 0 once the context is open. */
+/* poll(2) refuses more entries than RLIMIT_NOFILE. A sandbox may set this limit to 0 when the context is
+ * open. Sets the limit to `count`, and returns the earlier limit. */
 static struct rlimit allow_descriptors(rlim_t count)
 {
     struct rlimit before, now;
@@ -28,7 +30,8 @@ static void an_instant_operation_needs_no_descriptor(scene *s)
     destroy(s, domid);
 }
 
-/* The operations wait for xenstored's answer, for a time limit, and for a worker's result. */
+/* Of three operations, one waits for xenstored's answer, one for a time limit, and one for a
+ * worker's result. */
 static void operations_wait_without_descriptors(scene *s)
 {
     libxl_domid domid = guest(s, "b", true);
@@ -72,7 +75,8 @@ static void a_context_closes_without_descriptors(scene *s)
     const libxl_domid domid = guest(s, "b", true);
     const libxl_asyncop_how how = {.u.for_event = 1};
     assert_int_equal(libxl_ctx_alloc(&ctx, LIBXL_VERSION, 0, NULL), 0);
-    const int started = libxl_domain_shutdown(ctx, domid, &how); /* closing withdraws the request */
+    /* The closing of the context withdraws the request. */
+    const int started = libxl_domain_shutdown(ctx, domid, &how);
     const struct rlimit before = allow_descriptors(0);
     const int rc = libxl_ctx_free(ctx);
     setrlimit(RLIMIT_NOFILE, &before);
@@ -90,11 +94,12 @@ static void an_abort_may_follow_an_expired_time_limit(scene *s)
         libxl_shutdown_reason reason;
         op *o = START(s, libxl_domain_wait_shutdown, s->ctx, domid, &reason, how);
         assert_int_equal(libxl_ao_set_limit(s->ctx, &o->how, 1), 0);
-        sleep_ms(20); /* the timer has fired; the loop may have processed it */
+        sleep_ms(20); /* The timer has fired. The loop may have processed the timer. */
         if (processed)
             pump(s, 0);
         const int asked = libxl_ao_abort(s->ctx, &o->how);
-        if (!s->way.several) /* another thread may have processed the timer */
+        /* If the test has several threads, another thread may have processed the timer. */
+        if (!s->way.several)
             assert_int_equal(asked, processed ? ERROR_NOTFOUND : 0);
         assert_int_equal(op_result(o), asked ? ERROR_TIMEDOUT : ERROR_ABORTED);
     }
@@ -135,7 +140,7 @@ static void a_completion_wakes_its_own_waiter_only(scene *s)
         pthread_create(&sleepers[i].thread, NULL, wait_synchronously, &sleepers[i]);
     }
     sleep_ms(50);
-    for (int i = 0; i < ROUNDS; i++) { /* slow operations: the loop completes each */
+    for (int i = 0; i < ROUNDS; i++) { /* These operations are slow, so the loop completes each of them. */
         char *name;
         assert_int_equal(libxl_domain_get_name(s->ctx, other, &name, NULL), 0);
         free(name);
@@ -148,7 +153,7 @@ static void a_completion_wakes_its_own_waiter_only(scene *s)
         all += sleepers[i].wakeups;
         most = sleepers[i].wakeups > most ? sleepers[i].wakeups : most;
     }
-    /* The leader handles all events; each other thread is woken a few times only. */
+    /* The leader handles all events. Each other thread is woken only a few times. */
     if (all - most > 30 * WAITERS)
         fail_msg("%d waiting threads without the leader were woken %ld times", WAITERS, all - most);
     destroy(s, other);

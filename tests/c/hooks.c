@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * libxl's hooks into the application's event loop: their return values, their arguments, and occurrences that are
- * late, repeated or meant for another context. (The harness's style LOOP checks that all operations work with them.)
+ * libxl's hooks into the application's event loop. The tests concern the hooks' return values and arguments.
+ * They also concern occurrences that are late, repeated or meant for another context. The harness's style
+ * LOOP checks that all operations work with the hooks.
  */
 #include "harness.h"
 
@@ -12,8 +13,8 @@
 
 /* An event loop that records the calls of the hooks. */
 struct loop {
-    int answer; /* the return value of fd_register */
-    int word;   /* its address is the registration's for_app value */
+    int answer; /* The return value of the hook fd_register. */
+    int word;   /* The address of this member is the for_app value of the registration. */
     atomic_int registered, deregistered, others;
     int fd;
     short events;
@@ -24,7 +25,7 @@ static int fd_register(void *user, int fd, void **for_app, short events, void *f
 {
     struct loop *loop = user;
     loop->registered++;
-    sleep_ms(1); /* gives other threads time to call the hook, too */
+    sleep_ms(1); /* Other threads get time to call the hook, too. */
     if (loop->answer)
         return loop->answer;
     loop->fd = fd;
@@ -86,7 +87,7 @@ static bool readable(const struct loop *loop, int milliseconds)
     return poll(&fd, 1, milliseconds) == 1;
 }
 
-/* Runs the loop until an operation has completed; returns its rc. */
+/* Runs the loop until an operation has completed. Returns the operation's rc. */
 static int result(libxl_ctx *ctx, const struct loop *loop)
 {
     libxl_event *event;
@@ -107,8 +108,8 @@ static void count_call(libxl_ctx *ctx, int rc, void *user)
 
 /* ---- return values of the hooks */
 
-/* Makes every call that needs the registration. Returns the number of the first one that does not return `answer`, or
- * 0 if all do. */
+/* Makes every call that needs the registration. Returns the number of the first call that does not return
+ * `answer`, or 0 if all calls return `answer`. */
 static int first_not_refused(libxl_ctx *ctx, libxl_domid domid, int answer)
 {
     libxl_physinfo info;
@@ -152,7 +153,7 @@ static void a_hook_s_return_value_is_returned_unchanged(scene *s)
         libxl_ctx_counters(ctx, &count);
         assert_int_equal(count.operations_started + count.evgens + count.watches, 0);
     }
-    loop.answer = 0; /* the next attempt may succeed */
+    loop.answer = 0; /* The next attempt may succeed. */
     const libxl_asyncop_how how = {.u.for_event = USER};
     assert_int_equal(libxl_domain_destroy(ctx, domid, &how), ERROR_ASYNC_INPROGRESS);
     assert_int_equal(libxl_event_wait_limit(ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL, 5000), 0);
@@ -171,7 +172,8 @@ static void synchronous_and_instant_calls_need_no_registration(scene *s)
     int calls = 0;
     const libxl_asyncop_how how = {.callback = count_call, .u.for_callback = &calls};
     assert_int_equal(libxl_host_info(ctx, &info, NULL), 0);
-    assert_int_equal(libxl_domain_get_name(ctx, 0, &name, NULL), 0); /* a synchronous call polls by itself */
+    /* A synchronous call polls without the hooks. */
+    assert_int_equal(libxl_domain_get_name(ctx, 0, &name, NULL), 0);
     assert_int_equal(libxl_host_info(ctx, &info, &how), ERROR_ASYNC_INPROGRESS);
     assert_int_equal(calls, 1);
     free(name);
@@ -203,7 +205,7 @@ static void the_descriptor_is_registered_once_and_deregistered(scene *s)
     struct loop loop = {.answer = 0};
     struct starting starting[THREADS];
     libxl_ctx *ctx = open_hooked(&loop);
-    assert_int_equal(loop.registered, 0); /* no operation waits yet */
+    assert_int_equal(loop.registered, 0); /* No operation waits yet. */
     for (int i = 0; i < THREADS; i++) {
         starting[i] = (struct starting){.ctx = ctx};
         pthread_create(&starting[i].thread, NULL, start_one, &starting[i]);
@@ -219,7 +221,7 @@ static void the_descriptor_is_registered_once_and_deregistered(scene *s)
     for (int i = 0; i < THREADS; i++)
         free(starting[i].name);
     libxl_ctx_free(ctx);
-    assert_int_equal(loop.deregistered, 1); /* with the right for_app value */
+    assert_int_equal(loop.deregistered, 1); /* The hook was called with the right for_app value. */
     assert_int_equal(loop.registered, 1);
     assert_int_equal(loop.others, 0);
     (void)s;
@@ -241,18 +243,19 @@ static void foreign_occurrences_are_ignored(scene *s)
     char *name = NULL;
     const libxl_asyncop_how how = {.u.for_event = USER};
     libxl_ctx *former = open_hooked(&gone), *ctx = open_hooked(&loop);
-    occur(ctx, NULL, -1); /* nothing is registered */
+    occur(ctx, NULL, -1); /* No descriptor is registered. */
     assert_int_equal(libxl_host_info(former, &(libxl_physinfo){0}, &how), ERROR_ASYNC_INPROGRESS);
     libxl_ctx_free(former);
     assert_int_equal(libxl_domain_get_name(ctx, 0, &name, &how), ERROR_ASYNC_INPROGRESS);
-    assert_true(readable(&loop, 5000)); /* there is work now */
+    assert_true(readable(&loop, 5000)); /* Now there is work. */
     occur(ctx, NULL, loop.fd);
     occur(ctx, &loop, loop.fd);
     occur(ctx, loop.for_libxl, -1);
     occur(ctx, loop.for_libxl, loop.fd + 1000);
-    occur(ctx, gone.for_libxl, gone.fd); /* late: already deregistered */
+    /* This occurrence is late. The descriptor is already deregistered. */
+    occur(ctx, gone.for_libxl, gone.fd);
     assert_int_equal(libxl_event_check(ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL), ERROR_NOT_READY);
-    assert_int_equal(result(ctx, &loop), 0); /* the context's own occurrence is handled */
+    assert_int_equal(result(ctx, &loop), 0); /* The context handles the occurrence of its own descriptor. */
     assert_string_equal(name, "Domain-0");
     free(name);
     libxl_ctx_free(ctx);
@@ -268,7 +271,7 @@ static void *occur_often(void *argument)
     return NULL;
 }
 
-/* Several threads at once report occurrences repeatedly and without a reason. */
+/* Several threads report occurrences at the same time. They do so repeatedly and without a reason. */
 static void needless_occurrences_are_harmless(scene *s)
 {
     enum { THREADS = 3 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A domid is reused by another domain while the first one is followed. A domain is identified by domid and uuid. */
+/* The library follows a domain, and another domain gets the same domid. The library identifies a domain by
+ * the domid and the UUID. */
 #include "harness.h"
 #include "replace.h"
 
@@ -39,7 +40,8 @@ static void a_generator_does_not_report_the_new_domain(scene *s)
     libxl_domid domid = guest(s, "b", true);
     const libxl_uuid first = uuid_of(s, domid);
     assert_int_equal(libxl_evenable_domain_lifecycle(s->ctx, domid, user, &evgen), 0);
-    const libxl_uuid second = replace_domain(domid); /* the library does not list the domains meanwhile */
+    /* The library does not list the domains before the domid has its second domain. */
+    const libxl_uuid second = replace_domain(domid);
     expect(s, domid, user, LIBXL_EVENT_TYPE_DOMAIN_DYING, &first);
     expect(s, domid, user, LIBXL_EVENT_TYPE_DOMAIN_GONE, &first);
     assert_true(domain_exists(domid, &second));
@@ -61,7 +63,7 @@ static void a_reused_domid_is_reported_for_each_domain(scene *s)
     /* xenstored does not report the new domain. Enabling a second generator makes the library list the domains. */
     assert_int_equal(libxl_evenable_domain_lifecycle(s->ctx, LIBXL_DOMID_ALL, users[1], &evgens[1]), 0);
     for (int i = 0; i < 10;
-         i++, sleep_ms(2)) /* a timer, which fires at once, makes the library list the domains */
+         i++, sleep_ms(2)) /* A timer makes the library list the domains. This timer fires at once. */
         assert_int_equal(libxl_ctx_process(s->ctx), 0);
     destroy(s, domid);
     for (int i = 0; i < 2; i++) {
@@ -99,7 +101,8 @@ static void assert_holds(libxl_domid domid, const char *name, const char *value)
     free(now);
 }
 
-/* Makes a domain that is not introduced to xenstored, so xenstored does not report its end. Processes all earlier events. */
+/* Makes a domain that is not introduced to xenstored. So xenstored does not report the domain's end.
+ * Processes all earlier events. Returns the domid. */
 static libxl_domid unreported_domain(scene *s, bool known)
 {
     enum { SETTLE_MS = 50 };
@@ -113,7 +116,7 @@ static libxl_domid unreported_domain(scene *s, bool known)
     return domid;
 }
 
-/* Returns the domid is reused while the request is being sent. */
+/* Another domain gets the domid while the library sends the request. */
 static void a_shutdown_request_does_not_reach_the_new_domain(scene *s)
 {
     for (int known = 0; known <= 1; known++) {
@@ -133,7 +136,8 @@ static void the_new_domain_s_request_is_not_withdrawn(scene *s)
     for (int known = 0; known <= 1; known++) {
         libxl_domid domid = unreported_domain(s, known);
         op *o = START(s, libxl_domain_shutdown, s->ctx, domid, how);
-        wait_node(s, domid, "control/shutdown", "poweroff"); /* a domain without a `vm` node is asked, too */
+        /* A domain without a node `vm` gets the request, too. */
+        wait_node(s, domid, "control/shutdown", "poweroff");
         const libxl_uuid second = replace_domain(domid);
         write_domain_nodes(domid, &second);
         put(domid, "control/shutdown", "poweroff");

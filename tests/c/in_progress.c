@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Operations in progress: how they are listed, what they report, and what stops synchronous calls. */
+/* Operations in progress. The tests concern the list of operations, progress reports, and the stopping of
+ * synchronous calls. */
 #include "harness.h"
 
 #include <stdio.h>
@@ -7,7 +8,8 @@
 
 /* ---- libxl_ao_list */
 
-/* Copies the listed operation on this domain. Returns how many operations on it are listed. */
+/* Copies the listed operation on this domain to *info. Returns the number of listed operations on
+ * this domain. */
 static int listed(scene *s, libxl_domid domid, char phase[32], libxl_operation_info *info)
 {
     int count, found = 0;
@@ -61,8 +63,8 @@ static void an_idle_context_lists_nothing(scene *s)
 /* ---- libxl_ao_set_progress */
 
 struct reports {
-    char phases[256]; /* the phase of each report, followed by a space */
-    int completions;  /* the operation's completions at the last report */
+    char phases[256]; /* The phase of each report, followed by a space. */
+    int completions;  /* The number of the operation's completions at the last report. */
     op *o;
 };
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Programs that are written for libxl and define LIBXL_API_VERSION. Their initiators return 0 for "started", as in libxl. One
- * test calls every function that both libxl and this library have. Another test mixes all ways of waiting in one context.
+ * A program that is written for libxl and defines LIBXL_API_VERSION. For such a program, an initiator returns
+ * 0 for "started", as in libxl. One test calls every function that both libxl and this library have. Another
+ * test mixes all ways of waiting in one context.
  */
 #define LIBXL_API_VERSION 0x041400
 
@@ -10,7 +11,7 @@
 
 #include <stdlib.h>
 
-/* Converts the return value of such a program's initiator for the harness. */
+/* Converts the value that an initiator has returned into the value that the harness expects. */
 static int started(const libxl_asyncop_how *how, int returned)
 {
     assert_int_not_equal(returned, ERROR_ASYNC_INPROGRESS);
@@ -25,7 +26,7 @@ static void started_is_0(scene *s)
     assert_int_equal(RUN(s, started(how, libxl_domain_get_name(s->ctx, 0, &name, how))), 0);
     assert_string_equal(name, "Domain-0");
     free(name);
-    /* errors are returned as usual */
+    /* An initiator returns an error as usual. */
     assert_int_equal(RUN(s, started(how, libxl_domain_pause(s->ctx, 0x7000, how))), ERROR_DOMAIN_NOTFOUND);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The settings of a configuration that a new domain has in the hypervisor: processors, nodes, shares, clock, CPUID, limits. */
+/* Settings of a configuration that the hypervisor stores for a domain. They are processors, nodes, shares
+ * of processor time, the clock, the CPUID and limits. */
 #include "harness.h"
 
 #include <stdlib.h>
@@ -35,7 +36,7 @@ static void with_affinities(libxl_domain_config *config)
     libxl_domain_build_info *info = &config->b_info;
     info->num_vcpu_hard_affinity = 2;
     info->vcpu_hard_affinity = calloc(2, sizeof(*info->vcpu_hard_affinity));
-    /* An empty set: the configuration does not place vcpu 0. */
+    /* The set is empty, so the configuration does not place vcpu 0. */
     libxl_bitmap_init(&info->vcpu_hard_affinity[0]);
     info->vcpu_hard_affinity[1] = guest_set_of(0);
     info->num_vcpu_soft_affinity = 1;
@@ -96,7 +97,7 @@ static void the_scheduler_has_the_parameters(scene *s)
     destroy(s, domid);
 }
 
-/* CPUID leaf 1, ecx: bit 0 is SSE3. */
+/* Sets a bit of the CPUID in the configuration. Bit 0 of ecx in leaf 1 is SSE3. */
 static void with_cpuid(libxl_domain_config *config)
 {
     static const char text[] =
@@ -184,7 +185,7 @@ static void refused(scene *s, int rc, const char *message, change *change)
 
 static void one_event_channel(libxl_domain_config *config)
 {
-    config->b_info.event_channels = 1; /* xenstored and xenconsoled need two */
+    config->b_info.event_channels = 1; /* xenstored and xenconsoled need two event channels. */
 }
 
 static void many_grant_frames(libxl_domain_config *config)

@@ -36,7 +36,7 @@ static void vcpus_are_listed(scene *s)
     }
     assert_true(list.vcpus[0].online);
     assert_int_not_equal(list.vcpus[0].cpu, ~0u);
-    assert_false(list.vcpus[1].online); /* the tiny guest starts no second processor */
+    assert_false(list.vcpus[1].online); /* The tiny guest starts no second processor. */
     assert_int_equal(list.vcpus[1].cpu, ~0u);
     libxl_vcpu_list_dispose(&list);
     destroy(s, domid);
@@ -125,7 +125,7 @@ static void wrong_parameters_are_refused(scene *s)
         {{.weight = 65536, .cap = -1}, "params.weight: 65536"},
         {{.weight = -1, .cap = -2}, "params.cap: -2"},
         {{.weight = -1, .cap = -1, .period = 7}, "params.period: the scheduler credit2"},
-        {{.weight = -1, .cap = 10000}, "params: setting"}, /* more than the vcpus can use */
+        {{.weight = -1, .cap = 10000}, "params: setting"}, /* The cap is more than the vcpus can use. */
         {{.sched = LIBXL_SCHEDULER_RTDS, .weight = -1, .cap = -1}, "params.sched: "},
     };
     for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {

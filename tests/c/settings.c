@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Names, memory, processors and requests of domains that run: which nodes are written, and how the guest reacts. */
+/* Names, memory, processors and requests of domains that run. The tests check which nodes the library
+ * writes, and how the guest reacts. */
 #include "harness.h"
 
 #include <stdio.h>
@@ -84,7 +85,7 @@ static void a_name_in_use_is_refused(scene *s)
     assert_int_equal(RUN(s, libxl_domain_set_name(s->ctx, domid, taken, NULL, how)), ERROR_DOMAIN_EXISTS);
     assert_non_null(strstr(last_message(s), taken));
     assert_node(domid, "name", before);
-    /* A domain may get the name that it has. */
+    /* The new name of a domain may equal its old name. */
     assert_int_equal(RUN(s, libxl_domain_set_name(s->ctx, domid, before, NULL, how)), 0);
     const char *const wrong[] = {"", "a/b", "17", "a\nb"};
     for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
@@ -121,7 +122,7 @@ static void without_a_wait_the_guest_may_ignore_it(scene *s)
     assert_int_equal(RUN(s, libxl_domain_set_memory(s->ctx, domid, 24 << 10, false, false, false, &kb, how)),
                      0);
     assert_node(domid, "memory/target", "24576");
-    assert_int_equal(info_of(s, domid).max_memkb, 33 << 10); /* the hypervisor's limit is unchanged */
+    assert_int_equal(info_of(s, domid).max_memkb, 33 << 10); /* The limit in the hypervisor is unchanged. */
     assert_int_equal(info_of(s, domid).current_memkb, 32 << 10);
     destroy(s, domid);
 }

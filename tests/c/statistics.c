@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-/* Returns the domain's entry, or NULL. */
+/* Returns the domain's entry in the list, or NULL if the list has no such entry. */
 static const libxl_domain_counters *find(const libxl_domain_counters_list *list, libxl_domid domid)
 {
     for (int i = 0; i < list->num_domains; i++)
@@ -56,7 +56,7 @@ static void an_abort_leaves_nothing(scene *s)
 {
     libxl_domain_counters_list list;
     op *o = START(s, libxl_domain_statistics, s->ctx, true, true, &list, how);
-    libxl_ao_abort(s->ctx, &o->how); /* the operation may have ended before the abort */
+    libxl_ao_abort(s->ctx, &o->how); /* The operation may have ended before the abort. */
     const int rc = op_result(o);
     assert_true(rc == 0 || rc == ERROR_ABORTED);
     libxl_domain_counters_list_dispose(&list);

@@ -8,9 +8,10 @@
  * The program ends when it reaches the limit of operations or of seconds. It prints the counts, and exits with 0 if there was
  * no fault.
  *
- * Owns: the slots, one for each operation that may be in flight. An operation's number combines its slot and that
- * slot's use count. A completion whose number is not its slot's is a fault: the operation has completed before, or was never
- * started. Slot numbers are atomic: a thread fills its own slots, and any thread that receives a completion frees the slot.
+ * Owns: the slots, one for each operation that may be in flight. The number of an operation combines the slot
+ * and the slot's use count. A completion is a fault if its number is not the present number of the slot. Such
+ * an operation has completed before, or was never started. The numbers are atomic, because any thread may
+ * receive a completion and free the slot.
  */
 #include <malloc.h>
 #include <pthread.h>
@@ -28,13 +29,14 @@
 enum { CONTEXTS = 2, SLOTS = 64, MOST_THREADS = 64, FLAT_BYTES = 1 << 20, LAST_SECONDS = 30 };
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { CAN_MEASURE = 0 }; /* the sanitizer's allocator has no mallinfo2 and delays frees */
+/* 0: memory cannot be measured. The sanitizer's allocator has no mallinfo2 and delays frees. */
+enum { CAN_MEASURE = 0 };
 #else
 enum { CAN_MEASURE = 1 };
 #endif
 
 static libxl_ctx *contexts[CONTEXTS];
-static libxl_domid silent; /* a guest that never stops */
+static libxl_domid silent; /* The domid of a guest that never stops. */
 static atomic_ullong started, completed, faults, opened;
 static unsigned long long most_operations;
 static double end_time;
@@ -54,7 +56,7 @@ static void fault(const char *what, long long value)
 
 /* ---- operations in flight */
 
-/* The result of the slot's present operation. */
+/* The memory for the result of the operation in a slot. */
 union result {
     char *name;
     libxl_domid domid;
@@ -65,7 +67,7 @@ union result {
 };
 
 struct slot {
-    atomic_uint number; /* odd: in flight */
+    atomic_uint number; /* The use count of the slot. It is odd while an operation is in flight. */
     int kind;
     union result result;
 };
@@ -74,7 +76,7 @@ static struct slot slots[MOST_THREADS][SLOTS];
 
 static uint64_t name_of(int thread, int slot, unsigned number)
 {
-    return (uint64_t)number << 32 | (uint64_t)(thread * SLOTS + slot) << 1 | 1; /* never 0 */
+    return (uint64_t)number << 32 | (uint64_t)(thread * SLOTS + slot) << 1 | 1; /* The result is never 0. */
 }
 
 enum { INSTANT, INFO, LIST, NAME, FIND, PAUSE, TIMED, ABORTED, KINDS };
@@ -109,7 +111,7 @@ static void complete(uint64_t name, int rc)
         fault("unexpected result: 1000 * kind + rc is", s->kind * 1000 + rc);
     dispose(s, rc);
     atomic_fetch_add(&completed, 1);
-    atomic_store(&s->number, number + 1); /* free again */
+    atomic_store(&s->number, number + 1); /* The slot is free again. */
 }
 
 static void called(libxl_ctx *ctx, int rc, void *name)
@@ -171,7 +173,7 @@ static void start_one(struct player *p, libxl_ctx *ctx, int slot)
         libxl_domain_unpause(ctx, silent, NULL);
 }
 
-/* Lets the context work, in a randomly chosen way. */
+/* Processes or waits for the context's events, in a randomly chosen way. */
 static void wait_somehow(struct player *p, libxl_ctx *ctx)
 {
     libxl_event *event;
@@ -322,7 +324,7 @@ int main(int argc, char **argv)
     if (!open_all())
         return EXIT_FAILURE;
     run(threads, operations / 10 + 1,
-        seconds / 5); /* warm-up: buffers and free lists reach their usual size */
+        seconds / 5); /* This is the warm-up. Buffers and free lists reach their usual size. */
     size_t before = memory_in_use();
     double began = now();
     run(threads, operations, seconds);

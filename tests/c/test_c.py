@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Makes every test of every C program a pytest item. Runs inside a world, simulated or real.
+"""Makes every test of every C program a pytest item. Runs on a Xen machine, simulated or real.
 
-A program runs once for all of its selected tests. If it dies, the running test has failed, and the program is
-started again for the remaining tests.
+A program runs once for all of its selected tests. If the program dies, the running test has failed. The
+program is then started again for the remaining tests.
 """
 
 import functools
@@ -22,17 +22,19 @@ LIMIT_S = scaled(float(os.environ.get("AIOXEN_TEST_LIMIT", "120")))
 LINE = re.compile(r"\[ +(RUN|OK|FAILED|ERROR|SKIPPED) +\] (.+)")
 
 SIMULATED = "AIOXEN_SIM_DIR" in os.environ
-# unit/ needs no hypervisor, so running it in the simulator is enough. sim/ makes hypercalls fail and wait.
+# The folders of the programs. In the simulator, unit/ and sim/ run, too. The programs of unit/ need no
+# hypervisor. Those of sim/ make hypercalls fail and wait.
 FOLDERS = ["", "sim", "unit"] if SIMULATED else [""]
 SOURCES = [source for folder in FOLDERS for source in sorted((HERE / folder).glob("*.c"))]
 PROGRAMS = [str(source.relative_to(HERE).with_suffix("")) for source in SOURCES if source.stem != "stress"]
-# Programs that replace malloc do not run under tools that also replace it. Valgrind 3.19 lacks pidfd_open.
+# The programs that valgrind cannot run. It lacks pidfd_open in version 3.19. Programs that replace malloc do
+# not run under tools that also replace malloc.
 CHILDREN = ["unit/children", "unit/programs", "unit/faults_core"]
 ALLOCATORS = ["sim/memory", "unit/exhaustion", "unit/sweep", "unit/withdrawals", "unit/xenstore_memory"]
 CANNOT = {"asan": ALLOCATORS, "tsan": ALLOCATORS, "valgrind": [*ALLOCATORS, *CHILDREN]}
 PROGRAMS = [name for name in PROGRAMS if name not in CANNOT.get(os.environ.get("AIOXEN_SANITIZER", ""), [])]
 UNDER = shlex.split(os.environ.get("AIOXEN_TEST_UNDER", ""))
-# Transports to xenstored: the wire protocol (the default), and libxenstore for the programs that test it.
+# The transports to xenstored. The default is the wire protocol. Some programs also test libxenstore.
 WIRE, LIBXENSTORE = 0, 1
 WAYS = [(program, WIRE) for program in PROGRAMS]
 if SIMULATED:
@@ -54,7 +56,8 @@ def launch(program: str, way: int, *arguments: str) -> "subprocess.CompletedProc
     assert path.exists(), f"{path} is missing: make tests"
     settings = {"AIOXEN_TEST_KERNEL": str(ROOT / "build/guest/tiny"), "AIOXEN_TEST_FLAGS": str(way)}
     settings["AIOXEN_TEST_FACTOR"] = str(FACTOR)
-    if not SIMULATED:  # The ways test the core, so the simulator covers all of them (support/harness.h).
+    # The ways of support/harness.h test the core. The simulator covers all ways, so few are enough here.
+    if not SIMULATED:
         settings["AIOXEN_TEST_WAYS"] = "two"
     elif UNDER or way == LIBXENSTORE:
         settings["AIOXEN_TEST_WAYS"] = "few"
@@ -97,7 +100,7 @@ def outcomes(program: str, way: int, wanted: tuple[str, ...]) -> dict[str, str]:
             launch(program, way, "--clean")
             results[running] = "\n".join(output)
         elif done.returncode and not any(results.values()):
-            # The output is a sanitizer's report. It may concern an earlier test.
+            # The output is a sanitizer's report. The report may concern an earlier test.
             output = [line for line in done.stdout.splitlines() if not LINE.match(line)]
             results[running] = "\n".join(
                 [*output, f"{program} ended with status {done.returncode} after its last test"]

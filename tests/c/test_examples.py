@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Runs the examples in this world, simulated or real, and checks their output."""
+"""Runs the examples on this Xen machine, simulated or real. Checks the output of each example."""
 
 import os
 import subprocess

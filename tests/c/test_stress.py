@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A short run of the stress program. `make stress` does a long one."""
+"""Runs the stress program for a short time. `make stress` runs it for a long time."""
 
 import os
 import subprocess

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The stored configuration and other data of a domain: written with the domain, removed with it, locked like libxl's,
- * and never half written.
+ * The configuration and other data that the library stores for a domain. The library writes the data when it
+ * makes the domain, and removes the data with the domain. It uses the same lock as libxl. A file is never
+ * written in part.
  */
 #include "harness.h"
 
@@ -126,7 +127,7 @@ static void a_wrong_name_is_refused(scene *s)
     assert_int_equal(libxl_userdata_store(s->ctx, 0, "mine", (const uint8_t *)"x", -1), ERROR_INVAL);
 }
 
-/* Takes the lock as libxl does. */
+/* Takes the lock of a domain's data as libxl does. Returns the lock's descriptor. */
 static int take_lock(scene *s, libxl_domid domid, char path[160])
 {
     path_of(s, domid, 'l', "domain-userdata-lock", path);
@@ -183,7 +184,7 @@ static void a_lock_that_stays_does_not_keep_the_files(scene *s)
     close(lock);
 }
 
-/* During the test a full file system of two pages is mounted at /var/lib/xen. */
+/* During the test, /var/lib/xen is a file system of two pages that is full. */
 static void a_full_disk_is_an_error_and_leaves_nothing(scene *s)
 {
     libxl_domid domid;
@@ -199,7 +200,8 @@ static void a_full_disk_is_an_error_and_leaves_nothing(scene *s)
     assert_int_equal(RUN(s, libxl_domain_create_new(s->ctx, &config, &domid, how, NULL)), ERROR_FAIL);
     assert_non_null(strstr(last_message(s), "No space left on device"));
     libxl_domain_config_dispose(&config);
-    assert_int_equal(fixture_entries("/var/lib/xen"), 3); /* ".", ".." and the filler */
+    /* The entries are ".", ".." and the file that fills the file system. */
+    assert_int_equal(fixture_entries("/var/lib/xen"), 3);
     assert_int_equal(umount("/var/lib/xen"), 0);
 }
 

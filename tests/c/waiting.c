@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Waiting in the library: no wake-up is lost, and each event wakes one waiter. */
+/* Waiting in the library. No wake-up is lost, and each event wakes one waiting thread. */
 #include "harness.h"
 
 #include <stdlib.h>
 
 enum {
-    SOON_MS = 500,   /* soon enough on a busy machine */
-    LONG_MS = 10000, /* only a lost wake-up takes this long */
+    SOON_MS = 500,   /* A prompt wake-up takes at most this long, even on a busy machine. */
+    LONG_MS = 10000, /* Only a lost wake-up takes this long. */
 };
 
 struct waiting {
@@ -37,7 +37,7 @@ static pthread_t start(struct waiting *w, scene *s)
     pthread_create(&thread, NULL, wait_for_event, w);
     while (!atomic_load(&w->under_way))
         sleep_ms(1);
-    sleep_ms(20); /* the thread sleeps now */
+    sleep_ms(20); /* Now the thread sleeps. */
     return thread;
 }
 
@@ -57,8 +57,8 @@ static void *start_late(void *argument)
     return NULL;
 }
 
-/* Another thread starts an instant operation. Only the operation's queued event can wake the waiting thread. (The thread that
- * starts the operation runs callbacks and the event hook itself.) */
+/* Another thread starts an instant operation. Only the operation's queued event can wake the waiting
+ * thread. The thread that starts the operation runs callbacks and the event hook itself. */
 static void another_thread_s_operation_ends_a_wait(scene *s)
 {
     const bool queued = s->way.mode == EVENT && s->way.style != HOOK;
@@ -101,10 +101,11 @@ static void each_of_several_events_wakes_one_waiter(scene *s)
         assert_in_range(w[i].took_ms, 0, WAITERS * 20 + SOON_MS);
         sum += w[i].for_user;
     }
-    assert_int_equal(sum, (1 << WAITERS) - 1); /* each event was received once */
+    assert_int_equal(sum, (1 << WAITERS) - 1); /* Each event was received once. */
 }
 
-/* The leader returns. The other thread must start to poll, or it would never see the domain stop. */
+/* The leading thread returns from its wait. The other thread must start to poll, because otherwise no
+ * thread would notice that the domain stops. */
 static void the_lead_is_handed_over(scene *s)
 {
     struct waiting leader, follower;
@@ -145,7 +146,7 @@ static void start_limited(scene *s, libxl_domid domid, const libxl_asyncop_how *
     assert_int_equal(libxl_ao_set_limit(s->ctx, how, milliseconds), 0);
 }
 
-/* Two threads wait. The first one, the leader, is kept busy in a callback while `happen` runs. */
+/* Two threads wait. The first thread is the leader. It is busy in a callback while `happen` runs. */
 static void with_one_busy(scene *s, void (*happen)(scene *s, libxl_domid domid))
 {
     struct busy b = {.released = false};
@@ -156,12 +157,13 @@ static void with_one_busy(scene *s, void (*happen)(scene *s, libxl_domid domid))
     start_limited(s, domid, &how, 50);
     while (!atomic_load(&b.in_callback))
         sleep_ms(1);
-    sleep_ms(20); /* the second thread polls now */
+    sleep_ms(20); /* Now the second thread polls. */
     happen(s, domid);
-    pthread_join(threads[1], NULL); /* the second thread gets the event */
+    pthread_join(threads[1], NULL); /* The second thread gets the event. */
     assert_int_equal(second.rc, 0);
     assert_true(second.for_user == 9);
-    assert_in_range(second.took_ms, 0, 2 * SOON_MS); /* woken by the event, not by a periodic timer */
+    /* The event has woken the thread, not a periodic timer. */
+    assert_in_range(second.took_ms, 0, 2 * SOON_MS);
     atomic_store(&b.released, true);
     libxl_ctx_wake(s->ctx);
     pthread_join(threads[0], NULL);
@@ -234,7 +236,7 @@ static void wake_ends_every_wait(scene *s)
     }
 }
 
-/* A thread returns from a wait and is woken before it waits again. */
+/* The state of a thread that returns from a wait, and is woken before it waits again. */
 struct waking {
     libxl_ctx *ctx;
     atomic_bool waited, woken;
@@ -267,7 +269,7 @@ static void a_wake_before_the_wait_is_not_lost(scene *s)
             sleep_ms(1);
     }
     libxl_ctx_wake(s->ctx);
-    pthread_join(waiting, NULL); /* this thread was woken; the others must be woken, too */
+    pthread_join(waiting, NULL); /* This thread was woken. The other threads must be woken, too. */
     assert_int_equal(w.rc, ERROR_NOT_READY);
     for (int i = 0; i < THREADS; i++)
         atomic_store(&l[i].woken, true);
@@ -275,7 +277,7 @@ static void a_wake_before_the_wait_is_not_lost(scene *s)
         pthread_join(threads[i], NULL);
         assert_int_equal(l[i].first_rc, ERROR_TIMEDOUT);
         assert_int_equal(l[i].rc, ERROR_NOT_READY);
-        assert_int_equal(l[i].next_rc, ERROR_TIMEDOUT); /* one wake ends one wait */
+        assert_int_equal(l[i].next_rc, ERROR_TIMEDOUT); /* One wake-up ends one wait. */
     }
 }
 
@@ -306,7 +308,7 @@ static void a_wait_has_a_limit(scene *s)
     }
 }
 
-/* A program that only makes waits of 0 ms must make progress. */
+/* A program makes only waits of 0 ms. The library must still do its work. */
 static void waits_of_0_ms_make_progress(scene *s)
 {
     libxl_event *event = NULL;

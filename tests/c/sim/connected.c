@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The wait until a guest uses a device. The simulator plays both drivers, each of which can misbehave. The wait ends for
- * each of these reasons with an error of its own, and changes nothing.
+ * The wait until a guest uses a device. The simulator plays both drivers, and each driver can misbehave. For
+ * each misbehaviour the wait ends with an error of its own, and changes no node.
  */
 #include "harness.h"
 #include "simulation.h"
@@ -40,7 +40,7 @@ static op *start_wait(scene *s, libxl_domid domid)
     return o;
 }
 
-/* Adds a disk that the guest does not take yet. */
+/* Makes a guest with a disk that the guest does not use yet. Returns the domid. */
 static libxl_domid guest_that_waits(scene *s)
 {
     const libxl_domid domid = guest(s, "b", true);
@@ -60,7 +60,7 @@ static void the_wait_ends_when_both_are_connected(scene *s)
     char *state = fixture_node(path);
     assert_string_equal(state, "4");
     free(state);
-    assert_int_equal(wait_connected(s, domid), 0); /* at once */
+    assert_int_equal(wait_connected(s, domid), 0); /* The wait ends at once. */
     destroy(s, domid);
 }
 
@@ -73,7 +73,7 @@ static void the_words_of_a_driver_are_in_the_error(scene *s)
         op *o = start_wait(s, domid);
         snprintf(command, sizeof(command), "%s %u 'error=7 no\nrings'", sides[i], domid);
         simulate("%s", command);
-        if (i == 0) /* the backend looks when the guest's driver changes its state */
+        if (i == 0) /* The backend reads the guest's state when the guest's driver changes it. */
             simulate("frontend %u plays", domid);
         assert_int_equal(op_result(o), ERROR_DEVICE);
         assert_non_null(strstr(o->message, "7 no\\x0arings"));
@@ -101,7 +101,7 @@ static void the_end_of_the_domain_ends_the_wait(scene *s)
     op *o = start_wait(s, domid);
     destroy(s, domid);
     const int rc = op_result(o);
-    /* The teardown removes the device first. */
+    /* The destruction of the domain may remove the device first. */
     if (rc != ERROR_DOMAIN_DESTROYED && rc != ERROR_DEVICE)
         fail_msg("%d '%s'", rc, o->message);
 }
@@ -120,7 +120,7 @@ static void nonsense_of_the_guest_is_not_believed(scene *s)
     const libxl_domid domid = guest_that_waits(s);
     op *o = start_wait(s, domid);
     simulate("frontend %u nonsense=500", domid);
-    assert_int_equal(op_result(o), 0); /* the played driver connects after its nonsense */
+    assert_int_equal(op_result(o), 0); /* The simulated driver connects after it has written nonsense. */
     destroy(s, domid);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* domain_core_dump writes an ELF file, and removes it when it fails or is aborted. (The test needs the simulator's PVH guests.) */
+/* libxl_domain_core_dump() writes an ELF file. If the operation fails or is aborted, it removes the file.
+ * The test needs the simulator's PVH guests. */
 #include "harness.h"
 #include "simulation.h"
 
@@ -43,7 +44,7 @@ static void the_memory_is_in_the_file(scene *s)
     assert_int_equal(header.e_type, ET_CORE);
     assert_int_equal(fstat(fd, &status), 0);
     assert_int_equal(status.st_mode & 0777, 0600);
-    assert_true(status.st_size > 20 << 20); /* the guest has 20 MiB */
+    assert_true(status.st_size > 20 << 20); /* The guest has 20 MiB. */
     close(fd);
     unlink(path);
     free(path);

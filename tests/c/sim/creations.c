@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Creations that fail because xenconsoled hangs, or that are stopped: nothing is left behind. */
+/* Creations that fail because xenconsoled hangs, and creations that are stopped. No domain and no node is
+ * left behind. */
 #include "harness.h"
 #include "simulation.h"
 
@@ -8,7 +9,8 @@
 
 enum { CONSOLE_MS = 10000, LAST_MOMENT_MS = 1000, UNHURRIED_MS = 5000 };
 
-/* Without xenconsoled a creation fails when its limit for the console expires. Other operations proceed meanwhile. */
+/* Without xenconsoled a creation fails when its limit for the console expires. While the creation waits,
+ * other operations proceed. */
 static void a_missing_console_is_reported(scene *s)
 {
     enum { GUESTS = 3 };
@@ -36,13 +38,13 @@ static void a_missing_console_is_reported(scene *s)
                                           .domains = s->before.domains + 1,
                                           .nodes = s->before.nodes + 2,
                                           .files = s->before.files + 1,
-                                          .domids = {0, other}}); /* the other guest's nodes stay */
-    simulate("xenconsoled cont"); /* xenconsoled must not write nodes of the removed guests */
+                                          .domids = {0, other}}); /* The nodes of the other guest stay. */
+    simulate("xenconsoled cont"); /* xenconsoled must not write nodes of the removed guests. */
     destroy(s, other);
     pump_for(s, 50);
 }
 
-/* Waits until nothing goes on in the background. */
+/* Waits until no operation goes on in the background. */
 static void wait_until_idle(scene *s)
 {
     int count = 1;
@@ -83,7 +85,7 @@ static void a_creation_without_console_can_be_stopped(scene *s)
     }
 }
 
-/* If the creation is stopped, nothing is left; if it succeeds, the guest is complete. */
+/* A stopped creation leaves no domain and no node. A creation that succeeds has made a complete guest. */
 static void creations_stopped_at_any_moment_leave_nothing(scene *s)
 {
     enum { WAVES = 5, EACH = 10, LATEST_MS = 30 };
@@ -133,7 +135,7 @@ static void wait_until_in_phase(scene *s, const char *phase, int count)
     assert_int_equal(in_phase(s->ctx, phase), count);
 }
 
-/* Few creations at a time wait for xenconsoled. The creations that wait for admission have no limit. */
+/* Few creations at a time wait for xenconsoled. A creation that waits for its turn has no time limit. */
 static void a_creation_waits_for_its_admission(scene *s)
 {
     enum { AT_ONCE = 32, WAITING = 8, GUESTS = AT_ONCE + WAITING };
@@ -156,7 +158,8 @@ static void a_creation_waits_for_its_admission(scene *s)
     }
 }
 
-/* The test acts in xenconsoled's place, and serves a domain every six seconds. */
+/* The test plays xenconsoled, and serves one domain every six seconds. A time limit starts when a creation
+ * gets its turn. */
 static void the_limit_starts_anew_for_those_behind(scene *s)
 {
     enum { GUESTS = 3, SLOW_MS = 6000 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Another process destroys a domain while it is being created. Whichever call fails then, the error reports the destruction. */
+/* Another process destroys a domain while the library is creating the domain. The error reports the
+ * destruction, whichever call fails. */
 #include "harness.h"
 #include "simulation.h"
 
@@ -20,7 +21,7 @@ static void note_name(const char *call, void *user)
         snprintf(names[count++], sizeof(names[0]), "%s", call);
 }
 
-/* Destroys all domains except those of `before`, by a hypercall only, as another process might. */
+/* Destroys all domains that `before` does not list. Uses only a hypercall, as another process might do. */
 static void destroy_new_domains(xc_interface *xch, const struct fixture *before)
 {
     xc_domaininfo_t list[64];
@@ -34,7 +35,7 @@ static void destroy_new_domains(xc_interface *xch, const struct fixture *before)
     }
 }
 
-/* Destroys the domain. If it was already destroyed, removes its nodes. */
+/* Destroys the domain. If another process has destroyed the domain, removes the domain's nodes. */
 static void clean_up(scene *s, libxl_domid domid, const libxl_uuid *uuid)
 {
     const int rc = RUN(s, libxl_domain_destroy(s->ctx, domid, how));
@@ -43,7 +44,8 @@ static void clean_up(scene *s, libxl_domid domid, const libxl_uuid *uuid)
     fixture_remove_nodes(domid, uuid);
 }
 
-/* Delays the `n`-th call of this name, and destroys the new domain during the delay. Returns whether there were so many calls. */
+/* Creates a domain, delays the n-th call of this name, and destroys the created domain during the delay.
+ * Returns whether the creation has made n such calls. */
 static bool destroy_during(scene *s, xc_interface *xch, const char *call, int n, int *destroyed)
 {
     struct fixture before;

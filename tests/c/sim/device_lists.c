@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * libxl's functions that list keyboards and virtual TPMs, find one by its number or UUID, and tell its states. The
- * simulator plays the backends and the guests' drivers. test_device_lists.py reads all classes back.
+ * libxl's functions for keyboards and virtual TPMs. They list the devices of a guest, find a device by its
+ * number or UUID, and return the states of a device. The simulator plays the backends and the guests'
+ * drivers. tests/python/test_device_lists.py tests the devices of all classes.
  */
 #include "harness.h"
 #include "simulation.h"

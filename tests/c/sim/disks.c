@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Disks are added to a guest that runs or at its creation, from files, from block devices and by scripts. They are listed and
- * removed. No test may leave a node or a loop device.
+ * Disks of guests. The tests add disks to a running guest, or at the creation of a guest. A disk is a
+ * file, a block device, or made by a script. Other tests list and remove disks. No test may leave a
+ * node or a loop device.
  */
 #include "disk.h"
 #include "harness.h"
@@ -115,7 +116,8 @@ static void a_writable_block_device_is_not_shared(scene *s)
     free(number);
 }
 
-/* Two guests get the same block device at the same time, PAIRS times. Exactly one gets it if one of the two may write. */
+/* Two guests get the same block device at the same time, PAIRS times. If one of the two guests may write,
+ * exactly one guest gets the block device. */
 static void simultaneous_additions_do_not_share(scene *s)
 {
     enum { PAIRS = 20 };
@@ -299,7 +301,7 @@ static void a_creation_with_a_wrong_disk_leaves_nothing(scene *s)
     const int before = loop_count();
     for (int same = 0; same < 2; same++) {
         libxl_domain_config config = config_with_disks("b", paths, 3);
-        if (same) { /* gives two disks the same number */
+        if (same) { /* Now two disks have the same number. */
             free(config.disks[1].vdev);
             free(config.disks[1].pdev_path);
             config.disks[1].vdev = strdup("xvda");
@@ -321,7 +323,8 @@ static void a_guest_that_ends_meanwhile_leaves_nothing(scene *s)
     simulate("shutdown %u poweroff", domid);
     libxl_shutdown_reason reason;
     assert_int_equal(RUN(s, libxl_domain_wait_shutdown(s->ctx, domid, &reason, how)), 0);
-    assert_int_equal(disk_remove(s, domid, disk_of("xvda", "")), 0); /* a stopped guest is not asked */
+    /* The library does not ask a stopped guest. */
+    assert_int_equal(disk_remove(s, domid, disk_of("xvda", "")), 0);
     disk_check_gone(domid);
     destroy(s, domid);
     assert_int_equal(loop_count(), before);

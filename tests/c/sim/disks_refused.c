@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Disks whose backend or guest refuses, does not answer, or writes nonsense. The simulator plays both. No test may leave a node or
- * a loop device.
+ * Disks whose backend or guest refuses, does not answer, or writes nonsense. The simulator plays the backend
+ * and the guest. No test may leave a node or a loop device.
  */
 #include "disk.h"
 #include "harness.h"
@@ -18,7 +18,7 @@ static void the_backends_words_are_in_the_error(scene *s)
     check_says(s, "2 creating vbd structure");
     disk_check_gone(domid);
     simulate("backend %u plays", domid);
-    /* An error node of the earlier disk must not matter. */
+    /* The first disk has left an error node. The addition of the second disk must ignore this node. */
     assert_int_equal(disk_add(s, domid, disk_of("xvda", DISK_IMAGE)), 0);
     destroy(s, domid);
 }
@@ -98,7 +98,7 @@ static void a_guest_without_driver_cannot_answer(scene *s)
     destroy(s, domid);
 }
 
-/* A guest may write any state, and may remove its nodes. */
+/* A guest may write any state, and may remove the nodes of its frontend. */
 static void a_malicious_guest_keeps_nothing(scene *s)
 {
     static const char *const behaviours[] = {"nonsense=50", "deletes", "deletes-early", "error"};

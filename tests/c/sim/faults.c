@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Every hypercall fails once: the error is reported, nothing is left behind, and the next attempt works. */
+/* Every hypercall fails once. The library reports the error and leaves no domain or node. The next
+ * attempt works. */
 #include "harness.h"
 #include "simulation.h"
 
@@ -38,7 +39,7 @@ static void learn_calls_of_a_creation(scene *s)
     assert_in_range(count, 15, MOST_CALLS);
 }
 
-/* Makes the n-th call of this name fail. Returns whether there were so many calls. */
+/* Makes the n-th call of this name fail. Returns whether the operation has made n calls. */
 static bool fail_one(scene *s, const char *call, int n, int *failures)
 {
     struct fixture before;
@@ -48,7 +49,9 @@ static bool fail_one(scene *s, const char *call, int n, int *failures)
     bool hit = fault_hits(rule);
     faults_clear();
     if (rc == 0)
-        destroy(s, domid); /* the library does not need this call, or another part of the program made it */
+        /* The creation has succeeded. The library does not need this call, or another part of the program
+         * has made it. */
+        destroy(s, domid);
     else if (!hit || !*last_message(s))
         fail_msg("%s, call %d: rc %d, message '%s'%s", call, n, rc, last_message(s),
                  hit ? "" : ", although the fault did not occur");
@@ -128,7 +131,7 @@ static void the_first_error_is_the_result(scene *s)
 {
     libxl_domid domid;
     fault_add("domctl.max_vcpus:1:EPERM");
-    fault_add("domctl.destroydomain:1:EIO"); /* the undo fails too */
+    fault_add("domctl.destroydomain:1:EIO"); /* The undo fails, too. */
     assert_int_equal(create(s, &domid), ERROR_PERMISSION);
     assert_non_null(strstr(last_message(s), "max_vcpus"));
     faults_clear();
@@ -154,7 +157,7 @@ static void other_operations_report_their_errors(scene *s)
     FAILS("domctl.pausedomain:EPERM", ERROR_PERMISSION, libxl_domain_pause(s->ctx, domid, how));
     FAILS("domctl.unpausedomain:EIO", ERROR_FAIL, libxl_domain_unpause(s->ctx, domid, how));
     FAILS("domctl.pausedomain:EPERM", ERROR_PERMISSION, libxl_domain_destroy(s->ctx, domid, how));
-    char *name = guest_node(domid, "name"); /* the destruction has not begun */
+    char *name = guest_node(domid, "name"); /* The destruction has not begun. */
     assert_non_null(name);
     free(name);
     FAILS("domctl.destroydomain:EIO", ERROR_FAIL, libxl_domain_destroy(s->ctx, domid, how));
@@ -167,7 +170,8 @@ static void other_operations_report_their_errors(scene *s)
     destroy(s, domid);
 }
 
-/* Returns the list is read page by page. If a page fails, no event is reported from the pages before it. */
+/* The library reads the list of domains page by page. If the reading of a page fails, the library reports
+ * no events from the earlier pages. */
 static void an_incomplete_list_reports_no_events(scene *s)
 {
     enum { MORE_THAN_A_PAGE = 4096 / sizeof(xc_domaininfo_t) + 1 };

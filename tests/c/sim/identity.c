@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A domid is reused while the first domain is being removed: the new domain and its nodes stay. */
+/* While the library removes a domain, another domain gets the same domid. The other domain and its
+ * nodes stay. */
 #include "harness.h"
 #include "replace.h"
 #include "simulation.h"
@@ -7,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Writes the domain's name. NULL removes all its nodes. */
+/* Writes the domain's name. If `name` is NULL, removes all nodes of the domain. */
 static void name_it(libxl_domid domid, const char *name)
 {
     char path[64];
@@ -24,7 +25,8 @@ static void assert_untouched(libxl_domid domid, const libxl_uuid *uuid)
     free(name);
 }
 
-/* The destruction is queued behind slow ones when another toolstack destroys the domain. */
+/* A destruction waits in the queue behind slow destructions. While it waits, another toolstack destroys
+ * the domain. */
 static void a_queued_destruction_does_not_hit_the_new_domain(scene *s)
 {
     enum { LANE = 16, SLOW_MS = 1000 };
@@ -37,7 +39,7 @@ static void a_queued_destruction_does_not_hit_the_new_domain(scene *s)
         destroying[i] = START(s, libxl_domain_destroy, s->ctx, slow[i], how);
     op *last = START(s, libxl_domain_destroy, s->ctx, domid, how);
     for (uint64_t end = now_ms() + SLOW_MS / 3; now_ms() < end;)
-        pump(s, 10); /* the workers are busy with the slow destructions */
+        pump(s, 10); /* Now the workers are busy with the slow destructions. */
     const libxl_uuid another = replace_domain(domid);
     name_it(domid, "another");
     assert_int_equal(op_result(last), 0);
@@ -48,7 +50,8 @@ static void a_queued_destruction_does_not_hit_the_new_domain(scene *s)
     destroy(s, domid);
 }
 
-/* The creation notices the destruction only after the domid has been reused, because no thread waits in the library meanwhile. */
+/* Another toolstack destroys the domain of a creation, and another domain gets the domid. No thread waits
+ * in the library at this time. So the creation notices the destruction later. */
 static void the_undo_of_a_creation_does_not_hit_the_new_domain(scene *s)
 {
     libxl_domid made, domid;
@@ -68,7 +71,7 @@ static void the_undo_of_a_creation_does_not_hit_the_new_domain(scene *s)
     destroy(s, before);
 }
 
-/* The first domain takes long to die. Meanwhile a new domain gets the same UUID. */
+/* The first domain takes long to die. While it dies, another domain is made with the same UUID. */
 static void a_second_destruction_of_a_dying_domain_leaves_the_new_one(scene *s)
 {
     char path[64];

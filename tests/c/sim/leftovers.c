@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A creation fails, and the hypervisor refuses to destroy its domain: the error says so, and the context tries again. */
+/* A creation fails, and the hypervisor refuses to destroy the creation's domain. The error reports this,
+ * and the context tries again. */
 #include "harness.h"
 #include "simulation.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Returns whether a teardown goes on in the background; stores its domain. */
+/* Returns whether a destruction goes on in the background. If so, stores the domid of its domain. */
 static bool teardown_goes_on(libxl_ctx *ctx, libxl_domid *domid)
 {
     int count;

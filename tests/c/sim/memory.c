@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Memory runs out: each allocation of the library fails once during the life of a domain. There is no crash, no
- * completion is lost or doubled, and nothing is left behind. (The test needs the simulator, because it runs the life some
- * two hundred times.)
+ * Memory runs out. Each allocation of the library fails once during the life of a domain. There is no crash.
+ * No completion is lost or doubled, and no domain or node is left. The test needs the simulator, because it
+ * repeats the life about two hundred times.
  */
 #include "harness.h"
 
@@ -15,9 +15,9 @@ enum { TIME_LIMIT_MS = 5000, MOST = 2000 };
 struct life {
     libxl_ctx *ctx;
     bool callbacks;
-    int starts, ends; /* the numbers of operations */
-    int rc;           /* of the operation that ended last */
-    int missed;       /* the number of calls of the disaster hook */
+    int starts, ends; /* The numbers of operations that have started and ended. */
+    int rc;           /* The rc of the operation that ended last. */
+    int missed;       /* The number of calls of the disaster hook. */
 };
 
 static void ended(libxl_ctx *ctx, int rc, void *user)
@@ -34,7 +34,7 @@ static void disaster(void *user, libxl_event_type type, const char *message, int
     libxl_counters count;
     (void)type, (void)errnoval;
     assert_non_null(message);
-    libxl_ctx_counters(l->ctx, &count); /* the lock is free, as for every callback */
+    libxl_ctx_counters(l->ctx, &count); /* The context's lock is free, as in every callback. */
     l->missed++;
 }
 
@@ -78,7 +78,8 @@ static int result(struct life *l, int started)
         result(l, (call));                                                                                   \
     })
 
-/* Tries to unpause and to destroy the guest twice, because the first attempt may fail for lack of memory. */
+/* Creates, unpauses and destroys a guest. Tries to unpause and to destroy the guest twice, because the
+ * first attempt may fail for lack of memory. */
 static void live(struct life *l)
 {
     libxl_domid domid = LIBXL_DOMID_INVALID, found;
@@ -112,9 +113,9 @@ static void live(struct life *l)
     libxl_evdisable_domain_lifecycle(l->ctx, evgen);
 }
 
-static int missed; /* the number of missed events in all lives */
+static int missed; /* The number of missed events in all lives. */
 
-/* Makes the n-th allocation fail. Returns whether there were so many allocations. */
+/* Makes the n-th allocation fail. Returns whether the library has made n allocations. */
 static bool live_with_failure(unsigned n, bool callbacks)
 {
     struct fixture before;
@@ -142,7 +143,7 @@ static void each_allocation_can_fail(bool callbacks)
     while (live_with_failure(n, callbacks) && n < MOST)
         n++;
     assert_in_range(n, 50, MOST - 1);
-    assert_in_range(missed, 1, MOST); /* the disaster hook was called */
+    assert_in_range(missed, 1, MOST); /* The disaster hook was called. */
 }
 
 static void each_allocation_can_fail_with_callbacks(scene *s)
@@ -157,7 +158,8 @@ static void each_allocation_can_fail_with_events(scene *s)
     each_allocation_can_fail(false);
 }
 
-/* All allocations from the n-th on fail until the creation has completed. Its undo needs no allocation: it uses reserved memory. */
+/* All allocations from the n-th on fail until the creation has completed. The creation's undo needs no
+ * allocation, because it uses reserved memory. */
 static bool create_without_memory(libxl_ctx *ctx, unsigned n)
 {
     struct fixture before;

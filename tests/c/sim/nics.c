@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Network interfaces on bridges are added, removed, listed, and made with a domain. The simulator plays the interfaces of
- * domain 0, the backends and the guests' drivers. No test may leave a node or an interface.
+ * Network interfaces on bridges. The tests add, remove and list interfaces, and create domains with
+ * interfaces. The simulator plays the interfaces of domain 0, the backends and the guests' drivers. No test
+ * may leave a node or an interface.
  */
 #include "nic.h"
 #include "harness.h"
@@ -135,12 +136,14 @@ static void what_the_kernel_refuses_leaves_nothing(scene *s)
     check_says(s, "12 creating interface");
     nic_check_gone(domid);
     simulate("backend %u plays", domid);
-    /* An error node of the earlier interface must not matter. */
+    /* The first interface has left an error node. The addition of the second interface must ignore
+     * this node. */
     assert_int_equal(nic_add(s, domid, nic_of(NULL)), 0);
     destroy(s, domid);
 }
 
-/* A backend that was never connected closes only when its nodes are removed. So the removal must not wait for it to close. */
+/* A backend that was never connected closes only when its nodes are removed. So the removal must not wait
+ * until the backend closes. */
 static void an_interface_that_was_never_connected_is_removed_by_force(scene *s)
 {
     const libxl_domid domid = guest(s, "b", true);

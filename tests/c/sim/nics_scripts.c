@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Network interfaces whose hotplug script is run: the script's arguments and variables, its failures, and its end by an abort. */
+/* Network interfaces with a hotplug script. The tests concern the script's arguments and variables, its
+ * failures, and its end by an abort. */
 #include "nic.h"
 #include "harness.h"
 #include "simulation.h"
@@ -122,7 +123,7 @@ static void an_abort_kills_a_script_that_hangs(scene *s)
 }
 
 struct warnings {
-    xentoollog_logger vtable; /* first member: the library has only a pointer to it */
+    xentoollog_logger vtable; /* Must be the first member, because the library has only a pointer to it. */
     char text[1000];
 };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Automatic placement on a host with two NUMA nodes. (The test needs the simulator, whose number of nodes can be changed.) */
+/* Automatic placement on a host with two NUMA nodes. The test needs the simulator, because it changes the
+ * host's number of nodes. */
 #include "harness.h"
 #include "simulation.h"
 
@@ -15,7 +16,8 @@ static libxl_domid guest_of(scene *s, libxl_domain_config config)
     return domid;
 }
 
-/* Returns the node of a domain whose memory is on one node and whose vcpus prefer its processor; -1: it is not placed. */
+/* Returns the node on which a domain is placed. The domain's memory is on this node, and the domain's
+ * vcpus prefer the node's processor. Returns -1 if the domain is not placed. */
 static int node_of(scene *s, libxl_domid domid)
 {
     libxl_bitmap nodes;
@@ -59,7 +61,7 @@ static void a_guest_that_fits_on_no_node_or_does_not_want_it_is_not_placed(scene
 {
     libxl_domain_config large = guest_config("b"), unplaced = guest_config("b"), pinned = guest_config("b");
     simulate("nodes 2");
-    large.b_info.max_vcpus = 2; /* a node has one processor */
+    large.b_info.max_vcpus = 2; /* A node has one processor. */
     libxl_defbool_set(&unplaced.b_info.numa_placement, false);
     libxl_bitmap_alloc(s->ctx, &pinned.b_info.nodemap, 2);
     libxl_bitmap_set(&pinned.b_info.nodemap, 0);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A guest that obeys: memory, processors and requests. (The test needs the simulator: the real tiny guest has no balloon driver.) */
+/* A guest that obeys changes of its memory and processors, and requests. The test needs the simulator,
+ * because the real tiny guest has no balloon driver. */
 #include "harness.h"
 
 #include <stdlib.h>

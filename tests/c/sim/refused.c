@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The hypervisor refuses to list its domains: each operation that waits for a domain fails, followers are notified, and the log
- * stays short. */
+/* The hypervisor refuses to list its domains. Each operation that waits for a domain fails, and all
+ * followers are notified. The library logs only few messages. */
 #include "harness.h"
 #include "simulation.h"
 
@@ -8,7 +8,7 @@
 
 enum { MOST_LINES = 3, LONG_MS = 3000 };
 
-/* Makes the library list the domains: a guest stops, and xenstored reports this. */
+/* Stops a guest. xenstored reports this, so the library lists the domains. */
 static void stop_a_guest(libxl_domid domid)
 {
     simulate("shutdown %u poweroff", domid);
@@ -139,7 +139,7 @@ static void followers_are_told_once_and_lines_are_counted(scene *s)
     stop_a_guest(domid);
     assert_int_equal(lost_events(ctx, 5, (unsigned)scaled_ms(LONG_MS)), 1);
     faults_clear();
-    libxl_event *event; /* the library reports earlier changes as soon as it can list the domains */
+    libxl_event *event; /* The library reports earlier changes when it can list the domains again. */
     assert_int_equal(libxl_event_wait(ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL), 0);
     assert_int_equal(event->type, LIBXL_EVENT_TYPE_DOMAIN_SHUTDOWN);
     libxl_event_free(ctx, event);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Slow builds, slow destructions and a hung xenstored do not delay operations that do not need them. */
+/* Slow builds, slow destructions and a hung xenstored do not delay other operations. */
 #include "harness.h"
 #include "simulation.h"
 
@@ -10,7 +10,8 @@
 
 enum { PROMPT_MS = 50 };
 
-/* Returns whether a pause, an unpause and a list were prompt at least once in five attempts; a busy machine delays some. */
+/* Returns whether a pause, an unpause and a list were prompt in at least one of five attempts. A busy
+ * machine delays some attempts.. */
 static bool others_are_prompt(scene *s, libxl_domid domid)
 {
     uint64_t fastest = UINT64_MAX;
@@ -60,7 +61,8 @@ static void a_slow_destruction_delays_no_other_operation(scene *s)
     destroy(s, other);
 }
 
-/* When a domain that owns nodes dies, xenstored searches its whole store for them. Removing the nodes first avoids the search. */
+/* When a domain that owns nodes dies, xenstored searches all nodes for the domain's nodes. The library
+ * removes the nodes first, and so avoids the search. */
 static void the_nodes_are_removed_before_the_domain(scene *s)
 {
     libxl_dominfo info;
@@ -70,7 +72,8 @@ static void the_nodes_are_removed_before_the_domain(scene *s)
     fault_wait(s->ctx, rule);
     assert_null(guest_node(domid, "control/shutdown"));
     assert_int_equal(libxl_domain_info(s->ctx, &info, domid), 0);
-    assert_true(info.paused && !info.dying); /* the guest does not run while its nodes are removed */
+    /* The guest does not run while the library removes the guest's nodes. */
+    assert_true(info.paused && !info.dying);
     assert_int_equal(op_result(o), 0);
     faults_clear();
 }
@@ -112,7 +115,8 @@ static void a_hung_xenstored_delays_no_other_operation(scene *s)
     destroy(s, domid);
 }
 
-/* The undo asks xenstored to remove nodes, and gives up waiting when its limit expires. */
+/* The undo asks xenstored to remove nodes. When the undo's time limit ends, the undo stops waiting
+ * for the answer. */
 static void an_aborted_build_does_not_wait_for_xenstored(scene *s)
 {
     libxl_domid domid;
@@ -163,12 +167,12 @@ static void a_dying_domain_refuses_requests(scene *s)
     op *o = START(s, libxl_domain_destroy, s->ctx, domid, how);
     assert_int_equal(libxl_ao_set_limit(s->ctx, &o->how, 100), 0);
     assert_int_equal(op_result(o),
-                     ERROR_TIMEDOUT); /* the limit ends the waiting only; the destruction goes on */
+                     ERROR_TIMEDOUT); /* The limit ends only the waiting. The destruction goes on. */
     wait_node(s, domid, "name", NULL);
     assert_int_equal(RUN(s, libxl_domain_shutdown(s->ctx, domid, how)), ERROR_DOMAIN_DESTROYED);
     assert_int_equal(RUN(s, libxl_domain_reboot(s->ctx, domid, how)), ERROR_DOMAIN_DESTROYED);
     assert_int_equal(RUN(s, libxl_domain_wait_shutdown(s->ctx, domid, &reason, how)), ERROR_DOMAIN_DESTROYED);
-    assert_null(guest_node(domid, "name")); /* the node was not written again */
+    assert_null(guest_node(domid, "name")); /* No program has written the node again. */
     op *going = START(s, libxl_domain_wait_gone, s->ctx, domid, how);
     int rc = RUN(s, libxl_domain_destroy(s->ctx, domid, how));
     assert_true(rc == 0 || rc == ERROR_DOMAIN_NOTFOUND);
@@ -191,7 +195,8 @@ static void an_aborted_destruction_removes_the_nodes(scene *s)
     faults_clear();
 }
 
-/* A restarted xenconsoled may read a domain's nodes before their removal, and write the terminal's name after it. */
+/* A restarted xenconsoled may read a domain's nodes before the library removes them. After the removal it
+ * may write the name of the terminal. */
 static void a_node_written_while_the_domain_dies_is_removed(scene *s)
 {
     char path[64];
@@ -238,7 +243,8 @@ static void hang_and_close(void)
     _exit(libxl_ctx_free(ctx) ? 1 : 0);
 }
 
-/* The process of the creation has ended without removing its mark, so the mark is listed. The domain is gone. */
+/* Removes the mark of a creation. The process of the creation has ended without removing the mark, and the
+ * domain is gone. */
 static void remove_the_mark(void)
 {
     libxl_unfinished_list list;
@@ -256,7 +262,7 @@ static void closing_does_not_wait_for_xenstored(scene *s)
     (void)s;
     int status;
     pid_t ended = 0;
-    faults_clear(); /* tells the harness to restore the simulation even if this test fails */
+    faults_clear(); /* After this call, the harness restores the simulation even if the test fails. */
     const pid_t child = fork();
     assert_true(child >= 0);
     if (!child)

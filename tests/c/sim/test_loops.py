@@ -13,14 +13,15 @@ BUILD = Path(os.environ.get("AIOXEN_TEST_BUILD") or os.environ.get("AIOXEN_BUILD
 SECTION = (ROOT / "docs/async.md").read_text().split("\n## Loops\n")[1].split("\n## ")[0]
 BLOCKS = re.findall(r"^```c\n(.*?)^```$", SECTION, re.MULTILINE | re.DOTALL)
 SANITIZERS = {"asan": "-fsanitize=address,undefined", "tsan": "-fsanitize=thread"}
-# The loops, by the name of the loop's function.
+# The file of each loop, by the name of the loop's function.
 LOOPS = {
     name: block
     for block in BLOCKS
     for name in re.findall(r"^void (\w+)\(libxl_ctx \*ctx\)$", block, re.MULTILINE)
 }
 
-# The line by which each loop gets its events, or notices that it must end. The loop must not work without it.
+# The essential lines of each loop. By such a line the loop gets its events, or notices that it must end.
+# Without the line, the loop must not work.
 ESSENTIAL = {
     "own_thread": "handle(event);",
     "one_descriptor": "epoll_ctl(epoll, EPOLL_CTL_ADD, libxl_ctx_fd(ctx), &wanted);",
@@ -50,7 +51,8 @@ def compiled(name: str, block: str, folder: Path) -> Path:
 
 
 def run(program: Path, seconds: float) -> "subprocess.CompletedProcess[str]":
-    """Runs a program in its own world, which removes whatever the program leaves behind."""
+    """Runs a program in a simulated machine of its own. The machine's end removes everything that the
+    program leaves behind."""
     environment = os.environ | {"AIOXEN_TEST_KERNEL": str(ROOT / "build/guest/tiny")}
     world = [ROOT / "sim/aioxen-sim", "--", program]
     return subprocess.run(world, env=environment, capture_output=True, text=True, timeout=seconds)

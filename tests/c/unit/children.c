@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Programs that operations run: each is reaped, and the application's own children stay with the application. */
+/* Programs that operations run. The library reaps each such program. It does not reap the application's
+ * own children. */
 #include "program.h"
 #include "refuse.h"
 
@@ -33,7 +34,8 @@ static void a_program_is_reaped_when_its_operation_ends(scene *s)
 static void a_time_limit_kills_the_program(scene *s)
 {
     struct program own = SHELL("exec sleep 100", -1, -1, -1), whole = own;
-    own.limit_ms = PROGRAM_LIMIT_MS; /* limits the program; for `whole` the whole operation is limited */
+    /* This time limit is for the program. In the case `whole` it is for the whole operation. */
+    own.limit_ms = PROGRAM_LIMIT_MS;
     assert_int_equal(run_program(s, &own), ERROR_TIMEDOUT);
     check_says(s, "sh: did not end in time");
     check_gone(&own);
@@ -53,7 +55,8 @@ static void an_abort_kills_the_program_and_is_the_result(scene *s)
     check_gone(&p);
 }
 
-/* In one case the library kills the program; in the other the operation kills the program and reads its status. */
+/* In one case the library kills the program. In the other case the operation kills the program and reads
+ * the program's status. */
 static void the_first_error_is_kept(scene *s)
 {
     for (int cleans_up = 0; cleans_up <= 1; cleans_up++) {
@@ -89,7 +92,7 @@ static void *run_where_processes_are_refused(void *argument)
 static void a_failed_fork_is_returned_by_the_initiator(scene *s)
 {
     struct refusal r = {.s = s, .program = SHELL("exit 0", -1, -1, -1)};
-    pthread_t thread; /* refusing processes cannot be undone */
+    pthread_t thread; /* The test uses a thread because refusing processes cannot be undone. */
     pthread_create(&thread, NULL, run_where_processes_are_refused, &r);
     pthread_join(thread, NULL);
     assert_int_equal(r.rc, ERROR_FAIL);
@@ -142,15 +145,16 @@ static void the_application_reaps_its_own_children(scene *s)
         assert_int_equal(waitpid(own[i], &status, 0), own[i]);
         assert_int_equal(WEXITSTATUS(status), 40 + i);
     }
-    assert_true(signals > at_first); /* the application's handler was called */
+    assert_true(signals > at_first); /* The signal handler of the application was called. */
     sigaction(SIGCHLD, NULL, &after);
     assert_true(after.sa_handler == count_signal && after.sa_flags & SA_RESTART);
     sigaction(SIGCHLD, &before, NULL);
 }
 
 /*
- * An application that reaps every child reaps the library's, too. The operation then cannot know how its program
- * ended. It reports this, whether the program ended before the library had the pidfd or later.
+ * An application that reaps every child also reaps the library's children. In this case an operation cannot
+ * know how its program ended, and reports an error. This holds for a program that ends before the library has
+ * the pidfd, and for a program that ends later.
  */
 static void a_lost_exit_status_is_reported(scene *s)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Copies between descriptors: every octet arrives, in order, for every kind of source and sink. The caller's
- * descriptors and signals are unchanged afterwards.
+ * Copies between descriptors. Every octet arrives, in order, for every kind of source and sink. A copy does
+ * not change the caller's descriptors and signals.
  */
 #include "peer.h"
 
@@ -34,7 +34,7 @@ static void prefix_and_data_arrive_completely(scene *s)
     }
 }
 
-/* The copy may learn that the source has ended before it reads the source's last data, with it, or afterwards. */
+/* The copy may learn of the source's end before, while or after it reads the source's last data. */
 static void all_data_is_copied_however_the_source_ends(scene *s)
 {
     static const struct {
@@ -42,7 +42,7 @@ static void all_data_is_copied_however_the_source_ends(scene *s)
         enum ending ending;
     } ways[] = {
         {PIPE, CLOSED},      /* hang-up */
-        {PTY, CLOSED},       /* hang-up; read fails with EIO */
+        {PTY, CLOSED},       /* hang-up; hang-up, and read() fails with EIO */
         {SOCKET, CLOSED},    /* end of file and hang-up */
         {SOCKET, SHUT_DOWN}, /* end of file, no hang-up */
         {SOCKET, SHUT_DOWN_AND_CLOSED},
@@ -57,8 +57,8 @@ static void all_data_is_copied_however_the_source_ends(scene *s)
     free(data);
 }
 
-/* The peer closes a socket that has unread data. This resets the connection. The copy delivers the data that arrived, and then
- * fails. */
+/* The peer closes a socket that has unread data. This resets the connection. The copy delivers the data
+ * that arrived before, and then fails. */
 static void a_reset_source_is_an_error_after_its_data(scene *s)
 {
     char *data = pattern(1000, 4);
@@ -119,7 +119,8 @@ static int flags_of(int fd)
 
 enum outcome { ENDED, BROKEN, STOPPED };
 
-/* Checks that the copy leaves the flags of both descriptors unchanged. from_flag, to_flag: whether O_NONBLOCK is set before. */
+/* Checks that the copy leaves the flags of both descriptors unchanged. `from_flag` and `to_flag` say
+ * whether O_NONBLOCK is set before the copy. */
 static void check_flags_after(scene *s, enum outcome outcome, bool from_flag, bool to_flag)
 {
     struct copying c = {.prefix = "prefix", .prefix_length = 6};
@@ -158,7 +159,7 @@ static void count_signal(int number)
     signals++;
 }
 
-/* A sink whose reader is gone gives an error. No SIGPIPE reaches the handler. */
+/* A copy to a sink whose reader is gone fails. No SIGPIPE reaches the handler. */
 static void a_broken_sink_raises_no_signal(scene *s)
 {
     struct sigaction counting = {.sa_handler = count_signal}, before;
@@ -178,7 +179,7 @@ static void a_broken_sink_raises_no_signal(scene *s)
     sigaction(SIGPIPE, &before, NULL);
 }
 
-/* The copy must not consume a SIGPIPE that the application has pending. */
+/* The application has a pending SIGPIPE. The copy must not consume this signal. */
 static void a_pending_signal_stays_pending(scene *s)
 {
     sigset_t sigpipe, before, pending;
@@ -205,7 +206,8 @@ static void begin_stuck(struct copying *c, struct ends *sink)
 static void end_stuck(struct copying *c, struct ends *sink)
 {
     char octets[PIPE_HOLDS];
-    assert_true(read(sink->theirs, octets, sizeof(octets)) > 0); /* the copy has closed neither descriptor */
+    /* The copy has not closed the two descriptors. */
+    assert_true(read(sink->theirs, octets, sizeof(octets)) > 0);
     assert_int_equal(write(sink->ours, "x", 1), 1);
     assert_int_equal(close(c->from), 0);
     close_ends(sink);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Many creations at once succeed, and the requests to xenstored for each one do not grow with their number. So do those for each
- * destruction. The test counts answers of xenstored and measures no time.
+ * Many creations at once succeed, and many destructions too. The number of requests to xenstored for
+ * each operation does not grow with the number of operations. The test counts answers of xenstored and
+ * measures no time.
  *
- * AIOXEN_CREATIONS is the largest number of creations: 160 if it is not set.
+ * AIOXEN_CREATIONS is the largest number of creations. The default is 160.
  */
 #include "core.h"
 
@@ -21,7 +22,7 @@ struct crowd {
 };
 
 struct answers {
-    double creation, destruction; /* for each domain */
+    double creation, destruction; /* The answers of xenstored for each domain. */
 };
 
 static uint32_t answers_so_far(libxl_ctx *ctx)
@@ -32,7 +33,8 @@ static uint32_t answers_so_far(libxl_ctx *ctx)
     return answers;
 }
 
-/* Waits until all operations have succeeded. Returns the answers of xenstored since `before`, for each operation. */
+/* Waits until all operations have succeeded. `before` is the number of answers of xenstored before the
+ * operations. Returns the number of answers since then, divided by the number of operations. */
 static double wait_for_all(const struct crowd *c, uint32_t before)
 {
     for (int i = 0; i < c->count; i++)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Shutdown requests whose deadline of 60 s has passed. The tests run the timers early instead of waiting. */
+/* The end of the time limit of a shutdown request, which is 60 s. The tests run the timers early instead
+ * of waiting. */
 #include "core.h"
 
 #include "simulation.h"
@@ -9,8 +10,8 @@
 #include <stdlib.h>
 
 enum {
-    LONG_MS = 40000,     /* less than the time limit of a phase */
-    WITHDRAWAL_MS = 600, /* less than the time limit of a withdrawal */
+    LONG_MS = 40000,     /* This time is less than the time limit of a phase. */
+    WITHDRAWAL_MS = 600, /* This time is less than the time limit of a withdrawal. */
     SHORT_MS = 100,
     LATE_MS = 3000,
     REQUESTS = 8,
@@ -26,7 +27,7 @@ static void run_timers(libxl_ctx *ctx, unsigned ms)
             continue;
         libxl__timer_stop(ctx, timer);
         timer->callback(ctx, timer);
-        i = (uint32_t)-1; /* the heap has been reordered */
+        i = (uint32_t)-1; /* The search starts again, because the heap has been reordered. */
     }
 }
 
@@ -42,7 +43,7 @@ static op *ask(scene *s, libxl_domid *domid)
     *domid = guest_new(s->ctx, "b", true);
     op *o = START(s, libxl_domain_shutdown, s->ctx, *domid, how);
     wait_node(s, *domid, "control/shutdown", "poweroff");
-    pump(s, SHORT_MS); /* lets the library read xenstored's answer */
+    pump(s, SHORT_MS); /* The library reads xenstored's answer. */
     return o;
 }
 
@@ -53,7 +54,8 @@ static void put(libxl_domid domid, const char *value)
     fixture_write(path, value);
 }
 
-/* Starts a request, writes `value` over it unless `value` is NULL, and passes the deadline. The node must then hold `left`. */
+/* Starts a request, and passes the request's deadline. Before the deadline, writes `value` into the
+ * request's node unless `value` is NULL. After the deadline, the node must hold `left`. */
 static void check_timeout(scene *s, const char *value, const char *left)
 {
     libxl_domid domid;
@@ -85,7 +87,8 @@ static void a_guest_that_stops_during_the_withdrawal_has_stopped(scene *s)
     put(domid, "");
     libxl__ctx_lock(s->ctx);
     run_timers(s->ctx, LONG_MS);
-    libxl__aos_run(s->ctx, &(libxl__turn){0}); /* the withdrawal is sent, and its answer is not read yet */
+    /* The withdrawal is sent, and the answer of xenstored is not read yet. */
+    libxl__aos_run(s->ctx, &(libxl__turn){0});
     assert_int_equal(xc_domain_shutdown(libxl__xch(s->ctx), domid, SHUTDOWN_poweroff), 0);
     libxl__domains_look(s->ctx);
     libxl__ctx_leave(s->ctx);
@@ -101,7 +104,7 @@ static void a_hung_xenstored_does_not_delay_the_time_limit(scene *s)
     simulate("xenstored stop");
     op *o = START(s, libxl_domain_shutdown, s->ctx, domid, how);
     pass_time(s->ctx, LONG_MS);
-    pass_time(s->ctx, WITHDRAWAL_MS); /* the limit of the withdrawal */
+    pass_time(s->ctx, WITHDRAWAL_MS); /* The time limit of the withdrawal passes. */
     const uint64_t before = now_ms();
     const int rc = op_result(o);
     const uint64_t took = now_ms() - before;
@@ -111,7 +114,8 @@ static void a_hung_xenstored_does_not_delay_the_time_limit(scene *s)
     guest_destroy(s->ctx, domid);
 }
 
-/* The request must not reach the guest when xenstored runs again. */
+/* xenstored is stopped when the operation is aborted. The request must not reach the guest when xenstored
+ * runs again. */
 static void a_hung_xenstored_does_not_delay_an_abort(scene *s)
 {
     libxl_domid domid = guest_new(s->ctx, "b", true);
@@ -127,8 +131,9 @@ static void a_hung_xenstored_does_not_delay_an_abort(scene *s)
 }
 
 /*
- * Whether the guest has been asked. xenstored serves one request of each connection in turn. So during these reads
- * xenstored also processes the library's requests.
+ * Returns whether the guest's node holds a request to shut down. xenstored serves the connections
+ * alternately, one request at a time. So xenstored also processes the library's requests during the reads of
+ * this function.
  */
 static bool is_asked(libxl_domid domid)
 {
@@ -149,7 +154,7 @@ static op *ask_without_an_answer(scene *s, libxl_domid *domid)
     op *o = START(s, libxl_domain_shutdown, s->ctx, *domid, how);
     while (!is_asked(*domid)) {
         assert_int_equal(poll(&fd, 1, LATE_MS), 1);
-        simulate("xenstored stop"); /* requests sent now are not answered yet */
+        simulate("xenstored stop"); /* From here on, xenstored answers no request. */
         assert_int_equal(libxl_ctx_process(s->ctx), 0);
         simulate("xenstored cont");
     }
@@ -170,7 +175,8 @@ static void a_request_that_may_have_been_written_is_withdrawn(scene *s)
     guest_destroy(s->ctx, domid);
 }
 
-/* The node is empty because the request was never written. That must not count as an acknowledgement. */
+/* The request was never written, so the node is empty. The library must not take the empty node for
+ * an acknowledgement. */
 static void an_unwritten_request_is_not_acknowledged(scene *s)
 {
     libxl_domid domid = guest_new(s->ctx, "b", true);
@@ -183,7 +189,8 @@ static void an_unwritten_request_is_not_acknowledged(scene *s)
     guest_destroy(s->ctx, domid);
 }
 
-/* Adds to the counts of open and ended transactions, as if many operations used transactions. */
+/* Adds `open` and `ended` to the counts of open and ended transactions. This simulates many operations
+ * with transactions. */
 static void add_transactions(scene *s, uint32_t open, uint32_t ended)
 {
     libxl__ctx_lock(s->ctx);
@@ -192,7 +199,8 @@ static void add_transactions(scene *s, uint32_t open, uint32_t ended)
     libxl__ctx_leave(s->ctx);
 }
 
-/* The test raises the counts of transactions, as if a thousand requests were withdrawn at once. A withdrawal is given up only if no transaction ends. */
+/* The test raises the counts of transactions to simulate a thousand withdrawals at once. While
+ * transactions end, no withdrawal is given up. */
 static void a_queued_withdrawal_is_carried_out(scene *s)
 {
     enum { MANY = 1000 };

@@ -3,8 +3,9 @@
  * Makes every call to Xen of every operation fail with every errno. The operation's error must be one that its IDL entry declares,
  * and the message must say what has failed.
  *
- * The operations are those of the generated table; starter.c starts them. By default all errnos are tried for the first call of each
- * function, and one errno for each later call of it. With AIOXEN_SWEEP=all all errnos are tried for every call.
+ * The operations are those of the generated table; starter.c starts them. By default the sweep tries all
+ * errnos for the first call of each function, and one errno for each later call of the function. With
+ * AIOXEN_SWEEP=all the sweep tries all errnos for every call.
  */
 #include "simulation.h"
 #include "starter.h"
@@ -42,7 +43,7 @@ static bool is_declared(const libxl__ao_class *cls, int rc)
     return *error;
 }
 
-/* Returns whether the message does not name the operation, its phase and a cause. */
+/* Returns whether the message fails to name the operation, the phase or a cause. */
 static bool says_too_little(const libxl__ao_class *cls, const char *message)
 {
     const char *place = strstr(message, " (");
@@ -50,7 +51,7 @@ static bool says_too_little(const libxl__ao_class *cls, const char *message)
            (cls->phases && !strstr(place, ", phase "));
 }
 
-/* Makes the n-th call of this name fail. Returns whether the operation made so many. */
+/* Makes the n-th call of this name fail. Returns whether the operation has made n calls. */
 static bool run_point(struct sweep *w, unsigned operation, const char *call, const char *errnoval, int n)
 {
     const libxl__ao_class *cls = &libxl__operations[operation];
@@ -93,7 +94,7 @@ static void run_operation(struct sweep *w, unsigned operation)
     calls_end(note_call, w);
     if (operation == LIBXL__OP_DOMAIN_CREATE_NEW)
         assert_int_equal(libxl_domain_destroy(w->starter.ctx, w->starter.made, NULL), 0);
-    assert_in_range(w->count, 0, MOST_CALLS - 1); /* 0: the operation uses xenstored only */
+    assert_in_range(w->count, 0, MOST_CALLS - 1); /* The count is 0 if the operation uses only xenstored. */
     for (int call = 0; call < w->count; call++)
         run_call(w, operation, call);
 }

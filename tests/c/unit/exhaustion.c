@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The fault sweep runs each operation over both transports, each time with one fault. A fault is the failure of the n-th hypercall,
- * of the n-th allocation, of all allocations from the n-th on, of the n-th new descriptor, or of the n-th new thread. The sweep
- * of an operation ends when there is no n-th one. Nothing hangs, and no domain, node, descriptor or thread is left.
+ * The fault sweep runs each operation over both transports, each time with one fault. A fault is the failure
+ * of the n-th hypercall, of the n-th allocation, of all allocations from the n-th on, of the n-th new
+ * descriptor, or of the n-th new thread. The sweep of an operation ends when the operation does not make n
+ * calls, allocations, descriptors or threads. No operation hangs, and no operation leaves a domain, a node, a
+ * descriptor or a thread.
  *
- * The operations are those of the generated table; starter.c starts them. The sweep also covers opening a context, and watching for
- * ejected media, whose operation an event generator runs. By default the sweep tries every fifth n; with AIOXEN_SWEEP=all it tries
- * every n.
+ * The operations are those of the generated table; starter.c starts them. The sweep also opens contexts
+ * and watches for ejected media. By default the sweep tries every fifth n. With AIOXEN_SWEEP=all it
+ * tries every n.
  */
 #include "starter.h"
 
@@ -28,18 +30,19 @@ static const char *const kinds[KINDS] = {"hypercalls", "allocations", "series of
 
 struct sweep {
     struct starter starter;
-    unsigned flags; /* the flags of libxl_ctx_alloc for the contexts under test */
+    unsigned flags; /* The flags of libxl_ctx_alloc() for the contexts under test. */
     struct fixture before;
     char calls[MOST_CALLS][64];
     int count;
-    int usual; /* the operation's result without a fault */
+    int usual; /* The result of the operation without a fault. */
     int rule;
     unsigned step, points[KINDS];
 };
 
 /* ---- faults */
 
-/* The libraries call this pthread_create(): they are linked into this program, or they find this definition first. */
+/* The libraries under test call the pthread_create() below instead of the C library's. A library that is
+ * linked statically uses the program's definition. Another library finds this definition first. */
 static atomic_uint threads_made, failing_thread;
 
 int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*work)(void *), void *argument)
@@ -73,7 +76,7 @@ static void begin_fault(struct sweep *w, enum kind kind, const char *call, unsig
     }
 }
 
-/* Ends the fault. Returns whether it has occurred. */
+/* Ends the fault. Returns whether the fault has occurred. */
 static bool end_fault(const struct sweep *w, enum kind kind, unsigned n, int rc)
 {
     bool hit;
@@ -94,7 +97,8 @@ static bool end_fault(const struct sweep *w, enum kind kind, unsigned n, int rc)
 
 /* ---- points */
 
-/* Opens a context that makes and destroys guests without a fault. Its threads end when it is freed. */
+/* Opens a context that makes and destroys guests without a fault. The threads of the context end when the
+ * context is freed. */
 static libxl_ctx *open_helper(void)
 {
     libxl_ctx *ctx;
@@ -175,7 +179,8 @@ static const char *name_of(unsigned operation)
     return libxl__operations[operation].name;
 }
 
-/* Makes the n-th call, allocation, descriptor or thread fail. Returns whether there were so many. */
+/* Makes the n-th call, allocation, descriptor or thread fail. Returns whether the operation has reached
+ * the n-th. */
 static bool run_point(struct sweep *w, unsigned operation, enum kind kind, const char *call, unsigned n)
 {
     prepare(w, operation);
@@ -211,7 +216,8 @@ static void note_call(const char *call, void *user)
         snprintf(w->calls[w->count++], sizeof(w->calls[0]), "%s", call);
 }
 
-/* Stores the operation's result without a fault, and the names of its hypercalls. */
+/* Runs the operation without a fault. Stores the operation's result and the names of its hypercalls
+ * in `w`. */
 static void learn(struct sweep *w, unsigned operation)
 {
     w->count = 0;

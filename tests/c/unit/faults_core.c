@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Tests for faults of libxl's asynchronous machinery (docs/libxl-faults.md): children, clocks, descriptors.
+ * Tests that the library does not have certain faults of libxl. docs/libxl-faults.md describes these faults.
+ * The tests concern children, clocks and descriptors.
  */
 #include "core.h"
 
@@ -47,8 +48,8 @@ static void a_child_that_cannot_start_fails_at_once(scene *s)
     struct rlimit before, none;
     assert_int_equal(RUN(s, core_begin(s->ctx, &missing, NULL, how)), ERROR_FAIL);
     assert_non_null(strstr(last_message(s), strerror(ENOENT)));
-    getrlimit(RLIMIT_NOFILE,
-              &before); /* without descriptors the result is the same, with another errno in the message */
+    /* Without free descriptors the result is the same, but the message has another errno. */
+    getrlimit(RLIMIT_NOFILE, &before);
     none = (struct rlimit){.rlim_cur = 1, .rlim_max = before.rlim_max};
     setrlimit(RLIMIT_NOFILE, &none);
     int rc = RUN(s, core_begin(s->ctx, &missing, NULL, how));
@@ -92,11 +93,11 @@ static void a_child_of_a_nested_operation_is_awaited(scene *s)
     assert_int_equal(kill(sleeper, 0), 0);
     assert_int_equal(libxl_ao_abort(s->ctx, &o->how), 0);
     assert_int_equal(op_result(o), ERROR_ABORTED);
-    assert_int_equal(kill(sleeper, 0), -1); /* dead and reaped */
+    assert_int_equal(kill(sleeper, 0), -1); /* The process has ended and was reaped. */
     assert_int_equal(errno, ESRCH);
 }
 
-/* ---- clocks: the core is linked into this program, so its calls use these definitions */
+/* ---- clocks. The core is linked into this program, so the core's calls use the definitions below. */
 
 static int wall_clock_reads, wall_clock_timers, timers_made;
 
@@ -132,7 +133,7 @@ static void time_is_monotonic(scene *s)
     double begin = seconds();
     assert_int_equal(core_begin(ctx, &waiting, NULL, NULL), 0);
     assert_in_range((int)(1000 * (seconds() - begin)), 9, 2000);
-    assert_int_equal(timers_made, 1); /* the definitions above were used */
+    assert_int_equal(timers_made, 1); /* The library has used the definitions above. */
     assert_int_equal(wall_clock_reads + wall_clock_timers, 0);
     core_close(ctx);
     (void)s;
@@ -190,7 +191,8 @@ static void late_stop(libxl_ctx *ctx, libxl__source *source)
     close(s->number);
 }
 
-/* The second step runs while the caller is already waiting; it registers the descriptor that the third step needs. */
+/* The second step runs while the caller is already waiting. This step registers the descriptor that the
+ * third step needs. */
 static int register_late(libxl__ao *ao, void *state)
 {
     struct late *s = state;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* An operation's memory: zeroed, aligned, of any size, and freed as a whole. */
+/* The memory that an operation allocates from its gc. The memory is zeroed and aligned, and can have any
+ * size. All of it is freed at once. */
 #include "core.h"
 
 #include <malloc.h>
@@ -56,7 +57,7 @@ static void absurd_sizes_are_refused(scene *s)
     assert_null(libxl__gc_alloc(&gc, SIZE_MAX / 2 + 1));
     assert_non_null(libxl__gc_alloc(&gc, 1));
     libxl__gc_end(&gc);
-    libxl__gc_end(&gc); /* ending twice is allowed */
+    libxl__gc_end(&gc); /* A gc may be ended twice. */
 }
 
 static const body bodies[] = {

@@ -10,11 +10,12 @@ enum { NONE = -1, MOST = 16 };
 
 struct whole {
     uint32_t count, width;
-    int failing, failing_too; /* the members that fail, with different errors */
-    bool holds;               /* members with an odd index wait until they are released */
-    bool reserves;            /* the group is reserved before its start */
+    int failing, failing_too; /* The indices of the two members that fail. Their errors differ. */
+    bool holds;               /* true: members with an odd index wait until they are released. */
+    bool reserves;            /* true: the group is reserved before its start. */
     libxl__ao *ao;
-    uint32_t running, most_running, next; /* numbers of members, and the index of the next one */
+    /* The number of members that run, the greatest such number so far, and the index of the next member. */
+    uint32_t running, most_running, next;
     bool out_of_order, moved;
     uint32_t started, ended, stopped, succeeded;
     bool released[MOST];
@@ -177,7 +178,7 @@ static void the_first_error_of_the_members_is_the_result(scene *s)
         op *o = START(s, core_begin, s->ctx, &whole_class, &w, how);
         assert_int_equal(op_result(o), ERROR_KERNEL);
         assert_string_equal(o->message, message);
-        assert_in_range(w.started, failing + 1, failing + 3); /* no member starts after the error */
+        assert_in_range(w.started, failing + 1, failing + 3); /* No member starts after the error. */
         assert_int_equal(w.ended, w.started);
     }
     /* Member 3 fails right after member 1. */
@@ -191,7 +192,7 @@ static void an_error_stops_the_members_that_run(scene *s)
     op *o = START(s, core_begin, s->ctx, &whole_class, &w, how);
     assert_int_equal(op_result(o), ERROR_KERNEL);
     assert_string_equal(o->message, "parts[2]: kernel: bad (member 0, phase work) (whole 0, phase parts)");
-    assert_in_range(w.stopped, 2, 3); /* members 1 and 3; and member 4 if it has started */
+    assert_in_range(w.stopped, 2, 3); /* Members 1 and 3 are stopped, and also member 4 if it has started. */
     assert_int_equal(w.ended, w.started);
     assert_in_range(w.started, 4, 5);
 }
@@ -200,7 +201,7 @@ static void a_stop_request_stops_the_members_and_awaits_them(scene *s)
 {
     struct whole w = {.count = 10, .width = 2, .failing = NONE, .failing_too = NONE, .holds = true};
     op *o = START(s, core_begin, s->ctx, &whole_class, &w, how);
-    reach_running(s, &w, 2); /* members 1 and 3 wait; 0 and 2 end by themselves */
+    reach_running(s, &w, 2); /* Members 1 and 3 wait. Members 0 and 2 end by themselves. */
     stop_whole(s->ctx, &w);
     assert_int_equal(op_result(o), ERROR_ABORTED);
     assert_string_equal(o->message, "The operation was stopped on request (whole 0, phase parts)");

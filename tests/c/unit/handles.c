@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Handles to the hypervisor: which thread uses which handle. */
+/* The handles to the hypervisor. The tests check which thread uses which handle. */
 #include "core.h"
 
 #include "simulation.h"
@@ -75,7 +75,8 @@ static void the_opening_thread_uses_the_first_handle_only(scene *s)
     libxl_ctx_free(ctx);
 }
 
-/* If no further handle can be opened, for lack of descriptors or privileges, threads share the first one. */
+/* Sometimes no further handle can be opened, for lack of descriptors or privileges. In this case all
+ * threads share the first handle. */
 static void threads_share_if_no_handle_can_be_opened(scene *s)
 {
     struct caller callers[LIBXL__HANDLES];
@@ -86,7 +87,7 @@ static void threads_share_if_no_handle_can_be_opened(scene *s)
         ask_on_threads(ctx, callers, LIBXL__HANDLES);
         for (int j = 0; j < LIBXL__HANDLES; j++)
             assert_ptr_equal(callers[j].first, ctx->xen->handles.of[0]);
-        assert_int_equal(fault_hits(rule), LIBXL__HANDLES - 1); /* each slot is tried once */
+        assert_int_equal(fault_hits(rule), LIBXL__HANDLES - 1); /* The library has tried each slot once. */
     }
     libxl_ctx_free(ctx);
 }

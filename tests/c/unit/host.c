@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Files, loop devices and hotplug scripts of the host. Runs on the simulated devices, or as root on real ones. */
+/* Files, loop devices and hotplug scripts of the host. The tests run on the simulated devices, or as root
+ * on real devices. */
 #include "core.h"
 
 #include "host_file.h"
@@ -24,8 +25,8 @@ enum { WITHIN_MS = 10000 };
 struct task {
     const char *path;
     bool read_only, may_share;
-    atomic_int held; /* the number of the loop device + 1 */
-    bool waits;      /* the operation goes on until it is aborted */
+    atomic_int held; /* The number of the loop device, plus 1. 0: none. */
+    bool waits;      /* true: the operation goes on until it is aborted. */
     libxl__file_facts facts;
     unsigned limit_ms;
     const char *argument;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Network interfaces of the host, on the simulated ones. Each body has interfaces with names of its own. */
+/* Operations on network interfaces of the host. The interfaces are simulated. Each body has interfaces
+ * with names of its own. */
 #include "core.h"
 #include "simulation.h"
 
@@ -12,9 +13,12 @@
 
 struct task {
     const char *name;
-    libxl__link_change change; /* all 0: the operation does not change the interface */
-    char master[IFNAMSIZ];     /* "": none */
-    bool present;              /* for await_class: wait until the interface exists (else: until it is gone) */
+    /* The change that the operation makes. If all members are 0, the operation makes no change. */
+    libxl__link_change change;
+    char master[IFNAMSIZ]; /* The name of the master. "": the interface has none. */
+    /* For await_class only. true: wait until the interface exists. false: wait until the interface
+     * is gone. */
+    bool present;
     libxl__link_info info;
 };
 
@@ -88,7 +92,7 @@ struct name {
     char text[IFNAMSIZ];
 };
 
-/* A new interface with a name that no other thread uses. */
+/* Makes an interface with a name that no other thread uses. Returns the name. */
 static struct name make_link(const char *kind)
 {
     static atomic_int last;
@@ -168,7 +172,8 @@ static void an_operation_waits_for_an_interface_to_come_and_to_go(scene *s)
     remove_link(link.text);
 }
 
-/* The socket holds few notifications, so most of these are lost. The operation must still notice the last change. */
+/* The kernel sends more notifications than the socket can hold, so most notifications are lost. The
+ * operation must still notice the last change. */
 static void lost_notifications_are_made_up_for(scene *s)
 {
     struct name link = make_link("vif");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Synchronous calls inside callbacks: what they deliver, and what they leave to others. */
+/* Synchronous calls inside callbacks. The tests check which completions such a call delivers, and which it
+ * leaves to other calls. */
 #include "core.h"
 
 #include <poll.h>
@@ -8,7 +9,9 @@
 /* ---- an operation of one phase; its `user` is a struct task */
 
 struct task {
-    uint64_t delay; /* ns; 0: the operation waits until `released` is set and the operation is woken */
+    /* The time until the operation ends, in ns. 0: the operation waits until `released` is set and the
+     * operation is woken. */
+    uint64_t delay;
     bool released, reports;
     libxl__ao *ao;
     libxl__alarm alarm;
@@ -67,7 +70,7 @@ static void call_inside(libxl_ctx *ctx, int rc, void *user)
     c->ended++;
 }
 
-/* Runs on a small stack, which would overflow if callbacks nested. */
+/* Starts the operations. The thread has a small stack, which would overflow if callbacks nested. */
 static void *run_crowd(void *user)
 {
     libxl_ctx *ctx = user;
@@ -175,7 +178,8 @@ struct left {
     libxl_ctx *ctx;
     struct task held, opener, first;
     atomic_bool over, done;
-    bool outside; /* the other thread polls the descriptor, as applications do */
+    /* true: the other thread polls the context's descriptor. false: it waits inside the library. */
+    bool outside;
     int rc;
 };
 

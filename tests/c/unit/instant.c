@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Instant operations. A synchronous one runs on the caller's stack and takes no lock. */
+/* Instant operations. A synchronous call of an instant operation uses the caller's stack and takes
+ * no lock. */
 #include "core.h"
 
 struct body_record {
     int calls;
-    bool on_the_stack; /* the record is on the caller's stack */
+    bool on_the_stack; /* true: the operation's record is on the caller's stack. */
 };
 
-/* The address at which this thread's last call() keeps the record. */
+/* The address of the record in this thread's last call(). */
 static _Thread_local const void *room;
 
 static int instant_body(libxl__ao *ao, void *args)
@@ -16,7 +17,8 @@ static int instant_body(libxl__ao *ao, void *args)
     s->calls++;
     s->on_the_stack = ao == room;
     return libxl__gc_alloc(&ao->gc, 10000) ? 0
-                                           : ERROR_NOMEM; /* LeakSanitizer reports this if it is not freed */
+                                           /* LeakSanitizer reports memory that is not freed. */
+                                           : ERROR_NOMEM;
 }
 
 static const libxl__ao_class instant_class = {
@@ -31,7 +33,7 @@ static int failing_body(libxl__ao *ao, void *args)
 static const libxl__ao_class failing_class = {
     .name = "failing", .body = failing_body, .args_size = sizeof(void *)};
 
-/* Does what a generated initiator does. */
+/* Starts an operation of a class, as a generated initiator does. Returns the initiator's result. */
 static int call(libxl_ctx *ctx, const libxl__ao_class *cls, void *user, const libxl_asyncop_how *how)
 {
     libxl__ao *ao;
@@ -98,14 +100,17 @@ static void an_asynchronous_one_completes_like_any_operation(scene *s)
     assert_int_equal(core_result(ctx, &number), 0);
     assert_int_equal(number, 8);
     assert_int_equal(seen.calls, 1);
-    assert_false(seen.on_the_stack); /* the record outlives the call */
+    assert_false(seen.on_the_stack); /* The record is not on the stack, because it outlives the call. */
     core_close(ctx);
 }
 
-/* Each callback starts the next operation, in the two contexts alternately. */
+/* A chain of operations. The callback of each operation starts the next operation, in the two
+ * contexts alternately. */
 struct chain {
     libxl_ctx *ctx[2];
-    int left, deepest, depth; /* operations still to start; the most callbacks on the stack so far, and now */
+    /* `left` is the number of operations that are still to start. `depth` is the number of callbacks on
+     * the stack, and `deepest` is the greatest depth so far. */
+    int left, deepest, depth;
     struct body_record seen;
 };
 
@@ -132,7 +137,7 @@ static void callbacks_nest_once_per_context_at_most(scene *s)
         struct chain c = chains[i];
         const libxl_asyncop_how how = {.callback = next_link, .u.for_callback = &c};
         assert_int_equal(call(one, &instant_class, &c.seen, &how), ERROR_ASYNC_INPROGRESS);
-        assert_int_equal(c.left, -1); /* all callbacks ran before the first initiator returned */
+        assert_int_equal(c.left, -1); /* All callbacks have run before the first initiator returned. */
         assert_int_equal(c.seen.calls, LINKS + 1);
         assert_in_range(c.deepest, 1, 1 + i);
     }

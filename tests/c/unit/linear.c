@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The work for one operation does not grow with the number of operations, and no single call does the work of all. The tests count
- * steps (libxl__loop.steps) and measure no time. A step is an operation that runs, a follower that is notified, a timer that fires,
- * or an element that a search examines.
+ * The work for one operation does not grow with the number of operations. No single call does the work of all
+ * operations. The tests count steps with libxl__loop.steps, and measure no time. A step is an operation that
+ * runs, a follower that is notified, a timer that fires, or an element that a search examines.
  */
 #include "core.h"
 
@@ -12,9 +12,10 @@
 
 enum {
     FEW = 500,
-    TIMES = 8, /* the large number of operations is TIMES the small one */
-    TURN = 64, /* steps */
-    /* The limit of steps in one call. A call makes one turn each for timers, followers and operations; searches add to that. */
+    TIMES = 8, /* The ratio of the large number of operations to the small number. */
+    TURN = 64, /* The number of steps in one turn. */
+    /* The greatest number of steps in one call. A call makes one turn for timers, one for followers and
+     * one for operations. Searches add further steps. */
     MOST_IN_A_CALL = 8 * TURN,
 };
 
@@ -24,7 +25,7 @@ struct crowd {
     libxl_ctx *ctx;
     libxl_domid domid;
     int count;
-    bool alike; /* all operations have the same `how` */
+    bool alike; /* true: all operations have the same `how`. */
     uint64_t most_in_a_call;
 };
 
@@ -51,7 +52,8 @@ static void start_all(struct crowd *c)
     }
 }
 
-/* Takes the completions as an application does: the descriptor must be readable until all have been taken. */
+/* Takes the completions as an application does. The descriptor must be readable until all completions have
+ * been taken. */
 static void take_all(struct crowd *c)
 {
     struct pollfd fd = {.fd = libxl_ctx_fd(c->ctx), .events = POLLIN};
@@ -158,7 +160,7 @@ static void operations_are_found_by_their_how(scene *s)
 {
     check(aborts_oldest_first, false);
     check(aborts_newest_first, false);
-    check(aborts_oldest_first, true); /* each abort finds the oldest operation that has not ended */
+    check(aborts_oldest_first, true); /* Each abort finds the oldest operation that has not ended. */
     (void)s;
 }
 
@@ -171,11 +173,12 @@ static void limits(struct crowd *c)
     }
     libxl__ctx_lock(c->ctx);
     libxl__timers *timers = &c->ctx->timers;
-    for (uint32_t i = 0; i < timers->count; i++) /* the operations' timers expire now, in the same order */
+    /* Now the timers of the operations expire, in the same order. */
+    for (uint32_t i = 0; i < timers->count; i++)
         if (timers->heap[i]->deadline < libxl__now() + LIBXL__SECONDS(61))
             timers->heap[i]->deadline -= LIBXL__SECONDS(61);
     timers->armed = 0;
-    libxl__domains_look_soon(c->ctx); /* sets the descriptor of the timers */
+    libxl__domains_look_soon(c->ctx); /* This call also makes the descriptor of the timers readable. */
     libxl__ctx_leave(c->ctx);
     take_all(c);
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the library gives to the application's logger. */
+/* The messages that the library gives to the application's logger. */
 #include "core.h"
 
 #include <stdarg.h>
 
 struct noting {
-    xentoollog_logger vtable; /* first member: the library has only a pointer to it */
+    xentoollog_logger vtable; /* Must be the first member, because the library has only a pointer to it. */
     int calls, levels;
     bool formatted;
 };
@@ -36,7 +36,7 @@ static int failing_body(libxl__ao *ao, void *args)
 static const libxl__ao_class failing_class = {
     .name = "failing", .body = failing_body, .args_size = sizeof(void *), .slow = true};
 
-/* Only the logger knows whether it prints a message of this level. */
+/* Only the logger knows which levels it prints. So the logger formats the message. */
 static void the_logger_formats_what_it_prints(scene *s)
 {
     struct noting n = {.vtable = {.vmessage = note, .progress = ignore_progress}};

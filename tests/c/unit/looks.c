@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The periodic check: while domains are followed, the library lists the domains even without an event from xenstored. */
+/* The periodic check of domains. While a domain is followed, the library lists all domains regularly, even
+ * without an event from xenstored. */
 #include "core.h"
 
 #include "simulation.h"
@@ -7,7 +8,8 @@
 
 enum { SOON_S = 3, LONG_S = 3600, LAST_DOMID = LIBXL__DOMID_FIRST_RESERVED - 1 };
 
-/* Returns whether the next check is scheduled within seconds. Otherwise it must be in the far future. */
+/* Returns whether the next check is within the next seconds. Fails the test if the check is neither soon
+ * nor in the far future. */
 static bool is_scheduled(scene *s)
 {
     libxl__ctx_lock(s->ctx);
@@ -32,7 +34,7 @@ static void the_check_is_scheduled_while_a_domain_is_followed(scene *s)
 {
     libxl_domid domid = guest_new(s->ctx, "b", true);
     run_check_now(s);
-    assert_false(is_scheduled(s)); /* no domain is followed */
+    assert_false(is_scheduled(s)); /* No domain is followed. */
     op *o = START(s, libxl_domain_wait_gone, s->ctx, domid, how);
     assert_true(is_scheduled(s));
     run_check_now(s);
@@ -83,7 +85,7 @@ static int refuse_watch(libxl_ctx *ctx, libxl__watch *watch)
     return ERROR_NO_XENSTORE;
 }
 
-/* The message replaces that of the thread's previous error. */
+/* This error message replaces the message of the thread's previous error. */
 static void the_error_of_a_failed_follow_has_its_own_message(scene *s)
 {
     const libxl__xs_transport *working = s->ctx->xen->transport;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The loop: descriptors that are registered and deregistered while it runs, and threads that wait in it. */
+/* The loop. The tests register and deregister descriptors while the loop runs. Several threads wait
+ * in the loop. */
 #include "core.h"
 
 #include <fcntl.h>
@@ -28,7 +29,8 @@ static void note(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
     w->revents = revents;
     calls++;
     if (read(fd->fd, &value, sizeof(value)) < 0)
-        w->calls += 0; /* not an eventfd, or empty; the test checks revents */
+        /* The descriptor is not an eventfd, or it is empty. The test checks `revents` instead. */
+        w->calls += 0;
 }
 
 static int ready_fd(void)
@@ -94,13 +96,14 @@ static void close_and_reopen(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
     int number = w->neighbours->fd.fd;
     (void)revents;
     calls++;
-    stop_watching(ctx, w->neighbours); /* this descriptor is ready, and the loop has fetched its readiness */
+    stop_watching(ctx, w->neighbours); /* This descriptor is ready, and the loop knows it already. */
     int again = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     assert_int_equal(again, number);
     assert_int_equal(libxl__fd_register(ctx, &reopened->fd, again, EPOLLIN, note), 0);
 }
 
-/* The loop must not take the readiness of a closed descriptor for that of a new descriptor with the same number. */
+/* A closed descriptor was ready, and a new descriptor has the same number. The loop must not take the new
+ * descriptor for ready. */
 static void a_descriptor_number_may_be_reused(scene *s)
 {
     libxl_ctx *ctx = open_locked();
@@ -164,7 +167,7 @@ static void invalid_descriptors_are_refused(scene *s)
     assert_int_equal(libxl__fd_register(ctx, &w.fd, -1, EPOLLIN, note), ERROR_FAIL);
     assert_int_equal(libxl__fd_register(ctx, &w.fd, 9999, EPOLLIN, note), ERROR_FAIL);
     assert_false(w.fd.registered);
-    libxl__fd_deregister(ctx, &w.fd); /* never registered: no effect */
+    libxl__fd_deregister(ctx, &w.fd); /* The descriptor was never registered, so this call has no effect. */
     close_locked(ctx);
     (void)s;
 }
@@ -183,7 +186,8 @@ static void a_deregistered_descriptor_is_not_called(scene *s)
     (void)s;
 }
 
-/* Several registrations of one descriptor each get their own events; errors and hang-ups go to all. */
+/* Several registrations of one descriptor each get their own events; all registrations get errors
+ * and hang-ups. */
 static void one_descriptor_may_be_watched_several_times(scene *s)
 {
     libxl_ctx *ctx = open_locked();
@@ -198,7 +202,7 @@ static void one_descriptor_may_be_watched_several_times(scene *s)
     assert_int_equal(libxl__loop_dispatch(ctx), 0);
     assert_int_equal(out.revents, EPOLLOUT);
     assert_int_equal(write(ends[1], "12345678", 8), 8);
-    libxl__fd_deregister(ctx, &out.fd); /* the others stay */
+    libxl__fd_deregister(ctx, &out.fd); /* The other registrations stay. */
     assert_int_equal(libxl__loop_dispatch(ctx), 0);
     assert_int_equal(in.revents, EPOLLIN);
     assert_int_equal(out_of_band.calls, 0);
@@ -206,8 +210,8 @@ static void one_descriptor_may_be_watched_several_times(scene *s)
     assert_int_equal(libxl__loop_dispatch(ctx), 0);
     assert_int_equal(out_of_band.revents, EPOLLOUT);
     libxl__fd_modify(ctx, &out_of_band.fd, 0);
-    libxl__fd_deregister(ctx,
-                         &in.fd); /* the first registration, which epoll knows; the others use a duplicate */
+    /* epoll has the descriptor of the first registration. For each other registration it has a duplicate. */
+    libxl__fd_deregister(ctx, &in.fd);
     close(ends[1]);
     assert_int_equal(libxl__loop_dispatch(ctx), 0);
     assert_true(out_of_band.revents & EPOLLHUP);
@@ -300,7 +304,8 @@ static void only_the_woken_waiter_returns(scene *s)
     pthread_t threads[WAITERS];
     for (int i = 0; i < WAITERS; i++)
         threads[i] = start(&w[i], ctx);
-    for (int i = WAITERS - 1; i >= 0; i--) { /* the first is the leader, so it is woken last */
+    /* The first thread is the leader. So the leader is woken last. */
+    for (int i = WAITERS - 1; i >= 0; i--) {
         libxl__ctx_lock(ctx);
         libxl__waiter_wake(ctx, &w[i].waiter);
         libxl__ctx_unlock(ctx);
@@ -323,7 +328,7 @@ struct polling {
     atomic_bool over;
 };
 
-/* Blocks if there is nothing to read. */
+/* Reads one octet from the descriptor. Blocks if there is nothing to read. */
 static void take_one(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
 {
     char octet;
@@ -381,7 +386,8 @@ static void one_of_several_pollers_takes_and_none_blocks(scene *s)
     (void)s;
 }
 
-/* A duplicate left in the child would delay the pipe's end of file for as long as the child lives. */
+/* If a duplicate of the pipe stayed open in the child, the pipe would have no end of file while the
+ * child lives. */
 static void a_forked_child_keeps_no_descriptor_of_the_loop(scene *s)
 {
     int ends[2];
@@ -391,7 +397,7 @@ static void a_forked_child_keeps_no_descriptor_of_the_loop(scene *s)
     struct watched w[3] = {{.calls = 0}};
     for (int i = 0; i < 3; i++)
         assert_int_equal(libxl__fd_register(ctx, &w[i].fd, ends[0], EPOLLIN, note), 0);
-    assert_int_equal(core_left_after_fork(ctx), before); /* the application's pipe is counted in `before` */
+    assert_int_equal(core_left_after_fork(ctx), before); /* `before` counts the application's pipe. */
     libxl__fd_deregister(ctx, &w[1].fd);
     assert_int_equal(core_left_after_fork(ctx), before);
     libxl__fd_deregister(ctx, &w[0].fd);

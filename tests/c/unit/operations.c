@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Operations in the core alone: starting and ending, stopping, the run queue, the index, callbacks. */
+/* Operations in the core alone. The tests concern starting, ending, stopping, the run queue, the
+ * index and callbacks. */
 #include "core.h"
 
 #include <stdlib.h>
@@ -7,10 +8,11 @@
 /* ---- the test operation; its `user` is a struct play */
 
 struct play {
-    int rc;    /* the body's result */
-    int steps; /* the number of times that the body waits before it returns rc */
+    int rc;    /* The result of the body. */
+    int steps; /* The number of times that the body waits before it returns `rc`. */
     int calls;
-    int *order, number; /* the body appends `number` to `order`, whose first element is its length */
+    /* The body appends `number` to `order`. The first element of `order` is the length. */
+    int *order, number;
     libxl__ao *ao;
     libxl__alarm alarm;
 };
@@ -55,7 +57,7 @@ static void an_error_of_the_first_step_is_returned(scene *s)
 {
     struct play p = {.rc = ERROR_INVAL};
     op *o = START(s, core_begin, s->ctx, &play_class, &p, how);
-    assert_true(op_done(o)); /* the harness checks that no completion follows */
+    assert_true(op_done(o)); /* The harness checks that no completion follows. */
     assert_int_equal(op_result(o), ERROR_INVAL);
     assert_int_equal(p.calls, 1);
 }
@@ -88,7 +90,7 @@ static void closing_refuses_new_operations(scene *s)
 
 /* ---- stopping */
 
-/* The operation goes on for `steps` calls after it was asked to stop. */
+/* The body of an operation that goes on for `steps` calls after a stop request. */
 static int stop_slowly(libxl__ao *ao, void *state)
 {
     struct play *p = core_user(ao);
@@ -132,7 +134,7 @@ static void the_limit_of_a_class_ends_the_operation(scene *s)
     uint64_t began = now_ms();
     op *o = START(s, core_begin, s->ctx, &limited, &p, how);
     op *free = START(s, core_begin, s->ctx, &limited, &freed, how);
-    /* The application's limit overrides that of the class. */
+    /* The limit that the application sets overrides the limit of the class. */
     assert_int_equal(libxl_ao_set_limit(s->ctx, &free->how, 0), 0);
     assert_int_equal(op_result(o), ERROR_TIMEDOUT);
     assert_in_range(now_ms() - began, 29, 2000);
@@ -184,7 +186,7 @@ static void repeated_steps_use_no_more_memory(scene *s)
     assert_int_equal(core_start(ctx, &cycle, 1, &p), ERROR_ASYNC_INPROGRESS);
     assert_int_equal(core_result(ctx, NULL), 0);
     assert_int_equal(p.calls, p.steps + 1);
-    assert_in_range(ctx->aos.records[0].count, 0, 1); /* one record, in the free list or freed */
+    assert_in_range(ctx->aos.records[0].count, 0, 1); /* The only record is in the free list, or was freed. */
     core_close(ctx);
     (void)s;
 }
@@ -255,7 +257,7 @@ static void the_oldest_of_equal_hows_is_found(scene *s)
 
 struct chain {
     int links, ended;
-    libxl_ctx *contexts[2]; /* the operations use them alternately */
+    libxl_ctx *contexts[2]; /* The two contexts. The operations use them alternately. */
 };
 
 static void next_link(libxl_ctx *ctx, int rc, void *user)
@@ -270,7 +272,7 @@ static void next_link(libxl_ctx *ctx, int rc, void *user)
                          ERROR_ASYNC_INPROGRESS);
 }
 
-/* Runs on a small stack, which would overflow if callbacks nested. */
+/* Starts a chain of operations. The thread has a small stack, which would overflow if callbacks nested. */
 static void *start_chain(void *user)
 {
     libxl_ctx *const *contexts = user;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The driver of phases, in the core alone: order, errors, stop requests, limits, nested operations. */
+/* The driver of phases, in the core alone. The tests concern order, errors, stop requests, limits and
+ * nested operations. */
 #include "script.h"
 
 static const int reasons[] = {ERROR_ABORTED, ERROR_TIMEDOUT};
@@ -75,7 +76,7 @@ static void the_first_error_and_its_message_are_reported(scene *s)
                        .part[2] = {.waits = true, .rc = ERROR_KERNEL, .message = "first"}};
     op *o = SCRIPT_START(s, plain, &p);
     script_open(s->ctx, &p, 2);
-    script_ends(o, &p, ERROR_KERNEL, "a+b+c+c.c-b-a-"); /* the undo that failed does not end the undoing */
+    script_ends(o, &p, ERROR_KERNEL, "a+b+c+c.c-b-a-"); /* The failed undo does not end the undoing. */
     assert_string_equal(o->message, "first (plain 0, phase c)");
 }
 
@@ -116,12 +117,12 @@ static void a_phase_with_a_stop_function_is_awaited(scene *s)
         op *o = SCRIPT_START(s, stoppable, &p);
         script_stop(s->ctx, &p, ERROR_ABORTED);
         script_reach(s, &p, "a+b+b!");
-        script_stop(s->ctx, &p, ERROR_TIMEDOUT); /* a second request does not call the stop function again */
+        script_stop(s->ctx, &p, ERROR_TIMEDOUT); /* A second request does not call the stop function again. */
         script_wake(s->ctx, &p);
         script_reach(s, &p, "a+b+b!");
         assert_false(op_done(o));
         script_open(s->ctx, &p, 1);
-        script_ends(o, &p, ERROR_ABORTED, "a+b+b!b.b-a-"); /* c does not start */
+        script_ends(o, &p, ERROR_ABORTED, "a+b+b!b.b-a-"); /* Phase c does not start. */
         assert_string_equal(o->message, "The operation was stopped on request (stoppable 0, phase b)");
     }
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The driver of phases, in the core alone: undoing, extending, committing, closing. */
+/* The driver of phases, in the core alone. The tests concern undoing, extending, committing and closing. */
 #include "script.h"
 
 #include <stdio.h>
@@ -40,7 +40,7 @@ static void an_undo_that_takes_too_long_after_a_stop_request_is_not_awaited(scen
         struct script p = {WAITS_IN(2), .part[1] = {.undo_waits = true}};
         op *o = SCRIPT_START(s, undo_limited, &p);
         script_stop(s->ctx, &p, reasons[r]);
-        script_ends(o, &p, reasons[r], "a+b+c+a-"); /* the earlier phase is still undone */
+        script_ends(o, &p, reasons[r], "a+b+c+a-"); /* The earlier phase is undone, too. */
         assert_true(says_unfinished(o, "b"));
     }
 }
@@ -83,7 +83,7 @@ static void a_request_that_was_carried_out_after_all_succeeds(scene *s)
         script_stop(s->ctx, &p, reasons[r]);
         script_reach(s, &p, "a+b+c+c-");
         script_open_undo(s->ctx, &p, 1);
-        script_ends(o, &p, 0, "a+b+c+c-b-"); /* a is not undone */
+        script_ends(o, &p, 0, "a+b+c+c-b-"); /* Phase a is not undone. */
         assert_string_equal(o->message, "");
     }
 }
@@ -170,7 +170,7 @@ SCRIPT_CLASS(committed_stop, PHASE(a), PHASE(b, .commits = true), PHASE(c, STOP(
 
 static void after_the_commit_the_stop_function_is_called(scene *s)
 {
-    /* The stop is requested in c, or before c. */
+    /* The test requests the stop before phase c or in phase c. */
     for (int before = 0; before < 2; before++) {
         struct script p = {.part[1] = {.waits = before}, .part[2] = {.waits = true, .opens_on_stop = true}};
         op *o = SCRIPT_START(s, committed_stop, &p);
@@ -203,7 +203,8 @@ static void after_the_commit_a_limit_gives_its_own_error(scene *s)
     struct script p = {WAITS_IN(1)}, asked = {WAITS_IN(1)}, q = {WAITS_IN(1)};
     script_ends(SCRIPT_START(s, bare, &p), &p, ERROR_GUEST_TIMEDOUT, "a+b+");
     script_ends(SCRIPT_START(s, stopped, &q), &q, ERROR_GUEST_TIMEDOUT, "a+b+b!");
-    /* After a stop request the phase still ends by its own limit, with the limit's error. */
+    /* After a stop request, the phase's own limit still ends the phase. The result is the error of
+     * the limit. */
     SCRIPT_CLASS(longer, PHASE(a),
                  PHASE(b, .commits = true, .limit_ms = 100, .limit_rc = ERROR_GUEST_TIMEDOUT));
     op *o = SCRIPT_START(s, longer, &asked);
@@ -222,7 +223,7 @@ static void closing_ends_an_operation_in_each_state(scene *s)
                  PHASE(c, .commits = true, .limit_ms = 20));
     const struct {
         struct script script;
-        int stop; /* the reason of a stop request before the closing; 0: no request */
+        int stop; /* The reason of a stop request before the closing. 0: no request. */
         int aborted;
         const char *trace;
     } cases[] = {

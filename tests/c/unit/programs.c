@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Descriptors and signals of programs. A program that an operation runs gets three descriptors and default signals.
- * A program that the application runs inherits nothing from the library.
+ * The descriptors and signals of programs. A program that an operation runs gets three descriptors and
+ * default signals. A program that the application runs inherits nothing from the library.
  */
 #include "program.h"
 
@@ -11,7 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* All 27 assignments of the application's descriptors 0, 1 and 2 to the program's. */
+/* The application gives its descriptors 0, 1 and 2 to a program as the program's 0, 1 and 2. The test
+ * tries all 27 assignments. */
 static void sources_may_be_0_1_and_2(scene *s)
 {
     static const char *const names[] = {"zero", "one", "two"};
@@ -36,7 +37,8 @@ static void sources_may_be_0_1_and_2(scene *s)
         dup2(kept[i], i);
         close(kept[i]);
     }
-    for (int n = 0; n < 27; n++) { /* assertions print again: descriptors 0, 1 and 2 have been restored */
+    /* Descriptors 0, 1 and 2 have been restored, so assertions can print again. */
+    for (int n = 0; n < 27; n++) {
         char expected[3][32] = {"", "", ""};
         strcat(expected[n / 3 % 3], "out\n");
         strcat(strcat(strcat(expected[n % 3], "err\n"), names[n / 9]), "\n");
@@ -61,14 +63,14 @@ static void the_application_may_have_closed_0_1_and_2(scene *s)
         close(kept[i]);
     }
     assert_int_equal(rc, 0);
-    /* 3: the directory that ls reads. */
+    /* Descriptor 3 is the directory that ls reads. */
     assert_string_equal(text_of(out), "/dev/null\n/dev/null\n0\n1\n2\n3\n");
     close(out);
 }
 
 static void a_program_has_no_other_descriptor(scene *s)
 {
-    int out = scratch(""), inheritable = dup(out); /* the program must not get the inheritable duplicate */
+    int out = scratch(""), inheritable = dup(out); /* The program must not get the inheritable duplicate. */
     struct program p = SHELL("exec ls /proc/self/fd", -1, out, -1);
     assert_int_equal(run_program(s, &p), 0);
     assert_string_equal(text_of(out), "0\n1\n2\n3\n");
@@ -106,7 +108,7 @@ static void *open_and_close(void *argument)
 {
     struct busy *b = argument;
     for (int ends[2]; !b->over; b->rounds++) {
-        assert_int_equal(pipe(ends), 0); /* inheritable */
+        assert_int_equal(pipe(ends), 0); /* Both ends are inheritable. */
         close(ends[0]);
         close(ends[1]);
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Progress reports: each is delivered before the completion, even if the operation completes in its initiator.
- * Reports that were not requested are dropped.
+ * Progress reports. Each report is delivered before the completion, even if the operation completes in its
+ * initiator. A report that was not requested is dropped.
  */
 #include "core.h"
 
@@ -10,12 +10,13 @@ enum { REPORTS = 3 };
 
 struct reporting {
     scene *s;
-    int rc;           /* the operation's result */
-    bool waits;       /* the operation waits between its reports; else it ends in its initiator */
-    atomic_int calls; /* the number of calls of the progress callback */
+    int rc; /* The result of the operation. */
+    /* true: the operation waits between its reports. false: the operation ends in its initiator. */
+    bool waits;
+    atomic_int calls; /* The number of calls of the progress callback. */
     op *o;
-    atomic_bool late;   /* a report came after the completion */
-    uint64_t for_event; /* the for_event value of the request, if the request has a callback */
+    atomic_bool late;   /* true: a report came after the completion. */
+    uint64_t for_event; /* The for_event of the request, if the request has a callback. */
 };
 
 struct reports {
@@ -67,7 +68,7 @@ static struct reporting report(scene *s, bool waits, int rc, const libxl_asyncpr
 {
     struct reporting r = {.s = s, .waits = waits, .rc = rc, .o = op_begin(s)};
     libxl_asyncprogress_how own = progress ? *progress : (libxl_asyncprogress_how){.for_event = 0};
-    if (own.callback) { /* the callback's event has for_event, too */
+    if (own.callback) { /* The event of a callback has the for_event, too. */
         own.for_callback = &r;
         r.for_event = own.for_event = new_user();
     }
@@ -100,7 +101,7 @@ static void report_events_precede_the_completion(scene *s)
     for (int waits = 0; waits <= 1; waits++) {
         report(s, waits, 0, &progress);
         assert_true(s->way.mode != EVENT ||
-                    has_stored_events(s)); /* reports were taken before the completion */
+                    has_stored_events(s)); /* The reports were taken before the completion. */
         for (int i = 0; i < REPORTS; i++)
             next_event(s, 0, progress.for_event, REPORT);
         assert_true(no_event(s, 0, progress.for_event, 5));
@@ -114,7 +115,8 @@ static void unrequested_reports_are_dropped(scene *s)
     assert_true(no_event(s, 0, 0, 5));
 }
 
-/* An operation that fails later has delivered its reports; one that its initiator refuses delivers none. */
+/* An operation that fails after its start delivers its reports. An operation that its initiator refuses
+ * delivers no report. */
 static void a_refused_operation_delivers_no_report(scene *s)
 {
     const libxl_asyncprogress_how progress = {.callback = reported};
@@ -140,7 +142,7 @@ static const libxl__ao_class waiting_class = {
 
 struct changing {
     const libxl_asyncop_how *how;
-    const libxl_asyncprogress_how *first, *second; /* the requests that the callback makes, in this order */
+    const libxl_asyncprogress_how *first, *second; /* The requests that the callback makes, in this order. */
     int calls;
 };
 
@@ -172,7 +174,7 @@ static void a_due_report_follows_a_request_for_events(scene *s)
     libxl_ctx *ctx = core_open();
     const libxl_asyncprogress_how by_event = {.for_event = 3};
     assert_int_equal(change_to(ctx, &by_event).calls, 1);
-    /* Two reports arrive: the one that the first request caused, and the one of the second request. */
+    /* Two reports arrive. The first request causes one report, and the second request causes the other. */
     for (int i = 0; i < 2; i++) {
         libxl_event *event;
         assert_int_equal(libxl_event_check(ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL), 0);
@@ -264,11 +266,12 @@ static void what_a_phase_counts_is_reported_and_listed(scene *s)
     const libxl_asyncop_how how = {.u.for_event = 1};
     const libxl_asyncprogress_how progress = {.for_event = 2};
     assert_int_equal(core_start(ctx, &counting_class, 1, NULL), ERROR_ASYNC_INPROGRESS);
-    expect_listed(ctx, 0, PARTS, "parts"); /* the list has the counts even if no reports were requested */
+    /* The list of operations has the counts even if no reports were requested. */
+    expect_listed(ctx, 0, PARTS, "parts");
     assert_int_equal(libxl_ao_set_progress(ctx, &how, &progress), 0);
     for (uint64_t done = 0; done <= PARTS; done++)
         expect_report(ctx, "count", done, PARTS, "parts");
-    expect_report(ctx, "wait", 0, 0, ""); /* a new phase has counted nothing */
+    expect_report(ctx, "wait", 0, 0, ""); /* A new phase has counted nothing. */
     expect_listed(ctx, 0, 0, "");
     core_close(ctx);
     (void)s;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The application's event receiver: it gets events one at a time and in order, and reports before the completion. */
+/* The application's event receiver. It gets the events one at a time and in order. It gets an operation's
+ * reports before the completion. */
 #include "core.h"
 
 #include <stdlib.h>
@@ -8,12 +9,13 @@
 
 enum { ROOM = 4 };
 
-/* event_occurs blocks on the first event until `release` is set. */
+/* The application's receiver and the events that it got. event_occurs() blocks on the first event until
+ * `release` is set. */
 struct desk {
     libxl_ctx *ctx;
     atomic_bool held, release;
     atomic_int calls, completed;
-    uint64_t order[ROOM]; /* the for_user values of the first events */
+    uint64_t order[ROOM]; /* The for_user values of the first events. */
 };
 
 static void occurs(void *user, libxl_event *event)
@@ -33,7 +35,8 @@ static const libxl_event_hooks receiver = {.event_occurs_mask = LIBXL_EVENTMASK_
 static int instant_body(libxl__ao *ao, void *args)
 {
     (void)args;
-    libxl__ao_progress(ao, REPORT); /* delivered only if requested */
+    /* The library delivers this report only if the test has requested reports. */
+    libxl__ao_progress(ao, REPORT);
     return 0;
 }
 
@@ -53,7 +56,8 @@ static void open_desk(struct desk *d)
     libxl_event_register_callbacks(d->ctx, &receiver, d);
 }
 
-/* Starts `first` on a new thread; that thread is inside event_occurs when this returns. */
+/* Starts `first` on a new thread, and returns the thread. When the function returns, the new thread is
+ * inside event_occurs(). */
 static pthread_t hold(struct desk *d, void *(*first)(void *))
 {
     pthread_t thread;
@@ -244,10 +248,11 @@ static void a_busy_receiver_gets_all_events_later(scene *s)
     pthread_t thread = hold(&d, complete_first);
     for (uint64_t number = 1; number <= WAITING; number++)
         assert_int_equal(core_start(d.ctx, &instant, number, &d), ERROR_ASYNC_INPROGRESS);
-    assert_int_equal(libxl_ctx_process(d.ctx), 0); /* other calls do not block meanwhile */
+    assert_int_equal(libxl_ctx_process(d.ctx), 0); /* While the receiver is busy, other calls do not block. */
     assert_int_equal(d.calls, 1);
     release(&d, thread);
-    while (d.calls < 1 + WAITING && core_continue(d.ctx)) /* one turn delivers some of the events */
+    /* One turn of the loop delivers some of the events. */
+    while (d.calls < 1 + WAITING && core_continue(d.ctx))
         ;
     assert_int_equal(d.calls, 1 + WAITING);
     core_close(d.ctx);
@@ -292,7 +297,7 @@ static void a_disaster_names_the_type_if_there_is_only_one(scene *s)
     } cases[] = {
         {{DEATH}, 1, DEATH},    {{EJECT, EJECT}, 2, EJECT},
         {{DEATH, EJECT}, 2, 0}, {{DEATH, EJECT, EJECT}, 3, 0},
-        {{0, EJECT}, 2, 0},     {{EJECT}, 1, EJECT}, /* earlier disasters are forgotten */
+        {{0, EJECT}, 2, 0},     {{EJECT}, 1, EJECT}, /* The library does not keep earlier disasters. */
     };
     libxl_ctx *ctx = core_open();
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {

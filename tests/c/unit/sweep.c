@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The sweep causes each fault of `enum fault` in each phase of each operation: an abort, the time limit of the operation or of the
- * phase, a failure, a failing undo, the closing of the context, the end of the process. Each time the operation completes once,
- * with the right result, and leaves nothing behind.
+ * The sweep causes each fault of `enum fault` in each phase of each operation. Faults are an abort, the end
+ * of a time limit, a failure, a failing undo, the closing of the context, and the end of the process. After
+ * each fault the operation completes once, has the right result, and leaves nothing behind.
  *
- * The points come from the generated table of operations. An operation whose only input is a domid needs no scenario. Any other
- * operation needs one (support/scenarios.c); without it the test fails and names the operation.
+ * The operations and phases come from the generated table of operations. An operation whose only input is a
+ * domid needs no scenario. Any other operation needs a scenario in support/scenarios.c. If the scenario is
+ * missing, the test fails and names the operation.
  */
 #include "core.h"
 
@@ -55,8 +56,8 @@ static const char *const fault_names[FAULTS] = {
 
 struct run {
     libxl_ctx *ctx;
-    unsigned flags;             /* the flags of the context, which choose the transport */
-    const libxl__ao_class *cls; /* the class of the operation in which the fault occurs */
+    unsigned flags;             /* The flags of the context. They choose the transport. */
+    const libxl__ao_class *cls; /* The class of the operation in which the fault occurs. */
     unsigned phase;
     enum fault fault;
     struct subject subject;
@@ -90,7 +91,7 @@ static int inject(struct run *r, libxl__ao *ao)
     case FAIL_AT_START:
     case FAIL_WHILE_WAITING:
     case FAIL_TO_UNDO: return ERROR_FAIL;
-    case CLOSE: /* the first steps of libxl_ctx_free */
+    case CLOSE: /* These are the first steps of libxl_ctx_free(). */
         ao->ctx->closing = true;
         libxl__aos_abort_all(ao->ctx);
         /* libxl__aos_abort_all does not find the operation if its initiator has not returned yet. */
@@ -104,7 +105,7 @@ static int inject(struct run *r, libxl__ao *ao)
 /*
  * Returns whether the phase waits in this test. Five phases wait only in special cases, so the sweep does not count them:
  *
- *   admission      a single creation is admitted at once; tests/c/sim/creations.c starts more
+ *   admission      a single creation is admitted at once; tests/c/sim/creations.c starts more creations
  *   xenconsoled    xenconsoled serves the unfinished guest of this test already
  *   trees          looks for nodes only if the unfinished guest does not exist
  *   driver         the guest of this test has taken its disk before the removal (device_detach)
@@ -126,10 +127,10 @@ static int on_moment(libxl__ao *ao, libxl__phase_moment moment, void *user)
     if (ao->cls != r->cls)
         return 0;
     if (moment == LIBXL__PHASE_BEFORE_UNDO && r->fault == UNDO_WITHOUT_MEMORY)
-        allocation_fail_from(1); /* all allocations fail until the operation completes */
+        allocation_fail_from(1); /* From here on all allocations fail until the operation completes. */
     if (moment == LIBXL__PHASE_BEFORE_UNDO)
         return r->fault == FAIL_TO_UNDO && ao->phase.index == r->phase ? inject(r, ao) : 0;
-    /* To run this phase's undo, a later phase must fail; if this phase is the last one, it must fail itself. */
+    /* This phase is undone when a later phase fails. If this phase is the last phase, it must fail itself. */
     const unsigned last = ao->cls->phases->count - 1u;
     const unsigned target = r->fault == FAIL_TO_UNDO && r->phase < last ? r->phase + 1 : r->phase;
     if (moment == LIBXL__PHASE_WAITING && ao->phase.index < target && strcmp(phase->name, "acknowledge") == 0)
@@ -142,7 +143,7 @@ static int on_moment(libxl__ao *ao, libxl__phase_moment moment, void *user)
     return moment == (while_waiting ? LIBXL__PHASE_WAITING : LIBXL__PHASE_BEFORE_START) ? inject(r, ao) : 0;
 }
 
-/* Returns whether anything is undone if the operation is stopped in this phase. */
+/* Returns whether the operation has something to undo when it is stopped in this phase. */
 static bool has_undo(const libxl__ao_class *cls, unsigned index)
 {
     bool undo = false;
@@ -157,7 +158,8 @@ static bool is_point(const libxl__ao_class *cls, unsigned index, enum fault faul
     const libxl__phase *phase = &cls->phases->list[index];
     switch (fault) {
     case PHASE_LIMIT: return phase->limit_ms && waits(phase);
-    /* A phase with a stop function is left out: it fails only by itself, when the thing that it waits for has ended. */
+    /* A phase with a stop function is left out. Such a phase fails by itself, when the thing that it waits
+     * for has ended. */
     case FAIL_WHILE_WAITING: return waits(phase) && !phase->stop;
     case FAIL_TO_UNDO: return phase->undo && index + 1u < cls->phases->count;
     case UNDO_WITHOUT_MEMORY: return has_undo(cls, index);
@@ -212,7 +214,8 @@ static void check_result(const struct run *r)
     if (r->fault == PHASE_LIMIT)
         wanted = phase->limit_rc;
     const bool stopped = wanted == ERROR_ABORTED || wanted == ERROR_TIMEDOUT;
-    /* After the phase `acknowledge` the guest has acknowledged. So the undo finds that the request was carried out. */
+    /* After the phase `acknowledge`, the guest has acknowledged the request. So the undo finds that the
+     * request was carried out. */
     const bool carried_out = r->phase && strcmp(phase[-1].name, "acknowledge") == 0;
     if (r->rc != wanted && !(!r->rc && (carried_out || (stopped && may_succeed(r)))))
         fail_msg("%s, phase %s, %s: %d '%s', and not %d", r->cls->name, phase->name, fault_names[r->fault],
@@ -241,7 +244,8 @@ static void run_operation(struct run *r, const struct scenario *scenario)
         allocation_fail(0);
         r->rc = started;
         snprintf(r->message, sizeof(r->message), "%s", libxl_error_message());
-        r->completions = 1; /* the initiator refused the operation; its return counts as the completion */
+        /* The initiator has refused the operation. The return of the initiator counts as the completion. */
+        r->completions = 1;
     }
     while (!r->completions && now_ms() < end)
         libxl_event_wait_limit(r->ctx, &event, 0, NULL, NULL, 10);
@@ -270,7 +274,7 @@ static void run_and_kill(struct run *r, const struct scenario *scenario)
     r->reached = 1;
 }
 
-/* A failed request must not stay in the guest's node, unless its withdrawal fails. */
+/* A failed request may stay in the guest's node only if its withdrawal fails. */
 static void check_guest(const struct run *r)
 {
     static const char *const nodes[] = {"control/shutdown", "control/sysrq"};
@@ -283,7 +287,8 @@ static void check_guest(const struct run *r)
     }
 }
 
-/* Lists and removes the unfinished domains of a killed process, from another process. Returns their number. */
+/* Lists and removes the unfinished domains of a killed process, from another process. Returns the number
+ * of these domains. */
 static int remove_unfinished(void)
 {
     libxl_ctx *ctx;
@@ -298,7 +303,8 @@ static int remove_unfinished(void)
     return count;
 }
 
-/* A creation that is killed after its first phase and before its last one leaves its mark. The last phase removes the mark. */
+/* The first phase of a creation writes a mark, and the last phase removes the mark. So the mark stays if
+ * the process is killed between these phases. */
 static void check_unfinished(const struct run *r, const struct scenario *scenario, int domains)
 {
     const int removed = remove_unfinished();
@@ -341,7 +347,7 @@ static void run_point(unsigned flags, unsigned operation, unsigned phase, enum f
         check_result(&r);
         check_guest(&r);
     }
-    /* A failing creation leaves no domain, unless the undo that destroys the domain fails. */
+    /* A failed creation leaves a domain only if the undo that destroys the domain fails. */
     if (scenario.guest == SCENARIO_NO_GUEST && fault != KILL && fault != FAIL_TO_UNDO)
         if (leftovers_domains() != domains + !r.rc)
             fail_msg("%s, phase %s, %s: %d domains, and not %d; %d %s", r.cls->name,
@@ -356,7 +362,7 @@ static void run_point(unsigned flags, unsigned operation, unsigned phase, enum f
     fixture_check(&before);
 }
 
-/* Returns whether an operation shares its phases with an earlier one. */
+/* Returns whether an operation shares its phases with an earlier operation. */
 static bool shares_phases(unsigned operation)
 {
     for (unsigned o = 0; o < operation; o++)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Taking events by for_user: the library returns the oldest event with that for_user. It uses an index and does not search. */
+/* Taking events by for_user. The library returns the oldest event with this for_user. It finds the event
+ * by an index. */
 #include "core.h"
 
 #include <stdlib.h>
@@ -15,7 +16,7 @@ static void queue(libxl_ctx *ctx, libxl_ev_user user, uint32_t number)
     libxl__ctx_unlock(ctx);
 }
 
-/* Takes an event; returns its number, or -1 if there is none. */
+/* Takes an event. Returns the number of the event, or -1 if there is no event. */
 static int take(libxl_ctx *ctx, libxl_event_predicate *predicate, libxl_ev_user user, uint64_t typemask)
 {
     libxl_event *event;
@@ -27,13 +28,15 @@ static int take(libxl_ctx *ctx, libxl_event_predicate *predicate, libxl_ev_user 
     return number;
 }
 
-/* The library has no index for this predicate, so the library searches the queue. */
+/* A predicate that is true for events with one for_user. The library has no index for this predicate, so
+ * it searches the queue. */
 static int is_for_user(const libxl_event *event, void *user)
 {
     return event->for_user == *(const libxl_ev_user *)user;
 }
 
-/* Two contexts get the same events and the same calls; the index and the search must give the same results. */
+/* Two contexts get the same events and the same calls. One context uses the index, and the other one
+ * searches. Both must give the same results. */
 static void compare(libxl_ev_user users)
 {
     libxl_ctx *indexed = core_open(), *searched = core_open();
@@ -56,8 +59,8 @@ static void compare(libxl_ev_user users)
 
 static void the_oldest_event_of_a_user_is_taken(scene *s)
 {
-    compare(MANY); /* most users have one event or none */
-    compare(40);   /* each user has many events */
+    compare(MANY); /* Here most users have one event or none. */
+    compare(40);   /* Here each user has many events. */
     compare(1);
     (void)s;
 }

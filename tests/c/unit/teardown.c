@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Destructions that lack xenstored or a thread: the result is right, and nothing is left half done. */
+/* Destructions of domains while xenstored or a thread is missing. The result is right, and no destruction
+ * stops halfway. */
 #include "core.h"
 #include "refuse.h"
 
@@ -62,7 +63,7 @@ static void an_error_of_the_hypervisor_takes_precedence(scene *s)
 struct refused {
     scene *s;
     libxl_domid domid;
-    op *o; /* NULL: the thread starts the operation; else the thread only waits for it */
+    op *o; /* The operation that the thread waits for. NULL: the thread starts an operation. */
     pthread_t thread;
 };
 
@@ -77,7 +78,8 @@ static void *destroy_without_threads(void *argument)
     return NULL;
 }
 
-/* The creation has reserved a worker for its undo. This worker ends when it has been idle for a second. */
+/* The creation has reserved a worker for its undo. The reserved worker ends when it has been idle
+ * for a second. */
 static void without_a_worker_nothing_is_changed(scene *s)
 {
     libxl_dominfo info;
@@ -97,7 +99,7 @@ static void without_a_worker_nothing_is_changed(scene *s)
     destroy(s, r.domid);
 }
 
-/* A worker ends after one idle second. This one has been idle for half a second when it is reserved. */
+/* A worker ends after one idle second. The test reserves a worker that has been idle for half a second. */
 static void a_reserved_worker_stays_until_it_is_needed(scene *s)
 {
     enum { IDLE_MS = 500, MOST_MS = 3000 };
@@ -105,7 +107,7 @@ static void a_reserved_worker_stays_until_it_is_needed(scene *s)
     struct refused r = {.s = s, .domid = guest(s, "b", true)};
     destroy(s, guest(s, "b", true));
     sleep_ms(IDLE_MS);
-    simulate("xenstored stop"); /* the operation waits a second for the nodes to be removed */
+    simulate("xenstored stop"); /* The operation waits a second for the removal of the nodes. */
     r.o = START(s, libxl_domain_destroy, s->ctx, r.domid, how);
     pthread_create(&r.thread, NULL, destroy_without_threads, &r);
     for (uint64_t end = now_ms() + MOST_MS; !info.dying && now_ms() < end; sleep_ms(10))

@@ -11,16 +11,17 @@
 /* ---- an operation ends while its initiator has not returned */
 
 /*
- * Thread A starts `late`, which wakes `early`. Before A's call returns, the call runs early's callback. This callback waits
+ * The state of a test with two threads and two operations. Thread A starts the operation `late`, which wakes
+ * the operation `early`. Before A's call returns, the call runs the callback of `early`. This callback waits
  * until thread B has ended `late` and received the completion of `late`.
  */
 struct meeting {
     libxl_ctx *ctx;
     libxl__ao *early, *late;
-    libxl_asyncop_how how; /* the `how` of `late` */
-    bool aborted;          /* B aborts `late`; else B completes `late` */
+    libxl_asyncop_how how; /* The `how` of the operation `late`. */
+    bool aborted;          /* true: thread B aborts `late`. false: thread B completes `late`. */
     atomic_bool inside, received;
-    atomic_int calls; /* the number of calls of the callback of `late` */
+    atomic_int calls; /* The number of calls of the callback of `late`. */
     int rc, asked;
 };
 
@@ -103,7 +104,7 @@ static void an_operation_may_end_before_its_initiator_returns(scene *s)
         assert_int_equal(core_begin(s->ctx, &early_class, &m, &how), ERROR_ASYNC_INPROGRESS);
         pthread_create(&other, NULL, end_it, &m);
         assert_int_equal(core_begin(s->ctx, &late_class, &m, &m.how), ERROR_ASYNC_INPROGRESS);
-        assert_true(m.inside && m.received); /* `late` ended before its initiator returned */
+        assert_true(m.inside && m.received); /* `late` has ended before its initiator returned. */
         pthread_join(other, NULL);
         assert_int_equal(m.asked, 0);
         assert_int_equal(m.rc, m.aborted ? ERROR_ABORTED : 0);
@@ -118,7 +119,8 @@ struct watching {
     libxl__fd fd;
     atomic_int calls, polls;
     atomic_bool over;
-    bool outside; /* polls the context's descriptor, as applications do */
+    /* true: the thread polls the context's descriptor. false: the thread waits inside the library. */
+    bool outside;
 };
 
 static void note_call(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
@@ -170,7 +172,7 @@ static void descriptors_added_or_replaced_meanwhile_are_polled(scene *s)
         struct watching w = {.ctx = s->ctx, .outside = outside};
         pthread_t thread;
         pthread_create(&thread, NULL, poll_until_over, &w);
-        sleep_ms(30); /* the thread is polling now */
+        sleep_ms(30); /* Now the thread is polling. */
         int number = eventfd(0, EFD_CLOEXEC);
         libxl__ctx_lock(s->ctx);
         assert_int_equal(libxl__fd_register(s->ctx, &w.fd, number, EPOLLIN, note_call), 0);
@@ -200,7 +202,7 @@ static int wait_long(libxl__ao *ao, void *alarm)
 }
 CORE_PHASE(wait, wait_long, libxl__alarm);
 
-/* Waiting fails at once: it neither blocks nor spins. */
+/* A call that waits fails at once. The call neither blocks nor spins. */
 static void a_broken_loop_is_reported(scene *s)
 {
     static const libxl__ao_class wait_class = {

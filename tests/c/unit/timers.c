@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Timers fire once and in order of their deadlines, while others are started and stopped. */
+/* Timers fire once and in order of their deadlines. The tests start and stop other timers at the
+ * same time. */
 #include "core.h"
 
 #include <stdlib.h>
@@ -10,7 +11,7 @@ struct test_timer {
     libxl__timer timer; /* must be the first member, because callbacks cast the timer to struct test_timer */
     int fired, again;
     uint64_t deadline;
-    struct test_timer *other; /* stopped by the callback */
+    struct test_timer *other; /* The timer that the callback stops. NULL: none. */
 };
 
 static uint64_t last_deadline;
@@ -56,7 +57,7 @@ static void sixteen_thousand_timers_fire_in_order(scene *s)
     libxl_ctx *ctx = open_locked();
     struct test_timer *timers = calloc(MANY, sizeof(*timers));
     srand(1);
-    for (int i = 0; i < MANY; i++) /* half of the deadlines ascend; the others are random */
+    for (int i = 0; i < MANY; i++) /* Half of the deadlines ascend, and half are random. */
         start(ctx, &timers[i], LIBXL__MILLISECONDS(20) + (uint64_t)(i < MANY / 2 ? i : rand() % MANY) * 1000);
     for (int i = 0; i < MANY; i += 3)
         libxl__timer_stop(ctx, &timers[i].timer);
@@ -90,7 +91,7 @@ static void far_deadlines_do_not_overflow(scene *s)
     start(ctx, &far, LIBXL__SECONDS(1000000000));
     core_run_for(ctx, 5);
     assert_int_equal(total, 0);
-    start(ctx, &near, LIBXL__MILLISECONDS(1)); /* earlier than the timerfd's setting */
+    start(ctx, &near, LIBXL__MILLISECONDS(1)); /* This deadline is earlier than the timerfd's setting. */
     core_run(ctx, &near.fired);
     assert_int_equal(total, 1);
     libxl__timer_stop(ctx, &far.timer);
@@ -128,7 +129,7 @@ static void stop_other(libxl_ctx *ctx, libxl__timer *timer)
 {
     struct test_timer *r = (struct test_timer *)timer;
     r->fired++;
-    libxl__timer_stop(ctx, &r->other->timer); /* this timer is due, too */
+    libxl__timer_stop(ctx, &r->other->timer); /* The stopped timer is due, too. */
     assert_int_equal(libxl__timer_start(ctx, &r->other->other->timer, 0, fired), 0);
 }
 
@@ -158,7 +159,7 @@ static void a_started_timer_is_moved(scene *s)
     assert_int_equal(r.fired, 0);
     start(ctx, &r, LIBXL__MILLISECONDS(1));
     core_run(ctx, &r.fired);
-    libxl__timer_stop(ctx, &r.timer); /* a stopped timer can be stopped again, without effect */
+    libxl__timer_stop(ctx, &r.timer); /* Stopping a stopped timer has no effect. */
     close_locked(ctx);
     (void)s;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Unfinished domains: which of them the library lists, and which other domains and nodes their removal leaves unchanged. */
+/* Unfinished domains. The tests check which of these domains the library lists. They also check that the
+ * removal of such a domain leaves other domains and nodes unchanged. */
 #include "core.h"
 #include "replace.h"
 #include "simulation.h"
@@ -17,7 +18,7 @@ static void path_of(const libxl_uuid *uuid, char path[LIBXL__MARK_PATH])
     snprintf(path, LIBXL__MARK_PATH, LIBXL__MARK_FMT, LIBXL__MARK_OF(*uuid));
 }
 
-/* Writes a mark as this process would after it has given the domain up. */
+/* Writes a mark for the domain, as if this process had given the domain up. */
 static void mark(scene *s, const libxl_uuid *uuid, uint32_t domid)
 {
     char path[LIBXL__MARK_PATH], text[LIBXL__MARK_TEXT];
@@ -28,7 +29,7 @@ static void mark(scene *s, const libxl_uuid *uuid, uint32_t domid)
     fixture_write(path, text);
 }
 
-/* Returns the mark, which the caller frees; NULL: there is none. */
+/* Returns the mark of this UUID, or NULL if there is no mark. The caller frees the mark. */
 static char *read_mark(const libxl_uuid *uuid)
 {
     char path[LIBXL__MARK_PATH];
@@ -43,7 +44,7 @@ static bool has_mark(const libxl_uuid *uuid)
     return text != NULL;
 }
 
-/* Stores the domid that is listed for this UUID. Returns false if the UUID is not listed. */
+/* Returns whether the UUID is listed. If it is, stores the listed domid in *domid. */
 static bool is_listed(scene *s, const libxl_uuid *uuid, libxl_domid *domid)
 {
     libxl_unfinished_list list;
@@ -85,11 +86,11 @@ static void the_domain_of_a_killed_process_is_listed_and_removed(scene *s)
         ring = guest_node(before + 1, "store/ring-ref");
     assert_non_null(ring);
     free(ring);
-    assert_false(is_listed(s, &uuid, &domid)); /* the domain is being created */
+    assert_false(is_listed(s, &uuid, &domid)); /* The domain is not listed, because it is being created. */
     assert_int_equal(remove_it(s, &uuid), ERROR_NOTFOUND);
     assert_non_null(strstr(last_message(s), "is creating"));
     kill(child, SIGKILL);
-    while (!is_listed(s, &uuid, &domid)) /* the domain is listed even while the process is a zombie */
+    while (!is_listed(s, &uuid, &domid)) /* The domain is listed even while the process is a zombie. */
         sleep_ms(1);
     assert_int_equal(waitpid(child, NULL, 0), child);
     assert_int_equal(domid, before + 1);
@@ -255,7 +256,7 @@ static void nodes_of_a_dead_domain_are_removed(scene *s)
     destroy(s, alive);
 }
 
-/* Another toolstack has used the UUID since. */
+/* Since the mark was written, another toolstack has made a domain with the same UUID. */
 static void a_domain_of_another_toolstack_is_left_alone(scene *s)
 {
     libxl_domid domid, found;
@@ -335,7 +336,7 @@ static void a_domain_that_was_given_up_is_listed(scene *s)
     fault_add("memory_op.populate_physmap:1:ENOMEM");
     fault_add("domctl.destroydomain:EBUSY");
     assert_int_equal(libxl_domain_create_new(ctx, &config, &domid, NULL, NULL), ERROR_NO_MEMORY_FOR_GUEST);
-    assert_false(is_listed(s, &config.c_info.uuid, &domid)); /* the context tries again */
+    assert_false(is_listed(s, &config.c_info.uuid, &domid)); /* The context will try the destruction again. */
     assert_int_equal(libxl_ctx_free(ctx), 0);
     faults_clear();
     assert_true(is_listed(s, &config.c_info.uuid, &domid));

@@ -15,7 +15,8 @@
 
 /* ---- a connection that is lost and comes back */
 
-/* Replaces the function that connects to xenstored, and always fails. xenstored itself runs and keeps its nodes. */
+/* This function replaces the function that connects to xenstored. It always fails. xenstored itself runs
+ * and keeps its nodes. */
 static int refuse_to_connect(libxl_ctx *ctx)
 {
     (void)ctx;
@@ -60,7 +61,7 @@ static int in_progress(libxl_ctx *ctx)
     return count;
 }
 
-/* Lets the context work until nothing is in progress. */
+/* Processes the context until no operation is in progress. */
 static void wait_until_idle(libxl_ctx *ctx)
 {
     enum { LIMIT_MS = 20000 };
@@ -112,7 +113,7 @@ static void a_creation_removes_its_nodes_when_the_connection_is_back(scene *s)
         libxl_domain_config config = guest_config("b");
         libxl_uuid_generate(&config.c_info.uuid);
         mark_of(&config.c_info.uuid, mark);
-        simulate("xenconsoled stop"); /* the phase `console` must wait */
+        simulate("xenconsoled stop"); /* Without xenconsoled, the phase `console` must wait. */
         libxl__ctx_set_phase_hook(ctx, cut_in_phase, &m);
         assert_int_equal(libxl_domain_create_new(ctx, &config, &domid, NULL, NULL), ERROR_NO_XENSTORE);
         assert_true(m.reached);
@@ -129,7 +130,8 @@ static void a_creation_removes_its_nodes_when_the_connection_is_back(scene *s)
     }
 }
 
-/* The nodes of the second creation's domain stay when those of the first one are removed. */
+/* Two creations use the same UUID. The nodes of the second domain stay when the nodes of the first domain
+ * are removed. */
 static void a_new_creation_with_the_same_uuid_keeps_its_nodes(scene *s)
 {
     struct moment m = {.phase = "console"};
@@ -176,7 +178,8 @@ static void ignore_progress(xentoollog_logger *logger, const char *context, cons
     (void)logger, (void)context, (void)doing, (void)percent, (void)done, (void)total;
 }
 
-/* The connection is lost as soon as it is up. So the delay grows, and one loss is logged. */
+/* Each new connection is lost immediately. So the delay before the next attempt grows, and the library
+ * logs only one loss. */
 static void a_connection_that_breaks_again_and_again_is_logged_once(scene *s)
 {
     enum { LOSSES = 5 };
@@ -262,7 +265,7 @@ static void closing_does_not_wait_for_the_connection(scene *s)
     cut_connection(ctx, &cut);
     assert_int_equal(libxl_domain_destroy(ctx, domid, NULL), ERROR_NO_XENSTORE);
     assert_int_equal(libxl_ctx_free(ctx), 0);
-    fixture_remove_nodes(domid, &info.uuid); /* fails if they are gone */
+    fixture_remove_nodes(domid, &info.uuid); /* This call fails the test if the nodes are gone. */
     (void)s;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Shutdown requests are withdrawn even if no memory is left, or if xenstored does not answer for a while. */
+/* The withdrawal of shutdown requests. A request is withdrawn even if no memory is left. It is also
+ * withdrawn if xenstored does not answer for a while. */
 #include "core.h"
 
 #include "allocation.h"
@@ -18,7 +19,7 @@ static bool is_asked(libxl_domid domid)
     return asked;
 }
 
-/* Starts a request and waits until the guest has it. */
+/* Starts a shutdown request, and waits until the request is in the guest's node. Returns the operation. */
 static op *ask(scene *s, libxl_domid domid)
 {
     op *o = START(s, libxl_domain_shutdown, s->ctx, domid, how);
@@ -27,7 +28,7 @@ static op *ask(scene *s, libxl_domid domid)
     return o;
 }
 
-/* The withdrawals take turns to use the one reserved batch. */
+/* There is one reserved batch. The withdrawals use it one after the other. */
 static void requests_are_withdrawn_without_memory(scene *s)
 {
     libxl_domid domid[REQUESTS];
@@ -69,7 +70,7 @@ static void a_withdrawal_goes_on_behind_its_operation(scene *s)
 {
     const libxl_domid domid = guest(s, "b", true);
     op *o = ask(s, domid);
-    pump_for(s, PROMPT_MS); /* lets the library read xenstored's answer */
+    pump_for(s, PROMPT_MS); /* The library reads xenstored's answer. */
     simulate("xenstored stop");
     assert_int_equal(libxl_ao_set_limit(s->ctx, &o->how, 1), 0);
     assert_int_equal(op_result(o), ERROR_TIMEDOUT); /* xenstored is still stopped */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Error messages: unprintable characters are escaped; a message names the operation, its subject, the phase and the cause. */
+/* Error messages. The library escapes unprintable characters. A message names the operation, the
+ * operation's subject, the phase and the cause. */
 #include "core.h"
 
 #include <stdlib.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Workers: each lane has a limited number of workers; idle workers end; jobs can be withdrawn and detached. */
+/* Workers. Each lane has a limited number of workers. Idle workers end. Jobs can be withdrawn
+ * and detached. */
 #include "core.h"
 
 #include <signal.h>
@@ -94,7 +95,7 @@ static void a_lane_of_one_thread_is_in_order(scene *s)
     assert_int_equal(most_at_once, 1);
     for (int i = 0; i < JOBS; i++) {
         assert_int_equal(order[i], i);
-        assert_int_equal(jobs[i].on_done, 1); /* no operation owns the job, so on_done is called once */
+        assert_int_equal(jobs[i].on_done, 1); /* No operation owns the job, so on_done is called once. */
         assert_int_equal(jobs[i].job.state, LIBXL__JOB_DONE);
     }
     core_close(ctx);
@@ -126,7 +127,7 @@ static void a_slow_lane_does_not_delay_others(scene *s)
         ;
     assert_true(is_done(ctx, &quick[0]));
     assert_true(counters(ctx).jobs > 0);
-    core_close(ctx); /* waits for all jobs */
+    core_close(ctx); /* This call waits for all jobs. */
     assert_int_equal(worked, JOBS + 1);
     (void)s;
 }
@@ -137,15 +138,15 @@ static void a_queued_job_can_be_withdrawn(scene *s)
     struct work jobs[3];
     begin(jobs, 3, 30);
     submit(ctx, jobs, 3, &single);
-    sleep_ms(10); /* the first job is running */
+    sleep_ms(10); /* Now the first job is running. */
     libxl__ctx_lock(ctx);
     assert_false(libxl__job_withdraw(&jobs[0].job));
     assert_true(libxl__job_withdraw(&jobs[1].job));
     assert_false(libxl__job_withdraw(&jobs[1].job));
     assert_int_equal(jobs[1].job.state, LIBXL__JOB_IDLE);
-    libxl__job_detach(&jobs[2].job); /* queued: on_done is called now */
+    libxl__job_detach(&jobs[2].job); /* The job is queued, so on_done is called now. */
     assert_int_equal(jobs[2].on_done, 1);
-    libxl__job_detach(&jobs[0].job); /* running: the worker calls on_done later */
+    libxl__job_detach(&jobs[0].job); /* The job is running, so the worker calls on_done later. */
     assert_int_equal(jobs[0].on_done, 0);
     libxl__ctx_unlock(ctx);
     wait_until_done(ctx);
@@ -204,7 +205,7 @@ static void count_open_signals(libxl_ctx *ctx, libxl__job *job)
     pthread_sigmask(SIG_SETMASK, NULL, &blocked);
     for (int number = 1; number < SIGRTMAX; number++)
         if (number != SIGKILL && number != SIGSTOP && sigismember(&blocked, number) == 0)
-            ((struct work *)job)->ended++; /* this signal is not blocked */
+            ((struct work *)job)->ended++; /* The worker does not block this signal. */
 }
 
 /* The C library reserves signals 32 and 33. */

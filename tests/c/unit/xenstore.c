@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Requests and watches over the wire protocol, against the test's own xenstored (support/xenstored.h). */
+/* Requests and watches over the wire protocol. The tests use their own xenstored; support/xenstored.h
+ * describes it. */
 #include "xenstored.h"
 
 #include <stdlib.h>
@@ -99,7 +100,8 @@ static int one_of_many_body(libxl__ao *ao, void *args)
 static const libxl__ao_class one_of_many_class = {
     .name = "one of many", .body = one_of_many_body, .args_size = sizeof(void *), .slow = true};
 
-/* Starts `number` operations; their for_event values count from 1. */
+/* Starts `number` operations. The first operation has the for_event 1, and each next operation has the
+ * next number. */
 static void start_many(libxl_ctx *ctx, struct one_of_many *many, uint64_t number,
                        void (*fill)(libxl__xs_batch *), int *done)
 {
@@ -116,8 +118,8 @@ static void abort_many(libxl_ctx *ctx, uint64_t first, uint64_t last)
         assert_int_equal(libxl_ao_abort(ctx, &(libxl_asyncop_how){.u.for_event = i}), 0);
 }
 
-/* Returns the number of open transactions is limited, since xenstored's work for each grows with it. A transaction that is
- * aborted while it queues never begins. */
+/* The library limits the number of open transactions, because xenstored's work for a transaction grows
+ * with this number. A transaction that is aborted in the queue never begins. */
 static void many_transactions_take_turns(scene *s)
 {
     xenstored x;
@@ -141,7 +143,7 @@ static void fill_with_contended(libxl__xs_batch *batch)
     libxl__xs_read(batch, "/contended/node");
 }
 
-/* Guests that write to their nodes all the time cause such conflicts. */
+/* Guests that write to their nodes all the time can cause endless conflicts. */
 static void endless_conflicts_do_not_delay_other_transactions(scene *s)
 {
     enum { CONTENDED = 20 };
@@ -155,13 +157,13 @@ static void endless_conflicts_do_not_delay_other_transactions(scene *s)
     abort_many(ctx, 1, CONTENDED);
     for (int i = 0; i < CONTENDED; i++)
         assert_int_equal(core_result(ctx, NULL), ERROR_ABORTED);
-    /* This run waits until xenstored has ended the other transactions. */
+    /* This operation waits until xenstored has ended the other transactions. */
     assert_int_equal(xenstored_run(ctx, fill_with_one, LIBXL__XS_TRANSACTION, NULL), 0);
     xenstored_close(&x, ctx);
     (void)s;
 }
 
-/* Queued transactions fail too. */
+/* When the connection is lost, queued transactions fail, too. */
 static void transactions_end_when_the_connection_is_lost(scene *s)
 {
     enum { LOST = 40 };
@@ -200,10 +202,10 @@ static void a_late_event_does_not_fire_the_slot_s_new_watch(scene *s)
     assert_int_equal(libxl__watch_add(ctx, "/watched", count_call, &first, false, &watch), 0);
     core_run(ctx, &first);
     libxl__watch_remove(ctx, watch);
-    core_run_for(ctx, 20); /* after this the slot of the removed watch is free */
+    core_run_for(ctx, 20); /* After this time the slot of the removed watch is free. */
     assert_int_equal(libxl__watch_add(ctx, "/watched", count_call, &second, false, &watch), 0);
     core_run(ctx, &second);
-    assert_int_equal(watch->slot, 0); /* the same slot */
+    assert_int_equal(watch->slot, 0); /* The watch has the slot of the removed watch. */
     xenstored_wait_watches(&x, 2);
     xenstored_event(&x, "/watched", x.tokens[0]);
     core_run_for(ctx, 20);
@@ -237,7 +239,7 @@ static void open_halves(struct split_event *h)
     libxl__watch_fire_early(h->ctx, h->early);
     assert_int_equal(libxl__watch_add(h->ctx, "/another", count_call, &h->other_calls, false, &h->other), 0);
     core_run(h->ctx, &h->other_calls);
-    assert_int_equal(h->early_calls, 1); /* a watch fires once when it is registered */
+    assert_int_equal(h->early_calls, 1); /* A watch fires once when it is registered. */
 }
 
 static void close_halves(struct split_event *h)
@@ -248,7 +250,7 @@ static void close_halves(struct split_event *h)
     xenstored_close(&h->x, h->ctx);
 }
 
-/* Processes what xenstored has sent, and checks the numbers of calls. */
+/* Processes the messages from xenstored, and checks how often each watch has fired. */
 static void expect_calls(struct split_event *h, int early, int other)
 {
     core_run_for(h->ctx, 20);
@@ -264,7 +266,7 @@ static void an_early_watch_fires_at_the_head(scene *s)
         xenstored_event_head(&h.x, "@special", h.x.tokens[0]);
         expect_calls(&h, 2 + 2 * i, 1);
         xenstored_event_body(&h.x, "@special", h.x.tokens[0]);
-        expect_calls(&h, 2 + 2 * i, 1); /* the body does not fire the watch again */
+        expect_calls(&h, 2 + 2 * i, 1); /* The body of the event does not fire the watch again. */
         xenstored_event(&h.x, "@special", h.x.tokens[0]);
         expect_calls(&h, 3 + 2 * i, 1);
     }
@@ -309,7 +311,8 @@ static void an_early_watch_may_be_removed_between_head_and_body(scene *s)
     (void)s;
 }
 
-/* When the library sends the watches, it notices that xenstored is gone. It keeps the watches, and lists the domains meanwhile. */
+/* xenstored is gone, and the library notices this when it sends the watches. The library keeps the
+ * watches. It lists the domains regularly until xenstored is back. */
 static void following_needs_no_connection(scene *s)
 {
     xenstored x;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Requests to xenstored when allocations fail: no transaction stays open, and nothing is half done. */
+/* Requests to xenstored when allocations fail. No transaction stays open, and no request is carried
+ * out in part. */
 #include "xenstored.h"
 
 #include "allocation.h"
@@ -13,7 +14,7 @@ static void fill_with_one(libxl__xs_batch *batch)
     libxl__xs_write(batch, LIBXL__XS_INHERITS, "1", "/one");
 }
 
-/* Fills the batch with more than an idle connection's buffer holds. */
+/* Fills the batch with more data than the buffer of an idle connection holds. */
 static void fill_with_much(libxl__xs_batch *batch)
 {
     for (int i = 0; i < 300; i++)
@@ -21,7 +22,7 @@ static void fill_with_much(libxl__xs_batch *batch)
                         i);
 }
 
-/* Makes the n-th allocation fail. Returns whether there were so many allocations. */
+/* Runs a batch, and makes the n-th allocation fail. Returns whether the batch has made n allocations. */
 static bool make_with_failure(unsigned n)
 {
     xenstored x;
@@ -30,9 +31,10 @@ static bool make_with_failure(unsigned n)
     int rc = xenstored_run(ctx, fill_with_much, LIBXL__XS_TRANSACTION, NULL);
     bool failed = allocations() >= n;
     allocation_fail(0);
-    assert_true(!rc || (failed && rc == ERROR_NOMEM)); /* a buffer that cannot shrink does no harm */
+    /* If only the shrinking of a buffer fails, the batch succeeds. */
+    assert_true(!rc || (failed && rc == ERROR_NOMEM));
     assert_int_equal(xenstored_run(ctx, fill_with_one, LIBXL__XS_TRANSACTION, NULL), 0);
-    xenstored_close(&x, ctx); /* checks that no transaction is open */
+    xenstored_close(&x, ctx); /* This call fails the test if a transaction is open. */
     return failed;
 }
 
@@ -51,7 +53,8 @@ static void ignore(libxl_ctx *ctx, void *owner, libxl__xs_request *request, int 
     (void)ctx, (void)owner, (void)request, (void)errnoval, (void)body, (void)length;
 }
 
-/* Fills the list of expected answers but for one entry, so that the destruction's requests need memory. */
+/* Fills the list of expected answers except one entry. So the requests of a destruction need more memory
+ * for the list. */
 static void expect_many(libxl_ctx *ctx)
 {
     enum { ROOM = 256 };
@@ -82,7 +85,7 @@ static void without_memory_a_destruction_changes_nothing(scene *s)
         op_started(o, rc);
         pump_for(s, PROMPT_MS);
         if (!op_done(o))
-            break; /* all allocations of the operation have failed once */
+            break; /* Each allocation of the operation has failed once. */
         assert_int_equal(op_result(o), ERROR_NOMEM);
         assert_int_equal(libxl_domain_info(s->ctx, &info, domid), 0);
         assert_false(info.paused || info.dying);
@@ -93,7 +96,7 @@ static void without_memory_a_destruction_changes_nothing(scene *s)
 }
 
 static const body bodies[] = {
-    BODY(a_transaction_is_ended_when_memory_runs_out, NO_CONTEXT), /* the test has its own xenstored */
+    BODY(a_transaction_is_ended_when_memory_runs_out, NO_CONTEXT), /* This test has its own xenstored. */
     BODY(without_memory_a_destruction_changes_nothing, RUNS_ONCE),
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * xenstored ends, and comes back. Operations that need no xenstored work without it. Operations that need it report that
- * it is missing. A context works again once xenstored is back.
+ * xenstored ends and is started again. Operations that do not need xenstored work without it. Operations that
+ * need xenstored report that it is missing. A context works again when xenstored is back.
  */
 #include "core.h"
 
@@ -81,7 +81,8 @@ static int kill_in_phase(libxl__ao *ao, libxl__phase_moment moment, void *user)
     return 0;
 }
 
-/* The test cuts the first creation of a context, when the context has no watch yet, and the second one. */
+/* xenstored is lost during a creation. The test does this with the first creation of a context, which has
+ * no watch yet, and with the second creation. */
 static void a_creation_that_loses_xenstored_leaves_no_domain(scene *s)
 {
     static const char *const phases[] = {"name", "build", "introduce", "console"};
@@ -93,7 +94,7 @@ static void a_creation_that_loses_xenstored_leaves_no_domain(scene *s)
         libxl_domain_config config = guest_config("b");
         if (i % 2)
             guest_destroy(ctx, guest_new(ctx, "b", false));
-        simulate("xenconsoled stop"); /* xenconsoled must not answer before xenstored is killed */
+        simulate("xenconsoled stop"); /* xenconsoled must not answer before xenstored is killed. */
         libxl__ctx_set_phase_hook(ctx, kill_in_phase, &m);
         assert_int_equal(libxl_domain_create_new(ctx, &config, &domid, NULL, NULL), ERROR_NO_XENSTORE);
         assert_true(m.reached);
@@ -141,7 +142,7 @@ static void a_context_works_again_when_xenstored_is_back(scene *s)
 {
     enum { DEATHS = 3 };
     libxl_counters before, after;
-    destroy(s, guest(s, "b", true)); /* the context keeps names, and has its watches */
+    destroy(s, guest(s, "b", true)); /* Now the context caches names, and its watches are registered. */
     libxl_ctx_counters(s->ctx, &before);
     for (int i = 0; i < DEATHS; i++) {
         kill_xenstored(s->ctx);
@@ -159,7 +160,7 @@ static void a_context_works_again_when_xenstored_is_back(scene *s)
     assert_int_equal(after.timers, before.timers);
 }
 
-/* The number of watch events so far. */
+/* Returns the number of watch events so far. */
 static uint64_t watch_events(scene *s)
 {
     libxl__ctx_lock(s->ctx);
@@ -173,12 +174,13 @@ static void a_destruction_waits_a_moment_for_xenstored(scene *s)
 {
     libxl_domid domid = guest(s, "b", true);
     libxl__ctx_lock(s->ctx);
-    libxl__xs_link_lost(s->ctx, EPIPE); /* as if xenstored had closed the connection */
+    libxl__xs_link_lost(s->ctx, EPIPE); /* This simulates that xenstored has closed the connection. */
     libxl__ctx_leave(s->ctx);
-    assert_int_equal(RUN(s, libxl_domain_destroy(s->ctx, domid, how)), 0); /* the fixture counts the nodes */
+    /* The fixture checks that no node is left. */
+    assert_int_equal(RUN(s, libxl_domain_destroy(s->ctx, domid, how)), 0);
 }
 
-/* The watches are registered again: xenstored reports the new domain. */
+/* The library registers its watches again. So xenstored reports a domain that is created later. */
 static void domains_are_followed_again_when_xenstored_is_back(scene *s)
 {
     enum { AT_REGISTRATION = 2, LIMIT_MS = 10000 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * xenstored does not accept connections, or does not answer. Opening and closing a context take a bounded time, and
- * operations end at their limits.
+ * xenstored does not accept connections, or does not answer. Opening and closing a context take a bounded
+ * time. Operations end at their time limits.
  */
 #include "core.h"
 
@@ -78,7 +78,7 @@ static void an_opening_that_does_not_wait_returns_before_xenstored_answers(scene
     char *name = NULL;
     simulate("xenstored stop");
     assert_int_equal(libxl_ctx_alloc(&ctx, LIBXL_VERSION, flags() | LIBXL_CTX_NO_WAIT, NULL), 0);
-    assert_int_equal(libxl_domain_info(ctx, &info, 0), 0); /* needs the hypervisor only */
+    assert_int_equal(libxl_domain_info(ctx, &info, 0), 0); /* This call needs only the hypervisor. */
     assert_int_equal(libxl_domain_get_name(ctx, 0, &name, NULL), ERROR_NO_XENSTORE);
     assert_int_equal(libxl_ctx_free(ctx), 0);
     assert_int_equal(libxl_ctx_alloc(&ctx, LIBXL_VERSION, flags() | LIBXL_CTX_NO_WAIT, NULL), 0);
@@ -92,7 +92,8 @@ static void an_opening_that_does_not_wait_returns_before_xenstored_answers(scene
     (void)s;
 }
 
-/* The answer has arrived, but the application has not run the loop for longer than the limit of the answer. */
+/* The answer has arrived. But the application runs the loop only after the time limit for the answer
+ * has passed. */
 static void an_answer_that_is_read_late_counts(scene *s)
 {
     libxl_ctx *ctx;
@@ -102,7 +103,7 @@ static void an_answer_that_is_read_late_counts(scene *s)
     libxl__ctx_lock(ctx);
     libxl__timer *timer = &ctx->xen->link.timer;
     libxl__timer_stop(ctx, timer);
-    timer->callback(ctx, timer); /* before the library reads the socket */
+    timer->callback(ctx, timer); /* The timer's callback runs before the library reads the socket. */
     libxl__ctx_unlock(ctx);
     assert_int_equal(libxl_domain_get_name(ctx, 0, &name, NULL), 0);
     free(name);
@@ -112,7 +113,8 @@ static void an_answer_that_is_read_late_counts(scene *s)
 
 /* ---- closing */
 
-/* With libxenstore, closing leaves behind the thread that is stuck in a request. */
+/* A thread of libxenstore is stuck in a request to xenstored. Closing the context does not wait for
+ * this thread. */
 static void closing_ends_while_xenstored_does_not_answer(scene *s)
 {
     libxl_evgen_domain_lifecycle *all;
@@ -142,7 +144,7 @@ static void closing_needs_no_descriptor(scene *s)
     libxl_ctx *ctx;
     assert_int_equal(libxl_ctx_alloc(&ctx, LIBXL_VERSION, LIBXL_CTX_LIBXENSTORE, NULL), 0);
     assert_int_equal(libxl_evenable_domain_lifecycle(ctx, LIBXL_DOMID_ALL, 1, &all), 0);
-    assert_int_equal(libxl_domain_get_name(ctx, 0, &name, NULL), 0); /* the watches are registered */
+    assert_int_equal(libxl_domain_get_name(ctx, 0, &name, NULL), 0); /* The watches are registered. */
     free(name);
     getrlimit(RLIMIT_NOFILE, &before);
     none = (struct rlimit){.rlim_cur = 0, .rlim_max = before.rlim_max};
@@ -155,7 +157,8 @@ static void closing_needs_no_descriptor(scene *s)
 
 /* ---- time limits */
 
-/* Returns the state of the operation in progress; the test fails unless there is exactly one. */
+/* Returns the state of the operation in progress. Fails the test unless exactly one operation
+ * is in progress. */
 static libxl_operation_state only_operation(libxl_ctx *ctx)
 {
     int count;
@@ -174,7 +177,8 @@ static bool is_idle(libxl_ctx *ctx)
     return count == 0;
 }
 
-/* Starts a shutdown request, which the guest ignores, and lets it reach its limit while xenstored is stopped. */
+/* Starts a shutdown request that the guest ignores. The operation reaches its time limit while xenstored
+ * is stopped. */
 static void ask_in_vain(scene *s, libxl_domid domid)
 {
     op *o = START(s, libxl_domain_shutdown, s->ctx, domid, how);
@@ -186,7 +190,7 @@ static void ask_in_vain(scene *s, libxl_domid domid)
     assert_int_equal(only_operation(s->ctx), LIBXL_OPERATION_STATE_BACKGROUND);
 }
 
-/* The withdrawal of the request cannot be carried out yet. It is carried out later. */
+/* The withdrawal of the request is carried out when xenstored runs again. */
 static void a_limit_does_not_wait_for_xenstored(scene *s)
 {
     libxl_domid domid = guest(s, "b", true);

@@ -264,7 +264,8 @@ static void refuses_both(libxl_renamed *p, const char *message)
     libxl_renamed_dispose(p);
 }
 
-/* Returns the value of a deprecated field is moved to the new field. If both fields have a value, the struct is refused. */
+/* The value of a deprecated field is moved to the field that replaces it. If both fields have a value, the
+ * struct is refused. */
 static void test_deprecated(void)
 {
     libxl_renamed p;
