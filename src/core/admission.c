@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Owns: nothing. An admission belongs to its operation. The lists of admissions belong to the user of the
- * libxl__admissions. The context's lock guards them.
+ * libxl__admissions. The context's lock guards the admissions and the lists.
  */
 #include "admission.h"
 

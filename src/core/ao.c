@@ -3,7 +3,8 @@
  * Creates and starts operations, and ends their initiators. ao_run.c runs, completes and destroys operations. ao.h
  * shows the states.
  *
- * Owns: every record in use. The context's lock guards them, except records on the stack, which only their thread sees.
+ * Owns: every record in use. The context's lock guards the records. It does not guard a record on a thread's
+ * stack, because no other thread uses that record.
  *
  * The last user of a record frees it, exactly once. The last user is the synchronous caller, the delivery of the
  * completion callback, the thread that frees the completion event, the parent, or the background operation itself. So
@@ -115,8 +116,8 @@ libxl__ao *libxl__ao_create_background(libxl_ctx *ctx, const libxl__ao_class *cl
 
 /*
  * A synchronous call that fails may leave an undo in the background. The application's loop then runs the
- * undo. If the context's descriptor cannot be registered with that loop, the application's next call runs the
- * undo. So a failure to register is not an error here.
+ * undo. If the context's descriptor cannot be registered with the loop, the application's next call of the
+ * library runs the undo. So a failure to register is not an error here.
  */
 static void leave_to_loop(libxl_ctx *ctx)
 {
@@ -181,8 +182,8 @@ static unsigned limit_of(const libxl__ao *ao)
 }
 
 /*
- * Puts a waiting operation into the list of operations in progress, where it can be found, aborted, limited
- * and listed.
+ * Puts a waiting operation into the list of operations in progress. The functions that find, abort, limit and
+ * list operations use this list.
  */
 static void enter_progress(libxl__ao *ao)
 {
@@ -195,7 +196,7 @@ static void enter_progress(libxl__ao *ao)
         libxl__ao_index_add(ao);
     if (libxl__ao_limit(ao, limit_ms))
         libxl__ao_request_stop(ao, ERROR_NOMEM);
-    /* libxl__aos_abort_all has run already; an undo has started this operation afterwards. */
+    /* An undo has started this operation after libxl__aos_abort_all had run. */
     if (ao->ctx->closing)
         libxl__ao_request_stop(ao, ERROR_ABORTED);
 }
@@ -219,8 +220,8 @@ int libxl__ao_advance(libxl__ao *ao)
 
 /*
  * Called when polling has failed, so that sources do not fire any more. Asks the operation to stop and runs
- * it. If the operation does not end at once, sleeps for 10 ms, because a job of the operation may still end
- * it.
+ * it. If the operation does not end at once, sleeps for 10 ms. In this time a job of the operation may end,
+ * and with it the operation.
  */
 static void stop_without_loop(libxl__ao *ao)
 {
@@ -231,8 +232,8 @@ static void stop_without_loop(libxl__ao *ao)
 }
 
 /*
- * Waits until the operation has completed, and returns the record with the result. This is a new record if
- * the undo goes on in the background (libxl__ao_leave).
+ * Waits until the operation has completed, and returns the record with the result. If the undo goes on in the
+ * background (libxl__ao_leave), the returned record is a new one.
  */
 __attribute__((noinline)) static libxl__ao *wait_until_notified(libxl__ao *ao)
 {

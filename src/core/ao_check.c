@@ -40,7 +40,8 @@ void libxl__ao_check_error(const libxl__ao *ao, int rc)
 
 void libxl__ao_check_wait(const libxl__ao *ao)
 {
-    if (!ao->cls->errors) /* a class without `errors` belongs to a test, which wakes its operations itself */
+    /* A class without `errors` belongs to a test; the test wakes its operations itself. */
+    if (!ao->cls->errors)
         return;
     if (!ao->cls->slow)
         violated(ao, "an instant operation must not wait");

@@ -35,8 +35,10 @@ static int limit_one(libxl__ao *ao, void *milliseconds)
 
 /* ---- finding */
 
-/* Calls `act` for the operation that `how` names, or for each synchronous call if `how` is NULL. Returns NOTFOUND if
- * there is no such operation. */
+/*
+ * Calls `act` for the operation that `how` names. `how` NULL: calls `act` for each synchronous call. Returns
+ * the result of `act`, or NOTFOUND if there is no such operation.
+ */
 static int act_on(libxl_ctx *ctx, const libxl_asyncop_how *how, int (*act)(libxl__ao *ao, void *argument),
                   void *argument)
 {
@@ -131,7 +133,7 @@ static libxl_operation_state state_of(const libxl__ao *ao)
     return ao->stop ? LIBXL_OPERATION_STATE_STOPPING : LIBXL_OPERATION_STATE_RUNNING;
 }
 
-/* Fills in *info. Returns false if there is no memory for the texts. */
+/* Fills in *info. Returns true, or false if there is no memory for the texts. */
 static bool describe(const libxl__ao *ao, uint64_t now, libxl_operation_info *info)
 {
     const struct libxl__ao_report *report = ao->report;
@@ -161,7 +163,7 @@ static libxl_operation_info *make_list(libxl_ctx *ctx, int *nb_out)
     size_t count = 0;
     TAILQ_FOREACH (ao, &ctx->aos.live, live_link)
         count += is_listed(ao);
-    /* One element more, so that an empty list is not NULL. */
+    /* The array has one more element than operations, so that the array of an empty list is not NULL. */
     libxl_operation_info *list = calloc(count + 1, sizeof(*list));
     const uint64_t now = libxl__now();
     bool complete = list;

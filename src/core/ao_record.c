@@ -12,7 +12,7 @@ enum {
 #ifdef __SANITIZE_ADDRESS__
     MOST_FREE = 0, /* no record is reused, so that AddressSanitizer detects every use after free */
 #else
-    MOST_FREE = 256, /* the number of free records that each list may hold */
+    MOST_FREE = 256, /* the greatest number of free records in each list */
 #endif
 };
 
@@ -30,8 +30,8 @@ static size_t size_class_of(size_t size)
 }
 
 /*
- * Rounds a record's size up. The record and malloc's header together become a multiple of
- * LIBXL__AO_RECORD_STEP.
+ * Returns the size of a record, rounded up. The sum of the record's size and the size of malloc's header
+ * becomes a multiple of LIBXL__AO_RECORD_STEP.
  */
 static size_t record_size(size_t needed)
 {

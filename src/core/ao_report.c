@@ -2,8 +2,9 @@
 /*
  * Progress: what an operation reports while it runs.
  *
- * Owns: the reports of operations. A report is allocated when it is first needed. It is freed with its operation's
- * record, because pending deliveries still refer to it when the operation completes. The context's lock guards it.
+ * Owns: the reports of operations. A report is allocated when it is first needed. It is freed with the
+ * operation's record, because pending deliveries still refer to the report when the operation completes. The
+ * context's lock guards the reports.
  *
  * A progress event is discarded if there is no memory for it. A completion is never discarded.
  */

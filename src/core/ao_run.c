@@ -143,7 +143,10 @@ void libxl__ao_job_ended(libxl__ao *ao)
 {
     assert(ao->jobs);
     ao->jobs--;
-    /* Only wakes the operation. This thread may be a worker, and a completion may run application code. */
+    /*
+     * This function only wakes the operation, because this thread may be a worker. A completion may run
+     * application code, which a worker must not do.
+     */
     libxl__ao_wake(ao);
 }
 
@@ -202,7 +205,10 @@ void libxl__aos_abort_all(libxl_ctx *ctx)
 {
     libxl__ao *ao;
     TAILQ_FOREACH (ao, &ctx->aos.live, live_link)
-        /* Wakes an operation that was asked to stop before, so that its undo sees that the context is closing. */
+        /*
+         * If the operation was asked to stop before, wakes it, so that its undo sees that the context is
+         * closing.
+         */
         if (libxl__ao_request_stop(ao, ERROR_ABORTED))
             libxl__ao_wake(ao);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The error message of an operation. It contains the cause, the operation, its subject and its phase.
+ * Makes the error message of an operation. The message contains the cause, the operation, its subject and its
+ * phase.
  *
  * Owns: nothing; a message belongs to its record. The context's lock guards the messages, except those of
  * records on the stack.
@@ -12,8 +13,8 @@
 #include <string.h>
 
 /*
- * Returns the part of a message that names the operation: "OPERATION 7" or "OPERATION 'NAME', phase PHASE".
- * NULL: no memory.
+ * Returns the part of a message that names the operation, for example "OPERATION 7" or "OPERATION 'NAME',
+ * phase PHASE". Returns NULL if there is no memory.
  */
 static char *place_of(const libxl__ao *ao)
 {

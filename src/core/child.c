@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the pidfd of each running child, until the child was reaped. The context's lock guards it.
+ * Owns: the pidfd of each running child, until the child was reaped. The context's lock guards the pidfds.
  *
- * A child counts among its operation's jobs until it was reaped. So no zombie is left when the operation completes, and the
- * operation's memory outlives the child.
+ * A child counts as a job of its operation until it was reaped. So the operation completes only after the
+ * child was reaped. No zombie is left, and the operation's memory is valid as long as the child runs.
  */
 #include "libxl_internal.h"
 
@@ -71,8 +71,8 @@ static void close_all(const int fds[3])
 }
 
 /*
- * Duplicates the descriptors in `stdio` to descriptors from 3 on. The originals may be 0, 1 or 2, which dup2
- * in the child overwrites. Returns 0 or an errno.
+ * Duplicates the descriptors in `stdio` to descriptors from 3 on. Duplicates are needed because dup2 in the
+ * child overwrites the descriptors 0, 1 and 2, and `stdio` may contain these. Returns 0 or an errno.
  */
 static int duplicate_stdio(const int stdio[3], int duplicates[3])
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the context, from libxl__ctx_create to libxl__ctx_destroy, and its lock, which guards everything in it. The lock
- * is not recursive. No application code runs, and nothing blocks, while a thread holds it.
+ * Owns: the context and its lock, from libxl__ctx_create to libxl__ctx_destroy. The lock guards all members
+ * of the context. The lock is not recursive. While a thread holds the lock, no application code runs and
+ * nothing blocks.
  */
 #include "libxl_internal.h"
 
@@ -17,8 +18,8 @@ void libxl__ctx_lock(libxl_ctx *ctx)
 static void show_queued_events(libxl_ctx *ctx)
 {
     /*
-     * The outer descriptor is made readable only if the application uses it. Otherwise threads in the library
-     * are woken directly, which saves a system call.
+     * The outer descriptor is made readable only if the application uses it. If the application does not use
+     * it, threads in the library are woken without the descriptor. This saves a system call.
      */
     if (ctx->loop.outer_in_use)
         libxl__loop_show_events(ctx);
@@ -61,7 +62,10 @@ static void dispatch_outside(libxl_ctx *ctx, libxl__turn turn)
     } while (more);
     if (turn.over)
         libxl__loop_look_again(ctx);
-    /* The remaining deliveries are events; the thread that runs the receiver makes them. */
+    /*
+     * The remaining deliveries are events for the receiver. The thread that runs the receiver makes these
+     * deliveries.
+     */
     else
         ctx->loop.undelivered = false;
 }

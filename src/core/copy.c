@@ -59,7 +59,10 @@ static void to_ready(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
     run_copy(ctx, copy);
 }
 
-/* Reads once. Returns false if the copy has failed or must wait until `from` is readable. */
+/*
+ * Reads once. Returns true if the copy can continue at once. Returns false if the copy has failed or must
+ * wait until `from` is readable.
+ */
 static bool read_once(libxl_ctx *ctx, libxl__copy *copy)
 {
     ssize_t got = read(copy->from_fd, copy->buffer, LIBXL__COPY_ROOM);
@@ -96,7 +99,10 @@ static ssize_t write_quietly(int fd, const void *data, size_t length)
     return put;
 }
 
-/* Writes once. Returns false if the copy has failed or must wait until `to` is writable. */
+/*
+ * Writes once. Returns true if the copy can continue at once. Returns false if the copy has failed or must
+ * wait until `to` is writable.
+ */
 static bool write_once(libxl_ctx *ctx, libxl__copy *copy)
 {
     ssize_t put = write_quietly(copy->to_fd, copy->buffer + copy->begin, copy->end - copy->begin);

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Owns: the three queues of deliveries, and the events in them. The context's lock guards them. The lock is
- * released while application code runs, so the arguments of that code are copied first. The entry of a
- * delivery is a part of its event or of its operation, so queueing a delivery cannot fail.
+ * released while application code runs. So the arguments of the application code are copied before the lock
+ * is released. The entry of a delivery is a part of its event or of its operation, so queueing a delivery
+ * cannot fail.
  *
  * Any thread that is inside the library makes deliveries, except workers. Application code that runs inside a
  * delivery may call the library. New deliveries from such a call are deferred to the outer dispatch loop, so
- * a chain of callbacks does not deepen the stack. One kind of delivery is made inside another delivery: a
- * synchronous call makes its own progress reports while it waits. These reports have a queue of their own.
+ * a chain of callbacks does not deepen the stack. There is one exception: a synchronous call inside a
+ * delivery makes its own progress reports while it waits. The progress reports of such calls are in the queue
+ * `own`.
  */
 #include "libxl_internal.h"
 
@@ -16,7 +18,7 @@
 
 /*
  * One delivery that this thread is inside. The frames of all contexts form a list. Every public function
- * reads this list, so it uses the fastest thread-local model.
+ * reads this list, so the list uses the fastest thread-local model.
  */
 struct delivery_frame {
     const libxl_ctx *ctx;
@@ -73,8 +75,8 @@ static void event_delivered(libxl_ctx *ctx, libxl__ao *ao)
 }
 
 /*
- * Wakes threads that wait inside other deliveries and have progress reports to deliver, because the receiver
- * is free now.
+ * Called when the receiver has become free. Wakes the threads that wait inside other deliveries and have
+ * progress reports to deliver.
  */
 static void receiver_is_free(libxl_ctx *ctx)
 {
@@ -110,8 +112,8 @@ static void deliver_event(libxl_ctx *ctx, libxl__delivery *delivery)
 }
 
 /*
- * Delivers a report as the newest request (libxl_ao_set_progress) says. After the report was queued, that
- * request may have ended the reports, or replaced the callback by events.
+ * Delivers a report according to the newest call of libxl_ao_set_progress. That call may have been made after
+ * the report was queued. It may have ended the reports, or replaced the callback by events.
  */
 static void deliver_report(libxl_ctx *ctx, libxl__delivery *delivery)
 {
@@ -156,8 +158,8 @@ static struct libxl__delivery_queue *queue_of(libxl_ctx *ctx, const libxl__deliv
 }
 
 /*
- * `place` is the entry of the delivery. It belongs to the event or the operation, and must live until the
- * delivery is made or discarded.
+ * Puts a delivery into a queue. `place` is the memory for the entry of the delivery. It belongs to the event
+ * or the operation, and must be valid until the delivery is made or discarded.
  */
 static void enqueue(libxl_ctx *ctx, libxl__delivery *place, libxl__delivery delivery)
 {
@@ -288,8 +290,8 @@ static void drop(libxl_ctx *ctx, libxl__delivery *delivery)
 }
 
 /*
- * Discards the reports of an operation from a queue. `first` is the number of its oldest report, so only
- * deliveries from this number on are searched.
+ * Discards the reports of an operation from a queue. `first` is the number of the operation's oldest report.
+ * Only deliveries from this number on are searched.
  */
 static void drop_newest(libxl_ctx *ctx, struct libxl__delivery_queue *queue, const libxl__ao *ao,
                         uint64_t first)
@@ -314,7 +316,10 @@ void libxl__deliver_drop(libxl_ctx *ctx, const libxl__ao *ao, uint64_t first)
 void libxl__deliveries_close(libxl_ctx *ctx)
 {
     libxl__delivery *delivery;
-    /* The queue `calls` holds only reports now, because libxl__ctx_drain has delivered all completions. */
+    /*
+     * The queue `calls` contains only progress reports now, because libxl__ctx_drain has delivered all
+     * completions.
+     */
     while ((delivery = TAILQ_FIRST(&ctx->deliveries.calls)) ||
            (delivery = TAILQ_FIRST(&ctx->deliveries.events)))
         drop(ctx, delivery);

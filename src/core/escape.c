@@ -28,7 +28,10 @@ static bool is_hidden(uint32_t character)
     return false;
 }
 
-/* Decodes the UTF-8 character at `text`. Returns its length; 0 if the octets are not valid UTF-8. */
+/*
+ * Decodes the UTF-8 character at `text`. Returns the length of the character, or 0 if the octets are not
+ * valid UTF-8.
+ */
 static size_t decode(const unsigned char *text, uint32_t *character)
 {
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the queued events, from their occurrence until the application takes them. The application then owns
- * an event, and frees it with libxl_event_free. The context's lock guards the queue.
+ * Owns: the queued events, from their occurrence until the application takes them. The application owns an
+ * event that it has taken, and frees it with libxl_event_free. The context's lock guards the queue.
  *
- * The completion event of an operation is a part of the operation's record, so it needs no memory of its own.
- * Freeing the event frees the record. Every other event is malloc'ed in an event_box.
+ * The completion event of an operation is a part of the operation's record. So the event needs no separate
+ * memory, and freeing the event frees the record. Every other event is malloc'ed in an event_box.
  */
 #include "libxl_internal.h"
 
@@ -16,16 +16,19 @@ enum {
     /* Up to this number of queued events, searching the queue is faster than an index. */
     WORTH_AN_INDEX = 32,
     PAST = 1, /* a deadline that has passed, in ns: 1 ns after the machine started */
-    /* While events are queued, only every Nth call checks the descriptors. N is: */
-    TAKES_A_LOOK = 2,  /* in libxl_event_take */
-    WAITS_A_LOOK = 64, /* in libxl_event_wait */
+    /*
+     * While events are queued, only every Nth call checks the descriptors. The following constants are the
+     * values of N.
+     */
+    TAKES_A_LOOK = 2,  /* N for libxl_event_take */
+    WAITS_A_LOOK = 64, /* N for libxl_event_wait */
 };
 
 /* An event that is not a completion. */
 struct event_box {
     libxl_event event;
     libxl__delivery delivery;
-    bool fits_record; /* set by libxl__event_fits_record */
+    bool fits_record; /* set by libxl__event_fits_record: a libxl_event_record holds all data of the event */
     int32_t value;
 };
 
@@ -103,8 +106,9 @@ void libxl__event_discard(libxl_ctx *ctx, libxl_event *event)
 }
 
 /*
- * Wakes one waiter that wants the event, because only one can take it. A waiter that does not sleep needs no
- * wakeup, for example because its thread runs a callback. It searches the queue before it sleeps again.
+ * Wakes one waiter that wants the event. One is enough, because only one thread can take the event. A waiter
+ * that does not sleep (for example because its thread runs a callback) needs no wakeup: it searches the queue
+ * before it sleeps again.
  */
 static void wake_one(libxl_ctx *ctx, const libxl_event *event)
 {
@@ -170,9 +174,9 @@ void libxl__events_close(libxl_ctx *ctx)
 }
 
 /*
- * Checks the descriptors. A check costs a system call. So while events are queued, only every Nth call
- * checks, where N is `every`. Some calls must check, so that a caller who always finds queued events still
- * learns of new ones.
+ * Checks the descriptors. A check costs a system call. So while events are queued, only every Nth call of
+ * this function checks, where N is `every`. Some calls must check, because otherwise a caller that always
+ * finds queued events would never get new events.
  */
 static int look(libxl_ctx *ctx, uint32_t every)
 {
@@ -299,9 +303,9 @@ int libxl_event_check(libxl_ctx *ctx, libxl_event **event_out, uint64_t typemask
 }
 
 /*
- * The time at which this thread last returned from waiting for an event; ns, monotonic. If libxl_ctx_wake is
- * called after this time, the thread's next wait returns at once. The thread may have checked its condition
- * before that call, and would otherwise miss it.
+ * The time at which this thread last returned from waiting for an event, in ns, monotonic. If libxl_ctx_wake
+ * is called after this time, the thread's next wait returns at once. The reason is that the thread may have
+ * checked its condition before the call of libxl_ctx_wake.
  */
 static _Thread_local uint64_t returned_at __attribute__((tls_model("initial-exec")));
 
@@ -319,8 +323,8 @@ int libxl_event_wait_limit(libxl_ctx *ctx, libxl_event **event_out, uint64_t typ
     int rc = ctx->events.queued ? look(ctx, WAITS_A_LOOK) : 0;
     libxl__ctx_dispatch(ctx);
     /*
-     * The descriptors are checked at least once, even after the deadline or a libxl_ctx_wake, because some
-     * callers only poll.
+     * The descriptors are checked at least once, even after the deadline or after libxl_ctx_wake. The reason
+     * is that some callers only poll: their deadline has always passed.
      */
     for (bool looked = false; !(*event_out = find(ctx, &waiter)) && !rc; looked = true) {
         const bool woken = ctx->events.woken_at && ctx->events.woken_at >= since;

@@ -13,7 +13,10 @@
 #include <libxl.h>
 
 enum {
-    /* octets; with the headers of the block and of malloc, a block takes 512 octets. */
+    /*
+     * The size of a block's data, in octets. With the headers of the block and of malloc, a block takes 512
+     * octets.
+     */
     BLOCK_SIZE = 496,
     ALIGNMENT = 8,
 };

@@ -2,10 +2,10 @@
 /*
  * Owns: the array of buckets. The entries belong to the users of the index. The context's lock guards both.
  *
- * A bucket is a list with one entry for each key: the oldest. The entries with the same key form a ring, in
- * order of age. The table grows by one bucket at a time (linear hashing), because moving all entries at once
- * takes long. The new bucket N takes entries from bucket N - P, where P is the largest power of 2 that is not
- * above N.
+ * A bucket is a list with one entry for each key. This entry is the oldest one with the key. The entries with
+ * the same key form a ring, in order of age. The table grows by one bucket at a time (linear hashing),
+ * because moving all entries at once takes long. The new bucket N takes entries from bucket N - P, where P is
+ * the largest power of 2 that is not above N.
  */
 #include "index.h"
 
@@ -25,8 +25,8 @@ static libxl__index_link **bucket_of(libxl__index *index, const uint64_t *key)
 }
 
 /*
- * Returns the link of a bucket that points to the oldest entry with this key. If there is no such entry,
- * returns the bucket's last link, which is NULL.
+ * Returns a pointer to the link that points to the oldest entry with this key. If there is no such entry,
+ * returns a pointer to the bucket's last link, which is NULL.
  */
 static libxl__index_link **oldest(libxl__index *index, const uint64_t *key)
 {
@@ -40,7 +40,7 @@ static libxl__index_link **oldest(libxl__index *index, const uint64_t *key)
     return link;
 }
 
-/* Makes room for one more bucket in the array. Returns false if there is no memory. */
+/* Makes room for one more bucket in the array. Returns true, or false if there is no memory. */
 static bool make_room(libxl__index *index)
 {
     if (index->size < index->room)

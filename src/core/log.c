@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the last error message of each thread. The message is thread-local, lives as long as the thread, and
- * needs no lock. The logger belongs to the application. Several threads may call the logger at the same time;
- * xentoollog's loggers allow this.
+ * Owns: the last error message of each thread. The message is thread-local and needs no lock. It is valid as
+ * long as the thread exists. The logger belongs to the application. Several threads may call the logger at
+ * the same time; xentoollog's loggers allow this.
  */
 #include "libxl_internal.h"
 
@@ -15,12 +15,12 @@ static _Thread_local char last_message[512];
 
 static bool is_inside_character(const char *p)
 {
-    return (*p & 0xc0) == 0x80; /* a UTF-8 continuation octet */
+    return (*p & 0xc0) == 0x80; /* this is a UTF-8 continuation octet */
 }
 
 /*
- * Stores a message. The middle of a long message is left out: its beginning names the field, and its end
- * names the error. UTF-8 characters are not cut.
+ * Stores a message as this thread's error message. Leaves out the middle of a long message, because the
+ * beginning names the field and the end names the error. Does not cut UTF-8 characters.
  */
 static void keep(const char *message)
 {
@@ -81,7 +81,7 @@ int libxl__refuse(int rc, const char *fmt, ...)
         errno = saved;
         va_start(args, fmt);
         if (vasprintf(&longer, fmt, args) < 0)
-            longer = NULL; /* `usual` holds the beginning of the text */
+            longer = NULL; /* There is no memory. `usual` contains the beginning of the text. */
         va_end(args);
     }
     libxl__error_message_set(rc, longer ? longer : fmt ? usual : NULL);

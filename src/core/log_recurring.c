@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Logs each recurring line at most once in ten seconds. Owns: nothing. The caller keeps the state of its
- * line, and holds the context's lock.
+ * Logs each recurring line at most once in ten seconds. Owns: nothing. The caller stores the state of the
+ * line (libxl__recurring), and holds the context's lock.
  */
 #include "libxl_internal.h"
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Owns: both epoll descriptors, the two eventfds, and the duplicates of descriptors that are registered
- * twice. The context's lock guards them, and the lists of registered descriptors and of waiting threads. They
- * live as long as the context.
+ * twice. All of these exist as long as the context. The context's lock guards them, and also the lists of
+ * registered descriptors and of waiting threads.
  *
- * The leader polls the inner epoll without the lock. That poll only shows that some descriptor is ready. The
- * leader then takes the lock and fetches the ready descriptors with epoll_wait, which does not block. So no
- * fetched entry names a descriptor that was deregistered in the meantime. If two threads find the same
- * descriptor ready, the first one handles it, and the second one fetches nothing.
+ * The leader polls the inner epoll without the lock. This poll only shows that some descriptor is ready. The
+ * leader then takes the lock and fetches the ready descriptors with epoll_wait, which does not block. A
+ * descriptor that was deregistered between the poll and this call is not fetched. If two threads find the
+ * same descriptor ready, the first one handles it, and the second one fetches nothing.
  */
 #include "libxl_internal.h"
 
@@ -19,8 +19,8 @@
 #include <unistd.h>
 
 /*
- * Sets the error message and logs the error. The log is needed because the error may occur in a thread that
- * serves other threads' calls.
+ * Sets the error message and logs the error. The error is also logged because it may occur in a thread that
+ * works for the calls of other threads.
  */
 static int system_call_failed(libxl_ctx *ctx, const char *name)
 {
@@ -47,7 +47,10 @@ static void clear_eventfd(libxl_ctx *ctx, int fd)
 static void look_again_fired(libxl_ctx *ctx, libxl__fd *fd, uint32_t revents)
 {
     (void)revents;
-    /* The leader must return from its poll. If the eventfd were cleared now, the leader could sleep again. */
+    /*
+     * The leader was woken and must return from its poll. If the eventfd were cleared now, the leader could
+     * sleep again.
+     */
     if (ctx->loop.leader && ctx->loop.leader->woken)
         return;
     ctx->loop.look_again_pending = false;

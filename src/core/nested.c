@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the link between a nested operation and its parent. The context's lock guards it. The parent counts
- * each nested operation among its jobs until the nested operation has ended or was detached. So the
- * libxl__nested, which is in the parent's memory, is valid as long as the child refers to it.
+ * Owns: the link between a nested operation and its parent. The context's lock guards the link. A nested
+ * operation counts as a job of its parent until it has ended or was detached. So the libxl__nested, which is
+ * in the parent's memory, is valid as long as the nested operation refers to it.
  */
 #include "libxl_internal.h"
 
@@ -15,7 +15,10 @@ static void unlink_child(libxl__nested *nested)
     libxl__ao_job_ended(parent);
 }
 
-/* Lets the child go on in the background. If the parent has failed, adds this to the parent's message. */
+/*
+ * Lets the child go on in the background. If the parent has failed, adds to the parent's message that the
+ * child goes on.
+ */
 static void detach_child(libxl__nested *nested)
 {
     libxl__ao *child = nested->child;

@@ -3,11 +3,11 @@
  * libxl's functions for an application's own event loop: libxl_osevent_*.
  *
  * Owns: the registration of the context's descriptor with the application's loop, from the first successful
- * libxl__hooks_need_loop until the context is freed. The context's lock guards it. The application's hooks
- * are called unlocked. They must not call the library, as libxl's rules say.
+ * libxl__hooks_need_loop until the context is freed. The context's lock guards the registration. The
+ * application's hooks are called unlocked. As in libxl, a hook must not call the library.
  *
  * The library never registers a timeout, because a timer that expires makes the descriptor readable. A late
- * or repeated call of libxl_osevent_occurred_fd is harmless: it finds nothing to do.
+ * or repeated call of libxl_osevent_occurred_fd is harmless, because it finds no work.
  */
 #include "libxl_internal.h"
 

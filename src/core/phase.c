@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Runs the phases of an operation. Owns: the operation's position among its phases. The context's lock guards
- * it.
+ * Runs the phases of an operation. Owns: the operation's position in the list of phases
+ * (libxl__phase_position). The context's lock guards the position.
  *
  * The first error is the operation's result. A later failure, for example of an undo function, is logged or
  * added to the message, and does not change the result. If a phase has a limit, the timer is started when the
- * operation starts. Later only its deadline changes, so setting a limit cannot fail.
+ * operation starts. Later only the timer's deadline changes, so setting a limit cannot fail.
  */
 #include "libxl_internal.h"
 
@@ -33,7 +33,7 @@ static void limit_reached(libxl_ctx *ctx, libxl__timer *timer)
     (void)ctx;
     libxl__ao *ao = LIBXL__CONTAINER(timer, libxl__ao, phase.timer);
     ao->phase.expired = true;
-    /* Cannot fail: the timer has just expired, so the heap has room for it. */
+    /* Cannot fail, because the timer has just expired and the heap has room for it. */
     libxl__timer_start(ctx, timer, NEVER, limit_reached);
     libxl__ao_wake(ao);
 }
@@ -75,7 +75,8 @@ static uint32_t now_ms(void)
 }
 
 /*
- * Returns how many ms the operation still waits for its undo. The result is 0 or less once this time is over.
+ * Returns the time for which the operation still waits for its undo, in ms. The result is 0 or negative once
+ * this time is over.
  */
 static int32_t time_to_leave(const libxl__ao *ao)
 {
@@ -91,7 +92,7 @@ static bool undoes_more(const libxl__ao *ao)
     return false;
 }
 
-/* Returns how long the present undo may take, in ms; 0: no limit. */
+/* Returns the time that the present undo may take, in ms; 0: no limit. */
 static uint32_t undo_limit(const libxl__ao *ao)
 {
     const uint32_t limit_ms = libxl__phase_of(ao)->undo_ms;
@@ -241,7 +242,9 @@ static int check_stop(libxl__ao *ao)
 {
     const libxl__phase *phase = libxl__phase_of(ao);
     const bool expired = ao->phase.expired;
-    /* ao->rc is 0 if the operation has committed; then the stop request or the limit gives the error. */
+    /*
+     * If the operation has committed, ao->rc is 0. Then the stop request or the limit determines the error.
+     */
     if (expired && ao->phase.stopping)
         return ao->rc ? ao->rc : ao->stop ? ao->stop : phase->limit_rc;
     if (expired && !phase->limit_rc)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: nothing. Each source is embedded in a structure of its user. While it is attached, it is in the list
- * of its operation. The context's lock guards that list.
+ * Owns: nothing. Each source is embedded in a structure of its user. An attached source is in the list of
+ * sources of its operation. The context's lock guards that list.
  */
 #include "libxl_internal.h"
 

@@ -3,8 +3,8 @@
  * Owns: the timerfd and the heap's array, as long as the context lives. The timers in the heap belong to
  * their users. The context's lock guards all of them.
  *
- * A timer's heap_slot gives its place in the heap, and is 0 if the timer is not in the heap. So stopping a
- * timer needs no search and is O(log n).
+ * A timer's heap_slot is 1 more than its index in the heap, or 0 if the timer is not in the heap. So stopping
+ * a timer needs no search and is O(log n).
  */
 #include "libxl_internal.h"
 
@@ -70,8 +70,8 @@ static void remove_from_heap(libxl__timers *timers, libxl__timer *timer)
 
 /*
  * Sets the timerfd to the nearest deadline. Does nothing if the timerfd is already set to an earlier time,
- * for example to the deadline of a timer that was stopped. This costs one spurious wakeup, but saves a system
- * call for each operation that ends before its time limit.
+ * for example to the deadline of a timer that was stopped. An earlier time causes one spurious wakeup. But it
+ * saves a system call for each operation that ends before its time limit.
  */
 static void arm_timerfd(libxl__timers *timers)
 {
@@ -100,7 +100,7 @@ static void timerfd_fired(libxl_ctx *ctx, libxl__fd *source, uint32_t revents)
         remove_from_heap(timers, timer);
         timer->callback(ctx, timer);
     }
-    /* If the turn is over, the timerfd is set to a time in the past, so the descriptor stays readable. */
+    /* If the turn is over, this sets the timerfd to a time in the past. So the descriptor stays readable. */
     arm_timerfd(timers);
 }
 

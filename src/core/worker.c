@@ -33,7 +33,7 @@ static void end_job(libxl_ctx *ctx, libxl__job *job)
     libxl__loop_look_again(ctx);
 }
 
-/* Sleeps until a job is queued. Returns false if the thread must end. */
+/* Sleeps until a job is queued. Returns true if a job is queued, or false if the thread must end. */
 static bool wait_for_work(libxl_ctx *ctx, libxl__lane *lane)
 {
     if (ctx->workers.closing)

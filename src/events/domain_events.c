@@ -2,10 +2,10 @@
 /*
  * The generators of domain death and domain lifecycle events.
  *
- * Owns: these generators, and a follower for each domain that a generator follows. A generator for one domain
- * has one follower. A generator for all domains is an observer (domains.h): it makes a follower for each
- * domain when the domain is first seen. A follower is freed when its domain is gone. The context's lock
- * guards the generators and the followers.
+ * Owns: the generators of these events, and a follower for each domain that a generator follows. A generator
+ * for one domain has one follower. A generator for all domains is an observer (domains.h). It makes a
+ * follower for each domain when the observer is first called for the domain. A follower is freed when its
+ * domain is gone. The context's lock guards the generators and the followers.
  */
 #include "generators.h"
 #include "xen.h"
@@ -18,9 +18,11 @@ struct libxl__evgen {
     libxl__generator generator;
     libxl__domain_observer observer; /* registered only if the generator is for all domains */
     libxl__domains_listener listener;
-    uint32_t domid; /* LIBXL_DOMID_ALL: all domains */
+    uint32_t domid; /* the domain that the generator follows; LIBXL_DOMID_ALL: all domains */
     libxl_ev_user user;
-    /* true: generates DOMAIN_DYING and DOMAIN_GONE; false: generates libxl's DOMAIN_DEATH. */
+    /*
+     * True: the generator generates DOMAIN_DYING and DOMAIN_GONE. False: it generates libxl's DOMAIN_DEATH.
+     */
     bool lifecycle;
     LIST_HEAD(, followed) followed;
 };
@@ -56,8 +58,8 @@ static void unfollow(libxl_ctx *ctx, struct followed *followed)
 }
 
 /*
- * The callback of a follower. Reports each step of the domain's end that was not reported before, in order.
- * One call may find several steps.
+ * The callback of a follower. Reports the steps of the domain's end (shut down, dying, gone) that were not
+ * reported before, in this order. One call may report several steps.
  */
 static void phase_changed(libxl_ctx *ctx, libxl__domain_follower *follower)
 {
@@ -65,7 +67,9 @@ static void phase_changed(libxl_ctx *ctx, libxl__domain_follower *follower)
     const bool lifecycle = followed->evgen->lifecycle;
     if (follower->was_shutdown && !followed->reported_shutdown)
         report(ctx, follower, LIBXL_EVENT_TYPE_DOMAIN_SHUTDOWN);
-    /* May become false, because a domain can be resumed and shut down again. */
+    /*
+     * This may become false, because a domain can be resumed. The domain can be shut down again afterwards.
+     */
     followed->reported_shutdown = follower->was_shutdown;
     if (follower->phase < LIBXL__DOMAIN_DYING)
         return;
@@ -212,7 +216,10 @@ static int enable(libxl_ctx *ctx, uint32_t domid, libxl_ev_user user, bool lifec
     rc = enable_locked(ctx, evgen);
     if (rc)
         free(evgen);
-    /* Set before the lock is released, because an event callback may disable the generator. */
+    /*
+     * The generator is stored before the lock is released, because an event callback may disable the
+     * generator.
+     */
     else
         *evgen_out = evgen;
     libxl__ctx_leave(ctx);

@@ -32,7 +32,7 @@ static int wrong(const spot *at, const char *wanted, json_object *in)
 
 /* ------------------------------------------------------------------ single values */
 
-/* Gets a string. A NUL character in it is an error, because C would cut the string there. */
+/* Gets a string. A NUL character in the string is an error, because a C string ends at a NUL character. */
 static int get_string(const spot *at, json_object *in, const char **out)
 {
     if (!json_object_is_type(in, json_type_string))
@@ -222,7 +222,10 @@ static int read_array(libxl_ctx *ctx, const spot *at, const libxl__json_field *f
         spot here = {.up = at, .index = (size_t)i};
         if (field->kind == LIBXL__JSON_STRUCT && field->type->init)
             field->type->init(element);
-        /* The element is counted before it is read. So it is disposed of, too, if reading it fails. */
+        /*
+         * The element is counted before it is read. So the caller also disposes of an element whose reading
+         * has failed.
+         */
         int counted = i + 1;
         memcpy(p + field->length, &counted, sizeof(counted));
         rc = read_value(ctx, &here, field, element, json_object_array_get_idx(in, (size_t)i));
@@ -251,7 +254,7 @@ static bool names_arm(const libxl__json_field *field, const char *name, const ch
     return field->kind == LIBXL__JSON_UNION && strncmp(name, field->name, length) == 0 && name[length] == '.';
 }
 
-/* Reads the arm `word` of a union. If `object` has another arm of the same union, fails. */
+/* Reads the arm `word` of a union. Fails if `object` has another arm of the same union. */
 static int read_union(libxl_ctx *ctx, const spot *at, const libxl__json_field *field, const char *word,
                       char *p, json_object *object, json_object *in)
 {

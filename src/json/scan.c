@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A second pass over a text that json-c has parsed. It finds errors that json-c accepts, and the path of the
- * value at which json-c has stopped. Owns nothing after a call. Needs no lock: any thread may call this.
+ * A second pass over a text that json-c has parsed. It finds errors that json-c accepts. It also finds the
+ * path of the value at which json-c has stopped. Owns nothing after a call. Needs no lock: any thread may
+ * call this.
  *
  * This pass looks only at brackets, commas, strings and numbers; json-c has checked the syntax. If the text
- * is not JSON, the path is that of the innermost open object or array.
+ * is not JSON, the path is the path of the innermost open object or array.
  */
 #include "json_common.h"
 
@@ -69,7 +70,7 @@ static int scan_key(scan *s, const char *end)
     json_object *key = tokener ? json_tokener_parse_ex(tokener, s->at, (int)(end - s->at)) : NULL;
 
     json_tokener_free(tokener);
-    if (!json_object_is_type(key, json_type_string)) { /* the document ends inside the key */
+    if (!json_object_is_type(key, json_type_string)) { /* the document ends before the key ends */
         json_object_put(key);
         return 0;
     }
@@ -109,7 +110,8 @@ static int scan_number(scan *s)
         return fail(s, ERROR_INVAL, "a number does not begin with 0");
 
     /*
-     * A number with a fraction or an exponent always fits: it is read as a double, or the reader refuses it.
+     * A number with a fraction or an exponent needs no check of its size. It is read as a double, or the
+     * reader refuses it.
      */
     if (strcspn(s->at, ".eE") < length)
         fits = true;

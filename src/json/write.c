@@ -2,8 +2,9 @@
 /*
  * Writes values as JSON. Owns nothing after a call. Needs no lock: any thread may call this.
  *
- * The writer compares each value with an initial value of the same type, and leaves out equal fields. Before
- * it compares two unions with different keys, it gives the initial value the key of the written value.
+ * The writer compares each value with an initial value of the same type, and leaves out equal fields. If the
+ * key of a union differs from its initial value, the initial value gets the key of the written union before
+ * the two unions are compared.
  */
 #include "json_common.h"
 
@@ -56,7 +57,7 @@ static int write_word(const spot *at, const libxl__json_field *field, int value,
     return *out ? 0 : ERROR_NOMEM;
 }
 
-/* Writes as many digits as are needed to read the same value again, but at least 15. */
+/* Writes a number with so many digits that reading returns the same value, but at least 15. */
 static int write_double(const spot *at, double value, json_object **out)
 {
     char text[40]; /* room for 17 digits, a sign, a point, an exponent and ".0" */
@@ -68,7 +69,7 @@ static int write_double(const spot *at, double value, json_object **out)
         if (strtod(text, NULL) == value)
             break;
     }
-    /* The decimal point is a comma in some locales. */
+    /* In some locales the decimal point is a comma. JSON needs a point. */
     text[strcspn(text, ",")] = text[strcspn(text, ",")] ? '.' : '\0';
     if (!strpbrk(text, ".e"))
         memcpy(text + strlen(text), ".0", sizeof(".0"));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Opens and frees a context. A context consists of the core, the state for the host's devices, the connection
- * to Xen, and the event generators. This file opens them in this order and closes them in reverse order.
- * Meanwhile no other thread may use the context.
+ * to Xen, and the event generators. This file opens these four parts in this order and closes them in reverse
+ * order. No other thread may use the context while it is opened or closed.
  */
 #include "generators.h"
 #include "host.h"
@@ -63,7 +63,7 @@ int libxl_ctx_free(libxl_ctx *ctx)
     if (!ctx)
         return 0;
     int rc = libxl__ctx_drain(ctx);
-    if (!rc) /* after an error operations may still use the context */
+    if (!rc) /* after an error of libxl__ctx_drain, operations may still use the context */
         close_layers(ctx);
     return rc;
 }

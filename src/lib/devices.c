@@ -138,7 +138,7 @@ int libxl_uuid_to_device_vtpm(libxl_ctx *ctx, uint32_t domid, libxl_uuid *uuid, 
 /* ---- states */
 
 /*
- * Stores the states of the device with this kind and number. The paths in *status then belong to the caller.
+ * Stores the states of the device with this kind and number in *status. The caller owns the paths in *status.
  * status->kind is NULL. Errors: NOTFOUND, and those of libxl_domain_list_devices.
  */
 static int take_status(libxl_ctx *ctx, uint32_t domid, const char *kind, const char *class, int devid,

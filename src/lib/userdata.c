@@ -8,7 +8,7 @@
 #include <limits.h>
 #include <stdlib.h>
 
-/* Sets the error message if rc is an error, and returns rc. */
+/* If rc is an error, sets the error message to files->why. Returns rc. */
 static int done(const libxl__userdata_files *files, int rc)
 {
     return rc && *files->why ? libxl__refuse(rc, "%s", files->why) : rc;

@@ -200,7 +200,7 @@ no_memory:
     return ERROR_NOMEM;
 }
 
-/* Returns the number at `index` of the array, or -1 if it is not a valid bit number. */
+/* Returns the number at `index` of the array, or -1 if the element is not a valid number of a bit. */
 static int bit_at(json_object *in, size_t index)
 {
     json_object *element = json_object_array_get_idx(in, index);

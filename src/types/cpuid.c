@@ -6,7 +6,7 @@
  * A change to a register is a text with one character for each bit, the highest bit first:
  *
  *   0, 1  this value
- *   x     the host's value, as far as the toolstack allows it
+ *   x     the host's value, if the toolstack allows the feature
  *   k     the host's value
  *   s     the host's value, which must be the same on each host to which the domain migrates
  *
@@ -25,7 +25,7 @@
 #define REGISTER_BITS 32
 #define MSR_BITS      64
 #define NO_SUBLEAF    UINT32_MAX
-/* The greatest number of leaves, and of MSRs, that is accepted in JSON. */
+/* The greatest number of leaves that is accepted in JSON. Also the greatest number of MSRs. */
 #define MAX_ENTRIES 1024
 
 static const char *const register_names[] = {"eax", "ebx", "ecx", "edx"};
@@ -33,7 +33,8 @@ enum { REGISTERS = sizeof(register_names) / sizeof(*register_names) };
 
 typedef struct leaf {
     uint32_t leaf, subleaf;
-    char registers[REGISTERS][REGISTER_BITS + 1]; /* "": the register does not change */
+    /* The texts of the registers; "": the register does not change. */
+    char registers[REGISTERS][REGISTER_BITS + 1];
 } leaf;
 
 typedef struct msr {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Types of a fixed number of octets: libxl_mac and libxl_ms_vm_genid, and the JSON form of libxl_uuid. They own
- * nothing. These functions need no lock: any thread may call them.
+ * The types of a fixed number of octets: libxl_mac and libxl_ms_vm_genid. Also the JSON form of libxl_uuid. A
+ * value of these types owns nothing. These functions need no lock: any thread may call them.
  */
 #include "_libxl_types_json.h"
 

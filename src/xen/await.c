@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the watch and the batch of each wait, until the operation ends. The libxl__await itself belongs to
- * its operation. The context's lock guards everything.
+ * Owns: the watch and the batch of each wait, until the operation ends. The libxl__await belongs to its
+ * operation. The context's lock guards all three.
  */
 #include "await.h"
 #include "xen.h"
@@ -26,8 +26,8 @@ bool libxl__await_present(const libxl__await *await, const char *value)
 }
 
 /*
- * Returns the device state in a node's value: one digit. Returns -1 for any other text, because a guest can
- * write anything.
+ * Returns the device state in a node's value, which is one digit. Returns -1 for any other text, because a
+ * guest can write any text.
  */
 static int device_state(const char *value)
 {
@@ -77,10 +77,11 @@ void libxl__await_look(libxl__await *await)
     await->changed = true;
 }
 
-/* Starts to read the node. Errors: NOMEM, FAIL, NO_XENSTORE. */
+/* Starts to read the node. Returns 0, NOMEM, FAIL or NO_XENSTORE. */
 static int read_node(libxl__ao *ao, libxl__await *await)
 {
-    await->changed = false; /* cleared before the read, so that a later change causes another read */
+    /* `changed` is cleared before the read, so that a later change causes another read */
+    await->changed = false;
     await->reading = libxl__xs_batch_new(ao, 0);
     if (!await->reading)
         return ERROR_NOMEM;

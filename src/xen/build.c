@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Owns: the lane of the builds and, during a job, the job's handle and files. The functions at the end of the
- * file are called with the context locked. All others run on a worker, unlocked, and touch only the job's own
- * data. Two of them take the context's lock for a moment: libxl__build_fail, to allocate the message in the
- * operation's memory, and note_domain. Each build opens a hypervisor handle of its own, because the handle's
- * logger keeps the reason of a failure.
+ * file are called with the context locked. All other functions run on a worker, unlocked, and use only the
+ * job's data. Two of these functions take the context's lock for a short time: libxl__build_fail, to allocate
+ * the message in the operation's memory, and note_domain. Each build opens its own hypervisor handle, because
+ * the handle's logger keeps the reason of a failure.
  */
 #include "boot_loader.h"
 #include "build_parts.h"
@@ -17,16 +17,19 @@
 
 enum {
     /*
-     * The guest's memory limit is higher than its memory by this amount, as with libxl, because the toolstack
-     * needs some pages.
+     * The difference between the guest's memory limit and its memory, in KiB. The toolstack needs some pages.
+     * libxl uses the same difference.
      */
     SLACK_KB = 1024,
-    /* The memory that the hypervisor needs for the page tables of a PVH guest; see shadow_memory in xl.cfg(5). */
-    VCPU_PAGING_KB = 1024, /* for each vcpu of the guest */
+    /*
+     * The memory that the hypervisor needs for the page tables of a PVH guest, in KiB. See shadow_memory in
+     * xl.cfg(5).
+     */
+    VCPU_PAGING_KB = 1024, /* for each virtual processor of the guest */
     MB_PAGING_KB = 8,      /* for each MiB of the guest's memory */
 };
 
-/* Takes the context's lock, because it guards the operation's memory. */
+/* This function takes the context's lock, because the lock guards the operation's memory. */
 int libxl__build_fail(libxl__build *build, int rc, const char *fmt, ...)
 {
     libxl__ao *ao = build->job.ao;
@@ -131,7 +134,7 @@ static int make(libxl__builder *b)
     return rc ? rc : make_domain(b, &create);
 }
 
-/* Records the boot loader's reason for an error, if it has given one. */
+/* Records the error message of the boot loader, if there is one. Returns rc. */
 static int fail_loader(libxl__build *build, int rc)
 {
     return rc && *build->loader->why ? libxl__build_fail(build, rc, "%s", build->loader->why) : rc;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Reads a kernel or a ramdisk into memory. libxenguest would map the file instead. If a mapped file is
- * truncated, an access to the mapping ends the process with SIGBUS.
+ * Reads a kernel or a ramdisk into memory. The file is not mapped, although libxenguest can map it. The
+ * reason is that an access to the mapping of a file that was truncated ends the process with SIGBUS.
  *
  * Owns: nothing. build.c frees the copies after libxenguest's image was released. Called on the build's
  * worker, unlocked.
@@ -17,7 +17,8 @@
 
 #include <xenguest.h>
 
-enum { CHUNK = 4 << 20 }; /* octets read at a time; an abort takes effect after each chunk */
+/* The number of octets that are read at a time; an abort takes effect after each chunk. */
+enum { CHUNK = 4 << 20 };
 
 static int refuse(libxl__build *build, const libxl__build_file *file, const char *why)
 {

@@ -2,8 +2,8 @@
 /*
  * Checks the capabilities of the host, and sets the options of a new domain that depend on them. Some hosts
  * lack capabilities, because of their hardware or of the hypervisor's command line (for example
- * gnttab=max-ver:1 or hap=no). The hypervisor refuses a domain that asks for a missing capability with
- * EINVAL, which says nothing about the cause.
+ * gnttab=max-ver:1 or hap=no). If a new domain needs a missing capability, the hypervisor returns EINVAL.
+ * This errno does not show the cause.
  *
  * Owns: nothing. Called on the build's worker, unlocked.
  */
@@ -12,7 +12,8 @@
 enum { PV = 1, PVH = 2 };
 
 /*
- * Capabilities that domains need. A domain of one of the `types` needs at least one capability of `one_of`.
+ * The table of the capabilities that domains need. A domain whose type is in `types` needs at least one
+ * capability of `one_of`.
  */
 static const struct {
     uint32_t one_of;

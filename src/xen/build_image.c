@@ -22,8 +22,8 @@
 enum { MOST_DECOMPRESSED = 256 << 20 };
 
 /*
- * Returns libxenguest's reason for a failure: the first error that it has logged. If it has logged none,
- * returns the last error of the handle, or else errno's text.
+ * Returns libxenguest's reason for a failure, which is the first error that libxenguest has logged. If it has
+ * logged no error, returns the last error of the handle. If the handle has no error, returns errno's text.
  */
 static const char *reason(const libxl__builder *b)
 {
@@ -37,8 +37,8 @@ static int fail_file(libxl__builder *b, const libxl__build_file *file, const cha
 }
 
 /*
- * Records the failure of a step, with errno. The caller sets errno to 0 before the step. If it is still 0, no
- * hypercall has failed: the image or the memory is unfit.
+ * Records the failure of a step, with errno. The caller sets errno to 0 before the step. If errno is still 0,
+ * no hypercall has failed, so the cause is the image or the memory.
  */
 static int fail_step(libxl__builder *b, libxl__call call, const char *what)
 {
@@ -52,7 +52,8 @@ static int fail_memory(libxl__builder *b)
 }
 
 /*
- * Like fail_step, for a step that also fails if the file is unfit. In that case the message names the file.
+ * Like fail_step, for a step that also fails if libxenguest cannot use the file. In that case the message
+ * names the file.
  */
 static int fail_file_step(libxl__builder *b, libxl__call call, const libxl__build_file *file)
 {
@@ -80,7 +81,8 @@ static int fail_parse(libxl__builder *b, const struct xc_dom_image *dom)
 
 /*
  * Records why the image could not be built. If a part of the image does not fit into memory, libxenguest's
- * message is "segment NAME too large". In all other cases the kernel is unfit or a hypercall has failed.
+ * message is "segment NAME too large". In all other cases libxenguest cannot use the kernel, or a hypercall
+ * has failed.
  */
 static int fail_build(libxl__builder *b)
 {
@@ -131,8 +133,8 @@ static int fill_memory(libxl__builder *b, struct xc_dom_image *dom)
             return libxl__build_fail_errno(b->build, LIBXL__CALL_NEW_DOMAIN, "laying out the memory");
     }
     /*
-     * A PV guest gets only the pages of its target now. It learns the maximum from the memory map, which is
-     * set in build.c.
+     * At first a PV guest gets only the pages of its target. The memory map, which is set in build.c, tells
+     * it the maximum.
      */
     const uint64_t mapped_kb = b->pvh ? build->max_kb : build->target_kb;
     errno = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Finds out why libxenguest has refused a kernel. libxenguest tries each of its loaders, and then reports
- * only that none has worked. So this file examines the kernel itself.
+ * Finds out why libxenguest has refused a kernel. libxenguest tries each of its loaders. Its last message is
+ * only that no loader has worked. So the functions of this file examine the kernel.
  *
  * Owns: nothing. The kernel is untrusted, so each offset is checked before it is used.
  */
@@ -62,7 +62,7 @@ static bool read_header(elf *e)
     return false;
 }
 
-/* Reads program header number i. Returns false if it is outside the file. */
+/* Reads program header number i. Returns true, or false if the header is outside the file. */
 static bool read_segment(const elf *e, uint64_t i, part *out)
 {
     Elf64_Phdr wide;
@@ -97,13 +97,14 @@ static bool read_section(const elf *e, uint64_t i, part *out)
     return false;
 }
 
-/* Sets in *found which Xen notes the segment or section contains. */
+/* Sets *found to the Xen notes that the segment or section contains. */
 static void read_notes(const elf *e, const part *where, notes *found)
 {
     if (where->size > MOST_NOTES)
-        return; /* too large to be genuine: a kernel's notes take about 1 KiB */
+        return; /* this part is too large to be genuine, because a kernel's notes take about 1 KiB */
     uint64_t at = where->offset, end = where->offset + where->size;
-    Elf32_Nhdr note; /* 64-bit files have notes of the same layout */
+    /* The type of the notes of 32-bit files; the notes of 64-bit files have the same layout. */
+    Elf32_Nhdr note;
     while (inside(e, where->offset, where->size) && at + sizeof(note) <= end && COPY(note, e, at)) {
         const uint64_t name = at + sizeof(note), value = name + ((note.n_namesz + 3ull) & ~3ull);
         if (note.n_namesz == 4 && inside(e, name, 4) && memcmp(e->data + name, "Xen", 4) == 0) {

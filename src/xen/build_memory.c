@@ -5,10 +5,10 @@
  *
  * The guest finds the map through start_info. RAM starts at 0 and ends at a hole below 4 GiB, where a PC has
  * its devices. The hole contains the pages that the guest shares with the toolstack, and the ACPI tables. The
- * rest of the RAM is above 4 GiB. The map covers the maximum of the guest's memory. If the maximum is larger
- * than the target, the memory is populated on demand: the hypervisor keeps the target's pages in a pool, and
- * maps a page when the guest first accesses an address. The guest's balloon driver must return the difference
- * before the pool is empty.
+ * RAM that does not fit below the hole is above 4 GiB. The map covers the maximum of the guest's memory. If
+ * the maximum is larger than the target, the memory is populated on demand: the hypervisor keeps the target's
+ * pages in a pool, and maps a page when the guest first accesses an address. The guest's balloon driver must
+ * return the difference before the pool is empty.
  *
  * A kernel finds its processors through the ACPI tables (ACPI 5.1: RSDP, XSDT, FADT, MADT, and an empty
  * DSDT).
@@ -59,7 +59,7 @@ struct __attribute__((packed)) xsdt {
 struct __attribute__((packed)) fadt {
     struct header header;
     uint32_t facs, dsdt;
-    uint8_t unused[65]; /* describes hardware that a PVH guest does not have */
+    uint8_t unused[65]; /* members that describe hardware; a PVH guest does not have this hardware */
     uint16_t boot_flags;
     uint8_t reserved;
     uint32_t flags;
@@ -150,7 +150,7 @@ static struct tables *make_tables(int vcpus)
     t->rsdp.revision = 2;
     t->rsdp.length = sizeof(t->rsdp);
     t->rsdp.xsdt = address_of(t, &t->xsdt);
-    /* Covers the first 20 octets, which are the RSDP of ACPI 1.0. */
+    /* This checksum covers the first 20 octets, which are the RSDP of ACPI 1.0. */
     t->rsdp.checksum = checksum(&t->rsdp, 20);
     t->rsdp.extended_checksum = checksum(&t->rsdp, sizeof(t->rsdp));
     return t;

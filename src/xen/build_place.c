@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Chooses where a new domain runs: the NUMA nodes of its memory, and the processors of its vcpus. This
- * happens before its memory is filled.
+ * Chooses the NUMA nodes for the memory of a new domain, and the processors for its vcpus. Called before the
+ * domain's memory is filled.
  *
- * If the configuration names no nodes and no processors, and the host has several nodes, the domain is placed
- * automatically, as xl-numa-placement(7) describes. The smallest set of nodes with enough free memory and
- * enough processors is chosen. If one node is enough, it is the one with the fewest vcpus of other domains,
- * and among those the one with the most free memory. If several nodes are needed, they are the nodes with the
- * most free memory. The domain's vcpus prefer the processors of the chosen nodes (soft affinity). A domain
- * that does not fit is not placed.
+ * The domain is placed automatically if the host has several nodes and the configuration names neither nodes
+ * nor processors. xl-numa-placement(7) describes the rules. The smallest set of nodes with enough free memory
+ * and enough processors is chosen. If one node is enough, the node with the fewest vcpus of other domains is
+ * chosen. If several nodes have equally few, the node with the most free memory is chosen. If one node is not
+ * enough, the nodes with the most free memory are chosen. The domain's vcpus prefer the processors of the
+ * chosen nodes (soft affinity). A domain that does not fit is not placed.
  *
  * Owns: nothing; each function frees what it allocates. Called on the build's worker, unlocked.
  */
@@ -26,7 +26,7 @@ static int fail(libxl__builder *b, const char *what)
     return libxl__build_fail_errno(b->build, LIBXL__CALL_SETTING, what);
 }
 
-/* Copies a bitmap to one of libxenctrl, which has `size` octets. Further bits are ignored. */
+/* Copies a bitmap to a bitmap of libxenctrl, which has `size` octets. Bits that do not fit are ignored. */
 static void bitmap_to(uint8_t *map, int size, const libxl_bitmap *from)
 {
     memset(map, 0, (size_t)size);
@@ -106,7 +106,7 @@ static void free_host(host *h)
     free(h->cpu);
 }
 
-/* Asks the hypervisor for the nodes and the processors. Returns false with errno. */
+/* Gets the host's nodes and processors from the hypervisor. Returns true, or false with errno. */
 static bool look_at_host(libxl__builder *b, host *h)
 {
     *h = (host){0};
@@ -129,8 +129,8 @@ static bool look_at_host(libxl__builder *b, host *h)
 }
 
 /*
- * Counts the vcpus of all other domains, for each node. A domain that disappears during the count is left
- * out.
+ * Counts the vcpus of all other domains, for each node. A domain that disappears during the count is not
+ * counted. Returns true, or false with errno.
  */
 static bool count_vcpus(libxl__builder *b, host *h)
 {
@@ -166,7 +166,10 @@ static node *best_single(const host *h, uint64_t kb, unsigned vcpus)
     return best;
 }
 
-/* Chooses the nodes. Returns false if the domain fits only on all nodes together or does not fit at all. */
+/*
+ * Chooses the nodes. Returns true if nodes were chosen. Returns false if the domain fits only on all nodes
+ * together or does not fit at all.
+ */
 static bool choose(host *h, uint64_t kb, unsigned vcpus)
 {
     qsort(h->node, h->nodes, sizeof(*h->node), compare);

@@ -20,7 +20,7 @@ static int fail(libxl__builder *b, const char *field)
     return libxl__build_fail_errno(b->build, LIBXL__CALL_SETTING, field);
 }
 
-/* Converts a limit of the configuration. -1 tells the hypervisor to use its default. */
+/* Converts a limit of the configuration. The result -1 tells the hypervisor to use its default. */
 static int32_t grant_limit(uint32_t frames)
 {
     return frames == LIBXL_MAX_GRANT_DEFAULT ? -1 : (int32_t)frames;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the lane of the dumps and, during a job, the job's handle and its open file. The worker runs unlocked
- * and touches only its job. Each dump opens a hypervisor handle of its own, because the handle's logger keeps
- * the reason of a failure.
+ * Owns: the lane of the dumps. During a job also owns the job's handle and open file. The worker runs
+ * unlocked and uses only the job's data. Each dump opens its own hypervisor handle, because the handle's
+ * logger keeps the reason of a failure.
  */
 #include "core_dump.h"
 #include "build_parts.h"

@@ -3,8 +3,8 @@
  * Owns: the two indexes in ctx->xen->creations. The entries belong to the operations. The context's lock
  * guards both.
  *
- * The key of a name is a hash of the name. Different names can have the same hash, so the names in a ring of
- * the index (index.h) are compared.
+ * The key of a name in the index is a hash of the name. Different names can have the same hash. So a search
+ * compares the names of all entries with the same key.
  */
 #include "creations.h"
 #include "xen.h"

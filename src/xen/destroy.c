@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the lane of the destructions. destroy_work runs on a worker, unlocked, and touches only its job. All
- * other functions are called with the context locked.
+ * Owns: the lane of the destructions. destroy_work runs on a worker, unlocked, and uses only the job's data.
+ * All other functions are called with the context locked.
  */
 #include "destroy.h"
 #include "xen.h"
@@ -13,8 +13,9 @@
 enum { MOST_AT_ONCE = 16 };
 
 /*
- * Removes the stored configuration once more. The teardown has removed the domain's files earlier. But
- * another program can store the configuration again until the domain is dying, for example to add a device.
+ * Removes the stored configuration a second time. The teardown has removed the domain's files before. But
+ * until the domain is dying, another program can store the configuration again, for example when it adds a
+ * device.
  */
 static void forget_configuration(const libxl__hv_destroy *destroy)
 {

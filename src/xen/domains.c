@@ -5,7 +5,7 @@
  *
  * A look fetches the hypervisor's list page by page and compares it with the followed domains. Then it calls
  * the followers whose domains have changed. A look stops at the end of the loop's turn (loop.h). The timer
- * then continues it in the next turn.
+ * then continues the look in the next turn.
  */
 #include "xen.h"
 
@@ -15,8 +15,8 @@
 
 #define FIRST_INTERVAL LIBXL__MILLISECONDS(1)
 #define LAST_INTERVAL  LIBXL__MILLISECONDS(50)
-#define IDLE_INTERVAL  LIBXL__SECONDS(2)        /* needed for domains that xenstored does not know */
-#define BLIND_INTERVAL LIBXL__MILLISECONDS(200) /* while there is no connection to xenstored */
+#define IDLE_INTERVAL  LIBXL__SECONDS(2)        /* the interval for domains that xenstored does not know */
+#define BLIND_INTERVAL LIBXL__MILLISECONDS(200) /* the interval while there is no connection to xenstored */
 #define NEVER          (UINT64_MAX / 2)
 
 /* The callback of a domain that is followed for an operation. */
@@ -27,8 +27,8 @@ static void domain_changed(libxl_ctx *ctx, libxl__domain_follower *follower)
 }
 
 /*
- * Calls the observers for the domains of a page. An observer is not called for a domain that one of its own
- * followers follows.
+ * Calls the observers for the domains of a page. An observer is not called for a domain that one of the
+ * observer's followers follows.
  */
 static void call_observers(libxl_ctx *ctx, const xc_domaininfo_t *page, int count)
 {
@@ -61,10 +61,10 @@ static void plan(libxl_ctx *ctx, uint64_t delay)
 }
 
 /*
- * Plans the next look after a complete one. While a followed domain is dying, the next look follows soon. If
- * there are other followers or observers, the next look follows after the idle interval, because xenstored
- * reports nothing for a domain that it does not know. Without a connection to xenstored the idle interval is
- * shorter, because then only looks find changes. Without followers and observers no look is planned.
+ * Plans the next look after a complete look. If a followed domain is dying, the next look follows soon. If no
+ * followed domain is dying, the next look follows after IDLE_INTERVAL, because xenstored reports nothing
+ * about a domain that it does not know. Without a connection to xenstored it follows after BLIND_INTERVAL,
+ * because then only looks find changes. If there are no followers and observers, no look is planned.
  */
 static void plan_next_look(libxl_ctx *ctx)
 {
@@ -122,7 +122,9 @@ static void look_failed(libxl_ctx *ctx)
                    domains->failures);
         libxl__domains_lost(ctx);
     }
-    /* The operations of the followers run, and libxl__domain_source_check returns their error. */
+    /*
+     * This runs the operations of the followers. libxl__domain_source_check then returns the error to them.
+     */
     if (list_is_refused(domains))
         libxl__followed_tell_all(&domains->followed);
 }

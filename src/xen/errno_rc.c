@@ -47,9 +47,9 @@ static enum column column_of(int errnoval)
  * The error for each kind of call and each errno. An entry that is not set has the value of the row's OTHER
  * entry.
  *
- * ENOMEM usually means that this process lacks memory. If the call allocates memory for a guest, ENOMEM means
- * that the hypervisor lacks memory. If a domain disappears while it is being made, another program has
- * destroyed it.
+ * ENOMEM usually means that this process lacks memory. For a call that allocates memory for a guest, ENOMEM
+ * means that the hypervisor lacks memory. ESRCH for a domain that is being made means that another program
+ * has destroyed the domain.
  */
 static const int table[LIBXL__CALLS][COLUMNS] = {
     [LIBXL__CALL_DOMAIN] = {[OTHER] = ERROR_FAIL,

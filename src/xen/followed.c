@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the table, and the followed domains in it. A domain is in the table while it has a follower.
- * Followers belong to their users. The context's lock guards all of them.
+ * Owns: the table of followed domains (followed.h) and its entries. A domain is in the table while it has a
+ * follower. Followers belong to their users. The context's lock guards all of them.
  *
  * The table has an entry for each domid, and counts the used entries of each block. A walk in order of domid
  * skips unused blocks.
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* How many libxl__followed are kept for later use in addition to the reserved ones. */
+/* The number of unused libxl__followed that are kept for later use, in addition to the reserved ones. */
 enum { MOST_SPARES = 16 };
 
 /* The flags that determine a domain's phase, and the reason of its shutdown. */
@@ -185,7 +185,7 @@ void libxl__followed_add(libxl__followed_domains *domains, libxl__domain_followe
     follower->domain = domain;
     follower->domid = info->domain;
     follower->phase = LIBXL__DOMAIN_RUNNING;
-    /* Read now, because the domain may be gone at the next look. */
+    /* The reason is stored now, because the domain may be gone at the next look. */
     note_shutdown(follower, info->flags);
     if (follower->observer) {
         TAILQ_INSERT_HEAD(&domain->followers, follower, link);
@@ -253,6 +253,6 @@ void libxl__followed_tell(libxl_ctx *ctx, libxl__turn *turn, libxl__domain_callb
         if (!libxl__turn_goes_on(ctx, turn))
             return;
         domain->next_told = TAILQ_NEXT(follower, link);
-        tell(ctx, follower, also); /* may remove the follower, and with it the domain */
+        tell(ctx, follower, also); /* this call may remove the follower, and the domain with it */
     }
 }

@@ -5,9 +5,10 @@
  * atomically, and does not change afterwards.
  *
  * A context has several handles because libxencall keeps the pages for a hypercall's data in the handle.
- * Threads that share a handle wait for the handle's lock, and take these pages from each other's processor
- * caches. So threads are numbered and spread over four handles. The thread that made the context uses the
- * first handle. A program with one thread opens further handles only for the workers that destroy domains.
+ * Threads that share a handle wait for the handle's lock. They also move these pages from one processor's
+ * cache to another. So threads are numbered and spread over four handles. The thread that made the context
+ * uses the first handle. A program with one thread opens further handles only for the workers that destroy
+ * domains.
  */
 #include "xen.h"
 

@@ -11,7 +11,7 @@
 
 enum { PAGE_KB = 4 };
 
-/* ESRCH means that the domain does not exist. */
+/* The message for ESRCH says that the domain does not exist. */
 int libxl__hv_fail(libxl__ao *ao, libxl__call call, const char *what, uint32_t domid)
 {
     if (errno == ESRCH)
@@ -91,7 +91,7 @@ int libxl__hv_list_page(libxl_ctx *ctx, uint32_t *first, xc_domaininfo_t *page)
     return got;
 }
 
-/* Makes room in the list for one more page. Returns 0, or -1 with errno. */
+/* Makes room in the list for one more page of domains. Returns 0, or -1 with errno. */
 static int make_room(struct libxl__domain_list *list)
 {
     if (list->room - list->count >= LIBXL__HV_PAGE)

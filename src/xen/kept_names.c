@@ -4,7 +4,7 @@
  *
  * A kept name is known if its value was read after the last event of its watch. Watch events are numbered by
  * the context's event_seq. If an event arrives between the request and the answer of a read, the name may
- * have changed after it was read. So that answer is not kept.
+ * have changed after the read. So the name in the answer is not kept.
  */
 #include "kept_names.h"
 #include "xen.h"
@@ -19,7 +19,7 @@ struct libxl__kept_name {
     uint32_t domid;
     libxl_uuid uuid;
     libxl__watch *watch; /* NULL: xenstored has refused the watch */
-    uint64_t event_seq;  /* the number of the last event of `watch`; UINT64_MAX: no event yet */
+    uint64_t event_seq;  /* The number of the last event of `watch`; UINT64_MAX: no event has arrived yet. */
     bool known;          /* `text` is the domain's present name */
     char *text;          /* NULL: the domain has no name */
 };

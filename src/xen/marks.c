@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Reads the beginning of a file as a text. Returns false if the file is empty or cannot be read. */
+/* Reads the beginning of a file as a text. Returns true, or false if the file is empty or cannot be read. */
 static bool read_text(const char *path, char *text, size_t size)
 {
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -30,8 +30,8 @@ static bool read_text(const char *path, char *text, size_t size)
 
 /*
  * Reads the state and the start time of a process from /proc/PID/stat. The file contains "PID (NAME) STATE
- * ..."; NAME may contain any character. The start time is the 20th word after NAME. Returns false if the file
- * cannot be read or has another form.
+ * ..."; NAME may contain any character. The start time is the 20th word after NAME. Returns true, or false if
+ * the file cannot be read or has another form.
  */
 static bool read_process(uint32_t pid, char *state, unsigned long long *start)
 {
@@ -83,7 +83,7 @@ static void write_domid(uint32_t domid, char word[12])
         snprintf(word, 12, "%u", domid);
 }
 
-/* Reads the mark's DOMID word. Returns false if `word` is not such a word. */
+/* Reads the word DOMID of a mark. Returns true, or false if `word` is not valid. */
 static bool read_domid(const char *word, uint32_t *domid)
 {
     char rest;
@@ -124,7 +124,7 @@ void libxl__mark_remove(libxl__xs_batch *batch, const libxl_uuid *uuid)
     libxl__xs_remove(batch, LIBXL__MARK_FMT, LIBXL__MARK_OF(*uuid));
 }
 
-/* Returns whether the process has ended. A zombie counts as ended, because it runs no code. */
+/* Returns whether the process has ended. Returns true for a zombie, too, because a zombie runs no code. */
 static bool has_ended(uint32_t pid, unsigned long long start)
 {
     char state;

@@ -2,9 +2,9 @@
 /*
  * Owns nothing: a search and its batches belong to the operation. The context's lock guards everything.
  *
- * A kept name can be used only when all watch events from before the search have arrived. xenstored sends
- * these events before its next answer. So a search with kept names first reads any node (CATCHING_UP). When
- * the answer has arrived, the search uses the kept names.
+ * A search may use kept names only after all watch events that xenstored has sent before the search have
+ * arrived. xenstored sends these events before its next answer. So a search with kept names first reads some
+ * node (CATCHING_UP), and waits for the answer. Then it uses the kept names.
  */
 #include "names.h"
 #include "xen.h"

@@ -12,9 +12,9 @@
 #include <unistd.h>
 
 /*
- * How many domains may be between their build and xenconsoled's answer at the same time. xenconsoled examines
- * all domains each time a domain is introduced, and watches and reads the nodes of each new domain. So it
- * falls behind when hundreds of domains are made at once.
+ * The greatest number of creations that may wait for xenconsoled at the same time. xenconsoled examines all
+ * domains each time a domain is introduced. It also watches and reads the nodes of each new domain. So it
+ * becomes slow when hundreds of domains are made at the same time.
  */
 enum { CONSOLES_AT_ONCE = 32 };
 
@@ -41,8 +41,9 @@ static void close_transport(libxl_ctx *ctx)
 }
 
 /*
- * Connects through the socket, unless the application asks for libxenstore. If the socket does not exist but
- * the kernel's device does, connects through libxenstore, because only libxenstore uses the device.
+ * Connects to xenstored through the socket, unless the application asks for libxenstore. If there is no
+ * socket but the kernel's device exists, connects through libxenstore, because only libxenstore uses the
+ * device.
  */
 static int open_xenstore(libxl_ctx *ctx, unsigned flags)
 {
@@ -100,8 +101,8 @@ void libxl__xen_close(libxl_ctx *ctx)
 }
 
 /*
- * Subtracts the timers that are not part of an operation: those of the followed domains, of the connection to
- * xenstored, and of the kept names.
+ * Subtracts the timers that do not belong to an operation. These are the timers of the followed domains, of
+ * the connection to xenstored, and of the kept names.
  */
 void libxl__xen_count(libxl_ctx *ctx, libxl_counters *out)
 {

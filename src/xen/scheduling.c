@@ -117,7 +117,7 @@ static const struct scheduler {
     {LIBXL_SCHEDULER_RTDS, get_rtds, set_rtds, false},
 };
 
-/* Finds the scheduler of the domain, and reads the domain's present parameters. */
+/* Finds the scheduler of the domain, and reads the present parameters of the domain. */
 static int look(libxl__ao *ao, uint32_t domid, const struct scheduler **of, libxl_domain_sched_params *p)
 {
     libxl_domain_sched_params_init(p);
@@ -167,7 +167,10 @@ static int check_times(libxl__ao *ao, const char *field, const libxl_domain_sche
     return 0;
 }
 
-/* Returns a parameter that is positive and that the scheduler does not have, or NULL. Some callers leave 0 there. */
+/*
+ * Returns the name of a parameter that is positive although the scheduler does not have it. Returns NULL if
+ * there is none. 0 is accepted, because some callers leave 0 there.
+ */
 static const char *find_foreign(const struct scheduler *of, const libxl_domain_sched_params *p)
 {
     if (!of->shares)

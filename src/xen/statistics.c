@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Gathers statistics about all domains. Owns: the lane of these jobs and, during a job, the job's list. The
- * worker runs unlocked and touches only its job.
+ * Gathers statistics about all domains. Owns: the lane of these jobs. During a job also owns the job's list.
+ * The worker runs unlocked and uses only the job's data.
  *
  * The kernel's backend drivers keep counters in sysfs. A disk's counters are in the directory of its backend,
  * and a network interface's counters are in the directory of the interface. The name of a directory says
@@ -55,7 +55,10 @@ static const source disk_sources[] = {
     OF_DISK("oo_req", starved_requests), OF_DISK("rd_sect", read_sectors),
     OF_DISK("wr_sect", write_sectors),
 };
-/* What the guest transmits is received by the interface in this domain, and vice versa. */
+/*
+ * Octets that the guest transmits are received by the interface in this domain. So each counter of the guest
+ * is the opposite counter of the interface.
+ */
 static const source nic_sources[] = {
     OF_NIC("tx_bytes", rx_octets),    OF_NIC("tx_packets", rx_packets), OF_NIC("tx_errors", rx_errors),
     OF_NIC("tx_dropped", rx_dropped), OF_NIC("rx_bytes", tx_octets),    OF_NIC("rx_packets", tx_packets),
@@ -89,8 +92,8 @@ static int compare(const void *a, const void *b)
 }
 
 /*
- * Adds an entry of the parent directory to the list, if it is the directory of a device. Returns false if
- * there is no memory.
+ * Adds an entry of the parent directory to the list, if the entry is the directory of a device. Returns true,
+ * or false if there is no memory.
  */
 static bool note(devices *all, size_t *room, const char *name)
 {
@@ -140,7 +143,7 @@ static void free_devices(devices *all)
         close(all->directory);
 }
 
-/* Reads a counter. Returns 0 if the device has disappeared in the meantime. */
+/* Reads a counter. Returns 0 if the device has disappeared. */
 static uint64_t read_number(int directory, const char *device, const char *file)
 {
     char path[LONGEST_PATH], text[NUMBER];

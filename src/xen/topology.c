@@ -18,7 +18,8 @@ static int fail(libxl__ao *ao, const char *what)
 }
 
 /*
- * The first hypercall asks for the number of processors. The second fills as many elements as the array has.
+ * The first hypercall returns the number of processors. The second hypercall fills as many elements as the
+ * array has.
  */
 int libxl__hv_topology(libxl__ao *ao, libxl_cputopology_list *out)
 {
@@ -45,7 +46,7 @@ int libxl__hv_topology(libxl__ao *ao, libxl_cputopology_list *out)
     return rc;
 }
 
-/* Converts the hypervisor's information about the nodes. Returns false if there is no memory. */
+/* Converts the hypervisor's information about the nodes. Returns true, or false if there is no memory. */
 static bool convert_nodes(libxl_numainfo_list *list, unsigned count, const xc_meminfo_t *memory,
                           const uint32_t *distance)
 {

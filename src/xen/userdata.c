@@ -2,7 +2,8 @@
 /*
  * Stores, changes, reads and removes the stored configurations of domains, by jobs. Owns: the lane of these
  * jobs, and each libxl__userdata_work until its operation and its job have ended. The functions named *_work
- * run on a worker, unlocked, and touch only their job. All others are called with the context locked.
+ * run on a worker, unlocked, and use only the job's data. All other functions are called with the context
+ * locked.
  */
 #include "userdata.h"
 #include "_libxl_types_json.h"
@@ -18,9 +19,9 @@ struct libxl__userdata_work {
     libxl__job job;
     libxl__userdata_files files;
     atomic_bool cancel; /* set when the operation has ended */
-    /* A new configuration to store; NULL: the job changes or reads the stored configuration. */
+    /* The text of a new configuration to store. NULL: the job changes or reads the stored configuration. */
     char *text;
-    /* Changes the stored configuration; NULL: the job stores or reads. */
+    /* The function that changes the stored configuration. NULL: the job stores or reads the configuration. */
     libxl__userdata_change *change;
     void *user;
     void (*dispose)(void *user);
@@ -30,7 +31,7 @@ struct libxl__userdata_work {
 
 /* ---- on a worker */
 
-/* Stores a text. It is written with its terminating zero, because libxl expects one in the file. */
+/* Stores a text with its terminating zero, because libxl expects a terminating zero in the file. */
 static int put_text(libxl_ctx *ctx, libxl__userdata_files *files, const char *text)
 {
     const int rc = libxl__userdata_put(files, LIBXL__USERDATA_JSON, text, strlen(text) + 1);
@@ -69,7 +70,7 @@ static int change_config(libxl_ctx *ctx, libxl__userdata_work *w)
         return ERROR_NOMEM;
     rc = put_text(ctx, &w->files, text);
     free(text);
-    /* Freed now, because the operation may keep `w` for long. */
+    /* The configuration is disposed of now, because the operation may keep `w` for a long time. */
     libxl_domain_config_dispose(&w->config);
     libxl_domain_config_init(&w->config);
     return rc;
@@ -79,7 +80,10 @@ static void userdata_work(libxl_ctx *ctx, libxl__job *job)
 {
     libxl__userdata_work *w = LIBXL__CONTAINER(job, libxl__userdata_work, job);
     int lock;
-    /* Reads without the lock: writers replace the whole file, so a reader sees the old or the new file. */
+    /*
+     * A job that only reads takes no lock. Writers replace the whole file, so a reader sees the old or the
+     * new file.
+     */
     if (!w->text && !w->change) {
         w->rc = get_config(ctx, &w->files, &w->config);
         return;

@@ -59,8 +59,8 @@ int libxl__userdata_check_name(libxl__userdata_files *files, const char *name)
 /* ---- the lock */
 
 /*
- * Returns whether the locked file still exists under its name. The program that has released the lock may
- * have removed the file in the meantime.
+ * Returns whether the locked file still exists under its name. The program that held the lock before may have
+ * removed the file.
  */
 static bool is_current(int fd, const char *path)
 {
@@ -70,7 +70,8 @@ static bool is_current(int fd, const char *path)
 }
 
 /*
- * Tries once to take the lock. Returns 0 and stores the descriptor, or returns EWOULDBLOCK or another errno.
+ * Tries once to take the lock. Returns 0 and stores the lock's descriptor, or returns an errno. EWOULDBLOCK:
+ * another program holds the lock.
  */
 static int try_lock(const char *path, int *lock_out)
 {
@@ -114,7 +115,7 @@ void libxl__userdata_unlock(const libxl__userdata_files *files, int lock)
 {
     char path[LONGEST_PATH];
     make_path(files, 'l', LOCK_NAME, path);
-    /* Removed while the lock is held, so that no other program can have locked this file. */
+    /* The file is removed while the lock is held, so that no other program can have locked this file. */
     unlink(path);
     close(lock);
 }

@@ -30,7 +30,10 @@ static int bitmap_from(libxl__ao *ao, libxl_bitmap *out, const uint8_t *map, int
     return 0;
 }
 
-/* Copies a public bitmap to a bitmap of libxenctrl, which has `size` octets. Further bits are ignored. */
+/*
+ * Copies a public bitmap to a bitmap of libxenctrl, which has `size` octets. Bits that do not fit are
+ * ignored.
+ */
 static void bitmap_to(uint8_t *map, int size, const libxl_bitmap *from)
 {
     /* clang does not see that libxl__ao_fail never returns 0. */
@@ -135,8 +138,8 @@ static int set_one(libxl__ao *ao, uint32_t domid, uint32_t vcpuid, struct maps *
 }
 
 /*
- * Checks that the domain has the virtual processor. Stores the numbers of the first and the last virtual
- * processor that `vcpuid` stands for.
+ * Checks that the domain has the virtual processor `vcpuid`. Stores the numbers of the first and the last
+ * virtual processor that `vcpuid` means.
  */
 static int range(libxl__ao *ao, uint32_t domid, uint32_t vcpuid, uint32_t *first, uint32_t *last)
 {
@@ -174,8 +177,8 @@ int libxl__hv_set_affinity(libxl__ao *ao, uint32_t domid, uint32_t vcpuid, const
 /* ---- nodes */
 
 /*
- * Makes an empty bitmap of nodes, and stores its size in octets. Returns NULL after an error, which is in
- * *rc.
+ * Makes an empty bitmap of nodes, and stores its size, in octets, in *size. Returns the bitmap. After an
+ * error returns NULL and stores the error in *rc.
  */
 static xc_nodemap_t make_nodes(libxl__ao *ao, int *size, int *rc)
 {

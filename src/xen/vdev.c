@@ -25,8 +25,8 @@ static int disk_letters(const char **text)
 }
 
 /*
- * Reads a decimal number and advances *text. Returns 0 if there are no digits, and -1 if the number is `most` or
- * larger.
+ * Reads a decimal number and advances *text. Returns the number. Returns 0 if there are no digits, and -1 if
+ * the number is `most` or larger.
  */
 static int digits(const char **text, int most)
 {

@@ -3,9 +3,9 @@
  * Owns: all watches of the context, and the array of slots that refer to them. The context's lock guards
  * both.
  *
- * A token names a watch in xenstored's events. It consists of the watch's slot and generation. The slot leads
- * to the watch without a search. The generation distinguishes events of a removed watch from events of a
- * later watch in the same slot.
+ * In xenstored's events, a token identifies the watch. The token consists of the watch's slot and generation.
+ * By the slot, the watch is found without a search. The generation distinguishes events of a removed watch
+ * from events of a later watch in the same slot.
  */
 #include "xen.h"
 
@@ -39,7 +39,7 @@ static int add_slots(libxl__watches *watches)
     return 0;
 }
 
-/* Assigns a slot and a generation to the watch. Errors: NOMEM. */
+/* Assigns a slot and a generation to the watch. Returns 0 or NOMEM. */
 static int take_slot(libxl__watches *watches, libxl__watch *watch)
 {
     if (watches->free.next_free / 2 == watches->room && add_slots(watches))
@@ -169,7 +169,7 @@ void libxl__watches_restore(libxl_ctx *ctx)
         libxl__watch *watch = watch_in(watches->slots[i]);
         if (!watch || watch->sent || !watch->own || !watch->callback || !send_watch(ctx, watch))
             continue;
-        /* There is no memory; the watch is sent again after the next loss of the connection. */
+        /* There is no memory. The watch is sent again after the next loss of the connection. */
         watch->sent = false;
         libxl__log(ctx, XTL_ERROR, -1, "xenstore: %s: cannot be watched", watch->path);
     }

@@ -5,8 +5,8 @@
  *
  * xenstored answers the messages of a connection in the order in which it receives them. So the expected
  * answers form a queue, and an answer is matched to its message without a search. Watch events arrive between
- * the answers. When the connection is lost, all messages without an answer fail. xs_link.c decides when to
- * connect again.
+ * the answers. When the connection is lost, all messages without an answer fail. xs_link.c decides when this
+ * file connects again.
  */
 #include "wire.h"
 #include "xen.h"
@@ -22,27 +22,32 @@
 #include <xen/io/xs_wire.h>
 
 enum {
-    READS_AT_ONCE = 64,     /* the number of reads before other descriptors are served */
-    IN_OCTETS = 64 << 10,   /* the size of the input buffer */
-    OUT_OCTETS = 16 << 10,  /* the initial size of the output buffer */
-    EXPECTED_ANSWERS = 256, /* the initial size of the ring; a power of 2 */
+    READS_AT_ONCE = 64,     /* the number of reads after which other descriptors are served */
+    IN_OCTETS = 64 << 10,   /* the size of the input buffer, in octets */
+    OUT_OCTETS = 16 << 10,  /* the initial size of the output buffer, in octets */
+    EXPECTED_ANSWERS = 256, /* the initial size of the ring, in entries; a power of 2 */
 };
 
 struct libxl__xs_wire {
     libxl__fd source;
     struct sockaddr_un address;
-    int fd; /* -1: not connected */
-    /* The socket is full; the rest of the output is sent when the socket is writable again. */
+    int fd; /* the socket; -1: not connected */
+    /*
+     * The socket accepts no more octets. The octets that are left are sent when the socket is writable again.
+     */
     bool writing;
     char *out;
     size_t out_begin, out_end, out_room; /* the octets from out_begin to out_end must still be sent */
-    /* A ring: the entry for message N has the index N modulo expected_room. */
+    /* The ring of expected answers. The entry for message N has the index N modulo expected_room. */
     libxl__wire_expected *expected;
-    /* The number of messages that were put into `out`, sent, and answered; modulo 2^32. */
+    /*
+     * The number of messages that were put into `out`, the number that were sent, and the number that were
+     * answered; modulo 2^32.
+     */
     uint32_t put, sent, answered;
-    uint32_t expected_room;     /* the size of the ring: a power of 2 */
+    uint32_t expected_room;     /* the size of the ring, in entries: a power of 2 */
     uint32_t reserved_messages; /* the number of messages that are reserved but not put yet */
-    size_t reserved_octets;     /* the length of the reserved messages with their headers */
+    size_t reserved_octets;     /* the length of the reserved messages with their headers, in octets */
     size_t have;                /* the number of octets in `in` */
     char in[IN_OCTETS];
 };
@@ -63,7 +68,10 @@ static void compact(struct libxl__xs_wire *wire)
     wire->out_begin = 0;
 }
 
-/* Makes room for `length` octets in the output buffer, in addition to the reserved octets. Errors: NOMEM. */
+/*
+ * Makes room for `length` octets in the output buffer, in addition to the reserved octets. Returns 0 or
+ * NOMEM.
+ */
 static int make_out_room(struct libxl__xs_wire *wire, size_t length)
 {
     length += wire->reserved_octets;
@@ -138,8 +146,8 @@ static void shrink(struct libxl__xs_wire *wire)
 }
 
 /*
- * Returns the length of a number of messages, with their headers. `octets` is the total length of their
- * bodies.
+ * Returns the total length of `messages` messages with their headers, in octets. `octets` is the total length
+ * of the bodies.
  */
 static size_t length_of(uint32_t messages, size_t octets)
 {
@@ -352,8 +360,8 @@ static void socket_ready(libxl_ctx *ctx, libxl__fd *source, uint32_t revents)
 /* ---- opening and closing */
 
 /*
- * Finds the path of the socket as libxenstore does: $XENSTORED_PATH, or "socket" in $XENSTORED_RUNDIR. If the
- * path is too long, libxl__wire_connect returns an error.
+ * Finds the path of the socket by libxenstore's rules: it is $XENSTORED_PATH, or the file "socket" in
+ * $XENSTORED_RUNDIR. If the path is too long, libxl__wire_connect returns an error.
  */
 static void find_socket(libxl_ctx *ctx)
 {

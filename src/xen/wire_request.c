@@ -31,7 +31,8 @@ int libxl__wire_put_request(libxl_ctx *ctx, libxl__wire_expected expected, const
                             libxl__xs_request *request)
 {
     const uint32_t tx = batch->transaction;
-    char domid[16], gfn[24], port[16]; /* in a LIST request, `port` holds the offset */
+    /* The numbers as texts; in a LIST request, `port` contains the offset. */
+    char domid[16], gfn[24], port[16];
     switch (request->kind) {
     case LIBXL__XS_READ:
     case LIBXL__XS_REQUIRE:

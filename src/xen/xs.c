@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The life of a batch: it is made, run, ends, and is freed. Owns: the batches, with their requests, from
- * libxl__xs_batch_new on. The context's lock guards them. xs_requests.c adds the requests.
+ * Makes, runs, ends and frees batches. Owns: the batches, with their requests, from libxl__xs_batch_new on.
+ * The context's lock guards them. xs_requests.c adds the requests.
  *
- * A batch belongs to its operation until it is run, to the transport while it is running, and then to the
- * operation again. If the operation frees a batch that is running, the batch is detached from the operation,
- * and libxl__xs_batch_ended frees it later.
+ * A batch belongs to its operation until it is run. While it is running, it belongs to the transport.
+ * Afterwards it belongs to the operation again. If the operation frees a running batch, the batch is detached
+ * from the operation. libxl__xs_batch_ended then frees the batch.
  */
 #include "xen.h"
 
@@ -47,8 +47,8 @@ static bool withdraw(libxl_ctx *ctx, libxl__xs_batch *batch)
 }
 
 /*
- * The stop function of the batch's source. It is called when the operation ends or frees the batch. If the
- * transport is running the batch, libxl__xs_batch_ended frees it later.
+ * The stop function of the batch's source. Called when the operation ends or frees the batch. If the
+ * transport is running the batch, libxl__xs_batch_ended frees the batch later.
  */
 static void batch_stop(libxl_ctx *ctx, libxl__source *source)
 {
@@ -131,7 +131,7 @@ static int record_error(libxl__xs_batch *batch, int rc)
 int libxl__xs_reserve(libxl__xs_batch *batch, uint32_t requests, size_t octets)
 {
     libxl_ctx *ctx = batch->ao->ctx;
-    /* For the alignment of a request, of its path and of its value. */
+    /* The room that is needed to align a request, its path and its value. */
     const size_t slack = 4 * sizeof(void *);
     int rc = libxl__gc_reserve(&batch->gc, requests * (sizeof(libxl__xs_request) + slack) + octets);
     if (!rc)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Owns: the thread that calls libxenstore, its handles, and the queues of calls. A call is part of its
- * batch or watch. While the call is running, the batch or watch belongs to the thread, otherwise to the
- * context.
+ * Owns: the thread that calls libxenstore, its handles, and the queues of calls. A call is part of its batch
+ * or watch. While the call is running, the batch or watch belongs to the thread. At all other times it
+ * belongs to the context.
  *
- * Locks: `lock` guards the queues. It may be taken while the context's lock is held, but not the other way
- * round. The thread holds it only to take calls from the queue and to return them.
+ * Locks: `lock` guards the queues. A thread may take `lock` while it holds the context's lock. A thread that
+ * holds `lock` must not take the context's lock. The thread of this file holds `lock` only to take calls from
+ * the queue and to return them.
  *
  * While libxenstore writes, it ignores SIGPIPE in the whole process.
  */
@@ -28,8 +29,8 @@
 struct libxl__xs_caller {
     pthread_mutex_t lock;         /* guards the members up to `abandoned` */
     pthread_cond_t changed;       /* signalled when a call is queued, and when `quit` or `ended` is set */
-    struct libxl__xs_calls queue; /* calls that must still be made */
-    struct libxl__xs_calls done;  /* calls that were made and that the context has not taken yet */
+    struct libxl__xs_calls queue; /* the calls that must still be made */
+    struct libxl__xs_calls done;  /* the calls that were made and that the context has not taken yet */
     libxl__xs_call *running;      /* the call that the thread is making; NULL: none */
     uint32_t queued;
     libxl__xs_call connecting, pinging;
@@ -40,7 +41,7 @@ struct libxl__xs_caller {
     bool abandoned;
     int fd;
     pthread_t thread;
-    /* Only the thread uses them, except as libxl__xs_caller_watches allows. */
+    /* Only the thread uses the handles. There is one exception: see libxl__xs_caller_watches. */
     struct libxl__xs_handles handles;
 };
 
@@ -63,7 +64,7 @@ static void free_orphan(libxl__xs_call *call)
         free(call);
 }
 
-/* Waits until a call is queued, and takes it. Returns NULL if the thread must end. */
+/* Waits until a call is queued. Takes and returns the call. Returns NULL if the thread must end. */
 static libxl__xs_call *next_call(struct libxl__xs_caller *caller)
 {
     while (STAILQ_EMPTY(&caller->queue) && !caller->quit)
@@ -116,8 +117,9 @@ static void *make_calls(void *argument)
 /* ---- starting and stopping */
 
 /*
- * Loads libgcc_s. xs_close cancels a thread, and for this glibc loads libgcc_s. If no descriptor is free at
- * that time, glibc ends the process. If the library is loaded already, glibc needs no descriptor.
+ * Loads libgcc_s. xs_close cancels a thread, and glibc loads libgcc_s for the first cancellation. If no
+ * descriptor is free at that time, glibc ends the process. If libgcc_s is loaded already, glibc needs no
+ * descriptor.
  */
 static int load_what_cancelling_needs(void)
 {
@@ -128,8 +130,8 @@ static int load_what_cancelling_needs(void)
 }
 
 /*
- * Starts the thread. It blocks all signals, so that the application's signal handlers run only on the
- * application's threads.
+ * Starts the thread. The thread blocks all signals, so that the application's signal handlers run only on the
+ * application's threads. Returns 0 or an errno.
  */
 static int start_thread(struct libxl__xs_caller *caller)
 {
@@ -188,7 +190,8 @@ void libxl__xs_caller_stop(libxl_ctx *ctx, struct libxl__xs_caller *caller,
     if (caller->running)
         left_behind(ctx, caller->running);
     STAILQ_CONCAT(out, &caller->done);
-    pthread_mutex_unlock(&caller->lock); /* if the caller is abandoned, the thread may free it from now on */
+    /* If the context was freed before the thread has ended, the thread may free the caller from now on. */
+    pthread_mutex_unlock(&caller->lock);
     if (ended) {
         pthread_join(thread, NULL);
         free_caller(caller);

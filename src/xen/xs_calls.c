@@ -24,8 +24,9 @@ static bool set_perms(struct xs_handle *xs, xs_transaction_t transaction, const 
 }
 
 /*
- * Stores the names in the form that xenstored uses: a version, the names, an empty name. The version is
- * always "0", because libxenstore returns the whole list at once.
+ * Stores the names of a node's children in the form that xenstored uses: a version, the names, and an empty
+ * name. The version is always "0", because libxenstore returns the whole list at once. Returns true, or false
+ * with errno.
  */
 static bool list(struct xs_handle *xs, xs_transaction_t transaction, libxl__xs_request *request)
 {
@@ -127,7 +128,7 @@ static int carry_out_all(struct xs_handle *xs, xs_transaction_t transaction, lib
 
 /*
  * Carries out the batch as a transaction. Repeats the transaction as long as other clients change the nodes
- * that it uses. Returns 0 or an errno.
+ * that the transaction uses. Returns 0 or an errno.
  */
 static int carry_out_transaction(struct xs_handle *xs, libxl__xs_batch *batch)
 {

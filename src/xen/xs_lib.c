@@ -19,7 +19,8 @@
 
 struct libxl__xs_lib {
     libxl__xs_caller *caller;
-    libxl__fd done, events; /* `done` is readable when calls are done, `events` when watches have fired */
+    /* Eventfds: `done` is readable when calls are done, and `events` when watches have fired. */
+    libxl__fd done, events;
 };
 
 static libxl__xs_caller *caller_of(const libxl_ctx *ctx)
@@ -48,7 +49,7 @@ static void remove_watch(libxl_ctx *ctx, libxl__watch *watch)
     case LIBXL__XS_CALL_RUNNING: return; /* watch_done calls this function again */
     case LIBXL__XS_CALL_DONE:
         if (watch->sent && !libxl__xs_link_is_down(ctx)) {
-            /* From now on the watch's events are ignored. */
+            /* After this call the watch's events are ignored. */
             libxl__xs_caller_queue(caller_of(ctx), call, LIBXL__XS_DROP);
             return;
         }
@@ -78,7 +79,7 @@ static void connected(libxl_ctx *ctx, int error)
 {
     struct libxl__xs_lib *lib = ctx->xen->lib;
     if (ctx->xen->link.state != LIBXL__XS_PROVING)
-        return; /* too late; the next attempt connects again */
+        return; /* too late: the second for the answer is over; the next attempt connects again */
     if (!error && libxl__fd_register(ctx, &lib->events, xs_fileno(libxl__xs_caller_watches(lib->caller)),
                                      EPOLLIN, watch_fired))
         error = ENOMEM;
@@ -131,8 +132,8 @@ static void receive(libxl_ctx *ctx)
 }
 
 /*
- * Finds out whether the connection is lost, because libxenstore notices a loss only at a request. If there
- * are no watches and no followed domains, a loss does not matter.
+ * Checks whether the connection is lost, because libxenstore notices a loss only at a request. Does nothing
+ * if there are no watches and no followed domains, because a loss does not matter then.
  */
 static void ping(libxl_ctx *ctx)
 {
@@ -222,8 +223,8 @@ static void disconnect_lib(libxl_ctx *ctx)
 }
 
 /*
- * Called for a call that stays with the thread. Makes sure that the context does not free the batch or watch
- * of the call. If the call has a batch, the batch's operation has ended already.
+ * Called for a call that is still running when the context is freed. Makes sure that the context does not
+ * free the batch or watch of the call. If the call has a batch, the batch's operation has ended already.
  */
 static void left_behind(libxl_ctx *ctx, libxl__xs_call *call)
 {

@@ -3,9 +3,10 @@
  * Owns: ctx->xen->link, the state of the connection to xenstored, and its timer. The context's lock guards
  * it.
  *
- * Nothing blocks: a transport's `connect` only begins to connect. The connection is UP only after xenstored
- * has answered, which it must do within a second. A successful connect proves nothing: the socket accepts
- * connections while xenstored is stopped, and the kernel's device can be opened without a xenstored.
+ * Nothing blocks, because a transport's `connect` only begins to connect. The connection is UP only after
+ * xenstored has answered. xenstored must answer within a second. A successful connect does not prove that
+ * xenstored works: the socket accepts connections while xenstored is stopped, and the kernel's device can be
+ * opened without a xenstored.
  */
 #include "xs_link.h"
 #include "xen.h"
@@ -14,7 +15,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-#define LIMIT LIBXL__SECONDS(1) /* how long to wait for the answer that proves the connection */
+#define LIMIT LIBXL__SECONDS(1) /* the time for which an answer is awaited that proves the connection */
 #define ROOM_DELAY                                                                                           \
     LIBXL__MILLISECONDS(                                                                                     \
         5) /* the time between two attempts while xenstored's queue of new connections is full */
@@ -160,9 +161,9 @@ static void timer_expired(libxl_ctx *ctx, libxl__timer *timer)
 }
 
 /*
- * Records the loss of the connection. If every new connection is lost at once, for example because xenstored
- * crashes, the attempts and the log lines must stay rare. So the delay is reset only if the connection was UP
- * for a second.
+ * Records the loss of the connection. If xenstored crashes again and again, every new connection is lost at
+ * once. The attempts and the log lines must be rare in this case. So the delay is reset only if the
+ * connection was UP for a second.
  */
 static void note_loss(libxl_ctx *ctx, int errnoval)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The requests of a batch: adding them, what the transports need to know of them, and their results.
+ * Adds requests to a batch, and returns their results. Also has functions by which the transports handle
+ * requests.
  *
  * Owns: nothing beyond the batch. The context's lock guards a batch, except while the thread of xs_caller.c carries it out.
  */
@@ -16,7 +17,10 @@ void libxl__xs_set_backend(libxl__xs_batch *batch, uint32_t backend_domid)
     batch->backend = backend_domid;
 }
 
-/* Adds a request. `path` must be in the batch's gc. NULL: there was no memory for the path. */
+/*
+ * Adds a request, and returns it. `path` must be in the batch's gc; NULL: there was no memory for the path.
+ * Returns NULL if there is no memory.
+ */
 static libxl__xs_request *add_for(libxl__xs_batch *batch, libxl__xs_kind kind, const char *path)
 {
     libxl__xs_request *request = path ? libxl__gc_alloc(&batch->gc, sizeof(*request)) : NULL;

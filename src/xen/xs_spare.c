@@ -3,8 +3,9 @@
  * Owns: the spare batch of each context, from the first libxl__xs_spare_reserve until the context is freed,
  * and the queue of the operations that wait for it. The context's lock guards them.
  *
- * The memory for the batch's requests is allocated together with the batch, after it. wire.c keeps a reserve
- * for the batch's messages. The reserve is made again each time that the batch has put messages.
+ * The memory for the batch's requests is allocated together with the batch and lies behind it. wire.c
+ * reserves memory for the batch's messages. This reservation is made again each time that the batch has put
+ * messages.
  */
 #include "xen.h"
 
@@ -12,7 +13,7 @@
 
 enum {
     MESSAGES = LIBXL__XS_SPARE_REQUESTS + 2, /* includes the messages that start and end the transaction */
-    /* For the alignment of a request, of its path and of its value. */
+    /* The room that is needed to align a request, its path and its value. */
     SLACK = 4 * sizeof(void *),
     MEMORY = LIBXL__XS_SPARE_REQUESTS * (sizeof(libxl__xs_request) + SLACK) + LIBXL__XS_SPARE_OCTETS,
 };

@@ -4,13 +4,13 @@
  * watch.c, the socket to wire.c. The context's lock guards everything.
  *
  * All requests of a batch are sent at once. A transaction takes two more round trips: one for its start,
- * which is answered with the transaction's id, and one for its end. The message that ends the transaction is
- * reserved before the start is sent. Otherwise a lack of memory could leave the transaction open in
+ * which is answered with the transaction's id, and one for its end. Memory for the message that ends the
+ * transaction is reserved before the start is sent. Without this memory the transaction could stay open in
  * xenstored.
  *
- * A transaction sends its requests only after the previous transaction has sent its end. Otherwise two
- * transactions that change the same node, for example by adding a child to it, would conflict, and one of
- * them would have to be repeated.
+ * A transaction sends its requests only after the previous transaction has sent its end. The reason is that
+ * two transactions conflict if both change the same node, for example by adding a child. One of the two would
+ * have to be repeated.
  *
  * xenstored searches all open transactions of the connection at each request in a transaction. So at most
  * MAX_OPEN transactions are open. One of them sends its requests, and the others wait. Further transactions
@@ -47,8 +47,8 @@ static libxl__wire_expected expect(libxl__xs_batch *batch, libxl__xs_request *re
 }
 
 /*
- * Call begin_to_put before messages are put, and end_to_put afterwards. The spare batch puts its messages
- * from its reserve, and end_to_put makes the reserve again for its next messages.
+ * Call begin_to_put before messages are put, and end_to_put afterwards. The spare batch has reserved memory
+ * for its messages. begin_to_put releases this reservation, and end_to_put makes it again.
  */
 static void begin_to_put(libxl_ctx *ctx, const libxl__xs_batch *batch)
 {
@@ -70,7 +70,10 @@ static int check_put(libxl__xs_batch *batch, int rc)
     return rc;
 }
 
-/* Puts a request. If that fails, the batch fails, too. */
+/*
+ * Puts a request. Returns true. If the request cannot be put, the batch fails, and this function returns
+ * false.
+ */
 static bool put_request(libxl_ctx *ctx, libxl__xs_batch *batch, libxl__xs_request *request)
 {
     const int rc = check_put(batch, libxl__wire_put_request(ctx, expect(batch, request), batch, request));
@@ -135,9 +138,9 @@ static void start_transaction(libxl_ctx *ctx, libxl__xs_batch *batch)
 }
 
 /*
- * Ends the transaction after all its requests were answered. Commits it. If the batch has failed or was freed
- * by its operation, aborts it instead. Returns false if no transaction is open; then there is no answer to
- * wait for.
+ * Ends the transaction after all its requests were answered. Aborts the transaction if the batch has failed
+ * or was freed by its operation. Otherwise commits the transaction. Returns true if the message was put, so
+ * that an answer will arrive. Returns false if no transaction is open or the message could not be put.
  */
 static bool end_transaction(libxl_ctx *ctx, libxl__xs_batch *batch)
 {
@@ -185,7 +188,7 @@ static void start_was_answered(libxl_ctx *ctx, libxl__xs_batch *batch, int errno
 
 /*
  * Returns whether the transaction must be repeated. xenstored answers EAGAIN if another client has changed a
- * node that the transaction has used. Nothing of the transaction was carried out then.
+ * node that the transaction has used. xenstored has then carried out no part of the transaction.
  */
 static bool end_was_answered(libxl__xs_batch *batch, int errnoval)
 {
@@ -201,8 +204,8 @@ static void enqueue(libxl_ctx *ctx, libxl__xs_batch *batch)
 }
 
 /*
- * Counts a transaction that has ended, and starts queued ones. If the transaction of a batch cannot be
- * started, the batch ends at once.
+ * Counts a transaction that has ended, and starts queued transactions. If the transaction of a batch cannot
+ * be started, the batch ends at once.
  */
 static void start_queued(libxl_ctx *ctx)
 {
@@ -222,8 +225,8 @@ static void start_queued(libxl_ctx *ctx)
 }
 
 /*
- * Queues a transaction for repetition, after the other queued ones. Otherwise a guest that changes its nodes
- * all the time could keep one transaction repeating, and block the queued transactions.
+ * Queues a transaction for repetition, behind the other queued transactions. A guest that changes its nodes
+ * all the time can make one transaction repeat again and again. The other transactions must not wait for it.
  */
 static void repeat_later(libxl_ctx *ctx, libxl__xs_batch *batch)
 {
@@ -261,8 +264,8 @@ static void pass_turn(libxl_ctx *ctx)
 }
 
 /*
- * Called when all messages of a batch are answered. Ends the batch's transaction. If there is none, or if it
- * has ended already, ends the batch.
+ * Called when all messages of a batch are answered. Ends the batch's transaction. If the batch has no
+ * transaction, or if the transaction has ended already, ends the batch.
  */
 static void all_answered(libxl_ctx *ctx, libxl__xs_batch *batch)
 {
