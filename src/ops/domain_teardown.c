@@ -34,6 +34,7 @@ typedef struct teardown {
     const char *devices_message;
     libxl__userdata_removal files;
     libxl__teardown_nodes nodes;
+    libxl__admission admission; /* held while the nodes are removed */
     /* Rings at the time of the next attempt, or when xenstored has not answered for a second. */
     libxl__alarm alarm;
     uint32_t answers; /* the number of xenstored's answers when the alarm was set */
@@ -41,9 +42,10 @@ typedef struct teardown {
     bool nodes_stay;  /* the last attempt to remove the nodes has failed */
     bool stopped;     /* no further attempt is made */
     bool waits_to_retry;
-    bool silent; /* xenstored has not answered for a second */
-    bool said;   /* the parent's message names the domain or the nodes that stay */
-    int refusal; /* the error of the last attempt to destroy the domain or to remove its nodes; 0: none */
+    bool silent;   /* xenstored has not answered for a second */
+    bool cleaning; /* the removal of the nodes has begun */
+    bool said;     /* the parent's message names the domain or the nodes that stay */
+    int refusal;   /* the error of the last attempt to destroy the domain or to remove its nodes; 0: none */
 } domain_teardown_state;
 
 static int reserve(libxl__ao *ao, struct teardown *t)
@@ -230,19 +232,41 @@ static int devices_poll(libxl__ao *ao, struct teardown *t)
 
 /* ---- clean: the nodes and the files are removed */
 
-static int clean_poll(libxl__ao *ao, struct teardown *t)
+/* Ends the phase. Another teardown may remove its nodes now. */
+static int end_clean(libxl__ao *ao, struct teardown *t)
 {
-    return libxl__xs_done(t->nodes.first) ? 0 : go_on_waiting(ao, t);
+    libxl__source_stop(ao->ctx, &t->admission.source);
+    return 0;
 }
 
-static int clean_start(libxl__ao *ao, struct teardown *t)
+static int remove_nodes(libxl__ao *ao, struct teardown *t)
 {
     const libxl__domain_teardown_args *args = libxl__ao_args(ao);
+    t->cleaning = true;
     if (args->in.domid != LIBXL_DOMID_INVALID)
         libxl__userdata_remove(ao, &t->files, args->in.domid,
                                &args->in.uuid); /* the phase `gone` waits for the end of this removal */
     libxl__teardown_nodes_remove(&t->nodes);
-    return t->silent || libxl__xs_done(t->nodes.first) ? 0 : wait_for_answers(ao, t);
+    return !t->silent && !libxl__xs_done(t->nodes.first) && wait_for_answers(ao, t) ? LIBXL__AO_WAIT
+                                                                                    : end_clean(ao, t);
+}
+
+static int clean_poll(libxl__ao *ao, struct teardown *t)
+{
+    const bool ready = t->cleaning ? libxl__xs_done(t->nodes.first) : t->admission.granted;
+    if (!ready && go_on_waiting(ao, t))
+        return LIBXL__AO_WAIT;
+    return t->cleaning ? end_clean(ao, t) : remove_nodes(ao, t);
+}
+
+/*
+ * Few teardowns remove their nodes at a time. Otherwise the removals of many domains would all end last, and xenstored would look
+ * at all of these domains at each removal.
+ */
+static int clean_start(libxl__ao *ao, struct teardown *t)
+{
+    libxl__admission_ask(ao, &ao->ctx->xen->removal_admissions, &t->admission);
+    return t->admission.granted || !wait_for_answers(ao, t) ? remove_nodes(ao, t) : LIBXL__AO_WAIT;
 }
 
 /* ---- destroy: a worker destroys the domain in the hypervisor */

@@ -19,6 +19,12 @@
 enum { CONSOLES_AT_ONCE = 32 };
 
 /*
+ * How many teardowns may remove the nodes of their domains at the same time. Each removal takes xenstored the longer the more
+ * guests there are.
+ */
+enum { REMOVALS_AT_ONCE = 16 };
+
+/*
  * The number of workers for hypercalls that allocate or free much guest memory. Such a hypercall may take
  * seconds.
  */
@@ -69,6 +75,7 @@ int libxl__xen_open(libxl_ctx *ctx, unsigned flags)
     libxl__creations_open(ctx);
     libxl__build_open(ctx);
     libxl__admissions_open(&ctx->xen->console_admissions, CONSOLES_AT_ONCE);
+    libxl__admissions_open(&ctx->xen->removal_admissions, REMOVALS_AT_ONCE);
     libxl__hv_destroy_open(ctx);
     libxl__statistics_open(ctx);
     libxl__core_dump_open(ctx);

@@ -62,6 +62,8 @@ struct libxl__xen {
     libxl__creations creations;
     /* Limits the creations that wait for xenconsoled at the same time. */
     libxl__admissions console_admissions;
+    /* Limits the teardowns that remove the nodes of their domains at the same time. */
+    libxl__admissions removal_admissions;
     /* The number of domains that this context has introduced to xenstored. */
     uint64_t introductions;
     /* The result of libxl_get_version_info, which belongs to the context; NULL until the first call. */
